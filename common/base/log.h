@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* log: lines in Locust's form, "[YYYY-mm-dd HH:MM:SS,mmm] HOST/LEVEL/logger: message".
+ *
+ * To stderr until log_open names a file. Thread-safe. A message may have line breaks; other
+ * control characters are escaped, because texts of strangers end up here.
+ */
+#include <stdbool.h>
+
+enum log_level { LOG_DEBUG = 10, LOG_INFO = 20, LOG_WARNING = 30, LOG_ERROR = 40, LOG_CRITICAL = 50 };
+
+void log_set_level(enum log_level level);
+bool log_enabled(enum log_level level);
+int log_open(const char *path); /* appends; 0, or -1 with errno set */
+/* A copy of each formatted line goes to the sink too (the dashboard's log); NULL ends it. */
+void log_set_sink(void (*sink)(void *arg, enum log_level level, const char *line), void *arg);
+void log_write(enum log_level level, const char *logger, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#define log_debug(logger, ...)                                                                     \
+    do {                                                                                           \
+        if (log_enabled(LOG_DEBUG))                                                                \
+            log_write(LOG_DEBUG, logger, __VA_ARGS__);                                             \
+    } while (0)
+#define log_info(logger, ...) log_write(LOG_INFO, logger, __VA_ARGS__)
+#define log_warning(logger, ...) log_write(LOG_WARNING, logger, __VA_ARGS__)
+#define log_error(logger, ...) log_write(LOG_ERROR, logger, __VA_ARGS__)

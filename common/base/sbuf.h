@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* sbuf: a growing byte string. Aborts when memory is out. Always NUL-terminated once written. */
+#include <stdarg.h>
+#include <stddef.h>
+
+struct sbuf {
+    char *data; /* owned; NULL while empty */
+    size_t len, cap;
+};
+
+void sbuf_fini(struct sbuf *b);
+void sbuf_clear(struct sbuf *b); /* keeps the memory */
+void sbuf_add(struct sbuf *b, const void *bytes, size_t len);
+void sbuf_adds(struct sbuf *b, const char *text);
+void sbuf_addc(struct sbuf *b, char c);
+void sbuf_addf(struct sbuf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+char *sbuf_take(struct sbuf *b); /* malloced, NUL-terminated; b is empty afterwards */
+/* text (any bytes) as a JSON string with quotes: controls and invalid UTF-8 become escapes. */
+void sbuf_add_json(struct sbuf *b, const char *text, size_t len);

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* hist: the one latency histogram of the project.
+ *
+ * Log-linear: values are whole microseconds, 1 us to 1 hour (larger values are clamped to one
+ * hour). Below 256 us every microsecond has its own bucket; above, each power of two is cut into
+ * 128 equal buckets, so the midpoint that a bucket reports is within 0.4 % of any value in it.
+ * The buckets of one power of two form an "octave", allocated when first hit: an endpoint whose
+ * latencies span three octaves costs three kilobytes, not thirty.
+ *
+ * Histograms are merged by addition and nothing else; percentiles are never averaged.
+ * Pure: no clock, no lock, no I/O. Not thread-safe; one owner each.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+#define HIST_SUB_BITS 7
+#define HIST_SUB_COUNT (1u << HIST_SUB_BITS)  /* buckets in an octave */
+#define HIST_OCTAVES 27                       /* two linear ones, then one a power of two */
+#define HIST_MAX_US UINT64_C(3600000000)      /* one hour */
+
+struct sbuf;
+
+struct hist {
+    uint64_t count;                    /* samples in all octaves */
+    uint64_t *octave[HIST_OCTAVES];    /* NULL until hit; HIST_SUB_COUNT counters each; owned */
+};
+
+void hist_init(struct hist *h);
+void hist_fini(struct hist *h);        /* releases the octaves; h is as after hist_init */
+void hist_clear(struct hist *h);       /* zeroes the counters, keeps the memory */
+
+void hist_add(struct hist *h, uint64_t value_us, uint64_t n);
+void hist_merge(struct hist *dst, const struct hist *src);
+/* dst -= src; src must have been merged into dst before (asserted). */
+void hist_subtract(struct hist *dst, const struct hist *src);
+
+/* The value below or at which a share q (0..1) of the samples lies, in microseconds: the
+ * midpoint of the bucket that holds sample number ceil(q * count). 0 when empty. */
+uint64_t hist_quantile_us(const struct hist *h, double q);
+
+/* Samples at most value_us (whole buckets up to the one that holds it). */
+uint64_t hist_count_upto(const struct hist *h, uint64_t value_us);
+
+/* Walks the non-empty buckets upwards; the visitor gets the bucket's midpoint and its count. */
+void hist_each(const struct hist *h, void (*visit)(void *arg, uint64_t mid_us, uint64_t n),
+               void *arg);
+
+/* Sparse encoding: LEB128 pairs (gap to the next non-empty bucket, count). */
+void hist_pack(const struct hist *h, struct sbuf *out);
+/* Adds a packed histogram to dst. Returns 0, or -1 on malformed input, and then dst is as it was. */
+int hist_unpack_add(struct hist *dst, const void *bytes, size_t len);

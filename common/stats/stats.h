@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* stats: what was measured, per (method, name) and in total.
+ *
+ * One type serves the worker (the table of the current second, and the table since the start)
+ * and the master (the merged table). A sample costs one hash look-up and a handful of additions;
+ * a caller on the hot path keeps the struct tally pointer, which stays valid until
+ * stats_clear/stats_fini (stats_reset zeroes rows and keeps them).
+ *
+ * Bounded: at most `max_rows` (method, name) pairs, `max_failures` failure keys and
+ * `max_exceptions` exception keys; what is beyond goes to a row named "(other)" of its method
+ * ("" failure text "(other failures)"), so totals always add up, and `overflow` counts it.
+ *
+ * Times are unix seconds given by the caller. Pure: no clock, no lock, no I/O.
+ */
+#include "common/stats/hist.h"
+#include <stdbool.h>
+
+#define STATS_SECONDS 32 /* per-second slots kept per row, for current rates */
+
+struct per_second {
+    int64_t second; /* unix time; 0 = unused */
+    uint32_t requests, failures;
+};
+
+struct tally {
+    char *method, *name;          /* UTF-8, owned; "" and "Aggregated" for the total */
+    uint64_t requests;            /* finished, failures included (Locust's num_requests) */
+    uint64_t none_requests;       /* of these, without a response time */
+    uint64_t failures;
+    uint64_t cut;                 /* sent, but ended by the end of the test before an answer;
+                                     in none of the counts above */
+    uint64_t bytes;               /* response body bytes */
+    uint64_t sum_us, min_us, max_us; /* of the requests with a time; min is UINT64_MAX if none */
+    double first_at, last_at;     /* unix seconds of the first and last request; 0 = none */
+    struct hist hist;
+    struct per_second recent[STATS_SECONDS]; /* slot = second % STATS_SECONDS */
+    struct tally *next;           /* insertion order */
+};
+
+struct failure {                  /* one (method, name, text) */
+    char *method, *name, *text;
+    uint64_t count;
+    double first_at, last_at;
+    struct failure *next;
+};
+
+struct exception {                /* one traceback of user code */
+    char *message, *traceback;
+    char *nodes;                  /* comma-separated worker ids; "" on a worker itself */
+    uint64_t count;
+    double first_at, last_at;
+    struct exception *next;
+};
+
+struct stats_limits {
+    size_t max_rows, max_failures, max_exceptions;
+};
+#define STATS_LIMITS_DEFAULT ((struct stats_limits){20000, 2000, 500})
+
+struct stats {
+    struct tally total;           /* method "", name "Aggregated" */
+    struct tally *rows;           /* list in insertion order */
+    struct failure *failures;
+    struct exception *exceptions;
+    size_t row_count, failure_count, exception_count;
+    uint64_t overflow;            /* samples whose own row, failure or exception found no place */
+    double started_at;            /* unix seconds of the last start or reset */
+    struct stats_limits limits;
+    struct stats_index *index;    /* hash tables; private to stats.c */
+};
+
+void stats_init(struct stats *s, double now, struct stats_limits limits);
+void stats_fini(struct stats *s);
+void stats_clear(struct stats *s, double now); /* forgets every row */
+void stats_reset(struct stats *s, double now); /* zeroes every row, forgets failures, exceptions */
+
+/* The row of (method, name), made when new. Never NULL. Borrowed. */
+struct tally *stats_row(struct stats *s, const char *method, size_t method_len, const char *name,
+                        size_t name_len);
+const struct tally *stats_find(const struct stats *s, const char *method, const char *name);
+
+#define STATS_NO_TIME UINT64_MAX
+/* One finished request into its row and the total. time_us may be STATS_NO_TIME. */
+void stats_add(struct stats *s, struct tally *row, double now, uint64_t time_us, uint64_t bytes);
+/* The failure half of a request: call beside stats_add, as Locust does. */
+void stats_add_failure(struct stats *s, struct tally *row, double now, const char *text, size_t len);
+void stats_add_cut(struct stats *s, struct tally *row);
+void stats_add_exception(struct stats *s, double now, const char *message, const char *traceback,
+                         const char *node, uint64_t n);
+
+/* dst += src, rows, failures, exceptions and all. src is unchanged. */
+void stats_merge(struct stats *dst, const struct stats *src);
+
+/* Derived values in milliseconds and 1/s, by Locust's definitions (docs/statistics.md). */
+double tally_mean_ms(const struct tally *t);
+double tally_quantile_ms(const struct tally *t, double q); /* clamped to [min, max]; q=1 is max */
+double tally_total_rps(const struct tally *t, const struct stats *s);
+double tally_total_fail_rps(const struct tally *t, const struct stats *s);
+double tally_current_rps(const struct tally *t, const struct stats *s);
+double tally_current_fail_rps(const struct tally *t, const struct stats *s);
+
+/* Rows sorted by (name, method), as every table shows them. *out is malloced, the caller frees;
+ * returns the count. */
+size_t stats_sorted(const struct stats *s, const struct tally ***out);

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* link: the ZeroMQ socket between master and workers, as a file descriptor plus drain and send.
+ *
+ * The only place that includes zmq.h. Frames are Locust's: the master sees [identity, payload],
+ * a worker [payload]. Non-blocking throughout. After any send or receive, and when link_fd is
+ * readable, call link_recv until it says LINK_EMPTY (ZeroMQ's descriptor is edge-triggered).
+ * ROUTER with handover, so that a worker that reconnects under its identity is heard at once.
+ */
+#include <stddef.h>
+
+enum link_rc { LINK_OK, LINK_EMPTY, LINK_FULL, LINK_UNREACHABLE, LINK_ERROR };
+
+struct link;
+
+struct link_message {
+    char *node;          /* sender's identity, NUL-terminated; NULL on a worker's link */
+    unsigned char *bytes;
+    size_t len;
+};
+
+/* endpoint: "tcp://host:port" (port 0 or "*" picks one) or "ipc://path". On failure NULL, and *why is a sentence
+ * with cause and mend (malloced; the caller frees). */
+struct link *link_bind(const char *endpoint, char **why);                        /* ROUTER */
+struct link *link_connect(const char *endpoint, const char *identity, char **why); /* DEALER */
+void link_close(struct link *l, int linger_ms);
+
+int link_fd(const struct link *l);
+const char *link_endpoint(const struct link *l); /* as bound: with the port that was picked */
+
+enum link_rc link_send(struct link *l, const char *node, const void *bytes, size_t len);
+/* LINK_OK fills *m; release with link_message_free. */
+enum link_rc link_recv(struct link *l, struct link_message *m);
+void link_message_free(struct link_message *m);

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* report: a struct stats as bytes, in two dialects.
+ *
+ * Ours carries histograms, cut-off requests, exceptions and per-second counts, all as deltas;
+ * Locust's ("stats" message, docs/wire.md) carries millisecond buckets. Both decoders take bytes
+ * of strangers: every length is checked, limits of struct stats hold, and a malformed report
+ * changes nothing (it is decoded into a scratch table first and merged when it was good).
+ */
+#include "common/stats/stats.h"
+
+struct sbuf;
+
+/* Ours: one msgpack value (an array), to be carried as bin in the message. */
+void report_pack(const struct stats *s, struct sbuf *out);
+/* Adds a report to s; `node` names the worker for exceptions. 0 or -1 (malformed, s unchanged). */
+int report_merge(struct stats *s, const void *bytes, size_t len, const char *node);
+
+/* Locust's: packs the three msgpack key/value pairs "stats", "stats_total", "errors" of the data
+ * map (the caller writes the map header and the other keys). */
+void report_pack_locust(const struct stats *s, struct sbuf *out);
+/* Adds the "stats"/"stats_total"/"errors" of Locust's data map, given as the msgpack bytes of the
+ * whole map. 0 or -1. */
+int report_merge_locust(struct stats *s, const void *bytes, size_t len);

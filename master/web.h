@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* web: the HTTP and WebSocket server (civetweb), its route table, limits and security headers.
+ *
+ * Serves the embedded page, the page's API (docs/api.md) and Locust's routes for scripts that
+ * poll them. Runs on civetweb's threads and touches nothing but the bridge.
+ */
+struct bridge;
+struct web;
+
+struct web_config {
+    const char *host;          /* "" or "*" = all interfaces; default "127.0.0.1" */
+    int port;                  /* 0 = pick one */
+    const char *tls_cert, *tls_key; /* both or neither */
+    const char *base_path;     /* "" or "/prefix" */
+};
+
+/* NULL on failure, and *why says cause and mend (malloced; caller frees). */
+struct web *web_start(const struct web_config *c, struct bridge *b, char **why);
+int web_port(const struct web *w);
+void web_stop(struct web *w);
