@@ -1,0 +1,206 @@
+"""What every integration test needs: processes that are ended by pid, ports that are free, conditions with deadlines."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import textwrap
+import threading
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BUILD = Path(os.environ.get("KATYDID_BUILD", ROOT / "build"))
+VENV = Path(os.environ.get("KATYDID_LOCUST_VENV", ROOT / "build" / "venv-locust"))
+KATYDID = BUILD / "katydid"
+WORKER = BUILD / "katydid-worker"
+STOCK_LOCUST = VENV / "bin" / "locust"
+SANITIZED = BUILD.name in ("asan", "ubsan", "tsan")
+PATIENCE = 60 if SANITIZED else 30  # seconds a condition may take before a test fails
+
+
+def wait_for(condition, what, timeout=PATIENCE):
+    """Polls until condition() is truthy and returns it; fails with `what` after timeout seconds."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        result = condition()
+        if result:
+            return result
+        time.sleep(0.05)
+    raise AssertionError(f"waited {timeout} s for {what}")
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Process:
+    """A child whose output is collected line by line while it runs."""
+
+    def __init__(self, command, env=None, cwd=None, new_session=True, prefix=(), stdin=subprocess.DEVNULL):
+        full = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(env or {})}
+        for name in [n for n in full if n.startswith("LOCUST_") and n not in (env or {})]:
+            del full[name]
+        self.command = [*map(str, prefix), *map(str, command)]
+        self.popen = subprocess.Popen(
+            self.command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
+            env=full, cwd=cwd, start_new_session=new_session,
+        )
+        self.pid = self.popen.pid
+        self.out, self.err = [], []
+        self.readers = [
+            threading.Thread(target=self._read, args=pair, daemon=True)
+            for pair in ((self.popen.stdout, self.out), (self.popen.stderr, self.err))
+        ]
+        for reader in self.readers:
+            reader.start()
+
+    @staticmethod
+    def _read(stream, lines):
+        for line in stream:
+            lines.append(line)
+
+    @property
+    def stdout(self):
+        return "".join(self.out)
+
+    @property
+    def stderr(self):
+        return "".join(self.err)
+
+    def wait_line(self, pattern, timeout=PATIENCE):
+        """The match of the first line, on either stream, that fits; fails with the output otherwise."""
+        def look():
+            for line in [*self.out, *self.err]:
+                found = re.search(pattern, line)
+                if found:
+                    return found
+            if self.popen.poll() is not None:
+                for reader in self.readers:
+                    reader.join(5)
+                return re.search(pattern, self.stdout + self.stderr) or "ended"
+            return None
+        try:
+            found = wait_for(look, f"a line like {pattern!r}", timeout)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.describe()}") from None
+        assert found != "ended", f"ended with {self.popen.returncode} before a line like {pattern!r}\n{self.describe()}"
+        return found
+
+    def wait(self, timeout=120):
+        try:
+            code = self.popen.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still running after {timeout} s\n{self.describe()}") from None
+        for reader in self.readers:
+            reader.join(5)
+        assert "Sanitizer" not in self.stderr and "runtime error:" not in self.stderr, self.describe()
+        return code
+
+    def describe(self):
+        return f"$ {' '.join(self.command)}\n--- stdout\n{self.stdout[-4000:]}\n--- stderr\n{self.stderr[-8000:]}"
+
+    def signal(self, number):
+        self.popen.send_signal(number)
+
+    def stop(self):
+        """Ends it and, when it leads its own session, whatever it started. By pid only."""
+        if self.popen.poll() is None:
+            self.popen.terminate()
+            try:
+                self.popen.wait(10)
+            except subprocess.TimeoutExpired:
+                self.popen.kill()
+                self.popen.wait(10)
+        for reader in self.readers:
+            reader.join(5)
+        for stream in (self.popen.stdout, self.popen.stderr):
+            stream.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+def katydid(*arguments, **kwargs):
+    return Process([KATYDID, *arguments], **kwargs)
+
+
+def run_katydid(*arguments, timeout=120, **kwargs):
+    """Runs to the end; returns the finished Process with .code."""
+    with katydid(*arguments, **kwargs) as process:
+        process.code = process.wait(timeout)
+        return process
+
+
+@contextmanager
+def target(prefix=(), address="127.0.0.1"):
+    """The exact test server; yields an object with .url, .log() and .reset()."""
+    with Process([BUILD / "support" / "target", "--address", address], prefix=prefix) as process:
+        process.url = process.wait_line(r"target listening on (\S+)").group(1)
+        process.log = lambda: get_json(process.url + "/__log")
+        process.reset = lambda: get(process.url + "/__reset")
+        yield process
+
+
+@contextmanager
+def shop(*arguments):
+    with Process(["/usr/bin/python3", ROOT / "locustfiles" / "_shop.py", *arguments]) as process:
+        process.url = process.wait_line(r"shop listening on (\S+)").group(1)
+        process.counts = lambda: get_json(process.url + "/api/count")
+        yield process
+
+
+def get(url, **headers):
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as answer:
+        return answer.read()
+
+
+def get_json(url, **headers):
+    return json.loads(get(url, **headers))
+
+
+@contextmanager
+def locustfile(text, name="locustfile.py"):
+    """A locustfile with this text in a folder of its own; yields its path."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_text(textwrap.dedent(text))
+        yield path
+
+
+def csv_row(path, name):
+    """One row of a _stats.csv as a dict."""
+    import csv
+    with open(path, newline="") as file:
+        for row in csv.DictReader(file):
+            if row["Name"] == name:
+                return row
+    raise AssertionError(f"{path} has no row {name!r}")
+
+
+def children(pid):
+    """Pids of the direct children."""
+    try:
+        return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+def is_alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split(") ")[1][0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+__all__ = [name for name in dir() if not name.startswith("_")] + ["signal"]
