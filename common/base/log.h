@@ -12,7 +12,8 @@ enum log_level { LOG_DEBUG = 10, LOG_INFO = 20, LOG_WARNING = 30, LOG_ERROR = 40
 void log_set_level(enum log_level level);
 bool log_enabled(enum log_level level);
 int log_open(const char *path); /* appends; 0, or -1 with errno set */
-/* A copy of each formatted line goes to the sink too (the dashboard's log); NULL ends it. */
+/* A copy of each formatted line (no line end) goes to the sink too (the dashboard's log); NULL ends
+ * it. Called under the log's lock, on the thread that logs: the sink must not log. */
 void log_set_sink(void (*sink)(void *arg, enum log_level level, const char *line), void *arg);
 void log_write(enum log_level level, const char *logger, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

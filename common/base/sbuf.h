@@ -11,10 +11,13 @@ struct sbuf {
 
 void sbuf_fini(struct sbuf *b);
 void sbuf_clear(struct sbuf *b); /* keeps the memory */
+void sbuf_reserve(struct sbuf *b, size_t more); /* room for that many bytes and a NUL */
 void sbuf_add(struct sbuf *b, const void *bytes, size_t len);
 void sbuf_adds(struct sbuf *b, const char *text);
 void sbuf_addc(struct sbuf *b, char c);
 void sbuf_addf(struct sbuf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void sbuf_addv(struct sbuf *b, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
 char *sbuf_take(struct sbuf *b); /* malloced, NUL-terminated; b is empty afterwards */
 /* text (any bytes) as a JSON string with quotes: controls and invalid UTF-8 become escapes. */
 void sbuf_add_json(struct sbuf *b, const char *text, size_t len);

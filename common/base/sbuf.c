@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+/* Growth doubles, so appending is amortised O(1); one byte is always kept for the NUL. */
+#include "common/base/sbuf.h"
+
+#include "common/base/mem.h"
+#include "common/base/utf8.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void sbuf_fini(struct sbuf *b)
+{
+    free(b->data);
+    *b = (struct sbuf){0};
+}
+
+void sbuf_clear(struct sbuf *b)
+{
+    b->len = 0;
+    if (b->data)
+        b->data[0] = 0;
+}
+
+void sbuf_reserve(struct sbuf *b, size_t more)
+{
+    if (more < b->cap && b->len < b->cap - more)
+        return;
+    if (more > SIZE_MAX / 2 - b->len - 1)
+        abort();
+    size_t need = b->len + more + 1;
+    size_t cap = b->cap ? b->cap * 2 : 64;
+    if (cap < need)
+        cap = need;
+    b->data = mem_realloc(b->data, cap);
+    b->cap = cap;
+}
+
+void sbuf_add(struct sbuf *b, const void *bytes, size_t len)
+{
+    sbuf_reserve(b, len);
+    if (len)
+        memcpy(b->data + b->len, bytes, len);
+    b->len += len;
+    b->data[b->len] = 0;
+}
+
+void sbuf_adds(struct sbuf *b, const char *text)
+{
+    sbuf_add(b, text, strlen(text));
+}
+
+void sbuf_addc(struct sbuf *b, char c)
+{
+    sbuf_add(b, &c, 1);
+}
+
+void sbuf_addv(struct sbuf *b, const char *format, va_list args)
+{
+    va_list again;
+    va_copy(again, args);
+    sbuf_reserve(b, 128);
+    int n = vsnprintf(b->data + b->len, b->cap - b->len, format, args);
+    if (n < 0)
+        abort();
+    if ((size_t)n >= b->cap - b->len) {
+        sbuf_reserve(b, (size_t)n);
+        vsnprintf(b->data + b->len, b->cap - b->len, format, again);
+    }
+    b->len += (size_t)n;
+    va_end(again);
+}
+
+void sbuf_addf(struct sbuf *b, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    sbuf_addv(b, format, args);
+    va_end(args);
+}
+
+char *sbuf_take(struct sbuf *b)
+{
+    sbuf_add(b, "", 0);
+    char *text = b->data;
+    *b = (struct sbuf){0};
+    return text;
+}
+
+/* Bytes that may stand in a JSON string as they are. */
+static size_t plain_prefix(const char *text, size_t len)
+{
+    size_t i = 0;
+    while (i < len) {
+        unsigned char c = (unsigned char)text[i];
+        if (c < 0x20 || c == '"' || c == '\\' || c == 0x7F)
+            break;
+        size_t n = c < 0x80 ? 1 : utf8_next(text + i, len - i, NULL);
+        if (!n)
+            break;
+        i += n;
+    }
+    return i;
+}
+
+static void add_json_escape(struct sbuf *b, unsigned char c)
+{
+    switch (c) {
+    case '"':
+        sbuf_adds(b, "\\\"");
+        break;
+    case '\\':
+        sbuf_adds(b, "\\\\");
+        break;
+    case '\n':
+        sbuf_adds(b, "\\n");
+        break;
+    case '\r':
+        sbuf_adds(b, "\\r");
+        break;
+    case '\t':
+        sbuf_adds(b, "\\t");
+        break;
+    default:
+        if (c < 0x80)
+            sbuf_addf(b, "\\u%04x", c);
+        else
+            sbuf_adds(b, "\\ufffd");
+    }
+}
+
+void sbuf_add_json(struct sbuf *b, const char *text, size_t len)
+{
+    sbuf_addc(b, '"');
+    while (len) {
+        size_t n = plain_prefix(text, len);
+        sbuf_add(b, text, n);
+        if (n < len)
+            add_json_escape(b, (unsigned char)text[n++]);
+        text += n;
+        len -= n;
+    }
+    sbuf_addc(b, '"');
+}
