@@ -34,7 +34,7 @@
 #include "common/base/clk.h"
 #include "common/stats/hist.h"
 
-#define HEAD_MAX 8192
+#define HEAD_MAX 2048
 
 struct client {
     int fd;

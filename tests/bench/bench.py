@@ -1,0 +1,253 @@
+"""make bench: every budget of the engine, measured side by side in one run, as ratios.
+
+    bench.py [--build DIR] [--rounds N] [name …]      names: get tls post memory hold start scaling master truth
+
+Nothing here asserts a time: the figures are printed with the budget beside them, and docs/benchmarks.md
+keeps those of the last full run.
+"""
+
+import argparse
+import os
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import lab
+from lab import KATYDID, VENV, Process, Table, headless, nginx, rounds, verdict, wait_for, wrk
+
+HERE = Path(__file__).resolve().parent
+FILES = HERE / "locustfiles"
+STOCK = VENV / "bin" / "locust"
+
+
+def us(figures):
+    return f"{figures[0]:.2f} ({figures[2]:.2f}–{figures[3]:.2f})"
+
+
+def bench_get(options):
+    table = Table("GET, 12-byte body, 100 users, no wait", "generator", "µs/request (lowest–highest)", "requests/s", "× wrk", "× ours", "budget", "")
+    with nginx() as server:
+        figures = rounds({
+            "wrk": wrk(server.url + "/"),
+            "Katydid HttpUser": headless(KATYDID, FILES / "get_http.py", server.url),
+            "Katydid FastHttpUser": headless(KATYDID, FILES / "get_fast.py", server.url),
+            "Locust HttpUser": headless(STOCK, FILES / "get_http.py", server.url),
+            "Locust FastHttpUser": headless(STOCK, FILES / "get_fast.py", server.url),
+        }, server, options.rounds)
+    base, ours, our_fast = figures["wrk"][0], figures["Katydid HttpUser"][0], figures["Katydid FastHttpUser"][0]
+    for name, f in figures.items():
+        budget = {
+            "Katydid HttpUser": ("≤ 2.0 × wrk", verdict(f[0] / base, 2.0)),
+            "Locust HttpUser": ("ours ≥ 40 × less", verdict(f[0] / ours, 40, False)),
+            "Locust FastHttpUser": ("ours ≥ 10 × less", verdict(f[0] / our_fast, 10, False)),
+        }.get(name, ("", ""))
+        table.row(name, us(f), f"{f[1]:,.0f}", f"{f[0] / base:.2f}", f"{f[0] / (our_fast if 'Fast' in name else ours):.1f}", *budget)
+
+
+def bench_tls(options):
+    table = Table("The same over TLS", "generator", "µs/request (lowest–highest)", "requests/s", "× wrk over TLS", "budget", "")
+    with nginx() as server:
+        figures = rounds({
+            "wrk": wrk(server.tls_url + "/"),
+            "Katydid HttpUser": headless(KATYDID, FILES / "get_tls.py", server.tls_url),
+        }, server, options.rounds)
+    for name, f in figures.items():
+        ratio = f[0] / figures["wrk"][0]
+        table.row(name, us(f), f"{f[1]:,.0f}", f"{ratio:.2f}", *(("≤ 2.0", verdict(ratio, 2)) if name != "wrk" else ("", "")))
+
+
+def bench_post(options):
+    table = Table("POST of small JSON, response.json() on 200 bytes, catch_response", "generator", "µs/request (lowest–highest)", "requests/s", "× wrk's GET", "budget", "")
+    with nginx() as server:
+        figures = rounds({
+            "wrk (GET /)": wrk(server.url + "/"),
+            "Katydid HttpUser": headless(KATYDID, FILES / "post_json.py", server.url),
+        }, server, options.rounds)
+    for name, f in figures.items():
+        ratio = f[0] / figures["wrk (GET /)"][0]
+        table.row(name, us(f), f"{f[1]:,.0f}", f"{ratio:.2f}", *(("≤ 4.0", verdict(ratio, 4)) if "wrk" not in name else ("", "")))
+
+
+def run_until_spawned(file, url, users, rate, *more):
+    process = Process([KATYDID, "-f", file, "-H", url, "--headless", "-u", users, "-r", rate, "-t", "300", "--only-summary", *more],
+                      prefix=["taskset", "-c", "0"])
+    process.wait_line(r"All users spawned", 120)
+    return process
+
+
+def is_quiet(server):
+    """No request in half a second but our own look at the count."""
+    before = server.count()
+    time.sleep(0.5)
+    return server.count() == before + 1
+
+
+def bench_memory(options):
+    users = 20_000
+    table = Table("Memory of a waiting HttpUser with an open connection", "users", "worker's resident MB", "KB a user", "budget", "")
+    with nginx() as server:
+        sizes = {}
+        for n in (1, users):
+            with run_until_spawned(FILES / "waiting.py", server.url, n, n) as process:
+                wait_for(lambda: is_quiet(server), "every user to wait", 60)
+                sizes[n] = lab.rss_bytes(lab.worker_pid(process.pid))
+    table.row(1, f"{sizes[1] / 1e6:.1f}", "", "", "")
+    each = (sizes[users] - sizes[1]) / (users - 1) / 1024
+    table.row(f"{users:,}", f"{sizes[users] / 1e6:.1f}", f"{each:.1f}", "≤ 12", verdict(each, 12))
+
+
+def bench_start(options):
+    table = Table("Start of 20,000 users at -r 20000", "round", "seconds from the order to all spawned", "budget", "")
+    with nginx() as server:
+        for n in range(3):
+            with run_until_spawned(FILES / "waiting.py", server.url, 20_000, 20_000) as process:
+                stamp = r"\[\S+ (\d+):(\d+):(\d+),(\d+)\].*"
+                times = []
+                for line in (r"Ramping to|Sending spawn jobs", "All users spawned"):
+                    h, m, s, ms = map(int, re.search(stamp + f"({line})", process.stderr).groups()[:4])
+                    times.append(h * 3600 + m * 60 + s + ms / 1000)
+                table.row(n + 1, f"{times[1] - times[0]:.2f}", "≤ 2", verdict(times[1] - times[0], 2))
+
+
+def target_quantiles(reported, own):
+    """Cells 'reported / own' for each percentile, and whether all are within 1 ms + 1 %."""
+    cells, good = [], True
+    for key, column in (("p50", "50%"), ("p90", "90%"), ("p95", "95%"), ("p99", "99%")):
+        ours, theirs = reported[column], own[key]
+        cells.append(f"{ours:.1f} / {theirs:.1f}")
+        good = good and abs(ours - theirs) <= 1 + 0.01 * theirs
+    return cells, good
+
+
+def bench_hold(options):
+    users = 100_000
+    table = Table(f"{users:,} users in one worker process, each waking every 1–10 s; target answers after 20 ms",
+                  "users held", "requests/s", "worker MB", "worker's share of a core", "p50 ours/target", "p90", "p95", "p99", "within 1 ms + 1 %")
+    command = [lab.KATYDID.parent / "support" / "target", "--address", "0.0.0.0"]
+    with Process(command, prefix=["sh", "-c", 'ulimit -n 300000; exec taskset -c 1 "$@"', "sh"]) as server:
+        port = server.wait_line(r"http://0.0.0.0:(\d+)").group(1)
+        url = f"http://127.0.0.1:{port}"
+        with tempfile.TemporaryDirectory() as folder:
+            with Process([KATYDID, "-f", FILES / "hold.py", "-H", url, "--headless", "-u", users, "-r", 5000, "-t", 90, "--only-summary",
+                          "--json-file", f"{folder}/out", "--reset-stats"],
+                         env={"HOLD_PORT": port}, prefix=["sh", "-c", 'ulimit -n 300000; exec taskset -c 0 "$@"', "sh"]) as process:
+                process.wait_line("All users spawned", 80)
+                lab.get(url + "/__reset")
+                worker = lab.worker_pid(process.pid)
+                cpu0, n0, t0 = lab.cpu_seconds(worker), lab.get_json(url + "/__log")["requests"], time.monotonic()
+                time.sleep(20)
+                cpu1, n1, t1 = lab.cpu_seconds(worker), lab.get_json(url + "/__log")["requests"], time.monotonic()
+                memory = lab.rss_bytes(worker)
+                process.wait(180)
+                own = lab.get_json(url + "/__log")
+                reported = percentiles_of(process.stderr)
+    cells, good = target_quantiles(reported, own)
+    table.row(f"{users:,}", f"{(n1 - n0) / (t1 - t0):,.0f}", f"{memory / 1e6:.0f}", f"{(cpu1 - cpu0) / (t1 - t0):.0%}", *cells, "yes" if good else "**no**")
+
+
+def bench_scaling(options):
+    table = Table("Two worker processes on two cores against one (a task with 0.1 ms of its own Python work; nginx shares the cores)",
+                  "workers", "requests/s", "×", "budget", "")
+    with nginx(core=None) as server:
+        rates = {}
+        for _ in range(options.rounds if options.rounds < 3 else 3):
+            for n in (1, 2):
+                before = server.count()
+                with Process(headless(KATYDID, FILES / "busy.py", server.url, 50, "--processes", n)) as process:
+                    wait_for(lambda: server.count() - before > 50, "the first requests", 60)
+                    time.sleep(2)
+                    n0, t0 = server.count(), time.monotonic()
+                    time.sleep(4)
+                    rates.setdefault(n, []).append((server.count() - n0) / (time.monotonic() - t0))
+    one, two = (sorted(rates[n])[len(rates[n]) // 2] for n in (1, 2))
+    table.row(1, f"{one:,.0f}", "1.00", "", "")
+    table.row(2, f"{two:,.0f}", f"{two / one:.2f}", "≥ 1.8", verdict(two / one, 1.8, False))
+
+
+def bench_master(options):
+    table = Table("Master with 200 simulated workers × 100 endpoints × 1 report/s", "second", "share of a core", "resident MB", "budget", "")
+    port = lab.free_port()
+    web = lab.free_port()
+    with Process([KATYDID, "-f", FILES / "waiting.py", "-H", "http://127.0.0.1:9", "--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port,
+                  "--web-port", web], prefix=["taskset", "-c", "0"]) as master:
+        master.wait_line("Starting web interface", 60)
+        with Process([KATYDID.parent / "bench" / "sim_workers", "--endpoint", f"tcp://127.0.0.1:{port}", "--workers", 200, "--endpoints", 100, "--seconds", 45],
+                     prefix=["taskset", "-c", "1"]):
+            time.sleep(8)
+            for n in range(3):
+                cpu0, t0 = own_cpu(master.pid), time.monotonic()
+                time.sleep(10)
+                share = (own_cpu(master.pid) - cpu0) / (time.monotonic() - t0)
+                table.row(8 + 10 * (n + 1), f"{share:.1%}", f"{lab.rss_bytes(master.pid) / 1e6:.1f}", "≤ 20 %", verdict(share, 0.20))
+
+
+def own_cpu(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / lab.TICK
+
+
+def percentiles_of(text, name="Aggregated"):
+    """{'50%': ms …} of a row of the final percentile table."""
+    table = text.split("Response time percentiles")[-1]
+    header = next(line for line in table.splitlines() if "50%" in line)
+    row = next(line for line in table.splitlines() if name in line)
+    columns = re.findall(r"[\d.]+%", header)
+    return dict(zip(columns, (float(v) for v in row.split(name)[1].split()), strict=False))
+
+
+def cut_of(text):
+    found = re.search(r"([\d,]+) requests? (?:was|were) cut off", text)
+    return int(found.group(1).replace(",", "")) if found else 0
+
+
+def truth_run(path, users, seconds, *more, kill=False):
+    """One run against the exact target; returns (target's log, requests, cut, percentiles, process)."""
+    with lab.target(prefix=["taskset", "-c", "1"]) as server, tempfile.TemporaryDirectory() as folder:
+        command = [KATYDID, "-f", FILES / "truth.py", "-H", server.url, "--headless", "-u", users, "-r", users, "-t", seconds, "--csv", f"{folder}/out", *more]
+        with Process(command, env={"TRUTH_PATH": path}, prefix=["taskset", "-c", "0"]) as process:
+            if kill:
+                process.wait_line("All users spawned", 60)
+                time.sleep(seconds / 2)
+                os.kill(lab.worker_pid(process.pid), 9)
+            process.wait(seconds + 60)
+            row = lab.csv_row(f"{folder}/out_stats.csv", "Aggregated")
+            return server.log(), int(row["Request Count"]), cut_of(process.stderr), percentiles_of(process.stderr), process
+
+
+def bench_truth(options):
+    table = Table("Truth: reported / the target's own log, ms (within 1 ms + 1 %?)", "target", "users", "p50", "p90", "p95", "p99", "right",
+                  "target's requests", "reported", "cut off in flight", "equal")
+    for path in ("/delay/20", "/bimodal"):
+        for users in (1, 1000):
+            own, requests, cut, reported, _ = truth_run(path, users, 12)
+            cells, good = target_quantiles(reported, own)
+            table.row(path, users, *cells, "yes" if good else "**no**", own["requests"], requests, cut, "yes" if own["requests"] == requests + cut else "**no**")
+    own, requests, cut, _, process = truth_run("/delay/20", 200, 12, "--processes", 2, kill=True)
+    lost = [line for line in process.stderr.splitlines() if "lost" in line or "missing" in line]
+    print(f"\nA worker killed in the middle: target {own['requests']}, reported {requests}, cut {cut}, "
+          f"difference {own['requests'] - requests - cut} (not delivered by the worker that was killed)")
+    print("\n".join("    " + line for line in lost))
+
+
+BENCHES = {name[6:]: function for name, function in list(globals().items()) if name.startswith("bench_")}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="name", choices=[*BENCHES, []])
+    parser.add_argument("--build", default="build")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    print(f"{cpu.group(1) if cpu else platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}, "
+          f"{subprocess.run(['nginx', '-v'], capture_output=True, text=True).stderr.strip()}, stock Locust in build/venv-locust")
+    for name in options.names or BENCHES:
+        BENCHES[name](options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

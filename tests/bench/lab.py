@@ -1,0 +1,152 @@
+"""The bench's laboratory: nginx pinned to one core, generators pinned to another, and honest accounts.
+
+Processor time is read from /proc for a generator's whole process tree; requests are counted by nginx itself
+(stub_status), so that no generator is believed about its own work.
+"""
+
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+
+from harness import KATYDID, VENV, Process, children, csv_row, free_port, get, get_json, target, wait_for  # noqa: E402,F401
+
+TICK = os.sysconf("SC_CLK_TCK")
+GENERATOR_CORE, TARGET_CORE = 0, 1
+JSON_200 = (
+    '{"id": 4711, "name": "Folding chair", "price": 12.5, "tags": ["garden", "wood", "sale"], "stock": '
+    '{"berlin": 12, "lyon": 0, "porto": 7}, "description": "Light, strong, stowed away in no time at all."}'
+)
+
+
+def tree(pid):
+    pids = [pid]
+    for child in children(pid):
+        pids += tree(child)
+    return pids
+
+
+def cpu_seconds(pid):
+    """User + system time of a process and everything below it."""
+    total = 0.0
+    for p in tree(pid):
+        try:
+            fields = Path(f"/proc/{p}/stat").read_text().rsplit(") ", 1)[1].split()
+        except FileNotFoundError:
+            continue
+        total += (int(fields[11]) + int(fields[12])) / TICK
+    return total
+
+
+def rss_bytes(pid):
+    return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text()).group(1)) * 1024
+
+
+def worker_pid(pid):
+    """The load-generating process below a katydid."""
+    return next(p for p in tree(pid) if "katydid-worker" in Path(f"/proc/{p}/cmdline").read_text())
+
+
+@contextmanager
+def nginx(workers=1, core=TARGET_CORE):
+    """A 12-byte page, a 200-byte JSON document, the same over TLS, and nginx's own count of requests."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        plain, tls, status = free_port(), free_port(), free_port()
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+             "-keyout", f"{folder}/key.pem", "-out", f"{folder}/cert.pem"], check=True, capture_output=True)
+        pages = (
+            "location = / { default_type text/plain; return 200 'Hello there\\n'; }"
+            f"location = /json {{ default_type application/json; return 200 '{JSON_200}'; }}"
+        )
+        Path(folder, "nginx.conf").write_text(f"""
+            daemon off; worker_processes {workers}; pid {folder}/pid; error_log {folder}/error.log;
+            worker_rlimit_nofile 300000;
+            events {{ worker_connections 131072; multi_accept on; }}
+            http {{
+              access_log off; keepalive_requests 1000000000; keepalive_timeout 3600;
+              client_body_temp_path {folder}/a; proxy_temp_path {folder}/b; fastcgi_temp_path {folder}/c;
+              uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e;
+              ssl_session_cache shared:s:10m; ssl_certificate {folder}/cert.pem; ssl_certificate_key {folder}/key.pem;
+              server {{ listen 0.0.0.0:{plain} backlog=65535; {pages} }}
+              server {{ listen 127.0.0.1:{tls} ssl; {pages} }}
+              server {{ listen 127.0.0.1:{status}; location = / {{ stub_status; }} }}
+            }}""")
+        prefix = ["taskset", "-c", str(core)] if core is not None else []
+        with Process(["nginx", "-c", f"{folder}/nginx.conf", "-p", folder, "-e", f"{folder}/error.log"], prefix=prefix) as server:
+            server.url, server.tls_url, server.port = f"http://127.0.0.1:{plain}", f"https://127.0.0.1:{tls}", plain
+
+            def count():
+                text = urllib.request.urlopen(f"http://127.0.0.1:{status}/", timeout=10).read().decode()
+                return int(text.split("requests\n")[1].split()[2])
+
+            def is_up():
+                try:
+                    return count() >= 0
+                except OSError:
+                    return False
+
+            server.count = count
+            wait_for(is_up, "nginx to listen")
+            yield server
+
+
+def measure(command, server, warm=2.0, window=4.0, env=None):
+    """(µs of processor time per request, requests/s) of a generator between warm-up and its end."""
+    before = server.count()
+    with Process(command, env=env, prefix=["taskset", "-c", str(GENERATOR_CORE)]) as process:
+        wait_for(lambda: server.count() - before > 50 or process.popen.poll() is not None, "the first requests", 60)
+        assert process.popen.poll() is None, process.describe()
+        time.sleep(warm)
+        cpu0, n0, t0 = cpu_seconds(process.pid), server.count(), time.monotonic()
+        time.sleep(window)
+        cpu1, n1, t1 = cpu_seconds(process.pid), server.count(), time.monotonic()
+        assert process.popen.poll() is None, process.describe()
+    return (cpu1 - cpu0) / (n1 - n0) * 1e6, (n1 - n0) / (t1 - t0)
+
+
+def rounds(commands, server, count=5, **kwargs):
+    """Medians over alternating rounds: {name: (µs per request, requests/s, lowest µs, highest µs)}."""
+    seen = {name: [] for name in commands}
+    for _ in range(count):
+        for name, command in commands.items():
+            seen[name].append(measure(command, server, **kwargs))
+    return {
+        name: (statistics.median(c for c, _ in runs), statistics.median(r for _, r in runs), min(c for c, _ in runs), max(c for c, _ in runs))
+        for name, runs in seen.items()
+    }
+
+
+def wrk(url, connections=100, script=None):
+    return ["wrk", "-t1", f"-c{connections}", "-d60", *(["-s", script] if script else []), url]
+
+
+def headless(program, file, url, users=100, *more):
+    return [program, "-f", file, "-H", url, "--headless", "-u", users, "-r", users, "-t", "60", "--only-summary", *more]
+
+
+class Table:
+    """Rows printed as they come, and kept as Markdown."""
+
+    def __init__(self, title, *columns):
+        self.lines = [f"### {title}", "", "| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+        print("\n" + "\n".join(self.lines), flush=True)
+
+    def row(self, *cells):
+        line = "| " + " | ".join(str(c) for c in cells) + " |"
+        self.lines.append(line)
+        print(line, flush=True)
+
+
+def verdict(value, limit, at_most=True):
+    return "met" if (value <= limit if at_most else value >= limit) else "**missed**"
