@@ -1,0 +1,124 @@
+"""House rules that a script can check; each finding is `file:line: rule: what`.
+
+A line may waive one rule with `LINT: rule reason` in a comment on it or on the line above; a waiver that waives nothing
+is a finding itself.
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+# folder -> folders it may include from, besides itself. Arrows point down only.
+LAYERS = {
+    "common/base": [],
+    "common/stats": ["common/base"],
+    "common/wire": ["common/base", "common/stats"],
+    "worker/net": ["common/base"],
+    "worker/http": ["common/base", "worker/net"],
+    "worker/py": ["common/base", "common/stats", "common/wire", "worker/http"],
+    "worker": ["common/base", "worker/py"],
+    "master": ["common/base", "common/stats", "common/wire", "master/web"],
+    "master/web": ["common/base", "master"],
+}
+# third-party header -> where it may be included
+HOMES = {
+    r"zmq\.h": ["common/wire/link.c"],
+    r"msgpack": ["common/wire/", "master/proto"],
+    r"civetweb\.h": ["master/web/"],
+    r"Python\.h|greenlet\.h": ["worker/py/", "worker/main.c"],
+    r"llhttp\.h": ["worker/http/"],
+    r"openssl/(?!evp|sha|rand)": ["worker/net/"],
+    r"zlib\.h|brotli|zstd": ["worker/http/", "master/web/"],
+    r"jansson\.h": ["master/"],
+}
+BANNED = r"\b(strcpy|strcat|sprintf|vsprintf|strtok|atoi|atof|gets|rand|srand|gettimeofday|system|alloca|setjmp|longjmp)\s*\("
+FILE_MAX, FUNCTION_MAX, WIDTH = 700, 80, 100
+
+
+class Findings:
+    def __init__(self):
+        self.lines = []
+
+    def add(self, path, number, rule, what):
+        self.lines.append(f"{path}:{number}: {rule}: {what}")
+
+
+def waived(lines, index, rule, used):
+    for at in (index, index - 1):
+        if 0 <= at < len(lines) and f"LINT: {rule} " in lines[at]:
+            used.add(at)
+            return True
+    return False
+
+
+def check_includes(path, lines, report):
+    folder = str(Path(path).parent)
+    allowed = LAYERS.get(folder)
+    for index, line in enumerate(lines):
+        own = re.match(r'\s*#include "([^"]+)"', line)
+        other = re.match(r"\s*#include <([^>]+)>", line)
+        if own and allowed is not None:
+            target = str(Path(own.group(1)).parent)
+            if target != folder and target not in allowed:
+                report(index, "layer", f"{folder} may not include {own.group(1)}")
+        if other and not path.startswith("tests/"):
+            for pattern, homes in HOMES.items():
+                if re.match(pattern, other.group(1)) and not any(path.startswith(h) for h in homes):
+                    report(index, "home", f"<{other.group(1)}> belongs in {', '.join(homes)}")
+
+
+def check_functions(lines, report):
+    start = None
+    for index, line in enumerate(lines):
+        if line == "{":
+            start = index
+        elif line == "}" and start is not None:
+            if index - start - 1 > FUNCTION_MAX:
+                report(start, "function-length", f"{index - start - 1} lines; {FUNCTION_MAX} at most")
+            start = None
+
+
+def check(path, findings):
+    lines = (ROOT / path).read_text().splitlines()
+    used = set()
+
+    def report(index, rule, what):
+        if not waived(lines, index, rule, used):
+            findings.add(path, index + 1, rule, what)
+
+    if len(lines) > FILE_MAX:
+        report(0, "file-length", f"{len(lines)} lines; {FILE_MAX} at most")
+    if path.endswith((".c", ".h")):
+        if "SPDX-License-Identifier: MIT" not in lines[0]:
+            report(0, "licence", "the first line names the licence")
+        check_includes(path, lines, report)
+        check_functions(lines, report)
+        for index, line in enumerate(lines):
+            code = re.sub(r'"(\\.|[^"\\])*"|//.*|/\*.*?\*/', "", line)
+            if not path.startswith("tests/") and re.search(BANNED, code) and not code.lstrip().startswith("*"):
+                report(index, "banned", re.search(BANNED, code).group(1))
+            if len(line) > WIDTH:
+                report(index, "width", f"{len(line)} columns")
+    for index, line in enumerate(lines):
+        if line != line.rstrip():
+            report(index, "whitespace", "trailing blanks")
+        if "LINT: " in line and path != "tests/lint/lint.py" and index not in used:
+            findings.add(path, index + 1, "waiver", "waives nothing")
+
+
+def main():
+    files = subprocess.run(["git", "ls-files", "*.c", "*.h", "*.py", "*.ts", "*.tsx", "*.mjs"], cwd=ROOT, check=True, capture_output=True, text=True)
+    findings = Findings()
+    for path in files.stdout.split():
+        if (ROOT / path).exists():
+            check(path, findings)
+    print("\n".join(findings.lines))
+    print(f"lint: {len(findings.lines)} findings")
+    return 1 if findings.lines else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
