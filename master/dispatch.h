@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* dispatch: which worker runs how many users of which class, second by second.
+ *
+ * While workers stay, this is Locust's UsersDispatcher step for step: classes by name, users of a
+ * fixed_count first, then a weighted stream that always picks the class whose share is furthest
+ * behind (by Kullback-Leibler divergence), round robin over the workers sorted by their index
+ * within their host, batches of max(1, floor(rate)), the most recently placed users leave first.
+ *
+ * When the workers change it differs on purpose. Locust then deals all users anew, at once. Here
+ * the users of a worker that went are "orphans", placed again at the spawn rate, on the workers
+ * that have the fewest users; a worker that came takes its share from those that have too many,
+ * and nobody else notices.
+ *
+ * Pure: no clock. The caller waits between the steps.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+
+struct dispatch_class {
+    const char *name;
+    double weight;
+    unsigned fixed_count; /* not 0: exactly so many, whatever the weight */
+};
+
+struct dispatch_worker {
+    char *id;
+    unsigned *counts;     /* users to run, by class index */
+    unsigned load;        /* their sum */
+    unsigned host_index;  /* workers before this one on its host */
+    bool is_changed;      /* not told yet; whoever tells the worker clears it */
+};
+
+struct dispatch;
+
+/* Classes are copied and sorted by name: the class index is the one in this order. */
+struct dispatch *dispatch_new(const struct dispatch_class *classes, size_t count);
+void dispatch_free(struct dispatch *d);
+
+size_t dispatch_class_count(const struct dispatch *d);
+const char *dispatch_class_name(const struct dispatch *d, size_t index);
+
+/* A worker that is already known is left as it is. */
+void dispatch_add_worker(struct dispatch *d, const char *id);
+void dispatch_remove_worker(struct dispatch *d, const char *id);
+size_t dispatch_worker_count(const struct dispatch *d);
+struct dispatch_worker *dispatch_worker(struct dispatch *d, size_t index); /* in dealing order */
+struct dispatch_worker *dispatch_find_worker(struct dispatch *d, const char *id);
+
+/* Begins a ramp to `users` at `rate` users per second (rate > 0). classes: the names new users
+ * are taken from, or NULL to leave that as it is; unknown names are ignored. Every worker counts
+ * as changed, so that the first step reaches all of them. */
+void dispatch_aim(struct dispatch *d, unsigned users, double rate, const char *const *classes);
+
+/* The next batch. Returns the seconds to wait before the next one, or -1 when this was the last. */
+double dispatch_step(struct dispatch *d);
+/* Nothing left to do: the target is reached, or all users of fixed_count run and no other class
+ * exists, or there is no worker. */
+bool dispatch_is_done(const struct dispatch *d);
+
+unsigned dispatch_user_count(const struct dispatch *d); /* placed on workers now */
+unsigned dispatch_class_users(const struct dispatch *d, size_t class_index);
