@@ -16,7 +16,7 @@
 
 #define HIST_SUB_BITS 7
 #define HIST_SUB_COUNT (1u << HIST_SUB_BITS)  /* buckets in an octave */
-#define HIST_OCTAVES 27                       /* two linear ones, then one a power of two */
+#define HIST_OCTAVES 26                       /* two linear ones, then one a power of two */
 #define HIST_MAX_US UINT64_C(3600000000)      /* one hour */
 
 struct sbuf;
@@ -48,5 +48,12 @@ void hist_each(const struct hist *h, void (*visit)(void *arg, uint64_t mid_us, u
 
 /* Sparse encoding: LEB128 pairs (gap to the next non-empty bucket, count). */
 void hist_pack(const struct hist *h, struct sbuf *out);
-/* Adds a packed histogram to dst. Returns 0, or -1 on malformed input, and then dst is as it was. */
+/* Adds a packed histogram to dst. Returns 0, or -1 on malformed input (or when the counts would
+ * overflow), and then dst is as it was. */
 int hist_unpack_add(struct hist *dst, const void *bytes, size_t len);
+
+/* The two halves of hist_unpack_add, for who must know that all of a report is good before the
+ * first of it counts. Check: 0 with the number of samples in *count, or -1 malformed. */
+int hist_packed_check(const void *bytes, size_t len, uint64_t *count);
+/* bytes must have passed hist_packed_check. */
+void hist_add_packed(struct hist *dst, const void *bytes, size_t len);

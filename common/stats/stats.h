@@ -9,7 +9,8 @@
  *
  * Bounded: at most `max_rows` (method, name) pairs, `max_failures` failure keys and
  * `max_exceptions` exception keys; what is beyond goes to a row named "(other)" of its method
- * ("" failure text "(other failures)"), so totals always add up, and `overflow` counts it.
+ * (failures: method "", name "", text "(other failures)"), so totals always add up, and `overflow`
+ * counts it. Texts are cut at a NUL and at the lengths below.
  *
  * Times are unix seconds given by the caller. Pure: no clock, no lock, no I/O.
  */
@@ -17,6 +18,15 @@
 #include <stdbool.h>
 
 #define STATS_SECONDS 32 /* per-second slots kept per row, for current rates */
+
+#define STATS_METHOD_MAX 256 /* bytes */
+#define STATS_NAME_MAX 4096
+#define STATS_TEXT_MAX 8192 /* failure texts, exception messages */
+#define STATS_TRACEBACK_MAX 65536
+
+#define STATS_OTHER "(other)"
+#define STATS_OTHER_FAILURES "(other failures)"
+#define STATS_OTHER_EXCEPTIONS "(other exceptions)"
 
 struct per_second {
     int64_t second; /* unix time; 0 = unused */
@@ -35,6 +45,7 @@ struct tally {
     double first_at, last_at;     /* unix seconds of the first and last request; 0 = none */
     struct hist hist;
     struct per_second recent[STATS_SECONDS]; /* slot = second % STATS_SECONDS */
+    bool is_overflow;             /* stands for rows that found no place */
     struct tally *next;           /* insertion order */
 };
 
@@ -89,8 +100,25 @@ void stats_add_cut(struct stats *s, struct tally *row);
 void stats_add_exception(struct stats *s, double now, const char *message, const char *traceback,
                          const char *node, uint64_t n);
 
-/* dst += src, rows, failures, exceptions and all. src is unchanged. */
+/* dst += src, rows, failures, exceptions and all. src is unchanged. Counts stop at their maximum
+ * instead of wrapping. */
 void stats_merge(struct stats *dst, const struct stats *src);
+
+/* Into the failure and exception lists only (their rows and the total are counted by who calls).
+ * The strings are copied. */
+void stats_note_failure(struct stats *s, const struct failure *src);
+void stats_note_exception(struct stats *s, const struct exception *src);
+
+/* One row by itself: what stats.c and the report decoders are made of. */
+void tally_init(struct tally *t, char *method, char *name); /* takes both */
+void tally_fini(struct tally *t);
+void tally_zero(struct tally *t); /* keeps identity, place and memory */
+bool tally_is_empty(const struct tally *t);
+void tally_add(struct tally *t, double now, uint64_t time_us, uint64_t bytes);
+void tally_add_failure(struct tally *t, double now);
+void tally_add_second(struct tally *t, struct per_second more); /* into `recent` */
+void tally_merge(struct tally *dst, const struct tally *src);
+void tally_merge_counts(struct tally *dst, const struct tally *src); /* all but hist and recent */
 
 /* Derived values in milliseconds and 1/s, by Locust's definitions (docs/statistics.md). */
 double tally_mean_ms(const struct tally *t);

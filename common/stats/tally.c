@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT
+/* The numbers of one row: counting, adding up, and what Locust derives from them. */
+#include "common/stats/stats.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void tally_init(struct tally *t, char *method, char *name)
+{
+    *t = (struct tally){.method = method, .name = name, .min_us = UINT64_MAX};
+}
+
+void tally_fini(struct tally *t)
+{
+    free(t->method);
+    free(t->name);
+    hist_fini(&t->hist);
+}
+
+bool tally_is_empty(const struct tally *t)
+{
+    return !(t->requests | t->failures | t->cut);
+}
+
+void tally_zero(struct tally *t)
+{
+    struct tally zeroed = {.method = t->method,
+                           .name = t->name,
+                           .min_us = UINT64_MAX,
+                           .hist = t->hist,
+                           .is_overflow = t->is_overflow,
+                           .next = t->next};
+    hist_clear(&zeroed.hist);
+    *t = zeroed;
+}
+
+static inline uint64_t plus(uint64_t a, uint64_t b)
+{
+    uint64_t sum;
+    return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
+}
+
+static inline uint32_t plus32(uint32_t a, uint32_t b)
+{
+    uint32_t sum;
+    return __builtin_add_overflow(a, b, &sum) ? UINT32_MAX : sum;
+}
+
+/* The slot of a second; NULL when that second has already made room for a later one. */
+static inline struct per_second *slot_of(struct tally *t, int64_t second)
+{
+    struct per_second *slot = &t->recent[(uint64_t)second % STATS_SECONDS];
+    if (slot->second != second) {
+        if (slot->second > second)
+            return NULL;
+        *slot = (struct per_second){.second = second};
+    }
+    return slot;
+}
+
+void tally_add_second(struct tally *t, struct per_second more)
+{
+    struct per_second *slot = slot_of(t, more.second);
+    if (!slot)
+        return;
+    slot->requests = plus32(slot->requests, more.requests);
+    slot->failures = plus32(slot->failures, more.failures);
+}
+
+void tally_add(struct tally *t, double now, uint64_t time_us, uint64_t bytes)
+{
+    t->requests++;
+    t->bytes += bytes;
+    if (time_us == STATS_NO_TIME) {
+        t->none_requests++;
+    } else {
+        t->sum_us += time_us;
+        if (time_us < t->min_us)
+            t->min_us = time_us;
+        if (time_us > t->max_us)
+            t->max_us = time_us;
+        hist_add(&t->hist, time_us, 1);
+    }
+    if (t->first_at == 0)
+        t->first_at = now;
+    if (now > t->last_at)
+        t->last_at = now;
+    struct per_second *slot = slot_of(t, (int64_t)now);
+    if (slot)
+        slot->requests++;
+}
+
+void tally_add_failure(struct tally *t, double now)
+{
+    t->failures++;
+    struct per_second *slot = slot_of(t, (int64_t)now);
+    if (slot)
+        slot->failures++;
+}
+
+void tally_merge_counts(struct tally *dst, const struct tally *src)
+{
+    dst->requests = plus(dst->requests, src->requests);
+    dst->none_requests = plus(dst->none_requests, src->none_requests);
+    dst->failures = plus(dst->failures, src->failures);
+    dst->cut = plus(dst->cut, src->cut);
+    dst->bytes = plus(dst->bytes, src->bytes);
+    dst->sum_us = plus(dst->sum_us, src->sum_us);
+    if (src->min_us < dst->min_us)
+        dst->min_us = src->min_us;
+    if (src->max_us > dst->max_us)
+        dst->max_us = src->max_us;
+    if (src->first_at > 0 && (dst->first_at == 0 || src->first_at < dst->first_at))
+        dst->first_at = src->first_at;
+    if (src->last_at > dst->last_at)
+        dst->last_at = src->last_at;
+}
+
+void tally_merge(struct tally *dst, const struct tally *src)
+{
+    tally_merge_counts(dst, src);
+    hist_merge(&dst->hist, &src->hist);
+    for (size_t i = 0; i < STATS_SECONDS; i++)
+        if (src->recent[i].second)
+            tally_add_second(dst, src->recent[i]);
+}
+
+double tally_mean_ms(const struct tally *t)
+{
+    uint64_t timed = t->requests - t->none_requests;
+    return timed ? (double)t->sum_us / (double)timed / 1000 : 0;
+}
+
+double tally_quantile_ms(const struct tally *t, double q)
+{
+    if (!t->hist.count)
+        return 0;
+    uint64_t us = q >= 1 ? t->max_us : hist_quantile_us(&t->hist, q);
+    if (us > t->max_us)
+        us = t->max_us;
+    if (us < t->min_us)
+        us = t->min_us;
+    return (double)us / 1000;
+}
+
+static double per_second_of_run(uint64_t count, const struct stats *s)
+{
+    double seconds = s->total.last_at - s->started_at;
+    return s->total.last_at > 0 && s->started_at > 0 && seconds > 0 ? (double)count / seconds : 0;
+}
+
+double tally_total_rps(const struct tally *t, const struct stats *s)
+{
+    return per_second_of_run(t->requests, s);
+}
+
+double tally_total_fail_rps(const struct tally *t, const struct stats *s)
+{
+    return per_second_of_run(t->failures, s);
+}
+
+struct recent_mean {
+    double requests, failures;
+};
+
+/* Locust's window: ten seconds that end two before the last sample, because reports of several
+ * workers arrive up to that much apart. */
+static struct recent_mean recent_mean(const struct tally *t, const struct stats *s)
+{
+    struct recent_mean mean = {0, 0};
+    int64_t end = (int64_t)s->total.last_at - 2, from = end - 10;
+    if (from < (int64_t)s->started_at)
+        from = (int64_t)s->started_at;
+    if (s->total.last_at <= 0 || from >= end)
+        return mean;
+    for (int64_t second = from; second < end; second++) {
+        const struct per_second *slot = &t->recent[(uint64_t)second % STATS_SECONDS];
+        if (slot->second == second) {
+            mean.requests += slot->requests;
+            mean.failures += slot->failures;
+        }
+    }
+    mean.requests /= (double)(end - from);
+    mean.failures /= (double)(end - from);
+    return mean;
+}
+
+double tally_current_rps(const struct tally *t, const struct stats *s)
+{
+    return recent_mean(t, s).requests;
+}
+
+double tally_current_fail_rps(const struct tally *t, const struct stats *s)
+{
+    return recent_mean(t, s).failures;
+}
