@@ -8,7 +8,10 @@
  * ROUTER with handover, so that a worker that reconnects under its identity is heard at once.
  */
 #include <stddef.h>
+#include <stdint.h>
 
+/* FULL: the peer's queue is at its limit; try later. UNREACHABLE: no such node is connected (master
+ * only). ERROR: the link is broken for good. */
 enum link_rc { LINK_OK, LINK_EMPTY, LINK_FULL, LINK_UNREACHABLE, LINK_ERROR };
 
 struct link;
@@ -19,15 +22,20 @@ struct link_message {
     size_t len;
 };
 
-/* endpoint: "tcp://host:port" (port 0 or "*" picks one) or "ipc://path". On failure NULL, and *why is a sentence
- * with cause and mend (malloced; the caller frees). */
+/* endpoint: "tcp://host:port" (port 0 or "*" picks one) or "ipc://path". On failure NULL, and *why
+ * is a sentence with cause and mend (malloced; the caller frees). */
 struct link *link_bind(const char *endpoint, char **why);                        /* ROUTER */
 struct link *link_connect(const char *endpoint, const char *identity, char **why); /* DEALER */
+/* Waits up to linger_ms for what was sent to leave (the last link of a process; others go on in
+ * the background). NULL is accepted. */
 void link_close(struct link *l, int linger_ms);
 
 int link_fd(const struct link *l);
 const char *link_endpoint(const struct link *l); /* as bound: with the port that was picked */
 
+uint64_t link_dropped(const struct link *l); /* messages whose frames were not Locust's */
+
+/* The payload is copied. node is ignored on a worker's link. */
 enum link_rc link_send(struct link *l, const char *node, const void *bytes, size_t len);
 /* LINK_OK fills *m; release with link_message_free. */
 enum link_rc link_recv(struct link *l, struct link_message *m);

@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: MIT
+/* All links of a process share one ZeroMQ context (one I/O thread), made with the first link and
+ * ended with the last; that and its counter are the only state here that is not in a struct link.
+ *
+ * Dead peers: ZMTP heartbeats every 2 s cut a connection that was silent for 10 s, TCP keepalive
+ * covers peers that do not speak them. Reconnecting is ZeroMQ's, after 0.1 s to 2 s.
+ * What arrives in another form than Locust's framing is dropped and counted. */
+#include "common/wire/link.h"
+
+#include "common/base/mem.h"
+#include "common/base/sbuf.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#define QUEUE_MESSAGES 10000 /* per peer and direction, then LINK_FULL or back-pressure */
+#define MAX_MESSAGE (INT64_C(64) << 20)
+#define MAX_LINKS 16384
+
+struct link {
+    void *socket;
+    bool is_router;
+    char *endpoint;
+    uint64_t dropped;
+};
+
+static struct {
+    pthread_mutex_t lock;
+    void *zmq;
+    unsigned links;
+} shared = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void *context_ref(void)
+{
+    pthread_mutex_lock(&shared.lock);
+    if (!shared.links) {
+        shared.zmq = zmq_ctx_new();
+        if (shared.zmq)
+            zmq_ctx_set(shared.zmq, ZMQ_MAX_SOCKETS, MAX_LINKS);
+    }
+    if (shared.zmq)
+        shared.links++;
+    pthread_mutex_unlock(&shared.lock);
+    return shared.zmq;
+}
+
+static void context_unref(void)
+{
+    pthread_mutex_lock(&shared.lock);
+    if (--shared.links == 0) {
+        while (zmq_ctx_term(shared.zmq) != 0 && errno == EINTR)
+            ;
+        shared.zmq = NULL;
+    }
+    pthread_mutex_unlock(&shared.lock);
+}
+
+static void set_int(void *socket, int option, int value)
+{
+    int rc = zmq_setsockopt(socket, option, &value, sizeof value);
+    assert(rc == 0);
+    (void)rc;
+}
+
+static void set_common(void *socket)
+{
+    int64_t max_message = MAX_MESSAGE;
+    zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &max_message, sizeof max_message);
+    set_int(socket, ZMQ_SNDHWM, QUEUE_MESSAGES);
+    set_int(socket, ZMQ_RCVHWM, QUEUE_MESSAGES);
+    set_int(socket, ZMQ_TCP_KEEPALIVE, 1);
+    set_int(socket, ZMQ_TCP_KEEPALIVE_IDLE, 30);
+    set_int(socket, ZMQ_HEARTBEAT_IVL, 2000);
+    set_int(socket, ZMQ_HEARTBEAT_TIMEOUT, 10000);
+    set_int(socket, ZMQ_HANDSHAKE_IVL, 10000);
+    set_int(socket, ZMQ_LINGER, 0);
+}
+
+/* The host of "tcp://host:port", without brackets; malloced. NULL when it is not a tcp endpoint. */
+static char *endpoint_host(const char *endpoint)
+{
+    if (strncmp(endpoint, "tcp://", 6) != 0)
+        return NULL;
+    const char *host = endpoint + 6, *colon = strrchr(host, ':');
+    size_t len = colon ? (size_t)(colon - host) : strlen(host);
+    if (len >= 2 && host[0] == '[' && host[len - 1] == ']') {
+        host++;
+        len -= 2;
+    }
+    return mem_dup(host, len);
+}
+
+static bool has_ipv6(void)
+{
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+/* ZeroMQ asks for one family: IPv4 unless IPv6 is what the host needs. "*" listens on both. */
+static bool wants_ipv6(const char *host)
+{
+    if (strcmp(host, "*") == 0)
+        return has_ipv6();
+    if (strchr(host, ':'))
+        return true;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
+    if (getaddrinfo(host, NULL, &hints, &found) != 0)
+        return false;
+    bool has_v4 = false;
+    for (const struct addrinfo *a = found; a; a = a->ai_next)
+        has_v4 = has_v4 || a->ai_family == AF_INET;
+    freeaddrinfo(found);
+    return !has_v4;
+}
+
+static struct link *link_new(int type, const char *endpoint, char **why)
+{
+    void *context = context_ref();
+    void *socket = context ? zmq_socket(context, type) : NULL;
+    if (!socket) {
+        struct sbuf text = {0};
+        sbuf_addf(&text,
+                  "cannot open a ZeroMQ socket: %s; raise the limit of open files (ulimit -n)",
+                  zmq_strerror(errno));
+        *why = sbuf_take(&text);
+        if (context)
+            context_unref();
+        return NULL;
+    }
+    struct link *l = mem_zalloc(sizeof *l);
+    l->socket = socket;
+    l->is_router = type == ZMQ_ROUTER;
+    set_common(socket);
+    char *host = endpoint_host(endpoint);
+    if (host && wants_ipv6(host))
+        set_int(socket, ZMQ_IPV6, 1);
+    free(host);
+    return l;
+}
+
+/* ZeroMQ listens on numbers and interface names only; other names are resolved here. */
+static int bind_by_name(struct link *l, const char *endpoint)
+{
+    char *host = endpoint_host(endpoint);
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
+    int rc = -1;
+    if (host && getaddrinfo(host, NULL, &hints, &found) == 0) {
+        char number[128];
+        struct sbuf numeric = {0};
+        if (getnameinfo(found->ai_addr, found->ai_addrlen, number, sizeof number, NULL, 0,
+                        NI_NUMERICHOST) == 0) {
+            bool is_v6 = found->ai_family == AF_INET6;
+            sbuf_addf(&numeric, is_v6 ? "tcp://[%s]%s" : "tcp://%s%s", number,
+                      strrchr(endpoint, ':'));
+            rc = zmq_bind(l->socket, numeric.data);
+        }
+        sbuf_fini(&numeric);
+        freeaddrinfo(found);
+    } else {
+        errno = ENODEV;
+    }
+    free(host);
+    return rc;
+}
+
+static char *bind_failure(const char *endpoint, int error)
+{
+    bool is_tcp = strncmp(endpoint, "tcp://", 6) == 0;
+    const char *where = strstr(endpoint, "://");
+    where = where ? where + 3 : endpoint;
+    struct sbuf text = {0};
+    if (error == EADDRINUSE && is_tcp)
+        sbuf_addf(&text,
+                  "address already in use: another program listens on %s; "
+                  "choose another with --master-bind-port",
+                  where);
+    else if (error == EADDRINUSE)
+        sbuf_addf(&text, "address already in use: another program listens on %s; end it first",
+                  where);
+    else if ((error == EADDRNOTAVAIL || error == ENODEV) && is_tcp)
+        sbuf_addf(&text,
+                  "cannot listen on %s: this machine has no such address; "
+                  "name one of its own with --master-bind-host, or * for all",
+                  where);
+    else if (error == EACCES && is_tcp)
+        sbuf_addf(&text,
+                  "not allowed to listen on %s: ports below 1024 belong to the administrator; "
+                  "choose another with --master-bind-port",
+                  where);
+    else if (error == EINVAL || error == EPROTONOSUPPORT)
+        sbuf_addf(&text, "\"%s\" is not an address to listen on; write tcp://HOST:PORT", endpoint);
+    else
+        sbuf_addf(&text, "cannot listen on %s: %s", where, zmq_strerror(error));
+    return sbuf_take(&text);
+}
+
+struct link *link_bind(const char *endpoint, char **why)
+{
+    struct link *l = link_new(ZMQ_ROUTER, endpoint, why);
+    if (!l)
+        return NULL;
+    set_int(l->socket, ZMQ_ROUTER_HANDOVER, 1);
+    set_int(l->socket, ZMQ_ROUTER_MANDATORY, 1);
+    int rc = zmq_bind(l->socket, endpoint);
+    if (rc != 0 && errno == ENODEV)
+        rc = bind_by_name(l, endpoint);
+    if (rc != 0) {
+        *why = bind_failure(endpoint, errno);
+        link_close(l, 0);
+        return NULL;
+    }
+    char bound[512];
+    size_t len = sizeof bound;
+    rc = zmq_getsockopt(l->socket, ZMQ_LAST_ENDPOINT, bound, &len);
+    l->endpoint = mem_strdup(rc == 0 ? bound : endpoint);
+    return l;
+}
+
+struct link *link_connect(const char *endpoint, const char *identity, char **why)
+{
+    struct link *l = link_new(ZMQ_DEALER, endpoint, why);
+    if (!l)
+        return NULL;
+    set_int(l->socket, ZMQ_RECONNECT_IVL, 100);
+    set_int(l->socket, ZMQ_RECONNECT_IVL_MAX, 2000);
+    set_int(l->socket, ZMQ_CONNECT_TIMEOUT, 3000);
+    struct sbuf text = {0};
+    if (zmq_setsockopt(l->socket, ZMQ_IDENTITY, identity, strlen(identity)) != 0)
+        sbuf_addf(&text, "\"%s\" cannot name a node: it must have 1 to 255 bytes", identity);
+    else if (zmq_connect(l->socket, endpoint) != 0)
+        sbuf_addf(&text, "cannot connect to \"%s\": %s; write tcp://HOST:PORT", endpoint,
+                  zmq_strerror(errno));
+    if (text.len) {
+        *why = sbuf_take(&text);
+        link_close(l, 0);
+        return NULL;
+    }
+    l->endpoint = mem_strdup(endpoint);
+    return l;
+}
+
+void link_close(struct link *l, int linger_ms)
+{
+    if (!l)
+        return;
+    set_int(l->socket, ZMQ_LINGER, linger_ms);
+    zmq_close(l->socket);
+    context_unref();
+    free(l->endpoint);
+    free(l);
+}
+
+int link_fd(const struct link *l)
+{
+    int fd = -1;
+    size_t len = sizeof fd;
+    zmq_getsockopt(l->socket, ZMQ_FD, &fd, &len);
+    return fd;
+}
+
+const char *link_endpoint(const struct link *l)
+{
+    return l->endpoint;
+}
+
+uint64_t link_dropped(const struct link *l)
+{
+    return l->dropped;
+}
+
+static enum link_rc send_part(struct link *l, const void *bytes, size_t len, int flags)
+{
+    while (zmq_send(l->socket, bytes, len, flags | ZMQ_DONTWAIT) < 0) {
+        if (errno == EINTR)
+            continue;
+        if (errno == EAGAIN)
+            return LINK_FULL;
+        return errno == EHOSTUNREACH ? LINK_UNREACHABLE : LINK_ERROR;
+    }
+    return LINK_OK;
+}
+
+enum link_rc link_send(struct link *l, const char *node, const void *bytes, size_t len)
+{
+    if (l->is_router) {
+        enum link_rc rc = send_part(l, node, strlen(node), ZMQ_SNDMORE);
+        if (rc != LINK_OK)
+            return rc;
+    }
+    return send_part(l, bytes, len, 0);
+}
+
+/* One frame. LINK_OK, LINK_EMPTY or LINK_ERROR; frame is initialised in each case. */
+static enum link_rc recv_frame(struct link *l, zmq_msg_t *frame, bool *has_more)
+{
+    zmq_msg_init(frame);
+    while (zmq_msg_recv(frame, l->socket, ZMQ_DONTWAIT) < 0) {
+        if (errno == EINTR)
+            continue;
+        return errno == EAGAIN ? LINK_EMPTY : LINK_ERROR;
+    }
+    *has_more = zmq_msg_more(frame);
+    return LINK_OK;
+}
+
+/* The last frame of a message stays in *last, how many there were in *count. */
+static enum link_rc recv_all_frames(struct link *l, zmq_msg_t *first, zmq_msg_t *last, int *count)
+{
+    bool has_more = false;
+    enum link_rc rc = recv_frame(l, first, &has_more);
+    zmq_msg_init(last);
+    for (*count = rc == LINK_OK; has_more && rc == LINK_OK; ++*count) {
+        zmq_msg_close(last);
+        rc = recv_frame(l, last, &has_more);
+    }
+    return rc;
+}
+
+static bool is_name(zmq_msg_t *frame)
+{
+    size_t len = zmq_msg_size(frame);
+    return len > 0 && !memchr(zmq_msg_data(frame), 0, len);
+}
+
+static void take_frame(struct link_message *m, zmq_msg_t *frame)
+{
+    m->len = zmq_msg_size(frame);
+    m->bytes = mem_dup(zmq_msg_data(frame), m->len);
+}
+
+enum link_rc link_recv(struct link *l, struct link_message *m)
+{
+    enum link_rc rc;
+    bool is_good = false;
+    do {
+        zmq_msg_t first, last;
+        int count;
+        rc = recv_all_frames(l, &first, &last, &count);
+        is_good = l->is_router ? count == 2 && is_name(&first) : count == 1;
+        if (rc == LINK_OK && is_good) {
+            *m = (struct link_message){0};
+            if (l->is_router)
+                m->node = mem_dup(zmq_msg_data(&first), zmq_msg_size(&first));
+            take_frame(m, l->is_router ? &last : &first);
+        } else if (rc == LINK_OK) {
+            l->dropped++;
+        }
+        zmq_msg_close(&first);
+        zmq_msg_close(&last);
+    } while (rc == LINK_OK && !is_good);
+    return rc;
+}
+
+void link_message_free(struct link_message *m)
+{
+    free(m->node);
+    free(m->bytes);
+    *m = (struct link_message){0};
+}
