@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* intake: what people and scripts ask for, checked field by field, as a struct command.
+ *
+ * Two dialects, one set of rules: the page's JSON and the form fields of Locust's /swarm.
+ * Pure; bounded by the caller's limit on the body.
+ */
+#include "master/bridge.h"
+#include "master/web/form.h"
+
+#define INTAKE_BODY_MAX 16384
+#define INTAKE_USERS_MAX 10000000.0
+#define INTAKE_HOST_MAX 2048
+
+struct intake_error {
+    char field[32]; /* the page's name of the field, "" when the whole body is wrong */
+    char text[256]; /* cause and mend */
+};
+
+enum intake_action { INTAKE_START, INTAKE_EDIT, INTAKE_STOP, INTAKE_RESET };
+
+/* true and *c (owned by the caller, command_fini); or false and *e. A start without users or
+ * spawn_rate is refused unless the view says that a shape decides about them. */
+bool intake_json(enum intake_action action, const char *body, size_t len, bool has_shape,
+                 struct command *c, struct intake_error *e);
+bool intake_form(const struct form *f, bool has_shape, struct command *c, struct intake_error *e);
+
+/* A text of the live socket: what a viewer may say there. */
+struct intake_live {
+    enum { LIVE_ACK, LIVE_PAUSE, LIVE_RESUME } kind;
+    unsigned long long tick; /* of LIVE_ACK */
+};
+#define INTAKE_LIVE_MAX 4096
+bool intake_live(const char *text, size_t len, struct intake_live *m);

@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: MIT
+/* live: see live.h.
+ *
+ * Threads: civetweb gives each socket a thread that reads (on_text), and calls on_ready before and
+ * on_close after; on_ready starts the writer, on_close joins it. The lock guards the list of
+ * viewers, each viewer's state and the shared text; nobody holds it while writing or waiting for
+ * a view.
+ *
+ * Viewers at the same mark need the same bytes: the last text made is kept and shared.
+ *
+ * civetweb's write blocks until its time is over and may leave half a frame behind. Whatever is
+ * not written completely ends the socket, and nothing more is written to it.
+ */
+#include "master/web/live.h"
+
+#include "common/base/clk.h"
+#include "master/bridge.h"
+#include "master/web/feed.h"
+#include "master/web/form.h"
+#include "master/web/intake.h"
+
+#include <civetweb.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VIEW_WAIT_MS 500   /* how late a writer may notice that its socket is gone */
+#define TEXTS_PER_S_MAX 20 /* from one viewer */
+
+struct text { /* one encoded tick, shared by writers */
+    int refs;
+    struct feed_mark before, after;
+    uint64_t tick;
+    struct sbuf bytes;
+};
+
+struct viewer {
+    struct live *live;
+    struct mg_connection *conn;
+    pthread_t writer;
+    pthread_cond_t changed;
+    struct feed_mark mark;          /* the writer's own */
+    uint64_t under_way[LIVE_WINDOW]; /* ticks sent and not acknowledged; 0 = free */
+    uint64_t sent_at_ns;            /* of the last tick */
+    bool is_paused, is_closing;
+    int64_t text_second;            /* texts received in this second */
+    int text_count;
+    struct viewer *next;
+};
+
+struct live {
+    struct bridge *bridge;
+    pthread_mutex_t lock;
+    struct viewer *viewers;
+    int count;
+    bool is_stopping;
+    struct text *shared;
+};
+
+struct live *live_new(struct bridge *b)
+{
+    struct live *l = calloc(1, sizeof *l);
+    if (l == NULL)
+        return NULL;
+    l->bridge = b;
+    pthread_mutex_init(&l->lock, NULL);
+    return l;
+}
+
+static void text_unref(struct text *t) /* under the lock */
+{
+    if (t == NULL || --t->refs > 0)
+        return;
+    sbuf_fini(&t->bytes);
+    free(t);
+}
+
+void live_free(struct live *l)
+{
+    if (l == NULL)
+        return;
+    text_unref(l->shared);
+    pthread_mutex_destroy(&l->lock);
+    free(l);
+}
+
+bool live_has_room(struct live *l)
+{
+    pthread_mutex_lock(&l->lock);
+    bool has_room = l->count < LIVE_SOCKETS_MAX && !l->is_stopping;
+    pthread_mutex_unlock(&l->lock);
+    return has_room;
+}
+
+/* -- the writer -- */
+
+static bool send_frame(struct viewer *w, const char *bytes, size_t len)
+{
+    if (mg_websocket_write(w->conn, MG_WEBSOCKET_OPCODE_TEXT, bytes, len) == (int)len)
+        return true;
+    mg_close_connection(w->conn); /* on a server socket: the reading thread ends it */
+    return false;
+}
+
+static void send_bye(struct viewer *w, const char *why)
+{
+    char text[96];
+    static const char normal_closure[2] = {0x03, (char)0xe8};
+    int len = snprintf(text, sizeof text, "{\"type\":\"bye\",\"why\":\"%s\"}", why);
+    if (send_frame(w, text, (size_t)len))
+        mg_websocket_write(w->conn, MG_WEBSOCKET_OPCODE_CONNECTION_CLOSE, normal_closure,
+                           sizeof normal_closure);
+    mg_close_connection(w->conn);
+}
+
+/* The tick after `mark` for this view: the shared one if it fits, else a new one. */
+static struct text *text_for(struct live *l, const struct view *v, const struct feed_mark *mark)
+{
+    pthread_mutex_lock(&l->lock);
+    struct text *t = l->shared;
+    if (t == NULL || t->tick != v->tick || memcmp(&t->before, mark, sizeof *mark) != 0) {
+        text_unref(l->shared);
+        l->shared = t = calloc(1, sizeof *t);
+        if (t != NULL) {
+            t->refs = 1;
+            t->tick = v->tick;
+            t->before = t->after = *mark;
+            feed_tick(v, &t->after, &t->bytes);
+        }
+    }
+    if (t != NULL)
+        t->refs++;
+    pthread_mutex_unlock(&l->lock);
+    return t;
+}
+
+enum turn { TURN_SEND, TURN_WAIT, TURN_TOO_SLOW, TURN_STOP, TURN_CLOSED };
+
+static bool has_window(const struct viewer *w)
+{
+    for (int i = 0; i < LIVE_WINDOW; i++) {
+        if (w->under_way[i] == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Waits until this viewer may be sent something, at most VIEW_WAIT_MS. */
+static enum turn wait_turn(struct viewer *w)
+{
+    struct live *l = w->live;
+    struct timespec until;
+    enum turn turn = TURN_SEND;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += VIEW_WAIT_MS * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+    pthread_mutex_lock(&l->lock);
+    if (!w->is_closing && !l->is_stopping && (w->is_paused || !has_window(w)))
+        pthread_cond_timedwait(&w->changed, &l->lock, &until);
+    if (w->is_closing)
+        turn = TURN_CLOSED;
+    else if (l->is_stopping)
+        turn = TURN_STOP;
+    else if (!has_window(w) && clk_mono_ns() - w->sent_at_ns > LIVE_PATIENCE_S * 1000000000ULL)
+        turn = TURN_TOO_SLOW;
+    else if (w->is_paused || !has_window(w))
+        turn = TURN_WAIT;
+    pthread_mutex_unlock(&l->lock);
+    return turn;
+}
+
+static void note_sent(struct viewer *w, uint64_t tick)
+{
+    pthread_mutex_lock(&w->live->lock);
+    w->sent_at_ns = clk_mono_ns();
+    for (int i = 0; i < LIVE_WINDOW; i++) {
+        if (w->under_way[i] == 0) {
+            w->under_way[i] = tick;
+            break;
+        }
+    }
+    pthread_mutex_unlock(&w->live->lock);
+}
+
+static bool send_hello(struct viewer *w, const struct view *v)
+{
+    struct sbuf out = {0};
+    feed_hello(v, &out);
+    bool is_ok = send_frame(w, out.data, out.len);
+    sbuf_fini(&out);
+    return is_ok;
+}
+
+/* A tick, with a hello in front when the master or the run is not the one of the last tick. */
+static bool send_tick(struct viewer *w, const struct view *v, bool *is_greeted)
+{
+    if (!*is_greeted || strcmp(w->mark.run, v->run_id) != 0) {
+        if (!send_hello(w, v))
+            return false;
+        *is_greeted = true;
+    }
+    struct text *t = text_for(w->live, v, &w->mark);
+    if (t == NULL)
+        return false;
+    bool is_ok = send_frame(w, t->bytes.data, t->bytes.len);
+    w->mark = t->after;
+    if (is_ok)
+        note_sent(w, v->tick);
+    pthread_mutex_lock(&w->live->lock);
+    text_unref(t);
+    pthread_mutex_unlock(&w->live->lock);
+    return is_ok;
+}
+
+static void *write_ticks(void *arg)
+{
+    struct viewer *w = arg;
+    bool is_greeted = false;
+    uint64_t tick = 0; /* the first view is sent at once */
+    for (;;) {
+        enum turn turn = wait_turn(w);
+        if (turn == TURN_CLOSED)
+            return NULL;
+        if (turn == TURN_STOP || turn == TURN_TOO_SLOW) {
+            send_bye(w, turn == TURN_STOP ? "stopping" : "too slow");
+            return NULL;
+        }
+        if (turn == TURN_WAIT)
+            continue;
+        uint64_t asked_ns = clk_mono_ns();
+        struct view *v = bridge_wait_view(w->live->bridge, tick, VIEW_WAIT_MS);
+        if (v == NULL && clk_mono_ns() - asked_ns < VIEW_WAIT_MS * 500000ULL) {
+            send_bye(w, "stopping"); /* the bridge is closed: it no longer waits */
+            return NULL;
+        }
+        if (v == NULL)
+            continue;
+        tick = v->tick;
+        bool is_ok = send_tick(w, v, &is_greeted);
+        view_unref(v);
+        if (!is_ok)
+            return NULL;
+    }
+}
+
+/* -- civetweb's side -- */
+
+static void unlink_viewer(struct live *l, struct viewer *w) /* under the lock */
+{
+    for (struct viewer **at = &l->viewers; *at != NULL; at = &(*at)->next) {
+        if (*at == w) {
+            *at = w->next;
+            l->count--;
+            return;
+        }
+    }
+}
+
+static void read_mark(const struct mg_connection *conn, struct feed_mark *mark)
+{
+    struct form query;
+    const char *text = mg_get_request_info(conn)->query_string;
+    if (text != NULL && form_parse(&query, text, strlen(text)))
+        feed_mark_query(mark, &query);
+    else
+        memset(mark, 0, sizeof *mark);
+    if (text != NULL)
+        form_fini(&query);
+}
+
+static int on_connect(const struct mg_connection *conn, void *arg)
+{
+    (void)conn;
+    return live_has_room(arg) ? 0 : 1;
+}
+
+static void on_ready(struct mg_connection *conn, void *arg)
+{
+    struct live *l = arg;
+    struct viewer *w = calloc(1, sizeof *w);
+    pthread_condattr_t attr;
+    mg_set_user_connection_data(conn, w);
+    if (w == NULL) {
+        mg_close_connection(conn);
+        return;
+    }
+    w->live = l;
+    w->conn = conn;
+    read_mark(conn, &w->mark);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&w->changed, &attr);
+    pthread_condattr_destroy(&attr);
+    pthread_mutex_lock(&l->lock);
+    w->next = l->viewers;
+    l->viewers = w;
+    l->count++;
+    pthread_mutex_unlock(&l->lock);
+    if (pthread_create(&w->writer, NULL, write_ticks, w) != 0) {
+        pthread_mutex_lock(&l->lock);
+        unlink_viewer(l, w);
+        pthread_mutex_unlock(&l->lock);
+        pthread_cond_destroy(&w->changed);
+        free(w);
+        mg_set_user_connection_data(conn, NULL);
+        mg_close_connection(conn);
+    }
+}
+
+static void apply(struct viewer *w, const struct intake_live *m) /* under the lock */
+{
+    switch (m->kind) {
+    case LIVE_ACK:
+        for (int i = 0; i < LIVE_WINDOW; i++) {
+            if (w->under_way[i] <= m->tick)
+                w->under_way[i] = 0;
+        }
+        break;
+    case LIVE_PAUSE:
+        w->is_paused = true;
+        break;
+    case LIVE_RESUME:
+        w->is_paused = false;
+        break;
+    }
+    pthread_cond_signal(&w->changed);
+}
+
+static bool is_flood(struct viewer *w)
+{
+    int64_t second = (int64_t)(clk_mono_ns() / 1000000000ULL);
+    if (w->text_second != second) {
+        w->text_second = second;
+        w->text_count = 0;
+    }
+    return ++w->text_count > TEXTS_PER_S_MAX;
+}
+
+/* 1 keeps the socket, 0 ends it. */
+static int on_text(struct mg_connection *conn, int flags, char *bytes, size_t len, void *arg)
+{
+    struct viewer *w = mg_get_user_connection_data(conn);
+    struct intake_live m;
+    int opcode = flags & 0x0f;
+    (void)arg;
+    if (w == NULL || opcode == MG_WEBSOCKET_OPCODE_CONNECTION_CLOSE)
+        return 0;
+    if (opcode == MG_WEBSOCKET_OPCODE_PING || opcode == MG_WEBSOCKET_OPCODE_PONG)
+        return 1;
+    bool is_whole = (flags & 0x80) != 0;
+    if (opcode != MG_WEBSOCKET_OPCODE_TEXT || !is_whole || is_flood(w) ||
+        !intake_live(bytes, len, &m))
+        return 0;
+    pthread_mutex_lock(&w->live->lock);
+    apply(w, &m);
+    pthread_mutex_unlock(&w->live->lock);
+    return 1;
+}
+
+static void on_close(const struct mg_connection *conn, void *arg)
+{
+    struct live *l = arg;
+    struct viewer *w = mg_get_user_connection_data(conn);
+    if (w == NULL)
+        return;
+    pthread_mutex_lock(&l->lock);
+    w->is_closing = true;
+    pthread_cond_signal(&w->changed);
+    pthread_mutex_unlock(&l->lock);
+    pthread_join(w->writer, NULL);
+    pthread_mutex_lock(&l->lock);
+    unlink_viewer(l, w);
+    pthread_mutex_unlock(&l->lock);
+    pthread_cond_destroy(&w->changed);
+    free(w);
+}
+
+void live_attach(struct live *l, struct mg_context *ctx, const char *path)
+{
+    mg_set_websocket_handler(ctx, path, on_connect, on_ready, on_text, on_close, l);
+}
+
+void live_stop(struct live *l)
+{
+    pthread_mutex_lock(&l->lock);
+    l->is_stopping = true;
+    for (struct viewer *w = l->viewers; w != NULL; w = w->next)
+        pthread_cond_signal(&w->changed);
+    pthread_mutex_unlock(&l->lock);
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* live: the sockets that push a tick to every open page each second.
+ *
+ * Each socket has a writer thread of its own, whose mailbox is the bridge's newest view: a slow
+ * viewer gets fewer, merged ticks, delays nobody, and holds no memory. At most LIVE_WINDOW ticks
+ * are under way unacknowledged; a viewer that acknowledges nothing for LIVE_PATIENCE_S is sent
+ * away and may poll.
+ */
+#include <stdbool.h>
+
+#define LIVE_SOCKETS_MAX 24
+#define LIVE_WINDOW 2
+#define LIVE_PATIENCE_S 10
+
+struct bridge;
+struct mg_context;
+struct live;
+
+struct live *live_new(struct bridge *b);
+void live_free(struct live *l); /* after mg_stop */
+void live_attach(struct live *l, struct mg_context *ctx, const char *path);
+bool live_has_room(struct live *l);
+void live_stop(struct live *l); /* says bye to every viewer; before mg_stop */

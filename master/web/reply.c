@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT
+/* reply: see reply.h. Header and body leave in one write. Long texts are gzipped when the client
+ * takes it; assets are kept gzipped and inflated for the few that do not. */
+#include "master/web/reply.h"
+
+#include <civetweb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#define ZLIB_CONST /* zlib only reads its input: let the type say so */
+#include <zlib.h>
+
+#define GZIP_FROM_BYTES 1400 /* below that, one packet carries it anyway */
+#define GZIP_LEVEL 4
+
+static const char SECURITY_HEADERS[] =
+    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' data:; connect-src 'self'; font-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'\r\n"
+    "X-Frame-Options: DENY\r\n"
+    "X-Content-Type-Options: nosniff\r\n"
+    "Referrer-Policy: no-referrer\r\n"
+    "Cross-Origin-Opener-Policy: same-origin\r\n"
+    "Cross-Origin-Resource-Policy: same-origin\r\n"
+    "Permissions-Policy: camera=(), geolocation=(), microphone=(), usb=()\r\n";
+
+static const char *status_text(int status)
+{
+    static const struct {
+        int status;
+        const char *text;
+    } texts[] = {{200, "OK"}, {304, "Not Modified"}, {308, "Permanent Redirect"},
+                 {400, "Bad Request"}, {403, "Forbidden"}, {404, "Not Found"},
+                 {405, "Method Not Allowed"}, {409, "Conflict"}, {411, "Length Required"},
+                 {413, "Content Too Large"}, {415, "Unsupported Media Type"},
+                 {421, "Misdirected Request"}, {503, "Service Unavailable"}};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        if (texts[i].status == status)
+            return texts[i].text;
+    }
+    return status < 500 ? "Refused" : "Error";
+}
+
+static bool takes_gzip(struct mg_connection *conn)
+{
+    const char *accept = mg_get_header(conn, "Accept-Encoding");
+    return accept != NULL && strstr(accept, "gzip") != NULL && strstr(accept, "gzip;q=0") == NULL;
+}
+
+static bool is_head(struct mg_connection *conn)
+{
+    return strcmp(mg_get_request_info(conn)->request_method, "HEAD") == 0;
+}
+
+/* extra: whole header lines. */
+static int send_reply(struct mg_connection *conn, int status, const char *extra, const void *body,
+                      size_t len)
+{
+    struct sbuf out = {0};
+    sbuf_addf(&out, "HTTP/1.1 %d %s\r\n", status, status_text(status));
+    sbuf_adds(&out, SECURITY_HEADERS);
+    sbuf_adds(&out, "Connection: close\r\n");
+    if (status != 304)
+        sbuf_addf(&out, "Content-Length: %zu\r\n", len);
+    sbuf_adds(&out, extra);
+    sbuf_adds(&out, "\r\n");
+    if (!is_head(conn) && len > 0)
+        sbuf_add(&out, body, len);
+    mg_write(conn, out.data, out.len);
+    sbuf_fini(&out);
+    return status;
+}
+
+/* Gzips src into dst; false when that fails or gains nothing. */
+static bool deflate_text(const void *src, size_t len, struct sbuf *dst)
+{
+    z_stream z = {0};
+    if (deflateInit2(&z, GZIP_LEVEL, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+        return false;
+    size_t bound = deflateBound(&z, len);
+    unsigned char *bytes = malloc(bound);
+    bool is_ok = bytes != NULL;
+    if (is_ok) {
+        z.next_in = src;
+        z.avail_in = (unsigned)len;
+        z.next_out = bytes;
+        z.avail_out = (unsigned)bound;
+        is_ok = deflate(&z, Z_FINISH) == Z_STREAM_END && z.total_out < len;
+        if (is_ok)
+            sbuf_add(dst, bytes, z.total_out);
+    }
+    free(bytes);
+    deflateEnd(&z);
+    return is_ok;
+}
+
+static int send_text(struct mg_connection *conn, int status, const char *type, const char *extra,
+                     const char *text, size_t len)
+{
+    char headers[512];
+    struct sbuf packed = {0};
+    bool is_gzip = len >= GZIP_FROM_BYTES && takes_gzip(conn) && deflate_text(text, len, &packed);
+    snprintf(headers, sizeof headers,
+             "Content-Type: %s\r\nCache-Control: no-store\r\nVary: Accept-Encoding\r\n%s%s", type,
+             is_gzip ? "Content-Encoding: gzip\r\n" : "", extra);
+    if (is_gzip)
+        send_reply(conn, status, headers, packed.data, packed.len);
+    else
+        send_reply(conn, status, headers, text, len);
+    sbuf_fini(&packed);
+    return status;
+}
+
+int reply_json(struct mg_connection *conn, int status, const struct sbuf *body)
+{
+    return send_text(conn, status, "application/json", "", body->data, body->len);
+}
+
+int reply_text(struct mg_connection *conn, int status, const char *text)
+{
+    return send_text(conn, status, "text/plain; charset=utf-8", "", text, strlen(text));
+}
+
+int reply_error(struct mg_connection *conn, int status, const char *field, const char *text)
+{
+    struct sbuf body = {0};
+    sbuf_adds(&body, "{\"ok\":false,\"field\":");
+    sbuf_add_json(&body, field, strlen(field));
+    sbuf_adds(&body, ",\"error\":");
+    sbuf_add_json(&body, text, strlen(text));
+    sbuf_adds(&body, "}\n");
+    reply_json(conn, status, &body);
+    sbuf_fini(&body);
+    return status;
+}
+
+int reply_method(struct mg_connection *conn, const char *allowed)
+{
+    char extra[64], text[96];
+    snprintf(extra, sizeof extra, "Allow: %s\r\n", allowed);
+    snprintf(text, sizeof text, "This address takes only %s.\n", allowed);
+    return send_text(conn, 405, "text/plain; charset=utf-8", extra, text, strlen(text));
+}
+
+int reply_redirect(struct mg_connection *conn, const char *location)
+{
+    char extra[384];
+    snprintf(extra, sizeof extra, "Location: %s\r\n", location);
+    return send_text(conn, 308, "text/plain; charset=utf-8", extra, "", 0);
+}
+
+int reply_download(struct mg_connection *conn, const char *file, const struct sbuf *body)
+{
+    char extra[256];
+    snprintf(extra, sizeof extra, "Content-Disposition: attachment;filename=%s\r\n", file);
+    return send_text(conn, 200, "text/csv; charset=utf-8", extra, body->data, body->len);
+}
+
+static int send_inflated(struct mg_connection *conn, const struct asset *asset, const char *headers)
+{
+    z_stream z = {0};
+    unsigned char *plain = malloc(asset->plain_len + 1);
+    if (plain == NULL || inflateInit2(&z, 15 + 16) != Z_OK) {
+        free(plain);
+        return reply_text(conn, 503, "Out of memory.\n");
+    }
+    z.next_in = asset->gzip;
+    z.avail_in = (unsigned)asset->gzip_len;
+    z.next_out = plain;
+    z.avail_out = (unsigned)asset->plain_len + 1;
+    inflate(&z, Z_FINISH);
+    send_reply(conn, 200, headers, plain, z.total_out);
+    inflateEnd(&z);
+    free(plain);
+    return 200;
+}
+
+int reply_asset(struct mg_connection *conn, const struct asset *asset)
+{
+    char headers[512];
+    const char *known = mg_get_header(conn, "If-None-Match");
+    bool is_gzip = takes_gzip(conn);
+    const char *cache = asset->is_immutable ? "public, max-age=31536000, immutable" : "no-store";
+    snprintf(headers, sizeof headers,
+             "Content-Type: %s\r\nCache-Control: %s\r\nETag: %s\r\nVary: Accept-Encoding\r\n%s",
+             asset->mime, cache, asset->etag, is_gzip ? "Content-Encoding: gzip\r\n" : "");
+    if (known != NULL && strstr(known, asset->etag) != NULL)
+        return send_reply(conn, 304, headers, "", 0);
+    if (!is_gzip)
+        return send_inflated(conn, asset, headers);
+    return send_reply(conn, 200, headers, asset->gzip, asset->gzip_len);
+}
+
+int reply_read_body(struct mg_connection *conn, size_t max, struct sbuf *body)
+{
+    const struct mg_request_info *ri = mg_get_request_info(conn);
+    char chunk[4096];
+    if (mg_get_header(conn, "Transfer-Encoding") != NULL)
+        return 411;
+    if (ri->content_length > (long long)max)
+        return 413;
+    size_t left = ri->content_length > 0 ? (size_t)ri->content_length : 0;
+    while (left > 0) {
+        int got = mg_read(conn, chunk, left < sizeof chunk ? left : sizeof chunk);
+        if (got <= 0)
+            return 400;
+        sbuf_add(body, chunk, (size_t)got);
+        left -= (size_t)got;
+    }
+    return 0;
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* reply: one answer on one civetweb connection, always complete, always with the security headers.
+ *
+ * Every answer ends its connection: a request whose body was not read to the end can never be
+ * taken for the next one.
+ */
+#include "common/base/sbuf.h"
+#include "master/web/asset.h"
+
+struct mg_connection;
+
+/* All return the status, as civetweb's request handlers want it. */
+int reply_json(struct mg_connection *conn, int status, const struct sbuf *body);
+int reply_text(struct mg_connection *conn, int status, const char *text);
+/* {"ok": false, "field": …, "error": …} */
+int reply_error(struct mg_connection *conn, int status, const char *field, const char *text);
+int reply_method(struct mg_connection *conn, const char *allowed); /* 405 */
+int reply_redirect(struct mg_connection *conn, const char *location);
+int reply_download(struct mg_connection *conn, const char *file, const struct sbuf *body); /* CSV */
+int reply_asset(struct mg_connection *conn, const struct asset *asset);
+
+/* The request's body, at most max bytes. 0, or the status to refuse it with. */
+int reply_read_body(struct mg_connection *conn, size_t max, struct sbuf *body);
