@@ -135,10 +135,11 @@ double tally_quantile_ms(const struct tally *t, double q)
 {
     if (!t->hist.count)
         return 0;
-    uint64_t us = q >= 1 ? t->max_us : hist_quantile_us(&t->hist, q);
-    if (us > t->max_us)
+    uint64_t us = hist_quantile_us(&t->hist, q);
+    bool has_bounds = t->min_us <= t->max_us; /* foreign workers may send none */
+    if (has_bounds && (us > t->max_us || q >= 1))
         us = t->max_us;
-    if (us < t->min_us)
+    if (has_bounds && us < t->min_us)
         us = t->min_us;
     return (double)us / 1000;
 }

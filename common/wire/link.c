@@ -2,8 +2,10 @@
 /* All links of a process share one ZeroMQ context (one I/O thread), made with the first link and
  * ended with the last; that and its counter are the only state here that is not in a struct link.
  *
- * Dead peers: ZMTP heartbeats every 2 s cut a connection that was silent for 10 s, TCP keepalive
- * covers peers that do not speak them. Reconnecting is ZeroMQ's, after 0.1 s to 2 s.
+ * Dead peers: the connecting side sends ZMTP heartbeats every 2 s, which make both sides cut a
+ * connection that was silent for 10 s. The master sends none: foreign workers with a ZeroMQ of
+ * their own need not know them, TCP keepalive covers those. Reconnecting is ZeroMQ's, after 0.1 s
+ * to 2 s.
  * What arrives in another form than Locust's framing is dropped and counted. */
 #include "common/wire/link.h"
 
@@ -26,6 +28,7 @@
 #define QUEUE_MESSAGES 10000 /* per peer and direction, then LINK_FULL or back-pressure */
 #define MAX_MESSAGE (INT64_C(64) << 20)
 #define MAX_LINKS 16384
+#define SILENCE_MS 10000 /* then a connection counts as dead */
 
 struct link {
     void *socket;
@@ -80,8 +83,6 @@ static void set_common(void *socket)
     set_int(socket, ZMQ_RCVHWM, QUEUE_MESSAGES);
     set_int(socket, ZMQ_TCP_KEEPALIVE, 1);
     set_int(socket, ZMQ_TCP_KEEPALIVE_IDLE, 30);
-    set_int(socket, ZMQ_HEARTBEAT_IVL, 2000);
-    set_int(socket, ZMQ_HEARTBEAT_TIMEOUT, 10000);
     set_int(socket, ZMQ_HANDSHAKE_IVL, 10000);
     set_int(socket, ZMQ_LINGER, 0);
 }
@@ -236,6 +237,9 @@ struct link *link_connect(const char *endpoint, const char *identity, char **why
     set_int(l->socket, ZMQ_RECONNECT_IVL, 100);
     set_int(l->socket, ZMQ_RECONNECT_IVL_MAX, 2000);
     set_int(l->socket, ZMQ_CONNECT_TIMEOUT, 3000);
+    set_int(l->socket, ZMQ_HEARTBEAT_IVL, 2000);
+    set_int(l->socket, ZMQ_HEARTBEAT_TIMEOUT, SILENCE_MS);
+    set_int(l->socket, ZMQ_HEARTBEAT_TTL, SILENCE_MS);
     struct sbuf text = {0};
     if (zmq_setsockopt(l->socket, ZMQ_IDENTITY, identity, strlen(identity)) != 0)
         sbuf_addf(&text, "\"%s\" cannot name a node: it must have 1 to 255 bytes", identity);

@@ -5,7 +5,8 @@
  * Ours carries histograms, cut-off requests, exceptions and per-second counts, all as deltas;
  * Locust's ("stats" message, docs/wire.md) carries millisecond buckets. Both decoders take bytes
  * of strangers: every length is checked, limits of struct stats hold, and a malformed report
- * changes nothing (it is decoded into a scratch table first and merged when it was good).
+ * changes nothing (all of it is checked before the first of it is counted). Totals are the sums of
+ * the rows that arrive, whatever else the message claims.
  */
 #include "common/stats/stats.h"
 
@@ -19,6 +20,13 @@ int report_merge(struct stats *s, const void *bytes, size_t len, const char *nod
 /* Locust's: packs the three msgpack key/value pairs "stats", "stats_total", "errors" of the data
  * map (the caller writes the map header and the other keys). */
 void report_pack_locust(const struct stats *s, struct sbuf *out);
-/* Adds the "stats"/"stats_total"/"errors" of Locust's data map, given as the msgpack bytes of the
- * whole map. 0 or -1. */
+/* Adds the "stats" and "errors" of Locust's data map, given as the msgpack bytes of the whole map.
+ * 0 or -1. */
 int report_merge_locust(struct stats *s, const void *bytes, size_t len);
+
+/* Locust's response time buckets: milliseconds rounded to two digits, half to even. */
+uint64_t report_locust_bucket_ms(uint64_t value_us);
+
+/* The non-empty Locust buckets of a histogram, upwards. */
+void report_locust_buckets(const struct hist *h,
+                           void (*visit)(void *arg, uint64_t bucket_ms, uint64_t n), void *arg);

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: MIT
+/* Our dialect:
+ *   [1, overflow, [row…], [failure…], [exception…]]
+ *   row       [method, name, requests, none_requests, failures, cut, bytes,
+ *              sum_us, min_us, max_us, first_at, last_at, histogram (bin), [second, requests,
+ * failures, …]] failure   [method, name, text, count, first_at, last_at] exception [message,
+ * traceback, count, first_at, last_at] Empty rows are left out, and there is no total: the reader
+ * adds the rows up, so a total that disagrees with its rows cannot be sent.
+ *
+ * Reading has two passes over the same parsed value: the first checks everything, the second
+ * counts. That keeps the promise of "all or nothing" without a table in between. */
+#include "common/wire/report.h"
+
+#include "common/base/sbuf.h"
+#include "common/wire/unpack.h"
+
+#include <string.h>
+
+#define REPORT_VERSION 1
+#define ROW_FIELDS 14
+#define FAILURE_FIELDS 6
+#define EXCEPTION_FIELDS 5
+
+static int to_sbuf(void *out, const char *bytes, size_t len)
+{
+    sbuf_add(out, bytes, len);
+    return 0;
+}
+
+static void pack_text(msgpack_packer *pk, const char *text)
+{
+    size_t len = strlen(text);
+    msgpack_pack_str(pk, len);
+    msgpack_pack_str_body(pk, text, len);
+}
+
+static void pack_recent(msgpack_packer *pk, const struct tally *t)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < STATS_SECONDS; i++)
+        used += t->recent[i].second != 0;
+    msgpack_pack_array(pk, used * 3);
+    for (size_t i = 0; i < STATS_SECONDS; i++) {
+        if (!t->recent[i].second)
+            continue;
+        msgpack_pack_int64(pk, t->recent[i].second);
+        msgpack_pack_uint32(pk, t->recent[i].requests);
+        msgpack_pack_uint32(pk, t->recent[i].failures);
+    }
+}
+
+static void pack_row(msgpack_packer *pk, const struct tally *t, struct sbuf *scratch)
+{
+    msgpack_pack_array(pk, ROW_FIELDS);
+    pack_text(pk, t->method);
+    pack_text(pk, t->name);
+    const uint64_t counts[] = {t->requests, t->none_requests, t->failures, t->cut,
+                               t->bytes,    t->sum_us,        t->min_us,   t->max_us};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        msgpack_pack_uint64(pk, counts[i]);
+    msgpack_pack_double(pk, t->first_at);
+    msgpack_pack_double(pk, t->last_at);
+    sbuf_clear(scratch);
+    hist_pack(&t->hist, scratch);
+    msgpack_pack_bin(pk, scratch->len);
+    if (scratch->len)
+        msgpack_pack_bin_body(pk, scratch->data, scratch->len);
+    pack_recent(pk, t);
+}
+
+static void pack_rows(msgpack_packer *pk, const struct stats *s)
+{
+    size_t used = 0;
+    for (const struct tally *t = s->rows; t; t = t->next)
+        used += !tally_is_empty(t);
+    msgpack_pack_array(pk, used);
+    struct sbuf scratch = {0};
+    for (const struct tally *t = s->rows; t; t = t->next)
+        if (!tally_is_empty(t))
+            pack_row(pk, t, &scratch);
+    sbuf_fini(&scratch);
+}
+
+void report_pack(const struct stats *s, struct sbuf *out)
+{
+    msgpack_packer pk;
+    msgpack_packer_init(&pk, out, to_sbuf);
+    msgpack_pack_array(&pk, 5);
+    msgpack_pack_int(&pk, REPORT_VERSION);
+    msgpack_pack_uint64(&pk, s->overflow);
+    pack_rows(&pk, s);
+    msgpack_pack_array(&pk, s->failure_count);
+    for (const struct failure *f = s->failures; f; f = f->next) {
+        msgpack_pack_array(&pk, FAILURE_FIELDS);
+        pack_text(&pk, f->method);
+        pack_text(&pk, f->name);
+        pack_text(&pk, f->text);
+        msgpack_pack_uint64(&pk, f->count);
+        msgpack_pack_double(&pk, f->first_at);
+        msgpack_pack_double(&pk, f->last_at);
+    }
+    msgpack_pack_array(&pk, s->exception_count);
+    for (const struct exception *e = s->exceptions; e; e = e->next) {
+        msgpack_pack_array(&pk, EXCEPTION_FIELDS);
+        pack_text(&pk, e->message);
+        pack_text(&pk, e->traceback);
+        msgpack_pack_uint64(&pk, e->count);
+        msgpack_pack_double(&pk, e->first_at);
+        msgpack_pack_double(&pk, e->last_at);
+    }
+}
+
+/* A row as it came; texts and histogram borrowed from the message. */
+struct row_view {
+    struct unpack_text method, name, hist;
+    struct tally counts; /* no strings, no histogram */
+};
+
+static const msgpack_object *fields_of(const msgpack_object *o, uint32_t n)
+{
+    return o->type == MSGPACK_OBJECT_ARRAY && o->via.array.size == n ? o->via.array.ptr : NULL;
+}
+
+static bool read_recent(const msgpack_object *o, struct tally *t)
+{
+    if (o->type != MSGPACK_OBJECT_ARRAY || o->via.array.size % 3 ||
+        o->via.array.size > 3 * STATS_SECONDS)
+        return false;
+    const msgpack_object *at = o->via.array.ptr;
+    for (uint32_t i = 0; i < o->via.array.size; i += 3) {
+        uint64_t second, requests, failures;
+        if (!unpack_u64(&at[i], UINT64_C(100000000000), &second) || !second ||
+            !unpack_u64(&at[i + 1], UINT32_MAX, &requests) ||
+            !unpack_u64(&at[i + 2], UINT32_MAX, &failures))
+            return false;
+        tally_add_second(t, (struct per_second){.second = (int64_t)second,
+                                                .requests = (uint32_t)requests,
+                                                .failures = (uint32_t)failures});
+    }
+    return true;
+}
+
+static bool read_counts(const msgpack_object *f, struct tally *t)
+{
+    return unpack_u64(&f[0], UNPACK_MAX_COUNT, &t->requests) &&
+           unpack_u64(&f[1], t->requests, &t->none_requests) &&
+           unpack_u64(&f[2], UNPACK_MAX_COUNT, &t->failures) &&
+           unpack_u64(&f[3], UNPACK_MAX_COUNT, &t->cut) &&
+           unpack_u64(&f[4], UINT64_MAX, &t->bytes) && unpack_u64(&f[5], UINT64_MAX, &t->sum_us) &&
+           unpack_u64(&f[6], UINT64_MAX, &t->min_us) && unpack_u64(&f[7], UINT64_MAX, &t->max_us) &&
+           unpack_time(&f[8], &t->first_at) && unpack_time(&f[9], &t->last_at);
+}
+
+/* The numbers of a row must agree with each other. */
+static bool is_consistent(const struct tally *t, uint64_t samples)
+{
+    if (samples != t->requests - t->none_requests)
+        return false;
+    return samples ? t->min_us <= t->max_us : t->min_us == UINT64_MAX && !t->max_us && !t->sum_us;
+}
+
+static bool read_row(const msgpack_object *o, struct row_view *row)
+{
+    const msgpack_object *f = fields_of(o, ROW_FIELDS);
+    uint64_t samples;
+    *row = (struct row_view){.counts.min_us = UINT64_MAX};
+    return f && unpack_text(&f[0], &row->method) && unpack_text(&f[1], &row->name) &&
+           read_counts(f + 2, &row->counts) && unpack_text(&f[12], &row->hist) &&
+           hist_packed_check(row->hist.s, row->hist.len, &samples) == 0 &&
+           is_consistent(&row->counts, samples) && read_recent(&f[13], &row->counts);
+}
+
+struct failure_view {
+    struct unpack_text method, name, text;
+    uint64_t count;
+    double first_at, last_at;
+};
+
+static bool read_failure(const msgpack_object *o, struct failure_view *v)
+{
+    const msgpack_object *f = fields_of(o, FAILURE_FIELDS);
+    return f && unpack_text(&f[0], &v->method) && unpack_text(&f[1], &v->name) &&
+           unpack_text(&f[2], &v->text) && unpack_u64(&f[3], UNPACK_MAX_COUNT, &v->count) &&
+           unpack_time(&f[4], &v->first_at) && unpack_time(&f[5], &v->last_at);
+}
+
+/* An exception has the same fields but one: its message stands in name. */
+static bool read_exception(const msgpack_object *o, struct failure_view *v)
+{
+    const msgpack_object *f = fields_of(o, EXCEPTION_FIELDS);
+    return f && unpack_text(&f[0], &v->name) && unpack_text(&f[1], &v->text) &&
+           unpack_u64(&f[2], UNPACK_MAX_COUNT, &v->count) && unpack_time(&f[3], &v->first_at) &&
+           unpack_time(&f[4], &v->last_at);
+}
+
+struct report_view {
+    msgpack_object_array rows, failures, exceptions;
+    uint64_t overflow;
+};
+
+static bool read_report(const msgpack_object *o, struct report_view *r)
+{
+    const msgpack_object *f = fields_of(o, 5);
+    uint64_t version;
+    if (!f || !unpack_u64(&f[0], REPORT_VERSION, &version) || version != REPORT_VERSION ||
+        !unpack_u64(&f[1], UNPACK_MAX_COUNT, &r->overflow))
+        return false;
+    for (int i = 2; i < 5; i++)
+        if (f[i].type != MSGPACK_OBJECT_ARRAY)
+            return false;
+    r->rows = f[2].via.array;
+    r->failures = f[3].via.array;
+    r->exceptions = f[4].via.array;
+    return true;
+}
+
+static bool is_good(const struct report_view *r)
+{
+    struct row_view row;
+    struct failure_view v;
+    for (uint32_t i = 0; i < r->rows.size; i++)
+        if (!read_row(&r->rows.ptr[i], &row))
+            return false;
+    for (uint32_t i = 0; i < r->failures.size; i++)
+        if (!read_failure(&r->failures.ptr[i], &v))
+            return false;
+    for (uint32_t i = 0; i < r->exceptions.size; i++)
+        if (!read_exception(&r->exceptions.ptr[i], &v))
+            return false;
+    return true;
+}
+
+struct scratch {
+    struct sbuf a, b, c;
+};
+
+static void count_row(struct stats *s, const struct row_view *row, struct scratch *scratch)
+{
+    const char *method = unpack_clean(&scratch->a, row->method);
+    const char *name = unpack_clean(&scratch->b, row->name);
+    struct tally *t = stats_row(s, method, scratch->a.len, name, scratch->b.len);
+    tally_merge(t, &row->counts);
+    tally_merge(&s->total, &row->counts);
+    hist_add_packed(&t->hist, row->hist.s, row->hist.len);
+    hist_add_packed(&s->total.hist, row->hist.s, row->hist.len);
+    if (t->is_overflow && strcmp(name, STATS_OTHER) != 0)
+        s->overflow += row->counts.requests;
+}
+
+static void count_failure(struct stats *s, const struct failure_view *v, struct scratch *scratch)
+{
+    unpack_clean(&scratch->a, v->method);
+    unpack_clean(&scratch->b, v->name);
+    unpack_clean(&scratch->c, v->text);
+    stats_note_failure(s, &(struct failure){.method = scratch->a.data,
+                                            .name = scratch->b.data,
+                                            .text = scratch->c.data,
+                                            .count = v->count,
+                                            .first_at = v->first_at,
+                                            .last_at = v->last_at});
+}
+
+static void count_exception(struct stats *s, const struct failure_view *v, const char *node,
+                            struct scratch *scratch)
+{
+    unpack_clean(&scratch->a, (struct unpack_text){node, strlen(node)});
+    unpack_clean(&scratch->b, v->name);
+    unpack_clean(&scratch->c, v->text);
+    stats_note_exception(s, &(struct exception){.message = scratch->b.data,
+                                                .traceback = scratch->c.data,
+                                                .nodes = scratch->a.data,
+                                                .count = v->count,
+                                                .first_at = v->first_at,
+                                                .last_at = v->last_at});
+}
+
+static void count_report(struct stats *s, const struct report_view *r, const char *node)
+{
+    struct scratch scratch = {0};
+    struct row_view row;
+    struct failure_view v;
+    for (uint32_t i = 0; i < r->rows.size; i++)
+        if (read_row(&r->rows.ptr[i], &row))
+            count_row(s, &row, &scratch);
+    for (uint32_t i = 0; i < r->failures.size; i++)
+        if (read_failure(&r->failures.ptr[i], &v))
+            count_failure(s, &v, &scratch);
+    for (uint32_t i = 0; i < r->exceptions.size; i++)
+        if (read_exception(&r->exceptions.ptr[i], &v))
+            count_exception(s, &v, node, &scratch);
+    s->overflow += r->overflow;
+    sbuf_fini(&scratch.a);
+    sbuf_fini(&scratch.b);
+    sbuf_fini(&scratch.c);
+}
+
+int report_merge(struct stats *s, const void *bytes, size_t len, const char *node)
+{
+    msgpack_zone zone;
+    if (!msgpack_zone_init(&zone, MSGPACK_ZONE_CHUNK_SIZE))
+        return -1;
+    msgpack_object root;
+    struct report_view r;
+    int rc = -1;
+    if (unpack_object(&zone, bytes, len, &root) == 0 && read_report(&root, &r) && is_good(&r)) {
+        count_report(s, &r, node);
+        rc = 0;
+    }
+    msgpack_zone_destroy(&zone);
+    return rc;
+}
