@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+/* See files.h. Root may raise the hard limit too, up to what the kernel allows one process. */
+#include "master/files.h"
+#include "common/base/sbuf.h"
+#include <sys/resource.h>
+
+unsigned long files_raise_limit(unsigned long wanted)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return 0;
+    if (limit.rlim_cur >= wanted)
+        return limit.rlim_cur;
+    struct rlimit higher = {wanted, wanted > limit.rlim_max ? wanted : limit.rlim_max};
+    if (setrlimit(RLIMIT_NOFILE, &higher) == 0)
+        return higher.rlim_cur;
+    higher = (struct rlimit){limit.rlim_max, limit.rlim_max};
+    return setrlimit(RLIMIT_NOFILE, &higher) == 0 ? higher.rlim_cur : limit.rlim_cur;
+}
+
+char *files_advice(unsigned long limit, unsigned long needed)
+{
+    struct sbuf text = {0};
+    sbuf_addf(&text,
+              "%lu open files are allowed per process, but the users asked for need about %lu: "
+              "raise the limit (ulimit -n %lu in the shell; for good: a \"nofile\" line in "
+              "/etc/security/limits.conf, LimitNOFILE= of the service, --ulimit nofile= of the "
+              "container), use fewer users, or more workers.",
+              limit, needed, needed);
+    return sbuf_take(&text);
+}

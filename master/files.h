@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* files: the descriptors a test needs, asked for before it starts. */
+#include <stdbool.h>
+
+/* Raises the soft limit of open files towards `wanted`, as far as the system lets us; children
+ * inherit it. Returns the limit now in force. */
+unsigned long files_raise_limit(unsigned long wanted);
+
+/* One sentence: how many are missing, and how to get them. Malloced. */
+char *files_advice(unsigned long limit, unsigned long needed);

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* proto: the master's messages as C values, both ways (docs/wire.md).
+ *
+ * The bytes come from strangers. A message is first walked once with every length checked, so that
+ * nothing is allocated for elements that are not there; then it is decoded. What does not have the
+ * shape of its type is PROTO_BROKEN as a whole: the caller drops and counts it.
+ *
+ * proto*.c are the only files of the master that know msgpack. Pure: no socket, no clock.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct sbuf;
+
+#define PROTO_MAX_BYTES (32u << 20) /* a longer message is broken */
+
+enum message_kind {
+    MESSAGE_CLIENT_READY,
+    MESSAGE_HEARTBEAT,
+    MESSAGE_STATS,
+    MESSAGE_SPAWNING,
+    MESSAGE_SPAWNING_COMPLETE,
+    MESSAGE_EXCEPTION,
+    MESSAGE_LOGS,
+    MESSAGE_CLIENT_STOPPED,
+    MESSAGE_QUIT,
+    MESSAGE_LOCUSTFILE,
+    MESSAGE_SCRIPT,  /* katydid_script: see proto_script */
+    MESSAGE_CALL,    /* katydid_call */
+    MESSAGE_TICKED,  /* katydid_ticked */
+    MESSAGE_DONE,    /* katydid_done */
+    MESSAGE_CUSTOM,  /* the user's own type */
+};
+
+enum proto_rc { PROTO_OK, PROTO_BROKEN };
+
+struct slice {               /* borrowed bytes, not NUL-terminated */
+    const char *data;
+    size_t len;
+};
+
+struct class_users {
+    char *name;
+    unsigned users;
+};
+
+struct users_report {        /* "user_classes_count"; owned */
+    struct class_users *classes;
+    size_t count;
+    unsigned total;
+};
+
+struct message_ready {
+    bool is_accepted;        /* false: a version no Locust 2 worker sends */
+    bool is_katydid;
+    char version[64];        /* "" for -1: a worker in another language */
+};
+
+struct message_heartbeat {
+    char state[16];
+    double cpu_percent;
+    uint64_t memory_bytes;   /* 0: not given */
+};
+
+struct message_stats {
+    bool is_katydid;
+    char epoch[64], run[64];
+    uint64_t seq;
+    double sent_at;          /* the worker's clock, unix seconds */
+    struct slice report;
+    double cpu_percent, lag_ms;
+    uint64_t memory_bytes;
+    struct users_report users;
+};
+
+struct message_call {
+    enum call_method { CALL_START, CALL_STOP, CALL_QUIT } method;
+    double users, spawn_rate; /* CALL_START */
+    char **user_classes;     /* NULL-terminated, or NULL; owned */
+};
+
+struct message_ticked {
+    enum tick_result { TICK_AIM, TICK_END, TICK_ERROR } result;
+    double users, spawn_rate;
+    char **user_classes;     /* NULL-terminated, or NULL; owned */
+    char *error;             /* TICK_ERROR; owned */
+};
+
+struct message_done {
+    uint64_t id;
+    bool has_exit_code, is_unhandled;
+    int exit_code;
+};
+
+struct message_exception {
+    char *message, *traceback; /* owned */
+};
+
+struct message {
+    enum message_kind kind;
+    struct slice type;
+    struct slice data;       /* the msgpack bytes of the data element */
+    struct slice node;       /* the node id element; empty when it is nil */
+    union {
+        struct message_ready ready;
+        struct message_heartbeat heartbeat;
+        struct message_stats stats;
+        struct users_report spawned;
+        struct message_exception exception;
+        struct message_call call;
+        struct message_ticked ticked;
+        struct message_done done;
+    };
+};
+
+/* Slices of *m point into bytes. On PROTO_BROKEN *m needs no fini. */
+enum proto_rc proto_parse(const void *bytes, size_t len, struct message *m);
+void message_fini(struct message *m);
+
+struct script_class {
+    char *name, *host;       /* host NULL: none */
+    double weight;
+    unsigned fixed_count;
+};
+
+struct script {              /* what the host found in the locustfile; owned */
+    bool is_local;           /* role "local": the host runs users itself */
+    struct script_class *classes;
+    size_t class_count;
+    bool has_shape, shape_uses_options;
+    char *shape_name, *locustfile;
+    void *options;           /* msgpack map {dest: value}, goes into every spawn */
+    size_t options_len;
+};
+enum proto_rc proto_script(const struct message *m, struct script *out);
+void script_fini(struct script *s);
+
+/* Outgoing. Each appends one whole message to out. */
+void proto_plain(struct sbuf *out, const char *type, const char *node); /* no data */
+void proto_ack(struct sbuf *out, const char *node, unsigned index, const char *boot_id);
+void proto_report_ack(struct sbuf *out, const char *node, const char *epoch, uint64_t seq);
+void proto_spawning_complete(struct sbuf *out, const char *node, unsigned users);
+void proto_relay(struct sbuf *out, struct slice type, struct slice data, const char *node);
+
+struct spawn_order {
+    double timestamp;
+    const char *host;        /* NULL: each class has its own */
+    double stop_timeout_s;
+    const char *run_id;
+    size_t class_count;
+    const char *const *names;
+    const unsigned *counts;
+    struct slice options;    /* msgpack map, or empty */
+};
+void proto_spawn(struct sbuf *out, const char *node, const struct spawn_order *o);
+
+struct event_args {          /* what is given becomes an argument of the event */
+    const char *client_id;   /* or NULL */
+    const double *timestamp;
+    const int *exit_code;
+    const unsigned *user_count;
+    struct slice data;       /* msgpack, or empty */
+};
+void proto_event(struct sbuf *out, const char *node, uint64_t id, const char *name,
+                 const struct event_args *args);
+
+struct host_state {
+    const char *state;
+    unsigned users, target_users, worker_count;
+    const struct class_users *classes;
+    size_t class_count;
+    uint64_t requests, failures, cut;
+};
+void proto_state(struct sbuf *out, const char *node, const struct host_state *s);
+
+struct shipped_file {
+    const char *name;        /* base name */
+    struct slice text;
+};
+/* The answer to a worker that asks for the locustfile; error wins when not NULL. */
+void proto_locustfiles(struct sbuf *out, const char *node, const struct shipped_file *files,
+                       size_t count, const char *error);
+
+/* The entries of a "stats" data map that a user's worker_report listener may see: everything but
+ * our report. Appends a msgpack map. */
+void proto_public_stats(struct sbuf *out, struct slice data);
