@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* py_link: _katydid.Link(endpoint, identity), the worker's end of the wire for Python.
+ *
+ *   send(bytes)          queues a payload; OSError when the queue is full
+ *   recv() -> bytes      parks the calling greenlet until a payload is there; one greenlet at a time
+ *   close(linger_ms=0)   waits that long for what was sent to leave; a parked recv raises OSError
+ *   endpoint             as given
+ */
+#include <Python.h>
+
+int py_link_init(PyObject *module);
