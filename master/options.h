@@ -22,8 +22,8 @@ struct options {
     bool enable_rebalancing, skip_log_setup, equal_weights, help, version, config_users_given;
     bool web_login, otel;
     double autoquit_s; /* negative = not given */
-    char *web_host;
-    int web_port;        /* default "127.0.0.1", 8089; "" and "*" = all interfaces */
+    char *web_host; /* default "127.0.0.1"; "" and "*" = all interfaces */
+    int web_port;        /* default 8089 */
     char *web_base_path; /* "" or "/prefix" */
     char *web_host_display_name, *tls_cert, *tls_key, *build_path; /* NULL = not given */
     char *master_host;
@@ -40,8 +40,8 @@ struct options {
     int exit_code_on_error;                                       /* default 1 */
     double stop_timeout_s;
     char **user_classes; /* positional; NULL-terminated or NULL = all */
-    char **extra;
-    size_t extra_count; /* unknown words in order; NULL-terminated or NULL */
+    char **extra; /* unknown words in order; NULL-terminated or NULL */
+    size_t extra_count;
 };
 
 /* Parses everything. 0; or the exit code after one message on stderr. With --help or --version it

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+/* output_text: see the header. Rounding follows Python, so that a file of ours and one of Locust
+ * can be compared as text. */
+#include "master/output_text.h"
+#include "common/base/sbuf.h"
+#include "common/base/utf8.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+const double output_percentiles[OUTPUT_PERCENTILES] = {0.50, 0.66, 0.75,  0.80,   0.90, 0.95,
+                                                       0.98, 0.99, 0.999, 0.9999, 1.0};
+const char *const output_percentile_names[OUTPUT_PERCENTILES] = {
+    "50%", "66%", "75%", "80%", "90%", "95%", "98%", "99%", "99.9%", "99.99%", "100%"};
+
+double output_mean_ms(const struct tally *t)
+{
+    uint64_t timed = t->requests - t->none_requests;
+    return timed ? (double)t->sum_us / 1000 / (double)timed : 0;
+}
+
+double output_min_ms(const struct tally *t)
+{
+    return t->min_us == UINT64_MAX ? 0 : (double)t->min_us / 1000;
+}
+
+double output_max_ms(const struct tally *t)
+{
+    return (double)t->max_us / 1000;
+}
+
+long long output_percentile_ms(const struct tally *t, const struct hist *of, double q)
+{
+    double ms = of == &t->hist ? tally_quantile_ms(t, q) : (double)hist_quantile_us(of, q) / 1000;
+    double max = floor(output_max_ms(t));
+    ms = rint(ms);
+    return (long long)(t->min_us <= t->max_us && ms > max ? max : ms);
+}
+
+double output_median_ms(const struct tally *t)
+{
+    double ms = rint(tally_quantile_ms(t, 0.5));
+    if (t->min_us > t->max_us)
+        return ms;
+    double min = output_min_ms(t), max = output_max_ms(t);
+    return ms > max ? max : ms < min ? min : ms;
+}
+
+double output_mean_bytes(const struct tally *t)
+{
+    return t->requests ? (double)t->bytes / (double)t->requests : 0;
+}
+
+double output_fail_ratio(const struct tally *t)
+{
+    if (!t->requests)
+        return t->failures ? 1 : 0;
+    return (double)t->failures / (double)t->requests;
+}
+
+void output_add_float(struct sbuf *b, double v)
+{
+    char text[64];
+    if (v == floor(v) && fabs(v) < 1e16) {
+        sbuf_addf(b, "%.1f", v);
+        return;
+    }
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, v);
+        if (strtod(text, NULL) == v)
+            break;
+    }
+    sbuf_adds(b, text);
+}
+
+void output_add_number(struct sbuf *b, double v)
+{
+    if (v == floor(v) && fabs(v) < 1e16)
+        sbuf_addf(b, "%.0f", v);
+    else
+        output_add_float(b, v);
+}
+
+void output_add_utc(struct sbuf *b, double unix_s)
+{
+    if (!(unix_s > 0) || unix_s > 2e11)
+        return;
+    time_t second = (time_t)unix_s;
+    struct tm tm;
+    char text[32];
+    gmtime_r(&second, &tm);
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    sbuf_adds(b, text);
+}
+
+/* Characters that move the cursor, change the writing direction or are not seen at all. */
+static bool is_invisible(uint32_t cp)
+{
+    return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || (cp >= 0x200b && cp <= 0x200f) ||
+           (cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2060 && cp <= 0x206f) || cp == 0xfeff;
+}
+
+static size_t add_escape(struct sbuf *b, uint32_t cp)
+{
+    size_t before = b->len;
+    if (cp == '\n' || cp == '\t' || cp == '\r')
+        sbuf_addf(b, "\\%c", cp == '\n' ? 'n' : cp == '\t' ? 't' : 'r');
+    else
+        sbuf_addf(b, cp < 0x100 ? "\\x%02x" : "\\u%04x", (unsigned)cp);
+    return b->len - before;
+}
+
+size_t output_add_visible(struct sbuf *b, const char *text)
+{
+    size_t len = strlen(text), shown = 0;
+    while (len) {
+        uint32_t cp = 0;
+        size_t n = utf8_next(text, len, &cp);
+        if (n == 0) {
+            sbuf_adds(b, "\xef\xbf\xbd");
+            shown++;
+            n = 1;
+        } else if (is_invisible(cp)) {
+            shown += add_escape(b, cp);
+        } else {
+            sbuf_add(b, text, n);
+            shown++;
+        }
+        text += n;
+        len -= n;
+    }
+    return shown;
+}

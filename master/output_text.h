@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* output_text: numbers and texts as the tables, files and JSON of a run write them. */
+#include "common/stats/stats.h"
+#include <stddef.h>
+#include <stdint.h>
+
+struct sbuf;
+
+#define OUTPUT_PERCENTILES 11
+extern const double output_percentiles[OUTPUT_PERCENTILES];           /* 0.5 … 1 */
+extern const char *const output_percentile_names[OUTPUT_PERCENTILES]; /* "50%" … "100%" */
+
+/* Whole milliseconds: halves go to the even one, and never above the whole milliseconds of max. */
+long long output_percentile_ms(const struct tally *t, const struct hist *of, double q);
+double output_median_ms(const struct tally *t); /* rounded so, but never outside [min, max] */
+/* As tally_mean_ms, but summed in milliseconds: the last digit is then that of Locust. */
+double output_mean_ms(const struct tally *t);
+double output_min_ms(const struct tally *t); /* 0 when unknown */
+double output_max_ms(const struct tally *t);
+double output_mean_bytes(const struct tally *t);
+double output_fail_ratio(const struct tally *t); /* 1 when there are only failures */
+
+/* The shortest text that reads back as v: "1.0", "0.25", "1e-05". */
+void output_add_float(struct sbuf *b, double v);
+/* The same, but a whole number has no fraction: "1". */
+void output_add_number(struct sbuf *b, double v);
+void output_add_utc(struct sbuf *b, double unix_s); /* 2026-01-31T23:59:59Z; nothing for 0 */
+/* Text of a stranger for a terminal: control and direction characters become escapes. Returns the
+ * number of characters it added. */
+size_t output_add_visible(struct sbuf *b, const char *text);
