@@ -39,3 +39,9 @@ struct park {
  * RuntimeError). */
 int hub_park(struct park *p);
 void hub_wake(struct park *p); /* idempotent until the next hub_park; no GIL needed */
+
+/* Parks for that long; 0 (or less) lets everything run that is ready now. -1 as hub_park. */
+int hub_sleep(double seconds);
+
+/* Whether this is the thread of the main loop. Everything else here may be called on it only. */
+bool hub_is_here(void);

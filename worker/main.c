@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+/* katydid-worker: generates load by running the user's Python. People type `katydid`, which starts
+ * this program; --python is for trying things in a worker's environment.
+ */
+#include "worker/py/embed.h"
+#include <stdio.h>
+#include <string.h>
+
+static const char usage[] =
+    "katydid-worker " KATYDID_VERSION " - the load generator of katydid\n"
+    "\n"
+    "  katydid-worker --config FILE          run as katydid told in FILE (see docs/wire.md)\n"
+    "  katydid-worker --python FILE [ARG …]  run a Python script on the worker's loop\n"
+    "  katydid-worker --version | --help\n"
+    "\n"
+    "To start a worker for a master on another machine: katydid --worker --master-host HOST\n";
+
+int main(int argc, char **argv)
+{
+    const char *word = argc > 1 ? argv[1] : "";
+    if (strcmp(word, "--config") == 0 && argc == 3)
+        return embed_run(EMBED_WORKER, 1, argv + 2);
+    if (strcmp(word, "--python") == 0 && argc > 2)
+        return embed_run(EMBED_SCRIPT, argc - 2, argv + 2);
+    if (strcmp(word, "--version") == 0 && argc == 2)
+        return puts("katydid-worker " KATYDID_VERSION) < 0;
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+        return fputs(usage, stdout) < 0;
+    fputs(usage, stderr);
+    return 2;
+}

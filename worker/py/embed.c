@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT
+/* embed: one isolated CPython in this process.
+ *
+ * Isolated, so that the user's environment cannot break the worker; of the PYTHON* variables only
+ * PYTHONPATH (katydid_boot), PYTHONDONTWRITEBYTECODE and PYTHONUNBUFFERED count. The program is the
+ * system's python3, whose library this one is linked with, so that its packages are found; an
+ * active virtual environment is added by katydid_boot. UTF-8 mode always.
+ * katydid_boot is found beside the executable: ../lib/katydid/pylib when installed,
+ * ../worker/pylib (one or two levels up) in the source tree; KATYDID_PYLIB wins.
+ */
+#include "worker/py/embed.h"
+#include "worker/py/py_mod.h"
+#include <errno.h>
+#include <limits.h>
+#include <libgen.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { CODE_BROKEN = 1, FINALIZE_S = 2 };
+
+static int fail(PyStatus status)
+{
+    fprintf(stderr, "katydid-worker: cannot start Python: %s%s%s\n", status.func ? status.func : "",
+            status.func ? ": " : "", status.err_msg ? status.err_msg : "unknown error");
+    return PyStatus_IsExit(status) ? status.exitcode : CODE_BROKEN;
+}
+
+/* ---- where our Python files are ------------------------------------------------------------- */
+
+static bool has_boot(const char *dir)
+{
+    char path[PATH_MAX];
+    int len = snprintf(path, sizeof path, "%s/katydid_boot/__init__.py", dir);
+    return len < (int)sizeof path && access(path, R_OK) == 0;
+}
+
+static bool find_pylib(char out[PATH_MAX])
+{
+    static const char *const beside[] = {"../lib/katydid/pylib", "../share/katydid/pylib",
+                                         "../worker/pylib", "../../worker/pylib"};
+    const char *given = getenv("KATYDID_PYLIB");
+    if (given && *given)
+        return realpath(given, out) != NULL;
+    char exe[PATH_MAX], path[PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", exe, sizeof exe - 1);
+    if (len < 0)
+        return false;
+    exe[len] = '\0';
+    const char *dir = dirname(exe);
+    for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
+        int n = snprintf(path, sizeof path, "%s/%s", dir, beside[i]);
+        if (n < (int)sizeof path && has_boot(path))
+            return realpath(path, out) != NULL;
+    }
+    return false;
+}
+
+/* ---- start ---------------------------------------------------------------------------------- */
+
+static bool is_set(const char *name)
+{
+    const char *value = getenv(name);
+    return value && *value;
+}
+
+static PyStatus preinitialize(void)
+{
+    PyPreConfig pre;
+    PyPreConfig_InitIsolatedConfig(&pre);
+    pre.utf8_mode = 1;
+#ifdef KATYDID_SANITIZE
+    pre.allocator = PYMEM_ALLOCATOR_MALLOC;
+#endif
+    return Py_PreInitialize(&pre);
+}
+
+static PyStatus configure(PyConfig *config, int argc, char **argv)
+{
+    PyConfig_InitIsolatedConfig(config);
+    config->parse_argv = 0;
+    config->user_site_directory = !is_set("VIRTUAL_ENV") && !is_set("PYTHONNOUSERSITE");
+    config->write_bytecode = !is_set("PYTHONDONTWRITEBYTECODE");
+    config->buffered_stdio = !is_set("PYTHONUNBUFFERED");
+    PyStatus status = PyConfig_SetBytesString(config, &config->program_name, "/usr/bin/python3");
+    if (!PyStatus_Exception(status))
+        status = PyConfig_SetBytesArgv(config, argc, argv);
+    return status;
+}
+
+static PyStatus start_python(int argc, char **argv)
+{
+    PyStatus status = preinitialize();
+    if (PyStatus_Exception(status))
+        return status;
+    if (PyImport_AppendInittab("_katydid", PyInit__katydid) < 0)
+        return PyStatus_NoMemory();
+    PyConfig config;
+    status = configure(&config, argc, argv);
+    if (!PyStatus_Exception(status))
+        status = Py_InitializeFromConfig(&config);
+    PyConfig_Clear(&config);
+    return status;
+}
+
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* ---- run ------------------------------------------------------------------------------------ */
+
+static int insert_path(const char *pylib)
+{
+    PyObject *path = PySys_GetObject("path"); /* borrowed */
+    PyObject *dir = PyUnicode_DecodeFSDefault(pylib); /* new */
+    int rc = path && dir ? PyList_Insert(path, 0, dir) : -1;
+    Py_XDECREF(dir);
+    return rc;
+}
+
+static PyObject *call_boot(enum embed_mode mode, int argc, char **argv)
+{
+    PyObject *args = PyList_New(0); /* new */
+    for (int i = 0; args && i < argc; i++) {
+        PyObject *word = PyUnicode_DecodeFSDefault(argv[i]); /* new */
+        if (!word || PyList_Append(args, word))
+            Py_CLEAR(args);
+        Py_XDECREF(word);
+    }
+    PyObject *boot = args ? PyImport_ImportModule("katydid_boot") : NULL; /* new */
+    const char *func = mode == EMBED_WORKER ? "run_worker" : "run_script";
+    PyObject *result = boot ? PyObject_CallMethod(boot, func, "O", args) : NULL;
+    Py_XDECREF(boot);
+    Py_XDECREF(args);
+    return result;
+}
+
+/* The current exception in one line: katydid_boot reports everything else itself. */
+static void report_error(void)
+{
+    PyObject *type, *value, *tb;
+    PyErr_Fetch(&type, &value, &tb);
+    PyErr_NormalizeException(&type, &value, &tb);
+    PyObject *text = value ? PyObject_Str(value) : NULL; /* new */
+    const char *message = text ? PyUnicode_AsUTF8(text) : NULL;
+    fprintf(stderr, "katydid-worker: cannot start: %s: %s\n",
+            type ? ((PyTypeObject *)type)->tp_name : "error", message ? message : "unknown");
+    Py_XDECREF(text);
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(tb);
+    PyErr_Clear();
+}
+
+static int run(enum embed_mode mode, int argc, char **argv)
+{
+    char pylib[PATH_MAX];
+    if (!find_pylib(pylib) || !has_boot(pylib)) {
+        fprintf(stderr, "katydid-worker: its Python files are missing: no katydid_boot in %s. "
+                        "Reinstall Katydid, or set KATYDID_PYLIB to its pylib folder.\n",
+                is_set("KATYDID_PYLIB") ? getenv("KATYDID_PYLIB") : "../lib/katydid/pylib");
+        return CODE_BROKEN;
+    }
+    PyObject *result = insert_path(pylib) ? NULL : call_boot(mode, argc, argv);
+    long code = result ? PyLong_AsLong(result) : -1;
+    if (PyErr_Occurred()) {
+        report_error();
+        code = CODE_BROKEN;
+    }
+    Py_XDECREF(result);
+    return (int)code & 0xff;
+}
+
+/* ---- end ------------------------------------------------------------------------------------ */
+
+struct deadline {
+    int code;
+    pthread_mutex_t lock;
+    pthread_cond_t over;
+    bool is_over;
+};
+
+static void *end_anyway(void *arg)
+{
+    struct deadline *d = arg;
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += FINALIZE_S;
+    pthread_mutex_lock(&d->lock);
+    int rc = 0;
+    while (!d->is_over && rc != ETIMEDOUT)
+        rc = pthread_cond_timedwait(&d->over, &d->lock, &until);
+    bool is_over = d->is_over;
+    pthread_mutex_unlock(&d->lock);
+    if (!is_over)
+        _exit(d->code);
+    return NULL;
+}
+
+/* User threads or destructors may never end; the process does. */
+static int finalize(int code)
+{
+    struct deadline d = {.code = code, .lock = PTHREAD_MUTEX_INITIALIZER,
+                         .over = PTHREAD_COND_INITIALIZER};
+    pthread_t thread;
+    bool is_guarded = pthread_create(&thread, NULL, end_anyway, &d) == 0;
+    int rc = Py_FinalizeEx();
+    if (is_guarded) {
+        pthread_mutex_lock(&d.lock);
+        d.is_over = true;
+        pthread_cond_signal(&d.over);
+        pthread_mutex_unlock(&d.lock);
+        pthread_join(thread, NULL);
+    }
+    return rc < 0 && code == 0 ? 120 : code; /* as python does when flushing fails */
+}
+
+int embed_run(enum embed_mode mode, int argc, char **argv)
+{
+    signal(SIGPIPE, SIG_IGN); /* isolated Python leaves that to its host */
+    raise_file_limit();
+    PyStatus status = start_python(argc, argv);
+    if (PyStatus_Exception(status))
+        return fail(status);
+    int code = run(mode, argc, argv);
+    return finalize(code);
+}

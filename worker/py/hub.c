@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: MIT
+/* hub: parks and wakes greenlets; owns the main loop's event_base and ready list.
+ *
+ * A greenlet parks by switching to gevent's hub greenlet, which runs the turn (loop.c); the turn
+ * switches back to whoever was woken. Between the two only heap memory is shared.
+ * A parked greenlet is kept alive by its park, and counts as a reason for the loop to go on.
+ */
+#include "worker/py/loop.h"
+#include "worker/py/py_mod.h"
+#include "common/base/mem.h"
+#include <event2/event.h>
+#include <greenlet.h>
+#include <math.h>
+#include <stdlib.h>
+
+enum { MAX_FREE_NAPS = 1024 };
+
+struct nap { /* one sleep */
+    struct park park;
+    struct event timer;
+    struct nap *next_free;
+};
+
+static _Thread_local bool is_here;
+static struct event_base *base;
+static struct ready_list queue;
+static Py_ssize_t parked;
+static struct nap *free_naps;
+static unsigned free_nap_count;
+
+struct event_base *hub_base(void)
+{
+    return base;
+}
+
+struct ready_list *hub_queue(void)
+{
+    return &queue;
+}
+
+bool hub_is_here(void)
+{
+    return is_here;
+}
+
+Py_ssize_t hub_parked(void)
+{
+    return parked;
+}
+
+void hub_ready(struct ready *r)
+{
+    ready_add(&queue, r);
+}
+
+void hub_unready(struct ready *r)
+{
+    ready_remove(r);
+}
+
+bool hub_is_greenlet(PyObject *o)
+{
+    return _PyGreenlet_API != NULL && PyGreenlet_Check(o);
+}
+
+static void raise_gevent(const char *class, const char *message)
+{
+    PyObject *module = PyImport_ImportModule("gevent.exceptions"); /* new */
+    PyObject *type = module ? PyObject_GetAttrString(module, class) : NULL;
+    if (type)
+        PyErr_SetString(type, message);
+    Py_XDECREF(type);
+    Py_XDECREF(module);
+}
+
+/* gevent's hub greenlet, new reference. It is the loop's error handler while it runs. */
+static PyObject *hub_greenlet(void)
+{
+    struct loop *l = loop_main();
+    if (l && l->error_handler && PyGreenlet_Check(l->error_handler))
+        return Py_NewRef(l->error_handler);
+    PyObject *gevent = PyImport_ImportModule("gevent");
+    PyObject *hub = gevent ? PyObject_CallMethod(gevent, "get_hub", NULL) : NULL;
+    Py_XDECREF(gevent);
+    return hub;
+}
+
+static void run_park(struct ready *r)
+{
+    struct park *p = (struct park *)r;
+    PyObject *greenlet = p->greenlet; /* the reference is ours now; p may be gone after the switch */
+    p->greenlet = NULL;
+    PyObject *result = PyGreenlet_Switch((PyGreenlet *)greenlet, NULL, NULL);
+    if (!result)
+        loop_handle_error(loop_main(), greenlet);
+    Py_XDECREF(result);
+    Py_DECREF(greenlet);
+}
+
+/* After the switch back: 0 when it was the wake that brought us here. */
+static int unpark(struct park *p, PyObject *result)
+{
+    bool is_woken = p->is_woken;
+    ready_remove(&p->ready);
+    Py_CLEAR(p->greenlet);
+    p->is_woken = false;
+    if (!result)
+        return -1;
+    Py_DECREF(result);
+    if (is_woken)
+        return 0;
+    raise_gevent("InvalidSwitchError", "switched to a greenlet that waits for something else");
+    return -1;
+}
+
+/* Switches in any case; when p is woken already, it comes back with the next turn. */
+static int park(struct park *p)
+{
+    PyObject *hub = hub_greenlet();
+    if (!hub)
+        return -1;
+    PyObject *self = (PyObject *)PyGreenlet_GetCurrent(); /* new */
+    if (!self || self == hub) {
+        if (self)
+            raise_gevent("BlockingSwitchOutError",
+                         "Impossible to call blocking function in the event loop callback");
+        Py_XDECREF(self);
+        Py_DECREF(hub);
+        return -1;
+    }
+    p->greenlet = self;
+    p->ready.run = run_park;
+    if (p->is_woken)
+        ready_add(&queue, &p->ready);
+    parked++;
+    PyObject *result = PyGreenlet_Switch((PyGreenlet *)hub, NULL, NULL);
+    parked--;
+    Py_DECREF(hub);
+    return unpark(p, result);
+}
+
+int hub_park(struct park *p)
+{
+    if (p->is_woken) {
+        p->is_woken = false;
+        return 0;
+    }
+    if (!is_here) {
+        PyErr_SetString(PyExc_RuntimeError, "this can wait in the thread of the main loop only");
+        return -1;
+    }
+    return park(p);
+}
+
+void hub_wake(struct park *p)
+{
+    if (p->is_woken)
+        return;
+    p->is_woken = true;
+    if (p->greenlet)
+        ready_add(&queue, &p->ready);
+}
+
+/* ---- sleep ---------------------------------------------------------------------------------- */
+
+static void nap_over(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    hub_wake(&((struct nap *)arg)->park);
+}
+
+static struct nap *nap_new(void)
+{
+    struct nap *n = free_naps;
+    if (!n) {
+        n = mem_zalloc(sizeof *n);
+        evtimer_assign(&n->timer, base, nap_over, n);
+        return n;
+    }
+    free_naps = n->next_free;
+    free_nap_count--;
+    return n;
+}
+
+static void nap_free(struct nap *n)
+{
+    if (free_nap_count >= MAX_FREE_NAPS) {
+        free(n);
+        return;
+    }
+    n->next_free = free_naps;
+    free_naps = n;
+    free_nap_count++;
+}
+
+int hub_sleep(double seconds)
+{
+    if (!is_here) {
+        PyErr_SetString(PyExc_RuntimeError, "this can wait in the thread of the main loop only");
+        return -1;
+    }
+    struct nap *n = nap_new();
+    if (seconds > 0) {
+        struct timeval tv = loop_timeval(seconds);
+        evtimer_add(&n->timer, &tv);
+    } else {
+        n->park.is_woken = true;
+    }
+    int rc = park(&n->park);
+    evtimer_del(&n->timer);
+    nap_free(n);
+    return rc;
+}
+
+/* Elsewhere than on the main loop's thread: gevent's own, which blocks that thread only. */
+static PyObject *sleep_elsewhere(PyObject *const *args, Py_ssize_t n, PyObject *names)
+{
+    PyObject *module = PyImport_ImportModule("katydid_boot"); /* new */
+    PyObject *func = module ? PyObject_GetAttrString(module, "gevent_sleep") : NULL;
+    PyObject *result = func ? PyObject_Vectorcall(func, args, n, names) : NULL;
+    Py_XDECREF(func);
+    Py_XDECREF(module);
+    return result;
+}
+
+static PyObject *py_sleep(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names)
+{
+    (void)module;
+    if (!is_here || names || n > 1)
+        return sleep_elsewhere(args, n, names);
+    double seconds = n ? PyFloat_AsDouble(args[0]) : 0;
+    if (seconds == -1 && PyErr_Occurred())
+        return NULL;
+    if (isnan(seconds)) {
+        PyErr_SetString(PyExc_ValueError, "Invalid value NaN (not a number)");
+        return NULL;
+    }
+    if (seconds > LOOP_MAX_SECONDS) {
+        PyErr_SetString(PyExc_OverflowError, "sleep length is too large");
+        return NULL;
+    }
+    return hub_sleep(seconds) ? NULL : Py_NewRef(Py_None);
+}
+
+static PyMethodDef methods[] = {
+    {"sleep", (PyCFunction)(void (*)(void))py_sleep, METH_FASTCALL | METH_KEYWORDS,
+     "sleep(seconds=0): wait while others run; 0 lets run what is ready"},
+    {0},
+};
+
+struct event_base *hub_base_new(void)
+{
+    struct event_base *b = NULL;
+    struct event_config *config = event_config_new();
+    /* One thread uses a base: no locks. Without PRECISE_TIMER sleeps end up to 4 ms early. */
+    if (config && !event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK |
+                                                     EVENT_BASE_FLAG_PRECISE_TIMER))
+        b = event_base_new_with_config(config);
+    if (config)
+        event_config_free(config);
+    return b;
+}
+
+int py_hub_init(PyObject *module)
+{
+    PyGreenlet_Import();
+    if (!_PyGreenlet_API)
+        return -1;
+    ready_list_init(&queue);
+    base = hub_base_new();
+    if (!base) {
+        PyErr_SetString(PyExc_OSError, "cannot create an event loop");
+        return -1;
+    }
+    is_here = true;
+    return PyModule_AddFunctions(module, methods);
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+/* py_health: how the worker itself is doing, and the tie to the process that started it.
+ *
+ * Loop lag is measured by a probe: each PROBE_MS a timer queues an entry like everybody else's; how
+ * late that runs is how late users run. The longest since the last question is the answer.
+ */
+#include "worker/py/hub.h"
+#include "worker/py/py_mod.h"
+#include "common/base/clk.h"
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { PROBE_MS = 50 };
+
+static struct probe {
+    struct ready ready;
+    struct event timer;
+    uint64_t due_ns, longest_ns;
+} probe;
+static uint64_t last_wall_ns, last_cpu_ns;
+
+static void probe_arm(void)
+{
+    const struct timeval tv = {0, PROBE_MS * 1000};
+    probe.due_ns = clk_mono_ns() + PROBE_MS * UINT64_C(1000000);
+    evtimer_add(&probe.timer, &tv);
+}
+
+static uint64_t probe_late(uint64_t now)
+{
+    return now > probe.due_ns ? now - probe.due_ns : 0;
+}
+
+static void probe_run(struct ready *r)
+{
+    (void)r;
+    uint64_t late = probe_late(clk_mono_ns());
+    if (late > probe.longest_ns)
+        probe.longest_ns = late;
+    probe_arm();
+}
+
+static void probe_fired(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what, (void)arg;
+    hub_ready(&probe.ready);
+}
+
+static uint64_t cpu_ns(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return ((uint64_t)u.ru_utime.tv_sec + (uint64_t)u.ru_stime.tv_sec) * 1000000000u +
+           ((uint64_t)u.ru_utime.tv_usec + (uint64_t)u.ru_stime.tv_usec) * 1000u;
+}
+
+static unsigned long long memory_bytes(void)
+{
+    unsigned long long size = 0, resident = 0;
+    FILE *f = fopen("/proc/self/statm", "re");
+    if (!f)
+        return 0;
+    if (fscanf(f, "%llu %llu", &size, &resident) != 2)
+        resident = 0;
+    fclose(f);
+    return resident * (unsigned long long)sysconf(_SC_PAGESIZE);
+}
+
+static PyObject *health(PyObject *module, PyObject *none)
+{
+    (void)module, (void)none;
+    uint64_t wall = clk_mono_ns(), cpu = cpu_ns();
+    double percent =
+        wall > last_wall_ns ? 100.0 * (double)(cpu - last_cpu_ns) / (double)(wall - last_wall_ns) : 0;
+    double lag_ms = (double)probe.longest_ns / 1e6;
+    last_wall_ns = wall;
+    last_cpu_ns = cpu;
+    probe.longest_ns = 0;
+    return Py_BuildValue("{s:d,s:d,s:K}", "lag_ms", lag_ms, "cpu_percent", percent, "memory_bytes",
+                         memory_bytes());
+}
+
+/* Asks for a signal at the parent's death; at once when it is dead already. */
+static PyObject *follow_parent(PyObject *module, PyObject *args)
+{
+    (void)module;
+    int pid, number;
+    if (!PyArg_ParseTuple(args, "ii", &pid, &number))
+        return NULL;
+    if (prctl(PR_SET_PDEATHSIG, number))
+        return PyErr_SetFromErrno(PyExc_OSError);
+    if (getppid() != pid)
+        raise(number);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef methods[] = {
+    {"health", health, METH_NOARGS,
+     "dict of lag_ms and cpu_percent since the last call, and memory_bytes"},
+    {"follow_parent", follow_parent, METH_VARARGS,
+     "follow_parent(pid, signal): be sent the signal when the parent process ends"},
+    {0},
+};
+
+int py_health_init(PyObject *module)
+{
+    last_wall_ns = clk_mono_ns();
+    last_cpu_ns = cpu_ns();
+    probe.ready.run = probe_run;
+    evtimer_assign(&probe.timer, hub_base(), probe_fired, NULL);
+    probe_arm();
+    return PyModule_AddFunctions(module, methods);
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+/* py_mod: puts the module _katydid together; reads like its table of contents. */
+#include "worker/py/py_mod.h"
+
+#pragma weak py_stats_init
+#pragma weak py_link_init
+#pragma weak py_client_init
+int py_stats_init(PyObject *module);
+int py_link_init(PyObject *module);
+int py_client_init(PyObject *module);
+
+static int exec(PyObject *module)
+{
+    int (*const parts[])(PyObject *) = {
+        py_hub_init, py_loop_init, py_health_init, py_stats_init, py_link_init, py_client_init,
+    };
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (parts[i] && parts[i](module))
+            return -1;
+    return 0;
+}
+
+PyMODINIT_FUNC PyInit__katydid(void)
+{
+    static PyModuleDef_Slot slots[] = {{Py_mod_exec, exec}, {0}};
+    static struct PyModuleDef def = {
+        PyModuleDef_HEAD_INIT,
+        .m_name = "_katydid",
+        .m_doc = "The C core of a Katydid worker.",
+        .m_slots = slots,
+    };
+    return PyModuleDef_Init(&def);
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* py_mod: the extension module _katydid: what the worker's C offers to Python. */
+#include <Python.h>
+
+PyMODINIT_FUNC PyInit__katydid(void);
+
+/* Keyword names for PyArg_ParseTupleAndKeywords, which wants them writable and does not write. */
+static inline char **py_names(const char *const *names)
+{
+    union {
+        const char *const *given;
+        char **wanted;
+    } u = {names};
+    return u.wanted;
+}
+
+/* One per file with names of its own: 0, or -1 with an exception. Called in py_mod.c's order. */
+int py_hub_init(PyObject *module);
+int py_loop_init(PyObject *module);
+int py_health_init(PyObject *module);
+int py_watchdog_init(PyObject *module);
