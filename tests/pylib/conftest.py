@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: MIT
+"""The Python package without its C core: `_katydid` is a stand-in that counts and sleeps, the
+HTTP clients are empty. For pure logic only; whatever touches the loop, the client or the link is
+tested with the real worker in tests/integration."""
+
+import os
+import sys
+import types
+
+import gevent
+import pytest
+
+PYLIB = os.path.join(os.path.dirname(__file__), "..", "..", "worker", "pylib")
+sys.path.insert(0, os.path.abspath(PYLIB))
+os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"
+
+
+class FakeLink:
+    """Records what is sent; recv() waits for what a test puts into `inbox`."""
+
+    made = []
+
+    def __init__(self, endpoint, identity):
+        from gevent.queue import Queue
+
+        self.endpoint = endpoint
+        self.identity = identity
+        self.sent = []
+        self.inbox = Queue()
+        self.is_closed = False
+        FakeLink.made.append(self)
+
+    def send(self, data):
+        import msgpack
+
+        self.sent.append(msgpack.unpackb(data, strict_map_key=False))
+
+    def recv(self):
+        return self.inbox.get()
+
+    def close(self, linger_ms=0):
+        self.is_closed = True
+
+
+def fake_core():
+    core = types.ModuleType("_katydid")
+    core.recorded = []
+    core.exceptions = []
+    core.sleep = gevent.sleep
+    core.Link = FakeLink
+    core.record_request = lambda **kwargs: core.recorded.append(kwargs)
+    core.stats_exception = lambda *args: core.exceptions.append(args)
+    core.stats_clear = core.stats_reset = lambda: None
+    core.stats_report = lambda: b"report"
+    core.stats_report_locust = lambda: b"\x83\xa5stats\x90\xabstats_total\x80\xa6errors\x80"
+    core.stats_rows = lambda histograms=False: []
+    core.stats_failures = lambda: []
+    core.stats_total = lambda histograms=False: {}
+    core.stats_percentile = lambda method, name, q: 0.0
+    core.health = lambda: {"lag_ms": 0.0, "cpu_percent": 1.0, "memory_bytes": 1}
+    return core
+
+
+def fake_clients():
+    """Enough for users to be constructed."""
+    clients = types.ModuleType("locust.clients")
+    clients.HttpSession = type("HttpSession", (), {
+        "__init__": lambda self, **kwargs: self.__dict__.update(kwargs),
+        "close": lambda self: None,
+    })
+    fast = types.ModuleType("locust.contrib.fasthttp")
+    fast.FastHttpUser = type("FastHttpUser", (), {})
+    return {"locust.clients": clients, "locust.contrib.fasthttp": fast}
+
+
+sys.modules["_katydid"] = fake_core()
+sys.modules.update(fake_clients())
+
+
+@pytest.fixture
+def core():
+    """The stand-in, emptied."""
+    module = sys.modules["_katydid"]
+    module.recorded.clear()
+    module.exceptions.clear()
+    FakeLink.made.clear()
+    return module
+
+
+@pytest.fixture
+def environment(core):
+    from locust.env import Environment
+    from locust.event import Events
+
+    return Environment(events=Events())
+
+
+@pytest.fixture
+def deadline():
+    """Ends a test that hangs."""
+    with gevent.Timeout(10):
+        yield

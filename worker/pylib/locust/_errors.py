@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: MIT
+"""Exceptions of user code, as their author wants to see them: without frames of this package,
+and without the same traceback a thousand times.
+"""
+
+import os
+import time
+import traceback
+
+_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_VERBATIM = 10  # so many times the same error is logged in full
+_REPEAT_S = 10.0  # and then once in this time, with a count
+_MAX_PLACES = 1000
+
+_formatted = {}  # place -> text of its traceback
+_seen = {}  # place -> [times logged in full, not logged since, when it was logged]
+
+
+def is_ours(filename):
+    return filename.startswith(_HERE)
+
+
+def user_part(tb):
+    """The traceback from the first frame that is not ours; all of it if every frame is."""
+    start = tb
+    while start is not None and is_ours(start.tb_frame.f_code.co_filename):
+        start = start.tb_next
+    return start if start is not None else tb
+
+
+def _place(tb):
+    """What makes two tracebacks the same one: the code and lines they go through."""
+    frames = []
+    while tb is not None:
+        frames.append((tb.tb_frame.f_code, tb.tb_lineno))
+        tb = tb.tb_next
+    return tuple(frames)
+
+
+def format_tb(tb):
+    """The stack of a traceback as text, without the exception itself."""
+    tb = user_part(tb)
+    place = _place(tb)
+    text = _formatted.get(place)
+    if text is None:
+        if len(_formatted) >= _MAX_PLACES:
+            _formatted.clear()
+        text = _formatted[place] = "".join(traceback.format_tb(tb))
+    return text
+
+
+def log_bounded(logger, error):
+    """Logs an exception with its traceback; the same one, from the same place, only so often."""
+    place = (type(error), _place(error.__traceback__))
+    now = time.monotonic()
+    if len(_seen) >= _MAX_PLACES:
+        _seen.clear()
+    entry = _seen.setdefault(place, [0, 0, 0.0])
+    if entry[0] >= _VERBATIM and now - entry[2] < _REPEAT_S:
+        entry[1] += 1
+        return
+    more = f"\n(and {entry[1]} times more since the last time)" if entry[1] else ""
+    entry[0] += 1
+    entry[1] = 0
+    entry[2] = now
+    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    logger.error("%s\n%s%s", error, text, more)
+    if entry[0] == _VERBATIM:
+        logger.error("This error came %d times: from now on once in %d s, with a count.",
+                     _VERBATIM, int(_REPEAT_S))

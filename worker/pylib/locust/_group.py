@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+"""The greenlets of running users, counted by class as they come and go."""
+
+from collections import Counter
+
+import gevent
+from gevent.pool import Group
+
+
+class UserGroup(Group):
+    """A gevent Group that knows how many users of each class it holds."""
+
+    def __init__(self):
+        super().__init__()
+        self.counts = Counter()  # user class -> users
+        self._classes = {}  # greenlet -> user class; a dead greenlet has lost its args
+
+    def add(self, greenlet):
+        if greenlet not in self._classes:
+            user_class = type(greenlet.args[0]) if greenlet.args else None
+            self._classes[greenlet] = user_class
+            self.counts[user_class] += 1
+        super().add(greenlet)
+
+    def _discard(self, greenlet):
+        user_class = self._classes.pop(greenlet, self)
+        if user_class is not self:
+            self.counts[user_class] -= 1
+        super()._discard(greenlet)
+
+    def discard(self, greenlet):
+        self._discard(greenlet)
+
+    def of_class(self, user_class):
+        """The users of exactly this class, the oldest first."""
+        return [
+            greenlet.args[0]
+            for greenlet, cls in self._classes.items()
+            if cls is user_class and greenlet.args
+        ]
+
+
+def kill_in_slices(greenlets, slice_size=200):
+    """Kills without waiting for the end; lets the loop run between two slices."""
+    greenlets = list(greenlets)
+    for start in range(0, len(greenlets), slice_size):
+        gevent.killall(greenlets[start:start + slice_size], block=False)
+        gevent.sleep(0)

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: MIT
+"""The master-side duties of a node (docs/wire.md, "Between the master and the node that runs the
+user's master-side Python"): it introduces the locustfile to the master, asks the load shape for
+the master, and fires the events that in Locust fire on the master.
+
+The script host does nothing else; a local worker does it beside running users.
+"""
+
+import logging
+
+import gevent
+from gevent.queue import Queue
+
+from . import log, runners
+from .user.inspectuser import get_ratio
+
+logger = logging.getLogger(__name__)
+
+_WITH_ENVIRONMENT = ("test_start", "test_stopping", "test_stop", "quitting")
+
+
+class Host:
+    def __init__(self, environment, role, custom_options):
+        self.environment = environment
+        self.role = role
+        self.node = None  # set by the node
+        self.is_quitting = False  # the event was fired
+        self.is_over = False  # `quit` was fired: the process ends
+        self.exit_code = 0
+        self._custom_options = custom_options
+        self._shape_runs = False
+        self._events = Queue()
+
+    def handlers(self):
+        return {
+            "katydid_tick": lambda message: gevent.spawn(self._tick),
+            "katydid_event": self._on_event,
+            "katydid_state": self._on_state,
+        }
+
+    def introduce(self):
+        """Tells the master what the locustfile holds."""
+        gevent.spawn(self._fire_events)
+        shape = self.environment.shape_class
+        self.node.send("katydid_script", {
+            "role": self.role,
+            "user_classes": [self._describe(cls) for cls in self.environment.user_classes],
+            "shape": shape and {
+                "name": type(shape).__name__,
+                "use_common_options": bool(shape.use_common_options),
+            },
+            "locustfile": self.environment.locustfile,
+            "options": _plain(vars(self.environment.parsed_options)),
+            "custom_options": _plain(self._custom_options),
+        })
+
+    @staticmethod
+    def _describe(user_class):
+        tree = get_ratio([user_class], {user_class.__name__: 1}, False)
+        return {
+            "name": user_class.__name__,
+            "weight": user_class.weight,
+            "fixed_count": user_class.fixed_count,
+            "host": user_class.host,
+            "tasks": tree[user_class.__name__]["tasks"],
+        }
+
+    # The load shape
+
+    def _tick(self):
+        shape = self.environment.shape_class
+        try:
+            if not self._shape_runs:
+                self._shape_runs = True
+                shape.reset_time()
+            answer = _aim(shape.tick())
+        except Exception as error:
+            logger.exception("tick() of %s failed", type(shape).__name__)
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        if answer is None:
+            self._shape_runs = False
+        self.node.send("katydid_ticked", answer)
+
+    def shape_ended(self):
+        self._shape_runs = False
+
+    # Events
+
+    def _on_event(self, message):
+        self._events.put(message.data)
+
+    def _fire_events(self):
+        """Fires them in the master's order, one after the other; the last one ends the node."""
+        while not self.is_over:
+            data = self._events.get()
+            name, args = data["name"], data.get("args") or {}
+            self._fire(name, args)
+            self.node.send("katydid_done", {
+                "id": data["id"],
+                "process_exit_code": self.environment.process_exit_code,
+                "unhandled": log.unhandled_greenlet_exception,
+            })
+            if name == "quit":
+                self.exit_code = args.get("exit_code", 0)
+                self.is_over = True
+        self.node.leave()
+
+    def _fire(self, name, args):
+        self._keep_books(name, args)
+        if name in _WITH_ENVIRONMENT:
+            args = {**args, "environment": self.environment}
+        getattr(self.environment.events, name).fire(reverse=name == "quitting", **args)
+
+    def _keep_books(self, name, args):
+        """What the runner of a script host knows by the events it fires."""
+        if name == "quitting":
+            self.is_quitting = True
+        elif name in ("test_stopping", "test_stop"):
+            self.shape_ended()
+        elif name == "reset_stats":
+            self.environment.stats.reset_all()
+        if self.role != "script-host":
+            return
+        clients = self.environment.runner.clients
+        if name == "worker_connect":
+            clients[args["client_id"]] = runners.WorkerNode(args["client_id"])
+            self.environment.runner.get_worker_index(args["client_id"])
+        elif name == "worker_report" and args["client_id"] in clients:
+            counts = (args.get("data") or {}).get("user_classes_count") or {}
+            clients[args["client_id"]].user_classes_count = counts
+        elif name == "test_start":
+            self.environment._filter_tasks_by_tags()
+
+    def _on_state(self, message):
+        runner = self.environment.runner
+        data = message.data
+        runner.update_state(data["state"])
+        runner.target_user_count = data["target_user_count"]
+        runner.worker_count = data["worker_count"]
+        if self.role == "script-host":
+            runner._user_count = data["user_count"]
+            runner._user_classes_count = data["user_classes_count"]
+            self.environment.stats.take_totals(data["stats"])
+
+
+def _aim(tick):
+    """The answer to a tick; None ends the test."""
+    if tick is None:
+        return None
+    users, spawn_rate, *rest = tick
+    classes = rest[0] if rest and rest[0] is not None else None
+    return {
+        "users": users,
+        "spawn_rate": spawn_rate,
+        "user_classes": classes and [cls.__name__ for cls in classes],
+    }
+
+
+def _plain(value):
+    """The value with everything in it that msgpack cannot carry as text."""
+    if value is None or isinstance(value, (bool, int, float, str, bytes)):
+        return value
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(item) for item in value]
+    return str(value)

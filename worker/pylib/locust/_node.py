@@ -1,0 +1,488 @@
+# SPDX-License-Identifier: MIT
+"""A worker's side of the link to its master (docs/wire.md).
+
+Three greenlets: `_receive` reads messages and answers what is quick; `_control` carries out spawn,
+stop and quit one after the other, however long they take; `_pulse` sends, once a second, the
+heartbeat, the statistics and whatever was not acknowledged. So a master always hears from us, even
+while users take their time to stop.
+
+Two dialects. To a Katydid master (its `ack` says so) statistics go as numbered reports that are
+sent again until acknowledged; to a Locust master as Locust's `stats` messages.
+"""
+
+import logging
+import os
+import socket
+import time
+from uuid import uuid4
+
+import _katydid
+import gevent
+import msgpack
+from gevent.event import AsyncResult, Event
+from gevent.queue import Queue
+
+from . import __version__, _errors, log, runners
+from .exception import StopTest
+from .rpc import Message
+
+logger = logging.getLogger(__name__)
+
+NODE_VERSION = f"{__version__}+katydid.1"
+
+_READY_INTERVAL_S = 5.0  # client_ready is repeated so often until answered
+_SILENCE_S = 3.0  # without a word from the master: say client_ready again
+_COMPLAIN_FIRST_S = 3.0  # until the first message about a master that does not answer
+_COMPLAIN_EVERY_S = 30.0
+_RESEND_S = 3.0
+_MAX_IN_FLIGHT = 8
+_LAST_ACK_S = 3.0  # at the end: how long to wait for acknowledgements
+_LINGER_MS = 1000
+
+# Options of the master that matter here; of the others only the locustfile's own are taken over.
+_SHARED_OPTIONS = ("expect_workers", "tags", "exclude_tags")
+
+
+def new_node_id():
+    return f"{socket.gethostname()}_{uuid4().hex}"
+
+
+class Reports:
+    """Statistics on their way to a Katydid master: numbered, kept until acknowledged."""
+
+    def __init__(self):
+        self.epoch = uuid4().hex
+        self.run = ""
+        self._seq = 0
+        self._pending = {}  # seq -> [data, when sent]
+
+    def next(self, health):
+        """The data of a report of everything since the last one; None while too many are under
+        way: then the next one will carry more."""
+        if len(self._pending) >= _MAX_IN_FLIGHT:
+            return None
+        self._seq += 1
+        data = {
+            "katydid": {
+                "epoch": self.epoch,
+                "seq": self._seq,
+                "run": self.run,
+                "t": time.time(),
+                "report": _katydid.stats_report(),
+                "health": health,
+            }
+        }
+        self._pending[self._seq] = [data, time.monotonic()]
+        return data
+
+    def acknowledged(self, epoch, seq):
+        if epoch == self.epoch:
+            self._pending.pop(seq, None)
+
+    def due(self, all_of_them=False):
+        """What must be sent again."""
+        now = time.monotonic()
+        for entry in self._pending.values():
+            if all_of_them or now - entry[1] >= _RESEND_S:
+                entry[1] = now
+                yield entry[0]
+
+    def forget(self):
+        self._pending.clear()
+
+    def is_delivered(self):
+        return not self._pending
+
+
+class Node:
+    """The link, and the life of the test as the master dictates it. `finished` gets the exit
+    code of the process."""
+
+    def __init__(self, runner, endpoint, node_id, host=None):
+        self.runner = runner
+        self.environment = runner.environment
+        self.endpoint = endpoint
+        self.id = node_id
+        self.finished = AsyncResult()
+        self.state = runners.STATE_INIT
+        self.speaks_katydid = False
+        self.last_heartbeat = None  # unix time of the master's last one
+        self._host = host
+        self._boot_id = None
+        self._report_interval = 1.0
+        self._link = None
+        self._greenlets = []
+        self._orders = Queue()
+        self._delivered = Event()
+        self._reports = Reports()
+        self._health = {"cpu": 0.0, "memory": 0, "lag_ms": 0.0}
+        self._heard_at = None  # monotonic time of the master's last message
+        self._ready_at = 0.0
+        self._next_report = 0.0
+        self._logs_sent = 0
+        self._logs_at = 0.0
+        self._usage = []
+        self._last_spawn = 0.0
+        self._is_leaving = False
+        runner._node = self
+        runner.client_id = node_id
+        if host is not None:
+            host.node = self
+        self._handlers = {**self._own_handlers(), **(host.handlers() if host else {})}
+
+    def _own_handlers(self):
+        return {
+            "ack": self._on_ack,
+            "spawn": self._on_spawn,
+            "stop": lambda message: self._orders.put((self._stop,)),
+            "quit": self._on_quit,
+            "reconnect": lambda message: self._reconnect(),
+            "heartbeat": self._on_heartbeat,
+            "update_user_class": lambda m: self.environment.update_user_class(m.data),
+            "spawning_complete": self._on_spawning_complete,
+            "katydid_ack": self._on_katydid_ack,
+        }
+
+    def start(self):
+        self._connect()
+        if self._host is not None:
+            self._host.introduce()
+        self._say_ready()
+        for body in (self._receive, self._control, self._pulse):
+            greenlet = gevent.spawn(body)
+            greenlet.link_exception(self._broken)
+            self._greenlets.append(greenlet)
+
+    def _broken(self, greenlet):
+        """One of our own greenlets failed: that is a bug, and no process to go on with."""
+        logger.critical("Internal error in %s", greenlet, exc_info=greenlet.exc_info)
+        self.finished.set(1)
+
+    def owns(self, greenlet):
+        return greenlet in self._greenlets
+
+    # Sending
+
+    def _connect(self):
+        self._link = _katydid.Link(self.endpoint, self.id)
+
+    def _reconnect(self):
+        logger.warning("The master asks for a new connection")
+        old, self._link = self._link, None
+        old.close(0)
+        self._connect()
+
+    def send(self, kind, data=None, node_id=None):
+        self._link.send(Message(kind, data, node_id or self.id).serialize())
+
+    def call(self, method, user_count=None, spawn_rate=None, user_classes=None):
+        """User code wants the test started, changed or stopped."""
+        self.send("katydid_call", {
+            "method": method,
+            "user_count": user_count,
+            "spawn_rate": spawn_rate,
+            "user_classes": user_classes,
+        })
+
+    def _say_ready(self):
+        self._ready_at = time.monotonic()
+        self.send("client_ready", NODE_VERSION)
+
+    # Once a second
+
+    def _pulse(self):
+        began = time.monotonic()
+        complain_at = began + _COMPLAIN_FIRST_S
+        next_at = began
+        while True:
+            next_at = max(next_at + runners.HEARTBEAT_INTERVAL, time.monotonic())
+            gevent.sleep(next_at - time.monotonic())
+            try:
+                self._beat()
+            except Exception as error:  # of a listener, or its data that cannot be packed
+                _errors.log_bounded(logger, error)
+            if self._silent_for() > _SILENCE_S and not self._is_leaving:
+                complain_at = self._knock(complain_at)
+            else:
+                complain_at = time.monotonic() + _COMPLAIN_FIRST_S
+
+    def _beat(self):
+        self._measure()
+        if self._heard_at is not None:
+            self._heartbeat()
+            self._report_when_due()
+            self._send_logs()
+
+    def _silent_for(self):
+        """Seconds since the master was last heard; for ever, when never."""
+        return float("inf") if self._heard_at is None else time.monotonic() - self._heard_at
+
+    def _knock(self, complain_at):
+        """The master does not answer: asks it to, and says so now and then."""
+        now = time.monotonic()
+        silent = self._silent_for()
+        if silent > runners.MASTER_HEARTBEAT_TIMEOUT and self.state != runners.STATE_INIT:
+            logger.error("Didn't get heartbeat from master in over %ss: stopping the users",
+                         runners.MASTER_HEARTBEAT_TIMEOUT)
+            self._orders.put((self._abandon,))
+        # A Locust master that hears client_ready takes the worker for a new one: so only a worker
+        # without users says it.
+        may_knock = self.speaks_katydid or self.state == runners.STATE_INIT
+        if may_knock and now - self._ready_at >= _READY_INTERVAL_S:
+            self._say_ready()
+        if now < complain_at:
+            return complain_at
+        logger.error("cannot reach the master at %s: is it running, is --master-host right? "
+                     "trying again", self.endpoint)
+        return now + _COMPLAIN_EVERY_S
+
+    def _measure(self):
+        health = _katydid.health()
+        self._health = {
+            "cpu": health["cpu_percent"],
+            "memory": health["memory_bytes"],
+            "lag_ms": health["lag_ms"],
+        }
+        self.runner.current_cpu_usage = health["cpu_percent"]
+        self.runner.current_memory_usage = health["memory_bytes"]
+        self._usage.append(health["cpu_percent"])
+        if len(self._usage) * runners.HEARTBEAT_INTERVAL < runners.CPU_MONITOR_INTERVAL:
+            return
+        cpu_usage = sum(self._usage) / len(self._usage)
+        self._usage.clear()
+        events = self.environment.events
+        if cpu_usage > runners.CPU_WARNING_THRESHOLD:
+            events.cpu_warning.fire(environment=self.environment, cpu_usage=cpu_usage)
+            if not self.runner.cpu_warning_emitted:
+                self.runner.cpu_warning_emitted = True
+                logger.warning("CPU usage above %d%%! This limits the load and spoils the "
+                               "response times: use more workers.",
+                               runners.CPU_WARNING_THRESHOLD)
+        events.usage_monitor.fire(environment=self.environment, cpu_usage=cpu_usage,
+                                  memory_usage=health["memory_bytes"])
+
+    def _heartbeat(self):
+        self.send("heartbeat", {
+            "state": self.state,
+            "current_cpu_usage": self._health["cpu"],
+            "current_memory_usage": self._health["memory"],
+        })
+
+    def _report_when_due(self):
+        now = time.monotonic()
+        if self.speaks_katydid and self._silent_for() <= _SILENCE_S:
+            for data in self._reports.due():
+                self.send("stats", data)
+        if now < self._next_report or self._silent_for() > _SILENCE_S:
+            return
+        interval = self._report_interval
+        if not self.speaks_katydid:
+            interval = runners.WORKER_REPORT_INTERVAL
+        self._next_report = now + interval - 0.05
+        self.report()
+
+    def report(self):
+        """Sends the statistics since the last report."""
+        if self.speaks_katydid:
+            data = self._reports.next(self._health)
+            if data is None:
+                return
+        else:
+            data = {}
+        if self._host is None:
+            self.environment.events.report_to_master.fire(client_id=self.id, data=data)
+        if not self.speaks_katydid:
+            data.update(msgpack.unpackb(_katydid.stats_report_locust(), strict_map_key=False))
+        data["user_classes_count"] = self.runner.user_classes_count
+        data["user_count"] = self.runner.user_count
+        self.send("stats", data)
+
+    def _send_logs(self):
+        interval = runners.WORKER_LOG_REPORT_INTERVAL
+        now = time.monotonic()
+        if interval < 0 or now - self._logs_at < interval:
+            return
+        self._logs_at = now
+        count = log.logged_count()
+        if count > self._logs_sent:
+            self._logs_sent = count
+            self.send("logs", {"worker_id": self.id, "logs": log.get_logs()})
+
+    # Receiving
+
+    def _receive(self):
+        while True:
+            try:
+                message = Message.unserialize(self._link.recv())
+            except (ValueError, TypeError, msgpack.UnpackException) as error:
+                logger.error("A message of the master cannot be understood: %s", error)
+                continue
+            self._heard_at = time.monotonic()
+            try:
+                self._handle(message)
+            except Exception as error:
+                _errors.log_bounded(logger, error)
+
+    def _handle(self, message):
+        handler = self._handlers.get(message.type)
+        if handler is not None:
+            handler(message)
+        elif not self.runner._deliver(message):
+            logger.warning("Unknown message type received: %s", message.type)
+
+    def _on_ack(self, message):
+        data = message.data or {}
+        self.runner.worker_index = data.get("index", -1)
+        katydid = data.get("katydid")
+        self.speaks_katydid = katydid is not None
+        if not self.speaks_katydid:
+            return
+        self._report_interval = katydid.get("report_interval", 1.0)
+        boot_id = katydid.get("boot_id")
+        if self._boot_id not in (None, boot_id):
+            logger.warning("The master was restarted")
+            self._orders.put((self._abandon,))
+        else:
+            for data in self._reports.due(all_of_them=True):
+                self.send("stats", data)
+        self._boot_id = boot_id
+
+    def _on_heartbeat(self, message):
+        self.last_heartbeat = time.time()
+        self.environment.events.heartbeat_received.fire(
+            client_id=message.node_id, timestamp=self.last_heartbeat
+        )
+
+    def _on_katydid_ack(self, message):
+        self._reports.acknowledged(message.data["epoch"], message.data["seq"])
+        if self._reports.is_delivered():
+            self._delivered.set()
+
+    def _on_spawn(self, message):
+        self.send("spawning")
+        self._orders.put((self._spawn, message.data))
+
+    def _on_spawning_complete(self, message):
+        self._orders.put((self._spawning_complete, message.data["user_count"]))
+
+    def _on_quit(self, message):
+        self.leave()
+
+    # Orders
+
+    def _control(self):
+        while True:
+            order, *arguments = self._orders.get()
+            try:
+                order(*arguments)
+            except StopTest as error:  # of a test_start listener
+                self.runner.stop_test(error)
+            except Exception as error:
+                _errors.log_bounded(logger, error)
+
+    def _spawn(self, job):
+        if job["timestamp"] <= self._last_spawn:
+            logger.info("Discard spawn message with older or equal timestamp than timestamp of "
+                        "previous spawn message")
+            return
+        self._last_spawn = job["timestamp"]
+        self.environment.host = job["host"]
+        self.environment.stop_timeout = job["stop_timeout"] or 0.0
+        self._take_options(job.get("parsed_options") or {})
+        if self.state == runners.STATE_INIT:
+            self._reports.run = job.get("run") or ""
+            self.runner._begin_test()
+        self.state = runners.STATE_SPAWNING
+        if self.runner.state != runners.STATE_RUNNING:
+            self.runner.update_state(runners.STATE_SPAWNING)
+        if self.runner.spawning_greenlet:
+            self.runner.spawning_greenlet.kill()
+        spawning = gevent.spawn(self._reach, job["user_classes_count"])
+        spawning.link_exception(runners.locust_exception_handler(self.environment))
+        self.runner.spawning_greenlet = spawning
+
+    def _take_options(self, options):
+        own = vars(self.environment.parsed_options)
+        for name, value in options.items():
+            if self._host is not None or name in _SHARED_OPTIONS or self._is_custom(name):
+                own[name] = value
+
+    def _is_custom(self, name):
+        from .argument_parser import default_args_dict
+
+        if not hasattr(self, "_built_in_options"):
+            self._built_in_options = default_args_dict().keys()
+        return name not in self._built_in_options
+
+    def _reach(self, user_classes_count):
+        self.runner._apply(user_classes_count)
+        self.state = runners.STATE_RUNNING
+        self.runner.update_state(runners.STATE_RUNNING)
+        self.send("spawning_complete", {
+            "user_classes_count": self.runner.user_classes_count,
+            "user_count": self.runner.user_count,
+        })
+
+    def _spawning_complete(self, user_count):
+        self.environment.events.spawning_complete.fire(user_count=user_count)
+
+    def _end_users(self):
+        if self.state != runners.STATE_INIT:
+            self.runner._end_test()
+
+    def _stop(self):
+        self._end_users()
+        self.report()
+        self.send("client_stopped")
+        self.state = runners.STATE_INIT
+        if not self.speaks_katydid:
+            gevent.sleep(int(os.getenv("LOCUST_WORKER_ADDITIONAL_WAIT_BEFORE_READY_AFTER_STOP",
+                                       "0")))
+        self._say_ready()
+
+    def _abandon(self):
+        """The master of this test is gone: nobody wants the load or its figures any more."""
+        self._end_users()
+        self.state = runners.STATE_INIT
+        self._reports.forget()
+        _katydid.stats_clear()
+        self._say_ready()
+
+    def leave(self):
+        """Ends the users and the process, with everything reported."""
+        if not self._is_leaving:
+            self._is_leaving = True
+            self._orders.put((self._quit,))
+
+    def _quit(self):
+        self._end_users()
+        self.state = runners.STATE_INIT
+        if self._heard_at is not None:
+            self._flush()
+        code = self._fire_last_events()
+        self.send("quit")
+        self.close()
+        self.finished.set(code)
+
+    def _flush(self):
+        self.report()
+        if self.speaks_katydid:
+            self._delivered.clear()
+            if not self._reports.is_delivered():
+                self._delivered.wait(timeout=_LAST_ACK_S)
+
+    def _fire_last_events(self):
+        """What listeners hear at the end of a process, and the exit code they may set."""
+        environment = self.environment
+        if self._host is not None and self._host.is_over:
+            return self._host.exit_code
+        if self._host is None or not self._host.is_quitting:
+            environment.events.quitting.fire(environment=environment, reverse=True)
+        code = environment.process_exit_code
+        if code is None:
+            code = 2 if log.unhandled_greenlet_exception else 0
+        environment.events.quit.fire(exit_code=code)
+        return code
+
+    def close(self):
+        self._link.close(_LINGER_MS)

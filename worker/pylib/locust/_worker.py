@@ -1,0 +1,388 @@
+# SPDX-License-Identifier: MIT
+"""A worker process from start to end: reads what the master (or the command line) wants of it,
+imports the locustfile, and hands over to the node.
+
+Whatever is wrong with the locustfile is said here, once, in the words of its author's trade: a
+message with cause and mend, or the author's own traceback; the exit codes are those of
+docs/exit-codes.md.
+"""
+
+import ast
+import inspect
+import json
+import logging
+import os
+import signal
+import sys
+import tempfile
+import traceback
+import urllib.error
+import urllib.request
+
+import _katydid
+import gevent
+import msgpack
+
+import locust
+
+from . import _errors, argument_parser, log
+from ._host import Host
+from ._node import Node, new_node_id
+from .env import Environment
+from .exception import StopTest
+from .rpc import Message
+from .runners import LocalRunner, MasterRunner, WorkerRunner
+from .user.inspectuser import print_task_ratio, print_task_ratio_json
+from .user.users import PytestUser, missing_host
+from .util.directory import get_abspaths_in
+from .util.load_locustfile import load_locustfile
+from .util.url import is_url
+
+logger = logging.getLogger(__name__)
+
+EXIT_USAGE = 2
+EXIT_NO_FILE = 64
+EXIT_IMPORT = 65
+EXIT_NO_USERS = 66
+EXIT_NO_TASKS = 67
+EXIT_NO_HOST = 69
+
+_DOWNLOAD_TIMEOUT_S = 300
+_OFFER_EVERY_S = 1.0
+
+
+class Refusal(Exception):
+    """Why the process ends before it began."""
+
+    def __init__(self, code, text):
+        super().__init__(text)
+        self.code = code
+
+
+def main(config_path):
+    """The process. Returns its exit code."""
+    sys.stdout.reconfigure(line_buffering=True)
+    try:
+        return _run(_read_config(config_path))
+    except Refusal as refusal:
+        print(f"katydid: {refusal}", file=sys.stderr)
+        return refusal.code
+    except SystemExit as end:  # of the locustfile, or argparse
+        return _exit_code(end)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+
+def _exit_code(end):
+    if end.code is None or isinstance(end.code, int):
+        return end.code or 0
+    print(end.code, file=sys.stderr)
+    return 1
+
+
+def _read_config(path):
+    with open(path, encoding="utf-8") as file:
+        config = json.load(file)
+    os.unlink(path)
+    return config
+
+
+def _run(config):
+    options = config["options"]
+    if not options.get("skip_log_setup"):
+        log.setup_logging(options.get("loglevel") or "INFO", options.get("logfile"))
+    files = find_locustfiles(options.get("locustfile") or "locustfile.py", config["endpoint"])
+    users, shapes = import_locustfiles(files)
+    parsed, custom = argument_parser.parse_custom(options, config.get("extra_args") or [])
+    if config.get("list") == "users":
+        print("\n    ".join(["Available Users:", *users]))
+        return 0
+    environment = make_environment(parsed, files, users, shapes)
+    if config.get("list"):
+        _print_ratio(environment, config["list"])
+        return 0
+    node = _make_node(config, environment, custom)
+    _fire_init(environment)
+    if config["role"] != "worker" and (parsed.headless or parsed.autostart):
+        check_hosts(environment)
+    _handle_signals(node, config["endpoint"])
+    node.start()
+    return node.finished.get()
+
+
+# Locustfiles
+
+
+def find_locustfiles(names, endpoint=None):
+    """Paths of the files that -f means: comma list, folders, addresses, "-" for the master's."""
+    if names == "-":
+        return _from_master(endpoint)
+    return [path for name in names.split(",") for path in _find(name.strip())]
+
+
+def _find(name):
+    if is_url(name):
+        return [_download(name)]
+    if os.path.isdir(name):
+        found = sorted(get_abspaths_in(name, extension=".py"))
+        if not found:
+            raise Refusal(EXIT_NO_FILE, f"there is no .py file in the folder '{name}'")
+        return found
+    if not os.path.exists(name):
+        raise Refusal(EXIT_NO_FILE, f"there is no file '{name}': name the locustfile with -f")
+    if not name.endswith(".py"):
+        raise Refusal(EXIT_NO_FILE, f"'{name}' is no locustfile: its name must end with .py")
+    return [os.path.abspath(name)]
+
+
+def _temporary(name, text):
+    """A file of that name in a private folder, which the interpreter removes at its end."""
+    folder = tempfile.TemporaryDirectory(prefix="katydid-")
+    _folders.append(folder)
+    path = os.path.join(folder.name, os.path.basename(name) or "locustfile.py")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
+
+
+_folders = []
+
+
+def _download(url):
+    try:
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            text = answer.read().decode("utf-8")
+        ast.parse(text)
+    except (OSError, urllib.error.URLError, UnicodeDecodeError) as error:
+        raise Refusal(EXIT_NO_FILE, f"no locustfile from {url}: {error}") from None
+    except SyntaxError:
+        raise Refusal(EXIT_IMPORT, f"what {url} answers is not Python: {text[:100]!r}") from None
+    name = url.split("?", 1)[0].rsplit("/", 1)[-1]
+    return _temporary(name if name.endswith(".py") else "locustfile.py", text)
+
+
+def _from_master(endpoint):
+    """Asks the master for its locustfile, until it answers."""
+    node_id = new_node_id().replace("_", "_download_locustfile_", 1)
+    link = _katydid.Link(endpoint, node_id)
+    answer = gevent.spawn(link.recv)
+    question = Message("locustfile", {"version": locust.__version__}, node_id).serialize()
+    for second in range(_DOWNLOAD_TIMEOUT_S):
+        link.send(question)
+        if answer.join(timeout=_OFFER_EVERY_S) or answer.ready():
+            break
+        if second % 30 == 5:
+            print(f"katydid: waiting for the master at {endpoint} to send the locustfile",
+                  file=sys.stderr)
+    else:
+        answer.kill()
+        link.close()
+        raise Refusal(EXIT_NO_FILE, f"the master at {endpoint} sent no locustfile: is it running?")
+    link.close()
+    data = msgpack.unpackb(answer.get(), strict_map_key=False)[1]
+    if "error" in data:
+        raise Refusal(EXIT_NO_FILE, f"the master sent no locustfile: {data['error']}")
+    return [
+        _temporary(source["filename"], source["contents"])
+        if isinstance(source, dict)
+        else _download(source)
+        for source in data.get("locustfiles", [])
+    ]
+
+
+def import_locustfiles(paths):
+    """({name: User class}, {name: shape instance}) of all files."""
+    users, shapes = {}, {}
+    for path in paths:
+        found, found_shapes = _import(path)
+        for shape in found_shapes:
+            if type(shape).__name__ in shapes:
+                raise Refusal(1, f"two files define the shape {type(shape).__name__}")
+            shapes[type(shape).__name__] = shape
+        for name, cls in found.items():
+            _check_same_class(users.setdefault(name, cls), cls)
+    return users, shapes
+
+
+def _check_same_class(known, new):
+    """One file may import another's class, but two files may not define the same name."""
+    if known is not new and inspect.getfile(known) != inspect.getfile(new):
+        raise Refusal(1, f"{inspect.getfile(known)} and {inspect.getfile(new)} both define "
+                         f"a User class {new.__name__}: rename one")
+
+
+def _import(path):
+    try:
+        return load_locustfile(path)
+    except SystemExit:
+        raise
+    except BaseException as error:
+        text = "".join(traceback.format_exception(type(error), error, _user_traceback(error)))
+        hint = ""
+        if isinstance(error, ModuleNotFoundError):
+            hint = (f"\n{error.name} is not installed for {sys.version.split()[0]}: install it "
+                    "into the virtual environment that is active when katydid starts")
+        raise Refusal(
+            EXIT_IMPORT, f"{os.path.relpath(path)} could not be imported\n{text.rstrip()}{hint}"
+        ) from None
+
+
+def _user_traceback(error):
+    """From the locustfile on: neither our frames nor those of the import system."""
+    tb = error.__traceback__
+    while tb is not None:
+        name = tb.tb_frame.f_code.co_filename
+        if not (name.startswith("<frozen importlib") or _errors.is_ours(name)):
+            break
+        tb = tb.tb_next
+    return tb
+
+
+# What is in them
+
+
+def make_environment(parsed, files, users, shapes):
+    """The Environment of the classes that were asked for, checked."""
+    if not users:
+        raise Refusal(EXIT_NO_USERS, f"no User class in {os.path.relpath(files[0])}: it needs a "
+                                     "class derived from HttpUser, FastHttpUser or User")
+    shape = next(iter(shapes.values()), None)
+    try:
+        environment = Environment(
+            user_classes=choose_users(users, parsed.user_classes),
+            shape_class=shape,
+            events=locust.events,
+            locustfile=os.path.basename(files[0]),
+            host=parsed.host,
+            reset_stats=parsed.reset_stats,
+            parsed_options=parsed,
+            parsed_locustfiles=files,
+            available_user_classes=users,
+            available_shape_classes=shapes,
+            available_user_tasks={name: list(cls.tasks) for name, cls in users.items()},
+            profile=parsed.profile,
+        )
+    except ValueError as error:
+        raise Refusal(1, str(error)) from None
+    _configure_users(environment, parsed.config_users or [])
+    check_tasks(environment.user_classes)
+    if parsed.equal_weights:
+        environment.events.init.add_listener(lambda **_: environment.assign_equal_weights())
+    return environment
+
+
+def choose_users(users, names):
+    unknown = [name for name in names or [] if name not in users]
+    if unknown:
+        raise Refusal(EXIT_NO_USERS, f"Unknown User(s): {', '.join(unknown)}. "
+                                     f"There are: {', '.join(users)}")
+    return [cls for name, cls in users.items() if not names or name in names]
+
+
+def _configure_users(environment, configs):
+    for config in configs:
+        try:
+            entries = (argument_parser.json_user_config(config) if isinstance(config, str)
+                       else config if isinstance(config, list) else [config])
+        except argument_parser.argparse.ArgumentTypeError as error:
+            raise Refusal(EXIT_USAGE, f"--config-users: {error}") from None
+        for entry in entries:
+            try:
+                environment.update_user_class(entry)
+            except KeyError as error:
+                raise Refusal(EXIT_NO_USERS, "--config-users: there is no User class "
+                                             f"{error}") from None
+
+
+def _mentions(function, name):
+    """Whether a function of the locustfile has to do with an attribute of that name."""
+    code = getattr(function, "__code__", None)
+    return code is not None and (name in code.co_names or name in code.co_consts)
+
+
+def check_tasks(user_classes):
+    for cls in user_classes:
+        makes_them = cls.run is not locust.User.run or any(
+            _mentions(function, "tasks") for function in (cls.__init__, cls.on_start)
+        )
+        if not cls.tasks and not makes_them and not issubclass(cls, PytestUser):
+            raise Refusal(
+                EXIT_NO_TASKS,
+                f"{cls.__name__} has no tasks: decorate a method with @task, or write "
+                "abstract = True in the class if it is only there to be subclassed",
+            )
+
+
+def check_hosts(environment):
+    """Before a start without a page, where a host could still be typed in."""
+    if environment.host:
+        return
+    if any(_mentions(f, "host") for f in environment.events.test_start._handlers):
+        return
+    for cls in environment.user_classes:
+        needs_it = issubclass(cls, (locust.HttpUser, locust.FastHttpUser))
+        if needs_it and not cls.host and not _mentions(cls.__init__, "host"):
+            raise Refusal(EXIT_NO_HOST, missing_host(cls))
+
+
+def _print_ratio(environment, how):
+    classes = environment.user_classes
+    users = environment.parsed_options.num_users
+    if how == "ratio-json":
+        print_task_ratio_json(classes, users)
+        return
+    for title, total in (("Task ratio per User class", False), ("Total task ratio", True)):
+        print(f"\n {title}\n{'-' * 80}")
+        print_task_ratio(classes, users, total)
+
+
+# The node
+
+
+def _make_node(config, environment, custom):
+    role = config["role"]
+    endpoint = config["endpoint"]
+    host = None if role == "worker" else Host(environment, role, custom)
+    if role == "local":
+        runner = environment._create_runner(LocalRunner)
+    elif role == "script-host":
+        options = environment.parsed_options
+        runner = environment._create_runner(
+            MasterRunner, options.master_bind_host, options.master_bind_port
+        )
+    else:
+        address, _, port = endpoint.removeprefix("tcp://").rpartition(":")
+        runner = environment._create_runner(
+            WorkerRunner, address or endpoint, int(port) if port.isdigit() else 0
+        )
+    return Node(runner, endpoint, config.get("node_id") or new_node_id(), host)
+
+
+def _fire_init(environment):
+    try:
+        environment.events.init.fire(
+            environment=environment, runner=environment.runner, web_ui=None
+        )
+    except StopTest as error:
+        raise Refusal(1, str(error)) from None
+    if log.unhandled_greenlet_exception:  # and logged
+        raise SystemExit(1)
+
+
+def _handle_signals(node, endpoint):
+    """SIGTERM, and SIGINT to a worker started by hand: ends with everything reported. A second
+    one ends at once. A child of a master on the same terminal leaves SIGINT to the master."""
+    asked = []
+
+    def leave(number):
+        if asked:
+            os._exit(128 + number)
+        asked.append(number)
+        node.leave()
+
+    gevent.signal_handler(signal.SIGTERM, leave, signal.SIGTERM)
+    if endpoint.startswith("ipc://"):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    else:
+        gevent.signal_handler(signal.SIGINT, leave, signal.SIGINT)

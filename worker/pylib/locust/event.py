@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: MIT
+"""Event hooks: lists of functions that are called when something happens.
+
+A listener that fails is logged and the next one is called, unless it raised one of the exceptions
+that steer a user (StopUser, RescheduleTask ...): these go on to the task that fired the event.
+"""
+
+import logging
+import time
+import traceback
+from contextlib import contextmanager
+
+from . import log
+from .exception import (
+    InterruptTaskSet,
+    RescheduleTask,
+    RescheduleTaskImmediately,
+    StopTest,
+    StopUser,
+)
+
+CONTROL_EXCEPTIONS = (
+    StopUser,
+    StopTest,
+    RescheduleTask,
+    RescheduleTaskImmediately,
+    InterruptTaskSet,
+)
+
+
+class EventHook:
+    """One event. `_handlers` is only ever changed in place: C code holds on to the list."""
+
+    def __init__(self):
+        self._handlers = []
+
+    def add_listener(self, handler):
+        """Calls `handler` at each event; returns it, so that this works as a decorator."""
+        self._handlers.append(handler)
+        return handler
+
+    def remove_listener(self, handler):
+        self._handlers.remove(handler)
+
+    def fire(self, *, reverse=False, **kwargs):
+        """Calls every listener with the keyword arguments, in (reverse) order of registration."""
+        for handler in reversed(self._handlers) if reverse else self._handlers:
+            try:
+                handler(**kwargs)
+            except CONTROL_EXCEPTIONS:
+                raise
+            except Exception:
+                logging.error("Uncaught exception in event handler: \n%s", traceback.format_exc())
+                log.unhandled_greenlet_exception = True
+
+    @contextmanager
+    def measure(self, request_type, name, response_length=0, context=None):
+        """Times the block and fires this (request) event when it ends.
+
+        Yields the event's keyword arguments, to be changed inside the block. An exception in the
+        block marks the request as failed and goes no further.
+        """
+        began = time.perf_counter()
+        meta = {
+            "request_type": request_type,
+            "name": name,
+            "response_length": response_length,
+            "context": context or {},
+            "exception": None,
+            "start_time": time.time(),
+        }
+        try:
+            yield meta
+        except Exception as error:
+            meta["exception"] = error
+        finally:
+            meta["response_time"] = (time.perf_counter() - began) * 1000
+            self.fire(**meta)
+
+
+class RequestEventHook(EventHook):
+    """The `request` event.
+
+    The built-in statistics are one listener among others: `_katydid.record_request`, added when
+    the runner is created. While it is the only one, the HTTP client records in C and calls no
+    Python at all.
+    """
+
+
+class DeprecatedEventHook(EventHook):
+    def __init__(self, message):
+        super().__init__()
+        self.message = message
+
+    def add_listener(self, handler):
+        logging.warning(self.message)
+        return super().add_listener(handler)
+
+
+class Events:
+    """All hooks. A subclass gets a hook of its own for each attribute annotated `EventHook`."""
+
+    init: EventHook  # environment, runner, web_ui
+    init_command_line_parser: EventHook  # parser
+    request: EventHook
+    # request_type, name, response_time (ms or None), response_length, response, context,
+    # exception, start_time, url
+    user_error: EventHook  # user_instance, exception, tb
+    report_to_master: EventHook  # client_id, data
+    worker_report: EventHook  # client_id, data
+    worker_connect: EventHook  # client_id
+    spawning_complete: EventHook  # user_count
+    test_start: EventHook  # environment
+    test_stopping: EventHook  # environment
+    test_stop: EventHook  # environment
+    quitting: EventHook  # environment
+    quit: EventHook  # exit_code
+    reset_stats: EventHook
+    cpu_warning: EventHook  # environment, cpu_usage
+    heartbeat_sent: EventHook  # client_id, timestamp
+    heartbeat_received: EventHook  # client_id, timestamp
+    usage_monitor: EventHook  # environment, cpu_usage, memory_usage
+
+    def __init__(self):
+        for cls in reversed(type(self).__mro__):
+            for name, kind in cls.__dict__.get("__annotations__", {}).items():
+                if kind is EventHook or kind == "EventHook":
+                    setattr(self, name, RequestEventHook() if name == "request" else EventHook())

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+"""Logging of a worker: one format, and the last lines kept for the master."""
+
+import logging
+import socket
+import sys
+from collections import deque
+
+HOSTNAME = socket.gethostname().split(".", 1)[0]
+LINE_FORMAT = f"[%(asctime)s] {HOSTNAME}/%(levelname)s/%(name)s: %(message)s"
+
+# True once an event listener or a greenlet of the runner failed: the exit code becomes 2.
+unhandled_greenlet_exception = False
+
+
+class LogReader(logging.Handler):
+    """Keeps the last 500 formatted lines. `count` is how many there were in all."""
+
+    def __init__(self):
+        super().__init__()
+        self.logs = deque(maxlen=500)
+        self.count = 0
+
+    def emit(self, record):
+        self.logs.append(self.format(record))
+        self.count += 1
+
+
+def setup_logging(loglevel, logfile=None):
+    """Sends everything of at least `loglevel` to stderr, or to `logfile`; bad levels raise."""
+    level = logging.getLevelName(loglevel.upper())
+    if not isinstance(level, int):
+        raise ValueError(f"unknown log level {loglevel!r}")
+    output = logging.FileHandler(logfile) if logfile else logging.StreamHandler(sys.stderr)
+    reader = LogReader()
+    reader.set_name("log_reader")
+    plain = logging.StreamHandler(sys.stderr)
+    for handler in (output, reader):
+        handler.setFormatter(logging.Formatter(LINE_FORMAT))
+    root = logging.getLogger()
+    _use(root, level, output, reader)
+    _use(logging.getLogger("locust"), level, output, reader).propagate = False
+    tables = _use(logging.getLogger("locust.stats_logger"), logging.INFO, plain, reader)
+    tables.propagate = False
+
+
+def _use(logger, level, *handlers):
+    logger.handlers[:] = handlers
+    logger.setLevel(level)
+    return logger
+
+
+def _reader():
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, LogReader):
+            return handler
+    return None
+
+
+def get_logs():
+    """The last log lines, oldest first."""
+    reader = _reader()
+    return list(reader.logs) if reader else []
+
+
+def logged_count():
+    """How many lines were logged since the start; grows even when old lines were dropped."""
+    reader = _reader()
+    return reader.count if reader else 0
+
+
+def greenlet_exception_logger(logger, level=logging.CRITICAL):
+    """A callback for Greenlet.link_exception that logs what ended the greenlet."""
+
+    def log_end(greenlet):
+        global unhandled_greenlet_exception
+        kind, value, _ = greenlet.exc_info
+        if kind is SystemExit:
+            logger.log(min(logging.INFO, level), "sys.exit(%s) was called in a greenlet", value)
+        else:
+            logger.log(level, "Unhandled exception in greenlet: %s", greenlet,
+                       exc_info=greenlet.exc_info)
+        unhandled_greenlet_exception = True
+
+    return log_end

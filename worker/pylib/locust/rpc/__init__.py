@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: MIT
+from .protocol import Message
+
+__all__ = ("Message",)

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: MIT
+"""Load shapes: a class of the locustfile that says, second by second, how many users to run."""
+
+from abc import ABCMeta, abstractmethod
+from time import perf_counter
+
+
+class LoadTestShapeMeta(ABCMeta):
+    def __new__(mcs, classname, bases, class_dict):
+        class_dict["abstract"] = class_dict.get("abstract", False)  # not inherited
+        return super().__new__(mcs, classname, bases, class_dict)
+
+
+class LoadTestShape(metaclass=LoadTestShapeMeta):
+    """Subclass it and define tick()."""
+
+    runner = None  # set when the runner is created
+    abstract = True
+    use_common_options = False  # whether the shape itself reads --users, --spawn-rate, --run-time
+
+    def __init__(self):
+        self.start_time = perf_counter()
+
+    def reset_time(self):
+        """Called when a test starts."""
+        self.start_time = perf_counter()
+
+    def get_run_time(self):
+        """Seconds since the test started."""
+        return perf_counter() - self.start_time
+
+    def get_current_user_count(self):
+        return self.runner.user_count
+
+    @abstractmethod
+    def tick(self):
+        """(users, spawn rate), or (users, spawn rate, [user classes]); None ends the test.
+        Asked once a second."""

@@ -1,0 +1,434 @@
+# SPDX-License-Identifier: MIT
+"""Tasks, task sets, and the loop that a user spends its life in.
+
+The loop is the hottest Python of a worker. `_run_tasks` runs it in one of two ways: `_plain_loop`
+does every step inline as long as nobody overrides one; `_custom_loop` calls the methods that
+users may override (get_next_task, execute_task, wait ...). Both only end by an exception, which
+`_run_tasks` turns into what happens next.
+"""
+
+import inspect
+import logging
+import random
+import traceback
+from collections import deque
+from time import perf_counter, time
+from types import FunctionType
+from typing import Protocol, final, runtime_checkable
+
+import _katydid
+import gevent
+from gevent import GreenletExit
+
+from .. import _errors
+from ..exception import (
+    InterruptTaskSet,
+    LocustError,
+    MissingWaitTimeError,
+    RescheduleTask,
+    RescheduleTaskImmediately,
+    StopTest,
+    StopUser,
+)
+
+logger = logging.getLogger(__name__)
+
+LOCUST_STATE_RUNNING = "running"
+LOCUST_STATE_WAITING = "waiting"
+LOCUST_STATE_STOPPING = "stopping"
+
+
+@runtime_checkable
+class TaskHolder(Protocol):
+    """What has tasks: a User class or a TaskSet class."""
+
+    tasks: list
+
+
+def task(weight=1):
+    """Declares a method, or a TaskSet inside the class, to be a task: `@task` or `@task(3)`."""
+    if callable(weight):
+        return _mark_task(weight, 1)
+    return lambda function: _mark_task(function, weight)
+
+
+def _mark_task(function, weight):
+    check_task_name(function, "@task")
+    function.locust_task_weight = weight
+    return function
+
+
+def check_task_name(function, decorator):
+    """Refuses `run`, which is the loop itself; warns of on_start and on_stop as tasks."""
+    if function.__name__ == "run":
+        raise Exception(f"run() is the task loop itself: it cannot be used with {decorator}")
+    if function.__name__ in ("on_start", "on_stop"):
+        logging.warning(
+            "%s is decorated with %s: it will be called as a task too, not only at start or stop",
+            function.__name__, decorator,
+        )
+
+
+def tag(*tags):
+    """Gives a task, or each task of a TaskSet, names for --tags and --exclude-tags."""
+    if not tags or callable(tags[0]):
+        raise ValueError('@tag needs at least one name, as in @tag("checkout")')
+
+    def mark(decorated):
+        if hasattr(decorated, "tasks"):
+            decorated.tasks = [mark(t) for t in decorated.tasks]
+        else:
+            own = decorated.__dict__.get("locust_tag_set", set())
+            decorated.locust_tag_set = own | set(tags)
+        return decorated
+
+    return mark
+
+
+def _declared_weight(item):
+    """The weight @task gave to a class attribute, or None; runs no code of the item."""
+    return inspect.getattr_static(item, "locust_task_weight", None)
+
+
+def inherited_tasks(bases):
+    return [t for base in bases for t in getattr(base, "tasks", None) or ()]
+
+
+def get_tasks_from_base_classes(bases, class_dict):
+    """Every task of a class being created: of its bases, of `tasks`, of @task, each repeated by
+    its weight."""
+    found = inherited_tasks(bases)
+    own = class_dict.get("tasks") or ()
+    for item in own.items() if isinstance(own, dict) else own:
+        if isinstance(item, tuple):
+            found += [item[0]] * item[1]
+        else:
+            found.append(item)
+    for item in class_dict.values():
+        weight = _declared_weight(item)
+        if weight is not None:
+            found += [item] * weight
+    return found
+
+
+def is_markov_taskset(task_holder):
+    return type(task_holder).__name__ == "MarkovTaskSetMeta"
+
+
+def _passes(candidate, tags, exclude_tags):
+    names = inspect.getattr_static(candidate, "locust_tag_set", frozenset())
+    if tags is not None and names.isdisjoint(tags):
+        return False
+    return exclude_tags is None or names.isdisjoint(exclude_tags)
+
+
+def filter_tasks_by_tags(task_holder, tags=None, exclude_tags=None, checked=None):
+    """Drops the tasks of a User or TaskSet class, and of the sets inside, that the tags rule
+    out. Exclusion wins."""
+    checked = {} if checked is None else checked
+    kept = []
+    for candidate in task_holder.tasks:
+        if candidate not in checked:
+            if hasattr(candidate, "tasks"):
+                filter_tasks_by_tags(candidate, tags, exclude_tags, checked)
+                checked[candidate] = bool(candidate.tasks) or is_markov_taskset(candidate)
+            else:
+                checked[candidate] = _passes(candidate, tags, exclude_tags)
+        if checked[candidate]:
+            kept.append(candidate)
+    task_holder.tasks = kept
+    has_other_work = is_markov_taskset(task_holder) or getattr(task_holder, "functions", False)
+    if not kept and not has_other_work:
+        logging.warning(
+            "%s had no tasks left after filtering, instantiating it will fail!",
+            task_holder.__name__,
+        )
+
+
+class TaskSetMeta(type):
+    def __new__(mcs, classname, bases, class_dict):
+        class_dict["tasks"] = get_tasks_from_base_classes(bases, class_dict)
+        return super().__new__(mcs, classname, bases, class_dict)
+
+
+class TaskSet(metaclass=TaskSetMeta):
+    """Tasks that belong together. A set is itself a task: once chosen it runs its own tasks until
+    one of them calls interrupt()."""
+
+    tasks = []
+    min_wait = None  # milliseconds; superseded by wait_time
+    max_wait = None
+    wait_function = None
+
+    _queue = None  # tasks scheduled to come next; made when needed
+
+    def __init__(self, parent):
+        self._parent = parent
+        self._user = user = parent._user if isinstance(parent, TaskSet) else parent
+        self._time_start = time()
+        if not self.min_wait:
+            self.min_wait = user.min_wait
+        if not self.max_wait:
+            self.max_wait = user.max_wait
+        if not self.wait_function:
+            self.wait_function = user.wait_function
+        self._cp_last_run = perf_counter()
+        self._cp_last_wait_time = 0
+
+    @property
+    def user(self):
+        """The User that runs this set."""
+        return self._user
+
+    @property
+    def parent(self):
+        """The set around this one, or the User."""
+        return self._parent
+
+    @property
+    def client(self):
+        """The user's client."""
+        return self._user.client
+
+    @property
+    def _task_queue(self):
+        if self._queue is None:
+            self._queue = deque()
+        return self._queue
+
+    def on_start(self):
+        """Called when a user enters this set."""
+
+    def on_stop(self):
+        """Called when a user leaves this set: by interrupt(), or because it ends."""
+
+    @final
+    def run(self):
+        """Runs tasks until the set is interrupted or the user ends."""
+        try:
+            self.on_start()
+        except InterruptTaskSet as error:
+            raise _left(error).with_traceback(error.__traceback__) from None
+        _run_tasks(self._user, self)
+
+    def execute_next_task(self):
+        self.execute_task(self._task_queue.popleft())
+
+    def execute_task(self, task):
+        _execute(self, task)
+
+    def schedule_task(self, task_callable, first=False):
+        """Queues a task to run next (`first`), or after what is queued already."""
+        if first:
+            self._task_queue.appendleft(task_callable)
+        else:
+            self._task_queue.append(task_callable)
+
+    def get_next_task(self):
+        if not self.tasks:
+            raise _no_tasks(self)
+        return random.choice(self.tasks)
+
+    def wait_time(self):
+        """Seconds until the next task: the set's own `wait_time`, else the user's."""
+        if self._user.wait_time:
+            return self._user.wait_time()
+        if self.min_wait is not None and self.max_wait is not None:
+            return random.randint(self.min_wait, self.max_wait) / 1000.0
+        raise MissingWaitTimeError(
+            f"{type(self._user).__name__} or {type(self).__name__} must define a wait_time"
+        )
+
+    def wait(self):
+        """Sleeps for wait_time(). A test that stops ends a waiting user at once."""
+        pause(self._user, self, self._sleep)
+
+    def _sleep(self, seconds):
+        _katydid.sleep(seconds)
+
+    def interrupt(self, reschedule=True):
+        """Leaves this set. The parent picks its next task at once, or (False) after its wait."""
+        raise InterruptTaskSet(reschedule)
+
+
+class DefaultTaskSet(TaskSet):
+    """The set around a User's own tasks; these get the user as their argument."""
+
+    def get_next_task(self):
+        if not self._user.tasks:
+            raise _no_tasks(self._user)
+        return random.choice(self._user.tasks)
+
+    def execute_task(self, task):
+        _execute(self._user, task)
+
+
+class NoTasksError(LocustError):
+    """There is nothing to choose from. Ends the user: trying again would only repeat it."""
+
+
+def _no_tasks(holder):
+    name = type(holder).__name__
+    hint = ""
+    if getattr(holder, "task", None):
+        hint = " It has a 'task' attribute: maybe 'tasks' was meant."
+    return NoTasksError(
+        f"No tasks defined on {name}. Use @task, set its 'tasks', or mark it 'abstract = True' "
+        f"if it is only there to be subclassed.{hint}"
+    )
+
+
+def _leave_if_stopping(user):
+    if user._state == LOCUST_STATE_STOPPING:
+        raise StopUser()
+
+
+def pause(user, holder, sleep):
+    """One wait between two tasks, during which the user may be ended at once."""
+    _leave_if_stopping(user)
+    user._state = LOCUST_STATE_WAITING
+    sleep(holder.wait_time())
+    _leave_if_stopping(user)
+    user._state = LOCUST_STATE_RUNNING
+
+
+def _left(interrupt):
+    """What the parent of a set sees when the set was interrupted."""
+    kind = RescheduleTaskImmediately if interrupt.reschedule else RescheduleTask
+    return kind(interrupt.reschedule)
+
+
+def _execute(holder, task):
+    if getattr(task, "__self__", None) is holder:
+        task()
+    elif hasattr(task, "tasks") and issubclass(task, TaskSet):
+        task(holder).run()
+    else:
+        task(holder)
+
+
+_STEPS = ("get_next_task", "execute_next_task", "execute_task", "schedule_task", "wait", "_sleep",
+          "run")
+_ORIGINAL = {cls: [getattr(cls, step) for step in _STEPS] for cls in (TaskSet, DefaultTaskSet)}
+
+
+def _is_plain(task_set):
+    """Whether nobody overrides a step of the loop, in a subclass or on the instance."""
+    cls = type(task_set)
+    expected = _ORIGINAL[DefaultTaskSet if isinstance(task_set, DefaultTaskSet) else TaskSet]
+    if any(getattr(cls, step) is not own for step, own in zip(_STEPS, expected)):
+        return False
+    return task_set.__dict__.keys().isdisjoint(_STEPS)
+
+
+def _plain_loop(user, holder):
+    """Chooses, runs and waits for ever. holder: the User for its own tasks, or the TaskSet.
+
+    A wait of 0 must let the other users run. While the loop has not turned since the last time
+    nobody else did; a task that waited for something itself (a request, a sleep) let it turn.
+    """
+    sleep = _katydid.sleep
+    loop = gevent.get_hub().loop
+    getrandbits = random.getrandbits
+    seen = loop.iteration
+    while True:
+        if user._state == LOCUST_STATE_STOPPING:
+            raise StopUser()
+        if holder._queue:
+            task = holder._queue.popleft()
+        else:
+            tasks = holder.tasks
+            count = len(tasks)
+            if count == 1:
+                task = tasks[0]
+            elif count == 0:
+                raise _no_tasks(holder)
+            else:  # random.choice, inline
+                bits = count.bit_length()
+                index = getrandbits(bits)
+                while index >= count:
+                    index = getrandbits(bits)
+                task = tasks[index]
+        if type(task) is FunctionType:
+            task(holder)
+        else:
+            _execute(holder, task)
+        seconds = holder.wait_time()
+        if seconds > 0:
+            if user._state == LOCUST_STATE_STOPPING:
+                raise StopUser()
+            user._state = LOCUST_STATE_WAITING
+            sleep(seconds)
+            if user._state == LOCUST_STATE_STOPPING:
+                raise StopUser()
+            user._state = LOCUST_STATE_RUNNING
+        else:
+            if loop.iteration == seen:
+                sleep(0)
+            seen = loop.iteration
+
+
+def _custom_loop(user, task_set):
+    while True:
+        if not task_set._task_queue:
+            task_set.schedule_task(task_set.get_next_task())
+        _leave_if_stopping(user)
+        task_set.execute_next_task()
+        task_set.wait()
+
+
+def _run_tasks(user, task_set=None):
+    """The life of a user inside one set (None: the user's own tasks). Never returns: raises what
+    ends the set (Reschedule...) or the user (StopUser, StopTest, GreenletExit)."""
+    loop = _plain_loop if task_set is None or _is_plain(task_set) else _custom_loop
+    must_wait = False
+    while True:
+        try:
+            if must_wait:
+                if task_set is not None:
+                    task_set.wait()
+                else:
+                    pause(user, user, _katydid.sleep)
+                must_wait = False
+            loop(user, user if task_set is None else task_set)
+        except RescheduleTaskImmediately:
+            must_wait = False
+        except RescheduleTask:
+            must_wait = True
+        except InterruptTaskSet as error:
+            if task_set is None:
+                must_wait = not error.reschedule
+            else:
+                _stop_set(task_set)
+                raise _left(error) from error
+        except (StopUser, StopTest, GreenletExit):
+            if task_set is not None:
+                _stop_set(task_set, errors_too=False)
+            raise
+        except Exception as error:
+            report_error(user, task_set or user._taskset_instance, error)
+            if must_wait or isinstance(error, NoTasksError):  # would only fail again, at once
+                raise StopUser() from error
+            if not user.environment.catch_exceptions:
+                raise
+            must_wait = True
+
+
+def _stop_set(task_set, errors_too=True):
+    try:
+        task_set.on_stop()
+    except (StopUser, StopTest, GreenletExit):
+        if errors_too:
+            raise
+    except Exception:
+        logger.error("Uncaught exception in on_stop: \n%s", traceback.format_exc())
+
+
+def report_error(user, instance, error):
+    """An exception of user code: tells the listeners, and the log."""
+    error.__traceback__ = _errors.user_part(error.__traceback__)
+    user.environment.events.user_error.fire(
+        user_instance=instance, exception=error, tb=error.__traceback__
+    )
+    if user.environment.catch_exceptions:
+        _errors.log_bounded(logger, error)

@@ -1,0 +1,316 @@
+# SPDX-License-Identifier: MIT
+"""Users: what a locustfile subclasses, and what runs them as greenlets."""
+
+import logging
+import re
+import time
+import traceback
+from contextlib import contextmanager
+from json.decoder import JSONDecodeError
+from time import perf_counter
+from typing import final
+
+import _katydid
+from gevent import GreenletExit
+
+from ..clients import HttpSession
+from ..exception import CatchResponseError, StopTest, StopUser
+from ..util import deprecation
+from .task import (
+    LOCUST_STATE_RUNNING,
+    LOCUST_STATE_STOPPING,
+    LOCUST_STATE_WAITING,
+    DefaultTaskSet,
+    TaskSet,
+    _run_tasks,
+    get_tasks_from_base_classes,
+    pause,
+    report_error,
+)
+from .wait_time import constant
+
+logger = logging.getLogger(__name__)
+
+__all__ = ("User", "HttpUser", "PytestUser", "TaskSet", "UserMeta")
+
+
+class UserMeta(type):
+    """Gathers a class's tasks. `abstract` is not inherited: a subclass is meant to run."""
+
+    def __new__(mcs, classname, bases, class_dict):
+        class_dict["tasks"] = get_tasks_from_base_classes(bases, class_dict)
+        if not class_dict.get("abstract"):
+            class_dict["abstract"] = False
+        deprecation.check_for_deprecated_task_set_attribute(class_dict)
+        return super().__new__(mcs, classname, bases, class_dict)
+
+
+class User(metaclass=UserMeta):
+    """A simulated user. Subclasses say what it does (tasks) and at which pace (wait_time)."""
+
+    host = None  # the target's base URL
+    min_wait = None  # milliseconds; superseded by wait_time
+    max_wait = None
+    wait_time = constant(0)  # seconds between two tasks
+    wait_function = None
+    tasks = []
+    weight = 1  # share among the classes
+    fixed_count = 0  # that many of this class instead of a share; they start first
+    abstract = True  # only there to be subclassed
+
+    _state = None
+    _greenlet = None
+    _group = None
+    _set = None
+    _queue = None  # tasks scheduled through _taskset_instance
+
+    def __init__(self, environment):
+        super().__init__()
+        self.environment = environment
+        self._cp_last_run = perf_counter()  # of constant_pacing
+        self._cp_last_wait_time = 0
+
+    def on_start(self):
+        """Called when the user starts."""
+
+    def on_stop(self):
+        """Called when the user is stopped."""
+
+    @final
+    def run(self):
+        """Lives until the user is stopped, stops itself, or cannot start."""
+        self._state = LOCUST_STATE_RUNNING
+        try:
+            try:
+                self.on_start()
+            except (StopUser, StopTest):
+                raise
+            except Exception as error:
+                report_error(self, self, error)
+                if not self.environment.catch_exceptions:
+                    raise
+                return
+            _run_tasks(self)
+        except (GreenletExit, StopUser):
+            self._stopped()
+        except StopTest as error:
+            self._stopped()
+            self._stop_test(error)
+        finally:
+            self._release()
+
+    def _stopped(self):
+        try:
+            self.on_stop()
+        except (StopUser, StopTest):
+            pass
+        except Exception as error:
+            report_error(self, self, error)
+
+    def _stop_test(self, reason):
+        runner = self.environment.runner
+        if runner is None:
+            raise reason
+        runner.stop_test(reason)
+
+    def _release(self):
+        """Gives back what the user holds outside of Python (HttpUser: its connections)."""
+
+    @property
+    def _taskset_instance(self):
+        if self._set is None:
+            self._set = _UserSet(self)
+        return self._set
+
+    def wait(self):
+        """Sleeps for wait_time(); a test that stops ends the user here at once."""
+        pause(self, self, _katydid.sleep)
+
+    def start(self, group):
+        """Runs the user in a new greenlet of the group; returns the greenlet."""
+        self._group = group
+        self._greenlet = group.spawn(_run_user, self)
+        return self._greenlet
+
+    def stop(self, force=False):
+        """Ends the user: at once when it waits or by force (True), else after its task (False)."""
+        if force or self._state in (None, LOCUST_STATE_WAITING):
+            self._group.killone(self._greenlet)
+            return True
+        if self._state == LOCUST_STATE_RUNNING:
+            self._state = LOCUST_STATE_STOPPING
+            return False
+        raise Exception(f"stop() of a user that is {self._state} already")
+
+    @property
+    def group(self):
+        return self._group
+
+    @property
+    def greenlet(self):
+        return self._greenlet
+
+    def context(self):
+        """A dict to go into the context of each of this user's request events."""
+        return {}
+
+    @classmethod
+    def json(cls):
+        return {
+            "host": cls.host,
+            "weight": cls.weight,
+            "fixed_count": cls.fixed_count,
+            "tasks": [task.__name__ for task in cls.tasks],
+        }
+
+    @classmethod
+    def fullname(cls):
+        """module.Class, without the functions that the class may be local to."""
+        parts = f"{cls.__module__}.{cls.__qualname__}".split(".")
+        return ".".join(part for part in parts if part != "<locals>")
+
+
+
+
+class _UserSet(DefaultTaskSet):
+    """The set around the user's own tasks, as code sees it that asks for _taskset_instance."""
+
+    @property
+    def _queue(self):
+        return self._user._queue
+
+    @_queue.setter
+    def _queue(self, queue):
+        self._user._queue = queue
+
+
+def _run_user(user):
+    # A function of the user, so that greenlet.args[0] is the user.
+    user.run()
+
+
+class RestMixin:
+    """rest() and rest_(), for users whose `client` speaks HTTP."""
+
+    _user_frame = re.compile(r'  File "(/[^"]*)", line (\d+),(.*)')
+
+    @contextmanager
+    def rest(self, method, url, headers=None, **kwargs):
+        """A request whose answer must be JSON: parsed as `response.js`. Whatever goes wrong in
+        the block (a failed assert first of all) is a failure of the request."""
+        headers = dict(headers or {})
+        for name in ("Content-Type", "Accept"):
+            if name not in headers and name.lower() not in headers:
+                headers[name] = "application/json"
+        with self.client.request(
+            method, url, catch_response=True, headers=headers, **kwargs
+        ) as response:
+            _parse_json(response)
+            try:
+                yield response
+            except AssertionError as error:
+                response.failure(_assertion_text(error, response))
+            except Exception as error:
+                response.failure(self._error_text(error, response))
+
+    def _error_text(self, error, response):
+        places = []
+        for line in traceback.format_exc().split("\n"):
+            if found := self._user_frame.match(line):
+                path, number, where = found.groups()
+                places.append(f"{re.sub(r'^/(home|Users)/[^/]*/', '~/', path)}:{number}{where}")
+        return (
+            f"{type(error).__name__}: {error} at {', '.join(places)}. "
+            f"Response was {_beginning(response)}"
+        )
+
+    @contextmanager
+    def rest_(self, method, url, name=None, **kwargs):
+        """rest() with the time appended to the query (`_=...`), against caches on the way."""
+        separator = "&" if "?" in url else "?"
+        name = name or f"{url}{separator}_=..."
+        with self.rest(
+            method, f"{url}{separator}_={int(time.time() * 1000)}", name=name, **kwargs
+        ) as response:
+            yield response
+
+
+def _parse_json(response):
+    response.js = None
+    if response.content is None:
+        response.failure(str(response.error))
+    elif response.text:
+        try:
+            response.js = response.json()
+        except JSONDecodeError as error:
+            response.failure(
+                f"Could not parse response as JSON. {response.text[:250]}, "
+                f"response code {response.status_code}, error {error}"
+            )
+
+
+def _beginning(response):
+    return response.text[:200] if response.text else response.text
+
+
+def _assertion_text(error, response):
+    if not error.args:
+        return "Assertion failed"
+    text = str(error.args[0])
+    if text.endswith(","):
+        return f"{text[:-1]}, response was {_beginning(response)}"
+    return text
+
+
+class HttpUser(User, RestMixin):
+    """A user with an HTTP client that keeps connections and cookies, used like a
+    requests.Session."""
+
+    abstract = True
+    pool_manager = None  # shared by the users of a class, if set
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if self.host is None:
+            raise StopTest(missing_host(type(self)))
+        self.client = HttpSession(
+            base_url=self.host,
+            request_event=self.environment.events.request,
+            user=self,
+            pool_manager=self.pool_manager,
+        )
+        self.client.trust_env = False
+
+    def _release(self):
+        client = self.__dict__.get("client")
+        if client is not None:
+            client.close()
+
+
+def missing_host(user_class):
+    return (
+        f"{user_class.__name__} needs a host: give --host, "
+        f'or set host = "https://..." in the class'
+    )
+
+
+class PytestUser(User):
+    """A user that calls the test functions of a pytest-style locustfile, over and over."""
+
+    abstract = True
+    functions = []
+    fixtures = []
+
+    def run(self):
+        from requests.exceptions import RequestException
+
+        self._state = LOCUST_STATE_RUNNING
+        self.fixtures = [next(f.fixturedef.func(self)) for f in self.functions]
+        while True:
+            for function, fixture in zip(self.functions, self.fixtures):
+                try:
+                    function.obj(fixture)
+                except (RequestException, CatchResponseError, ConnectionError) as error:
+                    if isinstance(error, ValueError):  # the test's own mistake: a bad URL
+                        raise
+                    logger.debug("%s\n%s", error, traceback.format_exc())

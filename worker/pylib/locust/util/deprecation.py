@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+"""Names of Locust before 1.0, kept to say what they are called now."""
+
+import warnings
+
+warnings.filterwarnings("always", category=DeprecationWarning, module="locust")
+
+
+def check_for_deprecated_task_set_attribute(class_dict):
+    from ..user.task import TaskSet
+
+    old = class_dict.get("task_set")
+    if isinstance(old, type) and issubclass(old, TaskSet):
+        if not hasattr(old, "locust_task_weight"):
+            warnings.warn(f"User.task_set is tasks = [{old.__name__}] since Locust 1.0",
+                          DeprecationWarning)
+
+
+def _renamed(message):
+    """A metaclass that lets its first class be made, and no subclass of it."""
+
+    class Renamed(type):
+        def __new__(mcs, classname, bases, class_dict):
+            if bases:
+                raise ImportError(message)
+            return super().__new__(mcs, classname, bases, class_dict)
+
+    return Renamed
+
+
+class DeprecatedLocustClass(
+    metaclass=_renamed("The Locust class is called User since Locust 1.0")
+):
+    pass
+
+
+class DeprecatedHttpLocustClass(
+    metaclass=_renamed("The HttpLocust class is called HttpUser since Locust 1.0")
+):
+    pass
+
+
+class DeprecatedFastHttpLocustClass(
+    metaclass=_renamed("The FastHttpLocust class is called FastHttpUser since Locust 1.0")
+):
+    pass
