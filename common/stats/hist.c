@@ -198,8 +198,12 @@ void hist_pack(const struct hist *h, struct sbuf *out)
 }
 
 /* Reads one canonical LEB128 number. False when it is cut short, padded or over 64 bits. */
-static bool get_varint(const unsigned char **p, const unsigned char *end, uint64_t *value)
+static inline bool get_varint(const unsigned char **p, const unsigned char *end, uint64_t *value)
 {
+    if (*p < end && **p < 0x80) { /* nearly always */
+        *value = *(*p)++;
+        return true;
+    }
     uint64_t v = 0;
     for (unsigned shift = 0; *p < end && shift < 64; shift += 7) {
         uint64_t byte = *(*p)++;

@@ -64,7 +64,9 @@ static bool row_is(const void *value, const void *key)
 {
     const struct tally *t = value;
     const struct key *k = key;
-    return text_is(k->part[1], t->name) && text_is(k->part[0], t->method);
+    return k->part[1].len == t->name_len && k->part[0].len == t->method_len &&
+           memcmp(k->part[1].s, t->name, t->name_len) == 0 &&
+           memcmp(k->part[0].s, t->method, t->method_len) == 0;
 }
 
 static bool failure_is(const void *value, const void *key)
@@ -177,6 +179,8 @@ static struct tally *row_new(struct stats *s, const struct key *k, uint64_t hash
 {
     struct tally *t = mem_zalloc(sizeof *t);
     tally_init(t, mem_dup(k->part[0].s, k->part[0].len), mem_dup(k->part[1].s, k->part[1].len));
+    t->method_len = (uint32_t)k->part[0].len;
+    t->name_len = (uint32_t)k->part[1].len;
     *s->index->row_end = t;
     s->index->row_end = &t->next;
     map_add(&s->index->rows, hash, t);
@@ -184,10 +188,15 @@ static struct tally *row_new(struct stats *s, const struct key *k, uint64_t hash
     return t;
 }
 
+static struct tally *row_find(const struct stats *s, const struct key *k, uint64_t hash)
+{
+    return map_find(&s->index->rows, hash, row_is, k);
+}
+
 static struct tally *row_get(struct stats *s, const struct key *k, size_t max_rows)
 {
     uint64_t hash = key_hash(k, 2);
-    struct tally *t = map_find(&s->index->rows, hash, row_is, k);
+    struct tally *t = row_find(s, k, hash);
     return t || s->row_count >= max_rows ? t : row_new(s, k, hash);
 }
 
@@ -205,16 +214,20 @@ static struct tally *row_overflow(struct stats *s, struct text method)
 struct tally *stats_row(struct stats *s, const char *method, size_t method_len, const char *name,
                         size_t name_len)
 {
-    struct key k = {{text_bounded(method, method_len, STATS_METHOD_MAX),
-                     text_bounded(name, name_len, STATS_NAME_MAX)}};
-    struct tally *t = row_get(s, &k, s->limits.max_rows);
+    struct key k = {{{method, method_len}, {name, name_len}}};
+    struct tally *t = row_find(s, &k, key_hash(&k, 2));
+    if (t)
+        return t; /* so it is within the bounds */
+    k.part[0] = text_bounded(method, method_len, STATS_METHOD_MAX);
+    k.part[1] = text_bounded(name, name_len, STATS_NAME_MAX);
+    t = row_get(s, &k, s->limits.max_rows);
     return t ? t : row_overflow(s, k.part[0]);
 }
 
 const struct tally *stats_find(const struct stats *s, const char *method, const char *name)
 {
     struct key k = {{text_of(method), text_of(name)}};
-    return map_find(&s->index->rows, key_hash(&k, 2), row_is, &k);
+    return row_find(s, &k, key_hash(&k, 2));
 }
 
 void stats_add(struct stats *s, struct tally *row, double now, uint64_t time_us, uint64_t bytes)

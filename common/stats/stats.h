@@ -35,6 +35,7 @@ struct per_second {
 
 struct tally {
     char *method, *name;          /* UTF-8, owned; "" and "Aggregated" for the total */
+    uint32_t method_len, name_len;
     uint64_t requests;            /* finished, failures included (Locust's num_requests) */
     uint64_t none_requests;       /* of these, without a response time */
     uint64_t failures;

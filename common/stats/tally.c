@@ -26,6 +26,8 @@ void tally_zero(struct tally *t)
 {
     struct tally zeroed = {.method = t->method,
                            .name = t->name,
+                           .method_len = t->method_len,
+                           .name_len = t->name_len,
                            .min_us = UINT64_MAX,
                            .hist = t->hist,
                            .is_overflow = t->is_overflow,

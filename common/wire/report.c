@@ -152,9 +152,12 @@ static bool read_counts(const msgpack_object *f, struct tally *t)
 }
 
 /* The numbers of a row must agree with each other. */
-static bool is_consistent(const struct tally *t, uint64_t samples)
+static bool is_consistent(const struct row_view *row)
 {
-    if (samples != t->requests - t->none_requests)
+    const struct tally *t = &row->counts;
+    uint64_t samples;
+    if (hist_packed_check(row->hist.s, row->hist.len, &samples) != 0 ||
+        samples != t->requests - t->none_requests)
         return false;
     return samples ? t->min_us <= t->max_us : t->min_us == UINT64_MAX && !t->max_us && !t->sum_us;
 }
@@ -162,12 +165,10 @@ static bool is_consistent(const struct tally *t, uint64_t samples)
 static bool read_row(const msgpack_object *o, struct row_view *row)
 {
     const msgpack_object *f = fields_of(o, ROW_FIELDS);
-    uint64_t samples;
     *row = (struct row_view){.counts.min_us = UINT64_MAX};
     return f && unpack_text(&f[0], &row->method) && unpack_text(&f[1], &row->name) &&
            read_counts(f + 2, &row->counts) && unpack_text(&f[12], &row->hist) &&
-           hist_packed_check(row->hist.s, row->hist.len, &samples) == 0 &&
-           is_consistent(&row->counts, samples) && read_recent(&f[13], &row->counts);
+           read_recent(&f[13], &row->counts);
 }
 
 struct failure_view {
@@ -219,7 +220,7 @@ static bool is_good(const struct report_view *r)
     struct row_view row;
     struct failure_view v;
     for (uint32_t i = 0; i < r->rows.size; i++)
-        if (!read_row(&r->rows.ptr[i], &row))
+        if (!read_row(&r->rows.ptr[i], &row) || !is_consistent(&row))
             return false;
     for (uint32_t i = 0; i < r->failures.size; i++)
         if (!read_failure(&r->failures.ptr[i], &v))
