@@ -17,30 +17,28 @@ struct options {
     char *host;               /* NULL = not given */
     double users, spawn_rate; /* negative = not given */
     double run_time_s;        /* 0 = forever */
+    double autoquit_s;        /* negative = not given */
+    double stop_timeout_s;
+    double expect_workers_max_wait_s; /* 0 = for ever */
     bool headless, autostart, headful, master, worker, print_stats, only_summary, reset_stats;
     bool csv_full_history, json, show_task_ratio, show_task_ratio_json, list, class_picker;
     bool enable_rebalancing, skip_log_setup, equal_weights, help, version, config_users_given;
     bool web_login, otel;
-    double autoquit_s; /* negative = not given */
-    char *web_host; /* default "127.0.0.1"; "" and "*" = all interfaces */
-    int web_port;        /* default 8089 */
-    char *web_base_path; /* "" or "/prefix" */
-    char *web_host_display_name, *tls_cert, *tls_key, *build_path; /* NULL = not given */
-    char *master_host;
-    int master_port; /* 127.0.0.1, 5557 */
-    char *master_bind_host;
-    int master_bind_port; /* "*", 5557 */
+    char *web_host;         /* default "127.0.0.1"; "" and "*" = all interfaces */
+    char *web_base_path;    /* "" or "/prefix" */
+    char *master_host;      /* default "127.0.0.1" */
+    char *master_bind_host; /* default "*" */
+    int web_port, master_port, master_bind_port; /* 8089, 5557, 5557 */
     int expect_workers;
-    double expect_workers_max_wait_s; /* 0 = for ever */
-    int processes;                    /* 0 = not given; -1 = one per processor */
-    char **tags, **exclude_tags;      /* NULL-terminated or NULL */
-    char **config_users;              /* JSON arrays of objects; NULL-terminated or NULL */
-    char *csv_prefix, *html_file, *json_file, *logfile, *profile; /* NULL = not given */
-    char *loglevel;                                               /* upper case; default "INFO" */
-    int exit_code_on_error;                                       /* default 1 */
-    double stop_timeout_s;
+    int processes;          /* 0 = not given; -1 = one per processor */
+    int exit_code_on_error; /* default 1 */
+    char *loglevel;         /* upper case; default "INFO" */
+    char *csv_prefix, *html_file, *json_file, *logfile, *profile;  /* NULL = not given */
+    char *web_host_display_name, *tls_cert, *tls_key, *build_path; /* NULL = not given */
+    char **tags, **exclude_tags;                                   /* NULL-terminated or NULL */
+    char **config_users; /* JSON arrays of objects; NULL-terminated or NULL */
     char **user_classes; /* positional; NULL-terminated or NULL = all */
-    char **extra; /* unknown words in order; NULL-terminated or NULL */
+    char **extra;        /* unknown words in order; NULL-terminated or NULL */
     size_t extra_count;
 };
 

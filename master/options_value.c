@@ -148,7 +148,7 @@ static bool is_address(const char *text)
         return false;
     if (strchr(text, ':'))
         return is_ipv6(text, len);
-    return !text[strcspn(text, "/?#@[]\\'\"")];
+    return !text[strcspn(text, "*/?#@[]\\'\"")];
 }
 
 /* The port part of an authority: nothing, or ":" and 1 to 65535. */
