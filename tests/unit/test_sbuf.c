@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+#include "common/base/map.h"
+#include "common/base/sbuf.h"
+#include "common/base/utf8.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void test_grows_and_stays_terminated(void **state)
+{
+    (void)state;
+    struct sbuf b = {0};
+    for (int i = 0; i < 5000; i++) {
+        sbuf_addc(&b, (char)('a' + i % 26));
+        assert_int_equal(strlen(b.data), (size_t)i + 1);
+    }
+    sbuf_clear(&b);
+    assert_int_equal(b.len, 0);
+    assert_string_equal(b.data, "");
+    sbuf_add(&b, NULL, 0);
+    sbuf_adds(&b, "x");
+    char *taken = sbuf_take(&b);
+    assert_string_equal(taken, "x");
+    assert_null(b.data);
+    free(taken);
+    taken = sbuf_take(&b);
+    assert_string_equal(taken, "");
+    free(taken);
+    sbuf_fini(&b);
+}
+
+static void test_formats_of_any_length(void **state)
+{
+    (void)state;
+    struct sbuf b = {0};
+    for (int width = 1; width < 2000; width += 37) {
+        sbuf_clear(&b);
+        sbuf_addf(&b, "<%*d>", width, 7);
+        assert_int_equal(b.len, (size_t)width + 2);
+        assert_true(b.data[0] == '<' && b.data[b.len - 1] == '>');
+    }
+    sbuf_fini(&b);
+}
+
+static void test_json_strings(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t len;
+        const char *want;
+    } cases[] = {
+        {"", 0, "\"\""},
+        {"plain", 5, "\"plain\""},
+        {"a\"b\\c", 5, "\"a\\\"b\\\\c\""},
+        {"\n\r\t\x01\x7f", 5, "\"\\n\\r\\t\\u0001\\u007f\""},
+        {"a\0b", 3, "\"a\\u0000b\""},
+        {"\xC3\xA9\xE2\x98\x83", 5, "\"\xC3\xA9\xE2\x98\x83\""},
+        {"\xF0\x9F\x98\x80", 4, "\"\xF0\x9F\x98\x80\""},
+        {"x\xC3", 2, "\"x\\ufffd\""},
+        {"\xC0\x80", 2, "\"\\ufffd\\ufffd\""},
+        {"\xED\xA0\x80", 3, "\"\\ufffd\\ufffd\\ufffd\""},
+        {"\xFFok", 3, "\"\\ufffdok\""},
+    };
+    struct sbuf b = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        sbuf_clear(&b);
+        sbuf_add_json(&b, cases[i].text, cases[i].len);
+        assert_string_equal(b.data, cases[i].want);
+    }
+    sbuf_fini(&b);
+}
+
+static void test_utf8(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t len, valid;
+    } cases[] = {{"abc", 3, 3},
+                 {"\xC3\xA9", 2, 2},
+                 {"\xC3\xA9", 1, 0},
+                 {"a\xC1\xBF", 3, 1},
+                 {"\xE0\x80\x80", 3, 0},
+                 {"\xED\x9F\xBF", 3, 3},
+                 {"\xEE\x80\x80", 3, 3},
+                 {"\xF4\x8F\xBF\xBF", 4, 4},
+                 {"\xF4\x90\x80\x80", 4, 0},
+                 {"\xF5\x80\x80\x80", 4, 0},
+                 {"\x80", 1, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (utf8_valid_prefix(cases[i].text, cases[i].len) != cases[i].valid)
+            fail_msg("case %zu: got %zu", i, utf8_valid_prefix(cases[i].text, cases[i].len));
+    uint32_t cp;
+    assert_int_equal(utf8_next("\xF0\x9F\x98\x80", 4, &cp), 4);
+    assert_int_equal(cp, 0x1F600);
+    assert_int_equal(utf8_cut("a\xC3\xA9", 3, 2), 1);
+    assert_int_equal(utf8_cut("a\xC3\xA9", 3, 3), 3);
+    struct sbuf b = {0};
+    utf8_add_clean(&b, "a\xFFz\xC3", 4);
+    assert_string_equal(b.data, "a\xEF\xBF\xBDz\xEF\xBF\xBD");
+    sbuf_fini(&b);
+}
+
+static bool is_text(const void *value, const void *key)
+{
+    return strcmp(value, key) == 0;
+}
+
+static void test_map_finds_what_was_added(void **state)
+{
+    (void)state;
+    static char keys[3000][16];
+    struct map m = {0};
+    assert_null(map_find(&m, 1, is_text, "x"));
+    for (int i = 0; i < 3000; i++) {
+        int len = snprintf(keys[i], sizeof keys[i], "key %d", i);
+        map_add(&m, map_hash(0, keys[i], (size_t)len), keys[i]);
+    }
+    for (int i = 0; i < 3000; i++)
+        assert_ptr_equal(map_find(&m, map_hash(0, keys[i], strlen(keys[i])), is_text, keys[i]),
+                         keys[i]);
+    assert_null(map_find(&m, map_hash(0, "key 3000", 8), is_text, "key 3000"));
+    map_clear(&m);
+    assert_null(map_find(&m, map_hash(0, keys[1], strlen(keys[1])), is_text, keys[1]));
+    map_add(&m, 7, keys[1]);
+    map_add(&m, 7, keys[2]); /* the same hash for two keys */
+    assert_ptr_equal(map_find(&m, 7, is_text, keys[2]), keys[2]);
+    map_fini(&m);
+}
+
+static void test_hash_sees_every_byte(void **state)
+{
+    (void)state;
+    char text[40];
+    memset(text, 'a', sizeof text);
+    for (size_t len = 1; len <= sizeof text; len++) {
+        uint64_t whole = map_hash(1, text, len);
+        assert_true(whole != map_hash(1, text, len - 1));
+        assert_true(whole != map_hash(2, text, len));
+        for (size_t i = 0; i < len; i++) {
+            text[i] ^= 1;
+            if (map_hash(1, text, len) == whole)
+                fail_msg("byte %zu of %zu does not count", i, len);
+            text[i] ^= 1;
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_grows_and_stays_terminated),
+        cmocka_unit_test(test_formats_of_any_length),
+        cmocka_unit_test(test_json_strings),
+        cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_map_finds_what_was_added),
+        cmocka_unit_test(test_hash_sees_every_byte),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
