@@ -38,6 +38,7 @@ _RESEND_S = 3.0
 _MAX_IN_FLIGHT = 8
 _LAST_ACK_S = 3.0  # at the end: how long to wait for acknowledgements
 _LINGER_MS = 1000
+_MAX_EXCEPTIONS_PER_BEAT = 100  # to a Locust master, each a message of its own
 
 # Options of the master that matter here; of the others only the locustfile's own are taken over.
 _SHARED_OPTIONS = ("expect_workers", "tags", "exclude_tags")
@@ -122,6 +123,7 @@ class Node:
         self._logs_sent = 0
         self._logs_at = 0.0
         self._usage = []
+        self._exceptions_told = 0
         self._last_spawn = 0.0
         self._is_leaving = False
         runner._node = self
@@ -207,6 +209,7 @@ class Node:
                 complain_at = time.monotonic() + _COMPLAIN_FIRST_S
 
     def _beat(self):
+        self._exceptions_told = 0
         self._measure()
         if self._heard_at is not None:
             self._heartbeat()
@@ -296,6 +299,14 @@ class Node:
         data["user_classes_count"] = self.runner.user_classes_count
         data["user_count"] = self.runner.user_count
         self.send("stats", data)
+
+    def tell_exception(self, message, traceback):
+        """To a Locust master, which gets them one by one; a Katydid master's are in the report."""
+        if self.speaks_katydid or self._heard_at is None:
+            return
+        if self._exceptions_told < _MAX_EXCEPTIONS_PER_BEAT:
+            self._exceptions_told += 1
+            self.send("exception", {"msg": message, "traceback": traceback})
 
     def _send_logs(self):
         interval = runners.WORKER_LOG_REPORT_INTERVAL

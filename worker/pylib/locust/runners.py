@@ -96,6 +96,8 @@ class Runner:
         message = str(exception)
         _katydid.stats_exception(message, text)
         self.log_exception(getattr(self, "client_id", "local"), message, text)
+        if self._node is not None:
+            self._node.tell_exception(message, text)
 
     def _on_spawning_complete(self, user_count, **_):
         self.update_state(STATE_RUNNING)

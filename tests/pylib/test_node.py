@@ -1,0 +1,322 @@
+# SPDX-License-Identifier: MIT
+"""A node against a master that is played by the test, message by message."""
+
+import time
+
+import gevent
+import msgpack
+import pytest
+
+from locust import LoadTestShape, User, constant, runners, task
+from locust._host import Host
+from locust._node import Node
+from locust.argument_parser import default_args_dict
+from locust.env import Environment
+from locust.event import Events
+
+pytestmark = pytest.mark.usefixtures("deadline")
+
+
+class Waiting(User):
+    wait_time = constant(100)
+
+    @task
+    def work(self):
+        pass
+
+
+class Other(Waiting):
+    pass
+
+
+class Master:
+    """The other end of the link."""
+
+    def __init__(self, core, role="worker", shape=None, katydid=True):
+        import argparse
+
+        self.events = Events()
+        self.environment = Environment(
+            user_classes=[Waiting, Other],
+            events=self.events,
+            shape_class=shape,
+            parsed_options=argparse.Namespace(**default_args_dict(), own="default"),
+        )
+        self.fired = []
+        for name in ("test_start", "spawning_complete", "test_stopping", "test_stop", "quitting",
+                     "quit"):
+            getattr(self.events, name).add_listener(
+                lambda name=name, **kwargs: self.fired.append(name)
+            )
+        host = None if role == "worker" else Host(self.environment, role, {})
+        runner = {
+            "worker": lambda: self.environment.create_worker_runner("127.0.0.1", 5557),
+            "local": self.environment.create_local_runner,
+            "script-host": self.environment.create_master_runner,
+        }[role]()
+        self.runner = runner
+        self.node = Node(runner, "tcp://127.0.0.1:5557", "me", host)
+        self.node.start()
+        self.link = core.Link.made[-1]
+        self.katydid = katydid
+        self.took = 0
+
+    def say(self, kind, data=None):
+        self.link.inbox.put(msgpack.packb([kind, data, "me"]))
+
+    def ack(self, boot_id="b1"):
+        data = {"index": 3}
+        if self.katydid:
+            data["katydid"] = {"protocol": 1, "boot_id": boot_id, "report_interval": 1.0}
+        self.say("ack", data)
+        self.say("heartbeat")
+        gevent.sleep(0.01)
+
+    def expect(self, kind, timeout=4):
+        """The next message of that type; others before it are skipped."""
+        ends = time.monotonic() + timeout
+        while time.monotonic() < ends:
+            while self.took < len(self.link.sent):
+                message = self.link.sent[self.took]
+                self.took += 1
+                if message[0] == kind:
+                    return message[1]
+            gevent.sleep(0.005)
+        raise AssertionError(f"no {kind}: {[m[0] for m in self.link.sent]}")
+
+    def spawn(self, **counts):
+        self.say("spawn", {
+            "timestamp": time.time(),
+            "user_classes_count": {"Waiting": 0, "Other": 0, **counts},
+            "host": "http://h",
+            "stop_timeout": 0.0,
+            "parsed_options": {"own": "given", "tags": None, "web_port": 1},
+            "run": "r1",
+        })
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    monkeypatch.setattr(runners, "HEARTBEAT_INTERVAL", 0.05)
+
+
+def test_handshake_names_the_dialect(core):
+    master = Master(core)
+    assert master.expect("client_ready") == "2.46.7+katydid.1"
+    master.ack()
+    assert master.node.speaks_katydid
+    assert master.runner.worker_index == 3
+
+
+def test_a_test_from_spawn_to_stop(core, quick):
+    master = Master(core)
+    master.ack()
+    master.spawn(Waiting=3, Other=1)
+    master.expect("spawning")
+    done = master.expect("spawning_complete")
+    assert done == {"user_classes_count": {"Waiting": 3, "Other": 1}, "user_count": 4}
+    options = master.environment.parsed_options
+    assert (options.own, options.web_port) == ("given", 8089), "only its own options are taken"
+    assert Waiting.host == "http://h"
+    assert master.expect("heartbeat")["state"] == "running"
+    report = master.expect("stats")
+    assert report["katydid"]["run"] == "r1" and report["user_count"] == 4
+
+    master.spawn(Waiting=1)
+    assert master.expect("spawning_complete")["user_count"] == 1
+    master.say("spawning_complete", {"user_count": 4})
+    master.say("stop")
+    last = master.expect("stats")
+    assert last["user_count"] in (0, 1)
+    master.expect("client_stopped")
+    master.expect("client_ready")
+    assert master.fired == ["test_start", "spawning_complete", "test_stopping", "test_stop"]
+    assert master.runner.user_count == 0
+
+
+def test_old_spawn_is_discarded(core):
+    master = Master(core)
+    master.ack()
+    master.spawn(Waiting=1)
+    master.expect("spawning_complete")
+    master.say("spawn", {"timestamp": 1.0, "user_classes_count": {"Waiting": 5}, "host": None,
+                         "stop_timeout": 0, "parsed_options": {}})
+    master.expect("spawning")
+    gevent.sleep(0.05)
+    assert master.runner.user_count == 1
+
+
+def test_reports_are_sent_again_until_acknowledged(core, quick, monkeypatch):
+    monkeypatch.setattr("locust._node._RESEND_S", 0.1)
+    master = Master(core)
+    master.ack()
+    first = master.expect("stats")["katydid"]
+    again = master.expect("stats")["katydid"]
+    assert (again["seq"], again["epoch"]) == (first["seq"], first["epoch"])
+    master.say("katydid_ack", {"epoch": first["epoch"], "seq": first["seq"]})
+    gevent.sleep(0.01)
+    master.took = len(master.link.sent)
+    while (late := master.expect("stats")["katydid"])["seq"] == first["seq"]:
+        raise AssertionError("sent although acknowledged")
+    assert late["seq"] == first["seq"] + 1
+
+
+def test_at_most_eight_reports_are_under_way(core):
+    master = Master(core)
+    master.ack()
+    for _ in range(20):
+        master.node.report()
+    assert len([m for m in master.link.sent if m[0] == "stats"]) == 8
+
+
+def test_restarted_master_finds_no_users(core, quick):
+    master = Master(core)
+    master.ack()
+    master.spawn(Waiting=2)
+    master.expect("spawning_complete")
+    master.node.report()
+    master.ack(boot_id="b2")
+    master.expect("client_ready")
+    assert master.runner.user_count == 0
+    assert master.node._reports.is_delivered(), "nobody wants the old figures"
+
+
+def test_quit_reports_and_fires_the_last_events(core):
+    master = Master(core)
+    master.ack()
+    master.spawn(Waiting=1)
+    master.expect("spawning_complete")
+    master.say("quit")
+    report = master.expect("stats")["katydid"]
+    master.say("katydid_ack", {"epoch": report["epoch"], "seq": report["seq"]})
+    master.expect("quit")
+    assert master.node.finished.get(timeout=1) == 0
+    assert master.fired[-2:] == ["quitting", "quit"]
+    assert master.link.is_closed
+
+
+def test_exit_code_of_a_listener(core):
+    master = Master(core)
+    master.environment.process_exit_code = 7
+    master.node.leave()
+    assert master.node.finished.get(timeout=1) == 7
+
+
+def test_locust_dialect(core, quick, monkeypatch):
+    monkeypatch.setattr(runners, "WORKER_REPORT_INTERVAL", 0.1)
+    master = Master(core, katydid=False)
+    master.ack()
+    data = master.expect("stats")
+    assert set(data) == {"stats", "stats_total", "errors", "user_classes_count", "user_count"}
+
+
+def test_exceptions_reach_a_locust_master(core):
+    master = Master(core, katydid=False)
+    master.ack()
+    error = ValueError("no")
+    master.events.user_error.fire(user_instance=None, exception=error, tb=None)
+    assert master.expect("exception")["msg"] == "no"
+
+
+def test_custom_messages(core):
+    master = Master(core)
+    master.ack()
+    got = []
+    master.runner.register_message("mine", lambda environment, msg: got.append(msg.data))
+    master.say("mine", {"a": 1})
+    gevent.sleep(0.02)
+    assert got == [{"a": 1}]
+    master.runner.send_message("yours", [1])
+    assert master.expect("yours") == [1]
+
+
+def test_host_introduces_itself_before_it_is_ready(core):
+    master = Master(core, role="local")
+    kinds = [m[0] for m in master.link.sent]
+    assert kinds[:2] == ["katydid_script", "client_ready"]
+    script = master.link.sent[0][1]
+    assert script["role"] == "local"
+    assert script["user_classes"][0]["name"] == "Waiting"
+    assert script["user_classes"][0]["tasks"] == {"work": {"ratio": 1.0}}
+    assert script["options"]["own"] == "default"
+
+
+class Steps(LoadTestShape):
+    use_common_options = True
+    ticks = 0
+
+    def tick(self):
+        self.ticks += 1
+        if self.ticks == 1:
+            return 5, 2.0
+        if self.ticks == 2:
+            return 6, 1.0, [Waiting]
+        if self.ticks == 3:
+            return 1 / 0
+        return None
+
+
+def test_shape_is_asked_by_the_master(core):
+    master = Master(core, role="script-host", shape=Steps())
+    answers = []
+    for _ in range(4):
+        master.say("katydid_tick")
+        answers.append(master.expect("katydid_ticked"))
+    assert answers[0] == {"users": 5, "spawn_rate": 2.0, "user_classes": None}
+    assert answers[1]["user_classes"] == ["Waiting"]
+    assert "ZeroDivisionError" in answers[2]["error"]
+    assert answers[3] is None
+
+
+def test_script_host_fires_the_masters_events(core):
+    master = Master(core, role="script-host")
+    seen = []
+    master.events.worker_report.add_listener(lambda **kwargs: seen.append(kwargs))
+    for number, (name, args) in enumerate([
+        ("worker_connect", {"client_id": "w"}),
+        ("test_start", {}),
+        ("worker_report", {"client_id": "w", "data": {"user_classes_count": {"Waiting": 2}}}),
+        ("quitting", {}),
+    ]):
+        master.say("katydid_event", {"id": number, "name": name, "args": args})
+        assert master.expect("katydid_done")["id"] == number
+    assert master.fired == ["test_start", "quitting"]
+    assert seen[0]["client_id"] == "w"
+    assert master.runner.clients["w"].user_count == 2
+    master.environment.process_exit_code = 5
+    master.say("katydid_event", {"id": 9, "name": "quit", "args": {"exit_code": 5}})
+    assert master.expect("katydid_done")["process_exit_code"] == 5
+    assert master.node.finished.get(timeout=4) == 5
+    assert master.fired == ["test_start", "quitting", "quit"]
+
+
+def test_runner_calls_go_to_the_master(core):
+    master = Master(core, role="local")
+    master.runner.start(5, 2.5, user_classes=[Waiting])
+    assert master.expect("katydid_call") == {
+        "method": "start", "user_count": 5, "spawn_rate": 2.5, "user_classes": ["Waiting"],
+    }
+    master.runner.quit()
+    assert master.expect("katydid_call")["method"] == "quit"
+
+
+def test_state_of_the_master_is_the_runners(core):
+    master = Master(core, role="script-host")
+    master.say("katydid_state", {
+        "state": "running", "user_count": 7, "target_user_count": 9, "worker_count": 2,
+        "user_classes_count": {"Waiting": 7}, "stats": {"requests": 10, "failures": 5, "cut": 0},
+    })
+    gevent.sleep(0.02)
+    runner = master.runner
+    assert (runner.state, runner.user_count, runner.worker_count) == ("running", 7, 2)
+    assert runner.stats.total.fail_ratio == 0.5
+
+
+def test_broken_messages_are_survived(core):
+    master = Master(core)
+    master.link.inbox.put(b"\xc1")
+    master.link.inbox.put(msgpack.packb([1]))
+    master.say("spawn", None)
+    master.say("katydid_ack", {})
+    master.ack()
+    assert master.node.speaks_katydid
