@@ -14,9 +14,9 @@
  * Hot path: a request on a warm connection costs one write, one read, no epoll_ctl, no malloc
  * beyond the response's own head and body. An idle connection keeps no buffer.
  *
- * Hostile servers: the head is limited to FETCH_MAX_HEAD bytes and FETCH_MAX_HEADERS lines, a decoded
- * body to fetch_limits.max_body; every violation ends that exchange with its own error, closes
- * that connection, and touches nothing else.
+ * Hostile servers: the head is limited to FETCH_MAX_HEAD bytes and FETCH_MAX_HEADERS lines, a
+ * decoded body to fetch_limits.max_body; every violation ends that exchange with its own error,
+ * closes that connection, and touches nothing else.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -40,48 +40,49 @@ void fetch_engine_free(struct fetch_engine *e);
 
 /* How a TLS connection is made. Equal profiles (by content) share contexts and sessions. */
 struct fetch_tls {
-    bool verify;              /* chain and host name */
-    const char *ca_file;      /* bundle file or directory; NULL = the system's */
-    const char *cert_file;    /* client certificate, PEM; NULL = none */
-    const char *key_file;     /* NULL = in cert_file */
+    bool verify;           /* chain and host name */
+    const char *ca_file;   /* bundle file or directory; NULL = the system's */
+    const char *cert_file; /* client certificate, PEM; NULL = none */
+    const char *key_file;  /* NULL = in cert_file */
 };
 
 /* Where a connection goes. The strings are copied by fetch_origin_get. */
 struct fetch_target {
-    const char *host;         /* name or address literal, IPv6 without brackets */
+    const char *host; /* name or address literal, IPv6 without brackets */
     uint16_t port;
     bool tls;
     struct fetch_tls tls_profile; /* when tls */
-    const char *proxy_host;   /* NULL = direct. tls over a proxy uses CONNECT; plain requests go to
-                                 the proxy with the head as it is (caller writes absolute form) */
+    const char *proxy_host; /* NULL = direct. tls over a proxy uses CONNECT; plain requests go to
+                               the proxy with the head as it is (caller writes absolute form) */
     uint16_t proxy_port;
-    const char *proxy_auth;   /* value of Proxy-Authorization for CONNECT; NULL = none */
+    const char *proxy_auth; /* value of Proxy-Authorization for CONNECT; NULL = none */
 };
-/* Interned for the life of the engine: same target, same pointer. Bounded by what user code asks. */
+/* Interned for the life of the engine: same target, same pointer. Bounded by what user code asks.
+ */
 const struct fetch_origin *fetch_origin_get(struct fetch_engine *e, const struct fetch_target *t);
 
 struct fetch_pool_config {
     unsigned max_idle_per_origin; /* connections kept when a response is done (requests: 10) */
-    unsigned max_per_origin;      /* 0 = no limit; else further exchanges queue (Fast: concurrency) */
+    unsigned max_per_origin; /* 0 = no limit; else further exchanges queue (Fast: concurrency) */
 };
 struct fetch_pool *fetch_pool_new(struct fetch_engine *e, struct fetch_pool_config c);
 void fetch_pool_close_idle(struct fetch_pool *p);
 void fetch_pool_free(struct fetch_pool *p); /* running exchanges of it must have ended */
 
 enum fetch_body_mode {
-    FETCH_COLLECT,      /* the whole decoded body is in the response when done is called */
-    FETCH_STREAM,       /* done after the head; then fetch_read. Back-pressure at 64 KiB */
+    FETCH_COLLECT, /* the whole decoded body is in the response when done is called */
+    FETCH_STREAM,  /* done after the head; then fetch_read. Back-pressure at 64 KiB */
 };
 
 struct fetch_request {
     const struct fetch_origin *origin;
-    const void *head;         /* request line and headers with the blank line; not copied when it
-                                 could be written at once, else copied */
+    const void *head; /* request line and headers with the blank line; not copied when it
+                         could be written at once, else copied */
     size_t head_len;
-    const void *body;         /* NULL or the whole body; must live until the exchange ends */
+    const void *body; /* NULL or the whole body; must live until the exchange ends */
     size_t body_len;
-    bool head_only;           /* HEAD: no body in the answer whatever its headers say */
-    bool keep_encoded;        /* do not decompress (requests' stream with raw) */
+    bool head_only;    /* HEAD: no body in the answer whatever its headers say */
+    bool keep_encoded; /* do not decompress (requests' stream with raw) */
     enum fetch_body_mode mode;
     uint32_t connect_timeout_ms; /* 0 = none */
     uint32_t read_timeout_ms;    /* between two reads, as requests means it; 0 = none */
@@ -91,8 +92,8 @@ struct fetch_request {
 /* code, failure text for people. The Python exceptions are mapped in py_client. */
 #define FETCH_ERRORS(X)                                                                            \
     X(OK, "ok")                                                                                    \
-    X(RESOLVE, "name resolution failed")       /* sys: EAI_ code */                                \
-    X(CONNECT, "connection failed")            /* sys: errno */                                    \
+    X(RESOLVE, "name resolution failed") /* sys: EAI_ code */                                      \
+    X(CONNECT, "connection failed")      /* sys: errno */                                          \
     X(CONNECT_TIMEOUT, "connect timed out")                                                        \
     X(TLS, "TLS handshake failed")             /* text: OpenSSL's reason */                        \
     X(TLS_VERIFY, "certificate verify failed") /* text: the verification error */                  \
@@ -103,11 +104,11 @@ struct fetch_request {
     X(INCOMPLETE, "response ended before its announced length")                                    \
     X(READ_TIMEOUT, "read timed out")                                                              \
     X(TOTAL_TIMEOUT, "timed out")                                                                  \
-    X(PROTOCOL, "malformed HTTP response")     /* text: what */                                    \
+    X(PROTOCOL, "malformed HTTP response") /* text: what */                                        \
     X(HEAD_TOO_LARGE, "response head too large")                                                   \
     X(BODY_TOO_LARGE, "response body too large")                                                   \
     X(DECODE, "response body could not be decompressed")                                           \
-    X(NO_FILES, "no file descriptor left")     /* EMFILE, ENFILE */                                \
+    X(NO_FILES, "no file descriptor left") /* EMFILE, ENFILE */                                    \
     X(CANCELLED, "cancelled")
 enum fetch_error {
 #define X(name, text) FETCH_##name,
@@ -116,7 +117,8 @@ enum fetch_error {
 };
 const char *fetch_error_text(enum fetch_error e);
 
-/* When what happened: CLOCK_MONOTONIC ns; 0 = did not happen (warm connection: no dns/connect/tls). */
+/* When what happened: CLOCK_MONOTONIC ns; 0 = did not happen (warm connection: no dns/connect/tls).
+ */
 struct fetch_times {
     uint64_t start, resolved, connected, secured;
     uint64_t sent_first; /* before the first byte is written */
@@ -128,18 +130,23 @@ struct fetch_header {
     uint32_t name_len, value_len;
 };
 
-struct fetch_response {       /* borrowed from the fetch; valid until fetch_free */
-    enum fetch_error error;   /* OK, or why there is no (complete) response */
-    int sys;                  /* errno, EAI_ code or status; see FETCH_ERRORS */
-    const char *text;         /* details or NULL */
-    bool was_sent;            /* the whole request reached the kernel: the server may count it */
-    int status;               /* 0 until a head was read */
-    unsigned http_minor;      /* 0 or 1 */
-    const char *reason; size_t reason_len;
-    const struct fetch_header *headers; size_t header_count;
-    const char *head; size_t head_len;   /* raw head, status line included */
-    const char *body; size_t body_len;   /* FETCH_COLLECT: decoded; partial on error */
-    uint64_t wire_body_len;   /* body bytes as received, before decoding */
+struct fetch_response {     /* borrowed from the fetch; valid until fetch_free */
+    enum fetch_error error; /* OK, or why there is no (complete) response */
+    int sys;                /* errno, EAI_ code or status; see FETCH_ERRORS */
+    const char *text;       /* details or NULL */
+    bool was_reused;        /* on a connection that had served before */
+    bool was_sent;          /* the whole request reached the kernel: the server may count it */
+    int status;             /* 0 until a head was read */
+    unsigned http_minor;    /* 0 or 1 */
+    const char *reason;
+    size_t reason_len;
+    const struct fetch_header *headers;
+    size_t header_count;
+    const char *head;
+    size_t head_len; /* raw head, status line included */
+    const char *body;
+    size_t body_len;        /* FETCH_COLLECT: decoded; partial on error */
+    uint64_t wire_body_len; /* body bytes as received, before decoding */
     struct fetch_times times;
 };
 
@@ -160,7 +167,8 @@ long fetch_read(struct fetch *f, void *buffer, size_t len);
 
 /* Ends an exchange in flight: closes its connection; error becomes CANCELLED. Idempotent. */
 void fetch_cancel(struct fetch *f);
-/* Releases f. A streamed body not read to its end closes the connection. f must be done or cancelled. */
+/* Releases f. A streamed body not read to its end closes the connection. f must be done or
+ * cancelled. */
 void fetch_free(struct fetch *f);
 
 /* Counters for health and tests. */

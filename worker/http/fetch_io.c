@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: MIT
+/* A request out, a response in, on an established connection.
+ *
+ * The common exchange is one write at the start, one read event, one read. What was read completely
+ * is not read again: a short read has drained the socket, a complete response needs no more.
+ *
+ * Early answers: a server may answer and close before it took the whole request (413), so after a
+ * failed write what it sent is still read; only the end of that reading ends the exchange.
+ */
+#include "worker/http/fetch_int.h"
+
+#include <errno.h>
+
+#include "common/base/clk.h"
+#include "worker/net/tls.h"
+
+#define ROUNDS_MAX 16 /* reads for one connection before others have their turn */
+
+static void give_up(struct fetch *f, enum fetch_error error, int sys, const char *text)
+{
+    fetch_failed(f, error, sys, NULL);
+    if (text)
+        fetch_set_text(f, text);
+    fetch_end(f);
+    fetch_notify(f);
+}
+
+/* ---- out ---- */
+
+static int parts_left(const struct fetch *f, struct iovec parts[2])
+{
+    const struct fetch_request *r = &f->request;
+    int count = 0;
+    if (f->head_sent < r->head_len)
+        parts[count++] =
+            (struct iovec){(char *)(uintptr_t)r->head + f->head_sent, r->head_len - f->head_sent};
+    if (f->body_sent < r->body_len)
+        parts[count++] =
+            (struct iovec){(char *)(uintptr_t)r->body + f->body_sent, r->body_len - f->body_sent};
+    return count;
+}
+
+static void advance(struct fetch *f, size_t n)
+{
+    const size_t head_left = f->request.head_len - f->head_sent;
+    const size_t of_head = n < head_left ? n : head_left;
+    f->head_sent += of_head;
+    f->body_sent += n - of_head;
+}
+
+static void sent_all(struct fetch *f)
+{
+    f->response.was_sent = true;
+    f->is_writing_over = true;
+    f->last_io_ns = f->response.times.sent_last = clk_mono_ns();
+    conn_watch(f->conn, EV_READ);
+}
+
+/* False when that ended the exchange. */
+static bool write_failed(struct fetch *f, int sys)
+{
+    if (sys == EPIPE || sys == ECONNRESET) {
+        f->is_writing_over = true;
+        conn_watch(f->conn, EV_READ);
+        return true;
+    }
+    give_up(f, FETCH_WRITE, sys, NULL);
+    return false;
+}
+
+static bool write_on(struct fetch *f)
+{
+    struct stream *s = &f->conn->stream;
+    struct iovec parts[2];
+    int count;
+    while ((count = parts_left(f, parts)) > 0) {
+        const long n = s->ops->write(s, parts, count);
+        if (n == STREAM_AGAIN) {
+            conn_watch(f->conn, EV_READ | EV_WRITE);
+            return true;
+        }
+        if (n < 0)
+            return write_failed(f, s->sys);
+        advance(f, (size_t)n);
+        if (f->conn->watched & EV_WRITE)
+            f->last_io_ns = clk_mono_ns();
+    }
+    sent_all(f);
+    return true;
+}
+
+void fetch_io_send(struct fetch *f)
+{
+    struct conn *c = f->conn;
+    struct fetch_times *times = &f->response.times;
+    /* On a warm connection the start was a moment ago: one clock reading does for both. */
+    const uint64_t now = f->is_starting && c->was_reused ? times->start : clk_mono_ns();
+    c->phase = CONN_BUSY;
+    f->state = FETCH_IS_RUNNING;
+    f->response.was_reused = c->was_reused;
+    f->last_io_ns = times->sent_first = now;
+    if (f->request.read_timeout_ms || f->phase_deadline.queue)
+        fetch_start_phase(f, f->request.read_timeout_ms, now);
+    write_on(f);
+}
+
+/* ---- in ---- */
+
+static enum fetch_error take_head(struct fetch *f)
+{
+    struct fetch_response *r = &f->response;
+    const struct hresp *p = &f->parser;
+    r->status = hresp_status(p);
+    r->http_minor = hresp_minor(p);
+    r->reason = p->reason;
+    r->reason_len = p->reason_len;
+    r->headers = p->headers;
+    r->header_count = p->header_count;
+    r->head = p->head;
+    r->head_len = p->head_len;
+    f->has_head = true;
+    if (!hresp_keeps_alive(p))
+        f->conn->is_unusable = true;
+    return fetch_body_begin(f);
+}
+
+/* TLS may hold bytes back that no event tells of. They must not belong to a next response. */
+static bool has_surplus(struct conn *c)
+{
+    struct fetch_engine *e = c->lane->pool->engine;
+    struct stream *s = &c->stream;
+    return s->ops->has_pending(s) && s->ops->read(s, e->in, sizeof e->in) != STREAM_AGAIN;
+}
+
+static void complete(struct fetch *f, uint64_t now_ns)
+{
+    f->response.times.last_byte = now_ns;
+    f->is_body_whole = true;
+    const enum fetch_error error = fetch_body_finish(f);
+    if (error != FETCH_OK)
+        fetch_failed(f, error, 0, "compressed body ends early");
+    fetch_end(f);
+    fetch_notify(f);
+}
+
+/* Parses what was read. False when that ended the exchange. */
+static bool take_bytes(struct fetch *f, const char *bytes, size_t len, uint64_t now_ns)
+{
+    for (;;) {
+        size_t used;
+        const enum hresp_step step = hresp_feed(&f->parser, bytes, len, &used);
+        bytes += used;
+        len -= used;
+        if (step == HRESP_MORE)
+            return true;
+        if (step == HRESP_HEAD) {
+            const enum fetch_error error = take_head(f);
+            if (error == FETCH_OK)
+                continue;
+            give_up(f, error, 0, NULL);
+            return false;
+        }
+        if (step == HRESP_BAD) {
+            give_up(f, f->parser.error, 0, f->parser.what);
+            return false;
+        }
+        if (len || has_surplus(f->conn))
+            f->conn->is_unusable = true;
+        complete(f, now_ns);
+        return false;
+    }
+}
+
+static void on_eof(struct fetch *f)
+{
+    f->conn->is_unusable = true;
+    const enum fetch_error error = hresp_eof(&f->parser);
+    if (error == FETCH_OK)
+        complete(f, clk_mono_ns());
+    else
+        give_up(f, error, 0, f->parser.what);
+}
+
+static void on_broken(struct fetch *f)
+{
+    const struct stream *s = &f->conn->stream;
+    if (s->tls && s->sys == EPROTO)
+        give_up(f, FETCH_TLS, 0, tls_text(f->engine->tls));
+    else
+        give_up(f, FETCH_RESET, s->sys, NULL);
+}
+
+/* One read. False when there is nothing more to do for now, or the exchange has ended. */
+static bool read_once(struct fetch *f)
+{
+    struct fetch_engine *e = f->engine;
+    struct stream *s = &f->conn->stream;
+    const long n = s->ops->read(s, e->in, sizeof e->in);
+    if (n == STREAM_AGAIN)
+        return false;
+    if (n <= 0) {
+        n == 0 ? on_eof(f) : on_broken(f);
+        return false;
+    }
+    const uint64_t now = clk_mono_ns();
+    f->last_io_ns = now;
+    if (!f->response.times.first_byte)
+        f->response.times.first_byte = now;
+    if (!take_bytes(f, e->in, (size_t)n, now))
+        return false;
+    return (size_t)n == sizeof e->in || s->ops->has_pending(s);
+}
+
+/* Streaming: tells the owner about the head, then whenever it waits and there is something. */
+static void tell_reader(struct fetch *f, bool had_head)
+{
+    if (fetch_body_is_full(f))
+        conn_watch(f->conn, 0);
+    if (f->has_head && (!had_head || f->body.len > f->body_read))
+        fetch_notify(f);
+}
+
+static void read_on(struct conn *c)
+{
+    struct fetch *f = c->fetch;
+    const bool had_head = f->has_head;
+    bool more = true;
+    for (int round = 0; more && round < ROUNDS_MAX; round++) {
+        more = read_once(f);
+        if (c->fetch != f || f->state == FETCH_IS_OVER)
+            return;
+        if (fetch_body_is_full(f))
+            break;
+    }
+    if (more)
+        event_active(&c->event, EV_READ, 0);
+    if (f->request.mode == FETCH_STREAM)
+        tell_reader(f, had_head);
+}
+
+void fetch_io_event(struct conn *c, short what)
+{
+    struct fetch *f = c->fetch;
+    if (what & EV_CLOSED)
+        c->is_unusable = true;
+    if (what & EV_WRITE && !f->is_writing_over && !write_on(f))
+        return;
+    if (what & (EV_READ | EV_CLOSED))
+        read_on(c);
+}
+
+void fetch_io_resume(struct fetch *f)
+{
+    struct conn *c = f->conn;
+    if (c->watched)
+        return;
+    f->last_io_ns = clk_mono_ns();
+    conn_watch(c, f->is_writing_over ? EV_READ : EV_READ | EV_WRITE);
+    if (c->stream.ops->has_pending(&c->stream))
+        event_active(&c->event, EV_READ, 0);
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+/* Which connection serves which exchange.
+ *
+ * One lane per origin and pool: idle connections, most recently used first, so that few stay warm
+ * and the rest can be dropped; and exchanges that wait because the lane has all the connections it
+ * may have. A session talks to few origins: lanes are a plain list.
+ */
+#include "worker/http/fetch_int.h"
+
+#include <stdlib.h>
+
+#include "common/base/clk.h"
+#include "common/base/mem.h"
+
+/* Idle at most this long: the loop has just looked at it. Longer: the caller may have blocked the
+ * loop meanwhile, so ask the socket itself whether the server has closed. */
+#define TRUSTED_IDLE_NS UINT64_C(100000000)
+
+struct fetch_pool *fetch_pool_new(struct fetch_engine *e, struct fetch_pool_config config)
+{
+    struct fetch_pool *p = mem_zalloc(sizeof *p);
+    p->engine = e;
+    p->config = config;
+    return p;
+}
+
+static void close_idle(struct lane *lane)
+{
+    while (lane->idle) {
+        struct conn *c = lane->idle;
+        pool_drop(c);
+        conn_close(c);
+    }
+}
+
+void fetch_pool_close_idle(struct fetch_pool *p)
+{
+    for (struct lane *lane = p->lanes; lane; lane = lane->next)
+        close_idle(lane);
+}
+
+void fetch_pool_free(struct fetch_pool *p)
+{
+    if (!p)
+        return;
+    while (p->lanes) {
+        struct lane *lane = p->lanes;
+        p->lanes = lane->next;
+        close_idle(lane);
+        engine_unkick(p->engine, lane);
+        free(lane);
+    }
+    free(p);
+}
+
+static struct lane *lane_get(struct fetch_pool *p, const struct fetch_origin *origin)
+{
+    for (struct lane *lane = p->lanes; lane; lane = lane->next) {
+        if (lane->origin == origin)
+            return lane;
+    }
+    struct lane *lane = mem_zalloc(sizeof *lane);
+    lane->pool = p;
+    lane->origin = origin;
+    lane->next = p->lanes;
+    p->lanes = lane;
+    return lane;
+}
+
+void pool_drop(struct conn *c)
+{
+    struct lane *lane = c->lane;
+    *(c->prev ? &c->prev->next : &lane->idle) = c->next;
+    *(c->next ? &c->next->prev : &lane->oldest) = c->prev;
+    c->next = c->prev = NULL;
+    lane->idle_count--;
+    c->phase = CONN_BUSY;
+}
+
+/* Has the peer closed, or sent something nobody asked for? */
+static bool is_stale(struct conn *c)
+{
+    struct fetch_engine *e = c->lane->pool->engine;
+    return c->stream.ops->read(&c->stream, e->in, sizeof e->in) != STREAM_AGAIN;
+}
+
+static struct conn *take_idle(struct lane *lane, uint64_t now_ns)
+{
+    while (lane->idle) {
+        struct conn *c = lane->idle;
+        pool_drop(c);
+        if (now_ns - c->idle_since_ns <= TRUSTED_IDLE_NS || !is_stale(c))
+            return c;
+        conn_close(c);
+    }
+    return NULL;
+}
+
+static void enqueue(struct lane *lane, struct fetch *f)
+{
+    f->state = FETCH_IS_QUEUED;
+    f->lane = lane;
+    f->next = NULL;
+    f->prev = lane->queue_tail;
+    *(lane->queue_tail ? &lane->queue_tail->next : &lane->queue) = f;
+    lane->queue_tail = f;
+}
+
+void pool_unqueue(struct fetch *f)
+{
+    struct lane *lane = f->lane;
+    *(f->prev ? &f->prev->next : &lane->queue) = f->next;
+    *(f->next ? &f->next->prev : &lane->queue_tail) = f->prev;
+    f->next = f->prev = NULL;
+    f->lane = NULL;
+}
+
+static bool has_room(const struct lane *lane)
+{
+    const unsigned max = lane->pool->config.max_per_origin;
+    return lane->idle || !max || lane->open_count < max;
+}
+
+static void serve(struct lane *lane, struct fetch *f, uint64_t now_ns)
+{
+    struct conn *c = take_idle(lane, now_ns);
+    if (!c) {
+        f->state = FETCH_IS_DIALING;
+        dial_start(conn_new(lane, f));
+        return;
+    }
+    c->fetch = f;
+    c->was_reused = true;
+    f->conn = c;
+    lane->pool->engine->counters.connections_reused++;
+    fetch_io_send(f);
+}
+
+void pool_assign(struct fetch_pool *p, struct fetch *f)
+{
+    struct lane *lane = lane_get(p, f->request.origin);
+    if (lane->queue || !has_room(lane))
+        enqueue(lane, f);
+    else
+        serve(lane, f, f->response.times.start);
+}
+
+void pool_run_queue(struct lane *lane)
+{
+    /* Each round takes one exchange off the queue, but the callback of one that fails at once may
+     * free what is looked at here: one a turn, the rest in the next. */
+    if (!lane->queue || !has_room(lane))
+        return;
+    struct fetch *f = lane->queue;
+    pool_unqueue(f);
+    if (lane->queue && has_room(lane))
+        engine_kick(lane->pool->engine, lane);
+    serve(lane, f, clk_mono_ns());
+}
+
+void pool_keep(struct conn *c)
+{
+    struct lane *lane = c->lane;
+    c->phase = CONN_IDLE;
+    c->prev = NULL;
+    c->next = lane->idle;
+    *(c->next ? &c->next->prev : &lane->oldest) = c;
+    lane->idle = c;
+    lane->idle_count++;
+    if (lane->queue)
+        engine_kick(lane->pool->engine, lane);
+    if (lane->idle_count > lane->pool->config.max_idle_per_origin) {
+        struct conn *oldest = lane->oldest;
+        pool_drop(oldest);
+        conn_close(oldest);
+    }
+}

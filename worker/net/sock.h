@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* sock: TCP sockets. Connecting never blocks. */
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "worker/net/stream.h"
+
+union sock_addr {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
+/* Starts a connection; *s is a plain stream then, usable once it polls writable and sock_error is
+ * 0. Returns 0 or an errno. */
+int sock_connect(struct stream *s, const union sock_addr *to, uint16_t port);
+int sock_error(const struct stream *s); /* the pending error of a connect, 0 when it is through */

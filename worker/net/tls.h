@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* tls: TLS on a connected stream, by OpenSSL. Loop thread only.
+ *
+ * Contexts are shared by equal profiles. Each origin keeps the newest session (TLS 1.3: ticket) and
+ * offers it to every new connection. One stream write is one record while it fits one, and one
+ * stream read takes whatever the socket has, so that a small exchange costs one system call each
+ * way. Idle connections keep no buffers.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "worker/net/stream.h"
+
+struct tls;
+struct tls_origin;
+
+struct tls_profile {
+    bool verify;           /* chain and host name or address */
+    const char *ca_file;   /* file or directory; NULL = the system's */
+    const char *cert_file; /* NULL = none */
+    const char *key_file;  /* NULL = in cert_file */
+};
+
+enum tls_step { TLS_DONE, TLS_WANT_READ, TLS_WANT_WRITE, TLS_FAILED, TLS_NOT_TRUSTED };
+
+struct tls *tls_new(void);
+void tls_free(struct tls *tls);
+
+/* NULL when the profile cannot be used (a file is missing or wrong): tls_text says why. */
+struct tls_origin *tls_origin_new(struct tls *tls, const struct tls_profile *p, const char *host);
+void tls_origin_free(struct tls_origin *o);
+
+/* Makes the connected plain stream a TLS one, to be driven by tls_handshake until TLS_DONE. */
+void tls_start(struct tls_origin *o, struct stream *s);
+enum tls_step tls_handshake(struct stream *s);
+bool tls_is_resumed(const struct stream *s);
+/* The last failure of any stream, for people; valid until the next one. */
+const char *tls_text(const struct tls *tls);
