@@ -49,6 +49,13 @@ def format_tb(tb):
     return text
 
 
+def format_exception(error):
+    """The traceback of an exception of user code, as Python prints it."""
+    return "".join(
+        traceback.format_exception(type(error), error, user_part(error.__traceback__))
+    )
+
+
 def log_bounded(logger, error):
     """Logs an exception with its traceback; the same one, from the same place, only so often."""
     place = (type(error), _place(error.__traceback__))
@@ -63,8 +70,7 @@ def log_bounded(logger, error):
     entry[0] += 1
     entry[1] = 0
     entry[2] = now
-    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    logger.error("%s\n%s%s", error, text, more)
+    logger.error("%s\n%s%s", error, format_exception(error), more)
     if entry[0] == _VERBATIM:
         logger.error("This error came %d times: from now on once in %d s, with a count.",
                      _VERBATIM, int(_REPEAT_S))

@@ -125,6 +125,7 @@ class Node:
         self._usage = []
         self._exceptions_told = 0
         self._last_spawn = 0.0
+        self._is_known = False  # the master answered once
         self._is_leaving = False
         runner._node = self
         runner.client_id = node_id
@@ -346,6 +347,10 @@ class Node:
         self.runner.worker_index = data.get("index", -1)
         katydid = data.get("katydid")
         self.speaks_katydid = katydid is not None
+        if self._host is None and not self._is_known:
+            logger.info("connected to the master at %s as worker %d", self.endpoint,
+                        self.runner.worker_index)
+        self._is_known = True
         if not self.speaks_katydid:
             return
         self._report_interval = katydid.get("report_interval", 1.0)
@@ -472,7 +477,7 @@ class Node:
             self._flush()
         code = self._fire_last_events()
         self.send("quit")
-        self.close()
+        self._close()
         self.finished.set(code)
 
     def _flush(self):
@@ -495,5 +500,8 @@ class Node:
         environment.events.quit.fire(exit_code=code)
         return code
 
-    def close(self):
+    def _close(self):
+        for greenlet in self._greenlets:
+            if greenlet is not gevent.getcurrent():
+                greenlet.kill()
         self._link.close(_LINGER_MS)

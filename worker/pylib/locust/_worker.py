@@ -221,7 +221,7 @@ def _import(path):
         text = "".join(traceback.format_exception(type(error), error, _user_traceback(error)))
         hint = ""
         if isinstance(error, ModuleNotFoundError):
-            hint = (f"\n{error.name} is not installed for {sys.version.split()[0]}: install it "
+            hint = (f"\n{error.name} is not installed: install it "
                     "into the virtual environment that is active when katydid starts")
         raise Refusal(
             EXIT_IMPORT, f"{os.path.relpath(path)} could not be imported\n{text.rstrip()}{hint}"
@@ -296,9 +296,12 @@ def _configure_users(environment, configs):
 
 
 def _mentions(function, name):
-    """Whether a function of the locustfile has to do with an attribute of that name."""
+    """Whether a function of the locustfile (not of ours) has to do with something of that name,
+    which may then come to be while the test runs."""
     code = getattr(function, "__code__", None)
-    return code is not None and (name in code.co_names or name in code.co_consts)
+    if code is None or _errors.is_ours(code.co_filename):
+        return False
+    return name in code.co_names or name in code.co_consts
 
 
 def check_tasks(user_classes):

@@ -7,10 +7,9 @@ that steer a user (StopUser, RescheduleTask ...): these go on to the task that f
 
 import logging
 import time
-import traceback
 from contextlib import contextmanager
 
-from . import log
+from . import _errors, log
 from .exception import (
     InterruptTaskSet,
     RescheduleTask,
@@ -49,8 +48,9 @@ class EventHook:
                 handler(**kwargs)
             except CONTROL_EXCEPTIONS:
                 raise
-            except Exception:
-                logging.error("Uncaught exception in event handler: \n%s", traceback.format_exc())
+            except Exception as error:
+                logging.error("Uncaught exception in event handler: \n%s",
+                              _errors.format_exception(error))
                 log.unhandled_greenlet_exception = True
 
     @contextmanager
