@@ -9,14 +9,12 @@
 #include "worker/py/py_mod.h"
 #include "common/base/clk.h"
 #include <event2/event.h>
-#include <errno.h>
 #include <structmember.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
+#include <stdlib.h>
 
 enum { READY_BATCH = 256, READY_CHECK_EVERY = 16, READY_NS = 5 * 1000 * 1000 };
 
-struct pulse loop_pulse;
+struct pulse loop_pulse = {.is_polling = true};
 static struct loop *main_loop;
 static PyObject *hub_destroyed; /* gevent.exceptions.HubDestroyed; NULL until first needed */
 
@@ -36,45 +34,6 @@ static int check_alive(const struct loop *l)
         return 0;
     PyErr_SetString(PyExc_ValueError, "operation on destroyed loop");
     return -1;
-}
-
-/* ---- waking --------------------------------------------------------------------------------- */
-
-void loop_wake(struct loop *l)
-{
-    if (l->is_destroyed || atomic_exchange(&l->is_woken, true))
-        return;
-    uint64_t one = 1;
-    if (write(l->wake_fd, &one, sizeof one) < 0 && errno != EAGAIN)
-        PyErr_WriteUnraisable(NULL);
-}
-
-static void woken(evutil_socket_t fd, short what, void *arg)
-{
-    (void)what;
-    uint64_t count;
-    if (read(fd, &count, sizeof count) == sizeof count)
-        atomic_store(&((struct loop *)arg)->is_woken, true);
-}
-
-static int wake_open(struct loop *l)
-{
-    l->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (l->wake_fd < 0) {
-        PyErr_SetFromErrno(PyExc_OSError);
-        return -1;
-    }
-    event_assign(&l->wake_event, l->base, l->wake_fd, EV_READ | EV_PERSIST, woken, l);
-    return event_add(&l->wake_event, NULL);
-}
-
-static void wake_close(struct loop *l)
-{
-    if (l->wake_fd < 0)
-        return;
-    event_del(&l->wake_event);
-    close(l->wake_fd);
-    l->wake_fd = -1;
 }
 
 /* ---- errors --------------------------------------------------------------------------------- */
@@ -229,6 +188,8 @@ static PyObject *loop_run(PyObject *self, PyObject *args, PyObject *kwargs)
     do
         turn(l, !nowait);
     while (!nowait && !once && !l->is_broken && !l->is_destroyed && goes_on(l));
+    if (l->is_default)
+        atomic_store_explicit(&loop_pulse.is_polling, true, memory_order_relaxed);
     Py_RETURN_NONE;
 }
 
@@ -274,10 +235,13 @@ static PyObject *loop_break(PyObject *self, PyObject *const *args, Py_ssize_t n)
     Py_RETURN_NONE;
 }
 
+/* So that who waits for it wakes up before gevent closes it. */
 static PyObject *loop_closing_fd(PyObject *self, PyObject *fd)
 {
-    (void)self, (void)fd;
-    Py_RETURN_FALSE; /* gevent cancels the waits itself */
+    long number = PyLong_AsLong(fd);
+    if (number == -1 && PyErr_Occurred())
+        return NULL;
+    return PyBool_FromLong(number >= 0 && watcher_feed_fd((struct loop *)self, (int)number));
 }
 
 /* In the child of a fork. */
@@ -287,11 +251,11 @@ static PyObject *loop_reinit(PyObject *self, PyObject *none)
     struct loop *l = (struct loop *)self;
     if (check_alive(l))
         return NULL;
-    wake_close(l);
+    loop_wake_close(l);
     if (event_reinit(l->base))
         return PyErr_SetFromErrno(PyExc_OSError);
     l->thread = PyThread_get_thread_ident();
-    if (wake_open(l))
+    if (loop_wake_open(l))
         return NULL;
     loop_run_aux(l, WATCH_FORK);
     Py_RETURN_NONE;
@@ -313,13 +277,16 @@ static void destroy(struct loop *l)
         return;
     callback_drop_all(l);
     l->is_destroyed = l->is_broken = true;
-    wake_close(l);
+    loop_wake_close(l);
     if (main_loop == l)
         main_loop = NULL;
     if (!l->is_default && l->base)
         event_base_free(l->base);
     if (!l->is_default)
         l->base = NULL;
+    free(l->io_by_fd);
+    l->io_by_fd = NULL;
+    l->io_fds = 0;
 }
 
 static PyObject *loop_destroy(PyObject *self, PyObject *none)
@@ -408,7 +375,7 @@ static int loop_init(PyObject *self, PyObject *args, PyObject *kwargs)
         PyErr_SetString(PyExc_OSError, "cannot create an event loop");
         return -1;
     }
-    if (wake_open(l))
+    if (loop_wake_open(l))
         return -1;
     if (l->is_default && !main_loop)
         main_loop = l;

@@ -26,6 +26,8 @@ struct loop {
     struct callback *first, **last;    /* to run before the next poll; owned */
     Py_ssize_t callback_count;
     struct watcher *sent;              /* async watchers that were sent; owned */
+    struct watcher **io_by_fd;         /* started io watchers, chained by next_io */
+    int io_fds;
     struct event wake_event;
     int wake_fd;
     atomic_bool is_woken;              /* the poll must return */
@@ -41,7 +43,10 @@ extern PyTypeObject loop_type;
 
 /* The loop that works on hub_base(), or NULL. Borrowed. */
 struct loop *loop_main(void);
-void loop_wake(struct loop *l);        /* from another thread: ends its poll */
+/* wake.c: ends a loop's poll from another thread or a signal. With the GIL. */
+void loop_wake(struct loop *l);
+int loop_wake_open(struct loop *l); /* -1 with an exception */
+void loop_wake_close(struct loop *l);
 bool loop_is_here(const struct loop *l);
 
 /* Takes the current exception to the loop's error handler, as gevent does. context may be NULL: a
@@ -75,6 +80,7 @@ struct watcher {
     struct loop *loop;                 /* owned; NULL = closed */
     PyObject *callback, *args;
     struct event event;                /* io, timer, signal */
+    struct watcher *next_io;           /* io: same loop, same descriptor */
     struct watcher *next_sent;         /* async */
     double after, repeat, due;         /* timer; due on the monotonic clock */
     int fd;                            /* io: descriptor, signal: number */
@@ -103,6 +109,7 @@ int watcher_arm(struct watcher *w); /* -1 with an exception */
 void watcher_disarm(struct watcher *w);
 bool watcher_is_armed(const struct watcher *w);
 extern PyMethodDef watcher_makers[]; /* methods of Loop: io, timer, signal … */
+bool watcher_feed_fd(struct loop *l, int fd); /* has all of its io watchers called; any? */
 int watcher_types_init(PyObject *module);
 
 /* Seconds for libevent, rounded up, never negative, at most LOOP_MAX_SECONDS. */

@@ -5,11 +5,14 @@
 #include "worker/py/loop.h"
 #include "worker/py/py_mod.h"
 #include "common/base/clk.h"
+#include "common/base/mem.h"
 #include <event2/event.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { READ = 1, WRITE = 2 }; /* gevent's numbers */
 
@@ -80,11 +83,46 @@ static bool is_aux(const struct watcher *w)
     return w->kind >= WATCH_PREPARE;
 }
 
+static void io_link(struct watcher *w)
+{
+    struct loop *l = w->loop;
+    if (w->fd >= l->io_fds) {
+        int fds = w->fd + 64;
+        l->io_by_fd = mem_realloc(l->io_by_fd, (size_t)fds * sizeof *l->io_by_fd);
+        memset(l->io_by_fd + l->io_fds, 0, (size_t)(fds - l->io_fds) * sizeof *l->io_by_fd);
+        l->io_fds = fds;
+    }
+    w->next_io = l->io_by_fd[w->fd];
+    l->io_by_fd[w->fd] = w;
+}
+
+static void io_unlink(struct watcher *w)
+{
+    struct watcher **at = w->fd < w->loop->io_fds ? &w->loop->io_by_fd[w->fd] : NULL;
+    for (; at && *at; at = &(*at)->next_io)
+        if (*at == w) {
+            *at = w->next_io;
+            return;
+        }
+}
+
+bool watcher_feed_fd(struct loop *l, int fd)
+{
+    struct watcher *first = fd < l->io_fds ? l->io_by_fd[fd] : NULL;
+    for (struct watcher *w = first; w; w = w->next_io) {
+        w->revents |= w->events;
+        fired(w);
+    }
+    return first != NULL;
+}
+
 static int io_arm(struct watcher *w)
 {
     w->is_always = false;
-    if (event_add(&w->event, NULL) == 0)
+    if (event_add(&w->event, NULL) == 0) {
+        io_link(w);
         return 0;
+    }
     if (errno == EPERM) { /* a regular file: epoll does not take it, it never blocks */
         w->is_always = true;
         w->revents = w->events;
@@ -133,10 +171,13 @@ static void aux_remove(struct watcher *w)
 
 void watcher_disarm(struct watcher *w)
 {
-    if (is_aux(w))
+    if (is_aux(w)) {
         aux_remove(w);
-    else if (w->kind != WATCH_ASYNC && !w->is_always)
+    } else if (w->kind != WATCH_ASYNC && !w->is_always) {
         event_del(&w->event);
+        if (w->kind == WATCH_IO)
+            io_unlink(w);
+    }
 }
 
 bool watcher_is_armed(const struct watcher *w)
@@ -233,6 +274,10 @@ static int io_set(struct watcher *w, PyObject *fd, PyObject *events)
     }
     if (mask & ~(READ | WRITE)) {
         PyErr_Format(PyExc_ValueError, "illegal event mask: %ld", mask);
+        return -1;
+    }
+    if (fcntl((int)number, F_GETFD) < 0) {
+        PyErr_SetFromErrno(PyExc_OSError);
         return -1;
     }
     w->fd = (int)number;

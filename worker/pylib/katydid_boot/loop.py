@@ -31,6 +31,8 @@ class Loop(_katydid.Loop):
         self._children = {}
         self._child_signal = None
 
+    locals()["async"] = _katydid.Loop.async_  # its name before it became a keyword
+
     def child(self, pid, trace=0, ref=True):
         return Child(self, pid, ref)
 
@@ -65,11 +67,10 @@ class Loop(_katydid.Loop):
             except ChildProcessError:
                 continue
             if ended:
-                self._ended(pid, ended, status)
+                self._ended(ended, status)
 
-    def _ended(self, watched, pid, status):
-        watchers = self._children.get(watched, set()) | self._children.get(pid, set())
-        for child in list(watchers):
+    def _ended(self, pid, status):
+        for child in self._children.get(pid, set()) | self._children.get(0, set()):
             child.rpid, child.rstatus = pid, status
             child.send()
 

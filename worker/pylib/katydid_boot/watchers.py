@@ -60,10 +60,10 @@ class Stat(_Wrapper):
     _own = ("_watcher", "_call", "path", "interval", "attr", "prev")
 
     def __init__(self, loop, path, interval=0.0, ref=True, priority=None):
-        period = max(interval or self.DEFAULT_INTERVAL, self.MIN_INTERVAL)
+        period = max(interval, self.MIN_INTERVAL) if interval > 0 else self.DEFAULT_INTERVAL
         super().__init__(loop.timer(period, period, ref, priority))
         self.path = path
-        self.interval = interval
+        self.interval = period
         self.attr = self.prev = None
         self._call = None
 

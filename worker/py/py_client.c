@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+/* The client's part of _katydid: its types and functions, and what pylib binds into it.
+ *
+ * pylib calls bind_client(module) once, with the module that holds the Python functions and
+ * classes named in GLUE_NAMES. Until then sessions cannot be made.
+ */
+#include "worker/py/py_client.h"
+
+struct glue glue;
+
+int glue_need(void)
+{
+    if (glue.error)
+        return 0;
+    PyErr_SetString(PyExc_RuntimeError, "import locust.clients first");
+    return -1;
+}
+
+static PyObject *bind_client(PyObject *module, PyObject *source)
+{
+    (void)module;
+#define X(name)                                                                                    \
+    Py_XSETREF(glue.name, PyObject_GetAttrString(source, #name));                                  \
+    if (!glue.name)                                                                                \
+        return NULL;
+    GLUE_NAMES(X)
+#undef X
+    Py_RETURN_NONE;
+}
+
+static PyObject *client_counters(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    struct fetch_engine *engine = site_engine();
+    if (!engine)
+        return NULL;
+    const struct fetch_counters c = fetch_engine_counters(engine);
+    return Py_BuildValue("{sKsKsKsKsK}", "connections_opened", c.connections_opened,
+                         "connections_reused", c.connections_reused, "connections_open",
+                         c.connections_open, "dns_lookups", c.dns_lookups, "tls_resumed",
+                         c.tls_resumed);
+}
+
+static PyMethodDef functions[] = {
+    {"bind_client", bind_client, METH_O, "Binds the Python half of the HTTP clients."},
+    {"exchange", (PyCFunction)(void (*)(void))exchange_call, METH_VARARGS | METH_KEYWORDS,
+     "Sends one prepared request; returns its response."},
+    {"client_counters", client_counters, METH_NOARGS, "Connection counters of this process."},
+    {NULL, NULL, 0, NULL},
+};
+
+int py_client_init(PyObject *module)
+{
+    if (call_init() < 0 || session_init(module) < 0 || response_init(module) < 0 ||
+        record_init(module) < 0)
+        return -1;
+    return PyModule_AddFunctions(module, functions);
+}

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* py_client: the Python-visible HTTP clients. Private to the py_client_*.c files; after Python.h.
+ *
+ * One C core serves two faces: HttpSession (requests' manners) and FastHttpSession (those of
+ * geventhttpclient). The types here are bases; the classes people see are Python subclasses in
+ * pylib (locust.clients, locust.contrib.fasthttp), so isinstance, overriding and new attributes
+ * work as with the originals.
+ *
+ * Fast and plain road: a call that uses only what this file set understands is formatted, sent and
+ * recorded in C. Anything else (hooks, custom auth, mounted adapters, files, proxies …) takes the
+ * plain road: the real requests.Session machinery in pylib, whose adapter sends by
+ * `_katydid.exchange` over the same connections. Functions that may have to give up the fast road
+ * return ROAD_PLAIN and have no effect then.
+ *
+ * Everything runs on the loop thread with the GIL. Memory a libevent callback can reach (struct
+ * park) is inside the Response, which the parked greenlet owns.
+ */
+#include <Python.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/sbuf.h"
+#include "worker/http/fetch.h"
+#include "worker/py/hub.h"
+
+/* CPython 3.11 wants char **, and does not write to it. */
+#define KEYWORD_NAMES(names) ((char **)(uintptr_t)(names))
+
+enum road { ROAD_FAST, ROAD_PLAIN, ROAD_ERROR }; /* ERROR: a Python exception is set */
+
+/* ---- sites: py_client_site.c ---------------------------------------------------------------- */
+
+/* scheme://authority under one TLS profile and proxy. Interned for the life of the process. */
+struct site {
+    const struct fetch_origin *origin;
+    PyObject *root;        /* "http://host:port" */
+    struct sbuf host_line; /* "Host: host:port\r\n" */
+    bool is_tls;
+};
+
+/* Borrowed; NULL with an exception. root: normal form. verify, cert, proxy as requests has them. */
+struct site *site_get(PyObject *root, PyObject *verify, PyObject *cert, PyObject *proxy);
+/* Bytes of url up to the path when it is http(s)://authority in normal form, else 0. */
+Py_ssize_t site_root_length(const char *url, Py_ssize_t len);
+/* Whether requests would leave these bytes of a path and query as they are. */
+bool site_is_normal_target(const char *text, Py_ssize_t len);
+/* Percent-encodes as urllib.parse.quote_plus. */
+void site_quote_plus(struct sbuf *out, const char *text, Py_ssize_t len);
+/* key=value&… of a dict of scalars (or lists of them). PLAIN when it holds anything else. */
+enum road site_urlencode(struct sbuf *out, PyObject *dict);
+void site_init(void);
+struct fetch_engine *site_engine(void); /* NULL with an exception when there is no loop here */
+
+/* ---- cookies: py_client_jar.c --------------------------------------------------------------- */
+
+struct cookie {
+    char *text; /* name, value, domain, path; each NUL-terminated, one allocation */
+    uint32_t value_at, domain_at, path_at;
+    double expires; /* 0 = session cookie */
+    bool is_secure, has_domain, has_path, has_value, is_http_only;
+};
+struct jar {
+    struct cookie *cookies;
+    uint32_t count, capacity;
+};
+struct jar_place { /* which request a cookie is for or from */
+    const char *host;
+    size_t host_len;
+    const char *path; /* request target; a query is ignored */
+    size_t path_len;
+    bool is_tls;
+};
+
+void jar_fini(struct jar *jar);
+void jar_put(struct jar *jar, struct cookie cookie); /* takes the cookie */
+bool jar_parse(struct cookie *out, const char *line, size_t len, const struct jar_place *place,
+               double now); /* false: to be ignored */
+void jar_remove(struct jar *jar, const struct cookie *like);
+void cookie_fini(struct cookie *cookie);
+struct cookie cookie_make(const char *name, const char *value, const char *domain,
+                          const char *path);
+/* Appends "a=b; c=d" of the matching ones. now: 1970 seconds. */
+void jar_header(struct sbuf *out, const struct jar *jar, const struct jar_place *place, double now);
+
+/* ---- sessions: py_client_session.c ---------------------------------------------------------- */
+
+struct pool_ref {
+    unsigned refs;
+    struct fetch_pool *pool;
+};
+struct pool_ref *pool_ref_new(struct fetch_pool_config config); /* NULL with an exception */
+struct pool_ref *pool_ref_get(struct pool_ref *pool);
+void pool_ref_put(struct pool_ref *pool); /* accepts NULL */
+struct pool_ref *pool_object_ref(PyObject *owner); /* of a _katydid.Pool; owned */
+
+struct head_line {
+    uint32_t at, len, name_len;
+};
+/* Default header lines of a session and the dict they were made from. */
+struct head_lines {
+    struct sbuf text;
+    struct head_line *lines;
+    Py_ssize_t count;
+    PyObject **snapshot; /* count × (key, value) */
+};
+void head_lines_fini(struct head_lines *lines);
+
+struct session {
+    PyObject_HEAD
+    PyObject *base_url, *request_event, *user, *request_name;
+    /* requests' attributes. NULL = never touched: the default. */
+    PyObject *headers, *auth, *proxies, *hooks, *params, *verify, *cert, *cookies, *adapters;
+    PyObject *stream, *trust_env, *max_redirects;
+    PyObject *client, *auth_header; /* Fast: the user agent facade; text */
+    PyObject *pool_owner;    /* a Pool shared with other sessions, or NULL */
+    PyObject *handlers;      /* the list in request_event, or NULL */
+    struct head_lines *lines; /* of headers when touched; NULL = defaults */
+    struct site *site;       /* of base_url; NULL = to be found */
+    PyObject *site_path;     /* path part of base_url, or NULL */
+    struct pool_ref *pool;
+    struct jar jar;
+    double connect_timeout, network_timeout; /* Fast; seconds, 0 = none */
+    long jar_version;        /* of the Python jar when `jar` was copied from it */
+    unsigned concurrency;    /* Fast: connections per host */
+    bool is_fast, is_plain_class, is_env_checked, is_env_free, is_odd; /* odd: never fast */
+};
+extern PyTypeObject *session_type;
+
+/* The connections of this session, made when first needed. NULL with an exception. */
+struct pool_ref *session_pool(struct session *s);
+/* The session's default header lines; PLAIN when its headers are nothing we can read. */
+enum road session_lines(struct session *s, const struct head_lines **lines);
+/* Whether hooks, adapters, environment and the class leave a call on the fast road. */
+enum road session_road(struct session *s);
+/* Makes s->site and s->site_path from base_url. */
+enum road session_site(struct session *s);
+/* Brings s->jar up to date with the Python jar. */
+enum road session_jar(struct session *s);
+int session_set_cookie(struct session *s, struct cookie *cookie, bool is_expired);
+PyObject *session_cookie_row(const struct cookie *c); /* new: what glue.jar_set takes */
+bool session_records_directly(const struct session *s); /* only the built-in listener, or none */
+
+/* ---- a call: py_client_call.c --------------------------------------------------------------- */
+
+struct call {
+    PyObject *method, *url; /* borrowed, as everything here */
+    PyObject *name, *context, *data, *json, *params, *headers, *cookies, *files, *auth, *timeout,
+        *proxies, *hooks, *stream, *verify, *cert;
+    PyObject *extra; /* owned: a dict of what only a FastHttpSession takes, or NULL */
+    bool catch_response, allow_redirects, is_request;
+};
+int call_parse(struct call *c, const struct session *s, PyObject *const *args, Py_ssize_t count,
+               PyObject *kwnames, int positional_kind); /* -1 with a TypeError */
+enum { CALL_PLAIN_VERB, CALL_DATA_VERB, CALL_REQUEST }; /* which positional arguments exist */
+
+/* What goes on the wire. Strings borrowed until the response owns them. */
+struct outgoing {
+    struct site *site;
+    PyObject *target;  /* owned: path and query */
+    PyObject *payload; /* owned: bytes, str or NULL */
+    const char *body;
+    Py_ssize_t body_len;
+    const char *content_type, *accept; /* when the caller gave none */
+    bool is_form_plain;                /* a body without content type of its own */
+};
+enum road call_target(struct session *s, const struct call *c, struct outgoing *out);
+enum road call_body(struct session *s, const struct call *c, struct outgoing *out);
+/* The request head, into *head. */
+enum road call_head(struct session *s, const struct call *c, const struct outgoing *out,
+                    struct sbuf *head);
+enum road call_timeouts(struct session *s, PyObject *timeout, struct fetch_request *q);
+
+/* ---- responses: py_client_response.c, py_client_text.c -------------------------------------- */
+
+struct response {
+    PyObject_HEAD
+    struct park park; /* while in flight */
+    struct fetch *fetch;
+    const struct fetch_response *got; /* of fetch, once it is done */
+    struct pool_ref *pool;
+    struct session *session; /* owned */
+    struct site *site;
+    PyObject *target, *payload;
+    char *sent; /* request head as it went out */
+    size_t sent_len;
+    PyObject *method, *name, *context;
+    /* Made when asked for, or set by somebody. */
+    PyObject *content, *headers, *url, *encoding, *reason, *history, *cookies, *elapsed, *request,
+        *raw, *next, *error, *meta, *manual, *timeout;
+    uint64_t duration_ns;
+    int status; /* -1 = None */
+    bool is_catch, is_entered, is_reported, is_consumed, is_stream, is_awaiting;
+};
+extern PyTypeObject *response_type;
+
+struct response *response_new(PyTypeObject *type); /* a blank one of this class */
+PyObject *response_url(struct response *r);        /* new */
+PyObject *response_content(struct response *r);    /* new: bytes, None or False (not read) */
+PyObject *response_reason(struct response *r);
+PyObject *response_first_target(struct response *r); /* new: where the chain began, or NULL */
+const struct fetch_header *response_header(const struct response *r, const char *name,
+                                           const struct fetch_header *after);
+PyObject *response_make_headers(struct response *r);
+PyObject *response_make_encoding(struct response *r);
+PyObject *response_text(struct response *r, void *closure);
+PyObject *response_json(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *kwnames);
+
+/* ---- the exchange: py_client_exchange.c ----------------------------------------------------- */
+
+/* Sends and parks until it is done. 0: r->got is set, perhaps with an error; -1: something was
+ * thrown into the greenlet; the exchange is cancelled and counted as cut. */
+int exchange_run(struct response *r, struct fetch_request *q);
+/* The exception for a failed exchange (new). */
+PyObject *exchange_error(struct response *r);
+bool exchange_failed(const struct response *r);
+PyObject *exchange_call(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *exchange_read(struct response *r, PyObject *size);
+
+/* ---- the fast road: py_client_request.c ----------------------------------------------------- */
+
+PyObject *request_call(struct session *s, struct call *c);
+void request_take_cookies(struct response *r); /* Set-Cookie of r into its session */
+
+/* ---- reporting: py_client_record.c ---------------------------------------------------------- */
+
+PyObject *record_meta(struct response *r);          /* borrowed; made when asked for */
+/* Tells the listeners (or the statistics) how r ended. -1 with what a listener raised. */
+int record_report(struct response *r, PyObject *exception);
+int record_default_outcome(struct response *r);     /* by error and status */
+bool record_is_bad_status(const struct response *r);
+PyObject *record_enter(struct response *r, PyObject *unused);
+PyObject *record_exit(struct response *r, PyObject *const *args, Py_ssize_t count);
+PyObject *record_success(struct response *r, PyObject *unused);
+PyObject *record_failure(struct response *r, PyObject *why);
+PyObject *record_raise_for_status(struct response *r, PyObject *unused);
+void record_lost(struct response *r); /* never reported: counted as cut */
+int record_init(PyObject *module);
+extern PyObject *record_request; /* the built-in listener */
+
+/* ---- what pylib gives us: py_client.c ------------------------------------------------------- */
+
+/* locust._http.glue: Python functions and classes the C core calls. Looked up once, at bind. */
+#define GLUE_NAMES(X)                                                                              \
+    X(make_headers) X(make_proxies) X(make_hooks) X(make_params) X(make_cookies)                   \
+    X(make_adapters) X(make_agent) X(adopt_cookies) X(jar_rows) X(jar_set) X(is_env_free)          \
+    X(normal_url) X(ca_file) X(plain_request) X(fast_plain_request) X(redirect) X(fast_redirect)   \
+    X(make_request) X(make_raw) X(make_response_cookies) X(make_next) X(make_encoding)             \
+    X(make_fast_headers) X(error) X(fast_error) X(root_error) X(http_error) X(bad_status)          \
+    X(too_many_redirects) X(redirect_failed) X(fast_redirect_failed) X(plain_text) X(plain_json)   \
+    X(plain_content) X(json_encode) X(json_scan) X(case_insensitive_dict) X(http_basic_auth)       \
+    X(locust_error) X(catch_response_error) X(response_error) X(user_context) X(response_class)    \
+    X(session_class) X(fast_session_class) X(fast_response_class) X(fast_catch_class)              \
+    X(default_headers) X(with_without_catch) X(not_entered) X(no_catch) X(fast_headers)            \
+    X(fast_plain_text) X(fast_plain_json) X(fast_plain_content) X(make_fast_request)
+struct glue {
+#define X(name) PyObject *name;
+    GLUE_NAMES(X)
+#undef X
+};
+extern struct glue glue;
+int glue_need(void); /* -1 with an exception while locust.clients has not been imported */
+
+int py_client_init(PyObject *module);
+int session_init(PyObject *module);
+int response_init(PyObject *module);
+int call_init(void);

@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: MIT
+/* Recording: how a finished request becomes a statistic or an event.
+ *
+ * No listener, no cost: while the built-in listener is the only one, the numbers go straight into
+ * the statistics, no dict, no exception object and no call. As soon as there is another listener,
+ * or user code has looked at request_meta, Locust's event is fired with that dict.
+ * Every request ends in exactly one of: reported here, counted as cut.
+ */
+#include "worker/py/py_client.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clk.h"
+#include "common/stats/stats.h"
+#include "worker/py/py_stats.h"
+
+PyObject *record_request;
+
+/* ---- failure texts -------------------------------------------------------------------------- */
+
+/* repr(exception), or the string itself. */
+static PyObject *failure_text(PyObject *exception)
+{
+    return PyUnicode_Check(exception) ? Py_NewRef(exception) : PyObject_Repr(exception);
+}
+
+static int record_numbers(PyObject *method, PyObject *name, uint64_t time_us, uint64_t bytes,
+                          PyObject *text)
+{
+    Py_ssize_t len = 0;
+    const char *failure = text ? PyUnicode_AsUTF8AndSize(text, &len) : NULL;
+    if (text && !failure)
+        return -1;
+    return py_stats_record(method, name, time_us, bytes, failure, (size_t)len);
+}
+
+/* ---- the built-in listener ------------------------------------------------------------------ */
+
+static uint64_t microseconds(PyObject *ms)
+{
+    if (!ms || ms == Py_None)
+        return STATS_NO_TIME;
+    const double value = PyFloat_AsDouble(ms);
+    return value > 0 ? (uint64_t)(value * 1000 + 0.5) : 0;
+}
+
+static uint64_t length_of(PyObject *length)
+{
+    if (!length || length == Py_None)
+        return 0;
+    const double value = PyFloat_AsDouble(length);
+    return value > 0 ? (uint64_t)value : 0;
+}
+
+/* Records from the keyword arguments of a request event; what is missing is left out. */
+static int record_fields(PyObject *fields)
+{
+    PyObject *method = PyDict_GetItemString(fields, "request_type");
+    PyObject *name = PyDict_GetItemString(fields, "name");
+    PyObject *exception = PyDict_GetItemString(fields, "exception");
+    const bool is_failure = exception && PyObject_IsTrue(exception) == 1;
+    PyObject *text = is_failure ? failure_text(exception) : NULL;
+    const uint64_t time_us = microseconds(PyDict_GetItemString(fields, "response_time"));
+    const uint64_t bytes = length_of(PyDict_GetItemString(fields, "response_length"));
+    int result = -1;
+    if (!PyErr_Occurred())
+        result = record_numbers(method ? method : Py_None, name ? name : Py_None, time_us, bytes,
+                                text);
+    Py_XDECREF(text);
+    return result;
+}
+
+static PyObject *record_request_call(PyObject *module, PyObject *args, PyObject *kwargs)
+{
+    (void)module;
+    if (PyTuple_GET_SIZE(args))
+        return PyErr_Format(PyExc_TypeError, "record_request takes keyword arguments only");
+    if (kwargs && record_fields(kwargs) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+/* ---- numbers of a response ------------------------------------------------------------------ */
+
+static uint64_t response_length(const struct response *r)
+{
+    if (r->got && !r->error && !r->is_stream)
+        return r->got->body_len;
+    if (r->is_stream) {
+        const struct fetch_header *h = response_header(r, "content-length", NULL);
+        char digits[24] = {0};
+        if (!h || h->value_len >= sizeof digits)
+            return 0;
+        memcpy(digits, h->value, h->value_len);
+        return strtoull(digits, NULL, 10);
+    }
+    return r->content && PyBytes_Check(r->content) ? (uint64_t)PyBytes_GET_SIZE(r->content) : 0;
+}
+
+/* LocustUserAgent.valid_response_codes */
+static bool is_fast_valid(int status)
+{
+    return (status >= 200 && status <= 208) || status == 226 || (status >= 301 && status <= 304) ||
+           status == 307 || status == 308;
+}
+
+bool record_is_bad_status(const struct response *r)
+{
+    if (r->session && r->session->is_fast)
+        return !is_fast_valid(r->status);
+    return r->status >= 400 && r->status < 600;
+}
+
+/* repr() of the exception that a bad status stands for, without making it. */
+static PyObject *bad_status_text(struct response *r)
+{
+    if (r->session->is_fast)
+        return PyUnicode_FromFormat("LocustBadStatusCode(code=%d)", r->status);
+    PyObject *reason = response_reason(r);
+    PyObject *message =
+        reason ? PyUnicode_FromFormat("%d %s Error: %S for url: %S", r->status,
+                                      r->status < 500 ? "Client" : "Server", reason, r->name)
+               : NULL;
+    PyObject *text = message ? PyUnicode_FromFormat("HTTPError(%R)", message) : NULL;
+    Py_XDECREF(reason);
+    Py_XDECREF(message);
+    return text;
+}
+
+/* The exception this response stands for by itself (new), or None. */
+static PyObject *default_exception(struct response *r)
+{
+    if (r->error)
+        return r->session->is_fast ? Py_NewRef(r->error)
+                                   : PyObject_CallOneArg(glue.root_error, r->error);
+    if (!record_is_bad_status(r))
+        Py_RETURN_NONE;
+    if (r->session->is_fast)
+        return PyObject_CallOneArg(glue.bad_status, (PyObject *)r);
+    return PyObject_CallFunctionObjArgs(glue.http_error, (PyObject *)r, r->name, NULL);
+}
+
+/* ---- request_meta --------------------------------------------------------------------------- */
+
+static int put(PyObject *dict, const char *key, PyObject *value)
+{
+    const int result = value ? PyDict_SetItemString(dict, key, value) : -1;
+    Py_XDECREF(value);
+    return result;
+}
+
+static double wall_start(struct response *r)
+{
+    const struct fetch_response *got = r->got;
+    if (r->history && PyList_CheckExact(r->history) && PyList_GET_SIZE(r->history)) {
+        PyObject *first = PyList_GET_ITEM(r->history, 0);
+        if (PyObject_TypeCheck(first, response_type))
+            got = ((struct response *)first)->got;
+    }
+    const double ago = got ? (double)(clk_mono_ns() - got->times.start) / 1e9
+                           : (double)r->duration_ns / 1e9;
+    return clk_wall() - ago;
+}
+
+static PyObject *first_url(struct response *r)
+{
+    if (r->history && PyList_CheckExact(r->history) && PyList_GET_SIZE(r->history))
+        return PyObject_GetAttrString(PyList_GET_ITEM(r->history, 0), "url");
+    if (r->site && r->target)
+        return PyUnicode_Concat(r->site->root, r->target);
+    return PyObject_GetAttrString((PyObject *)r, "url");
+}
+
+PyObject *record_meta(struct response *r)
+{
+    if (r->meta)
+        return r->meta;
+    PyObject *m = PyDict_New();
+    if (!m || !r->session || !r->name)
+        return r->meta = m;
+    PyObject *user = r->session->user ? r->session->user : Py_None;
+    PyObject *context = r->context ? r->context : Py_None;
+    int failed = put(m, "request_type", Py_NewRef(r->method)) |
+                 put(m, "response_time", PyFloat_FromDouble((double)r->duration_ns / 1e6)) |
+                 put(m, "name", Py_NewRef(r->name));
+    if (!failed)
+        failed = put(m, "context", PyObject_CallFunctionObjArgs(glue.user_context, user, context,
+                                                                NULL));
+    if (!failed)
+        failed = put(m, "response", Py_NewRef((PyObject *)r)) |
+                 put(m, "exception", Py_NewRef(Py_None)) |
+                 put(m, "start_time", PyFloat_FromDouble(wall_start(r))) |
+                 put(m, "url", first_url(r)) |
+                 put(m, "response_length", PyLong_FromUnsignedLongLong(response_length(r)));
+    if (failed)
+        Py_CLEAR(m);
+    return r->meta = m;
+}
+
+/* ---- reporting ------------------------------------------------------------------------------ */
+
+static int fire(struct response *r, PyObject *exception)
+{
+    PyObject *meta = record_meta(r);
+    if (!meta || PyDict_SetItemString(meta, "exception", exception) < 0)
+        return -1;
+    if (session_records_directly(r->session))
+        return PyList_GET_SIZE(r->session->handlers) ? record_fields(meta) : 0;
+    PyObject *event = r->session->request_event;
+    if (!event || event == Py_None)
+        return 0;
+    PyObject *function = PyObject_GetAttrString(event, "fire");
+    PyObject *none = PyTuple_New(0);
+    PyObject *result = function && none ? PyObject_Call(function, none, meta) : NULL;
+    Py_XDECREF(function);
+    Py_XDECREF(none);
+    Py_XDECREF(result);
+    return result ? 0 : -1;
+}
+
+static bool is_direct(const struct response *r)
+{
+    return !r->meta && session_records_directly(r->session);
+}
+
+static int record_direct(struct response *r, PyObject *text)
+{
+    if (!PyList_GET_SIZE(r->session->handlers))
+        return 0;
+    return record_numbers(r->method, r->name, r->duration_ns / 1000, response_length(r), text);
+}
+
+int record_report(struct response *r, PyObject *exception)
+{
+    r->is_reported = true;
+    if (!is_direct(r))
+        return fire(r, exception);
+    PyObject *text = exception == Py_None ? NULL : failure_text(exception);
+    const int result = exception == Py_None || text ? record_direct(r, text) : -1;
+    Py_XDECREF(text);
+    return result;
+}
+
+int record_default_outcome(struct response *r)
+{
+    if (is_direct(r) && !r->error) {
+        PyObject *text = record_is_bad_status(r) ? bad_status_text(r) : NULL;
+        r->is_reported = true;
+        const int result = text || !record_is_bad_status(r) ? record_direct(r, text) : -1;
+        Py_XDECREF(text);
+        return result;
+    }
+    PyObject *exception = default_exception(r);
+    const int result = exception ? record_report(r, exception) : -1;
+    Py_XDECREF(exception);
+    return result;
+}
+
+void record_lost(struct response *r)
+{
+    if (r->is_reported || !r->is_catch || !r->session || !r->method || !r->name)
+        return;
+    r->is_reported = true;
+    if (r->session->handlers && !PyList_GET_SIZE(r->session->handlers))
+        return;
+    PyObject *type = NULL, *value = NULL, *trace = NULL;
+    PyErr_Fetch(&type, &value, &trace);
+    if (py_stats_cut(r->method, r->name) < 0)
+        PyErr_Clear();
+    PyErr_Restore(type, value, trace);
+}
+
+/* ---- the with block ------------------------------------------------------------------------- */
+
+static PyObject *locust_error(PyObject *text)
+{
+    PyErr_SetObject(glue.locust_error, text);
+    return NULL;
+}
+
+PyObject *record_enter(struct response *r, PyObject *unused)
+{
+    (void)unused;
+    r->is_entered = true;
+    if (!r->is_catch)
+        return locust_error(glue.with_without_catch);
+    return Py_NewRef((PyObject *)r);
+}
+
+static bool has_manual(const struct response *r)
+{
+    return r->manual && r->manual != Py_None;
+}
+
+PyObject *record_exit(struct response *r, PyObject *const *args, Py_ssize_t count)
+{
+    PyObject *type = count > 0 ? args[0] : Py_None, *value = count > 1 ? args[1] : Py_None;
+    if (!r->session || !r->name)
+        Py_RETURN_FALSE;
+    if (has_manual(r)) {
+        PyObject *exception = PyExceptionInstance_Check(r->manual) ? r->manual : Py_None;
+        return record_report(r, exception) < 0 ? NULL : PyBool_FromLong(type == Py_None);
+    }
+    if (type == Py_None)
+        return record_default_outcome(r) < 0 ? NULL : Py_NewRef(Py_True);
+    if (PyObject_IsInstance(value, glue.response_error) == 1)
+        return record_report(r, value) < 0 ? NULL : Py_NewRef(Py_True);
+    record_lost(r); /* what left the block is not recorded; its request was made, though */
+    Py_RETURN_FALSE;
+}
+
+PyObject *record_success(struct response *r, PyObject *unused)
+{
+    (void)unused;
+    if (!r->is_entered)
+        return locust_error(r->session && r->session->is_fast && !r->is_catch ? glue.no_catch
+                                                                              : glue.not_entered);
+    Py_XSETREF(r->manual, Py_NewRef(Py_True));
+    Py_RETURN_NONE;
+}
+
+PyObject *record_failure(struct response *r, PyObject *why)
+{
+    if (!r->is_entered)
+        return locust_error(r->session && r->session->is_fast && !r->is_catch ? glue.no_catch
+                                                                              : glue.not_entered);
+    const int is_exception = PyObject_IsInstance(why, PyExc_Exception);
+    PyObject *manual = is_exception == 1 ? Py_NewRef(why)
+                                         : PyObject_CallOneArg(glue.catch_response_error, why);
+    if (!manual)
+        return NULL;
+    Py_XSETREF(r->manual, manual);
+    Py_RETURN_NONE;
+}
+
+static PyObject *raise_it(PyObject *exception)
+{
+    PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
+    return NULL;
+}
+
+PyObject *record_raise_for_status(struct response *r, PyObject *unused)
+{
+    (void)unused;
+    if (has_manual(r)) {
+        if (PyExceptionInstance_Check(r->manual))
+            return raise_it(r->manual);
+        Py_RETURN_NONE;
+    }
+    if (r->error)
+        return raise_it(r->error);
+    if (!record_is_bad_status(r))
+        Py_RETURN_NONE;
+    PyObject *url = PyObject_GetAttrString((PyObject *)r, "url");
+    PyObject *exception = NULL;
+    if (url && r->session && r->session->is_fast)
+        exception = PyObject_CallOneArg(glue.bad_status, (PyObject *)r);
+    else if (url)
+        exception = PyObject_CallFunctionObjArgs(glue.http_error, (PyObject *)r, url, NULL);
+    Py_XDECREF(url);
+    if (exception)
+        raise_it(exception);
+    Py_XDECREF(exception);
+    return NULL;
+}
+
+int record_init(PyObject *module)
+{
+    static PyMethodDef def = {"record_request",
+                              (PyCFunction)(void (*)(void))record_request_call,
+                              METH_VARARGS | METH_KEYWORDS,
+                              "The listener that turns request events into statistics."};
+    record_request = PyCFunction_New(&def, NULL);
+    return record_request ? PyModule_AddObjectRef(module, "record_request", record_request) : -1;
+}

@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: MIT
+/* The fast road: one call of a session from arguments to recorded result.
+ *
+ * Steps: target, body and head are formatted; the exchange runs while the greenlet is parked;
+ * cookies are taken; redirects are followed in the same way; the outcome is recorded or kept for
+ * the with block. Every step before the exchange may choose the plain road (pylib) without trace.
+ */
+#include "worker/py/py_client.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "common/base/clk.h"
+#include "worker/py/py_stats.h"
+
+enum { MAX_REDIRECTS_DEFAULT = 30 };
+
+static bool is_given(PyObject *value)
+{
+    return value && value != Py_None;
+}
+
+/* ---- the plain road ------------------------------------------------------------------------- */
+
+static int keep(PyObject *dict, const char *name, PyObject *value)
+{
+    return value ? PyDict_SetItemString(dict, name, value) : 0;
+}
+
+static PyObject *call_kwargs(const struct call *c)
+{
+    PyObject *d = PyDict_New();
+    if (!d)
+        return NULL;
+    int failed = 0;
+#define KEEP(name) failed |= keep(d, #name, c->name);
+    KEEP(data)
+    KEEP(json)
+    KEEP(params)
+    KEEP(headers)
+    KEEP(cookies)
+    KEEP(files)
+    KEEP(auth)
+    KEEP(timeout)
+    KEEP(proxies)
+    KEEP(hooks)
+    KEEP(stream)
+    KEEP(verify)
+    KEEP(cert)
+#undef KEEP
+    failed |= keep(d, "allow_redirects", c->allow_redirects ? Py_True : Py_False);
+    if (c->extra)
+        failed |= PyDict_Update(d, c->extra);
+    if (failed)
+        Py_CLEAR(d);
+    return d;
+}
+
+/* A verb of a class that has its own request(): that one is called, as requests does. */
+static PyObject *overridden_call(struct session *s, const struct call *c)
+{
+    PyObject *kwargs = call_kwargs(c);
+    PyObject *args = PyTuple_Pack(2, c->method, c->url);
+    PyObject *function = PyObject_GetAttrString((PyObject *)s, "request");
+    PyObject *result = NULL;
+    int failed = !kwargs || !args || !function;
+    if (!failed) {
+        failed = keep(kwargs, "name", c->name) | keep(kwargs, "context", c->context);
+        if (c->catch_response)
+            failed |= keep(kwargs, "catch_response", Py_True);
+        if (!failed)
+            result = PyObject_Call(function, args, kwargs);
+    }
+    Py_XDECREF(kwargs);
+    Py_XDECREF(args);
+    Py_XDECREF(function);
+    return result;
+}
+
+static PyObject *plain_call(struct session *s, const struct call *c)
+{
+    PyObject *kwargs = call_kwargs(c);
+    if (!kwargs)
+        return NULL;
+    PyObject *name = is_given(c->name) ? c->name : s->request_name;
+    PyObject *result = PyObject_CallFunctionObjArgs(
+        s->is_fast ? glue.fast_plain_request : glue.plain_request, (PyObject *)s, c->method, c->url,
+        is_given(name) ? name : Py_None, c->catch_response ? Py_True : Py_False,
+        is_given(c->context) ? c->context : Py_None, kwargs, NULL);
+    Py_DECREF(kwargs);
+    return result;
+}
+
+/* ---- cookies -------------------------------------------------------------------------------- */
+
+static void place_from_head(struct jar_place *place, const struct response *r)
+{
+    const char *at = r->sent, *end = r->sent + r->sent_len;
+    place->host = "";
+    while (at && at < end) {
+        if (end - at > 6 && !strncasecmp(at, "host:", 5)) {
+            at += 5;
+            while (*at == ' ')
+                at++;
+            const char *stop = at;
+            while (stop < end && *stop != '\r' && (*stop != ':' || *at == '['))
+                stop++;
+            place->host = *at == '[' ? at + 1 : at;
+            place->host_len = (size_t)(stop - place->host);
+            return;
+        }
+        at = memchr(at, '\n', (size_t)(end - at));
+        at = at ? at + 1 : NULL;
+    }
+}
+
+void request_take_cookies(struct response *r)
+{
+    const struct fetch_header *h = response_header(r, "set-cookie", NULL);
+    if (!h)
+        return;
+    struct jar_place place = {.is_tls = r->site->is_tls, .path = PyUnicode_DATA(r->target)};
+    place.path_len = (size_t)PyUnicode_GET_LENGTH(r->target);
+    place_from_head(&place, r);
+    const double now = clk_wall();
+    for (; h; h = response_header(r, "set-cookie", h)) {
+        struct cookie c;
+        if (!jar_parse(&c, h->value, h->value_len, &place, now))
+            continue;
+        const bool is_expired = c.expires != 0 && c.expires <= now;
+        if (session_set_cookie(r->session, &c, is_expired) < 0)
+            PyErr_Clear(); /* a cookie that is no text; http.cookiejar drops it as well */
+    }
+}
+
+/* ---- sending -------------------------------------------------------------------------------- */
+
+static PyTypeObject *class_for(const struct session *s, bool is_catch)
+{
+    if (!s->is_fast)
+        return (PyTypeObject *)glue.response_class;
+    return (PyTypeObject *)(is_catch ? glue.fast_catch_class : glue.fast_response_class);
+}
+
+/* A response that owns what belongs to this request. NULL with an exception. */
+static struct response *start_response(struct session *s, bool is_catch, struct outgoing *out,
+                                       const struct sbuf *head)
+{
+    struct pool_ref *pool = session_pool(s);
+    struct response *r = pool ? response_new(class_for(s, is_catch)) : NULL;
+    if (!r)
+        return NULL;
+    r->session = (struct session *)Py_NewRef((PyObject *)s);
+    r->pool = pool_ref_get(pool);
+    r->site = out->site;
+    r->target = out->target;
+    r->payload = out->payload;
+    out->target = out->payload = NULL;
+    r->is_catch = is_catch;
+    r->sent = malloc(head->len);
+    r->sent_len = head->len;
+    memcpy(r->sent, head->data, head->len);
+    return r;
+}
+
+/* Runs it; a failed exchange leaves status 0 and r->error. -1 with an exception. */
+static int run(struct response *r, struct fetch_request *q, const struct outgoing *out)
+{
+    q->origin = r->site->origin;
+    q->head = r->sent;
+    q->head_len = r->sent_len;
+    q->body = out->body;
+    q->body_len = (size_t)out->body_len;
+    if (exchange_run(r, q) < 0)
+        return -1;
+    if (!exchange_failed(r)) {
+        request_take_cookies(r);
+        return 0;
+    }
+    r->error = exchange_error(r);
+    r->status = 0;
+    return r->error ? 0 : -1;
+}
+
+/* ---- redirects ------------------------------------------------------------------------------ */
+
+static bool is_redirect(const struct response *r)
+{
+    switch (r->status) {
+    case 301:
+    case 302:
+    case 303:
+    case 307:
+    case 308:
+        return response_header(r, "location", NULL) != NULL;
+    default:
+        return false;
+    }
+}
+
+static long max_redirects(const struct session *s)
+{
+    if (!s->max_redirects)
+        return MAX_REDIRECTS_DEFAULT;
+    const long most = PyLong_AsLong(s->max_redirects);
+    PyErr_Clear();
+    return most;
+}
+
+/* glue.redirect(response) → (method, root, target, head bytes, body or None, url) or an exception
+ * instance that ends the chain. */
+static struct response *next_hop(struct response *r, PyObject *parts, const struct call *c,
+                                 struct fetch_request *q)
+{
+    PyObject *method = NULL, *root = NULL, *target = NULL, *head = NULL, *body = NULL,
+             *url = NULL;
+    struct session *s = r->session;
+    if (!PyArg_ParseTuple(parts, "UUUSOU", &method, &root, &target, &head, &body, &url))
+        return NULL;
+    PyObject *verify = is_given(c->verify) ? c->verify : s->verify;
+    PyObject *cert = is_given(c->cert) ? c->cert : s->cert;
+    if (!verify)
+        verify = s->is_fast ? Py_False : Py_True;
+    struct outgoing out = {.site = site_get(root, verify, cert ? cert : Py_None, Py_None)};
+    if (!out.site)
+        return NULL;
+    out.target = Py_NewRef(target);
+    if (body != Py_None) {
+        out.payload = Py_NewRef(body);
+        out.body = PyBytes_Check(body) ? PyBytes_AS_STRING(body)
+                                       : PyUnicode_AsUTF8AndSize(body, &out.body_len);
+        out.body_len = PyBytes_Check(body) ? PyBytes_GET_SIZE(body) : out.body_len;
+    }
+    const struct sbuf text = {.data = PyBytes_AS_STRING(head), .len = (size_t)PyBytes_Size(head)};
+    struct response *next = start_response(s, r->is_catch, &out, &text);
+    if (!next)
+        return NULL;
+    next->method = Py_NewRef(r->method);
+    next->name = Py_XNewRef(r->name);
+    next->context = Py_XNewRef(r->context);
+    next->duration_ns = r->duration_ns;
+    next->url = Py_NewRef(url); /* with its fragment */
+    next->timeout = Py_XNewRef(r->timeout);
+    q->head_only = !PyUnicode_CompareWithASCIIString(method, "HEAD");
+    if (run(next, q, &out) < 0)
+        Py_CLEAR(next);
+    return next;
+}
+
+/* The error that ends a chain takes the place of the response, as in Locust. */
+static struct response *chain_failed(struct response *r, PyObject *error)
+{
+    PyObject *blank = PyObject_CallOneArg(r->session->is_fast ? glue.fast_redirect_failed
+                                                              : glue.redirect_failed,
+                                          (PyObject *)r);
+    if (!blank)
+        return NULL;
+    struct response *failed = (struct response *)blank;
+    failed->session = (struct session *)Py_NewRef((PyObject *)r->session);
+    failed->method = Py_NewRef(r->method);
+    failed->name = Py_XNewRef(r->name);
+    failed->context = Py_XNewRef(r->context);
+    failed->duration_ns = r->duration_ns;
+    failed->is_catch = r->is_catch;
+    failed->status = 0;
+    failed->error = Py_NewRef(error);
+    return failed;
+}
+
+/* Follows the chain that starts at r; takes r, gives the last response. NULL with an exception. */
+static struct response *follow(struct response *r, const struct call *c, struct fetch_request *q)
+{
+    PyObject *hops = PyList_New(0);
+    const long most = max_redirects(r->session);
+    while (hops && r && is_redirect(r)) {
+        PyObject *earlier = PyList_GetSlice(hops, 0, PyList_GET_SIZE(hops));
+        if (!earlier || PyList_Append(hops, (PyObject *)r) < 0) {
+            Py_XDECREF(earlier);
+            break;
+        }
+        Py_XSETREF(r->history, earlier);
+        PyObject *parts = PyList_GET_SIZE(hops) > most
+                              ? PyObject_CallFunction(glue.too_many_redirects, "Ol", r, most)
+                              : PyObject_CallOneArg(r->session->is_fast ? glue.fast_redirect
+                                                                        : glue.redirect,
+                                                    (PyObject *)r);
+        struct response *next = NULL;
+        if (parts)
+            next = PyTuple_Check(parts) ? next_hop(r, parts, c, q) : chain_failed(r, parts);
+        Py_XDECREF(parts);
+        r->is_reported = true;
+        Py_SETREF(r, next);
+        if (r && r->error)
+            break;
+    }
+    if (r && !PyErr_Occurred() && !r->error)
+        Py_XSETREF(r->history, Py_XNewRef(hops));
+    Py_XDECREF(hops);
+    if (PyErr_Occurred())
+        Py_CLEAR(r);
+    return r;
+}
+
+/* ---- the call ------------------------------------------------------------------------------- */
+
+static enum road prepare(struct session *s, const struct call *c, struct outgoing *out,
+                         struct sbuf *head, struct fetch_request *q)
+{
+    enum road road = session_road(s);
+    if (road == ROAD_FAST && (is_given(c->files) || is_given(c->hooks) || is_given(c->proxies) ||
+                              c->extra || (is_given(c->stream) && c->stream != Py_False)))
+        road = ROAD_PLAIN;
+    if (road == ROAD_FAST)
+        road = call_timeouts(s, c->timeout, q);
+    if (road == ROAD_FAST)
+        road = call_target(s, c, out);
+    if (road == ROAD_FAST)
+        road = call_body(s, c, out);
+    return road == ROAD_FAST ? call_head(s, c, out, head) : road;
+}
+
+static PyObject *default_name(const struct session *s, const struct call *c,
+                              const struct outgoing *out)
+{
+    if (is_given(c->name) && PyObject_IsTrue(c->name) == 1)
+        return Py_NewRef(c->name);
+    if (is_given(s->request_name))
+        return Py_NewRef(s->request_name);
+    return Py_NewRef(s->is_fast ? c->url : out->target);
+}
+
+/* Reports now, or leaves it to the with block. */
+static PyObject *finish(struct response *r, bool is_catch)
+{
+    if (is_catch)
+        return (PyObject *)r;
+    if (record_default_outcome(r) == 0)
+        return (PyObject *)r;
+    Py_DECREF(r);
+    return NULL;
+}
+
+static PyObject *fast_call(struct session *s, struct call *c, struct outgoing *out,
+                           const struct sbuf *head, struct fetch_request *q)
+{
+    PyObject *name = default_name(s, c, out);
+    const struct outgoing sent = *out;
+    struct response *r = start_response(s, c->catch_response, out, head);
+    if (!r) {
+        Py_DECREF(name);
+        return NULL;
+    }
+    r->method = Py_NewRef(c->method);
+    r->name = name;
+    r->context = is_given(c->context) ? Py_NewRef(c->context) : NULL;
+    r->timeout = is_given(c->timeout) ? Py_NewRef(c->timeout) : NULL;
+    q->head_only = !PyUnicode_CompareWithASCIIString(c->method, "HEAD");
+    if (run(r, q, &sent) < 0) {
+        Py_DECREF(r);
+        return NULL;
+    }
+    if (c->allow_redirects && is_redirect(r))
+        r = follow(r, c, q);
+    return r ? finish(r, c->catch_response) : NULL;
+}
+
+PyObject *request_call(struct session *s, struct call *c)
+{
+    static struct sbuf head; /* the loop thread's; copied before anybody else can run */
+    if (!s->is_plain_class && !c->is_request)
+        return overridden_call(s, c);
+    struct outgoing out = {0};
+    struct fetch_request q = {0};
+    PyObject *result = NULL;
+    const enum road road = prepare(s, c, &out, &head, &q);
+    if (road == ROAD_FAST)
+        result = fast_call(s, c, &out, &head, &q);
+    else if (road == ROAD_PLAIN)
+        result = plain_call(s, c);
+    Py_XDECREF(out.target);
+    Py_XDECREF(out.payload);
+    return result;
+}

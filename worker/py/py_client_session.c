@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: MIT
+/* Session: the C base of HttpSession and FastHttpSession.
+ *
+ * Problem: a requests.Session costs some 30 KB with its adapters, pools, header dicts and jar, and
+ * 100,000 users have one each.
+ * Design: every attribute is a descriptor over one pointer, NULL until somebody touches it; the
+ * default is made by pylib at that moment and from then on belongs to the user's code, which may
+ * change it in place at any time. What the fast road derived from such an object is checked
+ * against it by comparing pointers (head lines) or a version (cookies) at each request.
+ */
+#include "worker/py/py_client.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct head_lines default_lines, fast_lines;
+
+/* ---- connections ---------------------------------------------------------------------------- */
+
+struct pool_ref *pool_ref_new(struct fetch_pool_config config)
+{
+    struct fetch_engine *engine = site_engine();
+    if (!engine)
+        return NULL;
+    struct pool_ref *pool = malloc(sizeof *pool);
+    *pool = (struct pool_ref){.refs = 1, .pool = fetch_pool_new(engine, config)};
+    return pool;
+}
+
+struct pool_ref *pool_ref_get(struct pool_ref *pool)
+{
+    pool->refs++;
+    return pool;
+}
+
+void pool_ref_put(struct pool_ref *pool)
+{
+    if (!pool || --pool->refs)
+        return;
+    fetch_pool_free(pool->pool);
+    free(pool);
+}
+
+struct pool_ref *session_pool(struct session *s)
+{
+    if (s->pool)
+        return s->pool;
+    if (s->pool_owner)
+        s->pool = pool_object_ref(s->pool_owner);
+    else
+        s->pool = pool_ref_new((struct fetch_pool_config){
+            .max_idle_per_origin = s->is_fast ? s->concurrency : 10,
+            .max_per_origin = s->is_fast ? s->concurrency : 0});
+    return s->pool;
+}
+
+/* ---- default header lines ------------------------------------------------------------------- */
+
+void head_lines_fini(struct head_lines *l)
+{
+    for (Py_ssize_t i = 0; i < l->count * 2; i++)
+        Py_DECREF(l->snapshot[i]);
+    sbuf_fini(&l->text);
+    free(l->lines);
+    free(l->snapshot);
+    *l = (struct head_lines){0};
+}
+
+/* The dict behind a mapping of headers: itself, or the store of a CaseInsensitiveDict whose
+ * values are (name, value). NULL when it is neither. */
+static PyObject *headers_dict(PyObject *headers, bool *is_store)
+{
+    *is_store = false;
+    if (PyDict_CheckExact(headers))
+        return Py_NewRef(headers);
+    if ((PyObject *)Py_TYPE(headers) != glue.case_insensitive_dict)
+        return NULL;
+    *is_store = true;
+    PyObject *store = PyObject_GetAttrString(headers, "_store");
+    if (store && !PyDict_Check(store))
+        Py_CLEAR(store);
+    PyErr_Clear();
+    return store;
+}
+
+static bool is_same_dict(const struct head_lines *l, PyObject *dict)
+{
+    if (PyDict_GET_SIZE(dict) != l->count)
+        return false;
+    PyObject *key = NULL, *value = NULL;
+    Py_ssize_t at = 0;
+    for (Py_ssize_t i = 0; PyDict_Next(dict, &at, &key, &value); i++)
+        if (l->snapshot[2 * i] != key || l->snapshot[2 * i + 1] != value)
+            return false;
+    return true;
+}
+
+static bool is_plain_text(PyObject *value)
+{
+    if (!PyUnicode_Check(value) || PyUnicode_KIND(value) != PyUnicode_1BYTE_KIND)
+        return false;
+    const char *text = PyUnicode_DATA(value);
+    const size_t len = (size_t)PyUnicode_GET_LENGTH(value);
+    return !memchr(text, '\r', len) && !memchr(text, '\n', len);
+}
+
+static bool add_line(struct head_lines *l, PyObject *name, PyObject *value)
+{
+    if (!is_plain_text(name) || !is_plain_text(value))
+        return false;
+    struct head_line *line = &l->lines[l->count];
+    line->at = (uint32_t)l->text.len;
+    line->name_len = (uint32_t)PyUnicode_GET_LENGTH(name);
+    sbuf_add(&l->text, PyUnicode_DATA(name), line->name_len);
+    sbuf_add(&l->text, ": ", 2);
+    sbuf_add(&l->text, PyUnicode_DATA(value), (size_t)PyUnicode_GET_LENGTH(value));
+    sbuf_add(&l->text, "\r\n", 2);
+    line->len = (uint32_t)l->text.len - line->at;
+    return true;
+}
+
+static enum road fill_lines(struct head_lines *l, PyObject *dict, bool is_store)
+{
+    const size_t size = (size_t)PyDict_GET_SIZE(dict);
+    l->lines = calloc(size + 1, sizeof *l->lines);
+    l->snapshot = calloc(2 * size + 1, sizeof *l->snapshot);
+    PyObject *key = NULL, *value = NULL;
+    Py_ssize_t at = 0;
+    while (PyDict_Next(dict, &at, &key, &value)) {
+        const bool is_pair = is_store && PyTuple_CheckExact(value) && PyTuple_GET_SIZE(value) == 2;
+        if (is_store && !is_pair)
+            return ROAD_PLAIN;
+        PyObject *name = is_pair ? PyTuple_GET_ITEM(value, 0) : key;
+        PyObject *text = is_pair ? PyTuple_GET_ITEM(value, 1) : value;
+        if (!add_line(l, name, text))
+            return ROAD_PLAIN;
+        l->snapshot[2 * l->count] = Py_NewRef(key);
+        l->snapshot[2 * l->count + 1] = Py_NewRef(value);
+        l->count++;
+    }
+    return ROAD_FAST;
+}
+
+static enum road make_lines(struct head_lines *l, PyObject *headers)
+{
+    bool is_store = false;
+    PyObject *dict = headers_dict(headers, &is_store);
+    if (!dict)
+        return ROAD_PLAIN;
+    enum road road = ROAD_FAST;
+    if (!l->snapshot || !is_same_dict(l, dict)) {
+        head_lines_fini(l);
+        road = fill_lines(l, dict, is_store);
+    }
+    Py_DECREF(dict);
+    if (road != ROAD_FAST)
+        head_lines_fini(l);
+    return road;
+}
+
+enum road session_lines(struct session *s, const struct head_lines **lines)
+{
+    if (!s->headers) {
+        struct head_lines *shared = s->is_fast ? &fast_lines : &default_lines;
+        *lines = shared;
+        if (shared->snapshot)
+            return ROAD_FAST;
+        return make_lines(shared, s->is_fast ? glue.fast_headers : glue.default_headers);
+    }
+    if (!s->lines)
+        s->lines = calloc(1, sizeof *s->lines);
+    *lines = s->lines;
+    return make_lines(s->lines, s->headers);
+}
+
+/* ---- which road ----------------------------------------------------------------------------- */
+
+static bool is_empty(PyObject *value)
+{
+    return !value || value == Py_None || (PyDict_CheckExact(value) && !PyDict_GET_SIZE(value));
+}
+
+/* hooks == {"response": []} or nothing at all */
+static bool has_hooks(PyObject *hooks)
+{
+    if (is_empty(hooks))
+        return false;
+    if (!PyDict_CheckExact(hooks))
+        return true;
+    PyObject *key = NULL, *value = NULL;
+    Py_ssize_t at = 0;
+    while (PyDict_Next(hooks, &at, &key, &value))
+        if (!PyList_CheckExact(value) || PyList_GET_SIZE(value))
+            return true;
+    return false;
+}
+
+static enum road environment_road(struct session *s)
+{
+    if (s->is_fast || s->trust_env == Py_False)
+        return ROAD_FAST;
+    if (!s->is_env_checked) {
+        PyObject *is_free = PyObject_CallNoArgs(glue.is_env_free);
+        if (!is_free)
+            return ROAD_ERROR;
+        s->is_env_free = is_free == Py_True;
+        s->is_env_checked = true;
+        Py_DECREF(is_free);
+    }
+    return s->is_env_free ? ROAD_FAST : ROAD_PLAIN;
+}
+
+enum road session_road(struct session *s)
+{
+    if (!s->is_plain_class || s->is_odd || s->adapters)
+        return ROAD_PLAIN;
+    if (!is_empty(s->proxies) || !is_empty(s->params) || has_hooks(s->hooks))
+        return ROAD_PLAIN;
+    if (s->stream && s->stream != Py_False && s->stream != Py_None)
+        return ROAD_PLAIN;
+    return environment_road(s);
+}
+
+enum road session_site(struct session *s)
+{
+    if (s->site)
+        return ROAD_FAST;
+    if (!s->base_url || !PyUnicode_Check(s->base_url))
+        return ROAD_PLAIN;
+    Py_ssize_t len = 0;
+    const char *url = PyUnicode_AsUTF8AndSize(s->base_url, &len);
+    const Py_ssize_t root_len = url ? site_root_length(url, len) : 0;
+    if (!root_len || (len > root_len && !site_is_normal_target(url + root_len, len - root_len)) ||
+        memchr(url, '?', (size_t)len)) {
+        PyErr_Clear();
+        return ROAD_PLAIN;
+    }
+    PyObject *root = PyUnicode_FromStringAndSize(url, root_len);
+    PyObject *verify = s->verify ? s->verify : s->is_fast ? Py_False : Py_True;
+    struct site *site = site_get(root, verify, s->cert ? s->cert : Py_None, Py_None);
+    Py_XDECREF(root);
+    if (!site)
+        return ROAD_ERROR;
+    if (len > root_len) {
+        s->site_path = PyUnicode_FromStringAndSize(url + root_len, len - root_len);
+        if (!s->site_path)
+            return ROAD_ERROR;
+    }
+    s->site = site;
+    return ROAD_FAST;
+}
+
+bool session_records_directly(const struct session *s)
+{
+    if (!s->handlers || PyList_GET_SIZE(s->handlers) > 1)
+        return false;
+    return PyList_GET_SIZE(s->handlers) == 0 || PyList_GET_ITEM(s->handlers, 0) == record_request;
+}
+
+/* ---- cookies -------------------------------------------------------------------------------- */
+
+static enum road copy_row(struct jar *jar, PyObject *row)
+{
+    const char *name = NULL, *value = NULL, *domain = NULL, *path = NULL;
+    double expires = 0;
+    int is_secure = 0;
+    if (!PyArg_ParseTuple(row, "szssdp", &name, &value, &domain, &path, &expires, &is_secure))
+        return ROAD_ERROR;
+    struct cookie c = cookie_make(name, value, domain, path);
+    c.expires = expires;
+    c.is_secure = is_secure;
+    jar_put(jar, c);
+    return ROAD_FAST;
+}
+
+static enum road copy_jar(struct session *s)
+{
+    PyObject *rows = PyObject_CallOneArg(glue.jar_rows, s->cookies);
+    if (!rows)
+        return ROAD_ERROR;
+    enum road road = rows == Py_None ? ROAD_PLAIN : ROAD_FAST;
+    if (road == ROAD_FAST)
+        jar_fini(&s->jar);
+    for (Py_ssize_t i = 0; road == ROAD_FAST && i < PyList_GET_SIZE(rows); i++)
+        road = copy_row(&s->jar, PyList_GET_ITEM(rows, i));
+    Py_DECREF(rows);
+    return road;
+}
+
+/* Our kind of Python jar carries the number of its changes; jar_rows gives None for one that we
+ * cannot stand in for. */
+enum road session_jar(struct session *s)
+{
+    if (!s->cookies)
+        return ROAD_FAST;
+    static PyObject *name;
+    if (!name)
+        name = PyUnicode_InternFromString("katydid_changes");
+    PyObject *changes = PyObject_GetAttr(s->cookies, name);
+    const long version = changes ? PyLong_AsLong(changes) : -1;
+    Py_XDECREF(changes);
+    if (version < 0) {
+        PyErr_Clear();
+        return ROAD_PLAIN;
+    }
+    if (version == s->jar_version)
+        return ROAD_FAST;
+    enum road road = copy_jar(s);
+    if (road == ROAD_FAST)
+        s->jar_version = version;
+    return road;
+}
+
+/* name, value, domain, path, expires, secure, domain_specified, path_specified, http_only */
+PyObject *session_cookie_row(const struct cookie *c)
+{
+    const char *t = c->text;
+    return Py_BuildValue("(szssdOOOO)", t, c->has_value ? t + c->value_at : NULL, t + c->domain_at,
+                         t + c->path_at, c->expires, c->is_secure ? Py_True : Py_False,
+                         c->has_domain ? Py_True : Py_False, c->has_path ? Py_True : Py_False,
+                         c->is_http_only ? Py_True : Py_False);
+}
+
+/* Takes the cookie: into our jar, or into the Python jar once there is one. */
+int session_set_cookie(struct session *s, struct cookie *cookie, bool is_expired)
+{
+    if (!s->cookies) {
+        if (is_expired) {
+            jar_remove(&s->jar, cookie);
+            cookie_fini(cookie);
+        } else {
+            jar_put(&s->jar, *cookie);
+        }
+        return 0;
+    }
+    PyObject *row = session_cookie_row(cookie);
+    cookie_fini(cookie);
+    PyObject *done = row ? PyObject_CallFunction(glue.jar_set, "OOO", s->cookies, row,
+                                                 is_expired ? Py_True : Py_False)
+                         : NULL;
+    Py_XDECREF(row);
+    Py_XDECREF(done);
+    return done ? 0 : -1;
+}

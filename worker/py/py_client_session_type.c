@@ -1,0 +1,483 @@
+// SPDX-License-Identifier: MIT
+/* The types _katydid.Session (base of HttpSession and FastHttpSession) and _katydid.Pool.
+ *
+ * Attributes are one pointer each, NULL until touched (see py_client_session.c); the verbs parse
+ * their arguments and start the call. A subclass or an instance that replaces one of the methods
+ * that requests calls on itself loses the fast road, so the replacement is called.
+ */
+#include "worker/py/py_client.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clk.h"
+
+PyTypeObject *session_type;
+
+/* ---- shared connections --------------------------------------------------------------------- */
+
+/* A pool that several sessions share: HTTPClientPool of pylib holds one. */
+struct pool_object {
+    PyObject_HEAD
+    struct pool_ref *ref;
+    struct fetch_pool_config config;
+};
+static PyTypeObject *pool_type;
+
+static PyObject *pool_make(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static const char *const names[] = {"max_idle", "max_connections", NULL};
+    unsigned idle = 10, most = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|II", KEYWORD_NAMES(names), &idle, &most))
+        return NULL;
+    struct pool_object *self = (struct pool_object *)type->tp_alloc(type, 0);
+    if (self)
+        self->config =
+            (struct fetch_pool_config){.max_idle_per_origin = idle, .max_per_origin = most};
+    return (PyObject *)self;
+}
+
+static void pool_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    pool_ref_put(((struct pool_object *)self)->ref);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyObject *pool_close(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    struct pool_object *pool = (struct pool_object *)self;
+    if (pool->ref)
+        fetch_pool_close_idle(pool->ref->pool);
+    Py_RETURN_NONE;
+}
+
+struct pool_ref *pool_object_ref(PyObject *owner)
+{
+    struct pool_object *pool = (struct pool_object *)owner;
+    if (!pool->ref)
+        pool->ref = pool_ref_new(pool->config);
+    return pool->ref ? pool_ref_get(pool->ref) : NULL;
+}
+
+/* ---- attributes ----------------------------------------------------------------------------- */
+
+/* The Python jar, made from ours at the first touch. */
+static PyObject *session_make_cookies(struct session *s)
+{
+    PyObject *rows = PyList_New(0);
+    for (uint32_t i = 0; rows && i < s->jar.count; i++) {
+        PyObject *row = session_cookie_row(&s->jar.cookies[i]);
+        if (!row || PyList_Append(rows, row) < 0)
+            Py_CLEAR(rows);
+        Py_XDECREF(row);
+    }
+    PyObject *jar = rows ? PyObject_CallOneArg(glue.make_cookies, rows) : NULL;
+    Py_XDECREF(rows);
+    return jar;
+}
+
+enum kind { NONE, YES, NO, EMPTY, THIRTY, HEADERS, PROXIES, HOOKS, PARAMS, COOKIES, ADAPTERS, AGENT };
+
+struct attribute {
+    size_t at;
+    enum kind kind;
+};
+
+static PyObject **slot_of(struct session *s, const struct attribute *a)
+{
+    return (PyObject **)(void *)((char *)s + a->at);
+}
+
+static PyObject *make_default(struct session *s, enum kind kind)
+{
+    switch (kind) {
+    case NONE:
+        Py_RETURN_NONE;
+    case YES:
+        return Py_NewRef(s->is_fast ? Py_False : Py_True);
+    case NO:
+        Py_RETURN_FALSE;
+    case EMPTY:
+        return PyUnicode_FromString("");
+    case THIRTY:
+        return PyLong_FromLong(30);
+    case HEADERS:
+        return PyObject_CallOneArg(glue.make_headers, (PyObject *)s);
+    case PROXIES:
+        return PyObject_CallNoArgs(glue.make_proxies);
+    case HOOKS:
+        return PyObject_CallNoArgs(glue.make_hooks);
+    case PARAMS:
+        return PyObject_CallNoArgs(glue.make_params);
+    case COOKIES:
+        return session_make_cookies(s);
+    case ADAPTERS:
+        return PyObject_CallOneArg(glue.make_adapters, (PyObject *)s);
+    case AGENT:
+        return PyObject_CallOneArg(glue.make_agent, (PyObject *)s);
+    }
+    Py_UNREACHABLE();
+}
+
+/* Constants need no place of their own; what can be changed in place is kept. */
+static bool is_kept(enum kind kind)
+{
+    return kind >= HEADERS;
+}
+
+static PyObject *attribute_get(PyObject *self, void *closure)
+{
+    struct session *s = (struct session *)self;
+    const struct attribute *a = closure;
+    PyObject **slot = slot_of(s, a);
+    if (*slot)
+        return Py_NewRef(*slot);
+    if (is_kept(a->kind) && glue_need() < 0)
+        return NULL;
+    PyObject *value = make_default(s, a->kind);
+    if (value && is_kept(a->kind))
+        *slot = Py_NewRef(value);
+    return value;
+}
+
+static void refresh_handlers(struct session *s)
+{
+    Py_CLEAR(s->handlers);
+    PyObject *list =
+        s->request_event ? PyObject_GetAttrString(s->request_event, "_handlers") : NULL;
+    if (list && PyList_CheckExact(list))
+        s->handlers = Py_NewRef(list);
+    Py_XDECREF(list);
+    PyErr_Clear();
+}
+
+static void forget_derived(struct session *s, const struct attribute *a)
+{
+    const PyObject *const *changed = (void *)slot_of(s, a);
+    if (changed == (void *)&s->request_event)
+        refresh_handlers(s);
+    if (changed == (void *)&s->cookies)
+        s->jar_version = -1;
+    if (changed == (void *)&s->trust_env)
+        s->is_env_checked = false;
+    if (changed == (void *)&s->base_url || changed == (void *)&s->verify ||
+        changed == (void *)&s->cert) {
+        s->site = NULL;
+        Py_CLEAR(s->site_path);
+    }
+}
+
+static int attribute_set(PyObject *self, PyObject *value, void *closure)
+{
+    struct session *s = (struct session *)self;
+    const struct attribute *a = closure;
+    if (value && a->kind == COOKIES) {
+        if (glue_need() < 0)
+            return -1;
+        value = PyObject_CallOneArg(glue.adopt_cookies, value);
+        if (!value)
+            return -1;
+        jar_fini(&s->jar);
+    } else {
+        Py_XINCREF(value);
+    }
+    Py_XSETREF(*slot_of(s, a), value);
+    forget_derived(s, a);
+    return 0;
+}
+
+static PyObject *has_adapters(PyObject *self, void *closure)
+{
+    (void)closure;
+    return PyBool_FromLong(((struct session *)self)->adapters != NULL);
+}
+
+#define ATTRIBUTE(name, kind)                                                                      \
+    {                                                                                              \
+#name, attribute_get, attribute_set, NULL,                                                         \
+            &(struct attribute)                                                                    \
+        {                                                                                          \
+            offsetof(struct session, name), kind                                                   \
+        }                                                                                          \
+    }
+
+static PyGetSetDef session_attributes[] = {
+    ATTRIBUTE(base_url, NONE),
+    ATTRIBUTE(request_event, NONE),
+    ATTRIBUTE(user, NONE),
+    ATTRIBUTE(request_name, NONE),
+    ATTRIBUTE(headers, HEADERS),
+    ATTRIBUTE(auth, NONE),
+    ATTRIBUTE(proxies, PROXIES),
+    ATTRIBUTE(hooks, HOOKS),
+    ATTRIBUTE(params, PARAMS),
+    ATTRIBUTE(verify, YES),
+    ATTRIBUTE(cert, NONE),
+    ATTRIBUTE(cookies, COOKIES),
+    {"cookiejar", attribute_get, attribute_set, NULL,
+     &(struct attribute){offsetof(struct session, cookies), COOKIES}},
+    ATTRIBUTE(adapters, ADAPTERS),
+    ATTRIBUTE(stream, NO),
+    ATTRIBUTE(trust_env, YES),
+    ATTRIBUTE(max_redirects, THIRTY),
+    ATTRIBUTE(client, AGENT),
+    ATTRIBUTE(auth_header, NONE),
+    {"_has_adapters", has_adapters, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+/* ---- overriding ----------------------------------------------------------------------------- */
+
+/* What requests (or Locust) calls on self in the course of a request. */
+static const char *const hooked_names[] = {
+    "request",          "send",         "prepare_request", "get_adapter",         "mount",
+    "resolve_redirects", "rebuild_auth", "rebuild_method",  "rebuild_proxies",     "_build_url",
+    "should_strip_auth", "get_redirect_target",
+    "merge_environment_settings", "_send_request_safe_mode", NULL};
+
+static bool is_plain_class(PyTypeObject *type, PyObject *original)
+{
+    if ((PyObject *)type == original)
+        return true;
+    for (int i = 0; hooked_names[i]; i++) {
+        PyObject *mine = PyObject_GetAttrString((PyObject *)type, hooked_names[i]);
+        PyObject *theirs = PyObject_GetAttrString(original, hooked_names[i]);
+        PyErr_Clear();
+        const bool is_same = mine == theirs;
+        Py_XDECREF(mine);
+        Py_XDECREF(theirs);
+        if (!is_same)
+            return false;
+    }
+    return true;
+}
+
+static int session_setattro(PyObject *self, PyObject *name, PyObject *value)
+{
+    struct session *s = (struct session *)self;
+    for (int i = 0; s->is_plain_class && hooked_names[i]; i++)
+        if (PyUnicode_Check(name) && !PyUnicode_CompareWithASCIIString(name, hooked_names[i]))
+            s->is_plain_class = false;
+    return PyObject_GenericSetAttr(self, name, value);
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+static PyObject *session_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    (void)args;
+    (void)kwargs;
+    if (glue_need() < 0)
+        return NULL;
+    struct session *s = (struct session *)type->tp_alloc(type, 0);
+    if (!s)
+        return NULL;
+    s->is_fast = PyType_IsSubtype(type, (PyTypeObject *)glue.fast_session_class);
+    s->is_plain_class =
+        is_plain_class(type, s->is_fast ? glue.fast_session_class : glue.session_class);
+    s->jar_version = -1;
+    s->concurrency = 10;
+    return (PyObject *)s;
+}
+
+#define SESSION_OBJECTS(X)                                                                         \
+    X(base_url) X(request_event) X(user) X(request_name) X(headers) X(auth) X(proxies) X(hooks)    \
+    X(params) X(verify) X(cert) X(cookies) X(adapters) X(stream) X(trust_env) X(max_redirects)     \
+    X(client) X(pool_owner) X(handlers) X(site_path) X(auth_header)
+
+static int session_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    struct session *s = (struct session *)self;
+    Py_VISIT(Py_TYPE(self));
+#define X(name) Py_VISIT(s->name);
+    SESSION_OBJECTS(X)
+#undef X
+    return 0;
+}
+
+static int session_clear(PyObject *self)
+{
+    struct session *s = (struct session *)self;
+#define X(name) Py_CLEAR(s->name);
+    SESSION_OBJECTS(X)
+#undef X
+    return 0;
+}
+
+static void session_dealloc(PyObject *self)
+{
+    struct session *s = (struct session *)self;
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    session_clear(self);
+    jar_fini(&s->jar);
+    if (s->lines)
+        head_lines_fini(s->lines);
+    free(s->lines);
+    pool_ref_put(s->pool);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+/* ---- methods -------------------------------------------------------------------------------- */
+
+static PyObject *verb(PyObject *self, const char *method, int positional, PyObject *const *args,
+                      Py_ssize_t count, PyObject *kwnames)
+{
+    struct session *s = (struct session *)self;
+    struct call c = {.allow_redirects = method[0] != 'H' || method[1] != 'E' || s->is_fast};
+    c.method = PyUnicode_InternFromString(method);
+    PyObject *result = NULL;
+    if (c.method && call_parse(&c, s, args, count, kwnames, positional) == 0)
+        result = request_call(s, &c);
+    Py_XDECREF(c.extra);
+    Py_XDECREF(c.method);
+    return result;
+}
+
+#define VERB(function, method, positional)                                                         \
+    static PyObject *function(PyObject *self, PyObject *const *args, Py_ssize_t count,             \
+                              PyObject *kwnames)                                                   \
+    {                                                                                              \
+        return verb(self, method, positional, args, count, kwnames);                               \
+    }
+VERB(session_get, "GET", CALL_PLAIN_VERB)
+VERB(session_options, "OPTIONS", CALL_PLAIN_VERB)
+VERB(session_head, "HEAD", CALL_PLAIN_VERB)
+VERB(session_post, "POST", CALL_DATA_VERB)
+VERB(session_put, "PUT", CALL_DATA_VERB)
+VERB(session_patch, "PATCH", CALL_DATA_VERB)
+VERB(session_delete, "DELETE", CALL_PLAIN_VERB)
+
+static PyObject *session_request(PyObject *self, PyObject *const *args, Py_ssize_t count,
+                                 PyObject *kwnames)
+{
+    struct session *s = (struct session *)self;
+    struct call c = {.allow_redirects = true, .is_request = true};
+    PyObject *result = NULL;
+    if (call_parse(&c, s, args, count, kwnames, CALL_REQUEST) == 0)
+        result = request_call(s, &c);
+    Py_XDECREF(c.extra);
+    return result;
+}
+
+static PyObject *session_close(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    struct session *s = (struct session *)self;
+    if (s->pool && !s->pool_owner)
+        fetch_pool_close_idle(s->pool->pool);
+    Py_RETURN_NONE;
+}
+
+/* What the Python part of a session sets once: limits of a FastHttpSession, a shared pool. */
+static PyObject *session_configure(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    static const char *const names[] = {"connect_timeout", "network_timeout", "concurrency", "pool",
+                                        "is_plain", NULL};
+    struct session *s = (struct session *)self;
+    PyObject *pool = Py_None;
+    int is_odd = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$ddIOp", KEYWORD_NAMES(names),
+                                     &s->connect_timeout, &s->network_timeout, &s->concurrency,
+                                     &pool, &is_odd))
+        return NULL;
+    s->is_odd = is_odd;
+    if (pool != Py_None && !PyObject_TypeCheck(pool, pool_type))
+        return PyErr_Format(PyExc_TypeError, "pool must be a _katydid.Pool");
+    Py_XSETREF(s->pool_owner, pool == Py_None ? NULL : Py_NewRef(pool));
+    pool_ref_put(s->pool);
+    s->pool = NULL;
+    Py_RETURN_NONE;
+}
+
+/* _cookie_header(host, target, is_tls) → the Cookie header's value, or None */
+static PyObject *session_cookie_header(PyObject *self, PyObject *args)
+{
+    struct session *s = (struct session *)self;
+    const char *host = NULL, *target = NULL;
+    int is_tls = 0;
+    if (!PyArg_ParseTuple(args, "ssp", &host, &target, &is_tls))
+        return NULL;
+    const enum road road = session_jar(s);
+    if (road == ROAD_ERROR)
+        return NULL;
+    const struct jar_place place = {host, strlen(host), target, strlen(target), is_tls};
+    struct sbuf text = {0};
+    if (road == ROAD_FAST)
+        jar_header(&text, &s->jar, &place, clk_wall());
+    PyObject *value = text.len ? PyUnicode_DecodeLatin1(text.data, (Py_ssize_t)text.len, NULL)
+                               : Py_NewRef(Py_None);
+    sbuf_fini(&text);
+    return value;
+}
+
+#define FAST_METHOD(name, function)                                                                \
+    {                                                                                              \
+        name, (PyCFunction)(void (*)(void))function, METH_FASTCALL | METH_KEYWORDS, NULL           \
+    }
+static PyMethodDef session_methods[] = {
+    FAST_METHOD("get", session_get),
+    FAST_METHOD("options", session_options),
+    FAST_METHOD("head", session_head),
+    FAST_METHOD("post", session_post),
+    FAST_METHOD("put", session_put),
+    FAST_METHOD("patch", session_patch),
+    FAST_METHOD("delete", session_delete),
+    FAST_METHOD("request", session_request),
+    {"close", session_close, METH_NOARGS, NULL},
+    {"_cookie_header", session_cookie_header, METH_VARARGS, NULL},
+    {"_configure", (PyCFunction)(void (*)(void))session_configure, METH_VARARGS | METH_KEYWORDS,
+     NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot session_slots[] = {
+    {Py_tp_new, session_new},
+    {Py_tp_dealloc, session_dealloc},
+    {Py_tp_traverse, session_traverse},
+    {Py_tp_clear, session_clear},
+    {Py_tp_setattro, session_setattro},
+    {Py_tp_methods, session_methods},
+    {Py_tp_getset, session_attributes},
+    {Py_tp_doc, (void *)(uintptr_t) "HTTP session: the C half of locust.clients.HttpSession."},
+    {0, NULL},
+};
+static PyType_Spec session_spec = {
+    .name = "_katydid.Session",
+    .basicsize = sizeof(struct session),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = session_slots,
+};
+
+static PyMethodDef pool_methods[] = {
+    {"close", pool_close, METH_NOARGS, "Closes the idle connections."},
+    {NULL, NULL, 0, NULL},
+};
+static PyType_Slot pool_slots[] = {
+    {Py_tp_new, pool_make},
+    {Py_tp_dealloc, pool_dealloc},
+    {Py_tp_methods, pool_methods},
+    {Py_tp_doc, (void *)(uintptr_t) "Pool(max_idle=10, max_connections=0): connections that sessions share."},
+    {0, NULL},
+};
+static PyType_Spec pool_spec = {
+    .name = "_katydid.Pool",
+    .basicsize = sizeof(struct pool_object),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+    .slots = pool_slots,
+};
+
+int session_init(PyObject *module)
+{
+    session_type = (PyTypeObject *)PyType_FromSpec(&session_spec);
+    pool_type = (PyTypeObject *)PyType_FromSpec(&pool_spec);
+    if (!session_type || !pool_type)
+        return -1;
+    if (PyModule_AddObjectRef(module, "Session", (PyObject *)session_type) < 0)
+        return -1;
+    return PyModule_AddObjectRef(module, "Pool", (PyObject *)pool_type);
+}

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: MIT
+/* Sites and URLs: where a request goes and how its target is written.
+ *
+ * Problem: requests normalises every URL with urllib3's parser, some 20 µs. Nearly all URLs of a
+ * load test are already in normal form.
+ * Design: a byte table says which characters requests leaves alone; a URL made only of these is
+ * used as it is. Anything else (percent signs, spaces, dots to collapse, upper-case hosts,
+ * credentials) is normalised by requests' own code, then looked at again.
+ * Sites are interned in a dict keyed by (root, verify, cert, proxy) and never freed: their number is
+ * the number of hosts the user's file names.
+ */
+#include "worker/py/py_client.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static PyObject *sites; /* (root, verify, cert, proxy) → capsule of struct site */
+static struct fetch_engine *engine;
+
+struct fetch_engine *site_engine(void)
+{
+    if (engine)
+        return engine;
+    if (!hub_base()) {
+        PyErr_SetString(PyExc_RuntimeError, "the HTTP client needs katydid's event loop");
+        return NULL;
+    }
+    engine = fetch_engine_new(hub_base());
+    return engine;
+}
+
+/* ---- characters ----------------------------------------------------------------------------- */
+
+#define PASS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+#define SUB_DELIMS "!$&'()*+,;="
+
+enum { IN_TARGET = 1, IN_HOST = 2, UNRESERVED = 4 };
+static uint8_t classes[256];
+
+static void mark(const char *bytes, uint8_t class)
+{
+    for (; *bytes; bytes++)
+        classes[(uint8_t)*bytes] |= class;
+}
+
+void site_init(void)
+{
+    mark(PASS SUB_DELIMS ":@/?", IN_TARGET);
+    mark("abcdefghijklmnopqrstuvwxyz0123456789-._", IN_HOST);
+    mark(PASS, UNRESERVED);
+}
+
+bool site_is_normal_target(const char *text, Py_ssize_t len)
+{
+    if (len == 0 || text[0] != '/')
+        return false;
+    for (Py_ssize_t i = 0; i < len; i++)
+        if (!(classes[(uint8_t)text[i]] & IN_TARGET))
+            return false;
+    return !strstr(text, "/.");
+}
+
+static Py_ssize_t digits_from(const char *text, Py_ssize_t at, Py_ssize_t len)
+{
+    while (at < len && text[at] >= '0' && text[at] <= '9')
+        at++;
+    return at;
+}
+
+Py_ssize_t site_root_length(const char *url, Py_ssize_t len)
+{
+    Py_ssize_t at = 7;
+    if (len > 8 && !memcmp(url, "https://", 8))
+        at = 8;
+    else if (len <= 7 || memcmp(url, "http://", 7) != 0)
+        return 0;
+    const Py_ssize_t host = at;
+    if (url[at] == '[') {
+        while (at < len && url[at] != ']' && url[at] != '/')
+            at++;
+        if (at == len || url[at++] != ']')
+            return 0;
+    } else {
+        while (at < len && (classes[(uint8_t)url[at]] & IN_HOST))
+            at++;
+    }
+    if (at == host || url[host] == '.')
+        return 0;
+    if (at < len && url[at] == ':') {
+        const Py_ssize_t end = digits_from(url, at + 1, len);
+        if (end == at + 1 || end > at + 6)
+            return 0;
+        at = end;
+    }
+    return at == len || url[at] == '/' ? at : 0;
+}
+
+void site_quote_plus(struct sbuf *out, const char *text, Py_ssize_t len)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    sbuf_reserve(out, (size_t)len * 3);
+    char *to = out->data + out->len;
+    for (Py_ssize_t i = 0; i < len; i++) {
+        const uint8_t byte = (uint8_t)text[i];
+        if (classes[byte] & UNRESERVED) {
+            *to++ = (char)byte;
+        } else if (byte == ' ') {
+            *to++ = '+';
+        } else {
+            *to++ = '%';
+            *to++ = hex[byte >> 4];
+            *to++ = hex[byte & 15];
+        }
+    }
+    *to = 0;
+    out->len = (size_t)(to - out->data);
+}
+
+/* ---- form encoding -------------------------------------------------------------------------- */
+
+static enum road add_scalar(struct sbuf *out, PyObject *value)
+{
+    Py_ssize_t len = 0;
+    if (PyUnicode_CheckExact(value)) {
+        const char *text = PyUnicode_AsUTF8AndSize(value, &len);
+        if (!text) {
+            PyErr_Clear();
+            return ROAD_PLAIN;
+        }
+        site_quote_plus(out, text, len);
+        return ROAD_FAST;
+    }
+    if (PyBytes_CheckExact(value)) {
+        site_quote_plus(out, PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value));
+        return ROAD_FAST;
+    }
+    if (!PyLong_CheckExact(value) && !PyFloat_CheckExact(value) && !PyBool_Check(value))
+        return ROAD_PLAIN;
+    PyObject *string = PyObject_Str(value);
+    if (!string)
+        return ROAD_ERROR;
+    const char *text = PyUnicode_AsUTF8AndSize(string, &len);
+    site_quote_plus(out, text, len);
+    Py_DECREF(string);
+    return ROAD_FAST;
+}
+
+static enum road add_pair(struct sbuf *out, PyObject *key, PyObject *value, size_t start)
+{
+    if (value == Py_None)
+        return ROAD_FAST;
+    if (out->len > start)
+        sbuf_addc(out, '&');
+    enum road road = add_scalar(out, key);
+    if (road != ROAD_FAST)
+        return road;
+    sbuf_addc(out, '=');
+    return add_scalar(out, value);
+}
+
+enum road site_urlencode(struct sbuf *out, PyObject *dict)
+{
+    if (!PyDict_CheckExact(dict))
+        return ROAD_PLAIN;
+    const size_t start = out->len;
+    PyObject *key = NULL, *value = NULL;
+    Py_ssize_t at = 0;
+    while (PyDict_Next(dict, &at, &key, &value)) {
+        if (!PyUnicode_CheckExact(key))
+            return ROAD_PLAIN;
+        enum road road = ROAD_FAST;
+        if (!PyList_CheckExact(value))
+            road = add_pair(out, key, value, start);
+        else
+            for (Py_ssize_t i = 0; road == ROAD_FAST && i < PyList_GET_SIZE(value); i++)
+                road = add_pair(out, key, PyList_GET_ITEM(value, i), start);
+        if (road != ROAD_FAST)
+            return road;
+    }
+    return ROAD_FAST;
+}
+
+/* ---- sites ---------------------------------------------------------------------------------- */
+
+/* The authority of root into host (NUL-terminated, without brackets) and port. */
+static void split_root(const char *root, struct site *site, char *host, uint16_t *port)
+{
+    site->is_tls = root[4] == 's';
+    const char *from = root + (site->is_tls ? 8 : 7);
+    const char *end = from + strlen(from);
+    sbuf_addf(&site->host_line, "Host: %s\r\n", from);
+    const char *colon = strrchr(from, ':');
+    if (colon && strchr(colon, ']'))
+        colon = NULL;
+    *port = site->is_tls ? 443 : 80;
+    if (colon) {
+        *port = (uint16_t)strtoul(colon + 1, NULL, 10);
+        end = colon;
+    }
+    if (*from == '[' && end[-1] == ']') {
+        from++;
+        end--;
+    }
+    memcpy(host, from, (size_t)(end - from));
+    host[end - from] = 0;
+}
+
+static const char *text_or_null(PyObject *value)
+{
+    return value == Py_None ? NULL : PyUnicode_AsUTF8(value);
+}
+
+/* Fills the TLS part of target from glue.ca_file(verify, cert) → (verify, ca, cert, key), which
+ * owns the strings. */
+static PyObject *fill_tls(struct fetch_target *target, PyObject *verify, PyObject *cert)
+{
+    PyObject *parts = PyObject_CallFunctionObjArgs(glue.ca_file, verify, cert, NULL);
+    if (!parts)
+        return NULL;
+    target->tls_profile = (struct fetch_tls){
+        .verify = PyObject_IsTrue(PyTuple_GetItem(parts, 0)) == 1,
+        .ca_file = text_or_null(PyTuple_GetItem(parts, 1)),
+        .cert_file = text_or_null(PyTuple_GetItem(parts, 2)),
+        .key_file = text_or_null(PyTuple_GetItem(parts, 3)),
+    };
+    return parts;
+}
+
+static int fill_proxy(struct fetch_target *target, PyObject *proxy)
+{
+    const char *host = NULL, *auth = NULL;
+    unsigned short port = 0;
+    if (proxy == Py_None)
+        return 0;
+    if (!PyArg_ParseTuple(proxy, "sHz", &host, &port, &auth))
+        return -1;
+    target->proxy_host = host;
+    target->proxy_port = port;
+    target->proxy_auth = auth;
+    return 0;
+}
+
+static struct site *site_new(PyObject *root, PyObject *verify, PyObject *cert, PyObject *proxy)
+{
+    struct fetch_engine *e = site_engine();
+    const char *text = PyUnicode_AsUTF8(root);
+    if (!e || !text)
+        return NULL;
+    struct site *site = calloc(1, sizeof *site);
+    char *host = malloc(strlen(text) + 1);
+    struct fetch_target target = {.host = host};
+    split_root(text, site, host, &target.port);
+    target.tls = site->is_tls;
+    PyObject *tls = site->is_tls ? fill_tls(&target, verify, cert) : Py_NewRef(Py_None);
+    if (tls && fill_proxy(&target, proxy) == 0) {
+        site->root = Py_NewRef(root);
+        site->origin = fetch_origin_get(e, &target);
+    } else {
+        sbuf_fini(&site->host_line);
+        free(site);
+        site = NULL;
+    }
+    Py_XDECREF(tls);
+    free(host);
+    return site;
+}
+
+struct site *site_get(PyObject *root, PyObject *verify, PyObject *cert, PyObject *proxy)
+{
+    if (!sites)
+        sites = PyDict_New();
+    PyObject *key = PyTuple_Pack(4, root, verify, cert, proxy);
+    if (!key)
+        return NULL;
+    PyObject *found = PyDict_GetItemWithError(sites, key);
+    struct site *site = found ? PyCapsule_GetPointer(found, NULL) : NULL;
+    if (!found && !PyErr_Occurred()) {
+        site = site_new(root, verify, cert, proxy);
+        PyObject *capsule = site ? PyCapsule_New(site, NULL, NULL) : NULL;
+        if (!capsule || PyDict_SetItem(sites, key, capsule) < 0)
+            site = NULL;
+        Py_XDECREF(capsule);
+    }
+    Py_DECREF(key);
+    return site;
+}
