@@ -37,6 +37,7 @@ struct placed {
 
 struct dispatch {
     struct dispatch_class *classes;
+    char **names;         /* of the classes; owned */
     bool *is_chosen;      /* by class: new users may be of it */
     size_t class_count;
     struct dispatch_worker **workers; /* in dealing order; owned */
@@ -170,15 +171,17 @@ struct dispatch *dispatch_new(const struct dispatch_class *classes, size_t count
     struct dispatch *d = mem_zalloc(sizeof *d);
     d->class_count = count;
     d->classes = mem_zalloc((count + 1) * sizeof *d->classes);
+    d->names = mem_zalloc((count + 1) * sizeof *d->names);
     d->is_chosen = mem_zalloc((count + 1) * sizeof *d->is_chosen);
     d->stream.fixed.items = mem_zalloc((count + 1) * sizeof *d->stream.fixed.items);
     d->stream.weighted.items = mem_zalloc((count + 1) * sizeof *d->stream.weighted.items);
     for (size_t i = 0; i < count; i++) {
         d->classes[i] = classes[i];
-        d->classes[i].name = mem_strdup(classes[i].name);
         d->is_chosen[i] = true;
     }
     qsort(d->classes, count, sizeof *d->classes, by_name);
+    for (size_t i = 0; i < count; i++)
+        d->classes[i].name = d->names[i] = mem_strdup(d->classes[i].name);
     d->rate = 1;
     d->stream.is_fixed_due = true;
     stream_restart(d);
@@ -199,7 +202,8 @@ void dispatch_free(struct dispatch *d)
     for (size_t i = 0; i < d->worker_count; i++)
         worker_free(d->workers[i]);
     for (size_t i = 0; i < d->class_count; i++)
-        free((void *)(uintptr_t)d->classes[i].name);
+        free(d->names[i]);
+    free(d->names);
     free(d->classes);
     free(d->is_chosen);
     free(d->workers);
@@ -217,7 +221,12 @@ size_t dispatch_class_count(const struct dispatch *d)
 
 const char *dispatch_class_name(const struct dispatch *d, size_t index)
 {
-    return d->classes[index].name;
+    return d->names[index];
+}
+
+const char *const *dispatch_class_names(const struct dispatch *d)
+{
+    return (const char *const *)d->names;
 }
 
 size_t dispatch_worker_count(const struct dispatch *d)

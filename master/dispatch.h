@@ -39,6 +39,7 @@ void dispatch_free(struct dispatch *d);
 
 size_t dispatch_class_count(const struct dispatch *d);
 const char *dispatch_class_name(const struct dispatch *d, size_t index);
+const char *const *dispatch_class_names(const struct dispatch *d); /* all, by class index */
 
 /* A worker that is already known is left as it is. */
 void dispatch_add_worker(struct dispatch *d, const char *id);

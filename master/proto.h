@@ -8,6 +8,7 @@
  *
  * proto*.c are the only files of the master that know msgpack. Pure: no socket, no clock.
  */
+#include "master/roster.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -39,11 +40,6 @@ enum proto_rc { PROTO_OK, PROTO_BROKEN };
 struct slice {               /* borrowed bytes, not NUL-terminated */
     const char *data;
     size_t len;
-};
-
-struct class_users {
-    char *name;
-    unsigned users;
 };
 
 struct users_report {        /* "user_classes_count"; owned */
@@ -118,6 +114,7 @@ struct message {
 /* Slices of *m point into bytes. On PROTO_BROKEN *m needs no fini. */
 enum proto_rc proto_parse(const void *bytes, size_t len, struct message *m);
 void message_fini(struct message *m);
+void proto_texts_free(char **texts); /* a list like user_classes; NULL is fine */
 
 struct script_class {
     char *name, *host;       /* host NULL: none */

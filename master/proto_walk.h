@@ -22,4 +22,3 @@ char *proto_text(const msgpack_object *o);        /* malloced; NULL when it is n
 /* Copies a string that fits; false when it is none or is too long. */
 bool proto_copy(const msgpack_object *o, char *to, size_t size);
 char **proto_texts(const msgpack_object *o);      /* malloced list of strings, NULL-terminated; or NULL */
-void proto_texts_free(char **texts);

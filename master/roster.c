@@ -103,6 +103,16 @@ unsigned roster_user_count(const struct roster *r)
     return users;
 }
 
+unsigned roster_class_users(const struct roster *r, const char *class_name)
+{
+    unsigned users = 0;
+    for (size_t i = 0; i < r->count; i++)
+        for (size_t c = 0; c < r->workers[i]->class_count; c++)
+            if (!strcmp(r->workers[i]->classes[c].name, class_name))
+                users += r->workers[i]->classes[c].users;
+    return users;
+}
+
 size_t roster_tick(struct roster *r, struct worker **missed, size_t max)
 {
     size_t count = 0;
@@ -118,22 +128,22 @@ size_t roster_tick(struct roster *r, struct worker **missed, size_t max)
     return count;
 }
 
-void worker_set_users(struct worker *w, const char *const *names, const unsigned *users, size_t n)
+void worker_set_users(struct worker *w, const struct class_users *classes, size_t n)
 {
     bool is_same = n == w->class_count;
     for (size_t i = 0; is_same && i < n; i++)
-        is_same = !strcmp(names[i], w->classes[i].name);
+        is_same = !strcmp(classes[i].name, w->classes[i].name);
     if (!is_same) {
         classes_fini(w);
         w->classes = mem_zalloc((n + 1) * sizeof *w->classes);
         w->class_count = n;
         for (size_t i = 0; i < n; i++)
-            w->classes[i].name = mem_strdup(names[i]);
+            w->classes[i].name = mem_strdup(classes[i].name);
     }
     w->users = 0;
     for (size_t i = 0; i < n; i++) {
-        w->classes[i].users = users[i];
-        w->users += users[i];
+        w->classes[i].users = classes[i].users;
+        w->users += classes[i].users;
     }
 }
 

@@ -27,7 +27,7 @@ enum worker_state {
     WORKER_GONE,               /* quit, or its process ended */
 };
 
-struct class_count {
+struct class_users {
     char *name;
     unsigned users;
 };
@@ -41,7 +41,7 @@ struct worker {
     int liveness;
     unsigned stray_beats;      /* heartbeats while unknown */
     unsigned users;
-    struct class_count *classes; /* as reported; owned */
+    struct class_users *classes; /* as reported; owned */
     size_t class_count;
     double cpu_percent, lag_ms; /* lag negative: not reported */
     uint64_t memory_bytes;
@@ -76,10 +76,11 @@ bool worker_is_active(const struct worker *w); /* ready, spawning or running */
 const char *worker_state_name(const struct worker *w);
 size_t roster_active_count(const struct roster *r);
 unsigned roster_user_count(const struct roster *r);
+unsigned roster_class_users(const struct roster *r, const char *class_name);
 
 /* One second passed. Fills missed with up to max workers that are missing from now on. */
 size_t roster_tick(struct roster *r, struct worker **missed, size_t max);
-void worker_set_users(struct worker *w, const char *const *names, const unsigned *users, size_t n);
+void worker_set_users(struct worker *w, const struct class_users *classes, size_t n); /* copied */
 /* True when this report was not counted before; from now on it was. */
 bool worker_take_report(struct worker *w, const char *epoch, uint64_t seq);
 void worker_begin_run(struct worker *w);       /* forgets what belongs to a run */

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+/* become: the katydid that is only a worker, or asks one to list what is in a locustfile.
+ *
+ * One worker: this process turns into it. Several (--worker --processes N): this one stays as their
+ * parent, passes SIGINT and SIGTERM on, and ends with the largest exit code. */
+#include "common/base/sbuf.h"
+#include "master/children.h"
+#include "master/files.h"
+#include "master/master.h"
+#include "master/options.h"
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FILES_ENOUGH (1ul << 20)
+
+static int fail(char *why)
+{
+    fprintf(stderr, "katydid: %s\n", why);
+    free(why);
+    return 1;
+}
+
+static const char *list_of(const struct options *o)
+{
+    if (o->list)
+        return "users";
+    if (o->show_task_ratio_json)
+        return "ratio-json";
+    return o->show_task_ratio ? "ratio" : NULL;
+}
+
+/* The first signal is passed on; the second ends the children at once. */
+static int parent(struct children *c)
+{
+    sigset_t awaited;
+    int largest = 0, stops = 0;
+    sigemptyset(&awaited);
+    sigaddset(&awaited, SIGINT);
+    sigaddset(&awaited, SIGTERM);
+    sigaddset(&awaited, SIGCHLD);
+    while (children_running(c) > 0) {
+        int number = 0;
+        sigwait(&awaited, &number);
+        if (number != SIGCHLD)
+            children_signal(c, stops++ == 0 ? number : SIGKILL);
+        for (const struct child *child = children_reap(c); child; child = children_reap(c)) {
+            int code = child_exit_code(child);
+            largest = code > largest ? code : largest;
+        }
+    }
+    return largest;
+}
+
+static int start_all(struct children *c, const struct child_config *config, int count)
+{
+    sigset_t blocked;
+    char *why = NULL;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGINT);
+    sigaddset(&blocked, SIGTERM);
+    sigaddset(&blocked, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &blocked, NULL);
+    for (int i = 0; i < count; i++)
+        if (children_start(c, config, &why) != 0) {
+            children_signal(c, SIGKILL);
+            return fail(why);
+        }
+    return parent(c);
+}
+
+int master_become_worker(const struct options *o)
+{
+    struct children children;
+    struct sbuf endpoint = {0};
+    char *why = NULL;
+    if (children_open(&children, &why) != 0)
+        return fail(why);
+    files_raise_limit(FILES_ENOUGH);
+    bool is_v6 = strchr(o->master_host, ':') && o->master_host[0] != '[';
+    sbuf_addf(&endpoint, is_v6 ? "tcp://[%s]:%d" : "tcp://%s:%d", o->master_host, o->master_port);
+    char *options = options_json(o);
+    struct child_config config = {
+        .role = "worker",
+        .endpoint = endpoint.data,
+        .options_json = options,
+        .extra = o->extra,
+        .extra_count = o->extra_count,
+        .list = list_of(o),
+    };
+    int code = 1;
+    if (o->worker && o->processes != 0 && !config.list)
+        code = start_all(&children, &config,
+                         o->processes > 0 ? o->processes : (int)sysconf(_SC_NPROCESSORS_ONLN));
+    else
+        fail(children_become(&children, &config));
+    free(options);
+    sbuf_fini(&endpoint);
+    children_close(&children);
+    return code;
+}

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: MIT
+/* See children.h. Between fork and exec only async-signal-safe calls are made. */
+#include "master/children.h"
+#include "common/base/mem.h"
+#include "common/base/sbuf.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MAX_SOCKET_FOLDER 80 /* a Unix socket's path has 107 bytes */
+
+static char *sentence(const char *what, const char *object, int error)
+{
+    struct sbuf text = {0};
+    sbuf_addf(&text, "%s %s: %s", what, object, strerror(error));
+    return sbuf_take(&text);
+}
+
+/* Beside our own executable, unless the environment names another. */
+static char *find_program(void)
+{
+    const char *named = getenv("KATYDID_WORKER");
+    if (named && *named)
+        return mem_strdup(named);
+    char self[PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+    struct sbuf path = {0};
+    if (len > 0) {
+        self[len] = 0;
+        sbuf_add(&path, self, (size_t)(strrchr(self, '/') - self) + 1);
+    }
+    sbuf_adds(&path, "katydid-worker");
+    return sbuf_take(&path);
+}
+
+static char *make_folder(void)
+{
+    const char *base = getenv("TMPDIR");
+    if (!base || base[0] != '/' || strlen(base) > MAX_SOCKET_FOLDER)
+        base = "/tmp";
+    struct sbuf path = {0};
+    sbuf_addf(&path, "%s/katydid-XXXXXX", base);
+    if (mkdtemp(path.data))
+        return sbuf_take(&path);
+    sbuf_fini(&path);
+    return NULL;
+}
+
+int children_open(struct children *c, char **why)
+{
+    memset(c, 0, sizeof *c);
+    c->program = find_program();
+    if (access(c->program, X_OK) != 0) {
+        *why = sentence("cannot run", c->program, errno);
+        return -1;
+    }
+    c->folder = make_folder();
+    if (c->folder)
+        return 0;
+    *why = sentence("cannot make a private folder for the workers under", "TMPDIR", errno);
+    return -1;
+}
+
+static void remove_folder(const char *path)
+{
+    DIR *d = opendir(path);
+    if (!d)
+        return;
+    for (const struct dirent *e = readdir(d); e; e = readdir(d))
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+            unlinkat(dirfd(d), e->d_name, 0);
+    closedir(d);
+    rmdir(path);
+}
+
+void children_close(struct children *c)
+{
+    if (c->folder)
+        remove_folder(c->folder);
+    for (size_t i = 0; i < c->count; i++)
+        free(c->list[i].node_id);
+    free(c->list);
+    free(c->folder);
+    free(c->program);
+    memset(c, 0, sizeof *c);
+}
+
+static void add_text(struct sbuf *out, const char *key, const char *text)
+{
+    sbuf_addf(out, ",\"%s\":", key);
+    if (text)
+        sbuf_add_json(out, text, strlen(text));
+    else
+        sbuf_adds(out, "null");
+}
+
+static void config_json(const struct child_config *config, long parent, struct sbuf *out)
+{
+    sbuf_addf(out, "{\"parent_pid\":%ld", parent);
+    add_text(out, "role", config->role);
+    add_text(out, "endpoint", config->endpoint);
+    add_text(out, "node_id", config->node_id);
+    add_text(out, "list", config->list);
+    sbuf_addf(out, ",\"options\":%s,\"extra_args\":[", config->options_json);
+    for (size_t i = 0; i < config->extra_count; i++) {
+        sbuf_adds(out, i ? "," : "");
+        sbuf_add_json(out, config->extra[i], strlen(config->extra[i]));
+    }
+    sbuf_adds(out, "]}\n");
+}
+
+static int write_all(int fd, const struct sbuf *bytes)
+{
+    for (size_t at = 0; at < bytes->len;) {
+        ssize_t n = write(fd, bytes->data + at, bytes->len - at);
+        if (n < 0 && errno != EINTR)
+            return -1;
+        at += n > 0 ? (size_t)n : 0;
+    }
+    return 0;
+}
+
+/* The path of a new file with the configuration; NULL with errno set. */
+static char *write_config(struct children *c, const struct child_config *config, long parent)
+{
+    struct sbuf path = {0}, json = {0};
+    sbuf_addf(&path, "%s/worker-%u.json", c->folder, c->files++);
+    config_json(config, parent, &json);
+    int fd = open(path.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int rc = fd < 0 ? -1 : write_all(fd, &json);
+    if (fd >= 0)
+        close(fd);
+    sbuf_fini(&json);
+    if (rc == 0)
+        return sbuf_take(&path);
+    sbuf_fini(&path);
+    return NULL;
+}
+
+static void unblock_signals(void)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    const int ours[] = {SIGINT, SIGTERM, SIGCHLD, SIGPIPE, SIGHUP};
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+        signal(ours[i], SIG_DFL);
+}
+
+static _Noreturn void child_main(const char *program, const char *config, pid_t parent)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(1);
+    setpgid(0, 0);
+    unblock_signals();
+    int null = open("/dev/null", O_RDONLY);
+    if (null >= 0)
+        dup2(null, STDIN_FILENO);
+    execl(program, program, "--config", config, (char *)NULL);
+    static const char text[] = "katydid: cannot run katydid-worker\n";
+    if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
+        _exit(126);
+    _exit(127);
+}
+
+int children_start(struct children *c, const struct child_config *config, char **why)
+{
+    pid_t parent = getpid();
+    char *path = write_config(c, config, parent);
+    if (!path) {
+        *why = sentence("cannot write into", c->folder, errno);
+        return -1;
+    }
+    c->list = mem_realloc(c->list, (c->count + 1) * sizeof *c->list);
+    pid_t pid = fork();
+    if (pid == 0)
+        child_main(c->program, path, parent);
+    if (pid > 0)
+        c->list[c->count++] = (struct child){
+            .pid = pid, .node_id = config->node_id ? mem_strdup(config->node_id) : NULL};
+    else
+        *why = sentence("cannot start", c->program, errno);
+    free(path);
+    return pid > 0 ? 0 : -1;
+}
+
+/* Nobody is left to remove the folder when we become the worker; the file, whose name is unique
+ * and which only we may read, is removed by its reader. */
+char *children_become(struct children *c, const struct child_config *config)
+{
+    struct sbuf json = {0}, path = {0};
+    sbuf_addf(&path, "%s.XXXXXX", c->folder);
+    remove_folder(c->folder);
+    config_json(config, 0, &json); /* no parent to die with */
+    int fd = mkostemp(path.data, O_CLOEXEC);
+    if (fd < 0 || write_all(fd, &json) != 0)
+        return sentence("cannot write", path.data, errno);
+    execl(c->program, c->program, "--config", path.data, (char *)NULL);
+    int error = errno;
+    unlink(path.data);
+    return sentence("cannot run", c->program, error);
+}
+
+struct child *children_reap(struct children *c)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        struct child *child = &c->list[i];
+        if (child->pid > 0 && waitpid(child->pid, &child->status, WNOHANG) == child->pid) {
+            child->pid = 0;
+            return child;
+        }
+    }
+    return NULL;
+}
+
+size_t children_running(const struct children *c)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < c->count; i++)
+        count += c->list[i].pid > 0;
+    return count;
+}
+
+void children_signal(const struct children *c, int signal_number)
+{
+    for (size_t i = 0; i < c->count; i++)
+        if (c->list[i].pid > 0)
+            kill(c->list[i].pid, signal_number);
+}
+
+int child_exit_code(const struct child *c)
+{
+    return WIFSIGNALED(c->status) ? 128 + WTERMSIG(c->status) : WEXITSTATUS(c->status);
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* children: the katydid-worker processes of this machine.
+ *
+ * Each gets its configuration as a JSON file in a private folder, a process group of its own (so
+ * that the terminal's ^C reaches only the master, which ends them in order) and dies with its
+ * parent (PR_SET_PDEATHSIG).
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct child_config {
+    const char *role;          /* "local", "worker", "script-host" */
+    const char *endpoint;
+    const char *node_id;       /* NULL: its own choice */
+    const char *options_json;
+    char *const *extra;        /* words for options of the locustfile */
+    size_t extra_count;
+    const char *list;          /* NULL, "users", "ratio", "ratio-json" */
+};
+
+struct child {
+    pid_t pid;                 /* 0: ended */
+    char *node_id;             /* or NULL */
+    int status;                /* of waitpid, once ended */
+};
+
+struct children {
+    char *folder;              /* private; NULL until children_open */
+    char *program;             /* katydid-worker */
+    struct child *list;
+    size_t count;
+    unsigned files;
+};
+
+/* Finds the program and makes the folder. 0, or -1 and a sentence in *why (malloced). */
+int children_open(struct children *c, char **why);
+/* Removes the folder and what is left in it. Ends nobody. */
+void children_close(struct children *c);
+
+/* 0 or -1 with a sentence in *why. */
+int children_start(struct children *c, const struct child_config *config, char **why);
+/* Becomes the worker: returns only on failure, with a sentence. */
+char *children_become(struct children *c, const struct child_config *config);
+
+/* After SIGCHLD: the next child that ended, each once; NULL when there is no more. */
+struct child *children_reap(struct children *c);
+size_t children_running(const struct children *c);
+void children_signal(const struct children *c, int signal_number);
+/* The exit code as a shell gives it: 128 + n after signal n. */
+int child_exit_code(const struct child *c);

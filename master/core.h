@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* core: the master's state, and the files that act on it. Nobody else includes this.
+ *
+ *   master.c    lifetimes, the loop, its timers and signals
+ *   post.c      sends messages          inbox.c     receives them
+ *   ingest.c    reports into statistics conduct.c   start, change and stop a run
+ *   hands.c     workers come and go     script.c    dialogue with the host
+ *   finish.c    the orderly end         commands.c  what the page asks for
+ *   show.c      snapshots for the page  terminal.c  the terminal and the output files
+ *
+ * One thread, one owner: struct master. Files call one another by the functions below only.
+ */
+#include "common/stats/stats.h"
+#include "common/wire/link.h"
+#include "master/bridge.h"
+#include "master/children.h"
+#include "master/dispatch.h"
+#include "master/history.h"
+#include "master/options.h"
+#include "master/output.h"
+#include "master/proto.h"
+#include "master/roster.h"
+#include "master/run.h"
+#include "master/viewer.h"
+#include <event2/event.h>
+
+#define LOGGER "katydid.master"
+#define LOCUST_VERSION "2.46.7" /* the release whose behaviour we follow */
+
+struct master;
+typedef void (*master_step)(struct master *m);
+
+struct host {                    /* the node that runs the master-side Python */
+    char node_id[96];
+    bool is_alive;               /* its process runs */
+    bool has_script;
+    struct script script;
+    uint64_t last_event;
+    struct pending_event {
+        uint64_t id;
+        master_step then;        /* or NULL */
+        struct pending_event *next;
+    } *pending;
+    bool is_shape_on, is_tick_out;
+    double shape_due;            /* monotonic: next tick */
+    struct tick_memory {
+        double users, spawn_rate;
+        char **user_classes;
+        bool is_set;
+    } last_tick;
+    bool has_exit_code, is_unhandled;
+    int exit_code;
+};
+
+struct trouble {                 /* messages that were dropped */
+    uint64_t broken, stray, late; /* malformed; of no worker of ours; of another run */
+    uint64_t logged;             /* their sum when last told */
+    double logged_at;
+};
+
+struct loss {                    /* a worker lost in this run */
+    char *worker;
+    double at, unreported_s;
+    struct loss *next;
+};
+
+enum finish_step {
+    FINISH_NOT,
+    FINISH_EARLY_EVENT,          /* a signal: `quitting` comes before the stop, as in Locust */
+    FINISH_STOP,
+    FINISH_EVENT,                /* `quitting` */
+    FINISH_OUTPUT,
+    FINISH_LAST_EVENT,           /* `quit` */
+    FINISH_CHILDREN,
+    FINISH_DONE,
+};
+
+struct master {
+    const struct options *o;
+    struct event_base *base;
+    struct event *link_event, *drain, *second, *step, *bridge_event, *signals[3];
+    struct link *link;
+    struct children children;
+    char *options_json;
+    char boot_id[33];
+    bool is_local;               /* one worker of our own, which is the host as well */
+    struct host host;
+    struct stats stats;
+    struct run run;
+    struct roster roster;
+    struct dispatch *dispatch;   /* of the active run */
+    struct history *history;
+    struct viewer *viewer;
+    struct bridge *bridge;
+    struct web *web;
+    struct csv *csv;
+    struct trouble trouble;
+    struct loss *losses;
+    unsigned long file_limit;
+
+    /* what the next run begins with, and this one has */
+    double users, spawn_rate, run_time_s;
+    char *run_host;              /* the user's host, or NULL */
+    char **user_classes;         /* or NULL: all */
+    double step_at;              /* monotonic: when the next batch is due */
+    double settle_until;         /* monotonic: how long to wait for counts after the ramp; 0 */
+    bool is_dealing;             /* users are dealt out: after test_start was heard */
+    bool is_stop_untold;         /* stopping; the host hears of it before the workers do */
+    bool is_test_over;           /* the host heard test_stop of the last run */
+
+    bool is_auto;                /* headless or autostart: the run starts by itself */
+    bool is_auto_begun;
+    double waiting_since, next_wait_log; /* monotonic: for workers */
+    double autoquit_at;          /* monotonic; 0: not */
+    double next_table_at;
+    bool has_cpu_warning;
+    char notice[256];
+
+    enum finish_step finish;
+    bool is_step_out;            /* of the finish: something is awaited */
+    bool is_abrupt;              /* ended before anything could be shown */
+    int signal_number;           /* the first one; 0 */
+    int fault_code;              /* exit code of what went wrong; 0 */
+    bool has_fault;
+    double children_deadline;
+    int exit_code;
+};
+
+struct run_clock master_now(void);
+void master_random(void *bytes, size_t len);
+void master_schedule(struct event *e, double in_s);
+
+/* post.c. False when the node cannot take it now. */
+bool post_plain(struct master *m, const char *type, const char *node);
+bool post_bytes(struct master *m, const char *node, struct sbuf *bytes); /* releases bytes */
+bool post_spawn(struct master *m, struct dispatch_worker *to);
+void post_changed(struct master *m);  /* spawn to every worker whose users changed */
+
+/* inbox.c */
+void inbox_drain(struct master *m);
+
+/* ingest.c */
+void ingest_report(struct master *m, struct worker *w, const struct message *msg);
+void ingest_exception(struct master *m, struct worker *w, const struct message_exception *e);
+void ingest_clear(struct master *m);
+void ingest_reset(struct master *m);
+void ingest_second(struct master *m);
+
+/* hands.c: workers */
+void hands_ready(struct master *m, const char *node, const struct message_ready *r);
+void hands_heartbeat(struct master *m, const char *node, const struct message_heartbeat *h);
+void hands_spawning(struct master *m, struct worker *w);
+void hands_stopped(struct master *m, struct worker *w);
+void hands_quit(struct master *m, struct worker *w);
+void hands_second(struct master *m);
+void hands_process_ended(struct master *m, const char *node_id);
+void hands_stop_all(struct master *m);
+bool hands_are_idle(struct master *m); /* every worker has stopped and delivered */
+void hands_forget_losses(struct master *m);
+
+/* conduct.c: the run. start returns NULL, or why not (static text). */
+const char *conduct_start(struct master *m);
+void conduct_aim(struct master *m);   /* m->users, m->spawn_rate, m->user_classes changed */
+void conduct_stop(struct master *m);
+void conduct_end(struct master *m, const char *reason); /* stop; without a page, leave as well */
+void conduct_step(struct master *m);
+void conduct_workers_changed(struct master *m);
+void conduct_counts_changed(struct master *m);
+void conduct_check_stopped(struct master *m);
+void conduct_second(struct master *m);
+
+/* script.c: the host */
+void script_fire(struct master *m, const char *name, const struct event_args *args,
+                 master_step then);   /* then: when the listeners have run */
+void script_tell(struct master *m, const char *name, const struct event_args *args);
+void script_on_message(struct master *m, struct message *msg);
+void script_on_call(struct master *m, const struct message_call *c);
+void script_host_ended(struct master *m);
+void script_second(struct master *m);
+void script_send_state(struct master *m);
+const char *script_begin_shape(struct master *m);
+void script_end_shape(struct master *m);
+
+/* finish.c */
+void finish_begin(struct master *m, bool is_signal);
+void finish_advance(struct master *m);
+void finish_fault(struct master *m, int code); /* remembers the first one */
+void finish_now(struct master *m, int code);   /* leaves the loop */
+
+/* commands.c */
+struct command_result commands_execute(void *arg, struct command *c);
+
+/* show.c */
+void show_publish(struct master *m);
+
+/* terminal.c: what is printed and written. open: 0 or an exit code after a message. */
+int terminal_open(struct master *m);
+void terminal_second(struct master *m);
+int terminal_final(struct master *m);  /* 0, or an exit code: a file could not be written */
+void terminal_close(struct master *m);

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: MIT
+/* hands: workers come, go, fall silent and return, and what that means for the run. */
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/base/sbuf.h"
+#include "master/core.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define CPU_LIMIT_PERCENT 90
+#define STRAY_BEATS_UNTIL_STOP 4  /* a worker of Locust's answers "stop" by joining anew */
+#define STOCK_LAST_REPORT_S 4.0   /* one more reporting interval, and a bit */
+
+static size_t active(const struct master *m)
+{
+    return roster_active_count(&m->roster);
+}
+
+static void check_version(const char *node, const struct message_ready *r)
+{
+    if (r->version[0] == 0 || r->is_katydid || !strcmp(r->version, LOCUST_VERSION))
+        return;
+    if (!strncmp(r->version, LOCUST_VERSION, 4))
+        log_debug(LOGGER, "A worker (%s) running a different patch version (%s) connected", node,
+                  r->version);
+    else
+        log_warning(LOGGER,
+                    "A worker (%s) running a different version (%s) connected, this master follows "
+                    "Locust " LOCUST_VERSION,
+                    node, r->version);
+}
+
+/* The worker lives under the run that is on: it gets its share of the users. */
+static void take_in(struct master *m, struct worker *w)
+{
+    if (!m->dispatch || !run_is_active(&m->run))
+        return;
+    dispatch_add_worker(m->dispatch, w->id);
+    dispatch_find_worker(m->dispatch, w->id)->is_changed = true;
+    conduct_workers_changed(m);
+}
+
+static void found_again(struct master *m, struct worker *w)
+{
+    for (struct loss **at = &m->losses; *at; at = &(*at)->next) {
+        struct loss *l = *at;
+        if (strcmp(l->worker, w->id) != 0)
+            continue;
+        *at = l->next;
+        free(l->worker);
+        free(l);
+        break;
+    }
+    w->lost_at = 0;
+    snprintf(m->notice, sizeof m->notice, "Worker %s is back.", w->id);
+}
+
+void hands_ready(struct master *m, const char *node, const struct message_ready *r)
+{
+    if (!r->is_accepted) {
+        log_error(LOGGER, "An old (pre 2.0) worker tried to connect (%s). That's not going to work.",
+                  node);
+        return;
+    }
+    struct worker *w = roster_get(&m->roster, node);
+    bool is_known = w && worker_is_active(w);
+    bool was_missing = w && w->state == WORKER_MISSING;
+    bool was_running = is_known && w->state != WORKER_READY;
+    if (!w || !roster_join(&m->roster, w, r->is_katydid)) {
+        log_error(LOGGER, "There are too many workers: %s is refused", node);
+        return;
+    }
+    if (was_running && r->is_katydid)
+        w->state = WORKER_RUNNING; /* it only lost sight of us for a moment */
+    check_version(node, r);
+    struct sbuf ack = {0};
+    proto_ack(&ack, node, w->index, r->is_katydid ? m->boot_id : NULL);
+    post_bytes(m, node, &ack);
+    script_tell(m, "worker_connect", &(struct event_args){.client_id = w->id});
+    if (is_known)
+        log_debug(LOGGER, "%s (index %u) reported as ready (duplicate message). %zu workers connected.",
+                  w->id, w->index, active(m));
+    else if (!m->is_local)
+        log_info(LOGGER, "%s (index %u) reported as ready. %zu workers connected.", w->id, w->index,
+                 active(m));
+    if (was_missing && w->lost_at > 0)
+        found_again(m, w);
+    take_in(m, w);
+    conduct_check_stopped(m);
+}
+
+/* After a restart of the master its workers are strangers that beat: ours come back when told to
+ * reconnect, Locust's when told to stop. */
+static void stray_heartbeat(struct master *m, const char *node)
+{
+    struct worker *w = roster_get(&m->roster, node);
+    if (!w || w->state == WORKER_GONE)
+        return;
+    w->stray_beats++;
+    if (w->stray_beats == 1)
+        log_info(LOGGER, "Worker %s is unknown to this master: asking it to connect anew", node);
+    post_plain(m, w->stray_beats % STRAY_BEATS_UNTIL_STOP ? "reconnect" : "stop", node);
+}
+
+static void warn_of_cpu(struct master *m, struct worker *w)
+{
+    if (w->is_cpu_warned || w->cpu_percent <= CPU_LIMIT_PERCENT || !run_is_active(&m->run))
+        return;
+    w->is_cpu_warned = m->has_cpu_warning = true;
+    if (!m->is_local)
+        log_warning(LOGGER,
+                    "Worker %s (index %u) exceeded cpu threshold (will only log this once per worker)",
+                    w->id, w->index);
+}
+
+static void heal(struct master *m, struct worker *w, const char *state)
+{
+    log_info(LOGGER, "Worker %s self-healed with heartbeat, setting state to %s.", w->id, state);
+    bool is_running = strcmp(state, "ready") != 0;
+    w->state = is_running ? WORKER_RUNNING : WORKER_READY;
+    if (w->lost_at > 0)
+        found_again(m, w);
+    if (run_is_active(&m->run) && m->dispatch)
+        take_in(m, w);
+    else if (is_running) {
+        w->state = WORKER_STOPPING;
+        post_plain(m, "stop", w->id);
+    }
+}
+
+void hands_heartbeat(struct master *m, const char *node, const struct message_heartbeat *h)
+{
+    struct worker *w = roster_find(&m->roster, node);
+    if (!w || w->state == WORKER_UNKNOWN || w->state == WORKER_GONE) {
+        stray_heartbeat(m, node);
+        return;
+    }
+    w->liveness = ROSTER_LIVENESS;
+    w->cpu_percent = h->cpu_percent;
+    w->memory_bytes = h->memory_bytes ? h->memory_bytes : w->memory_bytes;
+    if (w->state == WORKER_MISSING)
+        heal(m, w, h->state);
+    else if (worker_is_active(w) && !strcmp(h->state, "running"))
+        w->state = WORKER_RUNNING;
+    else if (worker_is_active(w) && !strcmp(h->state, "spawning"))
+        w->state = WORKER_SPAWNING;
+    warn_of_cpu(m, w);
+    post_plain(m, "heartbeat", node);
+    double now = master_now().unix_time;
+    script_tell(m, "heartbeat_sent", &(struct event_args){.client_id = node, .timestamp = &now});
+}
+
+void hands_spawning(struct master *m, struct worker *w)
+{
+    if (worker_is_active(w))
+        w->state = WORKER_SPAWNING;
+    conduct_counts_changed(m);
+}
+
+/* The worker's users are no more; whoever is left takes them over. */
+static void drop_users(struct master *m, struct worker *w)
+{
+    worker_set_users(w, NULL, 0);
+    if (!m->dispatch || !run_is_active(&m->run))
+        return;
+    dispatch_remove_worker(m->dispatch, w->id);
+    conduct_workers_changed(m);
+}
+
+void hands_stopped(struct master *m, struct worker *w)
+{
+    bool was_asked = w->state == WORKER_STOPPING;
+    log_debug(LOGGER, "%s (index %u) reported that it has stopped", w->id, w->index);
+    if (!w->owes_ready)
+        w->owes_since = master_now().mono;
+    w->state = WORKER_STOPPING;
+    w->owes_ready = true;
+    w->liveness = ROSTER_LIVENESS;
+    if (w->is_katydid)
+        w->owes_report = false; /* it came before this */
+    if (was_asked)
+        worker_set_users(w, NULL, 0);
+    else
+        drop_users(m, w);
+    conduct_check_stopped(m);
+}
+
+static void nobody_left(struct master *m, const char *how)
+{
+    if (active(m) > 0 || !run_is_active(&m->run))
+        return;
+    log_info(LOGGER, "The last worker %s, stopping test.", how);
+    if (m->o->headless)
+        finish_begin(m, false);
+    else
+        conduct_stop(m);
+}
+
+void hands_quit(struct master *m, struct worker *w)
+{
+    w->state = WORKER_GONE;
+    w->owes_report = w->owes_ready = false;
+    drop_users(m, w);
+    if (!m->is_local)
+        log_info(LOGGER, "Worker '%s' (index %u) quit. %zu workers ready.", w->id, w->index,
+                 active(m));
+    nobody_left(m, "quit");
+    conduct_check_stopped(m);
+}
+
+static void lose(struct master *m, struct worker *w)
+{
+    double now = master_now().unix_time;
+    w->owes_report = w->owes_ready = false;
+    if (m->run.started_at > 0 && m->run.state != RUN_STOPPED && w->users + w->requests > 0) {
+        double since = w->last_report_at > 0 ? w->last_report_at : m->run.started_at;
+        struct loss *l = mem_zalloc(sizeof *l);
+        *l = (struct loss){mem_strdup(w->id), now, ceil(fmax(now - since, 1)), m->losses};
+        m->losses = l;
+        w->lost_at = now;
+        snprintf(m->notice, sizeof m->notice,
+                 "Worker %s was lost: its users move to the other workers; up to %.0f s of its "
+                 "requests are missing.",
+                 w->id, l->unreported_s);
+        log_warning(LOGGER, "Worker %s was lost with %u users; up to %.0f s of its requests are missing",
+                    w->id, w->users, l->unreported_s);
+    }
+    drop_users(m, w);
+    nobody_left(m, "went missing");
+    conduct_check_stopped(m);
+}
+
+void hands_forget_losses(struct master *m)
+{
+    while (m->losses) {
+        struct loss *next = m->losses->next;
+        free(m->losses->worker);
+        free(m->losses);
+        m->losses = next;
+    }
+    m->notice[0] = 0;
+}
+
+/* One of our own processes ended. What it still sent is read first, its `quit` above all. */
+void hands_process_ended(struct master *m, const char *node_id)
+{
+    inbox_drain(m);
+    struct worker *w = node_id ? roster_find(&m->roster, node_id) : NULL;
+    if (!w || !w->has_joined || w->state == WORKER_GONE)
+        return;
+    w->state = WORKER_GONE;
+    lose(m, w);
+}
+
+void hands_stop_all(struct master *m)
+{
+    for (size_t i = 0; i < m->roster.count; i++) {
+        struct worker *w = m->roster.workers[i];
+        if (!worker_is_active(w))
+            continue;
+        w->state = WORKER_STOPPING;
+        w->owes_report = true;
+        w->owes_ready = false;
+        w->owes_since = 0;
+        bool is_to_quit = m->finish != FINISH_NOT && !w->is_katydid;
+        post_plain(m, is_to_quit ? "quit" : "stop", w->id);
+    }
+}
+
+bool hands_are_idle(struct master *m)
+{
+    for (size_t i = 0; i < m->roster.count; i++) {
+        const struct worker *w = m->roster.workers[i];
+        bool is_quiet = w->owes_ready && m->finish != FINISH_NOT; /* nobody waits for it to be ready */
+        if (w->owes_report || (w->state == WORKER_STOPPING && !is_quiet))
+            return false;
+    }
+    return true;
+}
+
+/* A stock worker that says nothing more than "stopped" has nothing more to report. */
+static void excuse_stock(struct master *m, double mono)
+{
+    for (size_t i = 0; i < m->roster.count; i++) {
+        struct worker *w = m->roster.workers[i];
+        if (w->owes_report && w->owes_since > 0 && mono - w->owes_since > STOCK_LAST_REPORT_S)
+            w->owes_report = false;
+    }
+    conduct_check_stopped(m);
+}
+
+void hands_second(struct master *m)
+{
+    struct worker *missed[64];
+    size_t count = roster_tick(&m->roster, missed, sizeof missed / sizeof *missed);
+    for (size_t i = 0; i < count; i++) {
+        log_info(LOGGER, "Worker %s failed to send heartbeat, setting state to missing.",
+                 missed[i]->id);
+        lose(m, missed[i]);
+    }
+    excuse_stock(m, master_now().mono);
+}

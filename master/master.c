@@ -1,0 +1,517 @@
+// SPDX-License-Identifier: MIT
+/* master: makes everything, wires it up, runs the loop, takes it down again.
+ *
+ * The order of a start: descriptors → link → children → (the host's script arrives) → page →
+ * files → the run, when it begins by itself. Whatever fails on the way says so on stderr, ends the
+ * children and gives its exit code. */
+#include "master/master.h"
+#include "common/base/clk.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/base/sbuf.h"
+#include "master/core.h"
+#include "master/files.h"
+#include "master/resolve.h"
+#include "master/web.h"
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define EXIT_FAILED 1
+#define EXIT_ADDRESS 68
+#define EXIT_RESOLVE 70
+#define EXIT_FILES 71
+#define EXIT_NO_WORKERS 72
+#define FILES_ENOUGH (1ul << 20)
+#define FILES_BESIDE_USERS 100
+
+struct run_clock master_now(void)
+{
+    return (struct run_clock){(double)clk_mono_ns() / 1e9, clk_wall()};
+}
+
+void master_random(void *bytes, size_t len)
+{
+    if (getrandom(bytes, len, 0) != (ssize_t)len) {
+        perror("getrandom");
+        abort();
+    }
+}
+
+static void random_hex(char *out, size_t digits)
+{
+    unsigned char bytes[32];
+    master_random(bytes, sizeof bytes);
+    for (size_t i = 0; i < digits; i++)
+        out[i] = "0123456789abcdef"[bytes[i % sizeof bytes] >> (i / sizeof bytes * 4) & 15];
+    out[digits] = 0;
+}
+
+void master_schedule(struct event *e, double in_s)
+{
+    struct timeval t = {(time_t)in_s, (suseconds_t)((in_s - floor(in_s)) * 1e6)};
+    event_add(e, &t);
+}
+
+static int fail(int code, const char *why)
+{
+    fprintf(stderr, "katydid: %s\n", why);
+    return code;
+}
+
+static int fail_free(int code, char *why)
+{
+    fail(code, why);
+    free(why);
+    return code;
+}
+
+/* ---- before the loop ---- */
+
+static int worker_process_count(const struct options *o)
+{
+    if (o->processes == 0)
+        return o->master ? 0 : 1;
+    return o->processes > 0 ? o->processes : (int)sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+static int check_files(struct master *m)
+{
+    int processes = worker_process_count(m->o);
+    double users = m->is_auto && processes > 0 ? fmax(m->o->users, 1) : 0;
+    double needed = ceil(users / fmax(processes, 1)) + FILES_BESIDE_USERS;
+    m->file_limit = files_raise_limit(needed > FILES_ENOUGH ? (unsigned long)needed : FILES_ENOUGH);
+    if (needed <= (double)m->file_limit)
+        return 0;
+    return fail_free(EXIT_FILES, files_advice(m->file_limit, (unsigned long)needed));
+}
+
+static int check_host(const struct master *m)
+{
+    char *why = NULL;
+    if (!m->is_auto || !m->o->host || resolve_check(m->o->host, &why) == 0)
+        return 0;
+    return fail_free(EXIT_RESOLVE, why);
+}
+
+static int bind_link(struct master *m)
+{
+    struct sbuf endpoint = {0};
+    char *why = NULL;
+    const char *host = m->o->master_bind_host;
+    if (m->o->master)
+        sbuf_addf(&endpoint, strchr(host, ':') && host[0] != '[' ? "tcp://[%s]:%d" : "tcp://%s:%d",
+                  host, m->o->master_bind_port);
+    else
+        sbuf_addf(&endpoint, "ipc://%s/link", m->children.folder);
+    m->link = link_bind(endpoint.data, &why);
+    sbuf_fini(&endpoint);
+    return m->link ? 0 : fail_free(EXIT_ADDRESS, why);
+}
+
+/* Where our own processes find us: "*" is no place to connect to. */
+static char *own_endpoint(const struct master *m)
+{
+    struct sbuf endpoint = {0};
+    const char *bound = link_endpoint(m->link);
+    const char *port = strrchr(bound, ':');
+    const char *host = m->o->master_bind_host;
+    bool is_everywhere = !strcmp(host, "*") || !strcmp(host, "0.0.0.0") || !strcmp(host, "::");
+    if (m->o->master && is_everywhere && port)
+        sbuf_addf(&endpoint, "tcp://127.0.0.1%s", port);
+    else
+        sbuf_adds(&endpoint, bound);
+    return sbuf_take(&endpoint);
+}
+
+static void make_node_id(char *to, size_t size)
+{
+    char host[64] = "localhost", hex[33];
+    gethostname(host, sizeof host - 1);
+    random_hex(hex, 32);
+    snprintf(to, size, "%.50s_%s", host, hex);
+}
+
+static int start_child(struct master *m, const char *role, const char *endpoint, const char *node_id)
+{
+    char *why = NULL;
+    struct child_config config = {
+        .role = role,
+        .endpoint = endpoint,
+        .node_id = node_id,
+        .options_json = m->options_json,
+        .extra = m->o->extra,
+        .extra_count = m->o->extra_count,
+    };
+    if (children_start(&m->children, &config, &why) != 0)
+        return fail_free(EXIT_FAILED, why);
+    return 0;
+}
+
+static int start_children(struct master *m)
+{
+    char *endpoint = own_endpoint(m);
+    m->host.is_alive = true;
+    int rc = start_child(m, m->is_local ? "local" : "script-host", endpoint, m->host.node_id);
+    int workers = m->is_local ? 0 : worker_process_count(m->o);
+    for (int i = 0; rc == 0 && i < workers; i++) {
+        char node_id[96];
+        make_node_id(node_id, sizeof node_id);
+        rc = start_child(m, "worker", endpoint, node_id);
+    }
+    free(endpoint);
+    return rc;
+}
+
+/* ---- in the loop ---- */
+
+static int start_web(struct master *m)
+{
+    char *why = NULL;
+    struct web_config config = {
+        .host = m->o->web_host,
+        .port = m->o->web_port,
+        .tls_cert = m->o->tls_cert,
+        .tls_key = m->o->tls_key,
+        .base_path = m->o->web_base_path ? m->o->web_base_path : "",
+    };
+    if (m->o->headless)
+        return 0;
+    show_publish(m);
+    m->web = web_start(&config, m->bridge, &why);
+    if (!m->web)
+        return fail_free(EXIT_ADDRESS, why);
+    const char *host = config.host && config.host[0] && strcmp(config.host, "*") != 0 ? config.host
+                                                                                     : "0.0.0.0";
+    if (m->o->web_host_display_name)
+        log_info(LOGGER, "Starting web interface at %s", m->o->web_host_display_name);
+    else
+        log_info(LOGGER, strchr(host, ':') ? "Starting web interface at %s://[%s]:%d%s"
+                                           : "Starting web interface at %s://%s:%d%s",
+                 config.tls_cert && config.tls_key ? "https" : "http", host, web_port(m->web),
+                 config.base_path);
+    return 0;
+}
+
+static void warn_of_ignored_options(const struct master *m)
+{
+    const struct script *s = &m->host.script;
+    if (!s->has_shape || s->shape_uses_options ||
+        (m->o->users < 0 && m->o->spawn_rate < 0 && m->o->run_time_s <= 0))
+        return;
+    log_warning(LOGGER, "--run-time, --users or --spawn-rate have no impact on LoadShapes unless the "
+                        "shape class explicitly reads them.");
+    struct sbuf names = {0};
+    sbuf_adds(&names, m->o->run_time_s > 0 ? ", --run-time" : "");
+    sbuf_adds(&names, m->o->users >= 0 ? ", --users" : "");
+    sbuf_adds(&names, m->o->spawn_rate >= 0 ? ", --spawn-rate" : "");
+    log_warning(LOGGER, "The following option(s) will be ignored: %s", names.data + 2);
+    sbuf_fini(&names);
+}
+
+static void warn_of_fixed_users(const struct master *m)
+{
+    double fixed = 0;
+    for (size_t i = 0; i < m->host.script.class_count; i++)
+        fixed += m->host.script.classes[i].fixed_count;
+    if (!m->host.script.has_shape && m->o->users > 0 && fixed > m->o->users)
+        log_info(LOGGER,
+                 "Total fixed_count of User classes (%.0f) is greater than the specified number of "
+                 "users (%.0f), so not all will be spawned.",
+                 fixed, m->o->users);
+}
+
+/* The locustfile is loaded: what follows could not be known before. */
+static void open_doors(struct master *m)
+{
+    warn_of_ignored_options(m);
+    warn_of_fixed_users(m);
+    if (m->host.script.has_shape)
+        m->run_time_s = 0;
+    int code = start_web(m);
+    if (code == 0)
+        code = terminal_open(m);
+    if (code == 0)
+        log_info(LOGGER, "Starting Locust " LOCUST_VERSION " (Katydid " KATYDID_VERSION ")");
+    else
+        finish_now(m, code);
+    m->waiting_since = master_now().mono;
+    m->next_wait_log = m->waiting_since + 5;
+}
+
+static size_t expected_workers(const struct master *m)
+{
+    if (m->is_local)
+        return 1;
+    if (!m->o->master)
+        return (size_t)worker_process_count(m->o);
+    return m->o->expect_workers > 0 ? (size_t)m->o->expect_workers : 1;
+}
+
+static void begin_automatic_run(struct master *m)
+{
+    m->is_auto_begun = true;
+    if (m->users < 0)
+        m->users = 1;
+    if (m->spawn_rate < 0)
+        m->spawn_rate = 1;
+    if (m->run_time_s > 0)
+        log_info(LOGGER, "Run time limit set to %.0f seconds", m->run_time_s);
+    else if (!m->host.script.has_shape)
+        log_info(LOGGER, "No run time limit set, use CTRL+C to interrupt");
+    const char *refusal = m->host.script.has_shape ? script_begin_shape(m) : conduct_start(m);
+    if (refusal)
+        log_error(LOGGER, "%s", refusal);
+}
+
+static void await_workers(struct master *m)
+{
+    double now = master_now().mono;
+    size_t expected = expected_workers(m), there = roster_active_count(&m->roster);
+    if (!m->is_auto || m->is_auto_begun || !m->host.has_script || m->finish != FINISH_NOT)
+        return;
+    if (there >= expected) {
+        begin_automatic_run(m);
+        return;
+    }
+    double limit = m->o->expect_workers_max_wait_s;
+    if (limit > 0 && now - m->waiting_since > limit) {
+        log_error(LOGGER, "Gave up waiting for workers to connect: %zu of %zu came within %.0f s",
+                  there, expected, limit);
+        finish_fault(m, EXIT_NO_WORKERS);
+        finish_begin(m, false);
+    } else if (now >= m->next_wait_log) {
+        log_info(LOGGER, "Waiting for workers to be ready, %zu of %zu connected", there, expected);
+        m->next_wait_log = now + 1;
+    }
+}
+
+static void await_autoquit(struct master *m)
+{
+    if (m->autoquit_at <= 0 || master_now().mono < m->autoquit_at || m->finish != FINISH_NOT)
+        return;
+    log_info(LOGGER, "--autoquit time reached, shutting down");
+    finish_begin(m, false);
+}
+
+static void after_messages(struct master *m)
+{
+    bool was_loading = m->waiting_since <= 0;
+    if (was_loading && m->host.has_script)
+        open_doors(m);
+    await_workers(m);
+}
+
+static void on_link(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    inbox_drain(arg);
+    after_messages(arg);
+}
+
+static void on_step(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    conduct_step(arg);
+}
+
+static void on_second(evutil_socket_t fd, short what, void *arg)
+{
+    struct master *m = arg;
+    (void)fd;
+    (void)what;
+    inbox_drain(m);
+    after_messages(m);
+    hands_second(m);
+    conduct_second(m);
+    script_second(m);
+    ingest_second(m);
+    await_autoquit(m);
+    terminal_second(m);
+    show_publish(m);
+    finish_advance(m);
+}
+
+static void on_bridge(evutil_socket_t fd, short what, void *arg)
+{
+    struct master *m = arg;
+    (void)fd;
+    (void)what;
+    bridge_run_commands(m->bridge, commands_execute, m);
+}
+
+static void on_host_ended(struct master *m, const struct child *c)
+{
+    int code = child_exit_code(c);
+    bool is_expected = m->finish == FINISH_LAST_EVENT || m->finish == FINISH_CHILDREN;
+    if (!m->host.has_script) {
+        m->finish = FINISH_DONE; /* it has said why on stderr */
+        finish_now(m, code ? code : EXIT_FAILED);
+        return;
+    }
+    if (!is_expected) {
+        log_error(LOGGER, "The %s ended unexpectedly (%s %d): the test cannot go on",
+                  m->is_local ? "worker process" : "process that runs the locustfile's master side",
+                  code > 128 ? "signal" : "exit code", code > 128 ? code - 128 : code);
+        finish_fault(m, code > 0 && code < 128 ? code : EXIT_FAILED);
+    }
+    script_host_ended(m);
+}
+
+static void on_child(evutil_socket_t fd, short what, void *arg)
+{
+    struct master *m = arg;
+    (void)fd;
+    (void)what;
+    inbox_drain(m);
+    for (struct child *c = children_reap(&m->children); c; c = children_reap(&m->children)) {
+        bool is_host = c->node_id && !strcmp(c->node_id, m->host.node_id);
+        if (is_host)
+            on_host_ended(m, c);
+        if (m->finish < FINISH_LAST_EVENT)
+            hands_process_ended(m, c->node_id);
+        if (is_host && m->finish != FINISH_DONE)
+            finish_begin(m, false);
+    }
+    after_messages(m);
+    finish_advance(m);
+}
+
+static void on_stop_signal(evutil_socket_t signal_number, short what, void *arg)
+{
+    struct master *m = arg;
+    (void)what;
+    if (m->signal_number || m->finish == FINISH_CHILDREN) {
+        children_signal(&m->children, SIGKILL);
+        finish_now(m, 128 + (int)signal_number);
+        return;
+    }
+    if (signal_number == SIGINT)
+        log_info(LOGGER, "Exiting due to CTRL+C interruption");
+    else
+        log_info(LOGGER, "Got SIGTERM signal");
+    if (!m->host.has_script) { /* nothing to finish yet */
+        children_signal(&m->children, SIGTERM);
+        finish_now(m, 128 + (int)signal_number);
+        return;
+    }
+    if (m->finish == FINISH_NOT)
+        m->signal_number = (int)signal_number;
+    finish_begin(m, true);
+}
+
+/* ---- lifetimes ---- */
+
+static void make_events(struct master *m)
+{
+    static const int numbers[] = {SIGINT, SIGTERM};
+    m->base = event_base_new();
+    m->step = event_new(m->base, -1, 0, on_step, m);
+    m->drain = event_new(m->base, -1, 0, on_link, m);
+    m->second = event_new(m->base, -1, EV_PERSIST, on_second, m);
+    m->bridge_event = event_new(m->base, bridge_fd(m->bridge), EV_READ | EV_PERSIST, on_bridge, m);
+    m->signals[0] = evsignal_new(m->base, SIGCHLD, on_child, m);
+    for (size_t i = 0; i < 2; i++)
+        m->signals[i + 1] = evsignal_new(m->base, numbers[i], on_stop_signal, m);
+    event_add(m->bridge_event, NULL);
+    for (size_t i = 0; i < 3; i++)
+        event_add(m->signals[i], NULL);
+    event_add(m->second, &(struct timeval){1, 0});
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static void init(struct master *m, const struct options *o)
+{
+    m->o = o;
+    m->is_local = !o->master && o->processes == 0;
+    m->is_auto = o->headless || o->autostart;
+    m->users = o->users;
+    m->spawn_rate = o->spawn_rate;
+    m->run_time_s = o->run_time_s;
+    m->run_host = o->host && o->host[0] ? mem_strdup(o->host) : NULL;
+    m->options_json = options_json(o);
+    random_hex(m->boot_id, sizeof m->boot_id - 1);
+    make_node_id(m->host.node_id, sizeof m->host.node_id);
+    stats_init(&m->stats, master_now().unix_time, STATS_LIMITS_DEFAULT);
+    m->history = history_new();
+    m->viewer = viewer_new();
+    m->bridge = bridge_new();
+    make_events(m);
+}
+
+static int serve(struct master *m)
+{
+    char *why = NULL;
+    int code = check_files(m);
+    if (code == 0)
+        code = check_host(m);
+    if (code == 0 && children_open(&m->children, &why) != 0)
+        code = fail_free(EXIT_FAILED, why);
+    if (code == 0)
+        code = bind_link(m);
+    if (code == 0)
+        code = start_children(m);
+    if (code != 0)
+        return code;
+    m->link_event = event_new(m->base, link_fd(m->link), EV_READ | EV_PERSIST, on_link, m);
+    event_add(m->link_event, NULL);
+    event_active(m->drain, EV_TIMEOUT, 0);
+    event_base_dispatch(m->base);
+    return m->exit_code;
+}
+
+static void end_children(struct master *m)
+{
+    children_signal(&m->children, SIGKILL);
+    for (int i = 0; i < 200 && children_running(&m->children) > 0; i++) {
+        while (children_reap(&m->children))
+            ;
+        usleep(5000);
+    }
+    children_close(&m->children);
+}
+
+static void fini(struct master *m)
+{
+    struct event *events[] = {m->link_event, m->drain, m->second, m->step, m->bridge_event,
+                              m->signals[0], m->signals[1], m->signals[2]};
+    bridge_close(m->bridge);
+    if (m->web)
+        web_stop(m->web);
+    terminal_close(m);
+    link_close(m->link, 500);
+    end_children(m);
+    for (size_t i = 0; i < sizeof events / sizeof *events; i++)
+        if (events[i])
+            event_free(events[i]);
+    event_base_free(m->base);
+    script_fini(&m->host.script);
+    script_end_shape(m);
+    hands_forget_losses(m);
+    dispatch_free(m->dispatch);
+    roster_fini(&m->roster);
+    history_free(m->history);
+    viewer_free(m->viewer);
+    bridge_free(m->bridge);
+    stats_fini(&m->stats);
+    proto_texts_free(m->user_classes);
+    free(m->run_host);
+    free(m->options_json);
+}
+
+int master_run(const struct options *o)
+{
+    struct master *m = mem_zalloc(sizeof *m);
+    init(m, o);
+    int code = serve(m);
+    fini(m);
+    free(m);
+    libevent_global_shutdown();
+    return code;
+}

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: MIT
+/* script: the dialogue with the host, the node that runs the user's master-side Python.
+ *
+ * Events are answered when their listeners have run, in order; a local host hears most of them as
+ * a worker, so the master asks it for few. When the host is gone nobody is left to wait for. */
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/base/sbuf.h"
+#include "master/core.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_USERS 100e6
+
+static bool is_for_local(const char *name)
+{
+    return !strcmp(name, "quitting") || !strcmp(name, "quit") || !strcmp(name, "reset_stats");
+}
+
+static void send_event(struct master *m, uint64_t id, const char *name, const struct event_args *args)
+{
+    struct sbuf out = {0};
+    proto_event(&out, m->host.node_id, id, name, args);
+    post_bytes(m, m->host.node_id, &out);
+}
+
+void script_fire(struct master *m, const char *name, const struct event_args *args, master_step then)
+{
+    struct host *h = &m->host;
+    if (!h->is_alive || !h->has_script || (m->is_local && !is_for_local(name))) {
+        if (then)
+            then(m);
+        return;
+    }
+    struct pending_event **end = &h->pending;
+    while (*end)
+        end = &(*end)->next;
+    *end = mem_zalloc(sizeof **end);
+    **end = (struct pending_event){++h->last_event, then, NULL};
+    send_event(m, h->last_event, name, args);
+}
+
+void script_tell(struct master *m, const char *name, const struct event_args *args)
+{
+    if (m->host.is_alive && m->host.has_script && (!m->is_local || is_for_local(name)))
+        send_event(m, ++m->host.last_event, name, args);
+}
+
+static void on_done(struct master *m, const struct message_done *d)
+{
+    struct host *h = &m->host;
+    if (d->has_exit_code) {
+        h->has_exit_code = true;
+        h->exit_code = d->exit_code;
+    }
+    h->is_unhandled |= d->is_unhandled;
+    for (struct pending_event **at = &h->pending; *at; at = &(*at)->next) {
+        struct pending_event *p = *at;
+        if (p->id != d->id)
+            continue;
+        master_step then = p->then;
+        *at = p->next;
+        free(p);
+        if (then)
+            then(m);
+        return;
+    }
+}
+
+static void on_script(struct master *m, const struct message *msg)
+{
+    struct script script;
+    if (proto_script(msg, &script) != PROTO_OK) {
+        m->trouble.broken++;
+        return;
+    }
+    if (m->dispatch) { /* a run uses the classes of the first one */
+        script_fini(&script);
+        return;
+    }
+    script_fini(&m->host.script);
+    m->host.script = script;
+    m->host.has_script = true;
+}
+
+static char **copy_texts(char **from)
+{
+    size_t count = 0;
+    while (from && from[count])
+        count++;
+    char **to = from ? mem_zalloc((count + 1) * sizeof *to) : NULL;
+    for (size_t i = 0; i < count; i++)
+        to[i] = mem_strdup(from[i]);
+    return to;
+}
+
+static bool is_aim(double users, double rate)
+{
+    return users >= 0 && users <= MAX_USERS && rate > 0 && isfinite(rate);
+}
+
+static void take_classes(struct master *m, char ***from)
+{
+    proto_texts_free(m->user_classes);
+    m->user_classes = *from;
+    *from = NULL;
+}
+
+static void aim(struct master *m, double users, double rate, char ***classes)
+{
+    m->users = floor(users);
+    m->spawn_rate = rate;
+    take_classes(m, classes);
+    if (run_is_active(&m->run)) {
+        conduct_aim(m);
+        return;
+    }
+    const char *refusal = conduct_start(m);
+    if (refusal)
+        log_warning(LOGGER, "%s", refusal);
+}
+
+void script_on_call(struct master *m, const struct message_call *c)
+{
+    switch (c->method) {
+    case CALL_START:
+        if (!is_aim(c->users, c->spawn_rate)) {
+            log_error(LOGGER, "runner.start(%g, %g): users must be 0 or more, the spawn rate above 0",
+                      c->users, c->spawn_rate);
+            return;
+        }
+        break;
+    case CALL_STOP:
+        conduct_stop(m);
+        return;
+    case CALL_QUIT:
+        finish_begin(m, false);
+        return;
+    }
+    char **classes = copy_texts(c->user_classes);
+    aim(m, c->users, c->spawn_rate, &classes);
+}
+
+static bool is_same_tick(const struct tick_memory *last, const struct message_ticked *t)
+{
+    if (!last->is_set || last->users < t->users || last->users > t->users ||
+        last->spawn_rate < t->spawn_rate || last->spawn_rate > t->spawn_rate ||
+        !last->user_classes != !t->user_classes)
+        return false;
+    for (size_t i = 0; last->user_classes; i++) {
+        if (!last->user_classes[i] || !t->user_classes[i])
+            return last->user_classes[i] == t->user_classes[i];
+        if (strcmp(last->user_classes[i], t->user_classes[i]) != 0)
+            return false;
+    }
+    return true;
+}
+
+static void forget_tick(struct master *m)
+{
+    proto_texts_free(m->host.last_tick.user_classes);
+    m->host.last_tick = (struct tick_memory){0};
+}
+
+static void shape_failed(struct master *m, const char *why)
+{
+    log_error(LOGGER, "The load shape failed: %s", why);
+    finish_fault(m, 1);
+    script_end_shape(m);
+    conduct_end(m, "Shape test failed");
+}
+
+static void on_ticked(struct master *m, struct message_ticked *t)
+{
+    struct host *h = &m->host;
+    h->is_tick_out = false;
+    if (!h->is_shape_on)
+        return;
+    if (t->result == TICK_ERROR) {
+        shape_failed(m, t->error);
+    } else if (t->result == TICK_END) {
+        log_info(LOGGER, "Shape test stopping");
+        script_end_shape(m);
+        conduct_end(m, "Shape test completed");
+    } else if (!is_aim(t->users, t->spawn_rate)) {
+        shape_failed(m, "tick() must give users of 0 or more and a spawn rate above 0");
+    } else if (!is_same_tick(&h->last_tick, t)) {
+        log_info(LOGGER, "Shape test updating to %.0f users at %.2f spawn rate", t->users,
+                 t->spawn_rate);
+        forget_tick(m);
+        h->last_tick = (struct tick_memory){t->users, t->spawn_rate, copy_texts(t->user_classes),
+                                            true};
+        aim(m, t->users, t->spawn_rate, &t->user_classes);
+    }
+}
+
+const char *script_begin_shape(struct master *m)
+{
+    if (m->run.state == RUN_STOPPING)
+        return "The last test is still stopping; try again in a moment.";
+    if (roster_active_count(&m->roster) == 0)
+        return "No worker is connected: start at least one, then start the test.";
+    log_info(LOGGER, "Shape test starting.");
+    forget_tick(m);
+    m->host.is_shape_on = true;
+    m->host.is_tick_out = false;
+    m->host.shape_due = 0;
+    script_second(m);
+    return NULL;
+}
+
+void script_end_shape(struct master *m)
+{
+    m->host.is_shape_on = false;
+    forget_tick(m);
+}
+
+void script_second(struct master *m)
+{
+    struct host *h = &m->host;
+    if (h->is_shape_on && !h->is_tick_out && h->is_alive)
+        h->is_tick_out = post_plain(m, "katydid_tick", h->node_id);
+    script_send_state(m);
+}
+
+static struct host_state host_state(const struct master *m)
+{
+    return (struct host_state){
+        .state = run_state_name(m->run.state),
+        .users = roster_user_count(&m->roster),
+        .target_users = run_is_active(&m->run) ? m->run.target_users : 0,
+        .worker_count = (unsigned)roster_active_count(&m->roster),
+        .requests = m->stats.total.requests,
+        .failures = m->stats.total.failures,
+        .cut = m->stats.total.cut,
+    };
+}
+
+void script_send_state(struct master *m)
+{
+    const struct script *s = &m->host.script;
+    if (!m->host.is_alive || !m->host.has_script)
+        return;
+    struct class_users *classes = mem_zalloc((s->class_count + 1) * sizeof *classes);
+    for (size_t c = 0; c < s->class_count; c++) {
+        classes[c].name = s->classes[c].name;
+        classes[c].users = roster_class_users(&m->roster, s->classes[c].name);
+    }
+    struct host_state state = host_state(m);
+    state.classes = classes;
+    state.class_count = s->class_count;
+    struct sbuf out = {0};
+    proto_state(&out, m->host.node_id, &state);
+    post_bytes(m, m->host.node_id, &out);
+    free(classes);
+}
+
+static void answer_as_worker(struct master *m, const struct message *msg)
+{
+    struct sbuf out = {0};
+    if (msg->kind == MESSAGE_CLIENT_READY)
+        proto_ack(&out, m->host.node_id, 0, m->boot_id);
+    else if (msg->kind == MESSAGE_STATS && msg->stats.is_katydid)
+        proto_report_ack(&out, m->host.node_id, msg->stats.epoch, msg->stats.seq);
+    else
+        return;
+    post_bytes(m, m->host.node_id, &out);
+}
+
+void script_on_message(struct master *m, struct message *msg)
+{
+    if (msg->kind == MESSAGE_SCRIPT)
+        on_script(m, msg);
+    else if (msg->kind == MESSAGE_CALL)
+        script_on_call(m, &msg->call);
+    else if (msg->kind == MESSAGE_TICKED)
+        on_ticked(m, &msg->ticked);
+    else if (msg->kind == MESSAGE_DONE)
+        on_done(m, &msg->done);
+    else
+        answer_as_worker(m, msg);
+}
+
+void script_host_ended(struct master *m)
+{
+    struct host *h = &m->host;
+    h->is_alive = false;
+    h->is_tick_out = false;
+    while (h->pending) {
+        struct pending_event *p = h->pending;
+        master_step then = p->then;
+        h->pending = p->next;
+        free(p);
+        if (then)
+            then(m);
+    }
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+/* terminal: when tables are printed and files written. What they look like is output.h's. */
+#include "common/base/log.h"
+#include "common/base/sbuf.h"
+#include "master/core.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TABLE_INTERVAL_S 2.0
+#define EXIT_OUTPUT_FILE 74
+
+int terminal_open(struct master *m)
+{
+    char *why = NULL;
+    if (!m->o->csv_prefix)
+        return 0;
+    m->csv = csv_open(m->o->csv_prefix, m->o->csv_full_history, &why);
+    if (m->csv)
+        return 0;
+    fprintf(stderr, "katydid: %s\n", why);
+    free(why);
+    return EXIT_OUTPUT_FILE;
+}
+
+static bool prints_tables(const struct master *m)
+{
+    return !m->o->only_summary && (m->o->print_stats || m->o->headless);
+}
+
+static void progress(struct master *m, const char *state)
+{
+    if (isatty(STDERR_FILENO))
+        console_progress(state, roster_user_count(&m->roster), m->run.target_users, &m->stats,
+                         run_age_s(&m->run, master_now()), m->run.run_time_s);
+}
+
+void terminal_second(struct master *m)
+{
+    struct run_clock now = master_now();
+    bool is_live = run_is_active(&m->run) || m->run.state == RUN_STOPPING;
+    if (m->csv && is_live)
+        csv_tick(m->csv, &m->stats, now.unix_time, roster_user_count(&m->roster));
+    if (m->finish > FINISH_STOP)
+        return;
+    if (prints_tables(m) && now.mono >= m->next_table_at && m->is_auto_begun + m->run.number > 0) {
+        m->next_table_at = now.mono + TABLE_INTERVAL_S - 0.1;
+        progress(m, "");
+        console_stats(&m->stats, true);
+    }
+    if (is_live)
+        progress(m, run_state_name(m->run.state));
+}
+
+static void print_losses(const struct master *m)
+{
+    for (const struct loss *l = m->losses; l; l = l->next) {
+        char at[16];
+        time_t seconds = (time_t)l->at;
+        struct tm parts;
+        strftime(at, sizeof at, "%H:%M:%S", localtime_r(&seconds, &parts));
+        fprintf(stderr,
+                "Worker %s was lost at %s: what it had not reported, at most %.0f s of requests, is "
+                "missing above.\n\n",
+                l->worker, at, l->unreported_s);
+    }
+    uint64_t late = m->trouble.late;
+    if (late > 0)
+        log_debug(LOGGER, "%llu reports of earlier runs were dropped", (unsigned long long)late);
+}
+
+static int write_json(const char *name, const struct sbuf *json)
+{
+    struct sbuf path = {0};
+    sbuf_addf(&path, "%s.json", name);
+    FILE *f = fopen(path.data, "w");
+    size_t written = f ? fwrite(json->data ? json->data : "", 1, json->len, f) : 0;
+    bool is_good = f && written == json->len;
+    if (f && fclose(f) != 0)
+        is_good = false;
+    if (!is_good)
+        log_error(LOGGER, "cannot write %s: %s", path.data, strerror(errno));
+    sbuf_fini(&path);
+    return is_good ? 0 : EXIT_OUTPUT_FILE;
+}
+
+static int put_json(const struct master *m)
+{
+    struct sbuf json = {0};
+    int code = 0;
+    if (!m->o->json && !m->o->json_file)
+        return 0;
+    json_stats(&m->stats, &json);
+    if (m->o->json) {
+        fwrite(json.data ? json.data : "", 1, json.len, stdout);
+        fputc('\n', stdout);
+        if (fflush(stdout) != 0)
+            code = EXIT_OUTPUT_FILE;
+    }
+    if (m->o->json_file && write_json(m->o->json_file, &json) != 0)
+        code = EXIT_OUTPUT_FILE;
+    sbuf_fini(&json);
+    return code;
+}
+
+static int close_csv(struct master *m)
+{
+    if (!m->csv)
+        return 0;
+    int rc = csv_close(m->csv, &m->stats, master_now().unix_time, roster_user_count(&m->roster));
+    m->csv = NULL;
+    if (rc == 0)
+        return 0;
+    log_error(LOGGER, "cannot write the CSV files of %s: %s", m->o->csv_prefix, strerror(errno));
+    return EXIT_OUTPUT_FILE;
+}
+
+int terminal_final(struct master *m)
+{
+    progress(m, "");
+    int code = put_json(m);
+    if (!m->o->json_file) {
+        console_stats(&m->stats, false);
+        console_percentiles(&m->stats);
+        console_errors(&m->stats);
+    }
+    console_cut(&m->stats);
+    print_losses(m);
+    int csv_code = close_csv(m);
+    return code ? code : csv_code;
+}
+
+void terminal_close(struct master *m)
+{
+    close_csv(m);
+}
