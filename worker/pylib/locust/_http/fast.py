@@ -1,0 +1,774 @@
+# SPDX-License-Identifier: MIT
+"""FastHttpUser's client: the C core with the manners of geventhttpclient.
+
+What differs from HttpSession: a request is named by the URL as it was passed, TLS is not verified
+unless asked for, connections are limited per host, only some statuses are good, and the errors are
+those of sockets.
+"""
+
+import json as jsonlib
+import os
+import re
+import socket
+import ssl
+from base64 import b64encode
+from contextlib import contextmanager
+from http.cookiejar import CookieJar
+from time import perf_counter
+from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
+
+import _katydid
+from requests.exceptions import InvalidURL
+from requests.models import PreparedRequest, RequestEncodingMixin
+from requests.utils import get_encoding_from_headers, requote_uri
+
+from ..exception import LocustError
+from . import errors
+from .plain import redirect_url, split_url, write_head
+
+USER_AGENT = "python/gevent-http-client-2.6.1"
+MAX_REDIRECTS = 30
+DEFAULT_HEADERS = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate, br"}
+absolute_http_url_regexp = re.compile(r"^https?://", re.IGNORECASE)
+
+
+# ---- errors --------------------------------------------------------------------------------------
+
+
+class ConnectionError(Exception):
+    """geventhttpclient's: the URL, what went wrong, and keywords that its repr shows."""
+
+    def __init__(self, url, *args, **kw):
+        self.url = url
+        self.__dict__.update(kw)
+        self.text = str(args[0]) if len(args) == 1 else ""
+        if len(args) > 1:
+            self.text = f"{args[0]}: {args[1:]}"
+        self.kw_text = ", ".join(f"{key}={value}" for key, value in kw.items())
+        if self.kw_text:
+            self.text += (", " if self.text else "") + self.kw_text
+
+    def __str__(self):
+        return f"URL {self.url}: {self.text}" if self.text else f"URL {self.url}"
+
+    def __repr__(self):
+        text = super().__repr__()
+        return text.replace(")", f", {self.kw_text})") if self.kw_text else text
+
+
+class RetriesExceeded(ConnectionError):
+    pass
+
+
+class BadStatusCode(ConnectionError):
+    code = 0
+
+
+class UnsupportedRedirectSchemeError(ConnectionError):
+    pass
+
+
+class HTTPParseError(Exception):
+    pass
+
+
+class HTTPConnectionClosed(HTTPParseError):
+    pass
+
+
+class LocustBadStatusCode(BadStatusCode):
+    def __repr__(self):
+        text = super().__repr__()
+        return text.replace(repr(self.url) + ", ", "") if self.kw_text else text
+
+
+def fast_error(response, kind, number, text, has_head):
+    """The exception that geventhttpclient raises for a failed exchange."""
+    if kind in ("CONNECT", "NO_FILES", "RESET", "WRITE"):
+        return OSError(number, os.strerror(number))
+    if kind == "RESOLVE":
+        return errors.gai_error(number)
+    if kind in ("CONNECT_TIMEOUT", "READ_TIMEOUT", "TOTAL_TIMEOUT"):
+        late = socket.timeout("timed out")
+        return late if has_head else RetriesExceeded(response.url, 0, original=late)
+    if kind == "TLS_VERIFY":
+        return errors.verification_error(text)
+    if kind == "TLS":
+        return errors.tls_error(text)
+    if kind in ("CLOSED", "INCOMPLETE"):
+        return HTTPConnectionClosed("connection closed.")
+    if kind == "PROXY":
+        return OSError(f"Proxy: tunnel connection failed: {number} {text}")
+    return HTTPParseError(text)
+
+
+def bad_status(response):
+    error = LocustBadStatusCode(response.url, code=response.status_code)
+    error.response = response
+    return error
+
+
+# ---- headers -------------------------------------------------------------------------------------
+
+
+class Headers(dict):
+    """Header fields by lower-case name; a repeated one has a list of values."""
+
+    def __init__(self, fields=()):
+        super().__init__()
+        for name, value in fields.items() if hasattr(fields, "items") else fields:
+            self.add(name, value)
+
+    def add(self, name, value):
+        entry = dict.setdefault(self, name.lower(), [])
+        entry.append((name, value))
+
+    def __setitem__(self, name, value):
+        values = value if isinstance(value, (list, tuple)) else [value]
+        super().__setitem__(name.lower(), [(name, item) for item in values])
+
+    def __getitem__(self, name):
+        entry = super().__getitem__(name.lower())
+        return entry[0][1] if len(entry) == 1 else [value for _, value in entry]
+
+    def __delitem__(self, name):
+        super().__delitem__(name.lower())
+
+    def __contains__(self, name):
+        return super().__contains__(name.lower())
+
+    def get(self, name, default=None):
+        return self[name] if name in self else default
+
+    def getlist(self, name):
+        return [value for _, value in super().get(name.lower(), ())]
+
+    get_all = getheaders = getlist
+
+    def discard(self, name):
+        super().pop(name.lower(), None)
+
+    def pop(self, name, *default):
+        if name not in self and default:
+            return default[0]
+        value = self[name]
+        del self[name]
+        return value
+
+    def setdefault(self, name, default=""):
+        if name not in self:
+            self[name] = default
+        return self[name]
+
+    def update(self, *args, **kwargs):
+        for fields in (*args, kwargs):
+            for name, value in fields.items() if hasattr(fields, "items") else fields:
+                self[name] = value
+
+    def items(self):
+        return [pair for entry in super().values() for pair in entry]
+
+    def values(self):
+        return [self[name] for name in self]
+
+    def copy(self):
+        return type(self)(self.items())
+
+    def __eq__(self, other):
+        return {name: self[name] for name in self} == {
+            name: value for name, value in Headers(other).items()
+        }
+
+    __hash__ = None
+
+    def __repr__(self):
+        return f"Headers({dict(self.items())!r})"
+
+
+def make_fast_headers(response):
+    return None if response._failure() else Headers(response._header_list())
+
+
+# ---- requests and responses ----------------------------------------------------------------------
+
+
+class FastRequest:
+    """What was sent: url, method, headers, payload."""
+
+    def __init__(self, url, method="GET", headers=None, payload=None):
+        self.url = url
+        self.method = method
+        self.headers = headers
+        self.payload = payload
+
+    @property
+    def body(self):
+        return self.payload
+
+    @property
+    def full_url(self):
+        return self.url
+
+
+class FastResponse(_katydid.Response):
+    @property
+    def status(self):
+        return str(self.status_code)
+
+    def info(self):
+        return self.headers
+
+    def read(self, size=None):
+        """Bytes of the body; of a streamed one, as they arrive."""
+        if not self._is_stream:
+            return self.content if size is None else self.content[:size]
+        if size is not None:
+            return self._read(size)
+        return b"".join(iter(lambda: self._read(65536), b""))
+
+    def release(self):
+        self._release()
+
+    def iter_content(self, chunk_size=1024, decode_content=True):
+        """The body in pieces: str where a piece is UTF-8 and decode_content is set."""
+        if self._failure() is not None:
+            raise LocustError("Cannot iterate content of a response that never came")
+        for chunk in self._chunks(chunk_size):
+            if decode_content:
+                try:
+                    chunk = chunk.decode("utf-8")
+                except UnicodeDecodeError:
+                    pass
+            yield chunk
+
+    def _chunks(self, size):
+        if not self._is_stream:
+            body = self.content or b""
+            yield from (body[at : at + size] for at in range(0, len(body), size))
+            return
+        try:
+            while chunk := self._read(size):
+                yield chunk
+        except (HTTPParseError, OSError, ConnectionError):
+            return
+
+    def _content(self):
+        return self.content
+
+    def __bool__(self):
+        return True
+
+
+class ErrorResponse(FastResponse):
+    """Stands for a response that never came."""
+
+
+class ResponseContextManager(FastResponse):
+    """A response whose outcome the with block decides: success(), failure()."""
+
+
+class RestResponseContextManager(ResponseContextManager):
+    pass
+
+
+def make_fast_request(response):
+    lines = response._sent.decode("latin-1").split("\r\n")
+    fields = [tuple(line.split(": ", 1)) for line in lines[1:] if ": " in line]
+    url = response.url
+    return FastRequest(url, lines[0].partition(" ")[0], Headers(fields), response._sent_body)
+
+
+def fast_plain_content(response):
+    if response._failure() is not None:
+        return None
+    response._content = response.read()
+    return response._content
+
+
+def fast_plain_text(response):
+    content = response.content
+    if content is None:
+        return None
+    if not response.encoding:
+        response.encoding = None
+        if response.headers is not None:
+            response.encoding = get_encoding_from_headers(response.headers)
+    if not response.encoding:
+        from charset_normalizer import detect
+
+        response.encoding = detect(content)["encoding"]
+    return None if response.encoding is None else str(content, response.encoding, errors="replace")
+
+
+def fast_plain_json(response):
+    return jsonlib.loads(response.text)
+
+
+# ---- redirects -----------------------------------------------------------------------------------
+
+
+def fast_redirect(response):
+    """The next request of a chain, or the error that ends it."""
+    url = redirect_url(response)
+    root, target = split_url(url)
+    if not root.startswith(("http://", "https://")):
+        scheme = root.partition(":")[0]
+        return UnsupportedRedirectSchemeError(
+            response.url, f"refusing to follow redirect to {scheme!r} URL"
+        )
+    request = make_fast_request(response)
+    method, headers, body = request.method, request.headers, request.payload
+    if response.status_code in (301, 302, 303):
+        method = "HEAD" if method == "HEAD" else "GET"
+        body = None
+        for name in ("Content-Length", "Content-Type", "Content-Encoding"):
+            headers.discard(name)
+    headers.discard("Cookie")
+    old_root = split_url(response.url)[0]
+    if headers.get("Host") == old_root.partition("://")[2]:
+        headers.discard("Host")
+    if root != old_root:
+        headers.discard("Authorization")
+    cookies = response._session._cookie_header(
+        urlsplit(url).hostname or "", target, root.startswith("https")
+    )
+    if cookies:
+        headers["Cookie"] = cookies
+    return method, root, target, write_head(method, target, root, headers), body, url
+
+
+def fast_redirect_failed(response):
+    blank = ErrorResponse()
+    blank.request = response.request
+    return blank
+
+
+# ---- the plain road ------------------------------------------------------------------------------
+
+OPTIONS = ("debug_stream", "max_retries", "max_redirects", "to_string")
+
+
+def _payload(kwargs, headers, method, options):
+    """(body, params) after geventhttpclient's rules for files, dicts and stray keywords."""
+    data, params = kwargs.get("data"), kwargs.get("params")
+    if not data and kwargs.get("json") is not None:
+        data = jsonlib.dumps(kwargs["json"])
+        for name in ("Content-Type", "Accept"):
+            if name not in headers:
+                headers[name] = "application/json"
+    if options:
+        if method.upper() == "POST":
+            data = options if data is None else {**data, **options}
+        else:
+            params = options if params is None else {**params, **options}
+    if kwargs.get("files"):
+        data, headers["Content-Type"] = RequestEncodingMixin._encode_files(kwargs["files"], data)
+    elif isinstance(data, dict):
+        headers.setdefault("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
+        data = urlencode(data)
+    elif isinstance(data, str) and data:
+        headers.setdefault("Content-Type", "text/plain; charset=utf-8")
+    elif data:
+        headers.setdefault("Content-Type", "application/octet-stream")
+    if hasattr(data, "read"):
+        data = data.read()
+    elif data is not None and not isinstance(data, (str, bytes)):
+        data = b"".join(part.encode() if isinstance(part, str) else bytes(part) for part in data)
+    return data or None, params
+
+
+def _with_params(url, params):
+    if not params:
+        return url
+    query = RequestEncodingMixin._encode_params(params)
+    return f"{url}{'&' if urlsplit(url).query else '?'}{query}"
+
+
+def _headers(session, kwargs):
+    headers = Headers(session.headers or {})
+    headers.update(kwargs.get("headers") or {})
+    if kwargs.get("auth"):
+        headers["Authorization"] = basic_auth(*kwargs["auth"])
+    elif session.auth_header:
+        headers["Authorization"] = session.auth_header
+    return headers
+
+
+class _Chain:
+    """One request with the redirects that follow it, sent hop by hop."""
+
+    def __init__(self, session, method, url, headers, body, stream):
+        self.session, self.stream = session, stream
+        self.method, self.url = method.upper(), url
+        self.headers, self.body = headers, body
+
+    def first(self, cls):
+        root, target = split_url(requote_uri(self.url))
+        if not absolute_http_url_regexp.match(root):
+            raise InvalidURL(f"Invalid URL {self.url!r}")
+        headers = self.headers
+        length = len(self.body.encode() if isinstance(self.body, str) else self.body or b"")
+        if length or self.method in ("POST", "PUT", "PATCH"):
+            headers["Content-Length"] = str(length)
+        host = urlsplit(self.url).hostname or ""
+        cookies = self.session._cookie_header(host, target, root.startswith("https"))
+        if cookies and "Cookie" not in headers:
+            headers["Cookie"] = cookies
+        head = write_head(self.method, self._wire(root, target), root, headers)
+        return self.send(cls, self.method, root, target, head, self.body, self.url)
+
+    def _wire(self, root, target):
+        return root + target if self.session._proxy and root.startswith("http://") else target
+
+    def send(self, cls, method, root, target, head, body, url):
+        session = self.session
+        if session._ssl_context_factory and root.startswith("https"):
+            return send_with_context(session, cls, method, url, head, body, self.stream)
+        response = _katydid.exchange(
+            session,
+            cls,
+            method,
+            root,
+            target,
+            head,
+            body=body,
+            stream=self.stream,
+            connect=session._limits[0],
+            read=session._limits[1],
+            verify=bool(session.verify),
+            proxy=session._proxy,
+            decode_stream=True,
+        )
+        response.url = url
+        if response._failure() is None:
+            response._take_cookies()
+        return response
+
+    def follow(self, cls, response, most):
+        history = []
+        while response.status_code in (301, 302, 303, 307, 308) and response._header("location"):
+            response._release()
+            history.append(response)
+            if len(history) > most:
+                return _chain_error(response, redirect_limit(response, most))
+            parts = fast_redirect(response)
+            if isinstance(parts, Exception):
+                return _chain_error(response, parts)
+            method, root, target, head, body, url = parts
+            if self.session._proxy and root.startswith("http://"):
+                head = head.replace(f" {target} ".encode(), f" {root}{target} ".encode(), 1)
+            response = self.send(cls, method, root, target, head, body, url)
+        response.history = history
+        return response
+
+
+def redirect_limit(response, most):
+    return RetriesExceeded(response.url, f"Redirection limit reached ({most})")
+
+
+def _chain_error(response, error):
+    blank = fast_redirect_failed(response)
+    blank.error = error
+    blank.status_code = 0
+    return blank
+
+
+def send_with_context(session, cls, method, url, head, body, stream):
+    """A TLS request with an SSLContext of the user's making: sent by urllib3 on a context that the
+    session makes once."""
+    import urllib3
+
+    response = cls()
+    if session._context_pool is None:
+        session._context_pool = urllib3.PoolManager(ssl_context=session._ssl_context_factory())
+    fields = [tuple(f.split(": ", 1)) for f in head.decode("latin-1").split("\r\n")[1:] if f]
+    try:
+        raw = session._context_pool.urlopen(
+            method, url, body=body, headers=dict(fields), redirect=False, retries=False,
+            preload_content=not stream,
+        )
+    except urllib3.exceptions.HTTPError as error:
+        response.status_code, response.error = 0, errors.root_error(error)
+        response.headers = None
+        return response
+    response.status_code, response.url = raw.status, url
+    response.reason, response.headers = raw.reason, Headers(raw.headers.items())
+    response._content = raw.read() if stream else raw.data
+    response.request = FastRequest(url, method, Headers(fields), body)
+    return response
+
+
+def _write_conversation(stream, response):
+    request = response.request
+    stream.write(
+        f"REQUEST: {request.url}\n{response._sent.decode('latin-1')}{request.payload or ''}\n\n"
+        f"RESPONSE: HTTP/1.1 {response.status_code}\n"
+        + "\n".join(f"{name}: {value}" for name, value in (response.headers or Headers()).items())
+        + f"\n\n{response.text}\n\n"
+    )
+
+
+def fast_plain_request(session, method, url, name, catch_response, context, kwargs):
+    """FastHttpSession.request for what the C core does not do by itself."""
+    options = {
+        key: kwargs.pop(key)
+        for key in list(kwargs)
+        if key not in ("data", "json", "params", "headers", "files", "auth", "stream")
+        and key not in ("allow_redirects", *OPTIONS)
+    }
+    headers = _headers(session, kwargs)
+    body, params = _payload(kwargs, headers, method, options)
+    built_url = _with_params(session._build_url(url), params)
+    cls = ResponseContextManager if catch_response else FastResponse
+    most = session._most_redirects(kwargs)
+    start = perf_counter()
+    chain = _Chain(session, method, built_url, headers, body, bool(kwargs.get("stream")))
+    try:
+        response = chain.first(cls)
+        if kwargs.get("allow_redirects", True) and most:
+            response = chain.follow(cls, response, most)
+    except OSError as error:
+        response = cls()
+        response.status_code, response.error = 0, error
+        response.request = FastRequest(built_url, method, headers, body)
+    if response.error is None and (failure := response._failure()) is not None:
+        response.error, response.status_code = failure, 0
+    duration = (perf_counter() - start) * 1000
+    response._begin(session, method, name or url, context, catch_response, duration)
+    if kwargs.get("debug_stream") and response._failure() is None:
+        _write_conversation(kwargs["debug_stream"], response)
+    if not catch_response:
+        response._report()
+    return response
+
+
+# ---- the session ---------------------------------------------------------------------------------
+
+
+def basic_auth(username, password):
+    parts = (p.encode("latin1") if isinstance(p, str) else p for p in (username, password))
+    return "Basic " + b64encode(b":".join(parts)).decode("ascii")
+
+
+def insecure_ssl_context_factory():
+    return ssl._create_unverified_context()
+
+
+class HTTPClientPool:
+    """Connections that several FastHttpSessions share (geventhttpclient.client.HTTPClientPool)."""
+
+    def __init__(self, maxsize=None, concurrency=10, **client_args):
+        self.concurrency = concurrency
+        self.client_args = client_args
+        self._pool = _katydid.Pool(max_idle=concurrency, max_connections=concurrency)
+
+    def close(self):
+        self._pool.close()
+
+
+class LocustUserAgent:
+    """session.client: what geventhttpclient's UserAgent shows of itself."""
+
+    response_type = FastResponse
+    request_type = FastRequest
+    valid_response_codes = frozenset(
+        [200, 201, 202, 203, 204, 205, 206, 207, 208, 226, 301, 302, 303, 304, 307, 308]
+    )
+    redirect_response_codes = redirect_resonse_codes = frozenset([301, 302, 303, 307, 308])
+
+    def __init__(self, session):
+        self._session = session
+        self.clientpool = session._client_pool or _OwnPool(session)
+
+    @property
+    def cookiejar(self):
+        return self._session.cookiejar
+
+    @property
+    def default_headers(self):
+        return self._session.headers
+
+    @property
+    def max_redirects(self):
+        return self._session.max_redirects
+
+    @max_redirects.setter
+    def max_redirects(self, value):
+        self._session.max_redirects = value
+
+    def urlopen(self, url, method="GET", headers=None, payload=None, **kwargs):
+        """A request that no statistics see."""
+        kwargs.update(data=payload, headers=headers)
+        silent = FastHttpSession(None, None, None)
+        silent._borrow(self._session)
+        response = silent.request(method, url, **kwargs)
+        response.raise_for_status()
+        return response
+
+    def close(self):
+        self.clientpool.close()
+
+
+class _OwnPool:
+    def __init__(self, session):
+        self._session = session
+
+    def close(self):
+        self._session.close()
+
+
+class FastHttpSession(_katydid.Session):
+    """Sends requests and records them, with the interface of Locust's FastHttpSession."""
+
+    _client_pool = None
+    _ssl_context_factory = None
+    _context_pool = None
+    _proxy = None
+    _limits = (60.0, 60.0)
+
+    def __init__(
+        self,
+        base_url,
+        request_event,
+        user,
+        insecure=True,
+        client_pool=None,
+        ssl_context_factory=None,
+        network_timeout=60.0,
+        connection_timeout=60.0,
+        max_redirects=MAX_REDIRECTS,
+        max_retries=0,
+        concurrency=10,
+        headers=None,
+        proxy_host=None,
+        proxy_port=None,
+        **kwargs,
+    ):
+        self.base_url, auth = split_credentials(base_url)
+        self.request_event = request_event
+        self.user = user
+        if auth:
+            self.auth_header = basic_auth(*auth)
+        if not insecure:
+            self.verify = True
+        if max_redirects != MAX_REDIRECTS:
+            self.max_redirects = max_redirects
+        if (connection_timeout, network_timeout) != self._limits:
+            self._limits = connection_timeout or 0.0, network_timeout or 0.0
+        if headers:
+            self.headers = merged_headers(headers)
+        if client_pool is not None:
+            self._client_pool = client_pool
+        if ssl_context_factory is not None:
+            self._ssl_context_factory = ssl_context_factory
+        if proxy_host is not None:
+            if proxy_port is None:
+                raise AssertionError("you have to provide proxy_port if you set proxy_host")
+            self._proxy = (proxy_host, int(proxy_port), proxy_auth(kwargs))
+        self._configure(
+            connect_timeout=float(self._limits[0]),
+            network_timeout=float(self._limits[1]),
+            concurrency=int(concurrency),
+            pool=shared_pool(client_pool),
+            is_plain=bool(self._proxy or self._ssl_context_factory),
+        )
+
+    def _borrow(self, other):
+        self.cookiejar = other.cookiejar
+        self.headers = other.headers
+        self.verify = other.verify
+
+    def _build_url(self, path):
+        return path if absolute_http_url_regexp.match(path) else f"{self.base_url}{path}"
+
+    def _most_redirects(self, kwargs):
+        most = kwargs.get("max_redirects")
+        return self.max_redirects if most is None else int(most)
+
+    @contextmanager
+    def rename_request(self, name):
+        """Requests in the block go under this name."""
+        self.request_name = name
+        try:
+            yield
+        finally:
+            self.request_name = None
+
+    def iter_lines(self, url, method="GET", **kwargs):
+        """The lines of a streamed response, as they arrive."""
+        response = self.request(method, url, stream=True, **kwargs)
+        response.raise_for_status()
+        rest = ""
+        for chunk in response.iter_content(chunk_size=1024):
+            if isinstance(chunk, bytes):
+                chunk = chunk.decode("utf-8", errors="replace")
+            *lines, rest = (rest + chunk).split("\n")
+            yield from lines
+        if rest:
+            yield rest
+
+
+_merged = {}
+
+
+def merged_headers(headers):
+    """The default headers with these on top; one dict for all users of a class."""
+    key = tuple(headers.items())
+    if key not in _merged:
+        own = Headers({"User-Agent": USER_AGENT})
+        own.update(headers)
+        own["Accept-Encoding"] = DEFAULT_HEADERS["Accept-Encoding"]
+        _merged[key] = dict(own.items())
+    return _merged[key]
+
+
+def proxy_auth(options):
+    user, password = options.get("proxy_user"), options.get("proxy_password")
+    if user is None and password is None:
+        return None
+    return basic_auth(user or "", password or "")
+
+
+_shared = {}
+
+
+def shared_pool(client_pool):
+    """The _katydid.Pool behind a pool object, ours or geventhttpclient's own."""
+    if client_pool is None or isinstance(client_pool, HTTPClientPool):
+        return client_pool and client_pool._pool
+    known = _shared.get(id(client_pool))
+    if known is None:
+        size = client_pool.client_args.get("concurrency", 1)
+        pool = _katydid.Pool(max_idle=size, max_connections=size)
+        known = _shared[id(client_pool)] = (client_pool, pool)
+    return known[1]
+
+
+def split_credentials(base_url):
+    """(base_url without user:password@, (user, password) or None)"""
+    if not base_url or "@" not in base_url:
+        return base_url, None
+    parts = urlsplit(base_url)
+    if not (parts.username and parts.password):
+        return base_url, None
+    url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    return url, (unquote(parts.username), unquote(parts.password))
+
+
+def make_agent(session):
+    return LocustUserAgent(session)
+
+
+def normal_url(base_url, url):
+    """base_url + url in requests' normal form; None when requests would refuse it."""
+    complete = url if absolute_http_url_regexp.match(url) else f"{base_url}{url}"
+    request = PreparedRequest()
+    try:
+        request.prepare_url(complete, None)
+    except Exception:
+        return None
+    return request.url
+
+
+FAILURE_EXCEPTIONS = (ConnectionError, OSError, HTTPConnectionClosed)
+__all__ = ["CookieJar", "FastHttpSession", "FastResponse", "ResponseContextManager"]

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: MIT
+"""Everything the C core asks of Python, under the names it knows (GLUE_NAMES in py_client.h)."""
+
+import json
+import os
+
+import _katydid
+import requests
+from requests.auth import HTTPBasicAuth
+from requests.exceptions import HTTPError
+from requests.hooks import default_hooks as make_hooks
+from requests.structures import CaseInsensitiveDict as case_insensitive_dict
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, extract_zipped_paths
+from requests.utils import default_headers as make_requests_headers
+
+from .. import clients
+from ..exception import CatchResponseError, LocustError, ResponseError
+from . import fast, plain
+from .cookies import adopt_cookies, jar_rows, jar_set, make_cookies
+from .errors import error, root_error
+from .fast import (
+    bad_status,
+    fast_error,
+    fast_plain_content,
+    fast_plain_json,
+    fast_plain_request,
+    fast_plain_text,
+    fast_redirect,
+    fast_redirect_failed,
+    make_agent,
+    make_fast_headers,
+    make_fast_request,
+    normal_url,
+)
+from .plain import (
+    LocustHttpAdapter,
+    make_encoding,
+    make_next,
+    make_raw,
+    make_request,
+    make_response_cookies,
+    plain_request,
+    redirect,
+    redirect_failed,
+)
+
+session_class = clients.HttpSession
+response_class = clients.ResponseContextManager
+fast_session_class = fast.FastHttpSession
+fast_response_class = fast.FastResponse
+fast_catch_class = fast.ResponseContextManager
+
+locust_error = LocustError
+catch_response_error = CatchResponseError
+response_error = ResponseError
+http_basic_auth = HTTPBasicAuth
+
+plain_text = requests.Response.text.fget
+plain_json = requests.Response.json
+plain_content = requests.Response.content.fget
+
+json_encode = json.JSONEncoder(allow_nan=False).encode
+json_scan = json.JSONDecoder().scan_once
+
+default_headers = make_requests_headers()
+fast_headers = fast.DEFAULT_HEADERS
+make_proxies = make_params = dict
+
+with_without_catch = (
+    "In order to use a with-block for requests, you must also pass catch_response=True"
+)
+not_entered = (
+    "Tried to set status on a request that has not yet been made. Make sure you use a with-block, "
+    "like this:\n\nwith self.client.request(..., catch_response=True) as response:\n"
+    "    response.success()"
+)
+no_catch = (
+    "If you want to change the state of the request, you must pass catch_response=True. See "
+    "http://docs.locust.io/en/stable/writing-a-locustfile.html#validating-responses"
+)
+
+
+def make_headers(session):
+    if isinstance(session, fast.FastHttpSession):
+        return dict(fast.DEFAULT_HEADERS)
+    return make_requests_headers()
+
+
+def make_adapters(session):
+    from collections import OrderedDict
+
+    adapter = LocustHttpAdapter.of(session)
+    return OrderedDict([("https://", adapter), ("http://", adapter)])
+
+
+def is_env_free():
+    """Whether nothing in the environment would change what requests sends."""
+    names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC")
+    if any(os.environ.get(name) for name in names):
+        return False
+    if any(value and name.lower().endswith("_proxy") for name, value in os.environ.items()):
+        return False
+    return not any(os.path.exists(os.path.expanduser(p)) for p in ("~/.netrc", "~/_netrc"))
+
+
+def ca_file(verify, cert):
+    """(verify, CA bundle, certificate, key) from requests' verify and cert."""
+    bundle = None
+    if verify:
+        bundle = extract_zipped_paths(DEFAULT_CA_BUNDLE_PATH) if verify is True else str(verify)
+        if not os.path.exists(bundle):
+            raise OSError(
+                f"Could not find a suitable TLS CA certificate bundle, invalid path: {bundle}"
+            )
+    pair = tuple(cert) if isinstance(cert, (tuple, list)) else (cert, None)
+    for path, what in zip(pair, ("certificate", "key")):
+        if path and not os.path.exists(path):
+            raise OSError(f"Could not find the TLS {what} file, invalid path: {path}")
+    return bool(verify), bundle, *(str(path) if path else None for path in pair)
+
+
+def too_many_redirects(response, most):
+    if isinstance(response._session, fast.FastHttpSession):
+        return fast.redirect_limit(response, most)
+    return plain.too_many_redirects(response, most)
+
+
+def http_error(response, url):
+    status = response.status_code
+    side = "Client" if status < 500 else "Server"
+    return HTTPError(f"{status} {side} Error: {response.reason} for url: {url}", response=response)
+
+
+def user_context(user, context):
+    if user is None:
+        return dict(context or {})
+    return {**user.context(), **(context or {})}
+
+
+__all__ = [
+    "adopt_cookies",
+    "bad_status",
+    "case_insensitive_dict",
+    "error",
+    "fast_error",
+    "fast_plain_content",
+    "fast_plain_json",
+    "fast_plain_request",
+    "fast_plain_text",
+    "fast_redirect",
+    "fast_redirect_failed",
+    "jar_rows",
+    "jar_set",
+    "make_agent",
+    "make_cookies",
+    "make_encoding",
+    "make_fast_headers",
+    "make_fast_request",
+    "make_hooks",
+    "make_next",
+    "make_raw",
+    "make_request",
+    "make_response_cookies",
+    "normal_url",
+    "plain_request",
+    "redirect",
+    "redirect_failed",
+    "root_error",
+]
+
+import sys  # noqa: E402
+
+_katydid.bind_client(sys.modules[__name__])

@@ -1,0 +1,421 @@
+# SPDX-License-Identifier: MIT
+"""The plain road: a request that the C core does not do by itself goes through requests.
+
+requests prepares it, follows its redirects, calls its hooks and auth objects; only the sending is
+ours: LocustHttpAdapter hands each prepared request to the C core, on the session's own connections.
+What the core cannot send either (streamed uploads, SOCKS, TLS to a proxy) and what goes to an
+adapter that the user mounted is sent by urllib3.
+"""
+
+import io
+from time import perf_counter
+from urllib.parse import urljoin, urlsplit
+
+import _katydid
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.auth import _basic_auth_str
+from requests.cookies import RequestsCookieJar, extract_cookies_to_jar
+from requests.exceptions import (
+    InvalidSchema,
+    InvalidURL,
+    MissingSchema,
+    RequestException,
+    TooManyRedirects,
+)
+from requests.hooks import default_hooks
+from requests.models import PreparedRequest
+from requests.structures import CaseInsensitiveDict
+from requests.utils import (
+    get_auth_from_url,
+    get_encoding_from_headers,
+    prepend_scheme_if_needed,
+    requote_uri,
+    select_proxy,
+)
+from urllib3.util import Timeout
+
+try:
+    from urllib3 import HTTPHeaderDict
+except ImportError:  # urllib3 1.26
+    from urllib3._collections import HTTPHeaderDict
+
+
+# ---- requests on the wire ------------------------------------------------------------------------
+
+
+def split_url(url):
+    """(scheme://host:port, path?query) as the C core wants them."""
+    parts = urlsplit(url)
+    netloc = parts.netloc.rpartition("@")[2]
+    host, colon, port = netloc.rpartition(":")
+    netloc = f"{host.lower()}:{port}" if colon and port.isdigit() else netloc.lower().rstrip(":")
+    target = (parts.path or "/") + ("?" + parts.query if parts.query else "")
+    return f"{parts.scheme.lower()}://{netloc}", target
+
+
+def _field(value):
+    return value if isinstance(value, bytes) else str(value).encode("latin-1")
+
+
+def write_head(method, target, root, headers):
+    lines = [f"{method} {target} HTTP/1.1".encode("ascii")]
+    if "host" not in headers:
+        lines.append(b"Host: " + root.partition("://")[2].encode("ascii"))
+    lines += [_field(name) + b": " + _field(value) for name, value in headers.items()]
+    return b"\r\n".join(lines) + b"\r\n\r\n"
+
+
+def read_head(head, root):
+    """(method, headers without a Host of our making) of a head that was sent."""
+    first, *lines = head.decode("latin-1").split("\r\n")
+    headers = CaseInsensitiveDict()
+    for line in lines:
+        name, colon, value = line.partition(": ")
+        if colon and (name != "Host" or value != root.partition("://")[2]):
+            headers[name] = value
+    return first.partition(" ")[0], headers
+
+
+def make_request(response):
+    """response.request: the PreparedRequest that requests would have made."""
+    request = PreparedRequest()
+    url = response.url
+    root, _ = split_url(url)
+    request.method, request.headers = read_head(response._sent, root)
+    request.url = url
+    request.body = response._sent_body
+    request.hooks = default_hooks()
+    request._cookies = RequestsCookieJar()
+    return request
+
+
+# ---- responses -----------------------------------------------------------------------------------
+
+
+class Body(io.IOBase):
+    """The rest of a streamed response as a file; urllib3 decodes what it reads from it."""
+
+    def __init__(self, response):
+        self._response = response
+
+    def readable(self):
+        return True
+
+    def read(self, size=None):
+        if size is not None and size >= 0:
+            return self._chunk(size)
+        return b"".join(iter(lambda: self._chunk(65536), b""))
+
+    def readinto(self, buffer):
+        data = self._chunk(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def _chunk(self, size):
+        if self.closed or not size:
+            return b""
+        try:
+            return self._response._read(size)
+        except RequestException as error:
+            cause = error.args[0] if error.args else error
+            raise cause if isinstance(cause, urllib3.exceptions.HTTPError) else error
+
+    def close(self):
+        if not self.closed:
+            self._response._release()
+        super().close()
+
+
+class Original:
+    """What requests looks for behind urllib3's response: the headers, line by line."""
+
+    def __init__(self, fields):
+        self._fields = fields
+        self.msg = self
+
+    def get_all(self, name, default=None):
+        return [v for n, v in self._fields if n.lower() == name.lower()] or default
+
+    def isclosed(self):
+        return False
+
+    def close(self):
+        pass
+
+
+def make_raw(response):
+    fields = response._header_list()
+    headers = HTTPHeaderDict()
+    for name, value in fields:
+        headers.add(name, value)
+    return urllib3.HTTPResponse(
+        body=Body(response) if response._is_stream else io.BytesIO(b""),
+        headers=headers,
+        status=response.status_code,
+        version=11,
+        reason=response.reason,
+        preload_content=False,
+        decode_content=False,
+        original_response=Original(fields),
+        request_method=response.request.method if response.request else None,
+        enforce_content_length=False,
+    )
+
+
+def make_response_cookies(response):
+    jar = RequestsCookieJar()
+    if response._header("set-cookie") is not None:
+        extract_cookies_to_jar(jar, response.request, response.raw)
+    return jar
+
+
+def make_encoding(response):
+    return get_encoding_from_headers(response.headers)
+
+
+def adopt(response, cls):
+    """A response of an adapter that is not ours, as one of ours."""
+    if isinstance(response, _katydid.Response):
+        return response
+    own = cls.__new__(cls)
+    for name, value in vars(response).items():
+        setattr(own, name, value)
+    own.history = [adopt(earlier, cls) for earlier in response.history]
+    return own
+
+
+# ---- redirects -----------------------------------------------------------------------------------
+
+
+def redirect_url(response):
+    """Where the Location of this response leads, by the rules of requests."""
+    base = response.url
+    url = response._header("location").encode("latin-1").decode("utf-8")
+    if url.startswith("//"):
+        url = f"{urlsplit(base).scheme}:{url}"
+    parts = urlsplit(url)
+    fragment = urlsplit(base).fragment
+    if fragment and not parts.fragment:
+        parts = parts._replace(fragment=fragment)
+    url = parts.geturl()
+    return requote_uri(url) if parts.netloc else urljoin(base, requote_uri(url))
+
+
+def redirect_method(method, status):
+    if status in (302, 303) and method != "HEAD":
+        return "GET"
+    return "GET" if status == 301 and method == "POST" else method
+
+
+def redirect(response):
+    """The next request of a chain: (method, root, target, head, body, url)."""
+    session = response._session
+    url = redirect_url(response)
+    root, target = split_url(url)
+    if not root.startswith(("http://", "https://")):
+        raise InvalidSchema(f"No connection adapters were found for {url!r}")
+    method, headers = read_head(response._sent, split_url(response.url)[0])
+    body = response._sent_body
+    if response.status_code not in (307, 308):
+        for name in ("Content-Length", "Content-Type", "Transfer-Encoding"):
+            headers.pop(name, None)
+        body = None
+    headers.pop("Cookie", None)
+    if "Authorization" in headers and session.should_strip_auth(response.url, url):
+        del headers["Authorization"]
+    host = urlsplit(url).hostname or ""
+    cookies = session._cookie_header(host, target, root.startswith("https"))
+    if cookies:
+        headers["Cookie"] = cookies
+    method = redirect_method(method, response.status_code)
+    return method, root, target, write_head(method, target, root, headers), body, url
+
+
+def make_next(response):
+    method, root, _, head, body, url = redirect(response)
+    request = PreparedRequest()
+    request.method, request.headers = read_head(head, root)
+    request.url, request.body, request.hooks = url, body, default_hooks()
+    request._cookies = RequestsCookieJar()
+    return request
+
+
+def too_many_redirects(response, most):
+    return TooManyRedirects(f"Exceeded {most} redirects.", response=response)
+
+
+# ---- sending -------------------------------------------------------------------------------------
+
+
+class LocustHttpAdapter(HTTPAdapter):
+    """Sends prepared requests through the C core when it belongs to a session, else by urllib3."""
+
+    _session = None
+    _is_built = True
+
+    def __init__(self, pool_manager=None, *args, **kwargs):
+        self.poolmanager = pool_manager
+        super().__init__(*args, **kwargs)
+
+    @classmethod
+    def of(cls, session):
+        adapter = cls.__new__(cls)
+        adapter._session = session
+        adapter._is_built = False
+        return adapter
+
+    def init_poolmanager(self, *args, **kwargs):
+        if getattr(self, "poolmanager", None) is None:
+            super().init_poolmanager(*args, **kwargs)
+
+    def _build(self):
+        if not self._is_built:
+            self._is_built = True
+            LocustHttpAdapter.__init__(self)
+
+    def __getattr__(self, name):
+        # Attributes of a real HTTPAdapter, which ours becomes when somebody looks.
+        if self._is_built or name.startswith("__"):
+            raise AttributeError(name)
+        self._build()
+        return getattr(self, name)
+
+    def close(self):
+        if self._is_built:
+            super().close()
+
+    def send(self, request, stream=False, timeout=None, verify=True, cert=None, proxies=None):
+        proxy = select_proxy(request.url, proxies)
+        if self._session is None or not _can_send(request, proxy):
+            self._build()
+            return super().send(request, stream, timeout, verify, cert, proxies)
+        return _send(self, request, stream, timeout, verify, cert, proxy)
+
+
+def _can_send(request, proxy):
+    if proxy and not prepend_scheme_if_needed(proxy, "http").startswith("http://"):
+        return False
+    if "transfer-encoding" in request.headers or "expect" in request.headers:
+        return False
+    return request.body is None or isinstance(request.body, (bytes, str))
+
+
+def _limits(timeout):
+    """(connect, read) in seconds, 0 for none; refuses what urllib3 refuses."""
+    if isinstance(timeout, tuple):
+        try:
+            connect, read = timeout
+        except ValueError:
+            raise ValueError(
+                f"Invalid timeout {timeout}. Pass a (connect, read) timeout tuple, or a single "
+                f"float to set both timeouts to the same value."
+            ) from None
+        timeout = Timeout(connect=connect, read=read)
+    elif not isinstance(timeout, Timeout):
+        timeout = Timeout(connect=timeout, read=timeout)
+    return tuple(
+        float(limit) if isinstance(limit, (int, float)) else 0.0
+        for limit in (timeout.connect_timeout, timeout._read)
+    )
+
+
+def _proxy_tuple(proxy):
+    parts = urlsplit(prepend_scheme_if_needed(proxy, "http"))
+    user, password = get_auth_from_url(proxy)
+    auth = _basic_auth_str(user, password) if user else None
+    return parts.hostname, parts.port or 80, auth
+
+
+def _send(adapter, request, stream, timeout, verify, cert, proxy):
+    root, target = split_url(request.url)
+    connect, read = _limits(timeout)
+    headers = request.headers
+    wire_target = "/" + target.lstrip("/") if target.startswith("//") else target
+    via = _proxy_tuple(proxy) if proxy else None
+    if via and root.startswith("http://"):
+        wire_target = root + wire_target
+        if via[2] and "Proxy-Authorization" not in headers:
+            headers = CaseInsensitiveDict(headers)
+            headers["Proxy-Authorization"] = via[2]
+    response = _katydid.exchange(
+        adapter._session,
+        _response_class(),
+        request.method,
+        root,
+        target,
+        write_head(request.method, wire_target, root, headers),
+        body=request.body,
+        stream=bool(stream),
+        connect=connect,
+        read=read,
+        verify=True if verify is None else verify,
+        cert=tuple(cert) if isinstance(cert, list) else cert,
+        proxy=via,
+        timeout=timeout,
+    )
+    response.request = request
+    response.url = request.url
+    response.connection = adapter
+    failure = response._failure()
+    if failure is not None:
+        raise failure
+    return response
+
+
+def _response_class():
+    from ..clients import ResponseContextManager
+
+    return ResponseContextManager
+
+
+# ---- the call ------------------------------------------------------------------------------------
+
+
+def error_response(error):
+    """Locust's stand-in for a response that never came."""
+    response = _response_class()(error)
+    response._begun = True
+    return response
+
+
+def redirect_failed(response):
+    """A blank response in the place of one whose redirect went wrong."""
+    blank = _response_class()(None)
+    blank.request = response.request
+    return blank
+
+
+def plain_request(session, method, url, name, catch_response, context, kwargs):
+    """HttpSession.request by way of requests.Session.request."""
+    complete_url = session._build_url(url)
+    start = perf_counter()
+    try:
+        response = requests.Session.request(session, method, complete_url, **kwargs)
+    except (MissingSchema, InvalidSchema, InvalidURL):
+        raise
+    except RequestException as error:
+        response = error_response(error)
+    except BaseException as error:
+        if not isinstance(error, Exception) and _is_recording(session):
+            _katydid.stats_cut(method, name or str(url))
+        raise
+    duration = (perf_counter() - start) * 1000
+    response = adopt(response, _response_class())
+    first = (response.history[0] if response.history else response).request
+    if not name:
+        name = first.path_url if first else str(url)
+    response._begin(session, method, name, context, catch_response, duration)
+    if first:
+        response.request_meta["url"] = str(first.url)
+    if kwargs.get("stream"):
+        length = response.headers.get("content-length") or 0
+        response.request_meta["response_length"] = int(length)
+    if not catch_response:
+        response._report()
+    return response
+
+
+def _is_recording(session):
+    return bool(getattr(session.request_event, "_handlers", ()))

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: MIT
+"""FastHttpUser: Locust's faster user class. Here both are fast; this one keeps the interface that
+Locust files for it are written to (see _http.fast for what differs from HttpUser).
+"""
+
+import sys
+import types
+
+from .._http import fast
+from .._http.fast import (  # noqa: F401
+    FAILURE_EXCEPTIONS,
+    ConnectionError,
+    ErrorResponse,
+    FastHttpSession,
+    FastRequest,
+    FastResponse,
+    Headers,
+    HTTPClientPool,
+    HTTPConnectionClosed,
+    HTTPParseError,
+    LocustBadStatusCode,
+    LocustUserAgent,
+    ResponseContextManager,
+    RestResponseContextManager,
+    insecure_ssl_context_factory,
+)
+from ..clients import absolute_http_url_regexp  # noqa: F401
+from ..exception import CatchResponseError, LocustError, ResponseError, StopTest  # noqa: F401
+from ..user.users import RestMixin, User, missing_host
+from ..util.deprecation import DeprecatedFastHttpLocustClass as FastHttpLocust  # noqa: F401
+
+
+class FastHttpUser(User, RestMixin):
+    """A user whose `client` is a FastHttpSession. The attributes configure it; they are read when
+    the user is made."""
+
+    network_timeout = 60.0  # seconds without a byte
+    connection_timeout = 60.0
+    max_redirects = 30
+    max_retries = 0
+    insecure = True  # do not verify certificates
+    default_headers = None  # sent with each request
+    concurrency = 10  # connections per host
+    proxy_host = None
+    proxy_port = None
+    client_pool = None  # an HTTPClientPool that the users of a class share
+    ssl_context_factory = None  # makes the ssl.SSLContext to use instead of the usual one
+    abstract = True
+
+    def __init__(self, environment):
+        super().__init__(environment)
+        if self.host is None:
+            raise StopTest(missing_host(type(self)))
+        self.client = FastHttpSession(
+            base_url=self.host,
+            request_event=self.environment.events.request,
+            user=self,
+            insecure=self.insecure,
+            client_pool=self.client_pool,
+            ssl_context_factory=self.ssl_context_factory,
+            network_timeout=self.network_timeout,
+            connection_timeout=self.connection_timeout,
+            max_redirects=self.max_redirects,
+            max_retries=self.max_retries,
+            concurrency=self.concurrency,
+            headers=self.default_headers,
+            proxy_host=self.proxy_host,
+            proxy_port=self.proxy_port,
+        )
+
+    def _release(self):
+        client = self.__dict__.get("client")
+        if client is not None:
+            client.close()
+
+
+def _offer_geventhttpclient():
+    """Locust files may import geventhttpclient's pool and errors; where it is not installed, they
+    find the ones that FastHttpUser works with."""
+    try:
+        import geventhttpclient  # noqa: F401
+
+        return
+    except ImportError:
+        pass
+    package = types.ModuleType("geventhttpclient")
+    package.__path__ = []
+    contents = {
+        "client": ("HTTPClientPool",),
+        "header": ("Headers",),
+        "response": ("HTTPConnectionClosed", "HTTPParseError"),
+        "useragent": ("BadStatusCode", "ConnectionError", "RetriesExceeded"),
+    }
+    sys.modules[package.__name__] = package
+    for name, exported in contents.items():
+        module = types.ModuleType(f"geventhttpclient.{name}")
+        for item in exported:
+            setattr(module, item, getattr(fast, item))
+        sys.modules[module.__name__] = module
+        setattr(package, name, module)
+
+
+_offer_geventhttpclient()
