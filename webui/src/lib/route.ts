@@ -1,0 +1,45 @@
+/* The address holds what is worth sharing: the screen and its settings, in the fragment, so that
+ * the server needs no route for it: #/endpoints?filter=cart&sort=-p95 */
+import { signal } from "@preact/signals";
+
+export const SCREENS = ["live", "endpoints", "failures", "workers"] as const;
+export type Screen = (typeof SCREENS)[number];
+
+export interface Route {
+  screen: Screen;
+  query: Record<string, string>;
+}
+
+export function parseRoute(hash: string): Route {
+  const [path = "", search = ""] = hash.replace(/^#\/?/, "").split("?");
+  const screen = SCREENS.find((name) => name === path) ?? "live";
+  return { screen, query: Object.fromEntries(new URLSearchParams(search)) };
+}
+
+export function formatRoute(route: Route): string {
+  const search = new URLSearchParams(
+    Object.entries(route.query).filter(([, value]) => value !== ""),
+  ).toString();
+  return `#/${route.screen}${search ? `?${search}` : ""}`;
+}
+
+export const route = signal<Route>({ screen: "live", query: {} });
+
+export function startRouting(): void {
+  const read = (): void => {
+    route.value = parseRoute(location.hash);
+  };
+  addEventListener("hashchange", read);
+  read();
+}
+
+export function go(screen: Screen): void {
+  location.hash = formatRoute({ screen, query: {} });
+}
+
+/** Settings of the screen change the address but add no step to the history. */
+export function setQuery(change: Record<string, string>): void {
+  const next = { ...route.value, query: { ...route.value.query, ...change } };
+  route.value = next;
+  history.replaceState(null, "", formatRoute(next));
+}

@@ -1,0 +1,39 @@
+/* What a person may do to the run. Every command is a POST; the answer is words for the person,
+ * with the field of the form that is to blame, if one is. */
+
+export interface Outcome {
+  isOk: boolean;
+  text: string;
+  field: string;
+}
+
+export interface StartFields {
+  users?: string;
+  spawn_rate?: string;
+  host?: string;
+  run_time?: string;
+}
+
+const TIMEOUT_MS = 15_000;
+
+async function post(command: string, fields: object): Promise<Outcome> {
+  try {
+    const answer = await fetch(new URL(`api/v1/${command}`, document.baseURI), {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "X-Katydid": "1" },
+      body: JSON.stringify(fields),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    const said = (await answer.json()) as { text?: string; error?: string; field?: string };
+    return { isOk: answer.ok, text: said.text ?? said.error ?? "", field: said.field ?? "" };
+  } catch {
+    return { isOk: false, text: "The master did not answer. Is it still running?", field: "" };
+  }
+}
+
+export const commands = {
+  start: (fields: StartFields): Promise<Outcome> => post("start", fields),
+  edit: (fields: StartFields): Promise<Outcome> => post("edit", fields),
+  stop: (): Promise<Outcome> => post("stop", {}),
+  reset: (): Promise<Outcome> => post("reset", {}),
+};

@@ -1,0 +1,104 @@
+/* Everything the page knows about the run. Messages come in by apply(); components read signals.
+ * Bulky data (rows, seconds) is not copied into signals: `revision` says that it changed. */
+import { computed, signal } from "@preact/signals";
+import { PROTOCOL, type ClassTuple, type Hello, type Message, type RunFields, type Series, type Tick, type WorkerTuple } from "./protocol";
+import { RowTable } from "./rows";
+import { SeriesTable } from "./series";
+
+export interface Worker {
+  id: string;
+  index: number;
+  state: string;
+  users: number;
+  cpu: number | null;
+  memory: number;
+  lag: number | null;
+  isKatydid: boolean;
+  requests: number;
+  rps: number | null;
+}
+
+const CONNECTED = ["ready", "spawning", "running", "stopping", "stopped", "cleanup"];
+
+export function isConnected(worker: Worker): boolean {
+  return CONNECTED.includes(worker.state);
+}
+
+function worker(tuple: WorkerTuple): Worker {
+  const [id, index, state, users, cpu, memory, lag, isKatydid, requests, rps] = tuple;
+  return { id, index, state, users, cpu, memory, lag, isKatydid, requests, rps };
+}
+
+export class Store {
+  readonly hello = signal<Hello | null>(null);
+  readonly run = signal<RunFields | null>(null);
+  readonly total = signal<(number | null)[]>([]);
+  readonly workers = signal<Worker[]>([]);
+  readonly classes = signal<ClassTuple[]>([]);
+  readonly failures = signal<[number, number]>([0, 0]);
+  readonly exceptions = signal<[number, number]>([0, 0]);
+  readonly revision = signal(0);
+  /** The master speaks another protocol: this page is from another version. */
+  readonly isForeign = signal(false);
+  readonly rows = new RowTable();
+  readonly series = new SeriesTable();
+
+  readonly state = computed(() => this.run.value?.state ?? "");
+  readonly isRunning = computed(() => ["spawning", "running"].includes(this.state.value));
+  readonly isEnding = computed(() => ["stopping", "cleanup"].includes(this.state.value));
+  /** A run is going on or has left something to look at. */
+  readonly hasRun = computed(() => (this.run.value?.run ?? "") !== "");
+  readonly connectedWorkers = computed(() => this.workers.value.filter(isConnected).length);
+
+  private from = { boot: "", run: "" };
+
+  /** What this page has, as the query of the live addresses. */
+  mark(): string {
+    const tick = this.run.value?.tick ?? 0;
+    return new URLSearchParams({
+      since: String(tick),
+      defs: String(this.rows.highestId),
+      boot: this.from.boot,
+      run: this.from.run,
+    }).toString();
+  }
+
+  apply(message: Message): void {
+    if (message.type === "hello") this.applyHello(message);
+    else if (message.type === "tick") this.applyTick(message);
+  }
+
+  private applyHello(hello: Hello): void {
+    this.isForeign.value = hello.protocol !== PROTOCOL;
+    this.hello.value = hello;
+  }
+
+  private adopt(message: Tick): void {
+    const { boot, run } = message;
+    if (boot !== this.from.boot || run !== this.from.run) this.series.clear();
+    this.from = { boot, run };
+    if (message.since === 0) this.rows.clear();
+  }
+
+  private applyTick(tick: Tick): void {
+    this.adopt(tick);
+    for (const [id, method, name] of tick.defs) this.rows.define(id, method, name);
+    for (const row of tick.rows) this.rows.set(row);
+    for (const point of tick.points) this.series.set(point);
+    this.series.trim(tick.first_second);
+    this.run.value = tick;
+    this.total.value = tick.total;
+    this.failures.value = tick.failures;
+    this.exceptions.value = tick.exceptions;
+    this.workers.value = tick.workers.map(worker);
+    this.classes.value = tick.classes;
+    this.revision.value++;
+  }
+
+  /** History by range; of another run than the current one it is of no use. */
+  applySeries(series: Series): void {
+    if (series.boot !== this.from.boot || series.run !== this.from.run) return;
+    for (const point of series.points) this.series.set(point);
+    this.revision.value++;
+  }
+}

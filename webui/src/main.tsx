@@ -1,0 +1,32 @@
+import { effect } from "@preact/signals";
+import { render } from "preact";
+import { App } from "./app";
+import { source, store } from "./app-state";
+import { percent } from "./lib/format";
+import { startRouting } from "./lib/route";
+import { startKeys } from "./lib/keys";
+import { startTheme } from "./lib/theme";
+import "uplot/dist/uPlot.min.css";
+import "./style/tokens.css";
+import "./style/base.css";
+import "./style/parts.css";
+import "./style/screens.css";
+
+const BEAT_MS = 250;
+
+startTheme();
+startRouting();
+startKeys();
+render(<App />, document.getElementById("app")!);
+
+source.start();
+setInterval(() => source.beat(), BEAT_MS);
+document.addEventListener("visibilitychange", () => source.setHidden(document.hidden));
+addEventListener("online", () => source.retryNow());
+
+effect(() => {
+  const state = store.state.value;
+  const [, requests = 0, failures = 0] = store.total.value as number[];
+  const failed = failures > 0 ? ` · ${percent(failures, requests)} % failed` : "";
+  document.title = state === "" || state === "ready" ? "Katydid" : `${state}${failed} · Katydid`;
+});

@@ -1,0 +1,93 @@
+/* The dialogs of the page: one at a time, by `openDialog`. */
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import { openDialog, say, store } from "../app-state";
+import { commands, type Outcome } from "../live/commands";
+import { count } from "../lib/format";
+import { SHORTCUTS, areKeysOn, setKeys } from "../lib/keys";
+import { Dialog, close } from "./dialog";
+import { LoadForm } from "./load-form";
+
+interface ConfirmProps {
+  title: string;
+  text: string;
+  action: string;
+  done: string;
+  isDanger: boolean;
+  run: () => Promise<Outcome>;
+}
+
+function Confirm(props: ConfirmProps): JSX.Element {
+  const [isBusy, setBusy] = useState(false);
+  const [error, setError] = useState("");
+  async function confirm(): Promise<void> {
+    setBusy(true);
+    const said = await props.run();
+    setBusy(false);
+    if (!said.isOk) {
+      setError(said.text);
+      return;
+    }
+    say(props.done, true);
+    close();
+  }
+  return (
+    <Dialog title={props.title}>
+      <p>{props.text}</p>
+      {error !== "" ? <p class="callout fail" role="alert">{error}</p> : null}
+      <div class="form-foot">
+        <button type="button" class={`button ${props.isDanger ? "danger" : "primary"}`} autoFocus disabled={isBusy}
+          onClick={() => void confirm()}>
+          {props.action}
+        </button>
+        <button type="button" class="button" onClick={close}>Cancel</button>
+      </div>
+    </Dialog>
+  );
+}
+
+function Help(): JSX.Element {
+  return (
+    <Dialog title="Keyboard">
+      <dl class="keys">
+        {SHORTCUTS.map(([keys, what]) => (
+          <div key={keys}>
+            <dt><kbd>{keys}</kbd></dt>
+            <dd>{what}</dd>
+          </div>
+        ))}
+      </dl>
+      <label class="check">
+        <input type="checkbox" checked={areKeysOn.value} onChange={(event) => setKeys(event.currentTarget.checked)} />
+        Single-key shortcuts
+      </label>
+      <p class="note">
+        Katydid {store.hello.value?.version ?? ""} · {store.hello.value?.locustfile ?? ""}
+      </p>
+    </Dialog>
+  );
+}
+
+export function Dialogs(): JSX.Element | null {
+  const users = count(store.run.value?.users ?? 0);
+  switch (openDialog.value) {
+    case "start":
+      return <Dialog title="New test"><LoadForm kind="start" onDone={close} /></Dialog>;
+    case "edit":
+      return <Dialog title="Edit load"><LoadForm kind="edit" onDone={close} /></Dialog>;
+    case "stop":
+      return (
+        <Confirm title="Stop the test?" isDanger action="Stop the test" done="The test is stopping."
+          text={`${users} users finish what they are doing and end. The numbers stay.`} run={commands.stop} />
+      );
+    case "reset":
+      return (
+        <Confirm title="Reset the statistics?" isDanger={false} action="Reset" done="The statistics were reset."
+          text="Every number and chart starts again from zero. The test itself goes on." run={commands.reset} />
+      );
+    case "help":
+      return <Help />;
+    default:
+      return null;
+  }
+}

@@ -1,0 +1,73 @@
+/* Debian's Chromium, driven by playwright-core; and the servers the pages come from. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+
+const ARGS = [
+  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+  "--disable-component-update", "--disable-sync",
+];
+
+/** A browser with a profile of its own, gone when close() returns. */
+export async function openBrowser(options = {}) {
+  const profile = mkdtempSync(join(tmpdir(), "katydid-e2e-"));
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    headless: true,
+    args: ARGS,
+    viewport: { width: 1440, height: 900 },
+    ...options,
+  });
+  return {
+    context,
+    async close() {
+      await context.close();
+      rmSync(profile, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Everything a page complains about: script errors, console errors, violations of the policy. */
+export function watch(page, complaints = []) {
+  page.on("pageerror", (error) => complaints.push(`page error: ${error.message}`));
+  page.on("console", (message) => {
+    if (message.type() === "error" || /Content Security Policy|TrustedHTML/.test(message.text()))
+      complaints.push(`console: ${message.text()}`);
+  });
+  return complaints;
+}
+
+/** Starts a program whose first line of output matching `ready` holds the address of its page. */
+export async function startServer(command, args, ready = /(https?:\/\/\S+)/, options = {}) {
+  const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"], ...options });
+  let output = "";
+  const address = new Promise((resolve, reject) => {
+    const read = (chunk) => {
+      output += chunk;
+      const match = ready.exec(output);
+      if (match) resolve(match[1]);
+    };
+    child.stdout.on("data", read);
+    child.stderr.on("data", read);
+    child.on("exit", (code, signal) => reject(new Error(`ended (${code ?? signal}) before it was ready:\n${output}`)));
+    setTimeout(() => reject(new Error(`not ready after 30 s:\n${output}`)), 30_000).unref();
+  });
+  try {
+    const url = await address;
+    return {
+      url, child,
+      output: () => output,
+      async stop(signal = "SIGTERM") {
+        if (child.exitCode !== null || child.signalCode !== null) return;
+        child.kill(signal);
+        await once(child, "exit");
+      },
+    };
+  } catch (error) {
+    child.kill("SIGKILL");
+    throw error;
+  }
+}
