@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: MIT
+/* Simulated workers, to measure what a master costs: each one has a link of its own, speaks our
+ * dialect (docs/wire.md), obeys spawn, stop and quit, beats once a second and reports once a second
+ * on every endpoint, but sends no load to anyone. One thread; the reports are spread over the
+ * second, as those of independent machines are.
+ *
+ *   sim_workers --endpoint tcp://HOST:PORT [--workers 200] [--endpoints 100] [--samples 10]
+ *               [--seconds 30]
+ *
+ * Ends after the given seconds, or when the master told every worker to quit; then prints what was
+ * sent in the test the master started, to compare with what the master shows. */
+#include "common/base/clk.h"
+#include "common/base/mem.h"
+#include "common/base/sbuf.h"
+#include "common/wire/link.h"
+#include "common/wire/report.h"
+#include "common/wire/unpack.h"
+
+#include <getopt.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_WORKERS 2000
+#define SECOND_NS UINT64_C(1000000000)
+
+struct options {
+    const char *endpoint;
+    unsigned workers, endpoints, samples, seconds;
+};
+
+struct worker {
+    struct link *link;
+    char id[64];
+    char run[128];       /* of the last spawn; "" before the first */
+    struct sbuf classes; /* packed map of its users */
+    uint64_t users, seq, due_ns;
+    bool is_running, has_quit;
+};
+
+struct counters {
+    uint64_t reports, acknowledged, requests, failures, bytes;
+    unsigned quits;
+};
+
+struct sim {
+    struct options options;
+    struct worker *workers;
+    struct stats delta; /* one second of one worker, made anew for each */
+    struct sbuf message, report;
+    struct counters sent;
+    uint64_t random;
+};
+
+static int to_sbuf(void *out, const char *bytes, size_t len)
+{
+    sbuf_add(out, bytes, len);
+    return 0;
+}
+
+static void put(msgpack_packer *pk, const char *text)
+{
+    msgpack_pack_str_with_body(pk, text, strlen(text));
+}
+
+static msgpack_packer begin(struct sim *sim, const char *type)
+{
+    msgpack_packer pk;
+    sbuf_clear(&sim->message);
+    msgpack_packer_init(&pk, &sim->message, to_sbuf);
+    msgpack_pack_array(&pk, 3);
+    put(&pk, type);
+    return pk;
+}
+
+static void finish(struct sim *sim, struct worker *w, msgpack_packer *pk)
+{
+    put(pk, w->id);
+    if (link_send(w->link, NULL, sim->message.data, sim->message.len) != LINK_OK)
+        fprintf(stderr, "%s: a message was not taken\n", w->id);
+    sim->sent.bytes += sim->message.len;
+}
+
+static void say(struct sim *sim, struct worker *w, const char *type)
+{
+    msgpack_packer pk = begin(sim, type);
+    msgpack_pack_nil(&pk);
+    finish(sim, w, &pk);
+}
+
+static void say_ready(struct sim *sim, struct worker *w)
+{
+    msgpack_packer pk = begin(sim, "client_ready");
+    put(&pk, "2.46.7+katydid.1");
+    finish(sim, w, &pk);
+}
+
+static void say_heartbeat(struct sim *sim, struct worker *w)
+{
+    msgpack_packer pk = begin(sim, "heartbeat");
+    msgpack_pack_map(&pk, 3);
+    put(&pk, "state");
+    put(&pk, w->is_running ? "running" : "ready");
+    put(&pk, "current_cpu_usage");
+    msgpack_pack_double(&pk, 12.5);
+    put(&pk, "current_memory_usage");
+    msgpack_pack_uint32(&pk, 100u << 20);
+    finish(sim, w, &pk);
+}
+
+static void put_users(msgpack_packer *pk, struct sim *sim, const struct worker *w)
+{
+    put(pk, "user_classes_count");
+    if (w->classes.len)
+        sbuf_add(&sim->message, w->classes.data, w->classes.len);
+    else
+        msgpack_pack_map(pk, 0);
+    put(pk, "user_count");
+    msgpack_pack_uint64(pk, w->users);
+}
+
+static void say_spawned(struct sim *sim, struct worker *w)
+{
+    say(sim, w, "spawning");
+    msgpack_packer pk = begin(sim, "spawning_complete");
+    msgpack_pack_map(&pk, 2);
+    put_users(&pk, sim, w);
+    finish(sim, w, &pk);
+}
+
+/* Latencies around 20 ms with a tail, one failure in a hundred. */
+static void measure(struct sim *sim)
+{
+    double now = clk_wall();
+    stats_reset(&sim->delta, now);
+    for (unsigned e = 0; e < sim->options.endpoints; e++) {
+        char name[48];
+        int len = snprintf(name, sizeof name, "/simulated/endpoint/%u", e);
+        struct tally *row = stats_row(&sim->delta, "GET", 3, name, (size_t)len);
+        for (unsigned i = 0; i < sim->options.samples; i++) {
+            sim->random = sim->random * UINT64_C(6364136223846793005) + 1;
+            uint64_t r = sim->random >> 33, us = 15000 + r % 10000 + (r % 50 ? 0 : 180000);
+            stats_add(&sim->delta, row, now, us, 1024);
+            if (r % 100 == 7)
+                stats_add_failure(&sim->delta, row, now, "HTTP 503", 8);
+        }
+    }
+}
+
+static void put_own(struct sim *sim, struct worker *w, msgpack_packer *pk)
+{
+    msgpack_pack_map(pk, 6);
+    put(pk, "epoch");
+    put(pk, w->id);
+    put(pk, "seq");
+    msgpack_pack_uint64(pk, ++w->seq);
+    put(pk, "run");
+    put(pk, w->run);
+    put(pk, "t");
+    msgpack_pack_double(pk, clk_wall());
+    put(pk, "report");
+    sbuf_clear(&sim->report);
+    report_pack(&sim->delta, &sim->report);
+    msgpack_pack_bin_with_body(pk, sim->report.data, sim->report.len);
+    put(pk, "health");
+    msgpack_pack_map(pk, 3);
+    put(pk, "cpu");
+    msgpack_pack_double(pk, 12.5);
+    put(pk, "memory");
+    msgpack_pack_uint32(pk, 100u << 20);
+    put(pk, "lag_ms");
+    msgpack_pack_double(pk, 0.3);
+}
+
+static void say_report(struct sim *sim, struct worker *w)
+{
+    if (w->is_running)
+        measure(sim);
+    else
+        stats_reset(&sim->delta, clk_wall());
+    msgpack_packer pk = begin(sim, "stats");
+    msgpack_pack_map(&pk, 3);
+    put(&pk, "katydid");
+    put_own(sim, w, &pk);
+    put_users(&pk, sim, w);
+    finish(sim, w, &pk);
+    sim->sent.reports++;
+    sim->sent.requests += sim->delta.total.requests;
+    sim->sent.failures += sim->delta.total.failures;
+}
+
+static void obey_spawn(struct sim *sim, struct worker *w, const msgpack_object *data)
+{
+    const msgpack_object *classes = unpack_get(data, "user_classes_count");
+    const msgpack_object *run = unpack_get(data, "run");
+    struct unpack_text id = {"", 0};
+    if (!classes || classes->type != MSGPACK_OBJECT_MAP)
+        return;
+    if (run && unpack_text(run, &id))
+        snprintf(w->run, sizeof w->run, "%.*s", (int)id.len, id.s);
+    msgpack_packer pk;
+    sbuf_clear(&w->classes);
+    msgpack_packer_init(&pk, &w->classes, to_sbuf);
+    msgpack_pack_object(&pk, *classes);
+    w->users = 0;
+    for (uint32_t i = 0; i < classes->via.map.size; i++) {
+        uint64_t n = 0;
+        unpack_u64(&classes->via.map.ptr[i].val, UINT32_MAX, &n);
+        w->users += n;
+    }
+    w->is_running = true;
+    say_spawned(sim, w);
+}
+
+static void obey_stop(struct sim *sim, struct worker *w)
+{
+    say_report(sim, w);
+    w->is_running = false;
+    w->users = 0;
+    sbuf_clear(&w->classes);
+    say(sim, w, "client_stopped");
+    say_ready(sim, w);
+}
+
+static void obey_quit(struct sim *sim, struct worker *w)
+{
+    if (w->has_quit)
+        return;
+    say_report(sim, w);
+    say(sim, w, "quit");
+    w->has_quit = true;
+    w->is_running = false;
+    sim->sent.quits++;
+}
+
+static void obey(struct sim *sim, struct worker *w, const struct link_message *m)
+{
+    msgpack_zone zone;
+    msgpack_object root;
+    if (!msgpack_zone_init(&zone, MSGPACK_ZONE_CHUNK_SIZE))
+        return;
+    if (unpack_object(&zone, m->bytes, m->len, &root) == 0 && root.type == MSGPACK_OBJECT_ARRAY &&
+        root.via.array.size == 3) {
+        const msgpack_object *type = &root.via.array.ptr[0], *data = &root.via.array.ptr[1];
+        if (unpack_is_key(type, "katydid_ack"))
+            sim->sent.acknowledged++;
+        else if (unpack_is_key(type, "spawn"))
+            obey_spawn(sim, w, data);
+        else if (unpack_is_key(type, "stop"))
+            obey_stop(sim, w);
+        else if (unpack_is_key(type, "quit"))
+            obey_quit(sim, w);
+    }
+    msgpack_zone_destroy(&zone);
+}
+
+static void drain(struct sim *sim, struct worker *w)
+{
+    struct link_message m;
+    while (link_recv(w->link, &m) == LINK_OK) {
+        obey(sim, w, &m);
+        link_message_free(&m);
+    }
+}
+
+/* Beats and reports of who is due; returns when the next one is. */
+static uint64_t work(struct sim *sim, uint64_t now)
+{
+    uint64_t next = now + SECOND_NS;
+    for (unsigned i = 0; i < sim->options.workers; i++) {
+        struct worker *w = &sim->workers[i];
+        if (w->due_ns <= now && !w->has_quit) {
+            say_heartbeat(sim, w);
+            say_report(sim, w);
+            drain(sim, w);
+            w->due_ns += SECOND_NS;
+        }
+        if (w->due_ns < next && !w->has_quit)
+            next = w->due_ns;
+    }
+    return next;
+}
+
+static void run(struct sim *sim)
+{
+    unsigned n = sim->options.workers;
+    struct pollfd *fds = mem_zalloc(n * sizeof *fds);
+    for (unsigned i = 0; i < n; i++)
+        fds[i] = (struct pollfd){.fd = link_fd(sim->workers[i].link), .events = POLLIN};
+    uint64_t end = clk_mono_ns() + sim->options.seconds * SECOND_NS;
+    for (uint64_t now; (now = clk_mono_ns()) < end && sim->sent.quits < n;) {
+        uint64_t next = work(sim, now);
+        now = clk_mono_ns();
+        poll(fds, n, next > now ? (int)((next - now) / 1000000) : 0);
+        for (unsigned i = 0; i < n; i++)
+            if (fds[i].revents)
+                drain(sim, &sim->workers[i]);
+    }
+    free(fds);
+}
+
+static int connect_all(struct sim *sim)
+{
+    uint64_t now = clk_mono_ns();
+    sim->workers = mem_zalloc(sim->options.workers * sizeof *sim->workers);
+    for (unsigned i = 0; i < sim->options.workers; i++) {
+        struct worker *w = &sim->workers[i];
+        char *why = NULL;
+        snprintf(w->id, sizeof w->id, "sim%u_%08x", i, (unsigned)now);
+        w->link = link_connect(sim->options.endpoint, w->id, &why);
+        if (!w->link) {
+            fprintf(stderr, "%s\n", why);
+            free(why);
+            return -1;
+        }
+        w->due_ns = now + SECOND_NS + i * SECOND_NS / sim->options.workers;
+        say_ready(sim, w);
+        drain(sim, w);
+    }
+    return 0;
+}
+
+static void disconnect_all(struct sim *sim)
+{
+    for (unsigned i = 0; i < sim->options.workers; i++) {
+        struct worker *w = &sim->workers[i];
+        if (w->link)
+            obey_quit(sim, w);
+    }
+    for (unsigned i = 0; i < sim->options.workers; i++) {
+        link_close(sim->workers[i].link, 2000);
+        sbuf_fini(&sim->workers[i].classes);
+    }
+    free(sim->workers);
+}
+
+static bool number(const char *text, unsigned most, unsigned *out)
+{
+    char *end;
+    unsigned long n = strtoul(text, &end, 10);
+    if (*end || end == text || n < 1 || n > most)
+        return false;
+    *out = (unsigned)n;
+    return true;
+}
+
+static int parse(int argc, char **argv, struct options *o)
+{
+    static const struct option names[] = {
+        {"endpoint", required_argument, NULL, 'e'},  {"workers", required_argument, NULL, 'w'},
+        {"endpoints", required_argument, NULL, 'm'}, {"samples", required_argument, NULL, 'n'},
+        {"seconds", required_argument, NULL, 's'},   {NULL, 0, NULL, 0}};
+    bool is_good = true;
+    for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
+        if (c == 'e')
+            o->endpoint = optarg;
+        else if (c == 'w')
+            is_good &= number(optarg, MAX_WORKERS, &o->workers);
+        else if (c == 'm')
+            is_good &= number(optarg, 10000, &o->endpoints);
+        else if (c == 'n')
+            is_good &= number(optarg, 10000, &o->samples);
+        else if (c == 's')
+            is_good &= number(optarg, 3600, &o->seconds);
+        else
+            is_good = false;
+    }
+    return is_good && o->endpoint && optind == argc ? 0 : -1;
+}
+
+int main(int argc, char **argv)
+{
+    struct sim sim = {.options = {NULL, 200, 100, 10, 30}, .random = 42};
+    if (parse(argc, argv, &sim.options) != 0) {
+        fprintf(stderr,
+                "usage: sim_workers --endpoint tcp://HOST:PORT [--workers 1..%d] "
+                "[--endpoints 1..10000] [--samples 1..10000] [--seconds 1..3600]\n",
+                MAX_WORKERS);
+        return 2;
+    }
+    stats_init(&sim.delta, clk_wall(), STATS_LIMITS_DEFAULT);
+    int rc = connect_all(&sim);
+    if (rc == 0)
+        run(&sim);
+    disconnect_all(&sim);
+    printf("workers %u, reports %lu (acknowledged %lu), requests %lu, failures %lu, bytes %lu\n",
+           sim.options.workers, (unsigned long)sim.sent.reports,
+           (unsigned long)sim.sent.acknowledged, (unsigned long)sim.sent.requests,
+           (unsigned long)sim.sent.failures, (unsigned long)sim.sent.bytes);
+    stats_fini(&sim.delta);
+    sbuf_fini(&sim.message);
+    sbuf_fini(&sim.report);
+    return rc == 0 ? 0 : 1;
+}
