@@ -119,8 +119,10 @@ static struct command_result swarm(struct master *m, struct command *c)
         return refuse("spawn_rate", "How many users per second?");
     take_settings(m, c);
     if (is_edit) {
-        if (c->run_time_s >= 0)
+        if (c->run_time_s >= 0) {
             run_limit(&m->run, m->run_time_s);
+            conduct_watch_limit(m);
+        }
         conduct_aim(m);
         return started(m);
     }

@@ -83,6 +83,7 @@ const char *conduct_start(struct master *m)
     uint64_t seed;
     master_random(&seed, sizeof seed);
     run_start(&m->run, (unsigned)m->users, m->spawn_rate, m->run_time_s, seed, master_now());
+    conduct_watch_limit(m);
     script_send_state(m);
     show_publish(m);
     script_fire(m, "test_start", &(struct event_args){0}, begin_dealing);
@@ -255,10 +256,21 @@ void conduct_end(struct master *m, const char *reason)
     conduct_stop(m);
 }
 
+void conduct_watch_limit(struct master *m)
+{
+    if (m->run.time_limit_at > 0)
+        master_schedule(m->limit, fmax(0, m->run.time_limit_at - master_now().mono) + 0.0005);
+}
+
 void conduct_second(struct master *m)
 {
     if (m->dispatch && m->is_dealing)
         post_changed(m);
+    conduct_on_limit(m);
+}
+
+void conduct_on_limit(struct master *m)
+{
     switch (run_due(&m->run, master_now().mono)) {
     case RUN_DUE_NOTHING:
         return;

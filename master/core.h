@@ -79,7 +79,7 @@ enum finish_step {
 struct master {
     const struct options *o;
     struct event_base *base;
-    struct event *link_event, *drain, *second, *step, *bridge_event, *signals[3];
+    struct event *link_event, *drain, *second, *step, *limit, *bridge_event, *signals[3];
     struct link *link;
     struct children children;
     char *options_json;
@@ -168,6 +168,8 @@ void conduct_step(struct master *m);
 void conduct_workers_changed(struct master *m);
 void conduct_counts_changed(struct master *m);
 void conduct_check_stopped(struct master *m);
+void conduct_watch_limit(struct master *m); /* the run time began or changed */
+void conduct_on_limit(struct master *m);    /* a deadline of the run may have passed */
 void conduct_second(struct master *m);
 
 /* script.c: the host */

@@ -68,6 +68,7 @@ void hands_ready(struct master *m, const char *node, const struct message_ready 
     struct worker *w = roster_get(&m->roster, node);
     bool is_known = w && worker_is_active(w);
     bool was_missing = w && w->state == WORKER_MISSING;
+    bool is_new = !w || (w->state != WORKER_STOPPING && !is_known);
     bool was_running = is_known && w->state != WORKER_READY;
     if (!w || !roster_join(&m->roster, w, r->is_katydid)) {
         log_error(LOGGER, "There are too many workers: %s is refused", node);
@@ -80,7 +81,7 @@ void hands_ready(struct master *m, const char *node, const struct message_ready 
     proto_ack(&ack, node, w->index, r->is_katydid ? m->boot_id : NULL);
     post_bytes(m, node, &ack);
     script_tell(m, "worker_connect", &(struct event_args){.client_id = w->id});
-    if (is_known)
+    if (!is_new)
         log_debug(LOGGER, "%s (index %u) reported as ready (duplicate message). %zu workers connected.",
                   w->id, w->index, active(m));
     else if (!m->is_local)

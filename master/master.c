@@ -321,6 +321,13 @@ static void on_step(evutil_socket_t fd, short what, void *arg)
     conduct_step(arg);
 }
 
+static void on_limit(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    conduct_on_limit(arg);
+}
+
 static void on_second(evutil_socket_t fd, short what, void *arg)
 {
     struct master *m = arg;
@@ -413,6 +420,7 @@ static void make_events(struct master *m)
     static const int numbers[] = {SIGINT, SIGTERM};
     m->base = event_base_new();
     m->step = event_new(m->base, -1, 0, on_step, m);
+    m->limit = event_new(m->base, -1, 0, on_limit, m);
     m->drain = event_new(m->base, -1, 0, on_link, m);
     m->second = event_new(m->base, -1, EV_PERSIST, on_second, m);
     m->bridge_event = event_new(m->base, bridge_fd(m->bridge), EV_READ | EV_PERSIST, on_bridge, m);
@@ -479,7 +487,7 @@ static void end_children(struct master *m)
 
 static void fini(struct master *m)
 {
-    struct event *events[] = {m->link_event, m->drain, m->second, m->step, m->bridge_event,
+    struct event *events[] = {m->link_event, m->drain, m->second, m->step, m->limit, m->bridge_event,
                               m->signals[0], m->signals[1], m->signals[2]};
     bridge_close(m->bridge);
     if (m->web)
