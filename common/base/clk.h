@@ -16,7 +16,7 @@ static inline double clk_wall(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_REALTIME, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
 /* The same from the kernel's last tick: a few milliseconds old, a few nanoseconds to read. For
@@ -25,5 +25,5 @@ static inline double clk_wall_coarse(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_REALTIME_COARSE, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }

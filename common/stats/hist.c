@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Bucket arithmetic: octave 0 is [0,128), octave 1 [128,256), octave k >= 1 is [2^(k+6), 2^(k+7))
- * in 128 steps of 2^(k-1) microseconds. So a bucket's number (octave * 128 + step) rises with its
- * value, and finding it is one count-leading-zeros and one shift. */
+/* A bucket's number (octave * 128 + step) rises with its value; the arithmetic is in the header. */
 #include "common/stats/hist.h"
 
 #include "common/base/mem.h"
@@ -21,12 +19,6 @@
 static_assert((HIST_MAX_US >> (HIST_OCTAVES + HIST_SUB_BITS - 1)) == 0,
               "one hour needs its octave");
 
-static inline unsigned octave_of(uint64_t value_us)
-{
-    return (unsigned)(64 - HIST_SUB_BITS) -
-           (unsigned)__builtin_clzll(value_us | (HIST_SUB_COUNT - 1));
-}
-
 static inline unsigned shift_of(unsigned octave)
 {
     return octave ? octave - 1 : 0;
@@ -39,7 +31,7 @@ static uint64_t midpoint(unsigned octave, unsigned step)
     return ((base + step) << shift) + ((UINT64_C(1) << shift) >> 1);
 }
 
-static uint64_t *octave_make(struct hist *h, unsigned octave)
+uint64_t *hist_octave_make(struct hist *h, unsigned octave)
 {
     if (!h->octave[octave])
         h->octave[octave] = mem_zalloc(OCTAVE_BYTES);
@@ -66,18 +58,6 @@ void hist_clear(struct hist *h)
     h->count = 0;
 }
 
-void hist_add(struct hist *h, uint64_t value_us, uint64_t n)
-{
-    if (value_us > HIST_MAX_US)
-        value_us = HIST_MAX_US;
-    unsigned octave = octave_of(value_us);
-    uint64_t *steps = h->octave[octave];
-    if (__builtin_expect(!steps, 0))
-        steps = octave_make(h, octave);
-    steps[(value_us >> shift_of(octave)) & (HIST_SUB_COUNT - 1)] += n;
-    h->count += n;
-}
-
 void hist_merge(struct hist *dst, const struct hist *src)
 {
     if (!src->count)
@@ -85,7 +65,7 @@ void hist_merge(struct hist *dst, const struct hist *src)
     for (unsigned o = 0; o < HIST_OCTAVES; o++) {
         if (!src->octave[o])
             continue;
-        uint64_t *steps = octave_make(dst, o);
+        uint64_t *steps = hist_octave_make(dst, o);
         for (unsigned i = 0; i < HIST_SUB_COUNT; i++)
             steps[i] += src->octave[o][i];
     }
@@ -98,7 +78,7 @@ void hist_subtract(struct hist *dst, const struct hist *src)
     for (unsigned o = 0; o < HIST_OCTAVES; o++) {
         if (!src->octave[o])
             continue;
-        uint64_t *steps = octave_make(dst, o);
+        uint64_t *steps = hist_octave_make(dst, o);
         for (unsigned i = 0; i < HIST_SUB_COUNT; i++) {
             assert(steps[i] >= src->octave[o][i]);
             steps[i] -= src->octave[o][i];
@@ -145,8 +125,8 @@ uint64_t hist_count_upto(const struct hist *h, uint64_t value_us)
 {
     if (value_us >= HIST_MAX_US)
         return h->count;
-    unsigned last = octave_of(value_us);
-    unsigned step = (unsigned)(value_us >> shift_of(last)) & (HIST_SUB_COUNT - 1);
+    unsigned last = hist_octave_of(value_us);
+    unsigned step = hist_step_of(value_us, last);
     uint64_t n = 0;
     for (unsigned o = 0; o <= last; o++) {
         if (!h->octave[o])
@@ -259,7 +239,7 @@ void hist_add_packed(struct hist *dst, const void *bytes, size_t len)
     struct packed_walk w = {.p = start, .end = len ? start + len : start};
     while (packed_next(&w) == 1) {
         unsigned octave = (unsigned)w.bucket / HIST_SUB_COUNT;
-        octave_make(dst, octave)[w.bucket % HIST_SUB_COUNT] += w.n;
+        hist_octave_make(dst, octave)[w.bucket % HIST_SUB_COUNT] += w.n;
         dst->count += w.n;
     }
 }

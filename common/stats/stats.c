@@ -230,13 +230,6 @@ const struct tally *stats_find(const struct stats *s, const char *method, const 
     return row_find(s, &k, key_hash(&k, 2));
 }
 
-void stats_add(struct stats *s, struct tally *row, double now, uint64_t time_us, uint64_t bytes)
-{
-    tally_add(row, now, time_us, bytes);
-    tally_add(&s->total, now, time_us, bytes);
-    s->overflow += row->is_overflow;
-}
-
 void stats_add_cut(struct stats *s, struct tally *row)
 {
     row->cut++;

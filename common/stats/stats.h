@@ -115,7 +115,6 @@ void tally_init(struct tally *t, char *method, char *name); /* takes both */
 void tally_fini(struct tally *t);
 void tally_zero(struct tally *t); /* keeps identity, place and memory */
 bool tally_is_empty(const struct tally *t);
-void tally_add(struct tally *t, double now, uint64_t time_us, uint64_t bytes);
 void tally_add_failure(struct tally *t, double now);
 void tally_add_second(struct tally *t, struct per_second more); /* into `recent` */
 void tally_merge(struct tally *dst, const struct tally *src);

@@ -66,6 +66,19 @@ static int text_get(struct text *t, PyObject *o)
     return text_from_bytes(t, PyUnicode_AsEncodedString(o, "utf-8", "backslashreplace"));
 }
 
+/* A failure's text: a str as it is, anything else by its repr, as Locust shows exceptions. */
+static int text_get_failure(struct text *t, PyObject *o)
+{
+    if (PyUnicode_Check(o))
+        return text_get(t, o);
+    *t = (struct text){.s = ""};
+    PyObject *repr = PyObject_Repr(o);
+    int rc = repr ? text_from_bytes(t, PyUnicode_AsEncodedString(repr, "utf-8", "backslashreplace"))
+                  : -1;
+    Py_XDECREF(repr);
+    return rc;
+}
+
 static void text_done(struct text *t)
 {
     Py_CLEAR(t->keep);
@@ -202,7 +215,8 @@ static PyObject *stats_record(PyObject *module, PyObject *args, PyObject *kwargs
         return NULL;
     uint64_t time_us;
     struct text text = {0};
-    if (time_from(ms, &time_us) != 0 || (failure != Py_None && text_get(&text, failure) != 0))
+    if (time_from(ms, &time_us) != 0 ||
+        (failure != Py_None && text_get_failure(&text, failure) != 0))
         return NULL;
     uint64_t bytes = length > 0 ? length < (double)MAX_BYTES ? (uint64_t)length : MAX_BYTES : 0;
     int rc = py_stats_record(method, name, time_us, bytes, failure != Py_None ? text.s : NULL,
@@ -221,7 +235,7 @@ static PyObject *stats_failure(PyObject *module, PyObject *args)
         return NULL;
     struct tally *row = row_of(method, name);
     struct text text;
-    if (!row || text_get(&text, failure) != 0)
+    if (!row || text_get_failure(&text, failure) != 0)
         return NULL;
     record_failure(row, clk_wall_coarse(), text.s, (size_t)text.len);
     text_done(&text);
