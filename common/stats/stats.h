@@ -122,7 +122,7 @@ void tally_merge_counts(struct tally *dst, const struct tally *src); /* all but 
 
 /* Derived values in milliseconds and 1/s, by Locust's definitions (docs/statistics.md). */
 double tally_mean_ms(const struct tally *t);
-double tally_quantile_ms(const struct tally *t, double q); /* clamped to [min, max]; q=1 is max */
+double tally_quantile_ms(const struct tally *t, double q); /* within [min, max]; q=0, 1: these */
 double tally_total_rps(const struct tally *t, const struct stats *s);
 double tally_total_fail_rps(const struct tally *t, const struct stats *s);
 double tally_current_rps(const struct tally *t, const struct stats *s);

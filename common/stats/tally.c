@@ -149,7 +149,7 @@ double tally_quantile_ms(const struct tally *t, double q)
     bool has_bounds = t->min_us <= t->max_us; /* foreign workers may send none */
     if (has_bounds && (us > t->max_us || q >= 1))
         us = t->max_us;
-    if (has_bounds && us < t->min_us)
+    if (has_bounds && (us < t->min_us || q <= 0))
         us = t->min_us;
     return (double)us / 1000;
 }
