@@ -53,10 +53,12 @@ def compressed(name):
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    server_version, sys_version = "echo", ""
 
     def log_message(self, *args):
         pass
+
+    def version_string(self):
+        return "echo"
 
     def date_time_string(self, timestamp=None):
         return "Thu, 01 Jan 2026 00:00:00 GMT"

@@ -46,6 +46,8 @@ struct site *site_get(PyObject *root, PyObject *verify, PyObject *cert, PyObject
 Py_ssize_t site_root_length(const char *url, Py_ssize_t len);
 /* Whether requests would leave these bytes of a path and query as they are. */
 bool site_is_normal_target(const char *text, Py_ssize_t len);
+/* Whether these bytes can stand in a request line (FastHttpSession sends paths as they are). */
+bool site_is_possible_target(const char *text, Py_ssize_t len);
 /* Percent-encodes as urllib.parse.quote_plus. */
 void site_quote_plus(struct sbuf *out, const char *text, Py_ssize_t len);
 /* key=value&… of a dict of scalars (or lists of them). PLAIN when it holds anything else. */
@@ -163,7 +165,7 @@ struct outgoing {
     const char *body;
     Py_ssize_t body_len;
     const char *content_type, *accept; /* when the caller gave none */
-    bool is_form_plain;                /* a body without content type of its own */
+    bool is_rewritten;                 /* the URL is not the caller's text any more */
 };
 enum road call_target(struct session *s, const struct call *c, struct outgoing *out);
 enum road call_body(struct session *s, const struct call *c, struct outgoing *out);
@@ -252,7 +254,7 @@ extern PyObject *record_request; /* the built-in listener */
     X(plain_content) X(json_encode) X(json_scan) X(case_insensitive_dict) X(http_basic_auth)       \
     X(locust_error) X(catch_response_error) X(response_error) X(user_context) X(response_class)    \
     X(session_class) X(fast_session_class) X(fast_response_class) X(fast_catch_class)              \
-    X(default_headers) X(with_without_catch) X(not_entered) X(no_catch) X(fast_headers)            \
+    X(default_headers) X(with_without_catch) X(success_not_entered) X(failure_not_entered) X(no_catch) X(fast_headers)            \
     X(fast_plain_text) X(fast_plain_json) X(fast_plain_content) X(make_fast_request)
 struct glue {
 #define X(name) PyObject *name;

@@ -71,7 +71,7 @@ static int set_flag(bool *flag, PyObject *value)
 static int set_extra(struct call *c, const struct session *s, PyObject *name, PyObject *value)
 {
     if (!s->is_fast) {
-        PyErr_Format(PyExc_TypeError, "request() got an unexpected keyword argument '%U'", name);
+        PyErr_Format(PyExc_TypeError, "Session.request() got an unexpected keyword argument '%U'", name);
         return -1;
     }
     if (!c->extra)
@@ -144,6 +144,11 @@ static bool is_given(PyObject *value)
     return value && value != Py_None;
 }
 
+static bool is_good_target(const struct session *s, const char *text, Py_ssize_t len)
+{
+    return s->is_fast ? site_is_possible_target(text, len) : site_is_normal_target(text, len);
+}
+
 /* Splits an absolute URL. own: the call has TLS settings of its own. */
 static enum road absolute_target(struct session *s, const struct call *c, PyObject *url,
                                  struct outgoing *out)
@@ -151,7 +156,7 @@ static enum road absolute_target(struct session *s, const struct call *c, PyObje
     Py_ssize_t len = 0;
     const char *text = PyUnicode_AsUTF8AndSize(url, &len);
     const Py_ssize_t root_len = text ? site_root_length(text, len) : 0;
-    if (!root_len || !site_is_normal_target(text + root_len, len - root_len)) {
+    if (!root_len || !is_good_target(s, text + root_len, len - root_len)) {
         PyErr_Clear();
         return ROAD_PLAIN;
     }
@@ -180,7 +185,7 @@ static enum road relative_target(struct session *s, const struct call *c, struct
     enum road road = session_site(s);
     if (road != ROAD_FAST)
         return road;
-    if (!text || !site_is_normal_target(text, len)) {
+    if (!text || !is_good_target(s, text, len)) {
         PyErr_Clear();
         return ROAD_PLAIN;
     }
@@ -211,6 +216,7 @@ static enum road normalised_target(struct session *s, const struct call *c, stru
         }
     }
     Py_DECREF(url);
+    out->is_rewritten = true;
     return PyErr_Occurred() ? ROAD_ERROR : road;
 }
 
@@ -254,6 +260,7 @@ enum road call_target(struct session *s, const struct call *c, struct outgoing *
         road = normalised_target(s, c, out);
     if (road == ROAD_FAST && is_given(c->params))
         road = add_params(c->params, &out->target);
+    out->is_rewritten |= is_given(c->params);
     return road;
 }
 

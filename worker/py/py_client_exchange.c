@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/clk.h"
 #include "worker/py/py_stats.h"
 
 static void exchange_done(void *arg)
@@ -46,10 +47,12 @@ int exchange_run(struct response *r, struct fetch_request *q)
     }
     r->got = fetch_response(r->fetch);
     r->status = r->got->status;
-    const uint64_t last = r->got->times.last_byte ? r->got->times.last_byte
-                                                  : r->got->times.first_byte;
-    if (last > r->got->times.start)
-        r->duration_ns += last - r->got->times.start;
+    const struct fetch_times *t = &r->got->times;
+    uint64_t last = r->is_stream ? t->first_byte : t->last_byte;
+    if (r->got->error != FETCH_OK || !last)
+        last = clk_mono_ns();
+    if (last > t->start)
+        r->duration_ns += last - t->start;
     return 0;
 }
 

@@ -167,7 +167,7 @@ static PyObject *first_url(struct response *r)
 {
     if (r->history && PyList_CheckExact(r->history) && PyList_GET_SIZE(r->history))
         return PyObject_GetAttrString(PyList_GET_ITEM(r->history, 0), "url");
-    if (r->site && r->target)
+    if (r->site && r->target && !r->session->is_fast)
         return PyUnicode_Concat(r->site->root, r->target);
     return PyObject_GetAttrString((PyObject *)r, "url");
 }
@@ -279,11 +279,17 @@ static PyObject *locust_error(PyObject *text)
     return NULL;
 }
 
+/* A FastResponse without catch_response is a context manager that only lets go of the body. */
+static bool is_plain_fast(const struct response *r)
+{
+    return r->session && r->session->is_fast && !r->is_catch;
+}
+
 PyObject *record_enter(struct response *r, PyObject *unused)
 {
     (void)unused;
     r->is_entered = true;
-    if (!r->is_catch)
+    if (!r->is_catch && !is_plain_fast(r))
         return locust_error(glue.with_without_catch);
     return Py_NewRef((PyObject *)r);
 }
@@ -296,7 +302,7 @@ static bool has_manual(const struct response *r)
 PyObject *record_exit(struct response *r, PyObject *const *args, Py_ssize_t count)
 {
     PyObject *type = count > 0 ? args[0] : Py_None, *value = count > 1 ? args[1] : Py_None;
-    if (!r->session || !r->name)
+    if (!r->session || !r->name || is_plain_fast(r))
         Py_RETURN_FALSE;
     if (has_manual(r)) {
         PyObject *exception = PyExceptionInstance_Check(r->manual) ? r->manual : Py_None;
@@ -310,21 +316,24 @@ PyObject *record_exit(struct response *r, PyObject *const *args, Py_ssize_t coun
     Py_RETURN_FALSE;
 }
 
+static PyObject *not_entered(const struct response *r, PyObject *text)
+{
+    return locust_error(is_plain_fast(r) ? glue.no_catch : text);
+}
+
 PyObject *record_success(struct response *r, PyObject *unused)
 {
     (void)unused;
-    if (!r->is_entered)
-        return locust_error(r->session && r->session->is_fast && !r->is_catch ? glue.no_catch
-                                                                              : glue.not_entered);
+    if (!r->is_entered || is_plain_fast(r))
+        return not_entered(r, glue.success_not_entered);
     Py_XSETREF(r->manual, Py_NewRef(Py_True));
     Py_RETURN_NONE;
 }
 
 PyObject *record_failure(struct response *r, PyObject *why)
 {
-    if (!r->is_entered)
-        return locust_error(r->session && r->session->is_fast && !r->is_catch ? glue.no_catch
-                                                                              : glue.not_entered);
+    if (!r->is_entered || is_plain_fast(r))
+        return not_entered(r, glue.failure_not_entered);
     const int is_exception = PyObject_IsInstance(why, PyExc_Exception);
     PyObject *manual = is_exception == 1 ? Py_NewRef(why)
                                          : PyObject_CallOneArg(glue.catch_response_error, why);

@@ -261,6 +261,8 @@ static struct response *chain_failed(struct response *r, PyObject *error)
     failed->method = Py_NewRef(r->method);
     failed->name = Py_XNewRef(r->name);
     failed->context = Py_XNewRef(r->context);
+    failed->site = r->site;
+    failed->target = Py_XNewRef(r->target);
     failed->duration_ns = r->duration_ns;
     failed->is_catch = r->is_catch;
     failed->status = 0;
@@ -341,6 +343,16 @@ static PyObject *finish(struct response *r, bool is_catch)
     return NULL;
 }
 
+static PyObject *own_url(const struct session *s, PyObject *url)
+{
+    const char *text = PyUnicode_AsUTF8(url);
+    const bool is_absolute =
+        text && (!strncasecmp(text, "http://", 7) || !strncasecmp(text, "https://", 8));
+    if (is_absolute || !s->base_url)
+        return Py_NewRef(url);
+    return PyUnicode_Concat(s->base_url, url);
+}
+
 static PyObject *fast_call(struct session *s, struct call *c, struct outgoing *out,
                            const struct sbuf *head, struct fetch_request *q)
 {
@@ -354,6 +366,8 @@ static PyObject *fast_call(struct session *s, struct call *c, struct outgoing *o
     r->method = Py_NewRef(c->method);
     r->name = name;
     r->context = is_given(c->context) ? Py_NewRef(c->context) : NULL;
+    if (s->is_fast && sent.is_rewritten)
+        r->url = own_url(s, c->url); /* as the caller wrote it */
     r->timeout = is_given(c->timeout) ? Py_NewRef(c->timeout) : NULL;
     q->head_only = !PyUnicode_CompareWithASCIIString(c->method, "HEAD");
     if (run(r, q, &sent) < 0) {

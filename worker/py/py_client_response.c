@@ -221,8 +221,8 @@ static int is_ok(struct response *r)
 {
     if (r->session && r->session->is_fast)
         return r->status < 400;
-    if (r->manual && PyExceptionInstance_Check(r->manual))
-        return 0;
+    if (r->manual && r->manual != Py_None)
+        return r->manual == Py_True;
     return !r->error && (r->status < 400 || r->status >= 600);
 }
 

@@ -60,6 +60,16 @@ bool site_is_normal_target(const char *text, Py_ssize_t len)
     return !strstr(text, "/.");
 }
 
+bool site_is_possible_target(const char *text, Py_ssize_t len)
+{
+    if (len == 0 || text[0] != '/')
+        return false;
+    for (Py_ssize_t i = 0; i < len; i++)
+        if (text[i] <= ' ' || text[i] > '~' || text[i] == '#')
+            return false;
+    return true;
+}
+
 static Py_ssize_t digits_from(const char *text, Py_ssize_t at, Py_ssize_t len)
 {
     while (at < len && text[at] >= '0' && text[at] <= '9')

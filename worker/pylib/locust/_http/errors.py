@@ -7,6 +7,7 @@ import http.client
 import os
 import socket
 import ssl
+import zlib
 from urllib.parse import urlsplit
 
 import requests.exceptions as rex
@@ -96,8 +97,15 @@ def verification_error(text):
     )
 
 
+def verification_text(text, host):
+    """OpenSSL's words, with what Python adds when the name is the problem."""
+    if "mismatch" not in text.lower():
+        return text
+    return f"{text[:1].upper()}{text[1:]}, certificate is not valid for '{host}'."
+
+
 def tls_error(text):
-    return ssl.SSLError(1, f"[SSL] {text} (_ssl.c:992)")
+    return ssl.SSLError(1, f"[SSL: {text.upper().replace(' ', '_')}] {text} (_ssl.c:992)")
 
 
 def gai_error(code):
@@ -112,8 +120,9 @@ def gai_error(code):
 
 def _proxy(request, status, text):
     cause = OSError(f"Tunnel connection failed: {status} {text}" if status else text)
-    reason = _caused(uex.ProxyError("Cannot connect to proxy.", cause), cause)
-    return _retried(rex.ProxyError, request, reason)
+    error = _retried(rex.ProxyError, request, uex.ProxyError("Cannot connect to proxy.", cause))
+    error.__context__.__context__ = cause
+    return error
 
 
 def _resolve(request, code):
@@ -123,8 +132,12 @@ def _resolve(request, code):
     )
 
 
-def _decode(text):
-    cause = uex.DecodeError(f"Received response with an encoding that failed to decode: {text}")
+def _decode(response):
+    encoding = response._header("content-encoding")
+    cause = uex.DecodeError(
+        f"Received response with content-encoding: {encoding}, but failed to decode it.",
+        zlib.error("Error -3 while decompressing data: incorrect header check"),
+    )
     return _caused(rex.ContentDecodingError(cause), cause)
 
 
@@ -158,7 +171,8 @@ def error(response, kind, number, text, has_head):
     if kind in ("READ_TIMEOUT", "TOTAL_TIMEOUT"):
         return _read_timeout(response, request, has_head)
     if kind == "TLS_VERIFY":
-        return _tls(request, verification_error(text))
+        host = urlsplit(request.url).hostname
+        return _tls(request, verification_error(verification_text(text, host)))
     if kind == "TLS":
         return _tls(request, tls_error(text))
     if kind == "PROXY":
@@ -172,7 +186,7 @@ def error(response, kind, number, text, has_head):
     if kind == "INCOMPLETE":
         return _incomplete(response)
     if kind == "DECODE":
-        return _decode(text)
+        return _decode(response)
     if kind == "BODY_TOO_LARGE":
         return _broken(http.client.HTTPException(text))
     cause = http.client.BadStatusLine(text) if kind == "PROTOCOL" else http.client.HTTPException(text)

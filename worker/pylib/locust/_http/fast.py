@@ -11,6 +11,7 @@ import os
 import re
 import socket
 import ssl
+import zlib
 from base64 import b64encode
 from contextlib import contextmanager
 from http.cookiejar import CookieJar
@@ -30,6 +31,7 @@ USER_AGENT = "python/gevent-http-client-2.6.1"
 MAX_REDIRECTS = 30
 DEFAULT_HEADERS = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate, br"}
 absolute_http_url_regexp = re.compile(r"^https?://", re.IGNORECASE)
+NEEDS_QUOTING = re.compile(r"[^!-~]")
 
 
 # ---- errors --------------------------------------------------------------------------------------
@@ -84,7 +86,9 @@ class LocustBadStatusCode(BadStatusCode):
 
 def fast_error(response, kind, number, text, has_head):
     """The exception that geventhttpclient raises for a failed exchange."""
-    if kind in ("CONNECT", "NO_FILES", "RESET", "WRITE"):
+    if type(response) is FastResponse:
+        response.__class__ = ErrorResponse
+    if kind in ("CONNECT", "NO_FILES", "WRITE"):
         return OSError(number, os.strerror(number))
     if kind == "RESOLVE":
         return errors.gai_error(number)
@@ -92,11 +96,14 @@ def fast_error(response, kind, number, text, has_head):
         late = socket.timeout("timed out")
         return late if has_head else RetriesExceeded(response.url, 0, original=late)
     if kind == "TLS_VERIFY":
-        return errors.verification_error(text)
+        host = urlsplit(response.url).hostname
+        return errors.verification_error(errors.verification_text(text, host))
     if kind == "TLS":
         return errors.tls_error(text)
-    if kind in ("CLOSED", "INCOMPLETE"):
+    if kind in ("CLOSED", "INCOMPLETE", "RESET"):
         return HTTPConnectionClosed("connection closed.")
+    if kind == "DECODE":
+        return zlib.error("Error -3 while decompressing data: incorrect header check")
     if kind == "PROXY":
         return OSError(f"Proxy: tunnel connection failed: {number} {text}")
     return HTTPParseError(text)
@@ -403,7 +410,8 @@ class _Chain:
         self.headers, self.body = headers, body
 
     def first(self, cls):
-        root, target = split_url(requote_uri(self.url))
+        root, target = split_url(self.url)
+        target = requote_uri(target) if NEEDS_QUOTING.search(target) else target
         if not absolute_http_url_regexp.match(root):
             raise InvalidURL(f"Invalid URL {self.url!r}")
         headers = self.headers
@@ -636,7 +644,7 @@ class FastHttpSession(_katydid.Session):
         ssl_context_factory=None,
         network_timeout=60.0,
         connection_timeout=60.0,
-        max_redirects=MAX_REDIRECTS,
+        max_redirects=3,
         max_retries=0,
         concurrency=10,
         headers=None,

@@ -69,11 +69,12 @@ make_proxies = make_params = dict
 with_without_catch = (
     "In order to use a with-block for requests, you must also pass catch_response=True"
 )
-not_entered = (
+NOT_ENTERED = (
     "Tried to set status on a request that has not yet been made. Make sure you use a with-block, "
     "like this:\n\nwith self.client.request(..., catch_response=True) as response:\n"
-    "    response.success()"
 )
+success_not_entered = NOT_ENTERED + "    response.success()"
+failure_not_entered = NOT_ENTERED + "    response.failure(...)"
 no_catch = (
     "If you want to change the state of the request, you must pass catch_response=True. See "
     "http://docs.locust.io/en/stable/writing-a-locustfile.html#validating-responses"

@@ -217,11 +217,14 @@ def redirect(response):
     if not root.startswith(("http://", "https://")):
         raise InvalidSchema(f"No connection adapters were found for {url!r}")
     method, headers = read_head(response._sent, split_url(response.url)[0])
+    method = redirect_method(method, response.status_code)
     body = response._sent_body
     if response.status_code not in (307, 308):
         for name in ("Content-Length", "Content-Type", "Transfer-Encoding"):
             headers.pop(name, None)
         body = None
+    if body is None and method in ("PATCH", "POST", "PUT"):
+        headers["Content-Length"] = "0"
     headers.pop("Cookie", None)
     if "Authorization" in headers and session.should_strip_auth(response.url, url):
         del headers["Authorization"]
@@ -229,7 +232,6 @@ def redirect(response):
     cookies = session._cookie_header(host, target, root.startswith("https"))
     if cookies:
         headers["Cookie"] = cookies
-    method = redirect_method(method, response.status_code)
     return method, root, target, write_head(method, target, root, headers), body, url
 
 
@@ -407,8 +409,7 @@ def plain_request(session, method, url, name, catch_response, context, kwargs):
     if not name:
         name = first.path_url if first else str(url)
     response._begin(session, method, name, context, catch_response, duration)
-    if first:
-        response.request_meta["url"] = str(first.url)
+    response.request_meta["url"] = str(first.url) if first else complete_url
     if kwargs.get("stream"):
         length = response.headers.get("content-length") or 0
         response.request_meta["response_length"] = int(length)
