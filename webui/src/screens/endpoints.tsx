@@ -116,7 +116,7 @@ function TableRow({ slot, index, top }: { slot: number; index: number; top: numb
   return (
     <div role="row" class="row" aria-rowindex={index + 3} style={{ top: `${top}px` }}>
       {COLUMNS.map((column) => (
-        <div role="gridcell" key={column.key} class={`cell ${column.key}${column.isWarm?.(slot) ? " warm" : ""}`}
+        <div role="gridcell" key={column.key} class={`cell ${column.key}${column.isWarm?.(slot) ? " warm" : ""}${column.text(slot) === "0" ? " zero" : ""}`}
           title={column.key === "name" ? column.text(slot) : undefined}>
           {column.text(slot)}
         </div>
@@ -143,6 +143,7 @@ function CardNumbers(props: { requests: number; rps: number; p95: number; failur
       <div><dt>req/s</dt><dd>{rate(props.rps)}</dd></div>
       <div><dt>p95 ms</dt><dd>{props.requests > 0 ? ms(props.p95) : "–"}</dd></div>
       <div class={props.failures > 0 ? "warm" : ""}><dt>failed %</dt><dd>{percent(props.failures, props.requests)}</dd></div>
+      {props.cut > 0 ? <div><dt>cut</dt><dd>{count(props.cut)}</dd></div> : null}
     </dl>
   );
 }

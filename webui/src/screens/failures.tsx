@@ -91,6 +91,7 @@ function ExceptionList({ items }: { items: Exception[] }): JSX.Element {
         <li key={item.traceback}>
           <details>
             <summary>
+              <Icon name="down" />
               <span class="strong">{count(item.count)}×</span>
               <span class="message">{visible(item.message || (item.traceback.trim().split("\n").at(-1) ?? ""))}</span>
               <span class="muted">{item.nodes ? `on ${visible(item.nodes.split(",").join(", "))}` : ""} {timeOfDay(item.first)}–{timeOfDay(item.last)}</span>

@@ -71,7 +71,7 @@ export function WorkersScreen(): JSX.Element {
       <h1 class="visually-hidden">Workers</h1>
       {hot.length > 0 ? (
         <p class="callout warn">
-          <Status tone="warn">{`${hot.map((worker) => visible(worker.id)).join(", ")}: ${hot.length === 1 ? "is" : "are"} at the limit.`}</Status>{" "}
+          <Status tone="warn">{`${hot.map((worker) => visible(worker.id)).join(", ")} ${hot.length === 1 ? "is" : "are"} at the limit.`}</Status>{" "}
           Response times measured there may be ours, not the server’s. Spread the users over more workers or cores.
         </p>
       ) : null}

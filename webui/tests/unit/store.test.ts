@@ -1,0 +1,73 @@
+import { describe, expect, it } from "vitest";
+import { parseMessage, ROW } from "../../src/live/protocol";
+import { Store } from "../../src/live/store";
+import { hello, point, row, tick } from "./messages";
+
+const names = (store: Store): string[] => store.rows.names.slice(0, store.rows.length);
+
+describe("decoding", () => {
+  it("takes only what it knows", () => {
+    expect(parseMessage("{")).toBeNull();
+    expect(parseMessage("null")).toBeNull();
+    expect(parseMessage('{"type":"other"}')).toBeNull();
+    expect(parseMessage('{"type":"bye","why":"x"}')).toEqual({ type: "bye", why: "x" });
+  });
+});
+
+describe("the store", () => {
+  it("takes absolute values of changed rows", () => {
+    const store = new Store();
+    store.apply(tick({ defs: [[1, "GET", "/a"], [2, "GET", "/b"]], rows: [row(1, 5), row(2, 7)] }));
+    store.apply(tick({ tick: 2, since: 1, rows: [row(2, 9)] }));
+    expect(names(store)).toEqual(["/a", "/b"]);
+    expect([store.rows.get(0, ROW.requests), store.rows.get(1, ROW.requests)]).toEqual([5, 9]);
+  });
+  it("is not hurt by a message that comes twice", () => {
+    const store = new Store();
+    const first = tick({ defs: [[1, "GET", "/a"]], rows: [row(1, 5)], points: [point(998)] });
+    store.apply(first);
+    store.apply(first);
+    expect([names(store), store.series.length]).toEqual([["/a"], 1]);
+  });
+  it("drops a row without a name", () => {
+    const store = new Store();
+    store.apply(tick({ rows: [row(9, 5)] }));
+    expect(store.rows.length).toBe(0);
+  });
+  it("grows with many endpoints", () => {
+    const store = new Store();
+    const ids = Array.from({ length: 1000 }, (_, i) => i + 1);
+    store.apply(tick({ defs: ids.map((id) => [id, "GET", `/${id}`]), rows: ids.map((id) => row(id, id)) }));
+    expect([store.rows.length, store.rows.get(999, ROW.requests)]).toEqual([1000, 1000]);
+  });
+  it("forgets the rows and seconds of another run", () => {
+    const store = new Store();
+    store.apply(tick({ defs: [[1, "GET", "/a"]], rows: [row(1, 5)], points: [point(998)] }));
+    store.apply(tick({ tick: 2, run: "r2", defs: [[2, "GET", "/b"]], rows: [row(2, 1)], points: [point(999)] }));
+    expect([names(store), store.series.seconds]).toEqual([["/b"], [999]]);
+  });
+  it("follows a reset, where the master forgets the seconds", () => {
+    const store = new Store();
+    store.apply(tick({ points: [point(997), point(998)] }));
+    store.apply(tick({ tick: 2, since: 1, first_second: 0 }));
+    expect(store.series.length).toBe(0);
+  });
+  it("tells the master what it has", () => {
+    const store = new Store();
+    store.apply(tick({ tick: 8, defs: [[3, "GET", "/"]], rows: [row(3, 1)] }));
+    expect(store.mark()).toBe("since=8&defs=3&boot=b1&run=r1");
+  });
+  it("ignores history of another run", () => {
+    const store = new Store();
+    store.apply(tick());
+    store.applySeries({ boot: "b1", run: "old", points: [point(990)] });
+    expect(store.series.length).toBe(0);
+    store.applySeries({ boot: "b1", run: "r1", points: [point(990)] });
+    expect(store.series.length).toBe(1);
+  });
+  it("notices a master of another protocol", () => {
+    const store = new Store();
+    store.apply(hello({ protocol: 2 }));
+    expect(store.isForeign.value).toBe(true);
+  });
+});
