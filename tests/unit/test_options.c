@@ -82,7 +82,8 @@ static void remove_file(const char *spec)
 static int split(char *text, char **argv)
 {
     int argc = 0;
-    argv[argc++] = "katydid";
+    static char program[] = "katydid";
+    argv[argc++] = program;
     for (char *word; text && (word = strsep(&text, " "));) {
         if (!*word)
             continue;
@@ -90,7 +91,7 @@ static int split(char *text, char **argv)
             if (*p == '~')
                 *p = ' ';
         assert_true(argc < WORDS_MAX);
-        argv[argc++] = strcmp(word, "''") == 0 ? "" : word;
+        argv[argc++] = strcmp(word, "''") == 0 ? word + 2 : word;
     }
     return argc;
 }
