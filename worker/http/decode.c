@@ -35,7 +35,8 @@ struct stage {
         ZSTD_DStream *zstd;
     } u;
     bool is_open, has_begun, has_ended;
-    uint8_t held[2]; /* deflate: what tells zlib from raw */
+    bool may_hold_output; /* its last run filled the room it had */
+    uint8_t held[2];      /* deflate: what tells zlib from raw */
     uint8_t held_len;
     uint8_t *input; /* not of the first stage */
     size_t input_at, input_len;
@@ -77,6 +78,8 @@ static bool gzip_step(struct stage *s, struct span *io)
     if (!s->is_open && !zlib_open(s, 15 + 16))
         return false;
     if (s->has_ended) {
+        if (!io->in_len)
+            return true;
         if (io->in[0] != 0x1F || inflateReset(&s->u.zlib) != Z_OK) {
             io->in_len = 0;
             return true;
@@ -161,13 +164,8 @@ static bool zstd_step(struct stage *s, struct span *io)
 
 /* ---- the chain ---- */
 
-static bool stage_step(struct stage *s, struct span *io)
+static bool stage_run(struct stage *s, struct span *io)
 {
-    if (!s->has_begun && !io->in_len)
-        return true;
-    s->has_begun = true;
-    if (s->has_ended && !io->in_len)
-        return true;
     switch (s->coding) {
     case CODING_GZIP:
         return gzip_step(s, io);
@@ -179,6 +177,17 @@ static bool stage_step(struct stage *s, struct span *io)
         return zstd_step(s, io);
     }
     return false;
+}
+
+/* Only when it can get on: zstd takes repeated calls that move nothing for an error. */
+static bool stage_step(struct stage *s, struct span *io)
+{
+    if (!io->out_len || (!io->in_len && !s->may_hold_output))
+        return true;
+    s->has_begun = true;
+    const bool ok = stage_run(s, io);
+    s->may_hold_output = io->out_len == 0;
+    return ok;
 }
 
 static bool coding_of(const char *name, size_t len, enum coding *coding)

@@ -76,7 +76,9 @@ static int on_header_value(llhttp_t *http, const char *at, size_t len)
     struct hresp *r = of(http);
     if (r->in_body)
         return 0;
-    struct fetch_header *h = &r->headers[r->header_count - 1];
+    struct fetch_header *h = r->header_count ? &r->headers[r->header_count - 1] : NULL;
+    if (!h || !h->name_len)
+        return fail(r, FETCH_PROTOCOL, "header line without a name");
     if (!r->in_value || !h->value_len)
         h->value = at;
     r->in_value = true;
