@@ -9,6 +9,7 @@
  * ../worker/pylib (one or two levels up) in the source tree; KATYDID_PYLIB wins.
  */
 #include "worker/py/embed.h"
+#include "worker/py/arena.h"
 #include "worker/py/py_mod.h"
 #include <errno.h>
 #include <limits.h>
@@ -99,6 +100,7 @@ static PyStatus start_python(int argc, char **argv)
     PyStatus status = preinitialize();
     if (PyStatus_Exception(status))
         return status;
+    arena_install();
     if (PyImport_AppendInittab("_katydid", PyInit__katydid) < 0)
         return PyStatus_NoMemory();
     PyConfig config;

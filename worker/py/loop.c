@@ -103,18 +103,22 @@ void loop_handle_error(struct loop *l, PyObject *context)
 
 /* ---- the turn ------------------------------------------------------------------------------- */
 
+static void set_polling(const struct loop *l, bool is_polling)
+{
+    if (l->is_default)
+        atomic_store_explicit(&loop_pulse.is_polling, is_polling, memory_order_relaxed);
+}
+
 static void poll_events(struct loop *l, bool may_wait)
 {
     int flags = EVLOOP_ONCE | (may_wait ? 0 : EVLOOP_NONBLOCK);
-    if (l->is_default)
-        atomic_store_explicit(&loop_pulse.is_polling, true, memory_order_relaxed);
+    set_polling(l, true);
     PyThreadState *state = PyEval_SaveThread();
     do
         event_base_loop(l->base, flags);
     while (may_wait && ready_list_empty(l->queue) && !atomic_load(&l->is_woken));
     PyEval_RestoreThread(state);
-    if (l->is_default)
-        atomic_store_explicit(&loop_pulse.is_polling, false, memory_order_relaxed);
+    set_polling(l, false);
     atomic_store(&l->is_woken, false);
     l->turns++;
 }
@@ -185,11 +189,11 @@ static PyObject *loop_run(PyObject *self, PyObject *args, PyObject *kwargs)
         return NULL;
     l->is_broken = false;
     l->thread = PyThread_get_thread_ident();
+    set_polling(l, false);
     do
         turn(l, !nowait);
     while (!nowait && !once && !l->is_broken && !l->is_destroyed && goes_on(l));
-    if (l->is_default)
-        atomic_store_explicit(&loop_pulse.is_polling, true, memory_order_relaxed);
+    set_polling(l, true);
     Py_RETURN_NONE;
 }
 

@@ -42,6 +42,9 @@ def _prepare():
     from . import patch
 
     patch.everything()
+    import _katydid
+
+    _katydid.watchdog(1.0)
 
 
 def _guarded(main, *args):
@@ -60,12 +63,19 @@ def _guarded(main, *args):
     if not isinstance(code, int):
         print(code, file=sys.stderr)
         code = 1
+    _end()
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except Exception:
             code = code or 120
     return code
+
+
+def _end():
+    import _katydid
+
+    _katydid.watchdog(0)  # its threads must be gone before Python is
 
 
 def gevent_sleep(*args, **kwargs):

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+/* arena: page memory for the Python stacks of many greenlets.
+ *
+ * CPython maps a 16 KiB chunk for each greenlet's Python frames and unmaps it at its end. With
+ * 100,000 users that is a system call for each start and end, and chunks freed in any order leave
+ * holes until the kernel's limit of mappings (65,530) ends the process. Here chunks are cut from
+ * large slabs that stay mapped. Of the free chunks, KEEP_WARM keep their pages; the pages of
+ * others go back to the kernel. Huge pages are refused: they would make a whole chunk resident
+ * where usually one page of it is touched.
+ * All other requests (object arenas) go where CPython sends them. Called with the GIL held.
+ */
+#include "worker/py/arena.h"
+#include <Python.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+enum { CHUNK = 16 * 1024, SLAB = 4 * 1024 * 1024, KEEP_WARM = 2048 };
+
+static PyObjectArenaAllocator original;
+static struct {
+    char *next, *end; /* what is left of the newest slab */
+    void **items;     /* free chunks, the latest last */
+    size_t count, cap;
+} chunks;
+
+static void *cut_chunk(void)
+{
+    if (chunks.next == chunks.end) {
+        void *slab = mmap(NULL, SLAB, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (slab == MAP_FAILED)
+            return NULL;
+        madvise(slab, SLAB, MADV_NOHUGEPAGE);
+        chunks.next = slab;
+        chunks.end = chunks.next + SLAB;
+    }
+    void *chunk = chunks.next;
+    chunks.next += CHUNK;
+    return chunk;
+}
+
+static void *arena_alloc(void *ctx, size_t size)
+{
+    (void)ctx;
+    if (size != CHUNK)
+        return original.alloc(original.ctx, size);
+    return chunks.count ? chunks.items[--chunks.count] : cut_chunk();
+}
+
+static void arena_free(void *ctx, void *ptr, size_t size)
+{
+    (void)ctx;
+    if (size != CHUNK) {
+        original.free(original.ctx, ptr, size);
+        return;
+    }
+    if (chunks.count == chunks.cap) {
+        size_t cap = chunks.cap ? chunks.cap * 2 : 1024;
+        void **items = realloc(chunks.items, cap * sizeof *items);
+        if (!items) {
+            original.free(original.ctx, ptr, size); /* a hole is better than a leak */
+            return;
+        }
+        chunks.items = items;
+        chunks.cap = cap;
+    }
+    if (chunks.count >= KEEP_WARM)
+        madvise(ptr, CHUNK, MADV_DONTNEED);
+    chunks.items[chunks.count++] = ptr;
+}
+
+void arena_install(void)
+{
+    PyObject_GetArenaAllocator(&original);
+    PyObject_SetArenaAllocator(&(PyObjectArenaAllocator){NULL, arena_alloc, arena_free});
+}
