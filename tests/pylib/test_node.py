@@ -84,14 +84,14 @@ class Master:
             gevent.sleep(0.005)
         raise AssertionError(f"no {kind}: {[m[0] for m in self.link.sent]}")
 
-    def spawn(self, **counts):
+    def spawn(self, run="r1", **counts):
         self.say("spawn", {
             "timestamp": time.time(),
             "user_classes_count": {"Waiting": 0, "Other": 0, **counts},
             "host": "http://h",
             "stop_timeout": 0.0,
             "parsed_options": {"own": "given", "tags": None, "web_port": 1},
-            "run": "r1",
+            "run": run,
         })
 
 
@@ -175,10 +175,45 @@ def test_restarted_master_finds_no_users(core, quick):
     master.spawn(Waiting=2)
     master.expect("spawning_complete")
     master.node.report()
+    old = master.node._reports._seq
     master.ack(boot_id="b2")
-    master.expect("client_ready")
+    gevent.sleep(0.05)
     assert master.runner.user_count == 0
-    assert master.node._reports.is_delivered(), "nobody wants the old figures"
+    assert min(master.node._reports._pending, default=old + 1) > old, "old figures are dropped"
+
+
+def test_users_end_when_the_master_is_silent_for_too_long(core, quick, monkeypatch):
+    monkeypatch.setattr(runners, "MASTER_HEARTBEAT_TIMEOUT", 0.3)
+    monkeypatch.setattr("locust._node._SILENCE_S", 0.1)
+    monkeypatch.setattr("locust._node._READY_INTERVAL_S", 0.2)
+    master = Master(core)
+    master.ack()
+    master.spawn(Waiting=2)
+    master.expect("spawning_complete")
+    while master.runner.user_count:
+        gevent.sleep(0.01)
+    assert master.fired[-1] == "test_stop"
+    master.expect("client_ready")
+
+
+def test_new_run_ends_the_old_one(core):
+    master = Master(core)
+    master.ack()
+    master.spawn(run="r1", Waiting=2)
+    master.expect("spawning_complete")
+    master.spawn(run="r2", Waiting=1)
+    assert master.expect("spawning_complete")["user_count"] == 1
+    assert master.fired == ["test_start", "test_stopping", "test_stop", "test_start"]
+
+
+def test_reconnect_says_ready_on_the_new_link(core):
+    master = Master(core)
+    master.ack()
+    master.say("reconnect")
+    gevent.sleep(0.05)
+    new = core.Link.made[-1]
+    assert new is not master.link and master.link.is_closed
+    assert new.sent[0][0] == "client_ready"
 
 
 def test_quit_reports_and_fires_the_last_events(core):

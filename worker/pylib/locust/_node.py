@@ -126,6 +126,7 @@ class Node:
         self._exceptions_told = 0
         self._last_spawn = 0.0
         self._is_known = False  # the master answered once
+        self._is_orphan = False  # it is silent since so long that the users were ended
         self._is_leaving = False
         runner._node = self
         runner.client_id = node_id
@@ -174,6 +175,7 @@ class Node:
         old, self._link = self._link, None
         old.close(0)
         self._connect()
+        self._say_ready()
 
     def send(self, kind, data=None, node_id=None):
         self._link.send(Message(kind, data, node_id or self.id).serialize())
@@ -225,10 +227,12 @@ class Node:
         """The master does not answer: asks it to, and says so now and then."""
         now = time.monotonic()
         silent = self._silent_for()
-        if silent > runners.MASTER_HEARTBEAT_TIMEOUT and self.state != runners.STATE_INIT:
+        is_orphan = silent > runners.MASTER_HEARTBEAT_TIMEOUT and self._heard_at is not None
+        if is_orphan and not self._is_orphan and self.state != runners.STATE_INIT:
+            self._is_orphan = True
             logger.error("Didn't get heartbeat from master in over %ss: stopping the users",
                          runners.MASTER_HEARTBEAT_TIMEOUT)
-            self._orders.put((self._abandon,))
+            self._orders.put((self._end_orphans,))
         # A Locust master that hears client_ready takes the worker for a new one: so only a worker
         # without users says it.
         may_knock = self.speaks_katydid or self.state == runners.STATE_INIT
@@ -330,6 +334,7 @@ class Node:
                 logger.error("A message of the master cannot be understood: %s", error)
                 continue
             self._heard_at = time.monotonic()
+            self._is_orphan = False
             try:
                 self._handle(message)
             except Exception as error:
@@ -357,7 +362,7 @@ class Node:
         boot_id = katydid.get("boot_id")
         if self._boot_id not in (None, boot_id):
             logger.warning("The master was restarted")
-            self._orders.put((self._abandon,))
+            self._orders.put((self._start_over,))
         else:
             for data in self._reports.due(all_of_them=True):
                 self.send("stats", data)
@@ -405,8 +410,12 @@ class Node:
         self.environment.host = job["host"]
         self.environment.stop_timeout = job["stop_timeout"] or 0.0
         self._take_options(job.get("parsed_options") or {})
+        run = job.get("run") or ""
+        if self.state != runners.STATE_INIT and run != self._reports.run:
+            self._end_users()  # of a test whose end we missed
+            self.state = runners.STATE_INIT
         if self.state == runners.STATE_INIT:
-            self._reports.run = job.get("run") or ""
+            self._reports.run = run
             self.runner._begin_test()
         self.state = runners.STATE_SPAWNING
         if self.runner.state != runners.STATE_RUNNING:
@@ -456,13 +465,18 @@ class Node:
                                        "0")))
         self._say_ready()
 
-    def _abandon(self):
-        """The master of this test is gone: nobody wants the load or its figures any more."""
+    def _end_orphans(self):
+        """The master is silent for too long: nobody could stop the load any more. The figures
+        are kept for it."""
         self._end_users()
         self.state = runners.STATE_INIT
+
+    def _start_over(self):
+        """There is a new master, which knows nothing of the old one's test."""
+        self._end_orphans()
         self._reports.forget()
+        self._last_spawn = 0.0  # of another clock
         _katydid.stats_clear()
-        self._say_ready()
 
     def leave(self):
         """Ends the users and the process, with everything reported."""

@@ -10,7 +10,6 @@ users may override (get_next_task, execute_task, wait ...). Both only end by an 
 import inspect
 import logging
 import random
-import traceback
 from collections import deque
 from time import perf_counter, time
 from types import FunctionType
@@ -420,8 +419,9 @@ def _stop_set(task_set, errors_too=True):
     except (StopUser, StopTest, GreenletExit):
         if errors_too:
             raise
-    except Exception:
-        logger.error("Uncaught exception in on_stop: \n%s", traceback.format_exc())
+    except Exception as error:
+        error.__context__ = None  # what ended the set is no part of this
+        logger.error("Uncaught exception in on_stop: \n%s", _errors.format_exception(error))
 
 
 def report_error(user, instance, error):

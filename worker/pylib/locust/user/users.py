@@ -81,23 +81,29 @@ class User(metaclass=UserMeta):
         """Lives until the user is stopped, stops itself, or cannot start."""
         self._state = LOCUST_STATE_RUNNING
         try:
-            try:
-                self.on_start()
-            except (StopUser, StopTest):
-                raise
-            except Exception as error:
-                report_error(self, self, error)
-                if not self.environment.catch_exceptions:
-                    raise
-                return
-            _run_tasks(self)
-        except (GreenletExit, StopUser):
-            self._stopped()
-        except StopTest as error:
-            self._stopped()
-            self._stop_test(error)
+            end = self._live()
+            if end is not None:
+                self._stopped()
+            if isinstance(end, StopTest):
+                self._stop_test(end)
         finally:
             self._release()
+
+    def _live(self):
+        """Starts and runs tasks. Returns what ended the user; None when it could not start."""
+        try:
+            self.on_start()
+        except (StopUser, StopTest, GreenletExit) as end:
+            return end
+        except Exception as error:
+            report_error(self, self, error)
+            if not self.environment.catch_exceptions:
+                raise
+            return None
+        try:
+            _run_tasks(self)
+        except (StopUser, StopTest, GreenletExit) as end:
+            return end
 
     def _stopped(self):
         try:
