@@ -95,16 +95,46 @@ void viewer_forget(struct viewer *v)
     v->total.tally = NULL;
 }
 
+/* All quantiles of a row in one walk over its histogram. */
+#define QUANTILES 5
+
+struct quantile_walk {
+    uint64_t rank[QUANTILES]; /* ascending; the sample that is looked for, from 1 */
+    double ms[QUANTILES];
+    size_t next;
+    uint64_t passed;
+    const struct tally *tally;
+};
+
+static void visit_bucket(void *arg, uint64_t mid_us, uint64_t n)
+{
+    struct quantile_walk *w = arg;
+    w->passed += n;
+    uint64_t us = mid_us < w->tally->min_us ? w->tally->min_us : mid_us;
+    us = us > w->tally->max_us ? w->tally->max_us : us;
+    while (w->next < QUANTILES && w->passed >= w->rank[w->next])
+        w->ms[w->next++] = (double)us / 1e3;
+}
+
+static void set_quantiles(struct view_row *r, const struct tally *t)
+{
+    static const double shares[QUANTILES] = {0.5, 0.90, 0.95, 0.99, 0.999};
+    double *const to[QUANTILES] = {&r->p50, &r->p90, &r->p95, &r->p99, &r->p999};
+    struct quantile_walk w = {.tally = t};
+    for (size_t i = 0; i < QUANTILES; i++)
+        w.rank[i] = (uint64_t)fmax(1, ceil(shares[i] * (double)t->hist.count));
+    hist_each(&t->hist, visit_bucket, &w);
+    for (size_t i = 0; i < QUANTILES; i++)
+        *to[i] = w.ms[i];
+}
+
 static void set_times(struct view_row *r, const struct tally *t)
 {
     r->mean_ms = tally_mean_ms(t);
     r->min_ms = t->min_us == UINT64_MAX ? 0 : (double)t->min_us / 1e3;
     r->max_ms = (double)t->max_us / 1e3;
-    r->median_ms = r->p50 = tally_quantile_ms(t, 0.5);
-    r->p90 = tally_quantile_ms(t, 0.90);
-    r->p95 = tally_quantile_ms(t, 0.95);
-    r->p99 = tally_quantile_ms(t, 0.99);
-    r->p999 = tally_quantile_ms(t, 0.999);
+    set_quantiles(r, t);
+    r->median_ms = r->p50;
     r->mean_bytes = t->requests > 0 ? (double)t->bytes / (double)t->requests : 0;
 }
 

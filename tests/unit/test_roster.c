@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+#include "master/roster.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include <stdio.h>
+
+static struct worker *join(struct roster *r, const char *id)
+{
+    struct worker *w = roster_get(r, id);
+    assert_non_null(w);
+    assert_true(roster_join(r, w, true));
+    return w;
+}
+
+static void an_index_is_for_good(void **state)
+{
+    (void)state;
+    struct roster r = {0};
+    assert_non_null(roster_get(&r, "stranger"));
+    assert_int_equal(join(&r, "a")->index, 0);
+    assert_int_equal(join(&r, "b")->index, 1);
+    roster_find(&r, "a")->state = WORKER_GONE;
+    assert_int_equal(join(&r, "a")->index, 0);
+    assert_int_equal(join(&r, "c")->index, 2);
+    assert_int_equal(roster_active_count(&r), 3);
+    assert_null(roster_find(&r, "d"));
+    roster_fini(&r);
+}
+
+static void silence_makes_a_worker_missing_after_five_seconds(void **state)
+{
+    (void)state;
+    struct roster r = {0};
+    struct worker *missed[4], *a = join(&r, "a"), *b = join(&r, "b");
+    for (int second = 1; second <= 4; second++) {
+        assert_int_equal(roster_tick(&r, missed, 4), 0);
+        b->liveness = ROSTER_LIVENESS;
+    }
+    assert_int_equal(roster_tick(&r, missed, 4), 1);
+    assert_ptr_equal(missed[0], a);
+    assert_int_equal(a->state, WORKER_MISSING);
+    assert_string_equal(worker_state_name(a), "missing");
+    assert_int_equal(roster_active_count(&r), 1);
+    assert_int_equal(roster_tick(&r, missed, 4), 0);
+    roster_fini(&r);
+}
+
+static void strangers_do_not_fill_the_memory(void **state)
+{
+    (void)state;
+    struct roster r = {0};
+    char id[32];
+    for (int i = 0; i < 3 * ROSTER_MAX_STRANGERS; i++) {
+        snprintf(id, sizeof id, "stranger-%d", i);
+        roster_get(&r, id);
+    }
+    assert_int_equal(r.count, ROSTER_MAX_STRANGERS);
+    assert_null(roster_get(&r, "one more"));
+    assert_non_null(roster_get(&r, "stranger-0"));
+    roster_fini(&r);
+}
+
+static void each_report_counts_once(void **state)
+{
+    (void)state;
+    struct roster r = {0};
+    struct worker *w = join(&r, "a");
+    assert_true(worker_take_report(w, "e1", 5)); /* the first one of an epoch need not be 1 */
+    assert_false(worker_take_report(w, "e1", 5));
+    assert_true(worker_take_report(w, "e1", 7));
+    assert_true(worker_take_report(w, "e1", 6)); /* late, but not yet seen */
+    assert_false(worker_take_report(w, "e1", 6));
+    assert_false(worker_take_report(w, "e1", 7));
+    assert_true(worker_take_report(w, "e1", 4));
+    assert_true(worker_take_report(w, "e1", 200));
+    assert_false(worker_take_report(w, "e1", 7)); /* too old to know */
+    assert_true(worker_take_report(w, "e1", 199));
+    assert_true(worker_take_report(w, "e2", 1));
+    assert_false(worker_take_report(w, "e2", 1));
+    roster_fini(&r);
+}
+
+static void users_add_up_by_class(void **state)
+{
+    (void)state;
+    struct roster r = {0};
+    char *const a = (char[]){"A"}, *const b = (char[]){"B"};
+    struct worker *one = join(&r, "1"), *two = join(&r, "2");
+    worker_set_users(one, (struct class_users[]){{a, 3}, {b, 1}}, 2);
+    worker_set_users(two, (struct class_users[]){{b, 4}}, 1);
+    worker_set_users(one, (struct class_users[]){{a, 5}, {b, 1}}, 2);
+    assert_int_equal(roster_user_count(&r), 10);
+    assert_int_equal(roster_class_users(&r, "B"), 5);
+    worker_set_users(two, NULL, 0);
+    assert_int_equal(roster_user_count(&r), 6);
+    roster_fini(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_index_is_for_good),
+        cmocka_unit_test(silence_makes_a_worker_missing_after_five_seconds),
+        cmocka_unit_test(strangers_do_not_fill_the_memory),
+        cmocka_unit_test(each_report_counts_once),
+        cmocka_unit_test(users_add_up_by_class),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
