@@ -10,7 +10,7 @@
 struct asset {
     const char *path; /* below the base path, "/index.html" */
     const char *mime;
-    const char *etag; /* with quotes; hash of the content */
+    const char *etag;  /* with quotes; hash of the content */
     bool is_immutable; /* its name holds its hash: it may be cached for ever */
     const unsigned char *gzip;
     size_t gzip_len, plain_len;

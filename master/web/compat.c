@@ -109,8 +109,8 @@ void compat_requests(const struct view *v, struct sbuf *out)
 {
     const struct view_row *t = &v->total;
     const struct view_point *last = v->point_count > 0 ? &v->points[v->point_count - 1] : NULL;
-    double ratio = t->requests > 0 ? (double)t->failures / (double)t->requests
-                                   : (t->failures > 0 ? 1.0 : 0.0);
+    double ratio =
+        t->requests > 0 ? (double)t->failures / (double)t->requests : (t->failures > 0 ? 1.0 : 0.0);
     add_stats(v, out);
     add_number(out, "current_rps", t->rps);
     add_number(out, "current_fail_per_sec", t->fail_rps);
@@ -135,7 +135,8 @@ void compat_exceptions(const struct view *v, struct sbuf *out)
     sbuf_adds(out, "{\"exceptions\":[");
     for (size_t i = 0; i < v->exception_count; i++) {
         const struct view_exception *x = &v->exceptions[i];
-        sbuf_addf(out, "%s{\"count\":%llu,\"msg\":", i > 0 ? "," : "", (unsigned long long)x->count);
+        sbuf_addf(out, "%s{\"count\":%llu,\"msg\":", i > 0 ? "," : "",
+                  (unsigned long long)x->count);
         add_text(out, x->message);
         sbuf_adds(out, ",\"nodes\":");
         add_text(out, x->nodes);
@@ -177,9 +178,9 @@ static void csv_row(struct sbuf *out, const struct view_row *r)
     sbuf_addc(out, ',');
     csv_text(out, r->name);
     sbuf_addf(out, ",%llu,%llu", (unsigned long long)r->requests, (unsigned long long)r->failures);
-    const double numbers[] = {r->median_ms, r->mean_ms, r->min_ms, r->max_ms, r->mean_bytes,
-                              r->total_rps, r->total_fail_rps, r->p50, r->p90, r->p95, r->p99,
-                              r->p999, r->max_ms};
+    const double numbers[] = {r->median_ms, r->mean_ms,        r->min_ms, r->max_ms, r->mean_bytes,
+                              r->total_rps, r->total_fail_rps, r->p50,    r->p90,    r->p95,
+                              r->p99,       r->p999,           r->max_ms};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         if (isfinite(numbers[i]) && r->requests > 0)
             sbuf_addf(out, ",%.10g", numbers[i]);
@@ -191,9 +192,10 @@ static void csv_row(struct sbuf *out, const struct view_row *r)
 
 void compat_requests_csv(const struct view *v, struct sbuf *out)
 {
-    sbuf_adds(out, "Type,Name,Request Count,Failure Count,Median Response Time,"
-                   "Average Response Time,Min Response Time,Max Response Time,"
-                   "Average Content Size,Requests/s,Failures/s,50%,90%,95%,99%,99.9%,100%,Cut Count\r\n");
+    sbuf_adds(
+        out, "Type,Name,Request Count,Failure Count,Median Response Time,"
+             "Average Response Time,Min Response Time,Max Response Time,"
+             "Average Content Size,Requests/s,Failures/s,50%,90%,95%,99%,99.9%,100%,Cut Count\r\n");
     for (size_t i = 0; i < v->row_count; i++)
         csv_row(out, &v->rows[i]);
     csv_row(out, &v->total);
@@ -209,7 +211,8 @@ void compat_failures_csv(const struct view *v, struct sbuf *out)
         csv_text(out, f->name);
         sbuf_addc(out, ',');
         csv_text(out, f->text);
-        sbuf_addf(out, ",%llu,%.3f,%.3f\r\n", (unsigned long long)f->count, f->first_at, f->last_at);
+        sbuf_addf(out, ",%llu,%.3f,%.3f\r\n", (unsigned long long)f->count, f->first_at,
+                  f->last_at);
     }
 }
 

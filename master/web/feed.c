@@ -66,9 +66,9 @@ static void add_row(struct sbuf *out, const struct view_row *r)
 {
     sbuf_addf(out, "[%u,%llu,%llu,%llu", r->id, (unsigned long long)r->requests,
               (unsigned long long)r->failures, (unsigned long long)r->cut);
-    const double numbers[] = {r->rps,  r->fail_rps, r->mean_ms, r->min_ms,    r->max_ms,
-                              r->median_ms, r->p50, r->p90,     r->p95,       r->p99,
-                              r->p999, r->total_rps, r->total_fail_rps, r->mean_bytes};
+    const double numbers[] = {
+        r->rps, r->fail_rps, r->mean_ms, r->min_ms, r->max_ms,    r->median_ms,      r->p50,
+        r->p90, r->p95,      r->p99,     r->p999,   r->total_rps, r->total_fail_rps, r->mean_bytes};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         add_next(out, numbers[i]);
     sbuf_addc(out, ']');
@@ -130,8 +130,9 @@ static void add_state(struct sbuf *out, const struct view *v)
     const struct {
         const char *key;
         double number;
-    } numbers[] = {{"started", v->started_at}, {"ended", v->ended_at}, {"run_time", v->run_time_s},
-                   {"users", v->users},        {"target", v->target_users}, {"rate", v->spawn_rate}};
+    } numbers[] = {{"started", v->started_at},  {"ended", v->ended_at},
+                   {"run_time", v->run_time_s}, {"users", v->users},
+                   {"target", v->target_users}, {"rate", v->spawn_rate}};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         sbuf_addf(out, ",\"%s\":", numbers[i].key);
         add_number(out, numbers[i].number);
@@ -359,7 +360,8 @@ void feed_exceptions(const struct view *v, struct sbuf *out)
 
 void feed_workers(const struct view *v, struct sbuf *out)
 {
-    sbuf_addf(out, "{\"type\":\"workers\",\"tick\":%llu,\"distributed\":%s,\"columns\":%s,\"workers\":",
+    sbuf_addf(out,
+              "{\"type\":\"workers\",\"tick\":%llu,\"distributed\":%s,\"columns\":%s,\"workers\":",
               (unsigned long long)v->tick, v->is_distributed ? "true" : "false", WORKER_COLUMNS);
     add_workers(out, v);
     sbuf_addc(out, '}');

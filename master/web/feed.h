@@ -7,8 +7,8 @@
 
 /* What a viewer already has. All zero: nothing. */
 struct feed_mark {
-    uint64_t tick;     /* rows that changed later are sent */
-    uint32_t rows;     /* the highest row id it knows the name of */
+    uint64_t tick; /* rows that changed later are sent */
+    uint32_t rows; /* the highest row id it knows the name of */
     char boot[64], run[64];
 };
 

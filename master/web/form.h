@@ -14,7 +14,8 @@ struct form {
     char *text; /* owned */
 };
 
-/* true; false when there are too many fields, a broken escape or a NUL byte. form_fini in any case. */
+/* true; false when there are too many fields, a broken escape or a NUL byte. form_fini in any case.
+ */
 bool form_parse(struct form *f, const char *bytes, size_t len);
 void form_fini(struct form *f);
 /* The first value of that name, or NULL. */

@@ -11,10 +11,10 @@
 #define GUARD_NAME_MAX 256 /* longest name of a host, with its NUL */
 
 struct guard {
-    bool is_wildcard;              /* bound to every interface */
-    char bound[GUARD_NAME_MAX];    /* the bound address or name, without brackets */
-    char machine[GUARD_NAME_MAX];  /* gethostname(), "" unknown */
-    const char *allowed;           /* further names, comma-separated; "" none; borrowed */
+    bool is_wildcard;             /* bound to every interface */
+    char bound[GUARD_NAME_MAX];   /* the bound address or name, without brackets */
+    char machine[GUARD_NAME_MAX]; /* gethostname(), "" unknown */
+    const char *allowed;          /* further names, comma-separated; "" none; borrowed */
 };
 
 /* Binding: "" or "*" mean every interface. allowed may be NULL. */

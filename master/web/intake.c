@@ -71,7 +71,8 @@ static bool check_host(struct command *c, const char *host, struct intake_error 
     return c->host != NULL || refuse(e, "host", "Out of memory.");
 }
 
-/* The page starts HTTP tests: it asks for a URL. Scripts may send any text that users understand. */
+/* The page starts HTTP tests: it asks for a URL. Scripts may send any text that users understand.
+ */
 static bool check_url(const char *host, struct intake_error *e)
 {
     const char *rest = NULL;
@@ -173,7 +174,8 @@ static bool take_object(enum intake_action action, json_t *object, struct comman
     json_t *value;
     if (action == INTAKE_STOP || action == INTAKE_RESET)
         return json_object_size(object) == 0 || refuse(e, "", "This command takes no fields.");
-    json_object_foreach(object, key, value) {
+    json_object_foreach(object, key, value)
+    {
         if (!take_member(action, key, value, c, e))
             return false;
     }
@@ -188,7 +190,8 @@ bool intake_json(enum intake_action action, const char *body, size_t len, bool h
     memset(e, 0, sizeof *e);
     if (len > INTAKE_BODY_MAX)
         return refuse(e, "", "The body is longer than %d bytes.", INTAKE_BODY_MAX);
-    json_t *root = json_loadb(len > 0 ? body : "{}", len > 0 ? len : 2, JSON_REJECT_DUPLICATES, &why);
+    json_t *root =
+        json_loadb(len > 0 ? body : "{}", len > 0 ? len : 2, JSON_REJECT_DUPLICATES, &why);
     if (!json_is_object(root)) {
         if (root == NULL)
             refuse(e, "", "The body is not valid JSON: %.120s.", why.text);

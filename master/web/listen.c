@@ -40,8 +40,9 @@ static bool resolve(const char *bound, int port, struct addrinfo **found, char *
     int rc = getaddrinfo(bound, service, &hints, found);
     if (rc == 0)
         return true;
-    return fail(why, "the web host %s does not resolve (%s); give an address of this machine with "
-                     "--web-host, or \"*\" for every interface",
+    return fail(why,
+                "the web host %s does not resolve (%s); give an address of this machine with "
+                "--web-host, or \"*\" for every interface",
                 bound, gai_strerror(rc));
 }
 
@@ -59,16 +60,19 @@ static bool probe(const struct addrinfo *a, const char *bound, int port, char **
     if (is_ok)
         return true;
     if (error == EADDRINUSE)
-        return fail(why, "the page cannot listen on %s port %d: it is in use; choose another with "
-                         "--web-port, or end the program that has it",
+        return fail(why,
+                    "the page cannot listen on %s port %d: it is in use; choose another with "
+                    "--web-port, or end the program that has it",
                     bound, port);
     if (error == EACCES)
-        return fail(why, "the page may not listen on %s port %d; choose a port above 1023 with "
-                         "--web-port",
+        return fail(why,
+                    "the page may not listen on %s port %d; choose a port above 1023 with "
+                    "--web-port",
                     bound, port);
     if (error == EADDRNOTAVAIL)
-        return fail(why, "the page cannot listen on %s: no interface of this machine has that "
-                         "address; give another with --web-host",
+        return fail(why,
+                    "the page cannot listen on %s: no interface of this machine has that "
+                    "address; give another with --web-host",
                     bound);
     return fail(why, "the page cannot listen on %s port %d: %s", bound, port, strerror(error));
 }
@@ -113,8 +117,9 @@ static bool check_tls(struct listen *l, char **why)
     SSL_CTX_free(ctx);
     if (is_ok)
         return true;
-    return fail(why, "the certificate %s with the key %s cannot be used (%s); both must be PEM "
-                     "files that belong together",
+    return fail(why,
+                "the certificate %s with the key %s cannot be used (%s); both must be PEM "
+                "files that belong together",
                 l->tls_cert, l->tls_key, cause != NULL ? cause : "unknown cause");
 }
 
@@ -134,11 +139,27 @@ bool listen_init(struct listen *l, const struct web_config *c, const char *bound
     write_spec(l, found, is_wildcard, c->port);
     freeaddrinfo(found);
     l->port = c->port;
-    const char *options[] = {
-        "listening_ports", l->spec, "num_threads", "64", "enable_keep_alive", "no",
-        "request_timeout_ms", "5000", "websocket_timeout_ms", "5000",
-        "enable_websocket_ping_pong", "yes", "tcp_nodelay", "1", "max_request_size", "16384",
-        "access_control_allow_origin", "", "enable_directory_listing", "no", NULL};
+    const char *options[] = {"listening_ports",
+                             l->spec,
+                             "num_threads",
+                             "64",
+                             "enable_keep_alive",
+                             "no",
+                             "request_timeout_ms",
+                             "5000",
+                             "websocket_timeout_ms",
+                             "5000",
+                             "enable_websocket_ping_pong",
+                             "yes",
+                             "tcp_nodelay",
+                             "1",
+                             "max_request_size",
+                             "16384",
+                             "access_control_allow_origin",
+                             "",
+                             "enable_directory_listing",
+                             "no",
+                             NULL};
     memcpy(l->options, options, sizeof options);
     return is_ok;
 }

@@ -12,9 +12,9 @@
 struct mg_context;
 
 struct listen {
-    int port;            /* the real one after listen_read_port */
+    int port; /* the real one after listen_read_port */
     bool has_tls;
-    char spec[96];       /* civetweb's listening_ports */
+    char spec[96];                  /* civetweb's listening_ports */
     const char *tls_cert, *tls_key; /* borrowed from the configuration */
     const char *options[40];
 };

@@ -41,11 +41,11 @@ struct viewer {
     struct mg_connection *conn;
     pthread_t writer;
     pthread_cond_t changed;
-    struct feed_mark mark;          /* the writer's own */
+    struct feed_mark mark;           /* the writer's own */
     uint64_t under_way[LIVE_WINDOW]; /* ticks sent and not acknowledged; 0 = free */
-    uint64_t sent_at_ns;            /* of the last tick */
+    uint64_t sent_at_ns;             /* of the last tick */
     bool is_paused, is_closing;
-    int64_t text_second;            /* texts received in this second */
+    int64_t text_second; /* texts received in this second */
     int text_count;
     struct viewer *next;
 };

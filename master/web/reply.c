@@ -30,11 +30,19 @@ static const char *status_text(int status)
     static const struct {
         int status;
         const char *text;
-    } texts[] = {{200, "OK"}, {304, "Not Modified"}, {308, "Permanent Redirect"},
-                 {400, "Bad Request"}, {403, "Forbidden"}, {404, "Not Found"},
-                 {405, "Method Not Allowed"}, {409, "Conflict"}, {411, "Length Required"},
-                 {413, "Content Too Large"}, {415, "Unsupported Media Type"},
-                 {421, "Misdirected Request"}, {503, "Service Unavailable"}};
+    } texts[] = {{200, "OK"},
+                 {304, "Not Modified"},
+                 {308, "Permanent Redirect"},
+                 {400, "Bad Request"},
+                 {403, "Forbidden"},
+                 {404, "Not Found"},
+                 {405, "Method Not Allowed"},
+                 {409, "Conflict"},
+                 {411, "Length Required"},
+                 {413, "Content Too Large"},
+                 {415, "Unsupported Media Type"},
+                 {421, "Misdirected Request"},
+                 {503, "Service Unavailable"}};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         if (texts[i].status == status)
             return texts[i].text;

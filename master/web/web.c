@@ -302,7 +302,8 @@ static int post_swarm(struct request *r)
         return answer_swarm(r, false, e.text, 0);
     double run_time_s = c.run_time_s;
     struct command_result result = bridge_submit(r->web->bridge, &c, SUBMIT_TIMEOUT_MS);
-    return answer_swarm(r, result.is_ok, result.is_ok ? "Swarming started" : result.text, run_time_s);
+    return answer_swarm(r, result.is_ok, result.is_ok ? "Swarming started" : result.text,
+                        run_time_s);
 }
 
 /* Locust's /stop answers when the test has ended. */

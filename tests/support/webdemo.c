@@ -90,9 +90,13 @@ static bool is_active(const struct demo *d)
 
 static void add_point(struct demo *d, double now)
 {
-    struct view_point p = {.second = (int64_t)now - 1, .users = (uint32_t)d->users,
-                           .target_users = (uint32_t)d->target, .p50 = NAN, .p95 = NAN,
-                           .p99 = NAN, .mean_ms = NAN};
+    struct view_point p = {.second = (int64_t)now - 1,
+                           .users = (uint32_t)d->users,
+                           .target_users = (uint32_t)d->target,
+                           .p50 = NAN,
+                           .p95 = NAN,
+                           .p99 = NAN,
+                           .mean_ms = NAN};
     if (d->users > 0) {
         p.rps = d->users * wave(now, 37, 2.1, 2.7);
         p.fail_rps = fmod(now, 60) < 8 ? p.rps * 0.04 : p.rps * 0.001;
@@ -116,8 +120,8 @@ static void advance(struct demo *d, double now)
     if (!is_active(d))
         return;
     double step = d->rate > 0 ? d->rate : 1;
-    d->users = d->users < d->target ? fmin(d->target, d->users + step)
-                                    : fmax(d->target, d->users - step);
+    d->users =
+        d->users < d->target ? fmin(d->target, d->users + step) : fmax(d->target, d->users - step);
     d->state = d->users == d->target ? "running" : "spawning";
     add_point(d, now);
     if (d->run_time_s > 0 && now - d->started_at >= d->run_time_s) {
@@ -183,10 +187,14 @@ static struct command_result execute(void *arg, struct command *c)
 
 /* -- what the page shows of it -- */
 
-static const char *const NAMES[] = {"/", "/products", "/products/:id", "/cart", "/checkout",
-                                    "/login", "/search?q=", "/orders/:id/items"};
-static const char *const HOSTILE[] = {"<img src=x onerror=alert(1)>", "</script><script>alert(1)",
-                                      "\xe2\x80\xae" "evil", "=cmd|' /C calc'!A0", "a\"b'c&d",
+static const char *const NAMES[] = {"/",         "/products", "/products/:id", "/cart",
+                                    "/checkout", "/login",    "/search?q=",    "/orders/:id/items"};
+static const char *const HOSTILE[] = {"<img src=x onerror=alert(1)>",
+                                      "</script><script>alert(1)",
+                                      "\xe2\x80\xae"
+                                      "evil",
+                                      "=cmd|' /C calc'!A0",
+                                      "a\"b'c&d",
                                       "{{constructor.constructor('alert(1)')()}}"};
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 
@@ -255,19 +263,26 @@ static void add_failures(struct demo *d, struct view *v)
         if (r->failures == 0)
             continue;
         v->failures[v->failure_count++] = (struct view_failure){
-            r->method, r->name,
+            r->method,
+            r->name,
             d->is_hostile ? "<b>boom</b> \x01 \xff broken"
                           : "HTTPError('503 Server Error: Service Unavailable for url: …')",
-            r->failures, d->started_at + 2, v->now - 1};
+            r->failures,
+            d->started_at + 2,
+            v->now - 1};
     }
     v->exceptions = zalloc(v, 1, sizeof *v->exceptions);
     if (v->total.requests < 500)
         return;
     v->exception_count = 1;
     v->exceptions[0] = (struct view_exception){
-        "'token'", "Traceback (most recent call last):\n  File \"locustfile.py\", line 41, in buy\n"
-                   "    token = self.session[\"token\"]\nKeyError: 'token'\n",
-        "worker-1,worker-2", 12, d->started_at + 4, v->now - 3};
+        "'token'",
+        "Traceback (most recent call last):\n  File \"locustfile.py\", line 41, in buy\n"
+        "    token = self.session[\"token\"]\nKeyError: 'token'\n",
+        "worker-1,worker-2",
+        12,
+        d->started_at + 4,
+        v->now - 3};
 }
 
 static void add_workers(struct demo *d, struct view *v)
@@ -279,12 +294,15 @@ static void add_workers(struct demo *d, struct view *v)
         snprintf(id, sizeof id, "load-%02d_%08x", i + 1, 0x5eed1234u + (unsigned)i);
         bool is_gone = d->workers > 3 && i == 3;
         v->workers[i] = (struct view_worker){
-            .id = copy(v, id), .state = is_gone ? "missing" : d->state, .index = i,
+            .id = copy(v, id),
+            .state = is_gone ? "missing" : d->state,
+            .index = i,
             .users = is_gone ? 0 : (uint32_t)(d->users / d->workers),
             .cpu_percent = is_gone ? 0 : wave(v->now + i * 9, 41, 8, i == 1 ? 97 : 62),
             .memory_bytes = (90u + 4u * (unsigned)i) << 20,
             .loop_lag_ms = i == 2 ? -1 : wave(v->now + i, 29, 0.2, i == 1 ? 41 : 3),
-            .is_katydid = i != 2, .requests = v->total.requests / (uint64_t)d->workers,
+            .is_katydid = i != 2,
+            .requests = v->total.requests / (uint64_t)d->workers,
             .rps = is_gone ? 0 : v->total.rps / d->workers};
     }
     v->classes = zalloc(v, 2, sizeof *v->classes);
@@ -337,7 +355,8 @@ static void begin_running(struct demo *d)
     for (int i = d->history; i > 0; i--)
         advance(d, now - i);
     if (d->workers > 3)
-        snprintf(d->notice, sizeof d->notice, "Worker load-04 was lost; its users moved to the others.");
+        snprintf(d->notice, sizeof d->notice,
+                 "Worker load-04 was lost; its users moved to the others.");
 }
 
 static void serve(struct demo *d)
@@ -365,22 +384,39 @@ static void serve(struct demo *d)
 int main(int argc, char **argv)
 {
     static struct demo d = {.rows = 8, .workers = 1, .state = "ready"};
-    static const struct option options[] = {
-        {"port", 1, NULL, 'p'},    {"rows", 1, NULL, 'r'},    {"workers", 1, NULL, 'w'},
-        {"history", 1, NULL, 'h'}, {"hostile", 0, NULL, 'x'}, {"running", 0, NULL, 'g'}, {0}};
+    static const struct option options[] = {{"port", 1, NULL, 'p'},
+                                            {"rows", 1, NULL, 'r'},
+                                            {"workers", 1, NULL, 'w'},
+                                            {"history", 1, NULL, 'h'},
+                                            {"hostile", 0, NULL, 'x'},
+                                            {"running", 0, NULL, 'g'},
+                                            {0}};
     struct web_config config = {.host = "127.0.0.1", .base_path = ""};
     bool is_running = false;
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         int number = optarg != NULL ? atoi(optarg) : 0; /* ours to give right: a test double */
         switch (option) {
-        case 'p': config.port = number; break;
-        case 'r': d.rows = number; break;
-        case 'w': d.workers = number; break;
-        case 'h': d.history = number; break;
-        case 'x': d.is_hostile = true; break;
-        case 'g': is_running = true; break;
-        default: return 2;
+        case 'p':
+            config.port = number;
+            break;
+        case 'r':
+            d.rows = number;
+            break;
+        case 'w':
+            d.workers = number;
+            break;
+        case 'h':
+            d.history = number;
+            break;
+        case 'x':
+            d.is_hostile = true;
+            break;
+        case 'g':
+            is_running = true;
+            break;
+        default:
+            return 2;
         }
     }
     char *why;

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT
+/* feed and compat: a view as JSON and CSV, read back by a JSON parser. */
+#include "master/web/compat.h"
+#include "master/web/feed.h"
+#include <jansson.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct view_row rows[] = {
+    {.id = 1, .changed_tick = 5, .method = "GET", .name = "/a", .requests = 10, .rps = 2.5},
+    {.id = 2,
+     .changed_tick = 9,
+     .method = "=1",
+     .name = "\"</script>\xff\x01",
+     .requests = 3,
+     .failures = 1},
+};
+static struct view_failure failures[] = {{"GET", "/a", "a,\"b\"\n", 1, 100, 101}};
+static struct view_worker workers[] = {{.id = "w1", .state = "running", .loop_lag_ms = -1},
+                                       {.id = "w2", .state = "missing"}};
+static struct view_point points[] = {
+    {.second = 60, .rps = 10, .p50 = 1, .p95 = 5, .p99 = NAN, .mean_ms = 2, .users = 1},
+    {.second = 61, .rps = 30, .p50 = 3, .p95 = 4, .p99 = 9, .mean_ms = 6, .users = 2},
+    {.second = 62, .rps = 8, .p50 = NAN, .p95 = NAN, .p99 = NAN, .mean_ms = NAN, .users = 3},
+};
+
+static struct view example(void)
+{
+    return (struct view){.tick = 9,
+                         .now = 100.5,
+                         .boot_id = "b",
+                         .run_id = "r",
+                         .state = "running",
+                         .version = "1",
+                         .locustfile = "f.py",
+                         .host = "",
+                         .notice = "",
+                         .is_distributed = true,
+                         .total = {.method = "", .name = "Aggregated"},
+                         .rows = rows,
+                         .row_count = 2,
+                         .failures = failures,
+                         .failure_count = 1,
+                         .workers = workers,
+                         .worker_count = 2,
+                         .points = points,
+                         .point_count = 3};
+}
+
+static json_t *parsed(struct sbuf *text)
+{
+    json_error_t why;
+    json_t *root = json_loadb(text->data, text->len, 0, &why);
+    if (root == NULL)
+        fail_msg("%s in %s", why.text, text->data);
+    sbuf_fini(text);
+    return root;
+}
+
+static json_t *tick_after(struct feed_mark *mark)
+{
+    struct sbuf out = {0};
+    struct view v = example();
+    feed_tick(&v, mark, &out);
+    return parsed(&out);
+}
+
+static void a_new_viewer_gets_everything(void **state)
+{
+    struct feed_mark mark = {0};
+    json_t *tick = tick_after(&mark);
+    (void)state;
+    assert_int_equal(json_integer_value(json_object_get(tick, "since")), 0);
+    assert_int_equal(json_array_size(json_object_get(tick, "defs")), 2);
+    assert_int_equal(json_array_size(json_object_get(tick, "rows")), 2);
+    assert_true(mark.tick == 9 && mark.rows == 2);
+    json_decref(tick);
+}
+
+static void a_known_viewer_gets_what_changed(void **state)
+{
+    struct feed_mark mark = {.tick = 5, .rows = 2, .boot = "b", .run = "r"};
+    json_t *tick = tick_after(&mark);
+    (void)state;
+    assert_int_equal(json_integer_value(json_object_get(tick, "since")), 5);
+    assert_int_equal(json_array_size(json_object_get(tick, "defs")), 0);
+    json_t *changed = json_object_get(tick, "rows");
+    assert_int_equal(json_array_size(changed), 1);
+    assert_int_equal(json_integer_value(json_array_get(json_array_get(changed, 0), 0)), 2);
+    json_decref(tick);
+}
+
+static void a_mark_of_elsewhere_counts_for_nothing(void **state)
+{
+    struct feed_mark marks[] = {{.tick = 5, .rows = 2, .boot = "other", .run = "r"},
+                                {.tick = 5, .rows = 2, .boot = "b", .run = "other"},
+                                {.tick = 99, .rows = 2, .boot = "b", .run = "r"}};
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        json_t *tick = tick_after(&marks[i]);
+        assert_int_equal(json_integer_value(json_object_get(tick, "since")), 0);
+        assert_int_equal(json_array_size(json_object_get(tick, "rows")), 2);
+        json_decref(tick);
+    }
+}
+
+static void columns_fit_their_rows(void **state)
+{
+    struct sbuf out = {0};
+    struct view v = example();
+    struct feed_mark mark = {0};
+    (void)state;
+    feed_hello(&v, &out);
+    json_t *hello = parsed(&out), *columns = json_object_get(hello, "columns");
+    json_t *tick = tick_after(&mark);
+    const char *const pairs[][2] = {{"row", "rows"}, {"point", "points"}, {"worker", "workers"}};
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(json_array_size(json_object_get(columns, pairs[i][0])),
+                         json_array_size(json_array_get(json_object_get(tick, pairs[i][1]), 0)));
+    json_decref(tick);
+    json_decref(hello);
+}
+
+static json_t *series(int64_t from, int64_t to, int step)
+{
+    struct sbuf out = {0};
+    struct view v = example();
+    feed_series(&v, from, to, step, &out);
+    json_t *root = parsed(&out), *list = json_incref(json_object_get(root, "points"));
+    json_decref(root);
+    return list;
+}
+
+static void ranges_and_steps(void **state)
+{
+    (void)state;
+    json_t *list = series(61, 61, 1);
+    assert_int_equal(json_array_size(list), 1);
+    json_decref(list);
+    list = series(0, INT64_MAX, 60);
+    json_t *point = json_array_get(list, 0);
+    assert_int_equal(json_array_size(list), 1);
+    assert_int_equal(json_integer_value(json_array_get(point, 0)), 60);
+    assert_true(fabs(json_number_value(json_array_get(point, 1)) - 48 / 60.0) < 1e-9);
+    assert_true(fabs(json_number_value(json_array_get(point, 3)) - 3) < 1e-9); /* the worst p50 */
+    assert_true(fabs(json_number_value(json_array_get(point, 4)) - 5) < 1e-9);
+    assert_true(fabs(json_number_value(json_array_get(point, 6)) - 5) < 1e-9); /* weighted mean */
+    json_decref(list);
+    list = series(62, 62, 1);
+    assert_true(json_is_null(json_array_get(json_array_get(list, 0), 3)));
+    json_decref(list);
+}
+
+static void locusts_json(void **state)
+{
+    struct sbuf out = {0};
+    struct view v = example();
+    (void)state;
+    compat_requests(&v, &out);
+    json_t *root = parsed(&out), *stats = json_object_get(root, "stats");
+    assert_int_equal(json_array_size(stats), 3);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(stats, 2), "name")),
+                        "Aggregated");
+    assert_int_equal(json_integer_value(json_object_get(root, "worker_count")), 1);
+    assert_string_equal(json_string_value(json_object_get(
+                            json_array_get(json_object_get(root, "errors"), 0), "error")),
+                        "a,\"b\"\n");
+    assert_true(json_is_number(json_object_get(root, "fail_ratio")));
+    json_decref(root);
+    compat_exceptions(&v, &out);
+    root = parsed(&out);
+    assert_int_equal(json_array_size(json_object_get(root, "exceptions")), 0);
+    json_decref(root);
+}
+
+static void csv_is_no_formula(void **state)
+{
+    struct sbuf out = {0};
+    struct view v = example();
+    (void)state;
+    compat_requests_csv(&v, &out);
+    assert_non_null(strstr(out.data, "\"'=1\",\"\"\"</script>"));
+    sbuf_fini(&out);
+    compat_failures_csv(&v, &out);
+    assert_non_null(strstr(out.data, "GET,/a,\"a,\"\"b\"\"\n\",1,"));
+    sbuf_fini(&out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_new_viewer_gets_everything),
+        cmocka_unit_test(a_known_viewer_gets_what_changed),
+        cmocka_unit_test(a_mark_of_elsewhere_counts_for_nothing),
+        cmocka_unit_test(columns_fit_their_rows),
+        cmocka_unit_test(ranges_and_steps),
+        cmocka_unit_test(locusts_json),
+        cmocka_unit_test(csv_is_no_formula),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+/* intake and form: what is taken from people and scripts, and which words refuse the rest. */
+#include "master/web/intake.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool near(double a, double b)
+{
+    return a - b < 1e-9 && b - a < 1e-9;
+}
+
+static void start_takes_every_field(void **state)
+{
+    static const char body[] = "{\"users\":\"400\",\"spawn_rate\":2.5,\"host\":\" "
+                               "https://shop.test \",\"run_time\":\"1m\"}";
+    struct command c;
+    struct intake_error e;
+    (void)state;
+    assert_true(intake_json(INTAKE_START, body, sizeof body - 1, false, &c, &e));
+    assert_int_equal(c.kind, CMD_SWARM);
+    assert_true(near(c.users, 400) && near(c.spawn_rate, 2.5) && near(c.run_time_s, 60));
+    assert_string_equal(c.host, "https://shop.test");
+    command_fini(&c);
+}
+
+static void bad_json_names_the_field(void **state)
+{
+    static const struct {
+        enum intake_action action;
+        const char *body, *field;
+    } cases[] = {
+        {INTAKE_START, "{\"users\":", ""},
+        {INTAKE_START, "[1]", ""},
+        {INTAKE_START, "null", ""},
+        {INTAKE_START, "{\"users\":1,\"users\":2}", ""},
+        {INTAKE_START, "", "users"},
+        {INTAKE_START, "{\"users\":5}", "spawn_rate"},
+        {INTAKE_START, "{\"users\":0,\"spawn_rate\":1}", "users"},
+        {INTAKE_START, "{\"users\":-1,\"spawn_rate\":1}", "users"},
+        {INTAKE_START, "{\"users\":1.5,\"spawn_rate\":1}", "users"},
+        {INTAKE_START, "{\"users\":\"\",\"spawn_rate\":1}", "users"},
+        {INTAKE_START, "{\"users\":\"nan\",\"spawn_rate\":1}", "users"},
+        {INTAKE_START, "{\"users\":\"1e99\",\"spawn_rate\":1}", "users"},
+        {INTAKE_START, "{\"users\":[],\"spawn_rate\":1}", "users"},
+        {INTAKE_START, "{\"users\":1,\"spawn_rate\":0}", "spawn_rate"},
+        {INTAKE_START, "{\"users\":1,\"spawn_rate\":\"fast\"}", "spawn_rate"},
+        {INTAKE_START, "{\"users\":1,\"spawn_rate\":1,\"host\":\"shop.test\"}", "host"},
+        {INTAKE_START, "{\"users\":1,\"spawn_rate\":1,\"host\":\"javascript:alert(1)\"}", "host"},
+        {INTAKE_START, "{\"users\":1,\"spawn_rate\":1,\"host\":\"http://a b\"}", "host"},
+        {INTAKE_START, "{\"users\":1,\"spawn_rate\":1,\"host\":\"http://\"}", "host"},
+        {INTAKE_START, "{\"users\":1,\"spawn_rate\":1,\"host\":5}", "host"},
+        {INTAKE_START, "{\"users\":1,\"spawn_rate\":1,\"run_time\":\"soon\"}", "run_time"},
+        {INTAKE_START, "{\"users\":1,\"spawn_rate\":1,\"run_time\":[]}", "run_time"},
+        {INTAKE_START, "{\"users\":1,\"spawn_rate\":1,\"colour\":1}", "colour"},
+        {INTAKE_EDIT, "{}", "users"},
+        {INTAKE_EDIT, "{\"host\":\"http://a\"}", "host"},
+        {INTAKE_STOP, "{\"now\":true}", ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct command c;
+        struct intake_error e;
+        if (intake_json(cases[i].action, cases[i].body, strlen(cases[i].body), false, &c, &e))
+            fail_msg("%s was taken", cases[i].body);
+        if (strcmp(e.field, cases[i].field) != 0 || e.text[0] == '\0')
+            fail_msg("%s: field \"%s\", text \"%s\"", cases[i].body, e.field, e.text);
+        assert_null(c.host);
+    }
+}
+
+static void deep_or_long_json_is_refused(void **state)
+{
+    static char body[INTAKE_BODY_MAX + 2];
+    struct command c;
+    struct intake_error e;
+    (void)state;
+    memset(body, '[', sizeof body);
+    assert_false(intake_json(INTAKE_START, body, INTAKE_BODY_MAX, false, &c, &e));
+    assert_false(intake_json(INTAKE_START, body, sizeof body, false, &c, &e));
+    assert_string_equal(e.field, "");
+}
+
+static void a_shape_needs_no_numbers(void **state)
+{
+    struct command c;
+    struct intake_error e;
+    (void)state;
+    assert_true(intake_json(INTAKE_START, "{}", 2, true, &c, &e));
+    assert_true(c.users < 0 && c.spawn_rate < 0 && c.run_time_s < 0 && c.host == NULL);
+}
+
+static void forms_decode(void **state)
+{
+    static const char text[] = "a=1&b=%41+%2b&&c&=d&a=2&e=";
+    struct form f;
+    (void)state;
+    assert_true(form_parse(&f, text, sizeof text - 1));
+    assert_int_equal(f.count, 6);
+    assert_string_equal(form_get(&f, "a"), "1");
+    assert_string_equal(form_get(&f, "b"), "A +");
+    assert_string_equal(form_get(&f, "c"), "");
+    assert_string_equal(form_get(&f, ""), "d");
+    assert_string_equal(form_get(&f, "e"), "");
+    assert_null(form_get(&f, "x"));
+    assert_int_equal(form_get_number(&f, "a", 10, 7), 1);
+    assert_int_equal(form_get_number(&f, "b", 10, 7), 7);
+    assert_int_equal(form_get_number(&f, "a", 0, 7), 7);
+    form_fini(&f);
+}
+
+static void broken_forms_are_refused(void **state)
+{
+    static const char *const cases[] = {"a=%", "a=%4", "a=%zz", "a=%00", "%0=1", "a%"};
+    char many[(FORM_FIELDS_MAX + 1) * 2 + 1];
+    struct form f;
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        if (form_parse(&f, cases[i], strlen(cases[i])))
+            fail_msg("%s was taken", cases[i]);
+        form_fini(&f);
+    }
+    assert_false(form_parse(&f, "a=\0b", 4));
+    form_fini(&f);
+    for (size_t i = 0; i < sizeof many - 1; i++)
+        many[i] = i % 2 == 0 ? 'a' : '&';
+    assert_false(form_parse(&f, many, sizeof many - 1));
+    form_fini(&f);
+}
+
+static void swarm_takes_locusts_fields(void **state)
+{
+    static const char text[] = "user_count=5&spawn_rate=0.5&host=http%3A%2F%2Fa&run_time=90"
+                               "&user_classes=A&user_classes=B&profile=x";
+    struct form f;
+    struct command c;
+    struct intake_error e;
+    (void)state;
+    assert_true(form_parse(&f, text, sizeof text - 1));
+    assert_true(intake_form(&f, false, &c, &e));
+    assert_true(near(c.users, 5) && near(c.spawn_rate, 0.5) && near(c.run_time_s, 90));
+    assert_string_equal(c.host, "http://a");
+    assert_string_equal(c.user_classes[0], "A");
+    assert_string_equal(c.user_classes[1], "B");
+    assert_null(c.user_classes[2]);
+    command_fini(&c);
+    form_fini(&f);
+}
+
+static void live_texts(void **state)
+{
+    struct intake_live m;
+    (void)state;
+    assert_true(intake_live("{\"type\":\"ack\",\"tick\":7}", 23, &m));
+    assert_true(m.kind == LIVE_ACK && m.tick == 7);
+    assert_true(intake_live("{\"type\":\"pause\"}", 16, &m));
+    assert_true(m.kind == LIVE_PAUSE);
+    assert_true(intake_live("{\"type\":\"resume\"}", 17, &m));
+    assert_false(intake_live("", 0, &m));
+    assert_false(intake_live("{\"type\":\"ack\"}", 14, &m));
+    assert_false(intake_live("{\"type\":\"ack\",\"tick\":-1}", 24, &m));
+    assert_false(intake_live("{\"type\":\"start\"}", 16, &m));
+    assert_false(intake_live("[]", 2, &m));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(start_takes_every_field),
+        cmocka_unit_test(bad_json_names_the_field),
+        cmocka_unit_test(deep_or_long_json_is_refused),
+        cmocka_unit_test(a_shape_needs_no_numbers),
+        cmocka_unit_test(forms_decode),
+        cmocka_unit_test(broken_forms_are_refused),
+        cmocka_unit_test(swarm_takes_locusts_fields),
+        cmocka_unit_test(live_texts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
