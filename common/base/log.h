@@ -7,7 +7,13 @@
  */
 #include <stdbool.h>
 
-enum log_level { LOG_DEBUG = 10, LOG_INFO = 20, LOG_WARNING = 30, LOG_ERROR = 40, LOG_CRITICAL = 50 };
+enum log_level {
+    LOG_DEBUG = 10,
+    LOG_INFO = 20,
+    LOG_WARNING = 30,
+    LOG_ERROR = 40,
+    LOG_CRITICAL = 50
+};
 
 void log_set_level(enum log_level level);
 bool log_enabled(enum log_level level);

@@ -10,7 +10,7 @@ struct sbuf {
 };
 
 void sbuf_fini(struct sbuf *b);
-void sbuf_clear(struct sbuf *b); /* keeps the memory */
+void sbuf_clear(struct sbuf *b);                /* keeps the memory */
 void sbuf_reserve(struct sbuf *b, size_t more); /* room for that many bytes and a NUL */
 void sbuf_add(struct sbuf *b, const void *bytes, size_t len);
 void sbuf_adds(struct sbuf *b, const char *text);

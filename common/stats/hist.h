@@ -15,20 +15,20 @@
 #include <stdint.h>
 
 #define HIST_SUB_BITS 7
-#define HIST_SUB_COUNT (1u << HIST_SUB_BITS)  /* buckets in an octave */
-#define HIST_OCTAVES 26                       /* two linear ones, then one a power of two */
-#define HIST_MAX_US UINT64_C(3600000000)      /* one hour */
+#define HIST_SUB_COUNT (1u << HIST_SUB_BITS) /* buckets in an octave */
+#define HIST_OCTAVES 26                      /* two linear ones, then one a power of two */
+#define HIST_MAX_US UINT64_C(3600000000)     /* one hour */
 
 struct sbuf;
 
 struct hist {
-    uint64_t count;                    /* samples in all octaves */
-    uint64_t *octave[HIST_OCTAVES];    /* NULL until hit; HIST_SUB_COUNT counters each; owned */
+    uint64_t count;                 /* samples in all octaves */
+    uint64_t *octave[HIST_OCTAVES]; /* NULL until hit; HIST_SUB_COUNT counters each; owned */
 };
 
 void hist_init(struct hist *h);
-void hist_fini(struct hist *h);        /* releases the octaves; h is as after hist_init */
-void hist_clear(struct hist *h);       /* zeroes the counters, keeps the memory */
+void hist_fini(struct hist *h);  /* releases the octaves; h is as after hist_init */
+void hist_clear(struct hist *h); /* zeroes the counters, keeps the memory */
 
 static inline void hist_add(struct hist *h, uint64_t value_us, uint64_t n);
 void hist_merge(struct hist *dst, const struct hist *src);

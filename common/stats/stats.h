@@ -34,32 +34,32 @@ struct per_second {
 };
 
 struct tally {
-    char *method, *name;          /* UTF-8, owned; "" and "Aggregated" for the total */
+    char *method, *name; /* UTF-8, owned; "" and "Aggregated" for the total */
     uint32_t method_len, name_len;
-    uint64_t requests;            /* finished, failures included (Locust's num_requests) */
-    uint64_t none_requests;       /* of these, without a response time */
+    uint64_t requests;      /* finished, failures included (Locust's num_requests) */
+    uint64_t none_requests; /* of these, without a response time */
     uint64_t failures;
-    uint64_t cut;                 /* sent, but ended by the end of the test before an answer;
-                                     in none of the counts above */
-    uint64_t bytes;               /* response body bytes */
+    uint64_t cut;                    /* sent, but ended by the end of the test before an answer;
+                                        in none of the counts above */
+    uint64_t bytes;                  /* response body bytes */
     uint64_t sum_us, min_us, max_us; /* of the requests with a time; min is UINT64_MAX if none */
-    double first_at, last_at;     /* unix seconds of the first and last request; 0 = none */
+    double first_at, last_at;        /* unix seconds of the first and last request; 0 = none */
     struct hist hist;
     struct per_second recent[STATS_SECONDS]; /* slot = second % STATS_SECONDS */
-    bool is_overflow;             /* stands for rows that found no place */
-    struct tally *next;           /* insertion order */
+    bool is_overflow;                        /* stands for rows that found no place */
+    struct tally *next;                      /* insertion order */
 };
 
-struct failure {                  /* one (method, name, text) */
+struct failure { /* one (method, name, text) */
     char *method, *name, *text;
     uint64_t count;
     double first_at, last_at;
     struct failure *next;
 };
 
-struct exception {                /* one traceback of user code */
+struct exception { /* one traceback of user code */
     char *message, *traceback;
-    char *nodes;                  /* comma-separated worker ids; "" on a worker itself */
+    char *nodes; /* comma-separated worker ids; "" on a worker itself */
     uint64_t count;
     double first_at, last_at;
     struct exception *next;
@@ -71,15 +71,15 @@ struct stats_limits {
 #define STATS_LIMITS_DEFAULT ((struct stats_limits){20000, 2000, 500})
 
 struct stats {
-    struct tally total;           /* method "", name "Aggregated" */
-    struct tally *rows;           /* list in insertion order */
+    struct tally total; /* method "", name "Aggregated" */
+    struct tally *rows; /* list in insertion order */
     struct failure *failures;
     struct exception *exceptions;
     size_t row_count, failure_count, exception_count;
-    uint64_t overflow;            /* samples whose own row, failure or exception found no place */
-    double started_at;            /* unix seconds of the last start or reset */
+    uint64_t overflow; /* samples whose own row, failure or exception found no place */
+    double started_at; /* unix seconds of the last start or reset */
     struct stats_limits limits;
-    struct stats_index *index;    /* hash tables; private to stats.c */
+    struct stats_index *index; /* hash tables; private to stats.c */
 };
 
 void stats_init(struct stats *s, double now, struct stats_limits limits);
@@ -96,7 +96,8 @@ const struct tally *stats_find(const struct stats *s, const char *method, const 
 /* One finished request into its row and the total. time_us may be STATS_NO_TIME. */
 void stats_add(struct stats *s, struct tally *row, double now, uint64_t time_us, uint64_t bytes);
 /* The failure half of a request: call beside stats_add, as Locust does. */
-void stats_add_failure(struct stats *s, struct tally *row, double now, const char *text, size_t len);
+void stats_add_failure(struct stats *s, struct tally *row, double now, const char *text,
+                       size_t len);
 void stats_add_cut(struct stats *s, struct tally *row);
 void stats_add_exception(struct stats *s, double now, const char *message, const char *traceback,
                          const char *node, uint64_t n);

@@ -17,14 +17,14 @@ enum link_rc { LINK_OK, LINK_EMPTY, LINK_FULL, LINK_UNREACHABLE, LINK_ERROR };
 struct link;
 
 struct link_message {
-    char *node;          /* sender's identity, NUL-terminated; NULL on a worker's link */
+    char *node; /* sender's identity, NUL-terminated; NULL on a worker's link */
     unsigned char *bytes;
     size_t len;
 };
 
 /* endpoint: "tcp://host:port" (port 0 or "*" picks one) or "ipc://path". On failure NULL, and *why
  * is a sentence with cause and mend (malloced; the caller frees). */
-struct link *link_bind(const char *endpoint, char **why);                        /* ROUTER */
+struct link *link_bind(const char *endpoint, char **why);                          /* ROUTER */
 struct link *link_connect(const char *endpoint, const char *identity, char **why); /* DEALER */
 /* Waits up to linger_ms for what was sent to leave (the last link of a process; others go on in
  * the background). NULL is accepted. */

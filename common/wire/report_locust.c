@@ -303,31 +303,37 @@ static bool read_seconds(const msgpack_object *o, struct tally *t, enum which wh
     return true;
 }
 
-/* Adds {bucket_ms: count} to dst; only checks when dst is NULL. */
-static bool read_buckets(const msgpack_object *o, struct hist *dst, struct hist *dst2)
+static bool read_bucket(const msgpack_object_kv *pair, uint64_t *value_us, uint64_t *n)
 {
+    double ms, count;
+    if (!unpack_number(&pair->key, &ms) || !unpack_number(&pair->val, &count) ||
+        count > (double)UNPACK_MAX_COUNT)
+        return false;
+    double us = ms > 0 ? ms * 1000 + 0.5 : 0;
+    *value_us = us < (double)HIST_MAX_US ? (uint64_t)us : HIST_MAX_US;
+    *n = count < 1 ? 0 : (uint64_t)count;
+    return true;
+}
+
+/* The map {bucket_ms: count}; empty when there is none. */
+static bool read_buckets(const msgpack_object *o, msgpack_object_map *buckets)
+{
+    uint64_t value_us, n;
+    *buckets = (msgpack_object_map){0};
     if (!o || o->type == MSGPACK_OBJECT_NIL)
         return true;
     if (o->type != MSGPACK_OBJECT_MAP)
         return false;
-    for (uint32_t i = 0; i < o->via.map.size; i++) {
-        double ms, n;
-        if (!unpack_number(&o->via.map.ptr[i].key, &ms) ||
-            !unpack_number(&o->via.map.ptr[i].val, &n) || n > (double)UNPACK_MAX_COUNT)
+    *buckets = o->via.map;
+    for (uint32_t i = 0; i < buckets->size; i++)
+        if (!read_bucket(&buckets->ptr[i], &value_us, &n))
             return false;
-        if (!dst || n < 1)
-            continue;
-        double us = ms > 0 ? ms * 1000 + 0.5 : 0;
-        uint64_t value_us = us < (double)HIST_MAX_US ? (uint64_t)us : HIST_MAX_US;
-        hist_add(dst, value_us, (uint64_t)n);
-        hist_add(dst2, value_us, (uint64_t)n);
-    }
     return true;
 }
 
 struct entry_view {
     struct unpack_text method, name;
-    const msgpack_object *buckets;
+    msgpack_object_map buckets;
     struct tally counts; /* no strings, no histogram */
 };
 
@@ -354,7 +360,7 @@ static bool read_times(const msgpack_object *o, struct tally *t)
 
 static bool read_entry(const msgpack_object *o, struct entry_view *e)
 {
-    *e = (struct entry_view){.buckets = unpack_get(o, "response_times")};
+    *e = (struct entry_view){0};
     struct tally *t = &e->counts;
     if (!read_text(o, "method", &e->method) || !read_text(o, "name", &e->name) ||
         !read_count(o, "num_requests", &t->requests) ||
@@ -365,7 +371,7 @@ static bool read_entry(const msgpack_object *o, struct entry_view *e)
     return t->none_requests <= t->requests && read_times(o, t) &&
            read_seconds(unpack_get(o, "num_reqs_per_sec"), t, REQUESTS) &&
            read_seconds(unpack_get(o, "num_fail_per_sec"), t, FAILURES) &&
-           read_buckets(e->buckets, NULL, NULL);
+           read_buckets(unpack_get(o, "response_times"), &e->buckets);
 }
 
 struct error_view {
@@ -431,7 +437,13 @@ static void count_entry(struct stats *s, const struct entry_view *e, struct scra
     struct tally *t = stats_row(s, method, scratch->a.len, name, scratch->b.len);
     tally_merge(t, &e->counts);
     tally_merge(&s->total, &e->counts);
-    read_buckets(e->buckets, &t->hist, &s->total.hist);
+    for (uint32_t i = 0; i < e->buckets.size; i++) {
+        uint64_t value_us, n;
+        if (!read_bucket(&e->buckets.ptr[i], &value_us, &n) || !n)
+            continue;
+        hist_add(&t->hist, value_us, n);
+        hist_add(&s->total.hist, value_us, n);
+    }
     if (t->is_overflow)
         s->overflow += e->counts.requests;
 }

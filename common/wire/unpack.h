@@ -28,8 +28,8 @@ struct unpack_text {
 };
 
 bool unpack_u64(const msgpack_object *o, uint64_t max, uint64_t *value);
-bool unpack_time(const msgpack_object *o, double *unix_seconds); /* 0 .. year 5138 */
-bool unpack_number(const msgpack_object *o, double *value);      /* int or float, finite */
+bool unpack_time(const msgpack_object *o, double *unix_seconds);     /* 0 .. year 5138 */
+bool unpack_number(const msgpack_object *o, double *value);          /* int or float, finite */
 bool unpack_text(const msgpack_object *o, struct unpack_text *text); /* str, bin; nil is "" */
 bool unpack_is_key(const msgpack_object *o, const char *name);
 /* The value of a string key of a map; NULL when it is not there or map is none. */

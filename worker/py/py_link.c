@@ -86,7 +86,7 @@ static PyObject *link_close_method(PyObject *object, PyObject *args, PyObject *k
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|i:close", KEYWORDS(names), &linger_ms))
         return NULL;
     shut((struct py_link *)object, linger_ms);
-    Py_RETURN_NONE;
+    return Py_NewRef(Py_None);
 }
 
 static PyObject *send_failure(enum link_rc rc)
@@ -113,7 +113,7 @@ static PyObject *link_send_method(PyObject *object, PyObject *payload)
         hub_wake(&self->park);
     if (rc != LINK_OK)
         return send_failure(rc);
-    Py_RETURN_NONE;
+    return Py_NewRef(Py_None);
 }
 
 /* Parks until there may be something to read. -1 with an exception. */

@@ -3,7 +3,7 @@
 /* py_link: _katydid.Link(endpoint, identity), the worker's end of the wire for Python.
  *
  *   send(bytes)          queues a payload; OSError when the queue is full
- *   recv() -> bytes      parks the calling greenlet until a payload is there; one greenlet at a time
+ *   recv() -> bytes      parks the calling greenlet until a payload is there; one at a time
  *   close(linger_ms=0)   waits that long for what was sent to leave; a parked recv raises OSError
  *   endpoint             as given
  */

@@ -224,7 +224,7 @@ static PyObject *stats_record(PyObject *module, PyObject *args, PyObject *kwargs
     text_done(&text);
     if (rc != 0)
         return NULL;
-    Py_RETURN_NONE;
+    return Py_NewRef(Py_None);
 }
 
 static PyObject *stats_failure(PyObject *module, PyObject *args)
@@ -239,7 +239,7 @@ static PyObject *stats_failure(PyObject *module, PyObject *args)
         return NULL;
     record_failure(row, clk_wall_coarse(), text.s, (size_t)text.len);
     text_done(&text);
-    Py_RETURN_NONE;
+    return Py_NewRef(Py_None);
 }
 
 static PyObject *stats_cut(PyObject *module, PyObject *args)
@@ -248,7 +248,7 @@ static PyObject *stats_cut(PyObject *module, PyObject *args)
     (void)module;
     if (!PyArg_ParseTuple(args, "OO:stats_cut", &method, &name) || py_stats_cut(method, name) != 0)
         return NULL;
-    Py_RETURN_NONE;
+    return Py_NewRef(Py_None);
 }
 
 static PyObject *stats_exception(PyObject *module, PyObject *args)
@@ -275,7 +275,7 @@ static PyObject *stats_clear_all(PyObject *module, PyObject *unused)
     cache_clear();
     stats_clear(&the.live, now);
     stats_clear(&the.total, now);
-    Py_RETURN_NONE;
+    return Py_NewRef(Py_None);
 }
 
 static PyObject *stats_reset_all(PyObject *module, PyObject *unused)
@@ -285,7 +285,7 @@ static PyObject *stats_reset_all(PyObject *module, PyObject *unused)
     (void)unused;
     stats_reset(&the.live, now);
     stats_reset(&the.total, now);
-    Py_RETURN_NONE;
+    return Py_NewRef(Py_None);
 }
 
 static PyObject *take_report(struct sbuf *packed)
