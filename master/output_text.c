@@ -41,7 +41,9 @@ long long output_percentile_ms(const struct tally *t, const struct hist *of, dou
 
 double output_median_ms(const struct tally *t)
 {
-    double ms = rint(tally_quantile_ms(t, 0.5));
+    double ms = tally_quantile_ms(t, 0.5);
+    double steps = ms < 0.1 ? 1000 : ms < 1 ? 100 : ms < 10 ? 10 : 1; /* in a millisecond */
+    ms = rint(ms * steps) / steps;
     if (t->min_us > t->max_us)
         return ms;
     double min = output_min_ms(t), max = output_max_ms(t);

@@ -13,7 +13,8 @@ extern const char *const output_percentile_names[OUTPUT_PERCENTILES]; /* "50%" â
 
 /* Whole milliseconds: halves go to the even one, and never above the whole milliseconds of max. */
 long long output_percentile_ms(const struct tally *t, const struct hist *of, double q);
-double output_median_ms(const struct tally *t); /* rounded so, but never outside [min, max] */
+/* Whole milliseconds from 10 on, two digits below; never outside [min, max]. */
+double output_median_ms(const struct tally *t);
 /* As tally_mean_ms, but summed in milliseconds: the last digit is then that of Locust. */
 double output_mean_ms(const struct tally *t);
 double output_min_ms(const struct tally *t); /* 0 when unknown */

@@ -77,6 +77,31 @@ static void tables_are_those_of_locust(void **state)
     stats_fini(&s);
 }
 
+static void a_median_below_a_millisecond_is_not_lost(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t us;
+        const char *cell;
+    } cases[] = {{27, ",0.027,"}, {213, ",0.21,"}, {1520, ",1.5,"}, {42300, ",42,"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct stats s;
+        struct sbuf b = {0};
+        stats_init(&s, GOLDEN_START, STATS_LIMITS_DEFAULT);
+        stats_add(&s, row_of(&s, "/"), GOLDEN_START, 5, 0);
+        for (int k = 0; k < 3; k++)
+            stats_add(&s, row_of(&s, "/"), GOLDEN_START, cases[i].us, 0);
+        stats_add(&s, row_of(&s, "/"), GOLDEN_START, 90000, 0);
+        csv_requests(&s, &b);
+        char want[32];
+        snprintf(want, sizeof want, "GET,/,5,0%s", cases[i].cell);
+        if (!strstr(b.data, want))
+            fail_msg("want %s, got %s", want, b.data);
+        sbuf_fini(&b);
+        stats_fini(&s);
+    }
+}
+
 static void files_hold_everything_at_the_end(void **state)
 {
     (void)state;
@@ -243,6 +268,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tables_are_those_of_locust),
+        cmocka_unit_test(a_median_below_a_millisecond_is_not_lost),
         cmocka_unit_test(files_hold_everything_at_the_end),
         cmocka_unit_test(full_history_has_every_name_and_looks_ten_seconds_back),
         cmocka_unit_test(full_history_survives_cleared_statistics),
