@@ -395,7 +395,7 @@ int main(int argc, char **argv)
     bool is_running = false;
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        int number = optarg != NULL ? atoi(optarg) : 0; /* ours to give right: a test double */
+        int number = optarg != NULL ? (int)strtol(optarg, NULL, 10) : 0;
         switch (option) {
         case 'p':
             config.port = number;
