@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* fetch_rig: an engine, a pool and a loop for the tests of fetch; every wait has a deadline. */
+#include <event2/event.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clk.h"
+#include "worker/http/fetch.h"
+
+#define RIG_PATIENCE_MS 10000
+
+struct rig {
+    struct event_base *base;
+    struct event *tick; /* keeps every turn short */
+    struct fetch_engine *engine;
+    struct fetch_pool *pool;
+    const struct fetch_origin *origin;
+    struct fetch_request request; /* what the next rig_start takes besides path and origin */
+    unsigned calls;               /* of the callback */
+};
+
+static inline void rig_on_tick(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what, (void)arg;
+}
+
+static inline void rig_init(struct rig *r, const struct fetch_target *t,
+                            struct fetch_pool_config config)
+{
+    const struct timeval tick = {0, 10000};
+    *r = (struct rig){.base = event_base_new()};
+    r->tick = event_new(r->base, -1, EV_PERSIST, rig_on_tick, r);
+    event_add(r->tick, &tick);
+    r->engine = fetch_engine_new(r->base);
+    r->pool = fetch_pool_new(r->engine, config);
+    r->origin = fetch_origin_get(r->engine, t);
+}
+
+static inline void rig_fini(struct rig *r)
+{
+    fetch_pool_free(r->pool);
+    fetch_engine_free(r->engine);
+    event_free(r->tick);
+    event_base_free(r->base);
+}
+
+static inline void rig_on_done(void *arg)
+{
+    ((struct rig *)arg)->calls++;
+}
+
+/* "GET path" with the rig's settings. The head is a temporary: fetch must copy what it needs. */
+static inline struct fetch *rig_start(struct rig *r, const char *method, const char *path)
+{
+    char head[512];
+    struct fetch_request q = r->request;
+    q.head_len = (size_t)snprintf(head, sizeof head, "%s %s HTTP/1.1\r\nHost: x\r\n", method, path);
+    if (q.body_len)
+        q.head_len += (size_t)snprintf(head + q.head_len, sizeof head - q.head_len,
+                                       "Content-Length: %zu\r\n", q.body_len);
+    q.head_len += (size_t)snprintf(head + q.head_len, sizeof head - q.head_len, "\r\n");
+    q.head = head;
+    q.origin = r->origin;
+    struct fetch *f = fetch_start(r->pool, &q, rig_on_done, r);
+    memset(head, 'X', sizeof head);
+    return f;
+}
+
+/* At most a tick long. */
+static inline void rig_turn(struct rig *r)
+{
+    event_base_loop(r->base, EVLOOP_ONCE);
+}
+
+static inline void rig_run_for(struct rig *r, unsigned ms)
+{
+    const uint64_t end = clk_mono_ns() + ms * UINT64_C(1000000);
+    while (clk_mono_ns() < end)
+        rig_turn(r);
+}
+
+/* Runs the loop until what is true; false after RIG_PATIENCE_MS. */
+#define rig_until(r, what)                                                                         \
+    ({                                                                                             \
+        const uint64_t rig_end = clk_mono_ns() + RIG_PATIENCE_MS * UINT64_C(1000000);              \
+        while (!(what) && clk_mono_ns() < rig_end)                                                 \
+            rig_turn(r);                                                                           \
+        (bool)(what);                                                                              \
+    })
+
+/* Starts and waits; the caller frees. */
+static inline struct fetch *rig_get(struct rig *r, const char *path)
+{
+    struct fetch *f = rig_start(r, "GET", path);
+    if (!rig_until(r, fetch_is_done(f)))
+        fprintf(stderr, "%s did not end\n", path);
+    return f;
+}
