@@ -3,6 +3,7 @@
  * nodes that are none of ours, and malformed ones, are dropped and counted; the log hears of it
  * once in ten seconds. */
 #include "common/base/sbuf.h"
+#include "common/base/utf8.h"
 #include "master/core.h"
 #include <stdio.h>
 #include <string.h>
@@ -155,6 +156,16 @@ static void handle(struct master *m, const char *node, struct message *msg)
     }
 }
 
+/* An identity is printed, shown on the page and packed as text: it must be one. */
+static bool is_node_id(const char *id)
+{
+    size_t len = strlen(id);
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)id[i] < 0x20 || id[i] == 0x7f)
+            return false;
+    return len > 0 && len <= MAX_NODE_ID && utf8_valid_prefix(id, len) == len;
+}
+
 void inbox_drain(struct master *m)
 {
     struct link_message raw;
@@ -162,7 +173,7 @@ void inbox_drain(struct master *m)
     for (unsigned n = 0; n < MESSAGES_PER_TURN; n++) {
         if (link_recv(m->link, &raw) != LINK_OK)
             return;
-        if (raw.node && strlen(raw.node) <= MAX_NODE_ID &&
+        if (raw.node && is_node_id(raw.node) &&
             proto_parse(raw.bytes, raw.len, &msg) == PROTO_OK) {
             handle(m, raw.node, &msg);
             message_fini(&msg);

@@ -126,7 +126,8 @@ bool proto_copy(const msgpack_object *o, char *to, size_t size)
 {
     if (!o || o->type != MSGPACK_OBJECT_STR || o->via.str.size >= size)
         return false;
-    memcpy(to, o->via.str.ptr, o->via.str.size);
+    if (o->via.str.size > 0)
+        memcpy(to, o->via.str.ptr, o->via.str.size);
     to[o->via.str.size] = 0;
     return true;
 }
