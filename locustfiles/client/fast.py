@@ -1,0 +1,19 @@
+"""FastHttpUser: the same core with the manners of Locust's fast client; rest() checks JSON."""
+
+from locust import FastHttpUser, constant, task
+
+
+class Runner(FastHttpUser):
+    wait_time = constant(0.05)
+    default_headers = {"X-Team": "green"}
+
+    @task
+    def get(self):
+        with self.client.get("/echo", catch_response=True) as response:
+            if dict(response.json()["headers"]).get("X-Team") != "green":
+                response.failure("the default header is missing")
+
+    @task
+    def rest(self):
+        with self.rest("POST", "/echo", json={"a": 1}) as response:
+            assert response.js["method"] == "POST", "wrong method,"

@@ -1,0 +1,13 @@
+"""One connection a user, kept open: the server sees far fewer connections than requests."""
+
+from locust import HttpUser, constant, task
+
+
+class Visitor(HttpUser):
+    wait_time = constant(0.01)
+
+    @task
+    def page(self):
+        with self.client.get("/echo", catch_response=True) as response:
+            if dict(response.json()["headers"]).get("Connection") != "keep-alive":
+                response.failure("not asked to keep the connection")
