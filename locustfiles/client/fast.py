@@ -8,12 +8,12 @@ class Runner(FastHttpUser):
     default_headers = {"X-Team": "green"}
 
     @task
-    def get(self):
+    def page(self):
         with self.client.get("/echo", catch_response=True) as response:
             if dict(response.json()["headers"]).get("X-Team") != "green":
                 response.failure("the default header is missing")
 
     @task
-    def rest(self):
+    def checked_json(self):
         with self.rest("POST", "/echo", json={"a": 1}) as response:
             assert response.js["method"] == "POST", "wrong method,"
