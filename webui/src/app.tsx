@@ -89,7 +89,7 @@ function TopBar(): JSX.Element {
   const host = store.run.value?.host ?? "";
   return (
     <header class="top">
-      <a class="brand" href="#/live"><Brand /><span class="brand-name">Katydid</span></a>
+      <a class="brand" href="#/live" aria-label="Katydid"><Brand /><span class="brand-name">Katydid</span></a>
       <RunStatus />
       {host !== "" ? <span class="host" title={visible(host)}>{visible(host)}</span> : <span class="host" />}
       <Actions />

@@ -30,10 +30,14 @@ export async function openBrowser(options = {}) {
   };
 }
 
+/* What the browser itself writes when an answer is an error or the server is away: no fault of the page. */
+const NETWORK = /Failed to load resource|WebSocket connection to .* failed/;
+
 /** Everything a page complains about: script errors, console errors, violations of the policy. */
 export function watch(page, complaints = []) {
   page.on("pageerror", (error) => complaints.push(`page error: ${error.message}`));
   page.on("console", (message) => {
+    if (NETWORK.test(message.text())) return;
     if (message.type() === "error" || /Content Security Policy|TrustedHTML/.test(message.text()))
       complaints.push(`console: ${message.text()}`);
   });
