@@ -128,7 +128,6 @@ static inline void *peer_conn_main(void *arg)
     c->ssl = NULL;
     const int fd = c->fd;
     c->peer->open--;
-    shutdown(fd, SHUT_WR);
     close(fd);
     c->fd = -1;
     return NULL;

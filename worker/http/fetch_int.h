@@ -120,6 +120,7 @@ struct fetch {
     struct deadline phase_deadline, total_deadline;
     uint8_t state;
     bool is_starting;     /* within fetch_start: no callback */
+    int write_errno;      /* why writing was given up; 0 = it was not */
     bool is_writing_over; /* everything written, or given up after a failed write */
     bool has_head, is_body_whole;
     bool is_reader_waiting; /* streaming: the owner waits for done */

@@ -61,6 +61,7 @@ static bool write_failed(struct fetch *f, int sys)
 {
     if (sys == EPIPE || sys == ECONNRESET) {
         f->is_writing_over = true;
+        f->write_errno = sys;
         conn_watch(f->conn, EV_READ);
         return true;
     }
@@ -177,6 +178,8 @@ static void on_eof(struct fetch *f)
     const enum fetch_error error = hresp_eof(&f->parser);
     if (error == FETCH_OK)
         complete(f, clk_mono_ns());
+    else if (f->write_errno) /* the write was told of the reset, the read is not again */
+        give_up(f, FETCH_RESET, f->write_errno, NULL);
     else
         give_up(f, error, 0, f->parser.what);
 }
