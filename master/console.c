@@ -106,9 +106,10 @@ static void add_percentiles_of(struct sbuf *out, const struct tally *t, size_t n
     add_padded(out, t->method, TYPE_WIDTH);
     sbuf_addc(out, ' ');
     add_padded(out, t->name, name_width);
+    long long ms[OUTPUT_PERCENTILES];
+    output_percentiles_ms(t, &t->hist, ms);
     for (size_t i = 0; i < OUTPUT_PERCENTILES; i++)
-        sbuf_addf(out, i ? " %6lld" : " %8lld",
-                  output_percentile_ms(t, &t->hist, output_percentiles[i]));
+        sbuf_addf(out, i ? " %6lld" : " %8lld", ms[i]);
     sbuf_addf(out, " %6llu\n", (unsigned long long)t->requests);
 }
 

@@ -2,8 +2,8 @@
 /* csv: the four files of --csv, column for column as Locust writes them, and complete at the end.
  *
  * Three files hold the state of the run and are rewritten in place each second by one write, so a
- * reader sees a whole table; the history grows. If rewriting takes long (many thousand names), it
- * is done less often: never more than a twentieth of the time. The last write, at csv_close, has
+ * reader sees a whole table; the history grows. If names are so many that writing them takes long,
+ * it is done less often: never more than a tenth of the time. The last write, at csv_close, has
  * everything that arrived. A file that cannot be written stops that file and is reported by
  * csv_close; the test goes on.
  *
@@ -51,11 +51,14 @@ static void add_percentile_names(struct sbuf *out)
 /* of: the histogram to look at; NULL = nothing was measured in its window. */
 static void add_percentiles(struct sbuf *out, const struct tally *t, const struct hist *of)
 {
+    long long ms[OUTPUT_PERCENTILES] = {0};
+    if (of)
+        output_percentiles_ms(t, of, ms);
     for (size_t i = 0; i < OUTPUT_PERCENTILES; i++) {
-        if (!t->requests)
-            sbuf_adds(out, ",N/A");
+        if (t->requests)
+            sbuf_addf(out, ",%lld", ms[i]);
         else
-            sbuf_addf(out, ",%lld", of ? output_percentile_ms(t, of, output_percentiles[i]) : 0LL);
+            sbuf_adds(out, ",N/A");
     }
 }
 
@@ -175,7 +178,8 @@ struct csv {
     int fd[CSV_FILES];
     int failed;                  /* errno of the first write that failed, or 0 */
     bool is_full;                /* every name in the history */
-    uint64_t rewrite_at;         /* monotonic: not before */
+    unsigned tables_rest;        /* ticks to go without rewriting the tables */
+    unsigned names_rest;         /* the same for the names of a full history */
     struct csv_windows *windows; /* with is_full */
     struct sbuf text;            /* room kept from table to table */
 };
@@ -219,14 +223,28 @@ static void rewrite(struct csv *c, enum csv_file file, const struct stats *s,
     put(c, file, true);
 }
 
+/* How many ticks, which are seconds, to rest after work that began then and ends now. */
+static unsigned rest_after(uint64_t begin)
+{
+    return (unsigned)((double)(clk_mono_ns() - begin) / 1e9 * 10);
+}
+
+/* Whether it is time again; counts down otherwise. */
+static bool is_rested(unsigned *rest)
+{
+    if (*rest == 0)
+        return true;
+    --*rest;
+    return false;
+}
+
 static void rewrite_tables(struct csv *c, const struct stats *s)
 {
     uint64_t begin = clk_mono_ns();
     rewrite(c, CSV_REQUESTS, s, csv_requests);
     rewrite(c, CSV_FAILURES, s, csv_failures);
     rewrite(c, CSV_EXCEPTIONS, s, csv_exceptions);
-    uint64_t end = clk_mono_ns();
-    c->rewrite_at = end + 19 * (end - begin);
+    c->tables_rest = rest_after(begin);
 }
 
 static void add_history_row(struct csv *c, const struct tally *t, const struct stats *s, double now,
@@ -243,26 +261,33 @@ static void add_history_row(struct csv *c, const struct tally *t, const struct s
     sbuf_adds(out, "\r\n");
 }
 
+static void add_history_names(struct csv *c, const struct stats *s, double now, unsigned users)
+{
+    uint64_t begin = clk_mono_ns();
+    const struct tally **rows;
+    size_t n = stats_sorted(s, &rows);
+    for (size_t i = 0; i < n; i++)
+        add_history_row(c, rows[i], s, now, users, csv_windows_advance(c->windows, rows[i]));
+    free(rows);
+    c->names_rest = rest_after(begin);
+}
+
 static void append_history(struct csv *c, const struct stats *s, double now, unsigned users)
 {
     sbuf_clear(&c->text);
-    if (c->is_full) {
-        csv_windows_advance(c->windows, s);
-        const struct tally **rows;
-        size_t n = stats_sorted(s, &rows);
-        for (size_t i = 0; i < n; i++)
-            add_history_row(c, rows[i], s, now, users, csv_windows_find(c->windows, rows[i]));
-        free(rows);
-    }
+    if (c->is_full)
+        csv_windows_begin(c->windows, s);
+    if (c->is_full && is_rested(&c->names_rest))
+        add_history_names(c, s, now, users);
     const struct tally *total = &s->total;
-    const struct hist *of = c->is_full ? csv_windows_find(c->windows, total) : &total->hist;
+    const struct hist *of = c->is_full ? csv_windows_advance(c->windows, total) : &total->hist;
     add_history_row(c, total, s, now, users, of);
     put(c, CSV_HISTORY, false);
 }
 
 void csv_tick(struct csv *c, const struct stats *s, double now, unsigned users)
 {
-    if (clk_mono_ns() >= c->rewrite_at)
+    if (is_rested(&c->tables_rest))
         rewrite_tables(c, s);
     append_history(c, s, now, users);
 }
@@ -336,6 +361,7 @@ int csv_close(struct csv *c, const struct stats *s, double now, unsigned users)
 {
     if (!c)
         return 0;
+    c->names_rest = 0;
     rewrite_tables(c, s);
     append_history(c, s, now, users);
     for (size_t i = 0; i < CSV_FILES; i++) {

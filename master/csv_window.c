@@ -12,7 +12,8 @@
 struct window {
     const struct tally *of;
     struct hist seen, sum;          /* up to the last tick; of the ticks in the ring */
-    struct sbuf ring[WINDOW_TICKS]; /* packed differences; slot = tick % WINDOW_TICKS */
+    struct sbuf ring[WINDOW_TICKS]; /* packed differences; slot = its tick % WINDOW_TICKS */
+    uint64_t tick;
     struct window *next;
 };
 
@@ -20,7 +21,6 @@ struct csv_windows {
     struct map index; /* by the address of the row */
     struct window *list;
     double started_at;
-    uint64_t tick;
 };
 
 static uint64_t hash_of(const struct tally *t)
@@ -89,36 +89,27 @@ static void drop_oldest(struct window *i, struct sbuf *slot)
     sbuf_clear(slot);
 }
 
-static void advance(struct csv_windows *w, const struct tally *t)
-{
-    struct window *i = window_of(w, t);
-    struct sbuf *slot = &i->ring[w->tick % WINDOW_TICKS];
-    drop_oldest(i, slot);
-    if (t->hist.count == i->seen.count)
-        return;
-    struct hist news;
-    hist_init(&news);
-    hist_merge(&news, &t->hist);
-    hist_subtract(&news, &i->seen);
-    hist_pack(&news, slot);
-    hist_merge(&i->sum, &news);
-    hist_merge(&i->seen, &news);
-    hist_fini(&news);
-}
-
-void csv_windows_advance(struct csv_windows *w, const struct stats *s)
+void csv_windows_begin(struct csv_windows *w, const struct stats *s)
 {
     if (w->started_at != s->started_at)
         forget_all(w);
     w->started_at = s->started_at;
-    w->tick++;
-    for (const struct tally *t = s->rows; t; t = t->next)
-        advance(w, t);
-    advance(w, &s->total);
 }
 
-const struct hist *csv_windows_find(const struct csv_windows *w, const struct tally *t)
+const struct hist *csv_windows_advance(struct csv_windows *w, const struct tally *t)
 {
-    const struct window *i = map_find(&w->index, hash_of(t), is_of, t);
-    return i && i->sum.count ? &i->sum : NULL;
+    struct window *i = window_of(w, t);
+    struct sbuf *slot = &i->ring[i->tick++ % WINDOW_TICKS];
+    drop_oldest(i, slot);
+    if (t->hist.count > i->seen.count) {
+        struct hist news;
+        hist_init(&news);
+        hist_merge(&news, &t->hist);
+        hist_subtract(&news, &i->seen);
+        hist_pack(&news, slot);
+        hist_merge(&i->sum, &news);
+        hist_merge(&i->seen, &news);
+        hist_fini(&news);
+    }
+    return i->sum.count ? &i->sum : NULL;
 }

@@ -11,8 +11,10 @@ struct sbuf;
 extern const double output_percentiles[OUTPUT_PERCENTILES];           /* 0.5 … 1 */
 extern const char *const output_percentile_names[OUTPUT_PERCENTILES]; /* "50%" … "100%" */
 
-/* Whole milliseconds: halves go to the even one, and never above the whole milliseconds of max. */
-long long output_percentile_ms(const struct tally *t, const struct hist *of, double q);
+/* All of output_percentiles, of a histogram of t (its own, or that of a window), in whole
+ * milliseconds: halves go to the even one, and never above the whole milliseconds of max. */
+void output_percentiles_ms(const struct tally *t, const struct hist *of,
+                           long long out[static OUTPUT_PERCENTILES]);
 /* Whole milliseconds from 10 on, two digits below; never outside [min, max]. */
 double output_median_ms(const struct tally *t);
 /* As tally_mean_ms, but summed in milliseconds: the last digit is then that of Locust. */
