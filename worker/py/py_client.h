@@ -209,6 +209,11 @@ PyObject *response_make_encoding(struct response *r);
 PyObject *response_text(struct response *r, void *closure);
 PyObject *response_json(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *kwnames);
 
+/* ---- JSON: py_client_json.c ----------------------------------------------------------------- */
+
+/* Appends value as json.dumps would; false (out is then garbage) when it is none of the usual. */
+bool json_write(struct sbuf *out, PyObject *value);
+
 /* ---- the exchange: py_client_exchange.c ----------------------------------------------------- */
 
 /* Sends and parks until it is done. 0: r->got is set, perhaps with an error; -1: something was

@@ -276,17 +276,26 @@ static enum road text_body(PyObject *text, struct outgoing *out)
     return ROAD_PLAIN;
 }
 
+/* The bytes of json.dumps(value); NULL when json's encoder refuses. */
+static PyObject *json_bytes(PyObject *value)
+{
+    static struct sbuf text;
+    sbuf_clear(&text);
+    if (json_write(&text, value))
+        return PyBytes_FromStringAndSize(text.data, (Py_ssize_t)text.len);
+    PyObject *string = PyObject_CallOneArg(glue.json_encode, value);
+    PyObject *bytes = string ? PyUnicode_AsUTF8String(string) : NULL;
+    Py_XDECREF(string);
+    return bytes;
+}
+
 static enum road json_body(struct session *s, PyObject *json, struct outgoing *out)
 {
-    PyObject *text = PyObject_CallOneArg(glue.json_encode, json);
-    if (!text) {
+    out->payload = json_bytes(json);
+    if (!out->payload) {
         PyErr_Clear(); /* the plain road raises it again, in requests' words */
         return ROAD_PLAIN;
     }
-    out->payload = PyUnicode_AsUTF8String(text); /* bytes, as in requests */
-    Py_DECREF(text);
-    if (!out->payload)
-        return ROAD_ERROR;
     out->body = PyBytes_AS_STRING(out->payload);
     out->body_len = PyBytes_GET_SIZE(out->payload);
     out->content_type = "application/json";

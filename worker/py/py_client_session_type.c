@@ -324,33 +324,40 @@ static void session_dealloc(PyObject *self)
 
 /* ---- methods -------------------------------------------------------------------------------- */
 
-static PyObject *verb(PyObject *self, const char *method, int positional, PyObject *const *args,
+#define VERBS(X)                                                                                   \
+    X(get, GET, CALL_PLAIN_VERB)                                                                   \
+    X(options, OPTIONS, CALL_PLAIN_VERB)                                                           \
+    X(head, HEAD, CALL_PLAIN_VERB)                                                                 \
+    X(post, POST, CALL_DATA_VERB)                                                                  \
+    X(put, PUT, CALL_DATA_VERB)                                                                    \
+    X(patch, PATCH, CALL_DATA_VERB)                                                                \
+    X(delete, DELETE, CALL_PLAIN_VERB)
+static struct {
+#define X(function, method, positional) PyObject *method;
+    VERBS(X)
+#undef X
+} verbs;
+
+static PyObject *verb(PyObject *self, PyObject *method, int positional, PyObject *const *args,
                       Py_ssize_t count, PyObject *kwnames)
 {
     struct session *s = (struct session *)self;
-    struct call c = {.allow_redirects = method[0] != 'H' || method[1] != 'E' || s->is_fast};
-    c.method = PyUnicode_InternFromString(method);
+    struct call c = {.method = method, .allow_redirects = method != verbs.HEAD || s->is_fast};
     PyObject *result = NULL;
-    if (c.method && call_parse(&c, s, args, count, kwnames, positional) == 0)
+    if (call_parse(&c, s, args, count, kwnames, positional) == 0)
         result = request_call(s, &c);
     Py_XDECREF(c.extra);
-    Py_XDECREF(c.method);
     return result;
 }
 
-#define VERB(function, method, positional)                                                         \
-    static PyObject *function(PyObject *self, PyObject *const *args, Py_ssize_t count,             \
-                              PyObject *kwnames)                                                   \
+#define X(function, method, positional)                                                            \
+    static PyObject *session_##function(PyObject *self, PyObject *const *args, Py_ssize_t count,   \
+                                        PyObject *kwnames)                                         \
     {                                                                                              \
-        return verb(self, method, positional, args, count, kwnames);                               \
+        return verb(self, verbs.method, positional, args, count, kwnames);                         \
     }
-VERB(session_get, "GET", CALL_PLAIN_VERB)
-VERB(session_options, "OPTIONS", CALL_PLAIN_VERB)
-VERB(session_head, "HEAD", CALL_PLAIN_VERB)
-VERB(session_post, "POST", CALL_DATA_VERB)
-VERB(session_put, "PUT", CALL_DATA_VERB)
-VERB(session_patch, "PATCH", CALL_DATA_VERB)
-VERB(session_delete, "DELETE", CALL_PLAIN_VERB)
+VERBS(X)
+#undef X
 
 static PyObject *session_request(PyObject *self, PyObject *const *args, Py_ssize_t count,
                                  PyObject *kwnames)
@@ -420,13 +427,9 @@ static PyObject *session_cookie_header(PyObject *self, PyObject *args)
         name, (PyCFunction)(void (*)(void))function, METH_FASTCALL | METH_KEYWORDS, NULL           \
     }
 static PyMethodDef session_methods[] = {
-    FAST_METHOD("get", session_get),
-    FAST_METHOD("options", session_options),
-    FAST_METHOD("head", session_head),
-    FAST_METHOD("post", session_post),
-    FAST_METHOD("put", session_put),
-    FAST_METHOD("patch", session_patch),
-    FAST_METHOD("delete", session_delete),
+#define X(function, method, positional) FAST_METHOD(#function, session_##function),
+    VERBS(X)
+#undef X
     FAST_METHOD("request", session_request),
     {"close", session_close, METH_NOARGS, NULL},
     {"_cookie_header", session_cookie_header, METH_VARARGS, NULL},
@@ -473,6 +476,9 @@ static PyType_Spec pool_spec = {
 
 int session_init(PyObject *module)
 {
+#define X(function, method, positional) verbs.method = PyUnicode_InternFromString(#method);
+    VERBS(X)
+#undef X
     session_type = (PyTypeObject *)PyType_FromSpec(&session_spec);
     pool_type = (PyTypeObject *)PyType_FromSpec(&pool_spec);
     if (!session_type || !pool_type)

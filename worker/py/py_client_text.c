@@ -84,6 +84,8 @@ static enum charset header_charset(const struct response *r)
             return CHARSET_UTF8;
         return CHARSET_OTHER;
     }
+    if (len == 16 && !memcmp(h->value, "application/json", 16))
+        return CHARSET_UTF8;
     if (has_part(h->value, len, "text"))
         return CHARSET_LATIN1;
     return has_part(h->value, len, "application/json") ? CHARSET_UTF8 : CHARSET_NONE;

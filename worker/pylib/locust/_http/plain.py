@@ -104,9 +104,16 @@ class Body(io.IOBase):
         return True
 
     def read(self, size=None):
-        if size is not None and size >= 0:
-            return self._chunk(size)
-        return b"".join(iter(lambda: self._chunk(65536), b""))
+        """All that was asked for, as a file gives it; read1() gives what there is."""
+        parts, left = [], size
+        while data := self._chunk(65536 if size is None or size < 0 else left):
+            parts.append(data)
+            if size is not None and size >= 0:
+                left -= len(data)
+        return b"".join(parts)
+
+    def read1(self, size=65536):
+        return self._chunk(size)
 
     def readinto(self, buffer):
         data = self._chunk(len(buffer))
@@ -126,6 +133,22 @@ class Body(io.IOBase):
         if not self.closed:
             self._response._release()
         super().close()
+
+
+class Raw(urllib3.HTTPResponse):
+    """urllib3's response over a Body; chunked bodies are passed on as they arrive."""
+
+    def stream(self, amt=65536, decode_content=None):
+        if not self.chunked or not isinstance(self._fp, Body):
+            yield from super().stream(amt, decode_content)
+            return
+        self._init_decoder()
+        while data := self._fp.read1(amt or 65536):
+            if data := self._decode(data, decode_content, False):
+                yield data
+        self._fp.close()
+        if data := self._decode(b"", decode_content, True):
+            yield data
 
 
 class Original:
@@ -150,7 +173,7 @@ def make_raw(response):
     headers = HTTPHeaderDict()
     for name, value in fields:
         headers.add(name, value)
-    return urllib3.HTTPResponse(
+    return Raw(
         body=Body(response) if response._is_stream else io.BytesIO(b""),
         headers=headers,
         status=response.status_code,

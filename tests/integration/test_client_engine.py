@@ -1,0 +1,355 @@
+# SPDX-License-Identifier: MIT
+"""What the clients do beyond stock Locust's: cut requests, sharing, overriding, memory, threads."""
+
+import subprocess
+import textwrap
+
+import pytest
+from harness import PATIENCE, WORKER
+
+import echo_server
+
+PRELUDE = """
+import gc, json, sys, time
+import locust
+import gevent, _katydid
+from locust import FastHttpUser, HttpUser, events, task
+from locust.clients import HttpSession, ResponseContextManager
+from locust.contrib.fasthttp import FastHttpSession, HTTPClientPool
+from locust.env import Environment
+from locust.event import EventHook
+
+URL = sys.argv[1]
+if _katydid.record_request not in events.request._handlers:
+    events.request.add_listener(_katydid.record_request)
+hook = events.request
+
+def session(cls=HttpSession, **kwargs):
+    s = cls(URL, hook, None, **kwargs)
+    if isinstance(s, HttpSession):
+        s.trust_env = False
+    return s
+
+def rows():
+    return {r["name"]: r for r in _katydid.stats_rows()}
+
+def failures():
+    return {(f["name"], f["error"]): f["occurrences"] for f in _katydid.stats_failures()}
+"""
+
+
+@pytest.fixture(scope="module")
+def url():
+    server, port = echo_server.start()
+    yield f"http://127.0.0.1:{port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def run(url, tmp_path):
+    def run(code):
+        script = tmp_path / "script.py"
+        script.write_text(PRELUDE + textwrap.dedent(code) + "\nprint('all done')\n")
+        out = subprocess.run(
+            [WORKER, "--python", script, url], capture_output=True, text=True, timeout=PATIENCE * 2)
+        assert out.returncode == 0 and "all done" in out.stdout, out.stdout[-2000:] + out.stderr[-4000:]
+        return out
+
+    return run
+
+
+def test_killed_in_flight_is_cut_and_nothing_else(run):
+    run("""
+        def user(s):
+            s.get("/delay/5", name="slow")
+        gs = [gevent.spawn(user, session(c)) for c in (HttpSession, HttpSession, FastHttpSession)]
+        gevent.sleep(0.3)
+        gevent.killall(gs)
+        assert all(isinstance(g.value, gevent.GreenletExit) for g in gs), [g.value for g in gs]
+        assert rows()["slow"]["cut"] == 3, rows()
+        assert rows()["slow"]["num_requests"] == 0 and not failures()
+    """)
+
+
+def test_gevent_timeout_propagates_and_is_cut(run):
+    run("""
+        s = session()
+        for wait in (0.1, 0.1):
+            try:
+                with gevent.Timeout(wait):
+                    s.get("/delay/5", name="late")
+                raise AssertionError("no timeout")
+            except gevent.Timeout:
+                pass
+        assert s.get("/echo").status_code == 200
+        assert rows()["late"]["cut"] == 2 and not failures()
+    """)
+
+
+def test_what_leaves_a_with_block_unrecorded_is_cut(run):
+    run("""
+        s = session()
+        try:
+            with s.get("/echo", name="block", catch_response=True):
+                raise KeyError("mine")
+        except KeyError:
+            pass
+        s.get("/echo", name="block", catch_response=True)  # never entered
+        gc.collect()
+        with s.get("/echo", name="block", catch_response=True) as r:
+            r.failure("no")
+        assert rows()["block"]["cut"] == 2, rows()["block"]
+        assert rows()["block"]["num_requests"] == 1
+        assert failures() == {("block", "CatchResponseError('no')"): 1}, failures()
+    """)
+
+
+def test_direct_records_have_locusts_failure_texts(run):
+    run("""
+        s, f = session(), session(FastHttpSession)
+        s.get("/status/404", name="n")
+        s.get("/close", name="n")
+        s.get("http://127.0.0.1:1/", name="n")
+        s.post("/echo", name="ok", json={"a": 1})
+        f.get("/status/404", name="f")
+        f.get("http://127.0.0.1:1/", name="f")
+        s.get("/delay/2", name="t", timeout=0.05)
+        want = {
+            ("n", "HTTPError('404 Client Error: Not Found for url: n')"),
+            ("n", "RemoteDisconnected('Remote end closed connection without response')"),
+            ("n", "ConnectionRefusedError(111, 'Connection refused')"),
+            ("f", "LocustBadStatusCode(code=404)"),
+            ("f", "ConnectionRefusedError(111, 'Connection refused')"),
+        }
+        assert want < set(failures()), failures()
+        assert [e for n, e in failures() if n == "t"][0].startswith("ReadTimeout(ReadTimeoutError("), failures()
+        assert rows()["ok"]["num_requests"] == 1 and rows()["ok"]["min_response_time"] > 0
+    """)
+
+
+def test_listeners_are_called_and_may_steer(run):
+    run("""
+        from locust.exception import RescheduleTask
+        seen = []
+        @events.request.add_listener
+        def listen(request_type, name, response, exception, context, **kw):
+            seen.append((request_type, name, response.status_code, exception, context))
+            if name == "again":
+                raise RescheduleTask()
+        s = session()
+        s.get("/echo", context={"k": 1})
+        try:
+            s.get("/echo", name="again")
+            raise AssertionError("not steered")
+        except RescheduleTask:
+            pass
+        events.request.remove_listener(listen)
+        s.get("/echo", name="silent")
+        assert [x[:3] for x in seen] == [("GET", "/echo", 200), ("GET", "again", 200)], seen
+        assert seen[0][4] == {"k": 1}
+        assert rows()["/echo"]["num_requests"] == 1 and rows()["silent"]["num_requests"] == 1
+    """)
+
+
+def test_record_request_takes_what_is_there(run):
+    run("""
+        events.request.fire(request_type="CUSTOM", name="timer", response_time=12.5)
+        events.request.fire(request_type="CUSTOM", name="timer", response_time=None, exception=ValueError("x"))
+        events.request.fire(request_type="CUSTOM", name="timer", response_time=1, response_length=10, extra=1)
+        row = rows()["timer"]
+        assert row["num_requests"] == 3 and row["num_none_requests"] == 1 and row["num_failures"] == 1, row
+        assert row["total_response_time"] == 13.5 and row["total_content_length"] == 10
+        assert failures() == {("timer", "ValueError('x')"): 1}
+    """)
+
+
+def test_overriding_is_honoured(run):
+    run("""
+        class Mine(HttpSession):
+            def request(self, method, url, **kwargs):
+                kwargs.setdefault("headers", {})["X-Mine"] = "1"
+                return super().request(method, url, name="mine", **kwargs)
+        r = session(Mine).get("/echo", params={"a": 1})
+        assert ["X-Mine", "1"] in r.json()["headers"] and r.json()["path"] == "/echo?a=1"
+        assert rows()["mine"]["num_requests"] == 1
+
+        class Strips(HttpSession):
+            def should_strip_auth(self, old, new):
+                return True
+        echo = session(Strips).get("/to?url=/echo", auth=("u", "p")).json()
+        assert "Authorization" not in dict(echo["headers"])
+
+        s, calls = session(), []
+        real = s.request
+        s.request = lambda *a, **k: calls.append(a) or real(*a, **k)
+        assert s.get("/echo").status_code == 200 and calls == [("GET", "/echo")], calls
+
+        class Client(HttpUser):
+            host = URL
+        u = Client(Environment(user_classes=[Client], events=events))
+        assert u.client.get("/echo").status_code == 200 and u.client.trust_env is False
+    """)
+
+
+def test_shared_pools(run):
+    run("""
+        import urllib3
+        pool = HTTPClientPool(concurrency=2)
+        sessions = [session(FastHttpSession, client_pool=pool) for _ in range(6)]
+        before = _katydid.client_counters()["connections_opened"]
+        gevent.joinall([gevent.spawn(s.get, "/delay/0.05", name="pooled") for s in sessions])
+        assert _katydid.client_counters()["connections_opened"] - before == 2
+        assert rows()["pooled"]["num_requests"] == 6 and not failures()
+        assert rows()["pooled"]["max_response_time"] > 100  # waiting for a connection counts
+        sessions[0].client.clientpool.close()
+
+        manager = urllib3.PoolManager(maxsize=3, block=True)
+        sessions = [session(pool_manager=manager) for _ in range(9)]
+        before = _katydid.client_counters()["connections_opened"]
+        gevent.joinall([gevent.spawn(s.get, "/delay/0.05", name="managed") for s in sessions])
+        assert _katydid.client_counters()["connections_opened"] - before == 3
+        assert rows()["managed"]["num_requests"] == 9 and not failures()
+    """)
+
+
+def test_fast_odds_and_ends(run):
+    run("""
+        import io, ssl
+        f = session(FastHttpSession)
+        assert list(f.iter_lines("/stream/3")) == ["line 0", "line 1", "line 2"]
+        r = f.get("/gzip", stream=True)
+        assert b"compressed" in r.read()
+        r = f.get("/bytes/5000", stream=True)
+        assert sum(len(c) for c in r.iter_content(512)) == 5000
+        log = io.StringIO()
+        f.get("/echo", debug_stream=log)
+        assert "REQUEST: " in log.getvalue() and "RESPONSE: " in log.getvalue()
+        assert f.get("/redirect/4", max_redirects=9).status_code == 200
+        assert f.get("/redirect/1", allow_redirects=False).status_code == 302
+        assert f.get("/redirect/1", allow_redirects=False).headers["Location"] == "/echo/end"
+        r = f.get("/headers?X-A=1&X-A=2")
+        assert r.headers["x-a"] == ["1", "2"] and r.headers.get("none") is None
+        named = FastHttpSession(URL, hook, None, headers={"X-All": "1"})
+        assert "X-All" in dict(named.get("/echo").json()["headers"])
+        proxied = FastHttpSession("http://elsewhere.test", hook, None, proxy_host="127.0.0.1", proxy_port=URL.rpartition(":")[2])
+        assert proxied.get("/echo").json()["path"] == "http://elsewhere.test/echo"
+        assert f.post("/echo", data="ü").json()["body"] == "\\xc3\\xbc"
+        with f.post("/echo", json={"a": 1}, catch_response=True) as r:
+            assert r.json()["body"] == '{"a": 1}'
+            r.success()
+        from geventhttpclient.client import HTTPClientPool as theirs
+        slow = FastHttpSession(URL, hook, None, network_timeout=0.1)
+        r = slow.get("/delay/1")
+        assert r.status_code == 0 and "RetriesExceeded" in repr(r.error), r.error
+
+        class Rest(FastHttpUser):
+            host = URL
+            def missing(self):
+                with self.rest("GET", "/text?type=application/json&body=7b6e6f", name="rest") as r:
+                    pass
+                with self.rest("POST", "/echo", json={"a": 1}, name="rest") as r:
+                    assert r.js["method"] == "POST"
+                    assert r.js["method"] == "GET", "wrong,"
+                with self.rest_("GET", "/echo") as r:
+                    assert "_=" in r.js["path"]
+        u = Rest(Environment(user_classes=[Rest], events=events))
+        u.missing()
+        assert sum(r["num_failures"] for r in _katydid.stats_rows() if r["name"] == "rest") == 2, failures()
+        assert rows()["/echo?_=..."]["num_failures"] == 0
+    """)
+
+
+def test_streams(run):
+    run("""
+        s = session()
+        with s.get("/stream/5", stream=True, catch_response=True) as r:
+            assert [l for l in r.iter_lines(decode_unicode=True)] == [f"line {i}" for i in range(5)]
+        r = s.get("/drip/1000", stream=True, timeout=3)
+        assert r.raw.read(3) == b"***"
+        r.close()
+        r = s.get("/bytes/200000", stream=True)
+        assert len(r.content) == 200000 and r.request_meta["response_length"] == 200000
+        try:
+            list(s.get("/short", stream=True).iter_content(10))
+            raise AssertionError("no error")
+        except __import__("requests").exceptions.ChunkedEncodingError:
+            pass
+        assert s.get("/echo").status_code == 200
+    """)
+
+
+def test_json_bodies_are_json_dumps(run):
+    run(r"""
+        import random
+        s = session()
+        def value(depth):
+            kind = random.randrange(9 if depth else 7)
+            return [
+                lambda: random.randrange(-10**12, 10**12), lambda: random.uniform(-1e9, 1e9), lambda: None,
+                lambda: random.random() < 0.5, lambda: 10 ** random.randrange(30), lambda: 1e300 * random.random(),
+                lambda: "".join(chr(random.choice([random.randrange(0x80), random.randrange(0x3000), 0x1F600])) for _ in range(8)),
+                lambda: [value(depth - 1) for _ in range(4)],
+                lambda: {str(value(0)): value(depth - 1) for _ in range(4)},
+            ][kind]()
+        random.seed(5)
+        for _ in range(150):
+            v = value(3)
+            if v is None:
+                continue
+            body = s.post("/echo", json=v).json()["body"]
+            assert body == json.dumps(v), (body, v)
+        deep = v = []
+        for _ in range(200):
+            v.append([]); v = v[0]
+        assert s.post("/echo", json=deep).json()["body"] == json.dumps(deep)
+        assert s.post("/echo", json={1: (2, 3)}).json()["body"] == '{"1": [2, 3]}'
+        loop = []; loop.append(loop)
+        try:
+            s.post("/echo", json=loop)
+        except ValueError as e:
+            assert "Circular" in str(e)
+        try:
+            s.post("/echo", json={"x": object()})
+        except TypeError:
+            pass
+    """)
+
+
+def test_memory_of_a_user_between_requests(run):
+    run("""
+        import resource
+        def rss():
+            with open("/proc/self/statm") as f:
+                return int(f.read().split()[1]) * 4096
+        s = session(); s.get("/echo"); gc.collect()
+        before = rss()
+        sessions = [session() for _ in range(300)]
+        for each in sessions:
+            each.get("/echo")
+        gc.collect()
+        each = (rss() - before) / 300
+        assert each < 4096, each
+    """)
+
+
+def test_no_leaks(run):
+    run("""
+        def work(s, f):
+            s.get("/json").json(); s.post("/echo", json={"a": 1}); s.get("/status/404"); s.get("/redirect/2")
+            s.get("/echo", params={"a": 1}, headers={"X": "1"}, auth=("a", "b")).headers["server"]
+            s.get("http://127.0.0.1:1/"); s.post("/echo", files={"a": b"1"}); s.get("/stream/1", stream=True).content
+            f.get("/redirect/2"); f.post("/echo", data={"a": 1}); f.get("/status/500").text
+            with s.get("/echo", catch_response=True) as r:
+                r.request_meta["name"] = "x"
+        def count():
+            gc.collect()
+            return len(gc.get_objects())
+        s, f = session(), session(FastHttpSession)
+        for _ in range(5):
+            work(s, f)
+        before = count()
+        for _ in range(30):
+            work(s, f)
+        assert count() - before < 30, count() - before
+    """)
