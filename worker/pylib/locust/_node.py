@@ -122,7 +122,6 @@ class Node:
         self._next_report = 0.0
         self._logs_sent = 0
         self._logs_at = 0.0
-        self._usage = []
         self._exceptions_told = 0
         self._last_spawn = 0.0
         self._is_known = False  # the master answered once
@@ -251,23 +250,7 @@ class Node:
             "memory": health["memory_bytes"],
             "lag_ms": health["lag_ms"],
         }
-        self.runner.current_cpu_usage = health["cpu_percent"]
-        self.runner.current_memory_usage = health["memory_bytes"]
-        self._usage.append(health["cpu_percent"])
-        if len(self._usage) * runners.HEARTBEAT_INTERVAL < runners.CPU_MONITOR_INTERVAL:
-            return
-        cpu_usage = sum(self._usage) / len(self._usage)
-        self._usage.clear()
-        events = self.environment.events
-        if cpu_usage > runners.CPU_WARNING_THRESHOLD:
-            events.cpu_warning.fire(environment=self.environment, cpu_usage=cpu_usage)
-            if not self.runner.cpu_warning_emitted:
-                self.runner.cpu_warning_emitted = True
-                logger.warning("CPU usage above %d%%! This limits the load and spoils the "
-                               "response times: use more workers.",
-                               runners.CPU_WARNING_THRESHOLD)
-        events.usage_monitor.fire(environment=self.environment, cpu_usage=cpu_usage,
-                                  memory_usage=health["memory_bytes"])
+        self.runner._note_usage(health, runners.HEARTBEAT_INTERVAL)
 
     def _heartbeat(self):
         self.send("heartbeat", {

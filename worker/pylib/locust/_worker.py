@@ -8,6 +8,7 @@ docs/exit-codes.md.
 """
 
 import ast
+import gc
 import inspect
 import json
 import logging
@@ -107,6 +108,8 @@ def _run(config):
     if config["role"] != "worker" and (parsed.headless or parsed.autostart):
         check_hosts(environment)
     _handle_signals(node, config["endpoint"])
+    gc.collect()
+    gc.freeze()  # modules and classes stay: later collections need not look at them
     node.start()
     return node.finished.get()
 

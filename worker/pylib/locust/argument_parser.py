@@ -283,10 +283,18 @@ def parse_custom(options, extra_words):
     return argparse.Namespace(**merged), shown
 
 
+def _likeness(a, b):
+    """0 (far apart) to 1 (equal); the same first letters bring words nearer."""
+    ratio = difflib.SequenceMatcher(None, a, b).ratio()
+    same = min(6, len(os.path.commonprefix([a, b])))
+    return ratio + (1 - ratio) * 0.1 * same if ratio >= 0.6 else 0.0
+
+
 def _refuse(parser, word):
     known = [name for action in parser._actions for name in action.option_strings]
-    near = difflib.get_close_matches(word.split("=", 1)[0], known, n=1)
-    hint = f"\nDid you mean '{near[0]}'?" if near else ""
+    near = max(known, key=lambda name: _likeness(word.split("=", 1)[0], name))
+    is_near = _likeness(word.split("=", 1)[0], near) > 0
+    hint = f"\nDid you mean '{near}'?" if is_near else ""
     parser.error(f"unrecognized arguments: {word}{hint}")
 
 

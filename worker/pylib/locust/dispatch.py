@@ -18,7 +18,7 @@ import gevent
 
 def _weighted(shares):
     """Names for ever, so that after every step their counts are as near to the shares as whole
-    numbers can be (smallest Kullback-Leibler divergence): shares 5:1 give AAABAAAAABAA...
+    numbers can be (smallest Kullback-Leibler divergence): shares 5:1 give AABAAAAABAAA...
     Without a share above 0: None for ever."""
     heap = [(x * log2(x / (x + 1)), x + 1, x, name) for name, x in shares if x > 0]
     heapify(heap)

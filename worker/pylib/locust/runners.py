@@ -86,6 +86,7 @@ class Runner:
         self.custom_messages = {}
         self._users_dispatcher = None
         self._node = None  # the link to the master; none in the library
+        self._usage = []  # of the processor, since usage_monitor was fired
         self._spread_host()
         environment.events.request.add_listener(_katydid.record_request)
         environment.events.user_error.add_listener(self._on_user_error)
@@ -138,6 +139,25 @@ class Runner:
         if self.cpu_warning_emitted:
             logger.warning("CPU usage was too high at some point during the test!")
         return self.cpu_warning_emitted
+
+    def _note_usage(self, health, interval_s):
+        """Takes one measurement; tells the listeners every CPU_MONITOR_INTERVAL."""
+        self.current_cpu_usage = health["cpu_percent"]
+        self.current_memory_usage = health["memory_bytes"]
+        self._usage.append(health["cpu_percent"])
+        if len(self._usage) * interval_s < CPU_MONITOR_INTERVAL:
+            return
+        cpu_usage = sum(self._usage) / len(self._usage)
+        self._usage.clear()
+        events = self.environment.events
+        if cpu_usage > CPU_WARNING_THRESHOLD:
+            events.cpu_warning.fire(environment=self.environment, cpu_usage=cpu_usage)
+            if not self.cpu_warning_emitted:
+                self.cpu_warning_emitted = True
+                logger.warning("CPU usage above %d%%! This limits the load and spoils the "
+                               "response times: use more workers.", CPU_WARNING_THRESHOLD)
+        events.usage_monitor.fire(environment=self.environment, cpu_usage=cpu_usage,
+                                  memory_usage=health["memory_bytes"])
 
     def log_exception(self, node_id, msg, formatted_tb):
         key = hash(formatted_tb)
@@ -322,6 +342,7 @@ class LocalRunner(Runner):
 
     worker_index = 0
     worker_count = 1
+    _monitor = None  # in the library: keeps runner.greenlet.join() waiting until quit()
 
     def __init__(self, environment):
         super().__init__(environment)
@@ -332,6 +353,8 @@ class LocalRunner(Runner):
         if self._node is not None:
             super().start(user_count, spawn_rate, wait, user_classes)
             return
+        if self._monitor is None:
+            self._monitor = self.greenlet.spawn(self._monitor_usage)
         if self.spawning_greenlet:
             self.spawning_greenlet.kill()
         self.spawning_greenlet = self.greenlet.spawn(
@@ -340,6 +363,11 @@ class LocalRunner(Runner):
         self.spawning_greenlet.link_exception(locust_exception_handler(self.environment))
         if wait:
             self.spawning_greenlet.join()
+
+    def _monitor_usage(self):
+        while True:
+            gevent.sleep(HEARTBEAT_INTERVAL)
+            self._note_usage(_katydid.health(), HEARTBEAT_INTERVAL)
 
     def _ramp(self, user_count, spawn_rate, user_classes):
         if self.state not in (STATE_RUNNING, STATE_SPAWNING):
@@ -366,6 +394,7 @@ class LocalRunner(Runner):
             super().quit()
             return
         self._end_test()
+        self._monitor = None
         self.greenlet.kill(block=False)
 
     def stop_test(self, reason):

@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: MIT
+"""Events, Environment, dispatch and the runner without a master."""
+
+import gevent
+import pytest
+
+from locust import HttpUser, LoadTestShape, TaskSet, User, constant, events, log, task
+from locust.dispatch import UsersDispatcher
+from locust.env import Environment
+from locust.event import EventHook, Events
+from locust.exception import RescheduleTask, RunnerAlreadyExistsError, StopTest
+from locust.runners import WorkerNode
+
+pytestmark = pytest.mark.usefixtures("deadline")
+
+
+class A(User):
+    weight = 5
+    wait_time = constant(100)
+
+    @task
+    def work(self):
+        pass
+
+
+class B(A):
+    weight = 1
+
+
+def test_failing_listener_does_not_keep_the_others_from_hearing(caplog, monkeypatch):
+    monkeypatch.setattr(log, "unhandled_greenlet_exception", False)
+    hook, heard = EventHook(), []
+    hook.add_listener(lambda **kwargs: 1 / 0)
+    hook.add_listener(lambda **kwargs: heard.append(kwargs))
+    hook.fire(a=1)
+    assert heard == [{"a": 1}]
+    assert "ZeroDivisionError" in caplog.text and '/event.py"' not in caplog.text
+    assert log.unhandled_greenlet_exception, "the exit code becomes 2"
+
+
+def test_control_exceptions_go_through():
+    hook, heard = EventHook(), []
+
+    @hook.add_listener
+    def reschedule(**kwargs):
+        raise RescheduleTask()
+
+    hook.add_listener(lambda **kwargs: heard.append(1))
+    with pytest.raises(RescheduleTask):
+        hook.fire()
+    assert heard == []
+
+
+def test_reverse_order_and_removal():
+    hook, heard = EventHook(), []
+    first = hook.add_listener(lambda: heard.append(1))
+    hook.add_listener(lambda: heard.append(2))
+    hook.fire(reverse=True)
+    hook.remove_listener(first)
+    hook.fire()
+    assert heard == [2, 1, 2]
+
+
+def test_measure_times_and_swallows():
+    hook, heard = EventHook(), []
+    hook.add_listener(lambda **kwargs: heard.append(kwargs))
+    with hook.measure("X", "name") as meta:
+        meta["response_length"] = 7
+        raise ValueError("no")
+    assert heard[0]["response_length"] == 7 and str(heard[0]["exception"]) == "no"
+    assert heard[0]["response_time"] >= 0
+
+
+def test_subclass_of_events_gets_its_own_hooks():
+    class More(Events):
+        mine: EventHook
+
+    assert isinstance(More().mine, EventHook) and isinstance(More().request, EventHook)
+    assert More().mine is not More().mine
+
+
+def test_users_without_weight_are_left_out():
+    class None_(A):
+        weight = 0
+
+    class Fixed(A):
+        weight = 0
+        fixed_count = 1
+
+    assert Environment(user_classes=[A, None_, Fixed]).user_classes == [A, Fixed]
+    with pytest.raises(ValueError):
+        Environment(user_classes=[None_])
+
+
+def test_same_class_name_twice_is_refused():
+    with pytest.raises(ValueError, match="same class name"):
+        Environment(user_classes=[A, type("A", (A,), {})])
+
+
+def test_shape_must_be_an_instance():
+    class Shape(LoadTestShape):
+        def tick(self):
+            return None
+
+    with pytest.raises(ValueError):
+        Environment(shape_class=Shape)
+    assert Shape.abstract is False and LoadTestShape.abstract is True
+
+
+def test_one_runner_per_environment(environment):
+    environment.create_local_runner()
+    with pytest.raises(RunnerAlreadyExistsError):
+        environment.create_local_runner()
+
+
+def test_statistics_listener_comes_after_those_of_the_import(core):
+    own = Events()
+    first = own.request.add_listener(lambda **kwargs: None)
+    Environment(events=own).create_local_runner()
+    assert own.request._handlers == [first, core.record_request]
+
+
+def test_equal_weights():
+    def one(user):
+        pass
+
+    def two(user):
+        pass
+
+    class Inner(TaskSet):
+        tasks = [one]
+
+    class Own(User):
+        weight = 7
+        tasks = {one: 3, two: 1, Inner: 2}
+
+    Environment(user_classes=[Own]).assign_equal_weights()
+    assert Own.weight == 1 and sorted(t.__name__ for t in Own.tasks) == ["one", "two"]
+
+
+def test_http_user_without_host_ends_the_test(environment):
+    class Homeless(HttpUser):
+        pass
+
+    with pytest.raises(StopTest, match="Homeless needs a host"):
+        Homeless(environment)
+
+
+def ramp(classes, nodes, *steps):
+    """The counts after each step of each (target, rate)."""
+    dispatcher = UsersDispatcher([WorkerNode(n) for n in nodes], classes)
+    seen = []
+    for target, rate in steps:
+        dispatcher.new_dispatch(target, rate)
+        seen.append(list(dispatcher))
+    return seen
+
+
+def test_dispatch_keeps_the_weights(monkeypatch):
+    monkeypatch.setattr(gevent, "sleep", lambda seconds: None)
+    (steps,) = ramp([B, A], ["w"], (12, 1))
+    order = []
+    last = {"A": 0, "B": 0}
+    for step in steps:
+        order.append("A" if step["w"]["A"] > last["A"] else "B")
+        last = step["w"]
+    assert "".join(order) == "AABAAAAABAAA"
+
+
+def test_dispatch_spreads_over_hosts_and_goes_down_again(monkeypatch):
+    monkeypatch.setattr(gevent, "sleep", lambda seconds: None)
+    up, down = ramp([A], ["x_1", "x_2", "y_1"], (2, 10), (0, 10))
+    assert up[-1] == {"x_1": {"A": 1}, "x_2": {"A": 0}, "y_1": {"A": 1}}
+    assert down[-1] == {"x_1": {"A": 0}, "x_2": {"A": 0}, "y_1": {"A": 0}}
+
+
+def test_dispatch_starts_fixed_users_first_and_only_so_many(monkeypatch):
+    monkeypatch.setattr(gevent, "sleep", lambda seconds: None)
+
+    class Fixed(A):
+        fixed_count = 2
+
+    ((first, *_),) = ramp([A, Fixed], ["w"], (5, 2))
+    assert first == {"w": {"A": 0, "Fixed": 2}}
+    (only,) = ramp([Fixed], ["w"], (5, 10))
+    assert only[-1] == {"w": {"Fixed": 2}}
+
+
+def test_local_runner_ramps_up_by_itself_and_quits(environment):
+    environment.user_classes = [A, B]
+    heard = []
+    for name in ("test_start", "spawning_complete", "test_stop"):
+        getattr(environment.events, name).add_listener(lambda name=name, **_: heard.append(name))
+    runner = environment.create_local_runner()
+    runner.start(6, spawn_rate=100)
+    gevent.spawn_later(0.1, runner.quit)
+    runner.greenlet.join()
+    assert heard == ["test_start", "spawning_complete", "test_stop"]
+    assert runner.final_user_classes_count == {"A": 5, "B": 1}
+    assert runner.user_count == 0 and runner.state == "stopped"
+
+
+def test_waiting_users_are_stopped_first(environment):
+    busy = []
+
+    class Mixed(User):
+        wait_time = constant(100)
+
+        @task
+        def work(self):
+            if not busy:
+                busy.append(self)
+                gevent.sleep(100)
+
+    environment.user_classes = [Mixed]
+    runner = environment.create_local_runner()
+    runner.spawn_users({"Mixed": 3})
+    gevent.sleep(0.01)
+    runner.stop_users({"Mixed": 2})
+    assert [greenlet.args[0] for greenlet in runner.user_greenlets] == busy
+    runner.quit()
+
+
+def test_user_that_forgets_the_base_constructor_is_named(environment):
+    class Forgetful(User):
+        def __init__(self, environment):
+            pass
+
+    environment.user_classes = [Forgetful]
+    runner = environment.create_local_runner()
+    with pytest.raises(AssertionError, match="Forgetful"):
+        runner.spawn_users({"Forgetful": 1})
+
+
+def test_same_traceback_is_logged_a_few_times_only(environment, caplog):
+    from locust import _errors
+
+    _errors._seen.clear()
+
+    class Failing(User):
+        rounds = 0
+
+        @task
+        def work(self):
+            self.rounds += 1
+            if self.rounds > 50:
+                self.environment.runner.quit()
+            raise ValueError("again and again")
+
+    environment.user_classes = [Failing]
+    runner = environment.create_local_runner()
+    runner.spawn_users({"Failing": 1})
+    runner.user_greenlets.join()
+    assert caplog.text.count("ValueError: again") == _errors._VERBATIM
+    assert sum(row["count"] for row in runner.exceptions.values()) >= 50, "all are counted"
+
+
+def test_module_events_are_there():
+    assert isinstance(events, Events)
