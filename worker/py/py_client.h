@@ -94,7 +94,7 @@ struct pool_ref {
 };
 struct pool_ref *pool_ref_new(struct fetch_pool_config config); /* NULL with an exception */
 struct pool_ref *pool_ref_get(struct pool_ref *pool);
-void pool_ref_put(struct pool_ref *pool); /* accepts NULL */
+void pool_ref_put(struct pool_ref *pool);          /* accepts NULL */
 struct pool_ref *pool_object_ref(PyObject *owner); /* of a _katydid.Pool; owned */
 
 struct head_line {
@@ -110,22 +110,21 @@ struct head_lines {
 void head_lines_fini(struct head_lines *lines);
 
 struct session {
-    PyObject_HEAD
-    PyObject *base_url, *request_event, *user, *request_name;
+    PyObject_HEAD PyObject *base_url, *request_event, *user, *request_name;
     /* requests' attributes. NULL = never touched: the default. */
     PyObject *headers, *auth, *proxies, *hooks, *params, *verify, *cert, *cookies, *adapters;
     PyObject *stream, *trust_env, *max_redirects;
     PyObject *client, *auth_header; /* Fast: the user agent facade; text */
-    PyObject *pool_owner;    /* a Pool shared with other sessions, or NULL */
-    PyObject *handlers;      /* the list in request_event, or NULL */
-    struct head_lines *lines; /* of headers when touched; NULL = defaults */
-    struct site *site;       /* of base_url; NULL = to be found */
-    PyObject *site_path;     /* path part of base_url, or NULL */
+    PyObject *pool_owner;           /* a Pool shared with other sessions, or NULL */
+    PyObject *handlers;             /* the list in request_event, or NULL */
+    struct head_lines *lines;       /* of headers when touched; NULL = defaults */
+    struct site *site;              /* of base_url; NULL = to be found */
+    PyObject *site_path;            /* path part of base_url, or NULL */
     struct pool_ref *pool;
     struct jar jar;
     double connect_timeout, network_timeout; /* Fast; seconds, 0 = none */
-    long jar_version;        /* of the Python jar when `jar` was copied from it */
-    unsigned concurrency;    /* Fast: connections per host */
+    long jar_version;                        /* of the Python jar when `jar` was copied from it */
+    unsigned concurrency;                    /* Fast: connections per host */
     bool is_fast, is_plain_class, is_env_checked, is_env_free, is_odd; /* odd: never fast */
 };
 extern PyTypeObject *session_type;
@@ -141,8 +140,13 @@ enum road session_site(struct session *s);
 /* Brings s->jar up to date with the Python jar. */
 enum road session_jar(struct session *s);
 int session_set_cookie(struct session *s, struct cookie *cookie, bool is_expired);
-PyObject *session_cookie_row(const struct cookie *c); /* new: what glue.jar_set takes */
+PyObject *session_cookie_row(const struct cookie *c);   /* new: what glue.jar_set takes */
 bool session_records_directly(const struct session *s); /* only the built-in listener, or none */
+
+static inline bool is_given(PyObject *value)
+{
+    return value && value != Py_None;
+}
 
 /* ---- a call: py_client_call.c --------------------------------------------------------------- */
 
@@ -169,7 +173,7 @@ struct outgoing {
 };
 enum road call_target(struct session *s, const struct call *c, struct outgoing *out);
 enum road call_body(struct session *s, const struct call *c, struct outgoing *out);
-/* The request head, into *head. */
+/* The request head, into *head: py_client_head.c. */
 enum road call_head(struct session *s, const struct call *c, const struct outgoing *out,
                     struct sbuf *head);
 enum road call_timeouts(struct session *s, PyObject *timeout, struct fetch_request *q);
@@ -177,8 +181,7 @@ enum road call_timeouts(struct session *s, PyObject *timeout, struct fetch_reque
 /* ---- responses: py_client_response.c, py_client_text.c -------------------------------------- */
 
 struct response {
-    PyObject_HEAD
-    struct park park; /* while in flight */
+    PyObject_HEAD struct park park; /* while in flight */
     struct fetch *fetch;
     const struct fetch_response *got; /* of fetch, once it is done */
     struct pool_ref *pool;
@@ -189,8 +192,8 @@ struct response {
     size_t sent_len;
     PyObject *method, *name, *context;
     /* Made when asked for, or set by somebody. */
-    PyObject *content, *headers, *url, *encoding, *reason, *history, *cookies, *elapsed, *request,
-        *raw, *next, *error, *meta, *manual, *timeout;
+    PyObject *content, *headers, *url, *encoding, *reason, *history, *cookies, *elapsed, *request;
+    PyObject *raw, *next, *error, *meta, *manual, *timeout;
     uint64_t duration_ns;
     int status; /* -1 = None */
     bool is_catch, is_entered, is_reported, is_consumed, is_stream, is_awaiting;
@@ -232,10 +235,10 @@ void request_take_cookies(struct response *r); /* Set-Cookie of r into its sessi
 
 /* ---- reporting: py_client_record.c ---------------------------------------------------------- */
 
-PyObject *record_meta(struct response *r);          /* borrowed; made when asked for */
+PyObject *record_meta(struct response *r); /* borrowed; made when asked for */
 /* Tells the listeners (or the statistics) how r ended. -1 with what a listener raised. */
 int record_report(struct response *r, PyObject *exception);
-int record_default_outcome(struct response *r);     /* by error and status */
+int record_default_outcome(struct response *r); /* by error and status */
 bool record_is_bad_status(const struct response *r);
 PyObject *record_enter(struct response *r, PyObject *unused);
 PyObject *record_exit(struct response *r, PyObject *const *args, Py_ssize_t count);
@@ -250,17 +253,23 @@ extern PyObject *record_request; /* the built-in listener */
 
 /* locust._http.glue: Python functions and classes the C core calls. Looked up once, at bind. */
 #define GLUE_NAMES(X)                                                                              \
-    X(make_headers) X(make_proxies) X(make_hooks) X(make_params) X(make_cookies)                   \
-    X(make_adapters) X(make_agent) X(adopt_cookies) X(jar_rows) X(jar_set) X(is_env_free)          \
-    X(normal_url) X(ca_file) X(plain_request) X(fast_plain_request) X(redirect) X(fast_redirect)   \
-    X(make_request) X(make_raw) X(make_response_cookies) X(make_next) X(make_encoding)             \
-    X(make_fast_headers) X(error) X(fast_error) X(root_error) X(http_error) X(bad_status)          \
-    X(too_many_redirects) X(redirect_failed) X(fast_redirect_failed) X(plain_text) X(plain_json)   \
-    X(plain_content) X(json_encode) X(json_scan) X(case_insensitive_dict) X(http_basic_auth)       \
-    X(locust_error) X(catch_response_error) X(response_error) X(user_context) X(response_class)    \
-    X(session_class) X(fast_session_class) X(fast_response_class) X(fast_catch_class)              \
-    X(default_headers) X(with_without_catch) X(success_not_entered) X(failure_not_entered) X(no_catch) X(fast_headers)            \
-    X(fast_plain_text) X(fast_plain_json) X(fast_plain_content) X(make_fast_request)
+    X(make_headers)                                                                                \
+    X(make_proxies) X(make_hooks) X(make_params) X(make_cookies) X(make_adapters) X(make_agent)    \
+        X(adopt_cookies) X(jar_rows) X(jar_set) X(is_env_free) X(normal_url) X(ca_file)            \
+            X(plain_request) X(fast_plain_request) X(redirect) X(fast_redirect) X(make_request)    \
+                X(make_raw) X(make_response_cookies) X(make_next) X(make_encoding) X(              \
+                    make_fast_headers) X(error) X(fast_error) X(root_error) X(http_error)          \
+                    X(bad_status) X(too_many_redirects) X(redirect_failed) X(fast_redirect_failed) \
+                        X(plain_text) X(plain_json) X(plain_content) X(json_encode) X(json_scan)   \
+                            X(case_insensitive_dict) X(http_basic_auth) X(locust_error)            \
+                                X(catch_response_error) X(response_error) X(user_context)          \
+                                    X(response_class) X(session_class) X(fast_session_class)       \
+                                        X(fast_response_class) X(fast_catch_class)                 \
+                                            X(default_headers) X(with_without_catch)               \
+                                                X(success_not_entered) X(failure_not_entered)      \
+                                                    X(no_catch) X(fast_headers) X(fast_plain_text) \
+                                                        X(fast_plain_json) X(fast_plain_content)   \
+                                                            X(make_fast_request)
 struct glue {
 #define X(name) PyObject *name;
     GLUE_NAMES(X)

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* A call: from Python arguments to target, body and request head.
+/* A call: from Python arguments to target, body and limits.
  *
- * Problem: merging headers, URL and body the way requests does costs it some 150 µs.
- * Design: keyword names are compared by pointer (call sites intern them); head lines of the
- * session come ready made, those of the call override them in place as a CaseInsensitiveDict
- * would; the whole head is written once into a buffer that all calls share. What is unusual
- * (bytes in odd places, values that requests rejects) gives ROAD_PLAIN before anything happened.
+ * Keyword names are compared by pointer (call sites intern them); URLs and bodies of the usual
+ * types are turned into bytes here. What is unusual gives ROAD_PLAIN before anything happened.
  */
 #include "worker/py/py_client.h"
 
@@ -13,13 +10,12 @@
 #include <string.h>
 #include <strings.h>
 
-#include "common/base/clk.h"
-
 /* ---- arguments ------------------------------------------------------------------------------ */
 
 #define KEYWORDS(X)                                                                                \
-    X(name) X(context) X(data) X(json) X(params) X(headers) X(cookies) X(files) X(auth)            \
-    X(timeout) X(proxies) X(hooks) X(stream) X(verify) X(cert)
+    X(name)                                                                                        \
+    X(context) X(data) X(json) X(params) X(headers) X(cookies) X(files) X(auth) X(timeout)         \
+        X(proxies) X(hooks) X(stream) X(verify) X(cert)
 
 static struct {
 #define X(name) PyObject *name;
@@ -33,9 +29,12 @@ int call_init(void)
     site_init();
 #define X(name) names.name = PyUnicode_InternFromString(#name);
     KEYWORDS(X)
-    X(catch_response) X(allow_redirects) X(url) X(method)
+    X(catch_response)
+        X(allow_redirects) X(url) X(method)
 #undef X
-    return PyErr_Occurred() ? -1 : 0;
+            return PyErr_Occurred()
+        ? -1
+        : 0;
 }
 
 static PyObject **field_of(struct call *c, PyObject *name)
@@ -43,9 +42,10 @@ static PyObject **field_of(struct call *c, PyObject *name)
 #define X(field)                                                                                   \
     if (name == names.field)                                                                       \
         return &c->field;
-    X(url) X(method) KEYWORDS(X)
+    X(url)
+    X(method) KEYWORDS(X)
 #undef X
-    return NULL;
+        return NULL;
 }
 
 /* The same for a name that is not interned (from **kwargs built at run time). */
@@ -54,9 +54,10 @@ static PyObject *interned(PyObject *name)
 #define X(field)                                                                                   \
     if (PyUnicode_Compare(name, names.field) == 0)                                                 \
         return names.field;
-    X(url) X(method) X(catch_response) X(allow_redirects) KEYWORDS(X)
+    X(url)
+    X(method) X(catch_response) X(allow_redirects) KEYWORDS(X)
 #undef X
-    return NULL;
+        return NULL;
 }
 
 static int set_flag(bool *flag, PyObject *value)
@@ -71,7 +72,8 @@ static int set_flag(bool *flag, PyObject *value)
 static int set_extra(struct call *c, const struct session *s, PyObject *name, PyObject *value)
 {
     if (!s->is_fast) {
-        PyErr_Format(PyExc_TypeError, "Session.request() got an unexpected keyword argument '%U'", name);
+        PyErr_Format(PyExc_TypeError, "Session.request() got an unexpected keyword argument '%U'",
+                     name);
         return -1;
     }
     if (!c->extra)
@@ -98,16 +100,16 @@ static int set_keyword(struct call *c, const struct session *s, PyObject *name, 
     return 0;
 }
 
-enum { MAX_POSITIONAL = 11 };
 static PyObject *const *const plain_order[] = {&names.url, NULL};
 static PyObject *const *const data_order[] = {&names.url, &names.data, &names.json, NULL};
-static PyObject *const *const request_order[] = {&names.method,         &names.url,
-                                                 &names.name,           &names.catch_response,
-                                                 &names.context,        NULL};
-static PyObject *const *const fast_order[] = {
-    &names.method,  &names.url,  &names.name, &names.data,            &names.catch_response,
-    &names.stream,  &names.headers, &names.auth, &names.json, &names.allow_redirects,
-    &names.context, NULL};
+static PyObject *const *const request_order[] = {&names.method,         &names.url,     &names.name,
+                                                 &names.catch_response, &names.context, NULL};
+static PyObject *const *const fast_order[] = {&names.method,         &names.url,
+                                              &names.name,           &names.data,
+                                              &names.catch_response, &names.stream,
+                                              &names.headers,        &names.auth,
+                                              &names.json,           &names.allow_redirects,
+                                              &names.context,        NULL};
 
 int call_parse(struct call *c, const struct session *s, PyObject *const *args, Py_ssize_t count,
                PyObject *kwnames, int positional_kind)
@@ -130,19 +132,14 @@ int call_parse(struct call *c, const struct session *s, PyObject *const *args, P
         if (set_keyword(c, s, PyTuple_GET_ITEM(kwnames, i), args[count + i]) < 0)
             return -1;
     if (!c->url || !c->method) {
-        PyErr_Format(PyExc_TypeError, "missing required argument: '%s'", c->method ? "url"
-                                                                                   : "method");
+        PyErr_Format(PyExc_TypeError, "missing required argument: '%s'",
+                     c->method ? "url" : "method");
         return -1;
     }
     return 0;
 }
 
 /* ---- target --------------------------------------------------------------------------------- */
-
-static bool is_given(PyObject *value)
-{
-    return value && value != Py_None;
-}
 
 static bool is_good_target(const struct session *s, const char *text, Py_ssize_t len)
 {
@@ -208,8 +205,7 @@ static enum road normalised_target(struct session *s, const struct call *c, stru
         const Py_ssize_t root_len = text ? site_root_length(text, len) : 0;
         if (root_len && !strchr(text, '#')) {
             PyObject *root = PyUnicode_FromStringAndSize(text, root_len);
-            out->site = root ? site_get(root, verify, s->cert ? s->cert : Py_None, Py_None)
-                             : NULL;
+            out->site = root ? site_get(root, verify, s->cert ? s->cert : Py_None, Py_None) : NULL;
             Py_XDECREF(root);
             out->target = PyUnicode_FromStringAndSize(text + root_len, len - root_len);
             road = out->site && out->target ? ROAD_FAST : ROAD_ERROR;
@@ -339,8 +335,8 @@ static bool has_lists(PyObject *dict)
 enum road call_body(struct session *s, const struct call *c, struct outgoing *out)
 {
     PyObject *data = c->data;
-    if (!is_given(data) || (!PyUnicode_CheckExact(data) && !PyBytes_CheckExact(data) &&
-                            !PyDict_CheckExact(data))) {
+    if (!is_given(data) ||
+        (!PyUnicode_CheckExact(data) && !PyBytes_CheckExact(data) && !PyDict_CheckExact(data))) {
         if (is_given(data) && !(PyList_CheckExact(data) && !PyList_GET_SIZE(data)))
             return ROAD_PLAIN;
         return is_given(c->json) ? json_body(s, c->json, out) : ROAD_FAST;
@@ -358,321 +354,6 @@ enum road call_body(struct session *s, const struct call *c, struct outgoing *ou
     out->body = PyBytes_AS_STRING(data);
     out->body_len = PyBytes_GET_SIZE(data);
     return ROAD_FAST;
-}
-
-/* ---- head ----------------------------------------------------------------------------------- */
-
-enum { MAX_OWN_HEADERS = 64 };
-
-struct own { /* headers of the call */
-    struct own_header {
-        const char *name, *value; /* value NULL: takes the session's line away */
-        uint32_t name_len, value_len;
-        bool is_written;
-    } headers[MAX_OWN_HEADERS];
-    Py_ssize_t count;
-    bool has_cookie, has_type, has_accept, has_auth;
-    const struct own_header *host;
-};
-
-static bool is_name(const struct own_header *h, const char *name)
-{
-    return h->name_len == strlen(name) && !strncasecmp(h->name, name, h->name_len);
-}
-
-static bool is_good_text(PyObject *text, bool is_name)
-{
-    if (!PyUnicode_CheckExact(text) || PyUnicode_KIND(text) != PyUnicode_1BYTE_KIND)
-        return false;
-    const char *bytes = PyUnicode_DATA(text);
-    const size_t len = (size_t)PyUnicode_GET_LENGTH(text);
-    if (len && (*bytes == ' ' || (*bytes >= '\t' && *bytes <= '\r')))
-        return false;
-    if (is_name && (len == 0 || memchr(bytes, ':', len)))
-        return false;
-    return !memchr(bytes, '\n', len) && !memchr(bytes, '\r', len) && !memchr(bytes, 0, len);
-}
-
-static enum road add_own(struct own *own, PyObject *name, PyObject *value)
-{
-    if (!is_good_text(name, true) || (value != Py_None && !is_good_text(value, false)) ||
-        own->count == MAX_OWN_HEADERS)
-        return ROAD_PLAIN;
-    struct own_header *h = &own->headers[own->count++];
-    *h = (struct own_header){.name = PyUnicode_DATA(name),
-                             .name_len = (uint32_t)PyUnicode_GET_LENGTH(name)};
-    if (value != Py_None) {
-        h->value = PyUnicode_DATA(value);
-        h->value_len = (uint32_t)PyUnicode_GET_LENGTH(value);
-    }
-    if (is_name(h, "content-length") || is_name(h, "transfer-encoding") || is_name(h, "expect"))
-        return ROAD_PLAIN;
-    if (!h->value)
-        return ROAD_FAST;
-    own->has_cookie |= is_name(h, "cookie");
-    own->has_type |= is_name(h, "content-type");
-    own->has_accept |= is_name(h, "accept");
-    own->has_auth |= is_name(h, "authorization");
-    if (is_name(h, "host"))
-        own->host = h;
-    return ROAD_FAST;
-}
-
-static enum road read_own(struct own *own, PyObject *headers)
-{
-    if (!is_given(headers))
-        return ROAD_FAST;
-    if (!PyDict_CheckExact(headers))
-        return ROAD_PLAIN;
-    PyObject *name = NULL, *value = NULL;
-    Py_ssize_t at = 0;
-    while (PyDict_Next(headers, &at, &name, &value))
-        if (add_own(own, name, value) != ROAD_FAST)
-            return ROAD_PLAIN;
-    return ROAD_FAST;
-}
-
-static void put_line(struct sbuf *head, const char *name, size_t name_len, const char *value,
-                     size_t value_len)
-{
-    sbuf_reserve(head, name_len + value_len + 4);
-    char *to = head->data + head->len;
-    memcpy(to, name, name_len);
-    memcpy(to + name_len, ": ", 2);
-    memcpy(to + name_len + 2, value, value_len);
-    memcpy(to + name_len + 2 + value_len, "\r\n", 3);
-    head->len += name_len + value_len + 4;
-}
-
-static void put_own(struct sbuf *head, struct own_header *h)
-{
-    h->is_written = true;
-    if (h->value)
-        put_line(head, h->name, h->name_len, h->value, h->value_len);
-}
-
-static bool line_is(const char *line, const struct head_line *at, const char *name)
-{
-    return at->name_len == strlen(name) && !strncasecmp(line, name, at->name_len);
-}
-
-/* Session lines in their order, each replaced or dropped as the call's headers say. */
-static void put_session_lines(struct sbuf *head, const struct head_lines *lines, struct own *own)
-{
-    if (!own->count) {
-        sbuf_add(head, lines->text.data, lines->text.len);
-        return;
-    }
-    for (Py_ssize_t i = 0; i < lines->count; i++) {
-        const struct head_line *l = &lines->lines[i];
-        const char *text = lines->text.data + l->at;
-        struct own_header *found = NULL;
-        for (Py_ssize_t k = 0; k < own->count && !found; k++)
-            if (own->headers[k].name_len == l->name_len &&
-                !strncasecmp(own->headers[k].name, text, l->name_len))
-                found = &own->headers[k];
-        if (found)
-            put_own(head, found);
-        else
-            sbuf_add(head, text, l->len);
-    }
-}
-
-static bool has_session_line(const struct head_lines *lines, const char *name)
-{
-    for (Py_ssize_t i = 0; i < lines->count; i++)
-        if (line_is(lines->text.data + lines->lines[i].at, &lines->lines[i], name))
-            return true;
-    return false;
-}
-
-/* ---- credentials, cookies ------------------------------------------------------------------- */
-
-static void put_base64(struct sbuf *out, const uint8_t *in, size_t len)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < len; i += 3) {
-        const size_t left = len - i;
-        const unsigned bits = (unsigned)in[i] << 16 | (left > 1 ? (unsigned)in[i + 1] << 8 : 0) |
-                              (left > 2 ? in[i + 2] : 0);
-        sbuf_addc(out, digits[bits >> 18]);
-        sbuf_addc(out, digits[bits >> 12 & 63]);
-        sbuf_addc(out, left > 1 ? digits[bits >> 6 & 63] : '=');
-        sbuf_addc(out, left > 2 ? digits[bits & 63] : '=');
-    }
-}
-
-static enum road basic_auth(struct sbuf *head, PyObject *user, PyObject *password)
-{
-    static struct sbuf pair;
-    sbuf_clear(&pair);
-    PyObject *const parts[] = {user, password};
-    for (int i = 0; i < 2; i++) {
-        if (!PyUnicode_Check(parts[i]) || PyUnicode_KIND(parts[i]) != PyUnicode_1BYTE_KIND)
-            return ROAD_PLAIN;
-        if (i)
-            sbuf_addc(&pair, ':');
-        sbuf_add(&pair, PyUnicode_DATA(parts[i]), (size_t)PyUnicode_GET_LENGTH(parts[i]));
-    }
-    sbuf_adds(head, "Authorization: Basic ");
-    put_base64(head, (const uint8_t *)pair.data, pair.len);
-    sbuf_add(head, "\r\n", 2);
-    return ROAD_FAST;
-}
-
-static enum road basic_auth_object(struct sbuf *head, PyObject *auth)
-{
-    PyObject *user = PyObject_GetAttrString(auth, "username");
-    PyObject *password = PyObject_GetAttrString(auth, "password");
-    enum road road = user && password ? basic_auth(head, user, password) : ROAD_PLAIN;
-    Py_XDECREF(user);
-    Py_XDECREF(password);
-    PyErr_Clear();
-    return road;
-}
-
-static enum road put_auth(struct sbuf *head, const struct session *s, PyObject *auth,
-                          const struct own *own)
-{
-    if (!is_given(auth)) {
-        if (s->is_fast && is_given(s->auth_header) && PyUnicode_Check(s->auth_header)) {
-            const char *text = PyUnicode_AsUTF8(s->auth_header);
-            put_line(head, "Authorization", 13, text, strlen(text));
-            return own->has_auth ? ROAD_PLAIN : ROAD_FAST;
-        }
-        auth = s->auth;
-    }
-    if (!is_given(auth))
-        return ROAD_FAST;
-    if (own->has_auth)
-        return ROAD_PLAIN;
-    if (PyTuple_CheckExact(auth) && PyTuple_GET_SIZE(auth) == 2)
-        return basic_auth(head, PyTuple_GET_ITEM(auth, 0), PyTuple_GET_ITEM(auth, 1));
-    return (PyObject *)Py_TYPE(auth) == glue.http_basic_auth ? basic_auth_object(head, auth)
-                                                             : ROAD_PLAIN;
-}
-
-/* Without the port and, for IPv6, the brackets. */
-static void place_host(struct jar_place *place, const char *host, size_t len)
-{
-    if (len && *host == '[') {
-        const char *end = memchr(host, ']', len);
-        place->host = host + 1;
-        place->host_len = end ? (size_t)(end - host - 1) : len - 1;
-        return;
-    }
-    const char *colon = memchr(host, ':', len);
-    place->host = host;
-    place->host_len = colon ? (size_t)(colon - host) : len;
-}
-
-static enum road put_cookies(struct sbuf *head, struct session *s, const struct call *c,
-                             const struct outgoing *out, const struct own *own)
-{
-    enum road road = session_jar(s);
-    if (road != ROAD_FAST)
-        return road;
-    if (is_given(c->cookies) && (!PyDict_CheckExact(c->cookies) || PyDict_GET_SIZE(c->cookies)))
-        return ROAD_PLAIN;
-    if (!s->jar.count || own->has_cookie)
-        return ROAD_FAST;
-    struct jar_place place = {.is_tls = out->site->is_tls, .path = PyUnicode_DATA(out->target)};
-    place.path_len = (size_t)PyUnicode_GET_LENGTH(out->target);
-    if (own->host)
-        place_host(&place, own->host->value, own->host->value_len);
-    else
-        place_host(&place, out->site->host_line.data + 6, out->site->host_line.len - 8);
-    const size_t start = head->len;
-    sbuf_add(head, "Cookie: ", 8);
-    jar_header(head, &s->jar, &place, clk_wall_coarse());
-    if (head->len == start + 8)
-        head->len = start;
-    else
-        sbuf_add(head, "\r\n", 2);
-    return ROAD_FAST;
-}
-
-/* ---- all of it ------------------------------------------------------------------------------ */
-
-static enum road put_request_line(struct sbuf *head, PyObject *method, PyObject *target)
-{
-    if (!PyUnicode_CheckExact(method) || !PyUnicode_IS_ASCII(method) ||
-        !PyUnicode_IS_ASCII(target))
-        return ROAD_PLAIN;
-    const size_t method_len = (size_t)PyUnicode_GET_LENGTH(method);
-    size_t target_len = (size_t)PyUnicode_GET_LENGTH(target);
-    const char *name = PyUnicode_DATA(method), *path = PyUnicode_DATA(target);
-    while (target_len > 1 && path[0] == '/' && path[1] == '/') {
-        path++;
-        target_len--;
-    }
-    sbuf_reserve(head, method_len + target_len + 16);
-    for (size_t i = 0; i < method_len; i++) {
-        if (name[i] < 'A' || name[i] > 'Z')
-            return ROAD_PLAIN;
-        head->data[i] = name[i];
-    }
-    head->data[method_len] = ' ';
-    memcpy(head->data + method_len + 1, path, target_len);
-    memcpy(head->data + method_len + 1 + target_len, " HTTP/1.1\r\n", 12);
-    head->len = method_len + target_len + 12;
-    return ROAD_FAST;
-}
-
-static void put_length(struct sbuf *head, const struct session *s, PyObject *method,
-                       const struct outgoing *out)
-{
-    const char *name = PyUnicode_DATA(method);
-    bool needs_zero = strcmp(name, "GET") != 0 && strcmp(name, "HEAD") != 0;
-    if (s->is_fast)
-        needs_zero = !strcmp(name, "POST") || !strcmp(name, "PUT") || !strcmp(name, "PATCH");
-    if (!out->body_len && !needs_zero)
-        return;
-    char digits[24];
-    const int len = snprintf(digits, sizeof digits, "%zd", out->body_len);
-    put_line(head, "Content-Length", 14, digits, (size_t)len);
-}
-
-enum road call_head(struct session *s, const struct call *c, const struct outgoing *out,
-                    struct sbuf *head)
-{
-    const struct head_lines *lines = NULL;
-    struct own own;
-    own.count = 0;
-    own.has_cookie = own.has_type = own.has_accept = own.has_auth = false;
-    own.host = NULL;
-    sbuf_clear(head);
-    enum road road = session_lines(s, &lines);
-    if (road == ROAD_FAST)
-        road = read_own(&own, c->headers);
-    if (road == ROAD_FAST)
-        road = put_request_line(head, c->method, out->target);
-    if (road != ROAD_FAST)
-        return road;
-    if (s->headers && (has_session_line(lines, "host") || has_session_line(lines, "cookie") ||
-                       has_session_line(lines, "content-length")))
-        return ROAD_PLAIN;
-    if (!own.host)
-        sbuf_add(head, out->site->host_line.data, out->site->host_line.len);
-    put_session_lines(head, lines, &own);
-    for (Py_ssize_t i = 0; i < own.count; i++)
-        if (!own.headers[i].is_written)
-            put_own(head, &own.headers[i]);
-    road = put_cookies(head, s, c, out, &own);
-    if (road != ROAD_FAST)
-        return road;
-    put_length(head, s, c->method, out);
-    if (out->content_type && !own.has_type &&
-        !(s->headers && has_session_line(lines, "content-type")))
-        put_line(head, "Content-Type", 12, out->content_type, strlen(out->content_type));
-    if (out->accept && !own.has_accept && !(s->headers && has_session_line(lines, "accept")))
-        put_line(head, "Accept", 6, out->accept, strlen(out->accept));
-    if (s->headers && (is_given(c->auth) || is_given(s->auth)) &&
-        has_session_line(lines, "authorization"))
-        return ROAD_PLAIN;
-    road = put_auth(head, s, c->auth, &own);
-    sbuf_add(head, "\r\n", 2);
-    return road;
 }
 
 /* ---- timeouts ------------------------------------------------------------------------------- */

@@ -102,12 +102,13 @@ static int take_payload(struct response *r, PyObject *body, struct fetch_request
 }
 
 /* exchange(session, cls, method, root, target, head, body, stream, connect, read, verify, cert,
- * proxy, timeout, decode_stream) → response. Sends `head` (bytes) as it is. A failure is in the response, as
- * `response._failure()`; its caller counts what is cut off. */
+ * proxy, timeout, decode_stream) → response. Sends `head` (bytes) as it is. A failure is in the
+ * response, as `response._failure()`; its caller counts what is cut off. */
 PyObject *exchange_call(PyObject *module, PyObject *args, PyObject *kwargs)
 {
-    static const char *const names[] = {"session", "cls",  "method",  "root", "target", "head",  "body",
-                            "stream",  "connect", "read", "verify", "cert",  "proxy", "timeout", "decode_stream", NULL};
+    static const char *const names[] = {
+        "session", "cls",  "method", "root", "target", "head",    "body",          "stream",
+        "connect", "read", "verify", "cert", "proxy",  "timeout", "decode_stream", NULL};
     (void)module;
     struct session *s = NULL;
     PyTypeObject *cls = NULL;
@@ -115,10 +116,10 @@ PyObject *exchange_call(PyObject *module, PyObject *args, PyObject *kwargs)
     PyObject *verify = Py_True, *cert = Py_None, *proxy = Py_None, *timeout = Py_None;
     int is_stream = 0, is_decoded = 0;
     double connect = 0, read = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!UUUSO|$pddOOOOp", KEYWORD_NAMES(names), session_type, &s,
-                                     &PyType_Type, &cls, &method, &root, &target, &head, &body,
-                                     &is_stream, &connect, &read, &verify, &cert, &proxy, &timeout,
-                                     &is_decoded))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!UUUSO|$pddOOOOp", KEYWORD_NAMES(names),
+                                     session_type, &s, &PyType_Type, &cls, &method, &root, &target,
+                                     &head, &body, &is_stream, &connect, &read, &verify, &cert,
+                                     &proxy, &timeout, &is_decoded))
         return NULL;
     struct site *site = site_get(root, verify, cert, proxy);
     if (!site || !session_pool(s) || !PyType_IsSubtype(cls, response_type))

@@ -60,8 +60,7 @@ static struct slice slice_of(const char *text)
     return (struct slice){text, text ? strlen(text) : 0};
 }
 
-struct cookie cookie_make(const char *name, const char *value, const char *domain,
-                          const char *path)
+struct cookie cookie_make(const char *name, const char *value, const char *domain, const char *path)
 {
     return join(slice_of(name), slice_of(value), slice_of(domain), slice_of(path));
 }

@@ -18,8 +18,8 @@ static bool write_value(struct sbuf *out, PyObject *value, int depth);
 static void write_unit(struct sbuf *out, unsigned unit)
 {
     static const char hex[] = "0123456789abcdef";
-    const char text[6] = {'\\', 'u', hex[unit >> 12], hex[unit >> 8 & 15], hex[unit >> 4 & 15],
-                          hex[unit & 15]};
+    const char text[6] = {
+        '\\', 'u', hex[unit >> 12], hex[unit >> 8 & 15], hex[unit >> 4 & 15], hex[unit & 15]};
     sbuf_add(out, text, sizeof text);
 }
 
@@ -83,9 +83,8 @@ static bool write_integer(struct sbuf *out, PyObject *value)
 static bool write_float(struct sbuf *out, PyObject *value)
 {
     const double number = PyFloat_AS_DOUBLE(value);
-    char *text = isfinite(number)
-                     ? PyOS_double_to_string(number, 'r', 0, Py_DTSF_ADD_DOT_0, NULL)
-                     : NULL;
+    char *text =
+        isfinite(number) ? PyOS_double_to_string(number, 'r', 0, Py_DTSF_ADD_DOT_0, NULL) : NULL;
     if (!text)
         return false;
     sbuf_adds(out, text);

@@ -65,8 +65,8 @@ static int record_fields(PyObject *fields)
     const uint64_t bytes = length_of(PyDict_GetItemString(fields, "response_length"));
     int result = -1;
     if (!PyErr_Occurred())
-        result = record_numbers(method ? method : Py_None, name ? name : Py_None, time_us, bytes,
-                                text);
+        result =
+            record_numbers(method ? method : Py_None, name ? name : Py_None, time_us, bytes, text);
     Py_XDECREF(text);
     return result;
 }
@@ -158,8 +158,8 @@ static double wall_start(struct response *r)
         if (PyObject_TypeCheck(first, response_type))
             got = ((struct response *)first)->got;
     }
-    const double ago = got ? (double)(clk_mono_ns() - got->times.start) / 1e9
-                           : (double)r->duration_ns / 1e9;
+    const double ago =
+        got ? (double)(clk_mono_ns() - got->times.start) / 1e9 : (double)r->duration_ns / 1e9;
     return clk_wall() - ago;
 }
 
@@ -185,14 +185,13 @@ PyObject *record_meta(struct response *r)
                  put(m, "response_time", PyFloat_FromDouble((double)r->duration_ns / 1e6)) |
                  put(m, "name", Py_NewRef(r->name));
     if (!failed)
-        failed = put(m, "context", PyObject_CallFunctionObjArgs(glue.user_context, user, context,
-                                                                NULL));
+        failed =
+            put(m, "context", PyObject_CallFunctionObjArgs(glue.user_context, user, context, NULL));
     if (!failed)
-        failed = put(m, "response", Py_NewRef((PyObject *)r)) |
-                 put(m, "exception", Py_NewRef(Py_None)) |
-                 put(m, "start_time", PyFloat_FromDouble(wall_start(r))) |
-                 put(m, "url", first_url(r)) |
-                 put(m, "response_length", PyLong_FromUnsignedLongLong(response_length(r)));
+        failed =
+            put(m, "response", Py_NewRef((PyObject *)r)) | put(m, "exception", Py_NewRef(Py_None)) |
+            put(m, "start_time", PyFloat_FromDouble(wall_start(r))) | put(m, "url", first_url(r)) |
+            put(m, "response_length", PyLong_FromUnsignedLongLong(response_length(r)));
     if (failed)
         Py_CLEAR(m);
     return r->meta = m;
@@ -335,8 +334,8 @@ PyObject *record_failure(struct response *r, PyObject *why)
     if (!r->is_entered || is_plain_fast(r))
         return not_entered(r, glue.failure_not_entered);
     const int is_exception = PyObject_IsInstance(why, PyExc_Exception);
-    PyObject *manual = is_exception == 1 ? Py_NewRef(why)
-                                         : PyObject_CallOneArg(glue.catch_response_error, why);
+    PyObject *manual =
+        is_exception == 1 ? Py_NewRef(why) : PyObject_CallOneArg(glue.catch_response_error, why);
     if (!manual)
         return NULL;
     Py_XSETREF(r->manual, manual);
@@ -376,8 +375,7 @@ PyObject *record_raise_for_status(struct response *r, PyObject *unused)
 
 int record_init(PyObject *module)
 {
-    static PyMethodDef def = {"record_request",
-                              (PyCFunction)(void (*)(void))record_request_call,
+    static PyMethodDef def = {"record_request", (PyCFunction)(void (*)(void))record_request_call,
                               METH_VARARGS | METH_KEYWORDS,
                               "The listener that turns request events into statistics."};
     record_request = PyCFunction_New(&def, NULL);

@@ -16,11 +16,6 @@
 
 enum { MAX_REDIRECTS_DEFAULT = 30 };
 
-static bool is_given(PyObject *value)
-{
-    return value && value != Py_None;
-}
-
 /* ---- the plain road ------------------------------------------------------------------------- */
 
 static int keep(PyObject *dict, const char *name, PyObject *value)
@@ -213,8 +208,7 @@ static long max_redirects(const struct session *s)
 static struct response *next_hop(struct response *r, PyObject *parts, const struct call *c,
                                  struct fetch_request *q)
 {
-    PyObject *method = NULL, *root = NULL, *target = NULL, *head = NULL, *body = NULL,
-             *url = NULL;
+    PyObject *method = NULL, *root = NULL, *target = NULL, *head = NULL, *body = NULL, *url = NULL;
     struct session *s = r->session;
     if (!PyArg_ParseTuple(parts, "UUUSOU", &method, &root, &target, &head, &body, &url))
         return NULL;
@@ -251,9 +245,8 @@ static struct response *next_hop(struct response *r, PyObject *parts, const stru
 /* The error that ends a chain takes the place of the response, as in Locust. */
 static struct response *chain_failed(struct response *r, PyObject *error)
 {
-    PyObject *blank = PyObject_CallOneArg(r->session->is_fast ? glue.fast_redirect_failed
-                                                              : glue.redirect_failed,
-                                          (PyObject *)r);
+    PyObject *blank = PyObject_CallOneArg(
+        r->session->is_fast ? glue.fast_redirect_failed : glue.redirect_failed, (PyObject *)r);
     if (!blank)
         return NULL;
     struct response *failed = (struct response *)blank;
@@ -282,11 +275,11 @@ static struct response *follow(struct response *r, const struct call *c, struct 
             break;
         }
         Py_XSETREF(r->history, earlier);
-        PyObject *parts = PyList_GET_SIZE(hops) > most
-                              ? PyObject_CallFunction(glue.too_many_redirects, "Ol", r, most)
-                              : PyObject_CallOneArg(r->session->is_fast ? glue.fast_redirect
-                                                                        : glue.redirect,
-                                                    (PyObject *)r);
+        PyObject *parts =
+            PyList_GET_SIZE(hops) > most
+                ? PyObject_CallFunction(glue.too_many_redirects, "Ol", r, most)
+                : PyObject_CallOneArg(r->session->is_fast ? glue.fast_redirect : glue.redirect,
+                                      (PyObject *)r);
         struct response *next = NULL;
         if (parts)
             next = PyTuple_Check(parts) ? next_hop(r, parts, c, q) : chain_failed(r, parts);

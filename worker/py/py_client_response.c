@@ -323,7 +323,8 @@ static PyGetSetDef response_attributes[] = {
     {"error", get_error, part_set, NULL, &(struct part){offsetof(struct response, error), NULL}},
     {"_received", get_received, NULL, NULL, NULL},
     PART("_manual_result", manual, make_none),
-    {"request_meta", get_meta, part_set, NULL, &(struct part){offsetof(struct response, meta), NULL}},
+    {"request_meta", get_meta, part_set, NULL,
+     &(struct part){offsetof(struct response, meta), NULL}},
     {"_is_stream", get_stream, NULL, NULL, NULL},
     {"_session", get_session, NULL, NULL, NULL},
     {"_sent", get_sent, NULL, NULL, NULL},
@@ -418,9 +419,10 @@ static PyObject *response_take_cookies(PyObject *self, PyObject *unused)
 /* ---- type ----------------------------------------------------------------------------------- */
 
 #define RESPONSE_OBJECTS(X)                                                                        \
-    X(session) X(target) X(payload) X(method) X(name) X(context) X(content) X(headers) X(url)      \
-    X(encoding) X(reason) X(history) X(cookies) X(elapsed) X(request) X(raw) X(next) X(error)      \
-    X(meta) X(manual) X(timeout)
+    X(session)                                                                                     \
+    X(target) X(payload) X(method) X(name) X(context) X(content) X(headers) X(url) X(encoding)     \
+        X(reason) X(history) X(cookies) X(elapsed) X(request) X(raw) X(next) X(error) X(meta)      \
+            X(manual) X(timeout)
 
 static int response_traverse(PyObject *self, visitproc visit, void *arg)
 {

@@ -48,9 +48,9 @@ struct pool_ref *session_pool(struct session *s)
     if (s->pool_owner)
         s->pool = pool_object_ref(s->pool_owner);
     else
-        s->pool = pool_ref_new((struct fetch_pool_config){
-            .max_idle_per_origin = s->is_fast ? s->concurrency : 10,
-            .max_per_origin = s->is_fast ? s->concurrency : 0});
+        s->pool = pool_ref_new(
+            (struct fetch_pool_config){.max_idle_per_origin = s->is_fast ? s->concurrency : 10,
+                                       .max_per_origin = s->is_fast ? s->concurrency : 0});
     return s->pool;
 }
 

@@ -18,8 +18,7 @@ PyTypeObject *session_type;
 
 /* A pool that several sessions share: HTTPClientPool of pylib holds one. */
 struct pool_object {
-    PyObject_HEAD
-    struct pool_ref *ref;
+    PyObject_HEAD struct pool_ref *ref;
     struct fetch_pool_config config;
 };
 static PyTypeObject *pool_type;
@@ -79,7 +78,20 @@ static PyObject *session_make_cookies(struct session *s)
     return jar;
 }
 
-enum kind { NONE, YES, NO, EMPTY, THIRTY, HEADERS, PROXIES, HOOKS, PARAMS, COOKIES, ADAPTERS, AGENT };
+enum kind {
+    NONE,
+    YES,
+    NO,
+    EMPTY,
+    THIRTY,
+    HEADERS,
+    PROXIES,
+    HOOKS,
+    PARAMS,
+    COOKIES,
+    ADAPTERS,
+    AGENT
+};
 
 struct attribute {
     size_t at;
@@ -197,8 +209,7 @@ static PyObject *has_adapters(PyObject *self, void *closure)
 
 #define ATTRIBUTE(name, kind)                                                                      \
     {                                                                                              \
-#name, attribute_get, attribute_set, NULL,                                                         \
-            &(struct attribute)                                                                    \
+#name, attribute_get, attribute_set, NULL, &(struct attribute)                             \
         {                                                                                          \
             offsetof(struct session, name), kind                                                   \
         }                                                                                          \
@@ -232,11 +243,21 @@ static PyGetSetDef session_attributes[] = {
 /* ---- overriding ----------------------------------------------------------------------------- */
 
 /* What requests (or Locust) calls on self in the course of a request. */
-static const char *const hooked_names[] = {
-    "request",          "send",         "prepare_request", "get_adapter",         "mount",
-    "resolve_redirects", "rebuild_auth", "rebuild_method",  "rebuild_proxies",     "_build_url",
-    "should_strip_auth", "get_redirect_target",
-    "merge_environment_settings", "_send_request_safe_mode", NULL};
+static const char *const hooked_names[] = {"request",
+                                           "send",
+                                           "prepare_request",
+                                           "get_adapter",
+                                           "mount",
+                                           "resolve_redirects",
+                                           "rebuild_auth",
+                                           "rebuild_method",
+                                           "rebuild_proxies",
+                                           "_build_url",
+                                           "should_strip_auth",
+                                           "get_redirect_target",
+                                           "merge_environment_settings",
+                                           "_send_request_safe_mode",
+                                           NULL};
 
 static bool is_plain_class(PyTypeObject *type, PyObject *original)
 {
@@ -284,9 +305,10 @@ static PyObject *session_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
 }
 
 #define SESSION_OBJECTS(X)                                                                         \
-    X(base_url) X(request_event) X(user) X(request_name) X(headers) X(auth) X(proxies) X(hooks)    \
-    X(params) X(verify) X(cert) X(cookies) X(adapters) X(stream) X(trust_env) X(max_redirects)     \
-    X(client) X(pool_owner) X(handlers) X(site_path) X(auth_header)
+    X(base_url)                                                                                    \
+    X(request_event) X(user) X(request_name) X(headers) X(auth) X(proxies) X(hooks) X(params)      \
+        X(verify) X(cert) X(cookies) X(adapters) X(stream) X(trust_env) X(max_redirects) X(client) \
+            X(pool_owner) X(handlers) X(site_path) X(auth_header)
 
 static int session_traverse(PyObject *self, visitproc visit, void *arg)
 {
@@ -383,8 +405,8 @@ static PyObject *session_close(PyObject *self, PyObject *unused)
 /* What the Python part of a session sets once: limits of a FastHttpSession, a shared pool. */
 static PyObject *session_configure(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    static const char *const names[] = {"connect_timeout", "network_timeout", "concurrency", "pool",
-                                        "is_plain", NULL};
+    static const char *const names[] = {
+        "connect_timeout", "network_timeout", "concurrency", "pool", "is_plain", NULL};
     struct session *s = (struct session *)self;
     PyObject *pool = Py_None;
     int is_odd = 0;
@@ -430,7 +452,7 @@ static PyMethodDef session_methods[] = {
 #define X(function, method, positional) FAST_METHOD(#function, session_##function),
     VERBS(X)
 #undef X
-    FAST_METHOD("request", session_request),
+        FAST_METHOD("request", session_request),
     {"close", session_close, METH_NOARGS, NULL},
     {"_cookie_header", session_cookie_header, METH_VARARGS, NULL},
     {"_configure", (PyCFunction)(void (*)(void))session_configure, METH_VARARGS | METH_KEYWORDS,
@@ -464,7 +486,8 @@ static PyType_Slot pool_slots[] = {
     {Py_tp_new, pool_make},
     {Py_tp_dealloc, pool_dealloc},
     {Py_tp_methods, pool_methods},
-    {Py_tp_doc, (void *)(uintptr_t) "Pool(max_idle=10, max_connections=0): connections that sessions share."},
+    {Py_tp_doc,
+     (void *)(uintptr_t) "Pool(max_idle=10, max_connections=0): connections that sessions share."},
     {0, NULL},
 };
 static PyType_Spec pool_spec = {

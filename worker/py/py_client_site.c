@@ -6,8 +6,8 @@
  * Design: a byte table says which characters requests leaves alone; a URL made only of these is
  * used as it is. Anything else (percent signs, spaces, dots to collapse, upper-case hosts,
  * credentials) is normalised by requests' own code, then looked at again.
- * Sites are interned in a dict keyed by (root, verify, cert, proxy) and never freed: their number is
- * the number of hosts the user's file names.
+ * Sites are interned in a dict keyed by (root, verify, cert, proxy) and never freed: their number
+ * is the number of hosts the user's file names.
  */
 #include "worker/py/py_client.h"
 

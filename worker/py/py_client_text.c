@@ -196,8 +196,8 @@ PyObject *response_json(PyObject *self, PyObject *const *args, Py_ssize_t count,
         if (value)
             return value;
     }
-    PyObject *function = PyObject_GetAttrString(
-        is_fast(r) ? glue.fast_plain_json : glue.plain_json, "__get__");
+    PyObject *function =
+        PyObject_GetAttrString(is_fast(r) ? glue.fast_plain_json : glue.plain_json, "__get__");
     PyObject *bound = function ? PyObject_CallOneArg(function, self) : NULL;
     Py_XDECREF(function);
     PyObject *value = bound ? PyObject_Vectorcall(bound, args, (size_t)count, kwnames) : NULL;

@@ -19,18 +19,20 @@ from . import fast, plain
 from .cookies import adopt_cookies, jar_rows, jar_set, make_cookies
 from .errors import error, root_error
 from .fast import (
+    fast_plain_request,
+    fast_redirect,
+    fast_redirect_failed,
+    make_agent,
+    normal_url,
+)
+from .fast_parts import (
     bad_status,
     fast_error,
     fast_plain_content,
     fast_plain_json,
-    fast_plain_request,
     fast_plain_text,
-    fast_redirect,
-    fast_redirect_failed,
-    make_agent,
     make_fast_headers,
     make_fast_request,
-    normal_url,
 )
 from .plain import (
     LocustHttpAdapter,

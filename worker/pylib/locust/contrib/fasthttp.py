@@ -6,23 +6,25 @@ Locust files for it are written to (see _http.fast for what differs from HttpUse
 import sys
 import types
 
-from .._http import fast
+from .._http import fast, fast_parts
 from .._http.fast import (  # noqa: F401
     FAILURE_EXCEPTIONS,
+    FastHttpSession,
+    HTTPClientPool,
+    LocustUserAgent,
+    insecure_ssl_context_factory,
+)
+from .._http.fast_parts import (  # noqa: F401
     ConnectionError,
     ErrorResponse,
-    FastHttpSession,
     FastRequest,
     FastResponse,
     Headers,
-    HTTPClientPool,
     HTTPConnectionClosed,
     HTTPParseError,
     LocustBadStatusCode,
-    LocustUserAgent,
     ResponseContextManager,
     RestResponseContextManager,
-    insecure_ssl_context_factory,
 )
 from ..clients import absolute_http_url_regexp  # noqa: F401
 from ..exception import CatchResponseError, LocustError, ResponseError, StopTest  # noqa: F401
@@ -95,7 +97,7 @@ def _offer_geventhttpclient():
     for name, exported in contents.items():
         module = types.ModuleType(f"geventhttpclient.{name}")
         for item in exported:
-            setattr(module, item, getattr(fast, item))
+            setattr(module, item, getattr(fast, item, None) or getattr(fast_parts, item))
         sys.modules[module.__name__] = module
         setattr(package, name, module)
 
