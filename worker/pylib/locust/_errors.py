@@ -50,15 +50,18 @@ def format_tb(tb):
 
 
 def format_exception(error):
-    """The traceback of an exception of user code, as Python prints it."""
-    return "".join(
-        traceback.format_exception(type(error), error, user_part(error.__traceback__))
-    )
+    """The traceback of an exception of user code, as Python prints it; without user code in it
+    only the exception."""
+    tb = user_part(error.__traceback__)
+    if tb is not None and is_ours(tb.tb_frame.f_code.co_filename):
+        tb = None
+    return "".join(traceback.format_exception(type(error), error, tb))
 
 
-def log_bounded(logger, error):
-    """Logs an exception with its traceback; the same one, from the same place, only so often."""
-    place = (type(error), _place(error.__traceback__))
+def log_bounded(logger, error, title=None):
+    """Logs an exception with its traceback; the same one, from the same place, only so often.
+    title: what the line begins with instead of the exception's own text."""
+    place = (type(error), title, _place(error.__traceback__))
     now = time.monotonic()
     if len(_seen) >= _MAX_PLACES:
         _seen.clear()
@@ -70,7 +73,7 @@ def log_bounded(logger, error):
     entry[0] += 1
     entry[1] = 0
     entry[2] = now
-    logger.error("%s\n%s%s", error, format_exception(error), more)
+    logger.error("%s\n%s%s", title or error, format_exception(error), more)
     if entry[0] == _VERBATIM:
         logger.error("This error came %d times: from now on once in %d s, with a count.",
                      _VERBATIM, int(_REPEAT_S))

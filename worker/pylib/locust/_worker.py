@@ -111,7 +111,24 @@ def _run(config):
     gc.collect()
     gc.freeze()  # modules and classes stay: later collections need not look at them
     node.start()
-    return node.finished.get()
+    return _await_end(node)
+
+
+def _await_end(node):
+    """The exit code, once the node has finished. A user that calls sys.exit() ends the test as
+    runner.quit() would, and the exit code is the one it gave first."""
+    is_ending = False
+    while True:
+        try:
+            return node.finished.get()
+        except SystemExit as end:
+            if is_ending:
+                continue
+            is_ending = True
+            logger.info("sys.exit(%s) was called: ending the test", end.code)
+            if node.environment.process_exit_code is None:
+                node.environment.process_exit_code = _exit_code(end)
+            node.environment.runner.quit()
 
 
 # Locustfiles

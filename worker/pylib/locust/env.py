@@ -78,6 +78,11 @@ class Environment:
     def create_worker_runner(self, master_host, master_port):
         return self._create_runner(WorkerRunner, master_host, master_port)
 
+    def create_web_ui(self, *args, **kwargs):
+        raise NotImplementedError(
+            "the page belongs to the master: start the test with the command katydid to have it"
+        )
+
     def update_user_class(self, user_settings):
         """Sets attributes of a user class, `tasks` by their names."""
         name = user_settings.get("user_class_name")

@@ -49,8 +49,9 @@ class EventHook:
             except CONTROL_EXCEPTIONS:
                 raise
             except Exception as error:
-                logging.error("Uncaught exception in event handler: \n%s",
-                              _errors.format_exception(error))
+                name = getattr(handler, "__qualname__", repr(handler))
+                _errors.log_bounded(logging.getLogger(), error,
+                                    f"Uncaught exception in event handler: {name}")
                 log.unhandled_greenlet_exception = True
 
     @contextmanager

@@ -18,7 +18,7 @@ from gevent.pool import Group
 
 from . import _errors, log
 from ._group import UserGroup, kill_in_slices
-from .exception import StopTest
+from .exception import LocustError, StopTest
 from .rpc import Message
 from .user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
@@ -331,6 +331,9 @@ class Runner:
         self._call("quit" if getattr(options, "headless", False) else "stop")
 
     def _call(self, method, user_count=None, spawn_rate=None, user_classes=None):
+        if self._node is None:
+            raise LocustError(f"a {type(self).__name__} takes its orders from a master, and there "
+                              "is none: start the test with the command katydid")
         self._node.call(method, user_count, spawn_rate, user_classes)
 
     def send_message(self, msg_type, data=None, client_id=None):
