@@ -9,8 +9,7 @@
 enum { CHECK_EVERY = 50, MAX_NS = 5 * 1000 * 1000 };
 
 struct callback {
-    PyObject_HEAD
-    PyObject *callback, *args;
+    PyObject_HEAD PyObject *callback, *args;
     struct callback *next;
 };
 

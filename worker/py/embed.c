@@ -124,7 +124,7 @@ static void raise_file_limit(void)
 
 static int insert_path(const char *pylib)
 {
-    PyObject *path = PySys_GetObject("path"); /* borrowed */
+    PyObject *path = PySys_GetObject("path");         /* borrowed */
     PyObject *dir = PyUnicode_DecodeFSDefault(pylib); /* new */
     int rc = path && dir ? PyList_Insert(path, 0, dir) : -1;
     Py_XDECREF(dir);
@@ -169,8 +169,9 @@ static int run(enum embed_mode mode, int argc, char **argv)
 {
     char pylib[PATH_MAX];
     if (!find_pylib(pylib) || !has_boot(pylib)) {
-        fprintf(stderr, "katydid-worker: its Python files are missing: no katydid_boot in %s. "
-                        "Reinstall Katydid, or set KATYDID_PYLIB to its pylib folder.\n",
+        fprintf(stderr,
+                "katydid-worker: its Python files are missing: no katydid_boot in %s. "
+                "Reinstall Katydid, or set KATYDID_PYLIB to its pylib folder.\n",
                 is_set("KATYDID_PYLIB") ? getenv("KATYDID_PYLIB") : "../lib/katydid/pylib");
         return CODE_BROKEN;
     }
@@ -213,8 +214,8 @@ static void *end_anyway(void *arg)
 /* User threads or destructors may never end; the process does. */
 static int finalize(int code)
 {
-    struct deadline d = {.code = code, .lock = PTHREAD_MUTEX_INITIALIZER,
-                         .over = PTHREAD_COND_INITIALIZER};
+    struct deadline d = {
+        .code = code, .lock = PTHREAD_MUTEX_INITIALIZER, .over = PTHREAD_COND_INITIALIZER};
     pthread_t thread;
     bool is_guarded = pthread_create(&thread, NULL, end_anyway, &d) == 0;
     int rc = Py_FinalizeEx();

@@ -88,7 +88,8 @@ static PyObject *hub_greenlet(void)
 static void run_park(struct ready *r)
 {
     struct park *p = (struct park *)r;
-    PyObject *greenlet = p->greenlet; /* the reference is ours now; p may be gone after the switch */
+    PyObject *greenlet =
+        p->greenlet; /* the reference is ours now; p may be gone after the switch */
     p->greenlet = NULL;
     PyObject *result = PyGreenlet_Switch((PyGreenlet *)greenlet, NULL, NULL);
     if (!result)
@@ -253,8 +254,8 @@ struct event_base *hub_base_new(void)
     struct event_base *b = NULL;
     struct event_config *config = event_config_new();
     /* One thread uses a base: no locks. Without PRECISE_TIMER sleeps end up to 4 ms early. */
-    if (config && !event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK |
-                                                     EVENT_BASE_FLAG_PRECISE_TIMER))
+    if (config &&
+        !event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_PRECISE_TIMER))
         b = event_base_new_with_config(config);
     if (config)
         event_config_free(config);

@@ -16,7 +16,8 @@ struct event_base;
 
 struct ready {
     struct ready *next, *prev;
-    void (*run)(struct ready *r); /* with the GIL, in the hub greenlet; must not leave an exception */
+    void (*run)(
+        struct ready *r); /* with the GIL, in the hub greenlet; must not leave an exception */
     bool is_queued;
 };
 

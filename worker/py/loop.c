@@ -332,7 +332,8 @@ static PyObject *get_ptr(PyObject *self, void *closure)
 static PyObject *get_default(PyObject *self, void *closure)
 {
     (void)closure;
-    return PyBool_FromLong(((struct loop *)self)->is_default && !((struct loop *)self)->is_destroyed);
+    return PyBool_FromLong(((struct loop *)self)->is_default &&
+                           !((struct loop *)self)->is_destroyed);
 }
 
 static PyObject *get_active(PyObject *self, void *closure)
@@ -366,7 +367,8 @@ static int loop_init(PyObject *self, PyObject *args, PyObject *kwargs)
     static const char *const names[] = {"flags", "default", NULL};
     struct loop *l = (struct loop *)self;
     PyObject *flags = Py_None, *wants_default = Py_None;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:Loop", py_names(names), &flags, &wants_default))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:Loop", py_names(names), &flags,
+                                     &wants_default))
         return -1;
     int is_default = wants_default == Py_None ? 1 : PyObject_IsTrue(wants_default);
     if (is_default < 0)

@@ -17,26 +17,25 @@ struct watcher;
 struct callback;
 
 struct loop {
-    PyObject_HEAD
-    PyObject *error_handler;           /* gevent's hub while it runs; NULL = none */
-    PyObject *aux;                     /* list of started prepare, check, idle and fork watchers */
-    struct event_base *base;           /* NULL once a base of its own was freed */
-    struct ready_list *queue;          /* the hub's, or own_queue */
+    PyObject_HEAD PyObject *error_handler; /* gevent's hub while it runs; NULL = none */
+    PyObject *aux;            /* list of started prepare, check, idle and fork watchers */
+    struct event_base *base;  /* NULL once a base of its own was freed */
+    struct ready_list *queue; /* the hub's, or own_queue */
     struct ready_list own_queue;
-    struct callback *first, **last;    /* to run before the next poll; owned */
+    struct callback *first, **last; /* to run before the next poll; owned */
     Py_ssize_t callback_count;
-    struct watcher *sent;              /* async watchers that were sent; owned */
-    struct watcher **io_by_fd;         /* started io watchers, chained by next_io */
+    struct watcher *sent;      /* async watchers that were sent; owned */
+    struct watcher **io_by_fd; /* started io watchers, chained by next_io */
     int io_fds;
     struct event wake_event;
     int wake_fd;
-    atomic_bool is_woken;              /* the poll must return */
-    Py_ssize_t refs;                   /* what keeps run() going: watchers, callbacks, parks, ref() */
+    atomic_bool is_woken; /* the poll must return */
+    Py_ssize_t refs;      /* what keeps run() going: watchers, callbacks, parks, ref() */
     unsigned long thread;
     unsigned long long turns;
     bool is_default;
     bool is_destroyed;
-    bool is_broken;                    /* run() is to return */
+    bool is_broken; /* run() is to return */
 };
 
 extern PyTypeObject loop_type;
@@ -75,24 +74,23 @@ enum watcher_kind {
 };
 
 struct watcher {
-    PyObject_HEAD
-    struct ready ready;
-    struct loop *loop;                 /* owned; NULL = closed */
+    PyObject_HEAD struct ready ready;
+    struct loop *loop; /* owned; NULL = closed */
     PyObject *callback, *args;
-    struct event event;                /* io, timer, signal */
-    struct watcher *next_io;           /* io: same loop, same descriptor */
-    struct watcher *next_sent;         /* async */
-    double after, repeat, due;         /* timer; due on the monotonic clock */
-    int fd;                            /* io: descriptor, signal: number */
+    struct event event;        /* io, timer, signal */
+    struct watcher *next_io;   /* io: same loop, same descriptor */
+    struct watcher *next_sent; /* async */
+    double after, repeat, due; /* timer; due on the monotonic clock */
+    int fd;                    /* io: descriptor, signal: number */
     int priority;
     enum watcher_kind kind;
-    unsigned char events;              /* io: gevent's mask, 1 read, 2 write */
+    unsigned char events; /* io: gevent's mask, 1 read, 2 write */
     unsigned char revents;
-    bool is_started;                   /* owns a reference to itself */
-    bool is_ref, is_counted;           /* is to be, is, in loop->refs */
+    bool is_started;         /* owns a reference to itself */
+    bool is_ref, is_counted; /* is to be, is, in loop->refs */
     bool is_sent;
-    bool is_always;                    /* io: a descriptor that epoll refuses is always ready */
-    bool wants_events;                 /* io: callback gets the events first */
+    bool is_always;    /* io: a descriptor that epoll refuses is always ready */
+    bool wants_events; /* io: callback gets the events first */
 };
 
 /* watcher.c: what all kinds share. */
@@ -108,7 +106,7 @@ int watcher_check_idle(struct watcher *w); /* -1 with AttributeError while it is
 int watcher_arm(struct watcher *w); /* -1 with an exception */
 void watcher_disarm(struct watcher *w);
 bool watcher_is_armed(const struct watcher *w);
-extern PyMethodDef watcher_makers[]; /* methods of Loop: io, timer, signal … */
+extern PyMethodDef watcher_makers[];          /* methods of Loop: io, timer, signal … */
 bool watcher_feed_fd(struct loop *l, int fd); /* has all of its io watchers called; any? */
 int watcher_types_init(PyObject *module);
 

@@ -2,7 +2,8 @@
 /* py_health: how the worker itself is doing, and the tie to the process that started it.
  *
  * Loop lag is measured by a probe: each PROBE_MS a timer queues an entry like everybody else's; how
- * late that runs is how late users run. The longest since the last question is the answer.
+ * late that runs is how late users run. The longest since the last question is the answer. The
+ * first question starts it, so that imports before the loop runs do not count.
  */
 #include "worker/py/hub.h"
 #include "worker/py/py_mod.h"
@@ -74,9 +75,12 @@ static unsigned long long memory_bytes(void)
 static PyObject *health(PyObject *module, PyObject *none)
 {
     (void)module, (void)none;
+    if (!probe.due_ns)
+        probe_arm();
     uint64_t wall = clk_mono_ns(), cpu = cpu_ns();
-    double percent =
-        wall > last_wall_ns ? 100.0 * (double)(cpu - last_cpu_ns) / (double)(wall - last_wall_ns) : 0;
+    double percent = wall > last_wall_ns
+                         ? 100.0 * (double)(cpu - last_cpu_ns) / (double)(wall - last_wall_ns)
+                         : 0;
     double lag_ms = (double)probe.longest_ns / 1e6;
     last_wall_ns = wall;
     last_cpu_ns = cpu;
@@ -113,6 +117,5 @@ int py_health_init(PyObject *module)
     last_cpu_ns = cpu_ns();
     probe.ready.run = probe_run;
     evtimer_assign(&probe.timer, hub_base(), probe_fired, NULL);
-    probe_arm();
     return PyModule_AddFunctions(module, methods);
 }

@@ -31,10 +31,10 @@ static struct {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool is_running;
-    bool must_end;          /* under lock */
-    uint64_t asked;         /* under lock: the pulse a traceback is wanted of; 0 = none */
-    uint64_t since_ns;      /* under lock: when that began */
-    _Atomic uint64_t seen;  /* the pulse a traceback was logged of */
+    bool must_end;         /* under lock */
+    uint64_t asked;        /* under lock: the pulse a traceback is wanted of; 0 = none */
+    uint64_t since_ns;     /* under lock: when that began */
+    _Atomic uint64_t seen; /* the pulse a traceback was logged of */
     uint64_t limit_ns;
     PyThreadState *loop_state;
 } dog = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
@@ -203,11 +203,9 @@ static void stop(void)
     dog.must_end = true;
     pthread_cond_broadcast(&dog.changed);
     pthread_mutex_unlock(&dog.lock);
-    Py_BEGIN_ALLOW_THREADS
-    pthread_join(dog.watcher, NULL);
+    Py_BEGIN_ALLOW_THREADS pthread_join(dog.watcher, NULL);
     pthread_join(dog.witness, NULL);
-    Py_END_ALLOW_THREADS
-    dog.is_running = dog.must_end = false;
+    Py_END_ALLOW_THREADS dog.is_running = dog.must_end = false;
 }
 
 /* In the child of a fork there are no such threads. */

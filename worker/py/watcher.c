@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/* watcher: what all of gevent's watchers have in common: start, stop, close and their attributes.
+/* watcher: what all of gevent's watchers share: start, stop, close and attributes.
  *
- * A started watcher holds a reference to itself, so that libevent never sees a freed one. A callback
- * may stop, close or restart its own watcher. An error in a callback goes to the loop's error
- * handler; an io watcher is then stopped, because it would fail again at once.
+ * A started watcher holds a reference to itself, so that libevent never sees a freed one. A
+ * callback may stop, close or restart its own watcher. An error in a callback goes to the loop's
+ * error handler; an io watcher is then stopped, because it would fail again at once.
  */
 #include "worker/py/loop.h"
 #include <structmember.h>
@@ -292,10 +292,10 @@ static PyObject *watcher_repr(PyObject *self)
     const char *state = w->is_started ? " active" : w->loop ? "" : " closed";
     if (Py_ReprEnter(self))
         return PyUnicode_FromFormat("<%s at %p>", Py_TYPE(self)->tp_name, self);
-    PyObject *text = PyUnicode_FromFormat("<%s at %p%s fd=%d callback=%R args=%R ref=%s>",
-                                          Py_TYPE(self)->tp_name, self, state, w->fd,
-                                          w->callback ? w->callback : Py_None,
-                                          w->args ? w->args : Py_None, w->is_ref ? "True" : "False");
+    PyObject *text = PyUnicode_FromFormat(
+        "<%s at %p%s fd=%d callback=%R args=%R ref=%s>", Py_TYPE(self)->tp_name, self, state, w->fd,
+        w->callback ? w->callback : Py_None, w->args ? w->args : Py_None,
+        w->is_ref ? "True" : "False");
     Py_ReprLeave(self);
     return text;
 }

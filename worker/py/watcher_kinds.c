@@ -385,8 +385,8 @@ static PyObject *make_io(PyObject *self, PyObject *args, PyObject *kwargs)
     static const char *const names[] = {"fd", "events", "ref", "priority", NULL};
     PyObject *fd, *events, *priority = NULL;
     int is_ref = 1;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|pO:io", py_names(names), &fd, &events, &is_ref,
-                                     &priority))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|pO:io", py_names(names), &fd, &events,
+                                     &is_ref, &priority))
         return NULL;
     struct watcher *w = watcher_new(&io_type, (struct loop *)self, WATCH_IO, is_ref, priority);
     if (w && io_set(w, fd, events))
@@ -400,13 +400,14 @@ static PyObject *make_timer(PyObject *self, PyObject *args, PyObject *kwargs)
     double after = 0, repeat = 0;
     PyObject *priority = NULL;
     int is_ref = 1;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|ddpO:timer", py_names(names), &after, &repeat, &is_ref,
-                                     &priority))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|ddpO:timer", py_names(names), &after, &repeat,
+                                     &is_ref, &priority))
         return NULL;
     if (repeat < 0)
         return PyErr_Format(PyExc_ValueError, "repeat must be positive or zero: %R",
                             PyTuple_GET_SIZE(args) > 1 ? PyTuple_GET_ITEM(args, 1) : Py_None);
-    struct watcher *w = watcher_new(&timer_type, (struct loop *)self, WATCH_TIMER, is_ref, priority);
+    struct watcher *w =
+        watcher_new(&timer_type, (struct loop *)self, WATCH_TIMER, is_ref, priority);
     if (!w)
         return NULL;
     w->after = after;
@@ -471,9 +472,12 @@ static PyObject *make_fork(PyObject *self, PyObject *args, PyObject *kwargs)
     return make_plain(self, args, kwargs, WATCH_FORK);
 }
 
-#define MAKER(name, func) {name, (PyCFunction)(void (*)(void))func, METH_VARARGS | METH_KEYWORDS, NULL}
+#define MAKER(name, func)                                                                          \
+    {                                                                                              \
+        name, (PyCFunction)(void (*)(void))func, METH_VARARGS | METH_KEYWORDS, NULL                \
+    }
 PyMethodDef watcher_makers[] = {
-    MAKER("io", make_io),       MAKER("timer", make_timer),     MAKER("signal", make_signal),
+    MAKER("io", make_io),        MAKER("timer", make_timer),     MAKER("signal", make_signal),
     MAKER("async_", make_async), MAKER("prepare", make_prepare), MAKER("check", make_check),
-    MAKER("idle", make_idle),   MAKER("fork", make_fork),       {0},
+    MAKER("idle", make_idle),    MAKER("fork", make_fork),       {0},
 };

@@ -53,10 +53,8 @@ def _guarded(main, *args):
         code = main(*args)
     except SystemExit as e:
         code = e.code
-    except BaseException:
-        import traceback
-
-        traceback.print_exc()
+    except BaseException as e:
+        _print_traceback(e)
         code = 1
     if code is None:
         code = 0
@@ -70,6 +68,16 @@ def _guarded(main, *args):
         except Exception:
             code = code or 120
     return code
+
+
+def _print_traceback(error):
+    """As Python does, without the frames that are ours."""
+    import traceback
+
+    tb = error.__traceback__
+    while tb and tb.tb_next and tb.tb_frame.f_code.co_filename in (__file__, "<frozen runpy>"):
+        tb = tb.tb_next
+    traceback.print_exception(error.with_traceback(tb))
 
 
 def _end():

@@ -1,0 +1,631 @@
+"""gevent, the standard library and requests on the worker's loop: everything waits together.
+
+Each case is a small script that `katydid-worker --python` runs. N waits of WAIT seconds must take about one WAIT.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+
+import pytest
+from harness import SANITIZED, WORKER, Process, wait_for
+
+LIMIT = 60 if SANITIZED else 30
+
+PRELUDE = """
+import gevent, os, queue, select, signal, socket, subprocess, sys, threading, time, _katydid
+from contextlib import contextmanager
+from gevent import event, lock, pool
+SLOW = {slow}
+WAIT = 0.4
+
+@contextmanager
+def within(low, high):
+    start = time.monotonic()
+    yield
+    took = time.monotonic() - start
+    assert low <= took, f"took only {{took:.3f}} s"
+    assert took < high * SLOW, f"took {{took:.3f}} s, allowed {{high}}"
+
+def together(func, count=20, high=3 * WAIT):
+    with within(WAIT, high):
+        gevent.joinall([gevent.spawn(func) for _ in range(count)], raise_error=True)
+"""
+
+
+def run(body, env=None, code=0, err=None):
+    """Runs the script; returns the finished process. err: what stderr must have; None: no traceback there."""
+    script = PRELUDE.format(slow=5 if SANITIZED else 2) + textwrap.dedent(body) + "\nprint('done')\n"
+    with tempfile.NamedTemporaryFile("w", suffix=".py") as f:
+        f.write(script)
+        f.flush()
+        return finish([f.name], env, code, err)
+
+
+def finish(words, env, code, err):
+    full = {k: v for k, v in os.environ.items() if not k.startswith("LOCUST_") and k != "VIRTUAL_ENV"}
+    result = subprocess.run([str(WORKER), "--python", *words], capture_output=True, text=True, timeout=LIMIT,
+                            env={**full, **(env or {})}, stdin=subprocess.DEVNULL)
+    text = f"code {result.returncode}\n{result.stdout}\n{result.stderr}"
+    assert result.returncode == code, text
+    assert "Sanitizer" not in result.stderr, text
+    if code == 0:
+        assert result.stdout.endswith("done\n"), text
+    if err is None:
+        assert "Traceback" not in result.stderr, text
+    else:
+        assert err in result.stderr, text
+    return result
+
+
+# Everything waits together
+
+
+@pytest.mark.parametrize("call", [
+    "time.sleep(WAIT)",
+    "gevent.sleep(WAIT)",
+    "_katydid.sleep(WAIT)",
+    "gevent.Timeout(WAIT).start() or event.Event().wait(WAIT)",
+    "event.AsyncResult().wait(WAIT)",
+    "lock.Semaphore(0).acquire(timeout=WAIT)",
+    "threading.Event().wait(WAIT)",
+    "select.select([], [], [], WAIT)",
+    "subprocess.run(['sleep', str(WAIT)], check=True)",
+    "os.waitpid(subprocess.Popen(['sleep', str(WAIT)]).pid, 0)",
+])
+def test_waits_are_cooperative(call):
+    run(f"""
+        def wait():
+            try:
+                {call}
+            except gevent.Timeout:
+                pass
+        together(wait, count=5 if "subprocess" in {call!r} else 20)
+    """)
+
+
+def test_requests_in_greenlets_against_a_wsgi_server():
+    run("""
+        import requests
+        from gevent import pywsgi
+        def app(environ, start_response):
+            time.sleep(WAIT)
+            start_response("200 OK", [("Content-Type", "text/plain")])
+            return [b"hello"]
+        server = pywsgi.WSGIServer(("127.0.0.1", 0), app, log=None)
+        server.start()
+        url = f"http://127.0.0.1:{server.server_port}/"
+        together(lambda: requests.get(url).raise_for_status(), high=4 * WAIT)
+        server.stop()
+    """)
+
+
+def test_tls_server_and_client(tmp_path):
+    cert, key = str(tmp_path / "c.pem"), str(tmp_path / "k.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2",
+                    "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True)
+    run(f"""
+        import requests
+        from gevent import pywsgi
+        def app(environ, start_response):
+            time.sleep(WAIT)
+            start_response("200 OK", [])
+            return [b"hello"]
+        server = pywsgi.WSGIServer(("127.0.0.1", 0), app, log=None, certfile={cert!r}, keyfile={key!r})
+        server.start()
+        url = f"https://localhost:{{server.server_port}}/"
+        together(lambda: requests.get(url, verify={cert!r}).raise_for_status(), count=5, high=4 * WAIT)
+    """)
+
+
+def test_threads_and_queues():
+    run("""
+        def work(q):
+            time.sleep(WAIT)
+            q.put(threading.current_thread().name)
+        q = queue.Queue()
+        with within(WAIT, 2 * WAIT):
+            threads = [threading.Thread(target=work, args=(q,)) for _ in range(20)]
+            for t in threads: t.start()
+            names = {q.get() for _ in threads}
+            for t in threads: t.join()
+        assert len(names) == 20
+    """)
+
+
+def test_real_threads_run_and_sleep_while_the_loop_polls():
+    run("""
+        def native(n):
+            time.sleep(WAIT)           # not on the loop's thread: blocks that thread only
+            return sum(range(1000)) + n
+        p = gevent.get_hub().threadpool
+        with within(WAIT, 3 * WAIT):
+            jobs = [p.spawn(native, n) for n in range(10)]
+            ticks = 0
+            while not all(j.ready() for j in jobs):
+                gevent.sleep(0.01)
+                ticks += 1
+        assert ticks > 10
+        assert [j.get() for j in jobs] == [499500 + n for n in range(10)]
+    """)
+
+
+def test_a_native_thread_has_a_loop_of_its_own():
+    run("""
+        from gevent import monkey
+        start = monkey.get_original("_thread", "start_new_thread")
+        result, done = [], gevent.get_hub().loop.async_()
+        over = event.Event()
+        done.start(over.set)
+        def native():
+            def f(n):
+                gevent.sleep(WAIT)
+                result.append(n)
+            hub = gevent.get_hub()
+            gevent.joinall([gevent.spawn(f, n) for n in range(5)])
+            result.append(not hub.loop.default)
+            hub.destroy()
+            done.send()
+        with within(WAIT, 2 * WAIT):
+            start(native, ())
+            assert over.wait(10)
+        assert sorted(result[:5]) == [0, 1, 2, 3, 4] and result[5] is True, result
+    """)
+
+
+def test_names_are_resolved_by_the_thread_pool():
+    run("""
+        def look():
+            assert socket.getaddrinfo("localhost", 80)
+        gevent.joinall([gevent.spawn(look) for _ in range(20)], raise_error=True)
+        try:
+            socket.getaddrinfo("no.such.host.invalid", 80)
+        except socket.gaierror:
+            pass
+        else:
+            raise AssertionError("resolved")
+    """)
+
+
+def test_pool_and_group():
+    run("""
+        p = pool.Pool(10)
+        with within(2 * WAIT, 3 * WAIT):
+            assert p.map(lambda n: time.sleep(WAIT) or n, range(20)) == list(range(20))
+    """)
+
+
+# Ending a wait from outside
+
+
+def test_timeout_and_kill_come_up_at_the_sleep():
+    run("""
+        with within(0.1, 0.4):
+            try:
+                with gevent.Timeout(0.1):
+                    time.sleep(10)
+            except gevent.Timeout:
+                pass
+        seen = []
+        def sleeper():
+            try:
+                time.sleep(10)
+            except gevent.GreenletExit:
+                seen.append("exit")
+                raise
+            finally:
+                time.sleep(0.01)
+                seen.append("finally")
+        g = gevent.spawn(sleeper)
+        gevent.sleep(0.05)
+        with within(0, 1):
+            g.kill()
+        assert seen == ["exit", "finally"] and g.dead and isinstance(g.value, gevent.GreenletExit)
+        g = gevent.spawn(time.sleep, 10)
+        gevent.sleep(0)
+        g.kill(ValueError("no"), block=False)
+        err = sys.stderr; sys.stderr = None
+        g.join()
+        sys.stderr = err
+        assert isinstance(g.exception, ValueError)
+    """)
+
+
+def test_a_thousand_kills_in_the_turn_they_are_due():
+    run("""
+        for round in range(20):
+            gs = [gevent.spawn(time.sleep, 0.01) for _ in range(100)]
+            gevent.sleep(0.01)
+            gevent.killall(gs)
+            assert all(g.dead for g in gs)
+        together(lambda: time.sleep(WAIT))
+    """)
+
+
+def test_blocking_in_the_hub_is_an_error_not_a_deadlock():
+    run("""
+        seen = []
+        gevent.get_hub().handle_error = lambda context, type, value, tb: seen.append(type.__name__)
+        gevent.get_hub().loop.run_callback(time.sleep, 1)
+        gevent.sleep(0.05)
+        assert seen == ["BlockingSwitchOutError"], seen
+    """)
+
+
+def test_a_wait_that_nobody_can_end_raises_loop_exit():
+    run("""
+        for _ in range(3):
+            try:
+                event.Event().wait()
+            except gevent.exceptions.LoopExit:
+                pass
+            else:
+                raise AssertionError("no LoopExit")
+        gevent.sleep(0.01)
+        t = gevent.get_hub().loop.timer(10, ref=False)
+        t.start(lambda: None)
+        assert gevent.get_hub().join(timeout=5)
+    """)
+
+
+def test_sleep_checks_its_argument():
+    run("""
+        for bad, error in ((None, TypeError), ("1", TypeError), (float("nan"), ValueError), (1e300, OverflowError)):
+            try:
+                time.sleep(bad)
+            except error:
+                continue
+            raise AssertionError(bad)
+        with within(0, 0.2):
+            time.sleep(0)
+            gevent.sleep()
+            gevent.sleep(-1)
+            gevent.sleep(seconds=0.01, ref=True)
+        for _ in range(50):
+            start = time.monotonic()
+            time.sleep(0.003)
+            assert time.monotonic() - start >= 0.003
+    """)
+
+
+def test_sleep_zero_is_fair():
+    run("""
+        order = []
+        def f(name):
+            for _ in range(3):
+                order.append(name)
+                time.sleep(0)
+        gevent.joinall([gevent.spawn(f, n) for n in "ab"])
+        assert order == list("ababab"), order
+    """)
+
+
+# Loop watchers
+
+
+def test_watchers():
+    run("""
+        loop = gevent.get_hub().loop
+        calls = []
+        r, w = os.pipe()
+        reader, other = loop.io(r, 1), loop.io(r, 1)
+        reader.start(lambda: calls.append(("read", os.read(r, 1))) or reader.stop())
+        other.start(lambda events: calls.append(("events", events)) or other.stop(), pass_events=True)
+        writer = loop.io(w, 2)
+        writer.start(lambda: writer.stop() or os.write(w, b"x"))
+        gevent.sleep(0.05)
+        assert ("read", b"x") in calls and ("events", 1) in calls, calls
+        repeat = loop.timer(0.01, 0.01)
+        count = []
+        repeat.start(lambda: count.append(1))
+        gevent.sleep(0.5)
+        repeat.close()
+        assert 20 <= len(count) <= 50, len(count)
+        once = loop.timer(0.01)
+        once.start(count.clear)
+        assert once.active and not once.pending and once.callback is not None
+        gevent.sleep(0.05)
+        assert not once.active and once.callback is None and count == []
+        log = []
+        for kind in ("prepare", "check", "idle"):
+            watcher = getattr(loop, kind)(ref=False)
+            watcher.start(lambda kind=kind, watcher=watcher: log.append(kind) or watcher.stop())
+        gevent.sleep(0.05)
+        assert sorted(log) == ["check", "idle", "prepare"], log
+        for bad in (lambda: loop.io(-1, 1), lambda: loop.io(r, 8), lambda: loop.signal(999), lambda: loop.timer(1, -1)):
+            try:
+                bad()
+            except ValueError:
+                continue
+            raise AssertionError("accepted")
+        with open(__file__) as f:
+            file = loop.io(f.fileno(), 1)     # epoll refuses regular files: they are always ready
+            file.start(lambda: log.append("file") or file.stop())
+            gevent.sleep(0.01)
+        assert log[-1] == "file"
+        reader.close()
+        try:
+            reader.start(print)
+        except ValueError:
+            pass
+        else:
+            raise AssertionError("started a closed watcher")
+    """)
+
+
+def test_an_error_in_a_callback_goes_to_the_hub_and_no_further():
+    run("""
+        seen = []
+        hub = gevent.get_hub()
+        hub.handle_error = lambda context, type, value, tb: seen.append(str(value))
+        def fail(text):
+            raise KeyError(text)
+        r, w = os.pipe()
+        os.write(w, b"x")
+        io = hub.loop.io(r, 1)
+        io.start(fail, "io")
+        timer = hub.loop.timer(0.01)
+        timer.start(fail, "timer")
+        hub.loop.run_callback(fail, "callback")
+        send = hub.loop.async_()
+        send.start(fail, "async")
+        send.send()
+        gevent.sleep(0.1)
+        assert sorted(seen) == ["'async'", "'callback'", "'io'", "'timer'"], seen   # io: once, then stopped
+        assert not io.active
+    """)
+
+
+def test_stat_watcher(tmp_path):
+    run(f"""
+        path = {str(tmp_path / 'file')!r}
+        seen = event.Event()
+        watcher = gevent.get_hub().loop.stat(path, interval=0.1)
+        watcher.start(seen.set)
+        gevent.sleep(0.05)
+        open(path, "w").close()
+        assert seen.wait(5) and watcher.prev is None and watcher.attr.st_size == 0
+        watcher.close()
+    """)
+
+
+# Signals, children, forks
+
+
+def test_signal_handlers():
+    run("""
+        got = []
+        handler = gevent.signal_handler(signal.SIGUSR1, lambda: time.sleep(0.01) or got.append("gevent"))
+        os.kill(os.getpid(), signal.SIGUSR1)
+        gevent.sleep(0.1)
+        assert got == ["gevent"]
+        handler.cancel()
+        signal.signal(signal.SIGUSR2, lambda *a: got.append("python"))
+        from gevent import monkey
+        start = monkey.get_original("_thread", "start_new_thread")
+        real_sleep = monkey.get_original("time", "sleep")
+        start(lambda: (real_sleep(0.1), os.kill(os.getpid(), signal.SIGUSR2)), ())
+        with within(0, 2):
+            while "python" not in got:      # the handler runs when the signal comes, not at the next event
+                gevent.sleep(0.01)
+        seen = []
+        class Stop(Exception): pass
+        def stop(*args): raise Stop
+        signal.signal(signal.SIGALRM, stop)
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        with within(0, 2):
+            try:
+                gevent.get_hub().NOT_ERROR += (Stop,)
+                gevent.sleep(10)
+            except Stop:
+                seen.append(1)
+        assert seen
+    """)
+
+
+def test_sigterm_wakes_a_sleeping_worker(tmp_path):
+    script = tmp_path / "s.py"
+    script.write_text("import gevent, signal, sys\nsignal.signal(signal.SIGTERM, lambda *a: sys.exit(7))\n"
+                      "print('up', flush=True)\ngevent.sleep(1000)\n")
+    process = Process([WORKER, "--python", script])
+    try:
+        wait_for(lambda: "up" in "".join(process.out), "the script")
+        time.sleep(0.2)
+        process.popen.send_signal(signal.SIGTERM)
+        assert process.popen.wait(10) == 7
+    finally:
+        if process.popen.poll() is None:
+            process.popen.kill()
+            process.popen.wait()
+
+
+def test_fork():
+    run("""
+        def pause():
+            time.sleep(0.1)
+            return 5
+        g = gevent.spawn(time.sleep, 0.2)
+        pid = os.fork()
+        if pid == 0:
+            code = gevent.spawn(pause).get() + (1 if socket.getaddrinfo("localhost", 80) else 0)
+            os._exit(code)
+        with within(0, 5):
+            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 6
+            g.join()
+        together(lambda: time.sleep(WAIT))
+    """)
+
+
+def test_children_that_end_at_once():
+    run("""
+        for _ in range(20):
+            assert subprocess.run(["true"]).returncode == 0
+        assert subprocess.run(["sh", "-c", "exit 3"]).returncode == 3
+        out = subprocess.run(["cat"], input=b"x" * 300_000, capture_output=True).stdout
+        assert len(out) == 300_000
+    """)
+
+
+def test_sigpipe_is_ignored():
+    run("""
+        r, w = os.pipe()
+        os.close(r)
+        try:
+            os.write(w, b"x")
+        except BrokenPipeError:
+            pass
+        assert subprocess.run(["sh", "-c", "kill -PIPE $$"]).returncode == -signal.SIGPIPE
+    """)
+
+
+# The watchdog and health
+
+
+def test_the_watchdog_names_the_line_that_blocks():
+    err = run("""
+        def spin():
+            end = time.monotonic() + 1.6
+            while time.monotonic() < end:      # this line
+                pass
+        gevent.spawn(spin).join()
+        gevent.sleep(0.2)
+    """, err="Traceback").stderr
+    assert "kept the event loop for 1." in err and "in spin" in err and "# this line" in err, err
+    assert "it stood still for 1." in err and err.count("kept the event loop") == 1, err
+
+
+def test_the_watchdog_reports_calls_into_c():
+    err = run("""
+        import ctypes
+        hold = ctypes.PyDLL(None).sleep        # keeps the GIL, unlike ctypes.CDLL
+        def block():
+            hold(2)                            # this call
+        gevent.spawn(block).join()
+        gevent.sleep(0.2)
+    """, err="Traceback").stderr
+    assert "in a call into C" in err and "# this call" in err and "stood still for 2." in err, err
+
+
+def test_a_loop_that_turns_is_not_reported():
+    run("""
+        end = time.monotonic() + 1.6
+        def busy():
+            while time.monotonic() < end:
+                gevent.sleep(0)
+        gevent.joinall([gevent.spawn(busy) for _ in range(3)])
+    """)
+
+
+def test_health():
+    run("""
+        _katydid.health()
+        gevent.sleep(0.3)
+        calm = _katydid.health()
+        def hog():
+            end = time.monotonic() + 0.3
+            while time.monotonic() < end: pass
+        gevent.spawn(hog).join()
+        gevent.sleep(0.1)
+        busy = _katydid.health()
+        assert busy["lag_ms"] >= 200 and calm["lag_ms"] < 100 * SLOW, (calm, busy)
+        assert busy["cpu_percent"] > calm["cpu_percent"] and busy["memory_bytes"] > 5_000_000, (calm, busy)
+    """)
+
+
+# Paths, exit codes, the end
+
+
+def test_exit_codes(tmp_path):
+    assert run("sys.exit(5)", code=5)
+    assert run("sys.exit('no luck')", code=1, err="no luck")
+    assert run("raise ValueError('mine')", code=1, err="ValueError: mine")
+    assert run("gevent.spawn(sys.exit, 3).join(); time.sleep(1)", code=3)
+    assert run("os._exit(9)", code=9)
+
+
+def test_output_is_flushed():
+    assert "no newline" in run("print('no newline', end=' ')").stdout
+
+
+def test_the_end_is_not_kept_waiting():
+    started = time.monotonic()
+    run("""
+        from gevent import monkey
+        class Slow:
+            def __del__(self): monkey.get_original("time", "sleep")(60)
+        keep = Slow()
+        for _ in range(100): gevent.spawn(time.sleep, 1000)
+        gevent.sleep(0)
+    """)
+    assert time.monotonic() - started < 20
+
+
+def test_path_order(tmp_path):
+    for folder in ("pp", "venv/lib/python3.11/site-packages/linked", "venv/lib/python3.11/site-packages/locust"):
+        (tmp_path / folder).mkdir(parents=True)
+    site = tmp_path / "venv/lib/python3.11/site-packages"
+    (site / "x.pth").write_text(str(site / "linked") + "\n")
+    (site / "in_venv.py").write_text("where = 'venv'\n")
+    (site / "linked" / "in_link.py").write_text("where = 'link'\n")
+    (site / "locust" / "__init__.py").write_text("raise ImportError('the installed Locust')\n")
+    (tmp_path / "pp" / "in_venv.py").write_text("where = 'pythonpath'\n")
+    version = "%d.%d.%d" % sys.version_info[:3]
+    (tmp_path / "venv/pyvenv.cfg").write_text(f"home = /usr/bin\nversion = {version}\n")
+    env = {"VIRTUAL_ENV": str(tmp_path / "venv"), "PYTHONPATH": str(tmp_path / "pp")}
+    run(f"""
+        import in_venv, in_link
+        assert in_venv.where == "pythonpath" and in_link.where == "link"
+        import importlib.util
+        assert "site-packages" not in importlib.util.find_spec("locust").origin
+        assert sys.prefix == {str(tmp_path / 'venv')!r} and sys.executable.startswith(sys.prefix)
+    """, env=env)
+
+
+@pytest.mark.parametrize("config, words", [
+    ("version = 3.9.2\n", ["is for Python 3.9", "Katydid runs Python 3.11", "-m venv"]),
+    ("home = /usr\n", ["does not say which Python"]),
+    (None, ["which is no virtual environment", "unset VIRTUAL_ENV"]),
+])
+def test_a_virtual_environment_that_does_not_fit(tmp_path, config, words):
+    if config:
+        (tmp_path / "pyvenv.cfg").write_text(config)
+    result = run("", env={"VIRTUAL_ENV": str(tmp_path)}, code=1, err="katydid-worker: ")
+    for word in words:
+        assert word in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1 and "Traceback" not in result.stderr
+
+
+def test_missing_python_files():
+    result = run("", env={"KATYDID_PYLIB": "/nonexistent"}, code=1, err="KATYDID_PYLIB")
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+# Many
+
+
+def test_100_000_sleepers():
+    run("""
+        N = 5_000 if SLOW > 2 else 100_000
+        count = 0
+        def user():
+            global count
+            count += 1
+            time.sleep(1e6)
+        _katydid.watchdog(0)
+        before = _katydid.health()["memory_bytes"]
+        users = [gevent.spawn(user) for _ in range(N)]
+        while count < N:
+            gevent.sleep(0)
+        each = (_katydid.health()["memory_bytes"] - before) / N
+        maps = lambda: sum(1 for _ in open("/proc/self/maps"))
+        assert SLOW > 2 or each < 7600, each
+        gone = users[::2]
+        for at in range(0, len(gone), 1000):
+            gevent.killall(gone[at:at + 1000])
+        del users[::2], gone
+        assert maps() < 2000 or SLOW > 2, maps()      # the kernel's limit is 65,530
+    """)
