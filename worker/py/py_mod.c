@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* py_mod: puts the module _katydid together; reads like its table of contents. */
 #include "worker/py/py_mod.h"
-
-#pragma weak py_stats_init
-#pragma weak py_link_init
-#pragma weak py_client_init
-int py_stats_init(PyObject *module);
-int py_link_init(PyObject *module);
-int py_client_init(PyObject *module);
+#include "worker/py/py_client.h"
+#include "worker/py/py_link.h"
+#include "worker/py/py_stats.h"
 
 static int exec(PyObject *module)
 {
@@ -16,7 +12,7 @@ static int exec(PyObject *module)
         py_stats_init, py_link_init, py_client_init,
     };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        if (parts[i] && parts[i](module))
+        if (parts[i](module))
             return -1;
     return 0;
 }
