@@ -20,8 +20,9 @@ struct dns_entry {
     uint64_t expires_ns; /* 0 = no answer is held */
     unsigned count, first_family_count, turn;
     union sock_addr addrs[DNS_MAX_ADDRS];
-    struct dns_query *waiting;
-    bool is_asking;
+    struct dns_query *waiting;   /* for the answer */
+    struct dns_query *answering; /* being told it */
+    bool is_asking, is_answering;
 };
 
 struct dns {
@@ -132,6 +133,29 @@ static void keep(struct dns_entry *e, const struct evutil_addrinfo *found)
     e->expires_ns = clk_mono_ns() + DNS_TTL_S * UINT64_C(1000000000);
 }
 
+static void ask(struct dns *dns, struct dns_entry *e);
+
+/* Tells all who waited; who asks again while being told waits for a new answer. */
+static void tell(struct dns_entry *e, int error)
+{
+    e->is_answering = true;
+    e->answering = e->waiting;
+    e->waiting = NULL;
+    for (struct dns_query *q = e->answering; q; q = q->next)
+        q->list = &e->answering;
+    while (e->answering) {
+        struct dns_query *q = e->answering;
+        dns_cancel(q);
+        q->eai = error;
+        if (error == 0)
+            give(e, q);
+        q->done(q);
+    }
+    e->is_answering = false;
+    if (e->waiting && !e->is_asking)
+        ask(e->dns, e);
+}
+
 static void on_answer(int error, struct evutil_addrinfo *found, void *arg)
 {
     struct dns_entry *e = arg;
@@ -142,14 +166,7 @@ static void on_answer(int error, struct evutil_addrinfo *found, void *arg)
         error = EVUTIL_EAI_NONAME;
     if (found)
         evutil_freeaddrinfo(found);
-    while (e->waiting) {
-        struct dns_query *q = e->waiting;
-        dns_cancel(q);
-        q->eai = error;
-        if (error == 0)
-            give(e, q);
-        q->done(q);
-    }
+    tell(e, error);
 }
 
 static struct evdns_base *resolver_get(struct dns *dns)
@@ -188,24 +205,24 @@ bool dns_lookup(struct dns *dns, const char *host, struct dns_query *q)
         give(e, q);
         return true;
     }
-    q->entry = e;
+    q->list = &e->waiting;
     q->prev = NULL;
     q->next = e->waiting;
     if (q->next)
         q->next->prev = q;
     e->waiting = q;
-    if (!e->is_asking)
+    if (!e->is_asking && !e->is_answering)
         ask(dns, e);
     return false;
 }
 
 void dns_cancel(struct dns_query *q)
 {
-    if (!q->entry)
+    if (!q->list)
         return;
-    *(q->prev ? &q->prev->next : &q->entry->waiting) = q->next;
+    *(q->prev ? &q->prev->next : q->list) = q->next;
     if (q->next)
         q->next->prev = q->prev;
-    q->entry = NULL;
+    q->list = NULL;
     q->next = q->prev = NULL;
 }

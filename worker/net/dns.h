@@ -20,7 +20,7 @@ struct dns_entry;
 
 struct dns_query { /* zero-initialise; must live until done was called or dns_cancel */
     struct dns_query *next, *prev;
-    struct dns_entry *entry; /* NULL = not waiting */
+    struct dns_query **list; /* head of the list it waits in; NULL = not waiting */
     /* Results: eai is 0 or an EAI_ code. */
     int eai;
     unsigned count;
