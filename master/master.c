@@ -358,7 +358,9 @@ static void on_host_ended(struct master *m, const struct child *c)
     int code = child_exit_code(c);
     bool is_expected = m->finish == FINISH_LAST_EVENT || m->finish == FINISH_CHILDREN;
     if (!m->host.has_script) {
-        m->finish = FINISH_DONE; /* it has said why on stderr */
+        if (code > 128) /* else it has said why on stderr */
+            fprintf(stderr, "katydid: the process that loads the locustfile was ended by signal %d\n",
+                    code - 128);
         finish_now(m, code ? code : EXIT_FAILED);
         return;
     }

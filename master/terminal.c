@@ -122,7 +122,7 @@ int terminal_final(struct master *m)
 {
     progress(m, "");
     int code = put_json(m);
-    if (!m->o->json_file) {
+    if (!m->o->json_file && m->run.number > 0) {
         console_stats(&m->stats, false);
         console_percentiles(&m->stats);
         console_errors(&m->stats);
