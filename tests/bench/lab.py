@@ -6,6 +6,7 @@ Processor time is read from /proc for a generator's whole process tree; requests
 
 import os
 import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -52,8 +53,8 @@ def rss_bytes(pid):
 
 
 def worker_pid(pid):
-    """The load-generating process below a katydid."""
-    return next(p for p in tree(pid) if "katydid-worker" in Path(f"/proc/{p}/cmdline").read_text())
+    """The load-generating process below a katydid: of its katydid-workers the busiest, which is no script host."""
+    return max((p for p in tree(pid) if "katydid-worker" in Path(f"/proc/{p}/cmdline").read_text()), key=cpu_seconds)
 
 
 @contextmanager
@@ -71,8 +72,7 @@ def nginx(workers=1, core=TARGET_CORE):
         )
         Path(folder, "nginx.conf").write_text(f"""
             daemon off; worker_processes {workers}; pid {folder}/pid; error_log {folder}/error.log;
-            worker_rlimit_nofile 300000;
-            events {{ worker_connections 131072; multi_accept on; }}
+            events {{ worker_connections {min(131072, resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 100)}; multi_accept on; }}
             http {{
               access_log off; keepalive_requests 1000000000; keepalive_timeout 3600;
               client_body_temp_path {folder}/a; proxy_temp_path {folder}/b; fastcgi_temp_path {folder}/c;
