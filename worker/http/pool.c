@@ -149,11 +149,12 @@ void pool_run_queue(struct lane *lane)
 {
     /* Each round takes one exchange off the queue, but the callback of one that fails at once may
      * free what is looked at here: one a turn, the rest in the next. */
-    if (!lane->queue || !has_room(lane))
-        return;
     struct fetch *f = lane->queue;
+    if (!f || !has_room(lane))
+        return;
+    const bool has_more = f->next != NULL;
     pool_unqueue(f);
-    if (lane->queue && has_room(lane))
+    if (has_more)
         engine_kick(lane->pool->engine, lane);
     serve(lane, f, clk_mono_ns());
 }
