@@ -5,7 +5,7 @@ import subprocess
 import textwrap
 
 import pytest
-from harness import PATIENCE, WORKER
+from harness import PATIENCE, SANITIZED, WORKER
 
 import echo_server
 
@@ -316,9 +316,41 @@ def test_json_bodies_are_json_dumps(run):
     """)
 
 
+def test_json_answers_are_json_loads(run):
+    run(r"""
+        import math
+        from urllib.parse import quote
+        s = session()
+        good = [
+            '{"a": [1, -2, 3.5, 1e3, -0.0, 1E-2, 0], "b": {"c": null, "d": true, "e": false}}', '  [ ]  ', '{ }  ', '"text"',
+            '"\\u00e9\\ud83d\\ude00\\n\\t\\/\\b\\f\\r\\""', '"ünï → 😀"', '{"ü": 1, "ü": 2}', '12345678901234567890123',
+            '[1e400]', '[NaN, Infinity, -Infinity]', '"\\ud800"', '[' * 80 + ']' * 80, '1234', 'true', 'null', '[0.1, 123456789.123456789]',
+            '{"' + 'k' * 100 + '": "' + 'v' * 1000 + '"}', '[{"id": 1}, {"id": 2}]', '"\x7f"',
+        ]
+        bad = ['[1,]', '{"a":}', '01234', '[1 2]', '{"a" 1}', '"open', '[1]]', "{'a': 1}", '"\n\n"', 'nulls', '-----', '1.2.3', '[1.]', '"\\x41"', '', '+111', '{"a": 1,}']
+        def ask(text):
+            return s.get("/text?type=application/json&body=" + text.encode().hex(), name="json")
+        for text in good:
+            mine, theirs = ask(text).json(), json.loads(text)
+            assert repr(mine) == repr(theirs), (text, mine, theirs)
+        for text in bad:
+            try:
+                json.loads(text)
+                raise AssertionError("valid: " + text)
+            except json.JSONDecodeError as e:
+                want = str(e)
+            try:
+                ask(text).json()
+                raise AssertionError("took " + text)
+            except json.JSONDecodeError as e:
+                assert str(e) == want, (text, e, want)
+        assert ask("[1.5]").json(parse_float=str) == ["1.5"]
+    """)
+
+
+@pytest.mark.skipif(SANITIZED, reason="sanitizers keep memory")
 def test_memory_of_a_user_between_requests(run):
     run("""
-        import resource
         def rss():
             with open("/proc/self/statm") as f:
                 return int(f.read().split()[1]) * 4096

@@ -14,8 +14,9 @@
 
 #define KEYWORDS(X)                                                                                \
     X(name)                                                                                        \
-    X(context) X(data) X(json) X(params) X(headers) X(cookies) X(files) X(auth) X(timeout)         \
-        X(proxies) X(hooks) X(stream) X(verify) X(cert)
+    X(context)                                                                                     \
+    X(data) X(json) X(params) X(headers) X(cookies) X(files) X(auth) X(timeout) X(proxies)         \
+        X(hooks) X(stream) X(verify) X(cert)
 
 static struct {
 #define X(name) PyObject *name;
@@ -30,7 +31,8 @@ int call_init(void)
 #define X(name) names.name = PyUnicode_InternFromString(#name);
     KEYWORDS(X)
     X(catch_response)
-        X(allow_redirects) X(url) X(method)
+    X(allow_redirects)
+        X(url) X(method)
 #undef X
             return PyErr_Occurred()
         ? -1
@@ -43,7 +45,8 @@ static PyObject **field_of(struct call *c, PyObject *name)
     if (name == names.field)                                                                       \
         return &c->field;
     X(url)
-    X(method) KEYWORDS(X)
+    X(method)
+    KEYWORDS(X)
 #undef X
         return NULL;
 }
@@ -55,7 +58,8 @@ static PyObject *interned(PyObject *name)
     if (PyUnicode_Compare(name, names.field) == 0)                                                 \
         return names.field;
     X(url)
-    X(method) X(catch_response) X(allow_redirects) KEYWORDS(X)
+    X(method)
+    X(catch_response) X(allow_redirects) KEYWORDS(X)
 #undef X
         return NULL;
 }

@@ -152,34 +152,6 @@ PyObject *response_text(struct response *r, void *closure)
 
 /* ---- json ----------------------------------------------------------------------------------- */
 
-static Py_ssize_t skip_space(PyObject *text, Py_ssize_t at)
-{
-    const Py_ssize_t len = PyUnicode_GET_LENGTH(text);
-    for (; at < len; at++) {
-        const Py_UCS4 c = PyUnicode_READ_CHAR(text, at);
-        if (c != ' ' && c != '\n' && c != '\t' && c != '\r')
-            break;
-    }
-    return at;
-}
-
-/* json.loads of text without its Python layers. NULL without an exception: not valid. */
-static PyObject *scan(PyObject *text)
-{
-    PyObject *at = PyLong_FromSsize_t(skip_space(text, 0));
-    PyObject *pair = at ? PyObject_CallFunctionObjArgs(glue.json_scan, text, at, NULL) : NULL;
-    Py_XDECREF(at);
-    PyObject *value = NULL;
-    if (pair && PyTuple_CheckExact(pair) && PyTuple_GET_SIZE(pair) == 2) {
-        const Py_ssize_t end = PyLong_AsSsize_t(PyTuple_GET_ITEM(pair, 1));
-        if (end >= 0 && skip_space(text, end) == PyUnicode_GET_LENGTH(text))
-            value = Py_NewRef(PyTuple_GET_ITEM(pair, 0));
-    }
-    Py_XDECREF(pair);
-    PyErr_Clear();
-    return value;
-}
-
 PyObject *response_json(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *kwnames)
 {
     struct response *r = (struct response *)self;
@@ -189,10 +161,7 @@ PyObject *response_json(PyObject *self, PyObject *const *args, Py_ssize_t count,
     const enum charset charset = charset_of(r);
     if (!has_arguments && (charset == CHARSET_UTF8 || charset == CHARSET_NONE) &&
         body_of(r, &body, &len) && len > 3 && body[0] && body[1] && (uint8_t)body[0] < 0x80) {
-        PyObject *text = PyUnicode_DecodeUTF8(body, len, NULL);
-        PyErr_Clear();
-        PyObject *value = text ? scan(text) : NULL;
-        Py_XDECREF(text);
+        PyObject *value = json_read(body, len);
         if (value)
             return value;
     }

@@ -62,7 +62,6 @@ plain_json = requests.Response.json
 plain_content = requests.Response.content.fget
 
 json_encode = json.JSONEncoder(allow_nan=False).encode
-json_scan = json.JSONDecoder().scan_once
 
 default_headers = make_requests_headers()
 fast_headers = fast.DEFAULT_HEADERS
