@@ -12,7 +12,7 @@ import textwrap
 import time
 
 import pytest
-from harness import SANITIZED, WORKER, Process, wait_for
+from harness import SANITIZED, VENV, WORKER, Process, wait_for
 
 LIMIT = 60 if SANITIZED else 30
 
@@ -243,6 +243,25 @@ def test_a_thousand_kills_in_the_turn_they_are_due():
             gevent.killall(gs)
             assert all(g.dead for g in gs)
         together(lambda: time.sleep(WAIT))
+    """)
+
+
+def test_a_switch_that_is_not_the_wake_is_an_error_and_leaves_nothing_behind():
+    run("""
+        seen = []
+        def sleeper():
+            try:
+                time.sleep(0.05)
+            except gevent.exceptions.InvalidSwitchError as e:
+                seen.append(e)
+            time.sleep(0.1)      # the first timer must not end this
+            seen.append("end")
+        g = gevent.spawn(sleeper)
+        gevent.sleep(0.01)
+        gevent.get_hub().loop.run_callback(g.switch)
+        with within(0.08, 1):
+            g.join()
+        assert len(seen) == 2, seen
     """)
 
 
@@ -585,6 +604,34 @@ def test_path_order(tmp_path):
     """, env=env)
 
 
+@pytest.mark.skipif(not (VENV / "bin").is_dir(), reason="no venv with another gevent")
+def test_a_newer_gevent_from_the_virtual_environment():
+    run(f"""
+        import greenlet, requests
+        from gevent import pywsgi
+        assert gevent.__file__.startswith({str(VENV)!r}) and greenlet.__file__.startswith({str(VENV)!r})
+        together(lambda: time.sleep(WAIT))
+        together(lambda: event.Event().wait(WAIT))
+        together(lambda: subprocess.run(["sleep", str(WAIT)], check=True), count=5)
+        def app(environ, start_response):
+            time.sleep(WAIT)
+            start_response("200 OK", [])
+            return [b"hello"]
+        server = pywsgi.WSGIServer(("127.0.0.1", 0), app, log=None)
+        server.start()
+        together(lambda: requests.get(f"http://127.0.0.1:{{server.server_port}}/").raise_for_status(), high=4 * WAIT)
+        try:
+            with gevent.Timeout(0.05):
+                time.sleep(10)
+        except gevent.Timeout:
+            pass
+        g = gevent.spawn(time.sleep, 10)
+        gevent.sleep(0.01)
+        g.kill()
+        assert g.dead
+    """, env={"VIRTUAL_ENV": str(VENV)})
+
+
 @pytest.mark.parametrize("config, words", [
     ("version = 3.9.2\n", ["is for Python 3.9", "Katydid runs Python 3.11", "-m venv"]),
     ("home = /usr\n", ["does not say which Python"]),
@@ -602,6 +649,24 @@ def test_a_virtual_environment_that_does_not_fit(tmp_path, config, words):
 def test_missing_python_files():
     result = run("", env={"KATYDID_PYLIB": "/nonexistent"}, code=1, err="KATYDID_PYLIB")
     assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_an_orphan_is_sent_sigterm(tmp_path):
+    script = tmp_path / "s.py"
+    script.write_text(textwrap.dedent("""
+        import _katydid, gevent, os, signal, sys
+        _katydid.follow_parent(os.getppid(), signal.SIGTERM)
+        signal.signal(signal.SIGTERM, lambda *a: open(sys.argv[1], "w").write("over") and sys.exit(0))
+        print(os.getpid(), flush=True)
+        gevent.sleep(60)
+    """))
+    note = tmp_path / "note"
+    parent = subprocess.Popen(["sh", "-c", f"{WORKER} --python {script} {note} & wait"], stdout=subprocess.PIPE, text=True)
+    pid = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    wait_for(lambda: note.exists() and note.read_text() == "over", "the signal")
+    wait_for(lambda: not os.path.exists(f"/proc/{pid}") or "Z" in open(f"/proc/{pid}/stat").read().split(")")[1][:3], "the end")
 
 
 # Many

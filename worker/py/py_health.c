@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* py_health: how the worker itself is doing, and the tie to the process that started it.
+/* py_health: how the worker itself is doing.
  *
  * Loop lag is measured by a probe: each PROBE_MS a timer queues an entry like everybody else's; how
  * late that runs is how late users run. The longest since the last question is the answer. The
@@ -10,9 +10,7 @@
 #include "common/base/clk.h"
 #include <event2/event.h>
 #include <event2/event_struct.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -89,25 +87,9 @@ static PyObject *health(PyObject *module, PyObject *none)
                          memory_bytes());
 }
 
-/* Asks for a signal at the parent's death; at once when it is dead already. */
-static PyObject *follow_parent(PyObject *module, PyObject *args)
-{
-    (void)module;
-    int pid, number;
-    if (!PyArg_ParseTuple(args, "ii", &pid, &number))
-        return NULL;
-    if (prctl(PR_SET_PDEATHSIG, number))
-        return PyErr_SetFromErrno(PyExc_OSError);
-    if (getppid() != pid)
-        raise(number);
-    Py_RETURN_NONE;
-}
-
 static PyMethodDef methods[] = {
     {"health", health, METH_NOARGS,
      "dict of lag_ms and cpu_percent since the last call, and memory_bytes"},
-    {"follow_parent", follow_parent, METH_VARARGS,
-     "follow_parent(pid, signal): be sent the signal when the parent process ends"},
     {0},
 };
 

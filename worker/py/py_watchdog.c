@@ -7,6 +7,9 @@
  * code runs or a call into C has released it; else when that call returns, with the calling line on
  * top. The first thread never waits for the GIL: it says meanwhile that such a call is going on,
  * and when it has not returned for DUMP_MS, reads the stack from outside, as faulthandler does.
+ *
+ * It also sees to it that a worker whose parent has died ends, even if it is blocked: the kernel
+ * sends a signal at once; who is still there ORPHAN_MS later is ended.
  */
 #include "worker/py/loop.h"
 #include "worker/py/py_mod.h"
@@ -15,11 +18,13 @@
 #include <errno.h>
 #include <math.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { LOOK_MS = 50, GRACE_MS = 150, DUMP_MS = 10000, DUMP_MAX = 16 * 1024 };
+enum { LOOK_MS = 50, GRACE_MS = 150, DUMP_MS = 10000, DUMP_MAX = 16 * 1024, ORPHAN_MS = 30000 };
 
 static const char logger[] = "katydid.watchdog";
 
@@ -37,11 +42,14 @@ static struct {
     _Atomic uint64_t seen; /* the pulse a traceback was logged of */
     uint64_t limit_ns;
     PyThreadState *loop_state;
+    _Atomic int parent; /* whose end is ours; 0 = nobody's */
+    int parent_signal;
 } dog = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 /* One stretch of time in which the pulse did not move. Only the watcher's. */
 struct episode {
     uint64_t pulse, since_ns;
+    uint64_t orphan_ns; /* since when the parent is known to be dead; 0 = it lives */
     bool is_asked, is_named, is_dumped;
 };
 
@@ -161,9 +169,21 @@ static void watch(struct episode *e, uint64_t now)
     }
 }
 
+static void look_after_orphan(struct episode *e, uint64_t now)
+{
+    int parent = atomic_load(&dog.parent);
+    if (parent == 0 || getppid() == parent)
+        return;
+    if (e->orphan_ns == 0)
+        e->orphan_ns = now;
+    else if (now - e->orphan_ns >= ORPHAN_MS * UINT64_C(1000000))
+        _exit(128 + dog.parent_signal);
+}
+
 static void look(struct episode *e)
 {
     uint64_t now = clk_mono_ns();
+    look_after_orphan(e, now);
     if (is_stuck_at(e->pulse)) {
         watch(e, now);
         return;
@@ -171,7 +191,8 @@ static void look(struct episode *e)
     if (e->is_named || (e->is_asked && atomic_load(&dog.seen) == e->pulse))
         log_warning(logger, "the event loop runs again; it stood still for %.1f s",
                     seconds_since(e->since_ns));
-    *e = (struct episode){.pulse = atomic_load(&loop_pulse.count), .since_ns = now};
+    *e = (struct episode){
+        .pulse = atomic_load(&loop_pulse.count), .since_ns = now, .orphan_ns = e->orphan_ns};
 }
 
 static void *run_watcher(void *arg)
@@ -212,6 +233,7 @@ static void stop(void)
 static void forget(void)
 {
     dog.is_running = false;
+    atomic_store(&dog.parent, 0);
 }
 
 static int start(double limit)
@@ -249,7 +271,25 @@ static PyObject *watchdog(PyObject *module, PyObject *args)
     Py_RETURN_NONE;
 }
 
+/* Asks for a signal at the parent's death; at once when it is dead already. */
+static PyObject *follow_parent(PyObject *module, PyObject *args)
+{
+    (void)module;
+    int pid, number;
+    if (!PyArg_ParseTuple(args, "ii", &pid, &number))
+        return NULL;
+    if (prctl(PR_SET_PDEATHSIG, number))
+        return PyErr_SetFromErrno(PyExc_OSError);
+    dog.parent_signal = number;
+    atomic_store(&dog.parent, pid);
+    if (getppid() != pid)
+        raise(number);
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef methods[] = {
+    {"follow_parent", follow_parent, METH_VARARGS,
+     "follow_parent(pid, signal): be sent the signal when the parent process ends"},
     {"watchdog", watchdog, METH_VARARGS,
      "watchdog(seconds): log who keeps the loop longer than that; 0 ends it"},
     {0},

@@ -39,9 +39,15 @@ def _prepare():
     from . import paths
 
     paths.add()
-    from . import patch
+    try:
+        from . import patch
 
-    patch.everything()
+        patch.everything()
+    except ModuleNotFoundError as e:
+        sys.exit(
+            f"katydid-worker: the Python package {e.name!r} is missing: "
+            f"apt install python3-{e.name.partition('.')[0]}, or pip install it into the active virtual environment."
+        )
     import _katydid
 
     _katydid.watchdog(1.0)
