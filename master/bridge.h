@@ -26,8 +26,8 @@ void command_fini(struct command *c);
 
 struct command_result {
     bool is_ok;
-    char text[512];           /* for people: what was done, or cause and mend */
-    char field[32];           /* the offending field of the form, or "" */
+    char text[512]; /* for people: what was done, or cause and mend */
+    char field[32]; /* the offending field of the form, or "" */
 };
 
 struct bridge;
@@ -36,7 +36,7 @@ void bridge_free(struct bridge *b);
 
 /* Web threads. Takes what *c owns. Waits for the main loop's answer, at most timeout_ms. */
 struct command_result bridge_submit(struct bridge *b, struct command *c, int timeout_ms);
-struct view *bridge_view(struct bridge *b);  /* a new reference, or NULL before the first */
+struct view *bridge_view(struct bridge *b); /* a new reference, or NULL before the first */
 /* Waits until a view newer than tick exists, at most timeout_ms; new reference or NULL. */
 struct view *bridge_wait_view(struct bridge *b, uint64_t tick, int timeout_ms);
 
@@ -45,4 +45,4 @@ int bridge_fd(const struct bridge *b); /* readable when commands wait */
 void bridge_run_commands(struct bridge *b,
                          struct command_result (*execute)(void *arg, struct command *c), void *arg);
 void bridge_publish(struct bridge *b, struct view *v); /* takes the reference */
-void bridge_close(struct bridge *b);   /* pending and later submits fail, waiters return */
+void bridge_close(struct bridge *b); /* pending and later submits fail, waiters return */

@@ -11,24 +11,24 @@
 #include <sys/types.h>
 
 struct child_config {
-    const char *role;          /* "local", "worker", "script-host" */
+    const char *role; /* "local", "worker", "script-host" */
     const char *endpoint;
-    const char *node_id;       /* NULL: its own choice */
+    const char *node_id; /* NULL: its own choice */
     const char *options_json;
-    char *const *extra;        /* words for options of the locustfile */
+    char *const *extra; /* words for options of the locustfile */
     size_t extra_count;
-    const char *list;          /* NULL, "users", "ratio", "ratio-json" */
+    const char *list; /* NULL, "users", "ratio", "ratio-json" */
 };
 
 struct child {
-    pid_t pid;                 /* 0: ended */
-    char *node_id;             /* or NULL */
-    int status;                /* of waitpid, once ended */
+    pid_t pid;     /* 0: ended */
+    char *node_id; /* or NULL */
+    int status;    /* of waitpid, once ended */
 };
 
 struct children {
-    char *folder;              /* private; NULL until children_open */
-    char *program;             /* katydid-worker */
+    char *folder;  /* private; NULL until children_open */
+    char *program; /* katydid-worker */
     struct child *list;
     size_t count;
     unsigned files;

@@ -33,7 +33,9 @@ static struct command_result done(const char *text)
 
 static bool is_url(const char *text)
 {
-    size_t scheme = !strncasecmp(text, "http://", 7) ? 7 : !strncasecmp(text, "https://", 8) ? 8 : 0;
+    size_t scheme = !strncasecmp(text, "http://", 7)    ? 7
+                    : !strncasecmp(text, "https://", 8) ? 8
+                                                        : 0;
     if (scheme == 0 || strlen(text) > 2000 || text[scheme] == 0 || strchr("/?#:@", text[scheme]))
         return false;
     for (const char *c = text; *c; c++)
@@ -92,7 +94,8 @@ static void take_settings(struct master *m, struct command *c)
 static struct command_result started(const struct master *m)
 {
     struct command_result r = done("Swarming started");
-    double needed = m->users / fmax(1, (double)roster_active_count(&m->roster)) + FILES_BESIDE_USERS;
+    double needed =
+        m->users / fmax(1, (double)roster_active_count(&m->roster)) + FILES_BESIDE_USERS;
     if (needed > (double)m->file_limit) {
         char *advice = files_advice(m->file_limit, (unsigned long)needed);
         log_warning(LOGGER, "%s", advice);
@@ -112,7 +115,8 @@ static struct command_result swarm(struct master *m, struct command *c)
     if (!r.is_ok)
         return r;
     if (m->host.is_shape_on)
-        return refuse("", "A load shape decides about the users; it cannot be edited while it runs.");
+        return refuse("",
+                      "A load shape decides about the users; it cannot be edited while it runs.");
     if (!is_edit && !m->host.script.has_shape && c->users < 0 && m->users < 0)
         return refuse("users", "How many users?");
     if (!is_edit && !m->host.script.has_shape && c->spawn_rate < 0 && m->spawn_rate < 0)

@@ -7,7 +7,8 @@
  *   ingest.c    reports into statistics conduct.c   start, change and stop a run
  *   hands.c     workers come and go     script.c    dialogue with the host
  *   finish.c    the orderly end         commands.c  what the page asks for
- *   show.c      snapshots for the page  terminal.c  the terminal and the output files
+ *   show.c      snapshots for the page  keyboard.c  keys of the terminal
+ *   terminal.c  tables and output files
  *
  * One thread, one owner: struct master. Files call one another by the functions below only.
  */
@@ -24,6 +25,7 @@
 #include "master/run.h"
 #include "master/viewer.h"
 #include <event2/event.h>
+#include <termios.h>
 
 #define LOGGER "katydid.master"
 #define LOCUST_VERSION "2.46.7" /* the release whose behaviour we follow */
@@ -31,19 +33,19 @@
 struct master;
 typedef void (*master_step)(struct master *m);
 
-struct host {                    /* the node that runs the master-side Python */
+struct host { /* the node that runs the master-side Python */
     char node_id[96];
-    bool is_alive;               /* its process runs */
+    bool is_alive; /* its process runs */
     bool has_script;
     struct script script;
     uint64_t last_event;
     struct pending_event {
         uint64_t id;
-        master_step then;        /* or NULL */
+        master_step then; /* or NULL */
         struct pending_event *next;
-    } *pending;
+    } * pending;
     bool is_shape_on, is_tick_out;
-    double shape_due;            /* monotonic: next tick */
+    double shape_due; /* monotonic: next tick */
     struct tick_memory {
         double users, spawn_rate;
         char **user_classes;
@@ -53,13 +55,13 @@ struct host {                    /* the node that runs the master-side Python */
     int exit_code;
 };
 
-struct trouble {                 /* messages that were dropped */
+struct trouble {                  /* messages that were dropped */
     uint64_t broken, stray, late; /* malformed; of no worker of ours; of another run */
-    uint64_t logged;             /* their sum when last told */
+    uint64_t logged;              /* their sum when last told */
     double logged_at;
 };
 
-struct loss {                    /* a worker lost in this run */
+struct loss { /* a worker lost in this run */
     char *worker;
     double at, unreported_s;
     struct loss *next;
@@ -67,11 +69,11 @@ struct loss {                    /* a worker lost in this run */
 
 enum finish_step {
     FINISH_NOT,
-    FINISH_EARLY_EVENT,          /* a signal: `quitting` comes before the stop, as in Locust */
+    FINISH_EARLY_EVENT, /* a signal: `quitting` comes before the stop, as in Locust */
     FINISH_STOP,
-    FINISH_EVENT,                /* `quitting` */
+    FINISH_EVENT, /* `quitting` */
     FINISH_OUTPUT,
-    FINISH_LAST_EVENT,           /* `quit` */
+    FINISH_LAST_EVENT, /* `quit` */
     FINISH_CHILDREN,
     FINISH_DONE,
 };
@@ -80,16 +82,18 @@ struct master {
     const struct options *o;
     struct event_base *base;
     struct event *link_event, *drain, *second, *step, *limit, *bridge_event, *signals[3];
+    struct event *key_event;      /* or NULL */
+    struct termios terminal_mode; /* to be restored, when there is a key_event */
     struct link *link;
     struct children children;
     char *options_json;
     char boot_id[33];
-    bool is_local;               /* one worker of our own, which is the host as well */
+    bool is_local; /* one worker of our own, which is the host as well */
     struct host host;
     struct stats stats;
     struct run run;
     struct roster roster;
-    struct dispatch *dispatch;   /* of the active run */
+    struct dispatch *dispatch; /* of the active run */
     struct history *history;
     struct viewer *viewer;
     struct bridge *bridge;
@@ -101,27 +105,27 @@ struct master {
 
     /* what the next run begins with, and this one has */
     double users, spawn_rate, run_time_s;
-    char *run_host;              /* the user's host, or NULL */
-    char **user_classes;         /* or NULL: all */
-    double step_at;              /* monotonic: when the next batch is due */
-    double settle_until;         /* monotonic: how long to wait for counts after the ramp; 0 */
-    bool is_dealing;             /* users are dealt out: after test_start was heard */
-    bool is_stop_untold;         /* stopping; the host hears of it before the workers do */
-    bool is_test_over;           /* the host heard test_stop of the last run */
+    char *run_host;      /* the user's host, or NULL */
+    char **user_classes; /* or NULL: all */
+    double step_at;      /* monotonic: when the next batch is due */
+    double settle_until; /* monotonic: how long to wait for counts after the ramp; 0 */
+    bool is_dealing;     /* users are dealt out: after test_start was heard */
+    bool is_stop_untold; /* stopping; the host hears of it before the workers do */
+    bool is_test_over;   /* the host heard test_stop of the last run */
 
-    bool is_auto;                /* headless or autostart: the run starts by itself */
+    bool is_auto; /* headless or autostart: the run starts by itself */
     bool is_auto_begun;
     double waiting_since, next_wait_log; /* monotonic: for workers */
-    double autoquit_at;          /* monotonic; 0: not */
+    double autoquit_at;                  /* monotonic; 0: not */
     double next_table_at;
     bool has_cpu_warning;
     char notice[256];
 
     enum finish_step finish;
-    bool is_step_out;            /* of the finish: something is awaited */
-    bool is_abrupt;              /* ended before anything could be shown */
-    int signal_number;           /* the first one; 0 */
-    int fault_code;              /* exit code of what went wrong; 0 */
+    bool is_step_out;  /* of the finish: something is awaited */
+    bool is_abrupt;    /* ended before anything could be shown */
+    int signal_number; /* the first one; 0 */
+    int fault_code;    /* exit code of what went wrong; 0 */
     bool has_fault;
     double children_deadline;
     int exit_code;
@@ -135,7 +139,7 @@ void master_schedule(struct event *e, double in_s);
 bool post_plain(struct master *m, const char *type, const char *node);
 bool post_bytes(struct master *m, const char *node, struct sbuf *bytes); /* releases bytes */
 bool post_spawn(struct master *m, struct dispatch_worker *to);
-void post_changed(struct master *m);  /* spawn to every worker whose users changed */
+void post_changed(struct master *m); /* spawn to every worker whose users changed */
 
 /* inbox.c */
 void inbox_drain(struct master *m);
@@ -161,7 +165,7 @@ void hands_forget_losses(struct master *m);
 
 /* conduct.c: the run. start returns NULL, or why not (static text). */
 const char *conduct_start(struct master *m);
-void conduct_aim(struct master *m);   /* m->users, m->spawn_rate, m->user_classes changed */
+void conduct_aim(struct master *m); /* m->users, m->spawn_rate, m->user_classes changed */
 void conduct_stop(struct master *m);
 void conduct_end(struct master *m, const char *reason); /* stop; without a page, leave as well */
 void conduct_step(struct master *m);
@@ -174,7 +178,7 @@ void conduct_second(struct master *m);
 
 /* script.c: the host */
 void script_fire(struct master *m, const char *name, const struct event_args *args,
-                 master_step then);   /* then: when the listeners have run */
+                 master_step then); /* then: when the listeners have run */
 void script_tell(struct master *m, const char *name, const struct event_args *args);
 void script_on_message(struct master *m, struct message *msg);
 void script_on_call(struct master *m, const struct message_call *c);
@@ -196,8 +200,12 @@ struct command_result commands_execute(void *arg, struct command *c);
 /* show.c */
 void show_publish(struct master *m);
 
+/* keyboard.c */
+void keyboard_open(struct master *m);
+void keyboard_close(struct master *m);
+
 /* terminal.c: what is printed and written. open: 0 or an exit code after a message. */
 int terminal_open(struct master *m);
 void terminal_second(struct master *m);
-int terminal_final(struct master *m);  /* 0, or an exit code: a file could not be written */
+int terminal_final(struct master *m); /* 0, or an exit code: a file could not be written */
 void terminal_close(struct master *m);

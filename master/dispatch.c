@@ -26,8 +26,8 @@ struct heap {
 
 struct stream {
     struct heap fixed, weighted;
-    unsigned fixed_left;  /* users of the running round of fixed ones */
-    bool is_fixed_due;    /* look for missing fixed users before the next weighted one */
+    unsigned fixed_left; /* users of the running round of fixed ones */
+    bool is_fixed_due;   /* look for missing fixed users before the next weighted one */
 };
 
 struct placed {
@@ -37,23 +37,23 @@ struct placed {
 
 struct dispatch {
     struct dispatch_class *classes;
-    char **names;         /* of the classes; owned */
-    bool *is_chosen;      /* by class: new users may be of it */
+    char **names;    /* of the classes; owned */
+    bool *is_chosen; /* by class: new users may be of it */
     size_t class_count;
     struct dispatch_worker **workers; /* in dealing order; owned */
     size_t worker_count, worker_cap;
-    size_t cursor;        /* who is next in the round */
+    size_t cursor; /* who is next in the round */
     bool is_sorted;
-    bool is_skewed;       /* workers changed: the round no longer balances by itself */
+    bool is_skewed; /* workers changed: the round no longer balances by itself */
     struct placed *active;
     size_t active_count, active_cap;
-    size_t *orphans;      /* classes of users whose worker went, oldest first */
+    size_t *orphans; /* classes of users whose worker went, oldest first */
     size_t orphan_count, orphan_cap, orphan_next;
     struct stream stream;
     unsigned target;
     double rate;
-    bool is_exhausted;    /* the stream has no user to give */
-    bool is_resend_due;   /* the target is what runs already: one step that only tells everyone */
+    bool is_exhausted;  /* the stream has no user to give */
+    bool is_resend_due; /* the target is what runs already: one step that only tells everyone */
 };
 
 static int heap_compare(const struct heap_item *a, const struct heap_item *b)

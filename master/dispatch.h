@@ -25,10 +25,10 @@ struct dispatch_class {
 
 struct dispatch_worker {
     char *id;
-    unsigned *counts;     /* users to run, by class index */
-    unsigned load;        /* their sum */
-    unsigned host_index;  /* workers before this one on its host */
-    bool is_changed;      /* not told yet; whoever tells the worker clears it */
+    unsigned *counts;    /* users to run, by class index */
+    unsigned load;       /* their sum */
+    unsigned host_index; /* workers before this one on its host */
+    bool is_changed;     /* not told yet; whoever tells the worker clears it */
 };
 
 struct dispatch;

@@ -11,8 +11,8 @@
 #include <time.h>
 
 #define CPU_LIMIT_PERCENT 90
-#define STRAY_BEATS_UNTIL_STOP 4  /* a worker of Locust's answers "stop" by joining anew */
-#define STOCK_LAST_REPORT_S 4.0   /* one more reporting interval, and a bit */
+#define STRAY_BEATS_UNTIL_STOP 4 /* a worker of Locust's answers "stop" by joining anew */
+#define STOCK_LAST_REPORT_S 4.0  /* one more reporting interval, and a bit */
 
 static size_t active(const struct master *m)
 {
@@ -61,8 +61,8 @@ static void found_again(struct master *m, struct worker *w)
 void hands_ready(struct master *m, const char *node, const struct message_ready *r)
 {
     if (!r->is_accepted) {
-        log_error(LOGGER, "An old (pre 2.0) worker tried to connect (%s). That's not going to work.",
-                  node);
+        log_error(LOGGER,
+                  "An old (pre 2.0) worker tried to connect (%s). That's not going to work.", node);
         return;
     }
     struct worker *w = roster_get(&m->roster, node);
@@ -82,7 +82,8 @@ void hands_ready(struct master *m, const char *node, const struct message_ready 
     post_bytes(m, node, &ack);
     script_tell(m, "worker_connect", &(struct event_args){.client_id = w->id});
     if (!is_new)
-        log_debug(LOGGER, "%s (index %u) reported as ready (duplicate message). %zu workers connected.",
+        log_debug(LOGGER,
+                  "%s (index %u) reported as ready (duplicate message). %zu workers connected.",
                   w->id, w->index, active(m));
     else if (!m->is_local)
         log_info(LOGGER, "%s (index %u) reported as ready. %zu workers connected.", w->id, w->index,
@@ -112,9 +113,10 @@ static void warn_of_cpu(struct master *m, struct worker *w)
         return;
     w->is_cpu_warned = m->has_cpu_warning = true;
     if (!m->is_local)
-        log_warning(LOGGER,
-                    "Worker %s (index %u) exceeded cpu threshold (will only log this once per worker)",
-                    w->id, w->index);
+        log_warning(
+            LOGGER,
+            "Worker %s (index %u) exceeded cpu threshold (will only log this once per worker)",
+            w->id, w->index);
 }
 
 static void heal(struct master *m, struct worker *w, const char *state)
@@ -226,7 +228,8 @@ static void lose(struct master *m, struct worker *w)
                  "Worker %s was lost: its users move to the other workers; up to %.0f s of its "
                  "requests are missing.",
                  w->id, l->unreported_s);
-        log_warning(LOGGER, "Worker %s was lost with %u users; up to %.0f s of its requests are missing",
+        log_warning(LOGGER,
+                    "Worker %s was lost with %u users; up to %.0f s of its requests are missing",
                     w->id, w->users, l->unreported_s);
     }
     drop_users(m, w);
@@ -275,7 +278,8 @@ bool hands_are_idle(struct master *m)
 {
     for (size_t i = 0; i < m->roster.count; i++) {
         const struct worker *w = m->roster.workers[i];
-        bool is_quiet = w->owes_ready && m->finish != FINISH_NOT; /* nobody waits for it to be ready */
+        bool is_quiet =
+            w->owes_ready && m->finish != FINISH_NOT; /* nobody waits for it to be ready */
         if (w->owes_report || (w->state == WORKER_STOPPING && !is_quiet))
             return false;
     }

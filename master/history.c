@@ -18,8 +18,8 @@ struct open_second {
 struct history {
     struct view_point points[HISTORY_MAX];
     size_t count;
-    int64_t first_open;            /* unix second of the oldest open one */
-    int64_t newest;                /* the newest second anything was said about */
+    int64_t first_open;                /* unix second of the oldest open one */
+    int64_t newest;                    /* the newest second anything was said about */
     struct open_second open[OPEN_MAX]; /* slot = second % OPEN_MAX */
 };
 
@@ -54,7 +54,8 @@ static struct open_second *slot_of(struct history *h, int64_t second)
     return &h->open[(size_t)second % OPEN_MAX];
 }
 
-static void set_quantiles(struct view_point *p, const struct hist *hist, const struct view_point *last)
+static void set_quantiles(struct view_point *p, const struct hist *hist,
+                          const struct view_point *last)
 {
     if (hist && hist->count > 0) {
         p->p50 = (double)hist_quantile_us(hist, 0.50) / 1e3;
@@ -102,7 +103,8 @@ static bool make_open(struct history *h, int64_t second)
     return second >= h->first_open;
 }
 
-static void add_share(struct history *h, int64_t second, double share, const struct history_delta *d)
+static void add_share(struct history *h, int64_t second, double share,
+                      const struct history_delta *d)
 {
     struct open_second *o = slot_of(h, make_open(h, second) ? second : h->first_open);
     o->requests += (double)d->requests * share;

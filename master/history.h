@@ -18,7 +18,7 @@ void history_free(struct history *h);
 void history_clear(struct history *h, double now);
 
 struct history_delta {
-    double from, to;          /* unix seconds, our clock */
+    double from, to;                            /* unix seconds, our clock */
     uint64_t requests, failures, timed, sum_us; /* timed: requests with a time */
     const struct hist *hist;
 };

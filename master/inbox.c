@@ -173,8 +173,7 @@ void inbox_drain(struct master *m)
     for (unsigned n = 0; n < MESSAGES_PER_TURN; n++) {
         if (link_recv(m->link, &raw) != LINK_OK)
             return;
-        if (raw.node && is_node_id(raw.node) &&
-            proto_parse(raw.bytes, raw.len, &msg) == PROTO_OK) {
+        if (raw.node && is_node_id(raw.node) && proto_parse(raw.bytes, raw.len, &msg) == PROTO_OK) {
             handle(m, raw.node, &msg);
             message_fini(&msg);
         } else {

@@ -11,9 +11,9 @@
 #include <math.h>
 #include <string.h>
 
-#define TRUSTED_CLOCK_S 2.0   /* a worker's clock that differs by more is corrected */
+#define TRUSTED_CLOCK_S 2.0 /* a worker's clock that differs by more is corrected */
 #define STOCK_INTERVAL_S 3.0
-#define CLOSE_AFTER_S 2.2     /* a second waits so long for reports of our workers */
+#define CLOSE_AFTER_S 2.2 /* a second waits so long for reports of our workers */
 #define CLOSE_AFTER_STOCK_S 5.0
 
 struct before {
@@ -166,8 +166,8 @@ void ingest_second(struct master *m)
     if (run_is_active(&m->run) || m->run.state == RUN_STOPPING) {
         history_users(m->history, now.unix_time, roster_user_count(&m->roster),
                       m->run.target_users);
-        history_close(m->history, now.unix_time - (has_stock_worker(m) ? CLOSE_AFTER_STOCK_S
-                                                                       : CLOSE_AFTER_S));
+        history_close(m->history,
+                      now.unix_time - (has_stock_worker(m) ? CLOSE_AFTER_STOCK_S : CLOSE_AFTER_S));
     }
     tell_trouble(m, now.mono);
 }

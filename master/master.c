@@ -136,7 +136,8 @@ static void make_node_id(char *to, size_t size)
     snprintf(to, size, "%.50s_%s", host, hex);
 }
 
-static int start_child(struct master *m, const char *role, const char *endpoint, const char *node_id)
+static int start_child(struct master *m, const char *role, const char *endpoint,
+                       const char *node_id)
 {
     char *why = NULL;
     struct child_config config = {
@@ -185,13 +186,14 @@ static int start_web(struct master *m)
     m->web = web_start(&config, m->bridge, &why);
     if (!m->web)
         return fail_free(EXIT_ADDRESS, why);
-    const char *host = config.host && config.host[0] && strcmp(config.host, "*") != 0 ? config.host
-                                                                                     : "0.0.0.0";
+    const char *host =
+        config.host && config.host[0] && strcmp(config.host, "*") != 0 ? config.host : "0.0.0.0";
     if (m->o->web_host_display_name)
         log_info(LOGGER, "Starting web interface at %s", m->o->web_host_display_name);
     else
-        log_info(LOGGER, strchr(host, ':') ? "Starting web interface at %s://[%s]:%d%s"
-                                           : "Starting web interface at %s://%s:%d%s",
+        log_info(LOGGER,
+                 strchr(host, ':') ? "Starting web interface at %s://[%s]:%d%s"
+                                   : "Starting web interface at %s://%s:%d%s",
                  config.tls_cert && config.tls_key ? "https" : "http", host, web_port(m->web),
                  config.base_path);
     return 0;
@@ -203,8 +205,9 @@ static void warn_of_ignored_options(const struct master *m)
     if (!s->has_shape || s->shape_uses_options ||
         (m->o->users < 0 && m->o->spawn_rate < 0 && m->o->run_time_s <= 0))
         return;
-    log_warning(LOGGER, "--run-time, --users or --spawn-rate have no impact on LoadShapes unless the "
-                        "shape class explicitly reads them.");
+    log_warning(LOGGER,
+                "--run-time, --users or --spawn-rate have no impact on LoadShapes unless the "
+                "shape class explicitly reads them.");
     struct sbuf names = {0};
     sbuf_adds(&names, m->o->run_time_s > 0 ? ", --run-time" : "");
     sbuf_adds(&names, m->o->users >= 0 ? ", --users" : "");
@@ -235,6 +238,8 @@ static void open_doors(struct master *m)
     int code = start_web(m);
     if (code == 0)
         code = terminal_open(m);
+    if (code == 0)
+        keyboard_open(m);
     if (code == 0)
         log_info(LOGGER, "Starting Locust " LOCUST_VERSION " (Katydid " KATYDID_VERSION ")");
     else
@@ -359,7 +364,8 @@ static void on_host_ended(struct master *m, const struct child *c)
     bool is_expected = m->finish == FINISH_LAST_EVENT || m->finish == FINISH_CHILDREN;
     if (!m->host.has_script) {
         if (code > 128) /* else it has said why on stderr */
-            fprintf(stderr, "katydid: the process that loads the locustfile was ended by signal %d\n",
+            fprintf(stderr,
+                    "katydid: the process that loads the locustfile was ended by signal %d\n",
                     code - 128);
         finish_now(m, code ? code : EXIT_FAILED);
         return;
@@ -489,11 +495,12 @@ static void end_children(struct master *m)
 
 static void fini(struct master *m)
 {
-    struct event *events[] = {m->link_event, m->drain, m->second, m->step, m->limit, m->bridge_event,
-                              m->signals[0], m->signals[1], m->signals[2]};
+    struct event *events[] = {m->link_event,   m->drain,      m->second,     m->step,      m->limit,
+                              m->bridge_event, m->signals[0], m->signals[1], m->signals[2]};
     bridge_close(m->bridge);
     if (m->web)
         web_stop(m->web);
+    keyboard_close(m);
     terminal_close(m);
     link_close(m->link, 500);
     end_children(m);

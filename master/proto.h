@@ -28,43 +28,43 @@ enum message_kind {
     MESSAGE_CLIENT_STOPPED,
     MESSAGE_QUIT,
     MESSAGE_LOCUSTFILE,
-    MESSAGE_SCRIPT,  /* katydid_script: see proto_script */
-    MESSAGE_CALL,    /* katydid_call */
-    MESSAGE_TICKED,  /* katydid_ticked */
-    MESSAGE_DONE,    /* katydid_done */
-    MESSAGE_CUSTOM,  /* the user's own type */
+    MESSAGE_SCRIPT, /* katydid_script: see proto_script */
+    MESSAGE_CALL,   /* katydid_call */
+    MESSAGE_TICKED, /* katydid_ticked */
+    MESSAGE_DONE,   /* katydid_done */
+    MESSAGE_CUSTOM, /* the user's own type */
 };
 
 enum proto_rc { PROTO_OK, PROTO_BROKEN };
 
-struct slice {               /* borrowed bytes, not NUL-terminated */
+struct slice { /* borrowed bytes, not NUL-terminated */
     const char *data;
     size_t len;
 };
 
-struct users_report {        /* "user_classes_count"; owned */
+struct users_report { /* "user_classes_count"; owned */
     struct class_users *classes;
     size_t count;
     unsigned total;
 };
 
 struct message_ready {
-    bool is_accepted;        /* false: a version no Locust 2 worker sends */
+    bool is_accepted; /* false: a version no Locust 2 worker sends */
     bool is_katydid;
-    char version[64];        /* "" for -1: a worker in another language */
+    char version[64]; /* "" for -1: a worker in another language */
 };
 
 struct message_heartbeat {
     char state[16];
     double cpu_percent;
-    uint64_t memory_bytes;   /* 0: not given */
+    uint64_t memory_bytes; /* 0: not given */
 };
 
 struct message_stats {
     bool is_katydid;
     char epoch[64], run[64];
     uint64_t seq;
-    double sent_at;          /* the worker's clock, unix seconds */
+    double sent_at; /* the worker's clock, unix seconds */
     struct slice report;
     double cpu_percent, lag_ms;
     uint64_t memory_bytes;
@@ -74,14 +74,14 @@ struct message_stats {
 struct message_call {
     enum call_method { CALL_START, CALL_STOP, CALL_QUIT } method;
     double users, spawn_rate; /* CALL_START */
-    char **user_classes;     /* NULL-terminated, or NULL; owned */
+    char **user_classes;      /* NULL-terminated, or NULL; owned */
 };
 
 struct message_ticked {
     enum tick_result { TICK_AIM, TICK_END, TICK_ERROR } result;
     double users, spawn_rate;
-    char **user_classes;     /* NULL-terminated, or NULL; owned */
-    char *error;             /* TICK_ERROR; owned */
+    char **user_classes; /* NULL-terminated, or NULL; owned */
+    char *error;         /* TICK_ERROR; owned */
 };
 
 struct message_done {
@@ -97,8 +97,8 @@ struct message_exception {
 struct message {
     enum message_kind kind;
     struct slice type;
-    struct slice data;       /* the msgpack bytes of the data element */
-    struct slice node;       /* the node id element; empty when it is nil */
+    struct slice data; /* the msgpack bytes of the data element */
+    struct slice node; /* the node id element; empty when it is nil */
     union {
         struct message_ready ready;
         struct message_heartbeat heartbeat;
@@ -117,18 +117,18 @@ void message_fini(struct message *m);
 void proto_texts_free(char **texts); /* a list like user_classes; NULL is fine */
 
 struct script_class {
-    char *name, *host;       /* host NULL: none */
+    char *name, *host; /* host NULL: none */
     double weight;
     unsigned fixed_count;
 };
 
-struct script {              /* what the host found in the locustfile; owned */
-    bool is_local;           /* role "local": the host runs users itself */
+struct script {    /* what the host found in the locustfile; owned */
+    bool is_local; /* role "local": the host runs users itself */
     struct script_class *classes;
     size_t class_count;
     bool has_shape, shape_uses_options;
     char *shape_name, *locustfile;
-    void *options;           /* msgpack map {dest: value}, goes into every spawn */
+    void *options; /* msgpack map {dest: value}, goes into every spawn */
     size_t options_len;
 };
 enum proto_rc proto_script(const struct message *m, struct script *out);
@@ -143,22 +143,22 @@ void proto_relay(struct sbuf *out, struct slice type, struct slice data, const c
 
 struct spawn_order {
     double timestamp;
-    const char *host;        /* NULL: each class has its own */
+    const char *host; /* NULL: each class has its own */
     double stop_timeout_s;
     const char *run_id;
     size_t class_count;
     const char *const *names;
     const unsigned *counts;
-    struct slice options;    /* msgpack map, or empty */
+    struct slice options; /* msgpack map, or empty */
 };
 void proto_spawn(struct sbuf *out, const char *node, const struct spawn_order *o);
 
-struct event_args {          /* what is given becomes an argument of the event */
-    const char *client_id;   /* or NULL */
+struct event_args {        /* what is given becomes an argument of the event */
+    const char *client_id; /* or NULL */
     const double *timestamp;
     const int *exit_code;
     const unsigned *user_count;
-    struct slice data;       /* msgpack, or empty */
+    struct slice data; /* msgpack, or empty */
 };
 void proto_event(struct sbuf *out, const char *node, uint64_t id, const char *name,
                  const struct event_args *args);
@@ -173,7 +173,7 @@ struct host_state {
 void proto_state(struct sbuf *out, const char *node, const struct host_state *s);
 
 struct shipped_file {
-    const char *name;        /* base name */
+    const char *name; /* base name */
     struct slice text;
 };
 /* The answer to a worker that asks for the locustfile; error wins when not NULL. */

@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct head {            /* what follows a first byte */
+struct head {             /* what follows a first byte */
     unsigned length_size; /* bytes of the big-endian length */
-    size_t fixed;        /* bytes of the value, or what a length counts from */
-    size_t children;     /* values that follow */
-    unsigned each;       /* values per unit of the length; 0: the length is bytes */
+    size_t fixed;         /* bytes of the value, or what a length counts from */
+    size_t children;      /* values that follow */
+    unsigned each;        /* values per unit of the length; 0: the length is bytes */
 };
 
 static struct head small_head(unsigned char c)
@@ -26,16 +26,38 @@ static struct head small_head(unsigned char c)
 
 /* 0xc0 … 0xdf. 0xc1 is never used and is told by length_size 9. */
 static const struct head LARGE_HEADS[32] = {
-    {0}, {.length_size = 9}, {0}, {0},                                   /* nil, -, false, true */
-    {.length_size = 1}, {.length_size = 2}, {.length_size = 4},          /* bin */
-    {.length_size = 1, .fixed = 1}, {.length_size = 2, .fixed = 1}, {.length_size = 4, .fixed = 1},
-    {.fixed = 4}, {.fixed = 8},                                          /* float */
-    {.fixed = 1}, {.fixed = 2}, {.fixed = 4}, {.fixed = 8},              /* unsigned */
-    {.fixed = 1}, {.fixed = 2}, {.fixed = 4}, {.fixed = 8},              /* signed */
-    {.fixed = 2}, {.fixed = 3}, {.fixed = 5}, {.fixed = 9}, {.fixed = 17}, /* ext of fixed size */
-    {.length_size = 1}, {.length_size = 2}, {.length_size = 4},          /* str */
-    {.length_size = 2, .each = 1}, {.length_size = 4, .each = 1},        /* array */
-    {.length_size = 2, .each = 2}, {.length_size = 4, .each = 2},        /* map */
+    {0},
+    {.length_size = 9},
+    {0},
+    {0}, /* nil, -, false, true */
+    {.length_size = 1},
+    {.length_size = 2},
+    {.length_size = 4}, /* bin */
+    {.length_size = 1, .fixed = 1},
+    {.length_size = 2, .fixed = 1},
+    {.length_size = 4, .fixed = 1},
+    {.fixed = 4},
+    {.fixed = 8}, /* float */
+    {.fixed = 1},
+    {.fixed = 2},
+    {.fixed = 4},
+    {.fixed = 8}, /* unsigned */
+    {.fixed = 1},
+    {.fixed = 2},
+    {.fixed = 4},
+    {.fixed = 8}, /* signed */
+    {.fixed = 2},
+    {.fixed = 3},
+    {.fixed = 5},
+    {.fixed = 9},
+    {.fixed = 17}, /* ext of fixed size */
+    {.length_size = 1},
+    {.length_size = 2},
+    {.length_size = 4}, /* str */
+    {.length_size = 2, .each = 1},
+    {.length_size = 4, .each = 1}, /* array */
+    {.length_size = 2, .each = 2},
+    {.length_size = 4, .each = 2}, /* map */
 };
 
 const unsigned char *proto_skip(const unsigned char *p, const unsigned char *end)

@@ -18,7 +18,8 @@ bool proto_is(const msgpack_object *o, const char *text);
 double proto_number(const msgpack_object *o, double otherwise);
 uint64_t proto_unsigned(const msgpack_object *o, uint64_t otherwise);
 bool proto_bool(const msgpack_object *o);
-char *proto_text(const msgpack_object *o);        /* malloced; NULL when it is no string */
+char *proto_text(const msgpack_object *o); /* malloced; NULL when it is no string */
 /* Copies a string that fits; false when it is none or is too long. */
 bool proto_copy(const msgpack_object *o, char *to, size_t size);
-char **proto_texts(const msgpack_object *o);      /* malloced list of strings, NULL-terminated; or NULL */
+char **
+proto_texts(const msgpack_object *o); /* malloced list of strings, NULL-terminated; or NULL */

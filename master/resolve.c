@@ -11,8 +11,8 @@
 
 static bool has_proxy(void)
 {
-    static const char *const names[] = {"http_proxy",  "https_proxy", "all_proxy",
-                                        "HTTP_PROXY",  "HTTPS_PROXY", "ALL_PROXY"};
+    static const char *const names[] = {"http_proxy", "https_proxy", "all_proxy",
+                                        "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *value = getenv(names[i]);
         if (value && *value)

@@ -79,9 +79,9 @@ bool worker_is_active(const struct worker *w)
 const char *worker_state_name(const struct worker *w)
 {
     static const char *const names[] = {
-        [WORKER_UNKNOWN] = "lost",       [WORKER_READY] = "ready",
-        [WORKER_SPAWNING] = "spawning",  [WORKER_RUNNING] = "running",
-        [WORKER_STOPPING] = "stopping",  [WORKER_MISSING] = "missing",
+        [WORKER_UNKNOWN] = "lost",      [WORKER_READY] = "ready",
+        [WORKER_SPAWNING] = "spawning", [WORKER_RUNNING] = "running",
+        [WORKER_STOPPING] = "stopping", [WORKER_MISSING] = "missing",
         [WORKER_GONE] = "lost",
     };
     return w->state == WORKER_STOPPING && w->owes_ready ? "stopped" : names[w->state];

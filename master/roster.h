@@ -13,18 +13,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ROSTER_LIVENESS 3      /* missed seconds until a worker is missing */
-#define ROSTER_MAX 10000       /* workers; more are refused */
+#define ROSTER_LIVENESS 3         /* missed seconds until a worker is missing */
+#define ROSTER_MAX 10000          /* workers; more are refused */
 #define ROSTER_MAX_STRANGERS 1000 /* senders that never joined; more are not remembered */
 
 enum worker_state {
-    WORKER_UNKNOWN,            /* heard of, not (or no longer) one of ours */
+    WORKER_UNKNOWN, /* heard of, not (or no longer) one of ours */
     WORKER_READY,
     WORKER_SPAWNING,
     WORKER_RUNNING,
-    WORKER_STOPPING,           /* was told to stop, or says that it is stopping */
-    WORKER_MISSING,            /* no heartbeat; may come back */
-    WORKER_GONE,               /* quit, or its process ended */
+    WORKER_STOPPING, /* was told to stop, or says that it is stopping */
+    WORKER_MISSING,  /* no heartbeat; may come back */
+    WORKER_GONE,     /* quit, or its process ended */
 };
 
 struct class_users {
@@ -34,32 +34,32 @@ struct class_users {
 
 struct worker {
     char *id;
-    bool has_joined;           /* once, at least */
-    unsigned index;            /* by the order of joining */
+    bool has_joined; /* once, at least */
+    unsigned index;  /* by the order of joining */
     enum worker_state state;
     bool is_katydid;
     int liveness;
-    unsigned stray_beats;      /* heartbeats while unknown */
+    unsigned stray_beats; /* heartbeats while unknown */
     unsigned users;
     struct class_users *classes; /* as reported; owned */
     size_t class_count;
     double cpu_percent, lag_ms; /* lag negative: not reported */
     uint64_t memory_bytes;
     bool is_cpu_warned;
-    double last_report_at;     /* unix seconds, our clock; 0: none in this run */
-    double clock_offset_s;     /* ours minus the worker's, when they differ by more than 2 s */
-    uint64_t requests;         /* delivered in this run */
-    double rps;                /* over the last report */
+    double last_report_at;        /* unix seconds, our clock; 0: none in this run */
+    double clock_offset_s;        /* ours minus the worker's, when they differ by more than 2 s */
+    uint64_t requests;            /* delivered in this run */
+    double rps;                   /* over the last report */
     double lost_at, unreported_s; /* this run lost it then; 0: not lost */
-    bool owes_report;          /* told to stop; its last report is not in yet */
-    bool owes_ready;           /* said it stopped, not yet that it is ready */
-    double owes_since;         /* monotonic: when a stock worker said it stopped */
+    bool owes_report;             /* told to stop; its last report is not in yet */
+    bool owes_ready;              /* said it stopped, not yet that it is ready */
+    double owes_since;            /* monotonic: when a stock worker said it stopped */
     char epoch[64];
-    uint64_t top_seq, seen;    /* seen bit n: top_seq - n was counted */
+    uint64_t top_seq, seen; /* seen bit n: top_seq - n was counted */
 };
 
 struct roster {
-    struct worker **workers;   /* in the order they were first heard; owned */
+    struct worker **workers; /* in the order they were first heard; owned */
     size_t count, cap;
     unsigned joined;
     struct map by_id;
@@ -83,4 +83,4 @@ size_t roster_tick(struct roster *r, struct worker **missed, size_t max);
 void worker_set_users(struct worker *w, const struct class_users *classes, size_t n); /* copied */
 /* True when this report was not counted before; from now on it was. */
 bool worker_take_report(struct worker *w, const char *epoch, uint64_t seq);
-void worker_begin_run(struct worker *w);       /* forgets what belongs to a run */
+void worker_begin_run(struct worker *w); /* forgets what belongs to a run */

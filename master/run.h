@@ -15,20 +15,20 @@
 enum run_state { RUN_READY, RUN_SPAWNING, RUN_RUNNING, RUN_STOPPING, RUN_STOPPED };
 
 struct run_clock {
-    double mono, unix_time;    /* seconds */
+    double mono, unix_time; /* seconds */
 };
 
 struct run {
     enum run_state state;
-    char id[40];               /* "" before the first start */
-    unsigned number;           /* 1 for the first run of the process */
+    char id[40];     /* "" before the first start */
+    unsigned number; /* 1 for the first run of the process */
     unsigned target_users;
     double spawn_rate;
-    double run_time_s;         /* 0: no limit */
+    double run_time_s;           /* 0: no limit */
     double started_at, ended_at; /* unix seconds; 0: not yet */
     double started_mono;
-    double time_limit_at;      /* monotonic; 0: none */
-    double stop_limit_at;      /* monotonic: when workers have had time enough to stop */
+    double time_limit_at; /* monotonic; 0: none */
+    double stop_limit_at; /* monotonic: when workers have had time enough to stop */
 };
 
 const char *run_state_name(enum run_state s); /* Locust's */

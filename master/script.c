@@ -18,14 +18,16 @@ static bool is_for_local(const char *name)
     return !strcmp(name, "quitting") || !strcmp(name, "quit") || !strcmp(name, "reset_stats");
 }
 
-static void send_event(struct master *m, uint64_t id, const char *name, const struct event_args *args)
+static void send_event(struct master *m, uint64_t id, const char *name,
+                       const struct event_args *args)
 {
     struct sbuf out = {0};
     proto_event(&out, m->host.node_id, id, name, args);
     post_bytes(m, m->host.node_id, &out);
 }
 
-void script_fire(struct master *m, const char *name, const struct event_args *args, master_step then)
+void script_fire(struct master *m, const char *name, const struct event_args *args,
+                 master_step then)
 {
     struct host *h = &m->host;
     if (!h->is_alive || !h->has_script || (m->is_local && !is_for_local(name))) {
@@ -126,7 +128,8 @@ void script_on_call(struct master *m, const struct message_call *c)
     switch (c->method) {
     case CALL_START:
         if (!is_aim(c->users, c->spawn_rate)) {
-            log_error(LOGGER, "runner.start(%g, %g): users must be 0 or more, the spawn rate above 0",
+            log_error(LOGGER,
+                      "runner.start(%g, %g): users must be 0 or more, the spawn rate above 0",
                       c->users, c->spawn_rate);
             return;
         }
@@ -189,8 +192,8 @@ static void on_ticked(struct master *m, struct message_ticked *t)
         log_info(LOGGER, "Shape test updating to %.0f users at %.2f spawn rate", t->users,
                  t->spawn_rate);
         forget_tick(m);
-        h->last_tick = (struct tick_memory){t->users, t->spawn_rate, copy_texts(t->user_classes),
-                                            true};
+        h->last_tick =
+            (struct tick_memory){t->users, t->spawn_rate, copy_texts(t->user_classes), true};
         aim(m, t->users, t->spawn_rate, &t->user_classes);
     }
 }

@@ -62,10 +62,11 @@ static void print_losses(const struct master *m)
         time_t seconds = (time_t)l->at;
         struct tm parts;
         strftime(at, sizeof at, "%H:%M:%S", localtime_r(&seconds, &parts));
-        fprintf(stderr,
-                "Worker %s was lost at %s: what it had not reported, at most %.0f s of requests, is "
-                "missing above.\n\n",
-                l->worker, at, l->unreported_s);
+        fprintf(
+            stderr,
+            "Worker %s was lost at %s: what it had not reported, at most %.0f s of requests, is "
+            "missing above.\n\n",
+            l->worker, at, l->unreported_s);
     }
     uint64_t late = m->trouble.late;
     if (late > 0)

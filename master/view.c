@@ -153,8 +153,9 @@ static void update_row(struct viewer *v, struct row_memory *m, const struct tall
     double total_rps = tally_total_rps(t, s), total_fail_rps = tally_total_fail_rps(t, s);
     if (is_new || is_counted)
         set_times(r, t);
-    if (!is_new && !is_counted && is_near(rps, r->rps, 1e-9) && is_near(fail_rps, r->fail_rps, 1e-9) &&
-        is_near(total_rps, r->total_rps, 0.005) && is_near(total_fail_rps, r->total_fail_rps, 0.005))
+    if (!is_new && !is_counted && is_near(rps, r->rps, 1e-9) &&
+        is_near(fail_rps, r->fail_rps, 1e-9) && is_near(total_rps, r->total_rps, 0.005) &&
+        is_near(total_fail_rps, r->total_fail_rps, 0.005))
         return;
     m->tally = t;
     r->requests = t->requests;
@@ -223,7 +224,8 @@ static void copy_failures(struct view *v, const struct stats *s)
 {
     v->failures = arena_get(v, (s->failure_count + 1) * sizeof *v->failures);
     v->failure_count = 0;
-    for (const struct failure *f = s->failures; f && v->failure_count < s->failure_count; f = f->next)
+    for (const struct failure *f = s->failures; f && v->failure_count < s->failure_count;
+         f = f->next)
         v->failures[v->failure_count++] = (struct view_failure){
             .method = arena_text(v, f->method),
             .name = arena_text(v, f->name),

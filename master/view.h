@@ -2,20 +2,20 @@
 #pragma once
 /* view: what the master shows of a run: an immutable snapshot that web threads may read.
  *
- * The main thread builds one each second (view_build in master.c's room), publishes it with bridge_publish
- * and never touches it again; readers hold a reference. Numbers are already derived, times are
- * milliseconds, rates per second over the last finished second unless named otherwise.
+ * The main thread builds one each second (view_build in master.c's room), publishes it with
+ * bridge_publish and never touches it again; readers hold a reference. Numbers are already derived,
+ * times are milliseconds, rates per second over the last finished second unless named otherwise.
  */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct view_row {
-    uint32_t id;              /* stable for the life of the statistics; 0 is the total */
-    uint64_t changed_tick;    /* tick at which any number below last changed */
+    uint32_t id;           /* stable for the life of the statistics; 0 is the total */
+    uint64_t changed_tick; /* tick at which any number below last changed */
     const char *method, *name;
     uint64_t requests, failures, cut;
-    double rps, fail_rps;     /* Locust's current_rps over its 10 s window */
+    double rps, fail_rps; /* Locust's current_rps over its 10 s window */
     double total_rps, total_fail_rps;
     double mean_ms, min_ms, max_ms, median_ms;
     double p50, p90, p95, p99, p999; /* since start, ms */
@@ -35,21 +35,21 @@ struct view_exception {
 };
 
 struct view_worker {
-    const char *id, *state;   /* ready, spawning, running, stopping, stopped, missing, lost */
+    const char *id, *state; /* ready, spawning, running, stopping, stopped, missing, lost */
     int index;
     uint32_t users;
     double cpu_percent;
     uint64_t memory_bytes;
-    double loop_lag_ms;       /* negative: not reported (stock Locust) */
+    double loop_lag_ms; /* negative: not reported (stock Locust) */
     bool is_katydid;
-    uint64_t requests;        /* delivered by this worker in this run */
+    uint64_t requests; /* delivered by this worker in this run */
     double rps;
 };
 
-struct view_point {           /* one second of the run, for the charts */
-    int64_t second;           /* unix time */
+struct view_point { /* one second of the run, for the charts */
+    int64_t second; /* unix time */
     double rps, fail_rps;
-    double p50, p95, p99;     /* of the requests of that second; NaN if none */
+    double p50, p95, p99; /* of the requests of that second; NaN if none */
     double mean_ms;
     uint32_t users, target_users;
 };
@@ -62,26 +62,32 @@ struct view_class {
 };
 
 struct view {
-    uint64_t tick;            /* increases by one per published view, over the life of the process */
-    double now;               /* unix seconds */
-    const char *boot_id;      /* random, per master process */
-    const char *run_id;       /* changes at each start from stopped; "" before the first */
-    const char *state;        /* ready spawning running cleanup stopping stopped missing */
+    uint64_t tick;       /* increases by one per published view, over the life of the process */
+    double now;          /* unix seconds */
+    const char *boot_id; /* random, per master process */
+    const char *run_id;  /* changes at each start from stopped; "" before the first */
+    const char *state;   /* ready spawning running cleanup stopping stopped missing */
     const char *version, *locustfile, *host; /* host "" when none */
-    const char *notice;       /* what the page must tell (a lost worker …) or "" */
-    double started_at, ended_at; /* unix seconds; 0 = not yet */
-    double run_time_s;        /* 0 = no limit */
+    const char *notice;                      /* what the page must tell (a lost worker …) or "" */
+    double started_at, ended_at;             /* unix seconds; 0 = not yet */
+    double run_time_s;                       /* 0 = no limit */
     uint32_t users, target_users;
     double spawn_rate;
-    bool has_shape;           /* a LoadTestShape decides about the users */
+    bool has_shape; /* a LoadTestShape decides about the users */
     bool is_distributed;
     struct view_row total;
-    struct view_row *rows; size_t row_count;          /* sorted by (name, method) */
-    struct view_failure *failures; size_t failure_count;
-    struct view_exception *exceptions; size_t exception_count;
-    struct view_worker *workers; size_t worker_count;
-    struct view_class *classes; size_t class_count;
-    const struct view_point *points; size_t point_count; /* this run so far, at most the last hour */
+    struct view_row *rows;
+    size_t row_count; /* sorted by (name, method) */
+    struct view_failure *failures;
+    size_t failure_count;
+    struct view_exception *exceptions;
+    size_t exception_count;
+    struct view_worker *workers;
+    size_t worker_count;
+    struct view_class *classes;
+    size_t class_count;
+    const struct view_point *points;
+    size_t point_count; /* this run so far, at most the last hour */
     /* private to view.c */
     struct view_arena *arena;
     int refs;

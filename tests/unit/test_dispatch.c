@@ -50,7 +50,8 @@ static void check_map(struct dispatch *d, const json_t *workers, const json_t *m
     }
 }
 
-static void check_ramp(struct dispatch *d, const json_t *workers, const json_t *ramp, const char *at)
+static void check_ramp(struct dispatch *d, const json_t *workers, const json_t *ramp,
+                       const char *at)
 {
     const char *names[16] = {NULL};
     const json_t *classes = json_object_get(ramp, "classes");

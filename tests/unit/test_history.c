@@ -13,9 +13,13 @@ static void report(struct history *h, double from, double to, uint64_t requests,
     struct hist hist;
     hist_init(&hist);
     hist_add(&hist, time_us, requests);
-    history_add(h, &(struct history_delta){.from = from, .to = to, .requests = requests,
-                                           .failures = requests / 10, .timed = requests,
-                                           .sum_us = requests * time_us, .hist = &hist});
+    history_add(h, &(struct history_delta){.from = from,
+                                           .to = to,
+                                           .requests = requests,
+                                           .failures = requests / 10,
+                                           .timed = requests,
+                                           .sum_us = requests * time_us,
+                                           .hist = &hist});
     hist_fini(&hist);
 }
 

@@ -91,8 +91,9 @@ static void versions(void **state)
         const char *data;
         bool is_accepted, is_katydid;
     } rows[] = {
-        {"'2.46.7'", true, false}, {"'2.46.7+katydid.1'", true, true}, {"-1", true, false},
-        {"nil", false, false},     {"''", false, false},               {"0", false, false},
+        {"'2.46.7'", true, false}, {"'2.46.7+katydid.1'", true, true},
+        {"-1", true, false},       {"nil", false, false},
+        {"''", false, false},      {"0", false, false},
         {"[]", false, false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -124,11 +125,12 @@ static void stats_of_both_dialects(void **state)
     assert_string_equal(m.stats.users.classes[1].name, "B");
     message_fini(&m);
     msgpack_sbuffer_destroy(&bytes);
-    assert_int_equal(parse("['stats', {'katydid': {'epoch': 'e', 'seq': 7, 'run': 'r', 't': 12.5, "
-                           "'report': ~abc~, 'health': {'cpu': 42.5, 'memory': 1000, 'lag_ms': 3}}, "
-                           "'user_classes_count': {}}, 'h_1']",
-                           &bytes, &m),
-                     PROTO_OK);
+    assert_int_equal(
+        parse("['stats', {'katydid': {'epoch': 'e', 'seq': 7, 'run': 'r', 't': 12.5, "
+              "'report': ~abc~, 'health': {'cpu': 42.5, 'memory': 1000, 'lag_ms': 3}}, "
+              "'user_classes_count': {}}, 'h_1']",
+              &bytes, &m),
+        PROTO_OK);
     assert_true(m.stats.is_katydid);
     assert_int_equal(m.stats.seq, 7);
     assert_string_equal(m.stats.run, "r");
@@ -205,13 +207,14 @@ static void the_script(void **state)
     struct message m;
     struct script s;
     msgpack_sbuffer bytes;
-    assert_int_equal(parse("['katydid_script', {'role': 'local', 'user_classes': [{'name': 'A', "
-                           "'weight': 2.5, 'fixed_count': 0, 'host': nil, 'tasks': {}}, {'name': 'B', "
-                           "'weight': 1, 'fixed_count': 3, 'host': 'http://h', 'tasks': {}}], "
-                           "'shape': {'name': 'S', 'use_common_options': true}, 'locustfile': "
-                           "'f.py', 'options': {'host': nil, 'mine': [1, 2]}}, 'n']",
-                           &bytes, &m),
-                     PROTO_OK);
+    assert_int_equal(
+        parse("['katydid_script', {'role': 'local', 'user_classes': [{'name': 'A', "
+              "'weight': 2.5, 'fixed_count': 0, 'host': nil, 'tasks': {}}, {'name': 'B', "
+              "'weight': 1, 'fixed_count': 3, 'host': 'http://h', 'tasks': {}}], "
+              "'shape': {'name': 'S', 'use_common_options': true}, 'locustfile': "
+              "'f.py', 'options': {'host': nil, 'mine': [1, 2]}}, 'n']",
+              &bytes, &m),
+        PROTO_OK);
     assert_int_equal(proto_script(&m, &s), PROTO_OK);
     assert_true(s.is_local && s.has_shape && s.shape_uses_options);
     assert_int_equal(s.class_count, 2);
@@ -240,8 +243,12 @@ static void every_message_is_one_array_of_three(void **state)
     const unsigned counts[] = {3, 0};
     const char *const names[] = {"A", "B"};
     const int code = 1;
-    struct spawn_order order = {.timestamp = 1.5, .run_id = "r", .class_count = 2, .names = names,
-                                .counts = counts, .options = {"\x81\xa1k\x01", 4}};
+    struct spawn_order order = {.timestamp = 1.5,
+                                .run_id = "r",
+                                .class_count = 2,
+                                .names = names,
+                                .counts = counts,
+                                .options = {"\x81\xa1k\x01", 4}};
     struct sbuf out[8] = {{0}};
     msgpack_unpacked u;
     proto_plain(&out[0], "stop", "n");
@@ -272,8 +279,8 @@ static void listeners_do_not_see_our_report(void **state)
     struct sbuf out = {0};
     msgpack_unpacked u;
     size_t at = 0;
-    parse("['stats', {'katydid': {'epoch': 'e', 'seq': 7, 'report': ~abc~}, 'mine': 5}, 'n']", &bytes,
-          &m);
+    parse("['stats', {'katydid': {'epoch': 'e', 'seq': 7, 'report': ~abc~}, 'mine': 5}, 'n']",
+          &bytes, &m);
     proto_public_stats(&out, m.data);
     msgpack_unpacked_init(&u);
     msgpack_unpack_next(&u, out.data, out.len, &at);

@@ -85,8 +85,11 @@ static void a_view_outlives_what_it_was_made_of(void **state)
     char worker[] = "host_1", state_name[] = "ready";
     struct view_worker workers[] = {{.id = worker, .state = state_name, .users = 4}};
     struct view_point points[] = {{.second = 5, .rps = 2}};
-    struct view head = {.state = "running", .workers = workers, .worker_count = 1,
-                        .points = points, .point_count = 1};
+    struct view head = {.state = "running",
+                        .workers = workers,
+                        .worker_count = 1,
+                        .points = points,
+                        .point_count = 1};
     struct view *v = viewer_build(m, &head, &s);
     view_ref(v);
     view_unref(v);
@@ -118,7 +121,7 @@ static void quantiles_are_those_of_the_statistics(void **state)
     for (unsigned i = 0; i < 1234; i++)
         stats_add(&s, t, NOW, 100 + i * i % 7919 * 31, 10);
     struct view *v = viewer_build(m, &(struct view){.state = ""}, &s);
-    const double want[] = {0.5, v->rows[0].p50, 0.9, v->rows[0].p90, 0.95, v->rows[0].p95,
+    const double want[] = {0.5,  v->rows[0].p50, 0.9,   v->rows[0].p90, 0.95, v->rows[0].p95,
                            0.99, v->rows[0].p99, 0.999, v->rows[0].p999};
     for (size_t i = 0; i < 10; i += 2)
         assert_true(fabs(tally_quantile_ms(t, want[i]) - want[i + 1]) < 1e-9);

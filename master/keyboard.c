@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+/* keyboard: w and W start 1 or 10 users more, s and S stop as many, as in Locust. Only when
+ * standard input is the terminal we are in the foreground of; its mode is restored at the end. */
+#include "common/base/log.h"
+#include "master/core.h"
+#include <math.h>
+#include <termios.h>
+#include <unistd.h>
+
+#define KEY_RATE 100.0
+
+static void change_users(struct master *m, double by)
+{
+    if (!run_is_active(&m->run) || m->host.is_shape_on || m->finish != FINISH_NOT)
+        return;
+    if (m->run.state == RUN_SPAWNING) {
+        log_warning(LOGGER, "Already spawning users, can't change their number right now");
+        return;
+    }
+    m->users = fmax(0, (double)roster_user_count(&m->roster) + by);
+    m->spawn_rate = KEY_RATE;
+    conduct_aim(m);
+}
+
+static void on_key(evutil_socket_t fd, short what, void *arg)
+{
+    struct master *m = arg;
+    char key = 0;
+    (void)what;
+    if (read(fd, &key, 1) != 1) {
+        event_del(m->key_event);
+        return;
+    }
+    if (key == 'w' || key == 'W')
+        change_users(m, key == 'w' ? 1 : 10);
+    else if (key == 's' || key == 'S')
+        change_users(m, key == 's' ? -1 : -10);
+}
+
+void keyboard_open(struct master *m)
+{
+    struct termios mode;
+    if (!isatty(STDIN_FILENO) || tcgetpgrp(STDIN_FILENO) != getpgrp() ||
+        tcgetattr(STDIN_FILENO, &m->terminal_mode) != 0)
+        return;
+    mode = m->terminal_mode;
+    mode.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+    mode.c_cc[VMIN] = 1;
+    mode.c_cc[VTIME] = 0;
+    if (tcsetattr(STDIN_FILENO, TCSANOW, &mode) != 0)
+        return;
+    m->key_event = event_new(m->base, STDIN_FILENO, EV_READ | EV_PERSIST, on_key, m);
+    event_add(m->key_event, NULL);
+}
+
+void keyboard_close(struct master *m)
+{
+    if (!m->key_event)
+        return;
+    event_free(m->key_event);
+    m->key_event = NULL;
+    tcsetattr(STDIN_FILENO, TCSANOW, &m->terminal_mode);
+}
