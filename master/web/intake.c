@@ -13,6 +13,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define OPENED_MAX 16
+
 static bool refuse(struct intake_error *e, const char *field, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 static bool refuse(struct intake_error *e, const char *field, const char *format, ...)
@@ -110,6 +112,20 @@ static bool check_complete(const struct command *c, bool has_shape, struct intak
     return true;
 }
 
+/* The parser recurses and civetweb's threads have small stacks: what nests deeper than anything we
+ * take is refused before it. Every opening bracket counts: none of
+ * our texts has that many. */
+static bool is_deep(const char *text, size_t len)
+{
+    int opened = 0;
+    for (size_t i = 0; i < len; i++) {
+        opened += text[i] == '[' || text[i] == '{';
+        if (opened > OPENED_MAX)
+            return true;
+    }
+    return false;
+}
+
 /* A JSON number, or a text that is one. NaN when it is neither. */
 static double json_double(const json_t *value)
 {
@@ -190,6 +206,8 @@ bool intake_json(enum intake_action action, const char *body, size_t len, bool h
     memset(e, 0, sizeof *e);
     if (len > INTAKE_BODY_MAX)
         return refuse(e, "", "The body is longer than %d bytes.", INTAKE_BODY_MAX);
+    if (is_deep(body, len))
+        return refuse(e, "", "The body nests too deep.");
     json_t *root =
         json_loadb(len > 0 ? body : "{}", len > 0 ? len : 2, JSON_REJECT_DUPLICATES, &why);
     if (!json_is_object(root)) {
@@ -263,7 +281,7 @@ bool intake_form(const struct form *f, bool has_shape, struct command *c, struct
 
 bool intake_live(const char *text, size_t len, struct intake_live *m)
 {
-    if (len == 0 || len > INTAKE_LIVE_MAX)
+    if (len == 0 || len > INTAKE_LIVE_MAX || is_deep(text, len))
         return false;
     json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
     const char *type = json_string_value(json_object_get(root, "type"));

@@ -58,7 +58,8 @@ static bool takes_gzip(struct mg_connection *conn)
 
 static bool is_head(struct mg_connection *conn)
 {
-    return strcmp(mg_get_request_info(conn)->request_method, "HEAD") == 0;
+    const char *method = mg_get_request_info(conn)->request_method; /* NULL: it did not parse */
+    return method != NULL && strcmp(method, "HEAD") == 0;
 }
 
 /* extra: whole header lines. */

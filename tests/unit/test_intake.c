@@ -83,6 +83,9 @@ static void deep_or_long_json_is_refused(void **state)
     assert_false(intake_json(INTAKE_START, body, INTAKE_BODY_MAX, false, &c, &e));
     assert_false(intake_json(INTAKE_START, body, sizeof body, false, &c, &e));
     assert_string_equal(e.field, "");
+    assert_false(intake_json(INTAKE_START, body, 20, false, &c, &e));
+    assert_string_equal(e.text,
+                        "The body nests too deep."); /* not left to the parser's recursion */
 }
 
 static void a_shape_needs_no_numbers(void **state)

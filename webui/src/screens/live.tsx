@@ -59,7 +59,7 @@ function Tiles(): JSX.Element {
       <Tile label="Users" value={count(run.users)} spark={{ column: POINT.users, tone: "users" }}
         note={run.users === run.target || isOver ? (isOver ? "the test has ended" : "target reached") : `of ${count(run.target)}, ${rate(run.rate)}/s`} />
       <Tile label="Requests per second" value={rate(isOver ? total[ROW.totalRps] : total[ROW.rps])}
-        note={`${isOver ? "on average · " : ""}${shortCount(requests)} in total`} spark={{ column: POINT.rps, tone: "ok" }} />
+        note={`${shortCount(requests)} in total${isOver ? ", on average" : ""}`} spark={{ column: POINT.rps, tone: "ok" }} />
       <Tile label="Failed" value={percent(failures, requests)} unit={requests > 0 ? "%" : ""} tone={failures > 0 ? "fail" : "idle"}
         note={`${count(failures)} of ${shortCount(requests)}`} spark={{ column: POINT.failRps, tone: "failed" }} />
       <PercentileTile label="Response time, p50" column={ROW.p50} point={POINT.p50} n={requests} />

@@ -28,7 +28,7 @@ function Row({ worker }: { worker: Worker }): JSX.Element {
       <td data-label="Req/s" class="number">{isThere ? rate(worker.rps) : "–"}</td>
       <td data-label="Delivered" class="number">{count(worker.requests)}</td>
       <td data-label="CPU" class="number cpu">
-        {isThere && worker.cpu !== null ? <>{worker.cpu.toFixed(0)} % <Bar value={worker.cpu} /></> : "–"}
+        {isThere && worker.cpu !== null ? <span>{worker.cpu.toFixed(0)} % <Bar value={worker.cpu} /></span> : "–"}
       </td>
       <td data-label="Loop lag" class="number">{isThere && worker.lag !== null ? `${ms(worker.lag)} ms` : "–"}</td>
       <td data-label="Memory" class="number">{isThere && worker.memory > 0 ? bytes(worker.memory) : "–"}</td>

@@ -1,0 +1,256 @@
+"""The web server as a stranger meets it: made-up runs (tests/support/webdemo.c), raw sockets, forged requests."""
+
+import base64
+import json
+import os
+import socket
+import struct
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from urllib.parse import urlparse
+
+import pytest
+from harness import BUILD, wait_for
+
+DEMO = BUILD / "support" / "webdemo"
+
+
+@contextmanager
+def demo(*args):
+    process = subprocess.Popen([DEMO, *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        began = time.monotonic()
+        process.stdin.close()  # ends it in the orderly way
+        assert process.wait(15) == 0
+        assert time.monotonic() - began < 6
+
+
+@pytest.fixture(scope="module")
+def url():
+    with demo("--running", "--rows", "40", "--history", "30") as address:
+        yield address
+
+
+def ask(url, method="GET", body=None, headers=None):
+    request = urllib.request.Request(url, method=method, data=body, headers=headers or {})
+    try:
+        with urllib.request.urlopen(request, timeout=15) as answer:
+            return answer.status, answer.read().decode(), answer.headers
+    except urllib.error.HTTPError as answer:
+        return answer.code, answer.read().decode(), answer.headers
+
+
+def command(url, name, fields, **headers):
+    every = {"Content-Type": "application/json", "X-Katydid": "1", **{k.replace("_", "-"): v for k, v in headers.items()}}
+    body = fields if isinstance(fields, bytes) else json.dumps(fields).encode()
+    return ask(f"{url}/api/v1/{name}", "POST", body, {k: v for k, v in every.items() if v})
+
+
+class Viewer:
+    """A WebSocket client that does what it is told, the wrong things too."""
+
+    def __init__(self, url, origin=True, buffer=None):
+        where = urlparse(url)
+        self.socket = socket.socket()
+        if buffer:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        self.socket.connect((where.hostname, where.port))
+        self.socket.settimeout(20)
+        lines = [
+            "GET /api/v1/live HTTP/1.1", f"Host: {where.netloc}", "Upgrade: websocket", "Connection: Upgrade",
+            "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}",
+        ]
+        if origin:
+            lines.append(f"Origin: {url if origin is True else origin}")
+        self.socket.sendall("\r\n".join([*lines, "", ""]).encode())
+        self.file = self.socket.makefile("rb")
+        self.status = int(self.file.readline().split()[1])
+        while self.file.readline().strip():
+            pass
+
+    def frame(self):
+        """(opcode, payload), or None at the end."""
+        head = self.file.read(2)
+        if len(head) < 2:
+            return None
+        length = head[1] & 127
+        if length == 126:
+            (length,) = struct.unpack(">H", self.file.read(2))
+        elif length == 127:
+            (length,) = struct.unpack(">Q", self.file.read(8))
+        return head[0] & 15, self.file.read(length)
+
+    def message(self, *kinds):
+        while frame := self.frame():
+            if frame[0] == 1 and (said := json.loads(frame[1]))["type"] in kinds:
+                return said
+        return None
+
+    def say(self, text):
+        data = text.encode() if isinstance(text, str) else json.dumps(text).encode()
+        head = bytes([0x81, 0x80 | len(data)]) if len(data) < 126 else bytes([0x81, 0xFE]) + struct.pack(">H", len(data))
+        self.socket.sendall(head + b"\0\0\0\0" + data)
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
+
+def test_commands_need_our_header_our_type_and_our_origin(url):
+    own = url
+    assert command(url, "edit", {"users": 50})[0] == 200
+    assert command(url, "edit", {"users": 50}, Origin=own)[0] == 200
+    assert command(url, "edit", {"users": 50}, Origin="http://evil.test")[0] == 403
+    assert command(url, "edit", {"users": 50}, Origin="null")[0] == 403
+    assert command(url, "edit", {"users": 50}, Sec_Fetch_Site="cross-site")[0] == 403
+    assert command(url, "edit", {"users": 50}, X_Katydid=None)[0] == 403
+    assert command(url, "edit", {"users": 50}, Content_Type="text/plain")[0] == 415
+    assert ask(f"{url}/api/v1/stop")[0] == 405
+    assert ask(f"{url}/api/v1/state", "POST", b"")[0] == 405
+
+
+@pytest.mark.parametrize("path", ["/stop", "/stats/reset"])
+def test_changes_by_get_are_for_programs_not_for_other_sites(url, path):
+    for headers in (
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Referer": "http://evil.test/"},
+        {"Origin": "http://evil.test"},
+        {"User-Agent": "Mozilla/5.0"},
+    ):
+        assert ask(url + path, headers=headers)[0] == 403, headers
+
+
+def test_malformed_commands_name_the_field(url):
+    for body, field in ((b"{", ""), (b"[]", ""), (b'{"users":"x"}', "users"), (b'{"spawn_rate":0}', "spawn_rate"), (b"\0", "")):
+        status, text, _ = command(url, "edit", body)
+        assert (status, json.loads(text)["field"]) == (400, field), body
+        assert json.loads(text)["error"]
+    assert command(url, "edit", b" " * 20000)[0] == 413
+    assert command(url, "edit", b"[" * 16000)[0] == 400  # deeper than a server thread's stack is
+
+
+def test_foreign_hosts_are_misdirected(url):
+    for host in ("evil.test", "127.0.0.1.evil.test", "10.0.0.1:80"):
+        assert ask(f"{url}/", headers={"Host": host})[0] == 421
+    port = urlparse(url).port
+    assert ask(f"{url}/api/v1/state", headers={"Host": f"localhost:{port}"})[0] == 200
+
+
+def test_every_answer_has_the_security_headers(url):
+    for path in ("/", "/none", "/api/v1/state", "/stop?%", "/a/../..//etc/passwd", f"/dir?{'x' * 12000}"):
+        _, _, headers = ask(url + path)
+        assert "default-src 'none'" in headers["Content-Security-Policy"], path
+        assert headers["X-Frame-Options"] == "DENY"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert "Access-Control-Allow-Origin" not in headers
+
+
+def raw(url, text):
+    where = urlparse(url)
+    with socket.create_connection((where.hostname, where.port), timeout=20) as connection:
+        connection.sendall(text)
+        answer = b""
+        while chunk := connection.recv(65536):
+            answer += chunk
+        return answer
+
+
+def test_broken_requests_end_their_connection_only(url):
+    host = urlparse(url).netloc.encode()
+    smuggled = (
+        b"POST /api/v1/stop HTTP/1.1\r\nHost: " + host + b"\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"0\r\n\r\nGET /stop HTTP/1.1\r\nHost: " + host + b"\r\n\r\n"
+    )
+    assert raw(url, smuggled).count(b"HTTP/1.1 ") == 1
+    endless = b"GET / HTTP/1.1\r\nHost: " + host + b"\r\nX: " + b"a" * 20000 + b"\r\n\r\n"
+    assert raw(url, endless).startswith(b"HTTP/1.1 4")
+    for text in (b"\r\n\r\n", b"GET\r\n\r\n", b"\0\0\0\0\r\n\r\n", b"GET / HTTP/9.9\r\nHost: a\r\n\r\n"):
+        raw(url, text)
+    assert ask(f"{url}/api/v1/state")[0] == 200
+
+
+def test_a_slow_request_is_given_up(url):
+    where = urlparse(url)
+    with socket.create_connection((where.hostname, where.port), timeout=20) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: ")
+        began = time.monotonic()
+        while connection.recv(4096):
+            pass
+        assert time.monotonic() - began < 15
+
+
+def test_locusts_routes(url):
+    status, text, _ = ask(f"{url}/swarm", "POST", b"user_count=60&spawn_rate=60")
+    assert (status, json.loads(text)["success"]) == (200, True)
+    status, text, _ = ask(f"{url}/swarm", "POST", b"user_count=many&spawn_rate=60")
+    assert (status, json.loads(text)["success"]) == (200, False)
+    assert ask(f"{url}/swarm", "POST", b"--x", {"Content-Type": "multipart/form-data; boundary=x"})[0] == 415
+    stats = json.loads(ask(f"{url}/stats/requests")[1])
+    assert stats["stats"][-1]["name"] == "Aggregated" and stats["state"] in ("running", "spawning")
+    _, text, headers = ask(f"{url}/stats/requests/csv")
+    assert text.startswith("Type,Name,Request Count,Failure Count") and "attachment" in headers["Content-Disposition"]
+    assert json.loads(ask(f"{url}/exceptions")[1])["exceptions"] is not None
+    assert "worker_count" in json.loads(ask(f"{url}/worker-count")[1])
+
+
+def test_polling_is_the_same_as_the_socket(url):
+    viewer = Viewer(url)
+    tick = viewer.message("tick")
+    polled = json.loads(ask(f"{url}/api/v1/live")[1])
+    assert tick["since"] == 0 and polled.keys() == tick.keys()
+    query = f"since={polled['tick']}&defs=40&boot={polled['boot']}&run={polled['run']}"
+    again = json.loads(ask(f"{url}/api/v1/live?{query}")[1])
+    assert again["since"] == polled["tick"] and again["defs"] == []
+    viewer.close()
+
+
+def test_sockets_need_our_origin(url):
+    assert Viewer(url, origin=False).status == 403
+    assert Viewer(url, origin="http://evil.test").status == 403
+
+
+def test_hostile_texts_end_the_socket(url):
+    for text in ("{", '{"type":"start"}', "[" * 4000, "x" * 5000):
+        viewer = Viewer(url)
+        viewer.say(text)
+        began = time.monotonic()
+        while viewer.frame():
+            assert time.monotonic() - began < 15
+        viewer.close()
+
+
+def test_a_viewer_that_acknowledges_nothing_is_sent_away(url):
+    viewer = Viewer(url)
+    assert viewer.message("bye")["why"] == "too slow"
+    viewer.close()
+
+
+def test_a_stalled_viewer_delays_nobody():
+    with demo("--running", "--rows", "3000") as url:
+        stalled = [Viewer(url, buffer=4096) for _ in range(4)]  # never read, never acknowledge
+        viewer = Viewer(url)
+        arrivals = []
+        while len(arrivals) < 8:
+            tick = viewer.message("tick")
+            viewer.say({"type": "ack", "tick": tick["tick"]})
+            arrivals.append(time.monotonic())
+        gaps = [b - a for a, b in zip(arrivals[1:], arrivals[2:])]
+        assert max(gaps) < 1.6, gaps
+        for other in stalled:
+            other.close()
+        viewer.close()
+
+
+def test_sockets_are_limited_and_places_come_back():
+    with demo("--running") as url:
+        viewers = [Viewer(url) for _ in range(25)]
+        assert [v.status for v in viewers].count(101) == 24
+        assert ask(f"{url}/api/v1/live")[0] == 200
+        for viewer in viewers:
+            viewer.close()
+        wait_for(lambda: Viewer(url).status == 101, "a free place")
