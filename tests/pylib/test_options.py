@@ -104,3 +104,11 @@ def test_timespan(text, seconds):
 def test_bad_timespan(text):
     with pytest.raises(argument_parser.argparse.ArgumentTypeError):
         argument_parser.timespan(text)
+
+
+def test_flags_of_a_configuration_file(custom):
+    custom("--deep", action="store_true")
+    assert parse(["--deep=true"])[0].deep is True
+    assert parse(["--deep=false"])[0].deep is False
+    with pytest.raises(SystemExit):
+        parse(["--deep=perhaps"])

@@ -12,7 +12,9 @@ import gevent
 from gevent.queue import Queue
 
 from . import log, runners
+from .contrib.fasthttp import FastHttpUser
 from .user.inspectuser import get_ratio
+from .user.users import HttpUser
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +64,7 @@ class Host:
             "weight": user_class.weight,
             "fixed_count": user_class.fixed_count,
             "host": user_class.host,
+            "has_connection": _has_connection(user_class),
             "tasks": tree[user_class.__name__]["tasks"],
         }
 
@@ -141,6 +144,12 @@ class Host:
             runner._user_count = data["user_count"]
             runner._user_classes_count = data["user_classes_count"]
             self.environment.stats.take_totals(data["stats"])
+
+
+def _has_connection(user_class):
+    """Whether each user of the class is expected to hold a connection, and so a descriptor."""
+    shares = getattr(user_class, "pool_manager", None) or getattr(user_class, "client_pool", None)
+    return issubclass(user_class, (HttpUser, FastHttpUser)) and shares is None
 
 
 def _aim(tick):

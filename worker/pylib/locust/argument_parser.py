@@ -272,7 +272,7 @@ def parse_custom(options, extra_words):
     """
     parser = get_parser()
     parser.set_defaults(user_classes=[])
-    own, unknown = parser.parse_known_args(extra_words)
+    own, unknown = parser.parse_known_args(_plain_words(parser, extra_words))
     if unknown:
         _refuse(parser, unknown[0])
     custom = _custom_actions(parser)
@@ -281,6 +281,26 @@ def parse_custom(options, extra_words):
     merged["user_classes"] = list(options.get("user_classes") or []) + own.user_classes
     shown = {action.dest: _shown_as(action) for action in custom if action.include_in_web_ui}
     return argparse.Namespace(**merged), shown
+
+
+def _plain_words(parser, words):
+    """The words with `--flag=true` of a configuration file as `--flag`, and `--flag=false` left out."""
+    flags = {
+        name
+        for action in parser._actions
+        if action.nargs == 0
+        for name in action.option_strings
+    }
+    plain = []
+    for word in words:
+        name, _, value = word.partition("=")
+        if name not in flags or not value:
+            plain.append(word)
+        elif value.lower() in ("true", "yes", "on", "1"):
+            plain.append(name)
+        elif value.lower() not in ("false", "no", "off", "0"):
+            parser.error(f"argument {name}: {value!r} is neither true nor false")
+    return plain
 
 
 def _likeness(a, b):
