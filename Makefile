@@ -44,7 +44,7 @@ ifneq ($(call wants,lint tidy format fuzz),)
 endif
 endif
 
-build/.deps-build:  LIST = $(DEPS_BUILD) $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
+build/.deps-build:  LIST = $(DEPS_BUILD) $(if $(filter 0,$(WEBUI)),,$(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm))
 build/.deps-test:   LIST = $(DEPS_TEST)
 build/.deps-e2e:    LIST = $(DEPS_E2E)
 build/.deps-bench:  LIST = $(DEPS_BENCH)
@@ -140,9 +140,13 @@ webui/node_modules/.stamp: webui/package-lock.json
 webui/dist/.stamp: webui/node_modules/.stamp $(WEBUI_SRC)
 	@echo "  NPM   build"
 	$(Q)cd webui && npm run --silent build >/dev/null && touch dist/.stamp
-$(O)/obj/assets.c: webui/dist/.stamp webui/embed.py
+WEBUI ?= 1 # 0 builds without Node and without the page: the API only
+webui_dist := $(if $(filter 0,$(WEBUI)),none,webui/dist)
+$(O)/obj/assets.c: $(if $(filter 0,$(WEBUI)),,webui/dist/.stamp) webui/embed.py $(O)/.webui-$(webui_dist:webui/%=%)
 	@mkdir -p $(@D)
-	$(Q)$(PYTHON) webui/embed.py webui/dist $@
+	$(Q)$(PYTHON) webui/embed.py $(webui_dist) $@
+$(O)/.webui-%:
+	@mkdir -p $(@D); rm -f $(O)/.webui-*; touch $@
 $(O)/obj/assets.o: $(O)/obj/assets.c $(O)/.flags
 	$(Q)$(CC) $(ALL_CF) -c $< -o $@
 
@@ -185,7 +189,7 @@ unit: $(UNIT_B) ## unit tests of the C code
 	@$(TEST_ENV) $(PYTHON) tests/run.py --build $(O) unit
 integration: all $(SUPPORT) build/venv-locust/.stamp-$(LOCUST) ## real processes on loopback and in network namespaces; T=pattern
 	@$(TEST_ENV) $(PYTHON) tests/run.py --build $(O) pylib integration $(if $(T),--only '$(T)')
-e2e: all ## the page in headless Chromium
+e2e: all $(SUPPORT) ## the page in headless Chromium
 	@$(TEST_ENV) $(PYTHON) tests/run.py --build $(O) webui e2e
 asan ubsan: ## unit and integration tests under a sanitizer (make asan, make ubsan)
 	@$(MAKE) --no-print-directory VARIANT=$@ sanitized
