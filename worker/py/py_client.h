@@ -216,6 +216,7 @@ PyObject *response_json(PyObject *self, PyObject *const *args, Py_ssize_t count,
 
 /* Appends value as json.dumps would; false (out is then garbage) when it is none of the usual. */
 bool json_write(struct sbuf *out, PyObject *value);
+void json_write_integer(struct sbuf *out, long long number);
 /* json.loads of UTF-8 (new); NULL without an exception when it is not plainly valid. */
 PyObject *json_read(const char *text, Py_ssize_t len);
 
@@ -257,23 +258,21 @@ extern PyObject *record_request; /* the built-in listener */
 #define GLUE_NAMES(X)                                                                              \
     X(make_headers)                                                                                \
     X(make_proxies)                                                                                \
-    X(make_hooks) X(make_params) X(make_cookies) X(make_adapters) X(make_agent) X(adopt_cookies)   \
-        X(jar_rows) X(jar_set) X(is_env_free) X(normal_url) X(ca_file) X(plain_request)            \
-            X(fast_plain_request) X(redirect) X(fast_redirect) X(make_request) X(make_raw)         \
-                X(make_response_cookies) X(make_next) X(make_encoding) X(make_fast_headers)        \
-                    X(error) X(fast_error) X(root_error) X(http_error) X(bad_status)               \
-                        X(too_many_redirects) X(redirect_failed) X(fast_redirect_failed)           \
-                            X(plain_text) X(plain_json) X(plain_content) X(json_encode)            \
-                                X(case_insensitive_dict) X(http_basic_auth) X(locust_error)        \
-                                    X(catch_response_error) X(response_error) X(user_context)      \
-                                        X(response_class) X(session_class) X(fast_session_class)   \
-                                            X(fast_response_class) X(fast_catch_class)             \
-                                                X(default_headers) X(with_without_catch)           \
-                                                    X(success_not_entered) X(failure_not_entered)  \
-                                                        X(no_catch) X(fast_headers)                \
-                                                            X(fast_plain_text) X(fast_plain_json)  \
-                                                                X(fast_plain_content)              \
-                                                                    X(make_fast_request)
+    X(make_hooks)                                                                                  \
+    X(make_params) X(make_cookies) X(make_adapters) X(make_agent) X(adopt_cookies) X(jar_rows)     \
+        X(jar_set) X(is_env_free) X(normal_url) X(ca_file) X(plain_request) X(fast_plain_request)  \
+            X(redirect) X(fast_redirect) X(make_request) X(make_raw) X(make_response_cookies) X(   \
+                make_next) X(make_encoding) X(make_fast_headers) X(error) X(fast_error)            \
+                X(root_error) X(http_error) X(bad_status) X(too_many_redirects) X(redirect_failed) \
+                    X(fast_redirect_failed) X(plain_text) X(plain_json) X(plain_content)           \
+                        X(json_encode) X(case_insensitive_dict) X(http_basic_auth) X(locust_error) \
+                            X(catch_response_error) X(response_error) X(user_context)              \
+                                X(response_class) X(session_class) X(fast_session_class)           \
+                                    X(fast_response_class) X(fast_catch_class) X(default_headers)  \
+                                        X(with_without_catch) X(success_not_entered)               \
+                                            X(failure_not_entered) X(no_catch) X(fast_headers)     \
+                                                X(fast_plain_text) X(fast_plain_json)              \
+                                                    X(fast_plain_content) X(make_fast_request)
 struct glue {
 #define X(name) PyObject *name;
     GLUE_NAMES(X)

@@ -15,8 +15,9 @@
 #define KEYWORDS(X)                                                                                \
     X(name)                                                                                        \
     X(context)                                                                                     \
-    X(data) X(json) X(params) X(headers) X(cookies) X(files) X(auth) X(timeout) X(proxies)         \
-        X(hooks) X(stream) X(verify) X(cert)
+    X(data)                                                                                        \
+    X(json) X(params) X(headers) X(cookies) X(files) X(auth) X(timeout) X(proxies) X(hooks)        \
+        X(stream) X(verify) X(cert)
 
 static struct {
 #define X(name) PyObject *name;
@@ -32,7 +33,8 @@ int call_init(void)
     KEYWORDS(X)
     X(catch_response)
     X(allow_redirects)
-        X(url) X(method)
+    X(url)
+        X(method)
 #undef X
             return PyErr_Occurred()
         ? -1
@@ -48,7 +50,7 @@ static PyObject **field_of(struct call *c, PyObject *name)
     X(method)
     KEYWORDS(X)
 #undef X
-        return NULL;
+    return NULL;
 }
 
 /* The same for a name that is not interned (from **kwargs built at run time). */
@@ -59,7 +61,8 @@ static PyObject *interned(PyObject *name)
         return names.field;
     X(url)
     X(method)
-    X(catch_response) X(allow_redirects) KEYWORDS(X)
+    X(catch_response)
+    X(allow_redirects) KEYWORDS(X)
 #undef X
         return NULL;
 }

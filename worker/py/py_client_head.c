@@ -281,9 +281,9 @@ static void put_length(struct sbuf *head, const struct session *s, PyObject *met
         needs_zero = !strcmp(name, "POST") || !strcmp(name, "PUT") || !strcmp(name, "PATCH");
     if (!out->body_len && !needs_zero)
         return;
-    char digits[24];
-    const int len = snprintf(digits, sizeof digits, "%zd", out->body_len);
-    put_line(head, "Content-Length", 14, digits, (size_t)len);
+    sbuf_add(head, "Content-Length: ", 16);
+    json_write_integer(head, out->body_len);
+    sbuf_add(head, "\r\n", 2);
 }
 
 enum road call_head(struct session *s, const struct call *c, const struct outgoing *out,

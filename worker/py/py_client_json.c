@@ -69,14 +69,27 @@ static void write_text(struct sbuf *out, PyObject *text)
     sbuf_addc(out, '"');
 }
 
+void json_write_integer(struct sbuf *out, long long number)
+{
+    char digits[24];
+    char *at = digits + sizeof digits;
+    unsigned long long rest =
+        number < 0 ? 0ULL - (unsigned long long)number : (unsigned long long)number;
+    do
+        *--at = (char)('0' + rest % 10);
+    while (rest /= 10);
+    if (number < 0)
+        *--at = '-';
+    sbuf_add(out, at, (size_t)(digits + sizeof digits - at));
+}
+
 static bool write_integer(struct sbuf *out, PyObject *value)
 {
     int overflow = 0;
     const long long number = PyLong_AsLongLongAndOverflow(value, &overflow);
     if (overflow)
         return false;
-    char digits[24];
-    sbuf_add(out, digits, (size_t)snprintf(digits, sizeof digits, "%lld", number));
+    json_write_integer(out, number);
     return true;
 }
 

@@ -421,9 +421,9 @@ static PyObject *response_take_cookies(PyObject *self, PyObject *unused)
 #define RESPONSE_OBJECTS(X)                                                                        \
     X(session)                                                                                     \
     X(target)                                                                                      \
-    X(payload) X(method) X(name) X(context) X(content) X(headers) X(url) X(encoding) X(reason)     \
-        X(history) X(cookies) X(elapsed) X(request) X(raw) X(next) X(error) X(meta) X(manual)      \
-            X(timeout)
+    X(payload)                                                                                     \
+    X(method) X(name) X(context) X(content) X(headers) X(url) X(encoding) X(reason) X(history)     \
+        X(cookies) X(elapsed) X(request) X(raw) X(next) X(error) X(meta) X(manual) X(timeout)
 
 static int response_traverse(PyObject *self, visitproc visit, void *arg)
 {
