@@ -148,7 +148,7 @@ bool listen_init(struct listen *l, const struct web_config *c, const char *bound
                              "request_timeout_ms",
                              "5000",
                              "websocket_timeout_ms",
-                             "5000",
+                             "2000",
                              "enable_websocket_ping_pong",
                              "yes",
                              "tcp_nodelay",

@@ -9,7 +9,10 @@
  * Viewers at the same mark need the same bytes: the last text made is kept and shared.
  *
  * civetweb's write blocks until its time is over and may leave half a frame behind. Whatever is
- * not written completely ends the socket, and nothing more is written to it.
+ * not written completely ends the socket: nothing more is written to it, and the reading thread
+ * leaves at the peer's next word, its close, or its silence (listen.c: pings). A writer must not
+ * call mg_close_connection: outside the reading loop that closes at once, and clears the user
+ * data, so that on_close would not find the writer it has to join.
  */
 #include "master/web/live.h"
 
@@ -45,6 +48,7 @@ struct viewer {
     uint64_t under_way[LIVE_WINDOW]; /* ticks sent and not acknowledged; 0 = free */
     uint64_t sent_at_ns;             /* of the last tick */
     bool is_paused, is_closing;
+    bool is_over;        /* nothing more is written, whatever is read ends it */
     int64_t text_second; /* texts received in this second */
     int text_count;
     struct viewer *next;
@@ -96,11 +100,18 @@ bool live_has_room(struct live *l)
 
 /* -- the writer -- */
 
+static void end_viewer(struct viewer *w)
+{
+    pthread_mutex_lock(&w->live->lock);
+    w->is_over = true;
+    pthread_mutex_unlock(&w->live->lock);
+}
+
 static bool send_frame(struct viewer *w, const char *bytes, size_t len)
 {
     if (mg_websocket_write(w->conn, MG_WEBSOCKET_OPCODE_TEXT, bytes, len) == (int)len)
         return true;
-    mg_close_connection(w->conn); /* on a server socket: the reading thread ends it */
+    end_viewer(w);
     return false;
 }
 
@@ -109,10 +120,11 @@ static void send_bye(struct viewer *w, const char *why)
     char text[96];
     static const char normal_closure[2] = {0x03, (char)0xe8};
     int len = snprintf(text, sizeof text, "{\"type\":\"bye\",\"why\":\"%s\"}", why);
-    if (send_frame(w, text, (size_t)len))
-        mg_websocket_write(w->conn, MG_WEBSOCKET_OPCODE_CONNECTION_CLOSE, normal_closure,
-                           sizeof normal_closure);
-    mg_close_connection(w->conn);
+    if (!send_frame(w, text, (size_t)len))
+        return;
+    mg_websocket_write(w->conn, MG_WEBSOCKET_OPCODE_CONNECTION_CLOSE, normal_closure,
+                       sizeof normal_closure);
+    end_viewer(w);
 }
 
 /* The tick after `mark` for this view: the shared one if it fits, else a new one. */
@@ -283,10 +295,8 @@ static void on_ready(struct mg_connection *conn, void *arg)
     struct viewer *w = calloc(1, sizeof *w);
     pthread_condattr_t attr;
     mg_set_user_connection_data(conn, w);
-    if (w == NULL) {
-        mg_close_connection(conn);
-        return;
-    }
+    if (w == NULL)
+        return; /* on_text ends it */
     w->live = l;
     w->conn = conn;
     read_mark(conn, &w->mark);
@@ -306,7 +316,6 @@ static void on_ready(struct mg_connection *conn, void *arg)
         pthread_cond_destroy(&w->changed);
         free(w);
         mg_set_user_connection_data(conn, NULL);
-        mg_close_connection(conn);
     }
 }
 
@@ -355,9 +364,10 @@ static int on_text(struct mg_connection *conn, int flags, char *bytes, size_t le
         !intake_live(bytes, len, &m))
         return 0;
     pthread_mutex_lock(&w->live->lock);
+    bool is_over = w->is_over;
     apply(w, &m);
     pthread_mutex_unlock(&w->live->lock);
-    return 1;
+    return is_over ? 0 : 1;
 }
 
 static void on_close(const struct mg_connection *conn, void *arg)
