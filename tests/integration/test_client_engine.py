@@ -260,6 +260,49 @@ def test_fast_odds_and_ends(run):
     """)
 
 
+def test_other_threads_use_requests(run):
+    run("""
+        s = session()
+        s.get("/echo")
+        pool = gevent.get_hub().threadpool
+        r = pool.apply(s.get, ("/redirect/1",), {"name": "thread"})
+        assert r.status_code == 200 and rows()["thread"]["num_requests"] == 1, r
+        assert s.get("/echo").status_code == 200
+    """)
+
+
+def test_retries_and_contexts_of_fast_sessions(run):
+    run("""
+        import ssl
+        f = FastHttpSession(URL, hook, None, network_timeout=0.1, max_retries=2)
+        count = session().get("/count").json()
+        assert f.get("/delay/1").status_code == 0
+        assert f.post("/delay/1").status_code == 0
+        assert session().get("/count").json() - count == 5  # 3 GETs, 1 POST, itself
+        made = []
+        def factory():
+            made.append(1)
+            return ssl._create_unverified_context()
+        f = FastHttpSession(URL, hook, None, ssl_context_factory=factory)
+        assert f.get("/echo").status_code == 200 and f.get("https://127.0.0.1:1/").status_code == 0 and made == [1]
+    """)
+
+
+def test_a_listener_keeps_no_response_alive(run):
+    run("""
+        import weakref
+        gc.disable()
+        seen = []
+        events.request.add_listener(lambda response, exception, **kw: seen.append((weakref.ref(response), repr(exception))))
+        s = session()
+        r = s.get("/status/404")
+        assert r.request_meta["exception"].response is r and "404" in seen[0][1]
+        for _ in range(10):
+            s.get("/echo")
+        assert [ref() is None for ref, _ in seen[1:]] == [True] * 10
+    """)
+
+
 def test_streams(run):
     run("""
         s = session()

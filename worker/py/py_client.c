@@ -42,10 +42,18 @@ static PyObject *client_counters(PyObject *module, PyObject *unused)
                          c.tls_resumed);
 }
 
+static PyObject *is_loop_thread(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    return PyBool_FromLong(hub_base() && site_is_loop_thread());
+}
+
 static PyMethodDef functions[] = {
     {"bind_client", bind_client, METH_O, "Binds the Python half of the HTTP clients."},
     {"exchange", (PyCFunction)(void (*)(void))exchange_call, METH_VARARGS | METH_KEYWORDS,
      "Sends one prepared request; returns its response."},
+    {"is_loop_thread", is_loop_thread, METH_NOARGS, "Whether the clients can send from here."},
     {"client_counters", client_counters, METH_NOARGS, "Connection counters of this process."},
     {NULL, NULL, 0, NULL},
 };

@@ -53,6 +53,7 @@ void site_quote_plus(struct sbuf *out, const char *text, Py_ssize_t len);
 /* key=value&… of a dict of scalars (or lists of them). PLAIN when it holds anything else. */
 enum road site_urlencode(struct sbuf *out, PyObject *dict);
 void site_init(void);
+bool site_is_loop_thread(void);
 struct fetch_engine *site_engine(void); /* NULL with an exception when there is no loop here */
 
 /* ---- cookies: py_client_jar.c --------------------------------------------------------------- */
@@ -197,6 +198,7 @@ struct response {
     uint64_t duration_ns;
     int status; /* -1 = None */
     bool is_catch, is_entered, is_reported, is_consumed, is_stream, is_awaiting;
+    bool is_meta_shown; /* somebody has request_meta and may have changed it */
 };
 extern PyTypeObject *response_type;
 
@@ -259,12 +261,13 @@ extern PyObject *record_request; /* the built-in listener */
     X(make_headers)                                                                                \
     X(make_proxies)                                                                                \
     X(make_hooks)                                                                                  \
-    X(make_params) X(make_cookies) X(make_adapters) X(make_agent) X(adopt_cookies) X(jar_rows)     \
-        X(jar_set) X(is_env_free) X(normal_url) X(ca_file) X(plain_request) X(fast_plain_request)  \
-            X(redirect) X(fast_redirect) X(make_request) X(make_raw) X(make_response_cookies) X(   \
-                make_next) X(make_encoding) X(make_fast_headers) X(error) X(fast_error)            \
-                X(root_error) X(http_error) X(bad_status) X(too_many_redirects) X(redirect_failed) \
-                    X(fast_redirect_failed) X(plain_text) X(plain_json) X(plain_content)           \
+    X(make_params)                                                                                 \
+    X(make_cookies) X(make_adapters) X(make_agent) X(adopt_cookies) X(jar_rows) X(jar_set)         \
+        X(is_env_free) X(normal_url) X(ca_file) X(plain_request) X(fast_plain_request) X(redirect) \
+            X(fast_redirect) X(make_request) X(make_raw) X(make_response_cookies) X(make_next)     \
+                X(make_encoding) X(make_fast_headers) X(error) X(fast_error) X(root_error)         \
+                    X(http_error) X(bad_status) X(too_many_redirects) X(redirect_failed) X(        \
+                        fast_redirect_failed) X(plain_text) X(plain_json) X(plain_content)         \
                         X(json_encode) X(case_insensitive_dict) X(http_basic_auth) X(locust_error) \
                             X(catch_response_error) X(response_error) X(user_context)              \
                                 X(response_class) X(session_class) X(fast_session_class)           \

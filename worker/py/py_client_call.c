@@ -16,8 +16,9 @@
     X(name)                                                                                        \
     X(context)                                                                                     \
     X(data)                                                                                        \
-    X(json) X(params) X(headers) X(cookies) X(files) X(auth) X(timeout) X(proxies) X(hooks)        \
-        X(stream) X(verify) X(cert)
+    X(json)                                                                                        \
+    X(params) X(headers) X(cookies) X(files) X(auth) X(timeout) X(proxies) X(hooks) X(stream)      \
+        X(verify) X(cert)
 
 static struct {
 #define X(name) PyObject *name;
@@ -34,11 +35,9 @@ int call_init(void)
     X(catch_response)
     X(allow_redirects)
     X(url)
-        X(method)
+    X(method)
 #undef X
-            return PyErr_Occurred()
-        ? -1
-        : 0;
+    return PyErr_Occurred() ? -1 : 0;
 }
 
 static PyObject **field_of(struct call *c, PyObject *name)
@@ -62,7 +61,8 @@ static PyObject *interned(PyObject *name)
     X(url)
     X(method)
     X(catch_response)
-    X(allow_redirects) KEYWORDS(X)
+    X(allow_redirects)
+    KEYWORDS(X)
 #undef X
         return NULL;
 }

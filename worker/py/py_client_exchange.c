@@ -121,6 +121,9 @@ PyObject *exchange_call(PyObject *module, PyObject *args, PyObject *kwargs)
                                      &head, &body, &is_stream, &connect, &read, &verify, &cert,
                                      &proxy, &timeout, &is_decoded))
         return NULL;
+    if (!site_is_loop_thread())
+        return PyErr_Format(PyExc_RuntimeError,
+                            "HTTP sessions send on the thread of the loop only");
     struct site *site = site_get(root, verify, cert, proxy);
     if (!site || !session_pool(s) || !PyType_IsSubtype(cls, response_type))
         return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_TypeError, "cls is no response class");

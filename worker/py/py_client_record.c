@@ -150,6 +150,16 @@ static int put(PyObject *dict, const char *key, PyObject *value)
     return result;
 }
 
+/* What request_meta says of an exception: that of the report, None before it. */
+static PyObject *reported_exception(struct response *r)
+{
+    if (!r->is_reported)
+        Py_RETURN_NONE;
+    if (r->manual && r->manual != Py_None)
+        return Py_NewRef(PyExceptionInstance_Check(r->manual) ? r->manual : Py_None);
+    return default_exception(r);
+}
+
 static double wall_start(struct response *r)
 {
     const struct fetch_response *got = r->got;
@@ -188,10 +198,11 @@ PyObject *record_meta(struct response *r)
         failed =
             put(m, "context", PyObject_CallFunctionObjArgs(glue.user_context, user, context, NULL));
     if (!failed)
-        failed =
-            put(m, "response", Py_NewRef((PyObject *)r)) | put(m, "exception", Py_NewRef(Py_None)) |
-            put(m, "start_time", PyFloat_FromDouble(wall_start(r))) | put(m, "url", first_url(r)) |
-            put(m, "response_length", PyLong_FromUnsignedLongLong(response_length(r)));
+        failed = put(m, "response", Py_NewRef((PyObject *)r)) |
+                 put(m, "exception", reported_exception(r)) |
+                 put(m, "start_time", PyFloat_FromDouble(wall_start(r))) |
+                 put(m, "url", first_url(r)) |
+                 put(m, "response_length", PyLong_FromUnsignedLongLong(response_length(r)));
     if (failed)
         Py_CLEAR(m);
     return r->meta = m;
@@ -215,6 +226,8 @@ static int fire(struct response *r, PyObject *exception)
     Py_XDECREF(function);
     Py_XDECREF(none);
     Py_XDECREF(result);
+    if (!r->is_meta_shown)
+        Py_CLEAR(r->meta); /* it refers to r: without it, r goes when its last user lets go */
     return result ? 0 : -1;
 }
 

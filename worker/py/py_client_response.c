@@ -240,6 +240,7 @@ static int response_bool(PyObject *self)
 static PyObject *get_meta(PyObject *self, void *closure)
 {
     (void)closure;
+    ((struct response *)self)->is_meta_shown = true;
     return Py_XNewRef(record_meta((struct response *)self));
 }
 
@@ -422,8 +423,9 @@ static PyObject *response_take_cookies(PyObject *self, PyObject *unused)
     X(session)                                                                                     \
     X(target)                                                                                      \
     X(payload)                                                                                     \
-    X(method) X(name) X(context) X(content) X(headers) X(url) X(encoding) X(reason) X(history)     \
-        X(cookies) X(elapsed) X(request) X(raw) X(next) X(error) X(meta) X(manual) X(timeout)
+    X(method)                                                                                      \
+    X(name) X(context) X(content) X(headers) X(url) X(encoding) X(reason) X(history) X(cookies)    \
+        X(elapsed) X(request) X(raw) X(next) X(error) X(meta) X(manual) X(timeout)
 
 static int response_traverse(PyObject *self, visitproc visit, void *arg)
 {

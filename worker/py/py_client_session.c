@@ -212,7 +212,7 @@ static enum road environment_road(struct session *s)
 
 enum road session_road(struct session *s)
 {
-    if (!s->is_plain_class || s->is_odd || s->adapters)
+    if (!s->is_plain_class || s->is_odd || s->adapters || !site_is_loop_thread())
         return ROAD_PLAIN;
     if (!is_empty(s->proxies) || !is_empty(s->params) || has_hooks(s->hooks))
         return ROAD_PLAIN;

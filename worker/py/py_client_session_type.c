@@ -308,9 +308,10 @@ static PyObject *session_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
     X(base_url)                                                                                    \
     X(request_event)                                                                               \
     X(user)                                                                                        \
-    X(request_name) X(headers) X(auth) X(proxies) X(hooks) X(params) X(verify) X(cert) X(cookies)  \
-        X(adapters) X(stream) X(trust_env) X(max_redirects) X(client) X(pool_owner) X(handlers)    \
-            X(site_path) X(auth_header)
+    X(request_name)                                                                                \
+    X(headers) X(auth) X(proxies) X(hooks) X(params) X(verify) X(cert) X(cookies) X(adapters)      \
+        X(stream) X(trust_env) X(max_redirects) X(client) X(pool_owner) X(handlers) X(site_path)   \
+            X(auth_header)
 
 static int session_traverse(PyObject *self, visitproc visit, void *arg)
 {

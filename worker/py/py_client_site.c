@@ -16,6 +16,12 @@
 
 static PyObject *sites; /* (root, verify, cert, proxy) → capsule of struct site */
 static struct fetch_engine *engine;
+static unsigned long loop_thread; /* where the engine lives */
+
+bool site_is_loop_thread(void)
+{
+    return !engine || PyThread_get_thread_ident() == loop_thread;
+}
 
 struct fetch_engine *site_engine(void)
 {
@@ -26,6 +32,7 @@ struct fetch_engine *site_engine(void)
         return NULL;
     }
     engine = fetch_engine_new(hub_base());
+    loop_thread = PyThread_get_thread_ident();
     return engine;
 }
 

@@ -82,6 +82,14 @@ def fast_redirect_failed(response):
 
 # ---- the plain road ------------------------------------------------------------------------------
 
+IDEMPOTENT = ("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE")
+
+
+def is_late(response):
+    """Whether a request failed in the one way that geventhttpclient repeats it for: in time."""
+    return isinstance(response._failure(), RetriesExceeded)
+
+
 OPTIONS = ("debug_stream", "max_retries", "max_redirects", "to_string")
 
 
@@ -261,8 +269,12 @@ def fast_plain_request(session, method, url, name, catch_response, context, kwar
     most = session._most_redirects(kwargs)
     start = perf_counter()
     chain = _Chain(session, method, built_url, headers, body, bool(kwargs.get("stream")))
+    retries = session._retries if kwargs.get("max_retries") is None else kwargs["max_retries"]
     try:
         response = chain.first(cls)
+        while retries and chain.method in IDEMPOTENT and is_late(response):
+            retries -= 1
+            response = chain.first(cls)
         if kwargs.get("allow_redirects", True) and most:
             response = chain.follow(cls, response, most)
     except OSError as error:
@@ -362,6 +374,7 @@ class FastHttpSession(_katydid.Session):
     _ssl_context_factory = None
     _context_pool = None
     _proxy = None
+    _retries = 0
     _limits = (60.0, 60.0)
 
     def __init__(
@@ -393,6 +406,8 @@ class FastHttpSession(_katydid.Session):
             self.max_redirects = max_redirects
         if (connection_timeout, network_timeout) != self._limits:
             self._limits = connection_timeout or 0.0, network_timeout or 0.0
+        if max_retries:
+            self._retries = int(max_retries)
         if headers:
             self.headers = merged_headers(headers)
         if client_pool is not None:
@@ -408,7 +423,7 @@ class FastHttpSession(_katydid.Session):
             network_timeout=float(self._limits[1]),
             concurrency=int(concurrency),
             pool=shared_pool(client_pool),
-            is_plain=bool(self._proxy or self._ssl_context_factory),
+            is_plain=bool(self._proxy or self._ssl_context_factory or max_retries),
         )
 
     def _borrow(self, other):

@@ -320,6 +320,8 @@ class LocustHttpAdapter(HTTPAdapter):
 
 
 def _can_send(request, proxy):
+    if not _katydid.is_loop_thread():
+        return False
     if proxy and not prepend_scheme_if_needed(proxy, "http").startswith("http://"):
         return False
     if "transfer-encoding" in request.headers or "expect" in request.headers:
