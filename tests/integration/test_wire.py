@@ -138,7 +138,7 @@ def test_unknown_workers_are_asked_to_join():
             lost.beat()
         assert [lost.receive(5)[0] for _ in range(3)] == ["reconnect", "reconnect", "stop"]
         lost.join()
-        assert boss.workers()[lost.id] == "ready"
+        wait_for(lambda: boss.workers().get(lost.id) == "ready", "the worker on the page")
 
 
 def test_stop_waits_for_the_last_report():
