@@ -14,7 +14,6 @@
 
 #define MAX_USERS 100e6
 #define MAX_RATE 1e9
-#define FILES_BESIDE_USERS 100
 
 static struct command_result refuse(const char *field, const char *text)
 {
@@ -94,10 +93,9 @@ static void take_settings(struct master *m, struct command *c)
 static struct command_result started(const struct master *m)
 {
     struct command_result r = done("Swarming started");
-    double needed =
-        m->users / fmax(1, (double)roster_active_count(&m->roster)) + FILES_BESIDE_USERS;
-    if (needed > (double)m->file_limit) {
-        char *advice = files_advice(m->file_limit, (unsigned long)needed);
+    unsigned long needed = files_needed(m->users, (double)roster_active_count(&m->roster));
+    if (m->host.script.has_connections && needed > m->file_limit) {
+        char *advice = files_advice(m->file_limit, needed);
         log_warning(LOGGER, "%s", advice);
         free(advice);
     }

@@ -2,7 +2,15 @@
 /* See files.h. Root may raise the hard limit too, up to what the kernel allows one process. */
 #include "master/files.h"
 #include "common/base/sbuf.h"
+#include <math.h>
 #include <sys/resource.h>
+
+#define FILES_BESIDE_USERS 100 /* Python's own, the link, the user's files */
+
+unsigned long files_needed(double users, double processes)
+{
+    return (unsigned long)ceil(users / fmax(processes, 1)) + FILES_BESIDE_USERS;
+}
 
 unsigned long files_raise_limit(unsigned long wanted)
 {

@@ -3,6 +3,9 @@
 /* files: the descriptors a test needs, asked for before it starts. */
 #include <stdbool.h>
 
+/* Descriptors each of `processes` workers needs when every user holds a connection. */
+unsigned long files_needed(double users, double processes);
+
 /* Raises the soft limit of open files towards `wanted`, as far as the system lets us; children
  * inherit it. Returns the limit now in force. */
 unsigned long files_raise_limit(unsigned long wanted);

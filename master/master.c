@@ -27,7 +27,6 @@
 #define EXIT_FILES 71
 #define EXIT_NO_WORKERS 72
 #define FILES_ENOUGH (1ul << 20)
-#define FILES_BESIDE_USERS 100
 
 struct run_clock master_now(void)
 {
@@ -79,15 +78,24 @@ static int worker_process_count(const struct options *o)
     return o->processes > 0 ? o->processes : (int)sysconf(_SC_NPROCESSORS_ONLN);
 }
 
-static int check_files(struct master *m)
+/* Children inherit the limit, so it is raised before they start. */
+static void raise_file_limit(struct master *m)
+{
+    unsigned long needed = files_needed(fmax(m->o->users, 0), worker_process_count(m->o));
+    m->file_limit = files_raise_limit(needed > FILES_ENOUGH ? needed : FILES_ENOUGH);
+}
+
+/* Only our own worker processes have our limit, and only users with connections of their own
+ * need it. */
+static bool has_enough_files(struct master *m)
 {
     int processes = worker_process_count(m->o);
-    double users = m->is_auto && processes > 0 ? fmax(m->o->users, 1) : 0;
-    double needed = ceil(users / fmax(processes, 1)) + FILES_BESIDE_USERS;
-    m->file_limit = files_raise_limit(needed > FILES_ENOUGH ? (unsigned long)needed : FILES_ENOUGH);
-    if (needed <= (double)m->file_limit)
-        return 0;
-    return fail_free(EXIT_FILES, files_advice(m->file_limit, (unsigned long)needed));
+    unsigned long needed = files_needed(m->users, processes);
+    if (processes == 0 || !m->host.script.has_connections || needed <= m->file_limit)
+        return true;
+    finish_fault(m, fail_free(EXIT_FILES, files_advice(m->file_limit, needed)));
+    finish_begin(m, false);
+    return false;
 }
 
 static int check_host(const struct master *m)
@@ -264,6 +272,8 @@ static void begin_automatic_run(struct master *m)
         m->users = 1;
     if (m->spawn_rate < 0)
         m->spawn_rate = 1;
+    if (!m->host.script.has_shape && !has_enough_files(m))
+        return;
     if (m->run_time_s > 0)
         log_info(LOGGER, "Run time limit set to %.0f seconds", m->run_time_s);
     else if (!m->host.script.has_shape)
@@ -464,9 +474,8 @@ static void init(struct master *m, const struct options *o)
 static int serve(struct master *m)
 {
     char *why = NULL;
-    int code = check_files(m);
-    if (code == 0)
-        code = check_host(m);
+    raise_file_limit(m);
+    int code = check_host(m);
     if (code == 0 && children_open(&m->children, &why) != 0)
         code = fail_free(EXIT_FAILED, why);
     if (code == 0)

@@ -126,6 +126,7 @@ struct script {    /* what the host found in the locustfile; owned */
     bool is_local; /* role "local": the host runs users itself */
     struct script_class *classes;
     size_t class_count;
+    bool has_connections; /* users of some class hold a connection each */
     bool has_shape, shape_uses_options;
     char *shape_name, *locustfile;
     void *options; /* msgpack map {dest: value}, goes into every spawn */

@@ -272,8 +272,10 @@ static bool parse_script(const msgpack_object *data, struct script *out)
     out->classes = mem_zalloc((classes->via.array.size + (size_t)1) * sizeof *out->classes);
     while (out->class_count < classes->via.array.size) {
         size_t i = out->class_count++;
-        if (!parse_class(&classes->via.array.ptr[i], &out->classes[i]))
+        const msgpack_object *each = &classes->via.array.ptr[i];
+        if (!parse_class(each, &out->classes[i]))
             return false;
+        out->has_connections |= proto_bool(proto_get(each, "has_connection"));
     }
     return true;
 }
