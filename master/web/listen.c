@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <civetweb.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <netdb.h>
 #include <openssl/err.h>
@@ -35,11 +36,19 @@ static bool fail(char **why, const char *format, ...)
 static bool resolve(const char *bound, int port, struct addrinfo **found, char **why)
 {
     char service[16];
-    struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM};
+    bool has_ipv6 = mg_check_feature(MG_FEATURES_IPV6) != 0; /* Debian's civetweb has not */
+    struct addrinfo hints = {.ai_flags = AI_PASSIVE,
+                             .ai_socktype = SOCK_STREAM,
+                             .ai_family = has_ipv6 ? AF_UNSPEC : AF_INET};
     snprintf(service, sizeof service, "%d", port);
     int rc = getaddrinfo(bound, service, &hints, found);
     if (rc == 0)
         return true;
+    if (!has_ipv6 && strchr(bound, ':') != NULL)
+        return fail(why,
+                    "the web server library of this system has no IPv6: %s cannot be used; "
+                    "give an IPv4 address with --web-host",
+                    bound);
     return fail(why,
                 "the web host %s does not resolve (%s); give an address of this machine with "
                 "--web-host, or \"*\" for every interface",
@@ -82,7 +91,9 @@ static void write_spec(struct listen *l, const struct addrinfo *a, bool is_wildc
     char address[INET6_ADDRSTRLEN + 8];
     const char *tls = l->has_tls ? "s" : "";
     getnameinfo(a->ai_addr, a->ai_addrlen, address, sizeof address, NULL, 0, NI_NUMERICHOST);
-    int v6 = is_wildcard ? socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1;
+    int v6 = is_wildcard && mg_check_feature(MG_FEATURES_IPV6)
+                 ? socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)
+                 : -1;
     if (v6 >= 0) {
         close(v6);
         snprintf(l->spec, sizeof l->spec, "+%d%s", port, tls);
@@ -107,8 +118,26 @@ int listen_load_tls(const struct listen *l, void *ssl_ctx)
     return 1;
 }
 
+/* civetweb loads OpenSSL by name. Releases before 1.16 ask for a function that OpenSSL 3 does not
+ * have any more, and call it through NULL at the first connection. */
+static bool can_serve_tls(void)
+{
+    void *library = dlopen("libssl.so", RTLD_LAZY);
+    bool has_function = library != NULL && dlsym(library, "SSL_get_peer_certificate") != NULL;
+    bool is_new = strverscmp(mg_version(), "1.16") >= 0;
+    if (library != NULL)
+        dlclose(library);
+    return library != NULL && (has_function || is_new);
+}
+
 static bool check_tls(struct listen *l, char **why)
 {
+    if (!can_serve_tls())
+        return fail(why,
+                    "the web server library of this system (civetweb %s) cannot serve TLS with "
+                    "its OpenSSL; leave out --tls-cert and --tls-key, and put a proxy that "
+                    "speaks TLS in front of the page",
+                    mg_version());
     if ((l->tls_cert != NULL) != (l->tls_key != NULL))
         return fail(why, "--tls-cert and --tls-key must be given together");
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
