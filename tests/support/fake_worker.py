@@ -27,6 +27,7 @@ class FakeWorker:
         self.seq = 0
         self.run = ""
         self.counts = {}
+        self.state = "ready"
 
     def __enter__(self):
         return self
@@ -62,8 +63,8 @@ class FakeWorker:
                 return message[1]
         raise AssertionError(f"no {kind!r} within {timeout} s")
 
-    def beat(self, state="running"):
-        self.send("heartbeat", {"state": state, "current_cpu_usage": 1.0, "current_memory_usage": 1000})
+    def beat(self):
+        self.send("heartbeat", {"state": self.state, "current_cpu_usage": 1.0, "current_memory_usage": 1000})
 
     def join(self):
         self.send("client_ready", self.version)
@@ -76,6 +77,7 @@ class FakeWorker:
         return self.counts
 
     def say_spawned(self):
+        self.state = "running"
         self.send("spawning")
         self.send("spawning_complete", {"user_classes_count": self.counts, "user_count": sum(self.counts.values())})
 
@@ -92,5 +94,6 @@ class FakeWorker:
         })
 
     def stop(self):
+        self.state = "ready"
         self.send("client_stopped")
         self.send("client_ready", self.version)
