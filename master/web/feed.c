@@ -37,7 +37,7 @@ static void add_number(struct sbuf *out, double number)
         sbuf_adds(out, "null");
         return;
     }
-    while (text[len - 1] == '0')
+    while (len > 1 && text[len - 1] == '0')
         len--;
     if (text[len - 1] == '.')
         len--;
