@@ -32,16 +32,17 @@ static void add_number(struct sbuf *out, double number)
         sbuf_adds(out, "null");
         return;
     }
-    int len = snprintf(text, sizeof text, "%.3f", number);
-    if (len < 0 || len >= (int)sizeof text) {
+    int written = snprintf(text, sizeof text, "%.3f", number);
+    if (written <= 0 || written >= (int)sizeof text) {
         sbuf_adds(out, "null");
         return;
     }
+    size_t len = (size_t)written;
     while (len > 1 && text[len - 1] == '0')
         len--;
-    if (text[len - 1] == '.')
+    if (len > 1 && text[len - 1] == '.')
         len--;
-    sbuf_add(out, text, (size_t)len);
+    sbuf_add(out, text, len);
 }
 
 static void add_next(struct sbuf *out, double number)
