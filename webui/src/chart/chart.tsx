@@ -49,7 +49,7 @@ function options(props: ChartProps, width: number, onCursor: (index: number | nu
   return {
     width,
     height: HEIGHT,
-    padding: [8, 22, 0, 0],
+    padding: [8, 34, 0, 0],
     legend: { show: false },
     cursor: {
       sync: { key: SYNC },
