@@ -8,6 +8,7 @@
  * the last report, so that failures on the way out count. */
 #include "common/base/log.h"
 #include "master/core.h"
+#include "master/exit_code.h"
 #include <signal.h>
 #include <string.h>
 
@@ -39,6 +40,26 @@ void finish_begin(struct master *m, bool is_signal)
     finish_advance(m);
 }
 
+/* Nothing but a certificate that does not verify: one cause, with a mend, told as such. */
+static bool is_certificate_alone(const struct stats *s)
+{
+    for (const struct failure *f = s->failures; f; f = f->next)
+        if (!strstr(f->text, "CERTIFICATE_VERIFY_FAILED"))
+            return false;
+    return s->failures && s->total.failures == s->total.requests;
+}
+
+static int failed_code(const struct master *m)
+{
+    int wanted = m->o->exit_code_on_error;
+    if (wanted != EXIT_FAILED || !is_certificate_alone(&m->stats))
+        return wanted;
+    log_error(LOGGER, "Every request failed: the host's certificate does not verify. Name the "
+                      "authority that signed it with self.client.verify = \"/path/ca.pem\" in the "
+                      "user's on_start, or skip the check with self.client.verify = False.");
+    return EXIT_CERTIFICATE;
+}
+
 static int decide_code(const struct master *m)
 {
     const struct stats *s = &m->stats;
@@ -47,8 +68,8 @@ static int decide_code(const struct master *m)
     if (m->has_fault)
         return m->fault_code;
     if (s->failure_count > 0 || s->exception_count > 0 || s->total.failures > 0)
-        return m->o->exit_code_on_error;
-    return m->host.is_unhandled ? 2 : 0;
+        return failed_code(m);
+    return m->host.is_unhandled ? EXIT_UNHANDLED : 0;
 }
 
 static void next_step(struct master *m)

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 /* katydid: the one command people type. Options in, exit code out. */
 #include "common/base/log.h"
+#include "master/exit_code.h"
 #include "master/master.h"
 #include "master/options.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-#define EXIT_OUTPUT_FILE 74
 
 static int open_log(const struct options *o)
 {
@@ -24,8 +23,26 @@ static int open_log(const struct options *o)
             log_set_level(levels[i].level);
     if (!o->logfile || log_open(o->logfile) == 0)
         return 0;
-    fprintf(stderr, "katydid: cannot write the log file %s: %s\n", o->logfile, strerror(errno));
+    fprintf(stderr,
+            "katydid: --logfile: cannot write %s: %s; name a file in a folder that exists "
+            "and may be written\n",
+            o->logfile, strerror(errno));
     return EXIT_OUTPUT_FILE;
+}
+
+/* Locust's options that parse, so that command lines need no editing, but do nothing yet. */
+static void say_what_is_not_served(const struct options *o)
+{
+    const struct {
+        bool is_given;
+        const char *text;
+    } options[] = {
+        {o->html_file, "--html: no HTML report is written; --csv and --json-file are"},
+        {o->otel, "--otel: nothing is exported to OpenTelemetry"},
+    };
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        if (options[i].is_given)
+            log_warning("katydid.options", "%s", options[i].text);
 }
 
 static int run(const struct options *o)
@@ -42,6 +59,13 @@ static int run(const struct options *o)
         return code;
     if (o->worker || o->list || o->show_task_ratio || o->show_task_ratio_json)
         return master_become_worker(o);
+    if (o->web_login) {
+        fprintf(stderr, "katydid: --web-login: there is no login page in this version, and a page "
+                        "without one is not what was asked for; leave the option away and keep "
+                        "--web-host on loopback, or put an authenticating proxy in front\n");
+        return EXIT_USAGE;
+    }
+    say_what_is_not_served(o);
     return master_run(o);
 }
 

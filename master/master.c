@@ -10,6 +10,7 @@
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
 #include "master/core.h"
+#include "master/exit_code.h"
 #include "master/files.h"
 #include "master/resolve.h"
 #include "master/web.h"
@@ -21,11 +22,6 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#define EXIT_FAILED 1
-#define EXIT_ADDRESS 68
-#define EXIT_RESOLVE 70
-#define EXIT_FILES 71
-#define EXIT_NO_WORKERS 72
 #define FILES_ENOUGH (1ul << 20)
 
 struct run_clock master_now(void)

@@ -3,6 +3,7 @@
 #include "common/base/log.h"
 #include "common/base/sbuf.h"
 #include "master/core.h"
+#include "master/exit_code.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,6 @@
 #include <unistd.h>
 
 #define TABLE_INTERVAL_S 2.0
-#define EXIT_OUTPUT_FILE 74
 
 int terminal_open(struct master *m)
 {
