@@ -29,9 +29,13 @@ function isTyping(target: EventTarget | null): boolean {
   return target instanceof HTMLElement && target.closest("input, textarea, select, dialog") !== null;
 }
 
-function focusFilter(): void {
-  go("endpoints");
-  requestAnimationFrame(() => requestAnimationFrame(() => document.getElementById("filter")?.focus()));
+const FRAMES_MAX = 60; // until the screen with the filter is there, on a slow machine
+
+function focusFilter(framesLeft = FRAMES_MAX): void {
+  if (framesLeft === FRAMES_MAX) go("endpoints");
+  const filter = document.getElementById("filter");
+  if (filter) filter.focus();
+  else if (framesLeft > 0) requestAnimationFrame(() => focusFilter(framesLeft - 1));
 }
 
 function act(key: string): boolean {
