@@ -9,10 +9,10 @@ struct bridge;
 struct web;
 
 struct web_config {
-    const char *host;          /* "" or "*" = all interfaces; default "127.0.0.1" */
-    int port;                  /* 0 = pick one */
+    const char *host;               /* "" or "*" = all interfaces; default "127.0.0.1" */
+    int port;                       /* 0 = pick one */
     const char *tls_cert, *tls_key; /* both or neither */
-    const char *base_path;     /* "" or "/prefix" */
+    const char *base_path;          /* "" or "/prefix" */
 };
 
 /* NULL on failure, and *why says cause and mend (malloced; caller frees). */

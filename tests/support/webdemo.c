@@ -191,8 +191,7 @@ static const char *const NAMES[] = {"/",         "/products", "/products/:id", "
                                     "/checkout", "/login",    "/search?q=",    "/orders/:id/items"};
 static const char *const HOSTILE[] = {"<img src=x onerror=alert(1)>",
                                       "</script><script>alert(1)",
-                                      "\xe2\x80\xae"
-                                      "evil",
+                                      "\342\200\256evil", /* U+202E: right to left */
                                       "=cmd|' /C calc'!A0",
                                       "a\"b'c&d",
                                       "{{constructor.constructor('alert(1)')()}}"};

@@ -12,13 +12,12 @@
 
 /* ---- arguments ------------------------------------------------------------------------------ */
 
+/* By hand: clang-format stacks such lists into stairs, anew in every run. */
+/* clang-format off */
 #define KEYWORDS(X)                                                                                \
-    X(name)                                                                                        \
-    X(context)                                                                                     \
-    X(data)                                                                                        \
-    X(json)                                                                                        \
-    X(params) X(headers) X(cookies) X(files) X(auth) X(timeout) X(proxies) X(hooks) X(stream)      \
-        X(verify) X(cert)
+    X(name) X(context) X(data) X(json) X(params) X(headers) X(cookies) X(files) X(auth)            \
+    X(timeout) X(proxies) X(hooks) X(stream) X(verify) X(cert)
+/* clang-format on */
 
 static struct {
 #define X(name) PyObject *name;
@@ -64,7 +63,7 @@ static PyObject *interned(PyObject *name)
     X(allow_redirects)
     KEYWORDS(X)
 #undef X
-        return NULL;
+    return NULL;
 }
 
 static int set_flag(bool *flag, PyObject *value)
