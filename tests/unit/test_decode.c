@@ -141,6 +141,15 @@ static void test_bytes_behind_the_end(void **state)
     sbuf_add(&in, brotli, sizeof brotli - 1);
     sbuf_adds(&in, "behind");
     expect_plain("br", &in);
+    add_zstd(&in, plain, PLAIN_LEN, 17);
+    sbuf_adds(&in, "behind");
+    expect_plain("zstd", &in);
+    add_zlib(&in, plain, PLAIN_LEN, 31); /* what looks like a member, but not at once, or is none */
+    sbuf_adds(&in, "be\x1f\x8bhind");
+    expect_plain("gzip", &in);
+    add_zlib(&in, plain, PLAIN_LEN, 31);
+    sbuf_adds(&in, "\x1f");
+    expect_plain("gzip", &in);
 }
 
 static void test_chain(void **state)

@@ -35,8 +35,9 @@ struct stage {
         ZSTD_DStream *zstd;
     } u;
     bool is_open, has_begun, has_ended;
+    bool is_over;         /* what still comes is behind the end, and ignored */
     bool may_hold_output; /* its last run filled the room it had */
-    uint8_t held[2];      /* deflate: what tells zlib from raw */
+    uint8_t held[4];      /* first bytes, until they tell what follows */
     uint8_t held_len;
     uint8_t *input; /* not of the first stage */
     size_t input_at, input_len;
@@ -46,6 +47,16 @@ struct decode {
     unsigned count;
     struct stage stages[DECODE_MAX_CODINGS];
 };
+
+/* Keeps input back until there are `want` bytes to decide by; true when there are. */
+static bool hold(struct stage *s, struct span *io, size_t want)
+{
+    while (s->held_len < want && io->in_len) {
+        s->held[s->held_len++] = *io->in++;
+        io->in_len--;
+    }
+    return s->held_len >= want;
+}
 
 /* ---- zlib ---- */
 
@@ -72,51 +83,55 @@ static bool zlib_run(struct stage *s, struct span *io)
     return result == Z_OK || result == Z_STREAM_END || result == Z_BUF_ERROR;
 }
 
-/* gzip may have several members; anything else behind the first is ignored. */
-static bool gzip_step(struct stage *s, struct span *io)
+/* Runs the bytes held back as if they had come just now. */
+static bool zlib_run_held(struct stage *s, struct span *io)
 {
-    if (!s->is_open && !zlib_open(s, 15 + 16))
-        return false;
-    if (s->has_ended) {
-        if (!io->in_len)
-            return true;
-        if (io->in[0] != 0x1F || inflateReset(&s->u.zlib) != Z_OK) {
-            io->in_len = 0;
-            return true;
-        }
-        s->has_ended = false;
-    }
-    return zlib_run(s, io);
-}
-
-/* RFC 9110 says zlib format, some servers send raw deflate: the first two bytes tell. */
-static bool deflate_open(struct stage *s, struct span *io)
-{
-    while (s->held_len < 2 && io->in_len) {
-        s->held[s->held_len++] = *io->in++;
-        io->in_len--;
-    }
-    if (s->held_len < 2)
-        return true;
-    const bool is_zlib = (s->held[0] & 0x0F) == 8 && (s->held[0] * 256u + s->held[1]) % 31 == 0;
-    if (!zlib_open(s, is_zlib ? 15 : -15))
-        return false;
-    struct span held = {s->held, 2, io->out, io->out_len};
+    struct span held = {s->held, s->held_len, io->out, io->out_len};
     const bool ok = zlib_run(s, &held);
     io->out = held.out;
     io->out_len = held.out_len;
     return ok;
 }
 
-static bool deflate_step(struct stage *s, struct span *io)
+/* Behind the end of a gzip member: another one, or what is ignored. */
+static bool gzip_next(struct stage *s, struct span *io)
 {
-    if (s->has_ended) {
-        io->in_len = 0;
+    if (!hold(s, io, 2))
+        return true;
+    if (s->held[0] != 0x1F || s->held[1] != 0x8B) {
+        s->is_over = true;
         return true;
     }
+    s->has_ended = false;
+    const bool ok = inflateReset(&s->u.zlib) == Z_OK && zlib_run_held(s, io);
+    s->held_len = 0;
+    return ok;
+}
+
+static bool gzip_step(struct stage *s, struct span *io)
+{
+    if (!s->is_open && !zlib_open(s, 15 + 16))
+        return false;
+    return s->has_ended ? gzip_next(s, io) : zlib_run(s, io);
+}
+
+/* RFC 9110 says zlib format, some servers send raw deflate: the first two bytes tell. */
+static bool deflate_open(struct stage *s, struct span *io)
+{
+    if (!hold(s, io, 2))
+        return true;
+    const bool is_zlib = (s->held[0] & 0x0F) == 8 && (s->held[0] * 256u + s->held[1]) % 31 == 0;
+    return zlib_open(s, is_zlib ? 15 : -15) && zlib_run_held(s, io);
+}
+
+static bool deflate_step(struct stage *s, struct span *io)
+{
     if (!s->is_open && !deflate_open(s, io))
         return false;
-    return !s->is_open || s->has_ended || zlib_run(s, io);
+    if (s->is_open && !s->has_ended && !zlib_run(s, io))
+        return false;
+    s->is_over = s->has_ended;
+    return true;
 }
 
 /* ---- brotli and zstd ---- */
@@ -129,36 +144,68 @@ static bool brotli_step(struct stage *s, struct span *io)
         if (!s->is_open)
             return false;
     }
-    if (s->has_ended) {
-        io->in_len = 0;
-        return true;
-    }
     const BrotliDecoderResult result = BrotliDecoderDecompressStream(
         s->u.brotli, &io->in_len, &io->in, &io->out_len, &io->out, NULL);
-    s->has_ended = result == BROTLI_DECODER_RESULT_SUCCESS;
+    s->has_ended = s->is_over = result == BROTLI_DECODER_RESULT_SUCCESS;
     return result != BROTLI_DECODER_RESULT_ERROR;
 }
 
-static bool zstd_step(struct stage *s, struct span *io)
+/* RFC 8878: a frame, or one to be skipped. libzstd also reads formats from before the RFC, and
+ * takes one for them, or not, depending on where its input was cut; nobody sends them. */
+static bool zstd_is_magic(const uint8_t *b)
 {
-    if (!s->is_open) {
-        s->u.zstd = ZSTD_createDStream();
-        s->is_open = s->u.zstd != NULL;
-        if (!s->is_open)
-            return false;
-        ZSTD_DCtx_setParameter(s->u.zstd, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG);
-    }
+    const bool is_frame = b[0] == 0x28 && b[1] == 0xB5 && b[2] == 0x2F && b[3] == 0xFD;
+    const bool is_skippable = (b[0] & 0xF0) == 0x50 && b[1] == 0x2A && b[2] == 0x4D && b[3] == 0x18;
+    return is_frame || is_skippable;
+}
+
+static bool zstd_run(struct stage *s, struct span *io)
+{
     ZSTD_inBuffer in = {io->in, io->in_len, 0};
     ZSTD_outBuffer out = {io->out, io->out_len, 0};
     const size_t result = ZSTD_decompressStream(s->u.zstd, &out, &in);
     if (ZSTD_isError(result))
         return false;
     if (in.pos || out.pos)
-        s->has_ended = result == 0; /* more frames may follow */
+        s->has_ended = result == 0;
     io->in += in.pos;
     io->in_len -= in.pos;
     io->out += out.pos;
     io->out_len -= out.pos;
+    return true;
+}
+
+static bool zstd_open(struct stage *s)
+{
+    s->u.zstd = ZSTD_createDStream();
+    s->is_open = s->u.zstd != NULL;
+    if (s->is_open)
+        ZSTD_DCtx_setParameter(s->u.zstd, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG);
+    return s->is_open;
+}
+
+/* The magic number of every frame is looked at here, in one piece. */
+static bool zstd_step(struct stage *s, struct span *io)
+{
+    if (!s->is_open && !zstd_open(s))
+        return false;
+    if (s->held_len < 4) {
+        if (!hold(s, io, 4))
+            return true;
+        if (!zstd_is_magic(s->held)) {
+            s->is_over = s->has_ended;
+            return s->is_over;
+        }
+        struct span magic = {s->held, 4, io->out, io->out_len};
+        if (!zstd_run(s, &magic))
+            return false;
+    }
+    if (io->in_len || s->may_hold_output) {
+        if (!zstd_run(s, io))
+            return false;
+    }
+    if (s->has_ended)
+        s->held_len = 0; /* another frame may follow */
     return true;
 }
 
@@ -185,7 +232,9 @@ static bool stage_step(struct stage *s, struct span *io)
     if (!io->out_len || (!io->in_len && !s->may_hold_output))
         return true;
     s->has_begun = true;
-    const bool ok = stage_run(s, io);
+    const bool ok = s->is_over || stage_run(s, io);
+    if (s->is_over)
+        io->in_len = 0;
     s->may_hold_output = io->out_len == 0;
     return ok;
 }
