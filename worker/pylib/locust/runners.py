@@ -6,6 +6,7 @@ process: it keeps its users at the numbers it is told (`_node.py` talks to the m
 calls of the locustfile (start, stop, quit) on to the master.
 """
 
+import gc
 import logging
 import socket
 import time
@@ -190,7 +191,10 @@ class Runner:
     # Users
 
     def spawn_users(self, user_classes_spawn_count, wait=False):
-        """Starts so many users of each class; returns them. The loop runs in between."""
+        """Starts so many users of each class; returns them. The loop runs in between.
+
+        Users live long, and there may be 100,000: a garbage collection that looks at all of them
+        stops the loop for a second. They are frozen (gc.freeze) until users are stopped."""
         if self.state in (STATE_INIT, STATE_STOPPED):
             self.update_state(STATE_SPAWNING)
         users = []
@@ -200,8 +204,10 @@ class Runner:
             for _ in range(count):
                 users.append(self._start_user(user_class))
                 if time.monotonic() > turn_ends:
+                    gc.freeze()
                     gevent.sleep(0)
                     turn_ends = time.monotonic() + _SPAWN_SLICE_S
+        gc.freeze()
         if wait:
             self.user_greenlets.join()
             logger.info("All users stopped\n")
@@ -234,6 +240,8 @@ class Runner:
         self._kill(others)
         for user in caller:  # the one that called: ends as soon as it gives up control
             user.greenlet.kill(block=False)
+        if chosen:
+            gc.unfreeze()
 
     def _finish(self, users, timeout):
         """Lets the users end their tasks, `timeout` seconds at most; waiting ones end at once."""
