@@ -26,22 +26,6 @@
 
 /* ---- cells ------------------------------------------------------------------------------ */
 
-static void add_text(struct sbuf *out, const char *text)
-{
-    bool is_formula = *text && strchr("=+-@\t\r", *text);
-    if (!text[strcspn(text, ",\"\r\n")]) {
-        sbuf_addf(out, "%s%s", is_formula ? "'" : "", text);
-        return;
-    }
-    sbuf_adds(out, is_formula ? "\"'" : "\"");
-    for (const char *p = text; *p; p++) {
-        if (*p == '"')
-            sbuf_addc(out, '"');
-        sbuf_addc(out, *p);
-    }
-    sbuf_addc(out, '"');
-}
-
 static void add_percentile_names(struct sbuf *out)
 {
     for (size_t i = 0; i < OUTPUT_PERCENTILES; i++)
@@ -89,9 +73,9 @@ static void add_sums(struct sbuf *out, const struct tally *t)
 
 static void add_request_row(struct sbuf *out, const struct tally *t, const struct stats *s)
 {
-    add_text(out, t->method);
+    sbuf_add_csv(out, t->method);
     sbuf_addc(out, ',');
-    add_text(out, t->name);
+    sbuf_add_csv(out, t->name);
     add_sums(out, t);
     add_float(out, tally_total_rps(t, s));
     add_float(out, tally_total_fail_rps(t, s));
@@ -128,11 +112,11 @@ static int by_count(const void *a, const void *b)
 
 static void add_failure_row(struct sbuf *out, const struct failure *f)
 {
-    add_text(out, f->method);
+    sbuf_add_csv(out, f->method);
     sbuf_addc(out, ',');
-    add_text(out, f->name);
+    sbuf_add_csv(out, f->name);
     sbuf_addc(out, ',');
-    add_text(out, f->text);
+    sbuf_add_csv(out, f->text);
     sbuf_addf(out, ",%llu,", (unsigned long long)f->count);
     output_add_utc(out, f->first_at);
     sbuf_addc(out, ',');
@@ -158,11 +142,11 @@ void csv_exceptions(const struct stats *s, struct sbuf *out)
     sbuf_adds(out, "Count,Message,Traceback,Nodes\r\n");
     for (const struct exception *e = s->exceptions; e; e = e->next) {
         sbuf_addf(out, "%llu,", (unsigned long long)e->count);
-        add_text(out, e->message);
+        sbuf_add_csv(out, e->message);
         sbuf_addc(out, ',');
-        add_text(out, e->traceback);
+        sbuf_add_csv(out, e->traceback);
         sbuf_addc(out, ',');
-        add_text(out, e->nodes);
+        sbuf_add_csv(out, e->nodes);
         sbuf_adds(out, "\r\n");
     }
 }
@@ -252,9 +236,9 @@ static void add_history_row(struct csv *c, const struct tally *t, const struct s
 {
     struct sbuf *out = &c->text;
     sbuf_addf(out, "%lld,%u,", (long long)now, users);
-    add_text(out, t->method);
+    sbuf_add_csv(out, t->method);
     sbuf_addc(out, ',');
-    add_text(out, t->name);
+    sbuf_add_csv(out, t->name);
     sbuf_addf(out, ",%f,%f", tally_current_rps(t, s), tally_current_fail_rps(t, s));
     add_percentiles(out, t, of);
     add_sums(out, t);

@@ -5,6 +5,7 @@
 #include "common/base/mem.h"
 #include "common/base/utf8.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,6 +141,22 @@ void sbuf_add_json(struct sbuf *b, const char *text, size_t len)
             add_json_escape(b, (unsigned char)text[n++]);
         text += n;
         len -= n;
+    }
+    sbuf_addc(b, '"');
+}
+
+void sbuf_add_csv(struct sbuf *b, const char *text)
+{
+    const bool is_formula = *text && strchr("=+-@\t\r", *text);
+    if (!text[strcspn(text, ",\"\r\n")]) {
+        sbuf_addf(b, "%s%s", is_formula ? "'" : "", text);
+        return;
+    }
+    sbuf_adds(b, is_formula ? "\"'" : "\"");
+    for (const char *p = text; *p; p++) {
+        if (*p == '"')
+            sbuf_addc(b, '"');
+        sbuf_addc(b, *p);
     }
     sbuf_addc(b, '"');
 }

@@ -21,3 +21,6 @@ void sbuf_addv(struct sbuf *b, const char *format, va_list args)
 char *sbuf_take(struct sbuf *b); /* malloced, NUL-terminated; b is empty afterwards */
 /* text (any bytes) as a JSON string with quotes: controls and invalid UTF-8 become escapes. */
 void sbuf_add_json(struct sbuf *b, const char *text, size_t len);
+/* text as one field of a CSV file, quoted when it must be. What a spreadsheet would run as a
+ * formula gets an apostrophe in front. */
+void sbuf_add_csv(struct sbuf *b, const char *text);

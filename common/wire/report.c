@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: MIT
 /* Our dialect:
- *   [1, overflow, [row…], [failure…], [exception…]]
- *   row       [method, name, requests, none_requests, failures, cut, bytes,
- *              sum_us, min_us, max_us, first_at, last_at, histogram (bin), [second, requests,
- * failures, …]] failure   [method, name, text, count, first_at, last_at] exception [message,
- * traceback, count, first_at, last_at] Empty rows are left out, and there is no total: the reader
- * adds the rows up, so a total that disagrees with its rows cannot be sent.
+ *   [1, overflow, [row...], [failure...], [exception...]]
+ *   row        [method, name, requests, none_requests, failures, cut, bytes, sum_us, min_us,
+ *               max_us, first_at, last_at, histogram (bin), [second, requests, failures, ...]]
+ *   failure    [method, name, text, count, first_at, last_at]
+ *   exception  [message, traceback, count, first_at, last_at]
+ *
+ * Empty rows are left out, and there is no total: the reader adds the rows up, so a total that
+ * disagrees with its rows cannot be sent.
  *
  * Reading has two passes over the same parsed value: the first checks everything, the second
  * counts. That keeps the promise of "all or nothing" without a table in between. */
 #include "common/wire/report.h"
 
-#include "common/base/sbuf.h"
-#include "common/wire/unpack.h"
+#include "common/wire/report_parts.h"
 
 #include <string.h>
 
@@ -20,19 +21,6 @@
 #define ROW_FIELDS 14
 #define FAILURE_FIELDS 6
 #define EXCEPTION_FIELDS 5
-
-static int to_sbuf(void *out, const char *bytes, size_t len)
-{
-    sbuf_add(out, bytes, len);
-    return 0;
-}
-
-static void pack_text(msgpack_packer *pk, const char *text)
-{
-    size_t len = strlen(text);
-    msgpack_pack_str(pk, len);
-    msgpack_pack_str_body(pk, text, len);
-}
 
 static void pack_recent(msgpack_packer *pk, const struct tally *t)
 {
@@ -52,8 +40,8 @@ static void pack_recent(msgpack_packer *pk, const struct tally *t)
 static void pack_row(msgpack_packer *pk, const struct tally *t, struct sbuf *scratch)
 {
     msgpack_pack_array(pk, ROW_FIELDS);
-    pack_text(pk, t->method);
-    pack_text(pk, t->name);
+    report_pack_text(pk, t->method);
+    report_pack_text(pk, t->name);
     const uint64_t counts[] = {t->requests, t->none_requests, t->failures, t->cut,
                                t->bytes,    t->sum_us,        t->min_us,   t->max_us};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
@@ -84,7 +72,7 @@ static void pack_rows(msgpack_packer *pk, const struct stats *s)
 void report_pack(const struct stats *s, struct sbuf *out)
 {
     msgpack_packer pk;
-    msgpack_packer_init(&pk, out, to_sbuf);
+    msgpack_packer_init(&pk, out, report_to_sbuf);
     msgpack_pack_array(&pk, 5);
     msgpack_pack_int(&pk, REPORT_VERSION);
     msgpack_pack_uint64(&pk, s->overflow);
@@ -92,9 +80,9 @@ void report_pack(const struct stats *s, struct sbuf *out)
     msgpack_pack_array(&pk, s->failure_count);
     for (const struct failure *f = s->failures; f; f = f->next) {
         msgpack_pack_array(&pk, FAILURE_FIELDS);
-        pack_text(&pk, f->method);
-        pack_text(&pk, f->name);
-        pack_text(&pk, f->text);
+        report_pack_text(&pk, f->method);
+        report_pack_text(&pk, f->name);
+        report_pack_text(&pk, f->text);
         msgpack_pack_uint64(&pk, f->count);
         msgpack_pack_double(&pk, f->first_at);
         msgpack_pack_double(&pk, f->last_at);
@@ -102,8 +90,8 @@ void report_pack(const struct stats *s, struct sbuf *out)
     msgpack_pack_array(&pk, s->exception_count);
     for (const struct exception *e = s->exceptions; e; e = e->next) {
         msgpack_pack_array(&pk, EXCEPTION_FIELDS);
-        pack_text(&pk, e->message);
-        pack_text(&pk, e->traceback);
+        report_pack_text(&pk, e->message);
+        report_pack_text(&pk, e->traceback);
         msgpack_pack_uint64(&pk, e->count);
         msgpack_pack_double(&pk, e->first_at);
         msgpack_pack_double(&pk, e->last_at);
@@ -171,12 +159,6 @@ static bool read_row(const msgpack_object *o, struct row_view *row)
            read_recent(&f[13], &row->counts);
 }
 
-struct failure_view {
-    struct unpack_text method, name, text;
-    uint64_t count;
-    double first_at, last_at;
-};
-
 static bool read_failure(const msgpack_object *o, struct failure_view *v)
 {
     const msgpack_object *f = fields_of(o, FAILURE_FIELDS);
@@ -231,34 +213,13 @@ static bool is_good(const struct report_view *r)
     return true;
 }
 
-struct scratch {
-    struct sbuf a, b, c;
-};
-
 static void count_row(struct stats *s, const struct row_view *row, struct scratch *scratch)
 {
-    const char *method = unpack_clean(&scratch->a, row->method);
-    const char *name = unpack_clean(&scratch->b, row->name);
-    struct tally *t = stats_row(s, method, scratch->a.len, name, scratch->b.len);
-    tally_merge(t, &row->counts);
-    tally_merge(&s->total, &row->counts);
+    struct tally *t = report_count_row(s, row->method, row->name, &row->counts, scratch);
     hist_add_packed(&t->hist, row->hist.s, row->hist.len);
     hist_add_packed(&s->total.hist, row->hist.s, row->hist.len);
-    if (t->is_overflow && strcmp(name, STATS_OTHER) != 0)
+    if (t->is_overflow && strcmp(scratch->b.data, STATS_OTHER) != 0)
         s->overflow += row->counts.requests;
-}
-
-static void count_failure(struct stats *s, const struct failure_view *v, struct scratch *scratch)
-{
-    unpack_clean(&scratch->a, v->method);
-    unpack_clean(&scratch->b, v->name);
-    unpack_clean(&scratch->c, v->text);
-    stats_note_failure(s, &(struct failure){.method = scratch->a.data,
-                                            .name = scratch->b.data,
-                                            .text = scratch->c.data,
-                                            .count = v->count,
-                                            .first_at = v->first_at,
-                                            .last_at = v->last_at});
 }
 
 static void count_exception(struct stats *s, const struct failure_view *v, const char *node,
@@ -285,14 +246,12 @@ static void count_report(struct stats *s, const struct report_view *r, const cha
             count_row(s, &row, &scratch);
     for (uint32_t i = 0; i < r->failures.size; i++)
         if (read_failure(&r->failures.ptr[i], &v))
-            count_failure(s, &v, &scratch);
+            report_count_failure(s, &v, &scratch);
     for (uint32_t i = 0; i < r->exceptions.size; i++)
         if (read_exception(&r->exceptions.ptr[i], &v))
             count_exception(s, &v, node, &scratch);
     s->overflow += r->overflow;
-    sbuf_fini(&scratch.a);
-    sbuf_fini(&scratch.b);
-    sbuf_fini(&scratch.c);
+    scratch_fini(&scratch);
 }
 
 int report_merge(struct stats *s, const void *bytes, size_t len, const char *node)

@@ -8,9 +8,8 @@
  * malformed. */
 #include "common/wire/report.h"
 
-#include "common/base/sbuf.h"
 #include "common/base/utf8.h"
-#include "common/wire/unpack.h"
+#include "common/wire/report_parts.h"
 
 #include <openssl/evp.h>
 #include <string.h>
@@ -54,34 +53,21 @@ void report_locust_buckets(const struct hist *h,
         visit(arg, run.ms, run.n);
 }
 
-static int to_sbuf(void *out, const char *bytes, size_t len)
-{
-    sbuf_add(out, bytes, len);
-    return 0;
-}
-
-static void pack_text(msgpack_packer *pk, const char *text)
-{
-    size_t len = strlen(text);
-    msgpack_pack_str(pk, len);
-    msgpack_pack_str_body(pk, text, len);
-}
-
 static void pack_ms(msgpack_packer *pk, const char *key, uint64_t us)
 {
-    pack_text(pk, key);
+    report_pack_text(pk, key);
     msgpack_pack_double(pk, (double)us / 1000);
 }
 
 static void pack_count(msgpack_packer *pk, const char *key, uint64_t n)
 {
-    pack_text(pk, key);
+    report_pack_text(pk, key);
     msgpack_pack_uint64(pk, n);
 }
 
 static void pack_time(msgpack_packer *pk, const char *key, double at)
 {
-    pack_text(pk, key);
+    report_pack_text(pk, key);
     if (at > 0)
         msgpack_pack_double(pk, at);
     else
@@ -125,12 +111,12 @@ static void pack_seconds(msgpack_packer *pk, const struct tally *t, enum which w
 static void pack_entry(msgpack_packer *pk, const struct tally *t, double started_at)
 {
     msgpack_pack_map(pk, 14);
-    pack_text(pk, "name");
-    pack_text(pk, t->name);
-    pack_text(pk, "method");
-    pack_text(pk, t->method);
+    report_pack_text(pk, "name");
+    report_pack_text(pk, t->name);
+    report_pack_text(pk, "method");
+    report_pack_text(pk, t->method);
     pack_time(pk, "last_request_timestamp", t->last_at);
-    pack_text(pk, "start_time");
+    report_pack_text(pk, "start_time");
     msgpack_pack_double(pk, started_at);
     pack_count(pk, "num_requests", t->requests);
     pack_count(pk, "num_none_requests", t->none_requests);
@@ -138,7 +124,7 @@ static void pack_entry(msgpack_packer *pk, const struct tally *t, double started
     pack_ms(pk, "total_response_time", t->sum_us);
     pack_ms(pk, "max_response_time", t->max_us);
     if (t->min_us == UINT64_MAX) {
-        pack_text(pk, "min_response_time");
+        report_pack_text(pk, "min_response_time");
         msgpack_pack_nil(pk);
     } else {
         pack_ms(pk, "min_response_time", t->min_us);
@@ -146,12 +132,12 @@ static void pack_entry(msgpack_packer *pk, const struct tally *t, double started
     pack_count(pk, "total_content_length", t->bytes);
     size_t buckets = 0;
     report_locust_buckets(&t->hist, count_bucket, &buckets);
-    pack_text(pk, "response_times");
+    report_pack_text(pk, "response_times");
     msgpack_pack_map(pk, buckets);
     report_locust_buckets(&t->hist, pack_bucket, pk);
-    pack_text(pk, "num_reqs_per_sec");
+    report_pack_text(pk, "num_reqs_per_sec");
     pack_seconds(pk, t, REQUESTS);
-    pack_text(pk, "num_fail_per_sec");
+    report_pack_text(pk, "num_fail_per_sec");
     pack_seconds(pk, t, FAILURES);
 }
 
@@ -203,7 +189,7 @@ static void pack_error_key(msgpack_packer *pk, const struct failure *f, struct s
     sbuf_clear(scratch);
     for (unsigned int i = 0; i < len; i++)
         sbuf_addf(scratch, "%02x", digest[i]);
-    pack_text(pk, scratch->data);
+    report_pack_text(pk, scratch->data);
 }
 
 static void pack_errors(msgpack_packer *pk, const struct stats *s)
@@ -213,12 +199,12 @@ static void pack_errors(msgpack_packer *pk, const struct stats *s)
     for (const struct failure *f = s->failures; f; f = f->next) {
         pack_error_key(pk, f, &scratch);
         msgpack_pack_map(pk, 6);
-        pack_text(pk, "name");
-        pack_text(pk, f->name);
-        pack_text(pk, "method");
-        pack_text(pk, f->method);
-        pack_text(pk, "error");
-        pack_text(pk, f->text);
+        report_pack_text(pk, "name");
+        report_pack_text(pk, f->name);
+        report_pack_text(pk, "method");
+        report_pack_text(pk, f->method);
+        report_pack_text(pk, "error");
+        report_pack_text(pk, f->text);
         pack_count(pk, "occurrences", f->count);
         pack_time(pk, "first_seen", f->first_at);
         pack_time(pk, "last_seen", f->last_at);
@@ -234,8 +220,8 @@ static bool is_sent(const struct tally *t)
 void report_pack_locust(const struct stats *s, struct sbuf *out)
 {
     msgpack_packer pk;
-    msgpack_packer_init(&pk, out, to_sbuf);
-    pack_text(&pk, "stats");
+    msgpack_packer_init(&pk, out, report_to_sbuf);
+    report_pack_text(&pk, "stats");
     size_t used = 0;
     for (const struct tally *t = s->rows; t; t = t->next)
         used += is_sent(t);
@@ -243,9 +229,9 @@ void report_pack_locust(const struct stats *s, struct sbuf *out)
     for (const struct tally *t = s->rows; t; t = t->next)
         if (is_sent(t))
             pack_entry(&pk, t, s->started_at);
-    pack_text(&pk, "stats_total");
+    report_pack_text(&pk, "stats_total");
     pack_entry(&pk, &s->total, s->started_at);
-    pack_text(&pk, "errors");
+    report_pack_text(&pk, "errors");
     pack_errors(&pk, s);
 }
 
@@ -374,21 +360,15 @@ static bool read_entry(const msgpack_object *o, struct entry_view *e)
            read_buckets(unpack_get(o, "response_times"), &e->buckets);
 }
 
-struct error_view {
-    struct unpack_text method, name, text;
-    uint64_t count;
-    double first_at, last_at;
-};
-
 static bool read_seen(const msgpack_object *map, const char *key, double *at)
 {
     const msgpack_object *o = unpack_get(map, key);
     return !o || o->type == MSGPACK_OBJECT_NIL || unpack_time(o, at);
 }
 
-static bool read_error(const msgpack_object *o, struct error_view *e)
+static bool read_error(const msgpack_object *o, struct failure_view *e)
 {
-    *e = (struct error_view){0};
+    *e = (struct failure_view){0};
     return read_text(o, "method", &e->method) && read_text(o, "name", &e->name) &&
            read_text(o, "error", &e->text) && read_count(o, "occurrences", &e->count) &&
            read_seen(o, "first_seen", &e->first_at) && read_seen(o, "last_seen", &e->last_at);
@@ -416,7 +396,7 @@ static bool read_message(const msgpack_object *root, struct locust_view *v)
 static bool is_good(const struct locust_view *v)
 {
     struct entry_view entry;
-    struct error_view error;
+    struct failure_view error;
     for (uint32_t i = 0; i < v->entries.size; i++)
         if (!read_entry(&v->entries.ptr[i], &entry))
             return false;
@@ -426,17 +406,9 @@ static bool is_good(const struct locust_view *v)
     return true;
 }
 
-struct scratch {
-    struct sbuf a, b, c;
-};
-
 static void count_entry(struct stats *s, const struct entry_view *e, struct scratch *scratch)
 {
-    const char *method = unpack_clean(&scratch->a, e->method);
-    const char *name = unpack_clean(&scratch->b, e->name);
-    struct tally *t = stats_row(s, method, scratch->a.len, name, scratch->b.len);
-    tally_merge(t, &e->counts);
-    tally_merge(&s->total, &e->counts);
+    struct tally *t = report_count_row(s, e->method, e->name, &e->counts, scratch);
     for (uint32_t i = 0; i < e->buckets.size; i++) {
         uint64_t value_us, n;
         if (!read_bucket(&e->buckets.ptr[i], &value_us, &n) || !n)
@@ -448,33 +420,18 @@ static void count_entry(struct stats *s, const struct entry_view *e, struct scra
         s->overflow += e->counts.requests;
 }
 
-static void count_error(struct stats *s, const struct error_view *e, struct scratch *scratch)
-{
-    unpack_clean(&scratch->a, e->method);
-    unpack_clean(&scratch->b, e->name);
-    unpack_clean(&scratch->c, e->text);
-    stats_note_failure(s, &(struct failure){.method = scratch->a.data,
-                                            .name = scratch->b.data,
-                                            .text = scratch->c.data,
-                                            .count = e->count,
-                                            .first_at = e->first_at,
-                                            .last_at = e->last_at});
-}
-
 static void count_message(struct stats *s, const struct locust_view *v)
 {
     struct scratch scratch = {0};
     struct entry_view entry;
-    struct error_view error;
+    struct failure_view error;
     for (uint32_t i = 0; i < v->entries.size; i++)
         if (read_entry(&v->entries.ptr[i], &entry))
             count_entry(s, &entry, &scratch);
     for (uint32_t i = 0; i < v->errors.size; i++)
         if (read_error(&v->errors.ptr[i].val, &error))
-            count_error(s, &error, &scratch);
-    sbuf_fini(&scratch.a);
-    sbuf_fini(&scratch.b);
-    sbuf_fini(&scratch.c);
+            report_count_failure(s, &error, &scratch);
+    scratch_fini(&scratch);
 }
 
 int report_merge_locust(struct stats *s, const void *bytes, size_t len)

@@ -154,29 +154,11 @@ void compat_worker_count(const struct view *v, struct sbuf *out)
 
 /* -- CSV -- */
 
-static void csv_text(struct sbuf *out, const char *text)
-{
-    bool is_formula = text[0] != '\0' && strchr("=+-@\t\r", text[0]) != NULL;
-    if (!is_formula && strpbrk(text, ",\"\r\n") == NULL) {
-        sbuf_adds(out, text);
-        return;
-    }
-    sbuf_addc(out, '"');
-    if (is_formula)
-        sbuf_addc(out, '\'');
-    for (; *text != '\0'; text++) {
-        if (*text == '"')
-            sbuf_addc(out, '"');
-        sbuf_addc(out, *text);
-    }
-    sbuf_addc(out, '"');
-}
-
 static void csv_row(struct sbuf *out, const struct view_row *r)
 {
-    csv_text(out, r->method);
+    sbuf_add_csv(out, r->method);
     sbuf_addc(out, ',');
-    csv_text(out, r->name);
+    sbuf_add_csv(out, r->name);
     sbuf_addf(out, ",%llu,%llu", (unsigned long long)r->requests, (unsigned long long)r->failures);
     const double numbers[] = {r->median_ms, r->mean_ms,        r->min_ms, r->max_ms, r->mean_bytes,
                               r->total_rps, r->total_fail_rps, r->p50,    r->p90,    r->p95,
@@ -206,11 +188,11 @@ void compat_failures_csv(const struct view *v, struct sbuf *out)
     sbuf_adds(out, "Method,Name,Error,Occurrences,First Seen,Last Seen\r\n");
     for (size_t i = 0; i < v->failure_count; i++) {
         const struct view_failure *f = &v->failures[i];
-        csv_text(out, f->method);
+        sbuf_add_csv(out, f->method);
         sbuf_addc(out, ',');
-        csv_text(out, f->name);
+        sbuf_add_csv(out, f->name);
         sbuf_addc(out, ',');
-        csv_text(out, f->text);
+        sbuf_add_csv(out, f->text);
         sbuf_addf(out, ",%llu,%.3f,%.3f\r\n", (unsigned long long)f->count, f->first_at,
                   f->last_at);
     }
@@ -222,11 +204,11 @@ void compat_exceptions_csv(const struct view *v, struct sbuf *out)
     for (size_t i = 0; i < v->exception_count; i++) {
         const struct view_exception *x = &v->exceptions[i];
         sbuf_addf(out, "%llu,", (unsigned long long)x->count);
-        csv_text(out, x->message);
+        sbuf_add_csv(out, x->message);
         sbuf_addc(out, ',');
-        csv_text(out, x->traceback);
+        sbuf_add_csv(out, x->traceback);
         sbuf_addc(out, ',');
-        csv_text(out, x->nodes);
+        sbuf_add_csv(out, x->nodes);
         sbuf_adds(out, "\r\n");
     }
 }

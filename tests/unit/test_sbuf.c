@@ -77,6 +77,29 @@ static void test_json_strings(void **state)
     sbuf_fini(&b);
 }
 
+static void test_csv_fields(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"", ""},
+        {"plain text", "plain text"},
+        {"a,b", "\"a,b\""},
+        {"say \"hi\"", "\"say \"\"hi\"\"\""},
+        {"two\r\nlines", "\"two\r\nlines\""},
+        {"=1+1", "'=1+1"},
+        {"@a,b", "\"'@a,b\""},
+        {"a=b", "a=b"},
+    };
+    struct sbuf b = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        sbuf_clear(&b);
+        sbuf_adds(&b, "");
+        sbuf_add_csv(&b, cases[i][0]);
+        assert_string_equal(b.data, cases[i][1]);
+    }
+    sbuf_fini(&b);
+}
+
 static void test_utf8(void **state)
 {
     (void)state;
@@ -159,6 +182,7 @@ int main(void)
         cmocka_unit_test(test_grows_and_stays_terminated),
         cmocka_unit_test(test_formats_of_any_length),
         cmocka_unit_test(test_json_strings),
+        cmocka_unit_test(test_csv_fields),
         cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_map_finds_what_was_added),
         cmocka_unit_test(test_hash_sees_every_byte),

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* report_parts: what both dialects of a report have in common. */
+#include "common/base/sbuf.h"
+#include "common/wire/unpack.h"
+
+/* Three texts of one row at a time, made valid; kept from row to row for their memory. */
+struct scratch {
+    struct sbuf a, b, c;
+};
+void scratch_fini(struct scratch *scratch);
+
+/* A failure as it stands in a message: its texts belong to that. */
+struct failure_view {
+    struct unpack_text method, name, text;
+    uint64_t count;
+    double first_at, last_at;
+};
+void report_count_failure(struct stats *s, const struct failure_view *v, struct scratch *scratch);
+
+/* The row that counts are for, made when it is new; they are added to it and to the total. */
+struct tally *report_count_row(struct stats *s, struct unpack_text method, struct unpack_text name,
+                               const struct tally *counts, struct scratch *scratch);
+
+int report_to_sbuf(void *out, const char *bytes, size_t len); /* for msgpack_packer_init */
+void report_pack_text(msgpack_packer *pk, const char *text);
