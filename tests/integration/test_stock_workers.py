@@ -96,6 +96,8 @@ def test_stop_waits_for_their_last_report_and_they_start_again():
             wait_for(lambda: [w["state"] for w in state(web)["workers"]] == ["ready"], "the worker to be ready")
             swarm(web, 3, 3)
             wait_for(lambda: state(web)["state"] == "running" and state(web)["user_count"] == 3, "the second test")
+            wait_for(lambda: total(web) < after_stop, "the numbers of the second test")
+            wait_for(lambda: state(web).get("fail_ratio", 0) > 0, "a failure, which makes the exit code 1")
             boss.signal(signal.SIGINT)
             assert boss.wait(40) == 1, boss.describe()
             assert one.wait(20) == 0
