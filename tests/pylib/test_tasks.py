@@ -294,6 +294,36 @@ def test_on_stop_is_called_when_killed(environment):
     assert stopped == ["set", "user"]
 
 
+def test_error_while_a_killed_task_cleans_up_does_not_keep_the_user(environment):
+    seen, stopped = [], []
+    environment.events.user_error.add_listener(lambda **kwargs: seen.append(str(kwargs["exception"])))
+
+    class Fragile(User):
+        def on_stop(self):
+            stopped.append("user")
+
+        @task
+        class Inner(TaskSet):
+            def on_stop(self):
+                stopped.append("set")
+
+            @task
+            def work(self):
+                try:
+                    gevent.sleep(100)
+                finally:
+                    raise ProcessLookupError("no such process")
+
+    group = Group()
+    user = Fragile(environment)
+    user.start(group)
+    gevent.sleep(0.01)
+    user.stop(force=True)
+    group.join(timeout=5)
+    assert user.greenlet.dead
+    assert seen == ["no such process"] and stopped == ["set", "user"]
+
+
 def test_stopping_user_finishes_its_task(environment):
     done = []
 
