@@ -205,7 +205,7 @@ def test_users_and_rate_change_while_running():
             report = get_json(url + "/stats/requests")
             total = next(r for r in report["stats"] if r["name"] == "Aggregated")
             cut = server.log()["requests"] - total["num_requests"]
-            assert 0 <= cut <= 3
+            assert 0 <= cut <= 9 + 3  # users that were stopped, now and before, in the middle of a request
             run.signal(signal.SIGTERM)
             assert run.wait() == 0
 
