@@ -321,7 +321,8 @@ def test_error_while_a_killed_task_cleans_up_does_not_keep_the_user(environment)
     user.stop(force=True)
     group.join(timeout=5)
     assert user.greenlet.dead
-    assert seen == ["no such process"] and stopped == ["set", "user"]
+    assert stopped == ["set", "user"]
+    assert seen == []  # no result of the test
 
 
 def test_stopping_user_finishes_its_task(environment):

@@ -405,11 +405,12 @@ def _run_tasks(user, task_set=None):
                 _stop_set(task_set, errors_too=False)
             raise
         except Exception as error:
-            report_error(user, task_set or user._taskset_instance, error)
             if _hides_kill(error):
+                logger.warning("A user was ended, and its task failed to clean up: %r", error)
                 if task_set is not None:
                     _stop_set(task_set, errors_too=False)
                 raise GreenletExit() from error
+            report_error(user, task_set or user._taskset_instance, error)
             if must_wait or isinstance(error, NoTasksError):  # would only fail again, at once
                 raise StopUser() from error
             if not user.environment.catch_exceptions:
@@ -419,7 +420,7 @@ def _run_tasks(user, task_set=None):
 
 def _hides_kill(error):
     """Whether cleaning up after a kill failed, and so took its place: gevent's subprocess.run()
-    does that when its child has just ended. The user must end all the same."""
+    does that when its child has just ended. The user must end all the same, and the test did not fail."""
     while error is not None and not isinstance(error, GreenletExit):
         error = error.__context__
     return error is not None
