@@ -406,7 +406,7 @@ def _run_tasks(user, task_set=None):
             raise
         except Exception as error:
             if _hides_kill(error):
-                logger.warning("A user was ended, and its task failed to clean up: %r", error)
+                _errors.log_bounded(logger, error, f"A killed task failed to clean up: {error!r}")
                 if task_set is not None:
                     _stop_set(task_set, errors_too=False)
                 raise GreenletExit() from error
@@ -420,7 +420,8 @@ def _run_tasks(user, task_set=None):
 
 def _hides_kill(error):
     """Whether cleaning up after a kill failed, and so took its place: gevent's subprocess.run()
-    does that when its child has just ended. The user must end all the same, and the test did not fail."""
+    does that when its child has just ended. The user must end all the same, and that is no
+    result of the test."""
     while error is not None and not isinstance(error, GreenletExit):
         error = error.__context__
     return error is not None
