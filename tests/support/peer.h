@@ -43,6 +43,7 @@ struct peer {
     SSL_CTX *tls; /* NULL = plain; borrowed */
     void *arg;
     pthread_t thread;
+    pthread_mutex_t closing; /* of a connection: its descriptor may be another's right after */
     atomic_int count, open;
     struct peer_conn conns[PEER_MAX_CONNS];
 };
@@ -126,10 +127,11 @@ static inline void *peer_conn_main(void *arg)
     SSL_free(c->ssl);
     free(c->request);
     c->ssl = NULL;
-    const int fd = c->fd;
     c->peer->open--;
-    close(fd);
+    pthread_mutex_lock(&c->peer->closing);
+    close(c->fd);
     c->fd = -1;
+    pthread_mutex_unlock(&c->peer->closing);
     return NULL;
 }
 
@@ -168,6 +170,7 @@ static inline int peer_listen(int family, uint16_t *port)
 static inline struct peer *peer_start(peer_serve *serve, SSL_CTX *tls, void *arg)
 {
     struct peer *p = calloc(1, sizeof *p);
+    pthread_mutex_init(&p->closing, NULL);
     p->serve = serve;
     p->tls = tls;
     p->arg = arg;
@@ -183,10 +186,12 @@ static inline void peer_stop(struct peer *p)
     pthread_join(p->thread, NULL);
     close(p->fd);
     for (int i = 0; i < p->count; i++) {
-        const int fd = p->conns[i].fd;
-        if (fd >= 0)
-            shutdown(fd, SHUT_RDWR);
+        pthread_mutex_lock(&p->closing);
+        if (p->conns[i].fd >= 0)
+            shutdown(p->conns[i].fd, SHUT_RDWR);
+        pthread_mutex_unlock(&p->closing);
         pthread_join(p->conns[i].thread, NULL);
     }
+    pthread_mutex_destroy(&p->closing);
     free(p);
 }
