@@ -33,6 +33,30 @@ struct per_second {
     uint32_t requests, failures;
 };
 
+/* Where the time of a request went. */
+enum stats_phase {
+    PHASE_QUEUE, /* waiting for a connection, and whatever is none of the others */
+    PHASE_DNS,
+    PHASE_CONNECT, /* TCP; with a proxy, its tunnel too */
+    PHASE_TLS,
+    PHASE_SEND,
+    PHASE_WAIT,    /* from the last byte sent to the first one of the answer */
+    PHASE_RECEIVE, /* from there to the last one */
+    PHASES
+};
+
+#define STATS_STATUSES 6
+
+/* What only requests of our HTTP client have; all sums, so that they are merged by addition. */
+struct tally_extra {
+    uint64_t status[STATS_STATUSES];     /* answers: [0] none came, [1]..[5] 1xx..5xx; an event
+                                            without a status is in none */
+    uint64_t sent_bytes, received_bytes; /* on the wire: heads and bodies */
+    uint64_t phased;                     /* requests that the phases below are of */
+    uint64_t phase_us[PHASES];           /* together the time of the phased requests */
+};
+#define STATS_EXTRAS (sizeof(struct tally_extra) / sizeof(uint64_t)) /* numbers in it */
+
 struct tally {
     char *method, *name; /* UTF-8, owned; "" and "Aggregated" for the total */
     uint32_t method_len, name_len;
@@ -44,7 +68,9 @@ struct tally {
     uint64_t bytes;                  /* response body bytes */
     uint64_t sum_us, min_us, max_us; /* of the requests with a time; min is UINT64_MAX if none */
     double first_at, last_at;        /* unix seconds of the first and last request; 0 = none */
-    struct hist hist;
+    struct tally_extra extra;
+    struct hist hist;    /* times of all requests that have one */
+    struct hist *failed; /* of these, of the failed ones; NULL until there is one; owned */
     struct per_second recent[STATS_SECONDS]; /* slot = second % STATS_SECONDS */
     bool is_overflow;                        /* stands for rows that found no place */
     struct tally *next;                      /* insertion order */
@@ -98,6 +124,10 @@ void stats_add(struct stats *s, struct tally *row, double now, uint64_t time_us,
 /* The failure half of a request: call beside stats_add, as Locust does. */
 void stats_add_failure(struct stats *s, struct tally *row, double now, const char *text,
                        size_t len);
+/* The time of that failed request (not STATS_NO_TIME), which stats_add has counted. */
+void stats_add_failed_time(struct stats *s, struct tally *row, uint64_t time_us);
+/* What else is known of a request that stats_add has counted. */
+void stats_add_extra(struct stats *s, struct tally *row, const struct tally_extra *more);
 void stats_add_cut(struct stats *s, struct tally *row);
 void stats_add_exception(struct stats *s, double now, const char *message, const char *traceback,
                          const char *node, uint64_t n);
@@ -119,7 +149,9 @@ bool tally_is_empty(const struct tally *t);
 void tally_add_failure(struct tally *t, double now);
 void tally_add_second(struct tally *t, struct per_second more); /* into `recent` */
 void tally_merge(struct tally *dst, const struct tally *src);
-void tally_merge_counts(struct tally *dst, const struct tally *src); /* all but hist and recent */
+/* All but the histograms and `recent`. */
+void tally_merge_counts(struct tally *dst, const struct tally *src);
+struct hist *tally_failed(struct tally *t); /* its histogram of failed requests, made when new */
 
 /* Derived values in milliseconds and 1/s, by Locust's definitions (docs/statistics.md). */
 double tally_mean_ms(const struct tally *t);

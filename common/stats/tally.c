@@ -2,8 +2,14 @@
 /* The numbers of one row: counting, adding up, and what Locust derives from them. */
 #include "common/stats/stats.h"
 
+#include "common/base/mem.h"
+
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+static_assert(sizeof(struct tally_extra) == (STATS_STATUSES + 3 + PHASES) * sizeof(uint64_t),
+              "a tally_extra is numbers and nothing else");
 
 void tally_init(struct tally *t, char *method, char *name)
 {
@@ -15,6 +21,9 @@ void tally_fini(struct tally *t)
     free(t->method);
     free(t->name);
     hist_fini(&t->hist);
+    if (t->failed)
+        hist_fini(t->failed);
+    free(t->failed);
 }
 
 bool tally_is_empty(const struct tally *t)
@@ -30,9 +39,12 @@ void tally_zero(struct tally *t)
                            .name_len = t->name_len,
                            .min_us = UINT64_MAX,
                            .hist = t->hist,
+                           .failed = t->failed,
                            .is_overflow = t->is_overflow,
                            .next = t->next};
     hist_clear(&zeroed.hist);
+    if (zeroed.failed)
+        hist_clear(zeroed.failed);
     *t = zeroed;
 }
 
@@ -100,12 +112,49 @@ void stats_add(struct stats *s, struct tally *row, double now, uint64_t time_us,
     s->overflow += row->is_overflow;
 }
 
+/* Without a look at overflows, which take centuries: the reports that come from elsewhere go the
+ * other way. */
+static inline void add_extra(struct tally *t, const struct tally_extra *more)
+{
+    uint64_t *to = (uint64_t *)&t->extra;
+    const uint64_t *from = (const uint64_t *)more;
+    for (size_t i = 0; i < STATS_EXTRAS; i++)
+        to[i] += from[i];
+}
+
+void stats_add_extra(struct stats *s, struct tally *row, const struct tally_extra *more)
+{
+    add_extra(row, more);
+    add_extra(&s->total, more);
+}
+
+struct hist *tally_failed(struct tally *t)
+{
+    if (!t->failed)
+        t->failed = mem_zalloc(sizeof *t->failed);
+    return t->failed;
+}
+
+void stats_add_failed_time(struct stats *s, struct tally *row, uint64_t time_us)
+{
+    hist_add(tally_failed(row), time_us, 1);
+    hist_add(tally_failed(&s->total), time_us, 1);
+}
+
 void tally_add_failure(struct tally *t, double now)
 {
     t->failures++;
     struct per_second *slot = slot_of(t, (int64_t)now);
     if (slot)
         slot->failures++;
+}
+
+static void merge_extra(struct tally_extra *dst, const struct tally_extra *src)
+{
+    uint64_t *to = (uint64_t *)dst;
+    const uint64_t *from = (const uint64_t *)src;
+    for (size_t i = 0; i < STATS_EXTRAS; i++)
+        to[i] = plus(to[i], from[i]);
 }
 
 void tally_merge_counts(struct tally *dst, const struct tally *src)
@@ -116,6 +165,7 @@ void tally_merge_counts(struct tally *dst, const struct tally *src)
     dst->cut = plus(dst->cut, src->cut);
     dst->bytes = plus(dst->bytes, src->bytes);
     dst->sum_us = plus(dst->sum_us, src->sum_us);
+    merge_extra(&dst->extra, &src->extra);
     if (src->min_us < dst->min_us)
         dst->min_us = src->min_us;
     if (src->max_us > dst->max_us)
@@ -130,6 +180,8 @@ void tally_merge(struct tally *dst, const struct tally *src)
 {
     tally_merge_counts(dst, src);
     hist_merge(&dst->hist, &src->hist);
+    if (src->failed && src->failed->count)
+        hist_merge(tally_failed(dst), src->failed);
     for (size_t i = 0; i < STATS_SECONDS; i++)
         if (src->recent[i].second)
             tally_add_second(dst, src->recent[i]);

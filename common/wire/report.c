@@ -2,9 +2,14 @@
 /* Our dialect:
  *   [1, overflow, [row...], [failure...], [exception...]]
  *   row        [method, name, requests, none_requests, failures, cut, bytes, sum_us, min_us,
- *               max_us, first_at, last_at, histogram (bin), [second, requests, failures, ...]]
+ *               max_us, first_at, last_at, histogram (bin), [second, requests, failures, ...],
+ *               [extra...], histogram of the failed (bin)]
+ *   extra      the numbers of struct tally_extra in their order, or none of them
  *   failure    [method, name, text, count, first_at, last_at]
  *   exception  [message, traceback, count, first_at, last_at]
+ *
+ * A row may end before its extra numbers, as older workers write it, and go on behind what is known
+ * here, as newer ones may.
  *
  * Empty rows are left out, and there is no total: the reader adds the rows up, so a total that
  * disagrees with its rows cannot be sent.
@@ -18,7 +23,8 @@
 #include <string.h>
 
 #define REPORT_VERSION 1
-#define ROW_FIELDS 14
+#define ROW_FIELDS 16
+#define ROW_FIELDS_OLD 14
 #define FAILURE_FIELDS 6
 #define EXCEPTION_FIELDS 5
 
@@ -37,6 +43,27 @@ static void pack_recent(msgpack_packer *pk, const struct tally *t)
     }
 }
 
+static void pack_extra(msgpack_packer *pk, const struct tally_extra *extra)
+{
+    const uint64_t *numbers = (const uint64_t *)extra;
+    uint64_t any = 0;
+    for (size_t i = 0; i < STATS_EXTRAS; i++)
+        any |= numbers[i];
+    msgpack_pack_array(pk, any ? STATS_EXTRAS : 0);
+    for (size_t i = 0; any && i < STATS_EXTRAS; i++)
+        msgpack_pack_uint64(pk, numbers[i]);
+}
+
+static void pack_hist(msgpack_packer *pk, const struct hist *h, struct sbuf *scratch)
+{
+    sbuf_clear(scratch);
+    if (h)
+        hist_pack(h, scratch);
+    msgpack_pack_bin(pk, scratch->len);
+    if (scratch->len)
+        msgpack_pack_bin_body(pk, scratch->data, scratch->len);
+}
+
 static void pack_row(msgpack_packer *pk, const struct tally *t, struct sbuf *scratch)
 {
     msgpack_pack_array(pk, ROW_FIELDS);
@@ -48,12 +75,10 @@ static void pack_row(msgpack_packer *pk, const struct tally *t, struct sbuf *scr
         msgpack_pack_uint64(pk, counts[i]);
     msgpack_pack_double(pk, t->first_at);
     msgpack_pack_double(pk, t->last_at);
-    sbuf_clear(scratch);
-    hist_pack(&t->hist, scratch);
-    msgpack_pack_bin(pk, scratch->len);
-    if (scratch->len)
-        msgpack_pack_bin_body(pk, scratch->data, scratch->len);
+    pack_hist(pk, &t->hist, scratch);
     pack_recent(pk, t);
+    pack_extra(pk, &t->extra);
+    pack_hist(pk, t->failed, scratch);
 }
 
 static void pack_rows(msgpack_packer *pk, const struct stats *s)
@@ -100,7 +125,7 @@ void report_pack(const struct stats *s, struct sbuf *out)
 
 /* A row as it came; texts and histogram borrowed from the message. */
 struct row_view {
-    struct unpack_text method, name, hist;
+    struct unpack_text method, name, hist, failed;
     struct tally counts; /* no strings, no histogram */
 };
 
@@ -139,21 +164,48 @@ static bool read_counts(const msgpack_object *f, struct tally *t)
            unpack_time(&f[8], &t->first_at) && unpack_time(&f[9], &t->last_at);
 }
 
+static bool read_extra(const msgpack_object *o, struct tally_extra *extra)
+{
+    if (o->type != MSGPACK_OBJECT_ARRAY || (o->via.array.size && o->via.array.size < STATS_EXTRAS))
+        return false;
+    uint64_t *numbers = (uint64_t *)extra;
+    for (size_t i = 0; o->via.array.size && i < STATS_EXTRAS; i++)
+        if (!unpack_u64(&o->via.array.ptr[i], UINT64_MAX, &numbers[i]))
+            return false;
+    return true;
+}
+
+static bool has_sound_extra(const struct tally *t)
+{
+    uint64_t answers = 0;
+    for (size_t i = 0; i < STATS_STATUSES; i++)
+        if (t->extra.status[i] > t->requests || (answers += t->extra.status[i]) > t->requests)
+            return false;
+    return t->extra.phased <= t->requests;
+}
+
 /* The numbers of a row must agree with each other. */
 static bool is_consistent(const struct row_view *row)
 {
     const struct tally *t = &row->counts;
-    uint64_t samples;
+    uint64_t samples, failed;
     if (hist_packed_check(row->hist.s, row->hist.len, &samples) != 0 ||
-        samples != t->requests - t->none_requests)
+        samples != t->requests - t->none_requests ||
+        hist_packed_check(row->failed.s, row->failed.len, &failed) != 0 || failed > samples ||
+        !has_sound_extra(t))
         return false;
     return samples ? t->min_us <= t->max_us : t->min_us == UINT64_MAX && !t->max_us && !t->sum_us;
 }
 
 static bool read_row(const msgpack_object *o, struct row_view *row)
 {
-    const msgpack_object *f = fields_of(o, ROW_FIELDS);
-    *row = (struct row_view){.counts.min_us = UINT64_MAX};
+    *row = (struct row_view){.counts.min_us = UINT64_MAX, .failed.s = ""};
+    const msgpack_object *f = fields_of(o, ROW_FIELDS_OLD);
+    if (!f && o->type == MSGPACK_OBJECT_ARRAY && o->via.array.size >= ROW_FIELDS) {
+        f = o->via.array.ptr;
+        if (!read_extra(&f[14], &row->counts.extra) || !unpack_text(&f[15], &row->failed))
+            return false;
+    }
     return f && unpack_text(&f[0], &row->method) && unpack_text(&f[1], &row->name) &&
            read_counts(f + 2, &row->counts) && unpack_text(&f[12], &row->hist) &&
            read_recent(&f[13], &row->counts);
@@ -218,6 +270,10 @@ static void count_row(struct stats *s, const struct row_view *row, struct scratc
     struct tally *t = report_count_row(s, row->method, row->name, &row->counts, scratch);
     hist_add_packed(&t->hist, row->hist.s, row->hist.len);
     hist_add_packed(&s->total.hist, row->hist.s, row->hist.len);
+    if (row->failed.len) {
+        hist_add_packed(tally_failed(t), row->failed.s, row->failed.len);
+        hist_add_packed(tally_failed(&s->total), row->failed.s, row->failed.len);
+    }
     if (t->is_overflow && strcmp(scratch->b.data, STATS_OTHER) != 0)
         s->overflow += row->counts.requests;
 }

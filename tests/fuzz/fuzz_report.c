@@ -22,6 +22,8 @@ static void seed(struct stats *s)
     struct tally *t = stats_row(s, "GET", 3, "/", 1);
     stats_add(s, t, 1700000000, 1000, 10);
     stats_add_failure(s, t, 1700000000, "x", 1);
+    stats_add_failed_time(s, t, 1000);
+    stats_add_extra(s, t, &(struct tally_extra){.status = {[5] = 1}, .sent_bytes = 99});
 }
 
 static void check_sums(const struct stats *s)
@@ -33,6 +35,8 @@ static void check_sums(const struct stats *s)
     MUST(sum.requests == s->total.requests && sum.failures == s->total.failures);
     MUST(sum.cut == s->total.cut && sum.hist.count == s->total.hist.count);
     MUST(sum.sum_us == s->total.sum_us && sum.bytes == s->total.bytes);
+    MUST(memcmp(&sum.extra, &s->total.extra, sizeof sum.extra) == 0);
+    MUST((sum.failed ? sum.failed->count : 0) == (s->total.failed ? s->total.failed->count : 0));
     MUST(s->row_count <= 8 + 65 && s->failure_count <= 5 && s->exception_count <= 5);
     MUST(tally_quantile_ms(&s->total, 0.5) >= 0);
     tally_fini(&sum);

@@ -29,14 +29,35 @@ static void fill(struct stats *s, int rows, int samples)
         struct tally *t = row(s, i % 2 ? "GET" : "POST", name);
         x = x * UINT64_C(6364136223846793005) + 1;
         stats_add(s, t, T0 + i % 7, x >> 44, x >> 54);
-        if (i % 10 == 3)
+        if (i % 4)
+            stats_add_extra(s, t,
+                            &(struct tally_extra){.status = {[2] = 1},
+                                                  .sent_bytes = 120,
+                                                  .received_bytes = x >> 50,
+                                                  .phased = 1,
+                                                  .phase_us = {[PHASE_WAIT] = x >> 44}});
+        if (i % 10 == 3) {
             stats_add_failure(s, t, T0 + i % 7, "HTTP 500", 8);
+            stats_add_failed_time(s, t, x >> 44);
+        }
         if (i % 10 == 4)
             stats_add_cut(s, t);
         if (i % 10 == 5)
             stats_add(s, t, T0 + i % 7, STATS_NO_TIME, 0);
     }
     stats_add_exception(s, T0, "ValueError: x", "Traceback: …", "", 3);
+}
+
+static void assert_same_hist(const struct hist *a, const struct hist *b)
+{
+    struct sbuf x = {0}, y = {0};
+    hist_pack(a, &x);
+    hist_pack(b, &y);
+    assert_int_equal(x.len, y.len);
+    if (x.len)
+        assert_memory_equal(x.data, y.data, x.len);
+    sbuf_fini(&x);
+    sbuf_fini(&y);
 }
 
 static void assert_same_tally(const struct tally *a, const struct tally *b)
@@ -51,14 +72,10 @@ static void assert_same_tally(const struct tally *a, const struct tally *b)
     assert_int_equal(a->max_us, b->max_us);
     assert_true(a->first_at == b->first_at && a->last_at == b->last_at);
     assert_memory_equal(a->recent, b->recent, sizeof a->recent);
-    struct sbuf x = {0}, y = {0};
-    hist_pack(&a->hist, &x);
-    hist_pack(&b->hist, &y);
-    assert_int_equal(x.len, y.len);
-    if (x.len)
-        assert_memory_equal(x.data, y.data, x.len);
-    sbuf_fini(&x);
-    sbuf_fini(&y);
+    assert_memory_equal(&a->extra, &b->extra, sizeof a->extra);
+    const struct hist empty = {0};
+    assert_same_hist(&a->hist, &b->hist);
+    assert_same_hist(a->failed ? a->failed : &empty, b->failed ? b->failed : &empty);
 }
 
 static void assert_same(const struct stats *a, const struct stats *b)
@@ -206,7 +223,30 @@ struct one_row {
     size_t hist_len;
 };
 
-static int merge_row(struct stats *s, const struct one_row *r)
+/* What stands behind the fields of old workers. */
+struct more_fields {
+    unsigned fields;     /* of them */
+    unsigned extras;     /* numbers in the first */
+    uint64_t status_500; /* one of those; the others are 0 */
+    const char *failed;  /* a histogram; NUL-terminated */
+};
+
+static void pack_more(msgpack_packer *pk, const struct more_fields *r)
+{
+    for (unsigned i = 0; i < r->fields; i++) {
+        if (i == 0) {
+            msgpack_pack_array(pk, r->extras);
+            for (unsigned k = 0; k < r->extras; k++)
+                msgpack_pack_uint64(pk, k == 5 ? r->status_500 : 0);
+        } else if (i == 1) {
+            msgpack_pack_bin_with_body(pk, r->failed, strlen(r->failed));
+        } else {
+            msgpack_pack_nil(pk);
+        }
+    }
+}
+
+static int merge_row_with(struct stats *s, const struct one_row *r, const struct more_fields *more)
 {
     msgpack_sbuffer buffer;
     msgpack_packer pk;
@@ -216,7 +256,7 @@ static int merge_row(struct stats *s, const struct one_row *r)
     msgpack_pack_int(&pk, 1);
     msgpack_pack_int(&pk, 0);
     msgpack_pack_array(&pk, 1);
-    msgpack_pack_array(&pk, 14);
+    msgpack_pack_array(&pk, 14 + more->fields);
     msgpack_pack_str_with_body(&pk, "GET", 3);
     msgpack_pack_str_with_body(&pk,
                                "a\xff"
@@ -228,11 +268,18 @@ static int merge_row(struct stats *s, const struct one_row *r)
     msgpack_pack_double(&pk, T0);
     msgpack_pack_double(&pk, T0);
     msgpack_pack_bin_with_body(&pk, r->hist, r->hist_len);
-    for (int i = 0; i < 3; i++)
+    msgpack_pack_array(&pk, 0);
+    pack_more(&pk, more);
+    for (int i = 0; i < 2; i++)
         msgpack_pack_array(&pk, 0);
     int rc = report_merge(s, buffer.data, buffer.size, "w");
     msgpack_sbuffer_destroy(&buffer);
     return rc;
+}
+
+static int merge_row(struct stats *s, const struct one_row *r)
+{
+    return merge_row_with(s, r, &(struct more_fields){0, 0, 0, ""});
 }
 
 static void test_rows_that_contradict_themselves(void **state)
@@ -257,6 +304,40 @@ static void test_rows_that_contradict_themselves(void **state)
     assert_non_null(stats_find(&s, "GET",
                                "a\xEF\xBF\xBD"
                                "b"));
+    stats_fini(&s);
+}
+
+static void test_rows_of_older_and_newer_workers(void **state)
+{
+    (void)state;
+    const struct one_row r = {1, 0, 5, 5, 5, "\x05\x01", 2};
+    const struct more_fields good[] = {
+        {0, 0, 0, ""},
+        {2, STATS_EXTRAS, 1, "\x05\x01"},
+        {2, STATS_EXTRAS, 1, ""},
+        {4, STATS_EXTRAS + 3, 1, ""},
+    };
+    const struct more_fields bad[] = {
+        {1, STATS_EXTRAS, 1, ""}, /* half of what is new */
+        {2, STATS_EXTRAS, 2, ""}, /* more answers than requests */
+        {2, STATS_EXTRAS, UINT64_MAX, ""},
+        {2, STATS_EXTRAS, 1, "\x05\x02"}, /* more failed than there are */
+        {2, STATS_EXTRAS, 1, "\x05"},
+        {2, 3, 0, ""},
+    };
+    struct stats s;
+    stats_init(&s, T0, STATS_LIMITS_DEFAULT);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (merge_row_with(&s, &r, &bad[i]) == 0)
+            fail_msg("accepted contradiction %zu", i);
+    assert_int_equal(s.row_count, 0);
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        if (merge_row_with(&s, &r, &good[i]) != 0)
+            fail_msg("refused row %zu", i);
+    assert_int_equal(s.total.requests, 4);
+    assert_int_equal(s.total.extra.status[5], 3);
+    assert_int_equal(s.total.failed->count, 1);
+    assert_int_equal(s.rows->failed->count, 1);
     stats_fini(&s);
 }
 
@@ -431,6 +512,7 @@ int main(void)
         cmocka_unit_test(test_damaged_reports_change_nothing),
         cmocka_unit_test(test_promises_that_bytes_do_not_keep),
         cmocka_unit_test(test_rows_that_contradict_themselves),
+        cmocka_unit_test(test_rows_of_older_and_newer_workers),
         cmocka_unit_test(test_locust_buckets),
         cmocka_unit_test(test_locust_dialect_there_and_back),
         cmocka_unit_test(test_error_keys_are_locusts),

@@ -234,13 +234,16 @@ static void test_reset_keeps_rows_and_clear_does_not(void **state)
     struct tally *kept = row(&s, "GET", "/a");
     add(&s, "/a", T0, 10);
     fail_one(&s, "/a", T0, "x");
+    stats_add_failed_time(&s, kept, 10);
+    stats_add_extra(&s, kept, &(struct tally_extra){.status = {[5] = 1}, .sent_bytes = 7});
     stats_add_cut(&s, kept);
     stats_add_exception(&s, T0, "m", "t", "", 1);
     stats_reset(&s, T0 + 5);
     assert_int_equal(s.row_count, 1);
     assert_ptr_equal(row(&s, "GET", "/a"), kept);
     assert_true(tally_is_empty(kept) && tally_is_empty(&s.total));
-    assert_int_equal(kept->hist.count, 0);
+    assert_int_equal(kept->hist.count + kept->failed->count + s.total.failed->count, 0);
+    assert_int_equal(kept->extra.sent_bytes + s.total.extra.status[5], 0);
     assert_null(s.failures);
     assert_null(s.exceptions);
     assert_true(s.started_at == T0 + 5);
@@ -271,7 +274,12 @@ static void test_merge_is_the_same_as_counting_in_one_table(void **state)
         if (i % 5 == 0) {
             fail_one(&one, name, T0 + i / 100, "x");
             fail_one(part, name, T0 + i / 100, "x");
+            stats_add_failed_time(&one, row(&one, "GET", name), (uint64_t)i);
+            stats_add_failed_time(part, row(part, "GET", name), (uint64_t)i);
         }
+        const struct tally_extra more = {.phased = 1, .phase_us = {[PHASE_SEND] = (uint64_t)i}};
+        stats_add_extra(&one, row(&one, "GET", name), &more);
+        stats_add_extra(part, row(part, "GET", name), &more);
     }
     stats_merge(&merged, &a);
     stats_merge(&merged, &b);
@@ -285,6 +293,9 @@ static void test_merge_is_the_same_as_counting_in_one_table(void **state)
         assert_int_equal(m->sum_us, t->sum_us);
         assert_true(m->first_at == t->first_at && m->last_at == t->last_at);
         assert_true(tally_quantile_ms(m, 0.9) == tally_quantile_ms(t, 0.9));
+        assert_memory_equal(&m->extra, &t->extra, sizeof t->extra);
+        assert_int_equal(m->failed->count, t->failed->count);
+        assert_true(hist_quantile_us(m->failed, 0.5) == hist_quantile_us(t->failed, 0.5));
         assert_memory_equal(m->recent, t->recent, sizeof t->recent);
     }
     stats_fini(&one);
@@ -325,7 +336,9 @@ static void test_counts_stop_at_their_maximum(void **state)
     a.requests = UINT64_MAX - 1;
     b.requests = 5;
     a.sum_us = b.sum_us = UINT64_MAX;
+    a.extra.received_bytes = b.extra.received_bytes = UINT64_MAX - 3;
     tally_merge(&a, &b);
+    assert_int_equal(a.extra.received_bytes, UINT64_MAX);
     assert_int_equal(a.requests, UINT64_MAX);
     assert_int_equal(a.sum_us, UINT64_MAX);
     struct per_second full = {.second = 100, .requests = UINT32_MAX};

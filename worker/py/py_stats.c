@@ -450,13 +450,15 @@ static PyObject *stats_total(PyObject *module, PyObject *args, PyObject *kwargs)
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|p:stats_total", KEYWORDS(names),
                                      &with_histograms))
         return NULL;
-    struct tally sum = the.total.total; /* borrows its strings and histogram */
+    struct tally sum = the.total.total; /* borrows its strings */
     hist_init(&sum.hist);
+    sum.failed = NULL;
     if (with_histograms)
         hist_merge(&sum.hist, &the.total.total.hist);
     tally_merge(&sum, &the.live.total);
     PyObject *dict = row_dict(&sum, with_histograms);
-    hist_fini(&sum.hist);
+    sum.method = sum.name = NULL;
+    tally_fini(&sum);
     return dict;
 }
 
@@ -519,7 +521,7 @@ static PyObject *stats_percentile(PyObject *module, PyObject *args)
             tally_merge(&sum, row);
     }
     double ms = tally_quantile_ms(&sum, q);
-    hist_fini(&sum.hist);
+    tally_fini(&sum);
     return PyFloat_FromDouble(ms);
 }
 
