@@ -11,6 +11,14 @@ static inline uint64_t clk_mono_ns(void)
     return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
 }
 
+/* Nanoseconds since 1970: for comparing with the kernel's stamps only, it may jump. */
+static inline uint64_t clk_wall_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
+}
+
 /* Seconds since 1970, with fraction. */
 static inline double clk_wall(void)
 {

@@ -4,6 +4,10 @@
  * The common exchange is one write at the start, one read event, one read. What was read completely
  * is not read again: a short read has drained the socket, a complete response needs no more.
  *
+ * An answer's time ends when the kernel received its last byte, not when this loop came round to
+ * reading it: a busy generator does not make its target look slow. What waited in between is the
+ * generator's own lag, which is reported as such.
+ *
  * Early answers: a server may answer and close before it took the whole request (413), so after a
  * failed write what it sent is still read; only the end of that reading ends the exchange.
  */
@@ -193,6 +197,20 @@ static void on_broken(struct fetch *f)
         give_up(f, FETCH_RESET, s->sys, NULL);
 }
 
+/* When the bytes of the last read reached this machine. The wall clock may have been set in
+ * between: what cannot be is not believed. */
+static uint64_t arrived_ns(const struct fetch *f, uint64_t now_ns)
+{
+    const uint64_t stamp = f->conn->stream.arrived_wall_ns;
+    if (!stamp)
+        return now_ns;
+    const uint64_t wall = clk_wall_ns();
+    const uint64_t newest_io =
+        f->response.times.first_byte ? f->response.times.first_byte : f->response.times.sent_first;
+    const bool is_plausible = wall >= stamp && wall - stamp <= now_ns - newest_io;
+    return is_plausible ? now_ns - (wall - stamp) : now_ns;
+}
+
 /* One read. False when there is nothing more to do for now, or the exchange has ended. */
 static bool read_once(struct fetch *f)
 {
@@ -206,10 +224,11 @@ static bool read_once(struct fetch *f)
         return false;
     }
     const uint64_t now = clk_mono_ns();
+    const uint64_t arrived = arrived_ns(f, now);
     f->last_io_ns = now;
     if (!f->response.times.first_byte)
-        f->response.times.first_byte = now;
-    if (!take_bytes(f, e->in, (size_t)n, now))
+        f->response.times.first_byte = arrived;
+    if (!take_bytes(f, e->in, (size_t)n, arrived))
         return false;
     return (size_t)n == sizeof e->in || s->ops->has_pending(s);
 }

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: MIT
-/* One system call per operation: send without SIGPIPE for one part, sendmsg for more. */
+/* One system call per operation: send without SIGPIPE for one part, sendmsg for more.
+ *
+ * The kernel stamps what it receives, and a read takes the stamp along: an answer that waited for
+ * a busy loop is measured to its arrival, not to the moment the loop came round to it. */
 #include "worker/net/sock.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static long result(struct stream *s, ssize_t n)
@@ -17,9 +22,30 @@ static long result(struct stream *s, ssize_t n)
     return STREAM_FAILED;
 }
 
-static long sock_read(struct stream *s, void *buffer, size_t len)
+static uint64_t stamp_of(struct msghdr *message)
 {
-    return result(s, recv(s->fd, buffer, len, 0));
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_TIMESTAMPNS)
+            continue;
+        struct timespec t;
+        memcpy(&t, CMSG_DATA(c), sizeof t);
+        return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+    }
+    return 0;
+}
+
+long sock_read(struct stream *s, void *buffer, size_t len)
+{
+    char control[CMSG_SPACE(sizeof(struct timespec))] __attribute__((aligned(8)));
+    struct iovec part = {buffer, len};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
+                             .msg_controllen = sizeof control};
+    const ssize_t n = recvmsg(s->fd, &message, 0);
+    if (n > 0)
+        s->arrived_wall_ns = stamp_of(&message);
+    return result(s, n);
 }
 
 static long sock_write(struct stream *s, const struct iovec *parts, int count)
@@ -61,6 +87,7 @@ int sock_connect(struct stream *s, const union sock_addr *to, uint16_t port)
         return errno;
     const int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on); /* without: no stamps, no harm */
     if (connect(fd, &addr.any, len) != 0 && errno != EINPROGRESS) {
         const int sys = errno;
         close(fd);

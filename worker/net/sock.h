@@ -15,4 +15,6 @@ union sock_addr {
 /* Starts a connection; *s is a plain stream then, usable once it polls writable and sock_error is
  * 0. Returns 0 or an errno. */
 int sock_connect(struct stream *s, const union sock_addr *to, uint16_t port);
+/* Reading as a stream does, arrived_wall_ns included; for the layers above a plain stream. */
+long sock_read(struct stream *s, void *buffer, size_t len);
 int sock_error(const struct stream *s); /* the pending error of a connect, 0 when it is through */

@@ -7,6 +7,7 @@
  */
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/uio.h>
 
 enum { STREAM_AGAIN = -1, STREAM_FAILED = -2 };
@@ -25,4 +26,6 @@ struct stream {
     void *tls; /* owned by tls.c; NULL when plain */
     int fd;
     int sys;
+    uint64_t arrived_wall_ns; /* when the kernel received the last bytes that were read off the
+                                 socket, CLOCK_REALTIME; 0 = it does not say */
 };

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "common/base/mem.h"
+#include "worker/net/sock.h"
 
 #define RECORD_MAX 16384
 
@@ -26,6 +27,7 @@ struct context { /* one per profile */
 
 struct tls {
     struct context *contexts;
+    BIO_METHOD *stamped; /* reads as sock_read does, for its stamps */
     char text[256];
     char record[RECORD_MAX]; /* where the parts of a write come together */
 };
@@ -40,9 +42,43 @@ struct tls_origin {
 
 static const struct stream_ops tls_ops;
 
+static int stamped_read(BIO *bio, char *buffer, int len)
+{
+    BIO_clear_retry_flags(bio);
+    const long n = sock_read(BIO_get_data(bio), buffer, (size_t)len);
+    if (n == STREAM_AGAIN)
+        BIO_set_retry_read(bio);
+    else if (n == 0)
+        BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
+    return n < 0 ? -1 : (int)n;
+}
+
+static long stamped_ctrl(BIO *bio, int command, long number, void *pointer)
+{
+    (void)number, (void)pointer;
+    return command == BIO_CTRL_EOF && BIO_test_flags(bio, BIO_FLAGS_IN_EOF);
+}
+
+static BIO *stamped_bio(struct tls *tls, struct stream *s)
+{
+    BIO *bio = BIO_new(tls->stamped);
+    if (!bio)
+        abort(); /* out of memory */
+    BIO_set_data(bio, s);
+    BIO_set_init(bio, 1);
+    return bio;
+}
+
 struct tls *tls_new(void)
 {
-    return mem_zalloc(sizeof(struct tls));
+    struct tls *tls = mem_zalloc(sizeof *tls);
+    tls->stamped =
+        BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "socket with time stamps");
+    if (!tls->stamped)
+        abort(); /* out of memory */
+    BIO_meth_set_read(tls->stamped, stamped_read);
+    BIO_meth_set_ctrl(tls->stamped, stamped_ctrl);
+    return tls;
 }
 
 static void context_free(struct context *c)
@@ -63,6 +99,7 @@ void tls_free(struct tls *tls)
         tls->contexts = c->next;
         context_free(c);
     }
+    BIO_meth_free(tls->stamped);
     free(tls);
 }
 
@@ -229,7 +266,8 @@ void tls_start(struct tls_origin *o, struct stream *s)
     if (!ssl)
         abort(); /* out of memory */
     SSL_set_app_data(ssl, o);
-    SSL_set_fd(ssl, s->fd);
+    SSL_set0_rbio(ssl, stamped_bio(o->tls, s));
+    SSL_set0_wbio(ssl, BIO_new_socket(s->fd, BIO_NOCLOSE));
     if (!o->is_address)
         SSL_set_tlsext_host_name(ssl, o->host);
     if (o->verify)
