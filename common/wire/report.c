@@ -276,6 +276,9 @@ static void count_row(struct stats *s, const struct row_view *row, struct scratc
     }
     if (t->is_overflow && strcmp(scratch->b.data, STATS_OTHER) != 0)
         s->overflow += row->counts.requests;
+    if (scratch->watch)
+        scratch->watch->on_row(scratch->watch->arg, t, &row->counts, row->hist.s, row->hist.len,
+                               row->failed.s, row->failed.len);
 }
 
 static void count_exception(struct stats *s, const struct failure_view *v, const char *node,
@@ -292,9 +295,10 @@ static void count_exception(struct stats *s, const struct failure_view *v, const
                                                 .last_at = v->last_at});
 }
 
-static void count_report(struct stats *s, const struct report_view *r, const char *node)
+static void count_report(struct stats *s, const struct report_view *r, const char *node,
+                         const struct report_watch *watch)
 {
-    struct scratch scratch = {0};
+    struct scratch scratch = {.watch = watch};
     struct row_view row;
     struct failure_view v;
     for (uint32_t i = 0; i < r->rows.size; i++)
@@ -310,7 +314,8 @@ static void count_report(struct stats *s, const struct report_view *r, const cha
     scratch_fini(&scratch);
 }
 
-int report_merge(struct stats *s, const void *bytes, size_t len, const char *node)
+int report_merge_watched(struct stats *s, const void *bytes, size_t len, const char *node,
+                         const struct report_watch *watch)
 {
     msgpack_zone zone;
     if (!msgpack_zone_init(&zone, MSGPACK_ZONE_CHUNK_SIZE))
@@ -319,9 +324,14 @@ int report_merge(struct stats *s, const void *bytes, size_t len, const char *nod
     struct report_view r;
     int rc = -1;
     if (unpack_object(&zone, bytes, len, &root) == 0 && read_report(&root, &r) && is_good(&r)) {
-        count_report(s, &r, node);
+        count_report(s, &r, node, watch);
         rc = 0;
     }
     msgpack_zone_destroy(&zone);
     return rc;
+}
+
+int report_merge(struct stats *s, const void *bytes, size_t len, const char *node)
+{
+    return report_merge_watched(s, bytes, len, node, NULL);
 }

@@ -12,10 +12,21 @@
 
 struct sbuf;
 
+/* Told of each row and failure that a report added, after it was added. Histograms are packed, and
+ * good; pointers are borrowed for the call. */
+struct report_watch {
+    void (*on_row)(void *arg, const struct tally *row, const struct tally *more, const void *hist,
+                   size_t hist_len, const void *failed, size_t failed_len);
+    void (*on_failure)(void *arg, const struct failure *kind, const struct failure *more);
+    void *arg;
+};
+
 /* Ours: one msgpack value (an array), to be carried as bin in the message. */
 void report_pack(const struct stats *s, struct sbuf *out);
 /* Adds a report to s; `node` names the worker for exceptions. 0 or -1 (malformed, s unchanged). */
 int report_merge(struct stats *s, const void *bytes, size_t len, const char *node);
+int report_merge_watched(struct stats *s, const void *bytes, size_t len, const char *node,
+                         const struct report_watch *watch);
 
 /* Locust's: packs the three msgpack key/value pairs "stats", "stats_total", "errors" of the data
  * map (the caller writes the map header and the other keys). */
@@ -23,6 +34,8 @@ void report_pack_locust(const struct stats *s, struct sbuf *out);
 /* Adds the "stats" and "errors" of Locust's data map, given as the msgpack bytes of the whole map.
  * 0 or -1. */
 int report_merge_locust(struct stats *s, const void *bytes, size_t len);
+int report_merge_locust_watched(struct stats *s, const void *bytes, size_t len,
+                                const struct report_watch *watch);
 
 /* Locust's response time buckets: milliseconds rounded to two digits, half to even. */
 uint64_t report_locust_bucket_ms(uint64_t value_us);

@@ -406,6 +406,23 @@ static bool is_good(const struct locust_view *v)
     return true;
 }
 
+static void tell_entry(const struct report_watch *watch, const struct tally *row,
+                       const struct entry_view *e)
+{
+    struct hist hist;
+    struct sbuf packed = {0};
+    hist_init(&hist);
+    for (uint32_t i = 0; i < e->buckets.size; i++) {
+        uint64_t value_us, n;
+        if (read_bucket(&e->buckets.ptr[i], &value_us, &n) && n)
+            hist_add(&hist, value_us, n);
+    }
+    hist_pack(&hist, &packed);
+    watch->on_row(watch->arg, row, &e->counts, packed.data, packed.len, NULL, 0);
+    sbuf_fini(&packed);
+    hist_fini(&hist);
+}
+
 static void count_entry(struct stats *s, const struct entry_view *e, struct scratch *scratch)
 {
     struct tally *t = report_count_row(s, e->method, e->name, &e->counts, scratch);
@@ -418,11 +435,14 @@ static void count_entry(struct stats *s, const struct entry_view *e, struct scra
     }
     if (t->is_overflow)
         s->overflow += e->counts.requests;
+    if (scratch->watch)
+        tell_entry(scratch->watch, t, e);
 }
 
-static void count_message(struct stats *s, const struct locust_view *v)
+static void count_message(struct stats *s, const struct locust_view *v,
+                          const struct report_watch *watch)
 {
-    struct scratch scratch = {0};
+    struct scratch scratch = {.watch = watch};
     struct entry_view entry;
     struct failure_view error;
     for (uint32_t i = 0; i < v->entries.size; i++)
@@ -434,7 +454,8 @@ static void count_message(struct stats *s, const struct locust_view *v)
     scratch_fini(&scratch);
 }
 
-int report_merge_locust(struct stats *s, const void *bytes, size_t len)
+int report_merge_locust_watched(struct stats *s, const void *bytes, size_t len,
+                                const struct report_watch *watch)
 {
     msgpack_zone zone;
     if (!msgpack_zone_init(&zone, MSGPACK_ZONE_CHUNK_SIZE))
@@ -443,9 +464,14 @@ int report_merge_locust(struct stats *s, const void *bytes, size_t len)
     struct locust_view v;
     int rc = -1;
     if (unpack_object(&zone, bytes, len, &root) == 0 && read_message(&root, &v) && is_good(&v)) {
-        count_message(s, &v);
+        count_message(s, &v, watch);
         rc = 0;
     }
     msgpack_zone_destroy(&zone);
     return rc;
+}
+
+int report_merge_locust(struct stats *s, const void *bytes, size_t len)
+{
+    return report_merge_locust_watched(s, bytes, len, NULL);
 }

@@ -15,12 +15,15 @@ void report_count_failure(struct stats *s, const struct failure_view *v, struct 
     unpack_clean(&scratch->a, v->method);
     unpack_clean(&scratch->b, v->name);
     unpack_clean(&scratch->c, v->text);
-    stats_note_failure(s, &(struct failure){.method = scratch->a.data,
-                                            .name = scratch->b.data,
-                                            .text = scratch->c.data,
-                                            .count = v->count,
-                                            .first_at = v->first_at,
-                                            .last_at = v->last_at});
+    struct failure more = {.method = scratch->a.data,
+                           .name = scratch->b.data,
+                           .text = scratch->c.data,
+                           .count = v->count,
+                           .first_at = v->first_at,
+                           .last_at = v->last_at};
+    const struct failure *kind = stats_note_failure(s, &more);
+    if (scratch->watch)
+        scratch->watch->on_failure(scratch->watch->arg, kind, &more);
 }
 
 struct tally *report_count_row(struct stats *s, struct unpack_text method, struct unpack_text name,

@@ -2,11 +2,13 @@
 #pragma once
 /* report_parts: what both dialects of a report have in common. */
 #include "common/base/sbuf.h"
+#include "common/wire/report.h"
 #include "common/wire/unpack.h"
 
 /* Three texts of one row at a time, made valid; kept from row to row for their memory. */
 struct scratch {
     struct sbuf a, b, c;
+    const struct report_watch *watch; /* or NULL */
 };
 void scratch_fini(struct scratch *scratch);
 
