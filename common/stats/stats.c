@@ -181,6 +181,7 @@ static struct tally *row_new(struct stats *s, const struct key *k, uint64_t hash
     tally_init(t, mem_dup(k->part[0].s, k->part[0].len), mem_dup(k->part[1].s, k->part[1].len));
     t->method_len = (uint32_t)k->part[0].len;
     t->name_len = (uint32_t)k->part[1].len;
+    t->number = ++s->last_row;
     *s->index->row_end = t;
     s->index->row_end = &t->next;
     map_add(&s->index->rows, hash, t);
@@ -242,6 +243,7 @@ static struct failure *failure_new(struct stats *s, const struct key *k, uint64_
     f->method = mem_dup(k->part[0].s, k->part[0].len);
     f->name = mem_dup(k->part[1].s, k->part[1].len);
     f->text = mem_dup(k->part[2].s, k->part[2].len);
+    f->number = ++s->last_failure;
     *s->index->failure_end = f;
     s->index->failure_end = &f->next;
     map_add(&s->index->failures, hash, f);
@@ -264,7 +266,7 @@ static void seen(double *first, double *last, double from, double to)
         *last = to;
 }
 
-void stats_note_failure(struct stats *s, const struct failure *src)
+const struct failure *stats_note_failure(struct stats *s, const struct failure *src)
 {
     struct key k = {{text_bounded(src->method, strlen(src->method), STATS_METHOD_MAX),
                      text_bounded(src->name, strlen(src->name), STATS_NAME_MAX),
@@ -277,9 +279,11 @@ void stats_note_failure(struct stats *s, const struct failure *src)
     }
     f->count += src->count;
     seen(&f->first_at, &f->last_at, src->first_at, src->last_at);
+    return f;
 }
 
-void stats_add_failure(struct stats *s, struct tally *row, double now, const char *text, size_t len)
+const struct failure *stats_add_failure(struct stats *s, struct tally *row, double now,
+                                        const char *text, size_t len)
 {
     tally_add_failure(row, now);
     tally_add_failure(&s->total, now);
@@ -290,8 +294,9 @@ void stats_add_failure(struct stats *s, struct tally *row, double now, const cha
                           .count = 1,
                           .first_at = now,
                           .last_at = now};
-    stats_note_failure(s, &one);
+    const struct failure *counted = stats_note_failure(s, &one);
     free(one.text);
+    return counted;
 }
 
 static bool nodes_have(const char *nodes, struct text node)

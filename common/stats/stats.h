@@ -60,6 +60,7 @@ struct tally_extra {
 struct tally {
     char *method, *name; /* UTF-8, owned; "" and "Aggregated" for the total */
     uint32_t method_len, name_len;
+    uint32_t number;        /* from 1 up in the order of coming; never given twice */
     uint64_t requests;      /* finished, failures included (Locust's num_requests) */
     uint64_t none_requests; /* of these, without a response time */
     uint64_t failures;
@@ -73,11 +74,13 @@ struct tally {
     struct hist *failed; /* of these, of the failed ones; NULL until there is one; owned */
     struct per_second recent[STATS_SECONDS]; /* slot = second % STATS_SECONDS */
     bool is_overflow;                        /* stands for rows that found no place */
+    uint64_t notice_us;                      /* for who keeps the table: never merged or sent */
     struct tally *next;                      /* insertion order */
 };
 
 struct failure { /* one (method, name, text) */
     char *method, *name, *text;
+    uint32_t number; /* as that of a row */
     uint64_t count;
     double first_at, last_at;
     struct failure *next;
@@ -102,6 +105,7 @@ struct stats {
     struct failure *failures;
     struct exception *exceptions;
     size_t row_count, failure_count, exception_count;
+    uint32_t last_row, last_failure; /* the numbers given last */
     uint64_t overflow; /* samples whose own row, failure or exception found no place */
     double started_at; /* unix seconds of the last start or reset */
     struct stats_limits limits;
@@ -121,9 +125,10 @@ const struct tally *stats_find(const struct stats *s, const char *method, const 
 #define STATS_NO_TIME UINT64_MAX
 /* One finished request into its row and the total. time_us may be STATS_NO_TIME. */
 void stats_add(struct stats *s, struct tally *row, double now, uint64_t time_us, uint64_t bytes);
-/* The failure half of a request: call beside stats_add, as Locust does. */
-void stats_add_failure(struct stats *s, struct tally *row, double now, const char *text,
-                       size_t len);
+/* The failure half of a request: call beside stats_add, as Locust does. Returns the entry it was
+ * counted in, until failures are forgotten. */
+const struct failure *stats_add_failure(struct stats *s, struct tally *row, double now,
+                                        const char *text, size_t len);
 /* The time of that failed request (not STATS_NO_TIME), which stats_add has counted. */
 void stats_add_failed_time(struct stats *s, struct tally *row, uint64_t time_us);
 /* What else is known of a request that stats_add has counted. */
@@ -138,13 +143,13 @@ void stats_merge(struct stats *dst, const struct stats *src);
 
 /* Into the failure and exception lists only (their rows and the total are counted by who calls).
  * The strings are copied. */
-void stats_note_failure(struct stats *s, const struct failure *src);
+const struct failure *stats_note_failure(struct stats *s, const struct failure *src);
 void stats_note_exception(struct stats *s, const struct exception *src);
 
 /* One row by itself: what stats.c and the report decoders are made of. */
 void tally_init(struct tally *t, char *method, char *name); /* takes both */
 void tally_fini(struct tally *t);
-void tally_zero(struct tally *t); /* keeps identity, place and memory */
+void tally_zero(struct tally *t); /* keeps identity, place, memory and notice_us */
 bool tally_is_empty(const struct tally *t);
 void tally_add_failure(struct tally *t, double now);
 void tally_add_second(struct tally *t, struct per_second more); /* into `recent` */

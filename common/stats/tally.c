@@ -37,10 +37,12 @@ void tally_zero(struct tally *t)
                            .name = t->name,
                            .method_len = t->method_len,
                            .name_len = t->name_len,
+                           .number = t->number,
                            .min_us = UINT64_MAX,
                            .hist = t->hist,
                            .failed = t->failed,
                            .is_overflow = t->is_overflow,
+                           .notice_us = t->notice_us,
                            .next = t->next};
     hist_clear(&zeroed.hist);
     if (zeroed.failed)

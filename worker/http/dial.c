@@ -126,6 +126,7 @@ static void proxy_answered(struct conn *c, size_t left)
     } else if (left) {
         failed(c, FETCH_PROXY, status, "proxy sent bytes nobody asked for");
     } else {
+        c->fetch->response.times.connected = clk_mono_ns();
         secure(c);
     }
 }

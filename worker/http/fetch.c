@@ -135,6 +135,7 @@ static void publish_body(struct fetch *f)
 void fetch_end(struct fetch *f)
 {
     struct conn *c = f->conn;
+    f->response.sent_bytes = f->head_sent + f->body_sent;
     if (f->state == FETCH_IS_QUEUED && f->lane)
         pool_unqueue(f);
     f->state = FETCH_IS_OVER;

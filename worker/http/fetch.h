@@ -120,8 +120,10 @@ const char *fetch_error_text(enum fetch_error e);
 /* When what happened: CLOCK_MONOTONIC ns; 0 = did not happen (warm connection: no dns/connect/tls).
  */
 struct fetch_times {
-    uint64_t start, resolved, connected, secured;
-    uint64_t sent_first; /* before the first byte is written */
+    uint64_t start;
+    uint64_t dialed; /* a new connection was begun: after any wait for one that may be used */
+    uint64_t resolved, connected, secured; /* connected: with a tunnel through a proxy, that too */
+    uint64_t sent_first;                   /* before the first byte is written */
     uint64_t sent_last, first_byte, last_byte;
 };
 
@@ -147,6 +149,7 @@ struct fetch_response {     /* borrowed from the fetch; valid until fetch_free *
     const char *body;
     size_t body_len;        /* FETCH_COLLECT: decoded; partial on error */
     uint64_t wire_body_len; /* body bytes as received, before decoding */
+    uint64_t sent_bytes;    /* of head and body; up to date when writing is over */
     struct fetch_times times;
 };
 
@@ -170,6 +173,11 @@ void fetch_cancel(struct fetch *f);
 /* Releases f. A streamed body not read to its end closes the connection. f must be done or
  * cancelled. */
 void fetch_free(struct fetch *f);
+
+/* Where the time of an exchange went, added to phase_us (enum stats_phase, common/stats/stats.h).
+ * until: its end, CLOCK_MONOTONIC ns. The phases are cut at whole microseconds of their running
+ * sum, so together they are the whole time, rounded down once. */
+void fetch_phases(const struct fetch_times *t, uint64_t until, uint64_t *phase_us);
 
 /* Counters for health and tests. */
 struct fetch_counters {

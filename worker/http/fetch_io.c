@@ -55,6 +55,7 @@ static void advance(struct fetch *f, size_t n)
 static void sent_all(struct fetch *f)
 {
     f->response.was_sent = true;
+    f->response.sent_bytes = f->head_sent + f->body_sent;
     f->is_writing_over = true;
     f->last_io_ns = f->response.times.sent_last = clk_mono_ns();
     conn_watch(f->conn, EV_READ);

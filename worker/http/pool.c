@@ -126,6 +126,7 @@ static void serve(struct lane *lane, struct fetch *f, uint64_t now_ns)
     struct conn *c = take_idle(lane, now_ns);
     if (!c) {
         f->state = FETCH_IS_DIALING;
+        f->response.times.dialed = now_ns;
         dial_start(conn_new(lane, f));
         return;
     }

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+/* The marks of an exchange lie in the order in which its phases end; a phase that did not happen
+ * has no mark. What ended early (a timeout, a cancelled exchange) spent its last time in the phase
+ * whose mark would have come next.
+ *
+ * A server may answer before it has read everything: then the first byte comes before the last
+ * one was sent, and there was no wait. */
+#include "common/stats/stats.h"
+#include "worker/http/fetch.h"
+
+struct mark {
+    uint64_t at;
+    enum stats_phase ends, next; /* next: what begins with it */
+};
+
+void fetch_phases(const struct fetch_times *t, uint64_t until, uint64_t *phase_us)
+{
+    const struct mark marks[] = {
+        {t->dialed, PHASE_QUEUE, PHASE_DNS},        {t->resolved, PHASE_DNS, PHASE_CONNECT},
+        {t->connected, PHASE_CONNECT, PHASE_TLS},   {t->secured, PHASE_TLS, PHASE_QUEUE},
+        {t->sent_first, PHASE_QUEUE, PHASE_SEND},   {t->sent_last, PHASE_SEND, PHASE_WAIT},
+        {t->first_byte, PHASE_WAIT, PHASE_RECEIVE},
+    };
+    enum stats_phase phase = PHASE_QUEUE;
+    uint64_t before_us = 0;
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+        if (!marks[i].at)
+            continue;
+        phase = marks[i].next;
+        const uint64_t at = marks[i].at < until ? marks[i].at : until;
+        const uint64_t us = at > t->start ? (at - t->start) / 1000 : 0;
+        if (us <= before_us)
+            continue;
+        phase_us[marks[i].ends] += us - before_us;
+        before_us = us;
+    }
+    const uint64_t whole_us = until > t->start ? (until - t->start) / 1000 : 0;
+    if (whole_us > before_us)
+        phase_us[phase] += whole_us - before_us;
+}
