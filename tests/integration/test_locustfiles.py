@@ -1,5 +1,6 @@
 """Every example in locustfiles/ runs as its head comment says, and finds what it checks."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -32,9 +33,95 @@ def test_example_against_the_shop(name, tmp_path):
         assert int(csv_row(tmp_path / "out_stats.csv", "Aggregated")["Request Count"]) > 3
 
 
+ORDINARY = {  # file: users, seconds, what to look for on stdout
+    "credentials": (3, 2, "shopper1 leaves"),
+    "manual_reporting": (3, 2, ""),
+    "markov": (2, 2, ""),
+    "nested_tasks": (3, 2, ""),
+    "open_and_closed": (4, 2, ""),
+    "several_hosts": (2, 2, ""),
+    "starting_line": (4, 3, ""),
+    "testdata": (3, 2, "test_stop: 3 accounts to be removed"),
+    "testdata_from_csv": (3, 2, ""),
+    "wait_times": (6, 3, ""),
+}
+
+
+@pytest.fixture(scope="module")
+def store():
+    with shop("--errors", "0", "--delay-ms", "1") as server:
+        yield server
+
+
+def run_example(name, server, tmp_path, *more, expect=0, **env):
+    run = run_katydid("-f", ROOT / "locustfiles" / f"{name}.py", "-H", server.url, "--headless", "--csv", tmp_path / "out", *more, env=env)
+    assert run.code == expect, run.describe()
+    return run
+
+
+@pytest.mark.parametrize("name", ORDINARY)
+def test_ordinary_example(name, store, tmp_path):
+    users, seconds, words = ORDINARY[name]
+    more = ["--exit-code-on-error", "0"] if name == "manual_reporting" else []  # it reports failures on purpose
+    run = run_example(name, store, tmp_path, "-u", users, "-r", users, "-t", seconds, *more)
+    row = csv_row(tmp_path / "out_stats.csv", "Aggregated")
+    assert int(row["Request Count"]) > 3 and words in run.stdout, run.describe()
+    assert name == "manual_reporting" or row["Failure Count"] == "0", run.describe()
+    assert "Traceback" not in run.stderr, run.describe()
+
+
+@pytest.mark.parametrize("more", [[], ["--processes", "2"]], ids=["local", "distributed"])
+def test_events_add_up(more, store, tmp_path):
+    run = run_example("event_hooks", store, tmp_path, "-u", 4, "-r", 4, "-t", 3, *more)
+    counted = int(re.search(r"(\d+) bytes were received", run.stdout).group(1))
+    row = csv_row(tmp_path / "out_stats.csv", "Aggregated")
+    assert counted == round(float(row["Average Content Size"]) * int(row["Request Count"])) > 0, run.describe()
+
+
+@pytest.mark.parametrize(("more", "thanks"), [([], 1), (["--processes", "2"], 2)], ids=["local", "distributed"])
+def test_messages_deal_out_accounts(more, thanks, store, tmp_path):
+    run = run_example("messages", store, tmp_path, "-u", 4, "-r", 4, "-t", 3, *more)
+    assert run.stdout.count("thanks: got") == thanks and "Traceback" not in run.stderr, run.describe()
+
+
+def test_workers_share_rows(store, tmp_path):
+    run_example("worker_share", store, tmp_path, "-u", 4, "-r", 4, "-t", 3, "--processes", 2)
+    assert all(int(csv_row(tmp_path / "out_stats.csv", f"login on worker {n}")["Request Count"]) > 0 for n in (0, 1))
+
+
+def test_stops_on_failures(store, tmp_path):
+    run = run_example("stop_on_failures", store, tmp_path, "-u", 5, "-r", 5, "-t", 60, expect=4)
+    assert "that is enough" in run.stdout, run.describe()
+
+
+def users_over_time(tmp_path):
+    return [int(line.split(",")[1]) for line in Path(tmp_path / "out_stats_history.csv").read_text().splitlines()[1:]]
+
+
+def test_double_wave(store, tmp_path):
+    run_example("shapes/double_wave", store, tmp_path, "--wave-seconds", 12)
+    users = users_over_time(tmp_path)
+    assert max(users) > 45 and min(users[len(users) // 3 : -2]) < 30, users
+
+
+def test_steps(store, tmp_path):
+    run_example("shapes/steps", store, tmp_path, "-u", 10, "-r", 10, "-t", 5)
+    assert {2, 4, 6, 8, 10} & set(users_over_time(tmp_path)) >= {4, 6, 8}
+
+
+def test_stages_by_class(store, tmp_path):
+    run_example("shapes/stages_by_class", store, tmp_path)
+    assert int(csv_row(tmp_path / "out_stats.csv", "/api/products/[id]")["Request Count"]) > 0
+
+
+def test_shape_that_waits_for_its_users(store, tmp_path):
+    run_example("shapes/wait_for_users", store, tmp_path)
+    assert max(users_over_time(tmp_path)) == 9
+
+
 def test_stages_follow_their_plan(tmp_path):
     with shop("--delay-ms", "1") as server:
-        run = run_katydid("-f", ROOT / "locustfiles" / "shape_stages.py", "-H", server.url, "--headless", "--csv", tmp_path / "out")
+        run = run_katydid("-f", ROOT / "locustfiles" / "shapes" / "stages.py", "-H", server.url, "--headless", "--csv", tmp_path / "out")
         assert run.code == 0, run.describe()
         users = [int(line.split(",")[1]) for line in Path(tmp_path / "out_stats_history.csv").read_text().splitlines()[1:]]
         assert max(users) == 20 and users[-2] <= 8

@@ -1,6 +1,6 @@
 """A load shape in stages: users, rate and duration of each.
 
-    katydid -f locustfiles/shape_stages.py -H http://127.0.0.1:8000 --headless
+    katydid -f locustfiles/shapes/stages.py -H http://127.0.0.1:8000 --headless
 """
 
 from locust import HttpUser, LoadTestShape, between, task
