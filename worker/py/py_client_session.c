@@ -9,6 +9,7 @@
  * against it by comparing pointers (head lines) or a version (cookies) at each request.
  */
 #include "worker/py/py_client.h"
+#include "worker/py/py_stats.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -254,7 +255,16 @@ bool session_records_directly(const struct session *s)
 {
     if (!s->handlers || PyList_GET_SIZE(s->handlers) > 1)
         return false;
-    return PyList_GET_SIZE(s->handlers) == 0 || PyList_GET_ITEM(s->handlers, 0) == record_request;
+    return PyList_GET_SIZE(s->handlers) == 0 || py_stats_check(PyList_GET_ITEM(s->handlers, 0));
+}
+
+struct py_stats *session_stats(const struct session *s)
+{
+    const Py_ssize_t count = s && s->handlers ? PyList_GET_SIZE(s->handlers) : 0;
+    for (Py_ssize_t i = 0; i < count; i++)
+        if (py_stats_check(PyList_GET_ITEM(s->handlers, i)))
+            return (struct py_stats *)PyList_GET_ITEM(s->handlers, i);
+    return py_stats_default();
 }
 
 /* ---- cookies -------------------------------------------------------------------------------- */

@@ -1,37 +1,26 @@
 // SPDX-License-Identifier: MIT
-/* A request costs one look into a small cache from the identity of its (method, name) strings to
+/* py_stats: counting, and reports to the master.
+ *
+ * A request costs one look into a small cache from the identity of its (method, name) strings to
  * their row, because a locustfile passes the same constants again and again; the cache owns the
  * strings, so an address cannot come to mean another text. Strings made for one request miss it
  * and pay for a hash of their text.
- *
- * What Python asks for (rows, totals, percentiles) is the sum of both tables, added up on demand.
  */
-#include "worker/py/py_stats.h"
+#include "worker/py/py_stats_parts.h"
 
 #include "common/base/clk.h"
 #include "common/base/sbuf.h"
-#include "common/stats/stats.h"
 #include "common/wire/report.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
 
-#define CACHE_SLOTS 1024
 #define MAX_TIME_US (UINT64_C(1) << 43) /* 100 days: sums of such times still fit */
 #define MAX_BYTES (UINT64_C(1) << 50)
 
-/* CPython 3.11 wants char **, and does not write to it. */
-#define KEYWORDS(names) ((char **)(uintptr_t)(names))
-
-struct cache_slot {
-    PyObject *method, *name; /* owned */
-    struct tally *row;
-};
-
-static struct {
-    struct stats live, total;
-    struct cache_slot cache[CACHE_SLOTS];
-} the;
+static struct py_stats *the_default;
+static struct py_stats_hooks the_hooks;
 
 /* The UTF-8 of any object that names something. keep is owned by the caller, NULL or not. */
 struct text {
@@ -84,44 +73,39 @@ static void text_done(struct text *t)
     Py_CLEAR(t->keep);
 }
 
-struct stats *py_stats_live(void)
+static void cache_clear(struct py_stats *s)
 {
-    return &the.live;
-}
-
-static void cache_clear(void)
-{
-    for (size_t i = 0; i < CACHE_SLOTS; i++) {
-        struct cache_slot old = the.cache[i];
-        the.cache[i] = (struct cache_slot){0};
+    for (size_t i = 0; i < STATS_CACHE_SLOTS; i++) {
+        struct stats_cache_slot old = s->cache[i];
+        s->cache[i] = (struct stats_cache_slot){0};
         Py_XDECREF(old.method);
         Py_XDECREF(old.name);
     }
 }
 
-static struct tally *row_by_text(PyObject *method, PyObject *name)
+static struct tally *row_by_text(struct py_stats *s, PyObject *method, PyObject *name)
 {
     struct text m = {0}, n = {0};
     struct tally *row = NULL;
     if (text_get(&m, method) == 0 && text_get(&n, name) == 0)
-        row = stats_row(&the.live, m.s, (size_t)m.len, n.s, (size_t)n.len);
+        row = stats_row(&s->live, m.s, (size_t)m.len, n.s, (size_t)n.len);
     text_done(&m);
     text_done(&n);
     return row;
 }
 
-static struct tally *row_of(PyObject *method, PyObject *name)
+static struct tally *row_of(struct py_stats *s, PyObject *method, PyObject *name)
 {
     uintptr_t mixed = (uintptr_t)name ^ ((uintptr_t)method >> 3);
-    struct cache_slot *slot = &the.cache[(mixed * UINT64_C(0x9E3779B97F4A7C15)) >> 54];
+    struct stats_cache_slot *slot = &s->cache[(mixed * UINT64_C(0x9E3779B97F4A7C15)) >> 54];
     if (__builtin_expect(slot->method == method && slot->name == name, 1))
         return slot->row;
-    struct tally *row = row_by_text(method, name);
+    struct tally *row = row_by_text(s, method, name);
     if (row && PyUnicode_CheckExact(method) && PyUnicode_CheckExact(name)) {
-        struct cache_slot old = *slot;
+        struct stats_cache_slot old = *slot;
         Py_INCREF(method);
         Py_INCREF(name);
-        *slot = (struct cache_slot){method, name, row};
+        *slot = (struct stats_cache_slot){method, name, row};
         Py_XDECREF(old.method);
         Py_XDECREF(old.name);
     }
@@ -153,45 +137,59 @@ static bool mask_address(const char *text, size_t len, struct sbuf *out)
     return true;
 }
 
-static void record_failure(struct tally *row, double now, const char *text, size_t len)
+static const struct failure *record_failure(struct py_stats *s, struct tally *row, double now,
+                                            const char *text, size_t len)
 {
     struct sbuf masked = {0};
-    if (mask_address(text, len, &masked))
-        stats_add_failure(&the.live, row, now, masked.data, masked.len);
-    else
-        stats_add_failure(&the.live, row, now, text, len);
+    const bool is_masked = mask_address(text, len, &masked);
+    const struct failure *f =
+        is_masked ? stats_add_failure(&s->live, row, now, masked.data, masked.len)
+                  : stats_add_failure(&s->live, row, now, text, len);
     sbuf_fini(&masked);
+    return f;
 }
 
-int py_stats_record(PyObject *method, PyObject *name, uint64_t time_us, uint64_t bytes,
-                    const char *failure, size_t failure_len)
+int py_stats_record(struct py_stats *s, PyObject *method, PyObject *name,
+                    struct py_stats_request *q)
 {
-    struct tally *row = row_of(method, name);
+    struct tally *row = row_of(s, method, name);
     if (!row)
         return -1;
     double now = clk_wall_coarse();
-    if (time_us > MAX_TIME_US && time_us != STATS_NO_TIME)
-        time_us = MAX_TIME_US;
-    stats_add(&the.live, row, now, time_us, bytes < MAX_BYTES ? bytes : MAX_BYTES);
-    if (failure)
-        record_failure(row, now, failure, failure_len);
+    if (q->time_us > MAX_TIME_US && q->time_us != STATS_NO_TIME)
+        q->time_us = MAX_TIME_US;
+    stats_add(&s->live, row, now, q->time_us, q->bytes < MAX_BYTES ? q->bytes : MAX_BYTES);
+    if (q->extra) {
+        stats_add_extra(&s->live, row, q->extra);
+        if (q->time_us > row->notice_us && q->time_us != STATS_NO_TIME)
+            q->slow_row = row;
+    }
+    if (!q->failure)
+        return 0;
+    if (q->time_us != STATS_NO_TIME)
+        stats_add_failed_time(&s->live, row, q->time_us);
+    const struct failure *f = record_failure(s, row, now, q->failure, q->failure_len);
+    if (q->extra && f->count == 1)
+        q->new = f;
     return 0;
 }
 
-int py_stats_cut(PyObject *method, PyObject *name)
+int py_stats_cut(struct py_stats *s, PyObject *method, PyObject *name)
 {
-    struct tally *row = row_of(method, name);
+    struct tally *row = row_of(s, method, name);
     if (!row)
         return -1;
-    stats_add_cut(&the.live, row);
+    stats_add_cut(&s->live, row);
     return 0;
 }
+
+/* ---- from Python ---------------------------------------------------------------------------- */
 
 /* Milliseconds as user code gives them: None and NaN are "no time", below 0 is 0. */
 static int time_from(PyObject *ms, uint64_t *time_us)
 {
     *time_us = STATS_NO_TIME;
-    if (ms == Py_None)
+    if (!ms || ms == Py_None)
         return 0;
     double value = PyFloat_AsDouble(ms);
     if (value == -1 && PyErr_Occurred())
@@ -203,63 +201,103 @@ static int time_from(PyObject *ms, uint64_t *time_us)
     return 0;
 }
 
-static PyObject *stats_record(PyObject *module, PyObject *args, PyObject *kwargs)
+static int length_from(PyObject *length, uint64_t *bytes)
+{
+    double value = length && length != Py_None ? PyFloat_AsDouble(length) : 0;
+    *bytes = value > 0 ? value < (double)MAX_BYTES ? (uint64_t)value : MAX_BYTES : 0;
+    return value == -1 && PyErr_Occurred() ? -1 : 0;
+}
+
+/* response: of the event, or NULL. */
+static int record(struct py_stats *s, PyObject *method, PyObject *name, PyObject *ms,
+                  PyObject *length, PyObject *failure, PyObject *response)
+{
+    struct py_stats_request q = {0};
+    struct tally_extra extra;
+    struct text text = {0};
+    if (time_from(ms, &q.time_us) != 0 || length_from(length, &q.bytes) != 0 ||
+        (failure && text_get_failure(&text, failure) != 0))
+        return -1;
+    q.failure = failure ? text.s : NULL;
+    q.failure_len = (size_t)text.len;
+    if (response && the_hooks.measure && the_hooks.measure(response, q.time_us, &extra))
+        q.extra = &extra;
+    int rc = py_stats_record(s, method, name, &q);
+    if (rc == 0 && (q.slow_row || q.new))
+        the_hooks.note(response, &q);
+    text_done(&text);
+    return rc;
+}
+
+int py_stats_record_event(struct py_stats *s, PyObject *fields)
+{
+    PyObject *method = PyDict_GetItemString(fields, "request_type");
+    PyObject *name = PyDict_GetItemString(fields, "name");
+    PyObject *exception = PyDict_GetItemString(fields, "exception");
+    const int is_failure = exception ? PyObject_IsTrue(exception) : 0;
+    if (is_failure < 0)
+        return -1;
+    return record(s, method ? method : Py_None, name ? name : Py_None,
+                  PyDict_GetItemString(fields, "response_time"),
+                  PyDict_GetItemString(fields, "response_length"), is_failure ? exception : NULL,
+                  PyDict_GetItemString(fields, "response"));
+}
+
+static PyObject *call(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    if (PyTuple_GET_SIZE(args))
+        return PyErr_Format(PyExc_TypeError, "a request event has keyword arguments only");
+    if (kwargs && py_stats_record_event((struct py_stats *)self, kwargs) != 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *record_method(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     static const char *const names[] = {"method", "name",         "response_time",
                                         "length", "failure_text", NULL};
-    PyObject *method, *name, *ms, *failure = Py_None;
-    double length = 0;
-    (void)module;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOO|dO:stats_record", KEYWORDS(names), &method,
-                                     &name, &ms, &length, &failure))
+    PyObject *method, *name, *ms, *length = NULL, *failure = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOO|OO:record", KEYWORDS(names), &method, &name,
+                                     &ms, &length, &failure))
         return NULL;
-    uint64_t time_us;
-    struct text text = {0};
-    if (time_from(ms, &time_us) != 0 ||
-        (failure != Py_None && text_get_failure(&text, failure) != 0))
+    if (record((struct py_stats *)self, method, name, ms, length,
+               failure == Py_None ? NULL : failure, NULL) != 0)
         return NULL;
-    uint64_t bytes = length > 0 ? length < (double)MAX_BYTES ? (uint64_t)length : MAX_BYTES : 0;
-    int rc = py_stats_record(method, name, time_us, bytes, failure != Py_None ? text.s : NULL,
-                             (size_t)text.len);
-    text_done(&text);
-    if (rc != 0)
-        return NULL;
-    return Py_NewRef(Py_None);
+    Py_RETURN_NONE;
 }
 
-static PyObject *stats_failure(PyObject *module, PyObject *args)
+static PyObject *failure_method(PyObject *self, PyObject *args)
 {
+    struct py_stats *s = (struct py_stats *)self;
     PyObject *method, *name, *failure;
-    (void)module;
-    if (!PyArg_ParseTuple(args, "OOO:stats_failure", &method, &name, &failure))
+    if (!PyArg_ParseTuple(args, "OOO:failure", &method, &name, &failure))
         return NULL;
-    struct tally *row = row_of(method, name);
+    struct tally *row = row_of(s, method, name);
     struct text text;
     if (!row || text_get_failure(&text, failure) != 0)
         return NULL;
-    record_failure(row, clk_wall_coarse(), text.s, (size_t)text.len);
+    record_failure(s, row, clk_wall_coarse(), text.s, (size_t)text.len);
     text_done(&text);
-    return Py_NewRef(Py_None);
+    Py_RETURN_NONE;
 }
 
-static PyObject *stats_cut(PyObject *module, PyObject *args)
+static PyObject *cut_method(PyObject *self, PyObject *args)
 {
     PyObject *method, *name;
-    (void)module;
-    if (!PyArg_ParseTuple(args, "OO:stats_cut", &method, &name) || py_stats_cut(method, name) != 0)
+    if (!PyArg_ParseTuple(args, "OO:cut", &method, &name) ||
+        py_stats_cut((struct py_stats *)self, method, name) != 0)
         return NULL;
-    return Py_NewRef(Py_None);
+    Py_RETURN_NONE;
 }
 
-static PyObject *stats_exception(PyObject *module, PyObject *args)
+static PyObject *exception_method(PyObject *self, PyObject *args)
 {
     PyObject *message, *traceback, *result = NULL;
     struct text m = {0}, t = {0};
-    (void)module;
-    if (!PyArg_ParseTuple(args, "OO:stats_exception", &message, &traceback))
+    if (!PyArg_ParseTuple(args, "OO:exception", &message, &traceback))
         return NULL;
     if (text_get(&m, message) == 0 && text_get(&t, traceback) == 0) {
-        stats_add_exception(&the.live, clk_wall(), m.s, t.s, "", 1);
+        stats_add_exception(&((struct py_stats *)self)->live, clk_wall(), m.s, t.s, "", 1);
         result = Py_NewRef(Py_None);
     }
     text_done(&m);
@@ -267,295 +305,206 @@ static PyObject *stats_exception(PyObject *module, PyObject *args)
     return result;
 }
 
-static PyObject *stats_clear_all(PyObject *module, PyObject *unused)
+/* ---- the tables ----------------------------------------------------------------------------- */
+
+static bool is_empty(const struct stats *s)
 {
-    double now = clk_wall();
-    (void)module;
-    (void)unused;
-    cache_clear();
-    stats_clear(&the.live, now);
-    stats_clear(&the.total, now);
-    return Py_NewRef(Py_None);
+    return tally_is_empty(&s->total) && !s->exceptions && !s->failures;
 }
 
-static PyObject *stats_reset_all(PyObject *module, PyObject *unused)
+void py_stats_settle(struct py_stats *s)
 {
-    double now = clk_wall();
-    (void)module;
-    (void)unused;
-    stats_reset(&the.live, now);
-    stats_reset(&the.total, now);
-    return Py_NewRef(Py_None);
+    if (is_empty(&s->live))
+        return;
+    stats_merge(&s->total, &s->live);
+    if (s->has_unsent)
+        stats_merge(&s->unsent, &s->live);
+    if (s->has_unread)
+        stats_merge(&s->unread, &s->live);
+    s->is_unread = s->has_unread;
+    stats_reset(&s->live, clk_wall());
 }
 
-static PyObject *take_report(struct sbuf *packed)
+void py_stats_want(struct py_stats *s, struct stats *wanted, bool *has)
+{
+    if (!*has) {
+        stats_init(wanted, s->total.started_at, s->total.limits);
+        stats_merge(wanted, &s->total);
+        *has = true;
+    }
+    py_stats_settle(s);
+}
+
+static void for_all(struct py_stats *s, void (*what)(struct stats *table, double now))
+{
+    double now = clk_wall();
+    if (s->has_unsent)
+        the_hooks.forget();
+    what(&s->live, now);
+    what(&s->total, now);
+    if (s->has_unsent)
+        what(&s->unsent, now);
+    if (s->has_unread)
+        what(&s->unread, now);
+    s->is_unread = false;
+}
+
+static PyObject *clear_method(PyObject *self, PyObject *unused)
+{
+    struct py_stats *s = (struct py_stats *)self;
+    (void)unused;
+    cache_clear(s);
+    for_all(s, stats_clear);
+    Py_RETURN_NONE;
+}
+
+static PyObject *reset_method(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    for_all((struct py_stats *)self, stats_reset);
+    Py_RETURN_NONE;
+}
+
+/* ---- reports -------------------------------------------------------------------------------- */
+
+static PyObject *take_report(struct py_stats *s, struct sbuf *packed)
 {
     PyObject *bytes = PyBytes_FromStringAndSize(packed->data, (Py_ssize_t)packed->len);
     sbuf_fini(packed);
-    if (!bytes)
-        return NULL; /* nothing was folded: the next report has it all */
-    stats_merge(&the.total, &the.live);
-    stats_reset(&the.live, clk_wall());
+    if (bytes) /* else the next report has it all */
+        stats_reset(&s->unsent, clk_wall());
     return bytes;
 }
 
-static PyObject *stats_report(PyObject *module, PyObject *unused)
+static PyObject *report_method(PyObject *self, PyObject *unused)
 {
+    struct py_stats *s = (struct py_stats *)self;
     struct sbuf packed = {0};
-    (void)module;
     (void)unused;
-    report_pack(&the.live, &packed);
-    return take_report(&packed);
+    py_stats_want(s, &s->unsent, &s->has_unsent);
+    report_pack(&s->unsent, &packed);
+    return take_report(s, &packed);
 }
 
-static PyObject *stats_report_locust(PyObject *module, PyObject *unused)
+static PyObject *report_locust_method(PyObject *self, PyObject *unused)
 {
+    struct py_stats *s = (struct py_stats *)self;
     struct sbuf packed = {0};
-    (void)module;
     (void)unused;
+    py_stats_want(s, &s->unsent, &s->has_unsent);
     sbuf_addc(&packed, '\x83'); /* msgpack: a map of the three pairs that follow */
-    report_pack_locust(&the.live, &packed);
-    return take_report(&packed);
+    report_pack_locust(&s->unsent, &packed);
+    return take_report(s, &packed);
 }
 
-static int put(PyObject *dict, const char *key, PyObject *value)
-{
-    int rc = value ? PyDict_SetItemString(dict, key, value) : -1;
-    Py_XDECREF(value);
-    return rc;
-}
+/* ---- the type ------------------------------------------------------------------------------- */
 
-static PyObject *str_from(const char *text)
+static PyObject *new (PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    return PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
-}
-
-static PyObject *float_or_none(bool is_known, double value)
-{
-    return is_known ? PyFloat_FromDouble(value) : Py_NewRef(Py_None);
-}
-
-static int put_count(PyObject *dict, int64_t key, uint64_t n)
-{
-    PyObject *k = PyLong_FromLongLong(key), *v = PyLong_FromUnsignedLongLong(n);
-    int rc = k && v ? PyDict_SetItem(dict, k, v) : -1;
-    Py_XDECREF(k);
-    Py_XDECREF(v);
-    return rc;
-}
-
-struct dict_fill {
-    PyObject *dict;
-    int rc;
-};
-
-static void put_bucket(void *arg, uint64_t bucket_ms, uint64_t n)
-{
-    struct dict_fill *fill = arg;
-    if (fill->rc == 0)
-        fill->rc = put_count(fill->dict, (int64_t)bucket_ms, n);
-}
-
-static PyObject *buckets_of(const struct tally *t)
-{
-    struct dict_fill fill = {PyDict_New(), 0};
-    if (fill.dict)
-        report_locust_buckets(&t->hist, put_bucket, &fill);
-    if (fill.rc != 0)
-        Py_CLEAR(fill.dict);
-    return fill.dict;
-}
-
-static PyObject *requests_by_second(const struct tally *t)
-{
-    PyObject *dict = PyDict_New();
-    for (size_t i = 0; dict && i < STATS_SECONDS; i++)
-        if (t->recent[i].requests && put_count(dict, t->recent[i].second, t->recent[i].requests))
-            Py_CLEAR(dict);
-    return dict;
-}
-
-static PyObject *failures_by_second(const struct tally *t)
-{
-    PyObject *dict = PyDict_New();
-    for (size_t i = 0; dict && i < STATS_SECONDS; i++)
-        if (t->recent[i].failures && put_count(dict, t->recent[i].second, t->recent[i].failures))
-            Py_CLEAR(dict);
-    return dict;
-}
-
-static PyObject *row_dict(const struct tally *t, int with_histogram)
-{
-    PyObject *d = PyDict_New();
-    if (!d)
+    static const char *const names[] = {NULL};
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, ":Stats", KEYWORDS(names)))
         return NULL;
-    bool is_timed = t->min_us <= t->max_us;
-    if (put(d, "method", str_from(t->method)) || put(d, "name", str_from(t->name)) ||
-        put(d, "num_requests", PyLong_FromUnsignedLongLong(t->requests)) ||
-        put(d, "num_none_requests", PyLong_FromUnsignedLongLong(t->none_requests)) ||
-        put(d, "num_failures", PyLong_FromUnsignedLongLong(t->failures)) ||
-        put(d, "cut", PyLong_FromUnsignedLongLong(t->cut)) ||
-        put(d, "total_response_time", PyFloat_FromDouble((double)t->sum_us / 1000)) ||
-        put(d, "min_response_time", float_or_none(is_timed, (double)t->min_us / 1000)) ||
-        put(d, "max_response_time", float_or_none(is_timed, (double)t->max_us / 1000)) ||
-        put(d, "total_content_length", PyLong_FromUnsignedLongLong(t->bytes)) ||
-        put(d, "start_time", PyFloat_FromDouble(the.total.started_at)) ||
-        put(d, "last_request_timestamp", float_or_none(t->last_at > 0, t->last_at)) ||
-        put(d, "num_reqs_per_sec", requests_by_second(t)) ||
-        put(d, "num_fail_per_sec", failures_by_second(t)) ||
-        (with_histogram && put(d, "response_times", buckets_of(t))))
-        Py_CLEAR(d);
-    return d;
-}
-
-/* total + live as a table of its own; the caller ends it with stats_fini. */
-static void sum_tables(struct stats *sum)
-{
-    stats_init(sum, the.total.started_at, the.total.limits);
-    stats_merge(sum, &the.total);
-    stats_merge(sum, &the.live);
-}
-
-/* Appends item (stolen) to list. */
-static int append(PyObject *list, PyObject *item)
-{
-    int rc = item ? PyList_Append(list, item) : -1;
-    Py_XDECREF(item);
-    return rc;
-}
-
-static PyObject *stats_rows(PyObject *module, PyObject *args, PyObject *kwargs)
-{
-    static const char *const names[] = {"histograms", NULL};
-    int with_histograms = 0;
-    (void)module;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|p:stats_rows", KEYWORDS(names),
-                                     &with_histograms))
+    struct py_stats *s = (struct py_stats *)type->tp_alloc(type, 0);
+    if (!s)
         return NULL;
-    PyObject *list = PyList_New(0);
-    struct stats sum;
-    sum_tables(&sum);
-    for (const struct tally *t = sum.rows; list && t; t = t->next)
-        if (append(list, row_dict(t, with_histograms)) != 0)
-            Py_CLEAR(list);
-    stats_fini(&sum);
-    return list;
+    double now = clk_wall();
+    stats_init(&s->live, now, STATS_LIMITS_DEFAULT);
+    stats_init(&s->total, now, STATS_LIMITS_DEFAULT);
+    return (PyObject *)s;
 }
 
-static PyObject *stats_total(PyObject *module, PyObject *args, PyObject *kwargs)
+static void dealloc(PyObject *self)
 {
-    static const char *const names[] = {"histograms", NULL};
-    int with_histograms = 0;
-    (void)module;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|p:stats_total", KEYWORDS(names),
-                                     &with_histograms))
-        return NULL;
-    struct tally sum = the.total.total; /* borrows its strings */
-    hist_init(&sum.hist);
-    sum.failed = NULL;
-    if (with_histograms)
-        hist_merge(&sum.hist, &the.total.total.hist);
-    tally_merge(&sum, &the.live.total);
-    PyObject *dict = row_dict(&sum, with_histograms);
-    sum.method = sum.name = NULL;
-    tally_fini(&sum);
-    return dict;
+    struct py_stats *s = (struct py_stats *)self;
+    cache_clear(s);
+    stats_fini(&s->live);
+    stats_fini(&s->total);
+    if (s->has_unsent)
+        stats_fini(&s->unsent);
+    if (s->has_unread)
+        stats_fini(&s->unread);
+    Py_TYPE(self)->tp_free(self);
 }
 
-static PyObject *stats_failures(PyObject *module, PyObject *unused)
-{
-    PyObject *list = PyList_New(0);
-    struct stats sum;
-    (void)module;
-    (void)unused;
-    sum_tables(&sum);
-    for (const struct failure *f = sum.failures; list && f; f = f->next) {
-        PyObject *item = Py_BuildValue("{s:N,s:N,s:N,s:K,s:d,s:d}", "method", str_from(f->method),
-                                       "name", str_from(f->name), "error", str_from(f->text),
-                                       "occurrences", (unsigned long long)f->count, "first_seen",
-                                       f->first_at, "last_seen", f->last_at);
-        if (append(list, item) != 0)
-            Py_CLEAR(list);
-    }
-    stats_fini(&sum);
-    return list;
-}
-
-static PyObject *stats_exceptions(PyObject *module, PyObject *unused)
-{
-    PyObject *list = PyList_New(0);
-    struct stats sum;
-    (void)module;
-    (void)unused;
-    sum_tables(&sum);
-    for (const struct exception *e = sum.exceptions; list && e; e = e->next) {
-        PyObject *item =
-            Py_BuildValue("{s:N,s:N,s:K}", "msg", str_from(e->message), "traceback",
-                          str_from(e->traceback), "count", (unsigned long long)e->count);
-        if (append(list, item) != 0)
-            Py_CLEAR(list);
-    }
-    stats_fini(&sum);
-    return list;
-}
-
-static const struct tally *find_row(const struct stats *s, const char *method, const char *name)
-{
-    if (!*method && strcmp(name, s->total.name) == 0)
-        return &s->total;
-    return stats_find(s, method, name);
-}
-
-static PyObject *stats_percentile(PyObject *module, PyObject *args)
-{
-    const char *method, *name;
-    double q;
-    (void)module;
-    if (!PyArg_ParseTuple(args, "ssd:stats_percentile", &method, &name, &q))
-        return NULL;
-    struct tally sum = {.min_us = UINT64_MAX};
-    const struct stats *tables[] = {&the.total, &the.live};
-    for (size_t i = 0; i < 2; i++) {
-        const struct tally *row = find_row(tables[i], method, name);
-        if (row)
-            tally_merge(&sum, row);
-    }
-    double ms = tally_quantile_ms(&sum, q);
-    tally_fini(&sum);
-    return PyFloat_FromDouble(ms);
-}
-
-#define WITH_KEYWORDS(f) ((PyCFunction)(void (*)(void))(f))
-
-static PyMethodDef functions[] = {
-    {"stats_record", WITH_KEYWORDS(stats_record), METH_VARARGS | METH_KEYWORDS,
-     "stats_record(method, name, response_time_ms_or_None, length=0, failure_text=None)"},
-    {"stats_failure", stats_failure, METH_VARARGS, "stats_failure(method, name, text)"},
-    {"stats_cut", stats_cut, METH_VARARGS, "stats_cut(method, name)"},
-    {"stats_exception", stats_exception, METH_VARARGS, "stats_exception(message, traceback)"},
-    {"stats_clear", stats_clear_all, METH_NOARGS, "Forgets every row."},
-    {"stats_reset", stats_reset_all, METH_NOARGS, "Zeroes every row."},
-    {"stats_report", stats_report, METH_NOARGS,
+static PyMethodDef methods[] = {
+    {"record", WITH_KEYWORDS(record_method), METH_VARARGS | METH_KEYWORDS,
+     "record(method, name, response_time_ms_or_None, length=0, failure_text=None)"},
+    {"failure", failure_method, METH_VARARGS, "failure(method, name, text)"},
+    {"cut", cut_method, METH_VARARGS, "cut(method, name)"},
+    {"exception", exception_method, METH_VARARGS, "exception(message, traceback)"},
+    {"clear", clear_method, METH_NOARGS, "Forgets every row."},
+    {"reset", reset_method, METH_NOARGS, "Zeroes every row."},
+    {"report", report_method, METH_NOARGS,
      "What was counted since the last report, as bytes in Katydid's dialect."},
-    {"stats_report_locust", stats_report_locust, METH_NOARGS,
+    {"report_locust", report_locust_method, METH_NOARGS,
      "The same as a msgpack map {stats, stats_total, errors} in Locust's dialect."},
-    {"stats_rows", WITH_KEYWORDS(stats_rows), METH_VARARGS | METH_KEYWORDS,
-     "stats_rows(histograms=False): one dict per (method, name) since the start"},
-    {"stats_total", WITH_KEYWORDS(stats_total), METH_VARARGS | METH_KEYWORDS,
-     "stats_total(histograms=False): the aggregate as such a dict"},
-    {"stats_failures", stats_failures, METH_NOARGS, "One dict per failure since the start."},
-    {"stats_exceptions", stats_exceptions, METH_NOARGS, "One dict per exception since the start."},
-    {"stats_percentile", stats_percentile, METH_VARARGS,
-     "stats_percentile(method, name, q): milliseconds; '' and 'Aggregated' for the total"},
     {NULL, NULL, 0, NULL},
 };
 
+PyTypeObject py_stats_type = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "_katydid.Stats",
+    .tp_doc = "Statistics of one test; as a listener it counts request events.",
+    .tp_basicsize = sizeof(struct py_stats),
+    .tp_flags = Py_TPFLAGS_DEFAULT,
+    .tp_new = new,
+    .tp_dealloc = dealloc,
+    .tp_call = call,
+    .tp_methods = methods,
+};
+
+void py_stats_hook(const struct py_stats_hooks *hooks)
+{
+    the_hooks = *hooks;
+}
+
+bool py_stats_is_reported(const struct py_stats *s)
+{
+    return s->has_unsent;
+}
+
+struct py_stats *py_stats_default(void)
+{
+    return the_default;
+}
+
+static int add_readers(void)
+{
+    for (PyMethodDef *m = py_stats_readers; m->ml_name; m++) {
+        PyObject *descr = PyDescr_NewMethod(&py_stats_type, m); /* new */
+        int rc = descr ? PyDict_SetItemString(py_stats_type.tp_dict, m->ml_name, descr) : -1;
+        Py_XDECREF(descr);
+        if (rc != 0)
+            return -1;
+    }
+    PyType_Modified(&py_stats_type);
+    return 0;
+}
+
+/* stats_record and so on: the methods of the default one. */
+static int add_functions(PyObject *module, const PyMethodDef *defs)
+{
+    for (const PyMethodDef *m = defs; m->ml_name; m++) {
+        char name[64];
+        snprintf(name, sizeof name, "stats_%s", m->ml_name);
+        PyObject *bound = PyObject_GetAttrString((PyObject *)the_default, m->ml_name); /* new */
+        int rc = bound ? PyModule_AddObjectRef(module, name, bound) : -1;
+        Py_XDECREF(bound);
+        if (rc != 0)
+            return -1;
+    }
+    return 0;
+}
+
 int py_stats_init(PyObject *module)
 {
-    if (!the.live.index) {
-        double now = clk_wall();
-        stats_init(&the.live, now, STATS_LIMITS_DEFAULT);
-        stats_init(&the.total, now, STATS_LIMITS_DEFAULT);
-    }
-    return PyModule_AddFunctions(module, functions);
+    if (PyModule_AddType(module, &py_stats_type) != 0 || add_readers() != 0)
+        return -1;
+    if (!the_default)
+        the_default = (struct py_stats *)PyObject_CallNoArgs((PyObject *)&py_stats_type);
+    PyObject *o = (PyObject *)the_default;
+    if (!o || PyModule_AddObjectRef(module, "stats", o) != 0 ||
+        PyModule_AddObjectRef(module, "record_request", o) != 0 ||
+        add_functions(module, methods) != 0)
+        return -1;
+    return add_functions(module, py_stats_readers);
 }

@@ -2,20 +2,56 @@
 #pragma once
 /* py_stats: the worker's statistics and their Python face. Include after Python.h; with the GIL.
  *
- * Two tables: `live` collects what the master has not been sent yet; taking a report folds it
- * into `total` (everything since the start of the test) and empties it.
+ * `_katydid.Stats()` is one set of statistics; each Environment has its own. It is also a listener
+ * of the request event: called with the event's keyword arguments it counts the request, and the
+ * HTTP client, when it finds one as the only listener, counts in it without a call.
+ * `_katydid.stats` is one that is always there; the functions stats_* are its methods.
  */
 #include <Python.h>
+#include <stdbool.h>
 #include <stdint.h>
 
-struct stats;
-struct stats *py_stats_live(void);
+struct py_stats;
+struct tally;
+struct tally_extra;
+struct failure;
+extern PyTypeObject py_stats_type;
 
-/* One finished request. time_us may be STATS_NO_TIME. failure: NULL, or the failure's text.
- * method, name: str. Cheap when the same str objects come again. -1 with an exception only for
+static inline bool py_stats_check(const PyObject *o)
+{
+    return Py_IS_TYPE(o, &py_stats_type);
+}
+
+struct py_stats *py_stats_default(void); /* borrowed */
+bool py_stats_is_reported(const struct py_stats *s); /* to a master */
+
+/* One finished request. */
+struct py_stats_request {
+    uint64_t time_us, bytes; /* time_us may be STATS_NO_TIME */
+    const char *failure;     /* its text, or NULL */
+    size_t failure_len;
+    const struct tally_extra *extra; /* what our HTTP client knows of it, or NULL */
+    /* Answers, for a request with extra: */
+    struct tally *slow_row;    /* its row, if it was slower than the row's notice_us */
+    const struct failure *new; /* its failure, if the first of its kind since the report */
+};
+
+/* What the HTTP client adds when a request comes as an event. */
+struct py_stats_hooks {
+    /* Whether the event's response has measures that nobody took yet; then they are in *extra. */
+    bool (*measure)(PyObject *response, uint64_t time_us, struct tally_extra *extra);
+    void (*note)(PyObject *response, const struct py_stats_request *q); /* slow_row or new is set */
+    void (*forget)(void); /* rows of statistics that are reported start anew, or go */
+};
+void py_stats_hook(const struct py_stats_hooks *hooks); /* static; at start */
+
+/* method, name: str. Cheap when the same str objects come again. -1 with an exception only for
  * what cannot be UTF-8 encoded at all. */
-int py_stats_record(PyObject *method, PyObject *name, uint64_t time_us, uint64_t bytes,
-                    const char *failure, size_t failure_len);
-int py_stats_cut(PyObject *method, PyObject *name);
+int py_stats_record(struct py_stats *s, PyObject *method, PyObject *name,
+                    struct py_stats_request *q);
+int py_stats_cut(struct py_stats *s, PyObject *method, PyObject *name);
 
-int py_stats_init(PyObject *module); /* adds the functions below to _katydid */
+/* From the keyword arguments of a request event; what is missing is left out. */
+int py_stats_record_event(struct py_stats *s, PyObject *fields);
+
+int py_stats_init(PyObject *module); /* adds Stats, stats, stats_* and record_request */
