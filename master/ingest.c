@@ -88,6 +88,9 @@ static void on_own_report(struct master *m, struct worker *w, const struct messa
     struct sbuf ack = {0};
     w->cpu_percent = s->cpu_percent;
     w->lag_ms = s->lag_ms;
+    w->lag_p99_ms = s->lag_p99_ms;
+    w->fds = s->fds;
+    w->connections = s->connections;
     w->memory_bytes = s->memory_bytes;
     if (worker_take_report(w, s->epoch, s->seq)) {
         if (m->run.id[0] && !strcmp(s->run, m->run.id))

@@ -67,6 +67,7 @@ struct message_stats {
     double sent_at; /* the worker's clock, unix seconds */
     struct slice report;
     double cpu_percent, lag_ms;
+    double lag_p99_ms, fds, connections; /* negative: not told */
     uint64_t memory_bytes;
     struct users_report users;
 };

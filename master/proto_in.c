@@ -76,6 +76,9 @@ static bool parse_stats(const msgpack_object *data, struct message *m)
     s->cpu_percent = proto_number(proto_get(health, "cpu"), 0);
     s->memory_bytes = proto_unsigned(proto_get(health, "memory"), 0);
     s->lag_ms = proto_number(proto_get(health, "lag_ms"), 0);
+    s->lag_p99_ms = proto_number(proto_get(health, "lag_p99_ms"), -1);
+    s->fds = proto_number(proto_get(health, "fds"), -1);
+    s->connections = proto_number(proto_get(health, "connections"), -1);
     const msgpack_object *run = proto_get(own, "run");
     if (run && run->type != MSGPACK_OBJECT_NIL && !proto_copy(run, s->run, sizeof s->run))
         return false;

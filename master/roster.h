@@ -43,7 +43,8 @@ struct worker {
     unsigned users;
     struct class_users *classes; /* as reported; owned */
     size_t class_count;
-    double cpu_percent, lag_ms; /* lag negative: not reported */
+    double cpu_percent, lag_ms;          /* lag negative: not reported */
+    double lag_p99_ms, fds, connections; /* negative: not reported */
     uint64_t memory_bytes;
     bool is_cpu_warned;
     double last_report_at;        /* unix seconds, our clock; 0: none in this run */

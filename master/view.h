@@ -40,7 +40,8 @@ struct view_worker {
     uint32_t users;
     double cpu_percent;
     uint64_t memory_bytes;
-    double loop_lag_ms; /* negative: not reported (stock Locust) */
+    double loop_lag_ms;                  /* negative: not reported (stock Locust) */
+    double lag_p99_ms, fds, connections; /* likewise */
     bool is_katydid;
     uint64_t requests; /* delivered by this worker in this run */
     double rps;

@@ -60,8 +60,9 @@ static PyMethodDef functions[] = {
 
 int py_client_init(PyObject *module)
 {
+    record_init();
     if (call_init() < 0 || session_init(module) < 0 || response_init(module) < 0 ||
-        record_init(module) < 0)
+        measure_init(module) < 0)
         return -1;
     return PyModule_AddFunctions(module, functions);
 }

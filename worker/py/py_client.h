@@ -142,7 +142,9 @@ enum road session_site(struct session *s);
 enum road session_jar(struct session *s);
 int session_set_cookie(struct session *s, struct cookie *cookie, bool is_expired);
 PyObject *session_cookie_row(const struct cookie *c);   /* new: what glue.jar_set takes */
-bool session_records_directly(const struct session *s); /* only the built-in listener, or none */
+bool session_records_directly(const struct session *s); /* only the statistics listen, or nobody */
+/* The statistics among the listeners, else the default ones. Borrowed. */
+struct py_stats *session_stats(const struct session *s);
 
 static inline bool is_given(PyObject *value)
 {
@@ -196,9 +198,11 @@ struct response {
     PyObject *content, *headers, *url, *encoding, *reason, *history, *cookies, *elapsed, *request;
     PyObject *raw, *next, *error, *meta, *manual, *timeout;
     uint64_t duration_ns;
-    int status; /* -1 = None */
+    uint64_t ended_ns; /* of this exchange: CLOCK_MONOTONIC */
+    int status;        /* -1 = None */
     bool is_catch, is_entered, is_reported, is_consumed, is_stream, is_awaiting;
     bool is_meta_shown; /* somebody has request_meta and may have changed it */
+    bool is_unmeasured; /* its event is fired; the statistics have not had its measures yet */
 };
 extern PyTypeObject *response_type;
 
@@ -238,9 +242,22 @@ PyObject *exchange_read(struct response *r, PyObject *size);
 PyObject *request_call(struct session *s, struct call *c);
 void request_take_cookies(struct response *r); /* Set-Cookie of r into its session */
 
+/* ---- measures and samples: py_client_measure.c ---------------------------------------------- */
+
+struct tally_extra;
+/* What the statistics know of a finished call beyond its time: the answer, bytes and phases, of
+ * redirects that led to it too. */
+void measure_response(const struct response *r, uint64_t time_us, struct tally_extra *extra);
+/* Appends one sample (docs/wire.md) as msgpack: what was sent and received, secrets masked, bodies
+ * up to body_max bytes. error: text or NULL. */
+void measure_sample(struct response *r, const char *kind, const char *error, size_t body_max,
+                    struct sbuf *out);
+int measure_init(PyObject *module);
+
 /* ---- reporting: py_client_record.c ---------------------------------------------------------- */
 
-PyObject *record_meta(struct response *r); /* borrowed; made when asked for */
+PyObject *record_meta(struct response *r);    /* borrowed; made when asked for */
+double record_wall_start(struct response *r); /* unix seconds: of the first request of the chain */
 /* Tells the listeners (or the statistics) how r ended. -1 with what a listener raised. */
 int record_report(struct response *r, PyObject *exception);
 int record_default_outcome(struct response *r); /* by error and status */
@@ -251,8 +268,7 @@ PyObject *record_success(struct response *r, PyObject *unused);
 PyObject *record_failure(struct response *r, PyObject *why);
 PyObject *record_raise_for_status(struct response *r, PyObject *unused);
 void record_lost(struct response *r); /* never reported: counted as cut */
-int record_init(PyObject *module);
-extern PyObject *record_request; /* the built-in listener */
+void record_init(void);
 
 /* ---- what pylib gives us: py_client.c ------------------------------------------------------- */
 

@@ -32,7 +32,7 @@ static void count_cut(struct response *r)
     PyErr_Fetch(&type, &value, &trace);
     r->is_reported = true;
     if (fetch_response(r->fetch)->was_sent && r->method && r->name &&
-        py_stats_cut(r->method, r->name) < 0)
+        py_stats_cut(session_stats(r->session), r->method, r->name) < 0)
         PyErr_Clear();
     PyErr_Restore(type, value, trace);
 }
@@ -51,6 +51,7 @@ int exchange_run(struct response *r, struct fetch_request *q)
     uint64_t last = r->is_stream ? t->first_byte : t->last_byte;
     if (r->got->error != FETCH_OK || !last)
         last = clk_mono_ns();
+    r->ended_ns = last;
     if (last > t->start)
         r->duration_ns += last - t->start;
     return 0;

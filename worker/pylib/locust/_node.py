@@ -249,6 +249,9 @@ class Node:
             "cpu": health["cpu_percent"],
             "memory": health["memory_bytes"],
             "lag_ms": health["lag_ms"],
+            "lag_p99_ms": health["lag_p99_ms"],
+            "fds": health["fds"],
+            "connections": health["connections"],
         }
         self.runner._note_usage(health, runners.HEARTBEAT_INTERVAL)
 
@@ -287,6 +290,14 @@ class Node:
         data["user_classes_count"] = self.runner.user_classes_count
         data["user_count"] = self.runner.user_count
         self.send("stats", data)
+        if self.speaks_katydid:
+            self._send_samples()
+
+    def _send_samples(self):
+        """Single requests worth looking at. Lost ones are not missed: more come."""
+        samples = _katydid.samples()
+        if samples is not None:
+            self.send("katydid_samples", {"run": self._reports.run, "samples": samples})
 
     def tell_exception(self, message, traceback):
         """To a Locust master, which gets them one by one; a Katydid master's are in the report."""
