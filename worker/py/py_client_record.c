@@ -13,9 +13,8 @@
 
 #include "common/base/clk.h"
 #include "common/stats/stats.h"
+#include "worker/py/py_samples.h"
 #include "worker/py/py_stats.h"
-
-PyObject *record_request;
 
 /* ---- failure texts -------------------------------------------------------------------------- */
 
@@ -25,60 +24,31 @@ static PyObject *failure_text(PyObject *exception)
     return PyUnicode_Check(exception) ? Py_NewRef(exception) : PyObject_Repr(exception);
 }
 
-static int record_numbers(PyObject *method, PyObject *name, uint64_t time_us, uint64_t bytes,
-                          PyObject *text)
+/* Where this session's requests are counted. */
+static struct py_stats *stats_of(const struct response *r)
+{
+    return session_stats(r->session);
+}
+
+/* r: the response that was measured, or NULL. */
+static int record_numbers(PyObject *method, PyObject *name, struct response *r,
+                          struct py_stats_request *q, PyObject *text)
 {
     Py_ssize_t len = 0;
-    const char *failure = text ? PyUnicode_AsUTF8AndSize(text, &len) : NULL;
-    if (text && !failure)
+    struct tally_extra extra;
+    q->failure = text ? PyUnicode_AsUTF8AndSize(text, &len) : NULL;
+    q->failure_len = (size_t)len;
+    if (text && !q->failure)
         return -1;
-    return py_stats_record(method, name, time_us, bytes, failure, (size_t)len);
-}
-
-/* ---- the built-in listener ------------------------------------------------------------------ */
-
-static uint64_t microseconds(PyObject *ms)
-{
-    if (!ms || ms == Py_None)
-        return STATS_NO_TIME;
-    const double value = PyFloat_AsDouble(ms);
-    return value > 0 ? (uint64_t)(value * 1000 + 0.5) : 0;
-}
-
-static uint64_t length_of(PyObject *length)
-{
-    if (!length || length == Py_None)
-        return 0;
-    const double value = PyFloat_AsDouble(length);
-    return value > 0 ? (uint64_t)value : 0;
-}
-
-/* Records from the keyword arguments of a request event; what is missing is left out. */
-static int record_fields(PyObject *fields)
-{
-    PyObject *method = PyDict_GetItemString(fields, "request_type");
-    PyObject *name = PyDict_GetItemString(fields, "name");
-    PyObject *exception = PyDict_GetItemString(fields, "exception");
-    const bool is_failure = exception && PyObject_IsTrue(exception) == 1;
-    PyObject *text = is_failure ? failure_text(exception) : NULL;
-    const uint64_t time_us = microseconds(PyDict_GetItemString(fields, "response_time"));
-    const uint64_t bytes = length_of(PyDict_GetItemString(fields, "response_length"));
-    int result = -1;
-    if (!PyErr_Occurred())
-        result =
-            record_numbers(method ? method : Py_None, name ? name : Py_None, time_us, bytes, text);
-    Py_XDECREF(text);
-    return result;
-}
-
-static PyObject *record_request_call(PyObject *module, PyObject *args, PyObject *kwargs)
-{
-    (void)module;
-    if (PyTuple_GET_SIZE(args))
-        return PyErr_Format(PyExc_TypeError, "record_request takes keyword arguments only");
-    if (kwargs && record_fields(kwargs) < 0)
-        return NULL;
-    Py_RETURN_NONE;
+    if (r) {
+        measure_response(r, q->time_us, &extra);
+        q->extra = &extra;
+    }
+    if (py_stats_record(stats_of(r), method, name, q) != 0)
+        return -1;
+    if (__builtin_expect(r && (q->slow_row || q->new), 0))
+        py_samples_note(r, q);
+    return 0;
 }
 
 /* ---- numbers of a response ------------------------------------------------------------------ */
@@ -160,7 +130,7 @@ static PyObject *reported_exception(struct response *r)
     return default_exception(r);
 }
 
-static double wall_start(struct response *r)
+double record_wall_start(struct response *r)
 {
     const struct fetch_response *got = r->got;
     if (r->history && PyList_CheckExact(r->history) && PyList_GET_SIZE(r->history)) {
@@ -200,7 +170,7 @@ PyObject *record_meta(struct response *r)
     if (!failed)
         failed = put(m, "response", Py_NewRef((PyObject *)r)) |
                  put(m, "exception", reported_exception(r)) |
-                 put(m, "start_time", PyFloat_FromDouble(wall_start(r))) |
+                 put(m, "start_time", PyFloat_FromDouble(record_wall_start(r))) |
                  put(m, "url", first_url(r)) |
                  put(m, "response_length", PyLong_FromUnsignedLongLong(response_length(r)));
     if (failed)
@@ -215,8 +185,9 @@ static int fire(struct response *r, PyObject *exception)
     PyObject *meta = record_meta(r);
     if (!meta || PyDict_SetItemString(meta, "exception", exception) < 0)
         return -1;
+    r->is_unmeasured = true;
     if (session_records_directly(r->session))
-        return PyList_GET_SIZE(r->session->handlers) ? record_fields(meta) : 0;
+        return PyList_GET_SIZE(r->session->handlers) ? py_stats_record_event(stats_of(r), meta) : 0;
     PyObject *event = r->session->request_event;
     if (!event || event == Py_None)
         return 0;
@@ -240,7 +211,8 @@ static int record_direct(struct response *r, PyObject *text)
 {
     if (!PyList_GET_SIZE(r->session->handlers))
         return 0;
-    return record_numbers(r->method, r->name, r->duration_ns / 1000, response_length(r), text);
+    struct py_stats_request q = {.time_us = r->duration_ns / 1000, .bytes = response_length(r)};
+    return record_numbers(r->method, r->name, r, &q, text);
 }
 
 int record_report(struct response *r, PyObject *exception)
@@ -278,7 +250,7 @@ void record_lost(struct response *r)
         return;
     PyObject *type = NULL, *value = NULL, *trace = NULL;
     PyErr_Fetch(&type, &value, &trace);
-    if (py_stats_cut(r->method, r->name) < 0)
+    if (py_stats_cut(stats_of(r), r->method, r->name) < 0)
         PyErr_Clear();
     PyErr_Restore(type, value, trace);
 }
@@ -386,11 +358,26 @@ PyObject *record_raise_for_status(struct response *r, PyObject *unused)
     return NULL;
 }
 
-int record_init(PyObject *module)
+/* ---- events that come back ------------------------------------------------------------------ */
+
+static bool measure_event(PyObject *response, uint64_t time_us, struct tally_extra *extra)
 {
-    static PyMethodDef def = {"record_request", (PyCFunction)(void (*)(void))record_request_call,
-                              METH_VARARGS | METH_KEYWORDS,
-                              "The listener that turns request events into statistics."};
-    record_request = PyCFunction_New(&def, NULL);
-    return record_request ? PyModule_AddObjectRef(module, "record_request", record_request) : -1;
+    struct response *r = (struct response *)response;
+    if (!PyObject_TypeCheck(response, response_type) || !r->is_unmeasured)
+        return false;
+    r->is_unmeasured = false;
+    measure_response(r, time_us, extra);
+    return true;
+}
+
+static void note_event(PyObject *response, const struct py_stats_request *q)
+{
+    py_samples_note((struct response *)response, q);
+}
+
+void record_init(void)
+{
+    static const struct py_stats_hooks hooks = {
+        .measure = measure_event, .note = note_event, .forget = py_samples_forget};
+    py_stats_hook(&hooks);
 }

@@ -417,6 +417,8 @@ static void dealloc(PyObject *self)
 {
     struct py_stats *s = (struct py_stats *)self;
     cache_clear(s);
+    if (s->has_unsent)
+        the_hooks.forget();
     stats_fini(&s->live);
     stats_fini(&s->total);
     if (s->has_unsent)
