@@ -63,7 +63,7 @@ build/.deps-%: Makefile
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wswitch-enum -Wvla \
         -Wundef -Wwrite-strings -Wformat=2 -Wpointer-arith -Wcast-qual -Wconversion -Wno-sign-conversion
-BASE := -std=gnu17 -D_GNU_SOURCE -g -fno-omit-frame-pointer -fvisibility=hidden -fPIE -pthread \
+BASE := -std=gnu17 -D_GNU_SOURCE -g -fno-omit-frame-pointer -fvisibility=hidden -fPIC -pthread \
         -I. -DKATYDID_VERSION='"$(VERSION)"' $(WARN) $(WERROR)
 is_clang := $(findstring clang,$(CC))
 ifeq ($(VARIANT),asan)
@@ -106,7 +106,7 @@ LLHTTP_O := $(patsubst %,$(O)/obj/llhttp/%.o,llhttp api http)
 
 .DEFAULT_GOAL := all
 .PHONY: all
-all: $(O)/katydid $(O)/katydid-worker ## build build/katydid and build/katydid-worker
+all: $(O)/katydid $(O)/katydid-worker $(O)/python/.stamp ## build build/katydid, build/katydid-worker and the library in build/python
 
 $(O)/libcommon.a: $(call obj,$(COMMON_C))
 $(O)/libmaster.a: $(call obj,$(MASTER_C)) $(O)/obj/assets.o
@@ -127,10 +127,30 @@ $(O)/obj/%.o: %.c $(O)/.flags
 	$(Q)$(CC) $(ALL_CF) $(EXTRA) -MMD -MP -c $< -o $@
 $(O)/obj/llhttp/%.o: /usr/share/llhttp/%.c $(O)/.flags
 	@mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu17 $(OPT) -g -fPIE -fvisibility=hidden -isystem /usr/share/include/llhttp -c $< -o $@
+	$(Q)$(CC) -std=gnu17 $(OPT) -g -fPIC -fvisibility=hidden -isystem /usr/share/include/llhttp -c $< -o $@
 $(O)/.flags: FORCE
 	@mkdir -p $(@D); echo '$(CC) $(ALL_CF) $(PY_CF)' | cmp -s - $@ || echo '$(CC) $(ALL_CF) $(PY_CF)' >$@
 FORCE:
+
+# The library: `import locust` in the ordinary Python that PYTHON names, without the programs above.
+# $(O)/python is what PYTHONPATH takes. With the Python that the worker embeds, its objects serve.
+py_ask    = $(shell $(PYTHON) -c 'import sysconfig; print(sysconfig.$(1))' 2>/dev/null)
+PY_TAG   := $(call py_ask,get_config_var("EXT_SUFFIX"))
+PY_INC   := $(call py_ask,get_path("include"))
+PY_OBJ   := $(O)/obj$(if $(findstring $(PY_INC)$(empty) ,$(PY_CF) ),,/python$(PY_TAG))
+PY_SO    := $(O)/python/_katydid$(PY_TAG)
+PY_SO_C  := $(filter-out %/embed.c %/arena.c,$(PY_C))
+
+$(O)/python/.stamp: $(PY_SO)
+	@for p in worker/pylib/*/; do ln -sfn $(CURDIR)/$${p%/} $(O)/python/; done; touch $@
+$(PY_SO): $(patsubst %.c,$(PY_OBJ)/%.o,$(PY_SO_C)) $(O)/libnet.a $(O)/libcommon.a
+	@mkdir -p $(@D); echo "  LD    $@"
+	$(Q)$(CC) $(LD) -shared -Wl,--exclude-libs,ALL -pthread -o $@ $^ $(WORKER_LD) $(LDFLAGS)
+ifneq ($(PY_OBJ),$(O)/obj)
+$(PY_OBJ)/%.o: %.c $(O)/.flags
+	@mkdir -p $(@D); echo "  CC    $< ($(PYTHON))"
+	$(Q)$(CC) $(ALL_CF) -isystem $(PY_INC) $(PY_CF) -MMD -MP -c $< -o $@
+endif
 
 # The page: built by npm once per change of webui/, then embedded as one C file of gzipped bytes.
 WEBUI_SRC := $(shell find webui -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/test*' 2>/dev/null)

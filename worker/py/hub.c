@@ -12,6 +12,8 @@
 #include <greenlet.h>
 #include <math.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 
 enum { MAX_FREE_NAPS = 1024 };
 
@@ -23,6 +25,7 @@ struct nap { /* one sleep */
 
 static _Thread_local bool is_here;
 static struct event_base *base;
+static int first_fd = -1; /* that was opened when base was made */
 static struct ready_list queue;
 static Py_ssize_t parked;
 static struct nap *free_naps;
@@ -36,6 +39,11 @@ struct event_base *hub_base(void)
 struct ready_list *hub_queue(void)
 {
     return &queue;
+}
+
+int hub_first_fd(void)
+{
+    return first_fd;
 }
 
 bool hub_is_here(void)
@@ -92,10 +100,20 @@ static void run_park(struct ready *r)
         p->greenlet; /* the reference is ours now; p may be gone after the switch */
     p->greenlet = NULL;
     PyObject *result = PyGreenlet_Switch((PyGreenlet *)greenlet, NULL, NULL);
-    if (!result)
+    if (!result && loop_main())
         loop_handle_error(loop_main(), greenlet);
+    else if (!result)
+        PyErr_WriteUnraisable(greenlet);
     Py_XDECREF(result);
     Py_DECREF(greenlet);
+}
+
+void hub_run_ready(void)
+{
+    enum { MOST = 256 }; /* then whoever drives us has its turn */
+    struct ready *r;
+    for (unsigned i = 0; i < MOST && (r = ready_take(&queue)) != NULL; i++)
+        r->run(r);
 }
 
 /* After the switch back: 0 when it was the wake that brought us here. */
@@ -133,9 +151,11 @@ static int park(struct park *p)
     p->ready.run = run_park;
     if (p->is_woken)
         ready_add(&queue, &p->ready);
-    parked++;
+    if (parked++ == 0 && guest_is_on())
+        guest_keep(true);
     PyObject *result = PyGreenlet_Switch((PyGreenlet *)hub, NULL, NULL);
-    parked--;
+    if (--parked == 0 && guest_is_on())
+        guest_keep(false);
     Py_DECREF(hub);
     return unpark(p, result);
 }
@@ -227,7 +247,7 @@ static PyObject *sleep_elsewhere(PyObject *const *args, Py_ssize_t n, PyObject *
 static PyObject *py_sleep(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names)
 {
     (void)module;
-    if (!is_here || names || n > 1)
+    if (!is_here || guest_is_on() || names || n > 1)
         return sleep_elsewhere(args, n, names);
     double seconds = n ? PyFloat_AsDouble(args[0]) : 0;
     if (seconds == -1 && PyErr_Occurred())
@@ -268,6 +288,9 @@ int py_hub_init(PyObject *module)
     if (!_PyGreenlet_API)
         return -1;
     ready_list_init(&queue);
+    first_fd = epoll_create1(EPOLL_CLOEXEC); /* gets the number that the base's will get */
+    if (first_fd >= 0)
+        close(first_fd);
     base = hub_base_new();
     if (!base) {
         PyErr_SetString(PyExc_OSError, "cannot create an event loop");

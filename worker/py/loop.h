@@ -119,6 +119,12 @@ struct ready_list *hub_queue(void);
 Py_ssize_t hub_parked(void);
 bool hub_is_greenlet(PyObject *o);
 struct event_base *hub_base_new(void); /* NULL when out of descriptors */
+void hub_run_ready(void);              /* for who has no loop of ours (guest.c) */
+int hub_first_fd(void);                /* of hub_base(); see guest.c */
+
+/* Another loop than ours drives hub_base() (guest.c). */
+bool guest_is_on(void);
+void guest_keep(bool is_waited_for);
 
 /* Pulse of the main loop, for the watchdog: count moves each time something else runs. */
 struct pulse {

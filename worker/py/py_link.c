@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* CPython 3.11 wants char **, and does not write to it. */
 #define KEYWORDS(names) ((char **)(uintptr_t)(names))
@@ -36,6 +37,20 @@ static PyObject *raise_closed(void)
     return NULL;
 }
 
+/* The new object around link, which may be NULL: then why (taken) says why. */
+static PyObject *wrap(PyTypeObject *type, struct link *link, char *why)
+{
+    struct py_link *self = link ? (struct py_link *)type->tp_alloc(type, 0) : NULL;
+    if (!link)
+        PyErr_SetString(PyExc_OSError, why);
+    free(why);
+    if (self)
+        self->link = link;
+    else
+        link_close(link, 0);
+    return (PyObject *)self;
+}
+
 static PyObject *link_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     static const char *const names[] = {"endpoint", "identity", NULL};
@@ -43,17 +58,20 @@ static PyObject *link_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "ss:Link", KEYWORDS(names), &endpoint,
                                      &identity))
         return NULL;
-    struct py_link *self = (struct py_link *)type->tp_alloc(type, 0);
-    if (!self)
+    char *why = NULL;
+    struct link *link = link_connect(endpoint, identity, &why);
+    return wrap(type, link, why);
+}
+
+static PyObject *server_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static const char *const names[] = {"endpoint", NULL};
+    const char *endpoint;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "s:Server", KEYWORDS(names), &endpoint))
         return NULL;
     char *why = NULL;
-    self->link = link_connect(endpoint, identity, &why);
-    if (!self->link) {
-        PyErr_SetString(PyExc_OSError, why);
-        free(why);
-        Py_CLEAR(self);
-    }
-    return (PyObject *)self;
+    struct link *link = link_bind(endpoint, &why);
+    return wrap(type, link, why);
 }
 
 static void shut(struct py_link *self, int linger_ms)
@@ -93,27 +111,42 @@ static PyObject *send_failure(enum link_rc rc)
 {
     if (rc == LINK_FULL)
         PyErr_SetString(PyExc_BlockingIOError,
-                        "the master does not take messages: too many are queued");
+                        "the other end does not take messages: too many are queued");
+    else if (rc == LINK_UNREACHABLE)
+        PyErr_SetString(PyExc_ConnectionError, "no such node is connected");
     else
-        PyErr_SetString(PyExc_OSError, "the link to the master is broken");
+        PyErr_SetString(PyExc_OSError, "the link is broken");
     return NULL;
 }
 
-static PyObject *link_send_method(PyObject *object, PyObject *payload)
+static PyObject *send_to(struct py_link *self, const char *node, PyObject *payload)
 {
-    struct py_link *self = (struct py_link *)object;
     Py_buffer view;
     if (!self->link)
         return raise_closed();
     if (PyObject_GetBuffer(payload, &view, PyBUF_SIMPLE) != 0)
         return NULL;
-    enum link_rc rc = link_send(self->link, NULL, view.buf, (size_t)view.len);
+    enum link_rc rc = link_send(self->link, node, view.buf, (size_t)view.len);
     PyBuffer_Release(&view);
     if (self->is_waiting)
         hub_wake(&self->park);
     if (rc != LINK_OK)
         return send_failure(rc);
     return Py_NewRef(Py_None);
+}
+
+static PyObject *link_send_method(PyObject *object, PyObject *payload)
+{
+    return send_to((struct py_link *)object, NULL, payload);
+}
+
+static PyObject *server_send_method(PyObject *object, PyObject *args)
+{
+    const char *node;
+    PyObject *payload;
+    if (!PyArg_ParseTuple(args, "sO:send", &node, &payload))
+        return NULL;
+    return send_to((struct py_link *)object, node, payload);
 }
 
 /* Parks until there may be something to read. -1 with an exception. */
@@ -134,15 +167,25 @@ static int wait_readable(struct py_link *self)
     return rc;
 }
 
+/* The payload; at a server, (node, payload). */
+static PyObject *message_from(const struct link_message *m)
+{
+    PyObject *bytes = PyBytes_FromStringAndSize((const char *)m->bytes, (Py_ssize_t)m->len);
+    if (!m->node || !bytes)
+        return bytes;
+    PyObject *node = PyUnicode_DecodeUTF8(m->node, (Py_ssize_t)strlen(m->node), "surrogateescape");
+    return Py_BuildValue("NN", node, bytes);
+}
+
 static PyObject *recv_loop(struct py_link *self)
 {
     while (self->link) {
         struct link_message m;
         enum link_rc rc = link_recv(self->link, &m);
         if (rc == LINK_OK) {
-            PyObject *bytes = PyBytes_FromStringAndSize((const char *)m.bytes, (Py_ssize_t)m.len);
+            PyObject *message = message_from(&m);
             link_message_free(&m);
-            return bytes;
+            return message;
         }
         if (rc != LINK_EMPTY)
             return send_failure(rc);
@@ -182,6 +225,13 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+static PyMethodDef server_methods[] = {
+    {"send", server_send_method, METH_VARARGS, "send(node, bytes)"},
+    {"recv", link_recv_method, METH_NOARGS, "recv() -> (node, bytes); parks the calling greenlet"},
+    {"close", WITH_KEYWORDS(link_close_method), METH_VARARGS | METH_KEYWORDS, "close(linger_ms=0)"},
+    {NULL, NULL, 0, NULL},
+};
+
 static PyGetSetDef getset[] = {
     {"endpoint", get_endpoint, NULL, "the address, None once closed", NULL},
     {NULL, NULL, NULL, NULL, NULL},
@@ -202,10 +252,29 @@ static PyType_Spec spec = {
     .slots = slots,
 };
 
-int py_link_init(PyObject *module)
+static char server_doc[] = "Server(endpoint): a master's end of the wire";
+
+static PyType_Slot server_slots[] = {
+    {Py_tp_new, server_new}, {Py_tp_dealloc, link_dealloc}, {Py_tp_methods, server_methods},
+    {Py_tp_getset, getset},  {Py_tp_doc, server_doc},       {0, NULL},
+};
+
+static PyType_Spec server_spec = {
+    .name = "_katydid.Server",
+    .basicsize = sizeof(struct py_link),
+    .flags = Py_TPFLAGS_DEFAULT,
+    .slots = server_slots,
+};
+
+static int add(PyObject *module, const char *name, PyType_Spec *from)
 {
-    PyObject *type = PyType_FromSpec(&spec);
-    int rc = type ? PyModule_AddObjectRef(module, "Link", type) : -1;
+    PyObject *type = PyType_FromSpec(from);
+    int rc = type ? PyModule_AddObjectRef(module, name, type) : -1;
     Py_XDECREF(type);
     return rc;
+}
+
+int py_link_init(PyObject *module)
+{
+    return add(module, "Link", &spec) != 0 ? -1 : add(module, "Server", &server_spec);
 }

@@ -18,5 +18,6 @@ static inline char **py_names(const char *const *names)
 /* One per file with names of its own: 0, or -1 with an exception. Called in py_mod.c's order. */
 int py_hub_init(PyObject *module);
 int py_loop_init(PyObject *module);
+int py_guest_init(PyObject *module);
 int py_health_init(PyObject *module);
 int py_watchdog_init(PyObject *module);

@@ -3,7 +3,11 @@
 
 import os
 
-from gevent import config as _gevent_config
+from katydid_boot import library as _library
+
+_library.prepare()
+
+from gevent import config as _gevent_config  # noqa: E402
 
 # Remembering who spawned whom costs a stack copy per greenlet, that is per user.
 if "GEVENT_TRACK_GREENLET_TREE" not in os.environ:
@@ -20,6 +24,8 @@ if not os.getenv("LOCUST_SKIP_MONKEY_PATCH"):
         from gevent import queue as _queue
 
         _urllib3.connectionpool.ConnectionPool.QueueCls = _queue.LifoQueue
+
+_library.patch_sleep()
 
 __version__ = "2.46.7"  # the version of Locust whose API this is
 
