@@ -212,6 +212,14 @@ static uint64_t arrived_ns(const struct fetch *f, uint64_t now_ns)
     return is_plausible ? now_ns - (wall - stamp) : now_ns;
 }
 
+/* A quick server's answer arrives before the clock was read after the write. */
+static void first_arrived(struct fetch_times *t, uint64_t arrived)
+{
+    t->first_byte = arrived;
+    if (t->sent_last > arrived)
+        t->sent_last = arrived;
+}
+
 /* One read. False when there is nothing more to do for now, or the exchange has ended. */
 static bool read_once(struct fetch *f)
 {
@@ -228,7 +236,7 @@ static bool read_once(struct fetch *f)
     const uint64_t arrived = arrived_ns(f, now);
     f->last_io_ns = now;
     if (!f->response.times.first_byte)
-        f->response.times.first_byte = arrived;
+        first_arrived(&f->response.times, arrived);
     if (!take_bytes(f, e->in, (size_t)n, arrived))
         return false;
     return (size_t)n == sizeof e->in || s->ops->has_pending(s);
