@@ -39,8 +39,16 @@ void command_fini(struct command *c)
     for (size_t i = 0; c->user_classes && c->user_classes[i]; i++)
         free(c->user_classes[i]);
     free(c->user_classes);
-    c->host = NULL;
+    for (size_t i = 0; i < c->field_count; i++) {
+        free(c->fields[i].name);
+        free(c->fields[i].value);
+    }
+    free(c->fields);
+    free(c->json);
+    c->host = c->json = NULL;
     c->user_classes = NULL;
+    c->fields = NULL;
+    c->field_count = 0;
 }
 
 static struct command_result refusal(const char *text)

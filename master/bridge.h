@@ -13,14 +13,35 @@ enum command_kind {
     CMD_STOP,
     CMD_RESET, /* statistics */
     CMD_QUIT,
+    CMD_RENDER,     /* `document` into `out` */
+    CMD_USER_CLASS, /* `json`: attributes of a User class, for the host and every worker */
+};
+
+enum document { /* what only the main thread can write */
+                DOCUMENT_REQUESTS_CSV,
+                DOCUMENT_FAILURES_CSV,
+                DOCUMENT_EXCEPTIONS_CSV,
+                DOCUMENT_HISTORY_CSV, /* refused without --csv-full-history */
+                DOCUMENT_TASKS,       /* JSON of Locust's /tasks */
+                DOCUMENT_LOGS,        /* JSON of Locust's /logs */
+};
+
+struct sbuf;
+struct command_field {
+    char *name, *value;
 };
 
 struct command {
     enum command_kind kind;
-    double users, spawn_rate; /* CMD_SWARM; negative = not given */
-    char *host;               /* NULL = leave; owned by the command */
-    double run_time_s;        /* negative = leave; 0 = no limit */
-    char **user_classes;      /* NULL-terminated or NULL = leave; owned */
+    double users, spawn_rate;     /* CMD_SWARM; negative = not given */
+    char *host;                   /* NULL = leave; owned by the command */
+    double run_time_s;            /* negative = leave; 0 = no limit */
+    char **user_classes;          /* NULL-terminated or NULL = leave; owned */
+    struct command_field *fields; /* CMD_SWARM: further fields of the form, owned */
+    size_t field_count;
+    enum document document; /* CMD_RENDER */
+    struct sbuf *out;       /* CMD_RENDER; the submitter's */
+    char *json;             /* CMD_USER_CLASS; owned */
 };
 void command_fini(struct command *c);
 

@@ -5,12 +5,10 @@
 #include "common/base/log.h"
 #include "master/core.h"
 #include "master/files.h"
-#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define MAX_USERS 100e6
 #define MAX_RATE 1e9
@@ -28,19 +26,6 @@ static struct command_result done(const char *text)
     struct command_result r = {.is_ok = true};
     snprintf(r.text, sizeof r.text, "%s", text);
     return r;
-}
-
-static bool is_url(const char *text)
-{
-    size_t scheme = !strncasecmp(text, "http://", 7)    ? 7
-                    : !strncasecmp(text, "https://", 8) ? 8
-                                                        : 0;
-    if (scheme == 0 || strlen(text) > 2000 || text[scheme] == 0 || strchr("/?#:@", text[scheme]))
-        return false;
-    for (const char *c = text; *c; c++)
-        if (isspace((unsigned char)*c) || iscntrl((unsigned char)*c) || strchr("<>\"\\", *c))
-            return false;
-    return true;
 }
 
 static bool is_class(const struct master *m, const char *name)
@@ -61,8 +46,6 @@ static struct command_result check(const struct master *m, const struct command 
     if (isnan(c->spawn_rate) || (c->spawn_rate >= 0 && !(c->spawn_rate > 0)) ||
         c->spawn_rate > MAX_RATE)
         return refuse("spawn_rate", "The spawn rate must be a number above 0 (users per second).");
-    if (c->host && c->host[0] && !is_url(c->host))
-        return refuse("host", "The host must be a URL such as http://shop.example:8000");
     if (isnan(c->run_time_s) || isinf(c->run_time_s))
         return refuse("run_time", "The run time must be like 90, 20s, 3m or 1h30m.");
     for (size_t i = 0; c->user_classes && c->user_classes[i]; i++)
@@ -112,6 +95,9 @@ static struct command_result swarm(struct master *m, struct command *c)
     struct command_result r = check(m, c);
     if (!r.is_ok)
         return r;
+    r = choices_take(m, c);
+    if (!r.is_ok)
+        return r;
     if (m->host.is_shape_on)
         return refuse("",
                       "A load shape decides about the users; it cannot be edited while it runs.");
@@ -153,6 +139,10 @@ struct command_result commands_execute(void *arg, struct command *c)
     case CMD_QUIT:
         finish_begin(m, false);
         return done("Shutting down");
+    case CMD_RENDER:
+        return documents_write(m, c->document, c->out);
+    case CMD_USER_CLASS:
+        return choices_user_class(m, c);
     }
     return refuse("", "Unknown command.");
 }

@@ -7,6 +7,7 @@
  *   ingest.c    reports into statistics conduct.c   start, change and stop a run
  *   hands.c     workers come and go     script.c    dialogue with the host
  *   finish.c    the orderly end         commands.c  what the page asks for
+ *   choices.c   options by the page     documents.c what the page downloads
  *   show.c      snapshots for the page  keyboard.c  keys of the terminal
  *   terminal.c  tables and output files
  *
@@ -18,6 +19,7 @@
 #include "master/children.h"
 #include "master/dispatch.h"
 #include "master/history.h"
+#include "master/logbook.h"
 #include "master/options.h"
 #include "master/output.h"
 #include "master/proto.h"
@@ -53,6 +55,7 @@ struct host { /* the node that runs the master-side Python */
     } last_tick;
     bool has_exit_code, is_unhandled;
     int exit_code;
+    struct message_web web; /* its web server; socket "" when it has none */
 };
 
 struct trouble {                  /* messages that were dropped */
@@ -98,6 +101,7 @@ struct master {
     struct viewer *viewer;
     struct bridge *bridge;
     struct web *web;
+    struct logbook *logbook;
     struct csv *csv;
     struct trouble trouble;
     struct loss *losses;
@@ -185,6 +189,7 @@ void script_on_call(struct master *m, const struct message_call *c);
 void script_host_ended(struct master *m);
 void script_second(struct master *m);
 void script_send_state(struct master *m);
+void script_tell_page(struct master *m, int port, const char *secret); /* where the page is */
 const char *script_begin_shape(struct master *m);
 void script_end_shape(struct master *m);
 
@@ -196,6 +201,13 @@ void finish_now(struct master *m, int code);   /* leaves the loop */
 
 /* commands.c */
 struct command_result commands_execute(void *arg, struct command *c);
+
+/* documents.c: what web threads cannot write themselves */
+struct command_result documents_write(struct master *m, enum document document, struct sbuf *out);
+
+/* choices.c: options, profile and shape as the page or /swarm choose them */
+struct command_result choices_take(struct master *m, const struct command *c);
+struct command_result choices_user_class(struct master *m, const struct command *c);
 
 /* show.c */
 void show_publish(struct master *m);

@@ -111,13 +111,15 @@ static void from_worker(struct master *m, struct worker *w, const struct message
         relay(m, w->id, msg);
         break;
     case MESSAGE_LOGS:
-        break; /* the worker's own stderr has them */
+        logbook_take(m->logbook, w->id, &msg->data);
+        break;
     case MESSAGE_CLIENT_READY:
     case MESSAGE_HEARTBEAT:
     case MESSAGE_LOCUSTFILE:
     case MESSAGE_SCRIPT:
     case MESSAGE_TICKED:
     case MESSAGE_DONE:
+    case MESSAGE_WEB:
         stray(m);
         break;
     }
@@ -126,7 +128,7 @@ static void from_worker(struct master *m, struct worker *w, const struct message
 static bool is_for_host(enum message_kind kind)
 {
     return kind == MESSAGE_SCRIPT || kind == MESSAGE_CALL || kind == MESSAGE_TICKED ||
-           kind == MESSAGE_DONE;
+           kind == MESSAGE_DONE || kind == MESSAGE_WEB;
 }
 
 static void handle(struct master *m, const char *node, struct message *msg)

@@ -464,6 +464,8 @@ static void init(struct master *m, const struct options *o)
     m->history = history_new();
     m->viewer = viewer_new();
     m->bridge = bridge_new();
+    m->logbook = logbook_new();
+    logbook_attach(m->logbook);
     make_events(m);
 }
 
@@ -521,6 +523,9 @@ static void fini(struct master *m)
     history_free(m->history);
     viewer_free(m->viewer);
     bridge_free(m->bridge);
+    logbook_detach();
+    logbook_free(m->logbook);
+    free(m->host.web.extensions);
     stats_fini(&m->stats);
     proto_texts_free(m->user_classes);
     free(m->run_host);

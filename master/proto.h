@@ -8,6 +8,7 @@
  *
  * proto*.c are the only files of the master that know msgpack. Pure: no socket, no clock.
  */
+#include "master/ratio.h"
 #include "master/roster.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,6 +33,7 @@ enum message_kind {
     MESSAGE_CALL,   /* katydid_call */
     MESSAGE_TICKED, /* katydid_ticked */
     MESSAGE_DONE,   /* katydid_done */
+    MESSAGE_WEB,    /* katydid_web */
     MESSAGE_CUSTOM, /* the user's own type */
 };
 
@@ -91,6 +93,12 @@ struct message_done {
     int exit_code;
 };
 
+struct message_web {  /* the host's own web server, docs/wire.md */
+    char socket[108]; /* path; "" none */
+    bool has_login, has_guards, has_hooks, has_page;
+    char *extensions; /* JSON; owned */
+};
+
 struct message_exception {
     char *message, *traceback; /* owned */
 };
@@ -109,6 +117,7 @@ struct message {
         struct message_call call;
         struct message_ticked ticked;
         struct message_done done;
+        struct message_web web;
     };
 };
 
@@ -121,6 +130,12 @@ struct script_class {
     char *name, *host; /* host NULL: none */
     double weight;
     unsigned fixed_count;
+    struct task_list tasks;
+};
+
+struct script_shape { /* a load shape that the page may choose */
+    char *name;
+    bool uses_options;
 };
 
 struct script {    /* what the host found in the locustfile; owned */
@@ -130,11 +145,44 @@ struct script {    /* what the host found in the locustfile; owned */
     bool has_connections; /* users of some class hold a connection each */
     bool has_shape, shape_uses_options;
     char *shape_name, *locustfile;
+    struct script_shape *shapes;
+    size_t shape_count;
     void *options; /* msgpack map {dest: value}, goes into every spawn */
     size_t options_len;
 };
 enum proto_rc proto_script(const struct message *m, struct script *out);
 void script_fini(struct script *s);
+
+/* The options map of a script with one value changed, whole, into out (unless UNKNOWN or BAD). */
+enum proto_option {
+    PROTO_OPTION_SET,
+    PROTO_OPTION_UNKNOWN, /* there is no such option */
+    PROTO_OPTION_BAD,     /* the text is no value of the present one's type */
+};
+/* From the fields of a form of that name, at least one. */
+enum proto_option proto_option_texts(struct slice map, const char *name, const char *const *texts,
+                                     size_t count, struct sbuf *out);
+struct option_set {
+    const char *text; /* or NULL: the number */
+    double number;
+    bool is_whole;
+};
+enum proto_option proto_option_value(struct slice map, const char *name,
+                                     const struct option_set *set, struct sbuf *out);
+
+/* A JSON object as msgpack. false and *wrong when it is none. */
+struct json_wrong {
+    char text[160];
+};
+bool proto_from_json(const char *text, struct sbuf *out, struct json_wrong *wrong);
+
+void proto_pack_text(struct sbuf *out, const char *text); /* one msgpack string */
+/* The text of a member of a map; malloced, or NULL. */
+char *proto_member(struct slice map, const char *key);
+
+/* Calls for each line of a "logs" message's data. false when it has none. */
+bool proto_logs(struct slice data, void (*line)(void *arg, const char *text, size_t len),
+                void *arg);
 
 /* Outgoing. Each appends one whole message to out. */
 void proto_plain(struct sbuf *out, const char *type, const char *node); /* no data */
@@ -164,6 +212,13 @@ struct event_args {        /* what is given becomes an argument of the event */
 };
 void proto_event(struct sbuf *out, const char *node, uint64_t id, const char *name,
                  const struct event_args *args);
+
+struct host_page { /* where the host reaches the page, and what admits it there */
+    const char *address, *secret, *base_path;
+    int port;
+    bool has_tls; /* towards browsers; not on this port */
+};
+void proto_page(struct sbuf *out, const char *node, const struct host_page *p);
 
 struct host_state {
     const char *state;

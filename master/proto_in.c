@@ -139,6 +139,18 @@ static bool parse_done(const msgpack_object *data, struct message *m)
     return data->type == MSGPACK_OBJECT_MAP;
 }
 
+static bool parse_web(const msgpack_object *data, struct message *m)
+{
+    struct message_web *w = &m->web;
+    w->has_login = proto_bool(proto_get(data, "login"));
+    w->has_guards = proto_bool(proto_get(data, "guards"));
+    w->has_hooks = proto_bool(proto_get(data, "hooks"));
+    w->has_page = proto_bool(proto_get(data, "page"));
+    w->extensions = proto_text(proto_get(data, "extensions"));
+    proto_copy(proto_get(data, "socket"), w->socket, sizeof w->socket);
+    return w->extensions != NULL;
+}
+
 static const struct {
     const char *type;
     enum message_kind kind;
@@ -158,6 +170,7 @@ static const struct {
     {"katydid_call", MESSAGE_CALL, parse_call},
     {"katydid_ticked", MESSAGE_TICKED, parse_ticked},
     {"katydid_done", MESSAGE_DONE, parse_done},
+    {"katydid_web", MESSAGE_WEB, parse_web},
 };
 
 static enum proto_rc parse_data(struct message *m)
@@ -216,6 +229,22 @@ enum proto_rc proto_parse(const void *bytes, size_t len, struct message *m)
     return rc;
 }
 
+bool proto_logs(struct slice data, void (*line)(void *arg, const char *text, size_t len), void *arg)
+{
+    msgpack_unpacked u;
+    if (!proto_decode(&u, data))
+        return false;
+    const msgpack_object *logs = proto_get(&u.data, "logs");
+    bool is_list = logs && logs->type == MSGPACK_OBJECT_ARRAY;
+    for (size_t i = 0; is_list && i < logs->via.array.size; i++) {
+        const msgpack_object *each = &logs->via.array.ptr[i];
+        if (each->type == MSGPACK_OBJECT_STR)
+            line(arg, each->via.str.ptr, each->via.str.size);
+    }
+    msgpack_unpacked_destroy(&u);
+    return is_list;
+}
+
 void message_fini(struct message *m)
 {
     switch (m->kind) {
@@ -231,6 +260,9 @@ void message_fini(struct message *m)
         break;
     case MESSAGE_CALL:
         proto_texts_free(m->call.user_classes);
+        break;
+    case MESSAGE_WEB:
+        free(m->web.extensions);
         break;
     case MESSAGE_TICKED:
         proto_texts_free(m->ticked.user_classes);
@@ -258,7 +290,22 @@ static bool parse_class(const msgpack_object *o, struct script_class *out)
     out->weight = proto_number(proto_get(o, "weight"), 1);
     uint64_t fixed = proto_unsigned(proto_get(o, "fixed_count"), 0);
     out->fixed_count = fixed < 100000000u ? (unsigned)fixed : 100000000u;
+    proto_tasks(proto_get(o, "tasks"), &out->tasks);
     return out->name != NULL;
+}
+
+static void parse_shapes(const msgpack_object *shapes, struct script *out)
+{
+    if (!shapes || shapes->type != MSGPACK_OBJECT_ARRAY || shapes->via.array.size > MAX_CLASSES)
+        return;
+    out->shapes = mem_zalloc((shapes->via.array.size + (size_t)1) * sizeof *out->shapes);
+    for (size_t i = 0; i < shapes->via.array.size; i++) {
+        const msgpack_object *each = &shapes->via.array.ptr[i];
+        char *name = proto_text(proto_get(each, "name"));
+        if (name)
+            out->shapes[out->shape_count++] =
+                (struct script_shape){name, proto_bool(proto_get(each, "use_common_options"))};
+    }
 }
 
 static bool parse_script(const msgpack_object *data, struct script *out)
@@ -270,6 +317,7 @@ static bool parse_script(const msgpack_object *data, struct script *out)
     out->has_shape = shape && shape->type == MSGPACK_OBJECT_MAP;
     out->shape_name = proto_text(proto_get(shape, "name"));
     out->shape_uses_options = proto_bool(proto_get(shape, "use_common_options"));
+    parse_shapes(proto_get(data, "shapes"), out);
     if (!classes || classes->type != MSGPACK_OBJECT_ARRAY || classes->via.array.size > MAX_CLASSES)
         return false;
     out->classes = mem_zalloc((classes->via.array.size + (size_t)1) * sizeof *out->classes);
@@ -327,7 +375,11 @@ void script_fini(struct script *s)
     for (size_t i = 0; i < s->class_count; i++) {
         free(s->classes[i].name);
         free(s->classes[i].host);
+        task_list_fini(&s->classes[i].tasks);
     }
+    for (size_t i = 0; i < s->shape_count; i++)
+        free(s->shapes[i].name);
+    free(s->shapes);
     free(s->classes);
     free(s->shape_name);
     free(s->locustfile);

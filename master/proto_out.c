@@ -191,6 +191,22 @@ void proto_state(struct sbuf *out, const char *node, const struct host_state *s)
     put(&pk, node);
 }
 
+void proto_page(struct sbuf *out, const char *node, const struct host_page *p)
+{
+    msgpack_packer pk = begin(out, "katydid_page");
+    msgpack_pack_map(&pk, 5);
+    put(&pk, "address");
+    put(&pk, p->address);
+    put_count(&pk, "port", (uint64_t)p->port);
+    put(&pk, "secret");
+    put(&pk, p->secret);
+    put(&pk, "base_path");
+    put(&pk, p->base_path);
+    put(&pk, "tls");
+    p->has_tls ? msgpack_pack_true(&pk) : msgpack_pack_false(&pk);
+    put(&pk, node);
+}
+
 void proto_locustfiles(struct sbuf *out, const char *node, const struct shipped_file *files,
                        size_t count, const char *error)
 {

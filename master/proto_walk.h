@@ -21,5 +21,7 @@ bool proto_bool(const msgpack_object *o);
 char *proto_text(const msgpack_object *o); /* malloced; NULL when it is no string */
 /* Copies a string that fits; false when it is none or is too long. */
 bool proto_copy(const msgpack_object *o, char *to, size_t size);
+/* The ratio trees of a class. task_list_fini. */
+void proto_tasks(const msgpack_object *map, struct task_list *out);
 char **
 proto_texts(const msgpack_object *o); /* malloced list of strings, NULL-terminated; or NULL */

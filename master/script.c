@@ -259,6 +259,28 @@ void script_send_state(struct master *m)
     free(classes);
 }
 
+static void on_web(struct master *m, struct message_web *web)
+{
+    free(m->host.web.extensions);
+    m->host.web = *web;
+    web->extensions = NULL;
+    show_publish(m);
+}
+
+void script_tell_page(struct master *m, int port, const char *secret)
+{
+    struct sbuf out = {0};
+    const char *host = m->o->web_host;
+    bool is_any = !host || !host[0] || !strcmp(host, "*") || !strcmp(host, "0.0.0.0");
+    proto_page(&out, m->host.node_id,
+               &(struct host_page){.address = is_any ? "127.0.0.1" : host,
+                                   .port = port,
+                                   .secret = secret,
+                                   .base_path = m->o->web_base_path ? m->o->web_base_path : "",
+                                   .has_tls = m->o->tls_cert && m->o->tls_key});
+    post_bytes(m, m->host.node_id, &out);
+}
+
 static void answer_as_worker(struct master *m, const struct message *msg)
 {
     struct sbuf out = {0};
@@ -281,6 +303,10 @@ void script_on_message(struct master *m, struct message *msg)
         on_ticked(m, &msg->ticked);
     else if (msg->kind == MESSAGE_DONE)
         on_done(m, &msg->done);
+    else if (msg->kind == MESSAGE_WEB)
+        on_web(m, &msg->web);
+    else if (msg->kind == MESSAGE_LOGS)
+        logbook_take(m->logbook, m->host.node_id, &msg->data);
     else
         answer_as_worker(m, msg);
 }

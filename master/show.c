@@ -84,6 +84,12 @@ void show_publish(struct master *m)
         .spawn_rate = m->run.spawn_rate,
         .has_shape = m->host.script.has_shape,
         .is_distributed = !m->is_local,
+        .web = {.socket = m->host.is_alive ? m->host.web.socket : "",
+                .extensions = m->host.web.extensions,
+                .has_login = m->host.web.has_login,
+                .has_guards = m->host.web.has_guards,
+                .has_hooks = m->host.web.has_hooks,
+                .has_page = m->host.web.has_page},
         .workers = workers,
         .classes = classes,
     };

@@ -62,6 +62,15 @@ struct view_class {
     uint32_t users;
 };
 
+struct view_web { /* the host's own web server (docs/architecture.md) */
+    const char *socket;     /* path; "" none */
+    const char *extensions; /* JSON: what the locustfile adds to the page */
+    bool has_login;         /* every route of ours needs a session */
+    bool has_guards;        /* functions that look at every request before it is answered */
+    bool has_hooks;         /* functions that may change answers of Locust's routes */
+    bool has_page;          /* it has the page itself (--build-path) */
+};
+
 struct view {
     uint64_t tick;       /* increases by one per published view, over the life of the process */
     double now;          /* unix seconds */
@@ -76,6 +85,7 @@ struct view {
     double spawn_rate;
     bool has_shape; /* a LoadTestShape decides about the users */
     bool is_distributed;
+    struct view_web web;
     struct view_row total;
     struct view_row *rows;
     size_t row_count; /* sorted by (name, method) */

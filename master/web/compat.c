@@ -1,53 +1,36 @@
 // SPDX-License-Identifier: MIT
-/* compat: see compat.h. Keys, rounding and the limit of 500 rows are Locust's. CSV cells that a
- * spreadsheet would take for a formula get an apostrophe in front: names and error texts come from
- * the tested system. */
+/* compat: see compat.h. Keys, their order, rounding and the limit of 500 rows are Locust's. */
 #include "master/web/compat.h"
+
+#include "master/json_out.h"
 
 #include <math.h>
 #include <string.h>
+#include <time.h>
 
 #define ROWS_MAX 500
 
-static void add_text(struct sbuf *out, const char *text)
+static void add_row(struct json_out *j, const struct view_row *r)
 {
-    sbuf_add_json(out, text, strlen(text));
-}
-
-static void add_value(struct sbuf *out, double number)
-{
-    if (isfinite(number))
-        sbuf_addf(out, "%.10g", number);
-    else
-        sbuf_adds(out, "null");
-}
-
-static void add_number(struct sbuf *out, const char *key, double number)
-{
-    sbuf_addf(out, ",\"%s\":", key);
-    add_value(out, number);
-}
-
-static void add_row(struct sbuf *out, const struct view_row *r)
-{
-    sbuf_adds(out, "{\"method\":");
-    add_text(out, r->method);
-    sbuf_adds(out, ",\"name\":");
-    add_text(out, r->name);
-    sbuf_addf(out, ",\"num_requests\":%llu,\"num_failures\":%llu", (unsigned long long)r->requests,
-              (unsigned long long)r->failures);
-    add_number(out, "min_response_time", round(r->min_ms));
-    add_number(out, "max_response_time", round(r->max_ms));
-    add_number(out, "current_rps", r->rps);
-    add_number(out, "current_fail_per_sec", r->fail_rps);
-    add_number(out, "avg_response_time", r->mean_ms);
-    add_number(out, "median_response_time", r->median_ms);
-    add_number(out, "total_rps", r->total_rps);
-    add_number(out, "total_fail_per_sec", r->total_fail_rps);
-    add_number(out, "response_time_percentile_0.95", r->p95);
-    add_number(out, "response_time_percentile_0.99", r->p99);
-    add_number(out, "avg_content_length", r->mean_bytes);
-    sbuf_addc(out, '}');
+    bool has_any = r->requests > 0;
+    json_out_open(j, NULL, '{');
+    json_out_float(j, "avg_content_length", r->mean_bytes);
+    json_out_float(j, "avg_response_time", r->mean_ms);
+    json_out_float(j, "current_fail_per_sec", r->fail_rps);
+    json_out_float(j, "current_rps", r->rps);
+    json_out_count(j, "cut", r->cut);
+    json_out_float(j, "max_response_time", has_any ? round(r->max_ms) : 0);
+    json_out_whole(j, "median_response_time", has_any ? r->median_ms : 0);
+    json_out_text(j, "method", r->method);
+    json_out_float(j, "min_response_time", has_any ? round(r->min_ms) : 0);
+    json_out_text(j, "name", r->name);
+    json_out_count(j, "num_failures", r->failures);
+    json_out_count(j, "num_requests", r->requests);
+    json_out_whole(j, "response_time_percentile_0.95", has_any ? r->p95 : 0);
+    json_out_whole(j, "response_time_percentile_0.99", has_any ? r->p99 : 0);
+    json_out_float(j, "total_fail_per_sec", r->total_fail_rps);
+    json_out_float(j, "total_rps", r->total_rps);
+    json_out_close(j, '}');
 }
 
 static bool is_connected(const struct view_worker *w)
@@ -64,151 +47,127 @@ static size_t connected_count(const struct view *v)
     return v->is_distributed ? count : 0;
 }
 
-static void add_stats(const struct view *v, struct sbuf *out)
+static void add_errors(struct json_out *j, const struct view *v)
 {
-    size_t rows = v->row_count < ROWS_MAX ? v->row_count : ROWS_MAX;
-    sbuf_adds(out, "{\"stats\":[");
-    for (size_t i = 0; i < rows; i++) {
-        add_row(out, &v->rows[i]);
-        sbuf_addc(out, ',');
-    }
-    add_row(out, &v->total);
-    sbuf_adds(out, "],\"errors\":[");
     size_t failures = v->failure_count < ROWS_MAX ? v->failure_count : ROWS_MAX;
+    json_out_open(j, "errors", '[');
     for (size_t i = 0; i < failures; i++) {
         const struct view_failure *f = &v->failures[i];
-        sbuf_adds(out, i > 0 ? ",{\"method\":" : "{\"method\":");
-        add_text(out, f->method);
-        sbuf_adds(out, ",\"name\":");
-        add_text(out, f->name);
-        sbuf_adds(out, ",\"error\":");
-        add_text(out, f->text);
-        sbuf_addf(out, ",\"occurrences\":%llu", (unsigned long long)f->count);
-        sbuf_addf(out, ",\"first_seen\":%.3f,\"last_seen\":%.3f}", f->first_at, f->last_at);
+        json_out_open(j, NULL, '{');
+        json_out_text(j, "error", f->text);
+        json_out_float(j, "first_seen", f->first_at);
+        json_out_float(j, "last_seen", f->last_at);
+        json_out_text(j, "method", f->method);
+        json_out_text(j, "name", f->name);
+        json_out_count(j, "occurrences", f->count);
+        json_out_close(j, '}');
     }
-    sbuf_addc(out, ']');
+    json_out_close(j, ']');
 }
 
-static void add_worker_list(const struct view *v, struct sbuf *out)
+static void add_stats(struct json_out *j, const struct view *v)
 {
-    sbuf_adds(out, ",\"workers\":[");
+    size_t rows = v->row_count < ROWS_MAX ? v->row_count : ROWS_MAX;
+    json_out_open(j, "stats", '[');
+    for (size_t i = 0; i < rows; i++)
+        add_row(j, &v->rows[i]);
+    add_row(j, &v->total);
+    json_out_close(j, ']');
+}
+
+static void add_workers(struct json_out *j, const struct view *v)
+{
+    json_out_count(j, "worker_count", connected_count(v));
+    json_out_open(j, "workers", '[');
     for (size_t i = 0; i < v->worker_count; i++) {
         const struct view_worker *w = &v->workers[i];
-        sbuf_adds(out, i > 0 ? ",{\"id\":" : "{\"id\":");
-        add_text(out, w->id);
-        sbuf_adds(out, ",\"state\":");
-        add_text(out, w->state);
-        sbuf_addf(out, ",\"user_count\":%u", w->users);
-        add_number(out, "cpu_usage", w->cpu_percent);
-        sbuf_addf(out, ",\"memory_usage\":%llu}", (unsigned long long)w->memory_bytes);
+        json_out_open(j, NULL, '{');
+        json_out_float(j, "cpu_usage", w->cpu_percent);
+        json_out_text(j, "id", w->id);
+        json_out_count(j, "memory_usage", w->memory_bytes);
+        json_out_text(j, "state", w->state);
+        json_out_count(j, "user_count", w->users);
+        json_out_close(j, '}');
     }
-    sbuf_addf(out, "],\"worker_count\":%zu", connected_count(v));
+    json_out_close(j, ']');
 }
 
 void compat_requests(const struct view *v, struct sbuf *out)
 {
+    struct json_out j;
     const struct view_row *t = &v->total;
     const struct view_point *last = v->point_count > 0 ? &v->points[v->point_count - 1] : NULL;
     double ratio =
         t->requests > 0 ? (double)t->failures / (double)t->requests : (t->failures > 0 ? 1.0 : 0.0);
-    add_stats(v, out);
-    add_number(out, "current_rps", t->rps);
-    add_number(out, "current_fail_per_sec", t->fail_rps);
-    add_number(out, "total_rps", t->total_rps);
-    add_number(out, "total_fail_per_sec", t->total_fail_rps);
-    add_number(out, "fail_ratio", ratio);
-    sbuf_addf(out, ",\"cut\":%llu,\"current_response_time_percentiles\":{",
-              (unsigned long long)t->cut);
-    sbuf_adds(out, "\"response_time_percentile_0.5\":");
-    add_value(out, last != NULL ? last->p50 : NAN);
-    add_number(out, "response_time_percentile_0.95", last != NULL ? last->p95 : NAN);
-    sbuf_addc(out, '}');
+    json_out_init(&j, out);
+    json_out_open(&j, NULL, '{');
+    json_out_float(&j, "current_fail_per_sec", t->fail_rps);
+    json_out_open(&j, "current_response_time_percentiles", '{');
+    json_out_whole(&j, "response_time_percentile_0.5", last != NULL ? last->p50 : NAN);
+    json_out_whole(&j, "response_time_percentile_0.95", last != NULL ? last->p95 : NAN);
+    json_out_close(&j, '}');
+    json_out_float(&j, "current_rps", t->rps);
+    json_out_count(&j, "cut", t->cut);
+    add_errors(&j, v);
+    json_out_float(&j, "fail_ratio", ratio);
+    json_out_text(&j, "state", v->state);
+    add_stats(&j, v);
+    json_out_float(&j, "total_fail_per_sec", t->total_fail_rps);
+    json_out_float(&j, "total_rps", t->total_rps);
+    json_out_count(&j, "user_count", v->users);
     if (v->is_distributed)
-        add_worker_list(v, out);
-    sbuf_adds(out, ",\"state\":");
-    add_text(out, v->state);
-    sbuf_addf(out, ",\"user_count\":%u}\n", v->users);
+        add_workers(&j, v);
+    json_out_close(&j, '}');
 }
 
 void compat_exceptions(const struct view *v, struct sbuf *out)
 {
-    sbuf_adds(out, "{\"exceptions\":[");
+    struct json_out j;
+    json_out_init(&j, out);
+    json_out_open(&j, NULL, '{');
+    json_out_open(&j, "exceptions", '[');
     for (size_t i = 0; i < v->exception_count; i++) {
         const struct view_exception *x = &v->exceptions[i];
-        sbuf_addf(out, "%s{\"count\":%llu,\"msg\":", i > 0 ? "," : "",
-                  (unsigned long long)x->count);
-        add_text(out, x->message);
-        sbuf_adds(out, ",\"nodes\":");
-        add_text(out, x->nodes);
-        sbuf_adds(out, ",\"traceback\":");
-        add_text(out, x->traceback);
-        sbuf_addc(out, '}');
+        json_out_open(&j, NULL, '{');
+        json_out_count(&j, "count", x->count);
+        json_out_text(&j, "msg", x->message);
+        json_out_text(&j, "nodes", x->nodes);
+        json_out_text(&j, "traceback", x->traceback);
+        json_out_close(&j, '}');
     }
-    sbuf_adds(out, "]}\n");
+    json_out_close(&j, ']');
+    json_out_close(&j, '}');
 }
 
 void compat_worker_count(const struct view *v, struct sbuf *out)
 {
-    sbuf_addf(out, "{\"worker_count\":%zu}\n", connected_count(v));
+    struct json_out j;
+    json_out_init(&j, out);
+    json_out_open(&j, NULL, '{');
+    json_out_count(&j, "worker_count", connected_count(v));
+    json_out_close(&j, '}');
 }
 
-/* -- CSV -- */
-
-static void csv_row(struct sbuf *out, const struct view_row *r)
+/* What would end a header's value or leave the folder of a download. */
+static void add_file_part(struct sbuf *out, const char *text)
 {
-    sbuf_add_csv(out, r->method);
-    sbuf_addc(out, ',');
-    sbuf_add_csv(out, r->name);
-    sbuf_addf(out, ",%llu,%llu", (unsigned long long)r->requests, (unsigned long long)r->failures);
-    const double numbers[] = {r->median_ms, r->mean_ms,        r->min_ms, r->max_ms, r->mean_bytes,
-                              r->total_rps, r->total_fail_rps, r->p50,    r->p90,    r->p95,
-                              r->p99,       r->p999,           r->max_ms};
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        if (isfinite(numbers[i]) && r->requests > 0)
-            sbuf_addf(out, ",%.10g", numbers[i]);
-        else
-            sbuf_adds(out, ",N/A");
-    }
-    sbuf_addf(out, ",%llu\r\n", (unsigned long long)r->cut);
-}
-
-void compat_requests_csv(const struct view *v, struct sbuf *out)
-{
-    sbuf_adds(
-        out, "Type,Name,Request Count,Failure Count,Median Response Time,"
-             "Average Response Time,Min Response Time,Max Response Time,"
-             "Average Content Size,Requests/s,Failures/s,50%,90%,95%,99%,99.9%,100%,Cut Count\r\n");
-    for (size_t i = 0; i < v->row_count; i++)
-        csv_row(out, &v->rows[i]);
-    csv_row(out, &v->total);
-}
-
-void compat_failures_csv(const struct view *v, struct sbuf *out)
-{
-    sbuf_adds(out, "Method,Name,Error,Occurrences,First Seen,Last Seen\r\n");
-    for (size_t i = 0; i < v->failure_count; i++) {
-        const struct view_failure *f = &v->failures[i];
-        sbuf_add_csv(out, f->method);
-        sbuf_addc(out, ',');
-        sbuf_add_csv(out, f->name);
-        sbuf_addc(out, ',');
-        sbuf_add_csv(out, f->text);
-        sbuf_addf(out, ",%llu,%.3f,%.3f\r\n", (unsigned long long)f->count, f->first_at,
-                  f->last_at);
+    for (; *text != '\0'; text++) {
+        unsigned char c = (unsigned char)*text;
+        sbuf_addc(out, c <= ' ' || c >= 0x7f || strchr("\"\\;,", c) != NULL ? '_' : *text);
     }
 }
 
-void compat_exceptions_csv(const struct view *v, struct sbuf *out)
+void compat_file_name(const struct view *v, const char *suffix, struct sbuf *out)
 {
-    sbuf_adds(out, "Count,Message,Traceback,Nodes\r\n");
-    for (size_t i = 0; i < v->exception_count; i++) {
-        const struct view_exception *x = &v->exceptions[i];
-        sbuf_addf(out, "%llu,", (unsigned long long)x->count);
-        sbuf_add_csv(out, x->message);
-        sbuf_addc(out, ',');
-        sbuf_add_csv(out, x->traceback);
-        sbuf_addc(out, ',');
-        sbuf_add_csv(out, x->nodes);
-        sbuf_adds(out, "\r\n");
+    struct tm at;
+    time_t started = (time_t)(v->started_at > 0 ? v->started_at : v->now);
+    localtime_r(&started, &at);
+    sbuf_addf(out, "Locust_%04d-%02d-%02d-%02dh%02d_", at.tm_year + 1900, at.tm_mon + 1, at.tm_mday,
+              at.tm_hour, at.tm_min);
+    add_file_part(out, v->locustfile != NULL ? v->locustfile : "");
+    if (v->host != NULL && v->host[0] != '\0') {
+        sbuf_addc(out, '_');
+        add_file_part(out, v->host);
     }
+    sbuf_adds(out, suffix);
 }

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* compat: a view as Locust's own web routes show it, for the scripts that poll them. Pure. */
+/* compat: a view as the answers of Locust's own web routes. Pure: a view in, text out. */
 #include "common/base/sbuf.h"
 #include "master/view.h"
 
-void compat_requests(const struct view *v, struct sbuf *out);   /* /stats/requests */
-void compat_exceptions(const struct view *v, struct sbuf *out); /* /exceptions */
-void compat_worker_count(const struct view *v, struct sbuf *out);
-void compat_requests_csv(const struct view *v, struct sbuf *out);
-void compat_failures_csv(const struct view *v, struct sbuf *out);
-void compat_exceptions_csv(const struct view *v, struct sbuf *out);
+void compat_requests(const struct view *v, struct sbuf *out);     /* /stats/requests */
+void compat_exceptions(const struct view *v, struct sbuf *out);   /* /exceptions */
+void compat_worker_count(const struct view *v, struct sbuf *out); /* /worker-count */
+/* The name of a download: Locust_<start>_<locustfile>[_<host>]<suffix>. */
+void compat_file_name(const struct view *v, const char *suffix, struct sbuf *out);

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define OPENED_MAX 16
+#define OPENED_MAX 64
 
 static bool refuse(struct intake_error *e, const char *field, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -138,7 +138,105 @@ static double json_double(const json_t *value)
     return *end == '\0' ? number : NAN;
 }
 
-static bool take_member(enum intake_action action, const char *key, const json_t *value,
+static bool add_class(struct command *c, const char *name, struct intake_error *e)
+{
+    size_t count = 0;
+    while (c->user_classes != NULL && c->user_classes[count] != NULL)
+        count++;
+    if (name[0] == '\0')
+        return true;
+    char **names = realloc(c->user_classes, (count + 2) * sizeof *names);
+    if (names == NULL)
+        return refuse(e, "user_classes", "Out of memory.");
+    c->user_classes = names;
+    names[count] = strdup(name);
+    names[count + 1] = NULL;
+    return names[count] != NULL || refuse(e, "user_classes", "Out of memory.");
+}
+
+static bool add_field(struct command *c, const char *name, const char *value,
+                      struct intake_error *e)
+{
+    struct command_field *fields = realloc(c->fields, (c->field_count + 1) * sizeof *fields);
+    if (fields == NULL || c->field_count >= FORM_FIELDS_MAX)
+        return refuse(e, name, "Too many fields.");
+    c->fields = fields;
+    fields[c->field_count] = (struct command_field){strdup(name), strdup(value)};
+    c->field_count++;
+    return true;
+}
+
+/* A text, number or truth value as the text that a form would carry. */
+static bool scalar_text(const json_t *value, char *number, size_t size, const char **text)
+{
+    *text = number;
+    if (json_is_string(value))
+        *text = json_string_value(value);
+    else if (json_is_integer(value))
+        snprintf(number, size, "%lld", (long long)json_integer_value(value));
+    else if (json_is_real(value))
+        snprintf(number, size, "%.17g", json_real_value(value));
+    else if (json_is_boolean(value))
+        *text = json_is_true(value) ? "true" : "false";
+    else
+        return false;
+    return true;
+}
+
+static bool take_option(struct command *c, const char *key, const json_t *value,
+                        struct intake_error *e)
+{
+    char number[40];
+    const char *text;
+    size_t i;
+    json_t *each;
+    if (json_is_array(value)) {
+        json_array_foreach(value, i, each)
+        {
+            if (!scalar_text(each, number, sizeof number, &text))
+                return refuse(e, key, "Give a list of texts or numbers.");
+            if (!add_field(c, key, text, e))
+                return false;
+        }
+        return true;
+    }
+    if (!scalar_text(value, number, sizeof number, &text))
+        return refuse(e, key, "Give a text, a number, true, false or a list of these.");
+    return add_field(c, key, text, e);
+}
+
+static bool take_options(struct command *c, json_t *object, struct intake_error *e)
+{
+    const char *key;
+    json_t *value;
+    if (!json_is_object(object))
+        return refuse(e, "options", "The options must be an object of names and values.");
+    json_object_foreach(object, key, value)
+    {
+        if (!take_option(c, key, value, e))
+            return false;
+    }
+    return true;
+}
+
+static bool take_texts(struct command *c, const char *key, const json_t *list,
+                       struct intake_error *e)
+{
+    size_t i;
+    json_t *each;
+    if (!json_is_array(list))
+        return refuse(e, key, "Give a list of names.");
+    json_array_foreach(list, i, each)
+    {
+        if (!json_is_string(each))
+            return refuse(e, key, "Give a list of names.");
+        if (!add_class(c, json_string_value(each), e))
+            return false;
+    }
+    return true;
+}
+
+static bool take_member(enum intake_action action, const char *key, json_t *value,
                         struct command *c, struct intake_error *e)
 {
     if (json_is_null(value))
@@ -166,7 +264,15 @@ static bool take_member(enum intake_action action, const char *key, const json_t
         return text != NULL ? check_run_time(c, text, e)
                             : refuse(e, "run_time", "Give a time such as 90, 20s or 1h20m.");
     }
-    return refuse(e, key, "Unknown field; known are users, spawn_rate, host and run_time.");
+    if (strcmp(key, "user_classes") == 0)
+        return take_texts(c, key, value, e);
+    if (strcmp(key, "shape_class") == 0 || strcmp(key, "profile") == 0)
+        return take_option(c, key, value, e);
+    if (strcmp(key, "options") == 0)
+        return take_options(c, value, e);
+    return refuse(e, key,
+                  "Unknown field; known are users, spawn_rate, host, run_time, user_classes, "
+                  "shape_class, profile and options.");
 }
 
 static enum command_kind kind_of(enum intake_action action)
@@ -229,54 +335,113 @@ bool intake_json(enum intake_action action, const char *body, size_t len, bool h
     return is_ok;
 }
 
+/* A whole number as Python's int() reads it. NaN when it is none. */
+static double text_whole(const char *text)
+{
+    char *end;
+    double number = strtod(text, &end);
+    size_t digits = strspn(text + strspn(text, " \t+-"), "0123456789");
+    end += strspn(end, " \t");
+    return digits > 0 && *end == '\0' && strpbrk(text, ".eExX") == NULL ? number : NAN;
+}
+
 static double text_double(const char *text)
 {
     char *end;
     double number = strtod(text, &end);
-    return end != text && *end == '\0' ? number : NAN;
+    end += strspn(end, " \t");
+    return end != text && *end == '\0' && strpbrk(text, "xX") == NULL ? number : NAN;
 }
 
-/* Class names as Locust's form repeats them. Unknown classes are the master's business. */
-static bool take_classes(const struct form *f, struct command *c, struct intake_error *e)
+/* The words of the refusals are Locust's: scripts show them. */
+static bool form_users(struct command *c, const char *text, struct intake_error *e)
 {
-    size_t count = 0;
-    char **names = calloc(f->count + 1, sizeof *names);
-    if (names == NULL)
-        return refuse(e, "user_classes", "Out of memory.");
-    for (size_t i = 0; i < f->count; i++) {
-        if (strcmp(f->fields[i].name, "user_classes") == 0 && f->fields[i].value[0] != '\0' &&
-            (names[count] = strdup(f->fields[i].value)) != NULL)
-            count++;
-    }
-    if (count == 0)
-        free(names);
-    else
-        c->user_classes = names;
+    c->users = text_whole(text);
+    if (isnan(c->users))
+        return refuse(e, "user_count", "Invalid user_count value: '%.40s' (must be an integer)",
+                      text);
+    if (c->users < 0 || c->users > INTAKE_USERS_MAX)
+        return refuse(e, "user_count",
+                      "Missing or invalid user_count or spawn_rate from /swarm "
+                      "request");
     return true;
 }
 
-static bool take_form(const struct form *f, struct command *c, struct intake_error *e)
+static bool form_rate(struct command *c, const char *text, struct intake_error *e)
 {
-    const char *text;
-    if ((text = form_get(f, "user_count")) != NULL && !check_users(c, text_double(text), e))
-        return false;
-    if ((text = form_get(f, "spawn_rate")) != NULL && !check_rate(c, text_double(text), e))
-        return false;
-    if ((text = form_get(f, "host")) != NULL && !check_host(c, text, e))
-        return false;
-    if ((text = form_get(f, "run_time")) != NULL && text[0] != '\0' && !check_run_time(c, text, e))
-        return false;
-    return take_classes(f, c, e);
+    c->spawn_rate = text_double(text);
+    if (!isfinite(c->spawn_rate))
+        return refuse(e, "spawn_rate", "Invalid spawn_rate value: '%.40s' (must be a number)",
+                      text);
+    if (c->spawn_rate <= 0 || c->spawn_rate > INTAKE_USERS_MAX)
+        return refuse(e, "spawn_rate",
+                      "Missing or invalid user_count or spawn_rate from /swarm "
+                      "request");
+    return true;
+}
+
+static bool form_run_time(struct command *c, const char *text, struct intake_error *e)
+{
+    if (text[0] == '\0')
+        return true;
+    c->run_time_s = options_timespan(text);
+    if (c->run_time_s > 0)
+        return true;
+    return refuse(e, "run_time",
+                  "Valid run_time formats are : 20, 20s, 3m, 2h, 1h20m, 3h30m10s, "
+                  "etc.");
+}
+
+/* Angle brackets are left out, as in Locust; "" means that each class uses its own host. */
+static bool form_host(struct command *c, const char *text, struct intake_error *e)
+{
+    size_t len = 0;
+    if (strlen(text) > INTAKE_HOST_MAX)
+        return refuse(e, "host", "The host is longer than %d characters.", INTAKE_HOST_MAX);
+    free(c->host);
+    c->host = calloc(strlen(text) + 1, 1);
+    if (c->host == NULL)
+        return refuse(e, "host", "Out of memory.");
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < ' ')
+            return refuse(e, "host", "The host has a character that no URL may have.");
+        if (*text != '<' && *text != '>')
+            c->host[len++] = *text;
+    }
+    return true;
+}
+
+static bool form_field(struct command *c, const char *name, const char *value,
+                       struct intake_error *e)
+{
+    if (strcmp(name, "user_count") == 0)
+        return form_users(c, value, e);
+    if (strcmp(name, "spawn_rate") == 0)
+        return form_rate(c, value, e);
+    if (strcmp(name, "host") == 0)
+        return form_host(c, value, e);
+    if (strcmp(name, "run_time") == 0)
+        return form_run_time(c, value, e);
+    if (strcmp(name, "user_classes") == 0)
+        return add_class(c, value, e);
+    return add_field(c, name, value, e); /* what it means is the master's business */
 }
 
 bool intake_form(const struct form *f, bool has_shape, struct command *c, struct intake_error *e)
 {
+    bool is_ok = true;
     command_init(c, CMD_SWARM);
     memset(e, 0, sizeof *e);
-    if (take_form(f, c, e) && check_complete(c, has_shape, e))
-        return true;
-    command_fini(c);
-    return false;
+    for (size_t i = 0; is_ok && i < f->count; i++)
+        is_ok = form_field(c, f->fields[i].name, f->fields[i].value, e);
+    const char *shape = form_get(f, "shape_class");
+    bool is_shaped = has_shape || (shape != NULL && strcmp(shape, "Default") != 0);
+    if (is_ok && !is_shaped && (c->users < 0 || c->spawn_rate < 0))
+        is_ok = refuse(e, c->users < 0 ? "user_count" : "spawn_rate",
+                       "Missing or invalid user_count or spawn_rate from /swarm request");
+    if (!is_ok)
+        command_fini(c);
+    return is_ok;
 }
 
 bool intake_live(const char *text, size_t len, struct intake_live *m)

@@ -31,9 +31,12 @@ static const char *status_text(int status)
         int status;
         const char *text;
     } texts[] = {{200, "OK"},
+                 {201, "Created"},
+                 {302, "Found"},
                  {304, "Not Modified"},
                  {308, "Permanent Redirect"},
                  {400, "Bad Request"},
+                 {401, "Unauthorized"},
                  {403, "Forbidden"},
                  {404, "Not Found"},
                  {405, "Method Not Allowed"},
@@ -42,6 +45,7 @@ static const char *status_text(int status)
                  {413, "Content Too Large"},
                  {415, "Unsupported Media Type"},
                  {421, "Misdirected Request"},
+                 {502, "Bad Gateway"},
                  {503, "Service Unavailable"}};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         if (texts[i].status == status)
@@ -107,7 +111,7 @@ static bool deflate_text(const void *src, size_t len, struct sbuf *dst)
 static int send_text(struct mg_connection *conn, int status, const char *type, const char *extra,
                      const char *text, size_t len)
 {
-    char headers[512];
+    char headers[768];
     struct sbuf packed = {0};
     bool is_gzip = len >= GZIP_FROM_BYTES && takes_gzip(conn) && deflate_text(text, len, &packed);
     snprintf(headers, sizeof headers,
@@ -131,6 +135,11 @@ int reply_text(struct mg_connection *conn, int status, const char *text)
     return send_text(conn, status, "text/plain; charset=utf-8", "", text, strlen(text));
 }
 
+int reply_html(struct mg_connection *conn, int status, const char *text)
+{
+    return send_text(conn, status, "text/html; charset=utf-8", "", text, strlen(text));
+}
+
 int reply_error(struct mg_connection *conn, int status, const char *field, const char *text)
 {
     struct sbuf body = {0};
@@ -152,18 +161,36 @@ int reply_method(struct mg_connection *conn, const char *allowed)
     return send_text(conn, 405, "text/plain; charset=utf-8", extra, text, strlen(text));
 }
 
-int reply_redirect(struct mg_connection *conn, const char *location)
+int reply_options(struct mg_connection *conn, const char *allowed)
+{
+    char extra[64];
+    snprintf(extra, sizeof extra, "Allow: %s\r\n", allowed);
+    return send_text(conn, 200, "text/plain; charset=utf-8", extra, "", 0);
+}
+
+static int redirect(struct mg_connection *conn, int status, const char *location)
 {
     char extra[384];
     snprintf(extra, sizeof extra, "Location: %s\r\n", location);
-    return send_text(conn, 308, "text/plain; charset=utf-8", extra, "", 0);
+    return send_text(conn, status, "text/plain; charset=utf-8", extra, "", 0);
 }
 
-int reply_download(struct mg_connection *conn, const char *file, const struct sbuf *body)
+int reply_redirect(struct mg_connection *conn, const char *location)
 {
-    char extra[256];
+    return redirect(conn, 308, location);
+}
+
+int reply_found(struct mg_connection *conn, const char *location)
+{
+    return redirect(conn, 302, location);
+}
+
+int reply_download(struct mg_connection *conn, const char *type, const char *file,
+                   const struct sbuf *body)
+{
+    char extra[400];
     snprintf(extra, sizeof extra, "Content-Disposition: attachment;filename=%s\r\n", file);
-    return send_text(conn, 200, "text/csv; charset=utf-8", extra, body->data, body->len);
+    return send_text(conn, 200, type, extra, body->data, body->len);
 }
 
 static int send_inflated(struct mg_connection *conn, const struct asset *asset, const char *headers)

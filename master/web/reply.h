@@ -13,11 +13,15 @@ struct mg_connection;
 /* All return the status, as civetweb's request handlers want it. */
 int reply_json(struct mg_connection *conn, int status, const struct sbuf *body);
 int reply_text(struct mg_connection *conn, int status, const char *text);
+int reply_html(struct mg_connection *conn, int status, const char *text);
 /* {"ok": false, "field": …, "error": …} */
 int reply_error(struct mg_connection *conn, int status, const char *field, const char *text);
-int reply_method(struct mg_connection *conn, const char *allowed); /* 405 */
-int reply_redirect(struct mg_connection *conn, const char *location);
-int reply_download(struct mg_connection *conn, const char *file, const struct sbuf *body); /* CSV */
+int reply_method(struct mg_connection *conn, const char *allowed);    /* 405 */
+int reply_options(struct mg_connection *conn, const char *allowed);   /* 200, Allow, no body */
+int reply_redirect(struct mg_connection *conn, const char *location); /* 308 */
+int reply_found(struct mg_connection *conn, const char *location);    /* 302 */
+int reply_download(struct mg_connection *conn, const char *type, const char *file,
+                   const struct sbuf *body);
 int reply_asset(struct mg_connection *conn, const struct asset *asset);
 
 /* The request's body, at most max bytes. 0, or the status to refuse it with. */

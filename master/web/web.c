@@ -13,13 +13,13 @@
 
 #include "common/base/log.h"
 #include "master/bridge.h"
-#include "master/web/compat.h"
 #include "master/web/feed.h"
 #include "master/web/guard.h"
 #include "master/web/intake.h"
 #include "master/web/listen.h"
 #include "master/web/live.h"
 #include "master/web/reply.h"
+#include "master/web/request.h"
 
 #include <civetweb.h>
 #include <pthread.h>
@@ -32,8 +32,6 @@
 #include <unistd.h>
 
 #define LOGGER "katydid.web"
-#define SUBMIT_TIMEOUT_MS 10000
-#define STOP_TIMEOUT_S 30
 #define LIVE_PATH "/api/v1/live"
 
 struct web {
@@ -44,65 +42,6 @@ struct web {
     struct listen listen;
     char base_path[128];
 };
-
-struct request {
-    struct web *web;
-    struct mg_connection *conn;
-    const char *path; /* below the base path */
-    struct form query;
-};
-
-typedef int (*handler)(struct request *r);
-
-/* -- what handlers share -- */
-
-static struct guard_request senders(struct mg_connection *conn)
-{
-    return (struct guard_request){.host = mg_get_header(conn, "Host"),
-                                  .origin = mg_get_header(conn, "Origin"),
-                                  .referer = mg_get_header(conn, "Referer"),
-                                  .fetch_site = mg_get_header(conn, "Sec-Fetch-Site"),
-                                  .user_agent = mg_get_header(conn, "User-Agent")};
-}
-
-/* A view, or NULL after an answer was sent. */
-static struct view *need_view(struct request *r)
-{
-    struct view *v = bridge_view(r->web->bridge);
-    if (v == NULL)
-        reply_error(r->conn, 503, "", "The master is still starting. Try again in a second.");
-    return v;
-}
-
-static int answer_view(struct request *r, void (*write)(const struct view *v, struct sbuf *out))
-{
-    struct sbuf out = {0};
-    struct view *v = need_view(r);
-    if (v == NULL)
-        return 503;
-    write(v, &out);
-    view_unref(v);
-    int status = reply_json(r->conn, 200, &out);
-    sbuf_fini(&out);
-    return status;
-}
-
-static bool has_shape(struct web *w)
-{
-    struct view *v = bridge_view(w->bridge);
-    bool shape = v != NULL && v->has_shape;
-    if (v != NULL)
-        view_unref(v);
-    return shape;
-}
-
-static bool is_type(struct mg_connection *conn, const char *type)
-{
-    const char *given = mg_get_header(conn, "Content-Type");
-    size_t len = strlen(type);
-    return given != NULL && strncasecmp(given, type, len) == 0 &&
-           (given[len] == '\0' || given[len] == ';' || given[len] == ' ');
-}
 
 /* -- the page -- */
 
@@ -129,14 +68,14 @@ static int get_page(struct request *r)
 
 static int get_state(struct request *r)
 {
-    return answer_view(r, feed_hello);
+    return request_answer_view(r, feed_hello);
 }
 
 static int get_live(struct request *r)
 {
     struct feed_mark mark;
     struct sbuf out = {0};
-    struct view *v = need_view(r);
+    struct view *v = request_view(r);
     if (v == NULL)
         return 503;
     feed_mark_query(&mark, &r->query);
@@ -150,7 +89,7 @@ static int get_live(struct request *r)
 static int get_series(struct request *r)
 {
     struct sbuf out = {0};
-    struct view *v = need_view(r);
+    struct view *v = request_view(r);
     if (v == NULL)
         return 503;
     int64_t from = (int64_t)form_get_number(&r->query, "from", INT64_MAX, 0);
@@ -165,47 +104,17 @@ static int get_series(struct request *r)
 
 static int get_failures(struct request *r)
 {
-    return answer_view(r, feed_failures);
+    return request_answer_view(r, feed_failures);
 }
 
 static int get_exceptions(struct request *r)
 {
-    return answer_view(r, feed_exceptions);
+    return request_answer_view(r, feed_exceptions);
 }
 
 static int get_workers(struct request *r)
 {
-    return answer_view(r, feed_workers);
-}
-
-static int answer_result(struct request *r, const struct command_result *result)
-{
-    struct sbuf out = {0};
-    if (!result->is_ok)
-        return reply_error(r->conn, 409, result->field, result->text);
-    sbuf_adds(&out, "{\"ok\":true,\"text\":");
-    sbuf_add_json(&out, result->text, strlen(result->text));
-    sbuf_adds(&out, "}\n");
-    int status = reply_json(r->conn, 200, &out);
-    sbuf_fini(&out);
-    return status;
-}
-
-static int refuse_sender(struct request *r)
-{
-    return reply_error(r->conn, 403, "",
-                       "Commands are taken from Katydid's own page and from programs, not from "
-                       "other sites.");
-}
-
-static int refuse_body(struct request *r, int status)
-{
-    const char *text = "The body ended early.";
-    if (status == 413)
-        text = "The body is too large.";
-    else if (status == 411)
-        text = "Send the body with a Content-Length.";
-    return reply_error(r->conn, status, "", text);
+    return request_answer_view(r, feed_workers);
 }
 
 static int run_command(struct request *r, enum intake_action action)
@@ -213,25 +122,25 @@ static int run_command(struct request *r, enum intake_action action)
     struct sbuf body = {0};
     struct command c;
     struct intake_error e;
-    struct guard_request sender = senders(r->conn);
+    int status;
+    struct guard_request sender = request_sender(r);
     const char *mark = mg_get_header(r->conn, "X-Katydid");
     if (!guard_page_ok(&sender))
-        return refuse_sender(r);
+        return request_refuse_sender(r);
     if (mark == NULL || strcmp(mark, "1") != 0)
         return reply_error(r->conn, 403, "", "Commands need the header \"X-Katydid: 1\".");
-    if (!is_type(r->conn, "application/json"))
+    if (!request_is_type(r, "application/json"))
         return reply_error(r->conn, 415, "", "Commands are JSON: send it as application/json.");
-    int status = reply_read_body(r->conn, INTAKE_BODY_MAX, &body);
-    if (status != 0) {
+    if (!request_read(r, INTAKE_BODY_MAX, &body, &status)) {
         sbuf_fini(&body);
-        return refuse_body(r, status);
+        return status;
     }
-    bool is_ok = intake_json(action, body.data, body.len, has_shape(r->web), &c, &e);
+    bool is_ok = intake_json(action, body.data, body.len, request_has_shape(r), &c, &e);
     sbuf_fini(&body);
     if (!is_ok)
         return reply_error(r->conn, 400, e.field, e.text);
-    struct command_result result = bridge_submit(r->web->bridge, &c, SUBMIT_TIMEOUT_MS);
-    return answer_result(r, &result);
+    struct command_result result = bridge_submit(r->bridge, &c, REQUEST_TIMEOUT_MS);
+    return request_answer_result(r, &result);
 }
 
 static int post_start(struct request *r)
@@ -254,164 +163,9 @@ static int post_reset(struct request *r)
     return run_command(r, INTAKE_RESET);
 }
 
-/* -- Locust's routes -- */
-
-static int answer_swarm(struct request *r, bool is_ok, const char *text, double run_time_s)
-{
-    struct sbuf out = {0};
-    struct view *v = bridge_view(r->web->bridge);
-    const char *host = v != NULL ? v->host : "";
-    sbuf_addf(&out, "{\"success\":%s,\"message\":", is_ok ? "true" : "false");
-    sbuf_add_json(&out, text, strlen(text));
-    sbuf_adds(&out, ",\"host\":");
-    sbuf_add_json(&out, host, strlen(host));
-    if (is_ok && run_time_s > 0)
-        sbuf_addf(&out, ",\"run_time\":%.0f", run_time_s);
-    sbuf_adds(&out, "}\n");
-    if (v != NULL)
-        view_unref(v);
-    int status = reply_json(r->conn, 200, &out);
-    sbuf_fini(&out);
-    return status;
-}
-
-static int post_swarm(struct request *r)
-{
-    struct sbuf body = {0};
-    struct form form;
-    struct command c;
-    struct intake_error e;
-    struct guard_request sender = senders(r->conn);
-    if (!guard_script_ok(&sender))
-        return refuse_sender(r);
-    if (!is_type(r->conn, "application/x-www-form-urlencoded"))
-        return reply_error(r->conn, 415, "",
-                           "Send the fields as application/x-www-form-urlencoded.");
-    int status = reply_read_body(r->conn, INTAKE_BODY_MAX, &body);
-    if (status != 0) {
-        sbuf_fini(&body);
-        return refuse_body(r, status);
-    }
-    bool is_form = form_parse(&form, body.data != NULL ? body.data : "", body.len);
-    bool is_ok = is_form && intake_form(&form, has_shape(r->web), &c, &e);
-    form_fini(&form);
-    sbuf_fini(&body);
-    if (!is_form)
-        return reply_error(r->conn, 400, "", "The form has a broken escape or too many fields.");
-    if (!is_ok)
-        return answer_swarm(r, false, e.text, 0);
-    double run_time_s = c.run_time_s;
-    struct command_result result = bridge_submit(r->web->bridge, &c, SUBMIT_TIMEOUT_MS);
-    return answer_swarm(r, result.is_ok, result.is_ok ? "Swarming started" : result.text,
-                        run_time_s);
-}
-
-/* Locust's /stop answers when the test has ended. */
-static void wait_stopped(struct web *w)
-{
-    uint64_t tick = 0;
-    time_t until = time(NULL) + STOP_TIMEOUT_S;
-    while (time(NULL) < until) {
-        struct view *v = bridge_wait_view(w->bridge, tick, 1500);
-        if (v == NULL)
-            return;
-        tick = v->tick;
-        bool is_over = strcmp(v->state, "stopped") == 0 || strcmp(v->state, "ready") == 0;
-        view_unref(v);
-        if (is_over)
-            return;
-    }
-}
-
-static struct command_result submit_simple(struct web *w, enum command_kind kind)
-{
-    struct command c = {.kind = kind, .users = -1, .spawn_rate = -1, .run_time_s = -1};
-    return bridge_submit(w->bridge, &c, SUBMIT_TIMEOUT_MS);
-}
-
-static int get_stop(struct request *r)
-{
-    struct sbuf out = {0};
-    struct guard_request sender = senders(r->conn);
-    if (!guard_script_ok(&sender))
-        return refuse_sender(r);
-    struct command_result result = submit_simple(r->web, CMD_STOP);
-    if (result.is_ok)
-        wait_stopped(r->web);
-    const char *text = result.is_ok ? "Test stopped" : result.text;
-    sbuf_addf(&out, "{\"success\":%s,\"message\":", result.is_ok ? "true" : "false");
-    sbuf_add_json(&out, text, strlen(text));
-    sbuf_adds(&out, "}\n");
-    int status = reply_json(r->conn, 200, &out);
-    sbuf_fini(&out);
-    return status;
-}
-
-static int get_reset(struct request *r)
-{
-    struct guard_request sender = senders(r->conn);
-    if (!guard_script_ok(&sender))
-        return refuse_sender(r);
-    struct command_result result = submit_simple(r->web, CMD_RESET);
-    return result.is_ok ? reply_text(r->conn, 200, "ok") : answer_result(r, &result);
-}
-
-static int get_requests(struct request *r)
-{
-    return answer_view(r, compat_requests);
-}
-
-static int get_locust_exceptions(struct request *r)
-{
-    return answer_view(r, compat_exceptions);
-}
-
-static int get_worker_count(struct request *r)
-{
-    return answer_view(r, compat_worker_count);
-}
-
-static int answer_csv(struct request *r, const char *what,
-                      void (*write)(const struct view *v, struct sbuf *out))
-{
-    char file[96];
-    struct tm at;
-    struct sbuf out = {0};
-    struct view *v = need_view(r);
-    if (v == NULL)
-        return 503;
-    time_t started = (time_t)(v->started_at > 0 ? v->started_at : v->now);
-    localtime_r(&started, &at);
-    snprintf(file, sizeof file, "Katydid_%04d-%02d-%02d-%02dh%02d_%s.csv", at.tm_year + 1900,
-             at.tm_mon + 1, at.tm_mday, at.tm_hour, at.tm_min, what);
-    write(v, &out);
-    view_unref(v);
-    int status = reply_download(r->conn, file, &out);
-    sbuf_fini(&out);
-    return status;
-}
-
-static int get_requests_csv(struct request *r)
-{
-    return answer_csv(r, "requests", compat_requests_csv);
-}
-
-static int get_failures_csv(struct request *r)
-{
-    return answer_csv(r, "failures", compat_failures_csv);
-}
-
-static int get_exceptions_csv(struct request *r)
-{
-    return answer_csv(r, "exceptions", compat_exceptions_csv);
-}
-
 /* -- routing -- */
 
-static const struct route {
-    const char *method, *path;
-    handler handle;
-} ROUTES[] = {
+static const struct route PAGE[] = {
     {"GET", "/", get_page},
     {"GET", "/api/v1/state", get_state},
     {"GET", LIVE_PATH, get_live},
@@ -423,37 +177,45 @@ static const struct route {
     {"POST", "/api/v1/edit", post_edit},
     {"POST", "/api/v1/stop", post_stop},
     {"POST", "/api/v1/reset", post_reset},
-    {"POST", "/swarm", post_swarm},
-    {"GET", "/stop", get_stop},
-    {"GET", "/stats/reset", get_reset},
-    {"GET", "/stats/requests", get_requests},
-    {"GET", "/stats/requests/csv", get_requests_csv},
-    {"GET", "/stats/failures/csv", get_failures_csv},
-    {"GET", "/exceptions", get_locust_exceptions},
-    {"GET", "/exceptions/csv", get_exceptions_csv},
-    {"GET", "/worker-count", get_worker_count},
 };
+static const struct routes page_routes = {PAGE, sizeof PAGE / sizeof PAGE[0]};
+
+static const struct routes *const TABLES[] = {&page_routes, &locust_routes};
+
+static const struct route *find_route(const char *path)
+{
+    for (size_t t = 0; t < sizeof TABLES / sizeof TABLES[0]; t++)
+        for (size_t i = 0; i < TABLES[t]->count; i++)
+            if (strcmp(TABLES[t]->routes[i].path, path) == 0)
+                return &TABLES[t]->routes[i];
+    return NULL;
+}
 
 static bool is_read(const char *method)
 {
     return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
 }
 
+static int call_route(struct request *r, const struct route *route)
+{
+    bool takes_reads = strcmp(route->method, "GET") == 0;
+    const char *allowed = takes_reads ? "GET, HEAD, OPTIONS" : "POST, OPTIONS";
+    if (takes_reads ? is_read(r->method) : strcmp(route->method, r->method) == 0)
+        return route->handle(r);
+    if (strcmp(r->method, "OPTIONS") == 0)
+        return reply_options(r->conn, allowed);
+    return reply_method(r->conn, allowed);
+}
+
 static int route_request(struct request *r)
 {
-    const char *method = mg_get_request_info(r->conn)->request_method;
-    for (size_t i = 0; i < sizeof ROUTES / sizeof ROUTES[0]; i++) {
-        if (strcmp(ROUTES[i].path, r->path) != 0)
-            continue;
-        bool fits = strcmp(ROUTES[i].method, "GET") == 0 ? is_read(method)
-                                                         : strcmp(ROUTES[i].method, method) == 0;
-        return fits ? ROUTES[i].handle(r)
-                    : reply_method(r->conn, ROUTES[i].method[0] == 'G' ? "GET, HEAD" : "POST");
-    }
+    const struct route *route = find_route(r->path);
+    if (route != NULL)
+        return call_route(r, route);
     const struct asset *asset = find_asset(r->path);
     if (asset == NULL)
         return reply_text(r->conn, 404, "Not found.\n");
-    return is_read(method) ? reply_asset(r->conn, asset) : reply_method(r->conn, "GET, HEAD");
+    return is_read(r->method) ? reply_asset(r->conn, asset) : reply_method(r->conn, "GET, HEAD");
 }
 
 static bool is_upgrade(struct mg_connection *conn)
@@ -463,14 +225,14 @@ static bool is_upgrade(struct mg_connection *conn)
 }
 
 /* 0 lets civetweb shake hands with a viewer. */
-static int check_upgrade(struct request *r)
+static int check_upgrade(struct request *r, struct web *w)
 {
-    struct guard_request sender = senders(r->conn);
+    struct guard_request sender = request_sender(r);
     if (strcmp(r->path, LIVE_PATH) != 0)
         return reply_text(r->conn, 404, "There is no socket here.\n");
     if (!guard_origin_ok(sender.origin, sender.host))
         return reply_error(r->conn, 403, "", "The live socket serves Katydid's own page only.");
-    if (!live_has_room(r->web->live))
+    if (!live_has_room(w->live))
         return reply_error(r->conn, 503, "", "Too many live pages; poll GET api/v1/live instead.");
     return 0;
 }
@@ -495,7 +257,7 @@ static int on_request(struct mg_connection *conn)
 {
     struct web *w = mg_get_user_context_data(conn);
     const struct mg_request_info *ri = mg_get_request_info(conn);
-    struct request r = {.web = w, .conn = conn};
+    struct request r = {.bridge = w->bridge, .conn = conn, .method = ri->request_method};
     const char *host = mg_get_header(conn, "Host");
     if (!guard_host_ok(&w->guard, host))
         return refuse_host(conn);
@@ -510,7 +272,7 @@ static int on_request(struct mg_connection *conn)
         return reply_redirect(conn, location);
     }
     if (is_upgrade(conn))
-        return check_upgrade(&r);
+        return check_upgrade(&r, w);
     const char *query = ri->query_string != NULL ? ri->query_string : "";
     int status;
     if (form_parse(&r.query, query, strlen(query)))

@@ -8,7 +8,9 @@
  * stands in for master.c and view.c: commands change a small model, a view of it is published
  * each second. */
 #include "common/base/clk.h"
+#include "common/base/sbuf.h"
 #include "master/bridge.h"
+#include "master/output.h"
 #include "master/web.h"
 
 #include <getopt.h>
@@ -139,6 +141,37 @@ static void forget(struct demo *d)
     d->cut = 0;
 }
 
+/* What the main thread of a master would write of its own state. */
+static void render(const struct demo *d, enum document document, struct sbuf *out)
+{
+    struct stats s;
+    stats_init(&s, d->started_at, STATS_LIMITS_DEFAULT);
+    switch (document) {
+    case DOCUMENT_REQUESTS_CSV:
+    case DOCUMENT_HISTORY_CSV:
+        csv_requests(&s, out);
+        break;
+    case DOCUMENT_FAILURES_CSV:
+        csv_failures(&s, out);
+        break;
+    case DOCUMENT_EXCEPTIONS_CSV:
+        csv_exceptions(&s, out);
+        break;
+    case DOCUMENT_TASKS:
+        sbuf_adds(out, "{\"per_class\": {\"Shopper\": {\"ratio\": 0.8, \"tasks\": {\"browse\": "
+                       "{\"ratio\": 0.75}, \"buy\": {\"ratio\": 0.25}}}}, \"total\": {\"Shopper\": "
+                       "{\"ratio\": 0.8, \"tasks\": {\"browse\": {\"ratio\": 0.6}, \"buy\": "
+                       "{\"ratio\": 0.2}}}}}\n");
+        break;
+    case DOCUMENT_LOGS:
+        sbuf_adds(out, "{\"master\": [\"[2026-01-31 12:00:00,000] demo/INFO/katydid.master: "
+                       "Starting\"], \"workers\": {\"load-01\": [\"[2026-01-31 12:00:01,000] "
+                       "demo/WARNING/locust.user: Slow\"]}}\n");
+        break;
+    }
+    stats_fini(&s);
+}
+
 static struct command_result execute(void *arg, struct command *c)
 {
     struct demo *d = arg;
@@ -165,7 +198,7 @@ static struct command_result execute(void *arg, struct command *c)
         d->run_time_s = c->run_time_s >= 0 ? c->run_time_s : d->run_time_s;
         if (c->host != NULL)
             snprintf(d->host, sizeof d->host, "%s", c->host);
-        snprintf(r.text, sizeof r.text, "Started.");
+        snprintf(r.text, sizeof r.text, "Swarming started");
         break;
     case CMD_STOP:
         d->state = d->runs > 0 ? "stopped" : "ready";
@@ -178,6 +211,10 @@ static struct command_result execute(void *arg, struct command *c)
         forget(d);
         snprintf(r.text, sizeof r.text, "Reset.");
         break;
+    case CMD_RENDER:
+        render(d, c->document, c->out);
+        break;
+    case CMD_USER_CLASS:
     case CMD_QUIT:
         break;
     }
@@ -326,6 +363,7 @@ static void publish(struct demo *d, double now)
     v->version = "demo";
     v->locustfile = "locustfiles/ecommerce.py";
     v->host = copy(v, d->host);
+    v->web = (struct view_web){.socket = "", .extensions = ""};
     v->notice = copy(v, d->notice);
     v->started_at = d->started_at;
     v->ended_at = d->ended_at;

@@ -179,16 +179,17 @@ static void locusts_json(void **state)
     json_decref(root);
 }
 
-static void csv_is_no_formula(void **state)
+static void downloads_are_named_as_in_locust(void **state)
 {
     struct sbuf out = {0};
     struct view v = example();
     (void)state;
-    compat_requests_csv(&v, &out);
-    assert_non_null(strstr(out.data, "'=1,\"\"\"</script>"));
-    sbuf_fini(&out);
-    compat_failures_csv(&v, &out);
-    assert_non_null(strstr(out.data, "GET,/a,\"a,\"\"b\"\"\n\",1,"));
+    v.locustfile = "my file.py";
+    v.host = "http://a/\r\nSet-Cookie: x";
+    v.started_at = 1700000000;
+    compat_file_name(&v, "_requests.csv", &out);
+    assert_int_equal(strncmp(out.data, "Locust_2023-11-1", 16), 0);
+    assert_non_null(strstr(out.data, "_my_file.py_http://a/__Set-Cookie:_x_requests.csv"));
     sbuf_fini(&out);
 }
 
@@ -201,7 +202,7 @@ int main(void)
         cmocka_unit_test(columns_fit_their_rows),
         cmocka_unit_test(ranges_and_steps),
         cmocka_unit_test(locusts_json),
-        cmocka_unit_test(csv_is_no_formula),
+        cmocka_unit_test(downloads_are_named_as_in_locust),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -83,7 +83,7 @@ static void deep_or_long_json_is_refused(void **state)
     assert_false(intake_json(INTAKE_START, body, INTAKE_BODY_MAX, false, &c, &e));
     assert_false(intake_json(INTAKE_START, body, sizeof body, false, &c, &e));
     assert_string_equal(e.field, "");
-    assert_false(intake_json(INTAKE_START, body, 20, false, &c, &e));
+    assert_false(intake_json(INTAKE_START, body, 100, false, &c, &e));
     assert_string_equal(e.text,
                         "The body nests too deep."); /* not left to the parser's recursion */
 }
@@ -154,6 +154,105 @@ static void swarm_takes_locusts_fields(void **state)
     form_fini(&f);
 }
 
+static void swarm_refuses_in_locusts_words(void **state)
+{
+    static const char *const cases[][3] = {
+        {"user_count=abc&spawn_rate=1", "user_count",
+         "Invalid user_count value: 'abc' (must be an integer)"},
+        {"user_count=1.5&spawn_rate=1", "user_count",
+         "Invalid user_count value: '1.5' (must be an integer)"},
+        {"user_count=1&spawn_rate=x", "spawn_rate",
+         "Invalid spawn_rate value: 'x' (must be a number)"},
+        {"user_count=1&spawn_rate=0", "spawn_rate",
+         "Missing or invalid user_count or spawn_rate from /swarm request"},
+        {"host=a", "user_count", "Missing or invalid user_count or spawn_rate from /swarm request"},
+        {"user_count=1&spawn_rate=1&run_time=soon", "run_time",
+         "Valid run_time formats are : 20, 20s, 3m, 2h, 1h20m, 3h30m10s, etc."}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct form f;
+        struct command c;
+        struct intake_error e;
+        assert_true(form_parse(&f, cases[i][0], strlen(cases[i][0])));
+        assert_false(intake_form(&f, false, &c, &e));
+        assert_string_equal(e.field, cases[i][1]);
+        assert_string_equal(e.text, cases[i][2]);
+        form_fini(&f);
+    }
+}
+
+static void other_fields_are_kept_in_order(void **state)
+{
+    static const char form[] = "user_count=0&spawn_rate=1&host=<b>&my_arg=1&list=a&list=b";
+    static const char json[] = "{\"users\":1,\"spawn_rate\":1,\"user_classes\":[\"A\"],"
+                               "\"profile\":\"p\",\"options\":{\"n\":2,\"on\":true,\"l\":[1,2]}}";
+    struct form f;
+    struct command c;
+    struct intake_error e;
+    (void)state;
+    assert_true(form_parse(&f, form, sizeof form - 1));
+    assert_true(intake_form(&f, false, &c, &e));
+    assert_string_equal(c.host, "b");
+    assert_int_equal(c.field_count, 3);
+    assert_string_equal(c.fields[0].name, "my_arg");
+    assert_string_equal(c.fields[2].value, "b");
+    command_fini(&c);
+    form_fini(&f);
+    assert_true(intake_json(INTAKE_START, json, sizeof json - 1, false, &c, &e));
+    assert_string_equal(c.user_classes[0], "A");
+    assert_int_equal(c.field_count, 5);
+    assert_string_equal(c.fields[2].value, "true");
+    command_fini(&c);
+}
+
+static bool parse_parts(struct form *f, const char *body)
+{
+    return form_parse_parts(f, "multipart/form-data; boundary=\"x y\"", body, strlen(body));
+}
+
+static void parts_decode(void **state)
+{
+    static const char body[] =
+        "--x y\r\nContent-Disposition: form-data; name=\"a%22\"\r\n\r\n1\r\n"
+        "--x y\r\ncontent-type: text/plain\r\n"
+        "content-disposition: form-data; filename=\"f;x\"; name=\"b\"\r\n\r\n"
+        "left out\r\n"
+        "--x y\r\nContent-Disposition: form-data; name=c\r\n\r\n\r\n--x\r\n"
+        "--x y--\r\n";
+    struct form f;
+    (void)state;
+    assert_true(parse_parts(&f, body));
+    assert_int_equal(f.count, 2);
+    assert_string_equal(form_get(&f, "a\""), "1");
+    assert_string_equal(form_get(&f, "c"), "\r\n--x");
+    form_fini(&f);
+    assert_true(parse_parts(&f, "--x y--"));
+    form_fini(&f);
+}
+
+static void broken_parts_are_refused(void **state)
+{
+    static const char *const cases[] = {
+        "",
+        "--x y",
+        "--x y\r\n",
+        "--x y\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1",
+        "--x y\r\nContent-Disposition: form-data; name=\"a\"\r\n--x y--",
+        "--x y\r\nContent-Disposition: form-data; name=\"a\r\n\r\n1\r\n--x y--",
+        "--x y\r\nContent-Disposition: form-data\r\n\r\n1\r\n--x y--",
+        "--x y\r\nContent-Type: a/b\r\n\r\n1\r\n--x y--",
+    };
+    struct form f;
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        if (parse_parts(&f, cases[i]))
+            fail_msg("case %zu was taken", i);
+        form_fini(&f);
+    }
+    assert_false(form_parse_parts(&f, "multipart/form-data", "--\r\n", 4));
+    form_fini(&f);
+}
+
 static void live_texts(void **state)
 {
     struct intake_live m;
@@ -180,6 +279,10 @@ int main(void)
         cmocka_unit_test(forms_decode),
         cmocka_unit_test(broken_forms_are_refused),
         cmocka_unit_test(swarm_takes_locusts_fields),
+        cmocka_unit_test(swarm_refuses_in_locusts_words),
+        cmocka_unit_test(other_fields_are_kept_in_order),
+        cmocka_unit_test(parts_decode),
+        cmocka_unit_test(broken_parts_are_refused),
         cmocka_unit_test(live_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

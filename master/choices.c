@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+/* choices: what people choose in the page or by /swarm beside the load itself: values of the
+ * locustfile's own options, the profile, a load shape, attributes of User classes.
+ *
+ * The options map of the script is the truth: it goes to the host at each change and, with every
+ * spawn, to the workers. The host hears of a change before it hears of the start that follows. */
+#include "common/base/mem.h"
+#include "common/base/sbuf.h"
+#include "master/core.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct command_result refuse(const char *field, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static struct command_result refuse(const char *field, const char *format, ...)
+{
+    va_list args;
+    struct command_result r = {.is_ok = false};
+    snprintf(r.field, sizeof r.field, "%s", field);
+    va_start(args, format);
+    vsnprintf(r.text, sizeof r.text, format, args);
+    va_end(args);
+    return r;
+}
+
+static struct slice options_of(const struct master *m)
+{
+    return (struct slice){m->host.script.options, m->host.script.options_len};
+}
+
+static void keep(struct master *m, struct sbuf *changed)
+{
+    struct script *s = &m->host.script;
+    free(s->options);
+    s->options_len = changed->len;
+    s->options = sbuf_take(changed);
+}
+
+static void set_value(struct master *m, const char *name, const struct option_set *set)
+{
+    struct sbuf changed = {0};
+    if (proto_option_value(options_of(m), name, set, &changed) == PROTO_OPTION_SET)
+        keep(m, &changed);
+    sbuf_fini(&changed);
+}
+
+/* Locust's own options, which the form names otherwise. */
+static void take_load(struct master *m, const struct command *c)
+{
+    if (c->users >= 0)
+        set_value(m, "num_users", &(struct option_set){.number = c->users, .is_whole = true});
+    if (c->spawn_rate > 0)
+        set_value(m, "spawn_rate", &(struct option_set){.number = c->spawn_rate});
+    if (c->run_time_s > 0)
+        set_value(m, "run_time", &(struct option_set){.number = c->run_time_s, .is_whole = true});
+    if (c->host)
+        set_value(m, "host", &(struct option_set){.text = c->host});
+}
+
+/* Options that decide about more than a value are not for everybody who reaches the page. */
+static bool is_reserved(const char *name)
+{
+    static const char *const names[] = {"num_users",    "spawn_rate",  "run_time",   "host",
+                                        "user_classes", "shape_class", "locustfile", "config"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(name, names[i]))
+            return true;
+    return false;
+}
+
+static bool is_seen(const struct command *c, size_t field)
+{
+    for (size_t i = 0; i < field; i++)
+        if (!strcmp(c->fields[i].name, c->fields[field].name))
+            return true;
+    return false;
+}
+
+/* Every field of that name makes the value; what is no option is passed over, as in Locust. */
+static struct command_result take_option(struct master *m, const struct command *c, size_t field)
+{
+    const char *name = c->fields[field].name;
+    const char **texts = mem_zalloc(c->field_count * sizeof *texts);
+    struct sbuf changed = {0};
+    size_t count = 0;
+    for (size_t i = field; i < c->field_count; i++)
+        if (!strcmp(c->fields[i].name, name))
+            texts[count++] = c->fields[i].value;
+    enum proto_option rc = proto_option_texts(options_of(m), name, texts, count, &changed);
+    if (rc == PROTO_OPTION_SET)
+        keep(m, &changed);
+    sbuf_fini(&changed);
+    free(texts);
+    if (rc == PROTO_OPTION_BAD)
+        return refuse(name, "%s must be a number.", name);
+    return (struct command_result){.is_ok = true};
+}
+
+static void choose_shape(struct master *m, const struct script_shape *shape)
+{
+    struct script *s = &m->host.script;
+    struct sbuf data = {0}, out = {0};
+    static const char type[] = "katydid_shape";
+    const char *name = shape ? shape->name : "";
+    free(s->shape_name);
+    s->has_shape = shape != NULL;
+    s->shape_uses_options = shape && shape->uses_options;
+    s->shape_name = shape ? mem_strdup(shape->name) : NULL;
+    proto_pack_text(&data, name);
+    proto_relay(&out, (struct slice){type, strlen(type)}, (struct slice){data.data, data.len},
+                m->host.node_id);
+    post_bytes(m, m->host.node_id, &out);
+    sbuf_fini(&data);
+}
+
+static struct command_result take_shape(struct master *m, const char *name)
+{
+    const struct script *s = &m->host.script;
+    if (!m->o->class_picker || run_is_active(&m->run))
+        return (struct command_result){.is_ok = true};
+    if (!strcmp(name, "Default")) {
+        choose_shape(m, NULL);
+        return (struct command_result){.is_ok = true};
+    }
+    for (size_t i = 0; i < s->shape_count; i++)
+        if (!strcmp(s->shapes[i].name, name)) {
+            choose_shape(m, &s->shapes[i]);
+            return (struct command_result){.is_ok = true};
+        }
+    return refuse("shape_class", "There is no load shape named \"%s\" in the locustfile.", name);
+}
+
+static void tell_options(struct master *m)
+{
+    static const char type[] = "katydid_options";
+    struct sbuf out = {0};
+    if (!m->host.is_alive)
+        return;
+    proto_relay(&out, (struct slice){type, strlen(type)}, options_of(m), m->host.node_id);
+    post_bytes(m, m->host.node_id, &out);
+}
+
+struct command_result choices_take(struct master *m, const struct command *c)
+{
+    struct command_result r = {.is_ok = true};
+    take_load(m, c);
+    for (size_t i = 0; r.is_ok && i < c->field_count; i++) {
+        if (!strcmp(c->fields[i].name, "shape_class"))
+            r = take_shape(m, c->fields[i].value);
+        else if (!is_reserved(c->fields[i].name) && !is_seen(c, i))
+            r = take_option(m, c, i);
+    }
+    tell_options(m);
+    return r;
+}
+
+static void post_to(struct master *m, const char *node, const struct sbuf *data)
+{
+    static const char type[] = "update_user_class";
+    struct sbuf out = {0};
+    proto_relay(&out, (struct slice){type, strlen(type)}, (struct slice){data->data, data->len},
+                node);
+    post_bytes(m, node, &out);
+}
+
+static bool is_class(const struct master *m, const char *name)
+{
+    for (size_t i = 0; i < m->host.script.class_count; i++)
+        if (!strcmp(m->host.script.classes[i].name, name))
+            return true;
+    return false;
+}
+
+static struct command_result check_user_class(const struct master *m, const struct sbuf *data)
+{
+    struct command_result r = {.is_ok = true};
+    char *name = proto_member((struct slice){data->data, data->len}, "user_class_name");
+    if (!name)
+        r = refuse("user_class_name", "/user: user_class_name is missing: it names the class.");
+    else if (!is_class(m, name))
+        r = refuse("user_class_name",
+                   "/user: there is no User class named \"%.100s\" in the locustfile.", name);
+    free(name);
+    return r;
+}
+
+struct command_result choices_user_class(struct master *m, const struct command *c)
+{
+    struct sbuf data = {0};
+    struct json_wrong wrong;
+    struct command_result r = proto_from_json(c->json, &data, &wrong)
+                                  ? check_user_class(m, &data)
+                                  : refuse("", "/user: %s", wrong.text);
+    if (r.is_ok && m->host.is_alive)
+        post_to(m, m->host.node_id, &data);
+    for (size_t i = 0; r.is_ok && i < m->roster.count; i++) {
+        const struct worker *w = m->roster.workers[i];
+        if (w->has_joined && w->state != WORKER_GONE && strcmp(w->id, m->host.node_id) != 0)
+            post_to(m, w->id, &data);
+    }
+    sbuf_fini(&data);
+    return r;
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+/* documents: what web threads cannot write from a view, because it takes the master's own state:
+ * tables with every column, task ratios, logs. Written while a web thread waits for it. */
+#include "common/base/mem.h"
+#include "common/base/sbuf.h"
+#include "master/core.h"
+#include "master/json_out.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HISTORY_FILE_MAX (256u << 20) /* bytes of a history file that are sent */
+
+static struct command_result refuse(const char *text)
+{
+    struct command_result r = {.is_ok = false};
+    snprintf(r.text, sizeof r.text, "%s", text);
+    return r;
+}
+
+/* -- /tasks -- */
+
+static int by_name(const void *a, const void *b)
+{
+    const struct script_class *x = *(const struct script_class *const *)a;
+    const struct script_class *y = *(const struct script_class *const *)b;
+    return strcmp(x->name, y->name);
+}
+
+static void write_ratios(struct json_out *j, const struct master *m,
+                         const struct script_class *const *classes, bool is_total)
+{
+    size_t count = m->host.script.class_count;
+    double users = 0;
+    for (size_t i = 0; i < count; i++)
+        users += roster_class_users(&m->roster, classes[i]->name);
+    json_out_open(j, is_total ? "total" : "per_class", '{');
+    for (size_t i = 0; i < count; i++) {
+        double share = roster_class_users(&m->roster, classes[i]->name) / (users > 0 ? users : 1);
+        json_out_open(j, classes[i]->name, '{');
+        json_out_float(j, "ratio", share);
+        ratio_write(j, &classes[i]->tasks, is_total ? share : 1.0, is_total);
+        json_out_close(j, '}');
+    }
+    json_out_close(j, '}');
+}
+
+static void write_tasks(const struct master *m, struct sbuf *out)
+{
+    struct json_out j;
+    const struct script *s = &m->host.script;
+    const struct script_class **sorted = mem_zalloc((s->class_count + 1) * sizeof *sorted);
+    for (size_t i = 0; i < s->class_count; i++)
+        sorted[i] = &s->classes[i];
+    qsort(sorted, s->class_count, sizeof *sorted, by_name);
+    json_out_init(&j, out);
+    json_out_open(&j, NULL, '{');
+    write_ratios(&j, m, sorted, false);
+    write_ratios(&j, m, sorted, true);
+    json_out_close(&j, '}');
+    free(sorted);
+}
+
+/* -- the history file -- */
+
+static struct command_result write_history(const struct master *m, struct sbuf *out)
+{
+    struct sbuf path = {0};
+    char piece[16384];
+    if (!m->o->csv_full_history || !m->o->csv_prefix)
+        return refuse("Error: Server was not started with option to generate full history.");
+    sbuf_addf(&path, "%s_stats_history.csv", m->o->csv_prefix);
+    FILE *f = fopen(path.data, "rb");
+    sbuf_fini(&path);
+    if (!f)
+        return refuse("Error: The history file cannot be read.");
+    for (size_t n = 1; n > 0 && out->len < HISTORY_FILE_MAX;) {
+        n = fread(piece, 1, sizeof piece, f);
+        sbuf_add(out, piece, n);
+    }
+    fclose(f);
+    return (struct command_result){.is_ok = true};
+}
+
+struct command_result documents_write(struct master *m, enum document document, struct sbuf *out)
+{
+    switch (document) {
+    case DOCUMENT_REQUESTS_CSV:
+        csv_requests(&m->stats, out);
+        break;
+    case DOCUMENT_FAILURES_CSV:
+        csv_failures(&m->stats, out);
+        break;
+    case DOCUMENT_EXCEPTIONS_CSV:
+        csv_exceptions(&m->stats, out);
+        break;
+    case DOCUMENT_HISTORY_CSV:
+        return write_history(m, out);
+    case DOCUMENT_TASKS:
+        write_tasks(m, out);
+        break;
+    case DOCUMENT_LOGS:
+        logbook_write(m->logbook, m->host.node_id, out);
+        break;
+    }
+    return (struct command_result){.is_ok = true};
+}

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: MIT
+/* locust: the routes that Locust has, with its parameters, keys and status codes, for scripts that
+ * call them (docs/api.md). Numbers come from the newest view; tables with every column, task
+ * ratios and logs are written by the main thread. */
+#include "master/web/compat.h"
+#include "master/web/intake.h"
+#include "master/json_out.h"
+#include "master/web/reply.h"
+#include "master/web/request.h"
+
+#include <civetweb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define STOP_TIMEOUT_S 30
+
+/* -- /swarm -- */
+
+static void add_classes(struct json_out *j, char **classes)
+{
+    if (classes == NULL)
+        return;
+    json_out_open(j, "user_classes", '[');
+    for (size_t i = 0; classes[i] != NULL; i++)
+        json_out_text(j, NULL, classes[i]);
+    json_out_close(j, ']');
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* What Locust answers; status 200 also for a refusal. */
+static int answer_swarm(struct request *r, bool is_ok, const char *text, double run_time_s,
+                        char **classes)
+{
+    struct sbuf out = {0};
+    struct json_out j;
+    struct view *v = bridge_view(r->bridge);
+    json_out_init(&j, &out);
+    json_out_open(&j, NULL, '{');
+    json_out_text(&j, "host", v != NULL ? v->host : "");
+    json_out_text(&j, "message", text);
+    if (is_ok && run_time_s > 0)
+        json_out_whole(&j, "run_time", run_time_s);
+    json_out_bool(&j, "success", is_ok);
+    if (is_ok)
+        add_classes(&j, classes);
+    json_out_close(&j, '}');
+    if (v != NULL)
+        view_unref(v);
+    int status = reply_json(r->conn, 200, &out);
+    sbuf_fini(&out);
+    return status;
+}
+
+/* The form of the body, whichever way it is encoded. */
+static bool read_form(struct request *r, struct form *form, int *status)
+{
+    struct sbuf body = {0};
+    const char *type = mg_get_header(r->conn, "Content-Type");
+    bool is_parts = request_is_type(r, "multipart/form-data");
+    memset(form, 0, sizeof *form);
+    if (!is_parts && !request_is_type(r, "application/x-www-form-urlencoded")) {
+        *status = reply_error(r->conn, 415, "",
+                              "Send the fields of /swarm as application/x-www-form-urlencoded or "
+                              "multipart/form-data.");
+        return false;
+    }
+    bool is_ok = request_read(r, FORM_BODY_MAX, &body, status);
+    if (is_ok) {
+        const char *bytes = body.data != NULL ? body.data : "";
+        is_ok = is_parts ? form_parse_parts(form, type, bytes, body.len)
+                         : form_parse(form, bytes, body.len);
+        if (!is_ok)
+            *status = reply_error(r->conn, 400, "",
+                                  is_parts ? "The parts of the form of /swarm are not well formed."
+                                           : "The form of /swarm has a broken escape or too many "
+                                             "fields.");
+    }
+    sbuf_fini(&body);
+    return is_ok;
+}
+
+static char **copy_classes(char **from)
+{
+    size_t count = 0;
+    while (from != NULL && from[count] != NULL)
+        count++;
+    char **to = count > 0 ? calloc(count + 1, sizeof *to) : NULL;
+    for (size_t i = 0; to != NULL && i < count; i++)
+        to[i] = strdup(from[i]);
+    if (to != NULL)
+        qsort(to, count, sizeof *to, by_text);
+    return to;
+}
+
+static void free_classes(char **classes)
+{
+    for (size_t i = 0; classes != NULL && classes[i] != NULL; i++)
+        free(classes[i]);
+    free(classes);
+}
+
+static int swarm(struct request *r, struct command *c)
+{
+    double run_time_s = c->run_time_s;
+    char **classes = copy_classes(c->user_classes);
+    struct command_result result = bridge_submit(r->bridge, c, REQUEST_TIMEOUT_MS);
+    int status = answer_swarm(r, result.is_ok, result.text, run_time_s, classes);
+    free_classes(classes);
+    return status;
+}
+
+static int post_swarm(struct request *r)
+{
+    int status;
+    struct form form;
+    struct command c;
+    struct intake_error e;
+    struct guard_request sender = request_sender(r);
+    if (!guard_script_ok(&sender))
+        return request_refuse_sender(r);
+    if (!read_form(r, &form, &status)) {
+        form_fini(&form);
+        return status;
+    }
+    bool is_ok = intake_form(&form, request_has_shape(r), &c, &e);
+    form_fini(&form);
+    return is_ok ? swarm(r, &c) : answer_swarm(r, false, e.text, 0, NULL);
+}
+
+/* -- other commands -- */
+
+/* Locust's /stop answers when the test has ended. */
+static void wait_stopped(struct bridge *b)
+{
+    uint64_t tick = 0;
+    time_t until = time(NULL) + STOP_TIMEOUT_S;
+    while (time(NULL) < until) {
+        struct view *v = bridge_wait_view(b, tick, 1500);
+        if (v == NULL)
+            return;
+        tick = v->tick;
+        bool is_over = strcmp(v->state, "stopped") == 0 || strcmp(v->state, "ready") == 0;
+        view_unref(v);
+        if (is_over)
+            return;
+    }
+}
+
+static struct command_result submit_simple(struct request *r, enum command_kind kind)
+{
+    struct command c = {.kind = kind, .users = -1, .spawn_rate = -1, .run_time_s = -1};
+    return bridge_submit(r->bridge, &c, REQUEST_TIMEOUT_MS);
+}
+
+static int get_stop(struct request *r)
+{
+    struct sbuf out = {0};
+    struct json_out j;
+    struct guard_request sender = request_sender(r);
+    if (!guard_script_ok(&sender))
+        return request_refuse_sender(r);
+    struct command_result result = submit_simple(r, CMD_STOP);
+    if (result.is_ok)
+        wait_stopped(r->bridge);
+    json_out_init(&j, &out);
+    json_out_open(&j, NULL, '{');
+    json_out_text(&j, "message", result.is_ok ? "Test stopped" : result.text);
+    json_out_bool(&j, "success", result.is_ok);
+    json_out_close(&j, '}');
+    int status = reply_json(r->conn, 200, &out);
+    sbuf_fini(&out);
+    return status;
+}
+
+static int get_reset(struct request *r)
+{
+    struct guard_request sender = request_sender(r);
+    if (!guard_script_ok(&sender))
+        return request_refuse_sender(r);
+    struct command_result result = submit_simple(r, CMD_RESET);
+    return result.is_ok ? reply_html(r->conn, 200, "ok") : request_answer_result(r, &result);
+}
+
+static int post_user(struct request *r)
+{
+    int status;
+    struct sbuf body = {0};
+    struct guard_request sender = request_sender(r);
+    if (!guard_script_ok(&sender))
+        return request_refuse_sender(r);
+    bool is_ok = request_read(r, FORM_BODY_MAX, &body, &status);
+    if (is_ok) {
+        struct command c = {.kind = CMD_USER_CLASS};
+        sbuf_adds(&body, "");
+        c.json = sbuf_take(&body);
+        struct command_result result = bridge_submit(r->bridge, &c, REQUEST_TIMEOUT_MS);
+        struct sbuf out = {0};
+        sbuf_adds(&out, "{}\n");
+        status = result.is_ok ? reply_json(r->conn, 201, &out)
+                              : reply_error(r->conn, 400, result.field, result.text);
+        sbuf_fini(&out);
+    }
+    sbuf_fini(&body);
+    return status;
+}
+
+/* -- reading -- */
+
+static int get_requests(struct request *r)
+{
+    return request_answer_view(r, compat_requests);
+}
+
+static int get_exceptions(struct request *r)
+{
+    return request_answer_view(r, compat_exceptions);
+}
+
+static int get_worker_count(struct request *r)
+{
+    return request_answer_view(r, compat_worker_count);
+}
+
+static int answer_json(struct request *r, enum document document)
+{
+    int status;
+    struct sbuf out = {0};
+    if (request_render(r, document, &out, &status))
+        status = reply_json(r->conn, 200, &out);
+    sbuf_fini(&out);
+    return status;
+}
+
+static int get_tasks(struct request *r)
+{
+    return answer_json(r, DOCUMENT_TASKS);
+}
+
+static int get_logs(struct request *r)
+{
+    return answer_json(r, DOCUMENT_LOGS);
+}
+
+static int answer_csv(struct request *r, enum document document, const char *suffix)
+{
+    int status;
+    struct sbuf out = {0}, name = {0};
+    struct view *v = request_view(r);
+    if (v == NULL)
+        return 503;
+    compat_file_name(v, suffix, &name);
+    view_unref(v);
+    if (request_render(r, document, &out, &status))
+        status = reply_download(r->conn, "text/csv", name.data, &out);
+    sbuf_fini(&name);
+    sbuf_fini(&out);
+    return status;
+}
+
+static int get_requests_csv(struct request *r)
+{
+    return answer_csv(r, DOCUMENT_REQUESTS_CSV, "_requests.csv");
+}
+
+static int get_failures_csv(struct request *r)
+{
+    return answer_csv(r, DOCUMENT_FAILURES_CSV, "_failures.csv");
+}
+
+static int get_exceptions_csv(struct request *r)
+{
+    return answer_csv(r, DOCUMENT_EXCEPTIONS_CSV, "_exceptions.csv");
+}
+
+static int get_history_csv(struct request *r)
+{
+    return answer_csv(r, DOCUMENT_HISTORY_CSV, "_requests_full_history.csv");
+}
+
+/* Where the host has no login page of its own: see web.c. */
+static int get_login(struct request *r)
+{
+    return reply_found(r->conn, "./");
+}
+
+static const struct route ROUTES[] = {
+    {"POST", "/swarm", post_swarm},
+    {"GET", "/stop", get_stop},
+    {"GET", "/stats/reset", get_reset},
+    {"GET", "/stats/requests", get_requests},
+    {"GET", "/stats/requests/csv", get_requests_csv},
+    {"GET", "/stats/requests_full_history/csv", get_history_csv},
+    {"GET", "/stats/failures/csv", get_failures_csv},
+    {"GET", "/exceptions", get_exceptions},
+    {"GET", "/exceptions/csv", get_exceptions_csv},
+    {"GET", "/tasks", get_tasks},
+    {"GET", "/logs", get_logs},
+    {"GET", "/worker-count", get_worker_count},
+    {"POST", "/user", post_user},
+    {"GET", "/login", get_login},
+};
+const struct routes locust_routes = {ROUTES, sizeof ROUTES / sizeof ROUTES[0]};

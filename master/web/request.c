@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+/* request: see request.h. */
+#include "master/web/request.h"
+
+#include "master/web/reply.h"
+
+#include <civetweb.h>
+#include <string.h>
+#include <strings.h>
+
+struct guard_request request_sender(const struct request *r)
+{
+    return (struct guard_request){.host = mg_get_header(r->conn, "Host"),
+                                  .origin = mg_get_header(r->conn, "Origin"),
+                                  .referer = mg_get_header(r->conn, "Referer"),
+                                  .fetch_site = mg_get_header(r->conn, "Sec-Fetch-Site"),
+                                  .user_agent = mg_get_header(r->conn, "User-Agent")};
+}
+
+struct view *request_view(struct request *r)
+{
+    struct view *v = bridge_view(r->bridge);
+    if (v == NULL)
+        reply_error(r->conn, 503, "", "The master is still starting. Try again in a second.");
+    return v;
+}
+
+int request_answer_view(struct request *r, void (*write)(const struct view *v, struct sbuf *out))
+{
+    struct sbuf out = {0};
+    struct view *v = request_view(r);
+    if (v == NULL)
+        return 503;
+    write(v, &out);
+    view_unref(v);
+    int status = reply_json(r->conn, 200, &out);
+    sbuf_fini(&out);
+    return status;
+}
+
+bool request_has_shape(struct request *r)
+{
+    struct view *v = bridge_view(r->bridge);
+    bool shape = v != NULL && v->has_shape;
+    if (v != NULL)
+        view_unref(v);
+    return shape;
+}
+
+bool request_is_type(const struct request *r, const char *type)
+{
+    const char *given = mg_get_header(r->conn, "Content-Type");
+    size_t len = strlen(type);
+    return given != NULL && strncasecmp(given, type, len) == 0 &&
+           (given[len] == '\0' || given[len] == ';' || given[len] == ' ');
+}
+
+bool request_read(struct request *r, size_t max, struct sbuf *body, int *status)
+{
+    const char *text = "The body ended early.";
+    *status = reply_read_body(r->conn, max, body);
+    if (*status == 0)
+        return true;
+    if (*status == 413)
+        text = "The body is too large.";
+    else if (*status == 411)
+        text = "Send the body with a Content-Length.";
+    reply_error(r->conn, *status, "", text);
+    return false;
+}
+
+bool request_render(struct request *r, enum document document, struct sbuf *out, int *status)
+{
+    struct command c = {.kind = CMD_RENDER, .document = document, .out = out};
+    struct command_result result = bridge_submit(r->bridge, &c, REQUEST_TIMEOUT_MS);
+    *status = result.is_ok ? 200 : 503;
+    if (!result.is_ok)
+        reply_error(r->conn, 503, "", result.text);
+    return result.is_ok;
+}
+
+int request_refuse_sender(struct request *r)
+{
+    return reply_error(r->conn, 403, "",
+                       "Commands are taken from Katydid's own page and from programs, not from "
+                       "other sites.");
+}
+
+int request_answer_result(struct request *r, const struct command_result *result)
+{
+    struct sbuf out = {0};
+    if (!result->is_ok)
+        return reply_error(r->conn, 409, result->field, result->text);
+    sbuf_adds(&out, "{\"ok\":true,\"text\":");
+    sbuf_add_json(&out, result->text, strlen(result->text));
+    sbuf_adds(&out, "}\n");
+    int status = reply_json(r->conn, 200, &out);
+    sbuf_fini(&out);
+    return status;
+}

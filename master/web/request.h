@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* request: one HTTP request as its handler sees it, and what handlers share.
+ *
+ * A file of routes defines handlers and a table; web.c lists the tables and calls one handler for
+ * each request, after the checks that are the same for all (web.c). Handlers run on civetweb's
+ * threads and touch nothing of the master but the bridge.
+ */
+#include "master/bridge.h"
+#include "master/web/form.h"
+#include "master/web/guard.h"
+
+#include "common/base/sbuf.h"
+
+struct mg_connection;
+
+struct request {
+    struct bridge *bridge;
+    struct mg_connection *conn;
+    const char *method, *path; /* below the base path */
+    struct form query;
+};
+
+/* Answers completely. Returns the status. */
+typedef int (*request_handler)(struct request *r);
+
+struct route {
+    const char *method, *path; /* "GET" takes HEAD too */
+    request_handler handle;
+};
+struct routes {
+    const struct route *routes;
+    size_t count;
+};
+extern const struct routes locust_routes; /* locust.c */
+
+#define REQUEST_TIMEOUT_MS 10000 /* for the main thread to carry out a command */
+
+struct guard_request request_sender(const struct request *r);
+/* A new reference, or NULL after an answer was sent. */
+struct view *request_view(struct request *r);
+/* Answers with what `write` makes of the newest view, as JSON. */
+int request_answer_view(struct request *r, void (*write)(const struct view *v, struct sbuf *out));
+bool request_has_shape(struct request *r);
+bool request_is_type(const struct request *r, const char *type); /* of its body */
+/* true and the body (sbuf_fini); false and *status after an answer was sent. */
+bool request_read(struct request *r, size_t max, struct sbuf *body, int *status);
+/* A document of the main thread; false and *status after an answer was sent. sbuf_fini always. */
+bool request_render(struct request *r, enum document document, struct sbuf *out, int *status);
+int request_refuse_sender(struct request *r);
+int request_answer_result(struct request *r, const struct command_result *result);
