@@ -84,6 +84,8 @@ const char *conduct_start(struct master *m)
     master_random(&seed, sizeof seed);
     run_start(&m->run, (unsigned)m->users, m->spawn_rate, m->run_time_s, seed, master_now());
     conduct_watch_limit(m);
+    events_add(m->events, m->run.started_at, "start", "%.0f users, %g per second", m->users,
+               m->spawn_rate);
     script_send_state(m);
     show_publish(m);
     script_fire(m, "test_start", &(struct event_args){0}, begin_dealing);
@@ -94,6 +96,8 @@ void conduct_aim(struct master *m)
 {
     log_aim(m);
     run_aim(&m->run, (unsigned)m->users, m->spawn_rate);
+    events_add(m->events, master_now().unix_time, m->host.is_shape_on ? "stage" : "users",
+               "%.0f users, %g per second", m->users, m->spawn_rate);
     m->settle_until = 0;
     if (m->dispatch) {
         dispatch_aim(m->dispatch, m->run.target_users, m->run.spawn_rate,
@@ -225,8 +229,12 @@ static void stopped(struct master *m)
     struct run_clock now = master_now();
     dispatch_free(m->dispatch);
     m->dispatch = NULL;
-    history_users(m->history, now.unix_time, roster_user_count(&m->roster), 0);
-    history_close(m->history, now.unix_time + 1);
+    timeline_users(m->timeline, now.unix_time, roster_user_count(&m->roster), 0);
+    timeline_close(m->timeline, now.unix_time + 2); /* a reset may have begun the next second */
+    timeline_work(m->timeline, true);
+    for (size_t i = 0; i < m->roster.count; i++)
+        events_worker_idle(m->events, m->roster.workers[i]->index);
+    events_add(m->events, now.unix_time, "stop", "Test stopped");
     run_stopped(&m->run, now);
     if (m->has_cpu_warning)
         log_warning(LOGGER, "CPU usage threshold was exceeded on workers during the test!");

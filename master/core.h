@@ -18,13 +18,14 @@
 #include "master/bridge.h"
 #include "master/children.h"
 #include "master/dispatch.h"
-#include "master/history.h"
+#include "master/events.h"
 #include "master/logbook.h"
 #include "master/options.h"
 #include "master/output.h"
 #include "master/proto.h"
 #include "master/roster.h"
 #include "master/run.h"
+#include "master/timeline.h"
 #include "master/viewer.h"
 #include <event2/event.h>
 #include <termios.h>
@@ -97,7 +98,8 @@ struct master {
     struct run run;
     struct roster roster;
     struct dispatch *dispatch; /* of the active run */
-    struct history *history;
+    struct timeline *timeline;
+    struct events *events;
     struct viewer *viewer;
     struct bridge *bridge;
     struct web *web;

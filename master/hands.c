@@ -88,6 +88,8 @@ void hands_ready(struct master *m, const char *node, const struct message_ready 
     else if (!m->is_local)
         log_info(LOGGER, "%s (index %u) reported as ready. %zu workers connected.", w->id, w->index,
                  active(m));
+    if (is_new && run_is_active(&m->run))
+        events_add(m->events, master_now().unix_time, "worker", "Worker %s joined", w->id);
     if (was_missing && w->lost_at > 0)
         found_again(m, w);
     take_in(m, w);
@@ -231,6 +233,7 @@ static void lose(struct master *m, struct worker *w)
         log_warning(LOGGER,
                     "Worker %s was lost with %u users; up to %.0f s of its requests are missing",
                     w->id, w->users, l->unreported_s);
+        events_add(m->events, now, "worker", "Worker %s was lost with %u users", w->id, w->users);
     }
     drop_users(m, w);
     nobody_left(m, "went missing");

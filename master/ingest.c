@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* ingest: reports into the statistics and the history, each exactly once.
+/* ingest: reports into the statistics and the timeline, each exactly once.
  *
- * What a report added is told by the totals before and after it was merged, so that it is decoded
- * once however many tables it ends up in. */
+ * A report is decoded once: what it added to the statistics, row by row, is told to the timeline on
+ * the way. */
 #include "common/base/log.h"
 #include "common/wire/report.h"
 #include "common/base/sbuf.h"
@@ -16,22 +16,6 @@
 #define CLOSE_AFTER_S 2.2 /* a second waits so long for reports of our workers */
 #define CLOSE_AFTER_STOCK_S 5.0
 
-struct before {
-    uint64_t requests, none_requests, failures, sum_us;
-    struct hist hist;
-};
-
-static struct before remember(const struct stats *s)
-{
-    struct before b = {.requests = s->total.requests,
-                       .none_requests = s->total.none_requests,
-                       .failures = s->total.failures,
-                       .sum_us = s->total.sum_us};
-    hist_init(&b.hist);
-    hist_merge(&b.hist, &s->total.hist);
-    return b;
-}
-
 /* The end of what the report covers, by our clock. */
 static double report_time(struct worker *w, const struct message_stats *s, double now)
 {
@@ -43,43 +27,39 @@ static double report_time(struct worker *w, const struct message_stats *s, doubl
     return fmin(s->sent_at + w->clock_offset_s, now);
 }
 
-static void account(struct master *m, struct worker *w, struct before *b, double to)
+static void on_row(void *arg, const struct tally *row, const struct tally *more, const void *hist,
+                   size_t hist_len, const void *failed, size_t failed_len)
 {
-    const struct tally *t = &m->stats.total;
-    struct hist added;
-    hist_init(&added);
-    hist_merge(&added, &t->hist);
-    hist_subtract(&added, &b->hist);
-    double interval = w->is_katydid ? 1.0 : STOCK_INTERVAL_S;
-    double from = w->last_report_at > 0 ? w->last_report_at : to - interval;
-    uint64_t requests = t->requests - b->requests;
-    history_add(m->history, &(struct history_delta){
-                                .from = from,
-                                .to = to,
-                                .requests = requests,
-                                .failures = t->failures - b->failures,
-                                .timed = requests - (t->none_requests - b->none_requests),
-                                .sum_us = t->sum_us - b->sum_us,
-                                .hist = &added,
-                            });
-    w->requests += requests;
-    w->rps = to - from > 0.1 ? (double)requests / (to - from) : (double)requests;
-    w->last_report_at = fmax(to, w->last_report_at);
-    hist_fini(&added);
+    struct master *m = arg;
+    timeline_row(m->timeline, row->number, more, hist, hist_len, failed, failed_len);
+}
+
+static void on_failure(void *arg, const struct failure *kind, const struct failure *more)
+{
+    struct master *m = arg;
+    timeline_failure(m->timeline, kind->number, more);
 }
 
 static void merge(struct master *m, struct worker *w, const struct message *msg)
 {
     const struct message_stats *s = &msg->stats;
-    double now = master_now().unix_time;
-    struct before b = remember(&m->stats);
-    int rc = s->is_katydid ? report_merge(&m->stats, s->report.data, s->report.len, w->id)
-                           : report_merge_locust(&m->stats, msg->data.data, msg->data.len);
-    if (rc == 0)
-        account(m, w, &b, report_time(w, s, now));
-    else
+    const struct report_watch watch = {on_row, on_failure, m};
+    uint64_t before = m->stats.total.requests;
+    double to = report_time(w, s, master_now().unix_time);
+    double interval = w->is_katydid ? 1.0 : STOCK_INTERVAL_S;
+    double from = w->last_report_at > 0 ? w->last_report_at : to - interval;
+    timeline_report(m->timeline, w->index, from, to);
+    int rc = s->is_katydid
+                 ? report_merge_watched(&m->stats, s->report.data, s->report.len, w->id, &watch)
+                 : report_merge_locust_watched(&m->stats, msg->data.data, msg->data.len, &watch);
+    if (rc != 0) {
         m->trouble.broken++;
-    hist_fini(&b.hist);
+        return;
+    }
+    uint64_t requests = m->stats.total.requests - before;
+    w->requests += requests;
+    w->rps = to - from > 0.1 ? (double)requests / (to - from) : (double)requests;
+    w->last_report_at = fmax(to, w->last_report_at);
 }
 
 static void on_own_report(struct master *m, struct worker *w, const struct message *msg)
@@ -128,14 +108,18 @@ void ingest_clear(struct master *m)
     double now = master_now().unix_time;
     stats_clear(&m->stats, now);
     viewer_forget(m->viewer);
-    history_clear(m->history, now);
+    timeline_clear(m->timeline, now);
+    events_clear(m->events);
     for (size_t i = 0; i < m->roster.count; i++)
         worker_begin_run(m->roster.workers[i]);
 }
 
 void ingest_reset(struct master *m)
 {
-    stats_reset(&m->stats, master_now().unix_time);
+    double now = master_now().unix_time;
+    stats_reset(&m->stats, now);
+    timeline_reset(m->timeline, now);
+    events_add(m->events, now, "reset", "Statistics reset");
     for (size_t i = 0; i < m->roster.count; i++)
         m->roster.workers[i]->requests = 0;
     script_tell(m, "reset_stats", &(struct event_args){0});
@@ -163,14 +147,42 @@ static void tell_trouble(struct master *m, double mono)
     t->logged_at = mono;
 }
 
+/* How a worker is, once a second: our workers by their reports, others by their heartbeats. */
+static void note_health(struct master *m, struct worker *w, double now)
+{
+    double lag_ms = w->lag_p99_ms >= 0 ? w->lag_p99_ms : w->lag_ms;
+    uint32_t cpu = (uint32_t)(fmin(fmax(w->cpu_percent, 0), 1e5) * 10);
+    timeline_health(m->timeline, now,
+                    &(struct timeline_health){.index = w->index,
+                                              .samples = 1,
+                                              .users_sum = w->users,
+                                              .cpu_sum = cpu,
+                                              .cpu_max = cpu,
+                                              .has_lag = lag_ms >= 0,
+                                              .lag_us = (uint32_t)(fmin(fmax(lag_ms, 0), 4e6) * 1e3),
+                                              .memory_kb = w->memory_bytes >> 10});
+    events_watch(m->events, now, w->index, w->id, w->cpu_percent, lag_ms);
+}
+
+static void note_second(struct master *m, double now)
+{
+    timeline_users(m->timeline, now, roster_user_count(&m->roster), m->run.target_users);
+    for (size_t i = 0; i < m->roster.count; i++) {
+        struct worker *w = m->roster.workers[i];
+        if (worker_is_active(w) || w->state == WORKER_STOPPING)
+            note_health(m, w, now);
+        else if (w->has_joined)
+            events_worker_idle(m->events, w->index);
+    }
+}
+
 void ingest_second(struct master *m)
 {
     struct run_clock now = master_now();
-    if (run_is_active(&m->run) || m->run.state == RUN_STOPPING) {
-        history_users(m->history, now.unix_time, roster_user_count(&m->roster),
-                      m->run.target_users);
-        history_close(m->history,
-                      now.unix_time - (has_stock_worker(m) ? CLOSE_AFTER_STOCK_S : CLOSE_AFTER_S));
-    }
+    if (run_is_active(&m->run) || m->run.state == RUN_STOPPING)
+        note_second(m, now.unix_time);
+    timeline_close(m->timeline,
+                   now.unix_time - (has_stock_worker(m) ? CLOSE_AFTER_STOCK_S : CLOSE_AFTER_S));
+    timeline_work(m->timeline, false);
     tell_trouble(m, now.mono);
 }

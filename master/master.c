@@ -54,7 +54,7 @@ void master_schedule(struct event *e, double in_s)
 
 static int fail(int code, const char *why)
 {
-    fprintf(stderr, "katydid: %s\n", why);
+    fprintf(stderr, "%s: %s\n", options_program(), why);
     return code;
 }
 
@@ -149,8 +149,7 @@ static int start_child(struct master *m, const char *role, const char *endpoint,
         .endpoint = endpoint,
         .node_id = node_id,
         .options_json = m->options_json,
-        .extra = m->o->extra,
-        .extra_count = m->o->extra_count,
+        .o = m->o,
     };
     if (children_start(&m->children, &config, &why) != 0)
         return fail_free(EXIT_FAILED, why);
@@ -461,7 +460,8 @@ static void init(struct master *m, const struct options *o)
     random_hex(m->boot_id, sizeof m->boot_id - 1);
     make_node_id(m->host.node_id, sizeof m->host.node_id);
     stats_init(&m->stats, master_now().unix_time, STATS_LIMITS_DEFAULT);
-    m->history = history_new();
+    m->timeline = timeline_new((size_t)o->timeline_memory_mb << 20);
+    m->events = events_new();
     m->viewer = viewer_new();
     m->bridge = bridge_new();
     m->logbook = logbook_new();
@@ -481,7 +481,7 @@ static int serve(struct master *m)
     if (code == 0)
         code = start_children(m);
     if (code != 0)
-        return code;
+        return code >= EXIT_OF_OURS && m->o->is_locust ? EXIT_FAILED : code;
     m->link_event = event_new(m->base, link_fd(m->link), EV_READ | EV_PERSIST, on_link, m);
     event_add(m->link_event, NULL);
     event_active(m->drain, EV_TIMEOUT, 0);
@@ -520,7 +520,8 @@ static void fini(struct master *m)
     hands_forget_losses(m);
     dispatch_free(m->dispatch);
     roster_fini(&m->roster);
-    history_free(m->history);
+    timeline_free(m->timeline);
+    events_free(m->events);
     viewer_free(m->viewer);
     bridge_free(m->bridge);
     logbook_detach();

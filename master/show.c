@@ -95,7 +95,10 @@ void show_publish(struct master *m)
     };
     head.worker_count = list_workers(m, workers);
     head.class_count = list_classes(m, classes);
-    head.points = history_points(m->history, &head.point_count);
+    head.points = timeline_points(m->timeline, &head.point_count);
+    head.timeline = timeline_snapshot(m->timeline);
+    head.events = events_snapshot(m->events);
+    head.is_saturated = events_is_saturated(m->events, head.now);
     bridge_publish(m->bridge, viewer_build(m->viewer, &head, &m->stats));
     free(workers);
     free(classes);

@@ -3,6 +3,8 @@
  * that go with the last reference. */
 #include "master/view.h"
 #include "common/base/mem.h"
+#include "master/events.h"
+#include "master/timeline_levels.h"
 #include "master/viewer.h"
 #include <math.h>
 #include <stdlib.h>
@@ -53,6 +55,8 @@ void view_unref(struct view *v)
 {
     if (__atomic_sub_fetch(&v->refs, 1, __ATOMIC_ACQ_REL) > 0)
         return;
+    timeline_snap_unref(v->timeline);
+    events_list_unref(v->events);
     while (v->arena) {
         struct view_arena *next = v->arena->next;
         free(v->arena);
@@ -68,7 +72,6 @@ struct row_memory {
 
 struct viewer {
     uint64_t tick;
-    uint32_t last_id;
     struct row_memory total;
     struct row_memory *rows; /* in insertion order, as in the statistics */
     size_t *order;           /* indexes into rows, as tables show them */
@@ -193,7 +196,7 @@ static void update_rows(struct viewer *v, const struct stats *s)
     size_t i = 0;
     for (const struct tally *t = s->rows; t && i < s->row_count; t = t->next, i++) {
         if (i >= known) {
-            v->rows[i] = (struct row_memory){.row.id = ++v->last_id};
+            v->rows[i] = (struct row_memory){.row.id = t->number};
             v->order[i] = i;
         }
         update_row(v, &v->rows[i], t, s);

@@ -98,7 +98,10 @@ struct view {
     struct view_class *classes;
     size_t class_count;
     const struct view_point *points;
-    size_t point_count; /* this run so far, at most the last hour */
+    size_t point_count; /* the last seconds; all of them are in the timeline */
+    struct timeline_snap *timeline; /* a reference; or NULL */
+    struct events_list *events;     /* a reference; or NULL */
+    bool is_saturated;              /* a worker cannot keep up: what is measured now is not valid */
     /* private to view.c */
     struct view_arena *arena;
     int refs;

@@ -17,6 +17,6 @@ void viewer_free(struct viewer *v);
 void viewer_forget(struct viewer *v);
 
 /* A new view with one reference: *head gives every plain field and the lists of workers, classes
- * and points (all copied); rows, total, failures and exceptions come from s. Its tick is the
- * viewer's next one. */
+ * and points (all copied), the timeline and the events (whose references it takes over); rows,
+ * total, failures and exceptions come from s. Its tick is the viewer's next one. */
 struct view *viewer_build(struct viewer *v, const struct view *head, const struct stats *s);

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* events: what happened in a run, for the marks on the charts, and when its measurement was not
+ * valid because a worker could not keep up.
+ *
+ * A worker is saturated when for SATURATED_AFTER_S seconds on end its processor was busier than
+ * SATURATED_CPU percent, or its event loop later than SATURATED_LAG_MS (at the 99th percentile):
+ * then what it measures is its own delay as well, from the first of these seconds on. Bounded:
+ * beyond the limits, the oldest events of a kind that floods give way, and spans are joined.
+ *
+ * The main thread writes; readers get an immutable list, counted by reference, made anew only when
+ * something changed. Pure: time comes in.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define EVENTS_MAX 1000
+#define EVENTS_TEXT_MAX 500
+#define EVENTS_SATURATED_MAX 500
+#define SATURATED_CPU 90.0
+#define SATURATED_LAG_MS 100.0
+#define SATURATED_AFTER_S 5
+
+struct run_event {
+    double at;
+    const char *kind; /* start stop users stage worker marker reset saturated; static */
+    const char *text;
+};
+
+struct saturation {
+    double from, to;
+    unsigned worker;
+    const char *why; /* "cpu" or "lag"; static */
+};
+
+struct events_list {
+    int refs;
+    uint64_t total; /* events there were, those that gave way too */
+    size_t count, saturation_count;
+    const struct run_event *events; /* in the order of `at` */
+    const struct saturation *saturations;
+};
+struct events_list *events_list_ref(struct events_list *l);
+void events_list_unref(struct events_list *l); /* NULL is fine */
+
+struct events;
+struct events *events_new(void);
+void events_free(struct events *e);
+void events_clear(struct events *e);
+void events_add(struct events *e, double at, const char *kind, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Once a second for each worker that generates load; lag negative: not told. */
+void events_watch(struct events *e, double now, unsigned worker, const char *name, double cpu,
+                  double lag_ms);
+void events_worker_idle(struct events *e, unsigned worker); /* its run is over, or it is gone */
+bool events_is_saturated(const struct events *e, double now);
+/* Seconds of the run in which a worker was saturated. */
+double events_saturated_s(const struct events *e);
+
+struct events_list *events_snapshot(struct events *e); /* one reference */
