@@ -86,8 +86,7 @@ int master_become_worker(const struct options *o)
         .role = "worker",
         .endpoint = endpoint.data,
         .options_json = options,
-        .extra = o->extra,
-        .extra_count = o->extra_count,
+        .o = o,
         .list = list_of(o),
     };
     int code = 1;

@@ -3,6 +3,7 @@
 #include "master/children.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
+#include "master/options.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -110,11 +111,16 @@ static void config_json(const struct child_config *config, long parent, struct s
     add_text(out, "endpoint", config->endpoint);
     add_text(out, "node_id", config->node_id);
     add_text(out, "list", config->list);
+    add_text(out, "answer", config->answer);
+    add_text(out, "name", config->o->is_locust ? "locust" : "katydid");
     sbuf_addf(out, ",\"options\":%s,\"extra_args\":[", config->options_json);
-    for (size_t i = 0; i < config->extra_count; i++) {
+    for (size_t i = 0; i < config->o->extra_count; i++) {
         sbuf_adds(out, i ? "," : "");
-        sbuf_add_json(out, config->extra[i], strlen(config->extra[i]));
+        sbuf_add_json(out, config->o->extra[i], strlen(config->o->extra[i]));
     }
+    sbuf_adds(out, "],\"settings\":[");
+    for (size_t i = 0; config->o->settings && config->o->settings[i]; i++)
+        sbuf_addf(out, i ? ",%s" : "%s", config->o->settings[i]);
     sbuf_adds(out, "]}\n");
 }
 
@@ -156,16 +162,17 @@ static void unblock_signals(void)
         signal(ours[i], SIG_DFL);
 }
 
-static _Noreturn void child_main(const char *program, const char *config, pid_t parent)
+static _Noreturn void child_main(const char *program, const char *config, pid_t parent,
+                                 bool is_silent)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(1);
     setpgid(0, 0);
     unblock_signals();
-    int null = open("/dev/null", O_RDONLY);
-    if (null >= 0)
-        dup2(null, STDIN_FILENO);
+    int null = open("/dev/null", O_RDWR);
+    for (int fd = STDIN_FILENO; null >= 0 && fd <= (is_silent ? STDERR_FILENO : STDIN_FILENO); fd++)
+        dup2(null, fd);
     execl(program, program, "--config", config, (char *)NULL);
     static const char text[] = "katydid: cannot run katydid-worker\n";
     if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
@@ -184,7 +191,7 @@ int children_start(struct children *c, const struct child_config *config, char *
     c->list = mem_realloc(c->list, (c->count + 1) * sizeof *c->list);
     pid_t pid = fork();
     if (pid == 0)
-        child_main(c->program, path, parent);
+        child_main(c->program, path, parent, config->answer != NULL);
     if (pid > 0)
         c->list[c->count++] = (struct child){
             .pid = pid, .node_id = config->node_id ? mem_strdup(config->node_id) : NULL};
@@ -192,6 +199,13 @@ int children_start(struct children *c, const struct child_config *config, char *
         *why = sentence("cannot start", c->program, errno);
     free(path);
     return pid > 0 ? 0 : -1;
+}
+
+void children_become_version(const char *words)
+{
+    char *program = find_program();
+    execl(program, program, "--version", words, (char *)NULL);
+    free(program);
 }
 
 /* Nobody is left to remove the folder when we become the worker; the file, whose name is unique

@@ -10,14 +10,16 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+struct options;
+
 struct child_config {
     const char *role; /* "local", "worker", "script-host" */
     const char *endpoint;
     const char *node_id; /* NULL: its own choice */
     const char *options_json;
-    char *const *extra; /* words for options of the locustfile */
-    size_t extra_count;
-    const char *list; /* NULL, "users", "ratio", "ratio-json" */
+    const struct options *o; /* what the locustfile's options need: words, settings, our name */
+    const char *list;        /* NULL, "users", "ratio", "ratio-json", "options" */
+    const char *answer;      /* for the list "options": the file to write; nothing is shown */
 };
 
 struct child {
@@ -41,6 +43,8 @@ void children_close(struct children *c);
 
 /* 0 or -1 with a sentence in *why. */
 int children_start(struct children *c, const struct child_config *config, char **why);
+/* Becomes `katydid-worker --version WORDS`: returns only on failure. */
+void children_become_version(const char *words);
 /* Becomes the worker: returns only on failure, with a sentence. */
 char *children_become(struct children *c, const struct child_config *config);
 

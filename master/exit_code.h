@@ -2,10 +2,13 @@
 #pragma once
 /* exit_code: what the process tells its caller; docs/exit-codes.md in code. A worker that cannot
  * load its locustfile has codes of its own (64 to 67, 69), which the master passes on. */
+#include <stdbool.h>
+
 enum exit_code {
     EXIT_FAILED = 1,
     EXIT_UNHANDLED = 2, /* an error in a listener or greenlet */
     EXIT_USAGE = 2,     /* a wrong command line; Locust uses the same number for both */
+    EXIT_OF_OURS = 64,  /* from here on: Locust ends with 1, and so do we by the name `locust` */
     EXIT_ADDRESS = 68,
     EXIT_RESOLVE = 70,
     EXIT_FILES = 71,
@@ -13,3 +16,9 @@ enum exit_code {
     EXIT_CERTIFICATE = 73,
     EXIT_OUTPUT_FILE = 74,
 };
+
+/* What `locust` tells where `katydid` has a code of its own. */
+static inline int exit_code_as(bool is_locust, int code)
+{
+    return is_locust && code >= EXIT_OF_OURS ? EXIT_FAILED : code;
+}

@@ -53,11 +53,11 @@ static int failed_code(const struct master *m)
 {
     int wanted = m->o->exit_code_on_error;
     if (wanted != EXIT_FAILED || !is_certificate_alone(&m->stats))
-        return wanted;
+        return wanted & 255;
     log_error(LOGGER, "Every request failed: the host's certificate does not verify. Name the "
                       "authority that signed it with self.client.verify = \"/path/ca.pem\" in the "
                       "user's on_start, or skip the check with self.client.verify = False.");
-    return EXIT_CERTIFICATE;
+    return exit_code_as(m->o->is_locust, EXIT_CERTIFICATE);
 }
 
 static int decide_code(const struct master *m)
@@ -66,7 +66,7 @@ static int decide_code(const struct master *m)
     if (m->host.has_exit_code)
         return m->host.exit_code & 255;
     if (m->has_fault)
-        return m->fault_code;
+        return exit_code_as(m->o->is_locust, m->fault_code);
     if (s->failure_count > 0 || s->exception_count > 0 || s->total.failures > 0)
         return failed_code(m);
     return m->host.is_unhandled ? EXIT_UNHANDLED : 0;

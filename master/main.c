@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 /* katydid: the one command people type. Options in, exit code out. */
 #include "common/base/log.h"
+#include "master/children.h"
+#include "master/custom.h"
 #include "master/exit_code.h"
 #include "master/master.h"
 #include "master/options.h"
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int open_log(const struct options *o)
@@ -45,18 +48,27 @@ static void say_what_is_not_served(const struct options *o)
             log_warning("katydid.options", "%s", options[i].text);
 }
 
+/* Only the worker knows which Python it has. */
+static void print_version(void)
+{
+    char *words = options_version();
+    children_become_version(words);
+    puts(words);
+    free(words);
+}
+
 static int run(const struct options *o)
 {
     if (o->help || o->version) {
         if (o->help)
             options_help();
         else
-            options_version();
+            print_version();
         return 0;
     }
     int code = open_log(o);
     if (code)
-        return code;
+        return exit_code_as(o->is_locust, code);
     if (o->worker || o->list || o->show_task_ratio || o->show_task_ratio_json)
         return master_become_worker(o);
     if (o->web_login) {
@@ -72,7 +84,7 @@ static int run(const struct options *o)
 int main(int argc, char **argv)
 {
     struct options o;
-    int code = options_parse(&o, argc, argv);
+    int code = custom_parse(&o, argc, argv);
     if (code == 0)
         code = run(&o);
     options_fini(&o);

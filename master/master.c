@@ -175,20 +175,26 @@ static int start_children(struct master *m)
 
 static int start_web(struct master *m)
 {
-    char *why = NULL;
+    char *why = NULL, secret[33];
     struct web_config config = {
         .host = m->o->web_host,
         .port = m->o->web_port,
         .tls_cert = m->o->tls_cert,
         .tls_key = m->o->tls_key,
         .base_path = m->o->web_base_path ? m->o->web_base_path : "",
+        .web_login = m->o->web_login,
+        .secret = secret,
     };
+    random_hex(secret, 32);
     if (m->o->headless)
         return 0;
+    if (!web_check_tls(&config, &why))
+        return fail_free(EXIT_CERTIFICATE, why);
     show_publish(m);
     m->web = web_start(&config, m->bridge, &why);
     if (!m->web)
         return fail_free(EXIT_ADDRESS, why);
+    script_tell_page(m, web_inner_port(m->web), secret);
     const char *host =
         config.host && config.host[0] && strcmp(config.host, "*") != 0 ? config.host : "0.0.0.0";
     if (m->o->web_host_display_name)
@@ -246,7 +252,7 @@ static void open_doors(struct master *m)
     if (code == 0)
         log_info(LOGGER, "Starting Locust " LOCUST_VERSION " (Katydid " KATYDID_VERSION ")");
     else
-        finish_now(m, code);
+        finish_now(m, exit_code_as(m->o->is_locust, code));
     m->waiting_since = master_now().mono;
     m->next_wait_log = m->waiting_since + 5;
 }
@@ -348,6 +354,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
     hands_second(m);
     conduct_second(m);
     script_second(m);
+    ask_second(m);
     ingest_second(m);
     await_autoquit(m);
     terminal_second(m);
@@ -464,7 +471,9 @@ static void init(struct master *m, const struct options *o)
     m->events = events_new();
     m->viewer = viewer_new();
     m->bridge = bridge_new();
-    m->logbook = logbook_new();
+    m->logs = logs_new();
+    m->samples = samples_new(SAMPLES_BYTES);
+    m->logbook = logbook_new(m->logs);
     logbook_attach(m->logbook);
     make_events(m);
 }
@@ -481,7 +490,7 @@ static int serve(struct master *m)
     if (code == 0)
         code = start_children(m);
     if (code != 0)
-        return code >= EXIT_OF_OURS && m->o->is_locust ? EXIT_FAILED : code;
+        return exit_code_as(m->o->is_locust, code);
     m->link_event = event_new(m->base, link_fd(m->link), EV_READ | EV_PERSIST, on_link, m);
     event_add(m->link_event, NULL);
     event_active(m->drain, EV_TIMEOUT, 0);
@@ -504,6 +513,7 @@ static void fini(struct master *m)
 {
     struct event *events[] = {m->link_event,   m->drain,      m->second,     m->step,      m->limit,
                               m->bridge_event, m->signals[0], m->signals[1], m->signals[2]};
+    ask_host_ended(m);
     bridge_close(m->bridge);
     if (m->web)
         web_stop(m->web);
@@ -526,6 +536,8 @@ static void fini(struct master *m)
     bridge_free(m->bridge);
     logbook_detach();
     logbook_free(m->logbook);
+    logs_free(m->logs);
+    samples_free(m->samples);
     free(m->host.web.extensions);
     stats_fini(&m->stats);
     proto_texts_free(m->user_classes);

@@ -8,7 +8,8 @@
  *
  * Words on the command line that the table does not know are kept for the locustfile's own
  * options. Whether the words behind such an option are its values or User classes is not known
- * here: they are kept with it, in order, until the next known option or "--".
+ * here: they are kept with it, in order, until the next known option or "--". Unknown settings of
+ * files are kept apart, with their places: the host knows which of them the command line overrides.
  */
 #include "master/options_table.h"
 #include "common/base/mem.h"
@@ -20,9 +21,10 @@
 
 struct reading {
     struct options *o;
-    unsigned *set_by;      /* per option of the table: number of the source, 0 = none yet */
-    unsigned source;       /* number of the current source */
-    size_t extra_before;   /* words in extra when the current source began */
+    unsigned *set_by; /* per option of the table: number of the source, 0 = none yet */
+    unsigned source;  /* number of the current source */
+    unsigned marks;   /* only options that have all of these */
+    struct option_customs customs;
     bool is_after_unknown; /* words now may belong to an unknown option */
     bool is_done;          /* --help or --version was met */
 };
@@ -67,6 +69,73 @@ static bool is_option_word(const char *w)
     return !strchr(w, ' ') || strchr(w, '=');
 }
 
+/* ---- names ------------------------------------------------------------------------------ */
+
+static bool is_begun_by(const struct option_custom *c, const char *name, size_t len)
+{
+    return strncmp(c->word, "--", 2) == 0 && strncmp(c->word + 2, name, len) == 0;
+}
+
+/* How many options a long name can mean, those of the locustfile included. *d is ours, when it is
+ * the only one. */
+static size_t find_long(const struct reading *r, const char *name, size_t len,
+                        const struct option_def **d)
+{
+    size_t ours = 0, customs = 0;
+    const struct option_def *found = option_find(name, len, r->marks, &ours);
+    bool is_exact = found && !found->name[len];
+    for (size_t i = 0; i < r->customs.count && !is_exact; i++) {
+        if (!is_begun_by(&r->customs.list[i], name, len))
+            continue;
+        if (!r->customs.list[i].word[2 + len])
+            return 1;
+        customs++;
+    }
+    *d = customs ? NULL : found;
+    return ours + customs;
+}
+
+static const struct option_def *find_short(const struct reading *r, char name)
+{
+    const struct option_def *d = option_find_short(name);
+    return d && (d->marks & r->marks) == r->marks ? d : NULL;
+}
+
+static const struct option_custom *find_custom_short(const struct reading *r, char name)
+{
+    for (size_t i = 0; i < r->customs.count && name; i++) {
+        const char *word = r->customs.list[i].word;
+        if (word[0] == '-' && word[1] == name && !word[2])
+            return &r->customs.list[i];
+    }
+    return NULL;
+}
+
+static bool is_unclear_word(const char *w)
+{
+    if (w[1] == '-') {
+        size_t len = strcspn(w + 2, "="), hits = 0;
+        const struct option_def *d = option_find(w + 2, len, 0, &hits);
+        return hits > 0 && !(d && !d->name[len]);
+    }
+    if (!option_find_short(w[1]))
+        return w[2] != '\0'; /* -qu 5 could be -q -u 5 */
+    for (const char *p = w + 1; *p; p++) {
+        const struct option_def *d = option_find_short(*p);
+        if (!d || option_takes_value(d))
+            return !d && *p != '=';
+    }
+    return false;
+}
+
+bool options_are_unclear(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (is_option_word(argv[i]) && is_unclear_word(argv[i]))
+            return true;
+    return false;
+}
+
 /* ---- the command line ------------------------------------------------------------------- */
 
 /* d was named at argv[i], value is what is glued to it or NULL. Returns the index of the last word
@@ -101,14 +170,18 @@ static int read_option(struct reading *r, const struct option_def *d, const char
     return option_set(r->o, d, label, value ? value : argv[++i]) ? -1 : i;
 }
 
-static int ambiguous(const char *word, const char *name, size_t len)
+static int ambiguous(const struct reading *r, const char *word, const char *name, size_t len)
 {
     struct sbuf b = {0};
     for (size_t i = 0; i < option_count; i++) {
         const struct option_def *d = &option_table[i];
-        if (d->name && d->kind != OPTION_LEGACY && strncmp(d->name, name, len) == 0)
+        if (d->name && d->kind != OPTION_LEGACY && (d->marks & r->marks) == r->marks &&
+            strncmp(d->name, name, len) == 0)
             sbuf_addf(&b, "%s%s", b.len ? ", " : "", d->word);
     }
+    for (size_t i = 0; i < r->customs.count; i++)
+        if (is_begun_by(&r->customs.list[i], name, len))
+            sbuf_addf(&b, "%s%s", b.len ? ", " : "", r->customs.list[i].word);
     option_error("'%.200s' can mean %s: write more of it", word, b.data);
     sbuf_fini(&b);
     return 2;
@@ -125,10 +198,9 @@ static int read_long(struct reading *r, int argc, char **argv, int i)
 {
     const char *name = argv[i] + 2;
     size_t len = strcspn(name, "=");
-    bool is_ambiguous = false;
-    const struct option_def *d = option_find(name, len, &is_ambiguous);
-    if (is_ambiguous) {
-        ambiguous(argv[i], name, len);
+    const struct option_def *d = NULL;
+    if (find_long(r, name, len, &d) > 1) {
+        ambiguous(r, argv[i], name, len);
         return -1;
     }
     if (!d)
@@ -136,13 +208,32 @@ static int read_long(struct reading *r, int argc, char **argv, int i)
     return read_option(r, d, name[len] ? name + len + 1 : NULL, argc, argv, i);
 }
 
+/* -abc, where -a is a flag of the locustfile; true when b is another option. */
+static bool read_custom_flag(struct reading *r, const char *p)
+{
+    const struct option_custom *c = find_custom_short(r, *p);
+    if (!c || !c->is_flag)
+        return false;
+    add_extra(r, c->word);
+    return true;
+}
+
 static int read_short(struct reading *r, int argc, char **argv, int i)
 {
     const char *p = argv[i] + 1;
-    if (!option_find_short(*p))
+    if (!find_short(r, *p) && !find_custom_short(r, *p))
         return read_unknown(r, argv[i], i);
     for (; *p; p++) {
-        const struct option_def *d = option_find_short(*p);
+        const struct option_def *d = find_short(r, *p);
+        if (!d && read_custom_flag(r, p))
+            continue;
+        if (!d && find_custom_short(r, *p)) {
+            struct sbuf rest = {0};
+            sbuf_addf(&rest, "-%s", p);
+            read_unknown(r, rest.data, i);
+            sbuf_fini(&rest);
+            return i;
+        }
         if (!d) {
             option_error("there is no option -%c, as in '%.200s': see --help", *p, argv[i]);
             return -1;
@@ -201,7 +292,7 @@ static int read_environment(struct reading *r)
     for (size_t i = 0; i < option_count; i++) {
         const struct option_def *d = &option_table[i];
         const char *text = d->env ? getenv(d->env) : NULL;
-        if (!text || !*text || is_taken(r, d))
+        if (!text || !*text || is_taken(r, d) || (d->marks & r->marks) != r->marks)
             continue;
         char label[96];
         snprintf(label, sizeof label, "environment variable %s", d->env);
@@ -221,29 +312,39 @@ static int read_environment(struct reading *r)
 
 /* ---- configuration files ---------------------------------------------------------------- */
 
-static bool has_extra(const struct reading *r, const char *key)
+/* A setting the table does not know, for the locustfile. */
+static void keep_setting(struct reading *r, const char *path, const char *key,
+                         const struct option_setting *s)
 {
-    size_t len = strlen(key);
-    for (size_t i = 0; i < r->extra_before; i++) {
-        const char *w = r->o->extra[i];
-        if (strncmp(w, "--", 2) == 0 && strncmp(w + 2, key, len) == 0 &&
-            (!w[2 + len] || w[2 + len] == '='))
-            return true;
+    struct sbuf b = {0}, place = {0};
+    sbuf_addf(&place, "%s:%u", path, s->line);
+    sbuf_adds(&b, "{\"key\":");
+    sbuf_add_json(&b, key, strlen(key));
+    sbuf_adds(&b, ",\"place\":");
+    sbuf_add_json(&b, place.data, place.len);
+    sbuf_addf(&b, ",\"is_list\":%s,\"is_bare\":%s,\"values\":[", s->is_list ? "true" : "false",
+              s->is_bare ? "true" : "false");
+    for (size_t i = 0; i < s->count; i++) {
+        sbuf_adds(&b, i ? "," : "");
+        sbuf_add_json(&b, s->values[i], strlen(s->values[i]));
     }
-    return false;
+    sbuf_adds(&b, "]}");
+    option_add_word(&r->o->settings, b.data);
+    sbuf_fini(&place);
+    sbuf_fini(&b);
 }
 
-/* A setting the table does not know: for the locustfile, as --key=value. */
-static void keep_setting(struct reading *r, const char *key, const struct option_setting *s)
+/* The option of a key, "users" or "-u". */
+static size_t find_key(struct reading *r, const char *key, const struct option_def **d)
 {
-    if (has_extra(r, key))
-        return;
-    for (size_t i = 0; i < s->count; i++) {
-        struct sbuf b = {0};
-        sbuf_addf(&b, s->is_bare ? "--%s" : "--%s=%s", key, s->values[i]);
-        add_extra(r, b.data);
-        sbuf_fini(&b);
+    size_t len = strlen(key);
+    if (len == 2 && key[0] == '-' && key[1] != '-') {
+        *d = find_short(r, key[1]);
+        return *d != NULL;
     }
+    size_t hits = find_long(r, key, len, d);
+    r->o->is_unclear |= hits > 1 || (*d && (*d)->name[len]);
+    return hits;
 }
 
 static int on_setting(void *arg, const char *path, const struct option_setting *s)
@@ -252,12 +353,11 @@ static int on_setting(void *arg, const char *path, const struct option_setting *
     const char *key = strncmp(s->key, "--", 2) == 0 ? s->key + 2 : s->key;
     char label[320];
     snprintf(label, sizeof label, "%.200s:%u: %.60s", path, s->line, key);
-    bool is_ambiguous = false;
-    const struct option_def *d = option_find(key, strlen(key), &is_ambiguous);
-    if (is_ambiguous)
-        return ambiguous(label, key, strlen(key));
+    const struct option_def *d = NULL;
+    if (find_key(r, key, &d) > 1 && !r->marks)
+        return ambiguous(r, label, key, strlen(key));
     if (!d) {
-        keep_setting(r, key, s);
+        keep_setting(r, path, key, s);
         return 0;
     }
     if (d->kind == OPTION_HELP || d->kind == OPTION_VERSION || strcmp(d->name, "config") == 0)
@@ -279,7 +379,6 @@ static int on_setting(void *arg, const char *path, const struct option_setting *
 static int read_file(struct reading *r, const char *path, bool must_exist)
 {
     r->source++;
-    r->extra_before = r->o->extra_count;
     return options_file_read(path, must_exist, on_setting, r);
 }
 
@@ -316,50 +415,83 @@ static void set_initial(struct options *o)
     }
 }
 
-/* Rules between options. */
+/* Rules between options, each with the exit code that Locust has for it. */
 static int check_together(struct options *o)
 {
     if (o->headful)
         o->headless = false;
-    if (o->master && o->worker)
-        return option_error("--master and --worker exclude each other: start the master and the "
-                            "worker as two commands, or use --processes for both at once");
-    if (o->processes && o->master)
-        return option_error(
-            "--processes and --master exclude each other: --processes makes its own "
-            "master; leave --master out");
     if (o->csv_full_history && !o->csv_prefix)
         return option_error("'--csv-full-history' requires '--csv'. Add it, such as --csv results");
-    if (o->autoquit_s >= 0 && !o->autostart)
-        return option_error(
-            "--autoquit is only meaningful in combination with --autostart: add it, "
-            "or leave --autoquit out");
+    if (o->autoquit_s >= 0 && !o->autostart) {
+        option_error("--autoquit is only meaningful in combination with --autostart: add it, "
+                     "or leave --autoquit out");
+        return 1;
+    }
+    if (o->processes < -1) {
+        option_error("Invalid --processes count %d: give a whole number of processes, or -1 for "
+                     "one per processor",
+                     o->processes);
+        return 1;
+    }
+    if (o->processes && o->master) {
+        option_error("--master cannot be combined with --processes. Remove --master, as it is "
+                     "implicit as long as --worker is not set.");
+        return 1;
+    }
+    if (o->master && o->worker) {
+        option_error("The --master argument cannot be combined with --worker: start the master and "
+                     "the worker as two commands, or use --processes for both at once");
+        return 255;
+    }
+    if (o->web_base_path[0] && o->web_base_path[0] != '/' && !o->headless && !o->worker) {
+        option_error("Invalid format for --web-base-path argument (%s): the url path must start "
+                     "with a slash, such as /load.",
+                     o->web_base_path);
+        return 1;
+    }
     if (!o->tls_cert != !o->tls_key)
         return option_error("%s needs %s too: give both files, or neither",
                             o->tls_cert ? "--tls-cert" : "--tls-key",
                             o->tls_cert ? "--tls-key" : "--tls-cert");
-    if (strcmp(o->locustfile, "-") == 0 && !o->worker)
-        return option_error(
-            "argument -f/--locustfile: '-' gets the file from the master, which only "
-            "a worker has: add --worker, or name the file");
+    if (strcmp(o->locustfile, "-") == 0 && !o->worker) {
+        option_error("locustfile was set to '-' (meaning to download from master) but --worker "
+                     "was not specified: add it, or name the file");
+        return 1;
+    }
     return 0;
 }
 
-int options_parse(struct options *o, int argc, char **argv)
+static int parse(struct reading *r, int argc, char **argv)
 {
-    set_initial(o);
-    struct reading r = {.o = o, .source = 1, .set_by = mem_zalloc(option_count * sizeof *r.set_by)};
-    int rc = read_command_line(&r, argc, argv);
-    if (!rc && !r.is_done) {
-        r.source++;
-        rc = read_environment(&r);
+    const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
+    set_initial(r->o);
+    r->o->is_locust = argc > 0 && strcmp(slash ? slash + 1 : argv[0], "locust") == 0;
+    r->source = 1;
+    r->set_by = mem_zalloc(option_count * sizeof *r->set_by);
+    int rc = read_command_line(r, argc, argv);
+    if (!rc && !r->is_done) {
+        r->source++;
+        rc = read_environment(r);
         if (!rc)
-            rc = read_files(&r);
-        if (!rc)
-            rc = check_together(o);
+            rc = read_files(r);
+        if (!rc && !r->marks)
+            rc = check_together(r->o);
     }
-    free(r.set_by);
+    free(r->set_by);
     return rc;
+}
+
+int options_parse(struct options *o, int argc, char **argv, const struct option_customs *customs)
+{
+    struct reading r = {.o = o};
+    if (customs)
+        r.customs = *customs;
+    return parse(&r, argc, argv);
+}
+
+int options_parse_first(struct options *o, int argc, char **argv)
+{
+    return parse(&(struct reading){.o = o, .marks = OPTION_FIRST}, argc, argv);
 }
 
 void options_fini(struct options *o)
@@ -391,5 +523,6 @@ void options_fini(struct options *o)
     }
     options_free_list(o->user_classes);
     options_free_list(o->extra);
+    options_free_list(o->settings);
     *o = (struct options){0};
 }

@@ -4,9 +4,11 @@
  * (command line > environment > --config file > pyproject.toml > ./locust.conf > ~/.locust.conf).
  *
  * One table (options.def) makes the parser, --help, the nearest-name hint and the JSON that workers
- * get. Words that no option of the table explains are kept in `extra`, for options that the
- * locustfile adds: the host reports which of them it does not know either, and options_nearest
- * then helps to word the error. docs/options.md tells users about all of this.
+ * get. Words that no option of the table explains are kept in `extra`, settings of files in
+ * `settings`, for options that the locustfile adds: the host sorts them out and refuses what it does
+ * not know either. Where a shortened name could be one of the locustfile's, the parser has to know
+ * those first (`is_unclear`, options_are_unclear; custom.h asks for them).
+ * docs/options.md tells users about all of this.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,6 +31,7 @@ struct options {
     char *master_host;      /* default "127.0.0.1" */
     char *master_bind_host; /* default "*" */
     int web_port, master_port, master_bind_port; /* 8089, 5557, 5557 */
+    int timeline_memory_mb;
     int expect_workers;
     int processes;          /* 0 = not given; -1 = one per processor */
     int exit_code_on_error; /* default 1 */
@@ -40,14 +43,33 @@ struct options {
     char **user_classes; /* positional; NULL-terminated or NULL = all */
     char **extra;        /* unknown words in order; NULL-terminated or NULL */
     size_t extra_count;
+    char **settings; /* unknown settings of files, the strongest first: {"key", "values",
+                        "is_list", "is_bare", "place"} as JSON; NULL-terminated or NULL */
+    bool is_unclear; /* a file has a shortened key */
+    bool is_locust;  /* we were called by the name `locust`: its exit codes, its words */
+};
+
+struct option_custom { /* an option of the locustfile */
+    const char *word;  /* "--tenant", "-q" */
+    bool is_flag;      /* takes no value */
+};
+struct option_customs {
+    const struct option_custom *list;
+    size_t count;
 };
 
 /* Parses everything. 0; or the exit code after one message on stderr. With --help or --version it
  * returns 0 at that word and looks no further. Call options_fini in any case. */
-int options_parse(struct options *o, int argc, char **argv);
+int options_parse(struct options *o, int argc, char **argv, const struct option_customs *customs);
+/* Only what is needed to find the locustfile, from all sources: --locustfile, --config, --worker,
+ * --master, --master-host and --master-port. Everything else is left alone. */
+int options_parse_first(struct options *o, int argc, char **argv);
+/* Whether a word may be a shortened option of ours, or one of the locustfile. */
+bool options_are_unclear(int argc, char **argv);
 void options_fini(struct options *o);
-void options_help(void);    /* --help to stdout */
-void options_version(void); /* --version to stdout */
+void options_help(void);           /* --help to stdout */
+const char *options_program(void); /* the name we were called by: "katydid" or "locust" */
+char *options_version(void);       /* what --version begins with; malloced */
 
 /* {dest: value} with every option under Locust's dest name, for workers. Malloced. */
 char *options_json(const struct options *o);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* options_help: --help and --version.
+/* options_help: --help, and the words of --version.
  *
  * The shape is that of Locust's help: sections, an option's forms at the left, its text from column
  * 24, folded at the width of the terminal (COLUMNS wins, 80 when unknown).
@@ -75,15 +75,15 @@ static void add_option(struct sbuf *b, const struct option_def *d, size_t width)
     add_folded(b, d->help, TEXT_COLUMN, TEXT_COLUMN, width);
 }
 
-static const char usage[] = "Usage: katydid [options] [UserClass ...]\n";
+static const char usage[] = "Usage: %s [options] [UserClass ...]\n";
 static const char classes[] =
     "words that are not options name the User classes to run (environment: LOCUST_USER_CLASSES). "
     "Default: all of them. --list shows them";
 static const char examples[] =
     "Examples:\n\n"
-    "  katydid -f my_test.py -H https://www.example.com\n"
-    "  katydid --headless -u 100 -r 10 -t 20m --processes 4 MyUser AnotherUser\n"
-    "  katydid --headless -u 100 -t 50 --csv results --json-file results\n\n";
+    "  %1$s -f my_test.py -H https://www.example.com\n"
+    "  %1$s --headless -u 100 -r 10 -t 20m --processes 4 MyUser AnotherUser\n"
+    "  %1$s --headless -u 100 -r 10 -t 50 --html \"report_{u}_{r}_{t}.html\"\n\n";
 static const char sources[] =
     "Options can also be set by environment variables and in configuration files: "
     "~/.locust.conf, ./locust.conf, [tool.locust] in ./pyproject.toml and the file of --config, "
@@ -94,7 +94,7 @@ void options_help(void)
 {
     struct sbuf b = {0};
     size_t width = terminal_width();
-    sbuf_adds(&b, usage);
+    sbuf_addf(&b, usage, options_program());
     for (size_t i = 0; i < option_count; i++) {
         const struct option_def *d = &option_table[i];
         if (d->group) {
@@ -110,21 +110,27 @@ void options_help(void)
     }
     sbuf_adds(&b, "\nUser classes:\n  UserClass ...         ");
     add_folded(&b, classes, TEXT_COLUMN, TEXT_COLUMN, width);
-    sbuf_addf(&b, "\n%s", examples);
+    sbuf_addc(&b, '\n');
+    sbuf_addf(&b, examples, options_program());
     add_folded(&b, sources, 0, 0, width);
     fwrite(b.data, 1, b.len, stdout);
     fflush(stdout);
     sbuf_fini(&b);
 }
 
-void options_version(void)
+/* "locust VERSION from FOLDER", as scripts cut it into words; or the same of katydid. */
+char *options_version(void)
 {
     char path[PATH_MAX];
+    struct sbuf b = {0};
     ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
     path[n > 0 ? n : 0] = '\0';
     char *slash = strrchr(path, '/');
     if (slash)
         *slash = '\0';
-    printf("katydid %s (Locust %s) from %s\n", KATYDID_VERSION, LOCUST_COMPATIBLE, path);
-    fflush(stdout);
+    if (strcmp(options_program(), "locust") == 0)
+        sbuf_addf(&b, "locust %s from %s", LOCUST_COMPATIBLE, path);
+    else
+        sbuf_addf(&b, "katydid %s (Locust %s) from %s", KATYDID_VERSION, LOCUST_COMPATIBLE, path);
+    return sbuf_take(&b);
 }

@@ -11,7 +11,8 @@
 
 #define AT(field) offsetof(struct options, field)
 #define GROUP(title, text) {.group = (title), .note = (text)},
-#define ACTION(k, s, n, h) {.kind = (k), .short_name = (s), .word = "--" n, .name = n, .help = (h)},
+#define ACTION(k, s, n, h)                                                                         \
+    {.kind = (k), .short_name = (s), .word = "--" n, .name = n, .help = (h), .marks = OPTION_FIRST},
 #define FLAG(f, s, n, e, d, m, h)                                                                  \
     {.kind = OPTION_FLAG,                                                                          \
      .short_name = (s),                                                                            \
@@ -66,13 +67,13 @@ const struct option_def option_table[] = {
 // clang-format on
 const size_t option_count = sizeof option_table / sizeof option_table[0];
 
-const struct option_def *option_find(const char *name, size_t len, bool *ambiguous)
+const struct option_def *option_find(const char *name, size_t len, unsigned marks, size_t *fitting)
 {
     const struct option_def *found = NULL, *legacy = NULL;
     size_t hits = 0;
     for (size_t i = 0; i < option_count; i++) {
         const struct option_def *d = &option_table[i];
-        if (!d->name || strncmp(d->name, name, len) != 0)
+        if (!d->name || (d->marks & marks) != marks || strncmp(d->name, name, len) != 0)
             continue;
         if (!d->name[len]) {
             found = d;
@@ -84,11 +85,13 @@ const struct option_def *option_find(const char *name, size_t len, bool *ambiguo
         else if (hits++ == 0)
             found = d;
     }
-    if (ambiguous)
-        *ambiguous = hits > 1;
-    if (hits > 1 || len == 0)
-        return NULL;
-    return hits ? found : legacy;
+    if (hits == 0 && legacy) {
+        found = legacy;
+        hits = 1;
+    }
+    if (fitting)
+        *fitting = len ? hits : 0;
+    return hits == 1 && len ? found : NULL;
 }
 
 const struct option_def *option_find_short(char name)

@@ -30,6 +30,7 @@ enum option_mark {
     OPTION_EMPTY = 2,  /* "" in JSON while not given */
     OPTION_HIDDEN = 4, /* not in --help */
     OPTION_ANY = 8,    /* an address may be "*" or empty: every one */
+    OPTION_FIRST = 16, /* needed to find the locustfile */
 };
 
 struct option_def {
@@ -66,12 +67,13 @@ static inline bool option_takes_value(const struct option_def *d)
            d->kind != OPTION_LEGACY;
 }
 
-/* The option of exactly that long name, or else the only one that it is a prefix of. NULL when
- * there is none; *ambiguous then tells whether several begin like that (may be NULL). */
-const struct option_def *option_find(const char *name, size_t len, bool *ambiguous);
+/* The option of exactly that long name, or else the only one that it is a prefix of, among those
+ * that have all of these marks. NULL when there is none, or several: *hits (may be NULL) is how
+ * many fit. */
+const struct option_def *option_find(const char *name, size_t len, unsigned marks, size_t *hits);
 const struct option_def *option_find_short(char name);
 
-/* Writes "katydid: error: …" to stderr. Always returns 2. */
+/* Writes "katydid: error: …" (or "locust: …") to stderr. Always returns 2. */
 int option_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Gives an option its text. label names the place for people: "argument -u/--users". Returns 0,

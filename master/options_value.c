@@ -28,6 +28,11 @@ static void print_clean(const char *text)
     }
 }
 
+const char *options_program(void)
+{
+    return strcmp(program_invocation_short_name, "locust") == 0 ? "locust" : "katydid";
+}
+
 int option_error(const char *format, ...)
 {
     struct sbuf b = {0};
@@ -35,7 +40,7 @@ int option_error(const char *format, ...)
     va_start(args, format);
     sbuf_addv(&b, format, args);
     va_end(args);
-    fputs("katydid: error: ", stderr);
+    fprintf(stderr, "%s: error: ", options_program());
     print_clean(b.data ? b.data : "");
     fputc('\n', stderr);
     sbuf_fini(&b);
@@ -219,7 +224,7 @@ static int set_level(struct options *o, const struct option_def *d, const char *
 static int set_base_path(struct options *o, const struct option_def *d, const char *label,
                          const char *text)
 {
-    if ((*text && *text != '/') || has_noise(text) || strpbrk(text, "?#\\\"'<>"))
+    if (has_noise(text) || strpbrk(text, "?#\\\"'<>"))
         return reject(d, label, "path", text);
     set_text(o, d, text);
     for (size_t n = strlen(o->web_base_path); n > 0 && o->web_base_path[n - 1] == '/'; n--)
@@ -262,15 +267,30 @@ static int set_config_users(struct options *o, const struct option_def *d, const
     return 0;
 }
 
+/* As Python's int() and float(): blanks around it and a "+" before it are no part of a number. */
+static char *bare_number(const char *text)
+{
+    static const char blanks[] = " \t\r\n";
+    text += strspn(text, blanks);
+    if (text[0] == '+' && isdigit((unsigned char)text[1]))
+        text++;
+    size_t len = strlen(text);
+    while (len && strchr(blanks, text[len - 1]))
+        len--;
+    return mem_dup(text, len);
+}
+
 static int set_number(struct options *o, const struct option_def *d, const char *label,
-                      const char *text)
+                      const char *given)
 {
     double n = 0;
+    char *text = d->kind == OPTION_SPAN ? mem_strdup(given) : bare_number(given);
     bool is_good = d->kind == OPTION_RATE   ? parse_rate(text, d->max, &n)
                    : d->kind == OPTION_SPAN ? (n = options_timespan(text)) >= 0
                                             : parse_whole(text, d->min, d->max, &n);
+    free(text);
     if (!is_good)
-        return reject(d, label, d->kind == OPTION_SPAN ? "time" : "number", text);
+        return reject(d, label, d->kind == OPTION_SPAN ? "time" : "number", given);
     if (d->kind == OPTION_INT)
         *OPTION_FIELD(o, d, int) = (int)n;
     else

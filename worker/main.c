@@ -58,8 +58,10 @@ int main(int argc, char **argv)
         return embed_run(EMBED_WORKER, 1, argv + 2);
     if (strcmp(word, "--python") == 0 && argc > 2)
         return embed_run(EMBED_SCRIPT, argc - 2, argv + 2);
-    if (strcmp(word, "--version") == 0 && argc == 2)
-        return puts("katydid-worker " KATYDID_VERSION) < 0;
+    if (strcmp(word, "--version") == 0 && argc <= 3) { /* `katydid --version` gives its own words */
+        embed_print_version(argc == 3 ? argv[2] : "katydid-worker " KATYDID_VERSION);
+        return 0;
+    }
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
         return fputs(usage, stdout) < 0;
     fputs(usage, stderr);

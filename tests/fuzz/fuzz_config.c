@@ -26,7 +26,7 @@ static int on_setting(void *arg, const char *path, const struct option_setting *
     assert(s->is_list || s->count == 1);
     for (size_t i = 0; i < s->count; i++)
         assert(s->values[i]);
-    const struct option_def *d = option_find(s->key, strlen(s->key), NULL);
+    const struct option_def *d = option_find(s->key, strlen(s->key), 0, NULL);
     if (d && s->count && d->kind != OPTION_USERS_JSON) { /* that one opens files */
         struct options o = {0};
         option_set(&o, d, "file", s->values[0]);

@@ -109,7 +109,7 @@ static void run(const struct given *g, struct outcome *out)
     int saved = dup(STDERR_FILENO);
     fflush(stderr);
     dup2(fileno(log), STDERR_FILENO);
-    out->rc = options_parse(&out->o, argc, argv);
+    out->rc = options_parse(&out->o, argc, argv, NULL);
     fflush(stderr);
     dup2(saved, STDERR_FILENO);
     close(saved);
@@ -142,7 +142,30 @@ static void print_given(const struct given *g)
         print_message("file %s\n", g->files[i]);
 }
 
-/* want: "dest=JSON dest=JSON", and "extra=words,with,commas"; "~" stands for a blank. */
+/* The unknown settings as "place:key:values;…". */
+static void add_settings(struct outcome *out)
+{
+    struct sbuf b = {0};
+    for (size_t i = 0; out->o.settings && out->o.settings[i]; i++) {
+        json_t *s = json_loads(out->o.settings[i], 0, NULL);
+        assert_non_null(s);
+        char *values = json_dumps(json_object_get(s, "values"), JSON_COMPACT);
+        sbuf_addf(&b, "%s%s:%s%s%s", i ? ";" : "", json_string_value(json_object_get(s, "place")),
+                  json_string_value(json_object_get(s, "key")),
+                  json_is_true(json_object_get(s, "is_bare")) ? "!" : "",
+                  json_is_true(json_object_get(s, "is_list")) ? values : "");
+        if (!json_is_true(json_object_get(s, "is_list")))
+            sbuf_addf(&b, ":%s",
+                      json_string_value(json_array_get(json_object_get(s, "values"), 0)));
+        free(values);
+        json_decref(s);
+    }
+    json_object_set_new(out->json, "settings", json_string(b.data ? b.data : ""));
+    sbuf_fini(&b);
+}
+
+/* want: "dest=JSON dest=JSON", "extra=words,with,commas" and "settings=…"; "~" stands for a
+ * blank. */
 static void check(const struct given *g, const char *want)
 {
     struct outcome out;
@@ -157,6 +180,7 @@ static void check(const struct given *g, const char *want)
         sbuf_addf(&extra, "%s%s", i ? "," : "", out.o.extra[i]);
     json_object_set_new(out.json, "extra", json_string(extra.data ? extra.data : ""));
     sbuf_fini(&extra);
+    add_settings(&out);
 
     char *copy = strdup(want), *rest = copy;
     for (char *pair; (pair = strsep(&rest, " "));) {
@@ -178,7 +202,7 @@ static void check(const struct given *g, const char *want)
     done(&out);
 }
 
-static void check_error(const struct given *g, const char *want)
+static void check_refusal(const struct given *g, int code, const char *want)
 {
     struct outcome out;
     run(g, &out);
@@ -186,12 +210,17 @@ static void check_error(const struct given *g, const char *want)
     size_t lines = 0;
     for (const char *p = out.error; *p; p++)
         lines += *p == '\n';
-    if (out.rc != 2 || strncmp(out.error, start, strlen(start)) != 0 || !strstr(out.error, want) ||
-        lines != 1) {
+    if (out.rc != code || strncmp(out.error, start, strlen(start)) != 0 ||
+        !strstr(out.error, want) || lines != 1) {
         print_given(g);
-        fail_msg("want code 2 and '%s', got code %d and '%s'", want, out.rc, out.error);
+        fail_msg("want code %d and '%s', got code %d and '%s'", code, want, out.rc, out.error);
     }
     done(&out);
+}
+
+static void check_error(const struct given *g, const char *want)
+{
+    check_refusal(g, 2, want);
 }
 
 /* ---- the command line ------------------------------------------------------------------- */
@@ -223,6 +252,7 @@ static void the_command_line_is_read(void **state)
         {"-f a.py -H http://h:80 -u 5 -r 2.5 -t 1h30m -s 10 -L debug -P 0",
          "locustfile=\"a.py\" host=\"http://h:80\" num_users=5 spawn_rate=2.5 run_time=5400 "
          "stop_timeout=10 loglevel=\"DEBUG\" web_port=0"},
+        {"-u ~5~ -r +10", "num_users=5 spawn_rate=10.0"},
         {"-u5 -r=10 --run-time=90", "num_users=5 spawn_rate=10.0 run_time=90"},
         {"-u 5 -u 7", "num_users=7"},
         {"-u 0", "num_users=0"},
@@ -321,8 +351,7 @@ static void mistakes_are_named_with_what_would_be_right(void **state)
         {"-P 65536", "argument -P/--web-port: invalid number '65536': give a port number"},
         {"--master-port 0", "a port number from 1 to 65535"},
         {"--expect-workers 0", "a whole number of workers, 1 or more"},
-        {"--processes -2", "argument --processes: invalid number '-2'"},
-        {"--exit-code-on-error 256", "an exit code from 0 to 255"},
+        {"--exit-code-on-error 300", "an exit code from 0 to 255"},
         {"-L loud", "argument -L/--loglevel: invalid log level 'loud': give one of DEBUG"},
         {"-H http://", "argument -H/--host: invalid URL 'http://': give a base URL"},
         {"-H http://a:b", "invalid URL"},
@@ -334,7 +363,6 @@ static void mistakes_are_named_with_what_would_be_right(void **state)
         {"--master-host *",
          "invalid address '*': give the name or address of the master's machine"},
         {"--master-host ''", "invalid address ''"},
-        {"--web-base-path x", "a path that starts with '/'"},
         {"--headless=yes", "argument --headless: takes no value, but has 'yes'"},
         {"-l=x", "takes no value"},
         {"-lq", "there is no option -q"},
@@ -344,13 +372,9 @@ static void mistakes_are_named_with_what_would_be_right(void **state)
         {"--expect-slaves=3", "use --expect-workers"},
         {"--web-auth a:b", "--web-login"},
         {"--legacy-ui", "remove it"},
-        {"--master --worker", "--master and --worker exclude each other"},
-        {"--processes 2 --master", "--processes and --master exclude each other"},
         {"--csv-full-history", "'--csv-full-history' requires '--csv'"},
-        {"--autoquit 5", "--autoquit is only meaningful in combination with --autostart"},
         {"--tls-cert a", "--tls-cert needs --tls-key too"},
         {"--tls-key a", "--tls-key needs --tls-cert too"},
-        {"-f -", "'-' gets the file from the master"},
         {"-f ''", "the name of a Python file"},
         {"--config none.conf", "cannot read the configuration file none.conf: No such file"},
         {"--config-users {bad", "argument --config-users: invalid JSON"},
@@ -360,6 +384,25 @@ static void mistakes_are_named_with_what_would_be_right(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         check_error(&(struct given){.argv = cases[i][0]}, cases[i][1]);
+}
+
+static void broken_rules_have_locusts_exit_codes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *argv;
+        int code;
+        const char *want;
+    } cases[] = {
+        {"--web-base-path x", 1, "the url path must start with a slash"},
+        {"--processes -2", 1, "Invalid --processes count -2"},
+        {"--processes 2 --master", 1, "--master cannot be combined with --processes"},
+        {"--autoquit 5", 1, "--autoquit is only meaningful in combination with --autostart"},
+        {"-f -", 1, "locustfile was set to '-'"},
+        {"--master --worker", 255, "--master argument cannot be combined with --worker"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        check_refusal(&(struct given){.argv = cases[i].argv}, cases[i].code, cases[i].want);
 }
 
 static void config_users_are_kept_as_json(void **state)
@@ -433,7 +476,9 @@ static void conf_files_are_read(void **state)
         {CONF("u 100"), "num_users=100"},
         {CONF("host =\nheadless = false\n"), "host=null headless=false"},
         {CONF("mine = x y\nflag\nmany = [a, b]\n"),
-         "extra=\"--mine=x~y,--flag,--many=a,--many=b\""},
+         "settings=\"locust.conf:1:mine:x~y;locust.conf:2:flag!:true;"
+         "locust.conf:3:many[\\\"a\\\",\\\"b\\\"]\""},
+        {CONF("-u = 4"), "num_users=4"},
         {CONF(""), "num_users=null"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
@@ -461,7 +506,7 @@ static void toml_files_are_read(void **state)
         {TOML("\xef\xbb\xbf[tool.locust] # c\r\nlogfile = \"a\\\"b\\u00e9\" # c\r\n"),
          "logfile=\"a\\\"b\xc3\xa9\""},
         {TOML("[tool.locust]\nmine = 1979-05-27T07:32:00Z\n"),
-         "extra=\"--mine=1979-05-27T07:32:00Z\""},
+         "settings=\"pyproject.toml:2:mine:1979-05-27T07:32:00Z\""},
         {TOML("[tool.locust.sub]\nusers = 3\n"), "num_users=null"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
@@ -545,7 +590,9 @@ static void lists_and_unknown_settings_are_not_mixed(void **state)
     struct given g = {.argv = "-T a --mine=1",
                       .files = {"pyproject.toml:[tool.locust]\ntags = ['b']\nmine = 2\nyours = 3\n",
                                 "locust.conf:yours = 4\n"}};
-    check(&g, "tags=[\"a\"] extra=\"--mine=1,--yours=3\"");
+    check(&g, "tags=[\"a\"] extra=\"--mine=1\" "
+              "settings=\"pyproject.toml:3:mine:2;pyproject.toml:4:yours:3;"
+              "locust.conf:1:yours:4\"");
 }
 
 /* ---- helpers for others ----------------------------------------------------------------- */
@@ -601,6 +648,7 @@ int main(void)
         cmocka_unit_test(words_become_tags_classes_or_extra),
         cmocka_unit_test(help_and_version_end_the_reading),
         cmocka_unit_test(mistakes_are_named_with_what_would_be_right),
+        cmocka_unit_test(broken_rules_have_locusts_exit_codes),
         cmocka_unit_test(config_users_are_kept_as_json),
         cmocka_unit_test(the_environment_is_read),
         cmocka_unit_test(conf_files_are_read),

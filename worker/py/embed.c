@@ -239,3 +239,10 @@ int embed_run(enum embed_mode mode, int argc, char **argv)
     int code = run(mode, argc, argv);
     return finalize(code);
 }
+
+void embed_print_version(const char *name)
+{
+    const char *version = Py_GetVersion(); /* "3.11.2 (main, …) [GCC …]" */
+    printf("%s (Python %.*s)\n", name, (int)strcspn(version, " "), version);
+    fflush(stdout);
+}

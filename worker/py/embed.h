@@ -9,3 +9,5 @@ enum embed_mode {
 
 /* Runs to the end; returns the exit code. Standard output is flushed. */
 int embed_run(enum embed_mode mode, int argc, char **argv);
+/* "NAME (Python 3.11.2)" to standard output. */
+void embed_print_version(const char *name);

@@ -20,25 +20,46 @@ DEFAULT_CONFIG_FILES = ("~/.locust.conf", "locust.conf", "pyproject.toml")
 
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
-_EXTRAS = ("env_var", "include_in_web_ui", "is_secret", "is_required", "is_multiple")
+_EXTRAS = {"env_var": None, "include_in_web_ui": True, "is_secret": False, "is_required": False,
+           "is_multiple": False, "is_config_file_arg": False,
+           "is_write_out_config_file_arg": False}
+_KEPT = ("env_var", "include_in_web_ui", "is_secret", "is_required", "is_multiple")
 
 
-class LocustArgumentParser(argparse.ArgumentParser):
+class _Taker:
+    """What parsers and groups have in common: add_argument takes a few arguments more."""
+
+    def add_argument(self, *args, **kwargs):
+        extras = {key: kwargs.pop(key, default) for key, default in _EXTRAS.items()}
+        action = super().add_argument(*args, **kwargs)
+        for key in _KEPT:
+            setattr(action, key, extras[key])
+        return action
+
+
+class _Group(_Taker, argparse._ArgumentGroup):
+    pass
+
+
+class _ExclusiveGroup(_Taker, argparse._MutuallyExclusiveGroup):
+    pass
+
+
+class LocustArgumentParser(_Taker, argparse.ArgumentParser):
     """An ArgumentParser whose options can also come from the environment (env_var=...) and tell
     the page how to show them."""
 
     def error(self, message):
         self.exit(2, f"{self.prog}: error: {message}\n")
 
-    def add_argument(self, *args, include_in_web_ui=True, is_secret=False, is_required=False,
-                     is_multiple=False, env_var=None, **kwargs):
-        kwargs.pop("is_config_file_arg", None)
-        return _extend(super().add_argument(*args, **kwargs), include_in_web_ui, is_secret,
-                       is_required, is_multiple, env_var)
-
     def add_argument_group(self, *args, **kwargs):
         group = _Group(self, *args, **kwargs)
         self._action_groups.append(group)
+        return group
+
+    def add_mutually_exclusive_group(self, **kwargs):
+        group = _ExclusiveGroup(self, **kwargs)
+        self._mutually_exclusive_groups.append(group)
         return group
 
     def _web_ui(self, attribute):
@@ -66,58 +87,96 @@ class LocustArgumentParser(argparse.ArgumentParser):
 
     def parse_known_args(self, args=None, namespace=None):
         words = list(sys.argv[1:] if args is None else args)
-        return super().parse_known_args(self._environment_words(words) + words, namespace)
+        before = self._environment_words(self._actions, self._named(words))
+        return super().parse_known_args(before + words, namespace)
 
-    def _environment_words(self, words):
-        """The options that environment variables set and the command line does not, as words."""
-        given = {word.split("=", 1)[0] for word in words if word.startswith("-")}
+    def parse_run(self, words, settings):
+        """As parse_known_args, for the words of a command line and the settings of files
+        (docs/wire.md) that the master could not explain: command line, environment, files."""
+        given = self._named(words)
+        custom = [action for action in self._actions if not _is_built_in(action)]
+        before = self._environment_words(custom, given)
+        for setting in self._not_overridden(settings, given):
+            before += self._setting_words(setting)
+        return super().parse_known_args(before + words)
+
+    def _named(self, words):
+        """The options that words name."""
+        return {self._action_named(word) for word in words if word.startswith("-")} - {None}
+
+    def _action_named(self, word):
+        """The option of a word: its name, or the beginning of one long name."""
+        name = word.split("=", 1)[0]
+        if not name.startswith("--"):
+            name = name[:2]
+        if name in self._option_string_actions or not name.startswith("--"):
+            return self._option_string_actions.get(name)
+        longer = {action for option, action in self._option_string_actions.items()
+                  if option.startswith(name)}
+        return longer.pop() if len(longer) == 1 else None
+
+    def _environment_words(self, actions, given):
+        """The options that environment variables set and `given` has not, as words; they are
+        added to `given`."""
         found = []
-        for action in self._actions:
+        for action in actions:
             value = os.environ.get(getattr(action, "env_var", None) or "")
-            if value is not None and action.option_strings and given.isdisjoint(
-                action.option_strings
-            ):
-                found += self._words_of(action, value)
+            if value is not None and action.option_strings and action not in given:
+                found += self._words_of(action, value, action.env_var)
+                given.add(action)
         return found
 
-    def _words_of(self, action, value):
+    def _not_overridden(self, settings, given):
+        """The settings that nothing stronger overrides; within one file the last one counts."""
+        source, kept = {}, []
+        for setting in settings:
+            action = self._action_named("--" + setting["key"])
+            file = setting["place"].rpartition(":")[0]
+            if action is None or (action not in given
+                                  and source.setdefault(action, file) == file):
+                kept.append(setting)
+        return kept
+
+    def _setting_words(self, setting):
+        name, values, place = "--" + setting["key"], setting["values"], setting["place"]
+        action = self._action_named(name)
+        if action is None:
+            word = name if setting["is_bare"] else f"{name}={','.join(values)}"
+            self.error(f"{place}: {_unknown(self, word)}")
+        if not setting["is_list"]:
+            words = self._words_of(action, values[0], f"{place}: {setting['key']}")
+        elif action.nargs in ("*", "+") or isinstance(action.nargs, int) and action.nargs:
+            words = [name, *values]
+        elif isinstance(action, argparse._AppendAction):
+            words = [f"{name}={value}" for value in values]
+        else:
+            self.error(f"{place}: {setting['key']}: takes one value, not a list")
+        try:
+            if action.nargs != 0:
+                self._get_values(action, values)
+        except argparse.ArgumentError as error:
+            self.error(f"{place}: {error}")
+        return words
+
+    def _words_of(self, action, value, label):
         name = action.option_strings[-1]
         if action.nargs == 0:
             if value.lower() in _TRUE:
                 return [name]
             if value.lower() in _FALSE:
                 return []
-            self.error(f"{action.env_var}={value!r}: use true or false")
+            self.error(f"{label}={value!r}: use true or false")
         if value.startswith("[") and value.endswith("]"):
             items = [item.strip() for item in value[1:-1].split(",")]
             if action.nargs in ("*", "+"):
                 return [name, *items]
-            return [word for item in items for word in (name, item)]
+            if isinstance(action, argparse._AppendAction):
+                return [f"{name}={item}" for item in items]
         return [name, value] if action.nargs in ("*", "+") else [f"{name}={value}"]
 
 
-class _Group(argparse._ArgumentGroup):
-    """A group of LocustArgumentParser: takes the same extra arguments."""
-
-    def add_argument(self, *args, **kwargs):
-        extras = {key: kwargs.pop(key) for key in _EXTRAS if key in kwargs}
-        return _extend(
-            super().add_argument(*args, **kwargs),
-            extras.get("include_in_web_ui", True),
-            extras.get("is_secret", False),
-            extras.get("is_required", False),
-            extras.get("is_multiple", False),
-            extras.get("env_var"),
-        )
-
-
-def _extend(action, include_in_web_ui, is_secret, is_required, is_multiple, env_var):
-    action.include_in_web_ui = include_in_web_ui
-    action.is_secret = is_secret
-    action.is_required = is_required
-    action.is_multiple = is_multiple
-    action.env_var = env_var
-    return action
+def _is_built_in(action):
+    return getattr(action, "is_built_in", False) or action.dest == "help"
 
 
 def timespan(time_str):
@@ -256,51 +315,39 @@ def default_args_dict():
 
 
 def _custom_actions(parser):
+    return [action for action in parser._actions if not _is_built_in(action)]
+
+
+def custom_options():
+    """[[name, whether it takes no value]] of the locustfile's own options."""
     return [
-        action
-        for action in parser._actions
-        if not getattr(action, "is_built_in", False) and action.dest != "help"
+        [name, action.nargs == 0]
+        for action in _custom_actions(get_parser())
+        for name in action.option_strings
     ]
 
 
-def parse_custom(options, extra_words):
+def parse_custom(options, extra_words, settings=(), prog="katydid"):
     """The options of a run: what the master parsed (`options`, by dest), completed by the
-    locustfile's own out of the words the master could not explain.
+    locustfile's own out of the words and settings the master could not explain.
 
     Returns (Namespace, {dest: how the page shows it}). A word nobody knows ends the process with
     code 2 and the nearest name.
     """
     parser = get_parser()
+    parser.prog = prog
     parser.set_defaults(user_classes=[])
-    own, unknown = parser.parse_known_args(_plain_words(parser, extra_words))
+    own, unknown = parser.parse_run(list(extra_words), settings)
     if unknown:
-        _refuse(parser, unknown[0])
+        parser.error(_unknown(parser, unknown[0]))
     custom = _custom_actions(parser)
     merged = {**default_args_dict(), **options}
-    merged.update({action.dest: getattr(own, action.dest) for action in custom})
+    merged.update({action.dest: getattr(own, action.dest) for action in custom
+                   if action.dest != argparse.SUPPRESS and hasattr(own, action.dest)})
     merged["user_classes"] = list(options.get("user_classes") or []) + own.user_classes
-    shown = {action.dest: _shown_as(action) for action in custom if action.include_in_web_ui}
+    shown = {action.dest: _shown_as(action) for action in custom
+             if getattr(action, "include_in_web_ui", True)}
     return argparse.Namespace(**merged), shown
-
-
-def _plain_words(parser, words):
-    """The words with `--flag=true` of a configuration file as `--flag`, and `--flag=false` left out."""
-    flags = {
-        name
-        for action in parser._actions
-        if action.nargs == 0
-        for name in action.option_strings
-    }
-    plain = []
-    for word in words:
-        name, _, value = word.partition("=")
-        if name not in flags or not value:
-            plain.append(word)
-        elif value.lower() in ("true", "yes", "on", "1"):
-            plain.append(name)
-        elif value.lower() not in ("false", "no", "off", "0"):
-            parser.error(f"argument {name}: {value!r} is neither true nor false")
-    return plain
 
 
 def _likeness(a, b):
@@ -310,12 +357,13 @@ def _likeness(a, b):
     return ratio + (1 - ratio) * 0.1 * same if ratio >= 0.6 else 0.0
 
 
-def _refuse(parser, word):
+def _unknown(parser, word):
+    """What to say of a word that is no option."""
     known = [name for action in parser._actions for name in action.option_strings]
     near = max(known, key=lambda name: _likeness(word.split("=", 1)[0], name))
     is_near = _likeness(word.split("=", 1)[0], near) > 0
     hint = f"\nDid you mean '{near}'?" if is_near else ""
-    parser.error(f"unrecognized arguments: {word}{hint}")
+    return f"unrecognized arguments: {word}{hint}"
 
 
 def _shown_as(action):
@@ -323,9 +371,9 @@ def _shown_as(action):
         "default": action.default,
         "help": action.help,
         "choices": list(action.choices) if action.choices is not None else None,
-        "is_secret": action.is_secret,
-        "is_required": action.is_required,
-        "is_multiple": action.is_multiple,
+        "is_secret": getattr(action, "is_secret", False),
+        "is_required": getattr(action, "is_required", False),
+        "is_multiple": getattr(action, "is_multiple", False),
     }
 
 
@@ -335,7 +383,7 @@ def ui_extra_args_dict(args=None):
     values = vars(parser.parse_args(args))
     shown = {}
     for action in _custom_actions(parser):
-        if action.include_in_web_ui:
+        if getattr(action, "include_in_web_ui", True):
             how = _shown_as(action)
             how["default_value"] = values[action.dest]
             how["help_text"] = how.pop("help")
