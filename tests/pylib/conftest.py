@@ -42,22 +42,45 @@ class FakeLink:
         self.is_closed = True
 
 
+class FakeStats:
+    """Keeps the events it hears."""
+
+    def __init__(self):
+        self.recorded = []
+        self.exceptions = []
+
+    def __call__(self, **kwargs):
+        self.recorded.append(kwargs)
+
+    def exception(self, *args):
+        self.exceptions.append(args)
+
+    def clear(self):
+        pass
+
+    reset = clear
+
+    def take(self, fine=False):
+        pass
+
+    def report(self):
+        return b"report"
+
+    def report_locust(self):
+        return b"\x83\xa5stats\x90\xabstats_total\x80\xa6errors\x80"
+
+
 def fake_core():
     core = types.ModuleType("_katydid")
-    core.recorded = []
-    core.exceptions = []
+    core.Stats = FakeStats
+    core.stats = FakeStats()
+    core.recorded, core.exceptions = core.stats.recorded, core.stats.exceptions
+    core.record_request = core.stats
     core.sleep = gevent.sleep
     core.Link = FakeLink
-    core.record_request = lambda **kwargs: core.recorded.append(kwargs)
-    core.stats_exception = lambda *args: core.exceptions.append(args)
-    core.stats_clear = core.stats_reset = lambda: None
-    core.stats_report = lambda: b"report"
-    core.stats_report_locust = lambda: b"\x83\xa5stats\x90\xabstats_total\x80\xa6errors\x80"
-    core.stats_rows = lambda histograms=False: []
-    core.stats_failures = lambda: []
-    core.stats_total = lambda histograms=False: {}
-    core.stats_percentile = lambda method, name, q: 0.0
-    core.health = lambda: {"lag_ms": 0.0, "cpu_percent": 1.0, "memory_bytes": 1}
+    core.samples = lambda: None
+    core.health = lambda: {"lag_ms": 0.0, "lag_p99_ms": 0.0, "cpu_percent": 1.0, "memory_bytes": 1,
+                            "fds": 0, "connections": 0}
     return core
 
 
@@ -74,6 +97,10 @@ def fake_clients():
 
 
 sys.modules["_katydid"] = fake_core()
+
+from katydid_boot import library  # noqa: E402
+
+library.road = "worker"  # there is no loop to prepare
 sys.modules.update(fake_clients())
 
 

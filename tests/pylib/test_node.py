@@ -9,6 +9,7 @@ import pytest
 
 from locust import LoadTestShape, User, constant, runners, task
 from locust._host import Host
+from locust._hosted import HostedLocalRunner, HostedMasterRunner, HostedWorkerRunner
 from locust._node import Node
 from locust.argument_parser import default_args_dict
 from locust.env import Environment
@@ -50,10 +51,11 @@ class Master:
             )
         host = None if role == "worker" else Host(self.environment, role, {})
         runner = {
-            "worker": lambda: self.environment.create_worker_runner("127.0.0.1", 5557),
-            "local": self.environment.create_local_runner,
-            "script-host": self.environment.create_master_runner,
-        }[role]()
+            "worker": (HostedWorkerRunner, "127.0.0.1", 5557),
+            "local": (HostedLocalRunner,),
+            "script-host": (HostedMasterRunner, "*", 5557),
+        }[role]
+        runner = self.environment._create_runner(*runner)
         self.runner = runner
         self.node = Node(runner, "tcp://127.0.0.1:5557", "me", host)
         self.node.start()
@@ -344,7 +346,52 @@ def test_state_of_the_master_is_the_runners(core):
     gevent.sleep(0.02)
     runner = master.runner
     assert (runner.state, runner.user_count, runner.worker_count) == ("running", 7, 2)
-    assert runner.stats.total.fail_ratio == 0.5
+    assert not [m for m in master.link.sent if m[0] == "katydid_want"], "nobody looked yet"
+
+
+def row(name, method, requests, failures):
+    return {
+        "name": name, "method": method, "last_request_timestamp": 1e9 + 10, "start_time": 1e9,
+        "num_requests": requests, "num_none_requests": 0, "num_failures": failures,
+        "total_response_time": 5.0 * requests, "max_response_time": 9.0, "min_response_time": 1.0,
+        "total_content_length": 7, "response_times": {5: requests}, "num_reqs_per_sec": {},
+        "num_fail_per_sec": {}, "cut": 1,
+    }
+
+
+def numbers_of_the_master(requests, first=0):
+    return {
+        "stats": [row("/a", "GET", requests, 2)],
+        "stats_total": row("Aggregated", "", requests, 2),
+        "errors": {"k": {"name": "/a", "method": "GET", "error": "boom", "occurrences": 2,
+                         "first_seen": 1.0, "last_seen": 2.0}},
+        "workers": [{"id": "w_1", "index": 4, "state": "running", "user_count": 7,
+                     "user_classes_count": {"Waiting": 7}, "cpu_usage": 12.5, "memory_usage": 99}],
+        "exceptions": [{"count": 3, "msg": "no", "traceback": "tb", "nodes": ["w_1"]}],
+        "history": {"from": first, "rows": [{"time": str(first)}]},
+    }
+
+
+def test_who_looks_at_the_masters_numbers_has_them_at_once(core):
+    master = Master(core, role="script-host")
+    stats = master.runner.stats
+    looked = gevent.spawn(lambda: stats.total.num_requests)
+    assert master.expect("katydid_want") == {"stats": True}
+    master.say("katydid_stats", numbers_of_the_master(10))
+    assert looked.get(timeout=1) == 10
+    entry = stats.entries[("/a", "GET")]
+    assert (entry.fail_ratio, entry.cut, entry.get_response_time_percentile(0.5)) == (0.2, 1, 5)
+    assert stats.total.total_rps == 1.0
+    assert [e.to_name() for e in stats.errors.values()] == ["GET /a: boom"]
+    client = master.runner.clients["w_1"]
+    assert (client.user_count, client.cpu_usage, master.runner.get_worker_index("w_1")) == (7, 12.5, 4)
+    assert [row["nodes"] for row in master.runner.exceptions.values()] == [{"w_1"}]
+    master.say("katydid_stats", numbers_of_the_master(20, first=1))
+    gevent.sleep(0.02)
+    assert entry.num_requests == 20, "the same object goes on telling"
+    assert [row["time"] for row in stats.history] == ["0", "1"]
+    stats.clear_all()
+    assert master.expect("katydid_call")["method"] == "clear_stats"
 
 
 def test_broken_messages_are_survived(core):

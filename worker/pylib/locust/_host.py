@@ -38,6 +38,7 @@ class Host:
             "katydid_tick": lambda message: gevent.spawn(self._tick),
             "katydid_event": self._on_event,
             "katydid_state": self._on_state,
+            "katydid_stats": self._on_stats,
         }
 
     def introduce(self):
@@ -124,26 +125,27 @@ class Host:
             self.environment.stats.reset_all()
         if self.role != "script-host":
             return
-        clients = self.environment.runner.clients
+        runner = self.environment.runner
         if name == "worker_connect":
-            clients[args["client_id"]] = runners.WorkerNode(args["client_id"])
-            self.environment.runner.get_worker_index(args["client_id"])
-        elif name == "worker_report" and args["client_id"] in clients:
+            runner._clients[args["client_id"]] = runners.WorkerNode(args["client_id"])
+            runner.get_worker_index(args["client_id"])
+        elif name == "worker_report" and args["client_id"] in runner._clients:
             counts = (args.get("data") or {}).get("user_classes_count") or {}
-            clients[args["client_id"]].user_classes_count = counts
+            runner._clients[args["client_id"]].user_classes_count = counts
         elif name == "test_start":
             self.environment._filter_tasks_by_tags()
 
     def _on_state(self, message):
         runner = self.environment.runner
         data = message.data
-        runner.update_state(data["state"])
-        runner.target_user_count = data["target_user_count"]
-        runner.worker_count = data["worker_count"]
         if self.role == "script-host":
-            runner._user_count = data["user_count"]
-            runner._user_classes_count = data["user_classes_count"]
-            self.environment.stats.take_totals(data["stats"])
+            runner.take_state(data)
+        else:
+            runner.update_state(data["state"])
+            runner.target_user_count = data["target_user_count"]
+
+    def _on_stats(self, message):
+        self.environment.runner.take_stats(message.data)
 
 
 def _has_connection(user_class):

@@ -10,6 +10,7 @@ Two dialects. To a Katydid master (its `ack` says so) statistics go as numbered 
 sent again until acknowledged; to a Locust master as Locust's `stats` messages.
 """
 
+import argparse
 import logging
 import os
 import socket
@@ -23,7 +24,8 @@ from gevent.event import AsyncResult, Event
 from gevent.queue import Queue
 
 from . import __version__, _errors, log, runners
-from .exception import StopTest
+from .argument_parser import default_args_dict
+from .exception import RPCReceiveError, StopTest
 from .rpc import Message
 
 logger = logging.getLogger(__name__)
@@ -48,10 +50,27 @@ def new_node_id():
     return f"{socket.gethostname()}_{uuid4().hex}"
 
 
+class Channel:
+    """The link to the master, with whole messages."""
+
+    def __init__(self, endpoint, node_id):
+        self._link = _katydid.Link(endpoint, node_id)
+
+    def send(self, message):
+        self._link.send(message.serialize())
+
+    def recv(self):
+        return Message.unserialize(self._link.recv())
+
+    def close(self, linger_ms=0):
+        self._link.close(linger_ms)
+
+
 class Reports:
     """Statistics on their way to a Katydid master: numbered, kept until acknowledged."""
 
-    def __init__(self):
+    def __init__(self, pack):
+        self._pack = pack
         self.epoch = uuid4().hex
         self.run = ""
         self._seq = 0
@@ -69,7 +88,7 @@ class Reports:
                 "seq": self._seq,
                 "run": self.run,
                 "t": time.time(),
-                "report": _katydid.stats_report(),
+                "report": self._pack(),
                 "health": health,
             }
         }
@@ -99,7 +118,9 @@ class Node:
     """The link, and the life of the test as the master dictates it. `finished` gets the exit
     code of the process."""
 
-    def __init__(self, runner, endpoint, node_id, host=None):
+    def __init__(self, runner, endpoint, node_id, host=None, channel=None, spawn=gevent.spawn):
+        """channel: makes what has send, recv and close, if not one of our own. A node of the
+        library has one, and leaves the last events of the process to the program."""
         self.runner = runner
         self.environment = runner.environment
         self.endpoint = endpoint
@@ -112,10 +133,16 @@ class Node:
         self._boot_id = None
         self._report_interval = 1.0
         self._link = None
+        self._open_channel = channel or (lambda: Channel(endpoint, node_id))
+        self._is_library = channel is not None
+        self._has_said_quit = False
+        self._is_delivering = False  # the receiver waits for a listener
+        self._spawn_greenlet = spawn
+        self._core = runner._core or _katydid.stats
         self._greenlets = []
         self._orders = Queue()
         self._delivered = Event()
-        self._reports = Reports()
+        self._reports = Reports(self._core.report)
         self._health = {"cpu": 0.0, "memory": 0, "lag_ms": 0.0}
         self._heard_at = None  # monotonic time of the master's last message
         self._ready_at = 0.0
@@ -152,7 +179,7 @@ class Node:
             self._host.introduce()
         self._say_ready()
         for body in (self._receive, self._control, self._pulse):
-            greenlet = gevent.spawn(body)
+            greenlet = self._spawn_greenlet(body)
             greenlet.link_exception(self._broken)
             self._greenlets.append(greenlet)
 
@@ -164,10 +191,14 @@ class Node:
     def owns(self, greenlet):
         return greenlet in self._greenlets
 
+    def receives(self, greenlet):
+        """Whether no answer can arrive while this greenlet waits for one."""
+        return self._is_delivering or greenlet is self._greenlets[0]
+
     # Sending
 
     def _connect(self):
-        self._link = _katydid.Link(self.endpoint, self.id)
+        self._link = self._open_channel()
 
     def _reconnect(self):
         logger.warning("The master asks for a new connection")
@@ -177,7 +208,7 @@ class Node:
         self._say_ready()
 
     def send(self, kind, data=None, node_id=None):
-        self._link.send(Message(kind, data, node_id or self.id).serialize())
+        self._link.send(Message(kind, data, node_id or self.id))
 
     def call(self, method, user_count=None, spawn_rate=None, user_classes=None):
         """User code wants the test started, changed or stopped."""
@@ -286,7 +317,7 @@ class Node:
         if self._host is None:
             self.environment.events.report_to_master.fire(client_id=self.id, data=data)
         if not self.speaks_katydid:
-            data.update(msgpack.unpackb(_katydid.stats_report_locust(), strict_map_key=False))
+            data.update(msgpack.unpackb(self._core.report_locust(), strict_map_key=False))
         data["user_classes_count"] = self.runner.user_classes_count
         data["user_count"] = self.runner.user_count
         self.send("stats", data)
@@ -323,8 +354,8 @@ class Node:
     def _receive(self):
         while True:
             try:
-                message = Message.unserialize(self._link.recv())
-            except (ValueError, TypeError, msgpack.UnpackException) as error:
+                message = self._link.recv()
+            except (ValueError, TypeError, msgpack.UnpackException, RPCReceiveError) as error:
                 logger.error("A message of the master cannot be understood: %s", error)
                 continue
             self._heard_at = time.monotonic()
@@ -338,7 +369,13 @@ class Node:
         handler = self._handlers.get(message.type)
         if handler is not None:
             handler(message)
-        elif not self.runner._deliver(message):
+            return
+        self._is_delivering = True
+        try:
+            is_known = self.runner._deliver(message)
+        finally:
+            self._is_delivering = False
+        if not is_known:
             logger.warning("Unknown message type received: %s", message.type)
 
     def _on_ack(self, message):
@@ -350,6 +387,8 @@ class Node:
             logger.info("connected to the master at %s as worker %d", self.endpoint,
                         self.runner.worker_index)
         self._is_known = True
+        if self._is_library:
+            self.runner.connection_event.set()
         if not self.speaks_katydid:
             return
         self._report_interval = katydid.get("report_interval", 1.0)
@@ -421,20 +460,20 @@ class Node:
         self.runner.spawning_greenlet = spawning
 
     def _take_options(self, options):
+        if self.environment.parsed_options is None:
+            self.environment.parsed_options = argparse.Namespace(**default_args_dict())
         own = vars(self.environment.parsed_options)
         for name, value in options.items():
             if self._host is not None or name in _SHARED_OPTIONS or self._is_custom(name):
                 own[name] = value
 
     def _is_custom(self, name):
-        from .argument_parser import default_args_dict
-
         if not hasattr(self, "_built_in_options"):
             self._built_in_options = default_args_dict().keys()
         return name not in self._built_in_options
 
     def _reach(self, user_classes_count):
-        self.runner._apply(user_classes_count)
+        self.runner.start_worker(user_classes_count)
         self.state = runners.STATE_RUNNING
         self.runner.update_state(runners.STATE_RUNNING)
         self.send("spawning_complete", {
@@ -470,7 +509,7 @@ class Node:
         self._end_orphans()
         self._reports.forget()
         self._last_spawn = 0.0  # of another clock
-        _katydid.stats_clear()
+        self._core.clear()
 
     def leave(self):
         """Ends the users and the process, with everything reported."""
@@ -483,10 +522,15 @@ class Node:
         self.state = runners.STATE_INIT
         if self._heard_at is not None:
             self._flush()
-        code = self._fire_last_events()
-        self.send("quit")
+        code = 0 if self._is_library else self._fire_last_events()
+        self.say_quit()
         self._close()
         self.finished.set(code)
+
+    def say_quit(self, **_):
+        if not self._has_said_quit:
+            self._has_said_quit = True
+            self.send("quit")
 
     def _flush(self):
         self.report()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Locust's console tables, of a RequestStats."""
+"""Locust's console tables and history, of a RequestStats."""
 
+import json
 import logging
 import time
 
@@ -8,24 +9,14 @@ import gevent
 
 from . import stats as constants
 from .util.date import format_utc_timestamp
+from .util.rounding import proper_round
 
-logger = logging.getLogger("locust.stats_logger")
+console_logger = logging.getLogger("locust.stats_logger")
+logger = logging.getLogger("locust.stats")
 
 
 def _rule(*widths):
     return "|".join("-" * width for width in widths)
-
-
-def _row(entry, current):
-    kind, name = constants.STATS_TYPE_WIDTH, constants.STATS_NAME_WIDTH
-    rate = entry.current_rps if current else entry.total_rps
-    fail_rate = entry.current_fail_per_sec if current else entry.total_fail_per_sec
-    fails = "%d(%.2f%%)" % (entry.num_failures, entry.fail_ratio * 100)
-    return "%-*s %-*s %7d %12s |%7d %7d %7d%7d | %7.2f %11.2f" % (
-        kind, entry.method, name - kind + 4, entry.name, entry.num_requests, fails,
-        entry.avg_response_time, entry.min_response_time or 0, entry.max_response_time,
-        entry.median_response_time, rate, fail_rate,
-    )
 
 
 def get_stats_summary(stats, current=True):
@@ -37,12 +28,21 @@ def get_stats_summary(stats, current=True):
         "failures/s",
     )
     rule = _rule(kind, name, 7, 13, 7, 7, 7, 7, 8, 11)
-    rows = [_row(entry, current) for entry in constants.sort_stats(stats.entries)]
-    return [head, rule, *rows, rule, _row(stats.total, current)]
+    rows = [entry.to_string(current=current) for entry in constants.sort_stats(stats.entries)]
+    return [head, rule, *rows, rule, stats.total.to_string(current=current)]
 
 
 def print_stats(stats, current=True):
     _print(get_stats_summary(stats, current))
+
+
+def print_stats_json(stats):
+    print(json.dumps(stats.serialize_stats(), indent=4))
+
+
+def save_stats_json(stats, filename):
+    with open(f"{filename}.json", "w", encoding="utf-8") as file:
+        json.dump(stats.serialize_stats(), file, indent=4)
 
 
 def get_percentile_stats_summary(stats):
@@ -51,19 +51,14 @@ def get_percentile_stats_summary(stats):
     heads = constants.get_readable_percentiles(percentiles)
     form = "%-*s %-*s %8s " + " ".join(["%6s"] * len(percentiles))
     rule = _rule(kind, name, 8, *[6] * len(percentiles))
-
-    def row(entry):
-        values = [int(entry.get_response_time_percentile(p)) for p in percentiles]
-        return form % (kind, entry.method, name, entry.name, *values, entry.num_requests)
-
-    rows = [row(e) for e in constants.sort_stats(stats.entries) if e.num_requests]
+    rows = [e.percentile() for e in constants.sort_stats(stats.entries) if e.response_times]
     return [
         "Response time percentiles (approximated)",
         form % (kind, "Type", name, "Name", *heads, "# reqs"),
         rule,
         *rows,
         rule,
-        *([row(stats.total)] if stats.total.num_requests else []),
+        *([stats.total.percentile()] if stats.total.response_times else []),
     ]
 
 
@@ -74,17 +69,18 @@ def print_percentile_stats(stats):
 def get_error_report_summary(stats):
     rule = _rule(18, 61 + constants.STATS_NAME_WIDTH)
     rows = ["%-18i %-100s" % (e.occurrences, e.to_name()) for e in stats.errors.values()]
-    return ["Error report", f"{'# occurrences':18} {'Error':100}", rule, *rows, rule]
+    return ["Error report", f"{'# occurrences':18} {'Error':100}", rule, *rows, rule, ""]
 
 
 def print_error_report(stats):
     if stats.errors:
-        _print(get_error_report_summary(stats))
+        for line in get_error_report_summary(stats):
+            console_logger.info(line)
 
 
 def _print(lines):
     for line in (*lines, ""):
-        logger.info(line)
+        console_logger.info(line)
 
 
 def stats_printer(stats):
@@ -98,17 +94,27 @@ def stats_printer(stats):
     return print_for_ever
 
 
+def update_stats_history(runner, timestamp=None):
+    """Appends the present state to the history."""
+    stats, total = runner.stats, runner.stats.total
+    at = timestamp or format_utc_timestamp(time.time())
+    row = {
+        f"response_time_percentile_{p}": [at, total.get_current_response_time_percentile(p) or 0]
+        for p in constants.PERCENTILES_TO_CHART
+    }
+    row.update({
+        "current_rps": [at, total.current_rps or 0],
+        "current_fail_per_sec": [at, total.current_fail_per_sec or 0],
+        "total_avg_response_time": [at, proper_round(total.avg_response_time, digits=2)],
+        "user_count": [at, runner.user_count or 0],
+        "time": at,
+    })
+    stats.history.append(row)
+
+
 def stats_history(runner):
-    """A greenlet body that appends to stats.history every HISTORY_STATS_INTERVAL_SEC."""
-    while True:
+    """A greenlet body that updates the history every HISTORY_STATS_INTERVAL_SEC of a test."""
+    while runner.stats.total.use_response_times_cache:
         if runner.state not in ("ready", "stopped"):
-            total = runner.stats.total
-            at = format_utc_timestamp(time.time())
-            runner.stats.history.append({
-                "time": at,
-                "user_count": [at, runner.user_count],
-                "current_rps": [at, total.current_rps],
-                "current_fail_per_sec": [at, total.current_fail_per_sec],
-                "total_avg_response_time": [at, round(total.avg_response_time, 2)],
-            })
+            update_stats_history(runner)
         gevent.sleep(constants.HISTORY_STATS_INTERVAL_SEC)

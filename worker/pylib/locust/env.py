@@ -41,7 +41,7 @@ class Environment:
         self.shape_class = shape_class  # an instance of a LoadTestShape subclass
         self.tags = tags
         self.exclude_tags = exclude_tags
-        self.stats = RequestStats()
+        self.stats = RequestStats()  # see the property
         self.host = host
         self.reset_stats = reset_stats
         self.profile = profile
@@ -61,6 +61,16 @@ class Environment:
         self._validate_user_class_name_uniqueness()
         self._validate_shape_class_instance()
 
+    @property
+    def stats(self):
+        return self._stats
+
+    @stats.setter
+    def stats(self, stats):
+        self._stats = stats
+        if self.runner is not None:
+            self.runner._bind_stats()
+
     def _create_runner(self, runner_class, *args, **kwargs):
         if self.runner is not None:
             raise RunnerAlreadyExistsError(f"Environment.runner already exists ({self.runner})")
@@ -76,6 +86,7 @@ class Environment:
         return self._create_runner(MasterRunner, master_bind_host, master_bind_port)
 
     def create_worker_runner(self, master_host, master_port):
+        self.stats = RequestStats(use_response_times_cache=False)  # the master has that
         return self._create_runner(WorkerRunner, master_host, master_port)
 
     def create_web_ui(self, *args, **kwargs):

@@ -1,25 +1,30 @@
 # SPDX-License-Identifier: MIT
 """Runners: what `environment.runner` is, and what starts and ends users.
 
-The master decides how many users run where; it is another process. A runner does the part of this
-process: it keeps its users at the numbers it is told (`_node.py` talks to the master) and hands
-calls of the locustfile (start, stop, quit) on to the master.
+Here: what all have in common, and the LocalRunner of programs that use Locust as a library. Their
+master is in _master.py, their worker in _worker_runner.py. In the processes of the command katydid
+the master is another process; the runners there (_hosted.py) do what it says, and hand calls of the
+locustfile (start, stop, quit) on to it.
 """
 
 import gc
+import json
 import logging
 import socket
 import time
 from collections.abc import MutableMapping
+from typing import TypedDict
 from uuid import uuid4
 
 import _katydid
 import gevent
 from gevent.pool import Group
+from katydid_boot import library
 
 from . import _errors, log
+from ._feeds import CoreFeed
 from ._group import UserGroup, kill_in_slices
-from .exception import LocustError, StopTest
+from .exception import StopTest
 from .rpc import Message
 from .user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
@@ -49,6 +54,8 @@ CONNECT_RETRY_COUNT = 60
 _SPAWN_SLICE_S = 0.01  # users are created this long, then the loop gets its turn
 _LAST_WAIT_S = 60.0  # for on_stop of killed users; then they are killed once more
 _MAX_EXCEPTIONS = 500
+_HIGH_RATE = 100  # users a second: a warning
+_TICK_S = 1.0  # between two questions to the load shape
 
 
 def locust_exception_handler(environment):
@@ -64,8 +71,25 @@ def locust_exception_handler(environment):
     return handle
 
 
+class ExceptionDict(TypedDict):
+    """A kind of exception of user code: a row of runner.exceptions."""
+
+    count: int
+    msg: str
+    traceback: str
+    nodes: set[str]
+
+
+def describe_users(user_classes_count):
+    """How many users of which class, for the log."""
+    total = sum(user_classes_count.values())
+    return f"{json.dumps(dict(sorted(user_classes_count.items())))} ({total} total users)"
+
+
 class Runner:
     """The users of this process, and the state of the test."""
+
+    _counts_in_core = True  # requests made in this process are counted in C
 
     def __init__(self, environment):
         self.environment = environment
@@ -86,20 +110,52 @@ class Runner:
         self.final_user_classes_count = {}
         self.custom_messages = {}
         self._users_dispatcher = None
-        self._node = None  # the link to the master; none in the library
         self._usage = []  # of the processor, since usage_monitor was fired
-        self._spread_host()
-        environment.events.request.add_listener(_katydid.record_request)
+        self._core = None  # the _katydid.Stats that counts for environment.stats
+        self._listener = None  # what counts request events
+        self._is_over = False  # quit() was called
+        self._bind_stats()
         environment.events.user_error.add_listener(self._on_user_error)
         environment.events.spawning_complete.add_listener(self._on_spawning_complete)
+
+    def __del__(self):
+        greenlets = self.__dict__.get("greenlet")
+        if greenlets:
+            greenlets.kill(block=False)
+
+    def _bind_stats(self):
+        """Has environment.stats count this process's requests; again, when it was exchanged."""
+        handlers = self.environment.events.request._handlers
+        listener = self._count_in_core() if self._counts_in_core else self._log_request
+        if self._listener in handlers:
+            handlers[handlers.index(self._listener)] = listener
+        else:
+            self.environment.events.request.add_listener(listener)
+        self._listener = listener
+
+    def _count_in_core(self):
+        stats = self.environment.stats
+        if not isinstance(stats._feed, CoreFeed):
+            # A worker process reports what the one of the core has; else each test has its own.
+            is_process_own = library.road == "worker"
+            stats._feed = CoreFeed(_katydid.stats if is_process_own else _katydid.Stats())
+        self._core = stats._feed.core
+        return self._core
+
+    def _log_request(self, request_type, name, response_time, response_length=0, exception=None, **_):
+        self.stats.log_request(request_type, name, response_time, response_length)
+        if exception:
+            self.stats.log_error(request_type, name, exception)
 
     def _on_user_error(self, user_instance, exception, tb, **_):
         text = _errors.format_tb(tb)
         message = str(exception)
-        _katydid.stats_exception(message, text)
-        self.log_exception(getattr(self, "client_id", "local"), message, text)
-        if self._node is not None:
-            self._node.tell_exception(message, text)
+        if self._core is not None:
+            self._core.exception(message, text)
+        self._note_exception(message, text)
+
+    def _note_exception(self, message, text):
+        self.log_exception(self._node_name, message, text)
 
     def _on_spawning_complete(self, user_count, **_):
         self.update_state(STATE_RUNNING)
@@ -135,6 +191,20 @@ class Runner:
     def update_state(self, new_state):
         self.state = new_state
 
+    def _spawn(self, body, *args):
+        """A greenlet of the runner: it lives until quit()."""
+        greenlet = self.greenlet.spawn(body, *args)
+        greenlet.link_exception(locust_exception_handler(self.environment))
+        return greenlet
+
+    def _kill_greenlets(self):
+        """The one that called ends as soon as it gives up control."""
+        me = gevent.getcurrent()
+        others = [greenlet for greenlet in self.greenlet if greenlet is not me]
+        gevent.killall(others, timeout=_LAST_WAIT_S)
+        if me in self.greenlet:
+            me.kill(block=False)
+
     def cpu_log_warning(self):
         """Called at the end of a test; whether the processor was the limit."""
         if self.cpu_warning_emitted:
@@ -159,6 +229,14 @@ class Runner:
                                "response times: use more workers.", CPU_WARNING_THRESHOLD)
         events.usage_monitor.fire(environment=self.environment, cpu_usage=cpu_usage,
                                   memory_usage=health["memory_bytes"])
+
+    def monitor_cpu_and_memory(self):
+        """A greenlet of runners without a node, which measures itself."""
+        while True:
+            gevent.sleep(HEARTBEAT_INTERVAL)
+            self._note_usage(_katydid.health(), HEARTBEAT_INTERVAL)
+            if self.stats._is_current_wanted:
+                self.stats._pull()  # current percentiles need to know what was 10 seconds ago
 
     def log_exception(self, node_id, msg, formatted_tb):
         key = hash(formatted_tb)
@@ -270,8 +348,6 @@ class Runner:
     def _apply(self, user_classes_count):
         """Starts and stops users until each class has exactly so many. Starts come first:
         stopping may take the whole stop timeout."""
-        self.target_user_classes_count = dict(user_classes_count)
-        self.target_user_count = sum(user_classes_count.values())
         self._spread_host()
         running = self.user_classes_count
         more = {n: c - running[n] for n, c in user_classes_count.items() if c > running[n]}
@@ -305,6 +381,7 @@ class Runner:
         self.update_state(STATE_CLEANUP)
         if self.spawning_greenlet and self.spawning_greenlet is not gevent.getcurrent():
             self.spawning_greenlet.kill()
+        self._end_shape()
         self.stop_users(self.user_classes_count)
         self._users_dispatcher = None
         self.update_state(STATE_STOPPED)
@@ -312,73 +389,98 @@ class Runner:
         events.test_stop.fire(environment=self.environment)
 
     def start(self, user_count, spawn_rate, wait=False, user_classes=None):
-        """Asks for so many users, at so many a second."""
-        names = None if user_classes is None else [cls.__name__ for cls in user_classes]
-        self._call("start", user_count=user_count, spawn_rate=spawn_rate, user_classes=names)
+        """Has so many users run, started at so many a second."""
+        raise NotImplementedError
+
+    def _warn_of_rate(self, spawn_rate, per=""):
+        if spawn_rate > _HIGH_RATE:
+            logger.warning(
+                "Your selected spawn rate is very high (>%d%s), and this is known to sometimes cause "
+                "issues. Do you really need to ramp up that fast?", _HIGH_RATE, per)
 
     def stop(self):
-        """Ends the test; comes back when it has ended, except to a user or listener that the
-        end itself has to wait for."""
-        if self.state in (STATE_INIT, STATE_STOPPED) and self.user_count == 0:
-            return
-        self._call("stop")
-        me = gevent.getcurrent()
-        if me not in self.user_greenlets and not self._node.owns(me):
-            while self.state != STATE_STOPPED:
-                gevent.sleep(0.05)
+        """Ends the test: all users."""
+        self._end_test()
 
     def quit(self):
-        """Ends the test and the process."""
-        self._call("quit")
+        """Ends the test, and what the runner has running."""
+        self.stop()
+        self._is_over = True
+        self._kill_greenlets()
 
     def stop_test(self, reason):
-        """StopTest was raised: says why and ends the test (without a page: the process too)."""
+        """StopTest was raised: says why and ends the test (without a page: the runner too)."""
         logger.error("%s", reason)
         logger.warning("Stopping Locust...")
-        options = self.environment.parsed_options
-        self._call("quit" if getattr(options, "headless", False) else "stop")
-
-    def _call(self, method, user_count=None, spawn_rate=None, user_classes=None):
-        if self._node is None:
-            raise LocustError(f"a {type(self).__name__} takes its orders from a master, and there "
-                              "is none: start the test with the command katydid")
-        self._node.call(method, user_count, spawn_rate, user_classes)
+        is_headless = getattr(self.environment.parsed_options, "headless", False)
+        gevent.spawn(self.quit if is_headless else self.stop)
 
     def send_message(self, msg_type, data=None, client_id=None):
         raise NotImplementedError
 
+    # The load shape
+
+    def start_shape(self):
+        """Runs the test as environment.shape_class says."""
+        if self.shape_greenlet:
+            logger.info("There is an ongoing shape test running. Editing is disabled")
+            return
+        logger.info("Shape test starting.")
+        self.update_state(STATE_INIT)
+        self.shape_greenlet = self._spawn(self.shape_worker)
+        if self.environment.shape_class is not None:
+            self.environment.shape_class.reset_time()
+
+    def shape_worker(self):
+        """Asks the shape once a second; starts, when it says something else than before."""
+        while self.state in (STATE_INIT, STATE_SPAWNING, STATE_RUNNING):
+            began = time.monotonic()
+            shape = self.environment.shape_class
+            tick = shape.tick() if shape is not None else None
+            if tick is None:
+                logger.info("Shape test stopping")
+                self.shape_greenlet = self.shape_last_tick = None
+                is_headless = getattr(self.environment.parsed_options, "headless", False)
+                self.quit() if is_headless else self.stop()
+                return
+            if tick != self.shape_last_tick:
+                user_count, spawn_rate, *classes = tick
+                logger.info("Shape test updating to %d users at %.2f spawn rate", user_count,
+                            spawn_rate)
+                self.shape_last_tick = tick
+                self.start(user_count=user_count, spawn_rate=spawn_rate,
+                           user_classes=classes[0] if classes else None)
+            gevent.sleep(max(0.0, _TICK_S - (time.monotonic() - began)))
+
+    def _end_shape(self):
+        if self.shape_greenlet is not None and self.shape_greenlet is not gevent.getcurrent():
+            self.shape_greenlet.kill()
+            self.shape_greenlet = None
+        self.shape_last_tick = None
+
 
 class LocalRunner(Runner):
-    """The whole test in this process. Without a master (the library) it ramps up by itself."""
+    """The whole test in this process."""
 
     worker_index = 0
     worker_count = 1
-    _monitor = None  # in the library: keeps runner.greenlet.join() waiting until quit()
+    _node_name = "local"
 
     def __init__(self, environment):
         super().__init__(environment)
         self.client_id = f"{socket.gethostname()}_{uuid4().hex}"
+        self._local_worker_node = WorkerNode("local")
+        self._spawn(self.monitor_cpu_and_memory)
 
     def start(self, user_count, spawn_rate, wait=False, user_classes=None):
+        """Ramps in a greenlet of its own; `wait` comes back when all users were started."""
+        self._warn_of_rate(spawn_rate)
         self.target_user_count = user_count
-        if self._node is not None:
-            super().start(user_count, spawn_rate, wait, user_classes)
-            return
-        if self._monitor is None:
-            self._monitor = self.greenlet.spawn(self._monitor_usage)
-        if self.spawning_greenlet:
+        if self.spawning_greenlet and self.spawning_greenlet is not gevent.getcurrent():
             self.spawning_greenlet.kill()
-        self.spawning_greenlet = self.greenlet.spawn(
-            self._ramp, user_count, spawn_rate, user_classes
-        )
-        self.spawning_greenlet.link_exception(locust_exception_handler(self.environment))
+        self.spawning_greenlet = self._spawn(self._ramp, user_count, spawn_rate, user_classes)
         if wait:
             self.spawning_greenlet.join()
-
-    def _monitor_usage(self):
-        while True:
-            gevent.sleep(HEARTBEAT_INTERVAL)
-            self._note_usage(_katydid.health(), HEARTBEAT_INTERVAL)
 
     def _ramp(self, user_count, spawn_rate, user_classes):
         if self.state not in (STATE_RUNNING, STATE_SPAWNING):
@@ -386,40 +488,27 @@ class LocalRunner(Runner):
         self.update_state(STATE_SPAWNING)
         if self._users_dispatcher is None:
             self._users_dispatcher = self.environment.dispatcher_class(
-                worker_nodes=[WorkerNode("local")], user_classes=self.user_classes
+                worker_nodes=[self._local_worker_node], user_classes=self.user_classes
             )
         logger.info("Ramping to %d users at a rate of %.2f per second", user_count, spawn_rate)
         self._users_dispatcher.new_dispatch(user_count, spawn_rate, user_classes)
         for counts in self._users_dispatcher:
-            self._apply(counts["local"])
-        self.environment.events.spawning_complete.fire(user_count=self.user_count)
-
-    def stop(self):
-        if self._node is not None:
-            super().stop()
-        else:
-            self._end_test()
-
-    def quit(self):
-        if self._node is not None:
-            super().quit()
-            return
-        self._end_test()
-        self._monitor = None
-        self.greenlet.kill(block=False)
-
-    def stop_test(self, reason):
-        if self._node is not None:
-            super().stop_test(reason)
-            return
-        logger.error("%s", reason)
-        logger.warning("Stopping Locust...")
-        gevent.spawn(self.quit)
+            users = counts[self._local_worker_node.id]
+            self._apply(users)
+            self._local_worker_node.user_classes_count = users
+        self.target_user_classes_count = self.user_classes_count
+        logger.info("All users spawned: %s", describe_users(self.user_classes_count))
+        user_count = sum(self.target_user_classes_count.values())
+        self.environment.events.spawning_complete.fire(user_count=user_count)
 
     def send_message(self, msg_type, data=None, client_id=None):
         """There is no other node: the message goes to the listener registered here."""
         if not self._deliver(Message(msg_type, data, "local")):
             logger.warning("Unknown message type received: %s", msg_type)
+
+
+class DistributedRunner(Runner):
+    """One side, master or worker, of a test in several processes."""
 
 
 class WorkerNode:
@@ -484,87 +573,5 @@ class WorkerNodes(MutableMapping):
         return self.get_by_state(STATE_MISSING)
 
 
-class MasterRunner(Runner):
-    """The master as its locustfile sees it, from the process beside the master (script host)."""
-
-    def __init__(self, environment, master_bind_host, master_bind_port):
-        super().__init__(environment)
-        self.master_bind_host = master_bind_host
-        self.master_bind_port = master_bind_port
-        self.spawn_rate = 0.0
-        self.clients = WorkerNodes()
-        self.worker_count = 0
-        self._worker_indexes = {}
-        self._user_count = 0  # as the master last said
-        self._user_classes_count = {}
-
-    @property
-    def user_count(self):
-        return self._user_count
-
-    @property
-    def user_classes_count(self):
-        return dict(self._user_classes_count)
-
-    @property
-    def reported_user_classes_count(self):
-        return self.user_classes_count
-
-    def get_worker_index(self, client_id):
-        return self._worker_indexes.setdefault(client_id, len(self._worker_indexes))
-
-    def start(self, user_count, spawn_rate, wait=False, user_classes=None):
-        self.spawn_rate = spawn_rate
-        super().start(user_count, spawn_rate, wait, user_classes)
-
-    def send_message(self, msg_type, data=None, client_id=None):
-        """To one worker, or to all."""
-        self._node.send(msg_type, data, client_id)
-
-
-class WorkerRunner(Runner):
-    """The users of one worker of a distributed test."""
-
-    worker_index = -1  # until the master says which
-
-    def __init__(self, environment, master_host, master_port):
-        super().__init__(environment)
-        self.master_host = master_host
-        self.master_port = master_port
-        self.client_id = f"{socket.gethostname()}_{uuid4().hex}"
-
-    @property
-    def worker_state(self):
-        return self._node.state
-
-    @property
-    def last_heartbeat_timestamp(self):
-        return self._node.last_heartbeat
-
-    def start(self, user_count, spawn_rate, wait=False, user_classes=None):
-        raise NotImplementedError("a worker runs what its master says: see start_worker")
-
-    def start_worker(self, user_classes_count, **kwargs):
-        """Starts and stops users until each class has exactly so many."""
-        self._apply(user_classes_count)
-
-    def stop(self):
-        """Ends the users of this worker."""
-        self._end_test()
-
-    def stop_test(self, reason):
-        if self._node.speaks_katydid:
-            super().stop_test(reason)
-            return
-        # Locust's master cannot be asked to stop: end at least what runs here.
-        logger.error("%s", reason)
-        logger.warning("Stopping Locust...")
-        gevent.spawn(self._end_test)
-
-    def quit(self):
-        """Ends the users of this worker and the process."""
-        self._node.leave()
-
-    def send_message(self, msg_type, data=None, client_id=None):
-        """To the master."""
-        self._node.send(msg_type, data)
+from ._master import MasterRunner  # noqa: E402, F401
+from ._worker_runner import WorkerRunner  # noqa: E402, F401

@@ -1,20 +1,44 @@
 # SPDX-License-Identifier: MIT
-"""Statistics as Python code sees them.
+"""Statistics as Python code sees them: entries with fields that can be read, written and logged to.
 
-The numbers live in C (`_katydid.stats_*`): this process's own since the start of the test, or, for
-a script host, the totals that the master last told. What is handed out here are snapshots:
-`stats.total`, `stats.entries` and `stats.errors` are made anew each time they are asked for.
+An entry is plain Python data. Where an engine counts (the C client of this process, or the master
+of a script host), the RequestStats has a feed: before a field is read, what the engine counted
+since the last look is added to the entries. Nobody looks, nothing is added; and what user code
+writes into an entry stays there.
+
+Constants are read where they are used, so that a locustfile may set them at run time.
 """
 
-import hashlib
-import re
+import os
+import signal
+import sys
+import time
+from collections import OrderedDict, defaultdict, namedtuple
+from typing import Protocol, TypedDict
 
-import _katydid
-
-from .exception import CatchResponseError
+from ._failures import StatsError
+from ._numbers import (  # noqa: F401
+    add_counts,
+    avg,
+    calculate_response_time_percentile,
+    diff_response_time_dicts,
+    get_readable_percentiles,
+    median_from_dict,
+    optional,
+    sort_stats,
+)
 from .util.rounding import proper_round
 
-STATS_NAME_WIDTH = 80
+
+def _name_width():
+    """What a terminal leaves for the names in tables."""
+    try:
+        return max(min(os.get_terminal_size()[0] - 80, 80), 0)
+    except (OSError, ValueError):  # no terminal
+        return 80
+
+
+STATS_NAME_WIDTH = _name_width()
 STATS_TYPE_WIDTH = 8
 STATS_AUTORESIZE = True
 CONSOLE_STATS_INTERVAL_SEC = 2
@@ -28,92 +52,220 @@ PERCENTILES_TO_CHART = [0.5, 0.95]
 
 _RATE_WINDOW_S = 12  # current rates: of the seconds from here ...
 _RATE_LAG_S = 2  # ... to here before the last request
+_MAX_CHARTED = 6
+_KEPT_SECONDS = 3600  # of num_reqs_per_sec; rates need 12
+
+CachedResponseTimes = namedtuple(
+    "CachedResponseTimes", ["response_times", "num_requests", "num_none_requests"]
+)
+
+
+class StatsBaseDict(TypedDict):
+    name: str
+    method: str
+
+
+class StatsEntryDict(StatsBaseDict):
+    """An entry in a worker's report."""
+
+    last_request_timestamp: float | None
+    start_time: float
+    num_requests: int
+    num_none_requests: int
+    num_failures: int
+    total_response_time: float
+    max_response_time: float
+    min_response_time: float | None
+    total_content_length: int
+    response_times: dict[int, int]
+    num_reqs_per_sec: dict[int, int]
+    num_fail_per_sec: dict[int, int]
+
+
+class StatsErrorDict(StatsBaseDict):
+    error: str
+    occurrences: int
+    first_seen: float | None
+    last_seen: float | None
+
+
+class StatsHolder(Protocol):
+    name: str
+    method: str
 
 
 class RequestStatsAdditionError(Exception):
     pass
 
 
+def resize_handler(signum, frame):
+    """The terminal changed its size."""
+    global STATS_NAME_WIDTH
+    if STATS_AUTORESIZE:
+        STATS_NAME_WIDTH = _name_width()
+
+
+try:
+    if signal.getsignal(signal.SIGWINCH) in (signal.SIG_DFL, None):
+        signal.signal(signal.SIGWINCH, resize_handler)
+except ValueError:
+    pass  # imported by another thread than the main one, which alone may do this
+
+
 def bucket_response_time(response_time):
-    """Milliseconds rounded as in Locust's histograms: two significant digits from 100 on."""
+    """Milliseconds rounded as in Locust's histograms: two significant digits from 100 on. May be
+    replaced by another function."""
     if response_time < 100:
         return round(response_time)
     digits = 1 if response_time < 1000 else 2 if response_time < 10000 else 3
     return int(round(response_time, -digits))
 
 
-def get_readable_percentiles(percentile_list):
-    """[0.5, 0.999] as ["50%", "99.9%"]."""
-    return [f"{round(p * 100, 6):g}%" for p in percentile_list]
+built_in_buckets = bucket_response_time  # the core has them too
 
 
-def calculate_response_time_percentile(response_times, num_requests, percent):
-    """The percentile (0 to 1) of a {milliseconds: count} histogram; 0 when it is empty."""
-    below = int(num_requests * percent)
-    left = num_requests
-    for milliseconds in sorted(response_times, reverse=True):
-        left -= response_times[milliseconds]
-        if left <= below:
-            return milliseconds
-    return 0
+def _keep_latest(per_second):
+    """A test may run for days; only the latest seconds are ever looked at."""
+    if len(per_second) > _KEPT_SECONDS:
+        for second in sorted(per_second)[:-_KEPT_SECONDS // 2]:
+            del per_second[second]
 
 
-def diff_response_time_dicts(latest, old):
-    """What a {milliseconds: count} histogram gained."""
-    gained = {key: count - old.get(key, 0) for key, count in latest.items()}
-    return {key: count for key, count in gained.items() if count}
+class _Field:
+    """A number of an entry, brought up to date before it is read or written."""
 
+    def __set_name__(self, owner, name):
+        self._name = name
 
-def median_from_dict(total, count):
-    """The median of a {milliseconds: count} histogram with `total` samples."""
-    position = (total - 1) / 2
-    for milliseconds in sorted(count):
-        if position < count[milliseconds]:
-            return milliseconds
-        position -= count[milliseconds]
-    return 0
+    def __get__(self, entry, owner=None):
+        if entry is None:
+            return self
+        entry._update()
+        return entry.__dict__[self._name]
 
-
-def avg(values):
-    return sum(values, 0.0) / max(len(values), 1)
-
-
-def sort_stats(stats):
-    """The values of a dict, in the order of its keys."""
-    return [stats[key] for key in sorted(stats)]
+    def __set__(self, entry, value):
+        entry._update()
+        entry.__dict__[self._name] = value
 
 
 class StatsEntry:
-    """One row as it was when asked for: the requests of one (method, name), or of all."""
+    """The requests of one (method, name), or of all."""
 
-    _EMPTY = {
-        "num_requests": 0,
-        "num_none_requests": 0,
-        "num_failures": 0,
-        "cut": 0,
-        "total_response_time": 0.0,
-        "min_response_time": None,
-        "max_response_time": 0,
-        "total_content_length": 0,
-        "start_time": 0.0,
-        "last_request_timestamp": None,
-        "num_reqs_per_sec": {},
-        "num_fail_per_sec": {},
-    }
+    start_time = _Field()
+    last_request_timestamp = _Field()
+    num_requests = _Field()
+    num_none_requests = _Field()
+    num_failures = _Field()
+    cut = _Field()  # sent, but cut off by the end of the test; in none of the other numbers
+    total_response_time = _Field()
+    min_response_time = _Field()
+    max_response_time = _Field()
+    total_content_length = _Field()
+    response_times = _Field()  # {milliseconds: count}
+    num_reqs_per_sec = _Field()  # {unix second: count}
+    num_fail_per_sec = _Field()
 
-    def __init__(self, stats, name, method, row=None):
+    def __init__(self, stats, name, method, use_response_times_cache=False):
         self.stats = stats
         self.name = name
         self.method = method
-        for field, empty in self._EMPTY.items():
-            setattr(self, field, (row or {}).get(field, empty))
-        if self.max_response_time is None:
-            self.max_response_time = 0
+        self.use_response_times_cache = use_response_times_cache
+        self.response_times_cache = None  # {unix second: histogram by then}, the last 20 seconds
+        self._zero()
 
-    @property
-    def response_times(self):
-        """{milliseconds: count}, in Locust's buckets."""
-        return self.stats._histogram(self.method, self.name)
+    def _update(self):
+        if getattr(self.stats, "_feed", None) is not None:
+            self.stats._pull()
+
+    def reset(self):
+        """Zeroes every number."""
+        self._update()
+        self._zero()
+
+    def _zero(self):
+        self.__dict__.update(
+            start_time=time.time(),
+            last_request_timestamp=None,
+            num_requests=0,
+            num_none_requests=0,
+            num_failures=0,
+            cut=0,
+            total_response_time=0,
+            min_response_time=None,
+            max_response_time=0,
+            total_content_length=0,
+            response_times=defaultdict(int),
+            num_reqs_per_sec=defaultdict(int),
+            num_fail_per_sec=defaultdict(int),
+        )
+        if self.use_response_times_cache:
+            self.response_times_cache = OrderedDict()
+            self._cache_response_times(int(time.time()))
+
+    # Counting
+
+    def log(self, response_time, content_length):
+        """One request; without a response_time (None) it counts in no percentile."""
+        self._update()
+        now = time.time()
+        second = int(now)
+        own = self.__dict__
+        last = own["last_request_timestamp"]
+        if self.use_response_times_cache and last and second > int(last):
+            self._cache_response_times(second - 1)
+        own["num_requests"] += 1
+        self._log_time_of_request(now)
+        self._log_response_time(response_time)
+        own["total_content_length"] += content_length
+
+    def _log_time_of_request(self, current_time):
+        own = self.__dict__
+        per_second, second = own["num_reqs_per_sec"], int(current_time)
+        per_second[second] = per_second.get(second, 0) + 1
+        own["last_request_timestamp"] = current_time
+
+    def _log_response_time(self, response_time):
+        own = self.__dict__
+        if response_time is None:
+            own["num_none_requests"] += 1
+            return
+        own["total_response_time"] += response_time
+        own["min_response_time"] = optional(min, own["min_response_time"], response_time)
+        own["max_response_time"] = max(own["max_response_time"], response_time)
+        bucket = bucket_response_time(response_time)
+        own["response_times"][bucket] = own["response_times"].get(bucket, 0) + 1
+
+    def log_error(self, error):
+        self._update()
+        self.__dict__["num_failures"] += 1
+        per_second, second = self.__dict__["num_fail_per_sec"], int(time.time())
+        per_second[second] = per_second.get(second, 0) + 1
+
+    def extend(self, other):
+        """Adds the numbers of another entry."""
+        self._update()
+        more = {field: getattr(other, field) for field in _REPORTED}
+        self._add(more, getattr(other, "cut", 0))
+        self.__dict__["start_time"] = min(self.__dict__["start_time"], other.start_time)
+
+    def _add(self, more, cut):
+        own = self.__dict__
+        old_last = own["last_request_timestamp"]
+        for field in _SUMS:
+            own[field] += more[field]
+        own["cut"] += cut
+        own["max_response_time"] = max(own["max_response_time"], more["max_response_time"] or 0)
+        for field, choose in (("min_response_time", min), ("last_request_timestamp", max)):
+            own[field] = optional(choose, own[field], more[field])
+        for field in ("response_times", "num_reqs_per_sec", "num_fail_per_sec"):
+            add_counts(own[field], more[field])
+        _keep_latest(own["num_reqs_per_sec"])
+        _keep_latest(own["num_fail_per_sec"])
+        last = own["last_request_timestamp"]
+        if self.use_response_times_cache and last and int(last) > int(old_last or 0):
+            self._cache_response_times(int(last))
+
+    # What follows from the numbers
 
     @property
     def fail_ratio(self):
@@ -128,7 +280,11 @@ class StatsEntry:
 
     @property
     def median_response_time(self):
-        return self.get_response_time_percentile(0.5)
+        if not self.response_times:
+            return 0
+        # The histogram rounds, the extremes do not: with few samples it may lie outside of them.
+        median = min(self.get_response_time_percentile(0.5), self.max_response_time)
+        return median if self.min_response_time is None else max(median, self.min_response_time)
 
     @property
     def avg_content_length(self):
@@ -151,152 +307,207 @@ class StatsEntry:
         return self._overall(self.num_failures)
 
     def _current(self, per_second):
-        total = self.stats.total
-        if total.last_request_timestamp is None:
+        """Of the last seconds before the last request of all; the newest may still grow."""
+        if self.stats.last_request_timestamp is None:
             return 0
-        last = int(total.last_request_timestamp)
-        seconds = range(max(last - _RATE_WINDOW_S, int(total.start_time)), last - _RATE_LAG_S)
-        return avg([per_second.get(second, 0) for second in seconds])
+        last = int(self.stats.last_request_timestamp)
+        first = max(last - _RATE_WINDOW_S, int(self.stats.start_time or 0))
+        return avg([per_second.get(second, 0) for second in range(first, last - _RATE_LAG_S)])
 
     def _overall(self, count):
-        total = self.stats.total
-        if not total.last_request_timestamp or not total.start_time:
+        last, start = self.stats.last_request_timestamp, self.stats.start_time
+        if not last or not start or last == start:
             return 0.0
-        duration = total.last_request_timestamp - total.start_time
-        return count / duration if duration > 0 else 0.0
+        return count / (last - start)
 
     def get_response_time_percentile(self, percent):
         """Milliseconds within which that share (0 to 1) of the requests was answered."""
-        return self.stats._percentile(self.method, self.name, percent)
+        timed = self.num_requests - self.num_none_requests
+        return calculate_response_time_percentile(self.response_times, timed, percent)
+
+    def get_current_response_time_percentile(self, percent):
+        """The same of about the last 10 seconds; None when it is not known what was before."""
+        if not self.use_response_times_cache:
+            raise ValueError(
+                "StatsEntry.use_response_times_cache must be set to True to calculate the _current_ "
+                "response time percentile"
+            )
+        self.stats._is_current_wanted = True
+        self._update()
+        before = self._cached_about(int(time.time()) - CURRENT_RESPONSE_TIME_PERCENTILE_WINDOW)
+        if before is None:
+            return None
+        gained = diff_response_time_dicts(self.response_times, before.response_times)
+        timed = self.num_requests - self.num_none_requests
+        timed_before = before.num_requests - before.num_none_requests
+        return calculate_response_time_percentile(gained, timed - timed_before, percent)
+
+    def _cached_about(self, second):
+        """What was kept in that second, or up to 8 seconds from it, earlier ones first."""
+        cache = self.response_times_cache or {}
+        for distance in range(9):
+            for at in (second - distance, second + distance):
+                if at in cache:
+                    return cache[at]
+        return None
+
+    def _cache_response_times(self, t):
+        if self.response_times_cache is None:
+            self.response_times_cache = OrderedDict()
+        own = self.__dict__
+        self.response_times_cache[t] = CachedResponseTimes(
+            own["response_times"].copy(), own["num_requests"], own["num_none_requests"]
+        )
+        while len(self.response_times_cache) > CURRENT_RESPONSE_TIME_PERCENTILE_WINDOW + 10:
+            self.response_times_cache.popitem(last=False)
+
+    # Other forms
+
+    def serialize(self):
+        """The entry as workers report it."""
+        return {field: getattr(self, field) for field in ("name", "method", *_REPORTED)}
+
+    @classmethod
+    def unserialize(cls, data, stats):
+        entry = cls(stats, data["name"], data["method"])
+        entry.__dict__.update((field, data[field]) for field in _REPORTED if field in data)
+        return entry
+
+    def get_stripped_report(self):
+        """serialize(), and then all zero."""
+        report = self.serialize()
+        self.reset()
+        return report
+
+    def to_string(self, current=True):
+        """One line of the main table, with the current rates or those of the whole test."""
+        rates = (
+            (self.current_rps, self.current_fail_per_sec)
+            if current
+            else (self.total_rps, self.total_fail_per_sec)
+        )
+        fails = "%d(%.2f%%)" % (self.num_failures, self.fail_ratio * 100)
+        return "%-*s %-*s %7d %12s |%7d %7d %7d%7d | %7.2f %11.2f" % (
+            STATS_TYPE_WIDTH, f"{self.method} " if self.method else "",
+            STATS_NAME_WIDTH - STATS_TYPE_WIDTH + 4, self.name,
+            self.num_requests, fails, self.avg_response_time, self.min_response_time or 0,
+            self.max_response_time, self.median_response_time or 0, *(rate or 0 for rate in rates),
+        )
+
+    def __str__(self):
+        return self.to_string()
+
+    def percentile(self):
+        """One line of the table of percentiles."""
+        if not self.num_requests:
+            raise ValueError("Can't calculate percentile on url with no successful requests")
+        numbers = [self.get_response_time_percentile(p) for p in PERCENTILES_TO_REPORT]
+        first, *others = (*numbers, self.num_requests)
+        return "%-*s %-*s %8d %s" % (
+            STATS_TYPE_WIDTH, self.method or "", STATS_NAME_WIDTH, self.name, first,
+            " ".join("%6d" % number for number in others),
+        )
 
     def to_dict(self, escape_string_values=False):
         """The row as Locust's web API shows it."""
-        row = {name: getattr(self, name) for name in (
-            "method", "name", "num_requests", "num_failures", "current_rps",
-            "current_fail_per_sec", "avg_response_time", "median_response_time", "total_rps",
-            "total_fail_per_sec", "avg_content_length",
-        )}
+        row = {name: getattr(self, name) for name in ("method", "name", "num_requests",
+                                                      "num_failures")}
         row["min_response_time"] = proper_round(self.min_response_time or 0)
         row["max_response_time"] = proper_round(self.max_response_time)
+        row.update((name, getattr(self, name)) for name in (
+            "current_rps", "current_fail_per_sec", "avg_response_time", "median_response_time",
+            "total_rps", "total_fail_per_sec",
+        ))
         for p in PERCENTILES_TO_STATISTICS:
             row[f"response_time_percentile_{p}"] = self.get_response_time_percentile(p)
+        row["avg_content_length"] = self.avg_content_length
         return row
 
-    def serialize(self):
-        """The row as Locust's workers report it."""
-        fields = ["name", "method", *self._EMPTY, "response_times"]
-        fields.remove("cut")
-        return {field: getattr(self, field) for field in fields}
 
-
-class StatsError:
-    """One kind of failure of one (method, name)."""
-
-    def __init__(self, method, name, error, occurrences=0, first_seen=None, last_seen=None):
-        self.method = method
-        self.name = name
-        self.error = error
-        self.occurrences = occurrences
-        self.first_seen = first_seen
-        self.last_seen = last_seen
-
-    @classmethod
-    def parse_error(cls, error):
-        """The text that stands for an error: without the address of an object in it."""
-        text = error if isinstance(error, str) else repr(error)
-        found = re.search(r"object at (0x[^>]*)>", text)
-        return text.replace(found.group(1), "0x....") if found else text
-
-    @classmethod
-    def create_key(cls, method, name, error):
-        key = f"{method}.{name}.{cls.parse_error(error)!r}"
-        return hashlib.sha256(key.encode()).hexdigest()
-
-    def to_name(self):
-        """METHOD name: error, as the error report shows it."""
-        error = self.error
-        if isinstance(error, CatchResponseError):
-            error = error.args[0]
-        elif not isinstance(error, str):
-            error = repr(error)
-        elif error.startswith("CatchResponseError(") and error.endswith(")"):
-            error = error[len("CatchResponseError("):-1]
-        return f"{self.method} {self.name}: {error}"
-
-    def to_dict(self):
-        return {
-            "method": self.method,
-            "name": self.name,
-            "error": self.parse_error(self.error),
-            "occurrences": self.occurrences,
-            "first_seen": self.first_seen,
-            "last_seen": self.last_seen,
-        }
-
-    serialize = to_dict
+_REPORTED = tuple(field for field in StatsEntryDict.__annotations__ if field not in ("name", "method"))
+_SUMS = ("num_requests", "num_none_requests", "num_failures", "total_response_time",
+         "total_content_length")
 
 
 class EntriesDict(dict):
     """Entries by (name, method); what was never requested is an empty entry."""
 
-    def __init__(self, stats):
+    def __init__(self, request_stats):
         super().__init__()
-        self._stats = stats
+        self.request_stats = request_stats
 
     def __missing__(self, key):
-        self[key] = entry = StatsEntry(self._stats, key[0], key[1])
+        name, method = key
+        self[key] = entry = StatsEntry(self.request_stats, name, method,
+                                       self.request_stats.use_response_times_cache)
         return entry
 
 
 class RequestStats:
     """environment.stats"""
 
-    def __init__(self, use_response_times_cache=True):
-        self.history = []
-        self._told = None  # totals of the master; None: this process's own
+    _feed = None  # where an engine counts; see the head of this file
+    _is_current_wanted = False  # somebody asked for current percentiles
 
-    def take_totals(self, totals):
-        """The master's numbers, for a process that makes no requests itself."""
-        self._told = {
-            "num_requests": totals["requests"],
-            "num_failures": totals["failures"],
-            "cut": totals["cut"],
-        }
+    def __init__(self, use_response_times_cache=True):
+        self.use_response_times_cache = use_response_times_cache
+        self._is_pulling = False
+        self._start_over()
+
+    def _start_over(self):
+        self._total = StatsEntry(self, "Aggregated", "", self.use_response_times_cache)
+        self._entries = EntriesDict(self)
+        self._errors = {}
+        self._history = []
+
+    def _pull(self):
+        """Takes what the feed has."""
+        if self._feed is None or self._is_pulling:
+            return
+        self._is_pulling = True
+        try:
+            self._feed.pull(self)
+        finally:
+            self._is_pulling = False
 
     @property
     def total(self):
-        row = _katydid.stats_total() if self._told is None else self._told
-        return StatsEntry(self, "Aggregated", "", row)
+        self._pull()
+        return self._total
+
+    @total.setter
+    def total(self, entry):
+        self._total = entry
 
     @property
     def entries(self):
-        entries = EntriesDict(self)
-        for row in _katydid.stats_rows():
-            key = (row["name"], row["method"])
-            entries[key] = StatsEntry(self, *key, row)
-        return entries
+        self._pull()
+        return self._entries
+
+    @entries.setter
+    def entries(self, entries):
+        self._entries = entries
 
     @property
     def errors(self):
-        errors = {}
-        for row in _katydid.stats_failures():
-            error = StatsError(**row)
-            errors[StatsError.create_key(error.method, error.name, error.error)] = error
-        return errors
+        """{StatsError.create_key(…): StatsError}"""
+        self._pull()
+        return self._errors
 
-    def get(self, name, method):
-        return self.entries[(name, method)]
+    @errors.setter
+    def errors(self, errors):
+        self._pull()
+        self._errors = errors
 
-    def _histogram(self, method, name):
-        if (method, name) == ("", "Aggregated"):
-            return _katydid.stats_total(histograms=True)["response_times"]
-        for row in _katydid.stats_rows(histograms=True):
-            if (row["method"], row["name"]) == (method, name):
-                return row["response_times"]
-        return {}
+    @property
+    def history(self):
+        if self._feed is not None:
+            self._feed.pull_history(self)
+        return self._history
 
-    def _percentile(self, method, name, percent):
-        return _katydid.stats_percentile(method, name, percent)
+    @history.setter
+    def history(self, history):
+        self._history = history
 
     @property
     def num_requests(self):
@@ -319,36 +530,105 @@ class RequestStats:
         return self.total.start_time
 
     def log_request(self, method, name, response_time, content_length):
-        _katydid.stats_record(method, name, response_time, content_length)
+        if self._feed is not None:
+            self._feed.log_request(method, name, response_time, content_length)
+            return
+        self._total.log(response_time, content_length)
+        self._entries[(name, method)].log(response_time, content_length)
 
     def log_error(self, method, name, error):
-        _katydid.stats_failure(method, name, StatsError.parse_error(error))
+        if self._feed is not None:
+            self._feed.log_error(method, name, error)
+            return
+        self._total.log_error(error)
+        self._entries[(name, method)].log_error(error)
+        self._add_error(method, name, error, 1, time.time(), time.time())
+
+    def _add_error(self, method, name, error, occurrences, first_seen, last_seen, key=None):
+        key = key or StatsError.create_key(method, name, error)
+        if key not in self._errors:
+            self._errors[key] = StatsError(method, name, error)
+        self._errors[key]._add(occurrences, first_seen, last_seen)
+
+    def get(self, name, method):
+        return self.entries[(name, method)]
 
     def reset_all(self):
         """Zeroes every row."""
-        _katydid.stats_reset()
-        self.history = []
+        self._pull()
+        if self._feed is not None:
+            self._feed.reset()
+        for entry in (self._total, *self._entries.values()):
+            entry.reset()
+        self._errors = {}
+        self._history = []
 
     def clear_all(self):
         """Forgets every row."""
-        _katydid.stats_clear()
-        self.history = []
+        if self._feed is not None:
+            self._feed.clear()
+        self._start_over()
 
     def serialize_stats(self):
-        return [entry.serialize() for entry in self.entries.values()]
+        """The rows that have anything in them, as workers report them. They stay as they are."""
+        return [e.serialize() for e in self.entries.values() if e.num_requests or e.num_failures]
 
     def serialize_errors(self):
-        return {key: error.to_dict() for key, error in self.errors.items()}
+        return {key: error.serialize() for key, error in self.errors.items()}
 
 
-# The tables, for scripts that use Locust as a library; a test run's are printed by the master.
+def setup_distributed_stats_event_listeners(events, stats):
+    """Puts a worker's statistics into its reports, and merges those reports at a master."""
+
+    def on_report_to_master(client_id, data):
+        entries = [e for e in stats.entries.values() if e.num_requests or e.num_failures]
+        data["stats"] = [entry.get_stripped_report() for entry in entries]
+        data["stats_total"] = stats.total.get_stripped_report()
+        data["errors"] = stats.serialize_errors()
+        stats.errors = {}
+
+    def on_worker_report(client_id, data):
+        for row in data["stats"]:
+            stats.entries[(row["name"], row["method"])].extend(StatsEntry.unserialize(row, stats))
+        for key, error in data["errors"].items():
+            stats._add_error(**{"first_seen": None, "last_seen": None, **error}, key=key)
+        stats.total.extend(StatsEntry.unserialize(data["stats_total"], stats))
+
+    events.report_to_master.add_listener(on_report_to_master)
+    events.worker_report.add_listener(on_worker_report)
+
+
+def _is_share(value):
+    try:
+        return 0 < float(value) < 1
+    except (TypeError, ValueError):
+        return False
+
+
+def validate_stats_configuration():
+    """Ends the process when a locustfile has set constants of this module to what cannot be."""
+    if len(PERCENTILES_TO_CHART) > _MAX_CHARTED:
+        sys.exit(f"stats.PERCENTILES_TO_CHART parameter should be a maximum of {_MAX_CHARTED} "
+                 f"parameters, not {len(PERCENTILES_TO_CHART)}")
+    for name in ("PERCENTILES_TO_CHART", "PERCENTILES_TO_STATISTICS"):
+        for value in globals()[name]:
+            if not _is_share(value):
+                sys.exit(f"stats.{name} parameter need to be float and value between. "
+                         f"0 < percentile < 1 Eg 0.95, not {value!r}")
+
+
+from ._csv import StatsCSV, StatsCSVFileWriter  # noqa: E402, F401
 from ._tables import (  # noqa: E402, F401
+    console_logger,
     get_error_report_summary,
     get_percentile_stats_summary,
     get_stats_summary,
     print_error_report,
     print_percentile_stats,
     print_stats,
+    print_stats_json,
+    save_stats_json,
     stats_history,
     stats_printer,
+    update_stats_history,
 )

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT
+"""Where a RequestStats gets numbers from that an engine counts."""
+
+from collections import defaultdict
+
+from . import stats as constants
+
+
+class CoreFeed:
+    """What the C core of this process counts."""
+
+    def __init__(self, core):
+        self.core = core  # a _katydid.Stats
+
+    def pull(self, stats):
+        fine = constants.bucket_response_time is not constants.built_in_buckets
+        taken = self.core.take(fine)
+        if taken is None:
+            return
+        total, rows, failures = taken
+        self._add(stats._total, total, fine)
+        for row in rows:
+            self._add(stats._entries[(row["name"], row["method"])], row, fine)
+        for f in failures:
+            stats._add_error(**f)
+
+    @staticmethod
+    def _add(entry, row, fine):
+        if fine:
+            buckets = defaultdict(int)
+            for milliseconds, count in row["response_times"].items():
+                buckets[constants.bucket_response_time(milliseconds)] += count
+            row["response_times"] = buckets
+        entry._add(row, row["cut"])
+
+    def pull_history(self, stats):
+        """It is made by stats_history, where that runs."""
+
+    def log_request(self, method, name, response_time, content_length):
+        self.core.record(method, name, response_time, content_length)
+
+    def log_error(self, method, name, error):
+        self.core.failure(method, name, constants.StatsError.parse_error(error))
+
+    def reset(self):
+        self.core.reset()
+
+    def clear(self):
+        self.core.clear()

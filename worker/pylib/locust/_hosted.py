@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: MIT
+"""The runners in the processes of the command katydid, where the master is another process.
+
+What the locustfile calls goes to it as a message; what it does arrives through the node (_node.py,
+_host.py), and in a script host through HostedFeed.
+"""
+
+import logging
+
+import _katydid
+import gevent
+from gevent.event import Event
+
+from . import runners
+from .stats import StatsEntry
+
+logger = logging.getLogger("locust.runners")
+
+_ANSWER_S = 2.0  # the most that a first look waits for the master's numbers
+
+
+class Hosted:
+    """Mixed into a runner: the test as a whole is the master's business."""
+
+    _node = None  # set by the node
+
+    def _note_exception(self, message, text):
+        super()._note_exception(message, text)
+        if self._node is not None:
+            self._node.tell_exception(message, text)
+
+    def start(self, user_count, spawn_rate, wait=False, user_classes=None):
+        """Asks for so many users, at so many a second."""
+        self.target_user_count = user_count
+        names = None if user_classes is None else [cls.__name__ for cls in user_classes]
+        self._node.call("start", user_count, spawn_rate, names)
+
+    def stop(self):
+        """Ends the test; comes back when it has ended, except to a user or listener that the
+        end itself has to wait for."""
+        if self.state in (runners.STATE_INIT, runners.STATE_STOPPED) and self.user_count == 0:
+            return
+        self._node.call("stop")
+        me = gevent.getcurrent()
+        if me not in self.user_greenlets and not self._node.owns(me):
+            while self.state != runners.STATE_STOPPED:
+                gevent.sleep(0.05)
+
+    def quit(self):
+        """Ends the test and the process."""
+        self._node.call("quit")
+
+    def start_shape(self):
+        """The master runs the shape: with it, a start is all that is needed."""
+        self._node.call("start")
+
+    def stop_test(self, reason):
+        logger.error("%s", reason)
+        logger.warning("Stopping Locust...")
+        is_headless = getattr(self.environment.parsed_options, "headless", False)
+        self._node.call("quit" if is_headless else "stop")
+
+
+class HostedLocalRunner(Hosted, runners.LocalRunner):
+    """The only worker of a test on one machine; also the script host. It counts itself; the history
+    is the master's."""
+
+    def __init__(self, environment):
+        super().__init__(environment)
+        self._feed = HostedFeed(self)
+        environment.stats._feed.pull_history = self._feed.pull_history
+
+    def monitor_cpu_and_memory(self):
+        """The node measures."""
+
+    def start_worker(self, user_classes_count):
+        self.target_user_classes_count = dict(user_classes_count)
+        self._apply(user_classes_count)
+
+    def take_stats(self, data):
+        """katydid_stats"""
+        self._feed._take_history(data.get("history") or {})
+        self._feed._answered.set()
+
+
+class HostedWorkerRunner(runners.WorkerRunner):
+    """A worker process; ends when its runner does."""
+
+    def _connect(self):
+        """The process has a node of its own."""
+
+    def stop(self):
+        self._end_test()
+
+    def quit(self):
+        """Ends the users of this worker and the process."""
+        self._node.leave()
+
+
+class HostedMasterRunner(Hosted, runners.MasterRunner):
+    """The master as its locustfile sees it, from the process beside it (script host)."""
+
+    _counts_in_core = True
+
+    def __init__(self, environment, master_bind_host, master_bind_port):
+        self._clients = runners.WorkerNodes()
+        self._user_count = 0  # as the master last said
+        self._user_classes_count = {}
+        self._worker_count = 0
+        super().__init__(environment, master_bind_host, master_bind_port)
+
+    def _count_in_core(self):
+        """Events that are fired in this process count too, and are reported as a worker's are."""
+        self._feed = self.environment.stats._feed = HostedFeed(self)
+        self._core = _katydid.stats
+        return self._core
+
+    def _open(self):
+        """The master has the port."""
+
+    def monitor_cpu_and_memory(self):
+        """The node measures."""
+
+    def _on_quitting(self, **_):
+        """It began it."""
+
+    @property
+    def clients(self):
+        """The workers. To look at them asks the master to tell more of them from then on."""
+        if self._node is not None:
+            self._feed.want()
+        return self._clients
+
+    @clients.setter
+    def clients(self, nodes):
+        self._clients = nodes
+
+    @property
+    def worker_count(self):
+        return self._worker_count
+
+    @property
+    def user_count(self):
+        return self._user_count
+
+    @property
+    def user_classes_count(self):
+        return dict(self._user_classes_count)
+
+    reported_user_classes_count = user_classes_count
+
+    def start(self, user_count, spawn_rate, wait=False, user_classes=None):
+        self.spawn_rate = spawn_rate
+        super().start(user_count, spawn_rate, wait, user_classes)
+
+    def send_message(self, msg_type, data=None, client_id=None):
+        """To one worker, or to all."""
+        self._node.send(msg_type, data, client_id)
+
+    def take_stats(self, data):
+        """katydid_stats"""
+        self._feed.take(data)
+
+    def take_state(self, data):
+        """katydid_state"""
+        self.update_state(data["state"])
+        self.target_user_count = data["target_user_count"]
+        self._worker_count = data["worker_count"]
+        self._user_count = data["user_count"]
+        self._user_classes_count = data["user_classes_count"]
+
+
+class HostedFeed:
+    """The master's numbers, asked for when somebody first looks (docs/wire.md, katydid_want)."""
+
+    def __init__(self, runner):
+        self._runner = runner
+        self._is_wanted = False
+        self._answered = Event()
+        self._latest = None  # katydid_stats that nobody looked at yet
+        self._rows = []  # of the history
+
+    def want(self):
+        """Asks, the first time, and waits for the answer."""
+        node = self._runner._node
+        if self._is_wanted or node is None:
+            return
+        self._is_wanted = True
+        node.send("katydid_want", {"stats": True})
+        if not node.receives(gevent.getcurrent()):
+            self._answered.wait(timeout=_ANSWER_S)
+
+    def take(self, data):
+        """katydid_stats"""
+        self._take_history(data.get("history") or {})
+        self._take_workers(data.get("workers") or [])
+        self._take_exceptions(data.get("exceptions") or [])
+        self._latest = data
+        self._answered.set()
+
+    def _take_history(self, history):
+        first = history.get("from")
+        if first is not None:
+            self._rows[first:] = history.get("rows") or []
+
+    def _take_workers(self, workers):
+        nodes = self._runner._clients
+        for row in workers:
+            node = nodes.get(row["id"]) or runners.WorkerNode(row["id"])
+            node.state = row["state"]
+            node.user_classes_count = row.get("user_classes_count") or {}
+            node.cpu_usage = row.get("cpu_usage") or 0
+            node.memory_usage = row.get("memory_usage") or 0
+            nodes[row["id"]] = node
+            self._runner.worker_indexes[row["id"]] = row.get("index", -1)
+        for gone in set(nodes) - {row["id"] for row in workers}:
+            del nodes[gone]
+
+    def _take_exceptions(self, rows):
+        self._runner.exceptions = {
+            hash(row["traceback"]): {**row, "nodes": set(row.get("nodes") or [])} for row in rows
+        }
+
+    def pull(self, stats):
+        self.want()
+        data, self._latest = self._latest, None
+        if data is None:
+            return
+        known = set(stats._entries)
+        for row in data["stats"]:
+            key = row["name"], row["method"]
+            known.discard(key)
+            self._set(stats._entries[key], row)
+        for key in known:
+            del stats._entries[key]
+        self._set(stats._total, data["stats_total"])
+        stats._errors.clear()
+        for key, error in data["errors"].items():
+            stats._add_error(**{"first_seen": None, "last_seen": None, **error}, key=key)
+
+    @staticmethod
+    def _set(entry, row):
+        """All numbers are absolute. What user code holds on to stays the same object."""
+        entry.__dict__.update(
+            (field, value) for field, value in row.items() if isinstance(
+                getattr(StatsEntry, field, None), type(StatsEntry.num_requests))
+        )
+        last = entry.__dict__["last_request_timestamp"]
+        if entry.use_response_times_cache and last:
+            entry._cache_response_times(int(last))
+
+    def pull_history(self, stats):
+        self.want()
+        stats._history = self._rows
+
+    # What user code writes
+
+    def log_request(self, method, name, response_time, content_length):
+        self._runner._core.record(method, name, response_time, content_length)
+
+    def log_error(self, method, name, error):
+        self._runner._core.failure(method, name, str(error))
+
+    def reset(self):
+        self._call("reset_stats")
+
+    def clear(self):
+        self._call("clear_stats")
+
+    def _call(self, method):
+        if self._runner._node is not None:
+            self._runner._node.call(method)

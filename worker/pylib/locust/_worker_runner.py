@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT
+"""The worker of programs that use Locust as a library; the link to its master is _node.py's."""
+
+import logging
+import socket
+from uuid import uuid4
+
+import gevent
+from gevent.event import Event
+
+from . import runners
+from .rpc import rpc
+
+logger = logging.getLogger("locust.runners")
+
+_COMPLAIN_AFTER_S = 30  # of knocking: from then on at level INFO
+
+
+class WorkerRunner(runners.DistributedRunner):
+    """The users of one worker of a distributed test."""
+
+    worker_index = -1  # until the master says which
+
+    def __init__(self, environment, master_host, master_port):
+        super().__init__(environment)
+        self.master_host = master_host
+        self.master_port = master_port
+        self.client_id = f"{socket.gethostname()}_{uuid4().hex}"
+        self.connection_event = Event()
+        self.retry = 0
+        self.connected = False
+        self._connect()
+
+    def _connect(self):
+        """Comes back when the master has taken us."""
+        from ._node import Node
+
+        endpoint = f"tcp://{self.master_host}:{self.master_port}"
+        node = Node(self, endpoint, self.client_id, channel=self._open_channel, spawn=self._spawn)
+        self.environment.events.quitting.add_listener(node.say_quit)
+        self._spawn(self._end_with, node)
+        node.start()
+        while not self.connection_event.wait(timeout=runners.CONNECT_TIMEOUT):
+            self.retry += 1
+            is_long = self.retry * runners.CONNECT_TIMEOUT >= _COMPLAIN_AFTER_S
+            logger.log(logging.INFO if is_long else logging.DEBUG,
+                       "Failed to connect to master %s:%s, retry %d/%d.", self.master_host,
+                       self.master_port, self.retry, runners.CONNECT_RETRY_COUNT)
+            if self.retry > runners.CONNECT_RETRY_COUNT:
+                self._kill_greenlets()
+                raise ConnectionError(f"no master answers at {endpoint}")
+        self.connected = True
+
+    def _open_channel(self):
+        self.client = rpc.Client(self.master_host, self.master_port, self.client_id)
+        return self.client
+
+    def _end_with(self, node):
+        """The master, or somebody here, said quit, and the node has seen to it."""
+        node.finished.get()
+        self._is_over = True
+        self._kill_greenlets()
+
+    @property
+    def _node_name(self):
+        return self.client_id
+
+    @property
+    def worker_state(self):
+        return self._node.state
+
+    @property
+    def last_heartbeat_timestamp(self):
+        return self._node.last_heartbeat
+
+    def _note_exception(self, message, text):
+        super()._note_exception(message, text)
+        self._node.tell_exception(message, text)
+
+    def start(self, user_count, spawn_rate, wait=False, user_classes=None):
+        raise NotImplementedError("use start_worker: a worker runs what its master says")
+
+    def start_worker(self, user_classes_count, **kwargs):
+        """Starts and stops users until each class has exactly so many."""
+        self.target_user_classes_count = dict(user_classes_count)
+        self.target_user_count = sum(user_classes_count.values())
+        self._apply(user_classes_count)
+
+    def stop_test(self, reason):
+        """A worker can ask its master for it only if that is Katydid's; else it ends its own part."""
+        if self._node.speaks_katydid:
+            is_headless = getattr(self.environment.parsed_options, "headless", False)
+            logger.error("%s", reason)
+            logger.warning("Stopping Locust...")
+            self._node.call("quit" if is_headless else "stop")
+        else:
+            logger.error("%s", reason)
+            logger.warning("Stopping Locust...")
+            gevent.spawn(self._end_test)
+
+    def quit(self):
+        """Ends the users, tells the master, and ends what the runner has running."""
+        self._node.leave()
+        me = gevent.getcurrent()
+        if me not in self.user_greenlets and me not in self.greenlet:
+            self._node.finished.wait()
+            self.greenlet.join(timeout=1)
+
+    def send_message(self, msg_type, data=None, client_id=None):
+        """To the master."""
+        self._node.send(msg_type, data)
