@@ -45,7 +45,9 @@ void command_fini(struct command *c)
     }
     free(c->fields);
     free(c->json);
-    c->host = c->json = NULL;
+    free(c->class_settings);
+    free(c->text);
+    c->host = c->json = c->class_settings = c->text = NULL;
     c->user_classes = NULL;
     c->fields = NULL;
     c->field_count = 0;
@@ -215,13 +217,21 @@ void bridge_run_commands(struct bridge *b,
     while (read(b->fd, &wakes, sizeof wakes) < 0 && errno == EINTR)
         ;
     for (struct slot *s = take_slot(b); s; s = take_slot(b)) {
+        s->command.ticket = s;
         struct command_result result = execute(arg, &s->command);
-        pthread_mutex_lock(&b->lock);
-        s->result = result;
-        s->state = SLOT_DONE;
-        pthread_cond_broadcast(&b->answered);
-        pthread_mutex_unlock(&b->lock);
+        if (!result.is_pending)
+            bridge_answer(b, s, &result);
     }
+}
+
+void bridge_answer(struct bridge *b, void *ticket, const struct command_result *result)
+{
+    struct slot *s = ticket;
+    pthread_mutex_lock(&b->lock);
+    s->result = *result;
+    s->state = SLOT_DONE;
+    pthread_cond_broadcast(&b->answered);
+    pthread_mutex_unlock(&b->lock);
 }
 
 void bridge_publish(struct bridge *b, struct view *v)

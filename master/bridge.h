@@ -15,6 +15,9 @@ enum command_kind {
     CMD_QUIT,
     CMD_RENDER,     /* `document` into `out` */
     CMD_USER_CLASS, /* `json`: attributes of a User class, for the host and every worker */
+    CMD_TRY,        /* one user, once: `json` says which; into `out` */
+    CMD_RELOAD,     /* the locustfile */
+    CMD_MARKER,     /* `text` at `at` */
 };
 
 enum document { /* what only the main thread can write */
@@ -24,6 +27,10 @@ enum document { /* what only the main thread can write */
                 DOCUMENT_HISTORY_CSV, /* refused without --csv-full-history */
                 DOCUMENT_TASKS,       /* JSON of Locust's /tasks */
                 DOCUMENT_LOGS,        /* JSON of Locust's /logs */
+                DOCUMENT_SCRIPT,      /* JSON of what the locustfile holds */
+                DOCUMENT_LINES,       /* JSON of log lines: since, limit */
+                DOCUMENT_SAMPLES,     /* JSON of samples of a failure or a row: id */
+                DOCUMENT_ROW_SAMPLES,
 };
 
 struct sbuf;
@@ -39,16 +46,24 @@ struct command {
     char **user_classes;          /* NULL-terminated or NULL = leave; owned */
     struct command_field *fields; /* CMD_SWARM: further fields of the form, owned */
     size_t field_count;
-    enum document document; /* CMD_RENDER */
-    struct sbuf *out;       /* CMD_RENDER; the submitter's */
-    char *json;             /* CMD_USER_CLASS; owned */
+    enum document document;    /* CMD_RENDER */
+    struct sbuf *out;          /* CMD_RENDER, CMD_TRY, CMD_RELOAD; the submitter's */
+    uint64_t id, since, limit; /* CMD_RENDER */
+    char *json;                /* CMD_USER_CLASS, CMD_TRY; owned */
+    char *class_settings;      /* CMD_SWARM: {class: {attribute: value}}; JSON, owned, or NULL */
+    char *text;                /* CMD_MARKER; owned */
+    double at;                 /* CMD_MARKER: unix seconds; 0: now */
+    bool is_check;             /* CMD_SWARM: only say whether it would be done */
+    bool may_choose_shape;     /* CMD_SWARM: without --class-picker too */
+    void *ticket;              /* the bridge's: for bridge_answer */
 };
 void command_fini(struct command *c);
 
 struct command_result {
     bool is_ok;
-    char text[512]; /* for people: what was done, or cause and mend */
-    char field[32]; /* the offending field of the form, or "" */
+    bool is_pending; /* not the answer yet: that comes by bridge_answer */
+    char text[512];  /* for people: what was done, or cause and mend */
+    char field[32];  /* the offending field of the form, or "" */
 };
 
 struct bridge;
@@ -65,5 +80,7 @@ struct view *bridge_wait_view(struct bridge *b, uint64_t tick, int timeout_ms);
 int bridge_fd(const struct bridge *b); /* readable when commands wait */
 void bridge_run_commands(struct bridge *b,
                          struct command_result (*execute)(void *arg, struct command *c), void *arg);
+/* The answer of a command whose execution said is_pending; exactly one, before bridge_close. */
+void bridge_answer(struct bridge *b, void *ticket, const struct command_result *result);
 void bridge_publish(struct bridge *b, struct view *v); /* takes the reference */
 void bridge_close(struct bridge *b); /* pending and later submits fail, waiters return */

@@ -8,6 +8,7 @@
 #include "common/base/sbuf.h"
 #include "master/core.h"
 
+#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,24 +80,153 @@ static bool is_seen(const struct command *c, size_t field)
     return false;
 }
 
-/* Every field of that name makes the value; what is no option is passed over, as in Locust. */
-static struct command_result take_option(struct master *m, const struct command *c, size_t field)
+/* Every field of that name makes the value, which goes into *changed; what is no option is passed
+ * over, as in Locust. */
+static enum proto_option option_value(const struct master *m, const struct command *c, size_t field,
+                                      struct sbuf *changed)
 {
     const char *name = c->fields[field].name;
     const char **texts = mem_zalloc(c->field_count * sizeof *texts);
-    struct sbuf changed = {0};
     size_t count = 0;
     for (size_t i = field; i < c->field_count; i++)
         if (!strcmp(c->fields[i].name, name))
             texts[count++] = c->fields[i].value;
-    enum proto_option rc = proto_option_texts(options_of(m), name, texts, count, &changed);
-    if (rc == PROTO_OPTION_SET)
+    enum proto_option rc = proto_option_texts(options_of(m), name, texts, count, changed);
+    free(texts);
+    return rc;
+}
+
+static struct command_result check_option(const struct master *m, const struct command *c,
+                                          size_t field)
+{
+    const char *name = c->fields[field].name;
+    struct sbuf changed = {0};
+    struct command_result r = {.is_ok = true};
+    if (!is_reserved(name) && !is_seen(c, field) &&
+        option_value(m, c, field, &changed) == PROTO_OPTION_BAD)
+        r = refuse(name, "%s must be a number.", name);
+    sbuf_fini(&changed);
+    return r;
+}
+
+static void take_option(struct master *m, const struct command *c, size_t field)
+{
+    struct sbuf changed = {0};
+    if (option_value(m, c, field, &changed) == PROTO_OPTION_SET)
         keep(m, &changed);
     sbuf_fini(&changed);
-    free(texts);
-    if (rc == PROTO_OPTION_BAD)
-        return refuse(name, "%s must be a number.", name);
+}
+
+static void post_to(struct master *m, const char *node, const struct sbuf *data)
+{
+    static const char type[] = "update_user_class";
+    struct sbuf out = {0};
+    proto_relay(&out, (struct slice){type, strlen(type)}, (struct slice){data->data, data->len},
+                node);
+    post_bytes(m, node, &out);
+}
+
+/* To the host and to every worker that is here. */
+static void post_user_class(struct master *m, const struct sbuf *data)
+{
+    if (m->host.is_alive)
+        post_to(m, m->host.node_id, data);
+    for (size_t i = 0; i < m->roster.count; i++) {
+        const struct worker *w = m->roster.workers[i];
+        if (w->has_joined && w->state != WORKER_GONE && strcmp(w->id, m->host.node_id) != 0)
+            post_to(m, w->id, data);
+    }
+}
+
+/* -- settings of classes: {class: {"weight", "fixed_count", "tasks"}}, as intake.c checked them --
+ */
+
+static struct script_class *class_of(const struct master *m, const char *name)
+{
+    for (size_t i = 0; i < m->host.script.class_count; i++)
+        if (!strcmp(m->host.script.classes[i].name, name))
+            return &m->host.script.classes[i];
+    return NULL;
+}
+
+static struct command_result check_classes(const struct master *m, const json_t *settings)
+{
+    const char *name;
+    json_t *each;
+    json_object_foreach((json_t *)(uintptr_t)settings, name, each)
+    {
+        if (!class_of(m, name))
+            return refuse("class_settings", "There is no User class named \"%.100s\".", name);
+    }
     return (struct command_result){.is_ok = true};
+}
+
+/* Our own numbers decide how users are dealt out. */
+static void set_numbers(struct script_class *cls, const json_t *settings)
+{
+    const double weight = json_number_value(json_object_get(settings, "weight"));
+    const json_t *fixed = json_object_get(settings, "fixed_count");
+    if (weight >= 0 && json_object_get(settings, "weight"))
+        cls->weight = weight;
+    if (json_is_integer(fixed) && json_integer_value(fixed) >= 0)
+        cls->fixed_count = (unsigned)json_integer_value(fixed);
+}
+
+/* The rest is for the nodes. */
+static void set_class(struct master *m, const char *name, json_t *settings)
+{
+    struct sbuf data = {0};
+    struct json_wrong wrong;
+    set_numbers(class_of(m, name), settings);
+    json_object_set_new(settings, "user_class_name", json_string(name));
+    char *text = json_dumps(settings, JSON_COMPACT);
+    if (proto_from_json(text, &data, &wrong))
+        post_user_class(m, &data);
+    free(text);
+    sbuf_fini(&data);
+}
+
+static void take_class_settings(struct master *m, const struct command *c)
+{
+    json_t *settings = c->class_settings ? json_loads(c->class_settings, 0, NULL) : NULL;
+    const char *name;
+    json_t *each;
+    json_object_foreach(settings, name, each)
+    {
+        set_class(m, name, each);
+    }
+    json_decref(settings);
+}
+
+static struct command_result check_shape(const struct master *m, const char *name)
+{
+    const struct script *s = &m->host.script;
+    for (size_t i = 0; i < s->shape_count; i++)
+        if (!strcmp(s->shapes[i].name, name))
+            return (struct command_result){.is_ok = true};
+    if (!strcmp(name, "Default"))
+        return (struct command_result){.is_ok = true};
+    return refuse("shape_class", "There is no load shape named \"%.100s\" in the locustfile.",
+                  name);
+}
+
+struct command_result choices_check(const struct master *m, const struct command *c)
+{
+    struct command_result r = {.is_ok = true};
+    if (c->class_settings && run_is_active(&m->run))
+        return refuse("class_settings", "Settings of classes can be changed between tests only.");
+    if (c->class_settings) {
+        json_t *settings = json_loads(c->class_settings, 0, NULL);
+        r = check_classes(m, settings);
+        json_decref(settings);
+    }
+    for (size_t i = 0; r.is_ok && i < c->field_count; i++) {
+        if (strcmp(c->fields[i].name, "shape_class") != 0)
+            r = check_option(m, c, i);
+        else if (m->o->class_picker || c->may_choose_shape)
+            r = check_shape(m, c->fields[i].value);
+    }
+    return r;
 }
 
 static void choose_shape(struct master *m, const struct script_shape *shape)
@@ -116,10 +246,10 @@ static void choose_shape(struct master *m, const struct script_shape *shape)
     sbuf_fini(&data);
 }
 
-static struct command_result take_shape(struct master *m, const char *name)
+static struct command_result take_shape(struct master *m, const struct command *c, const char *name)
 {
     const struct script *s = &m->host.script;
-    if (!m->o->class_picker || run_is_active(&m->run))
+    if (!(m->o->class_picker || c->may_choose_shape) || run_is_active(&m->run))
         return (struct command_result){.is_ok = true};
     if (!strcmp(name, "Default")) {
         choose_shape(m, NULL);
@@ -147,31 +277,15 @@ struct command_result choices_take(struct master *m, const struct command *c)
 {
     struct command_result r = {.is_ok = true};
     take_load(m, c);
+    take_class_settings(m, c);
     for (size_t i = 0; r.is_ok && i < c->field_count; i++) {
         if (!strcmp(c->fields[i].name, "shape_class"))
-            r = take_shape(m, c->fields[i].value);
+            r = take_shape(m, c, c->fields[i].value);
         else if (!is_reserved(c->fields[i].name) && !is_seen(c, i))
-            r = take_option(m, c, i);
+            take_option(m, c, i);
     }
     tell_options(m);
     return r;
-}
-
-static void post_to(struct master *m, const char *node, const struct sbuf *data)
-{
-    static const char type[] = "update_user_class";
-    struct sbuf out = {0};
-    proto_relay(&out, (struct slice){type, strlen(type)}, (struct slice){data->data, data->len},
-                node);
-    post_bytes(m, node, &out);
-}
-
-static bool is_class(const struct master *m, const char *name)
-{
-    for (size_t i = 0; i < m->host.script.class_count; i++)
-        if (!strcmp(m->host.script.classes[i].name, name))
-            return true;
-    return false;
 }
 
 static struct command_result check_user_class(const struct master *m, const struct sbuf *data)
@@ -180,7 +294,7 @@ static struct command_result check_user_class(const struct master *m, const stru
     char *name = proto_member((struct slice){data->data, data->len}, "user_class_name");
     if (!name)
         r = refuse("user_class_name", "/user: user_class_name is missing: it names the class.");
-    else if (!is_class(m, name))
+    else if (!class_of(m, name))
         r = refuse("user_class_name",
                    "/user: there is no User class named \"%.100s\" in the locustfile.", name);
     free(name);
@@ -194,12 +308,12 @@ struct command_result choices_user_class(struct master *m, const struct command 
     struct command_result r = proto_from_json(c->json, &data, &wrong)
                                   ? check_user_class(m, &data)
                                   : refuse("", "/user: %s", wrong.text);
-    if (r.is_ok && m->host.is_alive)
-        post_to(m, m->host.node_id, &data);
-    for (size_t i = 0; r.is_ok && i < m->roster.count; i++) {
-        const struct worker *w = m->roster.workers[i];
-        if (w->has_joined && w->state != WORKER_GONE && strcmp(w->id, m->host.node_id) != 0)
-            post_to(m, w->id, &data);
+    if (r.is_ok) {
+        json_t *settings = json_loads(c->json, 0, NULL);
+        set_numbers(class_of(m, json_string_value(json_object_get(settings, "user_class_name"))),
+                    settings);
+        json_decref(settings);
+        post_user_class(m, &data);
     }
     sbuf_fini(&data);
     return r;

@@ -95,7 +95,11 @@ static struct command_result swarm(struct master *m, struct command *c)
     struct command_result r = check(m, c);
     if (!r.is_ok)
         return r;
-    r = choices_take(m, c);
+    r = choices_check(m, c);
+    if (!r.is_ok)
+        return r;
+    if (!c->is_check)
+        r = choices_take(m, c);
     if (!r.is_ok)
         return r;
     if (m->host.is_shape_on)
@@ -105,6 +109,8 @@ static struct command_result swarm(struct master *m, struct command *c)
         return refuse("users", "How many users?");
     if (!is_edit && !m->host.script.has_shape && c->spawn_rate < 0 && m->spawn_rate < 0)
         return refuse("spawn_rate", "How many users per second?");
+    if (c->is_check)
+        return done("");
     take_settings(m, c);
     if (is_edit) {
         if (c->run_time_s >= 0) {
@@ -125,6 +131,20 @@ static struct command_result reset(struct master *m)
     return done("Statistics reset");
 }
 
+/* A mark belongs to a run: between its start and now, or its end. */
+static struct command_result mark(struct master *m, const struct command *c)
+{
+    double now = master_now().unix_time, end = m->run.ended_at > 0 ? m->run.ended_at : now;
+    double at = c->at > 0 ? c->at : end;
+    if (m->run.number == 0)
+        return refuse("", "There is no run to mark yet.");
+    if (at < m->run.started_at - 1 || at > end + 1)
+        return refuse("at", "The run was not on at that time.");
+    events_add(m->events, at, "marker", "%s", c->text);
+    show_publish(m);
+    return done("Marked");
+}
+
 struct command_result commands_execute(void *arg, struct command *c)
 {
     struct master *m = arg;
@@ -140,7 +160,12 @@ struct command_result commands_execute(void *arg, struct command *c)
         finish_begin(m, false);
         return done("Shutting down");
     case CMD_RENDER:
-        return documents_write(m, c->document, c->out);
+        return documents_write(m, c);
+    case CMD_TRY:
+    case CMD_RELOAD:
+        return ask_host(m, c);
+    case CMD_MARKER:
+        return mark(m, c);
     case CMD_USER_CLASS:
         return choices_user_class(m, c);
     }

@@ -8,6 +8,7 @@
  *   hands.c     workers come and go     script.c    dialogue with the host
  *   finish.c    the orderly end         commands.c  what the page asks for
  *   choices.c   options by the page     documents.c what the page downloads
+ *   ask.c       questions of the page to the host
  *   show.c      snapshots for the page  keyboard.c  keys of the terminal
  *   terminal.c  tables and output files
  *
@@ -20,11 +21,13 @@
 #include "master/dispatch.h"
 #include "master/events.h"
 #include "master/logbook.h"
+#include "master/logs.h"
 #include "master/options.h"
 #include "master/output.h"
 #include "master/proto.h"
 #include "master/roster.h"
 #include "master/run.h"
+#include "master/samples.h"
 #include "master/timeline.h"
 #include "master/viewer.h"
 #include <event2/event.h>
@@ -56,7 +59,9 @@ struct host { /* the node that runs the master-side Python */
     } last_tick;
     bool has_exit_code, is_unhandled;
     int exit_code;
-    struct message_web web; /* its web server; socket "" when it has none */
+    struct message_web web;     /* its web server; socket "" when it has none */
+    struct question *questions; /* ask.c */
+    uint64_t last_question;
 };
 
 struct trouble {                  /* messages that were dropped */
@@ -104,6 +109,8 @@ struct master {
     struct bridge *bridge;
     struct web *web;
     struct logbook *logbook;
+    struct logs *logs;
+    struct samples *samples;
     struct csv *csv;
     struct trouble trouble;
     struct loss *losses;
@@ -149,6 +156,7 @@ void post_changed(struct master *m); /* spawn to every worker whose users change
 
 /* inbox.c */
 void inbox_drain(struct master *m);
+void inbox_take_lines(struct master *m, const char *source, const struct message *msg);
 
 /* ingest.c */
 void ingest_report(struct master *m, struct worker *w, const struct message *msg);
@@ -195,6 +203,14 @@ void script_tell_page(struct master *m, int port, const char *secret); /* where 
 const char *script_begin_shape(struct master *m);
 void script_end_shape(struct master *m);
 
+/* ask.c: questions of the page that only the host can answer */
+struct command_result ask_host(struct master *m,
+                               const struct command *c); /* is_pending, or why not */
+void ask_answered(struct master *m, struct message_answer *a);
+void ask_script_came(struct master *m);
+void ask_second(struct master *m);
+void ask_host_ended(struct master *m);
+
 /* finish.c */
 void finish_begin(struct master *m, bool is_signal);
 void finish_advance(struct master *m);
@@ -205,9 +221,10 @@ void finish_now(struct master *m, int code);   /* leaves the loop */
 struct command_result commands_execute(void *arg, struct command *c);
 
 /* documents.c: what web threads cannot write themselves */
-struct command_result documents_write(struct master *m, enum document document, struct sbuf *out);
+struct command_result documents_write(struct master *m, const struct command *c);
 
 /* choices.c: options, profile and shape as the page or /swarm choose them */
+struct command_result choices_check(const struct master *m, const struct command *c);
 struct command_result choices_take(struct master *m, const struct command *c);
 struct command_result choices_user_class(struct master *m, const struct command *c);
 

@@ -84,9 +84,28 @@ static struct command_result write_history(const struct master *m, struct sbuf *
     return (struct command_result){.is_ok = true};
 }
 
-struct command_result documents_write(struct master *m, enum document document, struct sbuf *out)
+/* -- samples -- */
+
+static void write_failure_samples(const struct master *m, uint64_t id, struct sbuf *out)
 {
-    switch (document) {
+    const struct failure *f = m->stats.failures;
+    while (f && f->number != id)
+        f = f->next;
+    samples_write(m->samples, f ? f->method : "", f ? f->name : "", f ? f->text : "", out);
+}
+
+static void write_row_samples(const struct master *m, uint64_t id, struct sbuf *out)
+{
+    const struct tally *t = m->stats.rows;
+    while (t && t->number != id)
+        t = t->next;
+    samples_write(m->samples, t ? t->method : "", t ? t->name : "", NULL, out);
+}
+
+struct command_result documents_write(struct master *m, const struct command *c)
+{
+    struct sbuf *out = c->out;
+    switch (c->document) {
     case DOCUMENT_REQUESTS_CSV:
         csv_requests(&m->stats, out);
         break;
@@ -103,6 +122,18 @@ struct command_result documents_write(struct master *m, enum document document, 
         break;
     case DOCUMENT_LOGS:
         logbook_write(m->logbook, m->host.node_id, out);
+        break;
+    case DOCUMENT_SCRIPT:
+        sbuf_adds(out, m->host.has_script && m->host.script.about ? m->host.script.about : "{}");
+        break;
+    case DOCUMENT_LINES:
+        logs_write(m->logs, c->since, c->limit, out);
+        break;
+    case DOCUMENT_SAMPLES:
+        write_failure_samples(m, c->id, out);
+        break;
+    case DOCUMENT_ROW_SAMPLES:
+        write_row_samples(m, c->id, out);
         break;
     }
     return (struct command_result){.is_ok = true};

@@ -79,6 +79,45 @@ static void on_stats(struct master *m, struct worker *w, const struct message *m
     sbuf_fini(&data);
 }
 
+struct sample_taker {
+    struct master *m;
+    const char *worker;
+};
+
+static void take_sample(void *arg, struct sample_in *in)
+{
+    const struct sample_taker *t = arg;
+    samples_add(t->m->samples, t->worker, in);
+}
+
+static void take_samples(struct master *m, const struct worker *w, const struct message *msg)
+{
+    struct sample_taker taker = {m, w->id};
+    if (!proto_samples(msg->data, m->run.id, take_sample, &taker))
+        m->trouble.broken++;
+}
+
+struct line_taker {
+    struct master *m;
+    const char *source;
+    double now;
+};
+
+static void take_line(void *arg, const struct line_in *line)
+{
+    const struct line_taker *t = arg;
+    logs_add(t->m->logs, t->now, t->source, line->at, line->level, line->logger, line->text);
+}
+
+void inbox_take_lines(struct master *m, const char *source, const struct message *msg)
+{
+    uint64_t dropped;
+    struct line_taker taker = {m, source, master_now().unix_time};
+    if (!proto_lines(msg->data, &dropped, take_line, &taker))
+        m->trouble.broken++;
+    logs_add_dropped(m->logs, dropped);
+}
+
 static void from_worker(struct master *m, struct worker *w, const struct message *msg)
 {
     switch (msg->kind) {
@@ -119,6 +158,13 @@ static void from_worker(struct master *m, struct worker *w, const struct message
     case MESSAGE_SCRIPT:
     case MESSAGE_TICKED:
     case MESSAGE_DONE:
+    case MESSAGE_SAMPLES:
+        take_samples(m, w, msg);
+        break;
+    case MESSAGE_LINES:
+        inbox_take_lines(m, w->id, msg);
+        break;
+    case MESSAGE_ANSWER:
     case MESSAGE_WEB:
         stray(m);
         break;
@@ -128,7 +174,7 @@ static void from_worker(struct master *m, struct worker *w, const struct message
 static bool is_for_host(enum message_kind kind)
 {
     return kind == MESSAGE_SCRIPT || kind == MESSAGE_CALL || kind == MESSAGE_TICKED ||
-           kind == MESSAGE_DONE || kind == MESSAGE_WEB;
+           kind == MESSAGE_DONE || kind == MESSAGE_WEB || kind == MESSAGE_ANSWER;
 }
 
 static void handle(struct master *m, const char *node, struct message *msg)

@@ -110,6 +110,7 @@ void ingest_clear(struct master *m)
     viewer_forget(m->viewer);
     timeline_clear(m->timeline, now);
     events_clear(m->events);
+    samples_clear(m->samples);
     for (size_t i = 0; i < m->roster.count; i++)
         worker_begin_run(m->roster.workers[i]);
 }
@@ -119,6 +120,7 @@ void ingest_reset(struct master *m)
     double now = master_now().unix_time;
     stats_reset(&m->stats, now);
     timeline_reset(m->timeline, now);
+    samples_clear(m->samples);
     events_add(m->events, now, "reset", "Statistics reset");
     for (size_t i = 0; i < m->roster.count; i++)
         m->roster.workers[i]->requests = 0;

@@ -2,10 +2,12 @@
 /* logbook: see logbook.h. */
 #include "master/logbook.h"
 
+#include "common/base/clk.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
 #include "master/json_out.h"
+#include "master/logs.h"
 #include "master/proto.h"
 
 #include <pthread.h>
@@ -27,6 +29,7 @@ struct writer {
 struct logbook {
     pthread_mutex_t lock; /* of own */
     struct lines own;
+    struct logs *logs; /* or NULL */
     struct writer **writers;
     size_t count;
 };
@@ -57,9 +60,10 @@ static const char *lines_get(const struct lines *l, size_t i)
     return l->line[(l->first + i) % LOGBOOK_LINES];
 }
 
-struct logbook *logbook_new(void)
+struct logbook *logbook_new(struct logs *logs)
 {
     struct logbook *b = mem_zalloc(sizeof *b);
+    b->logs = logs;
     pthread_mutex_init(&b->lock, NULL);
     return b;
 }
@@ -86,6 +90,8 @@ static void on_line(void *arg, enum log_level level, const char *line)
     pthread_mutex_lock(&b->lock);
     lines_add(&b->own, line, strlen(line));
     pthread_mutex_unlock(&b->lock);
+    if (b->logs)
+        logs_add_line(b->logs, clk_wall(), "master", line);
 }
 
 void logbook_attach(struct logbook *b)

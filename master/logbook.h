@@ -14,8 +14,9 @@
 struct sbuf;
 struct slice;
 struct logbook;
+struct logs;
 
-struct logbook *logbook_new(void);
+struct logbook *logbook_new(struct logs *logs); /* the master's lines go there too; may be NULL */
 void logbook_free(struct logbook *b);   /* after logbook_detach */
 void logbook_attach(struct logbook *b); /* takes the master's lines from now on */
 void logbook_detach(void);

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct sbuf;
+#include "common/base/sbuf.h"
 
 #define PROTO_MAX_BYTES (32u << 20) /* a longer message is broken */
 
@@ -29,12 +29,15 @@ enum message_kind {
     MESSAGE_CLIENT_STOPPED,
     MESSAGE_QUIT,
     MESSAGE_LOCUSTFILE,
-    MESSAGE_SCRIPT, /* katydid_script: see proto_script */
-    MESSAGE_CALL,   /* katydid_call */
-    MESSAGE_TICKED, /* katydid_ticked */
-    MESSAGE_DONE,   /* katydid_done */
-    MESSAGE_WEB,    /* katydid_web */
-    MESSAGE_CUSTOM, /* the user's own type */
+    MESSAGE_SCRIPT,  /* katydid_script: see proto_script */
+    MESSAGE_CALL,    /* katydid_call */
+    MESSAGE_TICKED,  /* katydid_ticked */
+    MESSAGE_DONE,    /* katydid_done */
+    MESSAGE_WEB,     /* katydid_web */
+    MESSAGE_ANSWER,  /* katydid_answer */
+    MESSAGE_SAMPLES, /* katydid_samples */
+    MESSAGE_LINES,   /* katydid_logs */
+    MESSAGE_CUSTOM,  /* the user's own type */
 };
 
 enum proto_rc { PROTO_OK, PROTO_BROKEN };
@@ -149,6 +152,7 @@ struct script {    /* what the host found in the locustfile; owned */
     size_t shape_count;
     void *options; /* msgpack map {dest: value}, goes into every spawn */
     size_t options_len;
+    char *about; /* JSON object: what the page shows of it */
 };
 enum proto_rc proto_script(const struct message *m, struct script *out);
 void script_fini(struct script *s);
@@ -240,3 +244,36 @@ void proto_locustfiles(struct sbuf *out, const char *node, const struct shipped_
 /* The entries of a "stats" data map that a user's worker_report listener may see: everything but
  * our report. Appends a msgpack map. */
 void proto_public_stats(struct sbuf *out, struct slice data);
+
+/* Any msgpack value as JSON: text of any bytes, numbers that are none become null. false:
+ * malformed. */
+bool proto_to_json(struct slice value, struct sbuf *out);
+
+/* A question to the host; args: a msgpack map, or empty. */
+void proto_ask(struct sbuf *out, const char *node, uint64_t id, const char *what,
+               struct slice args);
+struct message_answer {
+    uint64_t id;
+    char *error;    /* NULL: it went well; owned */
+    char field[32]; /* to blame for the error, or "" */
+    char *result;   /* JSON object, or NULL; owned */
+};
+bool proto_answer(struct slice data, struct message_answer *out);
+void answer_fini(struct message_answer *a);
+
+struct sample_in {
+    bool is_failed;
+    char *method, *name, *error; /* error NULL: it is slow */
+    double time_ms;
+    struct sbuf json; /* all of it */
+};
+/* Calls for each sample of that run; false when the message is malformed. */
+bool proto_samples(struct slice data, const char *run_id, void (*each)(void *, struct sample_in *),
+                   void *arg);
+
+struct line_in {
+    double at;
+    char *level, *logger, *text;
+};
+bool proto_lines(struct slice data, uint64_t *dropped, void (*each)(void *, const struct line_in *),
+                 void *arg);

@@ -171,6 +171,9 @@ static const struct {
     {"katydid_ticked", MESSAGE_TICKED, parse_ticked},
     {"katydid_done", MESSAGE_DONE, parse_done},
     {"katydid_web", MESSAGE_WEB, parse_web},
+    {"katydid_answer", MESSAGE_ANSWER, NULL},
+    {"katydid_samples", MESSAGE_SAMPLES, NULL},
+    {"katydid_logs", MESSAGE_LINES, NULL},
 };
 
 static enum proto_rc parse_data(struct message *m)
@@ -276,6 +279,9 @@ void message_fini(struct message *m)
     case MESSAGE_QUIT:
     case MESSAGE_LOCUSTFILE:
     case MESSAGE_SCRIPT:
+    case MESSAGE_ANSWER:
+    case MESSAGE_SAMPLES:
+    case MESSAGE_LINES:
     case MESSAGE_DONE:
     case MESSAGE_CUSTOM:
         break;
@@ -362,6 +368,11 @@ enum proto_rc proto_script(const struct message *m, struct script *out)
         script_fini(out);
         return PROTO_BROKEN;
     }
+    struct slice about = raw_value(m->data, "about");
+    struct sbuf json = {0};
+    if (about.len > 0 && proto_to_json(about, &json))
+        out->about = sbuf_take(&json);
+    sbuf_fini(&json);
     struct slice options = raw_value(m->data, "options");
     if (options.len > 0) {
         out->options = mem_dup(options.data, options.len);
@@ -384,5 +395,6 @@ void script_fini(struct script *s)
     free(s->shape_name);
     free(s->locustfile);
     free(s->options);
+    free(s->about);
     memset(s, 0, sizeof *s);
 }

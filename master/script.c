@@ -84,6 +84,17 @@ static void on_script(struct master *m, const struct message *msg)
     script_fini(&m->host.script);
     m->host.script = script;
     m->host.has_script = true;
+    ask_script_came(m);
+}
+
+static void on_answer(struct master *m, const struct message *msg)
+{
+    struct message_answer answer;
+    if (proto_answer(msg->data, &answer))
+        ask_answered(m, &answer);
+    else
+        m->trouble.broken++;
+    answer_fini(&answer);
 }
 
 static char **copy_texts(char **from)
@@ -303,6 +314,10 @@ void script_on_message(struct master *m, struct message *msg)
         on_ticked(m, &msg->ticked);
     else if (msg->kind == MESSAGE_DONE)
         on_done(m, &msg->done);
+    else if (msg->kind == MESSAGE_ANSWER)
+        on_answer(m, msg);
+    else if (msg->kind == MESSAGE_LINES)
+        inbox_take_lines(m, "host", msg);
     else if (msg->kind == MESSAGE_WEB)
         on_web(m, &msg->web);
     else if (msg->kind == MESSAGE_LOGS)
@@ -316,6 +331,7 @@ void script_host_ended(struct master *m)
     struct host *h = &m->host;
     h->is_alive = false;
     h->is_tick_out = false;
+    ask_host_ended(m);
     while (h->pending) {
         struct pending_event *p = h->pending;
         master_step then = p->then;

@@ -236,6 +236,64 @@ static bool take_texts(struct command *c, const char *key, const json_t *list,
     return true;
 }
 
+static bool is_count(const json_t *value)
+{
+    return json_is_integer(value) && json_integer_value(value) >= 0 &&
+           json_integer_value(value) <= (long long)INTAKE_USERS_MAX;
+}
+
+static bool is_name_list(const json_t *value)
+{
+    size_t i;
+    json_t *each;
+    json_array_foreach(value, i, each)
+    {
+        if (!json_is_string(each))
+            return false;
+    }
+    return json_is_array(value) && json_array_size(value) > 0;
+}
+
+static bool check_class(const char *name, json_t *settings, struct intake_error *e)
+{
+    const char *key;
+    json_t *value;
+    if (!json_is_object(settings))
+        return refuse(e, "class_settings", "%s: give an object of settings.", name);
+    json_object_foreach(settings, key, value)
+    {
+        const bool is_weight = strcmp(key, "weight") == 0;
+        if (is_weight || strcmp(key, "fixed_count") == 0) {
+            if (!is_count(value) && !(is_weight && json_number_value(value) > 0))
+                return refuse(e, "class_settings", "%s: %s must be a number, 0 or more.", name,
+                              key);
+        } else if (strcmp(key, "tasks") == 0) {
+            if (!is_name_list(value))
+                return refuse(e, "class_settings", "%s: choose one task at least.", name);
+        } else {
+            return refuse(e, "class_settings",
+                          "%s: known settings are weight, fixed_count and tasks.", name);
+        }
+    }
+    return true;
+}
+
+static bool take_class_settings(struct command *c, json_t *object, struct intake_error *e)
+{
+    const char *name;
+    json_t *settings;
+    if (!json_is_object(object))
+        return refuse(e, "class_settings", "Give an object of classes and their settings.");
+    json_object_foreach(object, name, settings)
+    {
+        if (!check_class(name, settings, e))
+            return false;
+    }
+    free(c->class_settings);
+    c->class_settings = json_dumps(object, JSON_COMPACT);
+    return true;
+}
+
 static bool take_member(enum intake_action action, const char *key, json_t *value,
                         struct command *c, struct intake_error *e)
 {
@@ -268,11 +326,13 @@ static bool take_member(enum intake_action action, const char *key, json_t *valu
         return take_texts(c, key, value, e);
     if (strcmp(key, "shape_class") == 0 || strcmp(key, "profile") == 0)
         return take_option(c, key, value, e);
+    if (strcmp(key, "class_settings") == 0)
+        return take_class_settings(c, value, e);
     if (strcmp(key, "options") == 0)
         return take_options(c, value, e);
     return refuse(e, key,
                   "Unknown field; known are users, spawn_rate, host, run_time, user_classes, "
-                  "shape_class, profile and options.");
+                  "shape_class, profile, class_settings and options.");
 }
 
 static enum command_kind kind_of(enum intake_action action)
@@ -285,8 +345,32 @@ static enum command_kind kind_of(enum intake_action action)
         return CMD_STOP;
     case INTAKE_RESET:
         return CMD_RESET;
+    case INTAKE_MARKER:
+        return CMD_MARKER;
     }
     return CMD_STOP;
+}
+
+static bool take_marker(json_t *object, struct command *c, struct intake_error *e)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(object, key, value)
+    {
+        if (strcmp(key, "text") == 0 && json_is_string(value) && json_string_length(value) > 0 &&
+            json_string_length(value) <= INTAKE_MARKER_MAX && c->text == NULL)
+            c->text = strdup(json_string_value(value));
+        else if (strcmp(key, "at") == 0 && json_is_number(value) && json_number_value(value) > 0 &&
+                 json_number_value(value) < 1e11)
+            c->at = json_number_value(value);
+        else if (strcmp(key, "text") == 0)
+            return refuse(e, key, "Give a text of 1 to %d bytes.", INTAKE_MARKER_MAX);
+        else if (strcmp(key, "at") == 0)
+            return refuse(e, key, "Give unix seconds, such as 1700000000.5, or leave it out.");
+        else
+            return refuse(e, key, "Unknown field; known are text and at.");
+    }
+    return c->text != NULL || refuse(e, "text", "Give a text of 1 to %d bytes.", INTAKE_MARKER_MAX);
 }
 
 static bool take_object(enum intake_action action, json_t *object, struct command *c,
@@ -294,6 +378,8 @@ static bool take_object(enum intake_action action, json_t *object, struct comman
 {
     const char *key;
     json_t *value;
+    if (action == INTAKE_MARKER)
+        return take_marker(object, c, e);
     if (action == INTAKE_STOP || action == INTAKE_RESET)
         return json_object_size(object) == 0 || refuse(e, "", "This command takes no fields.");
     json_object_foreach(object, key, value)
@@ -309,6 +395,7 @@ bool intake_json(enum intake_action action, const char *body, size_t len, bool h
 {
     json_error_t why;
     command_init(c, kind_of(action));
+    c->may_choose_shape = true;
     memset(e, 0, sizeof *e);
     if (len > INTAKE_BODY_MAX)
         return refuse(e, "", "The body is longer than %d bytes.", INTAKE_BODY_MAX);

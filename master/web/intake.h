@@ -11,13 +11,14 @@
 #define INTAKE_BODY_MAX 16384
 #define INTAKE_USERS_MAX 10000000.0
 #define INTAKE_HOST_MAX 2048
+#define INTAKE_MARKER_MAX 400 /* bytes of its text */
 
 struct intake_error {
     char field[32]; /* the page's name of the field, "" when the whole body is wrong */
     char text[256]; /* cause and mend */
 };
 
-enum intake_action { INTAKE_START, INTAKE_EDIT, INTAKE_STOP, INTAKE_RESET };
+enum intake_action { INTAKE_START, INTAKE_EDIT, INTAKE_STOP, INTAKE_RESET, INTAKE_MARKER };
 
 /* true and *c (owned by the caller, command_fini); or false and *e. A start without users or
  * spawn_rate is refused unless the view says that a shape decides about them. */

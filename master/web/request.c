@@ -69,6 +69,21 @@ bool request_read(struct request *r, size_t max, struct sbuf *body, int *status)
     return false;
 }
 
+bool request_command(struct request *r, size_t max, struct sbuf *body, int *status)
+{
+    struct guard_request sender = request_sender(r);
+    const char *mark = mg_get_header(r->conn, "X-Katydid");
+    if (!guard_page_ok(&sender))
+        *status = request_refuse_sender(r);
+    else if (mark == NULL || strcmp(mark, "1") != 0)
+        *status = reply_error(r->conn, 403, "", "Commands need the header \"X-Katydid: 1\".");
+    else if (!request_is_type(r, "application/json"))
+        *status = reply_error(r->conn, 415, "", "Commands are JSON: send it as application/json.");
+    else
+        return request_read(r, max, body, status);
+    return false;
+}
+
 bool request_render(struct request *r, enum document document, struct sbuf *out, int *status)
 {
     struct command c = {.kind = CMD_RENDER, .document = document, .out = out};

@@ -32,7 +32,10 @@ struct routes {
     const struct route *routes;
     size_t count;
 };
-extern const struct routes locust_routes; /* locust.c */
+extern const struct routes locust_routes;   /* locust.c */
+extern const struct routes timeline_routes; /* api.c */
+extern const struct routes test_routes;     /* api_test.c */
+extern const struct routes samples_routes;  /* api_samples.c */
 
 #define REQUEST_TIMEOUT_MS 10000 /* for the main thread to carry out a command */
 
@@ -45,6 +48,9 @@ bool request_has_shape(struct request *r);
 bool request_is_type(const struct request *r, const char *type); /* of its body */
 /* true and the body (sbuf_fini); false and *status after an answer was sent. */
 bool request_read(struct request *r, size_t max, struct sbuf *body, int *status);
+/* The JSON body of a command of the page, after the checks of its sender; false and *status after
+ * an answer was sent. sbuf_fini always. */
+bool request_command(struct request *r, size_t max, struct sbuf *body, int *status);
 /* A document of the main thread; false and *status after an answer was sent. sbuf_fini always. */
 bool request_render(struct request *r, enum document document, struct sbuf *out, int *status);
 int request_refuse_sender(struct request *r);

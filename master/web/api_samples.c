@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+/* api_samples: single requests and log lines. */
+#include "master/web/reply.h"
+#include "master/web/request.h"
+
+#include <stdint.h>
+
+#define LINES_MAX 5000
+#define LINES_DEFAULT 500
+
+static int answer(struct request *r, struct command *c)
+{
+    struct sbuf out = {0};
+    c->kind = CMD_RENDER;
+    c->out = &out;
+    struct command_result result = bridge_submit(r->bridge, c, REQUEST_TIMEOUT_MS);
+    int status = result.is_ok ? reply_json(r->conn, 200, &out)
+                              : reply_error(r->conn, 503, result.field, result.text);
+    sbuf_fini(&out);
+    return status;
+}
+
+static int get_samples(struct request *r)
+{
+    const uint64_t kind = form_get_number(&r->query, "kind", UINT32_MAX, 0);
+    const uint64_t row = form_get_number(&r->query, "row", UINT32_MAX, 0);
+    if (!kind == !row)
+        return reply_error(r->conn, 400, kind ? "row" : "kind",
+                           "Give either kind, the id of a failure, or row, the id of a row.");
+    struct command c = {.document = kind ? DOCUMENT_SAMPLES : DOCUMENT_ROW_SAMPLES,
+                        .id = kind ? kind : row};
+    return answer(r, &c);
+}
+
+static int get_logs(struct request *r)
+{
+    struct command c = {.document = DOCUMENT_LINES,
+                        .since = form_get_number(&r->query, "since", UINT64_MAX, 0),
+                        .limit = form_get_number(&r->query, "limit", LINES_MAX, LINES_DEFAULT)};
+    return answer(r, &c);
+}
+
+static const struct route ROUTES[] = {
+    {"GET", "/api/v1/samples", get_samples},
+    {"GET", "/api/v1/logs", get_logs},
+};
+const struct routes samples_routes = {ROUTES, sizeof ROUTES / sizeof ROUTES[0]};

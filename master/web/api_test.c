@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+/* api_test: what is tested, before a test: the locustfile, one user tried once, a form checked. */
+#include "master/web/intake.h"
+#include "master/web/reply.h"
+#include "master/web/request.h"
+
+#include <civetweb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TRY_BODY_MAX 65536
+
+static int answer_document(struct request *r, enum document document)
+{
+    struct sbuf out = {0};
+    int status;
+    if (request_render(r, document, &out, &status))
+        status = reply_json(r->conn, 200, &out);
+    sbuf_fini(&out);
+    return status;
+}
+
+static int get_script(struct request *r)
+{
+    return answer_document(r, DOCUMENT_SCRIPT);
+}
+
+/* {"ok":…} with the host's answer, or its error, whole. */
+static int answer_host(struct request *r, const struct command_result *result, struct sbuf *said)
+{
+    struct sbuf out = {0};
+    sbuf_addf(&out, "{\"ok\":%s", result->is_ok ? "true" : "false");
+    if (!result->is_ok) {
+        const char *error = said->len ? said->data : result->text;
+        sbuf_adds(&out, ",\"field\":");
+        sbuf_add_json(&out, result->field, strlen(result->field));
+        sbuf_adds(&out, ",\"error\":");
+        sbuf_add_json(&out, error, strlen(error));
+        sbuf_addc(&out, '}');
+    } else if (said->len > 2) { /* its members go on where ours end */
+        sbuf_addc(&out, ',');
+        sbuf_add(&out, said->data + 1, said->len - 1);
+    } else {
+        sbuf_addc(&out, '}');
+    }
+    sbuf_addc(&out, '\n');
+    int status = reply_json(r->conn, 200, &out);
+    sbuf_fini(&out);
+    return status;
+}
+
+static int ask(struct request *r, enum command_kind kind)
+{
+    struct sbuf body = {0}, said = {0};
+    int status;
+    if (!request_command(r, TRY_BODY_MAX, &body, &status)) {
+        sbuf_fini(&body);
+        return status;
+    }
+    struct command c = {.kind = kind, .out = &said};
+    c.json = body.len ? sbuf_take(&body) : strdup("{}");
+    struct command_result result = bridge_submit(r->bridge, &c, REQUEST_TIMEOUT_MS);
+    status = answer_host(r, &result, &said);
+    sbuf_fini(&body);
+    sbuf_fini(&said);
+    return status;
+}
+
+static int post_try(struct request *r)
+{
+    return ask(r, CMD_TRY);
+}
+
+static int post_reload(struct request *r)
+{
+    return ask(r, CMD_RELOAD);
+}
+
+static int answer_check(struct request *r, bool is_ok, const char *field, const char *text)
+{
+    struct command_result result = {.is_ok = is_ok};
+    struct sbuf said = {0};
+    snprintf(result.field, sizeof result.field, "%s", field);
+    snprintf(result.text, sizeof result.text, "%s", text);
+    return answer_host(r, &result, &said);
+}
+
+/* The rules of start, all of them, and no start. */
+static int post_check(struct request *r)
+{
+    struct sbuf body = {0};
+    struct command c;
+    struct intake_error e;
+    int status;
+    if (!request_command(r, INTAKE_BODY_MAX, &body, &status)) {
+        sbuf_fini(&body);
+        return status;
+    }
+    const bool is_read =
+        intake_json(INTAKE_START, body.data, body.len, request_has_shape(r), &c, &e);
+    sbuf_fini(&body);
+    if (!is_read)
+        return answer_check(r, false, e.field, e.text);
+    c.is_check = true;
+    struct command_result result = bridge_submit(r->bridge, &c, REQUEST_TIMEOUT_MS);
+    return answer_check(r, result.is_ok, result.field, result.text);
+}
+
+static const struct route ROUTES[] = {
+    {"GET", "/api/v1/script", get_script},
+    {"POST", "/api/v1/try", post_try},
+    {"POST", "/api/v1/reload", post_reload},
+    {"POST", "/api/v1/check", post_check},
+};
+const struct routes test_routes = {ROUTES, sizeof ROUTES / sizeof ROUTES[0]};
