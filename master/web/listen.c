@@ -4,14 +4,12 @@
  * answer ends its connection (reply.h). No document root, no cross-origin answers. */
 #include "master/web/listen.h"
 
-#include "common/base/log.h"
+#include "master/web/front.h"
 
 #include <arpa/inet.h>
 #include <civetweb.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <netdb.h>
-#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -33,41 +31,26 @@ static bool fail(char **why, const char *format, ...)
 
 /* -- address -- */
 
+/* IPv4 first: it is what civetweb serves without the front. */
 static bool resolve(const char *bound, int port, struct addrinfo **found, char **why)
 {
     char service[16];
-    bool has_ipv6 = mg_check_feature(MG_FEATURES_IPV6) != 0; /* Debian's civetweb has not */
-    struct addrinfo hints = {.ai_flags = AI_PASSIVE,
-                             .ai_socktype = SOCK_STREAM,
-                             .ai_family = has_ipv6 ? AF_UNSPEC : AF_INET};
+    struct addrinfo hints = {
+        .ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM, .ai_family = AF_INET};
     snprintf(service, sizeof service, "%d", port);
     int rc = getaddrinfo(bound, service, &hints, found);
-    if (rc == 0)
-        return true;
-    if (!has_ipv6 && strchr(bound, ':') != NULL)
-        return fail(why,
-                    "the web server library of this system has no IPv6: %s cannot be used; "
-                    "give an IPv4 address with --web-host",
-                    bound);
-    return fail(why,
+    hints.ai_family = AF_INET6;
+    if (rc != 0)
+        rc = getaddrinfo(bound, service, &hints, found);
+    return rc == 0 ||
+           fail(why,
                 "the web host %s does not resolve (%s); give an address of this machine with "
                 "--web-host, or \"*\" for every interface",
                 bound, gai_strerror(rc));
 }
 
-/* Binds and lets go: tells in time, and in words, what civetweb would only fail at. */
-static bool probe(const struct addrinfo *a, const char *bound, int port, char **why)
+static bool fail_to_bind(int error, const char *bound, int port, char **why)
 {
-    int on = 1;
-    int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return fail(why, "cannot open a socket for the page: %s", strerror(errno));
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    bool is_ok = bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, 1) == 0;
-    int error = errno;
-    close(fd);
-    if (is_ok)
-        return true;
     if (error == EADDRINUSE)
         return fail(why,
                     "the page cannot listen on %s port %d: it is in use; choose another with "
@@ -86,88 +69,85 @@ static bool probe(const struct addrinfo *a, const char *bound, int port, char **
     return fail(why, "the page cannot listen on %s port %d: %s", bound, port, strerror(error));
 }
 
-static void write_spec(struct listen *l, const struct addrinfo *a, bool is_wildcard, int port)
+/* A listening socket; -1 with words. "::" takes IPv4 too. */
+static int open_listener(const struct addrinfo *a, const char *bound, int port, char **why)
+{
+    int on = 1, off = 0;
+    int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        fail(why, "cannot open a socket for the page: %s", strerror(errno));
+        return -1;
+    }
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (a->ai_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    if (bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, 64) == 0)
+        return fd;
+    fail_to_bind(errno, bound, port, why);
+    close(fd);
+    return -1;
+}
+
+static int port_of(int fd)
+{
+    struct sockaddr_storage at;
+    socklen_t len = sizeof at;
+    if (getsockname(fd, (struct sockaddr *)&at, &len) != 0)
+        return 0;
+    return ntohs(at.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&at)->sin6_port
+                                          : ((struct sockaddr_in *)&at)->sin_port);
+}
+
+/* What civetweb shall listen on. Without a front the socket was only a trial: it tells in time,
+ * and in words, what civetweb would only fail at. */
+static void write_spec(struct listen *l, const struct addrinfo *a, int port)
 {
     char address[INET6_ADDRSTRLEN + 8];
-    const char *tls = l->has_tls ? "s" : "";
-    getnameinfo(a->ai_addr, a->ai_addrlen, address, sizeof address, NULL, 0, NI_NUMERICHOST);
-    int v6 = is_wildcard && mg_check_feature(MG_FEATURES_IPV6)
-                 ? socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)
-                 : -1;
-    if (v6 >= 0) {
-        close(v6);
-        snprintf(l->spec, sizeof l->spec, "+%d%s", port, tls);
-    } else if (is_wildcard) {
-        snprintf(l->spec, sizeof l->spec, "%d%s", port, tls);
-    } else if (a->ai_family == AF_INET6) {
-        snprintf(l->spec, sizeof l->spec, "[%s]:%d%s", address, port, tls);
-    } else {
-        snprintf(l->spec, sizeof l->spec, "%s:%d%s", address, port, tls);
+    if (l->has_front) {
+        snprintf(l->spec, sizeof l->spec, "127.0.0.1:0");
+        return;
     }
+    close(l->fd);
+    l->fd = -1;
+    getnameinfo(a->ai_addr, a->ai_addrlen, address, sizeof address, NULL, 0, NI_NUMERICHOST);
+    snprintf(l->spec, sizeof l->spec, "%s:%d", address, port);
 }
 
-/* -- certificate -- */
-
-int listen_load_tls(const struct listen *l, void *ssl_ctx)
+static bool load_tls(struct listen *l, const struct web_config *c, char **why)
 {
-    SSL_CTX_set_min_proto_version(ssl_ctx, TLS1_2_VERSION);
-    if (SSL_CTX_use_certificate_chain_file(ssl_ctx, l->tls_cert) != 1 ||
-        SSL_CTX_use_PrivateKey_file(ssl_ctx, l->tls_key, SSL_FILETYPE_PEM) != 1 ||
-        SSL_CTX_check_private_key(ssl_ctx) != 1)
-        return -1;
-    return 1;
-}
-
-/* civetweb loads OpenSSL by name. Releases before 1.16 ask for a function that OpenSSL 3 does not
- * have any more, and call it through NULL at the first connection. */
-static bool can_serve_tls(void)
-{
-    void *library = dlopen("libssl.so", RTLD_LAZY);
-    bool has_function = library != NULL && dlsym(library, "SSL_get_peer_certificate") != NULL;
-    bool is_new = strverscmp(mg_version(), "1.16") >= 0;
-    if (library != NULL)
-        dlclose(library);
-    return library != NULL && (has_function || is_new);
-}
-
-static bool check_tls(struct listen *l, char **why)
-{
-    if (!can_serve_tls())
-        return fail(why,
-                    "the web server library of this system (civetweb %s) cannot serve TLS with "
-                    "its OpenSSL; leave out --tls-cert and --tls-key, and put a proxy that "
-                    "speaks TLS in front of the page",
-                    mg_version());
-    if ((l->tls_cert != NULL) != (l->tls_key != NULL))
+    if ((c->tls_cert != NULL) != (c->tls_key != NULL))
         return fail(why, "--tls-cert and --tls-key must be given together");
-    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
-    bool is_ok = ctx != NULL && listen_load_tls(l, ctx) == 1;
-    const char *cause = is_ok ? NULL : ERR_reason_error_string(ERR_peek_last_error());
-    SSL_CTX_free(ctx);
-    if (is_ok)
+    if (c->tls_cert == NULL)
         return true;
-    return fail(why,
-                "the certificate %s with the key %s cannot be used (%s); both must be PEM "
-                "files that belong together",
-                l->tls_cert, l->tls_key, cause != NULL ? cause : "unknown cause");
+    l->has_tls = true;
+    l->tls = front_load_tls(c->tls_cert, c->tls_key, why);
+    return l->tls != NULL;
+}
+
+bool web_check_tls(const struct web_config *c, char **why)
+{
+    struct listen l = {.fd = -1};
+    *why = NULL;
+    bool is_ok = load_tls(&l, c, why);
+    SSL_CTX_free(l.tls);
+    return is_ok;
 }
 
 bool listen_init(struct listen *l, const struct web_config *c, const char *bound, char **why)
 {
     struct addrinfo *found = NULL;
     memset(l, 0, sizeof *l);
-    l->tls_cert = c->tls_cert;
-    l->tls_key = c->tls_key;
-    l->has_tls = c->tls_cert != NULL || c->tls_key != NULL;
-    if (l->has_tls && !check_tls(l, why))
+    l->fd = -1;
+    if (!load_tls(l, c, why) || !resolve(bound, c->port, &found, why))
         return false;
-    if (!resolve(bound, c->port, &found, why))
-        return false;
-    bool is_ok = probe(found, bound, c->port, why);
-    bool is_wildcard = strcmp(bound, "0.0.0.0") == 0 || strcmp(bound, "::") == 0;
-    write_spec(l, found, is_wildcard, c->port);
+    l->has_front = l->has_tls || found->ai_family == AF_INET6;
+    l->fd = open_listener(found, bound, c->port, why);
+    bool is_ok = l->fd >= 0;
+    if (is_ok) {
+        l->port = l->has_front ? port_of(l->fd) : c->port;
+        write_spec(l, found, c->port);
+    }
     freeaddrinfo(found);
-    l->port = c->port;
     const char *options[] = {"listening_ports",
                              l->spec,
                              "num_threads",
@@ -193,10 +173,26 @@ bool listen_init(struct listen *l, const struct web_config *c, const char *bound
     return is_ok;
 }
 
-void listen_read_port(struct listen *l, struct mg_context *ctx)
+bool listen_start(struct listen *l, struct mg_context *ctx, const char *secret, char **why)
 {
     struct mg_server_port ports[4];
-    int count = mg_get_server_ports(ctx, 4, ports);
-    if (count > 0)
-        l->port = ports[0].port;
+    if (mg_get_server_ports(ctx, 4, ports) > 0)
+        l->inner_port = ports[0].port;
+    if (!l->has_front) {
+        l->port = l->inner_port;
+        return true;
+    }
+    l->front = front_start(&(struct front_config){l->fd, l->tls, l->inner_port, secret});
+    l->fd = -1;
+    l->tls = NULL;
+    return l->front != NULL || fail(why, "the page cannot listen: there is no memory or thread");
+}
+
+void listen_stop(struct listen *l)
+{
+    front_stop(l->front);
+    l->front = NULL;
+    if (l->fd >= 0)
+        close(l->fd);
+    SSL_CTX_free(l->tls);
 }

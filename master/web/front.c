@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: MIT
+/* front: see front.h.
+ *
+ * A link is two bufferevents, client and inner. It begins with one event on the client's bare
+ * socket: the first byte tells TLS from HTTP before OpenSSL sees it. Then the client's
+ * bufferevent collects the first line; only with that the inner connection is made. From then on
+ * each side's input goes to the other side's output, and stops being read while that holds more
+ * than LINK_BYTES_MAX. When one side ends, what is left for the other one is written out first. */
+#include "master/web/front.h"
+
+#include "common/base/log.h"
+#include "common/base/mem.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
+#include <event2/event.h>
+#include <event2/listener.h>
+#include <openssl/ssl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define LOGGER "katydid.web"
+#define LINK_BYTES_MAX 65536
+#define LINE_MAX_BYTES 16384
+
+struct link {
+    struct front *front;
+    struct bufferevent *client, *inner; /* NULL: not yet */
+    struct event *first;                /* the bare socket, until its first byte */
+    struct event *deadline;             /* of the arrival of the first line */
+    int fd;                             /* the bare socket; -1 once client owns it */
+    char address[INET6_ADDRSTRLEN];
+    bool is_ending; /* one side ended: flush the other */
+    struct link *next, *before;
+};
+
+struct front {
+    struct event_base *base;
+    struct evconnlistener *listener;
+    struct event *stop;
+    int stop_fd;
+    SSL_CTX *tls;
+    struct sockaddr_in inner;
+    char secret[64];
+    struct link *links;
+    unsigned count;
+    pthread_t thread;
+};
+
+/* -- the life of a link -- */
+
+static void link_free(struct link *l)
+{
+    struct front *f = l->front;
+    if (l->first != NULL)
+        event_free(l->first);
+    if (l->deadline != NULL)
+        event_free(l->deadline);
+    if (l->client != NULL)
+        bufferevent_free(l->client);
+    if (l->inner != NULL)
+        bufferevent_free(l->inner);
+    if (l->fd >= 0)
+        close(l->fd);
+    if (l->before != NULL)
+        l->before->next = l->next;
+    else
+        f->links = l->next;
+    if (l->next != NULL)
+        l->next->before = l->before;
+    f->count--;
+    free(l);
+}
+
+static struct bufferevent *other(const struct link *l, const struct bufferevent *side)
+{
+    return side == l->client ? l->inner : l->client;
+}
+
+static size_t waiting(struct bufferevent *side)
+{
+    return evbuffer_get_length(bufferevent_get_output(side));
+}
+
+/* What one side sent goes to the other; too much on the way stops the reading. */
+static void on_read(struct bufferevent *side, void *arg)
+{
+    struct link *l = arg;
+    struct bufferevent *to = other(l, side);
+    if (to == NULL)
+        return;
+    bufferevent_write_buffer(to, bufferevent_get_input(side));
+    if (waiting(to) > LINK_BYTES_MAX)
+        bufferevent_disable(side, EV_READ);
+}
+
+static void on_written(struct bufferevent *side, void *arg)
+{
+    struct link *l = arg;
+    if (l->is_ending) {
+        link_free(l);
+        return;
+    }
+    struct bufferevent *from = other(l, side);
+    if (from != NULL)
+        bufferevent_enable(from, EV_READ);
+}
+
+static void on_side_event(struct bufferevent *side, short what, void *arg)
+{
+    struct link *l = arg;
+    struct bufferevent *to = other(l, side);
+    if (what & BEV_EVENT_CONNECTED)
+        return;
+    bool is_end = (what & BEV_EVENT_EOF) != 0 && side == l->inner && to != NULL && !l->is_ending;
+    if (!is_end) {
+        link_free(l);
+        return;
+    }
+    bufferevent_write_buffer(to, bufferevent_get_input(side));
+    l->is_ending = true;
+    bufferevent_disable(side, EV_READ | EV_WRITE);
+    bufferevent_disable(to, EV_READ);
+    if (waiting(to) == 0)
+        link_free(l);
+}
+
+/* -- from the first line on -- */
+
+static const struct timeval IDLE = {.tv_sec = FRONT_IDLE_S};
+
+static void connect_inner(struct link *l, size_t line_len)
+{
+    struct front *f = l->front;
+    struct evbuffer *in = bufferevent_get_input(l->client);
+    char header[256];
+    l->inner = bufferevent_socket_new(f->base, -1, BEV_OPT_CLOSE_ON_FREE);
+    if (l->inner == NULL) {
+        link_free(l);
+        return;
+    }
+    event_free(l->deadline);
+    l->deadline = NULL;
+    bufferevent_setcb(l->inner, on_read, on_written, on_side_event, l);
+    bufferevent_setcb(l->client, on_read, on_written, on_side_event, l);
+    bufferevent_set_timeouts(l->client, &IDLE, &IDLE);
+    bufferevent_setwatermark(l->client, EV_READ, 0, LINK_BYTES_MAX);
+    bufferevent_setwatermark(l->inner, EV_READ, 0, LINK_BYTES_MAX);
+    snprintf(header, sizeof header, FRONT_HEADER ": %s %s\r\n", f->secret, l->address);
+    evbuffer_remove_buffer(in, bufferevent_get_output(l->inner), line_len);
+    bufferevent_write(l->inner, header, strlen(header));
+    bufferevent_write_buffer(l->inner, in);
+    bufferevent_enable(l->inner, EV_READ | EV_WRITE);
+    if (bufferevent_socket_connect(l->inner, (struct sockaddr *)&f->inner, sizeof f->inner) < 0)
+        link_free(l);
+}
+
+static void on_first_line(struct bufferevent *side, void *arg)
+{
+    struct link *l = arg;
+    struct evbuffer *in = bufferevent_get_input(side);
+    struct evbuffer_ptr end = evbuffer_search(in, "\n", 1, NULL);
+    if (end.pos >= 0)
+        connect_inner(l, (size_t)end.pos + 1);
+    else if (evbuffer_get_length(in) > LINE_MAX_BYTES)
+        link_free(l);
+}
+
+static void on_early_end(struct bufferevent *side, short what, void *arg)
+{
+    (void)side;
+    if ((what & BEV_EVENT_CONNECTED) == 0)
+        link_free(arg);
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    link_free(arg);
+}
+
+static void refuse_plain(struct link *l)
+{
+    static const char text[] =
+        "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n"
+        "Content-Length: 57\r\nConnection: close\r\n\r\n"
+        "This port speaks HTTPS: write https:// in the address.\r\n\n";
+    ssize_t sent = send(l->fd, text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    char rest[4096]; /* unread bytes would make the kernel cut the answer off */
+    while (sent > 0 && recv(l->fd, rest, sizeof rest, MSG_DONTWAIT) > 0)
+        ;
+    shutdown(l->fd, SHUT_WR);
+    link_free(l);
+}
+
+static bool open_client(struct link *l)
+{
+    struct front *f = l->front;
+    SSL *ssl = f->tls != NULL ? SSL_new(f->tls) : NULL;
+    if (f->tls != NULL && ssl == NULL)
+        return false;
+    l->client = ssl != NULL
+                    ? bufferevent_openssl_socket_new(f->base, l->fd, ssl, BUFFEREVENT_SSL_ACCEPTING,
+                                                     BEV_OPT_CLOSE_ON_FREE)
+                    : bufferevent_socket_new(f->base, l->fd, BEV_OPT_CLOSE_ON_FREE);
+    if (l->client == NULL) {
+        SSL_free(ssl);
+        return false;
+    }
+    l->fd = -1;
+    if (ssl != NULL)
+        bufferevent_openssl_set_allow_dirty_shutdown(l->client, 1);
+    bufferevent_setcb(l->client, on_first_line, NULL, on_early_end, l);
+    return bufferevent_enable(l->client, EV_READ | EV_WRITE) == 0;
+}
+
+static void on_first_byte(evutil_socket_t fd, short what, void *arg)
+{
+    struct link *l = arg;
+    unsigned char byte;
+    (void)what;
+    ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (n <= 0 && (n == 0 || errno != EAGAIN)) {
+        link_free(l);
+        return;
+    }
+    if (n < 0) {
+        event_add(l->first, NULL);
+        return;
+    }
+    if (l->front->tls != NULL && byte != 22) /* no TLS handshake record */
+        refuse_plain(l);
+    else if (!open_client(l))
+        link_free(l);
+}
+
+static void name_client(struct link *l, const struct sockaddr *from)
+{
+    const void *address = from->sa_family == AF_INET6
+                              ? (const void *)&((const struct sockaddr_in6 *)from)->sin6_addr
+                              : (const void *)&((const struct sockaddr_in *)from)->sin_addr;
+    if (inet_ntop(from->sa_family, address, l->address, sizeof l->address) == NULL)
+        snprintf(l->address, sizeof l->address, "unknown");
+}
+
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from,
+                      int from_len, void *arg)
+{
+    static const struct timeval arrival = {.tv_sec = FRONT_ARRIVAL_S};
+    struct front *f = arg;
+    (void)listener;
+    (void)from_len;
+    if (f->count >= FRONT_CONNECTIONS_MAX) {
+        close(fd);
+        return;
+    }
+    struct link *l = mem_zalloc(sizeof *l);
+    l->front = f;
+    l->fd = fd;
+    l->next = f->links;
+    if (l->next != NULL)
+        l->next->before = l;
+    f->links = l;
+    f->count++;
+    name_client(l, from);
+    l->first = event_new(f->base, fd, EV_READ, on_first_byte, l);
+    l->deadline = event_new(f->base, -1, 0, on_deadline, l);
+    if (l->first == NULL || l->deadline == NULL || event_add(l->first, NULL) < 0 ||
+        event_add(l->deadline, &arrival) < 0)
+        link_free(l);
+}
+
+/* Out of descriptors: without a pause the loop would spin. */
+static void on_accept_error(struct evconnlistener *listener, void *arg)
+{
+    (void)listener;
+    (void)arg;
+    log_warning(LOGGER, "A connection to the page could not be accepted: %s", strerror(errno));
+    usleep(100000);
+}
+
+/* -- the thread -- */
+
+static void on_stop(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    event_base_loopbreak(arg);
+}
+
+static void *run(void *arg)
+{
+    struct front *f = arg;
+    event_base_dispatch(f->base);
+    while (f->links != NULL)
+        link_free(f->links);
+    return NULL;
+}
+
+static void release(struct front *f)
+{
+    if (f->listener != NULL)
+        evconnlistener_free(f->listener);
+    if (f->stop != NULL)
+        event_free(f->stop);
+    if (f->stop_fd >= 0)
+        close(f->stop_fd);
+    if (f->base != NULL)
+        event_base_free(f->base);
+    SSL_CTX_free(f->tls);
+    free(f);
+}
+
+static bool start_thread(struct front *f)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int rc = pthread_create(&f->thread, NULL, run, f);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc == 0;
+}
+
+struct front *front_start(const struct front_config *c)
+{
+    struct front *f = mem_zalloc(sizeof *f);
+    f->tls = c->tls;
+    f->inner = (struct sockaddr_in){.sin_family = AF_INET,
+                                    .sin_port = htons((uint16_t)c->inner_port),
+                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    snprintf(f->secret, sizeof f->secret, "%s", c->secret);
+    f->base = event_base_new();
+    f->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    evutil_make_socket_nonblocking(c->fd);
+    if (f->base != NULL)
+        f->listener = evconnlistener_new(f->base, on_accept, f,
+                                         LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, c->fd);
+    if (f->listener == NULL)
+        close(c->fd);
+    else
+        evconnlistener_set_error_cb(f->listener, on_accept_error);
+    if (f->listener != NULL && f->stop_fd >= 0)
+        f->stop = event_new(f->base, f->stop_fd, EV_READ, on_stop, f->base);
+    if (f->stop != NULL && event_add(f->stop, NULL) == 0 && start_thread(f))
+        return f;
+    release(f);
+    return NULL;
+}
+
+void front_stop(struct front *f)
+{
+    uint64_t one = 1;
+    if (f == NULL)
+        return;
+    while (write(f->stop_fd, &one, sizeof one) < 0 && errno == EINTR)
+        ;
+    pthread_join(f->thread, NULL);
+    release(f);
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+/* gate: see gate.h. What a verdict may depend on (method, path, every header, the sender) is
+ * hashed; the table holds hashes only, and a full one forgets its oldest entry. */
+#include "master/web/gate.h"
+
+#include "common/base/clk.h"
+#include "common/base/mem.h"
+#include "master/web/upstream.h"
+
+#include <civetweb.h>
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+struct entry {
+    unsigned char hash[32];
+    uint64_t until; /* monotonic ns */
+};
+
+struct gate {
+    pthread_mutex_t lock;
+    struct entry entries[GATE_ENTRIES];
+    size_t next;
+};
+
+struct gate *gate_new(void)
+{
+    struct gate *g = mem_zalloc(sizeof *g);
+    pthread_mutex_init(&g->lock, NULL);
+    return g;
+}
+
+void gate_free(struct gate *g)
+{
+    if (g == NULL)
+        return;
+    pthread_mutex_destroy(&g->lock);
+    free(g);
+}
+
+/* New for each connection, and says nothing about who asks. */
+static bool is_volatile(const char *name)
+{
+    return strcasecmp(name, "Sec-WebSocket-Key") == 0 || strcasecmp(name, "If-None-Match") == 0;
+}
+
+static void hash_text(EVP_MD_CTX *h, const char *text)
+{
+    EVP_DigestUpdate(h, text, strlen(text) + 1);
+}
+
+static bool hash_request(struct mg_connection *conn, const struct upstream *u,
+                         unsigned char out[32])
+{
+    const struct mg_request_info *ri = mg_get_request_info(conn);
+    EVP_MD_CTX *h = EVP_MD_CTX_new();
+    bool is_ok = h != NULL && EVP_DigestInit_ex(h, EVP_sha256(), NULL) == 1;
+    if (is_ok) {
+        hash_text(h, u->socket);
+        hash_text(h, ri->request_method);
+        hash_text(h, ri->local_uri_raw);
+        hash_text(h, u->client);
+        for (int i = 0; i < ri->num_headers; i++) {
+            if (is_volatile(ri->http_headers[i].name))
+                continue;
+            hash_text(h, ri->http_headers[i].name);
+            hash_text(h, ri->http_headers[i].value);
+        }
+        is_ok = EVP_DigestFinal_ex(h, out, NULL) == 1;
+    }
+    EVP_MD_CTX_free(h);
+    return is_ok;
+}
+
+static bool is_known(struct gate *g, const unsigned char hash[32])
+{
+    uint64_t now = clk_mono_ns();
+    bool is_found = false;
+    pthread_mutex_lock(&g->lock);
+    for (size_t i = 0; i < GATE_ENTRIES && !is_found; i++)
+        is_found = g->entries[i].until > now && memcmp(g->entries[i].hash, hash, 32) == 0;
+    pthread_mutex_unlock(&g->lock);
+    return is_found;
+}
+
+static void remember(struct gate *g, const unsigned char hash[32])
+{
+    pthread_mutex_lock(&g->lock);
+    struct entry *e = &g->entries[g->next++ % GATE_ENTRIES];
+    memcpy(e->hash, hash, 32);
+    e->until = clk_mono_ns() + GATE_SECONDS * 1000000000ull;
+    pthread_mutex_unlock(&g->lock);
+}
+
+int gate_admits(struct gate *g, struct mg_connection *conn, const struct upstream *u)
+{
+    unsigned char hash[32];
+    bool has_hash = hash_request(conn, u, hash);
+    if (has_hash && is_known(g, hash))
+        return 204;
+    int status = upstream_admits(conn, u);
+    if (status == 204 && has_hash)
+        remember(g, hash);
+    return status;
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* gate: remembers for a few seconds which requests the host has admitted (--web-login, and
+ * functions of the locustfile that look at every request), so that a page that asks each second
+ * does not run Python each second. A refusal is never remembered: who logs in is in at once.
+ */
+#include <stdbool.h>
+
+struct mg_connection;
+struct upstream;
+struct gate;
+
+#define GATE_SECONDS 5
+#define GATE_ENTRIES 256
+
+struct gate *gate_new(void);
+void gate_free(struct gate *g);
+/* 204 admitted, 401 refused, 502 the host does not answer. Thread-safe. */
+int gate_admits(struct gate *g, struct mg_connection *conn, const struct upstream *u);

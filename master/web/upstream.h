@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* upstream: passes a request on to the web server of the host (the Flask app that a locustfile
+ * extends), by a Unix socket in a private folder.
+ *
+ * The host speaks plain HTTP/1.0 there; what tells who asks (X-Forwarded-For, -Proto, -Host) is
+ * ours, never the client's. Bodies are bounded, connections are counted, and a host that is gone
+ * or mute is an answer with words.
+ */
+#include <stdbool.h>
+
+struct mg_connection;
+
+#define UPSTREAM_BODY_MAX (64LL << 20)
+#define UPSTREAM_MAX 24 /* requests under way */
+
+struct upstream {
+    const char *socket; /* path */
+    const char *client; /* its address */
+    bool has_tls;       /* towards the client */
+};
+
+/* Answers with what the host answers. Returns the status. */
+int upstream_forward(struct mg_connection *conn, const struct upstream *u);
+/* Asks the host whether the request may pass: by the functions of the locustfile that look at
+ * every request, and by its login. 204 yes, 401 no, 502 it does not answer. */
+int upstream_admits(struct mg_connection *conn, const struct upstream *u);
