@@ -11,7 +11,7 @@ import logging
 import gevent
 from gevent.queue import Queue
 
-from . import log, runners
+from . import _about, _reload, _source, _try, log, runners
 from .contrib.fasthttp import FastHttpUser
 from .user.inspectuser import get_ratio
 from .user.users import HttpUser
@@ -32,18 +32,33 @@ class Host:
         self._custom_options = custom_options
         self._shape_runs = False
         self._events = Queue()
+        self.web_ui = None  # of a test with a page
 
     def handlers(self):
         return {
             "katydid_tick": lambda message: gevent.spawn(self._tick),
             "katydid_event": self._on_event,
             "katydid_state": self._on_state,
+            "katydid_ask": self._on_ask,
+            "locustfile": self._ship,
             "katydid_stats": self._on_stats,
+            "katydid_options": self._on_options,
+            "katydid_shape": self._on_shape,
+            "katydid_page": self._on_page,
+            "update_user_class": self._on_user_class,
         }
 
     def introduce(self):
-        """Tells the master what the locustfile holds."""
         gevent.spawn(self._fire_events)
+        if self.web_ui is not None:
+            self.web_ui.begin(self.node.send)
+        self._send_script()
+
+    def _send_script(self):
+        self.tell_script()
+
+    def tell_script(self):
+        """Tells the master what the locustfile holds."""
         shape = self.environment.shape_class
         self.node.send("katydid_script", {
             "role": self.role,
@@ -52,9 +67,14 @@ class Host:
                 "name": type(shape).__name__,
                 "use_common_options": bool(shape.use_common_options),
             },
+            "shapes": [
+                {"name": name, "use_common_options": bool(each.use_common_options)}
+                for name, each in (self.environment.available_shape_classes or {}).items()
+            ],
             "locustfile": self.environment.locustfile,
             "options": _plain(vars(self.environment.parsed_options)),
             "custom_options": _plain(self._custom_options),
+            "about": _about.describe(self.environment),
         })
 
     @staticmethod
@@ -68,6 +88,32 @@ class Host:
             "has_connection": _has_connection(user_class),
             "tasks": tree[user_class.__name__]["tasks"],
         }
+
+    def _ship(self, message):
+        """To a worker that asks for the locustfile: as it is now, helper modules beside it."""
+        files = self.environment.parsed_locustfiles or []
+        self.node.send("locustfile", _source.package(files), message.node_id)
+
+    # Questions of the page
+
+    def _on_ask(self, message):
+        gevent.spawn(self._answer, message.data)
+
+    def _answer(self, data):
+        answer = {"id": data["id"]}
+        try:
+            if data["what"] == "reload":
+                answer["error"] = _reload.check()
+            elif data["what"] == "try":
+                answer["result"] = _plain(_try.run(self.environment, data.get("args") or {}))
+            else:
+                answer["error"] = f"{data['what']!r} is nothing that this node can answer."
+        except _try.BadTrial as error:
+            answer.update(error=str(error), field=error.field)
+        except Exception as error:
+            logger.exception("A question of the page could not be answered")
+            answer["error"] = f"{type(error).__name__}: {error}"
+        self.node.send("katydid_answer", answer)
 
     # The load shape
 
@@ -143,6 +189,40 @@ class Host:
         else:
             runner.update_state(data["state"])
             runner.target_user_count = data["target_user_count"]
+
+        if self.web_ui is not None:
+            self.web_ui.tell()
+
+    # What people choose in the page
+
+    def _on_options(self, message):
+        """The master changed values of options; their types are those of the present ones, but a
+        type of the locustfile's own makes its value of the text."""
+        environment = self.environment
+        own = vars(environment.parsed_options)
+        for name, value in message.data.items():
+            if name not in own or _plain(own[name]) == value:
+                continue
+            is_own_type = own[name] is not None and _plain(own[name]) is not own[name]
+            is_text = is_own_type and isinstance(value, str)
+            own[name] = type(own[name])(value) if is_text else value
+            if name in ("host", "profile"):
+                setattr(environment, name, value or None)
+
+    def _on_shape(self, message):
+        shape = (self.environment.available_shape_classes or {}).get(message.data)
+        if shape is not None:
+            shape.runner = self.environment.runner
+        self.environment.shape_class = shape
+        self._shape_runs = False
+
+    def _on_user_class(self, message):
+        self.environment.update_user_class(message.data)
+        self._send_script()
+
+    def _on_page(self, message):
+        if self.web_ui is not None:
+            self.web_ui.on_page(message.data)
 
     def _on_stats(self, message):
         self.environment.runner.take_stats(message.data)

@@ -23,7 +23,7 @@ import msgpack
 from gevent.event import AsyncResult, Event
 from gevent.queue import Queue
 
-from . import __version__, _errors, log, runners
+from . import __version__, _errors, _reload, log, runners
 from .argument_parser import default_args_dict
 from .exception import RPCReceiveError, StopTest
 from .rpc import Message
@@ -168,9 +168,10 @@ class Node:
             "quit": self._on_quit,
             "reconnect": lambda message: self._reconnect(),
             "heartbeat": self._on_heartbeat,
-            "update_user_class": lambda m: self.environment.update_user_class(m.data),
+            "update_user_class": self._on_update_user_class,
             "spawning_complete": self._on_spawning_complete,
             "katydid_ack": self._on_katydid_ack,
+            "katydid_reload": lambda message: self._orders.put((self._restart,)),
         }
 
     def start(self):
@@ -248,6 +249,8 @@ class Node:
             self._heartbeat()
             self._report_when_due()
             self._send_logs()
+            if self.speaks_katydid:
+                self._send_fresh_lines()
 
     def _silent_for(self):
         """Seconds since the master was last heard; for ever, when never."""
@@ -338,6 +341,12 @@ class Node:
             self._exceptions_told += 1
             self.send("exception", {"msg": message, "traceback": traceback})
 
+    def _send_fresh_lines(self):
+        """Log lines for the page, at most so many a second."""
+        lines, dropped = log.take_fresh()
+        if lines or dropped:
+            self.send("katydid_logs", {"lines": lines, "dropped": dropped})
+
     def _send_logs(self):
         interval = runners.WORKER_LOG_REPORT_INTERVAL
         now = time.monotonic()
@@ -416,6 +425,11 @@ class Node:
         self.send("spawning")
         self._orders.put((self._spawn, message.data))
 
+    def _on_update_user_class(self, message):
+        self.environment.update_user_class(message.data)
+        if self._host is not None:
+            self._host.tell_script()
+
     def _on_spawning_complete(self, message):
         self._orders.put((self._spawning_complete, message.data["user_count"]))
 
@@ -462,9 +476,11 @@ class Node:
     def _take_options(self, options):
         if self.environment.parsed_options is None:
             self.environment.parsed_options = argparse.Namespace(**default_args_dict())
+        if self._host is not None:
+            return  # the master has them from here
         own = vars(self.environment.parsed_options)
         for name, value in options.items():
-            if self._host is not None or name in _SHARED_OPTIONS or self._is_custom(name):
+            if name in _SHARED_OPTIONS or self._is_custom(name):
                 own[name] = value
 
     def _is_custom(self, name):
@@ -510,6 +526,13 @@ class Node:
         self._reports.forget()
         self._last_spawn = 0.0  # of another clock
         self._core.clear()
+
+    def _restart(self):
+        """There is a new locustfile: this process begins again, under the same name."""
+        self._end_users()
+        self._flush()
+        self._close()
+        _reload.restart(self.id)
 
     def leave(self):
         """Ends the users and the process, with everything reported."""

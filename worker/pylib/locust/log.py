@@ -14,16 +14,23 @@ unhandled_greenlet_exception = False
 
 
 class LogReader(logging.Handler):
-    """Keeps the last 500 formatted lines. `count` is how many there were in all."""
+    """Keeps the last 500 formatted lines. `count` is how many there were in all. `fresh` are those
+    that a Katydid master has not been sent: [unix time, level, logger, text]."""
 
     def __init__(self):
         super().__init__()
         self.logs = deque(maxlen=500)
         self.count = 0
+        self.fresh = deque(maxlen=200)
+        self.fresh_count = 0
 
     def emit(self, record):
-        self.logs.append(self.format(record))
+        line = self.format(record)
+        self.logs.append(line)
         self.count += 1
+        text = line.partition(": ")[2]  # behind LINE_FORMAT's head; with the traceback
+        self.fresh.append([record.created, record.levelname, record.name, text[:8192]])
+        self.fresh_count += 1
 
 
 def setup_logging(loglevel, logfile=None):
@@ -61,6 +68,18 @@ def get_logs():
     """The last log lines, oldest first."""
     reader = _reader()
     return list(reader.logs) if reader else []
+
+
+def take_fresh():
+    """(lines, how many more there were) since the last call."""
+    reader = _reader()
+    if reader is None:
+        return [], 0
+    lines = list(reader.fresh)
+    dropped = reader.fresh_count - len(lines)
+    reader.fresh.clear()
+    reader.fresh_count = 0
+    return lines, dropped
 
 
 def logged_count():
