@@ -87,9 +87,9 @@ pc         = $(shell pkg-config $(1) 2>/dev/null)
 DEP_CF    := $(subst -I/,-isystem /,$(call pc,--cflags libevent libevent_pthreads libzmq msgpack jansson openssl \
              zlib libbrotlidec libzstd)) -isystem /usr/share/include/llhttp
 PY_CF     := $(subst -I/,-isystem /,$(call pc,--cflags python3-embed)) \
-             -isystem $(shell $(PYTHON) -c 'import greenlet, os; print(os.path.dirname(greenlet.__file__))' 2>/dev/null)
+             -isystem $(shell /usr/bin/python3 -c 'import greenlet, os; print(os.path.dirname(greenlet.__file__))' 2>/dev/null)
 COMMON_LD := $(call pc,--libs libzmq msgpack) -lcrypto -lm
-MASTER_LD := $(call pc,--libs libevent libevent_pthreads jansson zlib openssl) -lcivetweb $(COMMON_LD)
+MASTER_LD := $(call pc,--libs libevent libevent_pthreads libevent_openssl jansson zlib openssl) -lcivetweb $(COMMON_LD)
 WORKER_LD := $(call pc,--libs libevent libevent_pthreads openssl zlib libbrotlidec libzstd) $(COMMON_LD)
 PY_LD     := $(call pc,--libs python3-embed)
 ALL_CF     = $(BASE) $(OPT) $(DEP_CF) $(CFLAGS)
@@ -255,14 +255,26 @@ format: ## clang-format everything
 # ---- install --------------------------------------------------------------------------------
 
 LIB := $(DESTDIR)$(PREFIX)/lib/katydid
+BIN := $(DESTDIR)$(PREFIX)/bin
+LIBRARY ?= 1# 0: not the Python library
+LOCUST_COMMAND ?= 0# 1: the command `locust` too, if there is none yet; force: even then
 .PHONY: install uninstall
-install: all ## install under PREFIX (/usr/local), DESTDIR honoured
-	install -d $(DESTDIR)$(PREFIX)/bin $(LIB) $(DESTDIR)$(PREFIX)/share/doc/katydid
-	install -m 755 $(O)/katydid $(O)/katydid-worker $(DESTDIR)$(PREFIX)/bin/
+install: all ## install under PREFIX (/usr/local), DESTDIR honoured; the library for PYTHON; LOCUST_COMMAND=1: `locust` too
+	$(if $(filter 0,$(LIBRARY)),,$(PYTHON) worker/install.py install '$(PREFIX)' '$(DESTDIR)' $(VERSION) $(PY_SO))
+	install -d $(BIN) $(LIB) $(DESTDIR)$(PREFIX)/share/doc/katydid
+	install -m 755 $(O)/katydid $(O)/katydid-worker $(BIN)/
 	cd worker/pylib && find . -name '*.py' -exec install -D -m 644 {} $(abspath $(LIB))/pylib/{} \;
 	install -m 644 README.md LICENSE CHANGES.md docs/*.md $(DESTDIR)$(PREFIX)/share/doc/katydid/
+ifneq ($(LOCUST_COMMAND),0)
+	@other=$$(command -v locust); if [ "$(LOCUST_COMMAND)" != force ] && [ -n "$$other" ] && \
+	  [ "$$(readlink "$$other")" != katydid ] || { [ -e $(BIN)/locust ] && [ "$$(readlink $(BIN)/locust)" != katydid ] && [ "$(LOCUST_COMMAND)" != force ]; }; then \
+	  echo "make install: there is a command locust already ($${other:-$(BIN)/locust}); LOCUST_COMMAND=force puts ours into $(BIN) all the same"; exit 1; fi
+	ln -sfn katydid $(BIN)/locust
+endif
 uninstall: ## remove what install put there
-	rm -f $(DESTDIR)$(PREFIX)/bin/katydid $(DESTDIR)$(PREFIX)/bin/katydid-worker
+	$(Q)$(PYTHON) worker/install.py uninstall '$(PREFIX)' '$(DESTDIR)' $(VERSION)
+	rm -f $(BIN)/katydid $(BIN)/katydid-worker
+	if [ "$$(readlink $(BIN)/locust)" = katydid ]; then rm -f $(BIN)/locust; fi
 	rm -rf $(LIB) $(DESTDIR)$(PREFIX)/share/doc/katydid
 
 -include $(shell find $(O)/obj $(O)/unit $(O)/support $(O)/bench -name '*.d' 2>/dev/null)

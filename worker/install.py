@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""Puts the library where a Python finds it, and takes it away again (make install, make uninstall).
+
+    install.py install PREFIX DESTDIR VERSION SHARED_OBJECT
+    install.py uninstall PREFIX DESTDIR VERSION
+    install.py where PREFIX
+
+The Python that runs this is the one meant. What is put there is listed in RECORD, as pip does, and
+only that is removed. A locust of somebody else is never touched.
+"""
+
+import os
+import shutil
+import sys
+import sysconfig
+
+PACKAGES = ("katydid_boot", "locust", "pytest_locust")
+PYLIB = os.path.join(os.path.dirname(os.path.abspath(__file__)), "pylib")
+
+
+def site_folder(prefix):
+    """Where this Python looks, if that is under the prefix; a virtual environment has but one place."""
+    folder = sysconfig.get_path("platlib")
+    is_venv = sys.prefix != sys.base_prefix
+    if is_venv or os.path.commonpath([prefix, folder]) == os.path.normpath(prefix):
+        return folder
+    return os.path.join(prefix, "lib", "python%d.%d" % sys.version_info[:2], "site-packages")
+
+
+def files():
+    """(source, path in the site folder) of every module."""
+    for package in PACKAGES:
+        for folder, folders, names in os.walk(os.path.join(PYLIB, package)):
+            folders[:] = sorted(name for name in folders if name != "__pycache__")
+            for name in sorted(names):
+                if not name.endswith(".pyc"):
+                    path = os.path.join(folder, name)
+                    yield path, os.path.relpath(path, PYLIB)
+
+
+def metadata(version):
+    return {
+        "METADATA": f"Metadata-Version: 2.1\nName: katydid\nVersion: {version}\n"
+                    "Summary: Load tests in Python, with Locust's API on an engine in C\n"
+                    "Requires-Dist: gevent\nRequires-Dist: greenlet\nRequires-Dist: msgpack\n"
+                    "Requires-Dist: requests\n",
+        "entry_points.txt": "[pytest11]\nlocust = pytest_locust.plugin\n",
+        "INSTALLER": "make\n",
+        "WHEEL": "Wheel-Version: 1.0\nGenerator: katydid\nRoot-Is-Purelib: false\n",
+    }
+
+
+def read_record(root, version):
+    try:
+        with open(os.path.join(root, f"katydid-{version}.dist-info", "RECORD"), encoding="utf-8") as f:
+            return [line.partition(",")[0] for line in f if line.strip()]
+    except FileNotFoundError:
+        return None
+
+
+def check_not_others(root, version):
+    if os.path.isdir(os.path.join(root, "locust")) and read_record(root, version) is None:
+        sys.exit(
+            f"make install: {os.path.join(root, 'locust')} is not Katydid's: this Python has Locust itself. "
+            "Uninstall that first (pip uninstall locust), or install into a virtual environment of its own: "
+            "make install PYTHON=VENV/bin/python; or leave the library out: make install LIBRARY=0"
+        )
+
+
+def install(prefix, destdir, version, shared_object):
+    root = destdir + site_folder(prefix)
+    check_not_others(root, version)
+    uninstall(prefix, destdir, version)
+    wanted = [*files(), (shared_object, os.path.basename(shared_object))]
+    for source, path in wanted:
+        target = os.path.join(root, path)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        shutil.copyfile(source, target)
+    info = f"katydid-{version}.dist-info"
+    os.makedirs(os.path.join(root, info), exist_ok=True)
+    for name, text in metadata(version).items():
+        write(os.path.join(root, info, name), text)
+    record = [path for _, path in wanted] + [f"{info}/{name}" for name in (*metadata(version), "RECORD")]
+    write(os.path.join(root, info, "RECORD"), "".join(f"{path},,\n" for path in record))
+    print(f"installed the library into {root}")
+
+
+def write(path, text):
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+
+
+def uninstall(prefix, destdir, version):
+    root = destdir + site_folder(prefix)
+    folders = set()
+    for path in read_record(root, version) or []:
+        target = os.path.join(root, path)
+        if os.path.exists(target):
+            os.unlink(target)
+        folder = os.path.dirname(path)
+        while folder:
+            folders.add(folder)
+            folder = os.path.dirname(folder)
+    for folder in sorted(folders, key=len, reverse=True):
+        target = os.path.join(root, folder)
+        shutil.rmtree(os.path.join(target, "__pycache__"), ignore_errors=True)
+        if os.path.isdir(target) and not os.listdir(target):
+            os.rmdir(target)
+
+
+def main():
+    what, *rest = sys.argv[1:]
+    if what == "where":
+        print(site_folder(rest[0]))
+    else:
+        {"install": install, "uninstall": uninstall}[what](*rest)
+
+
+if __name__ == "__main__":
+    main()
