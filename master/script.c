@@ -78,6 +78,9 @@ static void on_script(struct master *m, const struct message *msg)
         return;
     }
     if (m->dispatch) { /* a run uses the classes of the first one */
+        char *about = m->host.script.about;
+        m->host.script.about = script.about;
+        script.about = about;
         script_fini(&script);
         return;
     }
