@@ -13,8 +13,30 @@ struct mark {
     enum stats_phase ends, next; /* next: what begins with it */
 };
 
+/* On a warm connection, all of it, in the order of the book: nearly every request. */
+static bool is_ordinary(const struct fetch_times *t, uint64_t until)
+{
+    return !t->dialed && t->sent_first >= t->start && t->sent_last >= t->sent_first &&
+           t->first_byte >= t->sent_last && until >= t->first_byte;
+}
+
+static void add_ordinary(const struct fetch_times *t, uint64_t until, uint64_t *phase_us)
+{
+    const uint64_t begun = (t->sent_first - t->start) / 1000;
+    const uint64_t sent = (t->sent_last - t->start) / 1000;
+    const uint64_t answered = (t->first_byte - t->start) / 1000;
+    phase_us[PHASE_QUEUE] += begun;
+    phase_us[PHASE_SEND] += sent - begun;
+    phase_us[PHASE_WAIT] += answered - sent;
+    phase_us[PHASE_RECEIVE] += (until - t->start) / 1000 - answered;
+}
+
 void fetch_phases(const struct fetch_times *t, uint64_t until, uint64_t *phase_us)
 {
+    if (__builtin_expect(is_ordinary(t, until), 1)) {
+        add_ordinary(t, until, phase_us);
+        return;
+    }
     const struct mark marks[] = {
         {t->dialed, PHASE_QUEUE, PHASE_DNS},        {t->resolved, PHASE_DNS, PHASE_CONNECT},
         {t->connected, PHASE_CONNECT, PHASE_TLS},   {t->secured, PHASE_TLS, PHASE_QUEUE},
