@@ -21,7 +21,7 @@ LOCUST   := 2.46.7# the stock Locust that tests and benchmarks compare with
 DEPS_BUILD := gcc make pkg-config libevent-dev libzmq3-dev libmsgpack-dev libcivetweb-dev \
   libssl-dev libjansson-dev zlib1g-dev libbrotli-dev libzstd-dev node-llhttp python3-dev \
   python3-gevent python3-greenlet python3-requests python3-msgpack python3-brotli
-DEPS_TEST  := libcmocka-dev python3-pytest python3-zmq python3-venv nginx-light iproute2 openssl curl procps
+DEPS_TEST  := libcmocka-dev python3-flask python3-flask-login python3-pytest python3-zmq python3-venv nginx-light iproute2 openssl curl procps
 DEPS_E2E   := chromium
 DEPS_BENCH := wrk nginx-light python3-venv
 DEPS_LINT  := clang clang-format clang-tidy cppcheck libclang-rt-14-dev

@@ -5,6 +5,8 @@
  * Serves the embedded page, the page's API (docs/api.md) and Locust's routes for scripts that
  * poll them. Runs on civetweb's threads and touches nothing but the bridge.
  */
+#include <stdbool.h>
+
 struct bridge;
 struct web;
 
@@ -13,9 +15,14 @@ struct web_config {
     int port;                       /* 0 = pick one */
     const char *tls_cert, *tls_key; /* both or neither */
     const char *base_path;          /* "" or "/prefix" */
+    bool web_login;                 /* nothing is answered without a session of the host's app */
+    const char *secret;             /* 32 characters that admit the host's requests; NULL none */
 };
 
+/* false, and *why says cause and mend (malloced), when the certificate cannot be used. */
+bool web_check_tls(const struct web_config *c, char **why);
 /* NULL on failure, and *why says cause and mend (malloced; caller frees). */
 struct web *web_start(const struct web_config *c, struct bridge *b, char **why);
 int web_port(const struct web *w);
+int web_inner_port(const struct web *w); /* for requests of the host: plain HTTP, loopback */
 void web_stop(struct web *w);

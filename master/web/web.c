@@ -14,20 +14,25 @@
 #include "common/base/log.h"
 #include "master/bridge.h"
 #include "master/web/feed.h"
+#include "master/web/front.h"
+#include "master/web/gate.h"
 #include "master/web/guard.h"
 #include "master/web/intake.h"
 #include "master/web/listen.h"
 #include "master/web/live.h"
 #include "master/web/reply.h"
 #include "master/web/request.h"
+#include "master/web/upstream.h"
 
 #include <civetweb.h>
+#include <openssl/crypto.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,6 +41,10 @@
 
 struct web {
     struct bridge *bridge;
+    struct gate *gate;
+    bool wants_login;
+    char secret[33];       /* admits the host's own requests */
+    char front_secret[33]; /* marks what came by the front */
     struct guard guard;
     struct live *live;
     struct mg_context *ctx;
@@ -86,27 +95,6 @@ static int get_live(struct request *r)
     return status;
 }
 
-static int get_series(struct request *r)
-{
-    struct sbuf out = {0};
-    struct view *v = request_view(r);
-    if (v == NULL)
-        return 503;
-    int64_t from = (int64_t)form_get_number(&r->query, "from", INT64_MAX, 0);
-    int64_t to = (int64_t)form_get_number(&r->query, "to", INT64_MAX, INT64_MAX);
-    int step = (int)form_get_number(&r->query, "step", 3600, 1);
-    feed_series(v, from, to, step > 0 ? step : 1, &out);
-    view_unref(v);
-    int status = reply_json(r->conn, 200, &out);
-    sbuf_fini(&out);
-    return status;
-}
-
-static int get_failures(struct request *r)
-{
-    return request_answer_view(r, feed_failures);
-}
-
 static int get_exceptions(struct request *r)
 {
     return request_answer_view(r, feed_exceptions);
@@ -123,15 +111,7 @@ static int run_command(struct request *r, enum intake_action action)
     struct command c;
     struct intake_error e;
     int status;
-    struct guard_request sender = request_sender(r);
-    const char *mark = mg_get_header(r->conn, "X-Katydid");
-    if (!guard_page_ok(&sender))
-        return request_refuse_sender(r);
-    if (mark == NULL || strcmp(mark, "1") != 0)
-        return reply_error(r->conn, 403, "", "Commands need the header \"X-Katydid: 1\".");
-    if (!request_is_type(r, "application/json"))
-        return reply_error(r->conn, 415, "", "Commands are JSON: send it as application/json.");
-    if (!request_read(r, INTAKE_BODY_MAX, &body, &status)) {
+    if (!request_command(r, INTAKE_BODY_MAX, &body, &status)) {
         sbuf_fini(&body);
         return status;
     }
@@ -141,6 +121,11 @@ static int run_command(struct request *r, enum intake_action action)
         return reply_error(r->conn, 400, e.field, e.text);
     struct command_result result = bridge_submit(r->bridge, &c, REQUEST_TIMEOUT_MS);
     return request_answer_result(r, &result);
+}
+
+static int post_marker(struct request *r)
+{
+    return run_command(r, INTAKE_MARKER);
 }
 
 static int post_start(struct request *r)
@@ -169,18 +154,18 @@ static const struct route PAGE[] = {
     {"GET", "/", get_page},
     {"GET", "/api/v1/state", get_state},
     {"GET", LIVE_PATH, get_live},
-    {"GET", "/api/v1/series", get_series},
-    {"GET", "/api/v1/failures", get_failures},
     {"GET", "/api/v1/exceptions", get_exceptions},
     {"GET", "/api/v1/workers", get_workers},
     {"POST", "/api/v1/start", post_start},
     {"POST", "/api/v1/edit", post_edit},
     {"POST", "/api/v1/stop", post_stop},
     {"POST", "/api/v1/reset", post_reset},
+    {"POST", "/api/v1/marker", post_marker},
 };
 static const struct routes page_routes = {PAGE, sizeof PAGE / sizeof PAGE[0]};
 
-static const struct routes *const TABLES[] = {&page_routes, &locust_routes};
+static const struct routes *const TABLES[] = {&page_routes, &timeline_routes, &test_routes, &samples_routes,
+                                               &locust_routes};
 
 static const struct route *find_route(const char *path)
 {
@@ -218,6 +203,137 @@ static int route_request(struct request *r)
     return is_read(r->method) ? reply_asset(r->conn, asset) : reply_method(r->conn, "GET, HEAD");
 }
 
+/* -- the host's part -- */
+
+/* What the newest view says of the host's web server, to be kept longer than the view. */
+struct host_web {
+    char socket[108];
+    bool has_login, has_guards, has_hooks, has_page;
+};
+
+static struct host_web host_web(struct web *w)
+{
+    struct host_web h = {.has_login = w->wants_login};
+    struct view *v = bridge_view(w->bridge);
+    if (v == NULL)
+        return h;
+    snprintf(h.socket, sizeof h.socket, "%s", v->web.socket);
+    h.has_login |= v->web.has_login;
+    h.has_guards = v->web.has_guards;
+    h.has_hooks = v->web.has_hooks;
+    h.has_page = v->web.has_page;
+    view_unref(v);
+    return h;
+}
+
+/* The Flask app asks for what its own view of a route of ours answers. */
+static bool is_inner(const struct web *w, struct mg_connection *conn)
+{
+    const char *given = mg_get_header(conn, "X-Katydid-Secret");
+    return w->secret[0] != '\0' && given != NULL && strlen(given) == strlen(w->secret) &&
+           CRYPTO_memcmp(given, w->secret, strlen(w->secret)) == 0;
+}
+
+static const char *client_of(const struct web *w, struct mg_connection *conn)
+{
+    const char *front = w->listen.has_front ? mg_get_header(conn, FRONT_HEADER) : NULL;
+    const char *space = front != NULL ? strchr(front, ' ') : NULL;
+    return space != NULL ? space + 1 : mg_get_request_info(conn)->remote_addr;
+}
+
+static struct upstream upstream_of(const struct web *w, struct request *r, const struct host_web *h)
+{
+    return (struct upstream){h->socket, client_of(w, r->conn), w->listen.has_tls};
+}
+
+static int forward(struct web *w, struct request *r, const struct host_web *h)
+{
+    struct upstream u = upstream_of(w, r, h);
+    struct guard_request sender = request_sender(r);
+    bool is_change = !is_read(r->method) && strcmp(r->method, "OPTIONS") != 0;
+    if (is_change && !guard_page_ok(&sender))
+        return request_refuse_sender(r);
+    return upstream_forward(r->conn, &u);
+}
+
+static bool is_locusts(const char *path)
+{
+    for (size_t i = 0; i < locust_routes.count; i++)
+        if (strcmp(locust_routes.routes[i].path, path) == 0)
+            return true;
+    return strcmp(path, "/") == 0;
+}
+
+static bool is_page_file(const char *path)
+{
+    return strcmp(path, "/") == 0 || strncmp(path, "/assets/", 8) == 0;
+}
+
+/* Without a session one may see the login page and what it is made of. */
+static bool is_open(const char *path)
+{
+    return strcmp(path, "/login") == 0 || strncmp(path, "/assets/", 8) == 0;
+}
+
+static int refuse_host_gone(struct request *r)
+{
+    return reply_error(r->conn, 502, "",
+                       "This page needs the process that runs the locustfile to admit you, and it "
+                       "does not answer.");
+}
+
+/* 0: go on; else the status of the answer that was sent. */
+static int check_gate(struct web *w, struct request *r, const struct host_web *h)
+{
+    bool needs_login = h->has_login && !is_open(r->path);
+    if (!needs_login && !h->has_guards)
+        return 0;
+    if (h->socket[0] == '\0')
+        return refuse_host_gone(r);
+    struct upstream u = upstream_of(w, r, h);
+    int verdict = gate_admits(w->gate, r->conn, &u);
+    if (verdict == 204)
+        return 0;
+    if (verdict == 502)
+        return refuse_host_gone(r);
+    if (!h->has_guards && strncmp(r->path, "/api/", 5) == 0)
+        return reply_error(r->conn, 401, "", "Log in first: open the page in a browser.");
+    return forward(w, r, h); /* the app says so in its own way */
+}
+
+/* What this process answers itself, when the host has no part in it. */
+static bool is_hosts(const struct request *r, const struct host_web *h)
+{
+    if (h->socket[0] == '\0')
+        return false;
+    if (h->has_page && is_page_file(r->path))
+        return true;
+    if (h->has_login && strcmp(r->path, "/login") == 0)
+        return true;
+    if (is_locusts(r->path))
+        return h->has_hooks || h->has_guards;
+    return find_route(r->path) == NULL && find_asset(r->path) == NULL;
+}
+
+static int serve_request(struct web *w, struct request *r)
+{
+    const struct host_web h = host_web(w);
+    if (is_inner(w, r->conn))
+        return route_request(r);
+    int refused = check_gate(w, r, &h);
+    if (refused != 0)
+        return refused;
+    return is_hosts(r, &h) ? forward(w, r, &h) : route_request(r);
+}
+
+/* Outside of the base path there are only the routes of the locustfile. */
+static int serve_outside(struct web *w, struct request *r)
+{
+    const struct host_web h = host_web(w);
+    r->path = "";
+    return h.socket[0] != '\0' ? forward(w, r, &h) : reply_text(r->conn, 404, "Not found.\n");
+}
+
 static bool is_upgrade(struct mg_connection *conn)
 {
     const char *upgrade = mg_get_header(conn, "Upgrade");
@@ -232,6 +348,10 @@ static int check_upgrade(struct request *r, struct web *w)
         return reply_text(r->conn, 404, "There is no socket here.\n");
     if (!guard_origin_ok(sender.origin, sender.host))
         return reply_error(r->conn, 403, "", "The live socket serves Katydid's own page only.");
+    const struct host_web h = host_web(w);
+    int refused = check_gate(w, r, &h);
+    if (refused != 0)
+        return refused;
     if (!live_has_room(w->live))
         return reply_error(r->conn, 503, "", "Too many live pages; poll GET api/v1/live instead.");
     return 0;
@@ -253,19 +373,31 @@ static int refuse_host(struct mg_connection *conn)
                       "KATYDID_WEB_ALLOWED_HOSTS=name[,name] in its environment.\n");
 }
 
+/* Behind a front, civetweb's port is for the front and the host alone. */
+static bool is_by_front(const struct web *w, struct mg_connection *conn)
+{
+    const char *given = mg_get_header(conn, FRONT_HEADER);
+    size_t len = strlen(w->front_secret);
+    return !w->listen.has_front || is_inner(w, conn) ||
+           (given != NULL && strlen(given) > len && given[len] == ' ' &&
+            CRYPTO_memcmp(given, w->front_secret, len) == 0);
+}
+
 static int on_request(struct mg_connection *conn)
 {
     struct web *w = mg_get_user_context_data(conn);
     const struct mg_request_info *ri = mg_get_request_info(conn);
     struct request r = {.bridge = w->bridge, .conn = conn, .method = ri->request_method};
     const char *host = mg_get_header(conn, "Host");
+    if (!is_by_front(w, conn))
+        return reply_text(conn, 403, "This port is the page's own.\n");
     if (!guard_host_ok(&w->guard, host))
         return refuse_host(conn);
     if (mg_get_header(conn, "Transfer-Encoding") != NULL && ri->content_length >= 0)
         return reply_text(conn, 400, "Content-Length and Transfer-Encoding exclude each other.\n");
     r.path = ri->local_uri != NULL ? below_base(w, ri->local_uri) : NULL;
     if (r.path == NULL)
-        return reply_text(conn, 404, "Not found.\n");
+        return serve_outside(w, &r);
     if (r.path[0] == '\0') { /* the base path without its slash: relative addresses need it */
         char location[sizeof w->base_path + 1];
         snprintf(location, sizeof location, "%s/", w->base_path);
@@ -276,7 +408,7 @@ static int on_request(struct mg_connection *conn)
     const char *query = ri->query_string != NULL ? ri->query_string : "";
     int status;
     if (form_parse(&r.query, query, strlen(query)))
-        status = route_request(&r);
+        status = serve_request(w, &r);
     else
         status = reply_text(conn, 400, "The query is not well formed.\n");
     form_fini(&r.query);
@@ -298,12 +430,6 @@ static int on_log(const struct mg_connection *conn, const char *text)
     return 1;
 }
 
-static int on_init_tls(void *ssl_ctx, void *arg)
-{
-    const struct web *w = arg;
-    return listen_load_tls(&w->listen, ssl_ctx);
-}
-
 /* -- lifetime -- */
 
 static void warn_if_open(const struct web *w)
@@ -320,10 +446,8 @@ static void warn_if_open(const struct web *w)
 /* civetweb's threads must not take the signals that the main thread waits for. */
 static struct mg_context *start_server(struct web *w, const char **options)
 {
-    static const struct mg_callbacks callbacks = {.begin_request = on_request,
-                                                  .http_error = on_http_error,
-                                                  .log_message = on_log,
-                                                  .init_ssl = on_init_tls};
+    static const struct mg_callbacks callbacks = {
+        .begin_request = on_request, .http_error = on_http_error, .log_message = on_log};
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -347,17 +471,27 @@ static bool start(struct web *w, const struct web_config *c, char **why)
     char live_path[sizeof w->base_path + sizeof LIVE_PATH];
     if (w->live == NULL || !listen_init(&w->listen, c, w->guard.bound, why))
         return false;
-    mg_init_library(w->listen.has_tls ? MG_FEATURES_TLS : MG_FEATURES_DEFAULT);
+    mg_init_library(MG_FEATURES_DEFAULT);
     w->ctx = start_server(w, w->listen.options);
     if (w->ctx == NULL) {
         *why = strdup("the web server did not start; run with --loglevel DEBUG to see its words");
         return false;
     }
-    listen_read_port(&w->listen, w->ctx);
     snprintf(live_path, sizeof live_path, "%s%s", w->base_path, LIVE_PATH);
     live_attach(w->live, w->ctx, live_path);
+    if (!listen_start(&w->listen, w->ctx, w->front_secret, why))
+        return false;
     warn_if_open(w);
     return true;
+}
+
+static void make_secret(char out[33])
+{
+    unsigned char bytes[16];
+    if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes)
+        abort();
+    for (size_t i = 0; i < sizeof bytes; i++)
+        snprintf(out + 2 * i, 3, "%02x", bytes[i]);
 }
 
 struct web *web_start(const struct web_config *c, struct bridge *b, char **why)
@@ -369,6 +503,11 @@ struct web *web_start(const struct web_config *c, struct bridge *b, char **why)
         return NULL;
     w->bridge = b;
     w->live = live_new(b);
+    w->gate = gate_new();
+    w->wants_login = c->web_login;
+    snprintf(w->secret, sizeof w->secret, "%s", c->secret != NULL ? c->secret : "");
+    w->listen.fd = -1;
+    make_secret(w->front_secret);
     gethostname(machine, sizeof machine - 1);
     guard_init(&w->guard, c->host, machine, getenv("KATYDID_WEB_ALLOWED_HOSTS"));
     set_base_path(w, c->base_path);
@@ -383,14 +522,21 @@ int web_port(const struct web *w)
     return w->listen.port;
 }
 
+int web_inner_port(const struct web *w)
+{
+    return w->listen.inner_port;
+}
+
 void web_stop(struct web *w)
 {
     if (w == NULL)
         return;
     if (w->live != NULL)
         live_stop(w->live);
+    listen_stop(&w->listen);
     if (w->ctx != NULL)
         mg_stop(w->ctx);
     live_free(w->live);
+    gate_free(w->gate);
     free(w);
 }

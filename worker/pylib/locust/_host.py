@@ -45,16 +45,12 @@ class Host:
             "katydid_options": self._on_options,
             "katydid_shape": self._on_shape,
             "katydid_page": self._on_page,
-            "update_user_class": self._on_user_class,
         }
 
     def introduce(self):
         gevent.spawn(self._fire_events)
         if self.web_ui is not None:
             self.web_ui.begin(self.node.send)
-        self._send_script()
-
-    def _send_script(self):
         self.tell_script()
 
     def tell_script(self):
@@ -215,10 +211,6 @@ class Host:
             shape.runner = self.environment.runner
         self.environment.shape_class = shape
         self._shape_runs = False
-
-    def _on_user_class(self, message):
-        self.environment.update_user_class(message.data)
-        self._send_script()
 
     def _on_page(self, message):
         if self.web_ui is not None:

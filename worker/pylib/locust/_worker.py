@@ -7,7 +7,6 @@ message with cause and mend, or the author's own traceback; the exit codes are t
 docs/exit-codes.md.
 """
 
-import ast
 import gc
 import inspect
 import json
@@ -15,59 +14,43 @@ import logging
 import os
 import signal
 import sys
-import tempfile
 import traceback
-import urllib.error
-import urllib.request
 
-import _katydid
 import gevent
-import msgpack
 
 import locust
 
-from . import _errors, argument_parser, log
+from . import _errors, _reload, _source, argument_parser, log
 from ._host import Host
+from ._hosted import HostedLocalRunner, HostedMasterRunner, HostedWorkerRunner
 from ._node import Node, new_node_id
+from ._source import EXIT_IMPORT, Refusal
+from ._web_host import HostWebUI
 from .env import Environment
 from .exception import StopTest
-from .rpc import Message
-from .runners import LocalRunner, MasterRunner, WorkerRunner
 from .user.inspectuser import print_task_ratio, print_task_ratio_json
 from .user.users import PytestUser, missing_host
-from .util.directory import get_abspaths_in
 from .util.load_locustfile import load_locustfile
-from .util.url import is_url
 
 logger = logging.getLogger(__name__)
 
 EXIT_USAGE = 2
-EXIT_NO_FILE = 64
-EXIT_IMPORT = 65
 EXIT_NO_USERS = 66
 EXIT_NO_TASKS = 67
 EXIT_NO_HOST = 69
-
-_DOWNLOAD_TIMEOUT_S = 300
-_OFFER_EVERY_S = 1.0
-
-
-class Refusal(Exception):
-    """Why the process ends before it began."""
-
-    def __init__(self, code, text):
-        super().__init__(text)
-        self.code = code
+EXIT_CONFIG_USERS = 255
 
 
 def main(config_path):
     """The process. Returns its exit code."""
     sys.stdout.reconfigure(line_buffering=True)
+    config = _read_config(config_path)
+    name = config.get("name") or "katydid"
     try:
-        return _run(_read_config(config_path))
+        return _run(config)
     except Refusal as refusal:
-        print(f"katydid: {refusal}", file=sys.stderr)
-        return refusal.code
+        print(f"{name}: {refusal}", file=sys.stderr)
+        return 1 if name == "locust" and refusal.code >= _source.EXIT_NO_FILE else refusal.code
     except SystemExit as end:  # of the locustfile, or argparse
         return _exit_code(end)
     finally:
@@ -86,6 +69,7 @@ def _read_config(path):
     with open(path, encoding="utf-8") as file:
         config = json.load(file)
     os.unlink(path)
+    config["folder"] = os.path.dirname(path)
     return config
 
 
@@ -93,17 +77,26 @@ def _run(config):
     options = config["options"]
     if not options.get("skip_log_setup"):
         log.setup_logging(options.get("loglevel") or "INFO", options.get("logfile"))
-    files = find_locustfiles(options.get("locustfile") or "locustfile.py", config["endpoint"])
+    files = _source.find(options.get("locustfile") or "locustfile.py", config["endpoint"])
     users, shapes = import_locustfiles(files)
-    parsed, custom = argument_parser.parse_custom(options, config.get("extra_args") or [])
+    if config.get("list") == "options":
+        return _answer_options(config["answer"])
+    parsed, custom = argument_parser.parse_custom(
+        options, config.get("extra_args") or [], config.get("settings") or [],
+        config.get("name") or "katydid")
     if config.get("list") == "users":
         print("\n    ".join(["Available Users:", *users]))
         return 0
     environment = make_environment(parsed, files, users, shapes)
+    if config.get("list") == "check":
+        return 0
     if config.get("list"):
         _print_ratio(environment, config["list"])
         return 0
+    _reload.remember(config)
     node = _make_node(config, environment, custom)
+    if config["role"] != "worker" and not parsed.headless:
+        node.host.web_ui = HostWebUI(environment, config["folder"])
     _fire_init(environment)
     if config["role"] != "worker" and (parsed.headless or parsed.autostart):
         check_hosts(environment)
@@ -112,6 +105,13 @@ def _run(config):
     gc.freeze()  # modules and classes stay: later collections need not look at them
     node.start()
     return _await_end(node)
+
+
+def _answer_options(path):
+    """Tells the master which options the locustfile adds, before it reads the command line."""
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(argument_parser.custom_options(), file)
+    return 0
 
 
 def _await_end(node):
@@ -134,83 +134,6 @@ def _await_end(node):
 # Locustfiles
 
 
-def find_locustfiles(names, endpoint=None):
-    """Paths of the files that -f means: comma list, folders, addresses, "-" for the master's."""
-    if names == "-":
-        return _from_master(endpoint)
-    return [path for name in names.split(",") for path in _find(name.strip())]
-
-
-def _find(name):
-    if is_url(name):
-        return [_download(name)]
-    if os.path.isdir(name):
-        found = sorted(get_abspaths_in(name, extension=".py"))
-        if not found:
-            raise Refusal(EXIT_NO_FILE, f"there is no .py file in the folder '{name}'")
-        return found
-    if not os.path.exists(name):
-        raise Refusal(EXIT_NO_FILE, f"there is no file '{name}': name the locustfile with -f")
-    if not name.endswith(".py"):
-        raise Refusal(EXIT_NO_FILE, f"'{name}' is no locustfile: its name must end with .py")
-    return [os.path.abspath(name)]
-
-
-def _temporary(name, text):
-    """A file of that name in a private folder, which the interpreter removes at its end."""
-    folder = tempfile.TemporaryDirectory(prefix="katydid-")
-    _folders.append(folder)
-    path = os.path.join(folder.name, os.path.basename(name) or "locustfile.py")
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text)
-    return path
-
-
-_folders = []
-
-
-def _download(url):
-    try:
-        with urllib.request.urlopen(url, timeout=30) as answer:
-            text = answer.read().decode("utf-8")
-        ast.parse(text)
-    except (OSError, urllib.error.URLError, UnicodeDecodeError) as error:
-        raise Refusal(EXIT_NO_FILE, f"no locustfile from {url}: {error}") from None
-    except SyntaxError:
-        raise Refusal(EXIT_IMPORT, f"what {url} answers is not Python: {text[:100]!r}") from None
-    name = url.split("?", 1)[0].rsplit("/", 1)[-1]
-    return _temporary(name if name.endswith(".py") else "locustfile.py", text)
-
-
-def _from_master(endpoint):
-    """Asks the master for its locustfile, until it answers."""
-    node_id = new_node_id().replace("_", "_download_locustfile_", 1)
-    link = _katydid.Link(endpoint, node_id)
-    answer = gevent.spawn(link.recv)
-    question = Message("locustfile", {"version": locust.__version__}, node_id).serialize()
-    for second in range(_DOWNLOAD_TIMEOUT_S):
-        link.send(question)
-        if answer.join(timeout=_OFFER_EVERY_S) or answer.ready():
-            break
-        if second % 30 == 5:
-            print(f"katydid: waiting for the master at {endpoint} to send the locustfile",
-                  file=sys.stderr)
-    else:
-        answer.kill()
-        link.close()
-        raise Refusal(EXIT_NO_FILE, f"the master at {endpoint} sent no locustfile: is it running?")
-    link.close()
-    data = msgpack.unpackb(answer.get(), strict_map_key=False)[1]
-    if "error" in data:
-        raise Refusal(EXIT_NO_FILE, f"the master sent no locustfile: {data['error']}")
-    return [
-        _temporary(source["filename"], source["contents"])
-        if isinstance(source, dict)
-        else _download(source)
-        for source in data.get("locustfiles", [])
-    ]
-
-
 def import_locustfiles(paths):
     """({name: User class}, {name: shape instance}) of all files."""
     users, shapes = {}, {}
@@ -218,7 +141,7 @@ def import_locustfiles(paths):
         found, found_shapes = _import(path)
         for shape in found_shapes:
             if type(shape).__name__ in shapes:
-                raise Refusal(1, f"two files define the shape {type(shape).__name__}")
+                raise Refusal(1, f"Duplicate shape classes: {type(shape).__name__}")
             shapes[type(shape).__name__] = shape
         for name, cls in found.items():
             _check_same_class(users.setdefault(name, cls), cls)
@@ -228,8 +151,8 @@ def import_locustfiles(paths):
 def _check_same_class(known, new):
     """One file may import another's class, but two files may not define the same name."""
     if known is not new and inspect.getfile(known) != inspect.getfile(new):
-        raise Refusal(1, f"{inspect.getfile(known)} and {inspect.getfile(new)} both define "
-                         f"a User class {new.__name__}: rename one")
+        raise Refusal(1, f"Duplicate user class names: {new.__name__} is defined in both "
+                         f"{inspect.getfile(known)} and {inspect.getfile(new)}: rename one")
 
 
 def _import(path):
@@ -265,7 +188,7 @@ def _user_traceback(error):
 def make_environment(parsed, files, users, shapes):
     """The Environment of the classes that were asked for, checked."""
     if not users:
-        raise Refusal(EXIT_NO_USERS, f"no User class in {os.path.relpath(files[0])}: it needs a "
+        raise Refusal(EXIT_NO_USERS, f"No User class found! {os.path.relpath(files[0])} needs a "
                                      "class derived from HttpUser, FastHttpUser or User")
     shape = next(iter(shapes.values()), None)
     try:
@@ -311,8 +234,9 @@ def _configure_users(environment, configs):
             try:
                 environment.update_user_class(entry)
             except KeyError as error:
-                raise Refusal(EXIT_NO_USERS, "--config-users: there is no User class "
-                                             f"{error}") from None
+                raise Refusal(EXIT_CONFIG_USERS, f"--config-users: there is no User class {error}: "
+                              "Error applying user config, probably you tried to specify config "
+                              "for a User not present in your locustfile") from None
 
 
 def _mentions(function, name):
@@ -368,16 +292,16 @@ def _make_node(config, environment, custom):
     endpoint = config["endpoint"]
     host = None if role == "worker" else Host(environment, role, custom)
     if role == "local":
-        runner = environment._create_runner(LocalRunner)
+        runner = environment._create_runner(HostedLocalRunner)
     elif role == "script-host":
         options = environment.parsed_options
         runner = environment._create_runner(
-            MasterRunner, options.master_bind_host, options.master_bind_port
+            HostedMasterRunner, options.master_bind_host, options.master_bind_port
         )
     else:
         address, _, port = endpoint.removeprefix("tcp://").rpartition(":")
         runner = environment._create_runner(
-            WorkerRunner, address or endpoint, int(port) if port.isdigit() else 0
+            HostedWorkerRunner, address or endpoint, int(port) if port.isdigit() else 0
         )
     return Node(runner, endpoint, config.get("node_id") or new_node_id(), host)
 
@@ -385,7 +309,7 @@ def _make_node(config, environment, custom):
 def _fire_init(environment):
     try:
         environment.events.init.fire(
-            environment=environment, runner=environment.runner, web_ui=None
+            environment=environment, runner=environment.runner, web_ui=environment.web_ui
         )
     except StopTest as error:
         raise Refusal(1, str(error)) from None

@@ -89,10 +89,27 @@ class Environment:
         self.stats = RequestStats(use_response_times_cache=False)  # the master has that
         return self._create_runner(WorkerRunner, master_host, master_port)
 
-    def create_web_ui(self, *args, **kwargs):
-        raise NotImplementedError(
-            "the page belongs to the master: start the test with the command katydid to have it"
+    def create_web_ui(
+        self,
+        host="",
+        port=8089,
+        web_base_path=None,
+        web_login=False,
+        tls_cert=None,
+        tls_key=None,
+        stats_csv_writer=None,
+        delayed_start=False,
+        userclass_picker_is_active=False,
+        build_path=None,
+    ):
+        """A web server in this process, for a runner of this process (library)."""
+        from .web import WebUI
+
+        self.web_ui = WebUI(
+            self, host, port, web_base_path, web_login, tls_cert, tls_key, stats_csv_writer,
+            delayed_start, userclass_picker_is_active, build_path,
         )
+        return self.web_ui
 
     def update_user_class(self, user_settings):
         """Sets attributes of a user class, `tasks` by their names."""

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: MIT
+"""--web-login: the login page, and what keeps others out.
+
+The page is plain HTML without script. `auth_args` of the locustfile says what is on it: a form for
+name and password, buttons of providers, or a form of the locustfile's own."""
+
+import logging
+import secrets
+from html import escape
+
+logger = logging.getLogger("locust.web")
+
+_HELP = "https://docs.locust.io/en/stable/extending-locust.html"
+
+_STYLE = """
+:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
+body { margin: 0; min-height: 100vh; display: grid; place-items: center }
+main { width: min(22rem, 90vw) }
+label { display: block; margin: .75rem 0 }
+label.check { display: flex; gap: .5rem; align-items: center }
+input:not([type=checkbox]), select, button, a.provider { box-sizing: border-box; width: 100%;
+  padding: .5rem .75rem; font: inherit; border: 1px solid GrayText; border-radius: .375rem }
+button, a.provider { display: block; margin-top: 1rem; text-align: center; text-decoration: none;
+  color: ButtonText; background: ButtonFace; cursor: pointer }
+a.provider img { height: 1.25em; vertical-align: middle; margin-right: .5rem }
+p.error { border-left: .25rem solid #c0392b; padding-left: .75rem }
+p.info { border-left: .25rem solid #2471a3; padding-left: .75rem }
+"""
+
+
+def guard(view, args, kwargs):
+    """Calls the view when there is a session; answers as Flask-Login does otherwise."""
+    from flask import session
+    from flask_login import login_required
+
+    try:
+        session["auth_error"] = None
+        session["auth_info"] = None
+        return login_required(view)(*args, **kwargs)
+    except Exception as error:
+        logger.exception("Locust auth exception")
+        return (f"Locust auth exception: {escape(str(error))}<br/><br/>See "
+                f"{_HELP}#adding-authentication-to-the-web-ui for configuring authentication, or "
+                "disable login by removing --web-login argument.")
+
+
+def is_admitted():
+    """In a request context: whether the request has a session."""
+    from flask_login import current_user
+
+    return bool(current_user and current_user.is_authenticated)
+
+
+def _choices_of(field):
+    return field.get("choices") or []
+
+
+def _input(field):
+    """One field of a custom form."""
+    name = escape(str(field.get("name") or field.get("label") or ""), quote=True)
+    label = escape(str(field.get("label") or field.get("name") or ""))
+    default = field.get("default_value")
+    required = " required" if field.get("is_required") else ""
+    if _choices_of(field):
+        options = "".join(
+            f'<option{" selected" if choice == default else ""}>{escape(str(choice))}</option>'
+            for choice in _choices_of(field)
+        )
+        multiple = " multiple" if field.get("is_multiple") else ""
+        return f'<label>{label}<select name="{name}"{multiple}{required}>{options}</select></label>'
+    if isinstance(default, bool):
+        checked = " checked" if default else ""
+        return (f'<label class="check"><input type="checkbox" name="{name}"{checked}>'
+                f"{label}</label>")
+    kind = "password" if field.get("is_secret") else field.get("type") or "text"
+    value = "" if default is None else f' value="{escape(str(default), quote=True)}"'
+    return (f'<label>{label}<input type="{escape(kind, quote=True)}" name="{name}"'
+            f"{value}{required}></label>")
+
+
+def _form(action, inputs, button):
+    return (f'<form method="post" action="{escape(action or "", quote=True)}">{inputs}'
+            f'<button type="submit">{escape(button)}</button></form>')
+
+
+def _forms(auth_args):
+    if custom := auth_args.get("custom_form"):
+        inputs = "".join(_input(field) for field in custom.get("inputs") or [])
+        yield _form(custom.get("callback_url"), inputs,
+                    custom.get("submit_button_text") or "Login")
+    elif callback := auth_args.get("username_password_callback"):
+        yield _form(
+            callback,
+            '<label>Username<input name="username" autocomplete="username" required autofocus>'
+            '</label><label>Password<input type="password" name="password" '
+            'autocomplete="current-password"></label>',
+            "Login",
+        )
+    for provider in auth_args.get("auth_providers") or []:
+        icon = provider.get("icon_url")
+        image = f'<img src="{escape(icon, quote=True)}" alt="">' if icon else ""
+        yield (f'<a class="provider" href="{escape(provider["callback_url"], quote=True)}">{image}'
+               f'{escape(provider.get("label") or "Login")}</a>')
+
+
+def _notes(auth_args):
+    for kind, role in (("error", "alert"), ("info", "status")):
+        if auth_args.get(kind):
+            yield f'<p class="{kind}" role="{role}">{escape(str(auth_args[kind]))}</p>'
+
+
+def page(web_ui):
+    """The view of /login."""
+    from flask import make_response, redirect, session, url_for
+
+    if not web_ui.web_login:
+        return redirect(url_for("locust.index"))
+    shown = web_ui.auth_args
+    shown["error"] = session.get("auth_error")
+    shown["info"] = session.get("auth_info")
+    title = escape(shown.get("title") or "Locust")
+    nonce = secrets.token_urlsafe(16)
+    body = "".join([*_notes(shown), *_forms(shown)])
+    answer = make_response(
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<style nonce="{nonce}">{_STYLE}</style></head>'
+        f"<body><main><h1>{title}</h1>{body}</main></body></html>"
+    )
+    answer.headers["Content-Security-Policy"] = (
+        f"default-src 'none'; style-src 'nonce-{nonce}'; img-src 'self' data: https:; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    )
+    answer.headers["X-Frame-Options"] = "DENY"
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
