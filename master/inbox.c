@@ -5,30 +5,27 @@
 #include "common/base/sbuf.h"
 #include "common/base/utf8.h"
 #include "master/core.h"
-#include <stdio.h>
 #include <string.h>
 
 #define MESSAGES_PER_TURN 500 /* then timers and the page get their turn */
 #define MAX_NODE_ID 255
 
-static void ship_locustfile(struct master *m, const char *node)
+/* The host reads the locustfile and what it imports: questions go there, answers come back with
+ * the asker's name. Before the host is there nobody answers; who asks does so again. */
+static void pass_locustfile(struct master *m, const char *from, const struct message *msg)
 {
-    struct sbuf text = {0}, out = {0};
-    const char *path = m->o->locustfile;
-    FILE *f = strchr(path, ',') ? NULL : fopen(path, "r");
-    char piece[4096];
-    for (size_t n = 1; f && n > 0 && text.len < PROTO_MAX_BYTES / 2;) {
-        n = fread(piece, 1, sizeof piece, f);
-        sbuf_add(&text, piece, n);
+    const struct host *h = &m->host;
+    char asker[MAX_NODE_ID + 1] = "";
+    struct sbuf out = {0};
+    if (!strcmp(from, h->node_id)) {
+        if (msg->node.len < sizeof asker)
+            memcpy(asker, msg->node.data, msg->node.len);
+        proto_relay(&out, msg->type, msg->data, asker);
+        post_bytes(m, asker, &out);
+    } else if (h->is_alive && h->has_script) {
+        proto_relay(&out, msg->type, msg->data, from);
+        post_bytes(m, h->node_id, &out);
     }
-    if (f)
-        fclose(f);
-    const char *slash = strrchr(path, '/');
-    struct shipped_file file = {slash ? slash + 1 : path, {text.data ? text.data : "", text.len}};
-    proto_locustfiles(&out, node, &file, 1,
-                      f ? NULL : "the master's locustfile must be one file to be sent to workers");
-    post_bytes(m, node, &out);
-    sbuf_fini(&text);
 }
 
 static void stray(struct master *m)
@@ -180,6 +177,10 @@ static bool is_for_host(enum message_kind kind)
 static void handle(struct master *m, const char *node, struct message *msg)
 {
     bool is_host = !strcmp(node, m->host.node_id);
+    if (msg->kind == MESSAGE_LOCUSTFILE) {
+        pass_locustfile(m, node, msg);
+        return;
+    }
     if (is_host && (is_for_host(msg->kind) || !m->is_local)) {
         if (msg->kind == MESSAGE_CUSTOM)
             relay(m, node, msg);
@@ -189,9 +190,7 @@ static void handle(struct master *m, const char *node, struct message *msg)
             script_on_message(m, msg);
         return;
     }
-    if (msg->kind == MESSAGE_LOCUSTFILE) {
-        ship_locustfile(m, node);
-    } else if (msg->kind == MESSAGE_CLIENT_READY) {
+    if (msg->kind == MESSAGE_CLIENT_READY) {
         hands_ready(m, node, &msg->ready);
     } else if (msg->kind == MESSAGE_HEARTBEAT) {
         hands_heartbeat(m, node, &msg->heartbeat);

@@ -233,14 +233,6 @@ struct host_state {
 };
 void proto_state(struct sbuf *out, const char *node, const struct host_state *s);
 
-struct shipped_file {
-    const char *name; /* base name */
-    struct slice text;
-};
-/* The answer to a worker that asks for the locustfile; error wins when not NULL. */
-void proto_locustfiles(struct sbuf *out, const char *node, const struct shipped_file *files,
-                       size_t count, const char *error);
-
 /* The entries of a "stats" data map that a user's worker_report listener may see: everything but
  * our report. Appends a msgpack map. */
 void proto_public_stats(struct sbuf *out, struct slice data);

@@ -207,30 +207,6 @@ void proto_page(struct sbuf *out, const char *node, const struct host_page *p)
     put(&pk, node);
 }
 
-void proto_locustfiles(struct sbuf *out, const char *node, const struct shipped_file *files,
-                       size_t count, const char *error)
-{
-    msgpack_packer pk = begin(out, "locustfile");
-    msgpack_pack_map(&pk, 1);
-    put(&pk, error ? "error" : "locustfiles");
-    if (error)
-        put(&pk, error);
-    else
-        msgpack_pack_array(&pk, count);
-    for (size_t i = 0; !error && i < count; i++) {
-        if (!files[i].text.data) { /* a URL: the worker fetches it itself */
-            put(&pk, files[i].name);
-            continue;
-        }
-        msgpack_pack_map(&pk, 2);
-        put(&pk, "filename");
-        put(&pk, files[i].name);
-        put(&pk, "contents");
-        msgpack_pack_str_with_body(&pk, files[i].text.data, files[i].text.len);
-    }
-    put(&pk, node);
-}
-
 static void put_public(msgpack_packer *pk, const msgpack_object_map *map)
 {
     uint32_t count = 0;

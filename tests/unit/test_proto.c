@@ -249,7 +249,7 @@ static void every_message_is_one_array_of_three(void **state)
                                 .names = names,
                                 .counts = counts,
                                 .options = {"\x81\xa1k\x01", 4}};
-    struct sbuf out[8] = {{0}};
+    struct sbuf out[7] = {{0}};
     msgpack_unpacked u;
     proto_plain(&out[0], "stop", "n");
     proto_ack(&out[1], "n", 3, NULL);
@@ -258,9 +258,8 @@ static void every_message_is_one_array_of_three(void **state)
     proto_event(&out[4], "n", 9, "quit", &(struct event_args){.exit_code = &code});
     proto_state(&out[5], "n", &(struct host_state){.state = "running"});
     proto_report_ack(&out[6], "n", "e", 7);
-    proto_locustfiles(&out[7], "n", &(struct shipped_file){"f.py", {"x", 1}}, 1, NULL);
-    const uint32_t sizes[] = {0, 1, 2, 6, 3, 6, 2, 1};
-    for (size_t i = 0; i < 8; i++) {
+    const uint32_t sizes[] = {0, 1, 2, 6, 3, 6, 2};
+    for (size_t i = 0; i < 7; i++) {
         msgpack_object data = sent(&out[i], &u);
         if (i == 0)
             assert_int_equal(data.type, MSGPACK_OBJECT_NIL);

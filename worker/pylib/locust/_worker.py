@@ -96,7 +96,7 @@ def _run(config):
     _reload.remember(config)
     node = _make_node(config, environment, custom)
     if config["role"] != "worker" and not parsed.headless:
-        node.host.web_ui = HostWebUI(environment, config["folder"])
+        node._host.web_ui = HostWebUI(environment, config["folder"])
     _fire_init(environment)
     if config["role"] != "worker" and (parsed.headless or parsed.autostart):
         check_hosts(environment)

@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: MIT
+"""Where locustfiles come from (the names of -f), and what a master sends to workers that ask for
+its own (`-f -`): the files, and beside them the modules they import from their folders.
+"""
+
+import ast
+import os
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+
+import gevent
+import msgpack
+
+from .exception import LocustError
+from .util.directory import get_abspaths_in
+from .util.url import is_url
+
+EXIT_NO_FILE = 64
+EXIT_IMPORT = 65
+
+MAX_MODULES = 1000
+MAX_BYTES = 8 << 20  # of all files together
+
+_DOWNLOAD_TIMEOUT_S = 300
+_OFFER_EVERY_S = 1.0
+_WARN_AT_S = (10, 70, 130, 190, 250)
+
+
+class Refusal(LocustError):
+    """Why the process ends before it began; `code` is its exit code."""
+
+    def __init__(self, code, text):
+        super().__init__(text)
+        self.code = code
+
+
+def find(names, endpoint=None):
+    """Paths of the files that -f means: comma list, folders, addresses, "-" for the master's."""
+    if names == "-":
+        return from_master(endpoint)
+    return [path for name in names.split(",") for path in _find(name.strip())]
+
+
+def _find(name):
+    if is_url(name):
+        return [download(name)]
+    if os.path.isdir(name):
+        found = sorted(get_abspaths_in(name, extension=".py"))
+        if not found:
+            raise Refusal(EXIT_NO_FILE, f"Could not find any locustfiles in directory '{name}'")
+        return found
+    if not os.path.exists(name) or not name.endswith(".py"):
+        raise Refusal(EXIT_NO_FILE, f"Could not find '{name}'. Ensure your locustfile ends with "
+                                    "'.py' or is a directory with locustfiles, and name it with -f. "
+                                    "See --help for available options.")
+    return [os.path.abspath(name)]
+
+
+_folders = []  # private ones, removed by the interpreter at its end
+
+
+def _new_folder():
+    folder = tempfile.TemporaryDirectory(prefix="katydid-")
+    _folders.append(folder)
+    return folder.name
+
+
+def _write(folder, path, text):
+    target = os.path.join(folder, path)
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    with open(target, "w", encoding="utf-8") as file:
+        file.write(text)
+    return target
+
+
+def download(url):
+    """The path of the file at that address, once it has been fetched and is Python."""
+    try:
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            text = answer.read().decode("utf-8")
+        ast.parse(text)
+    except (OSError, urllib.error.URLError, UnicodeDecodeError) as error:
+        raise Refusal(EXIT_NO_FILE,
+                      f"Failed to get locustfile from: {url}. Exception: {error}") from None
+    except (SyntaxError, ValueError):
+        raise Refusal(EXIT_IMPORT, f"Failed to get locustfile from: {url}. Response was not valid "
+                                   f"python code: {text[:100]!r}") from None
+    name = url.split("?", 1)[0].rsplit("/", 1)[-1]
+    return _write(_new_folder(), name if name.endswith(".py") else "locustfile.py", text)
+
+
+# From the master
+
+
+def from_master(endpoint):
+    """Asks the master for its locustfile, until it answers."""
+    import _katydid
+
+    import locust
+
+    from ._node import new_node_id
+    from .rpc import Message
+
+    node_id = new_node_id().replace("_", "_download_locustfile_", 1)
+    link = _katydid.Link(endpoint, node_id)
+    question = Message("locustfile", {"version": locust.__version__}, node_id).serialize()
+    answer = gevent.spawn(link.recv)
+    try:
+        for second in range(_DOWNLOAD_TIMEOUT_S):
+            link.send(question)
+            answer.join(timeout=_OFFER_EVERY_S)
+            if answer.ready():
+                return unpack(answer.get())
+            if second in _WARN_AT_S:
+                print(f"Waiting to connect to master at {endpoint} to receive locustfile...",
+                      file=sys.stderr)
+    finally:
+        answer.kill()
+        link.close()
+    raise Refusal(EXIT_NO_FILE, "Got no locustfile response from master, gave up after "
+                                f"{_DOWNLOAD_TIMEOUT_S}s: is a master running at {endpoint}?")
+
+
+def unpack(message):
+    """Writes the files of a master's answer into a private folder; the locustfiles' paths."""
+    try:
+        kind, data, _ = msgpack.unpackb(message, strict_map_key=False)
+        if kind != "locustfile":
+            raise Refusal(EXIT_NO_FILE, f"Got wrong message type from master {kind}")
+        if "error" in data:
+            raise Refusal(EXIT_NO_FILE, f"Got error from master: {data['error']}")
+        return _unpack_tree(data["katydid"]) if "katydid" in data else _unpack_files(data)
+    except (ValueError, TypeError, KeyError, msgpack.UnpackException) as error:
+        raise Refusal(EXIT_NO_FILE, f"the master's locustfile cannot be read: {error!r}") from None
+
+
+def _unpack_files(data):
+    """As a stock master sends them: each with its base name, or an address."""
+    return [
+        _write(_new_folder(), os.path.basename(source["filename"]) or "locustfile.py",
+               source["contents"])
+        if isinstance(source, dict) and "contents" in source
+        else download(source)
+        for source in data.get("locustfiles", [])
+    ]
+
+
+def _unpack_tree(tree):
+    folder = _new_folder()
+    locustfiles = []
+    for file in tree["files"]:
+        parts = file["path"].split("/")
+        if file["path"].startswith("/") or ".." in parts or "\0" in file["path"]:
+            raise ValueError(f"{file['path']!r} is no place in a folder")
+        path = _write(folder, os.path.join(*parts), file["contents"])
+        if file.get("is_locustfile"):
+            locustfiles.append(path)
+    for name in reversed(tree["folders"]):
+        sys.path.insert(0, os.path.join(folder, os.path.basename(name)))
+    return locustfiles
+
+
+# On the master
+
+
+def package(locustfiles):
+    """The answer to a worker that asks for the locustfile: in a stock master's form, and for our
+    workers with the modules that were imported from the folders beside it."""
+    try:
+        folders = list(dict.fromkeys([*map(os.path.dirname, locustfiles), os.getcwd()]))
+        modules = _Modules(folders)
+        for path in locustfiles:
+            modules.add(path)
+        modules.add_loaded()
+        texts = modules.texts
+        if sum(map(len, texts.values())) > MAX_BYTES:
+            raise ValueError(f"it and what it imports are larger than {MAX_BYTES >> 20} MiB")
+    except (OSError, ValueError) as error:
+        return {"error": f"the locustfile cannot be sent to workers: {error}"}
+    return {
+        "locustfiles": [
+            {"filename": os.path.basename(path), "contents": texts[path]} for path in locustfiles
+        ],
+        "katydid": {
+            "folders": [str(index) for index in range(len(folders))],
+            "files": [
+                {"path": modules.place(path), "contents": text,
+                 "is_locustfile": path in locustfiles}
+                for path, text in texts.items()
+            ],
+        },
+    }
+
+
+class _Modules:
+    """The Python files below some folders that files import, found by reading their imports;
+    what is imported by other means counts once it has been loaded."""
+
+    def __init__(self, folders):
+        self._folders = folders
+        self.texts = {}  # path -> text
+
+    def place(self, path):
+        """Where a worker puts it: the number of the folder, and the way from there."""
+        index, folder = max(
+            ((i, f) for i, f in enumerate(self._folders) if path.startswith(_with_slash(f))),
+            key=lambda pair: len(pair[1]),
+        )
+        return f"{index}/{os.path.relpath(path, folder)}"
+
+    def add(self, path):
+        todo = [path]
+        while todo:
+            path = todo.pop()
+            if path in self.texts:
+                continue
+            if len(self.texts) > MAX_MODULES:
+                raise ValueError(f"it imports more than {MAX_MODULES} modules of its folder")
+            with open(path, encoding="utf-8") as file:
+                self.texts[path] = file.read()
+            todo += self._imports_of(path)
+
+    def add_loaded(self):
+        for name, module in list(sys.modules.items()):
+            path = getattr(module, "__file__", None)
+            if path and path in self._resolve(name):
+                self.add(path)
+
+    def _imports_of(self, path):
+        try:
+            tree = ast.parse(self.texts[path])
+        except (SyntaxError, ValueError):
+            return []
+        found = []
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    found += self._resolve(alias.name)
+            elif isinstance(node, ast.ImportFrom):
+                above = [os.path.dirname(path)] + [os.pardir] * (node.level - 1)
+                folders = [os.path.normpath(os.path.join(*above))] if node.level else None
+                for alias in node.names:
+                    name = f"{node.module}.{alias.name}" if node.module else alias.name
+                    found += self._resolve(name, folders)
+        return [file for file in found if self._is_below(file)]
+
+    def _is_below(self, path):
+        return any(path.startswith(_with_slash(folder)) for folder in self._folders)
+
+    def _resolve(self, name, folders=None):
+        """The files that importing a dotted name reads, packages' included; none of elsewhere."""
+        if name.split(".", 1)[0] in ("locust", "katydid_boot"):
+            return []
+        found = []
+        for folder in folders or self._folders:
+            place = folder
+            for part in name.split("."):
+                place = os.path.join(place, part)
+                found += [path for path in (os.path.join(place, "__init__.py"), place + ".py")
+                          if os.path.isfile(path)]
+        return found
+
+
+def _with_slash(folder):
+    return os.path.join(folder, "")
