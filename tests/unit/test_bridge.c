@@ -127,10 +127,43 @@ static void readers_get_the_newest_view(void **state)
     bridge_free(b);
 }
 
+static struct command_result later(void *arg, struct command *c)
+{
+    *(void **)arg = c->ticket;
+    return (struct command_result){.is_pending = true};
+}
+
+static void an_answer_may_come_later(void **state)
+{
+    (void)state;
+    struct bridge *b = bridge_new();
+    struct submitter s = {.bridge = b, .timeout_ms = 10};
+    pthread_t thread;
+    void *ticket = NULL;
+    pthread_create(&thread, NULL, submit, &s);
+    while (!ticket) {
+        wait_readable(b);
+        bridge_run_commands(b, later, &ticket);
+        if (!ticket) { /* it had given up: once more */
+            pthread_join(thread, NULL);
+            s.timeout_ms = 10000;
+            pthread_create(&thread, NULL, submit, &s);
+        }
+    }
+    struct command_result r = {.is_ok = true, .text = "at last"};
+    bridge_answer(b, ticket, &r);
+    pthread_join(thread, NULL);
+    assert_true(s.result.is_ok);
+    assert_string_equal(s.result.text, "at last");
+    bridge_close(b);
+    bridge_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(commands_are_executed_and_answered),
+        cmocka_unit_test(an_answer_may_come_later),
         cmocka_unit_test(a_command_nobody_takes_is_withdrawn),
         cmocka_unit_test(close_lets_everybody_go),
         cmocka_unit_test(readers_get_the_newest_view),
