@@ -141,7 +141,7 @@ PY_OBJ   := $(O)/obj$(if $(findstring $(PY_INC)$(empty) ,$(PY_CF) ),,/python$(PY
 PY_SO    := $(O)/python/_katydid$(PY_TAG)
 PY_SO_C  := $(filter-out %/embed.c %/arena.c,$(PY_C))
 
-$(O)/python/.stamp: $(PY_SO)
+$(O)/python/.stamp: $(PY_SO) $(wildcard worker/pylib/*/__init__.py)
 	@for p in worker/pylib/*/; do ln -sfn $(CURDIR)/$${p%/} $(O)/python/; done; touch $@
 $(PY_SO): $(patsubst %.c,$(PY_OBJ)/%.o,$(PY_SO_C)) $(O)/libnet.a $(O)/libcommon.a
 	@mkdir -p $(@D); echo "  LD    $@"
