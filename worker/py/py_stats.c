@@ -142,9 +142,9 @@ static const struct failure *record_failure(struct py_stats *s, struct tally *ro
 {
     struct sbuf masked = {0};
     const bool is_masked = mask_address(text, len, &masked);
-    const struct failure *f =
-        is_masked ? stats_add_failure(&s->live, row, now, masked.data, masked.len)
-                  : stats_add_failure(&s->live, row, now, text, len);
+    const struct failure *f = is_masked
+                                  ? stats_add_failure(&s->live, row, now, masked.data, masked.len)
+                                  : stats_add_failure(&s->live, row, now, text, len);
     sbuf_fini(&masked);
     return f;
 }

@@ -17,12 +17,12 @@ struct tally_extra;
 struct failure;
 extern PyTypeObject py_stats_type;
 
-static inline bool py_stats_check(const PyObject *o)
+static inline bool py_stats_check(PyObject *o)
 {
     return Py_IS_TYPE(o, &py_stats_type);
 }
 
-struct py_stats *py_stats_default(void); /* borrowed */
+struct py_stats *py_stats_default(void);             /* borrowed */
 bool py_stats_is_reported(const struct py_stats *s); /* to a master */
 
 /* One finished request. */

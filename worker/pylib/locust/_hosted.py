@@ -168,6 +168,7 @@ class HostedMasterRunner(Hosted, runners.MasterRunner):
         self._worker_count = data["worker_count"]
         self._user_count = data["user_count"]
         self._user_classes_count = data["user_classes_count"]
+        self._feed.take_counts(data.get("stats") or {})
 
 
 class HostedFeed:
@@ -197,6 +198,14 @@ class HostedFeed:
         self._take_exceptions(data.get("exceptions") or [])
         self._latest = data
         self._answered.set()
+
+    def take_counts(self, counts):
+        """What katydid_state says of the totals: better than nothing before the first answer."""
+        if self._answered.is_set():
+            return
+        names = {"requests": "num_requests", "failures": "num_failures", "cut": "cut"}
+        total = self._runner.environment.stats._total.__dict__
+        total.update((names[name], count) for name, count in counts.items() if name in names)
 
     def _take_history(self, history):
         first = history.get("from")
