@@ -64,9 +64,9 @@ static void test_what_ends_early_spent_its_time_in_the_next_phase(void **state)
     t.connected = T0 + 3 * US;
     check(&t, T0 + 9 * US, (const uint64_t[PHASES]){1, 1, 1, [PHASE_TLS] = 6});
     t.sent_first = T0 + 4 * US;
-    check(&t, T0 + 9 * US, (const uint64_t[PHASES]){2, 1, 1, 1, [PHASE_SEND] = 5});
+    check(&t, T0 + 9 * US, (const uint64_t[PHASES]){2, 1, 1, 0, [PHASE_SEND] = 5});
     t.sent_last = T0 + 5 * US;
-    check(&t, T0 + 9 * US, (const uint64_t[PHASES]){2, 1, 1, 1, 1, [PHASE_WAIT] = 4});
+    check(&t, T0 + 9 * US, (const uint64_t[PHASES]){2, 1, 1, 0, 1, [PHASE_WAIT] = 4});
 }
 
 static void test_an_answer_may_come_before_all_was_sent(void **state)
