@@ -152,7 +152,9 @@ struct script {    /* what the host found in the locustfile; owned */
     size_t shape_count;
     void *options; /* msgpack map {dest: value}, goes into every spawn */
     size_t options_len;
-    char *about; /* JSON object: what the page shows of it */
+    char *about;         /* JSON object: what the page shows of it */
+    double *percentiles; /* stats.PERCENTILES_TO_REPORT; NULL = as it is */
+    size_t percentile_count;
 };
 enum proto_rc proto_script(const struct message *m, struct script *out);
 void script_fini(struct script *s);

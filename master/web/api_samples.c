@@ -8,12 +8,12 @@
 #define LINES_MAX 5000
 #define LINES_DEFAULT 500
 
-static int answer(struct request *r, struct command *c)
+static int answer(struct request *r, struct command c)
 {
     struct sbuf out = {0};
-    c->kind = CMD_RENDER;
-    c->out = &out;
-    struct command_result result = bridge_submit(r->bridge, c, REQUEST_TIMEOUT_MS);
+    c.kind = CMD_RENDER;
+    c.out = &out;
+    struct command_result result = bridge_submit(r->bridge, &c, REQUEST_TIMEOUT_MS);
     int status = result.is_ok ? reply_json(r->conn, 200, &out)
                               : reply_error(r->conn, 503, result.field, result.text);
     sbuf_fini(&out);
@@ -29,7 +29,7 @@ static int get_samples(struct request *r)
                            "Give either kind, the id of a failure, or row, the id of a row.");
     struct command c = {.document = kind ? DOCUMENT_SAMPLES : DOCUMENT_ROW_SAMPLES,
                         .id = kind ? kind : row};
-    return answer(r, &c);
+    return answer(r, c);
 }
 
 static int get_logs(struct request *r)
@@ -37,7 +37,7 @@ static int get_logs(struct request *r)
     struct command c = {.document = DOCUMENT_LINES,
                         .since = form_get_number(&r->query, "since", UINT64_MAX, 0),
                         .limit = form_get_number(&r->query, "limit", LINES_MAX, LINES_DEFAULT)};
-    return answer(r, &c);
+    return answer(r, c);
 }
 
 static const struct route ROUTES[] = {

@@ -174,7 +174,18 @@ void fetch_cancel(struct fetch *f);
  * cancelled. */
 void fetch_free(struct fetch *f);
 
-/* Where the time of an exchange went, added to phase_us (enum stats_phase, common/stats/stats.h).
+enum fetch_phase {
+    FETCH_PHASE_QUEUE, /* for a connection, and whatever is none of the others */
+    FETCH_PHASE_DNS,
+    FETCH_PHASE_CONNECT,
+    FETCH_PHASE_TLS,
+    FETCH_PHASE_SEND,
+    FETCH_PHASE_WAIT,
+    FETCH_PHASE_RECEIVE,
+    FETCH_PHASES
+};
+
+/* Where the time of an exchange went, added to phase_us (one per phase, in microseconds).
  * until: its end, CLOCK_MONOTONIC ns. The phases are cut at whole microseconds of their running
  * sum, so together they are the whole time, rounded down once. */
 void fetch_phases(const struct fetch_times *t, uint64_t until, uint64_t *phase_us);

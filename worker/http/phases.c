@@ -5,12 +5,11 @@
  *
  * A server may answer before it has read everything: then the first byte comes before the last
  * one was sent, and there was no wait. */
-#include "common/stats/stats.h"
 #include "worker/http/fetch.h"
 
 struct mark {
     uint64_t at;
-    enum stats_phase ends, next; /* next: what begins with it */
+    enum fetch_phase ends, next; /* next: what begins with it */
 };
 
 /* On a warm connection, all of it, in the order of the book: nearly every request. */
@@ -25,10 +24,10 @@ static void add_ordinary(const struct fetch_times *t, uint64_t until, uint64_t *
     const uint64_t begun = (t->sent_first - t->start) / 1000;
     const uint64_t sent = (t->sent_last - t->start) / 1000;
     const uint64_t answered = (t->first_byte - t->start) / 1000;
-    phase_us[PHASE_QUEUE] += begun;
-    phase_us[PHASE_SEND] += sent - begun;
-    phase_us[PHASE_WAIT] += answered - sent;
-    phase_us[PHASE_RECEIVE] += (until - t->start) / 1000 - answered;
+    phase_us[FETCH_PHASE_QUEUE] += begun;
+    phase_us[FETCH_PHASE_SEND] += sent - begun;
+    phase_us[FETCH_PHASE_WAIT] += answered - sent;
+    phase_us[FETCH_PHASE_RECEIVE] += (until - t->start) / 1000 - answered;
 }
 
 void fetch_phases(const struct fetch_times *t, uint64_t until, uint64_t *phase_us)
@@ -38,12 +37,15 @@ void fetch_phases(const struct fetch_times *t, uint64_t until, uint64_t *phase_u
         return;
     }
     const struct mark marks[] = {
-        {t->dialed, PHASE_QUEUE, PHASE_DNS},        {t->resolved, PHASE_DNS, PHASE_CONNECT},
-        {t->connected, PHASE_CONNECT, PHASE_TLS},   {t->secured, PHASE_TLS, PHASE_QUEUE},
-        {t->sent_first, PHASE_QUEUE, PHASE_SEND},   {t->sent_last, PHASE_SEND, PHASE_WAIT},
-        {t->first_byte, PHASE_WAIT, PHASE_RECEIVE},
+        {t->dialed, FETCH_PHASE_QUEUE, FETCH_PHASE_DNS},
+        {t->resolved, FETCH_PHASE_DNS, FETCH_PHASE_CONNECT},
+        {t->connected, FETCH_PHASE_CONNECT, FETCH_PHASE_TLS},
+        {t->secured, FETCH_PHASE_TLS, FETCH_PHASE_QUEUE},
+        {t->sent_first, FETCH_PHASE_QUEUE, FETCH_PHASE_SEND},
+        {t->sent_last, FETCH_PHASE_SEND, FETCH_PHASE_WAIT},
+        {t->first_byte, FETCH_PHASE_WAIT, FETCH_PHASE_RECEIVE},
     };
-    enum stats_phase phase = PHASE_QUEUE;
+    enum fetch_phase phase = FETCH_PHASE_QUEUE;
     uint64_t before_us = 0;
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
         if (!marks[i].at)

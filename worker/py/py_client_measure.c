@@ -8,17 +8,22 @@
  */
 #include "worker/py/py_client.h"
 
-#include <msgpack.h>
+#include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/base/clk.h"
 #include "common/stats/stats.h"
-#include "common/wire/report_parts.h"
+#include "common/wire/pack.h"
 #include "worker/http/mask.h"
 
 #define HEADERS_MAX 64 /* of a sample */
 #define VALUE_MAX 1024
 #define URL_MAX 4096
+
+static_assert((int)PHASE_QUEUE == FETCH_PHASE_QUEUE && (int)PHASE_RECEIVE == FETCH_PHASE_RECEIVE &&
+                  (int)PHASES == FETCH_PHASES,
+              "the statistics' phases are those of an exchange");
 
 static void add_exchange(const struct response *r, struct tally_extra *extra)
 {
@@ -62,55 +67,43 @@ void measure_response(const struct response *r, uint64_t time_us, struct tally_e
 
 /* ---- samples -------------------------------------------------------------------------------- */
 
-static void pack_key(msgpack_packer *pk, const char *key)
-{
-    report_pack_text(pk, key);
-}
-
-static void pack_bytes(msgpack_packer *pk, const char *text, size_t len)
-{
-    msgpack_pack_str(pk, len);
-    if (len)
-        msgpack_pack_str_body(pk, text, len);
-}
-
 /* nil for NULL. */
-static void pack_masked(msgpack_packer *pk, const char *text, size_t len)
+static void pack_masked(struct sbuf *out, const char *text, size_t len)
 {
     struct sbuf masked = {0};
     if (!text) {
-        msgpack_pack_nil(pk);
+        pack_nil(out);
         return;
     }
     mask_text(&masked, text, len);
-    pack_bytes(pk, masked.data, masked.len);
+    pack_chars(out, masked.data, masked.len);
     sbuf_fini(&masked);
 }
 
-static void pack_body(msgpack_packer *pk, const char *body, size_t len, size_t max)
+static void pack_body(struct sbuf *out, const char *body, size_t len, size_t max)
 {
     if (body && memchr(body, 0, len < max ? len : max)) {
         char what[64];
         snprintf(what, sizeof what, "(%zu bytes that are no text)", len);
-        report_pack_text(pk, what);
+        pack_text(out, what);
         return;
     }
-    pack_masked(pk, body, len < max ? len : max);
+    pack_masked(out, body, len < max ? len : max);
 }
 
-static void pack_header(msgpack_packer *pk, const char *name, size_t name_len, const char *value,
+static void pack_header(struct sbuf *out, const char *name, size_t name_len, const char *value,
                         size_t value_len)
 {
-    msgpack_pack_array(pk, 2);
-    pack_bytes(pk, name, name_len < VALUE_MAX ? name_len : VALUE_MAX);
+    pack_array(out, 2);
+    pack_chars(out, name, name_len < VALUE_MAX ? name_len : VALUE_MAX);
     if (mask_is_secret(name, name_len))
-        report_pack_text(pk, MASKED);
+        pack_text(out, MASKED);
     else
-        pack_masked(pk, value, value_len < VALUE_MAX ? value_len : VALUE_MAX);
+        pack_masked(out, value, value_len < VALUE_MAX ? value_len : VALUE_MAX);
 }
 
 /* The header lines of a head that was sent, behind its first line. */
-static void pack_sent_headers(msgpack_packer *pk, const char *head, size_t len)
+static void pack_sent_headers(struct sbuf *out, const char *head, size_t len)
 {
     const char *ends[HEADERS_MAX + 1];
     size_t count = 0;
@@ -121,7 +114,7 @@ static void pack_sent_headers(msgpack_packer *pk, const char *head, size_t len)
         ends[count++] = end;
         at = end + 2;
     }
-    msgpack_pack_array(pk, count ? count - 1 : 0);
+    pack_array(out, count ? count - 1 : 0);
     for (size_t i = 1; i < count; i++) {
         const char *line = ends[i - 1] + 2;
         const char *colon = memchr(line, ':', (size_t)(ends[i] - line));
@@ -129,23 +122,23 @@ static void pack_sent_headers(msgpack_packer *pk, const char *head, size_t len)
         const char *value = colon ? colon + 1 : ends[i];
         while (value < ends[i] && *value == ' ')
             value++;
-        pack_header(pk, line, (size_t)(name_end - line), value, (size_t)(ends[i] - value));
+        pack_header(out, line, (size_t)(name_end - line), value, (size_t)(ends[i] - value));
     }
 }
 
-static void pack_received_headers(msgpack_packer *pk, const struct fetch_response *got)
+static void pack_received_headers(struct sbuf *out, const struct fetch_response *got)
 {
     const size_t count = !got                              ? 0
                          : got->header_count < HEADERS_MAX ? got->header_count
                                                            : HEADERS_MAX;
-    msgpack_pack_array(pk, count);
+    pack_array(out, count);
     for (size_t i = 0; i < count; i++) {
         const struct fetch_header *h = &got->headers[i];
-        pack_header(pk, h->name, h->name_len, h->value, h->value_len);
+        pack_header(out, h->name, h->name_len, h->value, h->value_len);
     }
 }
 
-static void pack_object_text(msgpack_packer *pk, PyObject *object, bool is_masked)
+static void pack_object_text(struct sbuf *out, PyObject *object, bool is_masked)
 {
     Py_ssize_t len = 0;
     PyObject *str = object ? PyObject_Str(object) : NULL;
@@ -153,17 +146,17 @@ static void pack_object_text(msgpack_packer *pk, PyObject *object, bool is_maske
     char *text = NULL;
     if (!bytes || PyBytes_AsStringAndSize(bytes, &text, &len) < 0) {
         PyErr_Clear();
-        msgpack_pack_nil(pk);
+        pack_nil(out);
     } else if (is_masked) {
-        pack_masked(pk, text, (size_t)len < URL_MAX ? (size_t)len : URL_MAX);
+        pack_masked(out, text, (size_t)len < URL_MAX ? (size_t)len : URL_MAX);
     } else {
-        pack_bytes(pk, text, (size_t)len < URL_MAX ? (size_t)len : URL_MAX);
+        pack_chars(out, text, (size_t)len < URL_MAX ? (size_t)len : URL_MAX);
     }
     Py_XDECREF(bytes);
     Py_XDECREF(str);
 }
 
-static void pack_payload(msgpack_packer *pk, PyObject *payload, size_t max)
+static void pack_payload(struct sbuf *out, PyObject *payload, size_t max)
 {
     Py_ssize_t len = 0;
     const char *text = NULL;
@@ -175,73 +168,68 @@ static void pack_payload(msgpack_packer *pk, PyObject *payload, size_t max)
         if (!text)
             PyErr_Clear();
     }
-    pack_body(pk, text, (size_t)len, max);
+    pack_body(out, text, (size_t)len, max);
 }
 
-static void pack_content(msgpack_packer *pk, const struct response *r, size_t max)
+static void pack_content(struct sbuf *out, const struct response *r, size_t max)
 {
     if (r->content && PyBytes_Check(r->content))
-        pack_body(pk, PyBytes_AS_STRING(r->content), (size_t)PyBytes_GET_SIZE(r->content), max);
+        pack_body(out, PyBytes_AS_STRING(r->content), (size_t)PyBytes_GET_SIZE(r->content), max);
     else if (r->got && r->got->body)
-        pack_body(pk, r->got->body, r->got->body_len, max);
+        pack_body(out, r->got->body, r->got->body_len, max);
     else
-        msgpack_pack_nil(pk);
+        pack_nil(out);
 }
 
-static void pack_phases(msgpack_packer *pk, const struct response *r)
+static void pack_phases(struct sbuf *out, const struct response *r)
 {
     static const char *const names[PHASES] = {"queue", "dns",  "connect", "tls",
                                               "send",  "wait", "receive"};
     struct tally_extra extra;
     measure_response(r, r->duration_ns / 1000, &extra);
-    msgpack_pack_map(pk, PHASES);
+    pack_map(out, PHASES);
     for (unsigned p = 0; p < PHASES; p++) {
-        pack_key(pk, names[p]);
-        msgpack_pack_double(pk, (double)extra.phase_us[p] / 1000);
+        pack_text(out, names[p]);
+        pack_number(out, (double)extra.phase_us[p] / 1000);
     }
 }
 
 void measure_sample(struct response *r, const char *kind, const char *error, size_t body_max,
                     struct sbuf *out)
 {
-    msgpack_packer pk;
-    msgpack_packer_init(&pk, out, report_to_sbuf);
     PyObject *url = response_url(r);
     PyErr_Clear();
-    msgpack_pack_map(&pk, 14);
-    pack_key(&pk, "at");
-    msgpack_pack_double(&pk, record_wall_start(r));
-    pack_key(&pk, "kind");
-    report_pack_text(&pk, kind);
-    pack_key(&pk, "user");
-    report_pack_text(
-        &pk, r->session && is_given(r->session->user) ? Py_TYPE(r->session->user)->tp_name : "");
-    pack_key(&pk, "method");
-    pack_object_text(&pk, r->method, false);
-    pack_key(&pk, "name");
-    pack_object_text(&pk, r->name, false);
-    pack_key(&pk, "url");
-    pack_object_text(&pk, url, true);
+    pack_map(out, 14);
+    pack_text(out, "at");
+    pack_number(out, record_wall_start(r));
+    pack_text(out, "kind");
+    pack_text(out, kind);
+    pack_text(out, "user");
+    pack_text(out,
+              r->session && is_given(r->session->user) ? Py_TYPE(r->session->user)->tp_name : "");
+    pack_text(out, "method");
+    pack_object_text(out, r->method, false);
+    pack_text(out, "name");
+    pack_object_text(out, r->name, false);
+    pack_text(out, "url");
+    pack_object_text(out, url, true);
     Py_XDECREF(url);
-    pack_key(&pk, "status");
-    msgpack_pack_int(&pk, r->status > 0 ? r->status : 0);
-    pack_key(&pk, "time_ms");
-    msgpack_pack_double(&pk, (double)r->duration_ns / 1e6);
-    pack_key(&pk, "phases");
-    pack_phases(&pk, r);
-    pack_key(&pk, "request_headers");
-    pack_sent_headers(&pk, r->sent, r->sent_len);
-    pack_key(&pk, "request_body");
-    pack_payload(&pk, r->payload, body_max);
-    pack_key(&pk, "response_headers");
-    pack_received_headers(&pk, r->got);
-    pack_key(&pk, "response_body");
-    pack_content(&pk, r, body_max);
-    pack_key(&pk, "error");
-    if (error)
-        report_pack_text(&pk, error);
-    else
-        msgpack_pack_nil(&pk);
+    pack_text(out, "status");
+    pack_whole(out, r->status > 0 ? (uint64_t)r->status : 0);
+    pack_text(out, "time_ms");
+    pack_number(out, (double)r->duration_ns / 1e6);
+    pack_text(out, "phases");
+    pack_phases(out, r);
+    pack_text(out, "request_headers");
+    pack_sent_headers(out, r->sent, r->sent_len);
+    pack_text(out, "request_body");
+    pack_payload(out, r->payload, body_max);
+    pack_text(out, "response_headers");
+    pack_received_headers(out, r->got);
+    pack_text(out, "response_body");
+    pack_content(out, r, body_max);
+    pack_text(out, "error");
+    pack_text(out, error);
 }
 
 /* describe(response, error or None, body_max) → a sample as msgpack. */

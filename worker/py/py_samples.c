@@ -9,7 +9,6 @@
 #include "worker/py/py_client.h"
 #include "worker/py/py_stats.h"
 
-#include <msgpack.h>
 #include <stdlib.h>
 #include <string.h>
 
