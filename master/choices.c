@@ -104,7 +104,7 @@ static struct command_result check_option(const struct master *m, const struct c
     struct command_result r = {.is_ok = true};
     if (!is_reserved(name) && !is_seen(c, field) &&
         option_value(m, c, field, &changed) == PROTO_OPTION_BAD)
-        r = refuse(name, "%s must be a number.", name);
+        r = refuse(name, "%.60s must be a number, not '%.60s'.", name, c->fields[field].value);
     sbuf_fini(&changed);
     return r;
 }

@@ -71,12 +71,6 @@ static int run(const struct options *o)
         return exit_code_as(o->is_locust, code);
     if (o->worker || o->list || o->show_task_ratio || o->show_task_ratio_json)
         return master_become_worker(o);
-    if (o->web_login) {
-        fprintf(stderr, "katydid: --web-login: there is no login page in this version, and a page "
-                        "without one is not what was asked for; leave the option away and keep "
-                        "--web-host on loopback, or put an authenticating proxy in front\n");
-        return EXIT_USAGE;
-    }
     say_what_is_not_served(o);
     return master_run(o);
 }

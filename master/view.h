@@ -18,11 +18,14 @@ struct view_row {
     double rps, fail_rps; /* Locust's current_rps over its 10 s window */
     double total_rps, total_fail_rps;
     double mean_ms, min_ms, max_ms, median_ms;
-    double p50, p90, p95, p99, p999; /* since start, ms */
+    double p50, p75, p90, p95, p99, p999; /* since start, ms */
     double mean_bytes;
+    uint64_t status[6]; /* answers by class; [0] none came */
+    uint64_t sent_bytes, received_bytes;
 };
 
 struct view_failure {
+    uint32_t id; /* of the kind; stable for the life of the statistics */
     const char *method, *name, *text;
     uint64_t count;
     double first_at, last_at; /* unix seconds */
@@ -85,6 +88,7 @@ struct view {
     double spawn_rate;
     bool has_shape; /* a LoadTestShape decides about the users */
     bool is_distributed;
+    bool has_full_history; /* --csv-full-history */
     struct view_web web;
     struct view_row total;
     struct view_row *rows;

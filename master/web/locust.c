@@ -279,6 +279,14 @@ static int get_exceptions_csv(struct request *r)
 
 static int get_history_csv(struct request *r)
 {
+    struct view *v = request_view(r);
+    if (v == NULL)
+        return 503;
+    bool has_history = v->has_full_history;
+    view_unref(v);
+    if (!has_history)
+        return reply_text(r->conn, 404,
+                          "Error: Server was not started with option to generate full history.");
     return answer_csv(r, DOCUMENT_HISTORY_CSV, "_requests_full_history.csv");
 }
 

@@ -100,6 +100,17 @@ static int get_exceptions(struct request *r)
     return request_answer_view(r, feed_exceptions);
 }
 
+static void add_extensions(const struct view *v, struct sbuf *out)
+{
+    sbuf_adds(out, v->web.extensions[0] != '\0' ? v->web.extensions : "{}");
+    sbuf_addc(out, '\n');
+}
+
+static int get_extensions(struct request *r)
+{
+    return request_answer_view(r, add_extensions);
+}
+
 static int get_workers(struct request *r)
 {
     return request_answer_view(r, feed_workers);
@@ -156,6 +167,7 @@ static const struct route PAGE[] = {
     {"GET", LIVE_PATH, get_live},
     {"GET", "/api/v1/exceptions", get_exceptions},
     {"GET", "/api/v1/workers", get_workers},
+    {"GET", "/api/v1/extensions", get_extensions},
     {"POST", "/api/v1/start", post_start},
     {"POST", "/api/v1/edit", post_edit},
     {"POST", "/api/v1/stop", post_stop},
