@@ -1,0 +1,38 @@
+/* Questions to the master that are answered with more than a word: reading the script, trying one
+ * user, checking a form. */
+
+const TIMEOUT_MS = 45_000; // a trial may take 30 s
+
+async function read<T>(answer: Response): Promise<T> {
+  const body = (await answer.json().catch(() => ({}))) as { error?: string };
+  if (answer.status >= 400 && body.error === undefined) throw new Error(`The master answered ${answer.status}.`);
+  return body as T;
+}
+
+async function send<T>(path: string, init: RequestInit): Promise<T> {
+  try {
+    return await read<T>(await fetch(new URL(`api/v1/${path}`, document.baseURI), { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) }));
+  } catch (error) {
+    if (error instanceof TypeError) throw new Error("The master did not answer. Is it still running?");
+    throw error;
+  }
+}
+
+export function askJson<T>(path: string): Promise<T> {
+  return send(path, {});
+}
+
+export function postJson<T>(path: string, fields: object): Promise<T> {
+  return send(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", "X-Katydid": "1" },
+    body: JSON.stringify(fields),
+  });
+}
+
+/** What the master says of a form: its own rules, and the field that breaks one. */
+export interface Verdict {
+  ok: boolean;
+  field?: string;
+  error?: string;
+}

@@ -1,0 +1,116 @@
+/* The form of a new test as data: its values, what is sent to the master, and the same as a
+ * command line. Pure. */
+import { timespan } from "../../lib/format";
+import type { RunFields } from "../../live/protocol";
+import type { Option, OptionValue, Script } from "./script";
+
+export interface ClassChoice {
+  isChosen: boolean;
+  weight: string;
+  fixed: string;
+  tasks: string[] | null; // null: all of them
+}
+
+export interface TestForm {
+  users: string;
+  spawn_rate: string;
+  run_time: string;
+  host: string;
+  shape: string; // "": the one the locustfile has, or none
+  classes: Record<string, ClassChoice>;
+  options: Record<string, OptionValue>; // only those that differ from their default
+}
+
+export type Remembered = Partial<Omit<TestForm, "classes">> & { classes?: Record<string, Partial<ClassChoice>> };
+
+/** First the given load of the master, then what was sent last from here, then 1. */
+export function firstForm(run: RunFields | null, script: Script, last: Remembered): TestForm {
+  const isGiven = run !== null && run.target > 0;
+  const known = new Set(script.options.map((option) => option.name));
+  return {
+    users: isGiven ? String(run.target) : (last.users ?? "1"),
+    spawn_rate: run !== null && run.rate > 0 ? String(run.rate) : (last.spawn_rate ?? "1"),
+    run_time: run !== null && run.run_time > 0 ? timespan(run.run_time) : (last.run_time ?? ""),
+    host: run?.host || (last.host ?? ""),
+    shape: script.shapes.includes(last.shape ?? "") ? last.shape! : "",
+    classes: Object.fromEntries(script.classes.map((one) => [one.name, {
+      isChosen: last.classes?.[one.name]?.isChosen ?? one.is_chosen,
+      weight: last.classes?.[one.name]?.weight ?? String(one.weight),
+      fixed: last.classes?.[one.name]?.fixed ?? String(one.fixed_count),
+      tasks: null,
+    }])),
+    options: Object.fromEntries(Object.entries(last.options ?? {}).filter(([name]) => known.has(name))),
+  };
+}
+
+/** What a preset keeps: no secrets. */
+export function rememberable(form: TestForm, script: Script): Remembered {
+  const secrets = new Set(script.options.filter((option) => option.is_secret).map((option) => option.name));
+  return { ...form, options: Object.fromEntries(Object.entries(form.options).filter(([name]) => !secrets.has(name))) };
+}
+
+/** A shape that decides alone leaves users and rate without a say. */
+export function isLoadFixed(script: Script): boolean {
+  return script.shape !== null && !script.shape.use_common_options;
+}
+
+function settingsOf(form: TestForm, script: Script): Record<string, object> {
+  const settings: Record<string, object> = {};
+  for (const one of script.classes) {
+    const choice = form.classes[one.name];
+    if (choice === undefined || !choice.isChosen) continue;
+    const change: Record<string, unknown> = {};
+    if (choice.weight !== String(one.weight)) change["weight"] = Number(choice.weight);
+    if (choice.fixed !== String(one.fixed_count)) change["fixed_count"] = Number(choice.fixed);
+    if (choice.tasks !== null) change["tasks"] = choice.tasks;
+    if (Object.keys(change).length > 0) settings[one.name] = change;
+  }
+  return settings;
+}
+
+export function chosenClasses(form: TestForm): string[] {
+  return Object.entries(form.classes).filter(([, choice]) => choice.isChosen).map(([name]) => name);
+}
+
+/** The body of start and check. What is as the locustfile has it is left out. */
+export function startFields(form: TestForm, script: Script): object {
+  const chosen = chosenClasses(form);
+  const settings = settingsOf(form, script);
+  return {
+    ...(isLoadFixed(script) ? {} : { users: form.users.trim(), spawn_rate: form.spawn_rate.trim() }),
+    host: form.host.trim(),
+    run_time: form.run_time.trim(),
+    ...(chosen.length < script.classes.length ? { user_classes: chosen } : {}),
+    ...(form.shape !== "" ? { shape_class: form.shape } : {}),
+    ...(Object.keys(form.options).length > 0 ? { options: form.options } : {}),
+    ...(Object.keys(settings).length > 0 ? { class_settings: settings } : {}),
+  };
+}
+
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+function optionWords(option: Option, value: OptionValue): string[] {
+  const name = `--${option.name.replaceAll("_", "-")}`;
+  if (option.is_secret) return [name, "SECRET"];
+  if (option.type === "bool") return value ? [name] : [];
+  return [name, ...(Array.isArray(value) ? value : [String(value ?? "")]).map(quoted)];
+}
+
+/** The command that runs this test without the page. Settings of single classes have no option
+ * but --config-users. */
+export function commandLine(form: TestForm, script: Script): string {
+  const words = ["katydid", "-f", quoted(script.file)];
+  if (form.host.trim()) words.push("-H", quoted(form.host.trim()));
+  if (!isLoadFixed(script)) words.push("-u", quoted(form.users.trim()), "-r", quoted(form.spawn_rate.trim()));
+  if (form.run_time.trim()) words.push("-t", quoted(form.run_time.trim()));
+  for (const option of script.options)
+    if (option.name in form.options) words.push(...optionWords(option, form.options[option.name]!));
+  const settings = Object.entries(settingsOf(form, script));
+  if (settings.length > 0)
+    words.push("--config-users", ...settings.map(([name, change]) => quoted(JSON.stringify({ user_class_name: name, ...change }))));
+  words.push("--headless");
+  if (chosenClasses(form).length < script.classes.length) words.push(...chosenClasses(form).map(quoted));
+  return words.join(" ");
+}
