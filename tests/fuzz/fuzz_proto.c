@@ -35,6 +35,33 @@ static void check_stats(const struct message *m, const uint8_t *data, size_t siz
     sbuf_fini(&out);
 }
 
+static void see_sample(void *arg, struct sample_in *in)
+{
+    (void)arg;
+    MUST(in->method && in->name && in->json.len > 1 && in->json.data[0] == '{');
+}
+
+static void see_line(void *arg, const struct line_in *line)
+{
+    (void)arg;
+    MUST(line->level && line->logger && line->text);
+}
+
+/* What goes on to the page, whatever kind of message it is in. */
+static void check_page(const struct message *m)
+{
+    struct sbuf json = {0};
+    struct message_answer answer;
+    uint64_t dropped;
+    MUST(!proto_to_json(m->data, &json) || json.len > 0);
+    sbuf_fini(&json);
+    if (proto_answer(m->data, &answer))
+        MUST(answer.id > 0);
+    answer_fini(&answer);
+    proto_samples(m->data, "r", see_sample, NULL);
+    proto_lines(m->data, &dropped, see_line, NULL);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct message m;
@@ -52,6 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             MUST(s.classes[i].name);
         script_fini(&s);
     }
+    check_page(&m);
     proto_relay(&out, m.type, m.data, "node");
     struct message again;
     MUST(proto_parse(out.data, out.len, &again) == PROTO_OK && again.kind == m.kind);
