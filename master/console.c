@@ -106,20 +106,22 @@ static void add_percentiles_of(struct sbuf *out, const struct tally *t, size_t n
     add_padded(out, t->method, TYPE_WIDTH);
     sbuf_addc(out, ' ');
     add_padded(out, t->name, name_width);
-    long long ms[OUTPUT_PERCENTILES];
+    long long ms[OUTPUT_PERCENTILES_MAX];
     output_percentiles_ms(t, &t->hist, ms);
-    for (size_t i = 0; i < OUTPUT_PERCENTILES; i++)
+    for (size_t i = 0; i < output_percentile_count; i++)
         sbuf_addf(out, i ? " %6lld" : " %8lld", ms[i]);
     sbuf_addf(out, " %6llu\n", (unsigned long long)t->requests);
 }
 
 void console_add_percentiles(struct sbuf *out, const struct stats *s, size_t name_width)
 {
-    const size_t dashes[] = {TYPE_WIDTH, name_width, 8, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 0};
+    size_t dashes[OUTPUT_PERCENTILES_MAX + 4] = {TYPE_WIDTH, name_width, 8};
+    for (size_t i = 0; i < output_percentile_count; i++)
+        dashes[3 + i] = 6;
     sbuf_adds(out, "Response time percentiles (approximated)\n");
     add_padded(out, "Type", TYPE_WIDTH + 1);
     add_padded(out, "Name", name_width);
-    for (size_t i = 0; i < OUTPUT_PERCENTILES; i++)
+    for (size_t i = 0; i < output_percentile_count; i++)
         sbuf_addf(out, i ? " %6s" : " %8s", output_percentile_names[i]);
     sbuf_adds(out, " # reqs\n");
     add_separator(out, dashes);

@@ -28,17 +28,17 @@
 
 static void add_percentile_names(struct sbuf *out)
 {
-    for (size_t i = 0; i < OUTPUT_PERCENTILES; i++)
+    for (size_t i = 0; i < output_percentile_count; i++)
         sbuf_addf(out, ",%s", output_percentile_names[i]);
 }
 
 /* of: the histogram to look at; NULL = nothing was measured in its window. */
 static void add_percentiles(struct sbuf *out, const struct tally *t, const struct hist *of)
 {
-    long long ms[OUTPUT_PERCENTILES] = {0};
+    long long ms[OUTPUT_PERCENTILES_MAX] = {0};
     if (of)
         output_percentiles_ms(t, of, ms);
-    for (size_t i = 0; i < OUTPUT_PERCENTILES; i++) {
+    for (size_t i = 0; i < output_percentile_count; i++) {
         if (t->requests)
             sbuf_addf(out, ",%lld", ms[i]);
         else

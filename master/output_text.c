@@ -10,10 +10,39 @@
 #include <string.h>
 #include <time.h>
 
-const double output_percentiles[OUTPUT_PERCENTILES] = {0.50, 0.66, 0.75,  0.80,   0.90, 0.95,
-                                                       0.98, 0.99, 0.999, 0.9999, 1.0};
-const char *const output_percentile_names[OUTPUT_PERCENTILES] = {
+static double percentiles[OUTPUT_PERCENTILES_MAX] = {0.50, 0.66, 0.75,  0.80,   0.90, 0.95,
+                                                     0.98, 0.99, 0.999, 0.9999, 1.0};
+char output_percentile_names[OUTPUT_PERCENTILES_MAX][16] = {
     "50%", "66%", "75%", "80%", "90%", "95%", "98%", "99%", "99.9%", "99.99%", "100%"};
+size_t output_percentile_count = 11;
+
+/* As Python shows it: 99.9, 50, but 57.0 where 0.57 * 100 is not quite whole. */
+static void name_percentile(char name[static 16], double percentile)
+{
+    double hundred = percentile * 100;
+    struct sbuf text = {0};
+    if (hundred == floor(hundred))
+        sbuf_addf(&text, "%.0f", hundred);
+    else
+        output_add_float(&text, round(hundred * 1e6) / 1e6);
+    snprintf(name, 16, "%.*s%%", 14, text.data);
+    sbuf_fini(&text);
+}
+
+bool output_set_percentiles(const double *wanted, size_t count)
+{
+    if (count > OUTPUT_PERCENTILES_MAX)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!(wanted[i] >= 0 && wanted[i] <= 1))
+            return false;
+    for (size_t i = 0; i < count; i++) {
+        percentiles[i] = wanted[i];
+        name_percentile(output_percentile_names[i], wanted[i]);
+    }
+    output_percentile_count = count;
+    return true;
+}
 
 double output_mean_ms(const struct tally *t)
 {
@@ -33,8 +62,8 @@ double output_max_ms(const struct tally *t)
 
 struct quantile_walk {
     uint64_t seen;
-    double need[OUTPUT_PERCENTILES]; /* samples at least, ascending */
-    uint64_t us[OUTPUT_PERCENTILES];
+    double need[OUTPUT_PERCENTILES_MAX]; /* samples at least, ascending */
+    uint64_t us[OUTPUT_PERCENTILES_MAX];
     size_t next;
 };
 
@@ -42,27 +71,40 @@ static void visit_bucket(void *arg, uint64_t mid_us, uint64_t n)
 {
     struct quantile_walk *w = arg;
     w->seen += n;
-    while (w->next < OUTPUT_PERCENTILES && (double)w->seen >= w->need[w->next])
+    while (w->next < output_percentile_count && (double)w->seen >= w->need[w->next])
         w->us[w->next++] = mid_us;
+}
+
+/* The numbers of the percentiles, the least first. */
+static void sort_percentiles(size_t order[static OUTPUT_PERCENTILES_MAX])
+{
+    for (size_t i = 0; i < output_percentile_count; i++) {
+        size_t at = i;
+        for (; at > 0 && percentiles[order[at - 1]] > percentiles[i]; at--)
+            order[at] = order[at - 1];
+        order[at] = i;
+    }
 }
 
 /* One walk for all of them: with thousands of names, eleven walks each would be felt. */
 void output_percentiles_ms(const struct tally *t, const struct hist *of,
-                           long long out[static OUTPUT_PERCENTILES])
+                           long long out[static OUTPUT_PERCENTILES_MAX])
 {
     struct quantile_walk w = {0};
-    for (size_t i = 0; i < OUTPUT_PERCENTILES; i++) /* the slack is that of hist_quantile_us */
-        w.need[i] = output_percentiles[i] * (double)of->count * (1 - 1e-12);
+    size_t order[OUTPUT_PERCENTILES_MAX];
+    sort_percentiles(order);
+    for (size_t i = 0; i < output_percentile_count; i++) /* the slack is hist_quantile_us's */
+        w.need[i] = percentiles[order[i]] * (double)of->count * (1 - 1e-12);
     hist_each(of, visit_bucket, &w);
     bool has_bounds = t->min_us <= t->max_us;
-    if (has_bounds && of == &t->hist && of->count)
-        w.us[OUTPUT_PERCENTILES - 1] = t->max_us;
-    for (size_t i = 0; i < OUTPUT_PERCENTILES; i++) {
+    for (size_t i = 0; i < output_percentile_count; i++) {
         uint64_t us = w.us[i];
+        if (has_bounds && of == &t->hist && of->count && percentiles[order[i]] >= 1)
+            us = t->max_us;
         if (has_bounds && of->count)
             us = us > t->max_us ? t->max_us : us < t->min_us ? t->min_us : us;
         double ms = rint((double)us / 1000), max = floor(output_max_ms(t));
-        out[i] = (long long)(has_bounds && ms > max ? max : ms);
+        out[order[i]] = (long long)(has_bounds && ms > max ? max : ms);
     }
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define MAX_CLASSES 100000u
+#define MAX_PERCENTILES 1000u
 
 static bool parse_users(const msgpack_object *data, struct users_report *out)
 {
@@ -314,6 +315,18 @@ static void parse_shapes(const msgpack_object *shapes, struct script *out)
     }
 }
 
+/* What the locustfile set in locust.stats; wrong values are left out. */
+static void parse_constants(const msgpack_object *constants, struct script *out)
+{
+    const msgpack_object *list = proto_get(constants, "PERCENTILES_TO_REPORT");
+    if (!list || list->type != MSGPACK_OBJECT_ARRAY || list->via.array.size > MAX_PERCENTILES)
+        return;
+    out->percentile_count = list->via.array.size;
+    out->percentiles = mem_zalloc((out->percentile_count + 1) * sizeof *out->percentiles);
+    for (size_t i = 0; i < out->percentile_count; i++)
+        out->percentiles[i] = proto_number(&list->via.array.ptr[i], -1);
+}
+
 static bool parse_script(const msgpack_object *data, struct script *out)
 {
     const msgpack_object *classes = proto_get(data, "user_classes");
@@ -322,6 +335,7 @@ static bool parse_script(const msgpack_object *data, struct script *out)
     out->locustfile = proto_text(proto_get(data, "locustfile"));
     out->has_shape = shape && shape->type == MSGPACK_OBJECT_MAP;
     out->shape_name = proto_text(proto_get(shape, "name"));
+    parse_constants(proto_get(data, "constants"), out);
     out->shape_uses_options = proto_bool(proto_get(shape, "use_common_options"));
     parse_shapes(proto_get(data, "shapes"), out);
     if (!classes || classes->type != MSGPACK_OBJECT_ARRAY || classes->via.array.size > MAX_CLASSES)
@@ -396,5 +410,6 @@ void script_fini(struct script *s)
     free(s->locustfile);
     free(s->options);
     free(s->about);
+    free(s->percentiles);
     memset(s, 0, sizeof *s);
 }

@@ -7,6 +7,7 @@
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
 #include "master/core.h"
+#include "master/output_text.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +88,11 @@ static void on_script(struct master *m, const struct message *msg)
     script_fini(&m->host.script);
     m->host.script = script;
     m->host.has_script = true;
+    if (script.percentiles && !output_set_percentiles(script.percentiles, script.percentile_count))
+        log_warning(LOGGER,
+                    "stats.PERCENTILES_TO_REPORT is left as it was: it takes up to "
+                    "%d numbers from 0 to 1",
+                    OUTPUT_PERCENTILES_MAX);
     ask_script_came(m);
 }
 

@@ -11,7 +11,7 @@ import logging
 import gevent
 from gevent.queue import Queue
 
-from . import _about, _reload, _source, _try, log, runners
+from . import _about, _reload, _source, _try, log, runners, stats
 from .contrib.fasthttp import FastHttpUser
 from .user.inspectuser import get_ratio
 from .user.users import HttpUser
@@ -68,6 +68,7 @@ class Host:
                 for name, each in (self.environment.available_shape_classes or {}).items()
             ],
             "locustfile": self.environment.locustfile,
+            "constants": {"PERCENTILES_TO_REPORT": _plain(stats.PERCENTILES_TO_REPORT)},
             "options": _plain(vars(self.environment.parsed_options)),
             "custom_options": _plain(self._custom_options),
             "about": _about.describe(self.environment),
