@@ -13,5 +13,6 @@ export default defineConfig({
   test: {
     include: ["tests/unit/**/*.test.{ts,tsx}"],
     environment: "node",
+    css: true, // the palette is tested as the style has it
   },
 });

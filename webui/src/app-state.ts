@@ -1,16 +1,22 @@
 /* The few things every part of the page shares. */
 import { signal } from "@preact/signals";
-import { LiveSource, browserEnv } from "./live/source";
+import { findReport } from "./live/report-block";
+import { FileSource } from "./live/file-source";
+import { LiveSource, browserEnv } from "./live/live-source";
+import type { Source } from "./live/source";
 import { Store } from "./live/store";
 
 export const store = new Store();
-export const source = new LiveSource(store, browserEnv());
 
-export type DialogName = "start" | "edit" | "stop" | "reset" | "help";
+/** The same page shows a master's run, or the run of the report file that it is part of. */
+function makeSource(): Source {
+  const block = findReport();
+  return block === null ? new LiveSource(store, browserEnv()) : new FileSource(store, block);
+}
+export const source = makeSource();
+
+export type DialogName = "start" | "edit" | "stop" | "reset" | "marker" | "help";
 export const openDialog = signal<DialogName | null>(null);
-
-/** How much of the run the charts show, in seconds; 0 is everything that is kept. */
-export const chartRange = signal(300);
 
 /** The last word of the master about a command. */
 export const toast = signal<{ text: string; isOk: boolean } | null>(null);

@@ -5,16 +5,19 @@ import { source, store } from "./app-state";
 import { percent } from "./lib/format";
 import { startRouting } from "./lib/route";
 import { startKeys } from "./lib/keys";
+import { startNarrow } from "./lib/narrow";
 import { startTheme } from "./lib/theme";
 import "uplot/dist/uPlot.min.css";
 import "./style/tokens.css";
 import "./style/base.css";
 import "./style/parts.css";
 import "./style/screens.css";
+import "./style/charts.css";
 
 const BEAT_MS = 250;
 
 startTheme();
+startNarrow();
 startRouting();
 startKeys();
 render(<App />, document.getElementById("app")!);

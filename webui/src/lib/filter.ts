@@ -18,7 +18,11 @@ export interface ParsedFilter {
   problem: string;
 }
 
-export const FIELDS = ["requests", "failures", "failed", "cut", "rps", "mean", "min", "max", "p50", "p90", "p95", "p99", "size"];
+export const FIELDS = [
+  "requests", "failures", "failed", "cut", "rps", "failRps", "mean", "min", "max", "p50", "p75", "p90", "p95", "p99", "p999",
+  "share", "size", "s0", "s4", "s5",
+];
+const FIELD_OF = new Map(FIELDS.map((field) => [field.toLowerCase(), field]));
 
 const CONDITION = /^([a-z0-9]+)(>=|<=|>|<|=)([0-9]*\.?[0-9]+)%?$/i;
 
@@ -39,8 +43,8 @@ function condition(field: string, operator: string, limit: number): Filter {
 function term(word: string): Filter | string {
   const match = CONDITION.exec(word);
   if (match) {
-    const field = match[1]!.toLowerCase();
-    if (!FIELDS.includes(field)) return `no column “${field}”; there are ${FIELDS.join(", ")}`;
+    const field = FIELD_OF.get(match[1]!.toLowerCase());
+    if (field === undefined) return `no column “${match[1]}”; there are ${FIELDS.join(", ")}`;
     return condition(field, match[2]!, Number(match[3]));
   }
   if (word.length > 2 && word.startsWith("/") && word.endsWith("/") && /[\\^$.*+?()[\]{}|]/.test(word)) {

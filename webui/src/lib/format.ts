@@ -105,3 +105,24 @@ export function visible(text: string): string {
     (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 }
+
+/** Unix seconds in UTC. */
+export function timeUtc(seconds: number): string {
+  return seconds > 0 ? new Date(seconds * 1000).toISOString().slice(11, 19) : MISSING;
+}
+
+/** Bytes per second for axes and legends. */
+export function byteRate(value: number | null | undefined): string {
+  return isMissing(value) ? MISSING : value === 0 ? "0" : `${bytes(value)}/s`;
+}
+
+/** Milliseconds with the unit: "231 ms", "12.3 s". */
+export function msUnit(value: number | null | undefined): string {
+  return duration(value).join(" ").trim();
+}
+
+/** Milliseconds for axes: the unit only where it is not ms. */
+export function msAxis(value: number | null | undefined): string {
+  const [text, unit] = duration(value);
+  return unit === "s" ? `${text} s` : text;
+}

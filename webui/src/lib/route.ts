@@ -1,5 +1,7 @@
 /* The address holds what is worth sharing: the screen and its settings, in the fragment, so that
- * the server needs no route for it: #/endpoints?filter=cart&sort=-p95 */
+ * the server needs no route for it: #/endpoints?filter=cart&sort=-p95&range=15m
+ *
+ * `range` and `run` belong to the page, not to one screen: going to another screen keeps them. */
 import { signal } from "@preact/signals";
 
 export const SCREENS = ["live", "endpoints", "failures", "workers"] as const;
@@ -9,6 +11,8 @@ export interface Route {
   screen: Screen;
   query: Record<string, string>;
 }
+
+const KEPT = ["range", "run"];
 
 export function parseRoute(hash: string): Route {
   const [path = "", search = ""] = hash.replace(/^#\/?/, "").split("?");
@@ -33,8 +37,14 @@ export function startRouting(): void {
   read();
 }
 
-export function go(screen: Screen): void {
-  location.hash = formatRoute({ screen, query: {} });
+/** The address of a screen, with what is kept from screen to screen. */
+export function linkTo(screen: Screen, query: Record<string, string> = {}): string {
+  const kept = Object.entries(route.value.query).filter(([key]) => KEPT.includes(key));
+  return formatRoute({ screen, query: { ...Object.fromEntries(kept), ...query } });
+}
+
+export function go(screen: Screen, query: Record<string, string> = {}): void {
+  location.hash = linkTo(screen, query);
 }
 
 /** Settings of the screen change the address but add no step to the history. */
@@ -42,4 +52,9 @@ export function setQuery(change: Record<string, string>): void {
   const next = { ...route.value, query: { ...route.value.query, ...change } };
   route.value = next;
   history.replaceState(null, "", formatRoute(next));
+}
+
+/** A change worth a step back, such as opening a drill-down. */
+export function pushQuery(change: Record<string, string>): void {
+  location.hash = formatRoute({ ...route.value, query: { ...route.value.query, ...change } });
 }

@@ -31,7 +31,17 @@ export function startTheme(): void {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => painted.value++);
 }
 
-/** The value of a CSS variable as charts need it. */
+const known = new Map<string, string>();
+let knownAt = -1;
+
+/** The value of a CSS variable as charts need it; read once per theme. */
 export function cssVar(name: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  if (knownAt !== painted.peek()) known.clear();
+  knownAt = painted.peek();
+  let value = known.get(name);
+  if (value === undefined) {
+    value = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+    known.set(name, value);
+  }
+  return value;
 }

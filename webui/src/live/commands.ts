@@ -35,5 +35,7 @@ export const commands = {
   start: (fields: StartFields): Promise<Outcome> => post("start", fields),
   edit: (fields: StartFields): Promise<Outcome> => post("edit", fields),
   stop: (): Promise<Outcome> => post("stop", {}),
+  /** at: unix seconds; null is now. */
+  marker: (text: string, at: number | null): Promise<Outcome> => post("marker", at === null ? { text } : { text, at }),
   reset: (): Promise<Outcome> => post("reset", {}),
 };

@@ -6,22 +6,25 @@ export const PROTOCOL = 1;
 export const ROW = {
   id: 0, requests: 1, failures: 2, cut: 3, rps: 4, failRps: 5, mean: 6, min: 7, max: 8,
   median: 9, p50: 10, p90: 11, p95: 12, p99: 13, p999: 14, totalRps: 15, totalFailRps: 16,
-  size: 17,
+  size: 17, p75: 18, s0: 19, s2: 20, s3: 21, s4: 22, s5: 23, sent: 24, received: 25,
 } as const;
-export const ROW_WIDTH = 18;
+export const ROW_WIDTH = 26;
 export type RowColumn = Exclude<keyof typeof ROW, "id">;
 
-/** second, rps, failRps, p50, p95, p99, mean, users, target */
+/** A step of a series. Answers times are null where nothing was answered. */
 export type Point = [number, ...(number | null)[]];
 export const POINT = {
   second: 0, rps: 1, failRps: 2, p50: 3, p95: 4, p99: 5, mean: 6, users: 7, target: 8,
+  p75: 9, p90: 10, p999: 11, max: 12, s0: 13, s2: 14, s3: 15, s4: 16, s5: 17, sent: 18, received: 19,
+  queue: 20, dns: 21, connect: 22, tls: 23, send: 24, wait: 25, receive: 26, lag: 27, cpu: 28,
 } as const;
-export const POINT_WIDTH = 9;
+export const POINT_WIDTH = 29;
+export type PointColumn = keyof typeof POINT;
 
-/** id, index, state, users, cpu, memory, lag, is_katydid, requests, rps */
+/** id, index, state, users, cpu, memory, lag, is_katydid, requests, rps, lag_p99, fds, connections */
 export type WorkerTuple = [
   string, number, string, number, number | null, number, number | null, boolean, number,
-  number | null,
+  number | null, (number | null)?, (number | null)?, (number | null)?,
 ];
 
 /** name, weight, fixed_count, users */
@@ -64,6 +67,10 @@ export interface Tick extends RunFields {
   exceptions: [number, number];
   workers: WorkerTuple[];
   classes: ClassTuple[];
+  timeline?: { first: number; bytes: number; limit: number };
+  events?: number;
+  logs?: number;
+  saturated?: boolean;
 }
 
 export interface Bye {
@@ -77,9 +84,65 @@ export interface Series {
   boot: string;
   run: string;
   points: Point[];
+  step?: number;
+}
+
+/** What happened: start, stop, users, stage, worker, marker, reset, saturated. */
+export interface RunEvent {
+  at: number;
+  kind: string;
+  text: string;
+}
+
+/** from, to, index of the worker, why */
+export type Saturated = [number, number, number, string];
+
+/** index, requests, failures, cpu_mean, cpu_max, lag_max_ms, users_mean */
+export type RangeWorker = [number, number, number, number | null, number | null, number | null, number | null];
+
+/** GET api/v1/range: every number of a range, merged from histograms. */
+export interface RangeAnswer {
+  from: number;
+  to: number;
+  step: number;
+  run: string;
+  complete: boolean;
+  columns: string[];
+  total: (number | null)[];
+  rows: (number | null)[][];
+  failures: [number, number, number, number][];
+  workers: RangeWorker[];
+  valid: boolean;
+  saturated: Saturated[];
+}
+
+/** The same, rows merged into groups: [method, "*" for several; name; members]. Row n + 1 is group n. */
+export interface GroupsAnswer extends RangeAnswer {
+  groups: [string, string, number][];
+}
+
+export interface HeatmapAnswer {
+  from: number;
+  step: number;
+  bounds_ms: number[];
+  cells: [number, number, number][];
+  max: number;
+}
+
+export interface DistributionAnswer {
+  count: number;
+  failed: number;
+  buckets: [number, number, number, number][];
+  curve: [number, number][];
+  ci95: Partial<Record<"p50" | "p95" | "p99", [number, number]>>;
 }
 
 export interface Failure {
+  id?: number;
+  in_range?: number;
+  trend?: number[];
+  samples?: number;
+  kind?: string;
   count: number;
   method: string;
   name: string;

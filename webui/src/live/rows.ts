@@ -39,7 +39,7 @@ export class RowTable {
   }
 
   /** A row of an id without a definition is dropped: its name would be missing. */
-  set(row: (number | null)[]): void {
+  set(row: readonly (number | null)[]): void {
     const slot = this.slots.get(row[0] as number);
     if (slot === undefined) return;
     const start = slot * ROW_WIDTH;
@@ -48,5 +48,9 @@ export class RowTable {
 
   get(slot: number, column: number): number {
     return this.values[slot * ROW_WIDTH + column]!;
+  }
+
+  slotOf(id: number): number | undefined {
+    return this.slots.get(id);
   }
 }

@@ -1,11 +1,29 @@
-/* The seconds of the run, one array per column, sorted by time: what charts draw. */
+/* The seconds of the run, one array per column, sorted by time; and the part of them that charts
+ * draw. */
 import { POINT_WIDTH, type Point } from "./protocol";
 
-const LIMIT = 3600; // the master keeps an hour of seconds
-const GAP_S = 3; // a longer silence is drawn as a gap, not as a straight line
+export const SECONDS_KEPT = 3600; // single seconds; longer spans are fetched in steps
+
+/** A part of a table as charts draw it: silences are steps of nulls. Columns are made when asked for. */
+export interface SeriesView {
+  x: number[];
+  step: number;
+  column(index: number): (number | null)[];
+}
+
+export const NO_VIEW: SeriesView = { x: [], step: 1, column: () => [] };
 
 export class SeriesTable {
   columns: (number | null)[][] = Array.from({ length: POINT_WIDTH }, () => []);
+
+  /** limit: how many steps are kept at most; step: how far apart they are. */
+  constructor(private readonly limit = SECONDS_KEPT, readonly step = 1) {}
+
+  static of(points: readonly Point[], step: number): SeriesTable {
+    const table = new SeriesTable(Infinity, step);
+    for (let i = 0; i < POINT_WIDTH; i++) table.columns[i] = points.map((point) => point[i] ?? null);
+    return table;
+  }
 
   get seconds(): number[] {
     return this.columns[0] as number[];
@@ -23,16 +41,16 @@ export class SeriesTable {
     for (const column of this.columns) column.length = 0;
   }
 
-  /** Inserts the second or replaces it: late reports still change young seconds. */
+  /** Inserts the second or replaces it: late reports still change young seconds. A point with
+   * fewer columns leaves the others as they are. */
   set(point: Point): void {
     const seconds = this.seconds;
     let at = seconds.length;
     while (at > 0 && seconds[at - 1]! > point[0]) at--;
     const isKnown = at > 0 && seconds[at - 1] === point[0];
     for (let i = 0; i < POINT_WIDTH; i++) {
-      const value = point[i] ?? null;
-      if (isKnown) this.columns[i]![at - 1] = value;
-      else this.columns[i]!.splice(at, 0, value);
+      if (!isKnown) this.columns[i]!.splice(at, 0, point[i] ?? null);
+      else if (i < point.length) this.columns[i]![at - 1] = point[i] ?? null;
     }
   }
 
@@ -41,7 +59,7 @@ export class SeriesTable {
     const seconds = this.seconds;
     let count = firstSecond === 0 ? seconds.length : 0;
     while (count < seconds.length && seconds[count]! < firstSecond) count++;
-    count = Math.max(count, seconds.length - LIMIT);
+    count = Math.max(count, seconds.length - this.limit);
     if (count > 0) for (const column of this.columns) column.splice(0, count);
   }
 
@@ -50,23 +68,48 @@ export class SeriesTable {
     return this.length > 0 ? Math.max(0, this.seconds.at(-1)! - 5) : 0;
   }
 
-  /** The chosen columns of the last `range` seconds (0: all), silences as nulls. */
-  window(picks: ((row: number) => number | null)[], range: number): (number | null)[][] {
+  private indexOf(second: number): number {
     const seconds = this.seconds;
-    const out: (number | null)[][] = [[], ...picks.map(() => [])];
-    const from = range > 0 && seconds.length > 0 ? seconds.at(-1)! - range : 0;
-    let before = 0;
-    for (let row = 0; row < seconds.length; row++) {
-      const second = seconds[row]!;
-      if (second < from) continue;
-      if (before > 0 && second - before > GAP_S) {
-        out[0]!.push(before + 1);
-        for (let i = 0; i < picks.length; i++) out[i + 1]!.push(null);
-      }
-      out[0]!.push(second);
-      for (let i = 0; i < picks.length; i++) out[i + 1]!.push(picks[i]!(row));
-      before = second;
+    let low = 0;
+    let high = seconds.length;
+    while (low < high) {
+      const mid = (low + high) >> 1;
+      if (seconds[mid]! < second) low = mid + 1;
+      else high = mid;
     }
-    return out;
+    return low;
   }
+
+  /** The steps from `from` (included) to `to` (not included). */
+  view(from: number, to: number): SeriesView {
+    const first = this.indexOf(from);
+    const last = this.indexOf(to);
+    const x = this.seconds.slice(first, last);
+    const silence = this.step * 3;
+    const gaps: number[] = []; // positions in x before which a step of nulls belongs
+    for (let i = 1; i < x.length; i++) if (x[i]! - x[i - 1]! > silence) gaps.push(i);
+    const made = new Map<number, (number | null)[]>();
+    const column = (index: number): (number | null)[] => {
+      let values = made.get(index);
+      if (values === undefined) {
+        values = withGaps(this.columns[index]!.slice(first, last), gaps, () => null);
+        made.set(index, values);
+      }
+      return values;
+    };
+    return { x: withGaps(x, gaps, (i) => x[i - 1]! + this.step), step: this.step, column };
+  }
+}
+
+function withGaps<T>(values: T[], gaps: number[], fill: (i: number) => T): T[] {
+  if (gaps.length === 0) return values;
+  const out: T[] = [];
+  let start = 0;
+  for (const gap of gaps) {
+    for (let i = start; i < gap; i++) out.push(values[i]!);
+    out.push(fill(gap));
+    start = gap;
+  }
+  for (let i = start; i < values.length; i++) out.push(values[i]!);
+  return out;
 }

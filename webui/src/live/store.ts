@@ -16,6 +16,9 @@ export interface Worker {
   isKatydid: boolean;
   requests: number;
   rps: number | null;
+  lagP99: number | null;
+  fds: number | null;
+  connections: number | null;
 }
 
 const CONNECTED = ["ready", "spawning", "running", "stopping", "stopped", "cleanup"];
@@ -25,8 +28,21 @@ export function isConnected(worker: Worker): boolean {
 }
 
 function worker(tuple: WorkerTuple): Worker {
-  const [id, index, state, users, cpu, memory, lag, isKatydid, requests, rps] = tuple;
-  return { id, index, state, users, cpu, memory, lag, isKatydid, requests, rps };
+  const [id, index, state, users, cpu, memory, lag, isKatydid, requests, rps, lagP99, fds, connections] = tuple;
+  return {
+    id, index, state, users, cpu, memory, lag, isKatydid, requests, rps,
+    lagP99: lagP99 ?? null, fds: fds ?? null, connections: connections ?? null,
+  };
+}
+
+/** Two ticks as one. Values are absolute, so the younger one's win. */
+function merged(older: Tick, younger: Tick): Tick {
+  const rows = new Map(older.rows.map((row) => [row[0], row]));
+  for (const row of younger.rows) rows.set(row[0], row);
+  return {
+    ...younger, since: older.since, rows: [...rows.values()],
+    defs: [...older.defs, ...younger.defs], points: [...older.points, ...younger.points],
+  };
 }
 
 export class Store {
@@ -38,6 +54,12 @@ export class Store {
   readonly failures = signal<[number, number]>([0, 0]);
   readonly exceptions = signal<[number, number]>([0, 0]);
   readonly revision = signal(0);
+  /** How many events the master has; a change means that the list is to be fetched. */
+  readonly eventCount = signal(0);
+  readonly logSeq = signal(0);
+  readonly isSaturated = signal(false);
+  /** The oldest second that the master can still tell about. */
+  readonly firstKept = signal(0);
   /** The master speaks another protocol: this page is from another version. */
   readonly isForeign = signal(false);
   readonly rows = new RowTable();
@@ -50,11 +72,16 @@ export class Store {
   readonly hasRun = computed(() => (this.run.value?.run ?? "") !== "");
   readonly connectedWorkers = computed(() => this.workers.value.filter(isConnected).length);
 
+  /** While the view is frozen ticks are merged into one that waits; how many wait. */
+  readonly isFrozen = signal(false);
+  readonly held = signal(0);
+  private waiting: Tick | null = null;
+
   private from = { boot: "", run: "" };
 
   /** What this page has, as the query of the live addresses. */
   mark(): string {
-    const tick = this.run.value?.tick ?? 0;
+    const tick = this.waiting?.tick ?? this.run.value?.tick ?? 0;
     return new URLSearchParams({
       since: String(tick),
       defs: String(this.rows.highestId),
@@ -65,7 +92,29 @@ export class Store {
 
   apply(message: Message): void {
     if (message.type === "hello") this.applyHello(message);
-    else if (message.type === "tick") this.applyTick(message);
+    else if (message.type !== "tick") return;
+    else if (!this.isFrozen.value) this.applyTick(message);
+    else if (message.state !== this.run.value?.state) this.thaw(message); // too much to stay hidden
+    else this.hold(message);
+  }
+
+  freeze(): void {
+    this.isFrozen.value = true;
+  }
+
+  /** Shows everything that has arrived meanwhile. */
+  thaw(last?: Tick): void {
+    const waiting = this.waiting;
+    this.waiting = null;
+    this.isFrozen.value = false;
+    this.held.value = 0;
+    if (waiting !== null) this.applyTick(waiting);
+    if (last !== undefined) this.applyTick(last);
+  }
+
+  private hold(tick: Tick): void {
+    this.held.value++;
+    this.waiting = this.waiting === null || tick.since === 0 ? tick : merged(this.waiting, tick);
   }
 
   private applyHello(hello: Hello): void {
@@ -92,6 +141,10 @@ export class Store {
     this.exceptions.value = tick.exceptions;
     this.workers.value = tick.workers.map(worker);
     this.classes.value = tick.classes;
+    this.eventCount.value = tick.events ?? 0;
+    this.logSeq.value = tick.logs ?? 0;
+    this.isSaturated.value = tick.saturated ?? false;
+    this.firstKept.value = tick.timeline?.first || tick.first_second;
     this.revision.value++;
   }
 

@@ -3,7 +3,9 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import { source, store, toast } from "../app-state";
-import { timeOfDay } from "../lib/format";
+import { timeOfDay, timespan } from "../lib/format";
+import { FileSource } from "../live/file-source";
+import { timeText } from "../range/time";
 
 const HINT_AFTER_S = 60;
 
@@ -33,6 +35,36 @@ function Disconnected(): JSX.Element | null {
   );
 }
 
+/** What the page shows is a file, or the file cannot be shown. */
+function Recorded(): JSX.Element | null {
+  if (!(source instanceof FileSource)) return null;
+  const link = source.link.value;
+  if (link.kind === "broken")
+    return <div class="banner fail" role="alert"><p><strong>This report cannot be shown:</strong> {link.why}.</p></div>;
+  const report = source.report.value;
+  if (report === null) return null;
+  return (
+    <div class="banner quiet" role="note">
+      <p>
+        <strong>Recorded run</strong>, saved {new Date(report.made_at * 1000).toLocaleString()} by Katydid {report.hello.version}.{" "}
+        Selections are widened to {report.rows_windows.step} s.
+      </p>
+    </div>
+  );
+}
+
+/** The run is over: what remains is to look, to save and to go on. */
+function Finished(): JSX.Element | null {
+  const run = store.run.value;
+  if (source.isRecorded || run === null || run.state !== "stopped" || run.ended <= 0) return null;
+  return (
+    <div class="banner quiet" id="finished" role="note">
+      <p><strong>Finished {timeText(run.ended)}</strong> after {timespan(Math.max(1, Math.round(run.ended - run.started)))}.</p>
+      <a class="button small" href="api/v1/report" download>Report</a>
+    </div>
+  );
+}
+
 /** Said once per change, for those who do not see the page. */
 function Announcer(): JSX.Element {
   const kind = source.link.value.kind;
@@ -50,6 +82,8 @@ export function Banners(): JSX.Element {
     <>
       <Announcer />
       <Disconnected />
+      <Recorded />
+      <Finished />
       {store.isForeign.value ? (
         <div class="banner warn">
           <p>The master is of another version than this page.</p>

@@ -5,7 +5,11 @@ import { openDialog, say, store } from "../app-state";
 import { commands, type Outcome } from "../live/commands";
 import { count } from "../lib/format";
 import { SHORTCUTS, areKeysOn, setKeys } from "../lib/keys";
+import { markerAt } from "../chart/plot";
+import { timeText } from "../range/time";
 import { Dialog, close } from "./dialog";
+import { Field } from "./field";
+import { Icon } from "./icons";
 import { LoadForm } from "./load-form";
 
 interface ConfirmProps {
@@ -42,6 +46,27 @@ function Confirm(props: ConfirmProps): JSX.Element {
         </button>
         <button type="button" class="button" onClick={close}>Cancel</button>
       </div>
+    </Dialog>
+  );
+}
+
+function Marker(): JSX.Element {
+  const [text, setText] = useState("");
+  const [error, setError] = useState("");
+  const at = markerAt.value;
+  async function add(event: Event): Promise<void> {
+    event.preventDefault();
+    const said = await commands.marker(text.trim() || "marker", at);
+    if (!said.isOk) return setError(said.text);
+    say("The marker is set.", true);
+    close();
+  }
+  return (
+    <Dialog title={at === null ? "Marker at this moment" : `Marker at ${timeText(at)}`}>
+      <form class="load-form" onSubmit={(event) => void add(event)}>
+        <Field label="What happened" name="text" value={text} placeholder="deployed v2.31" isFocused onInput={setText} {...(error === "" ? {} : { error })} />
+        <div class="form-foot"><button type="submit" class="button primary"><Icon name="flag" />Set the marker</button></div>
+      </form>
     </Dialog>
   );
 }
@@ -85,6 +110,8 @@ export function Dialogs(): JSX.Element | null {
         <Confirm title="Reset the statistics?" isDanger={false} action="Reset" done="The statistics were reset."
           text="Every number and chart starts again from zero. The test itself goes on." run={commands.reset} />
       );
+    case "marker":
+      return <Marker />;
     case "help":
       return <Help />;
     default:

@@ -21,6 +21,18 @@ const PATHS = {
   download: "M12 4v11m-4-4 4 4 4-4M5 20h14",
   up: "M6 15l6-6 6 6",
   down: "M6 9l6 6 6-6",
+  left: "M15 6l-6 6 6 6",
+  right: "M9 6l6 6-6 6",
+  more: "M12 5.5v.1M12 12v.1M12 18.5v.1",
+  link: "M10 14a4 4 0 0 0 5.7 0l3-3A4 4 0 0 0 13 5.3l-1 1m2 3.7a4 4 0 0 0-5.7 0l-3 3A4 4 0 0 0 11 18.7l1-1",
+  full: "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5",
+  pause: "M8 5v14M16 5v14",
+  flag: "M6 21V4h11l-2 4 2 4H6",
+  report: "M6 3h8l4 4v14H6zM14 3v4h4M9 12h6M9 16h6",
+  plus: "M12 6v12M6 12h12",
+  minus: "M6 12h12",
+  columns: "M4 5h16v14H4zM10 5v14M15 5v14",
+  follow: "M4 12h12m-5-5 5 5-5 5M20 5v14",
 } as const;
 export type IconName = keyof typeof PATHS;
 

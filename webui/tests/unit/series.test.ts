@@ -3,23 +3,33 @@ import { POINT } from "../../src/live/protocol";
 import { SeriesTable } from "../../src/live/series";
 import { point } from "./messages";
 
-const rps = (table: SeriesTable) => (at: number) => table.columns[POINT.rps]![at] ?? null;
+const rps = (table: SeriesTable, from = 0, to = 1e9): unknown[] => {
+  const view = table.view(from, to);
+  return [view.x, view.column(POINT.rps)];
+};
 
 describe("the seconds", () => {
   it("stay sorted, whatever order they come in, and are replaced by later words", () => {
     const table = new SeriesTable();
     for (const [second, value] of [[10, 1], [12, 3], [11, 2], [12, 4]] as const) table.set(point(second, value));
-    expect(table.window([rps(table)], 0)).toEqual([[10, 11, 12], [1, 2, 4]]);
+    expect(rps(table)).toEqual([[10, 11, 12], [1, 2, 4]]);
   });
   it("draw a silence as a gap", () => {
     const table = new SeriesTable();
     for (const second of [10, 11, 20]) table.set(point(second));
-    expect(table.window([rps(table)], 0)).toEqual([[10, 11, 12, 20], [1, 1, null, 1]]);
+    expect(rps(table)).toEqual([[10, 11, 12, 20], [1, 1, null, 1]]);
   });
-  it("show the last seconds of a range", () => {
+  it("show the seconds of a range", () => {
     const table = new SeriesTable();
     for (let second = 0; second < 100; second++) table.set(point(second));
-    expect(table.window([], 10)[0]![0]).toBe(89);
+    expect(rps(table, 89, 92)).toEqual([[89, 90, 91], [1, 1, 1]]);
+    expect(table.view(500, 600).x).toEqual([]);
+  });
+  it("keep what a narrower word does not say", () => {
+    const table = new SeriesTable();
+    table.set(Array.from({ length: 29 }, (_, i) => (i === 0 ? 10 : i)) as [number, ...number[]]);
+    table.set(point(10, 7));
+    expect([table.columns[POINT.rps]![0], table.columns[POINT.cpu]![0]]).toEqual([7, 28]);
   });
   it("keep an hour at most", () => {
     const table = new SeriesTable();

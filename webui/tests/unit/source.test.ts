@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { backoff } from "../../src/lib/backoff";
-import { LiveSource, type Env } from "../../src/live/source";
+import { LiveSource, type Env } from "../../src/live/live-source";
 import { Store } from "../../src/live/store";
 import { hello, point, tick } from "./messages";
 
@@ -79,7 +79,7 @@ describe("the live connection", () => {
     await settle();
     expect(source.link.value.kind).toBe("live");
     expect(socket().sent).toEqual(['{"type":"ack","tick":4}', '{"type":"ack","tick":5}']);
-    expect(asked).toEqual(["api/v1/series?from=0"]);
+    expect(asked).toEqual(["api/v1/series?from=0&step=1&columns=all"]);
   });
 
   it("is stale after 3 s of silence, lost after 7, and keeps the numbers", () => {
@@ -106,7 +106,7 @@ describe("the live connection", () => {
     socket().hear(tick({ tick: 30, since: 4, points: [point(1020)] }));
     await settle();
     expect(source.link.value.kind).toBe("live");
-    expect(asked).toEqual(["api/v1/series?from=993"]);
+    expect(asked).toEqual(["api/v1/series?from=993&step=1&columns=all"]);
   });
 
   it("asks for the hole that a merged tick leaves", async () => {
@@ -116,7 +116,7 @@ describe("the live connection", () => {
     asked = [];
     socket().hear(tick({ tick: 20, since: 4, points: [point(1005)] }));
     await settle();
-    expect(asked).toEqual(["api/v1/series?from=985"]);
+    expect(asked).toEqual(["api/v1/series?from=985&step=1&columns=all"]);
   });
 
   it("asks again when the history did not come", async () => {

@@ -70,4 +70,23 @@ describe("the store", () => {
     store.apply(hello({ protocol: 2 }));
     expect(store.isForeign.value).toBe(true);
   });
+  it("stands still while it is frozen, and then shows all that came", () => {
+    const store = new Store();
+    store.apply(tick({ defs: [[1, "GET", "/a"], [2, "GET", "/b"]], rows: [row(1, 5), row(2, 5)], points: [point(998)] }));
+    store.freeze();
+    store.apply(tick({ tick: 2, since: 1, rows: [row(1, 6)], points: [point(999)] }));
+    store.apply(tick({ tick: 3, since: 2, rows: [row(2, 9)], points: [point(1000)], defs: [[3, "GET", "/c"]] }));
+    expect([store.held.value, store.rows.get(0, ROW.requests), store.series.length]).toEqual([2, 5, 1]);
+    expect(store.mark()).toContain("since=3");
+    store.thaw();
+    expect([store.held.value, store.rows.get(0, ROW.requests), store.rows.get(1, ROW.requests), store.rows.length]).toEqual([0, 6, 9, 3]);
+    expect(store.series.seconds).toEqual([998, 999, 1000]);
+  });
+  it("does not hide the end of the test behind a frozen view", () => {
+    const store = new Store();
+    store.apply(tick());
+    store.freeze();
+    store.apply(tick({ tick: 2, since: 1, state: "stopped" }));
+    expect([store.isFrozen.value, store.state.value]).toEqual([false, "stopped"]);
+  });
 });

@@ -1,0 +1,106 @@
+/* The response time that a part of the requests stays below. The scale to the right is 1/(1 − q),
+ * so that each step of it is one nine more and the tail can be read; the bars at p50, p95 and p99
+ * say between which values they lie with 95 % confidence. */
+import { useSignal } from "@preact/signals";
+import type { JSX } from "preact";
+import { useMemo, useRef } from "preact/hooks";
+import type uPlot from "uplot";
+import { ms, msAxis, msUnit } from "../lib/format";
+import { cssVar } from "../lib/theme";
+import type { DistributionAnswer } from "../live/protocol";
+import type { AnswerProps } from "./distribution";
+import { ChartPanel } from "./panel";
+import { axis, linear, logarithmic, logAxis, usePlot, valueAxis, type PlotData } from "./plot";
+
+const SPLITS: [number, string][] = [[0, "0 %"], [Math.log10(2), "50"], [1, "90"], [2, "99"], [3, "99.9"], [4, "99.99"], [5, "99.999"]];
+const MARKS: [keyof DistributionAnswer["ci95"], number][] = [["p50", 0.5], ["p95", 0.95], ["p99", 0.99]];
+
+/** Where percentile q is: 0 for 0, 1 for 90 %, 2 for 99 %. */
+export function nines(q: number): number {
+  return -Math.log10(1 - Math.min(q, 0.999999));
+}
+
+/** Beyond this the samples do not reach: fewer than one lies there. */
+function reach(count: number): number {
+  return nines(1 - 1 / Math.max(2, count));
+}
+
+function drawConfidence(plot: uPlot, answer: DistributionAnswer): void {
+  const { ctx, bbox } = plot;
+  const scale = devicePixelRatio;
+  ctx.save();
+  ctx.strokeStyle = cssVar("--ink");
+  ctx.lineWidth = 1.5 * scale;
+  for (const [name, q] of MARKS) {
+    const bounds = answer.ci95[name];
+    if (!bounds) continue;
+    const x = plot.valToPos(nines(q), "x", true);
+    if (x > bbox.left + bbox.width) continue;
+    const [high, low] = [plot.valToPos(bounds[1], "y", true), plot.valToPos(Math.max(bounds[0], 1e-3), "y", true)];
+    ctx.beginPath();
+    ctx.moveTo(x, high);
+    ctx.lineTo(x, low);
+    for (const y of [high, low]) {
+      ctx.moveTo(x - 4 * scale, y);
+      ctx.lineTo(x + 4 * scale, y);
+    }
+    ctx.stroke();
+  }
+  ctx.restore();
+}
+
+function Canvas({ answer, isLog, sentence, onAt }: { answer: DistributionAnswer; isLog: boolean; sentence: string; onAt: (text: string) => void }): JSX.Element {
+  const box = useRef<HTMLDivElement>(null);
+  const data = useMemo<PlotData>(() => {
+    const end = reach(answer.count);
+    const points = answer.curve.filter(([q]) => nines(q) <= end + 1e-9);
+    return [points.map(([q]) => nines(q)), points.map(([, value]) => (isLog && value <= 0 ? null : value))];
+  }, [answer, isLog]);
+  const newest = useRef(answer);
+  newest.current = answer;
+  usePlot(box, {
+    data, deps: [isLog],
+    options: () => ({
+      padding: [8, 22, 0, 0], legend: { show: false }, cursor: { drag: { x: false, y: false }, y: false, points: { size: 7 } },
+      scales: { x: { time: false, range: (_, low, high) => [low ?? 0, Math.max(high ?? 1, 1)] }, y: isLog ? { distr: 3, range: logarithmic } : { range: linear } },
+      axes: [
+        axis({ size: 28, splits: (plot) => SPLITS.map(([at]) => at).filter((at) => at <= (plot.scales["x"]!.max ?? 5) + 1e-9), values: (_, ticks) => ticks.map((tick) => SPLITS.find(([at]) => at === tick)?.[1] ?? "") }),
+        isLog ? logAxis(msAxis) : valueAxis(msAxis),
+      ],
+      series: [{}, { label: "ms", stroke: cssVar("--p95"), width: 2, fill: cssVar("--band"), points: { show: false } }],
+      hooks: {
+        draw: [(plot) => drawConfidence(plot, newest.current)],
+        setCursor: [(plot) => {
+          const at = plot.cursor.idx;
+          const point = at === null || at === undefined ? undefined : newest.current.curve[at];
+          onAt(point === undefined ? "" : `${Number((100 * point[0]).toFixed(3))} % below ${msUnit(point[1])}`);
+        }],
+      },
+    }),
+  });
+  return <div class="chart-box" ref={box} tabIndex={0} role="img" aria-label={sentence} />;
+}
+
+export function PercentileCurve({ id, answer, error, onRetry }: AnswerProps): JSX.Element {
+  const isLog = useSignal(false);
+  const at = useSignal("");
+  const isEmpty = answer === null || answer.curve.length === 0;
+  const last = answer?.curve.at(-1);
+  return (
+    <ChartPanel id={id} title="Percentile curve" unit="ms" error={error ?? ""} {...(onRetry ? { onRetry } : {})}
+      tools={
+        <div class="segments small" role="group" aria-label="Scale">
+          <button type="button" aria-pressed={!isLog.value} onClick={() => (isLog.value = false)}>lin</button>
+          <button type="button" aria-pressed={isLog.value} onClick={() => (isLog.value = true)}>log</button>
+        </div>
+      }
+      empty={isEmpty ? (answer === null ? "Loading…" : "No request was answered in this range.") : ""}
+      legend={isEmpty ? null : <span class="legend-note">{at.value || "bars: 95 % confidence"}</span>}
+      {...(isEmpty ? {} : { table: {
+        head: ["percentile", "ms"], rows: () => answer.curve.map(([q, value]) => [100 * q, value]),
+        text: (value, column) => (column === 0 ? `${Number(Number(value).toFixed(3))} %` : ms(Number(value))),
+      } })}>
+      {answer === null ? null : <Canvas answer={answer} isLog={isLog.value} sentence={`Percentile curve up to ${msUnit(last?.[1])}`} onAt={(text) => (at.value = text)} />}
+    </ChartPanel>
+  );
+}

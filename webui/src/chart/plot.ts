@@ -1,0 +1,244 @@
+/* What all our uPlot charts have in common: life and size of the canvas, colours of the theme,
+ * axes, one cursor for all charts over time, the brush that selects a range, marks of events and
+ * of times when the measurement was not valid. A chart outside of the window is not drawn. */
+import type { RefObject } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { signal } from "@preact/signals";
+import uPlot from "uplot";
+import { openDialog, source } from "../app-state";
+import { cssVar, painted } from "../lib/theme";
+import { events, saturated } from "../range/data";
+import { cursorAt, goLive, setFixed, span, zoom } from "../range/state";
+import { timeText } from "../range/time";
+import type { Values } from "./legend";
+
+export type PlotData = [number[], ...Values[]];
+
+const SYNC_KEY = "run";
+const MARK_KINDS = ["marker", "users", "stage", "start", "stop", "reset"];
+const BRUSH_MIN_PX = 6;
+
+/** How much of the crosshair there is: on all charts with values, only the line, none. */
+export type Crosshair = "values" | "line" | "off";
+const CROSSHAIRS: Crosshair[] = ["values", "line", "off"];
+export const crosshair = signal<Crosshair>("values");
+export function nextCrosshair(): void {
+  crosshair.value = CROSSHAIRS[(CROSSHAIRS.indexOf(crosshair.value) + 1) % CROSSHAIRS.length]!;
+  document.documentElement.dataset["crosshair"] = crosshair.value;
+}
+
+/** Where the next marker goes; null: now. */
+export const markerAt = signal<number | null>(null);
+
+export function font(weight = 400): string {
+  return `${weight} 12px ${cssVar("--font")}`;
+}
+
+export function niceTop(max: number | null): number {
+  if (max === null || !(max > 0)) return 1;
+  const power = 10 ** Math.floor(Math.log10(max));
+  for (const factor of [1, 1.5, 2, 3, 4, 5, 6, 8, 10]) if (factor * power >= max * 1.05) return factor * power;
+  return 10 * power;
+}
+
+export const linear: uPlot.Range.Function = (_, __, max) => [0, niceTop(max)];
+
+/** Whole powers of ten around the values. */
+export const logarithmic: uPlot.Range.Function = (_, min, max) => {
+  if (!(max > 0)) return [1, 10];
+  const low = 10 ** Math.floor(Math.log10(Math.max(min > 0 ? min : max / 10, max / 1e5)) + 1e-9);
+  const high = 10 ** Math.ceil(Math.log10(max) - 1e-9);
+  return [low, high > low ? high : low * 10];
+};
+
+export function axis(change: uPlot.Axis): uPlot.Axis {
+  return {
+    stroke: cssVar("--muted"), font: font(), grid: { stroke: cssVar("--grid"), width: 1 }, ticks: { show: false },
+    ...change,
+  };
+}
+
+export const timeAxis = (): uPlot.Axis => axis({ space: 74, size: 28, values: (_, ticks) => ticks.map(timeText) });
+
+export const valueAxis = (format: (value: number) => string, change: uPlot.Axis = {}): uPlot.Axis =>
+  axis({ space: 34, size: 52, gap: 6, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : format(tick))), ...change });
+
+/** Only the powers of ten of a logarithmic axis are written. */
+export const logAxis = (format: (value: number) => string): uPlot.Axis =>
+  valueAxis(format, {
+    filter: (_, splits) => splits.map((split) => (Math.abs(Math.log10(split) - Math.round(Math.log10(split))) < 1e-6 ? split : null)),
+  });
+
+/* -- charts over time -- */
+
+function select(plot: uPlot): void {
+  const { left, width } = plot.select;
+  if (width < BRUSH_MIN_PX) return;
+  const from = plot.posToVal(left, "x");
+  const to = plot.posToVal(left + width, "x");
+  plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+  setFixed({ from, to });
+}
+
+function shade(plot: uPlot): void {
+  const list = saturated.value;
+  if (list.length === 0) return;
+  const { ctx, bbox } = plot;
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+  ctx.clip();
+  ctx.fillStyle = cssVar("--shade");
+  for (const [from, to] of list) {
+    const left = plot.valToPos(from, "x", true);
+    const right = plot.valToPos(to, "x", true);
+    if (right < bbox.left || left > bbox.left + bbox.width) continue;
+    ctx.fillRect(left, bbox.top, Math.max(2, right - left), bbox.height);
+  }
+  ctx.restore();
+}
+
+function mark(plot: uPlot): void {
+  const { ctx, bbox } = plot;
+  const scale = devicePixelRatio;
+  ctx.save();
+  ctx.lineWidth = scale;
+  ctx.setLineDash([3 * scale, 3 * scale]);
+  for (const event of events.value) {
+    if (!MARK_KINDS.includes(event.kind)) continue;
+    const x = Math.round(plot.valToPos(event.at, "x", true));
+    if (x < bbox.left || x > bbox.left + bbox.width) continue;
+    const color = cssVar(event.kind === "marker" ? "--accent" : "--line-strong");
+    ctx.strokeStyle = ctx.fillStyle = color;
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+    ctx.beginPath();
+    ctx.moveTo(x - 4 * scale, bbox.top + bbox.height + 5 * scale);
+    ctx.lineTo(x + 4 * scale, bbox.top + bbox.height + 5 * scale);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.fill();
+  }
+  ctx.restore();
+}
+
+/** Options of a chart over time; the x axis is the range of the page. */
+export function overTime(onCursor: (index: number | null) => void): Partial<uPlot.Options> & { cursor: uPlot.Cursor; hooks: uPlot.Hooks.Arrays } {
+  return {
+    cursor: {
+      sync: { key: SYNC_KEY, setSeries: false },
+      drag: { x: true, y: false, setScale: false, dist: BRUSH_MIN_PX },
+      points: { size: 7 },
+      y: false,
+      bind: {
+        dblclick: () => () => {
+          goLive();
+          return null;
+        },
+      },
+    },
+    hooks: {
+      drawClear: [shade],
+      draw: [mark],
+      setSelect: [select],
+      setCursor: [
+        (plot) => {
+          const index = plot.cursor.idx ?? null;
+          onCursor(index);
+          cursorAt.value = index === null ? null : (plot.data[0][index] ?? null);
+        },
+      ],
+    },
+  };
+}
+
+export const xOfSpan: uPlot.Range.Function = () => {
+  const { from, to } = span.peek();
+  return [from, Math.max(from + 1, to - 1)];
+};
+
+/* -- life -- */
+
+export interface PlotInput {
+  /** Everything but width and height. Called again when the theme or `deps` change. */
+  options: () => Omit<uPlot.Options, "width" | "height">;
+  data: PlotData;
+  /** The canvas is made again when one of these changes; new data alone is only drawn. */
+  deps: unknown[];
+  /** Wheel and right click mean time. */
+  isOverTime?: boolean;
+}
+
+function listen(box: HTMLElement, plot: uPlot): () => void {
+  const wheel = (event: WheelEvent): void => {
+    if (!event.ctrlKey) return;
+    event.preventDefault();
+    zoom(event.deltaY < 0 ? 0.5 : 2);
+  };
+  const menu = (event: MouseEvent): void => {
+    if (source.isRecorded) return;
+    event.preventDefault();
+    markerAt.value = plot.posToVal(event.clientX - plot.over.getBoundingClientRect().left, "x");
+    openDialog.value = "marker";
+  };
+  box.addEventListener("wheel", wheel, { passive: false });
+  plot.over.addEventListener("contextmenu", menu);
+  return () => box.removeEventListener("wheel", wheel);
+}
+
+/** A canvas in `box` for as long as the component lives. */
+export function usePlot(box: RefObject<HTMLDivElement | null>, input: PlotInput): { current: uPlot | null } {
+  const plot = useRef<uPlot | null>(null);
+  const newest = useRef(input);
+  newest.current = input;
+  const isSeen = useRef(true);
+  const isDue = useRef(false);
+
+  useEffect(() => {
+    const target = box.current;
+    if (target === null) return;
+    const made = new uPlot(
+      { ...newest.current.options(), width: Math.max(40, target.clientWidth), height: Math.max(40, target.clientHeight) },
+      newest.current.data as uPlot.AlignedData,
+      target,
+    );
+    plot.current = made;
+    isDue.current = false;
+    const stop = newest.current.isOverTime ? listen(target, made) : () => undefined;
+    const size = new ResizeObserver(() => {
+      if (target.clientWidth !== made.width || target.clientHeight !== made.height)
+        made.setSize({ width: Math.max(40, target.clientWidth), height: Math.max(40, target.clientHeight) });
+    });
+    size.observe(target);
+    const sight = new IntersectionObserver(([entry]) => {
+      isSeen.current = entry!.isIntersecting;
+      if (isSeen.current && isDue.current) draw();
+    });
+    sight.observe(target);
+    return () => {
+      stop();
+      size.disconnect();
+      sight.disconnect();
+      made.destroy();
+      plot.current = null;
+    };
+  }, [painted.value, ...input.deps]);
+
+  function draw(): void {
+    isDue.current = false;
+    plot.current?.setData(newest.current.data as uPlot.AlignedData);
+  }
+
+  useEffect(() => {
+    if (plot.current === null || plot.current.data === (input.data as uPlot.AlignedData)) return;
+    if (isSeen.current) draw();
+    else isDue.current = true;
+  }, [input.data]);
+
+  useEffect(() => {
+    if (input.isOverTime) plot.current?.redraw(false);
+  }, [saturated.value, events.value]);
+
+  return plot;
+}

@@ -1,0 +1,213 @@
+/* Lines over the range of the page: values in the legend at the common cursor, click to see one
+ * line alone (with Ctrl, Shift or ⌘ to switch it), brush to select a range, arrow keys to read. */
+import { useSignal } from "@preact/signals";
+import type { ComponentChildren, JSX } from "preact";
+import { useMemo, useRef } from "preact/hooks";
+import type uPlot from "uplot";
+import { cssVar } from "../lib/theme";
+import { NO_VIEW, type SeriesView } from "../live/series";
+import { span } from "../range/state";
+import { timeText } from "../range/time";
+import { afterPick, stacked, type Values } from "./legend";
+import { ChartPanel } from "./panel";
+import { crosshair, linear, logarithmic, logAxis, overTime, timeAxis, usePlot, valueAxis, xOfSpan, type PlotData } from "./plot";
+
+export interface Line {
+  label: string;
+  color: string; // name of a CSS variable
+  value: (view: SeriesView) => Values;
+  dash?: number[];
+  width?: number;
+  fill?: string;
+  /** On the right axis. */
+  isRight?: boolean;
+  /** Fills down to the line with this label. */
+  bandTo?: string;
+  bandFill?: string;
+}
+
+export interface TimeChartProps {
+  id: string;
+  title: string;
+  unit?: string;
+  lines: Line[];
+  view: SeriesView;
+  format: (value: number | null | undefined) => string;
+  /** Of the axis, where it is shorter than `format`. */
+  axisFormat?: (value: number | null | undefined) => string;
+  rightFormat?: (value: number | null | undefined) => string;
+  isLog?: boolean;
+  isStacked?: boolean;
+  isWide?: boolean;
+  isBusy?: boolean;
+  tools?: ComponentChildren;
+  note?: ComponentChildren;
+  empty?: string;
+  error?: string;
+  onRetry?: () => void;
+}
+
+export function KeySample({ color, dash }: { color: string; dash?: number[] | undefined }): JSX.Element {
+  return (
+    <svg class="key-sample" viewBox="0 0 20 8" aria-hidden="true">
+      <path d="M0 4H20" class={`stroke${color}`} stroke-dasharray={dash?.map((n) => n / 1.5).join(" ")} />
+    </svg>
+  );
+}
+
+function dataOf(props: TimeChartProps, shown: Line[]): PlotData {
+  const values = shown.map((line) => line.value(props.view));
+  const drawn = props.isStacked ? stacked(values) : values;
+  if (props.isLog) for (let i = 0; i < drawn.length; i++) drawn[i] = drawn[i]!.map((value) => (value !== null && value > 0 ? value : null));
+  return [props.view.x, ...drawn];
+}
+
+function seriesOf(line: Line, isStacked: boolean, isFirst: boolean): uPlot.Series {
+  const fill = line.fill ?? (isStacked && isFirst ? `${line.color}-fill` : undefined);
+  return {
+    label: line.label, stroke: cssVar(line.color), width: line.width ?? 1.75, scale: line.isRight ? "right" : "y",
+    ...(line.dash && !isStacked ? { dash: line.dash } : {}), ...(fill ? { fill: cssVar(fill) } : {}), points: { show: false }, spanGaps: false,
+  };
+}
+
+function bandsOf(props: TimeChartProps, shown: Line[]): uPlot.Band[] {
+  if (props.isStacked) return shown.slice(1).map((line, i) => ({ series: [i + 2, i + 1], fill: cssVar(`${line.color}-fill`) }));
+  return shown.flatMap((line, i) => {
+    const below = shown.findIndex((other) => other.label === line.bandTo);
+    return below < 0 ? [] : [{ series: [i + 1, below + 1] as [number, number], fill: cssVar(line.bandFill ?? line.color) }];
+  });
+}
+
+function optionsOf(props: TimeChartProps, shown: Line[], onCursor: (index: number | null) => void): Omit<uPlot.Options, "width" | "height"> {
+  const hasRight = shown.some((line) => line.isRight);
+  const format = (value: number): string => (props.axisFormat ?? props.format)(value);
+  return {
+    ...overTime(onCursor),
+    padding: [8, hasRight ? 0 : 14, 0, 0],
+    legend: { show: false },
+    scales: {
+      x: { time: true, range: xOfSpan },
+      y: props.isLog ? { distr: 3, log: 10, range: logarithmic } : { range: linear },
+      ...(hasRight ? { right: { range: linear } } : {}),
+    },
+    axes: [
+      timeAxis(),
+      props.isLog ? logAxis(format) : valueAxis(format),
+      ...(hasRight ? [valueAxis((value) => (props.rightFormat ?? props.format)(value), { scale: "right", side: 1, grid: { show: false }, size: 44 })] : []),
+    ],
+    series: [{}, ...shown.map((line, i) => seriesOf(line, props.isStacked ?? false, i === 0))],
+    bands: bandsOf(props, shown),
+  };
+}
+
+interface LegendProps {
+  lines: Line[];
+  hidden: readonly string[];
+  value: (line: Line) => string;
+  onPick: (label: string, isToggle: boolean) => void;
+}
+
+function Legend(props: LegendProps): JSX.Element {
+  return (
+    <>
+      {props.lines.map((line) => {
+        const isShown = !props.hidden.includes(line.label);
+        return (
+          <button type="button" key={line.label} class="legend-entry" aria-pressed={isShown} title={`Only ${line.label}; with Ctrl or Shift: switch it`}
+            onClick={(event) => props.onPick(line.label, event.ctrlKey || event.metaKey || event.shiftKey)}>
+            <KeySample color={line.color} dash={line.dash} />
+            <span>{line.label}</span>
+            <span class="legend-value">{props.value(line)}</span>
+          </button>
+        );
+      })}
+    </>
+  );
+}
+
+interface CanvasProps {
+  chart: TimeChartProps;
+  shown: Line[];
+  data: PlotData;
+  sentence: string;
+  onCursor: (index: number | null) => void;
+  onRead: (index: number) => void;
+}
+
+function Canvas(props: CanvasProps): JSX.Element {
+  const box = useRef<HTMLDivElement>(null);
+  const { chart, shown } = props;
+  const plot = usePlot(box, {
+    options: () => optionsOf(chart, shown, props.onCursor), data: props.data, isOverTime: true,
+    deps: [shown.map((line) => line.label).join("\n"), chart.isLog, chart.isStacked],
+  });
+  const index = useRef<number | null>(null);
+  function move(event: KeyboardEvent): void {
+    const step = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10, Home: -Infinity, End: Infinity }[event.key];
+    if (plot.current === null || step === undefined) return;
+    event.preventDefault();
+    const last = props.data[0].length - 1;
+    const next = Math.min(last, Math.max(0, (index.current ?? last + 1) + step));
+    index.current = next;
+    plot.current.setCursor({ left: plot.current.valToPos(props.data[0][next]!, "x"), top: 10 });
+    props.onRead(next);
+  }
+  function leave(): void {
+    index.current = null;
+    plot.current?.setCursor({ left: -10, top: -10 });
+  }
+  return <div class="chart-box" ref={box} tabIndex={0} role="img" aria-label={props.sentence} onKeyDown={move} onBlur={leave} />;
+}
+
+const READ_MS = 250;
+
+export function TimeChart(props: TimeChartProps): JSX.Element {
+  const cursor = useSignal<number | null>(null);
+  const hidden = useSignal<readonly string[]>([]);
+  const spoken = useSignal("");
+  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  const shown = props.lines.filter((line) => !hidden.value.includes(line.label));
+  const { from, to } = span.value;
+  const data = useMemo(() => dataOf(props, shown), [props.view, shown.map((line) => line.label).join("\n"), props.isLog, from, to]);
+  const at = crosshair.value === "values" ? cursor.value : null;
+  const values = (line: Line): Values => line.value(props.view);
+  const format = (line: Line, value: number | null | undefined): string => (line.isRight && props.rightFormat ? props.rightFormat(value) : props.format(value));
+  const textAt = (line: Line, index: number | null): string => format(line, index === null ? lastOf(values(line)) : values(line)[index]);
+  const reading = (index: number | null): string => props.lines.map((line) => `${line.label} ${textAt(line, index)}`).join(", ");
+  function read(index: number): void {
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => (spoken.value = `${timeText(props.view.x[index] ?? 0)}: ${reading(index)}`), READ_MS);
+  }
+  const empty = props.empty ?? (props.view === NO_VIEW || props.view.x.length === 0 ? "No second has been measured in this range." : "");
+  return (
+    <ChartPanel id={props.id} title={props.title} {...(props.unit ? { unit: props.unit } : {})} isWide={props.isWide ?? false} isBusy={props.isBusy ?? false}
+      tools={props.tools} empty={empty} error={props.error ?? ""} {...(props.onRetry ? { onRetry: props.onRetry } : {})}
+      legend={<Legend lines={props.lines} hidden={hidden.value} value={(line) => textAt(line, at)}
+        onPick={(label, isToggle) => (hidden.value = afterPick(props.lines.map((line) => line.label), hidden.value, label, isToggle))} />}
+      table={{
+        head: ["time", ...props.lines.map((line) => line.label)],
+        rows: () => props.view.x.map((second, i) => [second, ...props.lines.map((line) => values(line)[i])]),
+        text: (value, column) => (column === 0 ? timeText(Number(value)) : format(props.lines[column - 1]!, value as number | null)),
+      }}
+      note={<>{props.note}<p class="visually-hidden" aria-live="polite">{spoken.value}</p></>}>
+      <Canvas chart={props} shown={shown} data={data} sentence={`${props.title}: ${reading(null)}`} onCursor={(index) => (cursor.value = index)} onRead={read} />
+    </ChartPanel>
+  );
+}
+
+function lastOf(values: Values): number | null {
+  for (let i = values.length - 1; i >= 0 && i > values.length - 4; i--) if (values[i] !== null && values[i] !== undefined) return values[i]!;
+  return null;
+}
+
+export const pick = (column: number) => (view: SeriesView): Values => view.column(column);
+
+/** Made of several columns, once per view. */
+export function derive(make: (view: SeriesView) => Values): (view: SeriesView) => Values {
+  const made = new WeakMap<SeriesView, Values>();
+  return (view) => {
+    let values = made.get(view);
+    if (values === undefined) made.set(view, (values = make(view)));
+    return values;
+  };
+}

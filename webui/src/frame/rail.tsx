@@ -1,0 +1,32 @@
+/* The screens: a rail at the side, on narrow pages a bar at the bottom. */
+import type { JSX } from "preact";
+import { store } from "../app-state";
+import { linkTo, route, type Screen } from "../lib/route";
+import { Icon } from "../parts/icons";
+import { NAV } from "./screens";
+
+function Badge({ screen }: { screen: Screen }): JSX.Element | null {
+  if (screen === "failures") {
+    const kinds = store.failures.value[0] + store.exceptions.value[0];
+    return kinds > 0 ? <span class="badge fail" aria-label={`${kinds} kinds`}>{kinds > 99 ? "99+" : kinds}</span> : null;
+  }
+  if (screen === "workers" && store.run.value?.distributed) {
+    const missing = store.workers.value.length - store.connectedWorkers.value;
+    return missing > 0 ? <span class="badge fail" aria-label={`${missing} gone`}>{missing}</span> : <span class="badge">{store.connectedWorkers.value}</span>;
+  }
+  return null;
+}
+
+export function Rail(): JSX.Element {
+  return (
+    <nav class="nav" aria-label="Screens">
+      {NAV.map(([screen, label]) => (
+        <a key={screen} href={linkTo(screen)} aria-current={route.value.screen === screen ? "page" : undefined} title={label}>
+          <Icon name={screen} />
+          <span class="nav-label">{label}</span>
+          <Badge screen={screen} />
+        </a>
+      ))}
+    </nav>
+  );
+}

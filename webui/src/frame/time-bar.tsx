@@ -1,0 +1,86 @@
+/* One range rules the page: this bar shows it and changes it. */
+import type { JSX } from "preact";
+import { source, store } from "../app-state";
+import { timespan } from "../lib/format";
+import { Icon } from "../parts/icons";
+import { answer, chartView, isPaused, pauseView } from "../range/data";
+import { LIVE_RANGES } from "../range/range";
+import { goLive, isFixed, isOfOtherRun, liveText, runSpan, setFixed, setLive, setTimeMode, span, steadyFrom, timeMode, zoom, type TimeMode } from "../range/state";
+import { timeText } from "../range/time";
+import { Strip } from "./strip";
+
+const MODES: [TimeMode, string][] = [["elapsed", "Elapsed"], ["local", "Browser"], ["utc", "UTC"]];
+
+function Segments(): JSX.Element {
+  const live = liveText.value;
+  const length = runSpan.value.to - runSpan.value.from;
+  const ranges = source.isRecorded ? LIVE_RANGES.filter(([key]) => key === "all") : LIVE_RANGES;
+  const button = (key: string, label: string, title: string): JSX.Element => (
+    <button type="button" key={key} aria-pressed={!isFixed.value && live === key} title={title} onClick={() => setLive(key)}>{label}</button>
+  );
+  return (
+    <div class="segments" role="group" aria-label="Range">
+      {ranges.map(([key, label]) => button(key, label, key === "all" ? "The whole run" : `The last ${label}`))}
+      {steadyFrom.value !== null && length > 10 ? button("steady", "Steady", "Since all users ran for the first time") : null}
+    </div>
+  );
+}
+
+function RangeText(): JSX.Element {
+  const { from, to } = span.value;
+  const step = chartView.value.step;
+  const length = timespan(Math.round(to - from)) || "0s";
+  const isBusy = isFixed.value && answer.isBusy.value;
+  return (
+    <p class="range-text">
+      {isFixed.value ? <span class="range-chip">range, not live</span> : store.isRunning.value && !isPaused.value ? <span class="live-dot">live</span> : null}
+      <span class="range-times">{timeText(from)} → {timeText(to)}</span>
+      <span class="muted"> {length}{step > 1 ? `, ${step} s steps` : ""}{isBusy ? ", …" : ""}</span>
+    </p>
+  );
+}
+
+export function TimeBar(): JSX.Element | null {
+  if (!store.hasRun.value || runSpan.value.to <= runSpan.value.from) return null;
+  return (
+    <section class={`time-bar${isFixed.value ? " is-fixed" : ""}`} aria-label="Time range">
+      <div class="time-row">
+        <Segments />
+        {isFixed.value ? (
+          <button type="button" class="button small amber" title="Back to the live range (key .)" onClick={goLive}>
+            <Icon name="follow" />{source.isRecorded ? "Whole run" : "Back to live"}
+          </button>
+        ) : null}
+        <RangeText />
+        <div class="time-tools">
+          <button type="button" class="button quiet icon-only small" aria-label="Zoom in" title="Zoom in (key +)" onClick={() => zoom(0.5)}><Icon name="plus" /></button>
+          <button type="button" class="button quiet icon-only small" aria-label="Zoom out" title="Zoom out (key -)" onClick={() => zoom(2)}><Icon name="minus" /></button>
+          {source.isRecorded || !store.isRunning.value ? null : (
+            <button type="button" class="button quiet small pause" aria-pressed={isPaused.value} title="Freeze what is shown; the test goes on (space)" onClick={() => pauseView(!isPaused.value)}>
+              <Icon name={isPaused.value ? "play" : "pause"} /><span class="pause-label">{isPaused.value ? `Frozen, ${store.held.value} held` : "Freeze"}</span>
+            </button>
+          )}
+          <label class="time-mode">
+            <span class="visually-hidden">Times as</span>
+            <select value={timeMode.value} onChange={(event) => setTimeMode(event.currentTarget.value as TimeMode)}>
+              {MODES.map(([mode, label]) => <option key={mode} value={mode}>{label}</option>)}
+            </select>
+          </label>
+        </div>
+      </div>
+      <Strip />
+      {isOfOtherRun.value ? (
+        <p class="callout warn">
+          This link is of another run, whose numbers the master no longer has.{" "}
+          <button type="button" class="button small" onClick={() => setFixed(runSpan.value)}>Show this run</button>
+        </p>
+      ) : null}
+      {answer.error.value !== "" ? (
+        <p class="callout fail" role="status">
+          The numbers of this range could not be had. {answer.error.value}{" "}
+          <button type="button" class="button small" onClick={() => answer.retry()}>Try again</button>
+        </p>
+      ) : null}
+    </section>
+  );
+}

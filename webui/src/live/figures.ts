@@ -1,0 +1,88 @@
+/* What a screen can ask about a range of the run. Two answer: the master by HTTP, and the report
+ * file by merging the histograms it holds (file-figures.ts). Times are unix seconds, `to` is the
+ * first second that is not meant. */
+import type {
+  DistributionAnswer, Exception, Failure, GroupsAnswer, HeatmapAnswer, RangeAnswer, RunEvent, Series,
+} from "./protocol";
+import { SeriesTable } from "./series";
+
+export interface SeriesAsk {
+  from: number;
+  to: number;
+  /** A row of the endpoints table; none: all requests. */
+  id?: number;
+  worker?: number;
+}
+
+export interface Figures {
+  range(from: number, to: number, signal?: AbortSignal): Promise<RangeAnswer>;
+  series(ask: SeriesAsk, signal?: AbortSignal): Promise<SeriesTable>;
+  /** Rows by the first `depth` parts of their path, histograms merged. */
+  groups(from: number, to: number, depth: number, signal?: AbortSignal): Promise<GroupsAnswer>;
+  heatmap(from: number, to: number, id: number, signal?: AbortSignal): Promise<HeatmapAnswer>;
+  distribution(from: number, to: number, id: number, signal?: AbortSignal): Promise<DistributionAnswer>;
+  /** p95 over the range in `points` steps, by the id of the row. */
+  sparks(from: number, to: number, ids: number[], points: number, signal?: AbortSignal): Promise<Record<string, (number | null)[]>>;
+  failures(from: number, to: number, signal?: AbortSignal): Promise<Failure[]>;
+  exceptions(signal?: AbortSignal): Promise<Exception[]>;
+  events(signal?: AbortSignal): Promise<RunEvent[]>;
+}
+
+/** GET of an address of the API below api/v1/, as JSON. */
+export type GetJson = <T>(path: string, signal?: AbortSignal) => Promise<T>;
+
+/** The width of a step: what the answer says, else the smallest distance of its points. */
+function stepOf(answer: Series): number {
+  if (answer.step) return answer.step;
+  let step = Infinity;
+  for (let i = 1; i < answer.points.length; i++) step = Math.min(step, answer.points[i]![0] - answer.points[i - 1]![0]);
+  return Number.isFinite(step) && step > 0 ? step : 1;
+}
+
+function query(fields: Record<string, number | string | undefined>): string {
+  const known = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return new URLSearchParams(known.map(([key, value]) => [key, String(value)])).toString();
+}
+
+export class HttpFigures implements Figures {
+  constructor(private readonly get: GetJson) {}
+
+  range(from: number, to: number, signal?: AbortSignal): Promise<RangeAnswer> {
+    return this.get(`range?${query({ from, to })}`, signal);
+  }
+
+  groups(from: number, to: number, depth: number, signal?: AbortSignal): Promise<GroupsAnswer> {
+    return this.get(`range?${query({ from, to, group: "prefix", depth })}`, signal);
+  }
+
+  async series(ask: SeriesAsk, signal?: AbortSignal): Promise<SeriesTable> {
+    const { from, to, id, worker } = ask;
+    const answer = await this.get<Series>(`series?${query({ from, to, id, worker, columns: "all" })}`, signal);
+    return SeriesTable.of(answer.points, stepOf(answer));
+  }
+
+  heatmap(from: number, to: number, id: number, signal?: AbortSignal): Promise<HeatmapAnswer> {
+    return this.get(`heatmap?${query({ from, to, id })}`, signal);
+  }
+
+  distribution(from: number, to: number, id: number, signal?: AbortSignal): Promise<DistributionAnswer> {
+    return this.get(`distribution?${query({ from, to, id })}`, signal);
+  }
+
+  async sparks(from: number, to: number, ids: number[], points: number, signal?: AbortSignal): Promise<Record<string, (number | null)[]>> {
+    const answer = await this.get<{ rows: Record<string, (number | null)[]> }>(`sparks?${query({ from, to, ids: ids.join(), points })}`, signal);
+    return answer.rows;
+  }
+
+  async failures(from: number, to: number, signal?: AbortSignal): Promise<Failure[]> {
+    return (await this.get<{ failures: Failure[] }>(`failures?${query({ from, to })}`, signal)).failures;
+  }
+
+  async exceptions(signal?: AbortSignal): Promise<Exception[]> {
+    return (await this.get<{ exceptions: Exception[] }>("exceptions", signal)).exceptions;
+  }
+
+  async events(signal?: AbortSignal): Promise<RunEvent[]> {
+    return (await this.get<{ events: RunEvent[] }>("events", signal)).events;
+  }
+}

@@ -1,0 +1,307 @@
+/* Answers about ranges of a recorded run: the windows of the report are added up, histograms
+ * included, and every number is read from the sum. A range is widened to whole windows; what is
+ * asked about all of the run comes from the rows of the whole run, which every endpoint has. */
+import { CURVE_QUANTILES, HistRule, Histogram, type Sparse } from "../stats/hist";
+import type { Figures, SeriesAsk } from "./figures";
+import { POINT, POINT_WIDTH, ROW, ROW_WIDTH } from "./protocol";
+import { prefixOf } from "../lib/prefix";
+import type { DistributionAnswer, Exception, Failure, GroupsAnswer, HeatmapAnswer, Point, RangeAnswer, RangeWorker, RunEvent } from "./protocol";
+import { WIN, type Report, type WindowRow } from "./report-block";
+import { SeriesTable } from "./series";
+
+const BUCKETS_MOST = 400;
+const HEAT_ROWS = 64;
+const PHASES = 7;
+
+/** Rows of one endpoint added up. */
+class Sum {
+  readonly hist: Histogram;
+  readonly failedHist: Histogram;
+  readonly n = new Float64Array(WIN.receive + 1);
+  min = Infinity;
+  max = 0;
+
+  constructor(rule: HistRule) {
+    this.hist = new Histogram(rule);
+    this.failedHist = new Histogram(rule);
+  }
+
+  add(row: WindowRow): this {
+    this.hist.add(row[WIN.hist] as Sparse | null);
+    this.failedHist.add(row[WIN.failedHist] as Sparse | null);
+    for (let i = WIN.count; i <= WIN.receive; i++) if (typeof row[i] === "number") this.n[i]! += row[i] as number;
+    if (row[WIN.min] !== null) this.min = Math.min(this.min, row[WIN.min] as number);
+    this.max = Math.max(this.max, (row[WIN.max] as number | null) ?? 0);
+    return this;
+  }
+
+  ms(q: number): number | null {
+    const us = this.hist.percentile(q, this.min, this.max);
+    return us === null ? null : us / 1000;
+  }
+
+  get timed(): number {
+    return this.n[WIN.count]! - this.n[WIN.none]!;
+  }
+
+  get meanMs(): number | null {
+    return this.timed > 0 ? this.n[WIN.sum]! / this.timed / 1000 : null;
+  }
+
+  /** As a row of the endpoints table; rates over `seconds`. */
+  row(id: number, seconds: number): (number | null)[] {
+    const out = new Array<number | null>(ROW_WIDTH).fill(null);
+    const [count, failed] = [this.n[WIN.count]!, this.n[WIN.failed]!];
+    const values: [number, number | null][] = [
+      [ROW.id, id], [ROW.requests, count], [ROW.failures, failed], [ROW.cut, this.n[WIN.cut]!],
+      [ROW.rps, count / seconds], [ROW.failRps, failed / seconds], [ROW.totalRps, count / seconds],
+      [ROW.totalFailRps, failed / seconds], [ROW.mean, this.meanMs], [ROW.min, this.timed > 0 ? this.min / 1000 : null],
+      [ROW.max, this.timed > 0 ? this.max / 1000 : null], [ROW.median, this.ms(0.5)], [ROW.p50, this.ms(0.5)],
+      [ROW.p75, this.ms(0.75)], [ROW.p90, this.ms(0.9)], [ROW.p95, this.ms(0.95)], [ROW.p99, this.ms(0.99)],
+      [ROW.p999, this.ms(0.999)], [ROW.size, count > 0 ? this.n[WIN.bytes]! / count : null],
+      [ROW.s0, this.n[WIN.s0]!], [ROW.s2, this.n[WIN.s2]!], [ROW.s3, this.n[WIN.s3]!], [ROW.s4, this.n[WIN.s4]!],
+      [ROW.s5, this.n[WIN.s5]!], [ROW.sent, this.n[WIN.sent]!], [ROW.received, this.n[WIN.received]!],
+    ];
+    for (const [column, value] of values) out[column] = value;
+    return out;
+  }
+
+  /** As a step of a series. */
+  point(second: number, seconds: number): Point {
+    const out = new Array<number | null>(POINT_WIDTH).fill(null) as Point;
+    const phased = this.n[WIN.phased]!;
+    out[POINT.second] = second;
+    out[POINT.rps] = this.n[WIN.count]! / seconds;
+    out[POINT.failRps] = this.n[WIN.failed]! / seconds;
+    out[POINT.mean] = this.meanMs;
+    const quantiles: [number, number][] = [[POINT.p50, 0.5], [POINT.p75, 0.75], [POINT.p90, 0.9], [POINT.p95, 0.95], [POINT.p99, 0.99], [POINT.p999, 0.999]];
+    for (const [column, q] of quantiles) out[column] = this.ms(q);
+    out[POINT.max] = this.timed > 0 ? this.max / 1000 : null;
+    for (let i = 0; i < 7; i++) out[POINT.s0 + i] = this.n[WIN.s0 + i]! / seconds; // s0 … s5, sent, received
+    for (let i = 0; i < PHASES; i++) out[POINT.queue + i] = phased > 0 ? this.n[WIN.queue + i]! / phased / 1000 : null;
+    return out;
+  }
+}
+
+export class FileFigures implements Figures {
+  private readonly rule: HistRule;
+  private readonly byId = new Map<number, WindowRow[]>();
+  private readonly whole = new Map<number, WindowRow>();
+  private readonly total: SeriesTable;
+
+  constructor(private readonly report: Report) {
+    this.rule = new HistRule(report.hist_rule.sub_bits);
+    for (const row of report.rows_run.rows) this.whole.set(row[WIN.id] as number, row);
+    for (const row of report.rows_windows.rows) {
+      const id = row[WIN.id] as number;
+      const list = this.byId.get(id);
+      if (list) list.push(row);
+      else this.byId.set(id, [row]);
+    }
+    this.total = SeriesTable.of(report.series.points, report.series.step);
+  }
+
+  get wholeSeries(): SeriesTable {
+    return this.total;
+  }
+
+  private isAll(from: number, to: number): boolean {
+    return from <= this.report.from && to >= this.report.to;
+  }
+
+  /** The windows of which more than half is inside. At least one, where there is any that touches. */
+  private windows(id: number, from: number, to: number): WindowRow[] {
+    const touching = (this.byId.get(id) ?? []).filter((row) => (row[WIN.from] as number) < to && (row[WIN.to] as number) > from);
+    const inside = touching.filter((row) => {
+      const middle = ((row[WIN.from] as number) + (row[WIN.to] as number)) / 2;
+      return middle >= from && middle <= to;
+    });
+    return inside.length > 0 ? inside : touching.slice(0, 1);
+  }
+
+  private pieces(id: number, from: number, to: number): WindowRow[] {
+    return this.isAll(from, to) ? [this.whole.get(id)].filter((row) => row !== undefined) : this.windows(id, from, to);
+  }
+
+  private sum(id: number, from: number, to: number): Sum | null {
+    const rows = this.pieces(id, from, to);
+    if (rows.length === 0) return null;
+    const sum = new Sum(this.rule);
+    for (const row of rows) sum.add(row);
+    return sum;
+  }
+
+  /** The seconds that the windows of a range really cover. */
+  private covered(from: number, to: number): [number, number] {
+    if (this.isAll(from, to)) return [this.report.from, this.report.to];
+    const rows = this.windows(0, from, to);
+    if (rows.length === 0) return [from, to];
+    return [rows[0]![WIN.from] as number, rows.at(-1)![WIN.to] as number];
+  }
+
+  async range(from: number, to: number): Promise<RangeAnswer> {
+    const [start, end] = this.covered(from, to);
+    const seconds = Math.max(1, end - start);
+    const rows: (number | null)[][] = [];
+    for (const id of this.whole.keys()) if (id !== 0) rows.push(this.sum(id, from, to)?.row(id, seconds) ?? []);
+    const isSaturated = this.report.saturated.filter(([a, b]) => a < end && b > start);
+    return {
+      from: start, to: end, step: this.report.rows_windows.step, run: this.report.tick.run, columns: [],
+      complete: this.isAll(from, to) || this.byId.size >= this.whole.size,
+      total: (this.sum(0, from, to) ?? new Sum(this.rule)).row(0, seconds),
+      rows: rows.filter((row) => row.length > 0),
+      failures: this.kinds(start, end).map(({ id, in_range, first, last }) => [id ?? 0, in_range ?? 0, first, last]),
+      workers: this.workers(start, end), valid: isSaturated.length === 0, saturated: isSaturated,
+    };
+  }
+
+  async groups(from: number, to: number, depth: number): Promise<GroupsAnswer> {
+    const range = await this.range(from, to);
+    const seconds = Math.max(1, range.to - range.from);
+    const members = new Map<string, { methods: Set<string>; ids: number[] }>();
+    for (const [id, method, name] of this.report.tick.defs) {
+      const prefix = prefixOf(name, depth);
+      const group = members.get(prefix) ?? { methods: new Set(), ids: [] };
+      group.methods.add(method);
+      group.ids.push(id);
+      members.set(prefix, group);
+    }
+    const rows = [...members.values()].map(({ ids }, i) => {
+      const sum = new Sum(this.rule);
+      for (const id of ids) for (const row of this.pieces(id, from, to)) sum.add(row);
+      return sum.row(i + 1, seconds);
+    });
+    const groups = [...members].map(([name, { methods, ids }]): [string, string, number] => [methods.size === 1 ? [...methods][0]! : "*", name, ids.length]);
+    return { ...range, rows, groups };
+  }
+
+  private workers(from: number, to: number): RangeWorker[] {
+    const step = this.report.workers_series.step;
+    const all = new Map<number, (number | null)[][]>();
+    for (const point of this.report.workers_series.points) {
+      if (point[0]! < from || point[0]! >= to) continue;
+      const index = point[1]!;
+      const list = all.get(index);
+      if (list) list.push(point);
+      else all.set(index, [point]);
+    }
+    const known = (points: (number | null)[][], i: number): number[] => points.map((point) => point[i]).filter((v): v is number => v !== null && v !== undefined);
+    const mean = (values: number[]): number | null => (values.length > 0 ? values.reduce((a, b) => a + b, 0) / values.length : null);
+    const most = (values: number[]): number | null => (values.length > 0 ? Math.max(...values) : null);
+    const sum = (values: number[]): number => values.reduce((a, b) => a + b, 0) * step;
+    return [...all].map(([index, points]) => [
+      index, Math.round(sum(known(points, 3))), Math.round(sum(known(points, 4))), mean(known(points, 5)),
+      most(known(points, 6)), most(known(points, 7)), mean(known(points, 2)),
+    ]);
+  }
+
+  async series(ask: SeriesAsk): Promise<SeriesTable> {
+    if (ask.id === undefined || ask.id === 0) return this.total;
+    const rows = this.byId.get(ask.id) ?? [];
+    const points = rows.map((row) => {
+      const at = row[WIN.from] as number;
+      return new Sum(this.rule).add(row).point(at, (row[WIN.to] as number) - at);
+    });
+    for (const point of points) this.addUsers(point);
+    return SeriesTable.of(points, this.report.rows_windows.step);
+  }
+
+  /** Users are the same for every endpoint. */
+  private addUsers(point: Point): void {
+    const view = this.total.view(point[0], point[0] + this.report.rows_windows.step);
+    point[POINT.users] = view.column(POINT.users)[0] ?? null;
+    point[POINT.target] = view.column(POINT.target)[0] ?? null;
+  }
+
+  async heatmap(from: number, to: number, id: number): Promise<HeatmapAnswer> {
+    const rows = this.windows(id, from, to);
+    const sum = this.sum(id, from, to);
+    const low = Math.log(Math.max(1, Number.isFinite(sum?.min ?? Infinity) ? sum!.min : 1));
+    const high = Math.max(low + 0.1, Math.log(Math.max(2, (sum?.max ?? 2) + 1)));
+    const bounds_ms = Array.from({ length: HEAT_ROWS + 1 }, (_, i) => Math.exp(low + ((high - low) * i) / HEAT_ROWS) / 1000);
+    const start = (rows[0]?.[WIN.from] as number | undefined) ?? from;
+    const step = this.report.rows_windows.step;
+    const cells: [number, number, number][] = [];
+    let max = 0;
+    for (const row of rows) {
+      const column = new Float64Array(HEAT_ROWS);
+      new Histogram(this.rule).add(row[WIN.hist] as Sparse | null).each((us, width, count) => {
+        const y = Math.floor(((Math.log(Math.max(1, us + width / 2)) - low) / (high - low)) * HEAT_ROWS);
+        column[Math.min(HEAT_ROWS - 1, Math.max(0, y))]! += count;
+      });
+      const x = Math.round(((row[WIN.from] as number) - start) / step);
+      column.forEach((count, y) => {
+        if (count === 0) return;
+        cells.push([x, y, count]);
+        max = Math.max(max, count);
+      });
+    }
+    return { from: start, step, bounds_ms, cells, max };
+  }
+
+  async distribution(from: number, to: number, id: number): Promise<DistributionAnswer> {
+    const sum = this.sum(id, from, to);
+    if (sum === null || sum.hist.total === 0) return { count: 0, failed: 0, buckets: [], curve: [], ci95: {} };
+    const all: [number, number, number, number][] = [];
+    sum.hist.each((low, width, count, bucket) => {
+      const failed = Math.min(count, sum.failedHist.counts[bucket] ?? 0);
+      all.push([low / 1000, (low + width) / 1000, count - failed, failed]);
+    });
+    const ci = (q: number): [number, number] => sum.hist.confidence(q, sum.min, sum.max)!.map((us) => us / 1000) as [number, number];
+    return {
+      count: sum.n[WIN.count]!, failed: sum.n[WIN.failed]!, buckets: coarser(all),
+      curve: CURVE_QUANTILES.map((q) => [q, sum.ms(q)!]), ci95: { p50: ci(0.5), p95: ci(0.95), p99: ci(0.99) },
+    };
+  }
+
+  async sparks(from: number, to: number, ids: number[], points: number): Promise<Record<string, (number | null)[]>> {
+    const step = (to - from) / points;
+    const rows: Record<string, (number | null)[]> = {};
+    for (const id of ids) {
+      const line = new Array<number | null>(points).fill(null);
+      for (const row of this.windows(id, from, to)) {
+        const at = Math.min(points - 1, Math.max(0, Math.floor(((row[WIN.from] as number) - from) / step)));
+        line[at] = new Sum(this.rule).add(row).ms(0.95);
+      }
+      rows[id] = line.filter((value, i) => value !== null || i === 0);
+    }
+    return rows;
+  }
+
+  private kinds(from: number, to: number): Failure[] {
+    const { rows, step } = this.report.failures_windows;
+    return this.report.failures.map((failure) => {
+      const inside = rows.filter(([a, b, kind]) => kind === failure.id && a < to && b > from);
+      const trend = new Array<number>(Math.max(1, Math.min(30, Math.ceil((to - from) / Math.max(1, step))))).fill(0);
+      for (const [a, , , count] of inside) trend[Math.min(trend.length - 1, Math.max(0, Math.floor(((a - from) / (to - from)) * trend.length)))]! += count;
+      const in_range = this.isAll(from, to) ? failure.count : inside.reduce((sum, [, , , count]) => sum + count, 0);
+      return { ...failure, in_range, trend };
+    });
+  }
+
+  async failures(from: number, to: number): Promise<Failure[]> {
+    return this.kinds(from, to);
+  }
+
+  async exceptions(): Promise<Exception[]> {
+    return this.report.exceptions;
+  }
+
+  async events(): Promise<RunEvent[]> {
+    return this.report.events;
+  }
+}
+
+/** Neighbours are added until there are few enough. */
+function coarser(buckets: [number, number, number, number][]): [number, number, number, number][] {
+  let out = buckets;
+  while (out.length > BUCKETS_MOST) {
+    const next: typeof out = [];
+    for (let i = 0; i < out.length; i += 2) {
+      const [a, b] = [out[i]!, out[i + 1]];
+      next.push(b === undefined ? a : [a[0], b[1], a[2] + b[2], a[3] + b[3]]);
+    }
+    out = next;
+  }
+  return out;
+}

@@ -1,0 +1,49 @@
+/* The data that a report file carries: base64 of gzip of JSON in a block that is no script
+ * (docs/api.md, "The report file"). */
+import type { Sparse } from "../stats/hist";
+import type { Exception, Failure, Hello, Point, RunEvent, Saturated, Tick } from "./protocol";
+
+const BLOCK_ID = "katydid-report";
+export const REPORT_VERSION = 1;
+
+/** A row in a window; the order of the report's columns. */
+export const WIN = {
+  from: 0, to: 1, id: 2, count: 3, failed: 4, sum: 5, hist: 6, failedHist: 7, min: 8, max: 9, none: 10, cut: 11,
+  bytes: 12, s0: 13, s2: 14, s3: 15, s4: 16, s5: 17, sent: 18, received: 19, phased: 20, queue: 21, receive: 27,
+} as const;
+export type WindowRow = (number | Sparse | null)[];
+
+export interface Report {
+  version: number;
+  made_at: number;
+  from: number;
+  to: number;
+  hist_rule: { sub_bits: number };
+  hello: Hello;
+  tick: Tick;
+  series: { step: number; columns: string[]; points: Point[] };
+  rows_run: { columns: string[]; rows: WindowRow[] };
+  rows_windows: { step: number; columns: string[]; rows: WindowRow[] };
+  failures: Failure[];
+  failures_windows: { step: number; rows: [number, number, number, number][] };
+  exceptions: Exception[];
+  workers_series: { step: number; points: (number | null)[][] };
+  events: RunEvent[];
+  saturated: Saturated[];
+  script: unknown;
+  logs: unknown[] | null;
+}
+
+/** The block of this page, or null: then the page comes from a master. */
+export function findReport(): string | null {
+  const text = document.getElementById(BLOCK_ID)?.textContent?.trim() ?? "";
+  return text === "" ? null : text;
+}
+
+export async function readReport(block: string): Promise<Report> {
+  const packed = Uint8Array.from(atob(block), (c) => c.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const report = JSON.parse(await new Response(stream).text()) as Report;
+  if (report.version !== REPORT_VERSION) throw new Error(`the report is of version ${report.version}, this page reads ${REPORT_VERSION}`);
+  return report;
+}

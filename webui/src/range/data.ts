@@ -1,0 +1,150 @@
+/* The numbers of the range that rules the page.
+ *
+ * A live range that is the whole run costs nothing: the tick's own rows are its numbers, and the
+ * seconds it brought are its charts. Any other range is asked of the source: once when it is fixed
+ * and complete, every few seconds while its end is the live edge. */
+import { computed, effect, signal } from "@preact/signals";
+import { source, store } from "../app-state";
+import { FileSource } from "../live/file-source";
+import { ROW, type RangeAnswer, type RunEvent, type Saturated } from "../live/protocol";
+import { RowTable } from "../live/rows";
+import { NO_VIEW, SECONDS_KEPT, SeriesTable, type SeriesView } from "../live/series";
+import { question, type Question } from "./question";
+import { isFixed, isOfOtherRun, isWhole, runSpan, span, wholeTable } from "./state";
+
+const LIVE_EVERY_S = 3;
+const WHOLE_EVERY_S = 15;
+const SATURATED_EVERY_S = 10;
+const LATE_S = 6; // seconds that late reports may still change
+
+const runKey = (): string => `${store.run.value?.boot ?? ""} ${store.run.value?.run ?? ""}`;
+const isReady = (): boolean => store.hasRun.value && (source.isRecorded ? source.link.value.kind === "file" : true);
+
+/** Text that changes when a question about this range is worth asking again. */
+export function rangeKey(everySeconds: number): string | null {
+  const { from, to } = span.value;
+  if (!isReady() || to <= from || isOfOtherRun.value) return null;
+  const edge = runSpan.value.to;
+  const isMoving = !isFixed.value || edge < to + LATE_S;
+  const start = isFixed.value ? `${from}-${to}` : `live ${from}`;
+  if (!isMoving) return `${runKey()} ${start}`;
+  // A live start moves with the edge: both in steps.
+  const live = isFixed.value ? start : `live ${to - from >= SECONDS_KEPT ? "" : Math.round((to - from) / everySeconds)}`;
+  return `${runKey()} ${live} ${Math.floor(edge / everySeconds)}`;
+}
+
+export const answer: Question<RangeAnswer> = question(
+  () => (isWhole.value ? null : rangeKey(LIVE_EVERY_S)),
+  (signal) => source.figures.range(span.value.from, span.value.to, signal),
+);
+
+/** The rows and the total that tables and tiles show. */
+export interface Shown {
+  rows: RowTable;
+  total: readonly (number | null)[];
+  /** Numbers of a range, not of the whole run. */
+  isRange: boolean;
+}
+
+function tableOf(got: RangeAnswer): RowTable {
+  const table = new RowTable();
+  const known = store.rows;
+  for (const row of got.rows) {
+    const slot = known.slotOf(row[0] as number);
+    if (slot === undefined) continue;
+    table.define(row[0] as number, known.methods[slot]!, known.names[slot]!);
+    table.set(row);
+  }
+  return table;
+}
+
+const rangeRows = computed(() => {
+  const got = answer.answer.value;
+  return got === null ? null : { table: tableOf(got), total: got.total };
+});
+
+export const shown = computed<Shown>(() => {
+  const made = rangeRows.value;
+  if (made === null || isWhole.value) {
+    store.revision.value;
+    return { rows: store.rows, total: store.total.value, isRange: false };
+  }
+  return { rows: made.table, total: made.total, isRange: true };
+});
+
+/** Requests per second: of the range when it is fixed or over, else of now. */
+export const shownRate = computed<number | null>(() => {
+  const isNow = store.isRunning.value && !isFixed.value;
+  const total = isNow ? store.total.value : shown.value.total;
+  return total[isNow ? ROW.rps : shown.value.isRange ? ROW.rps : ROW.totalRps] ?? null;
+});
+
+/* -- charts -- */
+
+const recorded = (): SeriesTable | null => (source instanceof FileSource && source.link.value.kind === "file" ? source.wholeSeries : null);
+
+/** The live seconds reach back to `from`. */
+function secondsReach(from: number): boolean {
+  store.revision.value;
+  const first = store.series.seconds[0];
+  return first !== undefined && first <= from + 1;
+}
+
+const oldRun = question(
+  () => {
+    const first = store.firstKept.value;
+    if (!isReady() || source.isRecorded || first === 0 || secondsReach(first)) return null;
+    return `${runKey()} ${Math.floor((store.run.value?.now ?? 0) / WHOLE_EVERY_S)}`;
+  },
+  (signal) => source.figures.series({ from: store.firstKept.value, to: Math.ceil(store.run.value?.now ?? 0) + 1 }, signal),
+);
+effect(() => {
+  wholeTable.value = recorded() ?? oldRun.answer.value ?? store.series;
+});
+
+const oldCharts = question(
+  () => (source.isRecorded || secondsReach(span.value.from) ? null : rangeKey(Math.max(LIVE_EVERY_S, (span.value.to - span.value.from) / 720))),
+  (signal) => source.figures.series(span.value, signal),
+);
+
+/** What the charts over time draw. */
+export const chartView = computed<SeriesView>(() => {
+  store.revision.value;
+  const { from, to } = span.value;
+  if (to <= from || isOfOtherRun.value) return NO_VIEW;
+  const table = recorded() ?? (secondsReach(from) ? store.series : (oldCharts.answer.value ?? store.series));
+  return table.view(from, to);
+});
+export const chartsError = oldCharts.error;
+
+/* -- what happened -- */
+
+export const eventList = question<RunEvent[]>(
+  () => (isReady() && (store.eventCount.value > 0 || source.isRecorded) ? `${runKey()} ${store.eventCount.value}` : null),
+  (signal) => source.figures.events(signal),
+);
+export const events = computed<RunEvent[]>(() => eventList.answer.value ?? []);
+
+const wasSaturated = computed(() => store.isSaturated.value || events.value.some((event) => event.kind === "saturated"));
+const saturation = question<Saturated[]>(
+  () => {
+    if (!isReady() || (!wasSaturated.value && !source.isRecorded)) return null;
+    const beat = store.isSaturated.value ? Math.floor((store.run.value?.now ?? 0) / SATURATED_EVERY_S) : 0;
+    return `${runKey()} ${store.eventCount.value} ${store.isSaturated.value} ${beat}`;
+  },
+  async (signal) => (await source.figures.range(runSpan.value.from, runSpan.value.to, signal)).saturated,
+);
+/** When the measurement was not valid: shaded on every chart. */
+export const saturated = computed<Saturated[]>(() => saturation.answer.value ?? []);
+
+/* -- the view stands still -- */
+
+export const isPaused = signal(false);
+export function pauseView(isOn: boolean): void {
+  isPaused.value = isOn;
+  if (isOn) store.freeze();
+  else store.thaw();
+}
+effect(() => {
+  if (!store.isFrozen.value) isPaused.value = false;
+});

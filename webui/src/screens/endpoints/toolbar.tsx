@@ -1,0 +1,77 @@
+/* Filter, grouping, columns and download of the endpoints table. */
+import type { JSX } from "preact";
+import { FIELDS } from "../../lib/filter";
+import { count } from "../../lib/format";
+import { setQuery } from "../../lib/route";
+import { remember } from "../../lib/storage";
+import { Icon } from "../../parts/icons";
+import { COLUMNS, DEFAULT_COLUMNS, FIXED_COLUMNS, type EndpointColumn } from "./columns";
+
+export interface ToolbarProps {
+  text: string;
+  all: number;
+  shown: number;
+  problem: string;
+  note: string;
+  isHeld: boolean;
+  depth: number;
+  columns: EndpointColumn[];
+  onCsv: () => void;
+  isNarrow: boolean;
+}
+
+function ColumnChoice({ columns }: { columns: EndpointColumn[] }): JSX.Element {
+  const keys = columns.map((column) => column.key);
+  const choose = (next: string[]): void => {
+    const text = next.filter((key) => !FIXED_COLUMNS.includes(key)).join(",");
+    remember("columns", text);
+    setQuery({ columns: text });
+  };
+  return (
+    <details class="mask columns">
+      <summary class="button"><Icon name="columns" /><span class="action-label">Columns</span></summary>
+      <div class="mask-list two">
+        {COLUMNS.filter((column) => !FIXED_COLUMNS.includes(column.key)).map((column) => (
+          <label class="check" key={column.key} title={column.title}>
+            <input type="checkbox" checked={keys.includes(column.key)}
+              onChange={(event) => choose(event.currentTarget.checked ? [...keys, column.key] : keys.filter((key) => key !== column.key))} />
+            {column.label}
+          </label>
+        ))}
+        <button type="button" class="button small" onClick={() => choose(DEFAULT_COLUMNS)}>As at first</button>
+      </div>
+    </details>
+  );
+}
+
+export function Toolbar(props: ToolbarProps): JSX.Element {
+  const what = props.depth > 0 ? (props.all === 1 ? "group" : "groups") : props.all === 1 ? "endpoint" : "endpoints";
+  return (
+    <div class="filter-bar">
+      <div class={`input-box search${props.problem ? " has-error" : ""}`}>
+        <Icon name="search" />
+        <input id="filter" type="search" aria-label="Filter the endpoints" placeholder="Filter: cart  method:post  p95>300  failed>1%"
+          title={`Words in the name, method:…, /pattern/, or a condition on ${FIELDS.join(", ")}`}
+          autocomplete="off" spellcheck={false} value={props.text} aria-describedby="filter-note"
+          onInput={(event) => setQuery({ filter: event.currentTarget.value })}
+          onKeyDown={(event) => event.key === "Escape" && (setQuery({ filter: "" }), event.currentTarget.blur())} />
+      </div>
+      <p class={`note${props.problem ? " error" : ""}`} id="filter-note" role="status">
+        {props.problem || (props.text === "" ? `${count(props.all)} ${what}` : `${count(props.shown)} of ${count(props.all)}`)}
+        {props.note !== "" && !props.problem ? ` ${props.note}` : ""}
+        {props.isHeld && !props.problem ? <span class="chip">order held</span> : null}
+      </p>
+      <label class="group-by">
+        Group{" "}
+        <select aria-label="Group by" value={String(props.depth)} onChange={(event) => setQuery({ group: event.currentTarget.value === "0" ? "" : event.currentTarget.value })}>
+          <option value="0">none</option>
+          <option value="1">by first part of the path</option>
+          <option value="2">by two parts</option>
+          <option value="3">by three parts</option>
+        </select>
+      </label>
+      {props.isNarrow ? null : <ColumnChoice columns={props.columns} />}
+      <button type="button" class="button" title="The rows shown, as CSV" onClick={props.onCsv}><Icon name="download" /><span class="action-label">CSV</span></button>
+    </div>
+  );
+}

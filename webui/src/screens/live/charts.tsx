@@ -1,0 +1,131 @@
+/* The charts of all requests. */
+import { useSignal } from "@preact/signals";
+import type { JSX } from "preact";
+import { source, store } from "../../app-state";
+import { Heatmap } from "../../chart/heatmap";
+import { DATA_RATE, HEALTH, PERCENTILES, PHASES, STATUS, THROUGHPUT, dataFormat, mask, percentileLines, percentileName, setMask } from "../../chart/lines";
+import { TimeChart, pick, type Line } from "../../chart/time-chart";
+import { count, ms, msAxis, msUnit, rate, visible } from "../../lib/format";
+import { recall, remember } from "../../lib/storage";
+import { POINT, type Failure } from "../../live/protocol";
+import { NO_VIEW, type SeriesView } from "../../live/series";
+import { chartView, chartsError, rangeKey } from "../../range/data";
+import { useQuestion } from "../../range/question";
+import { span } from "../../range/state";
+
+const HEAT_EVERY_S = 5;
+const FAILURES_EVERY_S = 5;
+const KINDS_SHOWN = 5;
+const KIND_COLORS = ["--s2", "--s4", "--s1", "--s5", "--s3", "--s7"];
+const KIND_DASHES: number[][] = [[], [8, 3], [2, 3], [10, 3, 2, 3], [5, 5], [1, 4]];
+
+export function ScaleSwitch(props: { isLog: boolean; onChange: (isLog: boolean) => void }): JSX.Element {
+  return (
+    <div class="segments small" role="group" aria-label="Scale">
+      <button type="button" aria-pressed={!props.isLog} onClick={() => props.onChange(false)}>lin</button>
+      <button type="button" aria-pressed={props.isLog} onClick={() => props.onChange(true)}>log</button>
+    </div>
+  );
+}
+
+export function MaskSwitch(): JSX.Element {
+  return (
+    <details class="mask">
+      <summary class="button quiet small">percentiles</summary>
+      <div class="mask-list">
+        {PERCENTILES.map((name) => (
+          <label class="check" key={name}>
+            <input type="checkbox" checked={mask.value.includes(name)}
+              onChange={(event) => setMask(event.currentTarget.checked ? [...mask.value, name] : mask.value.filter((other) => other !== name))} />
+            {percentileName(name)}
+          </label>
+        ))}
+      </div>
+    </details>
+  );
+}
+
+export function LatencyChart(props: { id: string; title: string; view: SeriesView; error?: string }): JSX.Element {
+  const isLog = useSignal(recall("latency-scale") === "log");
+  return (
+    <TimeChart id={props.id} title={props.title} unit="ms" view={props.view} lines={percentileLines()} format={ms} axisFormat={msAxis} isLog={isLog.value} error={props.error ?? ""}
+      tools={<><MaskSwitch /><ScaleSwitch isLog={isLog.value} onChange={(on) => { isLog.value = on; remember("latency-scale", on ? "log" : "lin"); }} /></>} />
+  );
+}
+
+/** The kinds that failed most, as counts per second; the rest together. */
+function kindsOf(failures: Failure[], from: number, to: number): { view: SeriesView; lines: Line[] } {
+  const inside = failures.filter((failure) => (failure.in_range ?? failure.count) > 0 && (failure.trend?.length ?? 0) > 0);
+  inside.sort((a, b) => (b.in_range ?? b.count) - (a.in_range ?? a.count));
+  const steps = Math.max(0, ...inside.map((failure) => failure.trend!.length));
+  if (steps === 0) return { view: NO_VIEW, lines: [] };
+  const step = (to - from) / steps;
+  const perSecond = (failure: Failure): number[] => Array.from({ length: steps }, (_, i) => (failure.trend![i] ?? 0) / step);
+  const columns = inside.slice(0, KINDS_SHOWN).map(perSecond);
+  const labels = inside.slice(0, KINDS_SHOWN).map((failure) => visible(failure.kind ?? failure.text).slice(0, 48));
+  const rest = inside.slice(KINDS_SHOWN).map(perSecond);
+  if (rest.length > 0) {
+    columns.push(Array.from({ length: steps }, (_, i) => rest.reduce((sum, values) => sum + values[i]!, 0)));
+    labels.push(`${rest.length} other kinds`);
+  }
+  const view = { x: Array.from({ length: steps }, (_, i) => from + (i + 0.5) * step), step, column: (i: number) => columns[i] ?? [] };
+  const seen = new Map<string, number>();
+  const lines = labels.map((label, i) => {
+    const again = seen.get(label) ?? 0;
+    seen.set(label, again + 1);
+    return { label: again > 0 ? `${label} (${again + 1})` : label, color: KIND_COLORS[i]!, dash: KIND_DASHES[i]!, value: pick(i) };
+  });
+  return { view, lines };
+}
+
+function FailureKinds(): JSX.Element {
+  const asked = useQuestion(
+    () => (store.failures.value[0] > 0 ? rangeKey(FAILURES_EVERY_S) : null),
+    async (signal) => {
+      const { from, to } = span.peek();
+      return { from, to, failures: await source.figures.failures(from, to, signal) };
+    },
+    [],
+  );
+  const answer = asked.answer.value;
+  const { view, lines } = answer === null ? { view: NO_VIEW, lines: [] } : kindsOf(answer.failures, answer.from, answer.to);
+  const empty = lines.length > 0 ? "" : store.failures.value[0] > 0 && answer === null ? "Loading…" : "No request has failed in this range.";
+  return (
+    <TimeChart id="kinds" title="Failures by kind" unit="1/s" view={view} lines={lines} format={rate} empty={empty}
+      error={asked.error.value} onRetry={asked.retry} />
+  );
+}
+
+export function LiveHeatmap(props: { id: string; title: string; row: number }): JSX.Element {
+  const asked = useQuestion(
+    () => rangeKey(HEAT_EVERY_S),
+    (signal) => source.figures.heatmap(span.peek().from, span.peek().to, props.row, signal),
+    [props.row],
+  );
+  return <Heatmap id={props.id} title={props.title} answer={asked.answer.value} error={asked.error.value} onRetry={asked.retry} />;
+}
+
+function has(view: SeriesView, ...columns: number[]): boolean {
+  return columns.some((column) => view.column(column).some((value) => value !== null));
+}
+
+export function Charts(): JSX.Element {
+  const view = chartView.value;
+  const error = chartsError.value;
+  const noStatus = has(view, POINT.s2, POINT.s0, POINT.s4, POINT.s5) ? {} : { empty: "No HTTP answer was counted in this range." };
+  const noPhases = has(view, POINT.wait) ? {} : { empty: "The phases of requests are measured by HttpUser and FastHttpUser of Katydid’s workers only." };
+  const noHealth = has(view, POINT.lag, POINT.cpu) ? {} : { empty: "No worker has said how it is." };
+  return (
+    <div class="charts">
+      <TimeChart id="throughput" title="Throughput" unit="requests/s" view={view} lines={THROUGHPUT} format={rate} rightFormat={count} error={error} />
+      <LatencyChart id="latency" title="Response time" view={view} error={error} />
+      <LiveHeatmap id="heatmap" title="Latency heatmap" row={0} />
+      <FailureKinds />
+      <TimeChart id="status" title="Status codes" unit="answers/s" view={view} lines={STATUS} format={rate} isStacked {...noStatus} error={error} />
+      <TimeChart id="data" title="Data rate" view={view} lines={DATA_RATE} format={dataFormat} error={error} />
+      <TimeChart id="phases" title="Phases" unit="mean ms" view={view} lines={PHASES} format={ms} axisFormat={msAxis} isStacked {...noPhases} error={error} />
+      <TimeChart id="health" title="Load generators" unit="loop lag ms, CPU %" view={view} lines={HEALTH} format={msUnit} axisFormat={msAxis}
+        rightFormat={(value) => (value === null || value === undefined ? "–" : `${value.toFixed(0)} %`)} {...noHealth} error={error} />
+    </div>
+  );
+}

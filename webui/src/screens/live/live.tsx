@@ -1,0 +1,78 @@
+/* Live: how the test stands, at one look; and the same of any range of it. */
+import type { JSX } from "preact";
+import { store } from "../../app-state";
+import { count, percent, ms, visible } from "../../lib/format";
+import { go } from "../../lib/route";
+import { ROW } from "../../live/protocol";
+import { LoadForm } from "../../parts/load-form";
+import { SaturationNote } from "../../parts/saturation";
+import { shown } from "../../range/data";
+import { isOfOtherRun } from "../../range/state";
+import { Charts } from "./charts";
+import { Events } from "./events";
+import { Tiles } from "./tiles";
+
+const ENOUGH = 20; // requests before an endpoint is called slow or failing
+
+function FirstStart(): JSX.Element {
+  return (
+    <div class="start">
+      <section class="panel start-panel" aria-labelledby="start-title">
+        <h1 id="start-title">Start a test</h1>
+        <p class="lead">{store.hello.value?.locustfile ?? ""}</p>
+        <LoadForm kind="start" onDone={() => undefined} />
+      </section>
+    </div>
+  );
+}
+
+function top(score: (slot: number) => number): number[] {
+  const { rows } = shown.value;
+  const best: [number, number][] = [];
+  for (let slot = 0; slot < rows.length; slot++) {
+    if (rows.get(slot, ROW.requests) < ENOUGH) continue;
+    const value = score(slot);
+    if (!(value > 0) || (best.length === 3 && value <= best[2]![0])) continue;
+    best.push([value, slot]);
+    best.sort((a, b) => b[0] - a[0]);
+    best.length = Math.min(best.length, 3);
+  }
+  return best.map(([, slot]) => slot);
+}
+
+function Worst(): JSX.Element | null {
+  const { rows } = shown.value;
+  if (rows.length < 2) return null;
+  const slow = top((slot) => rows.get(slot, ROW.p95));
+  const failing = top((slot) => rows.get(slot, ROW.failures) / rows.get(slot, ROW.requests));
+  const link = (slot: number, text: string): JSX.Element => (
+    <button type="button" class="link" key={rows.ids[slot]} onClick={() => go("endpoints", { row: String(rows.ids[slot]) })}>
+      {visible(rows.methods[slot]!)} {visible(rows.names[slot]!).slice(0, 60)} <span class="strong">{text}</span>
+    </button>
+  );
+  return (
+    <p class="worst">
+      {slow.length > 0 ? <span><span class="muted">Slowest</span> {slow.map((slot) => link(slot, `${ms(rows.get(slot, ROW.p95))} ms`))}</span> : null}
+      {failing.length > 0 ? <span><span class="muted">Most failing</span> {failing.map((slot) => link(slot, `${percent(rows.get(slot, ROW.failures), rows.get(slot, ROW.requests))} %`))}</span> : null}
+    </p>
+  );
+}
+
+export function LiveScreen(): JSX.Element | null {
+  if (!store.hasRun.value && !store.isRunning.value) return <FirstStart />;
+  if (isOfOtherRun.value) return <h1 class="visually-hidden">Live</h1>;
+  const requests = store.total.value[ROW.requests] ?? 0;
+  return (
+    <>
+      <h1 class="visually-hidden">Live</h1>
+      <Tiles />
+      {requests === 0 && store.isRunning.value ? (
+        <p class="callout info">No request has finished yet: users are starting, {count(store.run.value!.users)} of {count(store.run.value!.target)}.</p>
+      ) : null}
+      <SaturationNote />
+      <Worst />
+      <Charts />
+      <Events />
+    </>
+  );
+}

@@ -1,0 +1,111 @@
+/* The figures of the range at one look, with the last minute as a line. */
+import type { JSX } from "preact";
+import { store } from "../../app-state";
+import { count, duration, percent, rate, shortCount } from "../../lib/format";
+import { health } from "../../live/health";
+import { POINT, ROW } from "../../live/protocol";
+import { Spark } from "../../parts/spark";
+import { Status, type Tone } from "../../parts/status";
+import { chartView, shown, shownRate } from "../../range/data";
+import { isFixed } from "../../range/state";
+import { rangeWords } from "../../range/words";
+
+const SPARK_POINTS = 90;
+const FEW = 100;
+const TOO_FEW = 20;
+
+interface TileProps {
+  label: string;
+  value: string;
+  unit?: string;
+  note: string;
+  tone?: Tone;
+  spark?: { column: number; tone: string };
+}
+
+/** The last steps of the range; of a long fixed range all of it, thinned. */
+function sparkValues(column: number): (number | null)[] {
+  const values = chartView.value.column(column);
+  if (!isFixed.value || values.length <= SPARK_POINTS) return values.slice(-SPARK_POINTS);
+  const every = values.length / SPARK_POINTS;
+  return Array.from({ length: SPARK_POINTS }, (_, i) => values[Math.floor(i * every)] ?? null);
+}
+
+function Tile(props: TileProps): JSX.Element {
+  return (
+    <div class={`tile ${props.tone ?? ""}`}>
+      <h3>{props.label}</h3>
+      <p class="tile-value">
+        {props.value}
+        {props.unit ? <span class="unit"> {props.unit}</span> : null}
+      </p>
+      <p class="tile-note" title={props.note}>{props.note}</p>
+      {props.spark ? <Spark values={sparkValues(props.spark.column)} tone={props.spark.tone} /> : null}
+    </div>
+  );
+}
+
+function PercentileTile(props: { label: string; column: number; point: number; n: number }): JSX.Element {
+  const value = shown.value.total[props.column];
+  const [text, unit] = props.n >= TOO_FEW || (props.n > 0 && !shown.value.isRange) ? duration(value) : duration(null);
+  const now = store.isRunning.value && !isFixed.value ? store.series.last(props.point) : null;
+  const [nowText, nowUnit] = duration(now);
+  const note = props.n > 0 && props.n < FEW ? `of only ${props.n} requests` : now !== null ? `now ${nowText} ${nowUnit}` : rangeWords();
+  return <Tile label={props.label} value={text} unit={unit} note={note} spark={{ column: props.point, tone: "latency" }} />;
+}
+
+function mostUsers(): number | null {
+  let most: number | null = null;
+  for (const value of chartView.value.column(POINT.users)) if (value !== null && value > (most ?? -1)) most = value;
+  return most;
+}
+
+function UsersTile(): JSX.Element {
+  const run = store.run.value!;
+  const spark = { column: POINT.users, tone: "users" };
+  if (isFixed.value) return <Tile label="Users" value={count(mostUsers())} note="at most, in the selection" spark={spark} />;
+  const isOver = !store.isRunning.value && !store.isEnding.value;
+  const note = isOver ? "the test has ended" : run.users === run.target ? "target reached" : `of ${count(run.target)}, ${rate(run.rate)}/s`;
+  return <Tile label="Users" value={count(run.users)} note={note} spark={spark} />;
+}
+
+function WorkersTile(): JSX.Element {
+  const workers = store.workers.value;
+  const busiest = workers.reduce<number | null>((most, worker) => (worker.cpu === null ? most : Math.max(most ?? 0, worker.cpu)), null);
+  const hot = workers.filter((worker) => health(worker).tone === "warn" || health(worker).tone === "fail").length;
+  const isDistributed = store.run.value?.distributed ?? false;
+  const note = busiest === null ? "" : `busiest core ${busiest.toFixed(0)} %`;
+  const value = isDistributed ? `${store.connectedWorkers.value}/${workers.length}` : busiest === null ? "–" : busiest.toFixed(0);
+  const isBad = hot > 0 || store.isSaturated.value;
+  return (
+    <Tile label={isDistributed ? "Workers" : "Load generator"} value={value} {...(isDistributed || busiest === null ? {} : { unit: "% CPU" })}
+      note={isBad ? "▲ measurement not valid now" : isDistributed ? `${note} ✓` : "✓ measurement valid"} tone={isBad ? "warn" : "idle"} spark={{ column: POINT.cpu, tone: "plain" }} />
+  );
+}
+
+export function Tiles(): JSX.Element {
+  const { total } = shown.value;
+  const requests = total[ROW.requests] ?? 0;
+  const failures = total[ROW.failures] ?? 0;
+  const cut = total[ROW.cut] ?? 0;
+  const isNow = store.isRunning.value && !isFixed.value;
+  return (
+    <div class="tiles">
+      <UsersTile />
+      <Tile label="Requests per second" value={rate(shownRate.value)}
+        note={`${shortCount(requests)} ${isNow ? rangeWords() : "in total, on average"}`} spark={{ column: POINT.rps, tone: "ok" }} />
+      <Tile label="Failed" value={percent(failures, requests)} unit={requests > 0 ? "%" : ""} tone={failures > 0 ? "fail" : "idle"}
+        note={`${count(failures)} of ${shortCount(requests)}`} spark={{ column: POINT.failRps, tone: "failed" }} />
+      <PercentileTile label="Response time, p50" column={ROW.p50} point={POINT.p50} n={requests} />
+      <PercentileTile label="Response time, p95" column={ROW.p95} point={POINT.p95} n={requests} />
+      <PercentileTile label="Response time, p99" column={ROW.p99} point={POINT.p99} n={requests} />
+      <WorkersTile />
+      {cut > 0 ? (
+        <p class="cut-note">
+          <Status tone="warn">{`${count(cut)} cut`}</Status>{" "}
+          Sent, but ended by the end of the test before an answer. Counted neither as requests nor as failures.
+        </p>
+      ) : null}
+    </div>
+  );
+}

@@ -1,0 +1,78 @@
+import { describe, expect, it } from "vitest";
+import { FileFigures } from "../../src/live/file-figures";
+import { POINT, ROW } from "../../src/live/protocol";
+import type { Report, WindowRow } from "../../src/live/report-block";
+import { point, tick, hello } from "./messages";
+
+/* Buckets of up to 255 are one microsecond wide: bucket 100 holds 100 µs. */
+function windowRow(from: number, to: number, id: number, buckets: [number, number][], failedAt: number | null = null): WindowRow {
+  let before = -1;
+  const hist = buckets.flatMap(([us, n]) => {
+    const pair = [us - before - 1, n];
+    before = us;
+    return pair;
+  });
+  const count = buckets.reduce((sum, [, n]) => sum + n, 0);
+  const failed = failedAt === null ? 0 : 1;
+  const sum = buckets.reduce((all, [us, n]) => all + us * n, 0);
+  const us = buckets.map(([at]) => at);
+  return [from, to, id, count, failed, sum, hist, failedAt === null ? null : [failedAt, 1], Math.min(...us), Math.max(...us), 0, 0, 10 * count,
+    0, count - failed, 0, 0, failed, 100, 200, count, ...new Array<number>(7).fill(1000 * count)];
+}
+
+const windows = [
+  windowRow(0, 10, 0, [[100, 10]]), windowRow(10, 20, 0, [[100, 5], [200, 5]], 200),
+  windowRow(0, 10, 1, [[100, 10]]), windowRow(10, 20, 2, [[100, 5], [200, 5]], 200),
+];
+const report = {
+  version: 1, made_at: 30, from: 0, to: 20, hist_rule: { sub_bits: 7 }, hello: hello(),
+  tick: tick({ defs: [[1, "GET", "/a/x"], [2, "POST", "/a/y"]] }),
+  series: { step: 1, columns: [], points: Array.from({ length: 20 }, (_, i) => point(i)) },
+  rows_run: { columns: [], rows: [windowRow(0, 20, 0, [[100, 15], [200, 5]], 200), windowRow(0, 20, 1, [[100, 10]]), windowRow(0, 20, 2, [[100, 5], [200, 5]], 200)] },
+  rows_windows: { step: 10, columns: [], rows: windows },
+  failures: [{ id: 7, count: 1, method: "POST", name: "/a/y", text: "boom", first: 12, last: 12 }],
+  failures_windows: { step: 10, rows: [[10, 20, 7, 1]] }, exceptions: [], events: [], saturated: [[12, 14, 0, "hot"]], script: null, logs: null,
+  workers_series: { step: 10, points: [[0, 0, 5, 1, 0, 40, 50, 3, 1e6], [10, 0, 5, 1, 0.1, 60, 90, 30, 1e6]] },
+} as unknown as Report;
+const figures = new FileFigures(report);
+const byId = (rows: (number | null)[][], id: number): (number | null)[] | undefined => rows.find((row) => row[0] === id);
+
+describe("a recorded run", () => {
+  it("answers for all of it from the rows of the run", async () => {
+    const { total, rows } = await figures.range(0, 20);
+    expect([total[ROW.requests], total[ROW.failures], total[ROW.rps], total[ROW.p50], total[ROW.p99]]).toEqual([20, 1, 1, 0.1, 0.2]);
+    expect(rows.length).toBe(2);
+    expect(byId(rows, 2)![ROW.s5]).toBe(1);
+  });
+  it("answers for a part of it by adding windows, and says which part that is", async () => {
+    const { from, to, total, rows, failures, valid } = await figures.range(1, 9);
+    expect([from, to, total[ROW.requests], total[ROW.p99], total[ROW.rps]]).toEqual([0, 10, 10, 0.1, 1]);
+    expect([byId(rows, 1)![ROW.requests], byId(rows, 2)]).toEqual([10, undefined]);
+    expect([failures[0]![1], valid]).toEqual([0, true]);
+    const late = await figures.range(11, 19);
+    expect([late.valid, late.failures[0]![1], late.total[ROW.failures]]).toEqual([false, 1, 1]);
+    expect(late.workers).toEqual([[0, 10, 1, 60, 90, 30, 5]]);
+  });
+  it("merges the histograms of a group", async () => {
+    const { groups, rows } = await figures.groups(0, 20, 1);
+    expect(groups).toEqual([["*", "/a/*", 2]]);
+    expect([rows[0]![ROW.requests], rows[0]![ROW.p50], rows[0]![ROW.p95], rows[0]![ROW.mean]]).toEqual([20, 0.1, 0.2, 0.125]);
+  });
+  it("tells successes and failures apart", async () => {
+    const { count, failed, buckets, ci95 } = await figures.distribution(0, 20, 2);
+    expect([count, failed]).toEqual([10, 1]);
+    expect(buckets).toEqual([[0.1, 0.101, 5, 0], [0.2, 0.201, 4, 1]]);
+    expect(ci95.p95![1]).toBe(0.2);
+  });
+  it("has the course of an endpoint, in windows", async () => {
+    const table = await figures.series({ from: 0, to: 20, id: 2 });
+    expect([table.step, table.seconds, table.columns[POINT.p95]]).toEqual([10, [10], [0.2]]);
+    expect(table.columns[POINT.wait]).toEqual([1]);
+    expect((await figures.series({ from: 0, to: 20 })).seconds.length).toBe(20);
+  });
+  it("has a heatmap and trends", async () => {
+    const map = await figures.heatmap(0, 20, 0);
+    expect([map.cells.length, map.max, map.bounds_ms.length]).toEqual([3, 10, 65]);
+    expect((await figures.sparks(0, 20, [2], 10))[2]).toContain(0.2);
+  });
+});
