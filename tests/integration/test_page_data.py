@@ -88,7 +88,7 @@ class Page:
 def page():
     with target() as server, locustfile(FILE) as path, \
             katydid("-f", path, "--web-port", "0", "-H", server.url) as master:
-        url = master.wait_line(r"web interface at (http://\S+)").group(1)
+        url = master.wait_line(r"web interface at (http://[\w.]+:\d+)").group(1)
         wait_for(lambda: get_json(f"{url}/api/v1/script"), "the locustfile")
         yield Page(url, server, path)
 
