@@ -9,6 +9,7 @@
 
 #include "golden_stats.h"
 #include "master/output.h"
+#include "master/output_text.h"
 
 static void add(struct stats *s, const char *method, const char *name, double at, uint64_t us)
 {
@@ -142,6 +143,28 @@ static void requests_cut_off_are_told_apart_from_failures(void **state)
     stats_fini(&s);
 }
 
+static void percentiles_are_those_the_locustfile_wants(void **state)
+{
+    (void)state;
+    static const double wanted[] = {0.99, 0.57, 1};
+    static const double usual[] = {.5, .66, .75, .8, .9, .95, .98, .99, .999, .9999, 1};
+    struct stats s;
+    struct sbuf b = {0};
+    stats_init(&s, GOLDEN_START, STATS_LIMITS_DEFAULT);
+    struct tally *row = stats_row(&s, "GET", 3, "/", 1);
+    for (unsigned ms = 1; ms <= 100; ms++)
+        stats_add(&s, row, GOLDEN_START, ms * 1000, 0);
+    assert_false(output_set_percentiles((double[]){0.5, 1.5}, 2));
+    assert_true(output_set_percentiles(wanted, 3));
+    console_add_percentiles(&b, &s, 4);
+    assert_non_null(strstr(b.data, "Name      99%  57.0%   100% # reqs\n"));
+    assert_non_null(strstr(b.data, "--------|----|--------|------|------|------\n"));
+    assert_non_null(strstr(b.data, "GET      /          99     57    100    100\n"));
+    assert_true(output_set_percentiles(usual, sizeof usual / sizeof *usual));
+    sbuf_fini(&b);
+    stats_fini(&s);
+}
+
 static void names_get_the_room_the_terminal_has(void **state)
 {
     (void)state;
@@ -160,6 +183,7 @@ int main(void)
         cmocka_unit_test(texts_of_strangers_cannot_move_the_cursor),
         cmocka_unit_test(failure_texts_are_unwrapped),
         cmocka_unit_test(requests_cut_off_are_told_apart_from_failures),
+        cmocka_unit_test(percentiles_are_those_the_locustfile_wants),
         cmocka_unit_test(names_get_the_room_the_terminal_has),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
