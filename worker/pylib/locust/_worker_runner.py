@@ -88,14 +88,12 @@ class WorkerRunner(runners.DistributedRunner):
 
     def stop_test(self, reason):
         """A worker can ask its master for it only if that is Katydid's; else it ends its own part."""
+        logger.error("%s", reason)
+        logger.warning("Stopping Locust...")
+        is_headless = getattr(self.environment.parsed_options, "headless", False)
         if self._node.speaks_katydid:
-            is_headless = getattr(self.environment.parsed_options, "headless", False)
-            logger.error("%s", reason)
-            logger.warning("Stopping Locust...")
             self._node.call("quit" if is_headless else "stop")
         else:
-            logger.error("%s", reason)
-            logger.warning("Stopping Locust...")
             gevent.spawn(self._end_test)
 
     def quit(self):
