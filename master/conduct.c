@@ -254,13 +254,13 @@ void conduct_check_stopped(struct master *m)
 void conduct_end(struct master *m, const char *reason)
 {
     if (m->o->headless) {
-        log_info(LOGGER, "%s, shutting down", reason);
+        log_info(MAIN_LOGGER, "%s, shutting down", reason);
         finish_begin(m, false);
         return;
     }
-    log_info(LOGGER, "%s, stopping test", reason);
+    log_info(MAIN_LOGGER, "%s, stopping test", reason);
     if (m->is_auto && m->o->autoquit_s < 0)
-        log_info(LOGGER, "--autoquit not specified, leaving web ui running indefinitely");
+        log_info(MAIN_LOGGER, "--autoquit not specified, leaving web ui running indefinitely");
     conduct_stop(m);
 }
 

@@ -33,7 +33,9 @@
 #include <event2/event.h>
 #include <termios.h>
 
-#define LOGGER "katydid.master"
+/* Names in the log lines: Locust's, for what reads them. */
+#define LOGGER "locust.runners"
+#define MAIN_LOGGER "locust.main"
 #define LOCUST_VERSION "2.46.7" /* the release whose behaviour we follow */
 
 struct master;
@@ -93,6 +95,7 @@ struct master {
     struct event *link_event, *drain, *second, *step, *limit, *bridge_event, *signals[3];
     struct event *key_event;      /* or NULL */
     struct termios terminal_mode; /* to be restored, when there is a key_event */
+    char *page_url;               /* NULL without a page */
     struct link *link;
     struct children children;
     char *options_json;
@@ -202,6 +205,7 @@ void script_send_state(struct master *m);
 void script_tell_page(struct master *m, int port, const char *secret); /* where the page is */
 const char *script_begin_shape(struct master *m);
 void script_end_shape(struct master *m);
+void script_open_page(struct master *m); /* in the user's browser */
 
 /* ask.c: questions of the page that only the host can answer */
 struct command_result ask_host(struct master *m,
@@ -237,6 +241,7 @@ void keyboard_close(struct master *m);
 
 /* terminal.c: what is printed and written. open: 0 or an exit code after a message. */
 int terminal_open(struct master *m);
+void terminal_begin(struct master *m); /* an automatic run begins */
 void terminal_second(struct master *m);
 int terminal_final(struct master *m); /* 0, or an exit code: a file could not be written */
 void terminal_close(struct master *m);

@@ -54,9 +54,10 @@ static int failed_code(const struct master *m)
     int wanted = m->o->exit_code_on_error;
     if (wanted != EXIT_FAILED || !is_certificate_alone(&m->stats))
         return wanted & 255;
-    log_error(LOGGER, "Every request failed: the host's certificate does not verify. Name the "
-                      "authority that signed it with self.client.verify = \"/path/ca.pem\" in the "
-                      "user's on_start, or skip the check with self.client.verify = False.");
+    log_error(MAIN_LOGGER,
+              "Every request failed: the host's certificate does not verify. Name the "
+              "authority that signed it with self.client.verify = \"/path/ca.pem\" in the "
+              "user's on_start, or skip the check with self.client.verify = False.");
     return exit_code_as(m->o->is_locust, EXIT_CERTIFICATE);
 }
 
@@ -98,11 +99,13 @@ static void stop_run(struct master *m)
 
 static void put_out(struct master *m)
 {
-    int code = terminal_final(m);
-    if (code)
-        finish_fault(m, code);
     m->exit_code = decide_code(m);
-    log_info(LOGGER, "Shutting down (exit code %d)", m->exit_code);
+    log_info(MAIN_LOGGER, "Shutting down (exit code %d)", m->exit_code);
+    int code = terminal_final(m);
+    if (code) {
+        finish_fault(m, code);
+        m->exit_code = decide_code(m);
+    }
     show_publish(m);
     next_step(m);
 }

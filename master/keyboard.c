@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* keyboard: w and W start 1 or 10 users more, s and S stop as many, as in Locust. Only when
- * standard input is the terminal we are in the foreground of; its mode is restored at the end. */
+/* keyboard: w and W start 1 or 10 users more, s and S stop as many, Enter opens the page, as in
+ * Locust. Only when standard input is the terminal we are in the foreground of; its mode is
+ * restored at the end. */
 #include "common/base/log.h"
 #include "master/core.h"
 #include <math.h>
@@ -11,15 +12,26 @@
 
 static void change_users(struct master *m, double by)
 {
-    if (!run_is_active(&m->run) || m->host.is_shape_on || m->finish != FINISH_NOT)
+    if (m->finish != FINISH_NOT || !m->host.has_script || (by < 0 && !run_is_active(&m->run)))
         return;
     if (m->run.state == RUN_SPAWNING) {
-        log_warning(LOGGER, "Already spawning users, can't change their number right now");
+        log_warning("root", by > 0 ? "Already spawning users, can't spawn more right now"
+                                   : "Spawning users, can't stop right now");
+        return;
+    }
+    if (m->host.is_shape_on) {
+        log_warning("root", "The load shape decides how many users there are");
         return;
     }
     m->users = fmax(0, (double)roster_user_count(&m->roster) + by);
     m->spawn_rate = KEY_RATE;
-    conduct_aim(m);
+    if (run_is_active(&m->run)) {
+        conduct_aim(m);
+        return;
+    }
+    const char *refusal = conduct_start(m);
+    if (refusal)
+        log_warning("root", "%s", refusal);
 }
 
 static void on_key(evutil_socket_t fd, short what, void *arg)
@@ -35,6 +47,8 @@ static void on_key(evutil_socket_t fd, short what, void *arg)
         change_users(m, key == 'w' ? 1 : 10);
     else if (key == 's' || key == 'S')
         change_users(m, key == 's' ? -1 : -10);
+    else if (key == '\n' || key == '\r')
+        script_open_page(m);
 }
 
 void keyboard_open(struct master *m)

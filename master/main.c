@@ -33,21 +33,6 @@ static int open_log(const struct options *o)
     return EXIT_OUTPUT_FILE;
 }
 
-/* Locust's options that parse, so that command lines need no editing, but do nothing yet. */
-static void say_what_is_not_served(const struct options *o)
-{
-    const struct {
-        bool is_given;
-        const char *text;
-    } options[] = {
-        {o->html_file, "--html: no HTML report is written; --csv and --json-file are"},
-        {o->otel, "--otel: nothing is exported to OpenTelemetry"},
-    };
-    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
-        if (options[i].is_given)
-            log_warning("katydid.options", "%s", options[i].text);
-}
-
 /* Only the worker knows which Python it has. */
 static void print_version(void)
 {
@@ -71,7 +56,6 @@ static int run(const struct options *o)
         return exit_code_as(o->is_locust, code);
     if (o->worker || o->list || o->show_task_ratio || o->show_task_ratio_json)
         return master_become_worker(o);
-    say_what_is_not_served(o);
     return master_run(o);
 }
 

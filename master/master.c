@@ -173,6 +173,20 @@ static int start_children(struct master *m)
 
 /* ---- in the loop ---- */
 
+static char *page_url(const struct master *m, const struct web_config *c)
+{
+    struct sbuf url = {0};
+    bool is_any = !c->host || !c->host[0] || !strcmp(c->host, "*");
+    const char *host = is_any ? "0.0.0.0" : c->host;
+    if (m->o->web_host_display_name)
+        sbuf_adds(&url, m->o->web_host_display_name);
+    else
+        sbuf_addf(&url, strchr(host, ':') ? "%s://[%s]:%d%s" : "%s://%s:%d%s",
+                  c->tls_cert && c->tls_key ? "https" : "http", host, web_port(m->web),
+                  c->base_path);
+    return sbuf_take(&url);
+}
+
 static int start_web(struct master *m)
 {
     char *why = NULL, secret[33];
@@ -195,16 +209,9 @@ static int start_web(struct master *m)
     if (!m->web)
         return fail_free(EXIT_ADDRESS, why);
     script_tell_page(m, web_inner_port(m->web), secret);
-    const char *host =
-        config.host && config.host[0] && strcmp(config.host, "*") != 0 ? config.host : "0.0.0.0";
-    if (m->o->web_host_display_name)
-        log_info(LOGGER, "Starting web interface at %s", m->o->web_host_display_name);
-    else
-        log_info(LOGGER,
-                 strchr(host, ':') ? "Starting web interface at %s://[%s]:%d%s"
-                                   : "Starting web interface at %s://%s:%d%s",
-                 config.tls_cert && config.tls_key ? "https" : "http", host, web_port(m->web),
-                 config.base_path);
+    m->page_url = page_url(m, &config);
+    log_info(MAIN_LOGGER, "Starting web interface at %s, press enter to open your default browser.",
+             m->page_url);
     return 0;
 }
 
@@ -214,14 +221,14 @@ static void warn_of_ignored_options(const struct master *m)
     if (!s->has_shape || s->shape_uses_options ||
         (m->o->users < 0 && m->o->spawn_rate < 0 && m->o->run_time_s <= 0))
         return;
-    log_warning(LOGGER,
+    log_warning(MAIN_LOGGER,
                 "--run-time, --users or --spawn-rate have no impact on LoadShapes unless the "
                 "shape class explicitly reads them.");
     struct sbuf names = {0};
     sbuf_adds(&names, m->o->run_time_s > 0 ? ", --run-time" : "");
     sbuf_adds(&names, m->o->users >= 0 ? ", --users" : "");
     sbuf_adds(&names, m->o->spawn_rate >= 0 ? ", --spawn-rate" : "");
-    log_warning(LOGGER, "The following option(s) will be ignored: %s", names.data + 2);
+    log_warning(MAIN_LOGGER, "The following option(s) will be ignored: %s", names.data + 2);
     sbuf_fini(&names);
 }
 
@@ -231,7 +238,7 @@ static void warn_of_fixed_users(const struct master *m)
     for (size_t i = 0; i < m->host.script.class_count; i++)
         fixed += m->host.script.classes[i].fixed_count;
     if (!m->host.script.has_shape && m->o->users > 0 && fixed > m->o->users)
-        log_info(LOGGER,
+        log_info(MAIN_LOGGER,
                  "Total fixed_count of User classes (%.0f) is greater than the specified number of "
                  "users (%.0f), so not all will be spawned.",
                  fixed, m->o->users);
@@ -240,8 +247,12 @@ static void warn_of_fixed_users(const struct master *m)
 /* The locustfile is loaded: what follows could not be known before. */
 static void open_doors(struct master *m)
 {
-    warn_of_ignored_options(m);
+    log_info(MAIN_LOGGER, "Starting Locust " LOCUST_VERSION " (Katydid " KATYDID_VERSION ")");
+    if (m->o->autostart && m->o->headless)
+        log_info(MAIN_LOGGER,
+                 "The --autostart argument is implied by --headless, no need to set both.");
     warn_of_fixed_users(m);
+    warn_of_ignored_options(m);
     if (m->host.script.has_shape)
         m->run_time_s = 0;
     int code = start_web(m);
@@ -249,9 +260,7 @@ static void open_doors(struct master *m)
         code = terminal_open(m);
     if (code == 0)
         keyboard_open(m);
-    if (code == 0)
-        log_info(LOGGER, "Starting Locust " LOCUST_VERSION " (Katydid " KATYDID_VERSION ")");
-    else
+    if (code != 0)
         finish_now(m, exit_code_as(m->o->is_locust, code));
     m->waiting_since = master_now().mono;
     m->next_wait_log = m->waiting_since + 5;
@@ -269,6 +278,7 @@ static size_t expected_workers(const struct master *m)
 static void begin_automatic_run(struct master *m)
 {
     m->is_auto_begun = true;
+    terminal_begin(m);
     if (m->users < 0)
         m->users = 1;
     if (m->spawn_rate < 0)
@@ -276,12 +286,12 @@ static void begin_automatic_run(struct master *m)
     if (!m->host.script.has_shape && !has_enough_files(m))
         return;
     if (m->run_time_s > 0)
-        log_info(LOGGER, "Run time limit set to %.0f seconds", m->run_time_s);
+        log_info(MAIN_LOGGER, "Run time limit set to %.0f seconds", m->run_time_s);
     else if (!m->host.script.has_shape)
-        log_info(LOGGER, "No run time limit set, use CTRL+C to interrupt");
+        log_info(MAIN_LOGGER, "No run time limit set, use CTRL+C to interrupt");
     const char *refusal = m->host.script.has_shape ? script_begin_shape(m) : conduct_start(m);
     if (refusal)
-        log_error(LOGGER, "%s", refusal);
+        log_error(MAIN_LOGGER, "%s", refusal);
 }
 
 static void await_workers(struct master *m)
@@ -296,12 +306,14 @@ static void await_workers(struct master *m)
     }
     double limit = m->o->expect_workers_max_wait_s;
     if (limit > 0 && now - m->waiting_since > limit) {
-        log_error(LOGGER, "Gave up waiting for workers to connect: %zu of %zu came within %.0f s",
-                  there, expected, limit);
+        log_error(MAIN_LOGGER,
+                  "Gave up waiting for workers to connect: %zu of %zu came within %.0f s", there,
+                  expected, limit);
         finish_fault(m, EXIT_NO_WORKERS);
         finish_begin(m, false);
     } else if (now >= m->next_wait_log) {
-        log_info(LOGGER, "Waiting for workers to be ready, %zu of %zu connected", there, expected);
+        log_info(MAIN_LOGGER, "Waiting for workers to be ready, %zu of %zu connected", there,
+                 expected);
         m->next_wait_log = now + 1;
     }
 }
@@ -310,7 +322,7 @@ static void await_autoquit(struct master *m)
 {
     if (m->autoquit_at <= 0 || master_now().mono < m->autoquit_at || m->finish != FINISH_NOT)
         return;
-    log_info(LOGGER, "--autoquit time reached, shutting down");
+    log_info(MAIN_LOGGER, "--autoquit time reached, shutting down");
     finish_begin(m, false);
 }
 
@@ -383,7 +395,7 @@ static void on_host_ended(struct master *m, const struct child *c)
         return;
     }
     if (!is_expected) {
-        log_error(LOGGER, "The %s ended unexpectedly (%s %d): the test cannot go on",
+        log_error(MAIN_LOGGER, "The %s ended unexpectedly (%s %d): the test cannot go on",
                   m->is_local ? "worker process" : "process that runs the locustfile's master side",
                   code > 128 ? "signal" : "exit code", code > 128 ? code - 128 : code);
         finish_fault(m, code > 0 && code < 128 ? code : EXIT_FAILED);
@@ -420,9 +432,9 @@ static void on_stop_signal(evutil_socket_t signal_number, short what, void *arg)
         return;
     }
     if (signal_number == SIGINT)
-        log_info(LOGGER, "Exiting due to CTRL+C interruption");
+        log_info(MAIN_LOGGER, "Exiting due to CTRL+C interruption");
     else
-        log_info(LOGGER, "Got SIGTERM signal");
+        log_info(MAIN_LOGGER, "Got SIGTERM signal");
     if (!m->host.has_script) { /* nothing to finish yet */
         children_signal(&m->children, SIGTERM);
         finish_now(m, 128 + (int)signal_number);
@@ -542,6 +554,7 @@ static void fini(struct master *m)
     stats_fini(&m->stats);
     proto_texts_free(m->user_classes);
     free(m->run_host);
+    free(m->page_url);
     free(m->options_json);
 }
 

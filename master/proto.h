@@ -225,6 +225,7 @@ struct host_page { /* where the host reaches the page, and what admits it there 
     bool has_tls; /* towards browsers; not on this port */
 };
 void proto_page(struct sbuf *out, const char *node, const struct host_page *p);
+void proto_browse(struct sbuf *out, const char *node, const char *url); /* open it */
 
 struct host_state {
     const char *state;

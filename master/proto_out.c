@@ -207,6 +207,15 @@ void proto_page(struct sbuf *out, const char *node, const struct host_page *p)
     put(&pk, node);
 }
 
+void proto_browse(struct sbuf *out, const char *node, const char *url)
+{
+    msgpack_packer pk = begin(out, "katydid_browse");
+    msgpack_pack_map(&pk, 1);
+    put(&pk, "url");
+    put(&pk, url);
+    put(&pk, node);
+}
+
 static void put_public(msgpack_packer *pk, const msgpack_object_map *map)
 {
     uint32_t count = 0;

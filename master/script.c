@@ -301,6 +301,15 @@ void script_tell_page(struct master *m, int port, const char *secret)
     post_bytes(m, m->host.node_id, &out);
 }
 
+void script_open_page(struct master *m)
+{
+    struct sbuf out = {0};
+    if (!m->page_url || !m->host.is_alive || !m->host.has_script)
+        return;
+    proto_browse(&out, m->host.node_id, m->page_url);
+    post_bytes(m, m->host.node_id, &out);
+}
+
 static void answer_as_worker(struct master *m, const struct message *msg)
 {
     struct sbuf out = {0};

@@ -38,6 +38,20 @@ static void progress(struct master *m, const char *state)
                          run_age_s(&m->run, master_now()), m->run.run_time_s);
 }
 
+static void print_table(struct master *m)
+{
+    m->next_table_at = master_now().mono + TABLE_INTERVAL_S - 0.1;
+    progress(m, "");
+    console_stats(&m->stats, true);
+}
+
+/* Locust prints the empty table too. */
+void terminal_begin(struct master *m)
+{
+    if (prints_tables(m) && m->next_table_at <= 0)
+        print_table(m);
+}
+
 void terminal_second(struct master *m)
 {
     struct run_clock now = master_now();
@@ -46,11 +60,9 @@ void terminal_second(struct master *m)
         csv_tick(m->csv, &m->stats, now.unix_time, roster_user_count(&m->roster));
     if (m->finish > FINISH_STOP)
         return;
-    if (prints_tables(m) && now.mono >= m->next_table_at && m->is_auto_begun + m->run.number > 0) {
-        m->next_table_at = now.mono + TABLE_INTERVAL_S - 0.1;
-        progress(m, "");
-        console_stats(&m->stats, true);
-    }
+    bool is_begun = m->is_auto_begun || m->run.number > 0 || (m->o->print_stats && m->web);
+    if (prints_tables(m) && now.mono >= m->next_table_at && is_begun)
+        print_table(m);
     if (is_live)
         progress(m, run_state_name(m->run.state));
 }

@@ -7,6 +7,7 @@ The script host does nothing else; a local worker does it beside running users.
 """
 
 import logging
+import webbrowser
 
 import gevent
 from gevent.queue import Queue
@@ -41,6 +42,7 @@ class Host:
             "katydid_state": self._on_state,
             "katydid_ask": self._on_ask,
             "locustfile": self._ship,
+            "katydid_browse": lambda message: gevent.spawn(_browse, message.data["url"]),
             "katydid_stats": self._on_stats,
             "katydid_options": self._on_options,
             "katydid_shape": self._on_shape,
@@ -219,6 +221,15 @@ class Host:
 
     def _on_stats(self, message):
         self.environment.runner.take_stats(message.data)
+
+
+def _browse(url):
+    """Somebody pressed Enter on the master's terminal."""
+    try:
+        if not webbrowser.open_new_tab(url):
+            logger.warning("No browser could be started; the page is at %s", url)
+    except Exception:
+        logger.exception("No browser could be started")
 
 
 def _has_connection(user_class):

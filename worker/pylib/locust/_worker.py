@@ -28,9 +28,10 @@ from ._source import EXIT_IMPORT, Refusal
 from ._web_host import HostWebUI
 from .env import Environment
 from .exception import StopTest
+from .opentelemetry import setup_opentelemetry
 from .user.inspectuser import print_task_ratio, print_task_ratio_json
 from .user.users import PytestUser, missing_host
-from .util.load_locustfile import load_locustfile
+from .util.load_locustfile import has_test_functions, load_locustfile, load_locustfile_pytest
 
 logger = logging.getLogger(__name__)
 
@@ -84,6 +85,8 @@ def _run(config):
     parsed, custom = argument_parser.parse_custom(
         options, config.get("extra_args") or [], config.get("settings") or [],
         config.get("name") or "katydid")
+    if parsed.otel:
+        setup_opentelemetry(parsed.locustfile, parsed.profile)
     if config.get("list") == "users":
         print("\n    ".join(["Available Users:", *users]))
         return 0
@@ -145,6 +148,9 @@ def import_locustfiles(paths):
             shapes[type(shape).__name__] = shape
         for name, cls in found.items():
             _check_same_class(users.setdefault(name, cls), cls)
+    if not users:
+        for path in filter(has_test_functions, paths):
+            users.update(_import(path, load_locustfile_pytest))
     return users, shapes
 
 
@@ -155,9 +161,9 @@ def _check_same_class(known, new):
                          f"{inspect.getfile(known)} and {inspect.getfile(new)}: rename one")
 
 
-def _import(path):
+def _import(path, load=load_locustfile):
     try:
-        return load_locustfile(path)
+        return load(path)
     except SystemExit:
         raise
     except BaseException as error:

@@ -3,16 +3,23 @@
 
 On a test run the master parses the command line; what it does not know arrives here as words for
 the options that the locustfile adds (`init_command_line_parser`). A script that is run by itself
-(run_single_user, the library) parses its own command line with get_parser().
+(run_single_user, the library) parses its own command line with get_parser(): the same options, from
+the same places, by argparse.
 """
 
 import argparse
 import difflib
 import json
 import os
+import re
 import sys
+import tomllib
+from collections import OrderedDict
+from typing import NamedTuple
 
 import locust
+
+from . import _source
 
 from .util.timespan import parse_timespan
 
@@ -45,9 +52,65 @@ class _ExclusiveGroup(_Taker, argparse._MutuallyExclusiveGroup):
     pass
 
 
+class LocustTomlConfigParser:
+    """Reads one of the tables `sections` of a TOML file: {key: text or list}."""
+
+    def __init__(self, sections):
+        self.sections = sections
+
+    def parse(self, stream):
+        try:
+            content = tomllib.loads(stream.read())
+        except tomllib.TOMLDecodeError as error:
+            raise argparse.ArgumentTypeError(f"Couldn't parse TOML file: {error}") from None
+        for section in self.sections:
+            table = content
+            for name in section.split("."):
+                table = table.get(name) or {}
+            if table:
+                return OrderedDict((key, value if isinstance(value, list) else str(value))
+                                   for key, value in table.items())
+        return OrderedDict()
+
+
+class LocustConfigParser:
+    """Reads a configuration file by its name: TOML, or lines of `key = value`, `key: value`,
+    `key value` or a bare `key`."""
+
+    _LINE = re.compile(r"(?:--)?([^:=;#\s]+)\s*[:=\s]?\s*(.*?)\s*(?:\s[#;].*)?$")
+
+    def parse(self, stream):
+        if stream.name.endswith(".toml"):
+            return LocustTomlConfigParser(["tool.locust"]).parse(stream)
+        found = OrderedDict()
+        for number, line in enumerate(stream, 1):
+            line = line.strip()
+            if not line or line[0] in "#;[" or line.startswith("---"):
+                continue
+            match = self._LINE.fullmatch(line)
+            if match is None:
+                raise argparse.ArgumentTypeError(
+                    f"{stream.name}:{number}: {line[:100]!r} is no setting: write it as key = value"
+                )
+            key, value = match.groups()
+            found[key] = self._value(value) if value else "true"
+        return found
+
+    @staticmethod
+    def _value(text):
+        if text[0] == "[" and text[-1] == "]":
+            return [item.strip() for item in text[1:-1].split(",")]
+        is_quoted = len(text) > 1 and text[0] in "\"'" and text[-1] == text[0]
+        return text[1:-1] if is_quoted else text
+
+
 class LocustArgumentParser(_Taker, argparse.ArgumentParser):
-    """An ArgumentParser whose options can also come from the environment (env_var=...) and tell
-    the page how to show them."""
+    """An ArgumentParser whose options can also come from the environment (env_var=...) and from
+    configuration files, and tell the page how to show them."""
+
+    def __init__(self, *args, default_config_files=(), **kwargs):
+        super().__init__(*args, **kwargs)
+        self._default_config_files = default_config_files
 
     def error(self, message):
         self.exit(2, f"{self.prog}: error: {message}\n")
@@ -87,8 +150,30 @@ class LocustArgumentParser(_Taker, argparse.ArgumentParser):
 
     def parse_known_args(self, args=None, namespace=None):
         words = list(sys.argv[1:] if args is None else args)
-        before = self._environment_words(self._actions, self._named(words))
+        given = self._named(words)
+        before = self._environment_words(self._actions, given)
+        for setting in self._not_overridden(list(self._read_files(words)), given):
+            before += self._setting_words(setting)
         return super().parse_known_args(before + words, namespace)
+
+    def _read_files(self, words):
+        """The settings of --config's file and the usual ones, the strongest first."""
+        finder = argparse.ArgumentParser(add_help=False)
+        finder.add_argument("--config")
+        named = finder.parse_known_args(words)[0].config
+        for path in filter(None, (named, *reversed(tuple(self._default_config_files)))):
+            path = os.path.expanduser(path)
+            if path != named and not os.path.isfile(path):
+                continue
+            try:
+                with open(path, encoding="utf-8") as file:
+                    found = LocustConfigParser().parse(file)
+            except (OSError, UnicodeDecodeError, argparse.ArgumentTypeError) as error:
+                self.error(f"{path}: {error}")
+            for key, value in found.items():
+                values = list(map(str, value)) if isinstance(value, list) else [value]
+                yield {"key": key, "values": values, "is_list": isinstance(value, list),
+                       "is_bare": False, "place": path}
 
     def parse_run(self, words, settings):
         """As parse_known_args, for the words of a command line and the settings of files
@@ -131,7 +216,7 @@ class LocustArgumentParser(_Taker, argparse.ArgumentParser):
         source, kept = {}, []
         for setting in settings:
             action = self._action_named("--" + setting["key"])
-            file = setting["place"].rpartition(":")[0]
+            file = setting["place"].rpartition(":")[0] or setting["place"]
             if action is None or (action not in given
                                   and source.setdefault(action, file) == file):
                 kept.append(setting)
@@ -198,6 +283,33 @@ def positive_integer(string):
     return value
 
 
+def gt_zero(value_type):
+    """An option type: a number above 0."""
+
+    def check(string):
+        try:
+            value = value_type(string)
+        except ValueError:
+            raise argparse.ArgumentTypeError(
+                f"invalid {value_type.__name__} value: '{string}'"
+            ) from None
+        if value <= 0:
+            raise argparse.ArgumentTypeError(f"{value} must be > 0")
+        return value
+
+    return check
+
+
+def raise_argument_type_error(err_msg):
+    """An option action that only refuses, with that hint."""
+
+    class ErrorRaisingAction(argparse.Action):
+        def __call__(self, parser, namespace, values, option_string=None):
+            raise argparse.ArgumentError(self, err_msg)
+
+    return ErrorRaisingAction
+
+
 def json_user_config(string):
     """An option type: JSON, or the name of a .json file, with one or several objects that each
     name a `user_class_name`. Returns a list of dicts."""
@@ -223,8 +335,8 @@ _BUILT_IN = (
     ("-f --locustfile", None, str, "locustfile.py", "LOCUST_LOCUSTFILE"),
     ("--config", None, str, None, None),
     ("-H --host", None, str, None, "LOCUST_HOST"),
-    ("-u --users", "num_users", positive_integer, None, "LOCUST_USERS"),
-    ("-r --spawn-rate", None, float, None, "LOCUST_SPAWN_RATE"),
+    ("-u --users", "num_users", int, None, "LOCUST_USERS"),
+    ("-r --spawn-rate", None, gt_zero(float), None, "LOCUST_SPAWN_RATE"),
     ("-t --run-time", None, timespan, None, "LOCUST_RUN_TIME"),
     ("-l --list", "list_commands", _FLAG, False, None),
     ("--config-users", None, json_user_config, None, "LOCUST_CONFIG_USERS"),
@@ -244,7 +356,7 @@ _BUILT_IN = (
     ("--master", None, _FLAG, False, "LOCUST_MODE_MASTER"),
     ("--master-bind-host", None, str, "*", "LOCUST_MASTER_BIND_HOST"),
     ("--master-bind-port", None, int, 5557, "LOCUST_MASTER_BIND_PORT"),
-    ("--expect-workers", None, int, 1, "LOCUST_EXPECT_WORKERS"),
+    ("--expect-workers", None, positive_integer, 1, "LOCUST_EXPECT_WORKERS"),
     ("--expect-workers-max-wait", None, int, 0, "LOCUST_EXPECT_WORKERS_MAX_WAIT"),
     ("--enable-rebalancing", None, _FLAG, False, None),
     ("--worker", None, _FLAG, False, "LOCUST_MODE_WORKER"),
@@ -274,9 +386,31 @@ _BUILT_IN = (
 )
 
 
+# option string, environment variable, what to do instead
+_REMOVED = (
+    ("--web-auth", "LOCUST_WEB_AUTH", "it was replaced by --web-login; remove it"),
+    ("--legacy-ui", "LOCUST_LEGACY_UI", "there is only one web interface now; remove it"),
+    ("--expect-slaves", None, "it was renamed; use --expect-workers"),
+    ("--slave", None, "it was renamed; use --worker"),
+)
+
+
 def setup_parser_arguments(parser):
     """Adds every built-in option."""
-    for names, dest, kind, default, env_var in _BUILT_IN:
+    _add_built_in(parser, _BUILT_IN)
+    for name, env_var, hint in _REMOVED:
+        parser.add_argument(
+            name, action=raise_argument_type_error(hint), env_var=env_var, nargs="?",
+            help=argparse.SUPPRESS, include_in_web_ui=False,
+        ).is_built_in = True
+    parser.add_argument(
+        "user_classes", nargs="*", default=os.environ.get("LOCUST_USER_CLASSES", "").split(),
+        include_in_web_ui=False,
+    ).is_built_in = True
+
+
+def _add_built_in(parser, rows):
+    for names, dest, kind, default, env_var in rows:
         how = {"default": default, "env_var": env_var, "include_in_web_ui": False}
         if dest:
             how["dest"] = dest
@@ -289,19 +423,16 @@ def setup_parser_arguments(parser):
             if kind is json_user_config:
                 how["nargs"] = "*"
         parser.add_argument(*names.split(), **how).is_built_in = True
-    parser.add_argument(
-        "user_classes", nargs="*", default=os.environ.get("LOCUST_USER_CLASSES", "").split(),
-        include_in_web_ui=False,
-    ).is_built_in = True
 
 
 def get_empty_argument_parser(add_help=True, default_config_files=DEFAULT_CONFIG_FILES):
-    return LocustArgumentParser(prog="katydid", add_help=add_help)
+    return LocustArgumentParser(prog="katydid", add_help=add_help,
+                                default_config_files=default_config_files)
 
 
 def get_parser(default_config_files=DEFAULT_CONFIG_FILES):
     """The built-in options and those of the locustfile."""
-    parser = get_empty_argument_parser()
+    parser = get_empty_argument_parser(default_config_files=default_config_files)
     setup_parser_arguments(parser)
     locust.events.init_command_line_parser.fire(parser=parser)
     return parser
@@ -312,6 +443,62 @@ def default_args_dict():
     parser = get_empty_argument_parser(add_help=False)
     setup_parser_arguments(parser)
     return {action.dest: action.default for action in parser._actions}
+
+
+def parse_options(args=None):
+    """Of a script that is run by itself."""
+    parser = get_parser()
+    options = parser.parse_args(args)
+    if options.stats_history_enabled and options.csv_prefix is None:
+        parser.error("'--csv-full-history' requires '--csv'.")
+    return options
+
+
+# Locustfiles
+
+
+def _or_exit(function, *args):
+    try:
+        return function(*args)
+    except _source.Refusal as refusal:
+        sys.stderr.write(f"{refusal}\n")
+        sys.exit(1)
+
+
+def parse_locustfile_option(args=None):
+    """The options that are needed to find the locustfile; everything else is left alone."""
+    parser = get_empty_argument_parser(add_help=False)
+    wanted = ("-f --locustfile", "--config", "--worker", "--master", "--master-host",
+              "--master-port")
+    _add_built_in(parser, [row for row in _BUILT_IN if row[0] in wanted])
+    before = parser._environment_words(parser._actions, parser._named(args or sys.argv[1:]))
+    return argparse.ArgumentParser.parse_known_args(
+        parser, before + list(sys.argv[1:] if args is None else args))[0]
+
+
+def parse_locustfile_paths(paths):
+    """The files that the names of -f mean."""
+    return [path for name in paths for path in _or_exit(_source.find, name)]
+
+
+def get_locustfiles_locally(options):
+    """The locustfiles of parsed options, fetched where they are elsewhere."""
+    if options.locustfile == "-":
+        return retrieve_locustfiles_from_master(options)
+    return _or_exit(_source.find, options.locustfile)
+
+
+def download_locustfile_from_url(url):
+    return _or_exit(_source.download, url)
+
+
+def retrieve_locustfiles_from_master(options):
+    if not options.worker:
+        sys.stderr.write("locustfile was set to '-' (meaning to download from master) "
+                         "but --worker was not specified.\n")
+        sys.exit(1)
+    endpoint = f"tcp://{options.master_host}:{options.master_port}"
+    return _or_exit(_source.from_master, endpoint)
 
 
 def _custom_actions(parser):
@@ -377,16 +564,30 @@ def _shown_as(action):
     }
 
 
+class UIExtraArgOptions(NamedTuple):
+    """How the page shows an option of the locustfile."""
+
+    default_value: str
+    is_secret: bool
+    is_required: bool
+    help_text: str
+    is_multiple: bool
+    choices: list[str] | None = None
+
+
 def ui_extra_args_dict(args=None):
     """{dest: how the page shows it} of the locustfile's own options."""
     parser = get_parser()
     values = vars(parser.parse_args(args))
-    shown = {}
-    for action in _custom_actions(parser):
-        if getattr(action, "include_in_web_ui", True):
-            how = _shown_as(action)
-            how["default_value"] = values[action.dest]
-            how["help_text"] = how.pop("help")
-            del how["default"]
-            shown[action.dest] = how
-    return shown
+    return {
+        action.dest: UIExtraArgOptions(
+            default_value=values[action.dest],
+            is_secret=getattr(action, "is_secret", False),
+            is_required=getattr(action, "is_required", False),
+            help_text=action.help,
+            is_multiple=getattr(action, "is_multiple", False),
+            choices=action.choices,
+        )._asdict()
+        for action in _custom_actions(parser)
+        if getattr(action, "include_in_web_ui", True)
+    }
