@@ -116,7 +116,7 @@ function Canvas(props: { answer: HeatmapAnswer; title: string; onCell: (text: st
     options: () => ({
       ...shared,
       hooks: { ...shared.hooks, drawClear: [...(shared.hooks.drawClear ?? []), draw], setCursor: [...(shared.hooks.setCursor ?? []), cursor] },
-      padding: [8, 14, 0, 0], legend: { show: false },
+      padding: [8, 34, 0, 0], legend: { show: false },
       scales: { x: { time: true, range: xOfSpan }, y: { range: () => [0, rows] } },
       axes: [
         { ...timeAxis(), grid: { show: false } },

@@ -83,7 +83,7 @@ function optionsOf(props: TimeChartProps, shown: Line[], onCursor: (index: numbe
   const format = (value: number): string => (props.axisFormat ?? props.format)(value);
   return {
     ...overTime(onCursor),
-    padding: [8, hasRight ? 0 : 14, 0, 0],
+    padding: [8, hasRight ? 0 : 34, 0, 0],
     legend: { show: false },
     scales: {
       x: { time: true, range: xOfSpan },

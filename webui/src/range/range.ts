@@ -14,7 +14,7 @@ export interface Span {
   to: number;
 }
 
-export const LIVE_RANGES: readonly [string, string][] = [["5m", "5 min"], ["15m", "15 min"], ["1h", "1 h"], ["all", "All"]];
+export const LIVE_RANGES: readonly [string, string][] = [["5m", "5m"], ["15m", "15m"], ["1h", "1h"], ["all", "All"]];
 export const DEFAULT_RANGE = "15m";
 const SHORTEST_S = 2;
 const UNITS: Record<string, number> = { s: 1, m: 60, h: 3600 };

@@ -27,6 +27,7 @@ const GROUPS_EVERY_S = 3;
 const SPARKS_EVERY_S = 10;
 const SPARK_POINTS = 30;
 const MANY_NAMES = 2000;
+const BESIDE_COLUMNS = "failed,p95";
 
 const depth = computed(() => Math.min(3, Math.max(0, Number(route.value.query["group"] ?? 0) || 0)));
 
@@ -90,7 +91,8 @@ export function EndpointsScreen(): JSX.Element | null {
   const text = route.value.query["filter"] ?? "";
   const sort = route.value.query["sort"] ?? "name";
   const openId = route.value.query["row"] ?? "";
-  const columns = chosen(route.value.query["columns"] || recall("columns")).filter((column) => !isGrouped || column.key !== "trend");
+  const isBeside = openId !== "" && !isNarrow.value; // the drill-down takes the room
+  const columns = chosen(isBeside ? BESIDE_COLUMNS : route.value.query["columns"] || recall("columns")).filter((column) => !isGrouped || column.key !== "trend");
   const { slots, problem } = filtered(table, filterNumbers(table), text);
   const sortKey = sort.replace("-", "");
   const { order, isHeld, hold } = useHeldOrder(() => sorted(table.rows, slots, sort, numberOf(table, sortKey)), `${sort}\n${text}\n${depth.value}\n${table.rows === store.rows}`, slots.length);
@@ -130,7 +132,7 @@ export function EndpointsScreen(): JSX.Element | null {
       <h1 class="visually-hidden">Endpoints</h1>
       <div class="endpoints-list">
         <Toolbar text={text} all={table.rows.length} shown={order.length} problem={problem} isHeld={isHeld && sort !== "name"} depth={depth.value}
-          note={rangeWords()} columns={columns} onCsv={csv} isNarrow={isNarrow.value} />
+          note={rangeWords()} columns={columns} onCsv={csv} isNarrow={isNarrow.value || isBeside} />
         {!isGrouped && table.rows.length > MANY_NAMES ? (
           <p class="callout info">{count(table.rows.length)} names. Group them above, or give requests a common name in the locustfile: <code>self.client.get(url, name="/item/[id]")</code></p>
         ) : null}
