@@ -171,6 +171,10 @@ class HostedMasterRunner(Hosted, runners.MasterRunner):
         self._feed.take_counts(data.get("stats") or {})
 
 
+for _runner in (HostedLocalRunner, HostedMasterRunner, HostedWorkerRunner):  # as user code knows them
+    _runner.__name__ = _runner.__qualname__ = _runner.__name__.removeprefix("Hosted")
+
+
 class HostedFeed:
     """The master's numbers, asked for when somebody first looks (docs/wire.md, katydid_want)."""
 
