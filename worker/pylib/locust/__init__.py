@@ -51,6 +51,18 @@ from .user.wait_time import (  # noqa: E402
 from .util.deprecation import DeprecatedHttpLocustClass as HttpLocust  # noqa: E402
 from .util.deprecation import DeprecatedLocustClass as Locust  # noqa: E402
 
+# Submodules that `import locust` makes usable, loaded when they are first used.
+_LATER = ("html", "web")
+
+
+def __getattr__(name):
+    if name in _LATER:
+        import importlib
+
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 __all__ = (
     "SequentialTaskSet",
     "MarkovTaskSet",

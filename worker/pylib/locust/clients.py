@@ -28,6 +28,9 @@ class HttpSession(_katydid.Session, requests.Session):
     listeners of the request event).
     """
 
+    _goes_through_requests = False  # always: something there listens (locust.opentelemetry)
+    _explicit_name = None  # of the request that is being made
+
     def __init__(self, base_url, request_event, user, *args, pool_manager=None, **kwargs):
         self.base_url, credentials = split_credentials(base_url)
         self.request_event = request_event
@@ -36,6 +39,8 @@ class HttpSession(_katydid.Session, requests.Session):
             self.auth = HTTPBasicAuth(*credentials)
         if pool_manager is not None:
             self._share(pool_manager)
+        if self._goes_through_requests:
+            self._configure(is_plain=True)
 
     def _share(self, pool_manager):
         """Uses one pool of connections with all sessions that were given this pool manager."""
@@ -63,6 +68,11 @@ class HttpSession(_katydid.Session, requests.Session):
             yield
         finally:
             self.request_name = None
+
+    def prepare_request(self, request):
+        prepared = super().prepare_request(request)
+        prepared._explicit_name = self._explicit_name
+        return prepared
 
     def get_adapter(self, url):
         if self._has_adapters:

@@ -417,6 +417,7 @@ def redirect_failed(response):
 def plain_request(session, method, url, name, catch_response, context, kwargs):
     """HttpSession.request by way of requests.Session.request."""
     complete_url = session._build_url(url)
+    session._explicit_name = name
     start = perf_counter()
     try:
         response = requests.Session.request(session, method, complete_url, **kwargs)

@@ -50,12 +50,20 @@ def get_markov_tasks(class_dict):
     return [value for value in class_dict.values() if is_markov_task(value)]
 
 
-def to_weighted_list(weights):
+def to_weighted_list(transitions):
     """{"a": 2, "b": 1} as ["a", "a", "b"]: what random.choice draws from."""
-    return [name for name, weight in weights.items() for _ in range(weight)]
+    return [name for name, weight in transitions.items() for _ in range(weight)]
 
 
-def _check_targets(tasks, class_dict, classname):
+def validate_has_markov_tasks(tasks, classname):
+    if not tasks:
+        raise NoMarkovTasksError(
+            f"No Markov tasks defined in class {classname}: use @transition or @transitions"
+        )
+
+
+def validate_transitions(tasks, class_dict, classname):
+    """Every task leads somewhere, and to a task that leads on."""
     for task in tasks:
         for name in task.transitions:
             target = class_dict.get(name)
@@ -69,9 +77,14 @@ def _check_targets(tasks, class_dict, classname):
                     f"{classname}.{task.__name__} has a transition to {name}, "
                     f"which has no transitions of its own"
                 )
+        if not to_weighted_list(task.transitions):
+            raise InvalidTransitionError(
+                f"{classname}.{task.__name__} has no transition with a weight above 0"
+            )
 
 
-def _warn_of_unreachable(tasks, class_dict, classname):
+def validate_no_unreachable_tasks(tasks, class_dict, classname):
+    """Only warns: the others do run."""
     reached, todo = set(), [tasks[0].__name__]
     while todo:
         name = todo.pop()
@@ -82,23 +95,29 @@ def _warn_of_unreachable(tasks, class_dict, classname):
     if lost:
         logging.warning("The following markov tasks are unreachable in class %s: %s",
                         classname, lost)
+    return tasks
+
+
+def validate_no_tags(task, classname):
+    if "locust_tag_set" in dir(task):
+        raise MarkovTaskTagError(
+            f"{classname}.{task.__name__} has tags {task.locust_tag_set}: "
+            "the tasks of a MarkovTaskSet cannot be tagged, it would break the chain"
+        )
+
+
+def validate_task_name(decorated_func):
+    check_task_name(decorated_func, "@transition")
 
 
 def validate_markov_chain(tasks, class_dict, classname):
     """Raises what is wrong with a chain; warns of tasks that can never run."""
-    if not tasks:
-        raise NoMarkovTasksError(
-            f"No Markov tasks defined in class {classname}: use @transition or @transitions"
-        )
-    _check_targets(tasks, class_dict, classname)
-    _warn_of_unreachable(tasks, class_dict, classname)
+    validate_has_markov_tasks(tasks, classname)
+    validate_transitions(tasks, class_dict, classname)
+    validate_no_unreachable_tasks(tasks, class_dict, classname)
     for task in tasks:
-        check_task_name(task, "@transition")
-        if "locust_tag_set" in dir(task):
-            raise MarkovTaskTagError(
-                f"{classname}.{task.__name__} has tags {task.locust_tag_set}: "
-                "the tasks of a MarkovTaskSet cannot be tagged, it would break the chain"
-            )
+        validate_task_name(task)
+        validate_no_tags(task, classname)
 
 
 class MarkovTaskSetMeta(TaskSetMeta):

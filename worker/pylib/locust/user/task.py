@@ -110,8 +110,8 @@ def get_tasks_from_base_classes(bases, class_dict):
     return found
 
 
-def is_markov_taskset(task_holder):
-    return type(task_holder).__name__ == "MarkovTaskSetMeta"
+def is_markov_taskset(task):
+    return type(task).__name__ == "MarkovTaskSetMeta"
 
 
 def _passes(candidate, tags, exclude_tags):

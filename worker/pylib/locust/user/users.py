@@ -5,7 +5,7 @@ import logging
 import re
 import time
 import traceback
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from json.decoder import JSONDecodeError
 from time import perf_counter
 from typing import final
@@ -301,22 +301,48 @@ def missing_host(user_class):
 
 
 class PytestUser(User):
-    """A user that calls the test functions of a pytest-style locustfile, over and over."""
+    """A user that calls the test functions of a pytest-style locustfile, over and over.
+
+    `functions` are pytest's items; `fixtures`, when the user runs, their arguments."""
 
     abstract = True
-    functions = []
-    fixtures = []
+    functions: list
+    fixtures: list
 
-    def run(self):
+    def _live(self):
+        try:
+            with ExitStack() as stack:
+                self.fixtures = [f.katydid_arguments(self, stack) for f in self.functions]
+                self._call_for_ever()
+        except (StopUser, StopTest, GreenletExit) as end:
+            return end
+        except Exception as error:  # of a fixture
+            report_error(self, self, error)
+            if not self.environment.catch_exceptions:
+                raise
+            return None
+
+    def _call_for_ever(self):
+        while True:
+            for function, arguments in zip(self.functions, self.fixtures):
+                try:
+                    function.obj(**arguments)
+                except (StopUser, StopTest):
+                    raise
+                except Exception as error:
+                    self._failed(error)
+            pause(self, self, _katydid.sleep)
+
+    def _failed(self, error):
+        """What a failed request raises is in the statistics already; the rest is for the log."""
         from requests.exceptions import RequestException
 
-        self._state = LOCUST_STATE_RUNNING
-        self.fixtures = [next(f.fixturedef.func(self)) for f in self.functions]
-        while True:
-            for function, fixture in zip(self.functions, self.fixtures):
-                try:
-                    function.obj(fixture)
-                except (RequestException, CatchResponseError, ConnectionError) as error:
-                    if isinstance(error, ValueError):  # the test's own mistake: a bad URL
-                        raise
-                    logger.debug("%s\n%s", error, traceback.format_exc())
+        from .._http.fast_parts import ConnectionError as FastError
+
+        is_of_request = isinstance(error, (RequestException, CatchResponseError, FastError))
+        if is_of_request and not isinstance(error, ValueError):  # a bad URL is one
+            logger.debug("%s\n%s", error, traceback.format_exc())
+            return
+        report_error(self, self, error)
+        if not self.environment.catch_exceptions:
+            raise error

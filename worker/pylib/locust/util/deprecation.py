@@ -16,31 +16,31 @@ def check_for_deprecated_task_set_attribute(class_dict):
                           DeprecationWarning)
 
 
-def _renamed(message):
+def deprecated_locust_meta_class(deprecation_message):
     """A metaclass that lets its first class be made, and no subclass of it."""
 
     class Renamed(type):
         def __new__(mcs, classname, bases, class_dict):
             if bases:
-                raise ImportError(message)
+                raise ImportError(deprecation_message)
             return super().__new__(mcs, classname, bases, class_dict)
 
     return Renamed
 
 
 class DeprecatedLocustClass(
-    metaclass=_renamed("The Locust class is called User since Locust 1.0")
+    metaclass=deprecated_locust_meta_class("The Locust class is called User since Locust 1.0")
 ):
     pass
 
 
 class DeprecatedHttpLocustClass(
-    metaclass=_renamed("The HttpLocust class is called HttpUser since Locust 1.0")
+    metaclass=deprecated_locust_meta_class("The HttpLocust class is called HttpUser since Locust 1.0")
 ):
     pass
 
 
 class DeprecatedFastHttpLocustClass(
-    metaclass=_renamed("The FastHttpLocust class is called FastHttpUser since Locust 1.0")
+    metaclass=deprecated_locust_meta_class("The FastHttpLocust class is called FastHttpUser since Locust 1.0")
 ):
     pass
