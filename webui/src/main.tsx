@@ -13,6 +13,7 @@ import "./style/base.css";
 import "./style/parts.css";
 import "./style/screens.css";
 import "./style/charts.css";
+import "./style/newtest.css";
 
 const BEAT_MS = 250;
 

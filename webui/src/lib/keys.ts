@@ -11,11 +11,11 @@ import { recall, remember } from "./storage";
 import { go, route, setQuery, type Screen } from "./route";
 import { nextTheme, setTheme } from "./theme";
 
-const SCREEN_KEYS: Record<string, Screen> = { l: "live", e: "endpoints", f: "failures", w: "workers" };
+const SCREEN_KEYS: Record<string, Screen> = { l: "live", e: "endpoints", f: "failures", w: "workers", o: "logs", n: "new" };
 const CHORD_MS = 1500;
 
 export const SHORTCUTS: [string, string][] = [
-  ["g then l e f w", "Go to Live, Endpoints, Failures, Workers"],
+  ["g then l e f w o n", "Go to Live, Endpoints, Failures, Workers, Logs, New test"],
   ["/", "Filter the endpoints"],
   ["j k  ↓ ↑", "Next and previous row"],
   ["Enter", "Open the row"],
@@ -77,7 +77,7 @@ function act(key: string): boolean {
     case "d": setTheme(nextTheme()); return true;
     case "?": openDialog.value = "help"; return true;
     case "n":
-      if (canCommand && !store.isRunning.value && !store.isEnding.value && store.hasRun.value) openDialog.value = "start";
+      if (canCommand && !store.isRunning.value && !store.isEnding.value && store.hasRun.value) go("new");
       return true;
     case "S":
       if (canCommand && store.isRunning.value) openDialog.value = "stop";

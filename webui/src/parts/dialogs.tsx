@@ -96,8 +96,6 @@ function Help(): JSX.Element {
 export function Dialogs(): JSX.Element | null {
   const users = count(store.run.value?.users ?? 0);
   switch (openDialog.value) {
-    case "start":
-      return <Dialog title="New test"><LoadForm kind="start" onDone={close} /></Dialog>;
     case "edit":
       return <Dialog title="Edit load"><LoadForm kind="edit" onDone={close} /></Dialog>;
     case "stop":

@@ -132,7 +132,7 @@ test("the workers screen shows the load generator", async () => {
 test("the load is edited while it runs", async () => {
   await page.getByRole("link", { name: "Live", exact: true }).click();
   await page.getByRole("button", { name: "Edit load" }).click();
-  await page.getByRole("dialog").getByLabel("Users", { exact: true }).fill("8");
+  await page.getByLabel("Users", { exact: true }).fill("8");
   await page.getByRole("button", { name: "Change the load" }).click();
   await eventually(async () => (await number("Users")) === 8, "eight users");
   assert.equal((await json("stats/requests")).user_count, 8);
@@ -170,10 +170,10 @@ test("stop asks first, and the totals equal the target's", async () => {
 
 test("a second test counts from zero and equals the target's count", async () => {
   served = 0;
-  await page.getByRole("button", { name: "New test" }).click();
+  await page.locator(".actions").getByRole("link", { name: "New test" }).click();
   await page.getByRole("dialog").getByLabel("Users", { exact: true }).fill("4");
-  await page.getByRole("dialog").getByLabel("Run time").fill("3s");
-  await page.getByRole("dialog").getByRole("button", { name: "Start", exact: true }).click();
+  await page.getByLabel("Run time").fill("3s");
+  await page.getByRole("button", { name: "Start", exact: true }).click();
   await eventually(async () => served > 10, "requests");
   await status("stopped").waitFor({ timeout: 20_000 });
   const total = (await json("stats/requests")).stats.at(-1).num_requests;

@@ -33,7 +33,7 @@ const SCENES = [
   ["stopped", ["--running", "--history", "90"], async (page) => {
     await page.getByRole("button", { name: "Stop", exact: true }).click();
     await page.getByRole("button", { name: "Stop the test" }).click();
-    await page.getByRole("button", { name: "New test" }).waitFor();
+    await page.locator(".actions").getByRole("link", { name: "New test" }).waitFor();
   }],
   ["disconnected", ["--running", "--history", "90"], async (page, server) => {
     server.child.kill("SIGSTOP");

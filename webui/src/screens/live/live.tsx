@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { store } from "../../app-state";
 import { count, percent, ms, visible } from "../../lib/format";
-import { go } from "../../lib/route";
+import { go, linkTo } from "../../lib/route";
 import { ROW } from "../../live/protocol";
 import { LoadForm } from "../../parts/load-form";
 import { SaturationNote } from "../../parts/saturation";
@@ -21,6 +21,7 @@ function FirstStart(): JSX.Element {
         <h1 id="start-title">Start a test</h1>
         <p class="lead">{store.hello.value?.locustfile ?? ""}</p>
         <LoadForm kind="start" onDone={() => undefined} />
+        <p class="note more"><a href={linkTo("new")}>Choose classes, options and presets, or try one user first</a></p>
       </section>
     </div>
   );
