@@ -14,7 +14,8 @@ from requests.auth import HTTPBasicAuth
 
 from ._http.fast import split_credentials
 from ._http.plain import LocustHttpAdapter
-from .exception import LocustError
+from .event import EventHook  # noqa: F401
+from .exception import CatchResponseError, LocustError, ResponseError  # noqa: F401
 
 absolute_http_url_regexp = re.compile(r"^https?://", re.IGNORECASE)
 SHARED = {}
@@ -99,7 +100,9 @@ class ResponseContextManager(_katydid.Response, requests.Response):
 
 
 class RestResponseContextManager(ResponseContextManager):
-    pass
+    """What rest() yields."""
+
+    js: object  # the answer's JSON; None if it has none
 
 
 def _missing_catch_response_True(self, *_args, **_kwargs):

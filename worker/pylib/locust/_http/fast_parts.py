@@ -182,6 +182,8 @@ def make_fast_headers(response):
 class FastRequest:
     """What was sent: url, method, headers, payload."""
 
+    payload = None
+
     def __init__(self, url, method="GET", headers=None, payload=None):
         self.url = url
         self.method = method
@@ -255,7 +257,9 @@ class ResponseContextManager(FastResponse):
 
 
 class RestResponseContextManager(ResponseContextManager):
-    pass
+    """What rest() yields."""
+
+    js: object  # the answer's JSON; None if it has none
 
 
 def make_fast_request(response):

@@ -136,6 +136,7 @@ class MarkovTaskSet(TaskSet, metaclass=MarkovTaskSetMeta):
     """Starts with the first task of the class body, then follows the transitions by weight."""
 
     abstract = True  # an abstract chain is not checked
+    current: object  # the task that comes next; at first, in the class, the first one
 
     def get_next_task(self):
         task = self.current
