@@ -40,7 +40,7 @@ export function App(): JSX.Element {
       <a class="skip" href="#main" onClick={(event) => { event.preventDefault(); document.getElementById("main")?.focus(); }}>Skip to the content</a>
       <TopBar />
       <Rail />
-      <div class="banners">
+      <div class="banners" role="region" aria-label="State and time range">
         <Banners />
         <TimeBar />
       </div>

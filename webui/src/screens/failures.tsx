@@ -53,7 +53,7 @@ function FailureTable({ items }: { items: Failure[] }): JSX.Element {
   const all = items.reduce((sum, item) => sum + item.count, 0);
   const sorted = [...items].sort((a, b) => b.count - a.count);
   return (
-    <div class="table-scroll" tabIndex={0} role="region" aria-label="Failures">
+    <div class="table-scroll" tabIndex={0} role="region" aria-label="Table of failures">
       <table class="list failures">
         <thead>
           <tr>

@@ -43,7 +43,7 @@ function Classes(): JSX.Element | null {
   return (
     <section class="panel" aria-labelledby="classes-title">
       <header class="panel-head"><h2 id="classes-title">User classes</h2></header>
-      <div class="table-scroll" tabIndex={0} role="region" aria-label="User classes">
+      <div class="table-scroll" tabIndex={0} role="region" aria-label="Table of user classes">
         <table class="list">
           <thead><tr><th scope="col">Class</th><th scope="col" class="number">Users</th><th scope="col" class="number">Weight</th></tr></thead>
           <tbody>
@@ -85,7 +85,7 @@ export function WorkersScreen(): JSX.Element {
             {isDistributed ? <>No worker is connected. Start one with <code>katydid --worker --master-host {location.hostname}</code></> : "The load generator is still starting."}
           </p>
         ) : (
-          <div class="table-scroll" tabIndex={0} role="region" aria-label="Workers">
+          <div class="table-scroll" tabIndex={0} role="region" aria-label="Table of workers">
             <table class="list workers">
               <thead>
                 <tr>

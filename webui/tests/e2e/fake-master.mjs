@@ -35,9 +35,11 @@ export class FakeRun {
     this.now = this.started + (options.seconds ?? 300);
     this.users = options.users ?? 200;
     this.workers = options.workers ?? 3;
-    this.state = "running";
+    this.state = options.idle ? "ready" : "running";
     this.tick = 1;
-    this.runId = "fake-1";
+    this.runId = options.idle ? "" : "fake-1";
+    this.isDistributed = options.distributed ?? this.workers !== 1;
+    if (options.idle) Object.assign(this, { rows: 0, users: 0, now: this.started, started: 0 });
     this.events = [
       { at: this.started, kind: "start", text: `${this.users} users, 10/s` },
       { at: this.started + 20, kind: "users", text: `${this.users} users run` },
@@ -110,7 +112,7 @@ export class FakeRun {
   runFields() {
     return {
       tick: this.tick, now: this.now, boot: "fake", run: this.runId, state: this.state, host: "https://shop.test", notice: "", started: this.started,
-      ended: this.state === "stopped" ? this.now : 0, run_time: 0, users: this.usersAt(this.now), target: this.users, rate: 10, shape: false, distributed: this.workers > 1,
+      ended: this.state === "stopped" ? this.now : 0, run_time: 0, users: this.usersAt(this.now), target: this.users, rate: 10, shape: false, distributed: this.isDistributed,
     };
   }
 
@@ -122,9 +124,9 @@ export class FakeRun {
     return {
       type: "tick", since: isFull ? 0 : this.tick - 1, ...this.runFields(), total: this.row(0, this.started, this.now),
       defs: isFull ? this.names.map((name, i) => [i + 1, this.methods[i], name]) : [], rows: this.allRows(this.started, this.now),
-      points: Array.from({ length: points }, (_, i) => this.point(this.now - points + i)), first_second: this.started,
-      failures: [3, Math.round(0.004 * this.now - 0.004 * this.started) + 3], exceptions: [1, 4],
-      workers: Array.from({ length: this.workers }, (_, i) => [`worker-${i + 1}`, i, "running", Math.round(this.users / this.workers), 40 + 10 * i, 80e6, 4, true, 1000 * this.tick, 300, 6, 120, 60]),
+      points: this.rows === 0 ? [] : Array.from({ length: points }, (_, i) => this.point(this.now - points + i)), first_second: this.started,
+      failures: this.rows === 0 ? [0, 0] : [3, Math.round(0.004 * this.now - 0.004 * this.started) + 3], exceptions: this.rows === 0 ? [0, 0] : [1, 4],
+      workers: Array.from({ length: this.workers }, (_, i) => [`worker-${i + 1}`, i, this.state, Math.round(this.users / this.workers), 40 + 10 * i, 80e6, 4, true, 1000 * this.tick, 300, 6, 120, 60]),
       classes: [["Shopper", 1, 0, this.users]], timeline: { first: this.started, bytes: 1e6, limit: 1e9 }, events: this.events.length, logs: 0, saturated: false,
     };
   }

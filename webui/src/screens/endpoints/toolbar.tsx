@@ -29,7 +29,7 @@ function ColumnChoice({ columns }: { columns: EndpointColumn[] }): JSX.Element {
   };
   return (
     <details class="mask columns">
-      <summary class="button"><Icon name="columns" /><span class="action-label">Columns</span></summary>
+      <summary class="button" aria-label="Columns"><Icon name="columns" /><span class="action-label">Columns</span></summary>
       <div class="mask-list two">
         {COLUMNS.filter((column) => !FIXED_COLUMNS.includes(column.key)).map((column) => (
           <label class="check" key={column.key} title={column.title}>

@@ -34,7 +34,7 @@ function sparkValues(column: number): (number | null)[] {
 function Tile(props: TileProps): JSX.Element {
   return (
     <div class={`tile ${props.tone ?? ""}`}>
-      <h3>{props.label}</h3>
+      <h2>{props.label}</h2>
       <p class="tile-value">
         {props.value}
         {props.unit ? <span class="unit"> {props.unit}</span> : null}
