@@ -27,12 +27,6 @@ static char *words(const char *option, const char *file, const char *cause)
     return text;
 }
 
-static const char *reason(const char *otherwise)
-{
-    const char *text = ERR_reason_error_string(ERR_peek_last_error());
-    return text != NULL ? text : otherwise;
-}
-
 /* What keeps a file from being read at all. */
 static char *unreadable(const char *option, const char *file)
 {
@@ -58,15 +52,14 @@ static char *load(SSL_CTX *ctx, const char *cert, const char *key)
     ERR_clear_error();
     SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
     if (SSL_CTX_use_certificate_chain_file(ctx, cert) != 1)
-        return words("--tls-cert", cert, reason("it is no certificate in PEM form"));
-    if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1)
-        return words("--tls-key", key,
-                     ERR_GET_REASON(ERR_peek_error()) == ERR_R_UNSUPPORTED
-                         ? "it is no private key in PEM form"
-                         : reason("it is no private key in PEM form without a passphrase"));
-    if (SSL_CTX_check_private_key(ctx) != 1)
+        return words("--tls-cert", cert, "it is no certificate in PEM form");
+    if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) == 1 &&
+        SSL_CTX_check_private_key(ctx) == 1)
+        return NULL;
+    unsigned long error = ERR_peek_last_error();
+    if (ERR_GET_LIB(error) == ERR_LIB_X509)
         return words("--tls-key", key, "it does not belong to the certificate");
-    return NULL;
+    return words("--tls-key", key, "it is no private key in PEM form without a passphrase");
 }
 
 struct ssl_ctx_st *front_load_tls(const char *cert, const char *key, char **why)

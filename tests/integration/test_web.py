@@ -189,7 +189,16 @@ def test_locusts_routes(url):
     assert (status, json.loads(text)["success"]) == (200, True)
     status, text, _ = ask(f"{url}/swarm", "POST", b"user_count=many&spawn_rate=60")
     assert (status, json.loads(text)["success"]) == (200, False)
-    assert ask(f"{url}/swarm", "POST", b"--x", {"Content-Type": "multipart/form-data; boundary=x"})[0] == 415
+    parts = {"Content-Type": "multipart/form-data; boundary=x"}
+    assert ask(f"{url}/swarm", "POST", b"--x", parts)[0] == 400
+    body = b"".join(
+        b'--x\r\nContent-Disposition: form-data; name="%s"\r\n\r\n60\r\n' % name for name in (b"user_count", b"spawn_rate")
+    )
+    status, text, _ = ask(f"{url}/swarm", "POST", body + b"--x--", parts)
+    assert (status, json.loads(text)["message"]) == (200, "Swarming started")
+    assert ask(f"{url}/swarm", "POST", b"{}", {"Content-Type": "application/json"})[0] == 415
+    status, _, headers = ask(f"{url}/swarm")
+    assert (status, headers["Allow"]) == (405, "POST, OPTIONS")
     stats = json.loads(ask(f"{url}/stats/requests")[1])
     assert stats["stats"][-1]["name"] == "Aggregated" and stats["state"] in ("running", "spawning")
     _, text, headers = ask(f"{url}/stats/requests/csv")

@@ -1,0 +1,195 @@
+"""Locust's web routes beside those of a running stock Locust, key by key, and what they do to a real run."""
+
+import json
+import urllib.parse
+from contextlib import contextmanager
+
+import pytest
+from harness import STOCK_LOCUST, Process, free_port, get, get_json, katydid, locustfile, target, wait_for
+from test_web import ask
+
+FILE = """
+    from locust import HttpUser, constant, events, task
+
+    @events.init_command_line_parser.add_listener
+    def options(parser):
+        parser.add_argument("--number", type=int, default=5)
+        parser.add_argument("--names", default=["a"], is_multiple=True)
+        parser.add_argument("--flag", action="store_true")
+
+    @events.test_start.add_listener
+    def start(environment, **_):
+        given = environment.parsed_options
+        print("OPTIONS", repr(given.number), given.names, given.flag, environment.host, flush=True)
+
+    class One(HttpUser):
+        wait_time = constant(0.1)
+
+        @task(3)
+        def good(self):
+            self.client.get("/")
+
+        @task
+        def bad(self):
+            self.client.get("/status/500")
+
+        @task
+        def broken(self):
+            raise RuntimeError("on purpose")
+
+    class Two(HttpUser):
+        weight = 2
+        wait_time = constant(0.1)
+
+        @task
+        def other(self):
+            self.client.get("/other")
+"""
+
+
+def post(url, body, **headers):
+    data = body if isinstance(body, bytes) else urllib.parse.urlencode(body, doseq=True).encode()
+    return ask(url, "POST", data, headers)
+
+
+def start(url, **fields):
+    status, text, _ = post(f"{url}/swarm", fields)
+    assert status == 200
+    return json.loads(text)
+
+
+@contextmanager
+def serve(process, port):
+    with process:
+        url = f"http://127.0.0.1:{port}"
+
+        def is_up():
+            try:
+                return get(url + "/worker-count")
+            except OSError:
+                assert process.popen.poll() is None, process.describe()
+                return False
+
+        wait_for(is_up, "the page")
+        process.url = url
+        yield process
+
+
+@pytest.fixture(scope="module")
+def both():
+    """(ours, stock Locust's), each running the file."""
+    with target() as server, locustfile(FILE) as path:
+        ports = free_port(), free_port()
+        stock = Process([STOCK_LOCUST, "-f", path, "-P", ports[1], "--web-host", "127.0.0.1"], cwd=path.parent)
+        with serve(katydid("-f", path, "-P", ports[0]), ports[0]) as ours, serve(stock, ports[1]) as theirs:
+            for process in (ours, theirs):
+                process.host = server.url
+                assert start(process.url, user_count=4, spawn_rate=4, host=server.url)["success"]
+                wait_for(lambda p=process: get_json(p.url + "/exceptions")["exceptions"], "an exception")
+                wait_for(lambda p=process: len(get_json(p.url + "/stats/requests")["stats"]) == 4, "every row")
+            yield ours, theirs
+
+
+def shape(value):
+    """The keys and types of a JSON value; of a list, those of its first element. Numbers are one type."""
+    if isinstance(value, dict):
+        return {key: shape(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [shape(item) for item in value[:1]]
+    return "number" if isinstance(value, (int, float)) and not isinstance(value, bool) else type(value).__name__
+
+
+def without(value, key):
+    """The same without what only Katydid tells."""
+    if isinstance(value, dict):
+        return {name: without(item, key) for name, item in value.items() if name != key}
+    return [without(item, key) for item in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("path", ["/stats/requests", "/exceptions", "/tasks", "/worker-count"])
+def test_keys_and_types_are_locusts(both, path):
+    ours, theirs = (get(process.url + path).decode() for process in both)
+    assert without(shape(json.loads(ours)), "cut") == shape(json.loads(theirs))
+    assert ours == json.dumps(json.loads(ours), indent=2, sort_keys=True) + "\n"
+
+
+def test_task_ratios_are_locusts(both):
+    ours, theirs = (get_json(process.url + "/tasks") for process in both)
+    assert ours == theirs
+
+
+def test_logs(both):
+    ours, theirs = (get_json(process.url + "/logs") for process in both)
+    assert ours.keys() == theirs.keys() and ours["workers"] == {}
+    assert any("All users spawned" in line for line in ours["master"])
+
+
+@pytest.mark.parametrize("path", ["/stats/requests/csv", "/stats/failures/csv", "/exceptions/csv"])
+def test_downloads_have_locusts_columns_and_names(both, path):
+    ours, theirs = (ask(process.url + path) for process in both)
+    assert ours[1].splitlines()[0] == theirs[1].splitlines()[0]
+    assert ours[2]["Content-Type"].split(";")[0] == theirs[2]["Content-Type"].split(";")[0] == "text/csv"
+    names = [answer[2]["Content-Disposition"].split("_") for answer in (ours, theirs)]
+    assert names[0][0] == names[1][0] == "attachment;filename=Locust"
+    assert names[0][2:3] + names[0][-1:] == names[1][2:3] + names[1][-1:]
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/stats/requests_full_history/csv"])
+def test_what_is_not_there(both, path):
+    assert [ask(process.url + path)[0] for process in both] == [404, 404]
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/swarm"), ("GET", "/user"), ("POST", "/stop"), ("POST", "/tasks")])
+def test_methods(both, method, path):
+    answers = [ask(process.url + path, method, b"" if method == "POST" else None) for process in both]
+    assert [answer[0] for answer in answers] == [405, 405]
+    allowed = [set(answer[2]["Allow"].split(", ")) for answer in answers]
+    assert allowed[0] == allowed[1]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"user_count": "abc", "spawn_rate": 1},
+        {"user_count": 1, "spawn_rate": "x"},
+        {"user_count": 1, "spawn_rate": 1, "run_time": "soon"},
+        {"user_count": 1},
+        {"spawn_rate": 1},
+        {"user_count": -1, "spawn_rate": 1},
+    ],
+)
+def test_refusals_are_in_locusts_words(both, fields):
+    answers = [start(process.url, **fields) for process in both]
+    assert [answer["success"] for answer in answers] == [False, False]
+    assert answers[0]["message"] == answers[1]["message"]
+
+
+def test_custom_options_keep_their_types(both):
+    answers = []
+    for process in both:
+        assert json.loads(get(process.url + "/stop"))["message"] == "Test stopped"
+        answer = start(process.url, user_count=1, spawn_rate=1, host=process.host, run_time="1m", number="12",
+                       names="x,y", flag="true", unknown="1")
+        answers.append({**answer, "host": ""})
+        process.wait_line(r"OPTIONS 12 \['x', 'y'\] True " + process.host)
+    assert answers[0] == answers[1]
+    assert not start(both[0].url, user_count=1, spawn_rate=1, number="twelve")["success"]
+
+
+def test_user_settings(both):
+    settings = json.dumps({"user_class_name": "Two", "weight": 9, "tasks": ["other"]}).encode()
+    for process in both:
+        status, text, _ = post(process.url + "/user", settings, **{"Content-Type": "application/json"})
+        assert (status, json.loads(text)) == (201, {})
+    url = both[0].url
+    wait_for(lambda: get_json(url + "/api/v1/extensions")["users"]["Two"]["weight"] == 9, "the new weight")
+    for body in (b"x=1", b"[]", b'{"user_class_name": "Three"}', b'{"weight": 1}'):
+        status, text, _ = post(url + "/user", body)
+        assert status == 400 and json.loads(text)["error"].startswith("/user: ")
+
+
+def test_reset(both):
+    for process in both:
+        assert get(process.url + "/stop") and get(process.url + "/stats/reset") == b"ok"
+    assert get_json(both[0].url + "/stats/requests")["stats"][-1]["num_requests"] == 0
+    assert get_json(both[0].url + "/exceptions") == {"exceptions": []}
