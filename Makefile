@@ -270,6 +270,8 @@ ifneq ($(LOCUST_COMMAND),0)
 	  [ "$$(readlink "$$other")" != katydid ] || { [ -e $(BIN)/locust ] && [ "$$(readlink $(BIN)/locust)" != katydid ] && [ "$(LOCUST_COMMAND)" != force ]; }; then \
 	  echo "make install: there is a command locust already ($${other:-$(BIN)/locust}); LOCUST_COMMAND=force puts ours into $(BIN) all the same"; exit 1; fi
 	ln -sfn katydid $(BIN)/locust
+else
+	@echo 'for a command locust that is Katydid: make install LOCUST_COMMAND=1'
 endif
 uninstall: ## remove what install put there
 	$(Q)$(PYTHON) worker/install.py uninstall '$(PREFIX)' '$(DESTDIR)' $(VERSION)

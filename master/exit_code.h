@@ -20,5 +20,5 @@ enum exit_code {
 /* What `locust` tells where `katydid` has a code of its own. */
 static inline int exit_code_as(bool is_locust, int code)
 {
-    return is_locust && code >= EXIT_OF_OURS ? EXIT_FAILED : code;
+    return is_locust && code >= EXIT_OF_OURS && code < 80 ? EXIT_FAILED : code;
 }

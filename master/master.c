@@ -387,11 +387,10 @@ static void on_host_ended(struct master *m, const struct child *c)
     int code = child_exit_code(c);
     bool is_expected = m->finish == FINISH_LAST_EVENT || m->finish == FINISH_CHILDREN;
     if (!m->host.has_script) {
-        if (code > 128) /* else it has said why on stderr */
-            fprintf(stderr,
-                    "katydid: the process that loads the locustfile was ended by signal %d\n",
-                    code - 128);
-        finish_now(m, code ? code : EXIT_FAILED);
+        if (code > 128 && code < 255) /* else it has said why on stderr */
+            fprintf(stderr, "%s: the process that loads the locustfile was ended by signal %d\n",
+                    options_program(), code - 128);
+        finish_now(m, code); /* 0: the locustfile itself called sys.exit() */
         return;
     }
     if (!is_expected) {

@@ -51,7 +51,6 @@ def refused(code, *arguments, patterns, traceback=False, **kwargs):
     (["--master-host", "a:5557"], ["--master-host", "'a:5557'", "without a port"]),
     (["-H", "http://"], ["-H/--host", "'http://'", "https://www.example.com"]),
     (["--loglevel", "loud"], ["--loglevel", "'loud'", "WARNING"]),
-    (["--master", "--worker"], ["exclude each other"]),
     (["--config", "none.conf"], ["none.conf", "No such file"]),
 ])
 def test_a_value_that_does_not_parse(tmp_path, words, patterns):

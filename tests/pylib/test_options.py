@@ -23,8 +23,12 @@ def custom():
         locust.events.init_command_line_parser.remove_listener(listener)
 
 
-def parse(words, **options):
-    return argument_parser.parse_custom(options, words)
+def parse(words, settings=(), **options):
+    return argument_parser.parse_custom(options, words, settings)
+
+
+def setting(key, *values, place="locust.conf:3", is_list=False):
+    return {"key": key, "values": list(values), "is_list": is_list, "is_bare": False, "place": place}
 
 
 def test_value_class_names_and_master_options_come_together(custom):
@@ -108,7 +112,81 @@ def test_bad_timespan(text):
 
 def test_flags_of_a_configuration_file(custom):
     custom("--deep", action="store_true")
-    assert parse(["--deep=true"])[0].deep is True
-    assert parse(["--deep=false"])[0].deep is False
+    assert parse([], [setting("deep", "true")])[0].deep is True
+    assert parse([], [setting("deep", "false")])[0].deep is False
     with pytest.raises(SystemExit):
-        parse(["--deep=perhaps"])
+        parse([], [setting("deep", "perhaps")])
+
+
+def test_the_command_line_is_stronger_than_the_environment_and_that_than_files(custom, monkeypatch):
+    custom("--tenant", env_var="TENANT")
+    files = [setting("tenant", "a", place="my.conf:1"), setting("tenant", "b", place="locust.conf:1")]
+    assert parse([], files)[0].tenant == "a"
+    assert parse([], files[1:] + [setting("tenant", "c", place="locust.conf:2")])[0].tenant == "c"
+    monkeypatch.setenv("TENANT", "env")
+    assert parse([], files)[0].tenant == "env"
+    assert parse(["--ten", "x"], files)[0].tenant == "x"
+
+
+def test_a_list_of_a_file_is_one_list(custom):
+    custom("--many", nargs="*")
+    custom("--more", action="append")
+    files = [setting("many", "a", "b", is_list=True), setting("more", "c", "d", is_list=True)]
+    options = parse([], files)[0]
+    assert (options.many, options.more) == (["a", "b"], ["c", "d"])
+    assert parse(["--more", "x"], files)[0].more == ["x"]
+
+
+@pytest.mark.parametrize("bad, words", [
+    (setting("num", "x"), ["locust.conf:3", "--num", "'x'"]),
+    (setting("nmu", "1"), ["locust.conf:3", "--nmu=1", "Did you mean '--num'"]),
+    (setting("num", "1", "2", is_list=True), ["locust.conf:3", "num", "one value"]),
+])
+def test_a_bad_setting_names_file_and_line(custom, capsys, bad, words):
+    custom("--num", type=int)
+    with pytest.raises(SystemExit) as end:
+        parse([], [bad])
+    said = capsys.readouterr().err
+    assert end.value.code == 2 and all(word in said for word in words), said
+
+
+def test_options_of_a_group_take_the_same_arguments(custom, monkeypatch):
+    def listener(parser):
+        group = parser.add_mutually_exclusive_group()
+        group.add_argument("--red", env_var="RED", action="store_true")
+        group.add_argument("--blue", action="store_true", include_in_web_ui=False)
+
+    locust.events.init_command_line_parser.add_listener(listener)
+    try:
+        monkeypatch.setenv("RED", "yes")
+        options, shown = parse([])
+        assert options.red is True and list(shown) == ["red"]
+        with pytest.raises(SystemExit):
+            parse(["--blue"])
+    finally:
+        locust.events.init_command_line_parser.remove_listener(listener)
+
+
+def test_the_library_reads_configuration_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".locust.conf").write_text("users = 1\nspawn-rate: 4 # each second\nheadless\n")
+    (tmp_path / "locust.conf").write_text("users = 2\ntags = [a, b]\n")
+    (tmp_path / "pyproject.toml").write_text('[tool.locust]\nhost = "http://toml"\nrun-time = "1m"\n')
+    (tmp_path / "my.conf").write_text("run-time 2m\n")
+    options = argument_parser.get_parser().parse_args(["--config", "my.conf"])
+    assert (options.num_users, options.spawn_rate, options.run_time) == (2, 4.0, 120)
+    assert (options.headless, options.tags, options.host) == (True, ["a", "b"], "http://toml")
+    assert argument_parser.get_parser().parse_args(["-u", "7"]).num_users == 7
+
+
+def test_only_what_finds_the_locustfile_is_parsed(monkeypatch):
+    monkeypatch.setenv("LOCUST_MASTER_NODE_HOST", "m")
+    options = argument_parser.parse_locustfile_option(["-f", "a.py", "--worker", "--mine", "x", "-u", "many"])
+    assert (options.locustfile, options.worker, options.master_host) == ("a.py", True, "m")
+
+
+def test_a_removed_option_says_what_it_is_called_now(capsys):
+    with pytest.raises(SystemExit) as end:
+        argument_parser.get_parser().parse_args(["--slave"])
+    assert end.value.code == 2 and "--worker" in capsys.readouterr().err

@@ -40,6 +40,7 @@ EXIT_NO_USERS = 66
 EXIT_NO_TASKS = 67
 EXIT_NO_HOST = 69
 EXIT_CONFIG_USERS = 255
+_OF_OURS = range(64, 80)  # called by the name locust, we end with 1 as Locust does
 
 
 def main(config_path):
@@ -51,7 +52,7 @@ def main(config_path):
         return _run(config)
     except Refusal as refusal:
         print(f"{name}: {refusal}", file=sys.stderr)
-        return 1 if name == "locust" and refusal.code >= _source.EXIT_NO_FILE else refusal.code
+        return 1 if name == "locust" and refusal.code in _OF_OURS else refusal.code
     except SystemExit as end:  # of the locustfile, or argparse
         return _exit_code(end)
     finally:
@@ -139,7 +140,7 @@ def _await_end(node):
 
 def import_locustfiles(paths):
     """({name: User class}, {name: shape instance}) of all files."""
-    users, shapes = {}, {}
+    users, shapes, origins = {}, {}, {}
     for path in paths:
         found, found_shapes = _import(path)
         for shape in found_shapes:
@@ -147,18 +148,27 @@ def import_locustfiles(paths):
                 raise Refusal(1, f"Duplicate shape classes: {type(shape).__name__}")
             shapes[type(shape).__name__] = shape
         for name, cls in found.items():
-            _check_same_class(users.setdefault(name, cls), cls)
+            users.setdefault(name, cls)
+            _check_origin(name, origins.setdefault(name, _origin(cls)), _origin(cls))
     if not users:
         for path in filter(has_test_functions, paths):
             users.update(_import(path, load_locustfile_pytest))
     return users, shapes
 
 
-def _check_same_class(known, new):
+def _origin(cls):
+    """The file that defines a class that has just been imported."""
+    try:
+        return inspect.getfile(cls)
+    except (OSError, TypeError):
+        return cls.__module__
+
+
+def _check_origin(name, known, new):
     """One file may import another's class, but two files may not define the same name."""
-    if known is not new and inspect.getfile(known) != inspect.getfile(new):
-        raise Refusal(1, f"Duplicate user class names: {new.__name__} is defined in both "
-                         f"{inspect.getfile(known)} and {inspect.getfile(new)}: rename one")
+    if known != new:
+        raise Refusal(1, f"Duplicate user class names: {name} is defined in both {known} and {new}: "
+                         "rename one")
 
 
 def _import(path, load=load_locustfile):
