@@ -99,7 +99,7 @@ void viewer_forget(struct viewer *v)
 }
 
 /* All quantiles of a row in one walk over its histogram. */
-#define QUANTILES 5
+#define QUANTILES 6
 
 struct quantile_walk {
     uint64_t rank[QUANTILES]; /* ascending; the sample that is looked for, from 1 */
@@ -121,8 +121,8 @@ static void visit_bucket(void *arg, uint64_t mid_us, uint64_t n)
 
 static void set_quantiles(struct view_row *r, const struct tally *t)
 {
-    static const double shares[QUANTILES] = {0.5, 0.90, 0.95, 0.99, 0.999};
-    double *const to[QUANTILES] = {&r->p50, &r->p90, &r->p95, &r->p99, &r->p999};
+    static const double shares[QUANTILES] = {0.5, 0.75, 0.90, 0.95, 0.99, 0.999};
+    double *const to[QUANTILES] = {&r->p50, &r->p75, &r->p90, &r->p95, &r->p99, &r->p999};
     struct quantile_walk w = {.tally = t};
     for (size_t i = 0; i < QUANTILES; i++)
         w.rank[i] = (uint64_t)fmax(1, ceil(shares[i] * (double)t->hist.count));
@@ -131,14 +131,35 @@ static void set_quantiles(struct view_row *r, const struct tally *t)
         *to[i] = w.ms[i];
 }
 
-static void set_times(struct view_row *r, const struct tally *t)
+void viewer_set_times(struct view_row *r, const struct tally *t)
 {
     r->mean_ms = tally_mean_ms(t);
     r->min_ms = t->min_us == UINT64_MAX ? 0 : (double)t->min_us / 1e3;
     r->max_ms = (double)t->max_us / 1e3;
     set_quantiles(r, t);
     r->median_ms = r->p50;
+    memcpy(r->status, t->extra.status, sizeof r->status);
+    r->sent_bytes = t->extra.sent_bytes;
+    r->received_bytes = t->extra.received_bytes;
     r->mean_bytes = t->requests > 0 ? (double)t->bytes / (double)t->requests : 0;
+}
+
+/* Most of what is asked for is there already. */
+static double quantile_of(const struct view_row *r, const struct tally *t, double share)
+{
+    const struct {
+        double share, ms;
+    } known[] = {{0.5, r->p50}, {0.75, r->p75}, {0.9, r->p90}, {0.95, r->p95}, {0.99, r->p99}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (fabs(share - known[i].share) < 1e-9)
+            return known[i].ms;
+    return tally_quantile_ms(t, share);
+}
+
+static void set_asked(struct viewer *v, struct view_row *r, const struct tally *t)
+{
+    for (size_t i = 0; i < v->statistics.count; i++)
+        r->asked[i] = quantile_of(r, t, v->statistics.of[i]);
 }
 
 static bool is_near(double a, double b, double share)
@@ -154,8 +175,10 @@ static void update_row(struct viewer *v, struct row_memory *m, const struct tall
     bool is_counted = r->requests != t->requests || r->failures != t->failures || r->cut != t->cut;
     double rps = tally_current_rps(t, s), fail_rps = tally_current_fail_rps(t, s);
     double total_rps = tally_total_rps(t, s), total_fail_rps = tally_total_fail_rps(t, s);
-    if (is_new || is_counted)
-        set_times(r, t);
+    if (is_new || is_counted || v->is_asked_anew)
+        viewer_set_times(r, t);
+    if (is_new || is_counted || v->is_asked_anew)
+        set_asked(v, r, t);
     if (!is_new && !is_counted && is_near(rps, r->rps, 1e-9) &&
         is_near(fail_rps, r->fail_rps, 1e-9) && is_near(total_rps, r->total_rps, 0.005) &&
         is_near(total_fail_rps, r->total_fail_rps, 0.005))
@@ -230,6 +253,7 @@ static void copy_failures(struct view *v, const struct stats *s)
     for (const struct failure *f = s->failures; f && v->failure_count < s->failure_count;
          f = f->next)
         v->failures[v->failure_count++] = (struct view_failure){
+            .id = f->number,
             .method = arena_text(v, f->method),
             .name = arena_text(v, f->name),
             .text = arena_text(v, f->text),

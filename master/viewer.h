@@ -16,6 +16,12 @@ void viewer_free(struct viewer *v);
 /* The statistics were cleared: rows get new ids. */
 void viewer_forget(struct viewer *v);
 
+/* The percentiles that rows have besides the usual ones, from the next view on. */
+void viewer_ask(struct viewer *v, const struct tunables_shares *statistics);
+
+/* The figures of a row that do not depend on time: times, percentiles, sizes, status classes. */
+void viewer_set_times(struct view_row *r, const struct tally *t);
+
 /* A new view with one reference: *head gives every plain field and the lists of workers, classes
  * and points (all copied), the timeline and the events (whose references it takes over); rows,
  * total, failures and exceptions come from s. Its tick is the viewer's next one. */

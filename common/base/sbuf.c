@@ -81,6 +81,47 @@ void sbuf_addf(struct sbuf *b, const char *format, ...)
     va_end(args);
 }
 
+/* Writes the digits that end at `end`; returns where they begin. */
+static char *digits_before(char *end, uint64_t number)
+{
+    do
+        *--end = (char)('0' + number % 10);
+    while (number /= 10);
+    return end;
+}
+
+void sbuf_add_u64(struct sbuf *b, uint64_t number)
+{
+    char text[24], *end = text + sizeof text;
+    char *start = digits_before(end, number);
+    sbuf_add(b, start, (size_t)(end - start));
+}
+
+void sbuf_add_decimal(struct sbuf *b, double number)
+{
+    char text[32], *end = text + sizeof text;
+    double size = number < 0 ? -number : number;
+    if (!(size < 1e15)) {
+        sbuf_add(b, "null", 4);
+        return;
+    }
+    uint64_t thousandths = (uint64_t)(size * 1000 + 0.5);
+    uint64_t part = thousandths % 1000, whole = thousandths / 1000;
+    char *start = end;
+    if (part > 0) {
+        char *last = end;
+        start = digits_before(end, part + 1000);
+        *start = '.'; /* the 1 that kept the zeros */
+        while (last[-1] == '0')
+            last--;
+        end = last;
+    }
+    start = digits_before(start, whole);
+    if (number < 0 && thousandths > 0)
+        *--start = '-';
+    sbuf_add(b, start, (size_t)(end - start));
+}
+
 char *sbuf_take(struct sbuf *b)
 {
     sbuf_add(b, "", 0);

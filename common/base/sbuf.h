@@ -3,6 +3,7 @@
 /* sbuf: a growing byte string. Aborts when memory is out. Always NUL-terminated once written. */
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct sbuf {
     char *data; /* owned; NULL while empty */
@@ -18,6 +19,10 @@ void sbuf_addc(struct sbuf *b, char c);
 void sbuf_addf(struct sbuf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void sbuf_addv(struct sbuf *b, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
+/* A number with at most three decimals and no trailing zeros; "null" when it is none, or of more
+ * than 15 digits. Much faster than a format. */
+void sbuf_add_decimal(struct sbuf *b, double number);
+void sbuf_add_u64(struct sbuf *b, uint64_t number);
 char *sbuf_take(struct sbuf *b); /* malloced, NUL-terminated; b is empty afterwards */
 /* text (any bytes) as a JSON string with quotes: controls and invalid UTF-8 become escapes. */
 void sbuf_add_json(struct sbuf *b, const char *text, size_t len);

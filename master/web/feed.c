@@ -3,6 +3,9 @@
  * columns are listed once, in hello. Numbers are cut to what a page can show. */
 #include "master/web/feed.h"
 
+#include "master/events.h"
+#include "master/timeline_levels.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,54 +27,48 @@ static void add_key_text(struct sbuf *out, const char *key, const char *text)
     add_text(out, text);
 }
 
-/* At most three decimals, no trailing zeros; null when it is no number. */
-static void add_number(struct sbuf *out, double number)
-{
-    char text[48];
-    if (!isfinite(number)) {
-        sbuf_adds(out, "null");
-        return;
-    }
-    int written = snprintf(text, sizeof text, "%.3f", number);
-    if (written <= 0 || written >= (int)sizeof text) {
-        sbuf_adds(out, "null");
-        return;
-    }
-    size_t len = (size_t)written;
-    while (len > 1 && text[len - 1] == '0')
-        len--;
-    if (len > 1 && text[len - 1] == '.')
-        len--;
-    sbuf_add(out, text, len);
-}
-
 static void add_next(struct sbuf *out, double number)
 {
     sbuf_addc(out, ',');
-    add_number(out, number);
+    sbuf_add_decimal(out, number);
 }
 
 /* -- parts -- */
 
-static const char ROW_COLUMNS[] =
+const char feed_row_columns[] =
     "[\"id\",\"requests\",\"failures\",\"cut\",\"rps\",\"fail_rps\",\"mean\",\"min\",\"max\","
     "\"median\",\"p50\",\"p90\",\"p95\",\"p99\",\"p999\",\"total_rps\",\"total_fail_rps\","
-    "\"mean_bytes\"]";
+    "\"mean_bytes\",\"p75\",\"s0\",\"s2\",\"s3\",\"s4\",\"s5\",\"sent\",\"received\"]";
 static const char POINT_COLUMNS[] =
     "[\"second\",\"rps\",\"fail_rps\",\"p50\",\"p95\",\"p99\",\"mean\",\"users\",\"target\"]";
 static const char WORKER_COLUMNS[] =
     "[\"id\",\"index\",\"state\",\"users\",\"cpu\",\"memory\",\"lag\",\"is_katydid\",\"requests\","
-    "\"rps\"]";
+    "\"rps\",\"lag_p99\",\"fds\",\"connections\"]";
 
-static void add_row(struct sbuf *out, const struct view_row *r)
+static void add_count(struct sbuf *out, uint64_t count)
 {
-    sbuf_addf(out, "[%u,%llu,%llu,%llu", r->id, (unsigned long long)r->requests,
-              (unsigned long long)r->failures, (unsigned long long)r->cut);
+    sbuf_addc(out, ',');
+    sbuf_add_u64(out, count);
+}
+
+void feed_row(struct sbuf *out, const struct view_row *r)
+{
+    sbuf_addc(out, '[');
+    sbuf_add_u64(out, r->id);
+    add_count(out, r->requests);
+    add_count(out, r->failures);
+    add_count(out, r->cut);
     const double numbers[] = {
         r->rps, r->fail_rps, r->mean_ms, r->min_ms, r->max_ms,    r->median_ms,      r->p50,
-        r->p90, r->p95,      r->p99,     r->p999,   r->total_rps, r->total_fail_rps, r->mean_bytes};
+        r->p90, r->p95,      r->p99,     r->p999,   r->total_rps, r->total_fail_rps, r->mean_bytes,
+        r->p75};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         add_next(out, numbers[i]);
+    add_count(out, r->status[0]);
+    for (size_t i = 2; i < sizeof r->status / sizeof r->status[0]; i++)
+        add_count(out, r->status[i]);
+    add_count(out, r->sent_bytes);
+    add_count(out, r->received_bytes);
     sbuf_addc(out, ']');
 }
 
@@ -100,6 +97,9 @@ static void add_workers(struct sbuf *out, const struct view *v)
         sbuf_addf(out, ",%s,%llu", w->is_katydid ? "true" : "false",
                   (unsigned long long)w->requests);
         add_next(out, w->rps);
+        add_next(out, w->lag_p99_ms < 0 ? NAN : w->lag_p99_ms);
+        add_next(out, w->fds < 0 ? NAN : w->fds);
+        add_next(out, w->connections < 0 ? NAN : w->connections);
         sbuf_addc(out, ']');
     }
     sbuf_addc(out, ']');
@@ -122,7 +122,7 @@ static void add_classes(struct sbuf *out, const struct view *v)
 static void add_state(struct sbuf *out, const struct view *v)
 {
     sbuf_addf(out, ",\"tick\":%llu,\"now\":", (unsigned long long)v->tick);
-    add_number(out, v->now);
+    sbuf_add_decimal(out, v->now);
     add_key_text(out, "boot", v->boot_id);
     add_key_text(out, "run", v->run_id);
     add_key_text(out, "state", v->state);
@@ -136,7 +136,7 @@ static void add_state(struct sbuf *out, const struct view *v)
                    {"target", v->target_users}, {"rate", v->spawn_rate}};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         sbuf_addf(out, ",\"%s\":", numbers[i].key);
-        add_number(out, numbers[i].number);
+        sbuf_add_decimal(out, numbers[i].number);
     }
     sbuf_addf(out, ",\"shape\":%s,\"distributed\":%s", v->has_shape ? "true" : "false",
               v->is_distributed ? "true" : "false");
@@ -162,7 +162,7 @@ void feed_hello(const struct view *v, struct sbuf *out)
     add_key_text(out, "version", v->version);
     add_key_text(out, "locustfile", v->locustfile);
     add_state(out, v);
-    sbuf_addf(out, ",\"columns\":{\"row\":%s,\"point\":%s,\"worker\":%s}}", ROW_COLUMNS,
+    sbuf_addf(out, ",\"columns\":{\"row\":%s,\"point\":%s,\"worker\":%s}}", feed_row_columns,
               POINT_COLUMNS, WORKER_COLUMNS);
 }
 
@@ -208,7 +208,7 @@ static void add_changed_rows(struct sbuf *out, const struct view *v, uint64_t si
         if (!is_first)
             sbuf_addc(out, ',');
         is_first = false;
-        add_row(out, &v->rows[i]);
+        feed_row(out, &v->rows[i]);
     }
     sbuf_addc(out, ']');
 }
@@ -217,7 +217,7 @@ static void add_recent_points(struct sbuf *out, const struct view *v)
 {
     size_t first = v->point_count > RECENT_POINTS ? v->point_count - RECENT_POINTS : 0;
     sbuf_addf(out, ",\"first_second\":%lld,\"points\":[",
-              v->point_count > 0 ? (long long)v->points[0].second : 0LL);
+              v->timeline != NULL ? (long long)v->timeline->first : 0LL);
     for (size_t i = first; i < v->point_count; i++) {
         if (i > first)
             sbuf_addc(out, ',');
@@ -237,6 +237,18 @@ static void add_kinds(struct sbuf *out, const struct view *v)
               (unsigned long long)failures, v->exception_count, (unsigned long long)exceptions);
 }
 
+/* What the timeline keeps, and what it takes. */
+static void add_memory(struct sbuf *out, const struct view *v)
+{
+    const struct timeline_snap *t = v->timeline;
+    if (t != NULL)
+        sbuf_addf(out,
+                  ",\"timeline\":{\"first\":%lld,\"since\":%lld,\"until\":%lld,\"bytes\":%zu,"
+                  "\"limit\":%zu}",
+                  (long long)t->first, (long long)t->since, (long long)t->until, t->bytes,
+                  t->limit);
+}
+
 void feed_tick(const struct view *v, struct feed_mark *mark, struct sbuf *out)
 {
     adapt_mark(v, mark);
@@ -244,7 +256,7 @@ void feed_tick(const struct view *v, struct feed_mark *mark, struct sbuf *out)
     sbuf_addf(out, "{\"type\":\"tick\",\"since\":%llu", (unsigned long long)mark->tick);
     add_state(out, v);
     sbuf_adds(out, ",\"total\":");
-    add_row(out, &v->total);
+    feed_row(out, &v->total);
     add_new_names(out, v, mark);
     add_changed_rows(out, v, mark->tick, known);
     add_recent_points(out, v);
@@ -253,97 +265,18 @@ void feed_tick(const struct view *v, struct feed_mark *mark, struct sbuf *out)
     add_workers(out, v);
     sbuf_adds(out, ",\"classes\":");
     add_classes(out, v);
-    sbuf_addc(out, '}');
+    add_memory(out, v);
+    sbuf_addf(out, ",\"events\":%llu,\"saturated\":%s}",
+              v->events != NULL ? (unsigned long long)v->events->total : 0ULL,
+              v->is_saturated ? "true" : "false");
     mark->tick = v->tick;
 }
 
-/* -- ranges and lists -- */
+/* -- lists -- */
 
-/* Worse of two percentiles that may be missing. Percentiles are never averaged. */
-static double worse(double a, double b)
+void feed_exception_list(const struct view *v, struct sbuf *out)
 {
-    return isnan(a) || b > a ? b : a;
-}
-
-static void merge_point(struct view_point *sum, const struct view_point *p, int n)
-{
-    if (n == 0) {
-        *sum = *p;
-        return;
-    }
-    double requests = sum->rps + p->rps;
-    if (isnan(sum->mean_ms))
-        sum->mean_ms = p->mean_ms;
-    else if (!isnan(p->mean_ms) && requests > 0)
-        sum->mean_ms = (sum->mean_ms * sum->rps + p->mean_ms * p->rps) / requests;
-    sum->rps = requests;
-    sum->fail_rps += p->fail_rps;
-    sum->p50 = worse(sum->p50, p->p50);
-    sum->p95 = worse(sum->p95, p->p95);
-    sum->p99 = worse(sum->p99, p->p99);
-    sum->users = p->users;
-    sum->target_users = p->target_users;
-}
-
-static void flush_point(struct sbuf *out, struct view_point *sum, int step, int *n, bool *is_first)
-{
-    if (*n == 0)
-        return;
-    sum->second -= sum->second % step;
-    sum->rps /= step;
-    sum->fail_rps /= step;
-    if (!*is_first)
-        sbuf_addc(out, ',');
-    add_point(out, sum);
-    *is_first = false;
-    *n = 0;
-}
-
-void feed_series(const struct view *v, int64_t from, int64_t to, int step, struct sbuf *out)
-{
-    struct view_point sum;
-    int n = 0;
-    bool is_first = true;
-    sbuf_addf(out, "{\"type\":\"series\",\"step\":%d,\"tick\":%llu", step,
-              (unsigned long long)v->tick);
-    add_key_text(out, "boot", v->boot_id);
-    add_key_text(out, "run", v->run_id);
-    sbuf_addf(out, ",\"columns\":%s,\"points\":[", POINT_COLUMNS);
-    for (size_t i = 0; i < v->point_count; i++) {
-        const struct view_point *p = &v->points[i];
-        if (p->second < from || p->second > to)
-            continue;
-        if (n > 0 && sum.second / step != p->second / step)
-            flush_point(out, &sum, step, &n, &is_first);
-        merge_point(&sum, p, n++);
-    }
-    flush_point(out, &sum, step, &n, &is_first);
-    sbuf_adds(out, "]}");
-}
-
-void feed_failures(const struct view *v, struct sbuf *out)
-{
-    sbuf_addf(out, "{\"type\":\"failures\",\"tick\":%llu,\"failures\":[",
-              (unsigned long long)v->tick);
-    for (size_t i = 0; i < v->failure_count; i++) {
-        const struct view_failure *f = &v->failures[i];
-        sbuf_addf(out, "%s{\"count\":%llu", i > 0 ? "," : "", (unsigned long long)f->count);
-        add_key_text(out, "method", f->method);
-        add_key_text(out, "name", f->name);
-        add_key_text(out, "text", f->text);
-        sbuf_adds(out, ",\"first\":");
-        add_number(out, f->first_at);
-        sbuf_adds(out, ",\"last\":");
-        add_number(out, f->last_at);
-        sbuf_addc(out, '}');
-    }
-    sbuf_adds(out, "]}");
-}
-
-void feed_exceptions(const struct view *v, struct sbuf *out)
-{
-    sbuf_addf(out, "{\"type\":\"exceptions\",\"tick\":%llu,\"exceptions\":[",
-              (unsigned long long)v->tick);
+    sbuf_addc(out, '[');
     for (size_t i = 0; i < v->exception_count; i++) {
         const struct view_exception *x = &v->exceptions[i];
         sbuf_addf(out, "%s{\"count\":%llu", i > 0 ? "," : "", (unsigned long long)x->count);
@@ -351,12 +284,20 @@ void feed_exceptions(const struct view *v, struct sbuf *out)
         add_key_text(out, "traceback", x->traceback);
         add_key_text(out, "nodes", x->nodes);
         sbuf_adds(out, ",\"first\":");
-        add_number(out, x->first_at);
+        sbuf_add_decimal(out, x->first_at);
         sbuf_adds(out, ",\"last\":");
-        add_number(out, x->last_at);
+        sbuf_add_decimal(out, x->last_at);
         sbuf_addc(out, '}');
     }
-    sbuf_adds(out, "]}");
+    sbuf_addc(out, ']');
+}
+
+void feed_exceptions(const struct view *v, struct sbuf *out)
+{
+    sbuf_addf(
+        out, "{\"type\":\"exceptions\",\"tick\":%llu,\"exceptions\":", (unsigned long long)v->tick);
+    feed_exception_list(v, out);
+    sbuf_addc(out, '}');
 }
 
 void feed_workers(const struct view *v, struct sbuf *out)

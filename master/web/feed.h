@@ -20,8 +20,8 @@ void feed_hello(const struct view *v, struct sbuf *out);
 /* What changed since the mark, as absolute values; everything if the mark is of another master or
  * run. Then the mark is what the viewer has after reading it. */
 void feed_tick(const struct view *v, struct feed_mark *mark, struct sbuf *out);
-/* The seconds of [from, to] that are kept, `step` seconds to a point. */
-void feed_series(const struct view *v, int64_t from, int64_t to, int step, struct sbuf *out);
-void feed_failures(const struct view *v, struct sbuf *out);
+extern const char feed_row_columns[]; /* a JSON array */
+void feed_row(struct sbuf *out, const struct view_row *r);
+void feed_exception_list(const struct view *v, struct sbuf *out); /* a JSON array */
 void feed_exceptions(const struct view *v, struct sbuf *out);
 void feed_workers(const struct view *v, struct sbuf *out);

@@ -14,10 +14,11 @@
 #define GZIP_FROM_BYTES 1400 /* below that, one packet carries it anyway */
 #define GZIP_LEVEL 4
 
-static const char SECURITY_HEADERS[] =
+static const char PAGE_POLICY[] =
     "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self' data:; connect-src 'self'; font-src 'none'; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'\r\n"
+    "form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'\r\n";
+static const char SECURITY_HEADERS[] =
     "X-Frame-Options: DENY\r\n"
     "X-Content-Type-Options: nosniff\r\n"
     "Referrer-Policy: no-referrer\r\n"
@@ -72,6 +73,8 @@ static int send_reply(struct mg_connection *conn, int status, const char *extra,
 {
     struct sbuf out = {0};
     sbuf_addf(&out, "HTTP/1.1 %d %s\r\n", status, status_text(status));
+    if (strstr(extra, "Content-Security-Policy:") == NULL)
+        sbuf_adds(&out, PAGE_POLICY);
     sbuf_adds(&out, SECURITY_HEADERS);
     sbuf_adds(&out, "Connection: close\r\n");
     if (status != 304)
@@ -114,8 +117,8 @@ static int send_text(struct mg_connection *conn, int status, const char *type, c
     char headers[768];
     struct sbuf packed = {0};
     bool is_gzip = len >= GZIP_FROM_BYTES && takes_gzip(conn) && deflate_text(text, len, &packed);
-    snprintf(headers, sizeof headers,
-             "Content-Type: %s\r\nCache-Control: no-store\r\nVary: Accept-Encoding\r\n%s%s", type,
+    snprintf(headers, sizeof headers, "Content-Type: %s\r\n%sVary: Accept-Encoding\r\n%s%s", type,
+             strstr(extra, "Cache-Control:") != NULL ? "" : "Cache-Control: no-store\r\n",
              is_gzip ? "Content-Encoding: gzip\r\n" : "", extra);
     if (is_gzip)
         send_reply(conn, status, headers, packed.data, packed.len);
@@ -128,6 +131,31 @@ static int send_text(struct mg_connection *conn, int status, const char *type, c
 int reply_json(struct mg_connection *conn, int status, const struct sbuf *body)
 {
     return send_text(conn, status, "application/json", "", body->data, body->len);
+}
+
+static void tag_headers(char *headers, size_t size, const char *etag)
+{
+    snprintf(headers, size, "Cache-Control: private, no-cache\r\nETag: %s\r\n", etag);
+}
+
+bool reply_is_known(struct mg_connection *conn, const char *etag)
+{
+    const char *known = mg_get_header(conn, "If-None-Match");
+    return known != NULL && strstr(known, etag) != NULL;
+}
+
+int reply_not_changed(struct mg_connection *conn, const char *etag)
+{
+    char headers[160];
+    tag_headers(headers, sizeof headers, etag);
+    return send_reply(conn, 304, headers, "", 0);
+}
+
+int reply_json_tagged(struct mg_connection *conn, const char *etag, const struct sbuf *body)
+{
+    char headers[160];
+    tag_headers(headers, sizeof headers, etag);
+    return send_text(conn, 200, "application/json", headers, body->data, body->len);
 }
 
 int reply_text(struct mg_connection *conn, int status, const char *text)
@@ -191,6 +219,19 @@ int reply_download(struct mg_connection *conn, const char *type, const char *fil
     char extra[400];
     snprintf(extra, sizeof extra, "Content-Disposition: attachment;filename=%s\r\n", file);
     return send_text(conn, 200, type, extra, body->data, body->len);
+}
+
+/* A report brings its own policy, by hashes; in the browser it may run its script, but is of no
+ * origin: it reaches nothing of ours. */
+int reply_report(struct mg_connection *conn, const char *file, const struct sbuf *body)
+{
+    char extra[400];
+    snprintf(extra, sizeof extra,
+             "Content-Security-Policy: sandbox allow-scripts allow-downloads; "
+             "frame-ancestors 'none'\r\n%s%s%s",
+             file != NULL ? "Content-Disposition: attachment;filename=" : "",
+             file != NULL ? file : "", file != NULL ? "\r\n" : "");
+    return send_text(conn, 200, "text/html; charset=utf-8", extra, body->data, body->len);
 }
 
 static int send_inflated(struct mg_connection *conn, const struct asset *asset, const char *headers)

@@ -7,11 +7,16 @@
  */
 #include "common/base/sbuf.h"
 #include "master/web/asset.h"
+#include <stdbool.h>
 
 struct mg_connection;
 
 /* All return the status, as civetweb's request handlers want it. */
 int reply_json(struct mg_connection *conn, int status, const struct sbuf *body);
+/* A JSON body that stays as it is: who names its etag (with quotes) gets 304. */
+bool reply_is_known(struct mg_connection *conn, const char *etag);
+int reply_not_changed(struct mg_connection *conn, const char *etag);
+int reply_json_tagged(struct mg_connection *conn, const char *etag, const struct sbuf *body);
 int reply_text(struct mg_connection *conn, int status, const char *text);
 int reply_html(struct mg_connection *conn, int status, const char *text);
 /* {"ok": false, "field": …, "error": …} */
@@ -22,6 +27,8 @@ int reply_redirect(struct mg_connection *conn, const char *location); /* 308 */
 int reply_found(struct mg_connection *conn, const char *location);    /* 302 */
 int reply_download(struct mg_connection *conn, const char *type, const char *file,
                    const struct sbuf *body);
+/* The report file: shown, or to be kept as `file` if that is not NULL. */
+int reply_report(struct mg_connection *conn, const char *file, const struct sbuf *body);
 int reply_asset(struct mg_connection *conn, const struct asset *asset);
 
 /* The request's body, at most max bytes. 0, or the status to refuse it with. */

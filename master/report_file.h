@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* report_file: the run as one HTML file that needs nothing else: the page itself, its script and
+ * style inlined under a policy of their hashes, and the figures in one inert block (docs/api.md).
+ *
+ * Nothing of what users named stands in the HTML but inside that block, as base64 of gzip of JSON.
+ * The file is at most REPORT_FILE_MAX bytes: what would be more has fewer endpoints with windows,
+ * then fewer with a histogram. Any thread; what is read is immutable.
+ */
+#include "common/base/sbuf.h"
+#include "master/view.h"
+
+#define REPORT_FILE_MAX (5u << 20)
+
+struct report_ask {
+    int64_t from, to;   /* unix seconds, to not included; 0: all of the present statistics */
+    const char *script; /* JSON of GET api/v1/script, or NULL */
+    const char *logs;   /* JSON array of log lines, or NULL */
+};
+
+/* Appends the file to out. False when this program was built without the page. */
+bool report_file_make(const struct view *v, const struct report_ask *ask, struct sbuf *out);
+/* The same into a file. 0; or -1 and *why (malloced): what to tell. */
+int report_file_write(const char *path, const struct view *v, const struct report_ask *ask,
+                      char **why);

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: MIT
+/* api: the routes that read the timeline (docs/api.md).
+ *
+ * They may have to add up some hundred thousand records. So that many of them at once slow nobody
+ * else down, only TURNS of them run at a time, at the lowest priority of the system; the others
+ * wait for their turn. A closed range never changes: it has an ETag, and who has it gets 304. */
+#include "common/base/map.h"
+#include "master/report_file.h"
+#include "master/timeline_levels.h"
+#include "master/web/figures.h"
+#include "master/web/reply.h"
+#include "master/web/request.h"
+
+#include <civetweb.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define TURNS 2
+#define TURN_WAIT_S 10
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t freed;
+    int busy;
+} turns = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0};
+
+static bool take_turn(void)
+{
+    struct timespec until;
+    int rc = 0;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += TURN_WAIT_S;
+    pthread_mutex_lock(&turns.lock);
+    while (turns.busy >= TURNS && rc == 0)
+        rc = pthread_cond_timedwait(&turns.freed, &turns.lock, &until);
+    bool is_mine = turns.busy < TURNS;
+    turns.busy += is_mine;
+    pthread_mutex_unlock(&turns.lock);
+    return is_mine;
+}
+
+static void give_turn(void)
+{
+    pthread_mutex_lock(&turns.lock);
+    turns.busy--;
+    pthread_cond_signal(&turns.freed);
+    pthread_mutex_unlock(&turns.lock);
+}
+
+/* What an answer is of, if it can never change; else "". */
+static void make_etag(char *etag, size_t size, const struct request *r, const struct view *v,
+                      const struct figures_range *range)
+{
+    etag[0] = '\0';
+    if (!range->is_complete || range->is_empty)
+        return;
+    uint64_t hash = map_hash(1, v->boot_id, strlen(v->boot_id));
+    hash = map_hash(hash, v->run_id, strlen(v->run_id));
+    hash = map_hash(hash, r->path, strlen(r->path));
+    hash = map_hash(hash, &range->from, sizeof range->from);
+    hash = map_hash(hash, &range->to, sizeof range->to);
+    hash = map_hash(hash, &range->step, sizeof range->step);
+    for (size_t i = 0; i < r->query.count; i++) {
+        hash = map_hash(hash, r->query.fields[i].name, strlen(r->query.fields[i].name));
+        hash = map_hash(hash, r->query.fields[i].value, strlen(r->query.fields[i].value));
+    }
+    snprintf(etag, size, "\"%016llx\"", (unsigned long long)hash);
+}
+
+typedef void (*figures_writer)(struct sbuf *out, const struct view *v, const struct query *q,
+                               const struct figures_range *r);
+
+static int answer(struct request *r, const struct query *q, struct figures_range range,
+                  struct view *v, figures_writer write)
+{
+    char etag[24];
+    struct sbuf out = {0};
+    int status;
+    make_etag(etag, sizeof etag, r, v, &range);
+    if (etag[0] != '\0' && reply_is_known(r->conn, etag)) {
+        view_unref(v);
+        return reply_not_changed(r->conn, etag);
+    }
+    if (!take_turn()) {
+        view_unref(v);
+        return reply_error(r->conn, 503, "", "Too many questions at once; try again in a moment.");
+    }
+    write(&out, v, q, &range);
+    give_turn();
+    view_unref(v); /* before sending: who reads slowly keeps no figures from being forgotten */
+    if (etag[0] != '\0')
+        status = reply_json_tagged(r->conn, etag, &out);
+    else
+        status = reply_json(r->conn, 200, &out);
+    sbuf_fini(&out);
+    return status;
+}
+
+/* The query and a view; false after an answer was sent. */
+static bool begin(struct request *r, struct query *q, struct view **v, int *status)
+{
+    struct query_error e;
+    if (!query_read(&r->query, q, &e)) {
+        *status = reply_error(r->conn, 400, e.field, e.text);
+        return false;
+    }
+    *v = request_view(r);
+    *status = 503;
+    return *v != NULL;
+}
+
+static int answer_whole(struct request *r, figures_writer write)
+{
+    struct query q;
+    struct view *v;
+    int status;
+    if (!begin(r, &q, &v, &status))
+        return status;
+    return answer(r, &q, figures_settle(v, &q), v, write);
+}
+
+static int answer_steps(struct request *r, uint32_t steps, figures_writer write)
+{
+    struct query q;
+    struct view *v;
+    int status;
+    char text[160];
+    if (!begin(r, &q, &v, &status))
+        return status;
+    struct figures_range range = figures_settle_steps(v, &q, steps);
+    int64_t seconds = range.to - range.from, most = q.step > 0 ? FIGURES_STEPS_MAX : 2 * steps;
+    if (!range.is_empty && seconds / range.step > most) {
+        view_unref(v);
+        snprintf(text, sizeof text, "That is more than %lld steps: give a step of %lld or more.",
+                 (long long)most, (long long)(seconds / most + 1));
+        return reply_error(r->conn, 400, "step", text);
+    }
+    return answer(r, &q, range, v, write);
+}
+
+static void write_range(struct sbuf *out, const struct view *v, const struct query *q,
+                        const struct figures_range *r)
+{
+    (void)r;
+    figures_add_range(out, v, q);
+}
+
+static int get_range(struct request *r)
+{
+    return answer_whole(r, write_range);
+}
+
+static int get_series(struct request *r)
+{
+    return answer_steps(r, FIGURES_STEPS, figures_add_series);
+}
+
+static void write_heatmap(struct sbuf *out, const struct view *v, const struct query *q,
+                          const struct figures_range *r)
+{
+    (void)r;
+    figures_add_heatmap(out, v, q);
+}
+
+static int get_heatmap(struct request *r)
+{
+    return answer_steps(r, FIGURES_STEPS, write_heatmap);
+}
+
+static void write_distribution(struct sbuf *out, const struct view *v, const struct query *q,
+                               const struct figures_range *r)
+{
+    (void)r;
+    figures_add_distribution(out, v, q);
+}
+
+static int get_distribution(struct request *r)
+{
+    return answer_whole(r, write_distribution);
+}
+
+static void write_sparks(struct sbuf *out, const struct view *v, const struct query *q,
+                         const struct figures_range *r)
+{
+    (void)r;
+    figures_add_sparks(out, v, q);
+}
+
+static int get_sparks(struct request *r)
+{
+    return answer_whole(r, write_sparks);
+}
+
+static void write_failures(struct sbuf *out, const struct view *v, const struct query *q,
+                           const struct figures_range *r)
+{
+    sbuf_addf(out,
+              "{\"type\":\"failures\",\"from\":%lld,\"to\":%lld,\"complete\":%s,\"tick\":%llu,"
+              "\"failures\":",
+              (long long)r->from, (long long)r->to, r->is_complete ? "true" : "false",
+              (unsigned long long)v->tick);
+    figures_add_failures(out, v, q);
+    sbuf_addc(out, '}');
+}
+
+static int get_failures(struct request *r)
+{
+    return answer_whole(r, write_failures);
+}
+
+static int get_events(struct request *r)
+{
+    struct sbuf out = {0};
+    struct view *v = request_view(r);
+    if (v == NULL)
+        return 503;
+    sbuf_adds(&out, "{\"type\":\"events\",\"events\":");
+    figures_add_events(&out, v);
+    sbuf_adds(&out, ",\"saturated\":");
+    figures_add_saturated(&out, v, 0, INT64_MAX);
+    sbuf_addc(&out, '}');
+    view_unref(v);
+    int status = reply_json(r->conn, 200, &out);
+    sbuf_fini(&out);
+    return status;
+}
+
+/* ---- the report ---- */
+
+/* What the locustfile holds, or nothing: a report does without. */
+static bool add_script(struct request *r, struct sbuf *script)
+{
+    struct command c = {.kind = CMD_RENDER, .document = DOCUMENT_SCRIPT, .out = script};
+    return bridge_submit(r->bridge, &c, REQUEST_TIMEOUT_MS).is_ok && script->len > 0;
+}
+
+static void name_file(const struct view *v, char *file, size_t size)
+{
+    struct tm at;
+    time_t started = (time_t)(v->started_at > 0 ? v->started_at : v->now);
+    localtime_r(&started, &at);
+    snprintf(file, size, "Katydid_%04d-%02d-%02d-%02dh%02d_report.html", at.tm_year + 1900,
+             at.tm_mon + 1, at.tm_mday, at.tm_hour, at.tm_min);
+}
+
+static int answer_report(struct request *r, bool is_download)
+{
+    struct query q;
+    struct view *v;
+    char file[96];
+    struct sbuf out = {0}, script = {0};
+    int status;
+    if (!begin(r, &q, &v, &status))
+        return status;
+    bool has_script = add_script(r, &script);
+    struct report_ask ask = {.from = q.has_from ? q.from : 0,
+                             .to = q.has_to ? q.to : 0,
+                             .script = has_script ? script.data : NULL};
+    bool is_mine = take_turn();
+    bool is_made = is_mine && report_file_make(v, &ask, &out);
+    if (is_mine)
+        give_turn();
+    name_file(v, file, sizeof file);
+    view_unref(v);
+    if (is_made)
+        status = reply_report(r->conn, is_download ? file : NULL, &out);
+    else
+        status = reply_error(r->conn, 503, "",
+                             is_mine ? "This katydid was built without its page (WEBUI=0), which a "
+                                       "report is made of."
+                                     : "Too many questions at once; try again in a moment.");
+    sbuf_fini(&script);
+    sbuf_fini(&out);
+    return status;
+}
+
+static int get_report(struct request *r)
+{
+    return answer_report(r, true);
+}
+
+/* Locust's: shown, unless it is to be downloaded. */
+static int get_stats_report(struct request *r)
+{
+    const char *download = form_get(&r->query, "download");
+    return answer_report(r, download != NULL && download[0] != '\0');
+}
+
+static const struct route ROUTES[] = {
+    {"GET", "/api/v1/range", get_range},        {"GET", "/api/v1/series", get_series},
+    {"GET", "/api/v1/heatmap", get_heatmap},    {"GET", "/api/v1/distribution", get_distribution},
+    {"GET", "/api/v1/sparks", get_sparks},      {"GET", "/api/v1/failures", get_failures},
+    {"GET", "/api/v1/events", get_events},      {"GET", "/api/v1/report", get_report},
+    {"GET", "/stats/report", get_stats_report},
+};
+const struct routes timeline_routes = {ROUTES, sizeof ROUTES / sizeof ROUTES[0]};

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* figures: ranges and courses of the timeline as JSON (docs/api.md), for the API and the report.
+ *
+ * Pure: a view and a checked query in, text out. What is read are immutable blocks, so nobody waits
+ * for anybody; a range is settled first, and cheap to settle, so that who has it already need not
+ * get it again.
+ */
+#include "common/base/sbuf.h"
+#include "master/view.h"
+#include "master/web/query.h"
+
+#define FIGURES_STEPS 720      /* of a series, when no step was asked for */
+#define FIGURES_STEPS_MAX 4000 /* else */
+
+/* The part of the query's range that there is. */
+struct figures_range {
+    int64_t from, to;
+    uint32_t step;    /* resolution at its ends, or the step of its course */
+    bool is_complete; /* no late report will change it */
+    bool is_empty;    /* nothing is kept of it; from and to are as asked */
+};
+struct figures_range figures_settle(const struct view *v, const struct query *q);
+/* The same, with a step for a course: at most `steps` of them if none was asked for. */
+struct figures_range figures_settle_steps(const struct view *v, const struct query *q,
+                                          uint32_t steps);
+
+void figures_add_range(struct sbuf *out, const struct view *v, const struct query *q);
+void figures_add_series(struct sbuf *out, const struct view *v, const struct query *q,
+                        const struct figures_range *r);
+/* Columns and points only. */
+void figures_add_points(struct sbuf *out, const struct view *v, const struct query *q,
+                        const struct figures_range *r);
+void figures_add_sparks(struct sbuf *out, const struct view *v, const struct query *q);
+/* The list of failures with their counts in the range and their course. */
+void figures_add_failures(struct sbuf *out, const struct view *v, const struct query *q);
+void figures_add_events(struct sbuf *out, const struct view *v); /* a JSON array */
+void figures_add_saturated(struct sbuf *out, const struct view *v, int64_t from, int64_t to);
+
+/* spread.c: how times are distributed */
+void figures_add_heatmap(struct sbuf *out, const struct view *v, const struct query *q);
+void figures_add_distribution(struct sbuf *out, const struct view *v, const struct query *q);
+
+/* A failure's text with numbers, hexadecimal ids and addresses as "#"; a status such as 404 stays.
+ */
+void figures_add_kind(struct sbuf *out, const char *text);

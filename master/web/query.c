@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+#include "master/web/query.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NUMBER_LEN_MAX 24
+#define POINTS_DEFAULT 30
+
+static bool refuse(struct query_error *e, const char *field, const char *text)
+{
+    e->field = field;
+    snprintf(e->text, sizeof e->text, "%s", text);
+    return false;
+}
+
+/* Digits with at most one point among them. */
+static bool is_plain_number(const char *text)
+{
+    size_t len = strlen(text), digits = strspn(text, "0123456789");
+    if (digits > 0 && text[digits] == '.')
+        digits += 1 + strspn(text + digits + 1, "0123456789");
+    return len > 0 && len <= NUMBER_LEN_MAX && digits == len && text[0] != '.';
+}
+
+static bool read_time(const struct form *f, const char *name, bool *is_there, double *at,
+                      struct query_error *e)
+{
+    const char *text = form_get(f, name);
+    *is_there = text != NULL && text[0] != '\0';
+    if (!*is_there)
+        return true;
+    *at = is_plain_number(text) ? strtod(text, NULL) : NAN;
+    if (!(*at <= (double)QUERY_TIME_MAX))
+        return refuse(e, name, "Give unix seconds, such as 1700000000.");
+    return true;
+}
+
+static bool read_range(const struct form *f, struct query *q, struct query_error *e)
+{
+    double from = 0, to = 0;
+    if (!read_time(f, "from", &q->has_from, &from, e) || !read_time(f, "to", &q->has_to, &to, e))
+        return false;
+    q->from = (int64_t)floor(from);
+    q->to = (int64_t)ceil(to);
+    if (q->has_from && q->has_to && q->to <= q->from)
+        return refuse(e, "to", "A range ends after it begins: give a to that is above from.");
+    return true;
+}
+
+/* A whole number in [min, max]; untouched when absent. */
+static bool read_whole(const struct form *f, const char *name, uint32_t min, uint32_t max,
+                       uint32_t *number, bool *is_there, struct query_error *e)
+{
+    const char *text = form_get(f, name);
+    *is_there = text != NULL && text[0] != '\0';
+    if (!*is_there)
+        return true;
+    double value = is_plain_number(text) && strchr(text, '.') == NULL ? strtod(text, NULL) : NAN;
+    if (!(value >= min && value <= max)) {
+        refuse(e, name, "");
+        snprintf(e->text, sizeof e->text, "Give a whole number from %u to %u.", min, max);
+        return false;
+    }
+    *number = (uint32_t)value;
+    return true;
+}
+
+static bool read_ids(const struct form *f, struct query *q, struct query_error *e)
+{
+    const char *at = form_get(f, "ids");
+    while (at != NULL && *at != '\0') {
+        char text[NUMBER_LEN_MAX + 1];
+        size_t len = strcspn(at, ",");
+        if (q->id_count == QUERY_IDS_MAX)
+            return refuse(e, "ids", "Too many: ask for at most 200 rows at a time.");
+        if (len == 0 || len > 10)
+            return refuse(e, "ids", "Give ids of rows with commas between, such as 1,2,3.");
+        memcpy(text, at, len);
+        text[len] = '\0';
+        double id = is_plain_number(text) && strchr(text, '.') == NULL ? strtod(text, NULL) : NAN;
+        if (!(id <= INT32_MAX))
+            return refuse(e, "ids", "Give ids of rows with commas between, such as 1,2,3.");
+        q->ids[q->id_count++] = (uint32_t)id;
+        at += len + (at[len] == ',');
+    }
+    return true;
+}
+
+bool query_read(const struct form *f, struct query *q, struct query_error *e)
+{
+    bool ignored;
+    const char *columns = form_get(f, "columns");
+    *q = (struct query){.points = POINTS_DEFAULT};
+    if (!read_range(f, q, e) || !read_whole(f, "step", 1, QUERY_STEP_MAX, &q->step, &ignored, e) ||
+        !read_whole(f, "id", 0, INT32_MAX, &q->id, &ignored, e) ||
+        !read_whole(f, "worker", 0, QUERY_WORKER_MAX, &q->worker, &q->has_worker, e) ||
+        !read_whole(f, "points", 2, QUERY_POINTS_MAX, &q->points, &ignored, e) ||
+        !read_ids(f, q, e))
+        return false;
+    if (columns != NULL && columns[0] != '\0' && strcmp(columns, "all") != 0)
+        return refuse(e, "columns", "Give columns=all, or leave it out for the first nine.");
+    q->has_all_columns = columns != NULL && columns[0] != '\0';
+    return true;
+}
