@@ -12,6 +12,8 @@ import { SeriesTable } from "./series";
 const BUCKETS_MOST = 400;
 const HEAT_ROWS = 64;
 const PHASES = 7;
+/** In the order of a point, from s0 on. */
+const PER_SECOND = [WIN.s0, WIN.s2, WIN.s3, WIN.s4, WIN.s5, WIN.sent, WIN.received];
 
 /** Rows of one endpoint added up. */
 class Sum {
@@ -77,7 +79,7 @@ class Sum {
     const quantiles: [number, number][] = [[POINT.p50, 0.5], [POINT.p75, 0.75], [POINT.p90, 0.9], [POINT.p95, 0.95], [POINT.p99, 0.99], [POINT.p999, 0.999]];
     for (const [column, q] of quantiles) out[column] = this.ms(q);
     out[POINT.max] = this.timed > 0 ? this.max / 1000 : null;
-    for (let i = 0; i < 7; i++) out[POINT.s0 + i] = this.n[WIN.s0 + i]! / seconds; // s0 … s5, sent, received
+    PER_SECOND.forEach((column, i) => (out[POINT.s0 + i] = this.n[column]! / seconds));
     for (let i = 0; i < PHASES; i++) out[POINT.queue + i] = phased > 0 ? this.n[WIN.queue + i]! / phased / 1000 : null;
     return out;
   }

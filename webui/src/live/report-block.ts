@@ -9,7 +9,7 @@ export const REPORT_VERSION = 1;
 /** A row in a window; the order of the report's columns. */
 export const WIN = {
   from: 0, to: 1, id: 2, count: 3, failed: 4, sum: 5, hist: 6, failedHist: 7, min: 8, max: 9, none: 10, cut: 11,
-  bytes: 12, s0: 13, s2: 14, s3: 15, s4: 16, s5: 17, sent: 18, received: 19, phased: 20, queue: 21, receive: 27,
+  bytes: 12, s0: 13, s1: 14, s2: 15, s3: 16, s4: 17, s5: 18, sent: 19, received: 20, phased: 21, queue: 22, receive: 28,
 } as const;
 export type WindowRow = (number | Sparse | null)[];
 

@@ -1,57 +1,27 @@
-/* Failures by kind, and exceptions of the user's code with their tracebacks. Fetched when the tick
- * says that their counts changed, and only while this screen is open. */
-import { useSignal, type Signal } from "@preact/signals";
+/* Failures by kind in the range of the page, and exceptions of the user's code with their
+ * tracebacks. Fetched when their counts change, and only while this screen is open. */
 import type { JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
-import { store } from "../app-state";
+import { source, store } from "../app-state";
 import { count, percent, timeOfDay, visible } from "../lib/format";
 import type { Exception, Failure } from "../live/protocol";
 import { Icon } from "../parts/icons";
+import { rangeKey } from "../range/data";
+import { useQuestion } from "../range/question";
+import { isFixed, span } from "../range/state";
+import { rangeWords } from "../range/words";
 
-const REFRESH_MS = 2000;
+const EVERY_S = 2;
 
-interface List<T> {
-  items: T[];
-  error: string;
-}
-
-/** Fetches again when `version` changed, at most every REFRESH_MS, one request at a time. */
-function useList<T>(path: string, key: string, version: string): Signal<List<T> | null> {
-  const list = useSignal<List<T> | null>(null);
-  const wanted = useRef(version);
-  wanted.current = version;
-  useEffect(() => {
-    let have = "";
-    let isBusy = false;
-    let isGone = false;
-    const load = async (): Promise<void> => {
-      if (isBusy || have === wanted.current) return;
-      isBusy = true;
-      const asked = wanted.current;
-      try {
-        const answer = await fetch(new URL(path, document.baseURI));
-        if (!answer.ok) throw new Error(`The master answered ${answer.status}.`);
-        const body = (await answer.json()) as Record<string, T[]>;
-        if (!isGone) list.value = { items: body[key] ?? [], error: "" };
-        have = asked;
-      } catch (error) {
-        if (!isGone) list.value = { items: list.value?.items ?? [], error: error instanceof TypeError ? "The master did not answer." : String((error as Error).message) };
-      }
-      isBusy = false;
-    };
-    void load();
-    const timer = setInterval(() => void load(), REFRESH_MS);
-    return () => {
-      isGone = true;
-      clearInterval(timer);
-    };
-  }, [path]);
-  return list;
-}
+/** In the range of the page; a master that does not count by range counts all. */
+const inRange = (item: Failure): number => item.in_range ?? item.count;
 
 function FailureTable({ items }: { items: Failure[] }): JSX.Element {
-  const all = items.reduce((sum, item) => sum + item.count, 0);
-  const sorted = [...items].sort((a, b) => b.count - a.count);
+  const all = items.reduce((sum, item) => sum + inRange(item), 0);
+  const sorted = items.filter((item) => inRange(item) > 0).sort((a, b) => inRange(b) - inRange(a));
+  if (sorted.length === 0) {
+    const outside = items.reduce((sum, item) => sum + item.count, 0);
+    return <p class="empty good">No request has failed {rangeWords()}; {count(outside)} failed outside of it.</p>;
+  }
   return (
     <div class="table-scroll" tabIndex={0} role="region" aria-label="Table of failures">
       <table class="list failures">
@@ -69,8 +39,8 @@ function FailureTable({ items }: { items: Failure[] }): JSX.Element {
         <tbody>
           {sorted.map((item) => (
             <tr key={`${item.method}\n${item.name}\n${item.text}`}>
-              <td class="number strong" data-label="Count">{count(item.count)}</td>
-              <td class="number" data-label="Share">{percent(item.count, all)} %</td>
+              <td class="number strong" data-label="Count">{count(inRange(item))}</td>
+              <td class="number" data-label="Share">{percent(inRange(item), all)} %</td>
               <td data-label="Type">{visible(item.method)}</td>
               <td class="name" data-label="Name">{visible(item.name)}</td>
               <td class="message" data-label="Message">{visible(item.text)}</td>
@@ -119,7 +89,7 @@ function Panel(props: PanelProps): JSX.Element {
     <section class="panel" aria-label={props.title}>
       <header class="panel-head">
         <h2>{props.title} <span class="unit">{kinds > 0 ? `${count(kinds)} ${kinds === 1 ? "kind" : "kinds"} · ${count(all)}` : ""}</span></h2>
-        {kinds > 0 ? <a class="button" href={props.csv} download><Icon name="download" />CSV</a> : null}
+        {kinds > 0 && !source.isRecorded ? <a class="button" href={props.csv} download><Icon name="download" />CSV</a> : null}
       </header>
       {props.error !== "" ? <p class="callout fail">{props.error}</p> : null}
       {kinds === 0 ? <p class="empty good">{props.empty}</p> : props.children}
@@ -130,20 +100,24 @@ function Panel(props: PanelProps): JSX.Element {
 export function FailuresScreen(): JSX.Element {
   const failures = store.failures.value;
   const exceptions = store.exceptions.value;
-  const run = store.run.value?.run ?? "";
-  const failureList = useList<Failure>("api/v1/failures", "failures", `${run} ${failures.join()}`);
-  const exceptionList = useList<Exception>("api/v1/exceptions", "exceptions", `${run} ${exceptions.join()}`);
+  const changed = (): string => `${store.run.value?.run ?? ""} ${store.failures.value.join()} ${store.exceptions.value.join()}`;
+  const failureList = useQuestion(
+    () => (store.failures.value[0] > 0 ? rangeKey(EVERY_S) : null),
+    (signal) => source.figures.failures(span.peek().from, span.peek().to, signal),
+    [],
+  );
+  const exceptionList = useQuestion(() => (store.exceptions.value[0] > 0 ? changed() : null), (signal) => source.figures.exceptions(signal), []);
   const hasRun = store.hasRun.value;
   return (
     <>
       <h1 class="visually-hidden">Failures</h1>
-      <Panel title="Failures" csv="stats/failures/csv" kinds={failures} error={failureList.value?.error ?? ""}
+      <Panel title={isFixed.value ? "Failures in the selection" : "Failures"} csv="stats/failures/csv" kinds={failures} error={failureList.error.value}
         empty={hasRun ? "No request has failed." : "No test has run yet."}>
-        {failureList.value ? <FailureTable items={failureList.value.items} /> : <p class="empty">Loading…</p>}
+        {failureList.answer.value ? <FailureTable items={failureList.answer.value} /> : <p class="empty">Loading…</p>}
       </Panel>
-      <Panel title="Exceptions" csv="exceptions/csv" kinds={exceptions} error={exceptionList.value?.error ?? ""}
+      <Panel title="Exceptions" csv="exceptions/csv" kinds={exceptions} error={exceptionList.error.value}
         empty={hasRun ? "The locustfile has raised no exception." : "No test has run yet."}>
-        {exceptionList.value ? <ExceptionList items={exceptionList.value.items} /> : <p class="empty">Loading…</p>}
+        {exceptionList.answer.value ? <ExceptionList items={exceptionList.answer.value} /> : <p class="empty">Loading…</p>}
       </Panel>
     </>
   );

@@ -1,11 +1,15 @@
 /* Workers: who generates the load, and whether they are fit to measure. */
 import type { JSX } from "preact";
 import { store } from "../app-state";
-import { bytes, count, ms, rate, visible } from "../lib/format";
+import { bytes, count, ms, percent, rate, visible } from "../lib/format";
 import { health } from "../live/health";
 import type { Worker } from "../live/store";
 import { isConnected } from "../live/store";
+import type { RangeWorker } from "../live/protocol";
+import { SaturationNote } from "../parts/saturation";
 import { Status } from "../parts/status";
+import { answer } from "../range/data";
+import { isFixed } from "../range/state";
 
 function Bar({ value }: { value: number }): JSX.Element {
   const width = Math.max(0, Math.min(100, value));
@@ -14,6 +18,37 @@ function Bar({ value }: { value: number }): JSX.Element {
       <path class="bar-track" d="M0 2H100" />
       {width > 0 ? <path class="bar-value" d={`M0 2H${width.toFixed(1)}`} /> : null}
     </svg>
+  );
+}
+
+/** The workers of a selection: means and worst values of it, instead of those of now. */
+function RangeTable({ workers }: { workers: RangeWorker[] }): JSX.Element {
+  const nameOf = (index: number): string => store.workers.value.find((worker) => worker.index === index)?.id ?? `worker ${index}`;
+  return (
+    <div class="table-scroll" tabIndex={0} role="region" aria-label="Table of workers">
+      <table class="list workers">
+        <thead>
+          <tr>
+            <th scope="col">Worker</th><th scope="col" class="number">Mean users</th><th scope="col" class="number">Requests</th>
+            <th scope="col" class="number">Failed</th><th scope="col" class="number">Mean CPU</th><th scope="col" class="number">Most CPU</th>
+            <th scope="col" class="number">Worst loop lag</th>
+          </tr>
+        </thead>
+        <tbody>
+          {workers.map(([index, requests, failures, cpuMean, cpuMax, lagMax, users]) => (
+            <tr key={index}>
+              <td data-label="Worker" class="name">{visible(nameOf(index))}</td>
+              <td data-label="Mean users" class="number">{count(users)}</td>
+              <td data-label="Requests" class="number">{count(requests)}</td>
+              <td data-label="Failed" class="number">{percent(failures, requests)} %</td>
+              <td data-label="Mean CPU" class="number">{cpuMean === null ? "–" : `${cpuMean.toFixed(0)} %`}</td>
+              <td data-label="Most CPU" class="number cpu">{cpuMax === null ? "–" : <span>{cpuMax.toFixed(0)} % <Bar value={cpuMax} /></span>}</td>
+              <td data-label="Worst loop lag" class="number">{lagMax === null ? "–" : `${ms(lagMax)} ms`}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }
 
@@ -69,7 +104,8 @@ export function WorkersScreen(): JSX.Element {
   return (
     <>
       <h1 class="visually-hidden">Workers</h1>
-      {hot.length > 0 ? (
+      <SaturationNote />
+      {hot.length > 0 && !isFixed.value ? (
         <p class="callout warn">
           <Status tone="warn">{`${hot.map((worker) => visible(worker.id)).join(", ")} ${hot.length === 1 ? "is" : "are"} at the limit.`}</Status>{" "}
           Response times measured there may be ours, not the server’s. Spread the users over more workers or cores.
@@ -78,9 +114,11 @@ export function WorkersScreen(): JSX.Element {
       <section class="panel" aria-labelledby="workers-title">
         <header class="panel-head">
           <h2 id="workers-title">{isDistributed ? "Workers" : "Load generator"}{" "}
-            <span class="unit">{count(store.connectedWorkers.value)} connected{missing > 0 ? ` · ${count(missing)} gone` : ""}</span></h2>
+            <span class="unit">{count(store.connectedWorkers.value)} connected{missing > 0 ? ` · ${count(missing)} gone` : ""}{isFixed.value ? " · in the selection" : ""}</span></h2>
         </header>
-        {workers.length === 0 ? (
+        {isFixed.value && answer.answer.value !== null ? (
+          <RangeTable workers={answer.answer.value.workers} />
+        ) : workers.length === 0 ? (
           <p class="empty">
             {isDistributed ? <>No worker is connected. Start one with <code>katydid --worker --master-host {location.hostname}</code></> : "The load generator is still starting."}
           </p>
