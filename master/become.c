@@ -51,7 +51,7 @@ static int parent(struct children *c)
             largest = code > largest ? code : largest;
         }
     }
-    return largest;
+    return stops > 1 ? 1 : largest;
 }
 
 static int start_all(struct children *c, const struct child_config *config, int count)

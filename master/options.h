@@ -5,9 +5,9 @@
  *
  * One table (options.def) makes the parser, --help, the nearest-name hint and the JSON that workers
  * get. Words that no option of the table explains are kept in `extra`, settings of files in
- * `settings`, for options that the locustfile adds: the host sorts them out and refuses what it does
- * not know either. Where a shortened name could be one of the locustfile's, the parser has to know
- * those first (`is_unclear`, options_are_unclear; custom.h asks for them).
+ * `settings`, for options that the locustfile adds: the host sorts them out and refuses what it
+ * does not know either. Where a shortened name could be one of the locustfile's, the parser has to
+ * know those first (`is_unclear`, options_are_unclear; custom.h asks for them).
  * docs/options.md tells users about all of this.
  */
 #include <stdbool.h>

@@ -393,8 +393,9 @@ class Node:
         katydid = data.get("katydid")
         self.speaks_katydid = katydid is not None
         if self._host is None and not self._is_known:
-            logger.info("connected to the master at %s as worker %d", self.endpoint,
-                        self.runner.worker_index)
+            level = logging.DEBUG if self.endpoint.startswith("ipc:") else logging.INFO
+            logger.log(level, "connected to the master at %s as worker %d", self.endpoint,
+                       self.runner.worker_index)
         self._is_known = True
         if self._is_library:
             self.runner.connection_event.set()
