@@ -273,7 +273,7 @@ static bool is_locusts(const char *path)
     for (size_t i = 0; i < locust_routes.count; i++)
         if (strcmp(locust_routes.routes[i].path, path) == 0)
             return true;
-    return strcmp(path, "/") == 0;
+    return strcmp(path, "/") == 0 || strcmp(path, "/stats/report") == 0;
 }
 
 static bool is_page_file(const char *path)
