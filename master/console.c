@@ -20,6 +20,7 @@
 #define ERROR_WIDTH 100
 
 static bool is_progress_shown; /* a progress line stands on the terminal */
+static double wanted_name_width = -1;
 
 size_t console_name_width(unsigned columns)
 {
@@ -32,6 +33,18 @@ static unsigned terminal_columns(void)
 {
     struct winsize size;
     return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+void console_set_name_width(double width)
+{
+    wanted_name_width = width;
+}
+
+static size_t name_width(void)
+{
+    if (wanted_name_width >= 0)
+        return wanted_name_width > TYPE_WIDTH ? (size_t)wanted_name_width : TYPE_WIDTH;
+    return console_name_width(terminal_columns());
 }
 
 static void add_times(struct sbuf *out, char c, size_t n)
@@ -219,21 +232,21 @@ static void print(struct sbuf *b)
 void console_stats(const struct stats *s, bool current_rates)
 {
     struct sbuf b = {0};
-    console_add_stats(&b, s, current_rates, console_name_width(terminal_columns()));
+    console_add_stats(&b, s, current_rates, name_width());
     print(&b);
 }
 
 void console_percentiles(const struct stats *s)
 {
     struct sbuf b = {0};
-    console_add_percentiles(&b, s, console_name_width(terminal_columns()));
+    console_add_percentiles(&b, s, name_width());
     print(&b);
 }
 
 void console_errors(const struct stats *s)
 {
     struct sbuf b = {0};
-    console_add_errors(&b, s, console_name_width(terminal_columns()));
+    console_add_errors(&b, s, name_width());
     print(&b);
 }
 

@@ -29,6 +29,7 @@
 #include "master/run.h"
 #include "master/samples.h"
 #include "master/timeline.h"
+#include "master/tunables.h"
 #include "master/viewer.h"
 #include <event2/event.h>
 #include <termios.h>
@@ -133,7 +134,8 @@ struct master {
     bool is_auto_begun;
     double waiting_since, next_wait_log; /* monotonic: for workers */
     double autoquit_at;                  /* monotonic; 0: not */
-    double next_table_at;
+    double next_table_at, next_csv_at;
+    struct tunables tunables;
     bool has_cpu_warning;
     char notice[256];
 

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <time.h>
 
-#define CPU_LIMIT_PERCENT 90
 #define STRAY_BEATS_UNTIL_STOP 4 /* a worker of Locust's answers "stop" by joining anew */
 #define STOCK_LAST_REPORT_S 4.0  /* one more reporting interval, and a bit */
 
@@ -111,7 +110,7 @@ static void stray_heartbeat(struct master *m, const char *node)
 
 static void warn_of_cpu(struct master *m, struct worker *w)
 {
-    if (w->is_cpu_warned || w->cpu_percent <= CPU_LIMIT_PERCENT || !run_is_active(&m->run))
+    if (w->is_cpu_warned || w->cpu_percent <= m->tunables.cpu_warning_percent || !run_is_active(&m->run))
         return;
     w->is_cpu_warned = m->has_cpu_warning = true;
     if (!m->is_local)
@@ -143,7 +142,7 @@ void hands_heartbeat(struct master *m, const char *node, const struct message_he
         stray_heartbeat(m, node);
         return;
     }
-    w->liveness = ROSTER_LIVENESS;
+    w->liveness = roster_liveness(&m->roster);
     w->cpu_percent = h->cpu_percent;
     w->memory_bytes = h->memory_bytes ? h->memory_bytes : w->memory_bytes;
     if (w->state == WORKER_MISSING)
@@ -183,7 +182,7 @@ void hands_stopped(struct master *m, struct worker *w)
         w->owes_since = master_now().mono;
     w->state = WORKER_STOPPING;
     w->owes_ready = true;
-    w->liveness = ROSTER_LIVENESS;
+    w->liveness = roster_liveness(&m->roster);
     if (w->is_katydid)
         w->owes_report = false; /* it came before this */
     if (was_asked)

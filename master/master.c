@@ -481,6 +481,7 @@ static void init(struct master *m, const struct options *o)
     m->timeline = timeline_new((size_t)o->timeline_memory_mb << 20);
     m->events = events_new();
     m->viewer = viewer_new();
+    m->tunables = tunables_usual;
     m->bridge = bridge_new();
     m->logs = logs_new();
     m->samples = samples_new(SAMPLES_BYTES);

@@ -28,6 +28,8 @@ void console_add_errors(struct sbuf *out, const struct stats *s, size_t name_wid
 void console_add_cut(struct sbuf *out, const struct stats *s);
 /* Room for names on a terminal of that many columns; 0 columns: no terminal. */
 size_t console_name_width(unsigned columns);
+/* The room for names of all tables to come; negative: what the terminal leaves. */
+void console_set_name_width(double width);
 
 struct csv;
 /* Opens PREFIX_stats.csv, _stats_history.csv, _failures.csv, _exceptions.csv (directories are made,

@@ -10,6 +10,7 @@
  */
 #include "master/ratio.h"
 #include "master/roster.h"
+#include "master/tunables.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -152,9 +153,9 @@ struct script {    /* what the host found in the locustfile; owned */
     size_t shape_count;
     void *options; /* msgpack map {dest: value}, goes into every spawn */
     size_t options_len;
-    char *about;         /* JSON object: what the page shows of it */
-    double *percentiles; /* stats.PERCENTILES_TO_REPORT; NULL = as it is */
-    size_t percentile_count;
+    char *about; /* JSON object: what the page shows of it */
+    struct tunables tunables;
+    char *bad_constant; /* one whose value makes no sense; or NULL */
 };
 enum proto_rc proto_script(const struct message *m, struct script *out);
 void script_fini(struct script *s);

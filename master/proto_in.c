@@ -3,11 +3,12 @@
  * the shape of the type; what it allocated before a refusal is released by proto_parse. */
 #include "common/base/mem.h"
 #include "master/proto_walk.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MAX_CLASSES 100000u
-#define MAX_PERCENTILES 1000u
+#define MAX_CONSTANTS 1000u /* and values of one */
 
 static bool parse_users(const msgpack_object *data, struct users_report *out)
 {
@@ -315,16 +316,39 @@ static void parse_shapes(const msgpack_object *shapes, struct script *out)
     }
 }
 
-/* What the locustfile set in locust.stats; wrong values are left out. */
+static bool parse_constant(const char *name, const msgpack_object *value, struct tunables *out)
+{
+    double values[TUNABLES_SHARES_MAX];
+    size_t count = 1;
+    if (value->type != MSGPACK_OBJECT_ARRAY) {
+        values[0] = proto_number(value, NAN);
+        return tunables_set(out, name, values, count);
+    }
+    count = value->via.array.size;
+    if (count > TUNABLES_SHARES_MAX)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        values[i] = proto_number(&value->via.array.ptr[i], NAN);
+    return tunables_set(out, name, values, count);
+}
+
+/* What the locustfile set in modules of Locust. */
 static void parse_constants(const msgpack_object *constants, struct script *out)
 {
-    const msgpack_object *list = proto_get(constants, "PERCENTILES_TO_REPORT");
-    if (!list || list->type != MSGPACK_OBJECT_ARRAY || list->via.array.size > MAX_PERCENTILES)
+    out->tunables = tunables_usual;
+    if (!constants || constants->type != MSGPACK_OBJECT_MAP ||
+        constants->via.map.size > MAX_CONSTANTS)
         return;
-    out->percentile_count = list->via.array.size;
-    out->percentiles = mem_zalloc((out->percentile_count + 1) * sizeof *out->percentiles);
-    for (size_t i = 0; i < out->percentile_count; i++)
-        out->percentiles[i] = proto_number(&list->via.array.ptr[i], -1);
+    for (uint32_t i = 0; i < constants->via.map.size; i++) {
+        const msgpack_object_kv *kv = &constants->via.map.ptr[i];
+        char *name = proto_text(&kv->key);
+        if (name && !parse_constant(name, &kv->val, &out->tunables)) {
+            free(out->bad_constant);
+            out->bad_constant = name;
+        } else {
+            free(name);
+        }
+    }
 }
 
 static bool parse_script(const msgpack_object *data, struct script *out)
@@ -410,6 +434,6 @@ void script_fini(struct script *s)
     free(s->locustfile);
     free(s->options);
     free(s->about);
-    free(s->percentiles);
+    free(s->bad_constant);
     memset(s, 0, sizeof *s);
 }

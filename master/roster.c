@@ -15,6 +15,11 @@ static void classes_fini(struct worker *w)
     w->class_count = 0;
 }
 
+int roster_liveness(const struct roster *r)
+{
+    return r->liveness ? (int)r->liveness : ROSTER_LIVENESS;
+}
+
 void roster_fini(struct roster *r)
 {
     for (size_t i = 0; i < r->count; i++) {
@@ -65,7 +70,7 @@ bool roster_join(struct roster *r, struct worker *w, bool is_katydid)
     }
     w->is_katydid = is_katydid;
     w->state = WORKER_READY;
-    w->liveness = ROSTER_LIVENESS;
+    w->liveness = roster_liveness(r);
     w->stray_beats = 0;
     w->owes_ready = false;
     return true;

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ROSTER_LIVENESS 3         /* missed seconds until a worker is missing */
+#define ROSTER_LIVENESS 3         /* see struct roster */
 #define ROSTER_MAX 10000          /* workers; more are refused */
 #define ROSTER_MAX_STRANGERS 1000 /* senders that never joined; more are not remembered */
 
@@ -63,10 +63,12 @@ struct roster {
     struct worker **workers; /* in the order they were first heard; owned */
     size_t count, cap;
     unsigned joined;
+    unsigned liveness; /* missed seconds until a worker is missing; 0: ROSTER_LIVENESS */
     struct map by_id;
 };
 
 void roster_fini(struct roster *r);
+int roster_liveness(const struct roster *r); /* what a worker has after it was heard */
 struct worker *roster_find(struct roster *r, const char *id);
 /* The entry of a sender that may be new (then unknown); NULL when there are too many strangers. */
 struct worker *roster_get(struct roster *r, const char *id);

@@ -71,6 +71,23 @@ static void on_done(struct master *m, const struct message_done *d)
     }
 }
 
+/* The constants of a script take effect. */
+static void tune(struct master *m)
+{
+    const struct script *s = &m->host.script;
+    m->tunables = s->tunables;
+    if (s->bad_constant)
+        log_warning(LOGGER,
+                    "The value that the locustfile gives %s makes no sense to the master: it is "
+                    "left as it was",
+                    s->bad_constant);
+    output_set_percentiles(m->tunables.report.of, m->tunables.report.count);
+    console_set_name_width(m->tunables.name_width);
+    m->roster.liveness = tunables_liveness(&m->tunables);
+    viewer_ask(m->viewer, &m->tunables.statistics);
+    timeline_ask(m->timeline, &m->tunables.chart);
+}
+
 static void on_script(struct master *m, const struct message *msg)
 {
     struct script script;
@@ -82,17 +99,15 @@ static void on_script(struct master *m, const struct message *msg)
         char *about = m->host.script.about;
         m->host.script.about = script.about;
         script.about = about;
+        m->host.script.tunables = script.tunables;
+        tune(m);
         script_fini(&script);
         return;
     }
     script_fini(&m->host.script);
     m->host.script = script;
     m->host.has_script = true;
-    if (script.percentiles && !output_set_percentiles(script.percentiles, script.percentile_count))
-        log_warning(LOGGER,
-                    "stats.PERCENTILES_TO_REPORT is left as it was: it takes up to "
-                    "%d numbers from 0 to 1",
-                    OUTPUT_PERCENTILES_MAX);
+    tune(m);
     ask_script_came(m);
 }
 

@@ -97,6 +97,8 @@ void show_publish(struct master *m)
     head.worker_count = list_workers(m, workers);
     head.class_count = list_classes(m, classes);
     head.points = timeline_points(m->timeline, &head.point_count);
+    head.chart = m->tunables.chart;
+    timeline_chart(m->timeline, head.chart_ms);
     head.timeline = timeline_snapshot(m->timeline);
     head.events = events_snapshot(m->events);
     head.is_saturated = events_is_saturated(m->events, head.now);

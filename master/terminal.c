@@ -11,8 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TABLE_INTERVAL_S 2.0
-
 int terminal_open(struct master *m)
 {
     char *why = NULL;
@@ -40,7 +38,7 @@ static void progress(struct master *m, const char *state)
 
 static void print_table(struct master *m)
 {
-    m->next_table_at = master_now().mono + TABLE_INTERVAL_S - 0.1;
+    m->next_table_at = master_now().mono + m->tunables.table_interval_s - 0.1;
     progress(m, "");
     console_stats(&m->stats, true);
 }
@@ -56,8 +54,10 @@ void terminal_second(struct master *m)
 {
     struct run_clock now = master_now();
     bool is_live = run_is_active(&m->run) || m->run.state == RUN_STOPPING;
-    if (m->csv && is_live)
+    if (m->csv && is_live && now.mono >= m->next_csv_at) {
+        m->next_csv_at = now.mono + m->tunables.csv_interval_s - 0.1;
         csv_tick(m->csv, &m->stats, now.unix_time, roster_user_count(&m->roster));
+    }
     if (m->finish > FINISH_STOP)
         return;
     bool is_begun = m->is_auto_begun || m->run.number > 0 || (m->o->print_stats && m->web);

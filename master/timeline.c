@@ -44,6 +44,8 @@ struct timeline {
     struct timeline_builder builder;
     struct view_point points[TIMELINE_RECENT];
     size_t point_count;
+    struct tunables_shares chart;      /* percentiles of the latest second, and they */
+    double chart_ms[TUNABLES_SHOWN_MAX];
     unsigned users, target;            /* when last told */
     int64_t since;                     /* first second of the present statistics */
     int64_t first_open;                /* unix second of the oldest open one */
@@ -54,9 +56,16 @@ struct timeline {
     struct tally sum, worker_sum, total; /* scratch of a close */
 };
 
+static void clear_chart(struct timeline *t)
+{
+    for (size_t i = 0; i < TUNABLES_SHOWN_MAX; i++)
+        t->chart_ms[i] = NAN;
+}
+
 struct timeline *timeline_new(size_t limit_bytes)
 {
     struct timeline *t = mem_zalloc(sizeof *t);
+    timeline_ask(t, &tunables_usual.chart);
     t->levels = timeline_levels_new(limit_bytes);
     tally_init(&t->sum, NULL, NULL);
     tally_init(&t->worker_sum, NULL, NULL);
@@ -103,6 +112,7 @@ void timeline_clear(struct timeline *t, double now)
         open_fini(&t->open[i]);
     timeline_levels_clear(t->levels);
     t->point_count = 0;
+    clear_chart(t);
     t->users = t->target = 0;
     t->row_count = 0;
     t->since = t->first_open = t->newest = (int64_t)floor(now);
@@ -251,6 +261,9 @@ static void note_point(struct timeline *t)
         p->p95 = p[-1].p95;
         p->p99 = p[-1].p99;
     }
+    for (size_t i = 0; i < t->chart.count; i++)
+        if (sum->hist.count > 0 || isnan(p->p50))
+            t->chart_ms[i] = quantile_of(sum, t->chart.of[i]);
 }
 
 static void close_first(struct timeline *t)
@@ -458,6 +471,19 @@ void timeline_work(struct timeline *t, bool is_all)
 {
     size_t rows = t->row_count * (TIMELINE_LEVELS - 1) / WORK_SHARE + WORK_ROWS_MIN;
     timeline_levels_work(t->levels, is_all ? SIZE_MAX : rows);
+}
+
+void timeline_ask(struct timeline *t, const struct tunables_shares *chart)
+{
+    if (!memcmp(&t->chart, chart, sizeof *chart))
+        return;
+    t->chart = *chart;
+    clear_chart(t);
+}
+
+void timeline_chart(const struct timeline *t, double ms[static TUNABLES_SHOWN_MAX])
+{
+    memcpy(ms, t->chart_ms, sizeof t->chart_ms);
 }
 
 const struct view_point *timeline_points(const struct timeline *t, size_t *count)

@@ -37,5 +37,9 @@ void timeline_close(struct timeline *t, double until);
 /* Once a second: a share of what there is to add up. all: everything. */
 void timeline_work(struct timeline *t, bool is_all);
 
+/* Percentiles of the latest second: which ones (usually Locust's), and in ms; NaN if none. */
+void timeline_ask(struct timeline *t, const struct tunables_shares *chart);
+void timeline_chart(const struct timeline *t, double ms[static TUNABLES_SHOWN_MAX]);
+
 const struct view_point *timeline_points(const struct timeline *t, size_t *count);
 struct timeline_snap *timeline_snapshot(const struct timeline *t); /* one reference */

@@ -76,11 +76,14 @@ struct viewer {
     struct row_memory *rows; /* in insertion order, as in the statistics */
     size_t *order;           /* indexes into rows, as tables show them */
     size_t count, cap;
+    struct tunables_shares statistics;
 };
 
 struct viewer *viewer_new(void)
 {
-    return mem_zalloc(sizeof(struct viewer));
+    struct viewer *v = mem_zalloc(sizeof *v);
+    v->statistics = tunables_usual.statistics;
+    return v;
 }
 
 void viewer_free(struct viewer *v)
@@ -96,6 +99,14 @@ void viewer_forget(struct viewer *v)
 {
     v->count = 0;
     v->total.tally = NULL;
+}
+
+void viewer_ask(struct viewer *v, const struct tunables_shares *statistics)
+{
+    if (!memcmp(&v->statistics, statistics, sizeof *statistics))
+        return;
+    v->statistics = *statistics;
+    viewer_forget(v); /* so that every row is made anew */
 }
 
 /* All quantiles of a row in one walk over its histogram. */
@@ -175,10 +186,10 @@ static void update_row(struct viewer *v, struct row_memory *m, const struct tall
     bool is_counted = r->requests != t->requests || r->failures != t->failures || r->cut != t->cut;
     double rps = tally_current_rps(t, s), fail_rps = tally_current_fail_rps(t, s);
     double total_rps = tally_total_rps(t, s), total_fail_rps = tally_total_fail_rps(t, s);
-    if (is_new || is_counted || v->is_asked_anew)
+    if (is_new || is_counted) {
         viewer_set_times(r, t);
-    if (is_new || is_counted || v->is_asked_anew)
         set_asked(v, r, t);
+    }
     if (!is_new && !is_counted && is_near(rps, r->rps, 1e-9) &&
         is_near(fail_rps, r->fail_rps, 1e-9) && is_near(total_rps, r->total_rps, 0.005) &&
         is_near(total_fail_rps, r->total_fail_rps, 0.005))
@@ -307,6 +318,7 @@ struct view *viewer_build(struct viewer *m, const struct view *head, const struc
     v->arena = NULL;
     v->refs = 1;
     v->tick = ++m->tick;
+    v->statistics = m->statistics;
     copy_head(v, head);
     copy_rows(m, v, s);
     copy_failures(v, s);

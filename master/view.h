@@ -7,6 +7,7 @@
  * times are milliseconds, rates per second over the last finished second unless named otherwise.
  */
 #include <stdbool.h>
+#include "master/tunables.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,7 @@ struct view_row {
     double total_rps, total_fail_rps;
     double mean_ms, min_ms, max_ms, median_ms;
     double p50, p75, p90, p95, p99, p999; /* since start, ms */
+    double asked[TUNABLES_SHOWN_MAX];     /* likewise, of view.statistics */
     double mean_bytes;
     uint64_t status[6]; /* answers by class; [0] none came */
     uint64_t sent_bytes, received_bytes;
@@ -89,6 +91,9 @@ struct view {
     bool has_shape; /* a LoadTestShape decides about the users */
     bool is_distributed;
     bool has_full_history; /* --csv-full-history */
+    struct tunables_shares statistics;    /* what rows have in `asked` */
+    struct tunables_shares chart;         /* what is in chart_ms */
+    double chart_ms[TUNABLES_SHOWN_MAX];  /* of the latest second; NaN if none */
     struct view_web web;
     struct view_row total;
     struct view_row *rows;

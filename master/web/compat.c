@@ -3,6 +3,7 @@
 #include "master/web/compat.h"
 
 #include "master/json_out.h"
+#include "master/output_text.h"
 
 #include <math.h>
 #include <string.h>
@@ -10,7 +11,22 @@
 
 #define ROWS_MAX 500
 
-static void add_row(struct json_out *j, const struct view_row *r)
+/* Named as Python writes the share: response_time_percentile_0.95. */
+static void add_percentiles(struct json_out *j, const struct tunables_shares *of, const double *ms,
+                            double factor)
+{
+    struct sbuf name = {0};
+    for (size_t i = 0; i < of->count; i++) {
+        sbuf_clear(&name);
+        sbuf_adds(&name, "response_time_percentile_");
+        output_add_float(&name, of->of[i]);
+        json_out_whole(j, name.data, factor * ms[i]);
+    }
+    sbuf_fini(&name);
+}
+
+static void add_row(struct json_out *j, const struct view_row *r,
+                    const struct tunables_shares *asked)
 {
     bool has_any = r->requests > 0;
     json_out_open(j, NULL, '{');
@@ -26,8 +42,7 @@ static void add_row(struct json_out *j, const struct view_row *r)
     json_out_text(j, "name", r->name);
     json_out_count(j, "num_failures", r->failures);
     json_out_count(j, "num_requests", r->requests);
-    json_out_whole(j, "response_time_percentile_0.95", has_any ? r->p95 : 0);
-    json_out_whole(j, "response_time_percentile_0.99", has_any ? r->p99 : 0);
+    add_percentiles(j, asked, r->asked, has_any ? 1 : 0);
     json_out_float(j, "total_fail_per_sec", r->total_fail_rps);
     json_out_float(j, "total_rps", r->total_rps);
     json_out_close(j, '}');
@@ -70,8 +85,8 @@ static void add_stats(struct json_out *j, const struct view *v)
     size_t rows = v->row_count < ROWS_MAX ? v->row_count : ROWS_MAX;
     json_out_open(j, "stats", '[');
     for (size_t i = 0; i < rows; i++)
-        add_row(j, &v->rows[i]);
-    add_row(j, &v->total);
+        add_row(j, &v->rows[i], &v->statistics);
+    add_row(j, &v->total, &v->statistics);
     json_out_close(j, ']');
 }
 
@@ -96,15 +111,13 @@ void compat_requests(const struct view *v, struct sbuf *out)
 {
     struct json_out j;
     const struct view_row *t = &v->total;
-    const struct view_point *last = v->point_count > 0 ? &v->points[v->point_count - 1] : NULL;
     double ratio =
         t->requests > 0 ? (double)t->failures / (double)t->requests : (t->failures > 0 ? 1.0 : 0.0);
     json_out_init(&j, out);
     json_out_open(&j, NULL, '{');
     json_out_float(&j, "current_fail_per_sec", t->fail_rps);
     json_out_open(&j, "current_response_time_percentiles", '{');
-    json_out_whole(&j, "response_time_percentile_0.5", last != NULL ? last->p50 : NAN);
-    json_out_whole(&j, "response_time_percentile_0.95", last != NULL ? last->p95 : NAN);
+    add_percentiles(&j, &v->chart, v->chart_ms, 1);
     json_out_close(&j, '}');
     json_out_float(&j, "current_rps", t->rps);
     json_out_count(&j, "cut", t->cut);

@@ -162,9 +162,19 @@ static void locusts_json(void **state)
     struct sbuf out = {0};
     struct view v = example();
     (void)state;
+    v.statistics = (struct tunables_shares){{0.95, 0.123}, 2};
+    v.chart = (struct tunables_shares){{0.7}, 1};
+    v.chart_ms[0] = 12.4;
+    v.rows[0].asked[1] = 7.6;
     compat_requests(&v, &out);
     json_t *root = parsed(&out), *stats = json_object_get(root, "stats");
     assert_int_equal(json_array_size(stats), 3);
+    json_t *now = json_object_get(root, "current_response_time_percentiles");
+    assert_int_equal(json_object_size(now), 1);
+    assert_int_equal(json_integer_value(json_object_get(now, "response_time_percentile_0.7")), 12);
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(stats, 0),
+                                                        "response_time_percentile_0.123")),
+                     8);
     assert_string_equal(json_string_value(json_object_get(json_array_get(stats, 2), "name")),
                         "Aggregated");
     assert_int_equal(json_integer_value(json_object_get(root, "worker_count")), 1);

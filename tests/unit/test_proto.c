@@ -212,7 +212,9 @@ static void the_script(void **state)
               "'weight': 2.5, 'fixed_count': 0, 'host': nil, 'tasks': {}}, {'name': 'B', "
               "'weight': 1, 'fixed_count': 3, 'host': 'http://h', 'tasks': {}}], "
               "'shape': {'name': 'S', 'use_common_options': true}, 'locustfile': "
-              "'f.py', 'options': {'host': nil, 'mine': [1, 2]}}, 'n']",
+              "'f.py', 'options': {'host': nil, 'mine': [1, 2]}, 'constants': {'NEW': 'x', "
+              "'CONSOLE_STATS_INTERVAL_SEC': 7, 'CSV_STATS_INTERVAL_SEC': 'often', "
+              "'PERCENTILES_TO_CHART': [0.25, 1]}}, 'n']",
               &bytes, &m),
         PROTO_OK);
     assert_int_equal(proto_script(&m, &s), PROTO_OK);
@@ -222,6 +224,9 @@ static void the_script(void **state)
     assert_null(s.classes[0].host);
     assert_int_equal(s.classes[1].fixed_count, 3);
     assert_true(s.options_len > 0 && *(unsigned char *)s.options == 0x82);
+    assert_true(s.tunables.table_interval_s > 6.9 && s.tunables.table_interval_s < 7.1);
+    assert_int_equal(s.tunables.chart.count, 2);
+    assert_string_equal(s.bad_constant, "CSV_STATS_INTERVAL_SEC");
     script_fini(&s);
     message_fini(&m);
     msgpack_sbuffer_destroy(&bytes);

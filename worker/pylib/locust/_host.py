@@ -33,6 +33,7 @@ class Host:
         self._custom_options = custom_options
         self._shape_runs = False
         self._events = Queue()
+        self._constants = None  # as the master knows them
         self.web_ui = None  # of a test with a page
 
     def handlers(self):
@@ -57,6 +58,7 @@ class Host:
 
     def tell_script(self):
         """Tells the master what the locustfile holds."""
+        self._constants = _constants()
         shape = self.environment.shape_class
         self.node.send("katydid_script", {
             "role": self.role,
@@ -70,7 +72,7 @@ class Host:
                 for name, each in (self.environment.available_shape_classes or {}).items()
             ],
             "locustfile": self.environment.locustfile,
-            "constants": {"PERCENTILES_TO_REPORT": _plain(stats.PERCENTILES_TO_REPORT)},
+            "constants": self._constants,
             "options": _plain(vars(self.environment.parsed_options)),
             "custom_options": _plain(self._custom_options),
             "about": _about.describe(self.environment),
@@ -181,6 +183,8 @@ class Host:
             self.environment._filter_tasks_by_tags()
 
     def _on_state(self, message):
+        if _constants() != self._constants:
+            self.tell_script()
         runner = self.environment.runner
         data = message.data
         if self.role == "script-host":
@@ -230,6 +234,23 @@ def _browse(url):
             logger.warning("No browser could be started; the page is at %s", url)
     except Exception:
         logger.exception("No browser could be started")
+
+
+_usual_width = stats.STATS_NAME_WIDTH  # of this terminal; the master looks at its own
+_CONSTANTS = {
+    stats: ("PERCENTILES_TO_REPORT", "PERCENTILES_TO_STATISTICS", "PERCENTILES_TO_CHART",
+            "CONSOLE_STATS_INTERVAL_SEC", "CSV_STATS_INTERVAL_SEC", "STATS_NAME_WIDTH"),
+    runners: ("CPU_WARNING_THRESHOLD", "HEARTBEAT_INTERVAL", "HEARTBEAT_LIVENESS"),
+}
+
+
+def _constants():
+    """What a locustfile may set, and the master works with (docs/wire.md)."""
+    found = {name: _plain(getattr(module, name))
+             for module, names in _CONSTANTS.items() for name in names}
+    if found["STATS_NAME_WIDTH"] == _usual_width:
+        del found["STATS_NAME_WIDTH"]
+    return found
 
 
 def _has_connection(user_class):

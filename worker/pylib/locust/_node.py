@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 NODE_VERSION = f"{__version__}+katydid.1"
 
 _READY_INTERVAL_S = 5.0  # client_ready is repeated so often until answered
-_SILENCE_S = 3.0  # without a word from the master: say client_ready again
+_SILENCE_S = 3.0  # beats without a word from the master: say client_ready again
 _COMPLAIN_FIRST_S = 3.0  # until the first message about a master that does not answer
 _COMPLAIN_EVERY_S = 30.0
 _RESEND_S = 3.0
@@ -48,6 +48,15 @@ _SHARED_OPTIONS = ("expect_workers", "tags", "exclude_tags")
 
 def new_node_id():
     return f"{socket.gethostname()}_{uuid4().hex}"
+
+
+def _beat_interval_s():
+    """Reports and logs do not wait for heartbeats that a locustfile wants rarely."""
+    return min(runners.HEARTBEAT_INTERVAL, 1.0)
+
+
+def _silence_s():
+    return _SILENCE_S * max(runners.HEARTBEAT_INTERVAL, 1.0)
 
 
 class Channel:
@@ -147,6 +156,7 @@ class Node:
         self._heard_at = None  # monotonic time of the master's last message
         self._ready_at = 0.0
         self._next_report = 0.0
+        self._next_heartbeat = 0.0
         self._logs_sent = 0
         self._logs_at = 0.0
         self._exceptions_told = 0
@@ -231,13 +241,13 @@ class Node:
         complain_at = began + _COMPLAIN_FIRST_S
         next_at = began
         while True:
-            next_at = max(next_at + runners.HEARTBEAT_INTERVAL, time.monotonic())
+            next_at = max(next_at + _beat_interval_s(), time.monotonic())
             gevent.sleep(next_at - time.monotonic())
             try:
                 self._beat()
             except Exception as error:  # of a listener, or its data that cannot be packed
                 _errors.log_bounded(logger, error)
-            if self._silent_for() > _SILENCE_S and not self._is_leaving:
+            if self._silent_for() > _silence_s() and not self._is_leaving:
                 complain_at = self._knock(complain_at)
             else:
                 complain_at = time.monotonic() + _COMPLAIN_FIRST_S
@@ -287,9 +297,13 @@ class Node:
             "fds": health["fds"],
             "connections": health["connections"],
         }
-        self.runner._note_usage(health, runners.HEARTBEAT_INTERVAL)
+        self.runner._note_usage(health, _beat_interval_s())
 
     def _heartbeat(self):
+        now = time.monotonic()
+        if now < self._next_heartbeat:
+            return
+        self._next_heartbeat = now + runners.HEARTBEAT_INTERVAL * 0.95
         self.send("heartbeat", {
             "state": self.state,
             "current_cpu_usage": self._health["cpu"],
@@ -298,10 +312,10 @@ class Node:
 
     def _report_when_due(self):
         now = time.monotonic()
-        if self.speaks_katydid and self._silent_for() <= _SILENCE_S:
+        if self.speaks_katydid and self._silent_for() <= _silence_s():
             for data in self._reports.due():
                 self.send("stats", data)
-        if now < self._next_report or self._silent_for() > _SILENCE_S:
+        if now < self._next_report or self._silent_for() > _silence_s():
             return
         interval = self._report_interval
         if not self.speaks_katydid:
