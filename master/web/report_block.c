@@ -16,7 +16,7 @@
 
 static const char ROW_COLUMNS[] =
     "\"columns\":[\"from\",\"to\",\"id\",\"count\",\"failed\",\"sum_us\",\"hist\",\"failed_hist\","
-    "\"min_us\",\"max_us\",\"none\",\"cut\",\"bytes\",\"s0\",\"s2\",\"s3\",\"s4\",\"s5\","
+    "\"min_us\",\"max_us\",\"none\",\"cut\",\"bytes\",\"s0\",\"s1\",\"s2\",\"s3\",\"s4\",\"s5\","
     "\"sent\",\"received\",\"phased\",\"queue\",\"dns\",\"connect\",\"tls\",\"send\",\"wait\","
     "\"receive\"]";
 
@@ -86,8 +86,7 @@ static void add_row(struct sbuf *out, int64_t from, int64_t to, uint32_t id, con
     add_u64(out, t->cut);
     add_u64(out, t->bytes);
     for (size_t i = 0; i < STATS_EXTRAS; i++)
-        if (i != 1) /* answers of class 1xx are none */
-            add_u64(out, extra[i]);
+        add_u64(out, extra[i]);
     sbuf_addc(out, ']');
 }
 

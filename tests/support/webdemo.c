@@ -5,12 +5,16 @@
  *     webdemo [--port N] [--rows N] [--workers N] [--history SECONDS] [--hostile] [--running]
  *
  * It prints "http://127.0.0.1:PORT" and lives until SIGTERM, SIGINT or the end of its stdin. It
- * stands in for master.c and view.c: commands change a small model, a view of it is published
+ * stands in for the master's main thread: commands change a small model, a view of it is published
  * each second. */
 #include "common/base/clk.h"
+#include "common/base/mem.h"
 #include "common/base/sbuf.h"
 #include "master/bridge.h"
+#include "master/events.h"
 #include "master/output.h"
+#include "master/timeline.h"
+#include "master/viewer.h"
 #include "master/web.h"
 
 #include <getopt.h>
@@ -21,64 +25,42 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HISTORY_MAX 3600
-#define PATIENCE_S 3
+#define TIMELINE_BYTES ((size_t)256 << 20)
+#define HOSTILE_COUNT 6
+#define ROWS_OF_THE_PAST 100 /* a second of the prepared history has at most so many rows */
 
 struct demo {
     struct bridge *bridge;
     int rows, workers, history;
     bool is_hostile;
-    uint64_t tick;
     const char *state;
     char run_id[32], boot_id[32], host[256], notice[256];
     double users, target, rate, run_time_s, started_at, ended_at;
-    uint64_t *requests, *failures, cut;
-    struct view_point points[HISTORY_MAX];
-    size_t point_count;
     unsigned runs;
+    uint32_t dice;
+    struct stats stats;
+    struct timeline *timeline;
+    struct events *events;
+    struct viewer *viewer;
 };
-
-/* -- views: all their memory is in one list of blocks -- */
-
-struct view_arena {
-    void *blocks[8 + 3 * 12000];
-    size_t count;
-};
-
-void view_ref(struct view *v)
-{
-    __atomic_add_fetch(&v->refs, 1, __ATOMIC_RELAXED);
-}
-
-void view_unref(struct view *v)
-{
-    if (__atomic_sub_fetch(&v->refs, 1, __ATOMIC_ACQ_REL) > 0)
-        return;
-    for (size_t i = 0; i < v->arena->count; i++)
-        free(v->arena->blocks[i]);
-    free(v->arena);
-    free(v);
-}
-
-static void *keep(struct view *v, void *block)
-{
-    if (block == NULL || v->arena->count == sizeof v->arena->blocks / sizeof(void *))
-        abort();
-    v->arena->blocks[v->arena->count++] = block;
-    return block;
-}
-
-static void *zalloc(struct view *v, size_t count, size_t size)
-{
-    return keep(v, calloc(count + 1, size));
-}
-
-static const char *copy(struct view *v, const char *text)
-{
-    return keep(v, strdup(text));
-}
 
 /* -- the model -- */
+
+static const char *const NAMES[] = {"/",         "/products", "/products/:id", "/cart",
+                                    "/checkout", "/login",    "/search?q=",    "/orders/:id/items"};
+static const char *const HOSTILE[HOSTILE_COUNT] = {"<img src=x onerror=alert(1)>",
+                                                   "</script><script>alert(1)",
+                                                   "\342\200\256evil", /* U+202E: right to left */
+                                                   "=cmd|' /C calc'!A0",
+                                                   "a\"b'c&d",
+                                                   "{{constructor.constructor('alert(1)')()}}"};
+#define COUNT(a) (sizeof(a) / sizeof(a)[0])
+
+static double roll(struct demo *d)
+{
+    d->dice = d->dice * 1664525u + 1013904223u;
+    return (double)(d->dice >> 8) / (1 << 24);
+}
 
 static double wave(double t, double period, double low, double high)
 {
@@ -90,34 +72,148 @@ static bool is_active(const struct demo *d)
     return strcmp(d->state, "running") == 0 || strcmp(d->state, "spawning") == 0;
 }
 
-static void add_point(struct demo *d, double now)
+static struct tally *row_of(struct demo *d, int i)
 {
-    struct view_point p = {.second = (int64_t)now - 1,
-                           .users = (uint32_t)d->users,
-                           .target_users = (uint32_t)d->target,
-                           .p50 = NAN,
-                           .p95 = NAN,
-                           .p99 = NAN,
-                           .mean_ms = NAN};
-    if (d->users > 0) {
-        p.rps = d->users * wave(now, 37, 2.1, 2.7);
-        p.fail_rps = fmod(now, 60) < 8 ? p.rps * 0.04 : p.rps * 0.001;
-        p.p50 = wave(now, 53, 41, 66);
-        p.p95 = p.p50 * wave(now, 19, 2.4, 3.3);
-        p.p99 = p.p95 * wave(now, 11, 1.3, 2.6);
-        p.mean_ms = p.p50 * 1.2;
+    static const char *const methods[] = {"GET", "POST", "GET", "PUT"};
+    char name[128];
+    if (d->is_hostile && i < HOSTILE_COUNT)
+        snprintf(name, sizeof name, "%s", HOSTILE[i]);
+    else if (i < (int)COUNT(NAMES))
+        snprintf(name, sizeof name, "%s", NAMES[i]);
+    else
+        snprintf(name, sizeof name, "/api/v2/catalogue/section-%03d/item", i);
+    const char *method = methods[i % 4];
+    return stats_row(&d->stats, method, strlen(method), name, strlen(name));
+}
+
+/* n requests of row i in the second before now: in few steps, so that thousands of rows are quick.
+ */
+static void make_requests(struct demo *d, int i, double now, uint64_t n, struct tally *more)
+{
+    double base = (30 + 13 * (i % 9)) * wave(now, 53, 800, 1300);
+    more->requests = n;
+    more->bytes = n * (812 + 3 * (uint64_t)i);
+    more->first_at = more->last_at = now - 0.5;
+    for (uint64_t left = n, k = 0; left > 0; k++) {
+        uint64_t share = k > 12 || left < 3 ? left : left / 3;
+        uint64_t us = (uint64_t)(base * exp((roll(d) + roll(d) + roll(d) - 1.3) * 1.4));
+        hist_add(&more->hist, us, share);
+        more->sum_us += us * share;
+        more->min_us = us < more->min_us ? us : more->min_us;
+        more->max_us = us > more->max_us ? us : more->max_us;
+        left -= share;
     }
-    if (d->point_count == HISTORY_MAX)
-        memmove(d->points, d->points + 1, --d->point_count * sizeof p);
-    d->points[d->point_count++] = p;
-    for (int i = 0; i < d->rows; i++) {
-        double share = 2.0 / ((i + 1.0) * (log(d->rows) + 1));
-        d->requests[i] += (uint64_t)(p.rps * share + (fmod(now, 3) < 1));
-        d->failures[i] += i % 5 == 2 ? (uint64_t)(p.fail_rps * share * 3 + 0.5) : 0;
+    more->extra.status[2] = n;
+    more->extra.sent_bytes = n * 180;
+    more->extra.received_bytes = more->bytes + n * 220;
+    more->extra.phased = n;
+    more->extra.phase_us[PHASE_CONNECT] = more->sum_us / 20;
+    more->extra.phase_us[PHASE_WAIT] = more->sum_us / 10 * 8;
+    more->extra.phase_us[PHASE_RECEIVE] = more->sum_us / 10;
+}
+
+static void fail_some(struct demo *d, struct tally *row, double now, uint64_t n, struct tally *more)
+{
+    struct failure one = {.method = row->method,
+                          .name = row->name,
+                          .text = d->is_hostile
+                                      ? "<b>boom</b> \x01 \xff broken"
+                                      : "HTTPError('503 Server Error: Service Unavailable "
+                                        "for url: …')",
+                          .count = n,
+                          .first_at = now - 0.5,
+                          .last_at = now - 0.5};
+    more->failures = n;
+    more->extra.status[2] -= n;
+    more->extra.status[5] = n;
+    hist_add(tally_failed(more), more->max_us, n);
+    timeline_failure(d->timeline, stats_note_failure(&d->stats, &one)->number, &one);
+}
+
+static void add_row(struct demo *d, int i, double now, uint64_t n, bool is_failing)
+{
+    struct tally more, *row = row_of(d, i);
+    struct sbuf hist = {0}, failed = {0};
+    tally_init(&more, NULL, NULL);
+    make_requests(d, i, now, n, &more);
+    if (is_failing && i % 5 == 2 && n > 1)
+        fail_some(d, row, now, n / 2, &more);
+    more.recent[(int64_t)(now - 1) % STATS_SECONDS] =
+        (struct per_second){(int64_t)(now - 1), (uint32_t)n, (uint32_t)more.failures};
+    tally_merge(row, &more);
+    tally_merge(&d->stats.total, &more);
+    hist_pack(&more.hist, &hist);
+    if (more.failed != NULL)
+        hist_pack(more.failed, &failed);
+    timeline_row(d->timeline, row->number, &more, hist.data, hist.len, failed.data, failed.len);
+    sbuf_fini(&hist);
+    sbuf_fini(&failed);
+    tally_fini(&more);
+}
+
+static bool is_gone(const struct demo *d, int worker)
+{
+    return d->workers > 3 && worker == 3;
+}
+
+static int owner_of(const struct demo *d, int row)
+{
+    int worker = row % d->workers;
+    return is_gone(d, worker) ? 0 : worker;
+}
+
+static double cpu_of(int worker, double now)
+{
+    return wave(now + worker * 9, 41, 8, worker == 1 ? 97 : 62);
+}
+
+static double lag_of(int worker, double now)
+{
+    return worker == 2 ? -1 : wave(now + worker, 29, 0.2, worker == 1 ? 41 : 3);
+}
+
+static void add_health(struct demo *d, double now)
+{
+    for (int i = 0; i < d->workers; i++) {
+        if (is_gone(d, i))
+            continue;
+        double cpu = cpu_of(i, now), lag = lag_of(i, now);
+        struct timeline_health h = {.index = (uint32_t)i,
+                                    .samples = 1,
+                                    .users_sum = (uint64_t)d->users / (unsigned)d->workers,
+                                    .cpu_sum = (uint64_t)(cpu * 10),
+                                    .cpu_max = (uint32_t)(cpu * 10),
+                                    .has_lag = lag >= 0,
+                                    .lag_us = lag >= 0 ? (uint32_t)(lag * 1000) : 0,
+                                    .memory_kb = (90u + 4u * (unsigned)i) << 10};
+        timeline_health(d->timeline, now - 0.5, &h);
+        events_watch(d->events, now, (unsigned)i, "load", cpu, lag);
     }
 }
 
-static void advance(struct demo *d, double now)
+static void add_second(struct demo *d, double now, bool is_past)
+{
+    double rps = d->users * wave(now, 37, 2.1, 2.7);
+    bool is_failing = fmod(now, 60) < 8;
+    int step = is_past && d->rows > ROWS_OF_THE_PAST ? d->rows / ROWS_OF_THE_PAST : 1;
+    for (int w = 0; w < d->workers; w++) {
+        if (is_gone(d, w))
+            continue;
+        timeline_report(d->timeline, (uint32_t)w, now - 1, now);
+        for (int i = 0; i < d->rows; i++) {
+            double share = 2.0 / ((i + 1.0) * (log(d->rows) + 1)) / d->workers;
+            uint64_t n = (uint64_t)(rps * share + roll(d));
+            if (n > 0 && owner_of(d, i) == w && (i < 20 || i % step == (int)fmod(now, step)))
+                add_row(d, i, now, n * (unsigned)d->workers, is_failing);
+        }
+    }
+    timeline_users(d->timeline, now - 0.5, (unsigned)d->users, (unsigned)d->target);
+    add_health(d, now);
+    timeline_close(d->timeline, now - 1);
+    timeline_work(d->timeline, is_past);
+}
+
+static void advance(struct demo *d, double now, bool is_past)
 {
     if (!is_active(d))
         return;
@@ -125,7 +221,7 @@ static void advance(struct demo *d, double now)
     d->users =
         d->users < d->target ? fmin(d->target, d->users + step) : fmax(d->target, d->users - step);
     d->state = d->users == d->target ? "running" : "spawning";
-    add_point(d, now);
+    add_second(d, now, is_past);
     if (d->run_time_s > 0 && now - d->started_at >= d->run_time_s) {
         d->state = "stopped";
         d->ended_at = now;
@@ -133,12 +229,12 @@ static void advance(struct demo *d, double now)
     }
 }
 
-static void forget(struct demo *d)
+static void forget(struct demo *d, double now)
 {
-    memset(d->requests, 0, (size_t)d->rows * sizeof *d->requests);
-    memset(d->failures, 0, (size_t)d->rows * sizeof *d->failures);
-    d->point_count = 0;
-    d->cut = 0;
+    stats_clear(&d->stats, now);
+    viewer_forget(d->viewer);
+    timeline_clear(d->timeline, now);
+    events_clear(d->events);
 }
 
 /* What the main thread of a master would write of its own state. */
@@ -168,6 +264,14 @@ static void render(const struct demo *d, enum document document, struct sbuf *ou
                        "Starting\"], \"workers\": {\"load-01\": [\"[2026-01-31 12:00:01,000] "
                        "demo/WARNING/locust.user: Slow\"]}}\n");
         break;
+    case DOCUMENT_SCRIPT:
+        sbuf_adds(out, "null");
+        break;
+    case DOCUMENT_LINES:
+    case DOCUMENT_SAMPLES:
+    case DOCUMENT_ROW_SAMPLES:
+        sbuf_adds(out, "{}");
+        break;
     }
     stats_fini(&s);
 }
@@ -185,7 +289,7 @@ static struct command_result execute(void *arg, struct command *c)
             break;
         }
         if (!is_active(d)) {
-            forget(d);
+            forget(d, now);
             snprintf(d->run_id, sizeof d->run_id, "run-%u", ++d->runs);
             d->started_at = now;
             d->ended_at = 0;
@@ -204,15 +308,27 @@ static struct command_result execute(void *arg, struct command *c)
         d->state = d->runs > 0 ? "stopped" : "ready";
         d->ended_at = now;
         d->users = d->target = 0;
-        d->cut += 3;
+        d->stats.total.cut += 3;
+        timeline_close(d->timeline, now + 2);
+        timeline_work(d->timeline, true);
         snprintf(r.text, sizeof r.text, "Stopped.");
         break;
     case CMD_RESET:
-        forget(d);
+        stats_reset(&d->stats, now);
+        timeline_reset(d->timeline, now);
         snprintf(r.text, sizeof r.text, "Reset.");
         break;
     case CMD_RENDER:
         render(d, c->document, c->out);
+        break;
+    case CMD_MARKER:
+        events_add(d->events, c->at > 0 ? c->at : now, "marker", "%s", c->text);
+        snprintf(r.text, sizeof r.text, "Marked.");
+        break;
+    case CMD_TRY:
+    case CMD_RELOAD:
+        snprintf(r.text, sizeof r.text, "There is no locustfile in a made-up run.");
+        r.is_ok = false;
         break;
     case CMD_USER_CLASS:
     case CMD_QUIT:
@@ -224,162 +340,73 @@ static struct command_result execute(void *arg, struct command *c)
 
 /* -- what the page shows of it -- */
 
-static const char *const NAMES[] = {"/",         "/products", "/products/:id", "/cart",
-                                    "/checkout", "/login",    "/search?q=",    "/orders/:id/items"};
-static const char *const HOSTILE[] = {"<img src=x onerror=alert(1)>",
-                                      "</script><script>alert(1)",
-                                      "\342\200\256evil", /* U+202E: right to left */
-                                      "=cmd|' /C calc'!A0",
-                                      "a\"b'c&d",
-                                      "{{constructor.constructor('alert(1)')()}}"};
-#define COUNT(a) (sizeof(a) / sizeof(a)[0])
-
-static void fill_row(struct view_row *r, uint64_t requests, uint64_t failures, double rps, int i)
+static void list_workers(const struct demo *d, double now, struct view_worker *workers,
+                         char (*ids)[32])
 {
-    double base = 30 + 13 * (i % 9);
-    r->requests = requests;
-    r->failures = failures;
-    r->rps = r->total_rps = rps;
-    r->fail_rps = r->total_fail_rps = requests > 0 ? rps * (double)failures / (double)requests : 0;
-    if (requests == 0)
-        return;
-    r->mean_ms = base * 1.3;
-    r->min_ms = base / 4;
-    r->max_ms = base * 40;
-    r->median_ms = r->p50 = base;
-    r->p90 = base * 2.2;
-    r->p95 = base * 2.9;
-    r->p99 = base * 5.4;
-    r->p999 = base * 17.25;
-    r->mean_bytes = 812 + 3 * i;
-}
-
-static int by_name(const void *a, const void *b)
-{
-    const struct view_row *x = a, *y = b;
-    int order = strcmp(x->name, y->name);
-    return order != 0 ? order : strcmp(x->method, y->method);
-}
-
-static void add_rows(struct demo *d, struct view *v)
-{
-    static const char *const methods[] = {"GET", "POST", "GET", "PUT"};
-    uint64_t requests = 0, failures = 0;
-    double rps = d->point_count > 0 ? d->points[d->point_count - 1].rps : 0;
-    v->row_count = d->runs > 0 ? (size_t)d->rows : 0;
-    v->rows = zalloc(v, v->row_count, sizeof *v->rows);
-    for (int i = 0; i < (int)v->row_count; i++) {
-        char name[128];
-        struct view_row *r = &v->rows[i];
-        requests += d->requests[i];
-        failures += d->failures[i];
-        if (d->is_hostile && i < (int)COUNT(HOSTILE))
-            snprintf(name, sizeof name, "%s", HOSTILE[i]);
-        else if (i < (int)COUNT(NAMES))
-            snprintf(name, sizeof name, "%s", NAMES[i]);
-        else
-            snprintf(name, sizeof name, "/api/v2/catalogue/section-%03d/item", i);
-        r->id = (uint32_t)i + 1;
-        r->changed_tick = d->tick;
-        r->method = methods[i % 4];
-        r->name = copy(v, name);
-        fill_row(r, d->requests[i], d->failures[i], rps * 0.4 / (1 + i), i);
-    }
-    qsort(v->rows, v->row_count, sizeof *v->rows, by_name);
-    v->total = (struct view_row){.method = "", .name = "Aggregated", .changed_tick = d->tick};
-    fill_row(&v->total, requests, failures, rps, 2);
-    v->total.cut = d->cut;
-}
-
-static void add_failures(struct demo *d, struct view *v)
-{
-    v->failures = zalloc(v, v->row_count, sizeof *v->failures);
-    for (size_t i = 0; i < v->row_count && v->failure_count < 300; i++) {
-        const struct view_row *r = &v->rows[i];
-        if (r->failures == 0)
-            continue;
-        v->failures[v->failure_count++] = (struct view_failure){
-            r->method,
-            r->name,
-            d->is_hostile ? "<b>boom</b> \x01 \xff broken"
-                          : "HTTPError('503 Server Error: Service Unavailable for url: …')",
-            r->failures,
-            d->started_at + 2,
-            v->now - 1};
-    }
-    v->exceptions = zalloc(v, 1, sizeof *v->exceptions);
-    if (v->total.requests < 500)
-        return;
-    v->exception_count = 1;
-    v->exceptions[0] = (struct view_exception){
-        "'token'",
-        "Traceback (most recent call last):\n  File \"locustfile.py\", line 41, in buy\n"
-        "    token = self.session[\"token\"]\nKeyError: 'token'\n",
-        "worker-1,worker-2",
-        12,
-        d->started_at + 4,
-        v->now - 3};
-}
-
-static void add_workers(struct demo *d, struct view *v)
-{
-    v->worker_count = (size_t)d->workers;
-    v->workers = zalloc(v, v->worker_count, sizeof *v->workers);
     for (int i = 0; i < d->workers; i++) {
-        char id[64];
-        snprintf(id, sizeof id, "load-%02d_%08x", i + 1, 0x5eed1234u + (unsigned)i);
-        bool is_gone = d->workers > 3 && i == 3;
-        v->workers[i] = (struct view_worker){
-            .id = copy(v, id),
-            .state = is_gone ? "missing" : d->state,
-            .index = i,
-            .users = is_gone ? 0 : (uint32_t)(d->users / d->workers),
-            .cpu_percent = is_gone ? 0 : wave(v->now + i * 9, 41, 8, i == 1 ? 97 : 62),
-            .memory_bytes = (90u + 4u * (unsigned)i) << 20,
-            .loop_lag_ms = i == 2 ? -1 : wave(v->now + i, 29, 0.2, i == 1 ? 41 : 3),
-            .is_katydid = i != 2,
-            .requests = v->total.requests / (uint64_t)d->workers,
-            .rps = is_gone ? 0 : v->total.rps / d->workers};
+        double rps = d->users * wave(now, 37, 2.1, 2.7) / d->workers;
+        snprintf(ids[i], sizeof ids[i], "load-%02d_%08x", i + 1, 0x5eed1234u + (unsigned)i);
+        workers[i] =
+            (struct view_worker){.id = ids[i],
+                                 .state = is_gone(d, i) ? "missing" : d->state,
+                                 .index = i,
+                                 .users = is_gone(d, i) ? 0 : (uint32_t)(d->users / d->workers),
+                                 .cpu_percent = is_gone(d, i) ? 0 : cpu_of(i, now),
+                                 .memory_bytes = (90u + 4u * (unsigned)i) << 20,
+                                 .loop_lag_ms = lag_of(i, now),
+                                 .lag_p99_ms = lag_of(i, now),
+                                 .fds = 40,
+                                 .connections = is_gone(d, i) ? 0 : d->users / d->workers,
+                                 .is_katydid = i != 2,
+                                 .requests = d->stats.total.requests / (uint64_t)d->workers,
+                                 .rps = is_gone(d, i) ? 0 : rps};
     }
-    v->classes = zalloc(v, 2, sizeof *v->classes);
-    v->class_count = 2;
-    v->classes[0] = (struct view_class){"Shopper", 8, 0, (uint32_t)(d->users * 0.8)};
-    v->classes[1] = (struct view_class){"Admin", 2, 0, (uint32_t)(d->users * 0.2)};
+}
+
+static void add_exception(struct demo *d, double now)
+{
+    if (d->stats.total.requests < 500 || d->stats.exception_count > 0)
+        return;
+    stats_add_exception(&d->stats, now - 3, "'token'",
+                        "Traceback (most recent call last):\n  File \"locustfile.py\", line 41, in "
+                        "buy\n    token = self.session[\"token\"]\nKeyError: 'token'\n",
+                        "worker-1,worker-2", 12);
 }
 
 static void publish(struct demo *d, double now)
 {
-    struct view *v = calloc(1, sizeof *v);
-    struct view_arena *arena = calloc(1, sizeof *arena);
-    if (v == NULL || arena == NULL)
-        abort();
-    v->arena = arena;
-    v->refs = 1;
-    v->tick = ++d->tick;
-    v->now = now;
-    v->boot_id = copy(v, d->boot_id);
-    v->run_id = copy(v, d->run_id);
-    v->state = d->state;
-    v->version = "demo";
-    v->locustfile = "locustfiles/ecommerce.py";
-    v->host = copy(v, d->host);
-    v->web = (struct view_web){.socket = "", .extensions = ""};
-    v->notice = copy(v, d->notice);
-    v->started_at = d->started_at;
-    v->ended_at = d->ended_at;
-    v->run_time_s = d->run_time_s;
-    v->users = (uint32_t)d->users;
-    v->target_users = (uint32_t)d->target;
-    v->spawn_rate = d->rate;
-    v->is_distributed = d->workers != 1;
-    struct view_point *points = zalloc(v, d->point_count, sizeof *points);
-    memcpy(points, d->points, d->point_count * sizeof *points);
-    v->points = points;
-    v->point_count = d->point_count;
-    add_rows(d, v);
-    add_failures(d, v);
-    add_workers(d, v);
-    bridge_publish(d->bridge, v);
+    struct view_worker *workers = mem_zalloc((size_t)(d->workers + 1) * sizeof *workers);
+    char(*ids)[32] = mem_zalloc((size_t)(d->workers + 1) * sizeof *ids);
+    struct view_class classes[] = {{"Shopper", 8, 0, (uint32_t)(d->users * 0.8)},
+                                   {"Admin", 2, 0, (uint32_t)(d->users * 0.2)}};
+    list_workers(d, now, workers, ids);
+    add_exception(d, now);
+    struct view head = {.now = now,
+                        .boot_id = d->boot_id,
+                        .run_id = d->run_id,
+                        .state = d->state,
+                        .version = "demo",
+                        .locustfile = "locustfiles/ecommerce.py",
+                        .host = d->host,
+                        .notice = d->notice,
+                        .started_at = d->started_at,
+                        .ended_at = d->ended_at,
+                        .run_time_s = d->run_time_s,
+                        .users = (uint32_t)d->users,
+                        .target_users = (uint32_t)d->target,
+                        .spawn_rate = d->rate,
+                        .is_distributed = d->workers != 1,
+                        .workers = workers,
+                        .worker_count = (size_t)d->workers,
+                        .classes = classes,
+                        .class_count = COUNT(classes),
+                        .timeline = timeline_snapshot(d->timeline),
+                        .events = events_snapshot(d->events),
+                        .is_saturated = events_is_saturated(d->events, now)};
+    head.points = timeline_points(d->timeline, &head.point_count);
+    bridge_publish(d->bridge, viewer_build(d->viewer, &head, &d->stats));
+    free(ids);
+    free(workers);
 }
 
 static void begin_running(struct demo *d)
@@ -389,8 +416,9 @@ static void begin_running(struct demo *d)
     execute(d, &c);
     snprintf(d->host, sizeof d->host, "https://shop.test");
     d->started_at = now - d->history;
+    forget(d, d->started_at);
     for (int i = d->history; i > 0; i--)
-        advance(d, now - i);
+        advance(d, now - i, true);
     if (d->workers > 3)
         snprintf(d->notice, sizeof d->notice,
                  "Worker load-04 was lost; its users moved to the others.");
@@ -409,7 +437,7 @@ static void serve(struct demo *d)
         if (was_asked)
             bridge_run_commands(d->bridge, execute, d);
         if (clk_wall() >= next) {
-            advance(d, next);
+            advance(d, next, false);
             next += 1;
             was_asked = true;
         }
@@ -457,8 +485,10 @@ int main(int argc, char **argv)
         }
     }
     char *why;
-    d.requests = calloc((size_t)d.rows, sizeof *d.requests);
-    d.failures = calloc((size_t)d.rows, sizeof *d.failures);
+    stats_init(&d.stats, clk_wall(), STATS_LIMITS_DEFAULT);
+    d.timeline = timeline_new(TIMELINE_BYTES);
+    d.events = events_new();
+    d.viewer = viewer_new();
     d.bridge = bridge_new();
     snprintf(d.boot_id, sizeof d.boot_id, "boot-%d", (int)getpid());
     if (is_running)
@@ -475,5 +505,9 @@ int main(int argc, char **argv)
     bridge_close(d.bridge);
     web_stop(web);
     bridge_free(d.bridge);
+    viewer_free(d.viewer);
+    events_free(d.events);
+    timeline_free(d.timeline);
+    stats_fini(&d.stats);
     return 0;
 }
