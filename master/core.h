@@ -17,6 +17,7 @@
 #include "common/stats/stats.h"
 #include "common/wire/link.h"
 #include "master/bridge.h"
+#include "master/account.h"
 #include "master/children.h"
 #include "master/dispatch.h"
 #include "master/events.h"
@@ -107,6 +108,7 @@ struct master {
     struct run run;
     struct roster roster;
     struct dispatch *dispatch; /* of the active run */
+    struct account *account;
     struct timeline *timeline;
     struct events *events;
     struct viewer *viewer;
@@ -168,6 +170,7 @@ void ingest_report(struct master *m, struct worker *w, const struct message *msg
 void ingest_exception(struct master *m, struct worker *w, const struct message_exception *e);
 void ingest_clear(struct master *m);
 void ingest_reset(struct master *m);
+void ingest_zero(struct master *m); /* the same, and nobody is told */
 void ingest_second(struct master *m);
 
 /* hands.c: workers */

@@ -163,6 +163,7 @@ static void from_worker(struct master *m, struct worker *w, const struct message
         break;
     case MESSAGE_ANSWER:
     case MESSAGE_WEB:
+    case MESSAGE_WANT:
         stray(m);
         break;
     }
@@ -171,7 +172,8 @@ static void from_worker(struct master *m, struct worker *w, const struct message
 static bool is_for_host(enum message_kind kind)
 {
     return kind == MESSAGE_SCRIPT || kind == MESSAGE_CALL || kind == MESSAGE_TICKED ||
-           kind == MESSAGE_DONE || kind == MESSAGE_WEB || kind == MESSAGE_ANSWER;
+           kind == MESSAGE_DONE || kind == MESSAGE_WANT || kind == MESSAGE_WEB ||
+           kind == MESSAGE_ANSWER;
 }
 
 static void handle(struct master *m, const char *node, struct message *msg)

@@ -105,6 +105,7 @@ void ingest_exception(struct master *m, struct worker *w, const struct message_e
 
 void ingest_clear(struct master *m)
 {
+    account_clear(m);
     double now = master_now().unix_time;
     stats_clear(&m->stats, now);
     viewer_forget(m->viewer);
@@ -115,7 +116,7 @@ void ingest_clear(struct master *m)
         worker_begin_run(m->roster.workers[i]);
 }
 
-void ingest_reset(struct master *m)
+void ingest_zero(struct master *m)
 {
     double now = master_now().unix_time;
     stats_reset(&m->stats, now);
@@ -124,6 +125,12 @@ void ingest_reset(struct master *m)
     events_add(m->events, now, "reset", "Statistics reset");
     for (size_t i = 0; i < m->roster.count; i++)
         m->roster.workers[i]->requests = 0;
+    account_clear(m);
+}
+
+void ingest_reset(struct master *m)
+{
+    ingest_zero(m);
     script_tell(m, "reset_stats", &(struct event_args){0});
 }
 

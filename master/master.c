@@ -368,6 +368,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
     script_second(m);
     ask_second(m);
     ingest_second(m);
+    account_second(m);
     await_autoquit(m);
     terminal_second(m);
     show_publish(m);
@@ -478,6 +479,7 @@ static void init(struct master *m, const struct options *o)
     random_hex(m->boot_id, sizeof m->boot_id - 1);
     make_node_id(m->host.node_id, sizeof m->host.node_id);
     stats_init(&m->stats, master_now().unix_time, STATS_LIMITS_DEFAULT);
+    m->account = account_new();
     m->timeline = timeline_new((size_t)o->timeline_memory_mb << 20);
     m->events = events_new();
     m->viewer = viewer_new();
@@ -542,6 +544,7 @@ static void fini(struct master *m)
     hands_forget_losses(m);
     dispatch_free(m->dispatch);
     roster_fini(&m->roster);
+    account_free(m->account);
     timeline_free(m->timeline);
     events_free(m->events);
     viewer_free(m->viewer);

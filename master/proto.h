@@ -34,6 +34,7 @@ enum message_kind {
     MESSAGE_CALL,    /* katydid_call */
     MESSAGE_TICKED,  /* katydid_ticked */
     MESSAGE_DONE,    /* katydid_done */
+    MESSAGE_WANT,    /* katydid_want */
     MESSAGE_WEB,     /* katydid_web */
     MESSAGE_ANSWER,  /* katydid_answer */
     MESSAGE_SAMPLES, /* katydid_samples */
@@ -79,7 +80,7 @@ struct message_stats {
 };
 
 struct message_call {
-    enum call_method { CALL_START, CALL_STOP, CALL_QUIT } method;
+    enum call_method { CALL_START, CALL_STOP, CALL_QUIT, CALL_RESET, CALL_CLEAR } method;
     double users, spawn_rate; /* CALL_START */
     char **user_classes;      /* NULL-terminated, or NULL; owned */
 };
@@ -122,6 +123,7 @@ struct message {
         struct message_ticked ticked;
         struct message_done done;
         struct message_web web;
+        bool wants_stats;
     };
 };
 

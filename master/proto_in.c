@@ -103,15 +103,30 @@ static bool parse_call(const msgpack_object *data, struct message *m)
 {
     struct message_call *c = &m->call;
     const msgpack_object *method = proto_get(data, "method");
-    if (proto_is(method, "stop") || proto_is(method, "quit")) {
-        c->method = proto_is(method, "stop") ? CALL_STOP : CALL_QUIT;
-        return true;
+    static const struct {
+        const char *name;
+        enum call_method method;
+    } plain[] = {{"stop", CALL_STOP},
+                 {"quit", CALL_QUIT},
+                 {"reset_stats", CALL_RESET},
+                 {"clear_stats", CALL_CLEAR}};
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
+        c->method = plain[i].method;
+        if (proto_is(method, plain[i].name))
+            return true;
     }
     c->method = CALL_START;
     c->users = proto_number(proto_get(data, "user_count"), -1);
     c->spawn_rate = proto_number(proto_get(data, "spawn_rate"), -1);
     c->user_classes = proto_texts(proto_get(data, "user_classes"));
     return proto_is(method, "start");
+}
+
+static bool parse_want(const msgpack_object *data, struct message *m)
+{
+    const msgpack_object *stats = proto_get(data, "stats");
+    m->wants_stats = stats && stats->type == MSGPACK_OBJECT_BOOLEAN && stats->via.boolean;
+    return stats != NULL;
 }
 
 static bool parse_ticked(const msgpack_object *data, struct message *m)
@@ -172,6 +187,7 @@ static const struct {
     {"katydid_call", MESSAGE_CALL, parse_call},
     {"katydid_ticked", MESSAGE_TICKED, parse_ticked},
     {"katydid_done", MESSAGE_DONE, parse_done},
+    {"katydid_want", MESSAGE_WANT, parse_want},
     {"katydid_web", MESSAGE_WEB, parse_web},
     {"katydid_answer", MESSAGE_ANSWER, NULL},
     {"katydid_samples", MESSAGE_SAMPLES, NULL},
@@ -281,6 +297,7 @@ void message_fini(struct message *m)
     case MESSAGE_QUIT:
     case MESSAGE_LOCUSTFILE:
     case MESSAGE_SCRIPT:
+    case MESSAGE_WANT:
     case MESSAGE_ANSWER:
     case MESSAGE_SAMPLES:
     case MESSAGE_LINES:

@@ -23,6 +23,7 @@ static void send_event(struct master *m, uint64_t id, const char *name,
                        const struct event_args *args)
 {
     struct sbuf out = {0};
+    account_before_event(m, name);
     proto_event(&out, m->host.node_id, id, name, args);
     post_bytes(m, m->host.node_id, &out);
 }
@@ -174,6 +175,12 @@ void script_on_call(struct master *m, const struct message_call *c)
         return;
     case CALL_QUIT:
         finish_begin(m, false);
+        return;
+    case CALL_RESET:
+        ingest_zero(m);
+        return;
+    case CALL_CLEAR:
+        ingest_clear(m);
         return;
     }
     char **classes = copy_texts(c->user_classes);
@@ -349,6 +356,8 @@ void script_on_message(struct master *m, struct message *msg)
         on_done(m, &msg->done);
     else if (msg->kind == MESSAGE_ANSWER)
         on_answer(m, msg);
+    else if (msg->kind == MESSAGE_WANT)
+        account_want(m, msg->wants_stats);
     else if (msg->kind == MESSAGE_LINES)
         inbox_take_lines(m, "host", msg);
     else if (msg->kind == MESSAGE_WEB)

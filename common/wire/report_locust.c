@@ -108,9 +108,14 @@ static void pack_seconds(msgpack_packer *pk, const struct tally *t, enum which w
     }
 }
 
-static void pack_entry(msgpack_packer *pk, const struct tally *t, double started_at)
+enum entry_kind { LOCUSTS, WITH_CUT };
+
+static void pack_entry(msgpack_packer *pk, const struct tally *t, double started_at,
+                       enum entry_kind kind)
 {
-    msgpack_pack_map(pk, 14);
+    msgpack_pack_map(pk, kind == WITH_CUT ? 15 : 14);
+    if (kind == WITH_CUT)
+        pack_count(pk, "cut", t->cut);
     report_pack_text(pk, "name");
     report_pack_text(pk, t->name);
     report_pack_text(pk, "method");
@@ -228,9 +233,23 @@ void report_pack_locust(const struct stats *s, struct sbuf *out)
     msgpack_pack_array(&pk, used);
     for (const struct tally *t = s->rows; t; t = t->next)
         if (is_sent(t))
-            pack_entry(&pk, t, s->started_at);
+            pack_entry(&pk, t, s->started_at, LOCUSTS);
     report_pack_text(&pk, "stats_total");
-    pack_entry(&pk, &s->total, s->started_at);
+    pack_entry(&pk, &s->total, s->started_at, LOCUSTS);
+    report_pack_text(&pk, "errors");
+    pack_errors(&pk, s);
+}
+
+void report_pack_absolute(const struct stats *s, struct sbuf *out)
+{
+    msgpack_packer pk;
+    msgpack_packer_init(&pk, out, report_to_sbuf);
+    report_pack_text(&pk, "stats");
+    msgpack_pack_array(&pk, s->row_count);
+    for (const struct tally *t = s->rows; t; t = t->next)
+        pack_entry(&pk, t, s->started_at, WITH_CUT);
+    report_pack_text(&pk, "stats_total");
+    pack_entry(&pk, &s->total, s->started_at, WITH_CUT);
     report_pack_text(&pk, "errors");
     pack_errors(&pk, s);
 }
