@@ -17,8 +17,8 @@ struct logbook;
 struct logs;
 
 struct logbook *logbook_new(struct logs *logs); /* the master's lines go there too; may be NULL */
-void logbook_free(struct logbook *b);   /* after logbook_detach */
-void logbook_attach(struct logbook *b); /* takes the master's lines from now on */
+void logbook_free(struct logbook *b);           /* after logbook_detach */
+void logbook_attach(struct logbook *b);         /* takes the master's lines from now on */
 void logbook_detach(void);
 
 /* Replaces what that node had: `data` is the msgpack of a "logs" message. Returns 0, or -1 when it

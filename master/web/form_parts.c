@@ -130,9 +130,10 @@ static bool take_part(struct form *f, struct span part, char **room)
 
 static bool take_parts(struct form *f, struct span in, const char *delimiter)
 {
-    char *room = f->text, line[BOUNDARY_MAX + 5] = "\r\n";
+    char *room = f->text, line[BOUNDARY_MAX + 5];
     size_t len = strlen(delimiter);
-    strcat(line, delimiter);
+    memcpy(line, "\r\n", 2);
+    memcpy(line + 2, delimiter, len + 1);
     if ((size_t)(in.end - in.at) < len || memcmp(in.at, delimiter, len) != 0)
         return false;
     for (in.at += len;;) {

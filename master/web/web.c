@@ -176,8 +176,8 @@ static const struct route PAGE[] = {
 };
 static const struct routes page_routes = {PAGE, sizeof PAGE / sizeof PAGE[0]};
 
-static const struct routes *const TABLES[] = {&page_routes, &timeline_routes, &test_routes, &samples_routes,
-                                               &locust_routes};
+static const struct routes *const TABLES[] = {&page_routes, &timeline_routes, &test_routes,
+                                              &samples_routes, &locust_routes};
 
 static const struct route *find_route(const char *path)
 {
