@@ -48,7 +48,8 @@ static void pack(msgpack_packer *pk, const json_t *value)
         break;
     case JSON_ARRAY:
         msgpack_pack_array(pk, json_array_size(value));
-        json_array_foreach(value, i, member) pack(pk, member);
+        for (i = 0; i < json_array_size(value); i++)
+            pack(pk, json_array_get(value, i));
         break;
     case JSON_STRING:
         msgpack_pack_str_with_body(pk, json_string_value(value), json_string_length(value));

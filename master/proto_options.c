@@ -157,7 +157,7 @@ static void splice(struct slice map, const struct place *at, const struct sbuf *
 enum proto_option proto_option_texts(struct slice map, const char *name, const char *const *texts,
                                      size_t count, struct sbuf *out)
 {
-    struct place at;
+    struct place at = {0};
     struct sbuf value = {0};
     msgpack_packer pk;
     msgpack_unpacked u;
@@ -177,7 +177,7 @@ enum proto_option proto_option_texts(struct slice map, const char *name, const c
 enum proto_option proto_option_value(struct slice map, const char *name,
                                      const struct option_set *set, struct sbuf *out)
 {
-    struct place at;
+    struct place at = {0};
     struct sbuf value = {0};
     msgpack_packer pk;
     if (!find_pair(map, name, &at))
