@@ -10,7 +10,7 @@
  *   choices.c   options by the page     documents.c what the page downloads
  *   ask.c       questions of the page to the host
  *   show.c      snapshots for the page  keyboard.c  keys of the terminal
- *   terminal.c  tables and output files
+ *   terminal.c  tables and output files report.c   the report of --html
  *
  * One thread, one owner: struct master. Files call one another by the functions below only.
  */
@@ -236,6 +236,10 @@ struct command_result documents_write(struct master *m, const struct command *c)
 struct command_result choices_check(const struct master *m, const struct command *c);
 struct command_result choices_take(struct master *m, const struct command *c);
 struct command_result choices_user_class(struct master *m, const struct command *c);
+
+/* report.c: --html. 0 or an exit code after a message. */
+int report_check(const struct master *m); /* before the run */
+int report_write(struct master *m);
 
 /* show.c */
 void show_publish(struct master *m);

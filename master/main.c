@@ -56,9 +56,6 @@ static int run(const struct options *o)
         return exit_code_as(o->is_locust, code);
     if (o->worker || o->list || o->show_task_ratio || o->show_task_ratio_json)
         return master_become_worker(o);
-    if (o->html_file)
-        log_warning("katydid.options",
-                    "--html: no HTML report is written; --csv and --json-file are");
     return master_run(o);
 }
 

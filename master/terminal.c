@@ -5,6 +5,7 @@
 #include "master/core.h"
 #include "master/exit_code.h"
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +15,9 @@
 int terminal_open(struct master *m)
 {
     char *why = NULL;
-    if (!m->o->csv_prefix)
-        return 0;
+    int code = report_check(m);
+    if (code || !m->o->csv_prefix)
+        return code;
     m->csv = csv_open(m->o->csv_prefix, m->o->csv_full_history, &why);
     if (m->csv)
         return 0;
@@ -85,6 +87,17 @@ static void print_losses(const struct master *m)
         log_debug(LOGGER, "%llu reports of earlier runs were dropped", (unsigned long long)late);
 }
 
+static void print_saturation(const struct master *m)
+{
+    double seconds = events_saturated_s(m->events);
+    if (seconds > 0)
+        fprintf(stderr,
+                "Measurement not valid for %.0f s: a worker could not keep up (processor above "
+                "%.0f %% or event loop more than %.0f ms late), so the times above hold its own "
+                "delay as well. Use more workers, or fewer users.\n\n",
+                ceil(seconds), SATURATED_CPU, SATURATED_LAG_MS);
+}
+
 static int write_json(const char *name, const struct sbuf *json)
 {
     struct sbuf path = {0};
@@ -142,8 +155,9 @@ int terminal_final(struct master *m)
     }
     console_cut(&m->stats);
     print_losses(m);
-    int csv_code = close_csv(m);
-    return code ? code : csv_code;
+    print_saturation(m);
+    int csv_code = close_csv(m), report_code = report_write(m);
+    return code ? code : csv_code ? csv_code : report_code;
 }
 
 void terminal_close(struct master *m)

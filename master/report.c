@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+/* report: the report of --html: its name, and when it is written. */
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/base/sbuf.h"
+#include "master/core.h"
+#include "master/exit_code.h"
+#include "master/report_file.h"
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* {u}, {r} and {t} become users, spawn rate and run time, as whole numbers, where they are known.
+ */
+static char *file_name(const struct master *m)
+{
+    const struct {
+        const char *mark;
+        double value;
+    } marks[] = {
+        {"{u}", m->users}, {"{r}", m->spawn_rate}, {"{t}", m->run_time_s > 0 ? m->run_time_s : -1}};
+    struct sbuf name = {0};
+    for (const char *p = m->o->html_file; *p;) {
+        size_t i = 0;
+        while (i < 3 && (strncmp(p, marks[i].mark, 3) != 0 || marks[i].value < 0))
+            i++;
+        if (i < 3)
+            sbuf_addf(&name, "%.0f", floor(marks[i].value));
+        else
+            sbuf_addc(&name, *p);
+        p += i < 3 ? 3 : 1;
+    }
+    return sbuf_take(&name);
+}
+
+int report_check(const struct master *m)
+{
+    if (!m->o->html_file)
+        return 0;
+    char *name = file_name(m), *slash = strrchr(name, '/');
+    if (slash)
+        slash[slash == name] = 0;
+    const char *folder = slash ? name : ".";
+    int code = access(folder, W_OK | X_OK) == 0 ? 0 : EXIT_OUTPUT_FILE;
+    if (code)
+        fprintf(stderr, "katydid: --html: the report cannot be written into %s: %s\n", folder,
+                strerror(errno));
+    free(name);
+    return code;
+}
+
+int report_write(struct master *m)
+{
+    char *why = NULL;
+    if (!m->o->html_file || m->run.number == 0)
+        return 0;
+    show_publish(m);
+    struct view *v = bridge_view(m->bridge);
+    char *name = file_name(m);
+    struct report_ask ask = {.script = m->host.has_script ? m->host.script.about : NULL};
+    int rc = v ? report_file_write(name, v, &ask, &why) : -1;
+    if (rc == 0)
+        log_info(LOGGER, "The report is in %s", name);
+    else
+        log_error(LOGGER, "%s", why ? why : "there is nothing to report");
+    if (v)
+        view_unref(v);
+    free(name);
+    free(why);
+    return rc == 0 ? 0 : EXIT_OUTPUT_FILE;
+}
