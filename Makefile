@@ -21,7 +21,8 @@ LOCUST   := 2.46.7# the stock Locust that tests and benchmarks compare with
 DEPS_BUILD := gcc make pkg-config libevent-dev libzmq3-dev libmsgpack-dev libcivetweb-dev \
   libssl-dev libjansson-dev zlib1g-dev libbrotli-dev libzstd-dev node-llhttp python3-dev \
   python3-gevent python3-greenlet python3-requests python3-msgpack python3-brotli
-DEPS_TEST  := libcmocka-dev python3-flask python3-flask-login python3-pytest python3-zmq python3-venv nginx-light iproute2 openssl curl procps
+DEPS_TEST  := libcmocka-dev python3-flask python3-flask-login python3-pytest python3-zmq python3-venv nginx-light iproute2 openssl curl procps \
+  postgresql mosquitto
 DEPS_E2E   := chromium
 DEPS_BENCH := wrk nginx-light python3-venv
 DEPS_LINT  := clang clang-format clang-tidy cppcheck libclang-rt-14-dev
@@ -199,15 +200,23 @@ build/venv-locust/.stamp-$(LOCUST): | build/.deps-test
 	$(Q)rm -rf build/venv-locust && $(PYTHON) -m venv build/venv-locust && \
 	  build/venv-locust/bin/pip install -q --disable-pip-version-check locust==$(LOCUST) faker && touch $@
 
-TEST_ENV = KATYDID_BUILD=$(CURDIR)/$(O) KATYDID_LOCUST_VENV=$(CURDIR)/build/venv-locust PYTHONDONTWRITEBYTECODE=1 \
+# Libraries of locust.contrib's clients (tests/integration/test_contrib.py), for the worker's own Python.
+CLIENTS := paho-mqtt>=2.1 dnspython psycopg[binary] pymongo python-socketio[client] openai httpx
+build/venv-clients/.stamp: Makefile | build/.deps-test
+	@echo "  PIP   $(CLIENTS)"
+	$(Q)rm -rf build/venv-clients && /usr/bin/python3 -m venv build/venv-clients && \
+	  build/venv-clients/bin/pip install -q --disable-pip-version-check $(foreach p,$(CLIENTS),'$(p)') && touch $@
+VENVS := build/venv-locust/.stamp-$(LOCUST) build/venv-clients/.stamp
+
+TEST_ENV = KATYDID_BUILD=$(CURDIR)/$(O) KATYDID_LOCUST_VENV=$(CURDIR)/build/venv-locust KATYDID_CLIENTS_VENV=$(CURDIR)/build/venv-clients PYTHONDONTWRITEBYTECODE=1 \
            PATH="/usr/sbin:/sbin:$$PATH"
 PYTEST   = $(TEST_ENV) $(PYTHON) -m pytest -q -p no:cacheprovider
 .PHONY: test unit integration e2e asan ubsan tsan ci
-test: all $(UNIT_B) $(SUPPORT) build/venv-locust/.stamp-$(LOCUST) ## every test; last line "N passed, N failed"
+test: all $(UNIT_B) $(SUPPORT) $(VENVS) ## every test; last line "N passed, N failed"
 	@$(TEST_ENV) $(PYTHON) tests/run.py --build $(O) unit pylib integration webui e2e
 unit: $(UNIT_B) ## unit tests of the C code
 	@$(TEST_ENV) $(PYTHON) tests/run.py --build $(O) unit
-integration: all $(SUPPORT) build/venv-locust/.stamp-$(LOCUST) ## real processes on loopback and in network namespaces; T=pattern
+integration: all $(SUPPORT) $(VENVS) ## real processes on loopback and in network namespaces; T=pattern
 	@$(TEST_ENV) $(PYTHON) tests/run.py --build $(O) pylib integration $(if $(T),--only '$(T)')
 e2e: all $(SUPPORT) ## the page in headless Chromium
 	@$(TEST_ENV) $(PYTHON) tests/run.py --build $(O) webui e2e
@@ -216,7 +225,7 @@ asan ubsan: ## unit and integration tests under a sanitizer (make asan, make ubs
 tsan: ## the C unit tests and the master under ThreadSanitizer
 	@$(MAKE) --no-print-directory VARIANT=tsan unit
 .PHONY: sanitized
-sanitized: all $(UNIT_B) $(SUPPORT) build/venv-locust/.stamp-$(LOCUST)
+sanitized: all $(UNIT_B) $(SUPPORT) $(VENVS)
 	@$(TEST_ENV) $(PYTHON) tests/run.py --build $(O) unit integration
 ci: test lint ## what continuous integration runs
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """SocketIOUser: a Socket.IO connection, by python-socketio.
 
-Request types: WS connect, WSS send, WSE emit, WSC call (with its answer), WSR received.
+Request types: WS connect, WSS send, WSE emit, WSC call (with its answer), WSR received. The library
+makes an emit of every send and call, which is recorded too, as in Locust.
 """
 
 import gevent
@@ -20,29 +21,37 @@ class SocketIOClient(socketio.Client):
     def __init__(self, request_event, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.request_event = request_event
+        self._is_calling = False
 
     def connect(self, *args, **kwargs):
         with self.request_event.measure("WS", "connect"):
             super().connect(*args, **kwargs)
 
     def send(self, data, namespace=None, callback=None, name="Unnamed"):
-        # socketio's own send() is an emit() of "message", which would be recorded as one
-        self._push("WSS", name, "message", data, namespace, callback)
+        error = None
+        try:
+            super().send(data, namespace, callback)
+        except Exception as failure:
+            error = failure
+        self._record("WSS", name, data, error)
 
     def emit(self, event, data=None, namespace=None, callback=None):
-        self._push("WSE", str(event), event, data, namespace, callback)
-
-    def _push(self, request_type, name, event, data, namespace, callback):
         error = None
         try:
             super().emit(event, data, namespace, callback)
         except Exception as failure:
             error = failure
-        self._record(request_type, name, data, error)
+        self._record("WSE", str(event), data, error)
+        if error is not None and self._is_calling:
+            raise error  # or call() would wait for an answer
 
     def call(self, event, data=None, *args, **kwargs):
         with self.request_event.measure("WSC", event):
-            return super().call(event, data, *args, **kwargs)
+            self._is_calling = True
+            try:
+                return super().call(event, data, *args, **kwargs)
+            finally:
+                self._is_calling = False
 
     def on_message(self, event, data):
         """Called for each event without a handler of its own (see `self.sio.on`). Nobody knows
