@@ -202,11 +202,12 @@ build/venv-locust/.stamp-$(LOCUST): | build/.deps-test
 
 # Libraries of locust.contrib's clients (tests/integration/test_contrib.py), for the worker's own Python.
 CLIENTS := paho-mqtt>=2.1 dnspython psycopg[binary] pymongo python-socketio[client] openai httpx
-build/venv-clients/.stamp: Makefile | build/.deps-test
+CLIENTS_STAMP := build/venv-clients/.stamp-$(shell echo '$(CLIENTS)' | cksum | cut -d' ' -f1)
+$(CLIENTS_STAMP): | build/.deps-test
 	@echo "  PIP   $(CLIENTS)"
 	$(Q)rm -rf build/venv-clients && /usr/bin/python3 -m venv build/venv-clients && \
 	  build/venv-clients/bin/pip install -q --disable-pip-version-check $(foreach p,$(CLIENTS),'$(p)') && touch $@
-VENVS := build/venv-locust/.stamp-$(LOCUST) build/venv-clients/.stamp
+VENVS := build/venv-locust/.stamp-$(LOCUST) $(CLIENTS_STAMP)
 
 TEST_ENV = KATYDID_BUILD=$(CURDIR)/$(O) KATYDID_LOCUST_VENV=$(CURDIR)/build/venv-locust KATYDID_CLIENTS_VENV=$(CURDIR)/build/venv-clients PYTHONDONTWRITEBYTECODE=1 \
            PATH="/usr/sbin:/sbin:$$PATH"
