@@ -16,7 +16,8 @@ struct form {
     char *text; /* owned */
 };
 
-/* application/x-www-form-urlencoded. true; false when there are too many fields, a broken escape or a NUL byte. form_fini in any case.
+/* application/x-www-form-urlencoded. true; false when there are too many fields, a broken escape or
+ * a NUL byte. form_fini in any case.
  */
 bool form_parse(struct form *f, const char *bytes, size_t len);
 /* multipart/form-data (RFC 7578), boundary in the Content-Type. Parts that are files are left out.
