@@ -13,6 +13,7 @@
 #define BUCKETS (HIST_OCTAVES * HIST_SUB_COUNT)
 #define BUCKETS_SHOWN 400
 #define TREND_STEPS 30
+#define LONG_ID 12
 
 static void add_next(struct sbuf *out, double number)
 {
@@ -281,10 +282,23 @@ static bool is_status(const char *text, const char *word, size_t len)
            (after == '\0' || strchr("./-#", after) == NULL);
 }
 
+/* Hexadecimal digits with dashes between, as a UUID has them; 0 when there is none. */
+static size_t long_id(const char *word)
+{
+    size_t len = strspn(word, "0123456789abcdefABCDEF-");
+    bool has_digit = strcspn(word, "0123456789") < len;
+    return len >= LONG_ID && has_digit && !is_word(word[len]) ? len : 0;
+}
+
 void figures_add_kind(struct sbuf *out, const char *text)
 {
     for (const char *p = text; *p;) {
-        size_t len = 0;
+        size_t len = long_id(p);
+        if (len > 0) {
+            sbuf_addc(out, '#');
+            p += len;
+            continue;
+        }
         while (is_word(p[len]))
             len++;
         if (len == 0) {

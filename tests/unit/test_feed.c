@@ -21,7 +21,7 @@ static struct view_row rows[] = {
      .requests = 3,
      .failures = 1},
 };
-static struct view_failure failures[] = {{"GET", "/a", "a,\"b\"\n", 1, 100, 101}};
+static struct view_failure failures[] = {{1, "GET", "/a", "a,\"b\"\n", 1, 100, 101}};
 static struct view_worker workers[] = {{.id = "w1", .state = "running", .loop_lag_ms = -1},
                                        {.id = "w2", .state = "missing"}};
 static struct view_point points[] = {
@@ -127,36 +127,6 @@ static void columns_fit_their_rows(void **state)
     json_decref(hello);
 }
 
-static json_t *series(int64_t from, int64_t to, int step)
-{
-    struct sbuf out = {0};
-    struct view v = example();
-    feed_series(&v, from, to, step, &out);
-    json_t *root = parsed(&out), *list = json_incref(json_object_get(root, "points"));
-    json_decref(root);
-    return list;
-}
-
-static void ranges_and_steps(void **state)
-{
-    (void)state;
-    json_t *list = series(61, 61, 1);
-    assert_int_equal(json_array_size(list), 1);
-    json_decref(list);
-    list = series(0, INT64_MAX, 60);
-    json_t *point = json_array_get(list, 0);
-    assert_int_equal(json_array_size(list), 1);
-    assert_int_equal(json_integer_value(json_array_get(point, 0)), 60);
-    assert_true(fabs(json_number_value(json_array_get(point, 1)) - 48 / 60.0) < 1e-9);
-    assert_true(fabs(json_number_value(json_array_get(point, 3)) - 3) < 1e-9); /* the worst p50 */
-    assert_true(fabs(json_number_value(json_array_get(point, 4)) - 5) < 1e-9);
-    assert_true(fabs(json_number_value(json_array_get(point, 6)) - 5) < 1e-9); /* weighted mean */
-    json_decref(list);
-    list = series(62, 62, 1);
-    assert_true(json_is_null(json_array_get(json_array_get(list, 0), 3)));
-    json_decref(list);
-}
-
 static void locusts_json(void **state)
 {
     struct sbuf out = {0};
@@ -210,7 +180,6 @@ int main(void)
         cmocka_unit_test(a_known_viewer_gets_what_changed),
         cmocka_unit_test(a_mark_of_elsewhere_counts_for_nothing),
         cmocka_unit_test(columns_fit_their_rows),
-        cmocka_unit_test(ranges_and_steps),
         cmocka_unit_test(locusts_json),
         cmocka_unit_test(downloads_are_named_as_in_locust),
     };

@@ -28,6 +28,33 @@ static void start_takes_every_field(void **state)
     command_fini(&c);
 }
 
+static void a_marker_has_a_text_and_perhaps_a_time(void **state)
+{
+    static const char body[] = "{\"text\":\"deploy \\u202e<b>\",\"at\":1700000000.5}";
+    static const struct {
+        const char *body, *field;
+    } cases[] = {{"{}", "text"},
+                 {"{\"text\":\"\"}", "text"},
+                 {"{\"text\":7}", "text"},
+                 {"{\"text\":\"a\",\"at\":-1}", "at"},
+                 {"{\"text\":\"a\",\"at\":\"now\"}", "at"},
+                 {"{\"text\":\"a\",\"when\":1}", "when"}};
+    struct command c;
+    struct intake_error e;
+    (void)state;
+    assert_true(intake_json(INTAKE_MARKER, body, sizeof body - 1, false, &c, &e));
+    assert_int_equal(c.kind, CMD_MARKER);
+    assert_string_equal(c.text, "deploy \342\200\256<b>");
+    assert_true(near(c.at, 1700000000.5));
+    command_fini(&c);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *text = cases[i].body;
+        assert_false(intake_json(INTAKE_MARKER, text, strlen(text), false, &c, &e));
+        assert_string_equal(e.field, cases[i].field);
+        assert_true(e.text[0] != '\0');
+    }
+}
+
 static void bad_json_names_the_field(void **state)
 {
     static const struct {
@@ -273,6 +300,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(start_takes_every_field),
+        cmocka_unit_test(a_marker_has_a_text_and_perhaps_a_time),
         cmocka_unit_test(bad_json_names_the_field),
         cmocka_unit_test(deep_or_long_json_is_refused),
         cmocka_unit_test(a_shape_needs_no_numbers),

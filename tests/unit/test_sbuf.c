@@ -3,6 +3,7 @@
 #include "common/base/sbuf.h"
 #include "common/base/utf8.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -176,9 +177,47 @@ static void test_hash_sees_every_byte(void **state)
     }
 }
 
+static void decimals_are_short_and_exact(void **state)
+{
+    static const struct {
+        double number;
+        const char *text;
+    } cases[] = {{0, "0"},
+                 {-0.0, "0"},
+                 {1, "1"},
+                 {0.5, "0.5"},
+                 {0.05, "0.05"},
+                 {0.001, "0.001"},
+                 {0.0004, "0"},
+                 {-0.0004, "0"},
+                 {-2.25, "-2.25"},
+                 {1.9996, "2"},
+                 {1e14, "100000000000000"},
+                 {1700000000.123, "1700000000.123"},
+                 {1e15, "null"},
+                 {-1e300, "null"},
+                 {NAN, "null"},
+                 {INFINITY, "null"},
+                 {100.25, "100.25"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct sbuf b = {0};
+        sbuf_add_decimal(&b, cases[i].number);
+        assert_string_equal(b.data, cases[i].text);
+        sbuf_fini(&b);
+    }
+    struct sbuf b = {0};
+    sbuf_add_u64(&b, 0);
+    sbuf_addc(&b, ' ');
+    sbuf_add_u64(&b, UINT64_MAX);
+    assert_string_equal(b.data, "0 18446744073709551615");
+    sbuf_fini(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(decimals_are_short_and_exact),
         cmocka_unit_test(test_grows_and_stays_terminated),
         cmocka_unit_test(test_formats_of_any_length),
         cmocka_unit_test(test_json_strings),

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+#include "master/web/query.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <string.h>
+
+static bool read(const char *text, struct query *q, struct query_error *e)
+{
+    struct form f;
+    assert_true(form_parse(&f, text, strlen(text)));
+    bool is_ok = query_read(&f, q, e);
+    form_fini(&f);
+    return is_ok;
+}
+
+static void ranges_are_whole_seconds_that_hold_what_was_asked(void **state)
+{
+    struct query q;
+    struct query_error e;
+    (void)state;
+    assert_true(read("from=100.7&to=200.2&step=5&id=7&worker=0&columns=all&other=x", &q, &e));
+    assert_true(q.has_from && q.has_to && q.has_worker && q.has_all_columns);
+    assert_int_equal(q.from, 100);
+    assert_int_equal(q.to, 201);
+    assert_int_equal(q.step, 5);
+    assert_int_equal(q.id, 7);
+    assert_int_equal(q.worker, 0);
+    assert_true(read("", &q, &e));
+    assert_true(!q.has_from && !q.has_to && !q.has_worker && q.step == 0 && q.points == 30);
+    assert_true(read("ids=3,1,2,", &q, &e));
+    assert_int_equal(q.id_count, 3);
+    assert_int_equal(q.ids[0], 3);
+}
+
+static void what_is_wrong_is_named(void **state)
+{
+    static const struct {
+        const char *text, *field;
+    } cases[] = {{"from=yesterday", "from"},
+                 {"from=-5", "from"},
+                 {"from=1e9", "from"},
+                 {"from=.5", "from"},
+                 {"from=0x10", "from"},
+                 {"from=nan", "from"},
+                 {"from=999999999999", "from"},
+                 {"from=00000000000000000000000000001", "from"},
+                 {"to=1.2.3", "to"},
+                 {"from=5&to=5", "to"},
+                 {"from=6&to=5", "to"},
+                 {"step=0", "step"},
+                 {"step=3601", "step"},
+                 {"step=1.5", "step"},
+                 {"id=-1", "id"},
+                 {"id=4294967296", "id"},
+                 {"worker=10000", "worker"},
+                 {"points=1", "points"},
+                 {"points=121", "points"},
+                 {"columns=some", "columns"},
+                 {"ids=1;2", "ids"},
+                 {"ids=,1", "ids"},
+                 {"ids=99999999999", "ids"}};
+    struct query q;
+    struct query_error e;
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        if (read(cases[i].text, &q, &e))
+            fail_msg("%s was taken", cases[i].text);
+        assert_string_equal(e.field, cases[i].field);
+        assert_true(e.text[0] != '\0');
+    }
+}
+
+static void there_is_an_end_to_ids(void **state)
+{
+    char text[QUERY_IDS_MAX * 2 + 16] = "ids=1";
+    struct query q;
+    struct query_error e;
+    (void)state;
+    for (size_t i = 1; i < QUERY_IDS_MAX; i++)
+        memcpy(text + strlen(text), ",1", 3);
+    assert_true(read(text, &q, &e));
+    assert_int_equal(q.id_count, QUERY_IDS_MAX);
+    memcpy(text + strlen(text), ",1", 3);
+    assert_false(read(text, &q, &e));
+    assert_string_equal(e.field, "ids");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ranges_are_whole_seconds_that_hold_what_was_asked),
+        cmocka_unit_test(what_is_wrong_is_named),
+        cmocka_unit_test(there_is_an_end_to_ids),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
