@@ -89,6 +89,16 @@ static void tune(struct master *m)
     timeline_ask(m->timeline, &m->tunables.chart);
 }
 
+/* Workers that were here before the host could hear of them. */
+static void introduce_workers(struct master *m)
+{
+    for (size_t i = 0; i < m->roster.count; i++) {
+        const struct worker *w = m->roster.workers[i];
+        if (worker_is_active(w))
+            script_tell(m, "worker_connect", &(struct event_args){.client_id = w->id});
+    }
+}
+
 static void on_script(struct master *m, const struct message *msg)
 {
     struct script script;
@@ -105,10 +115,13 @@ static void on_script(struct master *m, const struct message *msg)
         script_fini(&script);
         return;
     }
+    bool is_first = !m->host.has_script;
     script_fini(&m->host.script);
     m->host.script = script;
     m->host.has_script = true;
     tune(m);
+    if (is_first)
+        introduce_workers(m);
     ask_script_came(m);
 }
 

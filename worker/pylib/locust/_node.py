@@ -427,9 +427,10 @@ class Node:
 
     def _on_heartbeat(self, message):
         self.last_heartbeat = time.time()
-        self.environment.events.heartbeat_received.fire(
-            client_id=message.node_id, timestamp=self.last_heartbeat
-        )
+        if self._host is None:
+            self.environment.events.heartbeat_received.fire(
+                client_id=message.node_id, timestamp=self.last_heartbeat
+            )
 
     def _on_katydid_ack(self, message):
         self._reports.acknowledged(message.data["epoch"], message.data["seq"])
