@@ -42,7 +42,7 @@ export function App(): JSX.Element {
       <Rail />
       <div class="banners" role="region" aria-label="State and time range">
         <Banners />
-        <TimeBar />
+        {store.run.value === null ? <div class="time-bar skeleton-bar" aria-hidden="true" /> : <TimeBar />}
       </div>
       <main id="main" tabIndex={-1}>
         {store.run.value === null ? (source.link.value.kind === "broken" ? null : <Loading />) : <Guarded key={route.value.screen}><Screen /></Guarded>}

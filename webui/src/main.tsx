@@ -28,6 +28,13 @@ setInterval(() => source.beat(), BEAT_MS);
 document.addEventListener("visibilitychange", () => source.setHidden(document.hidden));
 addEventListener("online", () => source.retryNow());
 
+/* For the budgets of the page: when the first number was on the screen. */
+const stopMarking = effect(() => {
+  if (store.run.value === null) return;
+  requestAnimationFrame(() => performance.mark("katydid-first-number"));
+  queueMicrotask(() => stopMarking());
+});
+
 effect(() => {
   const state = store.state.value;
   const [, requests = 0, failures = 0] = store.total.value as number[];

@@ -51,7 +51,7 @@ function drawConfidence(plot: uPlot, answer: DistributionAnswer): void {
 
 function Canvas({ answer, isLog, sentence, onAt }: { answer: DistributionAnswer; isLog: boolean; sentence: string; onAt: (text: string) => void }): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
-  const data = useMemo<PlotData>(() => {
+  const data = useMemo(() => (): PlotData => {
     const end = reach(answer.count);
     const points = answer.curve.filter(([q]) => nines(q) <= end + 1e-9);
     return [points.map(([q]) => nines(q)), points.map(([, value]) => (isLog && value <= 0 ? null : value))];

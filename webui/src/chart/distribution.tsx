@@ -58,7 +58,7 @@ function Canvas({ answer, sentence }: { answer: DistributionAnswer; sentence: st
   const box = useRef<HTMLDivElement>(null);
   const bars = useMemo(() => barsOf(answer.buckets), [answer]);
   const which = outcome.value;
-  const data = useMemo<PlotData>(() => {
+  const data = useMemo(() => (): PlotData => {
     const failed = which === "ok" ? bars.failed.map(() => 0) : bars.failed;
     const top = bars.ok.map((ok, i) => (which === "failed" ? 0 : ok) + failed[i]!);
     const end = (values: number[]): number[] => [...values, values.at(-1) ?? 0];

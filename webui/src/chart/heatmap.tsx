@@ -75,13 +75,17 @@ function Canvas(props: { answer: HeatmapAnswer; title: string; onCell: (text: st
   const { answer } = props;
   const steps = stepsOf(answer);
   const rows = answer.bounds_ms.length - 1;
-  const image = useMemo(() => picture(answer, steps), [answer, painted.value]);
-  const newest = useRef({ image, answer, steps });
-  newest.current = { image, answer, steps };
-  const cells = useMemo(() => new Map(answer.cells.map(([x, y, n]) => [x * 1000 + y, n])), [answer]);
-  const cellsNow = useRef(cells);
-  cellsNow.current = cells;
-  const data = useMemo<PlotData>(() => {
+  const made = useRef<{ of: unknown; image: HTMLCanvasElement } | null>(null);
+  const theme = painted.value;
+  /** Made when it is first drawn: charts out of sight need none. */
+  function imageOf(): HTMLCanvasElement {
+    const now = newest.current;
+    if (made.current?.of !== now) made.current = { of: now, image: picture(now.answer, now.steps) };
+    return made.current.image;
+  }
+  const newest = useRef({ answer, steps, theme });
+  if (newest.current.answer !== answer || newest.current.theme !== theme) newest.current = { answer, steps, theme };
+  const data = useMemo(() => (): PlotData => {
     const x = Array.from({ length: steps }, (_, i) => answer.from + i * answer.step);
     return [x, x.map(() => null)];
   }, [answer]);
@@ -96,7 +100,7 @@ function Canvas(props: { answer: HeatmapAnswer; title: string; onCell: (text: st
     ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
     ctx.clip();
     ctx.imageSmoothingEnabled = false;
-    ctx.drawImage(now.image, left, bbox.top, right - left, bbox.height);
+    ctx.drawImage(imageOf(), left, bbox.top, right - left, bbox.height);
     ctx.restore();
   }
   function cursor(plot: uPlot): void {
@@ -105,7 +109,7 @@ function Canvas(props: { answer: HeatmapAnswer; title: string; onCell: (text: st
     const now = newest.current.answer;
     const x = Math.floor((plot.posToVal(left, "x") - now.from) / now.step);
     const y = Math.floor(plot.posToVal(top, "y"));
-    const n = cellsNow.current.get(x * 1000 + y) ?? 0;
+    const n = now.cells.find(([column, row]) => column === x && row === y)?.[2] ?? 0;
     const bounds = now.bounds_ms;
     if (y < 0 || y >= bounds.length - 1) return props.onCell("");
     props.onCell(`${timeText(now.from + x * now.step)}, ${msAxis(bounds[y])} to ${msUnit(bounds[y + 1])}: ${count(n)}`);

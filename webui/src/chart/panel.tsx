@@ -186,7 +186,7 @@ export function ChartPanel(props: PanelProps): JSX.Element {
         {props.tools ? <div class="panel-tools">{props.tools}</div> : null}
         <Menu label={`${props.title}: more`} items={items(props, () => box.current, asTable, isFull)} />
       </header>
-      {props.legend ? <div class="legend">{props.legend}</div> : null}
+      {props.legend === undefined ? null : <div class="legend">{props.legend}</div>}
       <Body {...props} asTable={asTable.value} />
       {props.note}
     </section>

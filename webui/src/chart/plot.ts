@@ -7,8 +7,8 @@ import { signal } from "@preact/signals";
 import uPlot from "uplot";
 import { openDialog, source } from "../app-state";
 import { cssVar, painted } from "../lib/theme";
-import { events, saturated } from "../range/data";
-import { cursorAt, goLive, setFixed, span, zoom } from "../range/state";
+import { drawn, events, saturated } from "../range/data";
+import { cursorAt, goLive, setFixed, zoom } from "../range/state";
 import { timeText } from "../range/time";
 import type { Values } from "./legend";
 
@@ -154,7 +154,7 @@ export function overTime(onCursor: (index: number | null) => void): Partial<uPlo
 }
 
 export const xOfSpan: uPlot.Range.Function = () => {
-  const { from, to } = span.peek();
+  const { from, to } = drawn.peek();
   return [from, Math.max(from + 1, to - 1)];
 };
 
@@ -163,7 +163,8 @@ export const xOfSpan: uPlot.Range.Function = () => {
 export interface PlotInput {
   /** Everything but width and height. Called again when the theme or `deps` change. */
   options: () => Omit<uPlot.Options, "width" | "height">;
-  data: PlotData;
+  /** Made only when it is drawn; a new function means new data. */
+  data: () => PlotData;
   /** The canvas is made again when one of these changes; new data alone is only drawn. */
   deps: unknown[];
   /** Wheel and right click mean time. */
@@ -194,16 +195,18 @@ export function usePlot(box: RefObject<HTMLDivElement | null>, input: PlotInput)
   newest.current = input;
   const isSeen = useRef(true);
   const isDue = useRef(false);
+  const shownData = useRef<unknown>(null);
 
   useEffect(() => {
     const target = box.current;
     if (target === null) return;
     const made = new uPlot(
       { ...newest.current.options(), width: Math.max(40, target.clientWidth), height: Math.max(40, target.clientHeight) },
-      newest.current.data as uPlot.AlignedData,
+      newest.current.data() as uPlot.AlignedData,
       target,
     );
     plot.current = made;
+    shownData.current = newest.current.data;
     isDue.current = false;
     const stop = newest.current.isOverTime ? listen(target, made) : () => undefined;
     const size = new ResizeObserver(() => {
@@ -227,11 +230,12 @@ export function usePlot(box: RefObject<HTMLDivElement | null>, input: PlotInput)
 
   function draw(): void {
     isDue.current = false;
-    plot.current?.setData(newest.current.data as uPlot.AlignedData);
+    shownData.current = newest.current.data;
+    plot.current?.setData(newest.current.data() as uPlot.AlignedData);
   }
 
   useEffect(() => {
-    if (plot.current === null || plot.current.data === (input.data as uPlot.AlignedData)) return;
+    if (plot.current === null || shownData.current === input.data) return;
     if (isSeen.current) draw();
     else isDue.current = true;
   }, [input.data]);

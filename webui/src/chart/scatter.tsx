@@ -43,7 +43,7 @@ function dotsOf({ view, load }: ScatterProps, against: Against): Dot[] {
 
 function Canvas({ dots, against, sentence }: { dots: Dot[]; against: Against; sentence: string }): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
-  const data = useMemo<PlotData>(() => [dots.map((dot) => dot.x), dots.map((dot) => dot.y)], [dots]);
+  const data = useMemo(() => (): PlotData => [dots.map((dot) => dot.x), dots.map((dot) => dot.y)], [dots]);
   const newest = useRef(dots);
   newest.current = dots;
   function draw(plot: uPlot): void {

@@ -6,7 +6,7 @@ import { useMemo, useRef } from "preact/hooks";
 import type uPlot from "uplot";
 import { cssVar } from "../lib/theme";
 import { NO_VIEW, type SeriesView } from "../live/series";
-import { span } from "../range/state";
+import { drawn } from "../range/data";
 import { timeText } from "../range/time";
 import { afterPick, stacked, type Values } from "./legend";
 import { ChartPanel } from "./panel";
@@ -128,7 +128,7 @@ function Legend(props: LegendProps): JSX.Element {
 interface CanvasProps {
   chart: TimeChartProps;
   shown: Line[];
-  data: PlotData;
+  data: () => PlotData;
   sentence: string;
   onCursor: (index: number | null) => void;
   onRead: (index: number) => void;
@@ -146,10 +146,10 @@ function Canvas(props: CanvasProps): JSX.Element {
     const step = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10, Home: -Infinity, End: Infinity }[event.key];
     if (plot.current === null || step === undefined) return;
     event.preventDefault();
-    const last = props.data[0].length - 1;
+    const last = chart.view.x.length - 1;
     const next = Math.min(last, Math.max(0, (index.current ?? last + 1) + step));
     index.current = next;
-    plot.current.setCursor({ left: plot.current.valToPos(props.data[0][next]!, "x"), top: 10 });
+    plot.current.setCursor({ left: plot.current.valToPos(chart.view.x[next]!, "x"), top: 10 });
     props.onRead(next);
   }
   function leave(): void {
@@ -167,8 +167,8 @@ export function TimeChart(props: TimeChartProps): JSX.Element {
   const spoken = useSignal("");
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const shown = props.lines.filter((line) => !hidden.value.includes(line.label));
-  const { from, to } = span.value;
-  const data = useMemo(() => dataOf(props, shown), [props.view, shown.map((line) => line.label).join("\n"), props.isLog, from, to]);
+  const { from, to } = drawn.value;
+  const data = useMemo(() => () => dataOf(props, shown), [props.view, shown.map((line) => line.label).join("\n"), props.isLog, from, to]);
   const at = crosshair.value === "values" ? cursor.value : null;
   const values = (line: Line): Values => line.value(props.view);
   const format = (line: Line, value: number | null | undefined): string => (line.isRight && props.rightFormat ? props.rightFormat(value) : props.format(value));

@@ -13,6 +13,7 @@ import { tidy, type Span } from "../range/range";
 import { timeText } from "../range/time";
 
 const CLICK_PX = 4;
+const REPAINT_S = 3;
 
 function most(values: readonly (number | null)[]): number {
   let max = 0;
@@ -79,9 +80,11 @@ export function Strip(): JSX.Element {
   const length = Math.max(1, run.to - run.from);
   const part = (second: number): number => Math.min(1, Math.max(0, (second - run.from) / length));
 
+  // A pixel of change is worth a picture, not each second.
+  const pixels = Math.max(1, length / Math.max(1, canvas.current?.clientWidth ?? 1));
   useEffect(() => {
     if (canvas.current) paint(canvas.current, run);
-  }, [store.revision.value, painted.value, wholeTable.value, saturated.value, run.from, run.to]);
+  }, [Math.floor(run.to / Math.max(REPAINT_S, pixels)), painted.value, wholeTable.value, saturated.value, run.from, store.series.length > 1]);
   useEffect(() => {
     const observer = new ResizeObserver(() => canvas.current && paint(canvas.current, runSpan.peek()));
     observer.observe(box.current!);

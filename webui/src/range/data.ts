@@ -10,11 +10,13 @@ import { ROW, type RangeAnswer, type RunEvent, type Saturated } from "../live/pr
 import { RowTable } from "../live/rows";
 import { NO_VIEW, SECONDS_KEPT, SeriesTable, type SeriesView } from "../live/series";
 import { question, type Question } from "./question";
-import { isFixed, isOfOtherRun, isWhole, runSpan, span, wholeTable } from "./state";
+import type { Span } from "./range";
+import { isFixed, isOfOtherRun, isWhole, range, runSpan, span, wholeTable } from "./state";
 
 const LIVE_EVERY_S = 3;
 const WHOLE_EVERY_S = 15;
 const SATURATED_EVERY_S = 10;
+const STEPS = 720; // of a course; it is not worth asking for the next step before it is there
 const LATE_S = 6; // seconds that late reports may still change
 
 const runKey = (): string => `${store.run.value?.boot ?? ""} ${store.run.value?.run ?? ""}`;
@@ -94,7 +96,8 @@ const oldRun = question(
   () => {
     const first = store.firstKept.value;
     if (!isReady() || source.isRecorded || first === 0 || secondsReach(first)) return null;
-    return `${runKey()} ${Math.floor((store.run.value?.now ?? 0) / WHOLE_EVERY_S)}`;
+    const now = store.run.value?.now ?? 0;
+    return `${runKey()} ${Math.floor(now / Math.max(WHOLE_EVERY_S, (now - first) / STEPS))}`;
   },
   (signal) => source.figures.series({ from: store.firstKept.value, to: Math.ceil(store.run.value?.now ?? 0) + 1 }, signal),
 );
@@ -103,17 +106,34 @@ effect(() => {
 });
 
 const oldCharts = question(
-  () => (source.isRecorded || secondsReach(span.value.from) ? null : rangeKey(Math.max(LIVE_EVERY_S, (span.value.to - span.value.from) / 720))),
+  () => (source.isRecorded || secondsReach(span.value.from) || range.value.kind === "all" ? null : rangeKey(Math.max(LIVE_EVERY_S, (span.value.to - span.value.from) / STEPS))),
   (signal) => source.figures.series(span.value, signal),
 );
 
-/** What the charts over time draw. */
-export const chartView = computed<SeriesView>(() => {
-  store.revision.value;
+const chartTable = computed<SeriesTable>(() => {
+  const all = recorded();
+  if (all !== null) return all;
+  if (secondsReach(span.value.from)) return store.series;
+  return (range.value.kind === "all" ? oldRun.answer.value : oldCharts.answer.value) ?? store.series;
+});
+
+/** The range as the charts show it: it moves when their next step is there, not before. */
+const drawnText = computed(() => {
   const { from, to } = span.value;
-  if (to <= from || isOfOtherRun.value) return NO_VIEW;
-  const table = recorded() ?? (secondsReach(from) ? store.series : (oldCharts.answer.value ?? store.series));
-  return table.view(from, to);
+  const step = chartTable.value.step;
+  return isFixed.value || step === 1 ? `${from} ${to}` : `${Math.floor(from / step) * step} ${Math.floor(to / step) * step}`;
+});
+export const drawn = computed<Span>(() => {
+  const [from = 0, to = 0] = drawnText.value.split(" ").map(Number);
+  return { from, to };
+});
+
+/** What the charts over time draw. Only single seconds change with every tick. */
+export const chartView = computed<SeriesView>(() => {
+  const table = chartTable.value;
+  if (table === store.series) store.revision.value;
+  const { from, to } = drawn.value;
+  return to <= from || isOfOtherRun.value ? NO_VIEW : table.view(from, to);
 });
 export const chartsError = oldCharts.error;
 

@@ -31,6 +31,7 @@ const quantile = (median, name) => round(median * Math.exp(SIGMA * z[name]));
 export class FakeRun {
   constructor(options) {
     this.rows = options.rows ?? 12;
+    this.forceStep = options.forceStep ?? 0; // a master that does not roll up
     this.started = options.started ?? Math.floor(Date.now() / 1000) - (options.seconds ?? 300);
     this.now = this.started + (options.seconds ?? 300);
     this.users = options.users ?? 200;
@@ -133,7 +134,7 @@ export class FakeRun {
 
   series(from, to, step, id) {
     const [start, end] = this.span(from, to);
-    const wide = step || Math.max(1, Math.ceil((end - start) / 720));
+    const wide = this.forceStep || step || Math.max(1, Math.ceil((end - start) / 720));
     const points = [];
     for (let second = Math.ceil(start / wide) * wide; second < end; second += wide) points.push(this.point(second, id));
     return { type: "series", boot: "fake", run: this.runId, from: start, to: end, step: wide, points };

@@ -1,4 +1,5 @@
 /* Filter, grouping, columns and download of the endpoints table. */
+import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { FIELDS } from "../../lib/filter";
 import { count } from "../../lib/format";
@@ -21,6 +22,7 @@ export interface ToolbarProps {
 }
 
 function ColumnChoice({ columns }: { columns: EndpointColumn[] }): JSX.Element {
+  const isOpen = useSignal(false);
   const keys = columns.map((column) => column.key);
   const choose = (next: string[]): void => {
     const text = next.filter((key) => !FIXED_COLUMNS.includes(key)).join(",");
@@ -28,9 +30,9 @@ function ColumnChoice({ columns }: { columns: EndpointColumn[] }): JSX.Element {
     setQuery({ columns: text });
   };
   return (
-    <details class="mask columns">
+    <details class="mask columns" onToggle={(event) => (isOpen.value = event.currentTarget.open)}>
       <summary class="button" aria-label="Columns"><Icon name="columns" /><span class="action-label">Columns</span></summary>
-      <div class="mask-list two">
+      {isOpen.value ? <div class="mask-list two">
         {COLUMNS.filter((column) => !FIXED_COLUMNS.includes(column.key)).map((column) => (
           <label class="check" key={column.key} title={column.title}>
             <input type="checkbox" checked={keys.includes(column.key)}
@@ -39,7 +41,7 @@ function ColumnChoice({ columns }: { columns: EndpointColumn[] }): JSX.Element {
           </label>
         ))}
         <button type="button" class="button small" onClick={() => choose(DEFAULT_COLUMNS)}>As at first</button>
-      </div>
+      </div> : null}
     </details>
   );
 }
