@@ -197,30 +197,25 @@ static void note_sent(struct viewer *w, uint64_t tick)
     pthread_mutex_unlock(&w->live->lock);
 }
 
-static bool send_hello(struct viewer *w, const struct view *v)
+/* A tick, with a hello in front when the master or the run is not the one of the last tick. Takes
+ * the view, and lets go of it before it sends: a slow reader keeps nothing from being forgotten. */
+static bool send_tick(struct viewer *w, struct view *v, bool *is_greeted)
 {
-    struct sbuf out = {0};
-    feed_hello(v, &out);
-    bool is_ok = send_frame(w, out.data, out.len);
-    sbuf_fini(&out);
-    return is_ok;
-}
-
-/* A tick, with a hello in front when the master or the run is not the one of the last tick. */
-static bool send_tick(struct viewer *w, const struct view *v, bool *is_greeted)
-{
-    if (!*is_greeted || strcmp(w->mark.run, v->run_id) != 0) {
-        if (!send_hello(w, v))
-            return false;
-        *is_greeted = true;
-    }
+    struct sbuf hello = {0};
+    uint64_t tick = v->tick;
+    if (!*is_greeted || strcmp(w->mark.run, v->run_id) != 0)
+        feed_hello(v, &hello);
     struct text *t = text_for(w->live, v, &w->mark);
+    view_unref(v);
+    bool is_ok = t != NULL && (hello.len == 0 || send_frame(w, hello.data, hello.len));
+    *is_greeted |= is_ok;
+    sbuf_fini(&hello);
     if (t == NULL)
         return false;
-    bool is_ok = send_frame(w, t->bytes.data, t->bytes.len);
+    is_ok = is_ok && send_frame(w, t->bytes.data, t->bytes.len);
     w->mark = t->after;
     if (is_ok)
-        note_sent(w, v->tick);
+        note_sent(w, tick);
     pthread_mutex_lock(&w->live->lock);
     text_unref(t);
     pthread_mutex_unlock(&w->live->lock);
@@ -251,9 +246,7 @@ static void *write_ticks(void *arg)
         if (v == NULL)
             continue;
         tick = v->tick;
-        bool is_ok = send_tick(w, v, &is_greeted);
-        view_unref(v);
-        if (!is_ok)
+        if (!send_tick(w, v, &is_greeted))
             return NULL;
     }
 }

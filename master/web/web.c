@@ -33,11 +33,13 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #define LOGGER "katydid.web"
 #define LIVE_PATH "/api/v1/live"
+#define WEB_NICE 5
 
 struct web {
     struct bridge *bridge;
@@ -455,11 +457,25 @@ static void warn_if_open(const struct web *w)
                 w->guard.is_wildcard ? "every interface" : w->guard.bound, w->listen.port);
 }
 
+/* Whoever looks on must not slow the test down: the main thread comes first. Writers of the live
+ * sockets are made by these threads, and inherit it. */
+static void *on_thread(const struct mg_context *ctx, int type)
+{
+    (void)ctx;
+    (void)type;
+    setpriority(PRIO_PROCESS, (id_t)gettid(), WEB_NICE);
+    return NULL;
+}
+
 /* civetweb's threads must not take the signals that the main thread waits for. */
 static struct mg_context *start_server(struct web *w, const char **options)
 {
     static const struct mg_callbacks callbacks = {
-        .begin_request = on_request, .http_error = on_http_error, .log_message = on_log};
+        .begin_request = on_request,
+        .http_error = on_http_error,
+        .log_message = on_log,
+        .init_thread = on_thread,
+    };
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
