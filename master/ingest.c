@@ -159,7 +159,7 @@ static void tell_trouble(struct master *m, double mono)
 /* How a worker is, once a second: our workers by their reports, others by their heartbeats. */
 static void note_health(struct master *m, struct worker *w, double now)
 {
-    double lag_ms = w->lag_p99_ms >= 0 ? w->lag_p99_ms : w->lag_ms;
+    double lag_ms = w->lag_ms;
     uint32_t cpu = (uint32_t)(fmin(fmax(w->cpu_percent, 0), 1e5) * 10);
     timeline_health(m->timeline, now,
                     &(struct timeline_health){.index = w->index,
@@ -170,7 +170,7 @@ static void note_health(struct master *m, struct worker *w, double now)
                                               .has_lag = lag_ms >= 0,
                                               .lag_us = (uint32_t)(fmin(fmax(lag_ms, 0), 4e6) * 1e3),
                                               .memory_kb = w->memory_bytes >> 10});
-    events_watch(m->events, now, w->index, w->id, w->cpu_percent, lag_ms);
+    events_watch(m->events, now, w->index, w->id, w->cpu_percent, w->lag_p99_ms);
 }
 
 static void note_second(struct master *m, double now)

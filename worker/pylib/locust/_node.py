@@ -239,10 +239,11 @@ class Node:
     def _pulse(self):
         began = time.monotonic()
         complain_at = began + _COMPLAIN_FIRST_S
-        next_at = began
+        next_at = began - time.time() % 1  # a report is about one second of the clock, not two halves
         while True:
-            next_at = max(next_at + _beat_interval_s(), time.monotonic())
-            gevent.sleep(next_at - time.monotonic())
+            interval, now = _beat_interval_s(), time.monotonic()
+            next_at = max(next_at + interval, now - (now - next_at) % interval)
+            gevent.sleep(max(0, next_at - now))
             try:
                 self._beat()
             except Exception as error:  # of a listener, or its data that cannot be packed
