@@ -260,6 +260,9 @@ static PyObject *py_sleep(PyObject *module, PyObject *const *args, Py_ssize_t n,
         PyErr_SetString(PyExc_OverflowError, "sleep length is too large");
         return NULL;
     }
+    struct loop *l = loop_main();
+    if (seconds <= 0 && l && l->callback_count > 0) /* those were there first */
+        return sleep_elsewhere(args, n, names);
     return hub_sleep(seconds) ? NULL : Py_NewRef(Py_None);
 }
 

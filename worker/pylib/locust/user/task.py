@@ -411,10 +411,10 @@ def _run_tasks(user, task_set=None):
                     _stop_set(task_set, errors_too=False)
                 raise GreenletExit() from error
             report_error(user, task_set or user._taskset_instance, error)
-            if must_wait or isinstance(error, NoTasksError):  # would only fail again, at once
-                raise StopUser() from error
             if not user.environment.catch_exceptions:
                 raise
+            if must_wait or isinstance(error, NoTasksError):  # would only fail again, at once
+                raise StopUser() from error
             must_wait = True
 
 

@@ -29,18 +29,18 @@ def deprecated_locust_meta_class(deprecation_message):
 
 
 class DeprecatedLocustClass(
-    metaclass=deprecated_locust_meta_class("The Locust class is called User since Locust 1.0")
+    metaclass=deprecated_locust_meta_class("The Locust class has been renamed to User in version 1.0")
 ):
     pass
 
 
 class DeprecatedHttpLocustClass(
-    metaclass=deprecated_locust_meta_class("The HttpLocust class is called HttpUser since Locust 1.0")
+    metaclass=deprecated_locust_meta_class("The HttpLocust class has been renamed to HttpUser in version 1.0")
 ):
     pass
 
 
 class DeprecatedFastHttpLocustClass(
-    metaclass=deprecated_locust_meta_class("The FastHttpLocust class is called FastHttpUser since Locust 1.0")
+    metaclass=deprecated_locust_meta_class("The FastHttpLocust class has been renamed to FastHttpUser in version 1.0")
 ):
     pass
