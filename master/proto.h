@@ -108,6 +108,11 @@ struct message_exception {
     char *message, *traceback; /* owned */
 };
 
+struct message_want {
+    bool has_stats, stats; /* the statistics: from now on, or no more */
+    bool report;           /* the report, once */
+};
+
 struct message {
     enum message_kind kind;
     struct slice type;
@@ -123,7 +128,7 @@ struct message {
         struct message_ticked ticked;
         struct message_done done;
         struct message_web web;
-        bool wants_stats;
+        struct message_want want;
     };
 };
 
@@ -219,6 +224,7 @@ struct event_args {        /* what is given becomes an argument of the event */
     const unsigned *user_count;
     struct slice data; /* msgpack, or empty */
 };
+void proto_report(struct sbuf *out, const char *node, const struct sbuf *html); /* NULL: none */
 void proto_event(struct sbuf *out, const char *node, uint64_t id, const char *name,
                  const struct event_args *args);
 

@@ -125,8 +125,10 @@ static bool parse_call(const msgpack_object *data, struct message *m)
 static bool parse_want(const msgpack_object *data, struct message *m)
 {
     const msgpack_object *stats = proto_get(data, "stats");
-    m->wants_stats = stats && stats->type == MSGPACK_OBJECT_BOOLEAN && stats->via.boolean;
-    return stats != NULL;
+    m->want.has_stats = stats != NULL;
+    m->want.stats = proto_bool(stats);
+    m->want.report = proto_bool(proto_get(data, "report"));
+    return m->want.has_stats || m->want.report;
 }
 
 static bool parse_ticked(const msgpack_object *data, struct message *m)

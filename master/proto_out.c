@@ -150,6 +150,20 @@ static void put_args(msgpack_packer *pk, const struct event_args *a)
     }
 }
 
+void proto_report(struct sbuf *out, const char *node, const struct sbuf *html)
+{
+    msgpack_packer pk = begin(out, "katydid_report");
+    msgpack_pack_map(&pk, 1);
+    put(&pk, "html");
+    if (html) {
+        msgpack_pack_str(&pk, html->len);
+        msgpack_pack_str_body(&pk, html->data, html->len);
+    } else {
+        msgpack_pack_nil(&pk);
+    }
+    put(&pk, node);
+}
+
 void proto_event(struct sbuf *out, const char *node, uint64_t id, const char *name,
                  const struct event_args *args)
 {

@@ -8,6 +8,7 @@
 #include "common/base/sbuf.h"
 #include "master/core.h"
 #include "master/output_text.h"
+#include "master/report_file.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,6 +134,28 @@ static void on_answer(struct master *m, const struct message *msg)
     else
         m->trouble.broken++;
     answer_fini(&answer);
+}
+
+static void send_report(struct master *m)
+{
+    struct sbuf html = {0}, out = {0};
+    show_publish(m);
+    struct view *v = bridge_view(m->bridge);
+    const struct report_ask ask = {.script = m->host.script.about};
+    bool is_made = v && report_file_make(v, &ask, &html);
+    if (v)
+        view_unref(v);
+    proto_report(&out, m->host.node_id, is_made ? &html : NULL);
+    post_bytes(m, m->host.node_id, &out);
+    sbuf_fini(&html);
+}
+
+static void on_want(struct master *m, const struct message_want *w)
+{
+    if (w->has_stats)
+        account_want(m, w->stats);
+    if (w->report)
+        send_report(m);
 }
 
 static char **copy_texts(char **from)
@@ -370,7 +393,7 @@ void script_on_message(struct master *m, struct message *msg)
     else if (msg->kind == MESSAGE_ANSWER)
         on_answer(m, msg);
     else if (msg->kind == MESSAGE_WANT)
-        account_want(m, msg->wants_stats);
+        on_want(m, &msg->want);
     else if (msg->kind == MESSAGE_LINES)
         inbox_take_lines(m, "host", msg);
     else if (msg->kind == MESSAGE_WEB)

@@ -45,6 +45,7 @@ class Host:
             "locustfile": self._ship,
             "katydid_browse": lambda message: gevent.spawn(_browse, message.data["url"]),
             "katydid_stats": self._on_stats,
+            "katydid_report": self._on_report,
             "katydid_options": self._on_options,
             "katydid_shape": self._on_shape,
             "katydid_page": self._on_page,
@@ -222,6 +223,9 @@ class Host:
     def _on_page(self, message):
         if self.web_ui is not None:
             self.web_ui.on_page(message.data)
+
+    def _on_report(self, message):
+        self.environment.runner._take_report(message.data["html"])
 
     def _on_stats(self, message):
         self.environment.runner.take_stats(message.data)

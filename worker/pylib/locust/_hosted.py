@@ -9,13 +9,14 @@ import logging
 
 import _katydid
 import gevent
-from gevent.event import Event
+from gevent.event import AsyncResult, Event
 
 from . import runners
 from .stats import StatsEntry
 
 logger = logging.getLogger("locust.runners")
 
+_REPORT_S = 20.0
 _ANSWER_S = 2.0  # the most that a first look waits for the master's numbers
 
 
@@ -23,6 +24,7 @@ class Hosted:
     """Mixed into a runner: the test as a whole is the master's business."""
 
     _node = None  # set by the node
+    _report = None  # that was asked for, to come
 
     def _note_exception(self, message, text):
         super()._note_exception(message, text)
@@ -53,6 +55,27 @@ class Hosted:
     def start_shape(self):
         """The master runs the shape: with it, a start is all that is needed."""
         self._node.call("start")
+
+    def _take_report(self, html):
+        """katydid_report"""
+        if self._report is not None:
+            self._report.set(html)
+
+    def _masters_report(self):
+        """The report of the whole test; None where it cannot be had, and must be made here."""
+        node = self._node
+        if node is None or node._host is None or node.receives(gevent.getcurrent()):
+            return None
+        if self._report is None:
+            self._report = AsyncResult()
+            node.send("katydid_want", {"report": True})
+        answer = self._report
+        try:
+            return answer.get(timeout=_REPORT_S)
+        except gevent.Timeout:
+            return None
+        finally:
+            self._report = None
 
     def stop_test(self, reason):
         logger.error("%s", reason)
