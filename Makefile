@@ -201,7 +201,7 @@ build/venv-locust/.stamp-$(LOCUST): | build/.deps-test
 	  build/venv-locust/bin/pip install -q --disable-pip-version-check locust==$(LOCUST) faker && touch $@
 
 # Libraries of locust.contrib's clients (tests/integration/test_contrib.py), for the worker's own Python.
-CLIENTS := paho-mqtt>=2.1 dnspython psycopg[binary] pymongo python-socketio[client] openai httpx
+CLIENTS := paho-mqtt>=2.1 dnspython psycopg[binary] pymongo python-socketio[client] openai httpx grpcio websocket-client websockets
 CLIENTS_STAMP := build/venv-clients/.stamp-$(shell echo '$(CLIENTS)' | cksum | cut -d' ' -f1)
 $(CLIENTS_STAMP): | build/.deps-test
 	@echo "  PIP   $(CLIENTS)"

@@ -6,6 +6,7 @@
 
 import os
 import random
+import time
 
 from locust import between, task
 from locust.contrib.mqtt import MqttUser
@@ -17,6 +18,8 @@ class Sensor(MqttUser):
     wait_time = between(0.05, 0.1)
 
     def on_start(self):
+        while not self.client.is_connected():
+            time.sleep(0.01)
         self.client.subscribe("commands/all", qos=1)
 
     @task

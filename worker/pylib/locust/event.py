@@ -59,7 +59,8 @@ class EventHook:
         """Times the block and fires this (request) event when it ends.
 
         Yields the event's keyword arguments, to be changed inside the block. An exception in the
-        block marks the request as failed and goes no further.
+        block marks the request as failed and goes no further. A block that is ended from outside
+        (the user is killed at the end of the test) measured nothing: it counts as cut off.
         """
         began = time.perf_counter()
         meta = {
@@ -74,9 +75,16 @@ class EventHook:
             yield meta
         except Exception as error:
             meta["exception"] = error
-        finally:
-            meta["response_time"] = (time.perf_counter() - began) * 1000
-            self.fire(**meta)
+        except BaseException:
+            self._cut(meta)
+            raise
+        meta["response_time"] = (time.perf_counter() - began) * 1000
+        self.fire(**meta)
+
+    def _cut(self, meta):
+        for handler in self._handlers:
+            if hasattr(handler, "cut"):  # the statistics
+                handler.cut(meta["request_type"], meta["name"])
 
 
 class RequestEventHook(EventHook):

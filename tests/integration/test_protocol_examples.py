@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+"""The examples in locustfiles/protocols against real servers. Ten users whose server takes 50 ms for an answer get some
+hundred answers in the time that one after the other would get forty: nobody holds up the others."""
+
+import json
+
+import pytest
+from harness import ROOT, Process, csv_row, run_katydid
+from test_contrib import CLIENTS, mosquitto, postgres
+
+
+@pytest.fixture(scope="module")
+def ports():
+    with Process([CLIENTS / "bin" / "python", ROOT / "tests" / "support" / "example_servers.py"]) as servers:
+        yield json.loads(servers.wait_line(r"^\{.*\}$").group(0))
+
+
+def run_example(name, tmp_path, *more, **env):
+    run = run_katydid("-f", ROOT / "locustfiles" / "protocols" / f"{name}.py", *more, "--headless", "-u", 10, "-r", 10, "-t", 3, "--csv",
+                      tmp_path / "out", env={"VIRTUAL_ENV": str(CLIENTS), **env})
+    assert run.code == 0 and "Traceback" not in run.stderr, run.describe()
+    return lambda row: csv_row(tmp_path / "out_stats.csv", row)
+
+
+@pytest.mark.parametrize(("name", "scheme", "row"), [
+    ("raw_socket", "", "hello"), ("websocket_chat", "ws://", "echo"), ("grpc_greeter", "", "/demo.Greeter/Greet")])
+def test_users_wait_side_by_side(name, scheme, row, ports, tmp_path):
+    of = run_example(name, tmp_path, "-H", f"{scheme}127.0.0.1:{ports[name]}")
+    assert int(of(row)["Request Count"]) > 80 and float(of(row)["Min Response Time"]) >= 49
+
+
+def test_postgresql(tmp_path):
+    with postgres() as address:
+        of = run_example("postgres_rows", tmp_path, PG_DSN=address)
+    assert int(of("execute_query")["Request Count"]) > 40
+
+
+def test_mqtt(tmp_path):
+    with mosquitto() as port:
+        of = run_example("mqtt_sensors", tmp_path, MQTT_PORT=str(port))
+    assert int(of("subscribe:1:commands/all")["Request Count"]) == 10
+    assert all(int(of(f"publish:{qos}:sensors/temperature")["Request Count"]) > 20 for qos in (0, 1))
