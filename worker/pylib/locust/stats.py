@@ -251,6 +251,10 @@ class StatsEntry:
     def _add(self, more, cut):
         own = self.__dict__
         old_last = own["last_request_timestamp"]
+        if self.use_response_times_cache and old_last:
+            first = min(more["num_reqs_per_sec"], default=0)
+            if first > int(old_last):  # nothing happened in between
+                self._cache_response_times(first - 1)
         for field in _SUMS:
             own[field] += more[field]
         own["cut"] += cut
@@ -262,7 +266,7 @@ class StatsEntry:
         _keep_latest(own["num_reqs_per_sec"])
         _keep_latest(own["num_fail_per_sec"])
         last = own["last_request_timestamp"]
-        if self.use_response_times_cache and last and int(last) > int(old_last or 0):
+        if self.use_response_times_cache and old_last and int(last) > int(old_last):
             self._cache_response_times(int(last))
 
     # What follows from the numbers
