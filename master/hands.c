@@ -110,7 +110,8 @@ static void stray_heartbeat(struct master *m, const char *node)
 
 static void warn_of_cpu(struct master *m, struct worker *w)
 {
-    if (w->is_cpu_warned || w->cpu_percent <= m->tunables.cpu_warning_percent || !run_is_active(&m->run))
+    if (w->is_cpu_warned || w->cpu_percent <= m->tunables.cpu_warning_percent ||
+        !run_is_active(&m->run))
         return;
     w->is_cpu_warned = m->has_cpu_warning = true;
     if (!m->is_local)

@@ -10,9 +10,9 @@
 #include <string.h>
 
 #define OPEN_MAX 16
-#define WHOLE_SHARE 0.9 /* of a report in one second: all of it belongs there */
-#define JUMP_S 3600     /* a clock that goes on by more has jumped */
-#define WORK_SHARE 6    /* adding up is spread over so many seconds */
+#define WHOLE_SHARE 0.75 /* of a report in one second: all of it belongs there */
+#define JUMP_S 3600      /* a clock that goes on by more has jumped */
+#define WORK_SHARE 6     /* adding up is spread over so many seconds */
 #define WORK_ROWS_MIN 500
 
 struct entry { /* one row of one report */
@@ -44,7 +44,7 @@ struct timeline {
     struct timeline_builder builder;
     struct view_point points[TIMELINE_RECENT];
     size_t point_count;
-    struct tunables_shares chart;      /* percentiles of the latest second, and they */
+    struct tunables_shares chart; /* percentiles of the latest second, and they */
     double chart_ms[TUNABLES_SHOWN_MAX];
     unsigned users, target;            /* when last told */
     int64_t since;                     /* first second of the present statistics */

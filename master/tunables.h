@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* tunables: constants of Locust's modules that a locustfile sets at run time and that mean something
- * to the master. The host sends them with its script (docs/wire.md); what it does not send, or what
- * makes no sense, stays as it was. Main thread, but for shares, which views carry. */
+/* tunables: constants of Locust's modules that a locustfile sets at run time and that mean
+ * something to the master. The host sends them with its script (docs/wire.md); what it does not
+ * send, or what makes no sense, stays as it was. Main thread, but for shares, which views carry. */
 #include <stdbool.h>
 #include <stddef.h>
 

@@ -67,7 +67,7 @@ struct view_class {
     uint32_t users;
 };
 
-struct view_web { /* the host's own web server (docs/architecture.md) */
+struct view_web {           /* the host's own web server (docs/architecture.md) */
     const char *socket;     /* path; "" none */
     const char *extensions; /* JSON: what the locustfile adds to the page */
     bool has_login;         /* every route of ours needs a session */
@@ -90,10 +90,10 @@ struct view {
     double spawn_rate;
     bool has_shape; /* a LoadTestShape decides about the users */
     bool is_distributed;
-    bool has_full_history; /* --csv-full-history */
-    struct tunables_shares statistics;    /* what rows have in `asked` */
-    struct tunables_shares chart;         /* what is in chart_ms */
-    double chart_ms[TUNABLES_SHOWN_MAX];  /* of the latest second; NaN if none */
+    bool has_full_history;               /* --csv-full-history */
+    struct tunables_shares statistics;   /* what rows have in `asked` */
+    struct tunables_shares chart;        /* what is in chart_ms */
+    double chart_ms[TUNABLES_SHOWN_MAX]; /* of the latest second; NaN if none */
     struct view_web web;
     struct view_row total;
     struct view_row *rows;
@@ -107,7 +107,7 @@ struct view {
     struct view_class *classes;
     size_t class_count;
     const struct view_point *points;
-    size_t point_count; /* the last seconds; all of them are in the timeline */
+    size_t point_count;             /* the last seconds; all of them are in the timeline */
     struct timeline_snap *timeline; /* a reference; or NULL */
     struct events_list *events;     /* a reference; or NULL */
     bool is_saturated;              /* a worker cannot keep up: what is measured now is not valid */
