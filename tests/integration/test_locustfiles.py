@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from harness import ROOT, VENV, Process, csv_row, run_katydid, shop
+from harness import BUILD, ROOT, VENV, Process, csv_row, free_port, get, get_json, katydid, run_katydid, shop, wait_for
 
 FEATURES = sorted((ROOT / "locustfiles" / "client").glob("*.py"))
 
@@ -125,3 +125,43 @@ def test_stages_follow_their_plan(tmp_path):
         assert run.code == 0, run.describe()
         users = [int(line.split(",")[1]) for line in Path(tmp_path / "out_stats_history.csv").read_text().splitlines()[1:]]
         assert max(users) == 20 and users[-2] <= 8
+
+
+def library_env(**more):
+    return {"PYTHONPATH": str(BUILD / "python"), **more}
+
+
+def test_as_library(store):
+    with Process(["/usr/bin/python3", ROOT / "locustfiles" / "as_library.py", store.url], env=library_env()) as program:
+        assert program.wait(60) == 0, program.describe()
+        assert re.search(r"\d+ requests, median \d+ ms, 0 failed", program.stdout), program.describe()
+
+
+def test_one_user_under_the_debugger(store):
+    with Process(["/usr/bin/python3", ROOT / "locustfiles" / "debug_one_user.py", store.url], env=library_env()) as program:
+        assert program.wait(60) == 0, program.describe()
+        assert "GET" in program.stdout and "/api/products" in program.stdout, program.describe()
+
+
+def test_pytest_style_as_load_test(store, tmp_path):
+    run = run_example("test_pytest_style", store, tmp_path, "-u", 2, "-r", 2, "-t", 2)
+    assert int(csv_row(tmp_path / "out_stats.csv", "/api/products/[id]")["Request Count"]) > 3, run.describe()
+
+
+def test_pytest_style_under_pytest(store):
+    command = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "pytest_locust.plugin", "-p", "no:cacheprovider",
+               ROOT / "locustfiles" / "test_pytest_style.py", "--host", store.url]
+    with Process(command, env=library_env()) as program:
+        assert program.wait(60) == 0, program.describe()
+        assert "2 passed" in program.stdout, program.describe()
+
+
+def test_pages_beside_the_dashboard(store):
+    web = free_port()
+    with katydid("-f", ROOT / "locustfiles" / "extend_page.py", "-H", store.url, "--autostart", "-u", 2, "-r", 2, "--web-port", web) as program:
+        page = f"http://127.0.0.1:{web}"
+        program.wait_line("Starting web interface")
+        wait_for(lambda: get_json(f"{page}/cache")["rows"], "rows of the test's own page")
+        extended = get_json(f"{page}/stats/requests")["extended_stats"]
+        assert extended[0]["key"] == "cache" and extended[0]["data"][0]["misses"] > 0
+        assert get(f"{page}/cache/csv").startswith(b"Name,Hits,Misses\n")
