@@ -163,9 +163,9 @@ webui/dist/.stamp: webui/node_modules/.stamp $(WEBUI_SRC)
 	$(Q)cd webui && npm run --silent build >/dev/null && touch dist/.stamp
 WEBUI ?= 1 # 0 builds without Node and without the page: the API only
 webui_dist := $(if $(filter 0,$(WEBUI)),none,webui/dist)
-$(O)/obj/assets.c: $(if $(filter 0,$(WEBUI)),,webui/dist/.stamp) webui/embed.py $(O)/.webui-$(webui_dist:webui/%=%)
+$(O)/obj/assets.c: $(if $(filter 0,$(WEBUI)),,webui/dist/.stamp) webui/embed.py docs/openapi.json $(O)/.webui-$(webui_dist:webui/%=%)
 	@mkdir -p $(@D)
-	$(Q)$(PYTHON) webui/embed.py $(webui_dist) $@
+	$(Q)$(PYTHON) webui/embed.py $(webui_dist) $@ /api/v1/openapi.json=docs/openapi.json
 $(O)/.webui-%:
 	@mkdir -p $(@D); rm -f $(O)/.webui-*; touch $@
 $(O)/obj/assets.o: $(O)/obj/assets.c $(O)/.flags

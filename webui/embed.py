@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Turn the built page into one C file: gzipped bytes with path, MIME type and content hash.
 
-    embed.py DIST OUT.c        (a DIST that does not exist gives an empty table: no page)
+    embed.py DIST OUT.c [PATH=FILE …]     (a DIST that does not exist gives no page; each PATH is served from that file)
 
 The output is the same for the same input. master/web/asset.h is its contract.
 """
@@ -27,13 +27,14 @@ def c_bytes(data: bytes) -> str:
     return "\n".join("    " + ",".join(str(byte) for byte in row) + "," for row in rows)
 
 
-def main(dist: pathlib.Path, out: pathlib.Path) -> None:
-    files = sorted(p for p in dist.rglob("*") if p.is_file() and not p.name.startswith("."))
+def main(dist: pathlib.Path, out: pathlib.Path, others: list[str]) -> None:
+    found = [p for p in dist.rglob("*") if p.is_file() and not p.name.startswith(".")]
+    files = {"/" + p.relative_to(dist).as_posix(): p for p in found}
+    files.update({path: pathlib.Path(file) for path, file in (other.split("=", 1) for other in others)})
     arrays, entries = [], []
-    for number, file in enumerate(files):
+    for number, (path, file) in enumerate(sorted(files.items())):
         plain = file.read_bytes()
         packed = gzip.compress(plain, 9, mtime=0)
-        path = "/" + file.relative_to(dist).as_posix()
         if file.suffix not in MIME:
             sys.exit(f"{file}: no MIME type known for this kind of file")
         immutable = "true" if path.startswith("/assets/") else "false"
@@ -57,4 +58,4 @@ def main(dist: pathlib.Path, out: pathlib.Path) -> None:
 
 
 if __name__ == "__main__":
-    main(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))
+    main(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3:])
