@@ -73,6 +73,8 @@ def _blueprint(flask, web_ui, views):
     blueprint = flask.Blueprint("locust", "locust.web", url_prefix=web_ui.web_base_path or None)
     for name, path, method in ROUTES:
         view = web_ui.auth_required_if_enabled(getattr(views, name))
+        if name == "request_stats":
+            view.clear_cache = views.forget_figures
         blueprint.add_url_rule(path, endpoint=name, view_func=view, methods=[method])
     blueprint.add_url_rule("/login", endpoint="login", view_func=lambda: _web_login.page(web_ui))
     blueprint.add_url_rule("/assets/<path:path>", endpoint="send_assets", view_func=views.assets)

@@ -254,6 +254,10 @@ class Views:
             self._requests = (began + max(_CACHE_S, 2 * took), body)
         return Response(body, mimetype="application/json")
 
+    def forget_figures(self):
+        """The next answer of /stats/requests is made anew."""
+        self._requests = (0.0, None)
+
     def _figures(self):
         from .runners import STATE_MISSING
 

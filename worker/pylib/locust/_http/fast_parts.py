@@ -265,8 +265,10 @@ class RestResponseContextManager(ResponseContextManager):
 def make_fast_request(response):
     lines = response._sent.decode("latin-1").split("\r\n")
     fields = [tuple(line.split(": ", 1)) for line in lines[1:] if ": " in line]
-    url = response.url
-    return FastRequest(url, lines[0].partition(" ")[0], Headers(fields), response._sent_body)
+    headers, body = Headers(fields), response._sent_body
+    if isinstance(body, bytes) and headers.get("Content-Type") == "application/json":
+        body = body.decode("utf-8", "surrogateescape")  # as a json= is to be read
+    return FastRequest(response.url, lines[0].partition(" ")[0], headers, body)
 
 
 def fast_plain_content(response):
