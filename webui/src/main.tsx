@@ -7,6 +7,7 @@ import { startRouting } from "./lib/route";
 import { startKeys } from "./lib/keys";
 import { startNarrow } from "./lib/narrow";
 import { startTheme } from "./lib/theme";
+import { startExtensions } from "./screens/extras/held";
 import "uplot/dist/uPlot.min.css";
 import "./style/tokens.css";
 import "./style/base.css";
@@ -24,6 +25,7 @@ startKeys();
 render(<App />, document.getElementById("app")!);
 
 source.start();
+startExtensions();
 setInterval(() => source.beat(), BEAT_MS);
 document.addEventListener("visibilitychange", () => source.setHidden(document.hidden));
 addEventListener("online", () => source.retryNow());

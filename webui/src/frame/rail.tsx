@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import { store } from "../app-state";
 import { linkTo, route, type Screen } from "../lib/route";
 import { Icon } from "../parts/icons";
-import { NAV } from "./screens";
+import { nav } from "./screens";
 
 function Badge({ screen }: { screen: Screen }): JSX.Element | null {
   if (screen === "failures") {
@@ -20,7 +20,7 @@ function Badge({ screen }: { screen: Screen }): JSX.Element | null {
 export function Rail(): JSX.Element {
   return (
     <nav class="nav" aria-label="Screens">
-      {NAV.map(([screen, label]) => (
+      {nav.value.map(([screen, label]) => (
         <a key={screen} href={linkTo(screen)} aria-current={route.value.screen === screen ? "page" : undefined} title={label}>
           <Icon name={screen} />
           <span class="nav-label">{label}</span>

@@ -1,20 +1,28 @@
 /* Every screen of the page: its name in the address, its word in the rail, its component. */
 import type { JSX } from "preact";
+import { computed } from "@preact/signals";
 import { source } from "../app-state";
 import type { Screen } from "../lib/route";
 import { EndpointsScreen } from "../screens/endpoints/endpoints";
-import { FailuresScreen } from "../screens/failures";
+import { hasExtras } from "../screens/extras/held";
+import { ExtrasScreen } from "../screens/extras/extras";
+import { FailuresScreen } from "../screens/failures/failures";
 import { LiveScreen } from "../screens/live/live";
 import { LogsScreen } from "../screens/logs/logs";
 import { NewTestScreen } from "../screens/new-test/new-test";
-import { WorkersScreen } from "../screens/workers";
+import { WorkersScreen } from "../screens/workers/workers";
 
 const RECORDED: readonly [Screen, string][] = [
   ["live", "Live"], ["endpoints", "Endpoints"], ["failures", "Failures"], ["workers", "Workers"],
 ];
 
-/** A recorded run has nobody to ask for logs or for a new test. */
-export const NAV: readonly [Screen, string][] = source.isRecorded ? RECORDED : [...RECORDED, ["logs", "Logs"], ["new", "New test"]];
+const EXTRAS: readonly [Screen, string][] = [["extras", "Extras"]];
+
+/** A recorded run has nobody to ask for logs or for a new test; extras are there when the locustfile
+ * has some. */
+export const nav = computed<readonly [Screen, string][]>(() => (
+  source.isRecorded ? RECORDED : [...RECORDED, ["logs", "Logs"], ...(hasExtras.value ? EXTRAS : []), ["new", "New test"]]
+));
 
 export const SCREEN_OF: Record<Screen, () => JSX.Element | null> = {
   live: LiveScreen,
@@ -22,5 +30,6 @@ export const SCREEN_OF: Record<Screen, () => JSX.Element | null> = {
   failures: FailuresScreen,
   workers: WorkersScreen,
   logs: LogsScreen,
+  extras: ExtrasScreen,
   new: NewTestScreen,
 };

@@ -11,12 +11,12 @@ import { recall, remember } from "./storage";
 import { go, route, setQuery, type Screen } from "./route";
 import { nextTheme, setTheme } from "./theme";
 
-const SCREEN_KEYS: Record<string, Screen> = { l: "live", e: "endpoints", f: "failures", w: "workers", o: "logs", n: "new" };
+const SCREEN_KEYS: Record<string, Screen> = { l: "live", e: "endpoints", f: "failures", w: "workers", o: "logs", x: "extras", n: "new" };
 const CHORD_MS = 1500;
 
 export const SHORTCUTS: [string, string][] = [
-  ["g then l e f w o n", "Go to Live, Endpoints, Failures, Workers, Logs, New test"],
-  ["/", "Filter the endpoints"],
+  ["g then l e f w o x n", "Go to Live, Endpoints, Failures, Workers, Logs, Extras, New test"],
+  ["/", "Filter the endpoints or the log"],
   ["j k  ↓ ↑", "Next and previous row"],
   ["Enter", "Open the row"],
   ["Esc", "Close, leave the field, end the selection"],

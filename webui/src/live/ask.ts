@@ -11,15 +11,15 @@ async function read<T>(answer: Response): Promise<T> {
 
 async function send<T>(path: string, init: RequestInit): Promise<T> {
   try {
-    return await read<T>(await fetch(new URL(`api/v1/${path}`, document.baseURI), { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) }));
+    return await read<T>(await fetch(new URL(`api/v1/${path}`, document.baseURI), { ...init, signal: init.signal ?? AbortSignal.timeout(TIMEOUT_MS) }));
   } catch (error) {
     if (error instanceof TypeError) throw new Error("The master did not answer. Is it still running?");
     throw error;
   }
 }
 
-export function askJson<T>(path: string): Promise<T> {
-  return send(path, {});
+export function askJson<T>(path: string, signal?: AbortSignal): Promise<T> {
+  return send(path, signal === undefined ? {} : { signal });
 }
 
 export function postJson<T>(path: string, fields: object): Promise<T> {

@@ -177,6 +177,15 @@ export class FileFigures implements Figures {
     return { ...range, rows, groups };
   }
 
+  private workerSeries(worker: number): SeriesTable {
+    const { points, step } = this.report.workers_series;
+    return SeriesTable.of(points.filter(([, index]) => index === worker).map(([second, , users, rps, failRps, , cpu, lag]) => {
+      const point = new Array<number | null>(POINT_WIDTH).fill(null);
+      Object.assign(point, { [POINT.second]: second, [POINT.users]: users, [POINT.rps]: rps, [POINT.failRps]: failRps, [POINT.cpu]: cpu, [POINT.lag]: lag });
+      return point as Point;
+    }), step);
+  }
+
   private workers(from: number, to: number): RangeWorker[] {
     const step = this.report.workers_series.step;
     const all = new Map<number, (number | null)[][]>();
@@ -198,6 +207,7 @@ export class FileFigures implements Figures {
   }
 
   async series(ask: SeriesAsk): Promise<SeriesTable> {
+    if (ask.worker !== undefined) return this.workerSeries(ask.worker);
     if (ask.id === undefined || ask.id === 0) return this.total;
     const rows = this.byId.get(ask.id) ?? [];
     const points = rows.map((row) => {

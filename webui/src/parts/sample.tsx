@@ -1,8 +1,9 @@
 /* One request with all that is known of it: sent, received, where its time went. Everything in it
  * is text of the tested system and shown as text. */
 import type { JSX } from "preact";
-import { visible } from "../lib/format";
-import { clockMs, msUnit } from "../lib/moment";
+import { msUnit, visible } from "../lib/format";
+import { clockMs } from "../lib/moment";
+import { CopyButton } from "./copy";
 
 export interface Sample {
   at: number;
@@ -91,7 +92,7 @@ export function SampleView({ sample, isOpen }: { sample: Sample; isOpen?: boolea
         <Side title="Sent" headers={sample.request_headers} body={sample.request_body} />
         <Side title="Received" headers={sample.response_headers} body={sample.response_body} />
       </div>
-      <button type="button" class="button" onClick={() => void navigator.clipboard?.writeText(asCurl(sample))}>Copy as curl</button>
+      <CopyButton text={asCurl(sample)} label="Copy as curl" />
     </details>
   );
 }

@@ -3,21 +3,19 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { source, store } from "../../app-state";
 import { Heatmap } from "../../chart/heatmap";
+import { KindsChart } from "../../chart/kinds";
 import { DATA_RATE, HEALTH, PERCENTILES, PHASES, STATUS, THROUGHPUT, dataFormat, mask, percentileLines, percentileName, setMask } from "../../chart/lines";
-import { TimeChart, pick, type Line } from "../../chart/time-chart";
-import { count, ms, msAxis, msUnit, rate, visible } from "../../lib/format";
+import { TimeChart } from "../../chart/time-chart";
+import { count, ms, msAxis, msUnit, rate } from "../../lib/format";
 import { recall, remember } from "../../lib/storage";
-import { POINT, type Failure } from "../../live/protocol";
-import { NO_VIEW, type SeriesView } from "../../live/series";
+import { POINT } from "../../live/protocol";
+import type { SeriesView } from "../../live/series";
 import { chartView, chartsError, rangeKey } from "../../range/data";
 import { useQuestion } from "../../range/question";
 import { span } from "../../range/state";
 
 const HEAT_EVERY_S = 5;
 const FAILURES_EVERY_S = 5;
-const KINDS_SHOWN = 5;
-const KIND_COLORS = ["--s2", "--s4", "--s1", "--s5", "--s3", "--s7"];
-const KIND_DASHES: number[][] = [[], [8, 3], [2, 3], [10, 3, 2, 3], [5, 5], [1, 4]];
 
 export function ScaleSwitch(props: { isLog: boolean; onChange: (isLog: boolean) => void }): JSX.Element {
   return (
@@ -53,31 +51,6 @@ export function LatencyChart(props: { id: string; title: string; view: SeriesVie
   );
 }
 
-/** The kinds that failed most, as counts per second; the rest together. */
-function kindsOf(failures: Failure[], from: number, to: number): { view: SeriesView; lines: Line[] } {
-  const inside = failures.filter((failure) => (failure.in_range ?? failure.count) > 0 && (failure.trend?.length ?? 0) > 0);
-  inside.sort((a, b) => (b.in_range ?? b.count) - (a.in_range ?? a.count));
-  const steps = Math.max(0, ...inside.map((failure) => failure.trend!.length));
-  if (steps === 0) return { view: NO_VIEW, lines: [] };
-  const step = (to - from) / steps;
-  const perSecond = (failure: Failure): number[] => Array.from({ length: steps }, (_, i) => (failure.trend![i] ?? 0) / step);
-  const columns = inside.slice(0, KINDS_SHOWN).map(perSecond);
-  const labels = inside.slice(0, KINDS_SHOWN).map((failure) => visible(failure.kind ?? failure.text).slice(0, 48));
-  const rest = inside.slice(KINDS_SHOWN).map(perSecond);
-  if (rest.length > 0) {
-    columns.push(Array.from({ length: steps }, (_, i) => rest.reduce((sum, values) => sum + values[i]!, 0)));
-    labels.push(`${rest.length} other kinds`);
-  }
-  const view = { x: Array.from({ length: steps }, (_, i) => from + (i + 0.5) * step), step, column: (i: number) => columns[i] ?? [] };
-  const seen = new Map<string, number>();
-  const lines = labels.map((label, i) => {
-    const again = seen.get(label) ?? 0;
-    seen.set(label, again + 1);
-    return { label: again > 0 ? `${label} (${again + 1})` : label, color: KIND_COLORS[i]!, dash: KIND_DASHES[i]!, value: pick(i) };
-  });
-  return { view, lines };
-}
-
 function FailureKinds(): JSX.Element {
   const asked = useQuestion(
     () => (store.failures.value[0] > 0 ? rangeKey(FAILURES_EVERY_S) : null),
@@ -87,13 +60,7 @@ function FailureKinds(): JSX.Element {
     },
     [],
   );
-  const answer = asked.answer.value;
-  const { view, lines } = answer === null ? { view: NO_VIEW, lines: [] } : kindsOf(answer.failures, answer.from, answer.to);
-  const empty = lines.length > 0 ? "" : store.failures.value[0] > 0 && answer === null ? "Loading…" : "No request has failed in this range.";
-  return (
-    <TimeChart id="kinds" title="Failures by kind" unit="1/s" view={view} lines={lines} format={rate} empty={empty}
-      error={asked.error.value} onRetry={asked.retry} />
-  );
+  return <KindsChart answer={asked.answer.value} hasFailures={store.failures.value[0] > 0} error={asked.error.value} onRetry={asked.retry} />;
 }
 
 export function LiveHeatmap(props: { id: string; title: string; row: number }): JSX.Element {

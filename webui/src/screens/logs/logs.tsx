@@ -126,7 +126,7 @@ export function LogsScreen(): JSX.Element {
         </label>
         <div class="input-box search">
           <Icon name="search" />
-          <input type="search" aria-label="Filter log lines" placeholder="Words or /expression/" value={filter} data-filter onInput={(event) => setQuery({ filter: event.currentTarget.value })} />
+          <input type="search" aria-label="Filter log lines" placeholder="Words or /expression/" value={filter} id="filter" onInput={(event) => setQuery({ filter: event.currentTarget.value })} />
         </div>
         <p class="note" role="status">{count(shown.length)} of {count(book.lines.length)} lines{book.dropped > 0 ? `; ${count(book.dropped)} dropped by the rate limit` : ""}</p>
         <button type="button" class="button" disabled={shown.length === 0} onClick={() => save(shown)}><Icon name="download" />Save</button>

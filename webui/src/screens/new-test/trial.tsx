@@ -1,7 +1,7 @@
 /* One user, tried once: what it sent and got, said and raised. */
 import type { JSX } from "preact";
-import { visible } from "../../lib/format";
-import { clockMs, msUnit } from "../../lib/moment";
+import { msUnit, visible } from "../../lib/format";
+import { clockMs } from "../../lib/moment";
 import { SampleView, type Sample } from "../../parts/sample";
 
 export interface Trial {

@@ -1,0 +1,51 @@
+/* Failures over time, the kinds that failed most one by one, the rest together. */
+import type { JSX } from "preact";
+import { rate, visible } from "../lib/format";
+import type { Failure } from "../live/protocol";
+import { NO_VIEW, type SeriesView } from "../live/series";
+import { TimeChart, pick, type Line } from "./time-chart";
+
+const KINDS_SHOWN = 5;
+const LABEL_MOST = 48;
+const COLORS = ["--s2", "--s4", "--s1", "--s5", "--s3", "--s7"];
+const DASHES: number[][] = [[], [8, 3], [2, 3], [10, 3, 2, 3], [5, 5], [1, 4]];
+
+export interface KindsAnswer {
+  from: number;
+  to: number;
+  failures: Failure[];
+}
+
+/** As counts per second. */
+function kindsOf({ failures, from, to }: KindsAnswer): { view: SeriesView; lines: Line[] } {
+  const inside = failures.filter((failure) => (failure.in_range ?? failure.count) > 0 && (failure.trend?.length ?? 0) > 0);
+  inside.sort((a, b) => (b.in_range ?? b.count) - (a.in_range ?? a.count));
+  const steps = Math.max(0, ...inside.map((failure) => failure.trend!.length));
+  if (steps === 0) return { view: NO_VIEW, lines: [] };
+  const step = (to - from) / steps;
+  const perSecond = (failure: Failure): number[] => Array.from({ length: steps }, (_, i) => (failure.trend![i] ?? 0) / step);
+  const columns = inside.slice(0, KINDS_SHOWN).map(perSecond);
+  const labels = inside.slice(0, KINDS_SHOWN).map((failure) => visible((failure.kind ?? failure.text).slice(0, LABEL_MOST)));
+  const rest = inside.slice(KINDS_SHOWN).map(perSecond);
+  if (rest.length > 0) {
+    columns.push(Array.from({ length: steps }, (_, i) => rest.reduce((sum, values) => sum + values[i]!, 0)));
+    labels.push(`${rest.length} other kinds`);
+  }
+  const view = { x: Array.from({ length: steps }, (_, i) => from + (i + 0.5) * step), step, column: (i: number) => columns[i] ?? [] };
+  const seen = new Map<string, number>();
+  const lines = labels.map((label, i) => {
+    const again = seen.get(label) ?? 0;
+    seen.set(label, again + 1);
+    return { label: again > 0 ? `${label} (${again + 1})` : label, color: COLORS[i]!, dash: DASHES[i]!, value: pick(i) };
+  });
+  return { view, lines };
+}
+
+export function KindsChart(props: { answer: KindsAnswer | null; hasFailures: boolean; error: string; onRetry: () => void; isWide?: boolean }): JSX.Element {
+  const { view, lines } = props.answer === null ? { view: NO_VIEW, lines: [] } : kindsOf(props.answer);
+  const empty = lines.length > 0 ? "" : props.hasFailures && props.answer === null ? "Loading…" : "No request has failed in this range.";
+  return (
+    <TimeChart id="kinds" title="Failures by kind" unit="1/s" view={view} lines={lines} format={rate} empty={empty} isWide={props.isWide ?? false}
+      error={props.error} onRetry={props.onRetry} />
+  );
+}

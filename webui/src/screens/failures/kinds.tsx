@@ -1,0 +1,110 @@
+/* The table of failures: a row per kind or endpoint, with its course and the requests that failed
+ * so. A click on a row selects the time from its first to its last failure. */
+import { useSignal } from "@preact/signals";
+import type { JSX } from "preact";
+import { Fragment } from "preact";
+import { source } from "../../app-state";
+import { count, percent, timeOfDay, visible } from "../../lib/format";
+import { Icon } from "../../parts/icons";
+import { Spark } from "../../parts/spark";
+import { setFixed } from "../../range/state";
+import type { FailureRow, Grouping } from "./model";
+import { Samples } from "./samples";
+
+const SHOWN_MOST = 200;
+const TEXT_MOST = 1000; // characters of a message; samples have it all
+const TEXTS_MOST = 20;
+const COLUMNS = 7;
+
+function clipped(text: string): string {
+  return text.length > TEXT_MOST ? `${visible(text.slice(0, TEXT_MOST))}… (${count(text.length)} characters)` : visible(text);
+}
+
+function selectTime(row: FailureRow): void {
+  setFixed({ from: Math.floor(row.first), to: Math.ceil(row.last) + 1 });
+}
+
+/** Text that somebody marks, or a control in the row, is no click on the row. */
+function isPlain(event: MouseEvent): boolean {
+  return (event.target as HTMLElement).closest("button, a, summary") === null && (getSelection()?.isCollapsed ?? true);
+}
+
+function Texts({ texts }: { texts: string[] }): JSX.Element | null {
+  if (texts.length < 2) return null;
+  return (
+    <details class="texts">
+      <summary>{count(texts.length)} messages</summary>
+      <ul>{texts.slice(0, TEXTS_MOST).map((text) => <li key={text} class="message">{clipped(text)}</li>)}</ul>
+      {texts.length > TEXTS_MOST ? <p class="note">and {count(texts.length - TEXTS_MOST)} more: the CSV has all of them.</p> : null}
+    </details>
+  );
+}
+
+interface RowProps {
+  row: FailureRow;
+  all: number;
+  by: Grouping;
+  isOpen: boolean;
+  onOpen: () => void;
+}
+
+function Row({ row, all, by, isOpen, onOpen }: RowProps): JSX.Element {
+  const hasSamples = !source.isRecorded && row.ids.length > 0;
+  const label = `${row.method} ${row.name}`.slice(0, 80);
+  return (
+    <Fragment>
+      <tr class={`failure${isOpen ? " open" : ""}`} onClick={(event) => { if (isPlain(event)) selectTime(row); }}>
+        <td class="number strong" data-label="Count">{count(row.inRange)}</td>
+        <td class="number" data-label="Share">{percent(row.inRange, all)} %</td>
+        <td class="name" data-label="Endpoint"><span class="method">{visible(row.method)}</span> {clipped(row.name)}</td>
+        <td class="message" data-label="Message">
+          {by === "endpoint" && row.texts.length > 1 ? null : clipped(row.message)}
+          <Texts texts={row.texts} />
+        </td>
+        <td class="trend" data-label="Course"><Spark values={row.trend} tone="failed inline" /></td>
+        <td class="number" data-label="First – last">
+          <button type="button" class="link" title="Select this time" onClick={() => selectTime(row)}>{timeOfDay(row.first)} – {timeOfDay(row.last)}</button>
+        </td>
+        <td class="number" data-label="Requests">
+          {hasSamples ? (
+            <button type="button" class="button small" aria-expanded={isOpen} aria-label={`Requests that failed: ${label}`} onClick={onOpen}>
+              <Icon name={isOpen ? "up" : "down" } />Samples
+            </button>
+          ) : null}
+        </td>
+      </tr>
+      {isOpen ? <tr class="samples-row"><td colSpan={COLUMNS}><Samples ids={row.ids} /></td></tr> : null}
+    </Fragment>
+  );
+}
+
+export function FailureTable({ rows, by }: { rows: FailureRow[]; by: Grouping }): JSX.Element {
+  const open = useSignal("");
+  const limit = useSignal(SHOWN_MOST);
+  const all = rows.reduce((sum, row) => sum + row.inRange, 0);
+  return (
+    <div class="table-scroll" tabIndex={0} role="region" aria-label="Table of failures">
+      <table class="list failures">
+        <thead>
+          <tr>
+            <th scope="col" class="number">Count</th>
+            <th scope="col" class="number">Share</th>
+            <th scope="col">Endpoint</th>
+            <th scope="col">Message</th>
+            <th scope="col">Course</th>
+            <th scope="col" class="number">First – last</th>
+            <th scope="col" class="number"><span class="visually-hidden">Samples</span></th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.slice(0, limit.value).map((row) => (
+            <Row key={row.key} row={row} all={all} by={by} isOpen={open.value === row.key} onOpen={() => (open.value = open.value === row.key ? "" : row.key)} />
+          ))}
+        </tbody>
+      </table>
+      {rows.length > limit.value ? (
+        <p class="empty">{count(rows.length - limit.value)} more kinds.<button type="button" class="button" onClick={() => (limit.value += SHOWN_MOST)}>Show more</button></p>
+      ) : null}
+    </div>
+  );
+}

@@ -1,0 +1,61 @@
+/* Failures as rows of a table: grouped by what a person wants to compare. Pure. */
+import type { Failure } from "../../live/protocol";
+
+export const GROUPINGS = ["kind", "endpoint", "worker"] as const;
+export type Grouping = (typeof GROUPINGS)[number];
+
+export interface FailureRow {
+  key: string;
+  method: string;
+  name: string;
+  message: string;
+  /** The messages as they came, the most frequent first; more than one where they were merged. */
+  texts: string[];
+  ids: number[];
+  inRange: number;
+  count: number;
+  first: number;
+  last: number;
+  trend: number[];
+}
+
+/** In the range of the page; a master that does not count by range counts all. */
+export function inRange(failure: Failure): number {
+  return failure.in_range ?? failure.count;
+}
+
+function added(a: number[], b: number[]): number[] {
+  return Array.from({ length: Math.max(a.length, b.length) }, (_, i) => (a[i] ?? 0) + (b[i] ?? 0));
+}
+
+function keyOf(failure: Failure, by: Grouping): string {
+  const endpoint = `${failure.method}\n${failure.name}`;
+  return by === "endpoint" ? endpoint : `${endpoint}\n${failure.kind ?? failure.text}`;
+}
+
+/** Messages that differ in numbers and addresses only are one kind; those with nothing in the
+ * range are left out; the most frequent come first. */
+export function rowsOf(failures: readonly Failure[], by: Grouping): FailureRow[] {
+  const rows = new Map<string, FailureRow>();
+  for (const failure of [...failures].sort((a, b) => inRange(b) - inRange(a))) {
+    if (inRange(failure) === 0) continue;
+    const key = keyOf(failure, by);
+    const ids = failure.id === undefined ? [] : [failure.id];
+    const row = rows.get(key);
+    if (row === undefined) {
+      rows.set(key, {
+        key, method: failure.method, name: failure.name, message: failure.kind ?? failure.text, texts: [failure.text], ids,
+        inRange: inRange(failure), count: failure.count, first: failure.first, last: failure.last, trend: failure.trend ?? [],
+      });
+      continue;
+    }
+    row.texts.push(failure.text);
+    row.ids.push(...ids);
+    row.inRange += inRange(failure);
+    row.count += failure.count;
+    row.first = Math.min(row.first, failure.first);
+    row.last = Math.max(row.last, failure.last);
+    row.trend = added(row.trend, failure.trend ?? []);
+  }
+  return [...rows.values()].sort((a, b) => b.inRange - a.inRange);
+}

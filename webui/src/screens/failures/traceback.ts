@@ -1,0 +1,37 @@
+/* A Python traceback in parts: frames of the script, runs of frames of libraries, and the words
+ * around them. Pure; a text that is no traceback is one part. */
+
+export interface Part {
+  kind: "words" | "script" | "library";
+  text: string;
+  /** Frames in it, for a run of frames. */
+  frames: number;
+}
+
+const FRAME = /^\s+File "([^"]*)", line \d+/;
+const LIBRARY = /[\\/](?:site|dist)-packages[\\/]|[\\/]lib(?:64)?[\\/](?:katydid[\\/])?py(?:thon3|lib)|[\\/]pylib[\\/]|^<frozen /;
+
+export function parts(traceback: string): Part[] {
+  const found: Part[] = [];
+  const add = (kind: Part["kind"], line: string, isNew: boolean): void => {
+    const last = found.at(-1);
+    if (last === undefined || last.kind !== kind || (isNew && kind === "script")) found.push({ kind, text: line, frames: isNew ? 1 : 0 });
+    else {
+      last.text += `\n${line}`;
+      if (isNew) last.frames++;
+    }
+  };
+  let inside: "script" | "library" | null = null;
+  for (const line of traceback.trimEnd().split("\n")) {
+    const file = FRAME.exec(line);
+    if (file !== null) {
+      inside = LIBRARY.test(file[1]!) ? "library" : "script";
+      add(inside, line, true);
+    } else if (inside !== null && /^\s/.test(line)) add(inside, line, false);
+    else {
+      inside = null;
+      add("words", line, false);
+    }
+  }
+  return found;
+}

@@ -1,0 +1,135 @@
+/* Tables of the Workers screen: how every worker is now, how they were in a selection, and the
+ * user classes. */
+import type { JSX } from "preact";
+import { store } from "../../app-state";
+import { bytes, count, ms, msUnit, percent, rate, timeOfDay, timespan, visible } from "../../lib/format";
+import { health } from "../../live/health";
+import type { RangeWorker } from "../../live/protocol";
+import { isConnected, type Worker } from "../../live/store";
+import { Spark } from "../../parts/spark";
+import { Status } from "../../parts/status";
+import { nameOfWorker } from "../failures/by-worker";
+import { trails } from "./trails";
+
+function Bar({ value }: { value: number }): JSX.Element {
+  const width = Math.max(0, Math.min(100, value));
+  return (
+    <svg class={`bar ${value >= 90 ? "hot" : ""}`} viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
+      <path class="bar-track" d="M0 2H100" />
+      {width > 0 ? <path class="bar-value" d={`M0 2H${width.toFixed(1)}`} /> : null}
+    </svg>
+  );
+}
+
+const whole = (value: number | null): string => (value === null ? "–" : `${value.toFixed(0)} %`);
+
+/** The workers of a selection: means and worst values of it, instead of those of now. */
+export function RangeTable({ workers }: { workers: RangeWorker[] }): JSX.Element {
+  const all = workers.reduce((sum, [, requests]) => sum + requests, 0);
+  return (
+    <div class="table-scroll" tabIndex={0} role="region" aria-label="Table of workers">
+      <table class="list workers">
+        <thead>
+          <tr>
+            <th scope="col">Worker</th><th scope="col" class="number">Mean users</th><th scope="col" class="number">Requests</th>
+            <th scope="col" class="number">Share</th><th scope="col" class="number">Failed</th><th scope="col" class="number">Mean CPU</th>
+            <th scope="col" class="number">Most CPU</th><th scope="col" class="number">Worst loop lag</th>
+          </tr>
+        </thead>
+        <tbody>
+          {workers.map(([index, requests, failures, cpuMean, cpuMax, lagMax, users]) => (
+            <tr key={index}>
+              <td data-label="Worker" class="name">{visible(nameOfWorker(index))}</td>
+              <td data-label="Mean users" class="number">{count(users)}</td>
+              <td data-label="Requests" class="number">{count(requests)}</td>
+              <td data-label="Share" class="number">{percent(requests, all)} %</td>
+              <td data-label="Failed" class="number">{percent(failures, requests)} %</td>
+              <td data-label="Mean CPU" class="number">{whole(cpuMean)}</td>
+              <td data-label="Most CPU" class="number cpu">{cpuMax === null ? "–" : <span>{whole(cpuMax)} <Bar value={cpuMax} /></span>}</td>
+              <td data-label="Worst loop lag" class="number">{lagMax === null ? "–" : msUnit(lagMax)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function seenText(worker: Worker): string {
+  if (isConnected(worker)) return "now";
+  const { seen } = trails.of(worker.id);
+  return seen > 0 ? `${timeOfDay(seen)}, ${timespan(Math.max(1, (store.run.value?.now ?? seen) - seen))} ago` : "before this page was opened";
+}
+
+/** A value of a worker that is there. */
+function Value(props: { label: string; worker: Worker; value: number | null; text: (value: number) => string }): JSX.Element {
+  return <td data-label={props.label} class="number">{isConnected(props.worker) && props.value !== null ? props.text(props.value) : "–"}</td>;
+}
+
+function Row({ worker }: { worker: Worker }): JSX.Element {
+  const isThere = isConnected(worker);
+  const { tone, word } = health(worker);
+  return (
+    <tr class={isThere ? "" : "gone"}>
+      <td data-label="Worker" class="name">{visible(worker.id)}</td>
+      <td data-label="State"><Status tone={tone}>{isThere ? word : "gone"}</Status></td>
+      <Value label="Users" worker={worker} value={worker.users} text={count} />
+      <Value label="Req/s" worker={worker} value={worker.rps} text={rate} />
+      <td data-label="Requests" class="number">{count(worker.requests)}</td>
+      <td data-label="CPU" class="number cpu">
+        {isThere && worker.cpu !== null ? <span>{worker.cpu.toFixed(0)} % <Bar value={worker.cpu} /></span> : "–"}
+      </td>
+      <td data-label="Last minute" class="trend"><Spark values={trails.of(worker.id).cpu} tone="ok inline" /></td>
+      <Value label="Loop lag p99" worker={worker} value={worker.lagP99 ?? worker.lag} text={(value) => `${ms(value)} ms`} />
+      <Value label="Memory" worker={worker} value={worker.memory > 0 ? worker.memory : null} text={bytes} />
+      <Value label="Connections" worker={worker} value={worker.connections} text={count} />
+      <Value label="Files" worker={worker} value={worker.fds} text={count} />
+      <td data-label="Kind">{worker.isKatydid ? "Katydid" : "Locust"}</td>
+      <td data-label="Seen" class="number">{seenText(worker)}</td>
+    </tr>
+  );
+}
+
+export function NowTable({ workers }: { workers: Worker[] }): JSX.Element {
+  return (
+    <div class="table-scroll" tabIndex={0} role="region" aria-label="Table of workers">
+      <table class="list workers">
+        <thead>
+          <tr>
+            <th scope="col">Worker</th><th scope="col">State</th><th scope="col" class="number">Users</th>
+            <th scope="col" class="number">Req/s</th><th scope="col" class="number">Requests</th>
+            <th scope="col" class="number" title="Of its busiest core">CPU</th><th scope="col">Last minute</th>
+            <th scope="col" class="number" title="99 of 100 turns of its loop were at most this late">Loop lag p99</th>
+            <th scope="col" class="number">Memory</th><th scope="col" class="number">Connections</th>
+            <th scope="col" class="number" title="Open file descriptors">Files</th><th scope="col">Kind</th><th scope="col" class="number">Seen</th>
+          </tr>
+        </thead>
+        <tbody>{workers.map((worker) => <Row key={worker.id} worker={worker} />)}</tbody>
+      </table>
+    </div>
+  );
+}
+
+export function Classes(): JSX.Element | null {
+  const classes = store.classes.value;
+  if (classes.length === 0) return null;
+  return (
+    <section class="panel" aria-labelledby="classes-title">
+      <header class="panel-head"><h2 id="classes-title">User classes</h2></header>
+      <div class="table-scroll" tabIndex={0} role="region" aria-label="Table of user classes">
+        <table class="list">
+          <thead><tr><th scope="col">Class</th><th scope="col" class="number">Users</th><th scope="col" class="number">Weight</th></tr></thead>
+          <tbody>
+            {classes.map(([name, weight, fixed, users]) => (
+              <tr key={name}>
+                <td data-label="Class" class="name">{visible(name)}</td>
+                <td data-label="Users" class="number">{count(users)}</td>
+                <td data-label="Weight" class="number">{fixed > 0 ? `fixed ${count(fixed)}` : weight}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  );
+}

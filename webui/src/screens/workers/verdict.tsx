@@ -1,0 +1,66 @@
+/* Is the measurement to be trusted? In words, with the reason. */
+import type { JSX } from "preact";
+import { source, store } from "../../app-state";
+import { count, timeOfDay, visible } from "../../lib/format";
+import { health } from "../../live/health";
+import { isConnected } from "../../live/store";
+import { CopyButton } from "../../parts/copy";
+import { SaturationNote } from "../../parts/saturation";
+import { Status } from "../../parts/status";
+import { saturated } from "../../range/data";
+import { isFixed, span } from "../../range/state";
+import { rangeWords } from "../../range/words";
+import { trails } from "./trails";
+
+export function HowToStart(): JSX.Element {
+  const command = `katydid --worker --master-host ${location.hostname}`;
+  return <p class="how-to">Start one with <code>{command}</code> <CopyButton text={command} label="Copy" /></p>;
+}
+
+function AllGone(): JSX.Element {
+  const seen = Math.max(...store.workers.value.map((worker) => trails.of(worker.id).seen));
+  return (
+    <div class="callout fail" role="alert">
+      <p><Status tone="fail">{`All workers are gone${seen > 0 ? ` since ${timeOfDay(seen)}` : ""}.`}</Status>{" "}
+        Nothing generates load: what this test shows from then on is not valid.</p>
+      <HowToStart />
+    </div>
+  );
+}
+
+/** How far the busiest and the idlest worker are from the mean, in percent. */
+export function unevenness(users: readonly number[]): number | null {
+  const mean = users.reduce((sum, one) => sum + one, 0) / users.length;
+  return users.length < 2 || !(mean > 0) ? null : Math.max(...users.map((one) => (100 * Math.abs(one - mean)) / mean));
+}
+
+export function Verdict(): JSX.Element | null {
+  const workers = store.workers.value;
+  const connected = workers.filter(isConnected);
+  const missing = workers.length - connected.length;
+  const isDistributed = store.run.value?.distributed ?? false;
+  const { from, to } = span.value;
+  if (!source.isRecorded && isDistributed && missing > 0 && connected.length === 0) return <AllGone />;
+  const hot = isFixed.value || source.isRecorded ? [] : connected.filter((worker) => health(worker).tone === "warn");
+  const wasSaturated = store.isSaturated.value || saturated.value.some(([start, end]) => start < to && end > from);
+  const uneven = unevenness(connected.map((worker) => worker.users));
+  return (
+    <>
+      {missing > 0 && !source.isRecorded ? (
+        <p class="callout fail"><Status tone="fail">{`${count(missing)} ${missing === 1 ? "worker is" : "workers are"} gone.`}</Status>{" "}
+          {workers.filter((worker) => !isConnected(worker)).slice(0, 5).map((worker) => visible(worker.id)).join(", ")}: no load comes from there; the users were given to the others.</p>
+      ) : null}
+      <SaturationNote />
+      {hot.length > 0 ? (
+        <p class="callout warn">
+          <Status tone="warn">{`${hot.slice(0, 5).map((worker) => visible(worker.id)).join(", ")} ${hot.length === 1 ? "is" : "are"} at the limit.`}</Status>{" "}
+          Response times measured there may be ours, not the server’s. Spread the users over more workers or cores.
+        </p>
+      ) : null}
+      {!wasSaturated && hot.length === 0 && store.hasRun.value ? (
+        <p class="callout good"><Status tone="pass">{`The measurement is valid ${rangeWords()}.`}</Status>{" "}
+          No load generator was at its limit.{uneven !== null && !source.isRecorded ? ` The users are even within ${uneven < 1 ? "1" : uneven.toFixed(0)} %.` : ""}</p>
+      ) : null}
+    </>
+  );
+}
