@@ -109,37 +109,22 @@ void viewer_ask(struct viewer *v, const struct tunables_shares *statistics)
     viewer_forget(v); /* so that every row is made anew */
 }
 
-/* All quantiles of a row in one walk over its histogram. */
 #define QUANTILES 6
-
-struct quantile_walk {
-    uint64_t rank[QUANTILES]; /* ascending; the sample that is looked for, from 1 */
-    double ms[QUANTILES];
-    size_t next;
-    uint64_t passed;
-    const struct tally *tally;
-};
-
-static void visit_bucket(void *arg, uint64_t mid_us, uint64_t n)
-{
-    struct quantile_walk *w = arg;
-    w->passed += n;
-    uint64_t us = mid_us < w->tally->min_us ? w->tally->min_us : mid_us;
-    us = us > w->tally->max_us ? w->tally->max_us : us;
-    while (w->next < QUANTILES && w->passed >= w->rank[w->next])
-        w->ms[w->next++] = (double)us / 1e3;
-}
 
 static void set_quantiles(struct view_row *r, const struct tally *t)
 {
     static const double shares[QUANTILES] = {0.5, 0.75, 0.90, 0.95, 0.99, 0.999};
     double *const to[QUANTILES] = {&r->p50, &r->p75, &r->p90, &r->p95, &r->p99, &r->p999};
-    struct quantile_walk w = {.tally = t};
-    for (size_t i = 0; i < QUANTILES; i++)
-        w.rank[i] = (uint64_t)fmax(1, ceil(shares[i] * (double)t->hist.count));
-    hist_each(&t->hist, visit_bucket, &w);
-    for (size_t i = 0; i < QUANTILES; i++)
-        *to[i] = w.ms[i];
+    bool has_bounds = t->min_us <= t->max_us; /* foreign workers may send none */
+    uint64_t us[QUANTILES];
+    hist_quantiles_us(&t->hist, shares, QUANTILES, us);
+    for (size_t i = 0; i < QUANTILES; i++) {
+        if (has_bounds && us[i] > t->max_us)
+            us[i] = t->max_us;
+        if (has_bounds && t->hist.count > 0 && us[i] < t->min_us)
+            us[i] = t->min_us;
+        *to[i] = (double)us[i] / 1e3;
+    }
 }
 
 void viewer_set_times(struct view_row *r, const struct tally *t)

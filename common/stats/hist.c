@@ -121,6 +121,35 @@ uint64_t hist_quantile_us(const struct hist *h, double q)
     return 0;
 }
 
+static uint64_t octave_sum(const uint64_t *steps)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < HIST_SUB_COUNT; i++)
+        sum += steps[i];
+    return sum;
+}
+
+void hist_quantiles_us(const struct hist *h, const double *shares, size_t count, uint64_t *us)
+{
+    uint64_t passed = 0;
+    size_t next = 0;
+    for (unsigned o = 0; o < HIST_OCTAVES && next < count; o++) {
+        const uint64_t *steps = h->octave[o];
+        if (!steps)
+            continue;
+        uint64_t rank, at = passed; /* samples before bucket i */
+        unsigned i = 0;
+        passed += octave_sum(steps);
+        while (next < count && (rank = rank_of(h->count, shares[next])) <= passed) {
+            while (at + steps[i] < rank)
+                at += steps[i++];
+            us[next++] = midpoint(o, i);
+        }
+    }
+    for (; next < count; next++)
+        us[next] = 0;
+}
+
 uint64_t hist_count_upto(const struct hist *h, uint64_t value_us)
 {
     if (value_us >= HIST_MAX_US)

@@ -39,6 +39,9 @@ void hist_subtract(struct hist *dst, const struct hist *src);
  * midpoint of the bucket that holds sample number ceil(q * count). 0 when empty. */
 uint64_t hist_quantile_us(const struct hist *h, double q);
 
+/* Several of them at once, in one walk: shares must rise. */
+void hist_quantiles_us(const struct hist *h, const double *shares, size_t count, uint64_t *us);
+
 /* Samples at most value_us (whole buckets up to the one that holds it). */
 uint64_t hist_count_upto(const struct hist *h, uint64_t value_us);
 

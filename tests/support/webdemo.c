@@ -112,14 +112,14 @@ static void make_requests(struct demo *d, int i, double now, uint64_t n, struct 
     more->extra.phase_us[PHASE_RECEIVE] = more->sum_us / 10;
 }
 
+static char HTTP_503[] = "HTTPError('503 Server Error: Service Unavailable for url: …')";
+static char BOOM[] = "<b>boom</b> \x01 \xff broken";
+
 static void fail_some(struct demo *d, struct tally *row, double now, uint64_t n, struct tally *more)
 {
     struct failure one = {.method = row->method,
                           .name = row->name,
-                          .text = d->is_hostile
-                                      ? "<b>boom</b> \x01 \xff broken"
-                                      : "HTTPError('503 Server Error: Service Unavailable "
-                                        "for url: …')",
+                          .text = d->is_hostile ? BOOM : HTTP_503,
                           .count = n,
                           .first_at = now - 0.5,
                           .last_at = now - 0.5};

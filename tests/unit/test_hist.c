@@ -223,9 +223,31 @@ static void test_hostile_bytes_change_nothing(void **state)
     hist_fini(&before);
 }
 
+static void several_quantiles_are_what_each_is_alone(void **state)
+{
+    static const double shares[] = {0, 0.01, 0.5, 0.5, 0.75, 0.9, 0.99, 0.999, 1};
+    enum { COUNT = sizeof shares / sizeof shares[0] };
+    uint64_t us[COUNT];
+    struct hist h;
+    (void)state;
+    hist_init(&h);
+    hist_quantiles_us(&h, shares, COUNT, us);
+    assert_int_equal(us[0] + us[COUNT - 1], 0);
+    for (uint64_t i = 1; i < 3000; i++) {
+        hist_add(&h, i * i % 77777 + (i % 9 == 0 ? 5000000 : 0), 1 + i % 3);
+        if (i % 100 > 2)
+            continue;
+        hist_quantiles_us(&h, shares, COUNT, us);
+        for (size_t k = 0; k < COUNT; k++)
+            assert_int_equal(us[k], hist_quantile_us(&h, shares[k]));
+    }
+    hist_fini(&h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(several_quantiles_are_what_each_is_alone),
         cmocka_unit_test(test_error_is_small_everywhere),
         cmocka_unit_test(test_more_than_an_hour_is_an_hour),
         cmocka_unit_test(test_quantile_edges),
