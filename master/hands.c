@@ -23,12 +23,14 @@ static void check_version(const char *node, const struct message_ready *r)
     if (r->version[0] == 0 || r->is_katydid || !strcmp(r->version, LOCUST_VERSION))
         return;
     if (!strncmp(r->version, LOCUST_VERSION, 4))
-        log_debug(LOGGER, "A worker (%s) running a different patch version (%s) connected", node,
-                  r->version);
+        log_debug(LOGGER,
+                  "A worker (%s) running a different patch version ('%s') connected, master "
+                  "version is '" LOCUST_VERSION "'",
+                  node, r->version);
     else
         log_warning(LOGGER,
-                    "A worker (%s) running a different version (%s) connected, this master follows "
-                    "Locust " LOCUST_VERSION,
+                    "A worker (%s) running a different version (%s) connected, master version "
+                    "is " LOCUST_VERSION,
                     node, r->version);
 }
 

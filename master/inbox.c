@@ -149,18 +149,18 @@ static void from_worker(struct master *m, struct worker *w, const struct message
     case MESSAGE_LOGS:
         logbook_take(m->logbook, w->id, &msg->data);
         break;
-    case MESSAGE_CLIENT_READY:
-    case MESSAGE_HEARTBEAT:
-    case MESSAGE_LOCUSTFILE:
-    case MESSAGE_SCRIPT:
-    case MESSAGE_TICKED:
-    case MESSAGE_DONE:
     case MESSAGE_SAMPLES:
         take_samples(m, w, msg);
         break;
     case MESSAGE_LINES:
         inbox_take_lines(m, w->id, msg);
         break;
+    case MESSAGE_CLIENT_READY:
+    case MESSAGE_HEARTBEAT:
+    case MESSAGE_LOCUSTFILE:
+    case MESSAGE_SCRIPT:
+    case MESSAGE_TICKED:
+    case MESSAGE_DONE:
     case MESSAGE_ANSWER:
     case MESSAGE_WEB:
     case MESSAGE_WANT:

@@ -11,20 +11,24 @@
 #include <math.h>
 #include <string.h>
 
-#define TRUSTED_CLOCK_S 2.0 /* a worker's clock that differs by more is corrected */
+#define TRUSTED_CLOCK_S 2.0       /* a worker's clock that differs by more is corrected */
+#define TRUSTED_STOCK_CLOCK_S 5.0 /* theirs is guessed by their newest request */
+#define LATEST_S 600              /* a report that is older is of now */
 #define STOCK_INTERVAL_S 3.0
 #define CLOSE_AFTER_S 2.2 /* a second waits so long for reports of our workers */
 #define CLOSE_AFTER_STOCK_S 5.0
 
-/* The end of what the report covers, by our clock. */
-static double report_time(struct worker *w, const struct message_stats *s, double now)
+/* What to add to the report's times, and in *to the end of what it covers: all by our clock. */
+static int64_t clock_shift(struct worker *w, const struct message_stats *s, double now, double *to)
 {
+    *to = now;
     if (!s->is_katydid)
-        return now;
-    double offset = now - s->sent_at;
-    if (fabs(offset - w->clock_offset_s) > TRUSTED_CLOCK_S)
-        w->clock_offset_s = fabs(offset) > TRUSTED_CLOCK_S ? offset : 0;
-    return fmin(s->sent_at + w->clock_offset_s, now);
+        return s->sent_at > 0 ? worker_clock_shift(w, now, s->sent_at, TRUSTED_STOCK_CLOCK_S) : 0;
+    int64_t shift = worker_clock_shift(w, now, s->sent_at, TRUSTED_CLOCK_S);
+    double end = s->sent_at + (double)shift;
+    if (end < now && end > now - LATEST_S)
+        *to = end;
+    return shift;
 }
 
 static void on_row(void *arg, const struct tally *row, const struct tally *more, const void *hist,
@@ -43,9 +47,10 @@ static void on_failure(void *arg, const struct failure *kind, const struct failu
 static void merge(struct master *m, struct worker *w, const struct message *msg)
 {
     const struct message_stats *s = &msg->stats;
-    const struct report_watch watch = {on_row, on_failure, m};
     uint64_t before = m->stats.total.requests;
-    double to = report_time(w, s, master_now().unix_time);
+    double to;
+    const struct report_watch watch = {on_row, on_failure, m,
+                                       clock_shift(w, s, master_now().unix_time, &to)};
     double interval = w->is_katydid ? 1.0 : STOCK_INTERVAL_S;
     double from = w->last_report_at > 0 ? w->last_report_at : to - interval;
     timeline_report(m->timeline, w->index, from, to);
@@ -161,15 +166,16 @@ static void note_health(struct master *m, struct worker *w, double now)
 {
     double lag_ms = w->lag_ms;
     uint32_t cpu = (uint32_t)(fmin(fmax(w->cpu_percent, 0), 1e5) * 10);
-    timeline_health(m->timeline, now,
-                    &(struct timeline_health){.index = w->index,
-                                              .samples = 1,
-                                              .users_sum = w->users,
-                                              .cpu_sum = cpu,
-                                              .cpu_max = cpu,
-                                              .has_lag = lag_ms >= 0,
-                                              .lag_us = (uint32_t)(fmin(fmax(lag_ms, 0), 4e6) * 1e3),
-                                              .memory_kb = w->memory_bytes >> 10});
+    timeline_health(
+        m->timeline, now,
+        &(struct timeline_health){.index = w->index,
+                                  .samples = 1,
+                                  .users_sum = w->users,
+                                  .cpu_sum = cpu,
+                                  .cpu_max = cpu,
+                                  .has_lag = lag_ms >= 0,
+                                  .lag_us = (uint32_t)(fmin(fmax(lag_ms, 0), 4e6) * 1e3),
+                                  .memory_kb = w->memory_bytes >> 10});
     events_watch(m->events, now, w->index, w->id, w->cpu_percent, w->lag_p99_ms);
 }
 

@@ -71,7 +71,7 @@ struct message_stats {
     bool is_katydid;
     char epoch[64], run[64];
     uint64_t seq;
-    double sent_at; /* the worker's clock, unix seconds */
+    double sent_at; /* the worker's clock, unix seconds; a stock one's newest request, or 0 */
     struct slice report;
     double cpu_percent, lag_ms;
     double lag_p99_ms, fds, connections; /* negative: not told */

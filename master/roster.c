@@ -2,6 +2,7 @@
 /* See roster.h. */
 #include "master/roster.h"
 #include "common/base/mem.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,6 +157,7 @@ bool worker_take_report(struct worker *w, const char *epoch, uint64_t seq)
 {
     if (strcmp(w->epoch, epoch) != 0) {
         snprintf(w->epoch, sizeof w->epoch, "%s", epoch);
+        w->clock = (struct worker_clock){0}; /* another process, perhaps on another machine */
         w->top_seq = seq;
         w->seen = 1;
         return true;
@@ -171,6 +173,28 @@ bool worker_take_report(struct worker *w, const char *epoch, uint64_t seq)
         return false;
     w->seen |= UINT64_C(1) << behind;
     return true;
+}
+
+#define CLOCK_ABSURD_S 1e8 /* years: no clock at all */
+#define CLOCK_AGREED 3
+#define CLOCK_AGREED_WITHIN_S 0.5 /* reports that were held up come a second apart */
+
+int64_t worker_clock_shift(struct worker *w, double now, double sent_at, double trusted_s)
+{
+    struct worker_clock *c = &w->clock;
+    double offset = now - sent_at;
+    if (!(fabs(offset) < CLOCK_ABSURD_S))
+        return 0;
+    if (!c->is_known || offset < c->offset_s) {
+        *c = (struct worker_clock){.is_known = true, .offset_s = offset};
+    } else if (c->agreed && fabs(offset - c->candidate_s) < CLOCK_AGREED_WITHIN_S) {
+        if (++c->agreed == CLOCK_AGREED)
+            *c = (struct worker_clock){.is_known = true, .offset_s = c->candidate_s};
+    } else {
+        c->candidate_s = offset;
+        c->agreed = 1;
+    }
+    return fabs(c->offset_s) > trusted_s ? (int64_t)rint(c->offset_s) : 0;
 }
 
 void worker_begin_run(struct worker *w)

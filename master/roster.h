@@ -32,6 +32,15 @@ struct class_users {
     unsigned users;
 };
 
+/* How much later our clock is than the worker's. Whatever arrives late looks like a clock that is
+ * behind, so the least that was seen counts; more only when reports agree on it. */
+struct worker_clock {
+    bool is_known;
+    double offset_s;    /* ours minus the worker's */
+    double candidate_s; /* a larger one, and how many reports agreed on it */
+    unsigned agreed;
+};
+
 struct worker {
     char *id;
     bool has_joined; /* once, at least */
@@ -47,8 +56,8 @@ struct worker {
     double lag_p99_ms, fds, connections; /* negative: not reported */
     uint64_t memory_bytes;
     bool is_cpu_warned;
-    double last_report_at;        /* unix seconds, our clock; 0: none in this run */
-    double clock_offset_s;        /* ours minus the worker's, when they differ by more than 2 s */
+    double last_report_at; /* unix seconds, our clock; 0: none in this run */
+    struct worker_clock clock;
     uint64_t requests;            /* delivered in this run */
     double rps;                   /* over the last report */
     double lost_at, unreported_s; /* this run lost it then; 0: not lost */
@@ -87,3 +96,6 @@ void worker_set_users(struct worker *w, const struct class_users *classes, size_
 /* True when this report was not counted before; from now on it was. */
 bool worker_take_report(struct worker *w, const char *epoch, uint64_t seq);
 void worker_begin_run(struct worker *w); /* forgets what belongs to a run */
+/* A time of the worker that was now, or a little ago, when it came. Returns what to add to its
+ * times, in whole seconds: 0 when the clocks differ by no more than trusted_s. */
+int64_t worker_clock_shift(struct worker *w, double now, double sent_at, double trusted_s);

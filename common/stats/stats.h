@@ -156,6 +156,8 @@ void tally_add_second(struct tally *t, struct per_second more); /* into `recent`
 void tally_merge(struct tally *dst, const struct tally *src);
 /* All but the histograms and `recent`. */
 void tally_merge_counts(struct tally *dst, const struct tally *src);
+/* Moves all its times by whole seconds. Not with the histograms: those are of durations. */
+void tally_shift(struct tally *t, int64_t seconds);
 struct hist *tally_failed(struct tally *t); /* its histogram of failed requests, made when new */
 
 /* Derived values in milliseconds and 1/s, by Locust's definitions (docs/statistics.md). */

@@ -83,6 +83,20 @@ void tally_add_second(struct tally *t, struct per_second more)
     slot->failures = plus32(slot->failures, more.failures);
 }
 
+void tally_shift(struct tally *t, int64_t seconds)
+{
+    struct per_second recent[STATS_SECONDS];
+    memcpy(recent, t->recent, sizeof recent);
+    memset(t->recent, 0, sizeof t->recent);
+    for (size_t i = 0; i < STATS_SECONDS; i++) {
+        recent[i].second += recent[i].second ? seconds : 0;
+        if (recent[i].second > 0)
+            tally_add_second(t, recent[i]);
+    }
+    t->first_at += t->first_at > 0 ? (double)seconds : 0;
+    t->last_at += t->last_at > 0 ? (double)seconds : 0;
+}
+
 static inline void add_one(struct tally *t, double now, uint64_t time_us, uint64_t bytes)
 {
     t->requests++;

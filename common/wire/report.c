@@ -265,7 +265,7 @@ static bool is_good(const struct report_view *r)
     return true;
 }
 
-static void count_row(struct stats *s, const struct row_view *row, struct scratch *scratch)
+static void count_row(struct stats *s, struct row_view *row, struct scratch *scratch)
 {
     struct tally *t = report_count_row(s, row->method, row->name, &row->counts, scratch);
     hist_add_packed(&t->hist, row->hist.s, row->hist.len);
@@ -291,8 +291,8 @@ static void count_exception(struct stats *s, const struct failure_view *v, const
                                                 .traceback = scratch->c.data,
                                                 .nodes = scratch->a.data,
                                                 .count = v->count,
-                                                .first_at = v->first_at,
-                                                .last_at = v->last_at});
+                                                .first_at = report_time(scratch, v->first_at),
+                                                .last_at = report_time(scratch, v->last_at)});
 }
 
 static void count_report(struct stats *s, const struct report_view *r, const char *node,

@@ -13,12 +13,14 @@
 struct sbuf;
 
 /* Told of each row and failure that a report added, after it was added. Histograms are packed, and
- * good; pointers are borrowed for the call. */
+ * good; pointers are borrowed for the call. Every time in the report is moved by shift_s before it
+ * counts: how much later the reader's clock is than the writer's. */
 struct report_watch {
     void (*on_row)(void *arg, const struct tally *row, const struct tally *more, const void *hist,
                    size_t hist_len, const void *failed, size_t failed_len);
     void (*on_failure)(void *arg, const struct failure *kind, const struct failure *more);
     void *arg;
+    int64_t shift_s;
 };
 
 /* Ours: one msgpack value (an array), to be carried as bin in the message. */

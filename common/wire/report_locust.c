@@ -442,7 +442,7 @@ static void tell_entry(const struct report_watch *watch, const struct tally *row
     hist_fini(&hist);
 }
 
-static void count_entry(struct stats *s, const struct entry_view *e, struct scratch *scratch)
+static void count_entry(struct stats *s, struct entry_view *e, struct scratch *scratch)
 {
     struct tally *t = report_count_row(s, e->method, e->name, &e->counts, scratch);
     for (uint32_t i = 0; i < e->buckets.size; i++) {

@@ -10,6 +10,11 @@ void scratch_fini(struct scratch *scratch)
     sbuf_fini(&scratch->c);
 }
 
+double report_time(const struct scratch *scratch, double at)
+{
+    return at > 0 && scratch->watch ? at + (double)scratch->watch->shift_s : at;
+}
+
 void report_count_failure(struct stats *s, const struct failure_view *v, struct scratch *scratch)
 {
     unpack_clean(&scratch->a, v->method);
@@ -19,20 +24,22 @@ void report_count_failure(struct stats *s, const struct failure_view *v, struct 
                            .name = scratch->b.data,
                            .text = scratch->c.data,
                            .count = v->count,
-                           .first_at = v->first_at,
-                           .last_at = v->last_at};
+                           .first_at = report_time(scratch, v->first_at),
+                           .last_at = report_time(scratch, v->last_at)};
     const struct failure *kind = stats_note_failure(s, &more);
     if (scratch->watch)
         scratch->watch->on_failure(scratch->watch->arg, kind, &more);
 }
 
 struct tally *report_count_row(struct stats *s, struct unpack_text method, struct unpack_text name,
-                               const struct tally *counts, struct scratch *scratch)
+                               struct tally *counts, struct scratch *scratch)
 {
     unpack_clean(&scratch->a, method);
     unpack_clean(&scratch->b, name);
     struct tally *t =
         stats_row(s, scratch->a.data, scratch->a.len, scratch->b.data, scratch->b.len);
+    if (scratch->watch && scratch->watch->shift_s)
+        tally_shift(counts, scratch->watch->shift_s);
     tally_merge(t, counts);
     tally_merge(&s->total, counts);
     return t;

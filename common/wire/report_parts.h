@@ -12,6 +12,9 @@ struct scratch {
 };
 void scratch_fini(struct scratch *scratch);
 
+/* A time of the report by the reader's clock. */
+double report_time(const struct scratch *scratch, double at);
+
 /* A failure as it stands in a message: its texts belong to that. */
 struct failure_view {
     struct unpack_text method, name, text;
@@ -20,9 +23,10 @@ struct failure_view {
 };
 void report_count_failure(struct stats *s, const struct failure_view *v, struct scratch *scratch);
 
-/* The row that counts are for, made when it is new; they are added to it and to the total. */
+/* The row that counts are for, made when it is new; they are added to it and to the total, with
+ * their times by the reader's clock from now on. */
 struct tally *report_count_row(struct stats *s, struct unpack_text method, struct unpack_text name,
-                               const struct tally *counts, struct scratch *scratch);
+                               struct tally *counts, struct scratch *scratch);
 
 int report_to_sbuf(void *out, const char *bytes, size_t len); /* for msgpack_packer_init */
 void report_pack_text(msgpack_packer *pk, const char *text);

@@ -115,6 +115,70 @@ static void test_our_report_carries_everything(void **state)
     stats_fini(&master);
 }
 
+static void ignore_row(void *arg, const struct tally *row, const struct tally *more,
+                       const void *hist, size_t hist_len, const void *failed, size_t failed_len)
+{
+    (void)row, (void)hist, (void)hist_len, (void)failed, (void)failed_len;
+    if (more->last_at > *(double *)arg)
+        *(double *)arg = more->last_at;
+}
+
+static void ignore_failure(void *arg, const struct failure *kind, const struct failure *more)
+{
+    (void)arg, (void)kind, (void)more;
+}
+
+static void pack_locust_map(const struct stats *s, struct sbuf *out)
+{
+    sbuf_addc(out, '\x83');
+    report_pack_locust(s, out);
+}
+
+static void assert_shifted(const struct stats *worker, const struct stats *master, int64_t shift)
+{
+    const double d = (double)shift;
+    assert_true(master->total.first_at == worker->total.first_at + d);
+    assert_true(master->total.last_at == worker->total.last_at + d);
+    assert_true(master->failures->first_at == worker->failures->first_at + d);
+    assert_true(master->failures->last_at == worker->failures->last_at + d);
+    for (size_t i = 0; i < STATS_SECONDS; i++) {
+        struct per_second theirs = worker->total.recent[i];
+        struct per_second ours =
+            master->total.recent[(uint64_t)(theirs.second + shift) % STATS_SECONDS];
+        if (!theirs.second)
+            continue;
+        assert_int_equal(ours.second, theirs.second + shift);
+        assert_int_equal(ours.requests, theirs.requests);
+        assert_int_equal(ours.failures, theirs.failures);
+    }
+}
+
+static void test_times_are_those_of_the_readers_clock(void **state)
+{
+    (void)state;
+    struct stats worker, master;
+    double last_at = 0;
+    const struct report_watch watch = {ignore_row, ignore_failure, &last_at, -3599};
+    stats_init(&worker, T0, STATS_LIMITS_DEFAULT);
+    fill(&worker, 5, 50);
+    struct sbuf ours = {0}, locusts = {0};
+    report_pack(&worker, &ours);
+    pack_locust_map(&worker, &locusts);
+    stats_init(&master, T0, STATS_LIMITS_DEFAULT);
+    assert_int_equal(report_merge_watched(&master, ours.data, ours.len, "w", &watch), 0);
+    assert_shifted(&worker, &master, watch.shift_s);
+    assert_true(master.exceptions->last_at == worker.exceptions->last_at - 3599);
+    assert_true(last_at == master.total.last_at);
+    stats_clear(&master, T0);
+    worker.total.first_at = (double)(int64_t)worker.total.first_at; /* all that theirs has */
+    assert_int_equal(report_merge_locust_watched(&master, locusts.data, locusts.len, &watch), 0);
+    assert_shifted(&worker, &master, watch.shift_s);
+    sbuf_fini(&ours);
+    sbuf_fini(&locusts);
+    stats_fini(&worker);
+    stats_fini(&master);
+}
+
 static void test_empty_rows_are_not_sent(void **state)
 {
     (void)state;
@@ -160,12 +224,6 @@ static void check_damaged(int (*merge)(struct stats *s, const void *bytes, size_
 static int merge_ours(struct stats *s, const void *bytes, size_t len)
 {
     return report_merge(s, bytes, len, "w");
-}
-
-static void pack_locust_map(const struct stats *s, struct sbuf *out)
-{
-    sbuf_addc(out, '\x83');
-    report_pack_locust(s, out);
 }
 
 static void test_damaged_reports_change_nothing(void **state)
@@ -508,6 +566,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_our_report_carries_everything),
+        cmocka_unit_test(test_times_are_those_of_the_readers_clock),
         cmocka_unit_test(test_empty_rows_are_not_sent),
         cmocka_unit_test(test_damaged_reports_change_nothing),
         cmocka_unit_test(test_promises_that_bytes_do_not_keep),

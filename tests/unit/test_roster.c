@@ -97,6 +97,22 @@ static void users_add_up_by_class(void **state)
     roster_fini(&r);
 }
 
+static void a_clock_that_differs_is_not_a_report_that_is_late(void **state)
+{
+    (void)state;
+    struct worker right = {0}, ahead = {0}, behind = {0};
+    assert_int_equal(worker_clock_shift(&right, 1000, 999.9, 2), 0);
+    assert_int_equal(worker_clock_shift(&ahead, 1000, 1030.2, 2), -30);
+    assert_int_equal(worker_clock_shift(&behind, 1000, 900, 2), 100);
+    for (int built = 1001; built < 1009; built++) /* held up, and all there at once */
+        assert_int_equal(worker_clock_shift(&right, 1010, built, 2), 0);
+    assert_int_equal(worker_clock_shift(&right, 1010, 1009.9, 2), 0);
+    assert_int_equal(worker_clock_shift(&right, 1011, 951, 2), 0); /* somebody set it back */
+    assert_int_equal(worker_clock_shift(&right, 1012, 952, 2), 0);
+    assert_int_equal(worker_clock_shift(&right, 1013, 953, 2), 60);
+    assert_int_equal(worker_clock_shift(&right, 1014, 1013.9, 2), 0); /* and put it right again */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -105,6 +121,7 @@ int main(void)
         cmocka_unit_test(strangers_do_not_fill_the_memory),
         cmocka_unit_test(each_report_counts_once),
         cmocka_unit_test(users_add_up_by_class),
+        cmocka_unit_test(a_clock_that_differs_is_not_a_report_that_is_late),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
