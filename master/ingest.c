@@ -164,18 +164,16 @@ static void tell_trouble(struct master *m, double mono)
 /* How a worker is, once a second: our workers by their reports, others by their heartbeats. */
 static void note_health(struct master *m, struct worker *w, double now)
 {
-    double lag_ms = w->lag_ms;
     uint32_t cpu = (uint32_t)(fmin(fmax(w->cpu_percent, 0), 1e5) * 10);
-    timeline_health(
-        m->timeline, now,
-        &(struct timeline_health){.index = w->index,
-                                  .samples = 1,
-                                  .users_sum = w->users,
-                                  .cpu_sum = cpu,
-                                  .cpu_max = cpu,
-                                  .has_lag = lag_ms >= 0,
-                                  .lag_us = (uint32_t)(fmin(fmax(lag_ms, 0), 4e6) * 1e3),
-                                  .memory_kb = w->memory_bytes >> 10});
+    struct timeline_health h = {.index = w->index,
+                                .samples = 1,
+                                .users_sum = w->users,
+                                .cpu_sum = cpu,
+                                .cpu_max = cpu,
+                                .has_lag = w->lag_ms >= 0,
+                                .lag_us = (uint32_t)(fmin(fmax(w->lag_ms, 0), 4e6) * 1e3),
+                                .memory_kb = w->memory_bytes >> 10};
+    timeline_health(m->timeline, now, &h);
     events_watch(m->events, now, w->index, w->id, w->cpu_percent, w->lag_p99_ms);
 }
 

@@ -335,8 +335,9 @@ static int by_first_number(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-#define SUM_FROM 4096 /* entries gathered before the first adding up, so that memory stays small   \
-                       */
+#define SUM_FROM                                                                                   \
+    4096 /* entries gathered before the first adding up, so that memory stays small                \
+          */
 
 #define GROW(list, count, cap)                                                                     \
     do {                                                                                           \
