@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HISTORY_EVERY_S 5
 #define HISTORY_ROWS_MAX 100000 /* nearly six days; later ones are not kept */
 
 struct account {
@@ -96,11 +95,11 @@ static void watch_history(struct master *m)
         return;
     }
     if (a->next_row_at <= 0)
-        a->next_row_at = now + HISTORY_EVERY_S;
+        a->next_row_at = now + m->tunables.history_interval_s;
     if (now < a->next_row_at)
         return;
     keep_row(m, now);
-    a->next_row_at += HISTORY_EVERY_S;
+    a->next_row_at += m->tunables.history_interval_s;
 }
 
 void account_clear(struct master *m)

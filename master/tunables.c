@@ -10,6 +10,7 @@
 const struct tunables tunables_usual = {
     .table_interval_s = 2,
     .csv_interval_s = 1,
+    .history_interval_s = 5,
     .name_width = -1,
     .cpu_warning_percent = 90,
     .beat_interval_s = 1,
@@ -26,6 +27,7 @@ static const struct number {
 } numbers[] = {
     {"CONSOLE_STATS_INTERVAL_SEC", offsetof(struct tunables, table_interval_s), 0.01, 86400},
     {"CSV_STATS_INTERVAL_SEC", offsetof(struct tunables, csv_interval_s), 0.01, 86400},
+    {"HISTORY_STATS_INTERVAL_SEC", offsetof(struct tunables, history_interval_s), 1, 86400},
     {"STATS_NAME_WIDTH", offsetof(struct tunables, name_width), 0, 1000},
     {"CPU_WARNING_THRESHOLD", offsetof(struct tunables, cpu_warning_percent), 0, 1e6},
     {"HEARTBEAT_INTERVAL", offsetof(struct tunables, beat_interval_s), 0.01, 3600},

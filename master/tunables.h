@@ -17,6 +17,7 @@ struct tunables_shares { /* percentiles as shares, 0 to 1, in the order they are
 struct tunables {
     double table_interval_s;           /* CONSOLE_STATS_INTERVAL_SEC */
     double csv_interval_s;             /* CSV_STATS_INTERVAL_SEC; in whole seconds */
+    double history_interval_s;         /* HISTORY_STATS_INTERVAL_SEC; in whole seconds */
     double name_width;                 /* STATS_NAME_WIDTH; negative: what the terminal leaves */
     double cpu_warning_percent;        /* CPU_WARNING_THRESHOLD */
     double beat_interval_s, beats;     /* HEARTBEAT_INTERVAL; HEARTBEAT_LIVENESS of them missed */
