@@ -177,11 +177,12 @@ class MasterRunner(runners.DistributedRunner):
 
     def _complete(self):
         """Waits a little for the workers to say that their users run, then tells everybody."""
-        if self.state not in (runners.STATE_SPAWNING, runners.STATE_RUNNING):
-            return
         until = time.monotonic() + self._wait_for_workers_report_after_ramp_up()
-        while self.user_count != self.target_user_count and time.monotonic() < until:
+        while self._has_users() and self.user_count != self.target_user_count and (
+                time.monotonic() < until):
             gevent.sleep(0.01)
+        if not self._has_users():  # stopped meanwhile: the last worker may have left
+            return
         said = "All users spawned"
         if self.user_count != self.target_user_count:
             said = ("Spawning is complete and report waittime is expired, but not all reports "
@@ -191,6 +192,9 @@ class MasterRunner(runners.DistributedRunner):
         self.send_message("spawning_complete", data={"user_count": user_count})
         self.spawning_completed = True
         logger.info("%s: %s", said, runners.describe_users(self.reported_user_classes_count))
+
+    def _has_users(self):
+        return self.state in (runners.STATE_SPAWNING, runners.STATE_RUNNING)
 
     @staticmethod
     def _wait_for_workers_report_after_ramp_up():
