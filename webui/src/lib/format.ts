@@ -106,6 +106,11 @@ export function visible(text: string): string {
   );
 }
 
+/** An id of a worker as people tell them apart: of 32 random digits the first six. */
+export function shortId(id: string): string {
+  return visible(id.replace(/_([0-9a-f]{6})[0-9a-f]{26}$/, "_$1"));
+}
+
 /** Unix seconds in UTC. */
 export function timeUtc(seconds: number): string {
   return seconds > 0 ? new Date(seconds * 1000).toISOString().slice(11, 19) : MISSING;

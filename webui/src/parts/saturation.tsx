@@ -1,19 +1,32 @@
 /* The verdict on the measurement itself: when our own processes were too busy to measure. */
 import type { JSX } from "preact";
 import { store } from "../app-state";
-import { timespan, visible } from "../lib/format";
+import { shortId, timespan, visible } from "../lib/format";
 import { saturated } from "../range/data";
 import { span } from "../range/state";
 import { Status } from "./status";
+
+const WHY: Record<string, string> = { cpu: "processor at its limit", lag: "its loop came late" };
+
+/** How long at least one of the spans lasted: several workers may be late at the same time. */
+export function together(spans: [number, number][]): number {
+  let seconds = 0;
+  let until = -Infinity;
+  for (const [start, end] of [...spans].sort((a, b) => a[0] - b[0])) {
+    seconds += Math.max(0, end - Math.max(start, until));
+    until = Math.max(until, end);
+  }
+  return seconds;
+}
 
 export function SaturationNote(): JSX.Element | null {
   const { from, to } = span.value;
   const inside = saturated.value.filter(([start, end]) => start < to && end > from);
   if (inside.length === 0) return store.isSaturated.value ? <p class="callout warn"><Status tone="warn">The measurement is not valid now.</Status> A load generator is at its limit.</p> : null;
-  const seconds = inside.reduce((sum, [start, end]) => sum + Math.min(end, to) - Math.max(start, from), 0);
+  const seconds = together(inside.map(([start, end]) => [Math.max(start, from), Math.min(end, to)]));
   const reasons = [...new Set(inside.map(([, , index, why]) => {
     const worker = store.workers.value.find((candidate) => candidate.index === index);
-    return `${worker ? `${visible(worker.id)}: ` : ""}${visible(why)}`;
+    return `${worker ? `${shortId(worker.id)}: ` : ""}${WHY[why] ?? visible(why)}`;
   }))];
   return (
     <p class="callout warn" id="saturation">

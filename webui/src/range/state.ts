@@ -24,7 +24,8 @@ export const runSpan = computed<Span>(() => {
   store.revision.value;
   const run = store.run.value;
   if (run === null || run.started <= 0) return { from: 0, to: 0 };
-  const to = edgeOf(store.series) ?? edgeOf(wholeTable.value) ?? Math.ceil(run.ended || run.now);
+  const edge = edgeOf(store.series) ?? edgeOf(wholeTable.value) ?? Math.ceil(run.ended || run.now);
+  const to = run.ended > 0 ? Math.min(edge, Math.ceil(run.ended) + 1) : edge; // the master counts on when the test is over
   const oldest = Math.min(wholeTable.value.seconds[0] ?? Infinity, store.series.seconds[0] ?? Infinity, store.firstKept.value || Infinity);
   const from = Number.isFinite(oldest) ? oldest : Math.floor(run.started);
   return { from: Math.min(from, to), to };

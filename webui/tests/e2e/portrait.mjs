@@ -1,31 +1,80 @@
-/* The README's pictures, of a real run: node portrait.mjs KATYDID OUT_DIR
+/* Pictures of every screen, of a real run: node portrait.mjs KATYDID OUT_DIR [all]
  *
- * Starts the sample shop and a test against it, waits until the charts have something to tell, and
- * photographs the live screen in both themes. */
+ * Starts the sample shop and a test against it, ends one of its workers by force, and photographs
+ * the screens in both themes. With `all` at the widths of a desk, a tablet and a phone too, for
+ * people who work on the page. */
+import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { openBrowser, startServer } from "./browser.mjs";
+import { openBrowser, startServer, watch } from "./browser.mjs";
 
-const [katydid, out] = process.argv.slice(2);
-const SECONDS = 75;
+const [katydid, out, mode] = process.argv.slice(2);
+const SECONDS = Number(process.env.KATYDID_PORTRAIT_S ?? 90);
+const WIDTHS = mode === "all" ? [[1440, 900], [1024, 768], [375, 812]] : [[1440, 900]];
+const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+
+/** Name of the picture, screen, what is done before. */
+const SCENES = [
+  ["dashboard", "live"],
+  ["endpoints", "endpoints?sort=-requests"],
+  ["drill-down", "endpoints?sort=-requests", async (page) => {
+    await page.locator(".grid-body .row, .cards .card-open").nth(1).click();
+    await page.locator(".drill canvas").first().waitFor();
+    await sleep(1500);
+  }],
+  ["failures", "failures", async (page) => {
+    await page.getByRole("button", { name: /Requests that failed/ }).first().click();
+    await page.locator(".sample-sides").first().waitFor();
+    await page.locator(".exceptions summary").first().click();
+  }],
+  ["workers", "workers"],
+  ["logs", "logs"],
+  ["new-test", "new"],
+];
+
+/** The processes that a command started, by their parent. */
+function children(pid) {
+  const rows = execFileSync("ps", ["-eo", "pid=,ppid=,args="], { encoding: "utf8" }).split("\n").map((row) => row.trim().split(/\s+/));
+  return rows.filter(([, parent]) => Number(parent) === pid).map(([child, , ...words]) => ({ pid: Number(child), command: words.join(" ") }));
+}
+
+async function photograph(master, scenes, base = "") {
+  for (const theme of ["light", "dark"])
+    for (const [width, height] of WIDTHS) {
+      const browser = await openBrowser({ colorScheme: theme, viewport: { width, height } });
+      for (const [name, hash, act] of scenes) {
+        const page = await browser.context.newPage();
+        const complaints = watch(page);
+        await page.goto(`${master.url}${base}#/${hash}`);
+        await page.locator("main h1").first().waitFor({ state: "attached" });
+        await sleep(1800);
+        await act?.(page).catch((error) => complaints.push(String(error)));
+        await sleep(300);
+        await page.screenshot({ path: join(out, WIDTHS.length > 1 ? `${name}-${width}-${theme}.png` : `${name}-${theme}.png`) });
+        for (const complaint of complaints) console.log(`${name} ${width} ${theme}: ${complaint}`);
+        await page.close();
+      }
+      await browser.close();
+    }
+}
 
 mkdirSync(out, { recursive: true });
 const files = join(import.meta.dirname, "../../../locustfiles");
-const shop = await startServer("/usr/bin/python3", [join(files, "_shop.py"), "--errors", "0.04"]);
-const master = await startServer(katydid, [
-  "-f", join(files, "ecommerce.py"), "-H", shop.url, "--autostart", "-u", "150", "-r", "5", "--processes", "2", "--web-port", "0",
-]);
+const shop = await startServer("/usr/bin/python3", [join(files, "_shop.py"), "--errors", "0.06"]);
+const ready = /Starting web interface at (http:\/\/\S+?),/;
+const run = ["-f", join(import.meta.dirname, "portrait_shop.py"), "-H", shop.url, "--web-port", "0"];
+const master = await startServer(katydid, [...run, "--autostart", "-u", "180", "-r", "6", "--processes", "3"], ready);
 try {
-  await new Promise((done) => setTimeout(done, SECONDS * 1000));
-  for (const theme of ["light", "dark"]) {
-    const browser = await openBrowser({ colorScheme: theme, viewport: { width: 1440, height: 900 } });
-    const page = await browser.context.newPage();
-    await page.goto(master.url);
-    await page.locator("main h1").first().waitFor({ state: "attached" });
-    await page.waitForTimeout(3000);
-    await page.screenshot({ path: join(out, `dashboard-${theme}.png`) });
-    await browser.close();
-  }
+  await sleep(SECONDS * 500);
+  const worker = children(master.child.pid).findLast(({ command }) => command.includes("katydid-worker"));
+  if (worker === undefined) throw new Error(`no worker among ${JSON.stringify(children(master.child.pid))}`);
+  process.kill(worker.pid, "SIGKILL");
+  await sleep(SECONDS * 500);
+  await photograph(master, SCENES.filter(([name]) => name !== "new-test"));
+  await master.stop("SIGTERM");
+  const idle = await startServer(katydid, run, ready);
+  await sleep(2000);
+  await photograph(idle, SCENES.filter(([name]) => name === "new-test")).finally(() => idle.stop("SIGTERM"));
 } finally {
   await master.stop("SIGTERM");
   await shop.stop("SIGTERM");

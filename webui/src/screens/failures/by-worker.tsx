@@ -2,7 +2,7 @@
  * their own. */
 import type { JSX } from "preact";
 import { source, store } from "../../app-state";
-import { count, percent, visible } from "../../lib/format";
+import { count, percent, shortId } from "../../lib/format";
 import { rangeKey } from "../../range/data";
 import { useQuestion } from "../../range/question";
 import { span } from "../../range/state";
@@ -10,7 +10,8 @@ import { span } from "../../range/state";
 const EVERY_S = 3;
 
 export function nameOfWorker(index: number): string {
-  return store.workers.value.find((worker) => worker.index === index)?.id ?? `worker ${index}`;
+  const worker = store.workers.value.find((candidate) => candidate.index === index);
+  return worker === undefined ? `worker ${index}` : shortId(worker.id);
 }
 
 export function ByWorker(): JSX.Element {
@@ -28,7 +29,7 @@ export function ByWorker(): JSX.Element {
         <tbody>
           {[...workers].sort((a, b) => b[2] - a[2]).map(([index, requests, failures]) => (
             <tr key={index}>
-              <td data-label="Worker" class="name">{visible(nameOfWorker(index))}</td>
+              <td data-label="Worker" class="name">{nameOfWorker(index)}</td>
               <td data-label="Failures" class="number strong">{count(failures)}</td>
               <td data-label="Share of all failures" class="number">{percent(failures, all)} %</td>
               <td data-label="Of its requests" class="number">{percent(failures, requests)} %</td>

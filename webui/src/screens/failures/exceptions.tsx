@@ -1,7 +1,7 @@
 /* Exceptions of the user's code, with their tracebacks: lines of the script stand out, runs of
  * frames of libraries are folded. */
 import type { JSX } from "preact";
-import { count, timeOfDay, visible } from "../../lib/format";
+import { count, shortId, timeOfDay, visible } from "../../lib/format";
 import type { Exception } from "../../live/protocol";
 import { CopyButton } from "../../parts/copy";
 import { Icon } from "../../parts/icons";
@@ -53,7 +53,7 @@ export function ExceptionList({ items }: { items: Exception[] }): JSX.Element {
                 <span class="strong">{count(item.count)}×</span>
                 <span class="message">{visible(titleOf(item))}</span>
                 <span class="muted">{visible(placeOf(item))}</span>
-                <span class="muted" title={visible(nodes.join(", "))}>{nodes.length > 1 ? `${count(nodes.length)} workers` : visible(nodes[0] ?? "")}</span>
+                <span class="muted" title={visible(nodes.join(", "))}>{nodes.length > 1 ? `${count(nodes.length)} workers` : shortId(nodes[0] ?? "")}</span>
                 <span class="muted">{timeOfDay(item.first)} – {timeOfDay(item.last)}</span>
               </summary>
               <Traceback text={item.traceback} />

@@ -56,16 +56,18 @@ function Row({ row, all, by, isOpen, onOpen }: RowProps): JSX.Element {
       <tr class={`failure${isOpen ? " open" : ""}`} onClick={(event) => { if (isPlain(event)) selectTime(row); }}>
         <td class="number strong" data-label="Count">{count(row.inRange)}</td>
         <td class="number" data-label="Share">{percent(row.inRange, all)} %</td>
-        <td class="name" data-label="Endpoint"><span class="method">{visible(row.method)}</span> {clipped(row.name)}</td>
+        <td class="name" data-label="Endpoint"><div><span class="method">{clipped(row.method)}</span> {clipped(row.name)}</div></td>
         <td class="message" data-label="Message">
-          {by === "endpoint" && row.texts.length > 1 ? null : clipped(row.message)}
-          <Texts texts={row.texts} />
+          <div>
+            {by === "endpoint" && row.texts.length > 1 ? null : clipped(row.message)}
+            <Texts texts={row.texts} />
+          </div>
         </td>
         <td class="trend" data-label="Course"><Spark values={row.trend} tone="failed inline" /></td>
         <td class="number" data-label="First – last">
           <button type="button" class="link" title="Select this time" onClick={() => selectTime(row)}>{timeOfDay(row.first)} – {timeOfDay(row.last)}</button>
         </td>
-        <td class="number" data-label="Requests">
+        <td class="number" data-label="Samples">
           {hasSamples ? (
             <button type="button" class="button small" aria-expanded={isOpen} aria-label={`Requests that failed: ${label}`} onClick={onOpen}>
               <Icon name={isOpen ? "up" : "down" } />Samples

@@ -4,17 +4,21 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { source, store } from "../../app-state";
-import { count, visible } from "../../lib/format";
+import { count, shortId, visible } from "../../lib/format";
 import { clockMs } from "../../lib/moment";
-import { route, setQuery } from "../../lib/route";
+import { go, route, setQuery } from "../../lib/route";
+import { CopyButton } from "../../parts/copy";
+import { setFixed } from "../../range/state";
 import { asText, EMPTY_BOOK, filtered, LEVELS, merged, type LogBook, type LogsAnswer, type LogTuple } from "./log-book";
 import { askJson } from "../../live/ask";
 import { Icon } from "../../parts/icons";
 
 const ROW_PX = 24;
 const OVERSCAN = 10;
+const AROUND_S = 30;
 const REFRESH_MS = 1000;
 const LINES_AT_ONCE = 2000;
+const ROW_TEXT_MOST = 400; // characters in a row; the line in full stands below
 
 function useLogBook(): { book: LogBook; error: string } {
   const book = useSignal<LogBook>(EMPTY_BOOK);
@@ -46,24 +50,41 @@ function useLogBook(): { book: LogBook; error: string } {
   return { book: book.value, error: error.value };
 }
 
-function Line({ line, top }: { line: LogTuple; top: number }): JSX.Element {
+function Line({ line, top, isChosen, onChoose }: { line: LogTuple; top: number; isChosen: boolean; onChoose: () => void }): JSX.Element {
   const [, at, level, from, logger, text, times] = line;
   const row = useRef<HTMLDivElement>(null);
   useEffect(() => {
     row.current!.style.transform = `translateY(${top}px)`; // a property, not an attribute: the policy allows it
   }, [top]);
   return (
-    <div class={`log-row ${level.toLowerCase()}`} ref={row} role="row" title={visible(text)}>
-      <span role="cell" class="log-at">{clockMs(at)}</span>
-      <span role="cell" class="level">{level}</span>
-      <span role="cell" class="log-source">{visible(from)}</span>
-      <span role="cell" class="log-text"><span class="muted">{visible(logger)}</span> {visible(text.replaceAll("\n", " ⏎ "))}</span>
-      <span role="cell" class="log-times">{times > 1 ? `×${count(times)}` : ""}</span>
+    <div class={`log-row ${level.toLowerCase()}${isChosen ? " current" : ""}`} ref={row} role="row" aria-selected={isChosen} onClick={onChoose}>
+      <span role="gridcell" class="log-at">{clockMs(at)}</span>
+      <span role="gridcell" class="level">{level}</span>
+      <span role="gridcell" class="log-source">{shortId(from)}</span>
+      <span role="gridcell" class="log-text"><span class="muted">{visible(logger)}</span> {visible(text.slice(0, ROW_TEXT_MOST).replaceAll("\n", " ⏎ "))}</span>
+      <span role="gridcell" class="log-times">{times > 1 ? `×${count(times)}` : ""}</span>
+    </div>
+  );
+}
+
+/** A line with all of its text. A look at the charts of its time is one button. */
+function Detail({ line, onClose }: { line: LogTuple; onClose: () => void }): JSX.Element {
+  const [, at, level, from, logger, text] = line;
+  return (
+    <div class="log-detail" role="region" aria-label="The chosen line">
+      <p class="log-detail-head">
+        <span class="strong">{level}</span> <span class="muted">{clockMs(at)} · {visible(from)} · {visible(logger)}</span>
+        <CopyButton text={text} label="Copy" />
+        {store.hasRun.value ? <button type="button" class="button small" onClick={() => { go("live"); setFixed({ from: Math.floor(at) - AROUND_S, to: Math.ceil(at) + AROUND_S }); }}>Charts around it</button> : null}
+        <button type="button" class="button quiet icon-only" aria-label="Close the line" onClick={onClose}><Icon name="close" /></button>
+      </p>
+      <pre tabIndex={0}>{visible(text)}</pre>
     </div>
   );
 }
 
 function Lines({ lines }: { lines: LogTuple[] }): JSX.Element {
+  const chosen = useSignal(0);
   const box = useRef<HTMLDivElement>(null);
   const body = useRef<HTMLDivElement>(null);
   const view = useSignal({ top: 0, height: 600 });
@@ -78,13 +99,25 @@ function Lines({ lines }: { lines: LogTuple[] }): JSX.Element {
     follows.value = at.scrollTop + at.clientHeight >= at.scrollHeight - ROW_PX;
   };
   useEffect(onScroll, []);
+  const at = lines.findIndex((line) => line[0] === chosen.value);
+  const keys = (event: KeyboardEvent): void => {
+    const step = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1 }[event.key];
+    if (event.key === "Escape" && at >= 0) chosen.value = 0;
+    else if (step === undefined || box.current === null || event.target !== box.current) return;
+    else {
+      const next = Math.max(0, Math.min(lines.length - 1, at < 0 ? lines.length - 1 : at + step));
+      chosen.value = lines[next]![0];
+      box.current.scrollTop = Math.min(next * ROW_PX, Math.max(box.current.scrollTop, (next + 2) * ROW_PX - box.current.clientHeight));
+    }
+    event.preventDefault();
+  };
   const first = Math.max(0, Math.floor(view.value.top / ROW_PX) - OVERSCAN);
   const last = Math.min(lines.length, Math.ceil((view.value.top + view.value.height) / ROW_PX) + OVERSCAN);
   return (
     <div class="log-frame">
-      <div class="log-box" ref={box} onScroll={onScroll} tabIndex={0} role="table" aria-label="Log lines" aria-rowcount={lines.length}>
+      <div class="log-box" ref={box} onScroll={onScroll} onKeyDown={keys} tabIndex={0} role="grid" aria-label="Log lines" aria-rowcount={lines.length}>
         <div class="log-body" ref={body} role="rowgroup">
-          {lines.slice(first, last).map((line, i) => <Line key={line[0]} line={line} top={(first + i) * ROW_PX} />)}
+          {lines.slice(first, last).map((line, i) => <Line key={line[0]} line={line} top={(first + i) * ROW_PX} isChosen={line[0] === chosen.value} onChoose={() => (chosen.value = line[0])} />)}
         </div>
       </div>
       {follows.value ? null : (
@@ -92,6 +125,7 @@ function Lines({ lines }: { lines: LogTuple[] }): JSX.Element {
           <Icon name="down" />Follow
         </button>
       )}
+      {at >= 0 ? <Detail line={lines[at]!} onClose={() => (chosen.value = 0)} /> : null}
     </div>
   );
 }

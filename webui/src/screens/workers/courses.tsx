@@ -3,7 +3,7 @@
 import type { JSX } from "preact";
 import { source, store } from "../../app-state";
 import { TimeChart, pick, type Line } from "../../chart/time-chart";
-import { count, msAxis, msUnit, visible } from "../../lib/format";
+import { count, msAxis, msUnit } from "../../lib/format";
 import { POINT } from "../../live/protocol";
 import { NO_VIEW, type SeriesTable, type SeriesView } from "../../live/series";
 import { chartView, chartsError, rangeKey } from "../../range/data";
@@ -60,7 +60,7 @@ export function Courses(): JSX.Element | null {
   const error = { error: asked.error.value, onRetry: asked.retry, ...(answer === null ? { empty: "Loading…" } : {}) };
   const course = (column: number): SeriesView => (answer === null ? NO_VIEW : beside(answer.tables, column, answer.from, answer.to));
   const lines: Line[] = (answer?.indexes ?? []).map((index, i) => ({
-    label: visible(nameOfWorker(index).slice(0, NAME_MOST)), color: COLORS[i]!, dash: DASHES[i]!, value: pick(i),
+    label: nameOfWorker(index).slice(0, NAME_MOST), color: COLORS[i]!, dash: DASHES[i]!, value: pick(i),
   }));
   const more = store.workers.value.length > WORKERS_MOST ? { note: <p class="note">The {WORKERS_MOST} busiest of {count(store.workers.value.length)}.</p> } : {};
   return (

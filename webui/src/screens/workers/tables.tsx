@@ -2,7 +2,7 @@
  * user classes. */
 import type { JSX } from "preact";
 import { store } from "../../app-state";
-import { bytes, count, ms, msUnit, percent, rate, timeOfDay, timespan, visible } from "../../lib/format";
+import { bytes, count, ms, msUnit, percent, rate, shortId, timeOfDay, timespan, visible } from "../../lib/format";
 import { health } from "../../live/health";
 import type { RangeWorker } from "../../live/protocol";
 import { isConnected, type Worker } from "../../live/store";
@@ -39,7 +39,7 @@ export function RangeTable({ workers }: { workers: RangeWorker[] }): JSX.Element
         <tbody>
           {workers.map(([index, requests, failures, cpuMean, cpuMax, lagMax, users]) => (
             <tr key={index}>
-              <td data-label="Worker" class="name">{visible(nameOfWorker(index))}</td>
+              <td data-label="Worker" class="name">{nameOfWorker(index)}</td>
               <td data-label="Mean users" class="number">{count(users)}</td>
               <td data-label="Requests" class="number">{count(requests)}</td>
               <td data-label="Share" class="number">{percent(requests, all)} %</td>
@@ -71,7 +71,7 @@ function Row({ worker }: { worker: Worker }): JSX.Element {
   const { tone, word } = health(worker);
   return (
     <tr class={isThere ? "" : "gone"}>
-      <td data-label="Worker" class="name">{visible(worker.id)}</td>
+      <td data-label="Worker" class="name" title={visible(worker.id)}>{shortId(worker.id)}</td>
       <td data-label="State"><Status tone={tone}>{isThere ? word : "gone"}</Status></td>
       <Value label="Users" worker={worker} value={worker.users} text={count} />
       <Value label="Req/s" worker={worker} value={worker.rps} text={rate} />

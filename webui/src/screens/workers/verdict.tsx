@@ -1,7 +1,7 @@
 /* Is the measurement to be trusted? In words, with the reason. */
 import type { JSX } from "preact";
 import { source, store } from "../../app-state";
-import { count, timeOfDay, visible } from "../../lib/format";
+import { count, shortId, timeOfDay } from "../../lib/format";
 import { health } from "../../live/health";
 import { isConnected } from "../../live/store";
 import { CopyButton } from "../../parts/copy";
@@ -48,12 +48,12 @@ export function Verdict(): JSX.Element | null {
     <>
       {missing > 0 && !source.isRecorded ? (
         <p class="callout fail"><Status tone="fail">{`${count(missing)} ${missing === 1 ? "worker is" : "workers are"} gone.`}</Status>{" "}
-          {workers.filter((worker) => !isConnected(worker)).slice(0, 5).map((worker) => visible(worker.id)).join(", ")}: no load comes from there; the users were given to the others.</p>
+          {workers.filter((worker) => !isConnected(worker)).slice(0, 5).map((worker) => shortId(worker.id)).join(", ")}: no load comes from there; the users were given to the others.</p>
       ) : null}
       <SaturationNote />
       {hot.length > 0 ? (
         <p class="callout warn">
-          <Status tone="warn">{`${hot.slice(0, 5).map((worker) => visible(worker.id)).join(", ")} ${hot.length === 1 ? "is" : "are"} at the limit.`}</Status>{" "}
+          <Status tone="warn">{`${hot.slice(0, 5).map((worker) => shortId(worker.id)).join(", ")} ${hot.length === 1 ? "is" : "are"} at the limit.`}</Status>{" "}
           Response times measured there may be ours, not the server’s. Spread the users over more workers or cores.
         </p>
       ) : null}

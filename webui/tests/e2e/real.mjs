@@ -1,0 +1,73 @@
+/* Parts of the tests over the real master: a target, a master with its locustfile, waiting, axe. */
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startServer } from "./browser.mjs";
+
+const KATYDID = process.env.KATYDID_BIN ?? "../build/katydid";
+const READY = /Starting web interface at (http:\/\/[^\s,]+)/;
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+export async function startTarget(answer) {
+  const server = createServer(answer);
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${server.address().port}`,
+    close() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+/** A master with a folder of its own for the locustfile, gone with it. */
+export async function startMaster(locustfile, args = []) {
+  const folder = mkdtempSync(join(tmpdir(), "katydid-real-"));
+  const path = join(folder, "locustfile.py");
+  writeFileSync(path, locustfile);
+  const master = await startServer(KATYDID, ["-f", path, "--web-port", "0", ...args], READY);
+  return {
+    ...master, path,
+    json: async (route) => (await fetch(new URL(route, master.url))).json(),
+    text: async (route) => (await fetch(new URL(route, master.url))).text(),
+    async stop(signal) {
+      await master.stop(signal);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export async function eventually(check, what, seconds = 20) {
+  const until = Date.now() + seconds * 1000;
+  let last;
+  while (Date.now() < until) {
+    last = await Promise.resolve().then(check).catch((error) => error);
+    if (last && !(last instanceof Error)) return last;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  assert.fail(`waited ${seconds} s for ${what}; last: ${last}`);
+}
+
+/** What axe finds that is serious, and what does not fit, in both themes at three widths. */
+export async function troubles(page, what) {
+  const found = [];
+  if (!(await page.evaluate(() => "axe" in globalThis))) await page.evaluate(AXE); // by the protocol: the page's own policy stays as it is
+  for (const theme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme: theme });
+    for (const width of [1440, 768, 375]) {
+      await page.setViewportSize({ width, height: 800 });
+      await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      if (wide > 0) found.push(`${what} ${width}: ${wide} px too wide`);
+      const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+      for (const one of violations.filter(({ impact }) => impact === "serious" || impact === "critical"))
+        found.push(`${what} ${theme} ${width} ${one.id}: ${one.nodes.slice(0, 3).map((node) => `${node.target.join(" ")} ${node.failureSummary}`).join("; ")}`);
+    }
+  }
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.setViewportSize({ width: 1440, height: 900 });
+  return found;
+}

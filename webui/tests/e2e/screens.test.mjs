@@ -1,0 +1,210 @@
+/* New test, failures, workers, logs and extras over the real master and real runs. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { after, before, test } from "node:test";
+import { openBrowser, watch } from "./browser.mjs";
+import { eventually, startMaster, startTarget, troubles } from "./real.mjs";
+
+const LOCUSTFILE = `
+import logging
+from locust import HttpUser, constant, events, task
+
+@events.init_command_line_parser.add_listener
+def options(parser):
+    parser.add_argument("--colour", choices=["red", "blue"], default="red", help="Colour of the shop")
+    parser.add_argument("--depth", type=int, default=2, help="How deep to look")
+    parser.add_argument("--password", is_secret=True, default="", help="Not shown")
+
+@events.init.add_listener
+def extend(environment, web_ui, **kwargs):
+    if web_ui is None:
+        return
+    web_ui.template_args["extended_tabs"] = [{"title": "Cache hits", "key": "cache"}]
+    web_ui.template_args["extended_tables"] = [{"key": "cache", "structure": [{"key": "name", "title": "Page"}, {"key": "hits", "title": "Hits"}]}]
+    web_ui.template_args["extended_csv_files"] = [{"href": "/mine.csv", "title": "Save mine"}]
+
+    @web_ui.app.route("/mine.csv")
+    def mine():
+        return "a,b"
+
+    @web_ui.app.after_request
+    def add(response):
+        if response.is_json and b'"current_rps"' in response.data:
+            data = response.get_json()
+            data["extended_stats"] = [{"key": "cache", "data": [{"name": "/", "hits": 7}]}]
+            response.set_data(__import__("json").dumps(data))
+        return response
+
+class Shopper(HttpUser):
+    wait_time = constant(0.1)
+
+    @task
+    def index(self):
+        self.client.get("/", headers={"Authorization": "Bearer verysecret"})
+        self.client.get("/missing", name="/missing")
+        logging.getLogger("shop").warning("looked around")
+        if self.environment.parsed_options.depth == 3:
+            raise KeyError("token")
+
+class Reader(HttpUser):
+    wait_time = constant(0.1)
+
+    @task
+    def read(self):
+        self.client.get("/read")
+`;
+
+let browser, page, target, master, complaints;
+before(async () => {
+  target = await startTarget((request, response) => {
+    response.writeHead(request.url === "/missing" ? 404 : 200, { "Content-Type": "text/plain", "X-Shop": "yes" });
+    response.end(request.url === "/missing" ? "no such page here" : "hello");
+  });
+  master = await startMaster(LOCUSTFILE, ["--processes", "2", "-H", target.url]);
+  browser = await openBrowser();
+  page = await browser.context.newPage();
+  complaints = watch(page);
+  await page.goto(`${master.url}/#/new`);
+});
+after(async () => {
+  await browser?.close();
+  await master?.stop("SIGKILL");
+  target?.close();
+});
+
+const users = () => page.getByLabel("Users", { exact: true });
+const rail = (name) => page.getByRole("navigation", { name: "Screens" }).getByRole("link", { name });
+
+test("the server's word about a field stands beside it while the form is filled", async () => {
+  await users().waitFor({ timeout: 20_000 });
+  await page.getByText("2 workers are ready.").waitFor();
+  await users().fill("many");
+  await page.locator(".field", { has: users() }).getByRole("alert").waitFor();
+  await users().fill("4");
+  await page.locator(".field", { has: users() }).getByRole("alert").waitFor({ state: "detached" });
+  await page.getByLabel("depth").fill("deep");
+  await page.locator(".field", { has: page.getByLabel("depth") }).getByRole("alert").waitFor();
+  await page.getByLabel("depth").fill("3");
+  await page.locator(".field", { has: page.getByLabel("depth") }).getByRole("alert").waitFor({ state: "detached" });
+});
+
+test("options have fields of their type, and all of it is a command line", async () => {
+  await page.getByLabel("colour").selectOption("blue");
+  assert.equal(await page.getByLabel("password", { exact: true }).getAttribute("type"), "password");
+  await page.getByLabel("Spawn rate").fill("4");
+  await page.getByRole("checkbox", { name: /Reader/ }).uncheck();
+  await page.getByText("As command line").click();
+  const text = await page.locator(".command-line pre").innerText();
+  for (const part of ["-u 4", "-r 4", "--colour blue", "--depth 3", "--headless Shopper"]) assert.ok(text.includes(part), `${part} in ${text}`);
+});
+
+test("a form is kept as a preset, brought back, and removed", async () => {
+  await page.getByLabel("Name of the preset").fill("blue one");
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+  await page.getByLabel("colour").selectOption("red");
+  await page.getByRole("button", { name: "blue one", exact: true }).click();
+  assert.equal(await page.getByLabel("colour").inputValue(), "blue");
+  await page.getByRole("button", { name: "Remove preset blue one" }).click();
+  await page.getByText("None yet in this browser.").waitFor();
+});
+
+test("one user is tried: request, answer, log and exception are shown", async () => {
+  await page.getByLabel("Class to try").selectOption("Shopper");
+  await page.getByRole("button", { name: "Try", exact: true }).click();
+  const trial = page.locator(".trial");
+  await trial.waitFor({ timeout: 30_000 });
+  const text = await trial.innerText();
+  assert.match(text, /KeyError: 'token'/);
+  assert.match(text, /looked around/);
+  await trial.locator("summary", { hasText: "/missing" }).click();
+  await trial.getByText("no such page here").waitFor();
+  assert.ok(!(await trial.innerText()).includes("verysecret"));
+  assert.equal((await master.json("stats/requests")).stats.at(-1).num_requests, 0);
+});
+
+test("the new test is accessible and fits", async () => {
+  assert.deepEqual(await troubles(page, "new test"), []);
+});
+
+test("the test starts with what was chosen", async () => {
+  await page.getByRole("button", { name: "Start", exact: true }).click();
+  await page.locator(".run-status .status", { hasText: "running" }).waitFor({ timeout: 20_000 });
+  await eventually(async () => (await master.json("stats/requests")).user_count === 4, "four users");
+  const names = (await master.json("stats/requests")).stats.map((row) => row.name);
+  assert.ok(!names.includes("/read"), String(names));
+});
+
+test("failures show the requests that failed, and a click selects their time", async () => {
+  await rail(/Failures/).click();
+  await page.locator("table.failures", { hasText: "/missing" }).waitFor();
+  await page.getByRole("button", { name: "Requests that failed: GET /missing" }).click();
+  const samples = page.locator(".samples");
+  await samples.getByText("no such page here").first().waitFor({ timeout: 15_000 });
+  await samples.getByText("X-Shop").first().waitFor();
+  await page.locator("#kinds-title").waitFor();
+  await page.getByRole("group", { name: "Group by" }).getByRole("button", { name: "Worker" }).click();
+  await eventually(async () => (await page.getByRole("region", { name: "Failures by worker" }).locator("tbody tr").count()) === 2, "two workers");
+  await page.getByRole("group", { name: "Group by" }).getByRole("button", { name: "Kind" }).click();
+  await page.locator("table.failures").getByTitle("Select this time").click();
+  await page.locator(".range-chip").waitFor();
+  await page.keyboard.press(".");
+  await page.locator(".range-chip").waitFor({ state: "detached" });
+});
+
+test("exceptions have their traceback, in which the script stands out", async () => {
+  await page.locator(".exceptions summary", { hasText: "token" }).first().click();
+  assert.match(await page.locator(".trace-script").first().innerText(), /locustfile\.py/);
+  assert.deepEqual(await troubles(page, "failures"), []);
+});
+
+test("logs of master and workers come live, are filtered, and a repeated line is one", async () => {
+  await rail("Logs").click();
+  const row = page.locator(".log-row", { hasText: "looked around" });
+  await row.first().waitFor({ timeout: 15_000 });
+  await page.getByLabel("Filter log lines").fill("/LOOKED a.ound/");
+  await eventually(async () => (await page.locator(".log-row").count()) === (await row.count()), "only such lines");
+  await page.getByLabel("Filter log lines").fill("nobody says this");
+  await page.getByText("hidden by the filter").waitFor();
+  await page.getByRole("button", { name: "Clear" }).click();
+  await page.getByLabel("From").selectOption("master");
+  await page.locator(".log-row", { hasText: "Starting web interface" }).waitFor();
+  await page.getByLabel("From").selectOption("");
+  await row.first().click();
+  await page.getByRole("region", { name: "The chosen line" }).getByText("looked around").waitFor();
+  assert.deepEqual(await troubles(page, "logs"), []);
+});
+
+test("what the locustfile adds has a screen", async () => {
+  await rail("Extras").click();
+  await page.getByRole("heading", { name: "Cache hits" }).waitFor();
+  await page.getByRole("cell", { name: "7" }).waitFor();
+  assert.equal(await (await fetch(await page.getByRole("link", { name: "Save mine" }).evaluate((link) => link.href))).text(), "a,b");
+  assert.deepEqual(await troubles(page, "extras"), []);
+});
+
+/** The processes that a process started. */
+function children(pid) {
+  const rows = execFileSync("ps", ["-eo", "pid=,ppid=,args="], { encoding: "utf8" }).split("\n").map((row) => row.trim().split(/\s+/));
+  return rows.filter(([, parent, ...words]) => Number(parent) === pid && words.join(" ").includes("katydid-worker")).map(([child]) => Number(child));
+}
+
+test("a worker that was killed is shown as gone, and so are all", async () => {
+  await rail(/Workers/).click();
+  await eventually(async () => (await page.locator("table.workers tbody tr").count()) === 2, "two workers");
+  await page.getByText(/The measurement is valid|Not valid for|not valid now|at the limit/).first().waitFor(); // this machine may be slow
+  await page.locator("#worker-cpu-title").waitFor();
+  const before = (await master.json("api/v1/workers")).workers.map(([id]) => id);
+  for (const [killed, text] of [[1, "1 connected · 1 gone"], [2, "0 connected · 2 gone"]]) {
+    const workers = await eventually(() => {
+      const found = children(master.child.pid);
+      return found.length >= 1 ? found : null;
+    }, "a worker process");
+    for (const pid of killed === 1 ? workers.slice(-1) : workers) process.kill(pid, "SIGKILL");
+    await page.getByText(text).waitFor({ timeout: 60_000 });
+    assert.equal(await page.locator("table.workers tr.gone").count(), killed);
+  }
+  assert.equal(before.length, 2);
+  await page.getByText("All workers are gone").waitFor();
+  assert.deepEqual(await troubles(page, "workers"), []);
+  assert.deepEqual(complaints, []);
+});
