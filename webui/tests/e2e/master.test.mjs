@@ -22,7 +22,7 @@ class Shopper(HttpUser):
     def missing(self):
         self.client.get("/missing")
 `;
-const READY = /Starting web interface at (http:\/\/\S+)/;
+const READY = /Starting web interface at (http:\/\/[^\s,]+)/;
 
 let folder, target, browser, page, master, complaints;
 let served = 0;
