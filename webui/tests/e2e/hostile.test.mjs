@@ -65,7 +65,7 @@ const SCREENS = [
     await page.locator(".drill canvas").first().waitFor();
   }],
   ["failures", "table.failures td", async (page) => {
-    await page.getByRole("button", { name: /Requests that failed: GET .*script/ }).first().click();
+    await page.getByRole("button", { name: /^Samples of GET .*script/ }).first().click();
     await page.locator(".sample-sides").first().waitFor({ timeout: 20_000 });
     await page.locator(".exceptions summary").first().click();
   }],

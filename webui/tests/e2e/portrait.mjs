@@ -23,7 +23,7 @@ const SCENES = [
     await sleep(1500);
   }],
   ["failures", "failures", async (page) => {
-    await page.getByRole("button", { name: /Requests that failed/ }).first().click();
+    await page.getByRole("button", { name: /^Samples of/ }).first().click();
     await page.locator(".sample-sides").first().waitFor();
     await page.locator(".exceptions summary").first().click();
   }],
@@ -63,7 +63,7 @@ const files = join(import.meta.dirname, "../../../locustfiles");
 const shop = await startServer("/usr/bin/python3", [join(files, "_shop.py"), "--errors", "0.06"]);
 const ready = /Starting web interface at (http:\/\/\S+?),/;
 const run = ["-f", join(import.meta.dirname, "portrait_shop.py"), "-H", shop.url, "--web-port", "0"];
-const master = await startServer(katydid, [...run, "--autostart", "-u", "180", "-r", "6", "--processes", "3"], ready);
+const master = await startServer(katydid, [...run, "--autostart", "-u", "120", "-r", "4", "--processes", "3"], ready);
 try {
   await sleep(SECONDS * 500);
   const worker = children(master.child.pid).findLast(({ command }) => command.includes("katydid-worker"));

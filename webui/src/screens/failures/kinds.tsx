@@ -69,7 +69,7 @@ function Row({ row, all, by, isOpen, onOpen }: RowProps): JSX.Element {
         </td>
         <td class="number" data-label="Samples">
           {hasSamples ? (
-            <button type="button" class="button small" aria-expanded={isOpen} aria-label={`Requests that failed: ${label}`} onClick={onOpen}>
+            <button type="button" class="button small" aria-expanded={isOpen} aria-label={`Samples of ${label}`} onClick={onOpen}>
               <Icon name={isOpen ? "up" : "down" } />Samples
             </button>
           ) : null}

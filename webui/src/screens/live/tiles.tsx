@@ -79,7 +79,7 @@ function WorkersTile(): JSX.Element {
   const isBad = hot > 0 || store.isSaturated.value;
   return (
     <Tile label={isDistributed ? "Workers" : "Load generator"} value={value} {...(isDistributed || busiest === null ? {} : { unit: "% CPU" })}
-      note={isBad ? "▲ measurement not valid now" : isDistributed ? `${note} ✓` : "✓ measurement valid"} tone={isBad ? "warn" : "idle"} spark={{ column: POINT.cpu, tone: "plain" }} />
+      note={isBad ? "▲ not valid now" : isDistributed ? `${note} ✓` : "✓ valid"} tone={isBad ? "warn" : "idle"} spark={{ column: POINT.cpu, tone: "plain" }} />
   );
 }
 

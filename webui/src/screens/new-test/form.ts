@@ -72,6 +72,15 @@ export function chosenClasses(form: TestForm): string[] {
   return Object.entries(form.classes).filter(([, choice]) => choice.isChosen).map(([name]) => name);
 }
 
+/** Values as the locustfile's code expects them; what is no number goes as it is, and is refused. */
+export function typedOptions(form: TestForm, script: Script): Record<string, OptionValue> {
+  const types = new Map(script.options.map((option) => [option.name, option.type]));
+  return Object.fromEntries(Object.entries(form.options).map(([name, value]) => {
+    const isNumber = ["int", "float"].includes(types.get(name) ?? "") && typeof value === "string" && value.trim() !== "" && Number.isFinite(Number(value));
+    return [name, isNumber ? Number(value) : value];
+  }));
+}
+
 /** The body of start and check. What is as the locustfile has it is left out. */
 export function startFields(form: TestForm, script: Script): object {
   const chosen = chosenClasses(form);
@@ -82,7 +91,7 @@ export function startFields(form: TestForm, script: Script): object {
     run_time: form.run_time.trim(),
     ...(chosen.length < script.classes.length ? { user_classes: chosen } : {}),
     ...(form.shape !== "" ? { shape_class: form.shape } : {}),
-    ...(Object.keys(form.options).length > 0 ? { options: form.options } : {}),
+    ...(Object.keys(form.options).length > 0 ? { options: typedOptions(form, script) } : {}),
     ...(Object.keys(settings).length > 0 ? { class_settings: settings } : {}),
   };
 }

@@ -8,7 +8,7 @@ import { count, timeOfDay, visible } from "../../lib/format";
 import { go } from "../../lib/route";
 import { postJson, type Verdict } from "../../live/ask";
 import { Classes } from "./classes";
-import { chosenClasses, commandLine, firstForm, isLoadFixed, rememberable, startFields, type TestForm } from "./form";
+import { chosenClasses, commandLine, firstForm, isLoadFixed, rememberable, startFields, typedOptions, type TestForm } from "./form";
 import { Options } from "./options";
 import { planOf } from "./plan";
 import { PlanPicture } from "./plan-picture";
@@ -121,7 +121,7 @@ function Form({ of }: { of: Script }): JSX.Element {
 
   async function tryOne(): Promise<void> {
     busy.value = "try";
-    const body = { user_class: tried.value, host: now.host.trim(), options: now.options };
+    const body = { user_class: tried.value, host: now.host.trim(), options: typedOptions(now, of) };
     const said = await postJson<Trial>("try", body).catch((error: Error) => ({ ok: false, error: error.message }));
     busy.value = "";
     trial.value = { trial: said, userClass: tried.value };

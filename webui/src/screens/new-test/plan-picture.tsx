@@ -22,7 +22,7 @@ export function PlanPicture({ plan }: { plan: Plan | null }): JSX.Element {
       </svg>
       <figcaption class="plan-scale">
         <span>0:00</span>
-        <span>{count(top)} users at the peak</span>
+        <span>{count(top)} {top === 1 ? "user" : "users"} at the peak</span>
         <span>{plan.isOpen ? "until stopped" : clock(end)}</span>
       </figcaption>
     </figure>
