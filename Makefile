@@ -221,6 +221,9 @@ integration: all $(SUPPORT) $(VENVS) ## real processes on loopback and in networ
 	@$(TEST_ENV) $(PYTHON) tests/run.py --build $(O) pylib integration $(if $(T),--only '$(T)')
 e2e: all $(SUPPORT) ## the page in headless Chromium
 	@$(TEST_ENV) $(PYTHON) tests/run.py --build $(O) webui e2e
+.PHONY: screenshots
+screenshots: all ## pictures of every screen of a real run, for docs/images
+	@cd webui && node tests/e2e/portrait.mjs $(CURDIR)/$(O)/katydid $(CURDIR)/docs/images
 asan ubsan: ## unit and integration tests under a sanitizer (make asan, make ubsan)
 	@$(MAKE) --no-print-directory VARIANT=$@ sanitized
 tsan: ## the C unit tests and the master under ThreadSanitizer
