@@ -16,9 +16,25 @@ export interface KindsAnswer {
   failures: Failure[];
 }
 
+/** Messages that differ in numbers only, of all endpoints, as one. */
+function merged(failures: readonly Failure[]): Failure[] {
+  const kinds = new Map<string, Failure>();
+  for (const failure of failures) {
+    const kind = failure.kind ?? failure.text;
+    const known = kinds.get(kind);
+    const trend = failure.trend ?? [];
+    if (known === undefined) kinds.set(kind, { ...failure, in_range: failure.in_range ?? failure.count, trend });
+    else {
+      known.in_range! += failure.in_range ?? failure.count;
+      known.trend = Array.from({ length: Math.max(known.trend!.length, trend.length) }, (_, i) => (known.trend![i] ?? 0) + (trend[i] ?? 0));
+    }
+  }
+  return [...kinds.values()];
+}
+
 /** As counts per second. */
 function kindsOf({ failures, from, to }: KindsAnswer): { view: SeriesView; lines: Line[] } {
-  const inside = failures.filter((failure) => (failure.in_range ?? failure.count) > 0 && (failure.trend?.length ?? 0) > 0);
+  const inside = merged(failures).filter((failure) => (failure.in_range ?? failure.count) > 0 && (failure.trend?.length ?? 0) > 0);
   inside.sort((a, b) => (b.in_range ?? b.count) - (a.in_range ?? a.count));
   const steps = Math.max(0, ...inside.map((failure) => failure.trend!.length));
   if (steps === 0) return { view: NO_VIEW, lines: [] };

@@ -72,7 +72,7 @@ function Actions(): JSX.Element | null {
       {store.isRunning.value ? button("marker", "flag", "Marker") : null}
       {button("reset", "reset", "Reset")}
       <a class="button action-report" href="api/v1/report" download title="The report as one file"><Icon name="report" /><span class="action-label">Report</span></a>
-      {store.isRunning.value ? button("stop", "stop", "Stop", "danger") : <a class="button primary action-start" href={linkTo("new")}><Icon name="play" /><span class="action-label">New test</span></a>}
+      {store.isRunning.value ? button("stop", "stop", "Stop", "danger") : <a class="button primary action-start" aria-label="New test" href={linkTo("new")}><Icon name="play" /><span class="action-label">New test</span></a>}
     </div>
   );
 }

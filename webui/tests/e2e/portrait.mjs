@@ -4,7 +4,8 @@
  * the screens in both themes. With `all` at the widths of a desk, a tablet and a phone too, for
  * people who work on the page. */
 import { execFileSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openBrowser, startServer, watch } from "./browser.mjs";
 
@@ -25,7 +26,7 @@ const SCENES = [
   ["failures", "failures", async (page) => {
     await page.getByRole("button", { name: /^Samples of/ }).first().click();
     await page.locator(".sample-sides").first().waitFor();
-    await page.locator(".exceptions summary").first().click();
+    await page.locator("main").evaluate((main) => main.scrollTo(0, 0));
   }],
   ["workers", "workers"],
   ["logs", "logs"],
@@ -62,7 +63,9 @@ mkdirSync(out, { recursive: true });
 const files = join(import.meta.dirname, "../../../locustfiles");
 const shop = await startServer("/usr/bin/python3", [join(files, "_shop.py"), "--errors", "0.06"]);
 const ready = /Starting web interface at (http:\/\/\S+?),/;
-const run = ["-f", join(import.meta.dirname, "portrait_shop.py"), "-H", shop.url, "--web-port", "0"];
+const folder = mkdtempSync(join(tmpdir(), "shop-")); // its path is in tracebacks
+copyFileSync(join(import.meta.dirname, "portrait_shop.py"), join(folder, "shop.py"));
+const run = ["-f", join(folder, "shop.py"), "-H", shop.url, "--web-port", "0"];
 const master = await startServer(katydid, [...run, "--autostart", "-u", "120", "-r", "4", "--processes", "3"], ready);
 try {
   await sleep(SECONDS * 500);
@@ -78,4 +81,5 @@ try {
 } finally {
   await master.stop("SIGTERM");
   await shop.stop("SIGTERM");
+  rmSync(folder, { recursive: true, force: true });
 }
