@@ -99,7 +99,7 @@ test("a test starts from the form, and the numbers are those of the API", async 
   assert.ok(Math.abs(shown - api.current_rps) <= 0.3 * api.current_rps, `${shown} against ${api.current_rps}`);
   const failed = await number("Failed");
   assert.ok(failed > 5 && failed < 60, `a quarter of the requests fails, shown ${failed} %`);
-  await eventually(async () => (await page.locator(".chart canvas").count()) === 3, "three charts");
+  await eventually(async () => (await page.locator(".chart canvas").count()) >= 3, "three charts");
 });
 
 test("the cursor of one chart is the cursor of all", async () => {
@@ -171,7 +171,7 @@ test("stop asks first, and the totals equal the target's", async () => {
 test("a second test counts from zero and equals the target's count", async () => {
   served = 0;
   await page.locator(".actions").getByRole("link", { name: "New test" }).click();
-  await page.getByRole("dialog").getByLabel("Users", { exact: true }).fill("4");
+  await page.getByLabel("Users", { exact: true }).fill("4");
   await page.getByLabel("Run time").fill("3s");
   await page.getByRole("button", { name: "Start", exact: true }).click();
   await eventually(async () => served > 10, "requests");
