@@ -94,12 +94,15 @@ static bool has_enough_files(struct master *m)
     return false;
 }
 
-static int check_host(const struct master *m)
+/* Users that talk to no server do not care where it is. */
+static bool has_good_host(struct master *m)
 {
     char *why = NULL;
-    if (!m->is_auto || !m->o->host || resolve_check(m->o->host, &why) == 0)
-        return 0;
-    return fail_free(EXIT_RESOLVE, why);
+    if (!m->host.script.has_connections || !m->o->host || resolve_check(m->o->host, &why) == 0)
+        return true;
+    finish_fault(m, fail_free(EXIT_RESOLVE, why));
+    finish_begin(m, false);
+    return false;
 }
 
 static int bind_link(struct master *m)
@@ -283,7 +286,7 @@ static void begin_automatic_run(struct master *m)
         m->users = 1;
     if (m->spawn_rate < 0)
         m->spawn_rate = 1;
-    if (!m->host.script.has_shape && !has_enough_files(m))
+    if (!has_good_host(m) || (!m->host.script.has_shape && !has_enough_files(m)))
         return;
     if (m->run_time_s > 0)
         log_info(MAIN_LOGGER, "Run time limit set to %.0f seconds", m->run_time_s);
@@ -496,8 +499,8 @@ static int serve(struct master *m)
 {
     char *why = NULL;
     raise_file_limit(m);
-    int code = check_host(m);
-    if (code == 0 && children_open(&m->children, &why) != 0)
+    int code = 0;
+    if (children_open(&m->children, &why) != 0)
         code = fail_free(EXIT_FAILED, why);
     if (code == 0)
         code = bind_link(m);

@@ -137,6 +137,12 @@ def test_a_host_that_does_not_resolve():
         refused(70, "-f", file, *QUICK, "-H", "http://no-such-host.invalid", patterns=[r"no-such-host\.invalid", "(?i)resolve"])
 
 
+def test_a_host_that_nobody_asks_need_not_resolve():
+    with locustfile("from locust import User, constant, task\nclass Idle(User):\n    wait_time = constant(1)\n    @task\n    def t(self): pass\n") as file:
+        run = run_katydid("-f", file, *QUICK, "-H", "http://no-such-host.invalid")
+        assert run.code == 0, run.describe()
+
+
 @pytest.fixture
 def busy_port():
     with socket.socket() as s:
