@@ -544,11 +544,11 @@ static void test_stream(void **state)
 {
     (void)state;
     rig.request.mode = FETCH_STREAM;
-    rig.request.read_timeout_ms = 100; /* a reader that does something else is no timeout */
+    rig.request.read_timeout_ms = 600; /* a reader that does something else is no timeout */
     struct fetch *f = rig_get(&rig, "/big");
     assert_int_equal(rig.calls, 1);
     assert_int_equal(fetch_response(f)->status, 200);
-    rig_run_for(&rig, 300);
+    rig_run_for(&rig, 900);
     assert_int_equal(rig.calls, 1);
     assert_true(sent_bytes < BIG / 2);
     const uint64_t got = read_all(f, 100000);

@@ -181,7 +181,7 @@ static void test_all(void **state)
     rig_init(&rig, &(struct fetch_target){.host = "127.0.0.1", .port = peer->port},
              (struct fetch_pool_config){10, 0});
     fetch_engine_set_limits(rig.engine, (struct fetch_limits){1 << 20});
-    rig.request.read_timeout_ms = 150;
+    rig.request.read_timeout_ms = 600;
     for (int warm = 0; warm < 2; warm++) {
         for (int i = 0; i < (int)(sizeof all / sizeof *all); i++) {
             if (warm && all[i].manner == SAY_EARLY)
