@@ -65,7 +65,8 @@ static bool parse_stats(const msgpack_object *data, struct message *m)
     if (proto_get(data, "user_classes_count") && !parse_users(data, &s->users))
         return false;
     const msgpack_object *own = proto_get(data, "katydid");
-    s->sent_at = proto_number(proto_get(proto_get(data, "stats_total"), "last_request_timestamp"), 0);
+    s->sent_at =
+        proto_number(proto_get(proto_get(data, "stats_total"), "last_request_timestamp"), 0);
     if (!own)
         return true;
     const msgpack_object *report = proto_get(own, "report");
