@@ -283,8 +283,8 @@ bool hands_are_idle(struct master *m)
 {
     for (size_t i = 0; i < m->roster.count; i++) {
         const struct worker *w = m->roster.workers[i];
-        bool is_quiet =
-            w->owes_ready && m->finish != FINISH_NOT; /* nobody waits for it to be ready */
+        /* Nobody waits for it to be ready; a stock one first waits out the stop timeout. */
+        bool is_quiet = w->owes_ready && (m->finish != FINISH_NOT || !w->is_katydid);
         if (w->owes_report || (w->state == WORKER_STOPPING && !is_quiet))
             return false;
     }

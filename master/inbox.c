@@ -147,7 +147,8 @@ static void from_worker(struct master *m, struct worker *w, const struct message
         relay(m, w->id, msg);
         break;
     case MESSAGE_LOGS:
-        logbook_take(m->logbook, w->id, &msg->data);
+        if (logbook_take(m->logbook, w->id, &msg->data, w->is_katydid ? NULL : m->logs) != 0)
+            m->trouble.broken++;
         break;
     case MESSAGE_SAMPLES:
         take_samples(m, w, msg);

@@ -135,13 +135,31 @@ static void take_line(void *arg, const char *text, size_t len)
     lines_add(arg, text, len);
 }
 
-int logbook_take(struct logbook *b, const char *node, const struct slice *data)
+/* How many lines at the start of now stood in before: a node sends its whole ring each time. */
+static size_t count_known(const struct lines *before, const struct lines *now)
+{
+    if (!before->count)
+        return 0;
+    const char *last = lines_get(before, before->count - 1);
+    for (size_t i = now->count; i > 0; i--)
+        if (!strcmp(lines_get(now, i - 1), last))
+            return i;
+    return 0;
+}
+
+int logbook_take(struct logbook *b, const char *node, const struct slice *data, struct logs *to)
 {
     struct writer *w = find(b, node);
     if (!w)
         w = make(b, node);
-    lines_fini(&w->lines);
-    return proto_logs(*data, take_line, &w->lines) ? 0 : -1;
+    struct lines before = w->lines;
+    memset(&w->lines, 0, sizeof w->lines);
+    int rc = proto_logs(*data, take_line, &w->lines) ? 0 : -1;
+    size_t i = to ? count_known(&before, &w->lines) : w->lines.count;
+    for (; i < w->lines.count; i++)
+        logs_add_line(to, clk_wall(), node, lines_get(&w->lines, i));
+    lines_fini(&before);
+    return rc;
 }
 
 /* A line without a time belongs to the one before it. */

@@ -22,8 +22,9 @@ void logbook_attach(struct logbook *b);         /* takes the master's lines from
 void logbook_detach(void);
 
 /* Replaces what that node had: `data` is the msgpack of a "logs" message. Returns 0, or -1 when it
- * has not the shape of one. */
-int logbook_take(struct logbook *b, const char *node, const struct slice *data);
+ * has not the shape of one. Lines that the node's last message had not go to `to` as well, unless
+ * that is NULL. */
+int logbook_take(struct logbook *b, const char *node, const struct slice *data, struct logs *to);
 /* Locust's /logs. The lines of `host`, the node that runs the master-side Python, are put among
  * the master's by their times. */
 void logbook_write(struct logbook *b, const char *host, struct sbuf *out);

@@ -399,7 +399,7 @@ void script_on_message(struct master *m, struct message *msg)
     else if (msg->kind == MESSAGE_WEB)
         on_web(m, &msg->web);
     else if (msg->kind == MESSAGE_LOGS)
-        logbook_take(m->logbook, m->host.node_id, &msg->data);
+        logbook_take(m->logbook, m->host.node_id, &msg->data, NULL);
     else
         answer_as_worker(m, msg);
 }
