@@ -105,7 +105,7 @@ def test_double_wave(store, tmp_path):
 
 
 def test_steps(store, tmp_path):
-    run_example("shapes/steps", store, tmp_path, "-u", 10, "-r", 10, "-t", 5)
+    run_example("shapes/steps", store, tmp_path, "-u", 10, "-r", 10, "-t", 10)
     assert {2, 4, 6, 8, 10} & set(users_over_time(tmp_path)) >= {4, 6, 8}
 
 
