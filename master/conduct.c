@@ -15,15 +15,23 @@
 #include <string.h>
 
 #define STOP_PATIENCE_S 60 /* beyond the stop timeout, as Locust */
+#define OUR_PATIENCE_S 10  /* for the word of our own workers that their users have started */
 
-/* LOCUST_WAIT_FOR_WORKERS_REPORT_AFTER_RAMP_UP: seconds, or "x * WORKER_REPORT_INTERVAL". */
-static double settle_time(void)
+/* How long the counts of all workers may take after the last users were dealt. Ours tell when they
+ * have started theirs, which takes a busy one some seconds for tens of thousands; of a stock one
+ * only its next report tells.
+ * LOCUST_WAIT_FOR_WORKERS_REPORT_AFTER_RAMP_UP: seconds, or "x * WORKER_REPORT_INTERVAL". */
+static double settle_time(const struct master *m)
 {
+    double patience = OUR_PATIENCE_S;
+    for (size_t i = 0; i < m->roster.count; i++)
+        if (worker_is_active(m->roster.workers[i]) && !m->roster.workers[i]->is_katydid)
+            patience = 1.0;
     const char *text = getenv("LOCUST_WAIT_FOR_WORKERS_REPORT_AFTER_RAMP_UP");
     char *end = NULL;
-    double seconds = text ? strtod(text, &end) : 1.0;
+    double seconds = text ? strtod(text, &end) : patience;
     if (!text || end == text || !(seconds >= 0 && seconds < 3600))
-        return 1.0;
+        return patience;
     return strstr(end, "WORKER_REPORT_INTERVAL") ? 3.0 * seconds : seconds;
 }
 
@@ -172,7 +180,7 @@ void conduct_step(struct master *m)
         step_at(m, fmax(m->step_at + pause, now.mono));
         return;
     }
-    m->settle_until = now.mono + settle_time();
+    m->settle_until = now.mono + settle_time(m);
     step_at(m, m->settle_until);
     conduct_counts_changed(m);
 }

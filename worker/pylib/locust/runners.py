@@ -52,6 +52,7 @@ CONNECT_TIMEOUT = 5
 CONNECT_RETRY_COUNT = 60
 
 _SPAWN_SLICE_S = 0.01  # users are created this long, then the loop gets its turn
+_SHORTEST_S = 1e-9
 _LAST_WAIT_S = 60.0  # for on_stop of killed users; then they are killed once more
 _MAX_EXCEPTIONS = 500
 _HIGH_RATE = 100  # users a second: a warning
@@ -283,7 +284,7 @@ class Runner:
                 users.append(self._start_user(user_class))
                 if time.monotonic() > turn_ends:
                     gc.freeze()
-                    gevent.sleep(0)
+                    gevent.sleep(_SHORTEST_S)  # 0 would first let the new users do all they can
                     turn_ends = time.monotonic() + _SPAWN_SLICE_S
         gc.freeze()
         if wait:
