@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 /* feed: see feed.h. Rows are arrays, not objects: a thousand of them change each second, and their
- * columns are listed once, in hello. Numbers are cut to what a page can show. */
+ * columns are listed once, in hello. Numbers are cut to what a page can show, and a page names the
+ * columns that it shows: what nobody looks at is neither written nor sent. */
 #include "master/web/feed.h"
 
 #include "master/events.h"
 #include "master/timeline_levels.h"
+#include "master/web/figures.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -45,31 +48,72 @@ static const char WORKER_COLUMNS[] =
     "[\"id\",\"index\",\"state\",\"users\",\"cpu\",\"memory\",\"lag\",\"is_katydid\",\"requests\","
     "\"rps\",\"lag_p99\",\"fds\",\"connections\"]";
 
-static void add_count(struct sbuf *out, uint64_t count)
+static const struct {
+    enum { ID, COUNT, NUMBER } kind;
+    size_t offset;
+} ROW_COLUMNS[FEED_COLUMNS] = {
+    {ID, offsetof(struct view_row, id)},
+    {COUNT, offsetof(struct view_row, requests)},
+    {COUNT, offsetof(struct view_row, failures)},
+    {COUNT, offsetof(struct view_row, cut)},
+    {NUMBER, offsetof(struct view_row, rps)},
+    {NUMBER, offsetof(struct view_row, fail_rps)},
+    {NUMBER, offsetof(struct view_row, mean_ms)},
+    {NUMBER, offsetof(struct view_row, min_ms)},
+    {NUMBER, offsetof(struct view_row, max_ms)},
+    {NUMBER, offsetof(struct view_row, median_ms)},
+    {NUMBER, offsetof(struct view_row, p50)},
+    {NUMBER, offsetof(struct view_row, p90)},
+    {NUMBER, offsetof(struct view_row, p95)},
+    {NUMBER, offsetof(struct view_row, p99)},
+    {NUMBER, offsetof(struct view_row, p999)},
+    {NUMBER, offsetof(struct view_row, total_rps)},
+    {NUMBER, offsetof(struct view_row, total_fail_rps)},
+    {NUMBER, offsetof(struct view_row, mean_bytes)},
+    {NUMBER, offsetof(struct view_row, p75)},
+    {COUNT, offsetof(struct view_row, status[0])},
+    {COUNT, offsetof(struct view_row, status[2])},
+    {COUNT, offsetof(struct view_row, status[3])},
+    {COUNT, offsetof(struct view_row, status[4])},
+    {COUNT, offsetof(struct view_row, status[5])},
+    {COUNT, offsetof(struct view_row, sent_bytes)},
+    {COUNT, offsetof(struct view_row, received_bytes)},
+};
+
+/* Three digits or more: below 100 what is shown of it, from there on whole numbers. */
+static double cut_to_digits(double number)
 {
-    sbuf_addc(out, ',');
-    sbuf_add_u64(out, count);
+    double size = fabs(number);
+    if (size >= 100)
+        return round(number);
+    if (size >= 10)
+        return round(number * 10) / 10;
+    return size >= 1 ? round(number * 100) / 100 : number;
+}
+
+/* columns 0: all of them, uncut. */
+static void add_row(struct sbuf *out, const struct view_row *r, uint32_t columns)
+{
+    uint32_t left = columns != 0 ? columns : FEED_COLUMNS_ALL;
+    for (char before = '['; left != 0; left &= left - 1, before = ',') {
+        unsigned i = (unsigned)__builtin_ctz(left);
+        const void *value = (const char *)r + ROW_COLUMNS[i].offset;
+        sbuf_addc(out, before);
+        if (ROW_COLUMNS[i].kind == ID)
+            sbuf_add_u64(out, *(const uint32_t *)value);
+        else if (ROW_COLUMNS[i].kind == COUNT)
+            sbuf_add_u64(out, *(const uint64_t *)value);
+        else if (columns == 0)
+            sbuf_add_decimal(out, *(const double *)value);
+        else
+            sbuf_add_decimal(out, cut_to_digits(*(const double *)value));
+    }
+    sbuf_addc(out, ']');
 }
 
 void feed_row(struct sbuf *out, const struct view_row *r)
 {
-    sbuf_addc(out, '[');
-    sbuf_add_u64(out, r->id);
-    add_count(out, r->requests);
-    add_count(out, r->failures);
-    add_count(out, r->cut);
-    const double numbers[] = {
-        r->rps, r->fail_rps, r->mean_ms, r->min_ms, r->max_ms,    r->median_ms,      r->p50,
-        r->p90, r->p95,      r->p99,     r->p999,   r->total_rps, r->total_fail_rps, r->mean_bytes,
-        r->p75};
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
-        add_next(out, numbers[i]);
-    add_count(out, r->status[0]);
-    for (size_t i = 2; i < sizeof r->status / sizeof r->status[0]; i++)
-        add_count(out, r->status[i]);
-    add_count(out, r->sent_bytes);
-    add_count(out, r->received_bytes);
-    sbuf_addc(out, ']');
+    add_row(out, r, 0);
 }
 
 static void add_point(struct sbuf *out, const struct view_point *p)
@@ -148,6 +192,8 @@ void feed_mark_query(struct feed_mark *mark, const struct form *query)
 {
     const char *boot = form_get(query, "boot"), *run = form_get(query, "run");
     memset(mark, 0, sizeof *mark);
+    mark->columns = (uint32_t)form_get_number(query, "columns", UINT32_MAX, 0);
+    mark->has = (uint32_t)form_get_number(query, "has", UINT32_MAX, 0);
     if (boot == NULL || run == NULL)
         return;
     mark->tick = form_get_number(query, "since", UINT64_MAX, 0);
@@ -171,7 +217,9 @@ static void adapt_mark(const struct view *v, struct feed_mark *mark)
     if (strcmp(mark->boot, v->boot_id) == 0 && strcmp(mark->run, v->run_id) == 0 &&
         mark->tick <= v->tick)
         return;
+    uint32_t columns = mark->columns;
     memset(mark, 0, sizeof *mark);
+    mark->columns = columns;
     snprintf(mark->boot, sizeof mark->boot, "%s", v->boot_id);
     snprintf(mark->run, sizeof mark->run, "%s", v->run_id);
 }
@@ -198,9 +246,11 @@ static void add_new_names(struct sbuf *out, const struct view *v, struct feed_ma
     mark->rows = highest;
 }
 
-static void add_changed_rows(struct sbuf *out, const struct view *v, uint64_t since, uint32_t known)
+static void add_changed_rows(struct sbuf *out, const struct view *v, const struct feed_mark *mark,
+                             uint32_t known)
 {
     bool is_first = true;
+    uint64_t since = mark->columns & ~mark->has ? 0 : mark->tick;
     sbuf_adds(out, ",\"rows\":[");
     for (size_t i = 0; i < v->row_count; i++) {
         if (v->rows[i].changed_tick <= since && v->rows[i].id <= known)
@@ -208,16 +258,18 @@ static void add_changed_rows(struct sbuf *out, const struct view *v, uint64_t si
         if (!is_first)
             sbuf_addc(out, ',');
         is_first = false;
-        feed_row(out, &v->rows[i]);
+        add_row(out, &v->rows[i], mark->columns);
     }
     sbuf_addc(out, ']');
 }
 
-static void add_recent_points(struct sbuf *out, const struct view *v)
+static void add_recent_points(struct sbuf *out, const struct view *v, bool has_all_columns)
 {
     size_t first = v->point_count > RECENT_POINTS ? v->point_count - RECENT_POINTS : 0;
     sbuf_addf(out, ",\"first_second\":%lld,\"points\":[",
               v->timeline != NULL ? (long long)v->timeline->first : 0LL);
+    if (has_all_columns && figures_add_recent(out, v, RECENT_POINTS))
+        first = v->point_count;
     for (size_t i = first; i < v->point_count; i++) {
         if (i > first)
             sbuf_addc(out, ',');
@@ -254,12 +306,16 @@ void feed_tick(const struct view *v, struct feed_mark *mark, struct sbuf *out)
     adapt_mark(v, mark);
     uint32_t known = mark->rows;
     sbuf_addf(out, "{\"type\":\"tick\",\"since\":%llu", (unsigned long long)mark->tick);
+    if (mark->columns != 0) {
+        mark->columns = (mark->columns | 1) & FEED_COLUMNS_ALL; /* no row without its id */
+        sbuf_addf(out, ",\"columns\":%u", mark->columns);
+    }
     add_state(out, v);
     sbuf_adds(out, ",\"total\":");
     feed_row(out, &v->total);
     add_new_names(out, v, mark);
-    add_changed_rows(out, v, mark->tick, known);
-    add_recent_points(out, v);
+    add_changed_rows(out, v, mark, known);
+    add_recent_points(out, v, mark->columns != 0);
     add_kinds(out, v);
     sbuf_adds(out, ",\"workers\":");
     add_workers(out, v);
@@ -270,6 +326,7 @@ void feed_tick(const struct view *v, struct feed_mark *mark, struct sbuf *out)
               v->events != NULL ? (unsigned long long)v->events->total : 0ULL,
               v->is_saturated ? "true" : "false");
     mark->tick = v->tick;
+    mark->has = mark->columns;
 }
 
 /* -- lists -- */

@@ -5,20 +5,25 @@
 #include "master/view.h"
 #include "master/web/form.h"
 
-/* What a viewer already has. All zero: nothing. */
+/* What a viewer already has, and what it wants. All zero: nothing, and everything. */
 struct feed_mark {
-    uint64_t tick; /* rows that changed later are sent */
-    uint32_t rows; /* the highest row id it knows the name of */
+    uint64_t tick;    /* rows that changed later are sent */
+    uint32_t rows;    /* the highest row id it knows the name of */
+    uint32_t columns; /* of rows it wants: bit n is column n of feed_row_columns; 0: full rows */
+    uint32_t has;     /* the columns that its rows have; wants it others, all rows are sent */
     char boot[64], run[64];
 };
+#define FEED_COLUMNS 26
+#define FEED_COLUMNS_ALL ((UINT32_C(1) << FEED_COLUMNS) - 1)
 
-/* From a query: since, defs, boot, run. */
+/* From a query: since, defs, boot, run, columns, has. */
 void feed_mark_query(struct feed_mark *mark, const struct form *query);
 
 /* Everything that stays while the master lives, and the state of the run. */
 void feed_hello(const struct view *v, struct sbuf *out);
 /* What changed since the mark, as absolute values; everything if the mark is of another master or
- * run. Then the mark is what the viewer has after reading it. */
+ * run. Then the mark is what the viewer has after reading it. Who names columns gets rows of those
+ * only, their numbers cut to three digits, and seconds with every column of a series. */
 void feed_tick(const struct view *v, struct feed_mark *mark, struct sbuf *out);
 extern const char feed_row_columns[]; /* a JSON array */
 void feed_row(struct sbuf *out, const struct view_row *r);

@@ -344,6 +344,19 @@ void figures_add_points(struct sbuf *out, const struct view *v, const struct que
     sbuf_addc(out, ']');
 }
 
+bool figures_add_recent(struct sbuf *out, const struct view *v, uint32_t seconds)
+{
+    const struct timeline_snap *t = v->timeline;
+    struct series_out o = {out, true, true};
+    if (t == NULL)
+        return false;
+    struct timeline_ask ask = {.from = t->until - seconds, .to = t->until, .step = 1};
+    if (!timeline_settle(t, &ask) || ask.step > 1)
+        return false;
+    timeline_read_steps(t, &ask, add_step, &o);
+    return true;
+}
+
 void figures_add_series(struct sbuf *out, const struct view *v, const struct query *q,
                         const struct figures_range *r)
 {

@@ -31,6 +31,9 @@ void figures_add_series(struct sbuf *out, const struct view *v, const struct que
 /* Columns and points only. */
 void figures_add_points(struct sbuf *out, const struct view *v, const struct query *q,
                         const struct figures_range *r);
+/* The newest seconds as points with all columns, without brackets around them; false, and nothing,
+ * when they are not kept one by one. */
+bool figures_add_recent(struct sbuf *out, const struct view *v, uint32_t seconds);
 void figures_add_sparks(struct sbuf *out, const struct view *v, const struct query *q);
 /* The list of failures with their counts in the range and their course. */
 void figures_add_failures(struct sbuf *out, const struct view *v, const struct query *q);

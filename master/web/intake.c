@@ -538,6 +538,7 @@ bool intake_live(const char *text, size_t len, struct intake_live *m)
     json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
     const char *type = json_string_value(json_object_get(root, "type"));
     const json_t *tick = json_object_get(root, "tick");
+    json_int_t columns = json_integer_value(json_object_get(root, "columns"));
     bool is_ok = true;
     memset(m, 0, sizeof *m);
     if (type != NULL && strcmp(type, "ack") == 0 && json_is_integer(tick) &&
@@ -548,6 +549,9 @@ bool intake_live(const char *text, size_t len, struct intake_live *m)
         m->kind = LIVE_PAUSE;
     } else if (type != NULL && strcmp(type, "resume") == 0) {
         m->kind = LIVE_RESUME;
+    } else if (type != NULL && strcmp(type, "sub") == 0 && columns > 0 && columns <= UINT32_MAX) {
+        m->kind = LIVE_SUB;
+        m->columns = (uint32_t)columns;
     } else {
         is_ok = false;
     }

@@ -6,7 +6,8 @@
  * viewers, each viewer's state and the shared text; nobody holds it while writing or waiting for
  * a view.
  *
- * Viewers at the same mark need the same bytes: the last text made is kept and shared.
+ * Viewers at the same mark that show the same columns need the same bytes: the last texts made are
+ * kept and shared, and so is their deflated form, for viewers that take it.
  *
  * civetweb's write blocks until its time is over and may leave half a frame behind. Whatever is
  * not written completely ends the socket: nothing more is written to it, and the reading thread
@@ -28,15 +29,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#define ZLIB_CONST /* zlib only reads its input: let the type say so */
+#include <zlib.h>
 
 #define VIEW_WAIT_MS 500   /* how late a writer may notice that its socket is gone */
 #define TEXTS_PER_S_MAX 20 /* from one viewer */
+#define TEXTS_SHARED 4
+#define PACK_FROM_BYTES 1400 /* below that, one packet carries it anyway */
+#define PACK_LEVEL 1
 
 struct text { /* one encoded tick, shared by writers */
     int refs;
     struct feed_mark before, after;
     uint64_t tick;
-    struct sbuf bytes;
+    struct sbuf bytes, packed;
+    bool was_packed; /* packed is made when somebody needs it, and does not change then */
 };
 
 struct viewer {
@@ -47,7 +54,8 @@ struct viewer {
     struct feed_mark mark;           /* the writer's own */
     uint64_t under_way[LIVE_WINDOW]; /* ticks sent and not acknowledged; 0 = free */
     uint64_t sent_at_ns;             /* of the last tick */
-    bool is_paused, is_closing;
+    uint32_t columns;                /* asked for; the writer takes them over into its mark */
+    bool takes_packed, is_paused, is_closing;
     bool is_over;        /* nothing more is written, whatever is read ends it */
     int64_t text_second; /* texts received in this second */
     int text_count;
@@ -60,7 +68,10 @@ struct live {
     struct viewer *viewers;
     int count;
     bool is_stopping;
-    struct text *shared;
+    struct text *shared[TEXTS_SHARED];
+    size_t next_shared; /* the oldest */
+    z_stream packer;
+    bool has_packer;
 };
 
 struct live *live_new(struct bridge *b)
@@ -70,6 +81,7 @@ struct live *live_new(struct bridge *b)
         return NULL;
     l->bridge = b;
     pthread_mutex_init(&l->lock, NULL);
+    l->has_packer = deflateInit(&l->packer, PACK_LEVEL) == Z_OK;
     return l;
 }
 
@@ -78,6 +90,7 @@ static void text_unref(struct text *t) /* under the lock */
     if (t == NULL || --t->refs > 0)
         return;
     sbuf_fini(&t->bytes);
+    sbuf_fini(&t->packed);
     free(t);
 }
 
@@ -85,7 +98,10 @@ void live_free(struct live *l)
 {
     if (l == NULL)
         return;
-    text_unref(l->shared);
+    for (size_t i = 0; i < TEXTS_SHARED; i++)
+        text_unref(l->shared[i]);
+    if (l->has_packer)
+        deflateEnd(&l->packer);
     pthread_mutex_destroy(&l->lock);
     free(l);
 }
@@ -107,9 +123,9 @@ static void end_viewer(struct viewer *w)
     pthread_mutex_unlock(&w->live->lock);
 }
 
-static bool send_frame(struct viewer *w, const char *bytes, size_t len)
+static bool send_frame(struct viewer *w, int opcode, const struct sbuf *bytes)
 {
-    if (mg_websocket_write(w->conn, MG_WEBSOCKET_OPCODE_TEXT, bytes, len) == (int)len)
+    if (mg_websocket_write(w->conn, opcode, bytes->data, bytes->len) == (int)bytes->len)
         return true;
     end_viewer(w);
     return false;
@@ -117,33 +133,72 @@ static bool send_frame(struct viewer *w, const char *bytes, size_t len)
 
 static void send_bye(struct viewer *w, const char *why)
 {
-    char text[96];
+    struct sbuf text = {0};
     static const char normal_closure[2] = {0x03, (char)0xe8};
-    int len = snprintf(text, sizeof text, "{\"type\":\"bye\",\"why\":\"%s\"}", why);
-    if (!send_frame(w, text, (size_t)len))
+    sbuf_addf(&text, "{\"type\":\"bye\",\"why\":\"%s\"}", why);
+    bool is_sent = send_frame(w, MG_WEBSOCKET_OPCODE_TEXT, &text);
+    sbuf_fini(&text);
+    if (!is_sent)
         return;
     mg_websocket_write(w->conn, MG_WEBSOCKET_OPCODE_CONNECTION_CLOSE, normal_closure,
                        sizeof normal_closure);
     end_viewer(w);
 }
 
-/* The tick after `mark` for this view: the shared one if it fits, else a new one. */
-static struct text *text_for(struct live *l, const struct view *v, const struct feed_mark *mark)
+static struct text *text_new(const struct view *v, const struct feed_mark *mark)
 {
-    pthread_mutex_lock(&l->lock);
-    struct text *t = l->shared;
-    if (t == NULL || t->tick != v->tick || memcmp(&t->before, mark, sizeof *mark) != 0) {
-        text_unref(l->shared);
-        l->shared = t = calloc(1, sizeof *t);
-        if (t != NULL) {
-            t->refs = 1;
-            t->tick = v->tick;
-            t->before = t->after = *mark;
-            feed_tick(v, &t->after, &t->bytes);
-        }
+    struct text *t = calloc(1, sizeof *t);
+    if (t == NULL)
+        return NULL;
+    t->refs = 1;
+    t->tick = v->tick;
+    t->before = t->after = *mark;
+    feed_tick(v, &t->after, &t->bytes);
+    return t;
+}
+
+/* The tick after `mark` for this view: a shared one if it fits, else a new one. Under the lock. */
+static struct text *find_text(struct live *l, const struct view *v, const struct feed_mark *mark)
+{
+    for (size_t i = 0; i < TEXTS_SHARED; i++) {
+        struct text *t = l->shared[i];
+        if (t != NULL && t->tick == v->tick && memcmp(&t->before, mark, sizeof *mark) == 0)
+            return t;
     }
-    if (t != NULL)
+    struct text **to = &l->shared[l->next_shared++ % TEXTS_SHARED];
+    text_unref(*to);
+    *to = text_new(v, mark);
+    return *to;
+}
+
+/* Leaves t->packed empty where that fails or gains nothing. Under the lock. */
+static void pack(struct live *l, struct text *t)
+{
+    if (t->was_packed || t->bytes.len < PACK_FROM_BYTES || !l->has_packer)
+        return;
+    t->was_packed = true;
+    deflateReset(&l->packer);
+    size_t bound = deflateBound(&l->packer, t->bytes.len);
+    sbuf_reserve(&t->packed, bound);
+    l->packer.next_in = (const unsigned char *)t->bytes.data;
+    l->packer.avail_in = (unsigned)t->bytes.len;
+    l->packer.next_out = (unsigned char *)t->packed.data;
+    l->packer.avail_out = (unsigned)bound;
+    if (deflate(&l->packer, Z_FINISH) == Z_STREAM_END && l->packer.total_out < t->bytes.len)
+        t->packed.len = l->packer.total_out;
+}
+
+static struct text *text_for(struct viewer *w, const struct view *v)
+{
+    struct live *l = w->live;
+    pthread_mutex_lock(&l->lock);
+    w->mark.columns = w->columns;
+    struct text *t = find_text(l, v, &w->mark);
+    if (t != NULL) {
         t->refs++;
+        if (w->takes_packed)
+            pack(l, t);
+    }
     pthread_mutex_unlock(&l->lock);
     return t;
 }
@@ -205,14 +260,16 @@ static bool send_tick(struct viewer *w, struct view *v, bool *is_greeted)
     uint64_t tick = v->tick;
     if (!*is_greeted || strcmp(w->mark.run, v->run_id) != 0)
         feed_hello(v, &hello);
-    struct text *t = text_for(w->live, v, &w->mark);
+    struct text *t = text_for(w, v);
     view_unref(v);
-    bool is_ok = t != NULL && (hello.len == 0 || send_frame(w, hello.data, hello.len));
+    bool is_ok = t != NULL && (hello.len == 0 || send_frame(w, MG_WEBSOCKET_OPCODE_TEXT, &hello));
     *is_greeted |= is_ok;
     sbuf_fini(&hello);
     if (t == NULL)
         return false;
-    is_ok = is_ok && send_frame(w, t->bytes.data, t->bytes.len);
+    bool is_packed = w->takes_packed && t->packed.len > 0;
+    is_ok = is_ok && (is_packed ? send_frame(w, MG_WEBSOCKET_OPCODE_BINARY, &t->packed)
+                                : send_frame(w, MG_WEBSOCKET_OPCODE_TEXT, &t->bytes));
     w->mark = t->after;
     if (is_ok)
         note_sent(w, tick);
@@ -264,16 +321,19 @@ static void unlink_viewer(struct live *l, struct viewer *w) /* under the lock */
     }
 }
 
-static void read_mark(const struct mg_connection *conn, struct feed_mark *mark)
+static void read_query(struct viewer *w)
 {
     struct form query;
-    const char *text = mg_get_request_info(conn)->query_string;
-    if (text != NULL && form_parse(&query, text, strlen(text)))
-        feed_mark_query(mark, &query);
-    else
-        memset(mark, 0, sizeof *mark);
-    if (text != NULL)
-        form_fini(&query);
+    const char *text = mg_get_request_info(w->conn)->query_string;
+    if (text == NULL)
+        return;
+    if (form_parse(&query, text, strlen(text))) {
+        const char *packing = form_get(&query, "pack");
+        w->takes_packed = packing != NULL && strcmp(packing, "deflate") == 0;
+        feed_mark_query(&w->mark, &query);
+        w->columns = w->mark.columns;
+    }
+    form_fini(&query);
 }
 
 static int on_connect(const struct mg_connection *conn, void *arg)
@@ -292,7 +352,7 @@ static void on_ready(struct mg_connection *conn, void *arg)
         return; /* on_text ends it */
     w->live = l;
     w->conn = conn;
-    read_mark(conn, &w->mark);
+    read_query(w);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&w->changed, &attr);
@@ -326,6 +386,9 @@ static void apply(struct viewer *w, const struct intake_live *m) /* under the lo
         break;
     case LIVE_RESUME:
         w->is_paused = false;
+        break;
+    case LIVE_SUB:
+        w->columns = m->columns;
         break;
     }
     pthread_cond_signal(&w->changed);

@@ -9,6 +9,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+import zlib
 from contextlib import contextmanager
 from urllib.parse import urlparse
 
@@ -54,7 +55,7 @@ def command(url, name, fields, **headers):
 class Viewer:
     """A WebSocket client that does what it is told, the wrong things too."""
 
-    def __init__(self, url, origin=True, buffer=None):
+    def __init__(self, url, origin=True, buffer=None, query=""):
         where = urlparse(url)
         self.socket = socket.socket()
         if buffer:
@@ -62,7 +63,7 @@ class Viewer:
         self.socket.connect((where.hostname, where.port))
         self.socket.settimeout(20)
         lines = [
-            "GET /api/v1/live HTTP/1.1", f"Host: {where.netloc}", "Upgrade: websocket", "Connection: Upgrade",
+            f"GET /api/v1/live{query} HTTP/1.1", f"Host: {where.netloc}", "Upgrade: websocket", "Connection: Upgrade",
             "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}",
         ]
         if origin:
@@ -87,7 +88,8 @@ class Viewer:
 
     def message(self, *kinds):
         while frame := self.frame():
-            if frame[0] == 1 and (said := json.loads(frame[1]))["type"] in kinds:
+            text = zlib.decompress(frame[1]) if frame[0] == 2 else frame[1]
+            if frame[0] in (1, 2) and (said := json.loads(text))["type"] in kinds:
                 return said
         return None
 
@@ -218,13 +220,32 @@ def test_polling_is_the_same_as_the_socket(url):
     viewer.close()
 
 
+def test_a_socket_brings_the_columns_it_asks_for(url):
+    viewer = Viewer(url, query="?columns=3&pack=deflate")
+    opcodes = set()
+    while 2 not in opcodes:
+        frame = viewer.frame()
+        opcodes.add(frame[0])
+    tick = json.loads(zlib.decompress(frame[1]))
+    assert tick["columns"] == 3 and len(tick["total"]) == 26
+    assert len(tick["rows"]) == 40 and all(len(row) == 2 for row in tick["rows"])
+    viewer.say({"type": "ack", "tick": tick["tick"]})
+    viewer.say({"type": "sub", "columns": 15})
+    while tick["columns"] == 3:
+        tick = viewer.message("tick")
+        viewer.say({"type": "ack", "tick": tick["tick"]})
+    assert tick["since"] > 0 and tick["defs"] == []
+    assert len(tick["rows"]) == 40 and all(len(row) == 4 for row in tick["rows"])
+    viewer.close()
+
+
 def test_sockets_need_our_origin(url):
     assert Viewer(url, origin=False).status == 403
     assert Viewer(url, origin="http://evil.test").status == 403
 
 
 def test_hostile_texts_end_the_socket(url):
-    for text in ("{", '{"type":"start"}', "[" * 4000, "x" * 5000):
+    for text in ("{", '{"type":"start"}', '{"type":"sub","columns":-1}', "[" * 4000, "x" * 5000):
         viewer = Viewer(url)
         viewer.say(text)
         began = time.monotonic()

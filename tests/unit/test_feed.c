@@ -110,6 +110,59 @@ static void a_mark_of_elsewhere_counts_for_nothing(void **state)
     }
 }
 
+static size_t rows_of(struct feed_mark *mark, json_t **tick)
+{
+    *tick = tick_after(mark);
+    return json_array_size(json_object_get(*tick, "rows"));
+}
+
+static void who_names_columns_gets_those(void **state)
+{
+    struct feed_mark mark = {.columns = 1 << 1 | 1 << 4}; /* requests, rps; the id goes with them */
+    json_t *tick = tick_after(&mark), *row = json_array_get(json_object_get(tick, "rows"), 0);
+    (void)state;
+    assert_int_equal(json_integer_value(json_object_get(tick, "columns")), 1 | 1 << 1 | 1 << 4);
+    assert_int_equal(json_array_size(row), 3);
+    assert_int_equal(json_integer_value(json_array_get(row, 1)), 10);
+    assert_true(fabs(json_number_value(json_array_get(row, 2)) - 2.5) < 1e-9);
+    assert_int_equal(json_array_size(json_object_get(tick, "total")), FEED_COLUMNS);
+    json_decref(tick);
+}
+
+static void other_columns_bring_every_row_once(void **state)
+{
+    struct feed_mark mark = {.columns = 3};
+    json_t *tick;
+    (void)state;
+    assert_int_equal(rows_of(&mark, &tick), 2);
+    json_decref(tick);
+    assert_int_equal(rows_of(&mark, &tick), 0);
+    json_decref(tick);
+    mark.columns = 7;
+    assert_int_equal(rows_of(&mark, &tick), 2);
+    assert_int_equal(json_integer_value(json_object_get(tick, "since")), 9); /* not a new start */
+    json_decref(tick);
+    assert_int_equal(rows_of(&mark, &tick), 0);
+    json_decref(tick);
+    mark.columns = 3; /* fewer: nothing is missing */
+    assert_int_equal(rows_of(&mark, &tick), 0);
+    json_decref(tick);
+}
+
+static void numbers_of_named_columns_are_cut(void **state)
+{
+    struct sbuf out = {0};
+    struct view v = example();
+    struct view_row row = {.id = 1, .p50 = 0.1234, .p90 = 1.2345, .p95 = 12.345, .p99 = 1234.5};
+    struct feed_mark mark = {.columns = 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13};
+    (void)state;
+    v.rows = &row;
+    v.row_count = 1;
+    feed_tick(&v, &mark, &out);
+    assert_non_null(strstr(out.data, "\"rows\":[[1,0.123,1.23,12.3,1235]]"));
+    sbuf_fini(&out);
+}
+
 static void columns_fit_their_rows(void **state)
 {
     struct sbuf out = {0};
@@ -179,6 +232,9 @@ int main(void)
         cmocka_unit_test(a_new_viewer_gets_everything),
         cmocka_unit_test(a_known_viewer_gets_what_changed),
         cmocka_unit_test(a_mark_of_elsewhere_counts_for_nothing),
+        cmocka_unit_test(who_names_columns_gets_those),
+        cmocka_unit_test(other_columns_bring_every_row_once),
+        cmocka_unit_test(numbers_of_named_columns_are_cut),
         cmocka_unit_test(columns_fit_their_rows),
         cmocka_unit_test(locusts_json),
         cmocka_unit_test(downloads_are_named_as_in_locust),

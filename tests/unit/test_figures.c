@@ -151,6 +151,27 @@ static void same_row(json_t *columns, json_t *got, json_t *want)
     }
 }
 
+/* The seconds that a page gets live are those that it could fetch. */
+static void the_newest_seconds_have_every_column(void **state)
+{
+    (void)state;
+    struct feed_mark mark = {.columns = 3};
+    struct sbuf out = {0};
+    feed_tick(view, &mark, &out);
+    json_t *tick = parsed(&out), *points = json_object_get(tick, "points");
+    struct query q = query("step=1&columns=all");
+    struct figures_range r = figures_settle_steps(view, &q, FIGURES_STEPS);
+    figures_add_series(&out, view, &q, &r);
+    json_t *series = parsed(&out), *all = json_object_get(series, "points");
+    size_t count = json_array_size(points), skip = json_array_size(all) - count, i;
+    json_t *point;
+    assert_true(count > 0);
+    json_array_foreach(points, i, point)
+        assert_true(json_equal(point, json_array_get(all, skip + i)));
+    json_decref(series);
+    json_decref(tick);
+}
+
 static void a_range_over_all_is_what_the_tick_has(void **state)
 {
     (void)state;
@@ -422,6 +443,7 @@ static void nothing_of_what_users_named_is_in_a_report(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_newest_seconds_have_every_column),
         cmocka_unit_test(a_range_over_all_is_what_the_tick_has),
         cmocka_unit_test(ranges_that_meet_add_up),
         cmocka_unit_test(a_saturated_second_makes_its_range_not_valid),

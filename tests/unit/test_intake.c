@@ -289,6 +289,11 @@ static void live_texts(void **state)
     assert_true(intake_live("{\"type\":\"pause\"}", 16, &m));
     assert_true(m.kind == LIVE_PAUSE);
     assert_true(intake_live("{\"type\":\"resume\"}", 17, &m));
+    assert_true(intake_live("{\"type\":\"sub\",\"columns\":9}", 26, &m));
+    assert_true(m.kind == LIVE_SUB && m.columns == 9);
+    assert_false(intake_live("{\"type\":\"sub\"}", 14, &m));
+    assert_false(intake_live("{\"type\":\"sub\",\"columns\":0}", 26, &m));
+    assert_false(intake_live("{\"type\":\"sub\",\"columns\":4294967296}", 35, &m));
     assert_false(intake_live("", 0, &m));
     assert_false(intake_live("{\"type\":\"ack\"}", 14, &m));
     assert_false(intake_live("{\"type\":\"ack\",\"tick\":-1}", 24, &m));

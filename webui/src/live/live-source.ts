@@ -3,11 +3,14 @@
  *
  * Silence of 3 s is stale, of 7 s is lost. A lost connection is tried again with growing pauses,
  * at once when the person asks, the network returns or the tab is shown. After each new beginning
- * the seconds that were missed are fetched by range. A hidden tab asks the master to be quiet. */
+ * the seconds that were missed are fetched by range. A hidden tab asks the master to be quiet.
+ *
+ * Of rows the master sends the columns that are asked for: those nearly everything needs, and for a
+ * while those that somebody read. Large messages come deflated. */
 import { batch, signal } from "@preact/signals";
 import { backoff } from "../lib/backoff";
 import { HttpFigures } from "./figures";
-import { parseMessage, POINT_WIDTH, type Series, type Tick } from "./protocol";
+import { bitsOf, parseMessage, POINT_WIDTH, ROW, ROW_WIDTH, type Series, type Tick } from "./protocol";
 import { SECONDS_KEPT } from "./series";
 import type { Link, Source } from "./source";
 import type { Store } from "./store";
@@ -18,6 +21,8 @@ const POLL_MS = 1000;
 const POLL_TIMEOUT_MS = 5000;
 const ASK_TIMEOUT_MS = 15_000;
 const MORE_EVERY_MS = 2000;
+const BASE_COLUMNS = bitsOf(ROW.id, ROW.requests, ROW.failures, ROW.rps, ROW.mean, ROW.max, ROW.p50, ROW.p95, ROW.p99);
+const COLUMN_STAYS_MS = 60_000; // after it was last read
 const SOCKET_TRIES = 2; // upgrades that fail before polling is tried
 const SOCKET_AGAIN_MS = 30_000; // while polling: how long until the next upgrade
 
@@ -27,6 +32,8 @@ export interface Env {
   random(): number;
   socket(path: string): WebSocket;
   getText(path: string, timeoutMs: number, signal?: AbortSignal): Promise<string>;
+  /** The text of a deflated message; absent where the browser cannot. */
+  inflate?(bytes: ArrayBuffer): Promise<string>;
 }
 
 export class LiveSource implements Source {
@@ -47,12 +54,16 @@ export class LiveSource implements Source {
   private gapFrom: number | null = 0; // seconds from here on may be missing
   private isCatchingUp = false;
   private moreAt = -MORE_EVERY_MS;
+  private unpacking: Promise<void> | null = null; // messages stay in order
+  private readAt = new Array<number>(ROW_WIDTH).fill(-COLUMN_STAYS_MS); // each column, when last
+  private toldColumns = 0;
 
   constructor(
     private readonly store: Store,
     private readonly env: Env,
   ) {
     this.heardAt = env.now();
+    store.columns = BASE_COLUMNS;
   }
 
   start(): void {
@@ -63,6 +74,7 @@ export class LiveSource implements Source {
   beat(): void {
     const now = this.env.now();
     if (this.isPaused) return;
+    this.askColumns(now);
     if (this.retryAt > 0) {
       if (now >= this.retryAt) this.connect();
       return;
@@ -88,6 +100,7 @@ export class LiveSource implements Source {
     this.noteGap();
     if (isHidden) return;
     this.heardAt = this.env.now();
+    this.noteRead(this.store.columns, this.heardAt); // nothing was read meanwhile, and is no sign
     if (this.socket === null && !this.isPolling) this.connect();
   }
 
@@ -107,22 +120,39 @@ export class LiveSource implements Source {
 
   private open(): void {
     let hasOpened = false;
-    const socket = this.env.socket(`api/v1/live?${this.store.mark()}`);
+    const socket = this.env.socket(`api/v1/live?${this.store.mark()}${this.env.inflate ? "&pack=deflate" : ""}`);
+    socket.binaryType = "arraybuffer";
+    this.toldColumns = this.store.columns;
     this.socket = socket;
     socket.onopen = () => {
       hasOpened = true;
       this.refused = 0;
       if (this.isPaused) this.say({ type: "pause" });
     };
-    socket.onmessage = (event: MessageEvent) => {
-      if (this.socket === socket) this.hear(String(event.data));
-    };
+    socket.onmessage = (event: MessageEvent<string | ArrayBuffer>) => this.receive(socket, event.data);
     socket.onclose = () => {
       if (this.socket !== socket) return;
       this.socket = null;
       if (!hasOpened) this.refused++;
       this.lose();
     };
+  }
+
+  private receive(socket: WebSocket, data: string | ArrayBuffer): void {
+    if (this.socket !== socket) return;
+    if (typeof data === "string" && this.unpacking === null) return this.hear(data);
+    const inOrder = (this.unpacking ?? Promise.resolve())
+      .then(() => (typeof data === "string" ? data : this.env.inflate!(data)))
+      .then((text) => {
+        if (this.socket === socket) this.hear(text);
+      })
+      .catch(() => {
+        if (this.socket === socket) this.lose();
+      })
+      .finally(() => {
+        if (this.unpacking === inOrder) this.unpacking = null;
+      });
+    this.unpacking = inOrder;
   }
 
   private hear(text: string): void {
@@ -160,6 +190,21 @@ export class LiveSource implements Source {
 
   private noteGap(): void {
     this.gapFrom ??= this.store.series.resumeFrom;
+  }
+
+  private noteRead(columns: number, now: number): void {
+    for (let i = 0; i < ROW_WIDTH; i++) if ((columns & (1 << i)) !== 0) this.readAt[i] = now;
+  }
+
+  /** A frozen view reads nothing; what it shows stays asked for. */
+  private askColumns(now: number): void {
+    this.noteRead(this.store.rows.takeTouched(), now);
+    let wanted = this.store.isFrozen.value ? this.store.columns : BASE_COLUMNS;
+    this.readAt.forEach((at, i) => (wanted |= now - at < COLUMN_STAYS_MS ? 1 << i : 0));
+    this.store.columns = wanted;
+    if (this.toldColumns === wanted || this.socket?.readyState !== 1) return;
+    this.toldColumns = wanted;
+    this.say({ type: "sub", columns: wanted });
   }
 
   /** Single seconds are had of the last hour only. */
@@ -228,6 +273,10 @@ export class LiveSource implements Source {
   }
 }
 
+async function inflate(bytes: ArrayBuffer): Promise<string> {
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).text();
+}
+
 export function browserEnv(): Env {
   const address = (path: string): URL => new URL(path, document.baseURI);
   return {
@@ -247,5 +296,6 @@ export function browserEnv(): Env {
       if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
       return answer.text();
     },
+    ...(typeof DecompressionStream === "undefined" ? {} : { inflate }),
   };
 }

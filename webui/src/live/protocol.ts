@@ -9,6 +9,9 @@ export const ROW = {
   size: 17, p75: 18, s0: 19, s2: 20, s3: 21, s4: 22, s5: 23, sent: 24, received: 25,
 } as const;
 export const ROW_WIDTH = 26;
+export const ALL_COLUMNS = 2 ** ROW_WIDTH - 1;
+/** Columns of rows as the bits of a number. */
+export const bitsOf = (...columns: number[]): number => columns.reduce((bits, column) => bits | (1 << column), 0);
 export type RowColumn = Exclude<keyof typeof ROW, "id">;
 
 /** A step of a series. Answers times are null where nothing was answered. */
@@ -58,6 +61,8 @@ export interface Hello extends RunFields {
 export interface Tick extends RunFields {
   type: "tick";
   since: number;
+  /** What the rows have, as bits; absent: all columns. */
+  columns?: number;
   total: (number | null)[];
   defs: [number, string, string][];
   rows: (number | null)[][];

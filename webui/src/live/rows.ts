@@ -1,8 +1,15 @@
 /* The endpoints: names once, numbers in one typed array, so that a tick of ten thousand rows
- * allocates nothing. */
-import { ROW_WIDTH } from "./protocol";
+ * allocates nothing.
+ *
+ * A row has the columns that were asked for; of the others there is no number. What is asked for
+ * follows from what is read: `touched` remembers it (live-source.ts). */
+import { ALL_COLUMNS, ROW_WIDTH } from "./protocol";
 
 const FIRST_CAPACITY = 64;
+
+function listOf(columns: number): number[] {
+  return Array.from({ length: ROW_WIDTH }, (_, i) => i).filter((i) => (columns & (1 << i)) !== 0);
+}
 
 export class RowTable {
   length = 0;
@@ -10,6 +17,9 @@ export class RowTable {
   methods: string[] = [];
   names: string[] = [];
   highestId = 0;
+  columns = ALL_COLUMNS;
+  private touched = 0;
+  private order = listOf(ALL_COLUMNS);
   private values = new Float64Array(FIRST_CAPACITY * ROW_WIDTH);
   private slots = new Map<number, number>();
 
@@ -35,7 +45,16 @@ export class RowTable {
       grown.set(this.values);
       this.values = grown;
     }
-    this.values.fill(0, slot * ROW_WIDTH, (slot + 1) * ROW_WIDTH);
+    this.values.fill(NaN, slot * ROW_WIDTH, (slot + 1) * ROW_WIDTH);
+  }
+
+  /** Rows have these columns from now on; the numbers of others would be old ones and go. */
+  setColumns(columns: number): void {
+    if (columns === this.columns) return;
+    for (const column of listOf(this.columns & ~columns))
+      for (let slot = 0; slot < this.length; slot++) this.values[slot * ROW_WIDTH + column] = NaN;
+    this.columns = columns;
+    this.order = listOf(columns);
   }
 
   /** A row of an id without a definition is dropped: its name would be missing. */
@@ -43,11 +62,19 @@ export class RowTable {
     const slot = this.slots.get(row[0] as number);
     if (slot === undefined) return;
     const start = slot * ROW_WIDTH;
-    for (let i = 0; i < ROW_WIDTH; i++) this.values[start + i] = row[i] ?? NaN;
+    for (let i = 0; i < this.order.length; i++) this.values[start + this.order[i]!] = row[i] ?? NaN;
   }
 
   get(slot: number, column: number): number {
+    this.touched |= 1 << column;
     return this.values[slot * ROW_WIDTH + column]!;
+  }
+
+  /** The columns that were read since the last call, as bits. */
+  takeTouched(): number {
+    const touched = this.touched;
+    this.touched = 0;
+    return touched;
   }
 
   slotOf(id: number): number | undefined {

@@ -1,7 +1,7 @@
 /* Everything the page knows about the run. Messages come in by apply(); components read signals.
  * Bulky data (rows, seconds) is not copied into signals: `revision` says that it changed. */
 import { computed, signal } from "@preact/signals";
-import { PROTOCOL, type ClassTuple, type Hello, type Message, type RunFields, type Series, type Tick, type WorkerTuple } from "./protocol";
+import { ALL_COLUMNS, PROTOCOL, type ClassTuple, type Hello, type Message, type RunFields, type Series, type Tick, type WorkerTuple } from "./protocol";
 import { RowTable } from "./rows";
 import { SeriesTable } from "./series";
 
@@ -63,6 +63,8 @@ export class Store {
   /** The master speaks another protocol: this page is from another version. */
   readonly isForeign = signal(false);
   readonly rows = new RowTable();
+  /** The columns of rows that the master is asked for, as bits; 0: all, and uncut. */
+  columns = 0;
   readonly series = new SeriesTable();
 
   readonly state = computed(() => this.run.value?.state ?? "");
@@ -82,12 +84,17 @@ export class Store {
   /** What this page has, as the query of the live addresses. */
   mark(): string {
     const tick = this.waiting?.tick ?? this.run.value?.tick ?? 0;
-    return new URLSearchParams({
+    const mark = new URLSearchParams({
       since: String(tick),
       defs: String(this.rows.highestId),
       boot: this.from.boot,
       run: this.from.run,
-    }).toString();
+    });
+    if (this.columns !== 0) {
+      mark.set("columns", String(this.columns));
+      mark.set("has", String(this.rows.columns));
+    }
+    return mark.toString();
   }
 
   apply(message: Message): void {
@@ -95,6 +102,7 @@ export class Store {
     else if (message.type !== "tick") return;
     else if (!this.isFrozen.value) this.applyTick(message);
     else if (message.state !== this.run.value?.state) this.thaw(message); // too much to stay hidden
+    else if ((message.columns ?? ALL_COLUMNS) !== this.rows.columns) this.showHeld(message); // they are wanted now
     else this.hold(message);
   }
 
@@ -104,9 +112,13 @@ export class Store {
 
   /** Shows everything that has arrived meanwhile. */
   thaw(last?: Tick): void {
+    this.isFrozen.value = false;
+    this.showHeld(last);
+  }
+
+  private showHeld(last?: Tick): void {
     const waiting = this.waiting;
     this.waiting = null;
-    this.isFrozen.value = false;
     this.held.value = 0;
     if (waiting !== null) this.applyTick(waiting);
     if (last !== undefined) this.applyTick(last);
@@ -127,6 +139,7 @@ export class Store {
     if (boot !== this.from.boot || run !== this.from.run) this.series.clear();
     this.from = { boot, run };
     if (message.since === 0) this.rows.clear();
+    this.rows.setColumns(message.columns ?? ALL_COLUMNS);
   }
 
   private applyTick(tick: Tick): void {

@@ -24,6 +24,13 @@ let browser;
 before(async () => (browser = await openBrowser()));
 after(() => browser?.close());
 
+async function waitUntil(isSo) {
+  const until = Date.now() + 30_000;
+  while (!isSo()) {
+    assert.ok(Date.now() < until, `never: ${isSo}`);
+    await pause(200);
+  }
+}
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const report = (what, value, limit, unit) => console.log(`# ${what}: ${Math.round(value * 100) / 100} ${unit}, at most ${limit}`);
 
@@ -133,10 +140,23 @@ test("9: 86,400 points in a chart", { skip: IS_LONG ? false : "long: KATYDID_BUD
 });
 
 test("12: a tick on the wire", async () => {
-  await visit({ rows: 1000, seconds: 300 }, "#/live", async ({ master }) => {
+  const weigh = (what, bytes, limit) => {
+    report(what, bytes, limit, "bytes");
+    assert.ok(bytes > 0 && bytes <= limit, `${what}: ${bytes} bytes, at most ${limit}`);
+  };
+  await visit({ rows: 1000, seconds: 300 }, "#/endpoints", async ({ page, master }) => {
+    await page.locator(".grid-body .row").first().waitFor();
     master.tick();
-    report("tick of 1,000 rows", gzipSync(JSON.stringify(master.run.tickMessage(true))).length, 120_000, "bytes of snapshot, gzip");
-    assert.ok(gzipSync(JSON.stringify(master.run.tickMessage(true))).length <= 120_000);
+    weigh("first tick of 1,000 rows", master.wire.first, 120_000);
+    weigh("tick of 1,000 rows that all changed", master.wire.bytes, 32_000);
+    const narrow = master.wire.columns;
+    await page.evaluate(() => (location.hash = "#/endpoints?columns=requests,p999,s5,received"));
+    await waitUntil(() => {
+      master.tick();
+      return master.wire.columns !== narrow;
+    });
+    await page.waitForFunction(() => !["–", ""].includes(document.querySelector(".grid-body .row .p999")?.textContent ?? ""));
+    assert.equal(master.wire.columns & narrow, narrow, "what is read stays");
   });
 });
 

@@ -9,13 +9,17 @@
 import { createServer } from "node:http";
 import { readFileSync, existsSync } from "node:fs";
 import { extname, join, normalize } from "node:path";
-import { gzipSync } from "node:zlib";
+import { deflateSync, gzipSync } from "node:zlib";
 import { accept } from "./websocket.mjs";
 
 const MIME = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'";
 const HOUR = 3600;
 const round = (value) => Math.round(value * 1000) / 1000;
+const COUNTS = [0, 1, 2, 3, 19, 20, 21, 22, 23, 24, 25]; // columns of a row that are whole numbers
+const cut = (value) => (value >= 100 ? Math.round(value) : value >= 10 ? Math.round(value * 10) / 10 : value >= 1 ? Math.round(value * 100) / 100 : value);
+/** The columns of a row whose bits are set, as a master sends them to who names columns. */
+const narrow = (row, columns) => row.flatMap((value, i) => (columns & (1 << i) ? [COUNTS.includes(i) ? value : cut(value)] : []));
 
 /** A number in 0…1 that is always the same for the same seeds. */
 function noise(a, b = 0) {
@@ -121,10 +125,11 @@ export class FakeRun {
     return { type: "hello", protocol: 1, version: "0.0.0", locustfile: "fake.py", columns: {}, ...this.runFields() };
   }
 
-  tickMessage(isFull, points = 5) {
+  tickMessage(isFull, points = 5, columns = 0) {
+    const rows = this.allRows(this.started, this.now);
     return {
-      type: "tick", since: isFull ? 0 : this.tick - 1, ...this.runFields(), total: this.row(0, this.started, this.now),
-      defs: isFull ? this.names.map((name, i) => [i + 1, this.methods[i], name]) : [], rows: this.allRows(this.started, this.now),
+      type: "tick", since: isFull ? 0 : this.tick - 1, ...(columns ? { columns } : {}), ...this.runFields(), total: this.row(0, this.started, this.now),
+      defs: isFull ? this.names.map((name, i) => [i + 1, this.methods[i], name]) : [], rows: columns ? rows.map((row) => narrow(row, columns)) : rows,
       points: this.rows === 0 ? [] : Array.from({ length: points }, (_, i) => this.point(this.now - points + i)), first_second: this.started,
       failures: this.rows === 0 ? [0, 0] : [3, Math.round(0.004 * this.now - 0.004 * this.started) + 3], exceptions: this.rows === 0 ? [0, 0] : [1, 4],
       workers: Array.from({ length: this.workers }, (_, i) => [`worker-${i + 1}`, i, this.state, Math.round(this.users / this.workers), 40 + 10 * i, 80e6, 4, true, 1000 * this.tick, 300, 6, 120, 60]),
@@ -206,7 +211,7 @@ export class FakeRun {
     const [from, to, id] = [number("from", this.started), number("to", this.now), number("id", 0)];
     switch (path) {
       case "state": return this.hello();
-      case "live": return this.tickMessage(true);
+      case "live": return this.tickMessage(true, 5, number("columns", 0));
       case "series": return this.series(from, to, number("step", 0), id);
       case "range": return this.range(from, to, query.has("group") ? number("depth", 1) : 0);
       case "heatmap": return this.heatmap(from, to, id);
@@ -233,7 +238,14 @@ export async function fakeMaster(options = {}) {
   const run = new FakeRun(options);
   const sockets = new Set();
   const asked = [];
-  const wire = { ticks: 0, bytes: 0, paused: 0 };
+  const wire = { ticks: 0, bytes: 0, first: 0, columns: 0 };
+  /** As a master does: deflated for who takes it. */
+  function send(viewer, message) {
+    const text = JSON.stringify(message);
+    const data = viewer.isPacked ? deflateSync(text, { level: 1 }) : text;
+    viewer.send(data);
+    return data.length;
+  }
   const server = createServer((request, response) => {
     const url = new URL(request.url, "http://x");
     if (!url.pathname.startsWith("/api/v1/")) return file(response, options.dist, url.pathname);
@@ -257,24 +269,28 @@ export async function fakeMaster(options = {}) {
     return response.end(gzipSync(JSON.stringify(answer), { level: 1 }));
   });
   server.on("upgrade", (request, socket) => {
-    const viewer = { isPaused: false };
+    const { searchParams } = new URL(request.url, "http://x");
+    const viewer = { isPaused: false, isPacked: searchParams.get("pack") === "deflate", columns: Number(searchParams.get("columns") ?? 0) };
     Object.assign(viewer, accept(request, socket, (text) => {
-      const { type } = JSON.parse(text);
+      const { type, columns } = JSON.parse(text);
+      if (type === "sub") viewer.columns = columns;
       if (type === "pause") viewer.isPaused = true;
       if (type === "resume") viewer.isPaused = false;
     }, () => sockets.delete(viewer)));
     sockets.add(viewer);
     viewer.send(JSON.stringify(run.hello()));
-    viewer.send(JSON.stringify(run.tickMessage(true)));
+    wire.first = send(viewer, run.tickMessage(true, 5, viewer.columns));
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   function tick(seconds = 1) {
     run.tick++;
     if (run.state === "running") run.now += seconds;
-    const text = JSON.stringify(run.tickMessage(false, Math.max(5, seconds)));
     wire.ticks++;
-    wire.bytes = text.length;
-    for (const viewer of sockets) if (!viewer.isPaused) viewer.send(text);
+    for (const viewer of sockets) {
+      if (viewer.isPaused) continue;
+      wire.bytes = send(viewer, run.tickMessage(false, Math.max(5, seconds), viewer.columns));
+      wire.columns = viewer.columns;
+    }
   }
   const timer = options.hertz === 0 ? null : setInterval(tick, 1000 / (options.hertz ?? 1));
   return {

@@ -1,13 +1,14 @@
-/* As much of WebSocket as a master needs: the handshake, text frames out, small text frames in. */
+/* As much of WebSocket as a master needs: the handshake, frames out, small text frames in. */
 import { createHash } from "node:crypto";
 
 const MAGIC = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-function frame(text) {
-  const body = Buffer.from(text);
-  const head = body.length < 126 ? Buffer.from([0x81, body.length])
-    : body.length < 65536 ? Buffer.from([0x81, 126, body.length >> 8, body.length & 255])
-    : Buffer.concat([Buffer.from([0x81, 127, 0, 0, 0, 0]), Buffer.from([body.length >>> 24, (body.length >> 16) & 255, (body.length >> 8) & 255, body.length & 255])]);
+function frame(data) {
+  const body = Buffer.from(data);
+  const kind = typeof data === "string" ? 0x81 : 0x82;
+  const head = body.length < 126 ? Buffer.from([kind, body.length])
+    : body.length < 65536 ? Buffer.from([kind, 126, body.length >> 8, body.length & 255])
+    : Buffer.concat([Buffer.from([kind, 127, 0, 0, 0, 0]), Buffer.from([body.length >>> 24, (body.length >> 16) & 255, (body.length >> 8) & 255, body.length & 255])]);
   return Buffer.concat([head, body]);
 }
 
@@ -47,5 +48,5 @@ export function accept(request, socket, onText, onEnd) {
   });
   socket.on("error", () => undefined);
   socket.on("close", onEnd);
-  return { send: (text) => socket.writable && socket.write(frame(text)), close: () => socket.end() };
+  return { send: (data) => socket.writable && socket.write(frame(data)), close: () => socket.end() };
 }

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { backoff } from "../../src/lib/backoff";
 import { LiveSource, type Env } from "../../src/live/live-source";
+import { bitsOf, ROW } from "../../src/live/protocol";
 import { Store } from "../../src/live/store";
 import { hello, point, tick } from "./messages";
 
@@ -8,7 +9,7 @@ class FakeSocket {
   readyState = 0;
   sent: string[] = [];
   onopen: (() => void) | null = null;
-  onmessage: ((event: { data: string }) => void) | null = null;
+  onmessage: ((event: { data: string | ArrayBuffer }) => void) | null = null;
   onclose: (() => void) | null = null;
   constructor(readonly path: string) {}
   open(): void {
@@ -63,6 +64,7 @@ beforeEach(() => {
       asked.push(path);
       return answer(path);
     },
+    inflate: async (bytes) => new TextDecoder().decode(bytes),
   };
   store = new Store();
   source = new LiveSource(store, env);
@@ -101,7 +103,7 @@ describe("the live connection", () => {
     expect(source.link.value.kind).toBe("lost");
     pass(1000);
     expect(sockets.length).toBe(2);
-    expect(socket().path).toBe("api/v1/live?since=4&defs=0&boot=b1&run=r1");
+    expect(socket().path).toContain("api/v1/live?since=4&defs=0&boot=b1&run=r1&columns=");
     socket().open();
     socket().hear(tick({ tick: 30, since: 4, points: [point(1020)] }));
     await settle();
@@ -158,6 +160,35 @@ describe("the live connection", () => {
     expect(source.link.value.kind).toBe("live");
     source.setHidden(false);
     expect(socket().sent.slice(-2)).toEqual(['{"type":"pause"}', '{"type":"resume"}']);
+  });
+
+  it("asks for the columns that are read, while they are", () => {
+    const wide = bitsOf(ROW.s5);
+    const columns = (): number => Number(JSON.parse(socket().sent.filter((text) => text.includes("sub")).at(-1) ?? "{}").columns ?? 0);
+    socket().open();
+    socket().hear(tick({ defs: [[1, "GET", "/a"]] }));
+    pass(500);
+    expect(columns()).toBe(0);
+    store.rows.get(0, ROW.s5);
+    pass(250);
+    expect(columns() & wide).toBe(wide);
+    for (let s = 0; s < 70; s++) {
+      socket().hear(tick({ since: 1, columns: columns() }));
+      pass(1000);
+    }
+    expect(columns() & wide).toBe(0);
+  });
+
+  it("takes deflated messages in their order", async () => {
+    const packed = (message: object): { data: ArrayBuffer } => ({ data: new TextEncoder().encode(JSON.stringify(message)).buffer as ArrayBuffer });
+    socket().open();
+    socket().onmessage?.(packed(tick({ tick: 4 })));
+    socket().onmessage?.(packed(tick({ tick: 5, since: 4 })));
+    socket().hear(tick({ tick: 6, since: 5 }));
+    await settle();
+    expect(socket().sent).toEqual([4, 5, 6].map((n) => `{"type":"ack","tick":${n}}`));
+    socket().hear(tick({ tick: 7, since: 6 }));
+    expect(store.run.value?.tick).toBe(7);
   });
 
   it("leaves when it is told to", () => {

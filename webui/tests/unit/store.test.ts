@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseMessage, ROW } from "../../src/live/protocol";
+import { bitsOf, parseMessage, ROW } from "../../src/live/protocol";
 import { Store } from "../../src/live/store";
 import { hello, point, row, tick } from "./messages";
 
@@ -56,6 +56,26 @@ describe("the store", () => {
     const store = new Store();
     store.apply(tick({ tick: 8, defs: [[3, "GET", "/"]], rows: [row(3, 1)] }));
     expect(store.mark()).toBe("since=8&defs=3&boot=b1&run=r1");
+  });
+  it("has the columns of rows that were sent, and no old numbers of others", () => {
+    const store = new Store();
+    const at = (column: number): number => store.rows.get(0, column);
+    store.columns = bitsOf(ROW.id, ROW.requests, ROW.p95);
+    store.apply(tick({ defs: [[1, "GET", "/a"]], columns: store.columns, rows: [[1, 5, 20]] }));
+    expect([at(ROW.requests), at(ROW.p95), at(ROW.rps)]).toEqual([5, 20, NaN]);
+    expect(store.mark()).toBe(`since=1&defs=1&boot=b1&run=r1&columns=${store.columns}&has=${store.columns}`);
+    store.apply(tick({ tick: 2, since: 1, columns: bitsOf(ROW.id, ROW.rps), rows: [[1, 7]] }));
+    expect([at(ROW.requests), at(ROW.p95), at(ROW.rps)]).toEqual([NaN, NaN, 7]);
+  });
+  it("shows a frozen view anew when other columns come", () => {
+    const store = new Store();
+    store.apply(tick({ defs: [[1, "GET", "/a"]], columns: 3, rows: [[1, 5]] }));
+    store.freeze();
+    store.apply(tick({ tick: 2, since: 1, columns: 3, rows: [[1, 6]] }));
+    expect(store.rows.get(0, ROW.requests)).toBe(5);
+    store.apply(tick({ tick: 3, since: 2, columns: 7, rows: [[1, 7, 1]] }));
+    expect([store.rows.get(0, ROW.requests), store.rows.get(0, ROW.failures)]).toEqual([7, 1]);
+    expect([store.isFrozen.value, store.held.value]).toEqual([true, 0]);
   });
   it("ignores history of another run", () => {
     const store = new Store();
