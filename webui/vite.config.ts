@@ -9,6 +9,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     reportCompressedSize: false,
+    minify: "terser", // a twentieth smaller than esbuild's
+    terserOptions: { compress: { passes: 2, pure_getters: false } }, // reading a signal is an effect
   },
   test: {
     include: ["tests/unit/**/*.test.{ts,tsx}"],
