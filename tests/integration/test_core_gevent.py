@@ -4,6 +4,7 @@ Each case is a small script that `katydid-worker --python` runs. N waits of WAIT
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,32 +15,41 @@ import time
 import pytest
 from harness import SANITIZED, VENV, WORKER, Process, wait_for
 
-LIMIT = 60 if SANITIZED else 30
+LIMIT = 120
 
 PRELUDE = """
 import gevent, os, queue, select, signal, socket, subprocess, sys, threading, time, _katydid
 from contextlib import contextmanager
 from gevent import event, lock, pool
-SLOW = {slow}
+SANITIZED = {sanitized}
 WAIT = 0.4
 
 @contextmanager
 def within(low, high):
+    # high is far above what it takes, and below what it takes when nothing overlaps
     start = time.monotonic()
     yield
     took = time.monotonic() - start
-    assert low <= took, f"took only {{took:.3f}} s"
-    assert took < high * SLOW, f"took {{took:.3f}} s, allowed {{high}}"
+    assert low <= took < high, f"took {{took:.3f}} s"
 
-def together(func, count=20, high=3 * WAIT):
-    with within(WAIT, high):
-        gevent.joinall([gevent.spawn(func) for _ in range(count)], raise_error=True)
+def together(func, count=20):
+    # so many greenlets are in func at once
+    inside, most = 0, 0
+    def one():
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        func()
+        inside -= 1
+    with within(WAIT, 30):
+        gevent.joinall([gevent.spawn(one) for _ in range(count)], raise_error=True)
+    assert most == count, most
 """
 
 
 def run(body, env=None, code=0, err=None):
     """Runs the script; returns the finished process. err: what stderr must have; None: no traceback there."""
-    script = PRELUDE.format(slow=5 if SANITIZED else 2) + textwrap.dedent(body) + "\nprint('done')\n"
+    script = PRELUDE.format(sanitized=SANITIZED) + textwrap.dedent(body) + "\nprint('done')\n"
     with tempfile.NamedTemporaryFile("w", suffix=".py") as f:
         f.write(script)
         f.flush()
@@ -99,7 +109,7 @@ def test_requests_in_greenlets_against_a_wsgi_server():
         server = pywsgi.WSGIServer(("127.0.0.1", 0), app, log=None)
         server.start()
         url = f"http://127.0.0.1:{server.server_port}/"
-        together(lambda: requests.get(url).raise_for_status(), high=4 * WAIT)
+        together(lambda: requests.get(url).raise_for_status())
         server.stop()
     """)
 
@@ -118,7 +128,7 @@ def test_tls_server_and_client(tmp_path):
         server = pywsgi.WSGIServer(("127.0.0.1", 0), app, log=None, certfile={cert!r}, keyfile={key!r})
         server.start()
         url = f"https://localhost:{{server.server_port}}/"
-        together(lambda: requests.get(url, verify={cert!r}).raise_for_status(), count=5, high=4 * WAIT)
+        together(lambda: requests.get(url, verify={cert!r}).raise_for_status(), count=5)
     """)
 
 
@@ -128,7 +138,7 @@ def test_threads_and_queues():
             time.sleep(WAIT)
             q.put(threading.current_thread().name)
         q = queue.Queue()
-        with within(WAIT, 2 * WAIT):
+        with within(WAIT, 19 * WAIT):
             threads = [threading.Thread(target=work, args=(q,)) for _ in range(20)]
             for t in threads: t.start()
             names = {q.get() for _ in threads}
@@ -143,7 +153,7 @@ def test_real_threads_run_and_sleep_while_the_loop_polls():
             time.sleep(WAIT)           # not on the loop's thread: blocks that thread only
             return sum(range(1000)) + n
         p = gevent.get_hub().threadpool
-        with within(WAIT, 3 * WAIT):
+        with within(WAIT, 9 * WAIT):
             jobs = [p.spawn(native, n) for n in range(10)]
             ticks = 0
             while not all(j.ready() for j in jobs):
@@ -170,7 +180,7 @@ def test_a_native_thread_has_a_loop_of_its_own():
             result.append(not hub.loop.default)
             hub.destroy()
             done.send()
-        with within(WAIT, 2 * WAIT):
+        with within(WAIT, 10):
             start(native, ())
             assert over.wait(10)
         assert sorted(result[:5]) == [0, 1, 2, 3, 4] and result[5] is True, result
@@ -194,7 +204,7 @@ def test_names_are_resolved_by_the_thread_pool():
 def test_pool_and_group():
     run("""
         p = pool.Pool(10)
-        with within(2 * WAIT, 3 * WAIT):
+        with within(2 * WAIT, 19 * WAIT):
             assert p.map(lambda n: time.sleep(WAIT) or n, range(20)) == list(range(20))
     """)
 
@@ -204,7 +214,7 @@ def test_pool_and_group():
 
 def test_timeout_and_kill_come_up_at_the_sleep():
     run("""
-        with within(0.1, 0.4):
+        with within(0.1, 9):
             try:
                 with gevent.Timeout(0.1):
                     time.sleep(10)
@@ -222,7 +232,7 @@ def test_timeout_and_kill_come_up_at_the_sleep():
                 seen.append("finally")
         g = gevent.spawn(sleeper)
         gevent.sleep(0.05)
-        with within(0, 1):
+        with within(0, 9):
             g.kill()
         assert seen == ["exit", "finally"] and g.dead and isinstance(g.value, gevent.GreenletExit)
         g = gevent.spawn(time.sleep, 10)
@@ -259,7 +269,7 @@ def test_a_switch_that_is_not_the_wake_is_an_error_and_leaves_nothing_behind():
         g = gevent.spawn(sleeper)
         gevent.sleep(0.01)
         gevent.get_hub().loop.run_callback(g.switch)
-        with within(0.08, 1):
+        with within(0.08, 9):
             g.join()
         assert len(seen) == 2, seen
     """)
@@ -299,7 +309,7 @@ def test_sleep_checks_its_argument():
             except error:
                 continue
             raise AssertionError(bad)
-        with within(0, 0.2):
+        with within(0, 9):
             time.sleep(0)
             gevent.sleep()
             gevent.sleep(-1)
@@ -428,7 +438,7 @@ def test_signal_handlers():
         start = monkey.get_original("_thread", "start_new_thread")
         real_sleep = monkey.get_original("time", "sleep")
         start(lambda: (real_sleep(0.1), os.kill(os.getpid(), signal.SIGUSR2)), ())
-        with within(0, 2):
+        with within(0, 9):
             while "python" not in got:      # the handler runs when the signal comes, not at the next event
                 gevent.sleep(0.01)
         seen = []
@@ -436,7 +446,7 @@ def test_signal_handlers():
         def stop(*args): raise Stop
         signal.signal(signal.SIGALRM, stop)
         signal.setitimer(signal.ITIMER_REAL, 0.1)
-        with within(0, 2):
+        with within(0, 9):
             try:
                 gevent.get_hub().NOT_ERROR += (Stop,)
                 gevent.sleep(10)
@@ -472,7 +482,7 @@ def test_fork():
         if pid == 0:
             code = gevent.spawn(pause).get() + (1 if socket.getaddrinfo("localhost", 80) else 0)
             os._exit(code)
-        with within(0, 5):
+        with within(0, 20):
             assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 6
             g.join()
         together(lambda: time.sleep(WAIT))
@@ -513,8 +523,8 @@ def test_the_watchdog_names_the_line_that_blocks():
         gevent.spawn(spin).join()
         gevent.sleep(0.2)
     """, err="Traceback").stderr
-    assert "kept the event loop for 1." in err and "in spin" in err and "# this line" in err, err
-    assert "it stood still for 1." in err and err.count("kept the event loop") == 1, err
+    assert re.search(r"kept the event loop for \d", err) and "in spin" in err and "# this line" in err, err
+    assert "it stood still for " in err and err.count("kept the event loop") == 1, err
 
 
 def test_the_watchdog_reports_calls_into_c():
@@ -526,7 +536,7 @@ def test_the_watchdog_reports_calls_into_c():
         gevent.spawn(block).join()
         gevent.sleep(0.2)
     """, err="Traceback").stderr
-    assert "in a call into C" in err and "# this call" in err and "stood still for 2." in err, err
+    assert "in a call into C" in err and "# this call" in err and "stood still for " in err, err
 
 
 def test_a_loop_that_turns_is_not_reported():
@@ -550,7 +560,7 @@ def test_health():
         gevent.spawn(hog).join()
         gevent.sleep(0.1)
         busy = _katydid.health()
-        assert busy["lag_ms"] >= 200 and calm["lag_ms"] < 100 * SLOW, (calm, busy)
+        assert busy["lag_ms"] >= 200, (calm, busy)
         assert busy["cpu_percent"] > calm["cpu_percent"] and busy["memory_bytes"] > 5_000_000, (calm, busy)
     """)
 
@@ -580,7 +590,7 @@ def test_the_end_is_not_kept_waiting():
         for _ in range(100): gevent.spawn(time.sleep, 1000)
         gevent.sleep(0)
     """)
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 50
 
 
 def test_path_order(tmp_path):
@@ -619,7 +629,7 @@ def test_a_newer_gevent_from_the_virtual_environment():
             return [b"hello"]
         server = pywsgi.WSGIServer(("127.0.0.1", 0), app, log=None)
         server.start()
-        together(lambda: requests.get(f"http://127.0.0.1:{{server.server_port}}/").raise_for_status(), high=4 * WAIT)
+        together(lambda: requests.get(f"http://127.0.0.1:{{server.server_port}}/").raise_for_status())
         try:
             with gevent.Timeout(0.05):
                 time.sleep(10)
@@ -674,7 +684,7 @@ def test_an_orphan_is_sent_sigterm(tmp_path):
 
 def test_100_000_sleepers():
     run("""
-        N = 5_000 if SLOW > 2 else 100_000
+        N = 5_000 if SANITIZED else 100_000
         count = 0
         def user():
             global count
@@ -687,10 +697,10 @@ def test_100_000_sleepers():
             gevent.sleep(0)
         each = (_katydid.health()["memory_bytes"] - before) / N
         maps = lambda: sum(1 for _ in open("/proc/self/maps"))
-        assert SLOW > 2 or each < 7600, each
+        assert SANITIZED or each < 7600, each
         gone = users[::2]
         for at in range(0, len(gone), 1000):
             gevent.killall(gone[at:at + 1000])
         del users[::2], gone
-        assert maps() < 2000 or SLOW > 2, maps()      # the kernel's limit is 65,530
+        assert maps() < 2000 or SANITIZED, maps()      # the kernel's limit is 65,530
     """)
