@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Open seconds live in a small ring; the oldest one gives way when time runs on. What reports say
- * is kept as records in the order of coming, and added up when the second closes. */
+ * is kept as records in the order of coming, and added up when the second closes. Two or three
+ * seconds are filled at a time: one that closes leaves its memory to the next that begins. */
 #include "master/timeline.h"
 
 #include "common/base/mem.h"
@@ -19,9 +20,13 @@ struct entry { /* one row of one report */
     uint32_t id, worker, offset, len;
 };
 
-struct open_second {
+struct told {                               /* what reports said of a second */
     struct sbuf records, entries, failures; /* bytes, struct entry, struct timeline_failed */
-    struct timeline_health *healths;        /* by index; samples 0: none */
+};
+
+struct open_second {
+    struct told told;
+    struct timeline_health *healths; /* by index; samples 0: none */
     size_t health_cap;
     unsigned users, target;
     bool has_users;
@@ -52,6 +57,7 @@ struct timeline {
     int64_t newest;                    /* the newest second anything was said about */
     size_t row_count;                  /* rows of the last closed second */
     struct open_second open[OPEN_MAX]; /* slot = second % OPEN_MAX */
+    struct told spare;                 /* empty: memory to use again */
     struct report report;
     struct tally sum, worker_sum, total; /* scratch of a close */
 };
@@ -73,11 +79,28 @@ struct timeline *timeline_new(size_t limit_bytes)
     return t;
 }
 
-static void open_clear(struct open_second *o)
+static void told_clear(struct told *w)
 {
-    sbuf_clear(&o->records);
-    sbuf_clear(&o->entries);
-    sbuf_clear(&o->failures);
+    sbuf_clear(&w->records);
+    sbuf_clear(&w->entries);
+    sbuf_clear(&w->failures);
+}
+
+static void told_fini(struct told *w)
+{
+    sbuf_fini(&w->records);
+    sbuf_fini(&w->entries);
+    sbuf_fini(&w->failures);
+}
+
+static void open_clear(struct timeline *t, struct open_second *o)
+{
+    if (o->told.entries.data != NULL || o->told.failures.data != NULL) {
+        told_fini(&t->spare);
+        t->spare = o->told;
+        told_clear(&t->spare);
+        o->told = (struct told){0};
+    }
     if (o->health_cap > 0)
         memset(o->healths, 0, o->health_cap * sizeof *o->healths);
     o->has_users = false;
@@ -85,9 +108,7 @@ static void open_clear(struct open_second *o)
 
 static void open_fini(struct open_second *o)
 {
-    sbuf_fini(&o->records);
-    sbuf_fini(&o->entries);
-    sbuf_fini(&o->failures);
+    told_fini(&o->told);
     free(o->healths);
     memset(o, 0, sizeof *o);
 }
@@ -98,6 +119,7 @@ void timeline_free(struct timeline *t)
         return;
     for (size_t i = 0; i < OPEN_MAX; i++)
         open_fini(&t->open[i]);
+    told_fini(&t->spare);
     timeline_levels_free(t->levels);
     timeline_builder_fini(&t->builder);
     tally_fini(&t->sum);
@@ -110,6 +132,7 @@ void timeline_clear(struct timeline *t, double now)
 {
     for (size_t i = 0; i < OPEN_MAX; i++)
         open_fini(&t->open[i]);
+    told_fini(&t->spare);
     timeline_levels_clear(t->levels);
     t->point_count = 0;
     clear_chart(t);
@@ -125,47 +148,47 @@ static struct open_second *slot_of(struct timeline *t, int64_t second)
 
 /* ---- closing a second ---- */
 
-static int by_id(const void *a, const void *b)
+/* Entries by rising id, or worker; what is equal stays in its order. Both are small numbers: rows
+ * and workers are numbered as they come. */
+static void sort(struct entry *to, const struct entry *from, size_t count, bool is_by_worker)
 {
-    const struct entry *x = a, *y = b;
-    if (x->id != y->id)
-        return x->id < y->id ? -1 : 1;
-    return (x->offset > y->offset) - (x->offset < y->offset);
-}
-
-static int by_worker(const void *a, const void *b)
-{
-    const struct entry *x = a, *y = b;
-    if (x->worker != y->worker)
-        return x->worker < y->worker ? -1 : 1;
-    return (x->offset > y->offset) - (x->offset < y->offset);
+    uint32_t most = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t key = is_by_worker ? from[i].worker : from[i].id;
+        most = key > most ? key : most;
+    }
+    uint32_t *next = mem_zalloc(((size_t)most + 2) * sizeof *next);
+    for (size_t i = 0; i < count; i++)
+        next[(is_by_worker ? from[i].worker : from[i].id) + 1]++;
+    for (size_t key = 0; key < most; key++)
+        next[key + 1] += next[key];
+    for (size_t i = 0; i < count; i++)
+        to[next[is_by_worker ? from[i].worker : from[i].id]++] = from[i];
+    free(next);
 }
 
 static const unsigned char *record_of(const struct open_second *o, const struct entry *e)
 {
-    return (const unsigned char *)o->records.data + e->offset;
+    return (const unsigned char *)o->told.records.data + e->offset;
 }
 
-/* Adds up what each worker told, and all of them; returns the workers' records in *out as entries
- * of *list. */
-static size_t sum_workers(struct timeline *t, struct open_second *o, struct entry *entries,
-                          size_t count, struct sbuf *out, struct entry *list)
+/* Adds up what each worker told, and all of them; entries are sorted by worker. The workers'
+ * records go to *out, as entries of *list. */
+static void sum_workers(struct timeline *t, struct open_second *o, const struct entry *entries,
+                        size_t count, struct sbuf *out, struct entry *list)
 {
-    size_t workers = 0;
-    qsort(entries, count, sizeof *entries, by_worker);
     tally_zero(&t->total);
     for (size_t i = 0; i < count;) {
         uint32_t worker = entries[i].worker;
         tally_zero(&t->worker_sum);
         for (; i < count && entries[i].worker == worker; i++)
             timeline_record_add(&t->worker_sum, record_of(o, &entries[i]), entries[i].len);
-        struct entry *e = &list[workers++];
+        struct entry *e = list++;
         *e = (struct entry){.id = TIMELINE_WORKER + worker, .offset = (uint32_t)out->len};
         timeline_record_put_tally(out, &t->worker_sum, &t->builder.scratch);
         e->len = (uint32_t)out->len - e->offset;
         tally_merge(&t->total, &t->worker_sum);
     }
-    return workers;
 }
 
 static void build_rows(struct timeline *t, const struct open_second *o, const struct entry *entries,
@@ -189,26 +212,37 @@ static void build_rows(struct timeline *t, const struct open_second *o, const st
     }
 }
 
+static size_t count_workers(const struct entry *sorted, size_t count)
+{
+    size_t workers = count > 0;
+    for (size_t i = 1; i < count; i++)
+        workers += sorted[i].worker != sorted[i - 1].worker;
+    return workers;
+}
+
 static void build_all_rows(struct timeline *t, struct open_second *o)
 {
-    size_t count = o->entries.len / sizeof(struct entry);
+    size_t count = o->told.entries.len / sizeof(struct entry);
+    const struct entry *entries = (const struct entry *)o->told.entries.data;
     tally_zero(&t->total);
     t->row_count = 0;
     if (count == 0)
         return;
-    struct entry *entries = mem_dup(o->entries.data, o->entries.len);
-    struct entry *workers = mem_zalloc(count * sizeof *workers);
+    struct entry *sorted = mem_realloc(NULL, count * sizeof *sorted);
+    sort(sorted, entries, count, true);
+    size_t worker_count = count_workers(sorted, count);
+    struct entry *workers = mem_zalloc(worker_count * sizeof *workers);
     struct sbuf records = {0};
-    size_t worker_count = sum_workers(t, o, entries, count, &records, workers);
+    sum_workers(t, o, sorted, count, &records, workers);
     timeline_build_tally(&t->builder, TIMELINE_TOTAL, &t->total);
-    qsort(entries, count, sizeof *entries, by_id);
-    build_rows(t, o, entries, count);
+    sort(sorted, entries, count, false);
+    build_rows(t, o, sorted, count);
     for (size_t i = 0; i < worker_count; i++)
         timeline_build_row(&t->builder, workers[i].id, records.data + workers[i].offset,
                            workers[i].len);
     sbuf_fini(&records);
     free(workers);
-    free(entries);
+    free(sorted);
 }
 
 static int by_kind(const void *a, const void *b)
@@ -219,10 +253,10 @@ static int by_kind(const void *a, const void *b)
 
 static void build_failures(struct timeline *t, struct open_second *o)
 {
-    size_t count = o->failures.len / sizeof(struct timeline_failed);
+    size_t count = o->told.failures.len / sizeof(struct timeline_failed);
     if (count == 0)
         return;
-    struct timeline_failed *list = mem_dup(o->failures.data, o->failures.len);
+    struct timeline_failed *list = mem_dup(o->told.failures.data, o->told.failures.len);
     qsort(list, count, sizeof *list, by_kind);
     for (size_t i = 0; i < count;) {
         struct timeline_failed sum = list[i];
@@ -286,7 +320,7 @@ static void close_first(struct timeline *t)
             timeline_build_health(&t->builder, &o->healths[i]);
     timeline_levels_add(t->levels, timeline_build_end(&t->builder));
     note_point(t);
-    open_clear(o);
+    open_clear(t, o);
     t->first_open++;
 }
 
@@ -344,10 +378,15 @@ void timeline_report(struct timeline *t, uint32_t worker, double from, double to
         take_whole(t, r);
 }
 
-static void put_entry(struct timeline *t, struct open_second *to, uint32_t id,
+static void put_entry(struct timeline *t, struct open_second *second, uint32_t id,
                       const struct tally *more, const void *hist, size_t hist_len,
                       const void *failed, size_t failed_len)
 {
+    struct told *to = &second->told;
+    if (to->records.data == NULL && to->failures.data == NULL) {
+        *to = t->spare;
+        t->spare = (struct told){0};
+    }
     struct entry e = {.id = id, .worker = t->report.worker, .offset = (uint32_t)to->records.len};
     timeline_record_put(&to->records, more, hist, hist_len, failed, failed_len);
     e.len = (uint32_t)to->records.len - e.offset;
@@ -357,6 +396,10 @@ static void put_entry(struct timeline *t, struct open_second *to, uint32_t id,
 /* Of `part` requests of all those: each number in proportion, in whole numbers that add up. */
 static uint64_t between(uint64_t n, uint64_t from, uint64_t until, uint64_t all)
 {
+    if (n == 0)
+        return 0;
+    if ((n | until) <= UINT32_MAX)
+        return n * until / all - n * from / all;
     unsigned __int128 upto = (unsigned __int128)n * until / all;
     return (uint64_t)(upto - (unsigned __int128)n * from / all);
 }
@@ -421,7 +464,7 @@ void timeline_failure(struct timeline *t, uint32_t kind, const struct failure *m
     int64_t second = p->second < t->first_open ? t->first_open : p->second;
     struct timeline_failed f = {
         .kind = kind, .count = more->count, .first = second, .last = second};
-    sbuf_add(&p->to->failures, &f, sizeof f);
+    sbuf_add(&p->to->told.failures, &f, sizeof f);
 }
 
 void timeline_users(struct timeline *t, double now, unsigned users, unsigned target)

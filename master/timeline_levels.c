@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* A level is a list of chunks; the last chunk grows. A chunk that a snapshot holds too is copied
- * before it grows: only the main thread makes snapshots, so a chunk with one reference is its own.
+/* A level is a list of chunks; the last chunk grows, to so many blocks or a small part of all the
+ * memory there is: what is given up is given up by chunks. A chunk that a snapshot holds too is
+ * copied before it grows: only the main thread makes snapshots, so a chunk with one reference is
+ * its own.
  *
  * Adding up is a job per level that goes on row by row and keeps references of what it reads. */
 #include "master/timeline_levels.h"
@@ -11,6 +13,7 @@
 #include <string.h>
 
 #define CHUNK_BLOCKS 60
+#define CHUNK_SHARE 64    /* of the limit: what is more begins a new chunk */
 #define BLOCK_OVERHEAD 16 /* of malloc */
 
 static const struct {
@@ -36,6 +39,7 @@ struct job { /* adds up [start, start + span) for one level */
 struct level {
     struct timeline_chunk **chunks;
     size_t count, cap, bytes;
+    size_t last_bytes;  /* of the last chunk */
     int64_t done_until; /* all that ends by then is in this level (as far as there was something) */
     int64_t covers_from;
     struct job job;
@@ -93,10 +97,10 @@ static struct timeline_chunk *chunk_copy(const struct timeline_chunk *c)
     return copy;
 }
 
-static struct timeline_chunk **growing_chunk(struct level *l)
+static struct timeline_chunk **growing_chunk(struct level *l, size_t limit)
 {
     struct timeline_chunk **last = l->count > 0 ? &l->chunks[l->count - 1] : NULL;
-    if (last && (*last)->count < CHUNK_BLOCKS) {
+    if (last && (*last)->count < CHUNK_BLOCKS && l->last_bytes < limit / CHUNK_SHARE) {
         if (__atomic_load_n(&(*last)->refs, __ATOMIC_ACQUIRE) > 1) {
             struct timeline_chunk *own = chunk_copy(*last);
             chunk_unref(*last);
@@ -110,14 +114,17 @@ static struct timeline_chunk **growing_chunk(struct level *l)
     }
     l->chunks[l->count] = mem_zalloc(sizeof **l->chunks);
     l->chunks[l->count]->refs = 1;
+    l->last_bytes = 0;
     return &l->chunks[l->count++];
 }
 
-static void append(struct level *l, struct timeline_block *b)
+static void append(struct level *l, struct timeline_block *b, size_t limit)
 {
-    struct timeline_chunk *c = *growing_chunk(l);
+    struct timeline_chunk *c = *growing_chunk(l, limit);
+    size_t bytes = timeline_block_bytes(b) + BLOCK_OVERHEAD;
     c->blocks[c->count++] = b;
-    l->bytes += timeline_block_bytes(b) + BLOCK_OVERHEAD;
+    l->bytes += bytes;
+    l->last_bytes += bytes;
 }
 
 static size_t chunk_bytes(const struct timeline_chunk *c)
@@ -370,7 +377,7 @@ static void add_rest(struct job *j)
 }
 
 /* Returns the rows it did; the job is over when these are fewer than asked for. */
-static size_t work_on(struct level *level, size_t rows)
+static size_t work_on(struct level *level, size_t rows, size_t limit)
 {
     struct job *j = &level->job;
     for (size_t done = 0; done < rows; done++) {
@@ -383,7 +390,7 @@ static size_t work_on(struct level *level, size_t rows)
         }
         add_rest(j);
         level->done_until = j->plan.to;
-        append(level, timeline_build_end(&j->builder));
+        append(level, timeline_build_end(&j->builder), limit);
         release_job(j);
         return done;
     }
@@ -466,7 +473,7 @@ size_t timeline_levels_bytes(const struct timeline_levels *l)
 void timeline_levels_add(struct timeline_levels *l, struct timeline_block *second)
 {
     l->levels[0].done_until = end_of(second);
-    append(&l->levels[0], second);
+    append(&l->levels[0], second, l->limit);
 }
 
 bool timeline_levels_is_idle(const struct timeline_levels *l)
@@ -482,7 +489,7 @@ void timeline_levels_work(struct timeline_levels *l, size_t rows)
     for (size_t i = 1; i < TIMELINE_LEVELS && rows > 0; i++) {
         struct level *level = &l->levels[i];
         while (rows > 0 && (level->job.is_on || start_job(l, i)))
-            rows -= work_on(level, rows);
+            rows -= work_on(level, rows, l->limit);
     }
     drop_old(l);
     keep_budget(l);

@@ -266,6 +266,29 @@ static void a_small_budget_costs_resolution_only(void **state)
     truth_fini(&truth);
 }
 
+/* Sixty of these seconds would be more than all the memory there is. */
+static void large_seconds_stay_within_the_budget_too(void **state)
+{
+    (void)state;
+    const size_t limit = 800000;
+    struct timeline *t = timeline_new(limit);
+    struct tally row = made_row(10, 1);
+    timeline_clear(t, NOW);
+    for (int second = 0; second < 300; second++) {
+        timeline_report(t, 0, NOW + second, NOW + second + 1);
+        for (uint32_t id = 1; id <= 400; id++)
+            put_row(t, id, &row);
+        timeline_close(t, NOW + second + 1);
+        timeline_work(t, false);
+        struct timeline_snap *snap = timeline_snapshot(t);
+        if (snap->bytes > limit)
+            fail_msg("%zu bytes after %d seconds", snap->bytes, second);
+        timeline_snap_unref(snap);
+    }
+    tally_fini(&row);
+    timeline_free(t);
+}
+
 static void only_an_hour_of_seconds_is_kept(void **state)
 {
     (void)state;
@@ -482,6 +505,7 @@ int main(void)
         cmocka_unit_test(a_long_range_is_read_from_few_blocks),
         cmocka_unit_test(workers_and_failures_add_up),
         cmocka_unit_test(a_small_budget_costs_resolution_only),
+        cmocka_unit_test(large_seconds_stay_within_the_budget_too),
         cmocka_unit_test(only_an_hour_of_seconds_is_kept),
         cmocka_unit_test(the_steps_of_a_series_add_up),
         cmocka_unit_test(reports_that_drift_make_no_holes),
