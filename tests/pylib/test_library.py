@@ -186,6 +186,24 @@ def test_dispatch_starts_fixed_users_first_and_only_so_many(monkeypatch):
     assert only[-1] == {"w": {"Fixed": 2}}
 
 
+def test_a_worker_that_comes_or_goes_is_a_step_of_its_own_at_once(monkeypatch):
+    pauses = []
+    monkeypatch.setattr(gevent, "sleep", pauses.append)
+    old, new = WorkerNode("a"), WorkerNode("b")
+    dispatcher = UsersDispatcher([old], [A])
+    dispatcher.new_dispatch(6, 2)
+    assert next(dispatcher) == {"a": {"A": 2}}
+    dispatcher.add_worker(new)
+    assert next(dispatcher) == {"a": {"A": 1}, "b": {"A": 1}} and not pauses
+    assert next(dispatcher) == {"a": {"A": 2}, "b": {"A": 2}} and len(pauses) == 1
+    dispatcher.remove_worker(old)
+    assert list(dispatcher) == [{"b": {"A": 4}}, {"b": {"A": 6}}] and len(pauses) == 2
+    dispatcher.add_worker(old)
+    dispatcher.new_dispatch(6, 2)
+    assert list(dispatcher) == [{"a": {"A": 3}, "b": {"A": 3}}], "nothing else is due"
+    assert not dispatcher.dispatch_in_progress and dispatcher.get_current_user_count() == 6
+
+
 def test_local_runner_ramps_up_by_itself_and_quits(environment):
     environment.user_classes = [A, B]
     heard = []

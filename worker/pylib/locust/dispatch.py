@@ -8,6 +8,7 @@ locustfiles that bring a `dispatcher_class` built on it. Same rules, same order.
 import math
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from heapq import heapify, heapreplace
 from itertools import cycle
 from math import log2
@@ -31,47 +32,47 @@ def _weighted(shares):
         heapreplace(heap, (gain, count + 1, share, name))
 
 
-class UsersDispatcher:
-    """Iterates over the steps of a ramp, sleeping between them: {worker id: {class: users}}."""
+class UsersDispatcher(Iterator):
+    """Iterates over the steps of a ramp, sleeping between them: {worker id: {class: users}}.
+
+    A worker that comes or goes makes the next step one of its own, at once: all users anew over
+    the workers there are. Attributes have Locust's names: dispatchers of scripts use them."""
 
     def __init__(self, worker_nodes, user_classes):
-        self._nodes = list(worker_nodes)
-        self._all_classes = sorted(user_classes, key=attrgetter("__name__"))
-        self._classes = self._all_classes
-        self._durations = []
-        self._ramp = iter(())
-        self._in_progress = False
-        self._target = 0
-        self._start_over()
+        self._worker_nodes = list(worker_nodes)
+        self._original_user_classes = sorted(user_classes, key=attrgetter("__name__"))
+        self._user_classes = self._original_user_classes
+        self._target_user_count = 0
+        self._spawn_rate = 0.0
+        self._user_count_per_dispatch_iteration = 0
+        self._wait_between_dispatch = 0.0
+        self._dispatch_iteration_durations = []
+        self._dispatch_in_progress = False
+        self._rebalance = False
+        self._no_user_to_spawn = False
+        self._dispatcher_generator = iter(())
+        self._sort_workers()
+        self._distribute_anew(0)
 
-    def _start_over(self):
-        self._sort_nodes()
-        self._on_nodes = {
-            node.id: {cls.__name__: 0 for cls in self._all_classes} for node in self._nodes
-        }
-        self._placed = []  # (node id, class name), the oldest first
-        self._fixed_first = True
-        self._names = self._name_stream()
-        self._next_node = cycle(self._nodes)
-
-    def _sort_nodes(self):
+    def _sort_workers(self):
         """Alternates over the hosts (what stands before the first "_" of a worker's id)."""
         seen = defaultdict(int)
         keys = {}
-        for node in sorted(self._nodes, key=attrgetter("id")):
+        for node in sorted(self._worker_nodes, key=attrgetter("id")):
             host = node.id.split("_", 1)[0]
             keys[node.id] = (seen[host], node.id)
             seen[host] += 1
-        self._nodes.sort(key=lambda node: keys[node.id])
+        self._worker_nodes.sort(key=lambda node: keys[node.id])
 
-    def _name_stream(self):
-        weighted = _weighted((c.__name__, c.weight) for c in self._classes if not c.fixed_count)
+    def _user_gen(self):
+        """Names of the classes to start next, for ever: what is missing of the fixed ones first."""
+        weighted = _weighted((c.__name__, c.weight) for c in self._user_classes if not c.fixed_count)
         while True:
-            if self._fixed_first:
-                self._fixed_first = False
+            if self._try_dispatch_fixed:
+                self._try_dispatch_fixed = False
                 missing = [
-                    (c.__name__, c.fixed_count - self._count(c.__name__))
-                    for c in self._classes
+                    (c.__name__, c.fixed_count - self._get_user_current_count(c.__name__))
+                    for c in self._user_classes
                     if c.fixed_count
                 ]
                 fixed = _weighted(missing)
@@ -80,19 +81,19 @@ class UsersDispatcher:
             else:
                 yield next(weighted)
 
-    def _count(self, name):
-        return sum(counts.get(name, 0) for counts in self._on_nodes.values())
+    def _get_user_current_count(self, user):
+        return sum(counts.get(user, 0) for counts in self._users_on_workers.values())
 
     def get_current_user_count(self):
-        return len(self._placed)
+        return len(self._active_users)
 
     @property
     def dispatch_in_progress(self):
-        return self._in_progress
+        return self._dispatch_in_progress
 
     @property
     def dispatch_iteration_durations(self):
-        return self._durations
+        return self._dispatch_iteration_durations
 
     def new_dispatch(self, target_user_count, spawn_rate, user_classes=None):
         """Sets the target of the next iteration over this object."""
@@ -102,77 +103,99 @@ class UsersDispatcher:
             raise ValueError(f"spawn_rate must be > 0, got {spawn_rate}")
         if user_classes is not None:
             classes = sorted(user_classes, key=attrgetter("__name__"))
-            if classes != self._classes:
-                self._classes = classes
-                self._names = self._name_stream()
-        self._target = target_user_count
-        self._step = max(1, math.floor(spawn_rate))
-        self._pause_s = self._step / spawn_rate
-        self._durations.clear()
-        self._in_progress = True
-        self._ramp = self._run()
-
-    def __iter__(self):
-        return self
+            if classes != self._user_classes:
+                self._user_classes = classes
+                self._user_generator = self._user_gen()
+        self._target_user_count = target_user_count
+        self._spawn_rate = spawn_rate
+        self._user_count_per_dispatch_iteration = max(1, math.floor(spawn_rate))
+        self._wait_between_dispatch = self._user_count_per_dispatch_iteration / spawn_rate
+        self._dispatch_iteration_durations.clear()
+        self._dispatch_in_progress = True
+        self._dispatcher_generator = self._dispatcher()
 
     def __next__(self):
-        return next(self._ramp)
+        return next(self._dispatcher_generator)
 
-    def _run(self):
-        if len(self._placed) == self._target:
-            yield self._copy()
-        while len(self._placed) != self._target:
+    def _dispatcher(self):
+        if self._rebalance or self._is_reached():
+            yield self._step()
+        while not self._is_reached() and not self._no_user_to_spawn:
             began = time.perf_counter()
-            goes_on = self._add() if len(self._placed) < self._target else self._remove()
-            yield self._copy()
+            if len(self._active_users) < self._target_user_count:
+                self._add_users_on_workers()
+            else:
+                self._remove_users_from_workers()
+            yield self._step()
+            while self._rebalance:
+                yield self._step()
             took = time.perf_counter() - began
-            self._durations.append(took)
-            if not goes_on:
-                break
-            gevent.sleep(max(0.0, self._pause_s - took))
-        self._in_progress = False
+            self._dispatch_iteration_durations.append(took)
+            if not self._is_reached() and not self._no_user_to_spawn:
+                gevent.sleep(max(0.0, self._wait_between_dispatch - took))
+        self._no_user_to_spawn = False
+        self._dispatch_in_progress = False
 
-    def _add(self):
-        """One step up. False at the target, or when only fixed users are left and all run."""
-        until = min(len(self._placed) + self._step, self._target)
-        while len(self._placed) < until:
-            name = next(self._names)
-            if name is None:
-                return False
-            self._place(next(self._next_node).id, name)
-        return until < self._target
+    def _is_reached(self):
+        return len(self._active_users) == self._target_user_count
 
-    def _place(self, node_id, name):
-        self._on_nodes[node_id][name] += 1
-        self._placed.append((node_id, name))
+    def _step(self):
+        """What is to run now; a copy, because it changes with the next step."""
+        self._rebalance = False
+        return {node_id: dict(counts) for node_id, counts in self._users_on_workers.items()}
 
-    def _remove(self):
-        """One step down, the youngest users first. False at the target."""
-        until = max(len(self._placed) - self._step, self._target)
-        while len(self._placed) > until:
-            node_id, name = self._placed.pop()
-            self._on_nodes[node_id][name] -= 1
-            self._fixed_first = True
-        return until > self._target
+    def _add_users_on_workers(self):
+        """One step up; or less, when only fixed users are left and all run."""
+        step = self._user_count_per_dispatch_iteration
+        until = min(len(self._active_users) + step, self._target_user_count)
+        while len(self._active_users) < until and not self._no_user_to_spawn:
+            self._place_next()
+        return self._users_on_workers
 
-    def _copy(self):
-        return {node_id: dict(counts) for node_id, counts in self._on_nodes.items()}
+    def _place_next(self):
+        name = next(self._user_generator)
+        if name is None:
+            self._no_user_to_spawn = True
+            return
+        node = next(self._worker_node_generator)
+        self._users_on_workers[node.id][name] += 1
+        self._active_users.append((node, name))
+
+    def _remove_users_from_workers(self):
+        """One step down, the youngest users first."""
+        step = self._user_count_per_dispatch_iteration
+        until = max(len(self._active_users) - step, self._target_user_count)
+        while len(self._active_users) > until:
+            node, name = self._active_users.pop()
+            self._users_on_workers[node.id][name] -= 1
+            self._try_dispatch_fixed = True
+        return self._users_on_workers
 
     def add_worker(self, worker_node):
         """The next step spreads all users over the new set of workers."""
-        self._nodes.append(worker_node)
-        self._spread_again()
+        self._worker_nodes.append(worker_node)
+        self._sort_workers()
+        self._prepare_rebalance()
 
     def remove_worker(self, worker_node):
-        self._nodes = [node for node in self._nodes if node.id != worker_node.id]
-        if self._nodes:
-            self._spread_again()
+        self._worker_nodes = [node for node in self._worker_nodes if node.id != worker_node.id]
+        if self._worker_nodes:
+            self._prepare_rebalance()
 
-    def _spread_again(self):
-        users = len(self._placed)
-        self._start_over()
-        for _ in range(users):
-            name = next(self._names)
-            if name is None:
-                break
-            self._place(next(self._next_node).id, name)
+    def _prepare_rebalance(self):
+        self._distribute_anew(len(self._active_users))
+        self._rebalance = True
+
+    def _distribute_anew(self, user_count):
+        """As if so many users were started now, from none."""
+        self._active_users = []  # (worker, class name), the oldest first
+        self._users_on_workers = {
+            node.id: {cls.__name__: 0 for cls in self._original_user_classes}
+            for node in self._worker_nodes
+        }
+        self._try_dispatch_fixed = True
+        self._user_generator = self._user_gen()
+        self._worker_node_generator = cycle(self._worker_nodes)
+        while len(self._active_users) < user_count and not self._no_user_to_spawn:
+            self._place_next()
+        self._no_user_to_spawn = False
