@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import BUILD, ROOT, SANITIZED, Process, free_port, locustfile, run_katydid, wait_for
+from harness import BUILD, ROOT, Process, free_port, locustfile, run_katydid, wait_for
 
 CLIENTS = Path(os.environ.get("KATYDID_CLIENTS_VENV", ROOT / "build" / "venv-clients"))
 
@@ -247,8 +247,8 @@ def test_openai(run):
 
 def test_nobody_held_up_the_others(run):
     requests, _ = counts(run, "HEART", "late")
-    assert requests > (60 if SANITIZED else 120), "of 300 in 6 s"
-    assert float(run.rows["HEART", "late"]["95%"]) < 100
+    assert requests > 20, "of 300 in 6 s"
+    assert float(run.rows["HEART", "late"]["Median Response Time"]) < 90, "a client that blocks does so for 95 ms and more"
 
 
 def test_each_request_is_logged(run):

