@@ -57,13 +57,18 @@ export function KeySample({ color, dash }: { color: string; dash?: number[] | un
 
 function dataOf(props: TimeChartProps, shown: Line[]): PlotData {
   const values = shown.map((line) => line.value(props.view));
-  const drawn = props.isStacked ? stacked(values) : values;
+  const drawn = props.isStacked ? stacked(values).reverse() : values;
   if (props.isLog) for (let i = 0; i < drawn.length; i++) drawn[i] = drawn[i]!.map((value) => (value !== null && value > 0 ? value : null));
   return [props.view.x, ...drawn];
 }
 
-function seriesOf(line: Line, isStacked: boolean, isFirst: boolean): uPlot.Series {
-  const fill = line.fill ?? (isStacked && isFirst ? `${line.color}-fill` : undefined);
+/** Of a stack the highest comes first: a line that adds nothing is then below those that it lies upon. */
+function drawnOrder(props: TimeChartProps, shown: Line[]): Line[] {
+  return props.isStacked ? [...shown].reverse() : shown;
+}
+
+function seriesOf(line: Line, isStacked: boolean, isLowest: boolean): uPlot.Series {
+  const fill = line.fill ?? (isStacked && isLowest ? `${line.color}-fill` : undefined);
   return {
     label: line.label, stroke: cssVar(line.color), width: line.width ?? 1.75, scale: line.isRight ? "right" : "y",
     ...(line.dash && !isStacked ? { dash: line.dash } : {}), ...(fill ? { fill: cssVar(fill) } : {}), points: { show: false }, spanGaps: false,
@@ -71,7 +76,7 @@ function seriesOf(line: Line, isStacked: boolean, isFirst: boolean): uPlot.Serie
 }
 
 function bandsOf(props: TimeChartProps, shown: Line[]): uPlot.Band[] {
-  if (props.isStacked) return shown.slice(1).map((line, i) => ({ series: [i + 2, i + 1], fill: cssVar(`${line.color}-fill`) }));
+  if (props.isStacked) return drawnOrder(props, shown).slice(0, -1).map((line, i) => ({ series: [i + 1, i + 2], fill: cssVar(`${line.color}-fill`) }));
   return shown.flatMap((line, i) => {
     const below = shown.findIndex((other) => other.label === line.bandTo);
     return below < 0 ? [] : [{ series: [i + 1, below + 1] as [number, number], fill: cssVar(line.bandFill ?? line.color) }];
@@ -95,7 +100,7 @@ function optionsOf(props: TimeChartProps, shown: Line[], onCursor: (index: numbe
       props.isLog ? logAxis(format) : valueAxis(format),
       ...(hasRight ? [valueAxis((value) => (props.rightFormat ?? props.format)(value), { scale: "right", side: 1, grid: { show: false }, size: 44 })] : []),
     ],
-    series: [{}, ...shown.map((line, i) => seriesOf(line, props.isStacked ?? false, i === 0))],
+    series: [{}, ...drawnOrder(props, shown).map((line, i) => seriesOf(line, props.isStacked ?? false, i === shown.length - 1))],
     bands: bandsOf(props, shown),
   };
 }

@@ -121,6 +121,11 @@ export function byteRate(value: number | null | undefined): string {
   return isMissing(value) ? MISSING : value === 0 ? "0" : `${bytes(value)}/s`;
 }
 
+/** The same without what every tick of an axis has in common: "400 kB", "1.5 MB". */
+export function bytesAxis(value: number | null | undefined): string {
+  return value === 0 ? "0" : bytes(value).replace(".0 ", " ");
+}
+
 /** Milliseconds with the unit: "231 ms", "12.3 s". */
 export function msUnit(value: number | null | undefined): string {
   return duration(value).join(" ").trim();

@@ -26,6 +26,7 @@ export const SHORTCUTS: [string, string][] = [
   ["Space", "Freeze and resume the view"],
   ["s", "All of the run, or since the load is steady"],
   ["m", "Marker at the cursor, or now"],
+  ["o", "All, successes or failures of an open endpoint"],
   ["c", "Crosshair: values, line, none"],
   ["t", "The chart with the pointer as a table"],
   ["f", "The chart with the pointer on the full screen"],

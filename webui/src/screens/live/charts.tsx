@@ -6,7 +6,7 @@ import { Heatmap } from "../../chart/heatmap";
 import { KindsChart } from "../../chart/kinds";
 import { DATA_RATE, HEALTH, PERCENTILES, PHASES, STATUS, THROUGHPUT, dataFormat, mask, percentileLines, percentileName, setMask } from "../../chart/lines";
 import { TimeChart } from "../../chart/time-chart";
-import { count, ms, msAxis, msUnit, rate } from "../../lib/format";
+import { bytesAxis, count, ms, msAxis, msUnit, rate } from "../../lib/format";
 import { recall, remember } from "../../lib/storage";
 import { POINT } from "../../live/protocol";
 import type { SeriesView } from "../../live/series";
@@ -89,7 +89,7 @@ export function Charts(): JSX.Element {
       <LiveHeatmap id="heatmap" title="Latency heatmap" row={0} />
       <FailureKinds />
       <TimeChart id="status" title="Status codes" unit="answers/s" view={view} lines={STATUS} format={rate} isStacked {...noStatus} error={error} />
-      <TimeChart id="data" title="Data rate" view={view} lines={DATA_RATE} format={dataFormat} error={error} />
+      <TimeChart id="data" title="Data rate" unit="bytes/s" view={view} lines={DATA_RATE} format={dataFormat} axisFormat={bytesAxis} error={error} />
       <TimeChart id="phases" title="Phases" unit="mean ms" view={view} lines={PHASES} format={ms} axisFormat={msAxis} isStacked {...noPhases} error={error} />
       <TimeChart id="health" title="Load generators" unit="loop lag ms, CPU %" view={view} lines={HEALTH} format={msUnit} axisFormat={msAxis}
         rightFormat={(value) => (value === null || value === undefined ? "–" : `${value.toFixed(0)} %`)} {...noHealth} error={error} />

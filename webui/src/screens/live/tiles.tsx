@@ -63,7 +63,7 @@ function mostUsers(): number | null {
 function UsersTile(): JSX.Element {
   const run = store.run.value!;
   const spark = { column: POINT.users, tone: "users" };
-  if (isFixed.value) return <Tile label="Users" value={count(mostUsers())} note="at most, in the selection" spark={spark} />;
+  if (isFixed.value) return <Tile label="Users" value={count(mostUsers())} note="most in selection" spark={spark} />;
   const isOver = !store.isRunning.value && !store.isEnding.value;
   const note = isOver ? "the test has ended" : run.users === run.target ? "target reached" : `of ${count(run.target)}, ${rate(run.rate)}/s`;
   return <Tile label="Users" value={count(run.users)} note={note} spark={spark} />;
@@ -93,7 +93,7 @@ export function Tiles(): JSX.Element {
     <div class="tiles">
       <UsersTile />
       <Tile label="Requests per second" value={rate(shownRate.value)}
-        note={`${shortCount(requests)} ${isNow ? rangeWords() : "in total, on average"}`} spark={{ column: POINT.rps, tone: "ok" }} />
+        note={`${shortCount(requests)} ${isNow ? rangeWords() : isFixed.value ? "in selection" : "in total"}`} spark={{ column: POINT.rps, tone: "ok" }} />
       <Tile label="Failed" value={percent(failures, requests)} unit={requests > 0 ? "%" : ""} tone={failures > 0 ? "fail" : "idle"}
         note={`${count(failures)} of ${shortCount(requests)}`} spark={{ column: POINT.failRps, tone: "failed" }} />
       <PercentileTile label="Response time, p50" column={ROW.p50} point={POINT.p50} n={requests} />
