@@ -204,6 +204,23 @@ def test_a_worker_that_comes_or_goes_is_a_step_of_its_own_at_once(monkeypatch):
     assert not dispatcher.dispatch_in_progress and dispatcher.get_current_user_count() == 6
 
 
+def test_users_that_are_stopped_at_once_have_lived(environment):
+    heard = []
+
+    class Brief(A):
+        def on_start(self):
+            heard.append("start")
+
+        def on_stop(self):
+            heard.append("stop")
+
+    environment.user_classes = [Brief]
+    runner = environment.create_local_runner()
+    runner.spawn_users({"Brief": 2})
+    runner.stop_users({"Brief": 2})
+    assert sorted(heard) == ["start", "start", "stop", "stop"] and runner.user_count == 0
+
+
 def test_local_runner_ramps_up_by_itself_and_quits(environment):
     environment.user_classes = [A, B]
     heard = []

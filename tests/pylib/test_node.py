@@ -187,7 +187,7 @@ def test_restarted_master_finds_no_users(core, quick):
 def test_users_end_when_the_master_is_silent_for_too_long(core, quick, monkeypatch):
     monkeypatch.setattr(runners, "MASTER_HEARTBEAT_TIMEOUT", 0.3)
     monkeypatch.setattr("locust._node._SILENCE_S", 0.1)
-    monkeypatch.setattr("locust._node._READY_INTERVAL_S", 0.2)
+    monkeypatch.setattr("locust.runners.CONNECT_TIMEOUT", 0.2)
     master = Master(core)
     master.ack()
     master.spawn(Waiting=2)
@@ -230,6 +230,37 @@ def test_quit_reports_and_fires_the_last_events(core):
     assert master.node.finished.get(timeout=1) == 0
     assert master.fired[-2:] == ["quitting", "quit"]
     assert master.link.is_closed
+
+
+def test_what_a_listener_adds_and_cannot_be_sent_is_left_out(core, quick, caplog):
+    master = Master(core, katydid=False)
+
+    def add(data, **_):
+        data["mine"] = object()
+
+    master.events.report_to_master.add_listener(add)
+    master.ack()
+    master.spawn(Waiting=1)
+    master.expect("spawning_complete")
+    master.say("stop")
+    report = master.expect("stats")
+    assert report["user_count"] in (0, 1) and "mine" not in report
+    assert "report_to_master" in caplog.text
+    master.expect("client_stopped")
+
+
+def test_broken_link_does_not_keep_a_worker_from_ending(core, monkeypatch):
+    master = Master(core)
+    master.ack()
+
+    def fail(*_):
+        raise ConnectionError("it broke")
+
+    monkeypatch.setattr(master.link, "send", fail)
+    monkeypatch.setattr(master.link, "close", fail)
+    master.node.leave()
+    assert master.node.finished.get(timeout=30) == 0
+    assert master.fired[-2:] == ["quitting", "quit"]
 
 
 def test_exit_code_of_a_listener(core):

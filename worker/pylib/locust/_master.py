@@ -288,12 +288,12 @@ class MasterRunner(runners.DistributedRunner):
             if self.connection_broken:
                 self.reset_connection()
                 continue
+            self._forget_dead()
             for client in list(self.clients.all):
                 if client.heartbeat < 0 and client.state != runners.STATE_MISSING:
                     self._lose(client)
                 else:
                     client.heartbeat -= 1
-            self._forget_dead()
 
     def _lose(self, client):
         logger.info("Worker %s failed to send heartbeat, setting state to missing.", client.id)

@@ -32,7 +32,6 @@ logger = logging.getLogger(__name__)
 
 NODE_VERSION = f"{__version__}+katydid.1"
 
-_READY_INTERVAL_S = 5.0  # client_ready is repeated so often until answered
 _SILENCE_S = 3.0  # beats without a word from the master: say client_ready again
 _COMPLAIN_FIRST_S = 3.0  # until the first message about a master that does not answer
 _COMPLAIN_EVERY_S = 30.0
@@ -41,6 +40,8 @@ _MAX_IN_FLIGHT = 8
 _LAST_ACK_S = 3.0  # at the end: how long to wait for acknowledgements
 _LINGER_MS = 1000
 _MAX_EXCEPTIONS_PER_BEAT = 100  # to a Locust master, each a message of its own
+
+_REPORT_KEYS = {"katydid", "stats", "stats_total", "errors", "user_count", "user_classes_count"}
 
 # Options of the master that matter here; of the others only the locustfile's own are taken over.
 _SHARED_OPTIONS = ("expect_workers", "tags", "exclude_tags")
@@ -280,7 +281,7 @@ class Node:
         # A Locust master that hears client_ready takes the worker for a new one: so only a worker
         # without users says it.
         may_knock = self.speaks_katydid or self.state == runners.STATE_INIT
-        if may_knock and now - self._ready_at >= _READY_INTERVAL_S:
+        if may_knock and now - self._ready_at >= runners.CONNECT_TIMEOUT:
             self._say_ready()
         if now < complain_at:
             return complain_at
@@ -338,9 +339,21 @@ class Node:
             data.update(msgpack.unpackb(self._core.report_locust(), strict_map_key=False))
         data["user_classes_count"] = self.runner.user_classes_count
         data["user_count"] = self.runner.user_count
-        self.send("stats", data)
+        self._send_report(data)
         if self.speaks_katydid:
             self._send_samples()
+
+    def _send_report(self, data):
+        try:
+            self.send("stats", data)
+        except (TypeError, ValueError, OverflowError) as error:
+            if not data.keys() - _REPORT_KEYS:
+                raise
+            _errors.log_bounded(logger, error, "What a listener of report_to_master added to the "
+                                               "report cannot be sent: it is left out")
+            for key in data.keys() - _REPORT_KEYS:
+                del data[key]
+            self.send("stats", data)
 
     def _send_samples(self):
         """Single requests worth looking at. Lost ones are not missed: more come."""
@@ -523,7 +536,7 @@ class Node:
 
     def _stop(self):
         self._end_users()
-        self.report()
+        self._try(self.report)
         self.send("client_stopped")
         self.state = runners.STATE_INIT
         if not self.speaks_katydid:
@@ -558,14 +571,21 @@ class Node:
             self._orders.put((self._quit,))
 
     def _quit(self):
-        self._end_users()
+        self._try(self._end_users)
         self.state = runners.STATE_INIT
         if self._heard_at is not None:
-            self._flush()
+            self._try(self._flush)
         code = 0 if self._is_library else self._fire_last_events()
-        self.say_quit()
-        self._close()
+        self._try(self.say_quit)
+        self._try(self._close)
         self.finished.set(code)
+
+    def _try(self, step):
+        """One that fails (the link is broken …) keeps no other from being done."""
+        try:
+            step()
+        except Exception as error:
+            _errors.log_bounded(logger, error)
 
     def say_quit(self, **_):
         if not self._has_said_quit:

@@ -49,6 +49,7 @@ class WorkerRunner(runners.DistributedRunner):
             if self.retry > runners.CONNECT_RETRY_COUNT:
                 self._kill_greenlets()
                 raise ConnectionError(f"no master answers at {endpoint}")
+            node._say_ready()
         self.connected = True
 
     def _open_channel(self):

@@ -310,6 +310,8 @@ class Runner:
             if count < len(users):
                 users.sort(key=lambda user: user._state not in (None, LOCUST_STATE_WAITING))
             chosen += users[:count]
+        if any(user._state is None for user in chosen):
+            gevent.sleep(0)  # those started a moment ago begin: an on_stop for every user
         me = gevent.getcurrent()
         caller = [user for user in chosen if user.greenlet is me]
         others = [user for user in chosen if user.greenlet is not me]
