@@ -1,6 +1,7 @@
 """make bench: every budget of the engine, measured side by side in one run, as ratios.
 
     bench.py [--build DIR] [--rounds N] [name …]      names: get tls post memory hold start scaling master truth
+                                                      timeline dashboard
 
 Nothing here asserts a time: the figures are printed with the budget beside them, and docs/benchmarks.md
 keeps those of the last full run.
@@ -19,6 +20,7 @@ import urllib.request
 from pathlib import Path
 
 import lab
+from dashboard import bench_dashboard, bench_timeline, master_and_workers, own_cpu  # noqa: F401
 from lab import KATYDID, VENV, Process, Table, headless, nginx, rounds, verdict, wait_for, wrk
 
 HERE = Path(__file__).resolve().parent
@@ -180,29 +182,26 @@ def bench_scaling(options):
     table.row(2, f"{two:,.0f}", f"{two / one:.2f}", "≥ 1.8", verdict(two / one, 1.8, False))
 
 
+def messaging_cpu(pid):
+    """Of the thread that moves the messages, which is ZeroMQ's."""
+    fields = [Path(f"{task}/stat").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    return sum(int(f.rsplit(") ", 1)[1].split()[k]) for f in fields if "(ZMQbg/IO" in f for k in (11, 12)) / lab.TICK
+
+
 def bench_master(options):
-    table = Table("Master with 200 simulated workers × 100 endpoints × 1 report/s", "second", "share of a core", "resident MB", "budget", "")
-    port = lab.free_port()
-    web = lab.free_port()
-    with Process([KATYDID, "-f", FILES / "waiting.py", "-H", "http://127.0.0.1:9", "--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port,
-                  "--web-port", web], prefix=["taskset", "-c", "0"]) as master:
-        master.wait_line("Starting web interface", 60)
-        with Process([KATYDID.parent / "bench" / "sim_workers", "--endpoint", f"tcp://127.0.0.1:{port}", "--workers", 200, "--endpoints", 100, "--seconds", 45],
-                     prefix=["taskset", "-c", "1"]):
-            page = f"http://127.0.0.1:{web}"
-            wait_for(lambda: lab.get_json(page + "/worker-count")["worker_count"] == 200, "200 workers")
-            urllib.request.urlopen(page + "/swarm", b"user_count=200&spawn_rate=200", timeout=10).close()
+    table = Table("Master with 200 simulated workers × 100 endpoints × 1 report/s", "timeline memory", "second", "share of a core", "of that ZeroMQ's thread",
+                  "resident MB", "of that timeline MB", "budget", "")
+    for limit, windows in ((256, 3), (8, 13)):
+        with master_and_workers(200, 100, 15 + 10 * windows, "--timeline-memory", limit) as (master, page):
             time.sleep(5)
-            for n in range(3):
-                cpu0, t0 = own_cpu(master.pid), time.monotonic()
+            for n in range(windows):
+                cpu0, zmq0, t0 = own_cpu(master.pid), messaging_cpu(master.pid), time.monotonic()
                 time.sleep(10)
-                share = (own_cpu(master.pid) - cpu0) / (time.monotonic() - t0)
-                table.row(5 + 10 * (n + 1), f"{share:.1%}", f"{lab.rss_bytes(master.pid) / 1e6:.1f}", "≤ 20 %", verdict(share, 0.20))
-
-
-def own_cpu(pid):
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / lab.TICK
+                took = time.monotonic() - t0
+                share, zmq = (own_cpu(master.pid) - cpu0) / took, (messaging_cpu(master.pid) - zmq0) / took
+                used = lab.get_json(page + "/api/v1/live")["timeline"]["bytes"]
+                table.row(f"{limit} MB", 5 + 10 * (n + 1), f"{share:.1%}", f"{zmq:.1%}", f"{lab.rss_bytes(master.pid) / 1e6:.1f}", f"{used / 1e6:.1f}", "≤ 20 %",
+                          verdict(share, 0.20))
 
 
 def percentiles_of(text, name="Aggregated"):

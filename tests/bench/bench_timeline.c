@@ -4,8 +4,10 @@
  *     bench_timeline [ROWS [SECONDS [REQUESTS]]]      1000 endpoints, 3600 seconds, 10 requests
  * each
  *
- * Prints JSON: microseconds of the main thread per second of the run, memory, and milliseconds to
- * answer a range of all but the last seconds, a series, a report block. */
+ * Prints JSON: milliseconds of the main thread per second of the run, memory, and milliseconds to
+ * answer a range of all but the last seconds, a series, a report block, and to write a tick in
+ * which every row changed: all of it, and what a page asks for. The best of some tries, because
+ * another process may have the processor meanwhile. */
 #include "common/base/clk.h"
 #include "common/base/mem.h"
 #include "master/timeline.h"
@@ -64,7 +66,10 @@ static double ms_since(uint64_t start)
     return (double)(clk_mono_ns() - start) / 1e6;
 }
 
-static double ask(const struct view *v, struct query *q, const char *what, size_t *bytes)
+#define TRIES 5
+#define PAGE_COLUMNS 0x3557 /* what webui/src/live/live-source.ts asks for always */
+
+static double ask_once(const struct view *v, struct query *q, const char *what, size_t *bytes)
 {
     struct sbuf out = {0};
     uint64_t start = clk_mono_ns();
@@ -76,13 +81,21 @@ static double ask(const struct view *v, struct query *q, const char *what, size_
     } else if (strcmp(what, "report") == 0) {
         report_block_add(&out, v, &(struct report_ask){0}, &(struct report_size){200, SIZE_MAX});
     } else {
-        struct feed_mark mark = {0};
+        struct feed_mark mark = {.columns = strcmp(what, "page") == 0 ? PAGE_COLUMNS : 0};
         feed_tick(v, &mark, &out);
     }
     double ms = ms_since(start);
     *bytes = out.len;
     sbuf_fini(&out);
     return ms;
+}
+
+static double ask(const struct view *v, struct query *q, const char *what, size_t *bytes)
+{
+    double best = INFINITY;
+    for (int i = 0; i < TRIES; i++)
+        best = fmin(best, ask_once(v, q, what, bytes));
+    return best;
 }
 
 int main(int argc, char **argv)
@@ -126,21 +139,20 @@ int main(int argc, char **argv)
         view_ms = fmin(view_ms, ms_since(start));
     }
     struct query q = {.has_from = true, .has_to = true, .from = NOW + 3, .to = NOW + seconds - 4};
-    size_t range_bytes, other_bytes, tick_bytes;
+    size_t range_bytes, other_bytes, tick_bytes, page_bytes;
     double range_ms = ask(v, &q, "range", &range_bytes);
-    double again_ms = ask(v, &q, "range", &range_bytes);
     q.id = rows[0]->number;
     double series_ms = ask(v, &q, "series", &other_bytes);
     double report_ms = ask(v, &q, "report", &other_bytes);
     double tick_ms = ask(v, &q, "tick", &tick_bytes);
-    printf(
-        "{\"rows\": %u, \"seconds\": %u, \"close_ms\": %.3f, \"close_worst_ms\": %.3f, "
-        "\"memory_mb\": %.1f, \"resolution_s\": %u, \"range_ms\": %.1f, \"range_again_ms\": %.1f, "
-        "\"range_kb\": %zu, \"series_ms\": %.1f, \"report_ms\": %.1f, \"view_ms\": %.2f, "
-        "\"tick_ms\": %.2f, \"tick_kb\": %zu}\n",
-        count, seconds, close_ms / seconds, worst_ms, (double)v->timeline->bytes / (1 << 20),
-        timeline_resolution(v->timeline, NOW), range_ms, again_ms, range_bytes >> 10, series_ms,
-        report_ms, view_ms, tick_ms, tick_bytes >> 10);
+    double page_ms = ask(v, &q, "page", &page_bytes);
+    printf("{\"rows\": %u, \"seconds\": %u, \"close_ms\": %.3f, \"close_worst_ms\": %.3f, "
+           "\"memory_mb\": %.1f, \"resolution_s\": %u, \"range_ms\": %.1f, "
+           "\"range_kb\": %zu, \"series_ms\": %.1f, \"report_ms\": %.1f, \"view_ms\": %.2f, "
+           "\"tick_ms\": %.2f, \"tick_kb\": %zu, \"page_ms\": %.2f, \"page_kb\": %zu}\n",
+           count, seconds, close_ms / seconds, worst_ms, (double)v->timeline->bytes / (1 << 20),
+           timeline_resolution(v->timeline, NOW), range_ms, range_bytes >> 10, series_ms, report_ms,
+           view_ms, tick_ms, tick_bytes >> 10, page_ms, page_bytes >> 10);
     view_unref(v);
     viewer_free(m);
     timeline_free(t);

@@ -4,6 +4,7 @@ Processor time is read from /proc for a generator's whole process tree; requests
 (stub_status), so that no generator is believed about its own work.
 """
 
+import json
 import os
 import re
 import resource
@@ -13,6 +14,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+import zlib
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -46,6 +48,20 @@ def cpu_seconds(pid):
             continue
         total += (int(fields[11]) + int(fields[12])) / TICK
     return total
+
+
+def tick_of(frame):
+    """The number of a tick on the live socket; None of another message."""
+    text = zlib.decompress(frame[1]) if frame[0] == 2 else frame[1]
+    said = json.loads(text) if frame[0] in (1, 2) else {}
+    return said["tick"] if said.get("type") == "tick" else None
+
+
+def is_up(url):
+    try:
+        return bool(get(url))
+    except OSError:
+        return False
 
 
 def rss_bytes(pid):

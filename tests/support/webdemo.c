@@ -2,7 +2,8 @@
 /* webdemo: the web server of the master over made-up runs, for tests of the page that a real run
  * cannot steer: thousands of endpoints, hostile names, lost workers, an hour of history.
  *
- *     webdemo [--port N] [--rows N] [--workers N] [--history SECONDS] [--hostile] [--running]
+ *     webdemo [--port N] [--rows N] [--workers N] [--history SECONDS] [--dense] [--hostile]
+ *             [--running]
  *
  * It prints "http://127.0.0.1:PORT" and lives until SIGTERM, SIGINT or the end of its stdin. It
  * stands in for the master's main thread: commands change a small model, a view of it is published
@@ -27,12 +28,12 @@
 
 #define TIMELINE_BYTES ((size_t)256 << 20)
 #define HOSTILE_COUNT 6
-#define ROWS_OF_THE_PAST 100 /* a second of the prepared history has at most so many rows */
+#define ROWS_OF_THE_PAST 100 /* so many rows has a second of the prepared history; --dense: all */
 
 struct demo {
     struct bridge *bridge;
     int rows, workers, history;
-    bool is_hostile;
+    bool is_hostile, is_dense;
     const char *state;
     char run_id[32], boot_id[32], host[256], notice[256];
     double users, target, rate, run_time_s, started_at, ended_at;
@@ -195,14 +196,15 @@ static void add_second(struct demo *d, double now, bool is_past)
 {
     double rps = d->users * wave(now, 37, 2.1, 2.7);
     bool is_failing = fmod(now, 60) < 8;
-    int step = is_past && d->rows > ROWS_OF_THE_PAST ? d->rows / ROWS_OF_THE_PAST : 1;
+    bool is_thin = is_past && !d->is_dense && d->rows > ROWS_OF_THE_PAST;
+    int step = is_thin ? d->rows / ROWS_OF_THE_PAST : 1;
     for (int w = 0; w < d->workers; w++) {
         if (is_gone(d, w))
             continue;
         timeline_report(d->timeline, (uint32_t)w, now - 1, now);
         for (int i = 0; i < d->rows; i++) {
             double share = 2.0 / ((i + 1.0) * (log(d->rows) + 1)) / d->workers;
-            uint64_t n = (uint64_t)(rps * share + roll(d));
+            uint64_t n = (uint64_t)(rps * share + roll(d)) + d->is_dense;
             if (n > 0 && owner_of(d, i) == w && (i < 20 || i % step == (int)fmod(now, step)))
                 add_row(d, i, now, n * (unsigned)d->workers, is_failing);
         }
@@ -449,13 +451,10 @@ static void serve(struct demo *d)
 int main(int argc, char **argv)
 {
     static struct demo d = {.rows = 8, .workers = 1, .state = "ready"};
-    static const struct option options[] = {{"port", 1, NULL, 'p'},
-                                            {"rows", 1, NULL, 'r'},
-                                            {"workers", 1, NULL, 'w'},
-                                            {"history", 1, NULL, 'h'},
-                                            {"hostile", 0, NULL, 'x'},
-                                            {"running", 0, NULL, 'g'},
-                                            {0}};
+    static const struct option options[] = {{"port", 1, NULL, 'p'},    {"rows", 1, NULL, 'r'},
+                                            {"workers", 1, NULL, 'w'}, {"history", 1, NULL, 'h'},
+                                            {"dense", 0, NULL, 'd'},   {"hostile", 0, NULL, 'x'},
+                                            {"running", 0, NULL, 'g'}, {0}};
     struct web_config config = {.host = "127.0.0.1", .base_path = ""};
     bool is_running = false;
     int option;
@@ -473,6 +472,9 @@ int main(int argc, char **argv)
             break;
         case 'h':
             d.history = number;
+            break;
+        case 'd':
+            d.is_dense = true;
             break;
         case 'x':
             d.is_hostile = true;

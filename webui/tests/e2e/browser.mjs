@@ -21,6 +21,7 @@ export async function openBrowser(options = {}) {
     viewport: { width: 1440, height: 900 },
     ...options,
   });
+  context.setDefaultTimeout(90_000); // the machine may be busy; a condition that holds is not waited for
   return {
     context,
     async close() {
@@ -45,7 +46,7 @@ export function watch(page, complaints = []) {
 }
 
 /** Starts a program whose first line of output matching `ready` holds the address of its page. */
-export async function startServer(command, args, ready = /(https?:\/\/\S+)/, options = {}) {
+export async function startServer(command, args, ready = /(https?:\/\/\S+)/, { seconds = 90, ...options } = {}) {
   const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"], ...options });
   let output = "";
   const address = new Promise((resolve, reject) => {
@@ -57,7 +58,7 @@ export async function startServer(command, args, ready = /(https?:\/\/\S+)/, opt
     child.stdout.on("data", read);
     child.stderr.on("data", read);
     child.on("exit", (code, signal) => reject(new Error(`ended (${code ?? signal}) before it was ready:\n${output}`)));
-    setTimeout(() => reject(new Error(`not ready after 30 s:\n${output}`)), 30_000).unref();
+    setTimeout(() => reject(new Error(`not ready after ${seconds} s:\n${output}`)), seconds * 1000).unref();
   });
   try {
     const url = await address;

@@ -238,12 +238,13 @@ export async function fakeMaster(options = {}) {
   const run = new FakeRun(options);
   const sockets = new Set();
   const asked = [];
-  const wire = { ticks: 0, bytes: 0, first: 0, columns: 0 };
+  const wire = { ticks: 0, sent: 0, bytes: 0, first: 0, columns: 0 };
   /** As a master does: deflated for who takes it. */
   function send(viewer, message) {
     const text = JSON.stringify(message);
     const data = viewer.isPacked ? deflateSync(text, { level: 1 }) : text;
     viewer.send(data);
+    wire.sent++;
     return data.length;
   }
   const server = createServer((request, response) => {
