@@ -15,7 +15,6 @@
 struct report_ask {
     int64_t from, to;   /* unix seconds, to not included; 0: all of the present statistics */
     const char *script; /* JSON of GET api/v1/script, or NULL */
-    const char *logs;   /* JSON array of log lines, or NULL */
 };
 
 /* Appends the file to out. False when this program was built without the page. */

@@ -309,8 +309,6 @@ static void add_lists(struct block *b, const struct report_ask *ask)
     figures_add_saturated(b->out, b->v, b->whole.from, b->whole.to);
     sbuf_adds(b->out, ",\"script\":");
     sbuf_adds(b->out, ask->script != NULL ? ask->script : "null");
-    sbuf_adds(b->out, ",\"logs\":");
-    sbuf_adds(b->out, ask->logs != NULL ? ask->logs : "null");
 }
 
 static void plan_windows(struct block *b)

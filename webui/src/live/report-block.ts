@@ -31,7 +31,6 @@ export interface Report {
   events: RunEvent[];
   saturated: Saturated[];
   script: unknown;
-  logs: unknown[] | null;
 }
 
 /** The block of this page, or null: then the page comes from a master. */

@@ -3,8 +3,9 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import { source, store, toast } from "../app-state";
-import { timeOfDay, timespan } from "../lib/format";
+import { count, timeOfDay, timespan } from "../lib/format";
 import { FileSource } from "../live/file-source";
+import { WIN, type Report } from "../live/report-block";
 import { timeText } from "../range/time";
 
 const HINT_AFTER_S = 60;
@@ -35,6 +36,14 @@ function Disconnected(): JSX.Element | null {
   );
 }
 
+/** A file has the seconds of the endpoints with the most time only. */
+function keptWords(report: Report): string {
+  const kept = new Set(report.rows_windows.rows.map((row) => row[WIN.id]));
+  kept.delete(0);
+  const all = report.tick.defs.length;
+  return kept.size < all ? ` and show ${count(kept.size)} of ${count(all)} endpoints, those with the most time` : "";
+}
+
 /** What the page shows is a file, or the file cannot be shown. */
 function Recorded(): JSX.Element | null {
   if (!(source instanceof FileSource)) return null;
@@ -47,7 +56,7 @@ function Recorded(): JSX.Element | null {
     <div class="banner quiet" role="note">
       <p>
         <strong>Recorded run</strong>, saved {new Date(report.made_at * 1000).toLocaleString()} by Katydid {report.hello.version}.{" "}
-        Selections are widened to {report.rows_windows.step} s.
+        Selections are widened to {report.rows_windows.step} s{keptWords(report)}.
       </p>
     </div>
   );

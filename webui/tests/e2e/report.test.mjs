@@ -53,7 +53,7 @@ function reportOf(run, { isBroken = false } = {}) {
     series: { step: 1, columns: [], points: run.series(start, start + WINDOWS * STEP, 1, 0).points },
     rows_run: { columns: [], rows: whole }, rows_windows: { step: STEP, columns: [], rows: windows },
     failures: run.failures(start, run.now).failures, failures_windows: { step: STEP, columns: [], rows: [[start, start + STEP, 1, 7]] },
-    exceptions: [], workers_series: { step: STEP, columns: [], points: [] }, events: run.events, saturated: [], script: null, logs: null,
+    exceptions: [], workers_series: { step: STEP, columns: [], points: [] }, events: run.events, saturated: [], script: null,
   };
 }
 

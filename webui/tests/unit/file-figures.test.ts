@@ -31,7 +31,7 @@ const report = {
   rows_run: { columns: [], rows: [windowRow(0, 20, 0, [[100, 15], [200, 5]], 200), windowRow(0, 20, 1, [[100, 10]]), windowRow(0, 20, 2, [[100, 5], [200, 5]], 200)] },
   rows_windows: { step: 10, columns: [], rows: windows },
   failures: [{ id: 7, count: 1, method: "POST", name: "/a/y", text: "boom", first: 12, last: 12 }],
-  failures_windows: { step: 10, rows: [[10, 20, 7, 1]] }, exceptions: [], events: [], saturated: [[12, 14, 0, "hot"]], script: null, logs: null,
+  failures_windows: { step: 10, rows: [[10, 20, 7, 1]] }, exceptions: [], events: [], saturated: [[12, 14, 0, "hot"]], script: null,
   workers_series: { step: 10, points: [[0, 0, 5, 1, 0, 40, 50, 3, 1e6], [10, 0, 5, 1, 0.1, 60, 90, 30, 1e6]] },
 } as unknown as Report;
 const figures = new FileFigures(report);
