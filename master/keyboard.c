@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* keyboard: w and W start 1 or 10 users more, s and S stop as many, Enter opens the page, as in
- * Locust. Only when standard input is the terminal we are in the foreground of; its mode is
+ * Locust. Not when we are in the background of the terminal that is our standard input; its mode is
  * restored at the end. */
 #include "common/base/log.h"
 #include "master/core.h"
@@ -54,8 +54,9 @@ static void on_key(evutil_socket_t fd, short what, void *arg)
 void keyboard_open(struct master *m)
 {
     struct termios mode;
-    if (!isatty(STDIN_FILENO) || tcgetpgrp(STDIN_FILENO) != getpgrp() ||
-        tcgetattr(STDIN_FILENO, &m->terminal_mode) != 0)
+    const pid_t front = tcgetpgrp(STDIN_FILENO); /* -1: it is not the one that controls us */
+    const bool is_behind = front != -1 && front != getpgrp();
+    if (!isatty(STDIN_FILENO) || is_behind || tcgetattr(STDIN_FILENO, &m->terminal_mode) != 0)
         return;
     mode = m->terminal_mode;
     mode.c_lflag &= ~(tcflag_t)(ICANON | ECHO);

@@ -24,6 +24,8 @@ static int open_log(const struct options *o)
     for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
         if (o->loglevel && !strcmp(o->loglevel, levels[i].name))
             log_set_level(levels[i].level);
+    if (o->skip_log_setup)
+        log_set_level(LOG_WARNING); /* what Python shows when nobody has set it up */
     if (!o->logfile || log_open(o->logfile) == 0)
         return 0;
     fprintf(stderr,

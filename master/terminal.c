@@ -28,7 +28,7 @@ int terminal_open(struct master *m)
 
 static bool prints_tables(const struct master *m)
 {
-    return !m->o->only_summary && (m->o->print_stats || m->o->headless);
+    return !m->o->skip_log_setup && !m->o->only_summary && (m->o->print_stats || m->o->headless);
 }
 
 static void progress(struct master *m, const char *state)
@@ -148,7 +148,7 @@ int terminal_final(struct master *m)
 {
     progress(m, "");
     int code = put_json(m);
-    if (!m->o->json_file && m->run.number > 0) {
+    if (!m->o->json_file && !m->o->skip_log_setup && m->run.number > 0) {
         console_stats(&m->stats, false);
         console_percentiles(&m->stats);
         console_errors(&m->stats);

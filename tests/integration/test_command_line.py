@@ -49,6 +49,7 @@ def folder(tmp_path_factory):
         "good.py": USERS.format("Good"), "twin/other.py": USERS.format("Good"), "twin/good.py": USERS.format("Good"), "a.py": USERS.format("A"), "more/b.py": USERS.format("B"),
         "more/deep/c.py": USERS.format("C"), "more/_hidden.py": USERS.format("Hidden"), "empty.py": "import locust\n",
         "broken.py": "raise ValueError('broken')\n",
+        "loop.py": "import time\nfrom locust import User\n\nclass Loop(User):\n    def on_start(self):\n        print('going')\n        time.sleep(1000)\n",
         "shape.py": "from locust import LoadTestShape\nclass S(LoadTestShape):\n    def tick(self):\n        return None\n",
         "users.json": '[{"user_class_name": "Good", "host": "http://from.file", "tasks": ["one"]}]',
         "seen.py": USERS.format("Good") + """
@@ -72,7 +73,7 @@ def show(environment, **kwargs):
 
 def run(command, *arguments, **kwargs):
     with Process([command, *arguments], **kwargs) as process:
-        process.code = process.wait(60)
+        process.code = process.wait(90)
         return process
 
 
@@ -133,7 +134,7 @@ def test_attributes_of_config_users_reach_the_class(folder):
 
 
 def test_json_alone_is_on_stdout(folder):
-    ours = run_katydid("-f", "good.py", "--headless", "-t", 1, "--json", "--only-summary", cwd=folder)
+    ours = run_katydid("-f", "good.py", "--headless", "-t", 3, "--json", "--only-summary", cwd=folder)
     assert ours.code == 0 and json.loads(ours.stdout)[0]["name"] == "one", ours.describe()
     assert ours.stderr.index("Shutting down (exit code 0)") < ours.stderr.index("Aggregated"), ours.describe()
 
@@ -142,7 +143,7 @@ def test_processes_share_the_users_and_end_together(folder):
     with katydid("-f", "good.py", "--headless", "-u", 4, "-r", 4, "--processes", 2, "--only-summary", cwd=folder) as ours:
         ours.wait_line(r"All users spawned: .*\(4 total users\)")
         ours.signal(signal.SIGINT)
-        assert ours.wait(30) == 0, ours.describe()
+        assert ours.wait(90) == 0, ours.describe()
     assert "Exiting due to CTRL+C interruption" in ours.stderr and ours.stderr.count("reported as ready. ") == 2, ours.describe()
 
 
@@ -153,19 +154,19 @@ def test_a_parent_of_workers_passes_signals_on(folder):
             master.wait_line(r"2 workers connected")
             workers.signal(signal.SIGINT)
             master.wait_line(r"quit\. 0 workers ready")
-            assert workers.wait(30) == 0, workers.describe()
+            assert workers.wait(90) == 0, workers.describe()
 
 
 class Terminal:
-    """A command on a terminal of its own."""
+    """A command on a terminal of its own, which controls its session or only is its standard input."""
 
-    def __init__(self, *command, env, cwd):
+    def __init__(self, *command, env, cwd, controls=True):
         self.fd, self.end = pty.openpty()
         self.before = termios.tcgetattr(self.end)
         self.seen = b""
         self.popen = subprocess.Popen(
             [*map(str, command)], stdin=self.end, stdout=self.end, stderr=self.end, env={**os.environ, **env}, start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0), cwd=cwd)
+            preexec_fn=lambda: controls and fcntl.ioctl(0, termios.TIOCSCTTY, 0), cwd=cwd)
 
     def wait_for(self, pattern):
         def look():
@@ -183,7 +184,7 @@ class Terminal:
     def close(self):
         if self.popen.poll() is None:
             self.popen.kill()
-            self.popen.wait(10)
+            self.popen.wait(90)
         os.close(self.fd)
         os.close(self.end)
 
@@ -202,7 +203,25 @@ def test_keys_of_the_terminal(folder, tmp_path):
         terminal.press(b"s", rb"Ramping to 10 users", rb"\(10 total")
         terminal.press(b"S", rb"Ramping to 0 users")
         terminal.press(b"\x03", rb"Exiting due to CTRL\+C interruption", rb"Shutting down \(exit code 0\)")
-        assert terminal.popen.wait(30) == 0
+        assert terminal.popen.wait(90) == 0
         assert termios.tcgetattr(terminal.end)[3] == terminal.before[3], "the terminal is as before"
     finally:
         terminal.close()
+
+
+def test_keys_of_a_terminal_that_controls_nothing(folder):
+    terminal = Terminal(KATYDID, "-f", "good.py", "--headless", "-u", 0, env={}, cwd=folder, controls=False)
+    try:
+        terminal.wait_for(rb"All users spawned")
+        terminal.press(b"w", rb"Ramping to 1 users")
+        terminal.popen.send_signal(signal.SIGINT)
+        terminal.wait_for(rb"Shutting down \(exit code 0\)")
+        assert terminal.popen.wait(90) == 0
+    finally:
+        terminal.close()
+
+
+def test_a_class_that_only_starts_and_logs_left_to_the_locustfile(folder):
+    ours = run_katydid("-f", "loop.py", "--headless", "-t", 3, "--skip-log-setup", cwd=folder)
+    assert ours.code == 0 and ours.stdout == "going\n", ours.describe()
+    assert "INFO" not in ours.stderr and "Aggregated" not in ours.stderr, ours.describe()

@@ -266,8 +266,10 @@ def _mentions(function, name):
 
 def check_tasks(user_classes):
     for cls in user_classes:
-        makes_them = cls.run is not locust.User.run or any(
-            _mentions(function, "tasks") for function in (cls.__init__, cls.on_start)
+        makes_them = (  # or does without: an on_start may go on as long as the test
+            cls.run is not locust.User.run
+            or cls.on_start is not locust.User.on_start
+            or _mentions(cls.__init__, "tasks")
         )
         if not cls.tasks and not makes_them and not issubclass(cls, PytestUser):
             raise Refusal(
