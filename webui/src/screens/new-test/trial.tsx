@@ -1,5 +1,6 @@
 /* One user, tried once: what it sent and got, said and raised. */
 import type { JSX } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 import { msUnit, visible } from "../../lib/format";
 import { clockMs } from "../../lib/moment";
 import { SampleView, type Sample } from "../../parts/sample";
@@ -19,8 +20,10 @@ export function TrialResult({ trial, userClass }: { trial: Trial; userClass: str
   const requests = trial.requests ?? [];
   const logs = trial.logs ?? [];
   const failed = requests.filter((sample) => sample.error !== null).length;
+  const section = useRef<HTMLElement>(null);
+  useEffect(() => section.current?.scrollIntoView({ block: "nearest" }), [trial]);
   return (
-    <section class="panel trial" aria-labelledby="trial-head" role="status">
+    <section class="panel trial" ref={section} aria-labelledby="trial-head" role="status">
       <header class="panel-head">
         <h2 id="trial-head">One {visible(userClass)}, tried once{" "}
           <span class="unit">
