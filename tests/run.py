@@ -35,7 +35,7 @@ def unit(build, only):
     for program in sorted((build / "unit").glob("test_*")):
         if program.suffix or (only and only not in program.name):
             continue
-        code, output = run([str(program)], 180)
+        code, output = run([str(program)], 900)
         good = sum(int(n) for n in re.findall(r"\[  PASSED  \] (\d+) test", output))
         bad = sum(int(n) for n in re.findall(r"\[  FAILED  \] (\d+) test", output))
         if code and not bad:
@@ -74,7 +74,7 @@ def pytest_suite(folder, timeout):
 def vitest(build, only):
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
-        code, output = run(["npx", "--no-install", "vitest", "run", "--reporter=json", f"--outputFile={report}"], 300, cwd=ROOT / "webui")
+        code, output = run(["npx", "--no-install", "vitest", "run", "--reporter=json", f"--outputFile={report}"], 1200, cwd=ROOT / "webui")
         if not report.exists():
             print(output)
             return 0, 1
@@ -90,7 +90,7 @@ def vitest(build, only):
 
 def e2e(build, only):
     environment = dict(os.environ, KATYDID_BIN=str(build / "katydid"))
-    code, output = run(["npm", "run", "--silent", "e2e"], 900, cwd=ROOT / "webui", env=environment)
+    code, output = run(["npm", "run", "--silent", "e2e"], 3600, cwd=ROOT / "webui", env=environment)
     passed = sum(int(n) for n in re.findall(r"^# pass (\d+)", output, re.M)) or sum(int(n) for n in re.findall(r"(\d+) passed", output))
     failed = sum(int(n) for n in re.findall(r"^# fail (\d+)", output, re.M)) or sum(int(n) for n in re.findall(r"(\d+) failed", output))
     if code or not passed:
@@ -101,8 +101,8 @@ def e2e(build, only):
 
 SUITES = {
     "unit": unit,
-    "pylib": pytest_suite("pylib", 300),
-    "integration": pytest_suite("integration", 1500),
+    "pylib": pytest_suite("pylib", 1200),
+    "integration": pytest_suite("integration", 7200),
     "webui": vitest,
     "e2e": e2e,
 }

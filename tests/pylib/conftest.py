@@ -125,5 +125,5 @@ def environment(core):
 @pytest.fixture
 def deadline():
     """Ends a test that hangs."""
-    with gevent.Timeout(10):
+    with gevent.Timeout(60):
         yield

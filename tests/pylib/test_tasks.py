@@ -319,7 +319,7 @@ def test_error_while_a_killed_task_cleans_up_does_not_keep_the_user(environment)
     user.start(group)
     gevent.sleep(0.01)
     user.stop(force=True)
-    group.join(timeout=5)
+    group.join(timeout=60)
     assert user.greenlet.dead
     assert stopped == ["set", "user"]
     assert seen == []  # no result of the test
@@ -331,7 +331,7 @@ def test_stopping_user_finishes_its_task(environment):
     class Slow(User):
         @task
         def work(self):
-            gevent.sleep(0.02)
+            gevent.sleep(0.5)
             done.append(1)
 
     group = Group()

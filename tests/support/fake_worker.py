@@ -41,7 +41,7 @@ class FakeWorker:
     def send_raw(self, *frames):
         self.socket.send_multipart(list(frames))
 
-    def receive(self, timeout=10):
+    def receive(self, timeout=60):
         """The next message as (type, data); None after timeout seconds."""
         if not self.socket.poll(timeout * 1000):
             return None
@@ -51,7 +51,7 @@ class FakeWorker:
             self.run = data.get("run", "")
         return kind, data
 
-    def wait(self, kind, timeout=15):
+    def wait(self, kind, timeout=60):
         """Data of the next message of that type; others are dropped. Beats meanwhile."""
         deadline, beat = time.monotonic() + timeout, 0
         while time.monotonic() < deadline:
@@ -70,7 +70,7 @@ class FakeWorker:
         self.send("client_ready", self.version)
         return self.wait("ack")
 
-    def obey_spawn(self, timeout=15):
+    def obey_spawn(self, timeout=60):
         """Says that the users of the next spawn run."""
         self.wait("spawn", timeout)
         self.say_spawned()

@@ -26,7 +26,7 @@ class Worker:
         self.socket.identity = self.id.encode()
         self.socket.connect(f"tcp://127.0.0.1:{port}")
         self.user_class, self.state, self.users, self.sent = user_class, "ready", 0, 0
-        self.target = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=10)
+        self.target = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=60)
         self.clear()
         self.beat_at = self.report_at = 0
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -21,7 +22,10 @@ KATYDID = BUILD / "katydid"
 WORKER = BUILD / "katydid-worker"
 STOCK_LOCUST = VENV / "bin" / "locust"
 SANITIZED = BUILD.name in ("asan", "ubsan", "tsan")
-PATIENCE = 60 if SANITIZED else 30  # seconds a condition may take before a test fails
+PATIENCE = 120 if SANITIZED else 60  # seconds a condition may take before a test fails
+
+
+given_ports = set()
 
 
 def wait_for(condition, what, timeout=PATIENCE):
@@ -36,9 +40,18 @@ def wait_for(condition, what, timeout=PATIENCE):
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port that nobody listens on, below those that the system gives to outgoing connections: a test's load takes none."""
+    while True:
+        port = random.randrange(10_000, 32_000)
+        if port in given_ports:
+            continue
+        given_ports.add(port)
+        with socket.socket() as s:
+            try:
+                s.bind(("0.0.0.0", port))
+            except OSError:
+                continue
+        return port
 
 
 class Process:
@@ -84,7 +97,7 @@ class Process:
                     return found
             if self.popen.poll() is not None:
                 for reader in self.readers:
-                    reader.join(5)
+                    reader.join(10)
                 return re.search(pattern, self.stdout + self.stderr) or "ended"
             return None
         try:
@@ -100,7 +113,7 @@ class Process:
         except subprocess.TimeoutExpired:
             raise AssertionError(f"still running after {timeout} s\n{self.describe()}") from None
         for reader in self.readers:
-            reader.join(5)
+            reader.join(10)
         assert "Sanitizer" not in self.stderr and "runtime error:" not in self.stderr, self.describe()
         return code
 
@@ -115,12 +128,12 @@ class Process:
         if self.popen.poll() is None:
             self.popen.terminate()
             try:
-                self.popen.wait(10)
+                self.popen.wait(30)
             except subprocess.TimeoutExpired:
                 self.popen.kill()
-                self.popen.wait(10)
+                self.popen.wait(30)
         for reader in self.readers:
-            reader.join(5)
+            reader.join(10)
         for stream in (self.popen.stdout, self.popen.stderr):
             stream.close()
 
@@ -161,7 +174,7 @@ def shop(*arguments):
 
 
 def get(url, **headers):
-    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as answer:
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=60) as answer:
         return answer.read()
 
 
