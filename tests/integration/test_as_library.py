@@ -59,7 +59,12 @@ LOCAL = textwrap.dedent(USER) + textwrap.dedent("""
     runner = environment.create_local_runner()
     gevent.spawn(stats_history, runner)
     runner.start(5, spawn_rate=10)
-    gevent.spawn_later(2, runner.quit)
+    def end():
+        while "spawning_complete" not in heard or not environment.stats.history or not environment.stats.total.num_failures:
+            gevent.sleep(0.1)
+        runner.quit()
+
+    gevent.spawn(end)
     runner.greenlet.join()
     total, page = environment.stats.total, environment.stats.entries[("/page", "GET")]
     mistake = environment.stats.get("mistake", "GET")
@@ -105,11 +110,13 @@ MASTER = """
     while len(runner.clients.ready) < 2:
         gevent.sleep(0.05)
     runner.start(5, spawn_rate=50)
-    assert runner.user_count == 5 and runner.state == "running", (runner.user_count, runner.state)
+    while runner.user_count < 5 or runner.state != "running":
+        gevent.sleep(0.05)
     shares = sorted(client.user_count for client in runner.clients.running)
     assert shares == [2, 3], shares
     runner.send_message("ping", {"n": 1})
-    gevent.sleep(2)
+    while len(answers) < 2 or not environment.stats.total.num_failures:
+        gevent.sleep(0.05)
     assert answers == [{"n": 2}] * 2, answers
     runner.stop()
     while len(runner.clients.ready) < 2:
@@ -227,7 +234,9 @@ def test_two_environments_have_numbers_of_their_own():
         first, second = Environment(user_classes=[Firing], host="one"), Environment(user_classes=[Firing], host="two")
         for environment, users in ((first, 2), (second, 5)):
             environment.create_local_runner().start(users, spawn_rate=100)
-        gevent.sleep(0.3)
+        with gevent.Timeout(60):
+            while first.stats.total.num_requests < 2 or second.stats.total.num_requests < 5:
+                gevent.sleep(0.01)
         assert first.stats.total.num_requests == 2 and list(first.stats.entries) == [("one", "X")]
         entry = second.stats.entries[("two", "X")]
         assert entry.num_requests == 5 and entry.response_times == {1200: 5} and entry.total_content_length == 15
@@ -264,8 +273,7 @@ SHAPE = """
 
     class Steps(LoadTestShape):
         def tick(self):
-            seconds = self.get_run_time()
-            return (2, 100) if seconds < 1 else (5, 100, [Idle]) if seconds < 2.5 else None
+            return (2, 100) if 2 not in seen else (5, 100, [Idle]) if 5 not in seen else None
 
     seen = []
     environment = Environment(user_classes=[Idle], shape_class=Steps())
@@ -314,7 +322,7 @@ def test_pytest_fixtures(tmp_path):
     env = {**os.environ, "PYTHONPATH": str(LIBRARY)}
     with target() as served:
         for args, good in ((["--host", served.url], True), ([], False)):
-            done = subprocess.run([*command, *args, str(tmp_path)], env=env, capture_output=True, text=True, timeout=60)
+            done = subprocess.run([*command, *args, str(tmp_path)], env=env, capture_output=True, text=True, timeout=120)
             assert (done.returncode == 0) is good, done.stdout
     assert "pytest --host" in done.stdout
 

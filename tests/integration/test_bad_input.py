@@ -35,7 +35,7 @@ def assert_refused(run, code, *patterns, traceback=False):
 
 
 def refused(code, *arguments, patterns, traceback=False, **kwargs):
-    run = run_katydid(*arguments, timeout=60, **kwargs)
+    run = run_katydid(*arguments, timeout=120, **kwargs)
     assert_refused(run, code, *patterns, traceback=traceback)
     return run
 
@@ -179,8 +179,8 @@ def test_a_worker_without_its_master_says_so_and_keeps_trying():
         with katydid("-f", file, "--worker", "--master-host", "127.0.0.1", "--master-port", port) as worker:
             worker.wait_line(rf"127\.0\.0\.1:{port}.*(?i:retry|trying)")
             assert worker.popen.poll() is None
-            with katydid("-f", file, "--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port, *QUICK,
-                         "-H", server.url, "--expect-workers-max-wait", 30) as master:
+            with katydid("-f", file, "--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--headless",
+                         "-u", 1, "-t", 4, "-H", server.url, "--expect-workers-max-wait", 60) as master:
                 assert master.wait() == 0, master.describe() + worker.describe()
             assert server.log()["requests"] > 0
             assert worker.wait() == 0, worker.describe()
@@ -218,7 +218,7 @@ def strangers_certificate(tmp_path):
 
 def test_a_certificate_that_does_not_verify(strangers_certificate):
     with locustfile(USER) as file:
-        refused(73, "-f", file, *QUICK, "-H", strangers_certificate, patterns=["(?i)certificate", "(?i)self.signed|verif", "verify *= *False|REQUESTS_CA_BUNDLE"])
+        refused(73, "-f", file, "--headless", "-u", 1, "-t", 10, "-H", strangers_certificate, patterns=["(?i)certificate", "(?i)self.signed|verif", "verify *= *False|REQUESTS_CA_BUNDLE"])
 
 
 # The machine

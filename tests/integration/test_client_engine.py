@@ -278,7 +278,11 @@ def test_retries_and_contexts_of_fast_sessions(run):
         count = session().get("/count").json()
         assert f.get("/delay/1").status_code == 0
         assert f.post("/delay/1").status_code == 0
-        assert session().get("/count").json() - count == 5  # 3 GETs, 1 POST, itself
+        asked = [session().get("/count").json() - count]
+        while asked[-1] - len(asked) < 4 and len(asked) < 200:  # the server may see the timed-out ones late
+            gevent.sleep(0.05)
+            asked.append(session().get("/count").json() - count)
+        assert asked[-1] - len(asked) == 4, asked  # 3 GETs, 1 POST, besides those of the count
         made = []
         def factory():
             made.append(1)
@@ -437,9 +441,9 @@ def test_a_busy_loop_does_not_make_the_target_look_slow(run):
         s.get("/delay/0.001", name="warm")
         answered = gevent.spawn(s.get, "/delay/0.1", name="in time")
         gevent.sleep(0.02)
-        end = time.monotonic() + 3
+        end = time.monotonic() + 5
         while time.monotonic() < end:  # nobody else gets a turn; the answer waits in its socket
             pass
         answered.join()
-        assert 90 <= rows()["in time"]["max_response_time"] < 2500, rows()
+        assert 90 <= rows()["in time"]["max_response_time"] < 4500, rows()
     """)

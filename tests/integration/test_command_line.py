@@ -49,6 +49,7 @@ def folder(tmp_path_factory):
         "good.py": USERS.format("Good"), "twin/other.py": USERS.format("Good"), "twin/good.py": USERS.format("Good"), "a.py": USERS.format("A"), "more/b.py": USERS.format("B"),
         "more/deep/c.py": USERS.format("C"), "more/_hidden.py": USERS.format("Hidden"), "empty.py": "import locust\n",
         "broken.py": "raise ValueError('broken')\n",
+        "chart.py": USERS.format("A") + "\nimport locust.stats\nlocust.stats.PERCENTILES_TO_CHART = [1.2]\n",
         "loop.py": "import time\nfrom locust import User\n\nclass Loop(User):\n    def on_start(self):\n        print('going')\n        time.sleep(1000)\n",
         "shape.py": "from locust import LoadTestShape\nclass S(LoadTestShape):\n    def tick(self):\n        return None\n",
         "users.json": '[{"user_class_name": "Good", "host": "http://from.file", "tasks": ["one"]}]',
@@ -91,7 +92,7 @@ def test_the_version_is_in_locusts_form(locust, folder):
     ["-f", "nowhere.py"], ["-f", "empty.py", "--headless"], ["-f", "broken.py"], ["-f", "good.py", "--headless", "Nobody"],
     ["-f", "good.py", "--master", "--worker"], ["-f", "good.py", "--processes", "2", "--master"], ["-f", "good.py", "--autoquit", "3"],
     ["-f", "good.py", "--csv-full-history"], ["-f", "-"], ["-f", "good.py", "--web-base-path", "x"], ["-f", "good.py", "--nonsense"],
-    ["-f", "good.py,twin/other.py"], ["-f", "shape.py,shape2.py"], ["-f", "nothing_here"],
+    ["-f", "good.py,twin/other.py"], ["-f", "shape.py,shape2.py"], ["-f", "nothing_here"], ["-f", "chart.py"],
     ["-f", "good.py", "--config-users", '{"user_class_name": "Nobody"}', "--headless"],
     ["-f", "good.py", "--master", "--master-bind-port", "PORT", "--headless", "--expect-workers-max-wait", "1", "--expect-workers", "2"],
 ])

@@ -47,7 +47,7 @@ def test_master_and_two_workers_agree_with_the_target(tmp_path):
         with master(file, server, port, "--headless", "--expect-workers", 2, "-u", 20, "-r", 20, "-t", 4, "--csv", tmp_path / "out") as boss:
             with worker(file, port) as one, worker(file, port) as two:
                 assert boss.wait() == 0, boss.describe()
-                assert one.wait(20) == 0 and two.wait(20) == 0, one.describe()
+                assert one.wait(90) == 0 and two.wait(90) == 0, one.describe()
         reported = int(csv_row(tmp_path / "out_stats.csv", "Aggregated")["Request Count"])
         assert server.log()["requests"] == reported + cut_off(boss.stderr)
 
@@ -60,10 +60,10 @@ def test_a_killed_worker_loses_only_what_it_had_not_delivered(tmp_path):
                 wait_for(lambda: sorted(user_counts(web).values()) == [10, 10], "an even split")
                 time.sleep(2)
                 os.kill(one.pid, signal.SIGKILL)
-                wait_for(lambda: list(user_counts(web).values()) == [20], "the users to move", 20)
+                wait_for(lambda: list(user_counts(web).values()) == [20], "the users to move")
                 boss.signal(signal.SIGINT)
                 assert boss.wait() == 0, boss.describe()
-                two.wait(20)
+                two.wait(90)
         reported = int(csv_row(tmp_path / "out_stats.csv", "Aggregated")["Request Count"])
         missing = server.log()["requests"] - reported - cut_off(boss.stderr)
         # ten users at some 18 requests a second each, one-second reports, resent until acknowledged
@@ -90,20 +90,20 @@ def test_a_restarted_master_finds_its_workers():
         with master(file, server, port, "--web-port", web, "--autostart", "-u", 5, "-r", 5) as boss:
             wait_for(lambda: list(user_counts(web).values()) == [5], "the first run")
             os.kill(boss.pid, signal.SIGKILL)
-            boss.popen.wait(10)
+            boss.popen.wait(90)
         with master(file, server, port, "--web-port", web, "--autostart", "-u", 7, "-r", 7):
-            wait_for(lambda: list(user_counts(web).values()) == [7], "the second run", 40)
+            wait_for(lambda: list(user_counts(web).values()) == [7], "the second run")
             assert one.popen.poll() is None
 
 
 def test_a_worker_says_that_it_cannot_reach_its_master():
     port = free_port()
     with locustfile(FILE) as file, worker(file, port) as one:
-        one.wait_line(rf"(?i)cannot reach the master.*{port}", 20)
+        one.wait_line(rf"(?i)cannot reach the master.*{port}")
         assert one.popen.poll() is None
         with target() as server, master(file, server, port, "--headless", "-u", 1, "-t", 2) as boss:
-            assert boss.wait(60) == 0, boss.describe()
-            assert one.wait(20) == 0, one.describe()
+            assert boss.wait(90) == 0, boss.describe()
+            assert one.wait(90) == 0, one.describe()
 
 
 class Net:
@@ -149,20 +149,22 @@ def test_three_hosts_one_of_them_cut_off_for_ten_seconds(tmp_path):
     with Net() as net, locustfile(FILE) as on_master, locustfile(FILE) as on_one, locustfile(FILE) as on_two:
         with target(prefix=net.on(0), address="10.99.0.1") as server:
             # each host has the file on its own disk
-            command = [KATYDID, "-f", on_master, "-H", server.url, "--master", "--headless", "--expect-workers", 2, "-u", 20, "-r", 20, "-t", 32,
-                       "--csv", tmp_path / "out"]
+            command = [KATYDID, "-f", on_master, "-H", server.url, "--master", "--headless", "--expect-workers", 2, "-u", 20, "-r", 20, "--csv",
+                       tmp_path / "out"]
             with Process(command, prefix=net.on(0)) as boss:
                 with Process([KATYDID, "-f", on_one, "--worker", "--master-host", "10.99.0.1"], prefix=net.on(1)) as one, \
                         Process([KATYDID, "-f", on_two, "--worker", "--master-host", "10.99.0.1"], prefix=net.on(2)) as two:
                     boss.wait_line("All users spawned")
                     time.sleep(2)
                     net.cut(2)
-                    boss.wait_line(r"(?i)missing|lost", 15)
+                    boss.wait_line(r"(?i)missing|lost")
                     time.sleep(6)
                     net.mend(2)
-                    boss.wait_line(r"(?i)again|healed|return|back", 15)
-                    assert boss.wait(90) in (0, 1), boss.describe()  # requests of the cut host may have failed
-                    assert one.wait(30) == 0 and two.wait(30) == 0, two.describe()
+                    boss.wait_line(r"(?i)again|healed|return|back")
+                    time.sleep(2)
+                    boss.signal(signal.SIGINT)
+                    assert boss.wait() in (0, 1), boss.describe()  # requests of the cut host may have failed
+                    assert one.wait(90) == 0 and two.wait(90) == 0, two.describe()
             log = subprocess.run([*net.on(0), "curl", "-s", server.url + "/__log"], check=True, capture_output=True, text=True).stdout
             seen = int(re.search(r'"requests": (\d+)', log).group(1))
         row = csv_row(tmp_path / "out_stats.csv", "Aggregated")

@@ -72,7 +72,7 @@ def script():
 
 
 def test_alone(script):
-    run = run_katydid("-f", script, "--headless", "-u", "1", "-t", "1s")
+    run = run_katydid("-f", script, "--headless", "-u", "1", "-t", "3s")
     assert run.code == 0, run.describe()
     events = [e for e in told(run) if e not in ("usage_monitor", "cpu_warning")]
     assert events[0] == "init_command_line_parser"
@@ -125,7 +125,7 @@ def test_a_worker_runs_the_users(distributed):
 
 
 def test_processes_are_workers_of_a_master(script):
-    run = run_katydid("-f", script, "--headless", "-u", "2", "-t", "2s", "--processes", "2")
+    run = run_katydid("-f", script, "--headless", "-u", "2", "-t", "4s", "--processes", "2")
     assert run.code == 0, run.describe()
     assert_order(told(run, "master"), "init", "test_start", "spawning_complete 2", "test_stopping", "quitting", "quit")
     for name in ("test_start", "on_start", "test_stopping", "on_stop", "test_stop", "quitting", "quit"):

@@ -31,8 +31,8 @@ def test_totals_are_the_targets(ours, tmp_path):
                      "--expect-workers", 2, "-u", 6, "-r", 6, "-t", 4, "--csv", tmp_path / "out") as boss:
             workers = [foreign_worker(port, server.url) for _ in range(2 - ours)]
             workers += [katydid("-f", file, "--worker", "--master-port", port) for _ in range(ours)]
-            assert boss.wait(60) == 0, boss.describe()
-            assert all(worker.wait(20) == 0 for worker in workers), "\n".join(w.describe() for w in workers)
+            assert boss.wait(90) == 0, boss.describe()
+            assert all(worker.wait(90) == 0 for worker in workers), "\n".join(w.describe() for w in workers)
         sent = [int(re.search(r"sent (\d+)", worker.stdout).group(1)) for worker in workers[: 2 - ours]]
         reported = int(csv_row(tmp_path / "out_stats.csv", "Aggregated")["Request Count"])
         cut = re.search(r"([\d,]+) requests? (?:was|were) cut off", boss.stderr)
@@ -55,8 +55,8 @@ def test_stops_and_starts_again_and_quits(tmp_path):
                     page.get("stop")
                     page.until(lambda p: p["state"] == "stopped" and p["workers"][0]["state"] == "ready", "the end")
                 boss.signal(15)
-                assert boss.wait(30) == 0, boss.describe()
-                assert worker.wait(20) == 0, worker.describe()
+                assert boss.wait(90) == 0, boss.describe()
+                assert worker.wait(90) == 0, worker.describe()
                 assert int(re.search(r"sent (\d+)", worker.stdout).group(1)) == server.log()["requests"]
 
 
@@ -67,7 +67,7 @@ class Page:
         self.url = f"http://127.0.0.1:{port}"
 
     def post(self, route, **fields):
-        urllib.request.urlopen(f"{self.url}/{route}", urllib.parse.urlencode(fields).encode(), timeout=20).close()
+        urllib.request.urlopen(f"{self.url}/{route}", urllib.parse.urlencode(fields).encode(), timeout=60).close()
 
     def get(self, route):
         return get(f"{self.url}/{route}")

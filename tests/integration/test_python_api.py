@@ -48,7 +48,7 @@ def server():
 
 def test_pytest_functions_are_users(server):
     with locustfile(PYTEST_STYLE, "test_shop.py") as path:
-        run = run_katydid("-f", path, "-H", server.url, "--headless", "-u", "6", "-r", "20", "-t", "2s",
+        run = run_katydid("-f", path, "-H", server.url, "--headless", "-u", "6", "-r", "20", "-t", "4s",
                           "--csv", path.parent / "run")
         with open(path.parent / "run_stats.csv", newline="") as file:
             rows = {row["Name"]: int(row["Request Count"]) for row in csv.DictReader(file)}
@@ -92,7 +92,7 @@ class One(HttpUser):
 def test_constants_of_a_locustfile_reach_the_master(server):
     port = free_port()
     with locustfile(CONSTANTS) as path, katydid(
-            "-f", path, "-H", server.url, "--autostart", "--autoquit", "0", "-u", "1", "-t", "6s", "--csv",
+            "-f", path, "-H", server.url, "--autostart", "--autoquit", "0", "-u", "1", "-t", "2m", "--csv",
             path.parent / "run", "--csv-full-history", "--web-port", port, "--web-host", "127.0.0.1") as run:
         run.wait_line("All users spawned")
 
@@ -105,6 +105,7 @@ def test_constants_of_a_locustfile_reach_the_master(server):
             "response_time_percentile_0.25", "response_time_percentile_0.75"]
         shown = {key for key in answer["stats"][-1] if key.startswith("response_time_percentile_")}
         assert shown == {"response_time_percentile_0.5", "response_time_percentile_0.42"}
+        run.signal(15)
         run.wait()
         head = (path.parent / "run_stats_history.csv").read_text().split("\n", 1)[0]
     assert ",50%,77%,Total Request Count" in head

@@ -41,8 +41,10 @@ def test_every_request_the_target_saw_is_reported(tmp_path):
 
 def test_requests_cut_off_by_the_end_are_no_failures(tmp_path):
     with target() as server, locustfile(VISITOR.format(path="/hang")) as file:
-        run = run_katydid("-f", file, "-H", server.url, "--headless", "-u", 7, "-r", 7, "-t", 2, "--csv", tmp_path / "out")
-        assert run.code == 0, run.describe()
+        with katydid("-f", file, "-H", server.url, "--headless", "-u", 7, "-r", 7, "--csv", tmp_path / "out") as run:
+            wait_for(lambda: server.log()["requests"] == 7, "a request of each user")
+            run.signal(signal.SIGINT)
+            assert run.wait() == 0, run.describe()
         assert cut_off(run.stderr) == 7 == server.log()["requests"]
         assert aggregated(tmp_path)["Request Count"] == "0" and aggregated(tmp_path)["Failure Count"] == "0"
 
@@ -73,7 +75,7 @@ def test_failures_make_the_exit_code_and_the_error_report(tmp_path):
         assert "HTTPError('503 Server Error" in run.stderr and "for url: /status/503')" in run.stderr
         row = aggregated(tmp_path)
         assert row["Request Count"] == row["Failure Count"] != "0"
-        again = run_katydid("-f", file, "-H", server.url, "--headless", "-t", 1, "--exit-code-on-error", 9)
+        again = run_katydid("-f", file, "-H", server.url, "--headless", "-t", 3, "--exit-code-on-error", 9)
         assert again.code == 9
 
 
@@ -82,20 +84,24 @@ def test_json_on_stdout_leaves_the_tables_alone():
         run = run_katydid("-f", file, "-H", server.url, "--headless", "-u", 2, "-r", 2, "-t", 2, "--json")
         entries = json.loads(run.stdout)
         assert [e["name"] for e in entries] == ["/"]
-        assert entries[0]["num_requests"] + cut_off(run.stderr) == server.log()["requests"] > 10
+        assert entries[0]["num_requests"] + cut_off(run.stderr) == server.log()["requests"] > 0
         final = run.stderr.split("Response time percentiles")[0].rsplit("Aggregated", 2)[-1]
         assert str(entries[0]["num_requests"]) in final
 
 
 def test_the_sample_journey(tmp_path):
     with shop("--errors", "0", "--delay-ms", "1") as server:
-        run = run_katydid("-f", ROOT / "locustfiles" / "ecommerce.py", "-H", server.url, "--headless", "--users", 100, "--spawn-rate", 50,
-                          "--run-time", "8s", "--csv", tmp_path / "out", timeout=60)
-        assert run.code == 0, run.describe()
+        with katydid("-f", ROOT / "locustfiles" / "ecommerce.py", "-H", server.url, "--headless", "--users", 100, "--spawn-rate", 50,
+                     "--run-time", "2m", "--csv", tmp_path / "out") as run:
+            wait_for(lambda: server.counts().get("POST /api/login") == 100, "a login of each user")
+            run.wait_line("All users spawned")
+            wait_for(lambda: server.counts().get("POST /api/orders", 0) >= 20, "some orders")
+            run.signal(signal.SIGINT)
+            assert run.wait() == 0, run.describe()
         with open(tmp_path / "out_stats.csv", newline="") as file:
             rows = {(r["Type"], r["Name"]): r for r in csv.DictReader(file)}
         assert rows["POST", "/api/login"]["Request Count"] == "100"
-        assert int(rows["CUSTOM", "checkout_total_duration"]["Request Count"]) > 10
+        assert int(rows["CUSTOM", "checkout_total_duration"]["Request Count"]) > 0
         placed = int(re.search(r"(\d+) orders placed", run.stdout).group(1))
         assert placed >= int(rows["CUSTOM", "checkout_total_duration"]["Request Count"])
         counted = sum(server.counts().values())
@@ -116,7 +122,7 @@ def test_load_test_shape_decides(tmp_path):
         class Steps(LoadTestShape):
             def tick(self):
                 t = self.get_run_time()
-                return (3, 10) if t < 2.5 else (6, 10) if t < 5 else None
+                return (3, 10) if t < 4 else (6, 10) if t < 8 else None
     """) as file:
         run = run_katydid("-f", file, "-H", server.url, "--headless", "--csv", tmp_path / "out")
         assert run.code == 0, run.describe()
@@ -140,37 +146,55 @@ def test_a_custom_option_reaches_the_users():
             def page(self):
                 self.client.get("/", name=self.environment.parsed_options.page_name)
     """) as file:
-        run = run_katydid("-f", file, "-H", server.url, "--headless", "-t", 1, "--page-name", "welcome")
+        run = run_katydid("-f", file, "-H", server.url, "--headless", "-t", 3, "--page-name", "welcome")
         assert run.code == 0 and "welcome" in run.stderr, run.describe()
         wrong = run_katydid("-f", file, "-H", server.url, "--headless", "-t", 1, "--page-nam3", "welcome")
         assert wrong.code == 2 and "--page-name" in wrong.stderr and "Traceback" not in wrong.stderr, wrong.describe()
 
 
-def test_requests_and_gevent_in_a_task_are_cooperative(tmp_path):
+def test_requests_and_gevent_in_a_task_are_cooperative():
     with target() as server, locustfile(f"""
         import time, threading, queue, subprocess
+        from collections import Counter
         import gevent, gevent.pool, requests
         from locust import User, constant, events, task
+
+        inside, most = Counter(), Counter()
+
+        def by_thread():
+            box = queue.Queue()
+            threading.Thread(target=lambda: (time.sleep(0.1), box.put(1))).start()
+            box.get()
+
+        WAYS = {{
+            "requests": lambda: requests.get("{server.url}/delay/100"),
+            "time": lambda: time.sleep(0.1),
+            "gevent": lambda: gevent.sleep(0.1),
+            "pool": lambda: gevent.pool.Pool(2).map(lambda _: gevent.sleep(0.1), range(2)),
+            "queue": by_thread,
+            "subprocess": lambda: subprocess.run(["sleep", "0.1"]),
+        }}
+
+        @events.test_stop.add_listener
+        def tell(**_):
+            print("TOGETHER", *sorted(way for way in WAYS if most[way] > 1), flush=True)
 
         class Visitor(User):
             wait_time = constant(0)
 
             @task
             def wait_in_every_way(self):
-                started = time.monotonic()
-                requests.get("{server.url}/delay/100")
-                time.sleep(0.1)
-                gevent.sleep(0.1)
-                gevent.pool.Pool(2).map(lambda _: gevent.sleep(0.1), range(2))
-                box = queue.Queue()
-                threading.Thread(target=lambda: (time.sleep(0.1), box.put(1))).start()
-                box.get()
-                subprocess.run(["sleep", "0.1"])
-                self.environment.events.request.fire(request_type="ALL", name="waits", response_time=(time.monotonic() - started) * 1000)
+                for way, wait in WAYS.items():
+                    inside[way] += 1
+                    most[way] = max(most[way], inside[way])
+                    try:
+                        wait()
+                    finally:
+                        inside[way] -= 1
     """) as file:
-        run = run_katydid("-f", file, "--headless", "-u", 10, "-r", 10, "-t", 8, "--csv", tmp_path / "out")
-        row = csv_row(tmp_path / "out_stats.csv", "waits")
-        assert run.code == 0 and int(row["Request Count"]) >= 20, run.describe()  # one after the other: 13
+        run = run_katydid("-f", file, "--headless", "-u", 10, "-r", 10, "-t", 5)
+        assert run.code == 0, run.describe()
+        assert "TOGETHER gevent pool queue requests subprocess time\n" in run.stdout, run.describe()
 
 
 def test_a_user_that_blocks_the_loop_is_named():
@@ -187,7 +211,7 @@ def test_a_user_that_blocks_the_loop_is_named():
                     pass
     """) as file:
         run = run_katydid("-f", file, "--headless", "-t", 5)
-        assert re.search(r"kept the event loop for [1-9]", run.stderr) and re.search(r"stood still for [2-9]", run.stderr) and "in spin" in run.stderr, run.describe()
+        assert re.search(r"kept the event loop for [1-9]", run.stderr) and re.search(r"stood still for ([2-9]|\d\d)", run.stderr) and "in spin" in run.stderr, run.describe()
 
 
 def test_users_and_rate_change_while_running():
@@ -211,7 +235,7 @@ def test_users_and_rate_change_while_running():
 
 def post(url, body):
     import urllib.request
-    return urllib.request.urlopen(urllib.request.Request(url, body.encode()), timeout=10).read()
+    return urllib.request.urlopen(urllib.request.Request(url, body.encode()), timeout=60).read()
 
 
 def test_the_master_takes_its_children_with_it():
@@ -221,7 +245,7 @@ def test_the_master_takes_its_children_with_it():
             mine = children(run.pid)
             assert len(mine) == 3
             os.kill(run.pid, signal.SIGKILL)
-            run.popen.wait(10)
+            run.popen.wait(90)
             wait_for(lambda: not any(is_alive(p) for p in mine), "the children to end")
 
 
@@ -238,7 +262,7 @@ def test_second_interrupt_ends_at_once():
         with katydid("-f", file, "--headless", "--stop-timeout", "60") as run:
             run.wait_line("All users spawned")
             run.signal(signal.SIGINT)
-            run.wait_line("CTRL|interrupt|Shutting", 10)
+            run.wait_line("CTRL|interrupt|Shutting")
             time.sleep(0.5)
             run.signal(signal.SIGINT)
-            assert run.wait(10) in (130, 143), run.describe()
+            assert run.wait(90) in (130, 143), run.describe()

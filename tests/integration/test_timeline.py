@@ -41,13 +41,13 @@ class Shopper(HttpUser):
 def post(url, name, fields):
     request = urllib.request.Request(f"{url}/api/v1/{name}", json.dumps(fields).encode(),
                                      {"Content-Type": "application/json", "X-Katydid": "1"})
-    return json.load(urllib.request.urlopen(request, timeout=20))
+    return json.load(urllib.request.urlopen(request, timeout=60))
 
 
 def ask(url, path, **headers):
     request = urllib.request.Request(f"{url}/{path}", headers=headers)
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, answer.read(), answer.headers
     except urllib.error.HTTPError as error:
         return error.code, error.read(), error.headers
@@ -65,6 +65,7 @@ def run():
         post(url, "start", {"users": 10, "spawn_rate": 10})
         wait_for(lambda: get_json(f"{url}/api/v1/live")["total"][1] > 300, "the first requests")
         post(url, "edit", {"users": 14})
+        wait_for(lambda: get_json(f"{url}/stats/requests")["user_count"] == 14, "14 users")
         post(url, "marker", {"text": "deploy <b>"})
         wait_for(lambda: len(get_json(f"{url}/api/v1/range")["rows"]) >= 6, "some closed seconds of every name")
         began = get_json(f"{url}/api/v1/range")

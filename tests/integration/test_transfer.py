@@ -49,14 +49,14 @@ def test_a_run_with_the_masters_file(tmp_path, master, workers, file, name):
         (here / path).write_text(text)
     port = free_port()
     own = ["--tenant", "acme"] if file == "main_test.py" else []
-    with Process([master, "--master", "-f", file, "--headless", "-u", 4, "-r", 4, "-t", 2, "--expect-workers", len(workers), "--only-summary",
+    with Process([master, "--master", "-f", file, "--headless", "-u", 4, "-r", 4, "-t", 4, "--expect-workers", len(workers), "--only-summary",
                   "--master-bind-port", port, *own], cwd=here) as lead:
         started = [Process([worker, "--worker", "-f", "-", "--master-port", port], cwd=there) for worker in workers]
         try:
-            code = lead.wait(60)
+            code = lead.wait(90)
             assert code == 0 and name in lead.stderr, lead.describe()
             for worker in started:
-                assert worker.wait(30) == 0, worker.describe()
+                assert worker.wait(90) == 0, worker.describe()
         finally:
             for worker in started:
                 worker.stop()
@@ -69,5 +69,5 @@ def test_a_file_that_cannot_be_sent_is_told(tmp_path):
     with Process([KATYDID, "--master", "-f", "big.py", "--web-port", 0, "--master-bind-port", port], cwd=tmp_path) as lead:
         lead.wait_line("Starting web interface")
         with Process([KATYDID, "--worker", "-f", "-", "--master-port", port], cwd=tmp_path) as worker:
-            assert worker.wait(30) == 64, worker.describe()
+            assert worker.wait(90) == 64, worker.describe()
             assert "Got error from master" in worker.stderr and "8 MiB" in worker.stderr, worker.describe()

@@ -52,7 +52,7 @@ def master(*more, users=4, rate=4, wait_for_workers=1):
             yield boss
             if process.popen.poll() is None:
                 process.signal(signal.SIGINT)
-                process.wait(40)
+                process.wait(90)
 
 
 def test_joining():
@@ -106,7 +106,7 @@ def test_rubbish_harms_nobody():
         one.send("spawning_complete", "nonsense")
         one.send("stats", {"stats": 7})
         one.report(5, seq=2)
-        wait_for(lambda: boss.total() == 5, "the good report")
+        wait_for(lambda: one.beat() or boss.total() == 5, "the good report")
         one.beat()
         boss.process.wait_line(r"dropped messages so far: \d+ malformed")
         assert boss.state()["state"] == "running"
@@ -118,7 +118,7 @@ def test_a_silent_worker_is_missing_and_comes_back():
         two.join()
         assert one.obey_spawn() == {"Visitor": 3}
         two.obey_spawn()
-        assert one.obey_spawn(12) == {"Visitor": 6}  # the other one has been silent meanwhile
+        assert one.obey_spawn() == {"Visitor": 6}  # the other one has been silent meanwhile
         assert boss.workers()[two.id] in ("missing", "lost")
         boss.process.wait_line(f"Worker {two.id} failed to send heartbeat")
         two.beat()
@@ -133,10 +133,10 @@ def test_a_silent_worker_is_missing_and_comes_back():
 def test_unknown_workers_are_asked_to_join():
     with master(wait_for_workers=9) as boss, boss.worker() as lost:
         lost.beat()
-        assert lost.receive(5)[0] == "reconnect"
+        assert lost.receive()[0] == "reconnect"
         for _ in range(3):
             lost.beat()
-        assert [lost.receive(5)[0] for _ in range(3)] == ["reconnect", "reconnect", "stop"]
+        assert [lost.receive()[0] for _ in range(3)] == ["reconnect", "reconnect", "stop"]
         lost.join()
         wait_for(lambda: boss.workers().get(lost.id) == "ready", "the worker on the page")
 
@@ -157,5 +157,5 @@ def test_stop_waits_for_the_last_report():
         one.stop()
         one.wait("quit")
         one.send("quit")
-        assert boss.process.wait(20) == 0, boss.process.describe()
+        assert boss.process.wait(90) == 0, boss.process.describe()
     assert "Aggregated" in boss.process.stderr and " 21 " in boss.process.stderr

@@ -128,13 +128,13 @@ def test_link_parks_only_its_greenlet(tmp_path):
         except RuntimeError:
             pass
         link.send(b"again")
-        assert reader.get(timeout=20) == b"to the reader"
+        assert reader.get(timeout=60) == b"to the reader"
         waiter = gevent.spawn(link.recv)
         gevent.sleep(0.01)
         link.send(b"bye")
         link.close(1000)
         try:
-            waiter.get(timeout=20)
+            waiter.get(timeout=60)
             raise AssertionError("recv of a closed link returned")
         except OSError:
             pass
