@@ -29,6 +29,7 @@ from ._web_host import HostWebUI
 from .env import Environment
 from .exception import StopTest
 from .opentelemetry import setup_opentelemetry
+from .stats import validate_stats_configuration
 from .user.inspectuser import print_task_ratio, print_task_ratio_json
 from .user.users import PytestUser, missing_host
 from .util.load_locustfile import has_test_functions, load_locustfile, load_locustfile_pytest
@@ -81,6 +82,7 @@ def _run(config):
         log.setup_logging(options.get("loglevel") or "INFO", options.get("logfile"))
     files = _source.find(options.get("locustfile") or "locustfile.py", config["endpoint"])
     users, shapes = import_locustfiles(files)
+    validate_stats_configuration()
     if config.get("list") == "options":
         return _answer_options(config["answer"])
     parsed, custom = argument_parser.parse_custom(

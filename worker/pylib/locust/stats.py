@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 from collections import OrderedDict, defaultdict, namedtuple
+from collections.abc import Iterable
 from typing import Protocol, TypedDict
 
 from ._failures import StatsError
@@ -611,11 +612,15 @@ def _is_share(value):
 
 def validate_stats_configuration():
     """Ends the process when a locustfile has set constants of this module to what cannot be."""
-    if len(PERCENTILES_TO_CHART) > _MAX_CHARTED:
-        sys.exit(f"stats.PERCENTILES_TO_CHART parameter should be a maximum of {_MAX_CHARTED} "
-                 f"parameters, not {len(PERCENTILES_TO_CHART)}")
-    for name in ("PERCENTILES_TO_CHART", "PERCENTILES_TO_STATISTICS"):
-        for value in globals()[name]:
+    for name, most in (("PERCENTILES_TO_CHART", _MAX_CHARTED), ("PERCENTILES_TO_STATISTICS", None)):
+        given = globals()[name]
+        if not isinstance(given, Iterable):
+            sys.exit(f"stats.{name} parameter must be a list such as [0.5, 0.95], not {given!r}")
+        shares = list(given)
+        if most and len(shares) > most:
+            sys.exit(f"stats.{name} parameter should be a maximum of {most} "
+                     f"parameters, not {len(shares)}")
+        for value in shares:
             if not _is_share(value):
                 sys.exit(f"stats.{name} parameter need to be float and value between. "
                          f"0 < percentile < 1 Eg 0.95, not {value!r}")
