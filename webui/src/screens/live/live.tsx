@@ -1,18 +1,22 @@
 /* Live: how the test stands, at one look; and the same of any range of it. */
 import type { JSX } from "preact";
+import { useRef } from "preact/hooks";
 import { store } from "../../app-state";
 import { count, percent, ms, visible } from "../../lib/format";
 import { go, linkTo } from "../../lib/route";
 import { ROW } from "../../live/protocol";
+import type { RowTable } from "../../live/rows";
 import { LoadForm } from "../../parts/load-form";
 import { SaturationNote } from "../../parts/saturation";
 import { shown } from "../../range/data";
-import { isOfOtherRun } from "../../range/state";
+import { isFixed, isOfOtherRun } from "../../range/state";
 import { Charts } from "./charts";
 import { Events } from "./events";
 import { Tiles } from "./tiles";
 
 const ENOUGH = 20; // requests before an endpoint is called slow or failing
+const MOST = 3; // named
+const NAMED_S = 10; // that long the names stay: what moves every second cannot be read
 
 function FirstStart(): JSX.Element {
   return (
@@ -27,25 +31,39 @@ function FirstStart(): JSX.Element {
   );
 }
 
-function top(score: (slot: number) => number): number[] {
-  const { rows } = shown.value;
+function top(rows: RowTable, score: (slot: number) => number): number[] {
   const best: [number, number][] = [];
   for (let slot = 0; slot < rows.length; slot++) {
     if (rows.get(slot, ROW.requests) < ENOUGH) continue;
     const value = score(slot);
-    if (!(value > 0) || (best.length === 3 && value <= best[2]![0])) continue;
+    if (!(value > 0) || (best.length === MOST && value <= best[MOST - 1]![0])) continue;
     best.push([value, slot]);
     best.sort((a, b) => b[0] - a[0]);
-    best.length = Math.min(best.length, 3);
+    best.length = Math.min(best.length, MOST);
   }
-  return best.map(([, slot]) => slot);
+  return best.map(([, slot]) => rows.ids[slot]!);
+}
+
+/** The worst endpoints by id, chosen anew when there is another range, and now and then. */
+function useWorst(rows: RowTable): { slow: number[]; failing: number[] } {
+  const run = store.run.value;
+  const key = `${run?.run} ${Math.floor((run?.now ?? 0) / NAMED_S)}`;
+  const held = useRef<{ key: string; rows: RowTable; slow: number[]; failing: number[] } | null>(null);
+  const isOld = held.current?.key !== key || (isFixed.value && held.current.rows !== rows);
+  if (held.current === null || isOld || held.current.slow.length < MOST)
+    held.current = {
+      key, rows, slow: top(rows, (slot) => rows.get(slot, ROW.p95)),
+      failing: top(rows, (slot) => rows.get(slot, ROW.failures) / rows.get(slot, ROW.requests)),
+    };
+  return held.current;
 }
 
 function Worst(): JSX.Element | null {
   const { rows } = shown.value;
+  const worst = useWorst(rows);
   if (rows.length < 2) return null;
-  const slow = top((slot) => rows.get(slot, ROW.p95));
-  const failing = top((slot) => rows.get(slot, ROW.failures) / rows.get(slot, ROW.requests));
+  const slots = (ids: number[]): number[] => ids.map((id) => rows.slotOf(id) ?? -1).filter((slot) => slot >= 0);
+  const [slow, failing] = [slots(worst.slow), slots(worst.failing)];
   const link = (slot: number, text: string): JSX.Element => (
     <button type="button" class="link" key={rows.ids[slot]} onClick={() => go("endpoints", { row: String(rows.ids[slot]) })}>
       {visible(rows.methods[slot]!)} {visible(rows.names[slot]!).slice(0, 60)} <span class="strong">{text}</span>
