@@ -87,8 +87,3 @@ void json_out_bool(struct json_out *j, const char *key, bool is_true)
     begin(j, key);
     sbuf_adds(j->out, is_true ? "true" : "false");
 }
-
-void json_out_null(struct json_out *j, const char *key)
-{
-    json_out_whole(j, key, NAN);
-}

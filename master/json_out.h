@@ -23,4 +23,3 @@ void json_out_float(struct json_out *j, const char *key, double number); /* not 
 /* Whole milliseconds; not finite: null. */
 void json_out_whole(struct json_out *j, const char *key, double number);
 void json_out_bool(struct json_out *j, const char *key, bool is_true);
-void json_out_null(struct json_out *j, const char *key);

@@ -174,12 +174,6 @@ struct timeline_snap *timeline_levels_snapshot(const struct timeline_levels *l)
     return s;
 }
 
-struct timeline_snap *timeline_snap_ref(struct timeline_snap *s)
-{
-    __atomic_add_fetch(&s->refs, 1, __ATOMIC_RELAXED);
-    return s;
-}
-
 void timeline_snap_unref(struct timeline_snap *s)
 {
     if (!s || __atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL) > 0)
@@ -474,14 +468,6 @@ void timeline_levels_add(struct timeline_levels *l, struct timeline_block *secon
 {
     l->levels[0].done_until = end_of(second);
     append(&l->levels[0], second, l->limit);
-}
-
-bool timeline_levels_is_idle(const struct timeline_levels *l)
-{
-    for (size_t i = 1; i < TIMELINE_LEVELS; i++)
-        if (l->levels[i].job.is_on)
-            return false;
-    return true;
 }
 
 void timeline_levels_work(struct timeline_levels *l, size_t rows)

@@ -33,7 +33,6 @@ struct timeline_snap {
     size_t bytes, limit;
     struct timeline_view levels[TIMELINE_LEVELS];
 };
-struct timeline_snap *timeline_snap_ref(struct timeline_snap *s);
 void timeline_snap_unref(struct timeline_snap *s); /* NULL is fine */
 
 /* Blocks that together cover [from, to), in order; longer ones where they fit. Borrowed from the
@@ -58,6 +57,5 @@ void timeline_levels_clear(struct timeline_levels *l);
 void timeline_levels_add(struct timeline_levels *l, struct timeline_block *second);
 /* Goes on adding up: so many rows at most, so that nobody waits for it; then keeps the budget. */
 void timeline_levels_work(struct timeline_levels *l, size_t rows);
-bool timeline_levels_is_idle(const struct timeline_levels *l); /* nothing is left to add up */
 size_t timeline_levels_bytes(const struct timeline_levels *l);
 struct timeline_snap *timeline_levels_snapshot(const struct timeline_levels *l);

@@ -61,16 +61,6 @@ void hub_ready(struct ready *r)
     ready_add(&queue, r);
 }
 
-void hub_unready(struct ready *r)
-{
-    ready_remove(r);
-}
-
-bool hub_is_greenlet(PyObject *o)
-{
-    return _PyGreenlet_API != NULL && PyGreenlet_Check(o);
-}
-
 static void raise_gevent(const char *class, const char *message)
 {
     PyObject *module = PyImport_ImportModule("gevent.exceptions"); /* new */

@@ -23,8 +23,7 @@ struct ready {
 
 struct event_base *hub_base(void); /* the main loop's event_base; NULL before the hub exists */
 
-void hub_ready(struct ready *r);   /* queue r; nothing if it is queued already. No GIL needed */
-void hub_unready(struct ready *r); /* take it off again; nothing if it is not queued */
+void hub_ready(struct ready *r); /* queue r; nothing if it is queued already. No GIL needed */
 
 /* One wait of one greenlet. Zero-initialise, on the heap. May be reused after hub_park returned. */
 struct park {

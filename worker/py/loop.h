@@ -117,7 +117,6 @@ struct timeval loop_timeval(double seconds);
 /* The hub's side of the main loop (hub.c). */
 struct ready_list *hub_queue(void);
 Py_ssize_t hub_parked(void);
-bool hub_is_greenlet(PyObject *o);
 struct event_base *hub_base_new(void); /* NULL when out of descriptors */
 void hub_run_ready(void);              /* for who has no loop of ours (guest.c) */
 int hub_first_fd(void);                /* of hub_base(); see guest.c */

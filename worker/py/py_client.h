@@ -210,7 +210,6 @@ struct response *response_new(PyTypeObject *type); /* a blank one of this class 
 PyObject *response_url(struct response *r);        /* new */
 PyObject *response_content(struct response *r);    /* new: bytes, None or False (not read) */
 PyObject *response_reason(struct response *r);
-PyObject *response_first_target(struct response *r); /* new: where the chain began, or NULL */
 const struct fetch_header *response_header(const struct response *r, const char *name,
                                            const struct fetch_header *after);
 PyObject *response_make_headers(struct response *r);

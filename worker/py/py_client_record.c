@@ -30,27 +30,6 @@ static struct py_stats *stats_of(const struct response *r)
     return session_stats(r->session);
 }
 
-/* r: the response that was measured, or NULL. */
-static int record_numbers(PyObject *method, PyObject *name, struct response *r,
-                          struct py_stats_request *q, PyObject *text)
-{
-    Py_ssize_t len = 0;
-    struct tally_extra extra;
-    q->failure = text ? PyUnicode_AsUTF8AndSize(text, &len) : NULL;
-    q->failure_len = (size_t)len;
-    if (text && !q->failure)
-        return -1;
-    if (r) {
-        measure_response(r, q->time_us, &extra);
-        q->extra = &extra;
-    }
-    if (py_stats_record(stats_of(r), method, name, q) != 0)
-        return -1;
-    if (__builtin_expect(r && (q->slow_row || q->new), 0))
-        py_samples_note(r, q);
-    return 0;
-}
-
 /* ---- numbers of a response ------------------------------------------------------------------ */
 
 static uint64_t response_length(const struct response *r)
@@ -211,8 +190,22 @@ static int record_direct(struct response *r, PyObject *text)
 {
     if (!PyList_GET_SIZE(r->session->handlers))
         return 0;
-    struct py_stats_request q = {.time_us = r->duration_ns / 1000, .bytes = response_length(r)};
-    return record_numbers(r->method, r->name, r, &q, text);
+    Py_ssize_t len = 0;
+    const char *failure = text ? PyUnicode_AsUTF8AndSize(text, &len) : NULL;
+    if (text && !failure)
+        return -1;
+    struct tally_extra extra;
+    struct py_stats_request q = {.time_us = r->duration_ns / 1000,
+                                 .bytes = response_length(r),
+                                 .failure = failure,
+                                 .failure_len = (size_t)len,
+                                 .extra = &extra};
+    measure_response(r, q.time_us, &extra);
+    if (py_stats_record(stats_of(r), r->method, r->name, &q) != 0)
+        return -1;
+    if (__builtin_expect(q.slow_row || q.new, 0))
+        py_samples_note(r, &q);
+    return 0;
 }
 
 int record_report(struct response *r, PyObject *exception)

@@ -63,14 +63,6 @@ PyObject *response_reason(struct response *r)
     return PyUnicode_DecodeLatin1(r->got->reason, (Py_ssize_t)r->got->reason_len, NULL);
 }
 
-PyObject *response_first_target(struct response *r)
-{
-    struct response *first = r;
-    if (r->history && PyList_CheckExact(r->history) && PyList_GET_SIZE(r->history))
-        first = (struct response *)PyList_GET_ITEM(r->history, 0);
-    return PyObject_TypeCheck((PyObject *)first, response_type) ? Py_XNewRef(first->target) : NULL;
-}
-
 PyObject *response_content(struct response *r)
 {
     if (!r->content && is_collected(r))

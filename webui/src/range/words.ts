@@ -1,6 +1,6 @@
 /* Every number states its range. */
 import { timespan } from "../lib/format";
-import { isFixed, isWhole, range, span } from "./state";
+import { isFixed, isWhole, range } from "./state";
 
 /** "since the start", "in the last 15m", "in the selection" */
 export function rangeWords(): string {
@@ -8,9 +8,4 @@ export function rangeWords(): string {
   if (range.value.kind === "steady") return "since steady";
   if (isWhole.value || range.value.kind !== "last") return "since the start";
   return `in the last ${timespan(range.value.seconds)}`;
-}
-
-/** The length of the range as people say it. */
-export function rangeLength(): string {
-  return timespan(Math.round(span.value.to - span.value.from)) || "0s";
 }
