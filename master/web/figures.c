@@ -5,6 +5,7 @@
 #include "master/timeline_read.h"
 #include "master/viewer.h"
 #include "master/web/feed.h"
+#include "master/web/groups.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -141,8 +142,29 @@ static void add_silent(struct range_out *o, size_t *next, uint32_t until, bool *
     }
 }
 
+/* The rows of the merge one by one, or as the groups they are in; they come in front of workers. */
+static bool add_rows(struct range_out *o, struct timeline_merge *m, bool is_there, struct groups *g)
+{
+    bool is_first = true;
+    for (; is_there && m->id < TIMELINE_WORKER; is_there = timeline_merge_next(m, false)) {
+        if (g != NULL) {
+            groups_merge(g, m->id, &m->sum);
+            continue;
+        }
+        comma_unless_first(o->out, &is_first);
+        add_row_of(o, m->id, &m->sum);
+    }
+    const struct tally *sum;
+    size_t next = 0;
+    for (uint32_t n = 1; g != NULL && (sum = groups_next(g, &next)) != NULL; n++) {
+        comma_unless_first(o->out, &is_first);
+        add_row_of(o, n, sum);
+    }
+    return is_there;
+}
+
 /* total, rows and workers: the merge brings them in this order. */
-static void add_merged(struct range_out *o, const struct timeline_plan *plan)
+static void add_merged(struct range_out *o, const struct timeline_plan *plan, struct groups *g)
 {
     struct timeline_merge m;
     struct tally none;
@@ -157,12 +179,8 @@ static void add_merged(struct range_out *o, const struct timeline_plan *plan)
     if (has_total)
         is_there = timeline_merge_next(&m, false);
     sbuf_adds(o->out, ",\"rows\":[");
-    for (; is_there && m.id < TIMELINE_WORKER; is_there = timeline_merge_next(&m, false)) {
-        comma_unless_first(o->out, &is_first);
-        add_row_of(o, m.id, &m.sum);
-    }
+    is_there = add_rows(o, &m, is_there, g);
     sbuf_adds(o->out, "],\"workers\":[");
-    is_first = true;
     for (; is_there; is_there = timeline_merge_next(&m, false)) {
         uint32_t index = m.id - TIMELINE_WORKER;
         add_silent(o, &next_health, index, &is_first);
@@ -253,12 +271,18 @@ void figures_add_range(struct sbuf *out, const struct view *v, const struct quer
     struct range_out o = {.out = out, .seconds = r.is_empty ? 0 : run_seconds(v, r.from, r.to)};
     o.health_count = timeline_merge_healths(plan.blocks, plan.count, &healths);
     o.healths = healths;
+    struct groups *g = q->has_group ? groups_new(v, q->group) : NULL;
     add_head(out, "range", v, &r);
     sbuf_addf(out, ",\"columns\":%s", feed_row_columns);
     if (q->has_worker)
         add_one_worker(&o, &plan, q->worker);
     else
-        add_merged(&o, &plan);
+        add_merged(&o, &plan, g);
+    if (g != NULL) {
+        sbuf_adds(out, ",\"groups\":");
+        groups_write(g, out);
+    }
+    groups_free(g);
     add_range_failures(out, &plan);
     sbuf_addf(out, ",\"valid\":%s,\"saturated\":", is_valid(v, r.from, r.to) ? "true" : "false");
     figures_add_saturated(out, v, r.from, r.to);

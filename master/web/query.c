@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "master/web/query.h"
 
+#include "master/web/groups.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,6 +99,7 @@ bool query_read(const struct form *f, struct query *q, struct query_error *e)
     if (!read_range(f, q, e) || !read_whole(f, "step", 1, QUERY_STEP_MAX, &q->step, &ignored, e) ||
         !read_whole(f, "id", 0, INT32_MAX, &q->id, &ignored, e) ||
         !read_whole(f, "worker", 0, QUERY_WORKER_MAX, &q->worker, &q->has_worker, e) ||
+        !read_whole(f, "group", 1, GROUPS_DEPTH_MAX, &q->group, &q->has_group, e) ||
         !read_whole(f, "points", 2, QUERY_POINTS_MAX, &q->points, &ignored, e) ||
         !read_ids(f, q, e))
         return false;

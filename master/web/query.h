@@ -15,11 +15,12 @@
 #define QUERY_TIME_MAX 100000000000ll /* seconds: far beyond what a clock shows */
 
 struct query {
-    bool has_from, has_to, has_worker, has_all_columns;
+    bool has_from, has_to, has_worker, has_group, has_all_columns;
     int64_t from, to;
     uint32_t step;   /* 0: absent */
     uint32_t id;     /* of a row; 0: the total */
     uint32_t worker; /* its index */
+    uint32_t group;  /* parts of the path by which rows are merged (groups.h) */
     uint32_t points; /* 30 when absent */
     uint32_t ids[QUERY_IDS_MAX];
     size_t id_count;

@@ -55,6 +55,8 @@ static void what_is_wrong_is_named(void **state)
                  {"id=-1", "id"},
                  {"id=4294967296", "id"},
                  {"worker=10000", "worker"},
+                 {"group=0", "group"},
+                 {"group=4", "group"},
                  {"points=1", "points"},
                  {"points=121", "points"},
                  {"columns=some", "columns"},

@@ -52,7 +52,7 @@ export class HttpFigures implements Figures {
   }
 
   groups(from: number, to: number, depth: number, signal?: AbortSignal): Promise<GroupsAnswer> {
-    return this.get(`range?${query({ from, to, group: "prefix", depth })}`, signal);
+    return this.get(`range?${query({ from, to, group: depth })}`, signal);
   }
 
   async series(ask: SeriesAsk, signal?: AbortSignal): Promise<SeriesTable> {

@@ -213,7 +213,7 @@ export class FakeRun {
       case "state": return this.hello();
       case "live": return this.tickMessage(true, 5, number("columns", 0));
       case "series": return this.series(from, to, number("step", 0), id);
-      case "range": return this.range(from, to, query.has("group") ? number("depth", 1) : 0);
+      case "range": return this.range(from, to, number("group", 0));
       case "heatmap": return this.heatmap(from, to, id);
       case "distribution": return this.distribution(from, to, id);
       case "sparks": return this.sparks(from, to, (query.get("ids") ?? "").split(",").map(Number), number("points", 30));
