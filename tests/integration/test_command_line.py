@@ -50,7 +50,7 @@ def folder(tmp_path_factory):
         "more/deep/c.py": USERS.format("C"), "more/_hidden.py": USERS.format("Hidden"), "empty.py": "import locust\n",
         "broken.py": "raise ValueError('broken')\n",
         "chart.py": USERS.format("A") + "\nimport locust.stats\nlocust.stats.PERCENTILES_TO_CHART = [1.2]\n",
-        "loop.py": "import time\nfrom locust import User\n\nclass Loop(User):\n    def on_start(self):\n        print('going')\n        time.sleep(1000)\n",
+        "loop.py": "import time\nfrom locust import User, events\n\n@events.init.add_listener\ndef choose(environment, **_):\n    environment.dispatcher_class = Loop\n\nclass Loop(User):\n    def on_start(self):\n        print('going')\n        time.sleep(1000)\n",
         "shape.py": "from locust import LoadTestShape\nclass S(LoadTestShape):\n    def tick(self):\n        return None\n",
         "users.json": '[{"user_class_name": "Good", "host": "http://from.file", "tasks": ["one"]}]',
         "seen.py": USERS.format("Good") + """
@@ -226,3 +226,4 @@ def test_a_class_that_only_starts_and_logs_left_to_the_locustfile(folder):
     ours = run_katydid("-f", "loop.py", "--headless", "-t", 3, "--skip-log-setup", cwd=folder)
     assert ours.code == 0 and ours.stdout == "going\n", ours.describe()
     assert "INFO" not in ours.stderr and "Aggregated" not in ours.stderr, ours.describe()
+    assert "dispatcher_class: <class 'loop.Loop'> is not asked" in ours.stderr, ours.describe()

@@ -26,6 +26,7 @@ from ._hosted import HostedLocalRunner, HostedMasterRunner, HostedWorkerRunner
 from ._node import Node, new_node_id
 from ._source import EXIT_IMPORT, Refusal
 from ._web_host import HostWebUI
+from .dispatch import UsersDispatcher
 from .env import Environment
 from .exception import StopTest
 from .opentelemetry import setup_opentelemetry
@@ -335,6 +336,10 @@ def _fire_init(environment):
         raise Refusal(1, str(error)) from None
     if log.unhandled_greenlet_exception:  # and logged
         raise SystemExit(1)
+    is_worker = isinstance(environment.runner, HostedWorkerRunner)
+    if environment.dispatcher_class is not UsersDispatcher and not is_worker:
+        logger.warning("dispatcher_class: %s is not asked, users are dealt out in C. It serves "
+                       "programs that use locust as a library", environment.dispatcher_class)
 
 
 def _handle_signals(node, endpoint):
