@@ -1,6 +1,7 @@
 """Integration tests run real processes; tests/support is importable, and nothing may be left running."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
 
 import harness  # noqa: E402
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job has it ignored, and so would its children
 
 
 @pytest.fixture(autouse=True)
