@@ -40,7 +40,7 @@ export async function startMaster(locustfile, args = []) {
   };
 }
 
-export async function eventually(check, what, seconds = 20) {
+export async function eventually(check, what, seconds = 90) {
   const until = Date.now() + seconds * 1000;
   let last;
   while (Date.now() < until) {

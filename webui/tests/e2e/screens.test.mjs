@@ -76,7 +76,7 @@ const users = () => page.getByLabel("Users", { exact: true });
 const rail = (name) => page.getByRole("navigation", { name: "Screens" }).getByRole("link", { name });
 
 test("the server's word about a field stands beside it while the form is filled", async () => {
-  await users().waitFor({ timeout: 20_000 });
+  await users().waitFor({ timeout: 90_000 });
   await page.getByText("2 workers are ready.").waitFor();
   await users().fill("many");
   await page.locator(".field", { has: users() }).getByRole("alert").waitFor();
@@ -112,7 +112,7 @@ test("one user is tried: request, answer, log and exception are shown", async ()
   await page.getByLabel("Class to try").selectOption("Shopper");
   await page.getByRole("button", { name: "Try", exact: true }).click();
   const trial = page.locator(".trial");
-  await trial.waitFor({ timeout: 30_000 });
+  await trial.waitFor({ timeout: 90_000 });
   const text = await trial.innerText();
   assert.match(text, /KeyError: 'token'/);
   assert.match(text, /looked around/);
@@ -128,7 +128,7 @@ test("the new test is accessible and fits", async () => {
 
 test("the test starts with what was chosen", async () => {
   await page.getByRole("button", { name: "Start", exact: true }).click();
-  await page.locator(".run-status .status", { hasText: "running" }).waitFor({ timeout: 20_000 });
+  await page.locator(".run-status .status", { hasText: "running" }).waitFor({ timeout: 90_000 });
   await eventually(async () => (await master.json("stats/requests")).user_count === 4, "four users");
   const names = (await master.json("stats/requests")).stats.map((row) => row.name);
   assert.ok(!names.includes("/read"), String(names));
@@ -139,7 +139,7 @@ test("failures show the requests that failed, and a click selects their time", a
   await page.locator("table.failures", { hasText: "/missing" }).waitFor();
   await page.getByRole("button", { name: "Samples of GET /missing" }).click();
   const samples = page.locator(".samples");
-  await samples.getByText("no such page here").first().waitFor({ timeout: 15_000 });
+  await samples.getByText("no such page here").first().waitFor({ timeout: 90_000 });
   await samples.getByText("X-Shop").first().waitFor();
   await page.locator("#kinds-title").waitFor();
   await page.getByRole("group", { name: "Group by" }).getByRole("button", { name: "Worker" }).click();
@@ -160,7 +160,7 @@ test("exceptions have their traceback, in which the script stands out", async ()
 test("logs of master and workers come live, are filtered, and a repeated line is one", async () => {
   await rail("Logs").click();
   const row = page.locator(".log-row", { hasText: "looked around" });
-  await row.first().waitFor({ timeout: 15_000 });
+  await row.first().waitFor({ timeout: 90_000 });
   await page.getByLabel("Filter log lines").fill("/LOOKED a.ound/");
   await eventually(async () => (await page.locator(".log-row").count()) === (await row.count()), "only such lines");
   await page.getByLabel("Filter log lines").fill("nobody says this");
@@ -200,7 +200,7 @@ test("a worker that was killed is shown as gone, and so are all", async () => {
       return found.length === 4 - killed ? found : null;
     }, "a worker process");
     process.kill(workers.at(-1), "SIGKILL"); // the first of them runs the locustfile beside the master
-    await page.getByText(text).waitFor({ timeout: 60_000 });
+    await page.getByText(text).waitFor({ timeout: 90_000 });
     assert.equal(await page.locator("table.workers tr.gone").count(), killed);
   }
   assert.equal(before.length, 2);
