@@ -66,7 +66,7 @@ const SCREENS = [
   }],
   ["failures", "table.failures td", async (page) => {
     await page.getByRole("button", { name: /^Samples of GET .*script/ }).first().click();
-    await page.locator(".sample-sides").first().waitFor({ timeout: 20_000 });
+    await page.locator(".sample-sides").first().waitFor({ timeout: 90_000 });
     await page.locator(".exceptions summary").first().click();
   }],
   ["workers", "table.workers td", async () => {}],
