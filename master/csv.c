@@ -7,8 +7,9 @@
  * everything that arrived. A file that cannot be written stops that file and is reported by
  * csv_close; the test goes on.
  *
- * Cells are quoted only when they must be, lines end in CR LF. A text (not a number) that a
- * spreadsheet would take for a formula gets an apostrophe in front.
+ * Cells are quoted only when they must be, lines end in CR LF. In the files a text is what it is,
+ * for programs; in the same tables as downloads, one that a spreadsheet would take for a formula
+ * gets an apostrophe in front.
  */
 #include "master/output.h"
 #include "master/output_text.h"
@@ -25,6 +26,9 @@
 #include <unistd.h>
 
 /* ---- cells ------------------------------------------------------------------------------ */
+
+/* How a text becomes a cell. */
+typedef void add_text(struct sbuf *out, const char *text);
 
 static void add_percentile_names(struct sbuf *out)
 {
@@ -71,11 +75,12 @@ static void add_sums(struct sbuf *out, const struct tally *t)
 
 /* ---- tables ----------------------------------------------------------------------------- */
 
-static void add_request_row(struct sbuf *out, const struct tally *t, const struct stats *s)
+static void add_request_row(struct sbuf *out, const struct tally *t, const struct stats *s,
+                            add_text *add)
 {
-    sbuf_add_csv(out, t->method);
+    add(out, t->method);
     sbuf_addc(out, ',');
-    sbuf_add_csv(out, t->name);
+    add(out, t->name);
     add_sums(out, t);
     add_float(out, tally_total_rps(t, s));
     add_float(out, tally_total_fail_rps(t, s));
@@ -83,7 +88,7 @@ static void add_request_row(struct sbuf *out, const struct tally *t, const struc
     sbuf_adds(out, "\r\n");
 }
 
-void csv_requests(const struct stats *s, struct sbuf *out)
+static void add_requests(const struct stats *s, struct sbuf *out, add_text *add)
 {
     sbuf_adds(out, "Type,Name,Request Count,Failure Count,Median Response Time,"
                    "Average Response Time,Min Response Time,Max Response Time,"
@@ -93,9 +98,9 @@ void csv_requests(const struct stats *s, struct sbuf *out)
     const struct tally **rows;
     size_t n = stats_sorted(s, &rows);
     for (size_t i = 0; i < n; i++)
-        add_request_row(out, rows[i], s);
+        add_request_row(out, rows[i], s, add);
     free(rows);
-    add_request_row(out, &s->total, s);
+    add_request_row(out, &s->total, s, add);
 }
 
 static int by_count(const void *a, const void *b)
@@ -110,13 +115,13 @@ static int by_count(const void *a, const void *b)
     return order ? order : strcmp(x->text, y->text);
 }
 
-static void add_failure_row(struct sbuf *out, const struct failure *f)
+static void add_failure_row(struct sbuf *out, const struct failure *f, add_text *add)
 {
-    sbuf_add_csv(out, f->method);
+    add(out, f->method);
     sbuf_addc(out, ',');
-    sbuf_add_csv(out, f->name);
+    add(out, f->name);
     sbuf_addc(out, ',');
-    sbuf_add_csv(out, f->text);
+    add(out, f->text);
     sbuf_addf(out, ",%llu,", (unsigned long long)f->count);
     output_add_utc(out, f->first_at);
     sbuf_addc(out, ',');
@@ -124,7 +129,7 @@ static void add_failure_row(struct sbuf *out, const struct failure *f)
     sbuf_adds(out, "\r\n");
 }
 
-void csv_failures(const struct stats *s, struct sbuf *out)
+static void add_failures(const struct stats *s, struct sbuf *out, add_text *add)
 {
     sbuf_adds(out, "Method,Name,Error,Occurrences,First Seen,Last Seen\r\n");
     const struct failure **sorted = mem_zalloc((s->failure_count + 1) * sizeof *sorted);
@@ -133,22 +138,46 @@ void csv_failures(const struct stats *s, struct sbuf *out)
         sorted[n++] = f;
     qsort(sorted, n, sizeof *sorted, by_count);
     for (size_t i = 0; i < n; i++)
-        add_failure_row(out, sorted[i]);
+        add_failure_row(out, sorted[i], add);
     free(sorted);
 }
 
-void csv_exceptions(const struct stats *s, struct sbuf *out)
+/* One cell: the ids, with a blank after each comma, as people read lists. */
+static void add_nodes(struct sbuf *out, const char *nodes)
+{
+    struct sbuf list = {0};
+    output_add_nodes(&list, nodes);
+    sbuf_add_csv(out, list.data);
+    sbuf_fini(&list);
+}
+
+static void add_exceptions(const struct stats *s, struct sbuf *out, add_text *add)
 {
     sbuf_adds(out, "Count,Message,Traceback,Nodes\r\n");
     for (const struct exception *e = s->exceptions; e; e = e->next) {
         sbuf_addf(out, "%llu,", (unsigned long long)e->count);
-        sbuf_add_csv(out, e->message);
+        add(out, e->message);
         sbuf_addc(out, ',');
-        sbuf_add_csv(out, e->traceback);
+        add(out, e->traceback);
         sbuf_addc(out, ',');
-        sbuf_add_csv(out, e->nodes);
+        add_nodes(out, e->nodes);
         sbuf_adds(out, "\r\n");
     }
+}
+
+void csv_requests(const struct stats *s, struct sbuf *out)
+{
+    add_requests(s, out, sbuf_add_csv_no_formula);
+}
+
+void csv_failures(const struct stats *s, struct sbuf *out)
+{
+    add_failures(s, out, sbuf_add_csv_no_formula);
+}
+
+void csv_exceptions(const struct stats *s, struct sbuf *out)
+{
+    add_exceptions(s, out, sbuf_add_csv_no_formula);
 }
 
 /* ---- files ------------------------------------------------------------------------------ */
@@ -200,10 +229,10 @@ static void put(struct csv *c, enum csv_file file, bool from_start)
 }
 
 static void rewrite(struct csv *c, enum csv_file file, const struct stats *s,
-                    void (*table)(const struct stats *, struct sbuf *))
+                    void (*table)(const struct stats *, struct sbuf *, add_text *))
 {
     sbuf_clear(&c->text);
-    table(s, &c->text);
+    table(s, &c->text, sbuf_add_csv);
     put(c, file, true);
 }
 
@@ -225,9 +254,9 @@ static bool is_rested(unsigned *rest)
 static void rewrite_tables(struct csv *c, const struct stats *s)
 {
     uint64_t begin = clk_mono_ns();
-    rewrite(c, CSV_REQUESTS, s, csv_requests);
-    rewrite(c, CSV_FAILURES, s, csv_failures);
-    rewrite(c, CSV_EXCEPTIONS, s, csv_exceptions);
+    rewrite(c, CSV_REQUESTS, s, add_requests);
+    rewrite(c, CSV_FAILURES, s, add_failures);
+    rewrite(c, CSV_EXCEPTIONS, s, add_exceptions);
     c->tables_rest = rest_after(begin);
 }
 

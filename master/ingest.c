@@ -54,8 +54,9 @@ static void merge(struct master *m, struct worker *w, const struct message *msg)
     double interval = w->is_katydid ? 1.0 : STOCK_INTERVAL_S;
     double from = w->last_report_at > 0 ? w->last_report_at : to - interval;
     timeline_report(m->timeline, w->index, from, to);
+    const char *node = m->is_local ? "local" : w->id;
     int rc = s->is_katydid
-                 ? report_merge_watched(&m->stats, s->report.data, s->report.len, w->id, &watch)
+                 ? report_merge_watched(&m->stats, s->report.data, s->report.len, node, &watch)
                  : report_merge_locust_watched(&m->stats, msg->data.data, msg->data.len, &watch);
     if (rc != 0) {
         m->trouble.broken++;

@@ -39,7 +39,7 @@ void csv_tick(struct csv *c, const struct stats *s, double now, unsigned users);
 /* Last rows, complete, with everything that arrived; closes and frees, NULL is fine. 0, or -1 with
  * errno of the first write that failed, also an earlier one. */
 int csv_close(struct csv *c, const struct stats *s, double now, unsigned users);
-/* The same tables for downloads. */
+/* The same tables for downloads, which people open: no text in them is a spreadsheet's formula. */
 void csv_requests(const struct stats *s, struct sbuf *out);
 void csv_failures(const struct stats *s, struct sbuf *out);
 void csv_exceptions(const struct stats *s, struct sbuf *out);

@@ -154,6 +154,13 @@ void output_add_number(struct sbuf *b, double v)
         output_add_float(b, v);
 }
 
+void output_add_nodes(struct sbuf *b, const char *nodes)
+{
+    sbuf_adds(b, "");
+    for (; *nodes; nodes++)
+        sbuf_adds(b, *nodes == ',' ? ", " : (char[2]){*nodes});
+}
+
 void output_add_utc(struct sbuf *b, double unix_s)
 {
     if (!(unix_s > 0) || unix_s > 2e11)

@@ -34,6 +34,8 @@ double output_fail_ratio(const struct tally *t); /* 1 when there are only failur
 void output_add_float(struct sbuf *b, double v);
 /* The same, but a whole number has no fraction: "1". */
 void output_add_number(struct sbuf *b, double v);
+/* The ids of an exception's nodes, "a,b", as Locust writes a list: "a, b". */
+void output_add_nodes(struct sbuf *b, const char *nodes);
 void output_add_utc(struct sbuf *b, double unix_s); /* 2026-01-31T23:59:59Z; nothing for 0 */
 /* Text of a stranger for a terminal: control and direction characters become escapes. Returns the
  * number of characters it added. */

@@ -186,18 +186,29 @@ void sbuf_add_json(struct sbuf *b, const char *text, size_t len)
     sbuf_addc(b, '"');
 }
 
-void sbuf_add_csv(struct sbuf *b, const char *text)
+/* The field begins with `before`. */
+static void add_csv(struct sbuf *b, const char *before, const char *text)
 {
-    const bool is_formula = *text && strchr("=+-@\t\r", *text);
     if (!text[strcspn(text, ",\"\r\n")]) {
-        sbuf_addf(b, "%s%s", is_formula ? "'" : "", text);
+        sbuf_addf(b, "%s%s", before, text);
         return;
     }
-    sbuf_adds(b, is_formula ? "\"'" : "\"");
+    sbuf_addf(b, "\"%s", before);
     for (const char *p = text; *p; p++) {
         if (*p == '"')
             sbuf_addc(b, '"');
         sbuf_addc(b, *p);
     }
     sbuf_addc(b, '"');
+}
+
+void sbuf_add_csv(struct sbuf *b, const char *text)
+{
+    add_csv(b, "", text);
+}
+
+void sbuf_add_csv_no_formula(struct sbuf *b, const char *text)
+{
+    const bool is_formula = *text && strchr("=+-@\t\r", *text);
+    add_csv(b, is_formula ? "'" : "", text);
 }

@@ -26,6 +26,7 @@ void sbuf_add_u64(struct sbuf *b, uint64_t number);
 char *sbuf_take(struct sbuf *b); /* malloced, NUL-terminated; b is empty afterwards */
 /* text (any bytes) as a JSON string with quotes: controls and invalid UTF-8 become escapes. */
 void sbuf_add_json(struct sbuf *b, const char *text, size_t len);
-/* text as one field of a CSV file, quoted when it must be. What a spreadsheet would run as a
- * formula gets an apostrophe in front. */
+/* text as one field of a CSV file, quoted when it must be. */
 void sbuf_add_csv(struct sbuf *b, const char *text);
+/* The same; what a spreadsheet would run as a formula gets an apostrophe in front. */
+void sbuf_add_csv_no_formula(struct sbuf *b, const char *text);

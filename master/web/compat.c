@@ -133,6 +133,14 @@ void compat_requests(const struct view *v, struct sbuf *out)
     json_out_close(&j, '}');
 }
 
+static void add_nodes(struct json_out *j, const char *nodes)
+{
+    struct sbuf list = {0};
+    output_add_nodes(&list, nodes);
+    json_out_text(j, "nodes", list.data);
+    sbuf_fini(&list);
+}
+
 void compat_exceptions(const struct view *v, struct sbuf *out)
 {
     struct json_out j;
@@ -144,7 +152,7 @@ void compat_exceptions(const struct view *v, struct sbuf *out)
         json_out_open(&j, NULL, '{');
         json_out_count(&j, "count", x->count);
         json_out_text(&j, "msg", x->message);
-        json_out_text(&j, "nodes", x->nodes);
+        add_nodes(&j, x->nodes);
         json_out_text(&j, "traceback", x->traceback);
         json_out_close(&j, '}');
     }

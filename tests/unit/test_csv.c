@@ -207,7 +207,7 @@ static void full_history_survives_cleared_statistics(void **state)
     stats_fini(&s);
 }
 
-static void texts_are_no_formulas(void **state)
+static void downloads_hold_no_formulas(void **state)
 {
     (void)state;
     static const char *const cases[][2] = {
@@ -233,6 +233,25 @@ static void texts_are_no_formulas(void **state)
         sbuf_fini(&want);
         stats_fini(&s);
     }
+}
+
+static void files_hold_texts_as_they_are(void **state)
+{
+    (void)state;
+    struct stats s;
+    struct sbuf b = {0};
+    stats_init(&s, GOLDEN_START, STATS_LIMITS_DEFAULT);
+    stats_add_failure(&s, row_of(&s, "@log,in"), GOLDEN_START, "=1+1", 4);
+    stats_add_exception(&s, GOLDEN_START, "-m", "t", "w1", 1);
+    stats_add_exception(&s, GOLDEN_START, "-m", "t", "w2", 1);
+    assert_int_equal(csv_close(open_csv(false), &s, GOLDEN_START + 1, 0), 0);
+    slurp(&b, "_failures.csv");
+    assert_non_null(strstr(b.data, "\r\nGET,\"@log,in\",=1+1,1,"));
+    sbuf_clear(&b);
+    slurp(&b, "_exceptions.csv");
+    assert_non_null(strstr(b.data, "\r\n2,-m,t,\"w1, w2\"\r\n"));
+    sbuf_fini(&b);
+    stats_fini(&s);
 }
 
 static void a_prefix_that_cannot_be_written_says_why(void **state)
@@ -272,7 +291,8 @@ int main(void)
         cmocka_unit_test(files_hold_everything_at_the_end),
         cmocka_unit_test(full_history_has_every_name_and_looks_ten_seconds_back),
         cmocka_unit_test(full_history_survives_cleared_statistics),
-        cmocka_unit_test(texts_are_no_formulas),
+        cmocka_unit_test(downloads_hold_no_formulas),
+        cmocka_unit_test(files_hold_texts_as_they_are),
         cmocka_unit_test(a_prefix_that_cannot_be_written_says_why),
         cmocka_unit_test(a_full_disk_is_told_at_the_end),
     };

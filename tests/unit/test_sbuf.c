@@ -81,15 +81,15 @@ static void test_json_strings(void **state)
 static void test_csv_fields(void **state)
 {
     (void)state;
-    static const char *const cases[][2] = {
-        {"", ""},
-        {"plain text", "plain text"},
-        {"a,b", "\"a,b\""},
-        {"say \"hi\"", "\"say \"\"hi\"\"\""},
-        {"two\r\nlines", "\"two\r\nlines\""},
-        {"=1+1", "'=1+1"},
-        {"@a,b", "\"'@a,b\""},
-        {"a=b", "a=b"},
+    static const char *const cases[][3] = {
+        {"", "", ""},
+        {"plain text", "plain text", "plain text"},
+        {"a,b", "\"a,b\"", "\"a,b\""},
+        {"say \"hi\"", "\"say \"\"hi\"\"\"", "\"say \"\"hi\"\"\""},
+        {"two\r\nlines", "\"two\r\nlines\"", "\"two\r\nlines\""},
+        {"=1+1", "=1+1", "'=1+1"},
+        {"@a,b", "\"@a,b\"", "\"'@a,b\""},
+        {"a=b", "a=b", "a=b"},
     };
     struct sbuf b = {0};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -97,6 +97,10 @@ static void test_csv_fields(void **state)
         sbuf_adds(&b, "");
         sbuf_add_csv(&b, cases[i][0]);
         assert_string_equal(b.data, cases[i][1]);
+        sbuf_clear(&b);
+        sbuf_adds(&b, "");
+        sbuf_add_csv_no_formula(&b, cases[i][0]);
+        assert_string_equal(b.data, cases[i][2]);
     }
     sbuf_fini(&b);
 }
