@@ -273,7 +273,8 @@ export async function fakeMaster(options = {}) {
     const { searchParams } = new URL(request.url, "http://x");
     const viewer = { isPaused: false, isPacked: searchParams.get("pack") === "deflate", columns: Number(searchParams.get("columns") ?? 0) };
     Object.assign(viewer, accept(request, socket, (text) => {
-      const { type, columns } = JSON.parse(text);
+      const { type, columns, tick } = JSON.parse(text);
+      if (type === "ack") viewer.acked = tick;
       if (type === "sub") viewer.columns = columns;
       if (type === "pause") viewer.isPaused = true;
       if (type === "resume") viewer.isPaused = false;
