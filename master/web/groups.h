@@ -7,7 +7,7 @@
  * (webui/src/lib/prefix.ts).
  */
 #include "common/base/sbuf.h"
-#include "common/stats/stats.h"
+#include "master/timeline_read.h"
 #include "master/view.h"
 
 #define GROUPS_DEPTH_MAX 3
