@@ -87,6 +87,7 @@ def both():
                 assert start(process.url, user_count=4, spawn_rate=4, host=server.url)["success"]
                 wait_for(lambda p=process: get_json(p.url + "/exceptions")["exceptions"], "an exception")
                 wait_for(lambda p=process: len(get_json(p.url + "/stats/requests")["stats"]) == 4, "every row")
+                wait_for(lambda p=process: None not in get_json(p.url + "/stats/requests")["current_response_time_percentiles"].values(), "percentiles")
             yield ours, theirs
 
 
