@@ -3,15 +3,16 @@
 
 const TIMEOUT_MS = 45_000; // a trial may take 30 s
 
-async function read<T>(answer: Response): Promise<T> {
+/** A refused question is an error; a refused command or form says in its answer what is wrong. */
+async function read<T>(answer: Response, isQuestion: boolean): Promise<T> {
   const body = (await answer.json().catch(() => ({}))) as { error?: string };
-  if (answer.status >= 400 && body.error === undefined) throw new Error(`The master answered ${answer.status}.`);
+  if (answer.status >= 400 && (isQuestion || body.error === undefined)) throw new Error(body.error ?? `The master answered ${answer.status}.`);
   return body as T;
 }
 
 async function send<T>(path: string, init: RequestInit): Promise<T> {
   try {
-    return await read<T>(await fetch(new URL(`api/v1/${path}`, document.baseURI), { ...init, signal: init.signal ?? AbortSignal.timeout(TIMEOUT_MS) }));
+    return await read<T>(await fetch(new URL(`api/v1/${path}`, document.baseURI), { ...init, signal: init.signal ?? AbortSignal.timeout(TIMEOUT_MS) }), init.method === undefined);
   } catch (error) {
     if (error instanceof TypeError) throw new Error("The master did not answer. Is it still running?");
     throw error;
