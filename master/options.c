@@ -252,6 +252,8 @@ static int read_command_line(struct reading *r, int argc, char **argv)
     bool is_over = false; /* after "--" */
     for (int i = 1; i < argc && !r->is_done; i++) {
         const char *w = argv[i];
+        if (option_check_text("argument", w))
+            return 2;
         if (!is_over && strcmp(w, "--") == 0) {
             is_over = true;
             r->is_after_unknown = false;
@@ -302,6 +304,8 @@ static int read_environment(struct reading *r)
     const char *classes = getenv("LOCUST_USER_CLASSES");
     if (!classes || r->o->user_classes)
         return 0;
+    if (option_check_text("environment variable LOCUST_USER_CLASSES", classes))
+        return 2;
     char *copy = mem_strdup(classes), *rest = copy;
     for (char *word; (word = strsep(&rest, " \t\r\n"));)
         if (*word)

@@ -9,6 +9,7 @@
 #include "master/options_table.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
+#include "common/base/utf8.h"
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -150,6 +151,17 @@ int options_conf_read(const char *path, const char *text, size_t len, option_set
     return rc;
 }
 
+static int check_utf8(const char *path, const struct sbuf *text)
+{
+    size_t good = utf8_valid_prefix(text->data, text->len);
+    if (good == text->len)
+        return 0;
+    unsigned line = 1;
+    for (size_t i = 0; i < good; i++)
+        line += text->data[i] == '\n';
+    return option_error("%s:%u: not UTF-8: save the configuration file as UTF-8", path, line);
+}
+
 /* The whole file, or 2 after a message. */
 static int slurp(const char *path, bool must_exist, struct sbuf *out)
 {
@@ -168,6 +180,8 @@ static int slurp(const char *path, bool must_exist, struct sbuf *out)
                           path);
     else if (out->len && memchr(out->data, '\0', out->len))
         rc = option_error("the configuration file %s is not a text file", path);
+    else if (out->len)
+        rc = check_utf8(path, out);
     if (f)
         fclose(f);
     return rc;

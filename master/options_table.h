@@ -76,6 +76,9 @@ const struct option_def *option_find_short(char name);
 /* Writes "katydid: error: …" (or "locust: …") to stderr. Always returns 2. */
 int option_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Text that is not UTF-8 is refused: JSON, page and workers could only get something else. Returns
+ * 0, or 2 after a message. label names the place. */
+int option_check_text(const char *label, const char *text);
 /* Gives an option its text. label names the place for people: "argument -u/--users". Returns 0,
  * or 2 after a message. Lists are appended to. */
 int option_set(struct options *o, const struct option_def *d, const char *label, const char *text);

@@ -7,6 +7,7 @@
 #include "master/options_table.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
+#include "common/base/utf8.h"
 #include <ctype.h>
 #include <errno.h>
 #include <jansson.h>
@@ -19,12 +20,18 @@
 
 #define SPAN_MAX_S 3.2e9 /* a hundred years */
 
-/* Texts of strangers reach the terminal: control characters become "?". */
+/* Texts of strangers reach the terminal: control characters and noise become "?". */
 static void print_clean(const char *text)
 {
-    for (; *text; text++) {
+    for (size_t n; *text; text += n) {
         bool is_control = ((unsigned char)*text < 0x20 && *text != '\n') || *text == 0x7f;
-        fputc(is_control ? '?' : *text, stderr);
+        n = is_control ? 0 : utf8_next(text, strnlen(text, 4), NULL);
+        if (n > 0) {
+            fwrite(text, 1, n, stderr);
+        } else {
+            fputc('?', stderr);
+            n = 1;
+        }
     }
 }
 
@@ -50,6 +57,16 @@ int option_error(const char *format, ...)
 static int reject(const struct option_def *d, const char *label, const char *what, const char *text)
 {
     return option_error("%s: invalid %s '%.200s': give %s", label, what, text, d->expects);
+}
+
+int option_check_text(const char *label, const char *text)
+{
+    size_t len = strlen(text);
+    if (utf8_valid_prefix(text, len) == len)
+        return 0;
+    return option_error("%s: '%.200s' is not UTF-8: write it in UTF-8, in which workers, page and "
+                        "files get it",
+                        label, text);
 }
 
 double options_timespan(const char *text)
@@ -232,6 +249,25 @@ static int set_base_path(struct options *o, const struct option_def *d, const ch
     return 0;
 }
 
+/* What users are dealt out by must be numbers; other attributes are the locustfile's affair. */
+static int check_config_user(const char *label, const char *text, const json_t *user)
+{
+    if (!json_is_string(json_object_get(user, "user_class_name")))
+        return option_error("%s: '%.200s' has no \"user_class_name\": each object must name the "
+                            "User class it is for",
+                            label, text);
+    const json_t *weight = json_object_get(user, "weight");
+    if (weight && (!json_is_number(weight) || json_number_value(weight) < 0))
+        return option_error("%s: the \"weight\" of '%.200s' is not right: give a number, 0 or more",
+                            label, text);
+    const json_t *fixed = json_object_get(user, "fixed_count");
+    if (fixed && (!json_is_integer(fixed) || json_integer_value(fixed) < 0))
+        return option_error("%s: the \"fixed_count\" of '%.200s' is not right: give a whole number "
+                            "of users, 0 or more",
+                            label, text);
+    return 0;
+}
+
 /* One word of --config-users: kept as a JSON array, so that workers elsewhere need no file. */
 static int set_config_users(struct options *o, const struct option_def *d, const char *label,
                             const char *text)
@@ -253,12 +289,10 @@ static int set_config_users(struct options *o, const struct option_def *d, const
     json_t *user;
     json_array_foreach(j, i, user)
     {
-        if (json_is_string(json_object_get(user, "user_class_name")))
+        if (check_config_user(label, text, user) == 0)
             continue;
         json_decref(j);
-        return option_error("%s: '%.200s' has no \"user_class_name\": each object must name the "
-                            "User class it is for",
-                            label, text);
+        return 2;
     }
     char *flat = json_dumps(j, JSON_COMPACT);
     option_add_word(OPTION_FIELD(o, d, char **), flat);
@@ -300,6 +334,8 @@ static int set_number(struct options *o, const struct option_def *d, const char 
 
 int option_set(struct options *o, const struct option_def *d, const char *label, const char *text)
 {
+    if (option_check_text(label, text))
+        return 2;
     switch (d->kind) {
     case OPTION_FLAG:
         return parse_flag(text, OPTION_FIELD(o, d, bool)) ? 0 : reject(d, label, "value", text);

@@ -52,6 +52,8 @@ def refused(code, *arguments, patterns, traceback=False, **kwargs):
     (["-H", "http://"], ["-H/--host", "'http://'", "https://www.example.com"]),
     (["--loglevel", "loud"], ["--loglevel", "'loud'", "WARNING"]),
     (["--config", "none.conf"], ["none.conf", "No such file"]),
+    (["-H", "http://\udcff"], ["-H/--host", "not UTF-8"]),
+    (["--config-users", '{"user_class_name": "Visitor", "weight": "x"}'], ['"weight"', "a number, 0 or more"]),
 ])
 def test_a_value_that_does_not_parse(tmp_path, words, patterns):
     run = refused(2, *words, patterns=patterns, cwd=tmp_path)

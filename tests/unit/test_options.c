@@ -379,6 +379,15 @@ static void mistakes_are_named_with_what_would_be_right(void **state)
         {"--config none.conf", "cannot read the configuration file none.conf: No such file"},
         {"--config-users {bad", "argument --config-users: invalid JSON"},
         {"--config-users {}", "no \"user_class_name\""},
+        {"--config-users {\"user_class_name\":\"A\",\"weight\":\"x\"}",
+         "the \"weight\" of '{\"user_class_name\":\"A\",\"weight\":\"x\"}' is not right"},
+        {"--config-users {\"user_class_name\":\"A\",\"weight\":-1}", "give a number, 0 or more"},
+        {"--config-users {\"user_class_name\":\"A\",\"fixed_count\":-2}", "the \"fixed_count\" of"},
+        {"--config-users {\"user_class_name\":\"A\",\"fixed_count\":1.5}", "a whole number"},
+        {"-H http://\xff", "argument -H/--host: 'http://?' is not UTF-8"},
+        {"-f \xff.py", "argument -f/--locustfile: '?.py' is not UTF-8"},
+        {"Good \xff", "argument: '?' is not UTF-8"},
+        {"--mine \xc3", "argument: '?' is not UTF-8"},
         {"--config-users none.json", "invalid JSON 'none.json': unable to open"},
         {"-u \033[2Jx", "invalid number '?[2Jx'"},
     };
@@ -444,6 +453,8 @@ static void the_environment_is_read(void **state)
     check_error(&(struct given){.env = "LOCUST_USERS=x"},
                 "environment variable LOCUST_USERS: invalid");
     check_error(&(struct given){.env = "LOCUST_WEB_AUTH=a:b"}, "--web-login");
+    check_error(&(struct given){.env = "LOCUST_USER_CLASSES=A \xff"},
+                "environment variable LOCUST_USER_CLASSES: 'A ?' is not UTF-8");
 }
 
 /* ---- files ------------------------------------------------------------------------------ */
@@ -520,6 +531,7 @@ static void mistakes_in_files_name_the_line(void **state)
         struct given given;
         const char *want;
     } cases[] = {
+        {CONF("users = 1\nmine = \xff"), "locust.conf:2: not UTF-8: save the configuration file"},
         {CONF("\nusers = x"), "locust.conf:2: users: invalid number 'x'"},
         {CONF("= 5"), "locust.conf:1: '= 5' is no setting: write it as key = value"},
         {CONF("headless = perhaps"), "locust.conf:1: headless: invalid value 'perhaps'"},
@@ -529,6 +541,7 @@ static void mistakes_in_files_name_the_line(void **state)
         {CONF("mas = 1"), "can mean --master,"},
         {CONF("slave"), "use --worker"},
         {TOML("[tool.locust]\nusers = \"x\"\n"), "pyproject.toml:2: users: invalid number 'x'"},
+        {TOML("[tool.locust]\nhost = \"\xff\"\n"), "pyproject.toml:2: not UTF-8"},
         {TOML("[tool.locust\n"), "pyproject.toml:1: a table's name has no end"},
         {TOML("[tool.locust]\nhost = \"a\n"), "pyproject.toml:2: a string has no end"},
         {TOML("[tool.locust]\nhost = \"\\q\"\n"), "an escape that does not exist"},
