@@ -420,9 +420,8 @@ class Node:
         self.runner.worker_index = data.get("index", -1)
         katydid = data.get("katydid")
         self.speaks_katydid = katydid is not None
-        if self._host is None and not self._is_known:
-            level = logging.DEBUG if self.endpoint.startswith("ipc:") else logging.INFO
-            logger.log(level, "connected to the master at %s as worker %d", self.endpoint,
+        if not self._is_known:
+            self._tell("connected to the master at %s as worker %d", self.endpoint,
                        self.runner.worker_index)
         self._is_known = True
         if self._is_library:
@@ -464,7 +463,14 @@ class Node:
         self._orders.put((self._spawning_complete, message.data["user_count"]))
 
     def _on_quit(self, message):
+        self._tell("Got quit message from master, shutting down...")
         self.leave()
+
+    def _tell(self, line, *args):
+        """How a worker of its own fares; of those beside their master, its own lines tell."""
+        if self._host is None:
+            is_beside = self.endpoint.startswith("ipc:")
+            logger.log(logging.DEBUG if is_beside else logging.INFO, line, *args)
 
     # Orders
 
@@ -578,6 +584,8 @@ class Node:
         code = 0 if self._is_library else self._fire_last_events()
         self._try(self.say_quit)
         self._try(self._close)
+        if not self._is_library:
+            self._tell("Shutting down (exit code %d)", code)
         self.finished.set(code)
 
     def _try(self, step):
