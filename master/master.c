@@ -220,6 +220,8 @@ static int start_web(struct master *m)
 
 static void warn_of_ignored_options(const struct master *m)
 {
+    if (m->o->expect_workers > 1 && m->is_local)
+        log_warning(MAIN_LOGGER, "--expect-workers has no effect without --master");
     const struct script *s = &m->host.script;
     if (!s->has_shape || s->shape_uses_options ||
         (m->o->users < 0 && m->o->spawn_rate < 0 && m->o->run_time_s <= 0))
