@@ -222,6 +222,17 @@ def test_fast_odds_and_ends(run):
         assert b"compressed" in r.read()
         r = f.get("/bytes/5000", stream=True)
         assert sum(len(c) for c in r.iter_content(512)) == 5000
+        r = f.get("/bytes/5000", stream=True)
+        assert len(r.stream.read(512)) + sum(len(c) for c in r.stream) == 5000
+        r = f.get("/stream/3", stream=True)
+        assert r.stream.readline(b"\\n") == b"line 0\\n" and r.readline(b"\\n") == b"line 1\\n"
+        assert r.stream.readline(b"never") == b"" == r.stream.read()
+        for bad in ("echo", f"{URL}echo", "http://127.0.0.1:99999/"):  # a slash too few is no port
+            try:
+                raise AssertionError(f.get(bad))
+            except ValueError as error:
+                assert str(error).startswith("Port "), error
+        assert "gaierror" in repr(f.get("http:///x").error)
         log = io.StringIO()
         f.get("/echo", debug_stream=log)
         assert "REQUEST: " in log.getvalue() and "RESPONSE: " in log.getvalue()

@@ -105,7 +105,7 @@ Py_ssize_t site_root_length(const char *url, Py_ssize_t len)
         return 0;
     if (at < len && url[at] == ':') {
         const Py_ssize_t end = digits_from(url, at + 1, len);
-        if (end == at + 1 || end > at + 6)
+        if (end == at + 1 || end > at + 6 || strtoul(url + at + 1, NULL, 10) > UINT16_MAX)
             return 0;
         at = end;
     }

@@ -11,6 +11,7 @@ import re
 import ssl
 from base64 import b64encode
 from contextlib import contextmanager
+from socket import EAI_NONAME, gaierror
 from time import perf_counter
 from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
 
@@ -32,7 +33,7 @@ from .fast_parts import (
     UnsupportedRedirectSchemeError,
     make_fast_request,
 )
-from .plain import redirect_url, split_url, write_head
+from .plain import port_of, redirect_url, split_url, write_head
 
 USER_AGENT = "python/gevent-http-client-2.6.1"
 MAX_REDIRECTS = 30
@@ -47,6 +48,10 @@ NEEDS_QUOTING = re.compile(r"[^!-~]")
 def fast_redirect(response):
     """The next request of a chain, or the error that ends it."""
     url = redirect_url(response)
+    try:
+        port_of(url)
+    except ValueError as error:
+        return error
     root, target = split_url(url)
     if not root.startswith(("http://", "https://")):
         scheme = root.partition(":")[0]
@@ -148,7 +153,10 @@ class _Chain:
         self.headers, self.body = headers, body
 
     def first(self, cls):
+        port_of(self.url)
         root, target = split_url(self.url)
+        if root.endswith("://"):
+            raise gaierror(EAI_NONAME, "Name or service not known")
         target = requote_uri(target) if NEEDS_QUOTING.search(target) else target
         if not absolute_http_url_regexp.match(root):
             raise InvalidURL(f"Invalid URL {self.url!r}")
@@ -279,7 +287,7 @@ def fast_plain_request(session, method, url, name, catch_response, context, kwar
             response = chain.follow(cls, response, most)
     except OSError as error:
         response = cls()
-        response.status_code, response.error = 0, error
+        response.status_code, response.error, response.url = 0, error, built_url
         response.request = FastRequest(built_url, method, headers, body)
     if response.error is None and (failure := response._failure()) is not None:
         response.error, response.status_code = failure, 0

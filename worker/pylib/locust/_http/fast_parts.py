@@ -215,6 +215,28 @@ class FastResponse(_katydid.Response):
             return self._read(size)
         return b"".join(iter(lambda: self._read(65536), b""))
 
+    @property
+    def stream(self):
+        """What a body that was asked for with stream=True is read from."""
+        return self
+
+    @property
+    def data(self):
+        return self.content
+
+    def readline(self, sep=b"\r\n"):
+        """The bytes up to and with sep; of a body that ends before, none, as geventhttpclient."""
+        line = bytearray()
+        while not line.endswith(sep):
+            byte = self._read(1) if self._is_stream else b""
+            if not byte:
+                return b""
+            line += byte
+        return bytes(line)
+
+    def __iter__(self):
+        return self._chunks(8192)
+
     def release(self):
         self._release()
 

@@ -55,6 +55,11 @@ def split_url(url):
     return f"{parts.scheme.lower()}://{netloc}", target
 
 
+def port_of(url):
+    """The port or None; ValueError where it is none: http://host:80foo lacks the path's slash."""
+    return urlsplit(url).port
+
+
 def _field(value):
     return value if isinstance(value, bytes) else str(value).encode("latin-1")
 
