@@ -1,5 +1,6 @@
 /* Failures over time, the kinds that failed most one by one, the rest together. */
 import type { JSX } from "preact";
+import { useMemo } from "preact/hooks";
 import { rate, visible } from "../lib/format";
 import type { Failure } from "../live/protocol";
 import { NO_VIEW, type SeriesView } from "../live/series";
@@ -58,7 +59,7 @@ function kindsOf({ failures, from, to }: KindsAnswer): { view: SeriesView; lines
 }
 
 export function KindsChart(props: { answer: KindsAnswer | null; hasFailures: boolean; error: string; onRetry: () => void; isWide?: boolean }): JSX.Element {
-  const { view, lines } = props.answer === null ? { view: NO_VIEW, lines: [] } : kindsOf(props.answer);
+  const { view, lines } = useMemo(() => (props.answer === null ? { view: NO_VIEW, lines: [] } : kindsOf(props.answer)), [props.answer]);
   const empty = lines.length > 0 ? "" : props.hasFailures && props.answer === null ? "Loading…" : "No request has failed in this range.";
   return (
     <TimeChart id="kinds" title="Failures by kind" unit="1/s" view={view} lines={lines} format={rate} empty={empty} isWide={props.isWide ?? false}

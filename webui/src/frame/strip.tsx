@@ -9,7 +9,7 @@ import { POINT } from "../live/protocol";
 import { store } from "../app-state";
 import { saturated } from "../range/data";
 import { isFixed, runSpan, setFixed, span, wholeTable } from "../range/state";
-import { tidy, type Span } from "../range/range";
+import { courseBeat, tidy, type Span } from "../range/range";
 import { timeText } from "../range/time";
 
 const CLICK_PX = 4;
@@ -81,10 +81,10 @@ export function Strip(): JSX.Element {
   const part = (second: number): number => Math.min(1, Math.max(0, (second - run.from) / length));
 
   // A pixel of change is worth a picture, not each second.
-  const pixels = Math.max(1, length / Math.max(1, canvas.current?.clientWidth ?? 1));
+  const beat = courseBeat(length, REPAINT_S, Math.max(1, canvas.current?.clientWidth ?? 1));
   useEffect(() => {
     if (canvas.current) paint(canvas.current, run);
-  }, [Math.floor(run.to / Math.max(REPAINT_S, pixels)), painted.value, wholeTable.value, saturated.value, run.from, store.series.length > 1]);
+  }, [Math.floor(run.to / beat), painted.value, wholeTable.value, saturated.value, run.from, store.series.length > 1]);
   useEffect(() => {
     const observer = new ResizeObserver(() => canvas.current && paint(canvas.current, runSpan.peek()));
     observer.observe(box.current!);

@@ -10,13 +10,13 @@ import { ROW, type RangeAnswer, type RunEvent, type Saturated } from "../live/pr
 import { RowTable } from "../live/rows";
 import { NO_VIEW, SECONDS_KEPT, SeriesTable, type SeriesView } from "../live/series";
 import { question, type Question } from "./question";
-import type { Span } from "./range";
+import { courseBeat, type Span } from "./range";
 import { isFixed, isOfOtherRun, isWhole, range, runSpan, span, wholeTable } from "./state";
 
 const LIVE_EVERY_S = 3;
 const WHOLE_EVERY_S = 15;
 const SATURATED_EVERY_S = 10;
-const STEPS = 720; // of a course; it is not worth asking for the next step before it is there
+const STEPS = 720; // of a course
 const LATE_S = 6; // seconds that late reports may still change
 
 const runKey = (): string => `${store.run.value?.boot ?? ""} ${store.run.value?.run ?? ""}`;
@@ -33,6 +33,11 @@ export function rangeKey(everySeconds: number): string | null {
   // A live start moves with the edge: both in steps.
   const live = isFixed.value ? start : `live ${to - from >= SECONDS_KEPT ? "" : Math.round((to - from) / everySeconds)}`;
   return `${runKey()} ${live} ${Math.floor(edge / everySeconds)}`;
+}
+
+/** The same for what is drawn in steps: before the next step is there, there is nothing new to draw. */
+export function courseKey(leastSeconds: number): string | null {
+  return rangeKey(courseBeat(span.value.to - span.value.from, leastSeconds, STEPS));
 }
 
 export const answer: Question<RangeAnswer> = question(
@@ -97,7 +102,7 @@ const oldRun = question(
     const first = store.firstKept.value;
     if (!isReady() || source.isRecorded || first === 0 || secondsReach(first)) return null;
     const now = store.run.value?.now ?? 0;
-    return `${runKey()} ${Math.floor(now / Math.max(WHOLE_EVERY_S, (now - first) / STEPS))}`;
+    return `${runKey()} ${Math.floor(now / courseBeat(now - first, WHOLE_EVERY_S, STEPS))}`;
   },
   (signal) => source.figures.series({ from: store.firstKept.value, to: Math.ceil(store.run.value?.now ?? 0) + 1 }, signal),
 );
@@ -106,7 +111,7 @@ effect(() => {
 });
 
 const oldCharts = question(
-  () => (source.isRecorded || secondsReach(span.value.from) || range.value.kind === "all" ? null : rangeKey(Math.max(LIVE_EVERY_S, (span.value.to - span.value.from) / STEPS))),
+  () => (source.isRecorded || secondsReach(span.value.from) || range.value.kind === "all" ? null : courseKey(LIVE_EVERY_S)),
   (signal) => source.figures.series(span.value, signal),
 );
 

@@ -67,6 +67,12 @@ export function zoomed(span: Span, factor: number, center: number, run: Span): S
   return tidy({ from, to: from + length }, run);
 }
 
+/** Seconds until a course over `length` seconds is worth asking for again: `least` doubled while a step
+ * is longer. A length that grows with the run changes it seldom, and with it the beats counted by it. */
+export function courseBeat(length: number, least: number, steps: number): number {
+  return least * 2 ** Math.max(0, Math.floor(Math.log2(length / (steps * least))));
+}
+
 /** The second from which on all wanted users ran, for the first time. */
 export function steadyStart(seconds: readonly number[], users: readonly (number | null)[], target: readonly (number | null)[]): number | null {
   for (let i = 0; i < seconds.length; i++) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { formatFixed, panned, parseRange, spanOf, steadyStart, tidy, zoomed } from "../../src/range/range";
+import { courseBeat, formatFixed, panned, parseRange, spanOf, steadyStart, tidy, zoomed } from "../../src/range/range";
 
 const run = { from: 1000, to: 2000 };
 
@@ -47,5 +47,18 @@ describe("steady state", () => {
   it("begins when all wanted users run for the first time", () => {
     expect(steadyStart([1, 2, 3, 4], [0, 5, 10, 10], [10, 10, 10, 10])).toBe(3);
     expect(steadyStart([1, 2], [0, null], [0, 10])).toBeNull();
+  });
+});
+
+describe("the beat of a course", () => {
+  it("is its least as long as steps are shorter", () => {
+    expect(courseBeat(0, 3, 720)).toBe(3);
+    expect(courseBeat(900, 3, 720)).toBe(3);
+    expect(courseBeat(4000, 3, 720)).toBe(3);
+  });
+  it("is at most one step of a long course, and stays while a run grows", () => {
+    expect(courseBeat(86_400, 15, 720)).toBe(120);
+    const beats = new Set(Array.from({ length: 3600 }, (_, second) => courseBeat(86_400 + second, 15, 720)));
+    expect([...beats]).toEqual([120]);
   });
 });

@@ -1,7 +1,7 @@
 /* Everything about one endpoint in the range of the page: beside the table on wide pages, instead
  * of it on narrow ones. */
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import { source } from "../../app-state";
 import { PercentileCurve } from "../../chart/curve";
 import { Distribution, nextOutcome } from "../../chart/distribution";
@@ -13,7 +13,7 @@ import { useKeys } from "../../lib/keys";
 import { POINT, ROW, type DistributionAnswer, type Failure } from "../../live/protocol";
 import { NO_VIEW, SeriesTable, type SeriesView } from "../../live/series";
 import { Icon } from "../../parts/icons";
-import { chartView, rangeKey, shown } from "../../range/data";
+import { chartView, courseKey, drawn, rangeKey, shown } from "../../range/data";
 import { useQuestion } from "../../range/question";
 import { setFixed, span } from "../../range/state";
 import { rangeWords } from "../../range/words";
@@ -156,10 +156,10 @@ export function Drill(props: DrillProps): JSX.Element {
   const { id, method, name } = props;
   const title = useRef<HTMLHeadingElement>(null);
   const get = rowOf(id);
-  const series = useQuestion<SeriesTable>(() => rangeKey(EVERY_S), (signal) => source.figures.series({ ...span.peek(), id }, signal), [id]);
+  const series = useQuestion<SeriesTable>(() => courseKey(EVERY_S), (signal) => source.figures.series({ ...span.peek(), id }, signal), [id]);
   const spread = useQuestion<DistributionAnswer>(() => rangeKey(EVERY_S), (signal) => source.figures.distribution(span.peek().from, span.peek().to, id, signal), [id]);
-  const { from, to } = span.value;
-  const view = series.answer.value?.view(from, to) ?? NO_VIEW;
+  const { from, to } = drawn.value;
+  const view = useMemo(() => series.answer.value?.view(from, to) ?? NO_VIEW, [series.answer.value, from, to]);
   const text = `${visible(method)} ${visible(name)}`.trim();
   useEffect(() => title.current?.focus(), []);
   useKeys((key) => {

@@ -11,7 +11,7 @@ import { isNarrow } from "../../lib/narrow";
 import { pushQuery, route, setQuery } from "../../lib/route";
 import { recall } from "../../lib/storage";
 import { RowTable } from "../../live/rows";
-import { answer, rangeKey, shown } from "../../range/data";
+import { answer, courseKey, rangeKey, shown } from "../../range/data";
 import { useQuestion } from "../../range/question";
 import { isOfOtherRun, isFixed, span } from "../../range/state";
 import { rangeWords } from "../../range/words";
@@ -62,7 +62,7 @@ function useSparks(isOn: boolean): Record<string, (number | null)[]> {
   const asked = useQuestion(
     () => {
       const ids = visibleIds.value.join();
-      const key = isOn && ids !== "" ? rangeKey(SPARKS_EVERY_S) : null;
+      const key = isOn && ids !== "" ? courseKey(SPARKS_EVERY_S) : null;
       return key === null ? null : `${key} ${ids}`;
     },
     (signal) => source.figures.sparks(span.peek().from, span.peek().to, visibleIds.peek(), SPARK_POINTS, signal),

@@ -10,7 +10,7 @@ import { bytesAxis, count, ms, msAxis, msUnit, rate } from "../../lib/format";
 import { recall, remember } from "../../lib/storage";
 import { POINT } from "../../live/protocol";
 import type { SeriesView } from "../../live/series";
-import { chartView, chartsError, rangeKey } from "../../range/data";
+import { chartView, chartsError, courseKey } from "../../range/data";
 import { useQuestion } from "../../range/question";
 import { span } from "../../range/state";
 
@@ -53,7 +53,7 @@ export function LatencyChart(props: { id: string; title: string; view: SeriesVie
 
 function FailureKinds(): JSX.Element {
   const asked = useQuestion(
-    () => (store.failures.value[0] > 0 ? rangeKey(FAILURES_EVERY_S) : null),
+    () => (store.failures.value[0] > 0 ? courseKey(FAILURES_EVERY_S) : null),
     async (signal) => {
       const { from, to } = span.peek();
       return { from, to, failures: await source.figures.failures(from, to, signal) };
@@ -65,7 +65,7 @@ function FailureKinds(): JSX.Element {
 
 export function LiveHeatmap(props: { id: string; title: string; row: number }): JSX.Element {
   const asked = useQuestion(
-    () => rangeKey(HEAT_EVERY_S),
+    () => courseKey(HEAT_EVERY_S),
     (signal) => source.figures.heatmap(span.peek().from, span.peek().to, props.row, signal),
     [props.row],
   );

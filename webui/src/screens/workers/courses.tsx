@@ -1,12 +1,13 @@
 /* The load generators over the range: the busiest core and the loop lag of each, and the users, with
  * the cursor of all charts. */
 import type { JSX } from "preact";
+import { useMemo } from "preact/hooks";
 import { source, store } from "../../app-state";
 import { TimeChart, pick, type Line } from "../../chart/time-chart";
 import { count, msAxis, msUnit } from "../../lib/format";
 import { POINT } from "../../live/protocol";
 import { NO_VIEW, type SeriesTable, type SeriesView } from "../../live/series";
-import { chartView, chartsError, rangeKey } from "../../range/data";
+import { chartView, chartsError, courseKey } from "../../range/data";
 import { useQuestion } from "../../range/question";
 import { span } from "../../range/state";
 import { nameOfWorker } from "../failures/by-worker";
@@ -54,19 +55,19 @@ async function busiest(signal: AbortSignal): Promise<Answer> {
 }
 
 export function Courses(): JSX.Element | null {
-  const asked = useQuestion(() => rangeKey(EVERY_S), busiest, []);
-  if (!store.hasRun.value) return null;
+  const asked = useQuestion(() => courseKey(EVERY_S), busiest, []);
   const answer = asked.answer.value;
+  const [cpu, lag] = useMemo(() => [POINT.cpu, POINT.lag].map((column) => (answer === null ? NO_VIEW : beside(answer.tables, column, answer.from, answer.to))), [answer]);
+  if (!store.hasRun.value) return null;
   const error = { error: asked.error.value, onRetry: asked.retry, ...(answer === null ? { empty: "Loading…" } : {}) };
-  const course = (column: number): SeriesView => (answer === null ? NO_VIEW : beside(answer.tables, column, answer.from, answer.to));
   const lines: Line[] = (answer?.indexes ?? []).map((index, i) => ({
     label: nameOfWorker(index).slice(0, NAME_MOST), color: COLORS[i]!, dash: DASHES[i]!, value: pick(i),
   }));
   const more = store.workers.value.length > WORKERS_MOST ? { note: <p class="note">The {WORKERS_MOST} busiest of {count(store.workers.value.length)}.</p> } : {};
   return (
     <div class="charts">
-      <TimeChart id="worker-cpu" title="Busiest core" unit="%" view={course(POINT.cpu)} lines={lines} format={percentText} {...error} {...more} />
-      <TimeChart id="worker-lag" title="Worst loop lag" unit="ms" view={course(POINT.lag)} lines={lines} format={msUnit} axisFormat={msAxis} {...error} {...more} />
+      <TimeChart id="worker-cpu" title="Busiest core" unit="%" view={cpu!} lines={lines} format={percentText} {...error} {...more} />
+      <TimeChart id="worker-lag" title="Worst loop lag" unit="ms" view={lag!} lines={lines} format={msUnit} axisFormat={msAxis} {...error} {...more} />
       <TimeChart id="worker-users" title="Users" view={chartView.value} lines={USERS} format={count} error={chartsError.value} isWide />
     </div>
   );
