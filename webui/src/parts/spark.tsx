@@ -5,14 +5,20 @@ import type { JSX } from "preact";
 const WIDTH = 100;
 const HEIGHT = 28;
 
-export function Spark(props: { values: (number | null)[]; tone: string }): JSX.Element | null {
-  const known = props.values.filter((value): value is number => value !== null);
-  if (known.length < 2) return <svg class="spark" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} aria-hidden="true" />;
-  const most = Math.max(...known, 1e-9);
-  const step = WIDTH / (props.values.length - 1);
+/** "" when there are too few values for a line. */
+function pathOf(values: readonly (number | null)[]): string {
+  let most = 1e-9;
+  let known = 0;
+  for (const value of values) {
+    if (value === null) continue;
+    known++;
+    if (value > most) most = value;
+  }
+  if (known < 2) return "";
+  const step = WIDTH / (values.length - 1);
   let path = "";
   let isPen = false;
-  props.values.forEach((value, i) => {
+  values.forEach((value, i) => {
     if (value === null) {
       isPen = false;
       return;
@@ -21,9 +27,14 @@ export function Spark(props: { values: (number | null)[]; tone: string }): JSX.E
     path += `${isPen ? "L" : "M"}${(i * step).toFixed(1)} ${y.toFixed(1)}`;
     isPen = true;
   });
+  return path;
+}
+
+/** The elements are the same with and without a line: tables change thirty of these at once. */
+export function Spark(props: { values: readonly (number | null)[]; tone: string }): JSX.Element {
   return (
     <svg class={`spark ${props.tone}`} viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
-      <path d={path} />
+      <path d={pathOf(props.values)} />
     </svg>
   );
 }

@@ -4,7 +4,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { Icon } from "../parts/icons";
-import { useViewport, visibleRange } from "./virtual";
+import { poolOf, useViewport, visibleRange } from "./virtual";
 
 export interface GridColumn<Row> {
   key: string;
@@ -71,6 +71,7 @@ export function Grid<Row>(props: GridProps<Row>): JSX.Element {
   const { order, rowHeight, columns } = props;
   const [first, last] = visibleRange(view.top, view.height, rowHeight, order.length);
   const shown = order.slice(first, last);
+  const pool = poolOf(view.height, rowHeight);
   const tracks = useRef<HTMLDivElement>(null);
   const minWidth = columns.reduce((sum, column) => sum + column.minWidth, 24);
   const template = columns.map((column) => column.width).join(" ");
@@ -120,7 +121,7 @@ export function Grid<Row>(props: GridProps<Row>): JSX.Element {
           {shown.map((row, i) => {
             const key = props.keyOf(row);
             return (
-              <div role="row" id={`row-${key}`} key={key} class={`row${key === props.current ? " current" : ""}`} aria-rowindex={first + i + 3} aria-selected={key === props.current}
+              <div role="row" id={`row-${key}`} key={(first + i) % pool} class={`row${key === props.current ? " current" : ""}`} aria-rowindex={first + i + 3} aria-selected={key === props.current}
                 style={{ top: `${(first + i) * rowHeight}px` }} onClick={() => { props.onCurrent(key); props.onOpen(row); }}>
                 <Cells row={row} columns={columns} />
               </div>

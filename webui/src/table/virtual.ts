@@ -36,3 +36,8 @@ export function visibleRange(top: number, height: number, rowHeight: number, len
   const first = Math.max(0, Math.min(length, Math.floor(top / rowHeight)) - OVERSCAN);
   return [first, Math.min(length, Math.ceil((top + height) / rowHeight) + OVERSCAN)];
 }
+
+/** How many elements are enough for all visible rows: row i has element i mod this. */
+export function poolOf(height: number, rowHeight: number): number {
+  return Math.ceil(height / rowHeight) + 1 + 2 * OVERSCAN;
+}
