@@ -233,6 +233,9 @@ def test_fast_odds_and_ends(run):
             except ValueError as error:
                 assert str(error).startswith("Port "), error
         assert "gaierror" in repr(f.get("http:///x").error)
+        assert f.post("/echo", data="ü").request.body == "ü".encode()
+        assert f.post("/echo", data={"a": 1}).request.body == b"a=1"
+        assert f.post("/echo", json=[1]).request.body == "[1]"
         log = io.StringIO()
         f.get("/echo", debug_stream=log)
         assert "REQUEST: " in log.getvalue() and "RESPONSE: " in log.getvalue()

@@ -284,12 +284,20 @@ class RestResponseContextManager(ResponseContextManager):
     js: object  # the answer's JSON; None if it has none
 
 
+_TYPES_OF_TEXT = (
+    "text/plain; charset=utf-8",
+    "application/x-www-form-urlencoded; charset=utf-8",
+)
+
+
 def make_fast_request(response):
     lines = response._sent.decode("latin-1").split("\r\n")
     fields = [tuple(line.split(": ", 1)) for line in lines[1:] if ": " in line]
     headers, body = Headers(fields), response._sent_body
     if isinstance(body, bytes) and headers.get("Content-Type") == "application/json":
         body = body.decode("utf-8", "surrogateescape")  # as a json= is to be read
+    elif isinstance(body, str) and headers.get("Content-Type") in _TYPES_OF_TEXT:
+        body = body.encode()  # a text whose type the client chose is kept as what was sent
     return FastRequest(response.url, lines[0].partition(" ")[0], headers, body)
 
 

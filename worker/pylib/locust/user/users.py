@@ -179,7 +179,10 @@ class User(metaclass=UserMeta):
 
 
 class _UserSet(DefaultTaskSet):
-    """The set around the user's own tasks, as code sees it that asks for _taskset_instance."""
+    """The set around the user's own tasks, as code sees it that asks for _taskset_instance, or
+    listens to user_error: by the name of the class that Locust has there."""
+
+    __qualname__ = DefaultTaskSet.__qualname__
 
     @property
     def _queue(self):
@@ -188,6 +191,10 @@ class _UserSet(DefaultTaskSet):
     @_queue.setter
     def _queue(self, queue):
         self._user._queue = queue
+
+
+_UserSet.__name__ = DefaultTaskSet.__name__
+_UserSet.__module__ = DefaultTaskSet.__module__
 
 
 def _run_user(user):
