@@ -301,6 +301,18 @@ static struct command_result check_user_class(const struct master *m, const stru
     return r;
 }
 
+/* What users are dealt out by; other attributes are the locustfile's affair. */
+static struct command_result check_numbers(const json_t *settings)
+{
+    static const char *const keys[] = {"weight", "fixed_count"};
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *value = json_object_get(settings, keys[i]);
+        if (value && (!json_is_number(value) || json_number_value(value) < 0))
+            return refuse(keys[i], "/user: %s must be a number, 0 or more.", keys[i]);
+    }
+    return (struct command_result){.is_ok = true};
+}
+
 struct command_result choices_user_class(struct master *m, const struct command *c)
 {
     struct sbuf data = {0};
@@ -308,13 +320,15 @@ struct command_result choices_user_class(struct master *m, const struct command 
     struct command_result r = proto_from_json(c->json, &data, &wrong)
                                   ? check_user_class(m, &data)
                                   : refuse("", "/user: %s", wrong.text);
+    json_t *settings = r.is_ok ? json_loads(c->json, 0, NULL) : NULL;
+    if (r.is_ok)
+        r = check_numbers(settings);
     if (r.is_ok) {
-        json_t *settings = json_loads(c->json, 0, NULL);
         set_numbers(class_of(m, json_string_value(json_object_get(settings, "user_class_name"))),
                     settings);
-        json_decref(settings);
         post_user_class(m, &data);
     }
+    json_decref(settings);
     sbuf_fini(&data);
     return r;
 }

@@ -184,7 +184,7 @@ def test_user_settings(both):
         assert (status, json.loads(text)) == (201, {})
     url = both[0].url
     wait_for(lambda: get_json(url + "/api/v1/extensions")["users"]["Two"]["weight"] == 9, "the new weight")
-    for body in (b"x=1", b"[]", b'{"user_class_name": "Three"}', b'{"weight": 1}'):
+    for body in (b"x=1", b"[]", b'{"user_class_name": "Three"}', b'{"weight": 1}', b'{"user_class_name": "Two", "weight": "x"}'):
         status, text, _ = post(url + "/user", body)
         assert status == 400 and json.loads(text)["error"].startswith("/user: ")
 
