@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool is_blank(char c)
 {
@@ -162,11 +163,20 @@ static int check_utf8(const char *path, const struct sbuf *text)
     return option_error("%s:%u: not UTF-8: save the configuration file as UTF-8", path, line);
 }
 
+/* A file behind a door that is shut to us (HOME of another user) is not there for us. */
+static bool is_seen(const char *path)
+{
+    const int why = errno;
+    const bool is_there = access(path, F_OK) == 0;
+    errno = why;
+    return is_there;
+}
+
 /* The whole file, or 2 after a message. */
 static int slurp(const char *path, bool must_exist, struct sbuf *out)
 {
     FILE *f = fopen(path, "re");
-    if (!f && !must_exist && (errno == ENOENT || errno == ENOTDIR))
+    if (!f && !must_exist && !is_seen(path))
         return 0;
     char block[8192];
     size_t n;

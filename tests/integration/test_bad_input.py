@@ -60,6 +60,10 @@ def test_a_value_that_does_not_parse(tmp_path, words, patterns):
     assert run.stderr.count("\n") == 1 and run.stdout == "", run.describe()
 
 
+def test_a_home_that_cannot_be_looked_into_has_no_settings(tmp_path):
+    refused(64, "-f", "none.py", patterns=["Could not find 'none.py'"], cwd=tmp_path, env={"HOME": "/" + "x" * 300})
+
+
 def test_an_environment_variable_that_does_not_parse(tmp_path):
     refused(2, patterns=["LOCUST_USERS", "'many'"], env={"LOCUST_USERS": "many"}, cwd=tmp_path)
 
