@@ -1,4 +1,4 @@
-/* The page over made-up runs: every screen at every width and theme, hostile names, the keyboard,
+/* The page over made-up runs: starts and ranges at every width and theme, hostile names, the keyboard,
  * the range that rules all numbers, panels that fail, a master that is silent. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -59,15 +59,11 @@ const range = (master, from, to) => `range=${master.started + from}-${master.sta
 const RUN = { rows: 40, seconds: 300, hot: true };
 const START = Math.floor(Date.now() / 1000) - 300;
 
+/* Those that a real run does not have at hand; the others are in access.test.mjs and screens.test.mjs. */
 const SCENES = [
   ["start", { idle: true, workers: 1 }, "", "h1"],
   ["start without a worker", { idle: true, workers: 0 }, "", "h1"],
-  ["live", RUN, "", ".chart canvas"],
   ["a range", { ...RUN, started: START }, `#/live?${range({ started: START }, 60, 120)}`, ".range-chip"],
-  ["endpoints", RUN, "#/endpoints", ".row.total, .card.total"],
-  ["drill-down", RUN, "#/endpoints?row=3", ".drill .chart canvas"],
-  ["failures", RUN, "#/failures", "table.failures td"],
-  ["workers", RUN, "#/workers", "table.workers td"],
 ];
 for (const [name, options, hash, ready] of SCENES) {
   test(`${name}: accessible and whole at every width and theme`, async () => {

@@ -1,5 +1,6 @@
 /* Parts of the tests over the real master: a target, a master with its locustfile, waiting, axe. */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
@@ -51,13 +52,19 @@ export async function eventually(check, what, seconds = 90) {
   assert.fail(`waited ${seconds} s for ${what}; last: ${last}`);
 }
 
-/** What axe finds that is serious, and what does not fit, in both themes at three widths. */
-export async function troubles(page, what) {
+/** The workers that a process started and that still are. */
+export function children(pid) {
+  const rows = execFileSync("ps", ["-eo", "pid=,ppid=,args="], { encoding: "utf8" }).split("\n").map((row) => row.trim().split(/\s+/));
+  return rows.filter(([, parent, ...words]) => Number(parent) === pid && /katydid-worker\b(?!.*defunct)/.test(words.join(" "))).map(([child]) => Number(child));
+}
+
+/** What axe finds that is serious, and what does not fit, in both themes at these widths. */
+export async function troubles(page, what, widths = [1440, 768, 375]) {
   const found = [];
   if (!(await page.evaluate(() => "axe" in globalThis))) await page.evaluate(AXE); // by the protocol: the page's own policy stays as it is
   for (const theme of ["light", "dark"]) {
     await page.emulateMedia({ colorScheme: theme });
-    for (const width of [1440, 768, 375]) {
+    for (const width of widths) {
       await page.setViewportSize({ width, height: 800 });
       await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);

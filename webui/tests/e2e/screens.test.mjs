@@ -1,9 +1,8 @@
 /* New test, failures, workers, logs and extras over the real master and real runs. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { after, before, test } from "node:test";
 import { openBrowser, watch } from "./browser.mjs";
-import { eventually, startMaster, startTarget, troubles } from "./real.mjs";
+import { children, eventually, startMaster, startTarget, troubles } from "./real.mjs";
 
 const LOCUSTFILE = `
 import logging
@@ -181,12 +180,6 @@ test("what the locustfile adds has a screen", async () => {
   assert.equal(await (await fetch(await page.getByRole("link", { name: "Save mine" }).evaluate((link) => link.href))).text(), "a,b");
   assert.deepEqual(await troubles(page, "extras"), []);
 });
-
-/** The processes that a process started. */
-function children(pid) {
-  const rows = execFileSync("ps", ["-eo", "pid=,ppid=,args="], { encoding: "utf8" }).split("\n").map((row) => row.trim().split(/\s+/));
-  return rows.filter(([, parent, ...words]) => Number(parent) === pid && /katydid-worker\b(?!.*defunct)/.test(words.join(" "))).map(([child]) => Number(child));
-}
 
 test("a worker that was killed is shown as gone, and so are all", async () => {
   await rail(/Workers/).click();
