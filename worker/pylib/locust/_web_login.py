@@ -13,18 +13,28 @@ logger = logging.getLogger("locust.web")
 _HELP = "https://docs.locust.io/en/stable/extending-locust.html"
 
 _STYLE = """
-:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
-body { margin: 0; min-height: 100vh; display: grid; place-items: center }
-main { width: min(22rem, 90vw) }
+:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif;
+  --page: #f5f6f8; --panel: #fff; --line: #8a94a3; --ink: #14171c; --accent: #0067a5;
+  --accent-ink: #fff; --error: #b3261e; --edge: #dfe3e8 }
+@media (prefers-color-scheme: dark) { :root { --page: #0d0f12; --panel: #14181d; --line: #6b7686;
+  --ink: #e8ebef; --accent: #56b4f0; --accent-ink: #06141f; --error: #ff8a80; --edge: #2a3038 } }
+body { margin: 0; min-height: 100vh; display: grid; place-items: center; background: var(--page);
+  color: var(--ink) }
+main { box-sizing: border-box; width: min(24rem, 92vw); padding: 1.5rem; background: var(--panel);
+  border: 1px solid var(--edge); border-radius: .5rem }
+h1 { margin: 0 0 1rem; font-size: 1.375rem }
 label { display: block; margin: .75rem 0 }
 label.check { display: flex; gap: .5rem; align-items: center }
 input:not([type=checkbox]), select, button, a.provider { box-sizing: border-box; width: 100%;
-  padding: .5rem .75rem; font: inherit; border: 1px solid GrayText; border-radius: .375rem }
+  min-height: 2.5rem; padding: .375rem .75rem; font: inherit; color: var(--ink);
+  background: var(--panel); border: 1px solid var(--line); border-radius: .375rem }
 button, a.provider { display: block; margin-top: 1rem; text-align: center; text-decoration: none;
-  color: ButtonText; background: ButtonFace; cursor: pointer }
+  cursor: pointer }
+button { color: var(--accent-ink); background: var(--accent); border-color: var(--accent) }
+:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px }
 a.provider img { height: 1.25em; vertical-align: middle; margin-right: .5rem }
-p.error { border-left: .25rem solid #c0392b; padding-left: .75rem }
-p.info { border-left: .25rem solid #2471a3; padding-left: .75rem }
+p.error { border-left: .25rem solid var(--error); padding-left: .75rem }
+p.info { border-left: .25rem solid var(--accent); padding-left: .75rem }
 """
 
 
