@@ -29,7 +29,7 @@ const hasFailed = (table: Table, slot: number): boolean => valueOf(table, slot, 
 
 export const COLUMNS: readonly EndpointColumn[] = [
   { key: "method", label: "Type", title: "Method or kind of request", width: "70px", minWidth: 70, isText: true, number: null, text: (table, slot) => (slot === TOTAL ? "" : visible(table.rows.methods[slot]!)) },
-  { key: "name", label: "Name", title: "Name of the request", width: "minmax(180px, 1fr)", minWidth: 180, isText: true, number: null, text: (table, slot) => (slot === TOTAL ? "Aggregated" : visible(table.rows.names[slot]!)) },
+  { key: "name", label: "Name", title: "Name of the request", width: "minmax(140px, 1fr)", minWidth: 140, isText: true, number: null, text: (table, slot) => (slot === TOTAL ? "Aggregated" : visible(table.rows.names[slot]!)) },
   numeric("requests", "Requests", "Finished requests, failed ones included", ROW.requests, count, 104),
   { ...numeric("failures", "Failed", "Failed requests", ROW.failures, count, 80), isWarm: hasFailed },
   { key: "failed", label: "Failed %", title: "Failed part of the requests", width: "72px", minWidth: 72, number: failedPart, text: (table, slot) => percent(valueOf(table, slot, ROW.failures), valueOf(table, slot, ROW.requests)), isWarm: hasFailed },
@@ -59,10 +59,11 @@ export const COLUMNS: readonly EndpointColumn[] = [
 export const FIXED_COLUMNS = ["method", "name"];
 export const DEFAULT_COLUMNS = ["requests", "failures", "failed", "rps", "p50", "p95", "p99", "max", "share", "trend"];
 
-/** The shown columns by the text in the address; unknown names are left out. */
-export function chosen(text: string | null | undefined): EndpointColumn[] {
+/** The shown columns by the text in the address; unknown names are left out. isTight: no room for the trend, unless it was asked for. */
+export function chosen(text: string | null | undefined, isTight = false): EndpointColumn[] {
   const wanted = (text ?? "").split(",").filter((key) => COLUMNS.some((column) => column.key === key));
-  const keys = [...FIXED_COLUMNS, ...(wanted.length > 0 ? wanted : DEFAULT_COLUMNS)];
+  const own = isTight ? DEFAULT_COLUMNS.filter((key) => key !== "trend") : DEFAULT_COLUMNS;
+  const keys = [...FIXED_COLUMNS, ...(wanted.length > 0 ? wanted : own)];
   return COLUMNS.filter((column) => keys.includes(column.key));
 }
 

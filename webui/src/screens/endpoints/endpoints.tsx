@@ -7,7 +7,7 @@ import { source, store } from "../../app-state";
 import { saveCsv } from "../../lib/download";
 import { count } from "../../lib/format";
 import { useKeys } from "../../lib/keys";
-import { isNarrow } from "../../lib/narrow";
+import { isNarrow, isTight } from "../../lib/narrow";
 import { pushQuery, route, setQuery } from "../../lib/route";
 import { recall } from "../../lib/storage";
 import { RowTable } from "../../live/rows";
@@ -92,7 +92,7 @@ export function EndpointsScreen(): JSX.Element | null {
   const sort = route.value.query["sort"] ?? "name";
   const openId = route.value.query["row"] ?? "";
   const isBeside = openId !== "" && !isNarrow.value; // the drill-down takes the room
-  const columns = chosen(isBeside ? BESIDE_COLUMNS : route.value.query["columns"] || recall("columns")).filter((column) => !isGrouped || column.key !== "trend");
+  const columns = chosen(isBeside ? BESIDE_COLUMNS : route.value.query["columns"] || recall("columns"), isTight.value).filter((column) => !isGrouped || column.key !== "trend");
   const { slots, problem } = filtered(table, filterNumbers(table), text);
   const sortKey = sort.replace("-", "");
   const { order, isHeld, hold } = useHeldOrder(() => sorted(table.rows, slots, sort, numberOf(table, sortKey)), `${sort}\n${text}\n${depth.value}\n${table.rows === store.rows}`, slots.length);
