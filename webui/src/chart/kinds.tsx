@@ -33,6 +33,8 @@ function merged(failures: readonly Failure[]): Failure[] {
   return [...kinds.values()];
 }
 
+const shortened = (text: string): string => (text.length > LABEL_MOST ? `${text.slice(0, LABEL_MOST - 1)}…` : text);
+
 /** As counts per second. */
 function kindsOf({ failures, from, to }: KindsAnswer): { view: SeriesView; lines: Line[] } {
   const inside = merged(failures).filter((failure) => (failure.in_range ?? failure.count) > 0 && (failure.trend?.length ?? 0) > 0);
@@ -42,7 +44,7 @@ function kindsOf({ failures, from, to }: KindsAnswer): { view: SeriesView; lines
   const step = (to - from) / steps;
   const perSecond = (failure: Failure): number[] => Array.from({ length: steps }, (_, i) => (failure.trend![i] ?? 0) / step);
   const columns = inside.slice(0, KINDS_SHOWN).map(perSecond);
-  const labels = inside.slice(0, KINDS_SHOWN).map((failure) => visible((failure.kind ?? failure.text).slice(0, LABEL_MOST)));
+  const labels = inside.slice(0, KINDS_SHOWN).map((failure) => visible(shortened(failure.kind ?? failure.text)));
   const rest = inside.slice(KINDS_SHOWN).map(perSecond);
   if (rest.length > 0) {
     columns.push(Array.from({ length: steps }, (_, i) => rest.reduce((sum, values) => sum + values[i]!, 0)));

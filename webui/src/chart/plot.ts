@@ -58,7 +58,9 @@ export function axis(change: uPlot.Axis): uPlot.Axis {
   };
 }
 
-export const timeAxis = (): uPlot.Axis => axis({ space: 74, size: 28, values: (_, ticks) => ticks.map(timeText) });
+const TIME_STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400]; // less than a second would repeat a label
+
+export const timeAxis = (): uPlot.Axis => axis({ space: 74, size: 28, incrs: TIME_STEPS_S, values: (_, ticks) => ticks.map(timeText) });
 
 export const valueAxis = (format: (value: number) => string, change: uPlot.Axis = {}): uPlot.Axis =>
   axis({ space: 34, size: 52, gap: 6, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : format(tick))), ...change });

@@ -72,14 +72,15 @@ function UsersTile(): JSX.Element {
 function WorkersTile(): JSX.Element {
   const workers = store.workers.value;
   const busiest = workers.reduce<number | null>((most, worker) => (worker.cpu === null ? most : Math.max(most ?? 0, worker.cpu)), null);
-  const hot = workers.filter((worker) => health(worker).tone === "warn" || health(worker).tone === "fail").length;
+  const hasHot = workers.some((worker) => health(worker).tone === "warn") || store.isSaturated.value;
+  const gone = workers.length - store.connectedWorkers.value;
   const isDistributed = store.run.value?.distributed ?? false;
   const note = busiest === null ? "" : `busiest core ${busiest.toFixed(0)} %`;
   const value = isDistributed ? `${store.connectedWorkers.value}/${workers.length}` : busiest === null ? "–" : busiest.toFixed(0);
-  const isBad = hot > 0 || store.isSaturated.value;
+  const trouble = [gone > 0 ? `${count(gone)} gone` : "", hasHot ? "at the limit" : ""].filter((word) => word !== "").join(", ");
   return (
     <Tile label={isDistributed ? "Workers" : "Load generator"} value={value} {...(isDistributed || busiest === null ? {} : { unit: "% CPU" })}
-      note={isBad ? "▲ not valid now" : isDistributed ? `${note} ✓` : "✓ valid"} tone={isBad ? "warn" : "idle"} spark={{ column: POINT.cpu, tone: "plain" }} />
+      note={trouble !== "" ? `▲ ${trouble}` : isDistributed ? `${note} ✓` : "✓ valid"} tone={trouble !== "" ? "warn" : "idle"} spark={{ column: POINT.cpu, tone: "plain" }} />
   );
 }
 
