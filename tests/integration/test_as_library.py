@@ -9,7 +9,7 @@ import textwrap
 from contextlib import contextmanager
 
 import pytest
-from harness import BUILD, KATYDID, ROOT, STOCK_LOCUST, VENV, Process, free_port, get_json, locustfile, target, wait_for
+from harness import BUILD, KATYDID, ROOT, STOCK_LOCUST, VENV, Process, free_port, get_json, locustfile, sanitizer_env, target, wait_for
 
 LIBRARY = BUILD / "python"
 pytestmark = pytest.mark.skipif(not LIBRARY.exists(), reason="the library is not built here")
@@ -319,7 +319,7 @@ def test_pytest_fixtures(tmp_path):
             assert session.get("/page").status_code == fastsession.get("/page").status_code == 200
     """))
     command = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "pytest_locust.plugin"]
-    env = {**os.environ, "PYTHONPATH": str(LIBRARY)}
+    env = {**os.environ, **sanitizer_env(), "PYTHONPATH": str(LIBRARY)}
     with target() as served:
         for args, good in ((["--host", served.url], True), ([], False)):
             done = subprocess.run([*command, *args, str(tmp_path)], env=env, capture_output=True, text=True, timeout=120)
@@ -355,7 +355,7 @@ def test_install_and_uninstall(tmp_path):
     args = ["/opt/somewhere", str(tmp_path), "1.2.3"]
     subprocess.run([*command, "install", *args, str(so)], check=True, capture_output=True)
     (site,) = tmp_path.glob("opt/somewhere/lib/python3*/site-packages")
-    env = {**os.environ, "PYTHONPATH": str(site)}
+    env = {**os.environ, **sanitizer_env(), "PYTHONPATH": str(site)}
     done = subprocess.run([sys.executable, "-c", "import locust; print(locust.__file__)"], env=env, capture_output=True, text=True, cwd="/")
     assert done.stdout.strip() == str(site / "locust" / "__init__.py"), done.stderr
     subprocess.run([*command, "uninstall", *args], check=True)

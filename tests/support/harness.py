@@ -54,9 +54,9 @@ def free_port():
         return port
 
 
-def _address_sanitizer(env):
+def sanitizer_env():
     """What a plain Python needs to load the library of an asan build."""
-    if BUILD.name != "asan" or str(BUILD / "python") not in env.get("PYTHONPATH", ""):
+    if BUILD.name != "asan":
         return {}
     names = ("libasan.so", "libstdc++.so.6")  # the second: greenlet throws, and asan looks for it at the start
     found = [subprocess.run(["gcc", f"-print-file-name={n}"], capture_output=True, text=True, check=True).stdout.strip() for n in names]
@@ -70,7 +70,8 @@ class Process:
         full = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(env or {})}
         for name in [n for n in full if n.startswith("LOCUST_") and n not in (env or {})]:
             del full[name]
-        full.update(_address_sanitizer(full))
+        if str(BUILD / "python") in full.get("PYTHONPATH", ""):
+            full.update(sanitizer_env())
         self.command = [*map(str, prefix), *map(str, command)]
         self.popen = subprocess.Popen(
             self.command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
