@@ -72,6 +72,7 @@ type Grip = { kind: "new"; start: number } | { kind: "move"; start: number; was:
 
 export function Strip(): JSX.Element {
   const canvas = useRef<HTMLCanvasElement>(null);
+  const widthPx = useRef(0); // asking the element in each render would lay the page out twice
   const box = useRef<HTMLDivElement>(null);
   const draft = useSignal<Span | null>(null);
   const grip = useRef<Grip | null>(null);
@@ -81,12 +82,15 @@ export function Strip(): JSX.Element {
   const part = (second: number): number => Math.min(1, Math.max(0, (second - run.from) / length));
 
   // A pixel of change is worth a picture, not each second.
-  const beat = courseBeat(length, REPAINT_S, Math.max(1, canvas.current?.clientWidth ?? 1));
+  const beat = courseBeat(length, REPAINT_S, Math.max(1, widthPx.current));
   useEffect(() => {
     if (canvas.current) paint(canvas.current, run);
   }, [Math.floor(run.to / beat), painted.value, wholeTable.value, saturated.value, run.from, store.series.length > 1]);
   useEffect(() => {
-    const observer = new ResizeObserver(() => canvas.current && paint(canvas.current, runSpan.peek()));
+    const observer = new ResizeObserver(([entry]) => {
+      widthPx.current = entry!.contentRect.width;
+      if (canvas.current) paint(canvas.current, runSpan.peek());
+    });
     observer.observe(box.current!);
     return () => observer.disconnect();
   }, []);

@@ -122,21 +122,27 @@ const chartTable = computed<SeriesTable>(() => {
   return (range.value.kind === "all" ? oldRun.answer.value : oldCharts.answer.value) ?? store.series;
 });
 
-/** The range as the charts show it: it moves when their next step is there, not before. */
+/** Seconds by which the charts of a live range move: a step, or of many single seconds about a pixel. What stands still ends where it ends. */
+const stride = computed(() => {
+  const { from, to } = span.value;
+  return isFixed.value || !store.isRunning.value ? 1 : Math.max(chartTable.value.step, courseBeat(to - from, 1, STEPS));
+});
+
+/** The range as the charts show it: it moves when there is something to see of it, not before. */
 const drawnText = computed(() => {
   const { from, to } = span.value;
-  const step = chartTable.value.step;
-  return isFixed.value || step === 1 ? `${from} ${to}` : `${Math.floor(from / step) * step} ${Math.floor(to / step) * step}`;
+  const by = stride.value;
+  return by === 1 ? `${from} ${to}` : `${Math.floor(from / by) * by} ${Math.floor(to / by) * by}`;
 });
 export const drawn = computed<Span>(() => {
   const [from = 0, to = 0] = drawnText.value.split(" ").map(Number);
   return { from, to };
 });
 
-/** What the charts over time draw. Only single seconds change with every tick. */
+/** What the charts over time draw. It changes with every tick only where a second can be seen. */
 export const chartView = computed<SeriesView>(() => {
   const table = chartTable.value;
-  if (table === store.series) store.revision.value;
+  if (table === store.series && stride.value === 1) store.revision.value;
   const { from, to } = drawn.value;
   return to <= from || isOfOtherRun.value ? NO_VIEW : table.view(from, to);
 });
