@@ -31,6 +31,8 @@ enum document { /* what only the main thread can write */
                 DOCUMENT_LINES,       /* JSON of log lines: since, limit */
                 DOCUMENT_SAMPLES,     /* JSON of samples of a failure or a row: id */
                 DOCUMENT_ROW_SAMPLES,
+                DOCUMENT_REPORT_SAMPLES, /* what report_file.h allows of all samples … */
+                DOCUMENT_REPORT_LOGS,    /* … and of the log lines */
 };
 
 struct sbuf;

@@ -5,6 +5,7 @@
 #include "common/base/sbuf.h"
 #include "master/core.h"
 #include "master/json_out.h"
+#include "master/report_file.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -127,13 +128,19 @@ struct command_result documents_write(struct master *m, const struct command *c)
         sbuf_adds(out, m->host.has_script && m->host.script.about ? m->host.script.about : "{}");
         break;
     case DOCUMENT_LINES:
-        logs_write(m->logs, c->since, c->limit, out);
+        logs_write(m->logs, c->since, c->limit, SIZE_MAX, out);
         break;
     case DOCUMENT_SAMPLES:
         write_failure_samples(m, c->id, out);
         break;
     case DOCUMENT_ROW_SAMPLES:
         write_row_samples(m, c->id, out);
+        break;
+    case DOCUMENT_REPORT_SAMPLES:
+        samples_write_all(m->samples, REPORT_SAMPLES_MAX, out);
+        break;
+    case DOCUMENT_REPORT_LOGS:
+        logs_write(m->logs, 0, SIZE_MAX, REPORT_LOGS_MAX, out);
         break;
     }
     return (struct command_result){.is_ok = true};

@@ -211,12 +211,15 @@ static void write_line(const struct line *line, struct sbuf *out)
     sbuf_addf(out, "%llu]", (unsigned long long)line->repeat);
 }
 
-void logs_write(struct logs *l, uint64_t since, size_t limit, struct sbuf *out)
+void logs_write(struct logs *l, uint64_t since, size_t limit, size_t max_bytes, struct sbuf *out)
 {
     pthread_mutex_lock(&l->lock);
     const struct line *from = NULL;
-    size_t count = 0;
+    size_t count = 0, bytes = 0;
     for (const struct line *at = l->last; at && at->seq > since && count < limit; at = at->prev) {
+        bytes += strlen(at->text);
+        if (bytes > max_bytes)
+            break;
         from = at;
         count++;
     }

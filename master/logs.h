@@ -27,6 +27,6 @@ void logs_add_dropped(struct logs *l, uint64_t count); /* before they came here 
 void logs_add_line(struct logs *l, double now, const char *source, const char *line);
 uint64_t logs_seq(struct logs *l); /* of the newest line; grows when it repeats */
 
-/* docs/api.md, logs: lines that came or repeated after `since`, at most `limit`, the newest ones.
- */
-void logs_write(struct logs *l, uint64_t since, size_t limit, struct sbuf *out);
+/* docs/api.md, logs: lines that came or repeated after `since`, the newest ones: at most `limit`,
+ * and of their texts about max_bytes. */
+void logs_write(struct logs *l, uint64_t since, size_t limit, size_t max_bytes, struct sbuf *out);

@@ -426,6 +426,10 @@ static int check_together(struct options *o)
         o->headless = false;
     if (o->csv_full_history && !o->csv_prefix)
         return option_error("'--csv-full-history' requires '--csv'. Add it, such as --csv results");
+    if ((o->html_samples || o->html_logs) && !o->html_file && !o->worker)
+        return option_error("'%s' says what goes into the report of '--html'. Add it, such as "
+                            "--html report.html",
+                            o->html_samples ? "--html-samples" : "--html-logs");
     if (o->autoquit_s >= 0 && !o->autostart) {
         option_error("--autoquit is only meaningful in combination with --autostart: add it, "
                      "or leave --autoquit out");

@@ -23,7 +23,8 @@ struct options {
     double stop_timeout_s;
     double expect_workers_max_wait_s; /* 0 = for ever */
     bool headless, autostart, headful, master, worker, print_stats, only_summary, reset_stats;
-    bool csv_full_history, json, show_task_ratio, show_task_ratio_json, list, class_picker;
+    bool csv_full_history, html_samples, html_logs, json, show_task_ratio, show_task_ratio_json,
+        list, class_picker;
     bool enable_rebalancing, skip_log_setup, equal_weights, help, version, config_users_given;
     bool web_login, otel;
     char *web_host;         /* default "127.0.0.1"; "" and "*" = all interfaces */

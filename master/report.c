@@ -60,7 +60,14 @@ int report_write(struct master *m)
     show_publish(m);
     struct view *v = bridge_view(m->bridge);
     char *name = file_name(m);
-    struct report_ask ask = {.script = m->host.has_script ? m->host.script.about : NULL};
+    struct sbuf samples = {0}, logs = {0};
+    if (m->o->html_samples)
+        samples_write_all(m->samples, REPORT_SAMPLES_MAX, &samples);
+    if (m->o->html_logs)
+        logs_write(m->logs, 0, SIZE_MAX, REPORT_LOGS_MAX, &logs);
+    const struct report_ask ask = {.script = m->host.has_script ? m->host.script.about : NULL,
+                                   .samples = samples.data,
+                                   .logs = logs.data};
     int rc = v ? report_file_write(name, v, &ask, &why) : -1;
     if (rc == 0)
         log_info(LOGGER, "The report is in %s", name);
@@ -68,6 +75,8 @@ int report_write(struct master *m)
         log_error(LOGGER, "%s", why ? why : "there is nothing to report");
     if (v)
         view_unref(v);
+    sbuf_fini(&samples);
+    sbuf_fini(&logs);
     free(name);
     free(why);
     return rc == 0 ? 0 : EXIT_OUTPUT_FILE;

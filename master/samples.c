@@ -191,17 +191,61 @@ void samples_add(struct samples *s, const char *worker, struct sample_in *in)
     make_room(s);
 }
 
-void samples_write(const struct samples *s, const char *method, const char *name, const char *text,
-                   struct sbuf *out)
+static void write_list(const struct kind *k, struct sbuf *out)
 {
-    const struct kind *k = find(s, &(struct key){method, name, text});
-    sbuf_adds(out, "{\"samples\":[");
+    sbuf_addc(out, '[');
     for (size_t i = 0; k && i < k->count; i++) {
         if (i)
             sbuf_addc(out, ',');
         sbuf_add(out, k->list[i].json, k->list[i].len);
     }
-    sbuf_adds(out, "]}\n");
+    sbuf_addc(out, ']');
+}
+
+void samples_write(const struct samples *s, const char *method, const char *name, const char *text,
+                   struct sbuf *out)
+{
+    sbuf_adds(out, "{\"samples\":");
+    write_list(find(s, &(struct key){method, name, text}), out);
+    sbuf_adds(out, "}\n");
+}
+
+static void write_kind(const struct kind *k, struct sbuf *out)
+{
+    sbuf_addc(out, '[');
+    sbuf_add_json(out, k->method, strlen(k->method));
+    sbuf_addc(out, ',');
+    sbuf_add_json(out, k->name, strlen(k->name));
+    sbuf_addc(out, ',');
+    if (k->is_failure)
+        sbuf_add_json(out, k->text, strlen(k->text));
+    else
+        sbuf_adds(out, "null");
+    sbuf_addc(out, ',');
+    write_list(k, out);
+    sbuf_addc(out, ']');
+}
+
+void samples_write_all(const struct samples *s, size_t max_bytes, struct sbuf *out)
+{
+    size_t left_out = 0;
+    const char *comma = "";
+    struct sbuf one = {0};
+    const size_t start = out->len;
+    sbuf_adds(out, "{\"kinds\":[");
+    for (const struct kind *k = s->newest; k; k = k->prev) {
+        one.len = 0;
+        write_kind(k, &one);
+        if (out->len - start + one.len > max_bytes) {
+            left_out++;
+            continue;
+        }
+        sbuf_adds(out, comma);
+        sbuf_add(out, one.data, one.len);
+        comma = ",";
+    }
+    sbuf_fini(&one);
+    sbuf_addf(out, "],\"left_out\":%zu}", left_out);
 }
 
 size_t samples_count(const struct samples *s, const char *method, const char *name,

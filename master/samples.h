@@ -25,5 +25,8 @@ void samples_add(struct samples *s, const char *worker, struct sample_in *in); /
  * row. */
 void samples_write(const struct samples *s, const char *method, const char *name, const char *text,
                    struct sbuf *out);
+/* All of them: {"left_out": N, "kinds": [[method, name, text or null, […]], …]}, the kind that was
+ * fed last first, as many as fit into max_bytes; left_out counts the other kinds. */
+void samples_write_all(const struct samples *s, size_t max_bytes, struct sbuf *out);
 size_t samples_count(const struct samples *s, const char *method, const char *name,
                      const char *text);

@@ -230,11 +230,18 @@ static int get_events(struct request *r)
 
 /* ---- the report ---- */
 
-/* What the locustfile holds, or nothing: a report does without. */
-static bool add_script(struct request *r, struct sbuf *script)
+/* One of the parts that only the main thread can write, or NULL: a report does without. */
+static const char *part(struct request *r, enum document document, struct sbuf *json)
 {
-    struct command c = {.kind = CMD_RENDER, .document = DOCUMENT_SCRIPT, .out = script};
-    return bridge_submit(r->bridge, &c, REQUEST_TIMEOUT_MS).is_ok && script->len > 0;
+    struct command c = {.kind = CMD_RENDER, .document = document, .out = json};
+    bool is_there = bridge_submit(r->bridge, &c, REQUEST_TIMEOUT_MS).is_ok && json->len > 0;
+    return is_there ? json->data : NULL;
+}
+
+static bool is_wanted(const struct request *r, const char *name)
+{
+    const char *value = form_get(&r->query, name);
+    return value != NULL && value[0] != '\0' && strcmp(value, "0") != 0;
 }
 
 static void name_file(const struct view *v, char *file, size_t size)
@@ -251,14 +258,17 @@ static int answer_report(struct request *r, bool is_download)
     struct query q;
     struct view *v;
     char file[96];
-    struct sbuf out = {0}, script = {0};
+    struct sbuf out = {0}, script = {0}, samples = {0}, logs = {0};
     int status;
     if (!begin(r, &q, &v, &status))
         return status;
-    bool has_script = add_script(r, &script);
     struct report_ask ask = {.from = q.has_from ? q.from : 0,
                              .to = q.has_to ? q.to : 0,
-                             .script = has_script ? script.data : NULL};
+                             .script = part(r, DOCUMENT_SCRIPT, &script)};
+    if (is_wanted(r, "samples"))
+        ask.samples = part(r, DOCUMENT_REPORT_SAMPLES, &samples);
+    if (is_wanted(r, "logs"))
+        ask.logs = part(r, DOCUMENT_REPORT_LOGS, &logs);
     bool is_mine = take_turn();
     bool is_made = is_mine && report_file_make(v, &ask, &out);
     if (is_mine)
@@ -273,6 +283,8 @@ static int answer_report(struct request *r, bool is_download)
                                        "report is made of."
                                      : "Too many questions at once; try again in a moment.");
     sbuf_fini(&script);
+    sbuf_fini(&samples);
+    sbuf_fini(&logs);
     sbuf_fini(&out);
     return status;
 }

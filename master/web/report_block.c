@@ -297,6 +297,12 @@ static void add_series(struct block *b)
     sbuf_addc(b->out, '}');
 }
 
+static void add_json(struct sbuf *out, const char *member, const char *json)
+{
+    sbuf_adds(out, member);
+    sbuf_adds(out, json != NULL ? json : "null");
+}
+
 static void add_lists(struct block *b, const struct report_ask *ask)
 {
     sbuf_adds(b->out, ",\"failures\":");
@@ -307,8 +313,9 @@ static void add_lists(struct block *b, const struct report_ask *ask)
     figures_add_events(b->out, b->v);
     sbuf_adds(b->out, ",\"saturated\":");
     figures_add_saturated(b->out, b->v, b->whole.from, b->whole.to);
-    sbuf_adds(b->out, ",\"script\":");
-    sbuf_adds(b->out, ask->script != NULL ? ask->script : "null");
+    add_json(b->out, ",\"script\":", ask->script);
+    add_json(b->out, ",\"samples\":", ask->samples);
+    add_json(b->out, ",\"logs\":", ask->logs);
 }
 
 static void plan_windows(struct block *b)

@@ -272,6 +272,8 @@ static void render(const struct demo *d, enum document document, struct sbuf *ou
     case DOCUMENT_LINES:
     case DOCUMENT_SAMPLES:
     case DOCUMENT_ROW_SAMPLES:
+    case DOCUMENT_REPORT_SAMPLES:
+    case DOCUMENT_REPORT_LOGS:
         sbuf_adds(out, "{}");
         break;
     }

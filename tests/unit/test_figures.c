@@ -393,7 +393,7 @@ static void the_windows_of_a_report_add_up_to_the_run(void **state)
 {
     (void)state;
     struct sbuf out = {0};
-    struct report_ask ask = {.script = "{\"file\":\"x.py\"}"};
+    struct report_ask ask = {.script = "{\"file\":\"x.py\"}", .samples = "{\"kinds\":[]}"};
     report_block_add(&out, view, &ask, &(struct report_size){200, SIZE_MAX});
     json_t *root = parsed(&out);
     json_t *windows = json_object_get(json_object_get(root, "rows_windows"), "rows");
@@ -409,6 +409,8 @@ static void the_windows_of_a_report_add_up_to_the_run(void **state)
     }
     assert_true(samples_of(run, 0) == 6 * SECONDS);
     assert_true(json_is_object(json_object_get(root, "script")));
+    assert_true(json_is_object(json_object_get(root, "samples")));
+    assert_true(json_is_null(json_object_get(root, "logs")));
     json_decref(root);
     report_block_add(&out, view, &ask, &(struct report_size){0, 1});
     root = parsed(&out);

@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@ static const char *written(struct logs *l, uint64_t since, size_t limit)
 {
     static struct sbuf out;
     sbuf_clear(&out);
-    logs_write(l, since, limit, &out);
+    logs_write(l, since, limit, SIZE_MAX, &out);
     return out.data;
 }
 
@@ -39,6 +40,10 @@ static void test_lines_repeats_and_since(void **state)
                         "[4,1700000001.000,\"INFO\",\"w1\",\"root\",\"same\",2]]}\n");
     assert_non_null(strstr(written(l, 0, 1), "[[4,"));
     assert_non_null(strstr(written(l, 4, 10), "\"lines\":[]"));
+    struct sbuf few = {0};
+    logs_write(l, 0, 10, strlen("same") * 2, &few);
+    assert_non_null(strstr(few.data, "\"lines\":[[3,")); /* the newest that fit */
+    sbuf_fini(&few);
     logs_add_line(l, T0, "master", "no line of ours");
     assert_non_null(strstr(written(l, 4, 10), "\"INFO\",\"master\",\"\",\"no line of ours\",1]"));
     logs_free(l);

@@ -373,6 +373,8 @@ static void mistakes_are_named_with_what_would_be_right(void **state)
         {"--web-auth a:b", "--web-login"},
         {"--legacy-ui", "remove it"},
         {"--csv-full-history", "'--csv-full-history' requires '--csv'"},
+        {"--html-samples", "'--html-samples' says what goes into the report of '--html'. Add it"},
+        {"--html-logs", "Add it, such as --html report.html"},
         {"--tls-cert a", "--tls-cert needs --tls-key too"},
         {"--tls-key a", "--tls-key needs --tls-cert too"},
         {"-f ''", "the name of a Python file"},

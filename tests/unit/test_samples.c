@@ -56,6 +56,28 @@ static void test_the_newest_failures_and_the_slowest_requests_stay(void **state)
     samples_free(s);
 }
 
+static void test_all_of_them_as_many_as_fit_the_freshest_first(void **state)
+{
+    (void)state;
+    struct samples *s = samples_new(SAMPLES_BYTES);
+    struct sbuf out = {0};
+    samples_write_all(s, 1000, &out);
+    assert_string_equal(out.data, "{\"kinds\":[],\"left_out\":0}");
+    add(s, "/a", "boom", 1, 1);
+    add(s, "/b", NULL, 1, 2);
+    out.len = 0;
+    samples_write_all(s, 1000, &out);
+    assert_string_equal(out.data, "{\"kinds\":[[\"GET\",\"/b\",null,[{\"n\":2,\"worker\":\"w\"}]],"
+                                  "[\"GET\",\"/a\",\"boom\",[{\"n\":1,\"worker\":\"w\"}]]],"
+                                  "\"left_out\":0}");
+    out.len = 0;
+    samples_write_all(s, 60, &out);
+    assert_string_equal(out.data, "{\"kinds\":[[\"GET\",\"/b\",null,[{\"n\":2,\"worker\":\"w\"}]]],"
+                                  "\"left_out\":1}");
+    sbuf_fini(&out);
+    samples_free(s);
+}
+
 static void test_memory_is_bounded_and_the_fresh_stays(void **state)
 {
     (void)state;
@@ -163,6 +185,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_newest_failures_and_the_slowest_requests_stay),
+        cmocka_unit_test(test_all_of_them_as_many_as_fit_the_freshest_first),
         cmocka_unit_test(test_memory_is_bounded_and_the_fresh_stays),
         cmocka_unit_test(test_samples_of_the_wire),
         cmocka_unit_test(test_lines_and_answers_of_the_wire),
