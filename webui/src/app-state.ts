@@ -15,7 +15,7 @@ function makeSource(): Source {
 }
 export const source = makeSource();
 
-export type DialogName = "edit" | "stop" | "reset" | "marker" | "help";
+export type DialogName = "edit" | "stop" | "reset" | "marker" | "report" | "help";
 export const openDialog = signal<DialogName | null>(null);
 
 /** The last word of the master about a command. */

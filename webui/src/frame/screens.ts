@@ -17,12 +17,14 @@ const RECORDED: readonly [Screen, string][] = [
 ];
 
 const EXTRAS: readonly [Screen, string][] = [["extras", "Extras"]];
+const LOGS: readonly [Screen, string][] = [["logs", "Logs"]];
+const NEW: readonly [Screen, string][] = [["new", "New test"]];
 
-/** A recorded run has nobody to ask for logs or for a new test; extras are there when the locustfile
- * has some. */
-export const nav = computed<readonly [Screen, string][]>(() => (
-  source.isRecorded ? RECORDED : [...RECORDED, ["logs", "Logs"], ...(hasExtras.value ? EXTRAS : []), ["new", "New test"]]
-));
+/** A recorded run has nobody to ask for a new test, and log lines if it was saved with them; extras
+ * are there when the locustfile has some. */
+export const nav = computed<readonly [Screen, string][]>(() => [
+  ...RECORDED, ...(source.has("logs") ? LOGS : []), ...(hasExtras.value ? EXTRAS : []), ...(source.isRecorded ? [] : NEW),
+]);
 
 export const SCREEN_OF: Record<Screen, () => JSX.Element | null> = {
   live: LiveScreen,

@@ -71,7 +71,7 @@ function Actions(): JSX.Element | null {
       {store.isRunning.value && !store.run.value?.shape ? button("edit", "edit", "Edit load") : null}
       {store.isRunning.value ? button("marker", "flag", "Marker") : null}
       {button("reset", "reset", "Reset")}
-      <a class="button action-report" href="api/v1/report" download title="The report as one file"><Icon name="report" /><span class="action-label">Report</span></a>
+      {button("report", "report", "Report")}
       {store.isRunning.value ? button("stop", "stop", "Stop", "danger") : <a class="button primary action-start" aria-label="New test" href={linkTo("new")}><Icon name="play" /><span class="action-label">New test</span></a>}
     </div>
   );

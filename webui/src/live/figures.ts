@@ -2,9 +2,11 @@
  * file by merging the histograms it holds (file-figures.ts). Times are unix seconds, `to` is the
  * first second that is not meant. */
 import type {
-  DistributionAnswer, Exception, Failure, GroupsAnswer, HeatmapAnswer, RangeAnswer, RunEvent, Series,
+  DistributionAnswer, Exception, Failure, GroupsAnswer, HeatmapAnswer, LogsAnswer, RangeAnswer, RunEvent, Sample, Series,
 } from "./protocol";
 import { SeriesTable } from "./series";
+
+const LINES_AT_ONCE = 2000; // of the log
 
 export interface SeriesAsk {
   from: number;
@@ -13,6 +15,9 @@ export interface SeriesAsk {
   id?: number;
   worker?: number;
 }
+
+/** Kept requests: the newest of a kind of failure, or the slowest of a row. */
+export type SamplesAsk = { kind: number } | { row: number };
 
 export interface Figures {
   range(from: number, to: number, signal?: AbortSignal): Promise<RangeAnswer>;
@@ -26,6 +31,9 @@ export interface Figures {
   failures(from: number, to: number, signal?: AbortSignal): Promise<Failure[]>;
   exceptions(signal?: AbortSignal): Promise<Exception[]>;
   events(signal?: AbortSignal): Promise<RunEvent[]>;
+  samples(ask: SamplesAsk, signal?: AbortSignal): Promise<Sample[]>;
+  /** Lines that came or repeated after number `since`. */
+  logs(since: number, signal?: AbortSignal): Promise<LogsAnswer>;
 }
 
 /** GET of an address of the API below api/v1/, as JSON. */
@@ -84,5 +92,13 @@ export class HttpFigures implements Figures {
 
   async events(signal?: AbortSignal): Promise<RunEvent[]> {
     return (await this.get<{ events: RunEvent[] }>("events", signal)).events;
+  }
+
+  async samples(ask: SamplesAsk, signal?: AbortSignal): Promise<Sample[]> {
+    return (await this.get<{ samples: Sample[] }>(`samples?${query({ ...ask })}`, signal)).samples;
+  }
+
+  logs(since: number, signal?: AbortSignal): Promise<LogsAnswer> {
+    return this.get(`logs?${query({ since, limit: LINES_AT_ONCE })}`, signal);
   }
 }

@@ -2,10 +2,10 @@
  * included, and every number is read from the sum. A range is widened to whole windows; what is
  * asked about all of the run comes from the rows of the whole run, which every endpoint has. */
 import { CURVE_QUANTILES, HistRule, Histogram, type Sparse } from "../stats/hist";
-import type { Figures, SeriesAsk } from "./figures";
+import type { Figures, SamplesAsk, SeriesAsk } from "./figures";
 import { POINT, POINT_WIDTH, ROW, ROW_WIDTH } from "./protocol";
 import { prefixOf } from "../lib/prefix";
-import type { DistributionAnswer, Exception, Failure, GroupsAnswer, HeatmapAnswer, Point, RangeAnswer, RangeWorker, RunEvent } from "./protocol";
+import type { DistributionAnswer, Exception, Failure, GroupsAnswer, HeatmapAnswer, LogsAnswer, Point, RangeAnswer, RangeWorker, RunEvent, Sample } from "./protocol";
 import { WIN, type Report, type WindowRow } from "./report-block";
 import { SeriesTable } from "./series";
 
@@ -301,6 +301,18 @@ export class FileFigures implements Figures {
 
   async events(): Promise<RunEvent[]> {
     return this.report.events;
+  }
+
+  async samples(ask: SamplesAsk): Promise<Sample[]> {
+    const failure = "kind" in ask ? this.report.failures.find(({ id }) => id === ask.kind) : undefined;
+    const row = "row" in ask ? this.report.tick.defs.find(([id]) => id === ask.row) : undefined;
+    const [method, name, text] = failure ? [failure.method, failure.name, failure.text] : row ? [row[1], row[2], null] : ["", "", ""];
+    return this.report.samples?.kinds.find((kind) => kind[0] === method && kind[1] === name && kind[2] === text)?.[3] ?? [];
+  }
+
+  async logs(since: number): Promise<LogsAnswer> {
+    const { seq, first, dropped, lines } = this.report.logs ?? { seq: 0, first: 0, dropped: 0, lines: [] };
+    return { seq, first, dropped, lines: lines.filter(([line]) => line > since) };
   }
 }
 

@@ -28,6 +28,10 @@ export class FileSource implements Source {
     return this.known?.wholeSeries ?? null;
   }
 
+  has(what: "samples" | "logs"): boolean {
+    return (this.report.value?.[what] ?? null) !== null;
+  }
+
   start(): void {
     readReport(this.block).then(
       (report) => this.take(report),

@@ -66,6 +66,10 @@ export class LiveSource implements Source {
     store.columns = BASE_COLUMNS;
   }
 
+  has(): boolean {
+    return true;
+  }
+
   start(): void {
     this.connect();
   }

@@ -165,6 +165,34 @@ export interface Exception {
   last: number;
 }
 
+/** One request as its worker wrote it down. */
+export interface Sample {
+  at: number;
+  worker?: string;
+  user: string | null;
+  method: string;
+  name: string;
+  url: string;
+  status: number | null;
+  time_ms: number | null;
+  phases: Record<string, number> | null;
+  request_headers: [string, string][] | null;
+  request_body: string | null;
+  response_headers: [string, string][] | null;
+  response_body: string | null;
+  error: string | null;
+}
+
+/** A log line: seq, unix seconds, level, source, logger, text, how often in a row */
+export type LogTuple = [number, number, string, string, string, string, number];
+
+export interface LogsAnswer {
+  seq: number;
+  first: number;
+  dropped: number;
+  lines: LogTuple[];
+}
+
 /** A text of the socket, or null when it is none that this page understands. */
 export function parseMessage(text: string): Message | null {
   let value: unknown;

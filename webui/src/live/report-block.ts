@@ -1,7 +1,7 @@
 /* The data that a report file carries: base64 of gzip of JSON in a block that is no script
  * (docs/api.md, "The report file"). */
 import type { Sparse } from "../stats/hist";
-import type { Exception, Failure, Hello, Point, RunEvent, Saturated, Tick } from "./protocol";
+import type { Exception, Failure, Hello, LogsAnswer, Point, RunEvent, Sample, Saturated, Tick } from "./protocol";
 
 const BLOCK_ID = "katydid-report";
 export const REPORT_VERSION = 1;
@@ -31,6 +31,9 @@ export interface Report {
   events: RunEvent[];
   saturated: Saturated[];
   script: unknown;
+  /** By method, name and text of the failure, or null for the slowest of the row. null: left out. */
+  samples: { kinds: [string, string, string | null, Sample[]][]; left_out: number } | null;
+  logs: LogsAnswer | null;
 }
 
 /** The block of this page, or null: then the page comes from a master. */

@@ -16,6 +16,8 @@ export interface Source {
   readonly isRecorded: boolean;
   readonly link: ReadonlySignal<Link>;
   readonly figures: Figures;
+  /** Whether there are requests or log lines to show: a file may have none. */
+  has(what: "samples" | "logs"): boolean;
   start(): void;
   /** Called some times a second: everything that depends on time. */
   beat(): void;

@@ -2,7 +2,7 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
-import { source, store, toast } from "../app-state";
+import { openDialog, source, store, toast } from "../app-state";
 import { count, timeOfDay, timespan } from "../lib/format";
 import { FileSource } from "../live/file-source";
 import { WIN, type Report } from "../live/report-block";
@@ -69,7 +69,7 @@ function Finished(): JSX.Element | null {
   return (
     <div class="banner quiet" id="finished" role="note">
       <p><strong>Finished {timeText(run.ended)}</strong> after {timespan(Math.max(1, Math.round(run.ended - run.started)))}.</p>
-      <a class="button small" href="api/v1/report" download>Report</a>
+      <button type="button" class="button small" onClick={() => (openDialog.value = "report")}>Report</button>
     </div>
   );
 }

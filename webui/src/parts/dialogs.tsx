@@ -6,6 +6,7 @@ import { commands, type Outcome } from "../live/commands";
 import { count } from "../lib/format";
 import { SHORTCUTS, areKeysOn, setKeys } from "../lib/keys";
 import { markerAt } from "../chart/plot";
+import { isFixed, span } from "../range/state";
 import { timeText } from "../range/time";
 import { Dialog, close } from "./dialog";
 import { Field } from "./field";
@@ -71,6 +72,32 @@ function Marker(): JSX.Element {
   );
 }
 
+function ReportFile(): JSX.Element {
+  const [isPart, setPart] = useState(isFixed.value);
+  const [hasSamples, setSamples] = useState(false);
+  const [hasLogs, setLogs] = useState(false);
+  const { from, to } = span.value;
+  const asked = [...(isPart ? [`from=${from}`, `to=${to}`] : []), ...(hasSamples ? ["samples=1"] : []), ...(hasLogs ? ["logs=1"] : [])];
+  return (
+    <Dialog title="Save a report">
+      <p>This page as one file that needs no network, with all charts, tables and ranges. At most 5 MB.</p>
+      {isFixed.value ? (
+        <div class="segments" role="group" aria-label="What it covers">
+          <button type="button" aria-pressed={!isPart} onClick={() => setPart(false)}>The whole run</button>
+          <button type="button" aria-pressed={isPart} onClick={() => setPart(true)}>{timeText(from)} – {timeText(to)}</button>
+        </div>
+      ) : null}
+      <label class="check"><input type="checkbox" checked={hasSamples} onChange={(event) => setSamples(event.currentTarget.checked)} />Failed and slow requests, with headers and bodies</label>
+      <label class="check"><input type="checkbox" checked={hasLogs} onChange={(event) => setLogs(event.currentTarget.checked)} />The newest log lines</label>
+      {hasSamples || hasLogs ? <p class="callout warn">Secrets in requests are masked by their names only, log lines are as they are. Look before you pass the file on.</p> : null}
+      <div class="form-foot">
+        <a class="button primary" href={`api/v1/report${asked.length > 0 ? `?${asked.join("&")}` : ""}`} download onClick={close}><Icon name="download" />Save</a>
+        <button type="button" class="button" onClick={close}>Cancel</button>
+      </div>
+    </Dialog>
+  );
+}
+
 function Help(): JSX.Element {
   return (
     <Dialog title="Keyboard">
@@ -110,6 +137,8 @@ export function Dialogs(): JSX.Element | null {
       );
     case "marker":
       return <Marker />;
+    case "report":
+      return <ReportFile />;
     case "help":
       return <Help />;
     default:

@@ -3,24 +3,8 @@
 import type { JSX } from "preact";
 import { msUnit, shortId, visible } from "../lib/format";
 import { clockMs } from "../lib/moment";
+import type { Sample } from "../live/protocol";
 import { CopyButton } from "./copy";
-
-export interface Sample {
-  at: number;
-  worker?: string;
-  user: string | null;
-  method: string;
-  name: string;
-  url: string;
-  status: number | null;
-  time_ms: number | null;
-  phases: Record<string, number> | null;
-  request_headers: [string, string][] | null;
-  request_body: string | null;
-  response_headers: [string, string][] | null;
-  response_body: string | null;
-  error: string | null;
-}
 
 const PHASES = ["queue", "dns", "connect", "tls", "send", "wait", "receive"] as const;
 

@@ -128,11 +128,11 @@ test("a master that is silent, and a run that is over", async () => {
 
 test("the report of the run, from a file", async () => {
   const path = join(folder, "report.html");
-  writeFileSync(path, await master.text("api/v1/report"));
+  writeFileSync(path, await master.text("api/v1/report?samples=1&logs=1"));
   const report = await browser.context.newPage();
   const said = watch(report);
   const found = [];
-  for (const scene of [...OF_THE_RUN, ["workers", "workers", async (at) => at.locator("#workers-title, table.workers").first().waitFor()]])
+  for (const scene of [...OF_THE_RUN, SAMPLES, ["logs", "logs", async (at) => at.locator(".log-row").first().waitFor()], ["workers", "workers", async (at) => at.locator("#workers-title, table.workers").first().waitFor()]])
     found.push(...(await visit(report, pathToFileURL(path).href, scene, "report")));
   assert.deepEqual(found, []);
   assert.deepEqual([...said, ...complaints], []);

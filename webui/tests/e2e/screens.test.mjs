@@ -1,6 +1,10 @@
 /* New test, failures, workers, logs and extras over the real master and real runs. */
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { pathToFileURL } from "node:url";
 import { openBrowser, watch } from "./browser.mjs";
 import { children, eventually, startMaster, startTarget, troubles } from "./real.mjs";
 
@@ -53,8 +57,9 @@ class Reader(HttpUser):
         self.client.get("/read")
 `;
 
-let browser, page, target, master, complaints;
+let browser, page, target, master, complaints, folder;
 before(async () => {
+  folder = mkdtempSync(join(tmpdir(), "katydid-screens-"));
   target = await startTarget((request, response) => {
     response.writeHead(request.url === "/missing" ? 404 : 200, { "Content-Type": "text/plain", "X-Shop": "yes" });
     response.end(request.url === "/missing" ? "no such page here" : "hello");
@@ -69,6 +74,7 @@ after(async () => {
   await browser?.close();
   await master?.stop("SIGKILL");
   target?.close();
+  rmSync(folder, { recursive: true, force: true });
 });
 
 const users = () => page.getByLabel("Users", { exact: true });
@@ -171,6 +177,66 @@ test("logs of master and workers come live, are filtered, and a repeated line is
   await row.first().click();
   await page.getByRole("region", { name: "The chosen line" }).getByText("looked around").waitFor();
   assert.deepEqual(await troubles(page, "logs"), []);
+});
+
+test("an endpoint shows the slowest of its requests", async () => {
+  await page.goto(`${master.url}/#/endpoints`);
+  await page.getByRole("gridcell", { name: "/", exact: true }).click();
+  const slowest = page.locator(".drill-slowest");
+  await slowest.locator("summary").first().click();
+  await slowest.locator(".sample").first().waitFor({ timeout: 90_000 });
+  await slowest.locator(".sample summary").first().click();
+  await slowest.getByText("X-Shop").first().waitFor();
+  await page.keyboard.press("Escape");
+});
+
+/** Saves the report by the dialog and opens the file. */
+async function savedReport(choose) {
+  await page.getByRole("button", { name: "Report" }).click();
+  const dialog = page.getByRole("dialog");
+  await choose(dialog);
+  const download = page.waitForEvent("download");
+  await dialog.getByRole("link", { name: "Save" }).click();
+  const path = join(folder, "report.html");
+  await (await download).saveAs(path);
+  assert.match((await download).suggestedFilename(), /^Katydid_.*_report\.html$/);
+  await dialog.waitFor({ state: "detached" });
+  const file = await browser.context.newPage();
+  await file.goto(`${pathToFileURL(path)}#/failures`);
+  await file.locator("table.failures", { hasText: "/missing" }).waitFor();
+  return file;
+}
+
+test("a report is saved with what was chosen, and no more", async () => {
+  const bare = await savedReport(async (dialog) => {
+    assert.equal(await dialog.getByText("The whole run").count(), 0, "nothing is selected");
+    assert.deepEqual(await troubles(page, "report dialog"), []);
+  });
+  assert.equal(await bare.getByRole("button", { name: /^Samples/ }).count(), 0);
+  assert.equal(await bare.getByRole("link", { name: "Logs" }).count(), 0);
+  await bare.close();
+  const { started, now } = await master.json("api/v1/state");
+  const [from, to] = [Math.floor(started), Math.floor(started + (now - started) / 2)];
+  await page.evaluate(([a, b]) => (location.hash = `#/failures?range=${a}-${b}`), [from, to]);
+  await page.locator(".range-chip").waitFor();
+  const full = await savedReport(async (dialog) => {
+    assert.equal(await dialog.getByRole("button", { pressed: true }).count(), 1, "the selection, as it is selected");
+    await dialog.getByLabel(/slow requests/).check();
+    await dialog.getByLabel(/log lines/).check();
+    await dialog.getByText("masked by their names only").waitFor();
+  });
+  await full.getByRole("button", { name: "Samples of GET /missing" }).click();
+  await full.locator(".samples").getByText("no such page here").first().waitFor();
+  assert.doesNotMatch(await full.content(), /verysecret/);
+  await full.getByRole("link", { name: "Logs" }).click();
+  await full.locator(".log-row", { hasText: "looked around" }).first().waitFor();
+  await full.goto(`${full.url().split("#")[0]}#/endpoints`);
+  await full.getByRole("gridcell", { name: "/", exact: true }).click();
+  await full.locator(".drill-slowest summary").first().click();
+  await full.locator(".drill-slowest .sample").first().waitFor();
+  await full.close();
+  await page.keyboard.press(".");
+  await page.locator(".range-chip").waitFor({ state: "detached" });
 });
 
 test("what the locustfile adds has a screen", async () => {

@@ -32,6 +32,8 @@ const report = {
   rows_windows: { step: 10, columns: [], rows: windows },
   failures: [{ id: 7, count: 1, method: "POST", name: "/a/y", text: "boom", first: 12, last: 12 }],
   failures_windows: { step: 10, rows: [[10, 20, 7, 1]] }, exceptions: [], events: [], saturated: [[12, 14, 0, "hot"]], script: null,
+  samples: { kinds: [["POST", "/a/y", "boom", [{ at: 12 }]], ["POST", "/a/y", null, [{ at: 13 }]]], left_out: 0 },
+  logs: { seq: 9, first: 8, dropped: 0, lines: [[8, 1, "INFO", "master", "a", "one", 1], [9, 2, "INFO", "master", "a", "two", 1]] },
   workers_series: { step: 10, points: [[0, 0, 5, 1, 0, 40, 50, 3, 1e6], [10, 0, 5, 1, 0.1, 60, 90, 30, 1e6]] },
 } as unknown as Report;
 const figures = new FileFigures(report);
@@ -52,6 +54,15 @@ describe("a recorded run", () => {
     const late = await figures.range(11, 19);
     expect([late.valid, late.failures[0]![1], late.total[ROW.failures]]).toEqual([false, 1, 1]);
     expect(late.workers).toEqual([[0, 10, 1, 60, 90, 30, 5]]);
+  });
+  it("finds the requests of a failure and of a row, and the log lines, where the file has them", async () => {
+    expect(await figures.samples({ kind: 7 })).toEqual([{ at: 12 }]);
+    expect(await figures.samples({ row: 2 })).toEqual([{ at: 13 }]);
+    expect(await figures.samples({ row: 1 })).toEqual([]);
+    expect((await figures.logs(8)).lines.map(([, , , , , text]) => text)).toEqual(["two"]);
+    const bare = new FileFigures({ ...report, samples: null, logs: null });
+    expect(await bare.samples({ kind: 7 })).toEqual([]);
+    expect((await bare.logs(0)).lines).toEqual([]);
   });
   it("merges the histograms of a group", async () => {
     const { groups, rows } = await figures.groups(0, 20, 1);

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { asText, EMPTY_BOOK, filtered, LINES_KEPT, merged, type LogTuple } from "../../src/screens/logs/log-book";
+import { asText, EMPTY_BOOK, filtered, LINES_KEPT, merged } from "../../src/screens/logs/log-book";
+import type { LogTuple } from "../../src/live/protocol";
 
 function line(seq: number, level = "INFO", source = "master", text = `line ${seq}`, times = 1): LogTuple {
   return [seq, 1000 + seq, level, source, "katydid", text, times];

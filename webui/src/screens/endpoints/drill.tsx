@@ -1,5 +1,6 @@
 /* Everything about one endpoint in the range of the page: beside the table on wide pages, instead
  * of it on narrow ones. */
+import { useSignal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { source } from "../../app-state";
@@ -13,6 +14,7 @@ import { useKeys } from "../../lib/keys";
 import { POINT, ROW, type DistributionAnswer, type Failure } from "../../live/protocol";
 import { NO_VIEW, SeriesTable, type SeriesView } from "../../live/series";
 import { Icon } from "../../parts/icons";
+import { Samples } from "../../parts/samples";
 import { chartView, courseKey, drawn, rangeKey, shown } from "../../range/data";
 import { useQuestion } from "../../range/question";
 import { setFixed, span } from "../../range/state";
@@ -152,6 +154,17 @@ function Failures({ method, name }: { method: string; name: string }): JSX.Eleme
   );
 }
 
+/** The requests behind the tail, of all of the run; those that failed are with their failure. */
+function Slowest({ id }: { id: number }): JSX.Element {
+  const isOpen = useSignal(false);
+  return (
+    <details class="panel drill-slowest" onToggle={(event) => (isOpen.value = event.currentTarget.open)}>
+      <summary>Slowest requests <span class="unit">that did not fail, in all of the run</span></summary>
+      {isOpen.value ? <Samples of={[{ row: id }]} /> : null}
+    </details>
+  );
+}
+
 export function Drill(props: DrillProps): JSX.Element {
   const { id, method, name } = props;
   const title = useRef<HTMLHeadingElement>(null);
@@ -193,6 +206,7 @@ export function Drill(props: DrillProps): JSX.Element {
         <Phases view={view} />
         <Status get={get} />
         <Failures method={method} name={name} />
+        {id !== 0 && source.has("samples") ? <Slowest id={id} /> : null}
       </div>
     </section>
   );

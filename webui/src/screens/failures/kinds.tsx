@@ -9,7 +9,7 @@ import { Icon } from "../../parts/icons";
 import { Spark } from "../../parts/spark";
 import { setFixed } from "../../range/state";
 import type { FailureRow, Grouping } from "./model";
-import { Samples } from "./samples";
+import { Samples } from "../../parts/samples";
 
 const SHOWN_MOST = 200;
 const TEXT_MOST = 1000; // characters of a message; samples have it all
@@ -49,7 +49,7 @@ interface RowProps {
 }
 
 function Row({ row, all, by, isOpen, onOpen }: RowProps): JSX.Element {
-  const hasSamples = !source.isRecorded && row.ids.length > 0;
+  const hasSamples = source.has("samples") && row.ids.length > 0;
   const label = `${row.method} ${row.name}`.slice(0, 80);
   return (
     <Fragment>
@@ -75,7 +75,7 @@ function Row({ row, all, by, isOpen, onOpen }: RowProps): JSX.Element {
           ) : null}
         </td>
       </tr>
-      {isOpen ? <tr class="samples-row"><td colSpan={COLUMNS}><Samples ids={row.ids} /></td></tr> : null}
+      {isOpen ? <tr class="samples-row"><td colSpan={COLUMNS}><Samples of={row.ids.map((kind) => ({ kind }))} /></td></tr> : null}
     </Fragment>
   );
 }

@@ -1,15 +1,7 @@
 /* Log lines of the master, the host and the workers, as far as this browser keeps them; and what a
  * person wants to see of them. */
 
-/** seq, unix seconds, level, source, logger, text, how often in a row */
-export type LogTuple = [number, number, string, string, string, string, number];
-
-export interface LogsAnswer {
-  seq: number;
-  first: number;
-  dropped: number;
-  lines: LogTuple[];
-}
+import type { LogsAnswer, LogTuple } from "../../live/protocol";
 
 export const LINES_KEPT = 5000;
 export const LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] as const;

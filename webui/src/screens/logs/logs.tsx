@@ -7,17 +7,16 @@ import { source, store } from "../../app-state";
 import { count, shortId, visible } from "../../lib/format";
 import { clockMs } from "../../lib/moment";
 import { go, route, setQuery } from "../../lib/route";
+import type { LogTuple } from "../../live/protocol";
 import { CopyButton } from "../../parts/copy";
 import { setFixed } from "../../range/state";
-import { asText, EMPTY_BOOK, filtered, LEVELS, merged, type LogBook, type LogsAnswer, type LogTuple } from "./log-book";
-import { askJson } from "../../live/ask";
+import { asText, EMPTY_BOOK, filtered, LEVELS, merged, type LogBook } from "./log-book";
 import { Icon } from "../../parts/icons";
 
 const ROW_PX = 24;
 const OVERSCAN = 10;
 const AROUND_S = 30;
 const REFRESH_MS = 1000;
-const LINES_AT_ONCE = 2000;
 const ROW_TEXT_MOST = 400; // characters in a row; the line in full stands below
 
 function useLogBook(): { book: LogBook; error: string } {
@@ -27,10 +26,10 @@ function useLogBook(): { book: LogBook; error: string } {
     let isGone = false;
     let isBusy = false;
     const load = async (): Promise<void> => {
-      if (isBusy || source.link.value.kind !== "live") return;
+      if (isBusy || !["live", "file"].includes(source.link.value.kind)) return;
       isBusy = true;
       try {
-        const answer = await askJson<LogsAnswer>(`logs?since=${book.peek().seq}&limit=${LINES_AT_ONCE}`);
+        const answer = await source.figures.logs(book.peek().seq);
         if (!isGone) {
           book.value = merged(book.peek(), answer);
           error.value = "";
@@ -41,6 +40,7 @@ function useLogBook(): { book: LogBook; error: string } {
       isBusy = false;
     };
     void load();
+    if (source.isRecorded) return;
     const timer = setInterval(() => void load(), REFRESH_MS);
     return () => {
       isGone = true;

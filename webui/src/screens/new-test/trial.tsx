@@ -3,7 +3,8 @@ import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { msUnit, visible } from "../../lib/format";
 import { clockMs } from "../../lib/moment";
-import { SampleView, type Sample } from "../../parts/sample";
+import type { Sample } from "../../live/protocol";
+import { SampleView } from "../../parts/sample";
 
 export interface Trial {
   ok: boolean;

@@ -1,0 +1,37 @@
+/* Requests that workers wrote down, with what was sent and received: the newest that failed in one
+ * way, or the slowest of an endpoint. They are asked for once: while somebody reads, nothing moves. */
+import type { JSX } from "preact";
+import { source } from "../app-state";
+import type { SamplesAsk } from "../live/figures";
+import type { Sample } from "../live/protocol";
+import { useQuestion } from "../range/question";
+import { SampleView } from "./sample";
+
+const ASKS_MOST = 5;
+const SAMPLES_MOST = 5;
+
+/** Of one question the answer as it is, the first ones first; of several the newest. */
+async function found(asks: readonly SamplesAsk[], signal: AbortSignal): Promise<Sample[]> {
+  const answers = await Promise.all(asks.slice(0, ASKS_MOST).map((ask) => source.figures.samples(ask, signal)));
+  return answers.length === 1 ? answers[0]! : answers.flat().sort((a, b) => b.at - a.at).slice(0, SAMPLES_MOST);
+}
+
+export function Samples(props: { of: readonly SamplesAsk[] }): JSX.Element {
+  const isSlow = props.of.some((ask) => "row" in ask);
+  const asked = useQuestion(() => "once", (signal) => found(props.of, signal), [JSON.stringify(props.of.slice(0, ASKS_MOST))]);
+  const samples = asked.answer.value;
+  const again = source.isRecorded ? null : <button type="button" class="link" onClick={asked.retry}>{isSlow ? "Look again" : "Look for newer ones"}</button>;
+  return (
+    <div class="samples" role="group" aria-label={isSlow ? "The slowest requests" : "Requests that failed so"}>
+      {asked.error.value !== "" ? <p class="callout fail">{asked.error.value} <button type="button" class="button small" onClick={asked.retry}>Try again</button></p> : null}
+      {samples === null ? (asked.error.value === "" ? <p class="note" role="status">Loading…</p> : null)
+        : samples.length === 0 ? <p class="note" role="status">No such request was written down. Workers of Katydid keep samples of requests that HttpUser and FastHttpUser send, a few a second.</p>
+        : (
+          <>
+            {samples.map((sample, i) => <SampleView key={`${sample.at} ${sample.worker ?? ""}`} sample={sample} isOpen={i === 0 && !isSlow} />)}
+            <p class="note">The {isSlow ? "slowest" : "newest"} {samples.length}. Secrets are masked. {again}</p>
+          </>
+        )}
+    </div>
+  );
+}
