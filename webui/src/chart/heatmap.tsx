@@ -10,7 +10,7 @@ import { painted } from "../lib/theme";
 import type { HeatmapAnswer } from "../live/protocol";
 import { timeText } from "../range/time";
 import { ChartPanel } from "./panel";
-import { overTime, timeAxis, usePlot, valueAxis, xOfSpan, type PlotData } from "./plot";
+import { overTime, timeAxis, usePlot, valueAxis, xOfColumns, type PlotData } from "./plot";
 import { RAMP_STEPS, rampStep, rampTable } from "./ramp";
 
 export interface HeatmapProps {
@@ -121,7 +121,7 @@ function Canvas(props: { answer: HeatmapAnswer; title: string; onCell: (text: st
       ...shared,
       hooks: { ...shared.hooks, drawClear: [...(shared.hooks.drawClear ?? []), draw], setCursor: [...(shared.hooks.setCursor ?? []), cursor] },
       padding: [8, 34, 0, 0], legend: { show: false },
-      scales: { x: { time: true, range: xOfSpan }, y: { range: () => [0, rows] } },
+      scales: { x: { time: true, range: xOfColumns }, y: { range: () => [0, rows] } },
       axes: [
         { ...timeAxis(), grid: { show: false } },
         { ...valueAxis((row) => msAxis(valueAt(newest.current.answer.bounds_ms, row))), splits: () => splitsOf(newest.current.answer.bounds_ms), grid: { show: false } },

@@ -155,9 +155,16 @@ export function overTime(onCursor: (index: number | null) => void): Partial<uPlo
   };
 }
 
+/** Lines have a point at the beginning of each second. */
 export const xOfSpan: uPlot.Range.Function = () => {
   const { from, to } = drawn.peek();
   return [from, Math.max(from + 1, to - 1)];
+};
+
+/** Columns are as wide as their second: the last one ends where the range does. */
+export const xOfColumns: uPlot.Range.Function = () => {
+  const { from, to } = drawn.peek();
+  return [from, Math.max(from + 1, to)];
 };
 
 /* -- life -- */

@@ -68,7 +68,7 @@ function Finished(): JSX.Element | null {
   if (source.isRecorded || run === null || run.state !== "stopped" || run.ended <= 0) return null;
   return (
     <div class="banner quiet" id="finished" role="note">
-      <p><strong>Finished {timeText(run.ended)}</strong> after {timespan(Math.max(1, Math.round(run.ended - run.started)))}.</p>
+      <p><strong>Finished {timeText(run.ended)}</strong> after {timespan(Math.max(1, Math.floor(run.ended - run.started)))}.</p>
       <button type="button" class="button small" onClick={() => (openDialog.value = "report")}>Report</button>
     </div>
   );
