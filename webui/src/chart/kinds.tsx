@@ -4,12 +4,12 @@ import { useMemo } from "preact/hooks";
 import { rate, visible } from "../lib/format";
 import type { Failure } from "../live/protocol";
 import { NO_VIEW, type SeriesView } from "../live/series";
+import { distinct } from "./legend";
+import { SERIES } from "./lines";
 import { TimeChart, pick, type Line } from "./time-chart";
 
 const KINDS_SHOWN = 5;
 const LABEL_MOST = 48;
-const COLORS = ["--s2", "--s4", "--s1", "--s5", "--s3", "--s7"];
-const DASHES: number[][] = [[], [8, 3], [2, 3], [10, 3, 2, 3], [5, 5], [1, 4]];
 
 export interface KindsAnswer {
   from: number;
@@ -51,13 +51,7 @@ function kindsOf({ failures, from, to }: KindsAnswer): { view: SeriesView; lines
     labels.push(`${rest.length} other kinds`);
   }
   const view = { x: Array.from({ length: steps }, (_, i) => from + (i + 0.5) * step), step, column: (i: number) => columns[i] ?? [] };
-  const seen = new Map<string, number>();
-  const lines = labels.map((label, i) => {
-    const again = seen.get(label) ?? 0;
-    seen.set(label, again + 1);
-    return { label: again > 0 ? `${label} (${again + 1})` : label, color: COLORS[i]!, dash: DASHES[i]!, value: pick(i) };
-  });
-  return { view, lines };
+  return { view, lines: distinct(labels).map((label, i) => ({ label, ...SERIES[i]!, value: pick(i) })) };
 }
 
 export function KindsChart(props: { answer: KindsAnswer | null; hasFailures: boolean; error: string; onRetry: () => void; isWide?: boolean }): JSX.Element {

@@ -17,3 +17,13 @@ export function afterPick(labels: string[], hidden: readonly string[], label: st
   const isAlone = !hidden.includes(label) && hidden.length === labels.length - 1;
   return isAlone ? [] : labels.filter((other) => other !== label);
 }
+
+/** A label that comes again gets a number. */
+export function distinct(labels: readonly string[]): string[] {
+  const seen = new Map<string, number>();
+  return labels.map((label) => {
+    const again = (seen.get(label) ?? 0) + 1;
+    seen.set(label, again);
+    return again > 1 ? `${label} (${again})` : label;
+  });
+}

@@ -19,6 +19,12 @@ export const THROUGHPUT: Line[] = [
   { label: "target", color: "--muted", dash: [8, 5], width: 1, value: pick(POINT.target), isRight: true },
 ];
 
+/** Lines that stand for one thing each: told apart by colour and by dashes. */
+export const SERIES: readonly { color: string; dash: number[] }[] = [
+  { color: "--s2", dash: [] }, { color: "--s4", dash: [8, 3] }, { color: "--s1", dash: [2, 3] },
+  { color: "--s5", dash: [10, 3, 2, 3] }, { color: "--s3", dash: [5, 5] }, { color: "--s7", dash: [1, 4] },
+];
+
 /* -- percentiles: which are drawn is remembered -- */
 
 export const PERCENTILES: readonly PointColumn[] = ["p50", "p75", "p90", "p95", "p99", "p999", "max"];

@@ -19,6 +19,7 @@ export const SHORTCUTS: [string, string][] = [
   ["/", "Filter the endpoints or the log"],
   ["j k  ↓ ↑", "Next and previous row"],
   ["Enter", "Open the row"],
+  ["x", "Draw the row in the chart above the table, or not"],
   ["Esc", "Close, leave the field, end the selection"],
   ["[ ]", "Move the range by half of its length"],
   ["+ -", "Zoom in and out around the cursor"],
@@ -44,7 +45,7 @@ export function setKeys(isOn: boolean): void {
 }
 
 function isTyping(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && target.closest("input, textarea, select, dialog, [role=menu]") !== null;
+  return target instanceof HTMLElement && target.closest("input:not([type=checkbox]), textarea, select, dialog, [role=menu]") !== null;
 }
 
 const FRAMES_MAX = 60; // until the screen with the filter is there, on a slow machine
@@ -116,7 +117,7 @@ export function useKeys(handler: Handler): void {
 
 /** Space and Enter belong to the button that has the focus. */
 function isForButton(event: KeyboardEvent): boolean {
-  return (event.key === " " || event.key === "Enter") && event.target instanceof HTMLElement && event.target.closest("button, a, summary, [role=row]") !== null;
+  return (event.key === " " || event.key === "Enter") && event.target instanceof HTMLElement && event.target.closest("button, a, input, summary, [role=row]") !== null;
 }
 
 export function startKeys(): void {

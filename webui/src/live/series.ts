@@ -101,6 +101,19 @@ export class SeriesTable {
   }
 }
 
+/** One column of several views over the steps that any of them has: column i is view i. Where a view
+ * has no step there is nothing, which is no silence: a line goes on across it. */
+export function sideBySide(views: readonly SeriesView[], index: number): SeriesView {
+  const x = [...new Set(views.flatMap((view) => view.x))].sort((a, b) => a - b);
+  const at = new Map(x.map((second, i) => [second, i]));
+  const columns = views.map((view) => {
+    const out = new Array<number | null | undefined>(x.length).fill(undefined);
+    view.column(index).forEach((value, i) => (out[at.get(view.x[i]!)!] = value));
+    return out as (number | null)[];
+  });
+  return { x, step: Math.max(1, ...views.map((view) => view.step)), column: (i) => columns[i] ?? [] };
+}
+
 function withGaps<T>(values: T[], gaps: number[], fill: (i: number) => T): T[] {
   if (gaps.length === 0) return values;
   const out: T[] = [];

@@ -286,6 +286,29 @@ test("a row is opened, walked from and closed by the keyboard", async () => {
   });
 });
 
+test("ticked rows are side by side in one chart, by pointer, by key and by link", async () => {
+  await visit(RUN, "#/endpoints", async (page) => {
+    const legend = () => page.locator("section:has(#ticked-title) .legend-entry").count();
+    const names = await page.locator(".grid-body .row .name").allInnerTexts();
+    await page.getByRole("checkbox", { name: "Draw this row" }).first().click();
+    await page.locator("section:has(#ticked-title) canvas").waitFor();
+    assert.match(await page.locator("section:has(#ticked-title) .legend-entry").innerText(), new RegExp(names[0].slice(0, 8)));
+    assert.equal(await page.locator(".drill").count(), 0, "the row is not opened");
+    await page.keyboard.press("j");
+    await page.keyboard.press("j");
+    await page.keyboard.press("x");
+    await eventually(async () => (await legend()) === 2, "two lines");
+    await page.getByRole("group", { name: "What is drawn" }).getByRole("button", { name: "req/s" }).click();
+    await page.locator("#ticked-title", { hasText: "req/s" }).waitFor();
+    assert.deepEqual(await findings(page), []);
+    await page.reload();
+    await eventually(async () => (await legend()) === 2, "the link has them");
+    assert.equal(await page.getByRole("checkbox", { checked: true }).count(), 2);
+    await page.getByRole("button", { name: "Untick all" }).click();
+    await page.locator("#ticked-title").waitFor({ state: "detached" });
+  });
+});
+
 test("a panel that fails says so beside those that work, and tries again", async () => {
   let isBroken = true;
   await visit({ ...RUN, fail: (url) => isBroken && url.pathname.endsWith("/heatmap") }, "", async (page) => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { barsOf, logSplits } from "../../src/chart/bars";
-import { afterPick, stacked } from "../../src/chart/legend";
+import { afterPick, distinct, stacked } from "../../src/chart/legend";
 import { csvText } from "../../src/lib/download";
 import { prefixOf } from "../../src/lib/prefix";
 import { visibleRange } from "../../src/table/virtual";
@@ -45,6 +45,9 @@ describe("the legend", () => {
     expect(afterPick(["a", "b", "c"], [], "b", false)).toEqual(["a", "c"]);
     expect(afterPick(["a", "b", "c"], ["a", "c"], "b", false)).toEqual([]);
     expect(afterPick(["a", "b", "c"], ["a", "c"], "a", false)).toEqual(["b", "c"]);
+  });
+  it("tells lines of the same name apart", () => {
+    expect(distinct(["a", "b", "a"])).toEqual(["a", "b", "a (2)"]);
   });
   it("switches a line, and never hides the last one", () => {
     expect(afterPick(["a", "b"], [], "b", true)).toEqual(["b"]);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { POINT } from "../../src/live/protocol";
-import { SeriesTable } from "../../src/live/series";
+import { SeriesTable, sideBySide } from "../../src/live/series";
 import { point } from "./messages";
 
 const rps = (table: SeriesTable, from = 0, to = 1e9): unknown[] => {
@@ -30,6 +30,13 @@ describe("the seconds", () => {
     table.set(Array.from({ length: 29 }, (_, i) => (i === 0 ? 10 : i)) as [number, ...number[]]);
     table.set(point(10, 7));
     expect([table.columns[POINT.rps]![0], table.columns[POINT.cpu]![0]]).toEqual([7, 28]);
+  });
+  it("of several endpoints stand side by side, and what one has not is no silence", () => {
+    const [often, seldom] = [new SeriesTable(), new SeriesTable()];
+    for (const second of [10, 11, 12]) often.set(point(second, second));
+    for (const second of [10, 12, 13]) seldom.set(point(second, 1));
+    const both = sideBySide([often.view(0, 100), seldom.view(0, 100)], POINT.rps);
+    expect([both.x, both.column(0), both.column(1), both.column(2)]).toEqual([[10, 11, 12, 13], [10, 11, 12, undefined], [1, undefined, 1, 1], []]);
   });
   it("keep an hour at most", () => {
     const table = new SeriesTable();

@@ -6,6 +6,7 @@ import { Spark } from "../../parts/spark";
 import { span } from "../../range/state";
 import type { GridColumn } from "../../table/grid";
 import { failedPart, middle, timeShare, TOTAL, valueOf, type NumberOf, type Table } from "./model";
+import { ticked, toggleTick } from "./ticked";
 
 export interface EndpointColumn extends Omit<GridColumn<number>, "cell" | "className" | "tip"> {
   number: ((table: Table, slot: number) => number) | null;
@@ -82,9 +83,19 @@ function Name({ text }: { text: string }): JSX.Element {
   return end === "" ? <>{text}</> : <span class="both-ends"><span>{start}</span><span>{end}</span></span>;
 }
 
-/** As columns of the grid. sparks: lines of p95 by the id of the row. */
-export function gridColumns(shown: EndpointColumn[], table: Table, sparks: Record<string, (number | null)[]>): GridColumn<number>[] {
-  return shown.map((column) => ({
+function tickColumn(table: Table): GridColumn<number> {
+  return {
+    key: "tick", label: "Draw", title: "Drawn in the chart above (key x)", width: "30px", minWidth: 30, isSortable: false,
+    cell: (slot) => slot === TOTAL ? null : (
+      <input type="checkbox" tabIndex={-1} aria-label="Draw this row" checked={ticked.value.includes(table.rows.ids[slot]!)}
+        onClick={(event) => { event.stopPropagation(); event.preventDefault(); toggleTick(table.rows.ids[slot]!); }} />
+    ),
+  };
+}
+
+/** As columns of the grid. sparks: lines of p95 by the id of the row; hasTicks: rows can be ticked. */
+export function gridColumns(shown: EndpointColumn[], table: Table, sparks: Record<string, (number | null)[]>, hasTicks: boolean): GridColumn<number>[] {
+  const columns: GridColumn<number>[] = shown.map((column) => ({
     key: column.key, label: column.label, title: column.title, width: column.width, minWidth: column.minWidth,
     isText: column.isText ?? false, isSortable: column.isSortable ?? true,
     cell: (slot) => {
@@ -95,4 +106,5 @@ export function gridColumns(shown: EndpointColumn[], table: Table, sparks: Recor
     className: (slot) => (column.isWarm?.(table, slot) ? "warm" : column.number !== null && column.text(table, slot) === "0" ? "zero" : ""),
     tip: (slot) => (column.key === "name" ? column.text(table, slot) : undefined),
   }));
+  return hasTicks ? [tickColumn(table), ...columns] : columns;
 }

@@ -20,6 +20,7 @@ import { Cards } from "./cards";
 import { chosen, filterNumbers, gridColumns, numberOf } from "./columns";
 import { Drill } from "./drill";
 import { filtered, sorted, TOTAL, type Table } from "./model";
+import { ticked, TickedChart, toggleTick } from "./ticked";
 import { Toolbar } from "./toolbar";
 
 const ROW_HEIGHT = 34;
@@ -93,6 +94,7 @@ export function EndpointsScreen(): JSX.Element | null {
   const openId = route.value.query["row"] ?? "";
   const isBeside = openId !== "" && !isNarrow.value; // the drill-down takes the room
   const columns = chosen(isBeside ? BESIDE_COLUMNS : route.value.query["columns"] || recall("columns"), isTight.value).filter((column) => !isGrouped || column.key !== "trend");
+  const canTick = !isGrouped && !isBeside;
   const { slots, problem } = filtered(table, filterNumbers(table), text);
   const sortKey = sort.replace("-", "");
   const { order, isHeld, hold } = useHeldOrder(() => sorted(table.rows, slots, sort, numberOf(table, sortKey)), `${sort}\n${text}\n${depth.value}\n${table.rows === store.rows}`, slots.length);
@@ -116,6 +118,7 @@ export function EndpointsScreen(): JSX.Element | null {
   useKeys((key) => {
     if (key === "j" || key === "ArrowDown") step(1);
     else if (key === "k" || key === "ArrowUp") step(-1);
+    else if (key === "x" && canTick && indexOf(current.value) >= 0) toggleTick(Number(current.value));
     else if (key === "Enter" && current.value !== "" && openId === "" && indexOf(current.value) >= 0) open(order[indexOf(current.value)]!);
     else return false;
     return true;
@@ -137,13 +140,14 @@ export function EndpointsScreen(): JSX.Element | null {
           <p class="callout info">{count(table.rows.length)} names. Group them above, or give requests a common name in the locustfile: <code>self.client.get(url, name="/item/[id]")</code></p>
         ) : null}
         {isGrouped && groups.error !== "" ? <p class="callout fail" role="status">The groups could not be had. {groups.error} <button type="button" class="button small" onClick={groups.retry}>Try again</button></p> : null}
+        {canTick && !isNarrow.value && ticked.value.length > 0 ? <TickedChart /> : null}
         {order.length === 0 ? (
           isGrouped && groups.table === null && groups.error === "" ? <p class="panel empty">Loading…</p> : <Empty table={table} isFiltered={table.rows.length > 0} />
         ) : isNarrow.value ? (
           <Cards table={table} order={order} sort={sort} onSort={(next) => setQuery({ sort: next })} onOpen={open} />
         ) : (
           <div class={`panel flush${isFixed.value && answer.isBusy.value ? " is-busy" : ""}`}>
-            <Grid label="Endpoints" columns={gridColumns(columns, table, sparks)} order={order} keyOf={keyOf} pinned={TOTAL} sort={sort}
+            <Grid label="Endpoints" columns={gridColumns(columns, table, sparks, canTick)} order={order} keyOf={keyOf} pinned={TOTAL} sort={sort}
               onSort={(next) => setQuery({ sort: next })} onOpen={open} onHold={hold} current={openId || current.value}
               onCurrent={(key) => (current.value = key)} rowHeight={ROW_HEIGHT}
               onVisible={(seen) => (visibleIds.value = seen.map((slot) => table.rows.ids[slot]!))} />
