@@ -1,6 +1,7 @@
 /* Every column that the endpoints table can have, and which are shown. */
 import type { JSX } from "preact";
 import { bytes, byteRate, count, ms, percent, rate, visible } from "../../lib/format";
+import { isTight } from "../../lib/narrow";
 import { ROW } from "../../live/protocol";
 import { Spark } from "../../parts/spark";
 import { span } from "../../range/state";
@@ -14,7 +15,8 @@ export interface EndpointColumn extends Omit<GridColumn<number>, "cell" | "class
   isWarm?: (table: Table, slot: number) => boolean;
 }
 
-const NAME_MOST = 90;
+const NAME_MOST = 90; // characters before a name is cut in its middle
+const TIGHT = [18, 10] as const; // the same, and how much of the end is kept, where there is little room
 
 function numeric(key: string, label: string, title: string, column: number, format: (value: number) => string, width = 68): EndpointColumn {
   const isTime = (column >= ROW.mean && column <= ROW.p999) || column === ROW.p75;
@@ -79,7 +81,7 @@ export function filterNumbers(table: Table): Record<string, NumberOf> {
 }
 
 function Name({ text }: { text: string }): JSX.Element {
-  const [start, end] = middle(text, NAME_MOST);
+  const [start, end] = isTight.value ? middle(text, ...TIGHT) : middle(text, NAME_MOST);
   return end === "" ? <>{text}</> : <span class="both-ends"><span>{start}</span><span>{end}</span></span>;
 }
 

@@ -66,7 +66,7 @@ export function sorted(rows: RowTable, slots: number[], sort: string, number: Nu
 }
 
 /** Long names keep both ends: the part that differs is often the last. */
-export function middle(name: string, most: number): [string, string] {
+export function middle(name: string, most: number, end = 18): [string, string] {
   if (name.length <= most) return [name, ""];
-  return [name.slice(0, name.length - 18), name.slice(-18)];
+  return [name.slice(0, name.length - end), name.slice(-end)];
 }
