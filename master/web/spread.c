@@ -274,12 +274,22 @@ static bool is_variable(const char *word, size_t len)
     return digits > 0 && (digits == len || isdigit((unsigned char)word[0]) || (is_hex && len >= 6));
 }
 
+/* A status code that servers send (IANA's registry, and what proxies added): it says what failed,
+ * where another number says which one. */
 static bool is_status(const char *text, const char *word, size_t len)
 {
+    static const int KNOWN[][2] = {{100, 103}, {200, 208}, {226, 226}, {300, 308}, {400, 418},
+                                   {420, 431}, {451, 451}, {499, 511}, {520, 530}, {598, 599}};
     char before = word > text ? word[-1] : ' ', after = word[len];
-    return len == 3 && word[0] >= '1' && word[0] <= '5' && isdigit((unsigned char)word[1]) &&
-           isdigit((unsigned char)word[2]) && strchr("./:-#", before) == NULL &&
-           (after == '\0' || strchr("./-#", after) == NULL);
+    if (len != 3 || !isdigit((unsigned char)word[0]) || !isdigit((unsigned char)word[1]) ||
+        !isdigit((unsigned char)word[2]) || strchr("./:-#", before) != NULL ||
+        (after != '\0' && strchr("./-#", after) != NULL))
+        return false;
+    int code = atoi(word);
+    for (size_t i = 0; i < sizeof KNOWN / sizeof *KNOWN; i++)
+        if (code >= KNOWN[i][0] && code <= KNOWN[i][1])
+            return true;
+    return false;
 }
 
 /* Hexadecimal digits with dashes between, as a UUID has them; 0 when there is none. */

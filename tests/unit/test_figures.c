@@ -347,6 +347,7 @@ static void kinds_forget_what_differs(void **state)
     static const char *const cases[][2] = {
         {"HTTPError('503 Server Error for url: /a/123')",
          "HTTPError('503 Server Error for url: /a/#')"},
+        {"payment 275 refused: 402", "payment # refused: 402"},
         {"timed out after 30.5 s", "timed out after # s"},
         {"id 123e4567-e89b-12d3-a456-426614174000 gone", "id # gone"},
         {"at 0x7f00dead in f00d", "at # in f00d"},

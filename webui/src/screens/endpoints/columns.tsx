@@ -2,6 +2,7 @@
 import type { JSX } from "preact";
 import { bytes, byteRate, count, ms, percent, rate, visible } from "../../lib/format";
 import { isTight } from "../../lib/narrow";
+import { route } from "../../lib/route";
 import { ROW } from "../../live/protocol";
 import { Spark } from "../../parts/spark";
 import { span } from "../../range/state";
@@ -81,7 +82,7 @@ export function filterNumbers(table: Table): Record<string, NumberOf> {
 }
 
 function Name({ text }: { text: string }): JSX.Element {
-  const [start, end] = isTight.value ? middle(text, ...TIGHT) : middle(text, NAME_MOST);
+  const [start, end] = isTight.value || route.value.query["row"] ? middle(text, ...TIGHT) : middle(text, NAME_MOST);
   return end === "" ? <>{text}</> : <span class="both-ends"><span>{start}</span><span>{end}</span></span>;
 }
 

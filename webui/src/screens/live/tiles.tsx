@@ -77,7 +77,7 @@ function WorkersTile(): JSX.Element {
   const isDistributed = store.run.value?.distributed ?? false;
   const note = busiest === null ? "" : `busiest core ${busiest.toFixed(0)} %`;
   const value = isDistributed ? `${store.connectedWorkers.value}/${workers.length}` : busiest === null ? "–" : busiest.toFixed(0);
-  const trouble = [gone > 0 ? `${count(gone)} gone` : "", hasHot ? "at the limit" : ""].filter((word) => word !== "").join(", ");
+  const trouble = [gone > 0 ? `${count(gone)} gone` : "", hasHot ? (gone > 0 ? "hot" : "at the limit") : ""].filter((word) => word !== "").join(", ");
   return (
     <Tile label={isDistributed ? "Workers" : "Load generator"} value={value} {...(isDistributed || busiest === null ? {} : { unit: "% CPU" })}
       note={trouble !== "" ? `▲ ${trouble}` : isDistributed ? `${note} ✓` : "✓ valid"} tone={trouble !== "" ? "warn" : "idle"} spark={{ column: POINT.cpu, tone: "plain" }} />
