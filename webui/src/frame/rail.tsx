@@ -1,14 +1,15 @@
 /* The screens: a rail at the side, on narrow pages a bar at the bottom. */
 import type { JSX } from "preact";
 import { store } from "../app-state";
+import { badgeCount, count } from "../lib/format";
 import { linkTo, route, type Screen } from "../lib/route";
 import { Icon } from "../parts/icons";
 import { nav } from "./screens";
 
 function Badge({ screen }: { screen: Screen }): JSX.Element | null {
   if (screen === "failures") {
-    const kinds = store.failures.value[0] + store.exceptions.value[0];
-    return kinds > 0 ? <span class="badge fail" aria-label={`${kinds} kinds`}>{kinds > 99 ? "99+" : kinds}</span> : null;
+    const all = store.failures.value[1] + store.exceptions.value[1];
+    return all > 0 ? <span class="badge fail" aria-label={`${count(all)} failures and exceptions`}>{badgeCount(all)}</span> : null;
   }
   if (screen === "workers" && store.run.value?.distributed) {
     const missing = store.workers.value.length - store.connectedWorkers.value;

@@ -22,6 +22,12 @@ export function shortCount(value: number | null | undefined): string {
   return `${(value / 1_000_000_000).toFixed(2)} G`;
 }
 
+/** In four characters at most: 999, 12k, 3M. Rounded down. */
+export function badgeCount(value: number): string {
+  if (value < 1000) return String(value);
+  return value < 1_000_000 ? `${Math.floor(value / 1000)}k` : `${Math.floor(value / 1_000_000)}M`;
+}
+
 /** Events per second: three significant digits below 100. */
 export function rate(value: number | null | undefined): string {
   if (isMissing(value)) return MISSING;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bytes, clock, count, duration, ms, percent, rate, shortCount, timespan, visible } from "../../src/lib/format";
+import { badgeCount, bytes, clock, count, duration, ms, percent, rate, shortCount, timespan, visible } from "../../src/lib/format";
 
 describe("numbers", () => {
   it.each([[0, 10, "0"], [1, 100_000, "< 0.01"], [42, 10_000, "0.42"], [1, 2, "50.0"], [99_999, 100_000, "> 99.9"], [5, 5, "100"], [0, 0, "–"], [3, 0, "100"]])(
@@ -14,6 +14,7 @@ describe("numbers", () => {
   });
   it("shortens only what is long", () => {
     expect([99_999, 677_000, 4_330_000].map(shortCount)).toEqual(["99,999", "677 k", "4.33 M"]);
+    expect([7, 999, 1000, 12_999, 3_900_000].map(badgeCount)).toEqual(["7", "999", "1k", "12k", "3M"]);
     expect([count(undefined), count(NaN), bytes(812), bytes(1500)]).toEqual(["–", "–", "812 B", "1.5 kB"]);
   });
 });
