@@ -285,7 +285,7 @@ static bool is_status(const char *text, const char *word, size_t len)
         !isdigit((unsigned char)word[2]) || strchr("./:-#", before) != NULL ||
         (after != '\0' && strchr("./-#", after) != NULL))
         return false;
-    int code = atoi(word);
+    int code = (word[0] - '0') * 100 + (word[1] - '0') * 10 + (word[2] - '0');
     for (size_t i = 0; i < sizeof KNOWN / sizeof *KNOWN; i++)
         if (code >= KNOWN[i][0] && code <= KNOWN[i][1])
             return true;
