@@ -5,13 +5,13 @@
 #include "common/base/sbuf.h"
 #include "common/base/utf8.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct watched { /* a worker, by index */
-    unsigned bad_seconds;
-    double bad_since;
+    double bad_seconds, bad_since;
     const char *why;
     bool is_open;
     size_t span; /* its open one, among the saturations */
@@ -137,10 +137,12 @@ void events_watch(struct events *e, double now, unsigned worker, const char *nam
         events_worker_idle(e, worker);
         return;
     }
-    if (w->bad_seconds++ == 0) {
-        w->bad_since = now - 1;
+    const double seconds = fmax(1, lag_ms / 1000); /* a loop that stood still tells afterwards */
+    if (w->bad_seconds == 0) {
+        w->bad_since = now - seconds;
         w->why = why;
     }
+    w->bad_seconds += seconds;
     if (!w->is_open && w->bad_seconds >= SATURATED_AFTER_S)
         open_span(e, w, now, worker, name, cpu, lag_ms);
     if (w->is_open) {

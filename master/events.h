@@ -4,8 +4,9 @@
  * valid because a worker could not keep up.
  *
  * A worker is saturated when for SATURATED_AFTER_S seconds on end its processor was busier than
- * SATURATED_CPU percent, or its event loop later than SATURATED_LAG_MS (at the 99th percentile):
- * then what it measures is its own delay as well, from the first of these seconds on. Bounded:
+ * SATURATED_CPU percent, or its event loop at some moment later than SATURATED_LAG_MS, in each of
+ * them: then what it measures is its own delay as well, from the first of these seconds on; a loop
+ * that is late by seconds stood still for them. Bounded:
  * beyond the limits, the oldest events of a kind that floods give way, and spans are joined.
  *
  * The main thread writes; readers get an immutable list, counted by reference, made anew only when
@@ -51,7 +52,8 @@ void events_clear(struct events *e);
 void events_add(struct events *e, double at, const char *kind, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Once a second for each worker that generates load; lag negative: not told. */
+/* What a worker that generates load told of a second; lag_ms: the longest in it, negative: not told.
+ */
 void events_watch(struct events *e, double now, unsigned worker, const char *name, double cpu,
                   double lag_ms);
 void events_worker_idle(struct events *e, unsigned worker); /* its run is over, or it is gone */

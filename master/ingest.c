@@ -175,7 +175,10 @@ static void note_health(struct master *m, struct worker *w, double now)
                                 .lag_us = (uint32_t)(fmin(fmax(w->lag_ms, 0), 4e6) * 1e3),
                                 .memory_kb = w->memory_bytes >> 10};
     timeline_health(m->timeline, now, &h);
-    events_watch(m->events, now, w->index, w->id, w->cpu_percent, w->lag_p99_ms);
+    if (w->lag_ms >= 0 && w->last_report_at == w->watched_report_at)
+        return; /* nothing new: a late report is no second of its own */
+    w->watched_report_at = w->last_report_at;
+    events_watch(m->events, now, w->index, w->id, w->cpu_percent, w->lag_ms);
 }
 
 static void note_second(struct master *m, double now)

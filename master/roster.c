@@ -201,7 +201,7 @@ void worker_begin_run(struct worker *w)
 {
     w->requests = 0;
     w->rps = 0;
-    w->last_report_at = 0;
+    w->last_report_at = w->watched_report_at = 0;
     w->lost_at = 0;
     w->unreported_s = 0;
     w->owes_report = false;

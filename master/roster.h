@@ -56,7 +56,8 @@ struct worker {
     double lag_p99_ms, fds, connections; /* negative: not reported */
     uint64_t memory_bytes;
     bool is_cpu_warned;
-    double last_report_at; /* unix seconds, our clock; 0: none in this run */
+    double last_report_at;    /* unix seconds, our clock; 0: none in this run */
+    double watched_report_at; /* the one whose health was judged last */
     struct worker_clock clock;
     uint64_t requests;            /* delivered in this run */
     double rps;                   /* over the last report */

@@ -96,6 +96,22 @@ static void five_seconds_make_a_worker_saturated_from_the_first_on(void **state)
     events_free(e);
 }
 
+static void a_loop_that_stood_still_was_late_all_the_while(void **state)
+{
+    (void)state;
+    struct events *e = events_new();
+    events_watch(e, NOW + 20, 0, "w", 10, 4000); /* not long enough */
+    events_watch(e, NOW + 21, 0, "w", 10, 1);
+    assert_true(events_saturated_s(e) == 0);
+    events_watch(e, NOW + 40, 0, "w", 10, 8000);
+    events_watch(e, NOW + 41, 0, "w", 10, 1);
+    struct events_list *l = events_snapshot(e);
+    assert_int_equal(l->saturation_count, 1);
+    assert_true(l->saturations[0].from == NOW + 32 && l->saturations[0].to == NOW + 40);
+    events_list_unref(l);
+    events_free(e);
+}
+
 static void a_worker_that_does_not_tell_its_lag_is_not_late(void **state)
 {
     (void)state;
@@ -113,6 +129,7 @@ int main(void)
         cmocka_unit_test(a_flood_of_one_kind_leaves_the_others),
         cmocka_unit_test(a_long_text_is_cut_at_a_character),
         cmocka_unit_test(five_seconds_make_a_worker_saturated_from_the_first_on),
+        cmocka_unit_test(a_loop_that_stood_still_was_late_all_the_while),
         cmocka_unit_test(a_worker_that_does_not_tell_its_lag_is_not_late),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
