@@ -37,6 +37,14 @@ export class SeriesTable {
     return this.columns[column]!.at(-1) ?? null;
   }
 
+  /** How long before the newest second the column was last above zero; 0 when it never was. */
+  silence(column: number): number {
+    const values = this.columns[column]!;
+    let at = values.length - 1;
+    while (at >= 0 && !(values[at]! > 0)) at--;
+    return at < 0 ? 0 : this.seconds.at(-1)! - this.seconds[at]!;
+  }
+
   clear(): void {
     for (const column of this.columns) column.length = 0;
   }

@@ -38,6 +38,12 @@ describe("the seconds", () => {
     const both = sideBySide([often.view(0, 100), seldom.view(0, 100)], POINT.rps);
     expect([both.x, both.column(0), both.column(1), both.column(2)]).toEqual([[10, 11, 12, 13], [10, 11, 12, undefined], [1, undefined, 1, 1], []]);
   });
+  it("know how long nothing came", () => {
+    const table = new SeriesTable();
+    expect(table.silence(POINT.rps)).toBe(0);
+    for (let second = 10; second <= 30; second++) table.set(point(second, second < 15 ? 1 : 0));
+    expect(table.silence(POINT.rps)).toBe(16);
+  });
   it("keep an hour at most", () => {
     const table = new SeriesTable();
     for (let second = 1; second <= 4000; second++) table.set(point(second));

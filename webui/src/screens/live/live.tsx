@@ -4,7 +4,7 @@ import { useRef } from "preact/hooks";
 import { store } from "../../app-state";
 import { count, percent, ms, visible } from "../../lib/format";
 import { go, linkTo } from "../../lib/route";
-import { ROW } from "../../live/protocol";
+import { POINT, ROW } from "../../live/protocol";
 import type { RowTable } from "../../live/rows";
 import { LoadForm } from "../../parts/load-form";
 import { SaturationNote } from "../../parts/saturation";
@@ -16,6 +16,7 @@ import { Tiles } from "./tiles";
 
 const ENOUGH = 20; // requests before an endpoint is called slow or failing
 const MOST = 3; // named
+const QUIET_S = 10;
 const NAMED_S = 10; // that long the names stay: what moves every second cannot be read
 
 function FirstStart(): JSX.Element {
@@ -77,6 +78,19 @@ function Worst(): JSX.Element | null {
   );
 }
 
+/** Users that do nothing that is counted: nobody should have to guess why the lines are flat. */
+function QuietNote(): JSX.Element | null {
+  const users = store.run.value?.users ?? 0;
+  const seconds = store.isRunning.value && !isFixed.value && users > 0 ? store.series.silence(POINT.rps) : 0;
+  if (seconds < QUIET_S) return null;
+  return (
+    <p class="callout warn">
+      No request has finished for {count(seconds)} s, though {count(users)} {users === 1 ? "user runs" : "users run"}: they wait, or wait for an answer.{" "}
+      <a href={linkTo("workers")}>How the workers are</a>
+    </p>
+  );
+}
+
 export function LiveScreen(): JSX.Element | null {
   if (!store.hasRun.value && !store.isRunning.value) return <FirstStart />;
   if (isOfOtherRun.value) return <h1 class="visually-hidden">Live</h1>;
@@ -88,6 +102,7 @@ export function LiveScreen(): JSX.Element | null {
       {requests === 0 && store.isRunning.value ? (
         <p class="callout info">No request has finished yet: users are starting, {count(store.run.value!.users)} of {count(store.run.value!.target)}.</p>
       ) : null}
+      <QuietNote />
       <SaturationNote />
       <Worst />
       <Charts />
