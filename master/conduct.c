@@ -291,7 +291,8 @@ void conduct_on_limit(struct master *m)
     case RUN_DUE_NOTHING:
         return;
     case RUN_DUE_TIME_LIMIT:
-        conduct_end(m, "--run-time limit reached");
+        if (m->finish == FINISH_NOT)
+            conduct_end(m, "--run-time limit reached");
         return;
     case RUN_DUE_STOP_LIMIT:
         log_error(LOGGER, "Timeout waiting for all workers to stop");

@@ -179,6 +179,7 @@ void hands_heartbeat(struct master *m, const char *node, const struct message_he
 void hands_spawning(struct master *m, struct worker *w);
 void hands_stopped(struct master *m, struct worker *w);
 void hands_quit(struct master *m, struct worker *w);
+#define HANDS_LOCAL_PATIENCE_S 120 /* silence of a local run's process, while all is to end */
 void hands_second(struct master *m);
 void hands_process_ended(struct master *m, const char *node_id);
 void hands_stop_all(struct master *m);

@@ -5,6 +5,7 @@
 #include "common/base/sbuf.h"
 #include "master/core.h"
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -302,7 +303,7 @@ static void excuse_stock(struct master *m, double mono)
     conduct_check_stopped(m);
 }
 
-void hands_second(struct master *m)
+static void lose_silent(struct master *m)
 {
     struct worker *missed[64];
     size_t count = roster_tick(&m->roster, missed, sizeof missed / sizeof *missed);
@@ -311,5 +312,30 @@ void hands_second(struct master *m)
                  missed[i]->id);
         lose(m, missed[i]);
     }
+}
+
+/* Our only process is not lost while it computes: should it end, we are told. But when all is to
+ * end, what stands still must not keep the results from being written. */
+static void watch_local(struct master *m)
+{
+    struct worker *w = roster_find(&m->roster, m->host.node_id);
+    if (!w || !m->host.is_alive)
+        return;
+    bool is_ending = m->finish != FINISH_NOT && m->finish < FINISH_CHILDREN;
+    if (!is_ending)
+        w->liveness = HANDS_LOCAL_PATIENCE_S;
+    else if (--w->liveness == 0) {
+        log_error(LOGGER, "The worker process has not answered for %d s: it is ended",
+                  HANDS_LOCAL_PATIENCE_S);
+        children_signal(&m->children, SIGKILL);
+    }
+}
+
+void hands_second(struct master *m)
+{
+    if (m->is_local)
+        watch_local(m);
+    else
+        lose_silent(m);
     excuse_stock(m, master_now().mono);
 }

@@ -85,7 +85,7 @@ static void tune(struct master *m)
                     s->bad_constant);
     output_set_percentiles(m->tunables.report.of, m->tunables.report.count);
     console_set_name_width(m->tunables.name_width);
-    m->roster.liveness = tunables_liveness(&m->tunables);
+    m->roster.liveness = m->is_local ? HANDS_LOCAL_PATIENCE_S : tunables_liveness(&m->tunables);
     viewer_ask(m->viewer, &m->tunables.statistics);
     timeline_ask(m->timeline, &m->tunables.chart);
 }

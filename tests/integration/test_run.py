@@ -214,6 +214,33 @@ def test_a_user_that_blocks_the_loop_is_named():
         assert re.search(r"kept the event loop for [1-9]", run.stderr) and re.search(r"stood still for ([2-9]|\d\d)", run.stderr) and "in spin" in run.stderr, run.describe()
 
 
+BUSY = """
+    import time
+    from locust import User, constant, task
+
+    class Busy(User):
+        wait_time = constant(0.1)
+        runs = 0
+
+        @task
+        def work(self):
+            self.environment.events.request.fire(request_type="X", name="work", response_time=1, response_length=0, exception=None, context={})
+            Busy.runs += 1
+            if Busy.runs == 30:
+                end = time.perf_counter() + 6.5  # longer than a silent worker is waited for
+                while time.perf_counter() < end:
+                    pass
+"""
+
+
+def test_a_local_run_goes_on_after_a_task_that_computed_for_long():
+    with locustfile(BUSY) as file:
+        run = run_katydid("-f", file, "--headless", "-u", 5, "-r", 5, "-t", 11, "--json")
+        assert run.code == 0, run.describe()
+        assert json.loads(run.stdout)[0]["num_requests"] > 60, run.describe()
+        assert "lost" not in run.stderr and "Measurement not valid for" in run.stderr, run.describe()
+
+
 def test_users_and_rate_change_while_running():
     port = free_port()
     with target() as server, locustfile(VISITOR.format(path="/")) as file:
