@@ -52,7 +52,8 @@ void events_clear(struct events *e);
 void events_add(struct events *e, double at, const char *kind, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* What a worker that generates load told of a second; lag_ms: the longest in it, negative: not told.
+/* What a worker that generates load told of a second; lag_ms: the longest in it, negative: not
+ * told.
  */
 void events_watch(struct events *e, double now, unsigned worker, const char *name, double cpu,
                   double lag_ms);
