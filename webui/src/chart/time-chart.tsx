@@ -4,6 +4,7 @@ import { useSignal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
 import { useMemo, useRef } from "preact/hooks";
 import type uPlot from "uplot";
+import { source } from "../app-state";
 import { cssVar } from "../lib/theme";
 import { NO_VIEW, type SeriesView } from "../live/series";
 import { timeText } from "../range/time";
@@ -198,7 +199,7 @@ export function TimeChart(props: TimeChartProps): JSX.Element {
     clearTimeout(timer.current);
     timer.current = setTimeout(() => (spoken.value = `${timeText(props.view.x[index] ?? 0)}: ${reading(index)}`), READ_MS);
   }
-  const empty = props.empty ?? (props.view === NO_VIEW || props.view.x.length === 0 ? "No second has been measured in this range." : "");
+  const empty = props.empty ?? (props.view === NO_VIEW || props.view.x.length === 0 ? (source.isRecorded ? "No second of this range is in the report." : "No second has been measured in this range.") : "");
   return (
     <ChartPanel id={props.id} title={props.title} {...(props.unit ? { unit: props.unit } : {})} isWide={props.isWide ?? false} isBusy={props.isBusy ?? false}
       tools={props.tools} empty={empty} error={props.error ?? ""} {...(props.onRetry ? { onRetry: props.onRetry } : {})}

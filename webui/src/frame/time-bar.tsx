@@ -33,7 +33,7 @@ function RangeText(): JSX.Element {
   const isBusy = isFixed.value && answer.isBusy.value;
   return (
     <p class="range-text">
-      {isFixed.value ? <span class="range-chip">range, not live</span> : store.isRunning.value && !isPaused.value ? <span class="live-dot">live</span> : null}
+      {isFixed.value ? <span class="range-chip">{source.isRecorded ? "selection" : "range, not live"}</span> : store.isRunning.value && !isPaused.value && !source.isRecorded ? <span class="live-dot">live</span> : null}
       <span class="range-times">{timeText(from)} → {timeText(to)}</span>
       <span class="muted"> {length}{step > 1 ? `, ${step} s steps` : ""}{isBusy ? ", …" : ""}</span>
     </p>

@@ -55,7 +55,7 @@ function Recorded(): JSX.Element | null {
   return (
     <div class="banner quiet" role="note">
       <p>
-        <strong>Recorded run</strong>, saved {new Date(report.made_at * 1000).toLocaleString()} by Katydid {report.hello.version}.{" "}
+        <strong>Recorded run</strong>, saved {new Date(report.made_at * 1000).toLocaleString()} by Katydid {report.hello.version}{store.isRunning.value ? " while it ran" : ""}.{" "}
         Selections are widened to {report.rows_windows.step} s{keptWords(report)}.
       </p>
     </div>

@@ -299,7 +299,7 @@ test("ticked rows are side by side in one chart, by pointer, by key and by link"
     await page.keyboard.press("x");
     await eventually(async () => (await legend()) === 2, "two lines");
     await page.getByRole("group", { name: "What is drawn" }).getByRole("button", { name: "req/s" }).click();
-    await page.locator("#ticked-title", { hasText: "req/s" }).waitFor();
+    await page.locator("#ticked-title", { hasText: "requests/s" }).waitFor();
     assert.deepEqual(await findings(page), []);
     await page.reload();
     await eventually(async () => (await legend()) === 2, "the link has them");

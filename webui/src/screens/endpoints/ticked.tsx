@@ -19,7 +19,7 @@ import { middle } from "./model";
 
 const EVERY_S = 3;
 const NAME_MOST = 44;
-const METRICS = [["p95", POINT.p95, "ms"], ["req/s", POINT.rps, "requests/s"], ["fails/s", POINT.failRps, "failures/s"]] as const;
+const METRICS = [["p95", POINT.p95, "p95, ms"], ["req/s", POINT.rps, "requests/s"], ["fails/s", POINT.failRps, "failures/s"]] as const;
 
 export const ticked = computed<number[]>(() => (route.value.query["ticked"] ?? "").split(",").map(Number).filter((id) => Number.isInteger(id) && id > 0).slice(0, SERIES.length));
 
@@ -38,7 +38,7 @@ function nameOf(id: number): string {
 
 export function TickedChart(): JSX.Element {
   const chosen = useSignal(0);
-  const [label, column, unit] = METRICS[chosen.value]!;
+  const [, column, unit] = METRICS[chosen.value]!;
   const asked = useQuestion<[number, SeriesTable][]>(
     () => {
       const key = courseKey(EVERY_S);
@@ -52,7 +52,7 @@ export function TickedChart(): JSX.Element {
   const view = useMemo(() => (tables === null ? NO_VIEW : sideBySide(tables.map(([, table]) => table.view(from, to)), column)), [tables, from, to, column]);
   const names = distinct((tables ?? []).map(([id]) => nameOf(id)));
   return (
-    <TimeChart id="ticked" title={`Ticked, ${label}`} unit={unit} view={view} format={column === POINT.p95 ? ms : rate} error={asked.error.value} onRetry={asked.retry}
+    <TimeChart id="ticked" title="Ticked endpoints" unit={unit} view={view} format={column === POINT.p95 ? ms : rate} error={asked.error.value} onRetry={asked.retry}
       {...(tables === null ? { empty: "Loading…" } : {})}
       lines={names.map((name, i) => ({ label: name, ...SERIES[i]!, value: pick(i) }))}
       tools={

@@ -1,7 +1,7 @@
 /* Live: how the test stands, at one look; and the same of any range of it. */
 import type { JSX } from "preact";
 import { useRef } from "preact/hooks";
-import { store } from "../../app-state";
+import { source, store } from "../../app-state";
 import { count, percent, ms, visible } from "../../lib/format";
 import { go, linkTo } from "../../lib/route";
 import { POINT, ROW } from "../../live/protocol";
@@ -81,7 +81,7 @@ function Worst(): JSX.Element | null {
 /** Users that do nothing that is counted: nobody should have to guess why the lines are flat. */
 function QuietNote(): JSX.Element | null {
   const users = store.run.value?.users ?? 0;
-  const seconds = store.isRunning.value && !isFixed.value && users > 0 ? store.series.silence(POINT.rps) : 0;
+  const seconds = store.isRunning.value && !source.isRecorded && !isFixed.value && users > 0 ? store.series.silence(POINT.rps) : 0;
   if (seconds < QUIET_S) return null;
   return (
     <p class="callout warn">
