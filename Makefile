@@ -14,7 +14,7 @@ DESTDIR  ?=
 V        ?= 0
 O        := build$(if $(filter-out release,$(VARIANT)),/$(VARIANT))
 Q        := $(if $(filter 1,$(V)),,@)
-LOCUST   := 2.46.7# the stock Locust that tests and benchmarks compare with
+LOCUST   := 2.47.0# the stock Locust that tests and benchmarks compare with
 
 # ---- packages -------------------------------------------------------------------------------
 
@@ -143,7 +143,7 @@ PY_SO    := $(O)/python/_katydid$(PY_TAG)
 PY_SO_C  := $(filter-out %/embed.c %/arena.c,$(PY_C))
 
 $(O)/python/.stamp: $(PY_SO) $(wildcard worker/pylib/*/__init__.py)
-	@for p in worker/pylib/*/; do ln -sfn $(CURDIR)/$${p%/} $(O)/python/; done; touch $@
+	@for p in worker/pylib/*/; do ln -sfnr $${p%/} $(O)/python/; done; touch $@
 $(PY_SO): $(patsubst %.c,$(PY_OBJ)/%.o,$(PY_SO_C)) $(O)/libnet.a $(O)/libcommon.a
 	@mkdir -p $(@D); echo "  LD    $@"
 	$(Q)$(CC) $(LD) -shared -Wl,--exclude-libs,ALL -pthread -o $@ $^ $(WORKER_LD) $(LDFLAGS)
