@@ -19,7 +19,7 @@ LOCUST   := 2.47.0# the stock Locust that tests and benchmarks compare with
 # ---- packages -------------------------------------------------------------------------------
 
 DEPS_BUILD := gcc make pkg-config libevent-dev libzmq3-dev libmsgpack-dev libcivetweb-dev \
-  libssl-dev libjansson-dev zlib1g-dev libbrotli-dev libzstd-dev node-llhttp python3-dev \
+  libssl-dev libjansson-dev zlib1g-dev libbrotli-dev libzstd-dev python3-dev \
   python3-gevent python3-greenlet python3-requests python3-msgpack python3-brotli
 DEPS_TEST  := libcmocka-dev python3-flask python3-flask-login python3-pytest python3-zmq python3-venv nginx-light iproute2 openssl curl procps \
   postgresql mosquitto
@@ -86,7 +86,7 @@ endif
 
 pc         = $(shell pkg-config $(1) 2>/dev/null)
 DEP_CF    := $(subst -I/,-isystem /,$(call pc,--cflags libevent libevent_pthreads libzmq msgpack jansson openssl \
-             zlib libbrotlidec libzstd)) -isystem /usr/share/include/llhttp
+             zlib libbrotlidec libzstd))
 PY_CF     := $(subst -I/,-isystem /,$(call pc,--cflags python3-embed)) \
              -isystem $(shell /usr/bin/python3 -c 'import greenlet, os; print(os.path.dirname(greenlet.__file__))' 2>/dev/null)
 COMMON_LD := $(call pc,--libs libzmq msgpack) -lcrypto -lm
@@ -103,7 +103,6 @@ MASTER_C := $(filter-out master/main.c,$(call src,master master/web))
 NET_C    := $(call src,worker/net worker/http)
 PY_C     := $(call src,worker/py)
 obj       = $(patsubst %.c,$(O)/obj/%.o,$(1))
-LLHTTP_O := $(patsubst %,$(O)/obj/llhttp/%.o,llhttp api http)
 
 .DEFAULT_GOAL := all
 .PHONY: all
@@ -111,7 +110,7 @@ all: $(O)/katydid $(O)/katydid-worker $(O)/python/.stamp ## build build/katydid,
 
 $(O)/libcommon.a: $(call obj,$(COMMON_C))
 $(O)/libmaster.a: $(call obj,$(MASTER_C)) $(O)/obj/assets.o
-$(O)/libnet.a:    $(call obj,$(NET_C)) $(LLHTTP_O)
+$(O)/libnet.a:    $(call obj,$(NET_C))
 $(O)/lib%.a:
 	$(Q)rm -f $@ && ar rcs $@ $^
 
@@ -126,9 +125,6 @@ $(O)/obj/worker/py/%.o $(O)/obj/worker/main.o: EXTRA = $(PY_CF)
 $(O)/obj/%.o: %.c $(O)/.flags
 	@mkdir -p $(@D); echo "  CC    $<"
 	$(Q)$(CC) $(ALL_CF) $(EXTRA) -MMD -MP -c $< -o $@
-$(O)/obj/llhttp/%.o: /usr/share/llhttp/%.c $(O)/.flags
-	@mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu17 $(OPT) -g -fPIC -fvisibility=hidden -isystem /usr/share/include/llhttp -c $< -o $@
 $(O)/.flags: FORCE
 	@mkdir -p $(@D); echo '$(CC) $(ALL_CF) $(PY_CF)' | cmp -s - $@ || echo '$(CC) $(ALL_CF) $(PY_CF)' >$@
 FORCE:

@@ -29,7 +29,6 @@ HOMES = {
     r"msgpack": ["common/wire/", "master/proto"],
     r"civetweb\.h": ["master/web/"],
     r"Python\.h|greenlet\.h": ["worker/py/", "worker/main.c"],
-    r"llhttp\.h": ["worker/http/"],
     r"openssl/(?!evp|sha|rand|crypto)": ["worker/net/", "master/web/listen.c", "master/web/front"],
     r"zlib\.h|brotli|zstd": ["worker/http/", "master/web/"],
     r"jansson\.h": ["master/"],

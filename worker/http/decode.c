@@ -279,6 +279,7 @@ static bool add_stage(struct decode **d, const char *name, size_t len)
 bool decode_add(struct decode **d, const char *codings, size_t len)
 {
     const char *const end = codings + len;
+    bool is_known = true;
     while (codings < end) {
         const char *comma = memchr(codings, ',', (size_t)(end - codings));
         const char *stop = comma ? comma : end;
@@ -287,11 +288,10 @@ bool decode_add(struct decode **d, const char *codings, size_t len)
         const char *last = stop;
         while (last > codings && (last[-1] == ' ' || last[-1] == '\t'))
             last--;
-        if (!add_stage(d, codings, (size_t)(last - codings)))
-            return false;
+        is_known &= add_stage(d, codings, (size_t)(last - codings));
         codings = comma ? comma + 1 : end;
     }
-    return true;
+    return is_known;
 }
 
 static void stage_close(struct stage *s)

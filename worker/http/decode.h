@@ -21,7 +21,8 @@ enum decode_step {
 };
 
 /* Adds one Content-Encoding value (a list, in the order of encoding); *d is made on first use.
- * False when a coding is not known, or too many: then the body cannot be decoded. */
+ * False when a coding is not known, or too many: then the body cannot be decoded. *d is NULL as
+ * long as no coding was known. */
 bool decode_add(struct decode **d, const char *codings, size_t len);
 void decode_free(struct decode *d);
 

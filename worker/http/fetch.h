@@ -4,7 +4,7 @@
  *
  * The caller (worker/py/py_client.c) formats the request head itself and decides about redirects,
  * cookies and authentication; fetch owns connections (pool, DNS, connect, proxy CONNECT, TLS),
- * the response parser (llhttp), body framing, decompression, limits and deadlines.
+ * the response parser, body framing, decompression, limits and deadlines.
  *
  * Turn model: fetch_start tries to write at once; everything later happens in libevent callbacks,
  * and the exchange ends with exactly one call of done(arg), never from inside fetch_start

@@ -15,17 +15,16 @@
 
 #define EARLY_RESERVE (UINT64_C(1) << 20) /* do not believe more of an announced length at once */
 
+/* A body of no coding that is known is handed over as it is; one of several of which some are not
+ * known is nothing anybody could read. */
 static void open_decoder(struct fetch *f)
 {
     uint32_t at = 0;
+    bool is_known = true;
     const struct fetch_header *h;
-    while ((h = hresp_find(&f->parser, "content-encoding", &at))) {
-        if (!decode_add(&f->decode, h->value, h->value_len)) {
-            decode_free(f->decode); /* not known: handed over as it is */
-            f->decode = NULL;
-            return;
-        }
-    }
+    while ((h = hresp_find(&f->parser, "content-encoding", &at)))
+        is_known &= decode_add(&f->decode, h->value, h->value_len);
+    f->is_undecodable = f->decode && !is_known;
 }
 
 enum fetch_error fetch_body_begin(struct fetch *f)
@@ -54,7 +53,8 @@ static bool collect(struct fetch *f, const char *bytes, size_t len)
 {
     const uint64_t max = f->engine->limits.max_body;
     if (f->decode) {
-        if (decode_write(f->decode, &bytes, &len, &f->body, max + 1) == DECODE_BAD)
+        if (f->is_undecodable ||
+            decode_write(f->decode, &bytes, &len, &f->body, max + 1) == DECODE_BAD)
             return stop(f, FETCH_DECODE);
         return f->body.len <= max || stop(f, FETCH_BODY_TOO_LARGE);
     }
@@ -90,6 +90,8 @@ static bool pass_on(struct fetch *f, const char *bytes, size_t len)
         sbuf_add(&f->body, bytes, len);
         return true;
     }
+    if (f->is_undecodable)
+        return stop(f, FETCH_DECODE);
     sbuf_add(&f->undecoded, bytes, len);
     return decode_waiting(f) || stop(f, FETCH_DECODE);
 }

@@ -112,6 +112,7 @@ struct fetch {
     struct hresp_block *block;
     struct hresp parser;
     struct decode *decode; /* NULL = identity */
+    bool is_undecodable;   /* one of its codings is not known */
     struct sbuf body;      /* decoded */
     size_t body_read;      /* streaming: how much of body the caller has taken */
     struct sbuf undecoded; /* streaming: what waits for room in body */

@@ -170,7 +170,7 @@ static bool take_bytes(struct fetch *f, const char *bytes, size_t len, uint64_t 
             give_up(f, f->parser.error, 0, f->parser.what);
             return false;
         }
-        if (len || has_surplus(f->conn))
+        if (len || !hresp_keeps_alive(&f->parser) || has_surplus(f->conn))
             f->conn->is_unusable = true;
         complete(f, now_ns);
         return false;

@@ -2,6 +2,11 @@
 #pragma once
 /* hresp: parses one HTTP/1.x response. Bytes in, head and body spans out; no I/O, no clock.
  *
+ * It reads what http.client reads: lines that end in a bare line feed, any reason, any byte in a
+ * value, folded lines, a length said twice or beside chunks. A line that is no header is passed
+ * over. Where another reader could find another end of the body, the answer is read and its
+ * connection is not used again (hresp_keeps_alive); lengths that contradict each other are refused.
+ *
  * The head is copied into a text of its own while it is parsed, so every pointer of the header
  * table stays valid after the caller's buffer is gone. What follows the head in the same piece is
  * copied along as far as there is room: a small body is then stable too (is_stable) and needs no
@@ -15,9 +20,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <llhttp.h>
-
 #include "worker/http/fetch.h"
+#include "worker/http/hchunk.h"
+
+/* `what` of an answer with several lengths. */
+#define HRESP_CONTRADICTION "several Content-Length headers that contradict each other"
 
 #define HRESP_INLINE_HEADERS 24
 #define HRESP_BLOCK_SIZE 2048
@@ -59,10 +66,15 @@ struct hresp {
     char *text; /* what was fed until the head ended; in the block, or heap when that is long */
     uint32_t text_len, text_cap, header_cap;
     uint32_t head_start;  /* interim responses lie before it */
+    uint32_t line_start;  /* of the line that has not ended yet */
     uint32_t stable_left; /* bytes at the end of text that were not parsed yet */
     uint64_t wire, payload;
-    bool is_head_only, in_body, in_value, has_ended;
-    llhttp_t http;
+    uint64_t length, left; /* announced, and still to come */
+    struct hchunk chunk;
+    int status;
+    uint8_t minor, framing;
+    bool is_head_only, in_body, has_status, has_length, can_fold;
+    bool says_close, says_keep, is_odd;
 };
 
 enum hresp_kind {
@@ -83,7 +95,8 @@ int hresp_status(const struct hresp *r);
 unsigned hresp_minor(const struct hresp *r);
 /* Announced body length; false when there is none (chunked, until close, no body). */
 bool hresp_length(const struct hresp *r, uint64_t *len);
-/* May another request follow on this connection? Ask at HRESP_HEAD: later it is forgotten. */
+/* May another request follow on this connection? Known at HRESP_HEAD; chunks of odd framing may
+ * change it, so ask again at the end. */
 bool hresp_keeps_alive(const struct hresp *r);
 /* The next header of that name (lower case) from index *at on, *at moved behind it; NULL if none.
  */

@@ -189,6 +189,8 @@ def error(response, kind, number, text, has_head):
         return _decode(response)
     if kind == "BODY_TOO_LARGE":
         return _broken(http.client.HTTPException(text))
+    if kind == "PROTOCOL" and text.startswith("several Content-Length"):
+        return _caused(rex.InvalidHeader(text, request=request), uex.InvalidHeader(text))
     cause = http.client.BadStatusLine(text) if kind == "PROTOCOL" else http.client.HTTPException(text)
     return _broken(cause) if has_head else _aborted(request, cause)
 

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""The bytes of requests and answers: both clients beside stock Locust's, against a server that plays what
+it is given (tests/support/wire_cases.py). Differences are named here, and in docs/from-locust.md."""
+
+import json
+import subprocess
+
+import pytest
+from harness import PATIENCE, VENV, WORKER
+
+import echo_server
+
+PROBE = echo_server.__file__.rpartition("/")[0] + "/wire_probe.py"
+PASSED_OVER = "a line that is no header is passed over; in Locust it ends the headers"
+CUT_OFF = "an answer that is cut off is a failure"
+INTERIM = "an interim answer is not the answer"
+ANSWERS_DIFFER = {
+    "http": {
+        **dict.fromkeys(
+            ("cr_cr_lf", "no_colon", "no_colon_word", "blank_before_colon", "tab_before_colon", "length_blank_colon",
+             "blank_in_name", "control_name", "latin1_name", "nul_name", "http_line_in_headers"), PASSED_OVER),
+        **dict.fromkeys(("head_cut", "gzip_cut", "gzip_no_trailer", "deflate_cut", "br_cut"), CUT_OFF),
+        **dict.fromkeys(("s102", "s103", "s199"), INTERIM),
+        **dict.fromkeys(("length_underscore", "chunk_underscore"), "1_0 is no number on the wire"),
+        "folded_lf": "a fold is one blank, whatever the line end",
+        "gzip_blank": "blanks around a value do not belong to it",
+        "zstd_not": "zstd is known without another package",
+    },
+    "fast": {
+        "trailer": "trailers are no headers",
+        "head_body": "what follows an answer does not take its headers away",
+        "head_chunked_body": "what follows an answer does not take its headers away",
+        "gzip_twice_lines": "each line of Content-Encoding counts",
+        "gzip_once_two_lines": "each line of Content-Encoding counts",
+        "gzip_members": "all members of a gzip file are its contents",
+        "nothing": "sent again by Locust until it is answered",
+    },
+}
+
+
+def probe(command, kind, what):
+    out = subprocess.run([*map(str, command), PROBE, kind, what], capture_output=True, text=True,
+                         timeout=PATIENCE * 3)
+    assert out.returncode == 0, out.stderr[-3000:]
+    return json.loads(out.stdout)
+
+
+def both(kind, what):
+    return probe([VENV / "bin" / "python"], kind, what), probe([WORKER, "--python"], kind, what)
+
+
+def trimmed(answer):
+    """Blanks around a value say nothing; a reason is no part of FastHttpUser's answers in Locust."""
+    headers = answer["headers"] and [[name, value.strip(" \t")] for name, value in answer["headers"]]
+    return {**answer, "headers": headers, "reason": None}
+
+
+def was_read(seen):
+    return seen["events"] and seen["events"][0][1] == "/first" and seen["events"][0][3] is None
+
+
+@pytest.mark.parametrize("kind", ["http", "fast"])
+def test_answers_that_stock_reads_are_read(kind):
+    theirs, ours = both(kind, "answers")
+    assert list(theirs) == list(ours)
+    different = {}
+    for name, stock in theirs.items():
+        seen, plain_name = ours[name], name.partition("+")[0]
+        if seen["second"] != 200 or seen["second_text"] != "second":
+            different[name] = ("the next request got", seen)
+        if was_read(stock) and plain_name not in ANSWERS_DIFFER[kind]:
+            if not was_read(seen) or trimmed(seen["first"]) != trimmed(stock["first"]):
+                different[name] = (stock, seen)
+            elif kind == "http" and seen["first"]["reason"] != stock["first"]["reason"]:
+                different[name] = (stock, seen)
+    assert not different, json.dumps(different, indent=1)[:5000]
