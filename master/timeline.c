@@ -148,22 +148,29 @@ static struct open_second *slot_of(struct timeline *t, int64_t second)
 
 /* ---- closing a second ---- */
 
-/* Entries by rising id, or worker; what is equal stays in its order. Both are small numbers: rows
- * and workers are numbered as they come. */
+static uint32_t key_of(const struct entry *e, bool is_by_worker)
+{
+    return is_by_worker ? e->worker : e->id;
+}
+
+/* Entries by rising id, or worker; what is equal stays in its order. Both are numbered as they
+ * come, rows for ever: those of a run are near each other, wherever they begin. */
 static void sort(struct entry *to, const struct entry *from, size_t count, bool is_by_worker)
 {
-    uint32_t most = 0;
+    uint32_t least = UINT32_MAX, most = 0;
     for (size_t i = 0; i < count; i++) {
-        uint32_t key = is_by_worker ? from[i].worker : from[i].id;
+        const uint32_t key = key_of(&from[i], is_by_worker);
+        least = key < least ? key : least;
         most = key > most ? key : most;
     }
-    uint32_t *next = mem_zalloc(((size_t)most + 2) * sizeof *next);
+    const size_t range = (size_t)most - least + 1;
+    uint32_t *next = mem_zalloc((range + 1) * sizeof *next);
     for (size_t i = 0; i < count; i++)
-        next[(is_by_worker ? from[i].worker : from[i].id) + 1]++;
-    for (size_t key = 0; key < most; key++)
-        next[key + 1] += next[key];
+        next[key_of(&from[i], is_by_worker) - least + 1]++;
+    for (size_t key = 1; key < range; key++)
+        next[key] += next[key - 1];
     for (size_t i = 0; i < count; i++)
-        to[next[is_by_worker ? from[i].worker : from[i].id]++] = from[i];
+        to[next[key_of(&from[i], is_by_worker) - least]++] = from[i];
     free(next);
 }
 
