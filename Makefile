@@ -178,7 +178,8 @@ run: all ## build, start a sample shop and a test against it; or ARGS="-f my.py 
 
 UNIT_B  := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/test_*.c))
 SUPPORT := $(patsubst tests/support/%.c,$(O)/support/%,$(wildcard tests/support/*.c)) \
-           $(patsubst tests/bench/%.c,$(O)/bench/%,$(wildcard tests/bench/*.c))
+           $(patsubst tests/bench/%.c,$(O)/bench/%,$(wildcard tests/bench/*.c)) \
+           $(patsubst tests/support/preload/%.c,$(O)/support/%.so,$(wildcard tests/support/preload/*.c))
 LIBS     = $(O)/libmaster.a $(O)/libnet.a $(O)/libcommon.a
 
 $(O)/unit/%: tests/unit/%.c $(O)/libmaster.a $(O)/libnet.a $(O)/libcommon.a
@@ -187,6 +188,9 @@ $(O)/unit/%: tests/unit/%.c $(O)/libmaster.a $(O)/libnet.a $(O)/libcommon.a
 $(O)/support/%: tests/support/%.c $(O)/libmaster.a $(O)/libnet.a $(O)/libcommon.a
 	@mkdir -p $(@D); echo "  CC    $<"
 	$(Q)$(CC) $(ALL_CF) -Wno-missing-prototypes -MMD -MP $(LD) -pie -o $@ $< $(LIBS) $(MASTER_LD) $(WORKER_LD)
+$(O)/support/%.so: tests/support/preload/%.c
+	@mkdir -p $(@D); echo "  CC    $<"
+	$(Q)$(CC) -std=gnu17 -O2 -Wall -Wextra $(WERROR) -fPIC -shared -o $@ $<
 $(O)/bench/%: tests/bench/%.c $(O)/libmaster.a $(O)/libnet.a $(O)/libcommon.a
 	@mkdir -p $(@D); echo "  CC    $<"
 	$(Q)$(CC) $(ALL_CF) -Wno-missing-prototypes -MMD -MP $(LD) -pie -o $@ $< $(LIBS) $(MASTER_LD) $(WORKER_LD)

@@ -3,6 +3,7 @@
  * view is read. A waiting submitter's slot lives on its own stack: it is taken off the queue
  * before the submitter returns, whatever happens first, the answer or the timeout. */
 #include "master/bridge.h"
+#include "common/base/clk.h"
 #include "common/base/mem.h"
 #include <errno.h>
 #include <pthread.h>
@@ -11,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #define MAX_WAITING 64
@@ -63,13 +63,9 @@ static struct command_result refusal(const char *text)
 struct bridge *bridge_new(void)
 {
     struct bridge *b = mem_zalloc(sizeof *b);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&b->lock, NULL);
-    pthread_cond_init(&b->answered, &monotonic);
-    pthread_cond_init(&b->published, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    pthread_cond_init(&b->answered, NULL);
+    pthread_cond_init(&b->published, NULL);
     b->last = &b->first;
     b->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (b->fd < 0) {
@@ -92,17 +88,9 @@ void bridge_free(struct bridge *b)
     free(b);
 }
 
-static struct timespec deadline_in(int timeout_ms)
+static uint64_t deadline_in(int timeout_ms)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_sec += timeout_ms / 1000;
-    t.tv_nsec += (timeout_ms % 1000) * 1000000L;
-    if (t.tv_nsec >= 1000000000L) {
-        t.tv_sec++;
-        t.tv_nsec -= 1000000000L;
-    }
-    return t;
+    return clk_mono_ns() + (uint64_t)timeout_ms * UINT64_C(1000000);
 }
 
 static void wake_main(const struct bridge *b)
@@ -135,11 +123,11 @@ static void dequeue(struct bridge *b, struct slot *s)
 /* With the lock held. A command that runs already is waited for: it ends without our help. */
 static void await_answer(struct bridge *b, struct slot *s, int timeout_ms)
 {
-    struct timespec until = deadline_in(timeout_ms);
+    const uint64_t until = deadline_in(timeout_ms);
     while (s->state != SLOT_DONE && !(b->is_closed && s->state == SLOT_QUEUED)) {
         if (s->state == SLOT_RUNNING)
             pthread_cond_wait(&b->answered, &b->lock);
-        else if (pthread_cond_timedwait(&b->answered, &b->lock, &until) == ETIMEDOUT &&
+        else if (clk_cond_wait(&b->answered, &b->lock, until) == ETIMEDOUT &&
                  s->state == SLOT_QUEUED)
             break;
     }
@@ -181,11 +169,11 @@ struct view *bridge_view(struct bridge *b)
 
 struct view *bridge_wait_view(struct bridge *b, uint64_t tick, int timeout_ms)
 {
-    struct timespec until = deadline_in(timeout_ms);
+    const uint64_t until = deadline_in(timeout_ms);
     int rc = 0;
     pthread_mutex_lock(&b->lock);
     while (!b->is_closed && rc == 0 && !(b->view && b->view->tick > tick))
-        rc = pthread_cond_timedwait(&b->published, &b->lock, &until);
+        rc = clk_cond_wait(&b->published, &b->lock, until);
     struct view *v = b->view && b->view->tick > tick ? b->view : NULL;
     if (v)
         view_ref(v);

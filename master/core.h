@@ -124,13 +124,15 @@ struct master {
 
     /* what the next run begins with, and this one has */
     double users, spawn_rate, run_time_s;
-    char *run_host;      /* the user's host, or NULL */
-    char **user_classes; /* or NULL: all */
-    double step_at;      /* monotonic: when the next batch is due */
-    double settle_until; /* monotonic: how long to wait for counts after the ramp; 0 */
-    bool is_dealing;     /* users are dealt out: after test_start was heard */
-    bool is_stop_untold; /* stopping; the host hears of it before the workers do */
-    bool is_test_over;   /* the host heard test_stop of the last run */
+    double order_time;     /* of the last spawn order, and */
+    uint64_t order_number; /* how many there were */
+    char *run_host;        /* the user's host, or NULL */
+    char **user_classes;   /* or NULL: all */
+    double step_at;        /* monotonic: when the next batch is due */
+    double settle_until;   /* monotonic: how long to wait for counts after the ramp; 0 */
+    bool is_dealing;       /* users are dealt out: after test_start was heard */
+    bool is_stop_untold;   /* stopping; the host hears of it before the workers do */
+    bool is_test_over;     /* the host heard test_stop of the last run */
 
     bool is_auto; /* headless or autostart: the run starts by itself */
     bool is_auto_begun;

@@ -3,6 +3,7 @@
  *
  * A report is decoded once: what it added to the statistics, row by row, is told to the timeline on
  * the way. */
+#include "common/base/clk.h"
 #include "common/base/log.h"
 #include "common/wire/report.h"
 #include "common/base/sbuf.h"
@@ -112,6 +113,7 @@ void ingest_exception(struct master *m, struct worker *w, const struct message_e
 void ingest_clear(struct master *m)
 {
     account_clear(m);
+    roster_clock_moved(&m->roster, clk_steady_anchor()); /* nothing is on the old axis any more */
     double now = master_now().unix_time;
     stats_clear(&m->stats, now);
     viewer_forget(m->viewer);

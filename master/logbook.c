@@ -91,7 +91,7 @@ static void on_line(void *arg, enum log_level level, const char *line)
     lines_add(&b->own, line, strlen(line));
     pthread_mutex_unlock(&b->lock);
     if (b->logs)
-        logs_add_line(b->logs, clk_wall(), "master", line);
+        logs_add_line(b->logs, clk_steady(), "master", line);
 }
 
 void logbook_attach(struct logbook *b)
@@ -157,7 +157,7 @@ int logbook_take(struct logbook *b, const char *node, const struct slice *data, 
     int rc = proto_logs(*data, take_line, &w->lines) ? 0 : -1;
     size_t i = to ? count_known(&before, &w->lines) : w->lines.count;
     for (; i < w->lines.count; i++)
-        logs_add_line(to, clk_wall(), node, lines_get(&w->lines, i));
+        logs_add_line(to, clk_steady(), node, lines_get(&w->lines, i));
     lines_fini(&before);
     return rc;
 }

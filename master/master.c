@@ -26,7 +26,8 @@
 
 struct run_clock master_now(void)
 {
-    return (struct run_clock){(double)clk_mono_ns() / 1e9, clk_wall()};
+    const struct clk_moment now = clk_now();
+    return (struct run_clock){now.mono, now.steady};
 }
 
 void master_random(void *bytes, size_t len)

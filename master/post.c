@@ -4,6 +4,9 @@
  * is_changed, stop by the next second). */
 #include "common/base/sbuf.h"
 #include "master/core.h"
+#include <math.h>
+
+#define ORDER_APART_S 1e-5 /* what a double of unix time can tell apart */
 
 bool post_bytes(struct master *m, const char *node, struct sbuf *bytes)
 {
@@ -23,8 +26,11 @@ bool post_plain(struct master *m, const char *type, const char *node)
 
 bool post_spawn(struct master *m, struct dispatch_worker *to)
 {
+    /* Steady time is set anew with a run, and may be earlier then. */
+    m->order_time = fmax(master_now().unix_time, m->order_time + ORDER_APART_S);
     struct spawn_order order = {
-        .timestamp = master_now().unix_time,
+        .timestamp = m->order_time,
+        .sequence = ++m->order_number,
         .host = m->run_host,
         .stop_timeout_s = m->o->stop_timeout_s,
         .run_id = m->run.id,

@@ -206,8 +206,9 @@ void proto_spawning_complete(struct sbuf *out, const char *node, unsigned users)
 void proto_relay(struct sbuf *out, struct slice type, struct slice data, const char *node);
 
 struct spawn_order {
-    double timestamp;
-    const char *host; /* NULL: each class has its own */
+    double timestamp;  /* Locust's workers take only one that is later than the last one's */
+    uint64_t sequence; /* ours, one that is higher */
+    const char *host;  /* NULL: each class has its own */
     double stop_timeout_s;
     const char *run_id;
     size_t class_count;

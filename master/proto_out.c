@@ -100,9 +100,11 @@ void proto_relay(struct sbuf *out, struct slice type, struct slice data, const c
 void proto_spawn(struct sbuf *out, const char *node, const struct spawn_order *o)
 {
     msgpack_packer pk = begin(out, "spawn");
-    msgpack_pack_map(&pk, 6);
+    msgpack_pack_map(&pk, 7);
     put(&pk, "timestamp");
     msgpack_pack_double(&pk, o->timestamp);
+    put(&pk, "sequence");
+    msgpack_pack_uint64(&pk, o->sequence);
     put(&pk, "user_classes_count");
     msgpack_pack_map(&pk, o->class_count);
     for (size_t i = 0; i < o->class_count; i++) {

@@ -197,6 +197,14 @@ int64_t worker_clock_shift(struct worker *w, double now, double sent_at, double 
     return fabs(c->offset_s) > trusted_s ? (int64_t)rint(c->offset_s) : 0;
 }
 
+void roster_clock_moved(struct roster *r, double by_s)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        r->workers[i]->clock.offset_s += by_s;
+        r->workers[i]->clock.candidate_s += by_s;
+    }
+}
+
 void worker_begin_run(struct worker *w)
 {
     w->requests = 0;

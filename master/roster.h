@@ -100,3 +100,5 @@ void worker_begin_run(struct worker *w); /* forgets what belongs to a run */
 /* A time of the worker that was now, or a little ago, when it came. Returns what to add to its
  * times, in whole seconds: 0 when the clocks differ by no more than trusted_s. */
 int64_t worker_clock_shift(struct worker *w, double now, double sent_at, double trusted_s);
+/* Our clock was set, forward by that much. */
+void roster_clock_moved(struct roster *r, double by_s);

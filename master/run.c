@@ -77,6 +77,7 @@ void run_stopped(struct run *r, struct run_clock now)
     set_state(r, RUN_STOPPED);
     r->stop_limit_at = 0;
     r->ended_at = now.unix_time;
+    r->ended_mono = now.mono;
 }
 
 enum run_due run_due(const struct run *r, double mono)
@@ -92,5 +93,5 @@ double run_age_s(const struct run *r, struct run_clock now)
 {
     if (r->started_at <= 0)
         return 0;
-    return r->ended_at > 0 ? r->ended_at - r->started_at : now.mono - r->started_mono;
+    return (r->ended_at > 0 ? r->ended_mono : now.mono) - r->started_mono;
 }

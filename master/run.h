@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 /* run: the state of the test and its deadlines. Pure: time comes in (monotonic seconds for
- * deadlines, unix seconds for people), nothing goes out.
+ * deadlines and durations, unix seconds for people), nothing goes out.
  *
  *   ready ──start──► spawning ──spawned──► running
  *     ▲                 │  ▲────aim────────┘  │
@@ -26,7 +26,7 @@ struct run {
     double spawn_rate;
     double run_time_s;           /* 0: no limit */
     double started_at, ended_at; /* unix seconds; 0: not yet */
-    double started_mono;
+    double started_mono, ended_mono;
     double time_limit_at; /* monotonic; 0: none */
     double stop_limit_at; /* monotonic: when workers have had time enough to stop */
 };

@@ -4,6 +4,8 @@
  * They may have to add up some hundred thousand records. So that many of them at once slow nobody
  * else down, only TURNS of them run at a time, at the lowest priority of the system; the others
  * wait for their turn. A closed range never changes: it has an ETag, and who has it gets 304. */
+#include "common/base/clk.h"
+#include "common/base/clk.h"
 #include "common/base/map.h"
 #include "master/report_file.h"
 #include "master/timeline_levels.h"
@@ -29,13 +31,11 @@ static struct {
 
 static bool take_turn(void)
 {
-    struct timespec until;
+    const uint64_t until = clk_mono_ns() + TURN_WAIT_S * UINT64_C(1000000000);
     int rc = 0;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += TURN_WAIT_S;
     pthread_mutex_lock(&turns.lock);
     while (turns.busy >= TURNS && rc == 0)
-        rc = pthread_cond_timedwait(&turns.freed, &turns.lock, &until);
+        rc = clk_cond_wait(&turns.freed, &turns.lock, until);
     bool is_mine = turns.busy < TURNS;
     turns.busy += is_mine;
     pthread_mutex_unlock(&turns.lock);

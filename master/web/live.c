@@ -218,15 +218,11 @@ static bool has_window(const struct viewer *w)
 static enum turn wait_turn(struct viewer *w)
 {
     struct live *l = w->live;
-    struct timespec until;
+    const uint64_t until = clk_mono_ns() + VIEW_WAIT_MS * UINT64_C(1000000);
     enum turn turn = TURN_SEND;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += VIEW_WAIT_MS * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
     pthread_mutex_lock(&l->lock);
     if (!w->is_closing && !l->is_stopping && (w->is_paused || !has_window(w)))
-        pthread_cond_timedwait(&w->changed, &l->lock, &until);
+        clk_cond_wait(&w->changed, &l->lock, until);
     if (w->is_closing)
         turn = TURN_CLOSED;
     else if (l->is_stopping)
@@ -346,17 +342,13 @@ static void on_ready(struct mg_connection *conn, void *arg)
 {
     struct live *l = arg;
     struct viewer *w = calloc(1, sizeof *w);
-    pthread_condattr_t attr;
     mg_set_user_connection_data(conn, w);
     if (w == NULL)
         return; /* on_text ends it */
     w->live = l;
     w->conn = conn;
     read_query(w);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&w->changed, &attr);
-    pthread_condattr_destroy(&attr);
+    pthread_cond_init(&w->changed, NULL);
     pthread_mutex_lock(&l->lock);
     w->next = l->viewers;
     l->viewers = w;

@@ -2,6 +2,7 @@
 /* locust: the routes that Locust has, with its parameters, keys and status codes, for scripts that
  * call them (docs/api.md). Numbers come from the newest view; tables with every column, task
  * ratios and logs are written by the main thread. */
+#include "common/base/clk.h"
 #include "master/web/compat.h"
 #include "master/web/intake.h"
 #include "master/json_out.h"
@@ -138,8 +139,8 @@ static int post_swarm(struct request *r)
 static void wait_stopped(struct bridge *b)
 {
     uint64_t tick = 0;
-    time_t until = time(NULL) + STOP_TIMEOUT_S;
-    while (time(NULL) < until) {
+    const uint64_t until = clk_mono_ns() + STOP_TIMEOUT_S * UINT64_C(1000000000);
+    while (clk_mono_ns() < until) {
         struct view *v = bridge_wait_view(b, tick, 1500);
         if (v == NULL)
             return;

@@ -5,6 +5,7 @@ tested with the real worker in tests/integration."""
 
 import os
 import sys
+import time
 import types
 
 import gevent
@@ -77,6 +78,7 @@ def fake_core():
     core.recorded, core.exceptions = core.stats.recorded, core.stats.exceptions
     core.record_request = core.stats
     core.sleep = gevent.sleep
+    core.steady = time.monotonic
     core.Link = FakeLink
     core.samples = lambda: None
     core.health = lambda: {"lag_ms": 0.0, "lag_p99_ms": 0.0, "cpu_percent": 1.0, "memory_bytes": 1,

@@ -148,6 +148,40 @@ def test_old_spawn_is_discarded(core):
     assert master.runner.user_count == 1
 
 
+def order(timestamp, users, **more):
+    return {"timestamp": timestamp, "user_classes_count": {"Waiting": users}, "host": None, "stop_timeout": 0,
+            "parsed_options": {}, "run": "r1", **more}
+
+
+def test_orders_of_a_katydid_master_are_taken_by_their_number(core):
+    master = Master(core)
+    master.ack()
+    for number, timestamp, users in ((1, 5000.0, 1), (2, 1400.0, 3), (2, 6000.0, 7), (1, 9000.0, 8)):
+        master.say("spawn", order(timestamp, users, sequence=number))
+    gevent.sleep(0.1)
+    assert master.runner.user_count == 3, "its clock was set back between the first and the second"
+
+
+def test_a_new_katydid_master_counts_from_one(core):
+    master = Master(core)
+    master.ack()
+    master.say("spawn", order(5000.0, 1, sequence=40))
+    gevent.sleep(0.05)
+    master.ack("b2")
+    master.say("spawn", order(1.0, 2, sequence=1))
+    gevent.sleep(0.1)
+    assert master.runner.user_count == 2
+
+
+def test_orders_of_a_locust_master_are_taken_by_their_time(core):
+    master = Master(core, katydid=False)
+    master.ack()
+    for number, timestamp, users in ((1, 5000.0, 1), (2, 1400.0, 3)):
+        master.say("spawn", order(timestamp, users, sequence=number))
+    gevent.sleep(0.1)
+    assert master.runner.user_count == 1
+
+
 def test_reports_are_sent_again_until_acknowledged(core, quick, monkeypatch):
     monkeypatch.setattr("locust._node._RESEND_S", 0.1)
     master = Master(core)

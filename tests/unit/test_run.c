@@ -35,6 +35,20 @@ static void a_run_goes_through_its_states(void **state)
     assert_true(run_age_s(&r, at(500)) > 30.9 && run_age_s(&r, at(500)) < 31.1);
 }
 
+/* Wherever people set their clocks to in the meantime. */
+static void a_run_is_as_old_as_it_took(void **state)
+{
+    (void)state;
+    for (double step = -3600; step <= 3600; step += 1800) {
+        struct run r = {0};
+        run_start(&r, 1, 1, 0, 7, at(100));
+        run_stop(&r, 60, (struct run_clock){120, at(120).unix_time + step});
+        run_stopped(&r, (struct run_clock){121, at(121).unix_time + step});
+        assert_true(run_age_s(&r, (struct run_clock){500, 1}) > 20.9);
+        assert_true(run_age_s(&r, (struct run_clock){500, 1}) < 21.1);
+    }
+}
+
 static void each_start_is_another_run(void **state)
 {
     (void)state;
@@ -80,6 +94,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_goes_through_its_states),
+        cmocka_unit_test(a_run_is_as_old_as_it_took),
         cmocka_unit_test(each_start_is_another_run),
         cmocka_unit_test(the_run_time_counts_from_the_start),
         cmocka_unit_test(stopping_has_an_end),

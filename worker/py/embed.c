@@ -11,6 +11,7 @@
 #include "worker/py/embed.h"
 #include "worker/py/arena.h"
 #include "worker/py/py_mod.h"
+#include "common/base/clk.h"
 #include <errno.h>
 #include <limits.h>
 #include <libgen.h>
@@ -197,13 +198,11 @@ struct deadline {
 static void *end_anyway(void *arg)
 {
     struct deadline *d = arg;
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += FINALIZE_S;
+    const uint64_t until = clk_mono_ns() + FINALIZE_S * UINT64_C(1000000000);
     pthread_mutex_lock(&d->lock);
     int rc = 0;
     while (!d->is_over && rc != ETIMEDOUT)
-        rc = pthread_cond_timedwait(&d->over, &d->lock, &until);
+        rc = clk_cond_wait(&d->over, &d->lock, until);
     bool is_over = d->is_over;
     pthread_mutex_unlock(&d->lock);
     if (!is_over)

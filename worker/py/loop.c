@@ -209,7 +209,7 @@ static PyObject *loop_run_callback(PyObject *self, PyObject *const *args, Py_ssi
 static PyObject *loop_now(PyObject *self, PyObject *none)
 {
     (void)self, (void)none;
-    return PyFloat_FromDouble(clk_wall());
+    return PyFloat_FromDouble(clk_steady());
 }
 
 static PyObject *loop_nothing(PyObject *self, PyObject *none)

@@ -255,8 +255,11 @@ int measure_init(PyObject *module);
 
 /* ---- reporting: py_client_record.c ---------------------------------------------------------- */
 
-PyObject *record_meta(struct response *r);    /* borrowed; made when asked for */
-double record_wall_start(struct response *r); /* unix seconds: of the first request of the chain */
+PyObject *record_meta(struct response *r); /* borrowed; made when asked for */
+/* When the first request of the chain began: the date, for user code; and where it belongs on our
+ * time axis. */
+double record_wall_start(struct response *r);
+double record_steady_start(struct response *r);
 /* Tells the listeners (or the statistics) how r ended. -1 with what a listener raised. */
 int record_report(struct response *r, PyObject *exception);
 int record_default_outcome(struct response *r); /* by error and status */

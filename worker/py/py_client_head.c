@@ -238,7 +238,7 @@ static enum road put_cookies(struct sbuf *head, struct session *s, const struct 
         place_host(&place, out->site->host_line.data + 6, out->site->host_line.len - 8);
     const size_t start = head->len;
     sbuf_add(head, "Cookie: ", 8);
-    jar_header(head, &s->jar, &place, clk_wall_coarse());
+    jar_header(head, &s->jar, &place, clk_steady_coarse());
     if (head->len == start + 8)
         head->len = start;
     else

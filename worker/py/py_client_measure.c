@@ -201,7 +201,7 @@ void measure_sample(struct response *r, const char *kind, const char *error, siz
     PyErr_Clear();
     pack_map(out, 14);
     pack_text(out, "at");
-    pack_number(out, record_wall_start(r));
+    pack_number(out, record_steady_start(r));
     pack_text(out, "kind");
     pack_text(out, kind);
     pack_text(out, "user");

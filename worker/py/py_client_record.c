@@ -109,7 +109,7 @@ static PyObject *reported_exception(struct response *r)
     return default_exception(r);
 }
 
-double record_wall_start(struct response *r)
+static double seconds_ago(struct response *r)
 {
     const struct fetch_response *got = r->got;
     if (r->history && PyList_CheckExact(r->history) && PyList_GET_SIZE(r->history)) {
@@ -117,9 +117,17 @@ double record_wall_start(struct response *r)
         if (PyObject_TypeCheck(first, response_type))
             got = ((struct response *)first)->got;
     }
-    const double ago =
-        got ? (double)(clk_mono_ns() - got->times.start) / 1e9 : (double)r->duration_ns / 1e9;
-    return clk_wall() - ago;
+    return got ? (double)(clk_mono_ns() - got->times.start) / 1e9 : (double)r->duration_ns / 1e9;
+}
+
+double record_wall_start(struct response *r)
+{
+    return clk_wall() - seconds_ago(r);
+}
+
+double record_steady_start(struct response *r)
+{
+    return clk_steady() - seconds_ago(r);
 }
 
 static PyObject *first_url(struct response *r)

@@ -118,7 +118,7 @@ void request_take_cookies(struct response *r)
     struct jar_place place = {.is_tls = r->site->is_tls, .path = PyUnicode_DATA(r->target)};
     place.path_len = (size_t)PyUnicode_GET_LENGTH(r->target);
     place_from_head(&place, r);
-    const double now = clk_wall();
+    const double now = clk_steady();
     for (; h; h = response_header(r, "set-cookie", h)) {
         struct cookie c;
         if (!jar_parse(&c, h->value, h->value_len, &place, now))

@@ -439,7 +439,7 @@ static PyObject *session_cookie_header(PyObject *self, PyObject *args)
     const struct jar_place place = {host, strlen(host), target, strlen(target), is_tls};
     struct sbuf text = {0};
     if (road == ROAD_FAST)
-        jar_header(&text, &s->jar, &place, clk_wall());
+        jar_header(&text, &s->jar, &place, clk_steady());
     PyObject *value = text.len ? PyUnicode_DecodeLatin1(text.data, (Py_ssize_t)text.len, NULL)
                                : Py_NewRef(Py_None);
     sbuf_fini(&text);

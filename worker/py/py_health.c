@@ -131,7 +131,15 @@ static PyObject *health(PyObject *module, PyObject *none)
                          "connections", fetch_engine_counters(engine).connections_open);
 }
 
+static PyObject *steady(PyObject *module, PyObject *none)
+{
+    (void)module, (void)none;
+    return PyFloat_FromDouble(clk_steady());
+}
+
 static PyMethodDef methods[] = {
+    {"steady", steady, METH_NOARGS,
+     "unix seconds that no setting of the clock moves: what orders, rates and charts go by"},
     {"health", health, METH_NOARGS,
      "dict of lag_ms and cpu_percent since the last call, lag_p99_ms of ten seconds, memory_bytes, "
      "open fds and HTTP connections"},

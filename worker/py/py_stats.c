@@ -155,7 +155,7 @@ int py_stats_record(struct py_stats *s, PyObject *method, PyObject *name,
     struct tally *row = row_of(s, method, name);
     if (!row)
         return -1;
-    double now = clk_wall_coarse();
+    double now = clk_steady_coarse();
     if (q->time_us > MAX_TIME_US && q->time_us != STATS_NO_TIME)
         q->time_us = MAX_TIME_US;
     stats_add(&s->live, row, now, q->time_us, q->bytes < MAX_BYTES ? q->bytes : MAX_BYTES);
@@ -276,7 +276,7 @@ static PyObject *failure_method(PyObject *self, PyObject *args)
     struct text text;
     if (!row || text_get_failure(&text, failure) != 0)
         return NULL;
-    record_failure(s, row, clk_wall_coarse(), text.s, (size_t)text.len);
+    record_failure(s, row, clk_steady_coarse(), text.s, (size_t)text.len);
     text_done(&text);
     Py_RETURN_NONE;
 }
@@ -297,7 +297,7 @@ static PyObject *exception_method(PyObject *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "OO:exception", &message, &traceback))
         return NULL;
     if (text_get(&m, message) == 0 && text_get(&t, traceback) == 0) {
-        stats_add_exception(&((struct py_stats *)self)->live, clk_wall(), m.s, t.s, "", 1);
+        stats_add_exception(&((struct py_stats *)self)->live, clk_steady(), m.s, t.s, "", 1);
         result = Py_NewRef(Py_None);
     }
     text_done(&m);
@@ -322,7 +322,7 @@ void py_stats_settle(struct py_stats *s)
     if (s->has_unread)
         stats_merge(&s->unread, &s->live);
     s->is_unread = s->has_unread;
-    stats_reset(&s->live, clk_wall());
+    stats_reset(&s->live, clk_steady());
 }
 
 void py_stats_want(struct py_stats *s, struct stats *wanted, bool *has)
@@ -337,7 +337,7 @@ void py_stats_want(struct py_stats *s, struct stats *wanted, bool *has)
 
 static void for_all(struct py_stats *s, void (*what)(struct stats *table, double now))
 {
-    double now = clk_wall();
+    double now = clk_steady();
     if (s->has_unsent)
         the_hooks.forget();
     what(&s->live, now);
@@ -372,7 +372,7 @@ static PyObject *take_report(struct py_stats *s, struct sbuf *packed)
     PyObject *bytes = PyBytes_FromStringAndSize(packed->data, (Py_ssize_t)packed->len);
     sbuf_fini(packed);
     if (bytes) /* else the next report has it all */
-        stats_reset(&s->unsent, clk_wall());
+        stats_reset(&s->unsent, clk_steady());
     return bytes;
 }
 
@@ -407,7 +407,7 @@ static PyObject *new (PyTypeObject *type, PyObject *args, PyObject *kwargs)
     struct py_stats *s = (struct py_stats *)type->tp_alloc(type, 0);
     if (!s)
         return NULL;
-    double now = clk_wall();
+    double now = clk_steady();
     stats_init(&s->live, now, STATS_LIMITS_DEFAULT);
     stats_init(&s->total, now, STATS_LIMITS_DEFAULT);
     return (PyObject *)s;

@@ -200,14 +200,7 @@ static void *run_watcher(void *arg)
     struct episode e = {.since_ns = clk_mono_ns()};
     pthread_mutex_lock(&dog.lock);
     while (!dog.must_end) {
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += LOOK_MS * 1000000L;
-        if (until.tv_nsec >= 1000000000L) {
-            until.tv_nsec -= 1000000000L;
-            until.tv_sec++;
-        }
-        pthread_cond_timedwait(&dog.changed, &dog.lock, &until);
+        clk_cond_wait(&dog.changed, &dog.lock, clk_mono_ns() + LOOK_MS * UINT64_C(1000000));
         pthread_mutex_unlock(&dog.lock);
         look(&e);
         pthread_mutex_lock(&dog.lock);

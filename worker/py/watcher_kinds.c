@@ -315,7 +315,7 @@ static PyGetSetDef io_getset[] = {
 static PyObject *timer_at(PyObject *self, void *closure)
 {
     (void)closure;
-    return PyFloat_FromDouble(((struct watcher *)self)->due - now_seconds() + clk_wall());
+    return PyFloat_FromDouble(((struct watcher *)self)->due - now_seconds() + clk_steady());
 }
 
 static PyGetSetDef timer_getset[] = {

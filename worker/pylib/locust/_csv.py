@@ -2,9 +2,9 @@
 """Statistics as CSV, written by Python code that uses Locust as a library (katydid writes its own)."""
 
 import csv
-import time
 
 import gevent
+from _katydid import steady
 
 from . import stats as constants
 from .util.date import format_utc_timestamp
@@ -130,7 +130,7 @@ class StatsCSVFileWriter(StatsCSV):
         self._write_heads()
         flushed_at = 0.0
         while True:
-            now = time.time()
+            now = steady()
             self._write(now)
             if now - flushed_at > constants.CSV_STATS_FLUSH_INTERVAL_SEC:
                 self._flush()
@@ -189,6 +189,6 @@ class StatsCSVFileWriter(StatsCSV):
         if self.requests_csv_filehandle.closed:
             return
         if self._starts is not None:
-            self._write(time.time())
+            self._write(steady())
         for what in (*self._tables(), "stats_history"):
             getattr(self, f"{what}_csv_filehandle").close()

@@ -3,7 +3,8 @@
 
 import hashlib
 import re
-import time
+
+from _katydid import steady
 
 from ._numbers import optional
 from .exception import CatchResponseError
@@ -33,7 +34,7 @@ class StatsError:
         return hashlib.sha256(key.encode("utf-8", "backslashreplace")).hexdigest()
 
     def occurred(self):
-        self._add(1, time.time(), time.time())
+        self._add(1, steady(), steady())
 
     def _add(self, occurrences, first_seen, last_seen):
         self.occurrences += occurrences

@@ -18,6 +18,7 @@ import traceback
 from collections import Counter
 
 import gevent
+from _katydid import steady
 from gevent.pool import Group
 
 from . import __version__, runners
@@ -168,7 +169,7 @@ class MasterRunner(runners.DistributedRunner):
     def _send_spawn(self, node_id, user_classes_count):
         options = self.environment.parsed_options
         self.server.send_to_client(Message("spawn", {
-            "timestamp": time.time(),
+            "timestamp": steady(),
             "user_classes_count": user_classes_count,
             "host": self.environment.host,
             "stop_timeout": self.environment.stop_timeout,

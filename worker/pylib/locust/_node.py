@@ -97,7 +97,7 @@ class Reports:
                 "epoch": self.epoch,
                 "seq": self._seq,
                 "run": self.run,
-                "t": time.time(),
+                "t": _katydid.steady(),
                 "report": self._pack(),
                 "health": health,
             }
@@ -161,7 +161,8 @@ class Node:
         self._logs_sent = 0
         self._logs_at = 0.0
         self._exceptions_told = 0
-        self._last_spawn = 0.0
+        self._last_spawn = 0.0  # the timestamp of a Locust master's last order
+        self._last_order = 0  # the number of a Katydid master's
         self._is_known = False  # the master answered once
         self._is_orphan = False  # it is silent since so long that the users were ended
         self._is_leaving = False
@@ -240,7 +241,7 @@ class Node:
     def _pulse(self):
         began = time.monotonic()
         complain_at = began + _COMPLAIN_FIRST_S
-        next_at = began - time.time() % 1  # a report is about one second of the clock, not two halves
+        next_at = began - _katydid.steady() % 1  # a report is about one second of the clock, not two halves
         while True:
             interval, now = _beat_interval_s(), time.monotonic()
             next_at = max(next_at + interval, now - (now - next_at) % interval)
@@ -485,11 +486,10 @@ class Node:
                 _errors.log_bounded(logger, error)
 
     def _spawn(self, job):
-        if job["timestamp"] <= self._last_spawn:
+        if not self._is_newer(job):
             logger.info("Discard spawn message with older or equal timestamp than timestamp of "
                         "previous spawn message")
             return
-        self._last_spawn = job["timestamp"]
         self.environment.host = job["host"]
         self.environment.stop_timeout = job["stop_timeout"] or 0.0
         self._take_options(job.get("parsed_options") or {})
@@ -508,6 +508,19 @@ class Node:
         spawning = gevent.spawn(self._reach, job["user_classes_count"])
         spawning.link_exception(runners.locust_exception_handler(self.environment))
         self.runner.spawning_greenlet = spawning
+
+    def _is_newer(self, job):
+        """A Katydid master counts its orders; a Locust master has only its clock for them."""
+        number = job.get("sequence") if self.speaks_katydid else None
+        if number is None:
+            if job["timestamp"] <= self._last_spawn:
+                return False
+            self._last_spawn = job["timestamp"]
+            return True
+        if number <= self._last_order:
+            return False
+        self._last_order = number
+        return True
 
     def _take_options(self, options):
         if self.environment.parsed_options is None:
@@ -561,6 +574,7 @@ class Node:
         self._end_orphans()
         self._reports.forget()
         self._last_spawn = 0.0  # of another clock
+        self._last_order = 0
         self._core.clear()
 
     def _restart(self):

@@ -3,9 +3,9 @@
 
 import json
 import logging
-import time
 
 import gevent
+from _katydid import steady
 
 from . import stats as constants
 from .util.date import format_utc_timestamp
@@ -97,7 +97,7 @@ def stats_printer(stats):
 def update_stats_history(runner, timestamp=None):
     """Appends the present state to the history."""
     stats, total = runner.stats, runner.stats.total
-    at = timestamp or format_utc_timestamp(time.time())
+    at = timestamp or format_utc_timestamp(steady())
     row = {
         f"response_time_percentile_{p}": [at, total.get_current_response_time_percentile(p) or 0]
         for p in constants.PERCENTILES_TO_CHART

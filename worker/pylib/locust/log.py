@@ -6,6 +6,8 @@ import socket
 import sys
 from collections import deque
 
+from _katydid import steady
+
 HOSTNAME = socket.gethostname().split(".", 1)[0]
 LINE_FORMAT = f"[%(asctime)s] {HOSTNAME}/%(levelname)s/%(name)s: %(message)s"
 
@@ -29,7 +31,7 @@ class LogReader(logging.Handler):
         self.logs.append(line)
         self.count += 1
         text = line.partition(": ")[2]  # behind LINE_FORMAT's head; with the traceback
-        self.fresh.append([record.created, record.levelname, record.name, text[:8192]])
+        self.fresh.append([steady(), record.levelname, record.name, text[:8192]])
         self.fresh_count += 1
 
 

@@ -12,10 +12,11 @@ Constants are read where they are used, so that a locustfile may set them at run
 import os
 import signal
 import sys
-import time
 from collections import OrderedDict, defaultdict, namedtuple
 from collections.abc import Iterable
 from typing import Protocol, TypedDict
+
+from _katydid import steady
 
 from ._failures import StatsError
 from ._numbers import (  # noqa: F401
@@ -185,7 +186,7 @@ class StatsEntry:
 
     def _zero(self):
         self.__dict__.update(
-            start_time=time.time(),
+            start_time=steady(),
             last_request_timestamp=None,
             num_requests=0,
             num_none_requests=0,
@@ -201,14 +202,14 @@ class StatsEntry:
         )
         if self.use_response_times_cache:
             self.response_times_cache = OrderedDict()
-            self._cache_response_times(int(time.time()))
+            self._cache_response_times(int(steady()))
 
     # Counting
 
     def log(self, response_time, content_length):
         """One request; without a response_time (None) it counts in no percentile."""
         self._update()
-        now = time.time()
+        now = steady()
         second = int(now)
         own = self.__dict__
         last = own["last_request_timestamp"]
@@ -239,7 +240,7 @@ class StatsEntry:
     def log_error(self, error):
         self._update()
         self.__dict__["num_failures"] += 1
-        per_second, second = self.__dict__["num_fail_per_sec"], int(time.time())
+        per_second, second = self.__dict__["num_fail_per_sec"], int(steady())
         per_second[second] = per_second.get(second, 0) + 1
 
     def extend(self, other):
@@ -339,7 +340,7 @@ class StatsEntry:
             )
         self.stats._is_current_wanted = True
         self._update()
-        before = self._cached_about(int(time.time()) - CURRENT_RESPONSE_TIME_PERCENTILE_WINDOW)
+        before = self._cached_about(int(steady()) - CURRENT_RESPONSE_TIME_PERCENTILE_WINDOW)
         if before is None:
             return None
         gained = diff_response_time_dicts(self.response_times, before.response_times)
@@ -547,7 +548,7 @@ class RequestStats:
             return
         self._total.log_error(error)
         self._entries[(name, method)].log_error(error)
-        self._add_error(method, name, error, 1, time.time(), time.time())
+        self._add_error(method, name, error, 1, steady(), steady())
 
     def _add_error(self, method, name, error, occurrences, first_seen, last_seen, key=None):
         key = key or StatsError.create_key(method, name, error)

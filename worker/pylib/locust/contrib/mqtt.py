@@ -9,12 +9,12 @@ the library reports it done: with QoS 0 when it is sent, with 1 and 2 when the b
 import random
 import selectors
 import string
-import time
 import warnings
 from contextlib import suppress
 from typing import NamedTuple
 
 import gevent
+from _katydid import steady
 
 from locust import User
 from locust.env import Environment  # noqa: F401
@@ -90,7 +90,7 @@ class MqttClient(mqtt.Client):
                          {"mid": mid})
             return
         name = self._generate_event_name("publish", sent.qos, sent.topic)
-        self._record(name, None, sent._asdict(), (time.time() - sent.start_time) * 1000,
+        self._record(name, None, sent._asdict(), (steady() - sent.start_time) * 1000,
                      sent.payload_size)
 
     def _on_subscribe_cb(self, client, userdata, mid, granted, *_):
@@ -108,7 +108,7 @@ class MqttClient(mqtt.Client):
         self._record_subscribe(*asked, error)
 
     def _record_subscribe(self, qos, topic, start_time, error, is_asked=True):
-        took_ms = (time.time() - start_time) * 1000 if is_asked else 0
+        took_ms = (steady() - start_time) * 1000 if is_asked else 0
         self._record(self._generate_event_name("subscribe", qos, topic), error,
                      {"qos": qos, "topic": topic, "start_time": start_time}, took_ms)
 
@@ -123,7 +123,7 @@ class MqttClient(mqtt.Client):
 
     def publish(self, topic, payload=None, qos=0, retain=False, properties=None):
         is_sized = payload and not isinstance(payload, (int, float))
-        sent = PublishedMessageContext(qos, topic, time.time(), len(payload) if is_sized else 0)
+        sent = PublishedMessageContext(qos, topic, steady(), len(payload) if is_sized else 0)
         info = super().publish(topic, payload, qos, retain, properties)
         if info.rc == mqtt.MQTT_ERR_SUCCESS:
             self._publish_requests[info.mid] = sent
@@ -133,7 +133,7 @@ class MqttClient(mqtt.Client):
         return info
 
     def subscribe(self, topic, qos=0, options=None, properties=None):
-        start_time = time.time()
+        start_time = steady()
         first = topic if isinstance(topic, str) else topic[0]
         first = first if isinstance(first, str) else first[0]
         result, mid = super().subscribe(topic, qos, options, properties)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 import functools
-from time import time
+from time import monotonic
 
 
 def memoize(timeout, dynamic_timeout=False):
@@ -14,10 +14,10 @@ def memoize(timeout, dynamic_timeout=False):
         @functools.wraps(function)
         def wrapper(*args, **kwargs):
             nonlocal keep_s
-            now = time()
+            now = monotonic()
             if not kept or now - kept["at"] > keep_s:
                 result = function(*args, **kwargs)
-                kept.update(result=result, at=time())
+                kept.update(result=result, at=monotonic())
                 if dynamic_timeout and kept["at"] - now > keep_s:
                     keep_s *= 2
             return kept["result"]
