@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* gate: see gate.h. What a verdict may depend on (method, path, every header, the sender) is
- * hashed; the table holds hashes only, and a full one forgets its oldest entry. */
+/* gate: see gate.h. What a verdict may depend on (method, path, query, every header, the sender)
+ * is hashed; the table holds hashes only, and a full one forgets its oldest entry. */
 #include "master/web/gate.h"
 
 #include "common/base/clk.h"
@@ -61,7 +61,8 @@ static bool hash_request(struct mg_connection *conn, const struct upstream *u,
     if (is_ok) {
         hash_text(h, u->socket);
         hash_text(h, ri->request_method);
-        hash_text(h, ri->local_uri_raw);
+        hash_text(h, u->path);
+        hash_text(h, u->query != NULL ? u->query : "");
         hash_text(h, u->client);
         for (int i = 0; i < ri->num_headers; i++) {
             if (is_volatile(ri->http_headers[i].name))
@@ -95,13 +96,14 @@ static void remember(struct gate *g, const unsigned char hash[32])
     pthread_mutex_unlock(&g->lock);
 }
 
-int gate_admits(struct gate *g, struct mg_connection *conn, const struct upstream *u)
+int gate_admits(struct gate *g, struct mg_connection *conn, const struct upstream *u, bool is_open,
+                unsigned *retry_s)
 {
     unsigned char hash[32];
     bool has_hash = hash_request(conn, u, hash);
     if (has_hash && is_known(g, hash))
         return 204;
-    int status = upstream_admits(conn, u);
+    int status = upstream_admits(conn, u, is_open, retry_s);
     if (status == 204 && has_hash)
         remember(g, hash);
     return status;

@@ -15,5 +15,7 @@ struct gate;
 
 struct gate *gate_new(void);
 void gate_free(struct gate *g);
-/* 204 admitted, 401 refused, 502 the host does not answer. Thread-safe. */
-int gate_admits(struct gate *g, struct mg_connection *conn, const struct upstream *u);
+/* 204 admitted, 401 refused, 429 asked too often (*retry_s), 502 the host does not answer. An open
+ * path needs no login. Thread-safe. */
+int gate_admits(struct gate *g, struct mg_connection *conn, const struct upstream *u, bool is_open,
+                unsigned *retry_s);

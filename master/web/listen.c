@@ -160,6 +160,8 @@ bool listen_init(struct listen *l, const struct web_config *c, const char *bound
                              "2000",
                              "enable_websocket_ping_pong",
                              "yes",
+                             "decode_url", /* path.h does, once and for all */
+                             "no",
                              "tcp_nodelay",
                              "1",
                              "max_request_size",

@@ -436,9 +436,9 @@ static void on_close(const struct mg_connection *conn, void *arg)
     free(w);
 }
 
-void live_attach(struct live *l, struct mg_context *ctx, const char *path)
+void live_attach(struct live *l, struct mg_context *ctx)
 {
-    mg_set_websocket_handler(ctx, path, on_connect, on_ready, on_text, on_close, l);
+    mg_set_websocket_handler(ctx, "**", on_connect, on_ready, on_text, on_close, l);
 }
 
 void live_stop(struct live *l)

@@ -19,6 +19,7 @@ struct live;
 
 struct live *live_new(struct bridge *b);
 void live_free(struct live *l); /* after mg_stop */
-void live_attach(struct live *l, struct mg_context *ctx, const char *path);
+/* Takes every socket that web.c lets through. */
+void live_attach(struct live *l, struct mg_context *ctx);
 bool live_has_room(struct live *l);
 void live_stop(struct live *l); /* says bye to every viewer; before mg_stop */

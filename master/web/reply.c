@@ -46,6 +46,7 @@ static const char *status_text(int status)
                  {413, "Content Too Large"},
                  {415, "Unsupported Media Type"},
                  {421, "Misdirected Request"},
+                 {429, "Too Many Requests"},
                  {502, "Bad Gateway"},
                  {503, "Service Unavailable"}};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -114,17 +115,17 @@ static bool deflate_text(const void *src, size_t len, struct sbuf *dst)
 static int send_text(struct mg_connection *conn, int status, const char *type, const char *extra,
                      const char *text, size_t len)
 {
-    char headers[768];
-    struct sbuf packed = {0};
+    struct sbuf headers = {0}, packed = {0};
     bool is_gzip = len >= GZIP_FROM_BYTES && takes_gzip(conn) && deflate_text(text, len, &packed);
-    snprintf(headers, sizeof headers, "Content-Type: %s\r\n%sVary: Accept-Encoding\r\n%s%s", type,
-             strstr(extra, "Cache-Control:") != NULL ? "" : "Cache-Control: no-store\r\n",
-             is_gzip ? "Content-Encoding: gzip\r\n" : "", extra);
+    sbuf_addf(&headers, "Content-Type: %s\r\n%sVary: Accept-Encoding\r\n%s%s", type,
+              strstr(extra, "Cache-Control:") != NULL ? "" : "Cache-Control: no-store\r\n",
+              is_gzip ? "Content-Encoding: gzip\r\n" : "", extra);
     if (is_gzip)
-        send_reply(conn, status, headers, packed.data, packed.len);
+        send_reply(conn, status, headers.data, packed.data, packed.len);
     else
-        send_reply(conn, status, headers, text, len);
+        send_reply(conn, status, headers.data, text, len);
     sbuf_fini(&packed);
+    sbuf_fini(&headers);
     return status;
 }
 
@@ -168,7 +169,8 @@ int reply_html(struct mg_connection *conn, int status, const char *text)
     return send_text(conn, status, "text/html; charset=utf-8", "", text, strlen(text));
 }
 
-int reply_error(struct mg_connection *conn, int status, const char *field, const char *text)
+static int send_error(struct mg_connection *conn, int status, const char *extra, const char *field,
+                      const char *text)
 {
     struct sbuf body = {0};
     sbuf_adds(&body, "{\"ok\":false,\"field\":");
@@ -176,9 +178,22 @@ int reply_error(struct mg_connection *conn, int status, const char *field, const
     sbuf_adds(&body, ",\"error\":");
     sbuf_add_json(&body, text, strlen(text));
     sbuf_adds(&body, "}\n");
-    reply_json(conn, status, &body);
+    send_text(conn, status, "application/json", extra, body.data, body.len);
     sbuf_fini(&body);
     return status;
+}
+
+int reply_error(struct mg_connection *conn, int status, const char *field, const char *text)
+{
+    return send_error(conn, status, "", field, text);
+}
+
+int reply_wait(struct mg_connection *conn, unsigned seconds)
+{
+    char extra[64], text[128];
+    snprintf(extra, sizeof extra, "Retry-After: %u\r\n", seconds);
+    snprintf(text, sizeof text, "Too many attempts to log in failed. Try again in %u s.", seconds);
+    return send_error(conn, 429, extra, "", text);
 }
 
 int reply_method(struct mg_connection *conn, const char *allowed)
@@ -198,9 +213,11 @@ int reply_options(struct mg_connection *conn, const char *allowed)
 
 static int redirect(struct mg_connection *conn, int status, const char *location)
 {
-    char extra[384];
-    snprintf(extra, sizeof extra, "Location: %s\r\n", location);
-    return send_text(conn, status, "text/plain; charset=utf-8", extra, "", 0);
+    struct sbuf extra = {0};
+    sbuf_addf(&extra, "Location: %s\r\n", location);
+    send_text(conn, status, "text/plain; charset=utf-8", extra.data, "", 0);
+    sbuf_fini(&extra);
+    return status;
 }
 
 int reply_redirect(struct mg_connection *conn, const char *location)

@@ -17,8 +17,11 @@ struct mg_connection;
 struct request {
     struct bridge *bridge;
     struct mg_connection *conn;
-    const char *method, *path; /* below the base path */
-    struct form query;
+    const char *method;
+    const char *full_path; /* as path.h reads it */
+    const char *path;      /* the part of it below the base path; NULL: it is outside */
+    const char *raw_query; /* as it came; NULL none */
+    struct form query;     /* its fields; of routes of the locustfile it stays empty */
 };
 
 /* Answers completely. Returns the status. */

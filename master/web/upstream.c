@@ -5,10 +5,10 @@
 
 #include "common/base/sbuf.h"
 #include "master/web/front.h"
+#include "master/web/path.h"
 #include "master/web/reply.h"
 
 #include <civetweb.h>
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,7 +79,8 @@ static bool is_one_of(const char *name, const char *const *names)
     return false;
 }
 
-/* Of the connection, or for us to say. */
+/* Of the connection, or for us to say. A name with an underscore is dropped: for WSGI it is the
+ * name with a dash. */
 static bool is_own_header(const char *name)
 {
     static const char *const names[] = {"Connection",
@@ -98,19 +99,7 @@ static bool is_own_header(const char *name)
                                         "X-Katydid-Admit",
                                         FRONT_HEADER,
                                         NULL};
-    return is_one_of(name, names);
-}
-
-/* civetweb gives the path decoded. */
-static void add_path(struct sbuf *out, const char *path)
-{
-    for (; *path != '\0'; path++) {
-        unsigned char c = (unsigned char)*path;
-        if (isalnum(c) || strchr("-._~/!$&'()*+,;=:@", c) != NULL)
-            sbuf_addc(out, *path);
-        else
-            sbuf_addf(out, "%%%02X", c);
-    }
+    return strchr(name, '_') != NULL || is_one_of(name, names);
 }
 
 static void write_head(struct mg_connection *conn, const struct upstream *u, const char *method,
@@ -118,9 +107,9 @@ static void write_head(struct mg_connection *conn, const struct upstream *u, con
 {
     const struct mg_request_info *ri = mg_get_request_info(conn);
     sbuf_addf(out, "%s ", method);
-    add_path(out, ri->local_uri_raw);
-    if (ri->query_string != NULL)
-        sbuf_addf(out, "?%s", ri->query_string);
+    path_add_encoded(out, u->path);
+    if (u->query != NULL)
+        sbuf_addf(out, "?%s", u->query);
     sbuf_adds(out, " HTTP/1.0\r\n");
     for (int i = 0; i < ri->num_headers; i++) {
         if (!is_own_header(ri->http_headers[i].name))
@@ -193,6 +182,13 @@ static bool has_header(const char *head, const char *name)
         if (strncasecmp(line + 2, name, len) == 0 && line[2 + len] == ':')
             return true;
     return false;
+}
+
+/* The number of seconds in Retry-After, 0 without one. */
+static unsigned retry_after(const char *head)
+{
+    const char *line = strcasestr(head, "\r\nRetry-After:");
+    return line != NULL ? (unsigned)strtoul(line + strlen("\r\nRetry-After:"), NULL, 10) : 0;
 }
 
 static void add_missing(struct sbuf *out, const char *head, const char *name, const char *value)
@@ -283,13 +279,15 @@ int upstream_forward(struct mg_connection *conn, const struct upstream *u)
     return status;
 }
 
-int upstream_admits(struct mg_connection *conn, const struct upstream *u)
+int upstream_admits(struct mg_connection *conn, const struct upstream *u, bool is_open,
+                    unsigned *retry_s)
 {
     const struct mg_request_info *ri = mg_get_request_info(conn);
     struct sbuf head = {0}, answer = {0};
     char extra[64];
     int status = 0;
-    snprintf(extra, sizeof extra, "X-Katydid-Admit: %.20s\r\n", ri->request_method);
+    snprintf(extra, sizeof extra, "X-Katydid-Admit: %.20s%s\r\n", ri->request_method,
+             is_open ? " open" : "");
     if (!enter())
         return 502;
     int fd = dial(u->socket, ADMIT_TIMEOUT_S);
@@ -297,10 +295,11 @@ int upstream_admits(struct mg_connection *conn, const struct upstream *u)
     sbuf_adds(&head, "\r\n");
     if (fd >= 0 && send_all(fd, head.data, head.len) && read_head(fd, &answer) > 0)
         status = status_of(&answer);
+    *retry_s = status == 429 ? retry_after(answer.data) : 0;
     if (fd >= 0)
         close(fd);
     leave();
     sbuf_fini(&head);
     sbuf_fini(&answer);
-    return status == 204 || status == 401 ? status : 502;
+    return status == 204 || status == 401 || status == 429 ? status : 502;
 }

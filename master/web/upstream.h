@@ -17,11 +17,15 @@ struct mg_connection;
 struct upstream {
     const char *socket; /* path */
     const char *client; /* its address */
+    const char *path;   /* as path.h reads it, with the base path */
+    const char *query;  /* as it came; NULL none */
     bool has_tls;       /* towards the client */
 };
 
 /* Answers with what the host answers. Returns the status. */
 int upstream_forward(struct mg_connection *conn, const struct upstream *u);
 /* Asks the host whether the request may pass: by the functions of the locustfile that look at
- * every request, and by its login. 204 yes, 401 no, 502 it does not answer. */
-int upstream_admits(struct mg_connection *conn, const struct upstream *u);
+ * every request, and, unless is_open, by its login. 204 yes, 401 no, 429 not before *retry_s
+ * seconds are over, 502 it does not answer. */
+int upstream_admits(struct mg_connection *conn, const struct upstream *u, bool is_open,
+                    unsigned *retry_s);

@@ -4,7 +4,8 @@
  * civetweb parses requests and runs a thread per connection; everything else is decided here. Its
  * begin_request callback sees each request first and answers it completely: civetweb's own files,
  * forms and redirects are never reached. The only thing let through is a checked upgrade of the
- * live socket. Order of the checks: Host, then route, then method, then sender, then body.
+ * live socket. Order of the checks: Host, then path, then the host's gate, then route, then method,
+ * then sender, then body. The path is read once (path.h), for all of them.
  *
  * Locust's routes keep their methods and answers (docs/api.md); state changes of the page are
  * POST only.
@@ -20,6 +21,7 @@
 #include "master/web/intake.h"
 #include "master/web/listen.h"
 #include "master/web/live.h"
+#include "master/web/path.h"
 #include "master/web/reply.h"
 #include "master/web/request.h"
 #include "master/web/upstream.h"
@@ -206,9 +208,20 @@ static int call_route(struct request *r, const struct route *route)
     return reply_method(r->conn, allowed);
 }
 
+static int refuse_query(struct request *r)
+{
+    static const char text[] = "The query is not well formed.";
+    if (strncmp(r->path, "/api/", 5) == 0)
+        return reply_error(r->conn, 400, "", text);
+    return reply_text(r->conn, 400, text);
+}
+
 static int route_request(struct request *r)
 {
     const struct route *route = find_route(r->path);
+    const char *query = r->raw_query != NULL ? r->raw_query : "";
+    if (!form_parse(&r->query, query, strlen(query)))
+        return refuse_query(r);
     if (route != NULL)
         return call_route(r, route);
     const struct asset *asset = find_asset(r->path);
@@ -257,7 +270,11 @@ static const char *client_of(const struct web *w, struct mg_connection *conn)
 
 static struct upstream upstream_of(const struct web *w, struct request *r, const struct host_web *h)
 {
-    return (struct upstream){h->socket, client_of(w, r->conn), w->listen.has_tls};
+    return (struct upstream){.socket = h->socket,
+                             .client = client_of(w, r->conn),
+                             .path = r->full_path,
+                             .query = r->raw_query,
+                             .has_tls = w->listen.has_tls};
 }
 
 static int forward(struct web *w, struct request *r, const struct host_web *h)
@@ -296,21 +313,25 @@ static int refuse_host_gone(struct request *r)
                        "does not answer.");
 }
 
-/* 0: go on; else the status of the answer that was sent. */
+/* 0: go on; else the status of the answer that was sent. Outside of the base path (path NULL) the
+ * app itself asks for a session where it wants one. */
 static int check_gate(struct web *w, struct request *r, const struct host_web *h)
 {
-    bool needs_login = h->has_login && !is_open(r->path);
+    bool needs_login = h->has_login && r->path != NULL && !is_open(r->path);
+    unsigned retry_s;
     if (!needs_login && !h->has_guards)
         return 0;
     if (h->socket[0] == '\0')
         return refuse_host_gone(r);
     struct upstream u = upstream_of(w, r, h);
-    int verdict = gate_admits(w->gate, r->conn, &u);
+    int verdict = gate_admits(w->gate, r->conn, &u, !needs_login, &retry_s);
     if (verdict == 204)
         return 0;
     if (verdict == 502)
         return refuse_host_gone(r);
-    if (!h->has_guards && strncmp(r->path, "/api/", 5) == 0)
+    if (verdict == 429)
+        return reply_wait(r->conn, retry_s);
+    if (!h->has_guards && r->path != NULL && strncmp(r->path, "/api/", 5) == 0)
         return reply_error(r->conn, 401, "", "Log in first: open the page in a browser.");
     return forward(w, r, h); /* the app says so in its own way */
 }
@@ -344,7 +365,9 @@ static int serve_request(struct web *w, struct request *r)
 static int serve_outside(struct web *w, struct request *r)
 {
     const struct host_web h = host_web(w);
-    r->path = "";
+    int refused = check_gate(w, r, &h);
+    if (refused != 0)
+        return refused;
     return h.socket[0] != '\0' ? forward(w, r, &h) : reply_text(r->conn, 404, "Not found.\n");
 }
 
@@ -371,13 +394,13 @@ static int check_upgrade(struct request *r, struct web *w)
     return 0;
 }
 
-/* The path below the base path, or NULL. */
-static const char *below_base(const struct web *w, const char *uri)
+/* The part of a path below the base path, or NULL. */
+static const char *below_base(const struct web *w, const char *path)
 {
     size_t len = strlen(w->base_path);
-    if (strncmp(uri, w->base_path, len) != 0 || (uri[len] != '/' && uri[len] != '\0'))
+    if (strncmp(path, w->base_path, len) != 0 || (path[len] != '/' && path[len] != '\0'))
         return NULL;
-    return uri + len;
+    return path + len;
 }
 
 static int refuse_host(struct mg_connection *conn)
@@ -397,36 +420,83 @@ static bool is_by_front(const struct web *w, struct mg_connection *conn)
             CRYPTO_memcmp(given, w->front_secret, len) == 0);
 }
 
+static bool has_one_host(const struct mg_request_info *ri)
+{
+    int count = 0;
+    for (int i = 0; i < ri->num_headers; i++)
+        count += strcasecmp(ri->http_headers[i].name, "Host") == 0;
+    return count == 1;
+}
+
+/* To the same place by its one name. */
+static int redirect_to(struct request *r, const char *path)
+{
+    struct sbuf location = {0};
+    path_add_encoded(&location, path);
+    if (r->raw_query != NULL)
+        sbuf_addf(&location, "?%s", r->raw_query);
+    int status = reply_redirect(r->conn, location.data);
+    sbuf_fini(&location);
+    return status;
+}
+
+/* The base path without its slash: relative addresses need it. */
+static int redirect_to_base(struct web *w, struct request *r)
+{
+    char path[sizeof w->base_path + 1];
+    snprintf(path, sizeof path, "%s/", w->base_path);
+    return redirect_to(r, path);
+}
+
+static int serve_path(struct web *w, struct request *r, const char *path)
+{
+    r->full_path = path;
+    r->path = below_base(w, path);
+    if (r->path == NULL)
+        return serve_outside(w, r);
+    if (r->path[0] == '\0')
+        return redirect_to_base(w, r);
+    return is_upgrade(r->conn) ? check_upgrade(r, w) : serve_request(w, r);
+}
+
+static int serve(struct web *w, struct request *r, const char *raw_path)
+{
+    int status = 400;
+    struct sbuf path = {0};
+    switch (path_read(raw_path != NULL ? raw_path : "", &path)) {
+    case PATH_OK:
+        status = serve_path(w, r, path.data);
+        break;
+    case PATH_DOUBLED:
+        status = redirect_to(r, path.data);
+        break;
+    case PATH_BAD:
+        reply_text(r->conn, status, "This is no path that can be read in one way only.\n");
+        break;
+    }
+    form_fini(&r->query);
+    sbuf_fini(&path);
+    return status;
+}
+
 static int on_request(struct mg_connection *conn)
 {
     struct web *w = mg_get_user_context_data(conn);
     const struct mg_request_info *ri = mg_get_request_info(conn);
-    struct request r = {.bridge = w->bridge, .conn = conn, .method = ri->request_method};
+    struct request r = {.bridge = w->bridge,
+                        .conn = conn,
+                        .method = ri->request_method,
+                        .raw_query = ri->query_string};
     const char *host = mg_get_header(conn, "Host");
     if (!is_by_front(w, conn))
         return reply_text(conn, 403, "This port is the page's own.\n");
     if (!guard_host_ok(&w->guard, host))
         return refuse_host(conn);
+    if (!has_one_host(ri))
+        return reply_text(conn, 400, "There are several Host headers.\n");
     if (mg_get_header(conn, "Transfer-Encoding") != NULL && ri->content_length >= 0)
         return reply_text(conn, 400, "Content-Length and Transfer-Encoding exclude each other.\n");
-    r.path = ri->local_uri != NULL ? below_base(w, ri->local_uri) : NULL;
-    if (r.path == NULL)
-        return serve_outside(w, &r);
-    if (r.path[0] == '\0') { /* the base path without its slash: relative addresses need it */
-        char location[sizeof w->base_path + 1];
-        snprintf(location, sizeof location, "%s/", w->base_path);
-        return reply_redirect(conn, location);
-    }
-    if (is_upgrade(conn))
-        return check_upgrade(&r, w);
-    const char *query = ri->query_string != NULL ? ri->query_string : "";
-    int status;
-    if (form_parse(&r.query, query, strlen(query)))
-        status = serve_request(w, &r);
-    else
-        status = reply_text(conn, 400, "The query is not well formed.\n");
-    form_fini(&r.query);
-    return status;
+    return serve(w, &r, ri->local_uri_raw);
 }
 
 /* civetweb refuses what it cannot parse: with our headers, and without its own words. */
@@ -496,7 +566,6 @@ static void set_base_path(struct web *w, const char *path)
 
 static bool start(struct web *w, const struct web_config *c, char **why)
 {
-    char live_path[sizeof w->base_path + sizeof LIVE_PATH];
     if (w->live == NULL || !listen_init(&w->listen, c, w->guard.bound, why))
         return false;
     mg_init_library(MG_FEATURES_DEFAULT);
@@ -505,8 +574,7 @@ static bool start(struct web *w, const struct web_config *c, char **why)
         *why = strdup("the web server did not start; run with --loglevel DEBUG to see its words");
         return false;
     }
-    snprintf(live_path, sizeof live_path, "%s%s", w->base_path, LIVE_PATH);
-    live_attach(w->live, w->ctx, live_path);
+    live_attach(w->live, w->ctx);
     if (!listen_start(&w->listen, w->ctx, w->front_secret, why))
         return false;
     warn_if_open(w);

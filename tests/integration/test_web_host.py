@@ -8,6 +8,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -244,6 +245,30 @@ def test_functions_before_requests_decide_about_everything():
             assert process.call(path, Authorization="let me in")[0] == 200, path
 
 
+def test_a_guard_is_tried_slower_and_slower_by_who_fails():
+    guarded = PLAIN + """
+    from flask import request
+    from locust import events
+
+    @events.init.add_listener
+    def init(web_ui, **_):
+        @web_ui.app.before_request
+        def check():
+            if request.headers.get("Authorization") != "right" and request.args.get("token") != "right":
+                return "no", 401
+"""
+    with page(guarded) as process:
+        call = process.call
+        assert call("/api/v1/state", Authorization="right")[0] == 200
+        assert call("/api/v1/state?token=right")[0] == 200
+        assert call("/api/v1/state")[0] == 401  # though the one before differed by its query only
+        tried = [call("/api/v1/state", Authorization=f"wrong {i}") for i in range(8)]
+        assert [status for status, _, _ in tried] == [401] * 5 + [429] * 3
+        assert int(tried[-1][2]["Retry-After"]) == 1 and not json.loads(tried[-1][1])["ok"]
+        assert call("/api/v1/state")[0] == 401  # who tries nothing is told as before
+        assert call("/stats/requests", Authorization="right")[0] == 200  # what was right before is
+
+
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tls")
@@ -290,6 +315,28 @@ def test_a_login(guarded):
     assert call("/mine")[1] == "mine" and call("/")[0] == 200
     call.cookies.clear()
     assert call("/api/v1/state")[0] == 401
+
+
+def test_failed_logins_are_slowed_down_without_a_lock(guarded):
+    call, started = guarded.call, time.monotonic()
+    failed = lambda: call("/login_submit", {"username": "ann", "password": "wrong"})  # noqa: E731
+    statuses = [failed()[0] for _ in range(8)]
+    assert statuses[-1] == 429 and set(statuses) == {302, 429}, statuses
+    _, text, headers = failed()
+    wait = int(headers["Retry-After"])
+    assert f"in {wait} s" in text
+    assert call("/login_submit", {"username": "ann", "password": "right"})[0] == 429  # right or wrong is not told
+    assert call("/login")[0] == 200 and call("/api/v1/state")[0] == 401  # the rest of the page goes on
+    assert time.monotonic() - started < 30  # nobody was kept waiting for an answer
+
+    def log_in():
+        status, _, headers = call("/login_submit", {"username": "ann", "password": "right"})
+        time.sleep(int(headers.get("Retry-After", 0)))
+        return status == 302
+
+    wait_for(log_in, "the login, after the wait")
+    assert call("/api/v1/state")[0] == 200
+    call.cookies.clear()
 
 
 def test_tls_port_tells_plain_http_and_outlives_rubbish(guarded):

@@ -65,6 +65,7 @@ def make_app(web_ui, views):
         web_ui._login_manager = LoginManager()
         web_ui._login_manager.init_app(app)
         web_ui._login_manager.login_view = "locust.login"
+        app.wsgi_app = _web_login.Slowed(app, web_ui)
     app.register_blueprint(_blueprint(flask, web_ui, views))
     return app
 

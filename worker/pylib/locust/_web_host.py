@@ -18,6 +18,7 @@ from urllib.parse import quote, urlencode
 import gevent
 
 from . import _web_login, _web_page
+from ._web_throttle import Throttle
 from .web import WebUI, _choices
 
 logger = logging.getLogger("locust.web")
@@ -111,6 +112,7 @@ class HostWebUI(WebUI):
         self._send = None  # to the master, once there is a node
         self._told = None
         self._baseline = (0, 0)
+        self._throttle = Throttle()
         super().__init__(
             environment, options.web_host, options.web_port, options.web_base_path,
             options.web_login, options.tls_cert, options.tls_key, delayed_start=True,
@@ -184,25 +186,39 @@ class HostWebUI(WebUI):
         name, _, port = environ.get("HTTP_HOST", "localhost").rpartition(":")
         environ["SERVER_NAME"] = name or port
         environ["SERVER_PORT"] = port if name and port.isdigit() else "80"
-        method = environ.pop("HTTP_X_KATYDID_ADMIT", None)
-        if method is None:
+        method, _, is_open = environ.pop("HTTP_X_KATYDID_ADMIT", "").partition(" ")
+        if not method:
             return self.app(environ, start_response)
         environ["REQUEST_METHOD"] = method
-        admitted = self._admits(environ)
-        start_response("204 No Content" if admitted else "401 Unauthorized", [])
+        return self._answer_master(environ, start_response, is_open == "open")
+
+    def _answer_master(self, environ, start_response, is_open):
+        """Credentials that a function of the locustfile refuses are a failed attempt."""
+        peer = environ["REMOTE_ADDR"]
+        given = environ.get("HTTP_AUTHORIZATION")
+        is_attempt = given is not None and not self._throttle.is_known(given)
+        wait = self._throttle.begin(peer) if is_attempt else 0
+        if wait > 0:
+            return _web_login.refuse(start_response, wait)
+        passes, is_admitted = self._admits(environ, is_open)
+        if is_attempt and passes:
+            self._throttle.succeeded(peer)
+            self._throttle.know(given)
+        start_response("204 No Content" if is_admitted else "401 Unauthorized", [])
         return []
 
-    def _admits(self, environ):
+    def _admits(self, environ, is_open):
+        """(whether the locustfile's functions let the request pass, whether it may be answered)"""
+        passes = False
         try:
             with self.app.request_context(environ):
                 if self.app.preprocess_request() is not None:
-                    return False
-                path = environ["PATH_INFO"].removeprefix(self.web_base_path)
-                is_open = path == "/login" or path.startswith("/assets/")
-                return not self.web_login or is_open or _web_login.is_admitted()
+                    return False, False
+                passes = True
+                return True, not self.web_login or is_open or _web_login.is_admitted()
         except Exception as error:  # of a function of the locustfile, or a login not set up
             logger.debug("A request was not admitted: %s", error)
-            return False
+            return passes, False
 
     # What the master is told
 

@@ -7,6 +7,9 @@ name and password, buttons of providers, or a form of the locustfile's own."""
 import logging
 import secrets
 from html import escape
+from urllib.parse import unquote, urljoin, urlsplit
+
+from ._web_throttle import Throttle
 
 logger = logging.getLogger("locust.web")
 
@@ -59,6 +62,58 @@ def is_admitted():
     from flask_login import current_user
 
     return bool(current_user and current_user.is_authenticated)
+
+
+class Slowed:
+    """A WSGI application whose login callbacks (`auth_args`) may only be tried so often."""
+
+    def __init__(self, app, web_ui):
+        self._app = app.wsgi_app
+        self._web_ui = web_ui
+        self._throttle = Throttle()
+
+        @app.after_request
+        def note(response):
+            from flask import request
+
+            if self._is_attempt(request.environ):
+                request.environ["katydid.is_admitted"] = is_admitted()
+            return response
+
+    def _is_attempt(self, environ):
+        path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+        path = path.encode("latin-1").decode("utf-8", "replace")
+        return environ["REQUEST_METHOD"] != "OPTIONS" and path in _callbacks(self._web_ui)
+
+    def __call__(self, environ, start_response):
+        if not self._is_attempt(environ):
+            return self._app(environ, start_response)
+        peer = environ.get("REMOTE_ADDR", "")
+        wait = self._throttle.begin(peer)
+        if wait > 0:
+            return refuse(start_response, wait)
+        answer = self._app(environ, start_response)
+        if environ.get("katydid.is_admitted"):
+            self._throttle.succeeded(peer)
+        return answer
+
+
+def _callbacks(web_ui):
+    """The paths that the forms of the login page are sent to."""
+    shown = web_ui.auth_args
+    urls = (shown.get("username_password_callback"),
+            (shown.get("custom_form") or {}).get("callback_url"))
+    page_url = f"{web_ui.web_base_path}/login"
+    return {unquote(urlsplit(urljoin(page_url, url)).path) for url in urls if url}
+
+
+def refuse(start_response, wait):
+    """Answers that an attempt comes too early."""
+    text = f"Too many attempts to log in failed. Try again in {wait} s.\n"
+    start_response("429 Too Many Requests", [
+        ("Content-Type", "text/plain; charset=utf-8"), ("Retry-After", str(wait)),
+        ("Content-Length", str(len(text))), ("Cache-Control", "no-store")])
+    return [text.encode()]
 
 
 def _choices_of(field):
