@@ -77,11 +77,18 @@ static bool failure_is(const void *value, const void *key)
            text_is(k->part[0], f->method);
 }
 
+/* Exceptions are told apart by their traceback, as in Locust: their texts hold ids. Only the row
+ * that stands for the rest has a name of its own. */
+static const char *kind_of(const char *message)
+{
+    return strcmp(message, STATS_OTHER_EXCEPTIONS) ? "" : message;
+}
+
 static bool exception_is(const void *value, const void *key)
 {
     const struct exception *e = value;
     const struct key *k = key;
-    return text_is(k->part[1], e->traceback) && text_is(k->part[0], e->message);
+    return text_is(k->part[1], e->traceback) && text_is(k->part[0], kind_of(e->message));
 }
 
 static void free_failures(struct stats *s)
@@ -327,14 +334,16 @@ static void nodes_add(struct exception *e, const char *more)
     }
 }
 
-static struct exception *exception_get(struct stats *s, const struct key *k, size_t max)
+static struct exception *exception_get(struct stats *s, const struct key *k, const char *message,
+                                       size_t max)
 {
     uint64_t hash = key_hash(k, 2);
     struct exception *e = map_find(&s->index->exceptions, hash, exception_is, k);
     if (e || s->exception_count >= max)
         return e;
     e = mem_zalloc(sizeof *e);
-    e->message = mem_dup(k->part[0].s, k->part[0].len);
+    struct text bounded = text_bounded(message, strlen(message), STATS_TEXT_MAX);
+    e->message = mem_dup(bounded.s, bounded.len);
     e->traceback = mem_dup(k->part[1].s, k->part[1].len);
     e->nodes = mem_strdup("");
     *s->index->exception_end = e;
@@ -346,12 +355,12 @@ static struct exception *exception_get(struct stats *s, const struct key *k, siz
 
 void stats_note_exception(struct stats *s, const struct exception *src)
 {
-    struct key k = {{text_bounded(src->message, strlen(src->message), STATS_TEXT_MAX),
+    struct key k = {{text_of(kind_of(src->message)),
                      text_bounded(src->traceback, strlen(src->traceback), STATS_TRACEBACK_MAX)}};
-    struct exception *e = exception_get(s, &k, s->limits.max_exceptions);
+    struct exception *e = exception_get(s, &k, src->message, s->limits.max_exceptions);
     if (!e) {
         struct key rest = {{text_of(STATS_OTHER_EXCEPTIONS), text_of("")}};
-        e = exception_get(s, &rest, SIZE_MAX);
+        e = exception_get(s, &rest, STATS_OTHER_EXCEPTIONS, SIZE_MAX);
         s->overflow += src->count;
     }
     e->count += src->count;

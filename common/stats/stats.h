@@ -86,9 +86,9 @@ struct failure { /* one (method, name, text) */
     struct failure *next;
 };
 
-struct exception { /* one traceback of user code */
-    char *message, *traceback;
-    char *nodes; /* comma-separated worker ids; "" on a worker itself */
+struct exception {             /* one traceback of user code: what exceptions are told apart by */
+    char *message, *traceback; /* message: of the first one */
+    char *nodes;               /* comma-separated worker ids; "" on a worker itself */
     uint64_t count;
     double first_at, last_at;
     struct exception *next;

@@ -172,7 +172,7 @@ static void test_failures_and_exceptions_are_bounded_and_add_up(void **state)
         snprintf(text, sizeof text, "error %d", i);
         fail_one(&s, "/a", T0 + i, text);
         fail_one(&s, "/a", T0 + i, "error 0");
-        stats_add_exception(&s, T0 + i, text, "Traceback …", "w1", 2);
+        stats_add_exception(&s, T0 + i, "boom", text, "w1", 2);
     }
     assert_int_equal(s.failure_count, 4);
     assert_int_equal(failures_listed(&s), 16);
@@ -187,6 +187,34 @@ static void test_failures_and_exceptions_are_bounded_and_add_up(void **state)
     assert_int_equal(n, 16);
     assert_int_equal(s.overflow, 5 + 12);
     stats_fini(&s);
+}
+
+static void test_an_exception_is_one_of_its_place(void **state)
+{
+    (void)state;
+    struct stats worker, master;
+    stats_init(&worker, T0, (struct stats_limits){10, 10, 2});
+    stats_init(&master, T0, STATS_LIMITS_DEFAULT);
+    for (int i = 0; i < 20; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "order %d", i);
+        stats_add_exception(&worker, T0, text, "line 7", "w1", 1);
+    }
+    stats_add_exception(&worker, T0, "the rare one", "line 9", "w1", 1);
+    stats_add_exception(&worker, T0, "one too many", "line 11", "w1", 1);
+    stats_merge(&master, &worker);
+    stats_merge(&master, &worker);
+    stats_add_exception(&master, T0, "no traceback", "", "w1", 1);
+    const struct exception *e = master.exceptions;
+    assert_int_equal(master.exception_count, 4);
+    assert_string_equal(e->message, "order 0");
+    assert_int_equal(e->count, 40);
+    assert_string_equal(e->next->message, "the rare one");
+    assert_string_equal(e->next->next->message, STATS_OTHER_EXCEPTIONS);
+    assert_int_equal(e->next->next->count, 2);
+    assert_string_equal(e->next->next->next->message, "no traceback");
+    stats_fini(&worker);
+    stats_fini(&master);
 }
 
 static void test_nodes_of_an_exception_are_listed_once(void **state)
@@ -427,6 +455,7 @@ int main(void)
         cmocka_unit_test(test_many_rows_are_found_again),
         cmocka_unit_test(test_what_finds_no_place_is_counted),
         cmocka_unit_test(test_failures_and_exceptions_are_bounded_and_add_up),
+        cmocka_unit_test(test_an_exception_is_one_of_its_place),
         cmocka_unit_test(test_nodes_of_an_exception_are_listed_once),
         cmocka_unit_test(test_long_texts_are_cut_between_characters),
         cmocka_unit_test(test_reset_keeps_rows_and_clear_does_not),
