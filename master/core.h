@@ -38,7 +38,7 @@
 /* Names in the log lines: Locust's, for what reads them. */
 #define LOGGER "locust.runners"
 #define MAIN_LOGGER "locust.main"
-#define LOCUST_VERSION "2.46.7" /* the release whose behaviour we follow */
+#define LOCUST_VERSION "2.47.0" /* the release whose behaviour we follow */
 
 struct master;
 typedef void (*master_step)(struct master *m);

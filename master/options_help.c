@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define TEXT_COLUMN 24
-#define LOCUST_COMPATIBLE "2.46.7" /* the release whose behaviour we follow */
+#define LOCUST_COMPATIBLE "2.47.0" /* the release whose behaviour we follow */
 
 static size_t terminal_width(void)
 {

@@ -92,7 +92,7 @@ static void say(struct sim *sim, struct worker *w, const char *type)
 static void say_ready(struct sim *sim, struct worker *w)
 {
     msgpack_packer pk = begin(sim, "client_ready");
-    put(&pk, "2.46.7+katydid.1");
+    put(&pk, "2.47.0+katydid.1");
     finish(sim, w, &pk);
 }
 

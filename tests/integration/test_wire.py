@@ -57,7 +57,7 @@ def master(*more, users=4, rate=4, wait_for_workers=1):
 
 def test_joining():
     with master(wait_for_workers=9) as boss:
-        with boss.worker() as ours, boss.worker(version="2.46.7") as stock, boss.worker(version=-1) as boomer:
+        with boss.worker() as ours, boss.worker(version="2.47.0") as stock, boss.worker(version=-1) as boomer:
             ack = ours.join()
             assert ack["index"] == 0 and ack["katydid"]["protocol"] == 1 and ack["katydid"]["boot_id"]
             assert stock.join() == {"index": 1}

@@ -16,7 +16,7 @@ def own_report(requests, method="GET", name="/", failures=0):
 
 
 class FakeWorker:
-    def __init__(self, port, version="2.46.7+katydid.1", node_id=None):
+    def __init__(self, port, version="2.47.0+katydid.1", node_id=None):
         self.id = node_id or f"fake_{uuid.uuid4().hex}"
         self.version = version
         self.socket = zmq.Context.instance().socket(zmq.DEALER)

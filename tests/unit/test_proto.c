@@ -91,7 +91,7 @@ static void versions(void **state)
         const char *data;
         bool is_accepted, is_katydid;
     } rows[] = {
-        {"'2.46.7'", true, false}, {"'2.46.7+katydid.1'", true, true},
+        {"'2.47.0'", true, false}, {"'2.46.7+katydid.1'", true, true},
         {"-1", true, false},       {"nil", false, false},
         {"''", false, false},      {"0", false, false},
         {"[]", false, false},

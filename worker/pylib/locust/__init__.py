@@ -27,7 +27,7 @@ if not os.getenv("LOCUST_SKIP_MONKEY_PATCH"):
 
 _library.patch_sleep()
 
-__version__ = "2.46.7"  # the version of Locust whose API this is
+__version__ = "2.47.0"  # the version of Locust whose API this is
 
 from .event import Events  # noqa: E402
 
