@@ -25,6 +25,7 @@ static PyObject *bind_client(PyObject *module, PyObject *source)
         return NULL;
     GLUE_NAMES(X)
 #undef X
+    session_bound();
     Py_RETURN_NONE;
 }
 

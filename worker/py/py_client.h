@@ -126,7 +126,10 @@ struct session {
     double connect_timeout, network_timeout; /* Fast; seconds, 0 = none */
     long jar_version;                        /* of the Python jar when `jar` was copied from it */
     unsigned concurrency;                    /* Fast: connections per host */
+    unsigned class_version;                  /* of the class when it was last looked at */
     bool is_fast, is_plain_class, is_env_checked, is_env_free, is_odd; /* odd: never fast */
+    bool calls_request;          /* its verbs call self.request() */
+    bool has_request, is_hooked; /* this object has a request(), another method of its own */
 };
 extern PyTypeObject *session_type;
 
@@ -136,6 +139,9 @@ struct pool_ref *session_pool(struct session *s);
 enum road session_lines(struct session *s, const struct head_lines **lines);
 /* Whether hooks, adapters, environment and the class leave a call on the fast road. */
 enum road session_road(struct session *s);
+/* Finds is_plain_class and calls_request; again whenever the class has another version. */
+void session_look(struct session *s);
+void session_bound(void); /* glue has the classes, unchanged */
 /* Makes s->site and s->site_path from base_url. */
 enum road session_site(struct session *s);
 /* Brings s->jar up to date with the Python jar. */

@@ -52,7 +52,7 @@ static PyObject *call_kwargs(const struct call *c)
     return d;
 }
 
-/* A verb of a class that has its own request(): that one is called, as requests does. */
+/* A verb where request() was replaced: that one is called, as requests does. */
 static PyObject *overridden_call(struct session *s, const struct call *c)
 {
     PyObject *kwargs = call_kwargs(c);
@@ -375,7 +375,9 @@ static PyObject *fast_call(struct session *s, struct call *c, struct outgoing *o
 PyObject *request_call(struct session *s, struct call *c)
 {
     static struct sbuf head; /* the loop thread's; copied before anybody else can run */
-    if (!s->is_plain_class && !c->is_request)
+    if (Py_TYPE(s)->tp_version_tag != s->class_version)
+        session_look(s);
+    if (s->calls_request && !c->is_request)
         return overridden_call(s, c);
     struct outgoing out = {0};
     struct fetch_request q = {0};

@@ -2,11 +2,14 @@
 /* The types _katydid.Session (base of HttpSession and FastHttpSession) and _katydid.Pool.
  *
  * Attributes are one pointer each, NULL until touched (see py_client_session.c); the verbs parse
- * their arguments and start the call. A subclass or an instance that replaces one of the methods
- * that requests calls on itself loses the fast road, so the replacement is called.
+ * their arguments and start the call. A class or an instance that replaces request() has its verbs
+ * call that; one that replaces another method that requests calls on itself loses the fast road, so
+ * the replacement is called. Classes are patched at any time: the interpreter gives a class that
+ * changed, itself or in a base, another version tag, so that an unchanged one costs a comparison.
  */
 #include "worker/py/py_client.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -243,7 +246,7 @@ static PyGetSetDef session_attributes[] = {
 /* ---- overriding ----------------------------------------------------------------------------- */
 
 /* What requests (or Locust) calls on self in the course of a request. */
-static const char *const hooked_names[] = {"request",
+static const char *const hooked_names[] = {"request", /* first */
                                            "send",
                                            "prepare_request",
                                            "get_adapter",
@@ -259,29 +262,66 @@ static const char *const hooked_names[] = {"request",
                                            "_send_request_safe_mode",
                                            NULL};
 
-static bool is_plain_class(PyTypeObject *type, PyObject *original)
+#define HOOKED (sizeof hooked_names / sizeof *hooked_names - 1)
+/* They as they were when our classes were bound: HttpSession's, FastHttpSession's. NULL: none. */
+static PyObject *originals[2][HOOKED];
+/* What was last found of each: new sessions come by the thousand. */
+static struct class_look {
+    PyTypeObject *type; /* borrowed; never looked into */
+    unsigned version;
+    bool is_plain, calls_request;
+} looks[2];
+
+static PyObject *class_attribute(PyTypeObject *type, const char *name)
 {
-    if ((PyObject *)type == original)
-        return true;
-    for (int i = 0; hooked_names[i]; i++) {
-        PyObject *mine = PyObject_GetAttrString((PyObject *)type, hooked_names[i]);
-        PyObject *theirs = PyObject_GetAttrString(original, hooked_names[i]);
-        PyErr_Clear();
-        const bool is_same = mine == theirs;
-        Py_XDECREF(mine);
-        Py_XDECREF(theirs);
-        if (!is_same)
-            return false;
+    PyObject *value = PyObject_GetAttrString((PyObject *)type, name);
+    PyErr_Clear();
+    return value;
+}
+
+void session_bound(void)
+{
+    PyObject *const classes[] = {glue.session_class, glue.fast_session_class};
+    for (size_t k = 0; k < 2; k++)
+        for (size_t i = 0; i < HOOKED; i++)
+            Py_XSETREF(originals[k][i],
+                       class_attribute((PyTypeObject *)classes[k], hooked_names[i]));
+}
+
+static void look_at_class(PyTypeObject *type, bool is_fast, struct class_look *look)
+{
+    *look = (struct class_look){.type = type, .is_plain = true};
+    for (size_t i = 0; i < HOOKED; i++) {
+        PyObject *own = class_attribute(type, hooked_names[i]);
+        const bool is_replaced = own != originals[is_fast][i];
+        Py_XDECREF(own);
+        if (is_replaced && i == 0)
+            look->calls_request = true;
+        else if (is_replaced)
+            look->is_plain = false;
     }
-    return true;
+    look->version = type->tp_version_tag; /* the lookups gave it one */
+}
+
+void session_look(struct session *s)
+{
+    PyTypeObject *type = Py_TYPE(s);
+    struct class_look *look = &looks[s->is_fast];
+    if (look->type != type || look->version != type->tp_version_tag || look->version == 0)
+        look_at_class(type, s->is_fast, look);
+    s->class_version = look->version ? look->version : UINT_MAX; /* none left: look each time */
+    s->is_plain_class = look->is_plain && !s->is_hooked;
+    s->calls_request = look->calls_request || s->has_request;
 }
 
 static int session_setattro(PyObject *self, PyObject *name, PyObject *value)
 {
     struct session *s = (struct session *)self;
-    for (int i = 0; s->is_plain_class && hooked_names[i]; i++)
-        if (PyUnicode_Check(name) && !PyUnicode_CompareWithASCIIString(name, hooked_names[i]))
-            s->is_plain_class = false;
+    for (size_t i = 0; PyUnicode_Check(name) && i < HOOKED; i++)
+        if (!PyUnicode_CompareWithASCIIString(name, hooked_names[i])) {
+            *(i == 0 ? &s->has_request : &s->is_hooked) = true;
+            session_look(s);
+        }
     return PyObject_GenericSetAttr(self, name, value);
 }
 
@@ -297,8 +337,7 @@ static PyObject *session_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
     if (!s)
         return NULL;
     s->is_fast = PyType_IsSubtype(type, (PyTypeObject *)glue.fast_session_class);
-    s->is_plain_class =
-        is_plain_class(type, s->is_fast ? glue.fast_session_class : glue.session_class);
+    session_look(s);
     s->jar_version = -1;
     s->concurrency = 10;
     return (PyObject *)s;
