@@ -3,7 +3,9 @@
 
 The loop is the hottest Python of a worker. `_run_tasks` runs it in one of two ways: `_plain_loop`
 does every step inline as long as nobody overrides one; `_custom_loop` calls the methods that
-users may override (get_next_task, execute_task, wait ...). Both only end by an exception, which
+users may override (get_next_task, execute_task, wait ...). Plug-ins put methods of their own over
+these while users run: what assigns one to a class tells every plain loop (`_steps_changed`), and a
+loop notices by itself when an attribute came to its set. Else both only end by an exception, which
 `_run_tasks` turns into what happens next.
 """
 
@@ -148,6 +150,14 @@ class TaskSetMeta(type):
     def __new__(mcs, classname, bases, class_dict):
         class_dict["tasks"] = get_tasks_from_base_classes(bases, class_dict)
         return super().__new__(mcs, classname, bases, class_dict)
+
+    def __setattr__(cls, name, value):
+        super().__setattr__(name, value)
+        _note_step(name)
+
+    def __delattr__(cls, name):
+        super().__delattr__(name)
+        _note_step(name)
 
 
 class TaskSet(metaclass=TaskSetMeta):
@@ -308,20 +318,52 @@ def _execute(holder, task):
 
 _STEPS = ("get_next_task", "execute_next_task", "execute_task", "schedule_task", "wait", "_sleep",
           "run")
-_ORIGINAL = {cls: [getattr(cls, step) for step in _STEPS] for cls in (TaskSet, DefaultTaskSet)}
+_USERS_STEPS = (*_STEPS, "wait_time", "on_start", "on_stop")  # the plain loop does without the set
+_ORIGINAL = {cls: {step: getattr(cls, step) for step in _USERS_STEPS}
+             for cls in (TaskSet, DefaultTaskSet)}
+
+_unchanged = [True]  # emptied, and another list in its place, when a step is replaced
+
+
+def _steps_changed():
+    global _unchanged
+    _unchanged.clear()
+    _unchanged = [True]
+
+
+def _note_step(name):
+    if name in _USERS_STEPS:
+        _steps_changed()
 
 
 def _is_plain(task_set):
     """Whether nobody overrides a step of the loop, in a subclass or on the instance."""
     cls = type(task_set)
-    expected = _ORIGINAL[DefaultTaskSet if isinstance(task_set, DefaultTaskSet) else TaskSet]
-    if any(getattr(cls, step) is not own for step, own in zip(_STEPS, expected)):
+    original = _ORIGINAL[DefaultTaskSet if isinstance(task_set, DefaultTaskSet) else TaskSet]
+    if any(getattr(cls, step) is not original[step] for step in _STEPS):
         return False
     return task_set.__dict__.keys().isdisjoint(_STEPS)
 
 
+def _has_plain_set(user):
+    """Whether the set around the user's own tasks would do nothing that the plain loop does not."""
+    original = _ORIGINAL[DefaultTaskSet]
+    if any(getattr(DefaultTaskSet, step) is not original[step] for step in _USERS_STEPS):
+        return False
+    return user._set is None or user._set.__dict__.keys().isdisjoint(_USERS_STEPS)
+
+
+def run_user_tasks(user):
+    """The life of a user with its own tasks; see _run_tasks."""
+    if _has_plain_set(user):
+        _run_tasks(user)
+    else:
+        user._taskset_instance.run()
+
+
 def _plain_loop(user, holder):
-    """Chooses, runs and waits for ever. holder: the User for its own tasks, or the TaskSet.
+    """Chooses, runs and waits, until a step is replaced. holder: the User for its own tasks, or
+    the TaskSet.
 
     A wait of 0 must let the other users run. While the loop has not turned since the last time
     nobody else did; a task that waited for something itself (a request, a sleep) let it turn.
@@ -330,7 +372,10 @@ def _plain_loop(user, holder):
     loop = gevent.get_hub().loop
     getrandbits = random.getrandbits
     seen = loop.iteration
-    while True:
+    own = () if holder is user else holder.__dict__
+    size = len(own)
+    unchanged = _unchanged
+    while unchanged and len(own) == size:
         if user._state == LOCUST_STATE_STOPPING:
             raise StopUser()
         if holder._queue:
@@ -379,23 +424,28 @@ def _custom_loop(user, task_set):
 def _run_tasks(user, task_set=None):
     """The life of a user inside one set (None: the user's own tasks). Never returns: raises what
     ends the set (Reschedule...) or the user (StopUser, StopTest, GreenletExit)."""
-    loop = _plain_loop if task_set is None or _is_plain(task_set) else _custom_loop
+    is_users = task_set is None or task_set is user._set
     must_wait = False
     while True:
         try:
+            is_plain = _has_plain_set(user) if is_users else _is_plain(task_set)
+            holder = user if is_users and is_plain else task_set or user._taskset_instance
             if must_wait:
-                if task_set is not None:
-                    task_set.wait()
-                else:
+                if holder is user:
                     pause(user, user, _katydid.sleep)
+                else:
+                    holder.wait()
                 must_wait = False
-            loop(user, user if task_set is None else task_set)
+            if is_plain:
+                _plain_loop(user, holder)
+            else:
+                _custom_loop(user, holder)
         except RescheduleTaskImmediately:
             must_wait = False
         except RescheduleTask:
             must_wait = True
         except InterruptTaskSet as error:
-            if task_set is None:
+            if is_users:
                 must_wait = not error.reschedule
             else:
                 _stop_set(task_set)

@@ -22,10 +22,11 @@ from .task import (
     LOCUST_STATE_WAITING,
     DefaultTaskSet,
     TaskSet,
-    _run_tasks,
+    _note_step,
     get_tasks_from_base_classes,
     pause,
     report_error,
+    run_user_tasks,
 )
 from .wait_time import constant
 
@@ -101,7 +102,7 @@ class User(metaclass=UserMeta):
                 raise
             return None
         try:
-            _run_tasks(self)
+            run_user_tasks(self)
         except (StopUser, StopTest, GreenletExit) as end:
             return end
 
@@ -183,6 +184,10 @@ class _UserSet(DefaultTaskSet):
     listens to user_error: by the name of the class that Locust has there."""
 
     __qualname__ = DefaultTaskSet.__qualname__
+
+    def __setattr__(self, name, value):
+        super().__setattr__(name, value)
+        _note_step(name)
 
     @property
     def _queue(self):
