@@ -231,9 +231,9 @@ static void warn_of_ignored_options(const struct master *m)
                 "--run-time, --users or --spawn-rate have no impact on LoadShapes unless the "
                 "shape class explicitly reads them.");
     struct sbuf names = {0};
-    sbuf_adds(&names, m->o->run_time_s > 0 ? ", --run-time" : "");
     sbuf_adds(&names, m->o->users >= 0 ? ", --users" : "");
     sbuf_adds(&names, m->o->spawn_rate >= 0 ? ", --spawn-rate" : "");
+    sbuf_adds(&names, m->o->run_time_s > 0 ? ", --run-time" : "");
     log_warning(MAIN_LOGGER, "The following option(s) will be ignored: %s", names.data + 2);
     sbuf_fini(&names);
 }

@@ -117,6 +117,17 @@ def test_two_files_of_one_name_are_two(folder):
     assert ours.code == 1 and "Duplicate user class names: Good is defined in both" in ours.stderr, ours.describe()
 
 
+def test_a_shape_that_two_files_see_is_one(tmp_path):
+    (tmp_path / "base.py").write_text(
+        "from locust import LoadTestShape, User, task\nclass Steps(LoadTestShape):\n"
+        "    def tick(self): return None\nclass A(User):\n    @task\n    def t(self): pass\n")
+    (tmp_path / "more.py").write_text("from base import Steps\n")
+    (tmp_path / "other.py").write_text((tmp_path / "base.py").read_text().replace("class A", "class B"))
+    assert run_katydid("-f", "base.py,more.py", "-l", cwd=tmp_path).code == 0
+    refused = run_katydid("-f", "base.py,other.py", "-l", cwd=tmp_path)
+    assert refused.code == 1 and "Duplicate shape classes: Steps" in refused.stderr, refused.describe()
+
+
 def test_several_files_and_folders(folder):
     ours = run_katydid("-f", "a.py, more", "-l", cwd=folder)
     assert sorted(ours.stdout.split()) == sorted(stock("-f", "a.py, more", "-l", cwd=folder).stdout.split()), ours.describe()

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Events, Environment, dispatch and the runner without a master."""
 
+from decimal import Decimal
+from fractions import Fraction
+
 import gevent
 import pytest
 
@@ -9,7 +12,9 @@ from locust.dispatch import UsersDispatcher
 from locust.env import Environment
 from locust.event import EventHook, Events
 from locust.exception import RescheduleTask, RunnerAlreadyExistsError, StopTest
+from locust.rpc import Message
 from locust.runners import WorkerNode
+from locust.shape import check_tick
 
 pytestmark = pytest.mark.usefixtures("deadline")
 
@@ -61,6 +66,22 @@ def test_reverse_order_and_removal():
     assert heard == [2, 1, 2]
 
 
+def test_listeners_may_come_and_go_while_an_event_fires():
+    hook, heard = EventHook(), []
+
+    def once(**_):
+        heard.append("once")
+        hook.remove_listener(once)
+        hook.add_listener(lambda **_: heard.append("late"))
+
+    hook.add_listener(once)
+    hook.add_listener(lambda **_: heard.append("always"))
+    hook.fire()
+    assert heard == ["once", "always"]
+    hook.fire()
+    assert heard == ["once", "always", "always", "late"]
+
+
 def test_measure_times_and_swallows():
     hook, heard = EventHook(), []
     hook.add_listener(lambda **kwargs: heard.append(kwargs))
@@ -105,6 +126,68 @@ def test_shape_must_be_an_instance():
     with pytest.raises(ValueError):
         Environment(shape_class=Shape)
     assert Shape.abstract is False and LoadTestShape.abstract is True
+
+
+@pytest.mark.parametrize("tick, plain", [
+    ((3, 1), (3, 1.0, None)),
+    ([True, Fraction(1, 2)], (1, 0.5, None)),
+    ((Decimal(7), Decimal("0.25"), None), (7, 0.25, None)),
+    ((2.5, 1, [User]), (2.5, 1.0, [User])),
+])
+def test_shapes_may_calculate_with_any_number(tick, plain):
+    users, rate, classes = check_tick(tick)
+    assert (users, rate, classes) == plain
+    assert type(users) in (int, float) and type(rate) is float
+
+
+@pytest.mark.parametrize("tick", [
+    (), (1,), (1, 2, None, 4), ("5", 1), (5, b"1"), (None, 1), (1, None), (1j, 1), False, 7,
+    (float("nan"), 1), (1, float("inf")),
+])
+def test_what_is_no_answer_of_a_shape_is_an_error(tick):
+    with pytest.raises((TypeError, ValueError)):
+        check_tick(tick)
+
+
+def test_a_listener_of_a_message_that_fails_fails_nothing(environment, caplog, monkeypatch):
+    monkeypatch.setattr(log, "unhandled_greenlet_exception", False)
+    runner = environment.create_local_runner()
+
+    def broken(environment, msg):
+        raise StopTest("not so")
+
+    runner.register_message("of a peer", broken)
+    assert runner._deliver(Message("of a peer", 1, "w1"))
+    assert "Uncaught exception in handler for of a peer" in caplog.text
+    assert not log.unhandled_greenlet_exception
+    with pytest.raises(StopTest):  # from oneself: a call
+        runner.send_message("of a peer", 1)
+    runner.quit()
+
+
+def test_exceptions_that_code_counts_are_counted(environment, core):
+    runner = environment.create_local_runner()
+    runner.log_exception("local", "first", "line 7")
+    runner.log_exception("other", "second", "line 7")
+    assert [(row["count"], row["msg"], row["nodes"]) for row in runner.exceptions.values()] == [
+        (2, "first", {"local", "other"})]
+    assert runner._core.exceptions == [("first", "line 7"), ("second", "line 7")]
+    runner.quit()
+
+
+def test_percentiles_of_now_fall_back_where_nothing_is_kept(environment):
+    from locust.stats import RequestStats, StatsCSV
+
+    environment.stats = RequestStats(use_response_times_cache=False)
+    environment.stats.log_request("GET", "/", 7, 1)
+    fields = StatsCSV(environment, [0.5])._percentile_fields(environment.stats.total, use_current=True)
+    assert fields == [7]
+
+
+def test_classes_without_a_task_are_told_even_without_tags(environment, caplog):
+    environment.user_classes = [type("Idle", (User,), {})]
+    environment._filter_tasks_by_tags()
+    assert "Idle had no tasks left after filtering" in caplog.text
 
 
 def test_one_runner_per_environment(environment):
@@ -184,6 +267,12 @@ def test_dispatch_starts_fixed_users_first_and_only_so_many(monkeypatch):
     assert first == {"w": {"A": 0, "Fixed": 2}}
     (only,) = ramp([Fixed], ["w"], (5, 10))
     assert only[-1] == {"w": {"Fixed": 2}}
+
+
+@pytest.mark.parametrize("rate", [0, -1, float("inf"), float("nan")])
+def test_dispatch_refuses_rates_that_are_none(rate):
+    with pytest.raises(ValueError, match="spawn_rate must be"):
+        UsersDispatcher([WorkerNode("w")], []).new_dispatch(1, rate)
 
 
 def test_a_worker_that_comes_or_goes_is_a_step_of_its_own_at_once(monkeypatch):

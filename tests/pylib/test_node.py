@@ -104,7 +104,7 @@ def quick(monkeypatch):
 
 def test_handshake_names_the_dialect(core):
     master = Master(core)
-    assert master.expect("client_ready") == "2.46.7+katydid.1"
+    assert master.expect("client_ready") == "2.47.0+katydid.1"
     master.ack()
     assert master.node.speaks_katydid
     assert master.runner.worker_index == 3
@@ -195,6 +195,26 @@ def test_reports_are_sent_again_until_acknowledged(core, quick, monkeypatch):
     while (late := master.expect("stats")["katydid"])["seq"] == first["seq"]:
         raise AssertionError("sent although acknowledged")
     assert late["seq"] == first["seq"] + 1
+
+
+def test_a_replaced_send_stats_is_every_report(core, quick):
+    master = Master(core)
+    master.ack()
+    master.expect("stats")
+    runner, reported = master.node.runner, []
+    original = runner._send_stats
+
+    def sent():
+        reported.append(1)
+        original()
+
+    runner._send_stats = sent
+    master.expect("stats")
+    assert reported
+    before = len(reported)
+    master.say("quit")
+    assert master.node.finished.get(timeout=5) == 0
+    assert len(reported) > before
 
 
 def test_at_most_eight_reports_are_under_way(core):

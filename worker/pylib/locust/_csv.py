@@ -35,7 +35,7 @@ class StatsCSV:
             return self.percentiles_na
         get = (
             entry.get_current_response_time_percentile
-            if use_current
+            if use_current and entry.use_response_times_cache
             else entry.get_response_time_percentile
         )
         return [int(get(percentile) or 0) for percentile in self.percentiles_to_report]

@@ -14,6 +14,7 @@ from gevent.queue import Queue
 
 from . import _about, _reload, _source, _try, log, runners, stats
 from .contrib.fasthttp import FastHttpUser
+from .shape import check_tick
 from .user.inspectuser import get_ratio
 from .user.users import HttpUser
 
@@ -188,6 +189,8 @@ class Host:
             self.tell_script()
         runner = self.environment.runner
         data = message.data
+        if data["state"] not in (runners.STATE_SPAWNING, runners.STATE_RUNNING):
+            self.shape_ended()
         if self.role == "script-host":
             runner.take_state(data)
         else:
@@ -268,12 +271,11 @@ def _aim(tick):
     """The answer to a tick; None ends the test."""
     if tick is None:
         return None
-    users, spawn_rate, *rest = tick
-    classes = rest[0] if rest and rest[0] is not None else None
+    users, spawn_rate, classes = check_tick(tick)
     return {
         "users": users,
         "spawn_rate": spawn_rate,
-        "user_classes": classes and [cls.__name__ for cls in classes],
+        "user_classes": None if classes is None else [cls.__name__ for cls in classes],
     }
 
 

@@ -26,11 +26,6 @@ class Hosted:
     _node = None  # set by the node
     _report = None  # that was asked for, to come
 
-    def _note_exception(self, message, text):
-        super()._note_exception(message, text)
-        if self._node is not None:
-            self._node.tell_exception(message, text)
-
     def start(self, user_count, spawn_rate, wait=False, user_classes=None):
         """Asks for so many users, at so many a second."""
         self.target_user_count = user_count
@@ -44,7 +39,7 @@ class Hosted:
             return
         self._node.call("stop")
         me = gevent.getcurrent()
-        if me not in self.user_greenlets and not self._node.owns(me):
+        if me not in self.user_greenlets and not self._node.owns(me) and not self._node.receives(me):
             while self.state != runners.STATE_STOPPED:
                 gevent.sleep(0.05)
 

@@ -147,9 +147,9 @@ def import_locustfiles(paths):
     for path in paths:
         found, found_shapes = _import(path)
         for shape in found_shapes:
-            if type(shape).__name__ in shapes:
-                raise Refusal(1, f"Duplicate shape classes: {type(shape).__name__}")
-            shapes[type(shape).__name__] = shape
+            name = type(shape).__name__
+            if _origin(type(shapes.setdefault(name, shape))) != _origin(type(shape)):
+                raise Refusal(1, f"Duplicate shape classes: {name}")
         for name, cls in found.items():
             users.setdefault(name, cls)
             _check_origin(name, origins.setdefault(name, _origin(cls)), _origin(cls))

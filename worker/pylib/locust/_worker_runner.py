@@ -20,6 +20,7 @@ class WorkerRunner(runners.DistributedRunner):
     """The users of one worker of a distributed test."""
 
     worker_index = -1  # until the master says which
+    _node = None  # set by the node
 
     def __init__(self, environment, master_host, master_port):
         super().__init__(environment)
@@ -75,8 +76,18 @@ class WorkerRunner(runners.DistributedRunner):
         return self._node.last_heartbeat
 
     def _note_exception(self, message, text):
-        super()._note_exception(message, text)
-        self._node.tell_exception(message, text)
+        """Counted for the master; log_exception() of user code is only for the worker itself."""
+        self._core.exception(message, text)
+        self.log_exception(self._node_name, message, text)
+        if self._node is not None:
+            self._node.tell_exception(message, text)
+
+    def log_exception(self, node_id, msg, formatted_tb):
+        self._add_exception(node_id, msg, formatted_tb)
+
+    def _send_stats(self):
+        """A report to the master now. Plug-ins call it, and replace it: each report goes this way."""
+        self._node.send_stats()
 
     def start(self, user_count, spawn_rate, wait=False, user_classes=None):
         raise NotImplementedError("use start_worker: a worker runs what its master says")

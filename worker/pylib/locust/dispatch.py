@@ -101,6 +101,8 @@ class UsersDispatcher(Iterator):
             raise ValueError(f"target_user_count must be >= 0, got {target_user_count}")
         if spawn_rate <= 0:
             raise ValueError(f"spawn_rate must be > 0, got {spawn_rate}")
+        if not math.isfinite(spawn_rate):
+            raise ValueError(f"spawn_rate must be a finite number, got {spawn_rate}")
         if user_classes is not None:
             classes = sorted(user_classes, key=attrgetter("__name__"))
             if classes != self._user_classes:

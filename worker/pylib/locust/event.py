@@ -42,8 +42,9 @@ class EventHook:
         self._handlers.remove(handler)
 
     def fire(self, *, reverse=False, **kwargs):
-        """Calls every listener with the keyword arguments, in (reverse) order of registration."""
-        for handler in reversed(self._handlers) if reverse else self._handlers:
+        """Calls every listener with the keyword arguments, in (reverse) order of registration.
+        Who adds or removes listeners meanwhile changes the next time."""
+        for handler in self._handlers[::-1 if reverse else 1]:
             try:
                 handler(**kwargs)
             except CONTROL_EXCEPTIONS:

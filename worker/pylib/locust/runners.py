@@ -26,6 +26,7 @@ from ._feeds import CoreFeed
 from ._group import UserGroup, kill_in_slices
 from .exception import StopTest
 from .rpc import Message
+from .shape import check_tick
 from .user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 logger = logging.getLogger(__name__)
@@ -149,11 +150,7 @@ class Runner:
             self.stats.log_error(request_type, name, exception)
 
     def _on_user_error(self, user_instance, exception, tb, **_):
-        text = _errors.format_tb(tb)
-        message = str(exception)
-        if self._core is not None:
-            self._core.exception(message, text)
-        self._note_exception(message, text)
+        self._note_exception(str(exception), _errors.format_tb(tb))
 
     def _note_exception(self, message, text):
         self.log_exception(self._node_name, message, text)
@@ -240,6 +237,12 @@ class Runner:
                 self.stats._pull()  # current percentiles need to know what was 10 seconds ago
 
     def log_exception(self, node_id, msg, formatted_tb):
+        """Counts an exception; called by what listens here, and by user code."""
+        if self._core is not None:
+            self._core.exception(msg, formatted_tb)
+        self._add_exception(node_id, msg, formatted_tb)
+
+    def _add_exception(self, node_id, msg, formatted_tb):
         key = hash(formatted_tb)
         if key not in self.exceptions and len(self.exceptions) >= _MAX_EXCEPTIONS:
             return
@@ -261,11 +264,18 @@ class Runner:
         listener, concurrent = self.custom_messages.get(message.type, (None, False))
         if listener is None:
             return False
-        call = self.greenlet.spawn(listener, environment=self.environment, msg=message)
-        call.link_exception(locust_exception_handler(self.environment))
+        call = self.greenlet.spawn(self._call_listener, listener, message)
         if not concurrent:
             call.join()
         return True
+
+    def _call_listener(self, listener, message):
+        """What goes wrong in it is its own affair: it ends no test, and fails none."""
+        try:
+            listener(environment=self.environment, msg=message)
+        except Exception as error:
+            _errors.log_bounded(logging.getLogger(), error,
+                                f"Uncaught exception in handler for {message.type}")
 
     # Users
 
@@ -447,7 +457,7 @@ class Runner:
                 self.quit() if is_headless else self.stop()
                 return
             if tick != self.shape_last_tick:
-                user_count, spawn_rate, *classes = tick
+                user_count, spawn_rate, *classes = check_tick(tick)
                 logger.info("Shape test updating to %d users at %.2f spawn rate", user_count,
                             spawn_rate)
                 self.shape_last_tick = tick
@@ -505,9 +515,13 @@ class LocalRunner(Runner):
         self.environment.events.spawning_complete.fire(user_count=user_count)
 
     def send_message(self, msg_type, data=None, client_id=None):
-        """There is no other node: the message goes to the listener registered here."""
-        if not self._deliver(Message(msg_type, data, "local")):
+        """There is no other node: the listener registered here is called at once, and what it
+        raises goes to the sender."""
+        listener, _ = self.custom_messages.get(msg_type, (None, False))
+        if listener is None:
             logger.warning("Unknown message type received: %s", msg_type)
+        else:
+            listener(environment=self.environment, msg=Message(msg_type, data, "local"))
 
 
 class DistributedRunner(Runner):

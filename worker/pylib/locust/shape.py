@@ -1,8 +1,30 @@
 # SPDX-License-Identifier: MIT
 """Load shapes: a class of the locustfile that says, second by second, how many users to run."""
 
+import math
 from abc import ABCMeta, abstractmethod
 from time import perf_counter
+
+
+def check_tick(tick):
+    """What tick() returned as (users, spawn rate, user classes or None), in Python's own numbers:
+    shapes calculate with NumPy's, with Decimal and Fraction."""
+    if len(tick) not in (2, 3):
+        raise ValueError(f"tick() must return (users, spawn rate) or (users, spawn rate, classes), "
+                         f"not {tick!r}")
+    users, spawn_rate = (_number(value, tick) for value in tick[:2])
+    if users == users // 1:
+        users = int(users)
+    return users, spawn_rate, tick[2] if len(tick) == 3 else None
+
+
+def _number(value, tick):
+    if isinstance(value, (str, bytes)):
+        raise TypeError(f"tick() must return numbers, not {tick!r}")
+    value = float(value)
+    if not math.isfinite(value):
+        raise ValueError(f"tick() must return finite numbers, not {tick!r}")
+    return value
 
 
 class LoadTestShapeMeta(ABCMeta):
