@@ -14,8 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STOP_PATIENCE_S 60 /* beyond the stop timeout, as Locust */
-#define OUR_PATIENCE_S 10  /* for the word of our own workers that their users have started */
+#define STOP_PATIENCE_S 60     /* beyond the stop timeout, as Locust */
+#define LISTENER_PATIENCE_S 60 /* for test_stopping: then the workers are told all the same */
+#define OUR_PATIENCE_S 10      /* for the word of our own workers that their users have started */
 
 /* How long the counts of all workers may take after the last users were dealt. Ours tell when they
  * have started theirs, which takes a busy one some seconds for tens of thousands; of a stock one
@@ -85,8 +86,9 @@ const char *conduct_start(struct master *m)
         return "No worker is connected: start at least one, then start the test.";
     log_aim(m);
     ingest_clear(m);
-    hands_forget_losses(m);
+    away_forget(m);
     m->has_cpu_warning = false;
+    m->is_redeal = false;
     m->autoquit_at = 0;
     uint64_t seed;
     master_random(&seed, sizeof seed);
@@ -102,6 +104,9 @@ const char *conduct_start(struct master *m)
 
 void conduct_aim(struct master *m)
 {
+    if (!run_is_active(&m->run))
+        return;
+    m->is_redeal = false;
     log_aim(m);
     run_aim(&m->run, (unsigned)m->users, m->spawn_rate);
     events_add(m->events, master_now().unix_time, m->host.is_shape_on ? "stage" : "users",
@@ -136,11 +141,12 @@ static void log_spawned(struct master *m, bool is_complete)
     sbuf_fini(&text);
 }
 
-static void spawned(struct master *m, bool is_complete)
+/* Everybody who listens for it forgets the figures when the ramp is not to count (--reset-stats):
+ * so where lost workers' users were dealt again, nobody hears of it. */
+static void tell_spawned(struct master *m, unsigned users)
 {
-    unsigned users = dispatch_user_count(m->dispatch);
-    m->settle_until = 0;
-    run_spawned(&m->run);
+    if (m->is_redeal && m->o->reset_stats)
+        return;
     script_fire(m, "spawning_complete", &(struct event_args){.user_count = &users}, NULL);
     for (size_t i = 0; i < m->roster.count; i++) {
         struct sbuf out = {0};
@@ -149,11 +155,19 @@ static void spawned(struct master *m, bool is_complete)
         proto_spawning_complete(&out, m->roster.workers[i]->id, users);
         post_bytes(m, m->roster.workers[i]->id, &out);
     }
+}
+
+static void spawned(struct master *m, bool is_complete)
+{
+    m->settle_until = 0;
+    run_spawned(&m->run);
+    tell_spawned(m, dispatch_user_count(m->dispatch));
     log_spawned(m, is_complete);
-    if (m->o->reset_stats) {
+    if (m->o->reset_stats && !m->is_redeal) {
         log_info(LOGGER, "Resetting stats\n");
         ingest_reset(m);
     }
+    m->is_redeal = false;
     script_send_state(m);
     show_publish(m);
 }
@@ -194,6 +208,7 @@ void conduct_workers_changed(struct master *m)
     if (dispatch_is_done(m->dispatch))
         return;
     bool was_running = m->run.state == RUN_RUNNING || m->settle_until > 0;
+    m->is_redeal |= m->run.state == RUN_RUNNING;
     m->settle_until = 0;
     if (!was_running)
         return;
@@ -203,9 +218,10 @@ void conduct_workers_changed(struct master *m)
 
 static void tell_workers(struct master *m)
 {
-    if (m->run.state != RUN_STOPPING)
+    if (m->run.state != RUN_STOPPING || !m->is_stop_untold)
         return;
     m->is_stop_untold = false;
+    run_await_stop(&m->run, m->o->stop_timeout_s + STOP_PATIENCE_S, master_now());
     hands_stop_all(m);
     conduct_check_stopped(m);
 }
@@ -214,7 +230,7 @@ void conduct_stop(struct master *m)
 {
     if (!run_is_active(&m->run))
         return;
-    run_stop(&m->run, m->o->stop_timeout_s + STOP_PATIENCE_S, master_now());
+    run_stop(&m->run, LISTENER_PATIENCE_S, master_now());
     event_del(m->step);
     m->is_dealing = false;
     m->settle_until = 0;
@@ -295,6 +311,14 @@ void conduct_on_limit(struct master *m)
             conduct_end(m, "--run-time limit reached");
         return;
     case RUN_DUE_STOP_LIMIT:
+        if (m->is_stop_untold) {
+            log_error(LOGGER,
+                      "A listener of test_stopping has not come back for %d s: the users are "
+                      "stopped all the same",
+                      LISTENER_PATIENCE_S);
+            tell_workers(m);
+            return;
+        }
         log_error(LOGGER, "Timeout waiting for all workers to stop");
         stopped(m);
         return;

@@ -5,7 +5,8 @@
  *   master.c    lifetimes, the loop, its timers and signals
  *   post.c      sends messages          inbox.c     receives them
  *   ingest.c    reports into statistics conduct.c   start, change and stop a run
- *   hands.c     workers come and go     script.c    dialogue with the host
+ *   hands.c     workers come and go     away.c      ... or fall silent
+ *   script.c    dialogue with the host
  *   finish.c    the orderly end         commands.c  what the page asks for
  *   choices.c   options by the page     documents.c what the page downloads
  *   ask.c       questions of the page to the host
@@ -23,6 +24,7 @@
 #include "master/events.h"
 #include "master/logbook.h"
 #include "master/logs.h"
+#include "master/losses.h"
 #include "master/options.h"
 #include "master/output.h"
 #include "master/proto.h"
@@ -63,8 +65,6 @@ struct host { /* the node that runs the master-side Python */
     } last_tick;
     bool has_exit_code, is_unhandled;
     int exit_code;
-    bool has_exited; /* its user code called sys.exit(), with exited_code */
-    int exited_code;
     struct message_web web;     /* its web server; socket "" when it has none */
     struct question *questions; /* ask.c */
     uint64_t last_question;
@@ -74,12 +74,6 @@ struct trouble {                  /* messages that were dropped */
     uint64_t broken, stray, late; /* malformed; of no worker of ours; of another run */
     uint64_t logged;              /* their sum when last told */
     double logged_at;
-};
-
-struct loss { /* a worker lost in this run */
-    char *worker;
-    double at, unreported_s;
-    struct loss *next;
 };
 
 enum finish_step {
@@ -121,7 +115,9 @@ struct master {
     struct samples *samples;
     struct csv *csv;
     struct trouble trouble;
-    struct loss *losses;
+    struct losses losses; /* of this run */
+    double looked_at;     /* clk_boot() of the last second that was looked at */
+    bool is_deserted;     /* this run lost its last worker */
     unsigned long file_limit;
 
     /* what the next run begins with, and this one has */
@@ -132,6 +128,7 @@ struct master {
     char **user_classes;   /* or NULL: all */
     double step_at;        /* monotonic: when the next batch is due */
     double settle_until;   /* monotonic: how long to wait for counts after the ramp; 0 */
+    bool is_redeal;        /* users of workers that were lost are dealt again, and no others */
     bool is_dealing;       /* users are dealt out: after test_start was heard */
     bool is_stop_untold;   /* stopping; the host hears of it before the workers do */
     bool is_test_over;     /* the host heard test_stop of the last run */
@@ -143,7 +140,7 @@ struct master {
     double next_table_at, next_csv_at;
     struct tunables tunables;
     bool has_cpu_warning;
-    char notice[256];
+    char notice[512];
 
     enum finish_step finish;
     bool is_step_out;  /* of the finish: something is awaited */
@@ -185,10 +182,16 @@ void hands_stopped(struct master *m, struct worker *w);
 void hands_quit(struct master *m, struct worker *w);
 #define HANDS_LOCAL_PATIENCE_S 120 /* silence of a local run's process, while all is to end */
 void hands_second(struct master *m);
-void hands_process_ended(struct master *m, const char *node_id);
+void hands_process_ended(struct master *m, const char *node_id, int code);
 void hands_stop_all(struct master *m);
 bool hands_are_idle(struct master *m); /* every worker has stopped and delivered */
-void hands_forget_losses(struct master *m);
+
+/* away.c: who was not heard for a while, and what that means for the figures */
+void away_lost(struct master *m, struct worker *w);
+void away_back(struct master *m, struct worker *w);
+void away_reported(struct master *m, struct worker *w); /* one of its reports was counted */
+void away_second(struct master *m);
+void away_forget(struct master *m); /* a run begins */
 
 /* conduct.c: the run. start returns NULL, or why not (static text). */
 const char *conduct_start(struct master *m);
@@ -210,7 +213,6 @@ void script_tell(struct master *m, const char *name, const struct event_args *ar
 void script_on_message(struct master *m, struct message *msg);
 void script_on_call(struct master *m, const struct message_call *c);
 void script_host_ended(struct master *m);
-void script_exited(struct master *m, int code); /* its user code: the last word on the exit code */
 void script_second(struct master *m);
 void script_send_state(struct master *m);
 void script_tell_page(struct master *m, int port, const char *secret); /* where the page is */

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define KINDS_MAX 16 /* of events */
+
 struct watched { /* a worker, by index */
     double bad_seconds, bad_since;
     const char *why;
@@ -58,19 +60,36 @@ void events_free(struct events *e)
     free(e);
 }
 
+struct kind {
+    const char *name;
+    size_t count, oldest;
+};
+
+static struct kind *kind_of(struct kind *kinds, size_t *count, const char *name)
+{
+    for (size_t i = 0; i < *count; i++)
+        if (strcmp(kinds[i].name, name) == 0)
+            return &kinds[i];
+    if (*count == KINDS_MAX)
+        return NULL;
+    kinds[*count] = (struct kind){.name = name};
+    return &kinds[(*count)++];
+}
+
 /* What the kind that there is most of has to give: its oldest one. */
 static void make_room(struct events *e)
 {
-    size_t victim = 0, most = 0;
-    for (size_t i = 0; i < e->count && most <= EVENTS_MAX / 2; i++) {
-        size_t same = 0;
-        for (size_t k = i; k < e->count; k++)
-            same += strcmp(e->events[k].kind, e->events[i].kind) == 0;
-        if (same > most) {
-            most = same;
-            victim = i;
-        }
+    struct kind kinds[KINDS_MAX], *most = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < e->count; i++) {
+        struct kind *k = kind_of(kinds, &count, e->events[i].kind);
+        if (k && k->count++ == 0)
+            k->oldest = i;
     }
+    for (size_t i = 0; i < count; i++)
+        if (!most || kinds[i].count > most->count)
+            most = &kinds[i];
+    size_t victim = most ? most->oldest : 0;
     free((void *)(uintptr_t)e->events[victim].text);
     memmove(&e->events[victim], &e->events[victim + 1], (--e->count - victim) * sizeof *e->events);
 }

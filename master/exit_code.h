@@ -15,6 +15,7 @@ enum exit_code {
     EXIT_NO_WORKERS = 72,
     EXIT_CERTIFICATE = 73,
     EXIT_OUTPUT_FILE = 74,
+    EXIT_DESERTED = 79, /* the last worker was lost in the middle of the run */
 };
 
 /* What `locust` tells where `katydid` has a code of its own. */

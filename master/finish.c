@@ -64,12 +64,12 @@ static int failed_code(const struct master *m)
 static int decide_code(const struct master *m)
 {
     const struct stats *s = &m->stats;
-    if (m->host.has_exited)
-        return m->host.exited_code;
     if (m->host.has_exit_code)
         return m->host.exit_code & 255;
     if (m->has_fault)
         return exit_code_as(m->o->is_locust, m->fault_code);
+    if (m->is_deserted)
+        return exit_code_as(m->o->is_locust, EXIT_DESERTED);
     if (s->failure_count > 0 || s->exception_count > 0 || s->total.failures > 0)
         return failed_code(m);
     return m->host.is_unhandled ? EXIT_UNHANDLED : 0;

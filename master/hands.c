@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: MIT
 /* hands: workers come, go, fall silent and return, and what that means for the run. */
 #include "common/base/log.h"
-#include "common/base/mem.h"
 #include "common/base/sbuf.h"
 #include "master/core.h"
-#include <math.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define STRAY_BEATS_UNTIL_STOP 4 /* a worker of Locust's answers "stop" by joining anew */
+#define IDLE_S 3.0               /* then the order that a worker does not follow is sent again */
 #define STOCK_LAST_REPORT_S 4.0  /* one more reporting interval, and a bit */
 
 static size_t active(const struct master *m)
@@ -45,19 +41,11 @@ static void take_in(struct master *m, struct worker *w)
     conduct_workers_changed(m);
 }
 
-static void found_again(struct master *m, struct worker *w)
+/* It runs users that no test asks for. */
+static void stop_stray(struct master *m, struct worker *w)
 {
-    for (struct loss **at = &m->losses; *at; at = &(*at)->next) {
-        struct loss *l = *at;
-        if (strcmp(l->worker, w->id) != 0)
-            continue;
-        *at = l->next;
-        free(l->worker);
-        free(l);
-        break;
-    }
-    w->lost_at = 0;
-    snprintf(m->notice, sizeof m->notice, "Worker %s is back.", w->id);
+    w->state = WORKER_STOPPING;
+    post_plain(m, "stop", w->id);
 }
 
 void hands_ready(struct master *m, const char *node, const struct message_ready *r)
@@ -92,8 +80,10 @@ void hands_ready(struct master *m, const char *node, const struct message_ready 
                  active(m));
     if (is_new && run_is_active(&m->run))
         events_add(m->events, master_now().unix_time, "worker", "Worker %s joined", w->id);
-    if (was_missing && w->lost_at > 0)
-        found_again(m, w);
+    if (was_missing)
+        away_back(m, w);
+    if (was_missing && r->is_katydid && !run_is_on(&m->run))
+        stop_stray(m, w);
     take_in(m, w);
     conduct_check_stopped(m);
 }
@@ -129,14 +119,46 @@ static void heal(struct master *m, struct worker *w, const char *state)
     log_info(LOGGER, "Worker %s self-healed with heartbeat, setting state to %s.", w->id, state);
     bool is_running = strcmp(state, "ready") != 0;
     w->state = is_running ? WORKER_RUNNING : WORKER_READY;
-    if (w->lost_at > 0)
-        found_again(m, w);
+    away_back(m, w);
     if (run_is_active(&m->run) && m->dispatch)
         take_in(m, w);
-    else if (is_running) {
-        w->state = WORKER_STOPPING;
-        post_plain(m, "stop", w->id);
+    else if (is_running)
+        stop_stray(m, w);
+}
+
+/* It says "ready", and should have users: it ended them while it did not hear us, or its order was
+ * lost. One that has only just got them may still say so. */
+static void idle_beat(struct master *m, struct worker *w)
+{
+    double now = master_now().mono;
+    struct dispatch_worker *d =
+        m->dispatch && m->is_dealing ? dispatch_find_worker(m->dispatch, w->id) : NULL;
+    if (!w->is_katydid || !d || d->load == 0 || w->state == WORKER_SPAWNING)
+        return;
+    if (w->idle_since <= 0)
+        w->idle_since = now;
+    if (w->state != WORKER_RUNNING && now - w->idle_since < IDLE_S)
+        return;
+    if (w->state == WORKER_RUNNING)
+        log_info(LOGGER, "Worker %s has ended its users: they are started again", w->id);
+    w->state = WORKER_READY;
+    w->idle_since = now;
+    d->is_changed = true;
+    conduct_workers_changed(m);
+}
+
+static void beat_of_active(struct master *m, struct worker *w, const char *state)
+{
+    bool is_running = !strcmp(state, "running");
+    if (!is_running && strcmp(state, "spawning") != 0) {
+        if (!strcmp(state, "ready"))
+            idle_beat(m, w);
+        return;
     }
+    w->idle_since = 0;
+    w->state = is_running ? WORKER_RUNNING : WORKER_SPAWNING;
+    if (w->is_katydid && !run_is_on(&m->run))
+        stop_stray(m, w);
 }
 
 void hands_heartbeat(struct master *m, const char *node, const struct message_heartbeat *h)
@@ -151,12 +173,12 @@ void hands_heartbeat(struct master *m, const char *node, const struct message_he
     w->memory_bytes = h->memory_bytes ? h->memory_bytes : w->memory_bytes;
     if (w->state == WORKER_MISSING)
         heal(m, w, h->state);
-    else if (worker_is_active(w) && !strcmp(h->state, "running"))
-        w->state = WORKER_RUNNING;
-    else if (worker_is_active(w) && !strcmp(h->state, "spawning"))
-        w->state = WORKER_SPAWNING;
+    else if (worker_is_active(w))
+        beat_of_active(m, w, h->state);
     warn_of_cpu(m, w);
     post_plain(m, "heartbeat", node);
+    if (!m->host.script.hears_beats)
+        return;
     double now = master_now().unix_time;
     script_tell(m, "heartbeat_sent", &(struct event_args){.client_id = node, .timestamp = &now});
 }
@@ -171,7 +193,7 @@ void hands_spawning(struct master *m, struct worker *w)
 /* The worker's users are no more; whoever is left takes them over. */
 static void drop_users(struct master *m, struct worker *w)
 {
-    worker_set_users(w, NULL, 0);
+    roster_set_users(&m->roster, w, NULL, 0);
     if (!m->dispatch || !run_is_active(&m->run))
         return;
     dispatch_remove_worker(m->dispatch, w->id);
@@ -190,16 +212,18 @@ void hands_stopped(struct master *m, struct worker *w)
     if (w->is_katydid)
         w->owes_report = false; /* it came before this */
     if (was_asked)
-        worker_set_users(w, NULL, 0);
+        roster_set_users(&m->roster, w, NULL, 0);
     else
         drop_users(m, w);
     conduct_check_stopped(m);
 }
 
-static void nobody_left(struct master *m, const char *how)
+/* Lost ones are no orderly end: what was asked for did not happen. */
+static void nobody_left(struct master *m, const char *how, bool is_loss)
 {
     if (active(m) > 0 || !run_is_active(&m->run))
         return;
+    m->is_deserted |= is_loss;
     log_info(LOGGER, "The last worker %s, stopping test.", how);
     if (m->o->headless)
         finish_begin(m, false);
@@ -215,54 +239,31 @@ void hands_quit(struct master *m, struct worker *w)
     if (!m->is_local)
         log_info(LOGGER, "Worker '%s' (index %u) quit. %zu workers ready.", w->id, w->index,
                  active(m));
-    nobody_left(m, "quit");
+    nobody_left(m, "quit", false);
     conduct_check_stopped(m);
 }
 
-static void lose(struct master *m, struct worker *w)
+static void lose(struct master *m, struct worker *w, const char *how)
 {
-    double now = master_now().unix_time;
     w->owes_report = w->owes_ready = false;
-    if (m->run.started_at > 0 && m->run.state != RUN_STOPPED && w->users + w->requests > 0) {
-        double since = w->last_report_at > 0 ? w->last_report_at : m->run.started_at;
-        struct loss *l = mem_zalloc(sizeof *l);
-        *l = (struct loss){mem_strdup(w->id), now, ceil(fmax(now - since, 1)), m->losses};
-        m->losses = l;
-        w->lost_at = now;
-        snprintf(m->notice, sizeof m->notice,
-                 "Worker %s was lost: its users move to the other workers; up to %.0f s of its "
-                 "requests are missing.",
-                 w->id, l->unreported_s);
-        log_warning(LOGGER,
-                    "Worker %s was lost with %u users; up to %.0f s of its requests are missing",
-                    w->id, w->users, l->unreported_s);
-        events_add(m->events, now, "worker", "Worker %s was lost with %u users", w->id, w->users);
-    }
+    away_lost(m, w);
     drop_users(m, w);
-    nobody_left(m, "went missing");
+    nobody_left(m, how, true);
     conduct_check_stopped(m);
-}
-
-void hands_forget_losses(struct master *m)
-{
-    while (m->losses) {
-        struct loss *next = m->losses->next;
-        free(m->losses->worker);
-        free(m->losses);
-        m->losses = next;
-    }
-    m->notice[0] = 0;
 }
 
 /* One of our own processes ended. What it still sent is read first, its `quit` above all. */
-void hands_process_ended(struct master *m, const char *node_id)
+void hands_process_ended(struct master *m, const char *node_id, int code)
 {
     inbox_drain(m);
     struct worker *w = node_id ? roster_find(&m->roster, node_id) : NULL;
     if (!w || !w->has_joined || w->state == WORKER_GONE)
         return;
+    if (!m->is_local)
+        log_error(LOGGER, "The process of worker %s (index %u) ended unexpectedly (%s %d)", w->id,
+                  w->index, code > 128 ? "signal" : "exit code", code > 128 ? code - 128 : code);
     w->state = WORKER_GONE;
-    lose(m, w);
+    lose(m, w, "ended unexpectedly");
 }
 
 void hands_stop_all(struct master *m)
@@ -310,7 +311,7 @@ static void lose_silent(struct master *m)
     for (size_t i = 0; i < count; i++) {
         log_info(LOGGER, "Worker %s failed to send heartbeat, setting state to missing.",
                  missed[i]->id);
-        lose(m, missed[i]);
+        lose(m, missed[i], "went missing");
     }
 }
 

@@ -58,7 +58,7 @@ static void relay(struct master *m, const char *from, const struct message *msg)
 
 static void set_users(struct master *m, struct worker *w, const struct users_report *u)
 {
-    worker_set_users(w, u->classes, u->count);
+    roster_set_users(&m->roster, w, u->classes, u->count);
     conduct_counts_changed(m);
 }
 
@@ -68,7 +68,7 @@ static void on_stats(struct master *m, struct worker *w, const struct message *m
         set_users(m, w, &msg->stats.users);
     ingest_report(m, w, msg);
     struct sbuf data = {0};
-    if (m->is_local)
+    if (m->is_local || !m->host.script.hears_reports)
         return;
     proto_public_stats(&data, msg->data);
     script_tell(m, "worker_report",

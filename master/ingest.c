@@ -69,6 +69,12 @@ static void merge(struct master *m, struct worker *w, const struct message *msg)
     w->last_report_at = fmax(to, w->last_report_at);
 }
 
+static void on_own_of_run(struct master *m, struct worker *w, const struct message *msg)
+{
+    merge(m, w, msg);
+    away_reported(m, w);
+}
+
 static void on_own_report(struct master *m, struct worker *w, const struct message *msg)
 {
     const struct message_stats *s = &msg->stats;
@@ -81,7 +87,7 @@ static void on_own_report(struct master *m, struct worker *w, const struct messa
     w->memory_bytes = s->memory_bytes;
     if (worker_take_report(w, s->epoch, s->seq)) {
         if (m->run.id[0] && !strcmp(s->run, m->run.id))
-            merge(m, w, msg);
+            on_own_of_run(m, w, msg);
         else
             m->trouble.late++;
     }
@@ -96,7 +102,7 @@ void ingest_report(struct master *m, struct worker *w, const struct message *msg
         on_own_report(m, w, msg);
         return;
     }
-    if (m->run.id[0] && (run_is_active(&m->run) || m->run.state == RUN_STOPPING))
+    if (m->run.id[0] && run_is_on(&m->run))
         merge(m, w, msg);
     if (w->owes_report && w->owes_since > 0) {
         w->owes_report = false;
@@ -198,7 +204,7 @@ static void note_second(struct master *m, double now)
 void ingest_second(struct master *m)
 {
     struct run_clock now = master_now();
-    if (run_is_active(&m->run) || m->run.state == RUN_STOPPING)
+    if (run_is_on(&m->run))
         note_second(m, now.unix_time);
     timeline_close(m->timeline,
                    now.unix_time - (has_stock_worker(m) ? CLOSE_AFTER_STOCK_S : CLOSE_AFTER_S));

@@ -276,8 +276,8 @@ static size_t expected_workers(const struct master *m)
 {
     if (m->is_local)
         return 1;
-    if (!m->o->master) /* those that are left of our own */
-        return children_running(&m->children) - m->host.is_alive;
+    if (!m->o->master)
+        return (size_t)worker_process_count(m->o);
     return m->o->expect_workers > 0 ? (size_t)m->o->expect_workers : 1;
 }
 
@@ -306,12 +306,6 @@ static void await_workers(struct master *m)
     size_t expected = expected_workers(m), there = roster_active_count(&m->roster);
     if (!m->is_auto || m->is_auto_begun || !m->host.has_script || m->finish != FINISH_NOT)
         return;
-    if (expected == 0) {
-        log_error(MAIN_LOGGER, "No worker process is left: the test cannot begin");
-        finish_fault(m, EXIT_NO_WORKERS);
-        finish_begin(m, false);
-        return;
-    }
     if (there >= expected) {
         begin_automatic_run(m);
         return;
@@ -375,6 +369,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
     (void)what;
     inbox_drain(m);
     after_messages(m);
+    away_second(m);
     hands_second(m);
     conduct_second(m);
     script_second(m);
@@ -397,22 +392,25 @@ static void on_bridge(evutil_socket_t fd, short what, void *arg)
 
 static void on_host_ended(struct master *m, const struct child *c)
 {
-    int code = child_exit_code(c), signal_number = child_signal(c);
-    if (!m->host.has_script) {
-        if (signal_number) /* else it has said why on stderr */
+    int code = child_exit_code(c);
+    bool is_expected = m->finish == FINISH_LAST_EVENT || m->finish == FINISH_CHILDREN;
+    bool is_loaded = m->waiting_since > 0; /* once; it may have been told to load it anew */
+    if (!is_loaded) {
+        if (code > 128 && code < 255) /* else it has said why on stderr */
             fprintf(stderr, "%s: the process that loads the locustfile was ended by signal %d\n",
-                    options_program(), signal_number);
+                    options_program(), code - 128);
         finish_now(m, code); /* 0: the locustfile itself called sys.exit() */
         return;
     }
-    if (m->finish < FINISH_CHILDREN) {
+    if (!is_expected && !m->host.has_script) {
+        log_error(MAIN_LOGGER, "The locustfile could not be loaded anew: the master ends");
+        finish_fault(m, code > 0 && code < 128 ? code : EXIT_FAILED);
+    } else if (!is_expected) {
         log_error(MAIN_LOGGER, "The %s ended unexpectedly (%s %d): the test cannot go on",
                   m->is_local ? "worker process" : "process that runs the locustfile's master side",
-                  signal_number ? "signal" : "exit code", signal_number ? signal_number : code);
-        if (signal_number)
-            finish_fault(m, EXIT_FAILED);
-        else
-            script_exited(m, code); /* os._exit() in user code */
+                  code > 128 ? "signal" : "exit code", code > 128 ? code - 128 : code);
+        bool is_lost = m->is_local && code > 128 && run_is_on(&m->run);
+        finish_fault(m, is_lost ? EXIT_DESERTED : code > 0 && code < 128 ? code : EXIT_FAILED);
     }
     script_host_ended(m);
 }
@@ -428,10 +426,7 @@ static void on_child(evutil_socket_t fd, short what, void *arg)
         if (is_host)
             on_host_ended(m, c);
         if (m->finish < FINISH_LAST_EVENT)
-            hands_process_ended(m, c->node_id);
-        if (!is_host && m->finish == FINISH_NOT && !roster_find(&m->roster, c->node_id))
-            log_error(MAIN_LOGGER, "A worker process ended (exit code %d) before it could join",
-                      child_exit_code(c));
+            hands_process_ended(m, c->node_id, child_exit_code(c));
         if (is_host && m->finish != FINISH_DONE)
             finish_begin(m, false);
     }
@@ -558,7 +553,7 @@ static void fini(struct master *m)
     event_base_free(m->base);
     script_fini(&m->host.script);
     script_end_shape(m);
-    hands_forget_losses(m);
+    losses_clear(&m->losses);
     dispatch_free(m->dispatch);
     roster_fini(&m->roster);
     account_free(m->account);

@@ -83,8 +83,6 @@ struct message_call {
     enum call_method { CALL_START, CALL_STOP, CALL_QUIT, CALL_RESET, CALL_CLEAR } method;
     double users, spawn_rate; /* CALL_START */
     char **user_classes;      /* NULL-terminated, or NULL; owned */
-    bool has_exit_code;       /* CALL_QUIT: of sys.exit() in user code */
-    int exit_code;
 };
 
 struct message_ticked {
@@ -164,7 +162,8 @@ struct script {    /* what the host found in the locustfile; owned */
     size_t options_len;
     char *about; /* JSON object: what the page shows of it */
     struct tunables tunables;
-    char *bad_constant; /* one whose value makes no sense; or NULL */
+    bool hears_reports, hears_beats; /* somebody listens to worker_report, heartbeat_sent */
+    char *bad_constant;              /* one whose value makes no sense; or NULL */
 };
 enum proto_rc proto_script(const struct message *m, struct script *out);
 void script_fini(struct script *s);

@@ -112,9 +112,6 @@ static bool parse_call(const msgpack_object *data, struct message *m)
                  {"quit", CALL_QUIT},
                  {"reset_stats", CALL_RESET},
                  {"clear_stats", CALL_CLEAR}};
-    double code = proto_number(proto_get(data, "exit_code"), -1);
-    c->has_exit_code = code >= 0 && code <= 255;
-    c->exit_code = c->has_exit_code ? (int)code : 0;
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
         c->method = plain[i].method;
         if (proto_is(method, plain[i].name))
@@ -375,6 +372,16 @@ static void parse_constants(const msgpack_object *constants, struct script *out)
     }
 }
 
+static void parse_listens(const msgpack_object *names, struct script *out)
+{
+    if (!names || names->type != MSGPACK_OBJECT_ARRAY)
+        return;
+    for (uint32_t i = 0; i < names->via.array.size; i++) {
+        out->hears_reports |= proto_is(&names->via.array.ptr[i], "worker_report");
+        out->hears_beats |= proto_is(&names->via.array.ptr[i], "heartbeat_sent");
+    }
+}
+
 static bool parse_script(const msgpack_object *data, struct script *out)
 {
     const msgpack_object *classes = proto_get(data, "user_classes");
@@ -384,6 +391,7 @@ static bool parse_script(const msgpack_object *data, struct script *out)
     out->has_shape = shape && shape->type == MSGPACK_OBJECT_MAP;
     out->shape_name = proto_text(proto_get(shape, "name"));
     parse_constants(proto_get(data, "constants"), out);
+    parse_listens(proto_get(data, "listens"), out);
     out->shape_uses_options = proto_bool(proto_get(shape, "use_common_options"));
     parse_shapes(proto_get(data, "shapes"), out);
     if (!classes || classes->type != MSGPACK_OBJECT_ARRAY || classes->via.array.size > MAX_CLASSES)

@@ -2,8 +2,10 @@
 #pragma once
 /* roster: the workers, by node id: who is there, who went, what each one reported.
  *
- * A worker is an entry for good: its index never changes while the master lives, and one that
- * comes back under its id is the same entry. Pure: no clock, no socket.
+ * A worker is an entry for long: its index never changes, and one that comes back under its id is
+ * the same entry. Only when there is no room left those are forgotten that went, then those that
+ * are missing, and their indexes used again; strangers, the oldest first. Pure: no clock, no
+ * socket.
  *
  * Reports of our workers are counted once each: an entry keeps, per epoch, the highest sequence
  * number and a bit for each of the 63 before it.
@@ -13,9 +15,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ROSTER_LIVENESS 3         /* see struct roster */
-#define ROSTER_MAX 10000          /* workers; more are refused */
-#define ROSTER_MAX_STRANGERS 1000 /* senders that never joined; more are not remembered */
+#define ROSTER_LIVENESS 3 /* see struct roster */
+#define ROSTER_MAX 10000  /* workers at a time; more are refused */
+#define ROSTER_MAX_STRANGERS                                                                       \
+    1000 /* senders that never joined; of more the oldest are forgotten                            \
+          */
+#define ROSTER_MAX_CLASSES                                                                         \
+    10000 /* names of User classes; of more the users are only in the sum                          \
+           */
 
 enum worker_state {
     WORKER_UNKNOWN, /* heard of, not (or no longer) one of ours */
@@ -43,7 +50,7 @@ struct worker_clock {
 
 struct worker {
     char *id;
-    bool has_joined; /* once, at least */
+    bool has_joined; /* once, at least, and is not forgotten since */
     unsigned index;  /* by the order of joining */
     enum worker_state state;
     bool is_katydid;
@@ -59,30 +66,45 @@ struct worker {
     double last_report_at;    /* unix seconds, our clock; 0: none in this run */
     double watched_report_at; /* the one whose health was judged last */
     struct worker_clock clock;
-    uint64_t requests;            /* delivered in this run */
-    double rps;                   /* over the last report */
-    double lost_at, unreported_s; /* this run lost it then; 0: not lost */
-    bool owes_report;             /* told to stop; its last report is not in yet */
-    bool owes_ready;              /* said it stopped, not yet that it is ready */
-    double owes_since;            /* monotonic: when a stock worker said it stopped */
+    uint64_t requests; /* delivered in this run */
+    double rps;        /* over the last report */
+    double lost_at;    /* this run lost it then; 0: not lost */
+    bool owes_report;  /* told to stop; its last report is not in yet */
+    bool owes_ready;   /* said it stopped, not yet that it is ready */
+    double owes_since; /* monotonic: when a stock worker said it stopped */
     char epoch[64];
     uint64_t top_seq, seen; /* seen bit n: top_seq - n was counted */
+    struct worker_gap {     /* see worker_begin_gap */
+        bool is_open, is_back;
+        char epoch[64];
+        uint64_t top_seq, must_pass;
+    } gap;
+    double
+        idle_since; /* monotonic: it says "ready" although it should have users; 0: it does not */
 };
 
 struct roster {
     struct worker **workers; /* in the order they were first heard; owned */
     size_t count, cap;
-    unsigned joined;
+    unsigned joined;   /* of the entries; the others are strangers */
     unsigned liveness; /* missed seconds until a worker is missing; 0: ROSTER_LIVENESS */
     struct map by_id;
+    unsigned indexes;       /* given out so far */
+    unsigned *free_indexes; /* of forgotten workers, in the order they are used again */
+    size_t free_count, free_cap;
+    unsigned users;               /* of all workers */
+    struct class_users **classes; /* the same by class; owned */
+    size_t class_count, class_cap;
+    struct map by_class;
 };
 
 void roster_fini(struct roster *r);
 int roster_liveness(const struct roster *r); /* what a worker has after it was heard */
 struct worker *roster_find(struct roster *r, const char *id);
-/* The entry of a sender that may be new (then unknown); NULL when there are too many strangers. */
+/* The entry of a sender that may be new (then unknown). May forget strangers. */
 struct worker *roster_get(struct roster *r, const char *id);
-/* It is one of ours, ready. False when the roster is full. */
+/* It is one of ours, ready. False when the roster is full; may forget workers that are not there.
+ */
 bool roster_join(struct roster *r, struct worker *w, bool is_katydid);
 
 bool worker_is_active(const struct worker *w); /* ready, spawning or running */
@@ -93,9 +115,16 @@ unsigned roster_class_users(const struct roster *r, const char *class_name);
 
 /* One second passed. Fills missed with up to max workers that are missing from now on. */
 size_t roster_tick(struct roster *r, struct worker **missed, size_t max);
-void worker_set_users(struct worker *w, const struct class_users *classes, size_t n); /* copied */
+void roster_set_users(struct roster *r, struct worker *w, const struct class_users *classes,
+                      size_t n); /* copied */
 /* True when this report was not counted before; from now on it was. */
 bool worker_take_report(struct worker *w, const char *epoch, uint64_t seq);
+/* The worker is not heard from `begin` to `end`. The gap is filled when each report since its
+ * begin was counted, and one that was made after its end: then nothing that this process measured
+ * is missing. */
+void worker_begin_gap(struct worker *w);
+void worker_end_gap(struct worker *w);
+bool worker_has_filled_gap(const struct worker *w);
 void worker_begin_run(struct worker *w); /* forgets what belongs to a run */
 /* A time of the worker that was now, or a little ago, when it came. Returns what to add to its
  * times, in whole seconds: 0 when the clocks differ by no more than trusted_s. */

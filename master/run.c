@@ -18,6 +18,11 @@ bool run_is_active(const struct run *r)
     return r->state == RUN_SPAWNING || r->state == RUN_RUNNING;
 }
 
+bool run_is_on(const struct run *r)
+{
+    return run_is_active(r) || r->state == RUN_STOPPING;
+}
+
 static void set_state(struct run *r, enum run_state to)
 {
     static const unsigned legal[] = {
@@ -69,6 +74,11 @@ void run_stop(struct run *r, double patience_s, struct run_clock now)
 {
     set_state(r, RUN_STOPPING);
     r->time_limit_at = 0;
+    run_await_stop(r, patience_s, now);
+}
+
+void run_await_stop(struct run *r, double patience_s, struct run_clock now)
+{
     r->stop_limit_at = now.mono + patience_s;
 }
 

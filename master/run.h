@@ -33,6 +33,7 @@ struct run {
 
 const char *run_state_name(enum run_state s); /* Locust's */
 bool run_is_active(const struct run *r);      /* spawning or running */
+bool run_is_on(const struct run *r);          /* these, or stopping */
 
 /* A new run, from ready or stopped. seed makes the id unique among masters. */
 void run_start(struct run *r, unsigned users, double rate, double run_time_s, uint64_t seed,
@@ -44,6 +45,7 @@ void run_limit(struct run *r, double run_time_s);
 void run_spawned(struct run *r);
 /* From spawning or running. patience_s: how long workers may take. */
 void run_stop(struct run *r, double patience_s, struct run_clock now);
+void run_await_stop(struct run *r, double patience_s, struct run_clock now); /* from now on */
 void run_stopped(struct run *r, struct run_clock now);
 
 enum run_due { RUN_DUE_NOTHING, RUN_DUE_TIME_LIMIT, RUN_DUE_STOP_LIMIT };

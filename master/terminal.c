@@ -55,7 +55,7 @@ void terminal_begin(struct master *m)
 void terminal_second(struct master *m)
 {
     struct run_clock now = master_now();
-    bool is_live = run_is_active(&m->run) || m->run.state == RUN_STOPPING;
+    bool is_live = run_is_on(&m->run);
     if (m->csv && is_live && now.mono >= m->next_csv_at) {
         m->next_csv_at = now.mono + m->tunables.csv_interval_s - 0.1;
         csv_tick(m->csv, &m->stats, now.unix_time, roster_user_count(&m->roster));
@@ -71,17 +71,17 @@ void terminal_second(struct master *m)
 
 static void print_losses(const struct master *m)
 {
-    for (const struct loss *l = m->losses; l; l = l->next) {
-        char at[16];
-        time_t seconds = (time_t)l->at;
-        struct tm parts;
-        strftime(at, sizeof at, "%H:%M:%S", localtime_r(&seconds, &parts));
-        fprintf(
-            stderr,
-            "Worker %s was lost at %s: what it had not reported, at most %.0f s of requests, is "
-            "missing above.\n\n",
-            l->worker, at, l->unreported_s);
+    struct sbuf text = {0};
+    for (const struct loss *l = m->losses.first; l; l = l->next) {
+        losses_write(l, true, &text);
+        sbuf_adds(&text, "\n\n");
     }
+    if (m->losses.left_out > 0)
+        sbuf_addf(&text, "%zu more times a worker was lost.\n\n", m->losses.left_out);
+    if (m->is_deserted)
+        sbuf_adds(&text, "The test ended before its time: its last worker was lost.\n\n");
+    fputs(text.data ? text.data : "", stderr);
+    sbuf_fini(&text);
     uint64_t late = m->trouble.late;
     if (late > 0)
         log_debug(LOGGER, "%llu reports of earlier runs were dropped", (unsigned long long)late);

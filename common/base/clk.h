@@ -34,6 +34,14 @@ static inline uint64_t clk_mono_ns(void)
     return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
 }
 
+/* Seconds; goes on while the machine is suspended, which the monotonic clock does not. */
+static inline double clk_boot(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_BOOTTIME, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
 /* Nanoseconds since 1970: for comparing with the kernel's stamps only, it may jump. */
 static inline uint64_t clk_wall_ns(void)
 {

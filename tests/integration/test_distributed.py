@@ -3,9 +3,10 @@
 import os
 import re
 import subprocess
+import textwrap
 import time
 
-from harness import KATYDID, Process, csv_row, free_port, get_json, katydid, locustfile, signal, target, wait_for
+from harness import KATYDID, Process, children, csv_row, free_port, get_json, katydid, locustfile, signal, target, wait_for
 
 FILE = """
     from locust import HttpUser, constant, task
@@ -69,6 +70,75 @@ def test_a_killed_worker_loses_only_what_it_had_not_delivered(tmp_path):
         # ten users at some 18 requests a second each, one-second reports, resent until acknowledged
         assert 0 <= missing <= 10 * 20 * 3, (missing, boss.describe())
         assert re.search(r"(?i)worker .* (lost|missing)", boss.stderr)
+
+
+def test_nothing_is_lost_when_the_master_stands_still_until_the_users_are_ended(tmp_path):
+    # eleven seconds: workers hold their users back after three, and end them after five
+    port, web = free_port(), free_port()
+    impatient = "import locust.runners\nlocust.runners.MASTER_HEARTBEAT_TIMEOUT = 5\n" + textwrap.dedent(FILE)
+    with target() as server, locustfile(impatient) as file:
+        with master(file, server, port, "--web-port", web, "--autostart", "--expect-workers", 2, "-u", 20, "-r", 20, "--csv", tmp_path / "out") as boss:
+            with worker(file, port) as one, worker(file, port) as two:
+                boss.wait_line("All users spawned")
+                boss.signal(signal.SIGSTOP)
+                one.wait_line("users wait until the master answers")
+                two.wait_line("users wait until the master answers")
+                held = server.log()["requests"]
+                one.wait_line("stopping the users")
+                two.wait_line("stopping the users")
+                assert server.log()["requests"] <= held + 20, "at most what was under way"
+                boss.signal(signal.SIGCONT)
+                wait_for(lambda: sorted(user_counts(web).values()) == [10, 10], "the users to come back")
+                wait_for(lambda: server.log()["requests"] > held + 100, "the load to come back")
+                wait_for(lambda: "has arrived" in get_json(f"http://127.0.0.1:{web}/api/v1/state")["notice"], "the page to say so")
+                boss.signal(signal.SIGINT)
+                assert boss.wait() == 0, boss.describe()
+                assert one.wait(90) == 0 and two.wait(90) == 0, one.describe()
+        reported = int(csv_row(tmp_path / "out_stats.csv", "Aggregated")["Request Count"])
+        assert server.log()["requests"] == reported + cut_off(boss.stderr), boss.describe()
+        assert re.search(r"The master stood still from \d\d:\d\d:\d\d to .*has arrived", boss.stderr)
+
+
+def test_the_death_of_the_last_worker_is_an_exit_code():
+    with target() as server, locustfile(FILE) as file:
+        with katydid("-f", file, "-H", server.url, "--headless", "--processes", 2, "-u", 4, "-r", 4) as boss:
+            boss.wait_line("All users spawned")
+            wait_for(lambda: len(worker_pids(boss)) == 2, "two workers")
+            first, second = worker_pids(boss)
+            os.kill(first, signal.SIGKILL)
+            boss.wait_line(r"The process of worker \S+ .*ended unexpectedly \(signal 9\)")
+            boss.wait_line("Its users move to the other workers")
+            os.kill(second, signal.SIGKILL)
+            assert boss.wait() == 79, boss.describe()
+            assert "No worker is left" in boss.stderr and "its last worker was lost" in boss.stderr
+
+
+def test_the_death_of_the_only_process_is_the_same_exit_code():
+    with target() as server, locustfile(FILE) as file:
+        with katydid("-f", file, "-H", server.url, "--headless", "-u", 4, "-r", 4) as boss:
+            boss.wait_line("All users spawned")
+            os.kill(children(boss.pid)[0], signal.SIGKILL)
+            assert boss.wait() == 79, boss.describe()
+
+
+def worker_pids(boss):
+    """Those of its processes that run users: the script host is the first."""
+    return sorted(children(boss.pid))[1:]
+
+
+def test_figures_of_a_run_survive_a_lost_worker_though_the_ramp_is_forgotten():
+    with target() as server, locustfile(FILE) as file:
+        with katydid("-f", file, "-H", server.url, "--headless", "--processes", 2, "-u", 4, "-r", 4, "--reset-stats") as boss:
+            boss.wait_line("Resetting stats")
+            wait_for(lambda: server.log()["requests"] > 100, "some load")
+            resets = boss.stderr.count("Resetting stats")  # each process says so
+            os.kill(worker_pids(boss)[0], signal.SIGKILL)
+            boss.wait_line("Its users move to the other workers")
+            wait_for(lambda: boss.stderr.count("All users spawned") == 2, "the users to be dealt again")
+            boss.signal(signal.SIGINT)
+            assert boss.wait() == 0, boss.describe()
+            assert boss.stderr.count("Resetting stats") == resets
+            assert int(re.search(r"Aggregated +(\d+) ", boss.stderr[boss.stderr.index("Shutting down"):]).group(1)) > 50
 
 
 def test_a_late_worker_gets_its_share():

@@ -7,7 +7,7 @@ import gevent
 import msgpack
 import pytest
 
-from locust import LoadTestShape, User, constant, runners, task
+from locust import LoadTestShape, User, _hold, constant, runners, task
 from locust._host import Host
 from locust._hosted import HostedLocalRunner, HostedMasterRunner, HostedWorkerRunner
 from locust._node import Node
@@ -32,6 +32,8 @@ class Other(Waiting):
 
 class Master:
     """The other end of the link."""
+
+    nodes = []  # of this test
 
     def __init__(self, core, role="worker", shape=None, katydid=True):
         import argparse
@@ -59,6 +61,7 @@ class Master:
         self.runner = runner
         self.node = Node(runner, "tcp://127.0.0.1:5557", "me", host)
         self.node.start()
+        Master.nodes.append(self.node)
         self.link = core.Link.made[-1]
         self.katydid = katydid
         self.took = 0
@@ -95,6 +98,15 @@ class Master:
             "parsed_options": {"own": "given", "tags": None, "web_port": 1},
             "run": run,
         })
+
+
+@pytest.fixture(autouse=True)
+def no_node_outlives_its_test():
+    yield
+    for node in Master.nodes:
+        gevent.killall(node._greenlets)
+    Master.nodes.clear()
+    _hold.end()
 
 
 @pytest.fixture
@@ -240,7 +252,7 @@ def test_restarted_master_finds_no_users(core, quick):
 
 def test_users_end_when_the_master_is_silent_for_too_long(core, quick, monkeypatch):
     monkeypatch.setattr(runners, "MASTER_HEARTBEAT_TIMEOUT", 0.3)
-    monkeypatch.setattr("locust._node._SILENCE_S", 0.1)
+    monkeypatch.setattr(runners, "HEARTBEAT_LIVENESS", 0.1)
     monkeypatch.setattr("locust.runners.CONNECT_TIMEOUT", 0.2)
     master = Master(core)
     master.ack()
@@ -250,6 +262,112 @@ def test_users_end_when_the_master_is_silent_for_too_long(core, quick, monkeypat
         gevent.sleep(0.01)
     assert master.fired[-1] == "test_stop"
     master.expect("client_ready")
+
+
+class Busy(User):
+    wait_time = constant(0.01)
+    done = 0
+
+    @task
+    def work(self):
+        Busy.done += 1
+
+
+def test_users_wait_while_the_master_does_not_answer_and_go_on_when_it_does(core, quick, monkeypatch):
+    monkeypatch.setattr(runners, "HEARTBEAT_LIVENESS", 0.2)
+    master = Master(core)
+    master.environment.user_classes.append(Busy)
+    master.ack()
+    master.spawn(Busy=3)
+    master.expect("spawning_complete")
+    while not _hold.is_on:
+        gevent.sleep(0.01)
+    assert core.held, "the clients hold requests too"
+    before = Busy.done
+    gevent.sleep(0.1)
+    assert (Busy.done, master.runner.user_count) == (before, 3)
+    master.say("spawn", {"timestamp": 0.0, "user_classes_count": {}, "host": None,
+                         "stop_timeout": 0, "parsed_options": {}})
+    gevent.sleep(0.05)
+    assert _hold.is_on, "only an answer shows that the master hears us"
+    master.say("heartbeat")
+    while Busy.done == before:
+        gevent.sleep(0.01)
+    assert not core.held and "test_stop" not in master.fired
+
+
+@pytest.mark.parametrize("role, katydid", [("local", True), ("worker", False)])
+def test_users_are_not_held_back_where_nobody_else_would_have_them(core, quick, monkeypatch, role, katydid):
+    monkeypatch.setattr(runners, "HEARTBEAT_LIVENESS", 0.1)
+    master = Master(core, role=role, katydid=katydid)
+    master.ack()
+    master.spawn(Waiting=1)
+    master.expect("spawning_complete")
+    gevent.sleep(0.5)
+    assert not _hold.is_on
+
+
+def test_held_users_end_at_once(core, quick, monkeypatch):
+    monkeypatch.setattr(runners, "HEARTBEAT_LIVENESS", 0.1)
+    master = Master(core)
+    master.environment.user_classes.append(Busy)
+    master.ack()
+    master.spawn(Busy=2)
+    master.expect("spawning_complete")
+    while not _hold.is_on:
+        gevent.sleep(0.01)
+    master.environment.stop_timeout = 50.0
+    master.say("stop")
+    master.expect("client_stopped")
+    assert not _hold.is_on and not core.held
+
+
+def test_what_was_measured_stays_when_a_silent_master_returns_in_the_same_run(core, quick, monkeypatch):
+    monkeypatch.setattr(runners, "MASTER_HEARTBEAT_TIMEOUT", 0.3)
+    monkeypatch.setattr(runners, "HEARTBEAT_LIVENESS", 0.1)
+    cleared = []
+    monkeypatch.setattr(core.stats, "clear", lambda: cleared.append(1), raising=False)
+    master = Master(core)
+    master.ack()
+    master.spawn(run="r1", Waiting=2)
+    master.expect("spawning_complete")
+    at_first = len(cleared)
+    while master.runner.user_count:
+        gevent.sleep(0.01)
+    master.ack()
+    master.spawn(run="r1", Waiting=1)
+    master.expect("spawning_complete")
+    assert len(cleared) == at_first and master.runner.user_count == 1
+    master.spawn(run="r2", Waiting=1)
+    master.expect("spawning_complete")
+    assert len(cleared) > at_first, "another test begins with nothing"
+
+
+def test_last_report_is_sent_however_many_are_under_way(core):
+    master = Master(core)
+    master.ack()
+    master.spawn(Waiting=1)
+    master.expect("spawning_complete")
+    for _ in range(20):
+        master.node.report()
+    sent = len([m for m in master.link.sent if m[0] == "stats"])
+    master.say("stop")
+    master.expect("client_stopped")
+    assert len([m for m in master.link.sent if m[0] == "stats"]) == sent + 1
+
+
+def test_order_behind_the_quit_is_not_carried_out(core, caplog, monkeypatch):
+    monkeypatch.setattr("locust._node._LAST_ACK_S", 0.1)
+    master = Master(core)
+    master.ack()
+    master.node.leave()
+    master.node._orders.put((master.node._spawn, {
+        "timestamp": time.time(), "user_classes_count": {"Waiting": 1}, "host": None,
+        "stop_timeout": 0, "parsed_options": {}}))
+    assert master.node.finished.get(timeout=5) == 0
+    gevent.sleep(0.05)
+    assert "test_start" not in master.fired
+    assert not [line for line in caplog.records if line.levelname in ("ERROR", "CRITICAL")]
 
 
 def test_new_run_ends_the_old_one(core):
@@ -412,27 +530,25 @@ def test_script_host_fires_the_masters_events(core):
     assert master.fired == ["test_start", "quitting", "quit"]
 
 
+def test_events_of_each_beat_are_only_asked_for_by_listeners(core):
+    master = Master(core, role="script-host")
+    assert master.expect("katydid_script")["listens"] == []
+    master.events.heartbeat_sent.add_listener(lambda **_: None)
+    master.say("katydid_state", {
+        "state": "ready", "user_count": 0, "target_user_count": 0, "worker_count": 0,
+        "user_classes_count": {}, "stats": {"requests": 0, "failures": 0, "cut": 0},
+    })
+    assert master.expect("katydid_script")["listens"] == ["heartbeat_sent"]
+
+
 def test_runner_calls_go_to_the_master(core):
     master = Master(core, role="local")
     master.runner.start(5, 2.5, user_classes=[Waiting])
     assert master.expect("katydid_call") == {
         "method": "start", "user_count": 5, "spawn_rate": 2.5, "user_classes": ["Waiting"],
-        "exit_code": None,
     }
     master.runner.quit()
     assert master.expect("katydid_call")["method"] == "quit"
-
-
-@pytest.mark.parametrize("event", ["test_start", "usage_monitor", "test_stop"])
-def test_sys_exit_in_a_listener_is_a_call_and_ends_no_greenlet_of_ours(core, event):
-    import sys
-
-    master = Master(core, role="local")
-    getattr(master.events, event).add_listener(lambda **_: sys.exit(3))
-    master.node.ends.run(master.runner._fire, event, environment=master.environment)
-    call = master.expect("katydid_call")
-    assert (call["method"], call["exit_code"]) == ("quit", 3)
-    assert not any(greenlet.dead for greenlet in master.node._greenlets)
 
 
 def test_state_of_the_master_is_the_runners(core):

@@ -46,18 +46,71 @@ static void silence_makes_a_worker_missing_after_five_seconds(void **state)
     roster_fini(&r);
 }
 
-static void strangers_do_not_fill_the_memory(void **state)
+static void strangers_fill_neither_the_memory_nor_the_roster(void **state)
 {
     (void)state;
     struct roster r = {0};
     char id[32];
+    struct worker *mine = join(&r, "mine");
     for (int i = 0; i < 3 * ROSTER_MAX_STRANGERS; i++) {
         snprintf(id, sizeof id, "stranger-%d", i);
-        roster_get(&r, id);
+        assert_non_null(roster_get(&r, id));
+        assert_true(r.count <= ROSTER_MAX_STRANGERS + 1);
     }
-    assert_int_equal(r.count, ROSTER_MAX_STRANGERS);
-    assert_null(roster_get(&r, "one more"));
-    assert_non_null(roster_get(&r, "stranger-0"));
+    assert_null(roster_find(&r, "stranger-0"));
+    assert_ptr_equal(roster_find(&r, id), roster_get(&r, id));
+    assert_ptr_equal(roster_find(&r, "mine"), mine);
+    assert_int_equal(join(&r, id)->index, 1);
+    roster_fini(&r);
+}
+
+static void workers_are_counted_now_and_not_ever(void **state)
+{
+    (void)state;
+    struct roster r = {0};
+    char id[32];
+    for (int i = 0; i < 3 * ROSTER_MAX; i++) {
+        snprintf(id, sizeof id, "w%d", i);
+        struct worker *w = join(&r, id);
+        roster_set_users(&r, w, (struct class_users[]){{(char[]){"A"}, 1}}, 1);
+        if (i > 0)
+            w->state = i % 2 ? WORKER_GONE : WORKER_MISSING;
+        assert_true(w->index < ROSTER_MAX && r.count <= ROSTER_MAX + 1);
+    }
+    assert_int_equal(roster_find(&r, "w0")->index, 0);
+    assert_int_equal(roster_user_count(&r), r.count); /* the forgotten ones have no users */
+    assert_int_equal(roster_class_users(&r, "A"), r.count);
+    for (size_t i = 0; i < r.count; i++)
+        r.workers[i]->state = WORKER_RUNNING;
+    for (int i = (int)r.count; i < ROSTER_MAX; i++) {
+        snprintf(id, sizeof id, "more%d", i);
+        join(&r, id);
+    }
+    assert_false(roster_join(&r, roster_get(&r, "one too many"), true));
+    roster_fini(&r);
+}
+
+static void a_gap_is_filled_when_each_report_since_has_come(void **state)
+{
+    (void)state;
+    struct roster r = {0};
+    struct worker *w = join(&r, "a");
+    assert_true(worker_take_report(w, "e", 5));
+    worker_begin_gap(w);
+    assert_true(worker_take_report(w, "e", 6)); /* was on its way when the gap began */
+    assert_false(w->gap.is_back);
+    worker_end_gap(w);
+    assert_false(worker_has_filled_gap(w)); /* it has said nothing since it is back */
+    assert_true(worker_take_report(w, "e", 9));
+    assert_false(worker_has_filled_gap(w)); /* 7 and 8 are still to come */
+    assert_true(worker_take_report(w, "e", 7));
+    assert_false(worker_has_filled_gap(w));
+    assert_true(worker_take_report(w, "e", 8));
+    assert_true(worker_has_filled_gap(w));
+    worker_begin_gap(w);
+    worker_end_gap(w);
+    assert_true(worker_take_report(w, "f", 10)); /* another process: what the old one had is gone */
+    assert_false(worker_has_filled_gap(w));
     roster_fini(&r);
 }
 
@@ -87,12 +140,12 @@ static void users_add_up_by_class(void **state)
     struct roster r = {0};
     char *const a = (char[]){"A"}, *const b = (char[]){"B"};
     struct worker *one = join(&r, "1"), *two = join(&r, "2");
-    worker_set_users(one, (struct class_users[]){{a, 3}, {b, 1}}, 2);
-    worker_set_users(two, (struct class_users[]){{b, 4}}, 1);
-    worker_set_users(one, (struct class_users[]){{a, 5}, {b, 1}}, 2);
+    roster_set_users(&r, one, (struct class_users[]){{a, 3}, {b, 1}}, 2);
+    roster_set_users(&r, two, (struct class_users[]){{b, 4}}, 1);
+    roster_set_users(&r, one, (struct class_users[]){{a, 5}, {b, 1}}, 2);
     assert_int_equal(roster_user_count(&r), 10);
     assert_int_equal(roster_class_users(&r, "B"), 5);
-    worker_set_users(two, NULL, 0);
+    roster_set_users(&r, two, NULL, 0);
     assert_int_equal(roster_user_count(&r), 6);
     roster_fini(&r);
 }
@@ -118,7 +171,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_index_is_for_good),
         cmocka_unit_test(silence_makes_a_worker_missing_after_five_seconds),
-        cmocka_unit_test(strangers_do_not_fill_the_memory),
+        cmocka_unit_test(strangers_fill_neither_the_memory_nor_the_roster),
+        cmocka_unit_test(workers_are_counted_now_and_not_ever),
+        cmocka_unit_test(a_gap_is_filled_when_each_report_since_has_come),
         cmocka_unit_test(each_report_counts_once),
         cmocka_unit_test(users_add_up_by_class),
         cmocka_unit_test(a_clock_that_differs_is_not_a_report_that_is_late),

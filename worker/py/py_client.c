@@ -7,6 +7,7 @@
 #include "worker/py/py_client.h"
 
 struct glue glue;
+PyObject *client_hold;
 
 int glue_need(void)
 {
@@ -26,6 +27,13 @@ static PyObject *bind_client(PyObject *module, PyObject *source)
     GLUE_NAMES(X)
 #undef X
     session_bound();
+    Py_RETURN_NONE;
+}
+
+static PyObject *hold_requests(PyObject *module, PyObject *wait)
+{
+    (void)module;
+    Py_XSETREF(client_hold, wait == Py_None ? NULL : Py_NewRef(wait));
     Py_RETURN_NONE;
 }
 
@@ -55,6 +63,8 @@ static PyMethodDef functions[] = {
     {"exchange", (PyCFunction)(void (*)(void))exchange_call, METH_VARARGS | METH_KEYWORDS,
      "Sends one prepared request; returns its response."},
     {"is_loop_thread", is_loop_thread, METH_NOARGS, "Whether the clients can send from here."},
+    {"hold_requests", hold_requests, METH_O,
+     "hold_requests(wait): calls wait() before each request; None: no more."},
     {"client_counters", client_counters, METH_NOARGS, "Connection counters of this process."},
     {NULL, NULL, 0, NULL},
 };

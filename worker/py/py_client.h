@@ -303,7 +303,8 @@ struct glue {
 #undef X
 };
 extern struct glue glue;
-int glue_need(void); /* -1 with an exception while locust.clients has not been imported */
+extern PyObject *client_hold; /* called before each request, or NULL; see hold_requests() */
+int glue_need(void);          /* -1 with an exception while locust.clients has not been imported */
 
 int py_client_init(PyObject *module);
 int session_init(PyObject *module);

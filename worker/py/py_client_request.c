@@ -372,6 +372,15 @@ static PyObject *fast_call(struct session *s, struct call *c, struct outgoing *o
     return r ? finish(r, c->catch_response) : NULL;
 }
 
+static int wait_while_held(void)
+{
+    PyObject *wait = Py_NewRef(client_hold); /* may be exchanged while we wait */
+    PyObject *answer = PyObject_CallNoArgs(wait);
+    Py_DECREF(wait);
+    Py_XDECREF(answer);
+    return answer ? 0 : -1;
+}
+
 PyObject *request_call(struct session *s, struct call *c)
 {
     static struct sbuf head; /* the loop thread's; copied before anybody else can run */
@@ -379,6 +388,8 @@ PyObject *request_call(struct session *s, struct call *c)
         session_look(s);
     if (s->calls_request && !c->is_request)
         return overridden_call(s, c);
+    if (client_hold && wait_while_held() < 0)
+        return NULL;
     struct outgoing out = {0};
     struct fetch_request q = {0};
     PyObject *result = NULL;

@@ -12,15 +12,15 @@ import webbrowser
 import gevent
 from gevent.queue import Queue
 
-from . import _about, _errors, _reload, _source, _try, log, runners, stats
+from . import _about, _reload, _source, _try, log, runners, stats
 from .contrib.fasthttp import FastHttpUser
-from .exception import StopTest
 from .shape import check_tick
 from .user.inspectuser import get_ratio
 from .user.users import HttpUser
 
 logger = logging.getLogger(__name__)
 
+_LOUD = ("worker_report", "heartbeat_sent")  # events of each worker and second
 _WITH_ENVIRONMENT = ("test_start", "test_stopping", "test_stop", "quitting")
 
 
@@ -36,6 +36,7 @@ class Host:
         self._shape_runs = False
         self._events = Queue()
         self._constants = None  # as the master knows them
+        self._listens = None  # to which of the loud events, as the master knows it
         self.web_ui = None  # of a test with a page
 
     def handlers(self):
@@ -62,6 +63,7 @@ class Host:
     def tell_script(self):
         """Tells the master what the locustfile holds."""
         self._constants = _constants()
+        self._listens = self._loud_events()
         shape = self.environment.shape_class
         self.node.send("katydid_script", {
             "role": self.role,
@@ -76,10 +78,16 @@ class Host:
             ],
             "locustfile": self.environment.locustfile,
             "constants": self._constants,
+            "listens": self._listens,
             "options": _plain(vars(self.environment.parsed_options)),
             "custom_options": _plain(self._custom_options),
             "about": _about.describe(self.environment),
         })
+
+    def _loud_events(self):
+        """Those that somebody listens to: of the others the master says nothing."""
+        events = self.environment.events
+        return [name for name in _LOUD if getattr(events, name)._handlers]
 
     @staticmethod
     def _describe(user_class):
@@ -128,14 +136,8 @@ class Host:
                 self._shape_runs = True
                 shape.reset_time()
             answer = _aim(shape.tick())
-        except StopTest as error:
-            self.environment.runner.stop_test(error)
-            answer = None
         except Exception as error:
             logger.exception("tick() of %s failed", type(shape).__name__)
-            answer = {"error": f"{type(error).__name__}: {error}"}
-        except BaseException as error:
-            self.node.ends.take(error)
             answer = {"error": f"{type(error).__name__}: {error}"}
         if answer is None:
             self._shape_runs = False
@@ -154,7 +156,7 @@ class Host:
         while not self.is_over:
             data = self._events.get()
             name, args = data["name"], data.get("args") or {}
-            self._fire_safely(name, args)
+            self._fire(name, args)
             self.node.send("katydid_done", {
                 "id": data["id"],
                 "process_exit_code": self.environment.process_exit_code,
@@ -164,20 +166,6 @@ class Host:
                 self.exit_code = args.get("exit_code", 0)
                 self.is_over = True
         self.node.leave()
-
-    def _fire_safely(self, name, args):
-        """The master waits for the answer, whatever a listener does."""
-        ends = self.node.ends
-        if name in ("quitting", "quit"):
-            ends.run_last(self._fire, name, args)
-            return
-        try:
-            ends.run(self._fire, name, args)
-        except StopTest as error:
-            self.environment.runner.stop_test(error)
-        except Exception as error:
-            _errors.log_bounded(logger, error)
-            log.unhandled_greenlet_exception = True
 
     def _fire(self, name, args):
         self._keep_books(name, args)
@@ -206,7 +194,7 @@ class Host:
             self.environment._filter_tasks_by_tags()
 
     def _on_state(self, message):
-        if _constants() != self._constants:
+        if _constants() != self._constants or self._loud_events() != self._listens:
             self.tell_script()
         runner = self.environment.runner
         data = message.data

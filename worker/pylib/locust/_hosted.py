@@ -11,9 +11,7 @@ import _katydid
 import gevent
 from gevent.event import AsyncResult, Event
 
-from . import _errors, log, runners
-from .event import CONTROL_EXCEPTIONS
-from .exception import StopTest
+from . import runners
 from .stats import StatsEntry
 
 logger = logging.getLogger("locust.runners")
@@ -22,31 +20,10 @@ _REPORT_S = 20.0
 _ANSWER_S = 2.0  # the most that a first look waits for the master's numbers
 
 
-class InProcess:
-    """Mixed into a runner: what user code does to end the process is the node's business."""
-
-    _node = None  # set by the node
-
-    def _fire(self, name, **args):
-        ends = self._node.ends
-        if name in ("quitting", "quit"):
-            ends.run_last(super()._fire, name, **args)
-            return
-        try:
-            ends.run(super()._fire, name, **args)
-        except StopTest as error:
-            if name == "test_start":
-                raise
-            if name not in ("test_stopping", "test_stop"):
-                self.stop_test(error)
-        except CONTROL_EXCEPTIONS as error:
-            _errors.log_bounded(logger, error)
-            log.unhandled_greenlet_exception = True
-
-
-class Hosted(InProcess):
+class Hosted:
     """Mixed into a runner: the test as a whole is the master's business."""
 
+    _node = None  # set by the node
     _report = None  # that was asked for, to come
 
     def start(self, user_count, spawn_rate, wait=False, user_classes=None):
@@ -124,7 +101,7 @@ class HostedLocalRunner(Hosted, runners.LocalRunner):
         self._feed._answered.set()
 
 
-class HostedWorkerRunner(InProcess, runners.WorkerRunner):
+class HostedWorkerRunner(runners.WorkerRunner):
     """A worker process; ends when its runner does."""
 
     def _connect(self):

@@ -23,8 +23,7 @@ import msgpack
 from gevent.event import AsyncResult, Event
 from gevent.queue import Queue
 
-from . import __version__, _errors, _reload, log, runners
-from ._ends import Ends
+from . import __version__, _errors, _hold, _reload, log, runners
 from .argument_parser import default_args_dict
 from .exception import RPCReceiveError, StopTest
 from .rpc import Message
@@ -33,7 +32,6 @@ logger = logging.getLogger(__name__)
 
 NODE_VERSION = f"{__version__}+katydid.1"
 
-_SILENCE_S = 3.0  # beats without a word from the master: say client_ready again
 _COMPLAIN_FIRST_S = 3.0  # until the first message about a master that does not answer
 _COMPLAIN_EVERY_S = 30.0
 _RESEND_S = 3.0
@@ -42,6 +40,7 @@ _LAST_ACK_S = 3.0  # at the end: how long to wait for acknowledgements
 _LINGER_MS = 1000
 _MAX_EXCEPTIONS_PER_BEAT = 100  # to a Locust master, each a message of its own
 
+_ANSWERS = {"ack", "heartbeat", "katydid_ack"}  # what a master only says when it heard us
 _REPORT_KEYS = {"katydid", "stats", "stats_total", "errors", "user_count", "user_classes_count"}
 
 # Options of the master that matter here; of the others only the locustfile's own are taken over.
@@ -57,8 +56,15 @@ def _beat_interval_s():
     return min(runners.HEARTBEAT_INTERVAL, 1.0)
 
 
-def _silence_s():
-    return _SILENCE_S * max(runners.HEARTBEAT_INTERVAL, 1.0)
+def _patience_s():
+    """Without an answer for so long the master is away: client_ready is said again, and users are
+    held back, before a master that hears nothing of us gives them to others."""
+    return runners.HEARTBEAT_LIVENESS * max(runners.HEARTBEAT_INTERVAL, 1.0)
+
+
+def _clock():
+    """Seconds; goes on while the machine is suspended."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class Channel:
@@ -87,10 +93,10 @@ class Reports:
         self._seq = 0
         self._pending = {}  # seq -> [data, when sent]
 
-    def next(self, health):
+    def next(self, health, is_last=False):
         """The data of a report of everything since the last one; None while too many are under
-        way: then the next one will carry more."""
-        if len(self._pending) >= _MAX_IN_FLIGHT:
+        way: then the next one will carry more, unless there will be none."""
+        if len(self._pending) >= _MAX_IN_FLIGHT and not is_last:
             return None
         self._seq += 1
         data = {
@@ -137,16 +143,13 @@ class Node:
         self.endpoint = endpoint
         self.id = node_id
         self.finished = AsyncResult()
-        self.ends = Ends(None if channel is not None else self._end_process)
         self.state = runners.STATE_INIT
         self.speaks_katydid = False
         self.last_heartbeat = None  # unix time of the master's last one
         self._host = host
-        self._parent = os.getppid()
         self._boot_id = None
         self._report_interval = 1.0
         self._link = None
-        self._unsent = []  # what a listener of init said: nobody is there to hear it yet
         self._open_channel = channel or (lambda: Channel(endpoint, node_id))
         self._is_library = channel is not None
         self._has_said_quit = False
@@ -169,6 +172,9 @@ class Node:
         self._last_order = 0  # the number of a Katydid master's
         self._is_known = False  # the master answered once
         self._is_orphan = False  # it is silent since so long that the users were ended
+        self._answered_at = 0.0  # monotonic time when it last answered a message of ours
+        self._is_last_report = False
+        self._held_at = None  # when the users were held back; None: they are not
         self._is_leaving = False
         runner._node = self
         runner.client_id = node_id
@@ -195,9 +201,6 @@ class Node:
         if self._host is not None:
             self._host.introduce()
         self._say_ready()
-        unsent, self._unsent = self._unsent, None
-        for message in unsent:
-            self._link.send(message)
         for body in (self._receive, self._control, self._pulse):
             greenlet = self._spawn_greenlet(body)
             greenlet.link_exception(self._broken)
@@ -228,36 +231,16 @@ class Node:
         self._say_ready()
 
     def send(self, kind, data=None, node_id=None):
-        message = Message(kind, data, node_id or self.id)
-        if self._link is None and self._unsent is not None:
-            self._unsent.append(message)
-        else:
-            self._link.send(message)
+        self._link.send(Message(kind, data, node_id or self.id))
 
-    def call(self, method, user_count=None, spawn_rate=None, user_classes=None, exit_code=None):
+    def call(self, method, user_count=None, spawn_rate=None, user_classes=None):
         """User code wants the test started, changed or stopped."""
         self.send("katydid_call", {
             "method": method,
             "user_count": user_count,
             "spawn_rate": spawn_rate,
             "user_classes": user_classes,
-            "exit_code": exit_code,
         })
-
-    def interrupt(self):
-        """A signal: to the host it means the whole test, unless its master is no more."""
-        is_orphan = os.getppid() != self._parent
-        if self._host is None or self._host.is_quitting or is_orphan:
-            self.leave()
-        else:
-            self.call("quit")
-
-    def _end_process(self, code):
-        """User code called sys.exit(code), or raised KeyboardInterrupt (None)."""
-        if self._host is None:
-            self.leave()
-        else:
-            self.call("quit", exit_code=code)
 
     def _say_ready(self):
         self._ready_at = time.monotonic()
@@ -272,12 +255,17 @@ class Node:
         while True:
             interval, now = _beat_interval_s(), time.monotonic()
             next_at = max(next_at + interval, now - (now - next_at) % interval)
+            due = _clock() + max(0, next_at - now)
             gevent.sleep(max(0, next_at - now))
+            if _clock() - due > _patience_s():
+                self._stood_still(_clock() - due)
             try:
-                self.ends.run(self._beat)
+                self._beat()
             except Exception as error:  # of a listener, or its data that cannot be packed
                 _errors.log_bounded(logger, error)
-            if self._silent_for() > _silence_s() and not self._is_leaving:
+            if time.monotonic() - self._answered_at > _patience_s():
+                self._hold_users("Didn't get heartbeat from master in over %.0fs", _patience_s())
+            if self._silent_for() > _patience_s() and not self._is_leaving:
                 complain_at = self._knock(complain_at)
             else:
                 complain_at = time.monotonic() + _COMPLAIN_FIRST_S
@@ -291,6 +279,30 @@ class Node:
             self._send_logs()
             if self.speaks_katydid:
                 self._send_fresh_lines()
+
+    def _stood_still(self, seconds):
+        """This process or its machine did: nothing of the master can have been heard, so that is
+        not held against it. But it heard nothing of us, and others may have our users."""
+        now = time.monotonic()
+        if self._heard_at is not None:
+            self._heard_at = self._answered_at = now
+        self._next_heartbeat = 0.0
+        self._hold_users("This worker stood still for %.0fs", seconds)
+
+    def _hold_users(self, why, seconds):
+        """Until the master answers; see _hold.py. Not where there is nobody else to have them, nor
+        under a Locust master, which would not wait for us."""
+        may_hold = self.speaks_katydid and self._host is None and not self._is_leaving
+        if self._held_at is None and may_hold and self.state != runners.STATE_INIT:
+            self._held_at = _clock()
+            _hold.begin()
+            logger.warning(why + ": the users wait until the master answers", seconds)
+
+    def _release_users(self):
+        if self._held_at is not None:
+            logger.warning("The users go on after %.0f s", _clock() - self._held_at)
+            self._held_at = None
+            _hold.end()
 
     def _silent_for(self):
         """Seconds since the master was last heard; for ever, when never."""
@@ -342,10 +354,10 @@ class Node:
 
     def _report_when_due(self):
         now = time.monotonic()
-        if self.speaks_katydid and self._silent_for() <= _silence_s():
+        if self.speaks_katydid and self._silent_for() <= _patience_s():
             for data in self._reports.due():
                 self.send("stats", data)
-        if now < self._next_report or self._silent_for() > _silence_s():
+        if now < self._next_report or self._silent_for() > _patience_s():
             return
         interval = self._report_interval
         if not self.speaks_katydid:
@@ -353,13 +365,14 @@ class Node:
         self._next_report = now + interval - 0.05
         self.report()
 
-    def report(self):
+    def report(self, is_last=False):
         """Sends the statistics since the last report, the way that a plug-in may have replaced."""
+        self._is_last_report = is_last
         getattr(self.runner, "_send_stats", self.send_stats)()
 
     def send_stats(self):
         if self.speaks_katydid:
-            data = self._reports.next(self._health)
+            data = self._reports.next(self._health, self._is_last_report)
             if data is None:
                 return
         else:
@@ -426,12 +439,19 @@ class Node:
             except (ValueError, TypeError, msgpack.UnpackException, RPCReceiveError) as error:
                 logger.error("A message of the master cannot be understood: %s", error)
                 continue
-            self._heard_at = time.monotonic()
-            self._is_orphan = False
+            self._note_heard(message)
             try:
-                self.ends.run(self._handle, message)
+                self._handle(message)
             except Exception as error:
                 _errors.log_bounded(logger, error)
+
+    def _note_heard(self, message):
+        self._heard_at = time.monotonic()
+        self._is_orphan = False
+        if message.type in _ANSWERS:
+            self._answered_at = self._heard_at
+            if self._held_at is not None:  # behind a spawn that came with it
+                self._orders.put((self._release_users,))
 
     def _handle(self, message):
         handler = self._handlers.get(message.type)
@@ -482,6 +502,8 @@ class Node:
             self._delivered.set()
 
     def _on_spawn(self, message):
+        if self._is_leaving:
+            return
         self.send("spawning")
         self._orders.put((self._spawn, message.data))
 
@@ -506,10 +528,10 @@ class Node:
     # Orders
 
     def _control(self):
-        while not self.ends.is_closed:
+        while not self.finished.ready():
             order, *arguments = self._orders.get()
             try:
-                self.ends.run(order, *arguments)
+                order(*arguments)
             except StopTest as error:  # of a test_start listener
                 self.runner.stop_test(error)
             except Exception as error:
@@ -528,10 +550,9 @@ class Node:
             self._end_users()  # of a test whose end we missed
             self.state = runners.STATE_INIT
         if self.state == runners.STATE_INIT:
+            is_new = not run or run != self._reports.run
             self._reports.run = run
-            self.runner._begin_test()
-            if self.ends.is_asked or self._is_leaving:
-                return
+            self.runner._begin_test(is_new)
         self.state = runners.STATE_SPAWNING
         if self.runner.state != runners.STATE_RUNNING:
             self.runner.update_state(runners.STATE_SPAWNING)
@@ -579,15 +600,18 @@ class Node:
         })
 
     def _spawning_complete(self, user_count):
-        self.runner._fire("spawning_complete", user_count=user_count)
+        self.environment.events.spawning_complete.fire(user_count=user_count)
 
     def _end_users(self):
         if self.state != runners.STATE_INIT:
+            _hold.let_requests_go()
             self.runner._end_test()
+        self._held_at = None
+        _hold.end()
 
     def _stop(self):
         self._end_users()
-        self._try(self.report)
+        self._try(lambda: self.report(is_last=True))
         self.send("client_stopped")
         self.state = runners.STATE_INIT
         if not self.speaks_katydid:
@@ -598,6 +622,8 @@ class Node:
     def _end_orphans(self):
         """The master is silent for too long: nobody could stop the load any more. The figures
         are kept for it."""
+        if self._held_at is not None:  # since long: what they are at, they need not finish
+            self.environment.stop_timeout = 0.0
         self._end_users()
         self.state = runners.STATE_INIT
 
@@ -605,6 +631,7 @@ class Node:
         """There is a new master, which knows nothing of the old one's test."""
         self._end_orphans()
         self._reports.forget()
+        self._reports.run = ""
         self._last_spawn = 0.0  # of another clock
         self._last_order = 0
         self._core.clear()
@@ -637,7 +664,7 @@ class Node:
     def _try(self, step):
         """One that fails (the link is broken …) keeps no other from being done."""
         try:
-            self.ends.run(step)
+            step()
         except Exception as error:
             _errors.log_bounded(logger, error)
 
@@ -647,7 +674,7 @@ class Node:
             self.send("quit")
 
     def _flush(self):
-        self.report()
+        self.report(is_last=True)
         if self.speaks_katydid:
             self._delivered.clear()
             if not self._reports.is_delivered():
@@ -659,15 +686,14 @@ class Node:
         if self._host is not None and self._host.is_over:
             return self._host.exit_code
         if self._host is None or not self._host.is_quitting:
-            self.runner._fire("quitting", environment=environment, reverse=True)
-        code = self.ends.code if self.ends.code is not None else environment.process_exit_code
+            environment.events.quitting.fire(environment=environment, reverse=True)
+        code = environment.process_exit_code
         if code is None:
             code = 2 if log.unhandled_greenlet_exception else 0
-        self.runner._fire("quit", exit_code=code)
-        return code if self.ends.code is None else self.ends.code
+        environment.events.quit.fire(exit_code=code)
+        return code
 
     def _close(self):
-        self.ends.is_closed = True
         for greenlet in self._greenlets:
             if greenlet is not gevent.getcurrent():
                 greenlet.kill()

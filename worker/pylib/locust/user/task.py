@@ -21,7 +21,7 @@ import _katydid
 import gevent
 from gevent import GreenletExit
 
-from .. import _errors
+from .. import _errors, _hold
 from ..exception import (
     InterruptTaskSet,
     LocustError,
@@ -378,6 +378,8 @@ def _plain_loop(user, holder):
     while unchanged and len(own) == size:
         if user._state == LOCUST_STATE_STOPPING:
             raise StopUser()
+        if _hold.is_on:
+            _hold.wait(user, LOCUST_STATE_WAITING)
         if holder._queue:
             task = holder._queue.popleft()
         else:
@@ -417,6 +419,8 @@ def _custom_loop(user, task_set):
         if not task_set._task_queue:
             task_set.schedule_task(task_set.get_next_task())
         _leave_if_stopping(user)
+        if _hold.is_on:
+            _hold.wait(user, LOCUST_STATE_WAITING)
         task_set.execute_next_task()
         task_set.wait()
 

@@ -13,6 +13,7 @@ from typing import final
 import _katydid
 from gevent import GreenletExit
 
+from .. import _hold
 from ..clients import HttpSession
 from ..exception import CatchResponseError, StopTest, StopUser
 from ..util import deprecation
@@ -337,6 +338,8 @@ class PytestUser(User):
     def _call_for_ever(self):
         while True:
             for function, arguments in zip(self.functions, self.fixtures):
+                if _hold.is_on:
+                    _hold.wait(self, LOCUST_STATE_WAITING)
                 try:
                     function.obj(**arguments)
                 except (StopUser, StopTest):

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+"""Holds users back while their master does not answer.
+
+A master that hears nothing of a worker gives its users to the other workers. So that the target
+never gets two shares, a worker that is not answered stops its load by then: no user begins a task,
+and none of the HTTP clients sends a request of a user. Nobody is ended: when the master answers
+again, the users go on where they were.
+
+Looked at before each task and each request, so it costs them a look at a flag.
+"""
+
+import _katydid
+import gevent
+from gevent.event import Event
+
+is_on = False  # for _plain_loop; changed by begin() and end()
+_over = Event()
+_over.set()
+
+
+def begin():
+    """From now on users wait before their next task or request."""
+    global is_on
+    is_on = True
+    _over.clear()
+    _katydid.hold_requests(_wait_before_request)
+
+
+def let_requests_go():
+    """Those who wait before a task still do: users are about to be ended, and may send requests
+    in their on_stop."""
+    _katydid.hold_requests(None)
+
+
+def end():
+    """Everybody goes on."""
+    global is_on
+    is_on = False
+    _katydid.hold_requests(None)
+    _over.set()
+
+
+def wait(user, waiting):
+    """A user between two tasks: it may be ended at once, as in its wait time."""
+    before, user._state = user._state, waiting
+    _over.wait()
+    user._state = before
+
+
+def _wait_before_request():
+    """Called by the clients. Only users wait: listeners of the test may send what they want."""
+    arguments = getattr(gevent.getcurrent(), "args", None)
+    if arguments and hasattr(arguments[0], "_cp_last_run"):
+        _over.wait()
