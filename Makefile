@@ -2,8 +2,8 @@
 #
 # One tree, one build folder per variant (build/, build/asan/ …): switching costs nothing.
 # Sources are found by folder; a new .c file needs no line here.
-# Missing Debian packages are installed on the way: build/.deps-* are made (by apt) and included
-# before anything else is read, so that pkg-config answers right on the first run of a bare machine.
+# Missing packages are installed on the way, by setup/: what is included below is made first, so that pkg-config
+# answers right on the first run of a bare machine, and what is missing is named before anything is compiled.
 
 VERSION  := 0.1.0
 VARIANT  ?= release
@@ -16,49 +16,41 @@ O        := build$(if $(filter-out release,$(VARIANT)),/$(VARIANT))
 Q        := $(if $(filter 1,$(V)),,@)
 LOCUST   := 2.47.0# the stock Locust that tests and benchmarks compare with
 
+# As many jobs as processors, and one that waits for the network. `make -j1` is heard.
+ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell expr $$(nproc) + 1)
+endif
+ifneq ($(filter clean,$(MAKECMDGOALS)),)
+.NOTPARALLEL:
+endif
+
 # ---- packages -------------------------------------------------------------------------------
 
-DEPS_BUILD := gcc make pkg-config libevent-dev libzmq3-dev libmsgpack-dev libcivetweb-dev \
-  libssl-dev libjansson-dev zlib1g-dev libbrotli-dev libzstd-dev python3-dev \
-  python3-gevent python3-greenlet python3-requests python3-msgpack python3-brotli
-DEPS_TEST  := libcmocka-dev python3-flask python3-flask-login python3-pytest python3-zmq python3-venv nginx-light iproute2 openssl curl procps \
+DEPS_build := gcc make pkg-config libevent-dev libzmq3-dev libmsgpack-c-dev|libmsgpack-dev libcivetweb-dev \
+  libssl-dev libjansson-dev zlib1g-dev libbrotli-dev libzstd-dev \
+  $(if $(filter /usr/bin/python3,$(PYTHON)),python3-dev python3-gevent python3-greenlet python3-requests python3-msgpack python3-brotli)
+DEPS_page   = $(shell setup/node.sh have || echo python3-venv)
+DEPS_test  := libcmocka-dev python3-flask python3-flask-login python3-pytest python3-zmq python3-venv nginx-light iproute2 openssl curl procps \
   postgresql mosquitto
-DEPS_E2E   := chromium
-DEPS_BENCH := wrk nginx-light python3-venv
-DEPS_LINT  := clang clang-format clang-tidy cppcheck libclang-rt-14-dev
+DEPS_e2e   := chromium
+DEPS_bench := wrk nginx-light python3-venv
+DEPS_lint  := clang clang-format clang-tidy cppcheck libclang-rt-dev|libclang-rt-14-dev
 
 help_like := $(or $(if $(MAKECMDGOALS),,no),$(if $(filter-out help clean uninstall,$(MAKECMDGOALS)),no))
-wants      = $(filter $(1),$(MAKECMDGOALS))
+wants      = $(if $(filter $(1),$(MAKECMDGOALS)),$(2))
+groups    := build $(if $(filter 0,$(WEBUI)),,page) $(call wants,test unit integration e2e asan ubsan tsan ci bench screenshots,test) \
+  $(call wants,test e2e ci bench screenshots,e2e) $(call wants,bench,bench) $(call wants,lint tidy format fuzz ci,lint)
+empty     :=
+DEPS      := build/.deps-$(subst $(empty) ,-,$(strip $(groups)))
 ifneq ($(help_like),)
--include build/.deps-build
-ifneq ($(call wants,test unit integration e2e asan ubsan tsan ci bench screenshots),)
--include build/.deps-test
-endif
-ifneq ($(call wants,test e2e ci bench screenshots),)
--include build/.deps-e2e
-endif
-ifneq ($(call wants,bench),)
--include build/.deps-bench
-endif
-ifneq ($(call wants,lint tidy format fuzz),)
--include build/.deps-lint
-endif
+include $(DEPS)
+include $(O)/python.mk
 endif
 
-build/.deps-build:  LIST = $(DEPS_BUILD) $(if $(filter 0,$(WEBUI)),,$(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm))
-build/.deps-test:   LIST = $(DEPS_TEST)
-build/.deps-e2e:    LIST = $(DEPS_E2E)
-build/.deps-bench:  LIST = $(DEPS_BENCH)
-build/.deps-lint:   LIST = $(DEPS_LINT)
-build/.deps-%: Makefile
-	@mkdir -p build; \
-	missing=$$(for p in $(LIST); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
-	if [ -n "$$missing" ]; then \
-	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
-	  echo "  APT  " $$missing; \
-	  { $$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing; } \
-	    >build/apt.log 2>&1 || { tail -5 build/apt.log; echo "could not install:" $$missing "(install them by hand, then run make again)"; exit 1; }; \
-	fi; touch $@
+$(DEPS): Makefile setup/packages.sh setup/check.sh
+	@setup/packages.sh $(foreach g,$(groups),$(patsubst %,'%',$(DEPS_$(g)))) && setup/check.sh '$(CC)' && touch $@
+$(O)/python.mk: FORCE | $(DEPS)
+	@mkdir -p $(@D); $(PYTHON) setup/python.py $@ build/venv-python
 
 # ---- flags ----------------------------------------------------------------------------------
 
@@ -85,14 +77,12 @@ LD  := -Wl,-z,relro,-z,now
 endif
 
 pc         = $(shell pkg-config $(1) 2>/dev/null)
-DEP_CF    := $(subst -I/,-isystem /,$(call pc,--cflags libevent libevent_pthreads libzmq msgpack jansson openssl \
+MSGPACK   := $(shell pkg-config --exists msgpack-c 2>/dev/null && echo msgpack-c || echo msgpack)
+DEP_CF    := $(subst -I/,-isystem /,$(call pc,--cflags libevent libevent_pthreads libzmq $(MSGPACK) jansson openssl \
              zlib libbrotlidec libzstd))
-PY_CF     := $(subst -I/,-isystem /,$(call pc,--cflags python3-embed)) \
-             -isystem $(shell /usr/bin/python3 -c 'import greenlet, os; print(os.path.dirname(greenlet.__file__))' 2>/dev/null)
-COMMON_LD := $(call pc,--libs libzmq msgpack) -lcrypto -lm
+COMMON_LD := $(call pc,--libs libzmq $(MSGPACK)) -lcrypto -lm
 MASTER_LD := $(call pc,--libs libevent libevent_pthreads libevent_openssl jansson zlib openssl) -lcivetweb $(COMMON_LD)
 WORKER_LD := $(call pc,--libs libevent libevent_pthreads openssl zlib libbrotlidec libzstd) $(COMMON_LD)
-PY_LD     := $(call pc,--libs python3-embed)
 ALL_CF     = $(BASE) $(OPT) $(DEP_CF) $(CFLAGS)
 
 # ---- programs -------------------------------------------------------------------------------
@@ -102,11 +92,13 @@ COMMON_C := $(call src,common/base common/stats common/wire)
 MASTER_C := $(filter-out master/main.c,$(call src,master master/web))
 NET_C    := $(call src,worker/net worker/http)
 PY_C     := $(call src,worker/py)
+PY_SO    := $(O)/python/_katydid$(PY_TAG)
 obj       = $(patsubst %.c,$(O)/obj/%.o,$(1))
 
 .DEFAULT_GOAL := all
 .PHONY: all
-all: $(O)/katydid $(O)/katydid-worker $(O)/python/.stamp ## build build/katydid, build/katydid-worker and the library in build/python
+# The page first: npm waits for the network while the C is compiled.
+all: $(O)/obj/assets.o $(O)/katydid $(O)/katydid-worker $(O)/python/.stamp ## build build/katydid, build/katydid-worker and the library in build/python
 
 $(O)/libcommon.a: $(call obj,$(COMMON_C))
 $(O)/libmaster.a: $(call obj,$(MASTER_C)) $(O)/obj/assets.o
@@ -119,45 +111,43 @@ $(O)/katydid: $(O)/obj/master/main.o $(O)/libmaster.a $(O)/libcommon.a
 	$(Q)$(CC) $(LD) -pie -pthread -o $@ $^ $(MASTER_LD) $(LDFLAGS)
 $(O)/katydid-worker: $(O)/obj/worker/main.o $(call obj,$(PY_C)) $(O)/libnet.a $(O)/libcommon.a
 	@echo "  LD    $@"
-	$(Q)$(CC) $(LD) -pie -pthread -rdynamic -o $@ $^ $(WORKER_LD) $(PY_LD) $(LDFLAGS)
+	$(Q)$(CC) $(LD) -pie -pthread -rdynamic -o $@ $(filter %.o %.a,$^) $(WORKER_LD) $(PY_LD) $(LDFLAGS)
 
-$(O)/obj/worker/py/%.o $(O)/obj/worker/main.o: EXTRA = $(PY_CF)
+# The Python that PYTHON names is embedded, and `import locust` is built for it (setup/python.py).
+$(O)/katydid-worker $(PY_SO): $(O)/.flags-python
+$(O)/obj/worker/py/%.o $(O)/obj/worker/main.o: EXTRA = $(PY_CF) -DKATYDID_PYTHON='"$(PY_EMBEDDED)"'
+$(call obj,$(PY_C) worker/main.c): $(O)/.flags-python
 $(O)/obj/%.o: %.c $(O)/.flags
 	@mkdir -p $(@D); echo "  CC    $<"
 	$(Q)$(CC) $(ALL_CF) $(EXTRA) -MMD -MP -c $< -o $@
 $(O)/.flags: FORCE
-	@mkdir -p $(@D); echo '$(CC) $(ALL_CF) $(PY_CF)' | cmp -s - $@ || echo '$(CC) $(ALL_CF) $(PY_CF)' >$@
+	@mkdir -p $(@D); echo '$(CC) $(ALL_CF)' | cmp -s - $@ || echo '$(CC) $(ALL_CF)' >$@
+$(O)/.flags-python: $(O)/python.mk
+	@touch $@
 FORCE:
 
 # The library: `import locust` in the ordinary Python that PYTHON names, without the programs above.
-# $(O)/python is what PYTHONPATH takes. With the Python that the worker embeds, its objects serve.
-py_ask    = $(shell $(PYTHON) -c 'import sysconfig; print(sysconfig.$(1))' 2>/dev/null)
-PY_TAG   := $(call py_ask,get_config_var("EXT_SUFFIX"))
-PY_INC   := $(call py_ask,get_path("include"))
-PY_OBJ   := $(O)/obj$(if $(findstring $(PY_INC)$(empty) ,$(PY_CF) ),,/python$(PY_TAG))
-PY_SO    := $(O)/python/_katydid$(PY_TAG)
+# $(O)/python is what PYTHONPATH takes. The worker's objects serve.
 PY_SO_C  := $(filter-out %/embed.c %/arena.c,$(PY_C))
 
 $(O)/python/.stamp: $(PY_SO) $(wildcard worker/pylib/*/__init__.py)
 	@for p in worker/pylib/*/; do ln -sfnr $${p%/} $(O)/python/; done; touch $@
-$(PY_SO): $(patsubst %.c,$(PY_OBJ)/%.o,$(PY_SO_C)) $(O)/libnet.a $(O)/libcommon.a
+$(PY_SO): $(call obj,$(PY_SO_C)) $(O)/libnet.a $(O)/libcommon.a
 	@mkdir -p $(@D); echo "  LD    $@"
-	$(Q)$(CC) $(LD) -shared -Wl,--exclude-libs,ALL -pthread -o $@ $^ $(WORKER_LD) $(LDFLAGS)
-ifneq ($(PY_OBJ),$(O)/obj)
-$(PY_OBJ)/%.o: %.c $(O)/.flags
-	@mkdir -p $(@D); echo "  CC    $< ($(PYTHON))"
-	$(Q)$(CC) $(ALL_CF) -isystem $(PY_INC) $(PY_CF) -MMD -MP -c $< -o $@
-endif
+	$(Q)$(CC) $(LD) -shared -Wl,--exclude-libs,ALL -pthread -o $@ $(filter %.o %.a,$^) $(WORKER_LD) $(LDFLAGS)
 
 # The page: built by npm once per change of webui/, then embedded as one C file of gzipped bytes.
 WEBUI_SRC := $(shell find webui -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/test*' 2>/dev/null)
-webui/node_modules/.stamp: webui/package-lock.json
+NODE_PATH := $(CURDIR)/build/node/bin
+webui/node_modules/.stamp: webui/package-lock.json | build/node/.stamp
 	@echo "  NPM   ci"
-	$(Q)cd webui && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && touch node_modules/.stamp
+	$(Q)cd webui && PATH=$(NODE_PATH):$$PATH npm ci --ignore-scripts --no-audit --no-fund --no-progress --loglevel=error >/dev/null && touch node_modules/.stamp
 webui/dist/.stamp: webui/node_modules/.stamp $(WEBUI_SRC)
 	@echo "  NPM   build"
-	$(Q)cd webui && npm run --silent build >/dev/null && touch dist/.stamp
-WEBUI ?= 1 # 0 builds without Node and without the page: the API only
+	$(Q)cd webui && PATH=$(NODE_PATH):$$PATH npm run --silent build >/dev/null && touch dist/.stamp
+build/node/.stamp: setup/node.sh setup/node.txt
+	@mkdir -p $(@D); setup/node.sh have || PYTHON=$(PYTHON) setup/node.sh get build/node; touch $@
+WEBUI ?= 1# 0 builds without Node and without the page: the API only
 webui_dist := $(if $(filter 0,$(WEBUI)),none,webui/dist)
 $(O)/obj/assets.c: $(if $(filter 0,$(WEBUI)),,webui/dist/.stamp) webui/embed.py docs/openapi.json $(O)/.webui-$(webui_dist:webui/%=%)
 	@mkdir -p $(@D)
@@ -167,12 +157,31 @@ $(O)/.webui-%:
 $(O)/obj/assets.o: $(O)/obj/assets.c $(O)/.flags
 	$(Q)$(CC) $(ALL_CF) -c $< -o $@
 
+# ---- packages of Python, for tests and examples -------------------------------------------------
+
+OTHER_PY := $(filter-out /usr/bin/python3,$(PY_COMPLETE))
+LOCUST_STAMP := build/venv-locust/.stamp-$(LOCUST)$(if $(OTHER_PY),$(PY_TAG))
+# Libraries of locust.contrib's clients (tests/integration/test_contrib.py), for the worker's own Python.
+CLIENTS := paho-mqtt>=2.1 dnspython psycopg[binary] pymongo python-socketio[client] openai httpx grpcio websocket-client websockets
+CLIENTS_STAMP := build/venv-clients/.stamp-$(shell echo '$(strip $(CLIENTS) $(OTHER_PY))' | cksum | cut -d' ' -f1)
+
+$(LOCUST_STAMP):
+	@echo "  PIP   locust==$(LOCUST) (stock, to test against)"
+	$(Q)rm -rf build/venv-locust && $(PY_COMPLETE) -m venv build/venv-locust && \
+	  build/venv-locust/bin/pip install -q --disable-pip-version-check locust==$(LOCUST) faker && touch $@
+
+$(CLIENTS_STAMP):
+	@echo "  PIP   $(CLIENTS)"
+	$(Q)rm -rf build/venv-clients && $(PY_COMPLETE) -m venv build/venv-clients && \
+	  build/venv-clients/bin/pip install -q --disable-pip-version-check $(foreach p,$(CLIENTS),'$(p)') && touch $@
+
 # ---- run ------------------------------------------------------------------------------------
 
 .PHONY: run
-ARGS ?=
-run: all ## build, start a sample shop and a test against it; or ARGS="-f my.py -H http://…"
-	@tests/support/run.sh $(O)/katydid $(ARGS)
+ARGS    ?=
+EXAMPLE ?= ecommerce
+run: all $(if $(filter protocols/%,$(EXAMPLE)),$(CLIENTS_STAMP)) $(if $(filter faker_users,$(EXAMPLE)),$(LOCUST_STAMP)) ## a sample shop under load; EXAMPLE=client/upload: another of locustfiles/; or ARGS="-f my.py -H http://…"
+	@$(PY_COMPLETE) tests/support/run_example.py $(O) $(EXAMPLE) $(ARGS)
 
 # ---- tests ----------------------------------------------------------------------------------
 
@@ -195,43 +204,36 @@ $(O)/bench/%: tests/bench/%.c $(O)/libmaster.a $(O)/libnet.a $(O)/libcommon.a
 	@mkdir -p $(@D); echo "  CC    $<"
 	$(Q)$(CC) $(ALL_CF) -Wno-missing-prototypes -MMD -MP $(LD) -pie -o $@ $< $(LIBS) $(MASTER_LD) $(WORKER_LD)
 
-build/venv-locust/.stamp-$(LOCUST): | build/.deps-test
-	@echo "  PIP   locust==$(LOCUST) (stock, to test against)"
-	$(Q)rm -rf build/venv-locust && $(PYTHON) -m venv build/venv-locust && \
-	  build/venv-locust/bin/pip install -q --disable-pip-version-check locust==$(LOCUST) faker && touch $@
-
-# Libraries of locust.contrib's clients (tests/integration/test_contrib.py), for the worker's own Python.
-CLIENTS := paho-mqtt>=2.1 dnspython psycopg[binary] pymongo python-socketio[client] openai httpx grpcio websocket-client websockets
-CLIENTS_STAMP := build/venv-clients/.stamp-$(shell echo '$(CLIENTS)' | cksum | cut -d' ' -f1)
-$(CLIENTS_STAMP): | build/.deps-test
-	@echo "  PIP   $(CLIENTS)"
-	$(Q)rm -rf build/venv-clients && /usr/bin/python3 -m venv build/venv-clients && \
-	  build/venv-clients/bin/pip install -q --disable-pip-version-check $(foreach p,$(CLIENTS),'$(p)') && touch $@
-VENVS := build/venv-locust/.stamp-$(LOCUST) $(CLIENTS_STAMP)
+VENVS := $(LOCUST_STAMP) $(CLIENTS_STAMP) $(if $(PY_EMBEDDED),,build/venv-python/.stamp-test)
+build/venv-python/.stamp-test: $(O)/python.mk # the distribution's pytest is for its own Python
+	$(Q)$(PY_COMPLETE) -m pip install -q --disable-pip-version-check pytest pyzmq && touch $@
 
 TEST_ENV = KATYDID_BUILD=$(CURDIR)/$(O) KATYDID_LOCUST_VENV=$(CURDIR)/build/venv-locust KATYDID_CLIENTS_VENV=$(CURDIR)/build/venv-clients PYTHONDONTWRITEBYTECODE=1 \
-           PATH="/usr/sbin:/sbin:$$PATH"
-PYTEST   = $(TEST_ENV) $(PYTHON) -m pytest -q -p no:cacheprovider
+           PATH="$(NODE_PATH):/usr/sbin:/sbin:$$PATH"
+# The result is the last line of the terminal, also when it is a bad one: on SIGQUIT make ends with 1 without a line of
+# its own. The sleep lets it do so before its child ends.
+SUITES   = $(TEST_ENV) $(PY_COMPLETE) tests/run.py --build $(O) $(1) || { kill -QUIT $$PPID; sleep 1; }
 .PHONY: test unit integration e2e asan ubsan tsan ci
 test: all $(UNIT_B) $(SUPPORT) $(VENVS) ## every test; last line "N passed, N failed"
-	@$(TEST_ENV) $(PYTHON) tests/run.py --build $(O) unit pylib integration webui e2e
+	@$(call SUITES,unit pylib integration webui e2e)
 unit: $(UNIT_B) ## unit tests of the C code
-	@$(TEST_ENV) $(PYTHON) tests/run.py --build $(O) unit
+	@$(call SUITES,unit)
 integration: all $(SUPPORT) $(VENVS) ## real processes on loopback and in network namespaces; T=pattern
-	@$(TEST_ENV) $(PYTHON) tests/run.py --build $(O) pylib integration $(if $(T),--only '$(T)')
+	@$(call SUITES,pylib integration $(if $(T),--only '$(T)'))
 e2e: all $(SUPPORT) ## the page in headless Chromium
-	@$(TEST_ENV) $(PYTHON) tests/run.py --build $(O) webui e2e
+	@$(call SUITES,webui e2e)
 .PHONY: screenshots
 screenshots: all ## pictures of every screen of a real run, for docs/images
-	@cd webui && node tests/e2e/portrait.mjs $(CURDIR)/$(O)/katydid $(CURDIR)/docs/images
+	@cd webui && PATH=$(NODE_PATH):$$PATH node tests/e2e/portrait.mjs $(CURDIR)/$(O)/katydid $(CURDIR)/docs/images
 asan ubsan: ## unit and integration tests under a sanitizer (make asan, make ubsan)
 	@$(MAKE) --no-print-directory VARIANT=$@ sanitized
 tsan: ## the C unit tests and the master under ThreadSanitizer
 	@$(MAKE) --no-print-directory VARIANT=tsan unit
 .PHONY: sanitized
 sanitized: all $(UNIT_B) $(SUPPORT) $(VENVS)
-	@$(TEST_ENV) $(PYTHON) tests/run.py --build $(O) unit integration
-ci: test lint ## what continuous integration runs
+	@$(call SUITES,unit integration)
+ci: lint ## lint, then every test
+	+@$(MAKE) --no-print-directory test
 
 FUZZ_S ?= 20
 .PHONY: fuzz
@@ -248,7 +250,7 @@ $(O)/fuzz_%: tests/fuzz/fuzz_%.c $(O)/libmaster.a $(O)/libnet.a $(O)/libcommon.a
 
 .PHONY: bench
 BENCH ?=
-bench: all $(SUPPORT) build/venv-locust/.stamp-$(LOCUST) ## side-by-side measurements, with ratios in one run; BENCH="name …"
+bench: all $(SUPPORT) $(LOCUST_STAMP) ## side-by-side measurements, with ratios in one run; BENCH="name …"
 	@$(TEST_ENV) $(PYTHON) tests/bench/bench.py --build $(O) $(BENCH)
 
 # ---- lint -----------------------------------------------------------------------------------

@@ -3,8 +3,9 @@
  *
  * Isolated, so that the user's environment cannot break the worker; of the PYTHON* variables only
  * PYTHONPATH (katydid_boot), PYTHONDONTWRITEBYTECODE and PYTHONUNBUFFERED count. The program is the
- * system's python3, whose library this one is linked with, so that its packages are found; an
- * active virtual environment is added by katydid_boot. UTF-8 mode always.
+ * Python that was built for, whose library this one is linked with, so that its packages are found:
+ * KATYDID_PYTHON, or where that is empty, the private environment beside the programs
+ * (setup/python.py). An active virtual environment is added by katydid_boot. UTF-8 mode always.
  * katydid_boot is found beside the executable: ../lib/katydid/pylib when installed,
  * ../worker/pylib (one or two levels up) in the source tree; KATYDID_PYLIB wins.
  */
@@ -36,32 +37,56 @@ static int fail(PyStatus status)
 
 /* ---- where our Python files are ------------------------------------------------------------- */
 
-static bool has_boot(const char *dir)
+static bool has(const char *dir, const char *file)
 {
     char path[PATH_MAX];
-    int len = snprintf(path, sizeof path, "%s/katydid_boot/__init__.py", dir);
+    int len = snprintf(path, sizeof path, "%s/%s", dir, file);
     return len < (int)sizeof path && access(path, R_OK) == 0;
 }
 
-static bool find_pylib(char out[PATH_MAX])
+static bool has_boot(const char *dir)
 {
-    static const char *const beside[] = {"../lib/katydid/pylib", "../share/katydid/pylib",
-                                         "../worker/pylib", "../../worker/pylib"};
-    const char *given = getenv("KATYDID_PYLIB");
-    if (given && *given)
-        return realpath(given, out) != NULL;
+    return has(dir, "katydid_boot/__init__.py");
+}
+
+/* The first of these folders, relative to that of the executable, that has the file. */
+static bool find_beside(char out[PATH_MAX], const char *const *folders, const char *file)
+{
     char exe[PATH_MAX], path[PATH_MAX];
     ssize_t len = readlink("/proc/self/exe", exe, sizeof exe - 1);
     if (len < 0)
         return false;
     exe[len] = '\0';
     const char *dir = dirname(exe);
-    for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
-        int n = snprintf(path, sizeof path, "%s/%s", dir, beside[i]);
-        if (n < (int)sizeof path && has_boot(path))
+    for (; *folders; folders++) {
+        int n = snprintf(path, sizeof path, "%s/%s", dir, *folders);
+        if (n < (int)sizeof path && has(path, file))
             return realpath(path, out) != NULL;
     }
     return false;
+}
+
+static bool find_pylib(char out[PATH_MAX])
+{
+    static const char *const beside[] = {"../lib/katydid/pylib", "../share/katydid/pylib",
+                                         "../worker/pylib", "../../worker/pylib", NULL};
+    const char *given = getenv("KATYDID_PYLIB");
+    if (given && *given)
+        return realpath(given, out) != NULL;
+    return find_beside(out, beside, "katydid_boot/__init__.py");
+}
+
+static bool find_python(char out[PATH_MAX])
+{
+    static const char *const beside[] = {"../lib/katydid/venv-python/bin", "venv-python/bin",
+                                         "../venv-python/bin", NULL};
+    char dir[PATH_MAX];
+    int len = 0;
+    if (*KATYDID_PYTHON)
+        len = snprintf(out, PATH_MAX, "%s", KATYDID_PYTHON);
+    else if (find_beside(dir, beside, "python3"))
+        len = snprintf(out, PATH_MAX, "%s/python3", dir);
+    return len > 0 && len < PATH_MAX;
 }
 
 /* ---- start ---------------------------------------------------------------------------------- */
@@ -90,7 +115,10 @@ static PyStatus configure(PyConfig *config, int argc, char **argv)
     config->user_site_directory = !is_set("VIRTUAL_ENV") && !is_set("PYTHONNOUSERSITE");
     config->write_bytecode = !is_set("PYTHONDONTWRITEBYTECODE");
     config->buffered_stdio = !is_set("PYTHONUNBUFFERED");
-    PyStatus status = PyConfig_SetBytesString(config, &config->program_name, "/usr/bin/python3");
+    char python[PATH_MAX];
+    if (!find_python(python))
+        return PyStatus_Error("its private Python environment is missing; reinstall Katydid");
+    PyStatus status = PyConfig_SetBytesString(config, &config->program_name, python);
     if (!PyStatus_Exception(status))
         status = PyConfig_SetBytesArgv(config, argc, argv);
     return status;
