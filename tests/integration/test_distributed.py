@@ -7,6 +7,7 @@ import textwrap
 import time
 
 from harness import KATYDID, Process, children, csv_row, free_port, get_json, katydid, locustfile, signal, target, wait_for
+from hosts import Net
 
 FILE = """
     from locust import HttpUser, constant, task
@@ -174,45 +175,6 @@ def test_a_worker_says_that_it_cannot_reach_its_master():
         with target() as server, master(file, server, port, "--headless", "-u", 1, "-t", 2) as boss:
             assert boss.wait(90) == 0, boss.describe()
             assert one.wait(90) == 0, one.describe()
-
-
-class Net:
-    """Three hosts in network namespaces on one bridge: 10.99.0.1 (master), .2 and .3 (workers)."""
-
-    def __init__(self):
-        self.names = [f"katy{os.getpid()}-{n}" for n in range(3)]
-        self.bridge = f"kbr{os.getpid() % 100000}"
-
-    @staticmethod
-    def ip(*words, check=True):
-        subprocess.run(["ip", *map(str, words)], check=check, capture_output=True)
-
-    def __enter__(self):
-        self.ip("link", "add", self.bridge, "type", "bridge")
-        self.ip("link", "set", self.bridge, "up")
-        for n, name in enumerate(self.names):
-            self.ip("netns", "add", name)
-            veth = f"kv{os.getpid() % 100000}-{n}"
-            self.ip("link", "add", veth, "type", "veth", "peer", "name", "eth0", "netns", name)
-            self.ip("link", "set", veth, "master", self.bridge, "up")
-            self.ip("-n", name, "addr", "add", f"10.99.0.{n + 1}/24", "dev", "eth0")
-            self.ip("-n", name, "link", "set", "eth0", "up")
-            self.ip("-n", name, "link", "set", "lo", "up")
-        return self
-
-    def __exit__(self, *_):
-        for name in self.names:
-            self.ip("netns", "del", name, check=False)
-        self.ip("link", "del", self.bridge, check=False)
-
-    def on(self, n):
-        return ["ip", "netns", "exec", self.names[n]]
-
-    def cut(self, n):
-        self.ip("-n", self.names[n], "link", "set", "eth0", "down")
-
-    def mend(self, n):
-        self.ip("-n", self.names[n], "link", "set", "eth0", "up")
 
 
 def test_three_hosts_one_of_them_cut_off_for_ten_seconds(tmp_path):
