@@ -102,6 +102,8 @@ def check(path, findings):
             if len(line) > WIDTH:
                 report(index, "width", f"{len(line)} columns")
     for index, line in enumerate(lines):
+        if path.endswith(".mjs") and re.search(r"import\.meta\.(dirname|filename)", line) and not line.startswith("/**"):
+            report(index, "node", "import.meta.dirname is not in the Node of Debian 12: HERE of browser.mjs")
         if line != line.rstrip():
             report(index, "whitespace", "trailing blanks")
         if "LINT: " in line and path != "tests/lint/lint.py" and index not in used:

@@ -1,21 +1,27 @@
-/* Debian's Chromium, driven by playwright-core; and the servers the pages come from. */
+/* The machine's Chromium (or Chrome), driven by playwright-core; and the servers the pages come from. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
+
+/** This folder; import.meta has no dirname before Node 20.11. */
+export const HERE = dirname(fileURLToPath(import.meta.url));
 
 const ARGS = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync",
 ];
 
+const BROWSERS = ["/usr/bin/chromium", "/snap/bin/chromium", "/usr/bin/google-chrome", "/usr/bin/chromium-browser"];
+
 /** A browser with a profile of its own, gone when close() returns. */
 export async function openBrowser(options = {}) {
   const profile = mkdtempSync(join(tmpdir(), "katydid-e2e-"));
   const context = await chromium.launchPersistentContext(profile, {
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    executablePath: process.env.CHROMIUM ?? BROWSERS.find(existsSync) ?? BROWSERS[0],
     headless: true,
     args: ARGS,
     viewport: { width: 1440, height: 900 },

@@ -11,15 +11,15 @@ import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { openBrowser, startServer } from "./browser.mjs";
+import { HERE, openBrowser, startServer } from "./browser.mjs";
 import { fakeMaster } from "./fake-master.mjs";
 
-const DIST = process.env.KATYDID_DIST ?? join(import.meta.dirname, "../../dist");
+const DIST = process.env.KATYDID_DIST ?? join(HERE, "../../dist");
 const HOUR = 3600;
 const WARM_TICKS = 5;
 const TICKS = 12;
 const IS_LONG = process.env.KATYDID_BUDGETS === "long";
-const BUILD = process.env.KATYDID_BUILD ?? join(import.meta.dirname, "../../../build");
+const BUILD = process.env.KATYDID_BUILD ?? join(HERE, "../../../build");
 const longTest = IS_LONG ? test : () => undefined;
 const IS_STRICT = IS_LONG || process.env.KATYDID_BUDGETS === "strict";
 

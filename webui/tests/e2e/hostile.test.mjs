@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { openBrowser, watch } from "./browser.mjs";
+import { HERE, openBrowser, watch } from "./browser.mjs";
 import { eventually, startMaster, startTarget } from "./real.mjs";
 
 const KINDS = 40; // failures of different kinds, before the screens are looked at
@@ -17,7 +17,7 @@ before(async () => {
     response.writeHead(200, { "Content-Type": "text/html", "X-Attack": "<img src=x onerror=alert(1)>" });
     response.end("<script>document.title='owned'</script>\u001b[31m\u202e\u0000");
   });
-  master = await startMaster(readFileSync(join(import.meta.dirname, "hostile.py"), "utf8"), ["-H", target.url, "--autostart", "-u", "2", "-r", "2"]);
+  master = await startMaster(readFileSync(join(HERE, "hostile.py"), "utf8"), ["-H", target.url, "--autostart", "-u", "2", "-r", "2"]);
   browser = await openBrowser();
   folder = mkdtempSync(join(tmpdir(), "katydid-hostile-"));
   await eventually(async () => (await master.json("api/v1/live")).failures[0] >= KINDS, "all kinds of failures", 60);

@@ -5,11 +5,11 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
-import { openBrowser, startServer, watch } from "./browser.mjs";
+import { HERE, openBrowser, startServer, watch } from "./browser.mjs";
 import { fakeMaster } from "./fake-master.mjs";
 
 const BUILD = dirname(process.env.KATYDID_BIN ?? "../build/katydid");
-const DIST = process.env.KATYDID_DIST ?? join(import.meta.dirname, "../../dist");
+const DIST = process.env.KATYDID_DIST ?? join(HERE, "../../dist");
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 let browser;

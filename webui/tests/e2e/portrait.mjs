@@ -7,7 +7,7 @@ import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openBrowser, startServer, watch } from "./browser.mjs";
+import { HERE, openBrowser, startServer, watch } from "./browser.mjs";
 
 const [katydid, out, mode] = process.argv.slice(2);
 const SECONDS = Number(process.env.KATYDID_PORTRAIT_S ?? 90);
@@ -60,11 +60,11 @@ async function photograph(master, scenes, base = "") {
 }
 
 mkdirSync(out, { recursive: true });
-const files = join(import.meta.dirname, "../../../locustfiles");
+const files = join(HERE, "../../../locustfiles");
 const shop = await startServer("/usr/bin/python3", [join(files, "_shop.py"), "--errors", "0.06"]);
 const ready = /Starting web interface at (http:\/\/\S+?),/;
 const folder = mkdtempSync(join(tmpdir(), "shop-")); // its path is in tracebacks
-copyFileSync(join(import.meta.dirname, "portrait_shop.py"), join(folder, "shop.py"));
+copyFileSync(join(HERE, "portrait_shop.py"), join(folder, "shop.py"));
 const run = ["-f", join(folder, "shop.py"), "-H", shop.url, "--web-port", "0"];
 const master = await startServer(katydid, [...run, "--autostart", "-u", "120", "-r", "4", "--processes", "3"], ready);
 try {

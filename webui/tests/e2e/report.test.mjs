@@ -7,10 +7,10 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
-import { openBrowser, watch } from "./browser.mjs";
+import { HERE, openBrowser, watch } from "./browser.mjs";
 import { FakeRun } from "./fake-master.mjs";
 
-const DIST = process.env.KATYDID_DIST ?? join(import.meta.dirname, "../../dist");
+const DIST = process.env.KATYDID_DIST ?? join(HERE, "../../dist");
 const SHELL_MOST = 350_000;
 const WINDOWS = 20;
 const STEP = 15;
