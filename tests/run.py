@@ -2,15 +2,20 @@
 
 Suites: unit (cmocka programs in BUILD/unit), pylib and integration (pytest), webui (Vitest), e2e (Playwright
 in headless Chromium). A suite that cannot even start counts as one failure, never as nothing.
+
+What runs is shown while it runs. The short suites, which mostly wait, go side by side, and so do unit programs; suites with
+time limits of their own (integration, e2e) have the machine to themselves.
 """
 
 import argparse
+import concurrent.futures
 import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import xml.etree.ElementTree
 from pathlib import Path
@@ -18,34 +23,43 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def run(command, timeout, **kwargs):
-    """(exit code, output); a program that hangs is ended and counts as failed."""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, errors="replace", **kwargs) as process:
-        try:
-            output, _ = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            output, _ = process.communicate()
-            return 124, f"{output}\n{command[0]}: no end after {timeout} s"
-        return process.returncode, output
+def run(command, timeout, show=None, **kwargs):
+    """(exit code, output); a program that hangs is ended and counts as failed. show gets the output as it comes."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, **kwargs) as process:
+        late = threading.Timer(timeout, process.kill)
+        late.start()
+        output = b""
+        while part := os.read(process.stdout.fileno(), 65536):
+            output += part
+            if show:
+                show(part.decode(errors="replace"))
+        code = process.wait()
+        is_late = not late.is_alive()
+        late.cancel()
+    text = output.decode(errors="replace")
+    return (124, f"{text}\n{command[0]}: no end after {timeout} s") if is_late else (code, text)
+
+
+def write(text):
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def unit_program(program):
+    code, output = run([str(program)], 900)
+    good = sum(int(n) for n in re.findall(r"\[  PASSED  \] (\d+) test", output))
+    bad = sum(int(n) for n in re.findall(r"\[  FAILED  \] (\d+) test", output))
+    if code or not good:
+        bad = bad or 1
+    write((output if bad else "") + f"  {program.name}: {good} passed, {bad} failed\n")
+    return good, bad
 
 
 def unit(build, only):
-    passed = failed = 0
-    for program in sorted((build / "unit").glob("test_*")):
-        if program.suffix or (only and only not in program.name):
-            continue
-        code, output = run([str(program)], 900)
-        good = sum(int(n) for n in re.findall(r"\[  PASSED  \] (\d+) test", output))
-        bad = sum(int(n) for n in re.findall(r"\[  FAILED  \] (\d+) test", output))
-        if code and not bad:
-            bad = 1
-        if bad or not good:
-            bad = bad or 1
-            print(output)
-        print(f"  {program.name}: {good} passed, {bad} failed")
-        passed, failed = passed + good, failed + bad
-    return passed, failed
+    programs = [p for p in sorted((build / "unit").glob("test_*")) if not p.suffix and (not only or only in p.name)]
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(unit_program, programs))
+    return sum(good for good, _ in results), sum(bad for _, bad in results)
 
 
 def pytest_suite(folder, timeout):
@@ -54,8 +68,7 @@ def pytest_suite(folder, timeout):
             command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report.name}", str(ROOT / "tests" / folder)]
             if only:
                 command += ["-k", only]
-            code, output = run(command, timeout, cwd=ROOT)
-            print(output if code else output.splitlines()[-1])
+            code, _ = run(command, timeout, write, cwd=ROOT)
             try:
                 counts = xml.etree.ElementTree.parse(report.name).getroot().find("testsuite").attrib
             except (xml.etree.ElementTree.ParseError, AttributeError):
@@ -69,6 +82,14 @@ def pytest_suite(folder, timeout):
         return passed, failed or (1 if code and not nothing_asked else 0)
 
     return suite
+
+
+def types():
+    """The page's types, as one test more."""
+    code, output = run(["npm", "run", "--silent", "check"], 1200, cwd=ROOT / "webui")
+    if code:
+        print(output)
+    return (0, 1) if code else (1, 0)
 
 
 def vitest(build, only):
@@ -85,12 +106,22 @@ def vitest(build, only):
             for case in file["assertionResults"]:
                 if case["status"] != "passed":
                     print("  failed:", case["fullName"], *case["failureMessages"], sep="\n    ")
-    return counts["numPassedTests"], counts["numTotalTests"] - counts["numPassedTests"] or (1 if code else 0)
+    typed, untyped = types()
+    failed = counts["numTotalTests"] - counts["numPassedTests"] or (1 if code else 0)
+    return counts["numPassedTests"] + typed, failed + untyped
+
+
+def show_tap(part):
+    """A dot for each test of node's output, and the names of those that failed."""
+    for line in part.splitlines():
+        if match := re.match(r"(not )?ok \d+ - (.*)", line):
+            write(f"\n  failed: {match.group(2)}\n" if match.group(1) else ".")
 
 
 def e2e(build, only):
     environment = dict(os.environ, KATYDID_BIN=str(build / "katydid"))
-    code, output = run(["npm", "run", "--silent", "e2e"], 3600, cwd=ROOT / "webui", env=environment)
+    code, output = run(["npm", "run", "--silent", "e2e"], 3600, show_tap, cwd=ROOT / "webui", env=environment)
+    print()
     passed = sum(int(n) for n in re.findall(r"^# pass (\d+)", output, re.M)) or sum(int(n) for n in re.findall(r"(\d+) passed", output))
     failed = sum(int(n) for n in re.findall(r"^# fail (\d+)", output, re.M)) or sum(int(n) for n in re.findall(r"(\d+) failed", output))
     if code or not passed:
@@ -106,6 +137,7 @@ SUITES = {
     "webui": vitest,
     "e2e": e2e,
 }
+SIDE_BY_SIDE = ("unit", "pylib", "webui")
 
 
 def main():
@@ -115,13 +147,18 @@ def main():
     parser.add_argument("--only", help="pattern of the tests to run")
     options = parser.parse_args()
     build = (ROOT / options.build).resolve()
-    total_passed = total_failed = 0
-    for name in options.suites:
-        print(f"== {name}", flush=True)
+
+    def timed(name):
+        write(f"== {name}\n")
         started = time.monotonic()
         passed, failed = SUITES[name](build, options.only)
-        print(f"== {name}: {passed} passed, {failed} failed in {time.monotonic() - started:.0f} s", flush=True)
-        total_passed, total_failed = total_passed + passed, total_failed + failed
+        write(f"== {name}: {passed} passed, {failed} failed in {time.monotonic() - started:.0f} s\n")
+        return passed, failed
+
+    with concurrent.futures.ThreadPoolExecutor(len(SIDE_BY_SIDE)) as pool:
+        results = list(pool.map(timed, [name for name in options.suites if name in SIDE_BY_SIDE]))
+    results += [timed(name) for name in options.suites if name not in SIDE_BY_SIDE]
+    total_passed, total_failed = (sum(result[n] for result in results) for n in (0, 1))
     print(f"{total_passed} passed, {total_failed} failed")
     return 1 if total_failed or not total_passed else 0
 
