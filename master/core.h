@@ -155,6 +155,7 @@ struct master {
 struct run_clock master_now(void);
 void master_random(void *bytes, size_t len);
 void master_schedule(struct event *e, double in_s);
+void master_close_page(struct master *m); /* its server ends; whoever waits for an answer has it */
 
 /* post.c. False when the node cannot take it now. */
 bool post_plain(struct master *m, const char *type, const char *node);

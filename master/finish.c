@@ -122,6 +122,7 @@ static void release_children(struct master *m)
     }
     if (m->host.is_alive && !m->host.has_script)
         post_plain(m, "quit", m->host.node_id);
+    master_close_page(m); /* while they end */
     m->children_deadline = master_now().mono + CHILDREN_PATIENCE_S;
     m->is_step_out = true;
 }

@@ -535,14 +535,19 @@ static void end_children(struct master *m)
     children_close(&m->children);
 }
 
+void master_close_page(struct master *m)
+{
+    ask_host_ended(m); /* threads of the server wait for these answers */
+    bridge_close(m->bridge);
+    web_stop(m->web);
+    m->web = NULL;
+}
+
 static void fini(struct master *m)
 {
     struct event *events[] = {m->link_event,   m->drain,      m->second,     m->step,      m->limit,
                               m->bridge_event, m->signals[0], m->signals[1], m->signals[2]};
-    ask_host_ended(m);
-    bridge_close(m->bridge);
-    if (m->web)
-        web_stop(m->web);
+    master_close_page(m);
     keyboard_close(m);
     terminal_close(m);
     link_close(m->link, 500);

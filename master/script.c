@@ -350,10 +350,8 @@ static void on_web(struct master *m, struct message_web *web)
 void script_tell_page(struct master *m, int port, const char *secret)
 {
     struct sbuf out = {0};
-    const char *host = m->o->web_host;
-    bool is_any = !host || !host[0] || !strcmp(host, "*") || !strcmp(host, "0.0.0.0");
     proto_page(&out, m->host.node_id,
-               &(struct host_page){.address = is_any ? "127.0.0.1" : host,
+               &(struct host_page){.address = "127.0.0.1",
                                    .port = port,
                                    .secret = secret,
                                    .base_path = m->o->web_base_path ? m->o->web_base_path : "",

@@ -3,13 +3,15 @@
  *
  * A link is two bufferevents, client and inner. It begins with one event on the client's bare
  * socket: the first byte tells TLS from HTTP before OpenSSL sees it. Then the client's
- * bufferevent collects the first line; only with that the inner connection is made. From then on
- * each side's input goes to the other side's output, and stops being read while that holds more
- * than LINK_BYTES_MAX. When one side ends, what is left for the other one is written out first. */
+ * bufferevent collects the request; only with that the inner connection is made. From then on
+ * each side's input goes to the other side's output, and stops being read while that holds too
+ * much. When the inner side ends, what is left for the client is written out first; a client may
+ * end its sending before it has its answer. */
 #include "master/web/front.h"
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "master/web/front_head.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,19 +27,27 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define LOGGER "katydid.web"
 #define LINK_BYTES_MAX 65536
-#define LINE_MAX_BYTES 16384
+#define HEAD_BYTES_MAX 16384
+#define STOP_MS 100 /* for what is on its way */
+#define FRONT_LINGER_S 2
+#define FRONT_NICE 5
 
 struct link {
     struct front *front;
     struct bufferevent *client, *inner; /* NULL: not yet */
     struct event *first;                /* the bare socket, until its first byte */
-    struct event *deadline;             /* of the arrival of the first line */
-    int fd;                             /* the bare socket; -1 once client owns it */
+    struct event *deadline;             /* of the arrival of the request */
+    struct front_head head;
+    bool has_head, is_continued;
+    long long upload_left; /* of a body that is passed on as it comes */
+    size_t held;           /* bytes of the answer that the client has not taken */
+    int fd;                /* the bare socket; -1 once client owns it */
     char address[INET6_ADDRSTRLEN];
     bool is_ending; /* one side ended: flush the other */
     struct link *next, *before;
@@ -51,8 +61,10 @@ struct front {
     SSL_CTX *tls;
     struct sockaddr_in inner;
     char secret[64];
-    struct link *links;
-    unsigned count;
+    struct link *links, *oldest;
+    unsigned count, uploads;
+    size_t held; /* of all links */
+    bool is_stopping;
     pthread_t thread;
 };
 
@@ -77,8 +89,14 @@ static void link_free(struct link *l)
         f->links = l->next;
     if (l->next != NULL)
         l->next->before = l->before;
+    else
+        f->oldest = l->before;
     f->count--;
+    f->uploads -= l->upload_left > 0;
+    f->held -= l->held;
     free(l);
+    if (f->is_stopping && f->links == NULL)
+        event_base_loopbreak(f->base);
 }
 
 static struct bufferevent *other(const struct link *l, const struct bufferevent *side)
@@ -91,6 +109,35 @@ static size_t waiting(struct bufferevent *side)
     return evbuffer_get_length(bufferevent_get_output(side));
 }
 
+static const struct timeval ARRIVAL = {.tv_sec = FRONT_ARRIVAL_S};
+static const struct timeval STALL = {.tv_sec = FRONT_STALL_S};
+static const struct timeval IDLE = {.tv_sec = FRONT_IDLE_S};
+
+static void note_held(struct link *l)
+{
+    size_t held = waiting(l->client);
+    l->front->held += held - l->held;
+    l->held = held;
+}
+
+static void note_upload(struct link *l, size_t len)
+{
+    if (l->upload_left <= 0)
+        return;
+    l->upload_left -= (long long)len;
+    if (l->upload_left > 0)
+        return;
+    l->front->uploads--;
+    bufferevent_set_timeouts(l->client, &IDLE, &STALL);
+}
+
+/* How much may wait for a side. A socket's writer is to notice that its viewer is slow. */
+static size_t room_for(const struct link *l, const struct bufferevent *to)
+{
+    bool is_answer = to == l->client && !l->head.is_upgrade;
+    return is_answer && l->front->held < FRONT_HELD_MAX ? FRONT_ANSWER_MAX : LINK_BYTES_MAX;
+}
+
 /* What one side sent goes to the other; too much on the way stops the reading. */
 static void on_read(struct bufferevent *side, void *arg)
 {
@@ -98,16 +145,68 @@ static void on_read(struct bufferevent *side, void *arg)
     struct bufferevent *to = other(l, side);
     if (to == NULL)
         return;
-    bufferevent_write_buffer(to, bufferevent_get_input(side));
-    if (waiting(to) > LINK_BYTES_MAX)
+    struct evbuffer *in = bufferevent_get_input(side);
+    if (side == l->client)
+        note_upload(l, evbuffer_get_length(in));
+    bufferevent_write_buffer(to, in);
+    note_held(l);
+    if (waiting(to) > room_for(l, to))
         bufferevent_disable(side, EV_READ);
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    link_free(arg);
+}
+
+static void on_early_end(struct bufferevent *side, short what, void *arg)
+{
+    (void)side;
+    if ((what & BEV_EVENT_CONNECTED) == 0)
+        link_free(arg);
+}
+
+static void on_rest(struct bufferevent *side, void *arg)
+{
+    (void)arg;
+    evbuffer_drain(bufferevent_get_input(side), SIZE_MAX);
+}
+
+/* The client has its answer. Where it is still sending, the kernel would cut the answer off when
+ * the socket closes on unread bytes: those are read first. */
+static void finish(struct link *l)
+{
+    static const struct timeval linger = {.tv_sec = FRONT_LINGER_S};
+    bool is_sending = l->upload_left > 0 || l->head.is_chunked || l->inner == NULL;
+    if (!is_sending || l->deadline != NULL) {
+        link_free(l);
+        return;
+    }
+    l->deadline = event_new(l->front->base, -1, 0, on_deadline, l);
+    if (l->deadline == NULL || event_add(l->deadline, &linger) < 0) {
+        link_free(l);
+        return;
+    }
+    bufferevent_setcb(l->client, on_rest, NULL, on_early_end, l);
+    if (l->front->tls == NULL)
+        shutdown(bufferevent_getfd(l->client), SHUT_WR);
+    on_rest(l->client, l);
+    bufferevent_enable(l->client, EV_READ);
 }
 
 static void on_written(struct bufferevent *side, void *arg)
 {
     struct link *l = arg;
+    note_held(l);
     if (l->is_ending) {
-        link_free(l);
+        if (side == l->client)
+            finish(l);
+        return;
+    }
+    if (side == l->inner && l->head.is_chunked) {
+        shutdown(bufferevent_getfd(side), SHUT_WR);
         return;
     }
     struct bufferevent *from = other(l, side);
@@ -121,72 +220,134 @@ static void on_side_event(struct bufferevent *side, short what, void *arg)
     struct bufferevent *to = other(l, side);
     if (what & BEV_EVENT_CONNECTED)
         return;
+    if ((what & BEV_EVENT_EOF) != 0 && side == l->client && to != NULL && !l->head.is_upgrade &&
+        l->upload_left <= 0) {
+        bufferevent_disable(side, EV_READ); /* it has asked, and waits for its answer */
+        return;
+    }
     bool is_end = (what & BEV_EVENT_EOF) != 0 && side == l->inner && to != NULL && !l->is_ending;
     if (!is_end) {
         link_free(l);
         return;
     }
     bufferevent_write_buffer(to, bufferevent_get_input(side));
+    note_held(l);
     l->is_ending = true;
     bufferevent_disable(side, EV_READ | EV_WRITE);
     bufferevent_disable(to, EV_READ);
     if (waiting(to) == 0)
-        link_free(l);
+        finish(l);
 }
 
-/* -- from the first line on -- */
+/* -- the request -- */
 
-static const struct timeval IDLE = {.tv_sec = FRONT_IDLE_S};
+/* Answers by itself, and lets the client read it before the end. */
+static void refuse(struct link *l, const char *status, const char *text)
+{
+    struct evbuffer *out = bufferevent_get_output(l->client);
+    l->is_ending = true;
+    evbuffer_drain(bufferevent_get_input(l->client), SIZE_MAX);
+    bufferevent_disable(l->client, EV_READ);
+    bufferevent_setcb(l->client, NULL, on_written, on_side_event, l);
+    bufferevent_set_timeouts(l->client, NULL, &STALL);
+    evbuffer_add_printf(out,
+                        "HTTP/1.1 %s\r\nContent-Type: text/plain; charset=utf-8\r\n"
+                        "Content-Length: %zu\r\nConnection: close\r\n\r\n%s",
+                        status, strlen(text), text);
+}
 
-static void connect_inner(struct link *l, size_t line_len)
+static bool open_inner(struct link *l)
+{
+    l->inner = bufferevent_socket_new(l->front->base, -1, BEV_OPT_CLOSE_ON_FREE);
+    if (l->inner == NULL)
+        return false;
+    bufferevent_setcb(l->inner, on_read, on_written, on_side_event, l);
+    bufferevent_setcb(l->client, on_read, on_written, on_side_event, l);
+    bufferevent_setwatermark(l->client, EV_READ, 0, LINK_BYTES_MAX);
+    bufferevent_setwatermark(l->inner, EV_READ, 0, LINK_BYTES_MAX);
+    return true;
+}
+
+static long long upload_left(const struct link *l, long long there)
+{
+    const struct front_head *h = &l->head;
+    long long left = (long long)h->head_len + h->body_len - there;
+    return h->body_len > 0 && !h->is_chunked && left > 0 ? left : 0;
+}
+
+/* The rest of the head goes on, the body does not: civetweb, which refuses it, would wait for its
+ * end (on_written tells it that there is none). */
+static void drop_body(struct link *l, struct evbuffer *in)
+{
+    evbuffer_remove_buffer(in, bufferevent_get_output(l->inner),
+                           l->head.head_len - l->head.line_len);
+    evbuffer_drain(in, SIZE_MAX);
+    bufferevent_disable(l->client, EV_READ);
+}
+
+static void pass_on(struct link *l)
 {
     struct front *f = l->front;
     struct evbuffer *in = bufferevent_get_input(l->client);
     char header[256];
-    l->inner = bufferevent_socket_new(f->base, -1, BEV_OPT_CLOSE_ON_FREE);
-    if (l->inner == NULL) {
+    event_free(l->deadline);
+    l->deadline = NULL;
+    long long left = upload_left(l, (long long)evbuffer_get_length(in));
+    if (left > 0 && f->uploads >= FRONT_UPLOADS_MAX) {
+        refuse(l, "503 Service Unavailable", "Too many uploads at once; try again in a moment.\n");
+        return;
+    }
+    if (!open_inner(l)) {
         link_free(l);
         return;
     }
-    event_free(l->deadline);
-    l->deadline = NULL;
-    bufferevent_setcb(l->inner, on_read, on_written, on_side_event, l);
-    bufferevent_setcb(l->client, on_read, on_written, on_side_event, l);
-    bufferevent_set_timeouts(l->client, &IDLE, &IDLE);
-    bufferevent_setwatermark(l->client, EV_READ, 0, LINK_BYTES_MAX);
-    bufferevent_setwatermark(l->inner, EV_READ, 0, LINK_BYTES_MAX);
+    l->upload_left = left;
+    f->uploads += left > 0;
+    bufferevent_set_timeouts(l->client, l->upload_left > 0 ? &ARRIVAL : &IDLE, &STALL);
     snprintf(header, sizeof header, FRONT_HEADER ": %s %s\r\n", f->secret, l->address);
-    evbuffer_remove_buffer(in, bufferevent_get_output(l->inner), line_len);
+    evbuffer_remove_buffer(in, bufferevent_get_output(l->inner), l->head.line_len);
     bufferevent_write(l->inner, header, strlen(header));
+    if (l->head.is_chunked)
+        drop_body(l, in);
     bufferevent_write_buffer(l->inner, in);
     bufferevent_enable(l->inner, EV_READ | EV_WRITE);
     if (bufferevent_socket_connect(l->inner, (struct sockaddr *)&f->inner, sizeof f->inner) < 0)
         link_free(l);
 }
 
-static void on_first_line(struct bufferevent *side, void *arg)
+/* A head that is too long is civetweb's to refuse: it needs its first line only. */
+static bool take_head(struct link *l, struct evbuffer *in)
 {
+    size_t len = evbuffer_get_length(in);
+    const char *bytes = (const char *)evbuffer_pullup(in, -1);
+    if (bytes == NULL)
+        return false;
+    l->has_head = front_head_read(bytes, len, &l->head);
+    if (l->has_head || len <= HEAD_BYTES_MAX)
+        return l->has_head;
+    const char *end = memchr(bytes, '\n', len);
+    l->head.line_len = end != NULL ? (size_t)(end - bytes) + 1 : 0;
+    l->has_head = true;
+    return true;
+}
+
+static void on_arrival(struct bufferevent *side, void *arg)
+{
+    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
     struct link *l = arg;
     struct evbuffer *in = bufferevent_get_input(side);
-    struct evbuffer_ptr end = evbuffer_search(in, "\n", 1, NULL);
-    if (end.pos >= 0)
-        connect_inner(l, (size_t)end.pos + 1);
-    else if (evbuffer_get_length(in) > LINE_MAX_BYTES)
+    if (!l->has_head && !take_head(l, in))
+        return;
+    const struct front_head *h = &l->head;
+    if (h->line_len == 0)
         link_free(l);
-}
-
-static void on_early_end(struct bufferevent *side, short what, void *arg)
-{
-    (void)side;
-    if ((what & BEV_EVENT_CONNECTED) == 0)
-        link_free(arg);
-}
-
-static void on_deadline(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd;
-    (void)what;
-    link_free(arg);
+    else if (h->is_chunked || h->body_len > FRONT_BODY_MAX ||
+             evbuffer_get_length(in) >= h->head_len + (size_t)h->body_len)
+        pass_on(l);
+    else if (h->expects && !l->is_continued) {
+        l->is_continued = true;
+        bufferevent_write(side, go_on, sizeof go_on - 1);
+    }
 }
 
 static void refuse_plain(struct link *l)
@@ -220,7 +381,7 @@ static bool open_client(struct link *l)
     l->fd = -1;
     if (ssl != NULL)
         bufferevent_openssl_set_allow_dirty_shutdown(l->client, 1);
-    bufferevent_setcb(l->client, on_first_line, NULL, on_early_end, l);
+    bufferevent_setcb(l->client, on_arrival, NULL, on_early_end, l);
     return bufferevent_enable(l->client, EV_READ | EV_WRITE) == 0;
 }
 
@@ -253,14 +414,25 @@ static void name_client(struct link *l, const struct sockaddr *from)
         snprintf(l->address, sizeof l->address, "unknown");
 }
 
+/* The oldest one that has not asked yet, or does not take its answer, goes. */
+static bool make_room(struct front *f)
+{
+    for (struct link *l = f->oldest; l != NULL; l = l->before) {
+        if (l->inner == NULL || l->is_ending) {
+            link_free(l);
+            return true;
+        }
+    }
+    return false;
+}
+
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from,
                       int from_len, void *arg)
 {
-    static const struct timeval arrival = {.tv_sec = FRONT_ARRIVAL_S};
     struct front *f = arg;
     (void)listener;
     (void)from_len;
-    if (f->count >= FRONT_CONNECTIONS_MAX) {
+    if (f->count >= FRONT_CONNECTIONS_MAX && !make_room(f)) {
         close(fd);
         return;
     }
@@ -270,21 +442,24 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     l->next = f->links;
     if (l->next != NULL)
         l->next->before = l;
+    else
+        f->oldest = l;
     f->links = l;
     f->count++;
     name_client(l, from);
     l->first = event_new(f->base, fd, EV_READ, on_first_byte, l);
     l->deadline = event_new(f->base, -1, 0, on_deadline, l);
     if (l->first == NULL || l->deadline == NULL || event_add(l->first, NULL) < 0 ||
-        event_add(l->deadline, &arrival) < 0)
+        event_add(l->deadline, &ARRIVAL) < 0)
         link_free(l);
 }
 
-/* Out of descriptors: without a pause the loop would spin. */
+/* Out of descriptors: somebody goes, or, without a pause, the loop would spin. */
 static void on_accept_error(struct evconnlistener *listener, void *arg)
 {
     (void)listener;
-    (void)arg;
+    if (make_room(arg))
+        return;
     log_warning(LOGGER, "A connection to the page could not be accepted: %s", strerror(errno));
     usleep(100000);
 }
@@ -293,14 +468,26 @@ static void on_accept_error(struct evconnlistener *listener, void *arg)
 
 static void on_stop(evutil_socket_t fd, short what, void *arg)
 {
-    (void)fd;
+    static const struct timeval moment = {.tv_usec = STOP_MS * 1000};
+    struct front *f = arg;
+    uint64_t count;
     (void)what;
-    event_base_loopbreak(arg);
+    (void)!read(fd, &count, sizeof count);
+    f->is_stopping = true;
+    evconnlistener_disable(f->listener);
+    while (make_room(f))
+        ;
+    if (f->links == NULL)
+        event_base_loopbreak(f->base);
+    else
+        event_base_loopexit(f->base, &moment);
 }
 
+/* Whoever looks on must not slow the test down: the main thread comes first. */
 static void *run(void *arg)
 {
     struct front *f = arg;
+    setpriority(PRIO_PROCESS, (id_t)gettid(), FRONT_NICE);
     event_base_dispatch(f->base);
     while (f->links != NULL)
         link_free(f->links);
@@ -350,7 +537,7 @@ struct front *front_start(const struct front_config *c)
     else
         evconnlistener_set_error_cb(f->listener, on_accept_error);
     if (f->listener != NULL && f->stop_fd >= 0)
-        f->stop = event_new(f->base, f->stop_fd, EV_READ, on_stop, f->base);
+        f->stop = event_new(f->base, f->stop_fd, EV_READ, on_stop, f);
     if (f->stop != NULL && event_add(f->stop, NULL) == 0 && start_thread(f))
         return f;
     release(f);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* listen: see listen.h. Limits: 64 threads, of which the live sockets may take LIVE_SOCKETS_MAX;
- * 16 KB of headers; 5 s for a request to arrive and for a write to get on. No keep-alive: every
- * answer ends its connection (reply.h). No document root, no cross-origin answers. */
+/* listen: see listen.h. Limits of civetweb: 64 threads, of which the live sockets may take
+ * LIVE_SOCKETS_MAX; 16 KB of headers; 5 s for a read or a write to get on, which the front keeps
+ * from mattering. No keep-alive: every answer ends its connection (reply.h). No document root, no
+ * cross-origin answers. */
 #include "master/web/listen.h"
 
 #include "master/web/front.h"
@@ -31,7 +32,7 @@ static bool fail(char **why, const char *format, ...)
 
 /* -- address -- */
 
-/* IPv4 first: it is what civetweb serves without the front. */
+/* IPv4 first: it is what most clients try. */
 static bool resolve(const char *bound, int port, struct addrinfo **found, char **why)
 {
     char service[16];
@@ -81,7 +82,7 @@ static int open_listener(const struct addrinfo *a, const char *bound, int port, 
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (a->ai_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-    if (bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, 64) == 0)
+    if (bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, 512) == 0)
         return fd;
     fail_to_bind(errno, bound, port, why);
     close(fd);
@@ -96,21 +97,6 @@ static int port_of(int fd)
         return 0;
     return ntohs(at.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&at)->sin6_port
                                           : ((struct sockaddr_in *)&at)->sin_port);
-}
-
-/* What civetweb shall listen on. Without a front the socket was only a trial: it tells in time,
- * and in words, what civetweb would only fail at. */
-static void write_spec(struct listen *l, const struct addrinfo *a, int port)
-{
-    char address[INET6_ADDRSTRLEN + 8];
-    if (l->has_front) {
-        snprintf(l->spec, sizeof l->spec, "127.0.0.1:0");
-        return;
-    }
-    close(l->fd);
-    l->fd = -1;
-    getnameinfo(a->ai_addr, a->ai_addrlen, address, sizeof address, NULL, 0, NI_NUMERICHOST);
-    snprintf(l->spec, sizeof l->spec, "%s:%d", address, port);
 }
 
 static bool load_tls(struct listen *l, const struct web_config *c, char **why)
@@ -140,16 +126,13 @@ bool listen_init(struct listen *l, const struct web_config *c, const char *bound
     l->fd = -1;
     if (!load_tls(l, c, why) || !resolve(bound, c->port, &found, why))
         return false;
-    l->has_front = l->has_tls || found->ai_family == AF_INET6;
     l->fd = open_listener(found, bound, c->port, why);
     bool is_ok = l->fd >= 0;
-    if (is_ok) {
-        l->port = l->has_front ? port_of(l->fd) : c->port;
-        write_spec(l, found, c->port);
-    }
+    if (is_ok)
+        l->port = port_of(l->fd);
     freeaddrinfo(found);
     const char *options[] = {"listening_ports",
-                             l->spec,
+                             "127.0.0.1:0",
                              "num_threads",
                              "64",
                              "enable_keep_alive",
@@ -180,10 +163,6 @@ bool listen_start(struct listen *l, struct mg_context *ctx, const char *secret, 
     struct mg_server_port ports[4];
     if (mg_get_server_ports(ctx, 4, ports) > 0)
         l->inner_port = ports[0].port;
-    if (!l->has_front) {
-        l->port = l->inner_port;
-        return true;
-    }
     l->front = front_start(&(struct front_config){l->fd, l->tls, l->inner_port, secret});
     l->fd = -1;
     l->tls = NULL;

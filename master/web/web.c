@@ -26,6 +26,7 @@
 #include "master/web/request.h"
 #include "master/web/upstream.h"
 
+#include <arpa/inet.h>
 #include <civetweb.h>
 #include <openssl/crypto.h>
 #include <pthread.h>
@@ -36,12 +37,14 @@
 #include <strings.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #define LOGGER "katydid.web"
 #define LIVE_PATH "/api/v1/live"
 #define WEB_NICE 5
+#define STOP_TURN_MS 10
 
 struct web {
     struct bridge *bridge;
@@ -263,7 +266,7 @@ static bool is_inner(const struct web *w, struct mg_connection *conn)
 
 static const char *client_of(const struct web *w, struct mg_connection *conn)
 {
-    const char *front = w->listen.has_front ? mg_get_header(conn, FRONT_HEADER) : NULL;
+    const char *front = is_inner(w, conn) ? NULL : mg_get_header(conn, FRONT_HEADER);
     const char *space = front != NULL ? strchr(front, ' ') : NULL;
     return space != NULL ? space + 1 : mg_get_request_info(conn)->remote_addr;
 }
@@ -410,14 +413,13 @@ static int refuse_host(struct mg_connection *conn)
                       "KATYDID_WEB_ALLOWED_HOSTS=name[,name] in its environment.\n");
 }
 
-/* Behind a front, civetweb's port is for the front and the host alone. */
+/* civetweb's port is for the front and the host alone. */
 static bool is_by_front(const struct web *w, struct mg_connection *conn)
 {
     const char *given = mg_get_header(conn, FRONT_HEADER);
     size_t len = strlen(w->front_secret);
-    return !w->listen.has_front || is_inner(w, conn) ||
-           (given != NULL && strlen(given) > len && given[len] == ' ' &&
-            CRYPTO_memcmp(given, w->front_secret, len) == 0);
+    return is_inner(w, conn) || (given != NULL && strlen(given) > len && given[len] == ' ' &&
+                                 CRYPTO_memcmp(given, w->front_secret, len) == 0);
 }
 
 static bool has_one_host(const struct mg_request_info *ri)
@@ -623,6 +625,42 @@ int web_inner_port(const struct web *w)
     return w->listen.inner_port;
 }
 
+static void *stop_server(void *ctx)
+{
+    mg_stop(ctx);
+    return NULL;
+}
+
+/* civetweb's accepting thread looks up once in two seconds, or when somebody connects. */
+static void knock(int port)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return;
+    (void)!connect(fd, (struct sockaddr *)&at, sizeof at);
+    close(fd);
+}
+
+static void end_server(struct web *w)
+{
+    pthread_t stopper;
+    struct timespec until;
+    if (pthread_create(&stopper, NULL, stop_server, w->ctx) != 0) {
+        mg_stop(w->ctx);
+        return;
+    }
+    do {
+        knock(w->listen.inner_port);
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += STOP_TURN_MS * 1000000L;
+        until.tv_sec += until.tv_nsec / 1000000000L;
+        until.tv_nsec %= 1000000000L;
+    } while (pthread_clockjoin_np(stopper, NULL, CLOCK_MONOTONIC, &until) != 0);
+}
+
 void web_stop(struct web *w)
 {
     if (w == NULL)
@@ -631,7 +669,7 @@ void web_stop(struct web *w)
         live_stop(w->live);
     listen_stop(&w->listen);
     if (w->ctx != NULL)
-        mg_stop(w->ctx);
+        end_server(w);
     live_free(w->live);
     gate_free(w->gate);
     free(w);

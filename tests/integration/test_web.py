@@ -7,7 +7,7 @@ import time
 import urllib.error
 import urllib.request
 import zlib
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from urllib.parse import urlparse
 
 import pytest
@@ -127,6 +127,55 @@ def test_a_slow_request_is_given_up(url):
         connection.sendall(b"GET / HTTP/1.1\r\nHost: ")
         while connection.recv(4096):  # until the socket's timeout
             pass
+
+
+SLOW = {
+    "silent": b"",
+    "half a line": b"GET / HT",
+    "half a head": b"GET / HTTP/1.1\r\nHost: %s\r\n",
+    "half a body": b"POST /swarm HTTP/1.1\r\nHost: %s\r\nContent-Length: 5000\r\n\r\nuser",
+}
+
+
+@pytest.mark.parametrize("sent", SLOW.values(), ids=SLOW)
+def test_slow_requests_keep_nobody_waiting(url, sent):
+    where = urlparse(url)
+    slow = [socket.create_connection((where.hostname, where.port)) for _ in range(200)]
+    for connection in slow:
+        connection.sendall(sent.replace(b"%s", where.netloc.encode()))
+    assert ask(f"{url}/api/v1/state")[0] == 200
+    for connection in slow:  # they were not waited for
+        connection.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            connection.recv(1)
+        connection.close()
+
+
+def test_the_oldest_who_asks_nothing_makes_room(url):
+    where = urlparse(url)
+    with ExitStack() as opened:
+        idle = [opened.enter_context(socket.create_connection((where.hostname, where.port), timeout=60)) for _ in range(600)]
+        assert ask(f"{url}/api/v1/state")[0] == 200
+        assert idle[0].recv(1) == b""
+
+
+def test_bodies_that_nobody_reads(url):
+    host = urlparse(url).netloc.encode()
+    head = b"POST /swarm HTTP/1.1\r\nHost: " + host + b"\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+    assert raw(url, head + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello").startswith(b"HTTP/1.1 411")
+    assert raw(url, head + b"Content-Length: 200000\r\n\r\n" + b"x" * 200000).startswith(b"HTTP/1.1 413")
+    continued = raw(url, head + b"Expect: 100-continue\r\nContent-Length: 5\r\n\r\na=%zz")
+    assert continued.startswith(b"HTTP/1.1 400")
+    where = urlparse(url)
+    with socket.create_connection((where.hostname, where.port), timeout=60) as connection:
+        connection.sendall(head + b"Expect: 100-continue\r\nContent-Length: 5\r\n\r\n")
+        assert connection.recv(4096) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(b"a=%zz")
+        assert connection.recv(4096).startswith(b"HTTP/1.1 400")
+    with socket.create_connection((where.hostname, where.port), timeout=60) as connection:
+        connection.sendall(b"GET /worker-count HTTP/1.1\r\nHost: " + host + b"\r\n\r\n")
+        connection.shutdown(socket.SHUT_WR)  # that is all it has to say
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200")
 
 
 def test_locusts_routes(url):
