@@ -16,7 +16,8 @@
 
 static atomic_ulong sent_bytes;
 static atomic_int at_once, most_at_once;
-static atomic_bool client_left;
+static atomic_int at_gate;
+static atomic_bool client_left, gate_is_shut;
 
 static void say_length(struct peer_conn *c, const char *extra, const char *body)
 {
@@ -96,8 +97,23 @@ static void serve_two_pieces(struct peer_conn *c)
     peer_say(c, "def");
 }
 
+static bool serve_at_gate(struct peer_conn *c)
+{
+    at_gate++;
+    while (gate_is_shut)
+        usleep(5000);
+    if (peer_asked(c, "/gate"))
+        say_length(c, "Connection: close\r\n", "bye");
+    else
+        peer_say(c, "HTTP/1.1 200 OK\r\n\r\nuntil");
+    at_gate--;
+    return false;
+}
+
 static bool serve_one(struct peer_conn *c)
 {
+    if (peer_asked(c, "/gate") || peer_asked(c, "/gate_until"))
+        return serve_at_gate(c);
     if (peer_asked(c, "/slow"))
         serve_slowly(c);
     else if (peer_asked(c, "/sum"))
@@ -615,20 +631,57 @@ static void test_many(void **state)
     }
 }
 
+/* More connections end in one turn than the engine keeps memory of. */
+static void test_many_end_together(void **state)
+{
+    (void)state;
+    enum { MANY = 1100 };
+    static struct fetch *f[MANY];
+    struct rlimit files;
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+    gate_is_shut = true;
+    for (int i = 0; i < MANY; i++)
+        f[i] = rig_start(&rig, "GET", i % 2 ? "/gate" : "/gate_until");
+    assert_true(rig_until(&rig, at_gate == MANY));
+    gate_is_shut = false;
+    while (at_gate) /* every answer is there before the loop goes on */
+        usleep(1000);
+    assert_true(rig_until(&rig, rig.calls == MANY));
+    for (int i = 0; i < MANY; i++) {
+        expect_body(f[i], i % 2 ? "bye" : "until");
+        fetch_free(f[i]);
+    }
+    assert_int_equal(fetch_engine_counters(rig.engine).connections_open, 0);
+    get_body("/", "Hello world\n");
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(test_response),        T(test_reuse),
-        T(test_no_body),         T(test_close),
-        T(test_idle_close),      T(test_max_idle),
-        T(test_queue),           T(test_queue_after_cancel),
-        T(test_upload),          T(test_read_timeout),
-        T(test_connect_timeout), T(test_refused),
-        T(test_names),           T(test_ipv6),
-        T(test_no_files),        T(test_cancel),
-        T(test_body_limit),      T(test_stream),
-        T(test_stream_left),     T(test_many),
+        T(test_response),
+        T(test_reuse),
+        T(test_no_body),
+        T(test_close),
+        T(test_idle_close),
+        T(test_max_idle),
+        T(test_queue),
+        T(test_queue_after_cancel),
+        T(test_upload),
+        T(test_read_timeout),
+        T(test_connect_timeout),
+        T(test_refused),
+        T(test_names),
+        T(test_ipv6),
+        T(test_no_files),
+        T(test_cancel),
+        T(test_body_limit),
+        T(test_stream),
+        T(test_stream_left),
+        T(test_many),
+        T(test_many_end_together),
     };
 #undef T
     return cmocka_run_group_tests(tests, NULL, NULL);

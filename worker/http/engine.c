@@ -13,7 +13,11 @@
 #include "common/base/mem.h"
 #include "worker/net/tls.h"
 
-#define FREE_MAX 1024u
+#ifdef KATYDID_SANITIZE
+#define SPARES_MAX 0u /* what is used after its end is found at once */
+#else
+#define SPARES_MAX 1024u
+#endif
 #define DEFAULT_MAX_BODY (UINT64_C(256) * 1024 * 1024)
 
 static void on_kick(evutil_socket_t fd, short what, void *arg)
@@ -55,22 +59,12 @@ void fetch_engine_set_limits(struct fetch_engine *e, struct fetch_limits limits)
     e->limits = limits;
 }
 
-static void free_memory(struct fetch_engine *e)
+static void free_spares(struct spares *list)
 {
-    while (e->free_conns) {
-        struct conn *c = e->free_conns;
-        e->free_conns = c->next;
-        free(c);
-    }
-    while (e->free_fetches) {
-        struct fetch *f = e->free_fetches;
-        e->free_fetches = f->next;
-        free(f);
-    }
-    while (e->free_blocks) {
-        struct hresp_block *b = e->free_blocks;
-        e->free_blocks = b->next;
-        free(b);
+    while (list->first) {
+        struct spare *spare = list->first;
+        list->first = spare->next;
+        free(spare);
     }
 }
 
@@ -85,7 +79,9 @@ void fetch_engine_free(struct fetch_engine *e)
     deadlines_free(e->deadlines);
     tls_free(e->tls);
     dns_free(e->dns);
-    free_memory(e);
+    free_spares(&e->conns);
+    free_spares(&e->fetches);
+    free_spares(&e->blocks);
     free(e);
 }
 
@@ -96,71 +92,64 @@ struct fetch_counters fetch_engine_counters(const struct fetch_engine *e)
     return counters;
 }
 
+static void *spare_take(struct spares *list)
+{
+    struct spare *memory = list->first;
+    if (!memory)
+        return NULL;
+    list->first = memory->next;
+    list->count--;
+    return memory;
+}
+
+static void spare_give(struct spares *list, void *memory)
+{
+    struct spare *spare = memory;
+    if (list->count == SPARES_MAX) {
+        free(memory);
+        return;
+    }
+    spare->next = list->first;
+    list->first = spare;
+    list->count++;
+}
+
+static void *take_zeroed(struct spares *list, size_t size)
+{
+    void *memory = spare_take(list);
+    return memory ? memset(memory, 0, size) : mem_zalloc(size);
+}
+
 struct fetch *engine_fetch_get(struct fetch_engine *e)
 {
-    struct fetch *f = e->free_fetches;
-    if (!f)
-        return mem_zalloc(sizeof *f);
-    e->free_fetches = f->next;
-    e->free_fetch_count--;
-    memset(f, 0, sizeof *f);
-    return f;
+    return take_zeroed(&e->fetches, sizeof(struct fetch));
 }
 
 void engine_fetch_put(struct fetch_engine *e, struct fetch *f)
 {
-    if (e->free_fetch_count == FREE_MAX) {
-        free(f);
-        return;
-    }
-    f->next = e->free_fetches;
-    e->free_fetches = f;
-    e->free_fetch_count++;
+    spare_give(&e->fetches, f);
 }
 
 struct conn *engine_conn_get(struct fetch_engine *e)
 {
-    struct conn *c = e->free_conns;
-    if (!c)
-        return mem_zalloc(sizeof *c);
-    e->free_conns = c->next;
-    e->free_conn_count--;
-    memset(c, 0, sizeof *c);
-    return c;
+    return take_zeroed(&e->conns, sizeof(struct conn));
 }
 
 void engine_conn_put(struct fetch_engine *e, struct conn *c)
 {
-    if (e->free_conn_count == FREE_MAX) {
-        free(c);
-        return;
-    }
-    c->next = e->free_conns;
-    e->free_conns = c;
-    e->free_conn_count++;
+    spare_give(&e->conns, c);
 }
 
 struct hresp_block *engine_block_get(struct fetch_engine *e)
 {
-    struct hresp_block *b = e->free_blocks;
-    if (!b)
-        return mem_realloc(NULL, sizeof *b);
-    e->free_blocks = b->next;
-    e->free_block_count--;
-    return b;
+    struct hresp_block *block = spare_take(&e->blocks);
+    return block ? block : mem_realloc(NULL, sizeof *block);
 }
 
 void engine_block_put(struct fetch_engine *e, struct hresp_block *b)
 {
-    if (!b)
-        return;
-    if (e->free_block_count == FREE_MAX) {
-        free(b);
-        return;
-    }
-    b->next = e->free_blocks;
-    e->free_blocks = b;
-    e->free_block_count++;
+    if (b)
+        spare_give(&e->blocks, b);
 }
 
 void engine_kick(struct fetch_engine *e, struct lane *lane)

@@ -34,6 +34,15 @@ struct decode;
 struct tls;
 struct tls_origin;
 
+/* Memory of one kind that is used again. */
+struct spare {
+    struct spare *next;
+};
+struct spares {
+    struct spare *first;
+    unsigned count;
+};
+
 struct fetch_engine {
     struct event_base *base;
     struct dns *dns;
@@ -44,10 +53,7 @@ struct fetch_engine {
     struct fetch_counters counters;
     struct event *kick; /* runs the lanes below in the next turn of the loop */
     struct lane *kicked;
-    struct conn *free_conns;
-    struct fetch *free_fetches;
-    struct hresp_block *free_blocks;
-    unsigned free_conn_count, free_fetch_count, free_block_count;
+    struct spares conns, fetches, blocks;
     char in[ENGINE_IN_SIZE]; /* every read goes here first */
 };
 
@@ -88,7 +94,7 @@ struct conn {
     struct lane *lane;
     struct fetch *fetch;      /* NULL when idle */
     struct dial *dial;        /* while dialing */
-    struct conn *next, *prev; /* idle list, or next on the free list */
+    struct conn *next, *prev; /* idle list */
     uint64_t idle_since_ns;
     short watched; /* EV_ flags the event is added with; 0 = not added */
     uint8_t phase;
@@ -103,7 +109,7 @@ struct fetch {
     struct fetch_engine *engine;
     struct conn *conn;            /* NULL when queued or over */
     struct lane *lane;            /* while queued */
-    struct fetch *next, *prev;    /* queue, or next on the free list */
+    struct fetch *next, *prev;    /* queue */
     struct fetch_request request; /* head is ours when own_head is, else gone once written */
     char *own_head;
     size_t head_sent, body_sent;

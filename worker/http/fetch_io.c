@@ -220,17 +220,20 @@ static void first_arrived(struct fetch_times *t, uint64_t arrived)
         t->sent_last = arrived;
 }
 
-/* One read. False when there is nothing more to do for now, or the exchange has ended. */
-static bool read_once(struct fetch *f)
+/* ENDED: the connection has gone on to other things or is no more, and the exchange may be freed;
+ * neither is to be looked at again. */
+enum progress { ENDED, DRAINED, MORE };
+
+static enum progress read_once(struct fetch *f)
 {
     struct fetch_engine *e = f->engine;
     struct stream *s = &f->conn->stream;
     const long n = s->ops->read(s, e->in, sizeof e->in);
     if (n == STREAM_AGAIN)
-        return false;
+        return DRAINED;
     if (n <= 0) {
         n == 0 ? on_eof(f) : on_broken(f);
-        return false;
+        return ENDED;
     }
     const uint64_t now = clk_mono_ns();
     const uint64_t arrived = arrived_ns(f, now);
@@ -238,8 +241,8 @@ static bool read_once(struct fetch *f)
     if (!f->response.times.first_byte)
         first_arrived(&f->response.times, arrived);
     if (!take_bytes(f, e->in, (size_t)n, arrived))
-        return false;
-    return (size_t)n == sizeof e->in || s->ops->has_pending(s);
+        return ENDED;
+    return (size_t)n == sizeof e->in || s->ops->has_pending(s) ? MORE : DRAINED;
 }
 
 /* Streaming: tells the owner about the head, then whenever it waits and there is something. */
@@ -255,15 +258,15 @@ static void read_on(struct conn *c)
 {
     struct fetch *f = c->fetch;
     const bool had_head = f->has_head;
-    bool more = true;
-    for (int round = 0; more && round < ROUNDS_MAX; round++) {
-        more = read_once(f);
-        if (c->fetch != f || f->state == FETCH_IS_OVER)
+    enum progress progress = MORE;
+    for (int round = 0; progress == MORE && round < ROUNDS_MAX; round++) {
+        progress = read_once(f);
+        if (progress == ENDED)
             return;
         if (fetch_body_is_full(f))
             break;
     }
-    if (more)
+    if (progress == MORE)
         event_active(&c->event, EV_READ, 0);
     if (f->request.mode == FETCH_STREAM)
         tell_reader(f, had_head);

@@ -31,10 +31,8 @@
 
 /* Memory of an ordinary head. Reusable as it is; never holds anything the parser must free. */
 struct hresp_block {
-    struct hresp_block *next; /* for the owner's free list */
     struct fetch_header headers[HRESP_INLINE_HEADERS];
-    char text[HRESP_BLOCK_SIZE - sizeof(void *) -
-              HRESP_INLINE_HEADERS * sizeof(struct fetch_header)];
+    char text[HRESP_BLOCK_SIZE - HRESP_INLINE_HEADERS * sizeof(struct fetch_header)];
 };
 
 enum hresp_step {
