@@ -20,6 +20,12 @@ struct rig {
     const struct fetch_origin *origin;
     struct fetch_request request; /* what the next rig_start takes besides path and origin */
     unsigned calls;               /* of the callback */
+    struct rig_head *heads;       /* of all exchanges, until rig_fini */
+};
+
+struct rig_head {
+    struct rig_head *next;
+    char text[512];
 };
 
 static inline void rig_on_tick(evutil_socket_t fd, short what, void *arg)
@@ -45,6 +51,11 @@ static inline void rig_fini(struct rig *r)
     fetch_engine_free(r->engine);
     event_free(r->tick);
     event_base_free(r->base);
+    while (r->heads) {
+        struct rig_head *head = r->heads;
+        r->heads = head->next;
+        free(head);
+    }
 }
 
 static inline void rig_on_done(void *arg)
@@ -52,21 +63,22 @@ static inline void rig_on_done(void *arg)
     ((struct rig *)arg)->calls++;
 }
 
-/* "GET path" with the rig's settings. The head is a temporary: fetch must copy what it needs. */
+/* "GET path" with the rig's settings. */
 static inline struct fetch *rig_start(struct rig *r, const char *method, const char *path)
 {
-    char head[512];
+    struct rig_head *head = malloc(sizeof *head);
+    const size_t room = sizeof head->text;
     struct fetch_request q = r->request;
-    q.head_len = (size_t)snprintf(head, sizeof head, "%s %s HTTP/1.1\r\nHost: x\r\n", method, path);
+    head->next = r->heads;
+    r->heads = head;
+    q.head_len = (size_t)snprintf(head->text, room, "%s %s HTTP/1.1\r\nHost: x\r\n", method, path);
     if (q.body_len)
-        q.head_len += (size_t)snprintf(head + q.head_len, sizeof head - q.head_len,
+        q.head_len += (size_t)snprintf(head->text + q.head_len, room - q.head_len,
                                        "Content-Length: %zu\r\n", q.body_len);
-    q.head_len += (size_t)snprintf(head + q.head_len, sizeof head - q.head_len, "\r\n");
-    q.head = head;
+    q.head_len += (size_t)snprintf(head->text + q.head_len, room - q.head_len, "\r\n");
+    q.head = head->text;
     q.origin = r->origin;
-    struct fetch *f = fetch_start(r->pool, &q, rig_on_done, r);
-    memset(head, 'X', sizeof head);
-    return f;
+    return fetch_start(r->pool, &q, rig_on_done, r);
 }
 
 /* At most a tick long. */

@@ -75,12 +75,11 @@ void fetch_start_phase(struct fetch *f, uint32_t timeout_ms, uint64_t now_ns)
 
 /* ---- start and end ---- */
 
-static void own_head(struct fetch *f)
+static void await_answer(struct fetch *f)
 {
-    if (f->own_head || f->state == FETCH_IS_OVER || f->head_sent == f->request.head_len)
-        return;
-    f->own_head = mem_dup(f->request.head, f->request.head_len);
-    f->request.head = f->own_head;
+    hresp_init(&f->parser, f->block, f->request.head_only ? HRESP_HEAD_ONLY : HRESP_NORMAL);
+    f->parser.on_body = fetch_body_add;
+    f->parser.arg = f;
 }
 
 struct fetch *fetch_start(struct fetch_pool *p, const struct fetch_request *r, fetch_done_cb *done,
@@ -95,9 +94,7 @@ struct fetch *fetch_start(struct fetch_pool *p, const struct fetch_request *r, f
     f->is_starting = true;
     f->is_reader_waiting = r->mode == FETCH_STREAM;
     f->block = engine_block_get(e);
-    hresp_init(&f->parser, f->block, r->head_only ? HRESP_HEAD_ONLY : HRESP_NORMAL);
-    f->parser.on_body = fetch_body_add;
-    f->parser.arg = f;
+    await_answer(f);
     f->response.times.start = clk_mono_ns();
     if (r->total_timeout_ms) {
         f->total_deadline.fire = on_total;
@@ -105,7 +102,6 @@ struct fetch *fetch_start(struct fetch_pool *p, const struct fetch_request *r, f
                      f->response.times.start);
     }
     pool_assign(p, f);
-    own_head(f);
     f->is_starting = false;
     return f;
 }
@@ -130,6 +126,23 @@ static void publish_body(struct fetch *f)
         return;
     f->response.body = f->body.data;
     f->response.body_len = f->body.len;
+}
+
+void fetch_start_over(struct fetch *f)
+{
+    struct conn *c = f->conn;
+    struct fetch_times *t = &f->response.times;
+    struct lane *lane = c->lane;
+    hresp_fini(&f->parser);
+    await_answer(f);
+    f->head_sent = f->body_sent = 0;
+    f->write_errno = 0;
+    f->is_writing_over = f->response.was_sent = false;
+    deadline_clear(&f->phase_deadline);
+    *t = (struct fetch_times){.start = t->start};
+    c->fetch = NULL;
+    conn_close(c);
+    pool_dial(lane, f, clk_mono_ns());
 }
 
 void fetch_end(struct fetch *f)
@@ -207,7 +220,6 @@ void fetch_free(struct fetch *f)
     hresp_fini(&f->parser);
     engine_block_put(f->engine, f->block);
     decode_free(f->decode);
-    free(f->own_head);
     free(f->own_text);
     sbuf_fini(&f->body);
     sbuf_fini(&f->undecoded);

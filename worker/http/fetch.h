@@ -11,6 +11,10 @@
  * (a failure at once is reported by the return value), never after fetch_cancel returned.
  * Callbacks run without the GIL: done must only mark its user ready (hub_wake).
  *
+ * Kept connections: one that the server closes in the same moment costs nothing but a new one. A
+ * request that cannot have been taken by the server is always sent again, others as fetch_request
+ * says.
+ *
  * Hot path: a request on a warm connection costs one write, one read, no epoll_ctl, no malloc
  * beyond the response's own head and body. An idle connection keeps no buffer.
  *
@@ -76,13 +80,16 @@ enum fetch_body_mode {
 
 struct fetch_request {
     const struct fetch_origin *origin;
-    const void *head; /* request line and headers with the blank line; not copied when it
-                         could be written at once, else copied */
+    const void *head; /* request line and headers with the blank line; must live until the
+                         exchange ends, as the body: both may have to be sent again */
     size_t head_len;
-    const void *body; /* NULL or the whole body; must live until the exchange ends */
+    const void *body; /* NULL or the whole body */
     size_t body_len;
-    bool head_only;    /* HEAD: no body in the answer whatever its headers say */
-    bool keep_encoded; /* do not decompress (requests' stream with raw) */
+    unsigned resends;    /* how often it may be sent again when a connection that was kept ends
+                            before any byte of the answer, though the server may have it */
+    bool resends_on_new; /* so too on a connection that was made for it */
+    bool head_only;      /* HEAD: no body in the answer whatever its headers say */
+    bool keep_encoded;   /* do not decompress (requests' stream with raw) */
     enum fetch_body_mode mode;
     uint32_t connect_timeout_ms; /* 0 = none */
     uint32_t read_timeout_ms;    /* between two reads, as requests means it; 0 = none */
@@ -138,6 +145,7 @@ struct fetch_response {     /* borrowed from the fetch; valid until fetch_free *
     const char *text;       /* details or NULL */
     bool was_reused;        /* on a connection that had served before */
     bool was_sent;          /* the whole request reached the kernel: the server may count it */
+    unsigned resent;        /* sendings before this one that the server may count */
     int status;             /* 0 until a head was read */
     unsigned http_minor;    /* 0 or 1 */
     const char *reason;

@@ -107,11 +107,10 @@ enum fetch_state { FETCH_IS_QUEUED, FETCH_IS_DIALING, FETCH_IS_RUNNING, FETCH_IS
 struct fetch {
     struct fetch_response response;
     struct fetch_engine *engine;
-    struct conn *conn;            /* NULL when queued or over */
-    struct lane *lane;            /* while queued */
-    struct fetch *next, *prev;    /* queue */
-    struct fetch_request request; /* head is ours when own_head is, else gone once written */
-    char *own_head;
+    struct conn *conn;         /* NULL when queued or over */
+    struct lane *lane;         /* while queued */
+    struct fetch *next, *prev; /* queue */
+    struct fetch_request request;
     size_t head_sent, body_sent;
     fetch_done_cb *done;
     void *arg;
@@ -151,6 +150,7 @@ struct tls_origin *origin_tls(const struct fetch_origin *origin);
 
 /* pool.c */
 void pool_assign(struct fetch_pool *p, struct fetch *f); /* idle connection, new one, or queue */
+void pool_dial(struct lane *lane, struct fetch *f, uint64_t now_ns); /* a new connection for f */
 void pool_unqueue(struct fetch *f);
 void pool_keep(struct conn *c); /* a connection whose exchange ended well */
 void pool_drop(struct conn *c); /* takes an idle one out of its list */
@@ -170,6 +170,7 @@ void dial_cancel(struct conn *c);
 void fetch_failed(struct fetch *f, enum fetch_error error, int sys, const char *text);
 void fetch_set_text(struct fetch *f, const char *text); /* copied */
 void fetch_end(struct fetch *f); /* detaches; the connection is closed unless it can be kept */
+void fetch_start_over(struct fetch *f); /* on a new connection, which may end it */
 void fetch_notify(struct fetch *f);
 void fetch_start_phase(struct fetch *f, uint32_t timeout_ms, uint64_t now_ns);
 

@@ -8,6 +8,10 @@
  * reading it: a busy generator does not make its target look slow. What waited in between is the
  * generator's own lag, which is reported as such.
  *
+ * Kept connections: the server may close one in the moment in which a request is written to it.
+ * That request goes out again on a new one: always when the server cannot have it, else as often
+ * as the caller allows (idempotent methods).
+ *
  * Early answers: a server may answer and close before it took the whole request (413), so after a
  * failed write what it sent is still read; only the end of that reading ends the exchange.
  */
@@ -16,6 +20,7 @@
 #include <errno.h>
 
 #include "common/base/clk.h"
+#include "worker/net/sock.h"
 #include "worker/net/tls.h"
 
 #define ROUNDS_MAX 16 /* reads for one connection before others have their turn */
@@ -177,8 +182,38 @@ static bool take_bytes(struct fetch *f, const char *bytes, size_t len, uint64_t 
     }
 }
 
+/* ---- again ---- */
+
+/* Whether the server may have something of a request whose connection ended without an answer. */
+static bool may_be_taken(const struct fetch *f, bool is_eof)
+{
+    const size_t written = f->head_sent + f->body_sent;
+    /* Closed in order before the first of these bytes came: its machine confirmed none of them.
+     * After a reset that says nothing, a confirmation may have been on its way. */
+    return written && (!is_eof || sock_unacknowledged(&f->conn->stream) < written);
+}
+
+/* Sends the request again where that is right; false: it has failed. */
+static bool send_again(struct fetch *f, bool is_eof)
+{
+    const bool was_kept = f->conn->was_reused;
+    if (f->response.times.first_byte || !(was_kept || f->request.resends_on_new))
+        return false;
+    const bool is_safe = was_kept && !may_be_taken(f, is_eof);
+    if (!is_safe && f->request.resends == 0)
+        return false;
+    if (!is_safe) {
+        f->request.resends--;
+        f->response.resent += f->response.was_sent;
+    }
+    fetch_start_over(f);
+    return true;
+}
+
 static void on_eof(struct fetch *f)
 {
+    if (send_again(f, true))
+        return;
     f->conn->is_unusable = true;
     const enum fetch_error error = hresp_eof(&f->parser);
     if (error == FETCH_OK)
@@ -191,6 +226,8 @@ static void on_eof(struct fetch *f)
 
 static void on_broken(struct fetch *f)
 {
+    if (send_again(f, false))
+        return;
     const struct stream *s = &f->conn->stream;
     if (s->tls && s->sys == EPROTO)
         give_up(f, FETCH_TLS, 0, tls_text(f->engine->tls));

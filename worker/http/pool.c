@@ -13,8 +13,9 @@
 #include "common/base/mem.h"
 
 /* Idle at most this long: the loop has just looked at it. Longer: the caller may have blocked the
- * loop meanwhile, so ask the socket itself whether the server has closed. */
-#define TRUSTED_IDLE_NS UINT64_C(100000000)
+ * loop meanwhile, so ask the socket itself whether the server has closed, or has said something
+ * (408) that must not be taken for an answer. What it does after that, fetch_io sees to. */
+#define TRUSTED_IDLE_NS UINT64_C(10000000)
 
 struct fetch_pool *fetch_pool_new(struct fetch_engine *e, struct fetch_pool_config config)
 {
@@ -121,13 +122,18 @@ static bool has_room(const struct lane *lane)
     return lane->idle || !max || lane->open_count < max;
 }
 
+void pool_dial(struct lane *lane, struct fetch *f, uint64_t now_ns)
+{
+    f->state = FETCH_IS_DIALING;
+    f->response.times.dialed = now_ns;
+    dial_start(conn_new(lane, f));
+}
+
 static void serve(struct lane *lane, struct fetch *f, uint64_t now_ns)
 {
     struct conn *c = take_idle(lane, now_ns);
     if (!c) {
-        f->state = FETCH_IS_DIALING;
-        f->response.times.dialed = now_ns;
-        dial_start(conn_new(lane, f));
+        pool_dial(lane, f, now_ns);
         return;
     }
     c->fetch = f;

@@ -7,8 +7,10 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -95,6 +97,12 @@ int sock_connect(struct stream *s, const union sock_addr *to, uint16_t port)
     }
     *s = (struct stream){.ops = &plain, .fd = fd};
     return 0;
+}
+
+size_t sock_unacknowledged(const struct stream *s)
+{
+    int bytes = 0;
+    return ioctl(s->fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? (size_t)bytes : 0;
 }
 
 int sock_error(const struct stream *s)

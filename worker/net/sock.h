@@ -17,4 +17,6 @@ union sock_addr {
 int sock_connect(struct stream *s, const union sock_addr *to, uint16_t port);
 /* Reading as a stream does, arrived_wall_ns included; for the layers above a plain stream. */
 long sock_read(struct stream *s, void *buffer, size_t len);
+/* Bytes written that the peer's machine has not confirmed; also after the peer's end or reset. */
+size_t sock_unacknowledged(const struct stream *s);
 int sock_error(const struct stream *s); /* the pending error of a connect, 0 when it is through */
