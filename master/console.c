@@ -150,7 +150,8 @@ void console_add_percentiles(struct sbuf *out, const struct stats *s, size_t nam
     sbuf_addc(out, '\n');
 }
 
-/* ---- failures and cut-off requests ------------------------------------------------------ */
+/* ---- failures, and requests that are neither
+ * ------------------------------------------------------ */
 
 /* CatchResponseError('text') is Python's way to say that test code called failure("text"). */
 static void add_failure_text(struct sbuf *out, const char *text)
@@ -191,14 +192,25 @@ void console_add_errors(struct sbuf *out, const struct stats *s, size_t name_wid
     sbuf_addc(out, '\n');
 }
 
-void console_add_cut(struct sbuf *out, const struct stats *s)
+static void add_aside(struct sbuf *out, uint64_t n, const char *one, const char *many)
 {
-    if (!s->total.cut)
-        return;
-    bool is_one = s->total.cut == 1;
-    sbuf_addf(out, "%llu %s cut off in flight when the test ended (not %s)\n\n",
-              (unsigned long long)s->total.cut, is_one ? "request was" : "requests were",
-              is_one ? "a failure" : "failures");
+    if (n)
+        sbuf_addf(out, "%llu %s\n\n", (unsigned long long)n, n == 1 ? one : many);
+}
+
+void console_add_aside(struct sbuf *out, const struct stats *s)
+{
+    const struct tally *t = &s->total;
+    add_aside(out, t->cut, "request was cut off in flight when the test ended (not a failure)",
+              "requests were cut off in flight when the test ended (not failures)");
+    add_aside(out, t->discarded,
+              "request was answered, but its task raised or ended before it judged the answer (not "
+              "a failure)",
+              "requests were answered, but their task raised or ended before it judged the answer "
+              "(not failures)");
+    add_aside(out, t->resent,
+              "request was sent again: its connection closed before an answer (not a failure)",
+              "requests were sent again: their connection closed before an answer (not failures)");
 }
 
 /* ---- printing --------------------------------------------------------------------------- */
@@ -250,10 +262,10 @@ void console_errors(const struct stats *s)
     print(&b);
 }
 
-void console_cut(const struct stats *s)
+void console_aside(const struct stats *s)
 {
     struct sbuf b = {0};
-    console_add_cut(&b, s);
+    console_add_aside(&b, s);
     print(&b);
 }
 

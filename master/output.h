@@ -15,7 +15,7 @@ struct sbuf;
 void console_stats(const struct stats *s, bool current_rates);
 void console_percentiles(const struct stats *s);
 void console_errors(const struct stats *s); /* nothing when there is none */
-void console_cut(const struct stats *s);    /* one line when requests were cut off */
+void console_aside(const struct stats *s);  /* a line each: cut off, discarded, sent again */
 /* The one-line progress on a terminal while ramping and running; state "" clears it. */
 void console_progress(const char *state, unsigned users, unsigned target, const struct stats *s,
                       double run_s, double run_time_s);
@@ -25,7 +25,7 @@ void console_add_stats(struct sbuf *out, const struct stats *s, bool current_rat
                        size_t name_width);
 void console_add_percentiles(struct sbuf *out, const struct stats *s, size_t name_width);
 void console_add_errors(struct sbuf *out, const struct stats *s, size_t name_width);
-void console_add_cut(struct sbuf *out, const struct stats *s);
+void console_add_aside(struct sbuf *out, const struct stats *s);
 /* Room for names on a terminal of that many columns; 0 columns: no terminal. */
 size_t console_name_width(unsigned columns);
 /* The room for names of all tables to come; negative: what the terminal leaves. */

@@ -243,7 +243,7 @@ struct host_state {
     unsigned users, target_users, worker_count;
     const struct class_users *classes;
     size_t class_count;
-    uint64_t requests, failures, cut;
+    const struct tally *total;
 };
 void proto_state(struct sbuf *out, const char *node, const struct host_state *s);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Outgoing messages, as Locust packs them: [type, data, node id]. */
 #include "common/base/sbuf.h"
+#include "common/stats/stats.h"
 #include "master/proto_walk.h"
 #include <string.h>
 
@@ -200,10 +201,12 @@ void proto_state(struct sbuf *out, const char *node, const struct host_state *s)
     for (size_t i = 0; i < s->class_count; i++)
         put_count(&pk, s->classes[i].name, s->classes[i].users);
     put(&pk, "stats");
-    msgpack_pack_map(&pk, 3);
-    put_count(&pk, "requests", s->requests);
-    put_count(&pk, "failures", s->failures);
-    put_count(&pk, "cut", s->cut);
+    msgpack_pack_map(&pk, 5);
+    put_count(&pk, "requests", s->total->requests);
+    put_count(&pk, "failures", s->total->failures);
+    put_count(&pk, "cut", s->total->cut);
+    put_count(&pk, "discarded", s->total->discarded);
+    put_count(&pk, "resent", s->total->resent);
     put(&pk, node);
 }
 

@@ -314,9 +314,7 @@ static struct host_state host_state(const struct master *m)
         .users = roster_user_count(&m->roster),
         .target_users = run_is_active(&m->run) ? m->run.target_users : 0,
         .worker_count = (unsigned)roster_active_count(&m->roster),
-        .requests = m->stats.total.requests,
-        .failures = m->stats.total.failures,
-        .cut = m->stats.total.cut,
+        .total = &m->stats.total,
     };
 }
 

@@ -153,7 +153,7 @@ int terminal_final(struct master *m)
         console_percentiles(&m->stats);
         console_errors(&m->stats);
     }
-    console_cut(&m->stats);
+    console_aside(&m->stats);
     print_losses(m);
     print_saturation(m);
     int csv_code = close_csv(m), report_code = report_write(m);

@@ -420,6 +420,8 @@ static struct tally share_of(const struct tally *all, uint64_t from, uint64_t un
     part.none_requests = between(all->none_requests, from, until, all->requests);
     part.failures = between(all->failures, from, until, all->requests);
     part.cut = between(all->cut, from, until, all->requests);
+    part.discarded = between(all->discarded, from, until, all->requests);
+    part.resent = between(all->resent, from, until, all->requests);
     part.bytes = between(all->bytes, from, until, all->requests);
     part.sum_us = between(all->sum_us, from, until, all->requests);
     for (size_t i = 0; i < STATS_EXTRAS; i++)

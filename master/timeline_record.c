@@ -14,6 +14,8 @@ enum number {
     FAILURES,
     NONE_REQUESTS,
     CUT,
+    DISCARDED,
+    RESENT,
     EXTRA, /* the first of STATS_EXTRAS */
     NUMBERS = EXTRA + STATS_EXTRAS,
     HAS_HIST = NUMBERS
@@ -49,6 +51,8 @@ static void list_numbers(const struct tally *t, uint64_t n[NUMBERS])
     n[FAILURES] = t->failures;
     n[NONE_REQUESTS] = t->none_requests;
     n[CUT] = t->cut;
+    n[DISCARDED] = t->discarded;
+    n[RESENT] = t->resent;
     memcpy(n + EXTRA, &t->extra, sizeof t->extra);
 }
 
@@ -97,6 +101,8 @@ void timeline_record_add(struct tally *t, const unsigned char *bytes, size_t len
                          .none_requests = n[NONE_REQUESTS],
                          .failures = n[FAILURES],
                          .cut = n[CUT],
+                         .discarded = n[DISCARDED],
+                         .resent = n[RESENT],
                          .bytes = n[BYTES],
                          .sum_us = n[SUM_US],
                          .min_us = n[MIN_US] ? n[MIN_US] - 1 : UINT64_MAX,

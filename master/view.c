@@ -168,7 +168,8 @@ static void update_row(struct viewer *v, struct row_memory *m, const struct tall
 {
     struct view_row *r = &m->row;
     bool is_new = m->tally != t;
-    bool is_counted = r->requests != t->requests || r->failures != t->failures || r->cut != t->cut;
+    bool is_counted = r->requests != t->requests || r->failures != t->failures ||
+                      r->cut != t->cut || r->discarded != t->discarded || r->resent != t->resent;
     double rps = tally_current_rps(t, s), fail_rps = tally_current_fail_rps(t, s);
     double total_rps = tally_total_rps(t, s), total_fail_rps = tally_total_fail_rps(t, s);
     if (is_new || is_counted) {
@@ -183,6 +184,8 @@ static void update_row(struct viewer *v, struct row_memory *m, const struct tall
     r->requests = t->requests;
     r->failures = t->failures;
     r->cut = t->cut;
+    r->discarded = t->discarded;
+    r->resent = t->resent;
     r->rps = rps;
     r->fail_rps = fail_rps;
     r->total_rps = total_rps;

@@ -15,8 +15,9 @@ struct view_row {
     uint32_t id;           /* stable for the life of the statistics; 0 is the total */
     uint64_t changed_tick; /* tick at which any number below last changed */
     const char *method, *name;
-    uint64_t requests, failures, cut;
-    double rps, fail_rps; /* Locust's current_rps over its 10 s window */
+    uint64_t requests, failures;
+    uint64_t cut, discarded, resent; /* the target's, beside the requests */
+    double rps, fail_rps;            /* Locust's current_rps over its 10 s window */
     double total_rps, total_fail_rps;
     double mean_ms, min_ms, max_ms, median_ms;
     double p50, p75, p90, p95, p99, p999; /* since start, ms */

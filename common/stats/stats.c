@@ -244,6 +244,18 @@ void stats_add_cut(struct stats *s, struct tally *row)
     s->total.cut++;
 }
 
+void stats_add_discarded(struct stats *s, struct tally *row)
+{
+    row->discarded++;
+    s->total.discarded++;
+}
+
+void stats_add_resent(struct stats *s, struct tally *row, uint64_t n)
+{
+    row->resent += n;
+    s->total.resent += n;
+}
+
 static struct failure *failure_new(struct stats *s, const struct key *k, uint64_t hash)
 {
     struct failure *f = mem_zalloc(sizeof *f);

@@ -64,9 +64,11 @@ struct tally {
     uint64_t requests;      /* finished, failures included (Locust's num_requests) */
     uint64_t none_requests; /* of these, without a response time */
     uint64_t failures;
-    uint64_t cut;                    /* sent, but ended by the end of the test before an answer;
-                                        in none of the counts above */
-    uint64_t bytes;                  /* response body bytes */
+    /* In none of the counts above: what else of the target's requests there is. */
+    uint64_t cut;       /* sent, but ended by the end of the test before an answer */
+    uint64_t discarded; /* over, but the task raised or was ended before it was judged */
+    uint64_t resent;    /* sent, and again because its connection ended before an answer */
+    uint64_t bytes;     /* response body bytes */
     uint64_t sum_us, min_us, max_us; /* of the requests with a time; min is UINT64_MAX if none */
     double first_at, last_at;        /* unix seconds of the first and last request; 0 = none */
     struct tally_extra extra;
@@ -134,6 +136,8 @@ void stats_add_failed_time(struct stats *s, struct tally *row, uint64_t time_us)
 /* What else is known of a request that stats_add has counted. */
 void stats_add_extra(struct stats *s, struct tally *row, const struct tally_extra *more);
 void stats_add_cut(struct stats *s, struct tally *row);
+void stats_add_discarded(struct stats *s, struct tally *row);
+void stats_add_resent(struct stats *s, struct tally *row, uint64_t n);
 void stats_add_exception(struct stats *s, double now, const char *message, const char *traceback,
                          const char *node, uint64_t n);
 

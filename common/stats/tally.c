@@ -28,7 +28,7 @@ void tally_fini(struct tally *t)
 
 bool tally_is_empty(const struct tally *t)
 {
-    return !(t->requests | t->failures | t->cut);
+    return !(t->requests | t->failures | t->cut | t->discarded | t->resent);
 }
 
 void tally_zero(struct tally *t)
@@ -179,6 +179,8 @@ void tally_merge_counts(struct tally *dst, const struct tally *src)
     dst->none_requests = plus(dst->none_requests, src->none_requests);
     dst->failures = plus(dst->failures, src->failures);
     dst->cut = plus(dst->cut, src->cut);
+    dst->discarded = plus(dst->discarded, src->discarded);
+    dst->resent = plus(dst->resent, src->resent);
     dst->bytes = plus(dst->bytes, src->bytes);
     dst->sum_us = plus(dst->sum_us, src->sum_us);
     merge_extra(&dst->extra, &src->extra);

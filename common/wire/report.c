@@ -3,13 +3,13 @@
  *   [1, overflow, [row...], [failure...], [exception...]]
  *   row        [method, name, requests, none_requests, failures, cut, bytes, sum_us, min_us,
  *               max_us, first_at, last_at, histogram (bin), [second, requests, failures, ...],
- *               [extra...], histogram of the failed (bin)]
+ *               [extra...], histogram of the failed (bin), discarded, resent]
  *   extra      the numbers of struct tally_extra in their order, or none of them
  *   failure    [method, name, text, count, first_at, last_at]
  *   exception  [message, traceback, count, first_at, last_at]
  *
- * A row may end before its extra numbers, as older workers write it, and go on behind what is known
- * here, as newer ones may.
+ * A row may end before its extra numbers, or before discarded, as older workers write it, and go on
+ * behind what is known here, as newer ones may.
  *
  * Empty rows are left out, and there is no total: the reader adds the rows up, so a total that
  * disagrees with its rows cannot be sent.
@@ -23,8 +23,9 @@
 #include <string.h>
 
 #define REPORT_VERSION 1
-#define ROW_FIELDS 16
-#define ROW_FIELDS_OLD 14
+#define ROW_FIELDS 18
+#define ROW_FIELDS_OLD 14 /* without extra numbers */
+#define ROW_FIELDS_FAILED 16
 #define FAILURE_FIELDS 6
 #define EXCEPTION_FIELDS 5
 
@@ -79,6 +80,8 @@ static void pack_row(msgpack_packer *pk, const struct tally *t, struct sbuf *scr
     pack_recent(pk, t);
     pack_extra(pk, &t->extra);
     pack_hist(pk, t->failed, scratch);
+    msgpack_pack_uint64(pk, t->discarded);
+    msgpack_pack_uint64(pk, t->resent);
 }
 
 static void pack_rows(msgpack_packer *pk, const struct stats *s)
@@ -201,11 +204,15 @@ static bool read_row(const msgpack_object *o, struct row_view *row)
 {
     *row = (struct row_view){.counts.min_us = UINT64_MAX, .failed.s = ""};
     const msgpack_object *f = fields_of(o, ROW_FIELDS_OLD);
-    if (!f && o->type == MSGPACK_OBJECT_ARRAY && o->via.array.size >= ROW_FIELDS) {
+    if (!f && o->type == MSGPACK_OBJECT_ARRAY && o->via.array.size >= ROW_FIELDS_FAILED) {
         f = o->via.array.ptr;
         if (!read_extra(&f[14], &row->counts.extra) || !unpack_text(&f[15], &row->failed))
             return false;
     }
+    if (f && o->via.array.size >= ROW_FIELDS &&
+        (!unpack_u64(&f[16], UNPACK_MAX_COUNT, &row->counts.discarded) ||
+         !unpack_u64(&f[17], UNPACK_MAX_COUNT, &row->counts.resent)))
+        return false;
     return f && unpack_text(&f[0], &row->method) && unpack_text(&f[1], &row->name) &&
            read_counts(f + 2, &row->counts) && unpack_text(&f[12], &row->hist) &&
            read_recent(&f[13], &row->counts);

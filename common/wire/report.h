@@ -33,7 +33,8 @@ int report_merge_watched(struct stats *s, const void *bytes, size_t len, const c
 /* Locust's: packs the three msgpack key/value pairs "stats", "stats_total", "errors" of the data
  * map (the caller writes the map header and the other keys). */
 void report_pack_locust(const struct stats *s, struct sbuf *out);
-/* The same three pairs with every row, empty ones too, and "cut" in each: for the host. */
+/* The same three pairs with every row, empty ones too, and "cut", "discarded" and "resent" in each:
+ * for the host. */
 void report_pack_absolute(const struct stats *s, struct sbuf *out);
 /* Adds the "stats" and "errors" of Locust's data map, given as the msgpack bytes of the whole map.
  * 0 or -1. */

@@ -108,14 +108,17 @@ static void pack_seconds(msgpack_packer *pk, const struct tally *t, enum which w
     }
 }
 
-enum entry_kind { LOCUSTS, WITH_CUT };
+enum entry_kind { LOCUSTS, WITH_OURS };
 
 static void pack_entry(msgpack_packer *pk, const struct tally *t, double started_at,
                        enum entry_kind kind)
 {
-    msgpack_pack_map(pk, kind == WITH_CUT ? 15 : 14);
-    if (kind == WITH_CUT)
+    msgpack_pack_map(pk, kind == WITH_OURS ? 17 : 14);
+    if (kind == WITH_OURS) {
         pack_count(pk, "cut", t->cut);
+        pack_count(pk, "discarded", t->discarded);
+        pack_count(pk, "resent", t->resent);
+    }
     report_pack_text(pk, "name");
     report_pack_text(pk, t->name);
     report_pack_text(pk, "method");
@@ -247,9 +250,9 @@ void report_pack_absolute(const struct stats *s, struct sbuf *out)
     report_pack_text(&pk, "stats");
     msgpack_pack_array(&pk, s->row_count);
     for (const struct tally *t = s->rows; t; t = t->next)
-        pack_entry(&pk, t, s->started_at, WITH_CUT);
+        pack_entry(&pk, t, s->started_at, WITH_OURS);
     report_pack_text(&pk, "stats_total");
-    pack_entry(&pk, &s->total, s->started_at, WITH_CUT);
+    pack_entry(&pk, &s->total, s->started_at, WITH_OURS);
     report_pack_text(&pk, "errors");
     pack_errors(&pk, s);
 }

@@ -35,6 +35,7 @@ static void add_row(struct json_out *j, const struct view_row *r,
     json_out_float(j, "current_fail_per_sec", r->fail_rps);
     json_out_float(j, "current_rps", r->rps);
     json_out_count(j, "cut", r->cut);
+    json_out_count(j, "discarded", r->discarded);
     json_out_float(j, "max_response_time", has_any ? round(r->max_ms) : 0);
     json_out_whole(j, "median_response_time", has_any ? r->median_ms : 0);
     json_out_text(j, "method", r->method);
@@ -42,6 +43,7 @@ static void add_row(struct json_out *j, const struct view_row *r,
     json_out_text(j, "name", r->name);
     json_out_count(j, "num_failures", r->failures);
     json_out_count(j, "num_requests", r->requests);
+    json_out_count(j, "resent", r->resent);
     add_percentiles(j, asked, r->asked, has_any ? 1 : 0);
     json_out_float(j, "total_fail_per_sec", r->total_fail_rps);
     json_out_float(j, "total_rps", r->total_rps);
@@ -121,8 +123,10 @@ void compat_requests(const struct view *v, struct sbuf *out)
     json_out_close(&j, '}');
     json_out_float(&j, "current_rps", t->rps);
     json_out_count(&j, "cut", t->cut);
+    json_out_count(&j, "discarded", t->discarded);
     add_errors(&j, v);
     json_out_float(&j, "fail_ratio", ratio);
+    json_out_count(&j, "resent", t->resent);
     json_out_text(&j, "state", v->state);
     add_stats(&j, v);
     json_out_float(&j, "total_fail_per_sec", t->total_fail_rps);

@@ -41,7 +41,8 @@ static void add_next(struct sbuf *out, double number)
 const char feed_row_columns[] =
     "[\"id\",\"requests\",\"failures\",\"cut\",\"rps\",\"fail_rps\",\"mean\",\"min\",\"max\","
     "\"median\",\"p50\",\"p90\",\"p95\",\"p99\",\"p999\",\"total_rps\",\"total_fail_rps\","
-    "\"mean_bytes\",\"p75\",\"s0\",\"s2\",\"s3\",\"s4\",\"s5\",\"sent\",\"received\"]";
+    "\"mean_bytes\",\"p75\",\"s0\",\"s2\",\"s3\",\"s4\",\"s5\",\"sent\",\"received\","
+    "\"discarded\",\"resent\"]";
 static const char POINT_COLUMNS[] =
     "[\"second\",\"rps\",\"fail_rps\",\"p50\",\"p95\",\"p99\",\"mean\",\"users\",\"target\"]";
 static const char WORKER_COLUMNS[] =
@@ -78,6 +79,8 @@ static const struct {
     {COUNT, offsetof(struct view_row, status[5])},
     {COUNT, offsetof(struct view_row, sent_bytes)},
     {COUNT, offsetof(struct view_row, received_bytes)},
+    {COUNT, offsetof(struct view_row, discarded)},
+    {COUNT, offsetof(struct view_row, resent)},
 };
 
 /* Three digits or more: below 100 what is shown of it, from there on whole numbers. */

@@ -13,7 +13,7 @@ struct feed_mark {
     uint32_t has;     /* the columns that its rows have; wants it others, all rows are sent */
     char boot[64], run[64];
 };
-#define FEED_COLUMNS 26
+#define FEED_COLUMNS 28
 #define FEED_COLUMNS_ALL ((UINT32_C(1) << FEED_COLUMNS) - 1)
 
 /* From a query: since, defs, boot, run, columns, has. */

@@ -95,6 +95,8 @@ static struct view_row row_of(uint32_t id, const struct tally *t, double seconds
                            .requests = t->requests,
                            .failures = t->failures,
                            .cut = t->cut,
+                           .discarded = t->discarded,
+                           .resent = t->resent,
                            .rps = seconds > 0 ? (double)t->requests / seconds : 0,
                            .fail_rps = seconds > 0 ? (double)t->failures / seconds : 0};
     row.total_rps = row.rps;

@@ -18,7 +18,7 @@ static const char ROW_COLUMNS[] =
     "\"columns\":[\"from\",\"to\",\"id\",\"count\",\"failed\",\"sum_us\",\"hist\",\"failed_hist\","
     "\"min_us\",\"max_us\",\"none\",\"cut\",\"bytes\",\"s0\",\"s1\",\"s2\",\"s3\",\"s4\",\"s5\","
     "\"sent\",\"received\",\"phased\",\"queue\",\"dns\",\"connect\",\"tls\",\"send\",\"wait\","
-    "\"receive\"]";
+    "\"receive\",\"discarded\",\"resent\"]";
 
 struct block {
     struct sbuf *out;
@@ -87,6 +87,8 @@ static void add_row(struct sbuf *out, int64_t from, int64_t to, uint32_t id, con
     add_u64(out, t->bytes);
     for (size_t i = 0; i < STATS_EXTRAS; i++)
         add_u64(out, extra[i]);
+    add_u64(out, t->discarded);
+    add_u64(out, t->resent);
     sbuf_addc(out, ']');
 }
 
@@ -171,7 +173,7 @@ static void add_windows_of(struct block *b, uint32_t id, struct tally *sum, bool
     for (size_t i = 0; i < b->window_count; i++) {
         tally_zero(sum);
         timeline_read_row(&b->windows[i], id, sum);
-        if (sum->requests + sum->cut + sum->failures == 0)
+        if (tally_is_empty(sum))
             continue;
         if (!*is_first)
             sbuf_addc(b->out, ',');

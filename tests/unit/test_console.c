@@ -50,7 +50,7 @@ static void an_empty_run_has_tables_too(void **state)
     assert_non_null(
         strstr(b.data, "0     0(0.00%) |      0       0       0      0 |    0.00        0.00"));
     console_add_errors(&b, &s, 80);
-    console_add_cut(&b, &s);
+    console_add_aside(&b, &s);
     assert_null(strstr(b.data, "Error report"));
     assert_null(strstr(b.data, "cut off"));
     sbuf_clear(&b);
@@ -123,7 +123,7 @@ static void failure_texts_are_unwrapped(void **state)
     }
 }
 
-static void requests_cut_off_are_told_apart_from_failures(void **state)
+static void requests_that_are_none_are_told_apart_from_failures(void **state)
 {
     (void)state;
     struct stats s;
@@ -131,14 +131,24 @@ static void requests_cut_off_are_told_apart_from_failures(void **state)
     stats_init(&s, GOLDEN_START, STATS_LIMITS_DEFAULT);
     struct tally *row = stats_row(&s, "GET", 3, "/", 1);
     stats_add_cut(&s, row);
-    console_add_cut(&b, &s);
+    console_add_aside(&b, &s);
     assert_string_equal(b.data,
                         "1 request was cut off in flight when the test ended (not a failure)\n\n");
     sbuf_clear(&b);
     stats_add_cut(&s, row);
-    console_add_cut(&b, &s);
+    console_add_aside(&b, &s);
     assert_string_equal(b.data,
                         "2 requests were cut off in flight when the test ended (not failures)\n\n");
+    stats_reset(&s, GOLDEN_START);
+    sbuf_clear(&b);
+    stats_add_discarded(&s, row);
+    stats_add_resent(&s, row, 2);
+    console_add_aside(&b, &s);
+    assert_string_equal(b.data,
+                        "1 request was answered, but its task raised or ended before it judged the "
+                        "answer (not a failure)\n\n"
+                        "2 requests were sent again: their connection closed before an answer (not "
+                        "failures)\n\n");
     sbuf_fini(&b);
     stats_fini(&s);
 }
@@ -182,7 +192,7 @@ int main(void)
         cmocka_unit_test(times_are_cut_and_percentiles_never_exceed_max),
         cmocka_unit_test(texts_of_strangers_cannot_move_the_cursor),
         cmocka_unit_test(failure_texts_are_unwrapped),
-        cmocka_unit_test(requests_cut_off_are_told_apart_from_failures),
+        cmocka_unit_test(requests_that_are_none_are_told_apart_from_failures),
         cmocka_unit_test(percentiles_are_those_the_locustfile_wants),
         cmocka_unit_test(names_get_the_room_the_terminal_has),
     };

@@ -2,6 +2,7 @@
 /* Messages both ways. Incoming ones are written by hand, byte by byte where they are broken. */
 #include "master/proto.h"
 #include "common/base/sbuf.h"
+#include "common/stats/stats.h"
 #include <msgpack.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -261,7 +262,8 @@ static void every_message_is_one_array_of_three(void **state)
     proto_ack(&out[2], "n", 3, "boot");
     proto_spawn(&out[3], "n", &order);
     proto_event(&out[4], "n", 9, "quit", &(struct event_args){.exit_code = &code});
-    proto_state(&out[5], "n", &(struct host_state){.state = "running"});
+    const struct tally total = {.requests = 1};
+    proto_state(&out[5], "n", &(struct host_state){.state = "running", .total = &total});
     proto_report_ack(&out[6], "n", "e", 7);
     const uint32_t sizes[] = {0, 1, 2, 7, 3, 6, 2};
     for (size_t i = 0; i < 7; i++) {

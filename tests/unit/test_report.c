@@ -41,7 +41,7 @@ static void fill(struct stats *s, int rows, int samples)
             stats_add_failed_time(s, t, x >> 44);
         }
         if (i % 10 == 4)
-            stats_add_cut(s, t);
+            stats_add_cut(s, t), stats_add_discarded(s, t), stats_add_resent(s, t, 5);
         if (i % 10 == 5)
             stats_add(s, t, T0 + i % 7, STATS_NO_TIME, 0);
     }
@@ -66,6 +66,8 @@ static void assert_same_tally(const struct tally *a, const struct tally *b)
     assert_int_equal(a->none_requests, b->none_requests);
     assert_int_equal(a->failures, b->failures);
     assert_int_equal(a->cut, b->cut);
+    assert_int_equal(a->discarded, b->discarded);
+    assert_int_equal(a->resent, b->resent);
     assert_int_equal(a->bytes, b->bytes);
     assert_int_equal(a->sum_us, b->sum_us);
     assert_int_equal(a->min_us, b->min_us);
@@ -298,6 +300,8 @@ static void pack_more(msgpack_packer *pk, const struct more_fields *r)
                 msgpack_pack_uint64(pk, k == 5 ? r->status_500 : 0);
         } else if (i == 1) {
             msgpack_pack_bin_with_body(pk, r->failed, strlen(r->failed));
+        } else if (i < 4) {
+            msgpack_pack_uint64(pk, i + 1);
         } else {
             msgpack_pack_nil(pk);
         }
@@ -373,7 +377,8 @@ static void test_rows_of_older_and_newer_workers(void **state)
         {0, 0, 0, ""},
         {2, STATS_EXTRAS, 1, "\x05\x01"},
         {2, STATS_EXTRAS, 1, ""},
-        {4, STATS_EXTRAS + 3, 1, ""},
+        {4, STATS_EXTRAS, 1, ""},
+        {6, STATS_EXTRAS + 3, 1, ""},
     };
     const struct more_fields bad[] = {
         {1, STATS_EXTRAS, 1, ""}, /* half of what is new */
@@ -392,8 +397,10 @@ static void test_rows_of_older_and_newer_workers(void **state)
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         if (merge_row_with(&s, &r, &good[i]) != 0)
             fail_msg("refused row %zu", i);
-    assert_int_equal(s.total.requests, 4);
-    assert_int_equal(s.total.extra.status[5], 3);
+    assert_int_equal(s.total.requests, 5);
+    assert_int_equal(s.total.extra.status[5], 4);
+    assert_int_equal(s.total.discarded, 6);
+    assert_int_equal(s.total.resent, 8);
     assert_int_equal(s.total.failed->count, 1);
     assert_int_equal(s.rows->failed->count, 1);
     stats_fini(&s);

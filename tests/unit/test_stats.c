@@ -40,6 +40,8 @@ static void assert_adds_up(const struct stats *s)
     assert_int_equal(sum.none_requests, s->total.none_requests);
     assert_int_equal(sum.failures, s->total.failures);
     assert_int_equal(sum.cut, s->total.cut);
+    assert_int_equal(sum.discarded, s->total.discarded);
+    assert_int_equal(sum.resent, s->total.resent);
     assert_int_equal(sum.bytes, s->total.bytes);
     assert_int_equal(sum.sum_us, s->total.sum_us);
     assert_int_equal(sum.min_us, s->total.min_us);
@@ -61,6 +63,8 @@ static void test_a_sample_counts_in_row_and_total(void **state)
     add(&s, "/b", T0 + 3, 20);
     stats_add(&s, row(&s, "GET", "/b"), T0 + 3, STATS_NO_TIME, 5);
     stats_add_cut(&s, row(&s, "GET", "/b"));
+    stats_add_discarded(&s, row(&s, "GET", "/b"));
+    stats_add_resent(&s, row(&s, "GET", "/b"), 3);
     fail_one(&s, "/a", T0 + 2, "boom");
     const struct tally *a = stats_find(&s, "GET", "/a");
     assert_non_null(a);
@@ -75,6 +79,8 @@ static void test_a_sample_counts_in_row_and_total(void **state)
     assert_int_equal(b->requests, 2);
     assert_int_equal(b->none_requests, 1);
     assert_int_equal(b->cut, 1);
+    assert_int_equal(b->discarded, 1);
+    assert_int_equal(b->resent, 3);
     assert_true(tally_mean_ms(b) == 20);
     assert_null(stats_find(&s, "POST", "/a"));
     assert_int_equal(s.total.requests, 4);

@@ -27,6 +27,8 @@ static struct tally made_row(uint32_t n, uint32_t failures)
     t.requests = n;
     t.failures = failures;
     t.bytes = 100ull * n;
+    t.discarded = n % 3;
+    t.resent = n % 2;
     t.extra.status[2] = n - failures;
     t.extra.status[5] = failures;
     t.extra.phased = n;
@@ -73,6 +75,8 @@ static void same(const struct tally *got, const struct tally *want)
     assert_int_equal(got->none_requests, want->none_requests);
     assert_int_equal(got->failures, want->failures);
     assert_int_equal(got->cut, want->cut);
+    assert_int_equal(got->discarded, want->discarded);
+    assert_int_equal(got->resent, want->resent);
     assert_int_equal(got->bytes, want->bytes);
     assert_int_equal(got->sum_us, want->sum_us);
     assert_int_equal(got->min_us, want->min_us);

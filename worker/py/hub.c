@@ -61,10 +61,10 @@ void hub_ready(struct ready *r)
     ready_add(&queue, r);
 }
 
-static void raise_gevent(const char *class, const char *message)
+void hub_raise(const char *name, const char *message)
 {
     PyObject *module = PyImport_ImportModule("gevent.exceptions"); /* new */
-    PyObject *type = module ? PyObject_GetAttrString(module, class) : NULL;
+    PyObject *type = module ? PyObject_GetAttrString(module, name) : NULL;
     if (type)
         PyErr_SetString(type, message);
     Py_XDECREF(type);
@@ -118,7 +118,7 @@ static int unpark(struct park *p, PyObject *result)
     Py_DECREF(result);
     if (is_woken)
         return 0;
-    raise_gevent("InvalidSwitchError", "switched to a greenlet that waits for something else");
+    hub_raise("InvalidSwitchError", "switched to a greenlet that waits for something else");
     return -1;
 }
 
@@ -131,8 +131,8 @@ static int park(struct park *p)
     PyObject *self = (PyObject *)PyGreenlet_GetCurrent(); /* new */
     if (!self || self == hub) {
         if (self)
-            raise_gevent("BlockingSwitchOutError",
-                         "Impossible to call blocking function in the event loop callback");
+            hub_raise("BlockingSwitchOutError",
+                      "Impossible to call blocking function in the event loop callback");
         Py_XDECREF(self);
         Py_DECREF(hub);
         return -1;

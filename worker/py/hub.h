@@ -25,6 +25,8 @@ struct event_base *hub_base(void); /* the main loop's event_base; NULL before th
 
 void hub_ready(struct ready *r); /* queue r; nothing if it is queued already. No GIL needed */
 
+void hub_raise(const char *name, const char *message); /* an exception of gevent.exceptions */
+
 /* One wait of one greenlet. Zero-initialise, on the heap. May be reused after hub_park returned. */
 struct park {
     struct ready ready;

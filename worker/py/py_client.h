@@ -24,6 +24,7 @@
 #include "common/base/sbuf.h"
 #include "worker/http/fetch.h"
 #include "worker/py/hub.h"
+#include "worker/py/py_stats.h"
 
 /* CPython 3.11 wants char **, and does not write to it. */
 #define KEYWORD_NAMES(names) ((char **)(uintptr_t)(names))
@@ -185,6 +186,7 @@ enum road call_body(struct session *s, const struct call *c, struct outgoing *ou
 /* The request head, into *head: py_client_head.c. */
 enum road call_head(struct session *s, const struct call *c, const struct outgoing *out,
                     struct sbuf *head);
+uint32_t call_milliseconds(double seconds); /* 0, no limit: also for what does not fit */
 enum road call_timeouts(struct session *s, PyObject *timeout, struct fetch_request *q);
 
 /* ---- responses: py_client_response.c, py_client_text.c -------------------------------------- */
@@ -207,6 +209,7 @@ struct response {
     uint64_t ended_ns; /* of this exchange: CLOCK_MONOTONIC */
     int status;        /* -1 = None */
     bool is_catch, is_entered, is_reported, is_consumed, is_stream, is_awaiting;
+    bool is_reached;    /* the target may have counted this request, or one that led to it */
     bool is_meta_shown; /* somebody has request_meta and may have changed it */
     bool is_unmeasured; /* its event is fired; the statistics have not had its measures yet */
 };
@@ -234,8 +237,9 @@ PyObject *json_read(const char *text, Py_ssize_t len);
 /* ---- the exchange: py_client_exchange.c ----------------------------------------------------- */
 
 /* Sends and parks until it is done. 0: r->got is set, perhaps with an error; -1: something was
- * thrown into the greenlet; the exchange is cancelled and counted as cut. */
+ * thrown into the greenlet; the exchange is cancelled, and counted as cut where it has a name. */
 int exchange_run(struct response *r, struct fetch_request *q);
+void exchange_allow_resends(struct fetch_request *q, const struct session *s, PyObject *method);
 /* The exception for a failed exchange (new). */
 PyObject *exchange_error(struct response *r);
 bool exchange_failed(const struct response *r);
@@ -275,7 +279,11 @@ PyObject *record_exit(struct response *r, PyObject *const *args, Py_ssize_t coun
 PyObject *record_success(struct response *r, PyObject *unused);
 PyObject *record_failure(struct response *r, PyObject *why);
 PyObject *record_raise_for_status(struct response *r, PyObject *unused);
-void record_lost(struct response *r); /* never reported: counted as cut */
+void record_lost(struct response *r); /* never judged: discarded, if the target may have it */
+/* Counts what the target has of r beside what is reported. Keeps an exception that is set. */
+void record_aside(struct response *r, enum py_stats_aside what, unsigned n);
+int record_aside_of(struct session *s, PyObject *method, PyObject *name, enum py_stats_aside what,
+                    unsigned n);
 void record_init(void);
 
 /* ---- what pylib gives us: py_client.c ------------------------------------------------------- */

@@ -364,6 +364,12 @@ enum road call_body(struct session *s, const struct call *c, struct outgoing *ou
 
 /* ---- timeouts ------------------------------------------------------------------------------- */
 
+uint32_t call_milliseconds(double seconds)
+{
+    const double ms = ceil(seconds * 1000);
+    return ms > 0 && ms < UINT32_MAX ? (uint32_t)ms : 0;
+}
+
 static enum road milliseconds(PyObject *value, uint32_t *out)
 {
     if (value == Py_None)
@@ -381,8 +387,8 @@ static enum road milliseconds(PyObject *value, uint32_t *out)
 enum road call_timeouts(struct session *s, PyObject *timeout, struct fetch_request *q)
 {
     if (s->is_fast) {
-        q->connect_timeout_ms = (uint32_t)ceil(s->connect_timeout * 1000);
-        q->read_timeout_ms = (uint32_t)ceil(s->network_timeout * 1000);
+        q->connect_timeout_ms = call_milliseconds(s->connect_timeout);
+        q->read_timeout_ms = call_milliseconds(s->network_timeout);
         return is_given(timeout) ? ROAD_PLAIN : ROAD_FAST;
     }
     if (!is_given(timeout))

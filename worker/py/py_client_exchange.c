@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/base/clk.h"
+#include "common/base/mem.h"
 #include "worker/py/py_stats.h"
 
 static void exchange_done(void *arg)
@@ -26,26 +27,47 @@ static int wait_done(struct response *r)
     return result;
 }
 
-static void count_cut(struct response *r)
+/* Its greenlet was ended while it waited; the answer may be there, and nobody to judge it. */
+static void count_ended(struct response *r)
 {
-    PyObject *type = NULL, *value = NULL, *trace = NULL;
-    PyErr_Fetch(&type, &value, &trace);
+    const bool is_answered = fetch_is_done(r->fetch);
+    fetch_cancel(r->fetch);
+    r->is_reached |= fetch_response(r->fetch)->was_sent;
     r->is_reported = true;
-    if (fetch_response(r->fetch)->was_sent && r->method && r->name &&
-        py_stats_cut(session_stats(r->session), r->method, r->name) < 0)
-        PyErr_Clear();
-    PyErr_Restore(type, value, trace);
+    if (r->is_reached)
+        record_aside(r, is_answered ? ASIDE_DISCARDED : ASIDE_CUT, 1);
+}
+
+static void count_resent(struct response *r)
+{
+    const unsigned resent = fetch_response(r->fetch)->resent;
+    if (__builtin_expect(resent > 0, 0))
+        record_aside(r, ASIDE_RESENT, resent);
+}
+
+/* What stock's clients send again when a connection ends before an answer begins: urllib3 makes
+ * sure of a connection before it uses it, geventhttpclient tries each connection it may have. */
+void exchange_allow_resends(struct fetch_request *q, const struct session *s, PyObject *method)
+{
+    static const char *const idempotent[] = {"GET", "PUT", "DELETE", "HEAD", "OPTIONS", "TRACE"};
+    bool is_idempotent = false;
+    for (size_t i = 0; !is_idempotent && i < sizeof idempotent / sizeof *idempotent; i++)
+        is_idempotent = !PyUnicode_CompareWithASCIIString(method, idempotent[i]);
+    q->resends_on_new = s->is_fast;
+    q->resends = !is_idempotent ? 0 : s->is_fast ? s->concurrency + 1 : 1;
 }
 
 int exchange_run(struct response *r, struct fetch_request *q)
 {
     r->fetch = fetch_start(r->pool->pool, q, exchange_done, r);
-    if (!fetch_is_done(r->fetch) && wait_done(r) < 0) {
-        fetch_cancel(r->fetch);
-        count_cut(r);
+    const int ended = fetch_is_done(r->fetch) ? 0 : wait_done(r);
+    count_resent(r);
+    if (ended < 0) {
+        count_ended(r);
         return -1;
     }
     r->got = fetch_response(r->fetch);
+    r->is_reached |= r->got->was_sent;
     r->status = r->got->status;
     const struct fetch_times *t = &r->got->times;
     uint64_t last = r->is_stream ? t->first_byte : t->last_byte;
@@ -102,25 +124,54 @@ static int take_payload(struct response *r, PyObject *body, struct fetch_request
     return q->body ? 0 : -1;
 }
 
+/* What of this exchange the target may have counted. */
+static int note(const struct response *r, PyObject *account)
+{
+    if (account == Py_None || !r->fetch)
+        return 0;
+    if (r->is_reached && PyObject_SetAttrString(account, "is_reached", Py_True) < 0)
+        return -1;
+    const unsigned resent = fetch_response(r->fetch)->resent;
+    if (!resent)
+        return 0;
+    PyObject *more = PyLong_FromUnsignedLong(resent);
+    PyObject *result = more ? PyObject_CallMethod(account, "add_resent", "O", more) : NULL;
+    Py_XDECREF(more);
+    Py_XDECREF(result);
+    return result ? 0 : -1;
+}
+
+static void note_ended(const struct response *r, PyObject *account)
+{
+    PyObject *type = NULL, *value = NULL, *trace = NULL;
+    PyErr_Fetch(&type, &value, &trace);
+    if (note(r, account) < 0)
+        PyErr_Clear();
+    PyErr_Restore(type, value, trace);
+}
+
 /* exchange(session, cls, method, root, target, head, body, stream, connect, read, verify, cert,
- * proxy, timeout, decode_stream) → response. Sends `head` (bytes) as it is. A failure is in the
- * response, as `response._failure()`; its caller counts what is cut off. */
+ * proxy, timeout, decode_stream, account) → response. Sends `head` (bytes) as it is. A failure is
+ * in the response, as `response._failure()`. Nothing is counted here: what there is to count is
+ * noted in the caller's account (pylib: _http/account.py). */
 PyObject *exchange_call(PyObject *module, PyObject *args, PyObject *kwargs)
 {
-    static const char *const names[] = {
-        "session", "cls",  "method", "root", "target", "head",    "body",          "stream",
-        "connect", "read", "verify", "cert", "proxy",  "timeout", "decode_stream", NULL};
+    static const char *const names[] = {"session", "cls",  "method", "root",    "target",
+                                        "head",    "body", "stream", "connect", "read",
+                                        "verify",  "cert", "proxy",  "timeout", "decode_stream",
+                                        "account", NULL};
     (void)module;
     struct session *s = NULL;
     PyTypeObject *cls = NULL;
     PyObject *method = NULL, *root = NULL, *target = NULL, *head = NULL, *body = Py_None;
     PyObject *verify = Py_True, *cert = Py_None, *proxy = Py_None, *timeout = Py_None;
+    PyObject *account = Py_None;
     int is_stream = 0, is_decoded = 0;
     double connect = 0, read = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!UUUSO|$pddOOOOp", KEYWORD_NAMES(names),
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!UUUSO|$pddOOOOpO", KEYWORD_NAMES(names),
                                      session_type, &s, &PyType_Type, &cls, &method, &root, &target,
                                      &head, &body, &is_stream, &connect, &read, &verify, &cert,
-                                     &proxy, &timeout, &is_decoded))
+                                     &proxy, &timeout, &is_decoded, &account))
         return NULL;
     if (!site_is_loop_thread())
         return PyErr_Format(PyExc_RuntimeError,
@@ -131,10 +182,6 @@ PyObject *exchange_call(PyObject *module, PyObject *args, PyObject *kwargs)
     struct response *r = response_new(cls);
     if (!r)
         return NULL;
-    struct fetch_request q = {.origin = site->origin,
-                              .head = PyBytes_AS_STRING(head),
-                              .head_len = (size_t)PyBytes_GET_SIZE(head),
-                              .head_only = !PyUnicode_CompareWithASCIIString(method, "HEAD")};
     r->session = (struct session *)Py_NewRef(s);
     r->pool = pool_ref_get(s->pool);
     r->site = site;
@@ -142,14 +189,19 @@ PyObject *exchange_call(PyObject *module, PyObject *args, PyObject *kwargs)
     r->method = Py_NewRef(method);
     r->timeout = timeout == Py_None ? NULL : Py_NewRef(timeout);
     r->is_stream = is_stream;
-    r->sent = malloc(q.head_len);
-    r->sent_len = q.head_len;
-    memcpy(r->sent, q.head, q.head_len);
-    q.connect_timeout_ms = (uint32_t)(connect * 1000 + 0.999);
-    q.read_timeout_ms = (uint32_t)(read * 1000 + 0.999);
-    q.mode = is_stream ? FETCH_STREAM : FETCH_COLLECT;
-    q.keep_encoded = is_stream && !is_decoded;
-    if (take_payload(r, body, &q) < 0 || exchange_run(r, &q) < 0) {
+    r->sent_len = (size_t)PyBytes_GET_SIZE(head);
+    r->sent = mem_dup(PyBytes_AS_STRING(head), r->sent_len);
+    struct fetch_request q = {.origin = site->origin,
+                              .head = r->sent,
+                              .head_len = r->sent_len,
+                              .head_only = !PyUnicode_CompareWithASCIIString(method, "HEAD"),
+                              .mode = is_stream ? FETCH_STREAM : FETCH_COLLECT,
+                              .keep_encoded = is_stream && !is_decoded,
+                              .connect_timeout_ms = call_milliseconds(connect),
+                              .read_timeout_ms = call_milliseconds(read)};
+    exchange_allow_resends(&q, s, method);
+    if (take_payload(r, body, &q) < 0 || exchange_run(r, &q) < 0 || note(r, account) < 0) {
+        note_ended(r, account);
         Py_DECREF(r);
         return NULL;
     }
@@ -164,6 +216,10 @@ PyObject *exchange_read(struct response *r, PyObject *size)
         return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_ValueError, "negative size");
     if (!r->fetch || !r->is_stream)
         return PyBytes_FromStringAndSize(NULL, 0);
+    if (r->is_awaiting) {
+        hub_raise("ConcurrentObjectUseError", "another greenlet is reading this response");
+        return NULL;
+    }
     PyObject *bytes = PyBytes_FromStringAndSize(NULL, most);
     while (bytes) {
         const long got = fetch_read(r->fetch, PyBytes_AS_STRING(bytes), (size_t)most);

@@ -12,6 +12,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "common/base/mem.h"
 #include <strings.h>
 #include <time.h>
 
@@ -40,7 +42,7 @@ static struct cookie join(struct slice name, struct slice value, struct slice do
                           struct slice path)
 {
     struct cookie c = {.has_value = value.at != NULL};
-    c.text = malloc(name.len + value.len + domain.len + path.len + 4);
+    c.text = mem_realloc(NULL, name.len + value.len + domain.len + path.len + 4);
     const struct slice parts[] = {name, value, domain, path};
     uint32_t *const starts[] = {NULL, &c.value_at, &c.domain_at, &c.path_at};
     size_t at = 0;
@@ -86,7 +88,7 @@ void jar_put(struct jar *jar, struct cookie cookie)
     }
     if (jar->count == jar->capacity) {
         jar->capacity = jar->capacity ? jar->capacity * 2 : 2;
-        jar->cookies = realloc(jar->cookies, jar->capacity * sizeof *jar->cookies);
+        jar->cookies = mem_realloc(jar->cookies, jar->capacity * sizeof *jar->cookies);
         if (!jar->cookies)
             abort();
     }

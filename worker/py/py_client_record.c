@@ -4,7 +4,7 @@
  * No listener, no cost: while the built-in listener is the only one, the numbers go straight into
  * the statistics, no dict, no exception object and no call. As soon as there is another listener,
  * or user code has looked at request_meta, Locust's event is fired with that dict.
- * Every request ends in exactly one of: reported here, counted as cut.
+ * Every request that reached the target ends in exactly one of: reported here, cut, discarded.
  */
 #include "worker/py/py_client.h"
 
@@ -242,18 +242,32 @@ int record_default_outcome(struct response *r)
     return result;
 }
 
-void record_lost(struct response *r)
+int record_aside_of(struct session *s, PyObject *method, PyObject *name, enum py_stats_aside what,
+                    unsigned n)
 {
-    if (r->is_reported || !r->is_catch || !r->session || !r->method || !r->name)
-        return;
-    r->is_reported = true;
-    if (r->session->handlers && !PyList_GET_SIZE(r->session->handlers))
+    const bool is_counting =
+        s->handlers ? PyList_GET_SIZE(s->handlers) > 0 : is_given(s->request_event);
+    return is_counting ? py_stats_aside(session_stats(s), method, name, what, n) : 0;
+}
+
+void record_aside(struct response *r, enum py_stats_aside what, unsigned n)
+{
+    if (!r->session || !r->method || !r->name)
         return;
     PyObject *type = NULL, *value = NULL, *trace = NULL;
     PyErr_Fetch(&type, &value, &trace);
-    if (py_stats_cut(stats_of(r), r->method, r->name) < 0)
+    if (record_aside_of(r->session, r->method, r->name, what, n) < 0)
         PyErr_Clear();
     PyErr_Restore(type, value, trace);
+}
+
+void record_lost(struct response *r)
+{
+    if (r->is_reported)
+        return;
+    r->is_reported = true;
+    if (r->is_reached)
+        record_aside(r, ASIDE_DISCARDED, 1);
 }
 
 /* ---- the with block ------------------------------------------------------------------------- */

@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #include "common/base/clk.h"
+#include "common/base/mem.h"
 #include "worker/py/py_stats.h"
 
 enum { MAX_REDIRECTS_DEFAULT = 30 };
@@ -153,9 +154,8 @@ static struct response *start_response(struct session *s, bool is_catch, struct 
     r->payload = out->payload;
     out->target = out->payload = NULL;
     r->is_catch = is_catch;
-    r->sent = malloc(head->len);
+    r->sent = mem_dup(head->data, head->len);
     r->sent_len = head->len;
-    memcpy(r->sent, head->data, head->len);
     return r;
 }
 
@@ -236,7 +236,10 @@ static struct response *next_hop(struct response *r, PyObject *parts, const stru
     next->duration_ns = r->duration_ns;
     next->url = Py_NewRef(url); /* with its fragment */
     next->timeout = Py_XNewRef(r->timeout);
+    next->is_reached = r->is_reached;
+    r->is_reported = true; /* from here on the whole chain is next's to count */
     q->head_only = !PyUnicode_CompareWithASCIIString(method, "HEAD");
+    exchange_allow_resends(q, s, method);
     if (run(next, q, &out) < 0)
         Py_CLEAR(next);
     return next;
@@ -258,6 +261,8 @@ static struct response *chain_failed(struct response *r, PyObject *error)
     failed->target = Py_XNewRef(r->target);
     failed->duration_ns = r->duration_ns;
     failed->is_catch = r->is_catch;
+    failed->is_reached = r->is_reached;
+    r->is_reported = true;
     failed->status = 0;
     failed->error = Py_NewRef(error);
     return failed;
@@ -284,7 +289,6 @@ static struct response *follow(struct response *r, const struct call *c, struct 
         if (parts)
             next = PyTuple_Check(parts) ? next_hop(r, parts, c, q) : chain_failed(r, parts);
         Py_XDECREF(parts);
-        r->is_reported = true;
         Py_SETREF(r, next);
         if (r && r->error)
             break;
@@ -363,6 +367,7 @@ static PyObject *fast_call(struct session *s, struct call *c, struct outgoing *o
         r->url = own_url(s, c->url); /* as the caller wrote it */
     r->timeout = is_given(c->timeout) ? Py_NewRef(c->timeout) : NULL;
     q->head_only = !PyUnicode_CompareWithASCIIString(c->method, "HEAD");
+    exchange_allow_resends(q, s, c->method);
     if (run(r, q, &sent) < 0) {
         Py_DECREF(r);
         return NULL;

@@ -236,6 +236,12 @@ static PyObject *get_meta(PyObject *self, void *closure)
     return Py_XNewRef(record_meta((struct response *)self));
 }
 
+static PyObject *get_reached(PyObject *self, void *closure)
+{
+    (void)closure;
+    return PyBool_FromLong(((struct response *)self)->is_reached);
+}
+
 static PyObject *get_stream(PyObject *self, void *closure)
 {
     (void)closure;
@@ -319,6 +325,7 @@ static PyGetSetDef response_attributes[] = {
     {"request_meta", get_meta, part_set, NULL,
      &(struct part){offsetof(struct response, meta), NULL}},
     {"_is_stream", get_stream, NULL, NULL, NULL},
+    {"_is_reached", get_reached, NULL, NULL, NULL},
     {"_session", get_session, NULL, NULL, NULL},
     {"_sent", get_sent, NULL, NULL, NULL},
     PART("_sent_body", payload, make_none),
@@ -372,19 +379,21 @@ static PyObject *response_release(PyObject *self, PyObject *unused)
     struct response *r = (struct response *)self;
     if (r->is_stream && r->fetch)
         fetch_cancel(r->fetch);
+    if (r->is_awaiting) /* another greenlet reads it: it is told that there is no more */
+        hub_wake(&r->park);
     Py_RETURN_NONE;
 }
 
-/* _begin(session, method, name, context, is_catch, duration_ms): makes this one the result of a
- * call that pylib carried out. Then request_meta and the with block work. */
+/* _begin(session, method, name, context, is_catch, duration_ms, is_reached): makes this one the
+ * result of a call that pylib carried out. Then request_meta and the with block work. */
 static PyObject *response_begin(PyObject *self, PyObject *args)
 {
     struct response *r = (struct response *)self;
     PyObject *session = NULL, *method = NULL, *name = NULL, *context = NULL;
-    int is_catch = 0;
+    int is_catch = 0, is_reached = 0;
     double ms = 0;
-    if (!PyArg_ParseTuple(args, "O!OOOpd", session_type, &session, &method, &name, &context,
-                          &is_catch, &ms))
+    if (!PyArg_ParseTuple(args, "O!OOOpdp", session_type, &session, &method, &name, &context,
+                          &is_catch, &ms, &is_reached))
         return NULL;
     Py_XSETREF(r->session, (struct session *)Py_NewRef(session));
     Py_XSETREF(r->method, Py_NewRef(method));
@@ -392,6 +401,7 @@ static PyObject *response_begin(PyObject *self, PyObject *args)
     Py_XSETREF(r->context, context == Py_None ? NULL : Py_NewRef(context));
     r->duration_ns = ms > 0 ? (uint64_t)(ms * 1e6) : 0;
     r->is_catch = is_catch;
+    r->is_reached = is_reached;
     r->is_reported = false;
     Py_RETURN_NONE;
 }

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/mem.h"
+
 static struct head_lines default_lines, fast_lines;
 
 /* ---- connections ---------------------------------------------------------------------------- */
@@ -23,7 +25,7 @@ struct pool_ref *pool_ref_new(struct fetch_pool_config config)
     struct fetch_engine *engine = site_engine();
     if (!engine)
         return NULL;
-    struct pool_ref *pool = malloc(sizeof *pool);
+    struct pool_ref *pool = mem_zalloc(sizeof *pool);
     *pool = (struct pool_ref){.refs = 1, .pool = fetch_pool_new(engine, config)};
     return pool;
 }
@@ -123,8 +125,8 @@ static bool add_line(struct head_lines *l, PyObject *name, PyObject *value)
 static enum road fill_lines(struct head_lines *l, PyObject *dict, bool is_store)
 {
     const size_t size = (size_t)PyDict_GET_SIZE(dict);
-    l->lines = calloc(size + 1, sizeof *l->lines);
-    l->snapshot = calloc(2 * size + 1, sizeof *l->snapshot);
+    l->lines = mem_zalloc((size_t)(size + 1) * sizeof *l->lines);
+    l->snapshot = mem_zalloc((size_t)(2 * size + 1) * sizeof *l->snapshot);
     PyObject *key = NULL, *value = NULL;
     Py_ssize_t at = 0;
     while (PyDict_Next(dict, &at, &key, &value)) {
@@ -169,7 +171,7 @@ enum road session_lines(struct session *s, const struct head_lines **lines)
         return make_lines(shared, s->is_fast ? glue.fast_headers : glue.default_headers);
     }
     if (!s->lines)
-        s->lines = calloc(1, sizeof *s->lines);
+        s->lines = mem_zalloc(sizeof *s->lines);
     *lines = s->lines;
     return make_lines(s->lines, s->headers);
 }

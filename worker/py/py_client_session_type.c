@@ -489,12 +489,30 @@ static PyObject *session_cookie_header(PyObject *self, PyObject *args)
     {                                                                                              \
         name, (PyCFunction)(void (*)(void))function, METH_FASTCALL | METH_KEYWORDS, NULL           \
     }
+/* _count_aside("cut" | "discarded" | "resent", method, name, n) */
+static PyObject *session_count_aside(PyObject *self, PyObject *args)
+{
+    static const char *const names[] = {
+        [ASIDE_CUT] = "cut", [ASIDE_DISCARDED] = "discarded", [ASIDE_RESENT] = "resent"};
+    const char *what = NULL;
+    PyObject *method = NULL, *name = NULL;
+    unsigned n = 0;
+    if (!PyArg_ParseTuple(args, "sOOI", &what, &method, &name, &n))
+        return NULL;
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(what, names[i]) &&
+            record_aside_of((struct session *)self, method, name, (enum py_stats_aside)i, n) < 0)
+            return NULL;
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef session_methods[] = {
 #define X(function, method, positional) FAST_METHOD(#function, session_##function),
     VERBS(X)
 #undef X
         FAST_METHOD("request", session_request),
     {"close", session_close, METH_NOARGS, NULL},
+    {"_count_aside", session_count_aside, METH_VARARGS, NULL},
     {"_cookie_header", session_cookie_header, METH_VARARGS, NULL},
     {"_configure", (PyCFunction)(void (*)(void))session_configure, METH_VARARGS | METH_KEYWORDS,
      NULL},

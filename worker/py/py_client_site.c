@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/mem.h"
+
 static PyObject *sites; /* (root, verify, cert, proxy) → capsule of struct site */
 static struct fetch_engine *engine;
 static unsigned long loop_thread; /* where the engine lives */
@@ -263,8 +265,8 @@ static struct site *site_new(PyObject *root, PyObject *verify, PyObject *cert, P
     const char *text = PyUnicode_AsUTF8(root);
     if (!e || !text)
         return NULL;
-    struct site *site = calloc(1, sizeof *site);
-    char *host = malloc(strlen(text) + 1);
+    struct site *site = mem_zalloc(sizeof *site);
+    char *host = mem_realloc(NULL, strlen(text) + 1);
     struct fetch_target target = {.host = host};
     split_root(text, site, host, &target.port);
     target.tls = site->is_tls;

@@ -174,12 +174,23 @@ int py_stats_record(struct py_stats *s, PyObject *method, PyObject *name,
     return 0;
 }
 
-int py_stats_cut(struct py_stats *s, PyObject *method, PyObject *name)
+int py_stats_aside(struct py_stats *s, PyObject *method, PyObject *name, enum py_stats_aside what,
+                   unsigned n)
 {
     struct tally *row = row_of(s, method, name);
     if (!row)
         return -1;
-    stats_add_cut(&s->live, row);
+    switch (what) {
+    case ASIDE_CUT:
+        stats_add_cut(&s->live, row);
+        break;
+    case ASIDE_DISCARDED:
+        stats_add_discarded(&s->live, row);
+        break;
+    case ASIDE_RESENT:
+        stats_add_resent(&s->live, row, n);
+        break;
+    }
     return 0;
 }
 
@@ -285,7 +296,7 @@ static PyObject *cut_method(PyObject *self, PyObject *args)
 {
     PyObject *method, *name;
     if (!PyArg_ParseTuple(args, "OO:cut", &method, &name) ||
-        py_stats_cut((struct py_stats *)self, method, name) != 0)
+        py_stats_aside((struct py_stats *)self, method, name, ASIDE_CUT, 1) != 0)
         return NULL;
     Py_RETURN_NONE;
 }

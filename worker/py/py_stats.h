@@ -49,7 +49,11 @@ void py_stats_hook(const struct py_stats_hooks *hooks); /* static; at start */
  * what cannot be UTF-8 encoded at all. */
 int py_stats_record(struct py_stats *s, PyObject *method, PyObject *name,
                     struct py_stats_request *q);
-int py_stats_cut(struct py_stats *s, PyObject *method, PyObject *name);
+
+/* Of the target's requests, what is beside the finished ones (docs/statistics.md). */
+enum py_stats_aside { ASIDE_CUT, ASIDE_DISCARDED, ASIDE_RESENT };
+int py_stats_aside(struct py_stats *s, PyObject *method, PyObject *name, enum py_stats_aside what,
+                   unsigned n);
 
 /* From the keyword arguments of a request event; what is missing is left out. */
 int py_stats_record_event(struct py_stats *s, PyObject *fields);

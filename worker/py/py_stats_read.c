@@ -103,6 +103,8 @@ static PyObject *row_dict(const struct tally *t, double started_at, enum buckets
         put(d, "num_none_requests", PyLong_FromUnsignedLongLong(t->none_requests)) ||
         put(d, "num_failures", PyLong_FromUnsignedLongLong(t->failures)) ||
         put(d, "cut", PyLong_FromUnsignedLongLong(t->cut)) ||
+        put(d, "discarded", PyLong_FromUnsignedLongLong(t->discarded)) ||
+        put(d, "resent", PyLong_FromUnsignedLongLong(t->resent)) ||
         put(d, "total_response_time", PyFloat_FromDouble((double)t->sum_us / 1000)) ||
         put(d, "min_response_time", float_or_none(is_timed, (double)t->min_us / 1000)) ||
         put(d, "max_response_time", float_or_none(is_timed, (double)t->max_us / 1000)) ||

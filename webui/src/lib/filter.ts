@@ -19,7 +19,7 @@ export interface ParsedFilter {
 }
 
 export const FIELDS = [
-  "requests", "failures", "failed", "cut", "rps", "failRps", "mean", "min", "max", "p50", "p75", "p90", "p95", "p99", "p999",
+  "requests", "failures", "failed", "cut", "discarded", "resent", "rps", "failRps", "mean", "min", "max", "p50", "p75", "p90", "p95", "p99", "p999",
   "share", "size", "s0", "s4", "s5",
 ];
 const FIELD_OF = new Map(FIELDS.map((field) => [field.toLowerCase(), field]));

@@ -63,6 +63,7 @@ class Sum {
       [ROW.p999, this.ms(0.999)], [ROW.size, count > 0 ? this.n[WIN.bytes]! / count : null],
       [ROW.s0, this.n[WIN.s0]!], [ROW.s2, this.n[WIN.s2]!], [ROW.s3, this.n[WIN.s3]!], [ROW.s4, this.n[WIN.s4]!],
       [ROW.s5, this.n[WIN.s5]!], [ROW.sent, this.n[WIN.sent]!], [ROW.received, this.n[WIN.received]!],
+      [ROW.discarded, this.n[WIN.discarded]!], [ROW.resent, this.n[WIN.resent]!],
     ];
     for (const [column, value] of values) out[column] = value;
     return out;

@@ -31,7 +31,7 @@ class CoreFeed:
             for milliseconds, count in row["response_times"].items():
                 buckets[constants.bucket_response_time(milliseconds)] += count
             row["response_times"] = buckets
-        entry._add(row, row["cut"])
+        entry._add(row, row)
 
     def pull_history(self, stats):
         """It is made by stats_history, where that runs."""

@@ -225,7 +225,8 @@ class HostedFeed:
         """What katydid_state says of the totals: better than nothing before the first answer."""
         if self._answered.is_set():
             return
-        names = {"requests": "num_requests", "failures": "num_failures", "cut": "cut"}
+        names = {"requests": "num_requests", "failures": "num_failures"}
+        names.update((field, field) for field in ("cut", "discarded", "resent"))
         total = self._runner.environment.stats._total.__dict__
         total.update((names[name], count) for name, count in counts.items() if name in names)
 

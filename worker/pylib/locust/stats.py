@@ -158,7 +158,11 @@ class StatsEntry:
     num_requests = _Field()
     num_none_requests = _Field()
     num_failures = _Field()
-    cut = _Field()  # sent, but cut off by the end of the test; in none of the other numbers
+    # Ours, and in none of the other numbers: sent, but cut off by the end of the test; over, but not
+    # judged by the task; sent again.
+    cut = _Field()
+    discarded = _Field()
+    resent = _Field()
     total_response_time = _Field()
     min_response_time = _Field()
     max_response_time = _Field()
@@ -192,6 +196,8 @@ class StatsEntry:
             num_none_requests=0,
             num_failures=0,
             cut=0,
+            discarded=0,
+            resent=0,
             total_response_time=0,
             min_response_time=None,
             max_response_time=0,
@@ -247,10 +253,10 @@ class StatsEntry:
         """Adds the numbers of another entry."""
         self._update()
         more = {field: getattr(other, field) for field in _REPORTED}
-        self._add(more, getattr(other, "cut", 0))
+        self._add(more, {field: getattr(other, field, 0) for field in _OURS})
         self.__dict__["start_time"] = min(self.__dict__["start_time"], other.start_time)
 
-    def _add(self, more, cut):
+    def _add(self, more, ours):
         own = self.__dict__
         old_last = own["last_request_timestamp"]
         if self.use_response_times_cache and old_last:
@@ -259,7 +265,8 @@ class StatsEntry:
                 self._cache_response_times(first - 1)
         for field in _SUMS:
             own[field] += more[field]
-        own["cut"] += cut
+        for field in _OURS:
+            own[field] += ours.get(field, 0)
         own["max_response_time"] = max(own["max_response_time"], more["max_response_time"] or 0)
         for field, choose in (("min_response_time", min), ("last_request_timestamp", max)):
             own[field] = optional(choose, own[field], more[field])
@@ -431,6 +438,7 @@ class StatsEntry:
 
 
 _REPORTED = tuple(field for field in StatsEntryDict.__annotations__ if field not in ("name", "method"))
+_OURS = ("cut", "discarded", "resent")
 _SUMS = ("num_requests", "num_none_requests", "num_failures", "total_response_time",
          "total_content_length")
 

@@ -10,14 +10,16 @@ const CARD_HEIGHT = 84;
 
 function Numbers({ table, slot }: { table: Table; slot: number }): JSX.Element {
   const get = (column: number): number => valueOf(table, slot, column);
-  const [requests, failures, cut] = [get(ROW.requests), get(ROW.failures), get(ROW.cut)];
+  const [requests, failures] = [get(ROW.requests), get(ROW.failures)];
+  const asides = ([["cut", ROW.cut], ["discarded", ROW.discarded], ["resent", ROW.resent]] as const)
+    .map(([word, column]) => [word, get(column)] as const).filter(([, n]) => n > 0);
   return (
     <dl class="card-numbers">
       <div><dt>requests</dt><dd>{count(requests)}</dd></div>
       <div><dt>req/s</dt><dd>{rate(get(ROW.rps))}</dd></div>
       <div><dt>p95 ms</dt><dd>{requests > 0 ? ms(get(ROW.p95)) : "–"}</dd></div>
       <div class={failures > 0 ? "warm" : ""}><dt>failed %</dt><dd>{percent(failures, requests)}</dd></div>
-      {cut > 0 ? <div><dt>cut</dt><dd>{count(cut)}</dd></div> : null}
+      {asides.map(([word, n]) => <div key={word}><dt>{word}</dt><dd>{count(n)}</dd></div>)}
     </dl>
   );
 }

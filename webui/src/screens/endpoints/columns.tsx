@@ -38,6 +38,8 @@ export const COLUMNS: readonly EndpointColumn[] = [
   { ...numeric("failures", "Failed", "Failed requests", ROW.failures, count, 80), isWarm: hasFailed },
   { key: "failed", label: "Failed %", title: "Failed part of the requests", width: "72px", minWidth: 72, number: failedPart, text: (table, slot) => percent(valueOf(table, slot, ROW.failures), valueOf(table, slot, ROW.requests)), isWarm: hasFailed },
   numeric("cut", "Cut", "Ended by the end of the test before an answer: neither requests nor failures", ROW.cut, count, 72),
+  numeric("discarded", "Discarded", "Answered, but the task raised or ended before it judged the answer: neither requests nor failures", ROW.discarded, count, 84),
+  numeric("resent", "Resent", "Sent again, because the connection was closed before an answer: neither requests nor failures", ROW.resent, count, 72),
   numeric("rps", "Req/s", "Requests per second: now, or on average over the selection", ROW.rps, rate, 70),
   numeric("failRps", "Fails/s", "Failures per second", ROW.failRps, rate),
   numeric("totalRps", "Mean req/s", "Requests per second over the whole range", ROW.totalRps, rate, 84),

@@ -84,11 +84,17 @@ function WorkersTile(): JSX.Element {
   );
 }
 
+/** What the target has of requests that are none here. */
+const ASIDE = [
+  { column: ROW.cut, word: "cut", note: "Sent, but ended by the end of the test before an answer." },
+  { column: ROW.discarded, word: "discarded", note: "Answered, but the task raised or ended before it judged the answer." },
+  { column: ROW.resent, word: "resent", note: "Sent again, because the connection was closed before an answer." },
+];
+
 export function Tiles(): JSX.Element {
   const { total } = shown.value;
   const requests = total[ROW.requests] ?? 0;
   const failures = total[ROW.failures] ?? 0;
-  const cut = total[ROW.cut] ?? 0;
   const isNow = store.isRunning.value && !isFixed.value;
   return (
     <div class="tiles">
@@ -101,12 +107,15 @@ export function Tiles(): JSX.Element {
       <PercentileTile label="Response time, p95" column={ROW.p95} point={POINT.p95} n={requests} />
       <PercentileTile label="Response time, p99" column={ROW.p99} point={POINT.p99} n={requests} />
       <WorkersTile />
-      {cut > 0 ? (
-        <p class="cut-note">
-          <Status tone="warn">{`${count(cut)} cut`}</Status>{" "}
-          Sent, but ended by the end of the test before an answer. Counted neither as requests nor as failures.
-        </p>
-      ) : null}
+      {ASIDE.map(({ column, word, note }) => {
+        const n = total[column] ?? 0;
+        return n > 0 ? (
+          <p class="cut-note" key={word}>
+            <Status tone="warn">{`${count(n)} ${word}`}</Status>{" "}
+            {note} Counted neither as requests nor as failures.
+          </p>
+        ) : null;
+      })}
     </div>
   );
 }

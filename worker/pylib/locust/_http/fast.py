@@ -21,6 +21,7 @@ from requests.models import PreparedRequest, RequestEncodingMixin
 from requests.utils import requote_uri
 
 from . import errors
+from .account import Account
 from .fast_parts import (
     ConnectionError,
     ErrorResponse,
@@ -147,8 +148,8 @@ def _headers(session, kwargs):
 class _Chain:
     """One request with the redirects that follow it, sent hop by hop."""
 
-    def __init__(self, session, method, url, headers, body, stream):
-        self.session, self.stream = session, stream
+    def __init__(self, session, account, method, url, headers, body, stream):
+        self.session, self.account, self.stream = session, account, stream
         self.method, self.url = method.upper(), url
         self.headers, self.body = headers, body
 
@@ -177,8 +178,11 @@ class _Chain:
     def send(self, cls, method, root, target, head, body, url):
         session = self.session
         if session._ssl_context_factory and root.startswith("https"):
-            return send_with_context(session, cls, method, url, head, body, self.stream)
-        response = _katydid.exchange(
+            return self.account.wait_elsewhere(
+                send_with_context, session, cls, method, url, head, body, self.stream
+            )
+        response = self.account.wait(
+            _katydid.exchange,
             session,
             cls,
             method,
@@ -192,6 +196,7 @@ class _Chain:
             verify=bool(session.verify),
             proxy=session._proxy,
             decode_stream=True,
+            account=self.account,
         )
         response.url = url
         if response._failure() is None:
@@ -276,23 +281,29 @@ def fast_plain_request(session, method, url, name, catch_response, context, kwar
     cls = ResponseContextManager if catch_response else FastResponse
     most = session._most_redirects(kwargs)
     start = perf_counter()
-    chain = _Chain(session, method, built_url, headers, body, bool(kwargs.get("stream")))
+    is_stream = bool(kwargs.get("stream"))
     retries = session._retries if kwargs.get("max_retries") is None else kwargs["max_retries"]
-    try:
-        response = chain.first(cls)
-        while retries and chain.method in IDEMPOTENT and is_late(response):
-            retries -= 1
+    with Account(session, method, name, url) as account:
+        chain = _Chain(session, account, method, built_url, headers, body, is_stream)
+        try:
             response = chain.first(cls)
-        if kwargs.get("allow_redirects", True) and most:
-            response = chain.follow(cls, response, most)
-    except OSError as error:
-        response = cls()
-        response.status_code, response.error, response.url = 0, error, built_url
-        response.request = FastRequest(built_url, method, headers, body)
+            while retries and chain.method in IDEMPOTENT and is_late(response):
+                retries -= 1
+                account.resent += response._is_reached
+                response = chain.first(cls)
+            if kwargs.get("allow_redirects", True) and most:
+                response = chain.follow(cls, response, most)
+        except OSError as error:
+            response = cls()
+            response.status_code, response.error, response.url = 0, error, built_url
+            response.request = FastRequest(built_url, method, headers, body)
     if response.error is None and (failure := response._failure()) is not None:
         response.error, response.status_code = failure, 0
     duration = (perf_counter() - start) * 1000
-    response._begin(session, method, name or url, context, catch_response, duration)
+    is_reached = account.is_reached
+    response._begin(
+        session, method, name or url, context, catch_response, duration, is_reached
+    )
     if kwargs.get("debug_stream") and response._failure() is None:
         _write_conversation(kwargs["debug_stream"], response)
     if not catch_response:

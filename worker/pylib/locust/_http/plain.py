@@ -36,6 +36,8 @@ from requests.utils import (
 )
 from urllib3.util import Timeout
 
+from .account import Account, current
+
 try:
     from urllib3 import HTTPHeaderDict
 except ImportError:  # urllib3 1.26
@@ -320,7 +322,11 @@ class LocustHttpAdapter(HTTPAdapter):
         proxy = select_proxy(request.url, proxies)
         if self._session is None or not _can_send(request, proxy):
             self._build()
-            return super().send(request, stream, timeout, verify, cert, proxies)
+            args = request, stream, timeout, verify, cert, proxies
+            account = current.get()
+            if account is None:
+                return super().send(*args)
+            return account.wait_elsewhere(super().send, *args)
         return _send(self, request, stream, timeout, verify, cert, proxy)
 
 
@@ -371,7 +377,10 @@ def _send(adapter, request, stream, timeout, verify, cert, proxy):
         if via[2] and "Proxy-Authorization" not in headers:
             headers = CaseInsensitiveDict(headers)
             headers["Proxy-Authorization"] = via[2]
-    response = _katydid.exchange(
+    account = current.get() or Account(adapter._session, request.method, None, request.url)
+    account.first_target = account.first_target or request.path_url
+    response = account.wait(
+        _katydid.exchange,
         adapter._session,
         _response_class(),
         request.method,
@@ -386,6 +395,7 @@ def _send(adapter, request, stream, timeout, verify, cert, proxy):
         cert=tuple(cert) if isinstance(cert, list) else cert,
         proxy=via,
         timeout=timeout,
+        account=account,
     )
     response.request = request
     response.url = request.url
@@ -424,22 +434,20 @@ def plain_request(session, method, url, name, catch_response, context, kwargs):
     complete_url = session._build_url(url)
     session._explicit_name = name
     start = perf_counter()
-    try:
-        response = requests.Session.request(session, method, complete_url, **kwargs)
-    except (MissingSchema, InvalidSchema, InvalidURL):
-        raise
-    except RequestException as error:
-        response = error_response(error)
-    except BaseException as error:
-        if not isinstance(error, Exception) and _is_recording(session):
-            _katydid.stats_cut(method, name or str(url))
-        raise
+    with Account(session, method, name, url) as account:
+        try:
+            response = requests.Session.request(session, method, complete_url, **kwargs)
+        except (MissingSchema, InvalidSchema, InvalidURL):
+            raise
+        except RequestException as error:
+            response = error_response(error)
     duration = (perf_counter() - start) * 1000
     response = adopt(response, _response_class())
     first = (response.history[0] if response.history else response).request
     if not name:
         name = first.path_url if first else str(url)
-    response._begin(session, method, name, context, catch_response, duration)
+    is_reached = account.is_reached
+    response._begin(session, method, name, context, catch_response, duration, is_reached)
     response.request_meta["url"] = str(first.url) if first else complete_url
     if kwargs.get("stream"):
         length = response.headers.get("content-length") or 0
@@ -447,7 +455,3 @@ def plain_request(session, method, url, name, catch_response, context, kwargs):
     if not catch_response:
         response._report()
     return response
-
-
-def _is_recording(session):
-    return bool(getattr(session.request_event, "_handlers", ()))
