@@ -1,6 +1,7 @@
 """Katydid as a library: an ordinary Python program that runs a test and looks at its numbers.
 
     python3 locustfiles/as_library.py http://127.0.0.1:8000
+    make run EXAMPLE=as_library      # against the sample shop
 """
 
 import sys

@@ -1,6 +1,7 @@
 """Each user logs in as somebody else, from a list that is used up.
 
     katydid -f locustfiles/credentials.py -H http://127.0.0.1:8000 -u 5 -r 5
+    make run EXAMPLE=credentials      # against the sample shop
 """
 
 from locust import HttpUser, between, task

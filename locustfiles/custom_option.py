@@ -1,6 +1,7 @@
 """An option of the test's own, on the command line and in LOCUST_PRODUCT.
 
     katydid -f locustfiles/custom_option.py -H http://127.0.0.1:8000 --product 7
+    make run EXAMPLE=custom_option      # against the sample shop
 """
 
 from locust import HttpUser, between, events, task

@@ -1,6 +1,7 @@
 """A user under the debugger: run this file by itself, with breakpoints where you want them.
 
     python3 locustfiles/debug_one_user.py http://127.0.0.1:8000
+    make run EXAMPLE=debug_one_user      # against the sample shop
 """
 
 import sys

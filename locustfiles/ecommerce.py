@@ -4,6 +4,7 @@ The test people write first, with the features they reach for: login in `on_star
 weighted tasks, think times by `time.sleep`, a module-level counter, a metric of their own, and a TaskSet in `tasks`.
 
     katydid -f locustfiles/ecommerce.py -H http://127.0.0.1:8000
+    make run EXAMPLE=ecommerce      # against the sample shop
 """
 
 import random

@@ -4,6 +4,7 @@ Workers count bytes in their `request` listener, send them along with each repor
 the end it decides about the exit code.
 
     katydid -f locustfiles/event_hooks.py -H http://127.0.0.1:8000 --headless -u 5 -r 5 -t 10 --processes 2
+    make run EXAMPLE=event_hooks      # against the sample shop
 """
 
 from locust import HttpUser, between, events, task

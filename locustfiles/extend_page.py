@@ -7,6 +7,7 @@
 Workers count in their `request` listener and send the counts along with their reports.
 
     katydid -f locustfiles/extend_page.py -H http://127.0.0.1:8000
+    make run EXAMPLE=extend_page      # against the sample shop
 """
 
 import json

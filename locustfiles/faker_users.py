@@ -2,6 +2,7 @@
 
     python3 -m venv venv && venv/bin/pip install faker && . venv/bin/activate
     katydid -f locustfiles/faker_users.py -H http://127.0.0.1:8000
+    make run EXAMPLE=faker_users      # against the sample shop
 """
 
 from faker import Faker

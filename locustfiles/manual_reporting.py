@@ -1,6 +1,7 @@
 """Statistics for what is no HTTP request: fired by hand, by a context manager and by a decorator.
 
     katydid -f locustfiles/manual_reporting.py --headless -u 5 -r 5 -t 10
+    make run EXAMPLE=manual_reporting      # needs no server
 """
 
 import functools

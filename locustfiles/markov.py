@@ -1,6 +1,7 @@
 """A visit as a Markov chain: what comes next depends on where one is.
 
     katydid -f locustfiles/markov.py -H http://127.0.0.1:8000
+    make run EXAMPLE=markov      # against the sample shop
 """
 
 from locust import HttpUser, MarkovTaskSet, between, transition, transitions

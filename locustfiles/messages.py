@@ -1,6 +1,7 @@
 """Messages between the master and its workers: the master deals out accounts, workers report back.
 
     katydid -f locustfiles/messages.py -H http://127.0.0.1:8000 --headless -u 4 -r 4 -t 10 --processes 2
+    make run EXAMPLE=messages      # against the sample shop
 """
 
 import gevent

@@ -1,6 +1,7 @@
 """Task sets within task sets: a visit has places, and one leaves a place by `interrupt`.
 
     katydid -f locustfiles/nested_tasks.py -H http://127.0.0.1:8000
+    make run EXAMPLE=nested_tasks      # against the sample shop
 """
 
 from locust import HttpUser, SequentialTaskSet, TaskSet, between, task

@@ -1,6 +1,7 @@
 """Calls through the `requests` library itself: cooperative, and reported by hand.
 
     katydid -f locustfiles/plain_requests.py -H http://127.0.0.1:8000
+    make run EXAMPLE=plain_requests      # against the sample shop
 """
 
 import requests

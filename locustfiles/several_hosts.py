@@ -1,6 +1,7 @@
 """One user, two hosts: its own client for the shop, a second one for the service beside it.
 
     API_HOST=http://127.0.0.1:9000 katydid -f locustfiles/several_hosts.py -H http://127.0.0.1:8000
+    make run EXAMPLE=several_hosts      # against the sample shop
 """
 
 import os

@@ -1,6 +1,7 @@
 """All users start at the same moment: a semaphore holds them until everybody is there.
 
     katydid -f locustfiles/starting_line.py -H http://127.0.0.1:8000 -u 20 -r 5
+    make run EXAMPLE=starting_line      # against the sample shop
 """
 
 from gevent.lock import Semaphore

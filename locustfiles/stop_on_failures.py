@@ -1,6 +1,7 @@
 """Ends the test as soon as too many requests fail.
 
     katydid -f locustfiles/stop_on_failures.py -H http://127.0.0.1:8000 --headless -u 5 -r 5 -t 60
+    make run EXAMPLE=stop_on_failures      # against the sample shop
 """
 
 import gevent

@@ -2,6 +2,7 @@
 
     pytest locustfiles/test_pytest_style.py --host http://127.0.0.1:8000
     katydid -f locustfiles/test_pytest_style.py -H http://127.0.0.1:8000
+    make run EXAMPLE=test_pytest_style      # against the sample shop
 """
 
 

@@ -3,6 +3,7 @@
 The listeners say when they run; run it with --processes 2 to see who does what.
 
     katydid -f locustfiles/testdata.py -H http://127.0.0.1:8000 --headless -u 3 -r 3 -t 5
+    make run EXAMPLE=testdata      # against the sample shop
 """
 
 import gevent.lock

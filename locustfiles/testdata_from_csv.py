@@ -1,6 +1,7 @@
 """Test data from a file beside the test, each row in turn.
 
     katydid -f locustfiles/testdata_from_csv.py -H http://127.0.0.1:8000
+    make run EXAMPLE=testdata_from_csv      # against the sample shop
 """
 
 import csv

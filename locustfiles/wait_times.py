@@ -1,6 +1,7 @@
 """Ways to wait: a function of one's own, and the ready ones.
 
     katydid -f locustfiles/wait_times.py -H http://127.0.0.1:8000
+    make run EXAMPLE=wait_times      # against the sample shop
 """
 
 import random

@@ -1,6 +1,7 @@
 """Data that no two workers share: each takes the rows of its index.
 
     katydid -f locustfiles/worker_share.py -H http://127.0.0.1:8000 --headless -u 4 -r 4 -t 10 --processes 2
+    make run EXAMPLE=worker_share      # against the sample shop
 """
 
 from locust import HttpUser, between, task

@@ -1,4 +1,9 @@
-"""Absolute URLs reach other hosts than the user's own; rename_request names a group of requests."""
+"""Absolute URLs reach other hosts than the user's own; rename_request names a group of requests.
+
+It needs the tests' echo server, and this starts both:
+
+    make run EXAMPLE=client/absolute_urls
+"""
 
 from locust import HttpUser, constant, task
 

@@ -1,4 +1,9 @@
-"""Basic authentication per request, and digest (done by requests itself)."""
+"""Basic authentication per request, and digest (done by requests itself).
+
+It needs the tests' echo server, and this starts both:
+
+    make run EXAMPLE=client/basic_auth
+"""
 
 from locust import HttpUser, constant, task
 from requests.auth import HTTPDigestAuth

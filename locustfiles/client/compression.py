@@ -1,4 +1,9 @@
-"""gzip, deflate and Brotli are undone; chunked bodies are put together."""
+"""gzip, deflate and Brotli are undone; chunked bodies are put together.
+
+It needs the tests' echo server, and this starts both:
+
+    make run EXAMPLE=client/compression
+"""
 
 from locust import HttpUser, constant, task
 

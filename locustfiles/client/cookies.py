@@ -1,4 +1,9 @@
-"""A session keeps its cookies, sends them back, and forgets what the server deletes."""
+"""A session keeps its cookies, sends them back, and forgets what the server deletes.
+
+It needs the tests' echo server, and this starts both:
+
+    make run EXAMPLE=client/cookies
+"""
 
 from locust import HttpUser, constant, task
 

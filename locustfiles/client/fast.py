@@ -1,4 +1,9 @@
-"""FastHttpUser: the same core with the manners of Locust's fast client; rest() checks JSON."""
+"""FastHttpUser: the same core with the manners of Locust's fast client; rest() checks JSON.
+
+It needs the tests' echo server, and this starts both:
+
+    make run EXAMPLE=client/fast
+"""
 
 from locust import FastHttpUser, constant, task
 

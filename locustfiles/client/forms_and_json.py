@@ -1,4 +1,9 @@
-"""Bodies: a form, JSON, and raw bytes with a type of their own."""
+"""Bodies: a form, JSON, and raw bytes with a type of their own.
+
+It needs the tests' echo server, and this starts both:
+
+    make run EXAMPLE=client/forms_and_json
+"""
 
 import json
 

@@ -1,4 +1,9 @@
-"""One connection a user, kept open: the server sees far fewer connections than requests."""
+"""One connection a user, kept open: the server sees far fewer connections than requests.
+
+It needs the tests' echo server, and this starts both:
+
+    make run EXAMPLE=client/keep_alive
+"""
 
 from locust import HttpUser, constant, task
 

@@ -1,4 +1,9 @@
-"""params= as a dict, with lists and characters that need escaping; the name groups the variants."""
+"""params= as a dict, with lists and characters that need escaping; the name groups the variants.
+
+It needs the tests' echo server, and this starts both:
+
+    make run EXAMPLE=client/query_parameters
+"""
 
 from locust import HttpUser, constant, task
 

@@ -1,4 +1,9 @@
-"""Redirects are followed and measured as one request; history tells the hops."""
+"""Redirects are followed and measured as one request; history tells the hops.
+
+It needs the tests' echo server, and this starts both:
+
+    make run EXAMPLE=client/redirects
+"""
 
 from locust import HttpUser, constant, task
 

@@ -1,4 +1,9 @@
-"""stream=True: the body is read line by line, as it comes."""
+"""stream=True: the body is read line by line, as it comes.
+
+It needs the tests' echo server, and this starts both:
+
+    make run EXAMPLE=client/streaming
+"""
 
 from locust import HttpUser, constant, task
 

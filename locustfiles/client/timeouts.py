@@ -1,4 +1,9 @@
-"""A timeout is a failure of that request, with requests' own exception."""
+"""A timeout is a failure of that request, with requests' own exception.
+
+It needs the tests' echo server, and this starts both:
+
+    make run EXAMPLE=client/timeouts
+"""
 
 from locust import HttpUser, constant, task
 from requests.exceptions import ReadTimeout

@@ -1,4 +1,9 @@
-"""A multipart upload: files= as in requests."""
+"""A multipart upload: files= as in requests.
+
+It needs the tests' echo server, and this starts both:
+
+    make run EXAMPLE=client/upload
+"""
 
 from locust import HttpUser, constant, task
 

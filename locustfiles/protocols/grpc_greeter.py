@@ -4,6 +4,7 @@ Messages are plain text here, so that no generated code is needed; with stubs fr
 
     pip install grpcio
     katydid -f locustfiles/protocols/grpc_greeter.py -H 127.0.0.1:7002
+    make run EXAMPLE=protocols/grpc_greeter      # brings the package and a server
 """
 
 import time

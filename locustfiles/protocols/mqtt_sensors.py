@@ -2,6 +2,7 @@
 
     pip install "paho-mqtt>=2.1"
     katydid -f locustfiles/protocols/mqtt_sensors.py -H 127.0.0.1
+    make run EXAMPLE=protocols/mqtt_sensors      # brings the package and a server
 """
 
 import os

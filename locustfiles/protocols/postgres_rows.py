@@ -2,6 +2,7 @@
 
     pip install "psycopg[binary]"
     PG_DSN="host=127.0.0.1 user=shop dbname=shop" katydid -f locustfiles/protocols/postgres_rows.py
+    make run EXAMPLE=protocols/postgres_rows      # brings the package and a server
 """
 
 import os

@@ -3,6 +3,7 @@
 While one user waits in `recv`, the others run: sockets are cooperative.
 
     katydid -f locustfiles/protocols/raw_socket.py -H 127.0.0.1:7000
+    make run EXAMPLE=protocols/raw_socket      # brings the package and a server
 """
 
 import socket

@@ -2,6 +2,7 @@
 
     pip install websocket-client
     katydid -f locustfiles/protocols/websocket_chat.py -H ws://127.0.0.1:7001
+    make run EXAMPLE=protocols/websocket_chat      # brings the package and a server
 """
 
 import time

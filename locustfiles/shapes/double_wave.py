@@ -1,6 +1,7 @@
 """A load shape of two waves, as a shop sees them at noon and in the evening.
 
     katydid -f locustfiles/shapes/double_wave.py -H http://127.0.0.1:8000 --wave-seconds 600
+    make run EXAMPLE=shapes/double_wave      # against the sample shop
 """
 
 import math

@@ -1,6 +1,7 @@
 """A load shape in stages: users, rate and duration of each.
 
     katydid -f locustfiles/shapes/stages.py -H http://127.0.0.1:8000 --headless
+    make run EXAMPLE=shapes/stages      # against the sample shop
 """
 
 from locust import HttpUser, LoadTestShape, between, task

@@ -1,6 +1,7 @@
 """A load shape that says which users come: first only browsers, then buyers as well.
 
     katydid -f locustfiles/shapes/stages_by_class.py -H http://127.0.0.1:8000
+    make run EXAMPLE=shapes/stages_by_class      # against the sample shop
 """
 
 from locust import HttpUser, LoadTestShape, between, task

@@ -3,6 +3,7 @@
 The shape reads --users and --run-time itself (`use_common_options`).
 
     katydid -f locustfiles/shapes/steps.py -H http://127.0.0.1:8000 -u 50 -t 5m
+    make run EXAMPLE=shapes/steps      # against the sample shop
 """
 
 from locust import HttpUser, LoadTestShape, between, task

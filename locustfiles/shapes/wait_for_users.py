@@ -1,6 +1,7 @@
 """A load shape that goes on to its next stage only when the users of this one are all there.
 
     katydid -f locustfiles/shapes/wait_for_users.py -H http://127.0.0.1:8000
+    make run EXAMPLE=shapes/wait_for_users      # against the sample shop
 """
 
 from locust import HttpUser, LoadTestShape, between, task

@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -74,6 +75,11 @@ def nothing():
     yield None, None, {}
 
 
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return listening.getsockname()[1]
+
+
 def need(program, package, *more):
     found = shutil.which(program, path="/usr/sbin:/usr/bin") or next(map(str, more), None)
     return found or sys.exit(f"this example needs {package}: apt-get install {package}, then make run again")
@@ -83,10 +89,11 @@ def need(program, package, *more):
 def mosquitto():
     program = need("mosquitto", "mosquitto")
     with tempfile.NamedTemporaryFile("w", suffix=".conf") as config:
-        config.write("listener 18830 127.0.0.1\nallow_anonymous true\n" + ("user root\n" if os.getuid() == 0 else ""))
+        port = free_port()
+        config.write(f"listener {port} 127.0.0.1\nallow_anonymous true\n" + ("user root\n" if os.getuid() == 0 else ""))
         config.flush()
         with server([program, "-c", config.name], r"(running)"):
-            yield "an MQTT broker", "127.0.0.1:18830", {"MQTT_PORT": "18830"}
+            yield "an MQTT broker", f"127.0.0.1:{port}", {"MQTT_PORT": str(port)}
 
 
 @contextmanager
@@ -97,12 +104,13 @@ def postgres():
     with tempfile.TemporaryDirectory() as folder:
         if as_user:
             shutil.chown(folder, "postgres", "postgres")
+        port = free_port()
         data = [f"{folder}/data", "-A", "trust", "-U", "katydid", "--no-sync"]
         subprocess.run([*as_user, programs / "initdb", "-D", *data], check=True, stdout=subprocess.DEVNULL, cwd=folder)
-        command = [*as_user, programs / "postgres", "-D", f"{folder}/data", "-p", "54320", "-c", "listen_addresses=127.0.0.1",
+        command = [*as_user, programs / "postgres", "-D", f"{folder}/data", "-p", str(port), "-c", "listen_addresses=127.0.0.1",
                    "-c", f"unix_socket_directories={folder}"]
         with server(command, r"(ready to accept connections)"):
-            yield "PostgreSQL", "127.0.0.1:54320", {"PG_DSN": "postgresql://katydid@127.0.0.1:54320/postgres"}
+            yield "PostgreSQL", f"127.0.0.1:{port}", {"PG_DSN": f"postgresql://katydid@127.0.0.1:{port}/postgres"}
 
 
 SERVERS = {
