@@ -28,7 +28,7 @@ BY_PYTHON = ("as_library", "debug_one_user")
 AS_GIVEN = ("-f", "--locustfile", "--worker", "-h", "--help", "-V", "--version")
 
 
-# ---- servers ----------------------------------------------------------------------------------------
+# ---- servers: what they are, the host for -H if that is how the example finds them, and variables ----
 
 
 @contextmanager
@@ -52,20 +52,22 @@ def server(command, pattern):
 @contextmanager
 def shop():
     with server([sys.executable, "-u", ROOT / "locustfiles" / "_shop.py"], r"shop listening on (\S+)") as url:
-        yield "the sample shop", url, {}
+        yield f"the sample shop on {url}", url, {}
 
 
 @contextmanager
 def echo():
     with server([sys.executable, "-u", SUPPORT / "echo_server.py"], r"^(\d+)$") as port:
-        yield "the echo server", f"http://127.0.0.1:{port}", {}
+        url = f"http://127.0.0.1:{port}"
+        yield f"the echo server on {url}", url, {}
 
 
 def one_of(name, scheme=""):
     @contextmanager
     def start():
         with server([CLIENTS / "bin" / "python", "-u", SUPPORT / "example_servers.py"], r"^(\{.*\})$") as ports:
-            yield "a server that answers after 50 ms", f"{scheme}127.0.0.1:{json.loads(ports)[name]}", {}
+            address = f"{scheme}127.0.0.1:{json.loads(ports)[name]}"
+            yield f"a server that answers after 50 ms on {address}", address, {}
 
     return start
 
@@ -93,7 +95,7 @@ def mosquitto():
         config.write(f"listener {port} 127.0.0.1\nallow_anonymous true\n" + ("user root\n" if os.getuid() == 0 else ""))
         config.flush()
         with server([program, "-c", config.name], r"(running)"):
-            yield "an MQTT broker", f"127.0.0.1:{port}", {"MQTT_PORT": str(port)}
+            yield f"an MQTT broker on 127.0.0.1:{port}", None, {"MQTT_PORT": str(port)}
 
 
 @contextmanager
@@ -110,7 +112,7 @@ def postgres():
         command = [*as_user, programs / "postgres", "-D", f"{folder}/data", "-p", str(port), "-c", "listen_addresses=127.0.0.1",
                    "-c", f"unix_socket_directories={folder}"]
         with server(command, r"(ready to accept connections)"):
-            yield "PostgreSQL", f"127.0.0.1:{port}", {"PG_DSN": f"postgresql://katydid@127.0.0.1:{port}/postgres"}
+            yield f"PostgreSQL on 127.0.0.1:{port}", None, {"PG_DSN": f"postgresql://katydid@127.0.0.1:{port}/postgres"}
 
 
 SERVERS = {
@@ -200,7 +202,7 @@ def main():
     with ExitStack() as stack:
         what, url, more = stack.enter_context(start())
         if what:
-            print(f"{what} on {url}; Ctrl+C ends both", flush=True)
+            print(f"{what}; Ctrl+C ends both", flush=True)
         if name in BY_PYTHON:
             command = [sys.executable, file, *([url] if url else []), *arguments]
         else:
