@@ -9,7 +9,10 @@ VERSION  := 0.1.0
 VARIANT  ?= release
 CC       := $(if $(filter default,$(origin CC)),gcc,$(CC))
 PYTHON   ?= /usr/bin/python3
-PREFIX   ?= /usr/local
+# An environment that PYTHON names gets the programs as well.
+ifeq ($(origin PREFIX),undefined)
+PREFIX   := $(or $(if $(filter install uninstall,$(MAKECMDGOALS)),$(shell $(PYTHON) -c 'import sys; print(sys.prefix if sys.prefix != sys.base_prefix else "")' 2>/dev/null)),/usr/local)
+endif
 DESTDIR  ?=
 V        ?= 0
 O        := build$(if $(filter-out release,$(VARIANT)),/$(VARIANT))
@@ -275,10 +278,12 @@ LIBRARY ?= 1# 0: not the Python library
 LOCUST_COMMAND ?= 0# 1: the command `locust` too, if there is none yet; force: even then
 .PHONY: install uninstall
 install: all ## install under PREFIX (/usr/local), DESTDIR honoured; the library for PYTHON; LOCUST_COMMAND=1: `locust` too
+	@$(PYTHON) worker/install.py check '$(PREFIX)' '$(DESTDIR)' $(LIBRARY)
 	$(if $(filter 0,$(LIBRARY)),,$(PYTHON) worker/install.py install '$(PREFIX)' '$(DESTDIR)' $(VERSION) $(PY_SO))
 	install -d $(BIN) $(LIB) $(DESTDIR)$(PREFIX)/share/doc/katydid
 	install -m 755 $(O)/katydid $(O)/katydid-worker $(BIN)/
 	cd worker/pylib && find . -name '*.py' -exec install -D -m 644 {} $(abspath $(LIB))/pylib/{} \;
+	$(if $(PY_EMBEDDED),,cp -a build/venv-python $(LIB)/)
 	install -m 644 README.md LICENSE CHANGES.md docs/*.md $(DESTDIR)$(PREFIX)/share/doc/katydid/
 ifneq ($(LOCUST_COMMAND),0)
 	@other=$$(command -v locust); if [ "$(LOCUST_COMMAND)" != force ] && [ -n "$$other" ] && \
@@ -293,6 +298,7 @@ uninstall: ## remove what install put there
 	rm -f $(BIN)/katydid $(BIN)/katydid-worker
 	if [ "$$(readlink $(BIN)/locust)" = katydid ]; then rm -f $(BIN)/locust; fi
 	rm -rf $(LIB) $(DESTDIR)$(PREFIX)/share/doc/katydid
+	$(Q)$(PYTHON) worker/install.py tidy '$(PREFIX)' '$(DESTDIR)'
 
 -include $(shell find $(O)/obj $(O)/unit $(O)/support $(O)/bench -name '*.d' 2>/dev/null)
 

@@ -3,6 +3,8 @@
 
     install.py install PREFIX DESTDIR VERSION SHARED_OBJECT
     install.py uninstall PREFIX DESTDIR VERSION
+    install.py check PREFIX DESTDIR LIBRARY      stops before anything is put anywhere if it could not be put everywhere
+    install.py tidy PREFIX DESTDIR               removes what has become empty of PREFIX, if that is no place of the system
     install.py where PREFIX
 
 The Python that runs this is the one meant. What is put there is listed in RECORD, as pip does, and
@@ -11,6 +13,7 @@ only that is removed. A locust of somebody else is never touched.
 
 import os
 import shutil
+import subprocess
 import sys
 import sysconfig
 
@@ -82,7 +85,49 @@ def install(prefix, destdir, version, shared_object):
         write(os.path.join(root, info, name), text)
     record = [path for _, path in wanted] + [f"{info}/{name}" for name in (*metadata(version), "RECORD")]
     write(os.path.join(root, info, "RECORD"), "".join(f"{path},,\n" for path in record))
+    if not destdir:
+        say_where(root)
+
+
+def can_write(folder):
+    while not os.path.lexists(folder):
+        folder = os.path.dirname(folder)
+    return os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)
+
+
+def check(prefix, destdir, library):
+    folders = [destdir + os.path.join(prefix, name) for name in ("bin", "lib/katydid", "share/doc/katydid")]
+    if library != "0":
+        folders.append(destdir + site_folder(prefix))
+    for folder in folders:
+        if not can_write(folder):
+            sys.exit(
+                f"make install: you may not write to {folder}; nothing was installed. Use a place of your own, "
+                "make install PREFIX=$HOME/.local, or sudo make install"
+            )
+
+
+def say_where(root):
+    """Where the library went, and what is needed when this Python does not look there by itself."""
     print(f"installed the library into {root}")
+    ask = [sys.executable, "-c", "import sys; print(*sys.path, sep='\\n')"]
+    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    searched = subprocess.run(ask, check=True, capture_output=True, text=True, env=clean, cwd="/").stdout.split("\n")
+    if root not in searched:
+        print(f"{sys.executable} does not look there by itself; for `import locust`: export PYTHONPATH={root}")
+
+
+def tidy(prefix, destdir):
+    prefix = os.path.normpath(prefix)
+    if not destdir and prefix in ("/usr", "/usr/local", "/opt"):
+        return
+    top = destdir + prefix
+    is_venv = os.path.exists(os.path.join(top, "pyvenv.cfg"))  # its own folders may be empty
+    for folder in (os.path.join(top, "share", "doc"), *(() if is_venv else (os.path.join(top, "bin"), destdir + site_folder(prefix)))):
+        while folder.startswith(top) and len(folder) > 1 and (not os.path.exists(folder) or (os.path.isdir(folder) and not os.listdir(folder))):
+            if os.path.exists(folder):
+                os.rmdir(folder)
+            folder = os.path.dirname(folder)
 
 
 def write(path, text):
@@ -113,7 +158,7 @@ def main():
     if what == "where":
         print(site_folder(rest[0]))
     else:
-        {"install": install, "uninstall": uninstall}[what](*rest)
+        {"install": install, "uninstall": uninstall, "check": check, "tidy": tidy}[what](*rest)
 
 
 if __name__ == "__main__":

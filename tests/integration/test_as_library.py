@@ -363,3 +363,21 @@ def test_install_and_uninstall(tmp_path):
     (site / "locust").mkdir()
     done = subprocess.run([*command, "install", *args, str(so)], capture_output=True, text=True)
     assert done.returncode == 1 and "is not Katydid's" in done.stderr
+
+
+def test_install_says_what_it_needs_before_and_leaves_nothing_after(tmp_path):
+    def install(*words):
+        return subprocess.run([sys.executable, str(ROOT / "worker" / "install.py"), *map(str, words)], capture_output=True, text=True)
+
+    so = next(LIBRARY.glob("_katydid*.so"))
+    (tmp_path / "file").write_text("")
+    refused = install("check", tmp_path / "file" / "below", "", 1)
+    assert refused.returncode == 1 and "nothing was installed" in refused.stderr and "PREFIX=" in refused.stderr
+    own = tmp_path / "own"
+    assert install("check", own, "", 1).returncode == 0
+    done = install("install", own, "", "1.2.3", so)
+    (site,) = own.glob("lib/python3*/site-packages")
+    assert f"export PYTHONPATH={site}" in done.stdout, done.stdout
+    install("uninstall", own, "", "1.2.3")
+    install("tidy", own, "")
+    assert not own.exists(), list(own.rglob("*"))
