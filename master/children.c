@@ -252,6 +252,11 @@ void children_signal(const struct children *c, int signal_number)
             kill(c->list[i].pid, signal_number);
 }
 
+int child_signal(const struct child *c)
+{
+    return WIFSIGNALED(c->status) ? WTERMSIG(c->status) : 0;
+}
+
 int child_exit_code(const struct child *c)
 {
     return WIFSIGNALED(c->status) ? 128 + WTERMSIG(c->status) : WEXITSTATUS(c->status);

@@ -54,3 +54,4 @@ size_t children_running(const struct children *c);
 void children_signal(const struct children *c, int signal_number);
 /* The exit code as a shell gives it: 128 + n after signal n. */
 int child_exit_code(const struct child *c);
+int child_signal(const struct child *c); /* that ended it; 0 */

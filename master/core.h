@@ -65,6 +65,8 @@ struct host { /* the node that runs the master-side Python */
     } last_tick;
     bool has_exit_code, is_unhandled;
     int exit_code;
+    bool has_exited; /* its user code called sys.exit(), with exited_code */
+    int exited_code;
     struct message_web web;     /* its web server; socket "" when it has none */
     struct question *questions; /* ask.c */
     uint64_t last_question;
@@ -214,6 +216,7 @@ void script_tell(struct master *m, const char *name, const struct event_args *ar
 void script_on_message(struct master *m, struct message *msg);
 void script_on_call(struct master *m, const struct message_call *c);
 void script_host_ended(struct master *m);
+void script_exited(struct master *m, int code); /* its user code: the last word on the exit code */
 void script_second(struct master *m);
 void script_send_state(struct master *m);
 void script_tell_page(struct master *m, int port, const char *secret); /* where the page is */

@@ -64,6 +64,8 @@ static int failed_code(const struct master *m)
 static int decide_code(const struct master *m)
 {
     const struct stats *s = &m->stats;
+    if (m->host.has_exited)
+        return m->host.exited_code;
     if (m->host.has_exit_code)
         return m->host.exit_code & 255;
     if (m->has_fault)

@@ -276,8 +276,8 @@ static size_t expected_workers(const struct master *m)
 {
     if (m->is_local)
         return 1;
-    if (!m->o->master)
-        return (size_t)worker_process_count(m->o);
+    if (!m->o->master) /* those that are left of our own */
+        return children_running(&m->children) - m->host.is_alive;
     return m->o->expect_workers > 0 ? (size_t)m->o->expect_workers : 1;
 }
 
@@ -306,6 +306,12 @@ static void await_workers(struct master *m)
     size_t expected = expected_workers(m), there = roster_active_count(&m->roster);
     if (!m->is_auto || m->is_auto_begun || !m->host.has_script || m->finish != FINISH_NOT)
         return;
+    if (expected == 0) {
+        log_error(MAIN_LOGGER, "No worker process is left: the test cannot begin");
+        finish_fault(m, EXIT_NO_WORKERS);
+        finish_begin(m, false);
+        return;
+    }
     if (there >= expected) {
         begin_automatic_run(m);
         return;
@@ -392,25 +398,26 @@ static void on_bridge(evutil_socket_t fd, short what, void *arg)
 
 static void on_host_ended(struct master *m, const struct child *c)
 {
-    int code = child_exit_code(c);
-    bool is_expected = m->finish == FINISH_LAST_EVENT || m->finish == FINISH_CHILDREN;
+    int code = child_exit_code(c), signal_number = child_signal(c);
     bool is_loaded = m->waiting_since > 0; /* once; it may have been told to load it anew */
     if (!is_loaded) {
-        if (code > 128 && code < 255) /* else it has said why on stderr */
+        if (signal_number) /* else it has said why on stderr */
             fprintf(stderr, "%s: the process that loads the locustfile was ended by signal %d\n",
-                    options_program(), code - 128);
+                    options_program(), signal_number);
         finish_now(m, code); /* 0: the locustfile itself called sys.exit() */
         return;
     }
-    if (!is_expected && !m->host.has_script) {
+    if (m->finish < FINISH_CHILDREN && !m->host.has_script) {
         log_error(MAIN_LOGGER, "The locustfile could not be loaded anew: the master ends");
-        finish_fault(m, code > 0 && code < 128 ? code : EXIT_FAILED);
-    } else if (!is_expected) {
+        finish_fault(m, code > 0 && !signal_number ? code : EXIT_FAILED);
+    } else if (m->finish < FINISH_CHILDREN) {
         log_error(MAIN_LOGGER, "The %s ended unexpectedly (%s %d): the test cannot go on",
                   m->is_local ? "worker process" : "process that runs the locustfile's master side",
-                  code > 128 ? "signal" : "exit code", code > 128 ? code - 128 : code);
-        bool is_lost = m->is_local && code > 128 && run_is_on(&m->run);
-        finish_fault(m, is_lost ? EXIT_DESERTED : code > 0 && code < 128 ? code : EXIT_FAILED);
+                  signal_number ? "signal" : "exit code", signal_number ? signal_number : code);
+        if (signal_number)
+            finish_fault(m, m->is_local && run_is_on(&m->run) ? EXIT_DESERTED : EXIT_FAILED);
+        else
+            script_exited(m, code); /* os._exit() in user code */
     }
     script_host_ended(m);
 }
@@ -427,6 +434,10 @@ static void on_child(evutil_socket_t fd, short what, void *arg)
             on_host_ended(m, c);
         if (m->finish < FINISH_LAST_EVENT)
             hands_process_ended(m, c->node_id, child_exit_code(c));
+        if (!is_host && m->host.has_script && m->finish == FINISH_NOT &&
+            !roster_find(&m->roster, c->node_id))
+            log_error(MAIN_LOGGER, "A worker process ended (exit code %d) before it could join",
+                      child_exit_code(c));
         if (is_host && m->finish != FINISH_DONE)
             finish_begin(m, false);
     }

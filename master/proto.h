@@ -83,6 +83,8 @@ struct message_call {
     enum call_method { CALL_START, CALL_STOP, CALL_QUIT, CALL_RESET, CALL_CLEAR } method;
     double users, spawn_rate; /* CALL_START */
     char **user_classes;      /* NULL-terminated, or NULL; owned */
+    bool has_exit_code;       /* CALL_QUIT: of sys.exit() in user code */
+    int exit_code;
 };
 
 struct message_ticked {

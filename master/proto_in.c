@@ -112,6 +112,9 @@ static bool parse_call(const msgpack_object *data, struct message *m)
                  {"quit", CALL_QUIT},
                  {"reset_stats", CALL_RESET},
                  {"clear_stats", CALL_CLEAR}};
+    double code = proto_number(proto_get(data, "exit_code"), -1);
+    c->has_exit_code = code >= 0 && code <= 255;
+    c->exit_code = c->has_exit_code ? (int)code : 0;
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
         c->method = plain[i].method;
         if (proto_is(method, plain[i].name))

@@ -249,7 +249,7 @@ static void forget_tick(struct master *m)
 static void shape_failed(struct master *m, const char *why)
 {
     log_error(LOGGER, "The load shape failed: %s", why);
-    finish_fault(m, 1);
+    m->host.is_unhandled = true;
     script_end_shape(m);
     conduct_end(m, "Shape test failed");
 }
@@ -378,12 +378,30 @@ static void answer_as_worker(struct master *m, const struct message *msg)
     post_bytes(m, m->host.node_id, &out);
 }
 
+void script_exited(struct master *m, int code)
+{
+    struct host *h = &m->host;
+    if (h->has_exited)
+        return;
+    h->has_exited = true;
+    h->exited_code = code;
+    if (m->finish > FINISH_OUTPUT)
+        m->exit_code = code;
+}
+
+static void on_call(struct master *m, const struct message_call *c)
+{
+    if (c->method == CALL_QUIT && c->has_exit_code)
+        script_exited(m, c->exit_code);
+    script_on_call(m, c);
+}
+
 void script_on_message(struct master *m, struct message *msg)
 {
     if (msg->kind == MESSAGE_SCRIPT)
         on_script(m, msg);
     else if (msg->kind == MESSAGE_CALL)
-        script_on_call(m, &msg->call);
+        on_call(m, &msg->call);
     else if (msg->kind == MESSAGE_TICKED)
         on_ticked(m, &msg->ticked);
     else if (msg->kind == MESSAGE_DONE)

@@ -12,8 +12,9 @@ import webbrowser
 import gevent
 from gevent.queue import Queue
 
-from . import _about, _reload, _source, _try, log, runners, stats
+from . import _about, _errors, _reload, _source, _try, log, runners, stats
 from .contrib.fasthttp import FastHttpUser
+from .exception import StopTest
 from .shape import check_tick
 from .user.inspectuser import get_ratio
 from .user.users import HttpUser
@@ -136,8 +137,14 @@ class Host:
                 self._shape_runs = True
                 shape.reset_time()
             answer = _aim(shape.tick())
+        except StopTest as error:
+            self.environment.runner.stop_test(error)
+            answer = None
         except Exception as error:
             logger.exception("tick() of %s failed", type(shape).__name__)
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        except BaseException as error:
+            self.node.ends.take(error)
             answer = {"error": f"{type(error).__name__}: {error}"}
         if answer is None:
             self._shape_runs = False
@@ -156,7 +163,7 @@ class Host:
         while not self.is_over:
             data = self._events.get()
             name, args = data["name"], data.get("args") or {}
-            self._fire(name, args)
+            self._fire_safely(name, args)
             self.node.send("katydid_done", {
                 "id": data["id"],
                 "process_exit_code": self.environment.process_exit_code,
@@ -166,6 +173,20 @@ class Host:
                 self.exit_code = args.get("exit_code", 0)
                 self.is_over = True
         self.node.leave()
+
+    def _fire_safely(self, name, args):
+        """The master waits for the answer, whatever a listener does."""
+        ends = self.node.ends
+        if name in ("quitting", "quit"):
+            ends.run_last(self._fire, name, args)
+            return
+        try:
+            ends.run(self._fire, name, args)
+        except StopTest as error:
+            self.environment.runner.stop_test(error)
+        except Exception as error:
+            _errors.log_bounded(logger, error)
+            log.unhandled_greenlet_exception = True
 
     def _fire(self, name, args):
         self._keep_books(name, args)

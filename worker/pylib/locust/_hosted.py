@@ -11,7 +11,9 @@ import _katydid
 import gevent
 from gevent.event import AsyncResult, Event
 
-from . import runners
+from . import _errors, log, runners
+from .event import CONTROL_EXCEPTIONS
+from .exception import StopTest
 from .stats import StatsEntry
 
 logger = logging.getLogger("locust.runners")
@@ -20,10 +22,31 @@ _REPORT_S = 20.0
 _ANSWER_S = 2.0  # the most that a first look waits for the master's numbers
 
 
-class Hosted:
-    """Mixed into a runner: the test as a whole is the master's business."""
+class InProcess:
+    """Mixed into a runner: what user code does to end the process is the node's business."""
 
     _node = None  # set by the node
+
+    def _fire(self, name, **args):
+        ends = self._node.ends
+        if name in ("quitting", "quit"):
+            ends.run_last(super()._fire, name, **args)
+            return
+        try:
+            ends.run(super()._fire, name, **args)
+        except StopTest as error:
+            if name == "test_start":
+                raise
+            if name not in ("test_stopping", "test_stop"):
+                self.stop_test(error)
+        except CONTROL_EXCEPTIONS as error:
+            _errors.log_bounded(logger, error)
+            log.unhandled_greenlet_exception = True
+
+
+class Hosted(InProcess):
+    """Mixed into a runner: the test as a whole is the master's business."""
+
     _report = None  # that was asked for, to come
 
     def start(self, user_count, spawn_rate, wait=False, user_classes=None):
@@ -101,7 +124,7 @@ class HostedLocalRunner(Hosted, runners.LocalRunner):
         self._feed._answered.set()
 
 
-class HostedWorkerRunner(runners.WorkerRunner):
+class HostedWorkerRunner(InProcess, runners.WorkerRunner):
     """A worker process; ends when its runner does."""
 
     def _connect(self):

@@ -24,6 +24,7 @@ from gevent.event import AsyncResult, Event
 from gevent.queue import Queue
 
 from . import __version__, _errors, _hold, _reload, log, runners
+from ._ends import Ends
 from .argument_parser import default_args_dict
 from .exception import RPCReceiveError, StopTest
 from .rpc import Message
@@ -143,13 +144,16 @@ class Node:
         self.endpoint = endpoint
         self.id = node_id
         self.finished = AsyncResult()
+        self.ends = Ends(None if channel is not None else self._end_process)
         self.state = runners.STATE_INIT
         self.speaks_katydid = False
         self.last_heartbeat = None  # unix time of the master's last one
         self._host = host
+        self._parent = os.getppid()
         self._boot_id = None
         self._report_interval = 1.0
         self._link = None
+        self._unsent = []  # what a listener of init said: nobody is there to hear it yet
         self._open_channel = channel or (lambda: Channel(endpoint, node_id))
         self._is_library = channel is not None
         self._has_said_quit = False
@@ -201,6 +205,9 @@ class Node:
         if self._host is not None:
             self._host.introduce()
         self._say_ready()
+        unsent, self._unsent = self._unsent, None
+        for message in unsent:
+            self._link.send(message)
         for body in (self._receive, self._control, self._pulse):
             greenlet = self._spawn_greenlet(body)
             greenlet.link_exception(self._broken)
@@ -231,16 +238,36 @@ class Node:
         self._say_ready()
 
     def send(self, kind, data=None, node_id=None):
-        self._link.send(Message(kind, data, node_id or self.id))
+        message = Message(kind, data, node_id or self.id)
+        if self._link is None and self._unsent is not None:
+            self._unsent.append(message)
+        else:
+            self._link.send(message)
 
-    def call(self, method, user_count=None, spawn_rate=None, user_classes=None):
+    def call(self, method, user_count=None, spawn_rate=None, user_classes=None, exit_code=None):
         """User code wants the test started, changed or stopped."""
         self.send("katydid_call", {
             "method": method,
             "user_count": user_count,
             "spawn_rate": spawn_rate,
             "user_classes": user_classes,
+            "exit_code": exit_code,
         })
+
+    def interrupt(self):
+        """A signal: to the host it means the whole test, unless its master is no more."""
+        is_orphan = os.getppid() != self._parent
+        if self._host is None or self._host.is_quitting or is_orphan:
+            self.leave()
+        else:
+            self.call("quit")
+
+    def _end_process(self, code):
+        """User code called sys.exit(code), or raised KeyboardInterrupt (None)."""
+        if self._host is None:
+            self.leave()
+        else:
+            self.call("quit", exit_code=code)
 
     def _say_ready(self):
         self._ready_at = time.monotonic()
@@ -260,7 +287,7 @@ class Node:
             if _clock() - due > _patience_s():
                 self._stood_still(_clock() - due)
             try:
-                self._beat()
+                self.ends.run(self._beat)
             except Exception as error:  # of a listener, or its data that cannot be packed
                 _errors.log_bounded(logger, error)
             if time.monotonic() - self._answered_at > _patience_s():
@@ -441,7 +468,7 @@ class Node:
                 continue
             self._note_heard(message)
             try:
-                self._handle(message)
+                self.ends.run(self._handle, message)
             except Exception as error:
                 _errors.log_bounded(logger, error)
 
@@ -531,7 +558,7 @@ class Node:
         while not self.finished.ready():
             order, *arguments = self._orders.get()
             try:
-                order(*arguments)
+                self.ends.run(order, *arguments)
             except StopTest as error:  # of a test_start listener
                 self.runner.stop_test(error)
             except Exception as error:
@@ -553,6 +580,8 @@ class Node:
             is_new = not run or run != self._reports.run
             self._reports.run = run
             self.runner._begin_test(is_new)
+            if self.ends.is_asked or self._is_leaving:
+                return
         self.state = runners.STATE_SPAWNING
         if self.runner.state != runners.STATE_RUNNING:
             self.runner.update_state(runners.STATE_SPAWNING)
@@ -600,7 +629,7 @@ class Node:
         })
 
     def _spawning_complete(self, user_count):
-        self.environment.events.spawning_complete.fire(user_count=user_count)
+        self.runner._fire("spawning_complete", user_count=user_count)
 
     def _end_users(self):
         if self.state != runners.STATE_INIT:
@@ -664,7 +693,7 @@ class Node:
     def _try(self, step):
         """One that fails (the link is broken …) keeps no other from being done."""
         try:
-            step()
+            self.ends.run(step)
         except Exception as error:
             _errors.log_bounded(logger, error)
 
@@ -686,14 +715,15 @@ class Node:
         if self._host is not None and self._host.is_over:
             return self._host.exit_code
         if self._host is None or not self._host.is_quitting:
-            environment.events.quitting.fire(environment=environment, reverse=True)
-        code = environment.process_exit_code
+            self.runner._fire("quitting", environment=environment, reverse=True)
+        code = self.ends.code if self.ends.code is not None else environment.process_exit_code
         if code is None:
             code = 2 if log.unhandled_greenlet_exception else 0
-        environment.events.quit.fire(exit_code=code)
-        return code
+        self.runner._fire("quit", exit_code=code)
+        return code if self.ends.code is None else self.ends.code
 
     def _close(self):
+        self.ends.is_closed = True
         for greenlet in self._greenlets:
             if greenlet is not gevent.getcurrent():
                 greenlet.kill()

@@ -22,6 +22,7 @@ import locust
 
 from . import _errors, _reload, _source, argument_parser, log
 from ._host import Host
+from ._ends import exit_code
 from ._hosted import HostedLocalRunner, HostedMasterRunner, HostedWorkerRunner
 from ._node import Node, new_node_id
 from ._source import EXIT_IMPORT, Refusal
@@ -56,17 +57,10 @@ def main(config_path):
         print(f"{name}: {refusal}", file=sys.stderr)
         return 1 if name == "locust" and refusal.code in _OF_OURS else refusal.code
     except SystemExit as end:  # of the locustfile, or argparse
-        return _exit_code(end)
+        return exit_code(end)
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-
-
-def _exit_code(end):
-    if end.code is None or isinstance(end.code, int):
-        return end.code or 0
-    print(end.code, file=sys.stderr)
-    return 1
 
 
 def _read_config(path):
@@ -107,7 +101,7 @@ def _run(config):
     _fire_init(environment)
     if config["role"] != "worker" and (parsed.headless or parsed.autostart):
         check_hosts(environment)
-    _handle_signals(node, config["endpoint"])
+    _handle_signals(node)
     gc.collect()
     gc.freeze()  # modules and classes stay: later collections need not look at them
     node.start()
@@ -122,20 +116,13 @@ def _answer_options(path):
 
 
 def _await_end(node):
-    """The exit code, once the node has finished. A user that calls sys.exit() ends the test as
-    runner.quit() would, and the exit code is the one it gave first."""
-    is_ending = False
+    """The exit code, once the node has finished. sys.exit() in a user or any other greenlet ends up
+    here: that is gevent's way."""
     while True:
         try:
             return node.finished.get()
-        except SystemExit as end:
-            if is_ending:
-                continue
-            is_ending = True
-            logger.info("sys.exit(%s) was called: ending the test", end.code)
-            if node.environment.process_exit_code is None:
-                node.environment.process_exit_code = _exit_code(end)
-            node.environment.runner.quit()
+        except (SystemExit, KeyboardInterrupt) as end:
+            node.ends.take(end)
 
 
 # Locustfiles
@@ -334,6 +321,8 @@ def _fire_init(environment):
         )
     except StopTest as error:
         raise Refusal(1, str(error)) from None
+    except KeyboardInterrupt:
+        raise SystemExit(128 + signal.SIGINT) from None
     if log.unhandled_greenlet_exception:  # and logged
         raise SystemExit(1)
     is_worker = isinstance(environment.runner, HostedWorkerRunner)
@@ -342,19 +331,16 @@ def _fire_init(environment):
                        "programs that use locust as a library", environment.dispatcher_class)
 
 
-def _handle_signals(node, endpoint):
-    """SIGTERM, and SIGINT to a worker started by hand: ends with everything reported. A second
-    one ends at once. A child of a master on the same terminal leaves SIGINT to the master."""
+def _handle_signals(node):
+    """SIGTERM, and SIGINT to one process alone: ends with everything reported. A second one ends at
+    once. Ctrl+C on a terminal goes to the master, whose children are no part of its group."""
     asked = []
 
     def leave(number):
         if asked:
             os._exit(128 + number)
         asked.append(number)
-        node.leave()
+        node.interrupt()
 
-    gevent.signal_handler(signal.SIGTERM, leave, signal.SIGTERM)
-    if endpoint.startswith("ipc://"):
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-    else:
-        gevent.signal_handler(signal.SIGINT, leave, signal.SIGINT)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        gevent.signal_handler(number, leave, number)

@@ -218,15 +218,14 @@ class Runner:
             return
         cpu_usage = sum(self._usage) / len(self._usage)
         self._usage.clear()
-        events = self.environment.events
         if cpu_usage > CPU_WARNING_THRESHOLD:
-            events.cpu_warning.fire(environment=self.environment, cpu_usage=cpu_usage)
+            self._fire("cpu_warning", environment=self.environment, cpu_usage=cpu_usage)
             if not self.cpu_warning_emitted:
                 self.cpu_warning_emitted = True
                 logger.warning("CPU usage above %d%%! This limits the load and spoils the "
                                "response times: use more workers.", CPU_WARNING_THRESHOLD)
-        events.usage_monitor.fire(environment=self.environment, cpu_usage=cpu_usage,
-                                  memory_usage=health["memory_bytes"])
+        self._fire("usage_monitor", environment=self.environment, cpu_usage=cpu_usage,
+                   memory_usage=health["memory_bytes"])
 
     def monitor_cpu_and_memory(self):
         """A greenlet of runners without a node, which measures itself."""
@@ -375,6 +374,10 @@ class Runner:
 
     # The test as a whole
 
+    def _fire(self, name, **args):
+        """Calls the listeners of an event of the test as a whole."""
+        getattr(self.environment.events, name).fire(**args)
+
     def _begin_test(self, is_new=True):
         """What comes before the first user of a test. Not new: its users were ended for a while,
         and what they did still counts."""
@@ -384,14 +387,13 @@ class Runner:
             self.cpu_warning_emitted = False
             self.worker_cpu_warning_emitted = False
         self.environment._filter_tasks_by_tags()
-        self.environment.events.test_start.fire(environment=self.environment)
+        self._fire("test_start", environment=self.environment)
 
     def _end_test(self):
         """Ends every user."""
         if self.state == STATE_STOPPED:
             return
-        events = self.environment.events
-        events.test_stopping.fire(environment=self.environment)
+        self._fire("test_stopping", environment=self.environment)
         self.final_user_classes_count = self.user_classes_count
         self.update_state(STATE_CLEANUP)
         if self.spawning_greenlet and self.spawning_greenlet is not gevent.getcurrent():
@@ -401,7 +403,7 @@ class Runner:
         self._users_dispatcher = None
         self.update_state(STATE_STOPPED)
         self.cpu_log_warning()
-        events.test_stop.fire(environment=self.environment)
+        self._fire("test_stop", environment=self.environment)
 
     def start(self, user_count, spawn_rate, wait=False, user_classes=None):
         """Has so many users run, started at so many a second."""

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: MIT
+"""However user code ends the process, and wherever: the run ends, nobody has to be killed, and the exit code is Locust's."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from harness import SANITIZED, free_port, katydid, locustfile, signal
+
+SCRIPT = '''
+import os, signal, sys
+from locust import LoadTestShape, User, constant, events, task
+from locust.exception import StopTest
+from locust.runners import WorkerRunner
+
+where, what, on = os.environ["WHERE"], os.environ["WHAT"], os.environ.get("ON")
+known = []
+
+def raise_(error):
+    raise error
+
+WAYS = {
+    "exit": lambda: sys.exit(int(os.environ.get("CODE", "42"))),
+    "exit text": lambda: sys.exit("the reason"),
+    "exit none": lambda: sys.exit(),
+    "code and exit": lambda: (setattr(known[0], "process_exit_code", 7), sys.exit(42)),
+    "interrupt": lambda: raise_(KeyboardInterrupt()),
+    "base": lambda: raise_(BaseException("of its own")),
+    "error": lambda: raise_(ValueError("of its own")),
+    "stop test": lambda: raise_(StopTest("enough")),
+    "quit": lambda: known[0].runner.quit(),
+    "_exit": lambda: os._exit(int(os.environ.get("CODE", "42"))),
+    "kill": lambda: os.kill(os.getpid(), signal.SIGTERM),
+    "ctrl-c": lambda: os.kill(os.getpid(), signal.SIGINT),
+}
+
+def act(name):
+    is_meant = on is None or (on == "worker") == isinstance(known[0].runner, WorkerRunner)
+    if name == where and is_meant and len(known) < 2:
+        known.append("acted")
+        WAYS[what]()
+
+@events.init.add_listener
+def _(environment, **_):
+    known.append(environment)
+    act("init")
+
+for name in ("test_start", "spawning_complete", "test_stopping", "test_stop", "quitting", "quit", "request",
+             "report_to_master", "worker_report", "worker_connect", "heartbeat_received", "usage_monitor"):
+    getattr(events, name).add_listener(lambda place=name, **_: act(place))
+
+class One(User):
+    wait_time = constant(0.1)
+
+    @task
+    def work(self):
+        act("task")
+        error = ValueError("no") if os.environ.get("FAIL") else None
+        self.environment.events.request.fire(request_type="X", name="x", response_time=1, response_length=1,
+                                             exception=error, context={})
+
+    def on_stop(self):
+        act("on_stop")
+
+if where == "tick":
+    class Shape(LoadTestShape):
+        def tick(self):
+            act("tick")
+            return (1, 1) if self.get_run_time() < 20 else None
+'''
+
+
+def outcome(script, where, what, *options, **env):
+    """(exit code, output) of a run in which user code does that."""
+    arguments = ["-f", script, "--headless", "--only-summary", *([] if where == "tick" else ["-u", "1", "-t", "1s"])]
+    with katydid(*arguments, *options, env={"WHERE": where, "WHAT": what, **env}) as run:
+        code = run.wait()
+        return code, run.describe()
+
+
+def check(cases, *options):
+    """Runs them, several at a time."""
+    with locustfile(SCRIPT) as path, ThreadPoolExecutor(2 if SANITIZED else 4) as pool:
+        found = list(pool.map(lambda case: outcome(path, *case[:2], *options, **case[3]), cases))
+    for (where, what, wanted, env), (code, output) in zip(cases, found, strict=True):
+        assert code == wanted, f"{what} in {where} {env}: {code} instead of {wanted}\n{output}"
+        assert "Internal error" not in output and "_node.py" not in output, output
+
+
+def test_in_one_process():
+    check([
+        *((where, "exit", 42, {}) for where in ("init", "test_start", "test_stop",
+                                                "quitting", "quit", "request", "on_stop", "tick")),
+        ("task", "exit none", 0, {"FAIL": "1"}),
+        ("task", "exit", 255, {"CODE": "-1"}),
+        ("quitting", "exit text", 1, {}),
+        ("quitting", "code and exit", 42, {}),
+        ("init", "quit", 0, {}),
+        ("tick", "base", 2, {}),
+        ("test_stop", "base", 2, {}),
+        ("test_stop", "stop test", 0, {}),
+        ("quitting", "interrupt", 130, {}),
+        ("task", "interrupt", 0, {}),
+        ("quit", "_exit", 42, {}),
+        ("task", "_exit", 0, {"CODE": "0"}),
+        ("task", "kill", 0, {}),
+        ("task", "ctrl-c", 1, {"FAIL": "1"}),
+    ])
+
+
+def test_in_several_processes():
+    check([
+        *((where, "exit", 42, {"ON": "master"}) for where in ("test_start", "worker_report", "worker_connect", "quitting", "quit")),
+        ("test_stop", "interrupt", 0, {"ON": "master"}),
+        ("init", "exit", 72, {"ON": "worker"}),
+        ("test_start", "exit", 0, {"ON": "worker"}),
+        ("quitting", "exit", 0, {"ON": "worker"}),
+        ("report_to_master", "exit", 0, {"ON": "worker"}),
+    ], "--processes", "2")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_at_a_signal(number):
+    with locustfile(SCRIPT) as path:
+        for where in ("quitting", "test_stop", "quit"):
+            with katydid("-f", path, "--headless", "--only-summary", "-u", "1",
+                         env={"WHERE": where, "WHAT": "exit"}) as run:
+                run.wait_line("All users spawned")
+                run.signal(number)
+                assert run.wait() == 42, run.describe()
+
+
+def test_the_exit_code_of_a_worker_is_its_own():
+    port = str(free_port())
+    with locustfile(SCRIPT) as path:
+        env = {"WHERE": "test_start", "WHAT": "exit", "ON": "worker"}
+        with katydid("-f", path, "--worker", "--master-port", port, env=env) as worker, \
+                katydid("-f", path, "--master", "--master-bind-port", port, "--headless", "-u", "1", "-t", "2s", env=env):
+            assert worker.wait() == 42, worker.describe()
