@@ -546,9 +546,22 @@ def test_runner_calls_go_to_the_master(core):
     master.runner.start(5, 2.5, user_classes=[Waiting])
     assert master.expect("katydid_call") == {
         "method": "start", "user_count": 5, "spawn_rate": 2.5, "user_classes": ["Waiting"],
+        "exit_code": None,
     }
     master.runner.quit()
     assert master.expect("katydid_call")["method"] == "quit"
+
+
+@pytest.mark.parametrize("event", ["test_start", "usage_monitor", "test_stop"])
+def test_sys_exit_in_a_listener_is_a_call_and_ends_no_greenlet_of_ours(core, event):
+    import sys
+
+    master = Master(core, role="local")
+    getattr(master.events, event).add_listener(lambda **_: sys.exit(3))
+    master.node.ends.run(master.runner._fire, event, environment=master.environment)
+    call = master.expect("katydid_call")
+    assert (call["method"], call["exit_code"]) == ("quit", 3)
+    assert not any(greenlet.dead for greenlet in master.node._greenlets)
 
 
 def test_state_of_the_master_is_the_runners(core):
