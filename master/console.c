@@ -8,6 +8,7 @@
 #include "master/output.h"
 #include "master/output_text.h"
 #include "common/base/sbuf.h"
+#include "common/base/whole.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -215,15 +216,10 @@ void console_add_aside(struct sbuf *out, const struct stats *s)
 
 /* ---- printing --------------------------------------------------------------------------- */
 
+/* Nobody reads: a console that is gone must not end the test. */
 static void write_stderr(const char *p, size_t len)
 {
-    while (len) {
-        ssize_t n = write(STDERR_FILENO, p, len);
-        if (n <= 0)
-            return; /* nobody reads: a console that is gone must not end the test */
-        p += n;
-        len -= (size_t)n;
-    }
+    whole_write(STDERR_FILENO, p, len);
 }
 
 static void clear_progress(void)

@@ -14,6 +14,7 @@
 #include "master/output.h"
 #include "master/output_text.h"
 #include "master/csv_window.h"
+#include "master/outfile.h"
 #include "common/base/clk.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
@@ -305,20 +306,6 @@ void csv_tick(struct csv *c, const struct stats *s, double now, unsigned users)
     append_history(c, s, now, users);
 }
 
-/* Makes the directories of path, as mkdir -p. */
-static int make_directories(const char *path)
-{
-    char *copy = mem_strdup(path);
-    int rc = 0;
-    for (char *slash = strchr(copy + 1, '/'); slash && !rc; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        rc = mkdir(copy, 0777) == 0 || errno == EEXIST ? 0 : -1;
-        *slash = '/';
-    }
-    free(copy);
-    return rc;
-}
-
 static void write_history_head(struct csv *c)
 {
     sbuf_adds(&c->text, "Timestamp,User Count,Type,Name,Requests/s,Failures/s");
@@ -343,7 +330,7 @@ struct csv *csv_open(const char *prefix, bool full_history, char **why)
 {
     struct csv *c = mem_zalloc(sizeof *c);
     struct sbuf path = {0}, message = {0};
-    int error = *prefix && make_directories(prefix) < 0 ? errno : 0;
+    int error = outfile_make_folders(prefix) < 0 ? errno : 0;
     for (size_t i = 0; i < CSV_FILES; i++) {
         c->fd[i] = -1;
         if (error)

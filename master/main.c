@@ -6,10 +6,13 @@
 #include "master/exit_code.h"
 #include "master/master.h"
 #include "master/options.h"
+#include "master/outfile.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int open_log(const struct options *o)
 {
@@ -26,12 +29,14 @@ static int open_log(const struct options *o)
             log_set_level(levels[i].level);
     if (o->skip_log_setup)
         log_set_level(LOG_WARNING); /* what Python shows when nobody has set it up */
-    if (!o->logfile || log_open(o->logfile) == 0)
+    if (!o->logfile)
         return 0;
-    fprintf(stderr,
-            "katydid: --logfile: cannot write %s: %s; name a file in a folder that exists "
-            "and may be written\n",
-            o->logfile, strerror(errno));
+    if (outfile_check("--logfile", o->logfile) != 0)
+        return EXIT_OUTPUT_FILE;
+    if (log_open(o->logfile) == 0)
+        return 0;
+    fprintf(stderr, "%s: --logfile: cannot write %s: %s\n", options_program(), o->logfile,
+            strerror(errno));
     return EXIT_OUTPUT_FILE;
 }
 
@@ -61,8 +66,19 @@ static int run(const struct options *o)
     return master_run(o);
 }
 
+/* A closed standard stream would become the number of the next file that is opened. */
+static void open_standard_streams(void)
+{
+    int fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO)
+        fd = dup(fd);
+    if (fd > STDERR_FILENO)
+        close(fd);
+}
+
 int main(int argc, char **argv)
 {
+    open_standard_streams();
     struct options o;
     int code = custom_parse(&o, argc, argv);
     if (code == 0)

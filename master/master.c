@@ -99,7 +99,10 @@ static bool has_enough_files(struct master *m)
 static bool has_good_host(struct master *m)
 {
     char *why = NULL;
-    if (!m->host.script.has_connections || !m->o->host || resolve_check(m->o->host, &why) == 0)
+    bool sends_here =
+        !m->o->master; /* workers elsewhere may know names that this machine does not */
+    if (!sends_here || !m->host.script.has_connections || !m->o->host ||
+        m->host.script.has_proxies || resolve_check(m->o->host, &why) == 0)
         return true;
     finish_fault(m, fail_free(EXIT_RESOLVE, why));
     finish_begin(m, false);

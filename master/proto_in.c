@@ -406,6 +406,7 @@ static bool parse_script(const msgpack_object *data, struct script *out)
         if (!parse_class(each, &out->classes[i]))
             return false;
         out->has_connections |= proto_bool(proto_get(each, "has_connection"));
+        out->has_proxies |= proto_bool(proto_get(each, "has_proxies"));
     }
     return true;
 }

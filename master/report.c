@@ -5,16 +5,13 @@
 #include "common/base/sbuf.h"
 #include "master/core.h"
 #include "master/exit_code.h"
+#include "master/outfile.h"
 #include "master/report_file.h"
-#include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-/* {u}, {r} and {t} become users, spawn rate and run time, as whole numbers, where they are known.
- */
+/* {u}, {r} and {t} become users, spawn rate and run time, where they are known. */
 static char *file_name(const struct master *m)
 {
     const struct {
@@ -28,7 +25,7 @@ static char *file_name(const struct master *m)
         while (i < 3 && (strncmp(p, marks[i].mark, 3) != 0 || marks[i].value < 0))
             i++;
         if (i < 3)
-            sbuf_addf(&name, "%.0f", floor(marks[i].value));
+            sbuf_add_decimal(&name, marks[i].value);
         else
             sbuf_addc(&name, *p);
         p += i < 3 ? 3 : 1;
@@ -40,16 +37,10 @@ int report_check(const struct master *m)
 {
     if (!m->o->html_file)
         return 0;
-    char *name = file_name(m), *slash = strrchr(name, '/');
-    if (slash)
-        slash[slash == name] = 0;
-    const char *folder = slash ? name : ".";
-    int code = access(folder, W_OK | X_OK) == 0 ? 0 : EXIT_OUTPUT_FILE;
-    if (code)
-        fprintf(stderr, "katydid: --html: the report cannot be written into %s: %s\n", folder,
-                strerror(errno));
+    char *name = file_name(m);
+    int rc = outfile_check("--html", name);
     free(name);
-    return code;
+    return rc == 0 ? 0 : EXIT_OUTPUT_FILE;
 }
 
 int report_write(struct master *m)

@@ -4,6 +4,7 @@
 #include "common/base/sbuf.h"
 #include "master/core.h"
 #include "master/exit_code.h"
+#include "master/outfile.h"
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -12,16 +13,29 @@
 #include <time.h>
 #include <unistd.h>
 
+static int check_file(const char *option, const char *name, const char *ending)
+{
+    struct sbuf path = {0};
+    sbuf_addf(&path, "%s%s", name, ending);
+    int rc = outfile_check(option, path.data);
+    sbuf_fini(&path);
+    return rc == 0 ? 0 : EXIT_OUTPUT_FILE;
+}
+
 int terminal_open(struct master *m)
 {
     char *why = NULL;
     int code = report_check(m);
+    if (!code && m->o->json_file)
+        code = check_file("--json-file", m->o->json_file, ".json");
+    if (!code && m->o->csv_prefix)
+        code = check_file("--csv", m->o->csv_prefix, "_stats.csv");
     if (code || !m->o->csv_prefix)
         return code;
     m->csv = csv_open(m->o->csv_prefix, m->o->csv_full_history, &why);
     if (m->csv)
         return 0;
-    fprintf(stderr, "katydid: %s\n", why);
+    fprintf(stderr, "%s: %s\n", options_program(), why);
     free(why);
     return EXIT_OUTPUT_FILE;
 }
@@ -144,6 +158,17 @@ static int close_csv(struct master *m)
     return EXIT_OUTPUT_FILE;
 }
 
+/* What could not be logged cannot be told in the log. */
+static int check_log(const struct master *m)
+{
+    int error = m->o->logfile ? log_error_number() : 0;
+    if (error == 0)
+        return 0;
+    fprintf(stderr, "%s: --logfile: cannot write %s: %s; lines are missing in it\n",
+            options_program(), m->o->logfile, strerror(error));
+    return EXIT_OUTPUT_FILE;
+}
+
 int terminal_final(struct master *m)
 {
     progress(m, "");
@@ -156,8 +181,8 @@ int terminal_final(struct master *m)
     console_aside(&m->stats);
     print_losses(m);
     print_saturation(m);
-    int csv_code = close_csv(m), report_code = report_write(m);
-    return code ? code : csv_code ? csv_code : report_code;
+    int csv_code = close_csv(m), report_code = report_write(m), log_code = check_log(m);
+    return code ? code : csv_code ? csv_code : report_code ? report_code : log_code;
 }
 
 void terminal_close(struct master *m)

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 /* One process-wide log, the only mutable global of common/: a line is formatted outside the lock,
  * then written by one write(2), so lines of several threads or processes that append to the same
- * file do not mix. A log that cannot be written is not worth ending a test: such lines are lost. */
+ * file do not mix. A log that cannot be written is not worth ending a test: such lines are lost,
+ * and log_error_number says so. */
 #include "common/base/log.h"
 
 #include "common/base/clk.h"
 #include "common/base/sbuf.h"
+#include "common/base/whole.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +21,7 @@ static struct {
     _Atomic int level;
     pthread_mutex_t lock; /* guards what follows */
     int fd;
+    int error; /* of the first write that failed */
     void (*sink)(void *arg, enum log_level level, const char *line);
     void *sink_arg;
 } the_log = {.level = LOG_INFO, .lock = PTHREAD_MUTEX_INITIALIZER, .fd = STDERR_FILENO};
@@ -45,6 +48,14 @@ int log_open(const char *path)
     if (old != STDERR_FILENO)
         close(old);
     return 0;
+}
+
+int log_error_number(void)
+{
+    pthread_mutex_lock(&the_log.lock);
+    int error = the_log.error;
+    pthread_mutex_unlock(&the_log.lock);
+    return error;
 }
 
 void log_set_sink(void (*sink)(void *arg, enum log_level level, const char *line), void *arg)
@@ -96,19 +107,6 @@ static void add_escaped(struct sbuf *b, const char *text)
     }
 }
 
-static void write_all(int fd, const char *bytes, size_t len)
-{
-    while (len) {
-        ssize_t n = write(fd, bytes, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return;
-        bytes += n;
-        len -= (size_t)n;
-    }
-}
-
 void log_write(enum log_level level, const char *logger, const char *format, ...)
 {
     if (!log_enabled(level))
@@ -124,7 +122,9 @@ void log_write(enum log_level level, const char *logger, const char *format, ...
     size_t len = line.len;
     sbuf_addc(&line, '\n');
     pthread_mutex_lock(&the_log.lock);
-    write_all(the_log.fd, line.data, line.len);
+    int error = whole_write(the_log.fd, line.data, line.len);
+    if (the_log.error == 0)
+        the_log.error = error;
     if (the_log.sink) {
         line.data[len] = 0;
         the_log.sink(the_log.sink_arg, level, line.data);

@@ -18,6 +18,7 @@ enum log_level {
 void log_set_level(enum log_level level);
 bool log_enabled(enum log_level level);
 int log_open(const char *path); /* appends; 0, or -1 with errno set */
+int log_error_number(void);     /* errno of the first line that could not be written; 0 */
 /* A copy of each formatted line (no line end) goes to the sink too (the dashboard's log); NULL ends
  * it. Called under the log's lock, on the thread that logs: the sink must not log. */
 void log_set_sink(void (*sink)(void *arg, enum log_level level, const char *line), void *arg);

@@ -249,13 +249,7 @@ def test_too_few_descriptors_are_raised_when_allowed():
         assert run.code == 0, run.describe()
 
 
-@pytest.mark.parametrize("option", ["--csv", "--logfile"])
+@pytest.mark.parametrize("option", ["--csv", "--logfile", "--json-file", "--html"])
 def test_an_output_that_cannot_be_written(option):
     with locustfile(USER) as file:
         refused(74, "-f", file, *QUICK, "-H", "http://127.0.0.1:1", option, "/dev/null/x", patterns=["/dev/null/x", option])
-
-
-def test_a_json_file_that_cannot_be_written():
-    with locustfile(USER) as file, target() as server:
-        run = run_katydid("-f", file, *QUICK, "-H", server.url, "--json-file", "/dev/null/x")
-        assert run.code == 74 and "/dev/null/x.json" in run.stderr, run.describe()

@@ -99,6 +99,7 @@ class Host:
             "fixed_count": user_class.fixed_count,
             "host": user_class.host,
             "has_connection": _has_connection(user_class),
+            "has_proxies": _has_proxies(user_class),
             "tasks": tree[user_class.__name__]["tasks"],
         }
 
@@ -291,10 +292,27 @@ def _constants():
     return found
 
 
+def mentions(function, name):
+    """Whether a function of the locustfile (not of ours) has to do with something of that name,
+    which may then come to be while the test runs."""
+    code = getattr(function, "__code__", None)
+    if code is None or _errors.is_ours(code.co_filename):
+        return False
+    return name in code.co_names or name in code.co_consts
+
+
 def _has_connection(user_class):
     """Whether each user of the class is expected to hold a connection, and so a descriptor."""
     shares = getattr(user_class, "pool_manager", None) or getattr(user_class, "client_pool", None)
     return issubclass(user_class, (HttpUser, FastHttpUser)) and shares is None
+
+
+def _has_proxies(user_class):
+    """Whether its code speaks of proxies or adapters, which look up the host for it, or sets another
+    address."""
+    bodies = [user_class.on_start, user_class.__init__, *user_class.__dict__.values()]
+    names = ("proxies", "mount", "trust_env", "base_url")
+    return any(mentions(body, name) for body in bodies for name in names)
 
 
 def _aim(tick):

@@ -20,8 +20,8 @@ import gevent
 
 import locust
 
-from . import _errors, _reload, _source, argument_parser, log
-from ._host import Host
+from . import _errors, _lines, _reload, _source, argument_parser, log
+from ._host import Host, mentions
 from ._ends import exit_code
 from ._hosted import HostedLocalRunner, HostedMasterRunner, HostedWorkerRunner
 from ._node import Node, new_node_id
@@ -43,24 +43,35 @@ EXIT_NO_USERS = 66
 EXIT_NO_TASKS = 67
 EXIT_NO_HOST = 69
 EXIT_CONFIG_USERS = 255
+_HOST_SPEAKS_S = 3.0
 _OF_OURS = range(64, 80)  # called by the name locust, we end with 1 as Locust does
 
 
 def main(config_path):
     """The process. Returns its exit code."""
-    sys.stdout.reconfigure(line_buffering=True)
+    _lines.install()
     config = _read_config(config_path)
     name = config.get("name") or "katydid"
     try:
         return _run(config)
     except Refusal as refusal:
+        _let_the_host_speak(config)
         print(f"{name}: {refusal}", file=sys.stderr)
         return 1 if name == "locust" and refusal.code in _OF_OURS else refusal.code
     except SystemExit as end:  # of the locustfile, or argparse
+        if isinstance(end.code, str):
+            _let_the_host_speak(config)
         return exit_code(end)
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
+
+
+def _let_the_host_speak(config):
+    """What is wrong with a locustfile is wrong in all processes that a master starts, and need not be
+    said by each. The one that is its host says it, and ends the others; unless it is well."""
+    if config["role"] == "worker" and config.get("parent_pid"):
+        gevent.sleep(_HOST_SPEAKS_S)
 
 
 def _read_config(path):
@@ -245,21 +256,12 @@ def _configure_users(environment, configs):
                               "for a User not present in your locustfile") from None
 
 
-def _mentions(function, name):
-    """Whether a function of the locustfile (not of ours) has to do with something of that name,
-    which may then come to be while the test runs."""
-    code = getattr(function, "__code__", None)
-    if code is None or _errors.is_ours(code.co_filename):
-        return False
-    return name in code.co_names or name in code.co_consts
-
-
 def check_tasks(user_classes):
     for cls in user_classes:
         makes_them = (  # or does without: an on_start may go on as long as the test
             cls.run is not locust.User.run
             or cls.on_start is not locust.User.on_start
-            or _mentions(cls.__init__, "tasks")
+            or mentions(cls.__init__, "tasks")
         )
         if not cls.tasks and not makes_them and not issubclass(cls, PytestUser):
             raise Refusal(
@@ -273,11 +275,11 @@ def check_hosts(environment):
     """Before a start without a page, where a host could still be typed in."""
     if environment.host:
         return
-    if any(_mentions(f, "host") for f in environment.events.test_start._handlers):
+    if any(mentions(f, "host") for f in environment.events.test_start._handlers):
         return
     for cls in environment.user_classes:
         needs_it = issubclass(cls, (locust.HttpUser, locust.FastHttpUser))
-        if needs_it and not cls.host and not _mentions(cls.__init__, "host"):
+        if needs_it and not cls.host and not mentions(cls.__init__, "host"):
             raise Refusal(EXIT_NO_HOST, missing_host(cls))
 
 

@@ -19,7 +19,8 @@ def process_html_filename(options):
     values = {"{u}": options.num_users, "{r}": options.spawn_rate, "{t}": options.run_time}
     for mark, value in values.items():
         if value is not None:
-            options.html_file = options.html_file.replace(mark, str(int(value)))
+            text = str(int(value)) if float(value).is_integer() else str(value)
+            options.html_file = options.html_file.replace(mark, text)
 
 
 def render_template_from(file, build_path=DEFAULT_BUILD_PATH, **kwargs):

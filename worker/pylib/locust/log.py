@@ -35,12 +35,27 @@ class LogReader(logging.Handler):
         self.fresh_count += 1
 
 
+class LogFile(logging.FileHandler):
+    """A file that cannot be written (a full disk) is told once, and not with a traceback a line."""
+
+    _is_told = False
+
+    def handleError(self, record):  # noqa: N802
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+        elif not self._is_told:
+            self._is_told = True
+            print(f"--logfile: cannot write {self.baseFilename}: {error.strerror}; lines are missing in it",
+                  file=sys.stderr)
+
+
 def setup_logging(loglevel, logfile=None):
     """Sends everything of at least `loglevel` to stderr, or to `logfile`; bad levels raise."""
     level = logging.getLevelName(loglevel.upper())
     if not isinstance(level, int):
         raise ValueError(f"unknown log level {loglevel!r}")
-    output = logging.FileHandler(logfile) if logfile else logging.StreamHandler(sys.stderr)
+    output = LogFile(logfile) if logfile else logging.StreamHandler(sys.stderr)
     reader = LogReader()
     reader.set_name("log_reader")
     plain = logging.StreamHandler(sys.stderr)

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* outfile: the files that a run leaves behind. Their folders are made, and whether they can be
+ * written is known before the test, not after it. */
+
+/* The folders that path lies in, as mkdir -p. 0, or -1 with errno set. */
+int outfile_make_folders(const char *path);
+
+/* Makes the folders and tries to write, without changing a file that is there and without leaving
+ * one that is not. 0, or -1 after a message on stderr that names the option. */
+int outfile_check(const char *option, const char *path);

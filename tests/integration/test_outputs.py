@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+"""What a run writes: files, and lines of several processes on one stream."""
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from harness import KATYDID, locustfile, run_katydid, target
+
+USER = '''
+from locust import HttpUser, constant, task
+class U(HttpUser):
+    wait_time = constant(0.2)
+    @task
+    def t(self):
+        self.client.get("/")
+'''
+PRINTS = '''
+import logging, sys, time
+from locust import User, constant, task
+class U(User):
+    @task
+    def t(self):
+        print("P" * 300, "in", "pieces")
+        print("E" * 300, "in", "pieces", file=sys.stderr)
+        sys.stdout.write("W" * 6000 + " long\\n")
+        logging.info("L" * 9000 + " long")
+        time.sleep(0.01)
+'''
+WHOLE = r"P{300} in pieces|E{300} in pieces|W{6000} long|\[[^\]]*\] \S+: L{9000} long"
+
+
+def test_folders_are_made_and_rates_keep_their_fraction(tmp_path):
+    with target() as shop, locustfile(USER) as file:
+        run = run_katydid("-f", file, "-H", shop.url, "--headless", "-u", 2, "-r", 1.5, "-t", 1, "--json-file", "a/b/j",
+                          "--html", "c/d/r_{u}_{r}_{t}.html", "--logfile", "e/f/l.log", "--csv", "g/h/p", cwd=tmp_path)
+    assert run.code == 0, run.describe()
+    for path in ("a/b/j.json", "c/d/r_2_1.5_1.html", "e/f/l.log", "g/h/p_stats.csv"):
+        assert (tmp_path / path).stat().st_size > 0, path
+
+
+@pytest.mark.parametrize("option", ["--csv", "--logfile", "--json-file", "--html"])
+def test_a_full_disk_is_told(tmp_path, option):
+    """/dev/full is a disk without room; a link leads there under the name that is written."""
+    ending = {"--csv": "_stats.csv", "--json-file": ".json"}.get(option, "")
+    os.symlink("/dev/full", tmp_path / f"o{ending}")
+    with target() as shop, locustfile(USER) as file:
+        run = run_katydid("-f", file, "-H", shop.url, "--headless", "-u", 1, "-t", 1, "--only-summary", option, tmp_path / "o")
+    assert run.code == 74 and "No space left" in run.stderr and "Traceback" not in run.stderr, run.describe()
+
+
+@pytest.mark.parametrize("into", ["pipe", "file"])
+def test_lines_of_several_processes_stay_whole(tmp_path, into):
+    with locustfile(PRINTS) as file:
+        command = f"'{KATYDID}' -f '{file}' --headless --only-summary --processes 4 -u 4 -r 4 -t 2 2>&1"
+        command += " | (sleep 2; cat)" if into == "pipe" else ""
+        with open(tmp_path / "out", "wb") as out:
+            subprocess.run(["bash", "-c", command], stdout=out, check=True, timeout=60, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    lines = [line for line in (tmp_path / "out").read_text().splitlines() if re.search("[PEWL]{9}", line)]
+    torn = [line for line in lines if not re.fullmatch(WHOLE, line)]
+    assert len(lines) > 100 and not torn, torn[:3]
+
+
+def test_what_is_wrong_is_said_once_by_all_processes_together():
+    with locustfile(USER) as file:
+        run = run_katydid("-f", file, "--headless", "--processes", "4", "NoSuchUser")
+    assert run.code == 66 and run.stderr.count("NoSuchUser") == 1, run.describe()
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_streams(tmp_path, closed):
+    with locustfile(PRINTS) as file:
+        command = f"'{KATYDID}' -f '{file}' --headless -u 1 -t 1s --logfile '{tmp_path}/log' --csv '{tmp_path}/o' {closed}"
+        done = subprocess.run(["bash", "-c", command], capture_output=True, timeout=60)
+    assert done.returncode == 0 and "Traceback" not in (tmp_path / "log").read_text()
+    assert (tmp_path / "o_stats.csv").read_text().startswith("Type,Name")
+
+
+def test_a_reader_that_goes_away_leaves_no_traceback():
+    with locustfile(USER) as file:
+        done = subprocess.run(["bash", "-c", f"'{KATYDID}' -f '{file}' --list | head -0"], capture_output=True, text=True, timeout=60)
+    assert done.stderr == "", done.stderr
