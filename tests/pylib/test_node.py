@@ -195,7 +195,7 @@ def test_orders_of_a_locust_master_are_taken_by_their_time(core):
 
 
 def test_reports_are_sent_again_until_acknowledged(core, quick, monkeypatch):
-    monkeypatch.setattr("locust._node._RESEND_S", 0.1)
+    monkeypatch.setattr("locust._reports._RESEND_S", 0.1)
     master = Master(core)
     master.ack()
     first = master.expect("stats")["katydid"]

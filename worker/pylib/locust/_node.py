@@ -25,6 +25,7 @@ from gevent.queue import Queue
 
 from . import __version__, _errors, _hold, _reload, log, runners
 from ._ends import Ends
+from ._reports import Reports
 from .argument_parser import default_args_dict
 from .exception import RPCReceiveError, StopTest
 from .rpc import Message
@@ -35,8 +36,6 @@ NODE_VERSION = f"{__version__}+katydid.1"
 
 _COMPLAIN_FIRST_S = 3.0  # until the first message about a master that does not answer
 _COMPLAIN_EVERY_S = 30.0
-_RESEND_S = 3.0
-_MAX_IN_FLIGHT = 8
 _LAST_ACK_S = 3.0  # at the end: how long to wait for acknowledgements
 _LINGER_MS = 1000
 _MAX_EXCEPTIONS_PER_BEAT = 100  # to a Locust master, each a message of its own
@@ -82,54 +81,6 @@ class Channel:
 
     def close(self, linger_ms=0):
         self._link.close(linger_ms)
-
-
-class Reports:
-    """Statistics on their way to a Katydid master: numbered, kept until acknowledged."""
-
-    def __init__(self, pack):
-        self._pack = pack
-        self.epoch = uuid4().hex
-        self.run = ""
-        self._seq = 0
-        self._pending = {}  # seq -> [data, when sent]
-
-    def next(self, health, is_last=False):
-        """The data of a report of everything since the last one; None while too many are under
-        way: then the next one will carry more, unless there will be none."""
-        if len(self._pending) >= _MAX_IN_FLIGHT and not is_last:
-            return None
-        self._seq += 1
-        data = {
-            "katydid": {
-                "epoch": self.epoch,
-                "seq": self._seq,
-                "run": self.run,
-                "t": _katydid.steady(),
-                "report": self._pack(),
-                "health": health,
-            }
-        }
-        self._pending[self._seq] = [data, time.monotonic()]
-        return data
-
-    def acknowledged(self, epoch, seq):
-        if epoch == self.epoch:
-            self._pending.pop(seq, None)
-
-    def due(self, all_of_them=False):
-        """What must be sent again."""
-        now = time.monotonic()
-        for entry in self._pending.values():
-            if all_of_them or now - entry[1] >= _RESEND_S:
-                entry[1] = now
-                yield entry[0]
-
-    def forget(self):
-        self._pending.clear()
-
-    def is_delivered(self):
-        return not self._pending
 
 
 class Node:
