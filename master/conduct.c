@@ -15,6 +15,7 @@
 #include <string.h>
 
 #define STOP_PATIENCE_S 60     /* beyond the stop timeout, as Locust */
+#define CATCH_UP_S 600         /* beyond that, for a master that is behind */
 #define LISTENER_PATIENCE_S 60 /* for test_stopping: then the workers are told all the same */
 #define OUR_PATIENCE_S 10      /* for the word of our own workers that their users have started */
 
@@ -319,6 +320,8 @@ void conduct_on_limit(struct master *m)
             tell_workers(m);
             return;
         }
+        if (inbox_is_behind(m) && master_now().mono < m->run.stop_limit_at + CATCH_UP_S)
+            return; /* perhaps they have told, and it was not read yet */
         log_error(LOGGER, "Timeout waiting for all workers to stop");
         stopped(m);
         return;

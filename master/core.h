@@ -25,6 +25,7 @@
 #include "master/logbook.h"
 #include "master/logs.h"
 #include "master/losses.h"
+#include "master/mail.h"
 #include "master/options.h"
 #include "master/output.h"
 #include "master/proto.h"
@@ -78,6 +79,17 @@ struct trouble {                  /* messages that were dropped */
     double logged_at;
 };
 
+struct inbox {
+    struct mail mail;
+    struct clk_moment handled; /* when the message came that is being handled */
+    bool has_unread;           /* the link was not read to its end, */
+    double unread_since;       /* monotonic */
+    bool is_behind;
+    double waits_s, longest_s; /* of the oldest letter: at the last second; the most in this run */
+    double behind_since, behind_s; /* monotonic; sum of the times before, in this run */
+    double report_interval_s;      /* what our workers are asked for */
+};
+
 enum finish_step {
     FINISH_NOT,
     FINISH_EARLY_EVENT, /* a signal: `quitting` comes before the stop, as in Locust */
@@ -116,6 +128,7 @@ struct master {
     struct logs *logs;
     struct samples *samples;
     struct csv *csv;
+    struct inbox inbox;
     struct trouble trouble;
     struct losses losses; /* of this run */
     double looked_at;     /* clk_boot() of the last second that was looked at */
@@ -166,7 +179,14 @@ bool post_spawn(struct master *m, struct dispatch_worker *to);
 void post_changed(struct master *m); /* spawn to every worker whose users changed */
 
 /* inbox.c */
-void inbox_drain(struct master *m);
+void inbox_drain(struct master *m);           /* a slice of it; goes on by itself */
+void inbox_soon(struct master *m);            /* there may be messages */
+void inbox_flush(struct master *m);           /* all there is, within a second */
+bool inbox_is_behind(const struct master *m); /* there is mail that was not looked at yet */
+void inbox_second(struct master *m);
+double inbox_behind_s(const struct master *m); /* how long it could not keep up, in this run */
+void inbox_begin_run(struct master *m);
+void inbox_fini(struct master *m);
 void inbox_take_lines(struct master *m, const char *source, const struct message *msg);
 
 /* ingest.c */

@@ -25,7 +25,7 @@
 
 struct run_event {
     double at;
-    const char *kind; /* start stop users stage worker marker reset saturated; static */
+    const char *kind; /* start stop users stage worker marker reset saturated master; static */
     const char *text;
 };
 

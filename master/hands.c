@@ -255,7 +255,7 @@ static void lose(struct master *m, struct worker *w, const char *how)
 /* One of our own processes ended. What it still sent is read first, its `quit` above all. */
 void hands_process_ended(struct master *m, const char *node_id, int code)
 {
-    inbox_drain(m);
+    inbox_flush(m);
     struct worker *w = node_id ? roster_find(&m->roster, node_id) : NULL;
     if (!w || !w->has_joined || w->state == WORKER_GONE)
         return;
@@ -304,8 +304,11 @@ static void excuse_stock(struct master *m, double mono)
     conduct_check_stopped(m);
 }
 
+/* Silent is who has said nothing in the mail that was read: not while there is unread one. */
 static void lose_silent(struct master *m)
 {
+    if (m->inbox.has_unread)
+        return;
     struct worker *missed[64];
     size_t count = roster_tick(&m->roster, missed, sizeof missed / sizeof *missed);
     for (size_t i = 0; i < count; i++) {

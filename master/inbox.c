@@ -1,13 +1,27 @@
 // SPDX-License-Identifier: MIT
 /* inbox: takes messages off the link and hands each to the file whose business it is. Messages of
  * nodes that are none of ours, and malformed ones, are dropped and counted; the log hears of it
- * once in ten seconds. */
+ * once in ten seconds.
+ *
+ * In slices of time, so that timers, the page and signals have their turn however much there is to
+ * read. A master that cannot keep up says so, and asks its workers for fewer and longer reports. */
+#include "common/base/log.h"
 #include "common/base/sbuf.h"
 #include "common/base/utf8.h"
 #include "master/core.h"
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
-#define MESSAGES_PER_TURN 500 /* then timers and the page get their turn */
+#define COLLECT_S 0.01 /* of a turn: to take off the link */
+#define HANDLE_S 0.02  /* to handle what waits */
+#define CLOCK_EVERY 16 /* messages taken off between two looks at the clock */
+#define FLUSH_S 1.0    /* for the last words of a process that ended */
+#define PATIENCE_S 2.0 /* longer, and the master is behind */
+#define REPORT_INTERVAL_MAX_S 10.0
+#define BEHIND_NOTICE                                                                              \
+    "The master cannot keep up with its workers: what you see is some seconds old. Nothing is "    \
+    "lost."
 #define MAX_NODE_ID 255
 
 /* The host reads the locustfile and what it imports: questions go there, answers come back with
@@ -216,20 +230,182 @@ static bool is_node_id(const char *id)
     return len > 0 && len <= MAX_NODE_ID && utf8_valid_prefix(id, len) == len;
 }
 
+static void open_letter(struct master *m, const struct link_message *raw, struct clk_moment came)
+{
+    struct message msg;
+    m->inbox.handled = came;
+    if (raw->node && is_node_id(raw->node) && proto_parse(raw->bytes, raw->len, &msg) == PROTO_OK) {
+        handle(m, raw->node, &msg);
+        message_fini(&msg);
+    } else {
+        m->trouble.broken++;
+    }
+}
+
+static bool is_type(const struct slice *type, const char *name)
+{
+    return type->len == strlen(name) && memcmp(type->data, name, type->len) == 0;
+}
+
+/* What may not wait behind the reports of all: signs of life, the host's answers, newcomers. Of one
+ * worker everything else stays in order: "stopped" comes after the last report. */
+static bool is_urgent(struct master *m, const struct link_message *raw)
+{
+    struct slice type;
+    if (!raw->node || !proto_peek_type(raw->bytes, raw->len, &type))
+        return true; /* nobody's: only counted */
+    const struct worker *w = roster_find(&m->roster, raw->node);
+    if (!w || is_type(&type, "heartbeat"))
+        return true;
+    bool is_host = !strcmp(raw->node, m->host.node_id);
+    return (is_host && !m->is_local) || (w->letters == 0 && !is_type(&type, "stats"));
+}
+
+/* Off the link, until it is empty or `until`. */
+static void collect(struct master *m, double until)
+{
+    struct inbox *in = &m->inbox;
+    struct link_message raw;
+    struct clk_moment now = clk_now();
+    if (!in->has_unread)
+        in->unread_since = now.mono;
+    in->has_unread = true;
+    for (unsigned n = 1; !mail_is_full(&in->mail); n++) {
+        if (link_recv(m->link, &raw) != LINK_OK) {
+            in->has_unread = false;
+            return;
+        }
+        if (is_urgent(m, &raw)) {
+            open_letter(m, &raw, now);
+            link_message_free(&raw);
+        } else {
+            roster_find(&m->roster, raw.node)->letters++;
+            mail_put(&in->mail, &raw, now);
+        }
+        if (n % CLOCK_EVERY == 0 && (now = clk_now()).mono >= until)
+            return;
+    }
+}
+
+static void open_mail(struct master *m, double until)
+{
+    struct letter *l;
+    while ((l = mail_take(&m->inbox.mail)) != NULL) {
+        struct worker *w = roster_find(&m->roster, l->raw.node);
+        if (w && w->letters > 0)
+            w->letters--;
+        open_letter(m, &l->raw, l->came);
+        letter_free(l);
+        if (clk_now().mono >= until)
+            return;
+    }
+}
+
+static bool is_empty(const struct inbox *in)
+{
+    return !in->has_unread && in->mail.count == 0;
+}
+
+/* Never by making the event active: libevent runs those before it looks at any timer, descriptor or
+ * signal again, and while there is mail there would be nothing else. */
+void inbox_soon(struct master *m)
+{
+    if (m->drain && !evtimer_pending(m->drain, NULL))
+        event_add(m->drain, &(struct timeval){0, 0});
+}
+
 void inbox_drain(struct master *m)
 {
-    struct link_message raw;
-    struct message msg;
-    for (unsigned n = 0; n < MESSAGES_PER_TURN; n++) {
-        if (link_recv(m->link, &raw) != LINK_OK)
-            return;
-        if (raw.node && is_node_id(raw.node) && proto_parse(raw.bytes, raw.len, &msg) == PROTO_OK) {
-            handle(m, raw.node, &msg);
-            message_fini(&msg);
-        } else {
-            m->trouble.broken++;
-        }
-        link_message_free(&raw);
-    }
-    event_active(m->drain, EV_TIMEOUT, 0);
+    collect(m, clk_now().mono + COLLECT_S);
+    open_mail(m, clk_now().mono + HANDLE_S);
+    if (!is_empty(&m->inbox))
+        inbox_soon(m);
+}
+
+void inbox_flush(struct master *m)
+{
+    const double until = clk_now().mono + FLUSH_S;
+    do {
+        collect(m, until);
+        open_mail(m, until);
+    } while (!is_empty(&m->inbox) && clk_now().mono < until);
+    if (!is_empty(&m->inbox))
+        inbox_soon(m);
+}
+
+bool inbox_is_behind(const struct master *m)
+{
+    return !is_empty(&m->inbox);
+}
+
+static void fall_behind(struct master *m, struct run_clock now)
+{
+    struct inbox *in = &m->inbox;
+    in->is_behind = true;
+    in->behind_since = now.mono;
+    log_warning(LOGGER,
+                "The master cannot keep up: reports of its workers wait for %.1f s. "
+                "Nothing is lost; give it more processor time, or have fewer workers "
+                "or request names",
+                in->waits_s);
+    events_add(m->events, now.unix_time, "master",
+               "The master cannot keep up: figures come late, none is lost");
+    snprintf(m->notice, sizeof m->notice, "%s", BEHIND_NOTICE);
+}
+
+static void catch_up(struct master *m, struct run_clock now)
+{
+    struct inbox *in = &m->inbox;
+    const double seconds = now.mono - in->behind_since;
+    in->is_behind = false;
+    in->behind_s += seconds;
+    log_info(LOGGER, "The master has caught up after %.0f s; figures came up to %.1f s late",
+             seconds, in->longest_s);
+    events_add(m->events, now.unix_time, "master", "The master has caught up after %.0f s",
+               seconds);
+    if (!strcmp(m->notice, BEHIND_NOTICE))
+        m->notice[0] = 0;
+}
+
+/* Reports are made of rows, whatever time they cover: who has not time enough for all of them asks
+ * for fewer, and for the usual number again when the mail is read. */
+static void pace(struct inbox *in)
+{
+    if (in->waits_s > PATIENCE_S)
+        in->report_interval_s = fmin(in->report_interval_s * 1.5, REPORT_INTERVAL_MAX_S);
+    else if (in->waits_s < PATIENCE_S / 2)
+        in->report_interval_s = fmax(in->report_interval_s * 0.9, 1);
+}
+
+void inbox_second(struct master *m)
+{
+    struct inbox *in = &m->inbox;
+    const struct run_clock now = master_now();
+    in->waits_s = mail_waits_s(&in->mail, now.mono);
+    if (in->has_unread)
+        in->waits_s = fmax(in->waits_s, now.mono - in->unread_since);
+    in->longest_s = fmax(in->longest_s, in->waits_s);
+    pace(in);
+    if (!in->is_behind && in->waits_s > PATIENCE_S)
+        fall_behind(m, now);
+    else if (in->is_behind && in->waits_s < PATIENCE_S / 4)
+        catch_up(m, now);
+}
+
+double inbox_behind_s(const struct master *m)
+{
+    const struct inbox *in = &m->inbox;
+    return in->behind_s + (in->is_behind ? master_now().mono - in->behind_since : 0);
+}
+
+void inbox_begin_run(struct master *m)
+{
+    struct inbox *in = &m->inbox;
+    in->behind_s = in->longest_s = 0;
+    in->behind_since = master_now().mono;
+}
+
+void inbox_fini(struct master *m)
+{
+    mail_fini(&m->inbox.mail);
 }

@@ -51,7 +51,7 @@ static void merge(struct master *m, struct worker *w, const struct message *msg)
     uint64_t before = m->stats.total.requests;
     double to;
     const struct report_watch watch = {on_row, on_failure, m,
-                                       clock_shift(w, s, master_now().unix_time, &to)};
+                                       clock_shift(w, s, m->inbox.handled.steady, &to)};
     double interval = w->is_katydid ? 1.0 : STOCK_INTERVAL_S;
     double from = w->last_report_at > 0 ? w->last_report_at : to - interval;
     timeline_report(m->timeline, w->index, from, to);
@@ -91,7 +91,7 @@ static void on_own_report(struct master *m, struct worker *w, const struct messa
         else
             m->trouble.late++;
     }
-    proto_report_ack(&ack, w->id, s->epoch, s->seq);
+    proto_report_ack(&ack, w->id, s->epoch, s->seq, m->inbox.report_interval_s);
     post_bytes(m, w->id, &ack);
 }
 
@@ -124,6 +124,7 @@ void ingest_clear(struct master *m)
     stats_clear(&m->stats, now);
     viewer_forget(m->viewer);
     timeline_clear(m->timeline, now);
+    inbox_begin_run(m);
     events_clear(m->events);
     samples_clear(m->samples);
     for (size_t i = 0; i < m->roster.count; i++)
@@ -206,8 +207,9 @@ void ingest_second(struct master *m)
     struct run_clock now = master_now();
     if (run_is_on(&m->run))
         note_second(m, now.unix_time);
-    timeline_close(m->timeline,
-                   now.unix_time - (has_stock_worker(m) ? CLOSE_AFTER_STOCK_S : CLOSE_AFTER_S));
+    double close_after = has_stock_worker(m) ? CLOSE_AFTER_STOCK_S : CLOSE_AFTER_S;
+    close_after += m->inbox.waits_s + m->inbox.report_interval_s - 1;
+    timeline_close(m->timeline, now.unix_time - close_after);
     timeline_work(m->timeline, false);
     tell_trouble(m, now.mono);
 }

@@ -379,6 +379,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
     inbox_drain(m);
     after_messages(m);
     away_second(m);
+    inbox_second(m);
     hands_second(m);
     conduct_second(m);
     script_second(m);
@@ -430,7 +431,7 @@ static void on_child(evutil_socket_t fd, short what, void *arg)
     struct master *m = arg;
     (void)fd;
     (void)what;
-    inbox_drain(m);
+    inbox_flush(m);
     for (struct child *c = children_reap(&m->children); c; c = children_reap(&m->children)) {
         bool is_host = c->node_id && !strcmp(c->node_id, m->host.node_id);
         if (is_host)
@@ -513,6 +514,7 @@ static void init(struct master *m, const struct options *o)
     m->bridge = bridge_new();
     m->logs = logs_new();
     m->samples = samples_new(SAMPLES_BYTES);
+    m->inbox.report_interval_s = 1;
     m->logbook = logbook_new(m->logs);
     logbook_attach(m->logbook);
     make_events(m);
@@ -533,7 +535,7 @@ static int serve(struct master *m)
         return exit_code_as(m->o->is_locust, code);
     m->link_event = event_new(m->base, link_fd(m->link), EV_READ | EV_PERSIST, on_link, m);
     event_add(m->link_event, NULL);
-    event_active(m->drain, EV_TIMEOUT, 0);
+    inbox_soon(m);
     event_base_dispatch(m->base);
     return m->exit_code;
 }
@@ -574,6 +576,7 @@ static void fini(struct master *m)
     script_end_shape(m);
     losses_clear(&m->losses);
     dispatch_free(m->dispatch);
+    inbox_fini(m);
     roster_fini(&m->roster);
     account_free(m->account);
     timeline_free(m->timeline);

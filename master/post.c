@@ -12,8 +12,7 @@ bool post_bytes(struct master *m, const char *node, struct sbuf *bytes)
 {
     enum link_rc rc = link_send(m->link, node, bytes->data, bytes->len);
     sbuf_fini(bytes);
-    event_active(m->drain, EV_TIMEOUT,
-                 0); /* the link may hold messages its descriptor tells once */
+    inbox_soon(m); /* the link may hold messages its descriptor tells once */
     return rc == LINK_OK;
 }
 

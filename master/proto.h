@@ -137,6 +137,8 @@ struct message {
 /* Slices of *m point into bytes. On PROTO_BROKEN *m needs no fini. */
 enum proto_rc proto_parse(const void *bytes, size_t len, struct message *m);
 void message_fini(struct message *m);
+/* The type alone, cheaply. false: not told so simply, or no message at all. */
+bool proto_peek_type(const void *bytes, size_t len, struct slice *type);
 void proto_texts_free(char **texts); /* a list like user_classes; NULL is fine */
 
 struct script_class {
@@ -205,7 +207,8 @@ bool proto_logs(struct slice data, void (*line)(void *arg, const char *text, siz
 /* Outgoing. Each appends one whole message to out. */
 void proto_plain(struct sbuf *out, const char *type, const char *node); /* no data */
 void proto_ack(struct sbuf *out, const char *node, unsigned index, const char *boot_id);
-void proto_report_ack(struct sbuf *out, const char *node, const char *epoch, uint64_t seq);
+void proto_report_ack(struct sbuf *out, const char *node, const char *epoch, uint64_t seq,
+                      double report_interval_s);
 void proto_spawning_complete(struct sbuf *out, const char *node, unsigned users);
 void proto_relay(struct sbuf *out, struct slice type, struct slice data, const char *node);
 

@@ -233,6 +233,15 @@ static bool text_of(struct slice element, struct slice *out)
     return is_text;
 }
 
+bool proto_peek_type(const void *bytes, size_t len, struct slice *type)
+{
+    const unsigned char *p = bytes;
+    if (len < 2 || p[0] != 0x93 || (p[1] & 0xe0) != 0xa0 || len < 2 + (p[1] & 0x1fu))
+        return false;
+    *type = (struct slice){(const char *)p + 2, p[1] & 0x1fu};
+    return true;
+}
+
 enum proto_rc proto_parse(const void *bytes, size_t len, struct message *m)
 {
     const unsigned char *p = bytes, *end = p + len;

@@ -68,14 +68,17 @@ void proto_ack(struct sbuf *out, const char *node, unsigned index, const char *b
     put(&pk, node);
 }
 
-void proto_report_ack(struct sbuf *out, const char *node, const char *epoch, uint64_t seq)
+void proto_report_ack(struct sbuf *out, const char *node, const char *epoch, uint64_t seq,
+                      double report_interval_s)
 {
     msgpack_packer pk = begin(out, "katydid_ack");
-    msgpack_pack_map(&pk, 2);
+    msgpack_pack_map(&pk, 3);
     put(&pk, "epoch");
     put(&pk, epoch);
     put(&pk, "seq");
     msgpack_pack_uint64(&pk, seq);
+    put(&pk, "report_interval");
+    msgpack_pack_double(&pk, report_interval_s);
     put(&pk, node);
 }
 

@@ -54,6 +54,7 @@ struct worker {
     unsigned index;  /* by the order of joining */
     enum worker_state state;
     bool is_katydid;
+    unsigned letters; /* messages of it that wait to be handled */
     int liveness;
     unsigned stray_beats; /* heartbeats while unknown */
     unsigned users;

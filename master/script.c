@@ -372,7 +372,7 @@ static void answer_as_worker(struct master *m, const struct message *msg)
     if (msg->kind == MESSAGE_CLIENT_READY)
         proto_ack(&out, m->host.node_id, 0, m->boot_id);
     else if (msg->kind == MESSAGE_STATS && msg->stats.is_katydid)
-        proto_report_ack(&out, m->host.node_id, msg->stats.epoch, msg->stats.seq);
+        proto_report_ack(&out, m->host.node_id, msg->stats.epoch, msg->stats.seq, 1);
     else
         return;
     post_bytes(m, m->host.node_id, &out);

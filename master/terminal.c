@@ -112,6 +112,17 @@ static void print_saturation(const struct master *m)
                 ceil(seconds), SATURATED_CPU, SATURATED_LAG_MS);
 }
 
+static void print_delay(const struct master *m)
+{
+    double seconds = inbox_behind_s(m);
+    if (seconds > 0)
+        fprintf(stderr,
+                "The master could not keep up with its workers for %.0f s: figures came up to %.0f "
+                "s late. All of them are in the tables above; give the master more processor time "
+                "for charts that are exact to the second.\n\n",
+                ceil(seconds), ceil(m->inbox.longest_s));
+}
+
 static int write_json(const char *name, const struct sbuf *json)
 {
     struct sbuf path = {0};
@@ -181,6 +192,7 @@ int terminal_final(struct master *m)
     console_aside(&m->stats);
     print_losses(m);
     print_saturation(m);
+    print_delay(m);
     int csv_code = close_csv(m), report_code = report_write(m), log_code = check_log(m);
     return code ? code : csv_code ? csv_code : report_code ? report_code : log_code;
 }

@@ -34,7 +34,8 @@ __attribute__((visibility("default"), used)) const char *__tsan_default_suppress
 }
 #endif
 
-#define QUEUE_MESSAGES 10000 /* per peer and direction, then LINK_FULL or back-pressure */
+#define QUEUE_MESSAGES 10000 /* per peer, outgoing, then LINK_FULL; incoming ones of a worker */
+#define UNREAD_MESSAGES 32   /* per worker, at a master; then the worker's queue grows */
 #define MAX_MESSAGE (INT64_C(64) << 20)
 #define MAX_LINKS 16384
 #define SILENCE_MS 10000 /* then a connection counts as dead */
@@ -89,7 +90,6 @@ static void set_common(void *socket)
     int64_t max_message = MAX_MESSAGE;
     zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &max_message, sizeof max_message);
     set_int(socket, ZMQ_SNDHWM, QUEUE_MESSAGES);
-    set_int(socket, ZMQ_RCVHWM, QUEUE_MESSAGES);
     set_int(socket, ZMQ_TCP_KEEPALIVE, 1);
     set_int(socket, ZMQ_TCP_KEEPALIVE_IDLE, 30);
     set_int(socket, ZMQ_HANDSHAKE_IVL, 10000);
@@ -153,6 +153,7 @@ static struct link *link_new(int type, const char *endpoint, char **why)
     l->socket = socket;
     l->is_router = type == ZMQ_ROUTER;
     set_common(socket);
+    set_int(socket, ZMQ_RCVHWM, l->is_router ? UNREAD_MESSAGES : QUEUE_MESSAGES);
     char *host = endpoint_host(endpoint);
     if (host && wants_ipv6(host))
         set_int(socket, ZMQ_IPV6, 1);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* Simulated workers, to measure what a master costs: each one has a link of its own, speaks our
- * dialect (docs/wire.md), obeys spawn, stop and quit, beats once a second and reports once a second
- * on every endpoint, but sends no load to anyone. One thread; the reports are spread over the
- * second, as those of independent machines are.
+ * dialect (docs/wire.md), obeys spawn, stop and quit, beats once a second and reports as often as
+ * the master wishes on every endpoint, but sends no load to anyone. One thread; the reports are
+ * spread over the second, as those of independent machines are.
  *
  *   sim_workers --endpoint tcp://HOST:PORT [--workers 200] [--endpoints 100] [--samples 10]
  *               [--seconds 30]
@@ -17,12 +17,14 @@
 #include "common/wire/unpack.h"
 
 #include <getopt.h>
+#include <math.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MAX_WORKERS 2000
+#define MAX_IN_FLIGHT 8 /* reports; then none until the master has read some */
 #define SECOND_NS UINT64_C(1000000000)
 
 struct options {
@@ -35,7 +37,8 @@ struct worker {
     char id[64];
     char run[128];       /* of the last spawn; "" before the first */
     struct sbuf classes; /* packed map of its users */
-    uint64_t users, seq, due_ns;
+    uint64_t users, seq, acknowledged, due_ns, report_ns;
+    double interval_s; /* between reports, as the master wishes */
     bool is_running, has_quit;
 };
 
@@ -234,6 +237,15 @@ static void obey_quit(struct sim *sim, struct worker *w)
     sim->sent.quits++;
 }
 
+static void obey_ack(struct sim *sim, struct worker *w, const msgpack_object *data)
+{
+    const msgpack_object *interval = unpack_get(data, "report_interval");
+    sim->sent.acknowledged++;
+    w->acknowledged++;
+    if (interval && (interval->type == MSGPACK_OBJECT_FLOAT64))
+        w->interval_s = interval->via.f64;
+}
+
 static void obey(struct sim *sim, struct worker *w, const struct link_message *m)
 {
     msgpack_zone zone;
@@ -244,7 +256,7 @@ static void obey(struct sim *sim, struct worker *w, const struct link_message *m
         root.via.array.size == 3) {
         const msgpack_object *type = &root.via.array.ptr[0], *data = &root.via.array.ptr[1];
         if (unpack_is_key(type, "katydid_ack"))
-            sim->sent.acknowledged++;
+            obey_ack(sim, w, data);
         else if (unpack_is_key(type, "spawn"))
             obey_spawn(sim, w, data);
         else if (unpack_is_key(type, "stop"))
@@ -272,7 +284,10 @@ static uint64_t work(struct sim *sim, uint64_t now)
         struct worker *w = &sim->workers[i];
         if (w->due_ns <= now && !w->has_quit) {
             say_heartbeat(sim, w);
-            say_report(sim, w);
+            if (w->report_ns <= now && w->seq - w->acknowledged < MAX_IN_FLIGHT) {
+                say_report(sim, w);
+                w->report_ns = now + (uint64_t)(fmax(w->interval_s - 0.05, 0) * 1e9);
+            }
             drain(sim, w);
             w->due_ns += SECOND_NS;
         }

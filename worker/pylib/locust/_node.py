@@ -120,6 +120,7 @@ class Node:
         self._ready_at = 0.0
         self._next_report = 0.0
         self._next_heartbeat = 0.0
+        self._is_last_report = False
         self._logs_sent = 0
         self._logs_at = 0.0
         self._exceptions_told = 0
@@ -128,7 +129,6 @@ class Node:
         self._is_known = False  # the master answered once
         self._is_orphan = False  # it is silent since so long that the users were ended
         self._answered_at = 0.0  # monotonic time when it last answered a message of ours
-        self._is_last_report = False
         self._held_at = None  # when the users were held back; None: they are not
         self._is_leaving = False
         runner._node = self
@@ -476,6 +476,7 @@ class Node:
 
     def _on_katydid_ack(self, message):
         self._reports.acknowledged(message.data["epoch"], message.data["seq"])
+        self._report_interval = message.data.get("report_interval", self._report_interval)
         if self._reports.is_delivered():
             self._delivered.set()
 
@@ -655,10 +656,17 @@ class Node:
 
     def _flush(self):
         self.report(is_last=True)
-        if self.speaks_katydid:
-            self._delivered.clear()
-            if not self._reports.is_delivered():
-                self._delivered.wait(timeout=_LAST_ACK_S)
+        if not self.speaks_katydid:
+            return
+        began = time.monotonic()
+        self._delivered.clear()
+        while not self._reports.is_delivered() and self._may_answer(time.monotonic() - began):
+            self._delivered.wait(timeout=0.2)
+
+    def _may_answer(self, waited):
+        """A master that is heard, and yet does not acknowledge, is busy with other reports."""
+        is_heard = self._silent_for() <= _silence_s()
+        return waited < (runners.MASTER_HEARTBEAT_TIMEOUT if is_heard else _LAST_ACK_S)
 
     def _fire_last_events(self):
         """What listeners hear at the end of a process, and the exit code they may set."""

@@ -7,6 +7,7 @@ from uuid import uuid4
 import _katydid
 
 _RESEND_S = 3.0
+_RESEND_MAX_S = 24.0
 _MAX_IN_FLIGHT = 8
 
 
@@ -18,7 +19,7 @@ class Reports:
         self.epoch = uuid4().hex
         self.run = ""
         self._seq = 0
-        self._pending = {}  # seq -> [data, when sent]
+        self._pending = {}  # seq -> [data, when sent, seconds until it is sent again]
 
     def next(self, health, is_last=False):
         """The data of a report of everything since the last one; None while too many are under
@@ -36,7 +37,7 @@ class Reports:
                 "health": health,
             }
         }
-        self._pending[self._seq] = [data, time.monotonic()]
+        self._pending[self._seq] = [data, time.monotonic(), _RESEND_S]
         return data
 
     def acknowledged(self, epoch, seq):
@@ -44,11 +45,12 @@ class Reports:
             self._pending.pop(seq, None)
 
     def due(self, all_of_them=False):
-        """What must be sent again."""
+        """What must be sent again; more and more rarely, as a master that does not answer may be
+        busy with the reports it has."""
         now = time.monotonic()
         for entry in self._pending.values():
-            if all_of_them or now - entry[1] >= _RESEND_S:
-                entry[1] = now
+            if all_of_them or now - entry[1] >= entry[2]:
+                entry[1:] = now, min(entry[2] * 2, _RESEND_MAX_S)
                 yield entry[0]
 
     def forget(self):

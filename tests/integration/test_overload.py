@@ -1,0 +1,93 @@
+"""A master that has less processor time than its workers' reports need: late, but in command, and right in the end."""
+
+import json
+import re
+import signal
+import threading
+import urllib.request
+
+from harness import BUILD, Process, free_port, get_json, katydid, locustfile, wait_for
+
+FILE = """
+    from locust import User, constant, task
+
+    class Idle(User):
+        wait_time = constant(1)
+
+        @task
+        def nothing(self):
+            pass
+"""
+WORKERS = 200
+DUTY_S, PERIOD_S = 0.008, 0.25  # of processor time: what a small quota of a container gives
+
+
+def post(url, **fields):
+    request = urllib.request.Request(url, json.dumps(fields).encode(), {"X-Katydid": "1", "Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.loads(answer.read())
+
+
+class Throttle:
+    """The process runs only DUTY_S of each PERIOD_S. (By signals: not every machine lets tests make cgroups.)"""
+
+    def __init__(self, process):
+        self.process, self.is_over = process, threading.Event()
+        self.thread = threading.Thread(target=self._run)
+
+    def _run(self):
+        while not self.is_over.is_set() and self.process.popen.poll() is None:
+            self.process.signal(signal.SIGSTOP)
+            self.is_over.wait(PERIOD_S - DUTY_S)
+            self.process.signal(signal.SIGCONT)
+            self.is_over.wait(DUTY_S)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.is_over.set()
+        self.thread.join()
+        if self.process.popen.poll() is None:
+            self.process.signal(signal.SIGCONT)
+
+
+def requests(url):
+    return sum(row["num_requests"] for row in get_json(f"{url}/stats/requests")["stats"] if row["name"] == "Aggregated")
+
+
+def rss_mb(pid):
+    with open(f"/proc/{pid}/status") as file:
+        return int(re.search(r"VmRSS:\s+(\d+)", file.read()).group(1)) / 1024
+
+
+def test_a_master_that_falls_behind_stays_in_command():
+    port, web = free_port(), free_port()
+    url = f"http://127.0.0.1:{web}"
+    with locustfile(FILE) as file, katydid("-f", file, "--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port,
+                                           "--web-port", web) as boss:
+        boss.wait_line("Starting web interface")
+        with Process([BUILD / "bench" / "sim_workers", "--endpoint", f"tcp://127.0.0.1:{port}", "--workers", WORKERS, "--endpoints", 400,
+                      "--seconds", 120]) as sim:
+            wait_for(lambda: len(get_json(f"{url}/stats/requests")["workers"]) == WORKERS, "all workers")
+            assert post(f"{url}/api/v1/start", users=WORKERS, spawn_rate=WORKERS)["ok"]
+            wait_for(lambda: requests(url) > 0, "the first reports")
+            with Throttle(boss):
+                wait_for(lambda: "cannot keep up" in boss.stderr, "a word of it", 30)
+                for _ in range(2):  # the page goes on
+                    before = requests(url)
+                    wait_for(lambda before=before: requests(url) > before, "newer figures", 20)
+                assert any(e["kind"] == "master" for e in get_json(f"{url}/api/v1/events")["events"])
+                assert rss_mb(boss.pid) < 400
+                assert post(f"{url}/api/v1/stop")["ok"]
+                wait_for(lambda: get_json(f"{url}/stats/requests")["state"] != "running", "the end of the load", 20)
+                boss.signal(signal.SIGTERM)
+                wait_for(lambda: "Got SIGTERM" in boss.stderr, "its heed of SIGTERM", 20)
+            boss.wait()
+            sim.wait()
+    sent = int(re.search(r"requests (\d+), failures", sim.stdout).group(1))
+    counted = int(re.search(r"Aggregated +(\d+) ", boss.stderr).group(1))
+    assert counted == sent, boss.describe()
+    assert "was lost" not in boss.stderr
+    assert re.search(r"The master could not keep up .* All of them are in the tables", boss.stderr)
