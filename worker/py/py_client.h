@@ -47,8 +47,9 @@ struct site *site_get(PyObject *root, PyObject *verify, PyObject *cert, PyObject
 Py_ssize_t site_root_length(const char *url, Py_ssize_t len);
 /* Whether requests would leave these bytes of a path and query as they are. */
 bool site_is_normal_target(const char *text, Py_ssize_t len);
-/* Whether these bytes can stand in a request line (FastHttpSession sends paths as they are). */
-bool site_is_possible_target(const char *text, Py_ssize_t len);
+/* The same of geventhttpclient, which keeps other characters. */
+bool site_is_fast_target(const char *text, Py_ssize_t len);
+bool site_is_token(const char *text, Py_ssize_t len); /* RFC 9110 5.6.2 */
 /* Percent-encodes as urllib.parse.quote_plus. */
 void site_quote_plus(struct sbuf *out, const char *text, Py_ssize_t len);
 /* key=value&… of a dict of scalars (or lists of them). PLAIN when it holds anything else. */
@@ -178,8 +179,9 @@ struct outgoing {
     PyObject *payload; /* owned: bytes, str or NULL */
     const char *body;
     Py_ssize_t body_len;
-    const char *content_type, *accept; /* when the caller gave none */
-    bool is_rewritten;                 /* the URL is not the caller's text any more */
+    const char *content_type;       /* when the caller gave none */
+    bool is_json, is_form, is_text; /* how the body was given */
+    bool is_rewritten;              /* the URL is not the caller's text any more */
 };
 enum road call_target(struct session *s, const struct call *c, struct outgoing *out);
 enum road call_body(struct session *s, const struct call *c, struct outgoing *out);
@@ -292,9 +294,9 @@ void record_init(void);
 /* By hand: clang-format stacks such lists into stairs, anew in every run. */
 /* clang-format off */
 #define GLUE_NAMES(X)                                                                              \
-    X(make_headers) X(make_proxies) X(make_hooks) X(make_params) X(make_cookies)                   \
-    X(make_adapters) X(make_agent) X(adopt_cookies) X(jar_rows) X(jar_set) X(is_env_free)          \
-    X(normal_url) X(ca_file) X(plain_request) X(fast_plain_request) X(redirect) X(fast_redirect)   \
+    X(make_headers) X(make_proxies) X(make_hooks) X(make_params) X(make_cookies) X(make_adapters)  \
+    X(make_agent) X(adopt_cookies) X(jar_rows) X(jar_set) X(is_env_free) X(normal_url)             \
+    X(fast_url) X(ca_file) X(plain_request) X(fast_plain_request) X(redirect) X(fast_redirect)     \
     X(make_request) X(make_raw) X(make_response_cookies) X(make_next) X(make_encoding)             \
     X(make_fast_headers) X(error) X(fast_error) X(root_error) X(http_error) X(bad_status)          \
     X(too_many_redirects) X(redirect_failed) X(fast_redirect_failed) X(plain_text) X(plain_json)   \
@@ -302,7 +304,7 @@ void record_init(void);
     X(catch_response_error) X(response_error) X(user_context) X(response_class) X(session_class)   \
     X(fast_session_class) X(fast_response_class) X(fast_catch_class) X(default_headers)            \
     X(with_without_catch) X(success_not_entered) X(failure_not_entered) X(no_catch)                \
-    X(fast_headers) X(fast_plain_text) X(fast_plain_json) X(fast_plain_content)                    \
+    X(fast_headers) X(bare_agent) X(fast_plain_text) X(fast_plain_json) X(fast_plain_content)      \
     X(make_fast_request)
 /* clang-format on */
 struct glue {

@@ -149,7 +149,7 @@ int call_parse(struct call *c, const struct session *s, PyObject *const *args, P
 
 static bool is_good_target(const struct session *s, const char *text, Py_ssize_t len)
 {
-    return s->is_fast ? site_is_possible_target(text, len) : site_is_normal_target(text, len);
+    return s->is_fast ? site_is_fast_target(text, len) : site_is_normal_target(text, len);
 }
 
 /* Splits an absolute URL. own: the call has TLS settings of its own. */
@@ -177,6 +177,8 @@ static enum road absolute_target(struct session *s, const struct call *c, PyObje
 static bool is_absolute(PyObject *url)
 {
     const char *text = PyUnicode_AsUTF8(url);
+    if (!text)
+        PyErr_Clear(); /* lone surrogates */
     return text && (!strncasecmp(text, "http://", 7) || !strncasecmp(text, "https://", 8));
 }
 
@@ -185,22 +187,25 @@ static enum road relative_target(struct session *s, const struct call *c, struct
 {
     Py_ssize_t len = 0;
     const char *text = PyUnicode_AsUTF8AndSize(c->url, &len);
-    enum road road = session_site(s);
-    if (road != ROAD_FAST)
-        return road;
-    if (!text || !is_good_target(s, text, len)) {
+    if (!text) {
         PyErr_Clear();
         return ROAD_PLAIN;
     }
+    enum road road = session_site(s);
+    if (road != ROAD_FAST)
+        return road;
+    if (!is_good_target(s, text, len))
+        return ROAD_PLAIN;
     out->site = s->site;
     out->target = s->site_path ? PyUnicode_Concat(s->site_path, c->url) : Py_NewRef(c->url);
     return out->target ? ROAD_FAST : ROAD_ERROR;
 }
 
-/* What is not in normal form, by way of requests' own normalisation. */
+/* What is not in normal form, by way of the normalisation of requests, or of geventhttpclient. */
 static enum road normalised_target(struct session *s, const struct call *c, struct outgoing *out)
 {
-    PyObject *url = PyObject_CallFunctionObjArgs(glue.normal_url, s->base_url, c->url, NULL);
+    PyObject *url = PyObject_CallFunctionObjArgs(s->is_fast ? glue.fast_url : glue.normal_url,
+                                                 s->base_url, c->url, NULL);
     if (!url)
         return ROAD_ERROR;
     enum road road = ROAD_PLAIN;
@@ -300,8 +305,8 @@ static enum road json_body(struct session *s, PyObject *json, struct outgoing *o
     }
     out->body = PyBytes_AS_STRING(out->payload);
     out->body_len = PyBytes_GET_SIZE(out->payload);
-    out->content_type = "application/json";
-    out->accept = s->is_fast ? "application/json" : NULL;
+    out->content_type = s->is_fast ? NULL : "application/json";
+    out->is_json = true;
     return ROAD_FAST;
 }
 
@@ -317,6 +322,7 @@ static enum road form_body(PyObject *form, struct outgoing *out, bool is_fast)
         return ROAD_ERROR;
     road = text_body(text, out);
     Py_DECREF(text);
+    out->is_form = true;
     out->content_type = is_fast ? "application/x-www-form-urlencoded; charset=utf-8"
                                 : "application/x-www-form-urlencoded";
     return road;
@@ -354,7 +360,8 @@ enum road call_body(struct session *s, const struct call *c, struct outgoing *ou
     if (s->is_fast)
         out->content_type =
             PyBytes_CheckExact(data) ? "application/octet-stream" : "text/plain; charset=utf-8";
-    if (PyUnicode_CheckExact(data))
+    out->is_text = PyUnicode_CheckExact(data);
+    if (out->is_text)
         return text_body(data, out);
     out->payload = Py_NewRef(data);
     out->body = PyBytes_AS_STRING(data);

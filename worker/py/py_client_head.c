@@ -13,20 +13,17 @@
 
 #include "common/base/clk.h"
 
-/* ---- headers of the call
- * ----------------------------------------------------------------------------------- */
+/* ---- headers of the call -------------------------------------------------------------------- */
 
 enum { MAX_OWN_HEADERS = 64 };
 
-struct own { /* headers of the call */
+struct own { /* headers of the call, a name once */
     struct own_header {
         const char *name, *value; /* value NULL: takes the session's line away */
         uint32_t name_len, value_len;
         bool is_written;
     } headers[MAX_OWN_HEADERS];
     Py_ssize_t count;
-    bool has_cookie, has_type, has_accept, has_auth;
-    const struct own_header *host;
 };
 
 static bool is_name(const struct own_header *h, const char *name)
@@ -34,45 +31,101 @@ static bool is_name(const struct own_header *h, const char *name)
     return h->name_len == strlen(name) && !strncasecmp(h->name, name, h->name_len);
 }
 
-static bool is_good_text(PyObject *text, bool is_name)
+static bool is_spelled(const struct own_header *h, const char *name)
 {
-    if (!PyUnicode_CheckExact(text) || PyUnicode_KIND(text) != PyUnicode_1BYTE_KIND)
+    return h->name_len == strlen(name) && !memcmp(h->name, name, h->name_len);
+}
+
+/* The header of that name whatever its spelling, if it has a value. */
+static const struct own_header *own_find(const struct own *own, const char *name)
+{
+    const size_t len = strlen(name);
+    for (Py_ssize_t i = 0; i < own->count; i++) {
+        const struct own_header *h = &own->headers[i];
+        if (h->name_len == len && !strncasecmp(h->name, name, len))
+            return h->value ? h : NULL;
+    }
+    return NULL;
+}
+
+/* As in a CaseInsensitiveDict: the place of the first, spelling and value of the last. */
+static bool own_put(struct own *own, const struct own_header *h)
+{
+    for (Py_ssize_t i = 0; i < own->count; i++) {
+        struct own_header *old = &own->headers[i];
+        if (old->name_len == h->name_len && !strncasecmp(old->name, h->name, h->name_len)) {
+            *old = *h;
+            return true;
+        }
+    }
+    if (own->count == MAX_OWN_HEADERS)
         return false;
-    const char *bytes = PyUnicode_DATA(text);
-    const size_t len = (size_t)PyUnicode_GET_LENGTH(text);
-    if (len && (*bytes == ' ' || (*bytes >= '\t' && *bytes <= '\r')))
+    own->headers[own->count++] = *h;
+    return true;
+}
+
+static bool own_add(struct own *own, const char *name, const char *value, size_t value_len)
+{
+    const struct own_header h = {.name = name,
+                                 .value = value,
+                                 .name_len = (uint32_t)strlen(name),
+                                 .value_len = (uint32_t)value_len};
+    return own_put(own, &h);
+}
+
+/* What requests takes: its first character is no space, and no line ends in it. */
+static bool is_plain_text(const char *bytes, size_t len, bool is_name)
+{
+    const uint8_t first = len ? (uint8_t)*bytes : 0;
+    if (first && (first == ' ' || (first >= '\t' && first <= '\r') ||
+                  (first >= 0x1c && first <= 0x1f) || first == 0x85 || first == 0xa0))
         return false;
     if (is_name && (len == 0 || memchr(bytes, ':', len)))
         return false;
     return !memchr(bytes, '\n', len) && !memchr(bytes, '\r', len) && !memchr(bytes, 0, len);
 }
 
-static enum road add_own(struct own *own, PyObject *name, PyObject *value)
+/* What geventhttpclient takes: tokens as names, no controls but tabs in values. */
+static bool is_fast_text(const char *bytes, size_t len, bool is_name)
 {
-    if (!is_good_text(name, true) || (value != Py_None && !is_good_text(value, false)) ||
-        own->count == MAX_OWN_HEADERS)
-        return ROAD_PLAIN;
-    struct own_header *h = &own->headers[own->count++];
-    *h = (struct own_header){.name = PyUnicode_DATA(name),
-                             .name_len = (uint32_t)PyUnicode_GET_LENGTH(name)};
-    if (value != Py_None) {
-        h->value = PyUnicode_DATA(value);
-        h->value_len = (uint32_t)PyUnicode_GET_LENGTH(value);
+    if (is_name)
+        return site_is_token(bytes, (Py_ssize_t)len);
+    for (size_t i = 0; i < len; i++) {
+        const uint8_t byte = (uint8_t)bytes[i];
+        if ((byte < ' ' && byte != '\t') || byte == 0x7f)
+            return false;
     }
-    if (is_name(h, "content-length") || is_name(h, "transfer-encoding") || is_name(h, "expect"))
-        return ROAD_PLAIN;
-    if (!h->value)
-        return ROAD_FAST;
-    own->has_cookie |= is_name(h, "cookie");
-    own->has_type |= is_name(h, "content-type");
-    own->has_accept |= is_name(h, "accept");
-    own->has_auth |= is_name(h, "authorization");
-    if (is_name(h, "host"))
-        own->host = h;
-    return ROAD_FAST;
+    return true;
 }
 
-static enum road read_own(struct own *own, PyObject *headers)
+static bool is_good_text(PyObject *text, bool is_name, bool is_fast)
+{
+    if (!PyUnicode_Check(text) || PyUnicode_KIND(text) != PyUnicode_1BYTE_KIND ||
+        (is_name && !PyUnicode_IS_ASCII(text)))
+        return false;
+    const char *bytes = PyUnicode_DATA(text);
+    const size_t len = (size_t)PyUnicode_GET_LENGTH(text);
+    return is_fast ? is_fast_text(bytes, len, is_name) : is_plain_text(bytes, len, is_name);
+}
+
+static enum road add_own(struct own *own, PyObject *name, PyObject *value, bool is_fast)
+{
+    if (!is_good_text(name, true, is_fast))
+        return ROAD_PLAIN;
+    if (!(value == Py_None && !is_fast) && !is_good_text(value, false, is_fast))
+        return ROAD_PLAIN;
+    struct own_header h = {.name = PyUnicode_DATA(name),
+                           .name_len = (uint32_t)PyUnicode_GET_LENGTH(name)};
+    if (value != Py_None) {
+        h.value = PyUnicode_DATA(value);
+        h.value_len = (uint32_t)PyUnicode_GET_LENGTH(value);
+    }
+    if (is_name(&h, "content-length") || is_name(&h, "transfer-encoding") || is_name(&h, "expect"))
+        return ROAD_PLAIN;
+    return own_put(own, &h) ? ROAD_FAST : ROAD_PLAIN;
+}
+
+static enum road read_own(struct own *own, PyObject *headers, bool is_fast)
 {
     if (!is_given(headers))
         return ROAD_FAST;
@@ -81,7 +134,7 @@ static enum road read_own(struct own *own, PyObject *headers)
     PyObject *name = NULL, *value = NULL;
     Py_ssize_t at = 0;
     while (PyDict_Next(headers, &at, &name, &value))
-        if (add_own(own, name, value) != ROAD_FAST)
+        if (add_own(own, name, value, is_fast) != ROAD_FAST)
             return ROAD_PLAIN;
     return ROAD_FAST;
 }
@@ -132,6 +185,14 @@ static void put_session_lines(struct sbuf *head, const struct head_lines *lines,
     }
 }
 
+static void put_own_lines(struct sbuf *head, const struct head_lines *lines, struct own *own)
+{
+    put_session_lines(head, lines, own);
+    for (Py_ssize_t i = 0; i < own->count; i++)
+        if (!own->headers[i].is_written)
+            put_own(head, &own->headers[i]);
+}
+
 static bool has_session_line(const struct head_lines *lines, const char *name)
 {
     for (Py_ssize_t i = 0; i < lines->count; i++)
@@ -156,7 +217,8 @@ static void put_base64(struct sbuf *out, const uint8_t *in, size_t len)
     }
 }
 
-static enum road basic_auth(struct sbuf *head, PyObject *user, PyObject *password)
+/* "Basic …" of two texts. */
+static enum road basic_auth(struct sbuf *out, PyObject *user, PyObject *password)
 {
     static struct sbuf pair;
     sbuf_clear(&pair);
@@ -168,42 +230,40 @@ static enum road basic_auth(struct sbuf *head, PyObject *user, PyObject *passwor
             sbuf_addc(&pair, ':');
         sbuf_add(&pair, PyUnicode_DATA(parts[i]), (size_t)PyUnicode_GET_LENGTH(parts[i]));
     }
-    sbuf_adds(head, "Authorization: Basic ");
-    put_base64(head, (const uint8_t *)pair.data, pair.len);
-    sbuf_add(head, "\r\n", 2);
+    sbuf_adds(out, "Basic ");
+    put_base64(out, (const uint8_t *)pair.data, pair.len);
     return ROAD_FAST;
 }
 
-static enum road basic_auth_object(struct sbuf *head, PyObject *auth)
+static enum road basic_auth_object(struct sbuf *out, PyObject *auth)
 {
     PyObject *user = PyObject_GetAttrString(auth, "username");
     PyObject *password = PyObject_GetAttrString(auth, "password");
-    enum road road = user && password ? basic_auth(head, user, password) : ROAD_PLAIN;
+    enum road road = user && password ? basic_auth(out, user, password) : ROAD_PLAIN;
     Py_XDECREF(user);
     Py_XDECREF(password);
     PyErr_Clear();
     return road;
 }
 
-static enum road put_auth(struct sbuf *head, const struct session *s, PyObject *auth,
-                          const struct own *own)
+static enum road auth_value(struct sbuf *out, PyObject *auth)
 {
-    if (!is_given(auth)) {
-        if (s->is_fast && is_given(s->auth_header) && PyUnicode_Check(s->auth_header)) {
-            const char *text = PyUnicode_AsUTF8(s->auth_header);
-            put_line(head, "Authorization", 13, text, strlen(text));
-            return own->has_auth ? ROAD_PLAIN : ROAD_FAST;
-        }
-        auth = s->auth;
-    }
+    if (PyTuple_CheckExact(auth) && PyTuple_GET_SIZE(auth) == 2)
+        return basic_auth(out, PyTuple_GET_ITEM(auth, 0), PyTuple_GET_ITEM(auth, 1));
+    return (PyObject *)Py_TYPE(auth) == glue.http_basic_auth ? basic_auth_object(out, auth)
+                                                             : ROAD_PLAIN;
+}
+
+static enum road put_auth(struct sbuf *head, PyObject *auth, const struct own *own)
+{
     if (!is_given(auth))
         return ROAD_FAST;
-    if (own->has_auth)
+    if (own_find(own, "authorization"))
         return ROAD_PLAIN;
-    if (PyTuple_CheckExact(auth) && PyTuple_GET_SIZE(auth) == 2)
-        return basic_auth(head, PyTuple_GET_ITEM(auth, 0), PyTuple_GET_ITEM(auth, 1));
-    return (PyObject *)Py_TYPE(auth) == glue.http_basic_auth ? basic_auth_object(head, auth)
-                                                             : ROAD_PLAIN;
+    sbuf_adds(head, "Authorization: ");
+    const enum road road = auth_value(head, auth);
+    sbuf_add(head, "\r\n", 2);
+    return road;
 }
 
 /* Without the port and, for IPv6, the brackets. */
@@ -228,12 +288,13 @@ static enum road put_cookies(struct sbuf *head, struct session *s, const struct 
         return road;
     if (is_given(c->cookies) && (!PyDict_CheckExact(c->cookies) || PyDict_GET_SIZE(c->cookies)))
         return ROAD_PLAIN;
-    if (!s->jar.count || own->has_cookie)
+    if (!s->jar.count || own_find(own, "cookie"))
         return ROAD_FAST;
     struct jar_place place = {.is_tls = out->site->is_tls, .path = PyUnicode_DATA(out->target)};
     place.path_len = (size_t)PyUnicode_GET_LENGTH(out->target);
-    if (own->host)
-        place_host(&place, own->host->value, own->host->value_len);
+    const struct own_header *host = own_find(own, "host");
+    if (host)
+        place_host(&place, host->value, host->value_len);
     else
         place_host(&place, out->site->host_line.data + 6, out->site->host_line.len - 8);
     const size_t start = head->len;
@@ -253,12 +314,10 @@ static enum road put_request_line(struct sbuf *head, PyObject *method, PyObject 
     if (!PyUnicode_CheckExact(method) || !PyUnicode_IS_ASCII(method) || !PyUnicode_IS_ASCII(target))
         return ROAD_PLAIN;
     const size_t method_len = (size_t)PyUnicode_GET_LENGTH(method);
-    size_t target_len = (size_t)PyUnicode_GET_LENGTH(target);
+    const size_t target_len = (size_t)PyUnicode_GET_LENGTH(target);
     const char *name = PyUnicode_DATA(method), *path = PyUnicode_DATA(target);
-    while (target_len > 1 && path[0] == '/' && path[1] == '/') {
-        path++;
-        target_len--;
-    }
+    if (!method_len)
+        return ROAD_PLAIN;
     sbuf_reserve(head, method_len + target_len + 16);
     for (size_t i = 0; i < method_len; i++) {
         if (name[i] < 'A' || name[i] > 'Z')
@@ -272,18 +331,120 @@ static enum road put_request_line(struct sbuf *head, PyObject *method, PyObject 
     return ROAD_FAST;
 }
 
-static void put_length(struct sbuf *head, const struct session *s, PyObject *method,
-                       const struct outgoing *out)
+static void put_length(struct sbuf *head, const char *name, Py_ssize_t length)
 {
-    const char *name = PyUnicode_DATA(method);
-    bool needs_zero = strcmp(name, "GET") != 0 && strcmp(name, "HEAD") != 0;
-    if (s->is_fast)
-        needs_zero = !strcmp(name, "POST") || !strcmp(name, "PUT") || !strcmp(name, "PATCH");
-    if (!out->body_len && !needs_zero)
-        return;
-    sbuf_add(head, "Content-Length: ", 16);
-    json_write_integer(head, out->body_len);
+    sbuf_adds(head, name);
+    json_write_integer(head, length);
     sbuf_add(head, "\r\n", 2);
+}
+
+static bool is_method(PyObject *method, const char *name)
+{
+    return !strcmp(PyUnicode_DATA(method), name);
+}
+
+static bool is_missing(const struct head_lines *lines, const struct own *own, const char *name)
+{
+    for (Py_ssize_t i = 0; i < own->count; i++)
+        if (is_name(&own->headers[i], name))
+            return !own->headers[i].value;
+    return !has_session_line(lines, name);
+}
+
+/* Which layers below requests would say something of their own. */
+static void put_defaults(struct sbuf *head, const struct session *s, const struct head_lines *lines,
+                         const struct own *own)
+{
+    if (!s->headers && !own->count)
+        return;
+    if (is_missing(lines, own, "accept-encoding"))
+        sbuf_adds(head, "Accept-Encoding: identity\r\n");
+    if (is_missing(lines, own, "user-agent"))
+        put_line(head, "User-Agent", 10, PyUnicode_DATA(glue.bare_agent),
+                 (size_t)PyUnicode_GET_LENGTH(glue.bare_agent));
+}
+
+/* As requests, urllib3 and http.client write it. */
+static enum road plain_head(struct session *s, const struct call *c, const struct outgoing *out,
+                            const struct head_lines *lines, struct own *own, struct sbuf *head)
+{
+    if (!own_find(own, "host"))
+        sbuf_add(head, out->site->host_line.data, out->site->host_line.len);
+    put_defaults(head, s, lines, own);
+    put_own_lines(head, lines, own);
+    const enum road road = put_cookies(head, s, c, out, own);
+    if (road != ROAD_FAST)
+        return road;
+    if (out->body_len || !(is_method(c->method, "GET") || is_method(c->method, "HEAD")))
+        put_length(head, "Content-Length: ", out->body_len);
+    if (out->content_type && is_missing(lines, own, "content-type"))
+        put_line(head, "Content-Type", 12, out->content_type, strlen(out->content_type));
+    PyObject *auth = is_given(c->auth) ? c->auth : s->auth;
+    if (s->headers && is_given(auth) && has_session_line(lines, "authorization"))
+        return ROAD_PLAIN;
+    return put_auth(head, auth, own);
+}
+
+static bool has_spelling(const struct own *own, const char *name, const char *lower)
+{
+    for (Py_ssize_t i = 0; i < own->count; i++)
+        if (is_spelled(&own->headers[i], name) || is_spelled(&own->headers[i], lower))
+            return true;
+    return false;
+}
+
+static bool add_missing(struct own *own, const char *name, const char *lower, const char *value)
+{
+    return has_spelling(own, name, lower) || own_add(own, name, value, strlen(value));
+}
+
+/* What FastHttpSession adds to the headers of a call, in its order. */
+static enum road complete_fast(struct session *s, const struct call *c, const struct outgoing *out,
+                               struct own *own)
+{
+    static struct sbuf auth;
+    sbuf_clear(&auth);
+    if (is_given(c->auth)) {
+        if (auth_value(&auth, c->auth) != ROAD_FAST)
+            return ROAD_PLAIN;
+    } else if (is_given(s->auth_header)) {
+        if (!is_good_text(s->auth_header, false, true))
+            return ROAD_PLAIN;
+        sbuf_add(&auth, PyUnicode_DATA(s->auth_header),
+                 (size_t)PyUnicode_GET_LENGTH(s->auth_header));
+    }
+    if (auth.len && !own_add(own, "Authorization", auth.data, auth.len))
+        return ROAD_PLAIN;
+    bool fits = add_missing(own, "Accept-Encoding", "accept-encoding", "gzip, deflate, br");
+    if (out->is_json)
+        fits = fits && add_missing(own, "Content-Type", "content-type", "application/json") &&
+               add_missing(own, "Accept", "accept", "application/json");
+    return fits ? ROAD_FAST : ROAD_PLAIN;
+}
+
+/* As geventhttpclient writes it: Host and Content-Length come last, unless its user agent knew the
+ * length when it chose the type. */
+static enum road fast_head(struct session *s, const struct call *c, const struct outgoing *out,
+                           const struct head_lines *lines, struct own *own, struct sbuf *head)
+{
+    enum road road = complete_fast(s, c, out, own);
+    if (road != ROAD_FAST)
+        return road;
+    put_own_lines(head, lines, own);
+    const bool has_type = !is_missing(lines, own, "content-type");
+    const bool is_early = out->body_len && (out->is_form || (out->is_text && !has_type));
+    if (out->content_type && out->body_len && !has_type)
+        put_line(head, "content-type", 12, out->content_type, strlen(out->content_type));
+    if (is_early)
+        put_length(head, "content-length: ", out->body_len);
+    road = put_cookies(head, s, c, out, own);
+    if (!own_find(own, "host"))
+        sbuf_add(head, out->site->host_line.data, out->site->host_line.len);
+    const bool is_upload = is_method(c->method, "POST") || is_method(c->method, "PUT") ||
+                           is_method(c->method, "PATCH");
+    if (!is_early && (out->body_len || is_upload))
+        put_length(head, "Content-Length: ", out->body_len);
+    return road;
 }
 
 enum road call_head(struct session *s, const struct call *c, const struct outgoing *out,
@@ -292,38 +453,20 @@ enum road call_head(struct session *s, const struct call *c, const struct outgoi
     const struct head_lines *lines = NULL;
     struct own own;
     own.count = 0;
-    own.has_cookie = own.has_type = own.has_accept = own.has_auth = false;
-    own.host = NULL;
     sbuf_clear(head);
     enum road road = session_lines(s, &lines);
     if (road == ROAD_FAST)
-        road = read_own(&own, c->headers);
+        road = read_own(&own, c->headers, s->is_fast);
     if (road == ROAD_FAST)
         road = put_request_line(head, c->method, out->target);
     if (road != ROAD_FAST)
         return road;
-    if (s->headers && (has_session_line(lines, "host") || has_session_line(lines, "cookie") ||
-                       has_session_line(lines, "content-length")))
+    if (s->headers &&
+        (has_session_line(lines, "host") || has_session_line(lines, "cookie") ||
+         has_session_line(lines, "content-length") || has_session_line(lines, "transfer-encoding")))
         return ROAD_PLAIN;
-    if (!own.host)
-        sbuf_add(head, out->site->host_line.data, out->site->host_line.len);
-    put_session_lines(head, lines, &own);
-    for (Py_ssize_t i = 0; i < own.count; i++)
-        if (!own.headers[i].is_written)
-            put_own(head, &own.headers[i]);
-    road = put_cookies(head, s, c, out, &own);
-    if (road != ROAD_FAST)
-        return road;
-    put_length(head, s, c->method, out);
-    if (out->content_type && !own.has_type &&
-        !(s->headers && has_session_line(lines, "content-type")))
-        put_line(head, "Content-Type", 12, out->content_type, strlen(out->content_type));
-    if (out->accept && !own.has_accept && !(s->headers && has_session_line(lines, "accept")))
-        put_line(head, "Accept", 6, out->accept, strlen(out->accept));
-    if (s->headers && (is_given(c->auth) || is_given(s->auth)) &&
-        has_session_line(lines, "authorization"))
-        return ROAD_PLAIN;
-    road = put_auth(head, s, c->auth, &own);
+    road = s->is_fast ? fast_head(s, c, out, lines, &own, head)
+                      : plain_head(s, c, out, lines, &own, head);
     sbuf_add(head, "\r\n", 2);
     return road;
 }

@@ -180,6 +180,15 @@ static int run(struct response *r, struct fetch_request *q, const struct outgoin
 
 /* ---- redirects ------------------------------------------------------------------------------ */
 
+/* An empty Location leads nowhere; geventhttpclient follows one of several as little. */
+static bool has_location(const struct response *r)
+{
+    const struct fetch_header *h = response_header(r, "location", NULL);
+    if (!h || (!h->value_len && !response_header(r, "location", h)))
+        return false;
+    return !r->session->is_fast || !response_header(r, "location", h);
+}
+
 static bool is_redirect(const struct response *r)
 {
     switch (r->status) {
@@ -188,7 +197,7 @@ static bool is_redirect(const struct response *r)
     case 303:
     case 307:
     case 308:
-        return response_header(r, "location", NULL) != NULL;
+        return has_location(r);
     default:
         return false;
     }

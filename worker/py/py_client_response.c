@@ -111,7 +111,8 @@ static PyObject *make_cookies(struct response *r)
 static PyObject *make_next(struct response *r)
 {
     const bool is_hop = r->status >= 301 && r->status <= 308;
-    if (!is_hop || !response_header(r, "location", NULL))
+    const struct fetch_header *location = response_header(r, "location", NULL);
+    if (!is_hop || !location || !location->value_len)
         Py_RETURN_NONE;
     return PyObject_CallOneArg(glue.make_next, (PyObject *)r);
 }

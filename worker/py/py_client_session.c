@@ -13,6 +13,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/base/mem.h"
 
@@ -98,18 +99,33 @@ static bool is_same_dict(const struct head_lines *l, PyObject *dict)
     return true;
 }
 
+/* Texts that no client refuses: visible at their start, no controls. */
 static bool is_plain_text(PyObject *value)
 {
     if (!PyUnicode_Check(value) || PyUnicode_KIND(value) != PyUnicode_1BYTE_KIND)
         return false;
-    const char *text = PyUnicode_DATA(value);
-    const size_t len = (size_t)PyUnicode_GET_LENGTH(value);
-    return !memchr(text, '\r', len) && !memchr(text, '\n', len);
+    const uint8_t *text = PyUnicode_1BYTE_DATA(value);
+    const Py_ssize_t len = PyUnicode_GET_LENGTH(value);
+    for (Py_ssize_t i = 0; i < len; i++)
+        if ((text[i] < ' ' && text[i] != '\t') || text[i] == 0x7f)
+            return false;
+    return !len || (*text > ' ' && *text != 0x85 && *text != 0xa0);
+}
+
+static bool has_line(const struct head_lines *l, const char *name, Py_ssize_t len)
+{
+    for (Py_ssize_t i = 0; i < l->count; i++)
+        if (l->lines[i].name_len == (size_t)len &&
+            !strncasecmp(l->text.data + l->lines[i].at, name, (size_t)len))
+            return true;
+    return false;
 }
 
 static bool add_line(struct head_lines *l, PyObject *name, PyObject *value)
 {
-    if (!is_plain_text(name) || !is_plain_text(value))
+    if (!is_plain_text(name) || !is_plain_text(value) ||
+        !site_is_token(PyUnicode_DATA(name), PyUnicode_GET_LENGTH(name)) ||
+        has_line(l, PyUnicode_DATA(name), PyUnicode_GET_LENGTH(name)))
         return false;
     struct head_line *line = &l->lines[l->count];
     line->at = (uint32_t)l->text.len;
@@ -271,14 +287,29 @@ struct py_stats *session_stats(const struct session *s)
 
 /* ---- cookies -------------------------------------------------------------------------------- */
 
+/* A text of a Python jar as the bytes of a header; NULL when it has none. */
+static const char *header_bytes(PyObject *text)
+{
+    if (!PyUnicode_Check(text) || PyUnicode_KIND(text) != PyUnicode_1BYTE_KIND)
+        return NULL;
+    const char *bytes = PyUnicode_DATA(text);
+    return strlen(bytes) == (size_t)PyUnicode_GET_LENGTH(text) ? bytes : NULL;
+}
+
 static enum road copy_row(struct jar *jar, PyObject *row)
 {
-    const char *name = NULL, *value = NULL, *domain = NULL, *path = NULL;
+    PyObject *name = NULL, *value = NULL, *domain = NULL, *path = NULL;
     double expires = 0;
     int is_secure = 0;
-    if (!PyArg_ParseTuple(row, "szssdp", &name, &value, &domain, &path, &expires, &is_secure))
+    if (!PyArg_ParseTuple(row, "UOUUdp", &name, &value, &domain, &path, &expires, &is_secure))
         return ROAD_ERROR;
-    struct cookie c = cookie_make(name, value, domain, path);
+    const char *parts[] = {header_bytes(name), value == Py_None ? NULL : header_bytes(value),
+                           header_bytes(domain), header_bytes(path)};
+    if (!parts[0] || (!parts[1] && value != Py_None) || !parts[2] || !parts[3])
+        return ROAD_PLAIN;
+    if ((parts[1] && strpbrk(parts[1], "\r\n")) || strpbrk(parts[0], "\r\n"))
+        return ROAD_PLAIN; /* refused there */
+    struct cookie c = cookie_make(parts[0], parts[1], parts[2], parts[3]);
     c.expires = expires;
     c.is_secure = is_secure;
     jar_put(jar, c);
@@ -323,14 +354,20 @@ enum road session_jar(struct session *s)
     return road;
 }
 
+static PyObject *header_text(const char *bytes)
+{
+    return PyUnicode_DecodeLatin1(bytes, (Py_ssize_t)strlen(bytes), NULL);
+}
+
 /* name, value, domain, path, expires, secure, domain_specified, path_specified, http_only */
 PyObject *session_cookie_row(const struct cookie *c)
 {
     const char *t = c->text;
-    return Py_BuildValue("(szssdOOOO)", t, c->has_value ? t + c->value_at : NULL, t + c->domain_at,
-                         t + c->path_at, c->expires, c->is_secure ? Py_True : Py_False,
-                         c->has_domain ? Py_True : Py_False, c->has_path ? Py_True : Py_False,
-                         c->is_http_only ? Py_True : Py_False);
+    return Py_BuildValue("(NNNNdOOOO)", header_text(t),
+                         c->has_value ? header_text(t + c->value_at) : Py_NewRef(Py_None),
+                         header_text(t + c->domain_at), header_text(t + c->path_at), c->expires,
+                         c->is_secure ? Py_True : Py_False, c->has_domain ? Py_True : Py_False,
+                         c->has_path ? Py_True : Py_False, c->is_http_only ? Py_True : Py_False);
 }
 
 /* Takes the cookie: into our jar, or into the Python jar once there is one. */

@@ -43,7 +43,7 @@ struct fetch_engine *site_engine(void)
 #define PASS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 #define SUB_DELIMS "!$&'()*+,;="
 
-enum { IN_TARGET = 1, IN_HOST = 2, UNRESERVED = 4 };
+enum { IN_TARGET = 1, IN_HOST = 2, UNRESERVED = 4, IN_FAST_TARGET = 8, IN_TOKEN = 16 };
 static uint8_t classes[256];
 
 static void mark(const char *bytes, uint8_t class)
@@ -57,6 +57,8 @@ void site_init(void)
     mark(PASS SUB_DELIMS ":@/?", IN_TARGET);
     mark("abcdefghijklmnopqrstuvwxyz0123456789-._", IN_HOST);
     mark(PASS, UNRESERVED);
+    mark(PASS SUB_DELIMS ":@/?[]", IN_FAST_TARGET);
+    mark(PASS "!#$%&'*+^`|", IN_TOKEN);
 }
 
 bool site_is_normal_target(const char *text, Py_ssize_t len)
@@ -66,17 +68,44 @@ bool site_is_normal_target(const char *text, Py_ssize_t len)
     for (Py_ssize_t i = 0; i < len; i++)
         if (!(classes[(uint8_t)text[i]] & IN_TARGET))
             return false;
-    return !strstr(text, "/.");
+    return text[len - 1] != '?' && !strstr(text, "/.");
 }
 
-bool site_is_possible_target(const char *text, Py_ssize_t len)
+static int hex_digit(char c)
 {
-    if (len == 0 || text[0] != '/')
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    const char lower = (char)(c | 0x20);
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+/* An escape that is needed: of a byte that cannot stand for itself. */
+static bool is_escape(const char *text, Py_ssize_t left)
+{
+    const int high = left > 2 ? hex_digit(text[1]) : -1, low = left > 2 ? hex_digit(text[2]) : -1;
+    return high >= 0 && low >= 0 && !(classes[high * 16 + low] & UNRESERVED);
+}
+
+bool site_is_fast_target(const char *text, Py_ssize_t len)
+{
+    if (len == 0 || text[0] != '/' || (len > 1 && text[1] == '/'))
         return false;
-    for (Py_ssize_t i = 0; i < len; i++)
-        if (text[i] <= ' ' || text[i] > '~' || text[i] == '#')
+    for (Py_ssize_t i = 0; i < len; i++) {
+        const bool is_kept = classes[(uint8_t)text[i]] & IN_FAST_TARGET;
+        if (!is_kept && !(text[i] == '%' && is_escape(text + i, len - i)))
             return false;
-    return true;
+        if (text[i] == ';' && (i + 1 == len || text[i + 1] == '?'))
+            return false; /* urlparse() takes parameters without a name away */
+    }
+    return text[len - 1] != '?';
+}
+
+bool site_is_token(const char *text, Py_ssize_t len)
+{
+    for (Py_ssize_t i = 0; i < len; i++)
+        if (!(classes[(uint8_t)text[i]] & IN_TOKEN))
+            return false;
+    return len > 0;
 }
 
 static Py_ssize_t digits_from(const char *text, Py_ssize_t at, Py_ssize_t len)
@@ -207,15 +236,17 @@ static void split_root(const char *root, struct site *site, char *host, uint16_t
     site->is_tls = root[4] == 's';
     const char *from = root + (site->is_tls ? 8 : 7);
     const char *end = from + strlen(from);
-    sbuf_addf(&site->host_line, "Host: %s\r\n", from);
     const char *colon = strrchr(from, ':');
     if (colon && strchr(colon, ']'))
         colon = NULL;
     *port = site->is_tls ? 443 : 80;
     if (colon) {
+        const uint16_t usual = *port;
         *port = (uint16_t)strtoul(colon + 1, NULL, 10);
-        end = colon;
+        end = *port == usual ? colon : end; /* which is not said */
     }
+    sbuf_addf(&site->host_line, "Host: %.*s\r\n", (int)(end - from), from);
+    end = colon ? colon : end;
     if (*from == '[' && end[-1] == ']') {
         from++;
         end--;

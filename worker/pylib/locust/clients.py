@@ -13,7 +13,7 @@ import requests
 from requests.auth import HTTPBasicAuth
 
 from ._http.fast import split_credentials
-from ._http.plain import LocustHttpAdapter
+from ._http.plain import LocustHttpAdapter, check_headers
 from .event import EventHook  # noqa: F401
 from .exception import CatchResponseError, LocustError, ResponseError  # noqa: F401
 
@@ -72,6 +72,7 @@ class HttpSession(_katydid.Session, requests.Session):
 
     def prepare_request(self, request):
         prepared = super().prepare_request(request)
+        check_headers(prepared.headers)
         prepared._explicit_name = self._explicit_name
         return prepared
 

@@ -13,12 +13,11 @@ from base64 import b64encode
 from contextlib import contextmanager
 from socket import EAI_NONAME, gaierror
 from time import perf_counter
-from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import unquote, urlencode, urlparse, urlsplit, urlunsplit
 
 import _katydid
 from requests.exceptions import InvalidURL
 from requests.models import PreparedRequest, RequestEncodingMixin
-from requests.utils import requote_uri
 
 from . import errors
 from .account import Account
@@ -34,50 +33,65 @@ from .fast_parts import (
     UnsupportedRedirectSchemeError,
     make_fast_request,
 )
-from .plain import port_of, redirect_url, split_url, write_head
+from .fast_wire import (
+    encode_body,
+    redirected,
+    request_target,
+    sent_by_user,
+    split_fast_url,
+    write_fast_head,
+)
 
 USER_AGENT = "python/gevent-http-client-2.6.1"
 MAX_REDIRECTS = 30
-DEFAULT_HEADERS = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate, br"}
+ACCEPT_ENCODING = "gzip, deflate, br"
+DEFAULT_HEADERS = {"User-Agent": USER_AGENT}
 absolute_http_url_regexp = re.compile(r"^https?://", re.IGNORECASE)
-NEEDS_QUOTING = re.compile(r"[^!-~]")
 
 
 # ---- redirects -----------------------------------------------------------------------------------
 
 
+def location_of(response):
+    """Where the answer leads, as text; None if it says nothing, or several things."""
+    locations = response.headers.getlist("location") if response.headers is not None else ()
+    return locations[0] if len(locations) == 1 and locations[0] else None
+
+
 def fast_redirect(response):
     """The next request of a chain, or the error that ends it."""
-    url = redirect_url(response)
+    old = urlparse(response.url)
+    location = location_of(response)
     try:
-        port_of(url)
+        location = location.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        pass
+    try:
+        parts = redirected(old, location)
+        if parts.scheme not in ("http", "https"):
+            return UnsupportedRedirectSchemeError(
+                response.url, f"refusing to follow redirect to {parts.scheme!r} URL"
+            )
+        root, target = split_fast_url(parts)
     except ValueError as error:
         return error
-    root, target = split_url(url)
-    if not root.startswith(("http://", "https://")):
-        scheme = root.partition(":")[0]
-        return UnsupportedRedirectSchemeError(
-            response.url, f"refusing to follow redirect to {scheme!r} URL"
-        )
+    if not parts.hostname:
+        return gaierror(EAI_NONAME, "Name or service not known")
     request = make_fast_request(response)
-    method, headers, body = request.method, request.headers, request.payload
+    old_root = split_fast_url(old)[0]
+    method, body = request.method, response._sent_body
+    headers, is_chunked = sent_by_user(request.headers, old_root)
+    headers.discard("Cookie")
     if response.status_code in (301, 302, 303):
         method = "HEAD" if method == "HEAD" else "GET"
-        body = None
         for name in ("Content-Length", "Content-Type", "Content-Encoding"):
             headers.discard(name)
-    headers.discard("Cookie")
-    old_root = split_url(response.url)[0]
-    if headers.get("Host") == old_root.partition("://")[2]:
-        headers.discard("Host")
+        body, is_chunked = encode_body(None, headers)
     if root != old_root:
         headers.discard("Authorization")
-    cookies = response._session._cookie_header(
-        urlsplit(url).hostname or "", target, root.startswith("https")
-    )
-    if cookies:
-        headers["Cookie"] = cookies
-    return method, root, target, write_head(method, target, root, headers), body, url
+    session = response._session
+    head = session._write_head(method, parts, root, target, headers, body, is_chunked)
+    return method, root, target, head, body, parts.geturl()
 
 
 def fast_redirect_failed(response):
@@ -99,77 +113,89 @@ def is_late(response):
 OPTIONS = ("debug_stream", "max_retries", "max_redirects", "to_string")
 
 
-def _payload(kwargs, headers, method, options):
-    """(body, params) after geventhttpclient's rules for files, dicts and stray keywords."""
-    data, params = kwargs.get("data"), kwargs.get("params")
-    if not data and kwargs.get("json") is not None:
-        data = jsonlib.dumps(kwargs["json"])
-        for name in ("Content-Type", "Accept"):
-            if name not in headers:
-                headers[name] = "application/json"
-    if options:
-        if method.upper() == "POST":
-            data = options if data is None else {**data, **options}
-        else:
-            params = options if params is None else {**params, **options}
-    if kwargs.get("files"):
-        data, headers["Content-Type"] = RequestEncodingMixin._encode_files(kwargs["files"], data)
-    elif isinstance(data, dict):
-        headers.setdefault("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
-        data = urlencode(data)
-    elif isinstance(data, str) and data:
-        headers.setdefault("Content-Type", "text/plain; charset=utf-8")
-    elif data:
-        headers.setdefault("Content-Type", "application/octet-stream")
-    if hasattr(data, "read"):
-        data = data.read()
-    elif data is not None and not isinstance(data, (str, bytes)):
-        data = b"".join(part.encode() if isinstance(part, str) else bytes(part) for part in data)
-    return data or None, params
-
-
-def _with_params(url, params):
-    if not params:
-        return url
-    query = RequestEncodingMixin._encode_params(params)
-    return f"{url}{'&' if urlsplit(url).query else '?'}{query}"
-
-
-def _headers(session, kwargs):
-    headers = Headers(session.headers or {})
-    headers.update(kwargs.get("headers") or {})
+def _call_headers(session, kwargs, json):
+    """The headers of a call, with what FastHttpSession adds to them."""
+    headers = dict(kwargs.get("headers") or {})
     if kwargs.get("auth"):
         headers["Authorization"] = basic_auth(*kwargs["auth"])
     elif session.auth_header:
         headers["Authorization"] = session.auth_header
+    added = {"Accept-Encoding": ACCEPT_ENCODING}
+    if json is not None:
+        added.update({"Content-Type": "application/json", "Accept": "application/json"})
+    for name, value in added.items():
+        if name not in headers and name.lower() not in headers:
+            headers[name] = value
     return headers
+
+
+def _typed(data, files, headers):
+    """The payload after geventhttpclient's rules for files, dicts and texts."""
+    if files:
+        data, headers["content-type"] = RequestEncodingMixin._encode_files(files, data)
+        headers["content-length"] = str(len(data))
+        return data
+    if not data:
+        return data
+    has_type = bool(headers.get("content-type"))
+    if isinstance(data, dict):
+        if not has_type:
+            headers["content-type"] = "application/x-www-form-urlencoded; charset=utf-8"
+        data = urlencode(data).encode()
+        headers["content-length"] = str(len(data))
+    elif isinstance(data, str) and not has_type:
+        headers["content-type"] = "text/plain; charset=utf-8"
+        data = data.encode()
+        headers["content-length"] = str(len(data))
+    elif not has_type:
+        headers["content-type"] = "application/octet-stream"
+    return data
+
+
+def _request_parts(session, method, kwargs, options):
+    """(headers, body, whether the client chunks it, params) of a call."""
+    data, params = kwargs.get("data"), kwargs.get("params")
+    json = None if data else kwargs.get("json")
+    if json is not None:
+        data = jsonlib.dumps(json)
+    headers = Headers(session.headers or {})
+    headers.update(_call_headers(session, kwargs, json))
+    if options and method.upper() == "POST":
+        if data is None or isinstance(data, dict):
+            data = {**(data or {}), **options}
+    elif options and (params is None or isinstance(params, dict)):
+        params = {**(params or {}), **options}
+    data = _typed(data, kwargs.get("files"), headers)
+    return headers, *encode_body(data, headers), params
+
+
+def _parse(url, params):
+    parts = urlparse(url)
+    if params is None:
+        return parts
+    query = RequestEncodingMixin._encode_params(params)
+    return parts._replace(query=f"{parts.query}&{query}" if parts.query else query)
 
 
 class _Chain:
     """One request with the redirects that follow it, sent hop by hop."""
 
-    def __init__(self, session, account, method, url, headers, body, stream):
+    def __init__(self, session, account, method, url, request, stream):
         self.session, self.account, self.stream = session, account, stream
         self.method, self.url = method.upper(), url
-        self.headers, self.body = headers, body
+        self.headers, self.body, self.is_chunked, params = request
+        self.parts = _parse(url, params)
 
     def first(self, cls):
-        port_of(self.url)
-        root, target = split_url(self.url)
-        if root.endswith("://"):
+        root, target = split_fast_url(self.parts)
+        if not self.parts.hostname:
             raise gaierror(EAI_NONAME, "Name or service not known")
-        target = requote_uri(target) if NEEDS_QUOTING.search(target) else target
-        if not absolute_http_url_regexp.match(root):
+        if self.parts.scheme not in ("http", "https"):
             raise InvalidURL(f"Invalid URL {self.url!r}")
-        headers = self.headers
-        length = len(self.body.encode() if isinstance(self.body, str) else self.body or b"")
-        if length or self.method in ("POST", "PUT", "PATCH"):
-            headers["Content-Length"] = str(length)
-        host = urlsplit(self.url).hostname or ""
-        cookies = self.session._cookie_header(host, target, root.startswith("https"))
-        if cookies and "Cookie" not in headers:
-            headers["Cookie"] = cookies
-        head = write_head(self.method, self._wire(root, target), root, headers)
+        wire, headers = self._wire(root, target), self.headers.copy()
+        head = self.session._write_head(
+            self.method, self.parts, root, wire, headers, self.body, self.is_chunked
+        )
         return self.send(cls, self.method, root, target, head, self.body, self.url)
 
     def _wire(self, root, target):
@@ -205,7 +231,7 @@ class _Chain:
 
     def follow(self, cls, response, most):
         history = []
-        while response.status_code in (301, 302, 303, 307, 308) and response._header("location"):
+        while response.status_code in (301, 302, 303, 307, 308) and location_of(response):
             response._release()
             history.append(response)
             if len(history) > most:
@@ -275,16 +301,15 @@ def fast_plain_request(session, method, url, name, catch_response, context, kwar
         if key not in ("data", "json", "params", "headers", "files", "auth", "stream")
         and key not in ("allow_redirects", *OPTIONS)
     }
-    headers = _headers(session, kwargs)
-    body, params = _payload(kwargs, headers, method, options)
-    built_url = _with_params(session._build_url(url), params)
+    request = _request_parts(session, method, kwargs, options)
+    built_url = session._build_url(url)
     cls = ResponseContextManager if catch_response else FastResponse
     most = session._most_redirects(kwargs)
     start = perf_counter()
     is_stream = bool(kwargs.get("stream"))
     retries = session._retries if kwargs.get("max_retries") is None else kwargs["max_retries"]
     with Account(session, method, name, url) as account:
-        chain = _Chain(session, account, method, built_url, headers, body, is_stream)
+        chain = _Chain(session, account, method, built_url, request, is_stream)
         try:
             response = chain.first(cls)
             while retries and chain.method in IDEMPOTENT and is_late(response):
@@ -296,8 +321,8 @@ def fast_plain_request(session, method, url, name, catch_response, context, kwar
         except OSError as error:
             response = cls()
             response.status_code, response.error, response.url = 0, error, built_url
-            response.request = FastRequest(built_url, method, headers, body)
-    if response.error is None and (failure := response._failure()) is not None:
+            response.request = FastRequest(built_url, method, chain.headers, chain.body)
+    if (failure := response._failure()) is not None:
         response.error, response.status_code = failure, 0
     duration = (perf_counter() - start) * 1000
     is_reached = account.is_reached
@@ -453,6 +478,15 @@ class FastHttpSession(_katydid.Session):
     def _build_url(self, path):
         return path if absolute_http_url_regexp.match(path) else f"{self.base_url}{path}"
 
+    def _write_head(self, method, parts, root, target, headers, body, is_chunked):
+        """The head of a request, with the cookies of its place."""
+        if "Cookie" not in headers:
+            cookies = self._cookie_header(parts.hostname, request_target(parts), parts.scheme == "https")
+            if cookies:
+                headers["Cookie"] = cookies
+        length = len(body.encode() if isinstance(body, str) else body or b"")
+        return write_fast_head(method, target, root, headers, length, is_chunked)
+
     def _most_redirects(self, kwargs):
         most = kwargs.get("max_redirects")
         return self.max_redirects if most is None else int(most)
@@ -489,7 +523,6 @@ def merged_headers(headers):
     if key not in _merged:
         own = Headers({"User-Agent": USER_AGENT})
         own.update(headers)
-        own["Accept-Encoding"] = DEFAULT_HEADERS["Accept-Encoding"]
         _merged[key] = dict(own.items())
     return _merged[key]
 

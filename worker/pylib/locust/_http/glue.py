@@ -34,6 +34,7 @@ from .fast_parts import (
     make_fast_headers,
     make_fast_request,
 )
+from .fast_wire import fast_url
 from .plain import (
     LocustHttpAdapter,
     make_encoding,
@@ -65,6 +66,7 @@ json_encode = json.JSONEncoder(allow_nan=False).encode
 
 default_headers = make_requests_headers()
 fast_headers = fast.DEFAULT_HEADERS
+bare_agent = plain.BARE_AGENT
 make_proxies = make_params = dict
 
 with_without_catch = (
@@ -151,6 +153,7 @@ __all__ = [
     "fast_plain_text",
     "fast_redirect",
     "fast_redirect_failed",
+    "fast_url",
     "jar_rows",
     "jar_set",
     "make_agent",

@@ -8,6 +8,7 @@ adapter that the user mounted is sent by urllib3.
 """
 
 import io
+import re
 from time import perf_counter
 from urllib.parse import urljoin, urlsplit
 
@@ -18,6 +19,7 @@ from requests.adapters import HTTPAdapter
 from requests.auth import _basic_auth_str
 from requests.cookies import RequestsCookieJar, extract_cookies_to_jar
 from requests.exceptions import (
+    InvalidHeader,
     InvalidSchema,
     InvalidURL,
     MissingSchema,
@@ -62,25 +64,63 @@ def port_of(url):
     return urlsplit(url).port
 
 
-def _field(value):
-    return value if isinstance(value, bytes) else str(value).encode("latin-1")
+def host_of(root):
+    """What the Host header says of a root: a port that goes without saying is not said."""
+    scheme, _, netloc = root.partition("://")
+    host, colon, port = netloc.rpartition(":")
+    usual = "443" if scheme == "https" else "80"
+    return host if colon and port.lstrip("0") == usual and not netloc.endswith("]") else netloc
+
+
+TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]*")
+NAME = re.compile(rb"[^:\s][^:\r\n]*")
+LINE_END = re.compile(rb"\n(?![ \t])|\r(?![ \t\n])")
+BARE_AGENT = f"python-urllib3/{urllib3.__version__}"  # of a request that names none
+
+
+def _line(name, value):
+    name = name if isinstance(name, bytes) else str(name).encode("ascii")
+    value = value if isinstance(value, bytes) else str(value).encode("latin-1")
+    if not NAME.fullmatch(name):
+        raise ValueError(f"Invalid header name {name!r}")
+    if LINE_END.search(value):
+        raise ValueError(f"Invalid header value {value!r}")
+    return name + b": " + value
+
+
+def check_headers(headers):
+    """Refuses a line end behind a value: older releases of requests take it for the end of a line."""
+    for name, value in headers.items():
+        text = value.decode("latin-1") if isinstance(value, bytes) else value
+        if name.endswith("\n" if isinstance(name, str) else b"\n"):
+            raise InvalidHeader(f"line end in header name: {name!r}")
+        if text.endswith("\n") and name != "Cookie":
+            raise InvalidHeader(f"line end in header value: {value!r}")
 
 
 def write_head(method, target, root, headers):
+    """The head as bytes. ValueError for what would not be one."""
+    if not TOKEN.fullmatch(method):
+        raise ValueError(f"Method cannot contain non-token characters {method!r}")
     lines = [f"{method} {target} HTTP/1.1".encode("ascii")]
     if "host" not in headers:
-        lines.append(b"Host: " + root.partition("://")[2].encode("ascii"))
-    lines += [_field(name) + b": " + _field(value) for name, value in headers.items()]
+        lines.append(b"Host: " + host_of(root).encode("ascii"))
+    if "accept-encoding" not in headers:
+        lines.append(b"Accept-Encoding: identity")
+    if "user-agent" not in headers:
+        lines.append(b"User-Agent: " + BARE_AGENT.encode())
+    lines += [_line(name, value) for name, value in headers.items()]
     return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
 def read_head(head, root):
-    """(method, headers without a Host of our making) of a head that was sent."""
+    """(method, headers without what no user of requests sees) of a head that was sent."""
     first, *lines = head.decode("latin-1").split("\r\n")
     headers = CaseInsensitiveDict()
+    added = ("Host", host_of(root)), ("Accept-Encoding", "identity"), ("User-Agent", BARE_AGENT)
     for line in lines:
         name, colon, value = line.partition(": ")
-        if colon and (name != "Host" or value != root.partition("://")[2]):
+        if colon and (name, value) not in added:
             headers[name] = value
     return first.partition(" ")[0], headers
 
@@ -222,15 +262,33 @@ def adopt(response, cls):
 def redirect_url(response):
     """Where the Location of this response leads, by the rules of requests."""
     base = response.url
-    url = response._header("location").encode("latin-1").decode("utf-8")
+    url = response.headers["location"].encode("latin-1").decode("utf-8")
     if url.startswith("//"):
         url = f"{urlsplit(base).scheme}:{url}"
     parts = urlsplit(url)
     fragment = urlsplit(base).fragment
     if fragment and not parts.fragment:
         parts = parts._replace(fragment=fragment)
-    url = parts.geturl()
-    return requote_uri(url) if parts.netloc else urljoin(base, requote_uri(url))
+    url = requote_uri(parts.geturl())
+    if any(len(rest) < 2 for rest in url.split("%")[1:]):
+        url = url.replace("%", "%25")  # an escape that is none: each sign stands for itself
+    url = url if parts.netloc else urljoin(base, url)
+    check_url(url)
+    return url
+
+
+def check_url(url):
+    """InvalidURL for what names no place to connect to."""
+    try:
+        port_of(url)
+    except ValueError:
+        raise InvalidURL(f"Failed to parse: {url}") from None
+    netloc = urlsplit(url).netloc.rpartition("@")[2]
+    if any(c <= " " or c == "%" for c in netloc.partition("[")[0]):
+        raise InvalidURL(f"Failed to parse: {url}")
+
+
+EXPECT_NO_BODY = ("GET", "HEAD", "DELETE", "TRACE", "OPTIONS", "CONNECT")
 
 
 def redirect_method(method, status):
@@ -253,9 +311,10 @@ def redirect(response):
         for name in ("Content-Length", "Content-Type", "Transfer-Encoding"):
             headers.pop(name, None)
         body = None
-    if body is None and method in ("PATCH", "POST", "PUT"):
-        headers["Content-Length"] = "0"
+    if body is None and method not in EXPECT_NO_BODY and "Content-Length" not in headers:
+        headers = CaseInsensitiveDict({"Content-Length": "0", **headers})
     headers.pop("Cookie", None)
+    headers.pop("Proxy-Authorization", None)
     if "Authorization" in headers and session.should_strip_auth(response.url, url):
         del headers["Authorization"]
     host = urlsplit(url).hostname or ""
@@ -319,25 +378,74 @@ class LocustHttpAdapter(HTTPAdapter):
             super().close()
 
     def send(self, request, stream=False, timeout=None, verify=True, cert=None, proxies=None):
+        check_url(request.url)
+        check_method(request.method)
+        body = sendable(request)
         proxy = select_proxy(request.url, proxies)
-        if self._session is None or not _can_send(request, proxy):
-            self._build()
-            args = request, stream, timeout, verify, cert, proxies
-            account = current.get()
-            if account is None:
-                return super().send(*args)
-            return account.wait_elsewhere(super().send, *args)
-        return _send(self, request, stream, timeout, verify, cert, proxy)
+        if self._session is not None and _can_send(request.headers, body, proxy):
+            return _send(self, request, body, stream, timeout, verify, cert, proxy)
+        self._build()
+        sent = request
+        if body is not request.body:
+            sent = request.copy()
+            sent.body = body
+        args = sent, stream, timeout, verify, cert, proxies
+        account = current.get()
+        call = super().send
+        response = call(*args) if account is None else account.wait_elsewhere(call, *args)
+        response.request = request
+        return response
 
 
-def _can_send(request, proxy):
+def check_method(method):
+    if not TOKEN.fullmatch(method):
+        raise ValueError(f"Method cannot contain non-token characters {method!r}")
+
+
+def is_chunked(headers):
+    return "chunked" in str(headers.get("Transfer-Encoding", "")).lower()
+
+
+def sendable(request):
+    """The body as every urllib3 sends it: parts as bytes, none of them empty, which would end it."""
+    body = request.body
+    if body is None or isinstance(body, (bytes, str)):
+        return body
+    try:
+        return memoryview(body).tobytes() if not hasattr(body, "read") else _readable(request)
+    except TypeError:
+        pass
+    if not hasattr(body, "__iter__"):
+        raise TypeError(
+            f"'body' must be a bytes-like object, file-like object, or iterable. Instead was {body!r}"
+        )
+    return _parts(body)
+
+
+def _readable(request):
+    """A file as it is; what can only be read, in parts."""
+    body, headers = request.body, request.headers
+    if hasattr(body, "__iter__") or "Content-Length" in headers:
+        return body
+    headers.setdefault("Transfer-Encoding", "chunked")
+    return _parts(iter(lambda: body.read(16384), b""))
+
+
+def _parts(body):
+    for part in body:
+        part = part.encode() if isinstance(part, str) else part
+        if part:
+            yield part
+
+
+def _can_send(headers, body, proxy):
     if not _katydid.is_loop_thread():
         return False
     if proxy and not prepend_scheme_if_needed(proxy, "http").startswith("http://"):
         return False
-    if "transfer-encoding" in request.headers or "expect" in request.headers:
+    if "expect" in headers or ("transfer-encoding" in headers and body is not None):
         return False
-    return request.body is None or isinstance(request.body, (bytes, str))
+    return body is None or isinstance(body, (bytes, str))
 
 
 def _limits(timeout):
@@ -366,11 +474,11 @@ def _proxy_tuple(proxy):
     return parts.hostname, parts.port or 80, auth
 
 
-def _send(adapter, request, stream, timeout, verify, cert, proxy):
+def _send(adapter, request, body, stream, timeout, verify, cert, proxy):
     root, target = split_url(request.url)
     connect, read = _limits(timeout)
     headers = request.headers
-    wire_target = "/" + target.lstrip("/") if target.startswith("//") else target
+    wire_target = target
     via = _proxy_tuple(proxy) if proxy else None
     if via and root.startswith("http://"):
         wire_target = root + wire_target
@@ -387,7 +495,7 @@ def _send(adapter, request, stream, timeout, verify, cert, proxy):
         root,
         target,
         write_head(request.method, wire_target, root, headers),
-        body=request.body,
+        body=b"0\r\n\r\n" if is_chunked(headers) else body,
         stream=bool(stream),
         connect=connect,
         read=read,

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: MIT
+"""Requests of a FastHttpSession as geventhttpclient writes them: targets, bodies, heads, redirects."""
+
+import os
+import re
+from urllib.parse import ParseResult, urlparse
+
+from requests.utils import requote_uri
+
+from .fast_parts import Headers
+from .plain import host_of
+
+BLOCK_SIZE = 4096
+CLIENT_SETS = ("POST", "PUT", "PATCH")  # a length of zero, too
+TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+
+
+# ---- where to ------------------------------------------------------------------------------------
+
+
+def request_target(parts):
+    """What stands in the request line."""
+    path = f"{parts.path};{parts.params}" if parts.params else parts.path
+    target = requote_uri(f"{path}?{parts.query}" if parts.query else path)
+    if target.startswith("//"):
+        raise ValueError(f"invalid request URI {target!r}: two slashes would begin another host")
+    return target if target.startswith("/") else f"/{target}"
+
+
+def split_fast_url(parts):
+    """(scheme://host:port, target) of a parsed URL; ValueError where its port is none."""
+    host, port = parts.hostname or "", parts.port
+    host = f"[{host}]" if ":" in host else host
+    netloc = host if port is None else f"{host}:{port}"
+    return f"{parts.scheme}://{netloc}", request_target(parts)
+
+
+def fast_url(base_url, url):
+    """base_url + url in the form that is sent; None when that is for the plain road to say."""
+    complete = url if re.match("https?://", url, re.IGNORECASE) else f"{base_url}{url}"
+    try:
+        parts = urlparse(complete)
+        root, target = split_fast_url(parts)
+    except ValueError:
+        return None
+    return root + target if parts.hostname and parts.username is None else None
+
+
+def _without_dots(path):
+    """RFC 3986 5.2.4"""
+    kept, segments = [], path.split("/")
+    for segment in segments[1:]:
+        if segment == "..":
+            del kept[-1:]
+        elif segment != ".":
+            kept.append(segment)
+    ends_open = segments[-1] in (".", "..") and kept
+    return "/".join([segments[0], *kept, *([""] if ends_open else [])]) if segments[1:] else path
+
+
+def redirected(base, location):
+    """The parsed URL that a Location leads to from a parsed URL."""
+    other = urlparse(location)
+    if other.scheme or other.netloc:
+        parts = other._replace(scheme=other.scheme or base.scheme)
+    elif not other.path and not other.params:
+        parts = base._replace(query=other.query or base.query, fragment=other.fragment)
+    else:
+        path = other.path
+        if not path.startswith("/"):
+            path = base.path[: base.path.rfind("/") + 1] + path if base.path else f"/{path}"
+        parts = ParseResult(base.scheme, base.netloc, path, *other[3:])
+    path = _without_dots(parts.path)
+    return parts._replace(path="/" if parts.path.startswith("/") and not path else path)
+
+
+# ---- what ----------------------------------------------------------------------------------------
+
+
+def _length(body):
+    """Of a body that says how long it is, or of the file behind it; None when nobody knows."""
+    try:
+        return len(body)
+    except TypeError:
+        pass
+    try:
+        return os.fstat(body.fileno()).st_size
+    except (AttributeError, OSError):
+        return None
+
+
+def _blocks(body):
+    if isinstance(body, bytes):
+        return (body[at : at + BLOCK_SIZE] for at in range(0, len(body), BLOCK_SIZE))
+    if hasattr(body, "read"):
+        return iter(lambda: body.read(BLOCK_SIZE), type(body.read(0))())
+    return iter(body)
+
+
+def chunked(body):
+    """The body in chunks; of no size for what has none."""
+    parts = []
+    for block in _blocks(body) if body else ():
+        if isinstance(block, str):
+            block = block.encode()
+        elif not isinstance(block, (bytes, bytearray, memoryview)):
+            raise TypeError(f"parts of a body must be bytes or str, not {type(block).__name__}")
+        block = bytes(block)
+        if block:
+            parts.append(b"%x\r\n%b\r\n" % (len(block), block))
+    return b"".join([*parts, b"0\r\n\r\n"])
+
+
+def _is_chunked(headers):
+    return any(
+        name.lower() == "transfer-encoding" and "chunked" in str(value).lower()
+        for name, value in headers.items()
+    )
+
+
+def _as_bytes(body):
+    """The bytes of whatever is made of bytes."""
+    if isinstance(body, str):
+        return body.encode()
+    try:
+        return memoryview(body).tobytes()
+    except TypeError:
+        return None
+
+
+def encode_body(body, headers):
+    """(bytes or None, whether the client chose chunks): what a body of any kind is sent as."""
+    whole = b"" if body is None else _as_bytes(body)
+    if _is_chunked(headers):
+        headers.discard("Content-Length")
+        return chunked(body if whole is None else whole), False
+    if whole is not None:
+        return whole or None, False
+    if _length(body) is None:
+        headers.discard("Content-Length")
+        return chunked(body), True
+    if not body:
+        return None, False
+    if not hasattr(body, "read"):
+        raise AttributeError(f"{type(body).__name__!r} object has no attribute 'read'")
+    data = body.read()
+    return data.encode() if isinstance(data, str) else data, False
+
+
+def sent_by_user(headers, root):
+    """(headers, whether chunked) without the lines that the client added: Host and what follows."""
+    own, host = Headers(), ("Host", host_of(root))
+    fields = list(headers.items())
+    added = fields[fields.index(host) :] if host in fields else []
+    for name, value in fields[: len(fields) - len(added)]:
+        own.add(name, value)
+    return own, ("Transfer-Encoding", "chunked") in added
+
+
+# ---- the head ------------------------------------------------------------------------------------
+
+
+def write_fast_head(method, target, root, headers, length, is_chunked=False):
+    """The head as bytes. ValueError for what would not be one."""
+    if not isinstance(method, str) or not TOKEN.fullmatch(method):
+        raise ValueError(f"invalid HTTP method {method!r}")
+    fields = Headers(headers.items())
+    if "Host" not in fields:
+        fields["Host"] = host_of(root)
+    if is_chunked:
+        fields["Transfer-Encoding"] = "chunked"
+    if "Content-Length" not in fields and not _is_chunked(fields):
+        if length or method in CLIENT_SETS:
+            fields["Content-Length"] = str(length)
+    lines = [f"{method} {target} HTTP/1.1"]
+    for name, value in fields.items():
+        if not isinstance(name, str) or not TOKEN.fullmatch(name):
+            raise ValueError(f"invalid header field name {name!r}")
+        if isinstance(value, str) and not VALUE.fullmatch(value):
+            raise ValueError(f"invalid value for header field {name!r}: {value!r}")
+        lines.append(f"{name}: {value}")
+    return "\r\n".join([*lines, "\r\n"]).encode("latin-1")
