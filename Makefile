@@ -133,8 +133,8 @@ FORCE:
 # $(O)/python is what PYTHONPATH takes. The worker's objects serve.
 PY_SO_C  := $(filter-out %/embed.c %/arena.c,$(PY_C))
 
-$(O)/python/.stamp: $(PY_SO) $(wildcard worker/pylib/*/__init__.py)
-	@for p in worker/pylib/*/; do ln -sfnr $${p%/} $(O)/python/; done; touch $@
+$(O)/python/.stamp: $(PY_SO) $(wildcard worker/pylib/*/__init__.py worker/pylib/*.dist-info/METADATA)
+	@rm -rf $(O)/python/*.dist-info; for p in worker/pylib/*/; do ln -sfnr $${p%/} $(O)/python/; done; touch $@
 $(PY_SO): $(call obj,$(PY_SO_C)) $(O)/libnet.a $(O)/libcommon.a
 	@mkdir -p $(@D); echo "  LD    $@"
 	$(Q)$(CC) $(LD) -shared -Wl,--exclude-libs,ALL -pthread -o $@ $(filter %.o %.a,$^) $(WORKER_LD) $(LDFLAGS)
@@ -282,7 +282,7 @@ install: all ## install under PREFIX (/usr/local), DESTDIR honoured; the library
 	$(if $(filter 0,$(LIBRARY)),,$(PYTHON) worker/install.py install '$(PREFIX)' '$(DESTDIR)' $(VERSION) $(PY_SO))
 	install -d $(BIN) $(LIB) $(DESTDIR)$(PREFIX)/share/doc/katydid
 	install -m 755 $(O)/katydid $(O)/katydid-worker $(BIN)/
-	cd worker/pylib && find . -name '*.py' -exec install -D -m 644 {} $(abspath $(LIB))/pylib/{} \;
+	cd worker/pylib && find . \( -name '*.py' -o -path '*.dist-info/*' \) -exec install -D -m 644 {} $(abspath $(LIB))/pylib/{} \;
 	$(if $(PY_EMBEDDED),,cp -a build/venv-python $(LIB)/)
 	install -m 644 README.md LICENSE CHANGES.md docs/*.md $(DESTDIR)$(PREFIX)/share/doc/katydid/
 ifneq ($(LOCUST_COMMAND),0)

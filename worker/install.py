@@ -17,8 +17,10 @@ import subprocess
 import sys
 import sysconfig
 
-PACKAGES = ("katydid_boot", "locust", "pytest_locust")
 PYLIB = os.path.join(os.path.dirname(os.path.abspath(__file__)), "pylib")
+# The last one is the distribution locust that plug-ins require: its METADATA says why.
+PACKAGES = ("katydid_boot", "locust", "pytest_locust",
+            *(name for name in os.listdir(PYLIB) if name.endswith(".dist-info")))
 
 
 def site_folder(prefix):
@@ -47,22 +49,25 @@ def metadata(version):
                     "Summary: Load tests in Python, with Locust's API on an engine in C\n"
                     "Requires-Dist: gevent\nRequires-Dist: greenlet\nRequires-Dist: msgpack\n"
                     "Requires-Dist: requests\n",
-        "entry_points.txt": "[pytest11]\nlocust = pytest_locust.plugin\n",
         "INSTALLER": "make\n",
         "WHEEL": "Wheel-Version: 1.0\nGenerator: katydid\nRoot-Is-Purelib: false\n",
     }
 
 
-def read_record(root, version):
-    try:
-        with open(os.path.join(root, f"katydid-{version}.dist-info", "RECORD"), encoding="utf-8") as f:
-            return [line.partition(",")[0] for line in f if line.strip()]
-    except FileNotFoundError:
-        return None
+def read_record(root):
+    """What this or another version of Katydid put there; None if there is none."""
+    paths = None
+    for name in sorted(os.listdir(root)) if os.path.isdir(root) else ():
+        record = os.path.join(root, name, "RECORD")
+        if name.startswith("katydid-") and name.endswith(".dist-info") and os.path.exists(record):
+            with open(record, encoding="utf-8") as f:
+                paths = (paths or []) + [line.partition(",")[0] for line in f if line.strip()]
+    return paths
 
 
-def check_not_others(root, version):
-    if os.path.isdir(os.path.join(root, "locust")) and read_record(root, version) is None:
+def check_not_others(root):
+    is_there = any(os.path.isdir(os.path.join(root, name)) for name in PACKAGES if name != "katydid_boot")
+    if is_there and read_record(root) is None:
         sys.exit(
             f"make install: {os.path.join(root, 'locust')} is not Katydid's: this Python has Locust itself. "
             "Uninstall that first (pip uninstall locust), or install into a virtual environment of its own: "
@@ -72,7 +77,7 @@ def check_not_others(root, version):
 
 def install(prefix, destdir, version, shared_object):
     root = destdir + site_folder(prefix)
-    check_not_others(root, version)
+    check_not_others(root)
     uninstall(prefix, destdir, version)
     wanted = [*files(), (shared_object, os.path.basename(shared_object))]
     for source, path in wanted:
@@ -138,7 +143,7 @@ def write(path, text):
 def uninstall(prefix, destdir, version):
     root = destdir + site_folder(prefix)
     folders = set()
-    for path in read_record(root, version) or []:
+    for path in read_record(root) or []:
         target = os.path.join(root, path)
         if os.path.exists(target):
             os.unlink(target)

@@ -9,7 +9,7 @@ import textwrap
 from contextlib import contextmanager
 
 import pytest
-from harness import BUILD, KATYDID, ROOT, STOCK_LOCUST, VENV, Process, free_port, get_json, locustfile, sanitizer_env, target, wait_for
+from harness import BUILD, KATYDID, ROOT, STOCK_LOCUST, VENV, Process, free_port, get_json, locustfile, run_katydid, sanitizer_env, target, wait_for
 
 LIBRARY = BUILD / "python"
 pytestmark = pytest.mark.skipif(not LIBRARY.exists(), reason="the library is not built here")
@@ -324,7 +324,11 @@ def test_pytest_fixtures(tmp_path):
         for args, good in ((["--host", served.url], True), ([], False)):
             done = subprocess.run([*command, *args, str(tmp_path)], env=env, capture_output=True, text=True, timeout=120)
             assert (done.returncode == 0) is good, done.stdout
-    assert "pytest --host" in done.stdout
+        (tmp_path / "test_shop.py").write_text(  # without an address whole ones are asked for
+            "def test_page(session, fastsession):\n    for http in (session, fastsession):\n"
+            f"        assert http.get('{served.url}/page').status_code == 200\n")
+        done = subprocess.run([*command, str(tmp_path)], env=env, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stdout
 
 
 def test_a_master_port_in_use_is_named():
@@ -349,6 +353,20 @@ def test_no_master_is_an_error_in_the_end():
     assert "ConnectionError: no master answers" in process.stderr
 
 
+def test_the_distribution_is_that_of_the_module_everywhere():
+    text = """
+import importlib.metadata, locust
+assert importlib.metadata.version("locust") == locust.__version__, importlib.metadata.version("locust")
+import logging  # what comes along with locust, as in Locust
+assert logging.config and logging.handlers and locust.main.version
+"""
+    process = script(text)
+    assert process.wait() == 0, process.describe()
+    with locustfile(text + "raise SystemExit(42)") as file:
+        run = run_katydid("-f", file, "--list")
+    assert run.code == 42, run.describe()
+
+
 def test_install_and_uninstall(tmp_path):
     command = [sys.executable, str(ROOT / "worker" / "install.py")]
     so = next(LIBRARY.glob("_katydid*.so"))
@@ -358,6 +376,9 @@ def test_install_and_uninstall(tmp_path):
     env = {**os.environ, **sanitizer_env(), "PYTHONPATH": str(site)}
     done = subprocess.run([sys.executable, "-c", "import locust; print(locust.__file__)"], env=env, capture_output=True, text=True, cwd="/")
     assert done.stdout.strip() == str(site / "locust" / "__init__.py"), done.stderr
+    pip = [sys.executable, "-m", "pip", "install", "--no-index", "--dry-run", "locust>=2.40"]  # as a plug-in requires it
+    done = subprocess.run(pip, env=env, capture_output=True, text=True, cwd="/")
+    assert "already satisfied: locust" in done.stdout, done.stdout + done.stderr
     subprocess.run([*command, "uninstall", *args], check=True)
     assert [path for path in site.rglob("*") if path.is_file()] == []
     (site / "locust").mkdir()
