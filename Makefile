@@ -144,7 +144,7 @@ WEBUI_SRC := $(shell find webui -type f -not -path '*/node_modules/*' -not -path
 NODE_PATH := $(CURDIR)/build/node/bin
 webui/node_modules/.stamp: webui/package-lock.json | build/node/.stamp
 	@echo "  NPM   ci"
-	$(Q)cd webui && PATH=$(NODE_PATH):$$PATH npm ci --ignore-scripts --no-audit --no-fund --no-progress --loglevel=error >/dev/null && touch node_modules/.stamp
+	$(Q)cd webui && PATH=$(NODE_PATH):$$PATH npm ci --ignore-scripts --no-audit --no-fund --no-progress --no-update-notifier --loglevel=error >/dev/null && touch node_modules/.stamp
 webui/dist/.stamp: webui/node_modules/.stamp $(WEBUI_SRC)
 	@echo "  NPM   build"
 	$(Q)cd webui && PATH=$(NODE_PATH):$$PATH npm run --silent build >/dev/null && touch dist/.stamp

@@ -6,7 +6,8 @@
  * Reading the stack needs the GIL, so a second thread does it: it gets the GIL at once while Python
  * code runs or a call into C has released it; else when that call returns, with the calling line on
  * top. The first thread never waits for the GIL: it says meanwhile that such a call is going on,
- * and when it has not returned for DUMP_MS, reads the stack from outside, as faulthandler does.
+ * and when it has not returned for DUMP_MS, has faulthandler write the stack, which needs no GIL: a
+ * signal makes it do so, in the loop's own thread, which stands still meanwhile.
  *
  * It also sees to it that a worker whose parent has died ends, even if it is blocked: the kernel
  * sends a signal at once; who is still there ORPHAN_MS later is ended.
@@ -21,15 +22,14 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { LOOK_MS = 50, GRACE_MS = 150, DUMP_MS = 10000, DUMP_MAX = 16 * 1024, ORPHAN_MS = 30000 };
+enum { LOOK_MS = 50, GRACE_MS = 150, DUMP_MS = 10000, ORPHAN_MS = 30000 };
+enum { DUMP_MAX = 16 * 1024, DUMP_TRIES = 10 };
 
 static const char logger[] = "katydid.watchdog";
-
-/* What faulthandler uses; safe without the GIL while that thread stands still. */
-extern void _Py_DumpTraceback(int fd, PyThreadState *state);
 
 static struct {
     pthread_t watcher, witness;
@@ -42,6 +42,8 @@ static struct {
     _Atomic uint64_t seen; /* the pulse a traceback was logged of */
     uint64_t limit_ns;
     PyThreadState *loop_state;
+    pthread_t loop_thread;
+    int stack;          /* where faulthandler writes; 0 = not opened yet */
     _Atomic int parent; /* whose end is ours; 0 = nobody's */
     int parent_signal;
 } dog = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
@@ -121,15 +123,44 @@ static void *run_witness(void *arg)
 
 /* ---- the watcher: never waits for the GIL ---------------------------------------------------- */
 
+static int dump_signal(void)
+{
+    return SIGRTMAX - 1; /* nobody's by convention */
+}
+
+static int prepare_dump(void)
+{
+    if (dog.stack == 0)
+        dog.stack = memfd_create("katydid-stack", MFD_CLOEXEC);
+    PyObject *module = PyImport_ImportModule("faulthandler"); /* new */
+    PyObject *done = module ? PyObject_CallMethod(module, "register", "iiii", dump_signal(),
+                                                  dog.stack, 0, 0) /* this thread, no chain */
+                            : NULL;
+    Py_XDECREF(done);
+    Py_XDECREF(module);
+    return done ? 0 : -1;
+}
+
+/* The bytes that faulthandler wrote at our signal; 0 when the thread could not be reached. */
+static ssize_t read_dump(char *text, size_t size)
+{
+    if (ftruncate(dog.stack, 0) || lseek(dog.stack, 0, SEEK_SET) ||
+        pthread_kill(dog.loop_thread, dump_signal()))
+        return 0;
+    struct stat before = {0}, now = {0};
+    for (int i = 0; i < DUMP_TRIES && (now.st_size == 0 || now.st_size != before.st_size); i++) {
+        before = now;
+        nanosleep(&(struct timespec){.tv_nsec = LOOK_MS * 1000000L}, NULL);
+        if (fstat(dog.stack, &now))
+            return 0;
+    }
+    return pread(dog.stack, text, size, 0);
+}
+
 static void log_dump(const struct episode *e)
 {
     char text[DUMP_MAX + 1] = "";
-    int fd = memfd_create("katydid-stack", MFD_CLOEXEC);
-    if (fd < 0)
-        return;
-    _Py_DumpTraceback(fd, dog.loop_state);
-    ssize_t len = pread(fd, text, DUMP_MAX, 0);
-    close(fd);
+    ssize_t len = read_dump(text, DUMP_MAX);
     while (len > 0 && text[len - 1] == '\n')
         len--;
     text[len > 0 ? len : 0] = '\0';
@@ -233,7 +264,10 @@ static int start(double limit)
 {
     dog.limit_ns = (uint64_t)(limit * 1e9);
     dog.loop_state = PyThreadState_Get();
+    dog.loop_thread = pthread_self();
     dog.asked = 0;
+    if (prepare_dump())
+        return -1;
     int rc = pthread_create(&dog.witness, NULL, run_witness, NULL);
     if (rc == 0)
         rc = pthread_create(&dog.watcher, NULL, run_watcher, NULL);
