@@ -263,6 +263,20 @@ static struct command_result take_shape(struct master *m, const struct command *
     return refuse("shape_class", "There is no load shape named \"%s\" in the locustfile.", name);
 }
 
+/* The host of the test is not only an option. */
+static void tell_host(struct master *m, const char *host)
+{
+    static const char type[] = "katydid_host";
+    struct sbuf data = {0}, out = {0};
+    if (!m->host.is_alive)
+        return;
+    proto_pack_text(&data, host);
+    proto_relay(&out, (struct slice){type, strlen(type)}, (struct slice){data.data, data.len},
+                m->host.node_id);
+    post_bytes(m, m->host.node_id, &out);
+    sbuf_fini(&data);
+}
+
 static void tell_options(struct master *m)
 {
     static const char type[] = "katydid_options";
@@ -285,6 +299,8 @@ struct command_result choices_take(struct master *m, const struct command *c)
             take_option(m, c, i);
     }
     tell_options(m);
+    if (c->host)
+        tell_host(m, c->host);
     return r;
 }
 

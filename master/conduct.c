@@ -99,7 +99,7 @@ const char *conduct_start(struct master *m)
                m->spawn_rate);
     script_send_state(m);
     show_publish(m);
-    script_fire(m, "test_start", &(struct event_args){0}, begin_dealing);
+    script_fire(m, "test_start", &(struct event_args){.run = m->run.id}, begin_dealing);
     return NULL;
 }
 

@@ -10,6 +10,7 @@
  *   finish.c    the orderly end         commands.c  what the page asks for
  *   choices.c   options by the page     documents.c what the page downloads
  *   ask.c       questions of the page to the host
+ *   settings.c  the test's settings by the locustfile
  *   show.c      snapshots for the page  keyboard.c  keys of the terminal
  *   terminal.c  tables and output files report.c   the report of --html
  *
@@ -68,6 +69,8 @@ struct host { /* the node that runs the master-side Python */
     int exit_code;
     bool has_exited; /* its user code called sys.exit(), with exited_code */
     int exited_code;
+    char epoch[64]; /* of the reports of what it counted itself; the last one's number */
+    uint64_t seq;
     struct message_web web;     /* its web server; socket "" when it has none */
     struct question *questions; /* ask.c */
     uint64_t last_question;
@@ -102,7 +105,8 @@ enum finish_step {
 };
 
 struct master {
-    const struct options *o;
+    const struct options *o; /* live */
+    struct options live;     /* the command line's, and what listeners set (settings.c) */
     struct event_base *base;
     struct event *link_event, *drain, *second, *step, *limit, *bridge_event, *signals[3];
     struct event *key_event;      /* or NULL */
@@ -191,6 +195,7 @@ void inbox_take_lines(struct master *m, const char *source, const struct message
 
 /* ingest.c */
 void ingest_report(struct master *m, struct worker *w, const struct message *msg);
+void ingest_host_report(struct master *m, const struct message_stats *s);
 void ingest_exception(struct master *m, struct worker *w, const struct message_exception *e);
 void ingest_clear(struct master *m);
 void ingest_reset(struct master *m);
@@ -263,6 +268,9 @@ struct command_result commands_execute(void *arg, struct command *c);
 
 /* documents.c: what web threads cannot write themselves */
 struct command_result documents_write(struct master *m, const struct command *c);
+
+/* settings.c: what the script says of the test itself takes effect */
+void settings_take(struct master *m);
 
 /* choices.c: options, profile and shape as the page or /swarm choose them */
 struct command_result choices_check(const struct master *m, const struct command *c);

@@ -95,6 +95,24 @@ static void on_own_report(struct master *m, struct worker *w, const struct messa
     post_bytes(m, w->id, &ack);
 }
 
+/* What the host's Python counted itself. It has no row among the workers; its link keeps the order.
+ */
+void ingest_host_report(struct master *m, const struct message_stats *s)
+{
+    struct host *h = &m->host;
+    const struct report_watch watch = {on_row, on_failure, m, 0};
+    if (strcmp(s->epoch, h->epoch) != 0) {
+        snprintf(h->epoch, sizeof h->epoch, "%s", s->epoch);
+        h->seq = 0;
+    }
+    bool is_new = s->seq > h->seq;
+    h->seq = is_new ? s->seq : h->seq;
+    if (!is_new || !m->run.id[0] || strcmp(s->run, m->run.id) != 0)
+        return;
+    if (report_merge_watched(&m->stats, s->report.data, s->report.len, "master", &watch) != 0)
+        m->trouble.broken++;
+}
+
 /* A stock worker's report has no run in it: one that comes when none is on is of nobody's run. */
 void ingest_report(struct master *m, struct worker *w, const struct message *msg)
 {

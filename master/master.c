@@ -495,7 +495,8 @@ static void make_events(struct master *m)
 
 static void init(struct master *m, const struct options *o)
 {
-    m->o = o;
+    m->live = *o;
+    m->o = &m->live;
     m->is_local = !o->master && o->processes == 0;
     m->is_auto = o->headless || o->autostart;
     m->users = o->users;

@@ -153,6 +153,14 @@ struct script_shape { /* a load shape that the page may choose */
     bool uses_options;
 };
 
+struct script_settings { /* of the test, as listeners may have set them; NAN, NULL: none */
+    bool is_given;
+    double users, spawn_rate, run_time_s, stop_timeout_s, expect_workers, expect_workers_max_wait_s;
+    double autoquit_s, exit_code_on_error;
+    bool reset_stats, json, only_summary, print_stats;
+    char *host, *html_file, *json_file, *csv_prefix;
+};
+
 struct script {    /* what the host found in the locustfile; owned */
     bool is_local; /* role "local": the host runs users itself */
     struct script_class *classes;
@@ -166,6 +174,7 @@ struct script {    /* what the host found in the locustfile; owned */
     void *options; /* msgpack map {dest: value}, goes into every spawn */
     size_t options_len;
     char *about; /* JSON object: what the page shows of it */
+    struct script_settings settings;
     struct tunables tunables;
     bool hears_reports, hears_beats; /* somebody listens to worker_report, heartbeat_sent */
     char *bad_constant;              /* one whose value makes no sense; or NULL */
@@ -230,6 +239,7 @@ struct event_args {        /* what is given becomes an argument of the event */
     const double *timestamp;
     const int *exit_code;
     const unsigned *user_count;
+    const char *run;   /* the run's id, or NULL */
     struct slice data; /* msgpack, or empty */
 };
 void proto_report(struct sbuf *out, const char *node, const struct sbuf *html); /* NULL: none */

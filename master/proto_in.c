@@ -394,6 +394,32 @@ static void parse_listens(const msgpack_object *names, struct script *out)
     }
 }
 
+static void parse_settings(const msgpack_object *o, struct script_settings *s)
+{
+    const struct {
+        const char *name;
+        double *number;
+    } numbers[] = {{"num_users", &s->users},
+                   {"spawn_rate", &s->spawn_rate},
+                   {"run_time", &s->run_time_s},
+                   {"stop_timeout", &s->stop_timeout_s},
+                   {"expect_workers", &s->expect_workers},
+                   {"expect_workers_max_wait", &s->expect_workers_max_wait_s},
+                   {"autoquit", &s->autoquit_s},
+                   {"exit_code_on_error", &s->exit_code_on_error}};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        *numbers[i].number = proto_number(proto_get(o, numbers[i].name), NAN);
+    s->is_given = o && o->type == MSGPACK_OBJECT_MAP;
+    s->reset_stats = proto_bool(proto_get(o, "reset_stats"));
+    s->json = proto_bool(proto_get(o, "json"));
+    s->only_summary = proto_bool(proto_get(o, "only_summary"));
+    s->print_stats = proto_bool(proto_get(o, "print_stats"));
+    s->host = proto_text(proto_get(o, "host"));
+    s->html_file = proto_text(proto_get(o, "html_file"));
+    s->json_file = proto_text(proto_get(o, "json_file"));
+    s->csv_prefix = proto_text(proto_get(o, "csv_prefix"));
+}
+
 static bool parse_script(const msgpack_object *data, struct script *out)
 {
     const msgpack_object *classes = proto_get(data, "user_classes");
@@ -406,6 +432,7 @@ static bool parse_script(const msgpack_object *data, struct script *out)
     parse_listens(proto_get(data, "listens"), out);
     out->shape_uses_options = proto_bool(proto_get(shape, "use_common_options"));
     parse_shapes(proto_get(data, "shapes"), out);
+    parse_settings(proto_get(data, "settings"), &out->settings);
     if (!classes || classes->type != MSGPACK_OBJECT_ARRAY || classes->via.array.size > MAX_CLASSES)
         return false;
     out->classes = mem_zalloc((classes->via.array.size + (size_t)1) * sizeof *out->classes);
@@ -480,5 +507,9 @@ void script_fini(struct script *s)
     free(s->options);
     free(s->about);
     free(s->bad_constant);
+    free(s->settings.host);
+    free(s->settings.html_file);
+    free(s->settings.json_file);
+    free(s->settings.csv_prefix);
     memset(s, 0, sizeof *s);
 }

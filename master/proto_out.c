@@ -132,7 +132,7 @@ void proto_spawn(struct sbuf *out, const char *node, const struct spawn_order *o
 static void put_args(msgpack_packer *pk, const struct event_args *a)
 {
     size_t count = (a->client_id != NULL) + (a->timestamp != NULL) + (a->exit_code != NULL) +
-                   (a->user_count != NULL) + (a->data.len > 0);
+                   (a->user_count != NULL) + (a->run != NULL) + (a->data.len > 0);
     msgpack_pack_map(pk, count);
     if (a->client_id) {
         put(pk, "client_id");
@@ -149,6 +149,10 @@ static void put_args(msgpack_packer *pk, const struct event_args *a)
     if (a->user_count) {
         put(pk, "user_count");
         msgpack_pack_unsigned_int(pk, *a->user_count);
+    }
+    if (a->run) {
+        put(pk, "run");
+        put(pk, a->run);
     }
     if (a->data.len > 0) {
         put(pk, "data");

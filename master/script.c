@@ -2,7 +2,8 @@
 /* script: the dialogue with the host, the node that runs the user's master-side Python.
  *
  * Events are answered when their listeners have run, in order; a local host hears most of them as
- * a worker, so the master asks it for few. When the host is gone nobody is left to wait for. */
+ * a worker, so the master asks it for few: for test_start, because what its listeners set decides
+ * how users are dealt out. When the host is gone nobody is left to wait for. */
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
@@ -17,7 +18,8 @@
 
 static bool is_for_local(const char *name)
 {
-    return !strcmp(name, "quitting") || !strcmp(name, "quit") || !strcmp(name, "reset_stats");
+    return !strcmp(name, "test_start") || !strcmp(name, "quitting") || !strcmp(name, "quit") ||
+           !strcmp(name, "reset_stats");
 }
 
 static void send_event(struct master *m, uint64_t id, const char *name,
@@ -100,6 +102,25 @@ static void introduce_workers(struct master *m)
     }
 }
 
+/* While a run is on its classes stay; what may change goes over. */
+static void renew_script(struct master *m, struct script *newer)
+{
+    struct script *s = &m->host.script, old = *s;
+    s->about = newer->about;
+    s->options = newer->options;
+    s->options_len = newer->options_len;
+    s->settings = newer->settings;
+    s->tunables = newer->tunables;
+    s->hears_reports = newer->hears_reports;
+    s->hears_beats = newer->hears_beats;
+    newer->about = old.about;
+    newer->options = old.options;
+    newer->settings = old.settings;
+    settings_take(m);
+    tune(m);
+    script_fini(newer);
+}
+
 static void on_script(struct master *m, const struct message *msg)
 {
     struct script script;
@@ -107,21 +128,16 @@ static void on_script(struct master *m, const struct message *msg)
         m->trouble.broken++;
         return;
     }
-    if (m->dispatch) { /* a run uses the classes of the first one */
-        char *about = m->host.script.about;
-        m->host.script.about = script.about;
-        script.about = about;
-        m->host.script.tunables = script.tunables;
-        m->host.script.hears_reports = script.hears_reports;
-        m->host.script.hears_beats = script.hears_beats;
-        tune(m);
-        script_fini(&script);
+    if (m->dispatch) {
+        renew_script(m, &script);
         return;
     }
     bool is_first = !m->host.has_script;
-    script_fini(&m->host.script);
+    struct script old = m->host.script;
     m->host.script = script;
     m->host.has_script = true;
+    settings_take(m);
+    script_fini(&old);
     tune(m);
     if (is_first)
         introduce_workers(m);
@@ -312,7 +328,7 @@ static struct host_state host_state(const struct master *m)
     return (struct host_state){
         .state = run_state_name(m->run.state),
         .users = roster_user_count(&m->roster),
-        .target_users = run_is_active(&m->run) ? m->run.target_users : 0,
+        .target_users = m->run.target_users,
         .worker_count = (unsigned)roster_active_count(&m->roster),
         .total = &m->stats.total,
     };
@@ -369,6 +385,8 @@ void script_open_page(struct master *m)
 static void answer_as_worker(struct master *m, const struct message *msg)
 {
     struct sbuf out = {0};
+    if (msg->kind == MESSAGE_STATS && msg->stats.is_katydid)
+        ingest_host_report(m, &msg->stats);
     if (msg->kind == MESSAGE_CLIENT_READY)
         proto_ack(&out, m->host.node_id, 0, m->boot_id);
     else if (msg->kind == MESSAGE_STATS && msg->stats.is_katydid)

@@ -573,6 +573,8 @@ def test_broken_chains_are_refused():
 
 def limited(original, counts, limit=5):
     def execute_task(self, task):
+        if type(self.user).__name__ != "Shopper":  # somebody left over by another test
+            return original(self, task)
         counts.append(type(self).__name__)
         if len(counts) == limit:
             raise StopUser()

@@ -13,6 +13,7 @@ import gevent
 from gevent.queue import Queue
 
 from . import _about, _errors, _reload, _source, _try, log, runners, stats
+from ._settings import set_default_load, settings_of
 from .contrib.fasthttp import FastHttpUser
 from .exception import StopTest
 from .shape import check_tick
@@ -22,6 +23,7 @@ from .user.users import HttpUser
 logger = logging.getLogger(__name__)
 
 _LOUD = ("worker_report", "heartbeat_sent")  # events of each worker and second
+_REPORTED_AT = ("test_stop", "quitting")  # what the host itself counted comes before the end
 _WITH_ENVIRONMENT = ("test_start", "test_stopping", "test_stop", "quitting")
 
 
@@ -36,8 +38,8 @@ class Host:
         self._custom_options = custom_options
         self._shape_runs = False
         self._events = Queue()
-        self._constants = None  # as the master knows them
-        self._listens = None  # to which of the loud events, as the master knows it
+        self._told = None  # what the master knows of the locustfile
+        self._settings = None  # as it knows them
         self.web_ui = None  # of a test with a page
 
     def handlers(self):
@@ -51,6 +53,7 @@ class Host:
             "katydid_stats": self._on_stats,
             "katydid_report": self._on_report,
             "katydid_options": self._on_options,
+            "katydid_host": self._on_host,
             "katydid_shape": self._on_shape,
             "katydid_page": self._on_page,
         }
@@ -62,11 +65,25 @@ class Host:
         self.tell_script()
 
     def tell_script(self):
-        """Tells the master what the locustfile holds."""
-        self._constants = _constants()
-        self._listens = self._loud_events()
+        """Tells the master what the locustfile holds, if that is news."""
+        self._settings = self._describe_settings()
+        script = self._describe_script()
+        if script != self._told:
+            self._told = script
+            self.node.send("katydid_script", script)
+
+    def _describe_settings(self):
+        """What any code may set at any time."""
+        return {
+            "constants": _constants(),
+            "listens": self._loud_events(),
+            "options": _plain(vars(self.environment.parsed_options)),
+            "settings": settings_of(self.environment),
+        }
+
+    def _describe_script(self):
         shape = self.environment.shape_class
-        self.node.send("katydid_script", {
+        return {
             "role": self.role,
             "user_classes": [self._describe(cls) for cls in self.environment.user_classes],
             "shape": shape and {
@@ -78,12 +95,10 @@ class Host:
                 for name, each in (self.environment.available_shape_classes or {}).items()
             ],
             "locustfile": self.environment.locustfile,
-            "constants": self._constants,
-            "listens": self._listens,
-            "options": _plain(vars(self.environment.parsed_options)),
+            **self._settings,
             "custom_options": _plain(self._custom_options),
             "about": _about.describe(self.environment),
-        })
+        }
 
     def _loud_events(self):
         """Those that somebody listens to: of the others the master says nothing."""
@@ -95,8 +110,8 @@ class Host:
         tree = get_ratio([user_class], {user_class.__name__: 1}, False)
         return {
             "name": user_class.__name__,
-            "weight": user_class.weight,
-            "fixed_count": user_class.fixed_count,
+            "weight": float(user_class.weight),
+            "fixed_count": int(user_class.fixed_count),
             "host": user_class.host,
             "has_connection": _has_connection(user_class),
             "has_proxies": _has_proxies(user_class),
@@ -157,7 +172,32 @@ class Host:
     # Events
 
     def _on_event(self, message):
-        self._events.put(message.data)
+        data = message.data
+        if self.role == "local" and data["name"] == "test_start":
+            self.node.order(self._begin_test, data)
+        else:
+            self._events.put(data)
+
+    def _begin_test(self, data):
+        """A local test begins, as for a worker; but users are dealt out when this is done."""
+        set_default_load(self.environment.parsed_options)
+        try:
+            self.node.ends.run(self.node.begin_test, data["args"]["run"])
+        except StopTest as error:  # of a listener
+            self.environment.runner.stop_test(error)
+        finally:
+            self._done(data)
+
+    def _done(self, data):
+        if data["name"] == "test_start":
+            self.tell_script()
+        elif data["name"] in _REPORTED_AT and self.role == "script-host":
+            self.node.report()
+        self.node.send("katydid_done", {
+            "id": data["id"],
+            "process_exit_code": self.environment.process_exit_code,
+            "unhandled": log.unhandled_greenlet_exception,
+        })
 
     def _fire_events(self):
         """Fires them in the master's order, one after the other; the last one ends the node."""
@@ -165,11 +205,7 @@ class Host:
             data = self._events.get()
             name, args = data["name"], data.get("args") or {}
             self._fire_safely(name, args)
-            self.node.send("katydid_done", {
-                "id": data["id"],
-                "process_exit_code": self.environment.process_exit_code,
-                "unhandled": log.unhandled_greenlet_exception,
-            })
+            self._done(data)
             if name == "quit":
                 self.exit_code = args.get("exit_code", 0)
                 self.is_over = True
@@ -191,9 +227,12 @@ class Host:
 
     def _fire(self, name, args):
         self._keep_books(name, args)
+        args.pop("run", None)
         if name in _WITH_ENVIRONMENT:
             args = {**args, "environment": self.environment}
         getattr(self.environment.events, name).fire(reverse=name == "quitting", **args)
+        if name == "test_start" and self._shape_runs:
+            self.environment.shape_class.reset_time()
 
     def _keep_books(self, name, args):
         """What the runner of a script host knows by the events it fires."""
@@ -212,11 +251,16 @@ class Host:
         elif name == "worker_report" and args["client_id"] in runner._clients:
             counts = (args.get("data") or {}).get("user_classes_count") or {}
             runner._clients[args["client_id"]].user_classes_count = counts
+        elif name == "test_stopping":
+            runner.final_user_classes_count = runner.user_classes_count
         elif name == "test_start":
+            set_default_load(self.environment.parsed_options)
+            self.node.begin_counting(args.get("run", ""))
+            runner._spread_host()
             self.environment._filter_tasks_by_tags()
 
     def _on_state(self, message):
-        if _constants() != self._constants or self._loud_events() != self._listens:
+        if self._describe_settings() != self._settings:
             self.tell_script()
         runner = self.environment.runner
         data = message.data
@@ -244,8 +288,11 @@ class Host:
             is_own_type = own[name] is not None and _plain(own[name]) is not own[name]
             is_text = is_own_type and isinstance(value, str)
             own[name] = type(own[name])(value) if is_text else value
-            if name in ("host", "profile"):
-                setattr(environment, name, value or None)
+            if name == "profile":
+                environment.profile = value or None
+
+    def _on_host(self, message):
+        self.environment.host = message.data or None
 
     def _on_shape(self, message):
         shape = (self.environment.available_shape_classes or {}).get(message.data)

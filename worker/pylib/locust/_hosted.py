@@ -12,9 +12,10 @@ import gevent
 from gevent.event import AsyncResult, Event
 
 from . import _errors, log, runners
+from ._feeds import CoreFeed
 from .event import CONTROL_EXCEPTIONS
 from .exception import StopTest
-from .stats import StatsEntry
+from .stats import StatsEntry, StatsError
 
 logger = logging.getLogger("locust.runners")
 
@@ -70,6 +71,10 @@ class Hosted(InProcess):
         """Ends the test and the process."""
         self._node.call("quit")
 
+    def _on_spawning_complete(self, user_count, **_):
+        """--reset-stats is the master's affair: it says when."""
+        self.update_state(runners.STATE_RUNNING)
+
     def start_shape(self):
         """The master runs the shape: with it, a start is all that is needed."""
         self._node.call("start")
@@ -107,9 +112,19 @@ class HostedLocalRunner(Hosted, runners.LocalRunner):
     is the master's."""
 
     def __init__(self, environment):
-        super().__init__(environment)
         self._feed = HostedFeed(self)
-        environment.stats._feed.pull_history = self._feed.pull_history
+        super().__init__(environment)
+
+    def _count_in_core(self):
+        if not isinstance(self.environment.stats._feed, LocalFeed):
+            self.environment.stats._feed = LocalFeed(self)
+        self._core = _katydid.stats
+        return self._core
+
+    def _forget_stats(self):
+        """The master has done it already, of its own."""
+        self.stats._start_over()
+        self._core.clear()
 
     def monitor_cpu_and_memory(self):
         """The node measures."""
@@ -216,8 +231,30 @@ for _runner in (HostedLocalRunner, HostedMasterRunner, HostedWorkerRunner):  # a
     _runner.__name__ = _runner.__qualname__ = _runner.__name__.removeprefix("Hosted")
 
 
+class LocalFeed(CoreFeed):
+    """What the core of a local run counts; its reports are the master's numbers, so that what
+    code does to the ones is done to the others."""
+
+    is_masters = True
+
+    def __init__(self, runner):
+        super().__init__(_katydid.stats)
+        self._runner = runner
+
+    def pull_history(self, stats):
+        self._runner._feed.pull_history(stats)
+
+    def reset(self):
+        self._runner._feed.reset()
+
+    def clear(self):
+        self._runner._feed.clear()
+
+
 class HostedFeed:
     """The master's numbers, asked for when somebody first looks (docs/wire.md, katydid_want)."""
+
+    is_masters = True
 
     def __init__(self, runner):
         self._runner = runner
@@ -314,12 +351,14 @@ class HostedFeed:
         self._runner._core.record(method, name, response_time, content_length)
 
     def log_error(self, method, name, error):
-        self._runner._core.failure(method, name, str(error))
+        self._runner._core.failure(method, name, StatsError.parse_error(error))
 
     def reset(self):
+        self._runner._core.reset()
         self._call("reset_stats")
 
     def clear(self):
+        self._runner._core.clear()
         self._call("clear_stats")
 
     def _call(self, method):

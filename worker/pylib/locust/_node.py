@@ -521,17 +521,16 @@ class Node:
             logger.info("Discard spawn message with older or equal timestamp than timestamp of "
                         "previous spawn message")
             return
-        self.environment.host = job["host"]
-        self.environment.stop_timeout = job["stop_timeout"] or 0.0
+        if self._host is None:  # else the master has them from here
+            self.environment.host = job["host"]
+            self.environment.stop_timeout = job["stop_timeout"] or 0.0
         self._take_options(job.get("parsed_options") or {})
         run = job.get("run") or ""
         if self.state != runners.STATE_INIT and run != self._reports.run:
             self._end_users()  # of a test whose end we missed
             self.state = runners.STATE_INIT
         if self.state == runners.STATE_INIT:
-            is_new = not run or run != self._reports.run
-            self._reports.run = run
-            self.runner._begin_test(is_new)
+            self.begin_test(run)
             if self.ends.is_asked or self._is_leaving:
                 return
         self.state = runners.STATE_SPAWNING
@@ -555,6 +554,23 @@ class Node:
             return False
         self._last_order = number
         return True
+
+    def order(self, body, *arguments):
+        """Has it done between the orders of the master."""
+        self._orders.put((body, *arguments))
+
+    def begin_test(self, run):
+        """What comes before the first user; a local test's master asks for it by an event."""
+        self._end_users()
+        is_new = not run or run != self._reports.run
+        self._reports.run = run
+        self.runner._begin_test(is_new)
+        self.state = runners.STATE_SPAWNING
+
+    def begin_counting(self, run):
+        """A test begins of which this node runs no users, but may count."""
+        self._core.clear()
+        self._reports.run = run
 
     def _take_options(self, options):
         if self.environment.parsed_options is None:

@@ -106,6 +106,8 @@ def _run(config):
         _print_ratio(environment, config["list"])
         return 0
     _reload.remember(config)
+    if config["role"] == "worker" and parsed.processes:
+        _drop_masters_options(parsed)
     node = _make_node(config, environment, custom)
     if config["role"] != "worker" and not parsed.headless:
         node._host.web_ui = HostWebUI(environment, config["folder"])
@@ -117,6 +119,15 @@ def _run(config):
     gc.freeze()  # modules and classes stay: later collections need not look at them
     node.start()
     return _await_end(node)
+
+
+def _drop_masters_options(options):
+    """The workers that --processes starts know nothing of what is only the master's, as in
+    Locust."""
+    options.worker = True
+    options.run_time = options.autostart = options.csv_prefix = options.html_file = None
+    options.print_stats = None
+    options.stats_history_enabled = False
 
 
 def _answer_options(path):

@@ -528,7 +528,11 @@ def parse_custom(options, extra_words, settings=(), prog="katydid"):
     if unknown:
         parser.error(_unknown(parser, unknown[0]))
     custom = _custom_actions(parser)
-    merged = {**default_args_dict(), **options}
+    usual = default_args_dict()
+    merged = {**usual, **options}
+    for dest, value in usual.items():  # the locustfile may have called set_defaults()
+        if dest != "user_classes" and merged[dest] == value:
+            merged[dest] = parser.get_default(dest)
     merged.update({action.dest: getattr(own, action.dest) for action in custom
                    if action.dest != argparse.SUPPRESS and hasattr(own, action.dest)})
     merged["user_classes"] = list(options.get("user_classes") or []) + own.user_classes

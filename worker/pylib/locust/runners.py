@@ -382,12 +382,15 @@ class Runner:
         """What comes before the first user of a test. Not new: its users were ended for a while,
         and what they did still counts."""
         if is_new:
-            self.stats.clear_all()
+            self._forget_stats()
             self.exceptions = {}
             self.cpu_warning_emitted = False
             self.worker_cpu_warning_emitted = False
         self.environment._filter_tasks_by_tags()
         self._fire("test_start", environment=self.environment)
+
+    def _forget_stats(self):
+        self.stats.clear_all()
 
     def _end_test(self):
         """Ends every user."""

@@ -212,8 +212,18 @@ class StatsEntry:
 
     # Counting
 
+    def _has_master(self):
+        """Whether this is a row, or the total, of numbers that a master shows."""
+        if not getattr(getattr(self.stats, "_feed", None), "is_masters", False):
+            return False
+        return self in (self.stats._total, self.stats._entries.get((self.name, self.method)))
+
     def log(self, response_time, content_length):
         """One request; without a response_time (None) it counts in no percentile."""
+        if self._has_master():
+            if self is not self.stats._total:  # which counts what the rows do
+                self.stats.log_request(self.method, self.name, response_time, content_length)
+            return
         self._update()
         now = steady()
         second = int(now)
@@ -244,6 +254,10 @@ class StatsEntry:
         own["response_times"][bucket] = own["response_times"].get(bucket, 0) + 1
 
     def log_error(self, error):
+        if self._has_master():
+            if self is not self.stats._total:
+                self.stats.log_error(self.method, self.name, error)
+            return
         self._update()
         self.__dict__["num_failures"] += 1
         per_second, second = self.__dict__["num_fail_per_sec"], int(steady())

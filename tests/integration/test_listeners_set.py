@@ -1,0 +1,141 @@
+"""Whatever a listener of `init` or `test_start` sets of the test counts, in every mode, and what listeners see when nothing
+was given. The numbers are those that stock Locust 2.47 gave for the same file."""
+
+import json
+import signal
+import urllib.request
+
+import pytest
+
+from harness import free_port, katydid, locustfile, target
+
+SETS = '''
+import json, os
+from locust import HttpUser, task, tag, constant, events
+WHERE, HOST = os.environ["SET_IN"], os.environ["SET_HOST"]
+
+def say(environment, what, **seen):
+    print("OBS", json.dumps([type(environment.runner).__name__.removesuffix("Runner"), what, seen]), flush=True)
+
+@events.init_command_line_parser.add_listener
+def _(parser):
+    parser.add_argument("--own", default="usual")
+    parser.set_defaults(spawn_rate=5)
+
+class Base(HttpUser):
+    abstract = True
+    wait_time = constant(0.2)
+    told = False
+    def on_start(self):
+        if not Base.told:
+            Base.told = True
+            e = self.environment
+            say(e, "user", host=[self.host == HOST, e.host == HOST], stop=e.stop_timeout, own=e.parsed_options.own,
+                tags=e.parsed_options.tags)
+    @tag("in")
+    @task
+    def wanted(self): self.client.get("/in")
+    @tag("out")
+    @task
+    def unwanted(self): self.client.get("/out")
+
+class Common(Base): pass
+class Rare(Base): pass
+class Fixed(Base): pass
+class Dropped(Base): pass
+
+def set_all(environment):
+    o = environment.parsed_options
+    o.num_users, o.spawn_rate, o.run_time = 7, 7, 1
+    environment.host, environment.stop_timeout, environment.reset_stats = HOST, 2.5, True
+    environment.user_classes = [Common, Rare, Fixed]
+    Common.weight, Rare.weight, Fixed.fixed_count = 4, 1, 1
+    o.tags, o.own, o.exit_code_on_error = ["in"], "set", 9
+    o.json_file, o.html_file = "late", "late.html"
+
+@events.init.add_listener
+def _(environment, **_):
+    if WHERE == "init":
+        set_all(environment)
+    def failed(user_count, **_):
+        environment.stats.log_error("GET", "/in", "for the exit code")
+    if not type(environment.runner).__name__.startswith("Worker"):
+        events.test_stopping.add_listener(lambda **_: failed(0))
+
+@events.test_start.add_listener
+def _(environment, **_):
+    o = environment.parsed_options
+    say(environment, "test_start", n=o.num_users, r=o.spawn_rate, t=o.run_time)
+    if WHERE == "test_start":
+        set_all(environment)
+
+@events.quitting.add_listener
+def _(environment, **_):
+    r = environment.runner
+    say(environment, "quitting", final=r.final_user_classes_count, target=r.target_user_count)
+'''
+MODES = {
+    "headless": ["--headless"],
+    "processes": ["--headless", "--processes", "1"],
+    "autostart": ["--autostart", "--autoquit", "0"],
+    "page": [],
+}
+
+
+@pytest.fixture(scope="module")
+def servers():
+    with target() as given, target() as chosen:
+        yield given, chosen
+
+
+def swarm(port):
+    form = b"user_count=7&spawn_rate=7&run_time=1"
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/swarm", data=form, timeout=20) as answer:
+        assert json.load(answer)["success"]
+
+
+def run(mode, where, servers, *arguments):
+    given, chosen = servers
+    port = free_port()
+    with locustfile(SETS) as path:
+        with katydid("-f", path, "-H", given.url, *arguments, *MODES[mode], "--web-port", port, cwd=path.parent,
+                     env={"SET_IN": where, "SET_HOST": chosen.url}) as process:
+            if mode == "page":
+                process.wait_line("Starting web interface")
+                swarm(port)
+                process.wait_line("stopping test")
+                process.signal(signal.SIGINT)
+            process.code = process.wait()
+            process.files = sorted(p.name for p in path.parent.iterdir() if p.name.startswith("late"))
+    process.seen = {}
+    for line in process.stdout.splitlines():
+        if line.startswith("OBS "):
+            runner, what, seen = json.loads(line[4:])
+            process.seen[runner, what] = seen
+    return process
+
+
+@pytest.mark.parametrize("where", ["init", "test_start"])
+@pytest.mark.parametrize("mode", MODES)
+def test_what_listeners_set_counts(mode, where, servers):
+    for server in servers:
+        server.reset()
+    load = [] if where == "init" else ["-u", "7", "-r", "7", "-t", "1s"]
+    process = run(mode, where, servers, *load)
+    master = "Master" if mode == "processes" else "Local"
+    user = process.seen["Worker" if mode == "processes" else "Local", "user"]
+    assert user == {"host": [True, True], "stop": 2.5, "own": "set", "tags": ["in"]}, process.describe()
+    assert process.seen[master, "quitting"] == {"final": {"Common": 5, "Rare": 1, "Fixed": 1}, "target": 7}, process.describe()
+    assert process.seen[master, "test_start"] == {"n": 7, "r": 7, "t": 1}
+    assert process.code == 9 and process.files == ["late.html", "late.json"], process.describe()
+    assert "Resetting stats" in process.stderr
+    given, chosen = servers
+    assert given.log()["requests"] == 0 and chosen.log()["requests"] > 7, process.describe()
+    assert "/out" not in process.stderr, "tags"
+
+
+def test_listeners_see_a_load_that_nobody_gave(servers):
+    process = run("headless", "nowhere", servers, "-t", "1s")
+    assert process.seen["Local", "test_start"] == {"n": 1, "r": 5, "t": 1}, "the locustfile's default is one"
+    assert process.seen["Local", "user"] == {"host": [False, False], "stop": 0.0, "own": "usual", "tags": None}
+    assert sum(process.seen["Local", "quitting"]["final"].values()) == 1
