@@ -24,6 +24,7 @@ from gevent.event import AsyncResult, Event
 from gevent.queue import Queue
 
 from . import __version__, _errors, _hold, _reload, log, runners
+from ._channel import Channel
 from ._ends import Ends
 from ._reports import Reports
 from .argument_parser import default_args_dict
@@ -65,22 +66,6 @@ def _patience_s():
 def _clock():
     """Seconds; goes on while the machine is suspended."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-class Channel:
-    """The link to the master, with whole messages."""
-
-    def __init__(self, endpoint, node_id):
-        self._link = _katydid.Link(endpoint, node_id)
-
-    def send(self, message):
-        self._link.send(message.serialize())
-
-    def recv(self):
-        return Message.unserialize(self._link.recv())
-
-    def close(self, linger_ms=0):
-        self._link.close(linger_ms)
 
 
 class Node:
