@@ -161,28 +161,44 @@ static struct link *link_new(int type, const char *endpoint, char **why)
     return l;
 }
 
-/* ZeroMQ listens on numbers and interface names only; other names are resolved here. */
+static bool has_ipv6_on(void *socket)
+{
+    int value = 0;
+    size_t len = sizeof value;
+    return zmq_getsockopt(socket, ZMQ_IPV6, &value, &len) == 0 && value;
+}
+
+static int bind_to_address(struct link *l, const struct addrinfo *a, const char *port)
+{
+    char number[128];
+    struct sbuf numeric = {0};
+    if (getnameinfo(a->ai_addr, a->ai_addrlen, number, sizeof number, NULL, 0, NI_NUMERICHOST) != 0)
+        return -1;
+    sbuf_addf(&numeric, a->ai_family == AF_INET6 ? "tcp://[%s]%s" : "tcp://%s%s", number, port);
+    int rc = zmq_bind(l->socket, numeric.data);
+    sbuf_fini(&numeric);
+    return rc;
+}
+
+/* ZeroMQ listens on numbers and interface names only; other names are resolved here. A name may
+ * have addresses of both families (localhost mostly does) and some that are not of this machine:
+ * the first one that can be had. */
 static int bind_by_name(struct link *l, const char *endpoint)
 {
     char *host = endpoint_host(endpoint);
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
-    int rc = -1;
+    int rc = -1, error = ENODEV;
     if (host && getaddrinfo(host, NULL, &hints, &found) == 0) {
-        char number[128];
-        struct sbuf numeric = {0};
-        if (getnameinfo(found->ai_addr, found->ai_addrlen, number, sizeof number, NULL, 0,
-                        NI_NUMERICHOST) == 0) {
-            bool is_v6 = found->ai_family == AF_INET6;
-            sbuf_addf(&numeric, is_v6 ? "tcp://[%s]%s" : "tcp://%s%s", number,
-                      strrchr(endpoint, ':'));
-            rc = zmq_bind(l->socket, numeric.data);
+        for (const struct addrinfo *a = found; rc != 0 && a; a = a->ai_next) {
+            if (a->ai_family == AF_INET6 && !has_ipv6_on(l->socket))
+                continue;
+            rc = bind_to_address(l, a, strrchr(endpoint, ':'));
+            error = errno;
         }
-        sbuf_fini(&numeric);
         freeaddrinfo(found);
-    } else {
-        errno = ENODEV;
     }
     free(host);
+    errno = error;
     return rc;
 }
 
