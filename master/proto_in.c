@@ -8,7 +8,9 @@
 #include <string.h>
 
 #define MAX_CLASSES 100000u
-#define MAX_CONSTANTS 1000u /* and values of one */
+#define MAX_CLASS_NAME 1000
+#define MAX_USERS 100000000u /* of one worker */
+#define MAX_CONSTANTS 1000u  /* and values of one */
 
 static bool parse_users(const msgpack_object *data, struct users_report *out)
 {
@@ -19,7 +21,8 @@ static bool parse_users(const msgpack_object *data, struct users_report *out)
     for (uint32_t i = 0; i < counts->via.map.size; i++) {
         const msgpack_object_kv *kv = &counts->via.map.ptr[i];
         uint64_t users = proto_unsigned(&kv->val, UINT64_MAX);
-        if (kv->key.type != MSGPACK_OBJECT_STR || users > 100000000u)
+        if (kv->key.type != MSGPACK_OBJECT_STR || kv->key.via.str.size > MAX_CLASS_NAME ||
+            users > MAX_USERS - out->total)
             return false;
         out->classes[out->count++] = (struct class_users){proto_text(&kv->key), (unsigned)users};
         out->total += (unsigned)users;
@@ -49,10 +52,17 @@ static bool parse_ready(const msgpack_object *data, struct message *m)
     return true;
 }
 
+#define HEALTH_MAX 1e9 /* beyond which no number means anything */
+
+static double health_of(const msgpack_object *map, const char *key, double otherwise)
+{
+    return fmin(proto_number(proto_get(map, key), otherwise), HEALTH_MAX);
+}
+
 static bool parse_heartbeat(const msgpack_object *data, struct message *m)
 {
     struct message_heartbeat *h = &m->heartbeat;
-    h->cpu_percent = proto_number(proto_get(data, "current_cpu_usage"), 0);
+    h->cpu_percent = health_of(data, "current_cpu_usage", 0);
     h->memory_bytes = proto_unsigned(proto_get(data, "current_memory_usage"), 0);
     return proto_copy(proto_get(data, "state"), h->state, sizeof h->state);
 }
@@ -77,12 +87,12 @@ static bool parse_stats(const msgpack_object *data, struct message *m)
     s->report = (struct slice){report->via.bin.ptr, report->via.bin.size};
     s->seq = proto_unsigned(proto_get(own, "seq"), 0);
     s->sent_at = proto_number(proto_get(own, "t"), 0);
-    s->cpu_percent = proto_number(proto_get(health, "cpu"), 0);
+    s->cpu_percent = health_of(health, "cpu", 0);
     s->memory_bytes = proto_unsigned(proto_get(health, "memory"), 0);
-    s->lag_ms = proto_number(proto_get(health, "lag_ms"), 0);
-    s->lag_p99_ms = proto_number(proto_get(health, "lag_p99_ms"), -1);
-    s->fds = proto_number(proto_get(health, "fds"), -1);
-    s->connections = proto_number(proto_get(health, "connections"), -1);
+    s->lag_ms = health_of(health, "lag_ms", 0);
+    s->lag_p99_ms = health_of(health, "lag_p99_ms", -1);
+    s->fds = health_of(health, "fds", -1);
+    s->connections = health_of(health, "connections", -1);
     const msgpack_object *run = proto_get(own, "run");
     if (run && run->type != MSGPACK_OBJECT_NIL && !proto_copy(run, s->run, sizeof s->run))
         return false;

@@ -2,6 +2,7 @@
 /* See roster.h. */
 #include "master/roster.h"
 #include "common/base/mem.h"
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -171,17 +172,17 @@ size_t roster_active_count(const struct roster *r)
 
 static bool has_name(const void *value, const void *key)
 {
-    return !strcmp(((const struct class_users *)value)->name, key);
+    return !strcmp(((const struct class_total *)value)->name, key);
 }
 
-static struct class_users *find_class(const struct roster *r, const char *name)
+static struct class_total *find_class(const struct roster *r, const char *name)
 {
     return map_find(&r->by_class, map_hash(0, name, strlen(name)), has_name, name);
 }
 
-static struct class_users *get_class(struct roster *r, const char *name)
+static struct class_total *get_class(struct roster *r, const char *name)
 {
-    struct class_users *c = find_class(r, name);
+    struct class_total *c = find_class(r, name);
     if (c || r->class_count == ROSTER_MAX_CLASSES)
         return c;
     if (r->class_count == r->class_cap) {
@@ -195,15 +196,20 @@ static struct class_users *get_class(struct roster *r, const char *name)
     return c;
 }
 
+static unsigned shown(uint64_t users)
+{
+    return users < UINT_MAX ? (unsigned)users : UINT_MAX;
+}
+
 unsigned roster_user_count(const struct roster *r)
 {
-    return r->users;
+    return shown(r->users);
 }
 
 unsigned roster_class_users(const struct roster *r, const char *class_name)
 {
-    const struct class_users *c = find_class(r, class_name);
-    return c ? c->users : 0;
+    const struct class_total *c = find_class(r, class_name);
+    return c ? shown(c->users) : 0;
 }
 
 size_t roster_tick(struct roster *r, struct worker **missed, size_t max)
@@ -235,28 +241,30 @@ static void set_classes(struct worker *w, const struct class_users *classes, siz
         w->classes[i].name = mem_strdup(classes[i].name);
 }
 
-/* Sums are of 32 bits and wrap; whatever was added is taken off again, so they come right. */
-static void count_users(struct roster *r, const struct worker *w, unsigned sign)
+enum direction { ADD, TAKE_AWAY };
+
+static void count_users(struct roster *r, const struct worker *w, enum direction direction)
 {
-    r->users += sign * w->users;
+    r->users += direction == ADD ? w->users : -(uint64_t)w->users;
     for (size_t i = 0; i < w->class_count; i++) {
-        struct class_users *c = get_class(r, w->classes[i].name);
+        struct class_total *c = get_class(r, w->classes[i].name);
+        uint64_t users = w->classes[i].users;
         if (c)
-            c->users += sign * w->classes[i].users;
+            c->users += direction == ADD ? users : -users;
     }
 }
 
 void roster_set_users(struct roster *r, struct worker *w, const struct class_users *classes,
                       size_t n)
 {
-    count_users(r, w, -1u);
+    count_users(r, w, TAKE_AWAY);
     set_classes(w, classes, n);
     w->users = 0;
     for (size_t i = 0; i < n; i++) {
         w->classes[i].users = classes[i].users;
         w->users += classes[i].users;
     }
-    count_users(r, w, 1);
+    count_users(r, w, ADD);
 }
 
 bool worker_take_report(struct worker *w, const char *epoch, uint64_t seq)

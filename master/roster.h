@@ -39,6 +39,11 @@ struct class_users {
     unsigned users;
 };
 
+struct class_total {
+    char *name;
+    uint64_t users;
+};
+
 /* How much later our clock is than the worker's. Whatever arrives late looks like a clock that is
  * behind, so the least that was seen counts; more only when reports agree on it. */
 struct worker_clock {
@@ -93,8 +98,8 @@ struct roster {
     unsigned indexes;       /* given out so far */
     unsigned *free_indexes; /* of forgotten workers, in the order they are used again */
     size_t free_count, free_cap;
-    unsigned users;               /* of all workers */
-    struct class_users **classes; /* the same by class; owned */
+    uint64_t users;               /* of all workers */
+    struct class_total **classes; /* the same by class; owned */
     size_t class_count, class_cap;
     struct map by_class;
 };

@@ -5,6 +5,7 @@
 #include "master/timeline.h"
 
 #include "common/base/mem.h"
+#include "common/base/sat.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -268,7 +269,7 @@ static void build_failures(struct timeline *t, struct open_second *o)
     for (size_t i = 0; i < count;) {
         struct timeline_failed sum = list[i];
         for (i++; i < count && list[i].kind == sum.kind; i++)
-            sum.count += list[i].count;
+            sum.count = sat_add(sum.count, list[i].count);
         timeline_build_failed(&t->builder, &sum);
     }
     free(list);

@@ -9,6 +9,7 @@
 #include "master/timeline_block.h"
 
 #include "common/base/mem.h"
+#include "common/base/sat.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -317,8 +318,8 @@ void timeline_merge_fini(struct timeline_merge *m)
 void timeline_health_merge(struct timeline_health *to, const struct timeline_health *more)
 {
     to->samples += more->samples;
-    to->users_sum += more->users_sum;
-    to->cpu_sum += more->cpu_sum;
+    to->users_sum = sat_add(to->users_sum, more->users_sum);
+    to->cpu_sum = sat_add(to->cpu_sum, more->cpu_sum);
     if (more->cpu_max > to->cpu_max)
         to->cpu_max = more->cpu_max;
     if (more->has_lag && (!to->has_lag || more->lag_us > to->lag_us))
@@ -393,7 +394,7 @@ static size_t sum_failures(struct timeline_failed *list, size_t count)
             list[kept++] = list[i];
             continue;
         }
-        to->count += list[i].count;
+        to->count = sat_add(to->count, list[i].count);
         to->first = list[i].first < to->first ? list[i].first : to->first;
         to->last = list[i].last > to->last ? list[i].last : to->last;
     }

@@ -58,6 +58,16 @@ void hist_clear(struct hist *h)
     h->count = 0;
 }
 
+/* What a histogram has no room for stays away, so that its count is always that of its buckets. */
+static inline void add_to_bucket(struct hist *h, uint64_t *bucket, uint64_t n)
+{
+    uint64_t count;
+    if (__builtin_add_overflow(h->count, n, &count))
+        return;
+    h->count = count;
+    *bucket += n;
+}
+
 void hist_merge(struct hist *dst, const struct hist *src)
 {
     if (!src->count)
@@ -67,24 +77,22 @@ void hist_merge(struct hist *dst, const struct hist *src)
             continue;
         uint64_t *steps = hist_octave_make(dst, o);
         for (unsigned i = 0; i < HIST_SUB_COUNT; i++)
-            steps[i] += src->octave[o][i];
+            add_to_bucket(dst, &steps[i], src->octave[o][i]);
     }
-    dst->count += src->count;
 }
 
 void hist_subtract(struct hist *dst, const struct hist *src)
 {
-    assert(dst->count >= src->count);
     for (unsigned o = 0; o < HIST_OCTAVES; o++) {
         if (!src->octave[o])
             continue;
         uint64_t *steps = hist_octave_make(dst, o);
         for (unsigned i = 0; i < HIST_SUB_COUNT; i++) {
-            assert(steps[i] >= src->octave[o][i]);
-            steps[i] -= src->octave[o][i];
+            uint64_t n = steps[i] < src->octave[o][i] ? steps[i] : src->octave[o][i];
+            steps[i] -= n;
+            dst->count -= n;
         }
     }
-    dst->count -= src->count;
 }
 
 /* The number (from 1) of the sample that q asks for. 0.07 * 100 is a hair above 7 in binary; the
@@ -268,8 +276,7 @@ void hist_add_packed(struct hist *dst, const void *bytes, size_t len)
     struct packed_walk w = {.p = start, .end = len ? start + len : start};
     while (packed_next(&w) == 1) {
         unsigned octave = (unsigned)w.bucket / HIST_SUB_COUNT;
-        hist_octave_make(dst, octave)[w.bucket % HIST_SUB_COUNT] += w.n;
-        dst->count += w.n;
+        add_to_bucket(dst, &hist_octave_make(dst, octave)[w.bucket % HIST_SUB_COUNT], w.n);
     }
 }
 

@@ -32,7 +32,7 @@ void hist_clear(struct hist *h); /* zeroes the counters, keeps the memory */
 
 static inline void hist_add(struct hist *h, uint64_t value_us, uint64_t n);
 void hist_merge(struct hist *dst, const struct hist *src);
-/* dst -= src; src must have been merged into dst before (asserted). */
+/* dst -= src, which was merged into it before; of what was not, nothing remains. */
 void hist_subtract(struct hist *dst, const struct hist *src);
 
 /* The value below or at which a share q (0..1) of the samples lies, in microseconds: the
@@ -80,6 +80,8 @@ static inline void hist_add(struct hist *h, uint64_t value_us, uint64_t n)
 {
     if (value_us > HIST_MAX_US)
         value_us = HIST_MAX_US;
+    if (__builtin_expect(n > UINT64_MAX - h->count, 0))
+        return;
     unsigned octave = hist_octave_of(value_us);
     uint64_t *steps = h->octave[octave];
     if (__builtin_expect(!steps, 0))

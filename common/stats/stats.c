@@ -8,6 +8,7 @@
 
 #include "common/base/map.h"
 #include "common/base/mem.h"
+#include "common/base/sat.h"
 #include "common/base/utf8.h"
 
 #include <stdlib.h>
@@ -294,9 +295,9 @@ const struct failure *stats_note_failure(struct stats *s, const struct failure *
     if (!f) {
         struct key rest = {{text_of(""), text_of(""), text_of(STATS_OTHER_FAILURES)}};
         f = failure_get(s, &rest, SIZE_MAX);
-        s->overflow += src->count;
+        s->overflow = sat_add(s->overflow, src->count);
     }
-    f->count += src->count;
+    f->count = sat_add(f->count, src->count);
     seen(&f->first_at, &f->last_at, src->first_at, src->last_at);
     return f;
 }
@@ -373,9 +374,9 @@ void stats_note_exception(struct stats *s, const struct exception *src)
     if (!e) {
         struct key rest = {{text_of(STATS_OTHER_EXCEPTIONS), text_of("")}};
         e = exception_get(s, &rest, STATS_OTHER_EXCEPTIONS, SIZE_MAX);
-        s->overflow += src->count;
+        s->overflow = sat_add(s->overflow, src->count);
     }
-    e->count += src->count;
+    e->count = sat_add(e->count, src->count);
     nodes_add(e, src->nodes);
     seen(&e->first_at, &e->last_at, src->first_at, src->last_at);
 }
@@ -401,14 +402,14 @@ void stats_merge(struct stats *dst, const struct stats *src)
         struct tally *row = stats_row(dst, t->method, strlen(t->method), t->name, strlen(t->name));
         tally_merge(row, t);
         if (row->is_overflow && !t->is_overflow)
-            dst->overflow += t->requests;
+            dst->overflow = sat_add(dst->overflow, t->requests);
     }
     tally_merge(&dst->total, &src->total);
     for (const struct failure *f = src->failures; f; f = f->next)
         stats_note_failure(dst, f);
     for (const struct exception *e = src->exceptions; e; e = e->next)
         stats_note_exception(dst, e);
-    dst->overflow += src->overflow;
+    dst->overflow = sat_add(dst->overflow, src->overflow);
 }
 
 static int by_name(const void *a, const void *b)

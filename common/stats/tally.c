@@ -3,6 +3,7 @@
 #include "common/stats/stats.h"
 
 #include "common/base/mem.h"
+#include "common/base/sat.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -50,18 +51,6 @@ void tally_zero(struct tally *t)
     *t = zeroed;
 }
 
-static inline uint64_t plus(uint64_t a, uint64_t b)
-{
-    uint64_t sum;
-    return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
-}
-
-static inline uint32_t plus32(uint32_t a, uint32_t b)
-{
-    uint32_t sum;
-    return __builtin_add_overflow(a, b, &sum) ? UINT32_MAX : sum;
-}
-
 /* The slot of a second; NULL when that second has already made room for a later one. */
 static inline struct per_second *slot_of(struct tally *t, int64_t second)
 {
@@ -79,8 +68,8 @@ void tally_add_second(struct tally *t, struct per_second more)
     struct per_second *slot = slot_of(t, more.second);
     if (!slot)
         return;
-    slot->requests = plus32(slot->requests, more.requests);
-    slot->failures = plus32(slot->failures, more.failures);
+    slot->requests = sat_add32(slot->requests, more.requests);
+    slot->failures = sat_add32(slot->failures, more.failures);
 }
 
 void tally_shift(struct tally *t, int64_t seconds)
@@ -170,19 +159,19 @@ static void merge_extra(struct tally_extra *dst, const struct tally_extra *src)
     uint64_t *to = (uint64_t *)dst;
     const uint64_t *from = (const uint64_t *)src;
     for (size_t i = 0; i < STATS_EXTRAS; i++)
-        to[i] = plus(to[i], from[i]);
+        to[i] = sat_add(to[i], from[i]);
 }
 
 void tally_merge_counts(struct tally *dst, const struct tally *src)
 {
-    dst->requests = plus(dst->requests, src->requests);
-    dst->none_requests = plus(dst->none_requests, src->none_requests);
-    dst->failures = plus(dst->failures, src->failures);
-    dst->cut = plus(dst->cut, src->cut);
-    dst->discarded = plus(dst->discarded, src->discarded);
-    dst->resent = plus(dst->resent, src->resent);
-    dst->bytes = plus(dst->bytes, src->bytes);
-    dst->sum_us = plus(dst->sum_us, src->sum_us);
+    dst->requests = sat_add(dst->requests, src->requests);
+    dst->none_requests = sat_add(dst->none_requests, src->none_requests);
+    dst->failures = sat_add(dst->failures, src->failures);
+    dst->cut = sat_add(dst->cut, src->cut);
+    dst->discarded = sat_add(dst->discarded, src->discarded);
+    dst->resent = sat_add(dst->resent, src->resent);
+    dst->bytes = sat_add(dst->bytes, src->bytes);
+    dst->sum_us = sat_add(dst->sum_us, src->sum_us);
     merge_extra(&dst->extra, &src->extra);
     if (src->min_us < dst->min_us)
         dst->min_us = src->min_us;

@@ -16,6 +16,7 @@
  *
  * Reading has two passes over the same parsed value: the first checks everything, the second
  * counts. That keeps the promise of "all or nothing" without a table in between. */
+#include "common/base/sat.h"
 #include "common/wire/report.h"
 
 #include "common/wire/report_parts.h"
@@ -282,7 +283,7 @@ static void count_row(struct stats *s, struct row_view *row, struct scratch *scr
         hist_add_packed(tally_failed(&s->total), row->failed.s, row->failed.len);
     }
     if (t->is_overflow && strcmp(scratch->b.data, STATS_OTHER) != 0)
-        s->overflow += row->counts.requests;
+        s->overflow = sat_add(s->overflow, row->counts.requests);
     if (scratch->watch)
         scratch->watch->on_row(scratch->watch->arg, t, &row->counts, row->hist.s, row->hist.len,
                                row->failed.s, row->failed.len);
@@ -317,7 +318,7 @@ static void count_report(struct stats *s, const struct report_view *r, const cha
     for (uint32_t i = 0; i < r->exceptions.size; i++)
         if (read_exception(&r->exceptions.ptr[i], &v))
             count_exception(s, &v, node, &scratch);
-    s->overflow += r->overflow;
+    s->overflow = sat_add(s->overflow, r->overflow);
     scratch_fini(&scratch);
 }
 

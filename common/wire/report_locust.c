@@ -5,9 +5,10 @@
  *
  * Foreign workers (boomer, locust4j, user code) fill these maps with less care than Locust does:
  * numbers may be int or float, negative ones count as 0, missing keys as empty. Other types are
- * malformed. */
+ * malformed. A histogram with more samples than its row has requests ends where they end. */
 #include "common/wire/report.h"
 
+#include "common/base/sat.h"
 #include "common/base/utf8.h"
 #include "common/wire/report_parts.h"
 
@@ -428,17 +429,29 @@ static bool is_good(const struct locust_view *v)
     return true;
 }
 
+/* Adds the histogram of an entry, as far as its own requests go. */
+static void add_buckets(const struct entry_view *e, struct hist *to, struct hist *also)
+{
+    uint64_t left = e->counts.requests;
+    for (uint32_t i = 0; left && i < e->buckets.size; i++) {
+        uint64_t value_us, n;
+        if (!read_bucket(&e->buckets.ptr[i], &value_us, &n) || !n)
+            continue;
+        n = n < left ? n : left;
+        left -= n;
+        hist_add(to, value_us, n);
+        if (also)
+            hist_add(also, value_us, n);
+    }
+}
+
 static void tell_entry(const struct report_watch *watch, const struct tally *row,
                        const struct entry_view *e)
 {
     struct hist hist;
     struct sbuf packed = {0};
     hist_init(&hist);
-    for (uint32_t i = 0; i < e->buckets.size; i++) {
-        uint64_t value_us, n;
-        if (read_bucket(&e->buckets.ptr[i], &value_us, &n) && n)
-            hist_add(&hist, value_us, n);
-    }
+    add_buckets(e, &hist, NULL);
     hist_pack(&hist, &packed);
     watch->on_row(watch->arg, row, &e->counts, packed.data, packed.len, NULL, 0);
     sbuf_fini(&packed);
@@ -448,15 +461,9 @@ static void tell_entry(const struct report_watch *watch, const struct tally *row
 static void count_entry(struct stats *s, struct entry_view *e, struct scratch *scratch)
 {
     struct tally *t = report_count_row(s, e->method, e->name, &e->counts, scratch);
-    for (uint32_t i = 0; i < e->buckets.size; i++) {
-        uint64_t value_us, n;
-        if (!read_bucket(&e->buckets.ptr[i], &value_us, &n) || !n)
-            continue;
-        hist_add(&t->hist, value_us, n);
-        hist_add(&s->total.hist, value_us, n);
-    }
+    add_buckets(e, &t->hist, &s->total.hist);
     if (t->is_overflow)
-        s->overflow += e->counts.requests;
+        s->overflow = sat_add(s->overflow, e->counts.requests);
     if (scratch->watch)
         tell_entry(scratch->watch, t, e);
 }

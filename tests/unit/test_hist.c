@@ -244,6 +244,46 @@ static void several_quantiles_are_what_each_is_alone(void **state)
     hist_fini(&h);
 }
 
+static void count_bucket(void *arg, uint64_t mid_us, uint64_t n)
+{
+    (void)mid_us;
+    *(uint64_t *)arg += n;
+}
+
+static void assert_sound(const struct hist *h, uint64_t count)
+{
+    uint64_t sum = 0;
+    hist_each(h, count_bucket, &sum);
+    assert_true(h->count == count && sum == count);
+}
+
+static void test_what_it_has_no_room_for_stays_away(void **state)
+{
+    (void)state;
+    struct hist h, more;
+    struct sbuf packed = {0};
+    hist_init(&h);
+    hist_init(&more);
+    hist_add(&h, 1000, UINT64_MAX - 5);
+    hist_add(&h, 9000, 6);
+    assert_sound(&h, UINT64_MAX - 5);
+    hist_add(&h, 9000, 3);
+    hist_add(&more, 500, 2);
+    hist_add(&more, 100000, 7);
+    hist_pack(&more, &packed);
+    hist_add_packed(&h, packed.data, packed.len); /* the two have room, the seven have not */
+    assert_sound(&h, UINT64_MAX);
+    hist_merge(&h, &more);
+    assert_sound(&h, UINT64_MAX);
+    hist_subtract(&h, &more); /* two of nine were there */
+    assert_sound(&h, UINT64_MAX - 2);
+    hist_subtract(&more, &h);
+    assert_sound(&more, 9);
+    sbuf_fini(&packed);
+    hist_fini(&h);
+    hist_fini(&more);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,6 +296,7 @@ int main(void)
         cmocka_unit_test(test_merge_subtract_and_walk),
         cmocka_unit_test(test_pack_round_trip),
         cmocka_unit_test(test_hostile_bytes_change_nothing),
+        cmocka_unit_test(test_what_it_has_no_room_for_stays_away),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
