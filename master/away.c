@@ -24,7 +24,8 @@ static void tell(struct master *m, const struct loss *l, const char *more)
     sbuf_adds(&text, more);
     snprintf(m->notice, sizeof m->notice, "%s", text.data);
     events_add(m->events, master_now().unix_time, "worker", "%s", text.data);
-    log_warning(LOGGER, "%s", text.data);
+    if (hands_may_log(m, LINES_WORKERS))
+        log_warning(LOGGER, "%s", text.data);
     sbuf_fini(&text);
 }
 

@@ -22,6 +22,7 @@
 #include "master/account.h"
 #include "master/children.h"
 #include "master/dispatch.h"
+#include "master/hush.h"
 #include "master/events.h"
 #include "master/logbook.h"
 #include "master/logs.h"
@@ -93,6 +94,15 @@ struct inbox {
     double report_interval_s;      /* what our workers are asked for */
 };
 
+enum line_kind { /* log lines that nodes cause by their messages */
+    LINES_OLD,      /* workers of a dialect that is not spoken */
+    LINES_REFUSED,  /* ... for whom there is no room */
+    LINES_STRANGER, /* unknown nodes that beat */
+    LINES_VERSION,  /* workers of another version */
+    LINES_WORKERS,  /* workers that come, go, are lost and return */
+    LINES_KINDS,
+};
+
 enum finish_step {
     FINISH_NOT,
     FINISH_EARLY_EVENT, /* a signal: `quitting` comes before the stop, as in Locust */
@@ -134,6 +144,8 @@ struct master {
     struct csv *csv;
     struct inbox inbox;
     struct trouble trouble;
+    struct hush lines[LINES_KINDS];
+    double lines_told_at; /* monotonic: when it was last told which were left out */
     struct losses losses; /* of this run */
     double looked_at;     /* clk_boot() of the last second that was looked at */
     bool is_deserted;     /* this run lost its last worker */
@@ -212,6 +224,7 @@ void hands_quit(struct master *m, struct worker *w);
 void hands_second(struct master *m);
 void hands_process_ended(struct master *m, const char *node_id, int code);
 void hands_stop_all(struct master *m);
+bool hands_may_log(struct master *m, enum line_kind kind);
 bool hands_are_idle(struct master *m); /* every worker has stopped and delivered */
 
 /* away.c: who was not heard for a while, and what that means for the figures */

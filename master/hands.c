@@ -3,21 +3,53 @@
 #include "common/base/log.h"
 #include "common/base/sbuf.h"
 #include "master/core.h"
+#include <inttypes.h>
 #include <signal.h>
 #include <string.h>
 
 #define STRAY_BEATS_UNTIL_STOP 4 /* a worker of Locust's answers "stop" by joining anew */
-#define IDLE_S 3.0               /* then the order that a worker does not follow is sent again */
-#define STOCK_LAST_REPORT_S 4.0  /* one more reporting interval, and a bit */
+#define LINES_PER_SECOND 10      /* about workers, once as many were written as there may be */
+#define LINES_TOLD_EVERY_S 10
+#define IDLE_S 3.0              /* then the order that a worker does not follow is sent again */
+#define STOCK_LAST_REPORT_S 4.0 /* one more reporting interval, and a bit */
 
 static size_t active(const struct master *m)
 {
     return roster_active_count(&m->roster);
 }
 
-static void check_version(const char *node, const struct message_ready *r)
+/* Whoever reaches the port may send what he likes: that must not fill the log. */
+bool hands_may_log(struct master *m, enum line_kind kind)
 {
-    if (r->version[0] == 0 || r->is_katydid || !strcmp(r->version, LOCUST_VERSION))
+    bool is_ours = kind == LINES_WORKERS || kind == LINES_VERSION;
+    return hush_allows(&m->lines[kind], master_now().mono, is_ours ? ROSTER_MAX : 1,
+                       is_ours ? LINES_PER_SECOND : 1);
+}
+
+static void tell_left_out(struct master *m, double mono)
+{
+    static const char *const about[] = {
+        [LINES_OLD] = "old workers",
+        [LINES_REFUSED] = "workers that are too many",
+        [LINES_STRANGER] = "unknown nodes",
+        [LINES_VERSION] = "workers of other versions",
+        [LINES_WORKERS] = "workers that come and go",
+    };
+    if (mono < m->lines_told_at + LINES_TOLD_EVERY_S)
+        return;
+    m->lines_told_at = mono;
+    for (size_t kind = 0; kind < LINES_KINDS; kind++) {
+        uint64_t count = hush_told(&m->lines[kind]);
+        if (count > 0)
+            log_warning(LOGGER, "%" PRIu64 " more log lines about %s were left out", count,
+                        about[kind]);
+    }
+}
+
+static void check_version(struct master *m, const char *node, const struct message_ready *r)
+{
+    if (r->version[0] == 0 || r->is_katydid || !strcmp(r->version, LOCUST_VERSION) ||
+        !hands_may_log(m, LINES_VERSION))
         return;
     if (!strncmp(r->version, LOCUST_VERSION, 4))
         log_debug(LOGGER,
@@ -51,8 +83,10 @@ static void stop_stray(struct master *m, struct worker *w)
 void hands_ready(struct master *m, const char *node, const struct message_ready *r)
 {
     if (!r->is_accepted) {
-        log_error(LOGGER,
-                  "An old (pre 2.0) worker tried to connect (%s). That's not going to work.", node);
+        if (hands_may_log(m, LINES_OLD))
+            log_error(LOGGER,
+                      "An old (pre 2.0) worker tried to connect (%s). That's not going to work.",
+                      node);
         return;
     }
     struct worker *w = roster_get(&m->roster, node);
@@ -61,12 +95,13 @@ void hands_ready(struct master *m, const char *node, const struct message_ready 
     bool is_new = !w || (w->state != WORKER_STOPPING && !is_known);
     bool was_running = is_known && w->state != WORKER_READY;
     if (!w || !roster_join(&m->roster, w, r->is_katydid)) {
-        log_error(LOGGER, "There are too many workers: %s is refused", node);
+        if (hands_may_log(m, LINES_REFUSED))
+            log_error(LOGGER, "There are too many workers: %s is refused", node);
         return;
     }
     if (was_running && r->is_katydid)
         w->state = WORKER_RUNNING; /* it only lost sight of us for a moment */
-    check_version(node, r);
+    check_version(m, node, r);
     struct sbuf ack = {0};
     proto_ack(&ack, node, w->index, r->is_katydid ? m->boot_id : NULL);
     post_bytes(m, node, &ack);
@@ -75,7 +110,7 @@ void hands_ready(struct master *m, const char *node, const struct message_ready 
         log_debug(LOGGER,
                   "%s (index %u) reported as ready (duplicate message). %zu workers connected.",
                   w->id, w->index, active(m));
-    else if (!m->is_local)
+    else if (!m->is_local && hands_may_log(m, LINES_WORKERS))
         log_info(LOGGER, "%s (index %u) reported as ready. %zu workers connected.", w->id, w->index,
                  active(m));
     if (is_new && run_is_active(&m->run))
@@ -96,7 +131,7 @@ static void stray_heartbeat(struct master *m, const char *node)
     if (!w || w->state == WORKER_GONE)
         return;
     w->stray_beats++;
-    if (w->stray_beats == 1)
+    if (w->stray_beats == 1 && hands_may_log(m, LINES_STRANGER))
         log_info(LOGGER, "Worker %s is unknown to this master: asking it to connect anew", node);
     post_plain(m, w->stray_beats % STRAY_BEATS_UNTIL_STOP ? "reconnect" : "stop", node);
 }
@@ -116,7 +151,9 @@ static void warn_of_cpu(struct master *m, struct worker *w)
 
 static void heal(struct master *m, struct worker *w, const char *state)
 {
-    log_info(LOGGER, "Worker %s self-healed with heartbeat, setting state to %s.", w->id, state);
+    if (hands_may_log(m, LINES_WORKERS))
+        log_info(LOGGER, "Worker %s self-healed with heartbeat, setting state to %s.", w->id,
+                 state);
     bool is_running = strcmp(state, "ready") != 0;
     w->state = is_running ? WORKER_RUNNING : WORKER_READY;
     away_back(m, w);
@@ -139,7 +176,7 @@ static void idle_beat(struct master *m, struct worker *w)
         w->idle_since = now;
     if (w->state != WORKER_RUNNING && now - w->idle_since < IDLE_S)
         return;
-    if (w->state == WORKER_RUNNING)
+    if (w->state == WORKER_RUNNING && hands_may_log(m, LINES_WORKERS))
         log_info(LOGGER, "Worker %s has ended its users: they are started again", w->id);
     w->state = WORKER_READY;
     w->idle_since = now;
@@ -236,7 +273,7 @@ void hands_quit(struct master *m, struct worker *w)
     w->state = WORKER_GONE;
     w->owes_report = w->owes_ready = false;
     drop_users(m, w);
-    if (!m->is_local)
+    if (!m->is_local && hands_may_log(m, LINES_WORKERS))
         log_info(LOGGER, "Worker '%s' (index %u) quit. %zu workers ready.", w->id, w->index,
                  active(m));
     nobody_left(m, "quit", false);
@@ -312,8 +349,9 @@ static void lose_silent(struct master *m)
     struct worker *missed[64];
     size_t count = roster_tick(&m->roster, missed, sizeof missed / sizeof *missed);
     for (size_t i = 0; i < count; i++) {
-        log_info(LOGGER, "Worker %s failed to send heartbeat, setting state to missing.",
-                 missed[i]->id);
+        if (hands_may_log(m, LINES_WORKERS))
+            log_info(LOGGER, "Worker %s failed to send heartbeat, setting state to missing.",
+                     missed[i]->id);
         lose(m, missed[i], "went missing");
     }
 }
@@ -341,5 +379,7 @@ void hands_second(struct master *m)
         watch_local(m);
     else
         lose_silent(m);
-    excuse_stock(m, master_now().mono);
+    double mono = master_now().mono;
+    excuse_stock(m, mono);
+    tell_left_out(m, mono);
 }
