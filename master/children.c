@@ -113,6 +113,8 @@ static void config_json(const struct child_config *config, long parent, struct s
     add_text(out, "list", config->list);
     add_text(out, "answer", config->answer);
     add_text(out, "name", config->o->is_locust ? "locust" : "katydid");
+    if (config->o->master_max_wait_s >= 0)
+        sbuf_addf(out, ",\"master_max_wait\":%.0f", config->o->master_max_wait_s);
     sbuf_addf(out, ",\"options\":%s,\"extra_args\":[", config->options_json);
     for (size_t i = 0; i < config->o->extra_count; i++) {
         sbuf_adds(out, i ? "," : "");

@@ -253,6 +253,27 @@ static void warn_of_fixed_users(const struct master *m)
                  fixed, m->o->users);
 }
 
+static bool is_loopback(const char *endpoint)
+{
+    return !strncmp(endpoint, "ipc:", 4) || !strncmp(endpoint, "tcp://127.", 10) ||
+           !strncmp(endpoint, "tcp://[::1]:", 12);
+}
+
+/* There is no password for workers: only the network keeps others out. */
+static void warn_of_open_port(const struct master *m)
+{
+    if (!m->o->master || is_loopback(link_endpoint(m->link)))
+        return;
+    const char *text =
+        "The port for workers is open to other machines: whoever reaches it can read "
+        "the locustfile and the options, join as a worker and stop the test. Keep it "
+        "in a network that you trust, or give --master-bind-host";
+    if (m->o->is_locust) /* whose words are Locust's */
+        log_debug(MAIN_LOGGER, "%s", text);
+    else
+        log_warning(MAIN_LOGGER, "%s", text);
+}
+
 /* The locustfile is loaded: what follows could not be known before. */
 static void open_doors(struct master *m)
 {
@@ -260,6 +281,7 @@ static void open_doors(struct master *m)
     if (m->o->autostart && m->o->headless)
         log_info(MAIN_LOGGER,
                  "The --autostart argument is implied by --headless, no need to set both.");
+    warn_of_open_port(m);
     warn_of_fixed_users(m);
     warn_of_ignored_options(m);
     if (m->host.script.has_shape)

@@ -22,6 +22,7 @@ struct options {
     double autoquit_s;        /* negative = not given */
     double stop_timeout_s;
     double expect_workers_max_wait_s; /* 0 = for ever */
+    double master_max_wait_s;         /* of a worker; 0 = for ever, negative: not given */
     bool headless, autostart, headful, master, worker, print_stats, only_summary, reset_stats;
     bool csv_full_history, html_samples, html_logs, json, show_task_ratio, show_task_ratio_json,
         list, class_picker;

@@ -367,7 +367,7 @@ static void mistakes_are_named_with_what_would_be_right(void **state)
         {"-l=x", "takes no value"},
         {"-lq", "there is no option -q"},
         {"--mas x", "'--mas' can mean --master, --master-bind-host, --master-bind-port, "
-                    "--master-host, --master-port: write more of it"},
+                    "--master-host, --master-port, --master-max-wait: write more of it"},
         {"--slave", "--slave is no longer an option: it was renamed; use --worker"},
         {"--expect-slaves=3", "use --expect-workers"},
         {"--web-auth a:b", "--web-login"},

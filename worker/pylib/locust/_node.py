@@ -116,6 +116,10 @@ class Node:
         self._answered_at = 0.0  # monotonic time when it last answered a message of ours
         self._held_at = None  # when the users were held back; None: they are not
         self._is_leaving = False
+        self._exit_code = 0  # unless listeners set another
+        self._began_at = time.monotonic()
+        self.no_master_code = 72  # of the process, when no master ever answered
+        self.max_wait_s = lambda: 0.0  # for the master; then the process ends. 0: never
         runner._node = self
         runner.client_id = node_id
         if host is not None:
@@ -275,6 +279,8 @@ class Node:
         """The master does not answer: asks it to, and says so now and then."""
         now = time.monotonic()
         silent = self._silent_for()
+        if self._gives_up():
+            return complain_at
         is_orphan = silent > runners.MASTER_HEARTBEAT_TIMEOUT and self._heard_at is not None
         if is_orphan and not self._is_orphan and self.state != runners.STATE_INIT:
             self._is_orphan = True
@@ -291,6 +297,21 @@ class Node:
         logger.error("cannot reach the master at %s: is it running, is --master-host right? "
                      "trying again", self.endpoint)
         return now + _COMPLAIN_EVERY_S
+
+    def _gives_up(self):
+        """Whether the master is gone for good, as far as this process is concerned."""
+        limit = self.max_wait_s()
+        since = self._began_at if self._heard_at is None else self._heard_at
+        if not limit or time.monotonic() - since <= limit:
+            return False
+        if self._heard_at is None:
+            logger.error("Failed to connect to the Locust master: no answer from %s in %.0f s",
+                         self.endpoint, limit)
+            self._exit_code = self.no_master_code
+        else:
+            logger.error("Didn't get heartbeat from master in over %.0fs", limit)
+        self.leave()
+        return True
 
     def _measure(self):
         health = _katydid.health()
@@ -678,7 +699,7 @@ class Node:
             self.runner._fire("quitting", environment=environment, reverse=True)
         code = self.ends.code if self.ends.code is not None else environment.process_exit_code
         if code is None:
-            code = 2 if log.unhandled_greenlet_exception else 0
+            code = 2 if log.unhandled_greenlet_exception else self._exit_code
         self.runner._fire("quit", exit_code=code)
         return code if self.ends.code is None else self.ends.code
 

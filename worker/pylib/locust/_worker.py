@@ -20,7 +20,7 @@ import gevent
 
 import locust
 
-from . import _errors, _lines, _reload, _source, argument_parser, log
+from . import _errors, _lines, _reload, _source, argument_parser, log, runners
 from ._host import Host, mentions
 from ._ends import exit_code
 from ._hosted import HostedLocalRunner, HostedMasterRunner, HostedWorkerRunner
@@ -324,7 +324,22 @@ def _make_node(config, environment, custom):
         runner = environment._create_runner(
             HostedWorkerRunner, address or endpoint, int(port) if port.isdigit() else 0
         )
-    return Node(runner, endpoint, config.get("node_id") or new_node_id(), host)
+    node = Node(runner, endpoint, config.get("node_id") or new_node_id(), host)
+    if role == "worker":
+        if config.get("name") == "locust":
+            node.no_master_code = 255
+        node.max_wait_s = lambda: _max_wait_s(config, node)
+    return node
+
+
+def _max_wait_s(config, node):
+    """How long a worker waits for its master; 0 is for ever. By the name locust, as Locust does."""
+    given = config.get("master_max_wait")
+    if given is not None or config.get("name") != "locust":
+        return given or 0.0
+    if node.last_heartbeat is None:
+        return runners.CONNECT_TIMEOUT * runners.CONNECT_RETRY_COUNT
+    return runners.MASTER_HEARTBEAT_TIMEOUT
 
 
 def _fire_init(environment):
