@@ -94,13 +94,13 @@ struct inbox {
     double report_interval_s;      /* what our workers are asked for */
 };
 
-enum line_kind { /* log lines that nodes cause by their messages */
-    LINES_OLD,      /* workers of a dialect that is not spoken */
-    LINES_REFUSED,  /* ... for whom there is no room */
-    LINES_STRANGER, /* unknown nodes that beat */
-    LINES_VERSION,  /* workers of another version */
-    LINES_WORKERS,  /* workers that come, go, are lost and return */
-    LINES_KINDS,
+enum line_kind {                 /* log lines that nodes cause by their messages */
+                 LINES_OLD,      /* workers of a dialect that is not spoken */
+                 LINES_REFUSED,  /* ... for whom there is no room */
+                 LINES_STRANGER, /* unknown nodes that beat */
+                 LINES_VERSION,  /* workers of another version */
+                 LINES_WORKERS,  /* workers that come, go, are lost and return */
+                 LINES_KINDS,
 };
 
 enum finish_step {

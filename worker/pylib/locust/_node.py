@@ -687,7 +687,7 @@ class Node:
 
     def _may_answer(self, waited):
         """A master that is heard, and yet does not acknowledge, is busy with other reports."""
-        is_heard = self._silent_for() <= _silence_s()
+        is_heard = self._silent_for() <= _patience_s()
         return waited < (runners.MASTER_HEARTBEAT_TIMEOUT if is_heard else _LAST_ACK_S)
 
     def _fire_last_events(self):
