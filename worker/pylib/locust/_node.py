@@ -27,6 +27,7 @@ from . import __version__, _errors, _hold, _reload, log, runners
 from ._channel import Channel
 from ._ends import Ends
 from ._reports import Reports
+from ._silence import Silence, clock, patience_s
 from .argument_parser import default_args_dict
 from .exception import RPCReceiveError, StopTest
 from .rpc import Message
@@ -36,12 +37,10 @@ logger = logging.getLogger(__name__)
 NODE_VERSION = f"{__version__}+katydid.1"
 
 _COMPLAIN_FIRST_S = 3.0  # until the first message about a master that does not answer
-_COMPLAIN_EVERY_S = 30.0
 _LAST_ACK_S = 3.0  # at the end: how long to wait for acknowledgements
 _LINGER_MS = 1000
 _MAX_EXCEPTIONS_PER_BEAT = 100  # to a Locust master, each a message of its own
 
-_ANSWERS = {"ack", "heartbeat", "katydid_ack"}  # what a master only says when it heard us
 _REPORT_KEYS = {"katydid", "stats", "stats_total", "errors", "user_count", "user_classes_count"}
 
 # Options of the master that matter here; of the others only the locustfile's own are taken over.
@@ -57,18 +56,7 @@ def _beat_interval_s():
     return min(runners.HEARTBEAT_INTERVAL, 1.0)
 
 
-def _patience_s():
-    """Without an answer for so long the master is away: client_ready is said again, and users are
-    held back, before a master that hears nothing of us gives them to others."""
-    return runners.HEARTBEAT_LIVENESS * max(runners.HEARTBEAT_INTERVAL, 1.0)
-
-
-def _clock():
-    """Seconds; goes on while the machine is suspended."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-class Node:
+class Node(Silence):
     """The link, and the life of the test as the master dictates it. `finished` gets the exit
     code of the process."""
 
@@ -222,17 +210,17 @@ class Node:
         while True:
             interval, now = _beat_interval_s(), time.monotonic()
             next_at = max(next_at + interval, now - (now - next_at) % interval)
-            due = _clock() + max(0, next_at - now)
+            due = clock() + max(0, next_at - now)
             gevent.sleep(max(0, next_at - now))
-            if _clock() - due > _patience_s():
-                self._stood_still(_clock() - due)
+            if clock() - due > patience_s():
+                self._stood_still(clock() - due)
             try:
                 self.ends.run(self._beat)
             except Exception as error:  # of a listener, or its data that cannot be packed
                 _errors.log_bounded(logger, error)
-            if time.monotonic() - self._answered_at > _patience_s():
-                self._hold_users("Didn't get heartbeat from master in over %.0fs", _patience_s())
-            if self._silent_for() > _patience_s() and not self._is_leaving:
+            if time.monotonic() - self._answered_at > patience_s():
+                self._hold_users("Didn't get heartbeat from master in over %.0fs", patience_s())
+            if self._silent_for() > patience_s() and not self._is_leaving:
                 complain_at = self._knock(complain_at)
             else:
                 complain_at = time.monotonic() + _COMPLAIN_FIRST_S
@@ -246,72 +234,6 @@ class Node:
             self._send_logs()
             if self.speaks_katydid:
                 self._send_fresh_lines()
-
-    def _stood_still(self, seconds):
-        """This process or its machine did: nothing of the master can have been heard, so that is
-        not held against it. But it heard nothing of us, and others may have our users."""
-        now = time.monotonic()
-        if self._heard_at is not None:
-            self._heard_at = self._answered_at = now
-        self._next_heartbeat = 0.0
-        self._hold_users("This worker stood still for %.0fs", seconds)
-
-    def _hold_users(self, why, seconds):
-        """Until the master answers; see _hold.py. Not where there is nobody else to have them, nor
-        under a Locust master, which would not wait for us."""
-        may_hold = self.speaks_katydid and self._host is None and not self._is_leaving
-        if self._held_at is None and may_hold and self.state != runners.STATE_INIT:
-            self._held_at = _clock()
-            _hold.begin()
-            logger.warning(why + ": the users wait until the master answers", seconds)
-
-    def _release_users(self):
-        if self._held_at is not None:
-            logger.warning("The users go on after %.0f s", _clock() - self._held_at)
-            self._held_at = None
-            _hold.end()
-
-    def _silent_for(self):
-        """Seconds since the master was last heard; for ever, when never."""
-        return float("inf") if self._heard_at is None else time.monotonic() - self._heard_at
-
-    def _knock(self, complain_at):
-        """The master does not answer: asks it to, and says so now and then."""
-        now = time.monotonic()
-        silent = self._silent_for()
-        if self._gives_up():
-            return complain_at
-        is_orphan = silent > runners.MASTER_HEARTBEAT_TIMEOUT and self._heard_at is not None
-        if is_orphan and not self._is_orphan and self.state != runners.STATE_INIT:
-            self._is_orphan = True
-            logger.error("Didn't get heartbeat from master in over %ss: stopping the users",
-                         runners.MASTER_HEARTBEAT_TIMEOUT)
-            self._orders.put((self._end_orphans,))
-        # A Locust master that hears client_ready takes the worker for a new one: so only a worker
-        # without users says it.
-        may_knock = self.speaks_katydid or self.state == runners.STATE_INIT
-        if may_knock and now - self._ready_at >= runners.CONNECT_TIMEOUT:
-            self._say_ready()
-        if now < complain_at:
-            return complain_at
-        logger.error("cannot reach the master at %s: is it running, is --master-host right? "
-                     "trying again", self.endpoint)
-        return now + _COMPLAIN_EVERY_S
-
-    def _gives_up(self):
-        """Whether the master is gone for good, as far as this process is concerned."""
-        limit = self.max_wait_s()
-        since = self._began_at if self._heard_at is None else self._heard_at
-        if not limit or time.monotonic() - since <= limit:
-            return False
-        if self._heard_at is None:
-            logger.error("Failed to connect to the Locust master: no answer from %s in %.0f s",
-                         self.endpoint, limit)
-            self._exit_code = self.no_master_code
-        else:
-            logger.error("Didn't get heartbeat from master in over %.0fs", limit)
-        self.leave()
-        return True
 
     def _measure(self):
         health = _katydid.health()
@@ -338,10 +260,10 @@ class Node:
 
     def _report_when_due(self):
         now = time.monotonic()
-        if self.speaks_katydid and self._silent_for() <= _patience_s():
+        if self.speaks_katydid and self._silent_for() <= patience_s():
             for data in self._reports.due():
                 self.send("stats", data)
-        if now < self._next_report or self._silent_for() > _patience_s():
+        if now < self._next_report or self._silent_for() > patience_s():
             return
         interval = self._report_interval
         if not self.speaks_katydid:
@@ -428,14 +350,6 @@ class Node:
                 self.ends.run(self._handle, message)
             except Exception as error:
                 _errors.log_bounded(logger, error)
-
-    def _note_heard(self, message):
-        self._heard_at = time.monotonic()
-        self._is_orphan = False
-        if message.type in _ANSWERS:
-            self._answered_at = self._heard_at
-            if self._held_at is not None:  # behind a spawn that came with it
-                self._orders.put((self._release_users,))
 
     def _handle(self, message):
         handler = self._handlers.get(message.type)
@@ -687,7 +601,7 @@ class Node:
 
     def _may_answer(self, waited):
         """A master that is heard, and yet does not acknowledge, is busy with other reports."""
-        is_heard = self._silent_for() <= _patience_s()
+        is_heard = self._silent_for() <= patience_s()
         return waited < (runners.MASTER_HEARTBEAT_TIMEOUT if is_heard else _LAST_ACK_S)
 
     def _fire_last_events(self):
