@@ -126,6 +126,10 @@ void ask_answered(struct master *m, struct message_answer *a)
         return;
     }
     struct command_result r = {.is_ok = !a->error};
+    if (q->is_reload) /* that the file is wrong is the answer, not a failure to answer */
+        r.status = 200;
+    else if (a->error && !a->field[0])
+        r.status = 502;
     snprintf(r.field, sizeof r.field, "%s", a->field);
     snprintf(r.text, sizeof r.text, "%s", a->error ? a->error : "");
     if (a->error) /* whole: the result's text has room for a line only */
@@ -150,7 +154,8 @@ static void fail_all(struct master *m, const char *why, double due)
         next = q->next;
         if (q->until > due)
             continue;
-        const struct command_result r = refuse("", why);
+        struct command_result r = refuse("", why);
+        r.status = 502;
         sbuf_adds(q->out, why);
         end(m, q, &r);
     }

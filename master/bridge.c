@@ -33,12 +33,18 @@ struct bridge {
     bool is_closed;
 };
 
-void command_fini(struct command *c)
+void command_forget_classes(struct command *c)
 {
-    free(c->host);
     for (size_t i = 0; c->user_classes && c->user_classes[i]; i++)
         free(c->user_classes[i]);
     free(c->user_classes);
+    c->user_classes = NULL;
+}
+
+void command_fini(struct command *c)
+{
+    free(c->host);
+    command_forget_classes(c);
     for (size_t i = 0; i < c->field_count; i++) {
         free(c->fields[i].name);
         free(c->fields[i].value);
@@ -48,7 +54,6 @@ void command_fini(struct command *c)
     free(c->class_settings);
     free(c->text);
     c->host = c->json = c->class_settings = c->text = NULL;
-    c->user_classes = NULL;
     c->fields = NULL;
     c->field_count = 0;
 }

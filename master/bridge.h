@@ -9,7 +9,7 @@
 #include "master/view.h"
 
 enum command_kind {
-    CMD_SWARM, /* start, or edit when running */
+    CMD_SWARM, /* start; by /swarm of Locust also an edit when running */
     CMD_STOP,
     CMD_RESET, /* statistics */
     CMD_QUIT,
@@ -44,21 +44,24 @@ struct command {
     enum command_kind kind;
     double users, spawn_rate;     /* CMD_SWARM; negative = not given */
     char *host;                   /* NULL = leave; owned by the command */
-    double run_time_s;            /* negative = leave; 0 = no limit */
+    double run_time_s;            /* negative = not given; 0 = no limit */
     char **user_classes;          /* NULL-terminated or NULL = leave; owned */
     struct command_field *fields; /* CMD_SWARM: further fields of the form, owned */
     size_t field_count;
     enum document document;    /* CMD_RENDER */
-    struct sbuf *out;          /* CMD_RENDER, CMD_TRY, CMD_RELOAD; the submitter's */
+    struct sbuf *out;          /* CMD_RENDER, CMD_TRY, CMD_RELOAD, or NULL; the submitter's */
     uint64_t id, since, limit; /* CMD_RENDER */
     char *json;                /* CMD_USER_CLASS, CMD_TRY; owned */
     char *class_settings;      /* CMD_SWARM: {class: {attribute: value}}; JSON, owned, or NULL */
     char *text;                /* CMD_MARKER; owned */
     double at;                 /* CMD_MARKER: unix seconds; 0: now */
     bool is_check;             /* CMD_SWARM: only say whether it would be done */
-    bool may_choose_shape;     /* CMD_SWARM: without --class-picker too */
+    bool is_pages;             /* CMD_SWARM: by the page, not by Locust's /swarm: may choose classes
+                                * and a shape without --class-picker too */
+    bool is_edit;              /* CMD_SWARM of the page: of a running test; starts none */
     void *ticket;              /* the bridge's: for bridge_answer */
 };
+void command_forget_classes(struct command *c);
 void command_fini(struct command *c);
 
 struct command_result {
@@ -66,6 +69,9 @@ struct command_result {
     bool is_pending; /* not the answer yet: that comes by bridge_answer */
     char text[512];  /* for people: what was done, or cause and mend */
     char field[32];  /* the offending field of the form, or "" */
+    int status;      /* of HTTP; 0: 200, for a refusal 400 with a field and 409 without */
+    bool is_shaped;  /* CMD_SWARM: a load shape decides about users and time */
+    bool is_picked;  /* CMD_SWARM: User classes may be chosen (--class-picker) */
 };
 
 struct bridge;

@@ -223,7 +223,7 @@ struct command_result choices_check(const struct master *m, const struct command
     for (size_t i = 0; r.is_ok && i < c->field_count; i++) {
         if (strcmp(c->fields[i].name, "shape_class") != 0)
             r = check_option(m, c, i);
-        else if (m->o->class_picker || c->may_choose_shape)
+        else if (m->o->class_picker || c->is_pages)
             r = check_shape(m, c->fields[i].value);
     }
     return r;
@@ -249,7 +249,7 @@ static void choose_shape(struct master *m, const struct script_shape *shape)
 static struct command_result take_shape(struct master *m, const struct command *c, const char *name)
 {
     const struct script *s = &m->host.script;
-    if (!(m->o->class_picker || c->may_choose_shape) || run_is_active(&m->run))
+    if (!(m->o->class_picker || c->is_pages) || run_is_active(&m->run))
         return (struct command_result){.is_ok = true};
     if (!strcmp(name, "Default")) {
         choose_shape(m, NULL);
@@ -287,10 +287,20 @@ static void tell_options(struct master *m)
     post_bytes(m, m->host.node_id, &out);
 }
 
+static bool names_shape(const struct command *c)
+{
+    for (size_t i = 0; i < c->field_count; i++)
+        if (!strcmp(c->fields[i].name, "shape_class"))
+            return true;
+    return false;
+}
+
 struct command_result choices_take(struct master *m, const struct command *c)
 {
     struct command_result r = {.is_ok = true};
     take_load(m, c);
+    if (m->o->class_picker && !c->is_pages && !names_shape(c))
+        r = take_shape(m, c, "Default"); /* as in Locust */
     take_class_settings(m, c);
     for (size_t i = 0; r.is_ok && i < c->field_count; i++) {
         if (!strcmp(c->fields[i].name, "shape_class"))

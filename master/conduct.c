@@ -79,12 +79,20 @@ static void begin_dealing(struct master *m)
     step_at(m, master_now().mono);
 }
 
-const char *conduct_start(struct master *m)
+const char *conduct_obstacle(const struct master *m)
 {
     if (m->run.state == RUN_STOPPING)
         return "The last test is still stopping; try again in a moment.";
     if (roster_active_count(&m->roster) == 0)
         return "No worker is connected: start at least one, then start the test.";
+    return NULL;
+}
+
+const char *conduct_start(struct master *m)
+{
+    const char *obstacle = conduct_obstacle(m);
+    if (obstacle)
+        return obstacle;
     log_aim(m);
     ingest_clear(m);
     away_forget(m);

@@ -234,7 +234,8 @@ void away_reported(struct master *m, struct worker *w); /* one of its reports wa
 void away_second(struct master *m);
 void away_forget(struct master *m); /* a run begins */
 
-/* conduct.c: the run. start returns NULL, or why not (static text). */
+/* conduct.c: the run. obstacle and start return NULL, or why not (static text). */
+const char *conduct_obstacle(const struct master *m); /* to a start now */
 const char *conduct_start(struct master *m);
 void conduct_aim(struct master *m); /* m->users, m->spawn_rate, m->user_classes changed */
 void conduct_stop(struct master *m);

@@ -296,10 +296,9 @@ static void on_ticked(struct master *m, struct message_ticked *t)
 
 const char *script_begin_shape(struct master *m)
 {
-    if (m->run.state == RUN_STOPPING)
-        return "The last test is still stopping; try again in a moment.";
-    if (roster_active_count(&m->roster) == 0)
-        return "No worker is connected: start at least one, then start the test.";
+    const char *obstacle = conduct_obstacle(m);
+    if (obstacle)
+        return obstacle;
     log_info(LOGGER, "Shape test starting.");
     forget_tick(m);
     m->host.is_shape_on = true;

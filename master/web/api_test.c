@@ -27,7 +27,8 @@ static int get_script(struct request *r)
 }
 
 /* {"ok":…} with the host's answer, or its error, whole. */
-static int answer_host(struct request *r, const struct command_result *result, struct sbuf *said)
+static int answer_host(struct request *r, int status, const struct command_result *result,
+                       struct sbuf *said)
 {
     struct sbuf out = {0};
     sbuf_addf(&out, "{\"ok\":%s", result->is_ok ? "true" : "false");
@@ -45,7 +46,7 @@ static int answer_host(struct request *r, const struct command_result *result, s
         sbuf_addc(&out, '}');
     }
     sbuf_addc(&out, '\n');
-    int status = reply_json(r->conn, 200, &out);
+    reply_json(r->conn, status, &out);
     sbuf_fini(&out);
     return status;
 }
@@ -53,15 +54,21 @@ static int answer_host(struct request *r, const struct command_result *result, s
 static int ask(struct request *r, enum command_kind kind)
 {
     struct sbuf body = {0}, said = {0};
+    struct intake_error e;
     int status;
     if (!request_command(r, TRY_BODY_MAX, &body, &status)) {
         sbuf_fini(&body);
         return status;
     }
-    struct command c = {.kind = kind, .out = &said};
-    c.json = body.len ? sbuf_take(&body) : strdup("{}");
+    if (body.len == 0)
+        sbuf_adds(&body, "{}");
+    if (!intake_ask(kind == CMD_TRY, body.data, body.len, &e)) {
+        sbuf_fini(&body);
+        return reply_error(r->conn, 400, e.field, e.text);
+    }
+    struct command c = {.kind = kind, .out = &said, .json = sbuf_take(&body)};
     struct command_result result = bridge_submit(r->bridge, &c, REQUEST_TIMEOUT_MS);
-    status = answer_host(r, &result, &said);
+    status = answer_host(r, request_status(&result), &result, &said);
     sbuf_fini(&body);
     sbuf_fini(&said);
     return status;
@@ -83,7 +90,7 @@ static int answer_check(struct request *r, bool is_ok, const char *field, const 
     struct sbuf said = {0};
     snprintf(result.field, sizeof result.field, "%s", field);
     snprintf(result.text, sizeof result.text, "%s", text);
-    return answer_host(r, &result, &said);
+    return answer_host(r, 200, &result, &said);
 }
 
 /* The rules of start, all of them, and no start. */

@@ -3,6 +3,7 @@
  * error; the dialects only differ in how they get at raw values. */
 #include "master/web/intake.h"
 
+#include "common/base/mem.h"
 #include "master/options.h"
 
 #include <jansson.h>
@@ -14,6 +15,7 @@
 #include <strings.h>
 
 #define OPENED_MAX 64
+#define CLASSES_MAX 4096 /* more do not fit into a body anyway */
 
 static bool refuse(struct intake_error *e, const char *field, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -54,23 +56,22 @@ static bool check_rate(struct command *c, double rate, struct intake_error *e)
     return true;
 }
 
-/* Empty leaves the host as it is: then each class uses its own. */
+/* Empty: each class uses its own. */
 static bool check_host(struct command *c, const char *host, struct intake_error *e)
 {
     host += strspn(host, " \t");
     size_t len = strlen(host);
     while (len > 0 && (host[len - 1] == ' ' || host[len - 1] == '\t'))
         len--;
-    if (len == 0)
-        return true;
     if (len > INTAKE_HOST_MAX)
         return refuse(e, "host", "The host is longer than %d characters.", INTAKE_HOST_MAX);
     for (size_t i = 0; i < len; i++) {
         if ((unsigned char)host[i] <= ' ' || strchr("<>\"\\^`{|}", host[i]) != NULL)
             return refuse(e, "host", "The host has a character that no URL may have.");
     }
-    c->host = strndup(host, len);
-    return c->host != NULL || refuse(e, "host", "Out of memory.");
+    free(c->host);
+    c->host = mem_dup(host, len);
+    return true;
 }
 
 /* The page starts HTTP tests: it asks for a URL. Scripts may send any text that users understand.
@@ -145,23 +146,21 @@ static bool add_class(struct command *c, const char *name, struct intake_error *
         count++;
     if (name[0] == '\0')
         return true;
-    char **names = realloc(c->user_classes, (count + 2) * sizeof *names);
-    if (names == NULL)
-        return refuse(e, "user_classes", "Out of memory.");
-    c->user_classes = names;
-    names[count] = strdup(name);
-    names[count + 1] = NULL;
-    return names[count] != NULL || refuse(e, "user_classes", "Out of memory.");
+    if (count >= CLASSES_MAX)
+        return refuse(e, "user_classes", "Too many classes.");
+    c->user_classes = mem_realloc(c->user_classes, (count + 2) * sizeof *c->user_classes);
+    c->user_classes[count] = mem_strdup(name);
+    c->user_classes[count + 1] = NULL;
+    return true;
 }
 
 static bool add_field(struct command *c, const char *name, const char *value,
                       struct intake_error *e)
 {
-    struct command_field *fields = realloc(c->fields, (c->field_count + 1) * sizeof *fields);
-    if (fields == NULL || c->field_count >= FORM_FIELDS_MAX)
+    if (c->field_count >= FORM_FIELDS_MAX)
         return refuse(e, name, "Too many fields.");
-    c->fields = fields;
-    fields[c->field_count] = (struct command_field){strdup(name), strdup(value)};
+    c->fields = mem_realloc(c->fields, (c->field_count + 1) * sizeof *c->fields);
+    c->fields[c->field_count] = (struct command_field){mem_strdup(name), mem_strdup(value)};
     c->field_count++;
     return true;
 }
@@ -310,7 +309,7 @@ static bool take_member(enum intake_action action, const char *key, json_t *valu
             return refuse(e, "host", "The host must be a text.");
         if (!check_host(c, json_string_value(value), e))
             return false;
-        return c->host == NULL || check_url(c->host, e);
+        return c->host[0] == '\0' || check_url(c->host, e);
     }
     if (strcmp(key, "run_time") == 0) {
         char number[32];
@@ -359,7 +358,7 @@ static bool take_marker(json_t *object, struct command *c, struct intake_error *
     {
         if (strcmp(key, "text") == 0 && json_is_string(value) && json_string_length(value) > 0 &&
             json_string_length(value) <= INTAKE_MARKER_MAX && c->text == NULL)
-            c->text = strdup(json_string_value(value));
+            c->text = mem_strdup(json_string_value(value));
         else if (strcmp(key, "at") == 0 && json_is_number(value) && json_number_value(value) > 0 &&
                  json_number_value(value) < 1e11)
             c->at = json_number_value(value);
@@ -390,27 +389,63 @@ static bool take_object(enum intake_action action, json_t *object, struct comman
     return true;
 }
 
+/* A JSON object, or NULL and why not. */
+static json_t *load_object(const char *body, size_t len, size_t max, struct intake_error *e)
+{
+    json_error_t why;
+    memset(e, 0, sizeof *e);
+    if (len > max)
+        refuse(e, "", "The body is longer than %zu bytes.", max);
+    else if (is_deep(body, len))
+        refuse(e, "", "The body nests too deep.");
+    if (e->text[0] != '\0')
+        return NULL;
+    json_t *root =
+        json_loadb(len > 0 ? body : "{}", len > 0 ? len : 2, JSON_REJECT_DUPLICATES, &why);
+    if (json_is_object(root))
+        return root;
+    if (root == NULL)
+        refuse(e, "", "The body is not valid JSON: %.120s.", why.text);
+    else
+        refuse(e, "", "The body must be a JSON object.");
+    json_decref(root);
+    return NULL;
+}
+
+static bool check_asked(bool is_try, const char *key, const json_t *value, struct intake_error *e)
+{
+    if (!is_try)
+        return refuse(e, key, "This command takes no fields.");
+    if (strcmp(key, "options") == 0)
+        return json_is_object(value) || json_is_null(value) ||
+               refuse(e, key, "The options must be an object of names and values.");
+    if (strcmp(key, "user_class") != 0 && strcmp(key, "host") != 0)
+        return refuse(e, key, "Unknown field; known are user_class, host and options.");
+    return json_is_string(value) || json_is_null(value) || refuse(e, key, "Give a text.");
+}
+
+bool intake_ask(bool is_try, const char *body, size_t len, struct intake_error *e)
+{
+    const char *key;
+    json_t *value, *root = load_object(body, len, INTAKE_ASK_MAX, e);
+    bool is_ok = root != NULL;
+    json_object_foreach(root, key, value)
+    {
+        is_ok = is_ok && check_asked(is_try, key, value, e);
+    }
+    json_decref(root);
+    return is_ok;
+}
+
 bool intake_json(enum intake_action action, const char *body, size_t len, bool has_shape,
                  struct command *c, struct intake_error *e)
 {
-    json_error_t why;
     command_init(c, kind_of(action));
-    c->may_choose_shape = true;
-    memset(e, 0, sizeof *e);
-    if (len > INTAKE_BODY_MAX)
-        return refuse(e, "", "The body is longer than %d bytes.", INTAKE_BODY_MAX);
-    if (is_deep(body, len))
-        return refuse(e, "", "The body nests too deep.");
-    json_t *root =
-        json_loadb(len > 0 ? body : "{}", len > 0 ? len : 2, JSON_REJECT_DUPLICATES, &why);
-    if (!json_is_object(root)) {
-        if (root == NULL)
-            refuse(e, "", "The body is not valid JSON: %.120s.", why.text);
-        else
-            refuse(e, "", "The body must be a JSON object.");
-        json_decref(root);
+    c->is_pages = true;
+    c->is_edit = action == INTAKE_EDIT;
+    json_t *root = load_object(body, len, INTAKE_BODY_MAX, e);
+    if (root == NULL)
         return false;
-    }
     bool is_ok = take_object(action, root, c, e);
     json_decref(root);
     if (is_ok && action == INTAKE_START)
@@ -432,12 +467,14 @@ static double text_whole(const char *text)
     return digits > 0 && *end == '\0' && strpbrk(text, ".eExX") == NULL ? number : NAN;
 }
 
-static double text_double(const char *text)
+/* As Python's float() reads it: "inf" and "nan" are numbers too. */
+static bool text_double(const char *text, double *number)
 {
     char *end;
-    double number = strtod(text, &end);
+    *number = strtod(text, &end);
+    bool is_read = end != text;
     end += strspn(end, " \t");
-    return end != text && *end == '\0' && strpbrk(text, "xX") == NULL ? number : NAN;
+    return is_read && *end == '\0' && strpbrk(text, "xX(") == NULL;
 }
 
 /* The words of the refusals are Locust's: scripts show them. */
@@ -456,11 +493,10 @@ static bool form_users(struct command *c, const char *text, struct intake_error 
 
 static bool form_rate(struct command *c, const char *text, struct intake_error *e)
 {
-    c->spawn_rate = text_double(text);
-    if (!isfinite(c->spawn_rate))
+    if (!text_double(text, &c->spawn_rate))
         return refuse(e, "spawn_rate", "Invalid spawn_rate value: '%.40s' (must be a number)",
                       text);
-    if (c->spawn_rate <= 0 || c->spawn_rate > INTAKE_USERS_MAX)
+    if (!(c->spawn_rate > 0) || c->spawn_rate > INTAKE_USERS_MAX)
         return refuse(e, "spawn_rate",
                       "Missing or invalid user_count or spawn_rate from /swarm "
                       "request");
@@ -469,8 +505,10 @@ static bool form_rate(struct command *c, const char *text, struct intake_error *
 
 static bool form_run_time(struct command *c, const char *text, struct intake_error *e)
 {
-    if (text[0] == '\0')
+    if (text[strspn(text, "0")] == '\0') { /* empty, or 0: no limit */
+        c->run_time_s = 0;
         return true;
+    }
     c->run_time_s = options_timespan(text);
     if (c->run_time_s > 0)
         return true;
@@ -486,9 +524,7 @@ static bool form_host(struct command *c, const char *text, struct intake_error *
     if (strlen(text) > INTAKE_HOST_MAX)
         return refuse(e, "host", "The host is longer than %d characters.", INTAKE_HOST_MAX);
     free(c->host);
-    c->host = calloc(strlen(text) + 1, 1);
-    if (c->host == NULL)
-        return refuse(e, "host", "Out of memory.");
+    c->host = mem_zalloc(strlen(text) + 1);
     for (; *text != '\0'; text++) {
         if ((unsigned char)*text < ' ')
             return refuse(e, "host", "The host has a character that no URL may have.");

@@ -19,11 +19,14 @@ struct intake_error {
 };
 
 enum intake_action { INTAKE_START, INTAKE_EDIT, INTAKE_STOP, INTAKE_RESET, INTAKE_MARKER };
+#define INTAKE_ASK_MAX 65536 /* bytes of the body of try */
 
 /* true and *c (owned by the caller, command_fini); or false and *e. A start without users or
  * spawn_rate is refused unless the view says that a shape decides about them. */
 bool intake_json(enum intake_action action, const char *body, size_t len, bool has_shape,
                  struct command *c, struct intake_error *e);
+/* What try (or, of no fields, reload) was asked: texts and an object of options. */
+bool intake_ask(bool is_try, const char *body, size_t len, struct intake_error *e);
 bool intake_form(const struct form *f, bool has_shape, struct command *c, struct intake_error *e);
 
 /* A text of the live socket: what a viewer may say there. */

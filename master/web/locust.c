@@ -3,6 +3,7 @@
  * call them (docs/api.md). Numbers come from the newest view; tables with every column, task
  * ratios and logs are written by the main thread. */
 #include "common/base/clk.h"
+#include "common/base/mem.h"
 #include "master/web/compat.h"
 #include "master/web/intake.h"
 #include "master/json_out.h"
@@ -10,6 +11,7 @@
 #include "master/web/request.h"
 
 #include <civetweb.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -33,25 +35,30 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+struct swarm_said {
+    bool is_ok;
+    const char *text, *host; /* host: NULL none */
+    double run_time_s;       /* 0: not to be told */
+    char **classes;          /* NULL: not to be told */
+};
+
 /* What Locust answers; status 200 also for a refusal. */
-static int answer_swarm(struct request *r, bool is_ok, const char *text, double run_time_s,
-                        char **classes)
+static int answer_swarm(struct request *r, const struct swarm_said *said)
 {
     struct sbuf out = {0};
     struct json_out j;
-    struct view *v = bridge_view(r->bridge);
     json_out_init(&j, &out);
     json_out_open(&j, NULL, '{');
-    json_out_text(&j, "host", v != NULL ? v->host : "");
-    json_out_text(&j, "message", text);
-    if (is_ok && run_time_s > 0)
-        json_out_whole(&j, "run_time", run_time_s);
-    json_out_bool(&j, "success", is_ok);
-    if (is_ok)
-        add_classes(&j, classes);
+    if (said->host != NULL)
+        json_out_text(&j, "host", said->host);
+    else
+        json_out_float(&j, "host", NAN); /* null */
+    json_out_text(&j, "message", said->text);
+    if (said->run_time_s > 0)
+        json_out_whole(&j, "run_time", said->run_time_s);
+    json_out_bool(&j, "success", said->is_ok);
+    add_classes(&j, said->classes);
     json_out_close(&j, '}');
-    if (v != NULL)
-        view_unref(v);
     int status = reply_json(r->conn, 200, &out);
     sbuf_fini(&out);
     return status;
@@ -90,12 +97,26 @@ static char **copy_classes(char **from)
     size_t count = 0;
     while (from != NULL && from[count] != NULL)
         count++;
-    char **to = count > 0 ? calloc(count + 1, sizeof *to) : NULL;
-    for (size_t i = 0; to != NULL && i < count; i++)
-        to[i] = strdup(from[i]);
-    if (to != NULL)
+    char **to = count > 0 ? mem_zalloc((count + 1) * sizeof *to) : NULL;
+    for (size_t i = 0; i < count; i++)
+        to[i] = mem_strdup(from[i]);
+    if (count > 0)
         qsort(to, count, sizeof *to, by_text);
     return to;
+}
+
+static char **all_classes(struct bridge *b)
+{
+    struct view *v = bridge_view(b);
+    size_t count = v != NULL ? v->class_count : 0;
+    char **names = mem_zalloc((count + 1) * sizeof *names);
+    for (size_t i = 0; i < count; i++)
+        names[i] = mem_strdup(v->classes[i].name);
+    if (count > 0)
+        qsort(names, count, sizeof *names, by_text);
+    if (v != NULL)
+        view_unref(v);
+    return names;
 }
 
 static void free_classes(char **classes)
@@ -107,11 +128,33 @@ static void free_classes(char **classes)
 
 static int swarm(struct request *r, struct command *c)
 {
+    struct sbuf host = {0};
     double run_time_s = c->run_time_s;
     char **classes = copy_classes(c->user_classes);
+    c->out = &host;
     struct command_result result = bridge_submit(r->bridge, c, REQUEST_TIMEOUT_MS);
-    int status = answer_swarm(r, result.is_ok, result.text, run_time_s, classes);
+    bool is_plain = result.is_ok && !result.is_shaped;
+    if (is_plain && result.is_picked && classes == NULL)
+        classes = all_classes(r->bridge);
+    const struct swarm_said said = {.is_ok = result.is_ok,
+                                    .text = result.text,
+                                    .host = host.data,
+                                    .run_time_s = is_plain ? run_time_s : 0,
+                                    .classes = is_plain && result.is_picked ? classes : NULL};
+    int status = answer_swarm(r, &said);
     free_classes(classes);
+    sbuf_fini(&host);
+    return status;
+}
+
+/* Refused before the master was asked: the host is the one on show. */
+static int refuse_swarm(struct request *r, const char *text)
+{
+    struct view *v = bridge_view(r->bridge);
+    const char *host = v != NULL && v->host[0] != '\0' ? v->host : NULL;
+    int status = answer_swarm(r, &(struct swarm_said){.text = text, .host = host});
+    if (v != NULL)
+        view_unref(v);
     return status;
 }
 
@@ -130,7 +173,7 @@ static int post_swarm(struct request *r)
     }
     bool is_ok = intake_form(&form, request_has_shape(r), &c, &e);
     form_fini(&form);
-    return is_ok ? swarm(r, &c) : answer_swarm(r, false, e.text, 0, NULL);
+    return is_ok ? swarm(r, &c) : refuse_swarm(r, e.text);
 }
 
 /* -- other commands -- */
@@ -158,7 +201,7 @@ static struct command_result submit_simple(struct request *r, enum command_kind 
     return bridge_submit(r->bridge, &c, REQUEST_TIMEOUT_MS);
 }
 
-static int get_stop(struct request *r)
+static int end_test(struct request *r)
 {
     struct sbuf out = {0};
     struct json_out j;
@@ -178,7 +221,7 @@ static int get_stop(struct request *r)
     return status;
 }
 
-static int get_reset(struct request *r)
+static int reset_stats(struct request *r)
 {
     struct guard_request sender = request_sender(r);
     if (!guard_script_ok(&sender))
@@ -299,8 +342,8 @@ static int get_login(struct request *r)
 
 static const struct route ROUTES[] = {
     {"POST", "/swarm", post_swarm},
-    {"GET", "/stop", get_stop},
-    {"GET", "/stats/reset", get_reset},
+    {"GET, POST", "/stop", end_test}, /* Locust 2.47 takes POST only, older ones GET only */
+    {"GET, POST", "/stats/reset", reset_stats},
     {"GET", "/stats/requests", get_requests},
     {"GET", "/stats/requests/csv", get_requests_csv},
     {"GET", "/stats/requests_full_history/csv", get_history_csv},

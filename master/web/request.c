@@ -101,11 +101,20 @@ int request_refuse_sender(struct request *r)
                        "other sites.");
 }
 
+int request_status(const struct command_result *result)
+{
+    if (result->status != 0)
+        return result->status;
+    if (result->is_ok)
+        return 200;
+    return result->field[0] != '\0' ? 400 : 409;
+}
+
 int request_answer_result(struct request *r, const struct command_result *result)
 {
     struct sbuf out = {0};
     if (!result->is_ok)
-        return reply_error(r->conn, 409, result->field, result->text);
+        return reply_error(r->conn, request_status(result), result->field, result->text);
     sbuf_adds(&out, "{\"ok\":true,\"text\":");
     sbuf_add_json(&out, result->text, strlen(result->text));
     sbuf_adds(&out, "}\n");

@@ -28,7 +28,7 @@ struct request {
 typedef int (*request_handler)(struct request *r);
 
 struct route {
-    const char *method, *path; /* "GET" takes HEAD too */
+    const char *method, *path; /* "GET" takes HEAD too, "GET, POST" does not */
     request_handler handle;
 };
 struct routes {
@@ -57,4 +57,5 @@ bool request_command(struct request *r, size_t max, struct sbuf *body, int *stat
 /* A document of the main thread; false and *status after an answer was sent. sbuf_fini always. */
 bool request_render(struct request *r, enum document document, struct sbuf *out, int *status);
 int request_refuse_sender(struct request *r);
+int request_status(const struct command_result *result); /* of HTTP */
 int request_answer_result(struct request *r, const struct command_result *result);

@@ -200,11 +200,21 @@ static bool is_read(const char *method)
     return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
 }
 
+static bool is_listed(const char *methods, const char *method)
+{
+    size_t len = strlen(method);
+    for (const char *at = methods; (at = strstr(at, method)) != NULL; at += len)
+        if (at[len] == '\0' || at[len] == ',')
+            return true;
+    return false;
+}
+
 static int call_route(struct request *r, const struct route *route)
 {
     bool takes_reads = strcmp(route->method, "GET") == 0;
-    const char *allowed = takes_reads ? "GET, HEAD, OPTIONS" : "POST, OPTIONS";
-    if (takes_reads ? is_read(r->method) : strcmp(route->method, r->method) == 0)
+    char allowed[32];
+    snprintf(allowed, sizeof allowed, "%s%s, OPTIONS", route->method, takes_reads ? ", HEAD" : "");
+    if (takes_reads ? is_read(r->method) : is_listed(route->method, r->method))
         return route->handle(r);
     if (strcmp(r->method, "OPTIONS") == 0)
         return reply_options(r->conn, allowed);

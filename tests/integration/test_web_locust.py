@@ -1,6 +1,7 @@
 """Locust's web routes beside those of a running stock Locust, key by key, and what they do to a real run."""
 
 import json
+import time
 import urllib.parse
 from contextlib import contextmanager
 
@@ -140,12 +141,57 @@ def test_what_is_not_there(both, path):
     assert [ask(process.url + path)[0] for process in both] == [404, 404]
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/swarm"), ("GET", "/user"), ("POST", "/stop"), ("POST", "/tasks")])
+@pytest.mark.parametrize(("method", "path"), [("GET", "/swarm"), ("GET", "/user"), ("HEAD", "/stop"), ("POST", "/tasks")])
 def test_methods(both, method, path):
     answers = [ask(process.url + path, method, b"" if method == "POST" else None) for process in both]
     assert [answer[0] for answer in answers] == [405, 405]
     allowed = [set(answer[2]["Allow"].split(", ")) for answer in answers]
-    assert allowed[0] == allowed[1]
+    assert allowed[0] - {"GET"} == allowed[1] - {"GET"}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_tests_are_stopped_and_reset_by_scripts_for_old_and_new_locust(both, method):
+    ours, theirs = both
+    body = b"" if method == "POST" else None
+    assert start(ours.url, user_count=1, spawn_rate=1, host=ours.host)["success"]
+    assert ask(ours.url + "/stats/reset", method, body)[:2] == (200, "ok")
+    assert json.loads(ask(ours.url + "/stop", method, body)[1]) == {"message": "Test stopped", "success": True}
+    assert get_json(ours.url + "/stats/requests")["state"] == "stopped"
+    assert ask(theirs.url + "/stop", "POST", b"")[1] == ask(ours.url + "/stop", "POST", b"")[1]
+
+
+def test_limits_of_a_test_are_its_own(both):
+    """Field by field: what a /swarm leaves out is, afterwards, what it is in Locust."""
+    answers = ([], [])
+    for process, seen in zip(both, answers):
+        def state(process=process):
+            return get_json(process.url + "/stats/requests")["state"]
+
+        base = {"user_count": 1, "spawn_rate": 1, "host": process.host}
+        post(process.url + "/stop", b"")
+        seen.append(start(process.url, **base, run_time="1s").get("run_time"))
+        wait_for(lambda: state() == "stopped", "the end of the first")
+        seen.append(start(process.url, **{**base, "user_count": 2}).get("run_time"))
+        wait_for(lambda: state() == "running", "the second")
+        seen.append(start(process.url, **base, run_time="2s").get("run_time"))  # an edit that sets a limit …
+        seen.append(start(process.url, **base, run_time="").get("run_time"))  # … and one that takes it away
+        time.sleep(2.5)
+        seen.append(state())
+        post(process.url + "/stop", b"")
+        start(process.url, **base, run_time="2s")
+        post(process.url + "/stop", b"")
+        start(process.url, user_count=1, spawn_rate=1)  # the timer that waited is gone, the host stays
+        seen.append(get_json(process.url + "/stats/requests")["state"] in ("spawning", "running"))
+        time.sleep(2.5)
+        seen.append(state())
+        post(process.url + "/stop", b"")
+        answer = start(process.url, user_count=1, spawn_rate=1, run_time="0")
+        seen.append((answer["message"], answer.get("run_time"), answer["host"] == process.host))
+        answer = start(process.url, user_count=1, spawn_rate=1, host="")
+        seen.append(answer["host"])
+        post(process.url + "/stop", b"")
+    assert answers[0] == answers[1]
+    assert answers[0][:7] == [1, None, 2, None, "running", True, "running"]
 
 
 @pytest.mark.parametrize(
@@ -157,6 +203,10 @@ def test_methods(both, method, path):
         {"user_count": 1},
         {"spawn_rate": 1},
         {"user_count": -1, "spawn_rate": 1},
+        {"user_count": 1, "spawn_rate": "inf"},
+        {"user_count": 1, "spawn_rate": "nan"},
+        {"user_count": 1, "spawn_rate": "-Infinity"},
+        {"user_count": 1, "spawn_rate": "1e999"},
     ],
 )
 def test_refusals_are_in_locusts_words(both, fields):
@@ -168,7 +218,7 @@ def test_refusals_are_in_locusts_words(both, fields):
 def test_custom_options_keep_their_types(both):
     answers = []
     for process in both:
-        assert json.loads(get(process.url + "/stop"))["message"] == "Test stopped"
+        assert json.loads(post(process.url + "/stop", b"")[1])["message"] == "Test stopped"
         answer = start(process.url, user_count=1, spawn_rate=1, host=process.host, run_time="1m", number="12",
                        names="x,y", flag="true", unknown="1")
         answers.append({**answer, "host": ""})
@@ -191,6 +241,6 @@ def test_user_settings(both):
 
 def test_reset(both):
     for process in both:
-        assert get(process.url + "/stop") and get(process.url + "/stats/reset") == b"ok"
+        assert post(process.url + "/stop", b"")[0] == 200 and post(process.url + "/stats/reset", b"")[1] == "ok"
     assert get_json(both[0].url + "/stats/requests")["stats"][-1]["num_requests"] == 0
     assert get_json(both[0].url + "/exceptions") == {"exceptions": []}

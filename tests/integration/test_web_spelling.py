@@ -22,7 +22,7 @@ GUARD = PLAIN + """
                 return "no", 401
 """
 
-IN_A_SOURCE = re.compile(r'\{"(GET|POST)", "?(/[^"]*|LIVE_PATH)"?, ')
+IN_A_SOURCE = re.compile(r'\{"(?:GET, )?(GET|POST)", "?(/[^"]*|LIVE_PATH)"?, ')
 
 
 def routes():

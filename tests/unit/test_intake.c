@@ -192,6 +192,12 @@ static void swarm_refuses_in_locusts_words(void **state)
          "Invalid spawn_rate value: 'x' (must be a number)"},
         {"user_count=1&spawn_rate=0", "spawn_rate",
          "Missing or invalid user_count or spawn_rate from /swarm request"},
+        {"user_count=1&spawn_rate=inf", "spawn_rate",
+         "Missing or invalid user_count or spawn_rate from /swarm request"},
+        {"user_count=1&spawn_rate=nan", "spawn_rate",
+         "Missing or invalid user_count or spawn_rate from /swarm request"},
+        {"user_count=1&spawn_rate=nan(1)", "spawn_rate",
+         "Invalid spawn_rate value: 'nan(1)' (must be a number)"},
         {"host=a", "user_count", "Missing or invalid user_count or spawn_rate from /swarm request"},
         {"user_count=1&spawn_rate=1&run_time=soon", "run_time",
          "Valid run_time formats are : 20, 20s, 3m, 2h, 1h20m, 3h30m10s, etc."}};

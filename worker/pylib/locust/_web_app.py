@@ -9,12 +9,12 @@ from . import _web_login, _web_page
 
 logger = logging.getLogger("locust.web")
 
-# (endpoint and name of the view, path, method)
+# (endpoint and name of the view, path, methods)
 ROUTES = (
     ("index", "/", "GET"),
     ("swarm", "/swarm", "POST"),
-    ("stop", "/stop", "GET"),
-    ("reset_stats", "/stats/reset", "GET"),
+    ("stop", "/stop", "GET POST"),  # Locust 2.47 takes POST only, older ones GET only
+    ("reset_stats", "/stats/reset", "GET POST"),
     ("stats_report", "/stats/report", "GET"),
     ("request_stats_csv", "/stats/requests/csv", "GET"),
     ("request_stats_full_history_csv", "/stats/requests_full_history/csv", "GET"),
@@ -72,11 +72,11 @@ def make_app(web_ui, views):
 
 def _blueprint(flask, web_ui, views):
     blueprint = flask.Blueprint("locust", "locust.web", url_prefix=web_ui.web_base_path or None)
-    for name, path, method in ROUTES:
+    for name, path, methods in ROUTES:
         view = web_ui.auth_required_if_enabled(getattr(views, name))
         if name == "request_stats":
             view.clear_cache = views.forget_figures
-        blueprint.add_url_rule(path, endpoint=name, view_func=view, methods=[method])
+        blueprint.add_url_rule(path, endpoint=name, view_func=view, methods=methods.split())
     blueprint.add_url_rule("/login", endpoint="login", view_func=lambda: _web_login.page(web_ui))
     blueprint.add_url_rule("/assets/<path:path>", endpoint="send_assets", view_func=views.assets)
     blueprint.register_error_handler(Exception, _answer_error)

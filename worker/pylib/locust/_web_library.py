@@ -5,6 +5,7 @@ library and call `environment.create_web_ui()`."""
 import csv
 import itertools
 import logging
+import math
 import time
 from io import StringIO
 
@@ -97,9 +98,11 @@ class Views:
         if shape:
             runner.start_shape()
             return {"message": f"Swarming started using shape class '{type(shape).__name__}'"}
-        if user_count is None or user_count < 0 or spawn_rate is None or spawn_rate <= 0:
-            raise Refused(_MISSING)
         self._end_swarm()
+        self._cancel_timer()
+        if (user_count is None or user_count < 0 or spawn_rate is None or spawn_rate <= 0
+                or not math.isfinite(spawn_rate)):
+            raise Refused(_MISSING)
         self._swarm = self._spawn(runner.start, user_count, spawn_rate)
         if run_time:
             self._set_timer(run_time)
@@ -113,11 +116,18 @@ class Views:
         return greenlet
 
     def _set_timer(self, run_time):
-        """An edit replaces the end that was set before."""
+        self._timer = gevent.spawn_later(run_time, self._on_time)
+        self._timer.link_exception(greenlet_exception_logger(logger))
+
+    def _on_time(self):
+        self._timer = None  # /stop of the end itself would kill the greenlet that ends the test
+        self._runner.stop()
+
+    def _cancel_timer(self):
+        """A test's limit is its own: neither a later one nor an edit without one has it."""
         if self._timer is not None:
             self._timer.kill(block=False)
-        self._timer = gevent.spawn_later(run_time, self._runner.stop)
-        self._timer.link_exception(greenlet_exception_logger(logger))
+            self._timer = None
 
     def _end_swarm(self):
         if self._swarm is not None:
@@ -214,6 +224,7 @@ class Views:
 
     def stop(self):
         self._end_swarm()
+        self._cancel_timer()
         if self._runner is not None:
             self._runner.stop()
         return self._answer(True, "Test stopped")

@@ -110,10 +110,10 @@ at("start").addEventListener("submit", async (event) => {
   tell((await answer.json()).message);
 });
 at("stop").addEventListener("click", async () => {
-  tell((await (await fetch("stop")).json()).message);
+  tell((await (await fetch("stop", {method: "POST"})).json()).message);
 });
 at("reset").addEventListener("click", async () => {
-  await fetch("stats/reset");
+  await fetch("stats/reset", {method: "POST"});
   tell("Statistics reset");
 });
 show();
