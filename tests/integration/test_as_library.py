@@ -377,7 +377,7 @@ def test_install_and_uninstall(tmp_path):
     done = subprocess.run([sys.executable, "-c", "import locust; print(locust.__file__)"], env=env, capture_output=True, text=True, cwd="/")
     assert done.stdout.strip() == str(site / "locust" / "__init__.py"), done.stderr
     pip = [sys.executable, "-m", "pip", "install", "--no-index", "--dry-run", "locust>=2.40"]  # as a plug-in requires it
-    done = subprocess.run(pip, env=env, capture_output=True, text=True, cwd="/")
+    done = subprocess.run(pip, env={**env, "PIP_BREAK_SYSTEM_PACKAGES": "1"}, capture_output=True, text=True, cwd="/")
     assert "already satisfied: locust" in done.stdout, done.stdout + done.stderr
     subprocess.run([*command, "uninstall", *args], check=True)
     assert [path for path in site.rglob("*") if path.is_file()] == []
