@@ -2,7 +2,8 @@
 /* become: the katydid that is only a worker, or asks one to list what is in a locustfile.
  *
  * One worker: this process turns into it. Several (--worker --processes N): this one stays as their
- * parent, passes SIGINT and SIGTERM on, and ends with the largest exit code. */
+ * parent, passes signals on, and ends with the largest exit code; so it does for one worker as the
+ * first process of a container. */
 #include "common/base/sbuf.h"
 #include "master/children.h"
 #include "master/files.h"
@@ -32,19 +33,39 @@ static const char *list_of(const struct options *o)
     return o->show_task_ratio ? "ratio" : NULL;
 }
 
+static sigset_t awaited_signals(void)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGCHLD};
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        struct sigaction now;
+        if (sigaction(numbers[i], NULL, &now) != 0 || now.sa_handler != SIG_IGN)
+            sigaddset(&set, numbers[i]);
+    }
+    return set;
+}
+
+static void suspend(const struct children *c)
+{
+    children_signal(c, SIGSTOP);
+    raise(SIGSTOP); /* comes back after SIGCONT */
+    children_signal(c, SIGCONT);
+}
+
 /* The first signal is passed on; the second ends the children at once. */
 static int parent(struct children *c)
 {
-    sigset_t awaited;
+    sigset_t awaited = awaited_signals();
     int largest = 0, stops = 0;
-    sigemptyset(&awaited);
-    sigaddset(&awaited, SIGINT);
-    sigaddset(&awaited, SIGTERM);
-    sigaddset(&awaited, SIGCHLD);
     while (children_running(c) > 0) {
         int number = 0;
         sigwait(&awaited, &number);
-        if (number != SIGCHLD)
+        if (number == SIGTSTP)
+            suspend(c);
+        else if (number == SIGHUP) /* the shell and the terminal both say it */
+            children_signal(c, stops == 0 ? SIGTERM : 0);
+        else if (number != SIGCHLD)
             children_signal(c, stops++ == 0 ? number : SIGKILL);
         for (const struct child *child = children_reap(c); child; child = children_reap(c)) {
             int code = child_exit_code(child);
@@ -56,12 +77,8 @@ static int parent(struct children *c)
 
 static int start_all(struct children *c, const struct child_config *config, int count)
 {
-    sigset_t blocked;
+    sigset_t blocked = awaited_signals();
     char *why = NULL;
-    sigemptyset(&blocked);
-    sigaddset(&blocked, SIGINT);
-    sigaddset(&blocked, SIGTERM);
-    sigaddset(&blocked, SIGCHLD);
     sigprocmask(SIG_BLOCK, &blocked, NULL);
     for (int i = 0; i < count; i++)
         if (children_start(c, config, &why) != 0) {
@@ -93,6 +110,8 @@ int master_become_worker(const struct options *o)
     if (o->worker && o->processes != 0 && !config.list)
         code = start_all(&children, &config,
                          o->processes > 0 ? o->processes : (int)sysconf(_SC_NPROCESSORS_ONLN));
+    else if (o->worker && getpid() == 1) /* somebody has to wait for what users' code leaves */
+        code = start_all(&children, &config, 1);
     else
         fail(children_become(&children, &config));
     free(options);

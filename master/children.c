@@ -159,9 +159,11 @@ static void unblock_signals(void)
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    const int ours[] = {SIGINT, SIGTERM, SIGCHLD, SIGPIPE, SIGHUP};
+    const int ours[] = {SIGINT, SIGTERM, SIGCHLD, SIGPIPE, SIGTSTP};
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
         signal(ours[i], SIG_DFL);
+    if (signal(SIGHUP, SIG_DFL) == SIG_IGN) /* nohup */
+        signal(SIGHUP, SIG_IGN);
 }
 
 static _Noreturn void child_main(const char *program, const char *config, pid_t parent,
@@ -227,6 +229,26 @@ char *children_become(struct children *c, const struct child_config *config)
     return sentence("cannot run", c->program, error);
 }
 
+static bool is_ours(const struct children *c, pid_t pid)
+{
+    for (size_t i = 0; i < c->count; i++)
+        if (c->list[i].pid == pid)
+            return true;
+    return false;
+}
+
+/* As the first process of a container we inherit what users' code started and left. One of ours
+ * that ended just now waits for its turn. */
+static void reap_strangers(const struct children *c)
+{
+    siginfo_t ended = {0};
+    while (getpid() == 1 && waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           ended.si_pid > 0 && !is_ours(c, ended.si_pid)) {
+        waitpid(ended.si_pid, NULL, WNOHANG);
+        ended.si_pid = 0;
+    }
+}
+
 struct child *children_reap(struct children *c)
 {
     for (size_t i = 0; i < c->count; i++) {
@@ -236,6 +258,7 @@ struct child *children_reap(struct children *c)
             return child;
         }
     }
+    reap_strangers(c);
     return NULL;
 }
 

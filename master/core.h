@@ -12,6 +12,7 @@
  *   ask.c       questions of the page to the host
  *   settings.c  the test's settings by the locustfile
  *   show.c      snapshots for the page  keyboard.c  keys of the terminal
+ *   suspend.c   Ctrl+Z
  *   terminal.c  tables and output files report.c   the report of --html
  *
  * One thread, one owner: struct master. Files call one another by the functions below only.
@@ -118,7 +119,8 @@ struct master {
     const struct options *o; /* live */
     struct options live;     /* the command line's, and what listeners set (settings.c) */
     struct event_base *base;
-    struct event *link_event, *drain, *second, *step, *limit, *bridge_event, *signals[3];
+    struct event *link_event, *drain, *second, *step, *limit, *bridge_event, *signals[4];
+    struct event *suspend;        /* or NULL */
     struct event *key_event;      /* or NULL */
     struct termios terminal_mode; /* to be restored, when there is a key_event */
     char *page_url;               /* NULL without a page */
@@ -301,6 +303,10 @@ void show_publish(struct master *m);
 /* keyboard.c */
 void keyboard_open(struct master *m);
 void keyboard_close(struct master *m);
+
+/* suspend.c */
+void suspend_open(struct master *m);
+void suspend_close(struct master *m);
 
 /* terminal.c: what is printed and written. open: 0 or an exit code after a message. */
 int terminal_open(struct master *m);

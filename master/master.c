@@ -475,6 +475,8 @@ static void on_stop_signal(evutil_socket_t signal_number, short what, void *arg)
 {
     struct master *m = arg;
     (void)what;
+    if (signal_number == SIGHUP && (m->signal_number || m->finish != FINISH_NOT))
+        return; /* the shell and the terminal both say it */
     if (m->signal_number || m->finish == FINISH_CHILDREN) {
         children_signal(&m->children, SIGKILL);
         finish_now(m, 128 + (int)signal_number);
@@ -483,7 +485,7 @@ static void on_stop_signal(evutil_socket_t signal_number, short what, void *arg)
     if (signal_number == SIGINT)
         log_info(MAIN_LOGGER, "Exiting due to CTRL+C interruption");
     else
-        log_info(MAIN_LOGGER, "Got SIGTERM signal");
+        log_info(MAIN_LOGGER, signal_number == SIGHUP ? "Got SIGHUP signal" : "Got SIGTERM signal");
     if (!m->host.has_script) { /* nothing to finish yet */
         children_signal(&m->children, SIGTERM);
         finish_now(m, 128 + (int)signal_number);
@@ -498,7 +500,9 @@ static void on_stop_signal(evutil_socket_t signal_number, short what, void *arg)
 
 static void make_events(struct master *m)
 {
-    static const int numbers[] = {SIGINT, SIGTERM};
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction hangup;
+    bool is_nohup = sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_IGN;
     m->base = event_base_new();
     m->step = event_new(m->base, -1, 0, on_step, m);
     m->limit = event_new(m->base, -1, 0, on_limit, m);
@@ -506,11 +510,12 @@ static void make_events(struct master *m)
     m->second = event_new(m->base, -1, EV_PERSIST, on_second, m);
     m->bridge_event = event_new(m->base, bridge_fd(m->bridge), EV_READ | EV_PERSIST, on_bridge, m);
     m->signals[0] = evsignal_new(m->base, SIGCHLD, on_child, m);
-    for (size_t i = 0; i < 2; i++)
+    for (size_t i = 0; i < (is_nohup ? 2 : 3); i++)
         m->signals[i + 1] = evsignal_new(m->base, numbers[i], on_stop_signal, m);
     event_add(m->bridge_event, NULL);
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < sizeof m->signals / sizeof *m->signals && m->signals[i]; i++)
         event_add(m->signals[i], NULL);
+    suspend_open(m);
     event_add(m->second, &(struct timeval){1, 0});
     signal(SIGPIPE, SIG_IGN);
 }
@@ -584,8 +589,9 @@ void master_close_page(struct master *m)
 
 static void fini(struct master *m)
 {
-    struct event *events[] = {m->link_event,   m->drain,      m->second,     m->step,      m->limit,
-                              m->bridge_event, m->signals[0], m->signals[1], m->signals[2]};
+    struct event *events[] = {m->link_event, m->drain,        m->second,     m->step,
+                              m->limit,      m->bridge_event, m->signals[0], m->signals[1],
+                              m->signals[2], m->signals[3]};
     master_close_page(m);
     keyboard_close(m);
     terminal_close(m);
@@ -594,6 +600,7 @@ static void fini(struct master *m)
     for (size_t i = 0; i < sizeof events / sizeof *events; i++)
         if (events[i])
             event_free(events[i]);
+    suspend_close(m);
     event_base_free(m->base);
     script_fini(&m->host.script);
     script_end_shape(m);

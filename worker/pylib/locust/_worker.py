@@ -370,5 +370,7 @@ def _handle_signals(node):
         asked.append(number)
         node.interrupt()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        gevent.signal_handler(number, leave, number)
+    gevent.signal_handler(signal.SIGTERM, leave, signal.SIGTERM)
+    gevent.signal_handler(signal.SIGINT, leave, signal.SIGINT)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup
+        gevent.signal_handler(signal.SIGHUP, node.interrupt)  # once or twice

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: MIT
+"""Signals that are no order to end at once: Ctrl+Z, a terminal that closes; and the first process of a container."""
+
+import json
+import signal as signals
+from pathlib import Path
+
+import pytest
+
+from harness import KATYDID, Process, children, free_port, is_alive, katydid, locustfile, target, wait_for
+
+FILE = '''
+import os, subprocess
+from locust import HttpUser, constant, task
+
+class One(HttpUser):
+    wait_time = constant(0.02)
+    host = os.environ["TARGET"]
+
+    def on_start(self):
+        if os.environ.get("ORPHANS"):
+            for _ in range(3):
+                subprocess.run(["sh", "-c", "sleep 0.3 &"])
+
+    @task
+    def page(self):
+        self.client.get("/page")
+'''
+
+
+@pytest.fixture(scope="module")
+def served():
+    with target() as server, locustfile(FILE) as path:
+        server.file = path
+        yield server
+
+
+def state_of(pid):
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+@pytest.mark.parametrize("how", [[], ["--processes", "2"]])
+def test_ctrl_z_stops_the_load_and_everything_goes_on(served, tmp_path, how):
+    served.reset()
+    with katydid("-f", served.file, "--headless", "-u", 4, "-r", 4, "-t", 3, "--only-summary", "--json-file", tmp_path / "j", *how,
+                 env={"TARGET": served.url}) as run:
+        wait_for(lambda: served.log()["requests"] > 20, "load")
+        run.signal(signals.SIGTSTP)
+        wait_for(lambda: state_of(run.pid) == "T", "a stopped master")
+        wait_for(lambda: all(state_of(pid) == "T" for pid in children(run.pid)), "stopped children")
+        before = served.log()["requests"]
+        run.signal(signals.SIGCONT)
+        wait_for(lambda: served.log()["requests"] > before + 5, "load again")
+        assert run.wait() == 0, run.describe()
+        cut = sum(int(line.split()[0]) for line in run.err if "cut off in flight" in line)
+    reported = sum(row["num_requests"] for row in json.loads((tmp_path / "j.json").read_text()))
+    assert served.log()["requests"] == reported + cut, run.describe()
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_terminal_that_closes_is_an_end_in_order(served, tmp_path, times):
+    with katydid("-f", served.file, "--headless", "-u", 2, "-r", 2, "--csv", tmp_path / "o", "--html", tmp_path / "r.html",
+                 env={"TARGET": served.url}) as run:
+        run.wait_line("All users spawned")
+        own = children(run.pid)
+        for _ in range(times):
+            run.signal(signals.SIGHUP)
+        assert run.wait() == 0, run.describe()
+    assert "Response time percentiles" in run.stderr and (tmp_path / "r.html").stat().st_size > 0
+    assert own and not any(is_alive(pid) for pid in own)
+
+
+def test_nohup(served):
+    with katydid("-f", served.file, "--headless", "-u", 1, "-t", 2, "--only-summary", prefix=["nohup"], env={"TARGET": served.url}) as run:
+        run.wait_line("All users spawned")
+        run.signal(signals.SIGHUP)
+        assert run.wait() == 0 and "--run-time limit reached" in run.stderr, run.describe()
+
+
+@pytest.mark.parametrize("how", ["local", "worker"])
+def test_the_first_process_of_a_container_leaves_no_zombies(served, how):
+    """In a process namespace of its own, of which /proc shows the zombies."""
+    count = "for p in /proc/[0-9]*/stat; do cat $p; done 2>/dev/null | grep -c ') Z '"
+    alone = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc", "--kill-child"]
+    env = {"TARGET": served.url, "ORPHANS": "1"}
+    words = ["-f", served.file, "--headless", "-u", 3, "-r", 3]
+    port = free_port()
+    if how == "worker":
+        inner, others = [KATYDID, "-f", served.file, "--worker", "--master-port", port], [[*words, "--master", "--master-bind-port", port]]
+    else:
+        inner, others = [KATYDID, *words], []
+    with Process([*alone, *inner], env=env) as run:
+        started = [katydid(*other, env=env) for other in others]
+        try:
+            (started or [run])[0].wait_line("All users spawned")
+            first = wait_for(lambda: children(run.pid), "the first process")[0]
+            look = ["nsenter", "--target", str(first), "--user", "--pid", "--mount", "sh", "-c", f"sleep 1; {count}"]
+            with Process(look) as looked:
+                looked.wait()
+                assert looked.stdout.strip() == "0", looked.describe()
+        finally:
+            for process in started:
+                process.stop()
