@@ -35,7 +35,7 @@ DEPS_build := gcc make pkg-config libevent-dev libzmq3-dev libmsgpack-c-dev|libm
 DEPS_page   = $(shell setup/node.sh have || echo python3-venv)
 DEPS_test  := libcmocka-dev python3-flask python3-flask-login python3-pytest python3-zmq python3-venv nginx-light iproute2 openssl curl procps \
   postgresql mosquitto
-DEPS_e2e   := chromium
+DEPS_e2e   := $(if $(CHROMIUM)$(wildcard /usr/bin/google-chrome /snap/bin/chromium),,chromium|chromium-browser) # Ubuntu: as a snap
 DEPS_bench := wrk nginx-light python3-venv
 DEPS_lint  := clang clang-format clang-tidy cppcheck libclang-rt-dev|libclang-rt-14-dev
 
@@ -51,7 +51,7 @@ include $(O)/python.mk
 endif
 
 $(DEPS): Makefile setup/packages.sh setup/check.sh
-	@setup/packages.sh $(foreach g,$(groups),$(patsubst %,'%',$(DEPS_$(g)))) && setup/check.sh '$(CC)' && touch $@
+	@setup/packages.sh $(patsubst %,'%',$(sort $(foreach g,$(groups),$(DEPS_$(g))))) && setup/check.sh '$(CC)' && touch $@
 $(O)/python.mk: FORCE | $(DEPS)
 	@mkdir -p $(@D); $(PYTHON) setup/python.py $@ build/venv-python
 

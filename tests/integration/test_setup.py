@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: MIT
+"""What make does before it compiles (setup/): packages that are missing, what else is missing, the Python to embed.
+Programs of the system are replaced by small ones of our own: nothing is installed."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from harness import ROOT
+
+SETUP = ROOT / "setup"
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """A folder of programs; machine(name, script) adds one. `have` is what dpkg knows, and apt-get installs into it."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (tmp_path / "have").write_text("gcc\n")
+    for name in ("sh", "env", "sed", "grep", "cat", "tr", "mkdir", "mktemp", "rm", "tail", "printf", "touch"):
+        (programs / name).symlink_to(f"/bin/{name}")
+
+    def add(name, script):
+        (programs / name).write_text(f"#!/bin/sh\n{script}\n")
+        (programs / name).chmod(0o755)
+
+    add("id", "echo 1000")
+    add("dpkg-query", f'for name; do :; done; grep -qx "$name" {tmp_path}/have && echo "install ok installed"')
+    add("apt-cache", '[ "$2" != libnew-dev ]')
+    add("apt-get", f"""
+        echo "$@" >>{tmp_path}/calls
+        [ "$1" = install ] || exit 0
+        echo dlstatus:1:50.5:Retrieving >&3; echo pmstatus:libold-dev:60.2:Installing >&3
+        for name; do echo "$name" >>{tmp_path}/have; done""")
+
+    def run(*packages):
+        return subprocess.run([SETUP / "packages.sh", *packages], cwd=tmp_path, env={"PATH": str(programs)}, capture_output=True, text=True)
+
+    add.run, add.folder = run, tmp_path
+    return add
+
+
+def test_without_sudo_it_names_the_one_command(machine):
+    done = machine.run("gcc", "libnew-dev|libold-dev", "make")
+    assert done.returncode == 1 and not (machine.folder / "calls").exists()
+    assert re.search(r"^    apt-get update && apt-get install -y --no-install-recommends libold-dev make$", done.stdout, re.M), done.stdout
+
+
+def test_with_sudo_it_installs_in_one_go_and_shows_how_far_it_is(machine):
+    machine("sudo", 'exec "$@"')
+    done = machine.run("gcc", "libnew-dev|libold-dev", "make")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "downloading, 50 %" in done.stdout and "installing, 60 %" in done.stdout
+    calls = (machine.folder / "calls").read_text().splitlines()
+    assert len(calls) == 2 and calls[1].endswith(" libold-dev make"), calls
+    assert machine.run("gcc", "libold-dev|libnew-dev", "make").stdout == "", "nothing is missing any more"
+
+
+def test_what_cannot_be_installed_is_told_with_the_command(machine):
+    machine("sudo", 'exec "$@"')
+    machine("apt-get", '[ "$1" = update ] || { echo "E: Unable to locate package libold-dev"; exit 100; }')
+    done = machine.run("libnew-dev|libold-dev")
+    assert done.returncode == 1 and "Unable to locate" in done.stdout and "sudo sh -c 'apt-get update" in done.stdout, done.stdout
+
+
+def test_everything_that_is_missing_is_named_at_once(tmp_path):
+    (tmp_path / "pkg-config").write_text('#!/bin/sh\n[ "$2" != libzmq ] && [ "$2" != msgpack ] && [ "$2" != msgpack-c ]\n')
+    (tmp_path / "pkg-config").chmod(0o755)
+    done = subprocess.run([SETUP / "check.sh", "no-such-cc"], env={**os.environ, "PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert all(words in done.stdout for words in ("C compiler: no-such-cc", "libzmq", "msgpack-c")) and "libevent" not in done.stdout, done.stdout
+
+
+def ask_python(python, tmp_path):
+    done = subprocess.run([python, SETUP / "python.py", tmp_path / "out.mk", tmp_path / "venv"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return dict(line.split(" := ", 1) for line in (tmp_path / "out.mk").read_text().splitlines())
+
+
+def test_the_python_behind_an_environment_is_embedded(tmp_path):
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "own"], check=True)
+    of_base = ask_python(getattr(sys, "_base_executable", sys.executable), tmp_path)
+    (tmp_path / "out.mk").unlink()
+    of_venv = ask_python(tmp_path / "own" / "bin" / "python", tmp_path)
+    assert of_venv["PY_CF"] == of_base["PY_CF"] and not (tmp_path / "venv").exists()
+    assert os.path.realpath(of_venv["PY_EMBEDDED"]) == os.path.realpath(of_base["PY_EMBEDDED"])
+
+
+def test_another_version_is_refused_by_name(tmp_path):
+    code = "import sys; sys.version_info = (3, 10, 2); sys.argv[1:] = ['out', 'venv']; import runpy; runpy.run_path(sys.argv.pop(0) or '', run_name='__main__')"
+    code = code.replace("sys.argv.pop(0) or ''", repr(str(SETUP / "python.py")))
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1 and "is Python 3.10; Katydid embeds CPython 3.11 to 3.14" in done.stderr, done.stderr
