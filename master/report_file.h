@@ -3,7 +3,8 @@
 /* report_file: the run as one HTML file that needs nothing else: the page itself, its script and
  * style inlined under a policy of their hashes, and the figures in one inert block (docs/api.md).
  *
- * Nothing of what users named stands in the HTML but inside that block, as base64 of gzip of JSON.
+ * What users named stands in that block, as base64 of gzip of JSON; the names of locustfile and
+ * host also in another one, escaped, for scripts that look for them.
  * The file is at most REPORT_FILE_MAX bytes: what would be more has fewer endpoints with windows,
  * then fewer with a histogram. Any thread; what is read is immutable.
  */

@@ -16,5 +16,10 @@ struct asset {
     size_t gzip_len, plain_len;
 };
 
+struct sbuf;
 extern const struct asset assets[];
 extern const size_t asset_count;
+
+const struct asset *asset_find(const char *path); /* or NULL */
+/* Appends the file as it was. False when that fails. */
+bool asset_inflate(const struct asset *a, struct sbuf *out);

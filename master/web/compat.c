@@ -56,7 +56,7 @@ static bool is_connected(const struct view_worker *w)
            strcmp(w->state, "running") == 0;
 }
 
-static size_t connected_count(const struct view *v)
+size_t compat_connected(const struct view *v)
 {
     size_t count = 0;
     for (size_t i = 0; i < v->worker_count; i++)
@@ -94,7 +94,7 @@ static void add_stats(struct json_out *j, const struct view *v)
 
 static void add_workers(struct json_out *j, const struct view *v)
 {
-    json_out_count(j, "worker_count", connected_count(v));
+    json_out_count(j, "worker_count", compat_connected(v));
     json_out_open(j, "workers", '[');
     for (size_t i = 0; i < v->worker_count; i++) {
         const struct view_worker *w = &v->workers[i];
@@ -169,7 +169,7 @@ void compat_worker_count(const struct view *v, struct sbuf *out)
     struct json_out j;
     json_out_init(&j, out);
     json_out_open(&j, NULL, '{');
-    json_out_count(&j, "worker_count", connected_count(v));
+    json_out_count(&j, "worker_count", compat_connected(v));
     json_out_close(&j, '}');
 }
 

@@ -96,18 +96,13 @@ static bool deflate_text(const void *src, size_t len, struct sbuf *dst)
     if (deflateInit2(&z, GZIP_LEVEL, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
         return false;
     size_t bound = deflateBound(&z, len);
-    unsigned char *bytes = malloc(bound);
-    bool is_ok = bytes != NULL;
-    if (is_ok) {
-        z.next_in = src;
-        z.avail_in = (unsigned)len;
-        z.next_out = bytes;
-        z.avail_out = (unsigned)bound;
-        is_ok = deflate(&z, Z_FINISH) == Z_STREAM_END && z.total_out < len;
-        if (is_ok)
-            sbuf_add(dst, bytes, z.total_out);
-    }
-    free(bytes);
+    sbuf_reserve(dst, bound);
+    z.next_in = src;
+    z.avail_in = (unsigned)len;
+    z.next_out = (unsigned char *)dst->data;
+    z.avail_out = (unsigned)bound;
+    bool is_ok = deflate(&z, Z_FINISH) == Z_STREAM_END && z.total_out < len;
+    dst->len = is_ok ? z.total_out : 0;
     deflateEnd(&z);
     return is_ok;
 }
@@ -162,6 +157,11 @@ int reply_json_tagged(struct mg_connection *conn, const char *etag, const struct
 int reply_text(struct mg_connection *conn, int status, const char *text)
 {
     return send_text(conn, status, "text/plain; charset=utf-8", "", text, strlen(text));
+}
+
+int reply_page(struct mg_connection *conn, const struct sbuf *html)
+{
+    return send_text(conn, 200, "text/html; charset=utf-8", "", html->data, html->len);
 }
 
 int reply_html(struct mg_connection *conn, int status, const char *text)
@@ -253,21 +253,12 @@ int reply_report(struct mg_connection *conn, const char *file, const struct sbuf
 
 static int send_inflated(struct mg_connection *conn, const struct asset *asset, const char *headers)
 {
-    z_stream z = {0};
-    unsigned char *plain = malloc(asset->plain_len + 1);
-    if (plain == NULL || inflateInit2(&z, 15 + 16) != Z_OK) {
-        free(plain);
-        return reply_text(conn, 503, "Out of memory.\n");
-    }
-    z.next_in = asset->gzip;
-    z.avail_in = (unsigned)asset->gzip_len;
-    z.next_out = plain;
-    z.avail_out = (unsigned)asset->plain_len + 1;
-    inflate(&z, Z_FINISH);
-    send_reply(conn, 200, headers, plain, z.total_out);
-    inflateEnd(&z);
-    free(plain);
-    return 200;
+    struct sbuf plain = {0};
+    int status = asset_inflate(asset, &plain)
+                     ? send_reply(conn, 200, headers, plain.data, plain.len)
+                     : reply_text(conn, 503, "Out of memory.\n");
+    sbuf_fini(&plain);
+    return status;
 }
 
 int reply_asset(struct mg_connection *conn, const struct asset *asset)

@@ -18,6 +18,7 @@ bool reply_is_known(struct mg_connection *conn, const char *etag);
 int reply_not_changed(struct mg_connection *conn, const char *etag);
 int reply_json_tagged(struct mg_connection *conn, const char *etag, const struct sbuf *body);
 int reply_text(struct mg_connection *conn, int status, const char *text);
+int reply_page(struct mg_connection *conn, const struct sbuf *html);
 int reply_html(struct mg_connection *conn, int status, const char *text);
 /* {"ok": false, "field": …, "error": …} */
 int reply_error(struct mg_connection *conn, int status, const char *field, const char *text);

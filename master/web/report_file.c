@@ -4,6 +4,7 @@
 #include "master/report_file.h"
 
 #include "master/web/asset.h"
+#include "master/web/facts.h"
 #include "master/web/report_block.h"
 
 #include <errno.h>
@@ -25,23 +26,6 @@ static const struct asset *find_asset(const char *prefix, const char *suffix)
             return &assets[i];
     }
     return NULL;
-}
-
-static bool inflate_asset(const struct asset *a, struct sbuf *out)
-{
-    z_stream z = {0};
-    sbuf_reserve(out, a->plain_len + 1);
-    if (inflateInit2(&z, 15 + 16) != Z_OK)
-        return false;
-    z.next_in = a->gzip;
-    z.avail_in = (unsigned)a->gzip_len;
-    z.next_out = (unsigned char *)out->data;
-    z.avail_out = (unsigned)a->plain_len + 1;
-    bool is_ok = inflate(&z, Z_FINISH) == Z_STREAM_END;
-    out->len = z.total_out;
-    out->data[out->len] = '\0';
-    inflateEnd(&z);
-    return is_ok;
 }
 
 /* In an element of HTML a text ends at its end tag, wherever that stands: in JavaScript and CSS
@@ -84,7 +68,7 @@ static bool load_inlined(const char *suffix, const char *tag, struct sbuf *out)
 {
     struct sbuf plain = {0};
     const struct asset *a = find_asset("/assets/", suffix);
-    bool is_ok = a != NULL && inflate_asset(a, &plain);
+    bool is_ok = a != NULL && asset_inflate(a, &plain);
     if (is_ok)
         add_without_end_tags(out, &plain, tag);
     sbuf_fini(&plain);
@@ -131,7 +115,8 @@ static bool add_block(struct sbuf *out, const struct view *v, const struct repor
     return false;
 }
 
-static void add_html(struct sbuf *out, const struct sbuf *script, const struct sbuf *style)
+static void add_html(struct sbuf *out, const struct view *v, const struct sbuf *script,
+                     const struct sbuf *style)
 {
     sbuf_adds(out, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
@@ -146,8 +131,9 @@ static void add_html(struct sbuf *out, const struct sbuf *script, const struct s
                    "<title>Katydid report</title>\n<style>");
     sbuf_add(out, style->data, style->len);
     sbuf_adds(out, "</style>\n</head>\n<body>\n<div id=\"app\"></div>\n"
-                   "<noscript>This report needs JavaScript to show its figures.</noscript>\n"
-                   "<script type=\"application/x-katydid-report\" id=\"katydid-report\">");
+                   "<noscript>This report needs JavaScript to show its figures.</noscript>\n");
+    facts_add_report(out, v);
+    sbuf_adds(out, "<script type=\"application/x-katydid-report\" id=\"katydid-report\">");
 }
 
 bool report_file_make(const struct view *v, const struct report_ask *ask, struct sbuf *out)
@@ -155,7 +141,7 @@ bool report_file_make(const struct view *v, const struct report_ask *ask, struct
     struct sbuf script = {0}, style = {0};
     bool is_ok = load_inlined(".js", "script", &script) && load_inlined(".css", "style", &style);
     if (is_ok) {
-        add_html(out, &script, &style);
+        add_html(out, v, &script, &style);
         size_t taken = out->len + script.len + 100;
         is_ok = add_block(out, v, ask, taken < REPORT_FILE_MAX ? REPORT_FILE_MAX - taken : 0);
         sbuf_adds(out, "</script>\n<script type=\"module\">");

@@ -21,6 +21,7 @@
 #include "master/web/intake.h"
 #include "master/web/listen.h"
 #include "master/web/live.h"
+#include "master/web/page.h"
 #include "master/web/path.h"
 #include "master/web/reply.h"
 #include "master/web/request.h"
@@ -58,27 +59,6 @@ struct web {
     struct listen listen;
     char base_path[128];
 };
-
-/* -- the page -- */
-
-static const struct asset *find_asset(const char *path)
-{
-    for (size_t i = 0; i < asset_count; i++) {
-        if (strcmp(assets[i].path, path) == 0)
-            return &assets[i];
-    }
-    return NULL;
-}
-
-static int get_page(struct request *r)
-{
-    const struct asset *page = find_asset("/index.html");
-    if (page == NULL)
-        return reply_text(r->conn, 200,
-                          "This katydid was built without its page (WEBUI=0); the API is at "
-                          "api/v1/state, see docs/api.md.\n");
-    return reply_asset(r->conn, page);
-}
 
 /* -- the page's API -- */
 
@@ -169,7 +149,7 @@ static int post_reset(struct request *r)
 /* -- routing -- */
 
 static const struct route PAGE[] = {
-    {"GET", "/", get_page},
+    {"GET", "/", page_get},
     {"GET", "/api/v1/state", get_state},
     {"GET", LIVE_PATH, get_live},
     {"GET", "/api/v1/exceptions", get_exceptions},
@@ -237,7 +217,7 @@ static int route_request(struct request *r)
         return refuse_query(r);
     if (route != NULL)
         return call_route(r, route);
-    const struct asset *asset = find_asset(r->path);
+    const struct asset *asset = asset_find(r->path);
     if (asset == NULL)
         return reply_text(r->conn, 404, "Not found.\n");
     return is_read(r->method) ? reply_asset(r->conn, asset) : reply_method(r->conn, "GET, HEAD");
@@ -360,7 +340,7 @@ static bool is_hosts(const struct request *r, const struct host_web *h)
         return true;
     if (is_locusts(r->path))
         return h->has_hooks || h->has_guards;
-    return find_route(r->path) == NULL && find_asset(r->path) == NULL;
+    return find_route(r->path) == NULL && asset_find(r->path) == NULL;
 }
 
 static int serve_request(struct web *w, struct request *r)

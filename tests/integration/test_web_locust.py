@@ -101,18 +101,27 @@ def shape(value):
     return "number" if isinstance(value, (int, float)) and not isinstance(value, bool) else type(value).__name__
 
 
-def without(value, key):
+def without(value, *keys):
     """The same without what only Katydid tells."""
     if isinstance(value, dict):
-        return {name: without(item, key) for name, item in value.items() if name != key}
-    return [without(item, key) for item in value] if isinstance(value, list) else value
+        return {name: without(item, *keys) for name, item in value.items() if name not in keys}
+    return [without(item, *keys) for item in value] if isinstance(value, list) else value
 
 
 @pytest.mark.parametrize("path", ["/stats/requests", "/exceptions", "/tasks", "/worker-count"])
 def test_keys_and_types_are_locusts(both, path):
     ours, theirs = (get(process.url + path).decode() for process in both)
-    assert without(shape(json.loads(ours)), "cut") == shape(json.loads(theirs))
+    assert without(shape(json.loads(ours)), "cut", "discarded", "resent") == shape(json.loads(theirs))
     assert ours == json.dumps(json.loads(ours), indent=2, sort_keys=True) + "\n"
+
+
+def test_page_and_report_have_what_scripts_look_for(both):
+    for process in both:
+        state = get_json(process.url + "/stats/requests")["state"]
+        page, report = get(process.url + "/").decode(), get(process.url + "/stats/report").decode()
+        assert f'"state": "{state}"' in page and '"is_distributed": false' in page
+        for text in ("locustfile.py", process.host, '"start_time": "2', '"end_time": "2', '"duration": "'):
+            assert text in report, text
 
 
 def test_task_ratios_are_locusts(both):
