@@ -100,17 +100,28 @@ struct command_result ask_host(struct master *m, const struct command *c)
     return (struct command_result){.is_ok = true, .is_pending = true};
 }
 
+static void restart_worker(struct master *m, struct worker *w)
+{
+    post_plain(m, "katydid_reload", w->id);
+    w->token[0] = 0; /* only the process that ends knows it */
+    w->has_shown = false;
+}
+
 /* The file is good: everybody starts again. The host comes back with a new katydid_script. */
 static void restart_nodes(struct master *m, struct question *q)
 {
     q->is_restarting = true;
     m->host.has_script = false;
     for (size_t i = 0; i < m->roster.count; i++) {
-        const struct worker *w = m->roster.workers[i];
+        struct worker *w = m->roster.workers[i];
         if (w->is_katydid && worker_is_active(w) && strcmp(w->id, m->host.node_id) != 0)
-            post_plain(m, "katydid_reload", w->id);
+            restart_worker(m, w);
     }
-    post_plain(m, "katydid_reload", m->host.node_id);
+    struct worker *local = roster_find(&m->roster, m->host.node_id);
+    if (local)
+        restart_worker(m, local);
+    else
+        post_plain(m, "katydid_reload", m->host.node_id);
     log_info(LOGGER, "The locustfile is loaded anew");
 }
 

@@ -218,7 +218,10 @@ void ingest_second(struct master *m);
 
 /* hands.c: workers */
 void hands_ready(struct master *m, const char *node, const struct message_ready *r);
-void hands_heartbeat(struct master *m, const char *node, const struct message_heartbeat *h);
+void hands_heartbeat(struct master *m, const char *node, const struct message_heartbeat *h,
+                     const char *token);
+/* Whether the worker itself says it. */
+bool hands_know(struct worker *w, const char *token);
 void hands_spawning(struct master *m, struct worker *w);
 void hands_stopped(struct master *m, struct worker *w);
 void hands_quit(struct master *m, struct worker *w);

@@ -5,6 +5,7 @@
 #include "master/core.h"
 #include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #define STRAY_BEATS_UNTIL_STOP 4 /* a worker of Locust's answers "stop" by joining anew */
@@ -80,6 +81,27 @@ static void stop_stray(struct master *m, struct worker *w)
     post_plain(m, "stop", w->id);
 }
 
+/* Who knows a worker's name could speak in its place. Ours get a token when they join, and show it
+ * with what ends them; once they have done so, nobody does without. */
+static void give_token(struct worker *w)
+{
+    unsigned char bytes[16];
+    bool is_another = w->state == WORKER_GONE || w->state == WORKER_UNKNOWN;
+    if (w->token[0] && !is_another)
+        return;
+    master_random(bytes, sizeof bytes);
+    for (size_t i = 0; i < sizeof bytes; i++)
+        snprintf(w->token + 2 * i, 3, "%02x", bytes[i]);
+    w->has_shown = false;
+}
+
+bool hands_know(struct worker *w, const char *token)
+{
+    bool is_right = token[0] && !strcmp(token, w->token);
+    w->has_shown |= is_right;
+    return is_right || !w->has_shown;
+}
+
 void hands_ready(struct master *m, const char *node, const struct message_ready *r)
 {
     if (!r->is_accepted) {
@@ -90,6 +112,8 @@ void hands_ready(struct master *m, const char *node, const struct message_ready 
         return;
     }
     struct worker *w = roster_get(&m->roster, node);
+    if (r->is_katydid)
+        give_token(w);
     bool is_known = w && worker_is_active(w);
     bool was_missing = w && w->state == WORKER_MISSING;
     bool is_new = !w || (w->state != WORKER_STOPPING && !is_known);
@@ -103,7 +127,8 @@ void hands_ready(struct master *m, const char *node, const struct message_ready 
         w->state = WORKER_RUNNING; /* it only lost sight of us for a moment */
     check_version(m, node, r);
     struct sbuf ack = {0};
-    proto_ack(&ack, node, w->index, r->is_katydid ? m->boot_id : NULL);
+    proto_ack(&ack, node, w->index, r->is_katydid ? m->boot_id : NULL,
+              r->is_katydid && !w->has_shown ? w->token : NULL);
     post_bytes(m, node, &ack);
     script_tell(m, "worker_connect", &(struct event_args){.client_id = w->id});
     if (!is_new)
@@ -198,11 +223,16 @@ static void beat_of_active(struct master *m, struct worker *w, const char *state
         stop_stray(m, w);
 }
 
-void hands_heartbeat(struct master *m, const char *node, const struct message_heartbeat *h)
+void hands_heartbeat(struct master *m, const char *node, const struct message_heartbeat *h,
+                     const char *token)
 {
     struct worker *w = roster_find(&m->roster, node);
     if (!w || w->state == WORKER_UNKNOWN || w->state == WORKER_GONE) {
         stray_heartbeat(m, node);
+        return;
+    }
+    if (!hands_know(w, token)) {
+        m->trouble.stray++;
         return;
     }
     w->liveness = roster_liveness(&m->roster);

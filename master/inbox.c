@@ -129,8 +129,17 @@ void inbox_take_lines(struct master *m, const char *source, const struct message
     logs_add_dropped(m->logs, dropped);
 }
 
+static bool ends_something(enum message_kind kind)
+{
+    return kind == MESSAGE_QUIT || kind == MESSAGE_CLIENT_STOPPED || kind == MESSAGE_CALL;
+}
+
 static void from_worker(struct master *m, struct worker *w, const struct message *msg)
 {
+    if (ends_something(msg->kind) && !hands_know(w, msg->token)) {
+        stray(m);
+        return;
+    }
     switch (msg->kind) {
     case MESSAGE_STATS:
         on_stats(m, w, msg);
@@ -210,7 +219,7 @@ static void handle(struct master *m, const char *node, struct message *msg)
     if (msg->kind == MESSAGE_CLIENT_READY) {
         hands_ready(m, node, &msg->ready);
     } else if (msg->kind == MESSAGE_HEARTBEAT) {
-        hands_heartbeat(m, node, &msg->heartbeat);
+        hands_heartbeat(m, node, &msg->heartbeat, msg->token);
     } else {
         struct worker *w = roster_find(&m->roster, node);
         if (w && w->has_joined && w->state != WORKER_GONE)

@@ -120,6 +120,7 @@ struct message {
     struct slice type;
     struct slice data; /* the msgpack bytes of the data element */
     struct slice node; /* the node id element; empty when it is nil */
+    char token[40];    /* of messages that end or change something: see wire.md, Trust; or "" */
     union {
         struct message_ready ready;
         struct message_heartbeat heartbeat;
@@ -215,7 +216,8 @@ bool proto_logs(struct slice data, void (*line)(void *arg, const char *text, siz
 
 /* Outgoing. Each appends one whole message to out. */
 void proto_plain(struct sbuf *out, const char *type, const char *node); /* no data */
-void proto_ack(struct sbuf *out, const char *node, unsigned index, const char *boot_id);
+void proto_ack(struct sbuf *out, const char *node, unsigned index, const char *boot_id,
+               const char *token);
 void proto_report_ack(struct sbuf *out, const char *node, const char *epoch, uint64_t seq,
                       double report_interval_s);
 void proto_spawning_complete(struct sbuf *out, const char *node, unsigned users);

@@ -64,6 +64,7 @@ static bool parse_heartbeat(const msgpack_object *data, struct message *m)
     struct message_heartbeat *h = &m->heartbeat;
     h->cpu_percent = health_of(data, "current_cpu_usage", 0);
     h->memory_bytes = proto_unsigned(proto_get(data, "current_memory_usage"), 0);
+    proto_copy(proto_get(data, "token"), m->token, sizeof m->token);
     return proto_copy(proto_get(data, "state"), h->state, sizeof h->state);
 }
 
@@ -132,6 +133,7 @@ static bool parse_call(const msgpack_object *data, struct message *m)
     }
     c->method = CALL_START;
     c->users = proto_number(proto_get(data, "user_count"), -1);
+    proto_copy(proto_get(data, "token"), m->token, sizeof m->token);
     c->spawn_rate = proto_number(proto_get(data, "spawn_rate"), -1);
     c->user_classes = proto_texts(proto_get(data, "user_classes"));
     return proto_is(method, "start");
@@ -185,6 +187,12 @@ static bool parse_web(const msgpack_object *data, struct message *m)
     return w->extensions != NULL;
 }
 
+static bool parse_ending(const msgpack_object *data, struct message *m)
+{
+    proto_copy(proto_get(data, "token"), m->token, sizeof m->token);
+    return true;
+}
+
 static const struct {
     const char *type;
     enum message_kind kind;
@@ -197,8 +205,8 @@ static const struct {
     {"spawning_complete", MESSAGE_SPAWNING_COMPLETE, parse_spawned},
     {"exception", MESSAGE_EXCEPTION, parse_exception},
     {"logs", MESSAGE_LOGS, NULL},
-    {"client_stopped", MESSAGE_CLIENT_STOPPED, NULL},
-    {"quit", MESSAGE_QUIT, NULL},
+    {"client_stopped", MESSAGE_CLIENT_STOPPED, parse_ending},
+    {"quit", MESSAGE_QUIT, parse_ending},
     {"locustfile", MESSAGE_LOCUSTFILE, NULL},
     {"katydid_script", MESSAGE_SCRIPT, NULL},
     {"katydid_call", MESSAGE_CALL, parse_call},

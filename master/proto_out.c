@@ -48,8 +48,9 @@ void proto_plain(struct sbuf *out, const char *type, const char *node)
     put(&pk, node);
 }
 
-/* boot_id NULL: for a worker of stock Locust. */
-void proto_ack(struct sbuf *out, const char *node, unsigned index, const char *boot_id)
+/* boot_id NULL: for a worker of stock Locust. token NULL: it knows its own already. */
+void proto_ack(struct sbuf *out, const char *node, unsigned index, const char *boot_id,
+               const char *token)
 {
     msgpack_packer pk = begin(out, "ack");
     msgpack_pack_map(&pk, boot_id ? 2 : 1);
@@ -57,7 +58,11 @@ void proto_ack(struct sbuf *out, const char *node, unsigned index, const char *b
     msgpack_pack_unsigned_int(&pk, index);
     if (boot_id) {
         put(&pk, "katydid");
-        msgpack_pack_map(&pk, 3);
+        msgpack_pack_map(&pk, token ? 4 : 3);
+        if (token) {
+            put(&pk, "token");
+            put(&pk, token);
+        }
         put(&pk, "protocol");
         msgpack_pack_int(&pk, 1);
         put(&pk, "boot_id");

@@ -78,6 +78,8 @@ struct worker {
     bool owes_report;  /* told to stop; its last report is not in yet */
     bool owes_ready;   /* said it stopped, not yet that it is ready */
     double owes_since; /* monotonic: when a stock worker said it stopped */
+    char token[33];    /* what only the worker itself was told, to show that it is the one; or "" */
+    bool has_shown;    /* that it knows it: from now on it must */
     char epoch[64];
     uint64_t top_seq, seen; /* seen bit n: top_seq - n was counted */
     struct worker_gap {     /* see worker_begin_gap */

@@ -387,7 +387,7 @@ static void answer_as_worker(struct master *m, const struct message *msg)
     if (msg->kind == MESSAGE_STATS && msg->stats.is_katydid)
         ingest_host_report(m, &msg->stats);
     if (msg->kind == MESSAGE_CLIENT_READY)
-        proto_ack(&out, m->host.node_id, 0, m->boot_id);
+        proto_ack(&out, m->host.node_id, 0, m->boot_id, NULL);
     else if (msg->kind == MESSAGE_STATS && msg->stats.is_katydid)
         proto_report_ack(&out, m->host.node_id, msg->stats.epoch, msg->stats.seq, 1);
     else

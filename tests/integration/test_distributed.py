@@ -6,6 +6,8 @@ import subprocess
 import textwrap
 import time
 
+import msgpack
+import zmq
 from harness import KATYDID, Process, children, csv_row, free_port, get_json, katydid, locustfile, signal, target, wait_for
 from hosts import Net
 
@@ -120,6 +122,43 @@ def test_the_death_of_the_only_process_is_the_same_exit_code():
             boss.wait_line("All users spawned")
             os.kill(children(boss.pid)[0], signal.SIGKILL)
             assert boss.wait() == 79, boss.describe()
+
+
+def test_nobody_else_ends_a_worker_in_its_name():
+    port, web = free_port(), free_port()
+    with target() as server, locustfile(FILE) as file:
+        with master(file, server, port, "--web-port", web, "--autostart", "-u", 5, "-r", 5) as boss, worker(file, port) as one:
+            wait_for(lambda: list(user_counts(web).values()) == [5], "the users")
+            time.sleep(1.5)  # a heartbeat: it has shown who it is
+            name = list(user_counts(web))[0]
+            context = zmq.Context()
+            stranger = context.socket(zmq.DEALER)
+            stranger.setsockopt(zmq.IDENTITY, name.encode())
+            stranger.connect(f"tcp://127.0.0.1:{port}")
+            for kind, data in (("quit", None), ("client_stopped", None), ("katydid_call", {"method": "quit"}), ("quit", {"token": "0" * 32})):
+                stranger.send(msgpack.packb([kind, data, name]))
+            wait_for(lambda: server.log()["requests"] > 200, "the load to go on")
+            context.destroy(linger=0)
+            one.wait_line("The users go on")
+            before = server.log()["requests"]
+            wait_for(lambda: server.log()["requests"] > before + 100 and list(user_counts(web).values()) == [5], "the users to be there")
+            boss.signal(signal.SIGINT)
+            assert boss.wait() == 0, boss.describe()
+            assert one.wait(90) == 0, one.describe()
+            assert boss.stderr.count("quit. ") <= 1, boss.describe()
+
+
+def test_a_worker_whose_master_is_gone_ends_when_it_was_told_to():
+    port = free_port()
+    with target() as server, locustfile(FILE) as file:
+        with katydid("-f", file, "--worker", "--master-port", port, "--master-max-wait", 2) as lonely:
+            assert lonely.wait() == 72, lonely.describe()
+        with master(file, server, port, "--headless", "-u", 2) as boss:
+            with katydid("-f", file, "--worker", "--master-port", port, "--master-max-wait", 4) as one:
+                boss.wait_line("All users spawned")
+                boss.signal(signal.SIGKILL)
+                assert one.wait() == 0, one.describe()
+                assert "Didn't get heartbeat from master in over 4s" in one.stderr
 
 
 def worker_pids(boss):

@@ -37,10 +37,14 @@ class FakeLink:
         self.sent.append(msgpack.unpackb(data, strict_map_key=False))
 
     def recv(self):
-        return self.inbox.get()
+        data = self.inbox.get()
+        if data is None:
+            raise OSError("the link is closed")
+        return data
 
     def close(self, linger_ms=0):
         self.is_closed = True
+        self.inbox.put(None)
 
 
 class FakeStats:

@@ -62,9 +62,17 @@ class Master:
         self.node = Node(runner, "tcp://127.0.0.1:5557", "me", host)
         self.node.start()
         Master.nodes.append(self.node)
-        self.link = core.Link.made[-1]
+        self.links = core.Link.made
+        self.seen = self.links[-1]
         self.katydid = katydid
         self.took = 0
+
+    @property
+    def link(self):
+        """The node's present one."""
+        if self.seen is not self.links[-1]:
+            self.seen, self.took = self.links[-1], 0
+        return self.seen
 
     def say(self, kind, data=None):
         self.link.inbox.put(msgpack.packb([kind, data, "me"]))
@@ -120,6 +128,17 @@ def test_handshake_names_the_dialect(core):
     master.ack()
     assert master.node.speaks_katydid
     assert master.runner.worker_index == 3
+
+
+def test_token_of_the_master_goes_with_what_ends_something(core, quick):
+    master = Master(core)
+    master.say("ack", {"index": 3, "katydid": {"protocol": 1, "boot_id": "b1", "token": "t1"}})
+    master.ack()  # later ones do not repeat it
+    assert master.expect("heartbeat")["token"] == "t1"
+    master.say("stop")
+    assert master.expect("client_stopped") == {"token": "t1"}
+    master.say("quit")
+    assert master.expect("quit") == {"token": "t1"}
 
 
 def test_a_test_from_spawn_to_stop(core, quick):
@@ -399,10 +418,11 @@ def test_new_run_ends_the_old_one(core):
 def test_reconnect_says_ready_on_the_new_link(core):
     master = Master(core)
     master.ack()
+    old = master.link
     master.say("reconnect")
     gevent.sleep(0.05)
     new = core.Link.made[-1]
-    assert new is not master.link and master.link.is_closed
+    assert new is not old and old.is_closed
     assert new.sent[0][0] == "client_ready"
 
 

@@ -258,8 +258,8 @@ static void every_message_is_one_array_of_three(void **state)
     struct sbuf out[7] = {{0}};
     msgpack_unpacked u;
     proto_plain(&out[0], "stop", "n");
-    proto_ack(&out[1], "n", 3, NULL);
-    proto_ack(&out[2], "n", 3, "boot");
+    proto_ack(&out[1], "n", 3, NULL, NULL);
+    proto_ack(&out[2], "n", 3, "boot", NULL);
     proto_spawn(&out[3], "n", &order);
     proto_event(&out[4], "n", 9, "quit", &(struct event_args){.exit_code = &code});
     const struct tally total = {.requests = 1};

@@ -104,6 +104,7 @@ class Node(Silence):
         self._answered_at = 0.0  # monotonic time when it last answered a message of ours
         self._held_at = None  # when the users were held back; None: they are not
         self._is_leaving = False
+        self._token = None
         self._exit_code = 0  # unless listeners set another
         self._began_at = time.monotonic()
         self.no_master_code = 72  # of the process, when no master ever answered
@@ -160,9 +161,12 @@ class Node(Silence):
 
     def _reconnect(self):
         logger.warning("The master asks for a new connection")
-        old, self._link = self._link, None
-        old.close(0)
+        self._renew_link()
+
+    def _renew_link(self):
+        old = self._link
         self._connect()
+        old.close(0)
         self._say_ready()
 
     def send(self, kind, data=None, node_id=None):
@@ -172,6 +176,10 @@ class Node(Silence):
         else:
             self._link.send(message)
 
+    def _proof(self):
+        """That it is really us who end: what the master told nobody else."""
+        return {"token": self._token} if self._token and self.speaks_katydid else None
+
     def call(self, method, user_count=None, spawn_rate=None, user_classes=None, exit_code=None):
         """User code wants the test started, changed or stopped."""
         self.send("katydid_call", {
@@ -180,6 +188,7 @@ class Node(Silence):
             "spawn_rate": spawn_rate,
             "user_classes": user_classes,
             "exit_code": exit_code,
+            **(self._proof() or {}),
         })
 
     def interrupt(self):
@@ -256,6 +265,7 @@ class Node(Silence):
             "state": self.state,
             "current_cpu_usage": self._health["cpu"],
             "current_memory_usage": self._health["memory"],
+            **(self._proof() or {}),
         })
 
     def _report_when_due(self):
@@ -340,8 +350,13 @@ class Node(Silence):
 
     def _receive(self):
         while True:
+            link = self._link
             try:
-                message = self._link.recv()
+                message = link.recv()
+            except OSError:
+                if link is self._link:
+                    raise
+                continue  # there is another one now
             except (ValueError, TypeError, msgpack.UnpackException, RPCReceiveError) as error:
                 logger.error("A message of the master cannot be understood: %s", error)
                 continue
@@ -378,6 +393,7 @@ class Node(Silence):
         if not self.speaks_katydid:
             return
         self._report_interval = katydid.get("report_interval", 1.0)
+        self._token = katydid.get("token", self._token)
         boot_id = katydid.get("boot_id")
         if self._boot_id not in (None, boot_id):
             logger.warning("The master was restarted")
@@ -529,7 +545,7 @@ class Node(Silence):
     def _stop(self):
         self._end_users()
         self._try(lambda: self.report(is_last=True))
-        self.send("client_stopped")
+        self.send("client_stopped", self._proof())
         self.state = runners.STATE_INIT
         if not self.speaks_katydid:
             gevent.sleep(int(os.getenv("LOCUST_WORKER_ADDITIONAL_WAIT_BEFORE_READY_AFTER_STOP",
@@ -588,7 +604,7 @@ class Node(Silence):
     def say_quit(self, **_):
         if not self._has_said_quit:
             self._has_said_quit = True
-            self.send("quit")
+            self.send("quit", self._proof())
 
     def _flush(self):
         self.report(is_last=True)

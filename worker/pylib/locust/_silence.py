@@ -45,6 +45,8 @@ class Silence:
             self._held_at = clock()
             _hold.begin()
             logger.warning(why + ": the users wait until the master answers", seconds)
+            if not self._is_library:
+                self._renew_link()  # somebody else may have connected under our name
 
     def _release_users(self):
         if self._held_at is not None:
