@@ -75,6 +75,24 @@ void map_add(struct map *m, uint64_t hash, void *value)
     m->count++;
 }
 
+void map_remove(struct map *m, uint64_t hash, const void *value)
+{
+    const size_t mask = m->cap - 1;
+    size_t hole = hash & mask;
+    while (m->slots[hole].value != value)
+        hole = (hole + 1) & mask;
+    /* What lies behind and may lie here moves up, so that no search ends too early. */
+    for (size_t i = (hole + 1) & mask; m->slots[i].value; i = (i + 1) & mask) {
+        const size_t home = m->slots[i].hash & mask;
+        if (((i - home) & mask) < ((i - hole) & mask))
+            continue;
+        m->slots[hole] = m->slots[i];
+        hole = i;
+    }
+    m->slots[hole] = (struct map_slot){0};
+    m->count--;
+}
+
 void map_clear(struct map *m)
 {
     if (m->count)

@@ -4,7 +4,7 @@
  *
  * The caller hashes the key (map_hash), and says by a callback whether an object has that key; the
  * index holds the full 64-bit hash, so the callback runs on true hits almost only. Keys and
- * objects stay the caller's. No removal: what needs it is rare here, and clears instead.
+ * objects stay the caller's.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,5 +27,6 @@ void *map_find(const struct map *m, uint64_t hash, bool (*is)(const void *value,
                const void *key);
 /* value must not be NULL, and its key not be in the map. */
 void map_add(struct map *m, uint64_t hash, void *value);
-void map_clear(struct map *m); /* keeps the memory */
+void map_remove(struct map *m, uint64_t hash, const void *value); /* it must be there */
+void map_clear(struct map *m);                                    /* keeps the memory */
 void map_fini(struct map *m);

@@ -16,7 +16,7 @@ def _works(*command):
     return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
-def _privileges():
+def privileges():
     """What stands before `unshare --net` and before `nsenter` so that they may be used."""
     if os.getuid() == 0:
         return [], []
@@ -29,7 +29,7 @@ def _privileges():
 class Net:
     def __init__(self):
         self.holders = []
-        self.before, self.into = _privileges()
+        self.before, self.into = privileges()
 
     def _hold(self, *before):
         holder = subprocess.Popen([*before, "unshare", "--net", *HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -18,7 +18,14 @@
 #include "worker/net/sock.h"
 #include "worker/net/tls.h"
 
-enum dial_step { DIAL_RESOLVE, DIAL_CONNECT, DIAL_ASK_PROXY, DIAL_PROXY_ANSWER, DIAL_HANDSHAKE };
+enum dial_step {
+    DIAL_RESOLVE,
+    DIAL_CONNECT,
+    DIAL_CONNECTED,
+    DIAL_ASK_PROXY,
+    DIAL_PROXY_ANSWER,
+    DIAL_HANDSHAKE,
+};
 
 struct dial {
     struct conn *conn;
@@ -37,11 +44,19 @@ static struct fetch_engine *engine_of(const struct conn *c)
     return c->lane->pool->engine;
 }
 
+static const char *dialed_host(const struct conn *c)
+{
+    const struct fetch_origin *o = c->lane->origin;
+    return o->proxy_host ? o->proxy_host : o->host;
+}
+
 void dial_cancel(struct conn *c)
 {
     struct dial *d = c->dial;
     c->dial = NULL;
     dns_cancel(&d->query);
+    if (d->step == DIAL_CONNECT) /* refused, or nobody answered in time: it may have moved */
+        dns_forget(engine_of(c)->dns, dialed_host(c));
     if (d->block) {
         hresp_fini(&d->answer);
         engine_block_put(engine_of(c), d->block);
@@ -191,6 +206,7 @@ static void start_tunnel(struct conn *c)
 
 static void connected(struct conn *c)
 {
+    c->dial->step = DIAL_CONNECTED;
     c->fetch->response.times.connected = clk_mono_ns();
     if (c->lane->origin->proxy_host)
         start_tunnel(c);
@@ -203,10 +219,10 @@ static void connect_next(struct conn *c)
     struct dial *d = c->dial;
     const struct fetch_origin *o = c->lane->origin;
     const uint16_t port = o->proxy_host ? o->proxy_port : o->port;
+    d->step = DIAL_CONNECT;
     while (d->next_addr < d->query.count) {
         d->last_errno = sock_connect(&c->stream, &d->query.addrs[d->next_addr++], port);
         if (d->last_errno == 0) {
-            d->step = DIAL_CONNECT;
             conn_watch(c, EV_WRITE);
             return;
         }
@@ -247,14 +263,13 @@ static void resolved(struct dns_query *q)
 void dial_start(struct conn *c)
 {
     struct fetch *f = c->fetch;
-    const struct fetch_origin *o = c->lane->origin;
     struct dial *d = mem_zalloc(sizeof *d);
     d->conn = c;
     d->query.done = resolved;
     c->dial = d;
     if (f->request.connect_timeout_ms)
         fetch_start_phase(f, f->request.connect_timeout_ms, clk_mono_ns());
-    if (dns_lookup(engine_of(c)->dns, o->proxy_host ? o->proxy_host : o->host, &d->query))
+    if (dns_lookup(engine_of(c)->dns, dialed_host(c), &d->query))
         resolved(&d->query);
 }
 
@@ -262,6 +277,7 @@ void dial_event(struct conn *c)
 {
     switch (c->dial->step) {
     case DIAL_RESOLVE: /* not watched yet */
+    case DIAL_CONNECTED:
         return;
     case DIAL_CONNECT:
         check_connect(c);

@@ -46,9 +46,9 @@ struct fetch_engine *fetch_engine_new(struct event_base *base)
     ignore_sigpipe();
     struct fetch_engine *e = mem_zalloc(sizeof *e);
     e->base = base;
-    e->dns = dns_new(base);
     e->tls = tls_new();
     e->deadlines = deadlines_new(base);
+    e->dns = dns_new(base, e->deadlines);
     e->limits.max_body = DEFAULT_MAX_BODY;
     e->kick = evtimer_new(base, on_kick, e);
     return e;
@@ -76,9 +76,9 @@ void fetch_engine_free(struct fetch_engine *e)
     for (size_t i = 0; i < e->origins.cap; i++)
         origin_free(e->origins.slots[i].value);
     map_fini(&e->origins);
+    dns_free(e->dns);
     deadlines_free(e->deadlines);
     tls_free(e->tls);
-    dns_free(e->dns);
     free_spares(&e->conns);
     free_spares(&e->fetches);
     free_spares(&e->blocks);

@@ -1,57 +1,87 @@
 // SPDX-License-Identifier: MIT
-/* libevent's resolver is made on the first name that needs it: a run against literals opens no
- * socket for it. */
+/* The names, who waits for them, and how long an answer counts; resolver.c asks. */
 #include "worker/net/dns.h"
 
 #include <arpa/inet.h>
-#include <event2/dns.h>
-#include <event2/event.h>
-#include <event2/util.h>
+#include <netdb.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/clk.h"
 #include "common/base/map.h"
 #include "common/base/mem.h"
+#include "worker/net/deadline.h"
+#include "worker/net/resolver.h"
 
 struct dns_entry {
     struct dns *dns;
+    struct dns_entry *next, *prev; /* used last first */
+    uint64_t hash;
     char *host;
     uint64_t expires_ns; /* 0 = no answer is held */
     unsigned count, first_family_count, turn;
     union sock_addr addrs[DNS_MAX_ADDRS];
     struct dns_query *waiting;   /* for the answer */
     struct dns_query *answering; /* being told it */
-    bool is_asking, is_answering;
+    struct question *question;   /* NULL = not asking */
+    struct deadline patience;
+    bool is_answering;
 };
 
 struct dns {
-    struct event_base *base;
-    struct evdns_base *resolver;
+    struct resolver *resolver;
+    struct deadlines *deadlines;
     struct map entries;
+    struct dns_entry *newest, *oldest;
     uint64_t lookups;
 };
 
-struct dns *dns_new(struct event_base *base)
+static void on_answer(struct question *q);
+
+struct dns *dns_new(struct event_base *base, struct deadlines *deadlines)
 {
     struct dns *dns = mem_zalloc(sizeof *dns);
-    dns->base = base;
+    dns->resolver = resolver_new(base, on_answer);
+    dns->deadlines = deadlines;
     return dns;
+}
+
+/* ---- names ---- */
+
+static void unlink_entry(struct dns_entry *e)
+{
+    *(e->prev ? &e->prev->next : &e->dns->newest) = e->next;
+    *(e->next ? &e->next->prev : &e->dns->oldest) = e->prev;
+}
+
+static void link_newest(struct dns_entry *e)
+{
+    e->prev = NULL;
+    e->next = e->dns->newest;
+    *(e->next ? &e->next->prev : &e->dns->oldest) = e;
+    e->dns->newest = e;
+}
+
+static void entry_free(struct dns_entry *e)
+{
+    if (e->question)
+        resolver_forget(e->question);
+    deadline_clear(&e->patience);
+    unlink_entry(e);
+    map_remove(&e->dns->entries, e->hash, e);
+    free(e->host);
+    free(e);
 }
 
 void dns_free(struct dns *dns)
 {
     if (!dns)
         return;
-    if (dns->resolver)
-        evdns_base_free(dns->resolver, 0);
-    for (size_t i = 0; i < dns->entries.cap; i++) {
-        struct dns_entry *e = dns->entries.slots[i].value;
-        if (e)
-            free(e->host);
-        free(e);
-    }
+    while (dns->newest)
+        entry_free(dns->newest);
     map_fini(&dns->entries);
+    resolver_free(dns->resolver);
     free(dns);
 }
 
@@ -60,21 +90,54 @@ uint64_t dns_lookups(const struct dns *dns)
     return dns->lookups;
 }
 
+size_t dns_names(const struct dns *dns)
+{
+    return dns->entries.count;
+}
+
 static bool entry_is(const void *value, const void *key)
 {
     return strcmp(((const struct dns_entry *)value)->host, key) == 0;
 }
 
+static bool is_idle(const struct dns_entry *e)
+{
+    return !e->question && !e->is_answering && !e->waiting;
+}
+
+/* Those that are asked for right now stay, and are as many as there are exchanges. */
+static void make_room(struct dns *dns)
+{
+    struct dns_entry *e = dns->oldest;
+    while (e && dns->entries.count >= DNS_MAX_NAMES) {
+        struct dns_entry *newer = e->prev;
+        if (is_idle(e))
+            entry_free(e);
+        e = newer;
+    }
+}
+
+static struct dns_entry *entry_find(struct dns *dns, const char *host, uint64_t *hash)
+{
+    *hash = map_hash(0, host, strlen(host));
+    return map_find(&dns->entries, *hash, entry_is, host);
+}
+
 static struct dns_entry *entry_get(struct dns *dns, const char *host)
 {
-    const uint64_t hash = map_hash(0, host, strlen(host));
-    struct dns_entry *e = map_find(&dns->entries, hash, entry_is, host);
-    if (!e) {
+    uint64_t hash;
+    struct dns_entry *e = entry_find(dns, host, &hash);
+    if (e) {
+        unlink_entry(e);
+    } else {
+        make_room(dns);
         e = mem_zalloc(sizeof *e);
         e->dns = dns;
+        e->hash = hash;
         e->host = mem_strdup(host);
         map_add(&dns->entries, hash, e);
     }
+    link_newest(e);
     return e;
 }
 
@@ -85,12 +148,12 @@ static bool is_literal(const char *host, struct dns_query *q)
     if (inet_pton(AF_INET, host, &a->v4.sin_addr) == 1) {
         a->v4.sin_family = AF_INET;
     } else if (strchr(host, ':')) {
-        struct evutil_addrinfo hints = {.ai_family = AF_INET6, .ai_flags = EVUTIL_AI_NUMERICHOST};
-        struct evutil_addrinfo *found = NULL;
-        if (evutil_getaddrinfo(host, NULL, &hints, &found) != 0)
+        const struct addrinfo hints = {.ai_family = AF_INET6, .ai_flags = AI_NUMERICHOST};
+        struct addrinfo *found = NULL;
+        if (getaddrinfo(host, NULL, &hints, &found) != 0)
             return false;
         memcpy(&a->v6, found->ai_addr, sizeof a->v6);
-        evutil_freeaddrinfo(found);
+        freeaddrinfo(found);
     } else {
         return false;
     }
@@ -98,6 +161,8 @@ static bool is_literal(const char *host, struct dns_query *q)
     q->eai = 0;
     return true;
 }
+
+/* ---- answers ---- */
 
 static void give(struct dns_entry *e, struct dns_query *q)
 {
@@ -110,30 +175,25 @@ static void give(struct dns_entry *e, struct dns_query *q)
     q->eai = 0;
 }
 
-static void keep_family(struct dns_entry *e, const struct evutil_addrinfo *found, int family)
+static void keep_family(struct dns_entry *e, const struct question *q, int family)
 {
-    for (; found && e->count < DNS_MAX_ADDRS; found = found->ai_next) {
-        if (found->ai_family != family)
-            continue;
-        const size_t size = family == AF_INET ? sizeof e->addrs->v4 : sizeof e->addrs->v6;
-        union sock_addr *a = &e->addrs[e->count++];
-        memset(a, 0, sizeof *a);
-        memcpy(a, found->ai_addr, size);
-    }
+    for (unsigned i = 0; i < q->count; i++)
+        if (q->addrs[i].any.sa_family == family)
+            e->addrs[e->count++] = q->addrs[i];
 }
 
-static void keep(struct dns_entry *e, const struct evutil_addrinfo *found)
+static void keep(struct dns_entry *e, const struct question *q)
 {
     e->count = 0;
-    keep_family(e, found, AF_INET);
+    keep_family(e, q, AF_INET);
     e->first_family_count = e->count;
-    keep_family(e, found, AF_INET6);
+    keep_family(e, q, AF_INET6);
     if (!e->first_family_count)
         e->first_family_count = e->count;
-    e->expires_ns = clk_mono_ns() + DNS_TTL_S * UINT64_C(1000000000);
+    e->expires_ns = clk_mono_ns() + DNS_KEEP_MS * UINT64_C(1000000);
 }
 
-static void ask(struct dns *dns, struct dns_entry *e);
+static void ask(struct dns_entry *e);
 
 /* Tells all who waited; who asks again while being told waits for a new answer. */
 static void tell(struct dns_entry *e, int error)
@@ -152,48 +212,40 @@ static void tell(struct dns_entry *e, int error)
         q->done(q);
     }
     e->is_answering = false;
-    if (e->waiting && !e->is_asking)
-        ask(e->dns, e);
+    if (e->waiting && !e->question)
+        ask(e);
 }
 
-static void on_answer(int error, struct evutil_addrinfo *found, void *arg)
+static void on_answer(struct question *q)
 {
-    struct dns_entry *e = arg;
-    e->is_asking = false;
-    if (error == 0)
-        keep(e, found);
-    if (error == 0 && !e->count)
-        error = EVUTIL_EAI_NONAME;
-    if (found)
-        evutil_freeaddrinfo(found);
-    tell(e, error);
+    struct dns_entry *e = q->asker;
+    e->question = NULL;
+    deadline_clear(&e->patience);
+    if (q->eai == 0)
+        keep(e, q);
+    tell(e, q->eai);
 }
 
-static struct evdns_base *resolver_get(struct dns *dns)
+static void on_patience(struct deadline *d)
 {
-    if (!dns->resolver) {
-        const int flags = EVDNS_BASE_INITIALIZE_NAMESERVERS | EVDNS_BASE_DISABLE_WHEN_INACTIVE;
-        dns->resolver = evdns_base_new(dns->base, flags);
-        if (!dns->resolver) /* an unusable resolv.conf: /etc/hosts still counts */
-            dns->resolver = evdns_base_new(dns->base, EVDNS_BASE_DISABLE_WHEN_INACTIVE);
-        if (dns->resolver)
-            evdns_base_set_option(dns->resolver, "randomize-case:", "0");
-    }
-    return dns->resolver;
+    struct dns_entry *e = (struct dns_entry *)((char *)d - offsetof(struct dns_entry, patience));
+    resolver_forget(e->question);
+    e->question = NULL;
+    tell(e, EAI_AGAIN);
 }
 
-static void ask(struct dns *dns, struct dns_entry *e)
+static void ask(struct dns_entry *e)
 {
-    struct evdns_base *resolver = resolver_get(dns);
-    e->is_asking = true;
+    struct dns *dns = e->dns;
     e->expires_ns = 0;
     dns->lookups++;
-    if (!resolver) {
-        on_answer(EVUTIL_EAI_FAIL, NULL, e);
+    e->question = resolver_ask(dns->resolver, e->host, e);
+    if (!e->question) {
+        tell(e, EAI_AGAIN);
         return;
     }
-    const struct evutil_addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_protocol = IPPROTO_TCP};
-    evdns_getaddrinfo(resolver, e->host, NULL, &hints, on_answer, e);
+    e->patience.fire = on_patience;
+    deadline_set(dns->deadlines, &e->patience, DNS_PATIENCE_MS, clk_mono_ns());
 }
 
 bool dns_lookup(struct dns *dns, const char *host, struct dns_query *q)
@@ -211,8 +263,8 @@ bool dns_lookup(struct dns *dns, const char *host, struct dns_query *q)
     if (q->next)
         q->next->prev = q;
     e->waiting = q;
-    if (!e->is_asking && !e->is_answering)
-        ask(dns, e);
+    if (!e->question && !e->is_answering)
+        ask(e);
     return false;
 }
 
@@ -225,4 +277,12 @@ void dns_cancel(struct dns_query *q)
         q->next->prev = q->prev;
     q->list = NULL;
     q->next = q->prev = NULL;
+}
+
+void dns_forget(struct dns *dns, const char *host)
+{
+    uint64_t hash;
+    struct dns_entry *e = entry_find(dns, host, &hash);
+    if (e)
+        e->expires_ns = 0;
 }

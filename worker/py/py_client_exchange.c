@@ -7,12 +7,15 @@
  */
 #include "worker/py/py_client.h"
 
+#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/clk.h"
 #include "common/base/mem.h"
 #include "worker/py/py_stats.h"
+
+#define UNRESOLVED_NS UINT64_C(1000000000)
 
 static void exchange_done(void *arg)
 {
@@ -27,15 +30,44 @@ static int wait_done(struct response *r)
     return result;
 }
 
+/* A name server that does not answer: a test that ends first would say nothing of what it tried.
+ * New, or NULL: it was not so. */
+static PyObject *unresolved_error(struct response *r)
+{
+    const struct fetch_times *t = &fetch_response(r->fetch)->times;
+    if (r->is_reached || !t->dialed || t->resolved || clk_mono_ns() - t->dialed < UNRESOLVED_NS)
+        return NULL;
+    return PyObject_CallFunction(r->session->is_fast ? glue.fast_error : glue.error, "OsisO", r,
+                                 "RESOLVE", EAI_AGAIN, gai_strerror(EAI_AGAIN), Py_False);
+}
+
+static void report_unresolved(struct response *r)
+{
+    r->error = unresolved_error(r);
+    r->ended_ns = clk_mono_ns();
+    r->got = fetch_response(r->fetch);
+    r->duration_ns += r->ended_ns - r->got->times.start;
+    if (r->error)
+        record_default_outcome(r);
+}
+
 /* Its greenlet was ended while it waited; the answer may be there, and nobody to judge it. */
 static void count_ended(struct response *r)
 {
     const bool is_answered = fetch_is_done(r->fetch);
+    PyObject *type = NULL, *value = NULL, *trace = NULL;
     fetch_cancel(r->fetch);
     r->is_reached |= fetch_response(r->fetch)->was_sent;
     r->is_reported = true;
+    if (!r->name)
+        return; /* the plain road's: noted in its account */
+    PyErr_Fetch(&type, &value, &trace);
     if (r->is_reached)
         record_aside(r, is_answered ? ASIDE_DISCARDED : ASIDE_CUT, 1);
+    else
+        report_unresolved(r);
+    PyErr_Clear();
+    PyErr_Restore(type, value, trace);
 }
 
 static void count_resent(struct response *r)
@@ -141,12 +173,15 @@ static int note(const struct response *r, PyObject *account)
     return result ? 0 : -1;
 }
 
-static void note_ended(const struct response *r, PyObject *account)
+static void note_ended(struct response *r, PyObject *account)
 {
     PyObject *type = NULL, *value = NULL, *trace = NULL;
     PyErr_Fetch(&type, &value, &trace);
-    if (note(r, account) < 0)
-        PyErr_Clear();
+    PyObject *error = note(r, account) == 0 && r->fetch ? unresolved_error(r) : NULL;
+    if (error && account != Py_None)
+        PyObject_SetAttrString(account, "unresolved", error);
+    Py_XDECREF(error);
+    PyErr_Clear();
     PyErr_Restore(type, value, trace);
 }
 

@@ -3,10 +3,12 @@
 
 A call ends by being reported. When an exception leaves it instead (its user is stopped, a hook
 raises), the target may have counted it all the same: it is then cut off, when an answer was awaited,
-or discarded. Requests that were sent again are counted in any case.
+or discarded. Requests that were sent again are counted in any case. A name server that gave no answer
+until the end is a failure.
 """
 
 from contextvars import ContextVar
+from time import perf_counter
 
 current = ContextVar("account", default=None)  # of the call that this greenlet carries out
 
@@ -17,12 +19,16 @@ class Account:
     resent = 0
     first_target = None  # path and query
 
-    def __init__(self, session, method, name, url):
+    unresolved = None  # the error of a name that nobody answered for
+
+    def __init__(self, session, method, name, url, failed=None):
+        """failed: makes the response of an error."""
         self._session, self._method = session, method
-        self._name, self._url = name, url
+        self._name, self._url, self._failed = name, url, failed
 
     def __enter__(self):
         self._token = current.set(self)
+        self._began = perf_counter()
         return self
 
     def __exit__(self, kind, error, traceback):
@@ -31,10 +37,19 @@ class Account:
             self._count("resent", self.resent)
         if kind is not None and self.is_reached:
             self._count("cut" if self.is_waiting else "discarded", 1)
+        elif kind is not None and self.unresolved is not None and self._failed is not None:
+            self._report(self._failed(self.unresolved))
+
+    def _label(self):
+        return self._name or self.first_target or str(self._url)
 
     def _count(self, what, n):
-        name = self._name or self.first_target or str(self._url)
-        self._session._count_aside(what, self._method, name, n)
+        self._session._count_aside(what, self._method, self._label(), n)
+
+    def _report(self, response):
+        ms = (perf_counter() - self._began) * 1000
+        response._begin(self._session, self._method, self._label(), None, False, ms, False)
+        response._report()
 
     def add_resent(self, n):
         self.resent += n

@@ -308,7 +308,14 @@ def fast_plain_request(session, method, url, name, catch_response, context, kwar
     start = perf_counter()
     is_stream = bool(kwargs.get("stream"))
     retries = session._retries if kwargs.get("max_retries") is None else kwargs["max_retries"]
-    with Account(session, method, name, url) as account:
+
+    def failed(error):
+        response = cls()
+        response.status_code, response.error, response.url = 0, error, built_url
+        response.request = FastRequest(built_url, method, chain.headers, chain.body)
+        return response
+
+    with Account(session, method, name, url, failed) as account:
         chain = _Chain(session, account, method, built_url, request, is_stream)
         try:
             response = chain.first(cls)
@@ -319,9 +326,7 @@ def fast_plain_request(session, method, url, name, catch_response, context, kwar
             if kwargs.get("allow_redirects", True) and most:
                 response = chain.follow(cls, response, most)
         except OSError as error:
-            response = cls()
-            response.status_code, response.error, response.url = 0, error, built_url
-            response.request = FastRequest(built_url, method, chain.headers, chain.body)
+            response = failed(error)
     if (failure := response._failure()) is not None:
         response.error, response.status_code = failure, 0
     duration = (perf_counter() - start) * 1000

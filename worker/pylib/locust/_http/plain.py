@@ -542,7 +542,7 @@ def plain_request(session, method, url, name, catch_response, context, kwargs):
     complete_url = session._build_url(url)
     session._explicit_name = name
     start = perf_counter()
-    with Account(session, method, name, url) as account:
+    with Account(session, method, name, url, error_response) as account:
         try:
             response = requests.Session.request(session, method, complete_url, **kwargs)
         except (MissingSchema, InvalidSchema, InvalidURL):

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+/* Loop and threads share three things under one lock: the questions that no thread has taken, those
+ * that are answered, and how many threads there are. */
+#include "worker/net/resolver.h"
+
+#include <event2/event.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "common/base/mem.h"
+
+struct resolver {
+    struct event_base *base;
+    void (*answered)(struct question *q);
+    struct event *bell; /* pending while questions are open, so that an idle loop can end */
+    size_t open_count;  /* questions that were asked and not taken back from the threads */
+    pthread_mutex_t lock;
+    /* Under the lock. */
+    struct question *asked, **asked_end, *done;
+    unsigned threads;
+    bool is_closed; /* the loop is gone: the last thread frees all */
+    int fd;         /* rings the bell */
+};
+
+static void question_free(struct question *q)
+{
+    free(q->host);
+    free(q);
+}
+
+static void destroy(struct resolver *r)
+{
+    while (r->asked) {
+        struct question *q = r->asked;
+        r->asked = q->next;
+        question_free(q);
+    }
+    while (r->done) {
+        struct question *q = r->done;
+        r->done = q->next;
+        question_free(q);
+    }
+    if (r->fd >= 0)
+        close(r->fd);
+    pthread_mutex_destroy(&r->lock);
+    free(r);
+}
+
+/* ---- threads ---- */
+
+static void note_addresses(struct question *q, const struct addrinfo *found)
+{
+    for (; found && q->count < DNS_MAX_ADDRS; found = found->ai_next) {
+        const bool is_v4 = found->ai_family == AF_INET;
+        if (!is_v4 && found->ai_family != AF_INET6)
+            continue;
+        union sock_addr *a = &q->addrs[q->count++];
+        memset(a, 0, sizeof *a);
+        memcpy(a, found->ai_addr, is_v4 ? sizeof a->v4 : sizeof a->v6);
+    }
+    if (!q->count)
+        q->eai = EAI_NONAME;
+}
+
+static void look_up(struct question *q)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_protocol = IPPROTO_TCP};
+    struct addrinfo *found = NULL;
+    q->eai = getaddrinfo(q->host, NULL, &hints, &found);
+    if (q->eai != 0)
+        return;
+    note_addresses(q, found);
+    freeaddrinfo(found);
+}
+
+/* The lock is held. */
+static struct question *take_asked(struct resolver *r)
+{
+    struct question *q = r->is_closed ? NULL : r->asked;
+    if (!q)
+        return NULL;
+    r->asked = q->next;
+    if (!r->asked)
+        r->asked_end = &r->asked;
+    return q;
+}
+
+static void hand_back(struct resolver *r, struct question *q)
+{
+    const uint64_t one = 1;
+    q->next = r->done;
+    r->done = q;
+    if (write(r->fd, &one, sizeof one) < 0)
+        return; /* full: it rings already */
+}
+
+static void *thread_main(void *resolver)
+{
+    struct resolver *r = resolver;
+    struct question *q;
+    pthread_mutex_lock(&r->lock);
+    while ((q = take_asked(r))) {
+        if (q->asker) {
+            pthread_mutex_unlock(&r->lock);
+            look_up(q);
+            pthread_mutex_lock(&r->lock);
+        }
+        hand_back(r, q);
+    }
+    const bool is_last = --r->threads == 0 && r->is_closed;
+    pthread_mutex_unlock(&r->lock);
+    if (is_last)
+        destroy(r);
+    return NULL;
+}
+
+static bool start_thread(struct resolver *r)
+{
+    pthread_t thread;
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    const bool is_started = pthread_create(&thread, NULL, thread_main, r) == 0;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (is_started)
+        pthread_detach(thread);
+    return is_started;
+}
+
+/* ---- the loop ---- */
+
+static void on_bell(evutil_socket_t fd, short what, void *arg)
+{
+    (void)what;
+    struct resolver *r = arg;
+    uint64_t rings;
+    if (read(fd, &rings, sizeof rings) < 0)
+        return;
+    pthread_mutex_lock(&r->lock);
+    struct question *done = r->done;
+    r->done = NULL;
+    pthread_mutex_unlock(&r->lock);
+    while (done) {
+        struct question *q = done;
+        done = q->next;
+        r->open_count--;
+        if (q->asker)
+            r->answered(q); /* may forget others of the list */
+        question_free(q);
+    }
+    if (!r->open_count)
+        event_del(r->bell);
+}
+
+struct resolver *resolver_new(struct event_base *base, void (*answered)(struct question *q))
+{
+    struct resolver *r = mem_zalloc(sizeof *r);
+    r->base = base;
+    r->answered = answered;
+    r->asked_end = &r->asked;
+    r->fd = -1;
+    pthread_mutex_init(&r->lock, NULL);
+    return r;
+}
+
+/* The first name needs it; a run against literals opens nothing. */
+static bool has_bell(struct resolver *r)
+{
+    if (r->fd < 0) {
+        r->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+        r->bell = r->fd < 0 ? NULL : event_new(r->base, r->fd, EV_READ | EV_PERSIST, on_bell, r);
+    }
+    return r->bell != NULL;
+}
+
+void resolver_free(struct resolver *r)
+{
+    if (r->bell)
+        event_free(r->bell);
+    pthread_mutex_lock(&r->lock);
+    r->is_closed = true;
+    const bool is_last = r->threads == 0;
+    pthread_mutex_unlock(&r->lock);
+    if (is_last)
+        destroy(r);
+}
+
+struct question *resolver_ask(struct resolver *r, const char *host, void *asker)
+{
+    if (!has_bell(r))
+        return NULL;
+    struct question *q = mem_zalloc(sizeof *q);
+    q->resolver = r;
+    q->host = mem_strdup(host);
+    q->asker = asker;
+    r->open_count++;
+    event_add(r->bell, NULL);
+    pthread_mutex_lock(&r->lock);
+    if (r->threads < DNS_MAX_THREADS && start_thread(r))
+        r->threads++;
+    if (r->threads) {
+        *r->asked_end = q;
+        r->asked_end = &q->next;
+    } else { /* no thread can be had: answered in the next turn, as others are */
+        q->eai = EAI_AGAIN;
+        hand_back(r, q);
+    }
+    pthread_mutex_unlock(&r->lock);
+    return q;
+}
+
+void resolver_forget(struct question *q)
+{
+    pthread_mutex_lock(&q->resolver->lock);
+    q->asker = NULL;
+    pthread_mutex_unlock(&q->resolver->lock);
+}
