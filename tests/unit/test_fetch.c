@@ -657,6 +657,32 @@ static void test_many_end_together(void **state)
     get_body("/", "Hello world\n");
 }
 
+/* A target may name new hosts without end, each of them once. */
+static void test_origins_without_end(void **state)
+{
+    (void)state;
+    const struct fetch_origin *home = rig.origin;
+    for (int i = 0; i < 300; i++) {
+        char host[32];
+        snprintf(host, sizeof host, "127.0.%d.%d", i / 250, i % 250 + 1);
+        rig.origin =
+            fetch_origin_get(rig.engine, &(struct fetch_target){.host = host, .port = peer->port});
+        struct fetch *f = rig_get(&rig, "/");
+        fetch_free(f); /* most are refused: the peer listens at one address */
+        if (i % 10 == 0) {
+            fetch_origin_put(rig.origin);
+            rig.origin = home;
+            get_body("/", "Hello world\n");
+        } else {
+            fetch_origin_put(rig.origin);
+        }
+        assert_true(fetch_engine_counters(rig.engine).origins < 100);
+    }
+    rig.origin = home;
+    assert_true(fetch_engine_counters(rig.engine).connections_open <= 2);
+    assert_true(fetch_engine_counters(rig.engine).connections_reused > 20);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -682,6 +708,7 @@ int main(void)
         T(test_stream_left),
         T(test_many),
         T(test_many_end_together),
+        T(test_origins_without_end),
     };
 #undef T
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -76,6 +76,7 @@ void fetch_engine_free(struct fetch_engine *e)
     for (size_t i = 0; i < e->origins.cap; i++)
         origin_free(e->origins.slots[i].value);
     map_fini(&e->origins);
+    map_fini(&e->lanes);
     dns_free(e->dns);
     deadlines_free(e->deadlines);
     tls_free(e->tls);
@@ -89,6 +90,7 @@ struct fetch_counters fetch_engine_counters(const struct fetch_engine *e)
 {
     struct fetch_counters counters = e->counters;
     counters.dns_lookups = dns_lookups(e->dns);
+    counters.origins = e->origins.count;
     return counters;
 }
 

@@ -61,9 +61,10 @@ struct fetch_target {
     uint16_t proxy_port;
     const char *proxy_auth; /* value of Proxy-Authorization for CONNECT; NULL = none */
 };
-/* Interned for the life of the engine: same target, same pointer. Bounded by what user code asks.
- */
+/* Interned: same target, same pointer. A reference, to be given back: a target's redirects may name
+ * hosts without end. Pools keep their own while they have connections to it. */
 const struct fetch_origin *fetch_origin_get(struct fetch_engine *e, const struct fetch_target *t);
+void fetch_origin_put(const struct fetch_origin *origin);
 
 struct fetch_pool_config {
     unsigned max_idle_per_origin; /* connections kept when a response is done (requests: 10) */
@@ -201,5 +202,6 @@ void fetch_phases(const struct fetch_times *t, uint64_t until, uint64_t *phase_u
 /* Counters for health and tests. */
 struct fetch_counters {
     uint64_t connections_opened, connections_reused, connections_open, dns_lookups, tls_resumed;
+    uint64_t origins; /* known now */
 };
 struct fetch_counters fetch_engine_counters(const struct fetch_engine *e);

@@ -8,7 +8,8 @@
  *   fetch.c    the exchange: start, end, deadlines, the public calls
  *   fetch_io.c request out, response in    fetch_body.c  body bytes to the caller
  *
- * Ownership: the engine owns origins and free memory; a pool its lanes; a lane its connections; the
+ * Ownership: the engine owns free memory, and origins while somebody refers to them: callers and
+ * lanes. A pool owns its lanes, those used last; a lane its connections; the
  * caller its fetches. A connection that is being set up or busy has exactly one fetch and the other
  * way round; ending one detaches both. Whatever ends an exchange goes through fetch_end.
  */
@@ -48,7 +49,7 @@ struct fetch_engine {
     struct dns *dns;
     struct tls *tls;
     struct deadlines *deadlines;
-    struct map origins;
+    struct map origins, lanes; /* lanes by pool and origin */
     struct fetch_limits limits;
     struct fetch_counters counters;
     struct event *kick; /* runs the lanes below in the next turn of the loop */
@@ -60,6 +61,8 @@ struct fetch_engine {
 struct fetch_origin {
     struct fetch_origin *self; /* callers hold it const; tls_state is ours to change */
     struct fetch_engine *engine;
+    uint64_t hash;
+    unsigned refs;
     char *host, *proxy_host, *proxy_auth;
     uint16_t port, proxy_port;
     bool is_tls;
@@ -70,12 +73,13 @@ struct fetch_origin {
 struct fetch_pool {
     struct fetch_engine *engine;
     struct fetch_pool_config config;
-    struct lane *lanes;
+    struct lane *lanes, *last_lane; /* used last first */
+    unsigned lane_count;
 };
 
 /* A pool's share of one origin. */
 struct lane {
-    struct lane *next;
+    struct lane *next, *prev;
     struct fetch_pool *pool;
     const struct fetch_origin *origin;
     struct conn *idle; /* most recently used first */
@@ -145,6 +149,7 @@ void engine_unkick(struct fetch_engine *e, struct lane *lane);
 
 /* origin.c */
 void origin_free(struct fetch_origin *o);
+struct fetch_origin *origin_ref(const struct fetch_origin *o);
 /* NULL when its profile cannot be used: tls_text says why. */
 struct tls_origin *origin_tls(const struct fetch_origin *origin);
 

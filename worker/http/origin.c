@@ -92,9 +92,25 @@ const struct fetch_origin *fetch_origin_get(struct fetch_engine *e, const struct
     struct fetch_origin *o = map_find(&e->origins, hash, origin_is, &target);
     if (!o) {
         o = origin_new(e, &target);
+        o->hash = hash;
         map_add(&e->origins, hash, o);
     }
-    return o;
+    return origin_ref(o);
+}
+
+struct fetch_origin *origin_ref(const struct fetch_origin *o)
+{
+    o->self->refs++;
+    return o->self;
+}
+
+void fetch_origin_put(const struct fetch_origin *origin)
+{
+    struct fetch_origin *o = origin->self;
+    if (--o->refs)
+        return;
+    map_remove(&o->engine->origins, o->hash, o);
+    origin_free(o);
 }
 
 void origin_free(struct fetch_origin *o)

@@ -3,7 +3,9 @@
  *
  * One lane per origin and pool: idle connections, most recently used first, so that few stay warm
  * and the rest can be dropped; and exchanges that wait because the lane has all the connections it
- * may have. A session talks to few origins: lanes are a plain list.
+ * may have. A session talks to few origins, but a target may redirect it to new ones without end:
+ * it keeps the lanes that it used last. The newest is looked at first, the others are found by a
+ * map.
  */
 #include "worker/http/fetch_int.h"
 
@@ -16,6 +18,9 @@
  * loop meanwhile, so ask the socket itself whether the server has closed, or has said something
  * (408) that must not be taken for an answer. What it does after that, fetch_io sees to. */
 #define TRUSTED_IDLE_NS UINT64_C(10000000)
+
+#define LANES_MAX 64u    /* of a pool, but for those that are busy */
+#define LOOKED_AT_MAX 8u /* of those, for one to give up */
 
 struct fetch_pool *fetch_pool_new(struct fetch_engine *e, struct fetch_pool_config config)
 {
@@ -40,31 +45,95 @@ void fetch_pool_close_idle(struct fetch_pool *p)
         close_idle(lane);
 }
 
+struct lane_key {
+    const struct fetch_pool *pool;
+    const struct fetch_origin *origin;
+};
+
+static uint64_t lane_hash(const struct lane_key *key)
+{
+    return map_hash(0, key, sizeof *key);
+}
+
+static bool lane_is(const void *value, const void *key)
+{
+    const struct lane *lane = value;
+    const struct lane_key *k = key;
+    return lane->pool == k->pool && lane->origin == k->origin;
+}
+
+static void unlink_lane(struct lane *lane)
+{
+    struct fetch_pool *p = lane->pool;
+    *(lane->prev ? &lane->prev->next : &p->lanes) = lane->next;
+    *(lane->next ? &lane->next->prev : &p->last_lane) = lane->prev;
+}
+
+static void link_first(struct lane *lane)
+{
+    struct fetch_pool *p = lane->pool;
+    lane->prev = NULL;
+    lane->next = p->lanes;
+    *(lane->next ? &lane->next->prev : &p->last_lane) = lane;
+    p->lanes = lane;
+}
+
+static void lane_free(struct lane *lane)
+{
+    struct fetch_pool *p = lane->pool;
+    const struct lane_key key = {p, lane->origin};
+    close_idle(lane);
+    engine_unkick(p->engine, lane);
+    unlink_lane(lane);
+    p->lane_count--;
+    map_remove(&p->engine->lanes, lane_hash(&key), lane);
+    fetch_origin_put(lane->origin);
+    free(lane);
+}
+
 void fetch_pool_free(struct fetch_pool *p)
 {
     if (!p)
         return;
-    while (p->lanes) {
-        struct lane *lane = p->lanes;
-        p->lanes = lane->next;
-        close_idle(lane);
-        engine_unkick(p->engine, lane);
-        free(lane);
-    }
+    while (p->lanes)
+        lane_free(p->lanes);
     free(p);
+}
+
+static void make_room(struct fetch_pool *p)
+{
+    struct lane *lane = p->last_lane;
+    for (unsigned i = 0; lane && i < LOOKED_AT_MAX && p->lane_count >= LANES_MAX; i++) {
+        struct lane *newer = lane->prev;
+        if (lane->open_count == lane->idle_count && !lane->queue)
+            lane_free(lane);
+        lane = newer;
+    }
+}
+
+static struct lane *lane_new(struct fetch_pool *p, const struct lane_key *key, uint64_t hash)
+{
+    make_room(p);
+    struct lane *lane = mem_zalloc(sizeof *lane);
+    lane->pool = p;
+    lane->origin = origin_ref(key->origin);
+    p->lane_count++;
+    map_add(&p->engine->lanes, hash, lane);
+    return lane;
 }
 
 static struct lane *lane_get(struct fetch_pool *p, const struct fetch_origin *origin)
 {
-    for (struct lane *lane = p->lanes; lane; lane = lane->next) {
-        if (lane->origin == origin)
-            return lane;
-    }
-    struct lane *lane = mem_zalloc(sizeof *lane);
-    lane->pool = p;
-    lane->origin = origin;
-    lane->next = p->lanes;
-    p->lanes = lane;
+    if (p->lanes && p->lanes->origin == origin)
+        return p->lanes;
+    const struct lane_key key = {p, origin};
+    const uint64_t hash = lane_hash(&key);
+    struct lane *lane = map_find(&p->engine->lanes, hash, lane_is, &key);
+    if (lane)
+        unlink_lane(lane);
+    else
+        lane = lane_new(p, &key, hash);
+    link_first(lane);
     return lane;
 }
 

@@ -33,16 +33,23 @@ enum road { ROAD_FAST, ROAD_PLAIN, ROAD_ERROR }; /* ERROR: a Python exception is
 
 /* ---- sites: py_client_site.c ---------------------------------------------------------------- */
 
-/* scheme://authority under one TLS profile and proxy. Interned for the life of the process. */
+/* scheme://authority under one TLS profile and proxy. Interned while somebody refers to it, or it
+ * is among those used last. */
 struct site {
+    struct site *next, *prev; /* used last first, while it is interned */
+    unsigned refs;
+    PyObject *key; /* of the interned ones */
     const struct fetch_origin *origin;
     PyObject *root;        /* "http://host:port" */
     struct sbuf host_line; /* "Host: host:port\r\n" */
     bool is_tls;
 };
 
-/* Borrowed; NULL with an exception. root: normal form. verify, cert, proxy as requests has them. */
+/* A reference; NULL with an exception. root: normal form. verify, cert, proxy as requests has them.
+ */
 struct site *site_get(PyObject *root, PyObject *verify, PyObject *cert, PyObject *proxy);
+struct site *site_ref(struct site *site);
+void site_put(struct site *site); /* accepts NULL */
 /* Bytes of url up to the path when it is http(s)://authority in normal form, else 0. */
 Py_ssize_t site_root_length(const char *url, Py_ssize_t len);
 /* Whether requests would leave these bytes of a path and query as they are. */
@@ -121,7 +128,7 @@ struct session {
     PyObject *pool_owner;           /* a Pool shared with other sessions, or NULL */
     PyObject *handlers;             /* the list in request_event, or NULL */
     struct head_lines *lines;       /* of headers when touched; NULL = defaults */
-    struct site *site;              /* of base_url; NULL = to be found */
+    struct site *site;              /* of base_url, owned; NULL = to be found */
     PyObject *site_path;            /* path part of base_url, or NULL */
     struct pool_ref *pool;
     struct jar jar;
@@ -174,7 +181,7 @@ enum { CALL_PLAIN_VERB, CALL_DATA_VERB, CALL_REQUEST }; /* which positional argu
 
 /* What goes on the wire. Strings borrowed until the response owns them. */
 struct outgoing {
-    struct site *site;
+    struct site *site; /* owned */
     PyObject *target;  /* owned: path and query */
     PyObject *payload; /* owned: bytes, str or NULL */
     const char *body;
@@ -199,7 +206,7 @@ struct response {
     const struct fetch_response *got; /* of fetch, once it is done */
     struct pool_ref *pool;
     struct session *session; /* owned */
-    struct site *site;
+    struct site *site;       /* owned */
     PyObject *target, *payload;
     char *sent; /* request head as it went out */
     size_t sent_len;

@@ -196,7 +196,7 @@ static enum road relative_target(struct session *s, const struct call *c, struct
         return road;
     if (!is_good_target(s, text, len))
         return ROAD_PLAIN;
-    out->site = s->site;
+    out->site = site_ref(s->site);
     out->target = s->site_path ? PyUnicode_Concat(s->site_path, c->url) : Py_NewRef(c->url);
     return out->target ? ROAD_FAST : ROAD_ERROR;
 }

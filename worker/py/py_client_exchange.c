@@ -212,11 +212,13 @@ PyObject *exchange_call(PyObject *module, PyObject *args, PyObject *kwargs)
         return PyErr_Format(PyExc_RuntimeError,
                             "HTTP sessions send on the thread of the loop only");
     struct site *site = site_get(root, verify, cert, proxy);
-    if (!site || !session_pool(s) || !PyType_IsSubtype(cls, response_type))
-        return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_TypeError, "cls is no response class");
-    struct response *r = response_new(cls);
-    if (!r)
+    if (site && session_pool(s) && !PyType_IsSubtype(cls, response_type))
+        PyErr_SetString(PyExc_TypeError, "cls is no response class");
+    struct response *r = PyErr_Occurred() ? NULL : response_new(cls);
+    if (!r) {
+        site_put(site);
         return NULL;
+    }
     r->session = (struct session *)Py_NewRef(s);
     r->pool = pool_ref_get(s->pool);
     r->site = site;

@@ -139,6 +139,14 @@ static PyTypeObject *class_for(const struct session *s, bool is_catch)
     return (PyTypeObject *)(is_catch ? glue.fast_catch_class : glue.fast_response_class);
 }
 
+static void outgoing_fini(struct outgoing *out)
+{
+    site_put(out->site);
+    out->site = NULL;
+    Py_CLEAR(out->target);
+    Py_CLEAR(out->payload);
+}
+
 /* A response that owns what belongs to this request. NULL with an exception. */
 static struct response *start_response(struct session *s, bool is_catch, struct outgoing *out,
                                        const struct sbuf *head)
@@ -149,7 +157,7 @@ static struct response *start_response(struct session *s, bool is_catch, struct 
         return NULL;
     r->session = (struct session *)Py_NewRef((PyObject *)s);
     r->pool = pool_ref_get(pool);
-    r->site = out->site;
+    r->site = site_ref(out->site);
     r->target = out->target;
     r->payload = out->payload;
     out->target = out->payload = NULL;
@@ -237,6 +245,7 @@ static struct response *next_hop(struct response *r, PyObject *parts, const stru
     }
     const struct sbuf text = {.data = PyBytes_AS_STRING(head), .len = (size_t)PyBytes_Size(head)};
     struct response *next = start_response(s, r->is_catch, &out, &text);
+    outgoing_fini(&out);
     if (!next)
         return NULL;
     next->method = Py_NewRef(r->method);
@@ -266,7 +275,7 @@ static struct response *chain_failed(struct response *r, PyObject *error)
     failed->method = Py_NewRef(r->method);
     failed->name = Py_XNewRef(r->name);
     failed->context = Py_XNewRef(r->context);
-    failed->site = r->site;
+    failed->site = site_ref(r->site);
     failed->target = Py_XNewRef(r->target);
     failed->duration_ns = r->duration_ns;
     failed->is_catch = r->is_catch;
@@ -412,7 +421,6 @@ PyObject *request_call(struct session *s, struct call *c)
         result = fast_call(s, c, &out, &head, &q);
     else if (road == ROAD_PLAIN)
         result = plain_call(s, c);
-    Py_XDECREF(out.target);
-    Py_XDECREF(out.payload);
+    outgoing_fini(&out);
     return result;
 }

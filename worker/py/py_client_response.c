@@ -460,6 +460,7 @@ static void response_dealloc(PyObject *self)
         fetch_free(r->fetch);
     r->fetch = NULL;
     response_clear(self);
+    site_put(r->site);
     pool_ref_put(r->pool);
     free(r->sent);
     type->tp_free(self);

@@ -262,8 +262,10 @@ enum road session_site(struct session *s)
         return ROAD_ERROR;
     if (len > root_len) {
         s->site_path = PyUnicode_FromStringAndSize(url + root_len, len - root_len);
-        if (!s->site_path)
+        if (!s->site_path) {
+            site_put(site);
             return ROAD_ERROR;
+        }
     }
     s->site = site;
     return ROAD_FAST;

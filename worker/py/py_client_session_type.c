@@ -180,6 +180,7 @@ static void forget_derived(struct session *s, const struct attribute *a)
         s->is_env_checked = false;
     if (changed == (void *)&s->base_url || changed == (void *)&s->verify ||
         changed == (void *)&s->cert) {
+        site_put(s->site);
         s->site = NULL;
         Py_CLEAR(s->site_path);
     }
@@ -376,6 +377,7 @@ static void session_dealloc(PyObject *self)
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
     session_clear(self);
+    site_put(s->site);
     jar_fini(&s->jar);
     if (s->lines)
         head_lines_fini(s->lines);

@@ -6,8 +6,8 @@
  * Design: a byte table says which characters requests leaves alone; a URL made only of these is
  * used as it is. Anything else (percent signs, spaces, dots to collapse, upper-case hosts,
  * credentials) is normalised by requests' own code, then looked at again.
- * Sites are interned in a dict keyed by (root, verify, cert, proxy) and never freed: their number
- * is the number of hosts the user's file names.
+ * Sites are interned in a dict keyed by (root, verify, cert, proxy), at most SITES_MAX of them,
+ * those used last: a target may redirect to ever new hosts.
  */
 #include "worker/py/py_client.h"
 
@@ -16,7 +16,10 @@
 
 #include "common/base/mem.h"
 
+enum { SITES_MAX = 1024 };
+
 static PyObject *sites; /* (root, verify, cert, proxy) → capsule of struct site */
+static struct site *newest, *oldest;
 static struct fetch_engine *engine;
 static unsigned long loop_thread; /* where the engine lives */
 
@@ -303,6 +306,7 @@ static struct site *site_new(PyObject *root, PyObject *verify, PyObject *cert, P
     target.tls = site->is_tls;
     PyObject *tls = site->is_tls ? fill_tls(&target, verify, cert) : Py_NewRef(Py_None);
     if (tls && fill_proxy(&target, proxy) == 0) {
+        site->refs = 1;
         site->root = Py_NewRef(root);
         site->origin = fetch_origin_get(e, &target);
     } else {
@@ -315,6 +319,81 @@ static struct site *site_new(PyObject *root, PyObject *verify, PyObject *cert, P
     return site;
 }
 
+struct site *site_ref(struct site *site)
+{
+    site->refs++;
+    return site;
+}
+
+void site_put(struct site *site)
+{
+    if (!site || --site->refs)
+        return;
+    fetch_origin_put(site->origin);
+    sbuf_fini(&site->host_line);
+    Py_DECREF(site->root);
+    free(site);
+}
+
+static void unlink_site(struct site *site)
+{
+    *(site->prev ? &site->prev->next : &newest) = site->next;
+    *(site->next ? &site->next->prev : &oldest) = site->prev;
+}
+
+static void link_newest(struct site *site)
+{
+    site->prev = NULL;
+    site->next = newest;
+    *(newest ? &newest->prev : &oldest) = site;
+    newest = site;
+}
+
+static struct site *find(PyObject *key)
+{
+    PyObject *found = PyDict_GetItemWithError(sites, key);
+    return found ? PyCapsule_GetPointer(found, NULL) : NULL;
+}
+
+/* The interned ones have a reference of their own. */
+static int intern(struct site *site, PyObject *key)
+{
+    PyObject *capsule = PyCapsule_New(site, NULL, NULL);
+    const int failed = !capsule || PyDict_SetItem(sites, key, capsule) < 0;
+    Py_XDECREF(capsule);
+    if (failed)
+        return -1;
+    site->key = Py_NewRef(key);
+    link_newest(site_ref(site));
+    return 0;
+}
+
+static void forget_oldest(void)
+{
+    struct site *site = oldest;
+    PyObject *key = site->key;
+    unlink_site(site);
+    site->key = NULL;
+    if (PyDict_DelItem(sites, key) < 0)
+        PyErr_Clear();
+    Py_DECREF(key);
+    site_put(site);
+}
+
+static struct site *site_make(PyObject *key, PyObject *root, PyObject *verify, PyObject *cert,
+                              PyObject *proxy)
+{
+    while (oldest && PyDict_GET_SIZE(sites) >= SITES_MAX)
+        forget_oldest();
+    struct site *site = site_new(root, verify, cert, proxy);
+    struct site *other = site ? find(key) : NULL; /* made meanwhile: site_new runs Python */
+    if (other || (site && intern(site, key) < 0)) {
+        site_put(site);
+        site = other ? site_ref(other) : NULL;
+    }
+    return site;
+}
+
 struct site *site_get(PyObject *root, PyObject *verify, PyObject *cert, PyObject *proxy)
 {
     if (!sites)
@@ -322,14 +401,12 @@ struct site *site_get(PyObject *root, PyObject *verify, PyObject *cert, PyObject
     PyObject *key = PyTuple_Pack(4, root, verify, cert, proxy);
     if (!key)
         return NULL;
-    PyObject *found = PyDict_GetItemWithError(sites, key);
-    struct site *site = found ? PyCapsule_GetPointer(found, NULL) : NULL;
-    if (!found && !PyErr_Occurred()) {
-        site = site_new(root, verify, cert, proxy);
-        PyObject *capsule = site ? PyCapsule_New(site, NULL, NULL) : NULL;
-        if (!capsule || PyDict_SetItem(sites, key, capsule) < 0)
-            site = NULL;
-        Py_XDECREF(capsule);
+    struct site *site = find(key);
+    if (site) {
+        unlink_site(site);
+        link_newest(site_ref(site));
+    } else if (!PyErr_Occurred()) {
+        site = site_make(key, root, verify, cert, proxy);
     }
     Py_DECREF(key);
     return site;
