@@ -16,8 +16,7 @@
 
 static atomic_ulong sent_bytes;
 static atomic_int at_once, most_at_once;
-static atomic_int at_gate;
-static atomic_bool client_left, gate_is_shut;
+static atomic_bool client_left;
 
 static void say_length(struct peer_conn *c, const char *extra, const char *body)
 {
@@ -97,23 +96,8 @@ static void serve_two_pieces(struct peer_conn *c)
     peer_say(c, "def");
 }
 
-static bool serve_at_gate(struct peer_conn *c)
-{
-    at_gate++;
-    while (gate_is_shut)
-        usleep(5000);
-    if (peer_asked(c, "/gate"))
-        say_length(c, "Connection: close\r\n", "bye");
-    else
-        peer_say(c, "HTTP/1.1 200 OK\r\n\r\nuntil");
-    at_gate--;
-    return false;
-}
-
 static bool serve_one(struct peer_conn *c)
 {
-    if (peer_asked(c, "/gate") || peer_asked(c, "/gate_until"))
-        return serve_at_gate(c);
     if (peer_asked(c, "/slow"))
         serve_slowly(c);
     else if (peer_asked(c, "/sum"))
@@ -631,84 +615,20 @@ static void test_many(void **state)
     }
 }
 
-/* More connections end in one turn than the engine keeps memory of. */
-static void test_many_end_together(void **state)
-{
-    (void)state;
-    enum { MANY = 1100 };
-    static struct fetch *f[MANY];
-    struct rlimit files;
-    getrlimit(RLIMIT_NOFILE, &files);
-    files.rlim_cur = files.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &files);
-    gate_is_shut = true;
-    for (int i = 0; i < MANY; i++)
-        f[i] = rig_start(&rig, "GET", i % 2 ? "/gate" : "/gate_until");
-    assert_true(rig_until(&rig, at_gate == MANY));
-    gate_is_shut = false;
-    while (at_gate) /* every answer is there before the loop goes on */
-        usleep(1000);
-    assert_true(rig_until(&rig, rig.calls == MANY));
-    for (int i = 0; i < MANY; i++) {
-        expect_body(f[i], i % 2 ? "bye" : "until");
-        fetch_free(f[i]);
-    }
-    assert_int_equal(fetch_engine_counters(rig.engine).connections_open, 0);
-    get_body("/", "Hello world\n");
-}
-
-/* A target may name new hosts without end, each of them once. */
-static void test_origins_without_end(void **state)
-{
-    (void)state;
-    const struct fetch_origin *home = rig.origin;
-    for (int i = 0; i < 300; i++) {
-        char host[32];
-        snprintf(host, sizeof host, "127.0.%d.%d", i / 250, i % 250 + 1);
-        rig.origin =
-            fetch_origin_get(rig.engine, &(struct fetch_target){.host = host, .port = peer->port});
-        struct fetch *f = rig_get(&rig, "/");
-        fetch_free(f); /* most are refused: the peer listens at one address */
-        if (i % 10 == 0) {
-            fetch_origin_put(rig.origin);
-            rig.origin = home;
-            get_body("/", "Hello world\n");
-        } else {
-            fetch_origin_put(rig.origin);
-        }
-        assert_true(fetch_engine_counters(rig.engine).origins < 100);
-    }
-    rig.origin = home;
-    assert_true(fetch_engine_counters(rig.engine).connections_open <= 2);
-    assert_true(fetch_engine_counters(rig.engine).connections_reused > 20);
-}
-
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(test_response),
-        T(test_reuse),
-        T(test_no_body),
-        T(test_close),
-        T(test_idle_close),
-        T(test_max_idle),
-        T(test_queue),
-        T(test_queue_after_cancel),
-        T(test_upload),
-        T(test_read_timeout),
-        T(test_connect_timeout),
-        T(test_refused),
-        T(test_names),
-        T(test_ipv6),
-        T(test_no_files),
-        T(test_cancel),
-        T(test_body_limit),
-        T(test_stream),
-        T(test_stream_left),
-        T(test_many),
-        T(test_many_end_together),
-        T(test_origins_without_end),
+        T(test_response),        T(test_reuse),
+        T(test_no_body),         T(test_close),
+        T(test_idle_close),      T(test_max_idle),
+        T(test_queue),           T(test_queue_after_cancel),
+        T(test_upload),          T(test_read_timeout),
+        T(test_connect_timeout), T(test_refused),
+        T(test_names),           T(test_ipv6),
+        T(test_no_files),        T(test_cancel),
+        T(test_body_limit),      T(test_stream),
+        T(test_stream_left),     T(test_many),
     };
 #undef T
     return cmocka_run_group_tests(tests, NULL, NULL);
