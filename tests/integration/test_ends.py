@@ -52,6 +52,10 @@ for name in ("test_start", "spawning_complete", "test_stopping", "test_stop", "q
 class One(User):
     wait_time = constant(0.1)
 
+    def __init__(self, environment):
+        super().__init__(environment)
+        act("user")
+
     @task
     def work(self):
         act("task")
@@ -96,7 +100,9 @@ def test_in_one_process():
         ("quitting", "exit text", 1, {}),
         ("quitting", "code and exit", 42, {}),
         ("init", "quit", 0, {}),
-        ("tick", "base", 2, {}),
+        ("tick", "error", 2, {}),
+        ("user", "error", 2, {}),
+        ("user", "stop test", 0, {}),
         ("test_stop", "base", 2, {}),
         ("test_stop", "stop test", 0, {}),
         ("quitting", "interrupt", 130, {}),

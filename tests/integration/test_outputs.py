@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from harness import KATYDID, locustfile, run_katydid, target
+from harness import KATYDID, free_port, katydid, locustfile, run_katydid, target
 
 USER = '''
 from locust import HttpUser, constant, task
@@ -82,3 +82,16 @@ def test_a_reader_that_goes_away_leaves_no_traceback():
     with locustfile(USER) as file:
         done = subprocess.run(["bash", "-c", f"'{KATYDID}' -f '{file}' --list | head -0"], capture_output=True, text=True, timeout=60)
     assert done.stderr == "", done.stderr
+
+
+def test_only_who_sends_must_know_the_target():
+    """A master sends nothing; and a proxy looks up the name for us."""
+    port = str(free_port())
+    through = "    def on_start(self): self.client.proxies = {'http': '%s'}\n"
+    with target() as server, locustfile(USER) as plain, locustfile(USER + through % server.url) as proxied:
+        with katydid("-f", proxied, "--worker", "--master-port", port):
+            run = run_katydid("-f", plain, "--master", "--master-bind-port", port, "-H", "http://only-workers-know.invalid",
+                              "--headless", "--expect-workers", "1", "-u", "1", "-t", "1s", "--only-summary")
+        assert run.code == 0 and "resolve" not in run.stderr, run.describe()
+        run = run_katydid("-f", proxied, "-H", "http://only-the-proxy-knows.invalid", "--headless", "-u", "1", "-t", "1s", "--only-summary")
+        assert run.code == 0 and "GET" in run.stderr, run.describe()

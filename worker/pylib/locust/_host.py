@@ -157,7 +157,7 @@ class Host:
             self.environment.runner.stop_test(error)
             answer = None
         except Exception as error:
-            logger.exception("tick() of %s failed", type(shape).__name__)
+            _errors.log_bounded(logger, error, f"tick() of {type(shape).__name__} failed")
             answer = {"error": f"{type(error).__name__}: {error}"}
         except BaseException as error:
             self.node.ends.take(error)

@@ -524,7 +524,15 @@ class Node(Silence):
         return name not in self._built_in_options
 
     def _reach(self, user_classes_count):
-        self.runner.start_worker(user_classes_count)
+        try:
+            self.runner.start_worker(user_classes_count)
+        except StopTest as error:
+            self.runner.stop_test(error)
+            return
+        except Exception as error:  # of a user's __init__
+            _errors.log_bounded(logger, error)
+            log.unhandled_greenlet_exception = True
+            return
         self.state = runners.STATE_RUNNING
         self.runner.update_state(runners.STATE_RUNNING)
         self.send("spawning_complete", {
