@@ -79,8 +79,10 @@ def test_answers_that_stock_reads_are_read(kind):
 BYTES = "whatever is made of bytes is sent as these; geventhttpclient raises out of the task"
 COOKIE = "RFC 6265 instead of the Netscape rules that http.cookiejar keeps"
 BEFORE = "what cannot be sent is refused before anything of it is sent"
+SLASH = "the slash of a bare host is not said twice"
 REQUESTS_DIFFER = {
     "http": {
+        "host '/'": SLASH,
         **dict.fromkeys(
             (r"""cookie 'a="q\\"q"; Path=/'""", "cookie 'a=1; Path=relative'", "cookie 'a=1; Domain=; Path=/'",
              """cookie 'a=1; Port="80"; Path=/'""", "cookie 'A=1; path=/; PATH=/other'"), COOKIE),
@@ -93,6 +95,7 @@ REQUESTS_DIFFER = {
         '''cookies "{'a': 5}"''': "which exception tells of a cookie that is no text",
     },
     "fast": {
+        "host '/'": SLASH,
         **dict.fromkeys(
             (r"cookie 'a=\x01\x7f; Path=/'", "cookie 'a=1; Path=relative'", "cookie 'a=1; Domain=; Path=/'",
              """cookie 'a=1; Port="80"; Path=/'""", "cookie 'A=1; path=/; PATH=/other'"), COOKIE),
@@ -132,6 +135,7 @@ def unsendable(stock, ours):
 def test_requests_go_out_as_those_of_stock(kind):
     theirs, ours = both(kind, "requests")
     assert list(theirs) == list(ours)
+    assert ours["host '/'"]["sent"][0].startswith("GET /x HTTP/1.1")
     different = {
         name: (stock, ours[name]) for name, stock in theirs.items()
         if ours[name] != stock and not differs_on_purpose(kind, name) and not unsendable(stock, ours[name])

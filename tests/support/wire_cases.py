@@ -400,6 +400,12 @@ named(HTTP_REQUESTS, "headers", {
     "session params": lambda s, root: (setattr(s, "params", {"p": "1"}), s.get("/x?q", params={"r": 2}))[1],
     "session cookies": lambda s, root: (s.cookies.set("a", "1"), s.get("/x"))[1],
 })
+add(REQUESTS, "host", ["/", "/api/", "/api", "/a b|", "?q=1", "/#f"], lambda tail: lambda s, root: type(s)(root + tail, s.request_event, None).get("/x"))
+FAST_HEADERS = [{"X-D": "1"}, {"User-Agent": "me"}, {"accept-encoding": "identity"}, {"Content-Type": "a/b"}, {"Host": "h"}, {"X-D": 5}, {"X D": "1"}, {"Cookie": "c=1"},
+                {"X-D": "a\n"}, {"X-L": ["a", "b"]}, {"Authorization": "B x"}, {"Content-Length": "1"}, {"Transfer-Encoding": "chunked"}]
+add(FAST_REQUESTS, "default", FAST_HEADERS,
+    lambda headers: lambda s, root: type(s)(root, s.request_event, None, headers=headers).post("/x", data="t", headers={"x-d": "call"}))
+add(FAST_REQUESTS, "default with json", FAST_HEADERS, lambda headers: lambda s, root: type(s)(root, s.request_event, None, headers=headers).put("/x", json={"a": 1}))
 add(REQUESTS, "method", ["A B", "", "get", "GeT", "QUERY", "PURGE", "ü", "GET\r\n", "GET /y HTTP/1.1\r\nX: 1\r\n\r\nGET", "M-SEARCH",
                          "HEAD", "OPTIONS", "TRACE", "x_y", "G(T", "G\tT", "\x00", " GET", "GET ", "DELETE", "PATCH", "PUT"],
     lambda method: lambda s, root: s.request(method, "/x"))

@@ -153,6 +153,8 @@ void session_look(struct session *s);
 void session_bound(void); /* glue has the classes, unchanged */
 /* Makes s->site and s->site_path from base_url. */
 enum road session_site(struct session *s);
+/* base_url + url (new). base_url is a str. */
+PyObject *session_join(const struct session *s, PyObject *url);
 /* Brings s->jar up to date with the Python jar. */
 enum road session_jar(struct session *s);
 int session_set_cookie(struct session *s, struct cookie *cookie, bool is_expired);

@@ -256,7 +256,8 @@ enum road call_target(struct session *s, const struct call *c, struct outgoing *
     if (is_absolute(c->url)) {
         road = absolute_target(s, c, c->url, out);
     } else if (has_own_tls) {
-        PyObject *url = s->base_url ? PyUnicode_Concat(s->base_url, c->url) : NULL;
+        PyObject *url =
+            s->base_url && PyUnicode_Check(s->base_url) ? session_join(s, c->url) : NULL;
         road = url ? absolute_target(s, c, url, out) : ROAD_PLAIN;
         Py_XDECREF(url);
         PyErr_Clear();

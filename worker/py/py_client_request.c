@@ -363,9 +363,9 @@ static PyObject *own_url(const struct session *s, PyObject *url)
     const char *text = PyUnicode_AsUTF8(url);
     const bool is_absolute =
         text && (!strncasecmp(text, "http://", 7) || !strncasecmp(text, "https://", 8));
-    if (is_absolute || !s->base_url)
+    if (is_absolute || !s->base_url || !PyUnicode_Check(s->base_url))
         return Py_NewRef(url);
-    return PyUnicode_Concat(s->base_url, url);
+    return session_join(s, url);
 }
 
 static PyObject *fast_call(struct session *s, struct call *c, struct outgoing *out,

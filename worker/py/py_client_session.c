@@ -260,7 +260,7 @@ enum road session_site(struct session *s)
     Py_XDECREF(root);
     if (!site)
         return ROAD_ERROR;
-    if (len > root_len) {
+    if (len > root_len + 1) { /* a bare slash is that of the paths */
         s->site_path = PyUnicode_FromStringAndSize(url + root_len, len - root_len);
         if (!s->site_path) {
             site_put(site);
@@ -269,6 +269,20 @@ enum road session_site(struct session *s)
     }
     s->site = site;
     return ROAD_FAST;
+}
+
+/* base_url + url. The slash of a bare host is not said twice. */
+PyObject *session_join(const struct session *s, PyObject *url)
+{
+    Py_ssize_t len = 0;
+    const char *base = PyUnicode_AsUTF8AndSize(s->base_url, &len), *path = PyUnicode_AsUTF8(url);
+    if (!base || !path)
+        return NULL;
+    const bool is_bare =
+        *path == '/' && len && base[len - 1] == '/' && site_root_length(base, len) == len - 1;
+    if (!is_bare)
+        return PyUnicode_Concat(s->base_url, url);
+    return PyUnicode_FromFormat("%.*s%s", (int)(len - 1), base, path);
 }
 
 bool session_records_directly(const struct session *s)

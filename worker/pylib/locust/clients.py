@@ -13,7 +13,7 @@ import requests
 from requests.auth import HTTPBasicAuth
 
 from ._http.fast import split_credentials
-from ._http.plain import LocustHttpAdapter, check_headers
+from ._http.plain import LocustHttpAdapter, check_headers, complete_url
 from .event import EventHook  # noqa: F401
 from .exception import CatchResponseError, LocustError, ResponseError  # noqa: F401
 
@@ -59,7 +59,7 @@ class HttpSession(_katydid.Session, requests.Session):
         self._configure(pool=SHARED[id(pool_manager)][1])
 
     def _build_url(self, path):
-        return path if absolute_http_url_regexp.match(path) else f"{self.base_url}{path}"
+        return complete_url(self.base_url, path)
 
     @contextmanager
     def rename_request(self, name):

@@ -41,6 +41,7 @@ from .fast_wire import (
     split_fast_url,
     write_fast_head,
 )
+from .plain import complete_url
 
 USER_AGENT = "python/gevent-http-client-2.6.1"
 MAX_REDIRECTS = 30
@@ -481,7 +482,7 @@ class FastHttpSession(_katydid.Session):
         self.verify = other.verify
 
     def _build_url(self, path):
-        return path if absolute_http_url_regexp.match(path) else f"{self.base_url}{path}"
+        return complete_url(self.base_url, path)
 
     def _write_head(self, method, parts, root, target, headers, body, is_chunked):
         """The head of a request, with the cookies of its place."""
@@ -524,11 +525,11 @@ _merged = {}
 
 def merged_headers(headers):
     """The default headers with these on top; one dict for all users of a class."""
-    key = tuple(headers.items())
+    key = repr(headers)
     if key not in _merged:
         own = Headers({"User-Agent": USER_AGENT})
         own.update(headers)
-        _merged[key] = dict(own.items())
+        _merged[key] = own.by_spelling()
     return _merged[key]
 
 
@@ -571,10 +572,9 @@ def make_agent(session):
 
 def normal_url(base_url, url):
     """base_url + url in requests' normal form; None when requests would refuse it."""
-    complete = url if absolute_http_url_regexp.match(url) else f"{base_url}{url}"
     request = PreparedRequest()
     try:
-        request.prepare_url(complete, None)
+        request.prepare_url(complete_url(base_url, url), None)
     except Exception:
         return None
     return request.url

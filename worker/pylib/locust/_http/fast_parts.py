@@ -107,8 +107,9 @@ class Headers(dict):
             self.add(name, value)
 
     def add(self, name, value):
+        values = value if isinstance(value, (list, tuple)) else [value]
         entry = dict.setdefault(self, name.lower(), [])
-        entry.append((name, value))
+        entry.extend((name, item) for item in values)
 
     def __setitem__(self, name, value):
         values = value if isinstance(value, (list, tuple)) else [value]
@@ -157,6 +158,10 @@ class Headers(dict):
 
     def values(self):
         return [self[name] for name in self]
+
+    def by_spelling(self):
+        """A plain dict: as its names were written last, with a list for one of several lines."""
+        return {entry[0][0]: self[name] for name, entry in super().items()}
 
     def copy(self):
         return type(self)(self.items())

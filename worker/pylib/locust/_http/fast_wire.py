@@ -8,7 +8,7 @@ from urllib.parse import ParseResult, urlparse
 from requests.utils import requote_uri
 
 from .fast_parts import Headers
-from .plain import host_of
+from .plain import complete_url, host_of
 
 BLOCK_SIZE = 4096
 CLIENT_SETS = ("POST", "PUT", "PATCH")  # a length of zero, too
@@ -38,9 +38,8 @@ def split_fast_url(parts):
 
 def fast_url(base_url, url):
     """base_url + url in the form that is sent; None when that is for the plain road to say."""
-    complete = url if re.match("https?://", url, re.IGNORECASE) else f"{base_url}{url}"
     try:
-        parts = urlparse(complete)
+        parts = urlparse(complete_url(base_url, url))
         root, target = split_fast_url(parts)
     except ValueError:
         return None

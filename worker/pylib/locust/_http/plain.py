@@ -64,6 +64,19 @@ def port_of(url):
     return urlsplit(url).port
 
 
+ABSOLUTE = re.compile(r"^https?://", re.IGNORECASE)
+BARE_SLASH = re.compile(r"https?://[^/?#]+/", re.IGNORECASE)  # a host that ends with its slash
+
+
+def complete_url(base_url, url):
+    """base_url + url, unless that is complete. The slash of a bare host is not said twice."""
+    if ABSOLUTE.match(url):
+        return url
+    if url.startswith("/") and base_url and BARE_SLASH.fullmatch(base_url):
+        return base_url + url[1:]
+    return f"{base_url}{url}"
+
+
 def host_of(root):
     """What the Host header says of a root: a port that goes without saying is not said."""
     scheme, _, netloc = root.partition("://")
