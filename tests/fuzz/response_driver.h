@@ -24,7 +24,7 @@ struct driven {
     struct sbuf text; /* head, headers, raw body */
     struct sbuf decoded;
     struct decode *decode;
-    bool is_decoding_bad;
+    bool is_decoding_bad, keeps_alive;
 };
 
 static inline bool driver_body(void *arg, const char *bytes, size_t len)
@@ -92,6 +92,7 @@ static inline void driver_parse(struct driven *d, const uint8_t *bytes, size_t l
     }
     d->error = step == HRESP_BAD ? r.error : step == HRESP_END ? FETCH_OK : hresp_eof(&r);
     assert(step != HRESP_BAD || r.error != FETCH_OK);
+    d->keeps_alive = d->error == FETCH_OK && hresp_keeps_alive(&r);
     hresp_fini(&r);
     free(block);
 }
@@ -120,6 +121,7 @@ static inline void response_drive(const uint8_t *bytes, size_t len)
         assert(whole.text.len == split.text.len);
         assert(!whole.text.len || !memcmp(whole.text.data, split.text.data, whole.text.len));
         assert(whole.is_decoding_bad == split.is_decoding_bad);
+        assert(whole.keeps_alive == split.keeps_alive);
     }
     driver_fini(&whole);
     driver_fini(&split);

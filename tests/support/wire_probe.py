@@ -77,20 +77,14 @@ class Server:
             received += data
         end += 4
         head = received[:end]
-        if re.search(rb"(?i)\r\ntransfer-encoding: *chunked", head):
-            while b"\r\n0\r\n\r\n" not in received[end - 2:] and not received[end:].startswith(b"0\r\n\r\n"):
-                data = connection.recv(65536)
-                if not data:
-                    break
+        if lengths := re.findall(rb"(?i)\r\ncontent-length: *(\d+)\r\n", head):
+            end += int(lengths[-1])
+            while len(received) < end and (data := connection.recv(65536)):
+                received += data
+        elif re.search(rb"(?i)\r\ntransfer-encoding: *chunked", head):
+            while not received.endswith(b"0\r\n\r\n") and (data := connection.recv(65536)):
                 received += data
             end = len(received)
-        elif lengths := re.findall(rb"(?i)\r\ncontent-length: *(\d+)\r\n", head):
-            end += int(lengths[-1])
-            while len(received) < end:
-                data = connection.recv(65536)
-                if not data:
-                    break
-                received += data
         return received[:end], received[end:]
 
     def close(self):
