@@ -3,8 +3,8 @@
 #include "master/children.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
+#include "master/folder.h"
 #include "master/options.h"
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -43,17 +43,11 @@ static char *find_program(void)
     return sbuf_take(&path);
 }
 
-static char *make_folder(void)
+/* Sockets go there: their paths are short. */
+static const char *base_folder(void)
 {
     const char *base = getenv("TMPDIR");
-    if (!base || base[0] != '/' || strlen(base) > MAX_SOCKET_FOLDER)
-        base = "/tmp";
-    struct sbuf path = {0};
-    sbuf_addf(&path, "%s/katydid-XXXXXX", base);
-    if (mkdtemp(path.data))
-        return sbuf_take(&path);
-    sbuf_fini(&path);
-    return NULL;
+    return base && base[0] == '/' && strlen(base) <= MAX_SOCKET_FOLDER ? base : "/tmp";
 }
 
 int children_open(struct children *c, char **why)
@@ -64,29 +58,20 @@ int children_open(struct children *c, char **why)
         *why = sentence("cannot run", c->program, errno);
         return -1;
     }
-    c->folder = make_folder();
+    folder_clean(base_folder());
+    c->folder = folder_make(base_folder(), &c->lock);
     if (c->folder)
         return 0;
     *why = sentence("cannot make a private folder for the workers under", "TMPDIR", errno);
     return -1;
 }
 
-static void remove_folder(const char *path)
-{
-    DIR *d = opendir(path);
-    if (!d)
-        return;
-    for (const struct dirent *e = readdir(d); e; e = readdir(d))
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-            unlinkat(dirfd(d), e->d_name, 0);
-    closedir(d);
-    rmdir(path);
-}
-
 void children_close(struct children *c)
 {
-    if (c->folder)
-        remove_folder(c->folder);
+    if (c->folder) {
+        folder_remove(c->folder);
+        close(c->lock);
+    }
     for (size_t i = 0; i < c->count; i++)
         free(c->list[i].node_id);
     free(c->list);
@@ -218,7 +203,7 @@ char *children_become(struct children *c, const struct child_config *config)
 {
     struct sbuf json = {0}, path = {0};
     sbuf_addf(&path, "%s.XXXXXX", c->folder);
-    remove_folder(c->folder);
+    folder_remove(c->folder);
     config_json(config, 0, &json); /* no parent to die with */
     int fd = mkostemp(path.data, O_CLOEXEC);
     if (fd < 0 || write_all(fd, &json) != 0)

@@ -30,6 +30,7 @@ struct child {
 
 struct children {
     char *folder;  /* private; NULL until children_open */
+    int lock;      /* of the folder */
     char *program; /* katydid-worker */
     struct child *list;
     size_t count;

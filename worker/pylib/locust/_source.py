@@ -6,13 +6,13 @@ its own (`-f -`): the files, and beside them the modules they import from their 
 import ast
 import os
 import sys
-import tempfile
 import urllib.error
 import urllib.request
 
 import gevent
 import msgpack
 
+from . import _folders
 from .exception import LocustError
 from .util.directory import get_abspaths_in
 from .util.url import is_url
@@ -58,15 +58,6 @@ def _find(name):
     return [os.path.abspath(name)]
 
 
-_folders = []  # private ones, removed by the interpreter at its end
-
-
-def _new_folder():
-    folder = tempfile.TemporaryDirectory(prefix="katydid-")
-    _folders.append(folder)
-    return folder.name
-
-
 def _write(folder, path, text):
     target = os.path.join(folder, path)
     os.makedirs(os.path.dirname(target), exist_ok=True)
@@ -88,7 +79,7 @@ def download(url):
         raise Refusal(EXIT_IMPORT, f"Failed to get locustfile from: {url}. Response was not valid "
                                    f"python code: {text[:100]!r}") from None
     name = url.split("?", 1)[0].rsplit("/", 1)[-1]
-    return _write(_new_folder(), name if name.endswith(".py") else "locustfile.py", text)
+    return _write(_folders.new(), name if name.endswith(".py") else "locustfile.py", text)
 
 
 # From the master
@@ -139,7 +130,7 @@ def unpack(message):
 def _unpack_files(data):
     """As a stock master sends them: each with its base name, or an address."""
     return [
-        _write(_new_folder(), os.path.basename(source["filename"]) or "locustfile.py",
+        _write(_folders.new(), os.path.basename(source["filename"]) or "locustfile.py",
                source["contents"])
         if isinstance(source, dict) and "contents" in source
         else download(source)
@@ -148,7 +139,7 @@ def _unpack_files(data):
 
 
 def _unpack_tree(tree):
-    folder = _new_folder()
+    folder = _folders.new()
     locustfiles = []
     for file in tree["files"]:
         parts = file["path"].split("/")
