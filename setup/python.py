@@ -86,7 +86,9 @@ def choose(venv):
 
 def greenlet_folder(python):
     ask = "import greenlet, os; print(os.path.dirname(os.path.abspath(greenlet.__file__)))"
-    return subprocess.run([python, "-c", ask], check=True, capture_output=True, text=True).stdout.strip()
+    folder = subprocess.run([python, "-c", ask], check=True, capture_output=True, text=True).stdout.strip()
+    here = os.getcwd() + os.sep
+    return folder.removeprefix(here)  # relative within the clone, so that one that was moved is not compiled anew
 
 
 def main():
