@@ -3,8 +3,8 @@
 Suites: unit (cmocka programs in BUILD/unit), pylib and integration (pytest), webui (Vitest), e2e (Playwright
 in headless Chromium). A suite that cannot even start counts as one failure, never as nothing.
 
-What runs is shown while it runs. The short suites, which mostly wait, go side by side, and so do unit programs; suites with
-time limits of their own (integration, e2e) have the machine to themselves.
+The short suites, which mostly wait, go side by side, and so do unit programs; suites with time limits of their own (integration,
+e2e) have the machine to themselves, and show each test as it ends.
 """
 
 import argparse
@@ -62,13 +62,15 @@ def unit(build, only):
     return sum(good for good, _ in results), sum(bad for _, bad in results)
 
 
-def pytest_suite(folder, timeout):
+def pytest_suite(folder, timeout, show=None):
     def suite(build, only):
         with tempfile.NamedTemporaryFile(suffix=".xml") as report:
             command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report.name}", str(ROOT / "tests" / folder)]
             if only:
                 command += ["-k", only]
-            code, _ = run(command, timeout, write, cwd=ROOT)
+            code, output = run(command, timeout, show, cwd=ROOT)
+            if not show:
+                write(output if code else f"  {folder}: {output.splitlines()[-1]}\n")
             try:
                 counts = xml.etree.ElementTree.parse(report.name).getroot().find("testsuite").attrib
             except (xml.etree.ElementTree.ParseError, AttributeError):
@@ -133,7 +135,7 @@ def e2e(build, only):
 SUITES = {
     "unit": unit,
     "pylib": pytest_suite("pylib", 1200),
-    "integration": pytest_suite("integration", 7200),
+    "integration": pytest_suite("integration", 7200, write),
     "webui": vitest,
     "e2e": e2e,
 }
