@@ -183,6 +183,17 @@ $(CLIENTS_STAMP):
 	$(Q)rm -rf build/venv-clients && $(PY_COMPLETE) -m venv build/venv-clients && \
 	  build/venv-clients/bin/pip install -q --disable-pip-version-check $(foreach p,$(CLIENTS),'$(p)') && touch $@
 
+# Plug-ins of Locust (tests/integration/test_plugins.py). They want a distribution locust, which is ours: so each
+# comes without what it depends on, and that by itself.
+PLUGINS      := locust-plugins==5.0.3 locust-telemetry==2.1.2 har2locust==0.9.4
+PLUGINS_WANT := typing-extensions python-json-logger opentelemetry-sdk opentelemetry-exporter-otlp psutil jinja2 configargparse
+PLUGINS_STAMP := build/venv-plugins/.stamp-$(shell echo '$(strip $(PLUGINS) $(PLUGINS_WANT) $(OTHER_PY))' | cksum | cut -d' ' -f1)
+$(PLUGINS_STAMP):
+	@echo "  PIP   $(PLUGINS)"
+	$(Q)rm -rf build/venv-plugins && $(PY_COMPLETE) -m venv build/venv-plugins && \
+	  build/venv-plugins/bin/pip install -q --disable-pip-version-check $(PLUGINS_WANT) && \
+	  build/venv-plugins/bin/pip install -q --disable-pip-version-check --no-deps $(PLUGINS) 2>build/plugins.log && touch $@
+
 # ---- run ------------------------------------------------------------------------------------
 
 .PHONY: run
@@ -212,11 +223,11 @@ $(O)/bench/%: tests/bench/%.c $(O)/libmaster.a $(O)/libnet.a $(O)/libcommon.a
 	@mkdir -p $(@D); echo "  CC    $<"
 	$(Q)$(CC) $(ALL_CF) -Wno-missing-prototypes -MMD -MP $(LD) -pie -o $@ $< $(LIBS) $(MASTER_LD) $(WORKER_LD)
 
-VENVS := $(LOCUST_STAMP) $(CLIENTS_STAMP) $(if $(PY_EMBEDDED),,build/venv-python/.stamp-test)
+VENVS := $(LOCUST_STAMP) $(CLIENTS_STAMP) $(PLUGINS_STAMP) $(if $(PY_EMBEDDED),,build/venv-python/.stamp-test)
 build/venv-python/.stamp-test: $(O)/python.mk # the distribution's pytest is for its own Python
 	$(Q)$(PY_COMPLETE) -m pip install -q --disable-pip-version-check pytest pyzmq && touch $@
 
-TEST_ENV = KATYDID_BUILD=$(CURDIR)/$(O) KATYDID_LOCUST_VENV=$(CURDIR)/build/venv-locust KATYDID_CLIENTS_VENV=$(CURDIR)/build/venv-clients PYTHONDONTWRITEBYTECODE=1 \
+TEST_ENV = KATYDID_BUILD=$(CURDIR)/$(O) KATYDID_LOCUST_VENV=$(CURDIR)/build/venv-locust KATYDID_CLIENTS_VENV=$(CURDIR)/build/venv-clients KATYDID_PLUGINS_VENV=$(CURDIR)/build/venv-plugins PYTHONDONTWRITEBYTECODE=1 \
            PATH="$(NODE_PATH):/usr/sbin:/sbin:$$PATH"
 # The result is the last line of the terminal, also when it is a bad one: on SIGQUIT make ends with 1 without a line of
 # its own. The sleep lets it do so before its child ends.

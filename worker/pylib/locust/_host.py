@@ -81,6 +81,9 @@ class Host:
             "settings": settings_of(self.environment),
         }
 
+    def _has_new_settings(self):
+        return self._describe_settings() != self._settings
+
     def _describe_script(self):
         shape = self.environment.shape_class
         return {
@@ -189,9 +192,10 @@ class Host:
             self._done(data)
 
     def _done(self, data):
-        if data["name"] == "test_start":
+        name = data["name"]
+        if name == "test_start" or (name not in _LOUD and self._has_new_settings()):
             self.tell_script()
-        elif data["name"] in _REPORTED_AT and self.role == "script-host":
+        if name in _REPORTED_AT and self.role == "script-host":
             self.node.report()
         self.node.send("katydid_done", {
             "id": data["id"],
@@ -260,7 +264,7 @@ class Host:
             self.environment._filter_tasks_by_tags()
 
     def _on_state(self, message):
-        if self._describe_settings() != self._settings:
+        if self._has_new_settings():
             self.tell_script()
         runner = self.environment.runner
         data = message.data

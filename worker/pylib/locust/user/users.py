@@ -11,9 +11,11 @@ from time import perf_counter
 from typing import final
 
 import _katydid
+import gevent
 from gevent import GreenletExit
 
 from .. import _hold
+from .._group import UserGroup
 from ..clients import HttpSession
 from ..exception import CatchResponseError, StopTest, StopUser
 from ..util import deprecation
@@ -204,8 +206,14 @@ _UserSet.__module__ = DefaultTaskSet.__module__
 
 
 def _run_user(user):
-    # A function of the user, so that greenlet.args[0] is the user.
-    user.run()
+    # A function of the user, so that greenlet.args[0] is the user. The group no longer counts it
+    # when another user runs: code looks for the last one by runner.user_count.
+    group = user._group
+    try:
+        user.run()
+    finally:
+        if isinstance(group, UserGroup):
+            group.discard(gevent.getcurrent())
 
 
 class RestMixin:

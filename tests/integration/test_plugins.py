@@ -1,0 +1,163 @@
+"""Plug-ins of Locust from their registry, unchanged: locust-plugins, locust-telemetry, and what har2locust writes."""
+
+import csv
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from harness import BUILD, ROOT, locustfile, run_katydid, target
+
+PLUGINS = Path(os.environ.get("KATYDID_PLUGINS_VENV", ROOT / "build" / "venv-plugins"))
+
+LIMITED = '''
+import locust_plugins
+from locust import HttpUser, SequentialTaskSet, constant, task
+
+class Shopper(HttpUser):
+    wait_time = constant(0.01)
+    @task
+    def buy(self): self.client.get("/")
+
+class Ordered(HttpUser):
+    wait_time = constant(0.01)
+    @task
+    class Steps(SequentialTaskSet):
+        @task
+        def one(self): self.client.get("/1")
+        @task
+        def two(self): self.client.get("/2")
+
+class Refused(HttpUser):
+    wait_time = constant(0.01)
+    @task
+    def fail(self): self.client.get("/status/500")
+'''
+
+
+@pytest.fixture(scope="module")
+def server():
+    with target() as process:
+        yield process
+
+
+def run(text, server, *arguments, **kwargs):
+    with locustfile(text) as path:
+        process = run_katydid("-f", path, "-H", server.url, "--headless", "--only-summary", "-t", "30s", *arguments,
+                              cwd=path.parent, env={"VIRTUAL_ENV": str(PLUGINS)}, **kwargs)
+        process.files = {p.name: p.read_text() for p in path.parent.iterdir() if p.suffix == ".csv"}
+    assert "Traceback" not in process.stderr, process.describe()
+    return process
+
+
+@pytest.mark.parametrize("arguments", [
+    ["Shopper", "-u", "3"], ["Shopper", "Ordered", "-u", "4"], ["Shopper", "-u", "2", "--processes", "1"],
+    ["Shopper", "-u", "3", "-i", "20", "--ips", "30"],
+], ids=["users", "sets", "processes", "paced"])
+def test_iterations_end_the_test(server, arguments):
+    server.reset()
+    process = run(LIMITED, server, "-r", "10", "-i", "20", *arguments)
+    assert "Last user stopped, quitting runner" in process.stderr, process.describe()
+    assert server.log()["requests"] == 20 and process.code == 0, process.describe()
+    assert "time limit reached" not in process.stderr
+
+
+@pytest.mark.parametrize("check, users, code", [
+    (["--check-rps", "100000"], "Shopper", 3), (["--check-fail-ratio", "0.5"], "Refused", 3),
+    (["--check-fail-ratio", "1"], "Refused", 0), (["--check-avg-response-time", "5000"], "Shopper", 0),
+], ids=["rps", "failures", "failures allowed", "response time"])
+def test_checks_are_the_exit_code(server, check, users, code):
+    process = run(LIMITED, server, "-i", "4", *check, users)
+    assert process.code == code and ("CHECK FAILED" in process.stderr) == (code == 3), process.describe()
+
+
+EXTRAS = '''
+import locust_plugins
+from locust import HttpUser, constant, events, task
+from locust_plugins.csvreader import CSVDictReader
+from locust_plugins.listeners.jmeter import JmeterListener
+from locust_plugins.transaction_manager import TransactionManager
+
+with open("shoppers.csv", "w") as file:
+    file.write("name\\nann\\nbob\\n")
+shoppers = CSVDictReader("shoppers.csv")
+
+@events.init.add_listener
+def on_init(environment, **_):
+    JmeterListener(env=environment, results_filename="jmeter.csv", flush_size=2)
+
+class Shopper(HttpUser):
+    wait_time = constant(0.01)
+    def on_start(self):
+        self.transactions = TransactionManager()
+    @task
+    def buy(self):
+        self.transactions.start_transaction("buying")
+        self.client.get("/", name=next(shoppers)["name"])
+        self.transactions.end_transaction("buying")
+'''
+
+
+@pytest.mark.parametrize("mode", [[], ["--processes", "1"]], ids=["local", "processes"])
+def test_listeners_of_locust_plugins(server, mode):
+    process = run(EXTRAS, server, "-i", "6", "--log-transactions-in-file", "--csv", "run", *mode)
+    rows = list(csv.DictReader(process.files["jmeter.csv"].splitlines()))
+    assert sorted(row["label"] for row in rows) == ["ann"] * 3 + ["bob"] * 3, process.describe()
+    assert {row["responseCode"] for row in rows} == {"200"}
+    transactions = process.files["run_transactions.csv"].splitlines()[1:]
+    assert len(transactions) == 6 and all(",buying," in line for line in transactions), process.files
+
+
+TELEMETRY = '''
+from locust import HttpUser, constant, task
+from locust_telemetry import entrypoint
+entrypoint.initialize()
+
+class Shopper(HttpUser):
+    wait_time = constant(0.1)
+    @task
+    def buy(self): self.client.get("/")
+'''
+
+
+def test_telemetry_is_recorded(server):
+    with locustfile(TELEMETRY) as path:
+        process = run_katydid("-f", path, "-H", server.url, "--headless", "--only-summary", "-t", "3s", "--processes", "1", "--testplan", "plan",
+                              "--enable-telemetry-recorder", "json", "--lt-stats-recorder-interval", "1",
+                              env={"VIRTUAL_ENV": str(PLUGINS)})
+    seen = {}
+    for line in (process.stdout + process.stderr).splitlines():
+        record = json.loads(line).get("telemetry") if line.startswith("{") else None
+        if record:
+            seen.setdefault((record["source"], record["telemetry_name"].removeprefix("locust.tl.")), record)
+    assert {("MasterRunner", "event.test.start"), ("MasterRunner", "event.spawn.complete"), ("MasterRunner", "event.test.stop"),
+            ("MasterRunner", "request.metric.stats"), ("WorkerRunner", "system.metric.cpu")} <= set(seen), process.describe()
+    assert process.code == 0 and seen["MasterRunner", "request.metric.stats"]["num_failures"] == 0
+
+
+def entry(method, url, headers, body=None):
+    request = {"method": method, "url": url, "httpVersion": "HTTP/1.1", "cookies": [], "queryString": [], "headersSize": -1,
+               "bodySize": -1, "headers": [{"name": name, "value": value} for name, value in headers.items()]}
+    if body is not None:
+        request["postData"] = {"mimeType": headers["Content-Type"], "text": body}
+    answer = {"status": 200, "statusText": "OK", "httpVersion": "HTTP/1.1", "headers": [], "cookies": [], "redirectURL": "",
+              "headersSize": -1, "bodySize": 2, "content": {"size": 2, "mimeType": "application/json", "text": "{}"}}
+    return {"_resourceType": "xhr", "startedDateTime": "2026-01-01T00:00:00.000Z", "time": 5, "request": request, "response": answer,
+            "cache": {}, "timings": {"send": 0, "wait": 1, "receive": 1}}
+
+
+def test_what_har2locust_writes_runs(server, tmp_path):
+    entries = [entry("GET", server.url + "/page?a=1&b=x%20y", {"Accept": "text/html", "X-Own": "1"}),
+               entry("POST", server.url + "/form", {"Content-Type": "application/x-www-form-urlencoded"}, "a=1&b=2"),
+               entry("PUT", server.url + "/text", {"Content-Type": "text/plain"}, "line 1\nline 2")]
+    page = {"startedDateTime": "2026-01-01T00:00:00.000Z", "id": "page_1", "title": "shop", "pageTimings": {}}
+    recorded = tmp_path / "recorded.har"
+    recorded.write_text(json.dumps({"log": {"version": "1.2", "creator": {"name": "t", "version": "1"}, "pages": [page], "entries": entries}}))
+    written = subprocess.run([PLUGINS / "bin" / "python", "-m", "har2locust", "--disable-plugins=ruff.py", recorded], check=True,
+                             capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(BUILD / "python")})
+    text = "import locust_plugins\n" + written.stdout.replace("@task", "wait_time = lambda self: 60\n    @task")
+    process = run(text, server, "-t", "2s", "--json")
+    rows = {(row["method"], row["name"]): (row["num_requests"], row["num_failures"]) for row in json.loads(process.stdout)}
+    assert rows == {("GET", "/page?a=1&b=x%20y"): (1, 0), ("POST", "/form"): (1, 0), ("PUT", "/text"): (1, 0)}, process.describe()
