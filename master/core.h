@@ -225,6 +225,7 @@ bool hands_know(struct worker *w, const char *token);
 void hands_spawning(struct master *m, struct worker *w);
 void hands_stopped(struct master *m, struct worker *w);
 void hands_quit(struct master *m, struct worker *w);
+void hands_watch_cpu(struct master *m, struct worker *w); /* it told what it used in this run */
 #define HANDS_LOCAL_PATIENCE_S 120 /* silence of a local run's process, while all is to end */
 void hands_second(struct master *m);
 void hands_process_ended(struct master *m, const char *node_id, int code);

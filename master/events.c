@@ -129,7 +129,7 @@ static struct watched *watched_of(struct events *e, unsigned worker)
 }
 
 static void open_span(struct events *e, struct watched *w, double now, unsigned worker,
-                      const char *name, double cpu, double lag_ms)
+                      const char *name, const struct events_health *h)
 {
     size_t at = e->span_count;
     if (at == EVENTS_SATURATED_MAX) /* the last one stands for the rest */
@@ -140,30 +140,46 @@ static void open_span(struct events *e, struct watched *w, double now, unsigned 
     w->span = at;
     if (strcmp(w->why, "cpu") == 0)
         events_add(e, w->bad_since, "saturated",
-                   "Worker %s: processor at %.0f %%, the measurement is not valid", name, cpu);
+                   "Worker %s: processor at %.0f %%, the measurement is not valid", name, h->cpu);
+    else if (strcmp(w->why, "quota") == 0)
+        events_add(e, w->bad_since, "saturated",
+                   "Worker %s: at the processor limit of its container (%.0f %% of %.3g cores, "
+                   "throttled in %.0f %% of the time), the measurement is not valid",
+                   name, h->cpu / h->cores, h->cores, h->throttled);
     else
         events_add(e, w->bad_since, "saturated",
                    "Worker %s: event loop %.0f ms late, the measurement is not valid", name,
-                   lag_ms);
+                   h->lag_ms);
 }
 
-void events_watch(struct events *e, double now, unsigned worker, const char *name, double cpu,
-                  double lag_ms)
+static const char *why_bad(const struct events_health *h)
+{
+    if (h->cpu > SATURATED_CPU && (h->cores <= 0 || h->cores > 1))
+        return "cpu";
+    if (h->cores > 0 && (h->throttled > SATURATED_THROTTLED || h->cpu / h->cores > SATURATED_CPU))
+        return "quota";
+    return h->lag_ms > SATURATED_LAG_MS ? "lag" : NULL;
+}
+
+void events_watch(struct events *e, double now, unsigned worker, const char *name,
+                  const struct events_health *h)
 {
     struct watched *w = watched_of(e, worker);
-    const char *why = cpu > SATURATED_CPU ? "cpu" : lag_ms > SATURATED_LAG_MS ? "lag" : NULL;
+    const char *why = why_bad(h);
     if (!why) {
         events_worker_idle(e, worker);
         return;
     }
-    const double seconds = fmax(1, lag_ms / 1000); /* a loop that stood still tells afterwards */
+    /* A loop that stood still tells afterwards; of the time between it is late moments only. */
+    const bool is_late = strcmp(why, "lag") == 0;
+    const double seconds = fmax(1, is_late ? h->lag_ms / 1000 : h->seconds);
     if (w->bad_seconds == 0) {
         w->bad_since = now - seconds;
         w->why = why;
     }
     w->bad_seconds += seconds;
     if (!w->is_open && w->bad_seconds >= SATURATED_AFTER_S)
-        open_span(e, w, now, worker, name, cpu, lag_ms);
+        open_span(e, w, now, worker, name, h);
     if (w->is_open) {
         e->spans[w->span].to = now;
         changed(e);
@@ -182,6 +198,14 @@ bool events_is_saturated(const struct events *e, double now)
 {
     for (size_t i = 0; i < e->watched_count; i++)
         if (e->watched[i].is_open && e->spans[e->watched[i].span].to > now - 3)
+            return true;
+    return false;
+}
+
+bool events_has_quota(const struct events *e)
+{
+    for (size_t i = 0; i < e->span_count; i++)
+        if (strcmp(e->spans[i].why, "quota") == 0)
             return true;
     return false;
 }

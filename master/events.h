@@ -4,10 +4,11 @@
  * valid because a worker could not keep up.
  *
  * A worker is saturated when for SATURATED_AFTER_S seconds on end its processor was busier than
- * SATURATED_CPU percent, or its event loop at some moment later than SATURATED_LAG_MS, in each of
- * them: then what it measures is its own delay as well, from the first of these seconds on; a loop
- * that is late by seconds stood still for them. Bounded:
- * beyond the limits, the oldest events of a kind that floods give way, and spans are joined.
+ * SATURATED_CPU percent (or than that of what its container may use), or held back by the limit of
+ * its container in SATURATED_THROTTLED percent of the time, or its event loop at some moment later
+ * than SATURATED_LAG_MS, in each of them: then what it measures is its own delay as well, from the
+ * first of these seconds on; a loop that is late by seconds stood still for them. Bounded: beyond
+ * the limits, the oldest events of a kind that floods give way, and spans are joined.
  *
  * The main thread writes; readers get an immutable list, counted by reference, made anew only when
  * something changed. Pure: time comes in.
@@ -21,6 +22,7 @@
 #define EVENTS_SATURATED_MAX 500
 #define SATURATED_CPU 90.0
 #define SATURATED_LAG_MS 100.0
+#define SATURATED_THROTTLED 20.0
 #define SATURATED_AFTER_S 5
 
 struct run_event {
@@ -32,7 +34,7 @@ struct run_event {
 struct saturation {
     double from, to;
     unsigned worker;
-    const char *why; /* "cpu" or "lag"; static */
+    const char *why; /* "cpu", "quota" or "lag"; static */
 };
 
 struct events_list {
@@ -52,14 +54,20 @@ void events_clear(struct events *e);
 void events_add(struct events *e, double at, const char *kind, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* What a worker that generates load told of a second; lag_ms: the longest in it, negative: not
- * told.
- */
-void events_watch(struct events *e, double now, unsigned worker, const char *name, double cpu,
-                  double lag_ms);
+/* What a worker that generates load told of a second, or of more. */
+struct events_health {
+    double cpu;       /* percent */
+    double lag_ms;    /* the longest; negative: not told */
+    double cores;     /* that its container may use; 0: all */
+    double throttled; /* percent of the kernel's periods in which it was held back for that */
+    double seconds;   /* that this is about; 0: one */
+};
+void events_watch(struct events *e, double now, unsigned worker, const char *name,
+                  const struct events_health *h);
 void events_worker_idle(struct events *e, unsigned worker); /* its run is over, or it is gone */
 bool events_is_saturated(const struct events *e, double now);
 /* Seconds of the run in which a worker was saturated. */
 double events_saturated_s(const struct events *e);
+bool events_has_quota(const struct events *e); /* in some of them by its container's limit */
 
 struct events_list *events_snapshot(struct events *e); /* one reference */

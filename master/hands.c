@@ -161,7 +161,7 @@ static void stray_heartbeat(struct master *m, const char *node)
     post_plain(m, w->stray_beats % STRAY_BEATS_UNTIL_STOP ? "reconnect" : "stop", node);
 }
 
-static void warn_of_cpu(struct master *m, struct worker *w)
+void hands_watch_cpu(struct master *m, struct worker *w)
 {
     if (w->is_cpu_warned || w->cpu_percent <= m->tunables.cpu_warning_percent ||
         !run_is_active(&m->run))
@@ -242,7 +242,8 @@ void hands_heartbeat(struct master *m, const char *node, const struct message_he
         heal(m, w, h->state);
     else if (worker_is_active(w))
         beat_of_active(m, w, h->state);
-    warn_of_cpu(m, w);
+    if (!w->is_katydid) /* ours tell in the reports of a run what that one used */
+        hands_watch_cpu(m, w);
     post_plain(m, "heartbeat", node);
     if (!m->host.script.hears_beats)
         return;

@@ -67,11 +67,19 @@ static void merge(struct master *m, struct worker *w, const struct message *msg)
     w->requests += requests;
     w->rps = to - from > 0.1 ? (double)requests / (to - from) : (double)requests;
     w->last_report_at = fmax(to, w->last_report_at);
+    if (s->is_katydid) /* each report once, however late: it is about its own time */
+        events_watch(m->events, to, w->index, w->id,
+                     &(struct events_health){.cpu = s->cpu_percent,
+                                             .lag_ms = s->lag_ms,
+                                             .cores = s->cores,
+                                             .throttled = s->throttled,
+                                             .seconds = to - from});
 }
 
 static void on_own_of_run(struct master *m, struct worker *w, const struct message *msg)
 {
     merge(m, w, msg);
+    hands_watch_cpu(m, w);
     away_reported(m, w);
 }
 
@@ -81,6 +89,9 @@ static void on_own_report(struct master *m, struct worker *w, const struct messa
     struct sbuf ack = {0};
     w->cpu_percent = s->cpu_percent;
     w->lag_ms = s->lag_ms;
+    w->worst_lag_ms = fmax(w->worst_lag_ms, s->lag_ms);
+    w->cores = s->cores;
+    w->throttled = s->throttled;
     w->lag_p99_ms = s->lag_p99_ms;
     w->fds = s->fds;
     w->connections = s->connections;
@@ -193,19 +204,20 @@ static void tell_trouble(struct master *m, double mono)
 static void note_health(struct master *m, struct worker *w, double now)
 {
     uint32_t cpu = (uint32_t)(fmin(fmax(w->cpu_percent, 0), 1e5) * 10);
+    double lag_ms = fmax(w->worst_lag_ms, fmax(w->lag_ms, 0));
     struct timeline_health h = {.index = w->index,
                                 .samples = 1,
                                 .users_sum = w->users,
                                 .cpu_sum = cpu,
                                 .cpu_max = cpu,
                                 .has_lag = w->lag_ms >= 0,
-                                .lag_us = (uint32_t)(fmin(fmax(w->lag_ms, 0), 4e6) * 1e3),
+                                .lag_us = (uint32_t)(fmin(lag_ms, 4e6) * 1e3),
                                 .memory_kb = w->memory_bytes >> 10};
     timeline_health(m->timeline, now, &h);
-    if (w->lag_ms >= 0 && w->last_report_at == w->watched_report_at)
-        return; /* nothing new: a late report is no second of its own */
-    w->watched_report_at = w->last_report_at;
-    events_watch(m->events, now, w->index, w->id, w->cpu_percent, w->lag_ms);
+    w->worst_lag_ms = 0;
+    if (!w->is_katydid)
+        events_watch(m->events, now, w->index, w->id,
+                     &(struct events_health){.cpu = w->cpu_percent, .lag_ms = -1});
 }
 
 static void note_second(struct master *m, double now)

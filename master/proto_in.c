@@ -94,6 +94,8 @@ static bool parse_stats(const msgpack_object *data, struct message *m)
     s->lag_p99_ms = health_of(health, "lag_p99_ms", -1);
     s->fds = health_of(health, "fds", -1);
     s->connections = health_of(health, "connections", -1);
+    s->cores = fmax(health_of(health, "cpu_limit", 0), 0);
+    s->throttled = fmax(health_of(health, "throttled", 0), 0);
     const msgpack_object *run = proto_get(own, "run");
     if (run && run->type != MSGPACK_OBJECT_NIL && !proto_copy(run, s->run, sizeof s->run))
         return false;

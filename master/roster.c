@@ -345,7 +345,7 @@ void worker_begin_run(struct worker *w)
 {
     w->requests = 0;
     w->rps = 0;
-    w->last_report_at = w->watched_report_at = 0;
+    w->last_report_at = 0;
     w->lost_at = 0;
     w->owes_report = false;
     w->is_cpu_warned = false;

@@ -67,10 +67,11 @@ struct worker {
     size_t class_count;
     double cpu_percent, lag_ms;          /* lag negative: not reported */
     double lag_p99_ms, fds, connections; /* negative: not reported */
+    double worst_lag_ms;                 /* since the last second that was looked at */
+    double cores, throttled;             /* of its container: limit, percent of time; 0: none */
     uint64_t memory_bytes;
     bool is_cpu_warned;
-    double last_report_at;    /* unix seconds, our clock; 0: none in this run */
-    double watched_report_at; /* the one whose health was judged last */
+    double last_report_at; /* unix seconds, our clock; 0: none in this run */
     struct worker_clock clock;
     uint64_t requests; /* delivered in this run */
     double rps;        /* over the last report */

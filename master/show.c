@@ -30,6 +30,8 @@ static size_t list_workers(const struct master *m, struct view_worker *out)
             .lag_p99_ms = w->lag_p99_ms,
             .fds = w->fds,
             .connections = w->connections,
+            .cores = w->cores,
+            .throttled = w->throttled,
             .is_katydid = w->is_katydid,
             .requests = w->requests,
             .rps = is_alive && m->run.state != RUN_STOPPED ? w->rps : 0,

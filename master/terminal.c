@@ -101,15 +101,21 @@ static void print_losses(const struct master *m)
         log_debug(LOGGER, "%llu reports of earlier runs were dropped", (unsigned long long)late);
 }
 
+/* A limit of a container is easily lifted, when one knows of it. */
+static const char *quota_words(const struct master *m)
+{
+    return events_has_quota(m->events) ? "throttled by the processor limit of its container, " : "";
+}
+
 static void print_saturation(const struct master *m)
 {
     double seconds = events_saturated_s(m->events);
     if (seconds > 0)
         fprintf(stderr,
                 "Measurement not valid for %.0f s: a worker could not keep up (processor above "
-                "%.0f %% or event loop more than %.0f ms late), so the times above hold its own "
+                "%.0f %%, %sor event loop more than %.0f ms late), so the times above hold its own "
                 "delay as well. Use more workers, or fewer users.\n\n",
-                ceil(seconds), SATURATED_CPU, SATURATED_LAG_MS);
+                ceil(seconds), SATURATED_CPU, quota_words(m), SATURATED_LAG_MS);
 }
 
 static void print_delay(const struct master *m)

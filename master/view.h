@@ -48,6 +48,7 @@ struct view_worker {
     uint64_t memory_bytes;
     double loop_lag_ms;                  /* negative: not reported (stock Locust) */
     double lag_p99_ms, fds, connections; /* likewise */
+    double cores, throttled;             /* of its container, 0: no limit; percent of time */
     bool is_katydid;
     uint64_t requests; /* delivered by this worker in this run */
     double rps;

@@ -47,7 +47,7 @@ static const char POINT_COLUMNS[] =
     "[\"second\",\"rps\",\"fail_rps\",\"p50\",\"p95\",\"p99\",\"mean\",\"users\",\"target\"]";
 static const char WORKER_COLUMNS[] =
     "[\"id\",\"index\",\"state\",\"users\",\"cpu\",\"memory\",\"lag\",\"is_katydid\",\"requests\","
-    "\"rps\",\"lag_p99\",\"fds\",\"connections\"]";
+    "\"rps\",\"lag_p99\",\"fds\",\"connections\",\"cpu_limit\",\"throttled\"]";
 
 static const struct {
     enum { ID, COUNT, NUMBER } kind;
@@ -147,6 +147,8 @@ static void add_workers(struct sbuf *out, const struct view *v)
         add_next(out, w->lag_p99_ms < 0 ? NAN : w->lag_p99_ms);
         add_next(out, w->fds < 0 ? NAN : w->fds);
         add_next(out, w->connections < 0 ? NAN : w->connections);
+        add_next(out, w->cores > 0 ? w->cores : NAN);
+        add_next(out, w->throttled);
         sbuf_addc(out, ']');
     }
     sbuf_addc(out, ']');

@@ -248,6 +248,33 @@ def test_a_replaced_send_stats_is_every_report(core, quick):
     assert len(reported) > before
 
 
+def test_a_report_tells_of_all_the_time_since_the_last_one(core, monkeypatch):
+    from locust._health import Health
+    told = iter([(0.0, 10.0), (6500.0, 90.0), (1.0, 20.0)])
+    usual = core.health()
+
+    def measure():
+        lag_ms, cpu = next(told)
+        return {**usual, "lag_ms": lag_ms, "cpu_percent": cpu}
+
+    monkeypatch.setattr(core, "health", measure)
+    health = Health()
+    for _ in range(3):
+        health.measure()
+    assert health.latest["lag_ms"] == 1.0, "what a heartbeat says is of now"
+    report = health.of_report()
+    assert (report["lag_ms"], report["cpu"]) == (6500.0, 40.0)
+
+
+def test_a_master_that_is_behind_gets_fewer_reports(core):
+    master = Master(core)
+    master.ack()
+    first = master.expect("stats")["katydid"]
+    master.say("katydid_ack", {"epoch": first["epoch"], "seq": first["seq"], "report_interval": 5.0})
+    gevent.sleep(0.01)
+    assert master.node._report_interval == 5.0
+
+
 def test_at_most_eight_reports_are_under_way(core):
     master = Master(core)
     master.ack()

@@ -188,7 +188,8 @@ static void add_health(struct demo *d, double now)
                                     .lag_us = lag >= 0 ? (uint32_t)(lag * 1000) : 0,
                                     .memory_kb = (90u + 4u * (unsigned)i) << 10};
         timeline_health(d->timeline, now - 0.5, &h);
-        events_watch(d->events, now, (unsigned)i, "load", cpu, lag);
+        events_watch(d->events, now, (unsigned)i, "load",
+                     &(struct events_health){.cpu = cpu, .lag_ms = lag});
     }
 }
 

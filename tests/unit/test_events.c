@@ -59,8 +59,10 @@ static void a_long_text_is_cut_at_a_character(void **state)
 static void watch(struct events *e, int at, int busy, unsigned worker)
 {
     for (int i = 0; i < busy; i++)
-        events_watch(e, NOW + at + i + 1, worker, "w", 95, 2);
-    events_watch(e, NOW + at + busy + 1, worker, "w", 30, 2);
+        events_watch(e, NOW + at + i + 1, worker, "w",
+                     &(struct events_health){.cpu = 95, .lag_ms = 2});
+    events_watch(e, NOW + at + busy + 1, worker, "w",
+                 &(struct events_health){.cpu = 30, .lag_ms = 2});
 }
 
 static void five_seconds_make_a_worker_saturated_from_the_first_on(void **state)
@@ -85,7 +87,7 @@ static void five_seconds_make_a_worker_saturated_from_the_first_on(void **state)
     assert_true(events_saturated_s(e) == 12);
     events_clear(e);
     for (int i = 1; i <= 6; i++)
-        events_watch(e, NOW + i, 3, "late", 10, 250);
+        events_watch(e, NOW + i, 3, "late", &(struct events_health){.cpu = 10, .lag_ms = 250});
     assert_true(events_is_saturated(e, NOW + 7));
     l = events_snapshot(e);
     assert_string_equal(l->saturations[0].why, "lag");
@@ -100,15 +102,40 @@ static void a_loop_that_stood_still_was_late_all_the_while(void **state)
 {
     (void)state;
     struct events *e = events_new();
-    events_watch(e, NOW + 20, 0, "w", 10, 4000); /* not long enough */
-    events_watch(e, NOW + 21, 0, "w", 10, 1);
+    events_watch(e, NOW + 20, 0, "w",
+                 &(struct events_health){.cpu = 10, .lag_ms = 4000}); /* not long enough */
+    events_watch(e, NOW + 21, 0, "w", &(struct events_health){.cpu = 10, .lag_ms = 1});
     assert_true(events_saturated_s(e) == 0);
-    events_watch(e, NOW + 40, 0, "w", 10, 8000);
-    events_watch(e, NOW + 41, 0, "w", 10, 1);
+    events_watch(e, NOW + 40, 0, "w", &(struct events_health){.cpu = 10, .lag_ms = 8000});
+    events_watch(e, NOW + 41, 0, "w", &(struct events_health){.cpu = 10, .lag_ms = 1});
     struct events_list *l = events_snapshot(e);
     assert_int_equal(l->saturation_count, 1);
     assert_true(l->saturations[0].from == NOW + 32 && l->saturations[0].to == NOW + 40);
     events_list_unref(l);
+    events_free(e);
+}
+
+static void a_worker_at_the_limit_of_its_container_is_saturated(void **state)
+{
+    (void)state;
+    struct events *e = events_new();
+    const struct events_health some = {.cpu = 20, .lag_ms = 40, .cores = 0.5, .throttled = 10};
+    const struct events_health held = {.cpu = 20, .lag_ms = 40, .cores = 0.5, .throttled = 70};
+    const struct events_health full = {.cpu = 49, .lag_ms = 40, .cores = 0.5, .seconds = 3};
+    for (int i = 1; i <= 8; i++)
+        events_watch(e, NOW + i, 0, "w", &some);
+    assert_true(events_saturated_s(e) == 0 && !events_has_quota(e));
+    for (int i = 9; i <= 14; i++)
+        events_watch(e, NOW + i, 0, "w", &held);
+    struct events_list *l = events_snapshot(e);
+    assert_string_equal(l->saturations[0].why, "quota");
+    assert_non_null(strstr(l->events[0].text, "40 % of 0.5 cores, throttled in 70 %"));
+    events_list_unref(l);
+    assert_true(events_saturated_s(e) == 6 && events_has_quota(e));
+    events_worker_idle(e, 0);
+    events_watch(e, NOW + 103, 0, "w", &full); /* reports of three seconds each */
+    events_watch(e, NOW + 106, 0, "w", &full);
+    assert_true(events_saturated_s(e) == 12);
     events_free(e);
 }
 
@@ -117,7 +144,7 @@ static void a_worker_that_does_not_tell_its_lag_is_not_late(void **state)
     (void)state;
     struct events *e = events_new();
     for (int i = 1; i <= 10; i++)
-        events_watch(e, NOW + i, 0, "stock", 50, -1);
+        events_watch(e, NOW + i, 0, "stock", &(struct events_health){.cpu = 50, .lag_ms = -1});
     assert_true(events_saturated_s(e) == 0);
     events_free(e);
 }
@@ -130,6 +157,7 @@ int main(void)
         cmocka_unit_test(a_long_text_is_cut_at_a_character),
         cmocka_unit_test(five_seconds_make_a_worker_saturated_from_the_first_on),
         cmocka_unit_test(a_loop_that_stood_still_was_late_all_the_while),
+        cmocka_unit_test(a_worker_at_the_limit_of_its_container_is_saturated),
         cmocka_unit_test(a_worker_that_does_not_tell_its_lag_is_not_late),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

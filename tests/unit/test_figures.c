@@ -81,7 +81,7 @@ static int make_run(void **state)
         struct timeline_health h = {.samples = 1, .cpu_sum = 300, .cpu_max = 300, .users_sum = 5};
         timeline_health(timeline, NOW + s, &h);
         for (int i = 0; s >= 100 && s < 110 && i < 1; i++)
-            events_watch(events, NOW + s, 0, "w", 99, 1);
+            events_watch(events, NOW + s, 0, "w", &(struct events_health){.cpu = 99, .lag_ms = 1});
     }
     timeline_close(timeline, NOW + SECONDS);
     timeline_work(timeline, true);

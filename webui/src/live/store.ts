@@ -19,6 +19,8 @@ export interface Worker {
   lagP99: number | null;
   fds: number | null;
   connections: number | null;
+  cpuLimit: number | null; // cores that its container may use
+  throttled: number; // percent of the time
 }
 
 const CONNECTED = ["ready", "spawning", "running", "stopping", "stopped", "cleanup"];
@@ -28,10 +30,11 @@ export function isConnected(worker: Worker): boolean {
 }
 
 function worker(tuple: WorkerTuple): Worker {
-  const [id, index, state, users, cpu, memory, lag, isKatydid, requests, rps, lagP99, fds, connections] = tuple;
+  const [id, index, state, users, cpu, memory, lag, isKatydid, requests, rps, lagP99, fds, connections, cpuLimit, throttled] = tuple;
   return {
     id, index, state, users, cpu, memory, lag, isKatydid, requests, rps,
     lagP99: lagP99 ?? null, fds: fds ?? null, connections: connections ?? null,
+    cpuLimit: cpuLimit ?? null, throttled: throttled ?? 0,
   };
 }
 

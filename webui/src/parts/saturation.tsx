@@ -6,7 +6,7 @@ import { saturated } from "../range/data";
 import { span } from "../range/state";
 import { Status } from "./status";
 
-const WHY: Record<string, string> = { cpu: "processor at its limit", lag: "its loop came late" };
+const WHY: Record<string, string> = { cpu: "processor at its limit", quota: "at the processor limit of its container", lag: "its loop came late" };
 
 /** How long at least one of the spans lasted: several workers may be late at the same time. */
 export function together(spans: [number, number][]): number {

@@ -1,10 +1,12 @@
 import { expect, test } from "vitest";
 import type { Worker } from "../../src/live/store";
+import { health } from "../../src/live/health";
 import { extensionsOf, ownAddress } from "../../src/screens/extras/extensions";
 import { Trails } from "../../src/screens/workers/trail";
 
 const worker = (id: string, state: string, cpu: number): Worker => ({
   id, index: 0, state, users: 1, cpu, memory: 0, lag: null, isKatydid: true, requests: 0, rps: null, lagP99: null, fds: null, connections: null,
+  cpuLimit: null, throttled: 0,
 });
 
 test("a worker that is gone was seen last when it was there", () => {
@@ -14,6 +16,14 @@ test("a worker that is gone was seen last when it was there", () => {
   expect(trails.of("w")).toEqual({ cpu: [40, null], seen: 10 });
   trails.add("b", 12, []);
   expect(trails.of("w").seen).toBe(0);
+});
+
+test("a worker at the limit of its container is not idle", () => {
+  const idle = worker("w", "running", 5);
+  expect(health(idle).tone).toBe("pass");
+  expect(health({ ...idle, cpuLimit: 0.05 })).toEqual({ tone: "warn", word: "throttled" });
+  expect(health({ ...idle, cpuLimit: 0.5, throttled: 60 })).toEqual({ tone: "warn", word: "throttled" });
+  expect(health({ ...idle, cpuLimit: 0.5, throttled: 3 }).tone).toBe("pass");
 });
 
 test("a minute is kept", () => {

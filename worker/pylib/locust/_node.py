@@ -26,6 +26,7 @@ from gevent.queue import Queue
 from . import __version__, _errors, _hold, _reload, log, runners
 from ._channel import Channel
 from ._ends import Ends
+from ._health import Health
 from ._reports import Reports
 from ._silence import Silence, clock, patience_s
 from .argument_parser import default_args_dict
@@ -88,7 +89,7 @@ class Node(Silence):
         self._orders = Queue()
         self._delivered = Event()
         self._reports = Reports(self._core.report)
-        self._health = {"cpu": 0.0, "memory": 0, "lag_ms": 0.0}
+        self._health = Health()
         self._heard_at = None  # monotonic time of the master's last message
         self._ready_at = 0.0
         self._next_report = 0.0
@@ -130,6 +131,7 @@ class Node(Silence):
         }
 
     def start(self):
+        self._health.begin()
         self._connect()
         if self._host is not None:
             self._host.introduce()
@@ -245,16 +247,7 @@ class Node(Silence):
                 self._send_fresh_lines()
 
     def _measure(self):
-        health = _katydid.health()
-        self._health = {
-            "cpu": health["cpu_percent"],
-            "memory": health["memory_bytes"],
-            "lag_ms": health["lag_ms"],
-            "lag_p99_ms": health["lag_p99_ms"],
-            "fds": health["fds"],
-            "connections": health["connections"],
-        }
-        self.runner._note_usage(health, _beat_interval_s())
+        self.runner._note_usage(self._health.measure(), _beat_interval_s())
 
     def _heartbeat(self):
         now = time.monotonic()
@@ -263,8 +256,8 @@ class Node(Silence):
         self._next_heartbeat = now + runners.HEARTBEAT_INTERVAL * 0.95
         self.send("heartbeat", {
             "state": self.state,
-            "current_cpu_usage": self._health["cpu"],
-            "current_memory_usage": self._health["memory"],
+            "current_cpu_usage": self._health.latest["cpu"],
+            "current_memory_usage": self._health.latest["memory"],
             **(self._proof() or {}),
         })
 
@@ -288,7 +281,7 @@ class Node(Silence):
 
     def send_stats(self):
         if self.speaks_katydid:
-            data = self._reports.next(self._health, self._is_last_report)
+            data = self._reports.next(self._health.of_report, self._is_last_report)
             if data is None:
                 return
         else:
@@ -501,6 +494,7 @@ class Node(Silence):
         is_new = not run or run != self._reports.run
         self._reports.run = run
         self.runner._begin_test(is_new)
+        self._health.begin()
         self.state = runners.STATE_SPAWNING
 
     def begin_counting(self, run):

@@ -23,7 +23,7 @@ class Reports:
 
     def next(self, health, is_last=False):
         """The data of a report of everything since the last one; None while too many are under
-        way: then the next one will carry more, unless there will be none."""
+        way: then the next one will carry more, unless there will be none. health: a function."""
         if len(self._pending) >= _MAX_IN_FLIGHT and not is_last:
             return None
         self._seq += 1
@@ -34,7 +34,7 @@ class Reports:
                 "run": self.run,
                 "t": _katydid.steady(),
                 "report": self._pack(),
-                "health": health,
+                "health": health(is_last),
             }
         }
         self._pending[self._seq] = [data, time.monotonic(), _RESEND_S]

@@ -384,6 +384,7 @@ class Runner:
         if is_new:
             self._forget_stats()
             self.exceptions = {}
+            self._usage.clear()
             self.cpu_warning_emitted = False
             self.worker_cpu_warning_emitted = False
         self.environment._filter_tasks_by_tags()

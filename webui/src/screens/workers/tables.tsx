@@ -66,6 +66,11 @@ function Value(props: { label: string; worker: Worker; value: number | null; tex
   return <td data-label={props.label} class="number">{isConnected(props.worker) && props.value !== null ? props.text(props.value) : "–"}</td>;
 }
 
+/** What its container may use, where that is limited. */
+function limitText(worker: Worker): string | undefined {
+  return worker.cpuLimit === null ? undefined : `Its container may use ${worker.cpuLimit} cores; throttled in ${worker.throttled.toFixed(0)} % of the time`;
+}
+
 function Row({ worker }: { worker: Worker }): JSX.Element {
   const isThere = isConnected(worker);
   const { tone, word } = health(worker);
@@ -77,7 +82,7 @@ function Row({ worker }: { worker: Worker }): JSX.Element {
       <Value label="Req/s" worker={worker} value={worker.rps} text={rate} />
       <td data-label="Requests" class="number">{count(worker.requests)}</td>
       <td data-label="CPU" class="number cpu">
-        {isThere && worker.cpu !== null ? <span>{worker.cpu.toFixed(0)} % <Bar value={worker.cpu} /></span> : "–"}
+        {isThere && worker.cpu !== null ? <span title={limitText(worker)}>{worker.cpu.toFixed(0)} %{worker.cpuLimit === null ? " " : ` of ${worker.cpuLimit} cores `}<Bar value={worker.cpuLimit === null ? worker.cpu : worker.cpu / worker.cpuLimit} /></span> : "–"}
       </td>
       <td data-label="Last minute" class="trend"><Spark values={trails.of(worker.id).cpu} tone="ok inline" /></td>
       <Value label="Loop lag p99" worker={worker} value={worker.lagP99 ?? worker.lag} text={(value) => `${ms(value)} ms`} />
