@@ -74,7 +74,7 @@ def test_a_report_counts_once():
         one.join()
         assert one.obey_spawn() == {"Visitor": 4}
         one.report(10)
-        assert one.wait("katydid_ack") == {"epoch": one.epoch, "seq": 1}
+        assert one.wait("katydid_ack") == {"epoch": one.epoch, "seq": 1, "report_interval": 1.0}
         for _ in range(3):
             one.report(10, seq=1)
             assert one.wait("katydid_ack")["seq"] == 1
