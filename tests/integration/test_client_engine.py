@@ -461,3 +461,55 @@ def test_a_busy_loop_does_not_make_the_target_look_slow(run):
         answered.join()
         assert 90 <= rows()["in time"]["max_response_time"] < 4500, rows()
     """)
+
+
+def test_requests_in_the_midst_of_a_request(run):
+    """A finaliser, or a text that looks something up, may send a request while the head of another is written."""
+    run("""
+        import threading
+        from urllib.parse import urlencode
+
+        class Talkative:
+            "Sends a request when it goes, which may be at any moment."
+            def __init__(self, s):
+                self.s, self.me = s, self
+            def __del__(self):
+                self.s.headers["X-Late"] = "y" * 300
+                self.s.get("/echo", params={"late": "z" * 400}, auth=("late", "late"), name="late")
+
+        gc.set_threshold(1, 1, 1)
+        for cls in (HttpSession, FastHttpSession):
+            s = session(cls)
+            s.headers = dict(s.headers)
+            if cls is HttpSession:
+                s.cookies.set("a", "b")
+            for i in range(60):
+                Talkative(s)
+                if cls is HttpSession:
+                    s.cookies.set("n", str(i))  # the jar is read anew, by Python
+                r = s.post("/echo?i=%d" % i, {"a": "b" * 50, "n": i}, params={"p": i}, auth=("me", "secret"), headers={"X-Own": "o" * 100},
+                           name="early")
+                told = json.loads(r.text)
+                headers = {k.lower(): v for k, v in dict(told["headers"]).items()}
+                assert told["path"] == f"/echo?i={i}&p={i}", told
+                assert headers["x-own"] == "o" * 100 and headers["authorization"] == "Basic bWU6c2VjcmV0", headers
+                assert "zz" not in r.text and "late=" not in r.text, r.text
+        gc.set_threshold(700, 10, 10)
+        assert rows()["early"]["num_requests"] == 120 and rows()["late"]["num_requests"] > 10, rows()
+    """)
+
+
+def test_two_readers_of_one_streamed_answer(run):
+    run("""
+        for cls in (HttpSession, FastHttpSession):
+            r = session(cls).get("/drip/10", stream=True)
+            def read(n):
+                return b"".join(r.iter_content(n)) if cls is HttpSession else r.content
+            first = gevent.spawn(read, 64)
+            gevent.sleep(0.05)
+            second = gevent.spawn(read, 64)
+            gevent.joinall([first, second], timeout=20)
+            assert first.ready() and second.ready()
+            assert first.successful() and first.value, first.exception
+            assert second.exception is not None, second.value
+    """)

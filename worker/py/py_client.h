@@ -29,6 +29,11 @@
 /* CPython 3.11 wants char **, and does not write to it. */
 #define KEYWORD_NAMES(names) ((char **)(uintptr_t)(names))
 
+/* A buffer for a while, with the memory of one that was given back. Python may run, and another
+ * request begin, between any two writes: so no two users ever share one. */
+struct sbuf scratch_take(void);
+void scratch_give(struct sbuf *buffer); /* empties it; nothing for an empty one */
+
 enum road { ROAD_FAST, ROAD_PLAIN, ROAD_ERROR }; /* ERROR: a Python exception is set */
 
 /* ---- sites: py_client_site.c ---------------------------------------------------------------- */

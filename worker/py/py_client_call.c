@@ -230,21 +230,22 @@ static enum road normalised_target(struct session *s, const struct call *c, stru
 /* Adds params to the target as requests does. */
 static enum road add_params(PyObject *params, PyObject **target)
 {
-    static struct sbuf query;
-    sbuf_clear(&query);
+    struct sbuf query = scratch_take();
     Py_ssize_t len = 0;
     const char *text = PyUnicode_AsUTF8AndSize(*target, &len);
     sbuf_add(&query, text, (size_t)len);
     sbuf_addc(&query, memchr(text, '?', (size_t)len) ? '&' : '?');
     const size_t start = query.len;
     enum road road = site_urlencode(&query, params);
-    if (road != ROAD_FAST || query.len == start)
-        return road;
-    PyObject *joined = PyUnicode_FromStringAndSize(query.data, (Py_ssize_t)query.len);
-    if (!joined)
-        return ROAD_ERROR;
-    Py_SETREF(*target, joined);
-    return ROAD_FAST;
+    if (road == ROAD_FAST && query.len > start) {
+        PyObject *joined = PyUnicode_FromStringAndSize(query.data, (Py_ssize_t)query.len);
+        if (joined)
+            Py_SETREF(*target, joined);
+        else
+            road = ROAD_ERROR;
+    }
+    scratch_give(&query);
+    return road;
 }
 
 enum road call_target(struct session *s, const struct call *c, struct outgoing *out)
@@ -287,10 +288,14 @@ static enum road text_body(PyObject *text, struct outgoing *out)
 /* The bytes of json.dumps(value); NULL when json's encoder refuses. */
 static PyObject *json_bytes(PyObject *value)
 {
-    static struct sbuf text;
-    sbuf_clear(&text);
-    if (json_write(&text, value))
-        return PyBytes_FromStringAndSize(text.data, (Py_ssize_t)text.len);
+    struct sbuf text = scratch_take();
+    PyObject *written = json_write(&text, value)
+                            ? PyBytes_FromStringAndSize(text.data, (Py_ssize_t)text.len)
+                            : NULL;
+    scratch_give(&text);
+    if (written)
+        return written;
+    PyErr_Clear();
     PyObject *string = PyObject_CallOneArg(glue.json_encode, value);
     PyObject *bytes = string ? PyUnicode_AsUTF8String(string) : NULL;
     Py_XDECREF(string);
@@ -313,14 +318,14 @@ static enum road json_body(struct session *s, PyObject *json, struct outgoing *o
 
 static enum road form_body(PyObject *form, struct outgoing *out, bool is_fast)
 {
-    static struct sbuf encoded;
-    sbuf_clear(&encoded);
+    struct sbuf encoded = scratch_take();
     enum road road = site_urlencode(&encoded, form);
-    if (road != ROAD_FAST)
-        return road;
-    PyObject *text = PyUnicode_FromStringAndSize(encoded.data, (Py_ssize_t)encoded.len);
+    PyObject *text = road == ROAD_FAST
+                         ? PyUnicode_FromStringAndSize(encoded.data, (Py_ssize_t)encoded.len)
+                         : NULL;
+    scratch_give(&encoded);
     if (!text)
-        return ROAD_ERROR;
+        return road == ROAD_FAST ? ROAD_ERROR : road;
     road = text_body(text, out);
     Py_DECREF(text);
     out->is_form = true;

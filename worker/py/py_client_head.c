@@ -220,18 +220,19 @@ static void put_base64(struct sbuf *out, const uint8_t *in, size_t len)
 /* "Basic …" of two texts. */
 static enum road basic_auth(struct sbuf *out, PyObject *user, PyObject *password)
 {
-    static struct sbuf pair;
-    sbuf_clear(&pair);
     PyObject *const parts[] = {user, password};
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2; i++)
         if (!PyUnicode_Check(parts[i]) || PyUnicode_KIND(parts[i]) != PyUnicode_1BYTE_KIND)
             return ROAD_PLAIN;
+    struct sbuf pair = scratch_take();
+    for (int i = 0; i < 2; i++) {
         if (i)
             sbuf_addc(&pair, ':');
         sbuf_add(&pair, PyUnicode_DATA(parts[i]), (size_t)PyUnicode_GET_LENGTH(parts[i]));
     }
     sbuf_adds(out, "Basic ");
     put_base64(out, (const uint8_t *)pair.data, pair.len);
+    scratch_give(&pair);
     return ROAD_FAST;
 }
 
@@ -254,16 +255,19 @@ static enum road auth_value(struct sbuf *out, PyObject *auth)
                                                              : ROAD_PLAIN;
 }
 
-static enum road put_auth(struct sbuf *head, PyObject *auth, const struct own *own)
+/* What the credentials of the call, or of the session, say in an Authorization line; nothing when
+ * there are none. */
+static enum road read_auth(struct sbuf *out, const struct session *s, const struct call *c)
 {
-    if (!is_given(auth))
+    PyObject *auth = is_given(c->auth) || s->is_fast ? c->auth : s->auth;
+    if (is_given(auth))
+        return auth_value(out, auth);
+    if (!s->is_fast || !is_given(s->auth_header))
         return ROAD_FAST;
-    if (own_find(own, "authorization"))
+    if (!is_good_text(s->auth_header, false, true))
         return ROAD_PLAIN;
-    sbuf_adds(head, "Authorization: ");
-    const enum road road = auth_value(head, auth);
-    sbuf_add(head, "\r\n", 2);
-    return road;
+    sbuf_add(out, PyUnicode_DATA(s->auth_header), (size_t)PyUnicode_GET_LENGTH(s->auth_header));
+    return ROAD_FAST;
 }
 
 /* Without the port and, for IPv6, the brackets. */
@@ -283,9 +287,6 @@ static void place_host(struct jar_place *place, const char *host, size_t len)
 static enum road put_cookies(struct sbuf *head, struct session *s, const struct call *c,
                              const struct outgoing *out, const struct own *own)
 {
-    enum road road = session_jar(s);
-    if (road != ROAD_FAST)
-        return road;
     if (is_given(c->cookies) && (!PyDict_CheckExact(c->cookies) || PyDict_GET_SIZE(c->cookies)))
         return ROAD_PLAIN;
     if (!s->jar.count || own_find(own, "cookie"))
@@ -366,7 +367,8 @@ static void put_defaults(struct sbuf *head, const struct session *s, const struc
 
 /* As requests, urllib3 and http.client write it. */
 static enum road plain_head(struct session *s, const struct call *c, const struct outgoing *out,
-                            const struct head_lines *lines, struct own *own, struct sbuf *head)
+                            const struct head_lines *lines, struct own *own,
+                            const struct sbuf *auth, struct sbuf *head)
 {
     if (!own_find(own, "host"))
         sbuf_add(head, out->site->host_line.data, out->site->host_line.len);
@@ -379,10 +381,12 @@ static enum road plain_head(struct session *s, const struct call *c, const struc
         put_length(head, "Content-Length: ", out->body_len);
     if (out->content_type && is_missing(lines, own, "content-type"))
         put_line(head, "Content-Type", 12, out->content_type, strlen(out->content_type));
-    PyObject *auth = is_given(c->auth) ? c->auth : s->auth;
-    if (s->headers && is_given(auth) && has_session_line(lines, "authorization"))
+    if (!auth->len)
+        return ROAD_FAST;
+    if (own_find(own, "authorization") || (s->headers && has_session_line(lines, "authorization")))
         return ROAD_PLAIN;
-    return put_auth(head, auth, own);
+    put_line(head, "Authorization", 13, auth->data, auth->len);
+    return ROAD_FAST;
 }
 
 static bool has_spelling(const struct own *own, const char *name, const char *lower)
@@ -399,21 +403,9 @@ static bool add_missing(struct own *own, const char *name, const char *lower, co
 }
 
 /* What FastHttpSession adds to the headers of a call, in its order. */
-static enum road complete_fast(struct session *s, const struct call *c, const struct outgoing *out,
-                               struct own *own)
+static enum road complete_fast(const struct outgoing *out, const struct sbuf *auth, struct own *own)
 {
-    static struct sbuf auth;
-    sbuf_clear(&auth);
-    if (is_given(c->auth)) {
-        if (auth_value(&auth, c->auth) != ROAD_FAST)
-            return ROAD_PLAIN;
-    } else if (is_given(s->auth_header)) {
-        if (!is_good_text(s->auth_header, false, true))
-            return ROAD_PLAIN;
-        sbuf_add(&auth, PyUnicode_DATA(s->auth_header),
-                 (size_t)PyUnicode_GET_LENGTH(s->auth_header));
-    }
-    if (auth.len && !own_add(own, "Authorization", auth.data, auth.len))
+    if (auth->len && !own_add(own, "Authorization", auth->data, auth->len))
         return ROAD_PLAIN;
     bool fits = add_missing(own, "Accept-Encoding", "accept-encoding", "gzip, deflate, br");
     if (out->is_json)
@@ -425,9 +417,10 @@ static enum road complete_fast(struct session *s, const struct call *c, const st
 /* As geventhttpclient writes it: Host and Content-Length come last, unless its user agent knew the
  * length when it chose the type. */
 static enum road fast_head(struct session *s, const struct call *c, const struct outgoing *out,
-                           const struct head_lines *lines, struct own *own, struct sbuf *head)
+                           const struct head_lines *lines, struct own *own, const struct sbuf *auth,
+                           struct sbuf *head)
 {
-    enum road road = complete_fast(s, c, out, own);
+    enum road road = complete_fast(out, auth, own);
     if (road != ROAD_FAST)
         return road;
     put_own_lines(head, lines, own);
@@ -447,16 +440,14 @@ static enum road fast_head(struct session *s, const struct call *c, const struct
     return road;
 }
 
-enum road call_head(struct session *s, const struct call *c, const struct outgoing *out,
-                    struct sbuf *head)
+/* No Python from here on: what is borrowed stays. */
+static enum road write_head(struct session *s, const struct call *c, const struct outgoing *out,
+                            const struct head_lines *lines, const struct sbuf *auth,
+                            struct sbuf *head)
 {
-    const struct head_lines *lines = NULL;
     struct own own;
     own.count = 0;
-    sbuf_clear(head);
-    enum road road = session_lines(s, &lines);
-    if (road == ROAD_FAST)
-        road = read_own(&own, c->headers, s->is_fast);
+    enum road road = read_own(&own, c->headers, s->is_fast);
     if (road == ROAD_FAST)
         road = put_request_line(head, c->method, out->target);
     if (road != ROAD_FAST)
@@ -465,8 +456,25 @@ enum road call_head(struct session *s, const struct call *c, const struct outgoi
         (has_session_line(lines, "host") || has_session_line(lines, "cookie") ||
          has_session_line(lines, "content-length") || has_session_line(lines, "transfer-encoding")))
         return ROAD_PLAIN;
-    road = s->is_fast ? fast_head(s, c, out, lines, &own, head)
-                      : plain_head(s, c, out, lines, &own, head);
+    road = s->is_fast ? fast_head(s, c, out, lines, &own, auth, head)
+                      : plain_head(s, c, out, lines, &own, auth, head);
     sbuf_add(head, "\r\n", 2);
+    return road;
+}
+
+enum road call_head(struct session *s, const struct call *c, const struct outgoing *out,
+                    struct sbuf *head)
+{
+    const struct head_lines *lines = NULL;
+    struct sbuf auth = scratch_take();
+    sbuf_clear(head);
+    enum road road = session_jar(s);
+    if (road == ROAD_FAST)
+        road = read_auth(&auth, s, c);
+    if (road == ROAD_FAST)
+        road = session_lines(s, &lines);
+    if (road == ROAD_FAST)
+        road = write_head(s, c, out, lines, &auth, head);
+    scratch_give(&auth);
     return road;
 }

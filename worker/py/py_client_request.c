@@ -369,11 +369,12 @@ static PyObject *own_url(const struct session *s, PyObject *url)
 }
 
 static PyObject *fast_call(struct session *s, struct call *c, struct outgoing *out,
-                           const struct sbuf *head, struct fetch_request *q)
+                           struct sbuf *head, struct fetch_request *q)
 {
     PyObject *name = default_name(s, c, out);
     const struct outgoing sent = *out;
     struct response *r = start_response(s, c->catch_response, out, head);
+    scratch_give(head); /* others need it while this one waits */
     if (!r) {
         Py_DECREF(name);
         return NULL;
@@ -406,7 +407,6 @@ static int wait_while_held(void)
 
 PyObject *request_call(struct session *s, struct call *c)
 {
-    static struct sbuf head; /* the loop thread's; copied before anybody else can run */
     if (Py_TYPE(s)->tp_version_tag != s->class_version)
         session_look(s);
     if (s->calls_request && !c->is_request)
@@ -415,11 +415,13 @@ PyObject *request_call(struct session *s, struct call *c)
         return NULL;
     struct outgoing out = {0};
     struct fetch_request q = {0};
+    struct sbuf head = scratch_take();
     PyObject *result = NULL;
     const enum road road = prepare(s, c, &out, &head, &q);
     if (road == ROAD_FAST)
         result = fast_call(s, c, &out, &head, &q);
-    else if (road == ROAD_PLAIN)
+    scratch_give(&head);
+    if (road == ROAD_PLAIN)
         result = plain_call(s, c);
     outgoing_fini(&out);
     return result;
