@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* fetch with very many connections, and with very many targets. */
+/* fetch with very many connections, with very many targets, and in a loop that is late. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,6 +23,7 @@ static bool serve_at_gate(struct peer_conn *c)
         peer_say(c, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 3\r\n\r\nbye");
     else
         peer_say(c, "HTTP/1.1 200 OK\r\n\r\nuntil");
+    shutdown(c->fd, SHUT_WR);
     at_gate--;
     return false;
 }
@@ -119,12 +120,32 @@ static void test_origins_without_end(void **state)
     assert_true(fetch_engine_counters(rig.engine).connections_reused > 20);
 }
 
+/* The end of the connection is the end of the answer: when it came, not when the loop saw it. */
+static void test_late_loop(void **state)
+{
+    (void)state;
+    gate_is_shut = true;
+    struct fetch *f = rig_start(&rig, "GET", "/gate_until");
+    assert_true(rig_until(&rig, at_gate == 1));
+    gate_is_shut = false;
+    while (at_gate)
+        usleep(1000);
+    const uint64_t over = clk_mono_ns();
+    usleep(500000);
+    assert_true(rig_until(&rig, fetch_is_done(f)));
+    const struct fetch_times *t = &fetch_response(f)->times;
+    assert_true(t->last_byte < over + 200000000);
+    assert_true(t->last_byte >= t->first_byte);
+    expect_body(f, "until");
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         T(test_many_end_together),
         T(test_origins_without_end),
+        T(test_late_loop),
     };
 #undef T
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -120,13 +120,13 @@ struct fetch {
     void *arg;
     struct hresp_block *block;
     struct hresp parser;
-    struct decode *decode; /* NULL = identity */
-    bool is_undecodable;   /* one of its codings is not known */
-    struct sbuf body;      /* decoded */
-    size_t body_read;      /* streaming: how much of body the caller has taken */
-    struct sbuf undecoded; /* streaming: what waits for room in body */
-    char *own_text;        /* behind response.text when that was made for this fetch */
-    uint64_t last_io_ns;
+    struct decode *decode;           /* NULL = identity */
+    bool is_undecodable;             /* one of its codings is not known */
+    struct sbuf body;                /* decoded */
+    size_t body_read;                /* streaming: how much of body the caller has taken */
+    struct sbuf undecoded;           /* streaming: what waits for room in body */
+    char *own_text;                  /* behind response.text when that was made for this fetch */
+    uint64_t last_io_ns, arrived_ns; /* of the last bytes read: when the kernel had them */
     struct deadline phase_deadline, total_deadline;
     uint8_t state;
     bool is_starting;     /* within fetch_start: no callback */

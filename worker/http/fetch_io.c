@@ -182,6 +182,30 @@ static bool take_bytes(struct fetch *f, const char *bytes, size_t len, uint64_t 
     }
 }
 
+/* When the bytes of the last read reached this machine. The wall clock may have been set in
+ * between: what cannot be is not believed. */
+static uint64_t arrived_ns(const struct fetch *f, uint64_t now_ns)
+{
+    const uint64_t stamp = f->conn->stream.arrived_wall_ns;
+    if (!stamp)
+        return now_ns;
+    const uint64_t wall = clk_wall_ns();
+    const uint64_t newest_io =
+        f->response.times.first_byte ? f->response.times.first_byte : f->response.times.sent_first;
+    const bool is_plausible = wall >= stamp && wall - stamp <= now_ns - newest_io;
+    return is_plausible ? now_ns - (wall - stamp) : now_ns;
+}
+
+/* The same of an orderly end, which has no stamp: it came with the last that was heard of the peer,
+ * and not before the last bytes. */
+static uint64_t end_arrived_ns(const struct fetch *f)
+{
+    const uint64_t now = clk_mono_ns();
+    const uint64_t heard = now - sock_quiet_ns(&f->conn->stream);
+    const uint64_t bytes = f->arrived_ns ? f->arrived_ns : f->response.times.sent_last;
+    return heard > bytes ? heard : bytes;
+}
+
 /* ---- again ---- */
 
 /* Whether the server may have something of a request whose connection ended without an answer. */
@@ -217,7 +241,7 @@ static void on_eof(struct fetch *f)
     f->conn->is_unusable = true;
     const enum fetch_error error = hresp_eof(&f->parser);
     if (error == FETCH_OK)
-        complete(f, clk_mono_ns());
+        complete(f, end_arrived_ns(f));
     else if (f->write_errno) /* the write was told of the reset, the read is not again */
         give_up(f, FETCH_RESET, f->write_errno, NULL);
     else
@@ -233,20 +257,6 @@ static void on_broken(struct fetch *f)
         give_up(f, FETCH_TLS, 0, tls_text(f->engine->tls));
     else
         give_up(f, FETCH_RESET, s->sys, NULL);
-}
-
-/* When the bytes of the last read reached this machine. The wall clock may have been set in
- * between: what cannot be is not believed. */
-static uint64_t arrived_ns(const struct fetch *f, uint64_t now_ns)
-{
-    const uint64_t stamp = f->conn->stream.arrived_wall_ns;
-    if (!stamp)
-        return now_ns;
-    const uint64_t wall = clk_wall_ns();
-    const uint64_t newest_io =
-        f->response.times.first_byte ? f->response.times.first_byte : f->response.times.sent_first;
-    const bool is_plausible = wall >= stamp && wall - stamp <= now_ns - newest_io;
-    return is_plausible ? now_ns - (wall - stamp) : now_ns;
 }
 
 /* A quick server's answer arrives before the clock was read after the write. */
@@ -275,6 +285,7 @@ static enum progress read_once(struct fetch *f)
     const uint64_t now = clk_mono_ns();
     const uint64_t arrived = arrived_ns(f, now);
     f->last_io_ns = now;
+    f->arrived_ns = arrived;
     if (!f->response.times.first_byte)
         first_arrived(&f->response.times, arrived);
     if (!take_bytes(f, e->in, (size_t)n, arrived))

@@ -99,6 +99,15 @@ int sock_connect(struct stream *s, const union sock_addr *to, uint16_t port)
     return 0;
 }
 
+uint64_t sock_quiet_ns(const struct stream *s)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof info;
+    if (getsockopt(s->fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
+        return 0;
+    return (uint64_t)info.tcpi_last_ack_recv * 1000000;
+}
+
 size_t sock_unacknowledged(const struct stream *s)
 {
     int bytes = 0;

@@ -17,6 +17,8 @@ union sock_addr {
 int sock_connect(struct stream *s, const union sock_addr *to, uint16_t port);
 /* Reading as a stream does, arrived_wall_ns included; for the layers above a plain stream. */
 long sock_read(struct stream *s, void *buffer, size_t len);
+/* How long the kernel has heard nothing from the peer, in ns, to some milliseconds; 0: unknown. */
+uint64_t sock_quiet_ns(const struct stream *s);
 /* Bytes written that the peer's machine has not confirmed; also after the peer's end or reset. */
 size_t sock_unacknowledged(const struct stream *s);
 int sock_error(const struct stream *s); /* the pending error of a connect, 0 when it is through */

@@ -10,6 +10,7 @@
  */
 #include "worker/py/py_client.h"
 
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -136,19 +137,23 @@ static bool is_word(struct slice s, const char *word)
     return s.len == strlen(word) && !strncasecmp(s.at, word, s.len);
 }
 
-/* RFC 6265 §5.1.1, for the three date forms in use. 0 when it is none. */
+/* RFC 6265 §5.1.1, for the date forms in use, whatever language setlocale() has chosen. 0 when it
+ * is none. */
 static double parse_date(struct slice s)
 {
     static const char *const forms[] = {"%a, %d %b %Y %H:%M:%S", "%a, %d-%b-%Y %H:%M:%S",
                                         "%A, %d-%b-%y %H:%M:%S", "%a %b %d %H:%M:%S %Y"};
+    static locale_t english;
+    if (!english)
+        english = newlocale(LC_ALL_MASK, "C", NULL);
     char text[64];
-    if (s.len == 0 || s.len >= sizeof text)
+    if (!english || s.len == 0 || s.len >= sizeof text)
         return 0;
     memcpy(text, s.at, s.len);
     text[s.len] = 0;
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         struct tm tm = {0};
-        if (strptime(text, forms[i], &tm))
+        if (strptime_l(text, forms[i], &tm, english))
             return (double)timegm(&tm) > 0 ? (double)timegm(&tm) : 1;
     }
     return 0;
