@@ -21,6 +21,11 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     struct conn *c = arg;
+    if (what & EV_TIMEOUT) { /* of conn_read_on: it has taken the event out */
+        const short events = c->watched;
+        c->watched = 0;
+        conn_watch(c, events);
+    }
     switch ((enum conn_phase)c->phase) {
     case CONN_BUSY:
         fetch_io_event(c, what);
@@ -61,6 +66,16 @@ void conn_watch(struct conn *c, short events)
     event_assign(&c->event, c->lane->pool->engine->base, c->stream.fd,
                  (short)(events | closed | EV_PERSIST), on_event, c);
     event_add(&c->event, NULL);
+}
+
+/* An event that makes itself active in its callback would keep timers and other sockets waiting for
+ * as long as bytes come. What lies in the socket wakes the next turn by itself; what TLS holds, a
+ * timer that is over. */
+void conn_read_on(struct conn *c)
+{
+    const struct timeval now = {0, 0};
+    if (c->watched && c->stream.ops->has_pending(&c->stream))
+        event_add(&c->event, &now);
 }
 
 void conn_close(struct conn *c)

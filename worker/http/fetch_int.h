@@ -164,6 +164,7 @@ void pool_run_queue(struct lane *lane);
 /* conn.c */
 struct conn *conn_new(struct lane *lane, struct fetch *f);
 void conn_watch(struct conn *c, short events); /* EV_READ, EV_WRITE, both or 0 */
+void conn_read_on(struct conn *c);             /* reading goes on, after others had their turn */
 void conn_close(struct conn *c);               /* ends, frees; the fetch must be detached */
 
 /* dial.c */

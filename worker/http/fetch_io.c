@@ -315,7 +315,7 @@ static void read_on(struct conn *c)
             break;
     }
     if (progress == MORE)
-        event_active(&c->event, EV_READ, 0);
+        conn_read_on(c);
     if (f->request.mode == FETCH_STREAM)
         tell_reader(f, had_head);
 }
@@ -327,7 +327,7 @@ void fetch_io_event(struct conn *c, short what)
         c->is_unusable = true;
     if (what & EV_WRITE && !f->is_writing_over && !write_on(f))
         return;
-    if (what & (EV_READ | EV_CLOSED))
+    if (what & (EV_READ | EV_CLOSED | EV_TIMEOUT))
         read_on(c);
 }
 
