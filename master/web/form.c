@@ -2,6 +2,8 @@
 /* form: see form.h. One copy of the input is decoded in place: decoding never grows a text. */
 #include "master/web/form.h"
 
+#include "common/base/mem.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -46,9 +48,7 @@ bool form_parse(struct form *f, const char *bytes, size_t len)
     memset(f, 0, sizeof *f);
     if (len > 0 && memchr(bytes, '\0', len) != NULL)
         return false;
-    char *text = calloc(len + 2, 1); /* every part needs its NUL where "=" or "&" was */
-    if (text == NULL)
-        return false;
+    char *text = mem_zalloc(len + 2); /* every part needs its NUL where "=" or "&" was */
     f->text = text;
     const char *in = bytes, *end = bytes + len;
     char *out = text;

@@ -6,6 +6,8 @@
  * itself bounds. */
 #include "master/web/form.h"
 
+#include "common/base/mem.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -158,6 +160,6 @@ bool form_parse_parts(struct form *f, const char *content_type, const char *byte
         return false;
     if (len > 0 && memchr(bytes, '\0', len) != NULL)
         return false;
-    f->text = calloc(len + 2, 1); /* the text of a part is longer than its name and value */
-    return f->text != NULL && take_parts(f, (struct span){bytes, bytes + len}, delimiter);
+    f->text = mem_zalloc(len + 2); /* the text of a part is longer than its name and value */
+    return take_parts(f, (struct span){bytes, bytes + len}, delimiter);
 }

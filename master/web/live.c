@@ -18,6 +18,7 @@
 #include "master/web/live.h"
 
 #include "common/base/clk.h"
+#include "common/base/mem.h"
 #include "master/bridge.h"
 #include "master/web/feed.h"
 #include "master/web/form.h"
@@ -76,9 +77,7 @@ struct live {
 
 struct live *live_new(struct bridge *b)
 {
-    struct live *l = calloc(1, sizeof *l);
-    if (l == NULL)
-        return NULL;
+    struct live *l = mem_zalloc(sizeof *l);
     l->bridge = b;
     pthread_mutex_init(&l->lock, NULL);
     l->has_packer = deflateInit(&l->packer, PACK_LEVEL) == Z_OK;
@@ -147,9 +146,7 @@ static void send_bye(struct viewer *w, const char *why)
 
 static struct text *text_new(const struct view *v, const struct feed_mark *mark)
 {
-    struct text *t = calloc(1, sizeof *t);
-    if (t == NULL)
-        return NULL;
+    struct text *t = mem_zalloc(sizeof *t);
     t->refs = 1;
     t->tick = v->tick;
     t->before = t->after = *mark;
@@ -194,11 +191,9 @@ static struct text *text_for(struct viewer *w, const struct view *v)
     pthread_mutex_lock(&l->lock);
     w->mark.columns = w->columns;
     struct text *t = find_text(l, v, &w->mark);
-    if (t != NULL) {
-        t->refs++;
-        if (w->takes_packed)
-            pack(l, t);
-    }
+    t->refs++;
+    if (w->takes_packed)
+        pack(l, t);
     pthread_mutex_unlock(&l->lock);
     return t;
 }
@@ -258,11 +253,9 @@ static bool send_tick(struct viewer *w, struct view *v, bool *is_greeted)
         feed_hello(v, &hello);
     struct text *t = text_for(w, v);
     view_unref(v);
-    bool is_ok = t != NULL && (hello.len == 0 || send_frame(w, MG_WEBSOCKET_OPCODE_TEXT, &hello));
+    bool is_ok = hello.len == 0 || send_frame(w, MG_WEBSOCKET_OPCODE_TEXT, &hello);
     *is_greeted |= is_ok;
     sbuf_fini(&hello);
-    if (t == NULL)
-        return false;
     bool is_packed = w->takes_packed && t->packed.len > 0;
     is_ok = is_ok && (is_packed ? send_frame(w, MG_WEBSOCKET_OPCODE_BINARY, &t->packed)
                                 : send_frame(w, MG_WEBSOCKET_OPCODE_TEXT, &t->bytes));
@@ -341,10 +334,8 @@ static int on_connect(const struct mg_connection *conn, void *arg)
 static void on_ready(struct mg_connection *conn, void *arg)
 {
     struct live *l = arg;
-    struct viewer *w = calloc(1, sizeof *w);
+    struct viewer *w = mem_zalloc(sizeof *w);
     mg_set_user_connection_data(conn, w);
-    if (w == NULL)
-        return; /* on_text ends it */
     w->live = l;
     w->conn = conn;
     read_query(w);

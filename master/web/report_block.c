@@ -3,6 +3,7 @@
  * rank. Windows are planned once and read for each row that has them. */
 #include "master/web/report_block.h"
 
+#include "common/base/mem.h"
 #include "master/timeline_read.h"
 #include "master/web/feed.h"
 #include "master/web/figures.h"
@@ -116,11 +117,11 @@ static int by_id(const void *a, const void *b)
 /* The rows of a plan, those with the most time first. Malloced. */
 static struct ranked *rank(const struct timeline_plan *plan, size_t row_count, size_t *count)
 {
-    struct ranked *list = calloc(row_count + 1, sizeof *list);
+    struct ranked *list = mem_zalloc((row_count + 1) * sizeof *list);
     struct timeline_merge m;
     *count = 0;
     timeline_merge_init(&m, plan->blocks, plan->count);
-    while (list != NULL && *count < row_count && timeline_merge_next(&m, false))
+    while (*count < row_count && timeline_merge_next(&m, false))
         if (m.id != TIMELINE_TOTAL && m.id < TIMELINE_WORKER)
             list[(*count)++] = (struct ranked){m.sum.sum_us, m.sum.requests, m.id};
     timeline_merge_fini(&m);
@@ -325,9 +326,7 @@ static void plan_windows(struct block *b)
     if (b->steps.is_empty)
         return;
     b->window_count = (size_t)((b->steps.to - b->steps.from) / b->steps.step);
-    b->windows = calloc(b->window_count + 1, sizeof *b->windows);
-    if (b->windows == NULL)
-        b->window_count = 0;
+    b->windows = mem_zalloc((b->window_count + 1) * sizeof *b->windows);
     for (size_t i = 0; i < b->window_count; i++)
         timeline_plan(b->v->timeline, window_from(b, i), window_from(b, i + 1), &b->windows[i]);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* spread: figures.h's heatmap, distribution and kinds of failures. */
+#include "common/base/mem.h"
 #include "master/timeline_read.h"
 #include "master/web/figures.h"
 
@@ -166,13 +167,9 @@ static unsigned find_shift(const struct spread *s)
 
 static void add_buckets(struct sbuf *out, const struct tally *t)
 {
-    struct spread *s = calloc(1, sizeof *s);
+    struct spread *s = mem_zalloc(sizeof *s);
     bool is_first = true;
     sbuf_adds(out, ",\"buckets\":[");
-    if (s == NULL) {
-        sbuf_addc(out, ']');
-        return;
-    }
     hist_each(&t->hist, count_all, s);
     if (t->failed != NULL)
         hist_each(t->failed, count_failed, s);
@@ -396,9 +393,9 @@ void figures_add_failures(struct sbuf *out, const struct view *v, const struct q
 {
     struct sbuf kind = {0};
     struct trend t = {.kinds = v->failure_count};
-    t.counts = calloc(t.kinds * TREND_STEPS + 1, sizeof *t.counts);
-    t.in_range = calloc(t.kinds + 1, sizeof *t.in_range);
-    if (t.counts != NULL && t.in_range != NULL && v->timeline != NULL)
+    t.counts = mem_zalloc((t.kinds * TREND_STEPS + 1) * sizeof *t.counts);
+    t.in_range = mem_zalloc((t.kinds + 1) * sizeof *t.in_range);
+    if (v->timeline != NULL)
         count_trends(v, q, &t);
     sbuf_addc(out, '[');
     for (size_t i = 0; i < v->failure_count; i++) {
@@ -406,7 +403,7 @@ void figures_add_failures(struct sbuf *out, const struct view *v, const struct q
             sbuf_addc(out, ',');
         add_failure(out, &v->failures[i], &kind);
         sbuf_adds(out, ",\"in_range\":");
-        sbuf_add_u64(out, t.in_range != NULL ? t.in_range[i] : 0);
+        sbuf_add_u64(out, t.in_range[i]);
         sbuf_adds(out, ",\"trend\":[");
         for (size_t k = 0; k < t.steps; k++) {
             if (k > 0)

@@ -13,6 +13,7 @@
 #include "master/web.h"
 
 #include "common/base/log.h"
+#include "common/base/mem.h"
 #include "master/bridge.h"
 #include "master/web/feed.h"
 #include "master/web/front.h"
@@ -558,12 +559,13 @@ static void set_base_path(struct web *w, const char *path)
 
 static bool start(struct web *w, const struct web_config *c, char **why)
 {
-    if (w->live == NULL || !listen_init(&w->listen, c, w->guard.bound, why))
+    if (!listen_init(&w->listen, c, w->guard.bound, why))
         return false;
     mg_init_library(MG_FEATURES_DEFAULT);
     w->ctx = start_server(w, w->listen.options);
     if (w->ctx == NULL) {
-        *why = strdup("the web server did not start; run with --loglevel DEBUG to see its words");
+        *why =
+            mem_strdup("the web server did not start; run with --loglevel DEBUG to see its words");
         return false;
     }
     live_attach(w->live, w->ctx);
@@ -585,10 +587,8 @@ static void make_secret(char out[33])
 struct web *web_start(const struct web_config *c, struct bridge *b, char **why)
 {
     char machine[GUARD_NAME_MAX] = "";
-    struct web *w = calloc(1, sizeof *w);
+    struct web *w = mem_zalloc(sizeof *w);
     *why = NULL;
-    if (w == NULL)
-        return NULL;
     w->bridge = b;
     w->live = live_new(b);
     w->gate = gate_new();
