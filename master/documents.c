@@ -31,9 +31,8 @@ static int by_name(const void *a, const void *b)
 }
 
 static void write_ratios(struct json_out *j, const struct master *m,
-                         const struct script_class *const *classes, bool is_total)
+                         const struct script_class *const *classes, size_t count, bool is_total)
 {
-    size_t count = m->host.script.class_count;
     double users = 0;
     for (size_t i = 0; i < count; i++)
         users += roster_class_users(&m->roster, classes[i]->name);
@@ -48,18 +47,31 @@ static void write_ratios(struct json_out *j, const struct master *m,
     json_out_close(j, '}');
 }
 
+/* With --class-picker only what was chosen for the last test is told of, as in Locust. */
+static bool is_picked(const struct master *m, const char *name)
+{
+    if (!m->o->class_picker || m->host.script.has_shape || !m->user_classes)
+        return true;
+    for (size_t i = 0; m->user_classes[i]; i++)
+        if (!strcmp(m->user_classes[i], name))
+            return true;
+    return false;
+}
+
 static void write_tasks(const struct master *m, struct sbuf *out)
 {
     struct json_out j;
     const struct script *s = &m->host.script;
     const struct script_class **sorted = mem_zalloc((s->class_count + 1) * sizeof *sorted);
+    size_t count = 0;
     for (size_t i = 0; i < s->class_count; i++)
-        sorted[i] = &s->classes[i];
-    qsort(sorted, s->class_count, sizeof *sorted, by_name);
+        if (is_picked(m, s->classes[i].name))
+            sorted[count++] = &s->classes[i];
+    qsort(sorted, count, sizeof *sorted, by_name);
     json_out_init(&j, out);
     json_out_open(&j, NULL, '{');
-    write_ratios(&j, m, sorted, false);
-    write_ratios(&j, m, sorted, true);
+    write_ratios(&j, m, sorted, count, false);
+    write_ratios(&j, m, sorted, count, true);
     json_out_close(&j, '}');
     free(sorted);
 }

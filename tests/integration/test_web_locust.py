@@ -169,6 +169,30 @@ def test_tests_are_stopped_and_reset_by_scripts_for_old_and_new_locust(both, met
     assert ask(theirs.url + "/stop", "POST", b"")[1] == ask(ours.url + "/stop", "POST", b"")[1]
 
 
+def test_classes_and_shapes_are_picked_as_in_locust():
+    shaped = FILE + """
+    from locust import LoadTestShape
+
+    class Steps(LoadTestShape):
+        def tick(self):
+            return (2, 2) if self.get_run_time() < 60 else None
+"""
+    swarms = [{"user_classes": ["Two"]}, {}, {"user_classes": ["Two", "One"], "shape_class": "Default"}, {"shape_class": "Steps"}, {}]
+    answers = ([], [])
+    with target() as server, locustfile(shaped) as path:
+        ports = free_port(), free_port()
+        stock = Process([STOCK_LOCUST, "-f", path, "-P", ports[1], "--web-host", "127.0.0.1", "--class-picker"], cwd=path.parent)
+        with serve(katydid("-f", path, "-P", ports[0], "--class-picker"), ports[0]) as ours, serve(stock, ports[1]) as theirs:
+            for process, seen in zip((ours, theirs), answers):
+                for fields in swarms:
+                    seen.append(start(process.url, user_count=2, spawn_rate=2, host=server.url, **fields))
+                    wait_for(lambda p=process: get_json(p.url + "/stats/requests")["state"] == "running", "the test")
+                    seen.append(sorted(get_json(process.url + "/tasks")["per_class"]))
+                    assert json.loads(post(process.url + "/stop", b"")[1])["success"]
+    assert answers[0] == answers[1]
+    assert answers[0][0]["user_classes"] == ["Two"] and answers[0][2]["user_classes"] == ["One", "Two"]
+
+
 def test_limits_of_a_test_are_its_own(both):
     """Field by field: what a /swarm leaves out is, afterwards, what it is in Locust."""
     answers = ([], [])
