@@ -375,7 +375,9 @@ def _plain_loop(user, holder):
     own = () if holder is user else holder.__dict__
     size = len(own)
     unchanged = _unchanged
-    while unchanged and len(own) == size:
+    while True:  # with a condition here Python 3.11 would not specialise the code
+        if not unchanged or len(own) != size:
+            return
         if user._state == LOCUST_STATE_STOPPING:
             raise StopUser()
         if _hold.is_on:
