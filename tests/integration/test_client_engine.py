@@ -306,6 +306,14 @@ def test_retries_and_contexts_of_fast_sessions(run):
     """)
 
 
+def test_a_body_that_was_read_is_kept(run):
+    run("""
+        s = FastHttpSession(URL, hook, None)
+        r = s.get("/json", stream=True)
+        assert r.content == r.content != b"" and r.json()["ok"]
+    """)
+
+
 def test_a_listener_keeps_no_response_alive(run):
     run("""
         import weakref

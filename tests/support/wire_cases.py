@@ -405,7 +405,7 @@ FAST_HEADERS = [{"X-D": "1"}, {"User-Agent": "me"}, {"accept-encoding": "identit
                 {"X-D": "a\n"}, {"X-L": ["a", "b"]}, {"Authorization": "B x"}, {"Content-Length": "1"}, {"Transfer-Encoding": "chunked"}]
 add(FAST_REQUESTS, "default", FAST_HEADERS,
     lambda headers: lambda s, root: type(s)(root, s.request_event, None, headers=headers).post("/x", data="t", headers={"x-d": "call"}))
-add(FAST_REQUESTS, "default with json", FAST_HEADERS, lambda headers: lambda s, root: type(s)(root, s.request_event, None, headers=headers).put("/x", json={"a": 1}))
+add(FAST_REQUESTS, "default with json", FAST_HEADERS[:-2], lambda headers: lambda s, root: type(s)(root, s.request_event, None, headers=headers).put("/x", json={"a": 1}))
 add(REQUESTS, "method", ["A B", "", "get", "GeT", "QUERY", "PURGE", "ü", "GET\r\n", "GET /y HTTP/1.1\r\nX: 1\r\n\r\nGET", "M-SEARCH",
                          "HEAD", "OPTIONS", "TRACE", "x_y", "G(T", "G\tT", "\x00", " GET", "GET ", "DELETE", "PATCH", "PUT"],
     lambda method: lambda s, root: s.request(method, "/x"))
@@ -569,6 +569,11 @@ REQUESTS["location elsewhere with all"] = (
 REQUESTS["location elsewhere with header"] = (lambda s, root: s.get("/x", headers={"Authorization": "Bearer x"}), to(b"http://localhost:PORT/y"))
 REQUESTS["location here with header"] = (lambda s, root: s.get("/x", headers={"authorization": "Bearer x"}), to(b"/y"))
 REQUESTS["location there and back"] = (lambda s, root: s.get("/x", auth=("u", "p")), [to(b"http://localhost:PORT/y")[0], *to(b"http://127.0.0.1:PORT/z")])
+for name, rest in (("bad gzip", b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc"), ("chunks", b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"),
+                   ("body", b"Content-Length: 3\r\n\r\nabc"), ("short body", b"Content-Length: 9\r\n\r\nabc")):
+    answer = b"HTTP/1.1 302 Found\r\nLocation: /y\r\n" + rest
+    REQUESTS[f"location with {name}"] = (lambda s, root: s.get("/x"), [(answer, None) if name == "short body" else answer, FINE])
+REQUESTS["location of a stream"] = (lambda s, root: s.get("/x", stream=True), to(b"/y"))
 REQUESTS["redirects off"] = (lambda s, root: s.get("/x", allow_redirects=False), to(b"/y"))
 for status in (300, 301, 302, 303, 304, 305, 306, 307, 308):
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "PURGE"):

@@ -167,27 +167,6 @@ static struct response *start_response(struct session *s, bool is_catch, struct 
     return r;
 }
 
-/* Runs it; a failed exchange leaves status 0 and r->error. -1 with an exception. */
-static int run(struct response *r, struct fetch_request *q, const struct outgoing *out)
-{
-    q->origin = r->site->origin;
-    q->head = r->sent;
-    q->head_len = r->sent_len;
-    q->body = out->body;
-    q->body_len = (size_t)out->body_len;
-    if (exchange_run(r, q) < 0)
-        return -1;
-    if (!exchange_failed(r)) {
-        request_take_cookies(r);
-        return 0;
-    }
-    r->error = exchange_error(r);
-    r->status = 0;
-    return r->error ? 0 : -1;
-}
-
-/* ---- redirects ------------------------------------------------------------------------------ */
-
 /* An empty Location leads nowhere; geventhttpclient follows one of several as little. */
 static bool has_location(const struct response *r)
 {
@@ -210,6 +189,35 @@ static bool is_redirect(const struct response *r)
         return false;
     }
 }
+
+/* The body of a redirect that is followed is nobody's: what is wrong with it does no harm. */
+static bool is_harmless(const struct response *r)
+{
+    const enum fetch_error error = r->got->error;
+    return (error == FETCH_DECODE || error == FETCH_INCOMPLETE) && is_redirect(r);
+}
+
+/* Runs it; a failed exchange leaves status 0 and r->error. -1 with an exception. */
+static int run(struct response *r, struct fetch_request *q, const struct outgoing *out,
+               bool is_followed)
+{
+    q->origin = r->site->origin;
+    q->head = r->sent;
+    q->head_len = r->sent_len;
+    q->body = out->body;
+    q->body_len = (size_t)out->body_len;
+    if (exchange_run(r, q) < 0)
+        return -1;
+    if (!exchange_failed(r) || (is_followed && is_harmless(r))) {
+        request_take_cookies(r);
+        return 0;
+    }
+    r->error = exchange_error(r);
+    r->status = 0;
+    return r->error ? 0 : -1;
+}
+
+/* ---- redirects ------------------------------------------------------------------------------ */
 
 static long max_redirects(const struct session *s)
 {
@@ -258,7 +266,7 @@ static struct response *next_hop(struct response *r, PyObject *parts, const stru
     r->is_reported = true; /* from here on the whole chain is next's to count */
     q->head_only = !PyUnicode_CompareWithASCIIString(method, "HEAD");
     exchange_allow_resends(q, s, method);
-    if (run(next, q, &out) < 0)
+    if (run(next, q, &out, true) < 0)
         Py_CLEAR(next);
     return next;
 }
@@ -387,7 +395,7 @@ static PyObject *fast_call(struct session *s, struct call *c, struct outgoing *o
     r->timeout = is_given(c->timeout) ? Py_NewRef(c->timeout) : NULL;
     q->head_only = !PyUnicode_CompareWithASCIIString(c->method, "HEAD");
     exchange_allow_resends(q, s, c->method);
-    if (run(r, q, &sent) < 0) {
+    if (run(r, q, &sent, c->allow_redirects) < 0) {
         Py_DECREF(r);
         return NULL;
     }

@@ -31,7 +31,7 @@ from .fast_parts import (
     ResponseContextManager,
     RetriesExceeded,
     UnsupportedRedirectSchemeError,
-    make_fast_request,
+    keep_content,
 )
 from .fast_wire import (
     encode_body,
@@ -55,12 +55,14 @@ absolute_http_url_regexp = re.compile(r"^https?://", re.IGNORECASE)
 
 def location_of(response):
     """Where the answer leads, as text; None if it says nothing, or several things."""
-    locations = response.headers.getlist("location") if response.headers is not None else ()
+    fields = response._header_list() or (response.headers or Headers()).items()
+    locations = [value for name, value in fields if name.lower() == "location"]
     return locations[0] if len(locations) == 1 and locations[0] else None
 
 
-def fast_redirect(response):
+def fast_redirect(response, session=None):
     """The next request of a chain, or the error that ends it."""
+    session = session or response._session
     old = urlparse(response.url)
     location = location_of(response)
     try:
@@ -78,9 +80,9 @@ def fast_redirect(response):
         return error
     if not parts.hostname:
         return gaierror(EAI_NONAME, "Name or service not known")
-    request = make_fast_request(response)
+    request = response.request
     old_root = split_fast_url(old)[0]
-    method, body = request.method, response._sent_body
+    method, body = request.method, response._sent_body if response._sent else request.payload
     headers, is_chunked = sent_by_user(request.headers, old_root)
     headers.discard("Cookie")
     if response.status_code in (301, 302, 303):
@@ -90,7 +92,6 @@ def fast_redirect(response):
         body, is_chunked = encode_body(None, headers)
     if root != old_root:
         headers.discard("Authorization")
-    session = response._session
     head = session._write_head(method, parts, root, target, headers, body, is_chunked)
     return method, root, target, head, body, parts.geturl()
 
@@ -117,8 +118,8 @@ OPTIONS = ("debug_stream", "max_retries", "max_redirects", "to_string")
 def _call_headers(session, kwargs, json):
     """The headers of a call, with what FastHttpSession adds to them."""
     headers = dict(kwargs.get("headers") or {})
-    if kwargs.get("auth"):
-        headers["Authorization"] = basic_auth(*kwargs["auth"])
+    if auth := kwargs.get("auth"):
+        headers["Authorization"] = basic_auth(auth[0], auth[1])
     elif session.auth_header:
         headers["Authorization"] = session.auth_header
     added = {"Accept-Encoding": ACCEPT_ENCODING}
@@ -237,7 +238,7 @@ class _Chain:
             history.append(response)
             if len(history) > most:
                 return _chain_error(response, redirect_limit(response, most))
-            parts = fast_redirect(response)
+            parts = fast_redirect(response, self.session)
             if isinstance(parts, Exception):
                 return _chain_error(response, parts)
             method, root, target, head, body, url = parts
@@ -266,7 +267,12 @@ def send_with_context(session, cls, method, url, head, body, stream):
 
     response = cls()
     if session._context_pool is None:
-        session._context_pool = urllib3.PoolManager(ssl_context=session._ssl_context_factory())
+        context = session._ssl_context_factory()
+        session._context_pool = urllib3.PoolManager(  # which would verify what the context does not
+            ssl_context=context,
+            cert_reqs=context.verify_mode,
+            assert_hostname=None if context.check_hostname else False,
+        )
     fields = [tuple(f.split(": ", 1)) for f in head.decode("latin-1").split("\r\n")[1:] if f]
     try:
         raw = session._context_pool.urlopen(
@@ -279,7 +285,7 @@ def send_with_context(session, cls, method, url, head, body, stream):
         return response
     response.status_code, response.url = raw.status, url
     response.reason, response.headers = raw.reason, Headers(raw.headers.items())
-    response._content = raw.read() if stream else raw.data
+    keep_content(response, raw.read() if stream else raw.data)
     response.request = FastRequest(url, method, Headers(fields), body)
     return response
 

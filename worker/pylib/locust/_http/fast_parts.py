@@ -306,11 +306,16 @@ def make_fast_request(response):
     return FastRequest(response.url, lines[0].partition(" ")[0], headers, body)
 
 
+# Past FastResponse._content(), a method that geventhttpclient's response has under this name.
+keep_content = _katydid.Response._content.__set__
+
+
 def fast_plain_content(response):
     if response._failure() is not None:
         return None
-    response._content = response.read()
-    return response._content
+    content = response.read()
+    keep_content(response, content)
+    return content
 
 
 def fast_plain_text(response):

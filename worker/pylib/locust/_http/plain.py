@@ -415,10 +415,6 @@ def check_method(method):
         raise ValueError(f"Method cannot contain non-token characters {method!r}")
 
 
-def is_chunked(headers):
-    return "chunked" in str(headers.get("Transfer-Encoding", "")).lower()
-
-
 def sendable(request):
     """The body as every urllib3 sends it: parts as bytes, none of them empty, which would end it."""
     body = request.body
@@ -508,7 +504,7 @@ def _send(adapter, request, body, stream, timeout, verify, cert, proxy):
         root,
         target,
         write_head(request.method, wire_target, root, headers),
-        body=b"0\r\n\r\n" if is_chunked(headers) else body,
+        body=b"0\r\n\r\n" if "transfer-encoding" in headers else body,  # no chunks
         stream=bool(stream),
         connect=connect,
         read=read,
