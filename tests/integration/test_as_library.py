@@ -30,7 +30,7 @@ USER = """
 """
 
 
-def script(text, *args, python="/usr/bin/python3", env=None):
+def script(text, *args, python=sys.executable, env=None):
     """A started plain Python process that runs the text."""
     code = textwrap.dedent(text)
     full = {"PYTHONPATH": "" if str(VENV) in str(python) else str(LIBRARY), **(env or {})}
@@ -186,7 +186,7 @@ def total_of(master):
 ])
 def test_master_and_workers(master, worker):
     port = free_port()
-    python = "/usr/bin/python3" if master == "library" else VENV / "bin" / "python"
+    python = sys.executable if master == "library" else VENV / "bin" / "python"
     with target() as served, workers(worker, port) as both:
         process = script(MASTER, port, served.url, python=python)
         try:
@@ -318,7 +318,7 @@ def test_pytest_fixtures(tmp_path):
         def test_page(session, fastsession):
             assert session.get("/page").status_code == fastsession.get("/page").status_code == 200
     """))
-    command = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "pytest_locust.plugin"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "pytest_locust.plugin"]
     env = {**os.environ, **sanitizer_env(), "PYTHONPATH": str(LIBRARY)}
     with target() as served:
         for args, good in ((["--host", served.url], True), ([], False)):

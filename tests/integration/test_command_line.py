@@ -8,6 +8,7 @@ import re
 import select
 import signal
 import subprocess
+import sys
 import termios
 
 import pytest
@@ -30,7 +31,7 @@ class {0}(User):
         def inner(self):
             self.interrupt()
 """
-PYTHON = "/usr/bin/python3"
+PYTHON = sys.executable
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,8 @@ import pytest
 from harness import VENV, WORKER, wait_for
 from test_core_gevent import run
 
+VERSION = "%d.%d" % sys.version_info[:2]  # of the Python that is embedded, which runs these tests
+
 # Paths, exit codes, the end
 
 
@@ -39,9 +41,9 @@ def test_the_end_is_not_kept_waiting():
 
 
 def test_path_order(tmp_path):
-    for folder in ("pp", "venv/lib/python3.11/site-packages/linked", "venv/lib/python3.11/site-packages/locust"):
+    for folder in ("pp", f"venv/lib/python{VERSION}/site-packages/linked", f"venv/lib/python{VERSION}/site-packages/locust"):
         (tmp_path / folder).mkdir(parents=True)
-    site = tmp_path / "venv/lib/python3.11/site-packages"
+    site = tmp_path / f"venv/lib/python{VERSION}/site-packages"
     (site / "x.pth").write_text(str(site / "linked") + "\n")
     (site / "in_venv.py").write_text("where = 'venv'\n")
     (site / "linked" / "in_link.py").write_text("where = 'link'\n")
@@ -82,7 +84,7 @@ def test_a_newer_gevent_from_the_virtual_environment():
 
 
 @pytest.mark.parametrize("config, words", [
-    ("version = 3.9.2\n", ["is for Python 3.9", "Katydid runs Python 3.11", "-m venv"]),
+    ("version = 3.9.2\n", ["is for Python 3.9", f"Katydid runs Python {VERSION}", "-m venv"]),
     ("home = /usr\n", ["does not say which Python"]),
     (None, ["which is no virtual environment", "unset VIRTUAL_ENV"]),
 ])

@@ -1,6 +1,7 @@
 """Workers that are neither ours nor stock Locust's, alone and beside ours: the dialogue of boomer and locust4j."""
 
 import re
+import sys
 import urllib.parse
 import urllib.request
 
@@ -20,7 +21,7 @@ FILE = """
 
 
 def foreign_worker(port, url):
-    return Process(["/usr/bin/python3", ROOT / "tests" / "support" / "foreign_worker.py", port, url, "Visitor"])
+    return Process([sys.executable, ROOT / "tests" / "support" / "foreign_worker.py", port, url, "Visitor"])
 
 
 @pytest.mark.parametrize("ours", [0, 1], ids=["alone", "beside one of ours"])

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ FEATURES = sorted((ROOT / "locustfiles" / "client").glob("*.py"))
 
 @pytest.fixture(scope="module")
 def echo():
-    with Process(["/usr/bin/python3", ROOT / "tests" / "support" / "echo_server.py"], stdin=subprocess.PIPE) as server:
+    with Process([sys.executable, ROOT / "tests" / "support" / "echo_server.py"], stdin=subprocess.PIPE) as server:
         yield f"http://127.0.0.1:{server.wait_line(r'^([0-9]+)$').group(1)}"
         server.popen.stdin.close()
 
@@ -132,13 +133,13 @@ def library_env(**more):
 
 
 def test_as_library(store):
-    with Process(["/usr/bin/python3", ROOT / "locustfiles" / "as_library.py", store.url], env=library_env()) as program:
+    with Process([sys.executable, ROOT / "locustfiles" / "as_library.py", store.url], env=library_env()) as program:
         assert program.wait(90) == 0, program.describe()
         assert re.search(r"\d+ requests, median \d+ ms, 0 failed", program.stdout), program.describe()
 
 
 def test_one_user_under_the_debugger(store):
-    with Process(["/usr/bin/python3", ROOT / "locustfiles" / "debug_one_user.py", store.url], env=library_env()) as program:
+    with Process([sys.executable, ROOT / "locustfiles" / "debug_one_user.py", store.url], env=library_env()) as program:
         assert program.wait(90) == 0, program.describe()
         assert "GET" in program.stdout and "/api/products" in program.stdout, program.describe()
 
@@ -149,7 +150,7 @@ def test_pytest_style_as_load_test(store, tmp_path):
 
 
 def test_pytest_style_under_pytest(store):
-    command = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "pytest_locust.plugin", "-p", "no:cacheprovider",
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "pytest_locust.plugin", "-p", "no:cacheprovider",
                ROOT / "locustfiles" / "test_pytest_style.py", "--host", store.url]
     with Process(command, env=library_env()) as program:
         assert program.wait(90) == 0, program.describe()

@@ -8,6 +8,7 @@ purpose is listed below with its reason; an entry that no longer differs fails t
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -94,7 +95,7 @@ def ask(python, pythonpath):
 @pytest.fixture(scope="module")
 def differences():
     stock = ask(VENV / "bin" / "python", None)
-    ours = ask("/usr/bin/python3", str(BUILD / "python"))
+    ours = ask(sys.executable, str(BUILD / "python"))
     assert len(stock) > 40, "stock Locust's modules were not found"
     return dict(compare(stock, ours))
 

@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import textwrap
 import threading
@@ -178,7 +179,7 @@ def target(prefix=(), address="127.0.0.1"):
 
 @contextmanager
 def shop(*arguments):
-    with Process(["/usr/bin/python3", ROOT / "locustfiles" / "_shop.py", *arguments]) as process:
+    with Process([sys.executable, ROOT / "locustfiles" / "_shop.py", *arguments]) as process:
         process.url = process.wait_line(r"shop listening on (\S+)").group(1)
         process.counts = lambda: get_json(process.url + "/api/count")
         yield process
