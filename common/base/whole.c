@@ -8,7 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LOCK_TRIES 50 /* of a millisecond */
+#define LOCK_TRIES 500 /* of a millisecond, while there is room: whoever holds it should be done   \
+                        */
 
 static bool try_lock(int fd)
 {
@@ -22,6 +23,7 @@ static bool try_lock(int fd)
         if (errno != EAGAIN && errno != EACCES && errno != EINTR)
             return false;
         usleep(1000);
+        poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, -1);
     }
     return false;
 }

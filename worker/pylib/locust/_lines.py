@@ -14,7 +14,7 @@ import sys
 
 from gevent import monkey
 
-_LOCK_TRIES = 50  # of a millisecond
+_LOCK_TRIES = 500  # of a millisecond, while there is room: whoever holds it should be done
 
 # No other greenlet may run in between: it would write, too.
 _sleep = monkey.get_original("time", "sleep")
@@ -72,6 +72,7 @@ class Lines(io.BufferedIOBase):
                 return True
             except (BlockingIOError, PermissionError):
                 _sleep(0.001)
+                _select([], [self._fd], [])
             except OSError:
                 return False
         return False
