@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LOCK_TRIES 500 /* of a millisecond, while there is room: whoever holds it should be done   \
-                        */
+/* Of a millisecond each, while there is room: whoever holds the lock should be done by then. */
+#define LOCK_TRIES 500
 
 static bool try_lock(int fd)
 {
