@@ -228,7 +228,7 @@ build/venv-python/.stamp-test: $(O)/python.mk # the distribution's pytest is for
 	$(Q)$(PY_COMPLETE) -m pip install -q --disable-pip-version-check pytest pyzmq && touch $@
 
 TEST_ENV = KATYDID_BUILD=$(CURDIR)/$(O) KATYDID_LOCUST_VENV=$(CURDIR)/build/venv-locust KATYDID_CLIENTS_VENV=$(CURDIR)/build/venv-clients KATYDID_PLUGINS_VENV=$(CURDIR)/build/venv-plugins PYTHONDONTWRITEBYTECODE=1 \
-           PATH="$(NODE_PATH):/usr/sbin:/sbin:$$PATH"
+           $(if $(CHROMIUM),CHROMIUM=$(CHROMIUM)) PATH="$(NODE_PATH):/usr/sbin:/sbin:$$PATH"
 # The result is the last line of the terminal, also when it is a bad one: on SIGQUIT make ends with 1 without a line of
 # its own. The sleep lets it do so before its child ends.
 SUITES   = $(TEST_ENV) $(PY_COMPLETE) tests/run.py --build $(O) $(1) || { kill -QUIT $$PPID; sleep 1; }

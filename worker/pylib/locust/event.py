@@ -5,6 +5,7 @@ A listener that fails is logged and the next one is called, unless it raised one
 that steer a user (StopUser, RescheduleTask ...): these go on to the task that fired the event.
 """
 
+import inspect
 import logging
 import time
 from contextlib import contextmanager
@@ -133,6 +134,6 @@ class Events:
 
     def __init__(self):
         for cls in reversed(type(self).__mro__):
-            for name, kind in cls.__dict__.get("__annotations__", {}).items():
+            for name, kind in inspect.get_annotations(cls).items():
                 if kind is EventHook or kind == "EventHook":
                     setattr(self, name, RequestEventHook() if name == "request" else EventHook())
