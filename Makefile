@@ -165,7 +165,7 @@ $(O)/obj/assets.o: $(O)/obj/assets.c $(O)/.flags
 # Programs of an environment name the place where it was made: one that was moved is made anew.
 if_moved  = d=$$(readlink -f build/$(1)) && [ -e $$d/bin/pip ] && ! head -3 $$d/bin/pip | grep -qF "$$d/bin" && rm -f $$d/.stamp*
 ifneq ($(help_like),)
-$(shell $(call if_moved,venv-locust); $(call if_moved,venv-clients))
+$(shell $(foreach v,venv-locust venv-clients venv-plugins,$(call if_moved,$(v));))
 endif
 OTHER_PY := $(filter-out /usr/bin/python3,$(PY_COMPLETE))
 LOCUST_STAMP := build/venv-locust/.stamp-$(LOCUST)$(if $(OTHER_PY),$(PY_TAG))
