@@ -376,7 +376,8 @@ def test_install_and_uninstall(tmp_path):
     env = {**os.environ, **sanitizer_env(), "PYTHONPATH": str(site)}
     done = subprocess.run([sys.executable, "-c", "import locust; print(locust.__file__)"], env=env, capture_output=True, text=True, cwd="/")
     assert done.stdout.strip() == str(site / "locust" / "__init__.py"), done.stderr
-    pip = [sys.executable, "-m", "pip", "install", "--no-index", "--dry-run", "locust>=2.40"]  # as a plug-in requires it
+    # As a plug-in requires it. The system's Python has no pip of its own on a bare machine.
+    pip = [VENV / "bin" / "python", "-m", "pip", "--python", sys.executable, "install", "--no-index", "--dry-run", "locust>=2.40"]
     done = subprocess.run(pip, env={**env, "PIP_BREAK_SYSTEM_PACKAGES": "1"}, capture_output=True, text=True, cwd="/")
     assert "already satisfied: locust" in done.stdout, done.stdout + done.stderr
     subprocess.run([*command, "uninstall", *args], check=True)

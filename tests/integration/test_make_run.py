@@ -50,8 +50,9 @@ def test_arguments_keep_the_shop_and_the_file():
 
 
 def test_a_file_of_ones_own_runs_as_given():
-    with Process([*RUN, "ecommerce", "-f", ROOT / "locustfiles" / "manual_reporting.py", "--headless", "-t", "1"]) as run:
-        assert run.wait() == 1, "the failures that it reports count, as without make"
+    mine = ["-f", ROOT / "locustfiles" / "markov.py", "-H", "http://127.0.0.1:1", "--headless", "-t", "1"]
+    with Process([*RUN, "ecommerce", *mine]) as run:
+        assert run.wait() == 1, "failures count, as without make"
         assert "shop" not in run.stdout, run.describe()
 
 
