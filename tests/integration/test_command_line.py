@@ -85,7 +85,7 @@ def stock(*arguments, cwd):
 
 def test_the_version_is_in_locusts_form(locust, folder):
     ours, theirs = run(locust, "--version"), stock("--version", cwd=folder)
-    form = r"locust 2\.46\.7 from /\S+ \(Python \S+\)\n"
+    form = r"locust 2\.47\.0 from /\S+ \(Python \S+\)\n"
     assert re.fullmatch(form, ours.stdout) and re.fullmatch(form, theirs.stdout), ours.describe()
 
 
