@@ -47,4 +47,4 @@ def test_help_works_without_a_locustfile_and_with_broken_settings(tmp_path):
 def test_the_version_names_the_locust_it_is_like(word):
     run = run_katydid(word)
     assert run.code == 0
-    assert re.fullmatch(r"katydid \d+\.\d+\.\d+ \(Locust 2\.46\.7\) from /\S+ \(Python 3\.\d+\.\d+\S*\)\n", run.stdout), run.describe()
+    assert re.fullmatch(r"katydid \d+\.\d+\.\d+ \(Locust 2\.47\.0\) from /\S+ \(Python 3\.\d+\.\d+\S*\)\n", run.stdout), run.describe()
