@@ -19,8 +19,9 @@ O        := build$(if $(filter-out release,$(VARIANT)),/$(VARIANT))
 Q        := $(if $(filter 1,$(V)),,@)
 LOCUST   := 2.47.0# the stock Locust that tests and benchmarks compare with
 
-# As many jobs as processors, and one that waits for the network. `make -j1` is heard.
-ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
+# As many jobs as processors, and one that waits for the network. `make -j1` is heard; a make within make
+# shares the jobs of the outer one, which it cannot see here.
+ifeq ($(MAKELEVEL)$(filter -j% --jobserver%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell expr $$(nproc) + 1)
 endif
 ifneq ($(filter clean,$(MAKECMDGOALS)),)
@@ -33,7 +34,7 @@ DEPS_build := gcc make pkg-config libevent-dev libzmq3-dev libmsgpack-c-dev|libm
   libssl-dev libjansson-dev zlib1g-dev libbrotli-dev libzstd-dev \
   $(if $(filter /usr/bin/python3,$(PYTHON)),python3-dev python3-gevent python3-greenlet python3-requests python3-msgpack python3-brotli)
 DEPS_page   = $(shell setup/node.sh have || echo python3-venv)
-DEPS_test  := libcmocka-dev python3-flask python3-flask-login python3-pytest python3-zmq python3-venv nginx-light iproute2 openssl curl procps \
+DEPS_test  := libcmocka-dev python3-flask python3-flask-login python3-pytest python3-pytest-xdist python3-zmq python3-venv nginx-light iproute2 openssl curl procps \
   postgresql mosquitto
 DEPS_e2e   := $(if $(CHROMIUM)$(wildcard /usr/bin/google-chrome /snap/bin/chromium),,chromium|chromium-browser) # Ubuntu: as a snap
 DEPS_bench := wrk nginx-light python3-venv
@@ -223,9 +224,9 @@ $(O)/bench/%: tests/bench/%.c $(O)/libmaster.a $(O)/libnet.a $(O)/libcommon.a
 	@mkdir -p $(@D); echo "  CC    $<"
 	$(Q)$(CC) $(ALL_CF) -Wno-missing-prototypes -MMD -MP $(LD) -pie -o $@ $< $(LIBS) $(MASTER_LD) $(WORKER_LD)
 
-VENVS := $(LOCUST_STAMP) $(CLIENTS_STAMP) $(PLUGINS_STAMP) $(if $(PY_EMBEDDED),,build/venv-python/.stamp-test)
-build/venv-python/.stamp-test: $(O)/python.mk # the distribution's pytest is for its own Python
-	$(Q)$(PY_COMPLETE) -m pip install -q --disable-pip-version-check pytest pyzmq && touch $@
+VENVS := $(LOCUST_STAMP) $(CLIENTS_STAMP) $(PLUGINS_STAMP) $(if $(PY_EMBEDDED),,build/venv-python/.stamp-tests)
+build/venv-python/.stamp-tests: $(O)/python.mk # the distribution's pytest is for its own Python
+	$(Q)$(PY_COMPLETE) -m pip install -q --disable-pip-version-check pytest pytest-xdist pyzmq && touch $@
 
 TEST_ENV = KATYDID_BUILD=$(CURDIR)/$(O) KATYDID_LOCUST_VENV=$(CURDIR)/build/venv-locust KATYDID_CLIENTS_VENV=$(CURDIR)/build/venv-clients KATYDID_PLUGINS_VENV=$(CURDIR)/build/venv-plugins PYTHONDONTWRITEBYTECODE=1 \
            $(if $(CHROMIUM),CHROMIUM=$(CHROMIUM)) PATH="$(NODE_PATH):/usr/sbin:/sbin:$$PATH"

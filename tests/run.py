@@ -3,8 +3,8 @@
 Suites: unit (cmocka programs in BUILD/unit), pylib and integration (pytest), webui (Vitest), e2e (Playwright
 in headless Chromium). A suite that cannot even start counts as one failure, never as nothing.
 
-The short suites, which mostly wait, go side by side, and so do unit programs; suites with time limits of their own (integration,
-e2e) have the machine to themselves, and show each test as it ends.
+The short suites go side by side, and so do unit programs. Integration tests mostly wait: several files at a time run in
+processes of their own (pytest-xdist), and the tests marked `alone`, which measure, one by one afterwards. They and e2e show each test as it ends.
 """
 
 import argparse
@@ -62,28 +62,39 @@ def unit(build, only):
     return sum(good for good, _ in results), sum(bad for _, bad in results)
 
 
-def pytest_suite(folder, timeout, show=None):
-    def suite(build, only):
-        with tempfile.NamedTemporaryFile(suffix=".xml") as report:
-            command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report.name}", str(ROOT / "tests" / folder)]
-            if only:
-                command += ["-k", only]
-            code, output = run(command, timeout, show, cwd=ROOT)
-            if not show:
-                write(output if code else f"  {folder}: {output.splitlines()[-1]}\n")
-            try:
-                counts = xml.etree.ElementTree.parse(report.name).getroot().find("testsuite").attrib
-            except (xml.etree.ElementTree.ParseError, AttributeError):
-                return 0, 1
-        failed = int(counts["failures"]) + int(counts["errors"])
-        passed = int(counts["tests"]) - failed - int(counts["skipped"])
-        if int(counts["skipped"]):
-            print(f"  {folder}: {counts['skipped']} skipped, which counts as failed here")
-            failed += int(counts["skipped"])
-        nothing_asked = only and code == 5  # pytest's code for "no tests": the pattern names tests of another suite
-        return passed, failed or (1 if code and not nothing_asked else 0)
+def pytest_counts(report):
+    """(passed, failed) of a JUnit file; None when pytest did not come to write it. A skipped test has shown nothing: it counts as failed."""
+    try:
+        counts = xml.etree.ElementTree.parse(report).getroot().find("testsuite").attrib
+    except (xml.etree.ElementTree.ParseError, AttributeError):
+        return None
+    failed, skipped = int(counts["failures"]) + int(counts["errors"]), int(counts["skipped"])
+    if skipped:
+        print(f"  {skipped} skipped, which counts as failed here")
+    return int(counts["tests"]) - failed - skipped, failed + skipped
 
-    return suite
+
+def pytest_run(folder, timeout, show, only, more=()):
+    with tempfile.NamedTemporaryFile(suffix=".xml") as report:
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report.name}", *more, str(ROOT / "tests" / folder)]
+        if only:
+            command += ["-k", only]
+        code, output = run(command, timeout, show, cwd=ROOT)
+        if not show:
+            write(output if code else f"  {folder}: {output.splitlines()[-1]}\n")
+        passed, failed = pytest_counts(report.name) or (0, 1)
+    nothing_asked = code == 5 and (only or more)  # pytest's code for "no tests": the pattern or the mark chose those of another run
+    return passed, failed or (1 if code and not nothing_asked else 0)
+
+
+def pylib(build, only):
+    return pytest_run("pylib", 1200, None, only)
+
+
+def integration(build, only):
+    side_by_side = ["-m", "not alone", "-n", str(os.cpu_count() + 1), "--dist", "loadfile"]
+    results = [pytest_run("integration", 7200, write, only, more) for more in (side_by_side, ["-m", "alone"])]
+    return tuple(map(sum, zip(*results, strict=True)))
 
 
 def types():
@@ -134,8 +145,8 @@ def e2e(build, only):
 
 SUITES = {
     "unit": unit,
-    "pylib": pytest_suite("pylib", 1200),
-    "integration": pytest_suite("integration", 7200, write),
+    "pylib": pylib,
+    "integration": integration,
     "webui": vitest,
     "e2e": e2e,
 }

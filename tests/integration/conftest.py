@@ -1,5 +1,6 @@
 """Integration tests run real processes; tests/support is importable, and nothing may be left running."""
 
+import collections
 import os
 import signal
 import sys
@@ -12,6 +13,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
 import harness  # noqa: E402
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job has it ignored, and so would its children
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "alone: measures, and so wants the machine to itself; the others run several files at a time")
+
+
+def pytest_collection_modifyitems(items):
+    """Large files first: they are handed out one after the other, and the last to begin should be short."""
+    sizes = collections.Counter(item.path for item in items)
+    items.sort(key=lambda item: (-sizes[item.path], str(item.path)))
 
 
 @pytest.fixture(autouse=True)

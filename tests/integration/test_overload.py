@@ -6,6 +6,7 @@ import signal
 import threading
 import urllib.request
 
+import pytest
 from harness import BUILD, Process, free_port, get_json, katydid, locustfile, wait_for
 
 FILE = """
@@ -62,6 +63,7 @@ def rss_mb(pid):
         return int(re.search(r"VmRSS:\s+(\d+)", file.read()).group(1)) / 1024
 
 
+@pytest.mark.alone
 def test_a_master_that_falls_behind_stays_in_command():
     port, web = free_port(), free_port()
     url = f"http://127.0.0.1:{web}"

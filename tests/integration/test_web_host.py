@@ -228,6 +228,7 @@ def test_nothing_is_listened_on_when_nothing_is_added():
         assert added["available_user_classes"] == ["U"] and added["extra_options"] == {}
 
 
+@pytest.mark.alone
 def test_the_end_is_quick_with_the_page_open():
     """Locust's own tests allow a second; what waits here waits for one or more. The best of three, for machines that are busy."""
     took = []

@@ -26,6 +26,10 @@ SANITIZED = BUILD.name in ("asan", "ubsan", "tsan")
 PATIENCE = 120 if SANITIZED else 60  # seconds a condition may take before a test fails
 
 
+# Ports for tests: below those that the system gives to outgoing connections, and each of several pytest processes has its own.
+RUNNERS = 64
+RUNNER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % RUNNERS
+PORTS = range(10_000 + RUNNER, 32_000, RUNNERS)
 given_ports = set()
 
 
@@ -41,9 +45,9 @@ def wait_for(condition, what, timeout=PATIENCE):
 
 
 def free_port():
-    """A port that nobody listens on, below those that the system gives to outgoing connections: a test's load takes none."""
+    """A port that nobody listens on, nor will until the test does: no test's load takes it, and no other test."""
     while True:
-        port = random.randrange(10_000, 32_000)
+        port = random.choice(PORTS)
         if port in given_ports:
             continue
         given_ports.add(port)
