@@ -40,7 +40,7 @@ DEPS_e2e   := $(if $(CHROMIUM)$(wildcard /usr/bin/google-chrome /snap/bin/chromi
 DEPS_bench := wrk nginx-light python3-venv
 DEPS_lint  := clang clang-format clang-tidy cppcheck libclang-rt-dev|libclang-rt-14-dev
 
-help_like := $(or $(if $(MAKECMDGOALS),,no),$(if $(filter-out help clean uninstall,$(MAKECMDGOALS)),no))
+help_like := $(or $(if $(MAKECMDGOALS),,no),$(if $(filter-out help clean uninstall docker-test,$(MAKECMDGOALS)),no))
 wants      = $(if $(filter $(1),$(MAKECMDGOALS)),$(2))
 groups    := build $(if $(filter 0,$(WEBUI)),,page) $(call wants,test unit integration e2e asan ubsan tsan ci bench screenshots,test) \
   $(call wants,test e2e ci bench screenshots,e2e) $(call wants,bench,bench) $(call wants,lint tidy format fuzz ci,lint)
@@ -252,6 +252,9 @@ tsan: ## the C unit tests and the master under ThreadSanitizer
 .PHONY: sanitized
 sanitized: all $(UNIT_B) $(SUPPORT) $(VENVS)
 	@$(call SUITES,unit integration)
+.PHONY: docker-test
+docker-test: ## the image and the cluster of docker/ on a Docker engine; not part of make test
+	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/docker/cluster.py || { kill -QUIT $$PPID; sleep 1; }
 ci: lint ## lint, then every test
 	+@$(MAKE) --no-print-directory test
 
