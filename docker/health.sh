@@ -8,6 +8,7 @@ for i in "${!words[@]}"; do
     case ${words[i]} in
     --web-port | -P) port=${words[i + 1]} ;;
     --web-port=*) port=${words[i]#*=} ;;
+    -P?*) port=${words[i]#-P} ;;
     esac
 done
 if ! exec 3<>"/dev/tcp/127.0.0.1/$port"; then
