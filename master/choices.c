@@ -229,6 +229,44 @@ struct command_result choices_check(const struct master *m, const struct command
     return r;
 }
 
+static bool names_shape(const struct command *c)
+{
+    for (size_t i = 0; i < c->field_count; i++)
+        if (!strcmp(c->fields[i].name, "shape_class"))
+            return true;
+    return false;
+}
+
+/* Whether the test that is asked for would have users of the class. */
+static bool takes_part(const struct script_class *cls, const struct command *c,
+                       const json_t *settings)
+{
+    bool is_named = !c->user_classes;
+    for (size_t i = 0; c->user_classes && c->user_classes[i]; i++)
+        is_named |= !strcmp(c->user_classes[i], cls->name);
+    struct script_class asked = *cls;
+    set_numbers(&asked, json_object_get(settings, cls->name));
+    return is_named && (asked.weight > 0 || asked.fixed_count > 0);
+}
+
+/* Locust starts a test without a host, whose users all fail; a form can say it before. Not of a
+ * --master: what a class takes from its machine's environment may be there on the workers only. Nor
+ * of a shape, which may choose classes. */
+struct command_result choices_check_host(const struct master *m, const struct command *c)
+{
+    struct command_result r = {.is_ok = true};
+    const struct script *s = &m->host.script;
+    const char *host = c->host ? c->host : m->run_host;
+    if (m->o->master || s->has_shape || names_shape(c) || (host && host[0]))
+        return r;
+    json_t *settings = c->class_settings ? json_loads(c->class_settings, 0, NULL) : NULL;
+    for (size_t i = 0; r.is_ok && i < s->class_count; i++)
+        if (s->classes[i].needs_host && takes_part(&s->classes[i], c, settings))
+            r = refuse("host", "%.100s has no host of its own: give one.", s->classes[i].name);
+    json_decref(settings);
+    return r;
+}
+
 static void choose_shape(struct master *m, const struct script_shape *shape)
 {
     struct script *s = &m->host.script;
@@ -287,14 +325,6 @@ static void tell_options(struct master *m)
     post_bytes(m, m->host.node_id, &out);
 }
 
-static bool names_shape(const struct command *c)
-{
-    for (size_t i = 0; i < c->field_count; i++)
-        if (!strcmp(c->fields[i].name, "shape_class"))
-            return true;
-    return false;
-}
-
 struct command_result choices_take(struct master *m, const struct command *c)
 {
     struct command_result r = {.is_ok = true};
@@ -350,8 +380,10 @@ struct command_result choices_user_class(struct master *m, const struct command 
     if (r.is_ok)
         r = check_numbers(settings);
     if (r.is_ok) {
-        set_numbers(class_of(m, json_string_value(json_object_get(settings, "user_class_name"))),
-                    settings);
+        struct script_class *cls =
+            class_of(m, json_string_value(json_object_get(settings, "user_class_name")));
+        set_numbers(cls, settings);
+        cls->needs_host &= !json_object_get(settings, "host");
         post_user_class(m, &data);
     }
     json_decref(settings);

@@ -152,7 +152,10 @@ static struct command_result check_swarm(const struct master *m, const struct co
         r = choices_check(m, c);
     if (r.is_ok)
         r = check_state(m, c);
-    return r.is_ok ? check_numbers(m, c) : r;
+    if (r.is_ok)
+        r = check_numbers(m, c);
+    bool is_start = c->is_pages && !c->is_edit;
+    return r.is_ok && is_start ? choices_check_host(m, c) : r;
 }
 
 static struct command_result begin_or_edit(struct master *m, struct command *c)

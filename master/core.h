@@ -294,6 +294,7 @@ void settings_take(struct master *m);
 
 /* choices.c: options, profile and shape as the page or /swarm choose them */
 struct command_result choices_check(const struct master *m, const struct command *c);
+struct command_result choices_check_host(const struct master *m, const struct command *c);
 struct command_result choices_take(struct master *m, const struct command *c);
 struct command_result choices_user_class(struct master *m, const struct command *c);
 

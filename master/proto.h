@@ -145,6 +145,7 @@ void proto_texts_free(char **texts); /* a list like user_classes; NULL is fine *
 
 struct script_class {
     char *name, *host; /* host NULL: none */
+    bool needs_host;   /* its users cannot start without one */
     double weight;
     unsigned fixed_count;
     struct task_list tasks;

@@ -348,6 +348,7 @@ static bool parse_class(const msgpack_object *o, struct script_class *out)
 {
     out->name = proto_text(proto_get(o, "name"));
     out->host = proto_text(proto_get(o, "host"));
+    out->needs_host = proto_bool(proto_get(o, "needs_host"));
     out->weight = proto_number(proto_get(o, "weight"), 1);
     uint64_t fixed = proto_unsigned(proto_get(o, "fixed_count"), 0);
     out->fixed_count = fixed < 100000000u ? (unsigned)fixed : 100000000u;

@@ -274,3 +274,39 @@ def test_a_reload_that_fails_at_the_last_moment_loses_no_figures(tmp_path):
             assert boss.wait() == 65, boss.describe()
             assert "not this time" in boss.stderr and "Aggregated" in boss.stderr
         assert int(csv_row(tmp_path / "out_stats.csv", "Aggregated")["Request Count"]) > 0
+
+
+def test_a_start_without_a_host_names_the_field():
+    file = """
+from locust import HttpUser, User, constant, task
+
+class Own(User):
+    wait_time = constant(1)
+    @task
+    def nothing(self):
+        pass
+
+class Lost(HttpUser):
+    wait_time = constant(1)
+    @task
+    def index(self):
+        self.client.get("/")
+"""
+    with target() as server, locustfile(file) as path, katydid("-f", path, "--web-port", "0") as master:
+        url = master.wait_line(r"web interface at (http://[\w.]+:\d+)").group(1)
+        wait_for(lambda: get_json(f"{url}/api/v1/script"), "the locustfile")
+        for host in ({}, {"host": ""}):
+            for name in ("check", "start"):
+                answer = command(url, name, users=2, spawn_rate=2, **host)
+                assert not answer["ok"] and answer["field"] == "host" and "Lost" in answer["error"], answer
+        assert get_json(f"{url}/api/v1/state")["state"] == "ready"
+        load = {"users": 2, "spawn_rate": 2}
+        assert command(url, "check", user_classes=["Own"], **load)["ok"], "it needs none"
+        assert command(url, "check", class_settings={"Lost": {"weight": 0}}, **load)["ok"]
+        assert command(url, "check", host=server.url, **load)["ok"]
+        assert command(url, "start", host=server.url, **load)["ok"]
+        wait_for(lambda: server.log()["requests"] > 0, "requests")
+        command(url, "stop")
+        wait_for(lambda: get_json(f"{url}/api/v1/state")["state"] == "stopped", "the end")
+        assert command(url, "check", **load)["ok"], "the host of the last test"
+        assert not command(url, "check", host="", **load)["ok"]

@@ -108,14 +108,14 @@ class Host:
         events = self.environment.events
         return [name for name in _LOUD if getattr(events, name)._handlers]
 
-    @staticmethod
-    def _describe(user_class):
+    def _describe(self, user_class):
         tree = get_ratio([user_class], {user_class.__name__: 1}, False)
         return {
             "name": user_class.__name__,
             "weight": float(user_class.weight),
             "fixed_count": int(user_class.fixed_count),
             "host": user_class.host,
+            "needs_host": needs_host(self.environment, user_class),
             "has_connection": _has_connection(user_class),
             "has_proxies": _has_proxies(user_class),
             "tasks": tree[user_class.__name__]["tasks"],
@@ -350,6 +350,14 @@ def mentions(function, name):
     if code is None or _errors.is_ours(code.co_filename):
         return False
     return name in code.co_names or name in code.co_consts
+
+
+def needs_host(environment, user_class):
+    """Whether no user of the class can start unless a host is given."""
+    if any(mentions(f, "host") for f in environment.events.test_start._handlers):
+        return False
+    is_http = issubclass(user_class, (HttpUser, FastHttpUser))
+    return is_http and user_class.host is None and not mentions(user_class.__init__, "host")
 
 
 def _has_connection(user_class):

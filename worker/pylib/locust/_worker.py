@@ -21,7 +21,7 @@ import gevent
 import locust
 
 from . import _errors, _lines, _reload, _source, argument_parser, log, runners
-from ._host import Host, mentions
+from ._host import Host, mentions, needs_host
 from ._ends import exit_code
 from ._hosted import HostedLocalRunner, HostedMasterRunner, HostedWorkerRunner
 from ._node import Node, new_node_id
@@ -286,11 +286,8 @@ def check_hosts(environment):
     """Before a start without a page, where a host could still be typed in."""
     if environment.host:
         return
-    if any(mentions(f, "host") for f in environment.events.test_start._handlers):
-        return
     for cls in environment.user_classes:
-        needs_it = issubclass(cls, (locust.HttpUser, locust.FastHttpUser))
-        if needs_it and not cls.host and not mentions(cls.__init__, "host"):
+        if needs_host(environment, cls):
             raise Refusal(EXIT_NO_HOST, missing_host(cls))
 
 
