@@ -4,6 +4,7 @@
  * One worker: this process turns into it. Several (--worker --processes N): this one stays as their
  * parent, passes signals on, and ends with the largest exit code; so it does for one worker as the
  * first process of a container. */
+#include "common/base/log.h"
 #include "common/base/sbuf.h"
 #include "master/children.h"
 #include "master/files.h"
@@ -53,6 +54,14 @@ static void suspend(const struct children *c)
     children_signal(c, SIGCONT);
 }
 
+/* Nobody else on this machine says it: the master's log is elsewhere. */
+static void tell_killed(const struct child *child)
+{
+    if (child_signal(child) != 0)
+        log_error("locust.main", "A worker process ended unexpectedly (signal %d)",
+                  child_signal(child));
+}
+
 /* The first signal is passed on; the second ends the children at once. */
 static int parent(struct children *c)
 {
@@ -70,6 +79,8 @@ static int parent(struct children *c)
         for (const struct child *child = children_reap(c); child; child = children_reap(c)) {
             int code = child_exit_code(child);
             largest = code > largest ? code : largest;
+            if (stops == 0)
+                tell_killed(child);
         }
     }
     return stops > 1 ? 1 : largest;

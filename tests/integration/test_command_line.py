@@ -12,7 +12,7 @@ import sys
 import termios
 
 import pytest
-from harness import KATYDID, ROOT, STOCK_LOCUST, Process, free_port, katydid, run_katydid, wait_for
+from harness import KATYDID, ROOT, STOCK_LOCUST, Process, children, free_port, katydid, run_katydid, wait_for
 
 USERS = """\
 from locust import TaskSet, User, constant, task
@@ -168,6 +168,18 @@ def test_a_parent_of_workers_passes_signals_on(folder):
             workers.signal(signal.SIGINT)
             master.wait_line(r"quit\. 0 workers ready")
             assert workers.wait(90) == 0, workers.describe()
+
+
+def test_a_parent_of_workers_tells_that_one_was_killed(folder):
+    port = free_port()
+    with katydid("-f", "good.py", "--master", "--master-bind-port", port, "--web-port", 0, cwd=folder) as master, \
+            katydid("-f", "good.py", "--worker", "--processes", 2, "--master-port", port, cwd=folder) as workers:
+        master.wait_line(r"2 workers connected")
+        os.kill(children(workers.pid)[0], signal.SIGKILL)
+        workers.wait_line(r"A worker process ended unexpectedly \(signal 9\)")
+        workers.signal(signal.SIGINT)
+        assert workers.wait(90) == 137, workers.describe()
+        assert workers.stderr.count("ended unexpectedly") == 1, workers.describe()
 
 
 class Terminal:
