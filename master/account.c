@@ -19,6 +19,7 @@ struct account {
     bool is_wanted;
     uint64_t told_requests, told_failures, told_exceptions; /* what the host saw last */
     bool is_told;
+    uint64_t written; /* the last message of what the host's code wrote that is in the numbers */
     struct sbuf rows; /* of the history, packed */
     size_t *starts;   /* of each row */
     size_t row_count, row_cap, rows_told;
@@ -203,8 +204,10 @@ static void tell(struct master *m)
     struct sbuf out = {0};
     pack_array(&out, 3);
     pack_text(&out, "katydid_stats");
-    pack_map(&out, 6);
+    pack_map(&out, 7);
     report_pack_absolute(&m->stats, &out);
+    pack_text(&out, "written");
+    pack_whole(&out, a->written);
     pack_workers(&out, &m->roster);
     pack_exceptions(&out, &m->stats);
     pack_history(&out, a);
@@ -227,6 +230,13 @@ void account_want(struct master *m, bool is_wanted)
     m->account->rows_told = 0;
     if (is_wanted)
         tell(m);
+}
+
+void account_written(struct master *m, uint64_t number)
+{
+    if (number)
+        m->account->written = number;
+    m->account->is_told = false;
 }
 
 void account_second(struct master *m)

@@ -72,7 +72,7 @@ static int decide_code(const struct master *m)
         return exit_code_as(m->o->is_locust, m->fault_code);
     if (m->is_deserted)
         return exit_code_as(m->o->is_locust, EXIT_DESERTED);
-    if (s->failure_count > 0 || s->exception_count > 0 || s->total.failures > 0)
+    if (s->failure_count > 0 || s->exception_count > 0) /* as in Locust: the lists decide */
         return failed_code(m);
     return m->host.is_unhandled ? EXIT_UNHANDLED : 0;
 }

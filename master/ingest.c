@@ -6,6 +6,7 @@
 #include "common/base/clk.h"
 #include "common/base/log.h"
 #include "common/wire/report.h"
+#include "common/wire/written.h"
 #include "common/base/sbuf.h"
 #include "master/core.h"
 #include <inttypes.h>
@@ -16,6 +17,7 @@
 #define TRUSTED_STOCK_CLOCK_S 5.0 /* theirs is guessed by their newest request */
 #define LATEST_S 600              /* a report that is older is of now */
 #define STOCK_INTERVAL_S 3.0
+#define HOST_INDEX 0      /* among the workers of the timeline the host has no place of its own */
 #define CLOSE_AFTER_S 2.2 /* a second waits so long for reports of our workers */
 #define CLOSE_AFTER_STOCK_S 5.0
 
@@ -120,8 +122,20 @@ void ingest_host_report(struct master *m, const struct message_stats *s)
     h->seq = is_new ? s->seq : h->seq;
     if (!is_new || !m->run.id[0] || strcmp(s->run, m->run.id) != 0)
         return;
+    double now = m->inbox.handled.steady;
+    timeline_report(m->timeline, HOST_INDEX, now - 1, now);
     if (report_merge_watched(&m->stats, s->report.data, s->report.len, "master", &watch) != 0)
         m->trouble.broken++;
+}
+
+/* What code changed by hand, of this run. */
+void ingest_written(struct master *m, const char *node, const struct message *msg)
+{
+    struct written_of of = {.run = m->run.id, .node = node};
+    if (written_apply(&m->stats, msg->data.data, msg->data.len, &of) != 0)
+        m->trouble.broken++;
+    account_written(m, of.number);
+    viewer_forget(m->viewer);
 }
 
 /* A stock worker's report has no run in it: one that comes when none is on is of nobody's run. */

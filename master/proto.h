@@ -39,6 +39,7 @@ enum message_kind {
     MESSAGE_ANSWER,  /* katydid_answer */
     MESSAGE_SAMPLES, /* katydid_samples */
     MESSAGE_LINES,   /* katydid_logs */
+    MESSAGE_WRITTEN, /* katydid_written */
     MESSAGE_CUSTOM,  /* the user's own type */
 };
 

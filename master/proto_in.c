@@ -219,6 +219,7 @@ static const struct {
     {"katydid_answer", MESSAGE_ANSWER, NULL},
     {"katydid_samples", MESSAGE_SAMPLES, NULL},
     {"katydid_logs", MESSAGE_LINES, NULL},
+    {"katydid_written", MESSAGE_WRITTEN, NULL},
 };
 
 static enum proto_rc parse_data(struct message *m)
@@ -337,6 +338,7 @@ void message_fini(struct message *m)
     case MESSAGE_ANSWER:
     case MESSAGE_SAMPLES:
     case MESSAGE_LINES:
+    case MESSAGE_WRITTEN:
     case MESSAGE_DONE:
     case MESSAGE_CUSTOM:
         break;

@@ -235,13 +235,16 @@ static void copy_rows(struct viewer *m, struct view *v, const struct stats *s)
     v->total.method = "";
     v->total.name = "Aggregated";
     update_rows(m, s);
-    v->row_count = m->count;
+    v->row_count = 0;
     v->rows = arena_get(v, (m->count + 1) * sizeof *v->rows);
     for (size_t i = 0; i < m->count; i++) {
         const struct row_memory *from = &m->rows[m->order[i]];
-        v->rows[i] = from->row;
-        v->rows[i].method = arena_text(v, from->tally->method);
-        v->rows[i].name = arena_text(v, from->tally->name);
+        if (tally_is_hidden(from->tally))
+            continue;
+        struct view_row *row = &v->rows[v->row_count++];
+        *row = from->row;
+        row->method = arena_text(v, from->tally->method);
+        row->name = arena_text(v, from->tally->name);
     }
 }
 

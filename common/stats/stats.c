@@ -92,14 +92,27 @@ static bool exception_is(const void *value, const void *key)
     return text_is(k->part[1], e->traceback) && text_is(k->part[0], kind_of(e->message));
 }
 
+static void failure_free(struct failure *f)
+{
+    free(f->method);
+    free(f->name);
+    free(f->text);
+    free(f);
+}
+
+static void exception_free(struct exception *e)
+{
+    free(e->message);
+    free(e->traceback);
+    free(e->nodes);
+    free(e);
+}
+
 static void free_failures(struct stats *s)
 {
     for (struct failure *f = s->failures, *next; f; f = next) {
         next = f->next;
-        free(f->method);
-        free(f->name);
-        free(f->text);
-        free(f);
+        failure_free(f);
     }
     s->failures = NULL;
     s->failure_count = 0;
@@ -111,10 +124,7 @@ static void free_exceptions(struct stats *s)
 {
     for (struct exception *e = s->exceptions, *next; e; e = next) {
         next = e->next;
-        free(e->message);
-        free(e->traceback);
-        free(e->nodes);
-        free(e);
+        exception_free(e);
     }
     s->exceptions = NULL;
     s->exception_count = 0;
@@ -396,6 +406,67 @@ void stats_add_exception(struct stats *s, double now, const char *message, const
     free(one.nodes);
 }
 
+static void take_from(uint64_t *count, uint64_t n)
+{
+    *count -= n < *count ? n : *count;
+}
+
+void stats_less_failure(struct stats *s, const struct failure *src)
+{
+    struct key k = {{text_of(src->method), text_of(src->name), text_of(src->text)}};
+    struct failure *f = map_find(&s->index->failures, key_hash(&k, 3), failure_is, &k);
+    if (f)
+        take_from(&f->count, src->count);
+}
+
+void stats_less_exception(struct stats *s, const struct exception *src)
+{
+    struct key k = {{text_of(kind_of(src->message)), text_of(src->traceback)}};
+    struct exception *e = map_find(&s->index->exceptions, key_hash(&k, 2), exception_is, &k);
+    if (e)
+        take_from(&e->count, src->count);
+}
+
+static void prune_failures(struct stats *s)
+{
+    for (struct failure **at = &s->failures, *f; (f = *at);) {
+        if (f->count) {
+            at = &f->next;
+            continue;
+        }
+        struct key k = {{text_of(f->method), text_of(f->name), text_of(f->text)}};
+        map_remove(&s->index->failures, key_hash(&k, 3), f);
+        *at = f->next;
+        if (!f->next)
+            s->index->failure_end = at;
+        failure_free(f);
+        s->failure_count--;
+    }
+}
+
+static void prune_exceptions(struct stats *s)
+{
+    for (struct exception **at = &s->exceptions, *e; (e = *at);) {
+        if (e->count) {
+            at = &e->next;
+            continue;
+        }
+        struct key k = {{text_of(kind_of(e->message)), text_of(e->traceback)}};
+        map_remove(&s->index->exceptions, key_hash(&k, 2), e);
+        *at = e->next;
+        if (!e->next)
+            s->index->exception_end = at;
+        exception_free(e);
+        s->exception_count--;
+    }
+}
+
+void stats_prune(struct stats *s)
+{
+    prune_failures(s);
+    prune_exceptions(s);
+}
+
 void stats_merge(struct stats *dst, const struct stats *src)
 {
     for (const struct tally *t = src->rows; t; t = t->next) {
@@ -424,7 +495,8 @@ size_t stats_sorted(const struct stats *s, const struct tally ***out)
     const struct tally **rows = mem_zalloc((s->row_count + 1) * sizeof *rows);
     size_t n = 0;
     for (const struct tally *t = s->rows; t; t = t->next)
-        rows[n++] = t;
+        if (!tally_is_hidden(t))
+            rows[n++] = t;
     qsort(rows, n, sizeof *rows, by_name);
     *out = rows;
     return n;

@@ -76,6 +76,7 @@ struct tally {
     struct hist *failed; /* of these, of the failed ones; NULL until there is one; owned */
     struct per_second recent[STATS_SECONDS]; /* slot = second % STATS_SECONDS */
     bool is_overflow;                        /* stands for rows that found no place */
+    bool is_removed;                         /* by user code: no table shows it while it is empty */
     uint64_t notice_us;                      /* for who keeps the table: never merged or sent */
     struct tally *next;                      /* insertion order */
 };
@@ -149,12 +150,18 @@ void stats_merge(struct stats *dst, const struct stats *src);
  * The strings are copied. */
 const struct failure *stats_note_failure(struct stats *s, const struct failure *src);
 void stats_note_exception(struct stats *s, const struct exception *src);
+/* Takes as many of that failure, or of the exception of that traceback, from its count; at none of
+ * them stats_prune forgets it. */
+void stats_less_failure(struct stats *s, const struct failure *src);
+void stats_less_exception(struct stats *s, const struct exception *src);
+void stats_prune(struct stats *s);
 
 /* One row by itself: what stats.c and the report decoders are made of. */
 void tally_init(struct tally *t, char *method, char *name); /* takes both */
 void tally_fini(struct tally *t);
 void tally_zero(struct tally *t); /* keeps identity, place, memory and notice_us */
 bool tally_is_empty(const struct tally *t);
+bool tally_is_hidden(const struct tally *t); /* removed, and nothing came since */
 void tally_add_failure(struct tally *t, double now);
 void tally_add_second(struct tally *t, struct per_second more); /* into `recent` */
 void tally_merge(struct tally *dst, const struct tally *src);

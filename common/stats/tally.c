@@ -32,6 +32,11 @@ bool tally_is_empty(const struct tally *t)
     return !(t->requests | t->failures | t->cut | t->discarded | t->resent);
 }
 
+bool tally_is_hidden(const struct tally *t)
+{
+    return t->is_removed && tally_is_empty(t);
+}
+
 void tally_zero(struct tally *t)
 {
     struct tally zeroed = {.method = t->method,
@@ -43,6 +48,7 @@ void tally_zero(struct tally *t)
                            .hist = t->hist,
                            .failed = t->failed,
                            .is_overflow = t->is_overflow,
+                           .is_removed = tally_is_hidden(t),
                            .notice_us = t->notice_us,
                            .next = t->next};
     hist_clear(&zeroed.hist);

@@ -249,9 +249,13 @@ void report_pack_absolute(const struct stats *s, struct sbuf *out)
     msgpack_packer pk;
     msgpack_packer_init(&pk, out, report_to_sbuf);
     report_pack_text(&pk, "stats");
-    msgpack_pack_array(&pk, s->row_count);
+    size_t shown = 0;
     for (const struct tally *t = s->rows; t; t = t->next)
-        pack_entry(&pk, t, s->started_at, WITH_OURS);
+        shown += !tally_is_hidden(t);
+    msgpack_pack_array(&pk, shown);
+    for (const struct tally *t = s->rows; t; t = t->next)
+        if (!tally_is_hidden(t))
+            pack_entry(&pk, t, s->started_at, WITH_OURS);
     report_pack_text(&pk, "stats_total");
     pack_entry(&pk, &s->total, s->started_at, WITH_OURS);
     report_pack_text(&pk, "errors");

@@ -17,12 +17,17 @@ class CoreFeed:
         taken = self.core.take(fine)
         if taken is None:
             return
+        if stats._written is not None:
+            stats._written.collect()
+            stats._written.is_behind = True
         total, rows, failures = taken
         self._add(stats._total, total, fine)
         for row in rows:
             self._add(stats._entries[(row["name"], row["method"])], row, fine)
         for f in failures:
             stats._add_error(**f)
+        if stats._written is not None:
+            stats._written.changed()
 
     @staticmethod
     def _add(entry, row, fine):

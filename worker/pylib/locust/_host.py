@@ -195,7 +195,7 @@ class Host:
         name = data["name"]
         if name == "test_start" or (name not in _LOUD and self._has_new_settings()):
             self.tell_script()
-        if name in _REPORTED_AT and self.role == "script-host":
+        if name in _REPORTED_AT:
             self.node.report()
         self.node.send("katydid_done", {
             "id": data["id"],

@@ -16,6 +16,7 @@ from ._feeds import CoreFeed
 from .event import CONTROL_EXCEPTIONS
 from .exception import StopTest
 from .stats import StatsEntry, StatsError
+from ._written import Written
 
 logger = logging.getLogger("locust.runners")
 
@@ -49,6 +50,53 @@ class Hosted(InProcess):
     """Mixed into a runner: the test as a whole is the master's business."""
 
     _report = None  # that was asked for, to come
+
+    def __init__(self, *args):
+        self._exception_rows = []  # what code changed
+        self._known_exceptions = self._exceptions = {}
+        super().__init__(*args)
+
+    def _look(self):
+        """Somebody looks at the exceptions."""
+
+    @property
+    def exceptions(self):
+        self._look()
+        return self._exceptions
+
+    @exceptions.setter
+    def exceptions(self, exceptions):
+        self._look()
+        self._exceptions = exceptions
+
+    def _take_exceptions(self, exceptions):
+        """Those that the master has. What code does to them is done to its."""
+        self._collect_exceptions()
+        self._exceptions = exceptions
+        self._known_exceptions = {key: dict(row) for key, row in exceptions.items()}
+
+    def _add_exception(self, node_id, msg, formatted_tb):
+        super()._add_exception(node_id, msg, formatted_tb)
+        known = self._known_exceptions
+        key = hash(formatted_tb)
+        row = known.setdefault(key, {"count": 0, "msg": msg, "traceback": formatted_tb})
+        row["count"] += 1
+
+    def _written_exceptions(self):
+        self._collect_exceptions()
+        rows, self._exception_rows = self._exception_rows, []
+        return rows
+
+    def _collect_exceptions(self):
+        known, now = self._known_exceptions, self._exceptions
+        self._known_exceptions = {key: dict(row) for key, row in now.items()}
+        counts = [(row, now.get(key, {}).get("count", 0) - row["count"])
+                  for key, row in known.items()]
+        counts += [(row, row["count"]) for key, row in now.items() if key not in known]
+        self._exception_rows += [
+            {"msg": row["msg"], "traceback": row["traceback"], "count": more}
+            for row, more in counts if more
+        ]
 
     def start(self, user_count, spawn_rate, wait=False, user_classes=None):
         """Asks for so many users, at so many a second."""
@@ -116,8 +164,10 @@ class HostedLocalRunner(Hosted, runners.LocalRunner):
         super().__init__(environment)
 
     def _count_in_core(self):
-        if not isinstance(self.environment.stats._feed, LocalFeed):
-            self.environment.stats._feed = LocalFeed(self)
+        stats = self.environment.stats
+        if not isinstance(stats._feed, LocalFeed):
+            stats._feed = LocalFeed(self)
+            stats._written = Written(stats, self, is_masters=True)
         self._core = _katydid.stats
         return self._core
 
@@ -125,6 +175,8 @@ class HostedLocalRunner(Hosted, runners.LocalRunner):
         """The master has done it already, of its own."""
         self.stats._start_over()
         self._core.clear()
+        self._take_exceptions({})
+        self._exception_rows = []
 
     def monitor_cpu_and_memory(self):
         """The node measures."""
@@ -141,6 +193,12 @@ class HostedLocalRunner(Hosted, runners.LocalRunner):
 
 class HostedWorkerRunner(InProcess, runners.WorkerRunner):
     """A worker process; ends when its runner does."""
+
+    def _count_in_core(self):
+        stats = self.environment.stats
+        if stats._written is None:
+            stats._written = Written(stats, self, is_masters=False)
+        return super()._count_in_core()
 
     def _connect(self):
         """The process has a node of its own."""
@@ -167,7 +225,9 @@ class HostedMasterRunner(Hosted, runners.MasterRunner):
 
     def _count_in_core(self):
         """Events that are fired in this process count too, and are reported as a worker's are."""
-        self._feed = self.environment.stats._feed = HostedFeed(self)
+        stats = self.environment.stats
+        self._feed = stats._feed = HostedFeed(self)
+        stats._written = Written(stats, self, is_masters=True)
         self._core = _katydid.stats
         return self._core
 
@@ -186,6 +246,10 @@ class HostedMasterRunner(Hosted, runners.MasterRunner):
         if self._node is not None:
             self._feed.want()
         return self._clients
+
+    def _look(self):
+        if self._node is not None:
+            self._feed.want()
 
     @clients.setter
     def clients(self, nodes):
@@ -235,8 +299,6 @@ class LocalFeed(CoreFeed):
     """What the core of a local run counts; its reports are the master's numbers, so that what
     code does to the ones is done to the others."""
 
-    is_masters = True
-
     def __init__(self, runner):
         super().__init__(_katydid.stats)
         self._runner = runner
@@ -253,8 +315,6 @@ class LocalFeed(CoreFeed):
 
 class HostedFeed:
     """The master's numbers, asked for when somebody first looks (docs/wire.md, katydid_want)."""
-
-    is_masters = True
 
     def __init__(self, runner):
         self._runner = runner
@@ -277,8 +337,9 @@ class HostedFeed:
         """katydid_stats"""
         self._take_history(data.get("history") or {})
         self._take_workers(data.get("workers") or [])
-        self._take_exceptions(data.get("exceptions") or [])
-        self._latest = data
+        if data.get("written", 0) >= self._written.number:  # not from before code wrote something
+            self._take_exceptions(data.get("exceptions") or [])
+            self._latest = data
         self._answered.set()
 
     def take_counts(self, counts):
@@ -309,26 +370,32 @@ class HostedFeed:
             del nodes[gone]
 
     def _take_exceptions(self, rows):
-        self._runner.exceptions = {
+        self._runner._take_exceptions({
             hash(row["traceback"]): {**row, "nodes": set(row.get("nodes") or [])} for row in rows
-        }
+        })
 
     def pull(self, stats):
         self.want()
         data, self._latest = self._latest, None
-        if data is None:
+        if data is None or data.get("written", 0) < self._written.number:
             return
+        self._written.collect()
         known = set(stats._entries)
         for row in data["stats"]:
             key = row["name"], row["method"]
             known.discard(key)
             self._set(stats._entries[key], row)
         for key in known:
-            del stats._entries[key]
+            dict.pop(stats._entries, key)
         self._set(stats._total, data["stats_total"])
         stats._errors.clear()
         for key, error in data["errors"].items():
             stats._add_error(**{"first_seen": None, "last_seen": None, **error}, key=key)
+        self._written.changed()
+
+    @property
+    def _written(self):
+        return self._runner.environment.stats._written
 
     @staticmethod
     def _set(entry, row):
@@ -348,9 +415,11 @@ class HostedFeed:
     # What user code writes
 
     def log_request(self, method, name, response_time, content_length):
+        self._written.is_behind = True
         self._runner._core.record(method, name, response_time, content_length)
 
     def log_error(self, method, name, error):
+        self._written.is_behind = True
         self._runner._core.failure(method, name, StatsError.parse_error(error))
 
     def reset(self):

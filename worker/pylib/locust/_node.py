@@ -277,7 +277,18 @@ class Node(Silence):
     def report(self, is_last=False):
         """Sends the statistics since the last report, the way that a plug-in may have replaced."""
         self._is_last_report = is_last
+        written = self.environment.stats._written
+        if written is None or not self.speaks_katydid or not self._reports.run:
+            getattr(self.runner, "_send_stats", self.send_stats)()
+            return
+        self._send_written(written.take_anew())
         getattr(self.runner, "_send_stats", self.send_stats)()
+        self._send_written(written.take(getattr(self.runner, "_written_exceptions", list)()))
+
+    def _send_written(self, message):
+        """What code changed in the statistics by hand (_written.py), if it did."""
+        if message is not None:
+            self.send("katydid_written", {"run": self._reports.run, **message})
 
     def send_stats(self):
         if self.speaks_katydid:

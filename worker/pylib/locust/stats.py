@@ -18,6 +18,7 @@ from typing import Protocol, TypedDict
 
 from _katydid import steady
 
+from ._entries import EntriesDict
 from ._failures import StatsError
 from ._numbers import (  # noqa: F401
     add_counts,
@@ -147,7 +148,18 @@ class _Field:
 
     def __set__(self, entry, value):
         entry._update()
+        entry._touch()
         entry.__dict__[self._name] = value
+
+
+class _Table(_Field):
+    """A dict of an entry, into which code may write."""
+
+    def __get__(self, entry, owner=None):
+        table = super().__get__(entry, owner)
+        if entry is not None:
+            entry._touch()
+        return table
 
 
 class StatsEntry:
@@ -167,9 +179,9 @@ class StatsEntry:
     min_response_time = _Field()
     max_response_time = _Field()
     total_content_length = _Field()
-    response_times = _Field()  # {milliseconds: count}
-    num_reqs_per_sec = _Field()  # {unix second: count}
-    num_fail_per_sec = _Field()
+    response_times = _Table()  # {milliseconds: count}
+    num_reqs_per_sec = _Table()  # {unix second: count}
+    num_fail_per_sec = _Table()
 
     def __init__(self, stats, name, method, use_response_times_cache=False):
         self.stats = stats
@@ -183,10 +195,19 @@ class StatsEntry:
         if getattr(self.stats, "_feed", None) is not None:
             self.stats._pull()
 
+    def _touch(self):
+        """Code is about to write."""
+        written = getattr(self.stats, "_written", None)
+        if written is not None:
+            written.touch(self)
+
     def reset(self):
         """Zeroes every number."""
         self._update()
         self._zero()
+        written = getattr(self.stats, "_written", None)
+        if written is not None:
+            written.zeroed(self)
 
     def _zero(self):
         self.__dict__.update(
@@ -212,19 +233,10 @@ class StatsEntry:
 
     # Counting
 
-    def _has_master(self):
-        """Whether this is a row, or the total, of numbers that a master shows."""
-        if not getattr(getattr(self.stats, "_feed", None), "is_masters", False):
-            return False
-        return self in (self.stats._total, self.stats._entries.get((self.name, self.method)))
-
     def log(self, response_time, content_length):
         """One request; without a response_time (None) it counts in no percentile."""
-        if self._has_master():
-            if self is not self.stats._total:  # which counts what the rows do
-                self.stats.log_request(self.method, self.name, response_time, content_length)
-            return
         self._update()
+        self._touch()
         now = steady()
         second = int(now)
         own = self.__dict__
@@ -254,11 +266,8 @@ class StatsEntry:
         own["response_times"][bucket] = own["response_times"].get(bucket, 0) + 1
 
     def log_error(self, error):
-        if self._has_master():
-            if self is not self.stats._total:
-                self.stats.log_error(self.method, self.name, error)
-            return
         self._update()
+        self._touch()
         self.__dict__["num_failures"] += 1
         per_second, second = self.__dict__["num_fail_per_sec"], int(steady())
         per_second[second] = per_second.get(second, 0) + 1
@@ -266,6 +275,7 @@ class StatsEntry:
     def extend(self, other):
         """Adds the numbers of another entry."""
         self._update()
+        self._touch()
         more = {field: getattr(other, field) for field in _REPORTED}
         self._add(more, {field: getattr(other, field, 0) for field in _OURS})
         self.__dict__["start_time"] = min(self.__dict__["start_time"], other.start_time)
@@ -294,6 +304,11 @@ class StatsEntry:
 
     # What follows from the numbers
 
+    def _table(self, field):
+        """One of the dicts, to read."""
+        self._update()
+        return self.__dict__[field]
+
     @property
     def fail_ratio(self):
         if not self.num_requests:
@@ -307,7 +322,7 @@ class StatsEntry:
 
     @property
     def median_response_time(self):
-        if not self.response_times:
+        if not self._table("response_times"):
             return 0
         # The histogram rounds, the extremes do not: with few samples it may lie outside of them.
         median = min(self.get_response_time_percentile(0.5), self.max_response_time)
@@ -319,11 +334,11 @@ class StatsEntry:
 
     @property
     def current_rps(self):
-        return self._current(self.num_reqs_per_sec)
+        return self._current(self._table("num_reqs_per_sec"))
 
     @property
     def current_fail_per_sec(self):
-        return self._current(self.num_fail_per_sec)
+        return self._current(self._table("num_fail_per_sec"))
 
     @property
     def total_rps(self):
@@ -350,7 +365,7 @@ class StatsEntry:
     def get_response_time_percentile(self, percent):
         """Milliseconds within which that share (0 to 1) of the requests was answered."""
         timed = self.num_requests - self.num_none_requests
-        return calculate_response_time_percentile(self.response_times, timed, percent)
+        return calculate_response_time_percentile(self._table("response_times"), timed, percent)
 
     def get_current_response_time_percentile(self, percent):
         """The same of about the last 10 seconds; None when it is not known what was before."""
@@ -364,7 +379,7 @@ class StatsEntry:
         before = self._cached_about(int(steady()) - CURRENT_RESPONSE_TIME_PERCENTILE_WINDOW)
         if before is None:
             return None
-        gained = diff_response_time_dicts(self.response_times, before.response_times)
+        gained = diff_response_time_dicts(self._table("response_times"), before.response_times)
         timed = self.num_requests - self.num_none_requests
         timed_before = before.num_requests - before.num_none_requests
         return calculate_response_time_percentile(gained, timed - timed_before, percent)
@@ -457,24 +472,11 @@ _SUMS = ("num_requests", "num_none_requests", "num_failures", "total_response_ti
          "total_content_length")
 
 
-class EntriesDict(dict):
-    """Entries by (name, method); what was never requested is an empty entry."""
-
-    def __init__(self, request_stats):
-        super().__init__()
-        self.request_stats = request_stats
-
-    def __missing__(self, key):
-        name, method = key
-        self[key] = entry = StatsEntry(self.request_stats, name, method,
-                                       self.request_stats.use_response_times_cache)
-        return entry
-
-
 class RequestStats:
     """environment.stats"""
 
     _feed = None  # where an engine counts; see the head of this file
+    _written = None  # what code writes, where a master shows these numbers
     _is_current_wanted = False  # somebody asked for current percentiles
 
     def __init__(self, use_response_times_cache=True):
@@ -483,6 +485,8 @@ class RequestStats:
         self._start_over()
 
     def _start_over(self):
+        if self._written is not None:
+            self._written.forget()
         self._total = StatsEntry(self, "Aggregated", "", self.use_response_times_cache)
         self._entries = EntriesDict(self)
         self._errors = {}
@@ -505,7 +509,10 @@ class RequestStats:
 
     @total.setter
     def total(self, entry):
-        self._total = entry
+        self._pull()
+        old, self._total = self._total, entry
+        if self._written is not None:
+            self._written.exchanged(None, old, entry)
 
     @property
     def entries(self):
@@ -514,17 +521,27 @@ class RequestStats:
 
     @entries.setter
     def entries(self, entries):
+        self._pull()
+        old = self._entries
+        if not isinstance(entries, EntriesDict):
+            entries, others = EntriesDict(self), entries
+            dict.update(entries, others)
         self._entries = entries
+        if self._written is not None:
+            for key in {**old, **entries}:
+                self._written.exchanged(key, old.get(key), entries.get(key))
 
     @property
     def errors(self):
         """{StatsError.create_key(…): StatsError}"""
         self._pull()
+        self._touch_errors()
         return self._errors
 
     @errors.setter
     def errors(self, errors):
         self._pull()
+        self._touch_errors()
         self._errors = errors
 
     @property
@@ -572,6 +589,10 @@ class RequestStats:
         self._entries[(name, method)].log_error(error)
         self._add_error(method, name, error, 1, steady(), steady())
 
+    def _touch_errors(self):
+        if self._written is not None:
+            self._written.touch_errors()
+
     def _add_error(self, method, name, error, occurrences, first_seen, last_seen, key=None):
         key = key or StatsError.create_key(method, name, error)
         if key not in self._errors:
@@ -587,7 +608,9 @@ class RequestStats:
         if self._feed is not None:
             self._feed.reset()
         for entry in (self._total, *self._entries.values()):
-            entry.reset()
+            entry._zero()
+        if self._written is not None:
+            self._written.forget()
         self._errors = {}
         self._history = []
 
