@@ -225,7 +225,7 @@ def test_http_user_without_host_ends_the_test(environment):
     class Homeless(HttpUser):
         pass
 
-    with pytest.raises(StopTest, match="Homeless needs a host"):
+    with pytest.raises(StopTest, match="must specify the base host"):
         Homeless(environment)
 
 

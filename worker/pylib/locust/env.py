@@ -162,7 +162,7 @@ class Environment:
                 if isinstance(task, TaskHolder):
                     todo.extend(task.tasks)
                 elif not callable(task):
-                    raise ValueError(f"{task!r} in the tasks of {user_class.__name__} is no task")
+                    raise ValueError("Unrecognized task type in user")
                 elif task not in leaves:
                     leaves.append(task)
             user_class.tasks = leaves
@@ -175,7 +175,8 @@ class Environment:
     def _validate_shape_class_instance(self):
         if self.shape_class is not None and not isinstance(self.shape_class, LoadTestShape):
             raise ValueError(
-                f"shape_class must be an instance of a LoadTestShape, not {self.shape_class}"
+                "shape_class should be instance of LoadTestShape or subclass LoadTestShape, but "
+                f"got: {self.shape_class}"
             )
 
     @property

@@ -28,7 +28,7 @@ from .._http.fast_parts import (  # noqa: F401
 )
 from ..clients import absolute_http_url_regexp  # noqa: F401
 from ..exception import CatchResponseError, LocustError, ResponseError, StopTest  # noqa: F401
-from ..user.users import RestMixin, User, missing_host
+from ..user.users import MISSING_HOST, RestMixin, User
 from ..util.deprecation import DeprecatedFastHttpLocustClass as FastHttpLocust  # noqa: F401
 
 
@@ -52,7 +52,7 @@ class FastHttpUser(User, RestMixin):
     def __init__(self, environment):
         super().__init__(environment)
         if self.host is None:
-            raise StopTest(missing_host(type(self)))
+            raise StopTest(MISSING_HOST)
         self.client = FastHttpSession(
             base_url=self.host,
             request_event=self.environment.events.request,

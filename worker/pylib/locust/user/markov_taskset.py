@@ -58,7 +58,8 @@ def to_weighted_list(transitions):
 def validate_has_markov_tasks(tasks, classname):
     if not tasks:
         raise NoMarkovTasksError(
-            f"No Markov tasks defined in class {classname}: use @transition or @transitions"
+            f"No Markov tasks defined in class {classname}. "
+            "Use the @transition(s) decorators to define some."
         )
 
 
@@ -69,13 +70,14 @@ def validate_transitions(tasks, class_dict, classname):
             target = class_dict.get(name)
             if not target:
                 raise InvalidTransitionError(
-                    f"{classname}.{task.__name__} has a transition to {name}, "
-                    f"but {classname} has nothing of that name"
+                    f"Transition to {name} from {task.__name__} is invalid since no such "
+                    f"element exists on class {classname}"
                 )
             if not is_markov_task(target):
                 raise NonMarkovTaskTransitionError(
-                    f"{classname}.{task.__name__} has a transition to {name}, "
-                    f"which has no transitions of its own"
+                    f"{classname}.{name} cannot be used as a target for a transition since it "
+                    "does not define any transitions of its own."
+                    f"Used as a transition from {task.__name__}."
                 )
         if not to_weighted_list(task.transitions):
             raise InvalidTransitionError(
@@ -101,13 +103,14 @@ def validate_no_unreachable_tasks(tasks, class_dict, classname):
 def validate_no_tags(task, classname):
     if "locust_tag_set" in dir(task):
         raise MarkovTaskTagError(
-            f"{classname}.{task.__name__} has tags {task.locust_tag_set}: "
-            "the tasks of a MarkovTaskSet cannot be tagged, it would break the chain"
+            "Tags are unsupported for MarkovTaskSet since they can make the markov chain "
+            f"invalid. Tags detected on {classname}.{task.__name__}: {task.locust_tag_set}"
         )
 
 
 def validate_task_name(decorated_func):
-    check_task_name(decorated_func, "@transition")
+    check_task_name(decorated_func, "@transition", "a step",
+                    "TaskSet.run()", "annotate it with transitions")
 
 
 def validate_markov_chain(tasks, class_dict, classname):

@@ -3,7 +3,8 @@
 
 from itertools import cycle
 
-from .task import TaskSet, TaskSetMeta, _declared_weight, _no_tasks, inherited_tasks
+from ..exception import LocustError
+from .task import TaskSet, TaskSetMeta, _declared_weight, _final, inherited_tasks
 
 
 def _tasks_attribute(value):
@@ -11,7 +12,7 @@ def _tasks_attribute(value):
         return [task for task, weight in value.items() for _ in range(weight)]
     if isinstance(value, list):
         return value
-    raise ValueError("The 'tasks' of a SequentialTaskSet must be a list or a dict")
+    raise ValueError("The 'tasks' attribute can only be set to list or dict")
 
 
 class SequentialTaskSetMeta(TaskSetMeta):
@@ -38,5 +39,6 @@ class SequentialTaskSet(TaskSet, metaclass=SequentialTaskSetMeta):
 
     def get_next_task(self):
         if not self.tasks:
-            raise _no_tasks(self)
+            raise _final(LocustError("No tasks defined. Use the @task decorator or set the 'tasks' "
+                                     "attribute of the SequentialTaskSet"))
         return next(self._task_cycle)

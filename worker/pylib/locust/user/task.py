@@ -24,7 +24,6 @@ from gevent import GreenletExit
 from .. import _errors, _hold
 from ..exception import (
     InterruptTaskSet,
-    LocustError,
     MissingWaitTimeError,
     RescheduleTask,
     RescheduleTaskImmediately,
@@ -54,26 +53,27 @@ def task(weight=1):
 
 
 def _mark_task(function, weight):
-    check_task_name(function, "@task")
+    check_task_name(function, "@task", "a task", "User.run()", "register it as a task")
     function.locust_task_weight = weight
     return function
 
 
-def check_task_name(function, decorator):
+def check_task_name(function, decorator, what, loop, use):
     """Refuses `run`, which is the loop itself; warns of on_start and on_stop as tasks."""
     if function.__name__ == "run":
-        raise Exception(f"run() is the task loop itself: it cannot be used with {decorator}")
+        raise Exception(f"{loop} is a method used internally by Locust, "
+                        f"and you must not override it or {use}")
     if function.__name__ in ("on_start", "on_stop"):
         logging.warning(
-            "%s is decorated with %s: it will be called as a task too, not only at start or stop",
-            function.__name__, decorator,
+            "You have tagged your on_stop/start function with %s. This will make the method get "
+            "called both as %s AND on stop/start.", decorator, what,
         )
 
 
 def tag(*tags):
     """Gives a task, or each task of a TaskSet, names for --tags and --exclude-tags."""
     if not tags or callable(tags[0]):
-        raise ValueError('@tag needs at least one name, as in @tag("checkout")')
+        raise ValueError("No tag name was supplied")
 
     def mark(decorated):
         if hasattr(decorated, "tasks"):
@@ -245,7 +245,8 @@ class TaskSet(metaclass=TaskSetMeta):
         if self.min_wait is not None and self.max_wait is not None:
             return random.randint(self.min_wait, self.max_wait) / 1000.0
         raise MissingWaitTimeError(
-            f"{type(self._user).__name__} or {type(self).__name__} must define a wait_time"
+            f"You must define a wait_time method on either the {type(self._user).__name__} or "
+            f"{type(self).__name__} class"
         )
 
     def wait(self):
@@ -272,19 +273,23 @@ class DefaultTaskSet(TaskSet):
         _execute(self._user, task)
 
 
-class NoTasksError(LocustError):
-    """There is nothing to choose from. Ends the user: trying again would only repeat it."""
-
-
 def _no_tasks(holder):
+    """There is nothing to choose from. Marked, as it ends the user: it would only fail again."""
     name = type(holder).__name__
-    hint = ""
+    hint = "."
     if getattr(holder, "task", None):
-        hint = " It has a 'task' attribute: maybe 'tasks' was meant."
-    return NoTasksError(
-        f"No tasks defined on {name}. Use @task, set its 'tasks', or mark it 'abstract = True' "
-        f"if it is only there to be subclassed.{hint}"
-    )
+        hint = ", but you have set a 'task' attribute - maybe you meant to set 'tasks'?"
+    if isinstance(holder, TaskSet):
+        mend = "use the @task decorator or set the 'tasks' attribute of the TaskSet"
+    else:
+        mend = ("Use the @task decorator or set the 'tasks' attribute of the User (or mark it as "
+                "abstract = True if you only intend to subclass it)")
+    return _final(Exception(f"No tasks defined on {name}{hint} {mend}"))
+
+
+def _final(error):
+    error.ends_user = True
+    return error
 
 
 def _leave_if_stopping(user):
@@ -296,7 +301,7 @@ def pause(user, holder, sleep):
     """One wait between two tasks, during which the user may be ended at once."""
     _leave_if_stopping(user)
     user._state = LOCUST_STATE_WAITING
-    sleep(holder.wait_time())
+    sleep((holder.wait_time or holder._taskset_instance.wait_time)())  # None: the old attributes
     _leave_if_stopping(user)
     user._state = LOCUST_STATE_RUNNING
 
@@ -401,7 +406,7 @@ def _plain_loop(user, holder):
             task(holder)
         else:
             _execute(holder, task)
-        seconds = holder.wait_time()
+        seconds = (holder.wait_time or holder._taskset_instance.wait_time)()
         if seconds > 0:
             if user._state == LOCUST_STATE_STOPPING:
                 raise StopUser()
@@ -469,7 +474,7 @@ def _run_tasks(user, task_set=None):
             report_error(user, task_set or user._taskset_instance, error)
             if not user.environment.catch_exceptions:
                 raise
-            if must_wait or isinstance(error, NoTasksError):  # would only fail again, at once
+            if must_wait or hasattr(error, "ends_user"):  # would only fail again, at once
                 raise StopUser() from error
             must_wait = True
 
@@ -491,14 +496,14 @@ def _stop_set(task_set, errors_too=True):
             raise
     except Exception as error:
         error.__context__ = None  # what ended the set is no part of this
-        logger.error("Uncaught exception in on_stop: \n%s", _errors.format_exception(error))
+        logging.error("Uncaught exception in on_stop: \n%s", _errors.format_exception(error))
 
 
-def report_error(user, instance, error):
+def report_error(user, instance, error, log=logger):
     """An exception of user code: tells the listeners, and the log."""
     error.__traceback__ = _errors.user_part(error.__traceback__)
     user.environment.events.user_error.fire(
         user_instance=instance, exception=error, tb=error.__traceback__
     )
     if user.environment.catch_exceptions:
-        _errors.log_bounded(logger, error)
+        _errors.log_bounded(log, error)

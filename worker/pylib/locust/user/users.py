@@ -100,7 +100,7 @@ class User(metaclass=UserMeta):
         except (StopUser, StopTest, GreenletExit) as end:
             return end
         except Exception as error:
-            report_error(self, self, error)
+            report_error(self, self, error, logger)
             if not self.environment.catch_exceptions:
                 raise
             return None
@@ -115,7 +115,7 @@ class User(metaclass=UserMeta):
         except (StopUser, StopTest):
             pass
         except Exception as error:
-            report_error(self, self, error)
+            report_error(self, self, error, logger)
 
     def _stop_test(self, reason):
         runner = self.environment.runner
@@ -150,7 +150,8 @@ class User(metaclass=UserMeta):
         if self._state == LOCUST_STATE_RUNNING:
             self._state = LOCUST_STATE_STOPPING
             return False
-        raise Exception(f"stop() of a user that is {self._state} already")
+        raise Exception(f"Tried to stop User in an unexpected state: {self._state}. "
+                        "This should never happen.")
 
     @property
     def group(self):
@@ -299,7 +300,7 @@ class HttpUser(User, RestMixin):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         if self.host is None:
-            raise StopTest(missing_host(type(self)))
+            raise StopTest(MISSING_HOST)
         self.client = HttpSession(
             base_url=self.host,
             request_event=self.environment.events.request,
@@ -314,11 +315,8 @@ class HttpUser(User, RestMixin):
             client.close()
 
 
-def missing_host(user_class):
-    return (
-        f"{user_class.__name__} needs a host: give --host, "
-        f'or set host = "https://..." in the class'
-    )
+MISSING_HOST = ("You must specify the base host. Either in the host attribute in the User class, or on "
+                "the command line using the --host option.")
 
 
 class PytestUser(User):

@@ -36,12 +36,12 @@ def constant_pacing(wait_time):
 def constant_throughput(task_runs_per_second):
     """Pacing by rate: at most so many tasks a second per user."""
     if task_runs_per_second <= 0:
-        raise ValueError(f"constant_throughput() needs a rate above 0, not {task_runs_per_second}")
+        raise ValueError(f"constant_throughput() requires a positive rate, got: {task_runs_per_second}")
     return constant_pacing(1 / task_runs_per_second)
 
 
 def poisson(rate):
     """Exponentially distributed times of mean 1/rate: tasks arrive as a Poisson process."""
     if rate <= 0:
-        raise ValueError(f"poisson() needs a rate above 0, not {rate}")
+        raise ValueError(f"poisson() requires a positive rate, got: {rate}")
     return lambda instance: random.expovariate(rate)

@@ -12,8 +12,8 @@ def check_for_deprecated_task_set_attribute(class_dict):
     old = class_dict.get("task_set")
     if isinstance(old, type) and issubclass(old, TaskSet):
         if not hasattr(old, "locust_task_weight"):
-            warnings.warn(f"User.task_set is tasks = [{old.__name__}] since Locust 1.0",
-                          DeprecationWarning)
+            warnings.warn("Usage of User.task_set is deprecated since version 1.0. Set the tasks "
+                          f"attribute instead (tasks = [{old.__name__}])", DeprecationWarning)
 
 
 def deprecated_locust_meta_class(deprecation_message):
@@ -28,19 +28,19 @@ def deprecated_locust_meta_class(deprecation_message):
     return Renamed
 
 
-class DeprecatedLocustClass(
-    metaclass=deprecated_locust_meta_class("The Locust class has been renamed to User in version 1.0")
-):
+def _renamed(old, new):
+    return deprecated_locust_meta_class(
+        f"The {old} class has been renamed to {new} in version 1.0. "
+        "For more info see: https://docs.locust.io/en/latest/changelog.html#changelog-1-0")
+
+
+class DeprecatedLocustClass(metaclass=_renamed("Locust", "User")):
     pass
 
 
-class DeprecatedHttpLocustClass(
-    metaclass=deprecated_locust_meta_class("The HttpLocust class has been renamed to HttpUser in version 1.0")
-):
+class DeprecatedHttpLocustClass(metaclass=_renamed("HttpLocust", "HttpUser")):
     pass
 
 
-class DeprecatedFastHttpLocustClass(
-    metaclass=deprecated_locust_meta_class("The FastHttpLocust class has been renamed to FastHttpUser in version 1.0")
-):
+class DeprecatedFastHttpLocustClass(metaclass=_renamed("FastHttpLocust", "FastHttpUser")):
     pass

@@ -12,13 +12,16 @@ def retry(delays=(1, 3, 5), exception=Exception):
     def decorate(function):
         @functools.wraps(function)
         def wrapper(*args, **kwargs):
-            for delay in delays:
+            for count, delay in enumerate((*delays, None)):
                 try:
                     return function(*args, **kwargs)
                 except exception as error:
-                    logger.info("%s: trying again in %d s", error, delay)
+                    if delay is None:
+                        logger.info("Retry failed after %d times.", count)
+                        raise
+                    logger.info("Exception found on retry %d: -- retry after %ds", count + 1, delay)
+                    logger.exception(error)
                     time.sleep(delay)
-            return function(*args, **kwargs)
 
         return wrapper
 
