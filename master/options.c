@@ -12,6 +12,7 @@
  * files are kept apart, with their places: the host knows which of them the command line overrides.
  */
 #include "master/options_table.h"
+#include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
 #include <ctype.h>
@@ -45,14 +46,6 @@ static void add_extra(struct reading *r, const char *word)
 {
     option_add_word(&r->o->extra, word);
     r->o->extra_count++;
-}
-
-static void argument_label(char label[static 64], const struct option_def *d)
-{
-    if (d->short_name)
-        snprintf(label, 64, "argument -%c/%s", d->short_name, d->word);
-    else
-        snprintf(label, 64, "argument %s", d->word);
 }
 
 /* As argparse: "-5" is a number, "-" is a word, and so is what has a blank in it. */
@@ -144,12 +137,14 @@ static int read_option(struct reading *r, const struct option_def *d, const char
                        char **argv, int i)
 {
     char label[64];
-    argument_label(label, d);
+    option_label(label, sizeof label, d);
     take(r, d);
     r->is_after_unknown = false;
     if (!option_takes_value(d)) {
         if (value && d->kind != OPTION_LEGACY) {
-            option_error("%s: takes no value, but has '%.200s'", label, value);
+            option_error(options_is_locust() ? "%s: ignored explicit argument '%.200s'"
+                                             : "%s: takes no value, but has '%.200s'",
+                         label, value);
             return -1;
         }
         return option_set(r->o, d, label, d->kind == OPTION_FLAG ? "true" : "") ? -1 : i;
@@ -164,7 +159,10 @@ static int read_option(struct reading *r, const struct option_def *d, const char
         return i;
     }
     if (!value && (i + 1 >= argc || is_option_word(argv[i + 1]))) {
-        option_error("%s: has no value: give %s", label, d->expects);
+        if (options_is_locust())
+            option_error("%s: expected one argument", label);
+        else
+            option_error("%s: has no value: give %s", label, d->expects);
         return -1;
     }
     return option_set(r->o, d, label, value ? value : argv[++i]) ? -1 : i;
@@ -182,7 +180,9 @@ static int ambiguous(const struct reading *r, const char *word, const char *name
     for (size_t i = 0; i < r->customs.count; i++)
         if (is_begun_by(&r->customs.list[i], name, len))
             sbuf_addf(&b, "%s%s", b.len ? ", " : "", r->customs.list[i].word);
-    option_error("'%.200s' can mean %s: write more of it", word, b.data);
+    option_error(options_is_locust() ? "ambiguous option: %.200s could match %s"
+                                     : "'%.200s' can mean %s: write more of it",
+                 word, b.data);
     sbuf_fini(&b);
     return 2;
 }
@@ -297,7 +297,10 @@ static int read_environment(struct reading *r)
         if (!text || !*text || is_taken(r, d) || (d->marks & r->marks) != r->marks)
             continue;
         char label[96];
-        snprintf(label, sizeof label, "environment variable %s", d->env);
+        if (options_is_locust()) /* for whose parser they are arguments */
+            option_label(label, sizeof label, d);
+        else
+            snprintf(label, sizeof label, "environment variable %s", d->env);
         if (set_from_text(r, d, label, text))
             return 2;
     }
@@ -419,53 +422,74 @@ static void set_initial(struct options *o)
     }
 }
 
+/* Locust has its log by then. */
+static int refuse_logged(int code, const char *words, const char *mend)
+{
+    if (options_is_locust())
+        log_error("locust.main", "%s", words);
+    else
+        option_error("%s%s", words, mend);
+    return code;
+}
+
+static int refuse_number(int processes)
+{
+    struct sbuf words = {0};
+    sbuf_addf(&words, "Invalid --processes count %d", processes);
+    option_refuse(1, words.data, ": give a whole number of processes, or -1 for one per processor");
+    sbuf_fini(&words);
+    return 1;
+}
+
+static int refuse_base_path(const char *path)
+{
+    struct sbuf words = {0};
+    sbuf_addf(&words,
+              "Invalid format for --web-base-path argument (%s): the url path must start with a "
+              "slash.",
+              path);
+    refuse_logged(1, words.data, " Give one such as /load");
+    sbuf_fini(&words);
+    return 1;
+}
+
 /* Rules between options, each with the exit code that Locust has for it. */
 static int check_together(struct options *o)
 {
     if (o->headful)
         o->headless = false;
     if (o->csv_full_history && !o->csv_prefix)
-        return option_error("'--csv-full-history' requires '--csv'. Add it, such as --csv results");
+        return option_error("'--csv-full-history' requires '--csv'.%s",
+                            options_is_locust() ? "" : " Add it, such as --csv results");
     if ((o->html_samples || o->html_logs) && !o->html_file && !o->worker)
         return option_error("'%s' says what goes into the report of '--html'. Add it, such as "
                             "--html report.html",
                             o->html_samples ? "--html-samples" : "--html-logs");
-    if (o->autoquit_s >= 0 && !o->autostart) {
-        option_error("--autoquit is only meaningful in combination with --autostart: add it, "
-                     "or leave --autoquit out");
-        return 1;
-    }
-    if (o->processes < -1) {
-        option_error("Invalid --processes count %d: give a whole number of processes, or -1 for "
-                     "one per processor",
-                     o->processes);
-        return 1;
-    }
-    if (o->processes && o->master) {
-        option_error("--master cannot be combined with --processes. Remove --master, as it is "
-                     "implicit as long as --worker is not set.");
-        return 1;
-    }
-    if (o->master && o->worker) {
-        option_error("The --master argument cannot be combined with --worker: start the master and "
-                     "the worker as two commands, or use --processes for both at once");
-        return 255;
-    }
-    if (o->web_base_path[0] && o->web_base_path[0] != '/' && !o->headless && !o->worker) {
-        option_error("Invalid format for --web-base-path argument (%s): the url path must start "
-                     "with a slash, such as /load.",
-                     o->web_base_path);
-        return 1;
-    }
+    if (o->autoquit_s >= 0 && !o->autostart)
+        return option_refuse(1, "--autoquit is only meaningful in combination with --autostart",
+                             ": add it, or leave --autoquit out");
+    if (o->processes < -1)
+        return refuse_number(o->processes);
+    if (o->processes && o->master)
+        return option_refuse(1,
+                             "--master cannot be combined with --processes. Remove --master, as it "
+                             "is implicit as long as --worker is not set.",
+                             "");
+    if (o->master && o->worker)
+        return refuse_logged(255, "The --master argument cannot be combined with --worker",
+                             ": start the master and the worker as two commands, or use "
+                             "--processes for both at once");
+    if (o->web_base_path[0] && o->web_base_path[0] != '/' && !o->headless && !o->worker)
+        return refuse_base_path(o->web_base_path);
     if (!o->tls_cert != !o->tls_key)
         return option_error("%s needs %s too: give both files, or neither",
                             o->tls_cert ? "--tls-cert" : "--tls-key",
                             o->tls_cert ? "--tls-key" : "--tls-cert");
-    if (strcmp(o->locustfile, "-") == 0 && !o->worker) {
-        option_error("locustfile was set to '-' (meaning to download from master) but --worker "
-                     "was not specified: add it, or name the file");
-        return 1;
-    }
+    if (strcmp(o->locustfile, "-") == 0 && !o->worker)
+        return option_refuse(1,
+                             "locustfile was set to '-' (meaning to download from master) but "
+                             "--worker was not specified.",
+                             " Add it, or name the file");
     return 0;
 }
 

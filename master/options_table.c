@@ -52,11 +52,12 @@
      .expects = (x),                                                                               \
      .help = (h),                                                                                  \
      .offset = AT(f)},
-#define LEGACY(n, e, h)                                                                            \
+#define LEGACY(n, e, x, h)                                                                         \
     {.kind = OPTION_LEGACY,                                                                        \
      .word = "--" n,                                                                               \
      .name = n,                                                                                    \
      .env = (e),                                                                                   \
+     .expects = (x),                                                                               \
      .help = (h),                                                                                  \
      .marks = OPTION_HIDDEN},
 

@@ -76,6 +76,16 @@ const struct option_def *option_find_short(char name);
 /* Writes "katydid: error: …" (or "locust: …") to stderr. Always returns 2. */
 int option_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* In Locust's words by the name locust (options_words.c), else with how to mend it behind them.
+ * Returns the code. */
+int option_refuse(int code, const char *words, const char *mend);
+/* What Locust says of a value that it would refuse too; NULL by another name, or where it would
+ * take it. To be freed. */
+char *option_locusts_words(const struct option_def *d, const char *text);
+bool options_is_locust(void);
+/* "argument -u/--users", in Locust's order. */
+void option_label(char *label, size_t size, const struct option_def *d);
+
 /* Text that is not UTF-8 is refused: JSON, page and workers could only get something else. Returns
  * 0, or 2 after a message. label names the place. */
 int option_check_text(const char *label, const char *text);

@@ -56,7 +56,12 @@ int option_error(const char *format, ...)
 
 static int reject(const struct option_def *d, const char *label, const char *what, const char *text)
 {
-    return option_error("%s: invalid %s '%.200s': give %s", label, what, text, d->expects);
+    char *words = option_locusts_words(d, text);
+    if (!words)
+        return option_error("%s: invalid %s '%.200s': give %s", label, what, text, d->expects);
+    option_error("%s: %s", label, words);
+    free(words);
+    return 2;
 }
 
 int option_check_text(const char *label, const char *text)
@@ -253,9 +258,12 @@ static int set_base_path(struct options *o, const struct option_def *d, const ch
 static int check_config_user(const char *label, const char *text, const json_t *user)
 {
     if (!json_is_string(json_object_get(user, "user_class_name")))
-        return option_error("%s: '%.200s' has no \"user_class_name\": each object must name the "
-                            "User class it is for",
-                            label, text);
+        return options_is_locust()
+                   ? option_error("%s: The user config must specify a user_class_name", label)
+                   : option_error(
+                         "%s: '%.200s' has no \"user_class_name\": each object must name the "
+                         "User class it is for",
+                         label, text);
     const json_t *weight = json_object_get(user, "weight");
     if (weight && (!json_is_number(weight) || json_number_value(weight) < 0))
         return option_error("%s: the \"weight\" of '%.200s' is not right: give a number, 0 or more",
@@ -278,8 +286,12 @@ static int set_config_users(struct options *o, const struct option_def *d, const
     json_t *j = is_file ? json_load_file(text, JSON_REJECT_DUPLICATES, &e)
                         : json_loads(text, JSON_REJECT_DUPLICATES, &e);
     if (!j)
-        return option_error("%s: invalid JSON '%.200s': %s (line %d): give %s", label, text, e.text,
-                            e.line, d->expects);
+        return options_is_locust()
+                   ? option_error("%s: The --config-users argument must be a valid JSON string or "
+                                  "file: %s: line %d column %d (char %d)",
+                                  label, e.text, e.line, e.column, e.position)
+                   : option_error("%s: invalid JSON '%.200s': %s (line %d): give %s", label, text,
+                                  e.text, e.line, d->expects);
     if (!json_is_array(j)) {
         json_t *array = json_array();
         json_array_append_new(array, j);
@@ -376,7 +388,8 @@ int option_set(struct options *o, const struct option_def *d, const char *label,
         o->version = true;
         return 0;
     case OPTION_LEGACY:
-        return option_error("%s is no longer an option: %s", label, d->help);
+        return options_is_locust() ? option_error("%s: %s", label, d->expects)
+                                   : option_error("%s is no longer an option: %s", label, d->help);
     }
     return 0;
 }
