@@ -17,6 +17,7 @@
 #define STOP_PATIENCE_S 60     /* beyond the stop timeout, as Locust */
 #define CATCH_UP_S 600         /* beyond that, for a master that is behind */
 #define LISTENER_PATIENCE_S 60 /* for test_stopping: then the workers are told all the same */
+#define HIGH_RATE 100.0        /* users a second, of one process */
 #define OUR_PATIENCE_S 10      /* for the word of our own workers that their users have started */
 
 /* How long the counts of all workers may take after the last users were dealt. Ours tell when they
@@ -57,9 +58,49 @@ static void make_dispatch(struct master *m)
             dispatch_add_worker(m->dispatch, m->roster.workers[i]->id);
 }
 
+/* {"Shopper": 3, "Reader": 1} (4 total users) */
+static void add_counts(const struct master *m, struct sbuf *text)
+{
+    unsigned sum = 0;
+    sbuf_adds(text, "{");
+    for (size_t c = 0; c < dispatch_class_count(m->dispatch); c++) {
+        const char *name = dispatch_class_name(m->dispatch, c);
+        unsigned users = roster_class_users(&m->roster, name);
+        sbuf_adds(text, c ? ", " : "");
+        sbuf_add_json(text, name, strlen(name));
+        sbuf_addf(text, ": %u", users);
+        sum += users;
+    }
+    sbuf_addf(text, "} (%u total users)", sum);
+}
+
+static void debug_step(const struct master *m)
+{
+    if (m->is_local || !log_enabled(LOG_DEBUG))
+        return;
+    struct sbuf text = {0};
+    add_counts(m, &text);
+    log_debug(LOGGER, "Sending spawn messages for %u total users to %zu worker(s)",
+              dispatch_user_count(m->dispatch), dispatch_worker_count(m->dispatch));
+    log_debug(LOGGER, "Currently spawned users: %s", text.data);
+    sbuf_fini(&text);
+}
+
+/* Locust's advice, to those who call us by its name; it is none that we need. */
+static void warn_of_rate(const struct master *m, size_t workers)
+{
+    if (m->o->is_locust && m->spawn_rate > HIGH_RATE * (double)(m->is_local ? 1 : workers))
+        log_warning(
+            LOGGER,
+            "Your selected spawn rate is very high (>100%s), and this is known to sometimes "
+            "cause issues. Do you really need to ramp up that fast?",
+            m->is_local ? "" : "/worker");
+}
+
 static void log_aim(const struct master *m)
 {
     size_t workers = roster_active_count(&m->roster);
+    warn_of_rate(m, workers);
     if (m->is_local)
         log_info(LOGGER, "Ramping to %.0f users at a rate of %.2f per second", m->users,
                  m->spawn_rate);
@@ -130,23 +171,15 @@ void conduct_aim(struct master *m)
     show_publish(m);
 }
 
-static void log_spawned(struct master *m, bool is_complete)
+static void log_spawned(const struct master *m, bool is_complete)
 {
     struct sbuf text = {0};
-    unsigned sum = 0;
-    for (size_t c = 0; c < dispatch_class_count(m->dispatch); c++) {
-        const char *name = dispatch_class_name(m->dispatch, c);
-        unsigned users = roster_class_users(&m->roster, name);
-        sbuf_adds(&text, c ? ", " : "");
-        sbuf_add_json(&text, name, strlen(name));
-        sbuf_addf(&text, ": %u", users);
-        sum += users;
-    }
-    log_info(LOGGER, "%s: {%s} (%u total users)",
+    add_counts(m, &text);
+    log_info(LOGGER, "%s: %s",
              is_complete ? "All users spawned"
                          : "Spawning is complete and report waittime is expired, but not all "
                            "reports received from workers",
-             text.data ? text.data : "", sum);
+             text.data);
     sbuf_fini(&text);
 }
 
@@ -199,6 +232,7 @@ void conduct_step(struct master *m)
     }
     double pause = dispatch_step(m->dispatch);
     post_changed(m);
+    debug_step(m);
     if (pause >= 0) {
         step_at(m, fmax(m->step_at + pause, now.mono));
         return;
@@ -230,6 +264,8 @@ static void tell_workers(struct master *m)
     if (m->run.state != RUN_STOPPING || !m->is_stop_untold)
         return;
     m->is_stop_untold = false;
+    if (!m->is_local)
+        log_debug(LOGGER, "Stopping...");
     run_await_stop(&m->run, m->o->stop_timeout_s + STOP_PATIENCE_S, master_now());
     hands_stop_all(m);
     conduct_check_stopped(m);
@@ -292,6 +328,8 @@ void conduct_end(struct master *m, const char *reason)
         return;
     }
     log_info(MAIN_LOGGER, "%s, stopping test", reason);
+    if (m->is_auto && m->o->autoquit_s >= 0)
+        log_debug(MAIN_LOGGER, "Autoquit time limit set to %.0f seconds", m->o->autoquit_s);
     if (m->is_auto && m->o->autoquit_s < 0)
         log_info(MAIN_LOGGER, "--autoquit not specified, leaving web ui running indefinitely");
     conduct_stop(m);

@@ -105,6 +105,7 @@ static void put_out(struct master *m)
 {
     m->exit_code = decide_code(m);
     log_info(MAIN_LOGGER, "Shutting down (exit code %d)", m->exit_code);
+    log_debug(MAIN_LOGGER, "Cleaning up runner...");
     int code = terminal_final(m);
     if (code) {
         finish_fault(m, code);
@@ -116,11 +117,15 @@ static void put_out(struct master *m)
 
 static void release_children(struct master *m)
 {
+    if (!m->is_local)
+        log_debug(LOGGER, "Quitting...");
     for (size_t i = 0; i < m->roster.count; i++) {
         const struct worker *w = m->roster.workers[i];
         bool is_host = !strcmp(w->id, m->host.node_id); /* it leaves after its own `quit` event */
-        if (w->has_joined && w->state != WORKER_GONE && !is_host)
+        if (w->has_joined && w->state != WORKER_GONE && !is_host) {
+            log_debug(LOGGER, "Sending quit message to worker %s (index %u)", w->id, w->index);
             post_plain(m, "quit", w->id);
+        }
     }
     if (m->host.is_alive && !m->host.has_script)
         post_plain(m, "quit", m->host.node_id);
@@ -153,6 +158,7 @@ void finish_advance(struct master *m)
         break;
     case FINISH_EARLY_EVENT:
     case FINISH_EVENT:
+        log_debug(MAIN_LOGGER, "Running teardowns...");
         fire(m, "quitting", &(struct event_args){0});
         break;
     case FINISH_STOP:

@@ -78,6 +78,8 @@ static void take_in(struct master *m, struct worker *w)
 static void stop_stray(struct master *m, struct worker *w)
 {
     w->state = WORKER_STOPPING;
+    if (!m->is_local)
+        log_debug(LOGGER, "Sending stop message to worker %s", w->id);
     post_plain(m, "stop", w->id);
 }
 
@@ -131,13 +133,10 @@ void hands_ready(struct master *m, const char *node, const struct message_ready 
               r->is_katydid && !w->has_shown ? w->token : NULL);
     post_bytes(m, node, &ack);
     script_tell(m, "worker_connect", &(struct event_args){.client_id = w->id});
-    if (!is_new)
-        log_debug(LOGGER,
-                  "%s (index %u) reported as ready (duplicate message). %zu workers connected.",
-                  w->id, w->index, active(m));
-    else if (!m->is_local && hands_may_log(m, LINES_WORKERS))
-        log_info(LOGGER, "%s (index %u) reported as ready. %zu workers connected.", w->id, w->index,
-                 active(m));
+    if (!m->is_local && hands_may_log(m, LINES_WORKERS))
+        log_write(is_new ? LOG_INFO : LOG_DEBUG, LOGGER,
+                  "%s (index %u) reported as ready%s. %zu workers connected.", w->id, w->index,
+                  is_new ? "" : " (duplicate message)", active(m));
     if (is_new && run_is_active(&m->run))
         events_add(m->events, master_now().unix_time, "worker", "Worker %s joined", w->id);
     if (was_missing)
@@ -271,7 +270,9 @@ static void drop_users(struct master *m, struct worker *w)
 void hands_stopped(struct master *m, struct worker *w)
 {
     bool was_asked = w->state == WORKER_STOPPING;
-    log_debug(LOGGER, "%s (index %u) reported that it has stopped", w->id, w->index);
+    if (!m->is_local && hands_may_log(m, LINES_WORKERS))
+        log_write(m->finish == FINISH_NOT ? LOG_INFO : LOG_DEBUG, LOGGER,
+                  "%s (index %u) reported that it has stopped", w->id, w->index);
     if (!w->owes_ready)
         w->owes_since = master_now().mono;
     w->state = WORKER_STOPPING;

@@ -56,8 +56,10 @@ void keyboard_open(struct master *m)
     struct termios mode;
     const pid_t front = tcgetpgrp(STDIN_FILENO); /* -1: it is not the one that controls us */
     const bool is_behind = front != -1 && front != getpgrp();
-    if (!isatty(STDIN_FILENO) || is_behind || tcgetattr(STDIN_FILENO, &m->terminal_mode) != 0)
+    if (!isatty(STDIN_FILENO) || is_behind || tcgetattr(STDIN_FILENO, &m->terminal_mode) != 0) {
+        log_debug("root", "Terminal was not a tty. Keyboard input disabled");
         return;
+    }
     mode = m->terminal_mode;
     mode.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
     mode.c_cc[VMIN] = 1;

@@ -160,6 +160,9 @@ static int start_child(struct master *m, const char *role, const char *endpoint,
     };
     if (children_start(&m->children, &config, &why) != 0)
         return fail_free(EXIT_FAILED, why);
+    if (!strcmp(role, "worker"))
+        log_debug("root", "Started child worker with pid #%d",
+                  (int)m->children.list[m->children.count - 1].pid);
     return 0;
 }
 
@@ -232,7 +235,8 @@ static void warn_of_ignored_options(const struct master *m)
         return;
     log_warning(MAIN_LOGGER,
                 "--run-time, --users or --spawn-rate have no impact on LoadShapes unless the "
-                "shape class explicitly reads them.");
+                "shape class explicitly reads them. See: "
+                "docs.locust.io/en/stable/custom-load-shape.html#use-common-options");
     struct sbuf names = {0};
     sbuf_adds(&names, m->o->users >= 0 ? ", --users" : "");
     sbuf_adds(&names, m->o->spawn_rate >= 0 ? ", --spawn-rate" : "");
@@ -277,7 +281,8 @@ static void warn_of_open_port(const struct master *m)
 /* The locustfile is loaded: what follows could not be known before. */
 static void open_doors(struct master *m)
 {
-    log_info(MAIN_LOGGER, "Starting Locust " LOCUST_VERSION " (Katydid " KATYDID_VERSION ")");
+    log_info(MAIN_LOGGER, "Starting Locust " LOCUST_VERSION "%s",
+             m->o->is_locust ? "" : " (Katydid " KATYDID_VERSION ")");
     if (m->o->autostart && m->o->headless)
         log_info(MAIN_LOGGER,
                  "The --autostart argument is implied by --headless, no need to set both.");
@@ -294,7 +299,7 @@ static void open_doors(struct master *m)
     if (code != 0)
         finish_now(m, exit_code_as(m->o->is_locust, code));
     m->waiting_since = master_now().mono;
-    m->next_wait_log = m->waiting_since + 5;
+    m->next_wait_log = m->waiting_since;
 }
 
 static size_t expected_workers(const struct master *m)
@@ -343,14 +348,13 @@ static void await_workers(struct master *m)
     }
     double limit = m->o->expect_workers_max_wait_s;
     if (limit > 0 && now - m->waiting_since > limit) {
-        log_error(MAIN_LOGGER,
-                  "Gave up waiting for workers to connect: %zu of %zu came within %.0f s", there,
-                  expected, limit);
+        log_error(MAIN_LOGGER, "Gave up waiting for workers to connect");
         finish_fault(m, EXIT_NO_WORKERS);
         finish_begin(m, false);
-    } else if (now >= m->next_wait_log) {
-        log_info(MAIN_LOGGER, "Waiting for workers to be ready, %zu of %zu connected", there,
-                 expected);
+    } else if (!m->is_local && now >= m->next_wait_log) {
+        bool is_long = now - m->waiting_since > 5;
+        log_write(is_long ? LOG_INFO : LOG_DEBUG, "root",
+                  "Waiting for workers to be ready, %zu of %zu connected", there, expected);
         m->next_wait_log = now + 1;
     }
 }

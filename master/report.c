@@ -51,6 +51,7 @@ int report_write(struct master *m)
     show_publish(m);
     struct view *v = bridge_view(m->bridge);
     char *name = file_name(m);
+    log_debug(MAIN_LOGGER, "Writing html report to file: %s", name);
     struct sbuf samples = {0}, logs = {0};
     if (m->o->html_samples)
         samples_write_all(m->samples, REPORT_SAMPLES_MAX, &samples);

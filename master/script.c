@@ -300,6 +300,7 @@ const char *script_begin_shape(struct master *m)
     if (obstacle)
         return obstacle;
     log_info(LOGGER, "Shape test starting.");
+    log_info(LOGGER, "Shape worker starting");
     forget_tick(m);
     m->host.is_shape_on = true;
     m->host.is_tick_out = false;

@@ -3,6 +3,7 @@
 and without the same traceback a thousand times.
 """
 
+import logging
 import os
 import time
 import traceback
@@ -58,7 +59,7 @@ def format_exception(error):
     return "".join(traceback.format_exception(type(error), error, tb))
 
 
-def log_bounded(logger, error, title=None):
+def log_bounded(logger, error, title=None, level=logging.ERROR):
     """Logs an exception with its traceback; the same one, from the same place, only so often.
     title: what the line begins with instead of the exception's own text."""
     place = (type(error), title, _place(error.__traceback__))
@@ -73,7 +74,7 @@ def log_bounded(logger, error, title=None):
     entry[0] += 1
     entry[1] = 0
     entry[2] = now
-    logger.error("%s\n%s%s", title or error, format_exception(error), more)
+    logger.log(level, "%s\n%s%s", title or error, format_exception(error), more)
     if entry[0] == _VERBATIM:
         logger.error("This error came %d times: from now on once in %d s, with a count.",
                      _VERBATIM, int(_REPEAT_S))

@@ -20,7 +20,7 @@ from .shape import check_tick
 from .user.inspectuser import get_ratio
 from .user.users import HttpUser
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("locust.runners")
 
 _LOUD = ("worker_report", "heartbeat_sent")  # events of each worker and second
 _REPORTED_AT = ("test_stop", "quitting")  # what the host itself counted comes before the end
@@ -160,7 +160,8 @@ class Host:
             self.environment.runner.stop_test(error)
             answer = None
         except Exception as error:
-            _errors.log_bounded(logger, error, f"tick() of {type(shape).__name__} failed")
+            _errors.log_bounded(logger, error, "Unhandled exception in greenlet: tick() of "
+                                f"{type(shape).__name__}", logging.CRITICAL)
             answer = {"error": f"{type(error).__name__}: {error}"}
         except BaseException as error:
             self.node.ends.take(error)

@@ -33,7 +33,8 @@ from .argument_parser import default_args_dict
 from .exception import RPCReceiveError, StopTest
 from .rpc import Message
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("locust.runners")
+main_logger = logging.getLogger("locust.main")
 
 NODE_VERSION = f"{__version__}+katydid.1"
 
@@ -108,6 +109,7 @@ class Node(Silence):
         self._token = None
         self._exit_code = 0  # unless listeners set another
         self._began_at = time.monotonic()
+        self.is_locust = False  # called by that name
         self.no_master_code = 72  # of the process, when no master ever answered
         self.max_wait_s = lambda: 0.0  # for the master; then the process ends. 0: never
         runner._node = self
@@ -162,7 +164,7 @@ class Node(Silence):
         self._link = self._open_channel()
 
     def _reconnect(self):
-        logger.warning("The master asks for a new connection")
+        logger.warning("Received reconnect message from master. Resetting RPC connection.")
         self._renew_link()
 
     def _renew_link(self):
@@ -388,7 +390,8 @@ class Node(Silence):
         self.runner.worker_index = data.get("index", -1)
         katydid = data.get("katydid")
         self.speaks_katydid = katydid is not None
-        if not self._is_known:
+        if not self._is_known and self.endpoint.startswith("tcp:"):
+            main_logger.debug("Connected to locust master: %s", self.endpoint.partition("://")[2])
             self._tell("connected to the master at %s as worker %d", self.endpoint,
                        self.runner.worker_index)
         self._is_known = True
@@ -438,11 +441,12 @@ class Node(Silence):
         self._tell("Got quit message from master, shutting down...")
         self.leave()
 
-    def _tell(self, line, *args):
-        """How a worker of its own fares; of those beside their master, its own lines tell."""
+    def _tell(self, line, *args, log=logger):
+        """How a worker of its own fares; of those beside their master, its own lines tell (but
+        by the name locust, where each says it)."""
         if self._host is None:
-            is_beside = self.endpoint.startswith("ipc:")
-            logger.log(logging.DEBUG if is_beside else logging.INFO, line, *args)
+            is_beside = self.endpoint.startswith("ipc:") and not self.is_locust
+            log.log(logging.DEBUG if is_beside else logging.INFO, line, *args)
 
     # Orders
 
@@ -535,7 +539,8 @@ class Node(Silence):
             self.runner.stop_test(error)
             return
         except Exception as error:  # of a user's __init__
-            _errors.log_bounded(logger, error)
+            _errors.log_bounded(logger, error, "Unhandled exception in greenlet: users are started",
+                                logging.CRITICAL)
             log.unhandled_greenlet_exception = True
             return
         self.state = runners.STATE_RUNNING
@@ -604,7 +609,7 @@ class Node(Silence):
         self._try(self.say_quit)
         self._try(self._close)
         if not self._is_library:
-            self._tell("Shutting down (exit code %d)", code)
+            self._tell("Shutting down (exit code %d)", code, log=main_logger)
         self.finished.set(code)
 
     def _try(self, step):

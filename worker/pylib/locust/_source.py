@@ -29,11 +29,15 @@ _WARN_AT_S = (10, 70, 130, 190, 250)
 
 
 class Refusal(LocustError):
-    """Why the process ends before it began; `code` is its exit code."""
+    """Why the process ends before it began; `code` is its exit code. `text` is Locust's, where it
+    has words for it; `lead` and `mend` are what we add, but not when called by the name
+    locust."""
 
-    def __init__(self, code, text):
-        super().__init__(text)
+    def __init__(self, code, text, mend="", is_logged=False, lead=""):
+        super().__init__(lead + text + mend)
         self.code = code
+        self.text = text
+        self.is_logged = is_logged  # by Locust, which has its log by then
 
 
 def find(names, endpoint=None):
@@ -53,7 +57,7 @@ def _find(name):
         return found
     if not os.path.exists(name) or not name.endswith(".py"):
         raise Refusal(EXIT_NO_FILE, f"Could not find '{name}'. Ensure your locustfile ends with "
-                                    "'.py' or is a directory with locustfiles, and name it with -f. "
+                                    "'.py' or is a directory with locustfiles. "
                                     "See --help for available options.")
     return [os.path.abspath(name)]
 
@@ -77,7 +81,7 @@ def download(url):
                       f"Failed to get locustfile from: {url}. Exception: {error}") from None
     except (SyntaxError, ValueError):
         raise Refusal(EXIT_IMPORT, f"Failed to get locustfile from: {url}. Response was not valid "
-                                   f"python code: {text[:100]!r}") from None
+                                   f"python code: '{text[:100]}'") from None
     name = url.split("?", 1)[0].rsplit("/", 1)[-1]
     return _write(_folders.new(), name if name.endswith(".py") else "locustfile.py", text)
 
@@ -111,7 +115,8 @@ def from_master(endpoint):
         answer.kill()
         link.close()
     raise Refusal(EXIT_NO_FILE, "Got no locustfile response from master, gave up after "
-                                f"{_DOWNLOAD_TIMEOUT_S}s: is a master running at {endpoint}?")
+                                f"{_DOWNLOAD_TIMEOUT_S}s",
+                  f": is a master running at {endpoint}?")
 
 
 def unpack(message):

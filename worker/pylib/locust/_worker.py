@@ -33,7 +33,7 @@ from .exception import StopTest
 from .opentelemetry import setup_opentelemetry
 from .stats import validate_stats_configuration
 from .user.inspectuser import print_task_ratio, print_task_ratio_json
-from .user.users import PytestUser, missing_host
+from .user.users import MISSING_HOST, PytestUser
 from .util.load_locustfile import has_test_functions, load_locustfile, load_locustfile_pytest
 
 logger = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ def main(config_path):
         return _run(config)
     except Refusal as refusal:
         _let_the_host_speak(config)
-        print(f"{name}: {refusal}", file=sys.stderr)
+        _say(name, refusal)
         return 1 if name == "locust" and refusal.code in _OF_OURS else refusal.code
     except SystemExit as end:  # of the locustfile, or argparse
         if isinstance(end.code, str):
@@ -65,6 +65,15 @@ def main(config_path):
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
+
+
+def _say(name, refusal):
+    if name != "locust":
+        print(f"{name}: {refusal}", file=sys.stderr)
+    elif refusal.is_logged:
+        logging.getLogger("locust.main").error(refusal.text)
+    else:
+        print(refusal.text, file=sys.stderr)
 
 
 def _let_the_host_speak(config):
@@ -179,8 +188,8 @@ def _origin(cls):
 def _check_origin(name, known, new):
     """One file may import another's class, but two files may not define the same name."""
     if known != new:
-        raise Refusal(1, f"Duplicate user class names: {name} is defined in both {known} and {new}: "
-                         "rename one")
+        raise Refusal(1, f"Duplicate user class names: {name} is defined in both {known} and {new}",
+                      ": rename one")
 
 
 def _import(path, load=load_locustfile):
@@ -194,9 +203,8 @@ def _import(path, load=load_locustfile):
         if isinstance(error, ModuleNotFoundError):
             hint = (f"\n{error.name} is not installed: install it "
                     "into the virtual environment that is active when katydid starts")
-        raise Refusal(
-            EXIT_IMPORT, f"{os.path.relpath(path)} could not be imported\n{text.rstrip()}{hint}"
-        ) from None
+        raise Refusal(EXIT_IMPORT, text.rstrip(), hint,
+                      lead=f"{os.path.relpath(path)} could not be imported\n") from None
 
 
 def _user_traceback(error):
@@ -216,8 +224,9 @@ def _user_traceback(error):
 def make_environment(parsed, files, users, shapes):
     """The Environment of the classes that were asked for, checked."""
     if not users:
-        raise Refusal(EXIT_NO_USERS, f"No User class found! {os.path.relpath(files[0])} needs a "
-                                     "class derived from HttpUser, FastHttpUser or User")
+        raise Refusal(EXIT_NO_USERS, "No User class found!",
+                      f" {os.path.relpath(files[0])} needs a class derived from HttpUser, "
+                      "FastHttpUser or User", is_logged=True)
     shape = next(iter(shapes.values()), None)
     try:
         environment = Environment(
@@ -246,8 +255,8 @@ def make_environment(parsed, files, users, shapes):
 def choose_users(users, names):
     unknown = [name for name in names or [] if name not in users]
     if unknown:
-        raise Refusal(EXIT_NO_USERS, f"Unknown User(s): {', '.join(unknown)}. "
-                                     f"There are: {', '.join(users)}")
+        raise Refusal(EXIT_NO_USERS, f"Unknown User(s): {', '.join(unknown)}",
+                      f". There are: {', '.join(users)}", is_logged=True)
     return [cls for name, cls in users.items() if not names or name in names]
 
 
@@ -262,9 +271,9 @@ def _configure_users(environment, configs):
             try:
                 environment.update_user_class(entry)
             except KeyError as error:
-                raise Refusal(EXIT_CONFIG_USERS, f"--config-users: there is no User class {error}: "
-                              "Error applying user config, probably you tried to specify config "
-                              "for a User not present in your locustfile") from None
+                raise Refusal(EXIT_CONFIG_USERS, "Error applying user config, probably you tried to "
+                              "specify config for a User not present in your locustfile: "
+                              f"{error}", is_logged=True) from None
 
 
 def check_tasks(user_classes):
@@ -288,7 +297,7 @@ def check_hosts(environment):
         return
     for cls in environment.user_classes:
         if needs_host(environment, cls):
-            raise Refusal(EXIT_NO_HOST, missing_host(cls))
+            raise Refusal(EXIT_NO_HOST, MISSING_HOST, f" {cls.__name__} needs one")
 
 
 def _print_ratio(environment, how):
@@ -325,6 +334,7 @@ def _make_node(config, environment, custom):
     if role == "worker":
         if config.get("name") == "locust":
             node.no_master_code = 255
+            node.is_locust = True
         node.max_wait_s = lambda: _max_wait_s(config, node)
     return node
 

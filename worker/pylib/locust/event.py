@@ -51,9 +51,8 @@ class EventHook:
             except CONTROL_EXCEPTIONS:
                 raise
             except Exception as error:
-                name = getattr(handler, "__qualname__", repr(handler))
                 _errors.log_bounded(logging.getLogger(), error,
-                                    f"Uncaught exception in event handler: {name}")
+                                    "Uncaught exception in event handler: ")
                 log.unhandled_greenlet_exception = True
 
     @contextmanager

@@ -25,9 +25,7 @@ _THE_REST = "Too many unique request names"
 request_names = set()
 
 _SDK_MISSING = (
-    "OpenTelemetry SDK is not installed, opentelemetry not enabled: pip install opentelemetry-sdk "
-    "opentelemetry-exporter-otlp-proto-grpc opentelemetry-instrumentation-requests "
-    "opentelemetry-instrumentation-urllib3"
+    "OpenTelemetry SDK is not installed, opentelemetry not enabled. Run 'pip install locust[otel]'"
 )
 
 
@@ -58,6 +56,7 @@ def setup_opentelemetry(locustfile, profile):
     if wanted["LOGS"]:
         _logs.set_logger_provider(_logger_provider(resource, wanted["LOGS"]))
     _instrument(is_traced=wanted["TRACES"] - {"none"})
+    logger.debug("OpenTelemetry configured!")
     return True
 
 
@@ -81,14 +80,15 @@ def _otlp_exporter(signal):
                          os.getenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")).strip().lower()
     kind = {"grpc": "grpc", "http": "http", "http/protobuf": "http"}.get(protocol)
     if kind is None:
-        logger.warning("Unknown OpenTelemetry protocol '%s': use 'grpc' or 'http/protobuf'", protocol)
+        logger.warning("Unknown OpenTelemetry otlp exporter protocol '%s'. Use 'grpc' or "
+                       "'http/protobuf'", protocol)
         return None
     module, name = _OTLP[signal]
     try:
         package = importlib.import_module(f"opentelemetry.exporter.otlp.proto.{kind}.{module}")
     except ImportError:
-        logger.warning("OpenTelemetry over %s is not available: "
-                       "pip install opentelemetry-exporter-otlp-proto-%s", protocol, kind)
+        logger.warning("OpenTelemetry otlp exporter for '%s' is not available. Please install the "
+                       "required package: opentelemetry-exporter-otlp-proto-%s", protocol, kind)
         return None
     return getattr(package, name)()
 
@@ -99,11 +99,15 @@ def _each_exporter(signal, names, console):
         if name == "otlp":
             exporter = _otlp_exporter(signal)
             if exporter is not None:
+                logger.debug("Configured %s exporter: otlp", signal.lower())
                 yield exporter, False
         elif name == "console":
+            logger.debug("Configured %s exporter: console", signal.lower())
             yield console(), True
+        elif name == "prometheus" and signal == "METRICS":
+            logger.warning("Prometheus metrics exporter is not yet implemented!")
         elif name != "none":
-            logger.warning("Unknown %s exporter '%s': it is ignored", signal.lower(), name)
+            logger.warning("Unknown %s exporter '%s'. Ignored", signal.lower(), name)
 
 
 def _tracer_provider(resource, names):
@@ -193,8 +197,8 @@ def _instrument(is_traced):
         try:
             module = importlib.import_module(f"opentelemetry.instrumentation.{library}")
         except ImportError:
-            logger.info("Requests of %s are not traced: "
-                        "pip install opentelemetry-instrumentation-%s", library, library)
+            logger.info("OpenTelemetry '%s' instrumentation is not installed. Please install "
+                        "'opentelemetry-instrumentation-%s'", library, library)
             continue
         hook = {"request_hook": _name_span} if library == "requests" else {}
         getattr(module, name)().instrument(**hook)

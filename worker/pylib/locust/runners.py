@@ -57,6 +57,8 @@ _SHORTEST_S = 1e-9
 _LAST_WAIT_S = 60.0  # for on_stop of killed users; then they are killed once more
 _MAX_EXCEPTIONS = 500
 _HIGH_RATE = 100  # users a second: a warning
+_USE_MORE = ("See https://docs.locust.io/en/stable/running-distributed.html for how to distribute the "
+             "load over multiple CPU cores or machines")
 _TICK_S = 1.0  # between two questions to the load shape
 
 
@@ -206,7 +208,7 @@ class Runner:
     def cpu_log_warning(self):
         """Called at the end of a test; whether the processor was the limit."""
         if self.cpu_warning_emitted:
-            logger.warning("CPU usage was too high at some point during the test!")
+            logger.warning("CPU usage was too high at some point during the test! %s", _USE_MORE)
         return self.cpu_warning_emitted
 
     def _note_usage(self, health, interval_s):
@@ -222,8 +224,9 @@ class Runner:
             self._fire("cpu_warning", environment=self.environment, cpu_usage=cpu_usage)
             if not self.cpu_warning_emitted:
                 self.cpu_warning_emitted = True
-                logger.warning("CPU usage above %d%%! This limits the load and spoils the "
-                               "response times: use more workers.", CPU_WARNING_THRESHOLD)
+                logging.warning("CPU usage above %d%%! This may constrain your throughput and may "
+                                "even give inconsistent response time measurements! %s",
+                                CPU_WARNING_THRESHOLD, _USE_MORE)
         self._fire("usage_monitor", environment=self.environment, cpu_usage=cpu_usage,
                    memory_usage=health["memory_bytes"])
 
@@ -286,15 +289,22 @@ class Runner:
         if self.state in (STATE_INIT, STATE_STOPPED):
             self.update_state(STATE_SPAWNING)
         users = []
+        is_debug = logger.isEnabledFor(logging.DEBUG)
+        if is_debug:
+            logger.debug("Spawning additional %s (%s already running)...",
+                         json.dumps(user_classes_spawn_count), json.dumps(self.user_classes_count))
         turn_ends = time.monotonic() + _SPAWN_SLICE_S
         for name, count in user_classes_spawn_count.items():
             user_class = self.user_classes_by_name[name]
-            for _ in range(count):
+            for number in range(1, count + 1):
                 users.append(self._start_user(user_class))
+                if is_debug and (number % 10 == 0 or number == count):
+                    logger.debug("%i users spawned", self.user_count)
                 if time.monotonic() > turn_ends:
                     gc.freeze()
                     gevent.sleep(_SHORTEST_S)  # 0 would first let the new users do all they can
                     turn_ends = time.monotonic() + _SPAWN_SLICE_S
+            logger.debug("All users of class %s spawned", name)
         gc.freeze()
         if wait:
             self.user_greenlets.join()
@@ -304,8 +314,9 @@ class Runner:
     def _start_user(self, user_class):
         user = user_class(self.environment)
         assert hasattr(user, "environment"), (
-            f"Attribute 'environment' is missing on user {user_class.__name__}: its __init__ "
-            "must call super().__init__(*args, **kwargs)"
+            f"Attribute 'environment' is missing on user {user_class.__name__}. Perhaps you defined "
+            "your own __init__ and forgot to call the base constructor? "
+            "(super().__init__(*args, **kwargs))"
         )
         user.start(self.user_greenlets)
         return user
@@ -319,6 +330,9 @@ class Runner:
             if count < len(users):
                 users.sort(key=lambda user: user._state not in (None, LOCUST_STATE_WAITING))
             chosen += users[:count]
+        if logger.isEnabledFor(logging.DEBUG):
+            for user in chosen:
+                logger.debug("Stopping %s", getattr(user.greenlet, "name", user.greenlet))
         if any(user._state is None for user in chosen):
             gevent.sleep(0)  # those started a moment ago begin: an on_stop for every user
         me = gevent.getcurrent()
@@ -332,6 +346,8 @@ class Runner:
             user.greenlet.kill(block=False)
         if chosen:
             gc.unfreeze()
+        logger.debug("%g users have been stopped, %g still running",
+                     sum(user_classes_stop_count.values()), self.user_count)
 
     def _finish(self, users, timeout):
         """Lets the users end their tasks, `timeout` seconds at most; waiting ones end at once."""
@@ -364,6 +380,8 @@ class Runner:
         running = self.user_classes_count
         more = {n: c - running[n] for n, c in user_classes_count.items() if c > running[n]}
         fewer = {n: running[n] - c for n, c in user_classes_count.items() if c < running[n]}
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug("Ramping to %s", describe_users(user_classes_count))
         self.spawn_users(more)
         self.stop_users(fewer)
 
@@ -447,6 +465,7 @@ class Runner:
             logger.info("There is an ongoing shape test running. Editing is disabled")
             return
         logger.info("Shape test starting.")
+        logger.info("Shape worker starting")
         self.update_state(STATE_INIT)
         self.shape_greenlet = self._spawn(self.shape_worker)
         if self.environment.shape_class is not None:
@@ -525,6 +544,7 @@ class LocalRunner(Runner):
     def send_message(self, msg_type, data=None, client_id=None):
         """There is no other node: the listener registered here is called at once, and what it
         raises goes to the sender."""
+        logger.debug("Running locally: sending %s message to self", msg_type)
         listener, _ = self.custom_messages.get(msg_type, (None, False))
         if listener is None:
             logger.warning("Unknown message type received: %s", msg_type)

@@ -665,11 +665,11 @@ def validate_stats_configuration():
         shares = list(given)
         if most and len(shares) > most:
             sys.exit(f"stats.{name} parameter should be a maximum of {most} "
-                     f"parameters, not {len(shares)}")
+                     "parameters ")
         for value in shares:
             if not _is_share(value):
                 sys.exit(f"stats.{name} parameter need to be float and value between. "
-                         f"0 < percentile < 1 Eg 0.95, not {value!r}")
+                         f"0 < percentile < 1 Eg 0.95")
 
 
 from ._csv import StatsCSV, StatsCSVFileWriter  # noqa: E402, F401

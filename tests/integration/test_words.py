@@ -1,0 +1,133 @@
+"""Lines that pipelines and wrappers look for: by the name `locust` they are Locust's to the letter."""
+
+import re
+import subprocess
+
+import pytest
+from harness import KATYDID
+
+SPAN = "Invalid time span format. Valid formats: 20, 20s, 3m, 2h, 1h20m, 3h30m10s, etc."
+
+# What is wrong, the exit code, the last line on stderr.
+REFUSED = [
+    ("-u abc", 2, "locust: error: argument -u/--users: invalid int value: 'abc'"),
+    ("-u", 2, "locust: error: argument -u/--users: expected one argument"),
+    ("-r abc", 2, "locust: error: argument -r/--spawn-rate: invalid checker value: 'abc'"),
+    ("-r inf", 2, "locust: error: argument -r/--spawn-rate: must be a finite number"),
+    ("-r nan", 2, "locust: error: argument -r/--spawn-rate: must be a finite number"),
+    ("-r 0", 2, "locust: error: argument -r/--spawn-rate: must be > 0"),
+    ("-t 5x", 2, f"locust: error: argument -t/--run-time: {SPAN}"),
+    ("-s -3", 2, f"locust: error: argument -s/--stop-timeout: {SPAN}"),
+    ("-P abc", 2, "locust: error: argument --web-port/-P: invalid int value: 'abc'"),
+    ("--expect-workers 0", 2, "locust: error: argument --expect-workers: Invalid --expect-workers argument (0), must be a positive number"),
+    ("--expect-workers x", 2, "locust: error: argument --expect-workers: invalid int value: 'x'"),
+    ("-L FOO", 2, "locust: error: argument --loglevel/-L: invalid choice: 'FOO' (choose from 'DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL')"),
+    ('--config-users {"host":"a"}', 2, "locust: error: argument --config-users: The user config must specify a user_class_name"),
+    ("--slave", 2, "locust: error: argument --slave: The --slave parameter has been renamed --worker"),
+    ("--headless=1", 2, "locust: error: argument --headless: ignored explicit argument '1'"),
+    ("--csv-full-history", 2, "locust: error: '--csv-full-history' requires '--csv'."),
+    ("--autoquit 1", 1, "--autoquit is only meaningful in combination with --autostart"),
+    ("--processes -5", 1, "Invalid --processes count -5"),
+    ("--master --processes 2", 1, "--master cannot be combined with --processes. Remove --master, as it is implicit as long as --worker is not set."),
+    ("-f -", 1, "locustfile was set to '-' (meaning to download from master) but --worker was not specified."),
+    ("--master --worker", 255, "ERROR/locust.main: The --master argument cannot be combined with --worker"),
+    ("--web-base-path abc", 1, "ERROR/locust.main: Invalid format for --web-base-path argument (abc): the url path must start with a slash."),
+]
+# The same, once Python has looked.
+LATER = [
+    ("-f nope.py", 1, "Could not find 'nope.py'. Ensure your locustfile ends with '.py' or is a directory with locustfiles. See --help for available options."),
+    ("-f empty.py", 1, "ERROR/locust.main: No User class found!"),
+    ("-f good.py NoSuch", 1, "ERROR/locust.main: Unknown User(s): NoSuch"),
+    ('-f good.py --config-users {"user_class_name":"No"}', 255, "ERROR/locust.main: Error applying user config, probably you tried to specify config for a User not present in your locustfile: 'No'"),
+]
+GOOD = """\
+from locust import User, constant, task
+
+class Shopper(User):
+    wait_time = constant(0.1)
+
+    @task
+    def buy(self):
+        self.environment.events.request.fire(
+            request_type="X", name="x", response_time=1, response_length=0)
+"""
+# Of a run that ends by itself; in this order.
+LOCAL = [
+    "INFO/locust.main: Starting Locust {version}",
+    "DEBUG/root: Terminal was not a tty. Keyboard input disabled",
+    "INFO/locust.main: Run time limit set to 1 seconds",
+    "INFO/locust.runners: Ramping to 2 users at a rate of 200.00 per second",
+    'DEBUG/locust.runners: Spawning additional {{"Shopper": 2}} ({{"Shopper": 0}} already running)...',
+    "DEBUG/locust.runners: 2 users spawned",
+    "DEBUG/locust.runners: All users of class Shopper spawned",
+    'INFO/locust.runners: All users spawned: {{"Shopper": 2}} (2 total users)',
+    "INFO/locust.main: --run-time limit reached, shutting down",
+    "DEBUG/locust.runners: 2 users have been stopped, 0 still running",
+    "DEBUG/locust.main: Running teardowns...",
+    "INFO/locust.main: Shutting down (exit code 0)",
+    "DEBUG/locust.main: Cleaning up runner...",
+]
+SPREAD = [
+    "DEBUG/root: Started child worker with pid #N",
+    "INFO/locust.main: Starting Locust {version}",
+    "INFO/locust.runners: Sending spawn jobs of 2 users at 200.00 spawn rate to 1 ready workers",
+    "DEBUG/locust.runners: Sending spawn messages for 2 total users to 1 worker(s)",
+    'INFO/locust.runners: All users spawned: {{"Shopper": 2}} (2 total users)',
+    "INFO/locust.main: --run-time limit reached, shutting down",
+    "DEBUG/locust.runners: Stopping...",
+    "DEBUG/locust.main: Running teardowns...",
+    "INFO/locust.main: Shutting down (exit code 0)",
+    "DEBUG/locust.runners: Quitting...",
+    "DEBUG/locust.runners: Sending quit message to worker ID (index 0)",
+]
+
+
+@pytest.fixture(scope="module")
+def locust(tmp_path_factory):
+    """The command by its other name, in a folder with files."""
+    folder = tmp_path_factory.mktemp("words")
+    (folder / "locust").symlink_to(KATYDID)
+    (folder / "good.py").write_text(GOOD)
+    (folder / "empty.py").write_text("import locust\n")
+    return folder / "locust"
+
+
+def plain(text):
+    """The lines, without time, host, and what differs from run to run."""
+    for line in text.splitlines():
+        line = re.sub(r"^\[[^]]*\] [^/]*/", "", line)
+        yield re.sub(r"pid #\d+", "pid #N", re.sub(r"\S+_[0-9a-f]{32}", "ID", line))
+
+
+def run(locust, *words):
+    return subprocess.run([locust, *words], cwd=locust.parent, capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL, timeout=100, check=False)
+
+
+@pytest.mark.parametrize("words, code, line", REFUSED + LATER)
+def test_refusals(locust, words, code, line):
+    end = run(locust, *words.split())
+    assert (end.returncode, list(plain(end.stderr))[-1:]) == (code, [line])
+
+
+@pytest.mark.parametrize("more, expected", [((), LOCAL), (("--processes", "1"), SPREAD)])
+def test_a_run(locust, more, expected):
+    version = subprocess.run([locust, "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
+    end = run(locust, "-f", "good.py", "--headless", "-u", "2", "-r", "200", "-t", "1", "-L", "DEBUG", "--only-summary", *more)
+    lines = list(plain(end.stderr))
+    at = 0
+    for line in expected:
+        line = line.format(version=version)
+        assert line in lines[at:], end.stderr
+        at = lines.index(line, at) + 1
+    assert end.returncode == 0
+    is_high = "WARNING/locust.runners: Your selected spawn rate is very high (>100%s), and this is known to sometimes cause issues. Do you really need to ramp up that fast?"
+    assert is_high % ("/worker" if more else "") in lines
+
+
+def test_workers_that_do_not_come(locust):
+    end = run(locust, "-f", "good.py", "--headless", "--master", "--master-bind-port", "0", "--expect-workers-max-wait", "1", "-L", "DEBUG")
+    lines = list(plain(end.stderr))
+    assert "DEBUG/root: Waiting for workers to be ready, 0 of 1 connected" in lines
+    assert "ERROR/locust.main: Gave up waiting for workers to connect" in lines
+    assert end.returncode == 1
