@@ -128,7 +128,7 @@ export function Dialogs(): JSX.Element | null {
     case "stop":
       return (
         <Confirm title="Stop the test?" isDanger action="Stop the test" done="The test is stopping."
-          text={`${users} users finish what they are doing and end. The numbers stay.`} run={commands.stop} />
+          text={`${users} users end, at once or within --stop-timeout. Requests under way then are counted as cut off. The numbers stay.`} run={commands.stop} />
       );
     case "reset":
       return (

@@ -72,12 +72,12 @@ function UsersTile(): JSX.Element {
 function WorkersTile(): JSX.Element {
   const workers = store.workers.value;
   const busiest = workers.reduce<number | null>((most, worker) => (worker.cpu === null ? most : Math.max(most ?? 0, worker.cpu)), null);
-  const hasHot = workers.some((worker) => health(worker).tone === "warn") || store.isSaturated.value;
+  const warning = workers.map(health).find(({ tone }) => tone === "warn")?.word ?? (store.isSaturated.value ? "at the limit" : "");
   const gone = workers.length - store.connectedWorkers.value;
   const isDistributed = store.run.value?.distributed ?? false;
   const note = busiest === null ? "" : `busiest core ${busiest.toFixed(0)} %`;
   const value = isDistributed ? `${store.connectedWorkers.value}/${workers.length}` : busiest === null ? "–" : busiest.toFixed(0);
-  const trouble = [gone > 0 ? `${count(gone)} gone` : "", hasHot ? (gone > 0 ? "hot" : "at the limit") : ""].filter((word) => word !== "").join(", ");
+  const trouble = [gone > 0 ? `${count(gone)} gone` : "", warning === "late" ? "loop late" : warning].filter((word) => word !== "").join(", ");
   return (
     <Tile label={isDistributed ? "Workers" : "Load generator"} value={value} {...(isDistributed || busiest === null ? {} : { unit: "% CPU" })}
       note={trouble !== "" ? `▲ ${trouble}` : isDistributed ? `${note} ✓` : "✓ valid"} tone={trouble !== "" ? "warn" : "idle"} spark={{ column: POINT.cpu, tone: "plain" }} />
@@ -103,9 +103,9 @@ export function Tiles(): JSX.Element {
         note={`${shortCount(requests)} ${isNow ? rangeWords() : isFixed.value ? "in selection" : "in total"}`} spark={{ column: POINT.rps, tone: "ok" }} />
       <Tile label="Failed" value={percent(failures, requests)} unit={requests > 0 ? "%" : ""} tone={failures > 0 ? "fail" : "idle"}
         note={`${count(failures)} of ${shortCount(requests)}`} spark={{ column: POINT.failRps, tone: "failed" }} />
-      <PercentileTile label="Response time, p50" column={ROW.p50} point={POINT.p50} n={requests} />
-      <PercentileTile label="Response time, p95" column={ROW.p95} point={POINT.p95} n={requests} />
-      <PercentileTile label="Response time, p99" column={ROW.p99} point={POINT.p99} n={requests} />
+      <PercentileTile label="p50 response time" column={ROW.p50} point={POINT.p50} n={requests} />
+      <PercentileTile label="p95 response time" column={ROW.p95} point={POINT.p95} n={requests} />
+      <PercentileTile label="p99 response time" column={ROW.p99} point={POINT.p99} n={requests} />
       <WorkersTile />
       {ASIDE.map(({ column, word, note }) => {
         const n = total[column] ?? 0;
