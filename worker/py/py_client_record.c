@@ -167,11 +167,11 @@ PyObject *record_meta(struct response *r)
 
 /* ---- reporting ------------------------------------------------------------------------------ */
 
-static int fire(struct response *r, PyObject *exception)
+int record_fire(struct response *r)
 {
     PyObject *meta = record_meta(r);
-    if (!meta || PyDict_SetItemString(meta, "exception", exception) < 0)
-        return -1;
+    if (!meta || !r->session)
+        return meta ? 0 : -1;
     r->is_unmeasured = true;
     if (session_records_directly(r->session))
         return PyList_GET_SIZE(r->session->handlers) ? py_stats_record_event(stats_of(r), meta) : 0;
@@ -189,9 +189,47 @@ static int fire(struct response *r, PyObject *exception)
     return result ? 0 : -1;
 }
 
+/* Whether code put a _report_request of its own over the class, or a base. Asked of the class anew
+ * when its version is another one than last time. */
+static bool reports_itself(const struct response *r)
+{
+    static struct {
+        PyTypeObject *type; /* borrowed; never looked into */
+        unsigned version;
+        bool is_replaced;
+    } looks[2];
+    PyTypeObject *type = Py_TYPE(r);
+    const bool is_fast = r->session && r->session->is_fast;
+    if (__builtin_expect(looks[is_fast].type != type ||
+                             looks[is_fast].version != type->tp_version_tag ||
+                             looks[is_fast].version == 0,
+                         0)) {
+        PyObject *own = PyObject_GetAttrString((PyObject *)type, "_report_request");
+        PyObject *original = PyDict_GetItemString(response_type->tp_dict, "_report_request");
+        looks[is_fast].type = type;
+        looks[is_fast].is_replaced = own && own != original;
+        looks[is_fast].version = type->tp_version_tag; /* the lookup gave it one */
+        Py_XDECREF(own);
+        PyErr_Clear();
+    }
+    return looks[is_fast].is_replaced;
+}
+
+static int fire(struct response *r, PyObject *exception)
+{
+    PyObject *meta = record_meta(r);
+    if (!meta || PyDict_SetItemString(meta, "exception", exception) < 0)
+        return -1;
+    if (!reports_itself(r))
+        return record_fire(r);
+    PyObject *result = PyObject_CallMethod((PyObject *)r, "_report_request", NULL);
+    Py_XDECREF(result);
+    return result ? 0 : -1;
+}
+
 static bool is_direct(const struct response *r)
 {
-    return !r->meta && session_records_directly(r->session);
+    return !r->meta && session_records_directly(r->session) && !reports_itself(r);
 }
 
 static int record_direct(struct response *r, PyObject *text)
@@ -237,6 +275,9 @@ int record_default_outcome(struct response *r)
         return result;
     }
     PyObject *exception = default_exception(r);
+    PyObject *told = r->meta ? PyDict_GetItemString(r->meta, "exception") : NULL;
+    if (exception == Py_None && told) /* user code may have put one into request_meta */
+        Py_SETREF(exception, Py_NewRef(told));
     const int result = exception ? record_report(r, exception) : -1;
     Py_XDECREF(exception);
     return result;

@@ -413,6 +413,14 @@ static PyObject *response_report(PyObject *self, PyObject *unused)
     return record_default_outcome((struct response *)self) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
+static PyObject *response_report_request(PyObject *self, PyObject *args)
+{
+    PyObject *error = NULL; /* Locust's method takes one, and does nothing with it */
+    if (!PyArg_ParseTuple(args, "|O:_report_request", &error))
+        return NULL;
+    return record_fire((struct response *)self) < 0 ? NULL : Py_NewRef(Py_None);
+}
+
 static PyObject *response_take_cookies(PyObject *self, PyObject *unused)
 {
     (void)unused;
@@ -488,6 +496,7 @@ static PyMethodDef response_methods[] = {
     {"_release", response_release, METH_NOARGS, NULL},
     {"_begin", response_begin, METH_VARARGS, NULL},
     {"_report", response_report, METH_NOARGS, NULL},
+    {"_report_request", response_report_request, METH_VARARGS, NULL},
     {"_take_cookies", response_take_cookies, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

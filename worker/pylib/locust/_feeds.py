@@ -9,6 +9,8 @@ from . import stats as constants
 class CoreFeed:
     """What the C core of this process counts."""
 
+    is_masters = False  # what it counts is reported to a master
+
     def __init__(self, core):
         self.core = core  # a _katydid.Stats
 

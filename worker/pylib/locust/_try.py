@@ -19,6 +19,7 @@ import gevent
 import msgpack
 
 from . import _errors
+from ._methods import CountByMethods
 from .env import Environment
 from .event import Events
 from .exception import (
@@ -217,7 +218,8 @@ def _events(original, on_request):
     events = copy.copy(original) if not isinstance(original, Events) else Events()
     for name, hook in vars(original).items():
         twin = copy.copy(hook)
-        twin._handlers = [each for each in hook._handlers if not isinstance(each, _katydid.Stats)]
+        counting = (_katydid.Stats, CountByMethods)
+        twin._handlers = [each for each in hook._handlers if not isinstance(each, counting)]
         setattr(events, name, twin)
     events.request._handlers[:0] = [_katydid.Stats(), on_request]
     return events

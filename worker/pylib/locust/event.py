@@ -34,6 +34,18 @@ class EventHook:
     def __init__(self):
         self._handlers = []
 
+    def __setattr__(self, name, value):
+        super().__setattr__(name, value)
+        if name == "fire" and _look_here not in self.__dict__.get("_handlers", (_look_here,)):
+            self._handlers.append(_look_here)
+
+    @property
+    def _counted(self):
+        """The listeners of which the C client may serve the statistics by itself; None when it has to
+        call fire(), because it is another one than ours."""
+        is_ours = type(self).fire is _fire and "fire" not in self.__dict__
+        return self._handlers if is_ours else None
+
     def add_listener(self, handler):
         """Calls `handler` at each event; returns it, so that this works as a decorator."""
         self._handlers.append(handler)
@@ -86,6 +98,13 @@ class EventHook:
         for handler in self._handlers:
             if hasattr(handler, "cut"):  # the statistics
                 handler.cut(meta["request_type"], meta["name"])
+
+
+_fire = EventHook.fire
+
+
+def _look_here(**_kwargs):
+    """Listens where fire() of one hook was replaced: a client with a second listener calls it."""
 
 
 class RequestEventHook(EventHook):

@@ -24,9 +24,11 @@ from katydid_boot import library
 from . import _errors, log
 from ._feeds import CoreFeed
 from ._group import UserGroup, kill_in_slices
+from ._methods import CountByMethods, counting
 from .exception import StopTest
 from .rpc import Message
 from .shape import check_tick
+from .stats import counts_by_itself
 from .user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 logger = logging.getLogger(__name__)
@@ -119,6 +121,7 @@ class Runner:
         self._listener = None  # what counts request events
         self._is_over = False  # quit() was called
         self._bind_stats()
+        counting.add(self)
         environment.events.user_error.add_listener(self._on_user_error)
         environment.events.spawning_complete.add_listener(self._on_spawning_complete)
 
@@ -131,6 +134,8 @@ class Runner:
         """Has environment.stats count this process's requests; again, when it was exchanged."""
         handlers = self.environment.events.request._handlers
         listener = self._count_in_core() if self._counts_in_core else self._log_request
+        if self._counts_in_core and not counts_by_itself(self.stats):
+            listener = CountByMethods(self, listener)
         if self._listener in handlers:
             handlers[handlers.index(self._listener)] = listener
         else:
@@ -143,6 +148,7 @@ class Runner:
             # A worker process reports what the one of the core has; else each test has its own.
             is_process_own = library.road == "worker"
             stats._feed = CoreFeed(_katydid.stats if is_process_own else _katydid.Stats())
+            stats._feed.is_masters = is_process_own
         self._core = stats._feed.core
         return self._core
 

@@ -20,6 +20,7 @@ from _katydid import steady
 
 from ._entries import EntriesDict
 from ._failures import StatsError
+from ._methods import Watched, note_method
 from ._numbers import (  # noqa: F401
     add_counts,
     avg,
@@ -162,7 +163,7 @@ class _Table(_Field):
         return table
 
 
-class StatsEntry:
+class StatsEntry(metaclass=Watched):
     """The requests of one (method, name), or of all."""
 
     start_time = _Field()
@@ -472,7 +473,7 @@ _SUMS = ("num_requests", "num_none_requests", "num_failures", "total_response_ti
          "total_content_length")
 
 
-class RequestStats:
+class RequestStats(metaclass=Watched):
     """environment.stats"""
 
     _feed = None  # where an engine counts; see the head of this file
@@ -483,6 +484,10 @@ class RequestStats:
         self.use_response_times_cache = use_response_times_cache
         self._is_pulling = False
         self._start_over()
+
+    def __setattr__(self, name, value):
+        super().__setattr__(name, value)
+        note_method(name)
 
     def _start_over(self):
         if self._written is not None:
@@ -575,18 +580,19 @@ class RequestStats:
         return self.total.start_time
 
     def log_request(self, method, name, response_time, content_length):
-        if self._feed is not None:
+        if self._feed is not None and StatsEntry.log is _log:
             self._feed.log_request(method, name, response_time, content_length)
             return
         self._total.log(response_time, content_length)
         self._entries[(name, method)].log(response_time, content_length)
 
     def log_error(self, method, name, error):
-        if self._feed is not None:
+        if self._feed is not None and StatsEntry.log_error is _log_error:
             self._feed.log_error(method, name, error)
             return
         self._total.log_error(error)
         self._entries[(name, method)].log_error(error)
+        self._touch_errors()
         self._add_error(method, name, error, 1, steady(), steady())
 
     def _touch_errors(self):
@@ -626,6 +632,20 @@ class RequestStats:
 
     def serialize_errors(self):
         return {key: error.serialize() for key, error in self.errors.items()}
+
+
+_log, _log_error = StatsEntry.log, StatsEntry.log_error
+_log_request, _log_request_error = RequestStats.log_request, RequestStats.log_error
+
+
+def counts_by_itself(stats):
+    """Whether a request counts in nothing but our own methods, so that the core may do it."""
+    cls = type(stats)
+    return (
+        (cls.log_request, cls.log_error) == (_log_request, _log_request_error)
+        and (StatsEntry.log, StatsEntry.log_error) == (_log, _log_error)
+        and stats.__dict__.keys().isdisjoint(("log_request", "log_error"))
+    )
 
 
 def setup_distributed_stats_event_listeners(events, stats):

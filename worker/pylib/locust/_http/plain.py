@@ -546,18 +546,23 @@ def redirect_failed(response):
     return blank
 
 
+def send_safely(session, method, url, kwargs):
+    """What cannot be asked raises; what failed on its way is a response with an error."""
+    try:
+        return requests.Session.request(session, method, url, **kwargs)
+    except (MissingSchema, InvalidSchema, InvalidURL):
+        raise
+    except RequestException as error:
+        return error_response(error)
+
+
 def plain_request(session, method, url, name, catch_response, context, kwargs):
     """HttpSession.request by way of requests.Session.request."""
     complete_url = session._build_url(url)
     session._explicit_name = name
     start = perf_counter()
     with Account(session, method, name, url, error_response) as account:
-        try:
-            response = requests.Session.request(session, method, complete_url, **kwargs)
-        except (MissingSchema, InvalidSchema, InvalidURL):
-            raise
-        except RequestException as error:
-            response = error_response(error)
+        response = session._send_request_safe_mode(method, complete_url, **kwargs)
     duration = (perf_counter() - start) * 1000
     response = adopt(response, _response_class())
     first = (response.history[0] if response.history else response).request

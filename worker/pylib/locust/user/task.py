@@ -254,7 +254,7 @@ class TaskSet(metaclass=TaskSetMeta):
         pause(self._user, self, self._sleep)
 
     def _sleep(self, seconds):
-        _katydid.sleep(seconds)
+        wait_for(seconds)
 
     def interrupt(self, reschedule=True):
         """Leaves this set. The parent picks its next task at once, or (False) after its wait."""
@@ -295,6 +295,14 @@ def _final(error):
 def _leave_if_stopping(user):
     if user._state == LOCUST_STATE_STOPPING:
         raise StopUser()
+
+
+_gevents_sleep = gevent.sleep
+
+
+def wait_for(seconds):
+    """The core's sleep, until code puts another one in the place of gevent's."""
+    (_katydid.sleep if gevent.sleep is _gevents_sleep else gevent.sleep)(seconds)
 
 
 def pause(user, holder, sleep):
@@ -411,7 +419,10 @@ def _plain_loop(user, holder):
             if user._state == LOCUST_STATE_STOPPING:
                 raise StopUser()
             user._state = LOCUST_STATE_WAITING
-            sleep(seconds)
+            if gevent.sleep is _gevents_sleep:
+                sleep(seconds)
+            else:
+                gevent.sleep(seconds)
             if user._state == LOCUST_STATE_STOPPING:
                 raise StopUser()
             user._state = LOCUST_STATE_RUNNING
@@ -443,7 +454,7 @@ def _run_tasks(user, task_set=None):
             holder = user if is_users and is_plain else task_set or user._taskset_instance
             if must_wait:
                 if holder is user:
-                    pause(user, user, _katydid.sleep)
+                    pause(user, user, wait_for)
                 else:
                     holder.wait()
                 must_wait = False

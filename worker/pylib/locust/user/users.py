@@ -10,7 +10,6 @@ from json.decoder import JSONDecodeError
 from time import perf_counter
 from typing import final
 
-import _katydid
 import gevent
 from gevent import GreenletExit
 
@@ -30,6 +29,7 @@ from .task import (
     pause,
     report_error,
     run_user_tasks,
+    wait_for,
 )
 from .wait_time import constant
 
@@ -134,7 +134,7 @@ class User(metaclass=UserMeta):
 
     def wait(self):
         """Sleeps for wait_time(); a test that stops ends the user here at once."""
-        pause(self, self, _katydid.sleep)
+        pause(self, self, wait_for)
 
     def start(self, group):
         """Runs the user in a new greenlet of the group; returns the greenlet."""
@@ -352,7 +352,7 @@ class PytestUser(User):
                     raise
                 except Exception as error:
                     self._failed(error)
-            pause(self, self, _katydid.sleep)
+            pause(self, self, wait_for)
 
     def _failed(self, error):
         """What a failed request raises is in the statistics already; the rest is for the log."""
