@@ -288,7 +288,7 @@ double record_wall_start(struct response *r);
 double record_steady_start(struct response *r);
 /* Tells the listeners (or the statistics) how r ended. -1 with what a listener raised. */
 int record_report(struct response *r, PyObject *exception);
-int record_fire(struct response *r); /* the event, by request_meta as it is */
+int record_fire(struct response *r);            /* the event, by request_meta as it is */
 int record_default_outcome(struct response *r); /* by error and status */
 bool record_is_bad_status(const struct response *r);
 PyObject *record_enter(struct response *r, PyObject *unused);

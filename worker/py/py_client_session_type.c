@@ -161,8 +161,7 @@ static PyObject *attribute_get(PyObject *self, void *closure)
 static void refresh_handlers(struct session *s)
 {
     Py_CLEAR(s->handlers);
-    PyObject *list =
-        s->request_event ? PyObject_GetAttrString(s->request_event, "_counted") : NULL;
+    PyObject *list = s->request_event ? PyObject_GetAttrString(s->request_event, "_counted") : NULL;
     if (list && PyList_CheckExact(list))
         s->handlers = Py_NewRef(list);
     Py_XDECREF(list);

@@ -6,6 +6,20 @@ from collections import defaultdict
 from . import stats as constants
 
 
+_ENTRYS = (constants.StatsEntry.log, constants.StatsEntry.log_error)
+_TABLES = (constants.RequestStats.log_request, constants.RequestStats.log_error)
+
+
+def counts_by_itself(stats):
+    """Whether a request counts in nothing but our own methods, so that the core may do it."""
+    cls, entry = type(stats), constants.StatsEntry
+    return (
+        (cls.log_request, cls.log_error) == _TABLES
+        and (entry.log, entry.log_error) == _ENTRYS
+        and stats.__dict__.keys().isdisjoint(("log_request", "log_error"))
+    )
+
+
 class CoreFeed:
     """What the C core of this process counts."""
 

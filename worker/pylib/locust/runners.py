@@ -22,13 +22,12 @@ from gevent.pool import Group
 from katydid_boot import library
 
 from . import _errors, log
-from ._feeds import CoreFeed
+from ._feeds import CoreFeed, counts_by_itself
 from ._group import UserGroup, kill_in_slices
 from ._methods import CountByMethods, counting
 from .exception import StopTest
 from .rpc import Message
 from .shape import check_tick
-from .stats import counts_by_itself
 from .user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 logger = logging.getLogger(__name__)

@@ -635,17 +635,6 @@ class RequestStats(metaclass=Watched):
 
 
 _log, _log_error = StatsEntry.log, StatsEntry.log_error
-_log_request, _log_request_error = RequestStats.log_request, RequestStats.log_error
-
-
-def counts_by_itself(stats):
-    """Whether a request counts in nothing but our own methods, so that the core may do it."""
-    cls = type(stats)
-    return (
-        (cls.log_request, cls.log_error) == (_log_request, _log_request_error)
-        and (StatsEntry.log, StatsEntry.log_error) == (_log, _log_error)
-        and stats.__dict__.keys().isdisjoint(("log_request", "log_error"))
-    )
 
 
 def setup_distributed_stats_event_listeners(events, stats):
