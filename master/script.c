@@ -285,7 +285,7 @@ static void on_ticked(struct master *m, struct message_ticked *t)
     } else if (!is_aim(t->users, t->spawn_rate)) {
         shape_failed(m, "tick() must give users of 0 or more and a spawn rate above 0");
     } else if (!is_same_tick(&h->last_tick, t)) {
-        log_info(LOGGER, "Shape test updating to %.0f users at %.2f spawn rate", t->users,
+        log_info(LOGGER, "Shape test updating to %.0f users at %.2f spawn rate", floor(t->users),
                  t->spawn_rate);
         forget_tick(m);
         h->last_tick =

@@ -101,6 +101,7 @@ def test_in_one_process():
         ("quitting", "code and exit", 42, {}),
         ("init", "quit", 0, {}),
         ("tick", "error", 2, {}),
+        ("tick", "interrupt", 2, {}),
         ("user", "error", 2, {}),
         ("user", "stop test", 0, {}),
         ("test_stop", "base", 2, {}),

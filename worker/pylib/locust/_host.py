@@ -159,7 +159,7 @@ class Host:
         except StopTest as error:
             self.environment.runner.stop_test(error)
             answer = None
-        except Exception as error:
+        except (Exception, KeyboardInterrupt) as error:
             _errors.log_bounded(logger, error, "Unhandled exception in greenlet: tick() of "
                                 f"{type(shape).__name__}", logging.CRITICAL)
             answer = {"error": f"{type(error).__name__}: {error}"}
