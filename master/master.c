@@ -348,7 +348,11 @@ static void await_workers(struct master *m)
     }
     double limit = m->o->expect_workers_max_wait_s;
     if (limit > 0 && now - m->waiting_since > limit) {
-        log_error(MAIN_LOGGER, "Gave up waiting for workers to connect");
+        char how_many[64] = "";
+        if (!m->o->is_locust)
+            snprintf(how_many, sizeof how_many, ": %zu of %zu came within %.0f s", there, expected,
+                     limit);
+        log_error(MAIN_LOGGER, "Gave up waiting for workers to connect%s", how_many);
         finish_fault(m, EXIT_NO_WORKERS);
         finish_begin(m, false);
     } else if (!m->is_local && now >= m->next_wait_log) {

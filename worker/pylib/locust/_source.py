@@ -58,7 +58,8 @@ def _find(name):
     if not os.path.exists(name) or not name.endswith(".py"):
         raise Refusal(EXIT_NO_FILE, f"Could not find '{name}'. Ensure your locustfile ends with "
                                     "'.py' or is a directory with locustfiles. "
-                                    "See --help for available options.")
+                                    "See --help for available options.",
+                      " Put it here, or name it with -f")
     return [os.path.abspath(name)]
 
 
