@@ -567,6 +567,7 @@ def test_a_loop_that_turns_is_not_reported():
     """)
 
 
+@pytest.mark.alone
 def test_health():
     run("""
         _katydid.health()

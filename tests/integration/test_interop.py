@@ -5,7 +5,7 @@ import urllib.parse
 import urllib.request
 
 import pytest
-from harness import KATYDID, STOCK_LOCUST, Process, free_port, get, get_json, locustfile, signal, target, wait_for
+from harness import KATYDID, STOCK_LOCUST, Process, free_port, get_json, locustfile, post, signal, target, wait_for
 
 FILE = """
     import datetime
@@ -114,7 +114,7 @@ def run_once(page, site, counts):
         page.swarm(users)
         seen = site.log()["requests"]
         wait_for(lambda seen=seen: site.log()["requests"] > seen + 30, "requests")
-    get(f"{page.url}/stop")
+    post(f"{page.url}/stop")
     page.until(lambda p: p["state"] == "stopped" and p["user_count"] == 0, "the end of the test")
     wait_for(lambda: page.total() == site.log()["requests"] > 30 * len(counts), "every request in the total")
 

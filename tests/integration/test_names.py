@@ -87,7 +87,7 @@ def run_inside(tmp_path, seconds, nameserver="127.0.0.1", address="127.0.0.2", m
     script = INSIDE.replace("{NAMESERVER}", nameserver).replace("ADDRESS", address).replace("MEANWHILE", textwrap.dedent(meanwhile))
     (tmp_path / "inside.py").write_text(script)
     done = subprocess.run([*before, "unshare", "--net", "--mount", sys.executable, tmp_path / "inside.py", tmp_path, BUILD / "katydid", str(seconds)],
-                          capture_output=True, text=True, timeout=PATIENCE)
+                          capture_output=True, text=True, timeout=seconds + PATIENCE)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     seen = [int(word) for word in done.stdout.splitlines()[0].split()[1:]]
     with open(tmp_path / "out_failures.csv", newline="") as f:

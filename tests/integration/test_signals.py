@@ -94,7 +94,7 @@ def test_the_first_process_of_a_container_leaves_no_zombies(served, how):
         try:
             (started or [run])[0].wait_line("All users spawned")
             first = wait_for(lambda: children(run.pid), "the first process")[0]
-            look = ["nsenter", "--target", str(first), "--user", "--pid", "--mount", "sh", "-c", f"sleep 1; {count}"]
+            look = ["nsenter", "--target", str(first), "--user", "--pid", "--mount", "sh", "-c", f"for i in $(seq 60); do sleep 1; n=$({count}); [ $n != 0 ] || break; done; echo $n"]
             with Process(look) as looked:
                 looked.wait()
                 assert looked.stdout.strip() == "0", looked.describe()

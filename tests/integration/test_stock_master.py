@@ -13,9 +13,9 @@ from harness import (
     WORKER,
     Process,
     free_port,
-    get,
     get_json,
     locustfile,
+    post,
     signal,
     target,
     wait_for,
@@ -91,7 +91,7 @@ def test_a_test_is_stopped_and_started_again():
                 start(page, users=4)
                 wait_for(lambda: stats(page)["user_count"] == 4 and stats(page)["state"] == "running", "4 users")
                 wait_for(lambda: stats(page)["stats"][-1]["num_requests"] > 50, "requests")
-                get(page + "/stop")
+                post(page + "/stop")
                 wait_for(lambda: stats(page)["state"] == "stopped", "the end of the test")
             assert ours.out.count("event test_start\n") == 2
             ours.signal(signal.SIGINT)
