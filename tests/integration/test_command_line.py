@@ -110,7 +110,7 @@ def test_python_m_locust_is_the_command(folder):
     listed = run(PYTHON, "-m", "locust", "-f", "good.py", "-l", cwd=folder, env=env)
     assert (listed.code, listed.stdout) == (0, "Available Users:\n    Good\n"), listed.describe()
     refused = run(PYTHON, "-m", "locust", "-f", "nowhere.py", cwd=folder, env=env)
-    assert refused.code == 1 and refused.stderr.startswith("locust: Could not find 'nowhere.py'"), refused.describe()
+    assert refused.code == 1 and refused.stderr.startswith("Could not find 'nowhere.py'"), refused.describe()
 
 
 def test_two_files_of_one_name_are_two(folder):
