@@ -2,23 +2,13 @@
 /* form: see form.h. One copy of the input is decoded in place: decoding never grows a text. */
 #include "master/web/form.h"
 
+#include "common/base/hex.h"
 #include "common/base/mem.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
 
 /* Decodes [*from, end of part) to *to and terminates it; false on a broken escape or a NUL. */
 static bool decode_part(const char **from, const char *end, const char *stops, char **to)

@@ -2,23 +2,13 @@
 /* path: see path.h. */
 #include "master/web/path.h"
 
+#include "common/base/hex.h"
 #include "common/base/sbuf.h"
 #include "common/base/utf8.h"
 
 #include <ctype.h>
 #include <stdbool.h>
 #include <string.h>
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
 
 /* The byte at *at, decoded, and *at behind it; -1 when it may not be in a path. */
 static int next_byte(const char **at)

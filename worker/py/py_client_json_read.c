@@ -10,6 +10,8 @@
  */
 #include "worker/py/py_client.h"
 
+#include "common/base/hex.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,14 +39,6 @@ static bool take(struct reader *r, char c)
 }
 
 /* ---- strings -------------------------------------------------------------------------------- */
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 32);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 /* The unit of \uXXXX behind the u; negative when it is none, or half of a pair. */
 static int read_unit(struct reader *r)

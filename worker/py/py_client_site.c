@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/hex.h"
 #include "common/base/mem.h"
 
 enum { SITES_MAX = 1024 };
@@ -72,14 +73,6 @@ bool site_is_normal_target(const char *text, Py_ssize_t len)
         if (!(classes[(uint8_t)text[i]] & IN_TARGET))
             return false;
     return text[len - 1] != '?' && !strstr(text, "/.");
-}
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    const char lower = (char)(c | 0x20);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
 /* An escape that is needed: of a byte that cannot stand for itself. */
