@@ -23,8 +23,6 @@ def counts_by_itself(stats):
 class CoreFeed:
     """What the C core of this process counts."""
 
-    is_masters = False  # what it counts is reported to a master
-
     def __init__(self, core):
         self.core = core  # a _katydid.Stats
 

@@ -147,7 +147,6 @@ class Runner:
             # A worker process reports what the one of the core has; else each test has its own.
             is_process_own = library.road == "worker"
             stats._feed = CoreFeed(_katydid.stats if is_process_own else _katydid.Stats())
-            stats._feed.is_masters = is_process_own
         self._core = stats._feed.core
         return self._core
 
