@@ -112,6 +112,7 @@ static void restart_nodes(struct master *m, struct question *q)
 {
     q->is_restarting = true;
     m->host.has_script = false;
+    children_may_speak(&m->children, false);
     for (size_t i = 0; i < m->roster.count; i++) {
         struct worker *w = m->roster.workers[i];
         if (w->is_katydid && worker_is_active(w) && strcmp(w->id, m->host.node_id) != 0)

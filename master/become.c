@@ -91,6 +91,7 @@ static int start_all(struct children *c, const struct child_config *config, int 
     sigset_t blocked = awaited_signals();
     char *why = NULL;
     sigprocmask(SIG_BLOCK, &blocked, NULL);
+    children_may_speak(c, true); /* no host speaks for them */
     for (int i = 0; i < count; i++)
         if (children_start(c, config, &why) != 0) {
             children_signal(c, SIGKILL);
@@ -116,6 +117,7 @@ int master_become_worker(const struct options *o)
         .options_json = options,
         .o = o,
         .list = list_of(o),
+        .is_quiet = o->worker && o->processes != 0 && !list_of(o),
     };
     int code = 1;
     if (o->worker && o->processes != 0 && !config.list)

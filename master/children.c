@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define MAX_SOCKET_FOLDER 80 /* a Unix socket's path has 107 bytes */
+#define SAID "said"          /* the file in the folder that lets quiet children speak */
 
 static char *sentence(const char *what, const char *object, int error)
 {
@@ -89,14 +90,37 @@ static void add_text(struct sbuf *out, const char *key, const char *text)
         sbuf_adds(out, "null");
 }
 
-static void config_json(const struct child_config *config, long parent, struct sbuf *out)
+static void said_path(const struct children *c, struct sbuf *path)
 {
+    sbuf_addf(path, "%s/" SAID, c->folder);
+}
+
+void children_may_speak(const struct children *c, bool may)
+{
+    struct sbuf path = {0};
+    said_path(c, &path);
+    int fd = may ? open(path.data, O_WRONLY | O_CREAT | O_CLOEXEC, 0600) : -1;
+    if (fd >= 0)
+        close(fd);
+    else if (!may)
+        unlink(path.data);
+    sbuf_fini(&path);
+}
+
+static void config_json(const struct children *c, const struct child_config *config, long parent,
+                        struct sbuf *out)
+{
+    struct sbuf said = {0};
     sbuf_addf(out, "{\"parent_pid\":%ld", parent);
     add_text(out, "role", config->role);
     add_text(out, "endpoint", config->endpoint);
     add_text(out, "node_id", config->node_id);
     add_text(out, "list", config->list);
     add_text(out, "answer", config->answer);
+    if (config->is_quiet)
+        said_path(c, &said);
+    add_text(out, "said", said.data);
+    sbuf_fini(&said);
     add_text(out, "name", config->o->is_locust ? "locust" : "katydid");
     if (config->o->master_max_wait_s >= 0)
         sbuf_addf(out, ",\"master_max_wait\":%.0f", config->o->master_max_wait_s);
@@ -127,7 +151,7 @@ static char *write_config(struct children *c, const struct child_config *config,
 {
     struct sbuf path = {0}, json = {0};
     sbuf_addf(&path, "%s/worker-%u.json", c->folder, c->files++);
-    config_json(config, parent, &json);
+    config_json(c, config, parent, &json);
     int fd = open(path.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     int rc = fd < 0 ? -1 : write_all(fd, &json);
     if (fd >= 0)
@@ -204,7 +228,7 @@ char *children_become(struct children *c, const struct child_config *config)
     struct sbuf json = {0}, path = {0};
     sbuf_addf(&path, "%s.XXXXXX", c->folder);
     folder_remove(c->folder);
-    config_json(config, 0, &json); /* no parent to die with */
+    config_json(c, config, 0, &json); /* no parent to die with */
     int fd = mkostemp(path.data, O_CLOEXEC);
     if (fd < 0 || write_all(fd, &json) != 0)
         return sentence("cannot write", path.data, errno);

@@ -20,6 +20,7 @@ struct child_config {
     const struct options *o; /* what the locustfile's options need: words, settings, our name */
     const char *list;        /* NULL, "users", "ratio", "ratio-json", "options" */
     const char *answer;      /* for the list "options": the file to write; nothing is shown */
+    bool is_quiet;           /* keeps what is wrong to itself until children_may_speak */
 };
 
 struct child {
@@ -44,6 +45,10 @@ void children_close(struct children *c);
 
 /* 0 or -1 with a sentence in *why. */
 int children_start(struct children *c, const struct child_config *config, char **why);
+/* What is wrong with a locustfile is wrong in all processes: quiet ones keep it to themselves until
+ * the host has imported the same file, and what all of them have to say is said once. Called with
+ * false when the file is about to be loaded anew. */
+void children_may_speak(const struct children *c, bool may);
 /* Becomes `katydid-worker --version WORDS`: returns only on failure. */
 void children_become_version(const char *words);
 /* Becomes the worker: returns only on failure, with a sentence. */

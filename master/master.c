@@ -157,6 +157,7 @@ static int start_child(struct master *m, const char *role, const char *endpoint,
         .node_id = node_id,
         .options_json = m->options_json,
         .o = m->o,
+        .is_quiet = !strcmp(role, "worker"),
     };
     if (children_start(&m->children, &config, &why) != 0)
         return fail_free(EXIT_FAILED, why);

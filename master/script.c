@@ -136,6 +136,7 @@ static void on_script(struct master *m, const struct message *msg)
     struct script old = m->host.script;
     m->host.script = script;
     m->host.has_script = true;
+    children_may_speak(&m->children, true);
     settings_take(m);
     script_fini(&old);
     tune(m);

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from harness import KATYDID, free_port, katydid, locustfile, run_katydid, target
+from harness import KATYDID, free_port, katydid, locustfile, run_katydid, target, wait_for
 
 USER = '''
 from locust import HttpUser, constant, task
@@ -16,6 +16,20 @@ class U(HttpUser):
     @task
     def t(self):
         self.client.get("/")
+'''
+FOR_MASTERS = '''
+from locust import User, events, task
+from locust.exception import StopTest
+from locust.runners import WorkerRunner
+
+class Idle(User):
+    @task
+    def nothing(self): pass
+
+@events.init.add_listener
+def begin(environment, **_):
+    if isinstance(environment.runner, WorkerRunner):
+        raise StopTest("no licence here")
 '''
 PRINTS = '''
 import logging, sys, time
@@ -67,6 +81,18 @@ def test_what_is_wrong_is_said_once_by_all_processes_together():
     with locustfile(USER) as file:
         run = run_katydid("-f", file, "--headless", "--processes", "4", "NoSuchUser")
     assert run.code == 66 and run.stderr.count("NoSuchUser") == 1, run.describe()
+
+
+def test_workers_without_a_host_say_once_what_is_wrong():
+    with locustfile("raise SystemExit('not on this machine')") as file:
+        run = run_katydid("-f", file, "--worker", "--processes", "3", "--master-port", str(free_port()))
+    assert run.code == 1 and run.stderr.count("not on this machine") == 1, run.describe()
+
+
+def test_workers_say_once_what_their_host_does_not_mind():
+    with locustfile(FOR_MASTERS) as file, katydid("-f", file, "--headless", "--processes", "3") as run:
+        wait_for(lambda: run.stderr.count("before it could join") == 3, "the ends of all workers")
+        assert run.stderr.count("no licence here") == 1, run.describe()
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])

@@ -7,7 +7,9 @@ message with cause and mend, or the author's own traceback; the exit codes are t
 docs/exit-codes.md.
 """
 
+import fcntl
 import gc
+import hashlib
 import inspect
 import json
 import logging
@@ -43,7 +45,7 @@ EXIT_NO_USERS = 66
 EXIT_NO_TASKS = 67
 EXIT_NO_HOST = 69
 EXIT_CONFIG_USERS = 255
-_HOST_SPEAKS_S = 3.0
+_LOOK_S = 0.1
 _OF_OURS = range(64, 80)  # called by the name locust, we end with 1 as Locust does
 
 
@@ -55,12 +57,13 @@ def main(config_path):
     try:
         return _run(config)
     except Refusal as refusal:
-        _let_the_host_speak(config)
-        _say(name, refusal)
+        if _is_to_be_said(config, str(refusal)):
+            _say(name, refusal)
         return 1 if name == "locust" and refusal.code in _OF_OURS else refusal.code
     except SystemExit as end:  # of the locustfile, or argparse
-        if isinstance(end.code, str):
-            _let_the_host_speak(config)
+        is_text = end.code is not None and not isinstance(end.code, int)
+        if is_text and not _is_to_be_said(config, str(end.code)):
+            return 1
         return exit_code(end)
     finally:
         sys.stdout.flush()
@@ -76,11 +79,25 @@ def _say(name, refusal):
         print(refusal.text, file=sys.stderr)
 
 
-def _let_the_host_speak(config):
-    """What is wrong with a locustfile is wrong in all processes that a master starts, and need not be
-    said by each. The one that is its host says it, and ends the others; unless it is well."""
-    if config["role"] == "worker" and config.get("parent_pid"):
-        gevent.sleep(_HOST_SPEAKS_S)
+def _is_to_be_said(config, text):
+    """What is wrong with a locustfile is wrong in all processes that a master starts, and is said by
+    one. The master's host says it, whereupon the master ends the others. If the host is well the
+    master makes the file `said`, and the first of the workers speaks."""
+    path = config.get("said")
+    if not path:
+        return True
+    while not os.path.exists(path):
+        gevent.sleep(_LOOK_S)
+    digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+    try:
+        with open(path, "r+", encoding="ascii") as said:
+            fcntl.flock(said, fcntl.LOCK_EX)
+            if digest in said.read():
+                return False
+            said.write(digest + "\n")
+    except OSError:  # the master is just gone, or reads the file anew
+        pass
+    return True
 
 
 def _read_config(path):
