@@ -306,7 +306,9 @@ void worker_end_gap(struct worker *w)
 bool worker_has_filled_gap(const struct worker *w)
 {
     uint64_t since = w->top_seq - w->gap.top_seq;
-    if (!w->is_katydid || strcmp(w->epoch, w->gap.epoch) != 0 || w->top_seq <= w->gap.must_pass)
+    bool had_reported = w->gap.epoch[0] != '\0'; /* if not, all of them belong to the gap */
+    if (!w->is_katydid || (had_reported && strcmp(w->epoch, w->gap.epoch) != 0) ||
+        w->top_seq <= w->gap.must_pass)
         return false;
     return since < 64 && !(~w->seen & ((UINT64_C(1) << since) - 1));
 }

@@ -114,6 +114,23 @@ static void a_gap_is_filled_when_each_report_since_has_come(void **state)
     roster_fini(&r);
 }
 
+/* Nothing had come before it: all that the worker ever numbered belongs to the gap. */
+static void a_gap_may_begin_before_the_first_report(void **state)
+{
+    (void)state;
+    struct roster r = {0};
+    struct worker *w = join(&r, "a");
+    w->is_katydid = true;
+    worker_begin_gap(w);
+    worker_end_gap(w);
+    assert_false(worker_has_filled_gap(w));
+    assert_true(worker_take_report(w, "e", 2));
+    assert_false(worker_has_filled_gap(w)); /* 1 is still to come */
+    assert_true(worker_take_report(w, "e", 1));
+    assert_true(worker_has_filled_gap(w));
+    roster_fini(&r);
+}
+
 static void each_report_counts_once(void **state)
 {
     (void)state;
@@ -174,6 +191,7 @@ int main(void)
         cmocka_unit_test(strangers_fill_neither_the_memory_nor_the_roster),
         cmocka_unit_test(workers_are_counted_now_and_not_ever),
         cmocka_unit_test(a_gap_is_filled_when_each_report_since_has_come),
+        cmocka_unit_test(a_gap_may_begin_before_the_first_report),
         cmocka_unit_test(each_report_counts_once),
         cmocka_unit_test(users_add_up_by_class),
         cmocka_unit_test(a_clock_that_differs_is_not_a_report_that_is_late),
