@@ -106,7 +106,7 @@ def test_check_says_what_start_would():
         url = f"http://127.0.0.1:{port}"
         master.wait_line("Starting web interface")
         check = lambda **fields: json.loads(command(url, "check", {**START, **fields})[1])  # noqa: E731
-        assert check() == {"ok": True}
+        wait_for(lambda: check() == {"ok": True}, "the worker to join")
         assert check(users=0)["field"] == "users"
         assert command(url, "start", {**START, "user_classes": ["Visitor"], "run_time": "1m"})[0] == 200
         assert check()["field"] == "" and "running" in check()["error"]
