@@ -92,9 +92,9 @@ ALL_CF     = $(BASE) $(OPT) $(DEP_CF) $(CFLAGS)
 # ---- programs -------------------------------------------------------------------------------
 
 src      = $(wildcard $(addsuffix /*.c,$(1)))
-COMMON_C := $(call src,common/base common/stats common/wire)
-MASTER_C := $(filter-out master/main.c,$(call src,master master/web))
-NET_C    := $(call src,worker/net worker/http)
+COMMON_C := $(call src,common/base common/metric common/wire)
+MASTER_C := $(filter-out master/app/main.c,$(call src,$(wildcard master/*)))
+NET_C    := $(call src,worker/net worker/http1)
 PY_C     := $(call src,worker/py)
 PY_SO    := $(O)/python/_katydid$(PY_TAG)
 obj       = $(patsubst %.c,$(O)/obj/%.o,$(1))
@@ -110,7 +110,7 @@ $(O)/libnet.a:    $(call obj,$(NET_C))
 $(O)/lib%.a:
 	$(Q)rm -f $@ && ar rcs $@ $^
 
-$(O)/katydid: $(O)/obj/master/main.o $(O)/libmaster.a $(O)/libcommon.a
+$(O)/katydid: $(O)/obj/master/app/main.o $(O)/libmaster.a $(O)/libcommon.a
 	@echo "  LD    $@"
 	$(Q)$(CC) $(LD) -pie -pthread -o $@ $^ $(MASTER_LD) $(LDFLAGS)
 $(O)/katydid-worker: $(O)/obj/worker/main.o $(call obj,$(PY_C)) $(O)/libnet.a $(O)/libcommon.a
@@ -205,7 +205,7 @@ run: all $(if $(filter protocols/%,$(EXAMPLE)),$(CLIENTS_STAMP)) $(if $(filter f
 
 # ---- tests ----------------------------------------------------------------------------------
 
-UNIT_B  := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/test_*.c))
+UNIT_B  := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/*/*/test_*.c))
 SUPPORT := $(patsubst tests/support/%.c,$(O)/support/%,$(wildcard tests/support/*.c)) \
            $(patsubst tests/bench/%.c,$(O)/bench/%,$(wildcard tests/bench/*.c)) \
            $(patsubst tests/support/preload/%.c,$(O)/support/%.so,$(wildcard tests/support/preload/*.c))

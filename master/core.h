@@ -2,42 +2,46 @@
 #pragma once
 /* core: the master's state, and the files that act on it. Nobody else includes this.
  *
- *   master.c    lifetimes, the loop, its timers and signals
- *   post.c      sends messages          inbox.c     receives them
- *   ingest.c    reports into statistics conduct.c   start, change and stop a run
- *   hands.c     workers come and go     away.c      ... or fall silent
- *   script.c    dialogue with the host
- *   finish.c    the orderly end         commands.c  what the page asks for
- *   choices.c   options by the page     documents.c what the page downloads
- *   ask.c       questions of the page to the host
- *   settings.c  the test's settings by the locustfile
- *   show.c      snapshots for the page  keyboard.c  keys of the terminal
- *   suspend.c   Ctrl+Z
- *   terminal.c  tables and output files report.c   the report of --html
+ *   app/master.c          lifetimes, the loop, its timers and signals
+ *   app/commands.c        what the page asks for
+ *   app/run_parameters.c  options as the page or /swarm choose them
+ *   app/script_settings.c the test's settings by the locustfile
+ *   app/downloads.c       what the page downloads
+ *   app/publish.c         snapshots for the page
+ *   app/keyboard.c        keys of the terminal, app/suspend.c Ctrl+Z
+ *   run/control.c         start, change and stop a run
+ *   run/finish.c          the orderly end
+ *   nodes/outbox.c        sends messages, nodes/inbox.c receives them
+ *   nodes/workers.c       workers come and go, nodes/absence.c ... or fall silent
+ *   nodes/script.c        dialogue with the host
+ *   nodes/questions.c     questions of the page to the host
+ *   data/ingest.c         reports into statistics
+ *   data/host_stats.c     the numbers for the host's Python
+ *   out/terminal.c        tables and output files, out/html.c the report of --html
  *
  * One thread, one owner: struct master. Files call one another by the functions below only.
  */
-#include "common/stats/stats.h"
+#include "common/metric/stats.h"
 #include "common/wire/link.h"
-#include "master/bridge.h"
-#include "master/account.h"
-#include "master/children.h"
-#include "master/dispatch.h"
-#include "master/hush.h"
-#include "master/events.h"
-#include "master/logbook.h"
-#include "master/logs.h"
-#include "master/losses.h"
-#include "master/mail.h"
-#include "master/options.h"
-#include "master/output.h"
-#include "master/proto.h"
-#include "master/roster.h"
-#include "master/run.h"
-#include "master/samples.h"
-#include "master/timeline.h"
-#include "master/tunables.h"
-#include "master/viewer.h"
+#include "master/web/bridge.h"
+#include "master/data/host_stats.h"
+#include "master/nodes/children.h"
+#include "master/run/dispatch.h"
+#include "master/nodes/line_limit.h"
+#include "master/data/events.h"
+#include "master/data/logbook.h"
+#include "master/data/logs.h"
+#include "master/data/losses.h"
+#include "master/nodes/mail.h"
+#include "master/options/options.h"
+#include "master/out/output.h"
+#include "master/proto/proto.h"
+#include "master/run/roster.h"
+#include "master/run/run.h"
+#include "master/data/samples.h"
+#include "master/data/timeline.h"
+#include "master/options/tunables.h"
+#include "master/data/view_build.h"
 #include <event2/event.h>
 #include <termios.h>
 
@@ -74,7 +78,7 @@ struct host { /* the node that runs the master-side Python */
     char epoch[64]; /* of the reports of what it counted itself; the last one's number */
     uint64_t seq;
     struct message_web web;     /* its web server; socket "" when it has none */
-    struct question *questions; /* ask.c */
+    struct question *questions; /* questions.c */
     uint64_t last_question;
 };
 
@@ -117,7 +121,7 @@ enum finish_step {
 
 struct master {
     const struct options *o; /* live */
-    struct options live;     /* the command line's, and what listeners set (settings.c) */
+    struct options live;     /* the command line's, and what listeners set (script_settings.c) */
     struct event_base *base;
     struct event *link_event, *drain, *second, *step, *limit, *bridge_event, *signals[4];
     struct event *suspend;        /* or NULL */
@@ -190,7 +194,7 @@ void master_random(void *bytes, size_t len);
 void master_schedule(struct event *e, double in_s);
 void master_close_page(struct master *m); /* its server ends; whoever waits for an answer has it */
 
-/* post.c. False when the node cannot take it now. */
+/* outbox.c. False when the node cannot take it now. */
 bool post_plain(struct master *m, const char *type, const char *node);
 bool post_bytes(struct master *m, const char *node, struct sbuf *bytes); /* releases bytes */
 bool post_spawn(struct master *m, struct dispatch_worker *to);
@@ -217,7 +221,7 @@ void ingest_reset(struct master *m);
 void ingest_zero(struct master *m); /* the same, and nobody is told */
 void ingest_second(struct master *m);
 
-/* hands.c: workers */
+/* workers.c: workers */
 void hands_ready(struct master *m, const char *node, const struct message_ready *r);
 void hands_heartbeat(struct master *m, const char *node, const struct message_heartbeat *h,
                      const char *token);
@@ -234,14 +238,14 @@ void hands_stop_all(struct master *m);
 bool hands_may_log(struct master *m, enum line_kind kind);
 bool hands_are_idle(struct master *m); /* every worker has stopped and delivered */
 
-/* away.c: who was not heard for a while, and what that means for the figures */
+/* absence.c: who was not heard for a while, and what that means for the figures */
 void away_lost(struct master *m, struct worker *w);
 void away_back(struct master *m, struct worker *w);
 void away_reported(struct master *m, struct worker *w); /* one of its reports was counted */
 void away_second(struct master *m);
 void away_forget(struct master *m); /* a run begins */
 
-/* conduct.c: the run. obstacle and start return NULL, or why not (static text). */
+/* control.c: the run. obstacle and start return NULL, or why not (static text). */
 const char *conduct_obstacle(const struct master *m); /* to a start now */
 const char *conduct_start(struct master *m);
 void conduct_aim(struct master *m); /* m->users, m->spawn_rate, m->user_classes changed */
@@ -270,7 +274,7 @@ const char *script_begin_shape(struct master *m);
 void script_end_shape(struct master *m);
 void script_open_page(struct master *m); /* in the user's browser */
 
-/* ask.c: questions of the page that only the host can answer */
+/* questions.c: questions of the page that only the host can answer */
 struct command_result ask_host(struct master *m,
                                const struct command *c); /* is_pending, or why not */
 void ask_answered(struct master *m, struct message_answer *a);
@@ -287,13 +291,13 @@ void finish_now(struct master *m, int code);   /* leaves the loop */
 /* commands.c */
 struct command_result commands_execute(void *arg, struct command *c);
 
-/* documents.c: what web threads cannot write themselves */
+/* downloads.c: what web threads cannot write themselves */
 struct command_result documents_write(struct master *m, const struct command *c);
 
-/* settings.c: what the script says of the test itself takes effect */
+/* script_settings.c: what the script says of the test itself takes effect */
 void settings_take(struct master *m);
 
-/* choices.c: options, profile and shape as the page or /swarm choose them */
+/* run_parameters.c: options, profile and shape as the page or /swarm choose them */
 struct command_result choices_check(const struct master *m, const struct command *c);
 struct command_result choices_check_host(const struct master *m, const struct command *c);
 struct command_result choices_take(struct master *m, const struct command *c);
@@ -303,7 +307,7 @@ struct command_result choices_user_class(struct master *m, const struct command 
 int report_check(const struct master *m); /* before the run */
 int report_write(struct master *m);
 
-/* show.c */
+/* publish.c */
 void show_publish(struct master *m);
 
 /* keyboard.c */

@@ -56,7 +56,7 @@ def unit_program(program):
 
 
 def unit(build, only):
-    programs = [p for p in sorted((build / "unit").glob("test_*")) if not p.suffix and (not only or only in p.name)]
+    programs = [p for p in sorted((build / "unit").glob("*/*/test_*")) if not p.suffix and (not only or only in p.name)]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         results = list(pool.map(unit_program, programs))
     return sum(good for good, _ in results), sum(bad for _, bad in results)

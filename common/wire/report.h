@@ -8,7 +8,7 @@
  * changes nothing (all of it is checked before the first of it is counted). Totals are the sums of
  * the rows that arrive, whatever else the message claims.
  */
-#include "common/stats/stats.h"
+#include "common/metric/stats.h"
 
 struct sbuf;
 

@@ -9,7 +9,7 @@
  * The accessors answer false on another type or range than they promise, and then leave the
  * result alone.
  */
-#include "common/stats/stats.h"
+#include "common/metric/stats.h"
 
 #include <msgpack.h>
 

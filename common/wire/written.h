@@ -7,7 +7,7 @@
  * nothing falls below 0. A row's change leaves the total alone, as in Locust. Bytes of strangers:
  * what is malformed is left out.
  */
-#include "common/stats/stats.h"
+#include "common/metric/stats.h"
 #include <stddef.h>
 
 struct written_of {

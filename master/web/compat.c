@@ -2,8 +2,8 @@
 /* compat: see compat.h. Keys, their order, rounding and the limit of 500 rows are Locust's. */
 #include "master/web/compat.h"
 
-#include "master/json_out.h"
-#include "master/output_text.h"
+#include "master/data/json_out.h"
+#include "master/data/number_text.h"
 
 #include <math.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #pragma once
 /* compat: a view as the answers of Locust's own web routes. Pure: a view in, text out. */
 #include "common/base/sbuf.h"
-#include "master/view.h"
+#include "master/data/view.h"
 
 void compat_requests(const struct view *v, struct sbuf *out);     /* /stats/requests */
 void compat_exceptions(const struct view *v, struct sbuf *out);   /* /exceptions */

@@ -3,8 +3,8 @@
 #include "master/web/facts.h"
 
 #include "common/base/sbuf.h"
-#include "master/json_out.h"
-#include "master/view.h"
+#include "master/data/json_out.h"
+#include "master/data/view.h"
 #include "master/web/compat.h"
 
 #include <math.h>

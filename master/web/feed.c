@@ -4,8 +4,8 @@
  * columns that it shows: what nobody looks at is neither written nor sent. */
 #include "master/web/feed.h"
 
-#include "master/events.h"
-#include "master/timeline_levels.h"
+#include "master/data/events.h"
+#include "master/data/timeline_levels.h"
 #include "master/web/figures.h"
 
 #include <math.h>

@@ -2,7 +2,7 @@
 #pragma once
 /* feed: a view as the page's JSON (docs/api.md). Pure: a view in, text out. */
 #include "common/base/sbuf.h"
-#include "master/view.h"
+#include "master/data/view.h"
 #include "master/web/form.h"
 
 /* What a viewer already has, and what it wants. All zero: nothing, and everything. */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "master/web/figures.h"
 
-#include "master/events.h"
-#include "master/timeline_read.h"
-#include "master/viewer.h"
+#include "master/data/events.h"
+#include "master/data/timeline_read.h"
+#include "master/data/view_build.h"
 #include "master/web/feed.h"
 #include "master/web/groups.h"
 

@@ -7,7 +7,7 @@
  * get it again.
  */
 #include "common/base/sbuf.h"
-#include "master/view.h"
+#include "master/data/view.h"
 #include "master/web/query.h"
 
 #define FIGURES_STEPS 720      /* of a series, when no step was asked for */

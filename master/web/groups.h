@@ -7,8 +7,8 @@
  * (webui/src/lib/prefix.ts).
  */
 #include "common/base/sbuf.h"
-#include "master/timeline_read.h"
-#include "master/view.h"
+#include "master/data/timeline_read.h"
+#include "master/data/view.h"
 
 #define GROUPS_DEPTH_MAX 3
 

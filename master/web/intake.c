@@ -4,7 +4,7 @@
 #include "master/web/intake.h"
 
 #include "common/base/mem.h"
-#include "master/options.h"
+#include "master/options/options.h"
 
 #include <jansson.h>
 #include <math.h>

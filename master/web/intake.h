@@ -5,7 +5,7 @@
  * Two dialects, one set of rules: the page's JSON and the form fields of Locust's /swarm.
  * Pure; bounded by the caller's limit on the body.
  */
-#include "master/bridge.h"
+#include "master/web/bridge.h"
 #include "master/web/form.h"
 
 #define INTAKE_BODY_MAX 16384

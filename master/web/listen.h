@@ -3,7 +3,7 @@
 /* listen: where the server listens: address, port and certificate of the front (front.h), which is
  * the public side, and the options of civetweb, which is on a loopback port behind it.
  */
-#include "master/web.h"
+#include "master/web/web.h"
 
 #include <stdbool.h>
 

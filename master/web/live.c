@@ -19,7 +19,7 @@
 
 #include "common/base/clk.h"
 #include "common/base/mem.h"
-#include "master/bridge.h"
+#include "master/web/bridge.h"
 #include "master/web/feed.h"
 #include "master/web/form.h"
 #include "master/web/intake.h"

@@ -6,7 +6,7 @@
 #include "common/base/mem.h"
 #include "master/web/compat.h"
 #include "master/web/intake.h"
-#include "master/json_out.h"
+#include "master/data/json_out.h"
 #include "master/web/reply.h"
 #include "master/web/request.h"
 

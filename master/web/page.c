@@ -2,7 +2,7 @@
 /* page: see page.h. */
 #include "master/web/page.h"
 
-#include "master/bridge.h"
+#include "master/web/bridge.h"
 #include "master/web/asset.h"
 #include "master/web/facts.h"
 #include "master/web/reply.h"

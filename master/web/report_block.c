@@ -4,7 +4,7 @@
 #include "master/web/report_block.h"
 
 #include "common/base/mem.h"
-#include "master/timeline_read.h"
+#include "master/data/timeline_read.h"
 #include "master/web/feed.h"
 #include "master/web/figures.h"
 

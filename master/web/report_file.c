@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* report_file: see master/report_file.h. The page is found by what its index.html names; it has one
- * script and one style, or it cannot be one file. */
-#include "master/report_file.h"
+/* report_file: see master/out/report_file.h. The page is found by what its index.html names; it
+ * has one script and one style, or it cannot be one file. */
+#include "master/out/report_file.h"
 
 #include "master/web/asset.h"
 #include "master/web/facts.h"

@@ -6,7 +6,7 @@
  * each request, after the checks that are the same for all (web.c). Handlers run on civetweb's
  * threads and touch nothing of the master but the bridge.
  */
-#include "master/bridge.h"
+#include "master/web/bridge.h"
 #include "master/web/form.h"
 #include "master/web/guard.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* spread: figures.h's heatmap, distribution and kinds of failures. */
 #include "common/base/mem.h"
-#include "master/timeline_read.h"
+#include "master/data/timeline_read.h"
 #include "master/web/figures.h"
 
 #include <ctype.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* web: see master/web.h.
+/* web: see master/web/web.h.
  *
  * civetweb parses requests and runs a thread per connection; everything else is decided here. Its
  * begin_request callback sees each request first and answers it completely: civetweb's own files,
@@ -10,11 +10,11 @@
  * Locust's routes keep their methods and answers (docs/api.md); state changes of the page are
  * POST only.
  */
-#include "master/web.h"
+#include "master/web/web.h"
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
-#include "master/bridge.h"
+#include "master/web/bridge.h"
 #include "master/web/feed.h"
 #include "master/web/front.h"
 #include "master/web/gate.h"

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "common/base/clk.h"
-#include "worker/http/fetch.h"
+#include "worker/http1/fetch.h"
 
 struct user {
     struct fetch *fetch;

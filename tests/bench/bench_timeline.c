@@ -10,8 +10,8 @@
  * another process may have the processor meanwhile. */
 #include "common/base/clk.h"
 #include "common/base/mem.h"
-#include "master/timeline.h"
-#include "master/viewer.h"
+#include "master/data/timeline.h"
+#include "master/data/view_build.h"
 #include "master/web/feed.h"
 #include "master/web/figures.h"
 #include "master/web/report_block.h"

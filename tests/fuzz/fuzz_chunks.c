@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Any bytes as a chunked body: cut into pieces they say the same as in one, and a body that is
  * framed as RFC 9112 says comes out as it went in. The first byte is the length of pieces. */
-#include "worker/http/hchunk.h"
+#include "worker/http1/hchunk.h"
 
 #include "common/base/sbuf.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Configuration files: any bytes, read as .conf (first byte even) or TOML (odd), must end in
  * settings that are whole, or in code 2. */
-#include "master/options_table.h"
+#include "master/options/options_table.h"
 #include <assert.h>
 #include <stdint.h>
 #include <stdio.h>

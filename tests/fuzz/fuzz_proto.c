@@ -2,7 +2,7 @@
 /* Any bytes as a message to the master: a refused one leaves nothing behind, an accepted one has
  * slices inside the input and texts that end. */
 #include "common/base/sbuf.h"
-#include "master/proto.h"
+#include "master/proto/proto.h"
 
 #include <stdlib.h>
 #include <string.h>

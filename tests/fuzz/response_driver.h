@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "common/base/sbuf.h"
-#include "worker/http/decode.h"
-#include "worker/http/hresp.h"
+#include "worker/http1/decode.h"
+#include "worker/http1/hresp.h"
 
 #define DRIVER_BODY_MAX (1u << 20)
 

@@ -11,26 +11,35 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
-# folder -> folders it may include from, besides itself. Arrows point down only.
+# folder -> folders it may include from and call into, besides itself. Arrows point down only.
+COMMON = ["common/base", "common/metric", "common/wire"]
 LAYERS = {
     "common/base": [],
-    "common/stats": ["common/base"],
-    "common/wire": ["common/base", "common/stats"],
+    "common/metric": ["common/base"],
+    "common/wire": ["common/base", "common/metric"],
     "worker/net": ["common/base"],
-    "worker/http": ["common/base", "worker/net"],
-    "worker/py": ["common/base", "common/stats", "common/wire", "worker/http"],
+    "worker/http1": ["common/base", "worker/net"],
+    "worker/py": [*COMMON, "worker/net", "worker/http1"],
     "worker": ["common/base", "worker/py"],
-    "master": ["common/base", "common/stats", "common/wire", "master/web"],
-    "master/web": ["common/base", "master"],
+    "master/options": ["common/base"],
+    "master/run": ["common/base", "master/options"],
+    "master/proto": [*COMMON, "master/options", "master/run"],
+    "master/data": [*COMMON, "master/options", "master/proto", "master/run"],
+    "master/out": ["common/base", "common/metric", "master/options", "master/run", "master/data"],
+    "master/web": ["common/base", "common/metric", "master/options", "master/data", "master/out"],
+    "master/nodes": [*COMMON, "master/options", "master/proto", "master/run", "master/data", "master/out"],
+    "master/app": [*COMMON, "master"],
 }
+# The master's state. The files that include it are one room, whatever folder they are in: calls between them are not looked at.
+CORE = "master/core.h"
 # third-party header -> where it may be included
 HOMES = {
     r"zmq\.h": ["common/wire/link.c"],
-    r"msgpack": ["common/wire/", "master/proto"],
+    r"msgpack": ["common/wire/", "master/proto/"],
     r"civetweb\.h": ["master/web/"],
     r"Python\.h|greenlet\.h": ["worker/py/", "worker/main.c"],
     r"openssl/(?!evp|sha|rand|crypto)": ["worker/net/", "master/web/listen.c", "master/web/front"],
-    r"zlib\.h|brotli|zstd": ["worker/http/", "master/web/"],
+    r"zlib\.h|brotli|zstd": ["worker/http1/", "master/web/"],
     r"jansson\.h": ["master/"],
 }
 BANNED = r"\b(strcpy|strcat|sprintf|vsprintf|strtok|atoi|atof|gets|rand|srand|gettimeofday|system|alloca|setjmp|longjmp)\s*\("
@@ -53,20 +62,48 @@ def waived(lines, index, rule, used):
     return False
 
 
+def may_use(folder, target):
+    allowed = LAYERS.get(folder)
+    return allowed is None or target == folder or any(target == a or a == "master" and target.startswith("master/") for a in allowed)
+
+
 def check_includes(path, lines, report):
     folder = str(Path(path).parent)
-    allowed = LAYERS.get(folder)
     for index, line in enumerate(lines):
         own = re.match(r'\s*#include "([^"]+)"', line)
         other = re.match(r"\s*#include <([^>]+)>", line)
-        if own and allowed is not None:
-            target = str(Path(own.group(1)).parent)
-            if target != folder and target not in allowed:
-                report(index, "layer", f"{folder} may not include {own.group(1)}")
+        if own and own.group(1) != CORE and path != CORE and not may_use(folder, str(Path(own.group(1)).parent)):
+            report(index, "layer", f"{folder} may not include {own.group(1)}")
         if other and not path.startswith("tests/"):
             for pattern, homes in HOMES.items():
                 if re.match(pattern, other.group(1)) and not any(path.startswith(h) for h in homes):
                     report(index, "home", f"<{other.group(1)}> belongs in {', '.join(homes)}")
+
+
+def code_of(line):
+    """The line without its texts and comments."""
+    return re.sub(r'"(\\.|[^"\\])*"|//.*|/\*.*?\*/', "", line)
+
+
+def definitions(paths):
+    """{function: folder} of what is defined once, and not for its file alone."""
+    homes = {}
+    for path in paths:
+        text = (ROOT / path).read_text()
+        for found in re.finditer(r"^(?!static\b|typedef\b)[A-Za-z_][\w *]*?\b(\w+)\([^;{}]*\)\n\{", text, re.MULTILINE):
+            homes.setdefault(found.group(1), set()).add(str(Path(path).parent))
+    return {name: folders.pop() for name, folders in homes.items() if len(folders) == 1}
+
+
+def check_calls(path, lines, homes, report):
+    """A function of a folder above may not be reached by declaring it anew, or by a header that lies elsewhere."""
+    folder = str(Path(path).parent)
+    if folder not in LAYERS or not path.endswith(".c") or f'#include "{CORE}"' in "\n".join(lines):
+        return
+    for index, line in enumerate(lines):
+        for name in re.findall(r"(?<![.>\w])[a-z]\w+\b", code_of(line)):
+            if not line.startswith(" *") and name in homes and not may_use(folder, homes[name]):
+                report(index, "call", f"{folder} may not use {name} of {homes[name]}")
 
 
 def check_functions(lines, report):
@@ -80,7 +117,7 @@ def check_functions(lines, report):
             start = None
 
 
-def check(path, findings):
+def check(path, homes, findings):
     lines = (ROOT / path).read_text().splitlines()
     used = set()
 
@@ -95,8 +132,9 @@ def check(path, findings):
             report(0, "licence", "the first line names the licence")
         check_includes(path, lines, report)
         check_functions(lines, report)
+        check_calls(path, lines, homes, report)
         for index, line in enumerate(lines):
-            code = re.sub(r'"(\\.|[^"\\])*"|//.*|/\*.*?\*/', "", line)
+            code = code_of(line)
             if not path.startswith("tests/") and re.search(BANNED, code) and not code.lstrip().startswith("*"):
                 report(index, "banned", re.search(BANNED, code).group(1))
             if len(line) > WIDTH:
@@ -112,10 +150,11 @@ def check(path, findings):
 
 def main():
     files = subprocess.run(["git", "ls-files", "*.c", "*.h", "*.py", "*.ts", "*.tsx", "*.mjs"], cwd=ROOT, check=True, capture_output=True, text=True)
+    paths = [path for path in files.stdout.split() if (ROOT / path).exists()]
+    homes = definitions([path for path in paths if str(Path(path).parent) in LAYERS and path.endswith(".c")])
     findings = Findings()
-    for path in files.stdout.split():
-        if (ROOT / path).exists():
-            check(path, findings)
+    for path in paths:
+        check(path, homes, findings)
     print("\n".join(findings.lines))
     print(f"lint: {len(findings.lines)} findings")
     return 1 if findings.lines else 0

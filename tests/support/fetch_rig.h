@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "common/base/clk.h"
-#include "worker/http/fetch.h"
+#include "worker/http1/fetch.h"
 
 #define RIG_PATIENCE_MS 60000
 

@@ -3,7 +3,7 @@
  * one line of JSON: {"options": {dest: value}, "extra": [words]}. A refusal goes to stderr, with
  * its exit code. Tests compare it with stock Locust's parser. */
 #include "common/base/sbuf.h"
-#include "master/options.h"
+#include "master/options/options.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -31,7 +31,7 @@
 #include <unistd.h>
 
 #include "common/base/clk.h"
-#include "common/stats/hist.h"
+#include "common/metric/hist.h"
 #include "worker/net/sock.h"
 
 #define HEAD_MAX 2048

@@ -11,12 +11,12 @@
 #include "common/base/clk.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
-#include "master/bridge.h"
-#include "master/events.h"
-#include "master/output.h"
-#include "master/timeline.h"
-#include "master/viewer.h"
-#include "master/web.h"
+#include "master/web/bridge.h"
+#include "master/data/events.h"
+#include "master/out/output.h"
+#include "master/data/timeline.h"
+#include "master/data/view_build.h"
+#include "master/web/web.h"
 
 #include <getopt.h>
 #include <math.h>

@@ -2,7 +2,7 @@
 #pragma once
 /* golden_stats: the samples of tests/unit/golden/stats, and what stock Locust made of them. */
 #include "common/base/sbuf.h"
-#include "common/stats/stats.h"
+#include "common/metric/stats.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -22,7 +22,7 @@
 #include <stdint.h>
 
 #include "common/base/sbuf.h"
-#include "worker/http/fetch.h"
+#include "worker/http1/fetch.h"
 #include "worker/py/hub.h"
 #include "worker/py/py_stats.h"
 

@@ -13,9 +13,9 @@
 #include <string.h>
 
 #include "common/base/clk.h"
-#include "common/stats/stats.h"
+#include "common/metric/stats.h"
 #include "common/wire/pack.h"
-#include "worker/http/mask.h"
+#include "worker/http1/mask.h"
 
 #define HEADERS_MAX 64 /* of a sample */
 #define VALUE_MAX 1024

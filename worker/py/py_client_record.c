@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "common/base/clk.h"
-#include "common/stats/stats.h"
+#include "common/metric/stats.h"
 #include "worker/py/py_samples.h"
 #include "worker/py/py_stats.h"
 

@@ -5,7 +5,7 @@
 
 #include "common/base/map.h"
 #include "common/base/mem.h"
-#include "common/stats/stats.h"
+#include "common/metric/stats.h"
 #include "worker/py/py_client.h"
 #include "worker/py/py_stats.h"
 

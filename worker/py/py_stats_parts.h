@@ -8,7 +8,7 @@
  *   unsent  what the master has not been sent; unused until the first report is asked for
  *   unread  what Python's entries have not taken; unused until the first take()
  */
-#include "common/stats/stats.h"
+#include "common/metric/stats.h"
 #include "worker/py/py_stats.h"
 
 #define STATS_CACHE_SLOTS 1024

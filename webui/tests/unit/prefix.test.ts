@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { prefixOf } from "../../src/lib/prefix";
 
-/* The same cases as tests/unit/test_groups.c: page and master group alike. */
+/* The same cases as tests/unit/master/web/test_groups.c: page and master group alike. */
 describe("prefixOf", () => {
   it.each([
     ["/shop/cart/3", 1, "/shop/*"],

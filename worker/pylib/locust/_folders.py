@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Private folders for files that travel, removed when the interpreter ends. One whose process was
-killed is removed by the next master: its lock (master/folder.h) is free then."""
+killed is removed by the next master: its lock (master/nodes/private_folder.h) is free then."""
 
 import fcntl
 import os

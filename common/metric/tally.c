@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: MIT
+/* The numbers of one row: counting, adding up, and what Locust derives from them. */
+#include "common/metric/stats.h"
+
+#include "common/base/mem.h"
+#include "common/base/sat.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static_assert(sizeof(struct tally_extra) == (STATS_STATUSES + 3 + PHASES) * sizeof(uint64_t),
+              "a tally_extra is numbers and nothing else");
+
+void tally_init(struct tally *t, char *method, char *name)
+{
+    *t = (struct tally){.method = method, .name = name, .min_us = UINT64_MAX};
+}
+
+void tally_fini(struct tally *t)
+{
+    free(t->method);
+    free(t->name);
+    hist_fini(&t->hist);
+    if (t->failed)
+        hist_fini(t->failed);
+    free(t->failed);
+}
+
+bool tally_is_empty(const struct tally *t)
+{
+    return !(t->requests | t->failures | t->cut | t->discarded | t->resent);
+}
+
+bool tally_is_hidden(const struct tally *t)
+{
+    return t->is_removed && tally_is_empty(t);
+}
+
+void tally_zero(struct tally *t)
+{
+    struct tally zeroed = {.method = t->method,
+                           .name = t->name,
+                           .method_len = t->method_len,
+                           .name_len = t->name_len,
+                           .number = t->number,
+                           .min_us = UINT64_MAX,
+                           .hist = t->hist,
+                           .failed = t->failed,
+                           .is_overflow = t->is_overflow,
+                           .is_removed = tally_is_hidden(t),
+                           .notice_us = t->notice_us,
+                           .next = t->next};
+    hist_clear(&zeroed.hist);
+    if (zeroed.failed)
+        hist_clear(zeroed.failed);
+    *t = zeroed;
+}
+
+/* The slot of a second; NULL when that second has already made room for a later one. */
+static inline struct per_second *slot_of(struct tally *t, int64_t second)
+{
+    struct per_second *slot = &t->recent[(uint64_t)second % STATS_SECONDS];
+    if (slot->second != second) {
+        if (slot->second > second)
+            return NULL;
+        *slot = (struct per_second){.second = second};
+    }
+    return slot;
+}
+
+void tally_add_second(struct tally *t, struct per_second more)
+{
+    struct per_second *slot = slot_of(t, more.second);
+    if (!slot)
+        return;
+    slot->requests = sat_add32(slot->requests, more.requests);
+    slot->failures = sat_add32(slot->failures, more.failures);
+}
+
+void tally_shift(struct tally *t, int64_t seconds)
+{
+    struct per_second recent[STATS_SECONDS];
+    memcpy(recent, t->recent, sizeof recent);
+    memset(t->recent, 0, sizeof t->recent);
+    for (size_t i = 0; i < STATS_SECONDS; i++) {
+        recent[i].second += recent[i].second ? seconds : 0;
+        if (recent[i].second > 0)
+            tally_add_second(t, recent[i]);
+    }
+    t->first_at += t->first_at > 0 ? (double)seconds : 0;
+    t->last_at += t->last_at > 0 ? (double)seconds : 0;
+}
+
+static inline void add_one(struct tally *t, double now, uint64_t time_us, uint64_t bytes)
+{
+    t->requests++;
+    t->bytes += bytes;
+    if (time_us == STATS_NO_TIME) {
+        t->none_requests++;
+    } else {
+        t->sum_us += time_us;
+        if (time_us < t->min_us)
+            t->min_us = time_us;
+        if (time_us > t->max_us)
+            t->max_us = time_us;
+        hist_add(&t->hist, time_us, 1);
+    }
+    if (t->first_at == 0)
+        t->first_at = now;
+    if (now > t->last_at)
+        t->last_at = now;
+    struct per_second *slot = slot_of(t, (int64_t)now);
+    if (slot)
+        slot->requests++;
+}
+
+/* Here, so that the compiler shares the arithmetic of both: this is the hot path. */
+void stats_add(struct stats *s, struct tally *row, double now, uint64_t time_us, uint64_t bytes)
+{
+    add_one(row, now, time_us, bytes);
+    add_one(&s->total, now, time_us, bytes);
+    s->overflow += row->is_overflow;
+}
+
+/* Without a look at overflows, which take centuries: the reports that come from elsewhere go the
+ * other way. */
+static inline void add_extra(struct tally *t, const struct tally_extra *more)
+{
+    uint64_t *to = (uint64_t *)&t->extra;
+    const uint64_t *from = (const uint64_t *)more;
+    for (size_t i = 0; i < STATS_EXTRAS; i++)
+        to[i] += from[i];
+}
+
+void stats_add_extra(struct stats *s, struct tally *row, const struct tally_extra *more)
+{
+    add_extra(row, more);
+    add_extra(&s->total, more);
+}
+
+struct hist *tally_failed(struct tally *t)
+{
+    if (!t->failed)
+        t->failed = mem_zalloc(sizeof *t->failed);
+    return t->failed;
+}
+
+void stats_add_failed_time(struct stats *s, struct tally *row, uint64_t time_us)
+{
+    hist_add(tally_failed(row), time_us, 1);
+    hist_add(tally_failed(&s->total), time_us, 1);
+}
+
+void tally_add_failure(struct tally *t, double now)
+{
+    t->failures++;
+    struct per_second *slot = slot_of(t, (int64_t)now);
+    if (slot)
+        slot->failures++;
+}
+
+static void merge_extra(struct tally_extra *dst, const struct tally_extra *src)
+{
+    uint64_t *to = (uint64_t *)dst;
+    const uint64_t *from = (const uint64_t *)src;
+    for (size_t i = 0; i < STATS_EXTRAS; i++)
+        to[i] = sat_add(to[i], from[i]);
+}
+
+void tally_merge_counts(struct tally *dst, const struct tally *src)
+{
+    dst->requests = sat_add(dst->requests, src->requests);
+    dst->none_requests = sat_add(dst->none_requests, src->none_requests);
+    dst->failures = sat_add(dst->failures, src->failures);
+    dst->cut = sat_add(dst->cut, src->cut);
+    dst->discarded = sat_add(dst->discarded, src->discarded);
+    dst->resent = sat_add(dst->resent, src->resent);
+    dst->bytes = sat_add(dst->bytes, src->bytes);
+    dst->sum_us = sat_add(dst->sum_us, src->sum_us);
+    merge_extra(&dst->extra, &src->extra);
+    if (src->min_us < dst->min_us)
+        dst->min_us = src->min_us;
+    if (src->max_us > dst->max_us)
+        dst->max_us = src->max_us;
+    if (src->first_at > 0 && (dst->first_at == 0 || src->first_at < dst->first_at))
+        dst->first_at = src->first_at;
+    if (src->last_at > dst->last_at)
+        dst->last_at = src->last_at;
+}
+
+void tally_merge(struct tally *dst, const struct tally *src)
+{
+    tally_merge_counts(dst, src);
+    hist_merge(&dst->hist, &src->hist);
+    if (src->failed && src->failed->count)
+        hist_merge(tally_failed(dst), src->failed);
+    for (size_t i = 0; i < STATS_SECONDS; i++)
+        if (src->recent[i].second)
+            tally_add_second(dst, src->recent[i]);
+}
+
+double tally_mean_ms(const struct tally *t)
+{
+    uint64_t timed = t->requests - t->none_requests;
+    return timed ? (double)t->sum_us / (double)timed / 1000 : 0;
+}
+
+double tally_quantile_ms(const struct tally *t, double q)
+{
+    if (!t->hist.count)
+        return 0;
+    uint64_t us = hist_quantile_us(&t->hist, q);
+    bool has_bounds = t->min_us <= t->max_us; /* foreign workers may send none */
+    if (has_bounds && (us > t->max_us || q >= 1))
+        us = t->max_us;
+    if (has_bounds && (us < t->min_us || q <= 0))
+        us = t->min_us;
+    return (double)us / 1000;
+}
+
+static double per_second_of_run(uint64_t count, const struct stats *s)
+{
+    double seconds = s->total.last_at - s->started_at;
+    return s->total.last_at > 0 && s->started_at > 0 && seconds > 0 ? (double)count / seconds : 0;
+}
+
+double tally_total_rps(const struct tally *t, const struct stats *s)
+{
+    return per_second_of_run(t->requests, s);
+}
+
+double tally_total_fail_rps(const struct tally *t, const struct stats *s)
+{
+    return per_second_of_run(t->failures, s);
+}
+
+struct recent_mean {
+    double requests, failures;
+};
+
+/* Locust's window: ten seconds that end two before the last sample, because reports of several
+ * workers arrive up to that much apart. */
+static struct recent_mean recent_mean(const struct tally *t, const struct stats *s)
+{
+    struct recent_mean mean = {0, 0};
+    int64_t end = (int64_t)s->total.last_at - 2, from = end - 10;
+    if (from < (int64_t)s->started_at)
+        from = (int64_t)s->started_at;
+    if (s->total.last_at <= 0 || from >= end)
+        return mean;
+    for (int64_t second = from; second < end; second++) {
+        const struct per_second *slot = &t->recent[(uint64_t)second % STATS_SECONDS];
+        if (slot->second == second) {
+            mean.requests += slot->requests;
+            mean.failures += slot->failures;
+        }
+    }
+    mean.requests /= (double)(end - from);
+    mean.failures /= (double)(end - from);
+    return mean;
+}
+
+double tally_current_rps(const struct tally *t, const struct stats *s)
+{
+    return recent_mean(t, s).requests;
+}
+
+double tally_current_fail_rps(const struct tally *t, const struct stats *s)
+{
+    return recent_mean(t, s).failures;
+}

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: MIT
+/* commands: what the page asks for, checked and carried out. Answers are for people: what was
+ * done, or cause and mend, with the field of the form that is to blame. */
+#include "common/base/mem.h"
+#include "common/base/log.h"
+#include "common/base/sbuf.h"
+#include "master/core.h"
+#include "master/app/descriptors.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_USERS 100e6
+#define MAX_RATE 1e9
+
+static struct command_result refuse(const char *field, const char *text)
+{
+    struct command_result r = {.is_ok = false};
+    snprintf(r.text, sizeof r.text, "%s", text);
+    snprintf(r.field, sizeof r.field, "%s", field);
+    return r;
+}
+
+static struct command_result done(const char *text)
+{
+    struct command_result r = {.is_ok = true};
+    snprintf(r.text, sizeof r.text, "%s", text);
+    return r;
+}
+
+static bool is_class(const struct master *m, const char *name)
+{
+    for (size_t i = 0; i < m->host.script.class_count; i++)
+        if (!strcmp(m->host.script.classes[i].name, name))
+            return true;
+    return false;
+}
+
+/* What is wrong with a swarm command; is_ok when nothing is. */
+static struct command_result check(const struct master *m, const struct command *c)
+{
+    if (c->users >= 0 && (floor(c->users) < c->users || !(c->users <= MAX_USERS)))
+        return refuse("users", "Users must be a whole number, 0 or more.");
+    if (isnan(c->users))
+        return refuse("users", "Users must be a whole number, 0 or more.");
+    if (isnan(c->spawn_rate) || (c->spawn_rate >= 0 && !(c->spawn_rate > 0)) ||
+        c->spawn_rate > MAX_RATE)
+        return refuse("spawn_rate", "The spawn rate must be a number above 0 (users per second).");
+    if (isnan(c->run_time_s) || isinf(c->run_time_s))
+        return refuse("run_time", "The run time must be like 90, 20s, 3m or 1h30m.");
+    bool is_choice = c->is_pages || m->o->class_picker;
+    for (size_t i = 0; is_choice && c->user_classes && c->user_classes[i]; i++)
+        if (!is_class(m, c->user_classes[i]))
+            return refuse("user_classes", "There is no User class of that name in the locustfile.");
+    return done("");
+}
+
+/* A test's limits are its own: one that names none has none. In Locust /swarm of a running test
+ * does the same, but leaves the limit of a command line that started it. */
+static void take_limit(struct master *m, const struct command *c, bool is_edit)
+{
+    bool is_automatic = m->is_auto_begun && m->run.number == 1;
+    bool is_ignored = m->host.script.has_shape && !c->is_pages;
+    if (is_edit && c->run_time_s < 0 && (c->is_edit || is_automatic))
+        return;
+    m->run_time_s = c->run_time_s > 0 && !is_ignored ? c->run_time_s : 0;
+    if (is_edit) {
+        run_limit(&m->run, m->run_time_s);
+        conduct_watch_limit(m);
+    }
+}
+
+static void take_classes(struct master *m, struct command *c, bool is_edit)
+{
+    if (!c->is_pages && !m->o->class_picker)
+        command_forget_classes(c);
+    if (!c->user_classes && is_edit)
+        return;
+    proto_texts_free(m->user_classes);
+    m->user_classes = c->user_classes;
+    c->user_classes = NULL;
+}
+
+static void take_settings(struct master *m, struct command *c, bool is_edit)
+{
+    if (c->users >= 0)
+        m->users = c->users;
+    if (c->spawn_rate > 0)
+        m->spawn_rate = c->spawn_rate;
+    take_limit(m, c, is_edit);
+    take_classes(m, c, is_edit);
+    if (c->host) {
+        free(m->run_host);
+        m->run_host = c->host[0] ? mem_strdup(c->host) : NULL;
+    }
+}
+
+static struct command_result started(const struct master *m, const struct command *c)
+{
+    struct command_result r = done("Swarming started");
+    const struct script *s = &m->host.script;
+    unsigned long needed = files_needed(m->users, (double)roster_active_count(&m->roster));
+    if (s->has_connections && needed > m->file_limit) {
+        char *advice = files_advice(m->file_limit, needed);
+        log_warning(LOGGER, "%s", advice);
+        free(advice);
+    }
+    r.is_shaped = s->has_shape;
+    r.is_picked = m->o->class_picker;
+    if (s->has_shape && !c->is_pages && s->shape_name)
+        snprintf(r.text, sizeof r.text, "Swarming started using shape class '%.200s'",
+                 s->shape_name);
+    return r;
+}
+
+/* Whether the present state is one for the command. */
+static struct command_result check_state(const struct master *m, const struct command *c)
+{
+    bool is_active = run_is_active(&m->run);
+    if (m->host.is_shape_on)
+        return refuse("",
+                      "A load shape decides about the users; it cannot be edited while it runs.");
+    if (c->is_edit && !is_active)
+        return refuse("", "No test is running that could be changed: start one.");
+    if (c->is_pages && !c->is_edit && is_active)
+        return refuse("", "A test is running already: change it, or stop it first.");
+    const char *obstacle = is_active ? NULL : conduct_obstacle(m);
+    return obstacle ? refuse("", obstacle) : done("");
+}
+
+/* A load shape needs no numbers. Where one may have been chosen, that is found out later. */
+static struct command_result check_numbers(const struct master *m, const struct command *c)
+{
+    if (run_is_active(&m->run) || m->host.script.has_shape || m->host.script.shape_count > 0)
+        return done("");
+    if (c->users < 0 && m->users < 0)
+        return refuse("users", "How many users?");
+    if (c->spawn_rate < 0 && m->spawn_rate < 0)
+        return refuse("spawn_rate", "How many users per second?");
+    return done("");
+}
+
+static struct command_result check_swarm(const struct master *m, const struct command *c)
+{
+    if (m->finish != FINISH_NOT)
+        return refuse("", "The master is shutting down.");
+    if (!m->host.has_script)
+        return refuse("", "The locustfile is still being loaded.");
+    struct command_result r = check(m, c);
+    if (r.is_ok)
+        r = choices_check(m, c);
+    if (r.is_ok)
+        r = check_state(m, c);
+    if (r.is_ok)
+        r = check_numbers(m, c);
+    bool is_start = c->is_pages && !c->is_edit;
+    return r.is_ok && is_start ? choices_check_host(m, c) : r;
+}
+
+static struct command_result begin_or_edit(struct master *m, struct command *c)
+{
+    bool is_edit = run_is_active(&m->run);
+    take_settings(m, c, is_edit);
+    if (is_edit) {
+        conduct_aim(m);
+        return started(m, c);
+    }
+    const char *refusal = m->host.script.has_shape ? script_begin_shape(m) : conduct_start(m);
+    return refusal ? refuse("", refusal) : started(m, c);
+}
+
+/* Nothing is changed before everything is checked. */
+static struct command_result swarm(struct master *m, struct command *c)
+{
+    struct command_result r = check_swarm(m, c);
+    if (r.is_ok && !c->is_check)
+        r = choices_take(m, c);
+    if (r.is_ok && !c->is_check)
+        r = begin_or_edit(m, c);
+    if (c->out && (m->run_host || c->host)) /* for the answer of /swarm */
+        sbuf_adds(c->out, m->run_host ? m->run_host : "");
+    return r;
+}
+
+static struct command_result reset(struct master *m)
+{
+    ingest_reset(m);
+    show_publish(m);
+    return done("Statistics reset");
+}
+
+/* A mark belongs to a run: between its start and now, or its end. */
+static struct command_result mark(struct master *m, const struct command *c)
+{
+    double now = master_now().unix_time, end = m->run.ended_at > 0 ? m->run.ended_at : now;
+    double at = c->at > 0 ? c->at : end;
+    if (m->run.number == 0)
+        return refuse("", "There is no run to mark yet.");
+    if (at < m->run.started_at - 1 || at > end + 1)
+        return refuse("at", "The run was not on at that time.");
+    events_add(m->events, at, "marker", "%s", c->text);
+    show_publish(m);
+    return done("Marked");
+}
+
+struct command_result commands_execute(void *arg, struct command *c)
+{
+    struct master *m = arg;
+    switch (c->kind) {
+    case CMD_SWARM:
+        return swarm(m, c);
+    case CMD_STOP:
+        conduct_stop(m);
+        return done("Test stopped");
+    case CMD_RESET:
+        return reset(m);
+    case CMD_QUIT:
+        finish_begin(m, false);
+        return done("Shutting down");
+    case CMD_RENDER:
+        return documents_write(m, c);
+    case CMD_TRY:
+    case CMD_RELOAD:
+        return ask_host(m, c);
+    case CMD_MARKER:
+        return mark(m, c);
+    case CMD_USER_CLASS:
+        return choices_user_class(m, c);
+    }
+    return refuse("", "Unknown command.");
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+/* downloads: what web threads cannot write from a view, because it takes the master's own state:
+ * tables with every column, task ratios, logs. Written while a web thread waits for it. */
+#include "common/base/mem.h"
+#include "common/base/sbuf.h"
+#include "master/core.h"
+#include "master/data/json_out.h"
+#include "master/out/report_file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HISTORY_FILE_MAX (256u << 20) /* bytes of a history file that are sent */
+
+static struct command_result refuse(const char *text)
+{
+    struct command_result r = {.is_ok = false};
+    snprintf(r.text, sizeof r.text, "%s", text);
+    return r;
+}
+
+/* -- /tasks -- */
+
+static int by_name(const void *a, const void *b)
+{
+    const struct script_class *x = *(const struct script_class *const *)a;
+    const struct script_class *y = *(const struct script_class *const *)b;
+    return strcmp(x->name, y->name);
+}
+
+/* "tasks": {name: {"ratio": …, "tasks": {…}}}; ratios are multiplied by `whole`, those of inner
+ * tasks by that of their set too when is_total. */
+static void write_shares(struct json_out *j, const struct task_share *tasks, size_t count,
+                         double whole, int is_total)
+{
+    json_out_open(j, "tasks", '{');
+    for (size_t i = 0; i < count; i++) {
+        const struct task_share *t = &tasks[i];
+        double ratio = t->ratio * whole;
+        json_out_open(j, t->name, '{');
+        json_out_float(j, "ratio", ratio);
+        if (t->task_count > 0)
+            write_shares(j, t->tasks, t->task_count, is_total ? ratio : 1.0, is_total);
+        json_out_close(j, '}');
+    }
+    json_out_close(j, '}');
+}
+
+static void write_ratios(struct json_out *j, const struct master *m,
+                         const struct script_class *const *classes, size_t count, bool is_total)
+{
+    double users = 0;
+    for (size_t i = 0; i < count; i++)
+        users += roster_class_users(&m->roster, classes[i]->name);
+    json_out_open(j, is_total ? "total" : "per_class", '{');
+    for (size_t i = 0; i < count; i++) {
+        double share = roster_class_users(&m->roster, classes[i]->name) / (users > 0 ? users : 1);
+        json_out_open(j, classes[i]->name, '{');
+        json_out_float(j, "ratio", share);
+        write_shares(j, classes[i]->tasks.tasks, classes[i]->tasks.count, is_total ? share : 1.0,
+                     is_total);
+        json_out_close(j, '}');
+    }
+    json_out_close(j, '}');
+}
+
+/* With --class-picker only what was chosen for the last test is told of, as in Locust. */
+static bool is_picked(const struct master *m, const char *name)
+{
+    if (!m->o->class_picker || m->host.script.has_shape || !m->user_classes)
+        return true;
+    for (size_t i = 0; m->user_classes[i]; i++)
+        if (!strcmp(m->user_classes[i], name))
+            return true;
+    return false;
+}
+
+static void write_tasks(const struct master *m, struct sbuf *out)
+{
+    struct json_out j;
+    const struct script *s = &m->host.script;
+    const struct script_class **sorted = mem_zalloc((s->class_count + 1) * sizeof *sorted);
+    size_t count = 0;
+    for (size_t i = 0; i < s->class_count; i++)
+        if (is_picked(m, s->classes[i].name))
+            sorted[count++] = &s->classes[i];
+    qsort(sorted, count, sizeof *sorted, by_name);
+    json_out_init(&j, out);
+    json_out_open(&j, NULL, '{');
+    write_ratios(&j, m, sorted, count, false);
+    write_ratios(&j, m, sorted, count, true);
+    json_out_close(&j, '}');
+    free(sorted);
+}
+
+/* -- the history file -- */
+
+static struct command_result write_history(const struct master *m, struct sbuf *out)
+{
+    struct sbuf path = {0};
+    char piece[16384];
+    if (!m->o->csv_full_history || !m->o->csv_prefix)
+        return refuse("Error: Server was not started with option to generate full history.");
+    sbuf_addf(&path, "%s_stats_history.csv", m->o->csv_prefix);
+    FILE *f = fopen(path.data, "rb");
+    sbuf_fini(&path);
+    if (!f)
+        return refuse("Error: The history file cannot be read.");
+    for (size_t n = 1; n > 0 && out->len < HISTORY_FILE_MAX;) {
+        n = fread(piece, 1, sizeof piece, f);
+        sbuf_add(out, piece, n);
+    }
+    fclose(f);
+    return (struct command_result){.is_ok = true};
+}
+
+/* -- samples -- */
+
+static void write_failure_samples(const struct master *m, uint64_t id, struct sbuf *out)
+{
+    const struct failure *f = m->stats.failures;
+    while (f && f->number != id)
+        f = f->next;
+    samples_write(m->samples, f ? f->method : "", f ? f->name : "", f ? f->text : "", out);
+}
+
+static void write_row_samples(const struct master *m, uint64_t id, struct sbuf *out)
+{
+    const struct tally *t = m->stats.rows;
+    while (t && t->number != id)
+        t = t->next;
+    samples_write(m->samples, t ? t->method : "", t ? t->name : "", NULL, out);
+}
+
+struct command_result documents_write(struct master *m, const struct command *c)
+{
+    struct sbuf *out = c->out;
+    switch (c->document) {
+    case DOCUMENT_REQUESTS_CSV:
+        csv_requests(&m->stats, out);
+        break;
+    case DOCUMENT_FAILURES_CSV:
+        csv_failures(&m->stats, out);
+        break;
+    case DOCUMENT_EXCEPTIONS_CSV:
+        csv_exceptions(&m->stats, out);
+        break;
+    case DOCUMENT_HISTORY_CSV:
+        return write_history(m, out);
+    case DOCUMENT_TASKS:
+        write_tasks(m, out);
+        break;
+    case DOCUMENT_LOGS:
+        logbook_write(m->logbook, m->host.node_id, out);
+        break;
+    case DOCUMENT_SCRIPT:
+        sbuf_adds(out, m->host.has_script && m->host.script.about ? m->host.script.about : "{}");
+        break;
+    case DOCUMENT_LINES:
+        logs_write(m->logs, c->since, c->limit, SIZE_MAX, out);
+        break;
+    case DOCUMENT_SAMPLES:
+        write_failure_samples(m, c->id, out);
+        break;
+    case DOCUMENT_ROW_SAMPLES:
+        write_row_samples(m, c->id, out);
+        break;
+    case DOCUMENT_REPORT_SAMPLES:
+        samples_write_all(m->samples, REPORT_SAMPLES_MAX, out);
+        break;
+    case DOCUMENT_REPORT_LOGS:
+        logs_write(m->logs, 0, SIZE_MAX, REPORT_LOGS_MAX, out);
+        break;
+    }
+    return (struct command_result){.is_ok = true};
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+/* katydid: the one command people type. Options in, exit code out. */
+#include "common/base/log.h"
+#include "master/nodes/children.h"
+#include "master/app/custom_options.h"
+#include "master/run/exit_code.h"
+#include "master/app/master.h"
+#include "master/options/options.h"
+#include "master/out/outfile.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int open_log(const struct options *o)
+{
+    static const struct {
+        const char *name;
+        enum log_level level;
+    } levels[] = {{"DEBUG", LOG_DEBUG},
+                  {"INFO", LOG_INFO},
+                  {"WARNING", LOG_WARNING},
+                  {"ERROR", LOG_ERROR},
+                  {"CRITICAL", LOG_CRITICAL}};
+    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
+        if (o->loglevel && !strcmp(o->loglevel, levels[i].name))
+            log_set_level(levels[i].level);
+    if (o->skip_log_setup)
+        log_set_level(LOG_WARNING); /* what Python shows when nobody has set it up */
+    if (!o->logfile)
+        return 0;
+    if (outfile_check("--logfile", o->logfile) != 0)
+        return EXIT_OUTPUT_FILE;
+    if (log_open(o->logfile) == 0)
+        return 0;
+    fprintf(stderr, "%s: --logfile: cannot write %s: %s\n", options_program(), o->logfile,
+            strerror(errno));
+    return EXIT_OUTPUT_FILE;
+}
+
+/* Only the worker knows which Python it has. */
+static void print_version(void)
+{
+    char *words = options_version();
+    children_become_version(words);
+    puts(words);
+    free(words);
+}
+
+static int run(const struct options *o)
+{
+    if (o->help || o->version) {
+        if (o->help)
+            options_help();
+        else
+            print_version();
+        return 0;
+    }
+    int code = open_log(o);
+    if (code)
+        return exit_code_as(o->is_locust, code);
+    if (o->worker || o->list || o->show_task_ratio || o->show_task_ratio_json)
+        return master_become_worker(o);
+    return master_run(o);
+}
+
+/* A closed standard stream would become the number of the next file that is opened. */
+static void open_standard_streams(void)
+{
+    int fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO)
+        fd = dup(fd);
+    if (fd > STDERR_FILENO)
+        close(fd);
+}
+
+int main(int argc, char **argv)
+{
+    open_standard_streams();
+    struct options o;
+    int code = custom_parse(&o, argc, argv);
+    if (code == 0)
+        code = run(&o);
+    options_fini(&o);
+    return code;
+}

@@ -1,0 +1,646 @@
+// SPDX-License-Identifier: MIT
+/* master: makes everything, wires it up, runs the loop, takes it down again.
+ *
+ * The order of a start: descriptors → link → children → (the host's script arrives) → page →
+ * files → the run, when it begins by itself. Whatever fails on the way says so on stderr, ends the
+ * children and gives its exit code. */
+#include "master/app/master.h"
+#include "common/base/clk.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/base/sbuf.h"
+#include "master/core.h"
+#include "master/run/exit_code.h"
+#include "master/app/descriptors.h"
+#include "master/app/resolve.h"
+#include "master/web/web.h"
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define FILES_ENOUGH (1ul << 20)
+
+struct run_clock master_now(void)
+{
+    const struct clk_moment now = clk_now();
+    return (struct run_clock){now.mono, now.steady};
+}
+
+void master_random(void *bytes, size_t len)
+{
+    if (getrandom(bytes, len, 0) != (ssize_t)len) {
+        perror("getrandom");
+        abort();
+    }
+}
+
+static void random_hex(char *out, size_t digits)
+{
+    unsigned char bytes[32];
+    master_random(bytes, sizeof bytes);
+    for (size_t i = 0; i < digits; i++)
+        out[i] = "0123456789abcdef"[bytes[i % sizeof bytes] >> (i / sizeof bytes * 4) & 15];
+    out[digits] = 0;
+}
+
+void master_schedule(struct event *e, double in_s)
+{
+    struct timeval t = {(time_t)in_s, (suseconds_t)((in_s - floor(in_s)) * 1e6)};
+    event_add(e, &t);
+}
+
+static int fail(int code, const char *why)
+{
+    fprintf(stderr, "%s: %s\n", options_program(), why);
+    return code;
+}
+
+static int fail_free(int code, char *why)
+{
+    fail(code, why);
+    free(why);
+    return code;
+}
+
+/* ---- before the loop ---- */
+
+static int worker_process_count(const struct options *o)
+{
+    if (o->processes == 0)
+        return o->master ? 0 : 1;
+    return o->processes > 0 ? o->processes : (int)sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+/* Children inherit the limit, so it is raised before they start. */
+static void raise_file_limit(struct master *m)
+{
+    unsigned long needed = files_needed(fmax(m->o->users, 0), worker_process_count(m->o));
+    m->file_limit = files_raise_limit(needed > FILES_ENOUGH ? needed : FILES_ENOUGH);
+}
+
+/* Only our own worker processes have our limit, and only users with connections of their own
+ * need it. */
+static bool has_enough_files(struct master *m)
+{
+    int processes = worker_process_count(m->o);
+    unsigned long needed = files_needed(m->users, processes);
+    if (processes == 0 || !m->host.script.has_connections || needed <= m->file_limit)
+        return true;
+    finish_fault(m, fail_free(EXIT_FILES, files_advice(m->file_limit, needed)));
+    finish_begin(m, false);
+    return false;
+}
+
+/* Users that talk to no server do not care where it is. */
+static bool has_good_host(struct master *m)
+{
+    char *why = NULL;
+    bool sends_here =
+        !m->o->master; /* workers elsewhere may know names that this machine does not */
+    if (!sends_here || !m->host.script.has_connections || !m->o->host ||
+        m->host.script.has_proxies || resolve_check(m->o->host, &why) == 0)
+        return true;
+    finish_fault(m, fail_free(EXIT_RESOLVE, why));
+    finish_begin(m, false);
+    return false;
+}
+
+static int bind_link(struct master *m)
+{
+    struct sbuf endpoint = {0};
+    char *why = NULL;
+    const char *host = m->o->master_bind_host;
+    if (m->o->master)
+        sbuf_addf(&endpoint, strchr(host, ':') && host[0] != '[' ? "tcp://[%s]:%d" : "tcp://%s:%d",
+                  host, m->o->master_bind_port);
+    else
+        sbuf_addf(&endpoint, "ipc://%s/link", m->children.folder);
+    m->link = link_bind(endpoint.data, &why);
+    sbuf_fini(&endpoint);
+    return m->link ? 0 : fail_free(EXIT_ADDRESS, why);
+}
+
+/* Where our own processes find us: "*" is no place to connect to. */
+static char *own_endpoint(const struct master *m)
+{
+    struct sbuf endpoint = {0};
+    const char *bound = link_endpoint(m->link);
+    const char *port = strrchr(bound, ':');
+    const char *host = m->o->master_bind_host;
+    bool is_everywhere = !strcmp(host, "*") || !strcmp(host, "0.0.0.0") || !strcmp(host, "::");
+    if (m->o->master && is_everywhere && port)
+        sbuf_addf(&endpoint, "tcp://127.0.0.1%s", port);
+    else
+        sbuf_adds(&endpoint, bound);
+    return sbuf_take(&endpoint);
+}
+
+static void make_node_id(char *to, size_t size)
+{
+    char host[64] = "localhost", hex[33];
+    gethostname(host, sizeof host - 1);
+    random_hex(hex, 32);
+    snprintf(to, size, "%.50s_%s", host, hex);
+}
+
+static int start_child(struct master *m, const char *role, const char *endpoint,
+                       const char *node_id)
+{
+    char *why = NULL;
+    struct child_config config = {
+        .role = role,
+        .endpoint = endpoint,
+        .node_id = node_id,
+        .options_json = m->options_json,
+        .o = m->o,
+        .is_quiet = !strcmp(role, "worker"),
+    };
+    if (children_start(&m->children, &config, &why) != 0)
+        return fail_free(EXIT_FAILED, why);
+    if (!strcmp(role, "worker"))
+        log_debug("root", "Started child worker with pid #%d",
+                  (int)m->children.list[m->children.count - 1].pid);
+    return 0;
+}
+
+static int start_children(struct master *m)
+{
+    char *endpoint = own_endpoint(m);
+    m->host.is_alive = true;
+    int rc = start_child(m, m->is_local ? "local" : "script-host", endpoint, m->host.node_id);
+    int workers = m->is_local ? 0 : worker_process_count(m->o);
+    for (int i = 0; rc == 0 && i < workers; i++) {
+        char node_id[96];
+        make_node_id(node_id, sizeof node_id);
+        rc = start_child(m, "worker", endpoint, node_id);
+    }
+    free(endpoint);
+    return rc;
+}
+
+/* ---- in the loop ---- */
+
+static char *page_url(const struct master *m, const struct web_config *c)
+{
+    struct sbuf url = {0};
+    bool is_any = !c->host || !c->host[0] || !strcmp(c->host, "*");
+    const char *host = is_any ? "0.0.0.0" : c->host;
+    if (m->o->web_host_display_name)
+        sbuf_adds(&url, m->o->web_host_display_name);
+    else
+        sbuf_addf(&url, strchr(host, ':') ? "%s://[%s]:%d%s" : "%s://%s:%d%s",
+                  c->tls_cert && c->tls_key ? "https" : "http", host, web_port(m->web),
+                  c->base_path);
+    return sbuf_take(&url);
+}
+
+static int start_web(struct master *m)
+{
+    char *why = NULL, secret[33];
+    struct web_config config = {
+        .host = m->o->web_host,
+        .port = m->o->web_port,
+        .tls_cert = m->o->tls_cert,
+        .tls_key = m->o->tls_key,
+        .base_path = m->o->web_base_path ? m->o->web_base_path : "",
+        .web_login = m->o->web_login,
+        .secret = secret,
+    };
+    random_hex(secret, 32);
+    if (m->o->headless)
+        return 0;
+    if (!web_check_tls(&config, &why))
+        return fail_free(EXIT_CERTIFICATE, why);
+    show_publish(m);
+    m->web = web_start(&config, m->bridge, &why);
+    if (!m->web)
+        return fail_free(EXIT_ADDRESS, why);
+    script_tell_page(m, web_inner_port(m->web), secret);
+    m->page_url = page_url(m, &config);
+    log_info(MAIN_LOGGER, "Starting web interface at %s, press enter to open your default browser.",
+             m->page_url);
+    return 0;
+}
+
+static void warn_of_ignored_options(const struct master *m)
+{
+    if (m->o->expect_workers > 1 && m->is_local)
+        log_warning(MAIN_LOGGER, "--expect-workers has no effect without --master");
+    const struct script *s = &m->host.script;
+    if (!s->has_shape || s->shape_uses_options ||
+        (m->o->users < 0 && m->o->spawn_rate < 0 && m->o->run_time_s <= 0))
+        return;
+    log_warning(MAIN_LOGGER,
+                "--run-time, --users or --spawn-rate have no impact on LoadShapes unless the "
+                "shape class explicitly reads them. See: "
+                "docs.locust.io/en/stable/custom-load-shape.html#use-common-options");
+    struct sbuf names = {0};
+    sbuf_adds(&names, m->o->users >= 0 ? ", --users" : "");
+    sbuf_adds(&names, m->o->spawn_rate >= 0 ? ", --spawn-rate" : "");
+    sbuf_adds(&names, m->o->run_time_s > 0 ? ", --run-time" : "");
+    log_warning(MAIN_LOGGER, "The following option(s) will be ignored: %s", names.data + 2);
+    sbuf_fini(&names);
+}
+
+static void warn_of_fixed_users(const struct master *m)
+{
+    double fixed = 0;
+    for (size_t i = 0; i < m->host.script.class_count; i++)
+        fixed += m->host.script.classes[i].fixed_count;
+    if (!m->host.script.has_shape && m->o->users > 0 && fixed > m->o->users)
+        log_info(MAIN_LOGGER,
+                 "Total fixed_count of User classes (%.0f) is greater than the specified number of "
+                 "users (%.0f), so not all will be spawned.",
+                 fixed, m->o->users);
+}
+
+static bool is_loopback(const char *endpoint)
+{
+    return !strncmp(endpoint, "ipc:", 4) || !strncmp(endpoint, "tcp://127.", 10) ||
+           !strncmp(endpoint, "tcp://[::1]:", 12);
+}
+
+/* There is no password for workers: only the network keeps others out. */
+static void warn_of_open_port(const struct master *m)
+{
+    if (!m->o->master || is_loopback(link_endpoint(m->link)))
+        return;
+    const char *text =
+        "The port for workers is open to other machines: whoever reaches it can read "
+        "the locustfile and the options, join as a worker and stop the test. Keep it "
+        "in a network that you trust, or give --master-bind-host";
+    if (m->o->is_locust) /* whose words are Locust's */
+        log_debug(MAIN_LOGGER, "%s", text);
+    else
+        log_warning(MAIN_LOGGER, "%s", text);
+}
+
+/* The locustfile is loaded: what follows could not be known before. */
+static void open_doors(struct master *m)
+{
+    log_info(MAIN_LOGGER, "Starting Locust " LOCUST_VERSION "%s",
+             m->o->is_locust ? "" : " (Katydid " KATYDID_VERSION ")");
+    if (m->o->autostart && m->o->headless)
+        log_info(MAIN_LOGGER,
+                 "The --autostart argument is implied by --headless, no need to set both.");
+    warn_of_open_port(m);
+    warn_of_fixed_users(m);
+    warn_of_ignored_options(m);
+    if (m->host.script.has_shape)
+        m->run_time_s = 0;
+    int code = start_web(m);
+    if (code == 0)
+        code = terminal_open(m);
+    if (code == 0)
+        keyboard_open(m);
+    if (code != 0)
+        finish_now(m, exit_code_as(m->o->is_locust, code));
+    m->waiting_since = master_now().mono;
+    m->next_wait_log = m->waiting_since;
+}
+
+static size_t expected_workers(const struct master *m)
+{
+    if (m->is_local)
+        return 1;
+    if (!m->o->master) /* those that are left of our own */
+        return children_running(&m->children) - m->host.is_alive;
+    return m->o->expect_workers > 0 ? (size_t)m->o->expect_workers : 1;
+}
+
+static void begin_automatic_run(struct master *m)
+{
+    m->is_auto_begun = true;
+    terminal_begin(m);
+    if (m->users < 0)
+        m->users = 1;
+    if (m->spawn_rate < 0)
+        m->spawn_rate = 1;
+    if (!has_good_host(m) || (!m->host.script.has_shape && !has_enough_files(m)))
+        return;
+    if (m->run_time_s > 0)
+        log_info(MAIN_LOGGER, "Run time limit set to %.0f seconds", m->run_time_s);
+    else if (!m->host.script.has_shape)
+        log_info(MAIN_LOGGER, "No run time limit set, use CTRL+C to interrupt");
+    const char *refusal = m->host.script.has_shape ? script_begin_shape(m) : conduct_start(m);
+    if (refusal)
+        log_error(MAIN_LOGGER, "%s", refusal);
+}
+
+static void await_workers(struct master *m)
+{
+    double now = master_now().mono;
+    size_t expected = expected_workers(m), there = roster_active_count(&m->roster);
+    if (!m->is_auto || m->is_auto_begun || !m->host.has_script || m->finish != FINISH_NOT)
+        return;
+    if (expected == 0) {
+        log_error(MAIN_LOGGER, "No worker process is left: the test cannot begin");
+        finish_fault(m, EXIT_NO_WORKERS);
+        finish_begin(m, false);
+        return;
+    }
+    if (there >= expected) {
+        begin_automatic_run(m);
+        return;
+    }
+    double limit = m->o->expect_workers_max_wait_s;
+    if (limit > 0 && now - m->waiting_since > limit) {
+        char how_many[64] = "";
+        if (!m->o->is_locust)
+            snprintf(how_many, sizeof how_many, ": %zu of %zu came within %.0f s", there, expected,
+                     limit);
+        log_error(MAIN_LOGGER, "Gave up waiting for workers to connect%s", how_many);
+        finish_fault(m, EXIT_NO_WORKERS);
+        finish_begin(m, false);
+    } else if (!m->is_local && now >= m->next_wait_log) {
+        bool is_long = now - m->waiting_since > 5;
+        log_write(is_long ? LOG_INFO : LOG_DEBUG, "root",
+                  "Waiting for workers to be ready, %zu of %zu connected", there, expected);
+        m->next_wait_log = now + 1;
+    }
+}
+
+static void await_autoquit(struct master *m)
+{
+    if (m->autoquit_at <= 0 || master_now().mono < m->autoquit_at || m->finish != FINISH_NOT)
+        return;
+    log_info(MAIN_LOGGER, "--autoquit time reached, shutting down");
+    finish_begin(m, false);
+}
+
+static void after_messages(struct master *m)
+{
+    bool was_loading = m->waiting_since <= 0;
+    if (was_loading && m->host.has_script)
+        open_doors(m);
+    await_workers(m);
+}
+
+static void on_link(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    inbox_drain(arg);
+    after_messages(arg);
+}
+
+static void on_step(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    conduct_step(arg);
+}
+
+static void on_limit(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    conduct_on_limit(arg);
+}
+
+static void on_second(evutil_socket_t fd, short what, void *arg)
+{
+    struct master *m = arg;
+    (void)fd;
+    (void)what;
+    inbox_drain(m);
+    after_messages(m);
+    away_second(m);
+    inbox_second(m);
+    hands_second(m);
+    conduct_second(m);
+    script_second(m);
+    ask_second(m);
+    ingest_second(m);
+    account_second(m);
+    await_autoquit(m);
+    terminal_second(m);
+    show_publish(m);
+    finish_advance(m);
+}
+
+static void on_bridge(evutil_socket_t fd, short what, void *arg)
+{
+    struct master *m = arg;
+    (void)fd;
+    (void)what;
+    bridge_run_commands(m->bridge, commands_execute, m);
+}
+
+static void on_host_ended(struct master *m, const struct child *c)
+{
+    int code = child_exit_code(c), signal_number = child_signal(c);
+    bool is_loaded = m->waiting_since > 0; /* once; it may have been told to load it anew */
+    if (!is_loaded) {
+        if (signal_number) /* else it has said why on stderr */
+            fprintf(stderr, "%s: the process that loads the locustfile was ended by signal %d\n",
+                    options_program(), signal_number);
+        finish_now(m, code); /* 0: the locustfile itself called sys.exit() */
+        return;
+    }
+    if (m->finish < FINISH_CHILDREN && !m->host.has_script) {
+        log_error(MAIN_LOGGER, "The locustfile could not be loaded anew: the master ends");
+        finish_fault(m, code > 0 && !signal_number ? code : EXIT_FAILED);
+    } else if (m->finish < FINISH_CHILDREN) {
+        log_error(MAIN_LOGGER, "The %s ended unexpectedly (%s %d): the test cannot go on",
+                  m->is_local ? "worker process" : "process that runs the locustfile's master side",
+                  signal_number ? "signal" : "exit code", signal_number ? signal_number : code);
+        if (signal_number)
+            finish_fault(m, m->is_local && run_is_on(&m->run) ? EXIT_DESERTED : EXIT_FAILED);
+        else
+            script_exited(m, code); /* os._exit() in user code */
+    }
+    script_host_ended(m);
+}
+
+static void on_child(evutil_socket_t fd, short what, void *arg)
+{
+    struct master *m = arg;
+    (void)fd;
+    (void)what;
+    inbox_flush(m);
+    for (struct child *c = children_reap(&m->children); c; c = children_reap(&m->children)) {
+        bool is_host = c->node_id && !strcmp(c->node_id, m->host.node_id);
+        if (is_host)
+            on_host_ended(m, c);
+        if (m->finish < FINISH_LAST_EVENT)
+            hands_process_ended(m, c->node_id, child_exit_code(c));
+        if (!is_host && m->host.has_script && m->finish == FINISH_NOT &&
+            !roster_find(&m->roster, c->node_id))
+            log_error(MAIN_LOGGER, "A worker process ended (exit code %d) before it could join",
+                      child_exit_code(c));
+        if (is_host && m->finish != FINISH_DONE)
+            finish_begin(m, false);
+    }
+    after_messages(m);
+    finish_advance(m);
+}
+
+static void on_stop_signal(evutil_socket_t signal_number, short what, void *arg)
+{
+    struct master *m = arg;
+    (void)what;
+    if (signal_number == SIGHUP && (m->signal_number || m->finish != FINISH_NOT))
+        return; /* the shell and the terminal both say it */
+    if (m->signal_number || m->finish == FINISH_CHILDREN) {
+        children_signal(&m->children, SIGKILL);
+        finish_now(m, 128 + (int)signal_number);
+        return;
+    }
+    if (signal_number == SIGINT)
+        log_info(MAIN_LOGGER, "Exiting due to CTRL+C interruption");
+    else
+        log_info(MAIN_LOGGER, signal_number == SIGHUP ? "Got SIGHUP signal" : "Got SIGTERM signal");
+    if (!m->host.has_script) { /* nothing to finish yet */
+        children_signal(&m->children, SIGTERM);
+        finish_now(m, 128 + (int)signal_number);
+        return;
+    }
+    if (m->finish == FINISH_NOT)
+        m->signal_number = (int)signal_number;
+    finish_begin(m, true);
+}
+
+/* ---- lifetimes ---- */
+
+static void make_events(struct master *m)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction hangup;
+    bool is_nohup = sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_IGN;
+    m->base = event_base_new();
+    m->step = event_new(m->base, -1, 0, on_step, m);
+    m->limit = event_new(m->base, -1, 0, on_limit, m);
+    m->drain = event_new(m->base, -1, 0, on_link, m);
+    m->second = event_new(m->base, -1, EV_PERSIST, on_second, m);
+    m->bridge_event = event_new(m->base, bridge_fd(m->bridge), EV_READ | EV_PERSIST, on_bridge, m);
+    m->signals[0] = evsignal_new(m->base, SIGCHLD, on_child, m);
+    for (size_t i = 0; i < (is_nohup ? 2 : 3); i++)
+        m->signals[i + 1] = evsignal_new(m->base, numbers[i], on_stop_signal, m);
+    event_add(m->bridge_event, NULL);
+    for (size_t i = 0; i < sizeof m->signals / sizeof *m->signals && m->signals[i]; i++)
+        event_add(m->signals[i], NULL);
+    suspend_open(m);
+    event_add(m->second, &(struct timeval){1, 0});
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static void init(struct master *m, const struct options *o)
+{
+    m->live = *o;
+    m->o = &m->live;
+    m->is_local = !o->master && o->processes == 0;
+    m->is_auto = o->headless || o->autostart;
+    m->users = o->users;
+    m->spawn_rate = o->spawn_rate;
+    m->run_time_s = o->run_time_s;
+    m->run_host = o->host && o->host[0] ? mem_strdup(o->host) : NULL;
+    m->options_json = options_json(o);
+    random_hex(m->boot_id, sizeof m->boot_id - 1);
+    make_node_id(m->host.node_id, sizeof m->host.node_id);
+    stats_init(&m->stats, master_now().unix_time, STATS_LIMITS_DEFAULT);
+    m->account = account_new();
+    m->timeline = timeline_new((size_t)o->timeline_memory_mb << 20);
+    m->events = events_new();
+    m->viewer = viewer_new();
+    m->tunables = tunables_usual;
+    m->bridge = bridge_new();
+    m->logs = logs_new();
+    m->samples = samples_new(SAMPLES_BYTES);
+    m->inbox.report_interval_s = 1;
+    m->logbook = logbook_new(m->logs);
+    logbook_attach(m->logbook);
+    make_events(m);
+}
+
+static int serve(struct master *m)
+{
+    char *why = NULL;
+    raise_file_limit(m);
+    int code = 0;
+    if (children_open(&m->children, &why) != 0)
+        code = fail_free(EXIT_FAILED, why);
+    if (code == 0)
+        code = bind_link(m);
+    if (code == 0)
+        code = start_children(m);
+    if (code != 0)
+        return exit_code_as(m->o->is_locust, code);
+    m->link_event = event_new(m->base, link_fd(m->link), EV_READ | EV_PERSIST, on_link, m);
+    event_add(m->link_event, NULL);
+    inbox_soon(m);
+    event_base_dispatch(m->base);
+    return m->exit_code;
+}
+
+static void end_children(struct master *m)
+{
+    children_signal(&m->children, SIGKILL);
+    for (int i = 0; i < 200 && children_running(&m->children) > 0; i++) {
+        while (children_reap(&m->children))
+            ;
+        usleep(5000);
+    }
+    children_close(&m->children);
+}
+
+void master_close_page(struct master *m)
+{
+    ask_host_ended(m); /* threads of the server wait for these answers */
+    bridge_close(m->bridge);
+    web_stop(m->web);
+    m->web = NULL;
+}
+
+static void fini(struct master *m)
+{
+    struct event *events[] = {m->link_event, m->drain,        m->second,     m->step,
+                              m->limit,      m->bridge_event, m->signals[0], m->signals[1],
+                              m->signals[2], m->signals[3]};
+    master_close_page(m);
+    keyboard_close(m);
+    terminal_close(m);
+    link_close(m->link, 500);
+    end_children(m);
+    for (size_t i = 0; i < sizeof events / sizeof *events; i++)
+        if (events[i])
+            event_free(events[i]);
+    suspend_close(m);
+    event_base_free(m->base);
+    script_fini(&m->host.script);
+    script_end_shape(m);
+    losses_clear(&m->losses);
+    dispatch_free(m->dispatch);
+    inbox_fini(m);
+    roster_fini(&m->roster);
+    account_free(m->account);
+    timeline_free(m->timeline);
+    events_free(m->events);
+    viewer_free(m->viewer);
+    bridge_free(m->bridge);
+    logbook_detach();
+    logbook_free(m->logbook);
+    logs_free(m->logs);
+    samples_free(m->samples);
+    free(m->host.web.extensions);
+    stats_fini(&m->stats);
+    proto_texts_free(m->user_classes);
+    free(m->run_host);
+    free(m->page_url);
+    free(m->options_json);
+}
+
+int master_run(const struct options *o)
+{
+    struct master *m = mem_zalloc(sizeof *m);
+    init(m, o);
+    int code = serve(m);
+    fini(m);
+    free(m);
+    libevent_global_shutdown();
+    return code;
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+/* publish: gathers what view_build.h needs for a snapshot and publishes it. */
+#include "common/base/mem.h"
+#include "master/core.h"
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_shown(const struct worker *w)
+{
+    return worker_is_active(w) || w->state == WORKER_STOPPING || w->state == WORKER_MISSING ||
+           (w->has_joined && w->lost_at > 0);
+}
+
+static size_t list_workers(const struct master *m, struct view_worker *out)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < m->roster.count; i++) {
+        const struct worker *w = m->roster.workers[i];
+        bool is_alive = worker_is_active(w) || w->state == WORKER_STOPPING;
+        if (!is_shown(w))
+            continue;
+        out[count++] = (struct view_worker){
+            .id = w->id,
+            .state = worker_state_name(w),
+            .index = (int)w->index,
+            .users = w->users,
+            .cpu_percent = is_alive ? w->cpu_percent : 0,
+            .memory_bytes = is_alive ? w->memory_bytes : 0,
+            .loop_lag_ms = w->lag_ms,
+            .lag_p99_ms = w->lag_p99_ms,
+            .fds = w->fds,
+            .connections = w->connections,
+            .cores = w->cores,
+            .throttled = w->throttled,
+            .is_katydid = w->is_katydid,
+            .requests = w->requests,
+            .rps = is_alive && m->run.state != RUN_STOPPED ? w->rps : 0,
+        };
+    }
+    return count;
+}
+
+static size_t list_classes(const struct master *m, struct view_class *out)
+{
+    const struct script *s = &m->host.script;
+    for (size_t i = 0; i < s->class_count; i++)
+        out[i] = (struct view_class){
+            .name = s->classes[i].name,
+            .weight = s->classes[i].weight,
+            .fixed_count = (int)s->classes[i].fixed_count,
+            .users = roster_class_users(&m->roster, s->classes[i].name),
+        };
+    return s->class_count;
+}
+
+static const char *shown_host(const struct master *m)
+{
+    if (m->run_host)
+        return m->run_host;
+    const struct script *s = &m->host.script;
+    const char *host = s->class_count > 0 ? s->classes[0].host : NULL;
+    for (size_t i = 1; host && i < s->class_count; i++)
+        if (!s->classes[i].host || strcmp(host, s->classes[i].host) != 0)
+            return "";
+    return host ? host : "";
+}
+
+void show_publish(struct master *m)
+{
+    struct view_worker *workers = mem_zalloc((m->roster.count + 1) * sizeof *workers);
+    struct view_class *classes = mem_zalloc((m->host.script.class_count + 1) * sizeof *classes);
+    struct view head = {
+        .now = master_now().unix_time,
+        .boot_id = m->boot_id,
+        .run_id = m->run.id,
+        .state = run_state_name(m->run.state),
+        .version = KATYDID_VERSION,
+        .locustfile = m->host.script.locustfile ? m->host.script.locustfile : m->o->locustfile,
+        .host = shown_host(m),
+        .notice = m->notice,
+        .started_at = m->run.started_at,
+        .ended_at = m->run.ended_at,
+        .run_time_s = m->run.number > 0 ? m->run.run_time_s : m->run_time_s,
+        .users = roster_user_count(&m->roster),
+        .target_users = run_is_active(&m->run) ? m->run.target_users : 0,
+        .spawn_rate = m->run.spawn_rate,
+        .has_shape = m->host.script.has_shape,
+        .is_distributed = !m->is_local,
+        .has_full_history = m->o->csv_full_history && m->o->csv_prefix,
+        .web = {.socket = m->host.is_alive ? m->host.web.socket : "",
+                .extensions = m->host.web.extensions,
+                .has_login = m->host.web.has_login,
+                .has_guards = m->host.web.has_guards,
+                .has_hooks = m->host.web.has_hooks,
+                .has_page = m->host.web.has_page},
+        .workers = workers,
+        .classes = classes,
+    };
+    head.worker_count = list_workers(m, workers);
+    head.class_count = list_classes(m, classes);
+    head.points = timeline_points(m->timeline, &head.point_count);
+    head.chart = m->tunables.chart;
+    timeline_chart(m->timeline, head.chart_ms);
+    head.timeline = timeline_snapshot(m->timeline);
+    head.events = events_snapshot(m->events);
+    head.is_saturated = events_is_saturated(m->events, head.now);
+    bridge_publish(m->bridge, viewer_build(m->viewer, &head, &m->stats));
+    free(workers);
+    free(classes);
+}

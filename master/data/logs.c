@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: MIT
+/* A ring of lines. A line that is repeated gets a new number and moves to the end, so that who
+ * reads "since N" sees it again with its count and never twice with the same. */
+#include "master/data/logs.h"
+
+#include "common/base/mem.h"
+#include "common/base/sbuf.h"
+#include "common/base/utf8.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct line {
+    uint64_t seq;
+    double at;
+    char *level, *source, *logger, *text;
+    uint64_t repeat;
+    struct line *next, *prev;
+};
+
+struct source {
+    char *name;
+    double tokens, filled_at;
+    struct line *newest; /* or NULL */
+};
+
+struct logs {
+    pthread_mutex_t lock;
+    struct line *first, *last;
+    size_t count;
+    uint64_t seq, dropped;
+    struct source *sources;
+    size_t source_count;
+};
+
+struct logs *logs_new(void)
+{
+    struct logs *l = mem_zalloc(sizeof *l);
+    pthread_mutex_init(&l->lock, NULL);
+    l->sources = mem_zalloc(LOGS_SOURCES * sizeof *l->sources);
+    return l;
+}
+
+static void detach(struct logs *l, struct line *line)
+{
+    *(line->prev ? &line->prev->next : &l->first) = line->next;
+    *(line->next ? &line->next->prev : &l->last) = line->prev;
+    line->next = line->prev = NULL;
+    l->count--;
+}
+
+static void attach(struct logs *l, struct line *line)
+{
+    line->prev = l->last;
+    *(l->last ? &l->last->next : &l->first) = line;
+    l->last = line;
+    line->seq = ++l->seq;
+    l->count++;
+}
+
+static void line_free(struct line *line)
+{
+    free(line->level);
+    free(line->source);
+    free(line->logger);
+    free(line->text);
+    free(line);
+}
+
+static void forget_oldest(struct logs *l)
+{
+    struct line *line = l->first;
+    for (size_t i = 0; i < l->source_count; i++)
+        if (l->sources[i].newest == line)
+            l->sources[i].newest = NULL;
+    detach(l, line);
+    line_free(line);
+}
+
+void logs_free(struct logs *l)
+{
+    if (!l)
+        return;
+    while (l->first)
+        forget_oldest(l);
+    for (size_t i = 0; i < l->source_count; i++)
+        free(l->sources[i].name);
+    free(l->sources);
+    pthread_mutex_destroy(&l->lock);
+    free(l);
+}
+
+/* Sources beyond the limit share the last one's rate. */
+static struct source *source_of(struct logs *l, const char *name, double now)
+{
+    for (size_t i = 0; i < l->source_count; i++)
+        if (!strcmp(l->sources[i].name, name))
+            return &l->sources[i];
+    if (l->source_count == LOGS_SOURCES)
+        return &l->sources[LOGS_SOURCES - 1];
+    struct source *s = &l->sources[l->source_count++];
+    *s = (struct source){mem_strdup(name), LOGS_BURST, now, NULL};
+    return s;
+}
+
+static bool may_log(struct source *s, double now)
+{
+    if (now > s->filled_at) {
+        s->tokens += (now - s->filled_at) * LOGS_RATE;
+        s->filled_at = now;
+    }
+    if (s->tokens > LOGS_BURST)
+        s->tokens = LOGS_BURST;
+    if (s->tokens < 1)
+        return false;
+    s->tokens -= 1;
+    return true;
+}
+
+static bool is_same(const struct line *a, const char *source, const char *level, const char *logger,
+                    const char *text)
+{
+    return a && !strcmp(a->text, text) && !strcmp(a->level, level) && !strcmp(a->logger, logger) &&
+           !strcmp(a->source, source);
+}
+
+static char *bounded(const char *text)
+{
+    return mem_dup(text, utf8_cut(text, strlen(text), LOGS_TEXT_MAX));
+}
+
+static void add(struct logs *l, double now, const char *source, double at, const char *level,
+                const char *logger, const char *text)
+{
+    struct source *s = source_of(l, source, now);
+    if (is_same(s->newest, source, level, logger, text)) {
+        detach(l, s->newest);
+        s->newest->repeat++;
+        s->newest->at = at;
+        attach(l, s->newest);
+        return;
+    }
+    if (!may_log(s, now)) {
+        l->dropped++;
+        return;
+    }
+    if (l->count == LOGS_LINES)
+        forget_oldest(l);
+    struct line *line = mem_zalloc(sizeof *line);
+    *line = (struct line){.at = at,
+                          .level = mem_strdup(level),
+                          .source = mem_strdup(source),
+                          .logger = mem_strdup(logger),
+                          .text = bounded(text),
+                          .repeat = 1};
+    attach(l, line);
+    s->newest = line;
+}
+
+void logs_add(struct logs *l, double now, const char *source, double at, const char *level,
+              const char *logger, const char *text)
+{
+    pthread_mutex_lock(&l->lock);
+    add(l, now, source, at, level, logger, text);
+    pthread_mutex_unlock(&l->lock);
+}
+
+void logs_add_dropped(struct logs *l, uint64_t count)
+{
+    pthread_mutex_lock(&l->lock);
+    l->dropped += count;
+    pthread_mutex_unlock(&l->lock);
+}
+
+/* "[time] host/LEVEL/logger: text" */
+void logs_add_line(struct logs *l, double now, const char *source, const char *line)
+{
+    const char *host = strstr(line, "] ");
+    const char *level = host ? strchr(host + 2, '/') : NULL;
+    const char *logger = level ? strchr(level + 1, '/') : NULL;
+    const char *text = logger ? strstr(logger + 1, ": ") : NULL;
+    if (!text) {
+        logs_add(l, now, source, now, "INFO", "", line);
+        return;
+    }
+    char *level_name = mem_dup(level + 1, (size_t)(logger - level - 1));
+    char *logger_name = mem_dup(logger + 1, (size_t)(text - logger - 1));
+    logs_add(l, now, source, now, level_name, logger_name, text + 2);
+    free(level_name);
+    free(logger_name);
+}
+
+uint64_t logs_seq(struct logs *l)
+{
+    pthread_mutex_lock(&l->lock);
+    uint64_t seq = l->seq;
+    pthread_mutex_unlock(&l->lock);
+    return seq;
+}
+
+static void write_line(const struct line *line, struct sbuf *out)
+{
+    sbuf_addf(out, "[%llu,%.3f,", (unsigned long long)line->seq, line->at);
+    const char *texts[] = {line->level, line->source, line->logger, line->text};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        sbuf_add_json(out, texts[i], strlen(texts[i]));
+        sbuf_addc(out, ',');
+    }
+    sbuf_addf(out, "%llu]", (unsigned long long)line->repeat);
+}
+
+void logs_write(struct logs *l, uint64_t since, size_t limit, size_t max_bytes, struct sbuf *out)
+{
+    pthread_mutex_lock(&l->lock);
+    const struct line *from = NULL;
+    size_t count = 0, bytes = 0;
+    for (const struct line *at = l->last; at && at->seq > since && count < limit; at = at->prev) {
+        bytes += strlen(at->text);
+        if (bytes > max_bytes)
+            break;
+        from = at;
+        count++;
+    }
+    sbuf_addf(out, "{\"seq\":%llu,\"first\":%llu,\"dropped\":%llu,\"lines\":[",
+              (unsigned long long)l->seq, (unsigned long long)(l->first ? l->first->seq : 0),
+              (unsigned long long)l->dropped);
+    for (const struct line *at = from; at; at = at->next) {
+        if (at != from)
+            sbuf_addc(out, ',');
+        write_line(at, out);
+    }
+    pthread_mutex_unlock(&l->lock);
+    sbuf_adds(out, "]}\n");
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* number_text: numbers and texts as the tables, files and JSON of a run write them. */
+#include "common/metric/stats.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct sbuf;
+
+/* The percentiles that tables and files have columns for: Locust's, until the locustfile sets
+ * stats.PERCENTILES_TO_REPORT. */
+#define OUTPUT_PERCENTILES_MAX 32
+extern size_t output_percentile_count;
+extern char output_percentile_names[OUTPUT_PERCENTILES_MAX][16]; /* "50%" … "100%" */
+/* From 0 to 1 each, in the order of the columns. False, and nothing changed, when one is not, or
+ * there are too many. */
+bool output_set_percentiles(const double *percentiles, size_t count);
+
+/* All of them, of a histogram of t (its own, or that of a window), in whole milliseconds: halves
+ * go to the even one, and never above the whole milliseconds of max. */
+void output_percentiles_ms(const struct tally *t, const struct hist *of,
+                           long long out[static OUTPUT_PERCENTILES_MAX]);
+/* Whole milliseconds from 10 on, two digits below; never outside [min, max]. */
+double output_median_ms(const struct tally *t);
+/* As tally_mean_ms, but summed in milliseconds: the last digit is then that of Locust. */
+double output_mean_ms(const struct tally *t);
+double output_min_ms(const struct tally *t); /* 0 when unknown */
+double output_max_ms(const struct tally *t);
+double output_mean_bytes(const struct tally *t);
+double output_fail_ratio(const struct tally *t); /* 1 when there are only failures */
+
+/* The shortest text that reads back as v: "1.0", "0.25", "1e-05". */
+void output_add_float(struct sbuf *b, double v);
+/* The same, but a whole number has no fraction: "1". */
+void output_add_number(struct sbuf *b, double v);
+/* The ids of an exception's nodes, "a,b", as Locust writes a list: "a, b". */
+void output_add_nodes(struct sbuf *b, const char *nodes);
+void output_add_utc(struct sbuf *b, double unix_s); /* 2026-01-31T23:59:59Z; nothing for 0 */
+/* Text of a stranger for a terminal: control and direction characters become escapes. Returns the
+ * number of characters it added. */
+size_t output_add_visible(struct sbuf *b, const char *text);

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: MIT
+/* view: see view.h and view_build.h. Everything a view points to lies in its arena, a list of
+ * blocks that go with the last reference. */
+#include "master/data/view.h"
+#include "common/base/mem.h"
+#include "master/data/events.h"
+#include "master/data/timeline_levels.h"
+#include "master/data/view_build.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK_SIZE 65536
+
+struct view_arena {
+    struct view_arena *next;
+    size_t used, size;
+    max_align_t bytes[];
+};
+
+static void *arena_get(struct view *v, size_t size)
+{
+    size = (size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
+    struct view_arena *a = v->arena;
+    if (!a || a->size - a->used < size) {
+        size_t room = size > BLOCK_SIZE ? size : BLOCK_SIZE;
+        a = mem_realloc(NULL, sizeof *a + room);
+        *a = (struct view_arena){.next = v->arena, .size = room};
+        v->arena = a;
+    }
+    void *p = (char *)a->bytes + a->used;
+    a->used += size;
+    return p;
+}
+
+static void *arena_copy(struct view *v, const void *bytes, size_t size)
+{
+    void *p = arena_get(v, size);
+    if (size > 0)
+        memcpy(p, bytes, size);
+    return p;
+}
+
+static const char *arena_text(struct view *v, const char *text)
+{
+    return arena_copy(v, text ? text : "", text ? strlen(text) + 1 : 1);
+}
+
+void view_ref(struct view *v)
+{
+    __atomic_add_fetch(&v->refs, 1, __ATOMIC_RELAXED);
+}
+
+void view_unref(struct view *v)
+{
+    if (__atomic_sub_fetch(&v->refs, 1, __ATOMIC_ACQ_REL) > 0)
+        return;
+    timeline_snap_unref(v->timeline);
+    events_list_unref(v->events);
+    while (v->arena) {
+        struct view_arena *next = v->arena->next;
+        free(v->arena);
+        v->arena = next;
+    }
+    free(v);
+}
+
+struct row_memory {
+    const struct tally *tally;
+    struct view_row row; /* method and name unset */
+};
+
+struct viewer {
+    uint64_t tick;
+    struct row_memory total;
+    struct row_memory *rows; /* in insertion order, as in the statistics */
+    size_t *order;           /* indexes into rows, as tables show them */
+    size_t count, cap;
+    struct tunables_shares statistics;
+};
+
+struct viewer *viewer_new(void)
+{
+    struct viewer *v = mem_zalloc(sizeof *v);
+    v->statistics = tunables_usual.statistics;
+    return v;
+}
+
+void viewer_free(struct viewer *v)
+{
+    if (!v)
+        return;
+    free(v->rows);
+    free(v->order);
+    free(v);
+}
+
+void viewer_forget(struct viewer *v)
+{
+    v->count = 0;
+    v->total.tally = NULL;
+}
+
+void viewer_ask(struct viewer *v, const struct tunables_shares *statistics)
+{
+    if (!memcmp(&v->statistics, statistics, sizeof *statistics))
+        return;
+    v->statistics = *statistics;
+    viewer_forget(v); /* so that every row is made anew */
+}
+
+#define QUANTILES 6
+
+static void set_quantiles(struct view_row *r, const struct tally *t)
+{
+    static const double shares[QUANTILES] = {0.5, 0.75, 0.90, 0.95, 0.99, 0.999};
+    double *const to[QUANTILES] = {&r->p50, &r->p75, &r->p90, &r->p95, &r->p99, &r->p999};
+    bool has_bounds = t->min_us <= t->max_us; /* foreign workers may send none */
+    uint64_t us[QUANTILES];
+    hist_quantiles_us(&t->hist, shares, QUANTILES, us);
+    for (size_t i = 0; i < QUANTILES; i++) {
+        if (has_bounds && us[i] > t->max_us)
+            us[i] = t->max_us;
+        if (has_bounds && t->hist.count > 0 && us[i] < t->min_us)
+            us[i] = t->min_us;
+        *to[i] = (double)us[i] / 1e3;
+    }
+}
+
+void viewer_set_times(struct view_row *r, const struct tally *t)
+{
+    r->mean_ms = tally_mean_ms(t);
+    r->min_ms = t->min_us == UINT64_MAX ? 0 : (double)t->min_us / 1e3;
+    r->max_ms = (double)t->max_us / 1e3;
+    set_quantiles(r, t);
+    r->median_ms = r->p50;
+    memcpy(r->status, t->extra.status, sizeof r->status);
+    r->sent_bytes = t->extra.sent_bytes;
+    r->received_bytes = t->extra.received_bytes;
+    r->mean_bytes = t->requests > 0 ? (double)t->bytes / (double)t->requests : 0;
+}
+
+/* Most of what is asked for is there already. */
+static double quantile_of(const struct view_row *r, const struct tally *t, double share)
+{
+    const struct {
+        double share, ms;
+    } known[] = {{0.5, r->p50}, {0.75, r->p75}, {0.9, r->p90}, {0.95, r->p95}, {0.99, r->p99}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (fabs(share - known[i].share) < 1e-9)
+            return known[i].ms;
+    return tally_quantile_ms(t, share);
+}
+
+static void set_asked(struct viewer *v, struct view_row *r, const struct tally *t)
+{
+    for (size_t i = 0; i < v->statistics.count; i++)
+        r->asked[i] = quantile_of(r, t, v->statistics.of[i]);
+}
+
+static bool is_near(double a, double b, double share)
+{
+    return fabs(a - b) <= share * fmax(fabs(a), fabs(b));
+}
+
+static void update_row(struct viewer *v, struct row_memory *m, const struct tally *t,
+                       const struct stats *s)
+{
+    struct view_row *r = &m->row;
+    bool is_new = m->tally != t;
+    bool is_counted = r->requests != t->requests || r->failures != t->failures ||
+                      r->cut != t->cut || r->discarded != t->discarded || r->resent != t->resent;
+    double rps = tally_current_rps(t, s), fail_rps = tally_current_fail_rps(t, s);
+    double total_rps = tally_total_rps(t, s), total_fail_rps = tally_total_fail_rps(t, s);
+    if (is_new || is_counted) {
+        viewer_set_times(r, t);
+        set_asked(v, r, t);
+    }
+    if (!is_new && !is_counted && is_near(rps, r->rps, 1e-9) &&
+        is_near(fail_rps, r->fail_rps, 1e-9) && is_near(total_rps, r->total_rps, 0.005) &&
+        is_near(total_fail_rps, r->total_fail_rps, 0.005))
+        return;
+    m->tally = t;
+    r->requests = t->requests;
+    r->failures = t->failures;
+    r->cut = t->cut;
+    r->discarded = t->discarded;
+    r->resent = t->resent;
+    r->rps = rps;
+    r->fail_rps = fail_rps;
+    r->total_rps = total_rps;
+    r->total_fail_rps = total_fail_rps;
+    r->changed_tick = v->tick;
+}
+
+static int by_name_method(const void *a, const void *b, void *arg)
+{
+    const struct viewer *v = arg;
+    const struct tally *left = v->rows[*(const size_t *)a].tally;
+    const struct tally *right = v->rows[*(const size_t *)b].tally;
+    int order = strcmp(left->name, right->name);
+    return order ? order : strcmp(left->method, right->method);
+}
+
+static void grow(struct viewer *v, size_t count)
+{
+    if (count <= v->cap)
+        return;
+    v->cap = count + count / 2;
+    v->rows = mem_realloc(v->rows, v->cap * sizeof *v->rows);
+    v->order = mem_realloc(v->order, v->cap * sizeof *v->order);
+}
+
+static void update_rows(struct viewer *v, const struct stats *s)
+{
+    size_t known = v->count;
+    grow(v, s->row_count);
+    size_t i = 0;
+    for (const struct tally *t = s->rows; t && i < s->row_count; t = t->next, i++) {
+        if (i >= known) {
+            v->rows[i] = (struct row_memory){.row.id = t->number};
+            v->order[i] = i;
+        }
+        update_row(v, &v->rows[i], t, s);
+    }
+    v->count = i;
+    if (v->count != known)
+        qsort_r(v->order, v->count, sizeof *v->order, by_name_method, v);
+}
+
+static void copy_rows(struct viewer *m, struct view *v, const struct stats *s)
+{
+    update_row(m, &m->total, &s->total, s);
+    v->total = m->total.row;
+    v->total.method = "";
+    v->total.name = "Aggregated";
+    update_rows(m, s);
+    v->row_count = 0;
+    v->rows = arena_get(v, (m->count + 1) * sizeof *v->rows);
+    for (size_t i = 0; i < m->count; i++) {
+        const struct row_memory *from = &m->rows[m->order[i]];
+        if (tally_is_hidden(from->tally))
+            continue;
+        struct view_row *row = &v->rows[v->row_count++];
+        *row = from->row;
+        row->method = arena_text(v, from->tally->method);
+        row->name = arena_text(v, from->tally->name);
+    }
+}
+
+static void copy_failures(struct view *v, const struct stats *s)
+{
+    v->failures = arena_get(v, (s->failure_count + 1) * sizeof *v->failures);
+    v->failure_count = 0;
+    for (const struct failure *f = s->failures; f && v->failure_count < s->failure_count;
+         f = f->next)
+        v->failures[v->failure_count++] = (struct view_failure){
+            .id = f->number,
+            .method = arena_text(v, f->method),
+            .name = arena_text(v, f->name),
+            .text = arena_text(v, f->text),
+            .count = f->count,
+            .first_at = f->first_at,
+            .last_at = f->last_at,
+        };
+}
+
+static void copy_exceptions(struct view *v, const struct stats *s)
+{
+    v->exceptions = arena_get(v, (s->exception_count + 1) * sizeof *v->exceptions);
+    v->exception_count = 0;
+    for (const struct exception *e = s->exceptions; e && v->exception_count < s->exception_count;
+         e = e->next)
+        v->exceptions[v->exception_count++] = (struct view_exception){
+            .message = arena_text(v, e->message),
+            .traceback = arena_text(v, e->traceback),
+            .nodes = arena_text(v, e->nodes),
+            .count = e->count,
+            .first_at = e->first_at,
+            .last_at = e->last_at,
+        };
+}
+
+static void copy_head(struct view *v, const struct view *head)
+{
+    v->boot_id = arena_text(v, head->boot_id);
+    v->run_id = arena_text(v, head->run_id);
+    v->state = arena_text(v, head->state);
+    v->version = arena_text(v, head->version);
+    v->locustfile = arena_text(v, head->locustfile);
+    v->host = arena_text(v, head->host);
+    v->notice = arena_text(v, head->notice);
+    v->web.socket = arena_text(v, head->web.socket ? head->web.socket : "");
+    v->web.extensions = arena_text(v, head->web.extensions ? head->web.extensions : "");
+    v->points = arena_copy(v, head->points, head->point_count * sizeof *head->points);
+    v->workers = arena_copy(v, head->workers, head->worker_count * sizeof *head->workers);
+    for (size_t i = 0; i < v->worker_count; i++) {
+        v->workers[i].id = arena_text(v, head->workers[i].id);
+        v->workers[i].state = arena_text(v, head->workers[i].state);
+    }
+    v->classes = arena_copy(v, head->classes, head->class_count * sizeof *head->classes);
+    for (size_t i = 0; i < v->class_count; i++)
+        v->classes[i].name = arena_text(v, head->classes[i].name);
+}
+
+struct view *viewer_build(struct viewer *m, const struct view *head, const struct stats *s)
+{
+    struct view *v = mem_dup(head, sizeof *head);
+    v->arena = NULL;
+    v->refs = 1;
+    v->tick = ++m->tick;
+    v->statistics = m->statistics;
+    copy_head(v, head);
+    copy_rows(m, v, s);
+    copy_failures(v, s);
+    copy_exceptions(v, s);
+    return v;
+}

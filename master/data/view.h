@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* view: what the master shows of a run: an immutable snapshot that web threads may read.
+ *
+ * The main thread builds one each second (viewer_build, by publish.c), publishes it with
+ * bridge_publish and never touches it again; readers hold a reference. Numbers are already derived,
+ * times are milliseconds, rates per second over the last finished second unless named otherwise.
+ */
+#include <stdbool.h>
+#include "master/options/tunables.h"
+#include <stddef.h>
+#include <stdint.h>
+
+struct view_row {
+    uint32_t id;           /* stable for the life of the statistics; 0 is the total */
+    uint64_t changed_tick; /* tick at which any number below last changed */
+    const char *method, *name;
+    uint64_t requests, failures;
+    uint64_t cut, discarded, resent; /* the target's, beside the requests */
+    double rps, fail_rps;            /* Locust's current_rps over its 10 s window */
+    double total_rps, total_fail_rps;
+    double mean_ms, min_ms, max_ms, median_ms;
+    double p50, p75, p90, p95, p99, p999; /* since start, ms */
+    double asked[TUNABLES_SHOWN_MAX];     /* likewise, of view.statistics */
+    double mean_bytes;
+    uint64_t status[6]; /* answers by class; [0] none came */
+    uint64_t sent_bytes, received_bytes;
+};
+
+struct view_failure {
+    uint32_t id; /* of the kind; stable for the life of the statistics */
+    const char *method, *name, *text;
+    uint64_t count;
+    double first_at, last_at; /* unix seconds */
+};
+
+struct view_exception {
+    const char *message, *traceback, *nodes;
+    uint64_t count;
+    double first_at, last_at;
+};
+
+struct view_worker {
+    const char *id, *state; /* ready, spawning, running, stopping, stopped, missing, lost */
+    int index;
+    uint32_t users;
+    double cpu_percent;
+    uint64_t memory_bytes;
+    double loop_lag_ms;                  /* negative: not reported (stock Locust) */
+    double lag_p99_ms, fds, connections; /* likewise */
+    double cores, throttled;             /* of its container, 0: no limit; percent of time */
+    bool is_katydid;
+    uint64_t requests; /* delivered by this worker in this run */
+    double rps;
+};
+
+struct view_point { /* one second of the run, for the charts */
+    int64_t second; /* unix time */
+    double rps, fail_rps;
+    double p50, p95, p99; /* of the requests of that second; NaN if none */
+    double mean_ms;
+    uint32_t users, target_users;
+};
+
+struct view_class {
+    const char *name;
+    double weight;
+    int fixed_count;
+    uint32_t users;
+};
+
+struct view_web {           /* the host's own web server (docs/architecture.md) */
+    const char *socket;     /* path; "" none */
+    const char *extensions; /* JSON: what the locustfile adds to the page */
+    bool has_login;         /* every route of ours needs a session */
+    bool has_guards;        /* functions that look at every request before it is answered */
+    bool has_hooks;         /* functions that may change answers of Locust's routes */
+    bool has_page;          /* it has the page itself (--build-path) */
+};
+
+struct view {
+    uint64_t tick;       /* increases by one per published view, over the life of the process */
+    double now;          /* unix seconds */
+    const char *boot_id; /* random, per master process */
+    const char *run_id;  /* changes at each start from stopped; "" before the first */
+    const char *state;   /* ready spawning running cleanup stopping stopped missing */
+    const char *version, *locustfile, *host; /* host "" when none */
+    const char *notice;                      /* what the page must tell (a lost worker …) or "" */
+    double started_at, ended_at;             /* unix seconds; 0 = not yet */
+    double run_time_s;                       /* 0 = no limit */
+    uint32_t users, target_users;
+    double spawn_rate;
+    bool has_shape; /* a LoadTestShape decides about the users */
+    bool is_distributed;
+    bool has_full_history;               /* --csv-full-history */
+    struct tunables_shares statistics;   /* what rows have in `asked` */
+    struct tunables_shares chart;        /* what is in chart_ms */
+    double chart_ms[TUNABLES_SHOWN_MAX]; /* of the latest second; NaN if none */
+    struct view_web web;
+    struct view_row total;
+    struct view_row *rows;
+    size_t row_count; /* sorted by (name, method) */
+    struct view_failure *failures;
+    size_t failure_count;
+    struct view_exception *exceptions;
+    size_t exception_count;
+    struct view_worker *workers;
+    size_t worker_count;
+    struct view_class *classes;
+    size_t class_count;
+    const struct view_point *points;
+    size_t point_count;             /* the last seconds; all of them are in the timeline */
+    struct timeline_snap *timeline; /* a reference; or NULL */
+    struct events_list *events;     /* a reference; or NULL */
+    bool is_saturated;              /* a worker cannot keep up: what is measured now is not valid */
+    /* private to view.c */
+    struct view_arena *arena;
+    int refs;
+};
+
+void view_ref(struct view *v);   /* atomic */
+void view_unref(struct view *v); /* atomic; frees with the last reference */

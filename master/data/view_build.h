@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* view_build: builds the snapshots of view.h out of the master's state. Main thread.
+ *
+ * What is dear (quantiles, order of the rows) is kept between views and made anew only for rows
+ * whose counts changed. A row counts as changed (changed_tick) when its counts or its current
+ * rates did, or its total rate by more than half a percent: rates since the start move a little
+ * every second, for every row.
+ */
+#include "common/metric/stats.h"
+#include "master/data/view.h"
+
+struct viewer;
+struct viewer *viewer_new(void);
+void viewer_free(struct viewer *v);
+/* The statistics were cleared: rows get new ids. */
+void viewer_forget(struct viewer *v);
+
+/* The percentiles that rows have besides the usual ones, from the next view on. */
+void viewer_ask(struct viewer *v, const struct tunables_shares *statistics);
+
+/* The figures of a row that do not depend on time: times, percentiles, sizes, status classes. */
+void viewer_set_times(struct view_row *r, const struct tally *t);
+
+/* A new view with one reference: *head gives every plain field and the lists of workers, classes
+ * and points (all copied), the timeline and the events (whose references it takes over); rows,
+ * total, failures and exceptions come from s. Its tick is the viewer's next one. */
+struct view *viewer_build(struct viewer *v, const struct view *head, const struct stats *s);

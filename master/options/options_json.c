@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+/* options_json: the options as Python code of a test expects them on `environment.parsed_options`:
+ * Locust's dest names and the Python types its own parser would have produced.
+ */
+#include "master/options/options_table.h"
+#include <jansson.h>
+#include <math.h>
+#include <string.h>
+
+static json_t *list_json(char *const *list, bool is_json)
+{
+    if (!list)
+        return json_null();
+    json_t *array = json_array();
+    for (; *list; list++) {
+        json_t *item = is_json ? json_loads(*list, 0, NULL) : json_string(*list);
+        json_array_append_new(array, item ? item : json_null());
+    }
+    return array;
+}
+
+static json_t *text_json(const struct option_def *d, const char *text)
+{
+    if (!text)
+        return d->marks & OPTION_EMPTY ? json_string("") : json_null();
+    json_t *j = json_string(text);
+    return j ? j : json_null(); /* not UTF-8 */
+}
+
+static json_t *number_json(const struct option_def *d, double n)
+{
+    if (d->marks & OPTION_NULL && n == d->initial)
+        return json_null();
+    return d->kind == OPTION_RATE ? json_real(n) : json_integer((json_int_t)n);
+}
+
+static json_t *value_json(const struct options *o, const struct option_def *d)
+{
+    switch (d->kind) {
+    case OPTION_FLAG:
+        return json_boolean(*OPTION_FIELD_CONST(o, d, bool));
+    case OPTION_TEXT:
+    case OPTION_URL:
+    case OPTION_ADDRESS:
+    case OPTION_BASE_PATH:
+    case OPTION_LEVEL:
+        return text_json(d, *OPTION_FIELD_CONST(o, d, char *));
+    case OPTION_LIST:
+    case OPTION_USERS_JSON:
+        return list_json(*OPTION_FIELD_CONST(o, d, char **), d->kind == OPTION_USERS_JSON);
+    case OPTION_INT:
+        return number_json(d, *OPTION_FIELD_CONST(o, d, int));
+    case OPTION_WHOLE:
+    case OPTION_RATE:
+    case OPTION_SPAN:
+        return number_json(d, *OPTION_FIELD_CONST(o, d, double));
+    case OPTION_HELP:
+    case OPTION_VERSION:
+    case OPTION_LEGACY:
+        return NULL;
+    }
+    return NULL;
+}
+
+char *options_json(const struct options *o)
+{
+    json_t *j = json_object();
+    for (size_t i = 0; i < option_count; i++) {
+        const struct option_def *d = &option_table[i];
+        json_t *value = d->dest ? value_json(o, d) : NULL;
+        if (value)
+            json_object_set_new(j, d->dest, value);
+    }
+    json_object_set_new(j, "user_classes",
+                        o->user_classes ? list_json(o->user_classes, false) : json_array());
+    static const char *const rejected[] = {"web_auth", "expect_slaves", "slave"};
+    for (size_t i = 0; i < sizeof rejected / sizeof rejected[0]; i++)
+        json_object_set_new(j, rejected[i], json_null());
+    json_object_set_new(j, "legacy_ui", json_false());
+    char *text = json_dumps(j, JSON_COMPACT);
+    json_decref(j);
+    return text;
+}

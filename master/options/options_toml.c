@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: MIT
+/* options_toml: reads the table [tool.locust] of a TOML file (pyproject.toml).
+ *
+ * Everything else in the file is walked over, not understood: strings of all four kinds, arrays
+ * and inline tables are skipped by their brackets, so that nothing inside them is mistaken for our
+ * table. In our table a value is a string, a number, a boolean, a date (taken as text) or an array
+ * of these. No recursion; the reader never looks behind the end of the text.
+ */
+#include "master/options/options_table.h"
+#include "common/base/mem.h"
+#include "common/base/sbuf.h"
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PATH_MAX_PARTS 16
+
+struct toml {
+    const char *path; /* of the file */
+    const char *p, *end;
+    unsigned line;
+    char *table[PATH_MAX_PARTS]; /* the current table's name */
+    size_t table_parts;
+    char *key[PATH_MAX_PARTS]; /* the current key */
+    size_t key_parts;
+};
+
+static int fail(const struct toml *t, const char *what)
+{
+    return option_error("%s:%u: %s: write it as TOML", t->path, t->line, what);
+}
+
+static bool is_at(const struct toml *t, const char *text)
+{
+    size_t n = strlen(text);
+    return (size_t)(t->end - t->p) >= n && memcmp(t->p, text, n) == 0;
+}
+
+static void skip_spaces(struct toml *t)
+{
+    while (t->p < t->end && (*t->p == ' ' || *t->p == '\t'))
+        t->p++;
+}
+
+static void skip_comment(struct toml *t)
+{
+    if (t->p < t->end && *t->p == '#')
+        while (t->p < t->end && *t->p != '\n')
+            t->p++;
+}
+
+/* Spaces, comments and line ends. */
+static void skip_lines(struct toml *t)
+{
+    for (;;) {
+        skip_spaces(t);
+        skip_comment(t);
+        if (t->p >= t->end || (*t->p != '\n' && *t->p != '\r'))
+            return;
+        t->line += *t->p++ == '\n';
+    }
+}
+
+static void forget(char **parts, size_t *count)
+{
+    while (*count)
+        free(parts[--*count]);
+}
+
+/* ---- strings ---------------------------------------------------------------------------- */
+
+static void add_utf8(struct sbuf *out, unsigned long cp)
+{
+    if (cp < 0x80) {
+        sbuf_addc(out, (char)cp);
+        return;
+    }
+    int more = cp < 0x800 ? 1 : cp < 0x10000 ? 2 : 3;
+    static const unsigned lead[] = {0, 0xc0, 0xe0, 0xf0};
+    sbuf_addc(out, (char)(lead[more] | cp >> (6 * more)));
+    while (more--)
+        sbuf_addc(out, (char)(0x80 | ((cp >> (6 * more)) & 0x3f)));
+}
+
+static bool read_hex(struct toml *t, int digits, struct sbuf *out)
+{
+    char hex[9] = "";
+    for (int i = 0; i < digits; i++) {
+        if (t->p >= t->end || !isxdigit((unsigned char)*t->p))
+            return false;
+        hex[i] = *t->p++;
+    }
+    unsigned long cp = strtoul(hex, NULL, 16);
+    if (!cp || cp > 0x10ffff || (cp >= 0xd800 && cp < 0xe000))
+        return false;
+    add_utf8(out, cp);
+    return true;
+}
+
+/* Behind a backslash. */
+static bool read_escape(struct toml *t, bool is_multi, struct sbuf *out)
+{
+    static const char from[] = "btnfre\"\\", to[] = "\b\t\n\f\r\033\"\\";
+    if (t->p >= t->end)
+        return false;
+    char c = *t->p++;
+    if (c == 'u' || c == 'U')
+        return read_hex(t, c == 'u' ? 4 : 8, out);
+    if (is_multi && isspace((unsigned char)c)) { /* the line goes on behind the blanks */
+        t->line += c == '\n';
+        for (; t->p < t->end && isspace((unsigned char)*t->p); t->p++)
+            t->line += *t->p == '\n';
+        return true;
+    }
+    const char *hit = memchr(from, c, sizeof from - 1);
+    if (hit)
+        sbuf_addc(out, to[hit - from]);
+    return hit != NULL;
+}
+
+/* t->p is at a quote. Appends the decoded text. */
+static int read_string(struct toml *t, struct sbuf *out)
+{
+    char quote = *t->p;
+    bool is_multi = is_at(t, quote == '"' ? "\"\"\"" : "'''");
+    t->p += is_multi ? 3 : 1;
+    if (is_multi && is_at(t, "\r\n"))
+        t->p++;
+    if (is_multi && t->p < t->end && *t->p == '\n') {
+        t->p++;
+        t->line++;
+    }
+    while (t->p < t->end) {
+        char c = *t->p;
+        if (c == quote && (!is_multi || is_at(t, quote == '"' ? "\"\"\"" : "'''"))) {
+            t->p += is_multi ? 3 : 1;
+            for (int i = 0; is_multi && i < 2 && t->p < t->end && *t->p == quote; i++)
+                sbuf_addc(out, *t->p++); /* up to two quotes may end the text itself */
+            return 0;
+        }
+        if (c == '\n' && !is_multi)
+            break;
+        t->p++;
+        t->line += c == '\n';
+        if (c == '\\' && quote == '"') {
+            if (!read_escape(t, is_multi, out))
+                return fail(t, "a string has an escape that does not exist");
+        } else {
+            sbuf_addc(out, c);
+        }
+    }
+    return fail(t, "a string has no end");
+}
+
+/* ---- keys and values -------------------------------------------------------------------- */
+
+static bool is_bare(char c)
+{
+    return isalnum((unsigned char)c) || c == '_' || c == '-';
+}
+
+/* A dotted key into parts. */
+static int read_key(struct toml *t, char **parts, size_t *count)
+{
+    forget(parts, count);
+    for (;;) {
+        struct sbuf part = {0};
+        skip_spaces(t);
+        bool is_quoted = t->p < t->end && (*t->p == '"' || *t->p == '\'');
+        if (is_quoted && read_string(t, &part)) {
+            sbuf_fini(&part);
+            return 2;
+        }
+        while (!is_quoted && t->p < t->end && is_bare(*t->p))
+            sbuf_addc(&part, *t->p++);
+        if ((!part.len && !is_quoted) || *count == PATH_MAX_PARTS) {
+            sbuf_fini(&part);
+            return fail(t, "there is no key where one must be");
+        }
+        parts[(*count)++] = part.data ? sbuf_take(&part) : mem_strdup("");
+        skip_spaces(t);
+        if (t->p >= t->end || *t->p != '.')
+            return 0;
+        t->p++;
+    }
+}
+
+static int read_header(struct toml *t)
+{
+    bool is_array = is_at(t, "[[");
+    t->p += is_array ? 2 : 1;
+    if (read_key(t, t->table, &t->table_parts))
+        return 2;
+    if (!is_at(t, is_array ? "]]" : "]"))
+        return fail(t, "a table's name has no end");
+    t->p += is_array ? 2 : 1;
+    if (is_array)
+        forget(t->table, &t->table_parts); /* never ours, and what follows is not either */
+    return 0;
+}
+
+/* A number, boolean or date: as written, but without the underscores of numbers. */
+static int read_scalar(struct toml *t, struct sbuf *out)
+{
+    const char *from = t->p;
+    for (; t->p < t->end && !strchr(" \t\r\n,]}#", *t->p); t->p++)
+        if (*t->p != '_')
+            sbuf_addc(out, *t->p);
+    return t->p > from ? 0 : fail(t, "there is no value where one must be");
+}
+
+static int read_one(struct toml *t, struct sbuf *out)
+{
+    bool is_string = t->p < t->end && (*t->p == '"' || *t->p == '\'');
+    return is_string ? read_string(t, out) : read_scalar(t, out);
+}
+
+/* Walks over a value that is not ours. */
+static int skip_value(struct toml *t)
+{
+    size_t depth = 0;
+    do {
+        if (depth)
+            skip_lines(t);
+        if (t->p >= t->end)
+            return fail(t, "a value has no end");
+        char c = *t->p;
+        if (c == '[' || c == '{') {
+            depth++;
+            t->p++;
+        } else if (c == ']' || c == '}') {
+            if (!depth)
+                return fail(t, "a bracket closes nothing");
+            depth--;
+            t->p++;
+        } else if (depth && (c == ',' || c == '=' || c == '.')) {
+            t->p++;
+        } else {
+            struct sbuf text = {0};
+            int rc = read_one(t, &text);
+            sbuf_fini(&text);
+            if (rc)
+                return rc;
+        }
+    } while (depth);
+    return 0;
+}
+
+static int read_array(struct toml *t, char ***values)
+{
+    t->p++;
+    for (;;) {
+        skip_lines(t);
+        if (t->p < t->end && *t->p == ']') {
+            t->p++;
+            return 0;
+        }
+        if (t->p >= t->end || *t->p == '[' || *t->p == '{')
+            return fail(t, "an array of options may have only texts, numbers and booleans");
+        struct sbuf text = {0};
+        int rc = read_one(t, &text);
+        if (!rc)
+            option_add_word(values, text.data ? text.data : "");
+        sbuf_fini(&text);
+        if (rc)
+            return rc;
+        skip_lines(t);
+        if (t->p < t->end && *t->p == ',')
+            t->p++;
+        else if (t->p >= t->end || *t->p != ']')
+            return fail(t, "an array has no end");
+    }
+}
+
+/* The option's name when the current key belongs to tool.locust, else NULL. */
+static const char *our_key(const struct toml *t)
+{
+    const char *parts[2 * PATH_MAX_PARTS];
+    size_t n = 0;
+    for (size_t i = 0; i < t->table_parts; i++)
+        parts[n++] = t->table[i];
+    for (size_t i = 0; i < t->key_parts; i++)
+        parts[n++] = t->key[i];
+    bool is_ours = n == 3 && strcmp(parts[0], "tool") == 0 && strcmp(parts[1], "locust") == 0;
+    return is_ours ? parts[2] : NULL;
+}
+
+static int read_setting(struct toml *t, const char *key, option_setting_cb *cb, void *arg)
+{
+    char **values = mem_zalloc(sizeof *values);
+    struct option_setting s = {.key = key, .line = t->line};
+    s.is_list = t->p < t->end && *t->p == '[';
+    int rc;
+    if (s.is_list) {
+        rc = read_array(t, &values);
+    } else if (t->p < t->end && *t->p == '{') {
+        rc = fail(t, "an option cannot be a table");
+    } else {
+        struct sbuf text = {0};
+        rc = read_one(t, &text);
+        if (!rc)
+            option_add_word(&values, text.data ? text.data : "");
+        sbuf_fini(&text);
+    }
+    s.values = values;
+    s.count = option_list_len(values);
+    if (!rc)
+        rc = cb(arg, t->path, &s);
+    options_free_list(values);
+    return rc;
+}
+
+static int read_line(struct toml *t, option_setting_cb *cb, void *arg)
+{
+    if (*t->p == '[')
+        return read_header(t);
+    if (read_key(t, t->key, &t->key_parts))
+        return 2;
+    if (t->p >= t->end || *t->p != '=')
+        return fail(t, "a key has no '='");
+    t->p++;
+    skip_spaces(t);
+    const char *key = our_key(t);
+    return key ? read_setting(t, key, cb, arg) : skip_value(t);
+}
+
+int options_toml_read(const char *path, const char *text, size_t len, option_setting_cb *cb,
+                      void *arg)
+{
+    struct toml t = {.path = path, .p = text, .end = text + len, .line = 1};
+    if (is_at(&t, "\xef\xbb\xbf"))
+        t.p += 3;
+    int rc = 0;
+    for (skip_lines(&t); t.p < t.end && !rc; skip_lines(&t)) {
+        rc = read_line(&t, cb, arg);
+        skip_spaces(&t);
+        skip_comment(&t);
+        if (!rc && t.p < t.end && *t.p != '\n' && *t.p != '\r')
+            rc = fail(&t, "there is something behind a value");
+    }
+    forget(t.table, &t.table_parts);
+    forget(t.key, &t.key_parts);
+    return rc;
+}

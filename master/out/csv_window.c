@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+/* csv_window: see the header. Rows are known by their place in memory, which stays theirs until
+ * the statistics are cleared; a new start time tells that they were, and then all is forgotten. */
+#include "master/out/csv_window.h"
+#include "common/base/map.h"
+#include "common/base/mem.h"
+#include "common/base/sbuf.h"
+#include <stdlib.h>
+
+#define WINDOW_TICKS 10
+
+struct window {
+    const struct tally *of;
+    struct hist seen, sum;          /* up to the last tick; of the ticks in the ring */
+    struct sbuf ring[WINDOW_TICKS]; /* packed differences; slot = its tick % WINDOW_TICKS */
+    uint64_t tick;
+    struct window *next;
+};
+
+struct csv_windows {
+    struct map index; /* by the address of the row */
+    struct window *list;
+    double started_at;
+};
+
+static uint64_t hash_of(const struct tally *t)
+{
+    return map_hash(0, &t, sizeof t);
+}
+
+static bool is_of(const void *value, const void *key)
+{
+    return ((const struct window *)value)->of == key;
+}
+
+static void forget_all(struct csv_windows *w)
+{
+    for (struct window *next, *i = w->list; i; i = next) {
+        next = i->next;
+        hist_fini(&i->seen);
+        hist_fini(&i->sum);
+        for (size_t k = 0; k < WINDOW_TICKS; k++)
+            sbuf_fini(&i->ring[k]);
+        free(i);
+    }
+    w->list = NULL;
+    map_clear(&w->index);
+}
+
+struct csv_windows *csv_windows_new(void)
+{
+    return mem_zalloc(sizeof(struct csv_windows));
+}
+
+void csv_windows_free(struct csv_windows *w)
+{
+    if (!w)
+        return;
+    forget_all(w);
+    map_fini(&w->index);
+    free(w);
+}
+
+static struct window *window_of(struct csv_windows *w, const struct tally *t)
+{
+    uint64_t hash = hash_of(t);
+    struct window *found = map_find(&w->index, hash, is_of, t);
+    if (found)
+        return found;
+    found = mem_zalloc(sizeof *found);
+    found->of = t;
+    hist_init(&found->seen);
+    hist_init(&found->sum);
+    found->next = w->list;
+    w->list = found;
+    map_add(&w->index, hash, found);
+    return found;
+}
+
+static void drop_oldest(struct window *i, struct sbuf *slot)
+{
+    if (!slot->len)
+        return;
+    struct hist old;
+    hist_init(&old);
+    hist_add_packed(&old, slot->data, slot->len);
+    hist_subtract(&i->sum, &old);
+    hist_fini(&old);
+    sbuf_clear(slot);
+}
+
+void csv_windows_begin(struct csv_windows *w, const struct stats *s)
+{
+    if (w->started_at != s->started_at)
+        forget_all(w);
+    w->started_at = s->started_at;
+}
+
+const struct hist *csv_windows_advance(struct csv_windows *w, const struct tally *t)
+{
+    struct window *i = window_of(w, t);
+    struct sbuf *slot = &i->ring[i->tick++ % WINDOW_TICKS];
+    drop_oldest(i, slot);
+    if (t->hist.count > i->seen.count) {
+        struct hist news;
+        hist_init(&news);
+        hist_merge(&news, &t->hist);
+        hist_subtract(&news, &i->seen);
+        hist_pack(&news, slot);
+        hist_merge(&i->sum, &news);
+        hist_merge(&i->seen, &news);
+        hist_fini(&news);
+    }
+    return i->sum.count ? &i->sum : NULL;
+}

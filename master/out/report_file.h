@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* report_file: the run as one HTML file that needs nothing else: the page itself, its script and
+ * style inlined under a policy of their hashes, and the figures in one inert block (docs/api.md).
+ *
+ * What users named stands in that block, as base64 of gzip of JSON; the names of locustfile and
+ * host also in another one, escaped, for scripts that look for them.
+ * The file is at most REPORT_FILE_MAX bytes: what would be more has fewer endpoints with windows,
+ * then fewer with a histogram. Any thread; what is read is immutable.
+ */
+#include "common/base/sbuf.h"
+#include "master/data/view.h"
+
+#define REPORT_FILE_MAX (5u << 20)
+#define REPORT_SAMPLES_MAX (3u << 19) /* bytes of JSON: they leave room for the figures … */
+#define REPORT_LOGS_MAX (1u << 20)    /* … even if none of it can be packed */
+
+struct report_ask {
+    int64_t from, to;    /* unix seconds, to not included; 0: all of the present statistics */
+    const char *script;  /* JSON of GET api/v1/script, or NULL */
+    const char *samples; /* JSON of samples_write_all, or NULL: the report has none */
+    const char *logs;    /* JSON of logs_write, or NULL: likewise */
+};
+
+/* Appends the file to out. False when this program was built without the page. */
+bool report_file_make(const struct view *v, const struct report_ask *ask, struct sbuf *out);
+/* The same into a file. 0; or -1 and *why (malloced): what to tell. */
+int report_file_write(const char *path, const struct view *v, const struct report_ask *ask,
+                      char **why);

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: MIT
+/* Outgoing messages, as Locust packs them: [type, data, node id]. */
+#include "common/base/sbuf.h"
+#include "common/metric/stats.h"
+#include "master/proto/proto_walk.h"
+#include <string.h>
+
+static int append(void *to, const char *bytes, size_t len)
+{
+    sbuf_add(to, bytes, len);
+    return 0;
+}
+
+static void put(msgpack_packer *pk, const char *text)
+{
+    msgpack_pack_str_with_body(pk, text, strlen(text));
+}
+
+static void put_or_nil(msgpack_packer *pk, const char *text)
+{
+    if (text)
+        put(pk, text);
+    else
+        msgpack_pack_nil(pk);
+}
+
+static void put_raw(msgpack_packer *pk, struct slice value)
+{
+    if (value.len > 0)
+        sbuf_add(pk->data, value.data, value.len);
+    else
+        msgpack_pack_nil(pk);
+}
+
+static msgpack_packer begin(struct sbuf *out, const char *type)
+{
+    msgpack_packer pk;
+    msgpack_packer_init(&pk, out, append);
+    msgpack_pack_array(&pk, 3);
+    put(&pk, type);
+    return pk;
+}
+
+void proto_plain(struct sbuf *out, const char *type, const char *node)
+{
+    msgpack_packer pk = begin(out, type);
+    msgpack_pack_nil(&pk);
+    put(&pk, node);
+}
+
+/* boot_id NULL: for a worker of stock Locust. token NULL: it knows its own already. */
+void proto_ack(struct sbuf *out, const char *node, unsigned index, const char *boot_id,
+               const char *token)
+{
+    msgpack_packer pk = begin(out, "ack");
+    msgpack_pack_map(&pk, boot_id ? 2 : 1);
+    put(&pk, "index");
+    msgpack_pack_unsigned_int(&pk, index);
+    if (boot_id) {
+        put(&pk, "katydid");
+        msgpack_pack_map(&pk, token ? 4 : 3);
+        if (token) {
+            put(&pk, "token");
+            put(&pk, token);
+        }
+        put(&pk, "protocol");
+        msgpack_pack_int(&pk, 1);
+        put(&pk, "boot_id");
+        put(&pk, boot_id);
+        put(&pk, "report_interval");
+        msgpack_pack_double(&pk, 1.0);
+    }
+    put(&pk, node);
+}
+
+void proto_report_ack(struct sbuf *out, const char *node, const char *epoch, uint64_t seq,
+                      double report_interval_s)
+{
+    msgpack_packer pk = begin(out, "katydid_ack");
+    msgpack_pack_map(&pk, 3);
+    put(&pk, "epoch");
+    put(&pk, epoch);
+    put(&pk, "seq");
+    msgpack_pack_uint64(&pk, seq);
+    put(&pk, "report_interval");
+    msgpack_pack_double(&pk, report_interval_s);
+    put(&pk, node);
+}
+
+void proto_spawning_complete(struct sbuf *out, const char *node, unsigned users)
+{
+    msgpack_packer pk = begin(out, "spawning_complete");
+    msgpack_pack_map(&pk, 1);
+    put(&pk, "user_count");
+    msgpack_pack_unsigned_int(&pk, users);
+    put(&pk, node);
+}
+
+void proto_relay(struct sbuf *out, struct slice type, struct slice data, const char *node)
+{
+    msgpack_packer pk;
+    msgpack_packer_init(&pk, out, append);
+    msgpack_pack_array(&pk, 3);
+    msgpack_pack_str_with_body(&pk, type.data, type.len);
+    put_raw(&pk, data);
+    put(&pk, node);
+}
+
+void proto_spawn(struct sbuf *out, const char *node, const struct spawn_order *o)
+{
+    msgpack_packer pk = begin(out, "spawn");
+    msgpack_pack_map(&pk, 7);
+    put(&pk, "timestamp");
+    msgpack_pack_double(&pk, o->timestamp);
+    put(&pk, "sequence");
+    msgpack_pack_uint64(&pk, o->sequence);
+    put(&pk, "user_classes_count");
+    msgpack_pack_map(&pk, o->class_count);
+    for (size_t i = 0; i < o->class_count; i++) {
+        put(&pk, o->names[i]);
+        msgpack_pack_unsigned_int(&pk, o->counts[i]);
+    }
+    put(&pk, "host");
+    put_or_nil(&pk, o->host);
+    put(&pk, "stop_timeout");
+    msgpack_pack_double(&pk, o->stop_timeout_s);
+    put(&pk, "run");
+    put(&pk, o->run_id);
+    put(&pk, "parsed_options");
+    if (o->options.len > 0)
+        sbuf_add(out, o->options.data, o->options.len);
+    else
+        msgpack_pack_map(&pk, 0);
+    put(&pk, node);
+}
+
+static void put_args(msgpack_packer *pk, const struct event_args *a)
+{
+    size_t count = (a->client_id != NULL) + (a->timestamp != NULL) + (a->exit_code != NULL) +
+                   (a->user_count != NULL) + (a->run != NULL) + (a->data.len > 0);
+    msgpack_pack_map(pk, count);
+    if (a->client_id) {
+        put(pk, "client_id");
+        put(pk, a->client_id);
+    }
+    if (a->timestamp) {
+        put(pk, "timestamp");
+        msgpack_pack_double(pk, *a->timestamp);
+    }
+    if (a->exit_code) {
+        put(pk, "exit_code");
+        msgpack_pack_int(pk, *a->exit_code);
+    }
+    if (a->user_count) {
+        put(pk, "user_count");
+        msgpack_pack_unsigned_int(pk, *a->user_count);
+    }
+    if (a->run) {
+        put(pk, "run");
+        put(pk, a->run);
+    }
+    if (a->data.len > 0) {
+        put(pk, "data");
+        put_raw(pk, a->data);
+    }
+}
+
+void proto_report(struct sbuf *out, const char *node, const struct sbuf *html)
+{
+    msgpack_packer pk = begin(out, "katydid_report");
+    msgpack_pack_map(&pk, 1);
+    put(&pk, "html");
+    if (html) {
+        msgpack_pack_str(&pk, html->len);
+        msgpack_pack_str_body(&pk, html->data, html->len);
+    } else {
+        msgpack_pack_nil(&pk);
+    }
+    put(&pk, node);
+}
+
+void proto_event(struct sbuf *out, const char *node, uint64_t id, const char *name,
+                 const struct event_args *args)
+{
+    msgpack_packer pk = begin(out, "katydid_event");
+    msgpack_pack_map(&pk, 3);
+    put(&pk, "id");
+    msgpack_pack_uint64(&pk, id);
+    put(&pk, "name");
+    put(&pk, name);
+    put(&pk, "args");
+    put_args(&pk, args);
+    put(&pk, node);
+}
+
+static void put_count(msgpack_packer *pk, const char *key, uint64_t count)
+{
+    put(pk, key);
+    msgpack_pack_uint64(pk, count);
+}
+
+void proto_state(struct sbuf *out, const char *node, const struct host_state *s)
+{
+    msgpack_packer pk = begin(out, "katydid_state");
+    msgpack_pack_map(&pk, 6);
+    put(&pk, "state");
+    put(&pk, s->state);
+    put_count(&pk, "user_count", s->users);
+    put_count(&pk, "target_user_count", s->target_users);
+    put_count(&pk, "worker_count", s->worker_count);
+    put(&pk, "user_classes_count");
+    msgpack_pack_map(&pk, s->class_count);
+    for (size_t i = 0; i < s->class_count; i++)
+        put_count(&pk, s->classes[i].name, s->classes[i].users);
+    put(&pk, "stats");
+    msgpack_pack_map(&pk, 5);
+    put_count(&pk, "requests", s->total->requests);
+    put_count(&pk, "failures", s->total->failures);
+    put_count(&pk, "cut", s->total->cut);
+    put_count(&pk, "discarded", s->total->discarded);
+    put_count(&pk, "resent", s->total->resent);
+    put(&pk, node);
+}
+
+void proto_page(struct sbuf *out, const char *node, const struct host_page *p)
+{
+    msgpack_packer pk = begin(out, "katydid_page");
+    msgpack_pack_map(&pk, 5);
+    put(&pk, "address");
+    put(&pk, p->address);
+    put_count(&pk, "port", (uint64_t)p->port);
+    put(&pk, "secret");
+    put(&pk, p->secret);
+    put(&pk, "base_path");
+    put(&pk, p->base_path);
+    put(&pk, "tls");
+    p->has_tls ? msgpack_pack_true(&pk) : msgpack_pack_false(&pk);
+    put(&pk, node);
+}
+
+void proto_browse(struct sbuf *out, const char *node, const char *url)
+{
+    msgpack_packer pk = begin(out, "katydid_browse");
+    msgpack_pack_map(&pk, 1);
+    put(&pk, "url");
+    put(&pk, url);
+    put(&pk, node);
+}
+
+static void put_public(msgpack_packer *pk, const msgpack_object_map *map)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < map->size; i++)
+        count += !proto_is(&map->ptr[i].key, "katydid");
+    msgpack_pack_map(pk, count);
+    for (uint32_t i = 0; i < map->size; i++) {
+        if (proto_is(&map->ptr[i].key, "katydid"))
+            continue;
+        msgpack_pack_object(pk, map->ptr[i].key);
+        msgpack_pack_object(pk, map->ptr[i].val);
+    }
+}
+
+void proto_public_stats(struct sbuf *out, struct slice data)
+{
+    msgpack_packer pk;
+    msgpack_unpacked u;
+    msgpack_packer_init(&pk, out, append);
+    if (!proto_decode(&u, data)) {
+        msgpack_pack_map(&pk, 0);
+        return;
+    }
+    if (u.data.type == MSGPACK_OBJECT_MAP)
+        put_public(&pk, &u.data.via.map);
+    else
+        msgpack_pack_map(&pk, 0);
+    msgpack_unpacked_destroy(&u);
+}

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: MIT
+#include "common/base/sbuf.h"
+#include "common/metric/hist.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static uint64_t only_quantile(uint64_t value_us)
+{
+    struct hist h;
+    hist_init(&h);
+    hist_add(&h, value_us, 1);
+    uint64_t got = hist_quantile_us(&h, 0.5);
+    hist_fini(&h);
+    return got;
+}
+
+static void check_error(uint64_t value_us)
+{
+    double got = (double)only_quantile(value_us), want = (double)value_us;
+    double allowed = value_us < 256 ? 0 : want * 0.004;
+    if (fabs(got - want) > allowed)
+        fail_msg("%.0f us came back as %.0f us", want, got);
+}
+
+static void test_error_is_small_everywhere(void **state)
+{
+    (void)state;
+    for (uint64_t v = 0; v < 70000; v++)
+        check_error(v);
+    for (uint64_t edge = 1u << 16; edge <= HIST_MAX_US; edge <<= 1)
+        for (int64_t d = -3; d <= 3; d++)
+            check_error(edge + (uint64_t)d);
+    uint64_t x = 1;
+    for (int i = 0; i < 200000; i++) {
+        x = x * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        check_error((x >> 11) % (HIST_MAX_US + 1));
+    }
+    check_error(HIST_MAX_US);
+}
+
+static void test_more_than_an_hour_is_an_hour(void **state)
+{
+    (void)state;
+    assert_int_equal(only_quantile(UINT64_MAX), only_quantile(HIST_MAX_US));
+    assert_int_equal(only_quantile(HIST_MAX_US + 1), only_quantile(HIST_MAX_US));
+}
+
+static void test_quantile_edges(void **state)
+{
+    (void)state;
+    struct hist h;
+    hist_init(&h);
+    assert_int_equal(hist_quantile_us(&h, 0.5), 0);
+    assert_int_equal(hist_count_upto(&h, 100), 0);
+    for (uint64_t v = 1; v <= 100; v++)
+        hist_add(&h, v, 1);
+    const struct {
+        double q;
+        uint64_t want;
+    } cases[] = {{0, 1},     {-1, 1},    {NAN, 1},      {0.001, 1}, {0.01, 1},  {0.011, 2},
+                 {0.07, 7},  {0.5, 50},  {0.501, 51},   {0.95, 95}, {0.99, 99}, {0.991, 100},
+                 {0.29, 29}, {0.57, 57}, {0.9999, 100}, {1, 100},   {2, 100}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (hist_quantile_us(&h, cases[i].q) != cases[i].want)
+            fail_msg("q=%g: got %lu, want %lu", cases[i].q,
+                     (unsigned long)hist_quantile_us(&h, cases[i].q), (unsigned long)cases[i].want);
+    hist_fini(&h);
+}
+
+static void test_quantile_of_huge_counts(void **state)
+{
+    (void)state;
+    struct hist h;
+    hist_init(&h);
+    hist_add(&h, 10, UINT64_MAX / 2);
+    hist_add(&h, 20, 1);
+    assert_int_equal(hist_quantile_us(&h, 0.5), 10);
+    assert_int_equal(hist_quantile_us(&h, 1), 20);
+    hist_fini(&h);
+}
+
+static void test_count_upto(void **state)
+{
+    (void)state;
+    struct hist h;
+    hist_init(&h);
+    hist_add(&h, 5, 2);
+    hist_add(&h, 1000, 3);
+    hist_add(&h, 3000000, 4);
+    assert_int_equal(hist_count_upto(&h, 4), 0);
+    assert_int_equal(hist_count_upto(&h, 5), 2);
+    assert_int_equal(hist_count_upto(&h, 1000), 5);
+    assert_int_equal(hist_count_upto(&h, 2000000), 5);
+    assert_int_equal(hist_count_upto(&h, UINT64_MAX), 9);
+    hist_fini(&h);
+}
+
+struct walk {
+    uint64_t last, n;
+};
+
+static void visit(void *arg, uint64_t mid_us, uint64_t n)
+{
+    struct walk *w = arg;
+    assert_true(mid_us > w->last || w->n == 0);
+    w->last = mid_us;
+    w->n += n;
+}
+
+static void fill(struct hist *h, unsigned seed, int n)
+{
+    uint64_t x = seed;
+    for (int i = 0; i < n; i++) {
+        x = x * UINT64_C(6364136223846793005) + 1;
+        hist_add(h, (x >> 20) % (UINT64_C(1) << (x >> 59)), 1 + (x >> 62));
+    }
+}
+
+static void assert_same(const struct hist *a, const struct hist *b)
+{
+    struct sbuf x = {0}, y = {0};
+    hist_pack(a, &x);
+    hist_pack(b, &y);
+    assert_int_equal(a->count, b->count);
+    assert_int_equal(x.len, y.len);
+    if (x.len)
+        assert_memory_equal(x.data, y.data, x.len);
+    sbuf_fini(&x);
+    sbuf_fini(&y);
+}
+
+static void test_merge_subtract_and_walk(void **state)
+{
+    (void)state;
+    struct hist a, b, both;
+    hist_init(&a);
+    hist_init(&b);
+    hist_init(&both);
+    fill(&a, 1, 3000);
+    fill(&b, 2, 3000);
+    fill(&both, 1, 3000);
+    fill(&both, 2, 3000);
+    hist_merge(&a, &b);
+    assert_same(&a, &both);
+    struct walk w = {0};
+    hist_each(&a, visit, &w);
+    assert_int_equal(w.n, a.count);
+    hist_subtract(&a, &b);
+    hist_subtract(&both, &a);
+    assert_same(&both, &b);
+    hist_clear(&b);
+    assert_int_equal(b.count, 0);
+    assert_int_equal(hist_quantile_us(&b, 1), 0);
+    hist_fini(&a);
+    hist_fini(&b);
+    hist_fini(&both);
+}
+
+static void test_pack_round_trip(void **state)
+{
+    (void)state;
+    for (unsigned seed = 0; seed < 50; seed++) {
+        struct hist h, back;
+        hist_init(&h);
+        hist_init(&back);
+        fill(&h, seed, (int)seed * 7);
+        hist_add(&h, HIST_MAX_US, seed);
+        struct sbuf packed = {0};
+        hist_pack(&h, &packed);
+        assert_int_equal(hist_unpack_add(&back, packed.data, packed.len), 0);
+        assert_same(&h, &back);
+        assert_int_equal(hist_unpack_add(&back, packed.data, packed.len), 0);
+        assert_int_equal(back.count, 2 * h.count);
+        sbuf_fini(&packed);
+        hist_fini(&h);
+        hist_fini(&back);
+    }
+}
+
+static void test_hostile_bytes_change_nothing(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *why, *bytes;
+        size_t len;
+    } cases[] = {
+        {"gap without count", "\x05", 1},
+        {"count cut short", "\x05\x80", 2},
+        {"gap cut short", "\x80", 1},
+        {"padded number", "\x85\x00\x01", 3},
+        {"empty bucket", "\x05\x00", 2},
+        {"bucket out of range", "\xff\x7f\x01", 3},
+        {"second bucket out of range", "\x05\x01\xf1\x19\x01", 5},
+        {"gap over 64 bits", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f\x01", 11},
+        {"count over 64 bits", "\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 11},
+        {"count without end", "\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 13},
+        {"sum over 64 bits", "\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x00\x01", 13},
+        {"good pair, then rubbish", "\x01\x01\x80", 3},
+    };
+    struct hist h, before;
+    hist_init(&h);
+    hist_init(&before);
+    fill(&h, 3, 100);
+    hist_merge(&before, &h);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        if (hist_unpack_add(&h, cases[i].bytes, cases[i].len) != -1)
+            fail_msg("accepted: %s", cases[i].why);
+        assert_same(&h, &before);
+    }
+    /* Good by itself, but too much together with what is there. */
+    assert_int_equal(hist_unpack_add(&h, "\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11), -1);
+    assert_same(&h, &before);
+    assert_int_equal(hist_unpack_add(&h, NULL, 0), 0);
+    hist_fini(&h);
+    hist_fini(&before);
+}
+
+static void several_quantiles_are_what_each_is_alone(void **state)
+{
+    static const double shares[] = {0, 0.01, 0.5, 0.5, 0.75, 0.9, 0.99, 0.999, 1};
+    enum { COUNT = sizeof shares / sizeof shares[0] };
+    uint64_t us[COUNT];
+    struct hist h;
+    (void)state;
+    hist_init(&h);
+    hist_quantiles_us(&h, shares, COUNT, us);
+    assert_int_equal(us[0] + us[COUNT - 1], 0);
+    for (uint64_t i = 1; i < 3000; i++) {
+        hist_add(&h, i * i % 77777 + (i % 9 == 0 ? 5000000 : 0), 1 + i % 3);
+        if (i % 100 > 2)
+            continue;
+        hist_quantiles_us(&h, shares, COUNT, us);
+        for (size_t k = 0; k < COUNT; k++)
+            assert_int_equal(us[k], hist_quantile_us(&h, shares[k]));
+    }
+    hist_fini(&h);
+}
+
+static void count_bucket(void *arg, uint64_t mid_us, uint64_t n)
+{
+    (void)mid_us;
+    *(uint64_t *)arg += n;
+}
+
+static void assert_sound(const struct hist *h, uint64_t count)
+{
+    uint64_t sum = 0;
+    hist_each(h, count_bucket, &sum);
+    assert_true(h->count == count && sum == count);
+}
+
+static void test_what_it_has_no_room_for_stays_away(void **state)
+{
+    (void)state;
+    struct hist h, more;
+    struct sbuf packed = {0};
+    hist_init(&h);
+    hist_init(&more);
+    hist_add(&h, 1000, UINT64_MAX - 5);
+    hist_add(&h, 9000, 6);
+    assert_sound(&h, UINT64_MAX - 5);
+    hist_add(&h, 9000, 3);
+    hist_add(&more, 500, 2);
+    hist_add(&more, 100000, 7);
+    hist_pack(&more, &packed);
+    hist_add_packed(&h, packed.data, packed.len); /* the two have room, the seven have not */
+    assert_sound(&h, UINT64_MAX);
+    hist_merge(&h, &more);
+    assert_sound(&h, UINT64_MAX);
+    hist_subtract(&h, &more); /* two of nine were there */
+    assert_sound(&h, UINT64_MAX - 2);
+    hist_subtract(&more, &h);
+    assert_sound(&more, 9);
+    sbuf_fini(&packed);
+    hist_fini(&h);
+    hist_fini(&more);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(several_quantiles_are_what_each_is_alone),
+        cmocka_unit_test(test_error_is_small_everywhere),
+        cmocka_unit_test(test_more_than_an_hour_is_an_hour),
+        cmocka_unit_test(test_quantile_edges),
+        cmocka_unit_test(test_quantile_of_huge_counts),
+        cmocka_unit_test(test_count_upto),
+        cmocka_unit_test(test_merge_subtract_and_walk),
+        cmocka_unit_test(test_pack_round_trip),
+        cmocka_unit_test(test_hostile_bytes_change_nothing),
+        cmocka_unit_test(test_what_it_has_no_room_for_stays_away),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: MIT
+/* dispatch: step for step against stock Locust (golden/dispatch_*.json, made by
+ * golden/make_dispatch.py), and our own rules when workers come and go. */
+#include "master/run/dispatch.h"
+#include "common/base/clk.h"
+#include <jansson.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct dispatch *make_dispatch(const json_t *spec)
+{
+    struct dispatch_class classes[16];
+    size_t i;
+    json_t *row;
+    json_array_foreach(json_object_get(spec, "classes"), i, row)
+    {
+        classes[i] = (struct dispatch_class){
+            json_string_value(json_array_get(row, 0)),
+            json_number_value(json_array_get(row, 1)),
+            (unsigned)json_integer_value(json_array_get(row, 2)),
+        };
+    }
+    struct dispatch *d = dispatch_new(classes, i);
+    json_array_foreach(json_object_get(spec, "workers"), i, row)
+    {
+        dispatch_add_worker(d, json_string_value(row));
+    }
+    return d;
+}
+
+static void check_map(struct dispatch *d, const json_t *workers, const json_t *map, const char *at)
+{
+    size_t w;
+    json_t *counts;
+    json_array_foreach(map, w, counts)
+    {
+        const char *id = json_string_value(json_array_get(workers, w));
+        const struct dispatch_worker *worker = dispatch_find_worker(d, id);
+        for (size_t c = 0; c < json_array_size(counts); c++) {
+            unsigned want = (unsigned)json_integer_value(json_array_get(counts, c));
+            if (worker->counts[c] != want)
+                fail_msg("%s: worker %s class %s has %u users, Locust gives %u", at, id,
+                         dispatch_class_name(d, c), worker->counts[c], want);
+        }
+    }
+}
+
+static void check_ramp(struct dispatch *d, const json_t *workers, const json_t *ramp,
+                       const char *at)
+{
+    const char *names[16] = {NULL};
+    const json_t *classes = json_object_get(ramp, "classes");
+    for (size_t i = 0; i < json_array_size(classes); i++)
+        names[i] = json_string_value(json_array_get(classes, i));
+    dispatch_aim(d, (unsigned)json_integer_value(json_object_get(ramp, "users")),
+                 json_number_value(json_object_get(ramp, "rate")),
+                 json_is_array(classes) ? names : NULL);
+    const double want_pause = json_number_value(json_object_get(ramp, "pause"));
+    size_t step;
+    json_t *map;
+    json_array_foreach(json_object_get(ramp, "maps"), step, map)
+    {
+        assert_false(dispatch_is_done(d));
+        double pause = dispatch_step(d);
+        check_map(d, workers, map, at);
+        if (pause >= 0)
+            assert_true(pause > want_pause - 1e-9 && pause < want_pause + 1e-9);
+    }
+    if (json_is_null(json_object_get(ramp, "steps")))
+        assert_true(dispatch_is_done(d));
+}
+
+static void deals_as_locust_does(void **state)
+{
+    json_error_t error;
+    char path[256];
+    snprintf(path, sizeof path, "tests/unit/golden/dispatch_%s.json", (const char *)*state);
+    json_t *cases = json_load_file(path, 0, &error);
+    if (!cases)
+        fail_msg("%s: %s", path, error.text);
+    assert_true(json_array_size(cases) > 0);
+    size_t i, r;
+    json_t *spec, *ramp;
+    json_array_foreach(cases, i, spec)
+    {
+        struct dispatch *d = make_dispatch(spec);
+        json_array_foreach(json_object_get(spec, "ramps"), r, ramp)
+        {
+            char at[64];
+            snprintf(at, sizeof at, "%s case %zu ramp %zu", (const char *)*state, i, r);
+            check_ramp(d, json_object_get(spec, "workers"), ramp, at);
+        }
+        dispatch_free(d);
+    }
+    json_decref(cases);
+}
+
+static struct dispatch *running(unsigned users, double rate, const char *const *workers, size_t n)
+{
+    const struct dispatch_class classes[] = {{"A", 3, 0}, {"B", 1, 0}, {"C", 1, 2}};
+    struct dispatch *d = dispatch_new(classes, 3);
+    for (size_t i = 0; i < n; i++)
+        dispatch_add_worker(d, workers[i]);
+    dispatch_aim(d, users, rate, NULL);
+    while (!dispatch_is_done(d))
+        dispatch_step(d);
+    return d;
+}
+
+static void assert_balanced(struct dispatch *d)
+{
+    unsigned least = UINT32_MAX, most = 0;
+    for (size_t i = 0; i < dispatch_worker_count(d); i++) {
+        unsigned load = dispatch_worker(d, i)->load;
+        least = load < least ? load : least;
+        most = load > most ? load : most;
+    }
+    assert_in_range(most - least, 0, 1);
+}
+
+static const char *const FOUR[] = {"h_1", "h_2", "h_3", "h_4"};
+
+static void users_of_a_lost_worker_move_at_the_spawn_rate(void **state)
+{
+    (void)state;
+    struct dispatch *d = running(40, 4, FOUR, 4);
+    unsigned before[3];
+    for (size_t c = 0; c < 3; c++)
+        before[c] = dispatch_class_users(d, c);
+    dispatch_remove_worker(d, "h_2");
+    assert_int_equal(dispatch_user_count(d), 30);
+    assert_false(dispatch_is_done(d));
+    assert_true(dispatch_step(d) > 0.99);
+    assert_int_equal(dispatch_user_count(d), 34);
+    assert_true(dispatch_step(d) > 0);
+    assert_true(dispatch_step(d) < 0);
+    assert_int_equal(dispatch_user_count(d), 40);
+    for (size_t c = 0; c < 3; c++)
+        assert_int_equal(dispatch_class_users(d, c), before[c]);
+    assert_balanced(d);
+    dispatch_free(d);
+}
+
+static void a_worker_that_joins_gets_its_share_at_once(void **state)
+{
+    (void)state;
+    struct dispatch *d = running(30, 5, FOUR, 2);
+    for (size_t i = 0; i < 2; i++)
+        dispatch_worker(d, i)->is_changed = false;
+    dispatch_add_worker(d, "h_9");
+    assert_true(dispatch_is_done(d));
+    assert_int_equal(dispatch_find_worker(d, "h_9")->load, 10);
+    assert_int_equal(dispatch_user_count(d), 30);
+    assert_balanced(d);
+    for (size_t i = 0; i < 3; i++)
+        assert_true(dispatch_worker(d, i)->is_changed);
+    dispatch_add_worker(d, "h_8");
+    assert_balanced(d);
+    dispatch_aim(d, 50, 10, NULL);
+    while (!dispatch_is_done(d))
+        dispatch_step(d);
+    assert_balanced(d);
+    dispatch_free(d);
+}
+
+static void users_wait_for_a_worker_when_all_are_lost(void **state)
+{
+    (void)state;
+    struct dispatch *d = running(10, 10, FOUR, 2);
+    dispatch_remove_worker(d, "h_1");
+    dispatch_remove_worker(d, "h_2");
+    assert_true(dispatch_is_done(d));
+    assert_true(dispatch_step(d) < 0);
+    dispatch_add_worker(d, "h_3");
+    assert_false(dispatch_is_done(d));
+    dispatch_step(d);
+    assert_int_equal(dispatch_find_worker(d, "h_3")->load, 10);
+    dispatch_free(d);
+}
+
+static void only_fixed_users_are_placed_again_after_a_loss(void **state)
+{
+    (void)state;
+    const struct dispatch_class classes[] = {{"A", 0, 4}};
+    struct dispatch *d = dispatch_new(classes, 1);
+    dispatch_add_worker(d, "h_1");
+    dispatch_add_worker(d, "h_2");
+    dispatch_aim(d, 10, 10, NULL);
+    dispatch_step(d);
+    assert_true(dispatch_is_done(d));
+    dispatch_remove_worker(d, "h_1");
+    assert_false(dispatch_is_done(d));
+    dispatch_step(d);
+    assert_int_equal(dispatch_find_worker(d, "h_2")->load, 4);
+    dispatch_free(d);
+}
+
+static void large_is_fast(void **state)
+{
+    (void)state;
+    struct dispatch_class classes[30];
+    char names[30][8];
+    for (size_t i = 0; i < 30; i++) {
+        snprintf(names[i], sizeof names[i], "C%02zu", i);
+        classes[i] = (struct dispatch_class){names[i], 1.0 + (double)(i % 7), i % 10 ? 0 : 5};
+    }
+    uint64_t start = clk_mono_ns();
+    struct dispatch *d = dispatch_new(classes, 30);
+    for (unsigned i = 0; i < 1000; i++) {
+        char id[32];
+        snprintf(id, sizeof id, "host%u_%u", i % 100, i);
+        dispatch_add_worker(d, id);
+    }
+    dispatch_aim(d, 100000, 5000, NULL);
+    while (!dispatch_is_done(d))
+        dispatch_step(d);
+    double took = (double)(clk_mono_ns() - start) / 1e9;
+    assert_int_equal(dispatch_user_count(d), 100000);
+    assert_balanced(d);
+    print_message("100,000 users on 1,000 workers: %.3f s\n", took);
+#ifndef KATYDID_SANITIZE
+    assert_true(took < 10); /* 0.1 s on an idle machine */
+#endif
+    dispatch_free(d);
+}
+
+int main(void)
+{
+    static char fixed[] = "fixed", random[] = "random";
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_prestate(deals_as_locust_does, fixed),
+        cmocka_unit_test_prestate(deals_as_locust_does, random),
+        cmocka_unit_test(users_of_a_lost_worker_move_at_the_spawn_rate),
+        cmocka_unit_test(a_worker_that_joins_gets_its_share_at_once),
+        cmocka_unit_test(users_wait_for_a_worker_when_all_are_lost),
+        cmocka_unit_test(only_fixed_users_are_placed_again_after_a_loss),
+        cmocka_unit_test(large_is_fast),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

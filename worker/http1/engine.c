@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT
+/* What all pools of a process share, and memory that is used again.
+ *
+ * Free lists are bounded: a peak does not stay allocated.
+ * An ordinary exchange takes everything but a large body from them.
+ */
+#include "worker/http1/fetch_int.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/mem.h"
+#include "worker/net/tls.h"
+
+#ifdef KATYDID_SANITIZE
+#define SPARES_MAX 0u /* what is used after its end is found at once */
+#else
+#define SPARES_MAX 1024u
+#endif
+#define DEFAULT_MAX_BODY (UINT64_C(256) * 1024 * 1024)
+
+static void on_kick(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    struct fetch_engine *e = arg;
+    while (e->kicked) {
+        struct lane *lane = e->kicked;
+        engine_unkick(e, lane);
+        pool_run_queue(lane);
+    }
+}
+
+/* TLS libraries write with write(2): a peer that is gone must not kill the process. */
+static void ignore_sigpipe(void)
+{
+    struct sigaction old;
+    if (sigaction(SIGPIPE, NULL, &old) == 0 && old.sa_handler == SIG_DFL) {
+        const struct sigaction ignore = {.sa_handler = SIG_IGN};
+        sigaction(SIGPIPE, &ignore, NULL);
+    }
+}
+
+struct fetch_engine *fetch_engine_new(struct event_base *base)
+{
+    ignore_sigpipe();
+    struct fetch_engine *e = mem_zalloc(sizeof *e);
+    e->base = base;
+    e->tls = tls_new();
+    e->deadlines = deadlines_new(base);
+    e->dns = dns_new(base, e->deadlines);
+    e->limits.max_body = DEFAULT_MAX_BODY;
+    e->kick = evtimer_new(base, on_kick, e);
+    return e;
+}
+
+void fetch_engine_set_limits(struct fetch_engine *e, struct fetch_limits limits)
+{
+    e->limits = limits;
+}
+
+static void free_spares(struct spares *list)
+{
+    while (list->first) {
+        struct spare *spare = list->first;
+        list->first = spare->next;
+        free(spare);
+    }
+}
+
+void fetch_engine_free(struct fetch_engine *e)
+{
+    if (!e)
+        return;
+    event_free(e->kick);
+    for (size_t i = 0; i < e->origins.cap; i++)
+        origin_free(e->origins.slots[i].value);
+    map_fini(&e->origins);
+    map_fini(&e->lanes);
+    dns_free(e->dns);
+    deadlines_free(e->deadlines);
+    tls_free(e->tls);
+    free_spares(&e->conns);
+    free_spares(&e->fetches);
+    free_spares(&e->blocks);
+    free(e);
+}
+
+struct fetch_counters fetch_engine_counters(const struct fetch_engine *e)
+{
+    struct fetch_counters counters = e->counters;
+    counters.dns_lookups = dns_lookups(e->dns);
+    counters.origins = e->origins.count;
+    return counters;
+}
+
+static void *spare_take(struct spares *list)
+{
+    struct spare *memory = list->first;
+    if (!memory)
+        return NULL;
+    list->first = memory->next;
+    list->count--;
+    return memory;
+}
+
+static void spare_give(struct spares *list, void *memory)
+{
+    struct spare *spare = memory;
+    if (list->count == SPARES_MAX) {
+        free(memory);
+        return;
+    }
+    spare->next = list->first;
+    list->first = spare;
+    list->count++;
+}
+
+static void *take_zeroed(struct spares *list, size_t size)
+{
+    void *memory = spare_take(list);
+    return memory ? memset(memory, 0, size) : mem_zalloc(size);
+}
+
+struct fetch *engine_fetch_get(struct fetch_engine *e)
+{
+    return take_zeroed(&e->fetches, sizeof(struct fetch));
+}
+
+void engine_fetch_put(struct fetch_engine *e, struct fetch *f)
+{
+    spare_give(&e->fetches, f);
+}
+
+struct conn *engine_conn_get(struct fetch_engine *e)
+{
+    return take_zeroed(&e->conns, sizeof(struct conn));
+}
+
+void engine_conn_put(struct fetch_engine *e, struct conn *c)
+{
+    spare_give(&e->conns, c);
+}
+
+struct hresp_block *engine_block_get(struct fetch_engine *e)
+{
+    struct hresp_block *block = spare_take(&e->blocks);
+    return block ? block : mem_realloc(NULL, sizeof *block);
+}
+
+void engine_block_put(struct fetch_engine *e, struct hresp_block *b)
+{
+    if (b)
+        spare_give(&e->blocks, b);
+}
+
+void engine_kick(struct fetch_engine *e, struct lane *lane)
+{
+    if (lane->is_kicked)
+        return;
+    lane->is_kicked = true;
+    lane->next_kicked = e->kicked;
+    e->kicked = lane;
+    event_active(e->kick, EV_TIMEOUT, 0);
+}
+
+void engine_unkick(struct fetch_engine *e, struct lane *lane)
+{
+    if (!lane->is_kicked)
+        return;
+    struct lane **at = &e->kicked;
+    while (*at != lane)
+        at = &(*at)->next_kicked;
+    *at = lane->next_kicked;
+    lane->is_kicked = false;
+}

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: MIT
+/* A request out, a response in, on an established connection.
+ *
+ * The common exchange is one write at the start, one read event, one read. What was read completely
+ * is not read again: a short read has drained the socket, a complete response needs no more.
+ *
+ * An answer's time ends when the kernel received its last byte, not when this loop came round to
+ * reading it: a busy generator does not make its target look slow. What waited in between is the
+ * generator's own lag, which is reported as such.
+ *
+ * Kept connections: the server may close one in the moment in which a request is written to it.
+ * That request goes out again on a new one: always when the server cannot have it, else as often
+ * as the caller allows (idempotent methods).
+ *
+ * Early answers: a server may answer and close before it took the whole request (413), so after a
+ * failed write what it sent is still read; only the end of that reading ends the exchange.
+ */
+#include "worker/http1/fetch_int.h"
+
+#include <errno.h>
+
+#include "common/base/clk.h"
+#include "worker/net/sock.h"
+#include "worker/net/tls.h"
+
+#define ROUNDS_MAX 16 /* reads for one connection before others have their turn */
+
+static void give_up(struct fetch *f, enum fetch_error error, int sys, const char *text)
+{
+    fetch_failed(f, error, sys, NULL);
+    if (text)
+        fetch_set_text(f, text);
+    fetch_end(f);
+    fetch_notify(f);
+}
+
+/* ---- out ---- */
+
+static int parts_left(const struct fetch *f, struct iovec parts[2])
+{
+    const struct fetch_request *r = &f->request;
+    int count = 0;
+    if (f->head_sent < r->head_len)
+        parts[count++] =
+            (struct iovec){(char *)(uintptr_t)r->head + f->head_sent, r->head_len - f->head_sent};
+    if (f->body_sent < r->body_len)
+        parts[count++] =
+            (struct iovec){(char *)(uintptr_t)r->body + f->body_sent, r->body_len - f->body_sent};
+    return count;
+}
+
+static void advance(struct fetch *f, size_t n)
+{
+    const size_t head_left = f->request.head_len - f->head_sent;
+    const size_t of_head = n < head_left ? n : head_left;
+    f->head_sent += of_head;
+    f->body_sent += n - of_head;
+}
+
+static void sent_all(struct fetch *f)
+{
+    f->response.was_sent = true;
+    f->response.sent_bytes = f->head_sent + f->body_sent;
+    f->is_writing_over = true;
+    f->last_io_ns = f->response.times.sent_last = clk_mono_ns();
+    conn_watch(f->conn, EV_READ);
+}
+
+/* False when that ended the exchange. */
+static bool write_failed(struct fetch *f, int sys)
+{
+    if (sys == EPIPE || sys == ECONNRESET) {
+        f->is_writing_over = true;
+        f->write_errno = sys;
+        conn_watch(f->conn, EV_READ);
+        return true;
+    }
+    give_up(f, FETCH_WRITE, sys, NULL);
+    return false;
+}
+
+static bool write_on(struct fetch *f)
+{
+    struct stream *s = &f->conn->stream;
+    struct iovec parts[2];
+    int count;
+    while ((count = parts_left(f, parts)) > 0) {
+        const long n = s->ops->write(s, parts, count);
+        if (n == STREAM_AGAIN) {
+            conn_watch(f->conn, EV_READ | EV_WRITE);
+            return true;
+        }
+        if (n < 0)
+            return write_failed(f, s->sys);
+        advance(f, (size_t)n);
+        if (f->conn->watched & EV_WRITE)
+            f->last_io_ns = clk_mono_ns();
+    }
+    sent_all(f);
+    return true;
+}
+
+void fetch_io_send(struct fetch *f)
+{
+    struct conn *c = f->conn;
+    struct fetch_times *times = &f->response.times;
+    /* On a warm connection the start was a moment ago: one clock reading does for both. */
+    const uint64_t now = f->is_starting && c->was_reused ? times->start : clk_mono_ns();
+    c->phase = CONN_BUSY;
+    f->state = FETCH_IS_RUNNING;
+    f->response.was_reused = c->was_reused;
+    f->last_io_ns = times->sent_first = now;
+    if (f->request.read_timeout_ms || f->phase_deadline.queue)
+        fetch_start_phase(f, f->request.read_timeout_ms, now);
+    write_on(f);
+}
+
+/* ---- in ---- */
+
+static enum fetch_error take_head(struct fetch *f)
+{
+    struct fetch_response *r = &f->response;
+    const struct hresp *p = &f->parser;
+    r->status = hresp_status(p);
+    r->http_minor = hresp_minor(p);
+    r->reason = p->reason;
+    r->reason_len = p->reason_len;
+    r->headers = p->headers;
+    r->header_count = p->header_count;
+    r->head = p->head;
+    r->head_len = p->head_len;
+    f->has_head = true;
+    if (!hresp_keeps_alive(p))
+        f->conn->is_unusable = true;
+    return fetch_body_begin(f);
+}
+
+/* TLS may hold bytes back that no event tells of. They must not belong to a next response. */
+static bool has_surplus(struct conn *c)
+{
+    struct fetch_engine *e = c->lane->pool->engine;
+    struct stream *s = &c->stream;
+    return s->ops->has_pending(s) && s->ops->read(s, e->in, sizeof e->in) != STREAM_AGAIN;
+}
+
+static void complete(struct fetch *f, uint64_t now_ns)
+{
+    f->response.times.last_byte = now_ns;
+    f->is_body_whole = true;
+    const enum fetch_error error = fetch_body_finish(f);
+    if (error != FETCH_OK)
+        fetch_failed(f, error, 0, "compressed body ends early");
+    fetch_end(f);
+    fetch_notify(f);
+}
+
+/* Parses what was read. False when that ended the exchange. */
+static bool take_bytes(struct fetch *f, const char *bytes, size_t len, uint64_t now_ns)
+{
+    for (;;) {
+        size_t used;
+        const enum hresp_step step = hresp_feed(&f->parser, bytes, len, &used);
+        bytes += used;
+        len -= used;
+        if (step == HRESP_MORE)
+            return true;
+        if (step == HRESP_HEAD) {
+            const enum fetch_error error = take_head(f);
+            if (error == FETCH_OK)
+                continue;
+            give_up(f, error, 0, NULL);
+            return false;
+        }
+        if (step == HRESP_BAD) {
+            give_up(f, f->parser.error, 0, f->parser.what);
+            return false;
+        }
+        if (len || !hresp_keeps_alive(&f->parser) || has_surplus(f->conn))
+            f->conn->is_unusable = true;
+        complete(f, now_ns);
+        return false;
+    }
+}
+
+/* When the bytes of the last read reached this machine. The wall clock may have been set in
+ * between: what cannot be is not believed. */
+static uint64_t arrived_ns(const struct fetch *f, uint64_t now_ns)
+{
+    const uint64_t stamp = f->conn->stream.arrived_wall_ns;
+    if (!stamp)
+        return now_ns;
+    const uint64_t wall = clk_wall_ns();
+    const uint64_t newest_io =
+        f->response.times.first_byte ? f->response.times.first_byte : f->response.times.sent_first;
+    const bool is_plausible = wall >= stamp && wall - stamp <= now_ns - newest_io;
+    return is_plausible ? now_ns - (wall - stamp) : now_ns;
+}
+
+/* The same of an orderly end, which has no stamp: it came with the last that was heard of the peer,
+ * and not before the last bytes. */
+static uint64_t end_arrived_ns(const struct fetch *f)
+{
+    const uint64_t now = clk_mono_ns();
+    const uint64_t heard = now - sock_quiet_ns(&f->conn->stream);
+    const uint64_t bytes = f->arrived_ns ? f->arrived_ns : f->response.times.sent_last;
+    return heard > bytes ? heard : bytes;
+}
+
+/* ---- again ---- */
+
+/* Whether the server may have something of a request whose connection ended without an answer. */
+static bool may_be_taken(const struct fetch *f, bool is_eof)
+{
+    const size_t written = f->head_sent + f->body_sent;
+    /* Closed in order before the first of these bytes came: its machine confirmed none of them.
+     * After a reset that says nothing, a confirmation may have been on its way. */
+    return written && (!is_eof || sock_unacknowledged(&f->conn->stream) < written);
+}
+
+/* Sends the request again where that is right; false: it has failed. */
+static bool send_again(struct fetch *f, bool is_eof)
+{
+    const bool was_kept = f->conn->was_reused;
+    if (f->response.times.first_byte || !(was_kept || f->request.resends_on_new))
+        return false;
+    const bool is_safe = was_kept && !may_be_taken(f, is_eof);
+    if (!is_safe && f->request.resends == 0)
+        return false;
+    if (!is_safe) {
+        f->request.resends--;
+        f->response.resent += f->response.was_sent;
+    }
+    fetch_start_over(f);
+    return true;
+}
+
+static void on_eof(struct fetch *f)
+{
+    if (send_again(f, true))
+        return;
+    f->conn->is_unusable = true;
+    const enum fetch_error error = hresp_eof(&f->parser);
+    if (error == FETCH_OK)
+        complete(f, end_arrived_ns(f));
+    else if (f->write_errno) /* the write was told of the reset, the read is not again */
+        give_up(f, FETCH_RESET, f->write_errno, NULL);
+    else
+        give_up(f, error, 0, f->parser.what);
+}
+
+static void on_broken(struct fetch *f)
+{
+    if (send_again(f, false))
+        return;
+    const struct stream *s = &f->conn->stream;
+    if (s->tls && s->sys == EPROTO)
+        give_up(f, FETCH_TLS, 0, tls_text(f->engine->tls));
+    else
+        give_up(f, FETCH_RESET, s->sys, NULL);
+}
+
+/* A quick server's answer arrives before the clock was read after the write. */
+static void first_arrived(struct fetch_times *t, uint64_t arrived)
+{
+    t->first_byte = arrived;
+    if (t->sent_last > arrived)
+        t->sent_last = arrived;
+}
+
+/* ENDED: the connection has gone on to other things or is no more, and the exchange may be freed;
+ * neither is to be looked at again. */
+enum progress { ENDED, DRAINED, MORE };
+
+static enum progress read_once(struct fetch *f)
+{
+    struct fetch_engine *e = f->engine;
+    struct stream *s = &f->conn->stream;
+    const long n = s->ops->read(s, e->in, sizeof e->in);
+    if (n == STREAM_AGAIN)
+        return DRAINED;
+    if (n <= 0) {
+        n == 0 ? on_eof(f) : on_broken(f);
+        return ENDED;
+    }
+    const uint64_t now = clk_mono_ns();
+    const uint64_t arrived = arrived_ns(f, now);
+    f->last_io_ns = now;
+    f->arrived_ns = arrived;
+    if (!f->response.times.first_byte)
+        first_arrived(&f->response.times, arrived);
+    if (!take_bytes(f, e->in, (size_t)n, arrived))
+        return ENDED;
+    return (size_t)n == sizeof e->in || s->ops->has_pending(s) ? MORE : DRAINED;
+}
+
+/* Streaming: tells the owner about the head, then whenever it waits and there is something. */
+static void tell_reader(struct fetch *f, bool had_head)
+{
+    if (fetch_body_is_full(f))
+        conn_watch(f->conn, 0);
+    if (f->has_head && (!had_head || f->body.len > f->body_read))
+        fetch_notify(f);
+}
+
+static void read_on(struct conn *c)
+{
+    struct fetch *f = c->fetch;
+    const bool had_head = f->has_head;
+    enum progress progress = MORE;
+    for (int round = 0; progress == MORE && round < ROUNDS_MAX; round++) {
+        progress = read_once(f);
+        if (progress == ENDED)
+            return;
+        if (fetch_body_is_full(f))
+            break;
+    }
+    if (progress == MORE)
+        conn_read_on(c);
+    if (f->request.mode == FETCH_STREAM)
+        tell_reader(f, had_head);
+}
+
+void fetch_io_event(struct conn *c, short what)
+{
+    struct fetch *f = c->fetch;
+    if (what & EV_CLOSED)
+        c->is_unusable = true;
+    if (what & EV_WRITE && !f->is_writing_over && !write_on(f))
+        return;
+    if (what & (EV_READ | EV_CLOSED | EV_TIMEOUT))
+        read_on(c);
+}
+
+void fetch_io_resume(struct fetch *f)
+{
+    struct conn *c = f->conn;
+    if (c->watched)
+        return;
+    f->last_io_ns = clk_mono_ns();
+    conn_watch(c, f->is_writing_over ? EV_READ : EV_READ | EV_WRITE);
+    if (c->stream.ops->has_pending(&c->stream))
+        event_active(&c->event, EV_READ, 0);
+}
