@@ -10,13 +10,12 @@
  */
 #include "worker/py/py_client.h"
 
-#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/base/mem.h"
-#include <strings.h>
-#include <time.h>
+#include "worker/http1/cookie_date.h"
 
 enum { MAX_COOKIES = 1000, MAX_LINE = 16384 };
 
@@ -137,28 +136,6 @@ static bool is_word(struct slice s, const char *word)
     return s.len == strlen(word) && !strncasecmp(s.at, word, s.len);
 }
 
-/* RFC 6265 §5.1.1, for the date forms in use, whatever language setlocale() has chosen. 0 when it
- * is none. */
-static double parse_date(struct slice s)
-{
-    static const char *const forms[] = {"%a, %d %b %Y %H:%M:%S", "%a, %d-%b-%Y %H:%M:%S",
-                                        "%A, %d-%b-%y %H:%M:%S", "%a %b %d %H:%M:%S %Y"};
-    static locale_t english;
-    if (!english)
-        english = newlocale(LC_ALL_MASK, "C", NULL);
-    char text[64];
-    if (!english || s.len == 0 || s.len >= sizeof text)
-        return 0;
-    memcpy(text, s.at, s.len);
-    text[s.len] = 0;
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        struct tm tm = {0};
-        if (strptime_l(text, forms[i], &tm, english))
-            return (double)timegm(&tm) > 0 ? (double)timegm(&tm) : 1;
-    }
-    return 0;
-}
-
 struct attributes {
     struct slice domain, path;
     double expires;
@@ -188,7 +165,7 @@ static void read_attribute(struct attributes *a, struct slice part, double now)
         a->expires = age > 0 ? now + age : 1;
         a->has_max_age = true;
     } else if (is_word(key, "expires") && !a->has_max_age) {
-        a->expires = parse_date(value);
+        a->expires = cookie_date(value.at, value.len);
     }
 }
 
