@@ -54,6 +54,10 @@ static void on_phase(struct deadline *d)
         timed_out(f, FETCH_CONNECT_TIMEOUT);
         return;
     }
+    if (f->is_body_held) {
+        fetch_io_send_body(f);
+        return;
+    }
     const uint64_t now = clk_mono_ns();
     const uint64_t quiet_ns = is_awaited(f) ? now - f->last_io_ns : 0;
     const uint64_t limit_ns = (uint64_t)f->request.read_timeout_ms * 1000000;
@@ -80,6 +84,7 @@ static void await_answer(struct fetch *f)
     hresp_init(&f->parser, f->block, f->request.head_only ? HRESP_HEAD_ONLY : HRESP_NORMAL);
     f->parser.on_body = fetch_body_add;
     f->parser.arg = f;
+    f->is_body_held = f->request.awaits_continue && f->request.body_len;
 }
 
 struct fetch *fetch_start(struct fetch_pool *p, const struct fetch_request *r, fetch_done_cb *done,

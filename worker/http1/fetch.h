@@ -89,6 +89,9 @@ struct fetch_request {
     unsigned resends;    /* how often it may be sent again when a connection that was kept ends
                             before any byte of the answer, though the server may have it */
     bool resends_on_new; /* so too on a connection that was made for it */
+    bool
+        awaits_continue; /* the head asks (Expect) whether the body is wanted: the body follows when
+                            the server says 100, or nothing for a while; not after a final answer */
     bool head_only;      /* HEAD: no body in the answer whatever its headers say */
     bool keep_encoded;   /* do not decompress (requests' stream with raw) */
     enum fetch_body_mode mode;

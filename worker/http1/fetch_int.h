@@ -132,6 +132,7 @@ struct fetch {
     bool is_starting;     /* within fetch_start: no callback */
     int write_errno;      /* why writing was given up; 0 = it was not */
     bool is_writing_over; /* everything written, or given up after a failed write */
+    bool is_body_held;    /* until the server says that it wants it */
     bool has_head, is_body_whole;
     bool is_reader_waiting; /* streaming: the owner waits for done */
     bool has_more_decoded;  /* streaming: the decoder can go on without input */
@@ -184,6 +185,8 @@ void fetch_start_phase(struct fetch *f, uint32_t timeout_ms, uint64_t now_ns);
 void fetch_io_send(struct fetch *f); /* on an established connection; may end the exchange */
 void fetch_io_event(struct conn *c, short what);
 void fetch_io_resume(struct fetch *f); /* streaming: there is room again */
+bool fetch_io_send_body(
+    struct fetch *f); /* one that was held; false when that ended the exchange */
 
 /* fetch_body.c */
 enum fetch_error fetch_body_begin(struct fetch *f);              /* after the head */

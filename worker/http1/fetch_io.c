@@ -23,7 +23,8 @@
 #include "worker/net/sock.h"
 #include "worker/net/tls.h"
 
-#define ROUNDS_MAX 16 /* reads for one connection before others have their turn */
+#define ROUNDS_MAX 16          /* reads for one connection before others have their turn */
+#define CONTINUE_WAIT_MS 1000u /* for a server that does not say whether it wants the body */
 
 static void give_up(struct fetch *f, enum fetch_error error, int sys, const char *text)
 {
@@ -43,7 +44,7 @@ static int parts_left(const struct fetch *f, struct iovec parts[2])
     if (f->head_sent < r->head_len)
         parts[count++] =
             (struct iovec){(char *)(uintptr_t)r->head + f->head_sent, r->head_len - f->head_sent};
-    if (f->body_sent < r->body_len)
+    if (f->body_sent < r->body_len && !f->is_body_held)
         parts[count++] =
             (struct iovec){(char *)(uintptr_t)r->body + f->body_sent, r->body_len - f->body_sent};
     return count;
@@ -63,6 +64,17 @@ static void sent_all(struct fetch *f)
     f->response.sent_bytes = f->head_sent + f->body_sent;
     f->is_writing_over = true;
     f->last_io_ns = f->response.times.sent_last = clk_mono_ns();
+    conn_watch(f->conn, EV_READ);
+}
+
+/* The head is out, which asks whether the body is wanted. */
+static void await_continue(struct fetch *f)
+{
+    const uint32_t limit_ms = f->request.read_timeout_ms;
+    const bool is_short = limit_ms && limit_ms < CONTINUE_WAIT_MS;
+    f->response.was_sent = true; /* what there is to count */
+    f->last_io_ns = f->response.times.sent_last = clk_mono_ns();
+    fetch_start_phase(f, is_short ? limit_ms : CONTINUE_WAIT_MS, f->last_io_ns);
     conn_watch(f->conn, EV_READ);
 }
 
@@ -96,8 +108,29 @@ static bool write_on(struct fetch *f)
         if (f->conn->watched & EV_WRITE)
             f->last_io_ns = clk_mono_ns();
     }
-    sent_all(f);
+    if (f->is_body_held)
+        await_continue(f);
+    else
+        sent_all(f);
     return true;
+}
+
+bool fetch_io_send_body(struct fetch *f)
+{
+    f->is_body_held = false;
+    f->response.times.first_byte = 0; /* that was not of the answer */
+    f->last_io_ns = clk_mono_ns();
+    fetch_start_phase(f, f->request.read_timeout_ms, f->last_io_ns);
+    return write_on(f);
+}
+
+/* An answer before the body was asked for: it is not sent, and this connection would wait for it.
+ */
+static void keep_body(struct fetch *f)
+{
+    f->is_body_held = false;
+    f->is_writing_over = true;
+    f->conn->is_unusable = true;
 }
 
 void fetch_io_send(struct fetch *f)
@@ -130,6 +163,8 @@ static enum fetch_error take_head(struct fetch *f)
     r->head = p->head;
     r->head_len = p->head_len;
     f->has_head = true;
+    if (f->is_body_held)
+        keep_body(f);
     if (!hresp_keeps_alive(p))
         f->conn->is_unusable = true;
     return fetch_body_begin(f);
@@ -289,6 +324,8 @@ static enum progress read_once(struct fetch *f)
     if (!f->response.times.first_byte)
         first_arrived(&f->response.times, arrived);
     if (!take_bytes(f, e->in, (size_t)n, arrived))
+        return ENDED;
+    if (f->is_body_held && f->parser.says_continue && !fetch_io_send_body(f))
         return ENDED;
     return (size_t)n == sizeof e->in || s->ops->has_pending(s) ? MORE : DRAINED;
 }

@@ -358,6 +358,7 @@ static bool read_framing(struct hresp *r)
 static enum hresp_step end_head(struct hresp *r, uint32_t end)
 {
     if (r->status < 200 && r->status != 101) {
+        r->says_continue |= r->status == 100;
         r->head_start = end;
         r->header_count = 0;
         r->has_status = r->can_fold = false;

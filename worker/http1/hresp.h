@@ -54,7 +54,8 @@ struct hresp {
     uint32_t head_len;
     const char *reason;
     uint32_t reason_len;
-    bool is_stable; /* during on_body: the span lives as long as the head */
+    bool is_stable;     /* during on_body: the span lives as long as the head */
+    bool says_continue; /* there was a 100, which may come before the final head */
     enum fetch_error error;
     const char *what;
     hresp_body_cb *on_body;

@@ -186,27 +186,27 @@ static void note_ended(struct response *r, PyObject *account)
 }
 
 /* exchange(session, cls, method, root, target, head, body, stream, connect, read, verify, cert,
- * proxy, timeout, decode_stream, account) → response. Sends `head` (bytes) as it is. A failure is
- * in the response, as `response._failure()`. Nothing is counted here: what there is to count is
- * noted in the caller's account (pylib: _http/account.py). */
+ * proxy, timeout, decode_stream, account, awaits_continue) → response. Sends `head` (bytes) as it
+ * is. A failure is in the response, as `response._failure()`. Nothing is counted here: what there
+ * is to count is noted in the caller's account (pylib: _http/account.py). */
 PyObject *exchange_call(PyObject *module, PyObject *args, PyObject *kwargs)
 {
-    static const char *const names[] = {"session", "cls",  "method", "root",    "target",
-                                        "head",    "body", "stream", "connect", "read",
-                                        "verify",  "cert", "proxy",  "timeout", "decode_stream",
-                                        "account", NULL};
+    static const char *const names[] = {
+        "session", "cls",     "method",        "root",    "target",          "head",
+        "body",    "stream",  "connect",       "read",    "verify",          "cert",
+        "proxy",   "timeout", "decode_stream", "account", "awaits_continue", NULL};
     (void)module;
     struct session *s = NULL;
     PyTypeObject *cls = NULL;
     PyObject *method = NULL, *root = NULL, *target = NULL, *head = NULL, *body = Py_None;
     PyObject *verify = Py_True, *cert = Py_None, *proxy = Py_None, *timeout = Py_None;
     PyObject *account = Py_None;
-    int is_stream = 0, is_decoded = 0;
+    int is_stream = 0, is_decoded = 0, awaits_continue = 0;
     double connect = 0, read = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!UUUSO|$pddOOOOpO", KEYWORD_NAMES(names),
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!UUUSO|$pddOOOOpOp", KEYWORD_NAMES(names),
                                      session_type, &s, &PyType_Type, &cls, &method, &root, &target,
                                      &head, &body, &is_stream, &connect, &read, &verify, &cert,
-                                     &proxy, &timeout, &is_decoded, &account))
+                                     &proxy, &timeout, &is_decoded, &account, &awaits_continue))
         return NULL;
     if (!site_is_loop_thread())
         return PyErr_Format(PyExc_RuntimeError,
@@ -232,6 +232,7 @@ PyObject *exchange_call(PyObject *module, PyObject *args, PyObject *kwargs)
                               .head = r->sent,
                               .head_len = r->sent_len,
                               .head_only = !PyUnicode_CompareWithASCIIString(method, "HEAD"),
+                              .awaits_continue = awaits_continue,
                               .mode = is_stream ? FETCH_STREAM : FETCH_COLLECT,
                               .keep_encoded = is_stream && !is_decoded,
                               .connect_timeout_ms = call_milliseconds(connect),
