@@ -28,9 +28,27 @@ static bool serve_at_gate(struct peer_conn *c)
     return false;
 }
 
+#define FLOOD_MAX (UINT64_C(512) << 20)
+static atomic_bool flood_is_over;
+
+/* A body without a pause. */
+static void serve_flood(struct peer_conn *c)
+{
+    static const char block[1 << 18];
+    peer_say(c, "HTTP/1.1 200 OK\r\n\r\n");
+    for (uint64_t sent = 0; sent < FLOOD_MAX && !flood_is_over; sent += sizeof block)
+        if (!peer_send(c, block, sizeof block))
+            return;
+}
+
 static void serve(struct peer_conn *c)
 {
     while (peer_read_request(c)) {
+        if (peer_asked(c, "/flood")) {
+            serve_flood(c);
+            shutdown(c->fd, SHUT_WR);
+            return;
+        }
         if (!peer_asked(c, "/")) {
             serve_at_gate(c);
             return;
@@ -139,6 +157,33 @@ static void test_late_loop(void **state)
     expect_body(f, "until");
 }
 
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    ++*(int *)arg;
+}
+
+/* A server that never lets its reader rest: other exchanges and timers have their turns. */
+static void test_flood(void **state)
+{
+    (void)state;
+    int fired = 0;
+    struct event *timer = event_new(rig.base, -1, EV_PERSIST, on_timer, &fired);
+    fetch_engine_set_limits(rig.engine, (struct fetch_limits){.max_body = 2 * FLOOD_MAX});
+    flood_is_over = false;
+    struct fetch *flood = rig_start(&rig, "GET", "/flood");
+    assert_true(rig_until(&rig, fetch_response(flood)->status == 200));
+    event_add(timer, &(struct timeval){0, 1000});
+    for (int i = 0; i < 10; i++)
+        expect_body(rig_get(&rig, "/"), "ok");
+    assert_true(rig_until(&rig, fired > 0));
+    assert_false(fetch_is_done(flood));
+    flood_is_over = true;
+    assert_true(rig_until(&rig, fetch_is_done(flood)));
+    fetch_free(flood);
+    event_free(timer);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -146,6 +191,7 @@ int main(void)
         T(test_many_end_together),
         T(test_origins_without_end),
         T(test_late_loop),
+        T(test_flood),
     };
 #undef T
     return cmocka_run_group_tests(tests, NULL, NULL);

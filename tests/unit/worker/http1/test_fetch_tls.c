@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <netinet/tcp.h>
 
 #include "tests/support/certs.h"
 #include "tests/support/fetch_rig.h"
@@ -66,6 +67,8 @@ static void serve_big(struct peer_conn *c)
         peer_send(c, block, sizeof block);
 }
 
+static atomic_int notified, ended;
+
 static void serve_facts(struct peer_conn *c)
 {
     const char *sni = SSL_get_servername(c->ssl, TLSEXT_NAMETYPE_host_name);
@@ -93,6 +96,14 @@ static void serve(struct peer_conn *c)
         } else if (peer_asked(c, "/bye")) {
             peer_say(c, OK_HEAD "Content-Length: 3\r\n\r\nbye");
             SSL_shutdown(c->ssl);
+            return;
+        } else if (peer_asked(c, "/notify")) { /* TLS ends, its connection stays */
+            const int on = 1; /* the end is not kept back until the answer is confirmed */
+            setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+            peer_say(c, OK_HEAD "Content-Length: 3\r\n\r\nbye");
+            SSL_shutdown(c->ssl);
+            notified++;
+            ended += peer_await_end(c, 10000);
             return;
         } else {
             serve_facts(c);
@@ -326,6 +337,39 @@ static void test_close_notify(void **state)
     stop();
 }
 
+/* Nothing is written into TLS that has ended, whether or not the loop came to see its end. */
+static void notify(int version, unsigned pause_us)
+{
+    start(&good, "localhost", true);
+    SSL_CTX_set_max_proto_version(ctx, version);
+    notified = ended = 0;
+    rig.request.resends = 1;
+    for (int i = 0; i < 3; i++) {
+        get("/notify", "bye");
+        while (notified == i)
+            usleep(50);
+        if (pause_us)
+            usleep(pause_us);
+        else
+            assert_true(rig_until(&rig, fetch_engine_counters(rig.engine).connections_open == 0));
+        struct fetch *f = expect(rig_get(&rig, "/"), FETCH_OK);
+        assert_int_equal(fetch_response(f)->resent, 0);
+        assert_false(fetch_response(f)->was_reused);
+        fetch_free(f);
+        fetch_pool_close_idle(rig.pool);
+    }
+    assert_true(rig_until(&rig, ended == 3)); /* our half is closed too */
+    stop();
+}
+
+static void test_close_notify_alone(void **state)
+{
+    (void)state;
+    notify(TLS1_3_VERSION, 0);
+    notify(TLS1_3_VERSION, 20000);
+    notify(TLS1_2_VERSION, 20000);
+}
+
 /* ---- no TLS at the other end ---- */
 
 static void serve_plain(struct peer_conn *c)
@@ -459,11 +503,17 @@ static void test_proxy(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),       cmocka_unit_test(test_not_trusted),
-        cmocka_unit_test(test_bad_files),  cmocka_unit_test(test_client_certificate),
-        cmocka_unit_test(test_resumption), cmocka_unit_test(test_large),
-        cmocka_unit_test(test_stream),     cmocka_unit_test(test_close_notify),
-        cmocka_unit_test(test_no_tls),     cmocka_unit_test(test_proxy),
+        cmocka_unit_test(test_good),
+        cmocka_unit_test(test_not_trusted),
+        cmocka_unit_test(test_bad_files),
+        cmocka_unit_test(test_client_certificate),
+        cmocka_unit_test(test_resumption),
+        cmocka_unit_test(test_large),
+        cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_close_notify),
+        cmocka_unit_test(test_close_notify_alone),
+        cmocka_unit_test(test_no_tls),
+        cmocka_unit_test(test_proxy),
     };
     return cmocka_run_group_tests(tests, make_certs, drop_certs);
 }
