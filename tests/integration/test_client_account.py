@@ -61,7 +61,7 @@ class Target:
                     return
 
     def _answer(self, connection, path, number):
-        where = {"/to_ok": "/ok", "/to_hang": "/hang", "/to_ftp": "ftp://x/", "/to_self": "/to_self", "/to_port": "http://127.0.0.1:99999/",
+        where = {"/to_ok": "/ok", "/to_hang": "/hang", "/to_ftp": "ftp://x/", "/to_self": "/to_self", "/to_port": "http://127.0.0.1:99999/", "/to_space": "http://a b/",
                  "/to_full": "http://127.0.0.1:%d/" % self.full.getsockname()[1]}.get(path)
         if path == "/drop_later" and number > 1:
             return False
@@ -202,16 +202,16 @@ def test_what_is_raised_on_the_way_leaves_no_request_untold(count, target):
         raises(Exception, s.get, "/to_ftp")
         raises(Exception, s.get, "/to_ftp", stream=True)
         for cls in BOTH:
-            for path in ("/to_ftp", "/to_port", "/to_self"):
+            for path in ("/to_ftp", "/to_port", "/to_self", "/to_space"):
                 for kwargs in ({}, {"stream": True}):
                     try:
                         session(cls).get(path, **kwargs)
                     except Exception:
                         pass
     """)
-    chains = 1 + 2 + 12
+    chains = 1 + 2 + 16
     assert numbers["reported"] + numbers["discarded"] == chains and numbers["cut"] == 0, numbers
-    assert target.seen["/ok"] == 1 and target.seen["/to_ftp"] == 6 and target.seen["/to_port"] == 4
+    assert target.seen["/ok"] == 1 and target.seen["/to_ftp"] == 6 and target.seen["/to_port"] == target.seen["/to_space"] == 4
 
 
 def test_a_kept_connection_that_the_target_closes(count, target):

@@ -521,3 +521,59 @@ def test_two_readers_of_one_streamed_answer(run):
             assert first.successful() and first.value, first.exception
             assert second.exception is not None, second.value
     """)
+
+
+def test_a_response_with_a_report_of_its_own(run):
+    run("""
+        for cls in (HttpSession, FastHttpSession):
+            s, told = session(cls), []
+            with s.get("/echo", name="kept", catch_response=True) as r:
+                r._report_request = lambda *error: told.append(r.request_meta["exception"])
+                r.failure("mine")
+            assert [str(e) for e in told] == ["mine"], told
+            with s.get("/echo", name="passed on", catch_response=True) as r:
+                def report(original=r._report_request):
+                    r.request_meta["name"] = "renamed"
+                    original()
+                r._report_request = report
+            with s.get("/echo", name="plain", catch_response=True) as r:
+                pass
+        assert sorted(rows()) == ["plain", "renamed"], rows()
+        assert all(row["num_requests"] == 2 for row in rows().values()), rows()
+    """)
+
+
+GERMAN = """
+LC_TIME
+abday "So";"Mo";"Di";"Mi";"Do";"Fr";"Sa"
+day "Sonntag";"Montag";"Dienstag";"Mittwoch";"Donnerstag";"Freitag";"Samstag"
+abmon "Jan";"Feb";"Mrz";"Apr";"Mai";"Jun";"Jul";"Aug";"Sep";"Okt";"Nov";"Dez"
+mon "Januar";"Februar";"Maerz";"April";"Mai";"Juni";"Juli";"August";"September";"Oktober";"November";"Dezember"
+d_t_fmt "%c"
+d_fmt "%x"
+t_fmt "%X"
+am_pm "";""
+END LC_TIME
+"""
+
+
+def test_dates_of_cookies_in_another_language(run, tmp_path, monkeypatch):
+    """A locale of the test's own making: no distribution has German ones without being asked."""
+    source = tmp_path / "german"
+    source.write_text(GERMAN)
+    subprocess.run(["localedef", "-c", "-i", source, tmp_path / "de_DE"], capture_output=True)
+    monkeypatch.setenv("LOCPATH", str(tmp_path))
+    run("""
+        import locale
+        locale.setlocale(locale.LC_TIME, "de_DE")
+        assert time.strftime("%a", time.gmtime(0)) == "Do"
+        from urllib.parse import quote
+        for cls in (HttpSession, FastHttpSession):
+            s = session(cls)
+            for n, (date, is_kept) in enumerate([("Thu, 07 May 2099 10:00:00 GMT", True), ("Wed, 06 May 2009 10:00:00 GMT", False),
+                                                 ("Thursday, 07-May-59 10:00:00 GMT", True), ("Wed May  6 10:00:00 2009", False),
+                                                 ("Thu, 07-Dec-2051 10:00:00 GMT", True), ("Mon, 07-Mar-2005 10:00:00 GMT", False)]):
+                s.get(f"/headers?Set-Cookie={quote(f'c{n}=1; Path=/; Expires={date}')}")
+                sent = dict(s.get("/echo").json()["headers"]).get("Cookie", "")
+                assert (f"c{n}=" in sent) == is_kept, (date, sent)
+    """)

@@ -587,3 +587,83 @@ for name in ("generator", "bytearray", "bytes io", "file seeked", "dict", "memor
 named(HTTP_REQUESTS, "session", {"few redirects": lambda s, root: (setattr(s, "max_redirects", 2), s.get("/x"))[1]})
 HTTP_REQUESTS["session few redirects"] = (HTTP_REQUESTS["session few redirects"][0], to(b"/x")[:1])
 HTTP_REQUESTS["next"] = (lambda s, root: (lambda r: r.next and r.next.url)(s.get("/x", allow_redirects=False)), to(b"/y?z"))
+
+
+# ---- Expect: 100-continue -----------------------------------------------------------------------
+
+CONTINUE, NOT_NOW = b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 417 Expectation Failed\r\nContent-Length: 2\r\n\r\nno"
+for name, answers in {
+    "continue": [{"asked": CONTINUE, "then": FINE}], "another": [{"asked": b"HTTP/1.1 102 Processing\r\n\r\n" + CONTINUE, "then": FINE}],
+    "417": [{"asked": NOT_NOW, "then": ()}, FINE], "to": [{"asked": to(b"/y")[0], "then": ()}, FINE], "nothing": [FINE],
+}.items():
+    for body in ("body", b"body", {"a": "1"}):
+        REQUESTS[f"expect {name} {body!r}"] = (
+            (lambda body: lambda s, root: s.post("/x", data=body, headers={"Expect": "100-continue"}))(body), answers)
+    REQUESTS[f"expect {name} without body"] = (lambda s, root: s.get("/x", headers={"expect": "100-continue"}), answers)
+
+
+# ---- what scripts change of FastHttpSession's user agent ----------------------------------------
+
+def agent(call=lambda s: s.get("/x"), **attributes):
+    """The call of a session whose agent has these attributes of its own."""
+    def run(s, root):
+        for name, value in attributes.items():
+            setattr(s.client, name, value)
+        return call(s)
+    return run
+
+
+def agent_class(name, value, call=lambda s: s.get("/x")):
+    """The same of all agents, for as long as the call takes: cases run side by side, so only calls of which the others see nothing."""
+    def run(s, root):
+        own = type("Agent", (type(s.client),), {name: value})
+        s.client.__class__ = own
+        return call(s)
+    return run
+
+
+def missing(status):
+    return [b"HTTP/1.1 %d What\r\nContent-Length: 2\r\n\r\nno" % status, FINE]
+
+
+def strict(self, status, url=None):
+    raise ConnectionError(f"{status} is not good enough")
+
+
+def in_block(s):
+    with s.get("/x", catch_response=True) as r:
+        return r
+
+
+FAST_REQUESTS.update({
+    "agent follows nothing": (agent(redirect_response_codes=frozenset()), to(b"/y")),
+    "agent follows some": (agent(redirect_response_codes={301}), to(b"/y", 302)),
+    "agent follows more": (agent(redirect_response_codes={300, 301}), to(b"/y", 300)),
+    "agent follows created": (agent(redirect_response_codes={201}), to(b"/y", 201)),
+    "agent takes fewer": (agent(valid_response_codes=frozenset([204])), missing(200)),
+    "agent takes more": (agent(valid_response_codes=frozenset([200, 404])), missing(404)),
+    "agent takes more in a block": (agent(in_block, valid_response_codes=frozenset([200, 404])), missing(404)),
+    "agent takes less in a block": (agent(in_block, valid_response_codes=()), missing(200)),
+    "agent takes no redirects": (agent(valid_response_codes={200}), to(b"/y")),
+    "agent verifies": (agent(_verify_status=lambda status, url=None: None), missing(500)),
+    "agent verifies strictly": (agent_class("_verify_status", strict), missing(200)),
+    "agent class follows nothing": (agent_class("redirect_response_codes", ()), to(b"/y")),
+    "agent class takes more": (agent_class("valid_response_codes", {500}), missing(500)),
+    "agent with fewer redirects": (agent(max_redirects=1), [*to(b"/y")[:1], *to(b"/z")]),
+    "agent with no redirects": (agent(max_redirects=0), to(b"/y")),
+    "agent opens otherwise": (agent(urlopen=lambda url, **more: (_ for _ in ()).throw(OSError(5, "mine"))), None),
+    "agent opens itself": (lambda s, root: (setattr(s.client, "urlopen", (lambda own: lambda url, **more: own(url + "y", **more))(s.client.urlopen)), s.get("/x"))[1], None),
+    "safe mode of the object": (
+        lambda s, root: (setattr(s, "_send_request_safe_mode", (lambda own: lambda m, url, **more: own("PUT", url + "?y", **more))(s._send_request_safe_mode)),
+                         s.post("/x", data={"a": 1}))[1], None),
+    "safe mode told": (
+        lambda s, root: (setattr(s, "_send_request_safe_mode", lambda m, url, **more: (_ for _ in ()).throw(KeyError(repr((m, sorted(more.items())))))),
+                         s.post("/x", json={"a": 1}, auth=("u", "p"), params={"q": 1}))[1], None),
+    "safe mode by hand": (lambda s, root: s._send_request_safe_mode("POST", root + "/x", payload="text", headers={"X-A": "1"}), None),
+    "safe mode by hand, late": (lambda s, root: s._send_request_safe_mode("GET", "http://127.0.0.1:1/x"), None),
+    "safe mode by hand, 404": (lambda s, root: s._send_request_safe_mode("GET", root + "/x"), missing(404)),
+})
+FAST_REQUESTS.update({f"files five {name}": (posting(files=files), None) for name, files in {
+    "of two": [("f", PART), ("g", (*PART, {"X-P": "1"}, "second"))], "and a first": [("f", (*PART, {}, "one")), ("g", (*PART, {}, "two"))],
+    "list": {"f": [*PART, {}, "own"]}, "and six": {"f": (*PART, {}, "own", 6)}, "and one": {"f": ("n",)}, "number": {"f": 3}, "headers in pairs": {"f": (*PART, [("X-P", "1")])},
+    "type twice": {"f": (*PART, {"Content-Type": "x/y"})}, "none within": {"f": ("n", None)}, "and text": {"f": (*PART, {}, "ü")}}.items()})

@@ -48,6 +48,14 @@ class Server:
             self.connections.append(connection)
             gevent.spawn(self._serve, connection, len(self.connections))
 
+    def _expected(self, connection):
+        """The answer to a request that asks whether its body is wanted; None: nobody asked this server."""
+        answer = self.answers[min(len(self.requests), len(self.answers) - 1)]
+        if isinstance(answer, dict):
+            connection.sendall(answer["asked"])
+            return answer
+        return None
+
     def _serve(self, connection, number):
         received = b""
         try:
@@ -57,6 +65,8 @@ class Server:
                     return
                 answer = self.answers[min(len(self.requests), len(self.answers) - 1)]
                 self.requests.append((number, request))
+                if isinstance(answer, dict):
+                    answer = answer["then"]
                 pieces = answer if isinstance(answer, tuple) else (answer,)
                 for piece in pieces:
                     if piece is None:
@@ -77,6 +87,8 @@ class Server:
             received += data
         end += 4
         head = received[:end]
+        if re.search(rb"(?i)\r\nexpect:", head) and (asked := self._expected(connection)) and not asked["then"]:
+            return head, b""
         if lengths := re.findall(rb"(?i)\r\ncontent-length: *(\d+)\r\n", head):
             end += int(lengths[-1])
             while len(received) < end and (data := connection.recv(65536)):

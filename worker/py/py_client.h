@@ -221,9 +221,11 @@ struct response {
     /* Made when asked for, or set by somebody. */
     PyObject *content, *headers, *url, *encoding, *reason, *history, *cookies, *elapsed, *request;
     PyObject *raw, *next, *error, *meta, *manual, *timeout;
+    PyObject *verdict; /* NULL = by our table; else None or what the status is reported as */
     uint64_t duration_ns;
-    uint64_t ended_ns; /* of this exchange: CLOCK_MONOTONIC */
-    int status;        /* -1 = None */
+    uint64_t ended_ns;   /* of this exchange: CLOCK_MONOTONIC */
+    int status;          /* -1 = None */
+    bool reports_itself; /* somebody gave this object a _report_request */
     bool is_catch, is_entered, is_reported, is_consumed, is_stream, is_awaiting;
     bool is_reached;    /* the target may have counted this request, or one that led to it */
     bool is_meta_shown; /* somebody has request_meta and may have changed it */
@@ -291,6 +293,7 @@ int record_report(struct response *r, PyObject *exception);
 int record_fire(struct response *r);            /* the event, by request_meta as it is */
 int record_default_outcome(struct response *r); /* by error and status */
 bool record_is_bad_status(const struct response *r);
+PyObject *record_bad_status(struct response *r); /* new: what a FastHttpSession's is reported as */
 PyObject *record_enter(struct response *r, PyObject *unused);
 PyObject *record_exit(struct response *r, PyObject *const *args, Py_ssize_t count);
 PyObject *record_success(struct response *r, PyObject *unused);

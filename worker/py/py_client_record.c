@@ -56,14 +56,23 @@ static bool is_fast_valid(int status)
 
 bool record_is_bad_status(const struct response *r)
 {
+    if (r->verdict)
+        return r->verdict != Py_None;
     if (r->session && r->session->is_fast)
         return !is_fast_valid(r->status);
     return r->status >= 400 && r->status < 600;
 }
 
+PyObject *record_bad_status(struct response *r)
+{
+    return r->verdict ? Py_NewRef(r->verdict) : PyObject_CallOneArg(glue.bad_status, (PyObject *)r);
+}
+
 /* repr() of the exception that a bad status stands for, without making it. */
 static PyObject *bad_status_text(struct response *r)
 {
+    if (r->verdict)
+        return PyObject_Repr(r->verdict);
     if (r->session->is_fast)
         return PyUnicode_FromFormat("LocustBadStatusCode(code=%d)", r->status);
     PyObject *reason = response_reason(r);
@@ -86,7 +95,7 @@ static PyObject *default_exception(struct response *r)
     if (!record_is_bad_status(r))
         Py_RETURN_NONE;
     if (r->session->is_fast)
-        return PyObject_CallOneArg(glue.bad_status, (PyObject *)r);
+        return record_bad_status(r);
     return PyObject_CallFunctionObjArgs(glue.http_error, (PyObject *)r, r->name, NULL);
 }
 
@@ -189,8 +198,8 @@ int record_fire(struct response *r)
     return result ? 0 : -1;
 }
 
-/* Whether code put a _report_request of its own over the class, or a base. Asked of the class anew
- * when its version is another one than last time. */
+/* Whether code put a _report_request of its own over the object, its class, or a base. Asked of the
+ * class anew when its version is another one than last time. */
 static bool reports_itself(const struct response *r)
 {
     static struct {
@@ -199,6 +208,8 @@ static bool reports_itself(const struct response *r)
         bool is_replaced;
     } looks[2];
     PyTypeObject *type = Py_TYPE(r);
+    if (__builtin_expect(r->reports_itself, 0))
+        return true;
     const bool is_fast = r->session && r->session->is_fast;
     if (__builtin_expect(looks[is_fast].type != type ||
                              looks[is_fast].version != type->tp_version_tag ||
@@ -404,7 +415,7 @@ PyObject *record_raise_for_status(struct response *r, PyObject *unused)
     PyObject *url = PyObject_GetAttrString((PyObject *)r, "url");
     PyObject *exception = NULL;
     if (url && r->session && r->session->is_fast)
-        exception = PyObject_CallOneArg(glue.bad_status, (PyObject *)r);
+        exception = record_bad_status(r);
     else if (url)
         exception = PyObject_CallFunctionObjArgs(glue.http_error, (PyObject *)r, url, NULL);
     Py_XDECREF(url);

@@ -399,7 +399,8 @@ static PyObject *fast_call(struct session *s, struct call *c, struct outgoing *o
         Py_DECREF(r);
         return NULL;
     }
-    if (c->allow_redirects && is_redirect(r))
+    const bool is_following = c->allow_redirects && !(s->is_fast && max_redirects(s) == 0);
+    if (is_following && is_redirect(r))
         r = follow(r, c, q);
     return r ? finish(r, c->catch_response) : NULL;
 }

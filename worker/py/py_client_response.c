@@ -202,6 +202,17 @@ static PyObject *get_consumed(PyObject *self, void *closure)
     return PyBool_FromLong(is_collected(r) || r->is_consumed);
 }
 
+static int response_setattro(PyObject *self, PyObject *name, PyObject *value)
+{
+    static PyObject *reporting;
+    if (!reporting)
+        reporting = PyUnicode_InternFromString("_report_request");
+    if (name == reporting ||
+        (PyUnicode_Check(name) && reporting && PyUnicode_Compare(name, reporting) == 0))
+        ((struct response *)self)->reports_itself = true;
+    return PyObject_GenericSetAttr(self, name, value);
+}
+
 static int set_consumed(PyObject *self, PyObject *value, void *closure)
 {
     (void)closure;
@@ -278,7 +289,7 @@ static PyObject *get_error(PyObject *self, void *closure)
     if (r->error)
         return Py_NewRef(r->error);
     if (r->session && r->session->is_fast && record_is_bad_status(r))
-        return PyObject_CallOneArg(glue.bad_status, self);
+        return record_bad_status(r);
     Py_RETURN_NONE;
 }
 
@@ -320,6 +331,7 @@ static PyGetSetDef response_attributes[] = {
     PART("raw", raw, make_raw),
     PART("_next", next, make_next),
     PART("_timeout", timeout, make_none),
+    {"_verdict", NULL, part_set, NULL, &(struct part){offsetof(struct response, verdict), NULL}},
     {"error", get_error, part_set, NULL, &(struct part){offsetof(struct response, error), NULL}},
     {"_received", get_received, NULL, NULL, NULL},
     PART("_manual_result", manual, make_none),
@@ -435,7 +447,7 @@ static PyObject *response_take_cookies(PyObject *self, PyObject *unused)
 #define RESPONSE_OBJECTS(X)                                                                        \
     X(session) X(target) X(payload) X(method) X(name) X(context) X(content) X(headers) X(url)      \
     X(encoding) X(reason) X(history) X(cookies) X(elapsed) X(request) X(raw) X(next) X(error)      \
-    X(meta) X(manual) X(timeout)
+    X(meta) X(manual) X(timeout) X(verdict)
 /* clang-format on */
 
 static int response_traverse(PyObject *self, visitproc visit, void *arg)
@@ -507,6 +519,7 @@ static PyType_Slot response_slots[] = {
     {Py_tp_traverse, response_traverse},
     {Py_tp_clear, response_clear},
     {Py_nb_bool, response_bool},
+    {Py_tp_setattro, response_setattro},
     {Py_tp_methods, response_methods},
     {Py_tp_getset, response_attributes},
     {Py_tp_doc, (void *)(uintptr_t) "What a request returns: the C half."},

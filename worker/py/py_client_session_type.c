@@ -201,6 +201,8 @@ static int attribute_set(PyObject *self, PyObject *value, void *closure)
     }
     Py_XSETREF(*slot_of(s, a), value);
     forget_derived(s, a);
+    if (a->kind == AGENT && s->is_fast)
+        return PyObject_SetAttrString(self, "_has_own_agent", Py_True);
     return 0;
 }
 
@@ -260,6 +262,7 @@ static const char *const hooked_names[] = {"request", /* first */
                                            "get_redirect_target",
                                            "merge_environment_settings",
                                            "_send_request_safe_mode",
+                                           "_has_own_agent",
                                            NULL};
 
 #define HOOKED (sizeof hooked_names / sizeof *hooked_names - 1)

@@ -21,9 +21,9 @@ class Account:
 
     unresolved = None  # the error of a name that nobody answered for
 
-    def __init__(self, session, method, name, url, failed=None):
-        """failed: makes the response of an error."""
-        self._session, self._method = session, method
+    def __init__(self, session, method, name, url, failed=None, manner=None):
+        """failed: makes the response of an error. manner: how a FastHttpSession makes all of them."""
+        self.session, self.manner, self._method = session, manner, method
         self._name, self._url, self._failed = name, url, failed
 
     def __enter__(self):
@@ -44,11 +44,11 @@ class Account:
         return self._name or self.first_target or str(self._url)
 
     def _count(self, what, n):
-        self._session._count_aside(what, self._method, self._label(), n)
+        self.session._count_aside(what, self._method, self._label(), n)
 
     def _report(self, response):
         ms = (perf_counter() - self._began) * 1000
-        response._begin(self._session, self._method, self._label(), None, False, ms, False)
+        response._begin(self.session, self._method, self._label(), None, False, ms, False)
         response._report()
 
     def add_resent(self, n):

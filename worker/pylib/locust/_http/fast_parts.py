@@ -64,6 +64,9 @@ class LocustBadStatusCode(BadStatusCode):
         return text.replace(repr(self.url) + ", ", "") if self.kw_text else text
 
 
+FAILURE_EXCEPTIONS = (ConnectionError, OSError, HTTPParseError, zlib.error)
+
+
 def fast_error(response, kind, number, text, has_head):
     """The exception that geventhttpclient raises for a failed exchange."""
     if type(response) is FastResponse:

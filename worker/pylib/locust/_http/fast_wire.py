@@ -5,7 +5,7 @@ import os
 import re
 from urllib.parse import ParseResult, urlparse
 
-from requests.utils import requote_uri
+from requests.utils import guess_filename, requote_uri, to_key_val_list
 
 from .fast_parts import Headers
 from .plain import complete_url, host_of
@@ -155,6 +155,62 @@ def sent_by_user(headers, root):
     for name, value in fields[: len(fields) - len(added)]:
         own.add(name, value)
     return own, ("Transfer-Encoding", "chunked") in added
+
+
+# ---- files ---------------------------------------------------------------------------------------
+
+
+def _quoted(name):
+    name = name.decode() if isinstance(name, bytes) else str(name)
+    return name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _part(name, contents, filename=None, content_type=None, headers=()):
+    """One part of a form without its boundary."""
+    contents = contents.encode() if isinstance(contents, str) else contents
+    line = f'Content-Disposition: form-data; name="{_quoted(name)}"'
+    if filename is not None:
+        line += f'; filename="{_quoted(filename)}"'
+    lines = [line]
+    if content_type is not None:
+        lines.append(f"Content-Type: {content_type}")
+    lines += [f"{key}: {value}" for key, value in to_key_val_list(headers or ())]
+    return "\r\n".join([*lines, "", ""]).encode() + bytes(contents)
+
+
+def _field_parts(data):
+    for name, values in to_key_val_list(data or {}):
+        if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
+            values = [values]
+        for value in values:
+            if value is not None:
+                yield _part(name, value if isinstance(value, bytes) else str(value))
+
+
+def _file_part(name, file):
+    """(name, contents, file name, type, headers): of a file, or of a tuple that says more of it."""
+    if not isinstance(file, (tuple, list)):
+        return name, file, guess_filename(file) or name, None, None
+    if not 2 <= len(file) <= 5:
+        raise ValueError(f"a file is given by 2 to 5 values, not {len(file)}")
+    filename, contents, content_type, headers, _ = (*file, None, None, None)[:5]
+    return name, contents, filename, content_type, headers
+
+
+def encode_files(files, data):
+    """(body, its type) of a form with files; the boundary is random, or the fifth value of a file."""
+    if isinstance(data, (str, bytes)):
+        raise ValueError("Data must not be a string.")
+    items = to_key_val_list(files)
+    own = [file[4] for _, file in items if isinstance(file, (tuple, list)) and len(file) >= 5]
+    boundary = own[0] if own else os.urandom(16).hex()
+    mark = b"--" + boundary.encode("ascii")
+    parts = list(_field_parts(data))
+    for name, contents, *more in (_file_part(name, file) for name, file in items):
+        if contents is not None:
+            parts.append(_part(name, contents.read() if hasattr(contents, "read") else contents, *more))
+    body = b"".join(b"%b\r\n%b\r\n" % (mark, part) for part in parts) + b"%b--\r\n" % mark
+    return body, f"multipart/form-data; boundary={boundary}"
 
 
 # ---- the head ------------------------------------------------------------------------------------

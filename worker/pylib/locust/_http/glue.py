@@ -15,16 +15,11 @@ from requests.utils import default_headers as make_requests_headers
 
 from .. import clients
 from ..exception import CatchResponseError, LocustError, ResponseError
-from . import fast, plain
+from . import fast, fast_parts, plain
 from .cookies import adopt_cookies, jar_rows, jar_set, make_cookies
 from .errors import error, root_error
-from .fast import (
-    fast_plain_request,
-    fast_redirect,
-    fast_redirect_failed,
-    make_agent,
-    normal_url,
-)
+from .fast import make_agent, normal_url
+from .fast_call import fast_plain_request, fast_redirect, fast_redirect_failed, redirect_limit
 from .fast_parts import (
     bad_status,
     fast_error,
@@ -50,8 +45,8 @@ from .plain import (
 session_class = clients.HttpSession
 response_class = clients.ResponseContextManager
 fast_session_class = fast.FastHttpSession
-fast_response_class = fast.FastResponse
-fast_catch_class = fast.ResponseContextManager
+fast_response_class = fast_parts.FastResponse
+fast_catch_class = fast_parts.ResponseContextManager
 
 locust_error = LocustError
 catch_response_error = CatchResponseError
@@ -125,7 +120,7 @@ def ca_file(verify, cert):
 
 def too_many_redirects(response, most):
     if isinstance(response._session, fast.FastHttpSession):
-        return fast.redirect_limit(response, most)
+        return redirect_limit(response, most)
     return plain.too_many_redirects(response, most)
 
 

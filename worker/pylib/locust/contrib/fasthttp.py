@@ -8,13 +8,13 @@ import types
 
 from .._http import fast, fast_parts
 from .._http.fast import (  # noqa: F401
-    FAILURE_EXCEPTIONS,
     FastHttpSession,
     HTTPClientPool,
     LocustUserAgent,
     insecure_ssl_context_factory,
 )
 from .._http.fast_parts import (  # noqa: F401
+    FAILURE_EXCEPTIONS,
     ConnectionError,
     ErrorResponse,
     FastRequest,
