@@ -15,6 +15,7 @@
  *   nodes/workers.c       workers come and go, nodes/absence.c ... or fall silent
  *   nodes/script.c        dialogue with the host
  *   nodes/questions.c     questions of the page to the host
+ *   nodes/reload.c        the locustfile, loaded anew
  *   data/ingest.c         reports into statistics
  *   data/host_stats.c     the numbers for the host's Python
  *   out/terminal.c        tables and output files, out/html.c the report of --html
@@ -53,6 +54,14 @@
 struct master;
 typedef void (*master_step)(struct master *m);
 
+struct anew {          /* reload.c */
+    bool is_on;        /* it is loaded, or that failed */
+    double until;      /* monotonic: when loading must be done */
+    uint64_t files;    /* how the files looked when that began */
+    char *why, *whole; /* why it failed, in a sentence and in full; NULL: it did not */
+    bool is_late;      /* it took too long */
+};
+
 struct host { /* the node that runs the master-side Python */
     char node_id[96];
     bool is_alive; /* its process runs */
@@ -79,6 +88,7 @@ struct host { /* the node that runs the master-side Python */
     uint64_t seq;
     struct message_web web;     /* its web server; socket "" when it has none */
     struct question *questions; /* questions.c */
+    struct anew anew;
     uint64_t last_question;
 };
 
@@ -128,6 +138,7 @@ struct master {
     struct event *key_event;      /* or NULL */
     struct termios terminal_mode; /* to be restored, when there is a key_event */
     char *page_url;               /* NULL without a page */
+    char page_secret[33];         /* that admits the host's requests */
     struct link *link;
     struct children children;
     char *options_json;
@@ -192,6 +203,9 @@ struct master {
 struct run_clock master_now(void);
 void master_random(void *bytes, size_t len);
 void master_schedule(struct event *e, double in_s);
+int master_start_host(struct master *m);     /* its process; 0, or -1 after a message */
+void master_start_missing(struct master *m); /* of our own workers, those that are gone */
+void master_tell_page(struct master *m);     /* to the host: where it is, if there is one */
 void master_close_page(struct master *m); /* its server ends; whoever waits for an answer has it */
 
 /* outbox.c. False when the node cannot take it now. */
@@ -266,6 +280,7 @@ void script_tell(struct master *m, const char *name, const struct event_args *ar
 void script_on_message(struct master *m, struct message *msg);
 void script_on_call(struct master *m, const struct message_call *c);
 void script_host_ended(struct master *m);
+void script_forget_events(struct master *m);    /* nobody answers those that were sent */
 void script_exited(struct master *m, int code); /* its user code: the last word on the exit code */
 void script_second(struct master *m);
 void script_send_state(struct master *m);
@@ -278,9 +293,18 @@ void script_open_page(struct master *m); /* in the user's browser */
 struct command_result ask_host(struct master *m,
                                const struct command *c); /* is_pending, or why not */
 void ask_answered(struct master *m, struct message_answer *a);
-void ask_script_came(struct master *m);
+void ask_loaded_anew(struct master *m);      /* perhaps: host and workers are looked at */
+bool ask_is_loading(const struct master *m); /* somebody waits for it */
 void ask_second(struct master *m);
 void ask_host_ended(struct master *m);
+
+/* reload.c: the locustfile is loaded anew */
+void anew_begin(struct master *m);
+void anew_script_came(struct master *m);
+void anew_failed(struct master *m, const struct child *c); /* the host's process ended */
+const char *anew_obstacle(const struct master *m); /* to a start: why there is no script; or NULL */
+void anew_second(struct master *m);
+void anew_fini(struct master *m);
 
 /* finish.c */
 void finish_begin(struct master *m, bool is_signal);

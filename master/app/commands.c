@@ -145,8 +145,9 @@ static struct command_result check_swarm(const struct master *m, const struct co
 {
     if (m->finish != FINISH_NOT)
         return refuse("", "The master is shutting down.");
-    if (!m->host.has_script)
-        return refuse("", "The locustfile is still being loaded.");
+    const char *obstacle = anew_obstacle(m);
+    if (obstacle)
+        return refuse("", obstacle);
     struct command_result r = check(m, c);
     if (r.is_ok)
         r = choices_check(m, c);

@@ -134,6 +134,25 @@ static void write_row_samples(const struct master *m, uint64_t id, struct sbuf *
     samples_write(m->samples, t ? t->method : "", t ? t->name : "", NULL, out);
 }
 
+/* -- the locustfile: as the host told it, and why it could not be loaded anew -- */
+
+static void write_script(const struct master *m, struct sbuf *out)
+{
+    static const char no_error[] = "\"error\":null}"; /* how it ends */
+    const struct host *h = &m->host;
+    const size_t tail = sizeof no_error - 1, len = h->script.about ? strlen(h->script.about) : 0;
+    if (h->has_script && len > 0) {
+        sbuf_add(out, h->script.about, len);
+    } else if (h->anew.why && len > tail && !strcmp(h->script.about + len - tail, no_error)) {
+        sbuf_add(out, h->script.about, len - tail);
+        sbuf_adds(out, "\"error\":");
+        sbuf_add_json(out, h->anew.whole, strlen(h->anew.whole));
+        sbuf_addc(out, '}');
+    } else {
+        sbuf_adds(out, "{}");
+    }
+}
+
 struct command_result documents_write(struct master *m, const struct command *c)
 {
     struct sbuf *out = c->out;
@@ -156,7 +175,7 @@ struct command_result documents_write(struct master *m, const struct command *c)
         logbook_write(m->logbook, m->host.node_id, out);
         break;
     case DOCUMENT_SCRIPT:
-        sbuf_adds(out, m->host.has_script && m->host.script.about ? m->host.script.about : "{}");
+        write_script(m, out);
         break;
     case DOCUMENT_LINES:
         logs_write(m->logs, c->since, c->limit, SIZE_MAX, out);

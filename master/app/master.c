@@ -158,6 +158,7 @@ static int start_child(struct master *m, const char *role, const char *endpoint,
         .options_json = m->options_json,
         .o = m->o,
         .is_quiet = !strcmp(role, "worker"),
+        .is_host = strcmp(role, "worker") != 0,
     };
     if (children_start(&m->children, &config, &why) != 0)
         return fail_free(EXIT_FAILED, why);
@@ -167,19 +168,40 @@ static int start_child(struct master *m, const char *role, const char *endpoint,
     return 0;
 }
 
-static int start_children(struct master *m)
+int master_start_host(struct master *m)
 {
     char *endpoint = own_endpoint(m);
-    m->host.is_alive = true;
     int rc = start_child(m, m->is_local ? "local" : "script-host", endpoint, m->host.node_id);
-    int workers = m->is_local ? 0 : worker_process_count(m->o);
-    for (int i = 0; rc == 0 && i < workers; i++) {
+    m->host.is_alive = rc == 0;
+    free(endpoint);
+    return rc;
+}
+
+static int start_workers(struct master *m, size_t count)
+{
+    char *endpoint = own_endpoint(m);
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < count; i++) {
         char node_id[96];
         make_node_id(node_id, sizeof node_id);
         rc = start_child(m, "worker", endpoint, node_id);
     }
     free(endpoint);
     return rc;
+}
+
+void master_start_missing(struct master *m)
+{
+    size_t wanted = m->is_local ? 0 : (size_t)worker_process_count(m->o);
+    size_t there = children_running(&m->children) - m->host.is_alive;
+    if (there < wanted)
+        start_workers(m, wanted - there);
+}
+
+static int start_children(struct master *m)
+{
+    int rc = master_start_host(m);
+    return rc || m->is_local ? rc : start_workers(m, (size_t)worker_process_count(m->o));
 }
 
 /* ---- in the loop ---- */
@@ -200,7 +222,7 @@ static char *page_url(const struct master *m, const struct web_config *c)
 
 static int start_web(struct master *m)
 {
-    char *why = NULL, secret[33];
+    char *why = NULL;
     struct web_config config = {
         .host = m->o->web_host,
         .port = m->o->web_port,
@@ -208,9 +230,9 @@ static int start_web(struct master *m)
         .tls_key = m->o->tls_key,
         .base_path = m->o->web_base_path ? m->o->web_base_path : "",
         .web_login = m->o->web_login,
-        .secret = secret,
+        .secret = m->page_secret,
     };
-    random_hex(secret, 32);
+    random_hex(m->page_secret, 32);
     if (m->o->headless)
         return 0;
     if (!web_check_tls(&config, &why))
@@ -219,11 +241,17 @@ static int start_web(struct master *m)
     m->web = web_start(&config, m->bridge, &why);
     if (!m->web)
         return fail_free(EXIT_ADDRESS, why);
-    script_tell_page(m, web_inner_port(m->web), secret);
+    master_tell_page(m);
     m->page_url = page_url(m, &config);
     log_info(MAIN_LOGGER, "Starting web interface at %s, press enter to open your default browser.",
              m->page_url);
     return 0;
+}
+
+void master_tell_page(struct master *m)
+{
+    if (m->web)
+        script_tell_page(m, web_inner_port(m->web), m->page_secret);
 }
 
 static void warn_of_ignored_options(const struct master *m)
@@ -415,6 +443,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
     conduct_second(m);
     script_second(m);
     ask_second(m);
+    anew_second(m);
     ingest_second(m);
     account_second(m);
     await_autoquit(m);
@@ -431,30 +460,36 @@ static void on_bridge(evutil_socket_t fd, short what, void *arg)
     bridge_run_commands(m->bridge, commands_execute, m);
 }
 
-static void on_host_ended(struct master *m, const struct child *c)
+static void tell_unexpected_end(struct master *m, const struct child *c)
 {
     int code = child_exit_code(c), signal_number = child_signal(c);
-    bool is_loaded = m->waiting_since > 0; /* once; it may have been told to load it anew */
-    if (!is_loaded) {
-        if (signal_number) /* else it has said why on stderr */
+    log_error(MAIN_LOGGER, "The %s ended unexpectedly (%s %d): the test cannot go on",
+              m->is_local ? "worker process" : "process that runs the locustfile's master side",
+              signal_number ? "signal" : "exit code", signal_number ? signal_number : code);
+    if (signal_number)
+        finish_fault(m, m->is_local && run_is_on(&m->run) ? EXIT_DESERTED : EXIT_FAILED);
+    else
+        script_exited(m, code); /* os._exit() in user code */
+}
+
+/* Without it there are no more tests: true when the master has to end. Not when it was about to
+ * load the locustfile anew, which may be tried again. */
+static bool on_host_ended(struct master *m, const struct child *c)
+{
+    bool was_loading = m->finish == FINISH_NOT && (!m->host.has_script || ask_is_loading(m));
+    if (m->waiting_since <= 0) { /* the first time */
+        if (child_signal(c))     /* else it has said why on stderr */
             fprintf(stderr, "%s: the process that loads the locustfile was ended by signal %d\n",
-                    options_program(), signal_number);
-        finish_now(m, code); /* 0: the locustfile itself called sys.exit() */
-        return;
+                    options_program(), child_signal(c));
+        finish_now(m, child_exit_code(c)); /* 0: the locustfile itself called sys.exit() */
+        return false;
     }
-    if (m->finish < FINISH_CHILDREN && !m->host.has_script) {
-        log_error(MAIN_LOGGER, "The locustfile could not be loaded anew: the master ends");
-        finish_fault(m, code > 0 && !signal_number ? code : EXIT_FAILED);
-    } else if (m->finish < FINISH_CHILDREN) {
-        log_error(MAIN_LOGGER, "The %s ended unexpectedly (%s %d): the test cannot go on",
-                  m->is_local ? "worker process" : "process that runs the locustfile's master side",
-                  signal_number ? "signal" : "exit code", signal_number ? signal_number : code);
-        if (signal_number)
-            finish_fault(m, m->is_local && run_is_on(&m->run) ? EXIT_DESERTED : EXIT_FAILED);
-        else
-            script_exited(m, code); /* os._exit() in user code */
-    }
+    if (was_loading)
+        anew_failed(m, c);
+    else if (m->finish < FINISH_CHILDREN && m->host.has_script)
+        tell_unexpected_end(m, c);
     script_host_ended(m);
+    return !was_loading;
 }
 
 static void on_child(evutil_socket_t fd, short what, void *arg)
@@ -465,15 +500,14 @@ static void on_child(evutil_socket_t fd, short what, void *arg)
     inbox_flush(m);
     for (struct child *c = children_reap(&m->children); c; c = children_reap(&m->children)) {
         bool is_host = c->node_id && !strcmp(c->node_id, m->host.node_id);
-        if (is_host)
-            on_host_ended(m, c);
+        bool is_end = is_host && on_host_ended(m, c);
         if (m->finish < FINISH_LAST_EVENT)
             hands_process_ended(m, c->node_id, child_exit_code(c));
         if (!is_host && m->host.has_script && m->finish == FINISH_NOT &&
             !roster_find(&m->roster, c->node_id))
             log_error(MAIN_LOGGER, "A worker process ended (exit code %d) before it could join",
                       child_exit_code(c));
-        if (is_host && m->finish != FINISH_DONE)
+        if (is_end)
             finish_begin(m, false);
     }
     after_messages(m);
@@ -495,7 +529,7 @@ static void on_stop_signal(evutil_socket_t signal_number, short what, void *arg)
         log_info(MAIN_LOGGER, "Exiting due to CTRL+C interruption");
     else
         log_info(MAIN_LOGGER, signal_number == SIGHUP ? "Got SIGHUP signal" : "Got SIGTERM signal");
-    if (!m->host.has_script) { /* nothing to finish yet */
+    if (m->waiting_since <= 0) { /* nothing to finish yet */
         children_signal(&m->children, SIGTERM);
         finish_now(m, 128 + (int)signal_number);
         return;
@@ -612,6 +646,7 @@ static void fini(struct master *m)
     suspend_close(m);
     event_base_free(m->base);
     script_fini(&m->host.script);
+    anew_fini(m);
     script_end_shape(m);
     losses_clear(&m->losses);
     dispatch_free(m->dispatch);

@@ -77,7 +77,7 @@ void show_publish(struct master *m)
         .version = KATYDID_VERSION,
         .locustfile = m->host.script.locustfile ? m->host.script.locustfile : m->o->locustfile,
         .host = shown_host(m),
-        .notice = m->notice,
+        .notice = m->host.anew.why ? m->host.anew.why : m->notice,
         .started_at = m->run.started_at,
         .ended_at = m->run.ended_at,
         .run_time_s = m->run.number > 0 ? m->run.run_time_s : m->run_time_s,

@@ -18,7 +18,9 @@
 #include <unistd.h>
 
 #define MAX_SOCKET_FOLDER 80 /* a Unix socket's path has 107 bytes */
-#define SAID "said"          /* the file in the folder that lets quiet children speak */
+#define REFUSAL "refusal"
+#define REFUSAL_MAX 65536
+#define SAID "said" /* the file in the folder that lets quiet children speak */
 
 static char *sentence(const char *what, const char *object, int error)
 {
@@ -107,10 +109,39 @@ void children_may_speak(const struct children *c, bool may)
     sbuf_fini(&path);
 }
 
+static void refusal_path(const struct children *c, struct sbuf *path)
+{
+    sbuf_addf(path, "%s/" REFUSAL, c->folder);
+}
+
+bool children_refusal(const struct children *c, struct sbuf *out)
+{
+    struct sbuf path = {0};
+    char piece[4096];
+    refusal_path(c, &path);
+    FILE *f = fopen(path.data, "rbe");
+    sbuf_fini(&path);
+    for (size_t n = 1; f && n > 0 && out->len < REFUSAL_MAX;) {
+        n = fread(piece, 1, sizeof piece, f);
+        sbuf_add(out, piece, n);
+    }
+    if (f)
+        fclose(f);
+    return out->len > 0;
+}
+
+void children_forget_refusal(const struct children *c)
+{
+    struct sbuf path = {0};
+    refusal_path(c, &path);
+    unlink(path.data);
+    sbuf_fini(&path);
+}
+
 static void config_json(const struct children *c, const struct child_config *config, long parent,
                         struct sbuf *out)
 {
-    struct sbuf said = {0};
+    struct sbuf said = {0}, refusal = {0};
     sbuf_addf(out, "{\"parent_pid\":%ld", parent);
     add_text(out, "role", config->role);
     add_text(out, "endpoint", config->endpoint);
@@ -121,6 +152,10 @@ static void config_json(const struct children *c, const struct child_config *con
         said_path(c, &said);
     add_text(out, "said", said.data);
     sbuf_fini(&said);
+    if (config->is_host)
+        refusal_path(c, &refusal);
+    add_text(out, "refusal", refusal.data);
+    sbuf_fini(&refusal);
     add_text(out, "name", config->o->is_locust ? "locust" : "katydid");
     if (config->o->master_max_wait_s >= 0)
         sbuf_addf(out, ",\"master_max_wait\":%.0f", config->o->master_max_wait_s);
@@ -284,6 +319,26 @@ void children_signal(const struct children *c, int signal_number)
     for (size_t i = 0; i < c->count; i++)
         if (c->list[i].pid > 0)
             kill(c->list[i].pid, signal_number);
+}
+
+static pid_t find_node(const struct children *c, const char *node_id)
+{
+    for (size_t i = 0; i < c->count; i++)
+        if (c->list[i].pid > 0 && c->list[i].node_id && !strcmp(c->list[i].node_id, node_id))
+            return c->list[i].pid;
+    return 0;
+}
+
+bool children_has(const struct children *c, const char *node_id)
+{
+    return find_node(c, node_id) > 0;
+}
+
+void children_signal_node(const struct children *c, const char *node_id, int signal_number)
+{
+    pid_t pid = find_node(c, node_id);
+    if (pid > 0)
+        kill(pid, signal_number);
 }
 
 int child_signal(const struct child *c)

@@ -12,6 +12,8 @@
 
 struct options;
 
+struct sbuf;
+
 struct child_config {
     const char *role; /* "local", "worker", "script-host" */
     const char *endpoint;
@@ -21,6 +23,7 @@ struct child_config {
     const char *list;        /* NULL, "users", "ratio", "ratio-json", "options" */
     const char *answer;      /* for the list "options": the file to write; nothing is shown */
     bool is_quiet;           /* keeps what is wrong to itself until children_may_speak */
+    bool is_host;            /* leaves what is wrong for children_refusal */
 };
 
 struct child {
@@ -49,6 +52,10 @@ int children_start(struct children *c, const struct child_config *config, char *
  * the host has imported the same file, and what all of them have to say is said once. Called with
  * false when the file is about to be loaded anew. */
 void children_may_speak(const struct children *c, bool may);
+/* What a process that could not load the locustfile left about it: in short in the first line, then
+ * in full. False when there is nothing. */
+bool children_refusal(const struct children *c, struct sbuf *out);
+void children_forget_refusal(const struct children *c);
 /* Becomes `katydid-worker --version WORDS`: returns only on failure. */
 void children_become_version(const char *words);
 /* Becomes the worker: returns only on failure, with a sentence. */
@@ -57,7 +64,9 @@ char *children_become(struct children *c, const struct child_config *config);
 /* After SIGCHLD: the next child that ended, each once; NULL when there is no more. */
 struct child *children_reap(struct children *c);
 size_t children_running(const struct children *c);
+bool children_has(const struct children *c, const char *node_id); /* it runs */
 void children_signal(const struct children *c, int signal_number);
+void children_signal_node(const struct children *c, const char *node_id, int signal_number);
 /* The exit code as a shell gives it: 128 + n after signal n. */
 int child_exit_code(const struct child *c);
 int child_signal(const struct child *c); /* that ended it; 0 */

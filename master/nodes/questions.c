@@ -4,9 +4,9 @@
  * A question keeps the web thread that asked it waiting (bridge.h, is_pending) until the host
  * answers, is gone, or takes too long; so every question ends. Few are under way at a time.
  *
- * Loading anew: the host first checks the file in a process of its own; only when that went well,
- * it and every worker start themselves again. The question is answered when the new host has
- * introduced the new file. */
+ * Loading anew: the host first checks the file in a process of its own; only when that went well
+ * it is loaded (reload.c). The question is answered when the new host has introduced the new file
+ * and the workers are back. Is there no host, because that failed, one is started. */
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
@@ -17,7 +17,7 @@
 #include <string.h>
 
 #define TRY_TIMEOUT_S 40
-#define RELOAD_TIMEOUT_S 90
+#define RELOAD_TIMEOUT_S 200 /* to check it, and to load it: both end earlier */
 #define QUESTIONS_MAX 4
 
 struct question {
@@ -57,20 +57,41 @@ static size_t under_way(const struct master *m)
     return count;
 }
 
+bool ask_is_loading(const struct master *m)
+{
+    for (const struct question *q = m->host.questions; q; q = q->next)
+        if (q->is_reload)
+            return true;
+    return false;
+}
+
+static struct command_result check_between_tests(const struct master *m)
+{
+    if (run_is_active(&m->run))
+        return refuse("", "The locustfile can be loaded anew between tests only: stop this one.");
+    if (m->run.state == RUN_STOPPING || (m->run.state == RUN_STOPPED && !m->is_test_over))
+        return refuse("", "The last test is still stopping; try again in a moment.");
+    return (struct command_result){.is_ok = true};
+}
+
+static struct command_result check_reload(const struct master *m)
+{
+    if (ask_is_loading(m))
+        return refuse("", "The locustfile is being loaded anew already.");
+    return check_between_tests(m);
+}
+
 static struct command_result check(const struct master *m, bool is_reload)
 {
+    bool is_recovery = is_reload && !m->host.is_alive; /* there is nothing to be asked */
+    const char *obstacle = anew_obstacle(m);
     if (m->finish != FINISH_NOT)
         return refuse("", "The master is shutting down.");
-    if (!m->host.is_alive || !m->host.has_script)
-        return refuse("", "The locustfile is still being loaded.");
+    if (obstacle && !is_recovery)
+        return refuse("", obstacle);
     if (under_way(m) >= QUESTIONS_MAX)
         return refuse("", "Others are trying already; wait until they are done.");
-    if (is_reload && (run_is_active(&m->run) || m->run.state == RUN_STOPPING))
-        return refuse("", "The locustfile can be loaded anew between tests only: stop this one.");
-    for (const struct question *q = m->host.questions; is_reload && q; q = q->next)
-        if (q->is_reload)
-            return refuse("", "The locustfile is being loaded anew already.");
-    return (struct command_result){.is_ok = true};
+    return is_reload ? check_reload(m) : (struct command_result){.is_ok = true};
 }
 
 struct command_result ask_host(struct master *m, const struct command *c)
@@ -93,6 +114,12 @@ struct command_result ask_host(struct master *m, const struct command *c)
     q->until = master_now().mono + (is_reload ? RELOAD_TIMEOUT_S : TRY_TIMEOUT_S);
     q->next = m->host.questions;
     m->host.questions = q;
+    q->is_restarting = !m->host.is_alive;
+    if (q->is_restarting) {
+        sbuf_fini(&args);
+        anew_begin(m);
+        return (struct command_result){.is_ok = true, .is_pending = true};
+    }
     proto_ask(&out, m->host.node_id, q->id, is_reload ? "reload" : "try",
               (struct slice){args.data, args.len});
     post_bytes(m, m->host.node_id, &out);
@@ -100,30 +127,16 @@ struct command_result ask_host(struct master *m, const struct command *c)
     return (struct command_result){.is_ok = true, .is_pending = true};
 }
 
-static void restart_worker(struct master *m, struct worker *w)
+/* The file is good. A test that was started meanwhile has the old one. */
+static void load(struct master *m, struct question *q)
 {
-    post_plain(m, "katydid_reload", w->id);
-    w->token[0] = 0; /* only the process that ends knows it */
-    w->has_shown = false;
-}
-
-/* The file is good: everybody starts again. The host comes back with a new katydid_script. */
-static void restart_nodes(struct master *m, struct question *q)
-{
-    q->is_restarting = true;
-    m->host.has_script = false;
-    children_may_speak(&m->children, false);
-    for (size_t i = 0; i < m->roster.count; i++) {
-        struct worker *w = m->roster.workers[i];
-        if (w->is_katydid && worker_is_active(w) && strcmp(w->id, m->host.node_id) != 0)
-            restart_worker(m, w);
+    struct command_result r = check_between_tests(m);
+    if (!r.is_ok) {
+        end(m, q, &r);
+        return;
     }
-    struct worker *local = roster_find(&m->roster, m->host.node_id);
-    if (local)
-        restart_worker(m, local);
-    else
-        post_plain(m, "katydid_reload", m->host.node_id);
-    log_info(LOGGER, "The locustfile is loaded anew");
+    q->is_restarting = true;
+    anew_begin(m);
 }
 
 void ask_answered(struct master *m, struct message_answer *a)
@@ -134,7 +147,7 @@ void ask_answered(struct master *m, struct message_answer *a)
     if (!q || q->is_restarting)
         return;
     if (q->is_reload && !a->error) {
-        restart_nodes(m, q);
+        load(m, q);
         return;
     }
     struct command_result r = {.is_ok = !a->error};
@@ -151,30 +164,41 @@ void ask_answered(struct master *m, struct message_answer *a)
     end(m, q, &r);
 }
 
-void ask_script_came(struct master *m)
+void ask_loaded_anew(struct master *m)
 {
-    for (struct question *q = m->host.questions, *next; q; q = next) {
+    bool is_done = m->host.has_script;
+    for (size_t i = 0; i < m->roster.count; i++)
+        is_done &= !m->roster.workers[i]->is_reloading || !worker_is_active(m->roster.workers[i]);
+    for (struct question *q = m->host.questions, *next; is_done && q; q = next) {
         next = q->next;
         if (q->is_restarting)
             end(m, q, &(struct command_result){.is_ok = true, .text = "Loaded anew"});
     }
 }
 
+/* That the file is wrong is the answer, not a failure to answer. */
+static void fail(struct master *m, struct question *q, const char *why)
+{
+    const struct anew *a = &m->host.anew;
+    bool is_answer = q->is_reload && a->whole;
+    struct command_result r = refuse("", is_answer ? a->why : why);
+    r.status = is_answer ? 200 : 502;
+    sbuf_adds(q->out, is_answer ? a->whole : why);
+    end(m, q, &r);
+}
+
 static void fail_all(struct master *m, const char *why, double due)
 {
     for (struct question *q = m->host.questions, *next; q; q = next) {
         next = q->next;
-        if (q->until > due)
-            continue;
-        struct command_result r = refuse("", why);
-        r.status = 502;
-        sbuf_adds(q->out, why);
-        end(m, q, &r);
+        if (q->until <= due)
+            fail(m, q, why);
     }
 }
 
 void ask_second(struct master *m)
 {
+    ask_loaded_anew(m); /* a worker that was awaited may be gone */
     fail_all(m, "The node that runs the locustfile did not answer in time.", master_now().mono);
 }
 

@@ -140,9 +140,11 @@ static void on_script(struct master *m, const struct message *msg)
     settings_take(m);
     script_fini(&old);
     tune(m);
-    if (is_first)
-        introduce_workers(m);
-    ask_script_came(m);
+    if (!is_first)
+        return;
+    introduce_workers(m);
+    anew_script_came(m);
+    ask_loaded_anew(m);
 }
 
 static void on_answer(struct master *m, const struct message *msg)
@@ -441,12 +443,9 @@ void script_on_message(struct master *m, struct message *msg)
         answer_as_worker(m, msg);
 }
 
-void script_host_ended(struct master *m)
+void script_forget_events(struct master *m)
 {
     struct host *h = &m->host;
-    h->is_alive = false;
-    h->is_tick_out = false;
-    ask_host_ended(m);
     while (h->pending) {
         struct pending_event *p = h->pending;
         master_step then = p->then;
@@ -455,4 +454,12 @@ void script_host_ended(struct master *m)
         if (then)
             then(m);
     }
+}
+
+void script_host_ended(struct master *m)
+{
+    m->host.is_alive = false;
+    m->host.is_tick_out = false;
+    ask_host_ended(m);
+    script_forget_events(m);
 }

@@ -127,6 +127,7 @@ void hands_ready(struct master *m, const char *node, const struct message_ready 
     }
     if (was_running && r->is_katydid)
         w->state = WORKER_RUNNING; /* it only lost sight of us for a moment */
+    w->is_reloading = false;
     check_version(m, node, r);
     struct sbuf ack = {0};
     proto_ack(&ack, node, w->index, r->is_katydid ? m->boot_id : NULL,
@@ -145,6 +146,7 @@ void hands_ready(struct master *m, const char *node, const struct message_ready 
         stop_stray(m, w);
     take_in(m, w);
     conduct_check_stopped(m);
+    ask_loaded_anew(m);
 }
 
 /* After a restart of the master its workers are strangers that beat: ours come back when told to

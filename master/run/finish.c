@@ -127,8 +127,8 @@ static void release_children(struct master *m)
             post_plain(m, "quit", w->id);
         }
     }
-    if (m->host.is_alive && !m->host.has_script)
-        post_plain(m, "quit", m->host.node_id);
+    if (m->host.is_alive && !m->host.has_script) /* it is loading the locustfile */
+        children_signal_node(&m->children, m->host.node_id, SIGTERM);
     master_close_page(m); /* while they end */
     m->children_deadline = master_now().mono + CHILDREN_PATIENCE_S;
     m->is_step_out = true;

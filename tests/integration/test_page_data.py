@@ -1,14 +1,13 @@
 """What the page is told of a run and of its locustfile: phases, status codes, samples, logs, one user tried, the file
 loaded anew. One master for all of it."""
 
-import contextlib
 import hashlib
 import json
 import urllib.error
 import urllib.request
 
 import pytest
-from harness import csv_row, free_port, get_json, katydid, locustfile, target, wait_for
+from harness import get_json, katydid, locustfile, target, wait_for
 
 FILE = """
     import logging
@@ -244,36 +243,6 @@ def test_the_file_is_loaded_anew_between_tests(run):
     assert not answer["ok"] and "between tests" in answer["error"]
     run.command("stop")
     wait_for(lambda: run.state() == "stopped", "the end")
-
-
-def test_a_reload_that_fails_at_the_last_moment_loses_no_figures(tmp_path):
-    times = tmp_path / "imports"
-    file_text = f"""
-    import pathlib
-    from locust import HttpUser, constant, task
-
-    times = pathlib.Path({str(times)!r})
-    times.write_text((times.read_text() if times.exists() else "") + "x")
-    if len(times.read_text()) > 2:  # the host's first, the check's, and this
-        raise ValueError("not this time")
-
-    class Visitor(HttpUser):
-        wait_time = constant(0.05)
-
-        @task
-        def page(self):
-            self.client.get("/delay/5")
-    """
-    port = free_port()
-    with target() as server, locustfile(file_text) as path:
-        with katydid("-f", path, "-H", server.url, "--web-port", port, "--autostart", "-u", 2, "-t", 1, "--csv", tmp_path / "out") as boss:
-            boss.wait_line("leaving web ui running")
-            request = urllib.request.Request(f"http://127.0.0.1:{port}/api/v1/reload", b"{}", {"X-Katydid": "1", "Content-Type": "application/json"})
-            with contextlib.suppress(urllib.error.HTTPError):
-                urllib.request.urlopen(request, timeout=60).read()
-            assert boss.wait() == 65, boss.describe()
-            assert "not this time" in boss.stderr and "Aggregated" in boss.stderr
-        assert int(csv_row(tmp_path / "out_stats.csv", "Aggregated")["Request Count"]) > 0
 
 
 def test_a_start_without_a_host_names_the_field():

@@ -12,6 +12,7 @@ from gevent import subprocess
 
 _CHECK_TIMEOUT_S = 60
 _ERROR_MAX = 64 * 1024
+_HEADLINE_MAX = 200
 
 _config = {}
 
@@ -40,7 +41,8 @@ def _forget(path):
 
 def check():
     """None when the file can be used, else what is wrong with it."""
-    path = _write({**_config, "list": "check", "parent_pid": os.getpid(), "node_id": None})
+    path = _write({**_config, "list": "check", "parent_pid": os.getpid(), "node_id": None,
+                   "refusal": None})
     try:
         done = subprocess.run(
             [os.readlink("/proc/self/exe"), "--config", path],
@@ -55,6 +57,27 @@ def check():
         return None
     text = done.stdout[-_ERROR_MAX:].decode("utf-8", "replace").strip()
     return text or f"The locustfile ended the process with exit code {done.returncode}."
+
+
+def leave_refusal(config, text, traceback=""):
+    """For the master, which shows it: why this process does not come to be a host."""
+    path = config.get("refusal")
+    if not path:
+        return
+    try:
+        with open(path, "w", encoding="utf-8", errors="replace") as file:
+            file.write(f"{_headline(text)}\n{traceback[-_ERROR_MAX:]}")
+    except OSError:  # the master is gone, or the disk is full
+        pass
+
+
+def _headline(text):
+    """Of a traceback the exception, of anything else its first line."""
+    lines = [line for line in text.splitlines() if line.strip()] or ["no reason was given"]
+    frames = [number for number, line in enumerate(lines) if line.startswith("  ")]
+    after = frames[-1] + 1 if frames and lines[0].startswith(("Traceback", "  ")) else 0
+    line = lines[after] if after < len(lines) else lines[-1]
+    return line if len(line) <= _HEADLINE_MAX else f"{line[:_HEADLINE_MAX]}…"
 
 
 def restart(node_id):

@@ -8,6 +8,7 @@ who may come in. The views of Locust's routes get their answers from the master 
 request that carries a secret. Nobody who does not use this pays for it.
 """
 
+import contextlib
 import http.client
 import json
 import logging
@@ -162,6 +163,8 @@ class HostWebUI(WebUI):
         from gevent import pywsgi
 
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._path)  # of the process before this one, which is gone
         listener.bind(self._path)
         listener.listen(64)
         self.server = pywsgi.WSGIServer(listener, self._answer, log=None, error_log=logger)

@@ -49,6 +49,10 @@ _LOOK_S = 0.1
 _OF_OURS = range(64, 80)  # called by the name locust, we end with 1 as Locust does
 
 
+class UnhandledError(Exception):
+    """A listener of `init` failed: the traceback, which is logged already."""
+
+
 def main(config_path):
     """The process. Returns its exit code."""
     _lines.install()
@@ -57,17 +61,32 @@ def main(config_path):
     try:
         return _run(config)
     except Refusal as refusal:
+        _reload.leave_refusal(config, refusal.text, str(refusal))
         if _is_to_be_said(config, str(refusal)):
             _say(name, refusal)
         return 1 if name == "locust" and refusal.code in _OF_OURS else refusal.code
     except SystemExit as end:  # of the locustfile, or argparse
         is_text = end.code is not None and not isinstance(end.code, int)
+        if config.get("refusal"):
+            _reload.leave_refusal(config, *_why_ended(end))
         if is_text and not _is_to_be_said(config, str(end.code)):
             return 1
         return exit_code(end)
+    except Exception as error:
+        text = _errors.format_exception(error)
+        _reload.leave_refusal(config, text, text)
+        raise
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
+
+
+def _why_ended(end):
+    """In short, and with what led to it."""
+    if isinstance(end.__cause__, UnhandledError):
+        return str(end.__cause__), str(end.__cause__)
+    text = f"sys.exit({end.code if end.code is not None else ''}) was called"
+    return text, _errors.format_exception(end)
 
 
 def _say(name, refusal):
@@ -376,7 +395,7 @@ def _fire_init(environment):
     except KeyboardInterrupt:
         raise SystemExit(128 + signal.SIGINT) from None
     if log.unhandled_greenlet_exception:  # and logged
-        raise SystemExit(1)
+        raise SystemExit(1) from UnhandledError(log.unhandled_error or "A greenlet failed")
     is_worker = isinstance(environment.runner, HostedWorkerRunner)
     if environment.dispatcher_class is not UsersDispatcher and not is_worker:
         logger.warning("dispatcher_class: %s is not asked, users are dealt out in C. It serves "

@@ -66,6 +66,7 @@ class EventHook:
                 _errors.log_bounded(logging.getLogger(), error,
                                     "Uncaught exception in event handler: ")
                 log.unhandled_greenlet_exception = True
+                log.unhandled_error = log.unhandled_error or _errors.format_exception(error)
 
     @contextmanager
     def measure(self, request_type, name, response_length=0, context=None):

@@ -13,6 +13,7 @@ LINE_FORMAT = f"[%(asctime)s] {HOSTNAME}/%(levelname)s/%(name)s: %(message)s"
 
 # True once an event listener or a greenlet of the runner failed: the exit code becomes 2.
 unhandled_greenlet_exception = False
+unhandled_error = None  # the traceback of the first one of a listener
 
 
 class LogReader(logging.Handler):

@@ -223,9 +223,10 @@ function errorOf(error: string | undefined): { error: string } | object {
 
 export function NewTestScreen(): JSX.Element {
   const link = source.link.value.kind;
+  const notice = store.run.value?.notice; // changes when the file is loaded anew, or could not be
   useEffect(() => {
     if (link === "live") void loadScript();
-  }, [link]);
+  }, [link, notice]);
   const of = script.value;
   if (store.isRunning.value || store.isEnding.value)
     return (

@@ -55,8 +55,9 @@ export const scriptTrouble = signal("");
 
 export async function loadScript(): Promise<void> {
   try {
-    script.value = await askJson<Script>("script");
-    scriptTrouble.value = "";
+    const answer = await askJson<Script | Record<string, never>>("script");
+    if ("classes" in answer) script.value = answer as Script;
+    scriptTrouble.value = "classes" in answer ? "" : "The locustfile is being loaded.";
   } catch (error) {
     scriptTrouble.value = String((error as Error).message);
   }
