@@ -228,7 +228,6 @@ void inbox_take_lines(struct master *m, const char *source, const struct message
 /* ingest.c */
 void ingest_report(struct master *m, struct worker *w, const struct message *msg);
 void ingest_host_report(struct master *m, const struct message_stats *s);
-void ingest_written(struct master *m, const char *node, const struct message *msg);
 void ingest_exception(struct master *m, struct worker *w, const struct message_exception *e);
 void ingest_clear(struct master *m);
 void ingest_reset(struct master *m);

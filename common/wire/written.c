@@ -127,14 +127,25 @@ static void write_seconds(struct tally *t, const msgpack_object *o, bool is_fail
     }
 }
 
-static void write_extreme(const msgpack_object *row, const char *key, uint64_t *us, uint64_t none)
+/* The value of row[key] in us; `none` when it says that there is none. false: it says nothing. */
+static bool extreme(const msgpack_object *row, const char *key, uint64_t none, uint64_t *us)
 {
     double ms;
     const msgpack_object *o = unpack_get(row, key);
-    if (o && o->type == MSGPACK_OBJECT_NIL)
-        *us = none;
-    else if (o && unpack_number(o, &ms) && ms >= 0 && ms <= MAX_MS)
-        *us = (uint64_t)(ms * 1000 + 0.5);
+    bool is_none = o && o->type == MSGPACK_OBJECT_NIL;
+    if (!is_none && !(o && unpack_number(o, &ms) && ms >= 0 && ms <= MAX_MS))
+        return false;
+    *us = is_none ? none : (uint64_t)(ms * 1000 + 0.5);
+    return true;
+}
+
+static void write_extremes(struct tally *t, const msgpack_object *row, bool is_part)
+{
+    uint64_t us;
+    if (extreme(row, "min_response_time", UINT64_MAX, &us) && (!is_part || us < t->min_us))
+        t->min_us = us;
+    if (extreme(row, "max_response_time", 0, &us) && (!is_part || us > t->max_us))
+        t->max_us = us;
 }
 
 static void write_counts(struct tally *t, const msgpack_object *row)
@@ -147,17 +158,27 @@ static void write_counts(struct tally *t, const msgpack_object *row)
     shift(&t->resent, difference(row, "resent"));
     shift(&t->bytes, difference(row, "total_content_length"));
     shift(&t->sum_us, difference(row, "total_response_time") * 1000);
-    write_extreme(row, "min_response_time", &t->min_us, UINT64_MAX);
-    write_extreme(row, "max_response_time", &t->max_us, 0);
 }
 
-static bool write_row(struct stats *s, const msgpack_object *row)
+static void write_times_of_requests(struct stats *s, struct tally *t, const msgpack_object *row,
+                                    bool is_part)
+{
+    double at = 0;
+    const msgpack_object *last = unpack_get(row, "last_request_timestamp");
+    const msgpack_object *start = unpack_get(row, "start_time");
+    if (last && last->type != MSGPACK_OBJECT_NIL)
+        unpack_time(last, &at);
+    if (last && (!is_part || at > t->last_at))
+        t->last_at = at;
+    if (t == &s->total && start && !is_part)
+        unpack_time(start, &s->started_at);
+}
+
+static bool write_row(struct stats *s, const msgpack_object *row, bool is_part)
 {
     struct unpack_text method, name;
     const msgpack_object *m = unpack_get(row, "method"), *n = unpack_get(row, "name");
     const msgpack_object *times = unpack_get(row, "response_times");
-    const msgpack_object *last = unpack_get(row, "last_request_timestamp");
-    const msgpack_object *start = unpack_get(row, "start_time");
     bool is_total = unpack_get(row, "is_total") != NULL;
     if (!is_total && (!m || !n || !unpack_text(m, &method) || !unpack_text(n, &name)))
         return false;
@@ -169,11 +190,12 @@ static bool write_row(struct stats *s, const msgpack_object *row)
     write_counts(t, row);
     write_seconds(t, unpack_get(row, "num_reqs_per_sec"), false);
     write_seconds(t, unpack_get(row, "num_fail_per_sec"), true);
-    if (last && (last->type == MSGPACK_OBJECT_NIL || !unpack_time(last, &t->last_at)))
-        t->last_at = 0;
-    if (is_total && start)
-        unpack_time(start, &s->started_at);
-    return !times || write_times(&t->hist, times);
+    write_times_of_requests(s, t, row, is_part);
+    bool is_good = !times || write_times(&t->hist, times);
+    write_extremes(t, row, is_part);
+    if (tally_is_hidden(t))
+        tally_zero(t); /* no extremes of what is gone */
+    return is_good;
 }
 
 /* ---- failures and exceptions ---- */
@@ -237,24 +259,16 @@ static const msgpack_object *list_of(const msgpack_object *root, const char *key
     return is_list ? o->via.array.ptr : NULL;
 }
 
-static bool is_of_run(const msgpack_object *root, const char *run)
-{
-    const msgpack_object *o = unpack_get(root, "run");
-    return *run && o && unpack_is_key(o, run);
-}
-
 static bool apply(struct stats *s, const msgpack_object *root, struct written_of *of)
 {
     uint32_t n;
     const msgpack_object *number = unpack_get(root, "number");
-    if (!is_of_run(root, of->run))
-        return true;
     if (number)
         unpack_u64(number, UINT64_MAX, &of->number);
     bool is_good = root->type == MSGPACK_OBJECT_MAP;
     const msgpack_object *each = list_of(root, "rows", &n);
     for (uint32_t i = 0; i < n; i++)
-        is_good &= write_row(s, &each[i]);
+        is_good &= write_row(s, &each[i], of->is_part);
     each = list_of(root, "errors", &n);
     for (uint32_t i = 0; i < n; i++)
         is_good &= write_failure(s, &each[i]);

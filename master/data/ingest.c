@@ -78,9 +78,25 @@ static void merge(struct master *m, struct worker *w, const struct message *msg)
                                              .seconds = to - from});
 }
 
+/* What code changed by hand. w: NULL for the host. */
+static void apply_written(struct master *m, const struct worker *w, struct slice bytes)
+{
+    struct written_of of = {.node = m->is_local ? "local" : w ? w->id : "master",
+                            .is_part = w && !m->is_local};
+    if (!bytes.len)
+        return;
+    if (written_apply(&m->stats, bytes.data, bytes.len, &of) != 0)
+        m->trouble.broken++;
+    if (!of.is_part)
+        account_written(m, of.number);
+    viewer_forget(m->viewer);
+}
+
 static void on_own_of_run(struct master *m, struct worker *w, const struct message *msg)
 {
+    apply_written(m, w, msg->stats.anew);
     merge(m, w, msg);
+    apply_written(m, w, msg->stats.written);
     hands_watch_cpu(m, w);
     away_reported(m, w);
 }
@@ -123,19 +139,11 @@ void ingest_host_report(struct master *m, const struct message_stats *s)
     if (!is_new || !m->run.id[0] || strcmp(s->run, m->run.id) != 0)
         return;
     double now = m->inbox.handled.steady;
+    apply_written(m, NULL, s->anew);
     timeline_report(m->timeline, HOST_INDEX, now - 1, now);
     if (report_merge_watched(&m->stats, s->report.data, s->report.len, "master", &watch) != 0)
         m->trouble.broken++;
-}
-
-/* What code changed by hand, of this run. */
-void ingest_written(struct master *m, const char *node, const struct message *msg)
-{
-    struct written_of of = {.run = m->run.id, .node = node};
-    if (written_apply(&m->stats, msg->data.data, msg->data.len, &of) != 0)
-        m->trouble.broken++;
-    account_written(m, of.number);
-    viewer_forget(m->viewer);
+    apply_written(m, NULL, s->written);
 }
 
 /* A stock worker's report has no run in it: one that comes when none is on is of nobody's run. */

@@ -179,9 +179,6 @@ static void from_worker(struct master *m, struct worker *w, const struct message
     case MESSAGE_LINES:
         inbox_take_lines(m, w->id, msg);
         break;
-    case MESSAGE_WRITTEN:
-        ingest_written(m, m->is_local ? "local" : w->id, msg);
-        break;
     case MESSAGE_CLIENT_READY:
     case MESSAGE_HEARTBEAT:
     case MESSAGE_LOCUSTFILE:

@@ -431,8 +431,6 @@ void script_on_message(struct master *m, struct message *msg)
         on_answer(m, msg);
     else if (msg->kind == MESSAGE_WANT)
         on_want(m, &msg->want);
-    else if (msg->kind == MESSAGE_WRITTEN)
-        ingest_written(m, m->is_local ? "local" : "master", msg);
     else if (msg->kind == MESSAGE_LINES)
         inbox_take_lines(m, "host", msg);
     else if (msg->kind == MESSAGE_WEB)

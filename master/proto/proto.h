@@ -39,7 +39,6 @@ enum message_kind {
     MESSAGE_ANSWER,  /* katydid_answer */
     MESSAGE_SAMPLES, /* katydid_samples */
     MESSAGE_LINES,   /* katydid_logs */
-    MESSAGE_WRITTEN, /* katydid_written */
     MESSAGE_CUSTOM,  /* the user's own type */
 };
 
@@ -74,6 +73,7 @@ struct message_stats {
     uint64_t seq;
     double sent_at; /* the worker's clock, unix seconds; a stock one's newest request, or 0 */
     struct slice report;
+    struct slice anew, written; /* by user code, before the report and after it; or empty */
     double cpu_percent, lag_ms;
     double lag_p99_ms, fds, connections; /* negative: not told */
     double cores, throttled;             /* of the container; 0: no limit, not held back */

@@ -68,6 +68,12 @@ static bool parse_heartbeat(const msgpack_object *data, struct message *m)
     return proto_copy(proto_get(data, "state"), h->state, sizeof h->state);
 }
 
+static struct slice bin_of(const msgpack_object *o)
+{
+    bool is_bin = o && o->type == MSGPACK_OBJECT_BIN;
+    return is_bin ? (struct slice){o->via.bin.ptr, o->via.bin.size} : (struct slice){0};
+}
+
 static bool parse_stats(const msgpack_object *data, struct message *m)
 {
     struct message_stats *s = &m->stats;
@@ -85,7 +91,9 @@ static bool parse_stats(const msgpack_object *data, struct message *m)
     if (!report || report->type != MSGPACK_OBJECT_BIN)
         return false;
     s->is_katydid = true;
-    s->report = (struct slice){report->via.bin.ptr, report->via.bin.size};
+    s->report = bin_of(report);
+    s->anew = bin_of(proto_get(own, "anew"));
+    s->written = bin_of(proto_get(own, "written"));
     s->seq = proto_unsigned(proto_get(own, "seq"), 0);
     s->sent_at = proto_number(proto_get(own, "t"), 0);
     s->cpu_percent = health_of(health, "cpu", 0);
@@ -219,7 +227,6 @@ static const struct {
     {"katydid_answer", MESSAGE_ANSWER, NULL},
     {"katydid_samples", MESSAGE_SAMPLES, NULL},
     {"katydid_logs", MESSAGE_LINES, NULL},
-    {"katydid_written", MESSAGE_WRITTEN, NULL},
 };
 
 static enum proto_rc parse_data(struct message *m)
@@ -338,7 +345,6 @@ void message_fini(struct message *m)
     case MESSAGE_ANSWER:
     case MESSAGE_SAMPLES:
     case MESSAGE_LINES:
-    case MESSAGE_WRITTEN:
     case MESSAGE_DONE:
     case MESSAGE_CUSTOM:
         break;

@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from harness import locustfile, run_katydid
+from harness import STOCK_LOCUST, Process, free_port, locustfile, run_katydid
+from test_stock_master import worker
 
 WRITES = '''
 import gevent
@@ -115,6 +116,58 @@ def test_rows_that_code_edits_are_reported_as_it_left_them(mode):
     assert failures == exceptions == [], run.describe()
 
 
+TABLES = '''
+import gevent
+from locust import User, constant, events, task
+from locust.runners import WorkerRunner
+
+class Idle(User):
+    wait_time = constant(100)
+    @task
+    def nothing(self): pass
+
+@events.test_start.add_listener
+def begin(environment, **_):
+    if not isinstance(environment.runner, WorkerRunner):
+        gevent.spawn(write, environment.stats, environment.runner)
+
+def wait_for(is_so):
+    while not is_so():
+        gevent.sleep(0.1)
+
+def write(stats, runner):
+    for name in ("/held", "/in-place", "/exchanged"):
+        for milliseconds in (10, 20, 30):
+            stats.log_request("GET", name, milliseconds, 5)
+    wait_for(lambda: stats.total.num_requests == 9)
+    held = stats.get("/held", "GET").response_times
+    stats.history.append("by code")
+    stats.log_request("GET", "/more", 10, 5)
+    wait_for(lambda: stats.total.num_requests == 10)
+    held[30] += 8
+    held[25] += 1
+    stats.get("/in-place", "GET").response_times.pop(20)
+    del stats.get("/in-place", "GET").response_times[30]
+    stats.get("/exchanged", "GET").response_times = {30: 3}
+    stats.log_request("GET", "/more", 10, 5)
+    wait_for(lambda: stats.total.num_requests == 11)
+    assert (held[30], held[25]) == (9, 1), held  # also while the master's figures are older
+    assert stats.get("/held", "GET").response_times is held
+    assert "by code" in stats.history
+    runner.quit()
+'''
+
+
+@pytest.mark.parametrize("mode", [[], ["--processes", "1"]], ids=["local", "processes"])
+def test_tables_that_code_writes_into_are_those_that_count(mode):
+    with locustfile(TABLES) as path:
+        run = run_katydid("-f", path, "--headless", "-t", "20s", "--csv", path.parent / "run", *mode)
+        table = list(csv.DictReader(open(path.parent / "run_stats.csv", newline="")))
+    assert run.code == 0 and "Traceback" not in run.stderr, run.describe()
+    medians = {row["Name"]: float(row["50%"]) for row in table}
+    assert medians == {"/held": 30, "/in-place": 10, "/exchanged": 30, "/more": 10, "Aggregated": 20}
+
+
 ON_A_WORKER = '''
 from locust import User, constant, events, task
 
@@ -123,21 +176,52 @@ class Once(User):
     done = False
     @task
     def note(self):
-        if not Once.done:
-            Once.done = True
-            entry = self.environment.stats.get("/row", "PUT")
-            entry.log(30, 3)
-            entry.log_error("of the row")
-        else:
-            self.environment.events.request.fire(request_type="GET", name="/x", response_time=1,
-                                                 response_length=1)
+        fire = self.environment.events.request.fire
+        stats = self.environment.stats
+        if Once.done:
+            fire(request_type="GET", name="/x", response_time=1, response_length=1)
+            return
+        Once.done = True
+        for name in ("/row", "/reset", "/gone", "/less"):
+            for milliseconds in (10, 50):
+                fire(request_type="GET", name=name, response_time=milliseconds, response_length=1)
+        entry = stats.get("/row", "GET")
+        entry.log(30, 3)
+        entry.log_error("of the row")
+        stats.get("/reset", "GET").reset()
+        stats.get("/reset", "GET").log(40, 1)
+        del stats.entries[("/gone", "GET")]
+        stats.get("/less", "GET").num_requests -= 1
+        stats.get("/less", "GET").total_response_time -= 50
+        stats.get("/new", "PUT").log(30, 3)
 '''
 
+# As stock Locust 2.47 has it: what code does to a row leaves the total alone.
+ROWS_OF_A_WORKER = {"/row": (3, 1, 10, 50, 30), "/reset": (1, 0, 40, 40, 40), "/less": (1, 0, 10, 50, 10),
+                    "/new": (1, 0, 30, 30, 30)}
 
-def test_a_row_that_a_worker_counts_in_is_in_its_masters_table():
-    """In its row alone, as in Locust."""
+
+def rows_of_a_worker(path):
+    with open(path, newline="") as file:
+        table = {row["Name"]: row for row in csv.DictReader(file)}
+    more = int(table["/x"]["Request Count"])
+    assert more > 3 and int(table["Aggregated"]["Request Count"]) == more + 8
+    columns = ("Request Count", "Failure Count", "Min Response Time", "Max Response Time", "Average Response Time")
+    return {name: tuple(float(row[column]) for column in columns)
+            for name, row in table.items() if name not in ("/x", "Aggregated")}
+
+
+def test_a_row_that_a_worker_changes_is_so_in_its_masters_table(tmp_path):
     with locustfile(ON_A_WORKER) as path:
-        run = run_katydid("-f", path, "--headless", "-t", "2s", "--json", "--processes", "1")
-    rows = {r["name"]: (r["num_requests"], r["num_failures"]) for r in json.loads(run.stdout)}
-    assert rows.pop("/row") == (1, 1), run.describe()
-    assert rows["/x"][0] > 3 and run.code == 0, run.describe()
+        run = run_katydid("-f", path, "--headless", "-t", "2s", "--processes", "1", "--csv", tmp_path / "run")
+    assert run.code == 0 and rows_of_a_worker(tmp_path / "run_stats.csv") == ROWS_OF_A_WORKER, run.describe()
+
+
+@pytest.mark.skipif(not STOCK_LOCUST.exists(), reason=f"no stock Locust in {STOCK_LOCUST}")
+def test_a_stock_master_gets_it_too(tmp_path):
+    port = free_port()
+    with locustfile(ON_A_WORKER) as path, worker(path, port):
+        with Process([STOCK_LOCUST, "-f", path, "--master", "--master-bind-port", port, "--headless", "-u", 1, "-t", 4,
+                      "--expect-workers", 1, "--csv", tmp_path / "run"]) as stock:
+            stock.wait()
+    assert rows_of_a_worker(tmp_path / "run_stats.csv") == ROWS_OF_A_WORKER, stock.describe()

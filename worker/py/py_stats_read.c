@@ -216,6 +216,21 @@ static PyObject *percentile(PyObject *self, PyObject *args)
     return PyFloat_FromDouble(row ? tally_quantile_ms(row, q) : 0);
 }
 
+/* What a row, or the total, has since the last report. None: nothing. */
+static PyObject *unreported(PyObject *self, PyObject *args)
+{
+    struct py_stats *s = (struct py_stats *)self;
+    const char *method, *name;
+    if (!PyArg_ParseTuple(args, "ss:unreported", &method, &name))
+        return NULL;
+    py_stats_want(s, &s->unsent, &s->has_unsent);
+    bool is_total = !*method && strcmp(name, s->unsent.total.name) == 0;
+    const struct tally *row = is_total ? &s->unsent.total : stats_find(&s->unsent, method, name);
+    if (!row || tally_is_empty(row))
+        Py_RETURN_NONE;
+    return row_dict(row, s->total.started_at, BUCKETS_LOCUST);
+}
+
 /* ---- what is new ---------------------------------------------------------------------------- */
 
 static PyObject *take(PyObject *self, PyObject *args, PyObject *kwargs)
@@ -248,6 +263,8 @@ PyMethodDef py_stats_readers[] = {
     {"exceptions", exceptions, METH_NOARGS, "One dict per exception since the start."},
     {"percentile", percentile, METH_VARARGS,
      "percentile(method, name, q): milliseconds; '' and 'Aggregated' for the total"},
+    {"unreported", unreported, METH_VARARGS,
+     "unreported(method, name): the dict of what was counted there since the last report, or None"},
     {"take", WITH_KEYWORDS(take), METH_VARARGS | METH_KEYWORDS,
      "take(fine=False): what is new since the last take, as (total, rows, failures) of such dicts; "
      "None when there is nothing. fine: histograms by microseconds, not by Locust's buckets"},

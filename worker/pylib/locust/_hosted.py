@@ -194,12 +194,6 @@ class HostedLocalRunner(Hosted, runners.LocalRunner):
 class HostedWorkerRunner(InProcess, runners.WorkerRunner):
     """A worker process; ends when its runner does."""
 
-    def _count_in_core(self):
-        stats = self.environment.stats
-        if stats._written is None:
-            stats._written = Written(stats, self, is_masters=False)
-        return super()._count_in_core()
-
     def _connect(self):
         """The process has a node of its own."""
 
@@ -321,7 +315,7 @@ class HostedFeed:
         self._is_wanted = False
         self._answered = Event()
         self._latest = None  # katydid_stats that nobody looked at yet
-        self._rows = []  # of the history
+        self._history_count = 0  # rows of the master's history that were taken
 
     def want(self):
         """Asks, the first time, and waits for the answer."""
@@ -339,7 +333,7 @@ class HostedFeed:
         self._take_workers(data.get("workers") or [])
         if data.get("written", 0) >= self._written.number:  # not from before code wrote something
             self._take_exceptions(data.get("exceptions") or [])
-            self._latest = data
+        self._latest = data
         self._answered.set()
 
     def take_counts(self, counts):
@@ -352,9 +346,16 @@ class HostedFeed:
         total.update((names[name], count) for name, count in counts.items() if name in names)
 
     def _take_history(self, history):
-        first = history.get("from")
-        if first is not None:
-            self._rows[first:] = history.get("rows") or []
+        """More of it; code may have changed what is there."""
+        first, rows = history.get("from"), history.get("rows") or []
+        own = self._runner.environment.stats._history
+        if first is None:
+            return
+        if first == 0 and self._history_count:
+            own.clear()
+            self._history_count = 0
+        own += rows[max(self._history_count - first, 0):]
+        self._history_count = first + len(rows)
 
     def _take_workers(self, workers):
         nodes = self._runner._clients
@@ -377,7 +378,7 @@ class HostedFeed:
     def pull(self, stats):
         self.want()
         data, self._latest = self._latest, None
-        if data is None or data.get("written", 0) < self._written.number:
+        if data is None:
             return
         self._written.collect()
         known = set(stats._entries)
@@ -391,6 +392,7 @@ class HostedFeed:
         stats._errors.clear()
         for key, error in data["errors"].items():
             stats._add_error(**{"first_seen": None, "last_seen": None, **error}, key=key)
+        self._written.do_again(data.get("written", 0))
         self._written.changed()
 
     @property
@@ -400,17 +402,13 @@ class HostedFeed:
     @staticmethod
     def _set(entry, row):
         """All numbers are absolute. What user code holds on to stays the same object."""
-        entry.__dict__.update(
-            (field, value) for field, value in row.items() if isinstance(
-                getattr(StatsEntry, field, None), type(StatsEntry.num_requests))
-        )
+        entry._take(row)
         last = entry.__dict__["last_request_timestamp"]
         if entry.use_response_times_cache and last:
             entry._cache_response_times(int(last))
 
     def pull_history(self, stats):
         self.want()
-        stats._history = self._rows
 
     # What user code writes
 

@@ -279,22 +279,12 @@ class Node(Silence):
     def report(self, is_last=False):
         """Sends the statistics since the last report, the way that a plug-in may have replaced."""
         self._is_last_report = is_last
-        written = self.environment.stats._written
-        if written is None or not self.speaks_katydid or not self._reports.run:
-            getattr(self.runner, "_send_stats", self.send_stats)()
-            return
-        self._send_written(written.take_anew())
         getattr(self.runner, "_send_stats", self.send_stats)()
-        self._send_written(written.take(getattr(self.runner, "_written_exceptions", list)()))
-
-    def _send_written(self, message):
-        """What code changed in the statistics by hand (_written.py), if it did."""
-        if message is not None:
-            self.send("katydid_written", {"run": self._reports.run, **message})
 
     def send_stats(self):
+        written = self.environment.stats._written
         if self.speaks_katydid:
-            data = self._reports.next(self._health.of_report, self._is_last_report)
+            data = self._reports.next(self._health.of_report, self._is_last_report, written)
             if data is None:
                 return
         else:
@@ -303,6 +293,8 @@ class Node(Silence):
             self.environment.events.report_to_master.fire(client_id=self.id, data=data)
         if not self.speaks_katydid:
             data.update(msgpack.unpackb(self._core.report_locust(), strict_map_key=False))
+            if written is not None:
+                written.add_to_locusts(data)
         data["user_classes_count"] = self.runner.user_classes_count
         data["user_count"] = self.runner.user_count
         self._send_report(data)

@@ -44,11 +44,6 @@ def sort_stats(stats):
     return [stats[key] for key in sorted(stats)]
 
 
-def add_counts(into, more):
-    for key, count in more.items():
-        into[key] = into.get(key, 0) + count
-
-
 def optional(choose, one, other):
     """min or max of two values that may be None."""
     if one is None or other is None:

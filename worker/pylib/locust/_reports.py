@@ -21,19 +21,25 @@ class Reports:
         self._seq = 0
         self._pending = {}  # seq -> [data, when sent, seconds until it is sent again]
 
-    def next(self, health, is_last=False):
+    def next(self, health, is_last=False, written=None):
         """The data of a report of everything since the last one; None while too many are under
-        way: then the next one will carry more, unless there will be none. health: a function."""
+        way: then the next one will carry more, unless there will be none. health: a function.
+        written: what code changed by hand (_written.py), or None."""
         if len(self._pending) >= _MAX_IN_FLIGHT and not is_last:
             return None
         self._seq += 1
+        parts = {
+            "anew": written and written.take_anew(),
+            "report": self._pack(),
+            "written": written and written.take(),
+        }
         data = {
             "katydid": {
                 "epoch": self.epoch,
                 "seq": self._seq,
                 "run": self.run,
                 "t": _katydid.steady(),
-                "report": self._pack(),
+                **{name: part for name, part in parts.items() if part is not None},
                 "health": health(is_last),
             }
         }

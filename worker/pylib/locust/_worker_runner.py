@@ -9,6 +9,7 @@ import gevent
 from gevent.event import Event
 
 from . import runners
+from ._written import Written
 from .rpc import rpc
 
 logger = logging.getLogger("locust.runners")
@@ -31,6 +32,12 @@ class WorkerRunner(runners.DistributedRunner):
         self.retry = 0
         self.connected = False
         self._connect()
+
+    def _count_in_core(self):
+        stats = self.environment.stats
+        if stats._written is None:
+            stats._written = Written(stats, self, is_masters=False)
+        return super()._count_in_core()
 
     def _connect(self):
         """Comes back when the master has taken us."""

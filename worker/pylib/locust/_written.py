@@ -1,14 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""What code writes into statistics by hand, on its way to the master that shows them
-(docs/wire.md, katydid_written).
+"""What code writes into statistics by hand, on its way to the master that shows them, in the
+reports that carry what was counted (docs/wire.md, "written").
 
 Before code gets to change an entry, or a table of one, its numbers are kept; what differs from
 them later is what was written. Counts travel as differences, so that what is counted meanwhile
 stays. A row that was zeroed or removed is told before what it counts from then on, everything
 else after what was counted until then: nothing can be taken from a count that is not there yet.
+
+A worker's row is not its master's: when code zeroes it, what was not reported yet is taken back.
 """
 
+import logging
+
+import msgpack
+
+from . import _errors
 from ._failures import StatsError
+from ._numbers import optional
+
+logger = logging.getLogger("locust.stats")
 
 _COUNTS = ("num_requests", "num_none_requests", "num_failures", "cut", "discarded", "resent",
            "total_response_time", "total_content_length")
@@ -33,9 +43,8 @@ class _Kept:
 
 
 class Written:
-    """Of one RequestStats. send_counts: sends what was counted until now to the master;
-    is_masters: whether its numbers are those that a master shows, or a worker's, which only adds
-    to them."""
+    """Of one RequestStats. is_masters: whether its numbers are those that a master shows, or a
+    worker's, which are added to them."""
 
     def __init__(self, stats, runner, is_masters):
         self._stats = stats
@@ -48,6 +57,7 @@ class Written:
 
     def forget(self):
         """Every row is zeroed, or gone."""
+        self._sent = []  # (number, message): a master's numbers may be from before it
         self._kept = {}  # key -> _Kept
         self._anew = []  # rows that begin anew
         self._rows = []
@@ -85,14 +95,25 @@ class Written:
             self._begin_anew(key, new)
 
     def _begin_anew(self, key, entry, is_removed=False):
+        nothing = {**type(entry)(None, entry.name, entry.method).__dict__, "start_time": 0.0}
+        self._rows = [row for row in self._rows if row["key"] != key]
         if not self._is_masters:
+            self._take_back(key, nothing)
+            self._kept[key] = _Kept(nothing)
             return
         self._send_counts()
         earlier = self._kept.get(key)
-        self._rows = [row for row in self._rows if row["key"] != key]
         is_removed = is_removed or (earlier is not None and earlier.is_removed)
-        nothing = type(entry)(None, entry.name, entry.method).__dict__
-        self._kept[key] = _Kept({**nothing, "start_time": 0.0}, True, is_removed)
+        self._kept[key] = _Kept(nothing, True, is_removed)
+
+    def _take_back(self, key, nothing):
+        """What the core counted and did not report yet."""
+        name, method = ("Aggregated", "") if key is _TOTAL else key
+        counted = self._runner._core.unreported(method, name)
+        row = {} if counted is None else _difference(counted, nothing)
+        row = {field: value for field, value in row.items() if field not in _VALUES}
+        if row:
+            self._rows.append({"key": key, "is_removed": True, **row})
 
     def _send_counts(self):
         node = getattr(self._runner, "_node", None)
@@ -133,7 +154,9 @@ class Written:
             row["is_zeroed"] = True
         if kept.is_removed and entry is None:
             row["is_removed"] = True
-        if not row or (not self._is_masters and not _only_adds(row)):
+        if not self._is_masters:
+            row.pop("start_time", None)
+        if not row:
             return
         row["key"] = key
         (self._anew if kept.is_zeroed else self._rows).append(row)
@@ -144,55 +167,152 @@ class Written:
             more = count - before[key][1] if key in before else count
             if more > 0 or (more and self._is_masters):
                 self._error_rows.append({
-                    "method": error.method, "name": error.name,
+                    **_names((error.name, error.method)),
                     "error": StatsError.parse_error(error.error), "occurrences": more,
                     "first_seen": error.first_seen, "last_seen": error.last_seen,
                 })
 
+    # Its way to the master
+
     def take_anew(self):
-        """The message to the master of rows that begin anew, or None."""
+        """The message of rows that begin anew, as bytes, or None."""
         self.collect()
         self.changed()
         rows, self._anew = self._anew, []
-        return self._message(rows)
+        return self._packed(rows)
 
-    def take(self, exceptions):
-        """That of everything else. exceptions: rows to add to it."""
+    def take(self):
+        """That of everything else."""
+        return self._packed(*self._take_rest())
+
+    def _take_rest(self):
         rows, self._rows = self._rows, []
         errors, self._error_rows = self._error_rows, []
-        return self._message(rows, errors, exceptions)
+        return rows, errors, getattr(self._runner, "_written_exceptions", list)()
 
-    def _message(self, rows, errors=(), exceptions=()):
+    def _packed(self, rows, errors=(), exceptions=()):
         if not (rows or errors or exceptions):
             return None
-        for row in rows:
-            key = row.pop("key")
-            row.update({"is_total": True} if key is _TOTAL else {"name": key[0], "method": key[1]})
         self.number += 1
+        if self._is_masters:
+            self._sent.append((self.number, rows, errors))
         number = {"number": self.number} if self._is_masters else {}
-        return {"rows": rows, "errors": errors, "exceptions": exceptions, **number}
+        rows = [{**row, **_names(row["key"])} for row in rows]
+        for row in rows:
+            del row["key"]
+        message = {"rows": rows, "errors": errors, "exceptions": exceptions, **number}
+        try:
+            return msgpack.packb(message)
+        except (TypeError, ValueError, OverflowError) as error:
+            _errors.log_bounded(logger, error, "What code wrote into the statistics cannot be sent")
+            return None
+
+    def add_to_locusts(self, data):
+        """All of it into the data of a report to a Locust master."""
+        self.collect()
+        self.changed()
+        rows, errors, _ = self._take_rest()
+        for row in rows:
+            if row["key"] is _TOTAL:
+                _apply_to_locusts(data["stats_total"], row)
+                continue
+            names = _names(row["key"])
+            entry = next((e for e in data["stats"]
+                          if (e["name"], e["method"]) == (names["name"], names["method"])), None)
+            if entry is None:
+                entry = {**names, **_nothing(data["stats_total"]["start_time"])}
+                data["stats"].append(entry)
+            _apply_to_locusts(entry, row)
+        data["stats"] = [e for e in data["stats"] if e["num_requests"] or e["num_failures"]]
+        for row in errors:
+            key = StatsError.create_key(row["method"], row["name"], row["error"])
+            error = data["errors"].setdefault(key, {**row, "occurrences": 0})
+            error["occurrences"] += row["occurrences"]
+
+    def do_again(self, number):
+        """The numbers were replaced by a master's, which has all messages up to this one. collect()
+        came before."""
+        self._sent = [message for message in self._sent if message[0] > number]
+        for _, rows, errors in (*self._sent, (0, self._anew + self._rows, self._error_rows)):
+            for row in rows:
+                self._do_row_again(row)
+            for row in errors:
+                self._do_error_again(row)
+
+    def _do_row_again(self, row):
+        stats, key = self._stats, row["key"]
+        if row.get("is_removed"):
+            dict.pop(stats._entries, key, None)
+            return
+        entry = stats._total if key is _TOTAL else stats._entries[key]
+        if row.get("is_zeroed"):
+            entry._zero()
+        own = entry.__dict__
+        for field, value in row.items():
+            if field in _COUNTS:
+                own[field] = max(own[field] + value, 0)
+            elif field in _TABLES:
+                own[field].add(value)
+            elif field in _VALUES:
+                own[field] = value
+
+    def _do_error_again(self, row):
+        errors = self._stats._errors
+        key = StatsError.create_key(row["method"], row["name"], row["error"])
+        error = errors.get(key)
+        if error is None and row["occurrences"] > 0:
+            self._stats._add_error(**row, key=key)
+        elif error is not None:
+            error.occurrences += row["occurrences"]
+            if error.occurrences <= 0:
+                del errors[key]
+
+
+def _names(key):
+    return {"is_total": True} if key is _TOTAL else {"name": str(key[0]), "method": str(key[1] or "")}
+
+
+def _nothing(start_time):
+    return {**dict.fromkeys(_COUNTS, 0), **{field: {} for field in _TABLES}, "start_time": start_time,
+            "min_response_time": None, "max_response_time": 0, "last_request_timestamp": None}
+
+
+def _apply_to_locusts(entry, row):
+    for field in _COUNTS:
+        if field in entry:
+            more = row.get(field, 0)
+            entry[field] += int(more) if field.startswith("num_") else more
+    for field in _TABLES:
+        table = entry[field]
+        for key, more in row.get(field, {}).items():
+            key = int(key)
+            table[key] = table.get(key, 0) + int(more)
+            if not table[key]:
+                del table[key]
+    if row.get("is_removed") and not entry["num_requests"]:  # no extremes of what is gone
+        entry.update(min_response_time=None, max_response_time=0)
+    for field, choose in (("min_response_time", min), ("max_response_time", max),
+                          ("last_request_timestamp", max)):
+        entry[field] = optional(choose, entry[field], row.get(field))
 
 
 def _difference(before, now):
     row = {}
     for field in _COUNTS:
         if now[field] != before[field]:
-            row[field] = float((now[field] or 0) - (before[field] or 0))
+            row[field] = _plain((now[field] or 0) - (before[field] or 0))
     for field in _TABLES:
         old, new = before[field], now[field] or {}
-        changed = {float(key): float(new.get(key, 0) - old.get(key, 0))
+        changed = {_plain(key): _plain(new.get(key, 0) - old.get(key, 0))
                    for key in {**old, **new} if new.get(key, 0) != old.get(key, 0)}
         if changed:
             row[field] = changed
     for field in _VALUES:
         if now[field] != before[field]:
-            row[field] = None if now[field] is None else float(now[field])
+            row[field] = None if now[field] is None else _plain(now[field])
     return row
 
 
-def _only_adds(row):
-    """Whether a worker's report can carry it: what it takes back was counted by others too."""
-    numbers = [row.get(field, 0) for field in _COUNTS]
-    for field in _TABLES:
-        numbers += row.get(field, {}).values()
-    return all(number >= 0 for number in numbers)
+def _plain(number):
+    """Not one of NumPy and the like."""
+    return number if isinstance(number, (int, float)) else float(number)

@@ -12,17 +12,17 @@ Constants are read where they are used, so that a locustfile may set them at run
 import os
 import signal
 import sys
-from collections import OrderedDict, defaultdict, namedtuple
+from collections import OrderedDict, namedtuple
 from collections.abc import Iterable
 from typing import Protocol, TypedDict
 
 from _katydid import steady
 
+from ._counts import Counts
 from ._entries import EntriesDict
 from ._failures import StatsError
 from ._methods import Watched, note_method
 from ._numbers import (  # noqa: F401
-    add_counts,
     avg,
     calculate_response_time_percentile,
     diff_response_time_dicts,
@@ -57,7 +57,7 @@ PERCENTILES_TO_CHART = [0.5, 0.95]
 _RATE_WINDOW_S = 12  # current rates: of the seconds from here ...
 _RATE_LAG_S = 2  # ... to here before the last request
 _MAX_CHARTED = 6
-_KEPT_SECONDS = 3600  # of num_reqs_per_sec; rates need 12
+_KEPT_SECONDS = 3600  # of num_reqs_per_sec; a test may run for days, and rates need 12
 
 CachedResponseTimes = namedtuple(
     "CachedResponseTimes", ["response_times", "num_requests", "num_none_requests"]
@@ -128,13 +128,6 @@ def bucket_response_time(response_time):
 built_in_buckets = bucket_response_time  # the core has them too
 
 
-def _keep_latest(per_second):
-    """A test may run for days; only the latest seconds are ever looked at."""
-    if len(per_second) > _KEPT_SECONDS:
-        for second in sorted(per_second)[:-_KEPT_SECONDS // 2]:
-            del per_second[second]
-
-
 class _Field:
     """A number of an entry, brought up to date before it is read or written."""
 
@@ -156,11 +149,8 @@ class _Field:
 class _Table(_Field):
     """A dict of an entry, into which code may write."""
 
-    def __get__(self, entry, owner=None):
-        table = super().__get__(entry, owner)
-        if entry is not None:
-            entry._touch()
-        return table
+    def __set__(self, entry, counts):
+        super().__set__(entry, Counts(entry, counts))
 
 
 class StatsEntry(metaclass=Watched):
@@ -224,9 +214,7 @@ class StatsEntry(metaclass=Watched):
             min_response_time=None,
             max_response_time=0,
             total_content_length=0,
-            response_times=defaultdict(int),
-            num_reqs_per_sec=defaultdict(int),
-            num_fail_per_sec=defaultdict(int),
+            **{field: Counts(self) for field in _TABLES},
         )
         if self.use_response_times_cache:
             self.response_times_cache = OrderedDict()
@@ -295,10 +283,10 @@ class StatsEntry(metaclass=Watched):
         own["max_response_time"] = max(own["max_response_time"], more["max_response_time"] or 0)
         for field, choose in (("min_response_time", min), ("last_request_timestamp", max)):
             own[field] = optional(choose, own[field], more[field])
-        for field in ("response_times", "num_reqs_per_sec", "num_fail_per_sec"):
-            add_counts(own[field], more[field])
-        _keep_latest(own["num_reqs_per_sec"])
-        _keep_latest(own["num_fail_per_sec"])
+        for field in _TABLES:
+            own[field].add(more[field])
+        own["num_reqs_per_sec"].keep_latest(_KEPT_SECONDS)
+        own["num_fail_per_sec"].keep_latest(_KEPT_SECONDS)
         last = own["last_request_timestamp"]
         if self.use_response_times_cache and old_last and int(last) > int(old_last):
             self._cache_response_times(int(last))
@@ -413,8 +401,19 @@ class StatsEntry(metaclass=Watched):
     @classmethod
     def unserialize(cls, data, stats):
         entry = cls(stats, data["name"], data["method"])
-        entry.__dict__.update((field, data[field]) for field in _REPORTED if field in data)
+        entry._take(data)
         return entry
+
+    def _take(self, numbers):
+        """In place of its own, as far as they are given. What code holds stays the same object."""
+        own = self.__dict__
+        for field in (*_REPORTED, *_OURS):
+            if field not in numbers:
+                continue
+            if field in _TABLES:
+                own[field].fill(numbers[field])
+            else:
+                own[field] = numbers[field]
 
     def get_stripped_report(self):
         """serialize(), and then all zero."""
@@ -468,6 +467,7 @@ class StatsEntry(metaclass=Watched):
 
 
 _REPORTED = tuple(field for field in StatsEntryDict.__annotations__ if field not in ("name", "method"))
+_TABLES = ("response_times", "num_reqs_per_sec", "num_fail_per_sec")
 _OURS = ("cut", "discarded", "resent")
 _SUMS = ("num_requests", "num_none_requests", "num_failures", "total_response_time",
          "total_content_length")

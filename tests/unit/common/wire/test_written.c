@@ -24,12 +24,10 @@ static void fill(struct stats *s)
     stats_add_exception(s, T0, "boom", "here", "local", 2);
 }
 
-/* {"run": "r", "rows": [{"method", "name", key: value}]}; the row says is_zeroed when value is 0 */
-static void row_of(struct sbuf *out, const char *run, const char *key, double value)
+/* {"rows": [{"method", "name", key: value}]} */
+static void row_of(struct sbuf *out, const char *key, double value)
 {
-    pack_map(out, 2);
-    pack_text(out, "run");
-    pack_text(out, run);
+    pack_map(out, 1);
     pack_text(out, "rows");
     pack_array(out, 1);
     pack_map(out, 3);
@@ -43,7 +41,7 @@ static void row_of(struct sbuf *out, const char *run, const char *key, double va
 
 static int apply(struct stats *s, struct sbuf *bytes)
 {
-    struct written_of of = {.run = "r", .node = "local"};
+    struct written_of of = {.node = "local"};
     int rc = written_apply(s, bytes->data, bytes->len, &of);
     sbuf_fini(bytes);
     return rc;
@@ -55,16 +53,13 @@ static void test_counts_shift_in_the_row_alone(void **state)
     struct sbuf b = {0};
     (void)state;
     fill(&s);
-    row_of(&b, "r", "num_requests", 4);
+    row_of(&b, "num_requests", 4);
     assert_int_equal(apply(&s, &b), 0);
     assert_int_equal(s.rows->requests, 7);
     assert_int_equal(s.total.requests, 3);
-    row_of(&b, "r", "num_requests", -100);
+    row_of(&b, "num_requests", -100);
     assert_int_equal(apply(&s, &b), 0);
     assert_int_equal(s.rows->requests, 0); /* never below */
-    row_of(&b, "of another run", "num_requests", 9);
-    assert_int_equal(apply(&s, &b), 0);
-    assert_int_equal(s.rows->requests, 0);
     stats_fini(&s);
 }
 
@@ -75,11 +70,11 @@ static void test_a_removed_row_is_hidden_until_it_counts(void **state)
     const struct tally **rows;
     (void)state;
     fill(&s);
-    row_of(&b, "r", "is_zeroed", 1);
+    row_of(&b, "is_zeroed", 1);
     assert_int_equal(apply(&s, &b), 0);
     assert_int_equal(s.rows->requests, 0);
     assert_false(tally_is_hidden(s.rows));
-    row_of(&b, "r", "is_removed", 1);
+    row_of(&b, "is_removed", 1);
     assert_int_equal(apply(&s, &b), 0);
     assert_int_equal(stats_sorted(&s, &rows), 0);
     free(rows);
@@ -94,9 +89,7 @@ static void test_a_removed_row_is_hidden_until_it_counts(void **state)
 static void list_of(struct sbuf *out, const char *list, const char *const *texts, const char *count,
                     double more)
 {
-    pack_map(out, 2);
-    pack_text(out, "run");
-    pack_text(out, "r");
+    pack_map(out, 1);
     pack_text(out, list);
     pack_array(out, 1);
     pack_map(out, 4);
@@ -130,6 +123,38 @@ static void test_errors_and_exceptions_that_are_taken_away_are_gone(void **state
     stats_fini(&s);
 }
 
+static int apply_of_part(struct stats *s, struct sbuf *bytes)
+{
+    struct written_of of = {.node = "w1", .is_part = true};
+    int rc = written_apply(s, bytes->data, bytes->len, &of);
+    sbuf_fini(bytes);
+    return rc;
+}
+
+static void test_the_extremes_of_a_part_only_widen_those_of_the_row(void **state)
+{
+    struct stats s;
+    struct sbuf b = {0};
+    (void)state;
+    fill(&s);
+    row_of(&b, "min_response_time", 15);
+    assert_int_equal(apply_of_part(&s, &b), 0);
+    row_of(&b, "max_response_time", 25);
+    assert_int_equal(apply_of_part(&s, &b), 0);
+    row_of(&b, "last_request_timestamp", T0 - 5);
+    assert_int_equal(apply_of_part(&s, &b), 0);
+    assert_int_equal(s.rows->min_us, 10000);
+    assert_int_equal(s.rows->max_us, 30000);
+    assert_true(s.rows->last_at == T0);
+    row_of(&b, "max_response_time", 35);
+    assert_int_equal(apply_of_part(&s, &b), 0);
+    assert_int_equal(s.rows->max_us, 35000);
+    row_of(&b, "max_response_time", 20);
+    assert_int_equal(apply(&s, &b), 0);
+    assert_int_equal(s.rows->max_us, 20000);
+    stats_fini(&s);
+}
+
 static void test_what_is_malformed_is_left_out(void **state)
 {
     struct stats s;
@@ -138,10 +163,10 @@ static void test_what_is_malformed_is_left_out(void **state)
     fill(&s);
     sbuf_adds(&b, "\x93garbage");
     assert_int_equal(apply(&s, &b), -1);
-    row_of(&b, "r", "response_times", 3);
+    row_of(&b, "response_times", 3);
     assert_int_equal(apply(&s, &b), -1);
     assert_int_equal(s.rows->hist.count, 3);
-    row_of(&b, "r", "num_requests", 1e300);
+    row_of(&b, "num_requests", 1e300);
     assert_int_equal(apply(&s, &b), 0); /* bounded */
     stats_fini(&s);
 }
@@ -152,6 +177,7 @@ int main(void)
         cmocka_unit_test(test_counts_shift_in_the_row_alone),
         cmocka_unit_test(test_a_removed_row_is_hidden_until_it_counts),
         cmocka_unit_test(test_errors_and_exceptions_that_are_taken_away_are_gone),
+        cmocka_unit_test(test_the_extremes_of_a_part_only_widen_those_of_the_row),
         cmocka_unit_test(test_what_is_malformed_is_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
