@@ -81,7 +81,9 @@ static void merge(struct master *m, struct worker *w, const struct message *msg)
 /* What code changed by hand. w: NULL for the host. */
 static void apply_written(struct master *m, const struct worker *w, struct slice bytes)
 {
-    struct written_of of = {.node = m->is_local ? "local" : w ? w->id : "master",
+    struct written_of of = {.node = m->is_local ? "local"
+                                    : w         ? w->id
+                                                : "master",
                             .is_part = w && !m->is_local};
     if (!bytes.len)
         return;
