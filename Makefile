@@ -285,6 +285,9 @@ lint: ## layers, sizes, formatting, cppcheck
 	@clang-format --dry-run --Werror $(ALL_C)
 	@cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,portability \
 	  --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches '-DPy_RETURN_NONE=return 0' -I. common master worker
+.PHONY: columns
+columns: ## what common/metric/columns.def says, into webui/src/live/columns.ts and docs/
+	@$(PYTHON) setup/columns.py
 tidy: ## clang-tidy over every C file
 	@clang-tidy --quiet $(filter %.c,$(filter-out tests/%,$(ALL_C))) -- $(ALL_CF) $(PY_CF)
 format: ## clang-format everything

@@ -49,36 +49,69 @@ enum stats_phase {
 
 /* What only requests of our HTTP client have; all sums, so that they are merged by addition. */
 struct tally_extra {
-    uint64_t status[STATS_STATUSES];     /* answers: [0] none came, [1]..[5] 1xx..5xx; an event
-                                            without a status is in none */
-    uint64_t sent_bytes, received_bytes; /* on the wire: heads and bodies */
-    uint64_t phased;                     /* requests that the phases below are of */
-    uint64_t phase_us[PHASES];           /* together the time of the phased requests */
+    union {
+        struct { /* one by one */
+#define KEPT_EXTRA(field, name, meaning) uint64_t field;
+#include "common/metric/columns.def"
+        };
+        struct {                             /* the same */
+            uint64_t status[STATS_STATUSES]; /* answers: [0] none came, [1]..[5] 1xx..5xx; an event
+                                                without a status is in none */
+            uint64_t on_the_wire[2], phase_count;
+            uint64_t phase_us[PHASES]; /* together the time of the phased requests */
+        };
+    };
 };
 #define STATS_EXTRAS (sizeof(struct tally_extra) / sizeof(uint64_t)) /* numbers in it */
 
+enum tally_part { /* histograms of some of the requests */
+#define KEPT_PART(field, name, place, meaning) PART_##field,
+#include "common/metric/columns.def"
+                  TALLY_PARTS
+};
+
+/* What is known of one request besides its time. */
+struct measures {
+    struct tally_extra extra;
+    uint64_t part_us[TALLY_PARTS]; /* what it adds to each; STATS_NO_TIME: nothing */
+};
+void measures_init(struct measures *m); /* nothing is known */
+
+/* Everything that columns.def says is kept: requests, failures, ... min_us is UINT64_MAX and
+ * first_at 0 if there is none. cut, discarded and resent are in none of the other counts. */
 struct tally {
     char *method, *name; /* UTF-8, owned; "" and "Aggregated" for the total */
     uint32_t method_len, name_len;
-    uint32_t number;        /* from 1 up in the order of coming; never given twice */
-    uint64_t requests;      /* finished, failures included (Locust's num_requests) */
-    uint64_t none_requests; /* of these, without a response time */
-    uint64_t failures;
-    /* In none of the counts above: what else of the target's requests there is. */
-    uint64_t cut;       /* sent, but ended by the end of the test before an answer */
-    uint64_t discarded; /* over, but the task raised or was ended before it was judged */
-    uint64_t resent;    /* sent, and again because its connection ended before an answer */
-    uint64_t bytes;     /* response body bytes */
-    uint64_t sum_us, min_us, max_us; /* of the requests with a time; min is UINT64_MAX if none */
-    double first_at, last_at;        /* unix seconds of the first and last request; 0 = none */
+    uint32_t number; /* from 1 up in the order of coming; never given twice */
+#define KEPT_SUM(field, name, place, meaning) uint64_t field;
+#define KEPT_LEAST KEPT_SUM
+#define KEPT_MOST KEPT_SUM
+#define KEPT_FIRST(field, name, place, meaning) double field;
+#define KEPT_LAST KEPT_FIRST
+#define KEPT_TREND(field, name, place, meaning) struct hist field;
+#include "common/metric/columns.def"
     struct tally_extra extra;
-    struct hist hist;    /* times of all requests that have one */
-    struct hist *failed; /* of these, of the failed ones; NULL until there is one; owned */
+    union { /* NULL until there is one; owned */
+        struct {
+#define KEPT_PART(field, name, place, meaning) struct hist *field;
+#include "common/metric/columns.def"
+        };
+        struct hist *part[TALLY_PARTS];
+    };
     struct per_second recent[STATS_SECONDS]; /* slot = second % STATS_SECONDS */
     bool is_overflow;                        /* stands for rows that found no place */
     bool is_removed;                         /* by user code: no table shows it while it is empty */
     uint64_t notice_us;                      /* for who keeps the table: never merged or sent */
     struct tally *next;                      /* insertion order */
+};
+
+/* The histograms of a row as hist_pack writes them; borrowed. */
+struct packed_hist {
+    const void *bytes;
+    size_t len;
+};
+struct tally_packed {
+    struct packed_hist hist, part[TALLY_PARTS];
 };
 
 struct failure { /* one (method, name, text) */
@@ -132,10 +165,11 @@ void stats_add(struct stats *s, struct tally *row, double now, uint64_t time_us,
  * counted in, until failures are forgotten. */
 const struct failure *stats_add_failure(struct stats *s, struct tally *row, double now,
                                         const char *text, size_t len);
-/* The time of that failed request (not STATS_NO_TIME), which stats_add has counted. */
-void stats_add_failed_time(struct stats *s, struct tally *row, uint64_t time_us);
+/* A time of a request that stats_add has counted (not STATS_NO_TIME), into one more histogram. */
+void stats_add_part(struct stats *s, struct tally *row, enum tally_part part, uint64_t time_us);
 /* What else is known of a request that stats_add has counted. */
-void stats_add_extra(struct stats *s, struct tally *row, const struct tally_extra *more);
+void stats_add_measures(struct stats *s, struct tally *row, uint64_t time_us,
+                        const struct measures *more);
 void stats_add_cut(struct stats *s, struct tally *row);
 void stats_add_discarded(struct stats *s, struct tally *row);
 void stats_add_resent(struct stats *s, struct tally *row, uint64_t n);
@@ -169,7 +203,9 @@ void tally_merge(struct tally *dst, const struct tally *src);
 void tally_merge_counts(struct tally *dst, const struct tally *src);
 /* Moves all its times by whole seconds. Not with the histograms: those are of durations. */
 void tally_shift(struct tally *t, int64_t seconds);
-struct hist *tally_failed(struct tally *t); /* its histogram of failed requests, made when new */
+struct hist *tally_part(struct tally *t, enum tally_part part); /* made when new */
+/* Adds packed histograms, which are good. */
+void tally_add_packed(struct tally *t, const struct tally_packed *packed);
 
 /* Derived values in milliseconds and 1/s, by Locust's definitions (docs/statistics.md). */
 double tally_mean_ms(const struct tally *t);

@@ -6,11 +6,19 @@
 #include "common/base/sat.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-static_assert(sizeof(struct tally_extra) == (STATS_STATUSES + 3 + PHASES) * sizeof(uint64_t),
+#define KEPT_EXTRA(field, name, meaning) +1
+static_assert(sizeof(struct tally_extra) == sizeof(uint64_t) * (0
+#include "common/metric/columns.def"
+                                                                ),
               "a tally_extra is numbers and nothing else");
+static_assert(offsetof(struct tally_extra, phased) == offsetof(struct tally_extra, phase_count) &&
+                  offsetof(struct tally_extra, receive_us) ==
+                      offsetof(struct tally_extra, phase_us[PHASE_RECEIVE]),
+              "its two readings agree");
 
 void tally_init(struct tally *t, char *method, char *name)
 {
@@ -22,14 +30,19 @@ void tally_fini(struct tally *t)
     free(t->method);
     free(t->name);
     hist_fini(&t->hist);
-    if (t->failed)
-        hist_fini(t->failed);
-    free(t->failed);
+    for (size_t i = 0; i < TALLY_PARTS; i++) {
+        if (t->part[i])
+            hist_fini(t->part[i]);
+        free(t->part[i]);
+    }
 }
 
 bool tally_is_empty(const struct tally *t)
 {
-    return !(t->requests | t->failures | t->cut | t->discarded | t->resent);
+#define KEPT_COUNT(field, name, place, meaning) | t->field
+    return !(0
+#include "common/metric/columns.def"
+    );
 }
 
 bool tally_is_hidden(const struct tally *t)
@@ -46,14 +59,16 @@ void tally_zero(struct tally *t)
                            .number = t->number,
                            .min_us = UINT64_MAX,
                            .hist = t->hist,
-                           .failed = t->failed,
                            .is_overflow = t->is_overflow,
                            .is_removed = tally_is_hidden(t),
                            .notice_us = t->notice_us,
                            .next = t->next};
     hist_clear(&zeroed.hist);
-    if (zeroed.failed)
-        hist_clear(zeroed.failed);
+    for (size_t i = 0; i < TALLY_PARTS; i++) {
+        zeroed.part[i] = t->part[i];
+        if (t->part[i])
+            hist_clear(t->part[i]);
+    }
     *t = zeroed;
 }
 
@@ -133,23 +148,34 @@ static inline void add_extra(struct tally *t, const struct tally_extra *more)
         to[i] += from[i];
 }
 
-void stats_add_extra(struct stats *s, struct tally *row, const struct tally_extra *more)
+struct hist *tally_part(struct tally *t, enum tally_part part)
 {
-    add_extra(row, more);
-    add_extra(&s->total, more);
+    if (!t->part[part])
+        t->part[part] = mem_zalloc(sizeof *t->part[part]);
+    return t->part[part];
 }
 
-struct hist *tally_failed(struct tally *t)
+void measures_init(struct measures *m)
 {
-    if (!t->failed)
-        t->failed = mem_zalloc(sizeof *t->failed);
-    return t->failed;
+    memset(&m->extra, 0, sizeof m->extra);
+    for (size_t i = 0; i < TALLY_PARTS; i++)
+        m->part_us[i] = STATS_NO_TIME;
 }
 
-void stats_add_failed_time(struct stats *s, struct tally *row, uint64_t time_us)
+void stats_add_part(struct stats *s, struct tally *row, enum tally_part part, uint64_t time_us)
 {
-    hist_add(tally_failed(row), time_us, 1);
-    hist_add(tally_failed(&s->total), time_us, 1);
+    hist_add(tally_part(row, part), time_us, 1);
+    hist_add(tally_part(&s->total, part), time_us, 1);
+}
+
+void stats_add_measures(struct stats *s, struct tally *row, uint64_t time_us,
+                        const struct measures *more)
+{
+    add_extra(row, &more->extra);
+    add_extra(&s->total, &more->extra);
+    for (unsigned i = 0; i < TALLY_PARTS; i++)
+        if (more->part_us[i] != STATS_NO_TIME && time_us != STATS_NO_TIME)
+            stats_add_part(s, row, (enum tally_part)i, more->part_us[i]);
 }
 
 void tally_add_failure(struct tally *t, double now)
@@ -170,34 +196,40 @@ static void merge_extra(struct tally_extra *dst, const struct tally_extra *src)
 
 void tally_merge_counts(struct tally *dst, const struct tally *src)
 {
-    dst->requests = sat_add(dst->requests, src->requests);
-    dst->none_requests = sat_add(dst->none_requests, src->none_requests);
-    dst->failures = sat_add(dst->failures, src->failures);
-    dst->cut = sat_add(dst->cut, src->cut);
-    dst->discarded = sat_add(dst->discarded, src->discarded);
-    dst->resent = sat_add(dst->resent, src->resent);
-    dst->bytes = sat_add(dst->bytes, src->bytes);
-    dst->sum_us = sat_add(dst->sum_us, src->sum_us);
+#define KEPT_SUM(field, name, place, meaning) dst->field = sat_add(dst->field, src->field);
+#define KEPT_LEAST(field, name, place, meaning)                                                    \
+    if (src->field < dst->field)                                                                   \
+        dst->field = src->field;
+#define KEPT_MOST(field, name, place, meaning)                                                     \
+    if (src->field > dst->field)                                                                   \
+        dst->field = src->field;
+#define KEPT_FIRST(field, name, place, meaning)                                                    \
+    if (src->field > 0 && (dst->field == 0 || src->field < dst->field))                            \
+        dst->field = src->field;
+#define KEPT_LAST KEPT_MOST
+#include "common/metric/columns.def"
     merge_extra(&dst->extra, &src->extra);
-    if (src->min_us < dst->min_us)
-        dst->min_us = src->min_us;
-    if (src->max_us > dst->max_us)
-        dst->max_us = src->max_us;
-    if (src->first_at > 0 && (dst->first_at == 0 || src->first_at < dst->first_at))
-        dst->first_at = src->first_at;
-    if (src->last_at > dst->last_at)
-        dst->last_at = src->last_at;
 }
 
 void tally_merge(struct tally *dst, const struct tally *src)
 {
     tally_merge_counts(dst, src);
     hist_merge(&dst->hist, &src->hist);
-    if (src->failed && src->failed->count)
-        hist_merge(tally_failed(dst), src->failed);
+    for (unsigned i = 0; i < TALLY_PARTS; i++)
+        if (src->part[i] && src->part[i]->count)
+            hist_merge(tally_part(dst, (enum tally_part)i), src->part[i]);
     for (size_t i = 0; i < STATS_SECONDS; i++)
         if (src->recent[i].second)
             tally_add_second(dst, src->recent[i]);
+}
+
+void tally_add_packed(struct tally *t, const struct tally_packed *packed)
+{
+    hist_add_packed(&t->hist, packed->hist.bytes, packed->hist.len);
+    for (unsigned i = 0; i < TALLY_PARTS; i++)
+        if (packed->part[i].len)
+            hist_add_packed(tally_part(t, (enum tally_part)i), packed->part[i].bytes,
+                            packed->part[i].len);
 }
 
 double tally_mean_ms(const struct tally *t)

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: MIT
 /* Our dialect:
  *   [1, overflow, [row...], [failure...], [exception...]]
- *   row        [method, name, requests, none_requests, failures, cut, bytes, sum_us, min_us,
- *               max_us, first_at, last_at, histogram (bin), [second, requests, failures, ...],
- *               [extra...], histogram of the failed (bin), discarded, resent]
+ *   row        [method, name, and what columns.def says is kept, each in its place; among them
+ *               [second, requests, failures, ...] and [extra...]]
  *   extra      the numbers of struct tally_extra in their order, or none of them
  *   failure    [method, name, text, count, first_at, last_at]
  *   exception  [message, traceback, count, first_at, last_at]
  *
- * A row may end before its extra numbers, or before discarded, as older workers write it, and go on
- * behind what is known here, as newer ones may.
+ * A row may end before its extra numbers, or anywhere behind the next one, as older workers write
+ * it, and go on behind what is known here, as newer ones may.
  *
  * Empty rows are left out, and there is no total: the reader adds the rows up, so a total that
  * disagrees with its rows cannot be sent.
@@ -21,14 +20,37 @@
 
 #include "common/wire/report_parts.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #define REPORT_VERSION 1
-#define ROW_FIELDS 18
 #define ROW_FIELDS_OLD 14 /* without extra numbers */
 #define ROW_FIELDS_FAILED 16
+#define EXTRAS_OLD 16
 #define FAILURE_FIELDS 6
 #define EXCEPTION_FIELDS 5
+
+/* What stands where in a row. */
+struct field {
+    enum { NOTHING, METHOD, NAME, COUNT, AMOUNT, MOMENT, HIST, PART, RECENT, EXTRA } kind;
+    size_t at; /* in struct tally; of a PART: which one */
+};
+static const struct field FIELDS[] = {
+    [0] = {METHOD, 0},
+    [1] = {NAME, 0},
+    [13] = {RECENT, 0},
+    [14] = {EXTRA, 0},
+#define KEPT_COUNT(field, name, place, meaning) [place] = {COUNT, offsetof(struct tally, field)},
+#define KEPT_AMOUNT(field, name, place, meaning) [place] = {AMOUNT, offsetof(struct tally, field)},
+#define KEPT_LEAST KEPT_AMOUNT
+#define KEPT_MOST KEPT_AMOUNT
+#define KEPT_FIRST(field, name, place, meaning) [place] = {MOMENT, offsetof(struct tally, field)},
+#define KEPT_LAST KEPT_FIRST
+#define KEPT_TREND(field, name, place, meaning) [place] = {HIST, 0},
+#define KEPT_PART(field, name, place, meaning) [place] = {PART, PART_##field},
+#include "common/metric/columns.def"
+};
+#define ROW_FIELDS (sizeof FIELDS / sizeof *FIELDS)
 
 static void pack_recent(msgpack_packer *pk, const struct tally *t)
 {
@@ -66,23 +88,46 @@ static void pack_hist(msgpack_packer *pk, const struct hist *h, struct sbuf *scr
         msgpack_pack_bin_body(pk, scratch->data, scratch->len);
 }
 
+static void pack_field(msgpack_packer *pk, const struct tally *t, const struct field *field,
+                       struct sbuf *scratch)
+{
+    const void *at = (const char *)t + field->at;
+    switch (field->kind) {
+    case METHOD:
+        report_pack_text(pk, t->method);
+        return;
+    case NAME:
+        report_pack_text(pk, t->name);
+        return;
+    case COUNT:
+    case AMOUNT:
+        msgpack_pack_uint64(pk, *(const uint64_t *)at);
+        return;
+    case MOMENT:
+        msgpack_pack_double(pk, *(const double *)at);
+        return;
+    case HIST:
+        pack_hist(pk, &t->hist, scratch);
+        return;
+    case PART:
+        pack_hist(pk, t->part[field->at], scratch);
+        return;
+    case RECENT:
+        pack_recent(pk, t);
+        return;
+    case EXTRA:
+        pack_extra(pk, &t->extra);
+        return;
+    case NOTHING:
+        msgpack_pack_nil(pk);
+    }
+}
+
 static void pack_row(msgpack_packer *pk, const struct tally *t, struct sbuf *scratch)
 {
     msgpack_pack_array(pk, ROW_FIELDS);
-    report_pack_text(pk, t->method);
-    report_pack_text(pk, t->name);
-    const uint64_t counts[] = {t->requests, t->none_requests, t->failures, t->cut,
-                               t->bytes,    t->sum_us,        t->min_us,   t->max_us};
-    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
-        msgpack_pack_uint64(pk, counts[i]);
-    msgpack_pack_double(pk, t->first_at);
-    msgpack_pack_double(pk, t->last_at);
-    pack_hist(pk, &t->hist, scratch);
-    pack_recent(pk, t);
-    pack_extra(pk, &t->extra);
-    pack_hist(pk, t->failed, scratch);
-    msgpack_pack_uint64(pk, t->discarded);
-    msgpack_pack_uint64(pk, t->resent);
+    for (size_t i = 0; i < ROW_FIELDS; i++)
+        pack_field(pk, t, &FIELDS[i], scratch);
 }
 
 static void pack_rows(msgpack_packer *pk, const struct stats *s)
@@ -129,7 +174,8 @@ void report_pack(const struct stats *s, struct sbuf *out)
 
 /* A row as it came; texts and histogram borrowed from the message. */
 struct row_view {
-    struct unpack_text method, name, hist, failed;
+    struct unpack_text method, name;
+    struct tally_packed packed;
     struct tally counts; /* no strings, no histogram */
 };
 
@@ -157,26 +203,52 @@ static bool read_recent(const msgpack_object *o, struct tally *t)
     return true;
 }
 
-static bool read_counts(const msgpack_object *f, struct tally *t)
-{
-    return unpack_u64(&f[0], UNPACK_MAX_COUNT, &t->requests) &&
-           unpack_u64(&f[1], t->requests, &t->none_requests) &&
-           unpack_u64(&f[2], UNPACK_MAX_COUNT, &t->failures) &&
-           unpack_u64(&f[3], UNPACK_MAX_COUNT, &t->cut) &&
-           unpack_u64(&f[4], UINT64_MAX, &t->bytes) && unpack_u64(&f[5], UINT64_MAX, &t->sum_us) &&
-           unpack_u64(&f[6], UINT64_MAX, &t->min_us) && unpack_u64(&f[7], UINT64_MAX, &t->max_us) &&
-           unpack_time(&f[8], &t->first_at) && unpack_time(&f[9], &t->last_at);
-}
-
 static bool read_extra(const msgpack_object *o, struct tally_extra *extra)
 {
-    if (o->type != MSGPACK_OBJECT_ARRAY || (o->via.array.size && o->via.array.size < STATS_EXTRAS))
+    if (o->type != MSGPACK_OBJECT_ARRAY || (o->via.array.size && o->via.array.size < EXTRAS_OLD))
         return false;
     uint64_t *numbers = (uint64_t *)extra;
-    for (size_t i = 0; o->via.array.size && i < STATS_EXTRAS; i++)
+    for (size_t i = 0; i < o->via.array.size && i < STATS_EXTRAS; i++)
         if (!unpack_u64(&o->via.array.ptr[i], UINT64_MAX, &numbers[i]))
             return false;
     return true;
+}
+
+static bool read_hist(const msgpack_object *o, struct packed_hist *to)
+{
+    struct unpack_text bytes;
+    if (!unpack_text(o, &bytes))
+        return false;
+    *to = (struct packed_hist){bytes.s, bytes.len};
+    return true;
+}
+
+static bool read_field(const msgpack_object *o, const struct field *field, struct row_view *row)
+{
+    void *at = (char *)&row->counts + field->at;
+    switch (field->kind) {
+    case METHOD:
+        return unpack_text(o, &row->method);
+    case NAME:
+        return unpack_text(o, &row->name);
+    case COUNT:
+        return unpack_u64(o, UNPACK_MAX_COUNT, at);
+    case AMOUNT:
+        return unpack_u64(o, UINT64_MAX, at);
+    case MOMENT:
+        return unpack_time(o, at);
+    case HIST:
+        return read_hist(o, &row->packed.hist);
+    case PART:
+        return read_hist(o, &row->packed.part[field->at]);
+    case RECENT:
+        return read_recent(o, &row->counts);
+    case EXTRA:
+        return read_extra(o, &row->counts.extra);
+    case NOTHING:
+        break;
+    }
+    return false;
 }
 
 static bool has_sound_extra(const struct tally *t)
@@ -188,35 +260,40 @@ static bool has_sound_extra(const struct tally *t)
     return t->extra.phased <= t->requests;
 }
 
+/* Whether it is a histogram of at most so many samples. */
+static bool is_part_of(const struct packed_hist *part, uint64_t samples)
+{
+    uint64_t count;
+    return hist_packed_check(part->bytes, part->len, &count) == 0 && count <= samples;
+}
+
 /* The numbers of a row must agree with each other. */
 static bool is_consistent(const struct row_view *row)
 {
     const struct tally *t = &row->counts;
-    uint64_t samples, failed;
-    if (hist_packed_check(row->hist.s, row->hist.len, &samples) != 0 ||
-        samples != t->requests - t->none_requests ||
-        hist_packed_check(row->failed.s, row->failed.len, &failed) != 0 || failed > samples ||
-        !has_sound_extra(t))
+    uint64_t samples;
+    if (t->none_requests > t->requests ||
+        hist_packed_check(row->packed.hist.bytes, row->packed.hist.len, &samples) != 0 ||
+        samples != t->requests - t->none_requests || !has_sound_extra(t))
         return false;
+    for (size_t i = 0; i < TALLY_PARTS; i++)
+        if (!is_part_of(&row->packed.part[i], samples))
+            return false;
     return samples ? t->min_us <= t->max_us : t->min_us == UINT64_MAX && !t->max_us && !t->sum_us;
 }
 
 static bool read_row(const msgpack_object *o, struct row_view *row)
 {
-    *row = (struct row_view){.counts.min_us = UINT64_MAX, .failed.s = ""};
-    const msgpack_object *f = fields_of(o, ROW_FIELDS_OLD);
-    if (!f && o->type == MSGPACK_OBJECT_ARRAY && o->via.array.size >= ROW_FIELDS_FAILED) {
-        f = o->via.array.ptr;
-        if (!read_extra(&f[14], &row->counts.extra) || !unpack_text(&f[15], &row->failed))
-            return false;
-    }
-    if (f && o->via.array.size >= ROW_FIELDS &&
-        (!unpack_u64(&f[16], UNPACK_MAX_COUNT, &row->counts.discarded) ||
-         !unpack_u64(&f[17], UNPACK_MAX_COUNT, &row->counts.resent)))
+    *row = (struct row_view){.counts.min_us = UINT64_MAX};
+    if (o->type != MSGPACK_OBJECT_ARRAY)
         return false;
-    return f && unpack_text(&f[0], &row->method) && unpack_text(&f[1], &row->name) &&
-           read_counts(f + 2, &row->counts) && unpack_text(&f[12], &row->hist) &&
-           read_recent(&f[13], &row->counts);
+    const size_t size = o->via.array.size;
+    if (size != ROW_FIELDS_OLD && size < ROW_FIELDS_FAILED)
+        return false;
+    for (size_t i = 0; i < size && i < ROW_FIELDS; i++)
+        if (!read_field(&o->via.array.ptr[i], &FIELDS[i], row))
+            return false;
+    return true;
 }
 
 static bool read_failure(const msgpack_object *o, struct failure_view *v)
@@ -276,17 +353,12 @@ static bool is_good(const struct report_view *r)
 static void count_row(struct stats *s, struct row_view *row, struct scratch *scratch)
 {
     struct tally *t = report_count_row(s, row->method, row->name, &row->counts, scratch);
-    hist_add_packed(&t->hist, row->hist.s, row->hist.len);
-    hist_add_packed(&s->total.hist, row->hist.s, row->hist.len);
-    if (row->failed.len) {
-        hist_add_packed(tally_failed(t), row->failed.s, row->failed.len);
-        hist_add_packed(tally_failed(&s->total), row->failed.s, row->failed.len);
-    }
+    tally_add_packed(t, &row->packed);
+    tally_add_packed(&s->total, &row->packed);
     if (t->is_overflow && strcmp(scratch->b.data, STATS_OTHER) != 0)
         s->overflow = sat_add(s->overflow, row->counts.requests);
     if (scratch->watch)
-        scratch->watch->on_row(scratch->watch->arg, t, &row->counts, row->hist.s, row->hist.len,
-                               row->failed.s, row->failed.len);
+        scratch->watch->on_row(scratch->watch->arg, t, &row->counts, &row->packed);
 }
 
 static void count_exception(struct stats *s, const struct failure_view *v, const char *node,

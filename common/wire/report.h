@@ -16,8 +16,8 @@ struct sbuf;
  * good; pointers are borrowed for the call. Every time in the report is moved by shift_s before it
  * counts: how much later the reader's clock is than the writer's. */
 struct report_watch {
-    void (*on_row)(void *arg, const struct tally *row, const struct tally *more, const void *hist,
-                   size_t hist_len, const void *failed, size_t failed_len);
+    void (*on_row)(void *arg, const struct tally *row, const struct tally *more,
+                   const struct tally_packed *packed);
     void (*on_failure)(void *arg, const struct failure *kind, const struct failure *more);
     void *arg;
     int64_t shift_s;

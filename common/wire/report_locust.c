@@ -457,7 +457,8 @@ static void tell_entry(const struct report_watch *watch, const struct tally *row
     hist_init(&hist);
     add_buckets(e, &hist, NULL);
     hist_pack(&hist, &packed);
-    watch->on_row(watch->arg, row, &e->counts, packed.data, packed.len, NULL, 0);
+    watch->on_row(watch->arg, row, &e->counts,
+                  &(struct tally_packed){.hist = {packed.data, packed.len}});
     sbuf_fini(&packed);
     hist_fini(&hist);
 }

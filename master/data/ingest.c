@@ -34,11 +34,11 @@ static int64_t clock_shift(struct worker *w, const struct message_stats *s, doub
     return shift;
 }
 
-static void on_row(void *arg, const struct tally *row, const struct tally *more, const void *hist,
-                   size_t hist_len, const void *failed, size_t failed_len)
+static void on_row(void *arg, const struct tally *row, const struct tally *more,
+                   const struct tally_packed *packed)
 {
     struct master *m = arg;
-    timeline_row(m->timeline, row->number, more, hist, hist_len, failed, failed_len);
+    timeline_row(m->timeline, row->number, more, packed);
 }
 
 static void on_failure(void *arg, const struct failure *kind, const struct failure *more)

@@ -190,7 +190,7 @@ static void sum_workers(struct timeline *t, struct open_second *o, const struct 
         uint32_t worker = entries[i].worker;
         tally_zero(&t->worker_sum);
         for (; i < count && entries[i].worker == worker; i++)
-            timeline_record_add(&t->worker_sum, record_of(o, &entries[i]), entries[i].len);
+            timeline_record_add(&t->worker_sum, record_of(o, &entries[i]));
         struct entry *e = list++;
         *e = (struct entry){.id = TIMELINE_WORKER + worker, .offset = (uint32_t)out->len};
         timeline_record_put_tally(out, &t->worker_sum, &t->builder.scratch);
@@ -215,7 +215,7 @@ static void build_rows(struct timeline *t, const struct open_second *o, const st
         }
         tally_zero(&t->sum);
         for (size_t k = 0; k < same; k++)
-            timeline_record_add(&t->sum, record_of(o, &e[k]), e[k].len);
+            timeline_record_add(&t->sum, record_of(o, &e[k]));
         timeline_build_tally(&t->builder, e->id, &t->sum);
     }
 }
@@ -387,8 +387,7 @@ void timeline_report(struct timeline *t, uint32_t worker, double from, double to
 }
 
 static void put_entry(struct timeline *t, struct open_second *second, uint32_t id,
-                      const struct tally *more, const void *hist, size_t hist_len,
-                      const void *failed, size_t failed_len)
+                      const struct tally *more, const struct tally_packed *packed)
 {
     struct told *to = &second->told;
     if (to->records.data == NULL && to->failures.data == NULL) {
@@ -396,7 +395,7 @@ static void put_entry(struct timeline *t, struct open_second *second, uint32_t i
         t->spare = (struct told){0};
     }
     struct entry e = {.id = id, .worker = t->report.worker, .offset = (uint32_t)to->records.len};
-    timeline_record_put(&to->records, more, hist, hist_len, failed, failed_len);
+    timeline_record_put(&to->records, more, packed);
     e.len = (uint32_t)to->records.len - e.offset;
     sbuf_add(&to->entries, &e, sizeof e);
 }
@@ -415,18 +414,13 @@ static uint64_t between(uint64_t n, uint64_t from, uint64_t until, uint64_t all)
 /* The requests from number `from` to number `until`. */
 static struct tally share_of(const struct tally *all, uint64_t from, uint64_t until)
 {
-    struct tally part = {.min_us = all->min_us, .max_us = all->max_us, .requests = until - from};
-    const uint64_t *extra = (const uint64_t *)&all->extra;
-    uint64_t *to = (uint64_t *)&part.extra;
-    part.none_requests = between(all->none_requests, from, until, all->requests);
-    part.failures = between(all->failures, from, until, all->requests);
-    part.cut = between(all->cut, from, until, all->requests);
-    part.discarded = between(all->discarded, from, until, all->requests);
-    part.resent = between(all->resent, from, until, all->requests);
-    part.bytes = between(all->bytes, from, until, all->requests);
-    part.sum_us = between(all->sum_us, from, until, all->requests);
-    for (size_t i = 0; i < STATS_EXTRAS; i++)
-        to[i] = between(extra[i], from, until, all->requests);
+    struct tally part = {.min_us = all->min_us, .max_us = all->max_us};
+#define KEPT_SUM(field, name, place, meaning)                                                      \
+    part.field = between(all->field, from, until, all->requests);
+#define KEPT_EXTRA(field, name, meaning)                                                           \
+    part.extra.field = between(all->extra.field, from, until, all->requests);
+#include "common/metric/columns.def"
+    part.requests = until - from;
     return part;
 }
 
@@ -449,22 +443,21 @@ static size_t divide(const struct report *r, uint32_t id, uint64_t n, uint64_t u
     return most;
 }
 
-void timeline_row(struct timeline *t, uint32_t id, const struct tally *more, const void *hist,
-                  size_t hist_len, const void *failed, size_t failed_len)
+void timeline_row(struct timeline *t, uint32_t id, const struct tally *more,
+                  const struct tally_packed *packed)
 {
+    static const struct tally_packed none;
     const struct report *r = &t->report;
     uint64_t until[OPEN_MAX + 1], from = 0;
     if (r->count == 1 || more->requests == 0) {
-        put_entry(t, r->parts[r->fullest].to, id, more, hist, hist_len, failed, failed_len);
+        put_entry(t, r->parts[r->fullest].to, id, more, packed);
         return;
     }
     size_t fullest = divide(r, id, more->requests, until);
     for (size_t i = 0; i < r->count; from = until[i++]) {
         struct tally part = share_of(more, from, until[i]);
-        bool has_times = i == fullest;
         if (part.requests > 0)
-            put_entry(t, r->parts[i].to, id, &part, hist, has_times ? hist_len : 0, failed,
-                      has_times ? failed_len : 0);
+            put_entry(t, r->parts[i].to, id, &part, i == fullest ? packed : &none);
     }
 }
 

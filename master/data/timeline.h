@@ -26,8 +26,8 @@ void timeline_reset(struct timeline *t, double now);
 
 /* A report: from, to in unix seconds by our clock; then its rows and failures. */
 void timeline_report(struct timeline *t, uint32_t worker, double from, double to);
-void timeline_row(struct timeline *t, uint32_t id, const struct tally *more, const void *hist,
-                  size_t hist_len, const void *failed, size_t failed_len);
+void timeline_row(struct timeline *t, uint32_t id, const struct tally *more,
+                  const struct tally_packed *packed);
 void timeline_failure(struct timeline *t, uint32_t kind, const struct failure *more);
 
 void timeline_users(struct timeline *t, double now, unsigned users, unsigned target);

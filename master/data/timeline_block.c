@@ -154,7 +154,7 @@ bool timeline_block_add(const struct timeline_block *b, uint32_t id, struct tall
         timeline_cursor_next(&c);
     if (!c.record || c.id != id)
         return false;
-    timeline_record_add(t, c.record, c.len);
+    timeline_record_add(t, c.record);
     return true;
 }
 
@@ -301,7 +301,7 @@ bool timeline_merge_next(struct timeline_merge *m, bool is_raw)
             m->only = c->record;
             m->only_len = c->len;
         } else {
-            timeline_record_add(&m->sum, c->record, c->len);
+            timeline_record_add(&m->sum, c->record);
         }
         timeline_cursor_next(c);
     }

@@ -5,22 +5,21 @@
 #include <assert.h>
 #include <string.h>
 
+#define HISTS (1 + TALLY_PARTS)
+
+/* Bits of the mask. Histograms come first, so that it is short where the last numbers, which are
+ * rare ones, are 0. */
 enum number {
-    REQUESTS,
-    SUM_US,
-    MIN_US, /* plus one */
-    MAX_US, /* minus the shortest, if there is one */
-    BYTES,
-    FAILURES,
-    NONE_REQUESTS,
-    CUT,
-    DISCARDED,
-    RESENT,
-    EXTRA, /* the first of STATS_EXTRAS */
-    NUMBERS = EXTRA + STATS_EXTRAS,
-    HAS_HIST = NUMBERS
+    LAST_HIST = HISTS - 1,
+#define KEPT_SUM(field, name, place, meaning) NUMBER_##field,
+#define KEPT_LEAST KEPT_SUM
+#define KEPT_MOST KEPT_SUM
+#define KEPT_EXTRA(field, name, meaning) NUMBER_##field,
+#include "common/metric/columns.def"
+    BITS
 };
-static_assert(HAS_HIST < 32, "the mask has 32 bits");
+#define NUMBERS (BITS - HISTS)
+static_assert(BITS <= 64, "the mask has 64 bits");
 
 void timeline_put_varint(struct sbuf *out, uint64_t value)
 {
@@ -40,80 +39,86 @@ static inline unsigned char *put(unsigned char *p, uint64_t value)
     return p;
 }
 
-static void list_numbers(const struct tally *t, uint64_t n[NUMBERS])
+/* n: by their bits. Of the most only what is above the least is written. */
+static void list_numbers(const struct tally *t, uint64_t n[BITS])
 {
-    bool has_min = t->min_us != UINT64_MAX;
-    n[REQUESTS] = t->requests;
-    n[SUM_US] = t->sum_us;
-    n[MIN_US] = has_min ? t->min_us + 1 : 0;
-    n[MAX_US] = has_min && t->max_us >= t->min_us ? t->max_us - t->min_us : t->max_us;
-    n[BYTES] = t->bytes;
-    n[FAILURES] = t->failures;
-    n[NONE_REQUESTS] = t->none_requests;
-    n[CUT] = t->cut;
-    n[DISCARDED] = t->discarded;
-    n[RESENT] = t->resent;
-    memcpy(n + EXTRA, &t->extra, sizeof t->extra);
+    const bool has_min = t->min_us != UINT64_MAX;
+#define KEPT_SUM(field, name, place, meaning) n[NUMBER_##field] = t->field;
+#define KEPT_EXTRA(field, name, meaning) n[NUMBER_##field] = t->extra.field;
+#include "common/metric/columns.def"
+    n[NUMBER_min_us] = has_min ? t->min_us + 1 : 0;
+    n[NUMBER_max_us] = has_min && t->max_us >= t->min_us ? t->max_us - t->min_us : t->max_us;
 }
 
-void timeline_record_put(struct sbuf *out, const struct tally *t, const void *hist, size_t hist_len,
-                         const void *failed, size_t failed_len)
+void timeline_record_put(struct sbuf *out, const struct tally *t, const struct tally_packed *packed)
 {
-    uint64_t n[NUMBERS];
-    uint32_t mask = hist_len + failed_len > 0 ? UINT32_C(1) << HAS_HIST : 0;
-    unsigned char head[(NUMBERS + 2) * 10], *p = head;
+    const struct packed_hist *hists[HISTS] = {&packed->hist};
+    uint64_t n[BITS], mask = 0;
+    unsigned char head[(BITS + 1) * 10], *p = head;
     list_numbers(t, n);
-    for (unsigned i = 0; i < NUMBERS; i++)
-        mask |= (uint32_t)(n[i] != 0) << i;
+    for (unsigned i = 0; i < TALLY_PARTS; i++)
+        hists[i + 1] = &packed->part[i];
+    for (unsigned i = 0; i < HISTS; i++)
+        n[i] = hists[i]->len;
+    for (unsigned i = 0; i < BITS; i++)
+        mask |= (uint64_t)(n[i] != 0) << i;
     p = put(p, mask);
-    for (unsigned i = 0; i < NUMBERS; i++)
+    for (unsigned i = 0; i < BITS; i++)
         if (n[i])
             p = put(p, n[i]);
-    if (hist_len + failed_len > 0)
-        p = put(p, hist_len);
     sbuf_add(out, head, (size_t)(p - head));
-    if (hist_len > 0)
-        sbuf_add(out, hist, hist_len);
-    if (failed_len > 0)
-        sbuf_add(out, failed, failed_len);
+    for (unsigned i = 0; i < HISTS; i++)
+        if (hists[i]->len > 0)
+            sbuf_add(out, hists[i]->bytes, hists[i]->len);
 }
 
 void timeline_record_put_tally(struct sbuf *out, const struct tally *t, struct sbuf *scratch)
 {
+    struct tally_packed packed = {0};
+    size_t end[HISTS];
     sbuf_clear(scratch);
-    sbuf_reserve(scratch, 1);
     hist_pack(&t->hist, scratch);
-    size_t hist_len = scratch->len;
-    if (t->failed)
-        hist_pack(t->failed, scratch);
-    timeline_record_put(out, t, scratch->data, hist_len, scratch->data + hist_len,
-                        scratch->len - hist_len);
+    end[0] = scratch->len;
+    for (unsigned i = 0; i < TALLY_PARTS; i++) {
+        if (t->part[i])
+            hist_pack(t->part[i], scratch);
+        end[i + 1] = scratch->len;
+    }
+    packed.hist = (struct packed_hist){scratch->data, end[0]};
+    for (unsigned i = 0; i < TALLY_PARTS; i++)
+        if (end[i + 1] > end[i])
+            packed.part[i] = (struct packed_hist){scratch->data + end[i], end[i + 1] - end[i]};
+    timeline_record_put(out, t, &packed);
 }
 
-void timeline_record_add(struct tally *t, const unsigned char *bytes, size_t len)
+/* Adds the numbers that stand at p, behind their mask. */
+static const unsigned char *add_numbers(struct tally *t, const unsigned char *p, uint64_t mask)
 {
-    const unsigned char *p = bytes, *end = bytes + len;
-    uint64_t n[NUMBERS] = {0};
-    uint32_t mask = (uint32_t)timeline_get_varint(&p);
-    for (uint32_t left = mask & ~(UINT32_C(1) << HAS_HIST); left; left &= left - 1)
-        n[__builtin_ctz(left)] = timeline_get_varint(&p);
-    struct tally more = {.requests = n[REQUESTS],
-                         .none_requests = n[NONE_REQUESTS],
-                         .failures = n[FAILURES],
-                         .cut = n[CUT],
-                         .discarded = n[DISCARDED],
-                         .resent = n[RESENT],
-                         .bytes = n[BYTES],
-                         .sum_us = n[SUM_US],
-                         .min_us = n[MIN_US] ? n[MIN_US] - 1 : UINT64_MAX,
-                         .max_us = n[MIN_US] ? n[MAX_US] + n[MIN_US] - 1 : n[MAX_US]};
-    memcpy(&more.extra, n + EXTRA, sizeof more.extra);
+    uint64_t n[BITS] = {0};
+    for (uint64_t left = mask; left; left &= left - 1)
+        n[__builtin_ctzll(left)] = timeline_get_varint(&p);
+    struct tally more = {0};
+#define KEPT_SUM(field, name, place, meaning) more.field = n[NUMBER_##field];
+#define KEPT_EXTRA(field, name, meaning) more.extra.field = n[NUMBER_##field];
+#include "common/metric/columns.def"
+    const uint64_t least = n[NUMBER_min_us];
+    more.min_us = least ? least - 1 : UINT64_MAX;
+    more.max_us = least ? n[NUMBER_max_us] + least - 1 : n[NUMBER_max_us];
     tally_merge_counts(t, &more);
-    if (!(mask >> HAS_HIST & 1))
-        return;
-    uint64_t hist_len = timeline_get_varint(&p);
-    hist_add_packed(&t->hist, p, hist_len);
-    p += hist_len;
-    if (p < end)
-        hist_add_packed(tally_failed(t), p, (size_t)(end - p));
+    return p;
+}
+
+void timeline_record_add(struct tally *t, const unsigned char *bytes)
+{
+    const unsigned char *p = bytes;
+    const uint64_t mask = timeline_get_varint(&p);
+    size_t len[HISTS];
+    for (unsigned i = 0; i < HISTS; i++)
+        len[i] = mask >> i & 1 ? timeline_get_varint(&p) : 0;
+    p = add_numbers(t, p, mask >> HISTS << HISTS);
+    struct tally_packed packed = {.hist = {p, len[0]}};
+    p += len[0];
+    for (unsigned i = 0; i < TALLY_PARTS; p += len[++i])
+        packed.part[i] = (struct packed_hist){p, len[i + 1]};
+    tally_add_packed(t, &packed);
 }

@@ -2,9 +2,8 @@
 #pragma once
 /* timeline_record: the figures of one row over some time, as few bytes as they need.
  *
- *   record   mask, then of each number whose bit is set in the mask its LEB128 form, then the
- *            histogram: its length and its packed bytes; behind it, to the record's end, the
- *            packed histogram of the failed requests
+ *   record   mask, then of each histogram and number whose bit is set in the mask, its length
+ *            or itself as LEB128; then the packed histograms
  *
  * The numbers are those of a struct tally that are merged by addition, and the shortest and longest
  * time. A record is decoded by adding it to a tally, so merging records is decoding them in turn.
@@ -13,13 +12,13 @@
 #include "common/base/sbuf.h"
 #include "common/metric/stats.h"
 
-/* Appends the record of t with these packed histograms (their lengths may be 0). */
-void timeline_record_put(struct sbuf *out, const struct tally *t, const void *hist, size_t hist_len,
-                         const void *failed, size_t failed_len);
+/* Appends the record of t with these histograms. */
+void timeline_record_put(struct sbuf *out, const struct tally *t,
+                         const struct tally_packed *packed);
 /* The same with the tally's own histograms; scratch is overwritten. */
 void timeline_record_put_tally(struct sbuf *out, const struct tally *t, struct sbuf *scratch);
 /* Adds a record to t. */
-void timeline_record_add(struct tally *t, const unsigned char *bytes, size_t len);
+void timeline_record_add(struct tally *t, const unsigned char *bytes);
 
 /* LEB128. */
 void timeline_put_varint(struct sbuf *out, uint64_t value);

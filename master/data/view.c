@@ -7,6 +7,7 @@
 #include "master/data/timeline_levels.h"
 #include "master/data/view_build.h"
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,34 +110,70 @@ void viewer_ask(struct viewer *v, const struct tunables_shares *statistics)
     viewer_forget(v); /* so that every row is made anew */
 }
 
-#define QUANTILES 6
+/* Which percentiles of which histogram are shown, and where. */
+enum { OF_hist, OF_PARTS, TRENDS = OF_PARTS + TALLY_PARTS };
+#define KEPT_PART(field, name, place, meaning) enum { OF_##field = OF_PARTS + PART_##field };
+#include "common/metric/columns.def"
+static const struct quantile {
+    unsigned of;
+    double share;
+    size_t at;
+} QUANTILES[] = {
+#define SHOWN_QUANTILE(field, name, of, share, unit, label, width, meaning)                        \
+    {OF_##of, share, offsetof(struct view_row, field)},
+#include "common/metric/columns.def"
+};
+#define QUANTILE_COUNT (sizeof QUANTILES / sizeof *QUANTILES)
 
-static void set_quantiles(struct view_row *r, const struct tally *t)
+/* Those of one histogram, by rising share. */
+static size_t list_quantiles(unsigned of, const struct quantile *list[QUANTILE_COUNT])
 {
-    static const double shares[QUANTILES] = {0.5, 0.75, 0.90, 0.95, 0.99, 0.999};
-    double *const to[QUANTILES] = {&r->p50, &r->p75, &r->p90, &r->p95, &r->p99, &r->p999};
-    bool has_bounds = t->min_us <= t->max_us; /* foreign workers may send none */
-    uint64_t us[QUANTILES];
-    hist_quantiles_us(&t->hist, shares, QUANTILES, us);
-    for (size_t i = 0; i < QUANTILES; i++) {
+    size_t count = 0;
+    for (size_t i = 0; i < QUANTILE_COUNT; i++) {
+        if (QUANTILES[i].of != of)
+            continue;
+        size_t at = count++;
+        for (; at > 0 && list[at - 1]->share > QUANTILES[i].share; at--)
+            list[at] = list[at - 1];
+        list[at] = &QUANTILES[i];
+    }
+    return count;
+}
+
+/* Never outside of what is known exactly: of the parts, that none took longer than the longest. */
+static void set_quantiles(struct view_row *r, const struct tally *t, unsigned of)
+{
+    const struct hist *h = of < OF_PARTS ? &t->hist : t->part[of - OF_PARTS];
+    const bool has_bounds = t->min_us <= t->max_us; /* foreign workers may send none */
+    const bool has_any = h && h->count > 0;
+    const struct quantile *list[QUANTILE_COUNT];
+    double shares[QUANTILE_COUNT];
+    uint64_t us[QUANTILE_COUNT] = {0};
+    const size_t count = list_quantiles(of, list);
+    for (size_t i = 0; i < count; i++)
+        shares[i] = list[i]->share;
+    if (has_any)
+        hist_quantiles_us(h, shares, count, us);
+    for (size_t i = 0; i < count; i++) {
         if (has_bounds && us[i] > t->max_us)
             us[i] = t->max_us;
-        if (has_bounds && t->hist.count > 0 && us[i] < t->min_us)
+        if (has_bounds && has_any && of == OF_hist && us[i] < t->min_us)
             us[i] = t->min_us;
-        *to[i] = (double)us[i] / 1e3;
+        double *to = (double *)(void *)((char *)r + list[i]->at);
+        *to = has_any || of == OF_hist ? (double)us[i] / 1e3 : NAN;
     }
 }
 
-void viewer_set_times(struct view_row *r, const struct tally *t)
+void viewer_set_figures(struct view_row *r, const struct tally *t)
 {
+#define SHOWN_COUNT(field, name, from, unit, label, width, meaning) r->field = t->from;
+#include "common/metric/columns.def"
     r->mean_ms = tally_mean_ms(t);
     r->min_ms = t->min_us == UINT64_MAX ? 0 : (double)t->min_us / 1e3;
     r->max_ms = (double)t->max_us / 1e3;
-    set_quantiles(r, t);
+    for (unsigned of = 0; of < TRENDS; of++)
+        set_quantiles(r, t, of);
     r->median_ms = r->p50;
-    memcpy(r->status, t->extra.status, sizeof r->status);
-    r->sent_bytes = t->extra.sent_bytes;
-    r->received_bytes = t->extra.received_bytes;
     r->mean_bytes = t->requests > 0 ? (double)t->bytes / (double)t->requests : 0;
 }
 
@@ -168,12 +205,14 @@ static void update_row(struct viewer *v, struct row_memory *m, const struct tall
 {
     struct view_row *r = &m->row;
     bool is_new = m->tally != t;
-    bool is_counted = r->requests != t->requests || r->failures != t->failures ||
-                      r->cut != t->cut || r->discarded != t->discarded || r->resent != t->resent;
+#define SHOWN_COUNT(field, name, from, unit, label, width, meaning) || r->field != t->from
+    bool is_counted = false
+#include "common/metric/columns.def"
+        ;
     double rps = tally_current_rps(t, s), fail_rps = tally_current_fail_rps(t, s);
     double total_rps = tally_total_rps(t, s), total_fail_rps = tally_total_fail_rps(t, s);
     if (is_new || is_counted) {
-        viewer_set_times(r, t);
+        viewer_set_figures(r, t);
         set_asked(v, r, t);
     }
     if (!is_new && !is_counted && is_near(rps, r->rps, 1e-9) &&
@@ -181,11 +220,6 @@ static void update_row(struct viewer *v, struct row_memory *m, const struct tall
         is_near(total_fail_rps, r->total_fail_rps, 0.005))
         return;
     m->tally = t;
-    r->requests = t->requests;
-    r->failures = t->failures;
-    r->cut = t->cut;
-    r->discarded = t->discarded;
-    r->resent = t->resent;
     r->rps = rps;
     r->fail_rps = fail_rps;
     r->total_rps = total_rps;

@@ -15,16 +15,14 @@ struct view_row {
     uint32_t id;           /* stable for the life of the statistics; 0 is the total */
     uint64_t changed_tick; /* tick at which any number below last changed */
     const char *method, *name;
-    uint64_t requests, failures;
-    uint64_t cut, discarded, resent; /* the target's, beside the requests */
-    double rps, fail_rps;            /* Locust's current_rps over its 10 s window */
-    double total_rps, total_fail_rps;
-    double mean_ms, min_ms, max_ms, median_ms;
-    double p50, p75, p90, p95, p99, p999; /* since start, ms */
-    double asked[TUNABLES_SHOWN_MAX];     /* likewise, of view.statistics */
-    double mean_bytes;
-    uint64_t status[6]; /* answers by class; [0] none came */
-    uint64_t sent_bytes, received_bytes;
+/* Everything that columns.def says is shown: rps and fail_rps are Locust's current_rps over its
+ * 10 s window, percentiles since the start in ms (NaN where nothing was measured, 0 of no response
+ * times). */
+#define SHOWN_COUNT(field, name, from, unit, label, width, meaning) uint64_t field;
+#define SHOWN_NUMBER(field, name, unit, label, width, meaning) double field;
+#define SHOWN_QUANTILE(field, name, of, share, unit, label, width, meaning) double field;
+#include "common/metric/columns.def"
+    double asked[TUNABLES_SHOWN_MAX]; /* likewise, of view.statistics */
 };
 
 struct view_failure {

@@ -19,8 +19,8 @@ void viewer_forget(struct viewer *v);
 /* The percentiles that rows have besides the usual ones, from the next view on. */
 void viewer_ask(struct viewer *v, const struct tunables_shares *statistics);
 
-/* The figures of a row that do not depend on time: times, percentiles, sizes, status classes. */
-void viewer_set_times(struct view_row *r, const struct tally *t);
+/* The figures of a row that do not depend on time: all but the rates. */
+void viewer_set_figures(struct view_row *r, const struct tally *t);
 
 /* A new view with one reference: *head gives every plain field and the lists of workers, classes
  * and points (all copied), the timeline and the events (whose references it takes over); rows,

@@ -8,6 +8,7 @@
 #include "master/data/timeline_levels.h"
 #include "master/web/figures.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -38,11 +39,13 @@ static void add_next(struct sbuf *out, double number)
 
 /* -- parts -- */
 
-const char feed_row_columns[] =
-    "[\"id\",\"requests\",\"failures\",\"cut\",\"rps\",\"fail_rps\",\"mean\",\"min\",\"max\","
-    "\"median\",\"p50\",\"p90\",\"p95\",\"p99\",\"p999\",\"total_rps\",\"total_fail_rps\","
-    "\"mean_bytes\",\"p75\",\"s0\",\"s2\",\"s3\",\"s4\",\"s5\",\"sent\",\"received\","
-    "\"discarded\",\"resent\"]";
+#define SHOWN_ID(field, name) "\"" name "\""
+#define SHOWN_COUNT(field, name, from, unit, label, width, meaning) ",\"" name "\""
+#define SHOWN_NUMBER(field, name, unit, label, width, meaning) ",\"" name "\""
+#define SHOWN_QUANTILE(field, name, of, share, unit, label, width, meaning) ",\"" name "\""
+const char feed_row_columns[] = "["
+#include "common/metric/columns.def"
+                                "]";
 static const char POINT_COLUMNS[] =
     "[\"second\",\"rps\",\"fail_rps\",\"p50\",\"p95\",\"p99\",\"mean\",\"users\",\"target\"]";
 static const char WORKER_COLUMNS[] =
@@ -52,36 +55,17 @@ static const char WORKER_COLUMNS[] =
 static const struct {
     enum { ID, COUNT, NUMBER } kind;
     size_t offset;
-} ROW_COLUMNS[FEED_COLUMNS] = {
-    {ID, offsetof(struct view_row, id)},
-    {COUNT, offsetof(struct view_row, requests)},
-    {COUNT, offsetof(struct view_row, failures)},
-    {COUNT, offsetof(struct view_row, cut)},
-    {NUMBER, offsetof(struct view_row, rps)},
-    {NUMBER, offsetof(struct view_row, fail_rps)},
-    {NUMBER, offsetof(struct view_row, mean_ms)},
-    {NUMBER, offsetof(struct view_row, min_ms)},
-    {NUMBER, offsetof(struct view_row, max_ms)},
-    {NUMBER, offsetof(struct view_row, median_ms)},
-    {NUMBER, offsetof(struct view_row, p50)},
-    {NUMBER, offsetof(struct view_row, p90)},
-    {NUMBER, offsetof(struct view_row, p95)},
-    {NUMBER, offsetof(struct view_row, p99)},
-    {NUMBER, offsetof(struct view_row, p999)},
-    {NUMBER, offsetof(struct view_row, total_rps)},
-    {NUMBER, offsetof(struct view_row, total_fail_rps)},
-    {NUMBER, offsetof(struct view_row, mean_bytes)},
-    {NUMBER, offsetof(struct view_row, p75)},
-    {COUNT, offsetof(struct view_row, status[0])},
-    {COUNT, offsetof(struct view_row, status[2])},
-    {COUNT, offsetof(struct view_row, status[3])},
-    {COUNT, offsetof(struct view_row, status[4])},
-    {COUNT, offsetof(struct view_row, status[5])},
-    {COUNT, offsetof(struct view_row, sent_bytes)},
-    {COUNT, offsetof(struct view_row, received_bytes)},
-    {COUNT, offsetof(struct view_row, discarded)},
-    {COUNT, offsetof(struct view_row, resent)},
+} ROW_COLUMNS[] = {
+#define SHOWN_ID(field, name) {ID, offsetof(struct view_row, field)},
+#define SHOWN_COUNT(field, name, from, unit, label, width, meaning)                                \
+    {COUNT, offsetof(struct view_row, field)},
+#define SHOWN_NUMBER(field, name, unit, label, width, meaning)                                     \
+    {NUMBER, offsetof(struct view_row, field)},
+#define SHOWN_QUANTILE(field, name, of, share, unit, label, width, meaning)                        \
+    {NUMBER, offsetof(struct view_row, field)},
+#include "common/metric/columns.def"
 };
+static_assert(sizeof ROW_COLUMNS / sizeof *ROW_COLUMNS == FEED_COLUMNS, "each has its bit");
 
 /* Three digits or more: below 100 what is shown of it, from there on whole numbers. */
 static double cut_to_digits(double number)
@@ -95,11 +79,11 @@ static double cut_to_digits(double number)
 }
 
 /* columns 0: all of them, uncut. */
-static void add_row(struct sbuf *out, const struct view_row *r, uint32_t columns)
+static void add_row(struct sbuf *out, const struct view_row *r, uint64_t columns)
 {
-    uint32_t left = columns != 0 ? columns : FEED_COLUMNS_ALL;
+    uint64_t left = columns != 0 ? columns : FEED_COLUMNS_ALL;
     for (char before = '['; left != 0; left &= left - 1, before = ',') {
-        unsigned i = (unsigned)__builtin_ctz(left);
+        unsigned i = (unsigned)__builtin_ctzll(left);
         const void *value = (const char *)r + ROW_COLUMNS[i].offset;
         sbuf_addc(out, before);
         if (ROW_COLUMNS[i].kind == ID)
@@ -197,8 +181,8 @@ void feed_mark_query(struct feed_mark *mark, const struct form *query)
 {
     const char *boot = form_get(query, "boot"), *run = form_get(query, "run");
     memset(mark, 0, sizeof *mark);
-    mark->columns = (uint32_t)form_get_number(query, "columns", UINT32_MAX, 0);
-    mark->has = (uint32_t)form_get_number(query, "has", UINT32_MAX, 0);
+    mark->columns = form_get_number(query, "columns", UINT64_MAX, 0);
+    mark->has = form_get_number(query, "has", UINT64_MAX, 0);
     if (boot == NULL || run == NULL)
         return;
     mark->tick = form_get_number(query, "since", UINT64_MAX, 0);
@@ -222,7 +206,7 @@ static void adapt_mark(const struct view *v, struct feed_mark *mark)
     if (strcmp(mark->boot, v->boot_id) == 0 && strcmp(mark->run, v->run_id) == 0 &&
         mark->tick <= v->tick)
         return;
-    uint32_t columns = mark->columns;
+    uint64_t columns = mark->columns;
     memset(mark, 0, sizeof *mark);
     mark->columns = columns;
     snprintf(mark->boot, sizeof mark->boot, "%s", v->boot_id);
@@ -313,7 +297,8 @@ void feed_tick(const struct view *v, struct feed_mark *mark, struct sbuf *out)
     sbuf_addf(out, "{\"type\":\"tick\",\"since\":%llu", (unsigned long long)mark->tick);
     if (mark->columns != 0) {
         mark->columns = (mark->columns | 1) & FEED_COLUMNS_ALL; /* no row without its id */
-        sbuf_addf(out, ",\"columns\":%u", mark->columns);
+        sbuf_adds(out, ",\"columns\":");
+        sbuf_add_u64(out, mark->columns);
     }
     add_state(out, v);
     sbuf_adds(out, ",\"total\":");

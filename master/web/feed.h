@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 /* feed: a view as the page's JSON (docs/api.md). Pure: a view in, text out. */
+#include <assert.h>
+
 #include "common/base/sbuf.h"
 #include "master/data/view.h"
 #include "master/web/form.h"
@@ -8,13 +10,21 @@
 /* What a viewer already has, and what it wants. All zero: nothing, and everything. */
 struct feed_mark {
     uint64_t tick;    /* rows that changed later are sent */
+    uint64_t columns; /* of rows it wants: bit n is column n of feed_row_columns; 0: full rows */
+    uint64_t has;     /* the columns that its rows have; wants it others, all rows are sent */
     uint32_t rows;    /* the highest row id it knows the name of */
-    uint32_t columns; /* of rows it wants: bit n is column n of feed_row_columns; 0: full rows */
-    uint32_t has;     /* the columns that its rows have; wants it others, all rows are sent */
     char boot[64], run[64];
 };
-#define FEED_COLUMNS 28
-#define FEED_COLUMNS_ALL ((UINT32_C(1) << FEED_COLUMNS) - 1)
+enum {
+#define SHOWN_ID(field, name) FEED_##field,
+#define SHOWN_COUNT(field, name, from, unit, label, width, meaning) FEED_##field,
+#define SHOWN_NUMBER(field, name, unit, label, width, meaning) FEED_##field,
+#define SHOWN_QUANTILE(field, name, of, share, unit, label, width, meaning) FEED_##field,
+#include "common/metric/columns.def"
+    FEED_COLUMNS
+};
+static_assert(FEED_COLUMNS <= 53, "JavaScript counts exactly up to there");
+#define FEED_COLUMNS_ALL ((UINT64_C(1) << FEED_COLUMNS) - 1)
 
 /* From a query: since, defs, boot, run, columns, has. */
 void feed_mark_query(struct feed_mark *mark, const struct form *query);

@@ -92,16 +92,11 @@ struct range_out {
 static struct view_row row_of(uint32_t id, const struct tally *t, double seconds)
 {
     struct view_row row = {.id = id,
-                           .requests = t->requests,
-                           .failures = t->failures,
-                           .cut = t->cut,
-                           .discarded = t->discarded,
-                           .resent = t->resent,
                            .rps = seconds > 0 ? (double)t->requests / seconds : 0,
                            .fail_rps = seconds > 0 ? (double)t->failures / seconds : 0};
     row.total_rps = row.rps;
     row.total_fail_rps = row.fail_rps;
-    viewer_set_times(&row, t);
+    viewer_set_figures(&row, t);
     return row;
 }
 

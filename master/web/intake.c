@@ -585,9 +585,9 @@ bool intake_live(const char *text, size_t len, struct intake_live *m)
         m->kind = LIVE_PAUSE;
     } else if (type != NULL && strcmp(type, "resume") == 0) {
         m->kind = LIVE_RESUME;
-    } else if (type != NULL && strcmp(type, "sub") == 0 && columns > 0 && columns <= UINT32_MAX) {
+    } else if (type != NULL && strcmp(type, "sub") == 0 && columns > 0) {
         m->kind = LIVE_SUB;
-        m->columns = (uint32_t)columns;
+        m->columns = (uint64_t)columns;
     } else {
         is_ok = false;
     }

@@ -33,7 +33,7 @@ bool intake_form(const struct form *f, bool has_shape, struct command *c, struct
 struct intake_live {
     enum { LIVE_ACK, LIVE_PAUSE, LIVE_RESUME, LIVE_SUB } kind;
     unsigned long long tick; /* of LIVE_ACK */
-    uint32_t columns;        /* of LIVE_SUB; not 0 */
+    uint64_t columns;        /* of LIVE_SUB; not 0 */
 };
 #define INTAKE_LIVE_MAX 4096
 bool intake_live(const char *text, size_t len, struct intake_live *m);

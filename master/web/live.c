@@ -55,7 +55,7 @@ struct viewer {
     struct feed_mark mark;           /* the writer's own */
     uint64_t under_way[LIVE_WINDOW]; /* ticks sent and not acknowledged; 0 = free */
     uint64_t sent_at_ns;             /* of the last tick */
-    uint32_t columns;                /* asked for; the writer takes them over into its mark */
+    uint64_t columns;                /* asked for; the writer takes them over into its mark */
     bool takes_packed, is_paused, is_closing;
     bool is_over;        /* nothing more is written, whatever is read ends it */
     int64_t text_second; /* texts received in this second */

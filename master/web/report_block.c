@@ -15,11 +15,15 @@
 #define WINDOWS 120
 #define BLOCK_VERSION 1
 
-static const char ROW_COLUMNS[] =
-    "\"columns\":[\"from\",\"to\",\"id\",\"count\",\"failed\",\"sum_us\",\"hist\",\"failed_hist\","
-    "\"min_us\",\"max_us\",\"none\",\"cut\",\"bytes\",\"s0\",\"s1\",\"s2\",\"s3\",\"s4\",\"s5\","
-    "\"sent\",\"received\",\"phased\",\"queue\",\"dns\",\"connect\",\"tls\",\"send\",\"wait\","
-    "\"receive\",\"discarded\",\"resent\"]";
+#define KEPT_SUM(field, name, place, meaning) ",\"" name "\""
+#define KEPT_LEAST KEPT_SUM
+#define KEPT_MOST KEPT_SUM
+#define KEPT_TREND KEPT_SUM
+#define KEPT_PART KEPT_SUM
+#define KEPT_EXTRA(field, name, meaning) ",\"" name "\""
+static const char ROW_COLUMNS[] = "\"columns\":[\"from\",\"to\",\"id\""
+#include "common/metric/columns.def"
+                                  "]";
 
 struct block {
     struct sbuf *out;
@@ -48,7 +52,7 @@ static void add_hist(struct sbuf *out, const struct hist *h)
 {
     size_t expected = 0; /* the bucket after the last one */
     const char *comma = "";
-    sbuf_addc(out, '[');
+    sbuf_adds(out, ",[");
     for (size_t o = 0; h != NULL && o < HIST_OCTAVES; o++)
         for (size_t i = 0; h->octave[o] != NULL && i < HIST_SUB_COUNT; i++) {
             if (h->octave[o][i] == 0)
@@ -63,33 +67,28 @@ static void add_hist(struct sbuf *out, const struct hist *h)
     sbuf_addc(out, ']');
 }
 
+static void add_least(struct sbuf *out, uint64_t number)
+{
+    if (number == UINT64_MAX)
+        sbuf_adds(out, ",null");
+    else
+        add_u64(out, number);
+}
+
 static void add_row(struct sbuf *out, int64_t from, int64_t to, uint32_t id, const struct tally *t,
                     bool has_hist)
 {
-    const uint64_t *extra = (const uint64_t *)&t->extra;
     sbuf_addc(out, '[');
     sbuf_add_u64(out, (uint64_t)from);
     add_u64(out, (uint64_t)to);
     add_u64(out, id);
-    add_u64(out, t->requests);
-    add_u64(out, t->failures);
-    add_u64(out, t->sum_us);
-    sbuf_addc(out, ',');
-    add_hist(out, has_hist ? &t->hist : NULL);
-    sbuf_addc(out, ',');
-    add_hist(out, has_hist ? t->failed : NULL);
-    if (t->min_us == UINT64_MAX)
-        sbuf_adds(out, ",null");
-    else
-        add_u64(out, t->min_us);
-    add_u64(out, t->max_us);
-    add_u64(out, t->none_requests);
-    add_u64(out, t->cut);
-    add_u64(out, t->bytes);
-    for (size_t i = 0; i < STATS_EXTRAS; i++)
-        add_u64(out, extra[i]);
-    add_u64(out, t->discarded);
-    add_u64(out, t->resent);
+#define KEPT_SUM(field, name, place, meaning) add_u64(out, t->field);
+#define KEPT_LEAST(field, name, place, meaning) add_least(out, t->field);
+#define KEPT_MOST KEPT_SUM
+#define KEPT_TREND(field, name, place, meaning) add_hist(out, has_hist ? &t->field : NULL);
+#define KEPT_PART(field, name, place, meaning) add_hist(out, has_hist ? t->field : NULL);
+#define KEPT_EXTRA(field, name, meaning) add_u64(out, t->extra.field);
+#include "common/metric/columns.def"
     sbuf_addc(out, ']');
 }
 

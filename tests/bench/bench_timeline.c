@@ -55,7 +55,8 @@ static void add_second(struct timeline *t, struct stats *s, struct tally **rows,
         hist_pack(&more.hist, &hist);
         tally_merge(rows[i], &more);
         tally_merge(&s->total, &more);
-        timeline_row(t, rows[i]->number, &more, hist.data, hist.len, NULL, 0);
+        timeline_row(t, rows[i]->number, &more,
+                     &(struct tally_packed){.hist = {hist.data, hist.len}});
     }
     sbuf_fini(&hist);
     tally_fini(&more);

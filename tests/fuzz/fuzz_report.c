@@ -22,8 +22,9 @@ static void seed(struct stats *s)
     struct tally *t = stats_row(s, "GET", 3, "/", 1);
     stats_add(s, t, 1700000000, 1000, 10);
     stats_add_failure(s, t, 1700000000, "x", 1);
-    stats_add_failed_time(s, t, 1000);
-    stats_add_extra(s, t, &(struct tally_extra){.status = {[5] = 1}, .sent_bytes = 99});
+    stats_add_part(s, t, PART_failed, 1000);
+    stats_add_measures(s, t, STATS_NO_TIME,
+                       &(struct measures){.extra = {.s5 = 1, .sent_bytes = 99}});
 }
 
 static void check_sums(const struct stats *s)

@@ -155,6 +155,8 @@ def main():
     findings = Findings()
     for path in paths:
         check(path, homes, findings)
+    stale = subprocess.run([sys.executable, "setup/columns.py", "--check"], cwd=ROOT, capture_output=True, text=True)
+    findings.lines += (stale.stdout + stale.stderr).splitlines()
     print("\n".join(findings.lines))
     print(f"lint: {len(findings.lines)} findings")
     return 1 if findings.lines else 0

@@ -127,7 +127,7 @@ static void fail_some(struct demo *d, struct tally *row, double now, uint64_t n,
     more->failures = n;
     more->extra.status[2] -= n;
     more->extra.status[5] = n;
-    hist_add(tally_failed(more), more->max_us, n);
+    hist_add(tally_part(more, PART_failed), more->max_us, n);
     timeline_failure(d->timeline, stats_note_failure(&d->stats, &one)->number, &one);
 }
 
@@ -146,7 +146,8 @@ static void add_row(struct demo *d, int i, double now, uint64_t n, bool is_faili
     hist_pack(&more.hist, &hist);
     if (more.failed != NULL)
         hist_pack(more.failed, &failed);
-    timeline_row(d->timeline, row->number, &more, hist.data, hist.len, failed.data, failed.len);
+    timeline_row(d->timeline, row->number, &more,
+                 &(struct tally_packed){{hist.data, hist.len}, {{failed.data, failed.len}}});
     sbuf_fini(&hist);
     sbuf_fini(&failed);
     tally_fini(&more);

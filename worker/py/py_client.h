@@ -271,10 +271,10 @@ void request_take_cookies(struct response *r); /* Set-Cookie of r into its sessi
 
 /* ---- measures and samples: py_client_measure.c ---------------------------------------------- */
 
-struct tally_extra;
+struct measures;
 /* What the statistics know of a finished call beyond its time: the answer, bytes and phases, of
  * redirects that led to it too. */
-void measure_response(const struct response *r, uint64_t time_us, struct tally_extra *extra);
+void measure_response(const struct response *r, uint64_t time_us, struct measures *measures);
 /* Appends one sample (docs/wire.md) as msgpack: what was sent and received, secrets masked, bodies
  * up to body_max bytes. error: text or NULL. */
 void measure_sample(struct response *r, const char *kind, const char *error, size_t body_max,

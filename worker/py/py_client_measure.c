@@ -51,9 +51,11 @@ static unsigned status_class(const struct response *r)
     return r->status < 600 ? (unsigned)r->status / 100 : 5;
 }
 
-void measure_response(const struct response *r, uint64_t time_us, struct tally_extra *extra)
+void measure_response(const struct response *r, uint64_t time_us, struct measures *measures)
 {
-    *extra = (struct tally_extra){.phased = 1};
+    struct tally_extra *extra = &measures->extra;
+    measures_init(measures);
+    extra->phased = 1;
     extra->status[status_class(r)] = 1;
     add_exchange(r, extra);
     if (r->history && PyList_CheckExact(r->history))
@@ -185,12 +187,12 @@ static void pack_phases(struct sbuf *out, const struct response *r)
 {
     static const char *const names[PHASES] = {"queue", "dns",  "connect", "tls",
                                               "send",  "wait", "receive"};
-    struct tally_extra extra;
-    measure_response(r, r->duration_ns / 1000, &extra);
+    struct measures measures;
+    measure_response(r, r->duration_ns / 1000, &measures);
     pack_map(out, PHASES);
     for (unsigned p = 0; p < PHASES; p++) {
         pack_text(out, names[p]);
-        pack_number(out, (double)extra.phase_us[p] / 1000);
+        pack_number(out, (double)measures.extra.phase_us[p] / 1000);
     }
 }
 

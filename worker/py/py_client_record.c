@@ -251,13 +251,13 @@ static int record_direct(struct response *r, PyObject *text)
     const char *failure = text ? PyUnicode_AsUTF8AndSize(text, &len) : NULL;
     if (text && !failure)
         return -1;
-    struct tally_extra extra;
+    struct measures measures;
     struct py_stats_request q = {.time_us = r->duration_ns / 1000,
                                  .bytes = response_length(r),
                                  .failure = failure,
                                  .failure_len = (size_t)len,
-                                 .extra = &extra};
-    measure_response(r, q.time_us, &extra);
+                                 .measures = &measures};
+    measure_response(r, q.time_us, &measures);
     if (py_stats_record(stats_of(r), r->method, r->name, &q) != 0)
         return -1;
     if (__builtin_expect(q.slow_row || q.new, 0))
@@ -427,13 +427,13 @@ PyObject *record_raise_for_status(struct response *r, PyObject *unused)
 
 /* ---- events that come back ------------------------------------------------------------------ */
 
-static bool measure_event(PyObject *response, uint64_t time_us, struct tally_extra *extra)
+static bool measure_event(PyObject *response, uint64_t time_us, struct measures *measures)
 {
     struct response *r = (struct response *)response;
     if (!PyObject_TypeCheck(response, response_type) || !r->is_unmeasured)
         return false;
     r->is_unmeasured = false;
-    measure_response(r, time_us, extra);
+    measure_response(r, time_us, measures);
     return true;
 }
 

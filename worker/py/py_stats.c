@@ -159,17 +159,17 @@ int py_stats_record(struct py_stats *s, PyObject *method, PyObject *name,
     if (q->time_us > MAX_TIME_US && q->time_us != STATS_NO_TIME)
         q->time_us = MAX_TIME_US;
     stats_add(&s->live, row, now, q->time_us, q->bytes < MAX_BYTES ? q->bytes : MAX_BYTES);
-    if (q->extra) {
-        stats_add_extra(&s->live, row, q->extra);
+    if (q->measures) {
+        stats_add_measures(&s->live, row, q->time_us, q->measures);
         if (q->time_us > row->notice_us && q->time_us != STATS_NO_TIME)
             q->slow_row = row;
     }
     if (!q->failure)
         return 0;
     if (q->time_us != STATS_NO_TIME)
-        stats_add_failed_time(&s->live, row, q->time_us);
+        stats_add_part(&s->live, row, PART_failed, q->time_us);
     const struct failure *f = record_failure(s, row, now, q->failure, q->failure_len);
-    if (q->extra && f->count == 1)
+    if (q->measures && f->count == 1)
         q->new = f;
     return 0;
 }
@@ -224,15 +224,15 @@ static int record(struct py_stats *s, PyObject *method, PyObject *name, PyObject
                   PyObject *length, PyObject *failure, PyObject *response)
 {
     struct py_stats_request q = {0};
-    struct tally_extra extra;
+    struct measures measures;
     struct text text = {0};
     if (time_from(ms, &q.time_us) != 0 || length_from(length, &q.bytes) != 0 ||
         (failure && text_get_failure(&text, failure) != 0))
         return -1;
     q.failure = failure ? text.s : NULL;
     q.failure_len = (size_t)text.len;
-    if (response && the_hooks.measure && the_hooks.measure(response, q.time_us, &extra))
-        q.extra = &extra;
+    if (response && the_hooks.measure && the_hooks.measure(response, q.time_us, &measures))
+        q.measures = &measures;
     int rc = py_stats_record(s, method, name, &q);
     if (rc == 0 && (q.slow_row || q.new))
         the_hooks.note(response, &q);

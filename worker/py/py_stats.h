@@ -13,7 +13,7 @@
 
 struct py_stats;
 struct tally;
-struct tally_extra;
+struct measures;
 struct failure;
 extern PyTypeObject py_stats_type;
 
@@ -30,16 +30,16 @@ struct py_stats_request {
     uint64_t time_us, bytes; /* time_us may be STATS_NO_TIME */
     const char *failure;     /* its text, or NULL */
     size_t failure_len;
-    const struct tally_extra *extra; /* what our HTTP client knows of it, or NULL */
-    /* Answers, for a request with extra: */
+    const struct measures *measures; /* what our HTTP client knows of it, or NULL */
+    /* Answers, for a request with measures: */
     struct tally *slow_row;    /* its row, if it was slower than the row's notice_us */
     const struct failure *new; /* its failure, if the first of its kind since the report */
 };
 
 /* What the HTTP client adds when a request comes as an event. */
 struct py_stats_hooks {
-    /* Whether the event's response has measures that nobody took yet; then they are in *extra. */
-    bool (*measure)(PyObject *response, uint64_t time_us, struct tally_extra *extra);
+    /* Whether the event's response has measures that nobody took yet; then they are in *more. */
+    bool (*measure)(PyObject *response, uint64_t time_us, struct measures *more);
     void (*note)(PyObject *response, const struct py_stats_request *q); /* slow_row or new is set */
     void (*forget)(void); /* rows of statistics that are reported start anew, or go */
 };

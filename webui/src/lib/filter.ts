@@ -3,6 +3,8 @@
  *     cart method:post p95>300 failed>1% /^\/api/
  */
 
+import { TABLE } from "../live/columns";
+
 export interface Filterable {
   method: string;
   name: string;
@@ -18,10 +20,7 @@ export interface ParsedFilter {
   problem: string;
 }
 
-export const FIELDS = [
-  "requests", "failures", "failed", "cut", "discarded", "resent", "rps", "failRps", "mean", "min", "max", "p50", "p75", "p90", "p95", "p99", "p999",
-  "share", "size", "s0", "s4", "s5",
-];
+export const FIELDS = [...TABLE.map(([, key]) => key), "failed", "share", "size"];
 const FIELD_OF = new Map(FIELDS.map((field) => [field.toLowerCase(), field]));
 
 const CONDITION = /^([a-z0-9]+)(>=|<=|>|<|=)([0-9]*\.?[0-9]+)%?$/i;

@@ -3,7 +3,8 @@
  * asked about all of the run comes from the rows of the whole run, which every endpoint has. */
 import { CURVE_QUANTILES, HistRule, Histogram, type Sparse } from "../stats/hist";
 import type { Figures, SamplesAsk, SeriesAsk } from "./figures";
-import { POINT, POINT_WIDTH, ROW, ROW_WIDTH } from "./protocol";
+import { COUNTS, HISTS, QUANTILES, ROW, ROW_WIDTH, SUMS } from "./columns";
+import { POINT, POINT_WIDTH } from "./protocol";
 import { prefixOf } from "../lib/prefix";
 import type { DistributionAnswer, Exception, Failure, GroupsAnswer, HeatmapAnswer, LogsAnswer, Point, RangeAnswer, RangeWorker, RunEvent, Sample } from "./protocol";
 import { WIN, type Report, type WindowRow } from "./report-block";
@@ -17,28 +18,33 @@ const PER_SECOND = [WIN.s0, WIN.s2, WIN.s3, WIN.s4, WIN.s5, WIN.sent, WIN.receiv
 
 /** Rows of one endpoint added up. */
 class Sum {
-  readonly hist: Histogram;
-  readonly failedHist: Histogram;
-  readonly n = new Float64Array(WIN.receive + 1);
+  readonly hists = new Map<number, Histogram>();
+  readonly n = new Float64Array(Math.max(...SUMS) + 1);
   min = Infinity;
   max = 0;
 
   constructor(rule: HistRule) {
-    this.hist = new Histogram(rule);
-    this.failedHist = new Histogram(rule);
+    for (const column of HISTS) this.hists.set(column, new Histogram(rule));
+  }
+
+  get hist(): Histogram {
+    return this.hists.get(WIN.hist)!;
+  }
+
+  get failedHist(): Histogram {
+    return this.hists.get(WIN.failedHist)!;
   }
 
   add(row: WindowRow): this {
-    this.hist.add(row[WIN.hist] as Sparse | null);
-    this.failedHist.add(row[WIN.failedHist] as Sparse | null);
-    for (let i = WIN.count; i <= WIN.receive; i++) if (typeof row[i] === "number") this.n[i]! += row[i] as number;
-    if (row[WIN.min] !== null) this.min = Math.min(this.min, row[WIN.min] as number);
-    this.max = Math.max(this.max, (row[WIN.max] as number | null) ?? 0);
+    for (const column of HISTS) this.hists.get(column)!.add(row[column] as Sparse | null);
+    for (const column of SUMS) this.n[column]! += (row[column] as number | null) ?? 0;
+    if (row[WIN.minUs] !== null) this.min = Math.min(this.min, row[WIN.minUs] as number);
+    this.max = Math.max(this.max, (row[WIN.maxUs] as number | null) ?? 0);
     return this;
   }
 
-  ms(q: number): number | null {
-    const us = this.hist.percentile(q, this.min, this.max);
+  ms(q: number, column: number = WIN.hist): number | null {
+    const us = this.hists.get(column)!.percentile(q, column === WIN.hist ? this.min : 0, this.max);
     return us === null ? null : us / 1000;
   }
 
@@ -47,23 +53,19 @@ class Sum {
   }
 
   get meanMs(): number | null {
-    return this.timed > 0 ? this.n[WIN.sum]! / this.timed / 1000 : null;
+    return this.timed > 0 ? this.n[WIN.sumUs]! / this.timed / 1000 : null;
   }
 
   /** As a row of the endpoints table; rates over `seconds`. */
   row(id: number, seconds: number): (number | null)[] {
     const out = new Array<number | null>(ROW_WIDTH).fill(null);
     const [count, failed] = [this.n[WIN.count]!, this.n[WIN.failed]!];
+    for (const [column, sum] of COUNTS) out[column] = this.n[sum]!;
+    for (const [column, hist, q] of QUANTILES) out[column] = this.ms(q, hist);
     const values: [number, number | null][] = [
-      [ROW.id, id], [ROW.requests, count], [ROW.failures, failed], [ROW.cut, this.n[WIN.cut]!],
-      [ROW.rps, count / seconds], [ROW.failRps, failed / seconds], [ROW.totalRps, count / seconds],
+      [ROW.id, id], [ROW.rps, count / seconds], [ROW.failRps, failed / seconds], [ROW.totalRps, count / seconds],
       [ROW.totalFailRps, failed / seconds], [ROW.mean, this.meanMs], [ROW.min, this.timed > 0 ? this.min / 1000 : null],
-      [ROW.max, this.timed > 0 ? this.max / 1000 : null], [ROW.median, this.ms(0.5)], [ROW.p50, this.ms(0.5)],
-      [ROW.p75, this.ms(0.75)], [ROW.p90, this.ms(0.9)], [ROW.p95, this.ms(0.95)], [ROW.p99, this.ms(0.99)],
-      [ROW.p999, this.ms(0.999)], [ROW.size, count > 0 ? this.n[WIN.bytes]! / count : null],
-      [ROW.s0, this.n[WIN.s0]!], [ROW.s2, this.n[WIN.s2]!], [ROW.s3, this.n[WIN.s3]!], [ROW.s4, this.n[WIN.s4]!],
-      [ROW.s5, this.n[WIN.s5]!], [ROW.sent, this.n[WIN.sent]!], [ROW.received, this.n[WIN.received]!],
-      [ROW.discarded, this.n[WIN.discarded]!], [ROW.resent, this.n[WIN.resent]!],
+      [ROW.max, this.timed > 0 ? this.max / 1000 : null], [ROW.median, this.ms(0.5)], [ROW.meanBytes, count > 0 ? this.n[WIN.bytes]! / count : null],
     ];
     for (const [column, value] of values) out[column] = value;
     return out;

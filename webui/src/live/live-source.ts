@@ -10,7 +10,7 @@
 import { batch, signal } from "@preact/signals";
 import { backoff } from "../lib/backoff";
 import { HttpFigures } from "./figures";
-import { bitsOf, parseMessage, POINT_WIDTH, ROW, ROW_WIDTH, type Series, type Tick } from "./protocol";
+import { bitsOf, columnsOf, parseMessage, POINT_WIDTH, ROW, ROW_WIDTH, type Series, type Tick } from "./protocol";
 import { SECONDS_KEPT } from "./series";
 import type { Link, Source } from "./source";
 import type { Store } from "./store";
@@ -104,7 +104,7 @@ export class LiveSource implements Source {
     this.noteGap();
     if (isHidden) return;
     this.heardAt = this.env.now();
-    this.noteRead(this.store.columns, this.heardAt); // nothing was read meanwhile, and is no sign
+    this.noteRead(columnsOf(this.store.columns), this.heardAt); // nothing was read meanwhile, and is no sign
     if (this.socket === null && !this.isPolling) this.connect();
   }
 
@@ -196,15 +196,15 @@ export class LiveSource implements Source {
     this.gapFrom ??= this.store.series.resumeFrom;
   }
 
-  private noteRead(columns: number, now: number): void {
-    for (let i = 0; i < ROW_WIDTH; i++) if ((columns & (1 << i)) !== 0) this.readAt[i] = now;
+  private noteRead(columns: number[], now: number): void {
+    for (const column of columns) this.readAt[column] = now;
   }
 
   /** A frozen view reads nothing; what it shows stays asked for. */
   private askColumns(now: number): void {
     this.noteRead(this.store.rows.takeTouched(), now);
-    let wanted = this.store.isFrozen.value ? this.store.columns : BASE_COLUMNS;
-    this.readAt.forEach((at, i) => (wanted |= now - at < COLUMN_STAYS_MS ? 1 << i : 0));
+    const always = columnsOf(this.store.isFrozen.value ? this.store.columns : BASE_COLUMNS);
+    const wanted = bitsOf(...always, ...this.readAt.flatMap((at, i) => (now - at < COLUMN_STAYS_MS ? [i] : [])));
     this.store.columns = wanted;
     if (this.toldColumns === wanted || this.socket?.readyState !== 1) return;
     this.toldColumns = wanted;

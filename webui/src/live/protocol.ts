@@ -1,19 +1,15 @@
 /* What the master says (docs/api.md). Rows, points and workers are arrays; the order of their
- * values is fixed by protocol 1 and listed here once. */
+ * values is fixed by protocol 1 and listed here once; that of rows in columns.ts. */
+
+import { ROW_WIDTH } from "./columns";
+export { ROW, ROW_WIDTH } from "./columns";
 
 export const PROTOCOL = 1;
 
-export const ROW = {
-  id: 0, requests: 1, failures: 2, cut: 3, rps: 4, failRps: 5, mean: 6, min: 7, max: 8,
-  median: 9, p50: 10, p90: 11, p95: 12, p99: 13, p999: 14, totalRps: 15, totalFailRps: 16,
-  size: 17, p75: 18, s0: 19, s2: 20, s3: 21, s4: 22, s5: 23, sent: 24, received: 25,
-  discarded: 26, resent: 27,
-} as const;
-export const ROW_WIDTH = 28;
+/** Columns of rows as the bits of a number. There are more of them than bitwise operators know. */
+export const bitsOf = (...columns: number[]): number => [...new Set(columns)].reduce((bits, column) => bits + 2 ** column, 0);
+export const columnsOf = (bits: number): number[] => Array.from({ length: ROW_WIDTH }, (_, i) => i).filter((i) => Math.floor(bits / 2 ** i) % 2 === 1);
 export const ALL_COLUMNS = 2 ** ROW_WIDTH - 1;
-/** Columns of rows as the bits of a number. */
-export const bitsOf = (...columns: number[]): number => columns.reduce((bits, column) => bits | (1 << column), 0);
-export type RowColumn = Exclude<keyof typeof ROW, "id">;
 
 /** A step of a series. Answers times are null where nothing was answered. */
 export type Point = [number, ...(number | null)[]];

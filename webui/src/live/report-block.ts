@@ -1,17 +1,13 @@
 /* The data that a report file carries: base64 of gzip of JSON in a block that is no script
  * (docs/api.md, "The report file"). */
 import type { Sparse } from "../stats/hist";
+export { WIN } from "./columns";
 import type { Exception, Failure, Hello, LogsAnswer, Point, RunEvent, Sample, Saturated, Tick } from "./protocol";
 
 const BLOCK_ID = "katydid-report";
 export const REPORT_VERSION = 1;
 
-/** A row in a window; the order of the report's columns. */
-export const WIN = {
-  from: 0, to: 1, id: 2, count: 3, failed: 4, sum: 5, hist: 6, failedHist: 7, min: 8, max: 9, none: 10, cut: 11,
-  bytes: 12, s0: 13, s1: 14, s2: 15, s3: 16, s4: 17, s5: 18, sent: 19, received: 20, phased: 21, queue: 22, receive: 28,
-  discarded: 29, resent: 30,
-} as const;
+/** A row in a window; the order is that of WIN. */
 export type WindowRow = (number | Sparse | null)[];
 
 export interface Report {

@@ -3,13 +3,9 @@
  *
  * A row has the columns that were asked for; of the others there is no number. What is asked for
  * follows from what is read: `touched` remembers it (live-source.ts). */
-import { ALL_COLUMNS, ROW_WIDTH } from "./protocol";
+import { ALL_COLUMNS, columnsOf, ROW_WIDTH } from "./protocol";
 
 const FIRST_CAPACITY = 64;
-
-function listOf(columns: number): number[] {
-  return Array.from({ length: ROW_WIDTH }, (_, i) => i).filter((i) => (columns & (1 << i)) !== 0);
-}
 
 export class RowTable {
   length = 0;
@@ -18,8 +14,8 @@ export class RowTable {
   names: string[] = [];
   highestId = 0;
   columns = ALL_COLUMNS;
-  private touched = 0;
-  private order = listOf(ALL_COLUMNS);
+  private touched = new Uint8Array(ROW_WIDTH);
+  private order = columnsOf(ALL_COLUMNS);
   private values = new Float64Array(FIRST_CAPACITY * ROW_WIDTH);
   private slots = new Map<number, number>();
 
@@ -51,10 +47,11 @@ export class RowTable {
   /** Rows have these columns from now on; the numbers of others would be old ones and go. */
   setColumns(columns: number): void {
     if (columns === this.columns) return;
-    for (const column of listOf(this.columns & ~columns))
+    const kept = columnsOf(columns);
+    for (const column of columnsOf(this.columns).filter((known) => !kept.includes(known)))
       for (let slot = 0; slot < this.length; slot++) this.values[slot * ROW_WIDTH + column] = NaN;
     this.columns = columns;
-    this.order = listOf(columns);
+    this.order = kept;
   }
 
   /** A row of an id without a definition is dropped: its name would be missing. */
@@ -66,14 +63,14 @@ export class RowTable {
   }
 
   get(slot: number, column: number): number {
-    this.touched |= 1 << column;
+    this.touched[column] = 1;
     return this.values[slot * ROW_WIDTH + column]!;
   }
 
-  /** The columns that were read since the last call, as bits. */
-  takeTouched(): number {
-    const touched = this.touched;
-    this.touched = 0;
+  /** The columns that were read since the last call. */
+  takeTouched(): number[] {
+    const touched = columnsOf(ALL_COLUMNS).filter((column) => this.touched[column] === 1);
+    this.touched.fill(0);
     return touched;
   }
 

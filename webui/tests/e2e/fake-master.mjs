@@ -19,7 +19,7 @@ const round = (value) => Math.round(value * 1000) / 1000;
 const COUNTS = [0, 1, 2, 3, 19, 20, 21, 22, 23, 24, 25, 26, 27]; // columns of a row that are whole numbers
 const cut = (value) => (value >= 100 ? Math.round(value) : value >= 10 ? Math.round(value * 10) / 10 : value >= 1 ? Math.round(value * 100) / 100 : value);
 /** The columns of a row whose bits are set, as a master sends them to who names columns. */
-const narrow = (row, columns) => row.flatMap((value, i) => (columns & (1 << i) ? [COUNTS.includes(i) ? value : cut(value)] : []));
+const narrow = (row, columns) => row.flatMap((value, i) => (Math.floor(columns / 2 ** i) % 2 ? [COUNTS.includes(i) ? value : cut(value)] : []));
 
 /** A number in 0…1 that is always the same for the same seeds. */
 function noise(a, b = 0) {

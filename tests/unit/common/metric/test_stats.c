@@ -268,8 +268,9 @@ static void test_reset_keeps_rows_and_clear_does_not(void **state)
     struct tally *kept = row(&s, "GET", "/a");
     add(&s, "/a", T0, 10);
     fail_one(&s, "/a", T0, "x");
-    stats_add_failed_time(&s, kept, 10);
-    stats_add_extra(&s, kept, &(struct tally_extra){.status = {[5] = 1}, .sent_bytes = 7});
+    stats_add_part(&s, kept, PART_failed, 10);
+    stats_add_measures(&s, kept, STATS_NO_TIME,
+                       &(struct measures){.extra = {.s5 = 1, .sent_bytes = 7}});
     stats_add_cut(&s, kept);
     stats_add_exception(&s, T0, "m", "t", "", 1);
     stats_reset(&s, T0 + 5);
@@ -308,12 +309,15 @@ static void test_merge_is_the_same_as_counting_in_one_table(void **state)
         if (i % 5 == 0) {
             fail_one(&one, name, T0 + i / 100, "x");
             fail_one(part, name, T0 + i / 100, "x");
-            stats_add_failed_time(&one, row(&one, "GET", name), (uint64_t)i);
-            stats_add_failed_time(part, row(part, "GET", name), (uint64_t)i);
+            stats_add_part(&one, row(&one, "GET", name), PART_failed, (uint64_t)i);
+            stats_add_part(part, row(part, "GET", name), PART_failed, (uint64_t)i);
         }
-        const struct tally_extra more = {.phased = 1, .phase_us = {[PHASE_SEND] = (uint64_t)i}};
-        stats_add_extra(&one, row(&one, "GET", name), &more);
-        stats_add_extra(part, row(part, "GET", name), &more);
+        struct measures more;
+        measures_init(&more);
+        more.extra.phased = 1;
+        more.extra.send_us = (uint64_t)i;
+        stats_add_measures(&one, row(&one, "GET", name), (uint64_t)i, &more);
+        stats_add_measures(part, row(part, "GET", name), (uint64_t)i, &more);
     }
     stats_merge(&merged, &a);
     stats_merge(&merged, &b);

@@ -40,7 +40,7 @@ static struct tally made_row(uint32_t n, uint32_t failures)
         t.max_us = us > t.max_us ? us : t.max_us;
         hist_add(&t.hist, us, 1);
         if (i < failures)
-            hist_add(tally_failed(&t), us, 1);
+            hist_add(tally_part(&t, PART_failed), us, 1);
     }
     return t;
 }
@@ -51,7 +51,8 @@ static void put_row(struct timeline *t, uint32_t id, const struct tally *row)
     hist_pack(&row->hist, &hist);
     if (row->failed)
         hist_pack(row->failed, &failed);
-    timeline_row(t, id, row, hist.data, hist.len, failed.data, failed.len);
+    timeline_row(t, id, row,
+                 &(struct tally_packed){{hist.data, hist.len}, {{failed.data, failed.len}}});
     sbuf_fini(&hist);
     sbuf_fini(&failed);
 }

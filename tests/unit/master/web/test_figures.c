@@ -49,14 +49,15 @@ static void put(const char *name, uint64_t n, uint64_t failures, uint64_t us, do
                               .count = failures,
                               .first_at = at,
                               .last_at = at};
-        hist_add(tally_failed(&more), us, failures);
+        hist_add(tally_part(&more, PART_failed), us, failures);
         hist_pack(more.failed, &failed);
         timeline_failure(timeline, stats_note_failure(&stats, &one)->number, &one);
     }
     tally_merge(row, &more);
     tally_merge(&stats.total, &more);
     hist_pack(&more.hist, &hist);
-    timeline_row(timeline, row->number, &more, hist.data, hist.len, failed.data, failed.len);
+    timeline_row(timeline, row->number, &more,
+                 &(struct tally_packed){{hist.data, hist.len}, {{failed.data, failed.len}}});
     sbuf_fini(&hist);
     sbuf_fini(&failed);
     tally_fini(&more);
