@@ -223,11 +223,12 @@ static char *page_url(const struct master *m, const struct web_config *c)
 static int start_web(struct master *m)
 {
     char *why = NULL;
+    bool has_tls = m->o->tls_cert && m->o->tls_key;
     struct web_config config = {
         .host = m->o->web_host,
         .port = m->o->web_port,
-        .tls_cert = m->o->tls_cert,
-        .tls_key = m->o->tls_key,
+        .tls_cert = has_tls ? m->o->tls_cert : NULL,
+        .tls_key = has_tls ? m->o->tls_key : NULL,
         .base_path = m->o->web_base_path ? m->o->web_base_path : "",
         .web_login = m->o->web_login,
         .secret = m->page_secret,
@@ -240,7 +241,7 @@ static int start_web(struct master *m)
     show_publish(m);
     m->web = web_start(&config, m->bridge, &why);
     if (!m->web)
-        return fail_free(EXIT_ADDRESS, why);
+        return fail_free(m->o->is_locust ? EXIT_UNHANDLED : EXIT_ADDRESS, why);
     master_tell_page(m);
     m->page_url = page_url(m, &config);
     log_info(MAIN_LOGGER, "Starting web interface at %s, press enter to open your default browser.",

@@ -465,6 +465,8 @@ static int check_together(struct options *o)
         return option_error("'%s' says what goes into the report of '--html'. Add it, such as "
                             "--html report.html",
                             o->html_samples ? "--html-samples" : "--html-logs");
+    if (o->autoquit_s < -1) /* Locust's: at once */
+        o->autoquit_s = 0;
     if (o->autoquit_s >= 0 && !o->autostart)
         return option_refuse(1, "--autoquit is only meaningful in combination with --autostart",
                              ": add it, or leave --autoquit out");
@@ -481,7 +483,7 @@ static int check_together(struct options *o)
                              "--processes for both at once");
     if (o->web_base_path[0] && o->web_base_path[0] != '/' && !o->headless && !o->worker)
         return refuse_base_path(o->web_base_path);
-    if (!o->tls_cert != !o->tls_key)
+    if (!o->tls_cert != !o->tls_key && !options_is_locust())
         return option_error("%s needs %s too: give both files, or neither",
                             o->tls_cert ? "--tls-cert" : "--tls-key",
                             o->tls_cert ? "--tls-key" : "--tls-cert");

@@ -330,10 +330,13 @@ static int set_number(struct options *o, const struct option_def *d, const char 
                       const char *given)
 {
     double n = 0;
+    /* One for which below 0 is "none": Locust takes any of these. */
+    bool takes_any = d->kind == OPTION_WHOLE && d->min < 0 && options_is_locust();
+    double least = takes_any ? -d->max : d->min;
     char *text = d->kind == OPTION_SPAN ? mem_strdup(given) : bare_number(given);
     bool is_good = d->kind == OPTION_RATE   ? parse_rate(text, d->max, &n)
                    : d->kind == OPTION_SPAN ? (n = options_timespan(text)) >= 0
-                                            : parse_whole(text, d->min, d->max, &n);
+                                            : parse_whole(text, least, d->max, &n);
     free(text);
     if (!is_good)
         return reject(d, label, d->kind == OPTION_SPAN ? "time" : "number", given);

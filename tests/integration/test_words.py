@@ -1,10 +1,12 @@
 """Lines that pipelines and wrappers look for: by the name `locust` they are Locust's to the letter."""
 
 import re
+import socket
 import subprocess
+import sys
 
 import pytest
-from harness import KATYDID
+from harness import KATYDID, free_port
 
 SPAN = "Invalid time span format. Valid formats: 20, 20s, 3m, 2h, 1h20m, 3h30m10s, etc."
 
@@ -27,6 +29,7 @@ REFUSED = [
     ("--headless=1", 2, "locust: error: argument --headless: ignored explicit argument '1'"),
     ("--csv-full-history", 2, "locust: error: '--csv-full-history' requires '--csv'."),
     ("--autoquit 1", 1, "--autoquit is only meaningful in combination with --autostart"),
+    ("--autoquit -3", 1, "--autoquit is only meaningful in combination with --autostart"),
     ("--processes -5", 1, "Invalid --processes count -5"),
     ("--master --processes 2", 1, "--master cannot be combined with --processes. Remove --master, as it is implicit as long as --worker is not set."),
     ("-f -", 1, "locustfile was set to '-' (meaning to download from master) but --worker was not specified."),
@@ -123,6 +126,67 @@ def test_a_run(locust, more, expected):
     assert end.returncode == 0
     is_high = "WARNING/locust.runners: Your selected spawn rate is very high (>100%s), and this is known to sometimes cause issues. Do you really need to ramp up that fast?"
     assert is_high % ("/worker" if more else "") in lines
+
+
+HOSTLESS = """\
+from locust import HttpUser, task
+
+class Visitor(HttpUser):
+    @task
+    def visit(self):
+        self.client.get("/")
+"""
+LOGGED = GOOD + """
+from locust import events
+from locust.contrib.csv_request_logger import CsvRequestLogger
+
+events.init.add_listener(lambda environment, **_: CsvRequestLogger("requests.csv").register(environment))
+"""
+
+
+def run_file(locust, text, *words):
+    (locust.parent / "this.py").write_text(text)
+    end = run(locust, "-f", "this.py", *words)
+    return end.returncode, list(plain(end.stderr))
+
+
+def test_a_test_without_a_host(locust):
+    code, lines = run_file(locust, HOSTLESS, "--headless", "-t", "5")
+    at = lines.index("ERROR/locust.runners: You must specify the base host. Either in the host attribute in the User class, "
+                     "or on the command line using the --host option.")
+    assert lines[at + 1] == "WARNING/locust.runners: Stopping Locust..."
+    assert code == 0 and "INFO/locust.main: Shutting down (exit code 0)" in lines
+
+
+def test_the_page_cannot_have_its_port(locust):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, _ = run_file(locust, GOOD, "--web-host", "127.0.0.1", "--web-port", str(port))
+    assert code == 2
+
+
+def test_a_certificate_without_a_key_is_not_used(locust):
+    code, lines = run_file(locust, GOOD, "--tls-cert", "no.pem", "--web-host", "127.0.0.1", "--web-port", str(free_port()),
+                           "--autostart", "-t", "1", "--autoquit", "-3")
+    assert code == 0 and any("Starting web interface at http://127.0.0.1:" in line for line in lines)
+    assert "INFO/locust.main: --autoquit time reached, shutting down" in lines
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="whole numbers have is_integer() there, in Locust too")
+def test_percentiles_of_reports_that_are_no_floats(locust):
+    code, lines = run_file(locust, "from locust import stats\nstats.PERCENTILES_TO_REPORT = [95]\n" + GOOD, "--headless", "-t", "1")
+    assert code == 1 and "AttributeError: 'int' object has no attribute 'is_integer'" in lines
+
+
+def test_lines_of_the_request_log_and_of_playwright(locust, monkeypatch):
+    monkeypatch.setenv("LOCUST_PLAYWRIGHT", "1")
+    (locust.parent / "this.py").write_text(LOGGED)
+    end = run(locust, "-f", "this.py", "--headless", "-t", "1", "-L", "DEBUG")
+    module = "DEBUG/locust.contrib.csv_request_logger: CsvRequestLogger:"
+    lines = [line for line in plain(end.stderr) if module in line]
+    assert lines == [f"{module} writing per-request log to requests.csv", f"{module} closed requests.csv"]
+    assert end.stdout.count("LOCUST_PLAYWRIGHT setting is no longer needed") == 1, end.stdout
+    assert end.returncode == 0
 
 
 def test_workers_that_do_not_come(locust):

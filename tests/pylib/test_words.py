@@ -110,3 +110,14 @@ def test_what_is_raised(how, kind, text):
     with pytest.raises(Exception) as caught:
         how()
     assert (type(caught.value), str(caught.value)) == (kind, text)
+
+
+@pytest.mark.parametrize("is_locust, where", [(True, ""), (False, " at tcp://127.0.0.1:9")])
+def test_a_worker_that_waits_for_its_locustfile_says_so(monkeypatch, capsys, is_locust, where):
+    from locust import _source
+
+    monkeypatch.setattr(_source, "_OFFER_EVERY_S", 0.01)
+    monkeypatch.setattr(_source, "_DOWNLOAD_TIMEOUT_S", 20)
+    with pytest.raises(_source.Refusal):
+        _source.from_master("tcp://127.0.0.1:9", is_locust)
+    assert capsys.readouterr().err == f"Waiting to connect to master{where} to receive locustfile...\n"

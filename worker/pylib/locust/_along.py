@@ -11,7 +11,21 @@ import importlib.metadata  # noqa: F401
 import importlib.util  # noqa: F401
 import logging.config  # noqa: F401
 import logging.handlers  # noqa: F401
+import os
 
 import gevent.server  # noqa: F401
+from katydid_boot import library
 
 from .user import inspectuser  # noqa: F401
+
+
+def tell_of_playwright():
+    """Whoever sets it for an older locust-plugins."""
+    if os.getenv("LOCUST_PLAYWRIGHT"):
+        print("LOCUST_PLAYWRIGHT setting is no longer needed (because locust-plugins no longer "
+              "installs trio)")
+        print("Uninstall trio package and remove the setting.", flush=True)
+
+
+if library.road != "worker":  # else the process knows whether it is for it to say
+    tell_of_playwright()

@@ -40,10 +40,10 @@ class Refusal(LocustError):
         self.is_logged = is_logged  # by Locust, which has its log by then
 
 
-def find(names, endpoint=None):
+def find(names, endpoint=None, is_locust=False):
     """Paths of the files that -f means: comma list, folders, addresses, "-" for the master's."""
     if names == "-":
-        return from_master(endpoint)
+        return from_master(endpoint, is_locust)
     return [path for name in names.split(",") for path in _find(name.strip())]
 
 
@@ -90,8 +90,8 @@ def download(url):
 # From the master
 
 
-def from_master(endpoint):
-    """Asks the master for its locustfile, until it answers."""
+def from_master(endpoint, is_locust=True):
+    """Asks the master for its locustfile, until it answers. is_locust: in Locust's words."""
     import _katydid
 
     import locust
@@ -110,8 +110,9 @@ def from_master(endpoint):
             if answer.ready():
                 return unpack(answer.get())
             if second in _WARN_AT_S:
-                print(f"Waiting to connect to master at {endpoint} to receive locustfile...",
-                      file=sys.stderr)
+                where = "" if is_locust else f" at {endpoint}"
+                print(f"Waiting to connect to master{where} to receive locustfile...",
+                      file=sys.stderr, flush=True)
     finally:
         answer.kill()
         link.close()

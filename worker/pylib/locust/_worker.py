@@ -22,7 +22,7 @@ import gevent
 
 import locust
 
-from . import _errors, _lines, _reload, _source, argument_parser, log, runners
+from . import _along, _errors, _lines, _reload, _source, argument_parser, log, runners, stats
 from ._host import Host, mentions, needs_host
 from ._ends import exit_code
 from ._hosted import HostedLocalRunner, HostedMasterRunner, HostedWorkerRunner
@@ -131,9 +131,14 @@ def _run(config):
     options = config["options"]
     if not options.get("skip_log_setup"):
         log.setup_logging(options.get("loglevel") or "INFO", options.get("logfile"))
-    files = _source.find(options.get("locustfile") or "locustfile.py", config["endpoint"])
+    if not config.get("said"):  # of the workers beside a master, it speaks
+        _along.tell_of_playwright()
+    is_locust = config.get("name") == "locust"
+    files = _source.find(options.get("locustfile") or "locustfile.py", config["endpoint"], is_locust)
     users, shapes = import_locustfiles(files)
     validate_stats_configuration()
+    if is_locust:  # which fails here on what is no float
+        _ = [(share * 100).is_integer() for share in stats.PERCENTILES_TO_REPORT]
     if config.get("list") == "options":
         return _answer_options(config["answer"])
     parsed, custom = argument_parser.parse_custom(
@@ -157,7 +162,8 @@ def _run(config):
     if config["role"] != "worker" and not parsed.headless:
         node._host.web_ui = HostWebUI(environment, config["folder"])
     _fire_init(environment)
-    if config["role"] != "worker" and (parsed.headless or parsed.autostart):
+    starts_at_once = parsed.headless or parsed.autostart
+    if config["role"] != "worker" and starts_at_once and not is_locust:  # it learns it of its users
         check_hosts(environment)
     _handle_signals(node)
     gc.collect()

@@ -49,12 +49,13 @@ class CsvRequestLogger:
         self._writer = csv.writer(self._file)
         self._writer.writerow(CSV_COLUMNS)
         self._file.flush()
-        logger.debug("Each request is written to %s", self.filepath)
+        logger.debug("CsvRequestLogger: writing per-request log to %s", self.filepath)
 
     def close(self):
         """Writes what is left and closes the file; may be called again."""
         if self._file is not None:
             self._file.close()
+            logger.debug("CsvRequestLogger: closed %s", self.filepath)
         self._file = self._writer = None
         self._unflushed = 0
 
