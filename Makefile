@@ -35,7 +35,7 @@ DEPS_build := gcc make pkg-config libevent-dev libzmq3-dev libmsgpack-c-dev|libm
   $(if $(filter /usr/bin/python3,$(PYTHON)),python3-dev python3-gevent python3-greenlet python3-requests python3-msgpack python3-brotli)
 DEPS_page   = $(shell setup/node.sh have || echo python3-venv)
 DEPS_test  := libcmocka-dev python3-flask python3-flask-login python3-pytest python3-pytest-xdist python3-zmq python3-venv nginx-light iproute2 openssl curl procps \
-  postgresql mosquitto
+  postgresql mosquitto zsh fish
 DEPS_e2e   := $(if $(CHROMIUM)$(wildcard /usr/bin/google-chrome /snap/bin/chromium),,chromium|chromium-browser) # Ubuntu: as a snap
 DEPS_bench := wrk nginx-light python3-venv
 DEPS_lint  := clang clang-format clang-tidy cppcheck libclang-rt-dev|libclang-rt-14-dev
@@ -102,7 +102,7 @@ obj       = $(patsubst %.c,$(O)/obj/%.o,$(1))
 .DEFAULT_GOAL := all
 .PHONY: all
 # The page first: npm waits for the network while the C is compiled.
-all: $(O)/obj/assets.o $(O)/katydid $(O)/katydid-worker $(O)/python/.stamp ## build build/katydid, build/katydid-worker and the library in build/python
+all: $(O)/obj/assets.o $(O)/katydid $(O)/katydid-worker $(O)/python/.stamp $(O)/.generated ## build build/katydid, build/katydid-worker and the library in build/python
 
 $(O)/libcommon.a: $(call obj,$(COMMON_C))
 $(O)/libmaster.a: $(call obj,$(MASTER_C)) $(O)/obj/assets.o
@@ -129,6 +129,10 @@ $(O)/.flags: FORCE
 $(O)/.flags-python: $(O)/python.mk
 	@touch $@
 FORCE:
+
+# What is made of the table of options besides C, and kept in the tree: Python's table, the manual's tables.
+$(O)/.generated: master/options/options.def setup/options.py
+	@mkdir -p $(@D); $(PYTHON) setup/options.py && touch $@
 
 # The library: `import locust` in the ordinary Python that PYTHON names, without the programs above.
 # $(O)/python is what PYTHONPATH takes. The worker's objects serve.
@@ -297,6 +301,13 @@ format: ## clang-format everything
 
 LIB := $(DESTDIR)$(PREFIX)/lib/katydid
 BIN := $(DESTDIR)$(PREFIX)/bin
+# Where shells look for what completes a command's options, by the command's name.
+SHARE := $(DESTDIR)$(PREFIX)/share
+completion_bash = $(SHARE)/bash-completion/completions/$(1)
+completion_zsh  = $(SHARE)/zsh/site-functions/_$(1)
+completion_fish = $(SHARE)/fish/vendor_completions.d/$(1).fish
+completions     = $(foreach s,bash zsh fish,$(call completion_$(s),$(1)))
+put_completions = install -d $(dir $(call completions,$(1))) $(foreach s,bash zsh fish,&& $(BIN)/$(1) --completion $(s) >$(call completion_$(s),$(1)))
 LIBRARY ?= 1# 0: not the Python library
 LOCUST_COMMAND ?= 0# 1: the command `locust` too, if there is none yet; force: even then
 .PHONY: install uninstall
@@ -308,18 +319,21 @@ install: all ## install under PREFIX (/usr/local), DESTDIR honoured; the library
 	cd worker/pylib && find . \( -name '*.py' -o -path '*.dist-info/*' \) -exec install -D -m 644 {} $(abspath $(LIB))/pylib/{} \;
 	$(if $(PY_EMBEDDED),,cp -a build/venv-python $(LIB)/)
 	install -m 644 README.md LICENSE CHANGES.md docs/*.md $(DESTDIR)$(PREFIX)/share/doc/katydid/
+	@$(call put_completions,katydid)
 ifneq ($(LOCUST_COMMAND),0)
 	@other=$$(command -v locust); if [ "$(LOCUST_COMMAND)" != force ] && [ -n "$$other" ] && \
 	  [ "$$(readlink "$$other")" != katydid ] || { [ -e $(BIN)/locust ] && [ "$$(readlink $(BIN)/locust)" != katydid ] && [ "$(LOCUST_COMMAND)" != force ]; }; then \
 	  echo "make install: there is a command locust already ($${other:-$(BIN)/locust}); LOCUST_COMMAND=force puts ours into $(BIN) all the same"; exit 1; fi
 	ln -sfn katydid $(BIN)/locust
+	@$(call put_completions,locust)
 else
 	@echo 'for a command locust that is Katydid: make install LOCUST_COMMAND=1'
 endif
 uninstall: ## remove what install put there
 	$(Q)$(PYTHON) worker/install.py uninstall '$(PREFIX)' '$(DESTDIR)' $(VERSION)
 	rm -f $(BIN)/katydid $(BIN)/katydid-worker
-	if [ "$$(readlink $(BIN)/locust)" = katydid ]; then rm -f $(BIN)/locust; fi
+	if [ "$$(readlink $(BIN)/locust)" = katydid ]; then rm -f $(BIN)/locust $(call completions,locust); fi
+	rm -f $(call completions,katydid)
 	rm -rf $(LIB) $(DESTDIR)$(PREFIX)/share/doc/katydid
 	$(Q)$(PYTHON) worker/install.py tidy '$(PREFIX)' '$(DESTDIR)'
 

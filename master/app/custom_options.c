@@ -64,7 +64,8 @@ static struct option_customs read_answer(const json_t *list)
 
 static int parse_with_answer(struct options *o, int argc, char **argv)
 {
-    json_t *answer = o->help || o->version || !strcmp(o->locustfile, "-") ? NULL : ask(o);
+    bool is_done = o->help || o->version || o->completion;
+    json_t *answer = is_done || !strcmp(o->locustfile, "-") ? NULL : ask(o);
     struct option_customs customs = read_answer(answer);
     options_fini(o);
     int rc = options_parse(o, argc, argv, &customs);

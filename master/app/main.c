@@ -58,6 +58,10 @@ static int run(const struct options *o)
             print_version();
         return 0;
     }
+    if (o->completion) {
+        options_completion(o->completion);
+        return 0;
+    }
     int code = open_log(o);
     if (code)
         return exit_code_as(o->is_locust, code);

@@ -415,7 +415,7 @@ static void set_initial(struct options *o)
         const struct option_def *d = &option_table[i];
         if (d->initial_text)
             *OPTION_FIELD(o, d, char *) = mem_strdup(d->initial_text);
-        else if (d->kind == OPTION_INT)
+        else if (d->kind == OPTION_INT || d->kind == OPTION_COUNT)
             *OPTION_FIELD(o, d, int) = (int)d->initial;
         else if (d->kind == OPTION_WHOLE || d->kind == OPTION_RATE || d->kind == OPTION_SPAN)
             *OPTION_FIELD(o, d, double) = d->initial;
@@ -503,7 +503,7 @@ static int parse(struct reading *r, int argc, char **argv)
     r->source = 1;
     r->set_by = mem_zalloc(option_count * sizeof *r->set_by);
     int rc = read_command_line(r, argc, argv);
-    if (!rc && !r->is_done) {
+    if (!rc && !r->is_done && !r->o->completion) {
         r->source++;
         rc = read_environment(r);
         if (!rc)
@@ -537,7 +537,7 @@ void options_fini(struct options *o)
         case OPTION_URL:
         case OPTION_ADDRESS:
         case OPTION_BASE_PATH:
-        case OPTION_LEVEL:
+        case OPTION_CHOICE:
             free(*OPTION_FIELD(o, d, char *));
             break;
         case OPTION_LIST:
@@ -547,6 +547,7 @@ void options_fini(struct options *o)
         case OPTION_FLAG:
         case OPTION_WHOLE:
         case OPTION_INT:
+        case OPTION_COUNT:
         case OPTION_RATE:
         case OPTION_SPAN:
         case OPTION_HELP:

@@ -43,20 +43,22 @@ static json_t *value_json(const struct options *o, const struct option_def *d)
     case OPTION_URL:
     case OPTION_ADDRESS:
     case OPTION_BASE_PATH:
-    case OPTION_LEVEL:
+    case OPTION_CHOICE:
         return text_json(d, *OPTION_FIELD_CONST(o, d, char *));
     case OPTION_LIST:
     case OPTION_USERS_JSON:
         return list_json(*OPTION_FIELD_CONST(o, d, char **), d->kind == OPTION_USERS_JSON);
     case OPTION_INT:
+    case OPTION_COUNT:
         return number_json(d, *OPTION_FIELD_CONST(o, d, int));
     case OPTION_WHOLE:
     case OPTION_RATE:
     case OPTION_SPAN:
         return number_json(d, *OPTION_FIELD_CONST(o, d, double));
+    case OPTION_LEGACY:
+        return d->marks & OPTION_FALSE ? json_false() : json_null();
     case OPTION_HELP:
     case OPTION_VERSION:
-    case OPTION_LEGACY:
         return NULL;
     }
     return NULL;
@@ -73,10 +75,6 @@ char *options_json(const struct options *o)
     }
     json_object_set_new(j, "user_classes",
                         o->user_classes ? list_json(o->user_classes, false) : json_array());
-    static const char *const rejected[] = {"web_auth", "expect_slaves", "slave"};
-    for (size_t i = 0; i < sizeof rejected / sizeof rejected[0]; i++)
-        json_object_set_new(j, rejected[i], json_null());
-    json_object_set_new(j, "legacy_ui", json_false());
     char *text = json_dumps(j, JSON_COMPACT);
     json_decref(j);
     return text;

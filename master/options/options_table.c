@@ -11,8 +11,13 @@
 
 #define AT(field) offsetof(struct options, field)
 #define GROUP(title, text) {.group = (title), .note = (text)},
-#define ACTION(k, s, n, h)                                                                         \
-    {.kind = (k), .short_name = (s), .word = "--" n, .name = n, .help = (h), .marks = OPTION_FIRST},
+#define ACTION(k, s, n, m, h)                                                                      \
+    {.kind = (k),                                                                                  \
+     .short_name = (s),                                                                            \
+     .word = "--" n,                                                                               \
+     .name = n,                                                                                    \
+     .help = (h),                                                                                  \
+     .marks = OPTION_FIRST | (m)},
 #define FLAG(f, s, n, e, d, m, h)                                                                  \
     {.kind = OPTION_FLAG,                                                                          \
      .short_name = (s),                                                                            \
@@ -52,14 +57,29 @@
      .expects = (x),                                                                               \
      .help = (h),                                                                                  \
      .offset = AT(f)},
-#define LEGACY(n, e, x, h)                                                                         \
+#define CHOICE(f, s, n, e, d, i, m, v, c, x, h)                                                    \
+    {.kind = OPTION_CHOICE,                                                                        \
+     .short_name = (s),                                                                            \
+     .word = "--" n,                                                                               \
+     .name = n,                                                                                    \
+     .env = (e),                                                                                   \
+     .dest = (d),                                                                                  \
+     .initial_text = (i),                                                                          \
+     .marks = (m),                                                                                 \
+     .metavar = (v),                                                                               \
+     .choices = (c),                                                                               \
+     .expects = (x),                                                                               \
+     .help = (h),                                                                                  \
+     .offset = AT(f)},
+#define LEGACY(n, e, d, m, x, h)                                                                   \
     {.kind = OPTION_LEGACY,                                                                        \
      .word = "--" n,                                                                               \
      .name = n,                                                                                    \
      .env = (e),                                                                                   \
+     .dest = (d),                                                                                  \
      .expects = (x),                                                                               \
      .help = (h),                                                                                  \
-     .marks = OPTION_HIDDEN},
+     .marks = OPTION_HIDDEN | (m)},
 
 // clang-format off
 const struct option_def option_table[] = {

@@ -13,11 +13,12 @@ enum option_kind {
     OPTION_URL,        /* char *, base URL */
     OPTION_ADDRESS,    /* char *, name or address without a port */
     OPTION_BASE_PATH,  /* char *, "" or "/path" */
-    OPTION_LEVEL,      /* char *, log level */
+    OPTION_CHOICE,     /* char *, one of a few words */
     OPTION_LIST,       /* char **, any number of words */
     OPTION_USERS_JSON, /* char **, any number of JSON texts */
     OPTION_WHOLE,      /* double, whole number in [min, max] */
     OPTION_INT,        /* int in [min, max] */
+    OPTION_COUNT,      /* the same, from 1 up, which Locust checks too */
     OPTION_RATE,       /* double above 0 */
     OPTION_SPAN,       /* double, seconds */
     OPTION_HELP,
@@ -26,11 +27,16 @@ enum option_kind {
 };
 
 enum option_mark {
-    OPTION_NULL = 1,   /* null in JSON while it has its initial number */
-    OPTION_EMPTY = 2,  /* "" in JSON while not given */
-    OPTION_HIDDEN = 4, /* not in --help */
-    OPTION_ANY = 8,    /* an address may be "*" or empty: every one */
-    OPTION_FIRST = 16, /* needed to find the locustfile */
+    OPTION_NULL = 1, /* null in JSON while it has its initial number */
+    OPTION_EMPTY =
+        2, /* "" in JSON while not given, and in Python's parser even if we have an initial text */
+    OPTION_HIDDEN = 4,      /* not in --help */
+    OPTION_ANY = 8,         /* an address may be "*" or empty: every one */
+    OPTION_FIRST = 16,      /* needed to find the locustfile */
+    OPTION_FILES = 32,      /* names files: shells complete them */
+    OPTION_LONG_FIRST = 64, /* Locust names the long form first */
+    OPTION_VALUE = 128,     /* a legacy one that takes a value */
+    OPTION_FALSE = 256,     /* false in JSON, not null */
 };
 
 struct option_def {
@@ -40,6 +46,7 @@ struct option_def {
     const char *env;         /* NULL = none */
     const char *dest;        /* NULL: not in JSON */
     const char *metavar, *expects, *help;
+    const char *choices; /* with blanks between; NULL: anything */
     const char *initial_text;
     double initial, min, max;
     size_t offset; /* in struct options */

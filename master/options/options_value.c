@@ -231,16 +231,21 @@ static void set_text(struct options *o, const struct option_def *d, const char *
     *field = copy;
 }
 
-static int set_level(struct options *o, const struct option_def *d, const char *label,
-                     const char *text)
+static int set_choice(struct options *o, const struct option_def *d, const char *label,
+                      const char *text)
 {
-    static const char *const levels[] = {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"};
-    for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
-        if (strcasecmp(text, levels[i]) == 0) {
-            set_text(o, d, levels[i]);
+    size_t len = strlen(text);
+    for (const char *c = d->choices; *c; c += strspn(c, " ")) {
+        size_t n = strcspn(c, " ");
+        if (n == len && strncasecmp(text, c, n) == 0) {
+            char *choice = mem_dup(c, n);
+            set_text(o, d, choice);
+            free(choice);
             return 0;
         }
-    return reject(d, label, "log level", text);
+        c += n;
+    }
+    return reject(d, label, "choice", text);
 }
 
 static int set_base_path(struct options *o, const struct option_def *d, const char *label,
@@ -340,7 +345,7 @@ static int set_number(struct options *o, const struct option_def *d, const char 
     free(text);
     if (!is_good)
         return reject(d, label, d->kind == OPTION_SPAN ? "time" : "number", given);
-    if (d->kind == OPTION_INT)
+    if (d->kind == OPTION_INT || d->kind == OPTION_COUNT)
         *OPTION_FIELD(o, d, int) = (int)n;
     else
         *OPTION_FIELD(o, d, double) = n;
@@ -371,8 +376,8 @@ int option_set(struct options *o, const struct option_def *d, const char *label,
         return 0;
     case OPTION_BASE_PATH:
         return set_base_path(o, d, label, text);
-    case OPTION_LEVEL:
-        return set_level(o, d, label, text);
+    case OPTION_CHOICE:
+        return set_choice(o, d, label, text);
     case OPTION_LIST:
         option_add_word(OPTION_FIELD(o, d, char **), text);
         return 0;
@@ -381,6 +386,7 @@ int option_set(struct options *o, const struct option_def *d, const char *label,
         return set_config_users(o, d, label, text);
     case OPTION_WHOLE:
     case OPTION_INT:
+    case OPTION_COUNT:
     case OPTION_RATE:
     case OPTION_SPAN:
         return set_number(o, d, label, text);

@@ -27,8 +27,7 @@ int option_refuse(int code, const char *words, const char *mend)
 
 void option_label(char *label, size_t size, const struct option_def *d)
 {
-    const bool is_long_first = options_is_locust() && d->short_name && strchr("LP", d->short_name);
-    if (is_long_first)
+    if (d->short_name && d->marks & OPTION_LONG_FIRST && options_is_locust())
         snprintf(label, size, "argument %s/-%c", d->word, d->short_name);
     else if (d->short_name)
         snprintf(label, size, "argument -%c/%s", d->short_name, d->word);
@@ -62,9 +61,22 @@ static void of_whole(struct sbuf *out, const struct option_def *d, const char *t
 {
     if (!is_whole(text))
         sbuf_addf(out, "invalid int value: '%.200s'", text);
-    else if (strcmp(d->name, "expect-workers") == 0)
-        sbuf_addf(out, "Invalid --expect-workers argument (%ld), must be a positive number",
+    else if (d->kind == OPTION_COUNT)
+        sbuf_addf(out, "Invalid %s argument (%ld), must be a positive number", d->word,
                   strtol(text, NULL, 10));
+}
+
+static void of_choice(struct sbuf *out, const struct option_def *d, const char *text)
+{
+    sbuf_addf(out, "invalid choice: '%.200s' (choose from ", text);
+    const char *between = "";
+    for (const char *c = d->choices; *c; c += strspn(c, " ")) {
+        size_t len = strcspn(c, " ");
+        sbuf_addf(out, "%s'%.*s'", between, (int)len, c);
+        between = ", ";
+        c += len;
+    }
+    sbuf_addc(out, ')');
 }
 
 char *option_locusts_words(const struct option_def *d, const char *text)
@@ -74,15 +86,12 @@ char *option_locusts_words(const struct option_def *d, const char *text)
         return NULL;
     if (d->kind == OPTION_RATE)
         of_rate(&out, text);
-    else if (d->kind == OPTION_INT || d->kind == OPTION_WHOLE)
+    else if (d->kind == OPTION_INT || d->kind == OPTION_COUNT || d->kind == OPTION_WHOLE)
         of_whole(&out, d, text);
     else if (d->kind == OPTION_SPAN)
         sbuf_adds(&out, "Invalid time span format. Valid formats: 20, 20s, 3m, 2h, 1h20m, "
                         "3h30m10s, etc.");
-    else if (d->kind == OPTION_LEVEL)
-        sbuf_addf(&out,
-                  "invalid choice: '%.200s' (choose from 'DEBUG', 'INFO', 'WARNING', 'ERROR', "
-                  "'CRITICAL')",
-                  text);
+    else if (d->kind == OPTION_CHOICE)
+        of_choice(&out, d, text);
     return out.len ? sbuf_take(&out) : NULL;
 }

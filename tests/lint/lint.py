@@ -43,6 +43,7 @@ HOMES = {
     r"jansson\.h": ["master/"],
 }
 BANNED = r"\b(strcpy|strcat|sprintf|vsprintf|strtok|atoi|atof|gets|rand|srand|gettimeofday|system|alloca|setjmp|longjmp)\s*\("
+GENERATORS = ["setup/columns.py", "setup/options.py"]
 FILE_MAX, FUNCTION_MAX, WIDTH = 700, 80, 100
 
 
@@ -155,8 +156,9 @@ def main():
     findings = Findings()
     for path in paths:
         check(path, homes, findings)
-    stale = subprocess.run([sys.executable, "setup/columns.py", "--check"], cwd=ROOT, capture_output=True, text=True)
-    findings.lines += (stale.stdout + stale.stderr).splitlines()
+    for program in GENERATORS:
+        stale = subprocess.run([sys.executable, program, "--check"], cwd=ROOT, capture_output=True, text=True)
+        findings.lines += (stale.stdout + stale.stderr).splitlines()
     print("\n".join(findings.lines))
     print(f"lint: {len(findings.lines)} findings")
     return 1 if findings.lines else 0

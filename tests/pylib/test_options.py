@@ -153,14 +153,14 @@ def test_a_bad_setting_names_file_and_line(custom, capsys, bad, words):
 def test_options_of_a_group_take_the_same_arguments(custom, monkeypatch):
     def listener(parser):
         group = parser.add_mutually_exclusive_group()
-        group.add_argument("--red", env_var="RED", action="store_true")
-        group.add_argument("--blue", action="store_true", include_in_web_ui=False)
+        group.add_argument("--red", env_var="RED", action="store_true", include_in_web_ui=True)
+        group.add_argument("--blue", action="store_true")
 
     locust.events.init_command_line_parser.add_listener(listener)
     try:
         monkeypatch.setenv("RED", "yes")
         options, shown = parse([])
-        assert options.red is True and list(shown) == ["red"]
+        assert options.red is True and list(shown) == ["red"], "as in Locust, the page shows a group's options only when asked"
         with pytest.raises(SystemExit):
             parse(["--blue"])
     finally:
@@ -184,6 +184,40 @@ def test_only_what_finds_the_locustfile_is_parsed(monkeypatch):
     monkeypatch.setenv("LOCUST_MASTER_NODE_HOST", "m")
     options = argument_parser.parse_locustfile_option(["-f", "a.py", "--worker", "--mine", "x", "-u", "many"])
     assert (options.locustfile, options.worker, options.master_host) == ("a.py", True, "m")
+
+
+@pytest.mark.parametrize("rate", ["inf", "nan", "0", "-1", "x"])
+def test_a_spawn_rate_is_a_finite_number_above_0(capsys, rate):
+    with pytest.raises(SystemExit) as end:
+        argument_parser.get_parser().parse_args(["-r", rate])
+    assert end.value.code == 2 and "--spawn-rate" in capsys.readouterr().err
+
+
+def test_defaults_that_a_locustfile_sets_are_told_with_the_options():
+    def listener(parser):
+        parser.set_defaults(host="http://set", stop_timeout=4, fresh=1)
+
+    locust.events.init_command_line_parser.add_listener(listener)
+    try:
+        options, _ = parse([], num_users=3)
+        assert (options.host, options.stop_timeout, options.fresh, options.num_users) == ("http://set", 4, 1, 3)
+        assert parse([], host="http://given", stop_timeout=0)[0].host == "http://given"
+    finally:
+        locust.events.init_command_line_parser.remove_listener(listener)
+    assert parse([], stop_timeout=0)[0].stop_timeout == 0
+
+
+def test_what_the_master_told_is_not_taken_for_a_default(monkeypatch):
+    monkeypatch.setenv("LOCUST_USERS", "7")
+    assert parse([], num_users=7)[0].num_users == 7
+    assert argument_parser.default_args_dict()["num_users"] == 7
+
+
+def test_help_and_version_are_told_before_a_locustfile_is_looked_for(capsys):
+    for word, shown in (("--help", "Worker options:"), ("-V", "locust 2.47.0 from ")):
+        with pytest.raises(SystemExit) as end:
+            argument_parser.parse_locustfile_option([word])
+        assert end.value.code == 0 and shown in capsys.readouterr().out
 
 
 def test_a_removed_option_says_what_it_is_called_now(capsys):

@@ -81,8 +81,7 @@ def _class(environment, cls):
 
 def _options(values):
     parser = argument_parser.get_parser()
-    return [_option(action, values) for action in argument_parser._custom_actions(parser)
-            if getattr(action, "include_in_web_ui", True)]
+    return [_option(action, values) for action in argument_parser.shown_actions(parser)]
 
 
 def _option(action, values):

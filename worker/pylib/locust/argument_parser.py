@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""Options of a locustfile, and the table of the built-in ones.
+"""Options of a locustfile, and Python's parser of the built-in ones.
 
 On a test run the master parses the command line; what it does not know arrives here as words for
 the options that the locustfile adds (`init_command_line_parser`). A script that is run by itself
-(run_single_user, the library) parses its own command line with get_parser(): the same options, from
-the same places, by argparse.
+(run_single_user, the library) parses its own command line with get_parser(): the same options, of the same
+table (master/options/options.def), from the same places, by argparse.
 """
 
 import argparse
 import difflib
 import json
+import math
 import os
+import platform
 import re
 import sys
 import tomllib
@@ -20,27 +22,31 @@ from typing import NamedTuple
 import locust
 
 from . import _source
-
+from ._option_table import GROUPS
 from .util.timespan import parse_timespan
 
 DEFAULT_CONFIG_FILES = ("~/.locust.conf", "locust.conf", "pyproject.toml")
 
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
-_EXTRAS = {"env_var": None, "include_in_web_ui": True, "is_secret": False, "is_required": False,
-           "is_multiple": False, "is_config_file_arg": False,
-           "is_write_out_config_file_arg": False}
-_KEPT = ("env_var", "include_in_web_ui", "is_secret", "is_required", "is_multiple")
+_OF_PAGE = {"include_in_web_ui": True, "is_secret": False, "is_required": False, "is_multiple": False}
+_OF_SOURCES = ("env_var", "is_config_file_arg", "is_write_out_config_file_arg")
 
 
 class _Taker:
-    """What parsers and groups have in common: add_argument takes a few arguments more."""
+    """What parsers and groups have in common: add_argument takes a few arguments more. The page shows
+    the options of a group only when they ask for it, as Locust's, which cannot ask."""
+
+    _page = {}
 
     def add_argument(self, *args, **kwargs):
-        extras = {key: kwargs.pop(key, default) for key, default in _EXTRAS.items()}
+        asked = {key: kwargs.pop(key) for key in _OF_PAGE if key in kwargs}
+        sources = {key: kwargs.pop(key) for key in _OF_SOURCES if key in kwargs}
         action = super().add_argument(*args, **kwargs)
-        for key in _KEPT:
-            setattr(action, key, extras[key])
+        action.is_positional_arg = not action.option_strings
+        for key, value in {**sources, **(_OF_PAGE if asked else self._page), **asked}.items():
+            if key in _OF_PAGE or value:
+                setattr(action, key, value)
         return action
 
 
@@ -108,6 +114,8 @@ class LocustArgumentParser(_Taker, argparse.ArgumentParser):
     """An ArgumentParser whose options can also come from the environment (env_var=...) and from
     configuration files, and tell the page how to show them."""
 
+    _page = _OF_PAGE
+
     def __init__(self, *args, default_config_files=(), **kwargs):
         super().__init__(*args, **kwargs)
         self._default_config_files = default_config_files
@@ -151,10 +159,21 @@ class LocustArgumentParser(_Taker, argparse.ArgumentParser):
     def parse_known_args(self, args=None, namespace=None):
         words = list(sys.argv[1:] if args is None else args)
         given = self._named(words)
-        before = self._environment_words(self._actions, given)
+        before, unknown = self._environment_words(self._actions, given), []
         for setting in self._not_overridden(list(self._read_files(words)), given):
-            before += self._setting_words(setting)
-        return super().parse_known_args(before + words, namespace)
+            name = "--" + setting["key"]
+            if self._action_named(name) is None:
+                unknown.append(f"{name}={','.join(setting['values'])}")
+            else:
+                before += self._setting_words(setting)
+        namespace, rest = super().parse_known_args(before + words, namespace)
+        return namespace, unknown + rest
+
+    def parse_args(self, args=None, namespace=None):
+        namespace, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            self.error(_unknown(self, " ".join(unknown)))
+        return namespace
 
     def _read_files(self, words):
         """The settings of --config's file and the usual ones, the strongest first."""
@@ -286,18 +305,15 @@ def positive_integer(string):
 def gt_zero(value_type):
     """An option type: a number above 0."""
 
-    def check(string):
-        try:
-            value = value_type(string)
-        except ValueError:
-            raise argparse.ArgumentTypeError(
-                f"invalid {value_type.__name__} value: '{string}'"
-            ) from None
+    def checker(string):
+        value = value_type(string)
+        if not math.isfinite(value):
+            raise argparse.ArgumentTypeError("must be a finite number")
         if value <= 0:
-            raise argparse.ArgumentTypeError(f"{value} must be > 0")
+            raise argparse.ArgumentTypeError("must be > 0")
         return value
 
-    return check
+    return checker
 
 
 def raise_argument_type_error(err_msg):
@@ -328,106 +344,68 @@ def json_user_config(string):
     return entries
 
 
-_FLAG = "flag"
-_LIST = "list"
-# option strings, dest, type, default, environment variable
-_BUILT_IN = (
-    ("-f --locustfile", None, str, "locustfile.py", "LOCUST_LOCUSTFILE"),
-    ("--config", None, str, None, None),
-    ("-H --host", None, str, None, "LOCUST_HOST"),
-    ("-u --users", "num_users", int, None, "LOCUST_USERS"),
-    ("-r --spawn-rate", None, gt_zero(float), None, "LOCUST_SPAWN_RATE"),
-    ("-t --run-time", None, timespan, None, "LOCUST_RUN_TIME"),
-    ("-l --list", "list_commands", _FLAG, False, None),
-    ("--config-users", None, json_user_config, None, "LOCUST_CONFIG_USERS"),
-    ("--web-host", None, str, "", "LOCUST_WEB_HOST"),
-    ("--web-host-display-name", None, str, None, "LOCUST_WEB_HOST_DISPLAY_NAME"),
-    ("-P --web-port", None, int, 8089, "LOCUST_WEB_PORT"),
-    ("--headless", None, _FLAG, False, "LOCUST_HEADLESS"),
-    ("--headful", None, _FLAG, False, "LOCUST_HEADFUL"),
-    ("--autostart", None, _FLAG, False, "LOCUST_AUTOSTART"),
-    ("--autoquit", None, int, -1, "LOCUST_AUTOQUIT"),
-    ("--web-login", None, _FLAG, False, "LOCUST_WEB_LOGIN"),
-    ("--tls-cert", None, str, None, "LOCUST_TLS_CERT"),
-    ("--tls-key", None, str, None, "LOCUST_TLS_KEY"),
-    ("--class-picker", None, _FLAG, False, "LOCUST_USERCLASS_PICKER"),
-    ("--build-path", None, str, None, "LOCUST_BUILD_PATH"),
-    ("--web-base-path", None, str, "", "LOCUST_WEB_BASE_PATH"),
-    ("--master", None, _FLAG, False, "LOCUST_MODE_MASTER"),
-    ("--master-bind-host", None, str, "*", "LOCUST_MASTER_BIND_HOST"),
-    ("--master-bind-port", None, int, 5557, "LOCUST_MASTER_BIND_PORT"),
-    ("--expect-workers", None, positive_integer, 1, "LOCUST_EXPECT_WORKERS"),
-    ("--expect-workers-max-wait", None, int, 0, "LOCUST_EXPECT_WORKERS_MAX_WAIT"),
-    ("--enable-rebalancing", None, _FLAG, False, None),
-    ("--worker", None, _FLAG, False, "LOCUST_MODE_WORKER"),
-    ("--processes", None, int, None, "LOCUST_PROCESSES"),
-    ("--master-host", None, str, "127.0.0.1", "LOCUST_MASTER_NODE_HOST"),
-    ("--master-port", None, int, 5557, "LOCUST_MASTER_NODE_PORT"),
-    ("-T --tags", None, _LIST, None, "LOCUST_TAGS"),
-    ("-E --exclude-tags", None, _LIST, None, "LOCUST_EXCLUDE_TAGS"),
-    ("--csv", "csv_prefix", str, None, "LOCUST_CSV"),
-    ("--csv-full-history", "stats_history_enabled", _FLAG, False, "LOCUST_CSV_FULL_HISTORY"),
-    ("--print-stats", None, _FLAG, False, "LOCUST_PRINT_STATS"),
-    ("--only-summary", None, _FLAG, False, "LOCUST_ONLY_SUMMARY"),
-    ("--reset-stats", None, _FLAG, False, "LOCUST_RESET_STATS"),
-    ("--html", "html_file", str, None, "LOCUST_HTML"),
-    ("--json", None, _FLAG, False, None),
-    ("--json-file", None, str, None, None),
-    ("--skip-log-setup", None, _FLAG, False, "LOCUST_SKIP_LOG_SETUP"),
-    ("-L --loglevel", None, str.upper, "INFO", "LOCUST_LOGLEVEL"),
-    ("--logfile", None, str, None, "LOCUST_LOGFILE"),
-    ("--show-task-ratio", None, _FLAG, False, None),
-    ("--show-task-ratio-json", None, _FLAG, False, None),
-    ("--exit-code-on-error", None, int, 1, "LOCUST_EXIT_CODE_ON_ERROR"),
-    ("-s --stop-timeout", None, timespan, 0, "LOCUST_STOP_TIMEOUT"),
-    ("--equal-weights", None, _FLAG, False, None),
-    ("--profile", None, str, None, None),
-    ("--otel", None, _FLAG, False, "LOCUST_ENABLE_OPENTELEMETRY"),
-)
+_TYPES = {"WHOLE": int, "INT": int, "COUNT": positive_integer, "RATE": gt_zero(float), "SPAN": timespan,
+          "USERS_JSON": json_user_config, "CHOICE": str.upper}
+_FIRST = ("locustfile", "config")
+_TO_FIND_LOCUSTFILES = ("worker", "master", "master_host", "master_port")
 
 
-# option string, environment variable, what to do instead
-_REMOVED = (
-    ("--web-auth", "LOCUST_WEB_AUTH", "it was replaced by --web-login; remove it"),
-    ("--legacy-ui", "LOCUST_LEGACY_UI", "there is only one web interface now; remove it"),
-    ("--expect-slaves", None, "it was renamed; use --expect-workers"),
-    ("--slave", None, "it was renamed; use --worker"),
-)
+def _add_built_in(taker, row):
+    """An option of the table."""
+    how = {key: row[key] for key in ("dest", "default", "env_var", "metavar", "choices") if key in row}
+    how["help"] = argparse.SUPPRESS if row.get("is_hidden") else row["help"]
+    kind = row["kind"]
+    if kind == "FLAG":
+        how["action"] = "store_true"
+    elif kind == "VERSION":
+        how = {"action": "version", "help": row["help"], "version": _version()}
+    elif kind == "LEGACY":
+        how["action"] = raise_argument_type_error(row["words"])
+        if not row.get("takes_value"):
+            how["nargs"] = 0
+    else:
+        how["type"] = _TYPES.get(kind)
+        if kind in ("LIST", "USERS_JSON"):
+            how["nargs"] = "*"
+    if row["dest"] == "config":
+        how["is_config_file_arg"] = True
+    taker.add_argument(*row["names"], **how).is_built_in = True
+
+
+def _version():
+    return (f"locust {locust.__version__} from {os.path.dirname(__file__)} "
+            f"(Python {platform.python_version()})")
+
+
+def _rows(dests):
+    return [row for _, _, rows in GROUPS for row in rows if row["dest"] in dests]
 
 
 def setup_parser_arguments(parser):
-    """Adds every built-in option."""
-    _add_built_in(parser, _BUILT_IN)
-    for name, env_var, hint in _REMOVED:
-        parser.add_argument(
-            name, action=raise_argument_type_error(hint), env_var=env_var, nargs="?",
-            help=argparse.SUPPRESS, include_in_web_ui=False,
-        ).is_built_in = True
-    parser.add_argument(
-        "user_classes", nargs="*", default=os.environ.get("LOCUST_USER_CLASSES", "").split(),
-        include_in_web_ui=False,
+    """Adds every built-in option to what get_empty_argument_parser returned."""
+    common, *groups = GROUPS
+    parser._optionals.title = common[0]
+    for row in common[2]:
+        if row["dest"] not in _FIRST:
+            _add_built_in(parser, row)
+    for title, note, rows in groups:
+        group = parser.add_argument_group(title, note)
+        for row in rows:
+            _add_built_in(group, row)
+    parser.add_argument_group("User classes").add_argument(
+        "user_classes", nargs="*", metavar="<UserClass>",
+        default=os.environ.get("LOCUST_USER_CLASSES", "").split(),
+        help="words that are not options name the User classes to run. Default: all of them",
     ).is_built_in = True
 
 
-def _add_built_in(parser, rows):
-    for names, dest, kind, default, env_var in rows:
-        how = {"default": default, "env_var": env_var, "include_in_web_ui": False}
-        if dest:
-            how["dest"] = dest
-        if kind is _FLAG:
-            how["action"] = "store_true"
-        elif kind is _LIST:
-            how["nargs"] = "*"
-        else:
-            how["type"] = kind
-            if kind is json_user_config:
-                how["nargs"] = "*"
-        parser.add_argument(*names.split(), **how).is_built_in = True
-
-
 def get_empty_argument_parser(add_help=True, default_config_files=DEFAULT_CONFIG_FILES):
-    return LocustArgumentParser(prog="katydid", add_help=add_help,
-                                default_config_files=default_config_files)
+    """A parser that knows the locustfile and --config."""
+    parser = LocustArgumentParser(usage="%(prog)s [options] [UserClass ...]", add_help=add_help,
+                                  default_config_files=default_config_files)
+    for row in _rows(_FIRST):
+        _add_built_in(parser, row)
+    return parser
 
 
 def get_parser(default_config_files=DEFAULT_CONFIG_FILES):
@@ -438,11 +416,25 @@ def get_parser(default_config_files=DEFAULT_CONFIG_FILES):
     return parser
 
 
-def default_args_dict():
-    """{dest: default} of the built-in options."""
-    parser = get_empty_argument_parser(add_help=False)
+def _built_in_parser():
+    parser = get_empty_argument_parser(default_config_files=())
     setup_parser_arguments(parser)
-    return {action.dest: action.default for action in parser._actions}
+    return parser
+
+
+def default_args_dict():
+    """{dest: value} of the built-in options when the command line is empty."""
+    return vars(_built_in_parser().parse_args([]))
+
+
+def _defaults(parser):
+    """{dest: default} of the built-in options: what nobody has set, not even the environment."""
+    found = {}
+    for action in parser._actions:
+        if _is_built_in(action) and action.default != argparse.SUPPRESS:
+            is_text = isinstance(action.default, str) and action.type is not None
+            found[action.dest] = action.type(action.default) if is_text else action.default
+    return found
 
 
 def parse_options(args=None):
@@ -468,12 +460,14 @@ def _or_exit(function, *args):
 def parse_locustfile_option(args=None):
     """The options that are needed to find the locustfile; everything else is left alone."""
     parser = get_empty_argument_parser(add_help=False)
-    wanted = ("-f --locustfile", "--config", "--worker", "--master", "--master-host",
-              "--master-port")
-    _add_built_in(parser, [row for row in _BUILT_IN if row[0] in wanted])
-    before = parser._environment_words(parser._actions, parser._named(args or sys.argv[1:]))
-    return argparse.ArgumentParser.parse_known_args(
-        parser, before + list(sys.argv[1:] if args is None else args))[0]
+    parser.add_argument("-h", "--help", action="store_true")
+    parser.add_argument("--version", "-V", action="store_true")
+    for row in _rows(_TO_FIND_LOCUSTFILES):
+        _add_built_in(parser, row)
+    options = parser.parse_known_args(args)[0]
+    if options.help or options.version:
+        get_parser().parse_args(args)  # prints it and exits
+    return options
 
 
 def parse_locustfile_paths(paths):
@@ -505,6 +499,13 @@ def _custom_actions(parser):
     return [action for action in parser._actions if not _is_built_in(action)]
 
 
+def shown_actions(parser):
+    """Those of them that the page shows; one that gives a built-in option another name is not."""
+    usual = _defaults(parser)
+    return [action for action in _custom_actions(parser)
+            if getattr(action, "include_in_web_ui", False) and action.dest not in usual]
+
+
 def custom_options():
     """[[name, whether it takes no value]] of the locustfile's own options."""
     return [
@@ -528,17 +529,15 @@ def parse_custom(options, extra_words, settings=(), prog="katydid"):
     if unknown:
         parser.error(_unknown(parser, unknown[0]))
     custom = _custom_actions(parser)
-    usual = default_args_dict()
-    merged = {**usual, **options}
+    usual, changed = _defaults(_built_in_parser()), _defaults(parser)
+    merged = {**parser._defaults, **usual, **options}
     for dest, value in usual.items():  # the locustfile may have called set_defaults()
         if dest != "user_classes" and merged[dest] == value:
-            merged[dest] = parser.get_default(dest)
+            merged[dest] = changed[dest]
     merged.update({action.dest: getattr(own, action.dest) for action in custom
                    if action.dest != argparse.SUPPRESS and hasattr(own, action.dest)})
     merged["user_classes"] = list(options.get("user_classes") or []) + own.user_classes
-    shown = {action.dest: _shown_as(action) for action in custom
-             if getattr(action, "include_in_web_ui", True)}
-    return argparse.Namespace(**merged), shown
+    return argparse.Namespace(**merged), {action.dest: _shown_as(action) for action in shown_actions(parser)}
 
 
 def _likeness(a, b):
@@ -592,6 +591,5 @@ def ui_extra_args_dict(args=None):
             is_multiple=getattr(action, "is_multiple", False),
             choices=action.choices,
         )._asdict()
-        for action in _custom_actions(parser)
-        if getattr(action, "include_in_web_ui", True)
+        for action in shown_actions(parser)
     }

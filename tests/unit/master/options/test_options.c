@@ -352,7 +352,7 @@ static void mistakes_are_named_with_what_would_be_right(void **state)
         {"--master-port 0", "a port number from 1 to 65535"},
         {"--expect-workers 0", "a whole number of workers, 1 or more"},
         {"--exit-code-on-error 300", "an exit code from 0 to 255"},
-        {"-L loud", "argument -L/--loglevel: invalid log level 'loud': give one of DEBUG"},
+        {"-L loud", "argument -L/--loglevel: invalid choice 'loud': give one of DEBUG"},
         {"-H http://", "argument -H/--host: invalid URL 'http://': give a base URL"},
         {"-H http://a:b", "invalid URL"},
         {"-H http://a:70000", "invalid URL"},
