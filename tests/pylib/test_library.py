@@ -310,6 +310,28 @@ def test_users_that_are_stopped_at_once_have_lived(environment):
     assert sorted(heard) == ["start", "start", "stop", "stop"] and runner.user_count == 0
 
 
+def test_users_that_ramp_down_are_not_stopped_again(environment):
+    ended = []
+
+    class Slow(A):
+        def on_stop(self):
+            gevent.sleep(0.2)
+            ended.append(self)
+
+    environment.user_classes = [Slow]
+    environment.stop_timeout = 60
+    runner = environment.create_local_runner()
+    runner.start(4, spawn_rate=100)
+    while runner.user_count < 4 or runner.state != "running":
+        gevent.sleep(0.01)
+    runner.start(1, spawn_rate=100)
+    while runner.state != "spawning":
+        gevent.sleep(0.01)
+    gevent.joinall([gevent.spawn(runner.stop), gevent.spawn(runner.stop)], raise_error=True)
+    assert len(ended) == len(set(ended)) == 4 and runner.user_count == 0
+    assert runner.state == "stopped"
+
+
 def test_local_runner_ramps_up_by_itself_and_quits(environment):
     environment.user_classes = [A, B]
     heard = []
@@ -381,3 +403,14 @@ def test_same_traceback_is_logged_a_few_times_only(environment, caplog):
 
 def test_module_events_are_there():
     assert isinstance(events, Events)
+
+
+def test_names_beyond_the_limit_of_opentelemetry(monkeypatch):
+    """Those that were there before keep their label."""
+    from locust import opentelemetry
+
+    monkeypatch.setattr(opentelemetry, "request_names", set())
+    labels = [opentelemetry._attributes(f"/{n}", None)["name"] for n in range(25)]
+    assert labels[:20] == [f"/{n}" for n in range(20)] and len(set(labels[20:])) == 1
+    assert opentelemetry._attributes("/3", KeyError("x")) == {"name": "/3", "error.type": "KeyError"}
+    assert opentelemetry._attributes("/24", None)["name"] == labels[20]

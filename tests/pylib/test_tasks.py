@@ -240,6 +240,48 @@ def test_failing_on_start_is_told_and_ends_the_user(environment):
     assert not user.stopped
 
 
+def test_a_failing_on_stop_is_told_and_the_user_ends(environment):
+    seen = []
+    environment.events.user_error.add_listener(lambda **kwargs: seen.append((kwargs["user_instance"], str(kwargs["exception"]))))
+
+    class Failing(User):
+        def on_stop(self):
+            raise ValueError("no logout")
+
+        @task
+        def work(self):
+            raise StopUser()
+
+    assert seen == [(run(Failing, environment), "no logout")]
+
+
+def test_a_failing_on_start_of_a_task_set_is_an_error_of_its_user(environment):
+    """One of its on_stop is logged only, as in Locust."""
+    seen = []
+    environment.events.user_error.add_listener(lambda **kwargs: seen.append(str(kwargs["exception"])))
+
+    class Failing(User):
+        rounds = 0
+
+        @task
+        class Inner(TaskSet):
+            def on_start(self):
+                self.user.rounds += 1
+                if self.user.rounds == 3:
+                    raise StopUser()
+                raise ValueError(f"no {self.user.rounds}")
+
+            def on_stop(self):
+                raise ValueError("of on_stop")
+
+            @task
+            def work(self):
+                raise AssertionError("must not run")
+
+    run(Failing, environment)
+    assert seen == ["no 1", "no 2"]
+
+
 def test_failing_wait_time_ends_the_user_instead_of_spinning(environment):
     class Failing(User):
         rounds = 0
