@@ -18,7 +18,7 @@
  *   nodes/reload.c        the locustfile, loaded anew
  *   data/ingest.c         reports into statistics
  *   data/host_stats.c     the numbers for the host's Python
- *   out/terminal.c        tables and output files, out/html.c the report of --html
+ *   app/results.c         what the outputs are given
  *
  * One thread, one owner: struct master. Files call one another by the functions below only.
  */
@@ -35,7 +35,7 @@
 #include "master/data/losses.h"
 #include "master/nodes/mail.h"
 #include "master/options/options.h"
-#include "master/out/output.h"
+#include "master/out/outputs.h"
 #include "master/proto/proto.h"
 #include "master/run/roster.h"
 #include "master/run/run.h"
@@ -158,7 +158,10 @@ struct master {
     struct logbook *logbook;
     struct logs *logs;
     struct samples *samples;
-    struct csv *csv;
+    struct outputs *outputs; /* NULL: nothing is written (yet) */
+    struct event *outputs_event;
+    master_step outputs_then; /* when they are done with the end of the run, or NULL */
+    struct snapshot_maker *snapshots;
     struct inbox inbox;
     struct trouble trouble;
     struct hush lines[LINES_KINDS];
@@ -185,7 +188,6 @@ struct master {
     bool is_auto_begun;
     double waiting_since, next_wait_log; /* monotonic: for workers */
     double autoquit_at;                  /* monotonic; 0: not */
-    double next_table_at, next_csv_at;
     struct tunables tunables;
     bool has_cpu_warning;
     char notice[512];
@@ -326,10 +328,6 @@ struct command_result choices_check_host(const struct master *m, const struct co
 struct command_result choices_take(struct master *m, const struct command *c);
 struct command_result choices_user_class(struct master *m, const struct command *c);
 
-/* report.c: --html. 0 or an exit code after a message. */
-int report_check(const struct master *m); /* before the run */
-int report_write(struct master *m);
-
 /* publish.c */
 void show_publish(struct master *m);
 
@@ -341,9 +339,13 @@ void keyboard_close(struct master *m);
 void suspend_open(struct master *m);
 void suspend_close(struct master *m);
 
-/* terminal.c: what is printed and written. open: 0 or an exit code after a message. */
-int terminal_open(struct master *m);
-void terminal_begin(struct master *m); /* an automatic run begins */
-void terminal_second(struct master *m);
-int terminal_final(struct master *m); /* 0, or an exit code: a file could not be written */
-void terminal_close(struct master *m);
+/* results.c: what is printed and written. open: 0 or an exit code after a message. */
+int results_open(struct master *m);
+void results_begin(struct master *m); /* an automatic run begins */
+void results_second(struct master *m);
+/* The last figures are there. then: when everything is written, or given up. */
+void results_end(struct master *m, master_step then);
+int results_code(const struct master *m); /* 0, or an exit code: a file could not be written */
+void results_close(struct master *m);
+/* The page of --html about now, for the host. False when there is none. */
+bool results_report(struct master *m, struct sbuf *html);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,12 +12,22 @@
 /* Of a millisecond each, while there is room: whoever holds the lock should be done by then. */
 #define LOCK_TRIES 500
 
+/* The pipe's lock is the whole process's: among its threads it is one of these, chosen by the pipe,
+ * so that one that nobody reads holds up no other. */
+#define THREAD_LOCKS 8
+static pthread_mutex_t thread_locks[THREAD_LOCKS] = {[0 ... THREAD_LOCKS - 1] =
+                                                         PTHREAD_MUTEX_INITIALIZER};
+
+static pthread_mutex_t *thread_lock(int fd)
+{
+    struct stat s;
+    return fstat(fd, &s) == 0 && S_ISFIFO(s.st_mode) ? &thread_locks[s.st_ino % THREAD_LOCKS]
+                                                     : NULL;
+}
+
 static bool try_lock(int fd)
 {
     struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    struct stat s;
-    if (fstat(fd, &s) != 0 || !S_ISFIFO(s.st_mode))
-        return false;
     for (int i = 0; i < LOCK_TRIES; i++) {
         if (fcntl(fd, F_SETLK, &all) == 0)
             return true;
@@ -30,7 +41,10 @@ static bool try_lock(int fd)
 
 int whole_write(int fd, const void *bytes, size_t len)
 {
-    bool is_locked = try_lock(fd);
+    pthread_mutex_t *threads = thread_lock(fd);
+    if (threads)
+        pthread_mutex_lock(threads);
+    bool is_locked = threads && try_lock(fd);
     const char *p = bytes;
     int error = 0;
     while (len > 0 && error == 0) {
@@ -48,5 +62,7 @@ int whole_write(int fd, const void *bytes, size_t len)
     }
     if (is_locked)
         fcntl(fd, F_SETLK, &(struct flock){.l_type = F_UNLCK, .l_whence = SEEK_SET});
+    if (threads)
+        pthread_mutex_unlock(threads);
     return error;
 }

@@ -5,7 +5,8 @@
 #include "common/base/sbuf.h"
 #include "master/core.h"
 #include "master/data/json_out.h"
-#include "master/out/report_file.h"
+#include "master/out/csv_tables.h"
+#include "master/web/report_file.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -153,18 +154,26 @@ static void write_script(const struct master *m, struct sbuf *out)
     }
 }
 
+/* -- tables -- */
+
+static void write_requests(const struct master *m, struct sbuf *out)
+{
+    const struct percentile_columns columns = percentile_columns(&m->tunables.report);
+    csv_requests(&m->stats, &columns, out, sbuf_add_csv_no_formula);
+}
+
 struct command_result documents_write(struct master *m, const struct command *c)
 {
     struct sbuf *out = c->out;
     switch (c->document) {
     case DOCUMENT_REQUESTS_CSV:
-        csv_requests(&m->stats, out);
+        write_requests(m, out);
         break;
     case DOCUMENT_FAILURES_CSV:
-        csv_failures(&m->stats, out);
+        csv_failures(&m->stats, out, sbuf_add_csv_no_formula);
         break;
     case DOCUMENT_EXCEPTIONS_CSV:
-        csv_exceptions(&m->stats, out);
+        csv_exceptions(&m->stats, out, sbuf_add_csv_no_formula);
         break;
     case DOCUMENT_HISTORY_CSV:
         return write_history(m, out);

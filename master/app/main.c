@@ -31,8 +31,12 @@ static int open_log(const struct options *o)
         log_set_level(LOG_WARNING); /* what Python shows when nobody has set it up */
     if (!o->logfile)
         return 0;
-    if (outfile_check("--logfile", o->logfile) != 0)
+    char *why = NULL;
+    if (outfile_check("--logfile", o->logfile, &why) != 0) {
+        fprintf(stderr, "%s: %s\n", options_program(), why);
+        free(why);
         return EXIT_OUTPUT_FILE;
+    }
     if (log_open(o->logfile) == 0)
         return 0;
     fprintf(stderr, "%s: --logfile: cannot write %s: %s\n", options_program(), o->logfile,

@@ -323,7 +323,7 @@ static void open_doors(struct master *m)
         m->run_time_s = 0;
     int code = start_web(m);
     if (code == 0)
-        code = terminal_open(m);
+        code = results_open(m);
     if (code == 0)
         keyboard_open(m);
     if (code != 0)
@@ -344,7 +344,7 @@ static size_t expected_workers(const struct master *m)
 static void begin_automatic_run(struct master *m)
 {
     m->is_auto_begun = true;
-    terminal_begin(m);
+    results_begin(m);
     if (m->users < 0)
         m->users = 1;
     if (m->spawn_rate < 0)
@@ -448,8 +448,8 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
     ingest_second(m);
     account_second(m);
     await_autoquit(m);
-    terminal_second(m);
     show_publish(m);
+    results_second(m);
     finish_advance(m);
 }
 
@@ -521,7 +521,7 @@ static void on_stop_signal(evutil_socket_t signal_number, short what, void *arg)
     (void)what;
     if (signal_number == SIGHUP && (m->signal_number || m->finish != FINISH_NOT))
         return; /* the shell and the terminal both say it */
-    if (m->signal_number || m->finish == FINISH_CHILDREN) {
+    if (m->signal_number || m->finish == FINISH_CHILDREN || m->finish == FINISH_OUTPUT) {
         children_signal(&m->children, SIGKILL);
         finish_now(m, 128 + (int)signal_number);
         return;
@@ -582,6 +582,7 @@ static void init(struct master *m, const struct options *o)
     m->timeline = timeline_new((size_t)o->timeline_memory_mb << 20);
     m->events = events_new();
     m->viewer = viewer_new();
+    m->snapshots = snapshot_maker_new();
     m->tunables = tunables_usual;
     m->bridge = bridge_new();
     m->logs = logs_new();
@@ -638,7 +639,7 @@ static void fini(struct master *m)
                               m->signals[2], m->signals[3]};
     master_close_page(m);
     keyboard_close(m);
-    terminal_close(m);
+    results_close(m);
     link_close(m->link, 500);
     end_children(m);
     for (size_t i = 0; i < sizeof events / sizeof *events; i++)
@@ -657,6 +658,7 @@ static void fini(struct master *m)
     timeline_free(m->timeline);
     events_free(m->events);
     viewer_free(m->viewer);
+    snapshot_maker_free(m->snapshots);
     bridge_free(m->bridge);
     logbook_detach();
     logbook_free(m->logbook);

@@ -92,6 +92,7 @@ static void apply_written(struct master *m, const struct worker *w, struct slice
     if (!of.is_part)
         account_written(m, of.number);
     viewer_forget(m->viewer);
+    snapshot_forget(m->snapshots);
 }
 
 static void on_own_of_run(struct master *m, struct worker *w, const struct message *msg)
@@ -176,6 +177,7 @@ void ingest_clear(struct master *m)
     double now = master_now().unix_time;
     stats_clear(&m->stats, now);
     viewer_forget(m->viewer);
+    snapshot_forget(m->snapshots);
     timeline_clear(m->timeline, now);
     inbox_begin_run(m);
     events_clear(m->events);

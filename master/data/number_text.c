@@ -10,12 +10,6 @@
 #include <string.h>
 #include <time.h>
 
-static double percentiles[OUTPUT_PERCENTILES_MAX] = {0.50, 0.66, 0.75,  0.80,   0.90, 0.95,
-                                                     0.98, 0.99, 0.999, 0.9999, 1.0};
-char output_percentile_names[OUTPUT_PERCENTILES_MAX][16] = {
-    "50%", "66%", "75%", "80%", "90%", "95%", "98%", "99%", "99.9%", "99.99%", "100%"};
-size_t output_percentile_count = 11;
-
 /* As Python shows it: 99.9, 50, but 57.0 where 0.57 * 100 is not quite whole. */
 static void name_percentile(char name[static 16], double percentile)
 {
@@ -29,19 +23,14 @@ static void name_percentile(char name[static 16], double percentile)
     sbuf_fini(&text);
 }
 
-bool output_set_percentiles(const double *wanted, size_t count)
+struct percentile_columns percentile_columns(const struct tunables_shares *report)
 {
-    if (count > OUTPUT_PERCENTILES_MAX)
-        return false;
-    for (size_t i = 0; i < count; i++)
-        if (!(wanted[i] >= 0 && wanted[i] <= 1))
-            return false;
-    for (size_t i = 0; i < count; i++) {
-        percentiles[i] = wanted[i];
-        name_percentile(output_percentile_names[i], wanted[i]);
+    struct percentile_columns p = {.count = report->count};
+    for (size_t i = 0; i < p.count; i++) {
+        p.share[i] = report->of[i];
+        name_percentile(p.name[i], report->of[i]);
     }
-    output_percentile_count = count;
-    return true;
+    return p;
 }
 
 double output_mean_ms(const struct tally *t)
@@ -61,6 +50,7 @@ double output_max_ms(const struct tally *t)
 }
 
 struct quantile_walk {
+    size_t count;
     uint64_t seen;
     double need[OUTPUT_PERCENTILES_MAX]; /* samples at least, ascending */
     uint64_t us[OUTPUT_PERCENTILES_MAX];
@@ -71,35 +61,36 @@ static void visit_bucket(void *arg, uint64_t mid_us, uint64_t n)
 {
     struct quantile_walk *w = arg;
     w->seen += n;
-    while (w->next < output_percentile_count && (double)w->seen >= w->need[w->next])
+    while (w->next < w->count && (double)w->seen >= w->need[w->next])
         w->us[w->next++] = mid_us;
 }
 
 /* The numbers of the percentiles, the least first. */
-static void sort_percentiles(size_t order[static OUTPUT_PERCENTILES_MAX])
+static void sort_percentiles(const struct percentile_columns *p,
+                             size_t order[static OUTPUT_PERCENTILES_MAX])
 {
-    for (size_t i = 0; i < output_percentile_count; i++) {
+    for (size_t i = 0; i < p->count; i++) {
         size_t at = i;
-        for (; at > 0 && percentiles[order[at - 1]] > percentiles[i]; at--)
+        for (; at > 0 && p->share[order[at - 1]] > p->share[i]; at--)
             order[at] = order[at - 1];
         order[at] = i;
     }
 }
 
 /* One walk for all of them: with thousands of names, eleven walks each would be felt. */
-void output_percentiles_ms(const struct tally *t, const struct hist *of,
-                           long long out[static OUTPUT_PERCENTILES_MAX])
+void output_percentiles_ms(const struct percentile_columns *p, const struct tally *t,
+                           const struct hist *of, long long out[static OUTPUT_PERCENTILES_MAX])
 {
-    struct quantile_walk w = {0};
+    struct quantile_walk w = {.count = p->count};
     size_t order[OUTPUT_PERCENTILES_MAX];
-    sort_percentiles(order);
-    for (size_t i = 0; i < output_percentile_count; i++) /* the slack is hist_quantile_us's */
-        w.need[i] = percentiles[order[i]] * (double)of->count * (1 - 1e-12);
+    sort_percentiles(p, order);
+    for (size_t i = 0; i < p->count; i++) /* the slack is hist_quantile_us's */
+        w.need[i] = p->share[order[i]] * (double)of->count * (1 - 1e-12);
     hist_each(of, visit_bucket, &w);
     bool has_bounds = t->min_us <= t->max_us;
-    for (size_t i = 0; i < output_percentile_count; i++) {
+    for (size_t i = 0; i < p->count; i++) {
         uint64_t us = w.us[i];
-        if (has_bounds && of == &t->hist && of->count && percentiles[order[i]] >= 1)
+        if (has_bounds && of == &t->hist && of->count && p->share[order[i]] >= 1)
             us = t->max_us;
         if (has_bounds && of->count)
             us = us > t->max_us ? t->max_us : us < t->min_us ? t->min_us : us;

@@ -2,25 +2,26 @@
 #pragma once
 /* number_text: numbers and texts as the tables, files and JSON of a run write them. */
 #include "common/metric/stats.h"
+#include "master/options/tunables.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct sbuf;
 
-/* The percentiles that tables and files have columns for: Locust's, until the locustfile sets
- * stats.PERCENTILES_TO_REPORT. */
-#define OUTPUT_PERCENTILES_MAX 32
-extern size_t output_percentile_count;
-extern char output_percentile_names[OUTPUT_PERCENTILES_MAX][16]; /* "50%" … "100%" */
-/* From 0 to 1 each, in the order of the columns. False, and nothing changed, when one is not, or
- * there are too many. */
-bool output_set_percentiles(const double *percentiles, size_t count);
+/* The percentiles that tables and files have columns for. */
+#define OUTPUT_PERCENTILES_MAX TUNABLES_SHARES_MAX
+struct percentile_columns {
+    size_t count;
+    double share[OUTPUT_PERCENTILES_MAX];  /* 0 to 1, in the order of the columns */
+    char name[OUTPUT_PERCENTILES_MAX][16]; /* "50%" … "100%" */
+};
+struct percentile_columns percentile_columns(const struct tunables_shares *report);
 
 /* All of them, of a histogram of t (its own, or that of a window), in whole milliseconds: halves
  * go to the even one, and never above the whole milliseconds of max. */
-void output_percentiles_ms(const struct tally *t, const struct hist *of,
-                           long long out[static OUTPUT_PERCENTILES_MAX]);
+void output_percentiles_ms(const struct percentile_columns *p, const struct tally *t,
+                           const struct hist *of, long long out[static OUTPUT_PERCENTILES_MAX]);
 /* Whole milliseconds from 10 on, two digits below; never outside [min, max]. */
 double output_median_ms(const struct tally *t);
 /* As tally_mean_ms, but summed in milliseconds: the last digit is then that of Locust. */

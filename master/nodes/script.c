@@ -9,7 +9,6 @@
 #include "common/base/sbuf.h"
 #include "master/core.h"
 #include "master/data/number_text.h"
-#include "master/out/report_file.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,8 +84,6 @@ static void tune(struct master *m)
                     "The value that the locustfile gives %s makes no sense to the master: it is "
                     "left as it was",
                     s->bad_constant);
-    output_set_percentiles(m->tunables.report.of, m->tunables.report.count);
-    console_set_name_width(m->tunables.name_width);
     m->roster.liveness = m->is_local ? HANDS_LOCAL_PATIENCE_S : tunables_liveness(&m->tunables);
     viewer_ask(m->viewer, &m->tunables.statistics);
     timeline_ask(m->timeline, &m->tunables.chart);
@@ -160,12 +157,7 @@ static void on_answer(struct master *m, const struct message *msg)
 static void send_report(struct master *m)
 {
     struct sbuf html = {0}, out = {0};
-    show_publish(m);
-    struct view *v = bridge_view(m->bridge);
-    const struct report_ask ask = {.script = m->host.script.about};
-    bool is_made = v && report_file_make(v, &ask, &html);
-    if (v)
-        view_unref(v);
+    bool is_made = results_report(m, &html);
     proto_report(&out, m->host.node_id, is_made ? &html : NULL);
     post_bytes(m, m->host.node_id, &out);
     sbuf_fini(&html);

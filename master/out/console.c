@@ -1,27 +1,16 @@
 // SPDX-License-Identifier: MIT
-/* console: the tables people and scripts know from Locust, on stderr, and a line of progress.
- *
- * A table is built in a buffer and written at once, so that log lines of other threads do not cut
- * it. Names and messages come from test code and from servers: nothing of them reaches the
- * terminal as a control character. Columns count characters, not bytes.
- */
-#include "master/out/output.h"
+/* console: see the header. Names and messages come from test code and from servers: nothing of
+ * them reaches the terminal as a control character. Columns count characters, not bytes. */
+#include "master/out/console.h"
 #include "master/data/number_text.h"
 #include "common/base/sbuf.h"
-#include "common/base/whole.h"
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #define TYPE_WIDTH 8
 #define NAME_WIDTH 80 /* when there is no terminal */
 #define ERROR_WIDTH 100
-
-static bool is_progress_shown; /* a progress line stands on the terminal */
-static double wanted_name_width = -1;
 
 size_t console_name_width(unsigned columns)
 {
@@ -30,22 +19,11 @@ size_t console_name_width(unsigned columns)
     return columns > NAME_WIDTH + TYPE_WIDTH ? columns - NAME_WIDTH : TYPE_WIDTH;
 }
 
-static unsigned terminal_columns(void)
+size_t console_wanted_width(double wanted, unsigned columns)
 {
-    struct winsize size;
-    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
-}
-
-void console_set_name_width(double width)
-{
-    wanted_name_width = width;
-}
-
-static size_t name_width(void)
-{
-    if (wanted_name_width >= 0)
-        return wanted_name_width > TYPE_WIDTH ? (size_t)wanted_name_width : TYPE_WIDTH;
-    return console_name_width(terminal_columns());
+    if (wanted >= 0)
+        return wanted > TYPE_WIDTH ? (size_t)wanted : TYPE_WIDTH;
+    return console_name_width(columns);
 }
 
 static void add_times(struct sbuf *out, char c, size_t n)
@@ -115,39 +93,41 @@ void console_add_stats(struct sbuf *out, const struct stats *s, bool current_rat
 
 /* ---- percentiles ------------------------------------------------------------------------ */
 
-static void add_percentiles_of(struct sbuf *out, const struct tally *t, size_t name_width)
+static void add_percentiles_of(struct sbuf *out, const struct tally *t,
+                               const struct percentile_columns *p, size_t name_width)
 {
     add_padded(out, t->method, TYPE_WIDTH);
     sbuf_addc(out, ' ');
     add_padded(out, t->name, name_width);
     long long ms[OUTPUT_PERCENTILES_MAX];
-    output_percentiles_ms(t, &t->hist, ms);
-    for (size_t i = 0; i < output_percentile_count; i++)
+    output_percentiles_ms(p, t, &t->hist, ms);
+    for (size_t i = 0; i < p->count; i++)
         sbuf_addf(out, i ? " %6lld" : " %8lld", ms[i]);
     sbuf_addf(out, " %6llu\n", (unsigned long long)t->requests);
 }
 
-void console_add_percentiles(struct sbuf *out, const struct stats *s, size_t name_width)
+void console_add_percentiles(struct sbuf *out, const struct stats *s,
+                             const struct percentile_columns *p, size_t name_width)
 {
     size_t dashes[OUTPUT_PERCENTILES_MAX + 4] = {TYPE_WIDTH, name_width, 8};
-    for (size_t i = 0; i < output_percentile_count; i++)
+    for (size_t i = 0; i < p->count; i++)
         dashes[3 + i] = 6;
     sbuf_adds(out, "Response time percentiles (approximated)\n");
     add_padded(out, "Type", TYPE_WIDTH + 1);
     add_padded(out, "Name", name_width);
-    for (size_t i = 0; i < output_percentile_count; i++)
-        sbuf_addf(out, i ? " %6s" : " %8s", output_percentile_names[i]);
+    for (size_t i = 0; i < p->count; i++)
+        sbuf_addf(out, i ? " %6s" : " %8s", p->name[i]);
     sbuf_adds(out, " # reqs\n");
     add_separator(out, dashes);
     const struct tally **rows;
     size_t n = stats_sorted(s, &rows);
     for (size_t i = 0; i < n; i++)
         if (rows[i]->hist.count)
-            add_percentiles_of(out, rows[i], name_width);
+            add_percentiles_of(out, rows[i], p, name_width);
     free(rows);
     add_separator(out, dashes);
     if (s->total.hist.count)
-        add_percentiles_of(out, &s->total, name_width);
+        add_percentiles_of(out, &s->total, p, name_width);
     sbuf_addc(out, '\n');
 }
 
@@ -212,92 +192,4 @@ void console_add_aside(struct sbuf *out, const struct stats *s)
     add_aside(out, t->resent,
               "request was sent again: its connection closed before an answer (not a failure)",
               "requests were sent again: their connection closed before an answer (not failures)");
-}
-
-/* ---- printing --------------------------------------------------------------------------- */
-
-/* Nobody reads: a console that is gone must not end the test. */
-static void write_stderr(const char *p, size_t len)
-{
-    whole_write(STDERR_FILENO, p, len);
-}
-
-static void clear_progress(void)
-{
-    static const char clear[] = "\r\033[K";
-    if (is_progress_shown)
-        write_stderr(clear, sizeof clear - 1);
-    is_progress_shown = false;
-}
-
-static void print(struct sbuf *b)
-{
-    clear_progress();
-    write_stderr(b->data, b->len);
-    sbuf_fini(b);
-}
-
-void console_stats(const struct stats *s, bool current_rates)
-{
-    struct sbuf b = {0};
-    console_add_stats(&b, s, current_rates, name_width());
-    print(&b);
-}
-
-void console_percentiles(const struct stats *s)
-{
-    struct sbuf b = {0};
-    console_add_percentiles(&b, s, name_width());
-    print(&b);
-}
-
-void console_errors(const struct stats *s)
-{
-    struct sbuf b = {0};
-    console_add_errors(&b, s, name_width());
-    print(&b);
-}
-
-void console_aside(const struct stats *s)
-{
-    struct sbuf b = {0};
-    console_add_aside(&b, s);
-    print(&b);
-}
-
-static void add_clock(struct sbuf *b, double seconds)
-{
-    unsigned long n = seconds > 0 ? (unsigned long)seconds : 0;
-    if (n >= 3600)
-        sbuf_addf(b, "%lu:%02lu:%02lu", n / 3600, n / 60 % 60, n % 60);
-    else
-        sbuf_addf(b, "%lu:%02lu", n / 60, n % 60);
-}
-
-void console_progress(const char *state, unsigned users, unsigned target, const struct stats *s,
-                      double run_s, double run_time_s)
-{
-    if (!isatty(STDERR_FILENO))
-        return;
-    if (!*state) {
-        clear_progress();
-        return;
-    }
-    struct sbuf b = {0};
-    add_clock(&b, run_s);
-    if (run_time_s > 0) {
-        sbuf_addc(&b, '/');
-        add_clock(&b, run_time_s);
-    }
-    sbuf_addf(&b, "  %s  %u/%u users  %llu requests  %.1f/s  %.2f%% failed  p95 %.1f ms", state,
-              users, target, (unsigned long long)s->total.requests, tally_current_rps(&s->total, s),
-              output_fail_ratio(&s->total) * 100, tally_quantile_ms(&s->total, 0.95));
-    unsigned columns = terminal_columns();
-    if (columns > 1 && b.len >= columns)
-        b.len = columns - 1; /* a folded line could not be cleared */
-    /* The cursor goes back to the left: a log line that comes now overwrites this one. */
-    sbuf_adds(&b, "\033[K\r");
-    write_stderr(b.data, b.len);
-    is_progress_shown = true;
-    sbuf_fini(&b);
 }

@@ -1,187 +1,27 @@
 // SPDX-License-Identifier: MIT
-/* csv: the four files of --csv, column for column as Locust writes them, and complete at the end.
+/* csv: the four files of --csv, complete at the end.
  *
- * Three files hold the state of the run and are rewritten in place each second by one write, so a
+ * Three files hold the state of the run and are rewritten in place each tick by one write, so a
  * reader sees a whole table; the history grows. If names are so many that writing them takes long,
- * it is done less often: never more than a tenth of the time. The last write, at csv_close, has
- * everything that arrived. A file that cannot be written stops that file and is reported by
- * csv_close; the test goes on.
+ * it is done less often: never more than a tenth of the time. The last write, at the run's end, has
+ * everything that arrived.
  *
- * Cells are quoted only when they must be, lines end in CR LF. In the files a text is what it is,
- * for programs; in the same tables as downloads, one that a spreadsheet would take for a formula
- * gets an apostrophe in front.
- */
-#include "master/out/output.h"
-#include "master/data/number_text.h"
+ * A disk that was full may have room again: a table that could not be written is tried again with
+ * the next tick, and of the history a row that is not whole is taken back, so that it only lacks
+ * those ticks. Whether anything is missing is what the end of the run is told by. */
+#include "master/out/csv_tables.h"
 #include "master/out/csv_window.h"
 #include "master/out/outfile.h"
+#include "master/out/output.h"
 #include "common/base/clk.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* ---- cells ------------------------------------------------------------------------------ */
-
-/* How a text becomes a cell. */
-typedef void add_text(struct sbuf *out, const char *text);
-
-static void add_percentile_names(struct sbuf *out)
-{
-    for (size_t i = 0; i < output_percentile_count; i++)
-        sbuf_addf(out, ",%s", output_percentile_names[i]);
-}
-
-/* of: the histogram to look at; NULL = nothing was measured in its window. */
-static void add_percentiles(struct sbuf *out, const struct tally *t, const struct hist *of)
-{
-    long long ms[OUTPUT_PERCENTILES_MAX] = {0};
-    if (of)
-        output_percentiles_ms(t, of, ms);
-    for (size_t i = 0; i < output_percentile_count; i++) {
-        if (t->requests)
-            sbuf_addf(out, ",%lld", ms[i]);
-        else
-            sbuf_adds(out, ",N/A");
-    }
-}
-
-static void add_number(struct sbuf *out, double v)
-{
-    sbuf_addc(out, ',');
-    output_add_number(out, v);
-}
-
-static void add_float(struct sbuf *out, double v)
-{
-    sbuf_addc(out, ',');
-    output_add_float(out, v);
-}
-
-/* Counts, median, mean, min, max and size: the same seven columns in two files. */
-static void add_sums(struct sbuf *out, const struct tally *t)
-{
-    sbuf_addf(out, ",%llu,%llu", (unsigned long long)t->requests, (unsigned long long)t->failures);
-    add_number(out, output_median_ms(t));
-    add_float(out, output_mean_ms(t));
-    add_number(out, output_min_ms(t));
-    add_number(out, output_max_ms(t));
-    (t->requests ? add_float : add_number)(out, output_mean_bytes(t));
-}
-
-/* ---- tables ----------------------------------------------------------------------------- */
-
-static void add_request_row(struct sbuf *out, const struct tally *t, const struct stats *s,
-                            add_text *add)
-{
-    add(out, t->method);
-    sbuf_addc(out, ',');
-    add(out, t->name);
-    add_sums(out, t);
-    add_float(out, tally_total_rps(t, s));
-    add_float(out, tally_total_fail_rps(t, s));
-    add_percentiles(out, t, &t->hist);
-    sbuf_adds(out, "\r\n");
-}
-
-static void add_requests(const struct stats *s, struct sbuf *out, add_text *add)
-{
-    sbuf_adds(out, "Type,Name,Request Count,Failure Count,Median Response Time,"
-                   "Average Response Time,Min Response Time,Max Response Time,"
-                   "Average Content Size,Requests/s,Failures/s");
-    add_percentile_names(out);
-    sbuf_adds(out, "\r\n");
-    const struct tally **rows;
-    size_t n = stats_sorted(s, &rows);
-    for (size_t i = 0; i < n; i++)
-        add_request_row(out, rows[i], s, add);
-    free(rows);
-    add_request_row(out, &s->total, s, add);
-}
-
-static int by_count(const void *a, const void *b)
-{
-    const struct failure *x = *(const struct failure *const *)a;
-    const struct failure *y = *(const struct failure *const *)b;
-    if (x->count != y->count)
-        return x->count < y->count ? 1 : -1;
-    int order = strcmp(x->name, y->name);
-    if (!order)
-        order = strcmp(x->method, y->method);
-    return order ? order : strcmp(x->text, y->text);
-}
-
-static void add_failure_row(struct sbuf *out, const struct failure *f, add_text *add)
-{
-    add(out, f->method);
-    sbuf_addc(out, ',');
-    add(out, f->name);
-    sbuf_addc(out, ',');
-    add(out, f->text);
-    sbuf_addf(out, ",%llu,", (unsigned long long)f->count);
-    output_add_utc(out, f->first_at);
-    sbuf_addc(out, ',');
-    output_add_utc(out, f->last_at);
-    sbuf_adds(out, "\r\n");
-}
-
-static void add_failures(const struct stats *s, struct sbuf *out, add_text *add)
-{
-    sbuf_adds(out, "Method,Name,Error,Occurrences,First Seen,Last Seen\r\n");
-    const struct failure **sorted = mem_zalloc((s->failure_count + 1) * sizeof *sorted);
-    size_t n = 0;
-    for (const struct failure *f = s->failures; f; f = f->next)
-        sorted[n++] = f;
-    qsort(sorted, n, sizeof *sorted, by_count);
-    for (size_t i = 0; i < n; i++)
-        add_failure_row(out, sorted[i], add);
-    free(sorted);
-}
-
-/* One cell: the ids, with a blank after each comma, as people read lists. */
-static void add_nodes(struct sbuf *out, const char *nodes)
-{
-    struct sbuf list = {0};
-    output_add_nodes(&list, nodes);
-    sbuf_add_csv(out, list.data);
-    sbuf_fini(&list);
-}
-
-static void add_exceptions(const struct stats *s, struct sbuf *out, add_text *add)
-{
-    sbuf_adds(out, "Count,Message,Traceback,Nodes\r\n");
-    for (const struct exception *e = s->exceptions; e; e = e->next) {
-        sbuf_addf(out, "%llu,", (unsigned long long)e->count);
-        add(out, e->message);
-        sbuf_addc(out, ',');
-        add(out, e->traceback);
-        sbuf_addc(out, ',');
-        add_nodes(out, e->nodes);
-        sbuf_adds(out, "\r\n");
-    }
-}
-
-void csv_requests(const struct stats *s, struct sbuf *out)
-{
-    add_requests(s, out, sbuf_add_csv_no_formula);
-}
-
-void csv_failures(const struct stats *s, struct sbuf *out)
-{
-    add_failures(s, out, sbuf_add_csv_no_formula);
-}
-
-void csv_exceptions(const struct stats *s, struct sbuf *out)
-{
-    add_exceptions(s, out, sbuf_add_csv_no_formula);
-}
-
-/* ---- files ------------------------------------------------------------------------------ */
 
 enum csv_file { CSV_REQUESTS, CSV_HISTORY, CSV_FAILURES, CSV_EXCEPTIONS, CSV_FILES };
 
@@ -189,13 +29,17 @@ static const char *const suffixes[CSV_FILES] = {"_stats.csv", "_stats_history.cs
                                                 "_exceptions.csv"};
 
 struct csv {
+    char *prefix;
     int fd[CSV_FILES];
-    int failed;                  /* errno of the first write that failed, or 0 */
-    bool is_full;                /* every name in the history */
-    unsigned tables_rest;        /* ticks to go without rewriting the tables */
-    unsigned names_rest;         /* the same for the names of a full history */
-    struct csv_windows *windows; /* with is_full */
-    struct sbuf text;            /* room kept from table to table */
+    int error[CSV_FILES];              /* errno of the last write, 0: it was good */
+    int missing;                       /* errno of the first row that the history lacks; 0: none */
+    bool is_full;                      /* every name in the history */
+    bool has_head;                     /* the history has its first line */
+    struct percentile_columns history; /* what its head names */
+    unsigned tables_rest;              /* ticks to go without rewriting the tables */
+    unsigned names_rest;               /* the same for the names of a full history */
+    struct csv_windows *windows;       /* with is_full */
+    struct sbuf text;                  /* room kept from table to table */
 };
 
 static int write_all(int fd, const char *p, size_t len)
@@ -212,29 +56,15 @@ static int write_all(int fd, const char *p, size_t len)
     return 0;
 }
 
-/* Writes c->text; the file ends behind it. */
-static void put(struct csv *c, enum csv_file file, bool from_start)
+/* ---- tables ----------------------------------------------------------------------------- */
+
+/* c->text is the whole file. */
+static void put_table(struct csv *c, enum csv_file file)
 {
     int fd = c->fd[file];
-    if (fd < 0)
-        return;
-    bool is_good = (!from_start || lseek(fd, 0, SEEK_SET) == 0) &&
-                   write_all(fd, c->text.data, c->text.len) == 0 &&
-                   (!from_start || ftruncate(fd, (off_t)c->text.len) == 0);
-    if (is_good)
-        return;
-    if (!c->failed)
-        c->failed = errno;
-    close(fd);
-    c->fd[file] = -1;
-}
-
-static void rewrite(struct csv *c, enum csv_file file, const struct stats *s,
-                    void (*table)(const struct stats *, struct sbuf *, add_text *))
-{
-    sbuf_clear(&c->text);
-    table(s, &c->text, sbuf_add_csv);
-    put(c, file, true);
+    bool is_good = lseek(fd, 0, SEEK_SET) == 0 && write_all(fd, c->text.data, c->text.len) == 0 &&
+                   ftruncate(fd, (off_t)c->text.len) == 0;
+    c->error[file] = is_good ? 0 : errno;
 }
 
 /* How many ticks, which are seconds, to rest after work that began then and ends now. */
@@ -252,125 +82,203 @@ static bool is_rested(unsigned *rest)
     return false;
 }
 
-static void rewrite_tables(struct csv *c, const struct stats *s)
+static void rewrite_tables(struct csv *c, const struct snapshot *s)
 {
     uint64_t begin = clk_mono_ns();
-    rewrite(c, CSV_REQUESTS, s, add_requests);
-    rewrite(c, CSV_FAILURES, s, add_failures);
-    rewrite(c, CSV_EXCEPTIONS, s, add_exceptions);
+    const struct percentile_columns columns = percentile_columns(&s->wishes.tunables.report);
+    sbuf_clear(&c->text);
+    csv_requests(&s->stats, &columns, &c->text, sbuf_add_csv);
+    put_table(c, CSV_REQUESTS);
+    sbuf_clear(&c->text);
+    csv_failures(&s->stats, &c->text, sbuf_add_csv);
+    put_table(c, CSV_FAILURES);
+    sbuf_clear(&c->text);
+    csv_exceptions(&s->stats, &c->text, sbuf_add_csv);
+    put_table(c, CSV_EXCEPTIONS);
     c->tables_rest = rest_after(begin);
 }
 
-static void add_history_row(struct csv *c, const struct tally *t, const struct stats *s, double now,
-                            unsigned users, const struct hist *of)
+/* ---- the history ------------------------------------------------------------------------ */
+
+/* Begins c->text: rows of the history; before the first of them stands its head. */
+static void begin_history(struct csv *c)
 {
-    struct sbuf *out = &c->text;
-    sbuf_addf(out, "%lld,%u,", (long long)now, users);
-    sbuf_add_csv(out, t->method);
-    sbuf_addc(out, ',');
-    sbuf_add_csv(out, t->name);
-    sbuf_addf(out, ",%f,%f", tally_current_rps(t, s), tally_current_fail_rps(t, s));
-    add_percentiles(out, t, of);
-    add_sums(out, t);
-    sbuf_adds(out, "\r\n");
+    sbuf_clear(&c->text);
+    if (!c->has_head)
+        csv_history_head(&c->history, &c->text);
 }
 
-static void add_history_names(struct csv *c, const struct stats *s, double now, unsigned users)
+/* Appends c->text, all of it or nothing; what went into a pipe cannot be taken back. */
+static void put_history(struct csv *c)
+{
+    int fd = c->fd[CSV_HISTORY];
+    off_t end = lseek(fd, 0, SEEK_CUR);
+    if (write_all(fd, c->text.data, c->text.len) == 0) {
+        c->error[CSV_HISTORY] = 0;
+        c->has_head = true;
+        return;
+    }
+    c->error[CSV_HISTORY] = errno;
+    if (!c->missing)
+        c->missing = errno;
+    if (end >= 0 && ftruncate(fd, end) == 0)
+        lseek(fd, end, SEEK_SET);
+}
+
+static void add_history_row(struct csv *c, const struct snapshot *s, const struct tally *t,
+                            const struct hist *of)
+{
+    csv_history_row(t, &s->stats, &c->history, (struct csv_moment){s->view->now, s->view->users},
+                    of, &c->text);
+}
+
+static void add_history_names(struct csv *c, const struct snapshot *s)
 {
     uint64_t begin = clk_mono_ns();
     const struct tally **rows;
-    size_t n = stats_sorted(s, &rows);
+    size_t n = stats_sorted(&s->stats, &rows);
     for (size_t i = 0; i < n; i++)
-        add_history_row(c, rows[i], s, now, users, csv_windows_advance(c->windows, rows[i]));
+        add_history_row(c, s, rows[i], csv_windows_advance(c->windows, rows[i]));
     free(rows);
     c->names_rest = rest_after(begin);
 }
 
-static void append_history(struct csv *c, const struct stats *s, double now, unsigned users)
+static void append_history(struct csv *c, const struct snapshot *s)
 {
-    sbuf_clear(&c->text);
+    const struct tally *total = &s->stats.total;
+    begin_history(c);
     if (c->is_full)
-        csv_windows_begin(c->windows, s);
+        csv_windows_begin(c->windows, &s->stats);
     if (c->is_full && is_rested(&c->names_rest))
-        add_history_names(c, s, now, users);
-    const struct tally *total = &s->total;
-    const struct hist *of = c->is_full ? csv_windows_advance(c->windows, total) : &total->hist;
-    add_history_row(c, total, s, now, users, of);
-    put(c, CSV_HISTORY, false);
+        add_history_names(c, s);
+    add_history_row(c, s, total,
+                    c->is_full ? csv_windows_advance(c->windows, total) : &total->hist);
+    put_history(c);
 }
 
-void csv_tick(struct csv *c, const struct stats *s, double now, unsigned users)
+/* ---- the output ------------------------------------------------------------------------- */
+
+static char *path_of(const struct csv *c, enum csv_file file)
 {
+    struct sbuf path = {0};
+    sbuf_addf(&path, "%s%s", c->prefix, suffixes[file]);
+    return sbuf_take(&path);
+}
+
+static int check(void *self, const struct snapshot *first, char **why)
+{
+    (void)first;
+    char *path = path_of(self, CSV_REQUESTS);
+    int rc = outfile_check("--csv", path, why);
+    free(path);
+    return rc;
+}
+
+static int open_files(struct csv *c, char **why)
+{
+    for (enum csv_file i = 0; i < CSV_FILES; i++) {
+        char *path = path_of(c, i);
+        c->fd[i] = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        if (c->fd[i] < 0) {
+            struct sbuf text = {0};
+            sbuf_addf(&text,
+                      "cannot write %s: %s: give --csv a prefix in a directory that can be written",
+                      path, strerror(errno));
+            *why = sbuf_take(&text);
+        }
+        free(path);
+        if (c->fd[i] < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int begin(void *self, const struct snapshot *first, char **why)
+{
+    struct csv *c = self;
+    if (open_files(c, why) != 0)
+        return -1;
+    c->history = percentile_columns(&first->wishes.tunables.report);
+    c->windows = c->is_full ? csv_windows_new() : NULL;
+    begin_history(c);
+    put_history(c);
+    return 0;
+}
+
+static double interval_s(const void *self, const struct wishes *w)
+{
+    (void)self;
+    return w->tunables.csv_interval_s;
+}
+
+static int tick(void *self, const struct snapshot *s, char **why)
+{
+    struct csv *c = self;
     if (is_rested(&c->tables_rest))
         rewrite_tables(c, s);
-    append_history(c, s, now, users);
+    append_history(c, s);
+    for (enum csv_file i = 0; i < CSV_FILES; i++) {
+        if (!c->error[i])
+            continue;
+        struct sbuf text = {0};
+        sbuf_addf(&text, "cannot write %s%s: %s", c->prefix, suffixes[i], strerror(c->error[i]));
+        *why = sbuf_take(&text);
+        return -1;
+    }
+    return 0;
 }
 
-static void write_history_head(struct csv *c)
+/* What every file still lacks; errno, or 0. */
+static int close_files(struct csv *c)
 {
-    sbuf_adds(&c->text, "Timestamp,User Count,Type,Name,Requests/s,Failures/s");
-    add_percentile_names(&c->text);
-    sbuf_adds(&c->text, ",Total Request Count,Total Failure Count,Total Median Response Time,"
-                        "Total Average Response Time,Total Min Response Time,"
-                        "Total Max Response Time,Total Average Content Size\r\n");
-    put(c, CSV_HISTORY, false);
+    int error = c->missing;
+    for (enum csv_file i = 0; i < CSV_FILES; i++) {
+        if (c->fd[i] >= 0 && close(c->fd[i]) < 0 && !c->error[i])
+            c->error[i] = errno;
+        c->fd[i] = -1;
+        error = error ? error : c->error[i];
+    }
+    return error;
 }
 
-static void release(struct csv *c)
+static int run_end(void *self, const struct snapshot *last, char **why)
 {
-    for (size_t i = 0; i < CSV_FILES; i++)
-        if (c->fd[i] >= 0)
-            close(c->fd[i]);
+    struct csv *c = self;
+    c->names_rest = 0;
+    rewrite_tables(c, last);
+    append_history(c, last);
+    int error = close_files(c);
+    if (!error)
+        return 0;
+    struct sbuf text = {0};
+    sbuf_addf(&text, "cannot write the CSV files of %s: %s", c->prefix, strerror(error));
+    *why = sbuf_take(&text);
+    return -1;
+}
+
+static void release(void *self)
+{
+    struct csv *c = self;
+    close_files(c);
     csv_windows_free(c->windows);
     sbuf_fini(&c->text);
+    free(c->prefix);
     free(c);
 }
 
-struct csv *csv_open(const char *prefix, bool full_history, char **why)
+struct output csv_output(const char *prefix, bool full_history)
 {
     struct csv *c = mem_zalloc(sizeof *c);
-    struct sbuf path = {0}, message = {0};
-    int error = outfile_make_folders(prefix) < 0 ? errno : 0;
-    for (size_t i = 0; i < CSV_FILES; i++) {
-        c->fd[i] = -1;
-        if (error)
-            continue;
-        sbuf_clear(&path);
-        sbuf_addf(&path, "%s%s", prefix, suffixes[i]);
-        c->fd[i] = open(path.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-        error = c->fd[i] < 0 ? errno : 0;
-    }
-    if (error) {
-        sbuf_addf(&message,
-                  "cannot write %s: %s: give --csv a prefix in a directory that can be "
-                  "written",
-                  path.data ? path.data : prefix, strerror(error));
-        *why = sbuf_take(&message);
-        release(c);
-        c = NULL;
-    } else {
-        c->is_full = full_history;
-        c->windows = full_history ? csv_windows_new() : NULL;
-        write_history_head(c);
-    }
-    sbuf_fini(&path);
-    return c;
-}
-
-int csv_close(struct csv *c, const struct stats *s, double now, unsigned users)
-{
-    if (!c)
-        return 0;
-    c->names_rest = 0;
-    rewrite_tables(c, s);
-    append_history(c, s, now, users);
-    for (size_t i = 0; i < CSV_FILES; i++) {
-        if (c->fd[i] >= 0 && close(c->fd[i]) < 0 && !c->failed)
-            c->failed = errno;
-        c->fd[i] = -1;
-    }
-    int failed = c->failed;
-    release(c);
-    errno = failed;
-    return failed ? -1 : 0;
+    *c =
+        (struct csv){.prefix = mem_strdup(prefix), .is_full = full_history, .fd = {-1, -1, -1, -1}};
+    return (struct output){.name = "csv",
+                           .self = c,
+                           .patience_s = OUTPUT_FILE_PATIENCE_S,
+                           .only_live = true,
+                           .interval_s = interval_s,
+                           .check = check,
+                           .open = begin,
+                           .tick = tick,
+                           .run_end = run_end,
+                           .close = release};
 }

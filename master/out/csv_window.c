@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* csv_window: see the header. Rows are known by their place in memory, which stays theirs until
- * the statistics are cleared; a new start time tells that they were, and then all is forgotten. */
+/* csv_window: see the header. A new start time tells that the statistics were cleared or reset, and
+ * then all is forgotten. */
 #include "master/out/csv_window.h"
 #include "common/base/map.h"
 #include "common/base/mem.h"
@@ -10,7 +10,7 @@
 #define WINDOW_TICKS 10
 
 struct window {
-    const struct tally *of;
+    uint32_t number;                /* of its row; 0: the total */
     struct hist seen, sum;          /* up to the last tick; of the ticks in the ring */
     struct sbuf ring[WINDOW_TICKS]; /* packed differences; slot = its tick % WINDOW_TICKS */
     uint64_t tick;
@@ -18,19 +18,14 @@ struct window {
 };
 
 struct csv_windows {
-    struct map index; /* by the address of the row */
+    struct map index; /* by number */
     struct window *list;
     double started_at;
 };
 
-static uint64_t hash_of(const struct tally *t)
-{
-    return map_hash(0, &t, sizeof t);
-}
-
 static bool is_of(const void *value, const void *key)
 {
-    return ((const struct window *)value)->of == key;
+    return ((const struct window *)value)->number == *(const uint32_t *)key;
 }
 
 static void forget_all(struct csv_windows *w)
@@ -63,12 +58,12 @@ void csv_windows_free(struct csv_windows *w)
 
 static struct window *window_of(struct csv_windows *w, const struct tally *t)
 {
-    uint64_t hash = hash_of(t);
-    struct window *found = map_find(&w->index, hash, is_of, t);
+    uint64_t hash = map_hash(0, &t->number, sizeof t->number);
+    struct window *found = map_find(&w->index, hash, is_of, &t->number);
     if (found)
         return found;
     found = mem_zalloc(sizeof *found);
-    found->of = t;
+    found->number = t->number;
     hist_init(&found->seen);
     hist_init(&found->sum);
     found->next = w->list;

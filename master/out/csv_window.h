@@ -2,8 +2,9 @@
 #pragma once
 /* csv_window: what each row measured in its last ten ticks, for --csv-full-history.
  *
- * Per row one copy of its histogram and the last ten differences, packed; a row that measured
- * nothing costs a comparison. A row's tick is one call of csv_windows_advance for it.
+ * A row is known by its number. Per row one copy of its histogram and the last ten differences,
+ * packed; a row that measured nothing costs a comparison. A row's tick is one call of
+ * csv_windows_advance for it.
  */
 #include "common/metric/stats.h"
 

@@ -1,26 +1,29 @@
 // SPDX-License-Identifier: MIT
-/* report: the report of --html: its name, and when it is written. */
+/* html: the report of --html, once, at the end. Its page is made by who owns the page. */
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
-#include "master/core.h"
-#include "master/run/exit_code.h"
 #include "master/out/outfile.h"
-#include "master/out/report_file.h"
-#include <stdio.h>
+#include "master/out/output.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+struct html {
+    bool (*make)(const struct snapshot *last, struct sbuf *html);
+};
+
 /* {u}, {r} and {t} become users, spawn rate and run time, where they are known. */
-static char *file_name(const struct master *m)
+static char *file_name(const struct snapshot *s)
 {
     const struct {
         const char *mark;
         double value;
-    } marks[] = {
-        {"{u}", m->users}, {"{r}", m->spawn_rate}, {"{t}", m->run_time_s > 0 ? m->run_time_s : -1}};
+    } marks[] = {{"{u}", s->wishes.users},
+                 {"{r}", s->wishes.spawn_rate},
+                 {"{t}", s->wishes.run_time_s > 0 ? s->wishes.run_time_s : -1}};
     struct sbuf name = {0};
-    for (const char *p = m->o->html_file; *p;) {
+    for (const char *p = s->wishes.html_file; *p;) {
         size_t i = 0;
         while (i < 3 && (strncmp(p, marks[i].mark, 3) != 0 || marks[i].value < 0))
             i++;
@@ -33,43 +36,45 @@ static char *file_name(const struct master *m)
     return sbuf_take(&name);
 }
 
-int report_check(const struct master *m)
+static int check(void *self, const struct snapshot *first, char **why)
 {
-    if (!m->o->html_file)
+    (void)self;
+    if (!first->wishes.html_file)
         return 0;
-    char *name = file_name(m);
-    int rc = outfile_check("--html", name);
+    char *name = file_name(first);
+    int rc = outfile_check("--html", name, why);
     free(name);
-    return rc == 0 ? 0 : EXIT_OUTPUT_FILE;
+    return rc;
 }
 
-int report_write(struct master *m)
+static int run_end(void *self, const struct snapshot *last, char **why)
 {
-    char *why = NULL;
-    if (!m->o->html_file || m->run.number == 0)
+    const struct html *h = self;
+    struct sbuf page = {0}, text = {0};
+    if (!last->wishes.html_file || last->run_number == 0)
         return 0;
-    show_publish(m);
-    struct view *v = bridge_view(m->bridge);
-    char *name = file_name(m);
-    log_debug(MAIN_LOGGER, "Writing html report to file: %s", name);
-    struct sbuf samples = {0}, logs = {0};
-    if (m->o->html_samples)
-        samples_write_all(m->samples, REPORT_SAMPLES_MAX, &samples);
-    if (m->o->html_logs)
-        logs_write(m->logs, 0, SIZE_MAX, REPORT_LOGS_MAX, &logs);
-    const struct report_ask ask = {.script = m->host.has_script ? m->host.script.about : NULL,
-                                   .samples = samples.data,
-                                   .logs = logs.data};
-    int rc = v ? report_file_write(name, v, &ask, &why) : -1;
-    if (rc == 0)
-        log_info(LOGGER, "The report is in %s", name);
+    char *name = file_name(last);
+    log_debug("locust.main", "Writing html report to file: %s", name);
+    bool has_page = h->make(last, &page);
+    int error = has_page ? outfile_write(name, &page) : 0;
+    bool is_written = has_page && !error;
+    if (is_written)
+        log_info("locust.runners", "The report is in %s", name);
     else
-        log_error(LOGGER, "%s", why ? why : "there is nothing to report");
-    if (v)
-        view_unref(v);
-    sbuf_fini(&samples);
-    sbuf_fini(&logs);
+        sbuf_addf(&text, "cannot write the report %s: %s", name,
+                  has_page ? strerror(error) : "this katydid was built without its page (WEBUI=0)");
+    *why = text.data;
+    sbuf_fini(&page);
     free(name);
-    free(why);
-    return rc == 0 ? 0 : EXIT_OUTPUT_FILE;
+    return is_written ? 0 : -1;
+}
+
+struct output html_output(bool (*make)(const struct snapshot *last, struct sbuf *html))
+{
+    return (struct output){.name = "html",
+                           .self = mem_dup(&(struct html){make}, sizeof(struct html)),
+                           .patience_s = OUTPUT_FILE_PATIENCE_S,
+                           .check = check,
+                           .run_end = run_end,
+                           .close = free};
 }

@@ -6,7 +6,7 @@
  * on working; each of our finer buckets counts by its middle. Per-second counts reach back as far
  * as a row keeps them (STATS_SECONDS).
  */
-#include "master/out/output.h"
+#include "master/out/json_stats.h"
 #include "master/data/number_text.h"
 #include "common/base/sbuf.h"
 #include <math.h>

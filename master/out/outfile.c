@@ -2,11 +2,11 @@
 /* See outfile.h. */
 #include "master/out/outfile.h"
 #include "common/base/mem.h"
-#include "master/options/options.h"
+#include "common/base/sbuf.h"
+#include "common/base/whole.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -58,12 +58,24 @@ static int try_path(const char *path)
     return fd >= 0 ? 0 : -1;
 }
 
-int outfile_check(const char *option, const char *path)
+int outfile_check(const char *option, const char *path, char **why)
 {
     if (try_path(path) == 0)
         return 0;
-    fprintf(stderr,
-            "%s: %s: cannot write %s: %s; name a file in a folder that can be made and written\n",
-            options_program(), option, path, strerror(errno));
+    int error = errno;
+    struct sbuf text = {0};
+    sbuf_addf(&text,
+              "%s: cannot write %s: %s; name a file in a folder that can be made and written",
+              option, path, strerror(error));
+    *why = sbuf_take(&text);
     return -1;
+}
+
+int outfile_write(const char *path, const struct sbuf *text)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return errno;
+    int error = whole_write(fd, text->data, text->len);
+    return close(fd) != 0 && !error ? errno : error;
 }

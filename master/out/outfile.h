@@ -7,5 +7,9 @@
 int outfile_make_folders(const char *path);
 
 /* Makes the folders and tries to write, without changing a file that is there and without leaving
- * one that is not. 0, or -1 after a message on stderr that names the option. */
-int outfile_check(const char *option, const char *path);
+ * one that is not. 0, or -1 and *why (malloced): a message that names the option. */
+int outfile_check(const char *option, const char *path, char **why);
+
+/* Makes the file anew with that text. 0, or an errno. */
+struct sbuf;
+int outfile_write(const char *path, const struct sbuf *text);

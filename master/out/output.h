@@ -1,48 +1,51 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* output: what a run writes besides the page: console tables (Locust's, to stderr), CSV files,
- * JSON.
+/* output: what a run leaves besides the page: tables on the console, files, and whatever else takes
+ * figures out of this process. Each is one of these, made by a function of its own; outputs.h runs
+ * them.
  *
- * Everything reads a struct stats (and a few numbers of the run) and never changes it. Main thread.
- * docs/statistics.md defines every number, its window and its rounding.
+ * Threads: every function below but interval_s is called on the output's own thread, one at a time,
+ * and may take as long as it takes: the run never waits for it. So it touches nothing but what it
+ * owns and the snapshot it is given, which is immutable and borrowed until it returns
+ * (snapshot_ref keeps it). interval_s is called on the main thread, and does nothing but answer.
+ *
+ *   check → open → tick … tick → run_end → close
+ *
+ * What cannot be tried beforehand has no check, who wants no ticks no interval. If one output's
+ * check or open fails, nothing starts, and those that were opened are closed. Ticks that come while
+ * the output is busy wait in a queue of bounded length; the oldest are left out, and counted. After
+ * a tick that failed the next one comes all the same; after a run_end only close. A run that is
+ * ended by force has no run_end.
+ *
+ * Errors: 0, or -1 with *why (malloced) saying what is wrong and what mends it. A tick that failed
+ * is counted with those that were left out; its words are told once in a row.
  */
-#include "common/metric/stats.h"
-#include <stddef.h>
+#include "master/data/snapshot.h"
 
 struct sbuf;
 
-/* Console: the tables of locust-compatible tools, to stderr. */
-void console_stats(const struct stats *s, bool current_rates);
-void console_percentiles(const struct stats *s);
-void console_errors(const struct stats *s); /* nothing when there is none */
-void console_aside(const struct stats *s);  /* a line each: cut off, discarded, sent again */
-/* The one-line progress on a terminal while ramping and running; state "" clears it. */
-void console_progress(const char *state, unsigned users, unsigned target, const struct stats *s,
-                      double run_s, double run_time_s);
+struct output {
+    const char *name; /* in log lines and in the API */
+    void *self;
+    /* How long one call may take at the end, before the output is given up; 0: for ever, because
+     * somebody reads it. */
+    double patience_s;
+    bool only_live;                                                 /* no ticks when no run is on */
+    double (*interval_s)(const void *self, const struct wishes *w); /* 0: no tick now */
+    int (*check)(void *self, const struct snapshot *first, char **why); /* changes nothing */
+    int (*open)(void *self, const struct snapshot *first, char **why);
+    int (*tick)(void *self, const struct snapshot *s, char **why);
+    int (*run_end)(void *self, const struct snapshot *last, char **why); /* has everything */
+    void (*close)(void *self);                                           /* frees self */
+};
 
-/* The same into a buffer; name_width is the room for names (console_name_width). */
-void console_add_stats(struct sbuf *out, const struct stats *s, bool current_rates,
-                       size_t name_width);
-void console_add_percentiles(struct sbuf *out, const struct stats *s, size_t name_width);
-void console_add_errors(struct sbuf *out, const struct stats *s, size_t name_width);
-void console_add_aside(struct sbuf *out, const struct stats *s);
-/* Room for names on a terminal of that many columns; 0 columns: no terminal. */
-size_t console_name_width(unsigned columns);
-/* The room for names of all tables to come; negative: what the terminal leaves. */
-void console_set_name_width(double width);
+#define OUTPUT_FILE_PATIENCE_S 60
 
-struct csv;
-/* Opens PREFIX_stats.csv, _stats_history.csv, _failures.csv, _exceptions.csv (directories are made,
- * files truncated). NULL on failure with a message in *why (malloced). */
-struct csv *csv_open(const char *prefix, bool full_history, char **why);
-void csv_tick(struct csv *c, const struct stats *s, double now, unsigned users); /* once a second */
-/* Last rows, complete, with everything that arrived; closes and frees, NULL is fine. 0, or -1 with
- * errno of the first write that failed, also an earlier one. */
-int csv_close(struct csv *c, const struct stats *s, double now, unsigned users);
-/* The same tables for downloads, which people open: no text in them is a spreadsheet's formula. */
-void csv_requests(const struct stats *s, struct sbuf *out);
-void csv_failures(const struct stats *s, struct sbuf *out);
-void csv_exceptions(const struct stats *s, struct sbuf *out);
-
-/* Locust's --json: a list of entries with the keys of its stats message, indent 4, no line end. */
-void json_stats(const struct stats *s, struct sbuf *out);
+/* The outputs there are. What they write, and whether, is in the snapshot's wishes. */
+struct output json_output(void);    /* Locust's --json into FILE.json, or to standard output */
+struct output console_output(void); /* Locust's tables and a line of progress, on stderr */
+/* PREFIX_stats.csv, _stats_history.csv, _failures.csv, _exceptions.csv. */
+struct output csv_output(const char *prefix, bool full_history);
+/* The report. Its name has {u}, {r} and {t} for users, spawn rate and run time. make appends the
+ * page to its buffer; false when this program has none. */
+struct output html_output(bool (*make)(const struct snapshot *last, struct sbuf *html));

@@ -101,18 +101,24 @@ static void stop_run(struct master *m)
     finish_advance(m);
 }
 
-static void put_out(struct master *m)
+static void outputs_are_over(struct master *m)
 {
-    m->exit_code = decide_code(m);
-    log_info(MAIN_LOGGER, "Shutting down (exit code %d)", m->exit_code);
-    log_debug(MAIN_LOGGER, "Cleaning up runner...");
-    int code = terminal_final(m);
+    int code = results_code(m);
     if (code) {
         finish_fault(m, code);
         m->exit_code = decide_code(m);
     }
     show_publish(m);
     next_step(m);
+}
+
+static void put_out(struct master *m)
+{
+    m->exit_code = decide_code(m);
+    log_info(MAIN_LOGGER, "Shutting down (exit code %d)", m->exit_code);
+    log_debug(MAIN_LOGGER, "Cleaning up runner...");
+    m->is_step_out = true;
+    results_end(m, outputs_are_over);
 }
 
 static void release_children(struct master *m)

@@ -7,7 +7,7 @@
 #include "common/base/clk.h"
 #include "common/base/clk.h"
 #include "common/base/map.h"
-#include "master/out/report_file.h"
+#include "master/web/report_file.h"
 #include "master/data/timeline_levels.h"
 #include "master/web/figures.h"
 #include "master/web/reply.h"

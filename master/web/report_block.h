@@ -2,7 +2,7 @@
 #pragma once
 /* report_block: the JSON in a report file (docs/api.md). Pure. */
 #include "common/base/sbuf.h"
-#include "master/out/report_file.h"
+#include "master/web/report_file.h"
 
 /* How much of a run goes into a report. */
 struct report_size {

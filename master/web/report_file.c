@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: MIT
-/* report_file: see master/out/report_file.h. The page is found by what its index.html names; it
+/* report_file: see master/web/report_file.h. The page is found by what its index.html names; it
  * has one script and one style, or it cannot be one file. */
-#include "master/out/report_file.h"
+#include "master/web/report_file.h"
 
 #include "master/web/asset.h"
 #include "master/web/facts.h"
 #include "master/web/report_block.h"
 
-#include <errno.h>
 #include <openssl/evp.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #define ZLIB_CONST
 #include <zlib.h>
@@ -151,29 +148,4 @@ bool report_file_make(const struct view *v, const struct report_ask *ask, struct
     sbuf_fini(&script);
     sbuf_fini(&style);
     return is_ok;
-}
-
-static int fail(char **why, const char *path, const char *cause)
-{
-    struct sbuf text = {0};
-    sbuf_addf(&text, "cannot write the report %s: %s", path, cause);
-    *why = sbuf_take(&text);
-    return -1;
-}
-
-int report_file_write(const char *path, const struct view *v, const struct report_ask *ask,
-                      char **why)
-{
-    struct sbuf html = {0};
-    *why = NULL;
-    if (!report_file_make(v, ask, &html)) {
-        sbuf_fini(&html);
-        return fail(why, path, "this katydid was built without its page (WEBUI=0)");
-    }
-    FILE *f = fopen(path, "w");
-    bool is_ok = f != NULL && fwrite(html.data, 1, html.len, f) == html.len;
-    if (f != NULL && fclose(f) != 0)
-        is_ok = false;
-    sbuf_fini(&html);
-    return is_ok ? 0 : fail(why, path, strerror(errno));
 }

@@ -25,8 +25,8 @@ LAYERS = {
     "master/run": ["common/base", "master/options"],
     "master/proto": [*COMMON, "master/options", "master/run"],
     "master/data": [*COMMON, "master/options", "master/proto", "master/run"],
-    "master/out": ["common/base", "common/metric", "master/options", "master/run", "master/data"],
-    "master/web": ["common/base", "common/metric", "master/options", "master/data", "master/out"],
+    "master/out": ["common/base", "common/metric", "master/options", "master/data"],
+    "master/web": ["common/base", "common/metric", "master/options", "master/data"],
     "master/nodes": [*COMMON, "master/options", "master/proto", "master/run", "master/data", "master/out"],
     "master/app": [*COMMON, "master"],
 }

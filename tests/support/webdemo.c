@@ -13,7 +13,7 @@
 #include "common/base/sbuf.h"
 #include "master/web/bridge.h"
 #include "master/data/events.h"
-#include "master/out/output.h"
+#include "master/out/csv_tables.h"
 #include "master/data/timeline.h"
 #include "master/data/view_build.h"
 #include "master/web/web.h"
@@ -249,13 +249,13 @@ static void render(const struct demo *d, enum document document, struct sbuf *ou
     switch (document) {
     case DOCUMENT_REQUESTS_CSV:
     case DOCUMENT_HISTORY_CSV:
-        csv_requests(&s, out);
+        csv_requests(&s, &(struct percentile_columns){0}, out, sbuf_add_csv_no_formula);
         break;
     case DOCUMENT_FAILURES_CSV:
-        csv_failures(&s, out);
+        csv_failures(&s, out, sbuf_add_csv_no_formula);
         break;
     case DOCUMENT_EXCEPTIONS_CSV:
-        csv_exceptions(&s, out);
+        csv_exceptions(&s, out, sbuf_add_csv_no_formula);
         break;
     case DOCUMENT_TASKS:
         sbuf_adds(out, "{\"per_class\": {\"Shopper\": {\"ratio\": 0.8, \"tasks\": {\"browse\": "

@@ -8,8 +8,17 @@
 #include <cmocka.h>
 
 #include "tests/unit/golden_stats.h"
-#include "master/out/output.h"
+#include "master/out/console.h"
 #include "master/data/number_text.h"
+
+static struct percentile_columns usual;
+
+static int make_usual(void **state)
+{
+    (void)state;
+    usual = percentile_columns(&tunables_usual.report);
+    return 0;
+}
 
 static void add(struct stats *s, const char *method, const char *name, double at, uint64_t us)
 {
@@ -32,7 +41,7 @@ static void tables_are_those_of_locust(void **state)
     golden_compare(&b, "console_current.txt");
     console_add_stats(&b, &s, false, 80);
     golden_compare(&b, "console_total.txt");
-    console_add_percentiles(&b, &s, 80);
+    console_add_percentiles(&b, &s, &usual, 80);
     golden_compare(&b, "percentiles.txt");
     console_add_errors(&b, &s, 80);
     golden_compare(&b, "errors.txt");
@@ -54,7 +63,7 @@ static void an_empty_run_has_tables_too(void **state)
     assert_null(strstr(b.data, "Error report"));
     assert_null(strstr(b.data, "cut off"));
     sbuf_clear(&b);
-    console_add_percentiles(&b, &s, 80);
+    console_add_percentiles(&b, &s, &usual, 80);
     assert_null(strstr(b.data, "Aggregated")); /* no samples, no row */
     sbuf_fini(&b);
     stats_fini(&s);
@@ -71,7 +80,7 @@ static void times_are_cut_and_percentiles_never_exceed_max(void **state)
     console_add_stats(&b, &s, false, 80);
     assert_non_null(strstr(b.data, "|      1       1       1      1 |"));
     sbuf_clear(&b);
-    console_add_percentiles(&b, &s, 80);
+    console_add_percentiles(&b, &s, &usual, 80);
     assert_non_null(
         strstr(b.data, "        1      1      1      1      1      1      1      1      1      1"
                        "      1      9"));
@@ -88,7 +97,7 @@ static void texts_of_strangers_cannot_move_the_cursor(void **state)
     add(&s, "GET", "/\033[2J\r\n\xe2\x80\xae\xc2\x9b", GOLDEN_START, 5000);
     fail_with(&s, "/a\033]0;x\007", "bad\nline\xe2\x80\xa8");
     console_add_stats(&b, &s, true, 80);
-    console_add_percentiles(&b, &s, 80);
+    console_add_percentiles(&b, &s, &usual, 80);
     console_add_errors(&b, &s, 80);
     assert_non_null(strstr(b.data, "/\\x1b[2J\\r\\n\\u202e\\x9b "));
     assert_non_null(strstr(b.data, "GET /a\\x1b]0;x\\x07: bad\\nline\\u2028"));
@@ -156,21 +165,18 @@ static void requests_that_are_none_are_told_apart_from_failures(void **state)
 static void percentiles_are_those_the_locustfile_wants(void **state)
 {
     (void)state;
-    static const double wanted[] = {0.99, 0.57, 1};
-    static const double usual[] = {.5, .66, .75, .8, .9, .95, .98, .99, .999, .9999, 1};
+    const struct percentile_columns wanted =
+        percentile_columns(&(struct tunables_shares){{0.99, 0.57, 1}, 3});
     struct stats s;
     struct sbuf b = {0};
     stats_init(&s, GOLDEN_START, STATS_LIMITS_DEFAULT);
     struct tally *row = stats_row(&s, "GET", 3, "/", 1);
     for (unsigned ms = 1; ms <= 100; ms++)
         stats_add(&s, row, GOLDEN_START, ms * 1000, 0);
-    assert_false(output_set_percentiles((double[]){0.5, 1.5}, 2));
-    assert_true(output_set_percentiles(wanted, 3));
-    console_add_percentiles(&b, &s, 4);
+    console_add_percentiles(&b, &s, &wanted, 4);
     assert_non_null(strstr(b.data, "Name      99%  57.0%   100% # reqs\n"));
     assert_non_null(strstr(b.data, "--------|----|--------|------|------|------\n"));
     assert_non_null(strstr(b.data, "GET      /          99     57    100    100\n"));
-    assert_true(output_set_percentiles(usual, sizeof usual / sizeof *usual));
     sbuf_fini(&b);
     stats_fini(&s);
 }
@@ -196,5 +202,5 @@ int main(void)
         cmocka_unit_test(percentiles_are_those_the_locustfile_wants),
         cmocka_unit_test(names_get_the_room_the_terminal_has),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_usual, NULL);
 }

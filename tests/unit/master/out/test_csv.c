@@ -7,8 +7,12 @@
 #include <cmocka.h>
 
 #include "tests/unit/golden_stats.h"
+#include "master/out/csv_tables.h"
 #include "master/out/output.h"
+#include "tests/unit/snapshots.h"
 #include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -40,13 +44,52 @@ static void slurp(struct sbuf *out, const char *suffix)
     fclose(f);
 }
 
-static struct csv *open_csv(bool full)
+static int call(int (*function)(void *, const struct snapshot *, char **), struct output o,
+                const struct stats *s, double now, unsigned users, char **why)
+{
+    struct snapshot *given = snapshot_of(s, now, users);
+    int rc = function(o.self, given, why);
+    snapshot_unref(given);
+    return rc;
+}
+
+static struct output open_csv(bool full)
 {
     char *why = NULL;
-    struct csv *c = csv_open(prefix, full, &why);
-    if (!c)
+    struct stats s;
+    struct output o = csv_output(prefix, full);
+    stats_init(&s, GOLDEN_START, STATS_LIMITS_DEFAULT);
+    if (call(o.check, o, &s, GOLDEN_START, 0, &why) != 0 ||
+        call(o.open, o, &s, GOLDEN_START, 0, &why) != 0)
         fail_msg("%s", why);
-    return c;
+    stats_fini(&s);
+    return o;
+}
+
+static int tick(struct output o, const struct stats *s, double now, unsigned users)
+{
+    char *why = NULL;
+    int rc = call(o.tick, o, s, now, users, &why);
+    assert_int_equal(rc != 0, why != NULL);
+    free(why);
+    return rc;
+}
+
+static char *end_words; /* of the last end that failed */
+
+static int end(struct output o, const struct stats *s, double now, unsigned users)
+{
+    free(end_words);
+    end_words = NULL;
+    int rc = call(o.run_end, o, s, now, users, &end_words);
+    o.close(o.self);
+    return rc;
+}
+
+static void add_requests(const struct stats *s, struct sbuf *out)
+{
+    const struct percentile_columns usual = percentile_columns(&tunables_usual.report);
+    csv_requests(s, &usual, out, sbuf_add_csv_no_formula);
 }
 
 static struct tally *row_of(struct stats *s, const char *name)
@@ -68,11 +111,11 @@ static void tables_are_those_of_locust(void **state)
     struct stats s;
     struct sbuf b = {0};
     golden_load(&s);
-    csv_requests(&s, &b);
+    add_requests(&s, &b);
     golden_compare(&b, "requests.csv");
-    csv_failures(&s, &b);
+    csv_failures(&s, &b, sbuf_add_csv_no_formula);
     golden_compare(&b, "failures.csv");
-    csv_exceptions(&s, &b);
+    csv_exceptions(&s, &b, sbuf_add_csv_no_formula);
     golden_compare(&b, "exceptions.csv");
     stats_fini(&s);
 }
@@ -92,7 +135,7 @@ static void a_median_below_a_millisecond_is_not_lost(void **state)
         for (int k = 0; k < 3; k++)
             stats_add(&s, row_of(&s, "/"), GOLDEN_START, cases[i].us, 0);
         stats_add(&s, row_of(&s, "/"), GOLDEN_START, 90000, 0);
-        csv_requests(&s, &b);
+        add_requests(&s, &b);
         char want[32];
         snprintf(want, sizeof want, "GET,/,5,0%s", cases[i].cell);
         if (!strstr(b.data, want))
@@ -108,14 +151,14 @@ static void files_hold_everything_at_the_end(void **state)
     struct stats s;
     struct sbuf b = {0}, want = {0};
     stats_init(&s, GOLDEN_START, STATS_LIMITS_DEFAULT);
-    struct csv *c = open_csv(false);
+    struct output c = open_csv(false);
     stats_add_failure(&s, row_of(&s, "/long-name-that-goes-away"), GOLDEN_START, "x", 1);
-    csv_tick(c, &s, GOLDEN_START + 1, 3);
+    tick(c, &s, GOLDEN_START + 1, 3);
     stats_fini(&s);
     golden_load(&s); /* shorter failures than before: the file must shrink */
-    assert_int_equal(csv_close(c, &s, GOLDEN_START + 21.75, 12), 0);
+    assert_int_equal(end(c, &s, GOLDEN_START + 21.75, 12), 0);
 
-    csv_requests(&s, &want);
+    add_requests(&s, &want);
     slurp(&b, "_stats.csv");
     assert_string_equal(b.data, want.data);
     sbuf_clear(&b);
@@ -163,16 +206,16 @@ static void full_history_has_every_name_and_looks_ten_seconds_back(void **state)
     struct sbuf b = {0};
     char cell[32];
     stats_init(&s, GOLDEN_START, STATS_LIMITS_DEFAULT);
-    struct csv *c = open_csv(true);
+    struct output c = open_csv(true);
     for (int second = 1; second <= 30; second++) {
         uint64_t us = second <= 15 ? 80000 : 20000;
         if (second <= 27)
             stats_add(&s, row_of(&s, "/a"), GOLDEN_START + second, us, 0);
         if (second == 5)
             stats_add(&s, row_of(&s, "/once"), GOLDEN_START + second, 50000, 0);
-        csv_tick(c, &s, GOLDEN_START + second, 1);
+        tick(c, &s, GOLDEN_START + second, 1);
     }
-    assert_int_equal(csv_close(c, &s, GOLDEN_START + 31, 1), 0);
+    assert_int_equal(end(c, &s, GOLDEN_START + 31, 1), 0);
     slurp(&b, "_stats_history.csv");
     /* "/a" and the total in each of 31 rows, "/once" from the fifth second, and the head. */
     assert_int_equal(count_lines(b.data), 31 * 2 + 27 + 1);
@@ -191,15 +234,15 @@ static void full_history_survives_cleared_statistics(void **state)
     struct sbuf b = {0};
     char cell[32];
     stats_init(&s, GOLDEN_START, STATS_LIMITS_DEFAULT);
-    struct csv *c = open_csv(true);
+    struct output c = open_csv(true);
     stats_add(&s, row_of(&s, "/a"), GOLDEN_START + 1, 90000, 0);
-    csv_tick(c, &s, GOLDEN_START + 1, 1);
+    tick(c, &s, GOLDEN_START + 1, 1);
     stats_clear(&s, GOLDEN_START + 2);
     stats_add(&s, row_of(&s, "/b"), GOLDEN_START + 2, 30000, 0);
-    csv_tick(c, &s, GOLDEN_START + 2, 1);
+    tick(c, &s, GOLDEN_START + 2, 1);
     stats_reset(&s, GOLDEN_START + 3);
     stats_add(&s, row_of(&s, "/b"), GOLDEN_START + 3, 10000, 0);
-    assert_int_equal(csv_close(c, &s, GOLDEN_START + 3, 1), 0);
+    assert_int_equal(end(c, &s, GOLDEN_START + 3, 1), 0);
     slurp(&b, "_stats_history.csv");
     last_median(b.data, "GET,/b,", cell);
     assert_string_equal(cell, "10");
@@ -226,7 +269,7 @@ static void downloads_hold_no_formulas(void **state)
         struct sbuf b = {0}, want = {0};
         stats_init(&s, GOLDEN_START, STATS_LIMITS_DEFAULT);
         stats_add_failure(&s, row_of(&s, "/"), GOLDEN_START, cases[i][0], strlen(cases[i][0]));
-        csv_failures(&s, &b);
+        csv_failures(&s, &b, sbuf_add_csv_no_formula);
         sbuf_addf(&want, "GET,/,%s,1,2023-11-14T22:13:20Z,2023-11-14T22:13:20Z\r\n", cases[i][1]);
         assert_string_equal(strchr(b.data, '\n') + 1, want.data);
         sbuf_fini(&b);
@@ -244,7 +287,7 @@ static void files_hold_texts_as_they_are(void **state)
     stats_add_failure(&s, row_of(&s, "@log,in"), GOLDEN_START, "=1+1", 4);
     stats_add_exception(&s, GOLDEN_START, "-m", "t", "w1", 1);
     stats_add_exception(&s, GOLDEN_START, "-m", "t", "w2", 1);
-    assert_int_equal(csv_close(open_csv(false), &s, GOLDEN_START + 1, 0), 0);
+    assert_int_equal(end(open_csv(false), &s, GOLDEN_START + 1, 0), 0);
     slurp(&b, "_failures.csv");
     assert_non_null(strstr(b.data, "\r\nGET,\"@log,in\",=1+1,1,"));
     sbuf_clear(&b);
@@ -258,28 +301,80 @@ static void a_prefix_that_cannot_be_written_says_why(void **state)
 {
     (void)state;
     char *why = NULL;
-    assert_null(csv_open("/dev/null/x/run", false, &why));
+    struct stats s;
+    stats_init(&s, GOLDEN_START, STATS_LIMITS_DEFAULT);
+    struct output o = csv_output("/dev/null/x/run", false);
+    assert_int_equal(call(o.check, o, &s, GOLDEN_START, 0, &why), -1);
     assert_non_null(strstr(why, "/dev/null/x/run"));
     assert_non_null(strstr(why, "--csv"));
+    o.close(o.self);
     free(why);
-    assert_int_equal(csv_close(NULL, NULL, 0, 0), 0);
+    stats_fini(&s);
+}
+
+static void link_to(const char *suffix, const char *target)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s%s", prefix, suffix);
+    unlink(path);
+    if (target)
+        assert_int_equal(symlink(target, path), 0);
 }
 
 static void a_full_disk_is_told_at_the_end(void **state)
 {
     (void)state;
-    char path[128];
     struct stats s;
     golden_load(&s);
-    assert_int_equal(csv_close(open_csv(false), &s, GOLDEN_START, 0), 0);
-    snprintf(path, sizeof path, "%s_failures.csv", prefix);
-    assert_int_equal(unlink(path), 0);
-    assert_int_equal(symlink("/dev/full", path), 0);
-    struct csv *c = open_csv(false);
-    csv_tick(c, &s, GOLDEN_START + 1, 0);
-    assert_int_equal(csv_close(c, &s, GOLDEN_START + 2, 0), -1);
-    assert_int_equal(errno, ENOSPC);
-    assert_int_equal(unlink(path), 0);
+    link_to("_failures.csv", "/dev/full");
+    struct output c = open_csv(false);
+    assert_int_equal(tick(c, &s, GOLDEN_START + 1, 0), -1);
+    assert_int_equal(end(c, &s, GOLDEN_START + 2, 0), -1);
+    assert_non_null(strstr(end_words, strerror(ENOSPC)));
+    link_to("_failures.csv", NULL);
+    stats_fini(&s);
+}
+
+/* A limit of the size of files is a disk that is full and has room again. */
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void what_a_full_disk_left_out_is_whole_rows_and_is_told(void **state)
+{
+    (void)state;
+    struct stats s;
+    struct sbuf b = {0}, want = {0};
+    golden_load(&s);
+    struct output c = open_csv(false);
+    assert_int_equal(tick(c, &s, GOLDEN_START + 20, 3), 0);
+    slurp(&b, "_stats_history.csv");
+    limit_files(b.len + 10);
+    assert_int_equal(tick(c, &s, GOLDEN_START + 21, 3), -1);
+    assert_int_equal(tick(c, &s, GOLDEN_START + 22, 3), -1);
+    limit_files(RLIM_INFINITY);
+    assert_int_equal(tick(c, &s, GOLDEN_START + 23, 3), 0);
+    assert_int_equal(end(c, &s, GOLDEN_START + 24, 3), -1);
+    assert_non_null(strstr(end_words, strerror(EFBIG)));
+    sbuf_clear(&b);
+    slurp(&b, "_stats_history.csv");
+    assert_int_equal(count_lines(b.data), 4);
+    assert_non_null(strstr(b.data, "\r\n1700000020,3,,Aggregated"));
+    assert_non_null(strstr(b.data, "\r\n1700000023,3,,Aggregated"));
+    assert_int_equal(b.data[b.len - 1], '\n');
+    sbuf_clear(&b);
+    slurp(&b, "_stats.csv"); /* the tables lack nothing */
+    add_requests(&s, &want);
+    assert_string_equal(b.data, want.data);
+    sbuf_fini(&b);
+    sbuf_fini(&want);
+    free(end_words);
+    end_words = NULL;
     stats_fini(&s);
 }
 
@@ -295,6 +390,7 @@ int main(void)
         cmocka_unit_test(files_hold_texts_as_they_are),
         cmocka_unit_test(a_prefix_that_cannot_be_written_says_why),
         cmocka_unit_test(a_full_disk_is_told_at_the_end),
+        cmocka_unit_test(what_a_full_disk_left_out_is_whole_rows_and_is_told),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

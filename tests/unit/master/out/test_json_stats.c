@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/golden_stats.h"
-#include "master/out/output.h"
+#include "master/out/json_stats.h"
 #include <jansson.h>
 
 static void json_is_that_of_locust(void **state)

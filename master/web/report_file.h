@@ -24,6 +24,3 @@ struct report_ask {
 
 /* Appends the file to out. False when this program was built without the page. */
 bool report_file_make(const struct view *v, const struct report_ask *ask, struct sbuf *out);
-/* The same into a file. 0; or -1 and *why (malloced): what to tell. */
-int report_file_write(const char *path, const struct view *v, const struct report_ask *ask,
-                      char **why);

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: MIT
+/* results: which outputs a run has, by the options, and the snapshots that they are given. */
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/base/sbuf.h"
+#include "master/core.h"
+#include "master/run/exit_code.h"
+#include "master/web/report_file.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OPEN_WAIT_S 10   /* a disk that takes longer holds no start up */
+#define BEGIN_WAIT_S 0.5 /* for the first table, which stands above the lines of the start */
+#define FORCE_WAIT_S 2   /* for what is being written, when the end is forced */
+
+/* ---- snapshots ---- */
+
+static struct wishes wishes_of(const struct master *m)
+{
+    const struct options *o = m->o;
+    bool is_quiet = o->skip_log_setup;
+    return (struct wishes){
+        .tunables = m->tunables,
+        .users = m->users,
+        .spawn_rate = m->spawn_rate,
+        .run_time_s = m->run_time_s,
+        .has_tables = !is_quiet && !o->only_summary && (o->print_stats || o->headless),
+        .has_summary = !is_quiet && !o->json_file,
+        .has_json = o->json,
+        .json_file = o->json_file,
+        .html_file = o->html_file,
+    };
+}
+
+static struct snapshot *take(struct master *m, const struct snapshot *end)
+{
+    struct snapshot head = end ? *end : (struct snapshot){0};
+    struct run_clock now = master_now();
+    head.mono = now.mono;
+    head.view = bridge_view(m->bridge);
+    head.wishes = wishes_of(m);
+    head.run_age_s = run_age_s(&m->run, now);
+    head.run_number = m->run.number;
+    head.target_users = m->run.target_users;
+    head.is_live = run_is_on(&m->run);
+    head.is_begun = m->is_auto_begun || m->run.number > 0 || (m->o->print_stats && m->web);
+    return snapshot_build(m->snapshots, &head, &m->stats);
+}
+
+static struct snapshot *take_now(struct master *m)
+{
+    show_publish(m);
+    return take(m, NULL);
+}
+
+static void tick(struct master *m)
+{
+    struct snapshot *s = take(m, NULL);
+    outputs_tick(m->outputs, s);
+    snapshot_unref(s);
+}
+
+/* ---- what the numbers leave out ---- */
+
+static void add_losses(const struct master *m, struct sbuf *text)
+{
+    for (const struct loss *l = m->losses.first; l; l = l->next) {
+        losses_write(l, true, text);
+        sbuf_adds(text, "\n\n");
+    }
+    if (m->losses.left_out > 0)
+        sbuf_addf(text, "%zu more times a worker was lost.\n\n", m->losses.left_out);
+    if (m->is_deserted)
+        sbuf_adds(text, "The test ended before its time: its last worker was lost.\n\n");
+}
+
+/* A limit of a container is easily lifted, when one knows of it. */
+static const char *quota_words(const struct master *m)
+{
+    return events_has_quota(m->events) ? "throttled by the processor limit of its container, " : "";
+}
+
+static void add_saturation(const struct master *m, struct sbuf *text)
+{
+    double seconds = events_saturated_s(m->events);
+    if (seconds > 0)
+        sbuf_addf(text,
+                  "Measurement not valid for %.0f s: a worker could not keep up (processor above "
+                  "%.0f %%, %sor event loop more than %.0f ms late), so the times above hold its "
+                  "own delay as well. Use more workers, or fewer users.\n\n",
+                  ceil(seconds), SATURATED_CPU, quota_words(m), SATURATED_LAG_MS);
+}
+
+static void add_delay(const struct master *m, struct sbuf *text)
+{
+    double seconds = inbox_behind_s(m);
+    if (seconds > 0)
+        sbuf_addf(text,
+                  "The master could not keep up with its workers for %.0f s: figures came up to "
+                  "%.0f s late. All of them are in the tables above; give the master more "
+                  "processor time for charts that are exact to the second.\n\n",
+                  ceil(seconds), ceil(m->inbox.longest_s));
+}
+
+static char *remarks(const struct master *m)
+{
+    struct sbuf text = {0};
+    add_losses(m, &text);
+    add_saturation(m, &text);
+    add_delay(m, &text);
+    return text.data;
+}
+
+/* ---- the report ---- */
+
+static bool make_report(const struct snapshot *last, struct sbuf *html)
+{
+    const struct report_ask ask = {
+        .script = last->end.script, .samples = last->end.samples, .logs = last->end.logs};
+    return report_file_make(last->view, &ask, html);
+}
+
+static struct snapshot *take_last(struct master *m)
+{
+    struct snapshot last = {.end.remarks = remarks(m)};
+    struct sbuf samples = {0}, logs = {0};
+    if (m->o->html_file && m->host.has_script && m->host.script.about)
+        last.end.script = mem_strdup(m->host.script.about);
+    if (m->o->html_file && m->o->html_samples)
+        samples_write_all(m->samples, REPORT_SAMPLES_MAX, &samples);
+    if (m->o->html_file && m->o->html_logs)
+        logs_write(m->logs, 0, SIZE_MAX, REPORT_LOGS_MAX, &logs);
+    last.end.samples = samples.data;
+    last.end.logs = logs.data;
+    show_publish(m);
+    return take(m, &last);
+}
+
+bool results_report(struct master *m, struct sbuf *html)
+{
+    show_publish(m);
+    struct view *v = bridge_view(m->bridge);
+    const struct report_ask ask = {.script = m->host.script.about};
+    bool is_made = report_file_make(v, &ask, html);
+    view_unref(v);
+    return is_made;
+}
+
+/* ---- from the start to the end ---- */
+
+/* In the order of the end: what stands on standard output comes before the tables. */
+static void add_outputs(struct master *m)
+{
+    outputs_add(m->outputs, json_output());
+    outputs_add(m->outputs, console_output());
+    if (m->o->csv_prefix)
+        outputs_add(m->outputs, csv_output(m->o->csv_prefix, m->o->csv_full_history));
+    outputs_add(m->outputs, html_output(make_report));
+}
+
+static bool is_due(const struct master *m, double mono)
+{
+    const struct wishes w = wishes_of(m);
+    return outputs_are_due(m->outputs, mono, run_is_on(&m->run), &w);
+}
+
+static void advance(struct master *m)
+{
+    if (!m->outputs_then || !outputs_are_done(m->outputs, master_now().mono))
+        return;
+    master_step then = m->outputs_then;
+    m->outputs_then = NULL;
+    then(m);
+}
+
+static void on_news(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    advance(arg);
+}
+
+int results_open(struct master *m)
+{
+    char *why = NULL;
+    m->outputs = outputs_new();
+    add_outputs(m);
+    struct snapshot *first = take_now(m);
+    int rc = outputs_open(m->outputs, first, OPEN_WAIT_S, &why);
+    snapshot_unref(first);
+    if (rc != 0) {
+        fprintf(stderr, "%s: %s\n", options_program(), why);
+        free(why);
+        return EXIT_OUTPUT_FILE;
+    }
+    m->outputs_event = event_new(m->base, outputs_fd(m->outputs), EV_READ | EV_PERSIST, on_news, m);
+    event_add(m->outputs_event, NULL);
+    return 0;
+}
+
+/* Locust prints the empty table too. */
+void results_begin(struct master *m)
+{
+    show_publish(m);
+    tick(m);
+    outputs_settle(m->outputs, BEGIN_WAIT_S);
+}
+
+void results_second(struct master *m)
+{
+    if (m->outputs && m->finish <= FINISH_STOP && is_due(m, master_now().mono))
+        tick(m);
+    advance(m);
+}
+
+void results_end(struct master *m, master_step then)
+{
+    uint64_t late = m->trouble.late;
+    if (late > 0)
+        log_debug(LOGGER, "%llu reports of earlier runs were dropped", (unsigned long long)late);
+    if (!m->outputs) {
+        then(m);
+        return;
+    }
+    struct snapshot *last = take_last(m);
+    m->outputs_then = then;
+    outputs_run_end(m->outputs, last);
+    snapshot_unref(last);
+}
+
+/* What could not be logged cannot be told in the log. */
+static int log_code(const struct master *m)
+{
+    int error = m->o->logfile ? log_error_number() : 0;
+    if (error == 0)
+        return 0;
+    fprintf(stderr, "%s: --logfile: cannot write %s: %s; lines are missing in it\n",
+            options_program(), m->o->logfile, strerror(error));
+    return EXIT_OUTPUT_FILE;
+}
+
+int results_code(const struct master *m)
+{
+    int code = log_code(m);
+    return m->outputs && outputs_have_failed(m->outputs) ? EXIT_OUTPUT_FILE : code;
+}
+
+/* The end is forced: what was measured goes out if it does so soon. */
+static void hurry(struct master *m)
+{
+    double until = master_now().mono + FORCE_WAIT_S;
+    if (!m->outputs_then && is_due(m, until)) {
+        show_publish(m);
+        tick(m);
+    }
+    for (double now = 0; now < until; now = master_now().mono) {
+        bool is_done = outputs_settle(m->outputs, 0.1);
+        if (m->outputs_then ? outputs_are_done(m->outputs, now) : is_done)
+            return;
+    }
+}
+
+void results_close(struct master *m)
+{
+    if (m->outputs_event)
+        event_free(m->outputs_event);
+    if (m->outputs)
+        hurry(m);
+    outputs_close(m->outputs, FORCE_WAIT_S);
+    m->outputs = NULL;
+}

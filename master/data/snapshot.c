@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: MIT
+/* snapshot: see the header. A row is frozen when it is new or changed: a copy of its texts and
+ * histograms, with a reference for each snapshot it is in and one for the maker. What else a row
+ * has lies in the snapshot itself. Texts of failures and exceptions are the view's. */
+#include "master/data/snapshot.h"
+#include "common/base/mem.h"
+#include <stdlib.h>
+#include <string.h>
+
+struct frozen_row {
+    int refs;
+    struct hist hist, part[TALLY_PARTS];
+    char *method, *name;
+};
+
+struct row_mark { /* what a frozen row was made of; any difference thaws it */
+    uint32_t number;
+    uint64_t count, part[TALLY_PARTS], sum_us, min_us, max_us;
+};
+
+struct kept_row {
+    struct row_mark mark;
+    struct frozen_row *frozen;
+};
+
+struct snapshot_maker {
+    struct kept_row *rows; /* [0] is the total, the others are in the order of coming */
+    size_t count, cap;
+    double started_at; /* of the statistics they are of */
+};
+
+static size_t hist_bytes(const struct hist *h)
+{
+    size_t bytes = 0;
+    for (size_t o = 0; o < HIST_OCTAVES; o++)
+        bytes += h->octave[o] ? HIST_SUB_COUNT * sizeof *h->octave[o] : 0;
+    return bytes;
+}
+
+static struct frozen_row *freeze(const struct tally *t, size_t *bytes)
+{
+    struct frozen_row *r = mem_zalloc(sizeof *r);
+    r->refs = 1;
+    hist_merge(&r->hist, &t->hist);
+    *bytes += sizeof *r + hist_bytes(&r->hist) + t->name_len;
+    for (size_t i = 0; i < TALLY_PARTS; i++) {
+        if (t->part[i])
+            hist_merge(&r->part[i], t->part[i]);
+        *bytes += hist_bytes(&r->part[i]);
+    }
+    r->method = mem_strdup(t->method);
+    r->name = mem_strdup(t->name);
+    return r;
+}
+
+static struct frozen_row *frozen_ref(struct frozen_row *r)
+{
+    __atomic_add_fetch(&r->refs, 1, __ATOMIC_RELAXED);
+    return r;
+}
+
+static void frozen_unref(struct frozen_row *r)
+{
+    if (!r || __atomic_sub_fetch(&r->refs, 1, __ATOMIC_ACQ_REL) > 0)
+        return;
+    hist_fini(&r->hist);
+    for (size_t i = 0; i < TALLY_PARTS; i++)
+        hist_fini(&r->part[i]);
+    free(r->method);
+    free(r->name);
+    free(r);
+}
+
+struct snapshot_maker *snapshot_maker_new(void)
+{
+    return mem_zalloc(sizeof(struct snapshot_maker));
+}
+
+void snapshot_forget(struct snapshot_maker *m)
+{
+    for (size_t i = 0; i < m->count; i++)
+        frozen_unref(m->rows[i].frozen);
+    m->count = 0;
+}
+
+void snapshot_maker_free(struct snapshot_maker *m)
+{
+    if (!m)
+        return;
+    snapshot_forget(m);
+    free(m->rows);
+    free(m);
+}
+
+static struct row_mark mark_of(const struct tally *t)
+{
+    struct row_mark mark;
+    memset(&mark, 0, sizeof mark); /* marks are compared as bytes */
+    mark.number = t->number;
+    mark.count = t->hist.count;
+    for (size_t i = 0; i < TALLY_PARTS; i++)
+        mark.part[i] = t->part[i] ? t->part[i]->count : 0;
+    mark.sum_us = t->sum_us;
+    mark.min_us = t->min_us;
+    mark.max_us = t->max_us;
+    return mark;
+}
+
+/* The frozen row of place i, made anew if t is not what it was. Borrowed. */
+static struct frozen_row *frozen_of(struct snapshot_maker *m, size_t i, const struct tally *t,
+                                    size_t *bytes)
+{
+    if (i == m->cap) {
+        m->cap = m->cap ? 2 * m->cap : 16;
+        m->rows = mem_realloc(m->rows, m->cap * sizeof *m->rows);
+    }
+    struct kept_row *kept = &m->rows[i];
+    if (i == m->count) {
+        m->count++;
+        *kept = (struct kept_row){.frozen = NULL};
+    }
+    const struct row_mark mark = mark_of(t);
+    if (!kept->frozen || memcmp(&kept->mark, &mark, sizeof mark) != 0) {
+        frozen_unref(kept->frozen);
+        kept->frozen = freeze(t, bytes);
+        kept->mark = mark;
+    }
+    return kept->frozen;
+}
+
+static void put_row(struct snapshot *s, struct tally *to, const struct tally *from,
+                    struct frozen_row *frozen)
+{
+    s->rows[s->row_count++] = frozen_ref(frozen);
+    *to = *from;
+    to->method = frozen->method;
+    to->name = frozen->name;
+    to->hist = frozen->hist;
+    for (size_t i = 0; i < TALLY_PARTS; i++)
+        to->part[i] = from->part[i] ? &frozen->part[i] : NULL;
+    to->next = NULL;
+}
+
+static void put_rows(struct snapshot_maker *m, struct snapshot *s, const struct stats *from)
+{
+    struct tally *rows = mem_zalloc((from->row_count + 1) * sizeof *rows);
+    size_t count = 0;
+    s->rows = mem_zalloc((from->row_count + 1) * sizeof *s->rows);
+    s->bytes += (from->row_count + 1) * (sizeof *rows + sizeof *s->rows);
+    put_row(s, &s->stats.total, &from->total, frozen_of(m, 0, &from->total, &s->bytes));
+    for (const struct tally *t = from->rows; t && count < from->row_count; t = t->next) {
+        put_row(s, &rows[count], t, frozen_of(m, count + 1, t, &s->bytes));
+        if (count)
+            rows[count - 1].next = &rows[count];
+        count++;
+    }
+    if (count == 0) {
+        free(rows);
+        rows = NULL;
+    }
+    s->stats.rows = rows;
+    s->stats.row_count = count;
+}
+
+/* The lists of stats are its owner's to change; nobody changes these. */
+static char *borrowed(const char *text)
+{
+    return (char *)(uintptr_t)text;
+}
+
+static void put_failures(struct snapshot *s)
+{
+    const struct view *v = s->view;
+    struct failure *list = v->failure_count ? mem_zalloc(v->failure_count * sizeof *list) : NULL;
+    for (size_t i = 0; i < v->failure_count; i++) {
+        const struct view_failure *f = &v->failures[i];
+        list[i] = (struct failure){.method = borrowed(f->method),
+                                   .name = borrowed(f->name),
+                                   .text = borrowed(f->text),
+                                   .number = f->id,
+                                   .count = f->count,
+                                   .first_at = f->first_at,
+                                   .last_at = f->last_at,
+                                   .next = i + 1 < v->failure_count ? &list[i + 1] : NULL};
+    }
+    s->stats.failures = list;
+    s->stats.failure_count = v->failure_count;
+}
+
+static void put_exceptions(struct snapshot *s)
+{
+    const struct view *v = s->view;
+    size_t count = v->exception_count;
+    struct exception *list = count ? mem_zalloc(count * sizeof *list) : NULL;
+    for (size_t i = 0; i < count; i++) {
+        const struct view_exception *e = &v->exceptions[i];
+        list[i] = (struct exception){.message = borrowed(e->message),
+                                     .traceback = borrowed(e->traceback),
+                                     .nodes = borrowed(e->nodes),
+                                     .count = e->count,
+                                     .first_at = e->first_at,
+                                     .last_at = e->last_at,
+                                     .next = i + 1 < count ? &list[i + 1] : NULL};
+    }
+    s->stats.exceptions = list;
+    s->stats.exception_count = count;
+}
+
+static void keep_wishes(struct snapshot *s)
+{
+    struct wishes *w = &s->wishes;
+    s->json_file = w->json_file ? mem_strdup(w->json_file) : NULL;
+    s->html_file = w->html_file ? mem_strdup(w->html_file) : NULL;
+    w->json_file = s->json_file;
+    w->html_file = s->html_file;
+}
+
+struct snapshot *snapshot_build(struct snapshot_maker *m, const struct snapshot *head,
+                                const struct stats *from)
+{
+    struct snapshot *s = mem_dup(head, sizeof *head);
+    s->refs = 1;
+    s->bytes = sizeof *s;
+    s->row_count = 0;
+    s->stats = *from;
+    s->stats.index = NULL;
+    if (m->started_at != from->started_at)
+        snapshot_forget(m);
+    m->started_at = from->started_at;
+    keep_wishes(s);
+    put_rows(m, s, from);
+    put_failures(s);
+    put_exceptions(s);
+    return s;
+}
+
+void snapshot_ref(struct snapshot *s)
+{
+    __atomic_add_fetch(&s->refs, 1, __ATOMIC_RELAXED);
+}
+
+void snapshot_unref(struct snapshot *s)
+{
+    if (!s || __atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL) > 0)
+        return;
+    for (size_t i = 0; i < s->row_count; i++)
+        frozen_unref(s->rows[i]);
+    free(s->rows);
+    free(s->stats.rows);
+    free(s->stats.failures);
+    free(s->stats.exceptions);
+    free(s->json_file);
+    free(s->html_file);
+    free(s->end.remarks);
+    free(s->end.script);
+    free(s->end.samples);
+    free(s->end.logs);
+    view_unref(s->view);
+    free(s);
+}
