@@ -1,8 +1,11 @@
 """What the page is told of a run and of its locustfile: phases, status codes, samples, logs, one user tried, the file
 loaded anew. One master for all of it."""
 
+import base64
+import gzip
 import hashlib
 import json
+import re
 import urllib.error
 import urllib.request
 
@@ -86,6 +89,11 @@ class Page:
 
     def state(self):
         return self.get("state")["state"]
+
+    def report(self):
+        with urllib.request.urlopen(f"{self.url}/api/v1/report", timeout=60) as answer:
+            text = re.search(rb'id="katydid-report">([^<]*)</script>', answer.read())[1]
+        return json.loads(gzip.decompress(base64.b64decode(text)))
 
 
 @pytest.fixture(scope="module")
@@ -192,6 +200,37 @@ def test_status_codes_bytes_and_phases_add_up(run):
     (point,) = [dict(zip(series["columns"], p)) for p in series["points"] if p[1]]
     phases = sum(point[name] for name in ("queue", "dns", "connect", "tls", "send", "wait", "receive"))
     assert abs(phases - point["mean"]) < 0.05 and point["wait"] > 28 and point["tls"] == 0
+
+
+def test_the_wait_for_the_first_byte_has_percentiles(run):
+    good = row(run, "/good")
+    assert 28 < good["wait_p50"] <= good["wait_p90"] <= good["wait_p95"] <= good["wait_p99"] <= good["max"]
+    assert good["wait_p50"] <= good["p50"]
+    whole = run.get("range")
+    (ranged,) = [dict(zip(whole["columns"], r)) for r in whole["rows"] if r[0] == run.names["/good"]]
+    assert [ranged[name] for name in ("wait_p50", "wait_p99")] == [good[name] for name in ("wait_p50", "wait_p99")]
+    report = run.report()
+    (kept,) = [dict(zip(report["rows_run"]["columns"], r)) for r in report["rows_run"]["rows"] if r[2] == run.names["/good"]]
+    assert sum(kept["wait_hist"][1::2]) == good["requests"]
+
+
+def test_what_had_no_answer_has_no_wait():
+    text = """
+from locust import HttpUser, task, constant
+class U(HttpUser):
+    host = "http://127.0.0.1:1"
+    wait_time = constant(0.05)
+    @task
+    def refused(self):
+        self.client.get("/", name="/refused")
+        self.environment.events.request.fire(request_type="GET", name="/own", response_time=5, response_length=0, exception=None, context={})
+"""
+    with locustfile(text) as path, katydid("-f", path, "--web-port", "0", "--autostart", "-u", "1") as master:
+        url = master.wait_line(r"web interface at (http://[\w.]+:\d+)").group(1)
+        live = wait_for(lambda: (live := get_json(f"{url}/api/v1/live"))["total"][1] > 3 and live, "some requests")
+        columns = get_json(f"{url}/api/v1/state")["columns"]["row"]
+        for numbers in [live["total"], *live["rows"]]:
+            assert [dict(zip(columns, numbers))[name] for name in ("wait_p50", "wait_p99")] == [None, None]
 
 
 def test_samples_are_masked_and_of_their_kind(run):

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { extname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 
-const LIMITS = { ".js": 90_000, ".css": 12_000 };
+const LIMITS = { ".js": 92_000, ".css": 12_000 };
 const sums = { ".js": 0, ".css": 0 };
 for (const file of readdirSync("dist/assets")) {
   const kind = extname(file);

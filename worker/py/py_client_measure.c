@@ -65,6 +65,8 @@ void measure_response(const struct response *r, uint64_t time_us, struct measure
         known_us += extra->phase_us[p];
     if (time_us != STATS_NO_TIME && time_us > known_us)
         extra->phase_us[PHASE_QUEUE] += time_us - known_us;
+    if (r->got && r->got->times.first_byte)
+        measures->part_us[PART_wait] = extra->phase_us[PHASE_WAIT];
 }
 
 /* ---- samples -------------------------------------------------------------------------------- */

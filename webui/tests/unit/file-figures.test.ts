@@ -17,7 +17,7 @@ function windowRow(from: number, to: number, id: number, buckets: [number, numbe
   const sum = buckets.reduce((all, [us, n]) => all + us * n, 0);
   const us = buckets.map(([at]) => at);
   return [from, to, id, count, failed, sum, hist, failedAt === null ? null : [failedAt, 1], Math.min(...us), Math.max(...us), 0, 0, 10 * count,
-    0, 0, count - failed, 0, 0, failed, 100, 200, count, ...new Array<number>(7).fill(1000 * count)];
+    0, 0, count - failed, 0, 0, failed, 100, 200, count, ...new Array<number>(7).fill(1000 * count), 2, 3, [49, count]];
 }
 
 const windows = [
@@ -45,6 +45,7 @@ describe("a recorded run", () => {
     expect([total[ROW.requests], total[ROW.failures], total[ROW.rps], total[ROW.p50], total[ROW.p99]]).toEqual([20, 1, 1, 0.1, 0.2]);
     expect(rows.length).toBe(2);
     expect(byId(rows, 2)![ROW.s5]).toBe(1);
+    expect([total[ROW.discarded], total[ROW.resent], total[ROW.waitP50], total[ROW.waitP99]]).toEqual([2, 3, 0.049, 0.049]);
   });
   it("answers for a part of it by adding windows, and says which part that is", async () => {
     const { from, to, total, rows, failures, valid } = await figures.range(1, 9);

@@ -75,6 +75,31 @@ static void only_what_changed_counts_as_changed(void **state)
     viewer_free(m);
 }
 
+static void the_wait_has_percentiles_of_its_own(void **state)
+{
+    struct stats s;
+    struct viewer *m = viewer_new();
+    struct measures more;
+    (void)state;
+    stats_init(&s, NOW, STATS_LIMITS_DEFAULT);
+    measures_init(&more);
+    for (uint64_t us = 1000; us <= 10000; us += 1000) {
+        stats_add(&s, row(&s, "GET", "/http"), NOW, us, 10);
+        more.part_us[PART_wait] = us / 2;
+        stats_add_measures(&s, row(&s, "GET", "/http"), us, &more);
+    }
+    stats_add(&s, row(&s, "GET", "/own"), NOW, 1000, 10);
+    stats_add_measures(&s, row(&s, "GET", "/own"), STATS_NO_TIME,
+                       &more); /* of none that has a time */
+    struct view *v = viewer_build(m, &(struct view){.state = ""}, &s);
+    assert_true(fabs(v->rows[0].wait_p50 - 2.5) < 0.02 && fabs(v->rows[0].wait_p90 - 4.5) < 0.03);
+    assert_true(v->rows[0].wait_p99 <= v->rows[0].max_ms && v->rows[0].p50 > 4.9);
+    assert_true(isnan(v->rows[1].wait_p50) && v->rows[1].p50 > 0);
+    view_unref(v);
+    stats_fini(&s);
+    viewer_free(m);
+}
+
 static void a_view_outlives_what_it_was_made_of(void **state)
 {
     (void)state;
@@ -164,6 +189,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_sorted_and_keep_their_ids),
         cmocka_unit_test(only_what_changed_counts_as_changed),
+        cmocka_unit_test(the_wait_has_percentiles_of_its_own),
         cmocka_unit_test(a_view_outlives_what_it_was_made_of),
         cmocka_unit_test(quantiles_are_those_of_the_statistics),
         cmocka_unit_test(a_thousand_rows_are_cheap),
