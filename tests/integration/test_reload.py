@@ -70,6 +70,7 @@ class Session:
         self.how, self.path, self.boss = folder / "how", path, boss
         self.url = boss.wait_line(r"web interface at (http://[\w.]+:\d+)").group(1)
         wait_for(lambda: get_json(f"{self.url}/api/v1/script"), "the locustfile")
+        wait_for(lambda: get_json(f"{self.url}/api/v1/workers")["workers"], "a worker")
 
     def test(self):
         started = post(self.url, "start", users=2, spawn_rate=10)
