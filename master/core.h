@@ -256,7 +256,7 @@ bool hands_are_idle(struct master *m); /* every worker has stopped and delivered
 /* absence.c: who was not heard for a while, and what that means for the figures */
 void away_lost(struct master *m, struct worker *w);
 void away_back(struct master *m, struct worker *w);
-void away_reported(struct master *m, struct worker *w); /* one of its reports was counted */
+void away_reported(struct master *m, struct worker *w, double sent_at); /* it was counted */
 void away_second(struct master *m);
 void away_forget(struct master *m); /* a run begins */
 

@@ -101,7 +101,7 @@ static void on_own_of_run(struct master *m, struct worker *w, const struct messa
     merge(m, w, msg);
     apply_written(m, w, msg->stats.written);
     hands_watch_cpu(m, w);
-    away_reported(m, w);
+    away_reported(m, w, msg->stats.sent_at);
 }
 
 static void on_own_report(struct master *m, struct worker *w, const struct message *msg)

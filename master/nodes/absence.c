@@ -56,7 +56,7 @@ void away_back(struct master *m, struct worker *w)
     if (w->lost_at <= 0)
         return;
     w->lost_at = 0;
-    worker_end_gap(w);
+    worker_end_gap(w, master_now().unix_time);
     struct loss *l = losses_back(&m->losses, w->id, clk_wall());
     if (l)
         tell(m, l, "");
@@ -77,9 +77,9 @@ static void all_have_reported(struct master *m)
         tell(m, l, "");
 }
 
-void away_reported(struct master *m, struct worker *w)
+void away_reported(struct master *m, struct worker *w, double sent_at)
 {
-    if (!is_awaited(w) || !worker_has_filled_gap(w))
+    if (!is_awaited(w) || !worker_fills_gap(w, sent_at))
         return;
     w->gap.is_open = false;
     const struct loss *l = losses_settle(&m->losses, w->id);
@@ -99,7 +99,7 @@ static void stood_still(struct master *m, double seconds)
         if (w->is_katydid && !w->gap.is_open)
             worker_begin_gap(w);
         if (w->is_katydid)
-            worker_end_gap(w);
+            worker_end_gap(w, master_now().unix_time);
         if (l && w->is_katydid)
             l->has_held |= !m->is_local;
         else if (l)

@@ -291,26 +291,26 @@ bool worker_take_report(struct worker *w, const char *epoch, uint64_t seq)
 
 void worker_begin_gap(struct worker *w)
 {
-    w->gap.is_open = true;
-    w->gap.is_back = false;
-    w->gap.top_seq = w->gap.must_pass = w->top_seq;
+    w->gap = (struct worker_gap){.is_open = true, .top_seq = w->top_seq};
     snprintf(w->gap.epoch, sizeof w->gap.epoch, "%s", w->epoch);
 }
 
-void worker_end_gap(struct worker *w)
+void worker_end_gap(struct worker *w, double at)
 {
     w->gap.is_back = true;
-    w->gap.must_pass = w->top_seq;
+    w->gap.is_passed = false;
+    w->gap.end_at = at;
 }
 
-bool worker_has_filled_gap(const struct worker *w)
+bool worker_fills_gap(struct worker *w, double sent_at)
 {
-    uint64_t since = w->top_seq - w->gap.top_seq;
-    bool had_reported = w->gap.epoch[0] != '\0'; /* if not, all of them belong to the gap */
-    if (!w->is_katydid || (had_reported && strcmp(w->epoch, w->gap.epoch) != 0) ||
-        w->top_seq <= w->gap.must_pass)
+    struct worker_gap *gap = &w->gap;
+    uint64_t since = w->top_seq - gap->top_seq;
+    bool had_reported = gap->epoch[0] != '\0'; /* if not, all of them belong to the gap */
+    if (!w->is_katydid || !gap->is_back || (had_reported && strcmp(w->epoch, gap->epoch) != 0))
         return false;
-    return since < 64 && !(~w->seen & ((UINT64_C(1) << since) - 1));
+    gap->is_passed |= sent_at + w->clock.offset_s >= gap->end_at;
+    return gap->is_passed && since < 64 && !(~w->seen & ((UINT64_C(1) << since) - 1));
 }
 
 #define CLOCK_ABSURD_S 1e8 /* years: no clock at all */

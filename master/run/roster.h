@@ -86,8 +86,10 @@ struct worker {
     uint64_t top_seq, seen; /* seen bit n: top_seq - n was counted */
     struct worker_gap {     /* see worker_begin_gap */
         bool is_open, is_back;
+        bool is_passed; /* a report came that was made after it */
+        double end_at;
         char epoch[64];
-        uint64_t top_seq, must_pass;
+        uint64_t top_seq;
     } gap;
     double
         idle_since; /* monotonic: it says "ready" although it should have users; 0: it does not */
@@ -129,12 +131,14 @@ void roster_set_users(struct roster *r, struct worker *w, const struct class_use
                       size_t n); /* copied */
 /* True when this report was not counted before; from now on it was. */
 bool worker_take_report(struct worker *w, const char *epoch, uint64_t seq);
-/* The worker is not heard from `begin` to `end`. The gap is filled when each report since its
- * begin was counted, and one that was made after its end: then nothing that this process measured
- * is missing. */
+/* The worker is not heard from `begin` to `end`, which is at that time of our clock. The gap is
+ * filled when each report since its begin was counted, and one that was made after its end: then
+ * nothing that this process measured is missing. Those that were queued meanwhile were made before.
+ */
 void worker_begin_gap(struct worker *w);
-void worker_end_gap(struct worker *w);
-bool worker_has_filled_gap(const struct worker *w);
+void worker_end_gap(struct worker *w, double at);
+/* Of a report that was just counted, with the worker's time of making it: is the gap filled? */
+bool worker_fills_gap(struct worker *w, double sent_at);
 void worker_begin_run(struct worker *w); /* forgets what belongs to a run */
 /* A time of the worker that was now, or a little ago, when it came. Returns what to add to its
  * times, in whole seconds: 0 when the clocks differ by no more than trusted_s. */

@@ -90,27 +90,45 @@ static void workers_are_counted_now_and_not_ever(void **state)
     roster_fini(&r);
 }
 
+/* A report that was made, and came, at such times: is the gap filled? */
+static bool fills(struct worker *w, const char *epoch, uint64_t seq, double made_at, double came_at)
+{
+    assert_true(worker_take_report(w, epoch, seq));
+    worker_clock_shift(w, came_at, made_at, 2);
+    return worker_fills_gap(w, made_at);
+}
+
 static void a_gap_is_filled_when_each_report_since_has_come(void **state)
 {
     (void)state;
     struct roster r = {0};
     struct worker *w = join(&r, "a");
-    assert_true(worker_take_report(w, "e", 5));
+    assert_false(fills(w, "e", 5, 105, 105));
     worker_begin_gap(w);
-    assert_true(worker_take_report(w, "e", 6)); /* was on its way when the gap began */
-    assert_false(w->gap.is_back);
-    worker_end_gap(w);
-    assert_false(worker_has_filled_gap(w)); /* it has said nothing since it is back */
-    assert_true(worker_take_report(w, "e", 9));
-    assert_false(worker_has_filled_gap(w)); /* 7 and 8 are still to come */
-    assert_true(worker_take_report(w, "e", 7));
-    assert_false(worker_has_filled_gap(w));
-    assert_true(worker_take_report(w, "e", 8));
-    assert_true(worker_has_filled_gap(w));
+    assert_false(fills(w, "e", 6, 106, 106)); /* was on its way when the gap began */
+    worker_end_gap(w, 108.5);
+    assert_false(fills(w, "e", 9, 109, 109)); /* 7 and 8 are still to come */
+    assert_false(fills(w, "e", 7, 107, 109));
+    assert_true(fills(w, "e", 8, 108, 109));
     worker_begin_gap(w);
-    worker_end_gap(w);
-    assert_true(worker_take_report(w, "f", 10)); /* another process: what the old one had is gone */
-    assert_false(worker_has_filled_gap(w));
+    worker_end_gap(w, 110);
+    assert_false(fills(w, "f", 10, 111, 111)); /* another process: what the old one had is gone */
+    roster_fini(&r);
+}
+
+/* The reports of a master's standstill come one after the other when it is over. */
+static void a_gap_is_not_filled_by_the_first_of_a_queue(void **state)
+{
+    (void)state;
+    struct roster r = {0};
+    struct worker *w = join(&r, "a");
+    const double behind = 500; /* the worker's clock */
+    assert_false(fills(w, "e", 5, 105 - behind, 105));
+    worker_begin_gap(w);
+    worker_end_gap(w, 109.2);
+    for (uint64_t seq = 6; seq <= 9; seq++)
+        assert_false(fills(w, "e", seq, 100 + (double)seq - behind, 109.3));
+    assert_true(fills(w, "e", 10, 110 - behind, 110));
     roster_fini(&r);
 }
 
@@ -122,12 +140,9 @@ static void a_gap_may_begin_before_the_first_report(void **state)
     struct worker *w = join(&r, "a");
     w->is_katydid = true;
     worker_begin_gap(w);
-    worker_end_gap(w);
-    assert_false(worker_has_filled_gap(w));
-    assert_true(worker_take_report(w, "e", 2));
-    assert_false(worker_has_filled_gap(w)); /* 1 is still to come */
-    assert_true(worker_take_report(w, "e", 1));
-    assert_true(worker_has_filled_gap(w));
+    worker_end_gap(w, 101);
+    assert_false(fills(w, "e", 2, 102, 102)); /* 1 is still to come */
+    assert_true(fills(w, "e", 1, 101, 102));
     roster_fini(&r);
 }
 
@@ -191,6 +206,7 @@ int main(void)
         cmocka_unit_test(strangers_fill_neither_the_memory_nor_the_roster),
         cmocka_unit_test(workers_are_counted_now_and_not_ever),
         cmocka_unit_test(a_gap_is_filled_when_each_report_since_has_come),
+        cmocka_unit_test(a_gap_is_not_filled_by_the_first_of_a_queue),
         cmocka_unit_test(a_gap_may_begin_before_the_first_report),
         cmocka_unit_test(each_report_counts_once),
         cmocka_unit_test(users_add_up_by_class),
