@@ -191,6 +191,7 @@ struct master {
     struct tunables tunables;
     bool has_cpu_warning;
     char notice[512];
+    char stop_reason[300]; /* why code ended this run, or "" */
 
     enum finish_step finish;
     bool is_step_out;  /* of the finish: something is awaited */

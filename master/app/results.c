@@ -73,7 +73,8 @@ static void add_losses(const struct master *m, struct sbuf *text)
     if (m->losses.left_out > 0)
         sbuf_addf(text, "%zu more times a worker was lost.\n\n", m->losses.left_out);
     if (m->is_deserted)
-        sbuf_adds(text, "The test ended before its time: its last worker was lost.\n\n");
+        sbuf_adds(text, "The test ended before its time: its last worker was lost. Measurement not "
+                        "valid for the time in which it was not heard.\n\n");
 }
 
 /* A limit of a container is easily lifted, when one knows of it. */

@@ -125,5 +125,5 @@ void away_forget(struct master *m)
 {
     losses_clear(&m->losses);
     m->is_deserted = false;
-    m->notice[0] = 0;
+    m->notice[0] = m->stop_reason[0] = 0;
 }

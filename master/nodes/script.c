@@ -208,8 +208,18 @@ static void aim(struct master *m, double users, double rate, char ***classes)
         log_warning(LOGGER, "%s", refusal);
 }
 
+/* Why the run is about to end, when code says so. The log has it already. */
+static void take_reason(struct master *m, const char *reason)
+{
+    if (!reason[0] || !run_is_active(&m->run) || m->stop_reason[0])
+        return;
+    snprintf(m->stop_reason, sizeof m->stop_reason, "%s", reason);
+    snprintf(m->notice, sizeof m->notice, "The test was stopped: %s", reason);
+}
+
 void script_on_call(struct master *m, const struct message_call *c)
 {
+    take_reason(m, c->reason);
     switch (c->method) {
     case CALL_START:
         if (!is_aim(c->users, c->spawn_rate)) {
@@ -224,6 +234,8 @@ void script_on_call(struct master *m, const struct message_call *c)
         return;
     case CALL_QUIT:
         finish_begin(m, false);
+        return;
+    case CALL_REASON:
         return;
     case CALL_RESET:
         ingest_zero(m);

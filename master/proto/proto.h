@@ -82,7 +82,15 @@ struct message_stats {
 };
 
 struct message_call {
-    enum call_method { CALL_START, CALL_STOP, CALL_QUIT, CALL_RESET, CALL_CLEAR } method;
+    enum call_method {
+        CALL_START,
+        CALL_STOP,
+        CALL_QUIT,
+        CALL_RESET,
+        CALL_CLEAR,
+        CALL_REASON /* only that */
+    } method;
+    char reason[300];         /* why code ends the test, or "" */
     double users, spawn_rate; /* CALL_START */
     char **user_classes;      /* NULL-terminated, or NULL; owned */
     bool has_exit_code;       /* CALL_QUIT: of sys.exit() in user code */

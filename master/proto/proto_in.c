@@ -131,11 +131,14 @@ static bool parse_call(const msgpack_object *data, struct message *m)
         enum call_method method;
     } plain[] = {{"stop", CALL_STOP},
                  {"quit", CALL_QUIT},
+                 {"reason", CALL_REASON},
                  {"reset_stats", CALL_RESET},
                  {"clear_stats", CALL_CLEAR}};
     double code = proto_number(proto_get(data, "exit_code"), -1);
     c->has_exit_code = code >= 0 && code <= 255;
     c->exit_code = c->has_exit_code ? (int)code : 0;
+    proto_copy(proto_get(data, "token"), m->token, sizeof m->token);
+    proto_copy(proto_get(data, "reason"), c->reason, sizeof c->reason);
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
         c->method = plain[i].method;
         if (proto_is(method, plain[i].name))
@@ -143,7 +146,6 @@ static bool parse_call(const msgpack_object *data, struct message *m)
     }
     c->method = CALL_START;
     c->users = proto_number(proto_get(data, "user_count"), -1);
-    proto_copy(proto_get(data, "token"), m->token, sizeof m->token);
     c->spawn_rate = proto_number(proto_get(data, "spawn_rate"), -1);
     c->user_classes = proto_texts(proto_get(data, "user_classes"));
     return proto_is(method, "start");

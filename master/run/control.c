@@ -303,7 +303,8 @@ static void stopped(struct master *m)
     timeline_work(m->timeline, true);
     for (size_t i = 0; i < m->roster.count; i++)
         events_worker_idle(m->events, m->roster.workers[i]->index);
-    events_add(m->events, now.unix_time, "stop", "Test stopped");
+    events_add(m->events, now.unix_time, "stop", "Test stopped%s%s", m->stop_reason[0] ? ": " : "",
+               m->stop_reason);
     run_stopped(&m->run, now);
     if (m->has_cpu_warning)
         log_warning(LOGGER, "CPU usage threshold was exceeded on workers during the test!");

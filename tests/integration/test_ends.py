@@ -106,6 +106,7 @@ def test_in_one_process():
         ("user", "stop test", 0, {}),
         ("test_stop", "base", 2, {}),
         ("test_stop", "stop test", 0, {}),
+        ("on_stop", "error", 0, {}),
         ("quitting", "interrupt", 130, {}),
         ("task", "interrupt", 0, {}),
         ("quit", "_exit", 42, {}),
@@ -118,7 +119,8 @@ def test_in_one_process():
 def test_in_several_processes():
     check([
         *((where, "exit", 42, {"ON": "master"}) for where in ("test_start", "worker_report", "worker_connect", "quitting", "quit")),
-        ("test_stop", "interrupt", 0, {"ON": "master"}),
+        *((where, "interrupt", 2, {"ON": "master"}) for where in ("test_start", "test_stopping", "test_stop")),
+        ("on_stop", "error", 0, {}),
         ("init", "exit", 72, {"ON": "worker"}),
         ("test_start", "exit", 0, {"ON": "worker"}),
         ("quitting", "exit", 0, {"ON": "worker"}),

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import urllib.error
+import urllib.parse
 import urllib.request
 
 import pytest
@@ -318,3 +319,33 @@ class Lost(HttpUser):
         wait_for(lambda: get_json(f"{url}/api/v1/state")["state"] == "stopped", "the end")
         assert command(url, "check", **load)["ok"], "the host of the last test"
         assert not command(url, "check", host="", **load)["ok"]
+
+
+@pytest.mark.parametrize("mode", [(), ("--processes", "1")], ids=["local", "processes"])
+@pytest.mark.parametrize("has_shape", [False, True], ids=["users", "shape"])
+def test_a_test_that_ends_by_itself_says_why(mode, has_shape):
+    file = """
+from locust import HttpUser, LoadTestShape, constant, task
+
+class Lost(HttpUser):
+    wait_time = constant(0.1)
+    @task
+    def index(self):
+        self.client.get("/")
+"""
+    shape = """
+class Shape(LoadTestShape):
+    def tick(self):
+        return (2, 2) if self.get_run_time() < 60 else None
+"""
+    with locustfile(file + shape * has_shape) as path, katydid("-f", path, "--web-port", "0", *mode) as master:
+        url = master.wait_line(r"web interface at (http://[\w.]+:\d+)").group(1)
+        wait_for(lambda: get_json(f"{url}/api/v1/workers")["workers"], "a worker")
+        body = urllib.parse.urlencode({"user_count": 2, "spawn_rate": 2}).encode()
+        assert json.load(urllib.request.urlopen(f"{url}/swarm", body))["success"]
+        wait_for(lambda: "base host" in get_json(f"{url}/api/v1/state")["notice"], "the reason")
+        if not mode:
+            wait_for(lambda: get_json(f"{url}/api/v1/state")["state"] == "stopped", "the end")
+            assert "base host" in get_json(f"{url}/api/v1/events")["events"][-1]["text"]
+        trial = command(url, "try", user_class="Lost")
+        assert "fill in Host" in trial["exception"] and "--host" not in trial["exception"], trial

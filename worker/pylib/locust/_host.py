@@ -223,12 +223,20 @@ class Host:
             ends.run_last(self._fire, name, args)
             return
         try:
-            ends.run(self._fire, name, args)
+            ends.run(self._fire_in_greenlet, name, args)
         except StopTest as error:
             self.environment.runner.stop_test(error)
         except Exception as error:
             _errors.log_bounded(logger, error)
             log.unhandled_greenlet_exception = True
+
+    def _fire_in_greenlet(self, name, args):
+        """In Locust a greenlet of the master ends with it, which makes an exit code."""
+        try:
+            self._fire(name, args)
+        except KeyboardInterrupt:
+            log.unhandled_greenlet_exception = True
+            raise
 
     def _fire(self, name, args):
         self._keep_books(name, args)

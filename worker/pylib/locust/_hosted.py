@@ -21,7 +21,14 @@ from ._written import Written
 logger = logging.getLogger("locust.runners")
 
 _REPORT_S = 20.0
+_REASON_MAX = 299  # bytes
 _ANSWER_S = 2.0  # the most that a first look waits for the master's numbers
+
+
+def _in_short(reason):
+    """One line, for the page."""
+    text = " ".join(str(reason).split()).encode("utf-8", "replace")
+    return text[:_REASON_MAX].decode("utf-8", "ignore")
 
 
 class InProcess:
@@ -152,7 +159,7 @@ class Hosted(InProcess):
         logger.error("%s", reason)
         logger.warning("Stopping Locust...")
         is_headless = getattr(self.environment.parsed_options, "headless", False)
-        self._node.call("quit" if is_headless else "stop")
+        self._node.call("quit" if is_headless else "stop", reason=_in_short(reason))
 
 
 class HostedLocalRunner(Hosted, runners.LocalRunner):
@@ -199,6 +206,11 @@ class HostedWorkerRunner(InProcess, runners.WorkerRunner):
 
     def stop(self):
         self._end_test()
+
+    def stop_test(self, reason):
+        if self._node.speaks_katydid:
+            self._node.call("reason", reason=_in_short(reason))
+        super().stop_test(reason)
 
     def quit(self):
         """Ends the users of this worker and the process."""

@@ -184,7 +184,8 @@ class Node(Silence):
         """That it is really us who end: what the master told nobody else."""
         return {"token": self._token} if self._token and self.speaks_katydid else None
 
-    def call(self, method, user_count=None, spawn_rate=None, user_classes=None, exit_code=None):
+    def call(self, method, user_count=None, spawn_rate=None, user_classes=None, exit_code=None,
+             reason=None):
         """User code wants the test started, changed or stopped."""
         self.send("katydid_call", {
             "method": method,
@@ -192,6 +193,7 @@ class Node(Silence):
             "spawn_rate": spawn_rate,
             "user_classes": user_classes,
             "exit_code": exit_code,
+            **({"reason": reason} if reason else {}),
             **(self._proof() or {}),
         })
 

@@ -30,7 +30,9 @@ from .exception import (
     StopUser,
 )
 from .user.task import LOCUST_STATE_RUNNING, DefaultTaskSet, TaskSet
-from .user.users import User
+from .user.users import MISSING_HOST, User
+
+_NO_HOST = "There is no host: fill in Host, or give the class the attribute host"  # here is no --host
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +125,7 @@ class Trial:
         except _ENDS:
             pass
         except StopTest as error:
-            self._failed(error, str(error))
+            self._failed(error, _NO_HOST if str(error) == MISSING_HOST else str(error))
         except gevent.GreenletExit:
             raise
         except BaseException as error:

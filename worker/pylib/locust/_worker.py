@@ -66,6 +66,8 @@ def main(config_path):
             _say(name, refusal)
         return 1 if name == "locust" and refusal.code in _OF_OURS else refusal.code
     except SystemExit as end:  # of the locustfile, or argparse
+        if config["role"] == "worker" and config["endpoint"].startswith("tcp:"):
+            logger.warning("This worker ends before it has joined its master, which goes on without it")
         is_text = end.code is not None and not isinstance(end.code, int)
         if config.get("refusal"):
             _reload.leave_refusal(config, *_why_ended(end))

@@ -13,7 +13,7 @@ from typing import final
 import gevent
 from gevent import GreenletExit
 
-from .. import _hold
+from .. import _errors, _hold
 from .._group import UserGroup
 from ..clients import HttpSession
 from ..exception import CatchResponseError, StopTest, StopUser
@@ -114,8 +114,8 @@ class User(metaclass=UserMeta):
             self.on_stop()
         except (StopUser, StopTest):
             pass
-        except Exception as error:
-            report_error(self, self, error, logger)
+        except Exception as error:  # no failure of the test, as in Locust
+            _errors.log_bounded(logger, error)
 
     def _stop_test(self, reason):
         runner = self.environment.runner
