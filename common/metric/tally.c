@@ -235,7 +235,7 @@ void tally_add_packed(struct tally *t, const struct tally_packed *packed)
 double tally_mean_ms(const struct tally *t)
 {
     uint64_t timed = t->requests - t->none_requests;
-    return timed ? (double)t->sum_us / (double)timed / 1000 : 0;
+    return timed ? (double)t->sum_us / 1000 / (double)timed : 0;
 }
 
 double tally_quantile_ms(const struct tally *t, double q)

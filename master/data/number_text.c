@@ -33,12 +33,6 @@ struct percentile_columns percentile_columns(const struct tunables_shares *repor
     return p;
 }
 
-double output_mean_ms(const struct tally *t)
-{
-    uint64_t timed = t->requests - t->none_requests;
-    return timed ? (double)t->sum_us / 1000 / (double)timed : 0;
-}
-
 double output_min_ms(const struct tally *t)
 {
     return t->min_us == UINT64_MAX ? 0 : (double)t->min_us / 1000;

@@ -24,8 +24,6 @@ void output_percentiles_ms(const struct percentile_columns *p, const struct tall
                            const struct hist *of, long long out[static OUTPUT_PERCENTILES_MAX]);
 /* Whole milliseconds from 10 on, two digits below; never outside [min, max]. */
 double output_median_ms(const struct tally *t);
-/* As tally_mean_ms, but summed in milliseconds: the last digit is then that of Locust. */
-double output_mean_ms(const struct tally *t);
 double output_min_ms(const struct tally *t); /* 0 when unknown */
 double output_max_ms(const struct tally *t);
 double output_mean_bytes(const struct tally *t);

@@ -64,7 +64,7 @@ static void add_row(struct sbuf *out, const struct tally *t, const struct stats 
     sbuf_addc(out, ' ');
     add_padded(out, t->name, name_width);
     sbuf_addf(out, " %7llu %12s |%7lld %7lld %7lld%7lld | %7.2f %11.2f\n",
-              (unsigned long long)t->requests, fails, (long long)output_mean_ms(t),
+              (unsigned long long)t->requests, fails, (long long)tally_mean_ms(t),
               (long long)output_min_ms(t), (long long)output_max_ms(t),
               (long long)output_median_ms(t),
               current ? tally_current_rps(t, s) : tally_total_rps(t, s),

@@ -46,7 +46,7 @@ static void add_sums(struct sbuf *out, const struct tally *t)
 {
     sbuf_addf(out, ",%llu,%llu", (unsigned long long)t->requests, (unsigned long long)t->failures);
     add_number(out, output_median_ms(t));
-    add_float(out, output_mean_ms(t));
+    add_float(out, tally_mean_ms(t));
     add_number(out, output_min_ms(t));
     add_number(out, output_max_ms(t));
     (t->requests ? add_float : add_number)(out, output_mean_bytes(t));

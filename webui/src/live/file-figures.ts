@@ -17,7 +17,7 @@ const PHASES = 7;
 const PER_SECOND = [WIN.s0, WIN.s2, WIN.s3, WIN.s4, WIN.s5, WIN.sent, WIN.received];
 
 /** Rows of one endpoint added up. */
-class Sum {
+export class Sum {
   readonly hists = new Map<number, Histogram>();
   readonly n = new Float64Array(Math.max(...SUMS) + 1);
   min = Infinity;
@@ -44,6 +44,7 @@ class Sum {
   }
 
   ms(q: number, column: number = WIN.hist): number | null {
+    if (column === WIN.hist && this.hist.total > 0 && (q <= 0 || q >= 1)) return (q <= 0 ? this.min : this.max) / 1000;
     const us = this.hists.get(column)!.percentile(q, column === WIN.hist ? this.min : 0, this.max);
     return us === null ? null : us / 1000;
   }
@@ -53,7 +54,7 @@ class Sum {
   }
 
   get meanMs(): number | null {
-    return this.timed > 0 ? this.n[WIN.sumUs]! / this.timed / 1000 : null;
+    return this.timed > 0 ? this.n[WIN.sumUs]! / 1000 / this.timed : null;
   }
 
   /** As a row of the endpoints table; rates over `seconds`. */
