@@ -108,18 +108,29 @@ int main(int argc, char **argv)
     const char *path;
     struct fetch_target target = target_of(argv[optind], &path);
     target.tls_profile.verify = verify;
-    char head[1024];
-    const int head_len = snprintf(head, sizeof head,
-                                  "GET %s HTTP/1.1\r\nHost: %s:%u\r\nUser-Agent: bench\r\n"
-                                  "Accept-Encoding: gzip, deflate\r\nAccept: */*\r\n"
-                                  "Connection: keep-alive\r\n\r\n",
-                                  path, target.host, target.port);
+    char authority[512];
+    snprintf(authority, sizeof authority, "%s:%u", target.host, target.port);
+#define HEADER(name, value)                                                                        \
+    {                                                                                              \
+        name, value, sizeof name - 1, sizeof value - 1                                             \
+    }
+    static const struct fetch_header headers[] = {{"Host", NULL, 4, 0},
+                                                  HEADER("User-Agent", "bench"),
+                                                  HEADER("Accept-Encoding", "gzip, deflate"),
+                                                  HEADER("Accept", "*/*"),
+                                                  HEADER("Connection", "keep-alive")};
     base = event_base_new();
     struct fetch_engine *engine = fetch_engine_new(base);
     origin = fetch_origin_get(engine, &target);
     request = (struct fetch_request){.origin = origin,
-                                     .head = head,
-                                     .head_len = (size_t)head_len,
+                                     .method = "GET",
+                                     .method_len = 3,
+                                     .authority = authority,
+                                     .authority_len = strlen(authority),
+                                     .path = path,
+                                     .path_len = strlen(path),
+                                     .headers = headers,
+                                     .header_count = sizeof headers / sizeof *headers,
                                      .read_timeout_ms = read_timeout_ms};
     struct user *users = calloc(connections, sizeof *users);
     for (unsigned i = 0; i < connections; i++) {

@@ -25,7 +25,8 @@ struct rig {
 
 struct rig_head {
     struct rig_head *next;
-    char text[512];
+    struct fetch_header headers[2];
+    char path[256];
 };
 
 static inline void rig_on_tick(evutil_socket_t fd, short what, void *arg)
@@ -67,16 +68,20 @@ static inline void rig_on_done(void *arg)
 static inline struct fetch *rig_start(struct rig *r, const char *method, const char *path)
 {
     struct rig_head *head = malloc(sizeof *head);
-    const size_t room = sizeof head->text;
     struct fetch_request q = r->request;
     head->next = r->heads;
     r->heads = head;
-    q.head_len = (size_t)snprintf(head->text, room, "%s %s HTTP/1.1\r\nHost: x\r\n", method, path);
-    if (q.body_len)
-        q.head_len += (size_t)snprintf(head->text + q.head_len, room - q.head_len,
-                                       "Content-Length: %zu\r\n", q.body_len);
-    q.head_len += (size_t)snprintf(head->text + q.head_len, room - q.head_len, "\r\n");
-    q.head = head->text;
+    head->headers[0] = (struct fetch_header){"Host", "x", 4, 1};
+    head->headers[1] = (struct fetch_header){"Content-Length", NULL, 14, 0};
+    snprintf(head->path, sizeof head->path, "%s", path);
+    q.method = method; /* a literal */
+    q.method_len = strlen(method);
+    q.authority = "x";
+    q.authority_len = 1;
+    q.path = head->path;
+    q.path_len = strlen(head->path);
+    q.headers = head->headers;
+    q.header_count = q.body_len ? 2 : 1;
     q.origin = r->origin;
     return fetch_start(r->pool, &q, rig_on_done, r);
 }

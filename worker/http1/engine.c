@@ -83,6 +83,7 @@ void fetch_engine_free(struct fetch_engine *e)
     free_spares(&e->conns);
     free_spares(&e->fetches);
     free_spares(&e->blocks);
+    sbuf_fini(&e->head);
     free(e);
 }
 

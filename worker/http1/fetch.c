@@ -140,7 +140,9 @@ void fetch_start_over(struct fetch *f)
     struct lane *lane = c->lane;
     hresp_fini(&f->parser);
     await_answer(f);
-    f->head_sent = f->body_sent = 0;
+    free(f->own_head);
+    f->own_head = NULL;
+    f->head_sent = f->body_sent = f->head_len = 0;
     f->write_errno = 0;
     f->is_writing_over = f->response.was_sent = false;
     deadline_clear(&f->phase_deadline);
@@ -225,6 +227,7 @@ void fetch_free(struct fetch *f)
     hresp_fini(&f->parser);
     engine_block_put(f->engine, f->block);
     decode_free(f->decode);
+    free(f->own_head);
     free(f->own_text);
     sbuf_fini(&f->body);
     sbuf_fini(&f->undecoded);

@@ -2,9 +2,9 @@
 #pragma once
 /* fetch: one HTTP/1.1 exchange: request bytes out, a parsed response in. No Python in here.
  *
- * The caller (worker/py/py_client.c) formats the request head itself and decides about redirects,
- * cookies and authentication; fetch owns connections (pool, DNS, connect, proxy CONNECT, TLS),
- * the response parser, body framing, decompression, limits and deadlines.
+ * The caller (worker/py) chooses method, URL and headers, and decides about redirects, cookies and
+ * authentication; fetch owns connections (pool, DNS, connect, proxy CONNECT, TLS), what is written
+ * on them, the response parser, body framing, decompression, limits and deadlines.
  *
  * Turn model: fetch_start tries to write at once; everything later happens in libevent callbacks,
  * and the exchange ends with exactly one call of done(arg), never from inside fetch_start
@@ -57,7 +57,7 @@ struct fetch_target {
     bool tls;
     struct fetch_tls tls_profile; /* when tls */
     const char *proxy_host; /* NULL = direct. tls over a proxy uses CONNECT; plain requests go to
-                               the proxy with the head as it is (caller writes absolute form) */
+                               the proxy: see is_forwarded of a request */
     uint16_t proxy_port;
     const char *proxy_auth; /* value of Proxy-Authorization for CONNECT; NULL = none */
 };
@@ -65,6 +65,9 @@ struct fetch_target {
  * hosts without end. Pools keep their own while they have connections to it. */
 const struct fetch_origin *fetch_origin_get(struct fetch_engine *e, const struct fetch_target *t);
 void fetch_origin_put(const struct fetch_origin *origin);
+/* Of an authority, what Host says: without a port that goes without saying. */
+size_t fetch_host_len(const char *authority, size_t len, bool is_tls);
+bool fetch_origin_is_tls(const struct fetch_origin *origin);
 
 struct fetch_pool_config {
     unsigned max_idle_per_origin; /* connections kept when a response is done (requests: 10) */
@@ -79,11 +82,21 @@ enum fetch_body_mode {
     FETCH_STREAM,  /* done after the head; then fetch_read. Back-pressure at 64 KiB */
 };
 
+/* Name and value; slices without a NUL. Of a request: a value of NULL stands for what the protocol
+ * says there itself, in Host and in Content-Length. */
+struct fetch_header {
+    const char *name, *value;
+    uint32_t name_len, value_len;
+};
+
+/* What it points to must live until the exchange ends: it may have to be sent again. Nothing of it
+ * is checked for characters that the protocol cannot carry. */
 struct fetch_request {
-    const struct fetch_origin *origin;
-    const void *head; /* request line and headers with the blank line; must live until the
-                         exchange ends, as the body: both may have to be sent again */
-    size_t head_len;
+    const struct fetch_origin *origin;     /* scheme and where to connect */
+    const char *method, *authority, *path; /* authority: as the URL has it; path: with its query */
+    size_t method_len, authority_len, path_len;
+    const struct fetch_header *headers; /* in the order and spelling in which they are sent */
+    size_t header_count;
     const void *body; /* NULL or the whole body */
     size_t body_len;
     unsigned resends;    /* how often it may be sent again when a connection that was kept ends
@@ -92,6 +105,7 @@ struct fetch_request {
     bool
         awaits_continue; /* the head asks (Expect) whether the body is wanted: the body follows when
                             the server says 100, or nothing for a while; not after a final answer */
+    bool is_forwarded;   /* by a proxy, which is told the authority */
     bool head_only;      /* HEAD: no body in the answer whatever its headers say */
     bool keep_encoded;   /* do not decompress (requests' stream with raw) */
     enum fetch_body_mode mode;
@@ -138,11 +152,6 @@ struct fetch_times {
     uint64_t sent_last, first_byte, last_byte;
 };
 
-struct fetch_header {
-    const char *name, *value; /* into the head block; value trimmed; not NUL-terminated */
-    uint32_t name_len, value_len;
-};
-
 struct fetch_response {     /* borrowed from the fetch; valid until fetch_free */
     enum fetch_error error; /* OK, or why there is no (complete) response */
     int sys;                /* errno, EAI_ code or status; see FETCH_ERRORS */
@@ -154,7 +163,7 @@ struct fetch_response {     /* borrowed from the fetch; valid until fetch_free *
     unsigned http_minor;    /* 0 or 1 */
     const char *reason;
     size_t reason_len;
-    const struct fetch_header *headers;
+    const struct fetch_header *headers; /* into the head; values trimmed */
     size_t header_count;
     const char *head;
     size_t head_len; /* raw head, status line included */

@@ -55,6 +55,7 @@ struct fetch_engine {
     struct event *kick; /* runs the lanes below in the next turn of the loop */
     struct lane *kicked;
     struct spares conns, fetches, blocks;
+    struct sbuf head;        /* of the request that is being written */
     char in[ENGINE_IN_SIZE]; /* every read goes here first */
 };
 
@@ -115,7 +116,9 @@ struct fetch {
     struct lane *lane;         /* while queued */
     struct fetch *next, *prev; /* queue */
     struct fetch_request request;
-    size_t head_sent, body_sent;
+    const char *head; /* its head as text, until it is sent: the engine's, or own_head */
+    char *own_head;   /* NULL: it went out at once */
+    size_t head_len, head_sent, body_sent;
     fetch_done_cb *done;
     void *arg;
     struct hresp_block *block;

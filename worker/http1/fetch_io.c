@@ -20,10 +20,13 @@
 #include <errno.h>
 
 #include "common/base/clk.h"
+#include "common/base/mem.h"
+#include "worker/http1/head.h"
 #include "worker/net/sock.h"
 #include "worker/net/tls.h"
 
 #define ROUNDS_MAX 16          /* reads for one connection before others have their turn */
+#define HEAD_KEPT 65536u       /* bytes of memory for heads; a longer one has it for itself */
 #define CONTINUE_WAIT_MS 1000u /* for a server that does not say whether it wants the body */
 
 static void give_up(struct fetch *f, enum fetch_error error, int sys, const char *text)
@@ -41,9 +44,9 @@ static int parts_left(const struct fetch *f, struct iovec parts[2])
 {
     const struct fetch_request *r = &f->request;
     int count = 0;
-    if (f->head_sent < r->head_len)
+    if (f->head_sent < f->head_len)
         parts[count++] =
-            (struct iovec){(char *)(uintptr_t)r->head + f->head_sent, r->head_len - f->head_sent};
+            (struct iovec){(char *)(uintptr_t)f->head + f->head_sent, f->head_len - f->head_sent};
     if (f->body_sent < r->body_len && !f->is_body_held)
         parts[count++] =
             (struct iovec){(char *)(uintptr_t)r->body + f->body_sent, r->body_len - f->body_sent};
@@ -52,7 +55,7 @@ static int parts_left(const struct fetch *f, struct iovec parts[2])
 
 static void advance(struct fetch *f, size_t n)
 {
-    const size_t head_left = f->request.head_len - f->head_sent;
+    const size_t head_left = f->head_len - f->head_sent;
     const size_t of_head = n < head_left ? n : head_left;
     f->head_sent += of_head;
     f->body_sent += n - of_head;
@@ -91,6 +94,25 @@ static bool write_failed(struct fetch *f, int sys)
     return false;
 }
 
+/* What others write next takes the place of the engine's head. */
+static void keep_head(struct fetch *f)
+{
+    if (f->own_head || f->head_sent == f->head_len)
+        return;
+    f->head = f->own_head = mem_dup(f->head, f->head_len);
+}
+
+static void write_head(struct fetch *f)
+{
+    struct sbuf *head = &f->engine->head;
+    if (head->cap > HEAD_KEPT)
+        sbuf_fini(head);
+    sbuf_clear(head);
+    head_write(head, &f->request);
+    f->head = head->data;
+    f->head_len = head->len;
+}
+
 static bool write_on(struct fetch *f)
 {
     struct stream *s = &f->conn->stream;
@@ -99,6 +121,7 @@ static bool write_on(struct fetch *f)
     while ((count = parts_left(f, parts)) > 0) {
         const long n = s->ops->write(s, parts, count);
         if (n == STREAM_AGAIN) {
+            keep_head(f);
             conn_watch(f->conn, EV_READ | EV_WRITE);
             return true;
         }
@@ -145,6 +168,7 @@ void fetch_io_send(struct fetch *f)
     f->last_io_ns = times->sent_first = now;
     if (f->request.read_timeout_ms || f->phase_deadline.queue)
         fetch_start_phase(f, f->request.read_timeout_ms, now);
+    write_head(f);
     write_on(f);
 }
 

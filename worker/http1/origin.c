@@ -113,6 +113,22 @@ void fetch_origin_put(const struct fetch_origin *origin)
     origin_free(o);
 }
 
+size_t fetch_host_len(const char *authority, size_t len, bool is_tls)
+{
+    size_t at = len;
+    unsigned port = 0;
+    for (unsigned place = 1; at && authority[at - 1] >= '0' && authority[at - 1] <= '9';
+         place *= 10)
+        port += place * (unsigned)(authority[--at] - '0');
+    const bool is_usual = at && at < len && authority[at - 1] == ':' && port == (is_tls ? 443 : 80);
+    return is_usual ? at - 1 : len;
+}
+
+bool fetch_origin_is_tls(const struct fetch_origin *origin)
+{
+    return origin->is_tls;
+}
+
 void origin_free(struct fetch_origin *o)
 {
     if (!o)

@@ -46,8 +46,10 @@ struct site {
     PyObject *key; /* of the interned ones */
     const struct fetch_origin *origin;
     PyObject *root;        /* "http://host:port" */
-    struct sbuf host_line; /* "Host: host:port\r\n" */
+    const char *authority; /* of the root */
+    size_t authority_len;
     bool is_tls;
+    bool is_forwarded; /* plain, by a proxy */
 };
 
 /* A reference; NULL with an exception. root: normal form. verify, cert, proxy as requests has them.
@@ -90,6 +92,8 @@ struct jar_place { /* which request a cookie is for or from */
     bool is_tls;
 };
 
+/* From what a Host header says: without the port and, for IPv6, the brackets. */
+void jar_place_host(struct jar_place *place, const char *host, size_t len);
 void jar_fini(struct jar *jar);
 void jar_put(struct jar *jar, struct cookie cookie); /* takes the cookie */
 bool jar_parse(struct cookie *out, const char *line, size_t len, const struct jar_place *place,
@@ -112,14 +116,11 @@ struct pool_ref *pool_ref_get(struct pool_ref *pool);
 void pool_ref_put(struct pool_ref *pool);          /* accepts NULL */
 struct pool_ref *pool_object_ref(PyObject *owner); /* of a _katydid.Pool; owned */
 
-struct head_line {
-    uint32_t at, len, name_len;
-};
-/* Default header lines of a session and the dict they were made from. */
+/* The headers of a session, which each of its requests has, and the dict they were made from. */
 struct head_lines {
-    struct sbuf text;
-    struct head_line *lines;
+    struct fetch_header *headers;
     Py_ssize_t count;
+    struct sbuf text;    /* of all of them */
     PyObject **snapshot; /* count × (key, value) */
 };
 void head_lines_fini(struct head_lines *lines);
@@ -199,9 +200,31 @@ struct outgoing {
 };
 enum road call_target(struct session *s, const struct call *c, struct outgoing *out);
 enum road call_body(struct session *s, const struct call *c, struct outgoing *out);
-/* The request head, into *head: py_client_head.c. */
+struct response;
+/* What is asked, in one piece of memory of its own: it lives as long as the response does. */
+struct asked {
+    const char *method;
+    uint32_t method_len, count;
+    size_t body_len;
+    struct fetch_header headers[]; /* count of them, then their text */
+};
+/* method and headers are copied. */
+struct asked *asked_new(const char *method, size_t method_len, const struct fetch_header *headers,
+                        size_t count);
+/* Of a list of (name, value) as bytes; NULL with an exception. */
+struct asked *asked_of_pairs(PyObject *method, PyObject *pairs);
+PyObject *asked_pairs(const struct response *r); /* new: the list again, as str */
+enum { ASKED_NUMBER = 24 };
+/* One of them with its value, also where the protocol says it; number: memory for that. */
+struct fetch_header asked_header(const struct response *r, uint32_t i, char number[ASKED_NUMBER]);
+const struct fetch_header *asked_find(const struct asked *a, const char *name);
+/* What it is to be sent to; the authority that its Host says. */
+void asked_request(const struct response *r, struct fetch_request *q);
+void asked_host(const struct response *r, const char **host, size_t *len);
+
+/* What is to be asked: py_client_head.c. */
 enum road call_head(struct session *s, const struct call *c, const struct outgoing *out,
-                    struct sbuf *head);
+                    struct asked **asked);
 uint32_t call_milliseconds(double seconds); /* 0, no limit: also for what does not fit */
 enum road call_timeouts(struct session *s, PyObject *timeout, struct fetch_request *q);
 
@@ -215,8 +238,7 @@ struct response {
     struct session *session; /* owned */
     struct site *site;       /* owned */
     PyObject *target, *payload;
-    char *sent; /* request head as it went out */
-    size_t sent_len;
+    struct asked *asked;
     PyObject *method, *name, *context;
     /* Made when asked for, or set by somebody. */
     PyObject *content, *headers, *url, *encoding, *reason, *history, *cookies, *elapsed, *request;

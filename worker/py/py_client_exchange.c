@@ -185,28 +185,29 @@ static void note_ended(struct response *r, PyObject *account)
     PyErr_Restore(type, value, trace);
 }
 
-/* exchange(session, cls, method, root, target, head, body, stream, connect, read, verify, cert,
- * proxy, timeout, decode_stream, account, awaits_continue) → response. Sends `head` (bytes) as it
- * is. A failure is in the response, as `response._failure()`. Nothing is counted here: what there
- * is to count is noted in the caller's account (pylib: _http/account.py). */
+/* exchange(session, cls, method, root, target, headers, body, stream, connect, read, verify, cert,
+ * proxy, timeout, decode_stream, account, awaits_continue) → response. headers: a list of pairs of
+ * bytes, sent as they are. A failure is in the response, as `response._failure()`. Nothing is
+ * counted here: what there is to count is noted in the caller's account (_http/account.py). */
 PyObject *exchange_call(PyObject *module, PyObject *args, PyObject *kwargs)
 {
     static const char *const names[] = {
-        "session", "cls",     "method",        "root",    "target",          "head",
+        "session", "cls",     "method",        "root",    "target",          "headers",
         "body",    "stream",  "connect",       "read",    "verify",          "cert",
         "proxy",   "timeout", "decode_stream", "account", "awaits_continue", NULL};
     (void)module;
     struct session *s = NULL;
     PyTypeObject *cls = NULL;
-    PyObject *method = NULL, *root = NULL, *target = NULL, *head = NULL, *body = Py_None;
+    PyObject *method = NULL, *root = NULL, *target = NULL, *pairs = NULL, *body = Py_None;
     PyObject *verify = Py_True, *cert = Py_None, *proxy = Py_None, *timeout = Py_None;
     PyObject *account = Py_None;
     int is_stream = 0, is_decoded = 0, awaits_continue = 0;
     double connect = 0, read = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!UUUSO|$pddOOOOpOp", KEYWORD_NAMES(names),
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!UUUO!O|$pddOOOOpOp", KEYWORD_NAMES(names),
                                      session_type, &s, &PyType_Type, &cls, &method, &root, &target,
-                                     &head, &body, &is_stream, &connect, &read, &verify, &cert,
-                                     &proxy, &timeout, &is_decoded, &account, &awaits_continue))
+                                     &PyList_Type, &pairs, &body, &is_stream, &connect, &read,
+                                     &verify, &cert, &proxy, &timeout, &is_decoded, &account,
+                                     &awaits_continue))
         return NULL;
     if (!site_is_loop_thread())
         return PyErr_Format(PyExc_RuntimeError,
@@ -226,17 +227,18 @@ PyObject *exchange_call(PyObject *module, PyObject *args, PyObject *kwargs)
     r->method = Py_NewRef(method);
     r->timeout = timeout == Py_None ? NULL : Py_NewRef(timeout);
     r->is_stream = is_stream;
-    r->sent_len = (size_t)PyBytes_GET_SIZE(head);
-    r->sent = mem_dup(PyBytes_AS_STRING(head), r->sent_len);
-    struct fetch_request q = {.origin = site->origin,
-                              .head = r->sent,
-                              .head_len = r->sent_len,
-                              .head_only = !PyUnicode_CompareWithASCIIString(method, "HEAD"),
+    r->asked = asked_of_pairs(method, pairs);
+    if (!r->asked) {
+        Py_DECREF(r);
+        return NULL;
+    }
+    struct fetch_request q = {.head_only = !PyUnicode_CompareWithASCIIString(method, "HEAD"),
                               .awaits_continue = awaits_continue,
                               .mode = is_stream ? FETCH_STREAM : FETCH_COLLECT,
                               .keep_encoded = is_stream && !is_decoded,
                               .connect_timeout_ms = call_milliseconds(connect),
                               .read_timeout_ms = call_milliseconds(read)};
+    asked_request(r, &q);
     exchange_allow_resends(&q, s, method);
     if (take_payload(r, body, &q) < 0 || exchange_run(r, &q) < 0 || note(r, account) < 0) {
         note_ended(r, account);

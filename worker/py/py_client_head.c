@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-/* The request head: request line, headers, cookies, credentials.
+/* What a call asks: method and headers, cookies, credentials.
  *
  * Problem: merging headers the way requests does costs it some 100 µs.
- * Design: head lines of the session come ready made, those of the call override them in place as a
- * CaseInsensitiveDict would; the whole head is written once into a buffer that all calls share.
- * Values that requests rejects or treats in a special way give ROAD_PLAIN.
+ * Design: those of the session come ready made, those of the call override them in place as a
+ * CaseInsensitiveDict would. The list is made of borrowed slices, then copied once, into one piece
+ * of memory that belongs to the response. How it is written on the wire is the protocol's. Values
+ * that requests rejects or treats in a special way give ROAD_PLAIN.
  */
 #include "worker/py/py_client.h"
 
@@ -139,64 +140,72 @@ static enum road read_own(struct own *own, PyObject *headers, bool is_fast)
     return ROAD_FAST;
 }
 
-static void put_line(struct sbuf *head, const char *name, size_t name_len, const char *value,
-                     size_t value_len)
+/* ---- the list ------------------------------------------------------------------------------- */
+
+enum { MAX_HEADERS = 256, MAX_ADDED_HEADERS = 8 };
+
+struct list {
+    struct fetch_header headers[MAX_HEADERS]; /* borrowed */
+    size_t count;
+};
+
+/* value: NULL = what the protocol says there. */
+static void put(struct list *list, const char *name, size_t name_len, const char *value,
+                size_t value_len)
 {
-    sbuf_reserve(head, name_len + value_len + 4);
-    char *to = head->data + head->len;
-    memcpy(to, name, name_len);
-    memcpy(to + name_len, ": ", 2);
-    memcpy(to + name_len + 2, value, value_len);
-    memcpy(to + name_len + 2 + value_len, "\r\n", 3);
-    head->len += name_len + value_len + 4;
+    list->headers[list->count++] = (struct fetch_header){
+        .name = name,
+        .value = value,
+        .name_len = (uint32_t)name_len,
+        .value_len = (uint32_t)value_len,
+    };
 }
 
-static void put_own(struct sbuf *head, struct own_header *h)
+static void put_own(struct list *list, struct own_header *h)
 {
     h->is_written = true;
     if (h->value)
-        put_line(head, h->name, h->name_len, h->value, h->value_len);
+        put(list, h->name, h->name_len, h->value, h->value_len);
 }
 
-static bool line_is(const char *line, const struct head_line *at, const char *name)
+static bool line_is(const struct fetch_header *h, const char *name)
 {
-    return at->name_len == strlen(name) && !strncasecmp(line, name, at->name_len);
+    return h->name_len == strlen(name) && !strncasecmp(h->name, name, h->name_len);
+}
+
+static struct own_header *own_in_place_of(struct own *own, const struct fetch_header *line)
+{
+    for (Py_ssize_t i = 0; i < own->count; i++)
+        if (own->headers[i].name_len == line->name_len &&
+            !strncasecmp(own->headers[i].name, line->name, line->name_len))
+            return &own->headers[i];
+    return NULL;
 }
 
 /* Session lines in their order, each replaced or dropped as the call's headers say. */
-static void put_session_lines(struct sbuf *head, const struct head_lines *lines, struct own *own)
+static void put_session_lines(struct list *list, const struct head_lines *lines, struct own *own)
 {
-    if (!own->count) {
-        sbuf_add(head, lines->text.data, lines->text.len);
-        return;
-    }
     for (Py_ssize_t i = 0; i < lines->count; i++) {
-        const struct head_line *l = &lines->lines[i];
-        const char *text = lines->text.data + l->at;
-        struct own_header *found = NULL;
-        for (Py_ssize_t k = 0; k < own->count && !found; k++)
-            if (own->headers[k].name_len == l->name_len &&
-                !strncasecmp(own->headers[k].name, text, l->name_len))
-                found = &own->headers[k];
+        struct own_header *found = own_in_place_of(own, &lines->headers[i]);
         if (found)
-            put_own(head, found);
+            put_own(list, found);
         else
-            sbuf_add(head, text, l->len);
+            list->headers[list->count++] = lines->headers[i];
     }
 }
 
-static void put_own_lines(struct sbuf *head, const struct head_lines *lines, struct own *own)
+static void put_own_lines(struct list *list, const struct head_lines *lines, struct own *own)
 {
-    put_session_lines(head, lines, own);
+    put_session_lines(list, lines, own);
     for (Py_ssize_t i = 0; i < own->count; i++)
         if (!own->headers[i].is_written)
-            put_own(head, &own->headers[i]);
+            put_own(list, &own->headers[i]);
 }
 
 static bool has_session_line(const struct head_lines *lines, const char *name)
 {
     for (Py_ssize_t i = 0; i < lines->count; i++)
-        if (line_is(lines->text.data + lines->lines[i].at, &lines->lines[i], name))
+        if (line_is(&lines->headers[i], name))
             return true;
     return false;
 }
@@ -270,22 +279,8 @@ static enum road read_auth(struct sbuf *out, const struct session *s, const stru
     return ROAD_FAST;
 }
 
-/* Without the port and, for IPv6, the brackets. */
-static void place_host(struct jar_place *place, const char *host, size_t len)
-{
-    if (len && *host == '[') {
-        const char *end = memchr(host, ']', len);
-        place->host = host + 1;
-        place->host_len = end ? (size_t)(end - host - 1) : len - 1;
-        return;
-    }
-    const char *colon = memchr(host, ':', len);
-    place->host = host;
-    place->host_len = colon ? (size_t)(colon - host) : len;
-}
-
-static enum road put_cookies(struct sbuf *head, struct session *s, const struct call *c,
-                             const struct outgoing *out, const struct own *own)
+static enum road put_cookies(struct list *list, struct session *s, const struct call *c,
+                             const struct outgoing *out, const struct own *own, struct sbuf *text)
 {
     if (is_given(c->cookies) && (!PyDict_CheckExact(c->cookies) || PyDict_GET_SIZE(c->cookies)))
         return ROAD_PLAIN;
@@ -295,48 +290,37 @@ static enum road put_cookies(struct sbuf *head, struct session *s, const struct 
     place.path_len = (size_t)PyUnicode_GET_LENGTH(out->target);
     const struct own_header *host = own_find(own, "host");
     if (host)
-        place_host(&place, host->value, host->value_len);
+        jar_place_host(&place, host->value, host->value_len);
     else
-        place_host(&place, out->site->host_line.data + 6, out->site->host_line.len - 8);
-    const size_t start = head->len;
-    sbuf_add(head, "Cookie: ", 8);
-    jar_header(head, &s->jar, &place, clk_steady_coarse());
-    if (head->len == start + 8)
-        head->len = start;
-    else
-        sbuf_add(head, "\r\n", 2);
+        jar_place_host(&place, out->site->authority, out->site->authority_len);
+    jar_header(text, &s->jar, &place, clk_steady_coarse());
+    if (text->len)
+        put(list, "Cookie", 6, text->data, text->len);
     return ROAD_FAST;
 }
 
 /* ---- all of it ------------------------------------------------------------------------------ */
 
-static enum road put_request_line(struct sbuf *head, PyObject *method, PyObject *target)
+static bool is_good_request_line(PyObject *method, PyObject *target)
 {
     if (!PyUnicode_CheckExact(method) || !PyUnicode_IS_ASCII(method) || !PyUnicode_IS_ASCII(target))
-        return ROAD_PLAIN;
-    const size_t method_len = (size_t)PyUnicode_GET_LENGTH(method);
-    const size_t target_len = (size_t)PyUnicode_GET_LENGTH(target);
-    const char *name = PyUnicode_DATA(method), *path = PyUnicode_DATA(target);
-    if (!method_len)
-        return ROAD_PLAIN;
-    sbuf_reserve(head, method_len + target_len + 16);
-    for (size_t i = 0; i < method_len; i++) {
+        return false;
+    const Py_ssize_t len = PyUnicode_GET_LENGTH(method);
+    const char *name = PyUnicode_DATA(method);
+    for (Py_ssize_t i = 0; i < len; i++)
         if (name[i] < 'A' || name[i] > 'Z')
-            return ROAD_PLAIN;
-        head->data[i] = name[i];
-    }
-    head->data[method_len] = ' ';
-    memcpy(head->data + method_len + 1, path, target_len);
-    memcpy(head->data + method_len + 1 + target_len, " HTTP/1.1\r\n", 12);
-    head->len = method_len + target_len + 12;
-    return ROAD_FAST;
+            return false;
+    return len > 0;
 }
 
-static void put_length(struct sbuf *head, const char *name, Py_ssize_t length)
+static void put_length(struct list *list, const char *name)
 {
-    sbuf_adds(head, name);
-    json_write_integer(head, length);
-    sbuf_add(head, "\r\n", 2);
+    put(list, name, sizeof "Content-Length" - 1, NULL, 0);
+}
+
+static void put_host(struct list *list)
+{
+    put(list, "Host", 4, NULL, 0);
 }
 
 static bool is_method(PyObject *method, const char *name)
@@ -353,39 +337,51 @@ static bool is_missing(const struct head_lines *lines, const struct own *own, co
 }
 
 /* Which layers below requests would say something of their own. */
-static void put_defaults(struct sbuf *head, const struct session *s, const struct head_lines *lines,
+static void put_defaults(struct list *list, const struct session *s, const struct head_lines *lines,
                          const struct own *own)
 {
     if (!s->headers && !own->count)
         return;
     if (is_missing(lines, own, "accept-encoding"))
-        sbuf_adds(head, "Accept-Encoding: identity\r\n");
+        put(list, "Accept-Encoding", 15, "identity", 8);
     if (is_missing(lines, own, "user-agent"))
-        put_line(head, "User-Agent", 10, PyUnicode_DATA(glue.bare_agent),
-                 (size_t)PyUnicode_GET_LENGTH(glue.bare_agent));
+        put(list, "User-Agent", 10, PyUnicode_DATA(glue.bare_agent),
+            (size_t)PyUnicode_GET_LENGTH(glue.bare_agent));
 }
 
+struct writing { /* of one head; its texts are borrowed until it is copied */
+    struct session *session;
+    const struct call *call;
+    const struct outgoing *out;
+    const struct head_lines *lines;
+    struct own own;
+    struct list list;
+    struct sbuf auth, cookies;
+};
+
 /* As requests, urllib3 and http.client write it. */
-static enum road plain_head(struct session *s, const struct call *c, const struct outgoing *out,
-                            const struct head_lines *lines, struct own *own,
-                            const struct sbuf *auth, struct sbuf *head)
+static enum road plain_head(struct writing *w)
 {
-    if (!own_find(own, "host"))
-        sbuf_add(head, out->site->host_line.data, out->site->host_line.len);
-    put_defaults(head, s, lines, own);
-    put_own_lines(head, lines, own);
-    const enum road road = put_cookies(head, s, c, out, own);
+    const struct outgoing *out = w->out;
+    struct list *list = &w->list;
+    if (!own_find(&w->own, "host"))
+        put_host(list);
+    put_defaults(list, w->session, w->lines, &w->own);
+    put_own_lines(list, w->lines, &w->own);
+    const enum road road = put_cookies(list, w->session, w->call, out, &w->own, &w->cookies);
     if (road != ROAD_FAST)
         return road;
-    if (out->body_len || !(is_method(c->method, "GET") || is_method(c->method, "HEAD")))
-        put_length(head, "Content-Length: ", out->body_len);
-    if (out->content_type && is_missing(lines, own, "content-type"))
-        put_line(head, "Content-Type", 12, out->content_type, strlen(out->content_type));
-    if (!auth->len)
+    PyObject *method = w->call->method;
+    if (out->body_len || !(is_method(method, "GET") || is_method(method, "HEAD")))
+        put_length(list, "Content-Length");
+    if (out->content_type && is_missing(w->lines, &w->own, "content-type"))
+        put(list, "Content-Type", 12, out->content_type, strlen(out->content_type));
+    if (!w->auth.len)
         return ROAD_FAST;
-    if (own_find(own, "authorization") || (s->headers && has_session_line(lines, "authorization")))
+    if (own_find(&w->own, "authorization") ||
+        (w->session->headers && has_session_line(w->lines, "authorization")))
         return ROAD_PLAIN;
-    put_line(head, "Authorization", 13, auth->data, auth->len);
+    put(list, "Authorization", 13, w->auth.data, w->auth.len);
     return ROAD_FAST;
 }
 
@@ -416,65 +412,72 @@ static enum road complete_fast(const struct outgoing *out, const struct sbuf *au
 
 /* As geventhttpclient writes it: Host and Content-Length come last, unless its user agent knew the
  * length when it chose the type. */
-static enum road fast_head(struct session *s, const struct call *c, const struct outgoing *out,
-                           const struct head_lines *lines, struct own *own, const struct sbuf *auth,
-                           struct sbuf *head)
+static enum road fast_head(struct writing *w)
 {
-    enum road road = complete_fast(out, auth, own);
+    const struct outgoing *out = w->out;
+    struct list *list = &w->list;
+    enum road road = complete_fast(out, &w->auth, &w->own);
     if (road != ROAD_FAST)
         return road;
-    put_own_lines(head, lines, own);
-    const bool has_type = !is_missing(lines, own, "content-type");
+    put_own_lines(list, w->lines, &w->own);
+    const bool has_type = !is_missing(w->lines, &w->own, "content-type");
     const bool is_early = out->body_len && (out->is_form || (out->is_text && !has_type));
     if (out->content_type && out->body_len && !has_type)
-        put_line(head, "content-type", 12, out->content_type, strlen(out->content_type));
+        put(list, "content-type", 12, out->content_type, strlen(out->content_type));
     if (is_early)
-        put_length(head, "content-length: ", out->body_len);
-    road = put_cookies(head, s, c, out, own);
-    if (!own_find(own, "host"))
-        sbuf_add(head, out->site->host_line.data, out->site->host_line.len);
-    const bool is_upload = is_method(c->method, "POST") || is_method(c->method, "PUT") ||
-                           is_method(c->method, "PATCH");
+        put_length(list, "content-length");
+    road = put_cookies(list, w->session, w->call, out, &w->own, &w->cookies);
+    if (!own_find(&w->own, "host"))
+        put_host(list);
+    PyObject *method = w->call->method;
+    const bool is_upload =
+        is_method(method, "POST") || is_method(method, "PUT") || is_method(method, "PATCH");
     if (!is_early && (out->body_len || is_upload))
-        put_length(head, "Content-Length: ", out->body_len);
+        put_length(list, "Content-Length");
     return road;
 }
 
 /* No Python from here on: what is borrowed stays. */
-static enum road write_head(struct session *s, const struct call *c, const struct outgoing *out,
-                            const struct head_lines *lines, const struct sbuf *auth,
-                            struct sbuf *head)
+static enum road write_head(struct writing *w, struct asked **asked)
 {
-    struct own own;
-    own.count = 0;
-    enum road road = read_own(&own, c->headers, s->is_fast);
-    if (road == ROAD_FAST)
-        road = put_request_line(head, c->method, out->target);
+    struct session *s = w->session;
+    PyObject *method = w->call->method;
+    w->own.count = 0;
+    w->list.count = 0;
+    enum road road = read_own(&w->own, w->call->headers, s->is_fast);
     if (road != ROAD_FAST)
         return road;
-    if (s->headers &&
-        (has_session_line(lines, "host") || has_session_line(lines, "cookie") ||
-         has_session_line(lines, "content-length") || has_session_line(lines, "transfer-encoding")))
+    if (!is_good_request_line(method, w->out->target) ||
+        w->lines->count > MAX_HEADERS - MAX_OWN_HEADERS - MAX_ADDED_HEADERS)
         return ROAD_PLAIN;
-    road = s->is_fast ? fast_head(s, c, out, lines, &own, auth, head)
-                      : plain_head(s, c, out, lines, &own, auth, head);
-    sbuf_add(head, "\r\n", 2);
+    if (s->headers && (has_session_line(w->lines, "host") || has_session_line(w->lines, "cookie") ||
+                       has_session_line(w->lines, "content-length") ||
+                       has_session_line(w->lines, "transfer-encoding")))
+        return ROAD_PLAIN;
+    road = s->is_fast ? fast_head(w) : plain_head(w);
+    if (road == ROAD_FAST)
+        *asked = asked_new(PyUnicode_DATA(method), (size_t)PyUnicode_GET_LENGTH(method),
+                           w->list.headers, w->list.count);
     return road;
 }
 
 enum road call_head(struct session *s, const struct call *c, const struct outgoing *out,
-                    struct sbuf *head)
+                    struct asked **asked)
 {
-    const struct head_lines *lines = NULL;
-    struct sbuf auth = scratch_take();
-    sbuf_clear(head);
+    struct writing w; /* its lists are not cleared: they are long */
+    w.session = s;
+    w.call = c;
+    w.out = out;
+    w.auth = scratch_take();
+    w.cookies = scratch_take();
     enum road road = session_jar(s);
     if (road == ROAD_FAST)
-        road = read_auth(&auth, s, c);
+        road = read_auth(&w.auth, s, c);
     if (road == ROAD_FAST)
-        road = session_lines(s, &lines);
+        road = session_lines(s, &w.lines);
     if (road == ROAD_FAST)
-        road = write_head(s, c, out, lines, &auth, head);
-    scratch_give(&auth);
+        road = write_head(&w, asked);
+    scratch_give(&w.cookies);
+    scratch_give(&w.auth);
     return road;
 }

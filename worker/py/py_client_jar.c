@@ -24,6 +24,19 @@ struct slice {
     size_t len;
 };
 
+void jar_place_host(struct jar_place *place, const char *host, size_t len)
+{
+    if (len && *host == '[') {
+        const char *end = memchr(host, ']', len);
+        place->host = host + 1;
+        place->host_len = end ? (size_t)(end - host - 1) : len - 1;
+        return;
+    }
+    const char *colon = memchr(host, ':', len);
+    place->host = host;
+    place->host_len = colon ? (size_t)(colon - host) : len;
+}
+
 void cookie_fini(struct cookie *cookie)
 {
     free(cookie->text);

@@ -106,27 +106,15 @@ static void pack_header(struct sbuf *out, const char *name, size_t name_len, con
         pack_masked(out, value, value_len < VALUE_MAX ? value_len : VALUE_MAX);
 }
 
-/* The header lines of a head that was sent, behind its first line. */
-static void pack_sent_headers(struct sbuf *out, const char *head, size_t len)
+static void pack_asked_headers(struct sbuf *out, const struct response *r)
 {
-    const char *ends[HEADERS_MAX + 1];
-    size_t count = 0;
-    for (const char *at = head; at && count <= HEADERS_MAX;) {
-        const char *end = memmem(at, len - (size_t)(at - head), "\r\n", 2);
-        if (!end || (count && end == at))
-            break;
-        ends[count++] = end;
-        at = end + 2;
-    }
-    pack_array(out, count ? count - 1 : 0);
-    for (size_t i = 1; i < count; i++) {
-        const char *line = ends[i - 1] + 2;
-        const char *colon = memchr(line, ':', (size_t)(ends[i] - line));
-        const char *name_end = colon ? colon : ends[i];
-        const char *value = colon ? colon + 1 : ends[i];
-        while (value < ends[i] && *value == ' ')
-            value++;
-        pack_header(out, line, (size_t)(name_end - line), value, (size_t)(ends[i] - value));
+    const uint32_t all = r->asked ? r->asked->count : 0;
+    const uint32_t count = all < HEADERS_MAX ? all : HEADERS_MAX;
+    pack_array(out, count);
+    for (uint32_t i = 0; i < count; i++) {
+        char number[ASKED_NUMBER];
+        const struct fetch_header h = asked_header(r, i, number);
+        pack_header(out, h.name, h.name_len, h.value, h.value_len);
     }
 }
 
@@ -225,7 +213,7 @@ void measure_sample(struct response *r, const char *kind, const char *error, siz
     pack_text(out, "phases");
     pack_phases(out, r);
     pack_text(out, "request_headers");
-    pack_sent_headers(out, r->sent, r->sent_len);
+    pack_asked_headers(out, r);
     pack_text(out, "request_body");
     pack_payload(out, r->payload, body_max);
     pack_text(out, "response_headers");

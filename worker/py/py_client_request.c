@@ -90,27 +90,6 @@ static PyObject *plain_call(struct session *s, const struct call *c)
 
 /* ---- cookies -------------------------------------------------------------------------------- */
 
-static void place_from_head(struct jar_place *place, const struct response *r)
-{
-    const char *at = r->sent, *end = r->sent + r->sent_len;
-    place->host = "";
-    while (at && at < end) {
-        if (end - at > 6 && !strncasecmp(at, "host:", 5)) {
-            at += 5;
-            while (*at == ' ')
-                at++;
-            const char *stop = at;
-            while (stop < end && *stop != '\r' && (*stop != ':' || *at == '['))
-                stop++;
-            place->host = *at == '[' ? at + 1 : at;
-            place->host_len = (size_t)(stop - place->host);
-            return;
-        }
-        at = memchr(at, '\n', (size_t)(end - at));
-        at = at ? at + 1 : NULL;
-    }
-}
-
 void request_take_cookies(struct response *r)
 {
     const struct fetch_header *h = response_header(r, "set-cookie", NULL);
@@ -118,7 +97,10 @@ void request_take_cookies(struct response *r)
         return;
     struct jar_place place = {.is_tls = r->site->is_tls, .path = PyUnicode_DATA(r->target)};
     place.path_len = (size_t)PyUnicode_GET_LENGTH(r->target);
-    place_from_head(&place, r);
+    const char *host = NULL;
+    size_t host_len = 0;
+    asked_host(r, &host, &host_len);
+    jar_place_host(&place, host, host_len);
     const double now = clk_steady();
     for (; h; h = response_header(r, "set-cookie", h)) {
         struct cookie c;
@@ -147,14 +129,18 @@ static void outgoing_fini(struct outgoing *out)
     Py_CLEAR(out->payload);
 }
 
-/* A response that owns what belongs to this request. NULL with an exception. */
+/* A response that owns what belongs to this request; takes asked. NULL with an exception. */
 static struct response *start_response(struct session *s, bool is_catch, struct outgoing *out,
-                                       const struct sbuf *head)
+                                       struct asked *asked)
 {
     struct pool_ref *pool = session_pool(s);
     struct response *r = pool ? response_new(class_for(s, is_catch)) : NULL;
-    if (!r)
+    if (!r) {
+        free(asked);
         return NULL;
+    }
+    r->asked = asked;
+    asked->body_len = (size_t)out->body_len;
     r->session = (struct session *)Py_NewRef((PyObject *)s);
     r->pool = pool_ref_get(pool);
     r->site = site_ref(out->site);
@@ -162,8 +148,6 @@ static struct response *start_response(struct session *s, bool is_catch, struct 
     r->payload = out->payload;
     out->target = out->payload = NULL;
     r->is_catch = is_catch;
-    r->sent = mem_dup(head->data, head->len);
-    r->sent_len = head->len;
     return r;
 }
 
@@ -201,9 +185,7 @@ static bool is_harmless(const struct response *r)
 static int run(struct response *r, struct fetch_request *q, const struct outgoing *out,
                bool is_followed)
 {
-    q->origin = r->site->origin;
-    q->head = r->sent;
-    q->head_len = r->sent_len;
+    asked_request(r, q);
     q->body = out->body;
     q->body_len = (size_t)out->body_len;
     if (exchange_run(r, q) < 0)
@@ -228,14 +210,15 @@ static long max_redirects(const struct session *s)
     return most;
 }
 
-/* glue.redirect(response) → (method, root, target, head bytes, body or None, url) or an exception
+/* glue.redirect(response) → (method, root, target, headers, body or None, url) or an exception
  * instance that ends the chain. */
 static struct response *next_hop(struct response *r, PyObject *parts, const struct call *c,
                                  struct fetch_request *q)
 {
-    PyObject *method = NULL, *root = NULL, *target = NULL, *head = NULL, *body = NULL, *url = NULL;
+    PyObject *method = NULL, *root = NULL, *target = NULL, *pairs = NULL, *body = NULL, *url = NULL;
     struct session *s = r->session;
-    if (!PyArg_ParseTuple(parts, "UUUSOU", &method, &root, &target, &head, &body, &url))
+    if (!PyArg_ParseTuple(parts, "UUUO!OU", &method, &root, &target, &PyList_Type, &pairs, &body,
+                          &url))
         return NULL;
     PyObject *verify = is_given(c->verify) ? c->verify : s->verify;
     PyObject *cert = is_given(c->cert) ? c->cert : s->cert;
@@ -251,8 +234,8 @@ static struct response *next_hop(struct response *r, PyObject *parts, const stru
                                        : PyUnicode_AsUTF8AndSize(body, &out.body_len);
         out.body_len = PyBytes_Check(body) ? PyBytes_GET_SIZE(body) : out.body_len;
     }
-    const struct sbuf text = {.data = PyBytes_AS_STRING(head), .len = (size_t)PyBytes_Size(head)};
-    struct response *next = start_response(s, r->is_catch, &out, &text);
+    struct asked *asked = asked_of_pairs(method, pairs);
+    struct response *next = asked ? start_response(s, r->is_catch, &out, asked) : NULL;
     outgoing_fini(&out);
     if (!next)
         return NULL;
@@ -330,7 +313,7 @@ static struct response *follow(struct response *r, const struct call *c, struct 
 /* ---- the call ------------------------------------------------------------------------------- */
 
 static enum road prepare(struct session *s, const struct call *c, struct outgoing *out,
-                         struct sbuf *head, struct fetch_request *q)
+                         struct asked **asked, struct fetch_request *q)
 {
     enum road road = session_road(s);
     if (road == ROAD_FAST && (is_given(c->files) || is_given(c->hooks) || is_given(c->proxies) ||
@@ -342,7 +325,7 @@ static enum road prepare(struct session *s, const struct call *c, struct outgoin
         road = call_target(s, c, out);
     if (road == ROAD_FAST)
         road = call_body(s, c, out);
-    return road == ROAD_FAST ? call_head(s, c, out, head) : road;
+    return road == ROAD_FAST ? call_head(s, c, out, asked) : road;
 }
 
 static PyObject *default_name(const struct session *s, const struct call *c,
@@ -377,12 +360,11 @@ static PyObject *own_url(const struct session *s, PyObject *url)
 }
 
 static PyObject *fast_call(struct session *s, struct call *c, struct outgoing *out,
-                           struct sbuf *head, struct fetch_request *q)
+                           struct asked *asked, struct fetch_request *q)
 {
     PyObject *name = default_name(s, c, out);
     const struct outgoing sent = *out;
-    struct response *r = start_response(s, c->catch_response, out, head);
-    scratch_give(head); /* others need it while this one waits */
+    struct response *r = start_response(s, c->catch_response, out, asked);
     if (!r) {
         Py_DECREF(name);
         return NULL;
@@ -424,12 +406,11 @@ PyObject *request_call(struct session *s, struct call *c)
         return NULL;
     struct outgoing out = {0};
     struct fetch_request q = {0};
-    struct sbuf head = scratch_take();
+    struct asked *asked = NULL;
     PyObject *result = NULL;
-    const enum road road = prepare(s, c, &out, &head, &q);
+    const enum road road = prepare(s, c, &out, &asked, &q);
     if (road == ROAD_FAST)
-        result = fast_call(s, c, &out, &head, &q);
-    scratch_give(&head);
+        result = fast_call(s, c, &out, asked, &q);
     if (road == ROAD_PLAIN)
         result = plain_call(s, c);
     outgoing_fini(&out);

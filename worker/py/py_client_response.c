@@ -91,7 +91,7 @@ static PyObject *make_raw(struct response *r)
 
 static PyObject *make_request(struct response *r)
 {
-    if (!r->sent)
+    if (!r->asked)
         Py_RETURN_NONE;
     return PyObject_CallOneArg(r->session->is_fast ? glue.make_fast_request : glue.make_request,
                                (PyObject *)r);
@@ -267,11 +267,20 @@ static PyObject *get_session(PyObject *self, void *closure)
     return Py_NewRef(session ? session : Py_None);
 }
 
-static PyObject *get_sent(PyObject *self, void *closure)
+/* (method, headers as pairs of str) of what was asked; None where pylib's own client sent it. */
+static PyObject *get_asked(PyObject *self, void *closure)
 {
     (void)closure;
     const struct response *r = (struct response *)self;
-    return PyBytes_FromStringAndSize(r->sent, (Py_ssize_t)r->sent_len);
+    if (!r->asked)
+        Py_RETURN_NONE;
+    PyObject *method =
+        PyUnicode_FromStringAndSize(r->asked->method, (Py_ssize_t)r->asked->method_len);
+    PyObject *pairs = method ? asked_pairs(r) : NULL;
+    PyObject *both = pairs ? PyTuple_Pack(2, method, pairs) : NULL;
+    Py_XDECREF(pairs);
+    Py_XDECREF(method);
+    return both;
 }
 
 static PyObject *get_received(PyObject *self, void *closure)
@@ -340,7 +349,7 @@ static PyGetSetDef response_attributes[] = {
     {"_is_stream", get_stream, NULL, NULL, NULL},
     {"_is_reached", get_reached, NULL, NULL, NULL},
     {"_session", get_session, NULL, NULL, NULL},
-    {"_sent", get_sent, NULL, NULL, NULL},
+    {"_asked", get_asked, NULL, NULL, NULL},
     PART("_sent_body", payload, make_none),
     {NULL, NULL, NULL, NULL, NULL},
 };
@@ -482,7 +491,7 @@ static void response_dealloc(PyObject *self)
     response_clear(self);
     site_put(r->site);
     pool_ref_put(r->pool);
-    free(r->sent);
+    free(r->asked);
     type->tp_free(self);
     Py_DECREF(type);
 }

@@ -65,7 +65,7 @@ void head_lines_fini(struct head_lines *l)
     for (Py_ssize_t i = 0; i < l->count * 2; i++)
         Py_DECREF(l->snapshot[i]);
     sbuf_fini(&l->text);
-    free(l->lines);
+    free(l->headers);
     free(l->snapshot);
     *l = (struct head_lines){0};
 }
@@ -112,50 +112,75 @@ static bool is_plain_text(PyObject *value)
     return !len || (*text > ' ' && *text != 0x85 && *text != 0xa0);
 }
 
-static bool has_line(const struct head_lines *l, const char *name, Py_ssize_t len)
+static bool has_line(const struct head_lines *l, PyObject *name)
 {
+    const size_t len = (size_t)PyUnicode_GET_LENGTH(name);
     for (Py_ssize_t i = 0; i < l->count; i++)
-        if (l->lines[i].name_len == (size_t)len &&
-            !strncasecmp(l->text.data + l->lines[i].at, name, (size_t)len))
+        if (l->headers[i].name_len == len &&
+            !strncasecmp(l->headers[i].name, PyUnicode_DATA(name), len))
             return true;
     return false;
 }
 
-static bool add_line(struct head_lines *l, PyObject *name, PyObject *value)
+/* The text has room for it. */
+static const char *add_text(struct head_lines *l, PyObject *text, uint32_t *len)
 {
-    if (!is_plain_text(name) || !is_plain_text(value) ||
-        !site_is_token(PyUnicode_DATA(name), PyUnicode_GET_LENGTH(name)) ||
-        has_line(l, PyUnicode_DATA(name), PyUnicode_GET_LENGTH(name)))
+    const char *at = l->text.data + l->text.len;
+    *len = (uint32_t)PyUnicode_GET_LENGTH(text);
+    sbuf_add(&l->text, PyUnicode_DATA(text), *len);
+    return at;
+}
+
+static bool is_good_line(const struct head_lines *l, PyObject *name, PyObject *value)
+{
+    return is_plain_text(name) && is_plain_text(value) &&
+           site_is_token(PyUnicode_DATA(name), PyUnicode_GET_LENGTH(name)) && !has_line(l, name);
+}
+
+/* The next of a dict; false at its end, or where its value is not what it should be. */
+static bool next_line(PyObject *dict, bool is_store, Py_ssize_t *at, PyObject *pair[2],
+                      PyObject *line[2])
+{
+    if (!PyDict_Next(dict, at, &pair[0], &pair[1]))
         return false;
-    struct head_line *line = &l->lines[l->count];
-    line->at = (uint32_t)l->text.len;
-    line->name_len = (uint32_t)PyUnicode_GET_LENGTH(name);
-    sbuf_add(&l->text, PyUnicode_DATA(name), line->name_len);
-    sbuf_add(&l->text, ": ", 2);
-    sbuf_add(&l->text, PyUnicode_DATA(value), (size_t)PyUnicode_GET_LENGTH(value));
-    sbuf_add(&l->text, "\r\n", 2);
-    line->len = (uint32_t)l->text.len - line->at;
-    return true;
+    const bool is_pair = is_store && PyTuple_CheckExact(pair[1]) && PyTuple_GET_SIZE(pair[1]) == 2;
+    line[0] = is_pair ? PyTuple_GET_ITEM(pair[1], 0) : pair[0];
+    line[1] = is_pair ? PyTuple_GET_ITEM(pair[1], 1) : pair[1];
+    return !is_store || is_pair;
+}
+
+/* Bytes of all names and values; 0 when there are others than texts. */
+static size_t lines_length(PyObject *dict, bool is_store)
+{
+    PyObject *pair[2], *line[2];
+    Py_ssize_t at = 0, count = 0;
+    size_t len = 1;
+    while (next_line(dict, is_store, &at, pair, line)) {
+        if (!PyUnicode_Check(line[0]) || !PyUnicode_Check(line[1]))
+            return 0;
+        len += (size_t)(PyUnicode_GET_LENGTH(line[0]) + PyUnicode_GET_LENGTH(line[1]));
+        count++;
+    }
+    return count == PyDict_GET_SIZE(dict) ? len : 0;
 }
 
 static enum road fill_lines(struct head_lines *l, PyObject *dict, bool is_store)
 {
-    const size_t size = (size_t)PyDict_GET_SIZE(dict);
-    l->lines = mem_zalloc((size_t)(size + 1) * sizeof *l->lines);
+    const size_t size = (size_t)PyDict_GET_SIZE(dict), len = lines_length(dict, is_store);
+    if (!len)
+        return ROAD_PLAIN;
+    l->headers = mem_zalloc((size_t)(size + 1) * sizeof *l->headers);
     l->snapshot = mem_zalloc((size_t)(2 * size + 1) * sizeof *l->snapshot);
-    PyObject *key = NULL, *value = NULL;
-    Py_ssize_t at = 0;
-    while (PyDict_Next(dict, &at, &key, &value)) {
-        const bool is_pair = is_store && PyTuple_CheckExact(value) && PyTuple_GET_SIZE(value) == 2;
-        if (is_store && !is_pair)
+    sbuf_reserve(&l->text, len); /* at once: it must not move */
+    PyObject *pair[2], *line[2];
+    for (Py_ssize_t at = 0; next_line(dict, is_store, &at, pair, line); l->count++) {
+        if (!is_good_line(l, line[0], line[1]))
             return ROAD_PLAIN;
-        PyObject *name = is_pair ? PyTuple_GET_ITEM(value, 0) : key;
-        PyObject *text = is_pair ? PyTuple_GET_ITEM(value, 1) : value;
-        if (!add_line(l, name, text))
-            return ROAD_PLAIN;
-        l->snapshot[2 * l->count] = Py_NewRef(key);
-        l->snapshot[2 * l->count + 1] = Py_NewRef(value);
-        l->count++;
+        struct fetch_header *h = &l->headers[l->count];
+        h->name = add_text(l, line[0], &h->name_len);
+        h->value = add_text(l, line[1], &h->value_len);
+        l->snapshot[2 * l->count] = Py_NewRef(pair[0]);
+        l->snapshot[2 * l->count + 1] = Py_NewRef(pair[1]);
     }
     return ROAD_FAST;
 }

@@ -233,16 +233,13 @@ static void split_root(const char *root, struct site *site, char *host, uint16_t
     const char *from = root + (site->is_tls ? 8 : 7);
     const char *end = from + strlen(from);
     const char *colon = strrchr(from, ':');
-    if (colon && strchr(colon, ']'))
-        colon = NULL;
+    site->authority = from;
+    site->authority_len = (size_t)(end - from);
     *port = site->is_tls ? 443 : 80;
-    if (colon) {
-        const uint16_t usual = *port;
+    if (colon && !strchr(colon, ']')) {
         *port = (uint16_t)strtoul(colon + 1, NULL, 10);
-        end = *port == usual ? colon : end; /* which is not said */
+        end = colon;
     }
-    sbuf_addf(&site->host_line, "Host: %.*s\r\n", (int)(end - from), from);
-    end = colon ? colon : end;
     if (*from == '[' && end[-1] == ']') {
         from++;
         end--;
@@ -301,9 +298,9 @@ static struct site *site_new(PyObject *root, PyObject *verify, PyObject *cert, P
     if (tls && fill_proxy(&target, proxy) == 0) {
         site->refs = 1;
         site->root = Py_NewRef(root);
+        site->is_forwarded = target.proxy_host && !site->is_tls;
         site->origin = fetch_origin_get(e, &target);
     } else {
-        sbuf_fini(&site->host_line);
         free(site);
         site = NULL;
     }
@@ -323,7 +320,6 @@ void site_put(struct site *site)
     if (!site || --site->refs)
         return;
     fetch_origin_put(site->origin);
-    sbuf_fini(&site->host_line);
     Py_DECREF(site->root);
     free(site);
 }

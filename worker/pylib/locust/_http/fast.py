@@ -21,7 +21,7 @@ from .fast_parts import (
     Headers,
     LocustBadStatusCode,
 )
-from .fast_wire import request_target, write_fast_head
+from .fast_wire import fast_fields, request_target
 from .plain import complete_url
 
 USER_AGENT = "python/gevent-http-client-2.6.1"
@@ -214,14 +214,14 @@ class FastHttpSession(_katydid.Session):
         """The request itself. Code that puts its own in place sees every request pass here."""
         return send_safely(self, method, url, kwargs)
 
-    def _write_head(self, method, parts, root, target, headers, body, is_chunked):
-        """The head of a request, with the cookies of its place."""
+    def _fields(self, method, parts, root, headers, body, is_chunked):
+        """The headers of a request as they are sent, with the cookies of its place."""
         if "Cookie" not in headers:
             cookies = self._cookie_header(parts.hostname, request_target(parts), parts.scheme == "https")
             if cookies:
                 headers["Cookie"] = cookies
         length = len(body.encode() if isinstance(body, str) else body or b"")
-        return write_fast_head(method, target, root, headers, length, is_chunked)
+        return fast_fields(method, root, headers, length, is_chunked)
 
     def _most_redirects(self, kwargs):
         most = kwargs.get("max_redirects")

@@ -33,6 +33,7 @@ from .fast_wire import (
     encode_body,
     encode_files,
     redirected,
+    request_target,
     sent_by_user,
     split_fast_url,
 )
@@ -76,7 +77,7 @@ def fast_redirect(response, session=None):
         return gaierror(EAI_NONAME, "Name or service not known")
     request = response.request
     old_root = split_fast_url(old)[0]
-    method, body = request.method, response._sent_body if response._sent else request.payload
+    method, body = request.method, response._sent_body if response._asked else request.payload
     headers, is_chunked = sent_by_user(request.headers, old_root)
     headers.discard("Cookie")
     if response.status_code in (301, 302, 303):
@@ -86,8 +87,8 @@ def fast_redirect(response, session=None):
         body, is_chunked = encode_body(None, headers)
     if root != old_root:
         headers.discard("Authorization")
-    head = session._write_head(method, parts, root, target, headers, body, is_chunked)
-    return method, root, target, head, body, parts.geturl()
+    fields = session._fields(method, parts, root, headers, body, is_chunked)
+    return method, root, target, fields, body, parts.geturl()
 
 
 def fast_redirect_failed(response):
@@ -222,20 +223,16 @@ class _Chain:
             raise gaierror(EAI_NONAME, "Name or service not known")
         if self.parts.scheme not in ("http", "https"):
             raise InvalidURL(f"Invalid URL {self.url!r}")
-        wire, headers = self._wire(root, target), self.headers.copy()
-        head = self.session._write_head(
-            self.method, self.parts, root, wire, headers, self.body, self.is_chunked
+        fields = self.session._fields(
+            self.method, self.parts, root, self.headers.copy(), self.body, self.is_chunked
         )
-        return self.send(self.method, root, target, head, self.body, self.url)
+        return self.send(self.method, root, target, fields, self.body, self.url)
 
-    def _wire(self, root, target):
-        return root + target if self.session._proxy and root.startswith("http://") else target
-
-    def send(self, method, root, target, head, body, url):
+    def send(self, method, root, target, fields, body, url):
         session, manner = self.session, self.manner
         if session._ssl_context_factory and root.startswith("https"):
             return self.account.wait_elsewhere(
-                send_with_context, session, manner, method, url, head, body
+                send_with_context, session, manner, method, url, fields, body
             )
         response = self.account.wait(
             _katydid.exchange,
@@ -244,7 +241,7 @@ class _Chain:
             method,
             root,
             target,
-            head,
+            fields,
             body=body,
             stream=manner.is_stream,
             connect=session._limits[0],
@@ -287,15 +284,12 @@ class _Chain:
             parts = fast_redirect(response, self.session)
             if isinstance(parts, Exception):
                 return _chain_error(response, parts)
-            method, root, target, head, body, url = parts
-            if self.session._proxy and root.startswith("http://"):
-                head = head.replace(f" {target} ".encode(), f" {root}{target} ".encode(), 1)
-            response = self.send(method, root, target, head, body, url)
+            response = self.send(*parts)
         response.history = history
         return response
 
 
-def send_with_context(session, manner, method, url, head, body):
+def send_with_context(session, manner, method, url, fields, body):
     """A TLS request with an SSLContext of the user's making: sent by urllib3 on a context that the
     session makes once."""
     import urllib3
@@ -308,7 +302,7 @@ def send_with_context(session, manner, method, url, head, body):
             cert_reqs=context.verify_mode,
             assert_hostname=None if context.check_hostname else False,
         )
-    fields = [tuple(f.split(": ", 1)) for f in head.decode("latin-1").split("\r\n")[1:] if f]
+    fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in fields]
     try:
         raw = session._context_pool.urlopen(
             method, url, body=body, headers=dict(fields), redirect=False, retries=False,
@@ -344,8 +338,11 @@ def _never_came(manner, error, url, method, headers=None, body=None):
 
 def _write_conversation(stream, response):
     request = response.request
+    method, fields = response._asked
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields)
+    target = request_target(urlparse(request.url))
     stream.write(
-        f"REQUEST: {request.url}\n{response._sent.decode('latin-1')}{request.payload or ''}\n\n"
+        f"REQUEST: {request.url}\n{method} {target} HTTP/1.1\r\n{head}\r\n{request.payload or ''}\n\n"
         f"RESPONSE: HTTP/1.1 {response.status_code}\n"
         + "\n".join(f"{name}: {value}" for name, value in (response.headers or Headers()).items())
         + f"\n\n{response.text}\n\n"

@@ -299,14 +299,13 @@ _TYPES_OF_TEXT = (
 
 
 def make_fast_request(response):
-    lines = response._sent.decode("latin-1").split("\r\n")
-    fields = [tuple(line.split(": ", 1)) for line in lines[1:] if ": " in line]
+    method, fields = response._asked
     headers, body = Headers(fields), response._sent_body
     if isinstance(body, bytes) and headers.get("Content-Type") == "application/json":
         body = body.decode("utf-8", "surrogateescape")  # as a json= is to be read
     elif isinstance(body, str) and headers.get("Content-Type") in _TYPES_OF_TEXT:
         body = body.encode()  # a text whose type the client chose is kept as what was sent
-    return FastRequest(response.url, lines[0].partition(" ")[0], headers, body)
+    return FastRequest(response.url, method, headers, body)
 
 
 # Past FastResponse._content(), a method that geventhttpclient's response has under this name.

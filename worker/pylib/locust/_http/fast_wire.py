@@ -213,11 +213,11 @@ def encode_files(files, data):
     return body, f"multipart/form-data; boundary={boundary}"
 
 
-# ---- the head ------------------------------------------------------------------------------------
+# ---- the headers ---------------------------------------------------------------------------------
 
 
-def write_fast_head(method, target, root, headers, length, is_chunked=False):
-    """The head as bytes. ValueError for what would not be one."""
+def fast_fields(method, root, headers, length, is_chunked=False):
+    """The headers as they are sent. ValueError for what would not be one."""
     if not isinstance(method, str) or not TOKEN.fullmatch(method):
         raise ValueError(f"invalid HTTP method {method!r}")
     fields = Headers(headers.items())
@@ -228,11 +228,11 @@ def write_fast_head(method, target, root, headers, length, is_chunked=False):
     if "Content-Length" not in fields and not _is_chunked(fields):
         if length or method in CLIENT_SETS:
             fields["Content-Length"] = str(length)
-    lines = [f"{method} {target} HTTP/1.1"]
+    pairs = []
     for name, value in fields.items():
         if not isinstance(name, str) or not TOKEN.fullmatch(name):
             raise ValueError(f"invalid header field name {name!r}")
         if isinstance(value, str) and not VALUE.fullmatch(value):
             raise ValueError(f"invalid value for header field {name!r}: {value!r}")
-        lines.append(f"{name}: {value}")
-    return "\r\n".join([*lines, "\r\n"]).encode("latin-1")
+        pairs.append((name.encode(), f"{value}".encode("latin-1")))
+    return pairs

@@ -91,14 +91,14 @@ LINE_END = re.compile(rb"\n(?![ \t])|\r(?![ \t\n])")
 BARE_AGENT = f"python-urllib3/{urllib3.__version__}"  # of a request that names none
 
 
-def _line(name, value):
+def _field(name, value):
     name = name if isinstance(name, bytes) else str(name).encode("ascii")
     value = value if isinstance(value, bytes) else str(value).encode("latin-1")
     if not NAME.fullmatch(name):
         raise ValueError(f"Invalid header name {name!r}")
     if LINE_END.search(value):
         raise ValueError(f"Invalid header value {value!r}")
-    return name + b": " + value
+    return name, value
 
 
 def check_headers(headers):
@@ -111,31 +111,29 @@ def check_headers(headers):
             raise InvalidHeader(f"line end in header value: {value!r}")
 
 
-def write_head(method, target, root, headers):
-    """The head as bytes. ValueError for what would not be one."""
+def fields_of(method, target, root, headers):
+    """The headers as they are sent. ValueError for what would not be one."""
     if not TOKEN.fullmatch(method):
         raise ValueError(f"Method cannot contain non-token characters {method!r}")
-    lines = [f"{method} {target} HTTP/1.1".encode("ascii")]
+    target.encode("ascii")
+    fields = []
     if "host" not in headers:
-        lines.append(b"Host: " + host_of(root).encode("ascii"))
+        fields.append((b"Host", host_of(root).encode("ascii")))
     if "accept-encoding" not in headers:
-        lines.append(b"Accept-Encoding: identity")
+        fields.append((b"Accept-Encoding", b"identity"))
     if "user-agent" not in headers:
-        lines.append(b"User-Agent: " + BARE_AGENT.encode())
-    lines += [_line(name, value) for name, value in headers.items()]
-    return b"\r\n".join(lines) + b"\r\n\r\n"
+        fields.append((b"User-Agent", BARE_AGENT.encode()))
+    return fields + [_field(name, value) for name, value in headers.items()]
 
 
-def read_head(head, root):
-    """(method, headers without what no user of requests sees) of a head that was sent."""
-    first, *lines = head.decode("latin-1").split("\r\n")
+def seen_headers(fields, root):
+    """Fields without those that no user of requests sees."""
     headers = CaseInsensitiveDict()
     added = ("Host", host_of(root)), ("Accept-Encoding", "identity"), ("User-Agent", BARE_AGENT)
-    for line in lines:
-        name, colon, value = line.partition(": ")
-        if colon and (name, value) not in added:
+    for name, value in fields:
+        if (name, value) not in added:
             headers[name] = value
-    return first.partition(" ")[0], headers
+    return headers
 
 
 def make_request(response):
@@ -143,7 +141,8 @@ def make_request(response):
     request = PreparedRequest()
     url = response.url
     root, _ = split_url(url)
-    request.method, request.headers = read_head(response._sent, root)
+    request.method, fields = response._asked
+    request.headers = seen_headers(fields, root)
     request.url = url
     request.body = response._sent_body
     request.hooks = default_hooks()
@@ -311,13 +310,14 @@ def redirect_method(method, status):
 
 
 def redirect(response):
-    """The next request of a chain: (method, root, target, head, body, url)."""
+    """The next request of a chain: (method, root, target, headers, body, url)."""
     session = response._session
     url = redirect_url(response)
     root, target = split_url(url)
     if not root.startswith(("http://", "https://")):
         raise InvalidSchema(f"No connection adapters were found for {url!r}")
-    method, headers = read_head(response._sent, split_url(response.url)[0])
+    method, fields = response._asked
+    headers = seen_headers(fields, split_url(response.url)[0])
     method = redirect_method(method, response.status_code)
     body = response._sent_body
     if response.status_code not in (307, 308):
@@ -334,13 +334,14 @@ def redirect(response):
     cookies = session._cookie_header(host, target, root.startswith("https"))
     if cookies:
         headers["Cookie"] = cookies
-    return method, root, target, write_head(method, target, root, headers), body, url
+    return method, root, target, fields_of(method, target, root, headers), body, url
 
 
 def make_next(response):
-    method, root, _, head, body, url = redirect(response)
+    method, root, _, fields, body, url = redirect(response)
     request = PreparedRequest()
-    request.method, request.headers = read_head(head, root)
+    fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in fields]
+    request.method, request.headers = method, seen_headers(fields, root)
     request.url, request.body, request.hooks = url, body, default_hooks()
     request._cookies = RequestsCookieJar()
     return request
@@ -487,13 +488,10 @@ def _send(adapter, request, body, stream, timeout, verify, cert, proxy):
     root, target = split_url(request.url)
     connect, read = _limits(timeout)
     headers = request.headers
-    wire_target = target
     via = _proxy_tuple(proxy) if proxy else None
-    if via and root.startswith("http://"):
-        wire_target = root + wire_target
-        if via[2] and "Proxy-Authorization" not in headers:
-            headers = CaseInsensitiveDict(headers)
-            headers["Proxy-Authorization"] = via[2]
+    if via and root.startswith("http://") and via[2] and "Proxy-Authorization" not in headers:
+        headers = CaseInsensitiveDict(headers)
+        headers["Proxy-Authorization"] = via[2]
     account = current.get() or Account(adapter._session, request.method, None, request.url)
     account.first_target = account.first_target or request.path_url
     response = account.wait(
@@ -503,7 +501,7 @@ def _send(adapter, request, body, stream, timeout, verify, cert, proxy):
         request.method,
         root,
         target,
-        write_head(request.method, wire_target, root, headers),
+        fields_of(request.method, target, root, headers),
         body=b"0\r\n\r\n" if "transfer-encoding" in headers else body,  # no chunks
         stream=bool(stream),
         connect=connect,

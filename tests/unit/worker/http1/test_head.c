@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+/* Heads of requests as HTTP/1.1 writes them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <event2/event.h>
+
+#include "worker/http1/head.h"
+
+static struct event_base *base;
+static struct fetch_engine *engine;
+
+static int set_up(void **state)
+{
+    (void)state;
+    base = event_base_new();
+    engine = fetch_engine_new(base);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    fetch_engine_free(engine);
+    event_base_free(base);
+    return 0;
+}
+
+static const struct fetch_header host = {"Host", NULL, 4, 0}, own = {"accept", "a/b", 6, 3},
+                                 length = {"content-length", NULL, 14, 0}, empty = {"X", "", 1, 0};
+
+static bool is_forwarded;
+
+static void expect(const struct fetch_target *t, const char *authority, size_t body_len,
+                   const char *text)
+{
+    const struct fetch_header headers[] = {own, host, length, empty};
+    struct fetch_request r = {.origin = fetch_origin_get(engine, t),
+                              .method = "POST",
+                              .method_len = 4,
+                              .authority = authority,
+                              .authority_len = strlen(authority),
+                              .path = "/x?y",
+                              .path_len = 4,
+                              .headers = headers,
+                              .header_count = 4,
+                              .is_forwarded = is_forwarded,
+                              .body_len = body_len};
+    struct sbuf out = {0};
+    head_write(&out, &r);
+    assert_string_equal(out.data, text);
+    assert_int_equal(out.len, strlen(text));
+    sbuf_fini(&out);
+    fetch_origin_put(r.origin);
+}
+
+#define REST(host, length)                                                                         \
+    " HTTP/1.1\r\naccept: a/b\r\nHost: " host "\r\ncontent-length: " length "\r\nX: \r\n\r\n"
+
+static void test_order_and_spelling(void **state)
+{
+    (void)state;
+    const struct fetch_target plain = {.host = "h", .port = 80}, tls = {.host = "h", .tls = true};
+    expect(&plain, "h:8080", 0, "POST /x?y" REST("h:8080", "0"));
+    expect(&plain, "h:80", 7, "POST /x?y" REST("h", "7"));
+    expect(&plain, "h:0080", 12, "POST /x?y" REST("h", "12"));
+    expect(&plain, "h:443", SIZE_MAX, "POST /x?y" REST("h:443", "18446744073709551615"));
+    expect(&tls, "h:443", 1000, "POST /x?y" REST("h", "1000"));
+    expect(&tls, "h:80", 1000, "POST /x?y" REST("h:80", "1000"));
+    expect(&plain, "[::1]:80", 1, "POST /x?y" REST("[::1]", "1"));
+    expect(&plain, "[::80]", 1, "POST /x?y" REST("[::80]", "1"));
+    expect(&plain, "80", 1, "POST /x?y" REST("80", "1"));
+}
+
+/* Who forwards plain requests is told where to. */
+static void test_proxy(void **state)
+{
+    (void)state;
+    const struct fetch_target plain = {.host = "h", .port = 80, .proxy_host = "p"};
+    is_forwarded = true;
+    expect(&plain, "h:80", 0, "POST http://h:80/x?y" REST("h", "0"));
+    is_forwarded = false;
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {T(test_order_and_spelling), T(test_proxy)};
+#undef T
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+/* A request's head as text. The caller says which headers there are, in which order and spelling;
+ * what stands in the request line, in Host and in Content-Length is written here. Nothing is
+ * checked: no slice holds a line end, which is the caller's to see to. */
+#include "worker/http1/head.h"
+
+#include <string.h>
+
+#define VERSION " HTTP/1.1\r\n"
+#define LENGTH_MAX 20 /* digits */
+
+static char *put(char *to, const void *bytes, size_t len)
+{
+    memcpy(to, bytes, len);
+    return to + len;
+}
+
+static char *put_number(char *to, size_t number)
+{
+    char digits[LENGTH_MAX];
+    size_t n = 0;
+    do
+        digits[n++] = (char)('0' + number % 10);
+    while (number /= 10);
+    while (n)
+        *to++ = digits[--n];
+    return to;
+}
+
+static char *put_own_value(char *to, const struct fetch_header *h, const struct fetch_request *r)
+{
+    if (h->name_len == sizeof "Host" - 1)
+        return put(to, r->authority,
+                   fetch_host_len(r->authority, r->authority_len, fetch_origin_is_tls(r->origin)));
+    return put_number(to, r->body_len);
+}
+
+static char *put_request_line(char *to, const struct fetch_request *r)
+{
+    to = put(to, r->method, r->method_len);
+    *to++ = ' ';
+    if (r->is_forwarded) {
+        to = put(to, "http://", 7);
+        to = put(to, r->authority, r->authority_len);
+    }
+    to = put(to, r->path, r->path_len);
+    return put(to, VERSION, sizeof VERSION - 1);
+}
+
+static size_t most(const struct fetch_request *r)
+{
+    size_t len = r->method_len + 1 + 7 + r->authority_len + r->path_len + sizeof VERSION + 2;
+    for (size_t i = 0; i < r->header_count; i++) {
+        const struct fetch_header *h = &r->headers[i];
+        len += h->name_len + 4 + (h->value ? h->value_len : LENGTH_MAX + r->authority_len);
+    }
+    return len;
+}
+
+void head_write(struct sbuf *out, const struct fetch_request *r)
+{
+    sbuf_reserve(out, most(r));
+    char *to = put_request_line(out->data + out->len, r);
+    for (size_t i = 0; i < r->header_count; i++) {
+        const struct fetch_header *h = &r->headers[i];
+        to = put(to, h->name, h->name_len);
+        to = put(to, ": ", 2);
+        to = h->value ? put(to, h->value, h->value_len) : put_own_value(to, h, r);
+        to = put(to, "\r\n", 2);
+    }
+    to = put(to, "\r\n", 2);
+    *to = 0;
+    out->len = (size_t)(to - out->data);
+}
