@@ -401,10 +401,17 @@ static void await_autoquit(struct master *m)
     finish_begin(m, false);
 }
 
+/* The only worker of a local run introduces its script first and joins then: who sees the page must
+ * be able to start a test. */
+static bool is_alone(const struct master *m)
+{
+    return m->is_local && roster_active_count(&m->roster) == 0;
+}
+
 static void after_messages(struct master *m)
 {
     bool was_loading = m->waiting_since <= 0;
-    if (was_loading && m->host.has_script)
+    if (was_loading && m->host.has_script && !is_alone(m))
         open_doors(m);
     await_workers(m);
 }
