@@ -65,8 +65,19 @@ static const char *shown_host(const struct master *m)
     return host ? host : "";
 }
 
+static size_t list_outputs(const struct master *m, struct output_state *states,
+                           struct view_output *out)
+{
+    size_t count = m->outputs ? outputs_list(m->outputs, states) : 0;
+    for (size_t i = 0; i < count; i++)
+        out[i] = (struct view_output){states[i].name, states[i].dropped, states[i].trouble};
+    return count;
+}
+
 void show_publish(struct master *m)
 {
+    struct output_state states[OUTPUTS_MAX];
+    struct view_output outputs[OUTPUTS_MAX];
     struct view_worker *workers = mem_zalloc((m->roster.count + 1) * sizeof *workers);
     struct view_class *classes = mem_zalloc((m->host.script.class_count + 1) * sizeof *classes);
     struct view head = {
@@ -95,7 +106,9 @@ void show_publish(struct master *m)
                 .has_page = m->host.web.has_page},
         .workers = workers,
         .classes = classes,
+        .outputs = outputs,
     };
+    head.output_count = list_outputs(m, states, outputs);
     head.worker_count = list_workers(m, workers);
     head.class_count = list_classes(m, classes);
     head.points = timeline_points(m->timeline, &head.point_count);
@@ -105,6 +118,8 @@ void show_publish(struct master *m)
     head.events = events_snapshot(m->events);
     head.is_saturated = events_is_saturated(m->events, head.now);
     bridge_publish(m->bridge, viewer_build(m->viewer, &head, &m->stats));
+    for (size_t i = 0; i < head.output_count; i++)
+        free(states[i].trouble);
     free(workers);
     free(classes);
 }

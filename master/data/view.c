@@ -332,6 +332,11 @@ static void copy_head(struct view *v, const struct view *head)
         v->workers[i].id = arena_text(v, head->workers[i].id);
         v->workers[i].state = arena_text(v, head->workers[i].state);
     }
+    v->outputs = arena_copy(v, head->outputs, head->output_count * sizeof *head->outputs);
+    for (size_t i = 0; i < v->output_count; i++) {
+        v->outputs[i].name = arena_text(v, head->outputs[i].name);
+        v->outputs[i].trouble = arena_text(v, head->outputs[i].trouble);
+    }
     v->classes = arena_copy(v, head->classes, head->class_count * sizeof *head->classes);
     for (size_t i = 0; i < v->class_count; i++)
         v->classes[i].name = arena_text(v, head->classes[i].name);

@@ -67,6 +67,12 @@ struct view_class {
     uint32_t users;
 };
 
+struct view_output { /* one that lacks something of this process's runs */
+    const char *name;
+    uint64_t dropped;    /* ticks that were left out */
+    const char *trouble; /* why the last one was, or "" */
+};
+
 struct view_web {           /* the host's own web server (docs/architecture.md) */
     const char *socket;     /* path; "" none */
     const char *extensions; /* JSON: what the locustfile adds to the page */
@@ -106,6 +112,8 @@ struct view {
     size_t worker_count;
     struct view_class *classes;
     size_t class_count;
+    struct view_output *outputs;
+    size_t output_count;
     const struct view_point *points;
     size_t point_count;             /* the last seconds; all of them are in the timeline */
     struct timeline_snap *timeline; /* a reference; or NULL */

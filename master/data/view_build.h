@@ -22,7 +22,7 @@ void viewer_ask(struct viewer *v, const struct tunables_shares *statistics);
 /* The figures of a row that do not depend on time: all but the rates. */
 void viewer_set_figures(struct view_row *r, const struct tally *t);
 
-/* A new view with one reference: *head gives every plain field and the lists of workers, classes
- * and points (all copied), the timeline and the events (whose references it takes over); rows,
+/* A new view with one reference: *head gives every plain field and the lists of workers, classes,
+ * outputs and points (all copied), the timeline and the events (whose references it takes over); rows,
  * total, failures and exceptions come from s. Its tick is the viewer's next one. */
 struct view *viewer_build(struct viewer *v, const struct view *head, const struct stats *s);

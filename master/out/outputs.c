@@ -20,7 +20,6 @@
 #include <unistd.h>
 
 #define LOGGER "locust.runners"
-#define LINES_MAX 16
 #define TELL_AFTER_S 5.0 /* the end waits that long before it says for whom */
 
 enum call { CALL_NONE, CALL_CHECK, CALL_OPEN, CALL_TICK, CALL_RUN_END, CALL_CLOSE };
@@ -51,7 +50,7 @@ struct outputs {
     pthread_mutex_t lock;
     pthread_cond_t news; /* some call is done */
     int fd;
-    struct line *lines[LINES_MAX];
+    struct line *lines[OUTPUTS_MAX];
     size_t count;
     /* of the main thread alone */
     struct snapshot *last; /* the end has begun */
@@ -196,7 +195,7 @@ static void start(struct line *l)
 void outputs_add(struct outputs *all, struct output o)
 {
     struct line *l = mem_zalloc(sizeof *l);
-    assert(all->count < LINES_MAX && !all->is_open);
+    assert(all->count < OUTPUTS_MAX && !all->is_open);
     l->o = o;
     l->all = all;
     pthread_cond_init(&l->wake, NULL);
@@ -482,15 +481,16 @@ bool outputs_have_failed(const struct outputs *all)
     return all->has_failed;
 }
 
-size_t outputs_list(struct outputs *all, struct output_state *out, size_t most)
+size_t outputs_list(struct outputs *all, struct output_state out[static OUTPUTS_MAX])
 {
-    size_t count = all->count < most ? all->count : most;
-    for (size_t i = 0; i < count; i++) {
+    size_t count = 0;
+    for (size_t i = 0; i < all->count; i++) {
         struct line_state state = look_at(all->lines[i]);
-        char *trouble = state.failed ? state.failed : state.trouble;
-        if (state.failed)
-            free(state.trouble);
-        out[i] = (struct output_state){all->lines[i]->o.name, state.dropped, trouble};
+        const char *trouble = state.failed ? state.failed : state.trouble ? state.trouble : "";
+        if (state.dropped > 0 || *trouble)
+            out[count++] =
+                (struct output_state){all->lines[i]->o.name, state.dropped, mem_strdup(trouble)};
+        state_fini(&state);
     }
     return count;
 }
@@ -523,8 +523,11 @@ void outputs_close(struct outputs *all, double wait_s)
         has_all &= l->done >= CALL_CLOSE;
     }
     pthread_mutex_unlock(&all->lock);
-    if (!has_all)
-        return; /* a thread that is left behind still has the lock and its line */
+    if (!has_all) { /* a thread that is left behind still has the lock and its line */
+        for (size_t i = 0; i < all->count; i++)
+            pthread_detach(all->lines[i]->thread);
+        return;
+    }
     for (size_t i = 0; i < all->count; i++)
         free_line(all->lines[i]);
     snapshot_unref(all->last);

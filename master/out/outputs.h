@@ -42,14 +42,15 @@ int outputs_fd(const struct outputs *all);
 bool outputs_are_done(struct outputs *all, double mono);
 bool outputs_have_failed(const struct outputs *all); /* one lacks something at its end */
 
-/* How they are, for the page and the API. Names are static, the other texts the caller's. */
+/* Those that lack something, for the page and the API. At most `most`; the texts of trouble are the
+ * caller's, and never NULL. */
+#define OUTPUTS_MAX 16
 struct output_state {
-    const char *name;
+    const char *name; /* static */
     uint64_t dropped; /* ticks that were left out or failed */
-    char *trouble;    /* of the last tick that failed, until one is good; NULL: none */
+    char *trouble;    /* of the last tick, if it failed, or of what it could not do at all; or "" */
 };
-/* At most `most` of them. */
-size_t outputs_list(struct outputs *all, struct output_state *out, size_t most);
+size_t outputs_list(struct outputs *all, struct output_state out[static OUTPUTS_MAX]);
 
 /* Ends the threads, waiting at most wait_s for what they are at, and frees everything that none of
  * them still has. NULL is fine. */

@@ -151,6 +151,20 @@ static void add_classes(struct sbuf *out, const struct view *v)
     sbuf_addc(out, ']');
 }
 
+static void add_outputs(struct sbuf *out, const struct view *v)
+{
+    sbuf_adds(out, ",\"outputs\":[");
+    for (size_t i = 0; i < v->output_count; i++) {
+        const struct view_output *o = &v->outputs[i];
+        sbuf_adds(out, i > 0 ? ",[" : "[");
+        add_text(out, o->name);
+        sbuf_addf(out, ",%llu,", (unsigned long long)o->dropped);
+        add_text(out, o->trouble);
+        sbuf_addc(out, ']');
+    }
+    sbuf_addc(out, ']');
+}
+
 /* What both hello and tick tell: who is speaking and how the run stands. */
 static void add_state(struct sbuf *out, const struct view *v)
 {
@@ -173,6 +187,7 @@ static void add_state(struct sbuf *out, const struct view *v)
     }
     sbuf_addf(out, ",\"shape\":%s,\"distributed\":%s", v->has_shape ? "true" : "false",
               v->is_distributed ? "true" : "false");
+    add_outputs(out, v);
 }
 
 /* -- messages -- */

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: MIT
 """What a run writes: files, and lines of several processes on one stream."""
 
+import csv
+import json
 import os
 import re
+import signal
 import subprocess
 
 import pytest
 
-from harness import KATYDID, free_port, katydid, locustfile, run_katydid, target, wait_for
+from harness import BUILD, KATYDID, free_port, get_json, katydid, locustfile, run_katydid, target, wait_for
 
 USER = '''
 from locust import HttpUser, constant, task
@@ -63,6 +66,39 @@ def test_a_full_disk_is_told(tmp_path, option):
     with target() as shop, locustfile(USER) as file:
         run = run_katydid("-f", file, "-H", shop.url, "--headless", "-u", 1, "-t", 1, "--only-summary", option, tmp_path / "o")
     assert run.code == 74 and "No space left" in run.stderr and "Traceback" not in run.stderr, run.describe()
+
+
+def test_a_disk_that_stands_still_delays_nothing(tmp_path):
+    gate, web = tmp_path / "gate", free_port()
+    disk = {"LD_PRELOAD": str(BUILD / "support" / "slow_disk.so"), "SLOW_DISK": str(tmp_path / "o"), "SLOW_DISK_WHILE": str(gate)}
+    files = ("--csv", tmp_path / "o", "--html", tmp_path / "o.html", "--json-file", tmp_path / "o")
+
+    def goes_on(what):
+        state = lambda: get_json(f"http://127.0.0.1:{web}/api/v1/state")["tick"]
+        before = state()
+        wait_for(lambda: state() > before + 2, what)
+
+    with target() as shop, locustfile(USER) as file, katydid(
+            "-f", file, "-H", shop.url, "--autostart", "-u", 2, "-r", 2, "--web-port", web, *files, env=disk) as run:
+        try:
+            run.wait_line("All users spawned")
+            wait_for(lambda: "GET,/" in (tmp_path / "o_stats.csv").read_text(), "a table")
+            gate.touch()
+            sent = shop.log()["requests"]
+            goes_on("the page's ticks while the disk stands still")
+            assert shop.log()["requests"] > sent
+            run.signal(signal.SIGINT)
+            run.wait_line("Shutting down")
+            goes_on("the page while the files are waited for")
+            assert run.popen.poll() is None
+        finally:
+            gate.unlink(missing_ok=True)
+        assert run.wait() == 0, run.describe()
+    rows, history = (list(csv.reader((tmp_path / f"o_{name}.csv").open())) for name in ("stats", "stats_history"))
+    reported = json.loads((tmp_path / "o.json").read_text())[0]["num_requests"]
+    assert reported > sent and reported == int(rows[-1][2]) == int(history[-1][history[0].index("Total Request Count")])
+    assert {len(row) for row in history} == {len(history[0])}
+    assert (tmp_path / "o.html").read_text().endswith("</html>\n")
 
 
 @pytest.mark.parametrize("into", ["pipe", "file"])

@@ -46,6 +46,8 @@ export interface RunFields {
   rate: number;
   shape: boolean;
   distributed: boolean;
+  /** name, ticks that were left out, why the last one was or "": of tables and files that lack something */
+  outputs?: [string, number, string][];
 }
 
 export interface Hello extends RunFields {

@@ -74,6 +74,17 @@ function Finished(): JSX.Element | null {
   );
 }
 
+/** Tables and files of the run that lack something. */
+function Outputs(): JSX.Element | null {
+  const outputs = store.run.value?.outputs ?? [];
+  if (outputs.length === 0) return null;
+  return (
+    <div class="banner warn" role="status">
+      <p>{outputs.map(([name, dropped, trouble]) => `${name}: ${dropped} ticks left out${trouble === "" ? ", too slow" : ` (${trouble})`}`).join(" · ")}</p>
+    </div>
+  );
+}
+
 /** Said once per change, for those who do not see the page. */
 function Announcer(): JSX.Element {
   const kind = source.link.value.kind;
@@ -100,6 +111,7 @@ export function Banners(): JSX.Element {
         </div>
       ) : null}
       {notice !== "" ? <div class="banner warn" role="status"><p>{notice}</p></div> : null}
+      <Outputs />
       {toast.value !== null ? (
         <div class={`toast ${toast.value.isOk ? "" : "fail"}`} role="status">{toast.value.text}</div>
       ) : null}

@@ -121,6 +121,17 @@ static void assert_said(const char *want)
     pthread_mutex_unlock(&lock);
 }
 
+static void await_said(const char *last)
+{
+    uint64_t until = clk_mono_ns() + WAIT_S * UINT64_C(1000000000);
+    for (bool is_said = false; !is_said; usleep(1000)) {
+        pthread_mutex_lock(&lock);
+        is_said = said.data && strstr(said.data, last);
+        pthread_mutex_unlock(&lock);
+        assert_true(clk_mono_ns() < until);
+    }
+}
+
 /* ---- statistics, snapshots and the log --------------------------------------------------- */
 
 static struct stats stats;
@@ -209,15 +220,19 @@ static void await_end(struct outputs *all)
     }
 }
 
-static uint64_t dropped_of(struct outputs *all, size_t i, const char *trouble)
+static uint64_t dropped_of(struct outputs *all, const char *name, const char *trouble)
 {
-    struct output_state list[4];
-    size_t count = outputs_list(all, list, 4);
-    assert_true(i < count);
-    assert_string_equal(list[i].trouble ? list[i].trouble : "", trouble);
-    for (size_t k = 0; k < count; k++)
-        free(list[k].trouble);
-    return list[i].dropped;
+    struct output_state list[OUTPUTS_MAX];
+    size_t count = outputs_list(all, list);
+    uint64_t dropped = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!strcmp(list[i].name, name)) {
+            assert_string_equal(list[i].trouble, trouble);
+            dropped = list[i].dropped;
+        }
+        free(list[i].trouble);
+    }
+    return dropped;
 }
 
 /* ---- tests -------------------------------------------------------------------------------- */
@@ -263,8 +278,8 @@ static void nobody_waits_for_a_slow_one(void **state)
         tick_all(all);
         await_calls(&good, 2 + 2 + i); /* check, open, and each tick */
     }
-    assert_int_equal(dropped_of(all, 0, ""), 5);
-    assert_int_equal(dropped_of(all, 1, ""), 0);
+    assert_int_equal(dropped_of(all, "slow", ""), 5);
+    assert_int_equal(dropped_of(all, "good", ""), 0);
     assert_non_null(strstr(lines.data, "slow: writing takes too long"));
     open_gate(&slow, -1);
     begin_end(all);
@@ -285,7 +300,7 @@ static void a_tick_that_fails_is_counted_and_told_once(void **state)
         tick_all(all);
         assert_true(outputs_settle(all, WAIT_S));
     }
-    assert_int_equal(dropped_of(all, 0, "no room"), 4);
+    assert_int_equal(dropped_of(all, "p", "no room"), 4);
     char *first = strstr(lines.data, "p: no room");
     assert_non_null(first);
     assert_null(strstr(first + 1, "p: no room"));
@@ -342,7 +357,7 @@ static void an_opening_that_takes_long_holds_nothing_up(void **state)
     begin_end(all);
     await_end(all);
     assert_said("late.check late.open"); /* it failed in the end: no tick, no run_end */
-    assert_int_equal(dropped_of(all, 0, "no room"), 1);
+    assert_int_equal(dropped_of(all, "late", "no room"), 1);
     assert_true(outputs_have_failed(all));
     outputs_close(all, WAIT_S);
 }
@@ -360,8 +375,11 @@ static void one_that_hangs_at_the_end_is_given_up(void **state)
     assert_said("next.end");
     assert_non_null(strstr(lines.data, "hung: given up after 0 s"));
     assert_true(outputs_have_failed(all));
+    int begun = hung.begun;
     outputs_close(all, 0.1); /* does not wait for it */
     open_gate(&hung, -1);
+    await_calls(&hung, begun + 1); /* it closes all the same, when it can */
+    await_said("hung.close");
 }
 
 static void rows_that_stay_are_shared_and_never_change(void **state)

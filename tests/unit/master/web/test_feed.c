@@ -30,6 +30,8 @@ static struct view_point points[] = {
     {.second = 62, .rps = 8, .p50 = NAN, .p95 = NAN, .p99 = NAN, .mean_ms = NAN, .users = 3},
 };
 
+static struct view_output outputs[] = {{"csv", 12, "no \"room\""}};
+
 static struct view example(void)
 {
     return (struct view){.tick = 9,
@@ -49,6 +51,8 @@ static struct view example(void)
                          .failure_count = 1,
                          .workers = workers,
                          .worker_count = 2,
+                         .outputs = outputs,
+                         .output_count = 1,
                          .points = points,
                          .point_count = 3};
 }
@@ -80,6 +84,17 @@ static void a_new_viewer_gets_everything(void **state)
     assert_int_equal(json_array_size(json_object_get(tick, "defs")), 2);
     assert_int_equal(json_array_size(json_object_get(tick, "rows")), 2);
     assert_true(mark.tick == 9 && mark.rows == 2);
+    json_decref(tick);
+}
+
+static void what_outputs_lack_is_told(void **state)
+{
+    (void)state;
+    struct feed_mark mark = {0};
+    json_t *tick = tick_after(&mark);
+    char *text = json_dumps(json_object_get(tick, "outputs"), JSON_COMPACT);
+    assert_string_equal(text, "[[\"csv\",12,\"no \\\"room\\\"\"]]");
+    free(text);
     json_decref(tick);
 }
 
@@ -230,6 +245,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_viewer_gets_everything),
+        cmocka_unit_test(what_outputs_lack_is_told),
         cmocka_unit_test(a_known_viewer_gets_what_changed),
         cmocka_unit_test(a_mark_of_elsewhere_counts_for_nothing),
         cmocka_unit_test(who_names_columns_gets_those),
