@@ -23,6 +23,6 @@ void viewer_ask(struct viewer *v, const struct tunables_shares *statistics);
 void viewer_set_figures(struct view_row *r, const struct tally *t);
 
 /* A new view with one reference: *head gives every plain field and the lists of workers, classes,
- * outputs and points (all copied), the timeline and the events (whose references it takes over); rows,
- * total, failures and exceptions come from s. Its tick is the viewer's next one. */
+ * outputs and points (all copied), the timeline and the events (whose references it takes over);
+ * rows, total, failures and exceptions come from s. Its tick is the viewer's next one. */
 struct view *viewer_build(struct viewer *v, const struct view *head, const struct stats *s);
