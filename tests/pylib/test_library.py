@@ -414,3 +414,29 @@ def test_names_beyond_the_limit_of_opentelemetry(monkeypatch):
     assert labels[:20] == [f"/{n}" for n in range(20)] and len(set(labels[20:])) == 1
     assert opentelemetry._attributes("/3", KeyError("x")) == {"name": "/3", "error.type": "KeyError"}
     assert opentelemetry._attributes("/24", None)["name"] == labels[20]
+
+
+def test_what_is_set_in_locust_stats_counts(environment, monkeypatch):
+    """Its names live in several modules."""
+    from unittest import mock
+
+    from locust import _csv, _stats, _stats_settings, _tables, stats
+
+    assert stats.StatsEntry is _stats.StatsEntry and stats.StatsEntry.__module__ == "locust.stats"
+    assert stats.StatsCSV is _csv.StatsCSV and stats.print_stats is _tables.print_stats
+    assert {"PERCENTILES_TO_REPORT", "RequestStats", "print_stats"} <= set(dir(stats)) and "print_stats" in stats.__all__
+    with mock.patch("locust.stats.PERCENTILES_TO_REPORT", [0.5]):
+        assert _stats_settings.PERCENTILES_TO_REPORT == [0.5] == stats.PERCENTILES_TO_REPORT
+    assert len(stats.PERCENTILES_TO_REPORT) == 11
+    entry = environment.stats.get("/", "GET")
+    with mock.patch("locust.stats.calculate_response_time_percentile", lambda *args: 42):
+        assert entry.get_response_time_percentile(0.5) == 42
+    assert entry.get_response_time_percentile(0.5) == 0
+    monkeypatch.setattr(stats, "bucket_response_time", lambda milliseconds: 7)
+    environment.stats.log_request("GET", "/", 1234, 0)
+    assert entry.response_times == {7: 1}
+    stats.own_name = 1
+    assert vars(stats)["own_name"] == 1
+    del stats.own_name
+    with pytest.raises(AttributeError, match="module 'locust.stats' has no attribute 'own_name'"):
+        stats.own_name

@@ -15,7 +15,7 @@ def counted_here(case, monkeypatch):
     from locust import stats as module
 
     now = [case["start"]]
-    monkeypatch.setattr("locust.stats.steady", lambda: now[0])
+    monkeypatch.setattr("locust._stats.steady", lambda: now[0])
     parts = [module.RequestStats() for _ in case["parts"]]
     whole = module.RequestStats()
     for part, second, us, size, failed in case["samples"]:
@@ -60,7 +60,7 @@ def counted_by_the_core(case, monkeypatch):
     from locust import stats as module
     from locust._feeds import CoreFeed
 
-    monkeypatch.setattr("locust.stats.steady", lambda: case["start"])
+    monkeypatch.setattr("locust._stats.steady", lambda: case["start"])
     whole = module.RequestStats()
     whole._feed = CoreFeed(Core(case))
     return whole

@@ -51,7 +51,7 @@ from .user.wait_time import (  # noqa: E402
 from .util.deprecation import DeprecatedHttpLocustClass as HttpLocust  # noqa: E402
 from .util.deprecation import DeprecatedLocustClass as Locust  # noqa: E402
 
-from . import _along  # noqa: E402, F401
+from . import _along, stats  # noqa: E402, F401
 
 # Submodules that `import locust` makes usable, loaded when they are first used.
 _LATER = ("html", "input_events", "main", "web")

@@ -6,7 +6,9 @@ import csv
 import gevent
 from _katydid import steady
 
-from . import stats as constants
+from . import _numbers as numbers
+from . import _stats_settings as settings
+from ._failures import StatsError
 from .util.date import format_utc_timestamp
 
 
@@ -21,7 +23,7 @@ class StatsCSV:
         self.environment = environment
         self.percentiles_to_report = percentiles_to_report
         self.percentiles_na = ["N/A"] * len(percentiles_to_report)
-        percentiles = constants.get_readable_percentiles(percentiles_to_report)
+        percentiles = numbers.get_readable_percentiles(percentiles_to_report)
         self.requests_csv_columns = [
             "Type", "Name", "Request Count", "Failure Count", "Median Response Time",
             "Average Response Time", "Min Response Time", "Max Response Time",
@@ -53,7 +55,7 @@ class StatsCSV:
 
     def _requests_data_rows(self, csv_writer):
         stats = self.environment.stats
-        for entry in (*constants.sort_stats(stats.entries), stats.total):
+        for entry in (*numbers.sort_stats(stats.entries), stats.total):
             csv_writer.writerow([
                 entry.method, entry.name, entry.num_requests, entry.num_failures,
                 *self._sizes(entry), entry.total_rps, entry.total_fail_per_sec,
@@ -65,8 +67,8 @@ class StatsCSV:
         self._failures_data_rows(csv_writer)
 
     def _failures_data_rows(self, csv_writer):
-        for e in constants.sort_stats(self.environment.stats.errors):
-            text = constants.StatsError.parse_error(e.error)
+        for e in numbers.sort_stats(self.environment.stats.errors):
+            text = StatsError.parse_error(e.error)
             csv_writer.writerow([e.method, e.name, text, e.occurrences, _when(e.first_seen),
                                  _when(e.last_seen)])
 
@@ -97,7 +99,7 @@ class StatsCSVFileWriter(StatsCSV):
         self.full_history = full_history
         self.stats_history_csv_columns = [
             "Timestamp", "User Count", "Type", "Name", "Requests/s", "Failures/s",
-            *constants.get_readable_percentiles(percentiles_to_report),
+            *numbers.get_readable_percentiles(percentiles_to_report),
             "Total Request Count", "Total Failure Count", "Total Median Response Time",
             "Total Average Response Time", "Total Min Response Time", "Total Max Response Time",
             "Total Average Content Size",
@@ -132,10 +134,10 @@ class StatsCSVFileWriter(StatsCSV):
         while True:
             now = steady()
             self._write(now)
-            if now - flushed_at > constants.CSV_STATS_FLUSH_INTERVAL_SEC:
+            if now - flushed_at > settings.CSV_STATS_FLUSH_INTERVAL_SEC:
                 self._flush()
                 flushed_at = now
-            gevent.sleep(constants.CSV_STATS_INTERVAL_SEC)
+            gevent.sleep(settings.CSV_STATS_INTERVAL_SEC)
 
     def _write_heads(self):
         if self._starts is not None:
@@ -158,7 +160,7 @@ class StatsCSVFileWriter(StatsCSV):
     def _stats_history_data_rows(self, csv_writer, now):
         stats, runner = self.environment.stats, self.environment.runner
         users = runner.user_count if runner is not None else 0
-        entries = constants.sort_stats(stats.entries) if self.full_history else []
+        entries = numbers.sort_stats(stats.entries) if self.full_history else []
         for entry in (*entries, stats.total):
             csv_writer.writerow([
                 int(now), users, entry.method or "", entry.name, f"{entry.current_rps:2f}",

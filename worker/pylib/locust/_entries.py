@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """RequestStats.entries."""
 
-from . import stats
-
 
 class EntriesDict(dict):
     """Entries by (name, method); what was never requested is an empty entry."""
@@ -13,8 +11,7 @@ class EntriesDict(dict):
 
     def __missing__(self, key):
         name, method = key
-        entry = stats.StatsEntry(self.request_stats, name, method,
-                                 self.request_stats.use_response_times_cache)
+        entry = self.request_stats._new_entry(name, method)
         super().__setitem__(key, entry)
         return entry
 

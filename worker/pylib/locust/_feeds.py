@@ -3,16 +3,18 @@
 
 from collections import defaultdict
 
-from . import stats as constants
+from . import _stats_settings as settings
+from ._failures import StatsError
+from ._stats import RequestStats, StatsEntry
 
 
-_ENTRYS = (constants.StatsEntry.log, constants.StatsEntry.log_error)
-_TABLES = (constants.RequestStats.log_request, constants.RequestStats.log_error)
+_ENTRYS = (StatsEntry.log, StatsEntry.log_error)
+_TABLES = (RequestStats.log_request, RequestStats.log_error)
 
 
 def counts_by_itself(stats):
     """Whether a request counts in nothing but our own methods, so that the core may do it."""
-    cls, entry = type(stats), constants.StatsEntry
+    cls, entry = type(stats), StatsEntry
     return (
         (cls.log_request, cls.log_error) == _TABLES
         and (entry.log, entry.log_error) == _ENTRYS
@@ -27,7 +29,7 @@ class CoreFeed:
         self.core = core  # a _katydid.Stats
 
     def pull(self, stats):
-        fine = constants.bucket_response_time is not constants.built_in_buckets
+        fine = settings.bucket_response_time is not settings.built_in_buckets
         taken = self.core.take(fine)
         if taken is None:
             return
@@ -48,7 +50,7 @@ class CoreFeed:
         if fine:
             buckets = defaultdict(int)
             for milliseconds, count in row["response_times"].items():
-                buckets[constants.bucket_response_time(milliseconds)] += count
+                buckets[settings.bucket_response_time(milliseconds)] += count
             row["response_times"] = buckets
         entry._add(row, row)
 
@@ -59,7 +61,7 @@ class CoreFeed:
         self.core.record(method, name, response_time, content_length)
 
     def log_error(self, method, name, error):
-        self.core.failure(method, name, constants.StatsError.parse_error(error))
+        self.core.failure(method, name, StatsError.parse_error(error))
 
     def reset(self):
         self.core.reset()

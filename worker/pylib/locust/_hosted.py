@@ -15,7 +15,7 @@ from . import _errors, log, runners
 from ._feeds import CoreFeed
 from .event import CONTROL_EXCEPTIONS
 from .exception import StopTest
-from .stats import StatsEntry, StatsError
+from ._failures import StatsError
 from ._written import Written
 
 logger = logging.getLogger("locust.runners")

@@ -24,7 +24,7 @@ from gevent.pool import Group
 from . import __version__, runners
 from .exception import RPCError, RPCReceiveError, RPCSendError
 from .rpc import Message, rpc
-from .stats import setup_distributed_stats_event_listeners
+from ._stats import setup_distributed_stats_event_listeners
 from .util.directory import get_abspaths_in
 from .util.url import is_url
 

@@ -7,7 +7,8 @@ import logging
 import gevent
 from _katydid import steady
 
-from . import stats as constants
+from . import _numbers as numbers
+from . import _stats_settings as settings
 from .util.date import format_utc_timestamp
 from .util.rounding import proper_round
 
@@ -21,14 +22,14 @@ def _rule(*widths):
 
 def get_stats_summary(stats, current=True):
     """Lines of the main table, with the current rates or those of the whole test."""
-    kind = constants.STATS_TYPE_WIDTH
-    name = constants.STATS_NAME_WIDTH - kind + 4
+    kind = settings.STATS_TYPE_WIDTH
+    name = settings.STATS_NAME_WIDTH - kind + 4
     head = "%-*s %-*s %7s %12s |%7s %7s %7s%7s | %7s %11s" % (
         kind, "Type", name, "Name", "# reqs", "# fails", "Avg", "Min", "Max", "Med", "req/s",
         "failures/s",
     )
     rule = _rule(kind, name, 7, 13, 7, 7, 7, 7, 8, 11)
-    rows = [entry.to_string(current=current) for entry in constants.sort_stats(stats.entries)]
+    rows = [entry.to_string(current=current) for entry in numbers.sort_stats(stats.entries)]
     return [head, rule, *rows, rule, stats.total.to_string(current=current)]
 
 
@@ -46,12 +47,12 @@ def save_stats_json(stats, filename):
 
 
 def get_percentile_stats_summary(stats):
-    kind, name = constants.STATS_TYPE_WIDTH, constants.STATS_NAME_WIDTH
-    percentiles = constants.PERCENTILES_TO_REPORT
-    heads = constants.get_readable_percentiles(percentiles)
+    kind, name = settings.STATS_TYPE_WIDTH, settings.STATS_NAME_WIDTH
+    percentiles = settings.PERCENTILES_TO_REPORT
+    heads = numbers.get_readable_percentiles(percentiles)
     form = "%-*s %-*s %8s " + " ".join(["%6s"] * len(percentiles))
     rule = _rule(kind, name, 8, *[6] * len(percentiles))
-    rows = [e.percentile() for e in constants.sort_stats(stats.entries) if e.response_times]
+    rows = [e.percentile() for e in numbers.sort_stats(stats.entries) if e.response_times]
     return [
         "Response time percentiles (approximated)",
         form % (kind, "Type", name, "Name", *heads, "# reqs"),
@@ -67,7 +68,7 @@ def print_percentile_stats(stats):
 
 
 def get_error_report_summary(stats):
-    rule = _rule(18, 61 + constants.STATS_NAME_WIDTH)
+    rule = _rule(18, 61 + settings.STATS_NAME_WIDTH)
     rows = ["%-18i %-100s" % (e.occurrences, e.to_name()) for e in stats.errors.values()]
     return ["Error report", f"{'# occurrences':18} {'Error':100}", rule, *rows, rule, ""]
 
@@ -89,7 +90,7 @@ def stats_printer(stats):
     def print_for_ever():
         while True:
             print_stats(stats)
-            gevent.sleep(constants.CONSOLE_STATS_INTERVAL_SEC)
+            gevent.sleep(settings.CONSOLE_STATS_INTERVAL_SEC)
 
     return print_for_ever
 
@@ -100,7 +101,7 @@ def update_stats_history(runner, timestamp=None):
     at = timestamp or format_utc_timestamp(steady())
     row = {
         f"response_time_percentile_{p}": [at, total.get_current_response_time_percentile(p) or 0]
-        for p in constants.PERCENTILES_TO_CHART
+        for p in settings.PERCENTILES_TO_CHART
     }
     row.update({
         "current_rps": [at, total.current_rps or 0],
@@ -117,4 +118,4 @@ def stats_history(runner):
     while runner.stats.total.use_response_times_cache:
         if runner.state not in ("ready", "stopped"):
             update_stats_history(runner)
-        gevent.sleep(constants.HISTORY_STATS_INTERVAL_SEC)
+        gevent.sleep(settings.HISTORY_STATS_INTERVAL_SEC)

@@ -33,7 +33,7 @@ from .dispatch import UsersDispatcher
 from .env import Environment
 from .exception import StopTest
 from .opentelemetry import setup_opentelemetry
-from .stats import validate_stats_configuration
+from ._stats_settings import validate_stats_configuration
 from .user.inspectuser import print_task_ratio, print_task_ratio_json
 from .user.users import MISSING_HOST, PytestUser
 from .util.load_locustfile import has_test_functions, load_locustfile, load_locustfile_pytest

@@ -6,7 +6,7 @@ from .event import Events
 from .exception import RunnerAlreadyExistsError
 from .runners import LocalRunner, MasterRunner, WorkerRunner
 from .shape import LoadTestShape
-from .stats import RequestStats
+from ._stats import RequestStats
 from .user.task import TaskHolder, filter_tasks_by_tags
 
 
