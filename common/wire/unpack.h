@@ -16,7 +16,7 @@
 #define UNPACK_MAX_DEPTH 24
 #define UNPACK_MAX_VALUES (1u << 21)
 
-/* What counts of one message may be at most, so that sums of many cannot overflow. */
+/* What counts of one message may be at most. Sums of many saturate (common/base/sat.h). */
 #define UNPACK_MAX_COUNT (UINT64_C(1) << 40)
 
 /* 0, and *out lives in zone and borrows strings from bytes; or -1: malformed. */

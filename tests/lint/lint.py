@@ -43,6 +43,11 @@ HOMES = {
     r"jansson\.h": ["master/"],
 }
 BANNED = r"\b(strcpy|strcat|sprintf|vsprintf|strtok|atoi|atof|gets|rand|srand|gettimeofday|system|alloca|setjmp|longjmp)\s*\("
+# What text may name: a path of the tree, or a file of C by its name alone.
+MENTION = re.compile(r"(?<![\w./-])((?:common|master|worker|tests|docs|setup|webui|locustfiles|docker|findings)/[\w./-]*\w"
+                     r"\.(?:c|h|py|md|def|mjs|tsx?|json|yml|sh|html)|\w+\.[ch])(?![\w/-]|\.\w)")
+OTHERS_FILES = {"zmq.h", "Python.h", "_ssl.c", "OUT.c"}
+MADE = ("webui/dist/", "webui/node_modules/")
 GENERATORS = ["setup/columns.py", "setup/options.py"]
 FILE_MAX, FUNCTION_MAX, WIDTH = 700, 80, 100
 
@@ -149,6 +154,16 @@ def check(path, homes, findings):
             findings.add(path, index + 1, "waiver", "waives nothing")
 
 
+def check_mentions(path, lines, paths, findings):
+    """What a comment or a page names is there."""
+    names = {Path(other).name for other in paths}
+    for index, line in enumerate(lines):
+        for name in MENTION.findall(line):
+            is_there = name in paths or f"webui/{name}" in paths or name in names or name in OTHERS_FILES or name.startswith(MADE)
+            if not is_there and "#include <" not in line and not name.startswith(".") and "../" + name not in line:
+                findings.add(path, index + 1, "mention", f"{name} is not there")
+
+
 def main():
     files = subprocess.run(["git", "ls-files", "*.c", "*.h", "*.py", "*.ts", "*.tsx", "*.mjs"], cwd=ROOT, check=True, capture_output=True, text=True)
     paths = [path for path in files.stdout.split() if (ROOT / path).exists()]
@@ -156,6 +171,10 @@ def main():
     findings = Findings()
     for path in paths:
         check(path, homes, findings)
+    everything = set(subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split())
+    for path in sorted(everything):
+        if path.endswith((".md", ".c", ".h", ".def", ".py", ".ts", ".tsx", ".mjs", "Makefile")) and (ROOT / path).exists():
+            check_mentions(path, (ROOT / path).read_text().splitlines(), everything, findings)
     for program in GENERATORS:
         stale = subprocess.run([sys.executable, program, "--check"], cwd=ROOT, capture_output=True, text=True)
         findings.lines += (stale.stdout + stale.stderr).splitlines()

@@ -1,4 +1,4 @@
-/* The budget of webui.md §5: gzipped bytes of the first load. */
+/* The budget of docs/benchmarks.md: gzipped bytes of the first load. */
 import { readdirSync, readFileSync } from "node:fs";
 import { extname, join } from "node:path";
 import { gzipSync } from "node:zlib";

@@ -3,7 +3,7 @@
 /* hub: how a greenlet waits and how C wakes it. Include after Python.h; loop thread only.
  *
  * libevent callbacks run without the GIL and never call Python: they put a struct ready on the
- * ready list. After each poll the turn (hub.c) takes the GIL once and runs what is ready, in
+ * ready list. After each poll the turn (loop.c) takes the GIL once and runs what is ready, in
  * order, a bounded number at a time, then polls again without waiting.
  *
  * Whatever a callback can reach lives on the heap or in an object that outlives the wait, never

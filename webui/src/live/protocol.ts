@@ -73,7 +73,6 @@ export interface Tick extends RunFields {
   classes: ClassTuple[];
   timeline?: { first: number; bytes: number; limit: number };
   events?: number;
-  logs?: number;
   saturated?: boolean;
 }
 

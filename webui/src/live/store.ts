@@ -59,7 +59,6 @@ export class Store {
   readonly revision = signal(0);
   /** How many events the master has; a change means that the list is to be fetched. */
   readonly eventCount = signal(0);
-  readonly logSeq = signal(0);
   readonly isSaturated = signal(false);
   /** The oldest second that the master can still tell about. */
   readonly firstKept = signal(0);
@@ -158,7 +157,6 @@ export class Store {
     this.workers.value = tick.workers.map(worker);
     this.classes.value = tick.classes;
     this.eventCount.value = tick.events ?? 0;
-    this.logSeq.value = tick.logs ?? 0;
     this.isSaturated.value = tick.saturated ?? false;
     this.firstKept.value = tick.timeline?.first || tick.first_second;
     this.revision.value++;
