@@ -11,25 +11,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
-# folder -> folders it may include from and call into, besides itself. Arrows point down only.
-COMMON = ["common/base", "common/metric", "common/wire"]
-LAYERS = {
-    "common/base": [],
-    "common/metric": ["common/base"],
-    "common/wire": ["common/base", "common/metric"],
-    "worker/net": ["common/base"],
-    "worker/http1": ["common/base", "worker/net"],
-    "worker/py": [*COMMON, "worker/net", "worker/http1"],
-    "worker": ["common/base", "worker/py"],
-    "master/options": ["common/base"],
-    "master/run": ["common/base", "master/options"],
-    "master/proto": [*COMMON, "master/options", "master/run"],
-    "master/data": [*COMMON, "master/options", "master/proto", "master/run"],
-    "master/out": ["common/base", "common/metric", "master/options", "master/data"],
-    "master/web": ["common/base", "common/metric", "master/options", "master/data"],
-    "master/nodes": [*COMMON, "master/options", "master/proto", "master/run", "master/data", "master/out"],
-    "master/app": [*COMMON, "master"],
-}
 # The master's state. The files that include it are one room, whatever folder they are in: calls between them are not looked at.
 CORE = "master/core.h"
 # third-party header -> where it may be included
@@ -68,9 +49,28 @@ def waived(lines, index, rule, used):
     return False
 
 
+def read_layers():
+    """{folder: folders it may include from and call into, besides itself}, as the table of CONTRIBUTING.md says."""
+    rows = re.findall(r"^\| `([\w/]+)` \| .* \| ([^|]*) \|$", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    rows = [(folder, words.split(", ")) for folder, words in rows if folder.startswith(("common/", "master/", "worker")) and folder != "worker/pylib"]
+    named = {Path(folder).name: [folder] for folder, _ in rows} | {"libc": []}
+    for whole in ("common", "master"):
+        named[whole] = [folder for folder, _ in rows if folder.startswith(whole + "/")]
+    return {folder: [target for word in words for target in named[word]] for folder, words in rows}
+
+
+LAYERS = read_layers()
+
+
 def may_use(folder, target):
-    allowed = LAYERS.get(folder)
-    return allowed is None or target == folder or any(target == a or a == "master" and target.startswith("master/") for a in allowed)
+    return folder not in LAYERS or target == folder or target in LAYERS[folder]
+
+
+def check_table(paths, findings):
+    """Every folder with C has a row, and every row a folder."""
+    there = {str(Path(path).parent) for path in paths if path.endswith(".c") and path.startswith(("common/", "master/", "worker/"))}
+    for folder in sorted(there ^ LAYERS.keys()):
+        findings.add("CONTRIBUTING.md", 1, "layer", f"{folder} has a row and no C" if folder in LAYERS else f"{folder} has no row")
 
 
 def check_includes(path, lines, report):
@@ -169,6 +169,7 @@ def main():
     paths = [path for path in files.stdout.split() if (ROOT / path).exists()]
     homes = definitions([path for path in paths if str(Path(path).parent) in LAYERS and path.endswith(".c")])
     findings = Findings()
+    check_table(paths, findings)
     for path in paths:
         check(path, homes, findings)
     everything = set(subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split())

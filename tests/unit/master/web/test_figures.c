@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* figures, report_block: a run's timeline as JSON, read back and compared with its statistics. */
 #include "master/data/events.h"
-#include "master/out/report_file.h"
+#include "master/web/report_file.h"
 #include "master/data/timeline.h"
 #include "master/data/view_build.h"
 #include "master/web/feed.h"
