@@ -1,8 +1,10 @@
 """Locust's web routes beside those of a running stock Locust, key by key, and what they do to a real run."""
 
 import json
+import signal
 import time
 import urllib.parse
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -277,3 +279,41 @@ def test_reset(both):
         assert post(process.url + "/stop", b"")[0] == 200 and post(process.url + "/stats/reset", b"")[1] == "ok"
     assert get_json(both[0].url + "/stats/requests")["stats"][-1]["num_requests"] == 0
     assert get_json(both[0].url + "/exceptions") == {"exceptions": []}
+
+
+SLOW_END = """
+    import gevent
+    from locust import User, constant, task
+
+    class Slow(User):
+        wait_time = constant(0.1)
+
+        def on_stop(self):
+            gevent.sleep(1)
+            print("ended", id(self), flush=True)
+
+        @task
+        def nothing(self):
+            pass
+"""
+
+
+@pytest.mark.parametrize("mode", [[], ["--processes", "2"]], ids=["local", "processes"])
+def test_a_stop_said_twice_while_users_ramp_down_ends_each_once(mode):
+    port = free_port()
+    with locustfile(SLOW_END) as path, serve(katydid("-f", path, "-P", port, "--stop-timeout", "60", *mode), port) as process:
+        def is_so(**wanted):
+            seen = get_json(process.url + "/stats/requests")
+            return all(seen[key] == value for key, value in wanted.items())
+
+        start(process.url, user_count=4, spawn_rate=50)
+        wait_for(lambda: is_so(state="running", user_count=4), "4 users")
+        start(process.url, user_count=1, spawn_rate=50)
+        with ThreadPoolExecutor() as pool:
+            answers = list(pool.map(lambda _: post(process.url + "/stop", b"")[0], range(2)))
+        assert answers == [200, 200]
+        wait_for(lambda: is_so(state="stopped", user_count=0), "the end")
+        process.signal(signal.SIGINT)
+        assert process.wait() == 0, process.describe()
+    ended = [line for line in process.stdout.splitlines() if line.startswith("ended")]
+    assert len(ended) == 4 and "Traceback" not in process.stderr, process.describe()
