@@ -9,8 +9,7 @@
  *   app/downloads.c       what the page downloads
  *   app/publish.c         snapshots for the page
  *   app/keyboard.c        keys of the terminal, app/suspend.c Ctrl+Z
- *   run/control.c         start, change and stop a run
- *   run/finish.c          the orderly end
+ *   app/perform.c         hands events to the run machine, carries its actions out
  *   nodes/outbox.c        sends messages, nodes/inbox.c receives them
  *   nodes/workers.c       workers come and go, nodes/absence.c ... or fall silent
  *   nodes/script.c        dialogue with the host
@@ -27,7 +26,6 @@
 #include "master/web/bridge.h"
 #include "master/data/host_stats.h"
 #include "master/nodes/children.h"
-#include "master/run/dispatch.h"
 #include "master/nodes/line_limit.h"
 #include "master/data/events.h"
 #include "master/data/logbook.h"
@@ -37,8 +35,8 @@
 #include "master/options/options.h"
 #include "master/out/outputs.h"
 #include "master/proto/proto.h"
-#include "master/run/roster.h"
-#include "master/run/run.h"
+#include "master/run/machine.h"
+#include "master/run/run_log.h"
 #include "master/data/samples.h"
 #include "master/data/timeline.h"
 #include "master/options/tunables.h"
@@ -46,13 +44,9 @@
 #include <event2/event.h>
 #include <termios.h>
 
-/* Names in the log lines: Locust's, for what reads them. */
-#define LOGGER "locust.runners"
-#define MAIN_LOGGER "locust.main"
 #define LOCUST_VERSION "2.47.0" /* the release whose behaviour we follow */
 
 struct master;
-typedef void (*master_step)(struct master *m);
 
 struct anew {          /* reload.c */
     bool is_on;        /* it is loaded, or that failed */
@@ -70,20 +64,16 @@ struct host { /* the node that runs the master-side Python */
     uint64_t last_event;
     struct pending_event {
         uint64_t id;
-        master_step then; /* or NULL */
+        enum listened listened;
+        unsigned run;
         struct pending_event *next;
     } * pending;
-    bool is_shape_on, is_tick_out;
-    double shape_due; /* monotonic: next tick */
+    bool is_tick_out;
     struct tick_memory {
         double users, spawn_rate;
         char **user_classes;
         bool is_set;
     } last_tick;
-    bool has_exit_code, is_unhandled;
-    int exit_code;
-    bool has_exited; /* its user code called sys.exit(), with exited_code */
-    int exited_code;
     char epoch[64]; /* of the reports of what it counted itself; the last one's number */
     uint64_t seq;
     struct message_web web;     /* its web server; socket "" when it has none */
@@ -118,22 +108,11 @@ enum line_kind {                 /* log lines that nodes cause by their messages
                  LINES_KINDS,
 };
 
-enum finish_step {
-    FINISH_NOT,
-    FINISH_EARLY_EVENT, /* a signal: `quitting` comes before the stop, as in Locust */
-    FINISH_STOP,
-    FINISH_EVENT, /* `quitting` */
-    FINISH_OUTPUT,
-    FINISH_LAST_EVENT, /* `quit` */
-    FINISH_CHILDREN,
-    FINISH_DONE,
-};
-
 struct master {
     const struct options *o; /* live */
     struct options live;     /* the command line's, and what listeners set (script_settings.c) */
     struct event_base *base;
-    struct event *link_event, *drain, *second, *step, *limit, *bridge_event, *signals[4];
+    struct event *link_event, *drain, *second, *wake, *bridge_event, *signals[4];
     struct event *suspend;        /* or NULL */
     struct event *key_event;      /* or NULL */
     struct termios terminal_mode; /* to be restored, when there is a key_event */
@@ -146,9 +125,10 @@ struct master {
     bool is_local; /* one worker of our own, which is the host as well */
     struct host host;
     struct stats stats;
-    struct run run;
-    struct roster roster;
-    struct dispatch *dispatch; /* of the active run */
+    struct machine machine; /* the run: perform.c only gives it events */
+    bool is_performing;
+    double wake_at;  /* monotonic: what `wake` is set to; 0 */
+    double settle_s; /* see machine_rules */
     struct account *account;
     struct timeline *timeline;
     struct events *events;
@@ -160,7 +140,7 @@ struct master {
     struct samples *samples;
     struct outputs *outputs; /* NULL: nothing is written (yet) */
     struct event *outputs_event;
-    master_step outputs_then; /* when they are done with the end of the run, or NULL */
+    bool is_end_out; /* the outputs write the end of the run: ON_WRITTEN is due */
     struct snapshot_maker *snapshots;
     struct inbox inbox;
     struct trouble trouble;
@@ -168,39 +148,17 @@ struct master {
     double lines_told_at; /* monotonic: when it was last told which were left out */
     struct losses losses; /* of this run */
     double looked_at;     /* clk_boot() of the last second that was looked at */
-    bool is_deserted;     /* this run lost its last worker */
     unsigned long file_limit;
 
-    /* what the next run begins with, and this one has */
-    double users, spawn_rate, run_time_s;
     double order_time;     /* of the last spawn order, and */
     uint64_t order_number; /* how many there were */
-    char *run_host;        /* the user's host, or NULL */
-    char **user_classes;   /* or NULL: all */
-    double step_at;        /* monotonic: when the next batch is due */
-    double settle_until;   /* monotonic: how long to wait for counts after the ramp; 0 */
-    bool is_redeal;        /* users of workers that were lost are dealt again, and no others */
-    bool is_dealing;       /* users are dealt out: after test_start was heard */
-    bool is_stop_untold;   /* stopping; the host hears of it before the workers do */
-    bool is_test_over;     /* the host heard test_stop of the last run */
 
     bool is_auto; /* headless or autostart: the run starts by itself */
     bool is_auto_begun;
     double waiting_since, next_wait_log; /* monotonic: for workers */
-    double autoquit_at;                  /* monotonic; 0: not */
     struct tunables tunables;
-    bool has_cpu_warning;
     char notice[512];
     char stop_reason[300]; /* why code ended this run, or "" */
-
-    enum finish_step finish;
-    bool is_step_out;  /* of the finish: something is awaited */
-    bool is_abrupt;    /* ended before anything could be shown */
-    int signal_number; /* the first one; 0 */
-    int fault_code;    /* exit code of what went wrong; 0 */
-    bool has_fault;
-    double children_deadline;
-    int exit_code;
 };
 
 struct run_clock master_now(void);
@@ -233,6 +191,7 @@ void ingest_report(struct master *m, struct worker *w, const struct message *msg
 void ingest_host_report(struct master *m, const struct message_stats *s);
 void ingest_exception(struct master *m, struct worker *w, const struct message_exception *e);
 void ingest_clear(struct master *m);
+void ingest_close(struct master *m); /* the run's last second has passed */
 void ingest_reset(struct master *m);
 void ingest_zero(struct master *m); /* the same, and nobody is told */
 void ingest_second(struct master *m);
@@ -243,16 +202,13 @@ void hands_heartbeat(struct master *m, const char *node, const struct message_he
                      const char *token);
 /* Whether the worker itself says it. */
 bool hands_know(struct worker *w, const char *token);
-void hands_spawning(struct master *m, struct worker *w);
 void hands_stopped(struct master *m, struct worker *w);
 void hands_quit(struct master *m, struct worker *w);
 void hands_watch_cpu(struct master *m, struct worker *w); /* it told what it used in this run */
 #define HANDS_LOCAL_PATIENCE_S 120 /* silence of a local run's process, while all is to end */
 void hands_second(struct master *m);
 void hands_process_ended(struct master *m, const char *node_id, int code);
-void hands_stop_all(struct master *m);
 bool hands_may_log(struct master *m, enum line_kind kind);
-bool hands_are_idle(struct master *m); /* every worker has stopped and delivered */
 
 /* absence.c: who was not heard for a while, and what that means for the figures */
 void away_lost(struct master *m, struct worker *w);
@@ -261,34 +217,19 @@ void away_reported(struct master *m, struct worker *w, double sent_at); /* it wa
 void away_second(struct master *m);
 void away_forget(struct master *m); /* a run begins */
 
-/* control.c: the run. obstacle and start return NULL, or why not (static text). */
-const char *conduct_obstacle(const struct master *m); /* to a start now */
-const char *conduct_start(struct master *m);
-void conduct_aim(struct master *m); /* m->users, m->spawn_rate, m->user_classes changed */
-void conduct_stop(struct master *m);
-void conduct_end(struct master *m, const char *reason); /* stop; without a page, leave as well */
-void conduct_step(struct master *m);
-void conduct_workers_changed(struct master *m);
-void conduct_counts_changed(struct master *m);
-void conduct_check_stopped(struct master *m);
-void conduct_watch_limit(struct master *m); /* the run time began or changed */
-void conduct_on_limit(struct master *m);    /* a deadline of the run may have passed */
-void conduct_second(struct master *m);
-
 /* script.c: the host */
-void script_fire(struct master *m, const char *name, const struct event_args *args,
-                 master_step then); /* then: when the listeners have run */
+void script_fire(struct master *m, enum listened listened, unsigned run,
+                 const struct event_args *args); /* ON_HEARD: when the listeners have run */
 void script_tell(struct master *m, const char *name, const struct event_args *args);
 void script_on_message(struct master *m, struct message *msg);
 void script_on_call(struct master *m, const struct message_call *c);
 void script_host_ended(struct master *m);
-void script_forget_events(struct master *m);    /* nobody answers those that were sent */
-void script_exited(struct master *m, int code); /* its user code: the last word on the exit code */
+void script_forget_events(struct master *m); /* nobody answers those that were sent */
 void script_second(struct master *m);
 void script_send_state(struct master *m);
 void script_tell_page(struct master *m, int port, const char *secret); /* where the page is */
 const char *script_begin_shape(struct master *m);
-void script_end_shape(struct master *m);
+void script_forget_tick(struct master *m);
 void script_open_page(struct master *m); /* in the user's browser */
 
 /* questions.c: questions of the page that only the host can answer */
@@ -308,11 +249,10 @@ const char *anew_obstacle(const struct master *m); /* to a start: why there is n
 void anew_second(struct master *m);
 void anew_fini(struct master *m);
 
-/* finish.c */
-void finish_begin(struct master *m, bool is_signal);
-void finish_advance(struct master *m);
-void finish_fault(struct master *m, int code); /* remembers the first one */
-void finish_now(struct master *m, int code);   /* leaves the loop */
+/* perform.c */
+void run_on(struct master *m, const struct machine_event *e);
+const char *run_begin(struct master *m); /* ON_START; or why not (static text) */
+double run_settle_s(void);               /* what the environment says; negative: nothing */
 
 /* commands.c */
 struct command_result commands_execute(void *arg, struct command *c);
@@ -344,9 +284,7 @@ void suspend_close(struct master *m);
 int results_open(struct master *m);
 void results_begin(struct master *m); /* an automatic run begins */
 void results_second(struct master *m);
-/* The last figures are there. then: when everything is written, or given up. */
-void results_end(struct master *m, master_step then);
-int results_code(const struct master *m); /* 0, or an exit code: a file could not be written */
+void results_end(struct master *m); /* the last figures are there; ON_WRITTEN is due */
 void results_close(struct master *m);
 /* The page of --html about now, for the host. False when there is none. */
 bool results_report(struct master *m, struct sbuf *html);

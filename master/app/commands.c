@@ -60,14 +60,13 @@ static struct command_result check(const struct master *m, const struct command 
  * does the same, but leaves the limit of a command line that started it. */
 static void take_limit(struct master *m, const struct command *c, bool is_edit)
 {
-    bool is_automatic = m->is_auto_begun && m->run.number == 1;
+    bool is_automatic = m->is_auto_begun && m->machine.run.number == 1;
     bool is_ignored = m->host.script.has_shape && !c->is_pages;
     if (is_edit && c->run_time_s < 0 && (c->is_edit || is_automatic))
         return;
-    m->run_time_s = c->run_time_s > 0 && !is_ignored ? c->run_time_s : 0;
+    m->machine.load.run_time_s = c->run_time_s > 0 && !is_ignored ? c->run_time_s : 0;
     if (is_edit) {
-        run_limit(&m->run, m->run_time_s);
-        conduct_watch_limit(m);
+        run_on(m, &(struct machine_event){.kind = ON_LIMIT});
     }
 }
 
@@ -77,22 +76,22 @@ static void take_classes(struct master *m, struct command *c, bool is_edit)
         command_forget_classes(c);
     if (!c->user_classes && is_edit)
         return;
-    proto_texts_free(m->user_classes);
-    m->user_classes = c->user_classes;
+    proto_texts_free(m->machine.load.user_classes);
+    m->machine.load.user_classes = c->user_classes;
     c->user_classes = NULL;
 }
 
 static void take_settings(struct master *m, struct command *c, bool is_edit)
 {
     if (c->users >= 0)
-        m->users = c->users;
+        m->machine.load.users = c->users;
     if (c->spawn_rate > 0)
-        m->spawn_rate = c->spawn_rate;
+        m->machine.load.spawn_rate = c->spawn_rate;
     take_limit(m, c, is_edit);
     take_classes(m, c, is_edit);
     if (c->host) {
-        free(m->run_host);
-        m->run_host = c->host[0] ? mem_strdup(c->host) : NULL;
+        free(m->machine.load.host);
+        m->machine.load.host = c->host[0] ? mem_strdup(c->host) : NULL;
     }
 }
 
@@ -100,7 +99,8 @@ static struct command_result started(const struct master *m, const struct comman
 {
     struct command_result r = done("Swarming started");
     const struct script *s = &m->host.script;
-    unsigned long needed = files_needed(m->users, (double)roster_active_count(&m->roster));
+    unsigned long needed =
+        files_needed(m->machine.load.users, (double)roster_active_count(&m->machine.roster));
     if (s->has_connections && needed > m->file_limit) {
         char *advice = files_advice(m->file_limit, needed);
         log_warning(LOGGER, "%s", advice);
@@ -117,33 +117,34 @@ static struct command_result started(const struct master *m, const struct comman
 /* Whether the present state is one for the command. */
 static struct command_result check_state(const struct master *m, const struct command *c)
 {
-    bool is_active = run_is_active(&m->run);
-    if (m->host.is_shape_on)
+    bool is_active = run_is_active(&m->machine.run);
+    if (m->machine.is_shaped)
         return refuse("",
                       "A load shape decides about the users; it cannot be edited while it runs.");
     if (c->is_edit && !is_active)
         return refuse("", "No test is running that could be changed: start one.");
     if (c->is_pages && !c->is_edit && is_active)
         return refuse("", "A test is running already: change it, or stop it first.");
-    const char *obstacle = is_active ? NULL : conduct_obstacle(m);
+    const char *obstacle = is_active ? NULL : machine_obstacle(&m->machine);
     return obstacle ? refuse("", obstacle) : done("");
 }
 
 /* A load shape needs no numbers. Where one may have been chosen, that is found out later. */
 static struct command_result check_numbers(const struct master *m, const struct command *c)
 {
-    if (run_is_active(&m->run) || m->host.script.has_shape || m->host.script.shape_count > 0)
+    if (run_is_active(&m->machine.run) || m->host.script.has_shape ||
+        m->host.script.shape_count > 0)
         return done("");
-    if (c->users < 0 && m->users < 0)
+    if (c->users < 0 && m->machine.load.users < 0)
         return refuse("users", "How many users?");
-    if (c->spawn_rate < 0 && m->spawn_rate < 0)
+    if (c->spawn_rate < 0 && m->machine.load.spawn_rate < 0)
         return refuse("spawn_rate", "How many users per second?");
     return done("");
 }
 
 static struct command_result check_swarm(const struct master *m, const struct command *c)
 {
-    if (m->finish != FINISH_NOT)
+    if (m->machine.finish != FINISH_NOT)
         return refuse("", "The master is shutting down.");
     const char *obstacle = anew_obstacle(m);
     if (obstacle)
@@ -161,13 +162,13 @@ static struct command_result check_swarm(const struct master *m, const struct co
 
 static struct command_result begin_or_edit(struct master *m, struct command *c)
 {
-    bool is_edit = run_is_active(&m->run);
+    bool is_edit = run_is_active(&m->machine.run);
     take_settings(m, c, is_edit);
     if (is_edit) {
-        conduct_aim(m);
+        run_on(m, &(struct machine_event){.kind = ON_AIM});
         return started(m, c);
     }
-    const char *refusal = m->host.script.has_shape ? script_begin_shape(m) : conduct_start(m);
+    const char *refusal = m->host.script.has_shape ? script_begin_shape(m) : run_begin(m);
     return refusal ? refuse("", refusal) : started(m, c);
 }
 
@@ -179,8 +180,8 @@ static struct command_result swarm(struct master *m, struct command *c)
         r = choices_take(m, c);
     if (r.is_ok && !c->is_check)
         r = begin_or_edit(m, c);
-    if (c->out && (m->run_host || c->host)) /* for the answer of /swarm */
-        sbuf_adds(c->out, m->run_host ? m->run_host : "");
+    if (c->out && (m->machine.load.host || c->host)) /* for the answer of /swarm */
+        sbuf_adds(c->out, m->machine.load.host ? m->machine.load.host : "");
     return r;
 }
 
@@ -194,11 +195,12 @@ static struct command_result reset(struct master *m)
 /* A mark belongs to a run: between its start and now, or its end. */
 static struct command_result mark(struct master *m, const struct command *c)
 {
-    double now = master_now().unix_time, end = m->run.ended_at > 0 ? m->run.ended_at : now;
+    double now = master_now().unix_time,
+           end = m->machine.run.ended_at > 0 ? m->machine.run.ended_at : now;
     double at = c->at > 0 ? c->at : end;
-    if (m->run.number == 0)
+    if (m->machine.run.number == 0)
         return refuse("", "There is no run to mark yet.");
-    if (at < m->run.started_at - 1 || at > end + 1)
+    if (at < m->machine.run.started_at - 1 || at > end + 1)
         return refuse("at", "The run was not on at that time.");
     events_add(m->events, at, "marker", "%s", c->text);
     show_publish(m);
@@ -212,12 +214,12 @@ struct command_result commands_execute(void *arg, struct command *c)
     case CMD_SWARM:
         return swarm(m, c);
     case CMD_STOP:
-        conduct_stop(m);
+        run_on(m, &(struct machine_event){.kind = ON_STOP});
         return done("Test stopped");
     case CMD_RESET:
         return reset(m);
     case CMD_QUIT:
-        finish_begin(m, false);
+        run_on(m, &(struct machine_event){.kind = ON_QUIT});
         return done("Shutting down");
     case CMD_RENDER:
         return documents_write(m, c);

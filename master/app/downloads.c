@@ -54,10 +54,11 @@ static void write_ratios(struct json_out *j, const struct master *m,
 {
     double users = 0;
     for (size_t i = 0; i < count; i++)
-        users += roster_class_users(&m->roster, classes[i]->name);
+        users += roster_class_users(&m->machine.roster, classes[i]->name);
     json_out_open(j, is_total ? "total" : "per_class", '{');
     for (size_t i = 0; i < count; i++) {
-        double share = roster_class_users(&m->roster, classes[i]->name) / (users > 0 ? users : 1);
+        double share =
+            roster_class_users(&m->machine.roster, classes[i]->name) / (users > 0 ? users : 1);
         json_out_open(j, classes[i]->name, '{');
         json_out_float(j, "ratio", share);
         write_shares(j, classes[i]->tasks.tasks, classes[i]->tasks.count, is_total ? share : 1.0,
@@ -70,10 +71,10 @@ static void write_ratios(struct json_out *j, const struct master *m,
 /* With --class-picker only what was chosen for the last test is told of, as in Locust. */
 static bool is_picked(const struct master *m, const char *name)
 {
-    if (!m->o->class_picker || m->host.script.has_shape || !m->user_classes)
+    if (!m->o->class_picker || m->host.script.has_shape || !m->machine.load.user_classes)
         return true;
-    for (size_t i = 0; m->user_classes[i]; i++)
-        if (!strcmp(m->user_classes[i], name))
+    for (size_t i = 0; m->machine.load.user_classes[i]; i++)
+        if (!strcmp(m->machine.load.user_classes[i], name))
             return true;
     return false;
 }

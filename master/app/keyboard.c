@@ -12,24 +12,25 @@
 
 static void change_users(struct master *m, double by)
 {
-    if (m->finish != FINISH_NOT || !m->host.has_script || (by < 0 && !run_is_active(&m->run)))
+    if (m->machine.finish != FINISH_NOT || !m->host.has_script ||
+        (by < 0 && !run_is_active(&m->machine.run)))
         return;
-    if (m->run.state == RUN_SPAWNING) {
+    if (m->machine.run.state == RUN_SPAWNING) {
         log_warning("root", by > 0 ? "Already spawning users, can't spawn more right now"
                                    : "Spawning users, can't stop right now");
         return;
     }
-    if (m->host.is_shape_on) {
+    if (m->machine.is_shaped) {
         log_warning("root", "The load shape decides how many users there are");
         return;
     }
-    m->users = fmax(0, (double)roster_user_count(&m->roster) + by);
-    m->spawn_rate = KEY_RATE;
-    if (run_is_active(&m->run)) {
-        conduct_aim(m);
+    m->machine.load.users = fmax(0, (double)roster_user_count(&m->machine.roster) + by);
+    m->machine.load.spawn_rate = KEY_RATE;
+    if (run_is_active(&m->machine.run)) {
+        run_on(m, &(struct machine_event){.kind = ON_AIM});
         return;
     }
-    const char *refusal = conduct_start(m);
+    const char *refusal = run_begin(m);
     if (refusal)
         log_warning("root", "%s", refusal);
 }

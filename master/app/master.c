@@ -82,16 +82,22 @@ static void raise_file_limit(struct master *m)
     m->file_limit = files_raise_limit(needed > FILES_ENOUGH ? needed : FILES_ENOUGH);
 }
 
+/* The process ends in order, with that exit code if nothing stronger comes. */
+static void give_up(struct master *m, int code)
+{
+    run_on(m, &(struct machine_event){.kind = ON_FAULT, .number = code});
+    run_on(m, &(struct machine_event){.kind = ON_QUIT});
+}
+
 /* Only our own worker processes have our limit, and only users with connections of their own
  * need it. */
 static bool has_enough_files(struct master *m)
 {
     int processes = worker_process_count(m->o);
-    unsigned long needed = files_needed(m->users, processes);
+    unsigned long needed = files_needed(m->machine.load.users, processes);
     if (processes == 0 || !m->host.script.has_connections || needed <= m->file_limit)
         return true;
-    finish_fault(m, fail_free(EXIT_FILES, files_advice(m->file_limit, needed)));
-    finish_begin(m, false);
+    give_up(m, fail_free(EXIT_FILES, files_advice(m->file_limit, needed)));
     return false;
 }
 
@@ -104,8 +110,7 @@ static bool has_good_host(struct master *m)
     if (!sends_here || !m->host.script.has_connections || !m->o->host ||
         m->host.script.has_proxies || resolve_check(m->o->host, &why) == 0)
         return true;
-    finish_fault(m, fail_free(EXIT_RESOLVE, why));
-    finish_begin(m, false);
+    give_up(m, fail_free(EXIT_RESOLVE, why));
     return false;
 }
 
@@ -320,14 +325,15 @@ static void open_doors(struct master *m)
     warn_of_fixed_users(m);
     warn_of_ignored_options(m);
     if (m->host.script.has_shape)
-        m->run_time_s = 0;
+        m->machine.load.run_time_s = 0;
     int code = start_web(m);
     if (code == 0)
         code = results_open(m);
     if (code == 0)
         keyboard_open(m);
     if (code != 0)
-        finish_now(m, exit_code_as(m->o->is_locust, code));
+        run_on(m, &(struct machine_event){.kind = ON_LEAVE,
+                                          .number = exit_code_as(m->o->is_locust, code)});
     m->waiting_since = master_now().mono;
     m->next_wait_log = m->waiting_since;
 }
@@ -345,17 +351,17 @@ static void begin_automatic_run(struct master *m)
 {
     m->is_auto_begun = true;
     results_begin(m);
-    if (m->users < 0)
-        m->users = 1;
-    if (m->spawn_rate < 0)
-        m->spawn_rate = 1;
+    if (m->machine.load.users < 0)
+        m->machine.load.users = 1;
+    if (m->machine.load.spawn_rate < 0)
+        m->machine.load.spawn_rate = 1;
     if (!has_good_host(m) || (!m->host.script.has_shape && !has_enough_files(m)))
         return;
-    if (m->run_time_s > 0)
-        log_info(MAIN_LOGGER, "Run time limit set to %.0f seconds", m->run_time_s);
+    if (m->machine.load.run_time_s > 0)
+        log_info(MAIN_LOGGER, "Run time limit set to %.0f seconds", m->machine.load.run_time_s);
     else if (!m->host.script.has_shape)
         log_info(MAIN_LOGGER, "No run time limit set, use CTRL+C to interrupt");
-    const char *refusal = m->host.script.has_shape ? script_begin_shape(m) : conduct_start(m);
+    const char *refusal = m->host.script.has_shape ? script_begin_shape(m) : run_begin(m);
     if (refusal)
         log_error(MAIN_LOGGER, "%s", refusal);
 }
@@ -363,13 +369,12 @@ static void begin_automatic_run(struct master *m)
 static void await_workers(struct master *m)
 {
     double now = master_now().mono;
-    size_t expected = expected_workers(m), there = roster_active_count(&m->roster);
-    if (!m->is_auto || m->is_auto_begun || !m->host.has_script || m->finish != FINISH_NOT)
+    size_t expected = expected_workers(m), there = roster_active_count(&m->machine.roster);
+    if (!m->is_auto || m->is_auto_begun || !m->host.has_script || m->machine.finish != FINISH_NOT)
         return;
     if (expected == 0) {
         log_error(MAIN_LOGGER, "No worker process is left: the test cannot begin");
-        finish_fault(m, EXIT_NO_WORKERS);
-        finish_begin(m, false);
+        give_up(m, EXIT_NO_WORKERS);
         return;
     }
     if (there >= expected) {
@@ -383,8 +388,7 @@ static void await_workers(struct master *m)
             snprintf(how_many, sizeof how_many, ": %zu of %zu came within %.0f s", there, expected,
                      limit);
         log_error(MAIN_LOGGER, "Gave up waiting for workers to connect%s", how_many);
-        finish_fault(m, EXIT_NO_WORKERS);
-        finish_begin(m, false);
+        give_up(m, EXIT_NO_WORKERS);
     } else if (!m->is_local && now >= m->next_wait_log) {
         bool is_long = now - m->waiting_since > 5;
         log_write(is_long ? LOG_INFO : LOG_DEBUG, "root",
@@ -393,19 +397,11 @@ static void await_workers(struct master *m)
     }
 }
 
-static void await_autoquit(struct master *m)
-{
-    if (m->autoquit_at <= 0 || master_now().mono < m->autoquit_at || m->finish != FINISH_NOT)
-        return;
-    log_info(MAIN_LOGGER, "--autoquit time reached, shutting down");
-    finish_begin(m, false);
-}
-
 /* The only worker of a local run introduces its script first and joins then: who sees the page must
  * be able to start a test. */
 static bool is_alone(const struct master *m)
 {
-    return m->is_local && roster_active_count(&m->roster) == 0;
+    return m->is_local && roster_active_count(&m->machine.roster) == 0;
 }
 
 static void after_messages(struct master *m)
@@ -424,18 +420,13 @@ static void on_link(evutil_socket_t fd, short what, void *arg)
     after_messages(arg);
 }
 
-static void on_step(evutil_socket_t fd, short what, void *arg)
+static void on_wake(evutil_socket_t fd, short what, void *arg)
 {
+    struct master *m = arg;
     (void)fd;
     (void)what;
-    conduct_step(arg);
-}
-
-static void on_limit(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd;
-    (void)what;
-    conduct_on_limit(arg);
+    m->wake_at = 0;
+    run_on(m, &(struct machine_event){.kind = ON_TIME, .is_behind = inbox_is_behind(m)});
 }
 
 static void on_second(evutil_socket_t fd, short what, void *arg)
@@ -448,16 +439,16 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
     away_second(m);
     inbox_second(m);
     hands_second(m);
-    conduct_second(m);
+    run_on(m, &(struct machine_event){.kind = ON_SECOND,
+                                      .is_behind = inbox_is_behind(m),
+                                      .children = children_running(&m->children)});
     script_second(m);
     ask_second(m);
     anew_second(m);
     ingest_second(m);
     account_second(m);
-    await_autoquit(m);
     show_publish(m);
     results_second(m);
-    finish_advance(m);
 }
 
 static void on_bridge(evutil_socket_t fd, short what, void *arg)
@@ -468,6 +459,11 @@ static void on_bridge(evutil_socket_t fd, short what, void *arg)
     bridge_run_commands(m->bridge, commands_execute, m);
 }
 
+static void fault(struct master *m, int code)
+{
+    run_on(m, &(struct machine_event){.kind = ON_FAULT, .number = code});
+}
+
 static void tell_unexpected_end(struct master *m, const struct child *c)
 {
     int code = child_exit_code(c), signal_number = child_signal(c);
@@ -475,26 +471,29 @@ static void tell_unexpected_end(struct master *m, const struct child *c)
               m->is_local ? "worker process" : "process that runs the locustfile's master side",
               signal_number ? "signal" : "exit code", signal_number ? signal_number : code);
     if (signal_number)
-        finish_fault(m, m->is_local && run_is_on(&m->run) ? EXIT_DESERTED : EXIT_FAILED);
+        fault(m, m->is_local && run_is_on(&m->machine.run) ? EXIT_DESERTED : EXIT_FAILED);
     else
-        script_exited(m, code); /* os._exit() in user code */
+        run_on(m, &(struct machine_event){.kind = ON_HOST_EXIT,
+                                          .number = code}); /* os._exit() in user code */
 }
 
 /* Without it there are no more tests: true when the master has to end. Not when it was about to
  * load the locustfile anew, which may be tried again. */
 static bool on_host_ended(struct master *m, const struct child *c)
 {
-    bool was_loading = m->finish == FINISH_NOT && (!m->host.has_script || ask_is_loading(m));
+    bool was_loading =
+        m->machine.finish == FINISH_NOT && (!m->host.has_script || ask_is_loading(m));
     if (m->waiting_since <= 0) { /* the first time */
         if (child_signal(c))     /* else it has said why on stderr */
             fprintf(stderr, "%s: the process that loads the locustfile was ended by signal %d\n",
                     options_program(), child_signal(c));
-        finish_now(m, child_exit_code(c)); /* 0: the locustfile itself called sys.exit() */
+        run_on(m, &(struct machine_event){.kind = ON_LEAVE,
+                                          .number = child_exit_code(c)}); /* 0: by sys.exit() */
         return false;
     }
     if (was_loading)
         anew_failed(m, c);
-    else if (m->finish < FINISH_CHILDREN && m->host.has_script)
+    else if (m->machine.finish < FINISH_CHILDREN && m->host.has_script)
         tell_unexpected_end(m, c);
     script_host_ended(m);
     return !was_loading;
@@ -509,42 +508,27 @@ static void on_child(evutil_socket_t fd, short what, void *arg)
     for (struct child *c = children_reap(&m->children); c; c = children_reap(&m->children)) {
         bool is_host = c->node_id && !strcmp(c->node_id, m->host.node_id);
         bool is_end = is_host && on_host_ended(m, c);
-        if (m->finish < FINISH_LAST_EVENT)
+        if (m->machine.finish < FINISH_LAST_EVENT)
             hands_process_ended(m, c->node_id, child_exit_code(c));
-        if (!is_host && m->host.has_script && m->finish == FINISH_NOT &&
-            !roster_find(&m->roster, c->node_id))
+        if (!is_host && m->host.has_script && m->machine.finish == FINISH_NOT &&
+            !roster_find(&m->machine.roster, c->node_id))
             log_error(MAIN_LOGGER, "A worker process ended (exit code %d) before it could join",
                       child_exit_code(c));
         if (is_end)
-            finish_begin(m, false);
+            run_on(m, &(struct machine_event){.kind = ON_QUIT});
     }
     after_messages(m);
-    finish_advance(m);
+    run_on(m, &(struct machine_event){.kind = ON_CHILDREN,
+                                      .children = children_running(&m->children)});
 }
 
 static void on_stop_signal(evutil_socket_t signal_number, short what, void *arg)
 {
     struct master *m = arg;
     (void)what;
-    if (signal_number == SIGHUP && (m->signal_number || m->finish != FINISH_NOT))
-        return; /* the shell and the terminal both say it */
-    if (m->signal_number || m->finish == FINISH_CHILDREN || m->finish == FINISH_OUTPUT) {
-        children_signal(&m->children, SIGKILL);
-        finish_now(m, 128 + (int)signal_number);
-        return;
-    }
-    if (signal_number == SIGINT)
-        log_info(MAIN_LOGGER, "Exiting due to CTRL+C interruption");
-    else
-        log_info(MAIN_LOGGER, signal_number == SIGHUP ? "Got SIGHUP signal" : "Got SIGTERM signal");
-    if (m->waiting_since <= 0) { /* nothing to finish yet */
-        children_signal(&m->children, SIGTERM);
-        finish_now(m, 128 + (int)signal_number);
-        return;
-    }
-    if (m->finish == FINISH_NOT)
-        m->signal_number = (int)signal_number;
-    finish_begin(m, true);
+    run_on(m, &(struct machine_event){.kind = ON_SIGNAL,
+                                      .number = (int)signal_number,
+                                      .has_script = m->waiting_since > 0});
 }
 
 /* ---- lifetimes ---- */
@@ -555,8 +539,7 @@ static void make_events(struct master *m)
     struct sigaction hangup;
     bool is_nohup = sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_IGN;
     m->base = event_base_new();
-    m->step = event_new(m->base, -1, 0, on_step, m);
-    m->limit = event_new(m->base, -1, 0, on_limit, m);
+    m->wake = event_new(m->base, -1, 0, on_wake, m);
     m->drain = event_new(m->base, -1, 0, on_link, m);
     m->second = event_new(m->base, -1, EV_PERSIST, on_second, m);
     m->bridge_event = event_new(m->base, bridge_fd(m->bridge), EV_READ | EV_PERSIST, on_bridge, m);
@@ -577,10 +560,10 @@ static void init(struct master *m, const struct options *o)
     m->o = &m->live;
     m->is_local = !o->master && o->processes == 0;
     m->is_auto = o->headless || o->autostart;
-    m->users = o->users;
-    m->spawn_rate = o->spawn_rate;
-    m->run_time_s = o->run_time_s;
-    m->run_host = o->host && o->host[0] ? mem_strdup(o->host) : NULL;
+    m->machine.load.users = o->users;
+    m->machine.load.spawn_rate = o->spawn_rate;
+    m->machine.load.run_time_s = o->run_time_s;
+    m->machine.load.host = o->host && o->host[0] ? mem_strdup(o->host) : NULL;
     m->options_json = options_json(o);
     random_hex(m->boot_id, sizeof m->boot_id - 1);
     make_node_id(m->host.node_id, sizeof m->host.node_id);
@@ -591,6 +574,7 @@ static void init(struct master *m, const struct options *o)
     m->viewer = viewer_new();
     m->snapshots = snapshot_maker_new();
     m->tunables = tunables_usual;
+    m->settle_s = run_settle_s();
     m->bridge = bridge_new();
     m->logs = logs_new();
     m->samples = samples_new(SAMPLES_BYTES);
@@ -617,7 +601,7 @@ static int serve(struct master *m)
     event_add(m->link_event, NULL);
     inbox_soon(m);
     event_base_dispatch(m->base);
-    return m->exit_code;
+    return m->machine.exit_code;
 }
 
 static void end_children(struct master *m)
@@ -641,9 +625,9 @@ void master_close_page(struct master *m)
 
 static void fini(struct master *m)
 {
-    struct event *events[] = {m->link_event, m->drain,        m->second,     m->step,
-                              m->limit,      m->bridge_event, m->signals[0], m->signals[1],
-                              m->signals[2], m->signals[3]};
+    struct event *events[] = {m->link_event, m->drain,        m->second,
+                              m->wake,       m->bridge_event, m->signals[0],
+                              m->signals[1], m->signals[2],   m->signals[3]};
     master_close_page(m);
     keyboard_close(m);
     results_close(m);
@@ -656,11 +640,10 @@ static void fini(struct master *m)
     event_base_free(m->base);
     script_fini(&m->host.script);
     anew_fini(m);
-    script_end_shape(m);
+    script_forget_tick(m);
     losses_clear(&m->losses);
-    dispatch_free(m->dispatch);
     inbox_fini(m);
-    roster_fini(&m->roster);
+    machine_fini(&m->machine);
     account_free(m->account);
     timeline_free(m->timeline);
     events_free(m->events);
@@ -673,8 +656,6 @@ static void fini(struct master *m)
     samples_free(m->samples);
     free(m->host.web.extensions);
     stats_fini(&m->stats);
-    proto_texts_free(m->user_classes);
-    free(m->run_host);
     free(m->page_url);
     free(m->options_json);
 }

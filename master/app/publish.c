@@ -14,8 +14,8 @@ static bool is_shown(const struct worker *w)
 static size_t list_workers(const struct master *m, struct view_worker *out)
 {
     size_t count = 0;
-    for (size_t i = 0; i < m->roster.count; i++) {
-        const struct worker *w = m->roster.workers[i];
+    for (size_t i = 0; i < m->machine.roster.count; i++) {
+        const struct worker *w = m->machine.roster.workers[i];
         bool is_alive = worker_is_active(w) || w->state == WORKER_STOPPING;
         if (!is_shown(w))
             continue;
@@ -34,7 +34,7 @@ static size_t list_workers(const struct master *m, struct view_worker *out)
             .throttled = w->throttled,
             .is_katydid = w->is_katydid,
             .requests = w->requests,
-            .rps = is_alive && m->run.state != RUN_STOPPED ? w->rps : 0,
+            .rps = is_alive && m->machine.run.state != RUN_STOPPED ? w->rps : 0,
         };
     }
     return count;
@@ -48,15 +48,15 @@ static size_t list_classes(const struct master *m, struct view_class *out)
             .name = s->classes[i].name,
             .weight = s->classes[i].weight,
             .fixed_count = (int)s->classes[i].fixed_count,
-            .users = roster_class_users(&m->roster, s->classes[i].name),
+            .users = roster_class_users(&m->machine.roster, s->classes[i].name),
         };
     return s->class_count;
 }
 
 static const char *shown_host(const struct master *m)
 {
-    if (m->run_host)
-        return m->run_host;
+    if (m->machine.load.host)
+        return m->machine.load.host;
     const struct script *s = &m->host.script;
     const char *host = s->class_count > 0 ? s->classes[0].host : NULL;
     for (size_t i = 1; host && i < s->class_count; i++)
@@ -78,23 +78,24 @@ void show_publish(struct master *m)
 {
     struct output_state states[OUTPUTS_MAX];
     struct view_output outputs[OUTPUTS_MAX];
-    struct view_worker *workers = mem_zalloc((m->roster.count + 1) * sizeof *workers);
+    struct view_worker *workers = mem_zalloc((m->machine.roster.count + 1) * sizeof *workers);
     struct view_class *classes = mem_zalloc((m->host.script.class_count + 1) * sizeof *classes);
     struct view head = {
         .now = master_now().unix_time,
         .boot_id = m->boot_id,
-        .run_id = m->run.id,
-        .state = run_state_name(m->run.state),
+        .run_id = m->machine.run.id,
+        .state = run_state_name(m->machine.run.state),
         .version = KATYDID_VERSION,
         .locustfile = m->host.script.locustfile ? m->host.script.locustfile : m->o->locustfile,
         .host = shown_host(m),
         .notice = m->host.anew.why ? m->host.anew.why : m->notice,
-        .started_at = m->run.started_at,
-        .ended_at = m->run.ended_at,
-        .run_time_s = m->run.number > 0 ? m->run.run_time_s : m->run_time_s,
-        .users = roster_user_count(&m->roster),
-        .target_users = run_is_active(&m->run) ? m->run.target_users : 0,
-        .spawn_rate = m->run.spawn_rate,
+        .started_at = m->machine.run.started_at,
+        .ended_at = m->machine.run.ended_at,
+        .run_time_s =
+            m->machine.run.number > 0 ? m->machine.run.run_time_s : m->machine.load.run_time_s,
+        .users = roster_user_count(&m->machine.roster),
+        .target_users = run_is_active(&m->machine.run) ? m->machine.run.target_users : 0,
+        .spawn_rate = m->machine.run.spawn_rate,
         .has_shape = m->host.script.has_shape,
         .is_distributed = !m->is_local,
         .has_full_history = m->o->csv_full_history && m->o->csv_prefix,

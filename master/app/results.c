@@ -23,9 +23,9 @@ static struct wishes wishes_of(const struct master *m)
     bool is_quiet = o->skip_log_setup;
     return (struct wishes){
         .tunables = m->tunables,
-        .users = m->users,
-        .spawn_rate = m->spawn_rate,
-        .run_time_s = m->run_time_s,
+        .users = m->machine.load.users,
+        .spawn_rate = m->machine.load.spawn_rate,
+        .run_time_s = m->machine.load.run_time_s,
         .has_tables = !is_quiet && !o->only_summary && (o->print_stats || o->headless),
         .has_summary = !is_quiet && !o->json_file,
         .has_json = o->json,
@@ -41,11 +41,11 @@ static struct snapshot *take(struct master *m, const struct snapshot *end)
     head.mono = now.mono;
     head.view = bridge_view(m->bridge);
     head.wishes = wishes_of(m);
-    head.run_age_s = run_age_s(&m->run, now);
-    head.run_number = m->run.number;
-    head.target_users = m->run.target_users;
-    head.is_live = run_is_on(&m->run);
-    head.is_begun = m->is_auto_begun || m->run.number > 0 || (m->o->print_stats && m->web);
+    head.run_age_s = run_age_s(&m->machine.run, now);
+    head.run_number = m->machine.run.number;
+    head.target_users = m->machine.run.target_users;
+    head.is_live = run_is_on(&m->machine.run);
+    head.is_begun = m->is_auto_begun || m->machine.run.number > 0 || (m->o->print_stats && m->web);
     return snapshot_build(m->snapshots, &head, &m->stats);
 }
 
@@ -72,7 +72,7 @@ static void add_losses(const struct master *m, struct sbuf *text)
     }
     if (m->losses.left_out > 0)
         sbuf_addf(text, "%zu more times a worker was lost.\n\n", m->losses.left_out);
-    if (m->is_deserted)
+    if (m->machine.is_deserted)
         sbuf_adds(text, "The test ended before its time: its last worker was lost. Measurement not "
                         "valid for the time in which it was not heard.\n\n");
 }
@@ -164,16 +164,33 @@ static void add_outputs(struct master *m)
 static bool is_due(const struct master *m, double mono)
 {
     const struct wishes w = wishes_of(m);
-    return outputs_are_due(m->outputs, mono, run_is_on(&m->run), &w);
+    return outputs_are_due(m->outputs, mono, run_is_on(&m->machine.run), &w);
+}
+
+/* What could not be logged cannot be told in the log. */
+static int log_code(const struct master *m)
+{
+    int error = m->o->logfile ? log_error_number() : 0;
+    if (error == 0)
+        return 0;
+    fprintf(stderr, "%s: --logfile: cannot write %s: %s; lines are missing in it\n",
+            options_program(), m->o->logfile, strerror(error));
+    return EXIT_OUTPUT_FILE;
+}
+
+static void end_is_written(struct master *m)
+{
+    const int code = log_code(m);
+    const bool has_failed = m->outputs && outputs_have_failed(m->outputs);
+    m->is_end_out = false;
+    run_on(m, &(struct machine_event){.kind = ON_WRITTEN,
+                                      .number = has_failed ? EXIT_OUTPUT_FILE : code});
 }
 
 static void advance(struct master *m)
 {
-    if (!m->outputs_then || !outputs_are_done(m->outputs, master_now().mono))
-        return;
-    master_step then = m->outputs_then;
-    m->outputs_then = NULL;
-    then(m);
+    if (m->is_end_out && outputs_are_done(m->outputs, master_now().mono))
+        end_is_written(m);
 }
 
 static void on_news(evutil_socket_t fd, short what, void *arg)
@@ -211,54 +228,37 @@ void results_begin(struct master *m)
 
 void results_second(struct master *m)
 {
-    if (m->outputs && m->finish <= FINISH_STOP && is_due(m, master_now().mono))
+    if (m->outputs && m->machine.finish <= FINISH_STOP && is_due(m, master_now().mono))
         tick(m);
     advance(m);
 }
 
-void results_end(struct master *m, master_step then)
+void results_end(struct master *m)
 {
     uint64_t late = m->trouble.late;
     if (late > 0)
         log_debug(LOGGER, "%llu reports of earlier runs were dropped", (unsigned long long)late);
     if (!m->outputs) {
-        then(m);
+        end_is_written(m);
         return;
     }
     struct snapshot *last = take_last(m);
-    m->outputs_then = then;
+    m->is_end_out = true;
     outputs_run_end(m->outputs, last);
     snapshot_unref(last);
-}
-
-/* What could not be logged cannot be told in the log. */
-static int log_code(const struct master *m)
-{
-    int error = m->o->logfile ? log_error_number() : 0;
-    if (error == 0)
-        return 0;
-    fprintf(stderr, "%s: --logfile: cannot write %s: %s; lines are missing in it\n",
-            options_program(), m->o->logfile, strerror(error));
-    return EXIT_OUTPUT_FILE;
-}
-
-int results_code(const struct master *m)
-{
-    int code = log_code(m);
-    return m->outputs && outputs_have_failed(m->outputs) ? EXIT_OUTPUT_FILE : code;
 }
 
 /* The end is forced: what was measured goes out if it does so soon. */
 static void hurry(struct master *m)
 {
     double until = master_now().mono + FORCE_WAIT_S;
-    if (!m->outputs_then && is_due(m, until)) {
+    if (!m->is_end_out && is_due(m, until)) {
         show_publish(m);
         tick(m);
     }
     for (double now = 0; now < until; now = master_now().mono) {
         bool is_done = outputs_settle(m->outputs, 0.1);
-        if (m->outputs_then ? outputs_are_done(m->outputs, now) : is_done)
+        if (m->is_end_out ? outputs_are_done(m->outputs, now) : is_done)
             return;
     }
 }

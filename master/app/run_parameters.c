@@ -131,8 +131,8 @@ static void post_user_class(struct master *m, const struct sbuf *data)
 {
     if (m->host.is_alive)
         post_to(m, m->host.node_id, data);
-    for (size_t i = 0; i < m->roster.count; i++) {
-        const struct worker *w = m->roster.workers[i];
+    for (size_t i = 0; i < m->machine.roster.count; i++) {
+        const struct worker *w = m->machine.roster.workers[i];
         if (w->has_joined && w->state != WORKER_GONE && strcmp(w->id, m->host.node_id) != 0)
             post_to(m, w->id, data);
     }
@@ -213,7 +213,7 @@ static struct command_result check_shape(const struct master *m, const char *nam
 struct command_result choices_check(const struct master *m, const struct command *c)
 {
     struct command_result r = {.is_ok = true};
-    if (c->class_settings && run_is_active(&m->run))
+    if (c->class_settings && run_is_active(&m->machine.run))
         return refuse("class_settings", "Settings of classes can be changed between tests only.");
     if (c->class_settings) {
         json_t *settings = json_loads(c->class_settings, 0, NULL);
@@ -256,7 +256,7 @@ struct command_result choices_check_host(const struct master *m, const struct co
 {
     struct command_result r = {.is_ok = true};
     const struct script *s = &m->host.script;
-    const char *host = c->host ? c->host : m->run_host;
+    const char *host = c->host ? c->host : m->machine.load.host;
     if (m->o->master || s->has_shape || names_shape(c) || (host && host[0]))
         return r;
     json_t *settings = c->class_settings ? json_loads(c->class_settings, 0, NULL) : NULL;
@@ -287,7 +287,7 @@ static void choose_shape(struct master *m, const struct script_shape *shape)
 static struct command_result take_shape(struct master *m, const struct command *c, const char *name)
 {
     const struct script *s = &m->host.script;
-    if (!(m->o->class_picker || c->is_pages) || run_is_active(&m->run))
+    if (!(m->o->class_picker || c->is_pages) || run_is_active(&m->machine.run))
         return (struct command_result){.is_ok = true};
     if (!strcmp(name, "Default")) {
         choose_shape(m, NULL);

@@ -25,10 +25,10 @@ static int small(double value, int otherwise)
 static void take_load(struct master *m, const struct script_settings *s)
 {
     struct options *o = &m->live;
-    m->users = o->users = given(s->users, -1);
-    m->spawn_rate = o->spawn_rate = s->spawn_rate > 0 ? s->spawn_rate : -1;
+    m->machine.load.users = o->users = given(s->users, -1);
+    m->machine.load.spawn_rate = o->spawn_rate = s->spawn_rate > 0 ? s->spawn_rate : -1;
     o->run_time_s = s->run_time_s > 0 ? s->run_time_s : 0;
-    m->run_time_s = m->host.script.has_shape ? 0 : o->run_time_s;
+    m->machine.load.run_time_s = m->host.script.has_shape ? 0 : o->run_time_s;
     o->csv_prefix = s->csv_prefix;
 }
 
@@ -38,7 +38,7 @@ void settings_take(struct master *m)
     struct options *o = &m->live;
     if (!s->is_given)
         return;
-    if (m->run.number == 0 && !m->is_auto_begun)
+    if (m->machine.run.number == 0 && !m->is_auto_begun)
         take_load(m, s);
     o->stop_timeout_s = s->stop_timeout_s > 0 ? s->stop_timeout_s : 0;
     o->expect_workers = small(s->expect_workers, o->expect_workers);
@@ -52,6 +52,6 @@ void settings_take(struct master *m)
     o->html_file = s->html_file;
     o->json_file = s->json_file;
     o->host = s->host;
-    free(m->run_host);
-    m->run_host = s->host && s->host[0] ? mem_strdup(s->host) : NULL;
+    free(m->machine.load.host);
+    m->machine.load.host = s->host && s->host[0] ? mem_strdup(s->host) : NULL;
 }

@@ -68,7 +68,7 @@ static void pack_row(struct master *m, struct sbuf *out, double now)
             tally_current_fail_rps(&m->stats.total, &m->stats));
     const double mean = tally_mean_ms(&m->stats.total);
     pack_at(out, "total_avg_response_time", time.data, round(mean * 100) / 100);
-    pack_at(out, "user_count", time.data, roster_user_count(&m->roster));
+    pack_at(out, "user_count", time.data, roster_user_count(&m->machine.roster));
     pack_text(out, "time");
     pack_text(out, time.data);
     sbuf_fini(&time);
@@ -91,7 +91,7 @@ static void watch_history(struct master *m)
 {
     struct account *a = m->account;
     const double now = master_now().unix_time;
-    if (!run_is_active(&m->run)) {
+    if (!run_is_active(&m->machine.run)) {
         a->next_row_at = 0;
         return;
     }
@@ -208,7 +208,7 @@ static void tell(struct master *m)
     report_pack_absolute(&m->stats, &out);
     pack_text(&out, "written");
     pack_whole(&out, a->written);
-    pack_workers(&out, &m->roster);
+    pack_workers(&out, &m->machine.roster);
     pack_exceptions(&out, &m->stats);
     pack_history(&out, a);
     pack_text(&out, m->host.node_id);
@@ -248,7 +248,7 @@ void account_second(struct master *m)
     const bool is_still = a->is_told && a->told_requests == m->stats.total.requests &&
                           a->told_failures == m->stats.total.failures &&
                           a->told_exceptions == m->stats.exception_count &&
-                          a->rows_told == a->row_count && !run_is_active(&m->run);
+                          a->rows_told == a->row_count && !run_is_active(&m->machine.run);
     if (!is_still)
         tell(m);
 }

@@ -118,7 +118,7 @@ static void on_own_report(struct master *m, struct worker *w, const struct messa
     w->connections = s->connections;
     w->memory_bytes = s->memory_bytes;
     if (worker_take_report(w, s->epoch, s->seq)) {
-        if (m->run.id[0] && !strcmp(s->run, m->run.id))
+        if (m->machine.run.id[0] && !strcmp(s->run, m->machine.run.id))
             on_own_of_run(m, w, msg);
         else
             m->trouble.late++;
@@ -139,7 +139,7 @@ void ingest_host_report(struct master *m, const struct message_stats *s)
     }
     bool is_new = s->seq > h->seq;
     h->seq = is_new ? s->seq : h->seq;
-    if (!is_new || !m->run.id[0] || strcmp(s->run, m->run.id) != 0)
+    if (!is_new || !m->machine.run.id[0] || strcmp(s->run, m->machine.run.id) != 0)
         return;
     double now = m->inbox.handled.steady;
     apply_written(m, NULL, s->anew);
@@ -156,12 +156,9 @@ void ingest_report(struct master *m, struct worker *w, const struct message *msg
         on_own_report(m, w, msg);
         return;
     }
-    if (m->run.id[0] && run_is_on(&m->run))
+    if (m->machine.run.id[0] && run_is_on(&m->machine.run))
         merge(m, w, msg);
-    if (w->owes_report && w->owes_since > 0) {
-        w->owes_report = false;
-        conduct_check_stopped(m);
-    }
+    run_on(m, &(struct machine_event){.kind = ON_WORKER_REPORT, .worker = w});
 }
 
 void ingest_exception(struct master *m, struct worker *w, const struct message_exception *e)
@@ -173,7 +170,6 @@ void ingest_exception(struct master *m, struct worker *w, const struct message_e
 void ingest_clear(struct master *m)
 {
     account_clear(m);
-    roster_clock_moved(&m->roster, clk_steady_anchor()); /* nothing is on the old axis any more */
     double now = master_now().unix_time;
     stats_clear(&m->stats, now);
     viewer_forget(m->viewer);
@@ -182,8 +178,18 @@ void ingest_clear(struct master *m)
     inbox_begin_run(m);
     events_clear(m->events);
     samples_clear(m->samples);
-    for (size_t i = 0; i < m->roster.count; i++)
-        worker_begin_run(m->roster.workers[i]);
+    for (size_t i = 0; i < m->machine.roster.count; i++)
+        worker_begin_run(m->machine.roster.workers[i]);
+}
+
+void ingest_close(struct master *m)
+{
+    const double now = master_now().unix_time;
+    timeline_users(m->timeline, now, roster_user_count(&m->machine.roster), 0);
+    timeline_close(m->timeline, now + 2); /* a reset may have begun the next second */
+    timeline_work(m->timeline, true);
+    for (size_t i = 0; i < m->machine.roster.count; i++)
+        events_worker_idle(m->events, m->machine.roster.workers[i]->index);
 }
 
 void ingest_zero(struct master *m)
@@ -193,8 +199,8 @@ void ingest_zero(struct master *m)
     timeline_reset(m->timeline, now);
     samples_clear(m->samples);
     events_add(m->events, now, "reset", "Statistics reset");
-    for (size_t i = 0; i < m->roster.count; i++)
-        m->roster.workers[i]->requests = 0;
+    for (size_t i = 0; i < m->machine.roster.count; i++)
+        m->machine.roster.workers[i]->requests = 0;
     account_clear(m);
 }
 
@@ -206,8 +212,9 @@ void ingest_reset(struct master *m)
 
 static bool has_stock_worker(const struct master *m)
 {
-    for (size_t i = 0; i < m->roster.count; i++)
-        if (worker_is_active(m->roster.workers[i]) && !m->roster.workers[i]->is_katydid)
+    for (size_t i = 0; i < m->machine.roster.count; i++)
+        if (worker_is_active(m->machine.roster.workers[i]) &&
+            !m->machine.roster.workers[i]->is_katydid)
             return true;
     return false;
 }
@@ -248,9 +255,10 @@ static void note_health(struct master *m, struct worker *w, double now)
 
 static void note_second(struct master *m, double now)
 {
-    timeline_users(m->timeline, now, roster_user_count(&m->roster), m->run.target_users);
-    for (size_t i = 0; i < m->roster.count; i++) {
-        struct worker *w = m->roster.workers[i];
+    timeline_users(m->timeline, now, roster_user_count(&m->machine.roster),
+                   m->machine.run.target_users);
+    for (size_t i = 0; i < m->machine.roster.count; i++) {
+        struct worker *w = m->machine.roster.workers[i];
         if (worker_is_active(w) || w->state == WORKER_STOPPING)
             note_health(m, w, now);
         else if (w->has_joined)
@@ -261,7 +269,7 @@ static void note_second(struct master *m, double now)
 void ingest_second(struct master *m)
 {
     struct run_clock now = master_now();
-    if (run_is_on(&m->run))
+    if (run_is_on(&m->machine.run))
         note_second(m, now.unix_time);
     double close_after = has_stock_worker(m) ? CLOSE_AFTER_STOCK_S : CLOSE_AFTER_S;
     close_after += m->inbox.waits_s + m->inbox.report_interval_s - 1;

@@ -31,18 +31,18 @@ static void tell(struct master *m, const struct loss *l, const char *more)
 
 static const char *fate_of_users(const struct master *m)
 {
-    if (m->run.state == RUN_STOPPING)
+    if (m->machine.run.state == RUN_STOPPING)
         return "";
-    return roster_active_count(&m->roster) > 0 ? " Its users move to the other workers."
-                                               : " No worker is left: the test ends.";
+    return roster_active_count(&m->machine.roster) > 0 ? " Its users move to the other workers."
+                                                       : " No worker is left: the test ends.";
 }
 
 void away_lost(struct master *m, struct worker *w)
 {
     double now = master_now().unix_time;
-    if (!run_is_on(&m->run) || w->users + w->requests == 0)
+    if (!run_is_on(&m->machine.run) || w->users + w->requests == 0)
         return;
-    double since = w->last_report_at > 0 ? w->last_report_at : m->run.started_at;
+    double since = w->last_report_at > 0 ? w->last_report_at : m->machine.run.started_at;
     double bound_s = w->is_katydid ? ceil(fmax(now - since, 1)) : 0;
     struct loss *l = losses_add(&m->losses, w->id, wall(since), wall(now), bound_s);
     w->lost_at = now;
@@ -69,8 +69,8 @@ static bool is_awaited(const struct worker *w)
 
 static void all_have_reported(struct master *m)
 {
-    for (size_t i = 0; i < m->roster.count; i++)
-        if (is_awaited(m->roster.workers[i]))
+    for (size_t i = 0; i < m->machine.roster.count; i++)
+        if (is_awaited(m->machine.roster.workers[i]))
             return;
     const struct loss *l = losses_settle(&m->losses, NULL);
     if (l)
@@ -92,8 +92,8 @@ static void stood_still(struct master *m, double seconds)
 {
     double now = clk_wall();
     struct loss *l = losses_add(&m->losses, NULL, now - seconds, now, 0);
-    for (size_t i = 0; i < m->roster.count; i++) {
-        struct worker *w = m->roster.workers[i];
+    for (size_t i = 0; i < m->machine.roster.count; i++) {
+        struct worker *w = m->machine.roster.workers[i];
         if (!worker_is_active(w) && w->state != WORKER_STOPPING)
             continue;
         if (w->is_katydid && !w->gap.is_open)
@@ -115,15 +115,14 @@ void away_second(struct master *m)
     m->looked_at = now;
     if (seconds <= tunables_liveness(&m->tunables) + 1)
         return;
-    for (size_t i = 0; i < m->roster.count; i++) /* their silence is ours */
-        m->roster.workers[i]->liveness = roster_liveness(&m->roster);
-    if (run_is_on(&m->run))
+    for (size_t i = 0; i < m->machine.roster.count; i++) /* their silence is ours */
+        m->machine.roster.workers[i]->liveness = roster_liveness(&m->machine.roster);
+    if (run_is_on(&m->machine.run))
         stood_still(m, seconds);
 }
 
 void away_forget(struct master *m)
 {
     losses_clear(&m->losses);
-    m->is_deserted = false;
     m->notice[0] = m->stop_reason[0] = 0;
 }

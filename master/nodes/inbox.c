@@ -55,8 +55,8 @@ static void relay(struct master *m, const char *from, const struct message *msg)
     if (msg->node.len < sizeof to && is_from_host)
         memcpy(to, msg->node.data, msg->node.len);
     bool is_to_all = is_from_host && (!to[0] || !strcmp(to, m->host.node_id));
-    for (size_t i = 0; is_from_host && i < m->roster.count; i++) {
-        const struct worker *w = m->roster.workers[i];
+    for (size_t i = 0; is_from_host && i < m->machine.roster.count; i++) {
+        const struct worker *w = m->machine.roster.workers[i];
         struct sbuf out = {0};
         if (!w->has_joined || w->state == WORKER_GONE || (!is_to_all && strcmp(w->id, to) != 0))
             continue;
@@ -70,16 +70,18 @@ static void relay(struct master *m, const char *from, const struct message *msg)
     }
 }
 
-static void set_users(struct master *m, struct worker *w, const struct users_report *u)
+static void set_users(struct master *m, struct worker *w, const struct users_report *u,
+                      bool is_running)
 {
-    roster_set_users(&m->roster, w, u->classes, u->count);
-    conduct_counts_changed(m);
+    roster_set_users(&m->machine.roster, w, u->classes, u->count);
+    run_on(m,
+           &(struct machine_event){.kind = ON_WORKER_USERS, .worker = w, .is_running = is_running});
 }
 
 static void on_stats(struct master *m, struct worker *w, const struct message *msg)
 {
     if (msg->stats.users.classes && worker_is_active(w))
-        set_users(m, w, &msg->stats.users);
+        set_users(m, w, &msg->stats.users, false);
     ingest_report(m, w, msg);
     struct sbuf data = {0};
     if (m->is_local || !m->host.script.hears_reports)
@@ -104,7 +106,7 @@ static void take_sample(void *arg, struct sample_in *in)
 static void take_samples(struct master *m, const struct worker *w, const struct message *msg)
 {
     struct sample_taker taker = {m, w->id};
-    if (!proto_samples(msg->data, m->run.id, take_sample, &taker))
+    if (!proto_samples(msg->data, m->machine.run.id, take_sample, &taker))
         m->trouble.broken++;
 }
 
@@ -145,13 +147,11 @@ static void from_worker(struct master *m, struct worker *w, const struct message
         on_stats(m, w, msg);
         break;
     case MESSAGE_SPAWNING:
-        hands_spawning(m, w);
+        run_on(m, &(struct machine_event){.kind = ON_WORKER_SPAWNS, .worker = w});
         break;
     case MESSAGE_SPAWNING_COMPLETE:
-        if (worker_is_active(w)) {
-            w->state = WORKER_RUNNING;
-            set_users(m, w, &msg->spawned);
-        }
+        if (worker_is_active(w))
+            set_users(m, w, &msg->spawned, true);
         break;
     case MESSAGE_EXCEPTION:
         ingest_exception(m, w, &msg->exception);
@@ -221,7 +221,7 @@ static void handle(struct master *m, const char *node, struct message *msg)
     } else if (msg->kind == MESSAGE_HEARTBEAT) {
         hands_heartbeat(m, node, &msg->heartbeat, msg->token);
     } else {
-        struct worker *w = roster_find(&m->roster, node);
+        struct worker *w = roster_find(&m->machine.roster, node);
         if (w && w->has_joined && w->state != WORKER_GONE)
             from_worker(m, w, msg);
         else
@@ -263,7 +263,7 @@ static bool is_urgent(struct master *m, const struct link_message *raw)
     struct slice type;
     if (!raw->node || !proto_peek_type(raw->bytes, raw->len, &type))
         return true; /* nobody's: only counted */
-    const struct worker *w = roster_find(&m->roster, raw->node);
+    const struct worker *w = roster_find(&m->machine.roster, raw->node);
     if (!w || is_type(&type, "heartbeat"))
         return true;
     bool is_host = !strcmp(raw->node, m->host.node_id);
@@ -288,7 +288,7 @@ static void collect(struct master *m, double until)
             open_letter(m, &raw, now);
             link_message_free(&raw);
         } else {
-            roster_find(&m->roster, raw.node)->letters++;
+            roster_find(&m->machine.roster, raw.node)->letters++;
             mail_put(&in->mail, &raw, now);
         }
         if (n % CLOCK_EVERY == 0 && (now = clk_now()).mono >= until)
@@ -300,7 +300,7 @@ static void open_mail(struct master *m, double until)
 {
     struct letter *l;
     while ((l = mail_take(&m->inbox.mail)) != NULL) {
-        struct worker *w = roster_find(&m->roster, l->raw.node);
+        struct worker *w = roster_find(&m->machine.roster, l->raw.node);
         if (w && w->letters > 0)
             w->letters--;
         open_letter(m, &l->raw, l->came);

@@ -30,11 +30,11 @@ bool post_spawn(struct master *m, struct dispatch_worker *to)
     struct spawn_order order = {
         .timestamp = m->order_time,
         .sequence = ++m->order_number,
-        .host = m->run_host,
+        .host = m->machine.load.host,
         .stop_timeout_s = m->o->stop_timeout_s,
-        .run_id = m->run.id,
-        .class_count = dispatch_class_count(m->dispatch),
-        .names = dispatch_class_names(m->dispatch),
+        .run_id = m->machine.run.id,
+        .class_count = dispatch_class_count(m->machine.dispatch),
+        .names = dispatch_class_names(m->machine.dispatch),
         .counts = to->counts,
         .options = {m->host.script.options, m->host.script.options_len},
     };
@@ -45,8 +45,8 @@ bool post_spawn(struct master *m, struct dispatch_worker *to)
 
 void post_changed(struct master *m)
 {
-    for (size_t i = 0; i < dispatch_worker_count(m->dispatch); i++) {
-        struct dispatch_worker *w = dispatch_worker(m->dispatch, i);
+    for (size_t i = 0; i < dispatch_worker_count(m->machine.dispatch); i++) {
+        struct dispatch_worker *w = dispatch_worker(m->machine.dispatch, i);
         if (w->is_changed)
             w->is_changed = !post_spawn(m, w);
     }

@@ -67,9 +67,10 @@ bool ask_is_loading(const struct master *m)
 
 static struct command_result check_between_tests(const struct master *m)
 {
-    if (run_is_active(&m->run))
+    if (run_is_active(&m->machine.run))
         return refuse("", "The locustfile can be loaded anew between tests only: stop this one.");
-    if (m->run.state == RUN_STOPPING || (m->run.state == RUN_STOPPED && !m->is_test_over))
+    if (m->machine.run.state == RUN_STOPPING ||
+        (m->machine.run.state == RUN_STOPPED && !m->machine.is_test_over))
         return refuse("", "The last test is still stopping; try again in a moment.");
     return (struct command_result){.is_ok = true};
 }
@@ -85,7 +86,7 @@ static struct command_result check(const struct master *m, bool is_reload)
 {
     bool is_recovery = is_reload && !m->host.is_alive; /* there is nothing to be asked */
     const char *obstacle = anew_obstacle(m);
-    if (m->finish != FINISH_NOT)
+    if (m->machine.finish != FINISH_NOT)
         return refuse("", "The master is shutting down.");
     if (obstacle && !is_recovery)
         return refuse("", obstacle);
@@ -167,8 +168,9 @@ void ask_answered(struct master *m, struct message_answer *a)
 void ask_loaded_anew(struct master *m)
 {
     bool is_done = m->host.has_script;
-    for (size_t i = 0; i < m->roster.count; i++)
-        is_done &= !m->roster.workers[i]->is_reloading || !worker_is_active(m->roster.workers[i]);
+    for (size_t i = 0; i < m->machine.roster.count; i++)
+        is_done &= !m->machine.roster.workers[i]->is_reloading ||
+                   !worker_is_active(m->machine.roster.workers[i]);
     for (struct question *q = m->host.questions, *next; is_done && q; q = next) {
         next = q->next;
         if (q->is_restarting)

@@ -67,7 +67,7 @@ static void restart_process(struct master *m, struct worker *w)
 void anew_begin(struct master *m)
 {
     struct host *h = &m->host;
-    struct worker *local = roster_find(&m->roster, h->node_id);
+    struct worker *local = roster_find(&m->machine.roster, h->node_id);
     forget(&h->anew);
     h->anew.is_on = true;
     h->has_script = false;
@@ -89,8 +89,8 @@ void anew_begin(struct master *m)
 /* Those that are gone are started again: what ended them was perhaps the old file. */
 static void follow(struct master *m)
 {
-    for (size_t i = 0; i < m->roster.count; i++) {
-        struct worker *w = m->roster.workers[i];
+    for (size_t i = 0; i < m->machine.roster.count; i++) {
+        struct worker *w = m->machine.roster.workers[i];
         if (!w->is_katydid || !worker_is_active(w) || !strcmp(w->id, m->host.node_id))
             continue;
         restart_process(m, w);
@@ -168,7 +168,7 @@ const char *anew_obstacle(const struct master *m)
 void anew_second(struct master *m)
 {
     struct host *h = &m->host;
-    if (m->finish != FINISH_NOT || !h->anew.is_on)
+    if (m->machine.finish != FINISH_NOT || !h->anew.is_on)
         return;
     if (h->is_alive && !h->anew.is_late && master_now().mono > h->anew.until) {
         h->anew.is_late = true;

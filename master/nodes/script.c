@@ -30,20 +30,36 @@ static void send_event(struct master *m, uint64_t id, const char *name,
     post_bytes(m, m->host.node_id, &out);
 }
 
-void script_fire(struct master *m, const char *name, const struct event_args *args,
-                 master_step then)
+/* How users are dealt out is the script's, and may be what a listener of test_start made of it. */
+static void heard(struct master *m, enum listened listened, unsigned run)
+{
+    const struct script *s = &m->host.script;
+    struct dispatch_class *classes = mem_zalloc((s->class_count + 1) * sizeof *classes);
+    for (size_t i = 0; i < s->class_count; i++)
+        classes[i] = (struct dispatch_class){s->classes[i].name, s->classes[i].weight,
+                                             s->classes[i].fixed_count};
+    run_on(m, &(struct machine_event){.kind = ON_HEARD,
+                                      .listened = listened,
+                                      .run = run,
+                                      .classes = classes,
+                                      .class_count = s->class_count});
+    free(classes);
+}
+
+void script_fire(struct master *m, enum listened listened, unsigned run,
+                 const struct event_args *args)
 {
     struct host *h = &m->host;
+    const char *name = listened_name(listened);
     if (!h->is_alive || !h->has_script || (m->is_local && !is_for_local(name))) {
-        if (then)
-            then(m);
+        heard(m, listened, run);
         return;
     }
     struct pending_event **end = &h->pending;
     while (*end)
         end = &(*end)->next;
     *end = mem_zalloc(sizeof **end);
-    **end = (struct pending_event){++h->last_event, then, NULL};
+    **end = (struct pending_event){++h->last_event, listened, run, NULL};
     send_event(m, h->last_event, name, args);
 }
 
@@ -56,20 +72,18 @@ void script_tell(struct master *m, const char *name, const struct event_args *ar
 static void on_done(struct master *m, const struct message_done *d)
 {
     struct host *h = &m->host;
-    if (d->has_exit_code) {
-        h->has_exit_code = true;
-        h->exit_code = d->exit_code;
-    }
-    h->is_unhandled |= d->is_unhandled;
+    run_on(m, &(struct machine_event){.kind = ON_HOST_SAYS,
+                                      .has_number = d->has_exit_code,
+                                      .number = d->exit_code,
+                                      .is_unhandled = d->is_unhandled});
     for (struct pending_event **at = &h->pending; *at; at = &(*at)->next) {
         struct pending_event *p = *at;
         if (p->id != d->id)
             continue;
-        master_step then = p->then;
+        const struct pending_event e = *p;
         *at = p->next;
         free(p);
-        if (then)
-            then(m);
+        heard(m, e.listened, e.run);
         return;
     }
 }
@@ -84,7 +98,8 @@ static void tune(struct master *m)
                     "The value that the locustfile gives %s makes no sense to the master: it is "
                     "left as it was",
                     s->bad_constant);
-    m->roster.liveness = m->is_local ? HANDS_LOCAL_PATIENCE_S : tunables_liveness(&m->tunables);
+    m->machine.roster.liveness =
+        m->is_local ? HANDS_LOCAL_PATIENCE_S : tunables_liveness(&m->tunables);
     viewer_ask(m->viewer, &m->tunables.statistics);
     timeline_ask(m->timeline, &m->tunables.chart);
 }
@@ -92,8 +107,8 @@ static void tune(struct master *m)
 /* Workers that were here before the host could hear of them. */
 static void introduce_workers(struct master *m)
 {
-    for (size_t i = 0; i < m->roster.count; i++) {
-        const struct worker *w = m->roster.workers[i];
+    for (size_t i = 0; i < m->machine.roster.count; i++) {
+        const struct worker *w = m->machine.roster.workers[i];
         if (worker_is_active(w))
             script_tell(m, "worker_connect", &(struct event_args){.client_id = w->id});
     }
@@ -125,7 +140,7 @@ static void on_script(struct master *m, const struct message *msg)
         m->trouble.broken++;
         return;
     }
-    if (m->dispatch) {
+    if (m->machine.dispatch) {
         renew_script(m, &script);
         return;
     }
@@ -189,21 +204,21 @@ static bool is_aim(double users, double rate)
 
 static void take_classes(struct master *m, char ***from)
 {
-    proto_texts_free(m->user_classes);
-    m->user_classes = *from;
+    proto_texts_free(m->machine.load.user_classes);
+    m->machine.load.user_classes = *from;
     *from = NULL;
 }
 
 static void aim(struct master *m, double users, double rate, char ***classes)
 {
-    m->users = floor(users);
-    m->spawn_rate = rate;
+    m->machine.load.users = floor(users);
+    m->machine.load.spawn_rate = rate;
     take_classes(m, classes);
-    if (run_is_active(&m->run)) {
-        conduct_aim(m);
+    if (run_is_active(&m->machine.run)) {
+        run_on(m, &(struct machine_event){.kind = ON_AIM});
         return;
     }
-    const char *refusal = conduct_start(m);
+    const char *refusal = run_begin(m);
     if (refusal)
         log_warning(LOGGER, "%s", refusal);
 }
@@ -211,7 +226,7 @@ static void aim(struct master *m, double users, double rate, char ***classes)
 /* Why the run is about to end, when code says so. The log has it already. */
 static void take_reason(struct master *m, const char *reason)
 {
-    if (!reason[0] || !run_is_active(&m->run) || m->stop_reason[0])
+    if (!reason[0] || !run_is_active(&m->machine.run) || m->stop_reason[0])
         return;
     snprintf(m->stop_reason, sizeof m->stop_reason, "%s", reason);
     snprintf(m->notice, sizeof m->notice, "The test was stopped: %s", reason);
@@ -230,10 +245,10 @@ void script_on_call(struct master *m, const struct message_call *c)
         }
         break;
     case CALL_STOP:
-        conduct_stop(m);
+        run_on(m, &(struct machine_event){.kind = ON_STOP});
         return;
     case CALL_QUIT:
-        finish_begin(m, false);
+        run_on(m, &(struct machine_event){.kind = ON_QUIT});
         return;
     case CALL_REASON:
         return;
@@ -263,7 +278,7 @@ static bool is_same_tick(const struct tick_memory *last, const struct message_ti
     return true;
 }
 
-static void forget_tick(struct master *m)
+void script_forget_tick(struct master *m)
 {
     proto_texts_free(m->host.last_tick.user_classes);
     m->host.last_tick = (struct tick_memory){0};
@@ -272,29 +287,27 @@ static void forget_tick(struct master *m)
 static void shape_failed(struct master *m, const char *why)
 {
     log_error(LOGGER, "The load shape failed: %s", why);
-    m->host.is_unhandled = true;
-    script_end_shape(m);
-    conduct_end(m, "Shape test failed");
+    run_on(m, &(struct machine_event){.kind = ON_HOST_SAYS, .is_unhandled = true});
+    run_on(m, &(struct machine_event){.kind = ON_END, .reason = END_SHAPE_FAILED});
 }
 
 static void on_ticked(struct master *m, struct message_ticked *t)
 {
     struct host *h = &m->host;
     h->is_tick_out = false;
-    if (!h->is_shape_on)
+    if (!m->machine.is_shaped)
         return;
     if (t->result == TICK_ERROR) {
         shape_failed(m, t->error);
     } else if (t->result == TICK_END) {
         log_info(LOGGER, "Shape test stopping");
-        script_end_shape(m);
-        conduct_end(m, "Shape test completed");
+        run_on(m, &(struct machine_event){.kind = ON_END, .reason = END_SHAPE_OVER});
     } else if (!is_aim(t->users, t->spawn_rate)) {
         shape_failed(m, "tick() must give users of 0 or more and a spawn rate above 0");
     } else if (!is_same_tick(&h->last_tick, t)) {
         log_info(LOGGER, "Shape test updating to %.0f users at %.2f spawn rate", floor(t->users),
                  t->spawn_rate);
-        forget_tick(m);
+        script_forget_tick(m);
         h->last_tick =
             (struct tick_memory){t->users, t->spawn_rate, copy_texts(t->user_classes), true};
         aim(m, t->users, t->spawn_rate, &t->user_classes);
@@ -303,29 +316,22 @@ static void on_ticked(struct master *m, struct message_ticked *t)
 
 const char *script_begin_shape(struct master *m)
 {
-    const char *obstacle = conduct_obstacle(m);
+    const char *obstacle = machine_obstacle(&m->machine);
     if (obstacle)
         return obstacle;
     log_info(LOGGER, "Shape test starting.");
     log_info(LOGGER, "Shape worker starting");
-    forget_tick(m);
-    m->host.is_shape_on = true;
+    script_forget_tick(m);
+    run_on(m, &(struct machine_event){.kind = ON_SHAPE});
     m->host.is_tick_out = false;
-    m->host.shape_due = 0;
     script_second(m);
     return NULL;
-}
-
-void script_end_shape(struct master *m)
-{
-    m->host.is_shape_on = false;
-    forget_tick(m);
 }
 
 void script_second(struct master *m)
 {
     struct host *h = &m->host;
-    if (h->is_shape_on && !h->is_tick_out && h->is_alive)
+    if (m->machine.is_shaped && !h->is_tick_out && h->is_alive)
         h->is_tick_out = post_plain(m, "katydid_tick", h->node_id);
     script_send_state(m);
 }
@@ -333,10 +339,10 @@ void script_second(struct master *m)
 static struct host_state host_state(const struct master *m)
 {
     return (struct host_state){
-        .state = run_state_name(m->run.state),
-        .users = roster_user_count(&m->roster),
-        .target_users = m->run.target_users,
-        .worker_count = (unsigned)roster_active_count(&m->roster),
+        .state = run_state_name(m->machine.run.state),
+        .users = roster_user_count(&m->machine.roster),
+        .target_users = m->machine.run.target_users,
+        .worker_count = (unsigned)roster_active_count(&m->machine.roster),
         .total = &m->stats.total,
     };
 }
@@ -349,7 +355,7 @@ void script_send_state(struct master *m)
     struct class_users *classes = mem_zalloc((s->class_count + 1) * sizeof *classes);
     for (size_t c = 0; c < s->class_count; c++) {
         classes[c].name = s->classes[c].name;
-        classes[c].users = roster_class_users(&m->roster, s->classes[c].name);
+        classes[c].users = roster_class_users(&m->machine.roster, s->classes[c].name);
     }
     struct host_state state = host_state(m);
     state.classes = classes;
@@ -403,21 +409,10 @@ static void answer_as_worker(struct master *m, const struct message *msg)
     post_bytes(m, m->host.node_id, &out);
 }
 
-void script_exited(struct master *m, int code)
-{
-    struct host *h = &m->host;
-    if (h->has_exited)
-        return;
-    h->has_exited = true;
-    h->exited_code = code;
-    if (m->finish > FINISH_OUTPUT)
-        m->exit_code = code;
-}
-
 static void on_call(struct master *m, const struct message_call *c)
 {
     if (c->method == CALL_QUIT && c->has_exit_code)
-        script_exited(m, c->exit_code);
+        run_on(m, &(struct machine_event){.kind = ON_HOST_EXIT, .number = c->exit_code});
     script_on_call(m, c);
 }
 
@@ -449,12 +444,10 @@ void script_forget_events(struct master *m)
 {
     struct host *h = &m->host;
     while (h->pending) {
-        struct pending_event *p = h->pending;
-        master_step then = p->then;
+        struct pending_event *p = h->pending, e = *p;
         h->pending = p->next;
         free(p);
-        if (then)
-            then(m);
+        heard(m, e.listened, e.run);
     }
 }
 

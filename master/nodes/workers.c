@@ -11,12 +11,10 @@
 #define STRAY_BEATS_UNTIL_STOP 4 /* a worker of Locust's answers "stop" by joining anew */
 #define LINES_PER_SECOND 10      /* about workers, once as many were written as there may be */
 #define LINES_TOLD_EVERY_S 10
-#define IDLE_S 3.0              /* then the order that a worker does not follow is sent again */
-#define STOCK_LAST_REPORT_S 4.0 /* one more reporting interval, and a bit */
 
 static size_t active(const struct master *m)
 {
-    return roster_active_count(&m->roster);
+    return roster_active_count(&m->machine.roster);
 }
 
 /* Whoever reaches the port may send what he likes: that must not fill the log. */
@@ -64,25 +62,6 @@ static void check_version(struct master *m, const char *node, const struct messa
                     node, r->version);
 }
 
-/* The worker lives under the run that is on: it gets its share of the users. */
-static void take_in(struct master *m, struct worker *w)
-{
-    if (!m->dispatch || !run_is_active(&m->run))
-        return;
-    dispatch_add_worker(m->dispatch, w->id);
-    dispatch_find_worker(m->dispatch, w->id)->is_changed = true;
-    conduct_workers_changed(m);
-}
-
-/* It runs users that no test asks for. */
-static void stop_stray(struct master *m, struct worker *w)
-{
-    w->state = WORKER_STOPPING;
-    if (!m->is_local)
-        log_debug(LOGGER, "Sending stop message to worker %s", w->id);
-    post_plain(m, "stop", w->id);
-}
-
 /* Who knows a worker's name could speak in its place. Ours get a token when they join, and show it
  * with what ends them; once they have done so, nobody does without. */
 static void give_token(struct worker *w)
@@ -113,20 +92,18 @@ void hands_ready(struct master *m, const char *node, const struct message_ready 
                       node);
         return;
     }
-    struct worker *w = roster_get(&m->roster, node);
+    struct worker *w = roster_get(&m->machine.roster, node);
     if (r->is_katydid)
         give_token(w);
     bool is_known = w && worker_is_active(w);
     bool was_missing = w && w->state == WORKER_MISSING;
     bool is_new = !w || (w->state != WORKER_STOPPING && !is_known);
     bool was_running = is_known && w->state != WORKER_READY;
-    if (!w || !roster_join(&m->roster, w, r->is_katydid)) {
+    if (!w || !roster_join(&m->machine.roster, w, r->is_katydid)) {
         if (hands_may_log(m, LINES_REFUSED))
             log_error(LOGGER, "There are too many workers: %s is refused", node);
         return;
     }
-    if (was_running && r->is_katydid)
-        w->state = WORKER_RUNNING; /* it only lost sight of us for a moment */
     w->is_reloading = false;
     check_version(m, node, r);
     struct sbuf ack = {0};
@@ -138,14 +115,14 @@ void hands_ready(struct master *m, const char *node, const struct message_ready 
         log_write(is_new ? LOG_INFO : LOG_DEBUG, LOGGER,
                   "%s (index %u) reported as ready%s. %zu workers connected.", w->id, w->index,
                   is_new ? "" : " (duplicate message)", active(m));
-    if (is_new && run_is_active(&m->run))
+    if (is_new && run_is_active(&m->machine.run))
         events_add(m->events, master_now().unix_time, "worker", "Worker %s joined", w->id);
     if (was_missing)
         away_back(m, w);
-    if (was_missing && r->is_katydid && !run_is_on(&m->run))
-        stop_stray(m, w);
-    take_in(m, w);
-    conduct_check_stopped(m);
+    run_on(m, &(struct machine_event){.kind = ON_WORKER_CAME,
+                                      .worker = w,
+                                      .was_running = was_running,
+                                      .was_missing = was_missing});
     ask_loaded_anew(m);
 }
 
@@ -153,7 +130,7 @@ void hands_ready(struct master *m, const char *node, const struct message_ready 
  * reconnect, Locust's when told to stop. */
 static void stray_heartbeat(struct master *m, const char *node)
 {
-    struct worker *w = roster_get(&m->roster, node);
+    struct worker *w = roster_get(&m->machine.roster, node);
     if (!w || w->state == WORKER_GONE)
         return;
     w->stray_beats++;
@@ -164,15 +141,16 @@ static void stray_heartbeat(struct master *m, const char *node)
 
 void hands_watch_cpu(struct master *m, struct worker *w)
 {
-    if (w->is_cpu_warned || w->cpu_percent <= m->tunables.cpu_warning_percent ||
-        !run_is_active(&m->run))
-        return;
-    w->is_cpu_warned = m->has_cpu_warning = true;
-    if (!m->is_local)
-        log_warning(
-            LOGGER,
-            "Worker %s (index %u) exceeded cpu threshold (will only log this once per worker)",
-            w->id, w->index);
+    if (w->cpu_percent > m->tunables.cpu_warning_percent)
+        run_on(m, &(struct machine_event){.kind = ON_WORKER_BUSY, .worker = w});
+}
+
+static enum beat beat_of(const char *state)
+{
+    return !strcmp(state, "ready")      ? BEAT_READY
+           : !strcmp(state, "spawning") ? BEAT_SPAWNING
+           : !strcmp(state, "running")  ? BEAT_RUNNING
+                                        : BEAT_OTHER;
 }
 
 static void heal(struct master *m, struct worker *w, const char *state)
@@ -180,54 +158,14 @@ static void heal(struct master *m, struct worker *w, const char *state)
     if (hands_may_log(m, LINES_WORKERS))
         log_info(LOGGER, "Worker %s self-healed with heartbeat, setting state to %s.", w->id,
                  state);
-    bool is_running = strcmp(state, "ready") != 0;
-    w->state = is_running ? WORKER_RUNNING : WORKER_READY;
     away_back(m, w);
-    if (run_is_active(&m->run) && m->dispatch)
-        take_in(m, w);
-    else if (is_running)
-        stop_stray(m, w);
-}
-
-/* It says "ready", and should have users: it ended them while it did not hear us, or its order was
- * lost. One that has only just got them may still say so. */
-static void idle_beat(struct master *m, struct worker *w)
-{
-    double now = master_now().mono;
-    struct dispatch_worker *d =
-        m->dispatch && m->is_dealing ? dispatch_find_worker(m->dispatch, w->id) : NULL;
-    if (!w->is_katydid || !d || d->load == 0 || w->state == WORKER_SPAWNING)
-        return;
-    if (w->idle_since <= 0)
-        w->idle_since = now;
-    if (w->state != WORKER_RUNNING && now - w->idle_since < IDLE_S)
-        return;
-    if (w->state == WORKER_RUNNING && hands_may_log(m, LINES_WORKERS))
-        log_info(LOGGER, "Worker %s has ended its users: they are started again", w->id);
-    w->state = WORKER_READY;
-    w->idle_since = now;
-    d->is_changed = true;
-    conduct_workers_changed(m);
-}
-
-static void beat_of_active(struct master *m, struct worker *w, const char *state)
-{
-    bool is_running = !strcmp(state, "running");
-    if (!is_running && strcmp(state, "spawning") != 0) {
-        if (!strcmp(state, "ready"))
-            idle_beat(m, w);
-        return;
-    }
-    w->idle_since = 0;
-    w->state = is_running ? WORKER_RUNNING : WORKER_SPAWNING;
-    if (w->is_katydid && !run_is_on(&m->run))
-        stop_stray(m, w);
+    run_on(m, &(struct machine_event){.kind = ON_WORKER_BACK, .worker = w, .beat = beat_of(state)});
 }
 
 void hands_heartbeat(struct master *m, const char *node, const struct message_heartbeat *h,
                      const char *token)
 {
-    struct worker *w = roster_find(&m->roster, node);
+    struct worker *w = roster_find(&m->machine.roster, node);
     if (!w || w->state == WORKER_UNKNOWN || w->state == WORKER_GONE) {
         stray_heartbeat(m, node);
         return;
@@ -236,13 +174,14 @@ void hands_heartbeat(struct master *m, const char *node, const struct message_he
         m->trouble.stray++;
         return;
     }
-    w->liveness = roster_liveness(&m->roster);
+    w->liveness = roster_liveness(&m->machine.roster);
     w->cpu_percent = h->cpu_percent;
     w->memory_bytes = h->memory_bytes ? h->memory_bytes : w->memory_bytes;
     if (w->state == WORKER_MISSING)
         heal(m, w, h->state);
-    else if (worker_is_active(w))
-        beat_of_active(m, w, h->state);
+    else
+        run_on(m, &(struct machine_event){
+                      .kind = ON_WORKER_BEAT, .worker = w, .beat = beat_of(h->state)});
     if (!w->is_katydid) /* ours tell in the reports of a run what that one used */
         hands_watch_cpu(m, w);
     post_plain(m, "heartbeat", node);
@@ -252,127 +191,38 @@ void hands_heartbeat(struct master *m, const char *node, const struct message_he
     script_tell(m, "heartbeat_sent", &(struct event_args){.client_id = node, .timestamp = &now});
 }
 
-void hands_spawning(struct master *m, struct worker *w)
-{
-    if (worker_is_active(w))
-        w->state = WORKER_SPAWNING;
-    conduct_counts_changed(m);
-}
-
-/* The worker's users are no more; whoever is left takes them over. */
-static void drop_users(struct master *m, struct worker *w)
-{
-    roster_set_users(&m->roster, w, NULL, 0);
-    if (!m->dispatch || !run_is_active(&m->run))
-        return;
-    dispatch_remove_worker(m->dispatch, w->id);
-    conduct_workers_changed(m);
-}
-
 void hands_stopped(struct master *m, struct worker *w)
 {
-    bool was_asked = w->state == WORKER_STOPPING;
     if (!m->is_local && hands_may_log(m, LINES_WORKERS))
-        log_write(m->finish == FINISH_NOT ? LOG_INFO : LOG_DEBUG, LOGGER,
+        log_write(m->machine.finish == FINISH_NOT ? LOG_INFO : LOG_DEBUG, LOGGER,
                   "%s (index %u) reported that it has stopped", w->id, w->index);
-    if (!w->owes_ready)
-        w->owes_since = master_now().mono;
-    w->state = WORKER_STOPPING;
-    w->owes_ready = true;
-    w->liveness = roster_liveness(&m->roster);
-    if (w->is_katydid)
-        w->owes_report = false; /* it came before this */
-    if (was_asked)
-        roster_set_users(&m->roster, w, NULL, 0);
-    else
-        drop_users(m, w);
-    conduct_check_stopped(m);
-}
-
-/* Lost ones are no orderly end: what was asked for did not happen. */
-static void nobody_left(struct master *m, const char *how, bool is_loss)
-{
-    if (active(m) > 0 || !run_is_active(&m->run))
-        return;
-    m->is_deserted |= is_loss;
-    log_info(LOGGER, "The last worker %s, stopping test.", how);
-    if (m->o->headless)
-        finish_begin(m, false);
-    else
-        conduct_stop(m);
+    w->liveness = roster_liveness(&m->machine.roster);
+    run_on(m, &(struct machine_event){.kind = ON_WORKER_STOPPED, .worker = w});
 }
 
 void hands_quit(struct master *m, struct worker *w)
 {
-    w->state = WORKER_GONE;
-    w->owes_report = w->owes_ready = false;
-    drop_users(m, w);
-    if (!m->is_local && hands_may_log(m, LINES_WORKERS))
-        log_info(LOGGER, "Worker '%s' (index %u) quit. %zu workers ready.", w->id, w->index,
-                 active(m));
-    nobody_left(m, "quit", false);
-    conduct_check_stopped(m);
+    run_on(m, &(struct machine_event){.kind = ON_WORKER_QUIT, .worker = w});
 }
 
-static void lose(struct master *m, struct worker *w, const char *how)
+static void lose(struct master *m, struct worker *w, bool has_ended)
 {
-    w->owes_report = w->owes_ready = false;
     away_lost(m, w);
-    drop_users(m, w);
-    nobody_left(m, how, true);
-    conduct_check_stopped(m);
+    run_on(m, &(struct machine_event){.kind = ON_WORKER_LOST, .worker = w, .has_ended = has_ended});
 }
 
 /* One of our own processes ended. What it still sent is read first, its `quit` above all. */
 void hands_process_ended(struct master *m, const char *node_id, int code)
 {
     inbox_flush(m);
-    struct worker *w = node_id ? roster_find(&m->roster, node_id) : NULL;
+    struct worker *w = node_id ? roster_find(&m->machine.roster, node_id) : NULL;
     if (!w || !w->has_joined || w->state == WORKER_GONE)
         return;
     if (!m->is_local)
         log_error(LOGGER, "The process of worker %s (index %u) ended unexpectedly (%s %d)", w->id,
                   w->index, code > 128 ? "signal" : "exit code", code > 128 ? code - 128 : code);
     w->state = WORKER_GONE;
-    lose(m, w, "ended unexpectedly");
-}
-
-void hands_stop_all(struct master *m)
-{
-    for (size_t i = 0; i < m->roster.count; i++) {
-        struct worker *w = m->roster.workers[i];
-        if (!worker_is_active(w))
-            continue;
-        w->state = WORKER_STOPPING;
-        w->owes_report = true;
-        w->owes_ready = false;
-        w->owes_since = 0;
-        bool is_to_quit = m->finish != FINISH_NOT && !w->is_katydid;
-        post_plain(m, is_to_quit ? "quit" : "stop", w->id);
-    }
-}
-
-bool hands_are_idle(struct master *m)
-{
-    for (size_t i = 0; i < m->roster.count; i++) {
-        const struct worker *w = m->roster.workers[i];
-        /* Nobody waits for it to be ready; a stock one first waits out the stop timeout. */
-        bool is_quiet = w->owes_ready && (m->finish != FINISH_NOT || !w->is_katydid);
-        if (w->owes_report || (w->state == WORKER_STOPPING && !is_quiet))
-            return false;
-    }
-    return true;
-}
-
-/* A stock worker that says nothing more than "stopped" has nothing more to report. */
-static void excuse_stock(struct master *m, double mono)
-{
-    for (size_t i = 0; i < m->roster.count; i++) {
-        struct worker *w = m->roster.workers[i];
-        if (w->owes_report && w->owes_since > 0 && mono - w->owes_since > STOCK_LAST_REPORT_S)
-            w->owes_report = false;
-    }
-    conduct_check_stopped(m);
+    lose(m, w, true);
 }
 
 /* Silent is who has said nothing in the mail that was read: not while there is unread one. */
@@ -381,12 +231,12 @@ static void lose_silent(struct master *m)
     if (m->inbox.has_unread)
         return;
     struct worker *missed[64];
-    size_t count = roster_tick(&m->roster, missed, sizeof missed / sizeof *missed);
+    size_t count = roster_tick(&m->machine.roster, missed, sizeof missed / sizeof *missed);
     for (size_t i = 0; i < count; i++) {
         if (hands_may_log(m, LINES_WORKERS))
             log_info(LOGGER, "Worker %s failed to send heartbeat, setting state to missing.",
                      missed[i]->id);
-        lose(m, missed[i], "went missing");
+        lose(m, missed[i], false);
     }
 }
 
@@ -394,10 +244,10 @@ static void lose_silent(struct master *m)
  * end, what stands still must not keep the results from being written. */
 static void watch_local(struct master *m)
 {
-    struct worker *w = roster_find(&m->roster, m->host.node_id);
+    struct worker *w = roster_find(&m->machine.roster, m->host.node_id);
     if (!w || !m->host.is_alive)
         return;
-    bool is_ending = m->finish != FINISH_NOT && m->finish < FINISH_CHILDREN;
+    bool is_ending = m->machine.finish != FINISH_NOT && m->machine.finish < FINISH_CHILDREN;
     if (!is_ending)
         w->liveness = HANDS_LOCAL_PATIENCE_S;
     else if (--w->liveness == 0) {
@@ -414,6 +264,5 @@ void hands_second(struct master *m)
     else
         lose_silent(m);
     double mono = master_now().mono;
-    excuse_stock(m, mono);
     tell_left_out(m, mono);
 }

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: MIT
+/* perform: hands events to the run machine and carries its actions out, in order. What an action
+ * causes at once (nobody listens, nothing is to be written) is told to the machine on the way. */
+#include "common/base/clk.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "master/core.h"
+#include "master/run/exit_code.h"
+#include "master/run/run_log.h"
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void note(struct master *m, enum machine_line line)
+{
+    const struct machine *k = &m->machine;
+    const double now = master_now().unix_time;
+    if (line == LINE_STOPPED)
+        events_add(m->events, now, "stop", "Test stopped%s%s", m->stop_reason[0] ? ": " : "",
+                   m->stop_reason);
+    else
+        events_add(m->events, line == LINE_START ? k->run.started_at : now,
+                   line == LINE_START         ? "start"
+                   : line == LINE_SHAPE_STAGE ? "stage"
+                                              : "users",
+                   "%.0f users, %g per second", k->load.users, k->load.spawn_rate);
+}
+
+/* Whoever reaches the port can make workers come and go: that must not fill the log. */
+static void tell(struct master *m, const struct machine_action *a)
+{
+    const bool is_of_worker =
+        a->line == LINE_IDLE_WORKER || (a->line == LINE_WORKER_QUIT && !m->machine.rules.is_local);
+    if (!is_of_worker || hands_may_log(m, LINES_WORKERS))
+        run_log(&m->machine, a);
+}
+
+static void fire(struct master *m, const struct machine_action *a)
+{
+    struct event_args args = {0};
+    if (a->listened == HEAR_TEST_START)
+        args.run = m->machine.run.id;
+    else if (a->listened == HEAR_SPAWNING_COMPLETE)
+        args.user_count = &a->users;
+    else if (a->listened == HEAR_QUIT)
+        args.exit_code = &a->number;
+    script_fire(m, a->listened, a->run, &args);
+}
+
+static void tell_spawned(struct master *m, unsigned users)
+{
+    const struct roster *r = &m->machine.roster;
+    for (size_t i = 0; i < r->count; i++) {
+        struct sbuf out = {0};
+        if (!worker_is_active(r->workers[i]))
+            continue;
+        proto_spawning_complete(&out, r->workers[i]->id, users);
+        post_bytes(m, r->workers[i]->id, &out);
+    }
+}
+
+/* Nothing but a certificate that does not verify: one cause, with a mend, told as such. */
+static bool is_certificate_alone(const struct stats *s)
+{
+    for (const struct failure *f = s->failures; f; f = f->next)
+        if (!strstr(f->text, "CERTIFICATE_VERIFY_FAILED"))
+            return false;
+    return s->failures && s->total.failures == s->total.requests;
+}
+
+/* As in Locust: the lists decide. */
+static int judge(const struct master *m)
+{
+    const int wanted = m->o->exit_code_on_error;
+    if (m->stats.failure_count == 0 && m->stats.exception_count == 0)
+        return 0;
+    if (wanted != EXIT_FAILED || !is_certificate_alone(&m->stats))
+        return wanted & 255;
+    log_error(MAIN_LOGGER,
+              "Every request failed: the host's certificate does not verify. Name the "
+              "authority that signed it with self.client.verify = \"/path/ca.pem\" in the "
+              "user's on_start, or skip the check with self.client.verify = False.");
+    return exit_code_as(m->o->is_locust, EXIT_CERTIFICATE);
+}
+
+static void release(struct master *m)
+{
+    const struct roster *r = &m->machine.roster;
+    for (size_t i = 0; i < r->count; i++) {
+        const struct worker *w = r->workers[i];
+        bool is_host = !strcmp(w->id, m->host.node_id); /* it leaves after its own `quit` event */
+        if (w->has_joined && w->state != WORKER_GONE && !is_host) {
+            log_debug(LOGGER, "Sending quit message to worker %s (index %u)", w->id, w->index);
+            post_plain(m, "quit", w->id);
+        }
+    }
+    if (m->host.is_alive && !m->host.has_script) /* it is loading the locustfile */
+        children_signal_node(&m->children, m->host.node_id, SIGTERM);
+    master_close_page(m); /* while they end */
+    run_on(m, &(struct machine_event){.kind = ON_CHILDREN,
+                                      .children = children_running(&m->children)});
+}
+
+static void to_worker(struct master *m, const struct machine_action *a)
+{
+    const char *id = a->worker->id;
+    if (a->kind == DO_STOP_STRAY && !m->is_local)
+        log_debug(LOGGER, "Sending stop message to worker %s", id);
+    post_plain(m, a->kind == DO_QUIT_WORKER ? "quit" : "stop", id);
+}
+
+static void carry_out(struct master *m, const struct machine_action *a)
+{
+    switch (a->kind) {
+    case DO_CLEAR:
+        ingest_clear(m);
+        away_forget(m);
+        break;
+    case DO_RESET:
+        ingest_reset(m);
+        break;
+    case DO_CLOSE:
+        ingest_close(m);
+        break;
+    case DO_NOTE:
+        note(m, a->line);
+        break;
+    case DO_TELL:
+        tell(m, a);
+        break;
+    case DO_FIRE:
+        fire(m, a);
+        break;
+    case DO_TELL_SPAWNED:
+        tell_spawned(m, a->users);
+        break;
+    case DO_SEND_STATE:
+        script_send_state(m);
+        break;
+    case DO_PUBLISH:
+        show_publish(m);
+        break;
+    case DO_DEAL:
+        post_changed(m);
+        break;
+    case DO_STOP_WORKER:
+    case DO_STOP_STRAY:
+    case DO_QUIT_WORKER:
+        to_worker(m, a);
+        break;
+    case DO_JUDGE:
+        run_on(m, &(struct machine_event){.kind = ON_JUDGED, .number = judge(m)});
+        break;
+    case DO_WRITE:
+        results_end(m);
+        break;
+    case DO_RELEASE:
+        release(m);
+        break;
+    case DO_SIGNAL:
+        children_signal(&m->children, a->number);
+        break;
+    case DO_LEAVE:
+        event_base_loopbreak(m->base);
+        break;
+    }
+}
+
+static void wake(struct master *m)
+{
+    const double at = machine_wakes_at(&m->machine);
+    if (at >= m->wake_at && at <= m->wake_at)
+        return;
+    m->wake_at = at;
+    if (at > 0)
+        master_schedule(m->wake, fmax(0, at - master_now().mono) + 0.0005);
+    else
+        event_del(m->wake);
+}
+
+/* What of the command line the machine goes by; listeners may have changed it. */
+static void take_rules(struct master *m)
+{
+    struct machine_rules *r = &m->machine.rules;
+    r->is_local = m->is_local;
+    r->is_headless = m->o->headless;
+    r->is_auto = m->is_auto;
+    r->is_locust = m->o->is_locust;
+    r->resets_stats = m->o->reset_stats;
+    r->stop_timeout_s = m->o->stop_timeout_s;
+    r->autoquit_s = m->o->autoquit_s;
+    r->settle_s = m->settle_s;
+}
+
+void run_on(struct master *m, const struct machine_event *e)
+{
+    struct machine_action a;
+    struct machine_event seeded = *e;
+    take_rules(m);
+    if (e->kind == ON_START && !machine_obstacle(&m->machine)) {
+        /* Steady time is set anew: nothing is on the old axis any more. */
+        roster_clock_moved(&m->machine.roster, clk_steady_anchor());
+        master_random(&seeded.seed, sizeof seeded.seed);
+    }
+    machine_on(&m->machine, &seeded, master_now());
+    if (m->is_performing)
+        return;
+    m->is_performing = true;
+    while (machine_next(&m->machine, &a))
+        carry_out(m, &a);
+    m->is_performing = false;
+    wake(m);
+}
+
+const char *run_begin(struct master *m)
+{
+    const char *obstacle = machine_obstacle(&m->machine);
+    if (!obstacle)
+        run_on(m, &(struct machine_event){.kind = ON_START});
+    return obstacle;
+}
+
+/* LOCUST_WAIT_FOR_WORKERS_REPORT_AFTER_RAMP_UP: seconds, or "x * WORKER_REPORT_INTERVAL". */
+double run_settle_s(void)
+{
+    const char *text = getenv("LOCUST_WAIT_FOR_WORKERS_REPORT_AFTER_RAMP_UP");
+    char *end = NULL;
+    const double seconds = text ? strtod(text, &end) : -1;
+    if (!text || end == text || !(seconds >= 0 && seconds < 3600))
+        return -1;
+    return strstr(end, "WORKER_REPORT_INTERVAL") ? 3.0 * seconds : seconds;
+}

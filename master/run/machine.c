@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+/* See machine.h. */
+#include "common/base/mem.h"
+#include "master/run/machine_int.h"
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+
+const char *listened_name(enum listened l)
+{
+    static const char *const names[] = {
+        [HEAR_TEST_START] = "test_start",       [HEAR_SPAWNING_COMPLETE] = "spawning_complete",
+        [HEAR_TEST_STOPPING] = "test_stopping", [HEAR_TEST_STOP] = "test_stop",
+        [HEAR_QUITTING] = "quitting",           [HEAR_QUIT] = "quit",
+    };
+    return names[l];
+}
+
+void machine_fini(struct machine *m)
+{
+    for (size_t i = 0; m->load.user_classes && m->load.user_classes[i]; i++)
+        free(m->load.user_classes[i]);
+    free(m->load.user_classes);
+    free(m->load.host);
+    dispatch_free(m->dispatch);
+    roster_fini(&m->roster);
+    free(m->actions);
+}
+
+void machine_do(struct machine *m, struct machine_action a)
+{
+    if (m->action_count == m->action_cap) {
+        m->action_cap = m->action_cap ? 2 * m->action_cap : 16;
+        m->actions = mem_realloc(m->actions, m->action_cap * sizeof *m->actions);
+    }
+    m->actions[m->action_count++] = a;
+}
+
+bool machine_next(struct machine *m, struct machine_action *a)
+{
+    if (m->action_next == m->action_count) {
+        m->action_next = m->action_count = 0;
+        return false;
+    }
+    *a = m->actions[m->action_next++];
+    return true;
+}
+
+static bool is_limit_near(const struct machine *m)
+{
+    return m->finish == FINISH_NOT && run_is_active(&m->run) && m->run.time_limit_at > 0;
+}
+
+double machine_wakes_at(const struct machine *m)
+{
+    const double step = m->is_dealing && m->run.state == RUN_SPAWNING ? m->step_at : 0;
+    const double limit = is_limit_near(m) ? m->run.time_limit_at : 0;
+    return step > 0 && limit > 0 ? fmin(step, limit) : fmax(step, limit);
+}
+
+typedef void handler(struct machine *m, const struct machine_event *e, struct run_clock now);
+
+static void watch_limits(struct machine *m, const struct machine_event *e, struct run_clock now)
+{
+    if (is_limit_near(m) && run_due(&m->run, now.mono) == RUN_DUE_TIME_LIMIT)
+        finish_end(m, END_TIME_LIMIT, now);
+    control_check_patience(m, e->is_behind, now);
+}
+
+static void check_autoquit(struct machine *m, struct run_clock now)
+{
+    if (m->autoquit_at <= 0 || now.mono < m->autoquit_at || m->finish != FINISH_NOT)
+        return;
+    machine_do(m, (struct machine_action){.kind = DO_TELL, .line = LINE_AUTOQUIT});
+    finish_begin(m, false, now);
+}
+
+static void on_second(struct machine *m, const struct machine_event *e, struct run_clock now)
+{
+    workers_second(m, now);
+    control_second(m);
+    watch_limits(m, e, now);
+    check_autoquit(m, now);
+    finish_children(m, e, now);
+}
+
+static void on_time(struct machine *m, const struct machine_event *e, struct run_clock now)
+{
+    control_step(m, now);
+    watch_limits(m, e, now);
+}
+
+static void on_heard(struct machine *m, const struct machine_event *e, struct run_clock now)
+{
+    control_heard(m, e, now);
+    finish_heard(m, e);
+}
+
+static void on_shape(struct machine *m, const struct machine_event *e, struct run_clock now)
+{
+    (void)e;
+    (void)now;
+    m->is_shaped |= machine_obstacle(m) == NULL;
+}
+
+static void on_stop(struct machine *m, const struct machine_event *e, struct run_clock now)
+{
+    (void)e;
+    control_stop(m, now);
+}
+
+static void on_end(struct machine *m, const struct machine_event *e, struct run_clock now)
+{
+    finish_end(m, e->reason, now);
+}
+
+static void on_quit(struct machine *m, const struct machine_event *e, struct run_clock now)
+{
+    (void)e;
+    finish_begin(m, false, now);
+}
+
+static void on_leave(struct machine *m, const struct machine_event *e, struct run_clock now)
+{
+    (void)now;
+    finish_leave(m, e->number);
+}
+
+static handler *const handlers[MACHINE_EVENTS] = {
+    [ON_START] = control_start,
+    [ON_SHAPE] = on_shape,
+    [ON_AIM] = control_aim,
+    [ON_LIMIT] = control_limit,
+    [ON_STOP] = on_stop,
+    [ON_END] = on_end,
+    [ON_QUIT] = on_quit,
+    [ON_SIGNAL] = finish_signal,
+    [ON_HEARD] = on_heard,
+    [ON_TIME] = on_time,
+    [ON_SECOND] = on_second,
+    [ON_CHILDREN] = finish_children,
+    [ON_HOST_SAYS] = finish_host_says,
+    [ON_HOST_EXIT] = finish_host_exit,
+    [ON_LEAVE] = on_leave,
+    [ON_FAULT] = finish_fault,
+    [ON_JUDGED] = finish_judged,
+    [ON_WRITTEN] = finish_written,
+    [ON_WORKER_CAME] = workers_came,
+    [ON_WORKER_BACK] = workers_back,
+    [ON_WORKER_BEAT] = workers_beat,
+    [ON_WORKER_SPAWNS] = workers_spawns,
+    [ON_WORKER_USERS] = workers_users,
+    [ON_WORKER_BUSY] = workers_busy,
+    [ON_WORKER_STOPPED] = workers_stopped,
+    [ON_WORKER_REPORT] = workers_report,
+    [ON_WORKER_QUIT] = workers_quit,
+    [ON_WORKER_LOST] = workers_lost,
+};
+
+void machine_on(struct machine *m, const struct machine_event *e, struct run_clock now)
+{
+    assert(e->kind < MACHINE_EVENTS && (e->kind < ON_WORKER_CAME || e->worker));
+    if (m->finish == FINISH_DONE)
+        return;
+    handlers[e->kind](m, e, now);
+    finish_advance(m, now);
+}

@@ -1,0 +1,517 @@
+// SPDX-License-Identifier: MIT
+/* Stories of runs and ends, in which events follow on one another; test_machine.c has each event by
+ * itself. */
+#include "master/run/exit_code.h"
+#include "tests/unit/machine_bench.h"
+
+/* ---- surroundings that answer at once ---- */
+
+struct drive {
+    unsigned fired[HEAR_QUIT + 1], writes, releases, leaves, clears, resets, deals;
+    int code;       /* of the process */
+    int failed;     /* what the statistics hold */
+    int unwritable; /* what the outputs say */
+};
+
+static void stop_worker(struct bench *b, struct worker *w)
+{
+    const struct machine_event stopped = {.kind = ON_WORKER_STOPPED, .worker = w};
+    const struct machine_event report = {.kind = ON_WORKER_REPORT, .worker = w};
+    const struct machine_event came = {.kind = ON_WORKER_CAME, .worker = w};
+    machine_on(&b->m, &stopped, at(b->now));
+    machine_on(&b->m, &report, at(b->now));
+    roster_join(&b->m.roster, w, w == b->a);
+    machine_on(&b->m, &came, at(b->now));
+}
+
+static void answer(struct bench *b, struct drive *d, const struct machine_action *a)
+{
+    struct machine_event e = {.kind = MACHINE_EVENTS};
+    d->clears += a->kind == DO_CLEAR;
+    d->resets += a->kind == DO_RESET;
+    d->deals += a->kind == DO_DEAL;
+    if (a->kind == DO_FIRE) {
+        d->fired[a->listened]++;
+        e = heard(b, a->listened);
+        e.run = a->run;
+    } else if (a->kind == DO_JUDGE) {
+        e = (struct machine_event){.kind = ON_JUDGED, .number = d->failed};
+    } else if (a->kind == DO_WRITE) {
+        d->writes++;
+        e = (struct machine_event){.kind = ON_WRITTEN, .number = d->unwritable};
+    } else if (a->kind == DO_RELEASE) {
+        d->releases++;
+        e = (struct machine_event){.kind = ON_CHILDREN};
+    } else if (a->kind == DO_STOP_WORKER || a->kind == DO_QUIT_WORKER) {
+        stop_worker(b, a->worker);
+    } else if (a->kind == DO_LEAVE) {
+        d->leaves++;
+        d->code = a->number;
+    }
+    if (e.kind != MACHINE_EVENTS)
+        machine_on(&b->m, &e, at(b->now));
+}
+
+static void drive(struct bench *b, struct drive *d, struct machine_event e)
+{
+    struct machine_action a;
+    machine_on(&b->m, &e, at(b->now));
+    while (machine_next(&b->m, &a))
+        answer(b, d, &a);
+}
+
+/* What was fired in the state and not answered yet, as when the host has died: nobody is waited
+ * for any more. */
+static void hear_all(struct bench *b, struct drive *d)
+{
+    for (enum listened l = HEAR_TEST_START; l <= HEAR_QUIT; l++)
+        drive(b, d, heard(b, l));
+}
+
+static void settle_workers(struct bench *b)
+{
+    if (b->a->state == WORKER_STOPPING)
+        stop_worker(b, b->a);
+    if (b->b->state == WORKER_STOPPING)
+        stop_worker(b, b->b);
+}
+
+/* ---- stories ---- */
+
+/* From wherever the process stands, it ends: once, with everything written once. */
+static void check_end(struct bench *b, struct drive *d, enum state from)
+{
+    hear_all(b, d);
+    settle_workers(b);
+    drive(b, d, (struct machine_event){.kind = ON_SECOND});
+    if (from == JUDGING)
+        drive(b, d, (struct machine_event){.kind = ON_JUDGED});
+    if (from == JUDGING || from == WRITING)
+        drive(b, d, (struct machine_event){.kind = ON_WRITTEN});
+    if (d->leaves != 1 || b->m.finish != FINISH_DONE || run_is_on(&b->m.run) ||
+        (from < JUDGING && (d->writes != 1 || d->fired[HEAR_QUIT] != 1)) ||
+        d->fired[HEAR_TEST_STOP] > 1 || d->fired[HEAR_QUITTING] > 1)
+        fail_msg("from %s: %u leaves, %u writes, run %s", state_names[from], d->leaves, d->writes,
+                 run_state_name(b->m.run.state));
+}
+
+static void the_host_may_die_in_each_state(void **unused)
+{
+    (void)unused;
+    for (enum state s = 0; s < DONE; s++) {
+        struct bench *b = bench_at(s);
+        struct drive d = {0};
+        drive(b, &d, (struct machine_event){.kind = ON_FAULT, .number = EXIT_FAILED});
+        hear_all(b, &d);
+        drive(b, &d, (struct machine_event){.kind = ON_QUIT});
+        check_end(b, &d, s);
+        free_bench(b);
+    }
+}
+
+static void a_signal_ends_all_from_each_state(void **unused)
+{
+    (void)unused;
+    for (enum state s = 0; s < CHILDREN; s++) {
+        struct bench *b = bench_at(s);
+        struct drive d = {0};
+        if (s != ENDING) /* which had its signal */
+            drive(b, &d,
+                  (struct machine_event){.kind = ON_SIGNAL, .number = SIGTERM, .has_script = true});
+        check_end(b, &d, s);
+        free_bench(b);
+    }
+}
+
+static void a_second_signal_leaves_at_once_in_each_state(void **unused)
+{
+    (void)unused;
+    const struct machine_event signal = {.kind = ON_SIGNAL, .number = SIGINT, .has_script = true};
+    for (enum state s = 0; s < DONE; s++) {
+        struct bench *b = bench_at(s);
+        if (s != ENDING && s != JUDGING && s != WRITING && s != CHILDREN)
+            on(b, signal);
+        assert_string_equal(on(b, signal), "signal:9 leave:130 => done");
+        free_bench(b);
+    }
+}
+
+static void lose_both(struct bench *b, struct drive *d, bool has_ended)
+{
+    drive(b, d,
+          (struct machine_event){.kind = ON_WORKER_LOST, .worker = b->a, .has_ended = has_ended});
+    drive(b, d,
+          (struct machine_event){.kind = ON_WORKER_LOST, .worker = b->b, .has_ended = has_ended});
+}
+
+static void without_workers_a_run_ends_from_each_state(void **unused)
+{
+    (void)unused;
+    for (int i = 0; i < 4; i++)
+        for (enum state s = UNHEARD; s <= STOPPED; s++) {
+            struct bench *b = bench_at(s);
+            struct drive d = {0};
+            const bool was_active = run_is_active(&b->m.run);
+            b->m.rules.is_headless = i & 1;
+            lose_both(b, &d, i & 2);
+            hear_all(b, &d);
+            assert_int_equal(b->m.run.state, RUN_STOPPED);
+            assert_int_equal(b->m.is_deserted, was_active);
+            assert_int_equal(d.leaves, was_active && b->m.rules.is_headless);
+            if (d.leaves)
+                assert_int_equal(d.code, EXIT_DESERTED);
+            free_bench(b);
+        }
+}
+
+static void the_last_worker_that_says_goodbye_is_no_loss(void **unused)
+{
+    (void)unused;
+    struct bench *b = bench_at(RUNNING);
+    struct drive d = {0};
+    of(b, ON_WORKER_QUIT, b->a);
+    drive(b, &d, (struct machine_event){.kind = ON_WORKER_QUIT, .worker = b->b});
+    assert_int_equal(b->m.run.state, RUN_STOPPED);
+    assert_false(b->m.is_deserted);
+    free_bench(b);
+}
+
+/* --reset-stats is about the ramp that people asked for. */
+static void users_of_a_lost_worker_reset_nothing(void **unused)
+{
+    (void)unused;
+    struct bench *b = new_bench();
+    b->m.rules.resets_stats = true;
+    go(b, SETTLING);
+    users_run(b, b->a);
+    assert_string_equal(users_run(b, b->b), "fire:spawning_complete tell-spawned \"spawned\" "
+                                            "\"reset\" reset state publish -> running");
+    on(b, (struct machine_event){.kind = ON_WORKER_LOST, .worker = b->b, .has_ended = true});
+    assert_string_equal(just(b, ON_TIME), "deal \"step\"");
+    assert_string_equal(users_run(b, b->a), "\"spawned\" state publish -> running");
+    b->m.load.users = 6;
+    just(b, ON_AIM);
+    just(b, ON_TIME);
+    assert_non_null(strstr(users_run(b, b->a), "reset"));
+    free_bench(b);
+}
+
+/* A ramp that people asked for counts as one, also when a worker is lost in the middle of it. */
+static void a_worker_lost_in_the_ramp_does_not_hide_it(void **unused)
+{
+    (void)unused;
+    struct bench *b = new_bench();
+    b->m.rules.resets_stats = true;
+    go(b, SETTLING);
+    on(b, (struct machine_event){.kind = ON_WORKER_LOST, .worker = b->b, .has_ended = true});
+    just(b, ON_TIME);
+    assert_string_equal(users_run(b, b->a), "fire:spawning_complete tell-spawned \"spawned\" "
+                                            "\"reset\" reset state publish -> running");
+    free_bench(b);
+}
+
+/* The load does not go on for a listener that does not come back. */
+static void a_slow_listener_keeps_no_users_alive(void **unused)
+{
+    (void)unused;
+    struct bench *b = bench_at(UNTOLD);
+    const struct machine_event late = heard(b, HEAR_TEST_STOPPING);
+    b->now += 61;
+    assert_string_equal(just(b, ON_SECOND), "\"slow listener\" \"stopping\" stop:a stop:b");
+    assert_string_equal(on(b, late), "");
+    all_stop(b);
+    assert_int_equal(b->m.run.state, RUN_STOPPED);
+    assert_string_equal(on(b, late), "");
+    just(b, ON_START);
+    just(b, ON_STOP);
+    assert_string_equal(on(b, late), ""); /* it was about the run before */
+    assert_string_equal(on(b, heard(b, HEAR_TEST_STOPPING)), "\"stopping\" stop:a stop:b");
+    free_bench(b);
+}
+
+static void a_start_listener_of_an_earlier_run_deals_nothing(void **unused)
+{
+    (void)unused;
+    struct bench *b = bench_at(UNHEARD);
+    struct machine_event late = heard(b, HEAR_TEST_START);
+    just(b, ON_STOP);
+    on(b, heard(b, HEAR_TEST_STOPPING));
+    all_stop(b);
+    just(b, ON_START);
+    on(b, late);
+    assert_null(b->m.dispatch);
+    on(b, heard(b, HEAR_TEST_START));
+    assert_non_null(b->m.dispatch);
+    free_bench(b);
+}
+
+static void a_stop_in_a_ramp_down_stops(void **unused)
+{
+    (void)unused;
+    struct bench *b = bench_at(RUNNING);
+    b->m.load.users = 1;
+    just(b, ON_AIM);
+    just(b, ON_TIME);
+    assert_string_equal(just(b, ON_STOP), "state publish fire:test_stopping -> stopping");
+    b->now += 1;
+    assert_string_equal(just(b, ON_TIME), "");
+    assert_string_equal(just(b, ON_SECOND), "");
+    assert_string_equal(users_run(b, b->a), "");
+    assert_string_equal(just(b, ON_STOP), ""); /* the second one is no other stop */
+    assert_string_equal(on(b, heard(b, HEAR_TEST_STOPPING)), "\"stopping\" stop:a stop:b");
+    assert_string_equal(just(b, ON_STOP), "");
+    all_stop(b);
+    assert_int_equal(b->m.run.state, RUN_STOPPED);
+    free_bench(b);
+}
+
+/* Ours is done when it is ready again, one of Locust's when its last report is in. */
+static void a_run_is_over_when_all_have_delivered(void **unused)
+{
+    (void)unused;
+    struct bench *b = bench_at(STOPPING);
+    of(b, ON_WORKER_STOPPED, b->a);
+    of(b, ON_WORKER_STOPPED, b->b);
+    roster_join(&b->m.roster, b->a, true);
+    assert_string_equal(of(b, ON_WORKER_CAME, b->a), "");
+    assert_string_equal(of(b, ON_WORKER_REPORT, b->b),
+                        "close note:stopped state publish fire:test_stop -> stopped");
+    free_bench(b);
+}
+
+static void a_stock_worker_that_reports_no_more_is_excused(void **unused)
+{
+    (void)unused;
+    struct bench *b = bench_at(STOPPING);
+    of(b, ON_WORKER_STOPPED, b->a);
+    of(b, ON_WORKER_STOPPED, b->b);
+    roster_join(&b->m.roster, b->a, true);
+    roster_join(&b->m.roster, b->b, false);
+    b->now += 3;
+    assert_string_equal(just(b, ON_SECOND), "");
+    b->now += 2;
+    assert_string_equal(just(b, ON_SECOND),
+                        "close note:stopped state publish fire:test_stop -> stopped");
+    free_bench(b);
+}
+
+static void an_order_that_was_not_sent_is_sent_again(void **unused)
+{
+    (void)unused;
+    struct bench *b = bench_at(RUNNING);
+    assert_string_equal(just(b, ON_SECOND), "");
+    dispatch_find_worker(b->m.dispatch, "a")->is_changed = true;
+    assert_string_equal(just(b, ON_SECOND), "deal");
+    told(b);
+    assert_string_equal(just(b, ON_SECOND), "");
+    free_bench(b);
+}
+
+static void counts_have_their_time_to_settle(void **unused)
+{
+    (void)unused;
+    static const struct {
+        bool has_stock;
+        double rule, wait_s;
+    } cases[] = {{true, -1, 1}, {false, -1, 10}, {true, 3, 3}, {false, 0.5, 0.5}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bench *b = new_bench();
+        b->m.rules.settle_s = cases[i].rule;
+        b->b->is_katydid = !cases[i].has_stock;
+        go(b, SETTLING);
+        assert_true(machine_wakes_at(&b->m) - b->now < cases[i].wait_s + 1e-6);
+        b->now += cases[i].wait_s - 0.01;
+        assert_string_equal(just(b, ON_TIME), "");
+        b->now += 0.02;
+        assert_non_null(strstr(just(b, ON_TIME), "\"unsettled\""));
+        assert_true(machine_wakes_at(&b->m) <= 0);
+        free_bench(b);
+    }
+}
+
+static void a_ramp_takes_its_time(void **unused)
+{
+    (void)unused;
+    struct bench *b = new_bench();
+    b->m.load.users = 5;
+    b->m.load.spawn_rate = 2;
+    go(b, RAMP);
+    unsigned users[3];
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(machine_wakes_at(&b->m) >= b->now && machine_wakes_at(&b->m) < b->now + 1.1);
+        b->now = machine_wakes_at(&b->m);
+        assert_string_equal(just(b, ON_TIME), "deal \"step\"");
+        users[i] = dispatch_user_count(b->m.dispatch);
+    }
+    assert_true(users[0] == 2 && users[1] == 4 && users[2] == 5);
+    assert_true(b->now > 101.9 && b->now < 102.1);
+    free_bench(b);
+}
+
+static void a_time_limit_ends_the_run(void **unused)
+{
+    (void)unused;
+    for (int is_headless = 0; is_headless < 2; is_headless++) {
+        struct bench *b = new_bench();
+        struct drive d = {0};
+        b->m.rules.is_headless = is_headless;
+        b->m.load.run_time_s = 30;
+        go(b, RUNNING);
+        assert_true(machine_wakes_at(&b->m) > 129.9 && machine_wakes_at(&b->m) < 130.1);
+        b->now = 129.9;
+        assert_string_equal(just(b, ON_TIME), "");
+        b->now = 130.1;
+        drive(b, &d, (struct machine_event){.kind = ON_TIME});
+        assert_int_equal(b->m.run.state, RUN_STOPPED);
+        assert_int_equal(d.leaves, is_headless);
+        assert_true(machine_wakes_at(&b->m) <= 0);
+        free_bench(b);
+    }
+}
+
+static void a_limit_can_be_changed_and_lifted(void **unused)
+{
+    (void)unused;
+    struct bench *b = bench_at(RUNNING);
+    b->m.load.run_time_s = 10;
+    just(b, ON_LIMIT);
+    assert_true(machine_wakes_at(&b->m) > 109.9 && machine_wakes_at(&b->m) < 110.1);
+    b->m.load.run_time_s = 0;
+    just(b, ON_LIMIT);
+    assert_true(machine_wakes_at(&b->m) <= 0);
+    free_bench(b);
+}
+
+static void a_page_may_quit_by_itself(void **unused)
+{
+    (void)unused;
+    struct bench *b = new_bench();
+    b->m.rules.is_auto = true;
+    b->m.rules.autoquit_s = 5;
+    go(b, OVER);
+    b->now += 4;
+    assert_string_equal(just(b, ON_SECOND), "");
+    b->now += 2;
+    assert_string_equal(just(b, ON_SECOND), "\"autoquit\" \"teardown\" fire:quitting => event");
+    free_bench(b);
+}
+
+static void a_shape_ends_with_its_run(void **unused)
+{
+    (void)unused;
+    struct bench *b = new_bench();
+    just(b, ON_SHAPE);
+    assert_true(b->m.is_shaped);
+    go(b, RUNNING);
+    assert_string_equal(just(b, ON_AIM), "\"aim\" note:stage state publish -> spawning");
+    on(b, (struct machine_event){.kind = ON_END, .reason = END_SHAPE_OVER});
+    assert_false(b->m.is_shaped);
+    assert_int_equal(b->m.run.state, RUN_STOPPING);
+    free_bench(b);
+}
+
+static void a_shape_without_a_run_can_end_the_process(void **unused)
+{
+    (void)unused;
+    struct bench *b = new_bench();
+    struct drive d = {0};
+    b->m.rules.is_headless = true;
+    just(b, ON_SHAPE);
+    drive(b, &d, (struct machine_event){.kind = ON_END, .reason = END_SHAPE_OVER});
+    assert_int_equal(d.leaves, 1);
+    free_bench(b);
+}
+
+static void what_stops_a_start(void **unused)
+{
+    (void)unused;
+    struct bench *b = bench_at(STOPPING);
+    assert_non_null(strstr(machine_obstacle(&b->m), "still stopping"));
+    free_bench(b);
+    b = bench_at(LAST);
+    assert_non_null(strstr(machine_obstacle(&b->m), "shutting down"));
+    free_bench(b);
+    b = new_bench();
+    of(b, ON_WORKER_QUIT, b->a);
+    of(b, ON_WORKER_QUIT, b->b);
+    assert_non_null(strstr(machine_obstacle(&b->m), "No worker"));
+    assert_string_equal(just(b, ON_START), "");
+    free_bench(b);
+}
+
+/* The strongest reason wins, whatever came first. */
+static void the_exit_code(void **unused)
+{
+    (void)unused;
+    static const struct {
+        bool has_exited, has_said, has_fault, is_deserted, is_unhandled;
+        int failed, unwritable, code;
+    } cases[] = {
+        {.code = 0},
+        {.is_unhandled = true, .code = EXIT_UNHANDLED},
+        {.is_unhandled = true, .failed = 1, .code = 1},
+        {.failed = 1, .is_deserted = true, .code = EXIT_DESERTED},
+        {.failed = 1, .has_fault = true, .is_deserted = true, .code = 8},
+        {.failed = 1, .has_said = true, .has_fault = true, .code = 5},
+        {.failed = 1, .has_said = true, .has_fault = true, .has_exited = true, .code = 6},
+        {.unwritable = EXIT_OUTPUT_FILE, .code = EXIT_OUTPUT_FILE},
+        {.failed = 1, .unwritable = EXIT_OUTPUT_FILE, .code = EXIT_OUTPUT_FILE},
+        {.has_said = true, .unwritable = EXIT_OUTPUT_FILE, .code = 5},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bench *b = bench_at(OVER);
+        struct drive d = {.failed = cases[i].failed, .unwritable = cases[i].unwritable};
+        b->m.is_deserted = cases[i].is_deserted;
+        if (cases[i].has_fault)
+            on(b, (struct machine_event){.kind = ON_FAULT, .number = 8});
+        on(b, (struct machine_event){.kind = ON_HOST_SAYS,
+                                     .has_number = cases[i].has_said,
+                                     .number = 5,
+                                     .is_unhandled = cases[i].is_unhandled});
+        if (cases[i].has_exited)
+            on(b, (struct machine_event){.kind = ON_HOST_EXIT, .number = 6});
+        drive(b, &d, (struct machine_event){.kind = ON_QUIT});
+        assert_int_equal(d.code, cases[i].code);
+        free_bench(b);
+    }
+}
+
+static void a_last_word_of_user_code_counts(void **unused)
+{
+    (void)unused;
+    struct bench *b = bench_at(LAST);
+    on(b, (struct machine_event){.kind = ON_HOST_EXIT, .number = 6});
+    on(b, heard(b, HEAR_QUIT));
+    assert_string_equal(just(b, ON_CHILDREN), "leave:6 => done");
+    free_bench(b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_host_may_die_in_each_state),
+        cmocka_unit_test(a_signal_ends_all_from_each_state),
+        cmocka_unit_test(a_second_signal_leaves_at_once_in_each_state),
+        cmocka_unit_test(without_workers_a_run_ends_from_each_state),
+        cmocka_unit_test(the_last_worker_that_says_goodbye_is_no_loss),
+        cmocka_unit_test(users_of_a_lost_worker_reset_nothing),
+        cmocka_unit_test(a_worker_lost_in_the_ramp_does_not_hide_it),
+        cmocka_unit_test(a_slow_listener_keeps_no_users_alive),
+        cmocka_unit_test(a_start_listener_of_an_earlier_run_deals_nothing),
+        cmocka_unit_test(a_stop_in_a_ramp_down_stops),
+        cmocka_unit_test(a_run_is_over_when_all_have_delivered),
+        cmocka_unit_test(a_stock_worker_that_reports_no_more_is_excused),
+        cmocka_unit_test(an_order_that_was_not_sent_is_sent_again),
+        cmocka_unit_test(counts_have_their_time_to_settle),
+        cmocka_unit_test(a_ramp_takes_its_time),
+        cmocka_unit_test(a_time_limit_ends_the_run),
+        cmocka_unit_test(a_limit_can_be_changed_and_lifted),
+        cmocka_unit_test(a_page_may_quit_by_itself),
+        cmocka_unit_test(a_shape_ends_with_its_run),
+        cmocka_unit_test(a_shape_without_a_run_can_end_the_process),
+        cmocka_unit_test(what_stops_a_start),
+        cmocka_unit_test(the_exit_code),
+        cmocka_unit_test(a_last_word_of_user_code_counts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
