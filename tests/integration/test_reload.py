@@ -155,3 +155,39 @@ def test_one_that_hangs_can_be_ended(tmp_path):
         t.boss.signal(signal.SIGTERM)
         assert t.boss.wait() == 0, t.boss.describe()
     assert int(csv_row(tmp_path / "out_stats.csv", "Aggregated")["Request Count"]) > 0
+
+
+HOOKED = """
+    import json
+    from flask import request
+    from locust import User, events, task
+
+    class One(User):
+        @task
+        def nothing(self):
+            pass
+
+    @events.init.add_listener
+    def init(environment, **_):
+        @environment.web_ui.app.after_request
+        def after(response):
+            if request.path == "/stats/requests":
+                response.set_data(json.dumps({**response.json, "mine": 1}))
+            return response
+"""
+
+
+def test_routes_with_hooks_are_served_by_the_new_process(tmp_path):
+    with locustfile(HOOKED) as path, katydid("-f", path, "--web-port", "0") as boss:
+        t = Session(tmp_path, None, path, boss)
+
+        def is_hooked():
+            try:
+                return get_json(f"{t.url}/stats/requests").get("mine") == 1
+            except urllib.error.HTTPError:
+                return False
+
+        wait_for(is_hooked, "the hook")
+        path.write_text(path.read_text().replace('"mine": 1', '"mine": 1, "anew": 1'))
+        assert t.reload() == {"ok": True}
+        wait_for(lambda: is_hooked() and "anew" in get_json(f"{t.url}/stats/requests"), "the new hook", 20)
