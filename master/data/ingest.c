@@ -17,7 +17,6 @@
 #define TRUSTED_STOCK_CLOCK_S 5.0 /* theirs is guessed by their newest request */
 #define LATEST_S 600              /* a report that is older is of now */
 #define STOCK_INTERVAL_S 3.0
-#define HOST_INDEX 0      /* among the workers of the timeline the host has no place of its own */
 #define CLOSE_AFTER_S 2.2 /* a second waits so long for reports of our workers */
 #define CLOSE_AFTER_STOCK_S 5.0
 
@@ -143,7 +142,7 @@ void ingest_host_report(struct master *m, const struct message_stats *s)
         return;
     double now = m->inbox.handled.steady;
     apply_written(m, NULL, s->anew);
-    timeline_report(m->timeline, HOST_INDEX, now - 1, now);
+    timeline_report(m->timeline, TIMELINE_NOBODY, now - 1, now);
     if (report_merge_watched(&m->stats, s->report.data, s->report.len, "master", &watch) != 0)
         m->trouble.broken++;
     apply_written(m, NULL, s->written);

@@ -16,9 +16,12 @@
 #define JUMP_S 3600      /* a clock that goes on by more has jumped */
 #define WORK_SHARE 6     /* adding up is spread over so many seconds */
 #define WORK_ROWS_MIN 500
+#define NOBODY 0 /* as the worker of an entry */
 
 struct entry { /* one row of one report */
-    uint32_t id, worker, offset, len;
+    uint32_t id;
+    uint32_t worker; /* its index and 1; or NOBODY */
+    uint32_t offset, len;
 };
 
 struct told {                               /* what reports said of a second */
@@ -40,7 +43,7 @@ struct part { /* of a report: what goes to one second */
 };
 
 struct report {
-    uint32_t worker;
+    uint32_t worker; /* as in entries */
     struct part parts[OPEN_MAX + 1];
     size_t count, fullest;
 };
@@ -181,7 +184,7 @@ static const unsigned char *record_of(const struct open_second *o, const struct 
 }
 
 /* Adds up what each worker told, and all of them; entries are sorted by worker. The workers'
- * records go to *out, as entries of *list. */
+ * records go to *out, as entries of *list; what nobody told is in the sum of all alone. */
 static void sum_workers(struct timeline *t, struct open_second *o, const struct entry *entries,
                         size_t count, struct sbuf *out, struct entry *list)
 {
@@ -191,11 +194,13 @@ static void sum_workers(struct timeline *t, struct open_second *o, const struct 
         tally_zero(&t->worker_sum);
         for (; i < count && entries[i].worker == worker; i++)
             timeline_record_add(&t->worker_sum, record_of(o, &entries[i]));
+        tally_merge(&t->total, &t->worker_sum);
+        if (worker == NOBODY)
+            continue;
         struct entry *e = list++;
-        *e = (struct entry){.id = TIMELINE_WORKER + worker, .offset = (uint32_t)out->len};
+        *e = (struct entry){.id = TIMELINE_WORKER + worker - 1, .offset = (uint32_t)out->len};
         timeline_record_put_tally(out, &t->worker_sum, &t->builder.scratch);
         e->len = (uint32_t)out->len - e->offset;
-        tally_merge(&t->total, &t->worker_sum);
     }
 }
 
@@ -222,7 +227,7 @@ static void build_rows(struct timeline *t, const struct open_second *o, const st
 
 static size_t count_workers(const struct entry *sorted, size_t count)
 {
-    size_t workers = count > 0;
+    size_t workers = count > 0 && sorted[0].worker != NOBODY;
     for (size_t i = 1; i < count; i++)
         workers += sorted[i].worker != sorted[i - 1].worker;
     return workers;
@@ -365,7 +370,7 @@ static void take_whole(struct timeline *t, struct report *r)
 void timeline_report(struct timeline *t, uint32_t worker, double from, double to)
 {
     struct report *r = &t->report;
-    *r = (struct report){.worker = worker};
+    *r = (struct report){.worker = worker + 1};
     double most = 0;
     from = fmax(from, to - OPEN_MAX / 2);
     if (!(to - from > 0.001))

@@ -24,7 +24,9 @@ void timeline_clear(struct timeline *t, double now); /* a new run */
 /* The statistics were reset: what comes from now on is in later seconds than what came before. */
 void timeline_reset(struct timeline *t, double now);
 
-/* A report: from, to in unix seconds by our clock; then its rows and failures. */
+/* A report: from, to in unix seconds by our clock; then its rows and failures. worker: its index,
+ * or TIMELINE_NOBODY for what no worker told: it counts in the rows and the total. */
+#define TIMELINE_NOBODY UINT32_MAX
 void timeline_report(struct timeline *t, uint32_t worker, double from, double to);
 void timeline_row(struct timeline *t, uint32_t id, const struct tally *more,
                   const struct tally_packed *packed);

@@ -358,6 +358,41 @@ static void report(struct timeline *t, double from, double to, uint32_t requests
     tally_fini(&row);
 }
 
+static uint64_t requests_of(const struct timeline_plan *plan, uint32_t id)
+{
+    struct tally got;
+    tally_init(&got, NULL, NULL);
+    timeline_read_row(plan, id, &got);
+    uint64_t requests = got.requests;
+    tally_fini(&got);
+    return requests;
+}
+
+static void what_nobody_told_is_no_workers(void **state)
+{
+    (void)state;
+    struct timeline *t = timeline_new(BIG);
+    struct timeline_plan plan;
+    timeline_clear(t, NOW);
+    for (uint32_t i = 0; i < 3; i++) {
+        struct tally row = made_row(10 * (i + 1), 0);
+        timeline_report(t, i == 2 ? TIMELINE_NOBODY : i, NOW, NOW + 1);
+        put_row(t, 1, &row);
+        tally_fini(&row);
+    }
+    timeline_close(t, NOW + 2);
+    timeline_work(t, true);
+    struct timeline_snap *snap = timeline_snapshot(t);
+    timeline_plan(snap, NOW, NOW + 2, &plan);
+    assert_int_equal(requests_of(&plan, TIMELINE_WORKER), 10);
+    assert_int_equal(requests_of(&plan, TIMELINE_WORKER + 1), 20);
+    assert_int_equal(requests_of(&plan, 1), 60);
+    assert_int_equal(requests_of(&plan, TIMELINE_TOTAL), 60);
+    timeline_plan_fini(&plan);
+    timeline_snap_unref(snap);
+    timeline_free(t);
+}
+
 static void near(double got, double want)
 {
     if (fabs(got - want) > 0.02 * fabs(want) + 1.01)
@@ -513,6 +548,7 @@ int main(void)
         cmocka_unit_test(large_seconds_stay_within_the_budget_too),
         cmocka_unit_test(only_an_hour_of_seconds_is_kept),
         cmocka_unit_test(the_steps_of_a_series_add_up),
+        cmocka_unit_test(what_nobody_told_is_no_workers),
         cmocka_unit_test(reports_that_drift_make_no_holes),
         cmocka_unit_test(reports_of_few_requests_make_no_holes_in_sum),
         cmocka_unit_test(late_reports_go_to_the_oldest_open_second),
