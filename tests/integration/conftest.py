@@ -1,7 +1,6 @@
-"""Integration tests run real processes; tests/support is importable, and nothing may be left running."""
+"""Integration tests run real processes; tests/support is importable, and a test leaves nothing behind (leftovers.py)."""
 
 import collections
-import os
 import signal
 import sys
 from pathlib import Path
@@ -10,13 +9,15 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
 
-import harness  # noqa: E402
+import leftovers  # noqa: E402
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job has it ignored, and so would its children
+REPORTS = leftovers.watch()
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "alone: measures, and so wants the machine to itself; the others run several files at a time")
+    config.addinivalue_line("markers", "tells(pattern): a program of this test tells of a fault, and should")
 
 
 def pytest_collection_modifyitems(items):
@@ -25,9 +26,22 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: (-sizes[item.path], str(item.path)))
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    report = (yield).get_result()
+    if report.when == "call":
+        item.has_passed = report.passed
+
+
 @pytest.fixture(autouse=True)
-def nothing_left_running():
-    before = set(harness.children(os.getpid()))
+def nothing_left_behind(request):
+    before = leftovers.Before(REPORTS)
     yield
-    left = [pid for pid in set(harness.children(os.getpid())) - before if harness.is_alive(pid)]
-    assert not left, f"processes left running: {left}"
+    told = request.node.get_closest_marker("tells")
+    words = before.words(told and told.args[0])
+    assert not words, "faults were told of:\n" + "\n".join(words)
+    left = before.processes()
+    assert not left, "processes left running:\n" + "\n".join(left)
+    if request.node.has_passed:  # else its frames are kept, and what they hold
+        open_files = before.open_descriptors()
+        assert not open_files, "descriptors left open:\n" + "\n".join(open_files)

@@ -12,7 +12,7 @@ import textwrap
 import time
 
 import pytest
-from harness import SANITIZED, WORKER, Process, wait_for
+from harness import SANITIZED, WORKER, Process
 
 LIMIT = 120
 
@@ -478,16 +478,11 @@ def test_sigterm_wakes_a_sleeping_worker(tmp_path):
     script = tmp_path / "s.py"
     script.write_text("import gevent, signal, sys\nsignal.signal(signal.SIGTERM, lambda *a: sys.exit(7))\n"
                       "print('up', flush=True)\ngevent.sleep(1000)\n")
-    process = Process([WORKER, "--python", script])
-    try:
-        wait_for(lambda: "up" in "".join(process.out), "the script")
-        time.sleep(0.2)
-        process.popen.send_signal(signal.SIGTERM)
-        assert process.popen.wait(90) == 7
-    finally:
-        if process.popen.poll() is None:
-            process.popen.kill()
-            process.popen.wait()
+    with Process([WORKER, "--python", script]) as process:
+        process.wait_line("up")
+        time.sleep(0.2)  # so that it sleeps
+        process.signal(signal.SIGTERM)
+        assert process.wait() == 7
 
 
 def test_fork():
@@ -574,8 +569,8 @@ def test_health():
         gevent.sleep(0.3)
         calm = _katydid.health()
         def hog():
-            end = time.process_time() + 0.3
-            while time.process_time() < end: pass
+            end = time.monotonic() + 0.3
+            while time.monotonic() < end: pass
         gevent.spawn(hog).join()
         gevent.sleep(0.1)
         busy = _katydid.health()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness import KATYDID, Process, children, free_port, is_alive, katydid, locustfile, target, wait_for
+from hosts import privileges
 
 FILE = '''
 import os, subprocess
@@ -90,10 +91,19 @@ done
 """
 
 
+def named(name, pid):
+    """Of a process and what it started, the first one of that name; or None."""
+    if Path(f"/proc/{pid}/comm").read_text().strip() == name:
+        return pid
+    return next(filter(None, (named(name, child) for child in children(pid))), None)
+
+
 @pytest.mark.parametrize("how", ["local", "worker"])
 def test_the_first_process_of_a_container_leaves_no_zombies(served, how):
     """In a process namespace of its own, of which /proc shows the zombies."""
-    alone = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc", "--kill-child"]
+    before, into = privileges()
+    alone = [*before, "unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+    enter = [*(["sudo", "-n"] if into is None else []), "nsenter", *(into or [])]
     env = {"TARGET": served.url, "ORPHANS": "1"}
     words = ["-f", served.file, "--headless", "-u", 3, "-r", 3]
     port = free_port()
@@ -105,8 +115,8 @@ def test_the_first_process_of_a_container_leaves_no_zombies(served, how):
         started = [katydid(*other, env=env) for other in others]
         try:
             (started or [run])[0].wait_line("All users spawned")
-            first = wait_for(lambda: children(run.pid), "the first process")[0]
-            look = ["nsenter", "--target", str(first), "--user", "--pid", "--mount", "sh", "-c", ZOMBIES]
+            first = wait_for(lambda: named("katydid", run.pid), "the first process")
+            look = [*enter, "--target", str(first), "--pid", "--mount", "sh", "-c", ZOMBIES]
             with Process(look) as looked:
                 looked.wait()
                 sights = [line.split() for line in looked.stdout.splitlines()]

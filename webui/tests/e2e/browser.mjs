@@ -1,7 +1,8 @@
 /* The machine's Chromium (or Chrome), driven by playwright-core; and the servers the pages come from. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -51,6 +52,43 @@ export function watch(page, complaints = []) {
   return complaints;
 }
 
+/** Asks once, by GET. Not by fetch(): in Node 24 its connection's end may find the body's reader paused, which ends the process (nodejs/undici#5360). */
+export function get(url, headers = {}) {
+  return new Promise((resolve, reject) => {
+    const asked = request(url, { headers }, (answer) => {
+      let text = "";
+      answer.setEncoding("utf8");
+      answer.on("data", (part) => (text += part));
+      answer.on("end", () => resolve({ status: answer.statusCode, headers: answer.headers, text, json: () => JSON.parse(text) }));
+      answer.on("error", reject);
+    });
+    asked.on("error", reject);
+    asked.end();
+  });
+}
+
+/* As tests/support/leftovers.py: nothing that a page or a test does may bring one of these about. */
+const FAULT = /Sanitizer[: ]|runtime error: |Assertion [`'].*failed|^out of memory: |^Fatal Python error|Internal error in |^\[(?:warn|err)\] |\/CRITICAL\/katydid/m;
+const CRASHES = ["SIGABRT", "SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE"];
+
+function read(path) {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return ""; // it has gone
+  }
+}
+
+const childrenOf = (pid) => read(`/proc/${pid}/task/${pid}/children`).split(" ").filter(Boolean);
+const isAlive = (pid) => !/^(?:.*\) [ZX]|$)/.test(read(`/proc/${pid}/stat`));
+
+/** A program that has ended told of no fault, and what it had started ends too. */
+async function leftNothing(child, started, output) {
+  if (FAULT.test(output) || CRASHES.includes(child.signalCode)) throw new Error(`a fault (${child.signalCode ?? child.exitCode}):\n${output}`);
+  for (const until = Date.now() + 30_000; started.some(isAlive); await new Promise((done) => setTimeout(done, 50)))
+    if (Date.now() > until) throw new Error(`left running: ${started.filter(isAlive)}`);
+}
+
 /** Starts a program whose first line of output matching `ready` holds the address of its page. */
 export async function startServer(command, args, ready = /(https?:\/\/\S+)/, { seconds = 90, ...options } = {}) {
   const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"], ...options });
@@ -72,9 +110,12 @@ export async function startServer(command, args, ready = /(https?:\/\/\S+)/, { s
       url, child,
       output: () => output,
       async stop(signal = "SIGTERM") {
-        if (child.exitCode !== null || child.signalCode !== null) return;
-        child.kill(signal);
-        await once(child, "exit");
+        const started = childrenOf(child.pid);
+        if (child.exitCode === null && child.signalCode === null) {
+          child.kill(signal);
+          await once(child, "exit");
+        }
+        await leftNothing(child, started, output);
       },
     };
   } catch (error) {

@@ -11,7 +11,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { HERE, openBrowser, startServer } from "./browser.mjs";
+import { HERE, get, openBrowser, startServer } from "./browser.mjs";
 import { fakeMaster } from "./fake-master.mjs";
 
 const DIST = process.env.KATYDID_DIST ?? join(HERE, "../../dist");
@@ -248,12 +248,12 @@ longTest("15: the same over the real server, an hour of 1,000 endpoints that all
   try {
     await page.goto(`${server.url}/#/endpoints`);
     await page.locator(".grid-body .row").first().waitFor();
-    const state = await (await fetch(`${server.url}/api/v1/state`)).json();
+    const state = (await get(`${server.url}/api/v1/state`)).json();
     let from = Math.ceil(state.started) + 5;
     await within("brush of nearly an hour, 1,000 rows, real server", 300, "ms", async () => {
       from += 7;
       const to = from + HOUR - 60;
-      const { total } = await (await fetch(`${server.url}/api/v1/range?from=${from}&to=${to}`)).json();
+      const { total } = (await get(`${server.url}/api/v1/range?from=${from}&to=${to}`)).json();
       return brush(page, from, to, total[1]);
     });
   } finally {

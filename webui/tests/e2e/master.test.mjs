@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { openBrowser, startServer, watch } from "./browser.mjs";
+import { get, openBrowser, startServer, watch } from "./browser.mjs";
 
 const KATYDID = process.env.KATYDID_BIN ?? "../build/katydid";
 const LOCUSTFILE = `
@@ -29,7 +29,7 @@ let served = 0;
 
 const startMaster = (port = 0) =>
   startServer(KATYDID, ["-f", join(folder, "locustfile.py"), "--web-port", String(port)], READY);
-const json = async (path) => (await fetch(new URL(path, master.url))).json();
+const json = async (path) => (await get(new URL(path, master.url))).json();
 const tile = (name) => page.locator(".tile", { has: page.getByRole("heading", { name, exact: true }) }).locator(".tile-value");
 const number = async (name) => Number((await tile(name).innerText()).replace(/[^0-9.]/g, ""));
 const status = (word) => page.locator(".run-status .status", { hasText: word });

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
-import { HERE, openBrowser, startServer, watch } from "./browser.mjs";
+import { HERE, get, openBrowser, startServer, watch } from "./browser.mjs";
 import { fakeMaster } from "./fake-master.mjs";
 
 const BUILD = dirname(process.env.KATYDID_BIN ?? "../build/katydid");
@@ -389,19 +389,19 @@ test("what was missed while disconnected is fetched: the charts have no hole", a
 test("files are cached by name, the page itself is not, and every answer is guarded", async () => {
   const server = await startServer(join(BUILD, "support/webdemo"), []);
   try {
-    const html = await fetch(server.url);
-    assert.equal(html.headers.get("cache-control"), "no-store");
-    assert.match(html.headers.get("content-security-policy"), /default-src 'none'; script-src 'self'/);
-    const script = /src="\.\/(assets\/[^"]+)"/.exec(await html.text())[1];
-    const asset = await fetch(`${server.url}/${script}`);
-    assert.match(asset.headers.get("cache-control"), /immutable/);
-    const again = await fetch(`${server.url}/${script}`, { headers: { "If-None-Match": asset.headers.get("etag") } });
+    const html = await get(server.url);
+    assert.equal(html.headers["cache-control"], "no-store");
+    assert.match(html.headers["content-security-policy"], /default-src 'none'; script-src 'self'/);
+    const script = /src="\.\/(assets\/[^"]+)"/.exec(html.text)[1];
+    const asset = await get(`${server.url}/${script}`);
+    assert.match(asset.headers["cache-control"], /immutable/);
+    const again = await get(`${server.url}/${script}`, { "If-None-Match": asset.headers.etag });
     assert.equal(again.status, 304);
     for (const path of ["/", "/nothing", "/api/v1/state", `/${script}`, "/stop?x=%"]) {
-      const { headers } = await fetch(server.url + path);
-      assert.equal(headers.get("x-content-type-options"), "nosniff", path);
-      assert.equal(headers.get("x-frame-options"), "DENY", path);
-      assert.equal(headers.get("access-control-allow-origin"), null, path);
+      const { headers } = await get(server.url + path);
+      assert.equal(headers["x-content-type-options"], "nosniff", path);
+      assert.equal(headers["x-frame-options"], "DENY", path);
+      assert.equal(headers["access-control-allow-origin"], undefined, path);
     }
   } finally {
     await server.stop("SIGKILL");

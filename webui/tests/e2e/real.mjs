@@ -6,7 +6,7 @@ import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startServer } from "./browser.mjs";
+import { get, startServer } from "./browser.mjs";
 
 const KATYDID = process.env.KATYDID_BIN ?? "../build/katydid";
 const READY = /Starting web interface at (http:\/\/[^\s,]+)/;
@@ -32,8 +32,8 @@ export async function startMaster(locustfile, args = []) {
   const master = await startServer(KATYDID, ["-f", path, "--web-port", "0", ...args], READY);
   return {
     ...master, path,
-    json: async (route) => (await fetch(new URL(route, master.url))).json(),
-    text: async (route) => (await fetch(new URL(route, master.url))).text(),
+    json: async (route) => (await get(new URL(route, master.url))).json(),
+    text: async (route) => (await get(new URL(route, master.url))).text,
     async stop(signal) {
       await master.stop(signal);
       rmSync(folder, { recursive: true, force: true });
