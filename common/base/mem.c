@@ -16,6 +16,17 @@ static void *checked(void *p, size_t size)
     return p;
 }
 
+void mem_refused(const char *what)
+{
+    fprintf(stderr, "out of memory: %s was refused\n", what);
+    abort();
+}
+
+void *mem_try_realloc(void *p, size_t size)
+{
+    return realloc(p, size);
+}
+
 void *mem_zalloc(size_t size)
 {
     return checked(calloc(1, size), size);

@@ -24,18 +24,28 @@ void sbuf_clear(struct sbuf *b)
         b->data[0] = 0;
 }
 
-void sbuf_reserve(struct sbuf *b, size_t more)
+bool sbuf_try_reserve(struct sbuf *b, size_t more)
 {
     if (more < b->cap && b->len < b->cap - more)
-        return;
+        return true;
     if (more > SIZE_MAX / 2 - b->len - 1)
-        abort();
+        return false;
     size_t need = b->len + more + 1;
     size_t cap = b->cap ? b->cap * 2 : 64;
     if (cap < need)
         cap = need;
-    b->data = mem_realloc(b->data, cap);
+    char *data = mem_try_realloc(b->data, cap);
+    if (!data)
+        return false;
+    b->data = data;
     b->cap = cap;
+    return true;
+}
+
+void sbuf_reserve(struct sbuf *b, size_t more)
+{
+    if (!sbuf_try_reserve(b, more))
+        mem_refused("room for a text");
 }
 
 void sbuf_add(struct sbuf *b, const void *bytes, size_t len)
@@ -64,7 +74,7 @@ void sbuf_addv(struct sbuf *b, const char *format, va_list args)
     sbuf_reserve(b, 128);
     int n = vsnprintf(b->data + b->len, b->cap - b->len, format, args);
     if (n < 0)
-        abort();
+        mem_refused("a formatted text"); /* nothing else can be wrong with our own formats */
     if ((size_t)n >= b->cap - b->len) {
         sbuf_reserve(b, (size_t)n);
         vsnprintf(b->data + b->len, b->cap - b->len, format, again);

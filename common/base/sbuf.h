@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* sbuf: a growing byte string. Aborts when memory is out. Always NUL-terminated once written. */
+/* sbuf: a growing byte string. Always NUL-terminated once written. Where memory is refused the
+ * program ends (mem.h); who appends what a peer sends asks sbuf_try_reserve first. */
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,8 +13,9 @@ struct sbuf {
 };
 
 void sbuf_fini(struct sbuf *b);
-void sbuf_clear(struct sbuf *b);                /* keeps the memory */
-void sbuf_reserve(struct sbuf *b, size_t more); /* room for that many bytes and a NUL */
+void sbuf_clear(struct sbuf *b);                    /* keeps the memory */
+void sbuf_reserve(struct sbuf *b, size_t more);     /* room for that many bytes and a NUL */
+bool sbuf_try_reserve(struct sbuf *b, size_t more); /* false: refused, and b is as it was */
 void sbuf_add(struct sbuf *b, const void *bytes, size_t len);
 void sbuf_adds(struct sbuf *b, const char *text);
 void sbuf_addc(struct sbuf *b, char c);

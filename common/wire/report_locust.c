@@ -8,6 +8,7 @@
  * malformed. A histogram with more samples than its row has requests ends where they end. */
 #include "common/wire/report.h"
 
+#include "common/base/mem.h"
 #include "common/base/sat.h"
 #include "common/base/utf8.h"
 #include "common/wire/report_parts.h"
@@ -194,7 +195,8 @@ static void pack_error_key(msgpack_packer *pk, const struct failure *f, struct s
     sbuf_clear(scratch);
     sbuf_addf(scratch, "%s.%s.", f->method, f->name);
     add_repr(scratch, f->text);
-    EVP_Digest(scratch->data, scratch->len, digest, &len, EVP_sha256(), NULL);
+    if (EVP_Digest(scratch->data, scratch->len, digest, &len, EVP_sha256(), NULL) != 1)
+        mem_refused("a digest");
     sbuf_clear(scratch);
     for (unsigned int i = 0; i < len; i++)
         sbuf_addf(scratch, "%02x", digest[i]);

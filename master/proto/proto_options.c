@@ -4,6 +4,7 @@
  *
  * The map is copied around the changed pair byte for byte: what other values are is not looked
  * at. */
+#include "common/base/mem.h"
 #include "common/base/sbuf.h"
 #include "master/proto/proto_walk.h"
 
@@ -81,8 +82,8 @@ static bool put_list(msgpack_packer *pk, const msgpack_object *list, const char 
     for (const char *c = texts[0]; *c; c++)
         parts += *c == ',';
     msgpack_pack_array(pk, parts);
-    char *copy = strdup(texts[0]), *rest = copy;
-    bool is_good = copy != NULL;
+    char *copy = mem_strdup(texts[0]), *rest = copy;
+    bool is_good = true;
     for (size_t i = 0; is_good && i < parts; i++)
         is_good = put_element(pk, list, strsep(&rest, ","));
     free(copy);

@@ -2,6 +2,8 @@
 /* front_tls: loads a certificate and its key for the front, and words what is wrong with them. */
 #include "master/web/front.h"
 
+#include "common/base/sbuf.h"
+
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -21,10 +23,9 @@ static int no_passphrase(char *to, int size, int is_writing, void *arg)
 
 static char *words(const char *option, const char *file, const char *cause)
 {
-    char *text = NULL;
-    if (asprintf(&text, "%s %s cannot be used: %s", option, file, cause) < 0)
-        return NULL;
-    return text;
+    struct sbuf text = {0};
+    sbuf_addf(&text, "%s %s cannot be used: %s", option, file, cause);
+    return sbuf_take(&text);
 }
 
 /* What keeps a file from being read at all. */

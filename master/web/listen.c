@@ -5,6 +5,7 @@
  * cross-origin answers. */
 #include "master/web/listen.h"
 
+#include "common/base/sbuf.h"
 #include "master/web/front.h"
 
 #include <arpa/inet.h>
@@ -22,11 +23,12 @@
 static bool fail(char **why, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static bool fail(char **why, const char *format, ...)
 {
+    struct sbuf text = {0};
     va_list args;
     va_start(args, format);
-    if (vasprintf(why, format, args) < 0)
-        *why = NULL;
+    sbuf_addv(&text, format, args);
     va_end(args);
+    *why = sbuf_take(&text);
     return false;
 }
 

@@ -3,6 +3,7 @@
  * has one script and one style, or it cannot be one file. */
 #include "master/web/report_file.h"
 
+#include "common/base/mem.h"
 #include "master/web/asset.h"
 #include "master/web/facts.h"
 #include "master/web/report_block.h"
@@ -55,7 +56,8 @@ static void add_hash(struct sbuf *out, const struct sbuf *text)
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned int len = 0;
-    EVP_Digest(text->data, text->len, digest, &len, EVP_sha256(), NULL);
+    if (EVP_Digest(text->data, text->len, digest, &len, EVP_sha256(), NULL) != 1)
+        mem_refused("a digest");
     sbuf_adds(out, "'sha256-");
     add_base64(out, digest, len);
     sbuf_addc(out, '\'');

@@ -30,6 +30,8 @@ MENTION = re.compile(r"(?<![\w./-])((?:common|master|worker|tests|docs|setup|web
 OTHERS_FILES = {"zmq.h", "Python.h", "_ssl.c", "OUT.c"}
 MADE = ("webui/dist/", "webui/node_modules/")
 GENERATORS = ["setup/columns.py", "setup/options.py"]
+ALLOCATORS = r"\b(malloc|calloc|realloc|reallocarray|strdup|strndup|asprintf|vasprintf|getline|getdelim|open_memstream)\s*\("
+MEM = "common/base/mem.c"
 FILE_MAX, FUNCTION_MAX, WIDTH = 700, 80, 100
 
 
@@ -143,6 +145,8 @@ def check(path, homes, findings):
             code = code_of(line)
             if not path.startswith("tests/") and re.search(BANNED, code) and not code.lstrip().startswith("*"):
                 report(index, "banned", re.search(BANNED, code).group(1))
+            if not path.startswith("tests/") and path != MEM and (found := re.search(ALLOCATORS, code)):
+                report(index, "memory", f"{found.group(1)}: memory comes from {MEM}")
             if len(line) > WIDTH:
                 report(index, "width", f"{len(line)} columns")
     for index, line in enumerate(lines):

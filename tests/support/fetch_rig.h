@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/base/clk.h"
+#include "common/base/mem.h"
 #include "worker/http1/fetch.h"
 
 #define RIG_PATIENCE_MS 60000
@@ -67,7 +68,7 @@ static inline void rig_on_done(void *arg)
 /* "GET path" with the rig's settings. */
 static inline struct fetch *rig_start(struct rig *r, const char *method, const char *path)
 {
-    struct rig_head *head = malloc(sizeof *head);
+    struct rig_head *head = mem_zalloc(sizeof *head);
     struct fetch_request q = r->request;
     head->next = r->heads;
     r->heads = head;

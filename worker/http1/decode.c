@@ -377,7 +377,8 @@ enum decode_step decode_write(struct decode *d, const char **bytes, size_t *len,
             return DECODE_FULL;
         const size_t left = max - out->len;
         const size_t room = left < OUT_STEP ? left : OUT_STEP;
-        sbuf_reserve(out, room);
+        if (!sbuf_try_reserve(out, room))
+            return DECODE_NO_MEMORY;
         struct span io = {(const uint8_t *)*bytes, *len, (uint8_t *)out->data + out->len, room};
         moved = false;
         for (unsigned i = d->count; i-- > 0;) {

@@ -18,6 +18,7 @@ enum decode_step {
     DECODE_OK,   /* all input taken, all output there is was given */
     DECODE_FULL, /* out has reached max: go on with the rest of the input, which may be empty */
     DECODE_BAD,
+    DECODE_NO_MEMORY, /* for the output */
 };
 
 /* Adds one Content-Encoding value (a list, in the order of encoding); *d is made on first use.

@@ -133,6 +133,7 @@ struct fetch_request {
     X(HEAD_TOO_LARGE, "response head too large")                                                   \
     X(BODY_TOO_LARGE, "response body too large")                                                   \
     X(DECODE, "response body could not be decompressed")                                           \
+    X(NO_MEMORY, "no memory left for the response body")                                           \
     X(NO_FILES, "no file descriptor left") /* EMFILE, ENFILE */                                    \
     X(CANCELLED, "cancelled")
 enum fetch_error {

@@ -38,7 +38,8 @@ enum fetch_error fetch_body_begin(struct fetch *f)
     if (len > f->engine->limits.max_body)
         return FETCH_BODY_TOO_LARGE;
     if (len > f->parser.stable_left)
-        sbuf_reserve(&f->body, len < EARLY_RESERVE ? len : EARLY_RESERVE);
+        if (!sbuf_try_reserve(&f->body, len < EARLY_RESERVE ? len : EARLY_RESERVE))
+            return FETCH_NO_MEMORY;
     return FETCH_OK;
 }
 
@@ -49,13 +50,22 @@ static bool stop(struct fetch *f, enum fetch_error error)
     return false;
 }
 
+static enum fetch_error error_of(enum decode_step step)
+{
+    return step == DECODE_BAD         ? FETCH_DECODE
+           : step == DECODE_NO_MEMORY ? FETCH_NO_MEMORY
+                                      : FETCH_OK;
+}
+
 static bool collect(struct fetch *f, const char *bytes, size_t len)
 {
     const uint64_t max = f->engine->limits.max_body;
     if (f->decode) {
-        if (f->is_undecodable ||
-            decode_write(f->decode, &bytes, &len, &f->body, max + 1) == DECODE_BAD)
-            return stop(f, FETCH_DECODE);
+        const enum fetch_error error =
+            f->is_undecodable ? FETCH_DECODE
+                              : error_of(decode_write(f->decode, &bytes, &len, &f->body, max + 1));
+        if (error != FETCH_OK)
+            return stop(f, error);
         return f->body.len <= max || stop(f, FETCH_BODY_TOO_LARGE);
     }
     uint64_t whole;
@@ -66,12 +76,14 @@ static bool collect(struct fetch *f, const char *bytes, size_t len)
     }
     if (len > max - f->body.len)
         return stop(f, FETCH_BODY_TOO_LARGE);
+    if (!sbuf_try_reserve(&f->body, len))
+        return stop(f, FETCH_NO_MEMORY);
     sbuf_add(&f->body, bytes, len);
     return true;
 }
 
 /* Moves undecoded bytes on as far as there is room. */
-static bool decode_waiting(struct fetch *f)
+static enum fetch_error decode_waiting(struct fetch *f)
 {
     const char *bytes = f->undecoded.data;
     size_t len = f->undecoded.len;
@@ -81,7 +93,7 @@ static bool decode_waiting(struct fetch *f)
         memmove(f->undecoded.data, bytes, len);
     f->undecoded.len = len;
     f->has_more_decoded = step == DECODE_FULL;
-    return step != DECODE_BAD;
+    return error_of(step);
 }
 
 static bool pass_on(struct fetch *f, const char *bytes, size_t len)
@@ -93,7 +105,8 @@ static bool pass_on(struct fetch *f, const char *bytes, size_t len)
     if (f->is_undecodable)
         return stop(f, FETCH_DECODE);
     sbuf_add(&f->undecoded, bytes, len);
-    return decode_waiting(f) || stop(f, FETCH_DECODE);
+    const enum fetch_error error = decode_waiting(f);
+    return error == FETCH_OK || stop(f, error);
 }
 
 bool fetch_body_add(void *fetch, const char *bytes, size_t len)
@@ -140,7 +153,7 @@ static size_t take(struct fetch *f, void *buffer, size_t len)
 static void refill(struct fetch *f)
 {
     if (has_waiting(f) && f->body.len == 0) {
-        enum fetch_error error = decode_waiting(f) ? FETCH_OK : FETCH_DECODE;
+        enum fetch_error error = decode_waiting(f);
         if (error == FETCH_OK && f->is_body_whole)
             error = fetch_body_finish(f);
         if (error != FETCH_OK) {

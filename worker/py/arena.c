@@ -10,6 +10,9 @@
  * All other requests (object arenas) go where CPython sends them. Called with the GIL held.
  */
 #include "worker/py/arena.h"
+
+#include "common/base/mem.h"
+
 #include <Python.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -56,7 +59,7 @@ static void arena_free(void *ctx, void *ptr, size_t size)
     }
     if (chunks.count == chunks.cap) {
         size_t cap = chunks.cap ? chunks.cap * 2 : 1024;
-        void **items = realloc(chunks.items, cap * sizeof *items);
+        void **items = mem_try_realloc(chunks.items, cap * sizeof *items);
         if (!items) {
             original.free(original.ctx, ptr, size); /* a hole is better than a leak */
             return;
