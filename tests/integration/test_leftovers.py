@@ -11,7 +11,7 @@ from harness import Process, wait_for
 from leftovers import Before
 
 WORDS = [
-    "==7==ERROR: AddressSanitizer: heap-use-after-free", "a.c:1:2: runtime error: signed integer overflow", "x: a.c:3: f: Assertion `n > 0' failed.",
+    "==7==ERROR: AddressSanitizer: heap-use-after-free", "mem.c:1:2: runtime error: signed integer overflow", "x: mem.c:3: f: Assertion `n > 0' failed.",
     "out of memory: 64 bytes were refused", "Fatal Python error: Segmentation fault", "[warn] Epoll MOD(1) on fd 7 failed",
     "[2026-01-01 00:00:00,000] vm/CRITICAL/katydid: Internal error in <Greenlet>", "NameError: name '_silence_s' is not defined",
 ]
