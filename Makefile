@@ -30,29 +30,10 @@ endif
 
 # ---- packages -------------------------------------------------------------------------------
 
-DEPS_build := gcc make pkg-config libevent-dev libzmq3-dev libmsgpack-c-dev|libmsgpack-dev libcivetweb-dev \
-  libssl-dev libjansson-dev zlib1g-dev libbrotli-dev libzstd-dev \
-  $(if $(filter /usr/bin/python3,$(PYTHON)),python3-dev python3-gevent python3-greenlet python3-requests python3-msgpack python3-brotli)
-DEPS_page   = $(shell setup/node.sh have || echo python3-venv)
-DEPS_test  := libcmocka-dev python3-flask python3-flask-login python3-pytest python3-pytest-xdist python3-zmq python3-venv nginx-light iproute2 openssl curl procps \
-  postgresql mosquitto zsh fish
-DEPS_e2e   := $(if $(CHROMIUM)$(wildcard /usr/bin/google-chrome /snap/bin/chromium),,chromium|chromium-browser) # Ubuntu: as a snap
-DEPS_bench := wrk nginx-light python3-venv
-DEPS_lint  := clang clang-format clang-tidy cppcheck libclang-rt-dev|libclang-rt-14-dev
-
-help_like := $(or $(if $(MAKECMDGOALS),,no),$(if $(filter-out help clean uninstall docker-test,$(MAKECMDGOALS)),no))
-wants      = $(if $(filter $(1),$(MAKECMDGOALS)),$(2))
-groups    := build $(if $(filter 0,$(WEBUI)),,page) $(call wants,test unit integration e2e asan ubsan tsan ci bench screenshots,test) \
-  $(call wants,test e2e ci bench screenshots,e2e) $(call wants,bench,bench) $(call wants,lint tidy format fuzz ci,lint)
-empty     :=
-DEPS      := build/.deps-$(subst $(empty) ,-,$(strip $(groups)))
+include setup/packages.mk
 ifneq ($(help_like),)
-include $(DEPS)
 include $(O)/python.mk
 endif
-
-$(DEPS): Makefile setup/packages.sh setup/check.sh
-	@setup/packages.sh $(patsubst %,'%',$(sort $(foreach g,$(groups),$(DEPS_$(g))))) && setup/check.sh '$(CC)' && touch $@
 $(O)/python.mk: FORCE | $(DEPS)
 	@mkdir -p $(@D); $(PYTHON) setup/python.py $@ build/venv-python
 
@@ -146,15 +127,9 @@ $(PY_SO): $(call obj,$(PY_SO_C)) $(O)/libnet.a $(O)/libcommon.a
 
 # The page: built by npm once per change of webui/, then embedded as one C file of gzipped bytes.
 WEBUI_SRC := $(shell find webui -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/test*' 2>/dev/null)
-NODE_PATH := $(CURDIR)/build/node/bin
-webui/node_modules/.stamp: webui/package-lock.json | build/node/.stamp
-	@echo "  NPM   ci"
-	$(Q)cd webui && PATH=$(NODE_PATH):$$PATH npm ci --ignore-scripts --no-audit --no-fund --no-progress --no-update-notifier --loglevel=error >/dev/null && touch node_modules/.stamp
 webui/dist/.stamp: webui/node_modules/.stamp $(WEBUI_SRC)
 	@echo "  NPM   build"
 	$(Q)cd webui && PATH=$(NODE_PATH):$$PATH npm run --silent build >/dev/null && touch dist/.stamp
-build/node/.stamp: setup/node.sh setup/node.txt
-	@mkdir -p $(@D); setup/node.sh have || PYTHON=$(PYTHON) setup/node.sh get build/node; touch $@
 WEBUI ?= 1# 0 builds without Node and without the page: the API only
 webui_dist := $(if $(filter 0,$(WEBUI)),none,webui/dist)
 $(O)/obj/assets.c: $(if $(filter 0,$(WEBUI)),,webui/dist/.stamp) webui/embed.py docs/openapi.json $(O)/.webui-$(webui_dist:webui/%=%)

@@ -182,7 +182,10 @@ def main(arguments):
     table = rows(TABLE.read_text())
     stale = []
     python, page = ROOT / "worker/pylib/locust/_option_table.py", ROOT / "docs/options.md"
-    for path, text in ((python, python_table(table)), (page, manual(table, page.read_text()))):
+    made = {python: python_table(table)} if python.parent.exists() else {}
+    if page.exists():
+        made[page] = manual(table, page.read_text())
+    for path, text in made.items():  # an image is built from a part of the tree
         if path.exists() and path.read_text() == text:
             continue
         stale.append(path.relative_to(ROOT))

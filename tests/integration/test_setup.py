@@ -4,6 +4,7 @@ Programs of the system are replaced by small ones of our own: nothing is install
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -93,3 +94,31 @@ def test_another_version_is_refused_by_name(tmp_path):
     code = code.replace("sys.argv.pop(0) or ''", repr(str(SETUP / "python.py")))
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 1 and "is Python 3.10; Katydid embeds CPython 3.11 to 3.14" in done.stderr, done.stderr
+
+
+def test_an_image_needs_only_what_its_layers_have(tmp_path):
+    """Each make of the Dockerfile finds its rules and files among what was copied before it; none of them is run."""
+    (tmp_path / "build/node").mkdir(parents=True)
+    for stamp in ("build/.deps-build", "build/.deps-build-page", "build/node/.stamp"):
+        (tmp_path / stamp).touch()
+    seen, told = [], []
+    for line in (ROOT / "docker/Dockerfile").read_text().split("\nFROM ")[1].splitlines():
+        if line.startswith("COPY "):
+            *sources, folder = line.split()[1:]
+            for source in (one for pattern in sources for one in ROOT.glob(pattern)):
+                if source.is_dir():
+                    shutil.copytree(source, tmp_path / folder, dirs_exist_ok=True, symlinks=True, ignore=shutil.ignore_patterns("node_modules", "dist"))
+                else:
+                    (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+                    shutil.copy2(source, tmp_path / folder)
+            seen += sources
+        elif found := re.match(r"RUN (make\b[^&]*)", line):
+            for stamp in tmp_path.glob("build/.deps-*"):
+                os.utime(stamp)  # they are there
+            done = subprocess.run([*found.group(1).split(), "-n"], cwd=tmp_path, capture_output=True, text=True)
+            assert done.returncode == 0, (line, done.stderr)
+            assert "apt-get" not in done.stdout
+            told.append(("Makefile" in seen, found.group(1)))
+            if (tmp_path / "setup/options.py").exists():
+                subprocess.run([sys.executable, tmp_path / "setup/options.py"], check=True)
+    assert [has_makefile for has_makefile, _ in told] == [False, False, True, True, True], told
