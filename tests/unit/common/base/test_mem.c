@@ -10,7 +10,7 @@
 #include "master/data/timeline.h"
 #include "master/data/view_build.h"
 #include "master/options/options_table.h"
-#include "master/out/output.h"
+#include "master/out/json_stats.h"
 #include "master/proto/proto.h"
 #include "master/web/figures.h"
 #include "master/web/guard.h"
