@@ -89,6 +89,18 @@ struct range_out {
     size_t health_count;
 };
 
+/* Of requests without a time there is none: not even 0. */
+static void forget_times(struct view_row *row, const struct tally *t)
+{
+    if (t->requests <= t->none_requests)
+        row->mean_ms = row->min_ms = row->max_ms = NAN;
+    if (t->hist.count > 0)
+        return;
+#define SHOWN_QUANTILE(field, name, of, share, unit, label, width, meaning) row->field = NAN;
+#include "common/metric/columns.def"
+    row->median_ms = NAN;
+}
+
 static struct view_row row_of(uint32_t id, const struct tally *t, double seconds)
 {
     struct view_row row = {.id = id,
@@ -97,6 +109,7 @@ static struct view_row row_of(uint32_t id, const struct tally *t, double seconds
     row.total_rps = row.rps;
     row.total_fail_rps = row.fail_rps;
     viewer_set_figures(&row, t);
+    forget_times(&row, t);
     return row;
 }
 

@@ -33,7 +33,7 @@ function drawConfidence(plot: uPlot, answer: DistributionAnswer): void {
   ctx.lineWidth = 1.5 * scale;
   for (const [name, q] of MARKS) {
     const bounds = answer.ci95[name];
-    if (!bounds) continue;
+    if (!bounds || bounds[0] === null || bounds[1] === null) continue; // too few samples for a bound
     const x = plot.valToPos(nines(q), "x", true);
     if (x > bbox.left + bbox.width) continue;
     const [high, low] = [plot.valToPos(bounds[1], "y", true), plot.valToPos(Math.max(bounds[0], 1e-3), "y", true)];

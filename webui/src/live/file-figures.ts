@@ -1,7 +1,8 @@
 /* Answers about ranges of a recorded run: the windows of the report are added up, histograms
- * included, and every number is read from the sum. A range is widened to whole windows; what is
+ * included, and every number is read from the sum, as the master does it (master/web/figures.c, spread.c):
+ * tests/vectors/report.json holds the two together. A range is widened to whole windows; what is
  * asked about all of the run comes from the rows of the whole run, which every endpoint has. */
-import { CURVE_QUANTILES, HistRule, Histogram, type Sparse } from "../stats/hist";
+import { HistRule, Histogram, type Sparse } from "../stats/hist";
 import type { Figures, SamplesAsk, SeriesAsk } from "./figures";
 import { COUNTS, HISTS, QUANTILES, ROW, ROW_WIDTH, SUMS } from "./columns";
 import { POINT, POINT_WIDTH } from "./protocol";
@@ -12,9 +13,16 @@ import { SeriesTable } from "./series";
 
 const BUCKETS_MOST = 400;
 const HEAT_ROWS = 64;
+const TREND_STEPS = 30;
 const PHASES = 7;
 /** In the order of a point, from s0 on. */
 const PER_SECOND = [WIN.s0, WIN.s2, WIN.s3, WIN.s4, WIN.s5, WIN.sent, WIN.received];
+
+/** The shares of a curve: five points for each halving of what is left to 1. */
+const CURVE: readonly number[] = [
+  ...Array.from({ length: 17 * 5 }, (_, i) => Number((1 - 0.5 ** Math.floor(i / 5) * (1 - (i % 5) / 10)).toPrecision(6))).filter((q) => q < 0.99999),
+  0.99999,
+];
 
 /** Rows of one endpoint added up. */
 export class Sum {
@@ -60,13 +68,13 @@ export class Sum {
   /** As a row of the endpoints table; rates over `seconds`. */
   row(id: number, seconds: number): (number | null)[] {
     const out = new Array<number | null>(ROW_WIDTH).fill(null);
-    const [count, failed] = [this.n[WIN.count]!, this.n[WIN.failed]!];
+    const count = this.n[WIN.count]!;
+    const [rate, failRate] = [count, this.n[WIN.failed]!].map((n) => (seconds > 0 ? n / seconds : 0)) as [number, number];
     for (const [column, sum] of COUNTS) out[column] = this.n[sum]!;
     for (const [column, hist, q] of QUANTILES) out[column] = this.ms(q, hist);
     const values: [number, number | null][] = [
-      [ROW.id, id], [ROW.rps, count / seconds], [ROW.failRps, failed / seconds], [ROW.totalRps, count / seconds],
-      [ROW.totalFailRps, failed / seconds], [ROW.mean, this.meanMs], [ROW.min, this.timed > 0 ? this.min / 1000 : null],
-      [ROW.max, this.timed > 0 ? this.max / 1000 : null], [ROW.median, this.ms(0.5)], [ROW.meanBytes, count > 0 ? this.n[WIN.bytes]! / count : null],
+      [ROW.id, id], [ROW.rps, rate], [ROW.failRps, failRate], [ROW.totalRps, rate], [ROW.totalFailRps, failRate], [ROW.mean, this.meanMs], [ROW.min, this.timed > 0 ? this.min / 1000 : null],
+      [ROW.max, this.timed > 0 ? this.max / 1000 : null], [ROW.median, this.ms(0.5)], [ROW.meanBytes, count > 0 ? this.n[WIN.bytes]! / count : 0],
     ];
     for (const [column, value] of values) out[column] = value;
     return out;
@@ -145,9 +153,16 @@ export class FileFigures implements Figures {
     return [rows[0]![WIN.from] as number, rows.at(-1)![WIN.to] as number];
   }
 
+  /** The time of the run that is in there: its first and last second may not be whole. */
+  private runSeconds(from: number, to: number): number {
+    const { started, ended } = this.report.tick;
+    const begin = Math.max(from, started);
+    return Math.max(0, (ended > begin && ended < to ? ended : to) - begin);
+  }
+
   async range(from: number, to: number): Promise<RangeAnswer> {
     const [start, end] = this.covered(from, to);
-    const seconds = Math.max(1, end - start);
+    const seconds = this.runSeconds(start, end);
     const rows: (number | null)[][] = [];
     for (const id of this.whole.keys()) if (id !== 0) rows.push(this.sum(id, from, to)?.row(id, seconds) ?? []);
     const isSaturated = this.report.saturated.filter(([a, b]) => a < end && b > start);
@@ -156,16 +171,18 @@ export class FileFigures implements Figures {
       complete: this.isAll(from, to) || this.byId.size >= this.whole.size,
       total: (this.sum(0, from, to) ?? new Sum(this.rule)).row(0, seconds),
       rows: rows.filter((row) => row.length > 0),
-      failures: this.kinds(start, end).map(({ id, in_range, first, last }) => [id ?? 0, in_range ?? 0, first, last]),
+      failures: this.failed(start, end),
       workers: this.workers(start, end), valid: isSaturated.length === 0, saturated: isSaturated,
     };
   }
 
   async groups(from: number, to: number, depth: number): Promise<GroupsAnswer> {
     const range = await this.range(from, to);
-    const seconds = Math.max(1, range.to - range.from);
+    const seconds = this.runSeconds(range.from, range.to);
+    const there = new Set(range.rows.map(([id]) => id));
     const members = new Map<string, { methods: Set<string>; ids: number[] }>();
     for (const [id, method, name] of this.report.tick.defs) {
+      if (!there.has(id)) continue;
       const prefix = prefixOf(name, depth);
       const group = members.get(prefix) ?? { methods: new Set(), ids: [] };
       group.methods.add(method);
@@ -214,12 +231,24 @@ export class FileFigures implements Figures {
     if (ask.worker !== undefined) return this.workerSeries(ask.worker);
     if (ask.id === undefined || ask.id === 0) return this.total;
     const rows = this.byId.get(ask.id) ?? [];
-    const points = rows.map((row) => {
-      const at = row[WIN.from] as number;
-      return new Sum(this.rule).add(row).point(at, (row[WIN.to] as number) - at);
+    const step = this.report.rows_windows.step;
+    const byTime = new Map(rows.map((row) => [row[WIN.from] as number, row]));
+    const points = (rows.length > 0 ? this.starts() : []).map((at) => {
+      const row = byTime.get(at);
+      const sum = new Sum(this.rule);
+      return (row ? sum.add(row) : sum).point(at, step);
     });
     for (const point of points) this.addUsers(point);
-    return SeriesTable.of(points, this.report.rows_windows.step);
+    return SeriesTable.of(points, step);
+  }
+
+  /** Where the windows of the run begin, also those without a request. */
+  private starts(): number[] {
+    const step = this.report.rows_windows.step;
+    const { from, to } = this.report;
+    const known = (this.byId.get(0)?.[0]?.[WIN.from] as number | undefined) ?? from;
+    const first = known - Math.ceil((known - from) / step) * step;
+    return Array.from({ length: Math.max(0, Math.ceil((to - first) / step)) }, (_, i) => first + i * step);
   }
 
   /** Users are the same for every endpoint. */
@@ -232,18 +261,18 @@ export class FileFigures implements Figures {
   async heatmap(from: number, to: number, id: number): Promise<HeatmapAnswer> {
     const rows = this.windows(id, from, to);
     const sum = this.sum(id, from, to);
-    const low = Math.log(Math.max(1, Number.isFinite(sum?.min ?? Infinity) ? sum!.min : 1));
-    const high = Math.max(low + 0.1, Math.log(Math.max(2, (sum?.max ?? 2) + 1)));
-    const bounds_ms = Array.from({ length: HEAT_ROWS + 1 }, (_, i) => Math.exp(low + ((high - low) * i) / HEAT_ROWS) / 1000);
-    const start = (rows[0]?.[WIN.from] as number | undefined) ?? from;
+    const low = sum !== null && sum.min <= sum.max ? Math.max(sum.min, 1) : 1;
+    const ratio = (Math.max(sum?.max ?? 0, low) * 1.001 + 1) / low;
+    const bounds_ms = Array.from({ length: HEAT_ROWS + 1 }, (_, i) => (low * ratio ** (i / HEAT_ROWS)) / 1000);
+    const start = this.covered(from, to)[0];
     const step = this.report.rows_windows.step;
     const cells: [number, number, number][] = [];
     let max = 0;
     for (const row of rows) {
       const column = new Float64Array(HEAT_ROWS);
       new Histogram(this.rule).add(row[WIN.hist] as Sparse | null).each((us, width, count) => {
-        const y = Math.floor(((Math.log(Math.max(1, us + width / 2)) - low) / (high - low)) * HEAT_ROWS);
-        column[Math.min(HEAT_ROWS - 1, Math.max(0, y))]! += count;
+        const y = Math.floor((Math.log(Math.max(us + Math.floor(width / 2), low) / low) / Math.log(ratio)) * HEAT_ROWS);
+        column[Math.min(HEAT_ROWS - 1, y)]! += count;
       });
       const x = Math.round(((row[WIN.from] as number) - start) / step);
       column.forEach((count, y) => {
@@ -256,18 +285,26 @@ export class FileFigures implements Figures {
   }
 
   async distribution(from: number, to: number, id: number): Promise<DistributionAnswer> {
-    const sum = this.sum(id, from, to);
-    if (sum === null || sum.hist.total === 0) return { count: 0, failed: 0, buckets: [], curve: [], ci95: {} };
-    const all: [number, number, number, number][] = [];
-    sum.hist.each((low, width, count, bucket) => {
-      const failed = Math.min(count, sum.failedHist.counts[bucket] ?? 0);
-      all.push([low / 1000, (low + width) / 1000, count - failed, failed]);
-    });
-    const ci = (q: number): [number, number] => sum.hist.confidence(q, sum.min, sum.max)!.map((us) => us / 1000) as [number, number];
+    const sum = this.sum(id, from, to) ?? new Sum(this.rule);
+    const ci = (q: number): [number | null, number | null] => sum.hist.confidence(q).map((share) => (share === null ? null : sum.ms(share))) as [number | null, number | null];
     return {
-      count: sum.n[WIN.count]!, failed: sum.n[WIN.failed]!, buckets: coarser(all),
-      curve: CURVE_QUANTILES.map((q) => [q, sum.ms(q)!]), ci95: { p50: ci(0.5), p95: ci(0.95), p99: ci(0.99) },
+      count: sum.hist.total, failed: sum.failedHist.total, buckets: this.buckets(sum),
+      curve: sum.hist.total > 0 ? CURVE.map((q) => [q, sum.ms(q)!]) : [], ci95: { p50: ci(0.5), p95: ci(0.95), p99: ci(0.99) },
     };
+  }
+
+  /** Neighbours are put together by powers of two until few enough are left. */
+  private buckets({ hist, failedHist }: Sum): [number, number, number, number][] {
+    const used: number[] = [];
+    hist.each((_low, _width, _count, bucket) => used.push(bucket));
+    let shift = 0;
+    while (new Set(used.map((bucket) => bucket >> shift)).size > BUCKETS_MOST) shift++;
+    return [...new Set(used.map((bucket) => bucket >> shift))].map((at) => {
+      const [first, end] = [at << shift, (at + 1) << shift];
+      const count = (of: Histogram): number => of.counts.subarray(first, end).reduce((a, b) => a + b, 0);
+      const [all, failed] = [count(hist), count(failedHist)];
+      return [this.rule.bounds(first).low / 1000, this.rule.bounds(end).low / 1000, Math.max(0, all - failed), failed];
+    });
   }
 
   async sparks(from: number, to: number, ids: number[], points: number): Promise<Record<string, (number | null)[]>> {
@@ -284,19 +321,27 @@ export class FileFigures implements Figures {
     return rows;
   }
 
-  private kinds(from: number, to: number): Failure[] {
-    const { rows, step } = this.report.failures_windows;
-    return this.report.failures.map((failure) => {
-      const inside = rows.filter(([a, b, kind]) => kind === failure.id && a < to && b > from);
-      const trend = new Array<number>(Math.max(1, Math.min(30, Math.ceil((to - from) / Math.max(1, step))))).fill(0);
-      for (const [a, , , count] of inside) trend[Math.min(trend.length - 1, Math.max(0, Math.floor(((a - from) / (to - from)) * trend.length)))]! += count;
-      const in_range = this.isAll(from, to) ? failure.count : inside.reduce((sum, [, , , count]) => sum + count, 0);
-      return { ...failure, in_range, trend };
-    });
+  /** By kind, as far as the windows tell when the first and the last were. */
+  private failed(from: number, to: number): [number, number, number, number][] {
+    const { rows } = this.report.failures_windows;
+    const out: [number, number, number, number][] = [];
+    for (const { id, count, first, last } of this.report.failures) {
+      const inside = rows.filter(([a, b, kind]) => kind === id && a < to && b > from);
+      if (this.isAll(from, to)) out.push([id ?? 0, count, Math.floor(first), Math.floor(last)]);
+      else if (inside.length > 0) out.push([id ?? 0, inside.reduce((sum, row) => sum + row[3], 0), inside[0]![0], inside.at(-1)![1] - 1]);
+    }
+    return out;
   }
 
   async failures(from: number, to: number): Promise<Failure[]> {
-    return this.kinds(from, to);
+    if (this.isAll(from, to)) return this.report.failures; // these are of all of it
+    const { rows, step } = this.report.failures_windows;
+    return this.report.failures.map((failure) => {
+      const inside = rows.filter(([a, b, kind]) => kind === failure.id && a < to && b > from);
+      const trend = new Array<number>(Math.max(1, Math.min(TREND_STEPS, Math.ceil((to - from) / Math.max(1, step))))).fill(0);
+      for (const [a, , , count] of inside) trend[Math.min(trend.length - 1, Math.max(0, Math.floor(((a - from) / (to - from)) * trend.length)))]! += count;
+      return { ...failure, in_range: inside.reduce((sum, [, , , count]) => sum + count, 0), trend };
+    });
   }
 
   async exceptions(): Promise<Exception[]> {
@@ -318,18 +363,4 @@ export class FileFigures implements Figures {
     const { seq, first, dropped, lines } = this.report.logs ?? { seq: 0, first: 0, dropped: 0, lines: [] };
     return { seq, first, dropped, lines: lines.filter(([line]) => line > since) };
   }
-}
-
-/** Neighbours are added until there are few enough. */
-function coarser(buckets: [number, number, number, number][]): [number, number, number, number][] {
-  let out = buckets;
-  while (out.length > BUCKETS_MOST) {
-    const next: typeof out = [];
-    for (let i = 0; i < out.length; i += 2) {
-      const [a, b] = [out[i]!, out[i + 1]];
-      next.push(b === undefined ? a : [a[0], b[1], a[2] + b[2], a[3] + b[3]]);
-    }
-    out = next;
-  }
-  return out;
 }

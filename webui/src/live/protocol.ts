@@ -137,7 +137,7 @@ export interface DistributionAnswer {
   failed: number;
   buckets: [number, number, number, number][];
   curve: [number, number][];
-  ci95: Partial<Record<"p50" | "p95" | "p99", [number, number]>>;
+  ci95: Partial<Record<"p50" | "p95" | "p99", [number | null, number | null]>>;
 }
 
 export interface Failure {

@@ -78,15 +78,13 @@ export class Histogram {
     return this.last;
   }
 
-  /** Between which values percentile q lies with 95 % confidence, from the ranks' own spread. */
-  confidence(q: number, min: number, max: number): [number, number] | null {
-    if (this.total === 0) return null;
-    const spread = 1.96 * Math.sqrt(this.total * q * (1 - q));
-    const at = (rank: number): number => {
-      const inside = Math.min(this.total, Math.max(1, rank));
-      return Math.min(max, Math.max(min, this.rule.value(this.bucketOfRank(inside))));
-    };
-    return [at(Math.floor(q * this.total - spread)), at(Math.ceil(q * this.total + spread))];
+  /** Between which shares percentile q lies with 95 % confidence, from the ranks that a binomial count allows; null: there are
+   * too few samples for a bound. */
+  confidence(q: number): [number | null, number | null] {
+    const n = this.total;
+    const spread = 1.96 * Math.sqrt(n * q * (1 - q));
+    const [low, high] = [Math.floor(n * q - spread), Math.ceil(n * q + spread) + 1];
+    return [low >= 1 ? low / n : null, n > 0 && high <= n ? high / n : null];
   }
 
   /** Calls `use` for each bucket that holds something. */
@@ -99,10 +97,3 @@ export class Histogram {
     }
   }
 }
-
-/** The percentiles of the curve: dense where the tail is. */
-export const CURVE_QUANTILES: readonly number[] = [
-  0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9,
-  0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.992, 0.995, 0.997, 0.998, 0.999, 0.9993, 0.9995, 0.9998,
-  0.9999, 0.99995, 0.99999,
-];

@@ -56,7 +56,7 @@ function Summary({ get, answer }: { get: Total; answer: DistributionAnswer | nul
       {fact("req/s", rate(shown.value.isRange ? get(ROW.totalRps) : n / seconds))}
       {fact("failed", n > 0 ? `${percent(get(ROW.failures), n)} %` : "–", get(ROW.failures) > 0 ? "warm" : "")}
       {fact("p50", time(ROW.p50))}
-      {fact("p95", <>{time(ROW.p95)}{ci && ci.every((bound) => Number.isFinite(bound)) ? <span class="ci" title="95 % confidence"> {ms(ci[0])}–{ms(ci[1])}</span> : null}</>)}
+      {fact("p95", <>{time(ROW.p95)}{ci && ci[0] !== null && ci[1] !== null ? <span class="ci" title="95 % confidence"> {ms(ci[0])}–{ms(ci[1])}</span> : null}</>)}
       {fact("p99", time(ROW.p99))}
       {fact("max", time(ROW.max))}
       {n > 0 && n < FEW ? fact("few", `only ${n} requests`, "hot") : null}
