@@ -22,7 +22,7 @@
 struct sbuf;
 
 struct hist {
-    uint64_t count;                 /* samples in all octaves */
+    uint64_t count;                 /* values in all octaves */
     uint64_t *octave[HIST_OCTAVES]; /* NULL until hit; HIST_SUB_COUNT counters each; owned */
 };
 
@@ -35,8 +35,8 @@ void hist_merge(struct hist *dst, const struct hist *src);
 /* dst -= src, which was merged into it before; of what was not, nothing remains. */
 void hist_subtract(struct hist *dst, const struct hist *src);
 
-/* The value below or at which a share q (0..1) of the samples lies, in microseconds: the
- * midpoint of the bucket that holds sample number ceil(q * count). 0 when empty. */
+/* The value below or at which a share q (0..1) of the values lies, in microseconds: the
+ * midpoint of the bucket that holds value number ceil(q * count). 0 when empty. */
 uint64_t hist_quantile_us(const struct hist *h, double q);
 
 /* Several of them at once, in one walk: shares must rise. */
@@ -56,7 +56,7 @@ void hist_pack(const struct hist *h, struct sbuf *out);
 int hist_unpack_add(struct hist *dst, const void *bytes, size_t len);
 
 /* The two halves of hist_unpack_add, for who must know that all of a report is good before the
- * first of it counts. Check: 0 with the number of samples in *count, or -1 malformed. */
+ * first of it counts. Check: 0 with the number of values in *count, or -1 malformed. */
 int hist_packed_check(const void *bytes, size_t len, uint64_t *count);
 /* bytes must have passed hist_packed_check. */
 void hist_add_packed(struct hist *dst, const void *bytes, size_t len);

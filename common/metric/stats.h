@@ -3,7 +3,7 @@
 /* stats: what was measured, per (method, name) and in total.
  *
  * One type serves the worker (the table of the current second, and the table since the start)
- * and the master (the merged table). A sample costs one hash look-up and a handful of additions;
+ * and the master (the merged table). A request costs one hash look-up and a handful of additions;
  * a caller on the hot path keeps the struct tally pointer, which stays valid until
  * stats_clear/stats_fini (stats_reset zeroes rows and keeps them).
  *
@@ -142,7 +142,7 @@ struct stats {
     struct exception *exceptions;
     size_t row_count, failure_count, exception_count;
     uint32_t last_row, last_failure; /* the numbers given last */
-    uint64_t overflow; /* samples whose own row, failure or exception found no place */
+    uint64_t overflow; /* requests whose own row, failure or exception found no place */
     double started_at; /* unix seconds of the last start or reset */
     struct stats_limits limits;
     struct stats_index *index; /* hash tables; private to stats.c */

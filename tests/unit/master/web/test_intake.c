@@ -299,7 +299,10 @@ static void live_texts(void **state)
     assert_true(m.kind == LIVE_SUB && m.columns == 9);
     assert_false(intake_live("{\"type\":\"sub\"}", 14, &m));
     assert_false(intake_live("{\"type\":\"sub\",\"columns\":0}", 26, &m));
-    assert_false(intake_live("{\"type\":\"sub\",\"columns\":4294967296}", 35, &m));
+    assert_true(intake_live("{\"type\":\"sub\",\"columns\":4294967296}", 35, &m));
+    assert_true(m.columns == UINT64_C(1) << 32); /* there are more than 32 columns */
+    assert_false(intake_live("{\"type\":\"sub\",\"columns\":-1}", 27, &m));
+    assert_false(intake_live("{\"type\":\"sub\",\"columns\":9223372036854775808}", 44, &m));
     assert_false(intake_live("", 0, &m));
     assert_false(intake_live("{\"type\":\"ack\"}", 14, &m));
     assert_false(intake_live("{\"type\":\"ack\",\"tick\":-1}", 24, &m));
