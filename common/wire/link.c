@@ -9,6 +9,7 @@
  * What arrives in another form than Locust's framing is dropped and counted. */
 #include "common/wire/link.h"
 
+#include "common/base/handle.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
 
@@ -40,7 +41,10 @@ __attribute__((visibility("default"), used)) const char *__tsan_default_suppress
 #define MAX_LINKS 16384
 #define SILENCE_MS 10000 /* then a connection counts as dead */
 
+#define LINK_TAG 0x6c696e6bu /* "link" */
+
 struct link {
+    uint32_t tag;
     void *socket;
     bool is_router;
     char *endpoint;
@@ -150,6 +154,7 @@ static struct link *link_new(int type, const char *endpoint, char **why)
         return NULL;
     }
     struct link *l = mem_zalloc(sizeof *l);
+    HANDLE_MADE(l, LINK_TAG);
     l->socket = socket;
     l->is_router = type == ZMQ_ROUTER;
     set_common(socket);
@@ -285,15 +290,18 @@ void link_close(struct link *l, int linger_ms)
 {
     if (!l)
         return;
+    HANDLE_IS(l, LINK_TAG);
     set_int(l->socket, ZMQ_LINGER, linger_ms);
     zmq_close(l->socket);
     context_unref();
     free(l->endpoint);
+    HANDLE_ENDS(l);
     free(l);
 }
 
 int link_fd(const struct link *l)
 {
+    HANDLE_IS(l, LINK_TAG);
     int fd = -1;
     size_t len = sizeof fd;
     zmq_getsockopt(l->socket, ZMQ_FD, &fd, &len);
@@ -302,11 +310,13 @@ int link_fd(const struct link *l)
 
 const char *link_endpoint(const struct link *l)
 {
+    HANDLE_IS(l, LINK_TAG);
     return l->endpoint;
 }
 
 uint64_t link_dropped(const struct link *l)
 {
+    HANDLE_IS(l, LINK_TAG);
     return l->dropped;
 }
 
@@ -324,6 +334,7 @@ static enum link_rc send_part(struct link *l, const void *bytes, size_t len, int
 
 enum link_rc link_send(struct link *l, const char *node, const void *bytes, size_t len)
 {
+    HANDLE_IS(l, LINK_TAG);
     if (l->is_router) {
         enum link_rc rc = send_part(l, node, strlen(node), ZMQ_SNDMORE);
         if (rc != LINK_OK)
@@ -372,6 +383,7 @@ static void take_frame(struct link_message *m, zmq_msg_t *frame)
 
 enum link_rc link_recv(struct link *l, struct link_message *m)
 {
+    HANDLE_IS(l, LINK_TAG);
     enum link_rc rc;
     bool is_good = false;
     do {

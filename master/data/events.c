@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "master/data/events.h"
 
+#include "common/base/handle.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
 #include "common/base/utf8.h"
@@ -19,7 +20,10 @@ struct watched { /* a worker, by index */
     size_t span; /* its open one, among the saturations */
 };
 
+#define EVENTS_TAG 0x6576656eu /* "even" */
+
 struct events {
+    uint32_t tag;
     struct run_event events[EVENTS_MAX]; /* texts owned */
     struct saturation spans[EVENTS_SATURATED_MAX];
     size_t count, span_count;
@@ -31,7 +35,9 @@ struct events {
 
 struct events *events_new(void)
 {
-    return mem_zalloc(sizeof(struct events));
+    struct events *e = mem_zalloc(sizeof *e);
+    HANDLE_MADE(e, EVENTS_TAG);
+    return e;
 }
 
 static void changed(struct events *e)
@@ -42,6 +48,7 @@ static void changed(struct events *e)
 
 void events_clear(struct events *e)
 {
+    HANDLE_IS(e, EVENTS_TAG);
     for (size_t i = 0; i < e->count; i++)
         free((void *)(uintptr_t)e->events[i].text);
     e->count = e->span_count = 0;
@@ -56,7 +63,9 @@ void events_free(struct events *e)
 {
     if (!e)
         return;
+    HANDLE_IS(e, EVENTS_TAG);
     events_clear(e);
+    HANDLE_ENDS(e);
     free(e);
 }
 
@@ -96,6 +105,7 @@ static void make_room(struct events *e)
 
 void events_add(struct events *e, double at, const char *kind, const char *format, ...)
 {
+    HANDLE_IS(e, EVENTS_TAG);
     struct sbuf text = {0};
     va_list args;
     va_start(args, format);
@@ -164,6 +174,7 @@ static const char *why_bad(const struct events_health *h)
 void events_watch(struct events *e, double now, unsigned worker, const char *name,
                   const struct events_health *h)
 {
+    HANDLE_IS(e, EVENTS_TAG);
     struct watched *w = watched_of(e, worker);
     const char *why = why_bad(h);
     if (!why) {
@@ -188,6 +199,7 @@ void events_watch(struct events *e, double now, unsigned worker, const char *nam
 
 void events_worker_idle(struct events *e, unsigned worker)
 {
+    HANDLE_IS(e, EVENTS_TAG);
     if (worker >= e->watched_count)
         return;
     e->watched[worker].bad_seconds = 0;
@@ -196,6 +208,7 @@ void events_worker_idle(struct events *e, unsigned worker)
 
 bool events_is_saturated(const struct events *e, double now)
 {
+    HANDLE_IS(e, EVENTS_TAG);
     for (size_t i = 0; i < e->watched_count; i++)
         if (e->watched[i].is_open && e->spans[e->watched[i].span].to > now - 3)
             return true;
@@ -204,6 +217,7 @@ bool events_is_saturated(const struct events *e, double now)
 
 bool events_has_quota(const struct events *e)
 {
+    HANDLE_IS(e, EVENTS_TAG);
     for (size_t i = 0; i < e->span_count; i++)
         if (strcmp(e->spans[i].why, "quota") == 0)
             return true;
@@ -218,6 +232,7 @@ static int by_from(const void *a, const void *b)
 
 double events_saturated_s(const struct events *e)
 {
+    HANDLE_IS(e, EVENTS_TAG);
     if (e->span_count == 0)
         return 0;
     struct saturation *spans = mem_dup(e->spans, e->span_count * sizeof *spans);
@@ -272,6 +287,7 @@ static struct events_list *make_list(const struct events *e)
 
 struct events_list *events_snapshot(struct events *e)
 {
+    HANDLE_IS(e, EVENTS_TAG);
     if (!e->list)
         e->list = make_list(e);
     return events_list_ref(e->list);

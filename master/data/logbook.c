@@ -3,6 +3,7 @@
 #include "master/data/logbook.h"
 
 #include "common/base/clk.h"
+#include "common/base/handle.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
@@ -26,7 +27,10 @@ struct writer {
     struct lines lines;
 };
 
+#define LOGBOOK_TAG 0x6c6f6762u /* "logb" */
+
 struct logbook {
+    uint32_t tag;
     pthread_mutex_t lock; /* of own */
     struct lines own;
     struct logs *logs; /* or NULL */
@@ -63,6 +67,7 @@ static const char *lines_get(const struct lines *l, size_t i)
 struct logbook *logbook_new(struct logs *logs)
 {
     struct logbook *b = mem_zalloc(sizeof *b);
+    HANDLE_MADE(b, LOGBOOK_TAG);
     b->logs = logs;
     pthread_mutex_init(&b->lock, NULL);
     return b;
@@ -72,6 +77,7 @@ void logbook_free(struct logbook *b)
 {
     if (!b)
         return;
+    HANDLE_IS(b, LOGBOOK_TAG);
     lines_fini(&b->own);
     for (size_t i = 0; i < b->count; i++) {
         lines_fini(&b->writers[i]->lines);
@@ -80,6 +86,7 @@ void logbook_free(struct logbook *b)
     }
     free(b->writers);
     pthread_mutex_destroy(&b->lock);
+    HANDLE_ENDS(b);
     free(b);
 }
 
@@ -96,6 +103,7 @@ static void on_line(void *arg, enum log_level level, const char *line)
 
 void logbook_attach(struct logbook *b)
 {
+    HANDLE_IS(b, LOGBOOK_TAG);
     log_set_sink(on_line, b);
 }
 
@@ -149,6 +157,7 @@ static size_t count_known(const struct lines *before, const struct lines *now)
 
 int logbook_take(struct logbook *b, const char *node, const struct slice *data, struct logs *to)
 {
+    HANDLE_IS(b, LOGBOOK_TAG);
     struct writer *w = find(b, node);
     if (!w)
         w = make(b, node);
@@ -209,6 +218,7 @@ static void write_workers(struct json_out *j, const struct logbook *b, const str
 
 void logbook_write(struct logbook *b, const char *host, struct sbuf *out)
 {
+    HANDLE_IS(b, LOGBOOK_TAG);
     struct json_out j;
     const struct writer *h = find(b, host);
     json_out_init(&j, out);

@@ -3,6 +3,7 @@
  * reads "since N" sees it again with its count and never twice with the same. */
 #include "master/data/logs.h"
 
+#include "common/base/handle.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
 #include "common/base/utf8.h"
@@ -26,7 +27,10 @@ struct source {
     struct line *newest; /* or NULL */
 };
 
+#define LOGS_TAG 0x6c6f6773u /* "logs" */
+
 struct logs {
+    uint32_t tag;
     pthread_mutex_t lock;
     struct line *first, *last;
     size_t count;
@@ -38,6 +42,7 @@ struct logs {
 struct logs *logs_new(void)
 {
     struct logs *l = mem_zalloc(sizeof *l);
+    HANDLE_MADE(l, LOGS_TAG);
     pthread_mutex_init(&l->lock, NULL);
     l->sources = mem_zalloc(LOGS_SOURCES * sizeof *l->sources);
     return l;
@@ -83,12 +88,14 @@ void logs_free(struct logs *l)
 {
     if (!l)
         return;
+    HANDLE_IS(l, LOGS_TAG);
     while (l->first)
         forget_oldest(l);
     for (size_t i = 0; i < l->source_count; i++)
         free(l->sources[i].name);
     free(l->sources);
     pthread_mutex_destroy(&l->lock);
+    HANDLE_ENDS(l);
     free(l);
 }
 
@@ -162,6 +169,7 @@ static void add(struct logs *l, double now, const char *source, double at, const
 void logs_add(struct logs *l, double now, const char *source, double at, const char *level,
               const char *logger, const char *text)
 {
+    HANDLE_IS(l, LOGS_TAG);
     pthread_mutex_lock(&l->lock);
     add(l, now, source, at, level, logger, text);
     pthread_mutex_unlock(&l->lock);
@@ -169,6 +177,7 @@ void logs_add(struct logs *l, double now, const char *source, double at, const c
 
 void logs_add_dropped(struct logs *l, uint64_t count)
 {
+    HANDLE_IS(l, LOGS_TAG);
     pthread_mutex_lock(&l->lock);
     l->dropped += count;
     pthread_mutex_unlock(&l->lock);
@@ -177,6 +186,7 @@ void logs_add_dropped(struct logs *l, uint64_t count)
 /* "[time] host/LEVEL/logger: text" */
 void logs_add_line(struct logs *l, double now, const char *source, const char *line)
 {
+    HANDLE_IS(l, LOGS_TAG);
     const char *host = strstr(line, "] ");
     const char *level = host ? strchr(host + 2, '/') : NULL;
     const char *logger = level ? strchr(level + 1, '/') : NULL;
@@ -194,6 +204,7 @@ void logs_add_line(struct logs *l, double now, const char *source, const char *l
 
 uint64_t logs_seq(struct logs *l)
 {
+    HANDLE_IS(l, LOGS_TAG);
     pthread_mutex_lock(&l->lock);
     uint64_t seq = l->seq;
     pthread_mutex_unlock(&l->lock);
@@ -213,6 +224,7 @@ static void write_line(const struct line *line, struct sbuf *out)
 
 void logs_write(struct logs *l, uint64_t since, size_t limit, size_t max_bytes, struct sbuf *out)
 {
+    HANDLE_IS(l, LOGS_TAG);
     pthread_mutex_lock(&l->lock);
     const struct line *from = NULL;
     size_t count = 0, bytes = 0;

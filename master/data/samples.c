@@ -5,6 +5,7 @@
  * a quarter of all at a time. */
 #include "master/data/samples.h"
 
+#include "common/base/handle.h"
 #include "common/base/map.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
@@ -31,7 +32,10 @@ struct kind {
     struct kind *next, *prev; /* next was fed later */
 };
 
+#define SAMPLES_TAG 0x73616d70u /* "samp" */
+
 struct samples {
+    uint32_t tag;
     struct map kinds;
     struct kind *oldest, *newest;
     size_t bytes, max_bytes;
@@ -40,6 +44,7 @@ struct samples {
 struct samples *samples_new(size_t max_bytes)
 {
     struct samples *s = mem_zalloc(sizeof *s);
+    HANDLE_MADE(s, SAMPLES_TAG);
     s->max_bytes = max_bytes;
     return s;
 }
@@ -118,6 +123,7 @@ static void kind_free(struct samples *s, struct kind *k)
 
 void samples_clear(struct samples *s)
 {
+    HANDLE_IS(s, SAMPLES_TAG);
     while (s->oldest)
         kind_free(s, s->oldest);
     map_clear(&s->kinds);
@@ -127,8 +133,10 @@ void samples_free(struct samples *s)
 {
     if (!s)
         return;
+    HANDLE_IS(s, SAMPLES_TAG);
     samples_clear(s);
     map_fini(&s->kinds);
+    HANDLE_ENDS(s);
     free(s);
 }
 
@@ -169,6 +177,7 @@ static struct sample make(const char *worker, struct sample_in *in)
 
 void samples_add(struct samples *s, const char *worker, struct sample_in *in)
 {
+    HANDLE_IS(s, SAMPLES_TAG);
     const struct key key = {in->method, in->name, in->is_failed ? in->error : NULL};
     struct kind *k = find(s, &key);
     if (k)
@@ -205,6 +214,7 @@ static void write_list(const struct kind *k, struct sbuf *out)
 void samples_write(const struct samples *s, const char *method, const char *name, const char *text,
                    struct sbuf *out)
 {
+    HANDLE_IS(s, SAMPLES_TAG);
     sbuf_adds(out, "{\"samples\":");
     write_list(find(s, &(struct key){method, name, text}), out);
     sbuf_adds(out, "}\n");
@@ -228,6 +238,7 @@ static void write_kind(const struct kind *k, struct sbuf *out)
 
 void samples_write_all(const struct samples *s, size_t max_bytes, struct sbuf *out)
 {
+    HANDLE_IS(s, SAMPLES_TAG);
     size_t left_out = 0;
     const char *comma = "";
     struct sbuf one = {0};
@@ -251,6 +262,7 @@ void samples_write_all(const struct samples *s, size_t max_bytes, struct sbuf *o
 size_t samples_count(const struct samples *s, const char *method, const char *name,
                      const char *text)
 {
+    HANDLE_IS(s, SAMPLES_TAG);
     const struct kind *k = find(s, &(struct key){method, name, text});
     return k ? k->count : 0;
 }

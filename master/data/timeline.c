@@ -4,6 +4,7 @@
  * seconds are filled at a time: one that closes leaves its memory to the next that begins. */
 #include "master/data/timeline.h"
 
+#include "common/base/handle.h"
 #include "common/base/mem.h"
 #include "common/base/sat.h"
 
@@ -48,7 +49,10 @@ struct report {
     size_t count, fullest;
 };
 
+#define TIMELINE_TAG 0x74696d65u /* "time" */
+
 struct timeline {
+    uint32_t tag;
     struct timeline_levels *levels;
     struct timeline_builder builder;
     struct view_point points[TIMELINE_RECENT];
@@ -75,6 +79,7 @@ static void clear_chart(struct timeline *t)
 struct timeline *timeline_new(size_t limit_bytes)
 {
     struct timeline *t = mem_zalloc(sizeof *t);
+    HANDLE_MADE(t, TIMELINE_TAG);
     timeline_ask(t, &tunables_usual.chart);
     t->levels = timeline_levels_new(limit_bytes);
     tally_init(&t->sum, NULL, NULL);
@@ -121,6 +126,7 @@ void timeline_free(struct timeline *t)
 {
     if (!t)
         return;
+    HANDLE_IS(t, TIMELINE_TAG);
     for (size_t i = 0; i < OPEN_MAX; i++)
         open_fini(&t->open[i]);
     told_fini(&t->spare);
@@ -129,11 +135,13 @@ void timeline_free(struct timeline *t)
     tally_fini(&t->sum);
     tally_fini(&t->worker_sum);
     tally_fini(&t->total);
+    HANDLE_ENDS(t);
     free(t);
 }
 
 void timeline_clear(struct timeline *t, double now)
 {
+    HANDLE_IS(t, TIMELINE_TAG);
     for (size_t i = 0; i < OPEN_MAX; i++)
         open_fini(&t->open[i]);
     told_fini(&t->spare);
@@ -369,6 +377,7 @@ static void take_whole(struct timeline *t, struct report *r)
 
 void timeline_report(struct timeline *t, uint32_t worker, double from, double to)
 {
+    HANDLE_IS(t, TIMELINE_TAG);
     struct report *r = &t->report;
     *r = (struct report){.worker = worker + 1};
     double most = 0;
@@ -451,6 +460,7 @@ static size_t divide(const struct report *r, uint32_t id, uint64_t n, uint64_t u
 void timeline_row(struct timeline *t, uint32_t id, const struct tally *more,
                   const struct tally_packed *packed)
 {
+    HANDLE_IS(t, TIMELINE_TAG);
     static const struct tally_packed none;
     const struct report *r = &t->report;
     uint64_t until[OPEN_MAX + 1], from = 0;
@@ -468,6 +478,7 @@ void timeline_row(struct timeline *t, uint32_t id, const struct tally *more,
 
 void timeline_failure(struct timeline *t, uint32_t kind, const struct failure *more)
 {
+    HANDLE_IS(t, TIMELINE_TAG);
     const struct part *p = &t->report.parts[t->report.fullest];
     int64_t second = p->second < t->first_open ? t->first_open : p->second;
     struct timeline_failed f = {
@@ -477,6 +488,7 @@ void timeline_failure(struct timeline *t, uint32_t kind, const struct failure *m
 
 void timeline_users(struct timeline *t, double now, unsigned users, unsigned target)
 {
+    HANDLE_IS(t, TIMELINE_TAG);
     int64_t second = (int64_t)floor(now);
     if (!make_open(t, second))
         return;
@@ -488,6 +500,7 @@ void timeline_users(struct timeline *t, double now, unsigned users, unsigned tar
 
 void timeline_health(struct timeline *t, double now, const struct timeline_health *h)
 {
+    HANDLE_IS(t, TIMELINE_TAG);
     int64_t second = (int64_t)floor(now);
     if (!make_open(t, second))
         return;
@@ -504,12 +517,14 @@ void timeline_health(struct timeline *t, double now, const struct timeline_healt
 
 void timeline_close(struct timeline *t, double until)
 {
+    HANDLE_IS(t, TIMELINE_TAG);
     while ((double)t->first_open + 1 <= until && t->first_open <= t->newest)
         close_first(t);
 }
 
 void timeline_reset(struct timeline *t, double now)
 {
+    HANDLE_IS(t, TIMELINE_TAG);
     int64_t next = (int64_t)floor(now) + 1;
     while (t->first_open < next && t->first_open <= t->newest)
         close_first(t);
@@ -520,12 +535,14 @@ void timeline_reset(struct timeline *t, double now)
 
 void timeline_work(struct timeline *t, bool is_all)
 {
+    HANDLE_IS(t, TIMELINE_TAG);
     size_t rows = t->row_count * (TIMELINE_LEVELS - 1) / WORK_SHARE + WORK_ROWS_MIN;
     timeline_levels_work(t->levels, is_all ? SIZE_MAX : rows);
 }
 
 void timeline_ask(struct timeline *t, const struct tunables_shares *chart)
 {
+    HANDLE_IS(t, TIMELINE_TAG);
     if (!memcmp(&t->chart, chart, sizeof *chart))
         return;
     t->chart = *chart;
@@ -534,17 +551,20 @@ void timeline_ask(struct timeline *t, const struct tunables_shares *chart)
 
 void timeline_chart(const struct timeline *t, double ms[static TUNABLES_SHOWN_MAX])
 {
+    HANDLE_IS(t, TIMELINE_TAG);
     memcpy(ms, t->chart_ms, sizeof t->chart_ms);
 }
 
 const struct view_point *timeline_points(const struct timeline *t, size_t *count)
 {
+    HANDLE_IS(t, TIMELINE_TAG);
     *count = t->point_count;
     return t->points;
 }
 
 struct timeline_snap *timeline_snapshot(const struct timeline *t)
 {
+    HANDLE_IS(t, TIMELINE_TAG);
     struct timeline_snap *s = timeline_levels_snapshot(t->levels);
     s->since = t->since;
     return s;

@@ -7,6 +7,7 @@
  * Adding up is a job per level that goes on row by row and keeps references of what it reads. */
 #include "master/data/timeline_levels.h"
 
+#include "common/base/handle.h"
 #include "common/base/mem.h"
 
 #include <stdlib.h>
@@ -45,7 +46,10 @@ struct level {
     struct job job;
 };
 
+#define TIMELINE_LEVELS_TAG 0x74696d65u /* "time" */
+
 struct timeline_levels {
+    uint32_t tag;
     size_t limit;
     struct level levels[TIMELINE_LEVELS];
 };
@@ -156,6 +160,7 @@ static struct timeline_view view_of(const struct level *l, uint32_t span)
 
 struct timeline_snap *timeline_levels_snapshot(const struct timeline_levels *l)
 {
+    HANDLE_IS(l, TIMELINE_LEVELS_TAG);
     struct timeline_snap *s = mem_zalloc(sizeof *s);
     s->refs = 1;
     s->limit = l->limit;
@@ -437,6 +442,7 @@ static void level_clear(struct level *l)
 struct timeline_levels *timeline_levels_new(size_t limit_bytes)
 {
     struct timeline_levels *l = mem_zalloc(sizeof *l);
+    HANDLE_MADE(l, TIMELINE_LEVELS_TAG);
     l->limit = limit_bytes;
     timeline_levels_clear(l);
     return l;
@@ -444,6 +450,7 @@ struct timeline_levels *timeline_levels_new(size_t limit_bytes)
 
 void timeline_levels_clear(struct timeline_levels *l)
 {
+    HANDLE_IS(l, TIMELINE_LEVELS_TAG);
     for (size_t i = 0; i < TIMELINE_LEVELS; i++)
         level_clear(&l->levels[i]);
 }
@@ -452,12 +459,15 @@ void timeline_levels_free(struct timeline_levels *l)
 {
     if (!l)
         return;
+    HANDLE_IS(l, TIMELINE_LEVELS_TAG);
     timeline_levels_clear(l);
+    HANDLE_ENDS(l);
     free(l);
 }
 
 size_t timeline_levels_bytes(const struct timeline_levels *l)
 {
+    HANDLE_IS(l, TIMELINE_LEVELS_TAG);
     size_t bytes = 0;
     for (size_t i = 0; i < TIMELINE_LEVELS; i++)
         bytes += l->levels[i].bytes;
@@ -466,12 +476,14 @@ size_t timeline_levels_bytes(const struct timeline_levels *l)
 
 void timeline_levels_add(struct timeline_levels *l, struct timeline_block *second)
 {
+    HANDLE_IS(l, TIMELINE_LEVELS_TAG);
     l->levels[0].done_until = end_of(second);
     append(&l->levels[0], second, l->limit);
 }
 
 void timeline_levels_work(struct timeline_levels *l, size_t rows)
 {
+    HANDLE_IS(l, TIMELINE_LEVELS_TAG);
     for (size_t i = 1; i < TIMELINE_LEVELS && rows > 0; i++) {
         struct level *level = &l->levels[i];
         while (rows > 0 && (level->job.is_on || start_job(l, i)))

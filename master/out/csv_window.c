@@ -2,6 +2,7 @@
 /* csv_window: see the header. A new start time tells that the statistics were cleared or reset, and
  * then all is forgotten. */
 #include "master/out/csv_window.h"
+#include "common/base/handle.h"
 #include "common/base/map.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
@@ -17,7 +18,10 @@ struct window {
     struct window *next;
 };
 
+#define CSV_WINDOWS_TAG 0x63737677u /* "csvw" */
+
 struct csv_windows {
+    uint32_t tag;
     struct map index; /* by number */
     struct window *list;
     double started_at;
@@ -44,15 +48,19 @@ static void forget_all(struct csv_windows *w)
 
 struct csv_windows *csv_windows_new(void)
 {
-    return mem_zalloc(sizeof(struct csv_windows));
+    struct csv_windows *w = mem_zalloc(sizeof *w);
+    HANDLE_MADE(w, CSV_WINDOWS_TAG);
+    return w;
 }
 
 void csv_windows_free(struct csv_windows *w)
 {
     if (!w)
         return;
+    HANDLE_IS(w, CSV_WINDOWS_TAG);
     forget_all(w);
     map_fini(&w->index);
+    HANDLE_ENDS(w);
     free(w);
 }
 
@@ -86,6 +94,7 @@ static void drop_oldest(struct window *i, struct sbuf *slot)
 
 void csv_windows_begin(struct csv_windows *w, const struct stats *s)
 {
+    HANDLE_IS(w, CSV_WINDOWS_TAG);
     if (w->started_at != s->started_at)
         forget_all(w);
     w->started_at = s->started_at;
@@ -93,6 +102,7 @@ void csv_windows_begin(struct csv_windows *w, const struct stats *s)
 
 const struct hist *csv_windows_advance(struct csv_windows *w, const struct tally *t)
 {
+    HANDLE_IS(w, CSV_WINDOWS_TAG);
     struct window *i = window_of(w, t);
     struct sbuf *slot = &i->ring[i->tick++ % WINDOW_TICKS];
     drop_oldest(i, slot);

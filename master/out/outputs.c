@@ -5,6 +5,7 @@
  * logged by the main thread, when it looks. */
 #include "master/out/outputs.h"
 #include "common/base/clk.h"
+#include "common/base/handle.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
@@ -46,7 +47,10 @@ struct line { /* an output, its thread and its queue */
     bool is_slow_told, is_trouble_told, is_failure_told;
 };
 
+#define OUTPUTS_TAG 0x6f757470u /* "outp" */
+
 struct outputs {
+    uint32_t tag;
     pthread_mutex_t lock;
     pthread_cond_t news; /* some call is done */
     int fd;
@@ -63,6 +67,7 @@ struct outputs {
 struct outputs *outputs_new(void)
 {
     struct outputs *all = mem_zalloc(sizeof *all);
+    HANDLE_MADE(all, OUTPUTS_TAG);
     pthread_mutex_init(&all->lock, NULL);
     pthread_cond_init(&all->news, NULL);
     all->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -194,6 +199,7 @@ static void start(struct line *l)
 
 void outputs_add(struct outputs *all, struct output o)
 {
+    HANDLE_IS(all, OUTPUTS_TAG);
     struct line *l = mem_zalloc(sizeof *l);
     assert(all->count < OUTPUTS_MAX && !all->is_open);
     l->o = o;
@@ -252,6 +258,7 @@ static const struct line *first_refused(const struct outputs *all)
 
 int outputs_open(struct outputs *all, struct snapshot *first, double wait_s, char **why)
 {
+    HANDLE_IS(all, OUTPUTS_TAG);
     static const enum call steps[] = {CALL_CHECK, CALL_OPEN};
     uint64_t until = in_ns(wait_s);
     const struct line *refused = NULL;
@@ -276,6 +283,7 @@ static bool is_due(const struct line *l, double mono, bool is_live)
 
 bool outputs_are_due(const struct outputs *all, double mono, bool is_live, const struct wishes *w)
 {
+    HANDLE_IS(all, OUTPUTS_TAG);
     for (size_t i = 0; i < all->count && all->is_open && !all->last; i++)
         if (is_due(all->lines[i], mono, is_live) &&
             all->lines[i]->o.interval_s(all->lines[i]->o.self, w) > 0)
@@ -357,6 +365,7 @@ static void tell_news(struct line *l)
 
 void outputs_tick(struct outputs *all, struct snapshot *s)
 {
+    HANDLE_IS(all, OUTPUTS_TAG);
     for (size_t i = 0; i < all->count && all->is_open && !all->last; i++) {
         struct line *l = all->lines[i];
         double interval_s =
@@ -378,6 +387,7 @@ static bool is_idle(const struct line *l)
 
 bool outputs_settle(struct outputs *all, double wait_s)
 {
+    HANDLE_IS(all, OUTPUTS_TAG);
     uint64_t until = in_ns(wait_s);
     bool is_in_time = true;
     pthread_mutex_lock(&all->lock);
@@ -403,6 +413,7 @@ static void begin_end(struct outputs *all)
 
 void outputs_run_end(struct outputs *all, struct snapshot *last)
 {
+    HANDLE_IS(all, OUTPUTS_TAG);
     snapshot_ref(last);
     all->last = last;
     begin_end(all);
@@ -410,6 +421,7 @@ void outputs_run_end(struct outputs *all, struct snapshot *last)
 
 int outputs_fd(const struct outputs *all)
 {
+    HANDLE_IS(all, OUTPUTS_TAG);
     return all->fd;
 }
 
@@ -466,6 +478,7 @@ static bool is_over(struct outputs *all, struct line *l, double mono)
 
 bool outputs_are_done(struct outputs *all, double mono)
 {
+    HANDLE_IS(all, OUTPUTS_TAG);
     uint64_t wakes;
     while (read(all->fd, &wakes, sizeof wakes) < 0 && errno == EINTR)
         ;
@@ -478,11 +491,13 @@ bool outputs_are_done(struct outputs *all, double mono)
 
 bool outputs_have_failed(const struct outputs *all)
 {
+    HANDLE_IS(all, OUTPUTS_TAG);
     return all->has_failed;
 }
 
 size_t outputs_list(struct outputs *all, struct output_state out[static OUTPUTS_MAX])
 {
+    HANDLE_IS(all, OUTPUTS_TAG);
     size_t count = 0;
     for (size_t i = 0; i < all->count; i++) {
         struct line_state state = look_at(all->lines[i]);
@@ -511,6 +526,7 @@ void outputs_close(struct outputs *all, double wait_s)
 {
     if (!all)
         return;
+    HANDLE_IS(all, OUTPUTS_TAG);
     uint64_t until = in_ns(wait_s);
     bool has_all = true, is_in_time = true;
     pthread_mutex_lock(&all->lock);
@@ -534,5 +550,6 @@ void outputs_close(struct outputs *all, double wait_s)
     close(all->fd);
     pthread_cond_destroy(&all->news);
     pthread_mutex_destroy(&all->lock);
+    HANDLE_ENDS(all);
     free(all);
 }

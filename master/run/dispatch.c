@@ -7,6 +7,7 @@
  * look (is_fixed_due), and so does this one.
  */
 #include "master/run/dispatch.h"
+#include "common/base/handle.h"
 #include "common/base/mem.h"
 #include <assert.h>
 #include <math.h>
@@ -35,7 +36,10 @@ struct placed {
     size_t class_index;
 };
 
+#define DISPATCH_TAG 0x64697370u /* "disp" */
+
 struct dispatch {
+    uint32_t tag;
     struct dispatch_class *classes;
     char **names;    /* of the classes; owned */
     bool *is_chosen; /* by class: new users may be of it */
@@ -169,6 +173,7 @@ static int by_name(const void *a, const void *b)
 struct dispatch *dispatch_new(const struct dispatch_class *classes, size_t count)
 {
     struct dispatch *d = mem_zalloc(sizeof *d);
+    HANDLE_MADE(d, DISPATCH_TAG);
     d->class_count = count;
     d->classes = mem_zalloc((count + 1) * sizeof *d->classes);
     d->names = mem_zalloc((count + 1) * sizeof *d->names);
@@ -199,6 +204,7 @@ void dispatch_free(struct dispatch *d)
 {
     if (!d)
         return;
+    HANDLE_IS(d, DISPATCH_TAG);
     for (size_t i = 0; i < d->worker_count; i++)
         worker_free(d->workers[i]);
     for (size_t i = 0; i < d->class_count; i++)
@@ -211,31 +217,37 @@ void dispatch_free(struct dispatch *d)
     free(d->orphans);
     free(d->stream.fixed.items);
     free(d->stream.weighted.items);
+    HANDLE_ENDS(d);
     free(d);
 }
 
 size_t dispatch_class_count(const struct dispatch *d)
 {
+    HANDLE_IS(d, DISPATCH_TAG);
     return d->class_count;
 }
 
 const char *dispatch_class_name(const struct dispatch *d, size_t index)
 {
+    HANDLE_IS(d, DISPATCH_TAG);
     return d->names[index];
 }
 
 const char *const *dispatch_class_names(const struct dispatch *d)
 {
+    HANDLE_IS(d, DISPATCH_TAG);
     return (const char *const *)d->names;
 }
 
 size_t dispatch_worker_count(const struct dispatch *d)
 {
+    HANDLE_IS(d, DISPATCH_TAG);
     return d->worker_count;
 }
 
 struct dispatch_worker *dispatch_find_worker(struct dispatch *d, const char *id)
 {
+    HANDLE_IS(d, DISPATCH_TAG);
     for (size_t i = 0; i < d->worker_count; i++)
         if (!strcmp(d->workers[i]->id, id))
             return d->workers[i];
@@ -244,11 +256,13 @@ struct dispatch_worker *dispatch_find_worker(struct dispatch *d, const char *id)
 
 unsigned dispatch_user_count(const struct dispatch *d)
 {
+    HANDLE_IS(d, DISPATCH_TAG);
     return (unsigned)d->active_count;
 }
 
 unsigned dispatch_class_users(const struct dispatch *d, size_t class_index)
 {
+    HANDLE_IS(d, DISPATCH_TAG);
     unsigned count = 0;
     for (size_t i = 0; i < d->worker_count; i++)
         count += d->workers[i]->counts[class_index];
@@ -302,6 +316,7 @@ static void on_workers_changed(struct dispatch *d)
 
 struct dispatch_worker *dispatch_worker(struct dispatch *d, size_t index)
 {
+    HANDLE_IS(d, DISPATCH_TAG);
     sort_workers(d);
     return d->workers[index];
 }
@@ -330,6 +345,7 @@ static void fill_worker(struct dispatch *d, struct dispatch_worker *w)
 
 void dispatch_add_worker(struct dispatch *d, const char *id)
 {
+    HANDLE_IS(d, DISPATCH_TAG);
     if (dispatch_find_worker(d, id))
         return;
     if (d->worker_count == d->worker_cap) {
@@ -361,6 +377,7 @@ static void orphans_clear(struct dispatch *d)
 
 void dispatch_remove_worker(struct dispatch *d, const char *id)
 {
+    HANDLE_IS(d, DISPATCH_TAG);
     struct dispatch_worker *w = dispatch_find_worker(d, id);
     if (!w)
         return;
@@ -398,6 +415,7 @@ static void choose_classes(struct dispatch *d, const char *const *names)
 
 void dispatch_aim(struct dispatch *d, unsigned users, double rate, const char *const *classes)
 {
+    HANDLE_IS(d, DISPATCH_TAG);
     assert(rate > 0);
     if (classes)
         choose_classes(d, classes);
@@ -462,6 +480,7 @@ static void remove_users(struct dispatch *d, size_t limit)
 
 bool dispatch_is_done(const struct dispatch *d)
 {
+    HANDLE_IS(d, DISPATCH_TAG);
     if (d->worker_count == 0)
         return true;
     bool is_there = d->active_count == d->target;
@@ -470,6 +489,7 @@ bool dispatch_is_done(const struct dispatch *d)
 
 double dispatch_step(struct dispatch *d)
 {
+    HANDLE_IS(d, DISPATCH_TAG);
     if (d->worker_count == 0)
         return -1;
     sort_workers(d);

@@ -4,6 +4,7 @@
  * before the submitter returns, whatever happens first, the answer or the timeout. */
 #include "master/web/bridge.h"
 #include "common/base/clk.h"
+#include "common/base/handle.h"
 #include "common/base/mem.h"
 #include <errno.h>
 #include <pthread.h>
@@ -23,7 +24,10 @@ struct slot {
     struct slot *next;
 };
 
+#define BRIDGE_TAG 0x62726964u /* "brid" */
+
 struct bridge {
+    uint32_t tag;
     pthread_mutex_t lock;
     pthread_cond_t answered, published;
     int fd;
@@ -68,6 +72,7 @@ static struct command_result refusal(const char *text)
 struct bridge *bridge_new(void)
 {
     struct bridge *b = mem_zalloc(sizeof *b);
+    HANDLE_MADE(b, BRIDGE_TAG);
     pthread_mutex_init(&b->lock, NULL);
     pthread_cond_init(&b->answered, NULL);
     pthread_cond_init(&b->published, NULL);
@@ -84,12 +89,14 @@ void bridge_free(struct bridge *b)
 {
     if (!b)
         return;
+    HANDLE_IS(b, BRIDGE_TAG);
     close(b->fd);
     if (b->view)
         view_unref(b->view);
     pthread_cond_destroy(&b->answered);
     pthread_cond_destroy(&b->published);
     pthread_mutex_destroy(&b->lock);
+    HANDLE_ENDS(b);
     free(b);
 }
 
@@ -142,6 +149,7 @@ static void await_answer(struct bridge *b, struct slot *s, int timeout_ms)
 
 struct command_result bridge_submit(struct bridge *b, struct command *c, int timeout_ms)
 {
+    HANDLE_IS(b, BRIDGE_TAG);
     struct slot s = {.command = *c, .state = SLOT_QUEUED};
     s.result = refusal("The master did not answer in time; the command was withdrawn.");
     memset(c, 0, sizeof *c);
@@ -164,6 +172,7 @@ struct command_result bridge_submit(struct bridge *b, struct command *c, int tim
 
 struct view *bridge_view(struct bridge *b)
 {
+    HANDLE_IS(b, BRIDGE_TAG);
     pthread_mutex_lock(&b->lock);
     struct view *v = b->view;
     if (v)
@@ -174,6 +183,7 @@ struct view *bridge_view(struct bridge *b)
 
 struct view *bridge_wait_view(struct bridge *b, uint64_t tick, int timeout_ms)
 {
+    HANDLE_IS(b, BRIDGE_TAG);
     const uint64_t until = deadline_in(timeout_ms);
     int rc = 0;
     pthread_mutex_lock(&b->lock);
@@ -188,6 +198,7 @@ struct view *bridge_wait_view(struct bridge *b, uint64_t tick, int timeout_ms)
 
 int bridge_fd(const struct bridge *b)
 {
+    HANDLE_IS(b, BRIDGE_TAG);
     return b->fd;
 }
 
@@ -206,6 +217,7 @@ static struct slot *take_slot(struct bridge *b)
 void bridge_run_commands(struct bridge *b,
                          struct command_result (*execute)(void *arg, struct command *c), void *arg)
 {
+    HANDLE_IS(b, BRIDGE_TAG);
     uint64_t wakes;
     while (read(b->fd, &wakes, sizeof wakes) < 0 && errno == EINTR)
         ;
@@ -219,6 +231,7 @@ void bridge_run_commands(struct bridge *b,
 
 void bridge_answer(struct bridge *b, void *ticket, const struct command_result *result)
 {
+    HANDLE_IS(b, BRIDGE_TAG);
     struct slot *s = ticket;
     pthread_mutex_lock(&b->lock);
     s->result = *result;
@@ -229,6 +242,7 @@ void bridge_answer(struct bridge *b, void *ticket, const struct command_result *
 
 void bridge_publish(struct bridge *b, struct view *v)
 {
+    HANDLE_IS(b, BRIDGE_TAG);
     pthread_mutex_lock(&b->lock);
     struct view *old = b->view;
     b->view = v;
@@ -240,6 +254,7 @@ void bridge_publish(struct bridge *b, struct view *v)
 
 void bridge_close(struct bridge *b)
 {
+    HANDLE_IS(b, BRIDGE_TAG);
     pthread_mutex_lock(&b->lock);
     b->is_closed = true;
     pthread_cond_broadcast(&b->answered);

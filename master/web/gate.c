@@ -4,6 +4,7 @@
 #include "master/web/gate.h"
 
 #include "common/base/clk.h"
+#include "common/base/handle.h"
 #include "common/base/mem.h"
 #include "master/web/upstream.h"
 
@@ -20,7 +21,10 @@ struct entry {
     uint64_t until; /* monotonic ns */
 };
 
+#define GATE_TAG 0x67617465u /* "gate" */
+
 struct gate {
+    uint32_t tag;
     pthread_mutex_t lock;
     struct entry entries[GATE_ENTRIES];
     size_t next;
@@ -29,6 +33,7 @@ struct gate {
 struct gate *gate_new(void)
 {
     struct gate *g = mem_zalloc(sizeof *g);
+    HANDLE_MADE(g, GATE_TAG);
     pthread_mutex_init(&g->lock, NULL);
     return g;
 }
@@ -37,7 +42,9 @@ void gate_free(struct gate *g)
 {
     if (g == NULL)
         return;
+    HANDLE_IS(g, GATE_TAG);
     pthread_mutex_destroy(&g->lock);
+    HANDLE_ENDS(g);
     free(g);
 }
 
@@ -99,6 +106,7 @@ static void remember(struct gate *g, const unsigned char hash[32])
 int gate_admits(struct gate *g, struct mg_connection *conn, const struct upstream *u, bool is_open,
                 unsigned *retry_s)
 {
+    HANDLE_IS(g, GATE_TAG);
     unsigned char hash[32];
     bool has_hash = hash_request(conn, u, hash);
     if (has_hash && is_known(g, hash))

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "common/base/clk.h"
+#include "common/base/handle.h"
 #include "common/base/mem.h"
 
 #define BUCKETS 256u
@@ -21,7 +22,10 @@ struct deadline_queue {
     uint32_t duration_ms;
 };
 
+#define DEADLINES_TAG 0x64656164u /* "dead" */
+
 struct deadlines {
+    uint32_t tag;
     struct event_base *base;
     struct deadline_queue *buckets[BUCKETS];
 };
@@ -29,6 +33,7 @@ struct deadlines {
 struct deadlines *deadlines_new(struct event_base *base)
 {
     struct deadlines *all = mem_zalloc(sizeof *all);
+    HANDLE_MADE(all, DEADLINES_TAG);
     all->base = base;
     return all;
 }
@@ -37,6 +42,7 @@ void deadlines_free(struct deadlines *all)
 {
     if (!all)
         return;
+    HANDLE_IS(all, DEADLINES_TAG);
     for (unsigned i = 0; i < BUCKETS; i++) {
         struct deadline_queue *q = all->buckets[i];
         while (q) {
@@ -46,6 +52,7 @@ void deadlines_free(struct deadlines *all)
             q = next;
         }
     }
+    HANDLE_ENDS(all);
     free(all);
 }
 
@@ -98,6 +105,7 @@ static struct deadline_queue *queue_get(struct deadlines *all, uint32_t ms)
 
 void deadline_set(struct deadlines *all, struct deadline *d, uint32_t after_ms, uint64_t now_ns)
 {
+    HANDLE_IS(all, DEADLINES_TAG);
     deadline_clear(d);
     struct deadline_queue *q = queue_get(all, rounded(after_ms));
     d->queue = q;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/base/clk.h"
+#include "common/base/handle.h"
 #include "common/base/map.h"
 #include "common/base/mem.h"
 #include "worker/net/deadline.h"
@@ -29,7 +30,10 @@ struct dns_entry {
     bool is_answering;
 };
 
+#define DNS_TAG 0x646e735fu /* "dns_" */
+
 struct dns {
+    uint32_t tag;
     struct resolver *resolver;
     struct deadlines *deadlines;
     struct map entries;
@@ -42,6 +46,7 @@ static void on_answer(struct question *q);
 struct dns *dns_new(struct event_base *base, struct deadlines *deadlines)
 {
     struct dns *dns = mem_zalloc(sizeof *dns);
+    HANDLE_MADE(dns, DNS_TAG);
     dns->resolver = resolver_new(base, on_answer);
     dns->deadlines = deadlines;
     return dns;
@@ -78,20 +83,24 @@ void dns_free(struct dns *dns)
 {
     if (!dns)
         return;
+    HANDLE_IS(dns, DNS_TAG);
     while (dns->newest)
         entry_free(dns->newest);
     map_fini(&dns->entries);
     resolver_free(dns->resolver);
+    HANDLE_ENDS(dns);
     free(dns);
 }
 
 uint64_t dns_lookups(const struct dns *dns)
 {
+    HANDLE_IS(dns, DNS_TAG);
     return dns->lookups;
 }
 
 size_t dns_names(const struct dns *dns)
 {
+    HANDLE_IS(dns, DNS_TAG);
     return dns->entries.count;
 }
 
@@ -250,6 +259,7 @@ static void ask(struct dns_entry *e)
 
 bool dns_lookup(struct dns *dns, const char *host, struct dns_query *q)
 {
+    HANDLE_IS(dns, DNS_TAG);
     if (is_literal(host, q))
         return true;
     struct dns_entry *e = entry_get(dns, host);
@@ -281,6 +291,7 @@ void dns_cancel(struct dns_query *q)
 
 void dns_forget(struct dns *dns, const char *host)
 {
+    HANDLE_IS(dns, DNS_TAG);
     uint64_t hash;
     struct dns_entry *e = entry_find(dns, host, &hash);
     if (e)

@@ -12,9 +12,13 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "common/base/handle.h"
 #include "common/base/mem.h"
 
+#define RESOLVER_TAG 0x7265736fu /* "reso" */
+
 struct resolver {
+    uint32_t tag;
     struct event_base *base;
     void (*answered)(struct question *q);
     struct event *bell; /* pending while questions are open, so that an idle loop can end */
@@ -48,6 +52,7 @@ static void destroy(struct resolver *r)
     if (r->fd >= 0)
         close(r->fd);
     pthread_mutex_destroy(&r->lock);
+    HANDLE_ENDS(r);
     free(r);
 }
 
@@ -160,6 +165,7 @@ static void on_bell(evutil_socket_t fd, short what, void *arg)
 struct resolver *resolver_new(struct event_base *base, void (*answered)(struct question *q))
 {
     struct resolver *r = mem_zalloc(sizeof *r);
+    HANDLE_MADE(r, RESOLVER_TAG);
     r->base = base;
     r->answered = answered;
     r->asked_end = &r->asked;
@@ -180,6 +186,7 @@ static bool has_bell(struct resolver *r)
 
 void resolver_free(struct resolver *r)
 {
+    HANDLE_IS(r, RESOLVER_TAG);
     if (r->bell)
         event_free(r->bell);
     pthread_mutex_lock(&r->lock);
@@ -192,6 +199,7 @@ void resolver_free(struct resolver *r)
 
 struct question *resolver_ask(struct resolver *r, const char *host, void *asker)
 {
+    HANDLE_IS(r, RESOLVER_TAG);
     if (!has_bell(r))
         return NULL;
     struct question *q = mem_zalloc(sizeof *q);

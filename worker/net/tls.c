@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/handle.h"
 #include "common/base/mem.h"
 #include "worker/net/sock.h"
 
@@ -25,7 +26,10 @@ struct context { /* one per profile */
     SSL_CTX *ctx;
 };
 
+#define TLS_TAG 0x746c735fu /* "tls_" */
+
 struct tls {
+    uint32_t tag;
     struct context *contexts;
     BIO_METHOD *stamped; /* reads as sock_read does, for its stamps */
     char text[256];
@@ -72,6 +76,7 @@ static BIO *stamped_bio(struct tls *tls, struct stream *s)
 struct tls *tls_new(void)
 {
     struct tls *tls = mem_zalloc(sizeof *tls);
+    HANDLE_MADE(tls, TLS_TAG);
     tls->stamped =
         BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "socket with time stamps");
     if (!tls->stamped)
@@ -94,17 +99,20 @@ void tls_free(struct tls *tls)
 {
     if (!tls)
         return;
+    HANDLE_IS(tls, TLS_TAG);
     while (tls->contexts) {
         struct context *c = tls->contexts;
         tls->contexts = c->next;
         context_free(c);
     }
     BIO_meth_free(tls->stamped);
+    HANDLE_ENDS(tls);
     free(tls);
 }
 
 const char *tls_text(const struct tls *tls)
 {
+    HANDLE_IS(tls, TLS_TAG);
     return tls->text;
 }
 
@@ -225,6 +233,7 @@ static SSL_CTX *context_get(struct tls *tls, const struct tls_profile *p)
 
 struct tls_origin *tls_origin_new(struct tls *tls, const struct tls_profile *p, const char *host)
 {
+    HANDLE_IS(tls, TLS_TAG);
     SSL_CTX *ctx = context_get(tls, p);
     if (!ctx)
         return NULL;
