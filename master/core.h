@@ -15,32 +15,25 @@
  *   nodes/script.c        dialogue with the host
  *   nodes/questions.c     questions of the page to the host
  *   nodes/reload.c        the locustfile, loaded anew
- *   data/ingest.c         reports into statistics
- *   data/host_stats.c     the numbers for the host's Python
  *   app/results.c         what the outputs are given
  *
  * One thread, one owner: struct master. Files call one another by the functions below only.
  */
-#include "common/metric/stats.h"
 #include "common/wire/link.h"
 #include "master/web/bridge.h"
 #include "master/data/host_stats.h"
 #include "master/nodes/children.h"
 #include "master/nodes/line_limit.h"
-#include "master/data/events.h"
 #include "master/data/logbook.h"
 #include "master/data/logs.h"
-#include "master/data/losses.h"
+#include "master/data/record.h"
 #include "master/nodes/mail.h"
 #include "master/options/options.h"
 #include "master/out/outputs.h"
 #include "master/proto/proto.h"
 #include "master/run/machine.h"
 #include "master/run/run_log.h"
-#include "master/data/samples.h"
-#include "master/data/timeline.h"
 #include "master/options/tunables.h"
-#include "master/data/view_build.h"
 #include <event2/event.h>
 #include <termios.h>
 
@@ -74,18 +67,10 @@ struct host { /* the node that runs the master-side Python */
         char **user_classes;
         bool is_set;
     } last_tick;
-    char epoch[64]; /* of the reports of what it counted itself; the last one's number */
-    uint64_t seq;
     struct message_web web;     /* its web server; socket "" when it has none */
     struct question *questions; /* questions.c */
     struct anew anew;
     uint64_t last_question;
-};
-
-struct trouble {                  /* messages that were dropped */
-    uint64_t broken, stray, late; /* malformed; of no worker of ours; of another run */
-    uint64_t logged;              /* their sum when last told */
-    double logged_at;
 };
 
 struct inbox {
@@ -124,29 +109,21 @@ struct master {
     char boot_id[33];
     bool is_local; /* one worker of our own, which is the host as well */
     struct host host;
-    struct stats stats;
+    struct record record;
     struct machine machine; /* the run: perform.c only gives it events */
     bool is_performing;
     double wake_at;  /* monotonic: what `wake` is set to; 0 */
     double settle_s; /* see machine_rules */
-    struct account *account;
-    struct timeline *timeline;
-    struct events *events;
-    struct viewer *viewer;
     struct bridge *bridge;
     struct web *web;
     struct logbook *logbook;
     struct logs *logs;
-    struct samples *samples;
     struct outputs *outputs; /* NULL: nothing is written (yet) */
     struct event *outputs_event;
     bool is_end_out; /* the outputs write the end of the run: ON_WRITTEN is due */
-    struct snapshot_maker *snapshots;
     struct inbox inbox;
-    struct trouble trouble;
     struct hush lines[LINES_KINDS];
     double lines_told_at; /* monotonic: when it was last told which were left out */
-    struct losses losses; /* of this run */
     double looked_at;     /* clk_boot() of the last second that was looked at */
     unsigned long file_limit;
 
@@ -181,20 +158,11 @@ void inbox_soon(struct master *m);            /* there may be messages */
 void inbox_flush(struct master *m);           /* all there is, within a second */
 bool inbox_is_behind(const struct master *m); /* there is mail that was not looked at yet */
 void inbox_second(struct master *m);
+double inbox_delay_s(const struct master *m);  /* of reports, beyond the usual */
 double inbox_behind_s(const struct master *m); /* how long it could not keep up, in this run */
 void inbox_begin_run(struct master *m);
 void inbox_fini(struct master *m);
 void inbox_take_lines(struct master *m, const char *source, const struct message *msg);
-
-/* ingest.c */
-void ingest_report(struct master *m, struct worker *w, const struct message *msg);
-void ingest_host_report(struct master *m, const struct message_stats *s);
-void ingest_exception(struct master *m, struct worker *w, const struct message_exception *e);
-void ingest_clear(struct master *m);
-void ingest_close(struct master *m); /* the run's last second has passed */
-void ingest_reset(struct master *m);
-void ingest_zero(struct master *m); /* the same, and nobody is told */
-void ingest_second(struct master *m);
 
 /* workers.c: workers */
 void hands_ready(struct master *m, const char *node, const struct message_ready *r);
@@ -226,6 +194,7 @@ void script_on_call(struct master *m, const struct message_call *c);
 void script_host_ended(struct master *m);
 void script_forget_events(struct master *m); /* nobody answers those that were sent */
 void script_second(struct master *m);
+void script_stats_second(struct master *m); /* its numbers, when it wants them */
 void script_send_state(struct master *m);
 void script_tell_page(struct master *m, int port, const char *secret); /* where the page is */
 const char *script_begin_shape(struct master *m);
@@ -252,6 +221,8 @@ void anew_fini(struct master *m);
 /* perform.c */
 void run_on(struct master *m, const struct machine_event *e);
 const char *run_begin(struct master *m); /* ON_START; or why not (static text) */
+void run_clear(struct master *m);        /* all figures */
+void run_reset(struct master *m);        /* ... in the middle of a run; the host hears of it */
 double run_settle_s(void);               /* what the environment says; negative: nothing */
 
 /* commands.c */

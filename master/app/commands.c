@@ -187,7 +187,7 @@ static struct command_result swarm(struct master *m, struct command *c)
 
 static struct command_result reset(struct master *m)
 {
-    ingest_reset(m);
+    run_reset(m);
     show_publish(m);
     return done("Statistics reset");
 }
@@ -202,7 +202,7 @@ static struct command_result mark(struct master *m, const struct command *c)
         return refuse("", "There is no run to mark yet.");
     if (at < m->machine.run.started_at - 1 || at > end + 1)
         return refuse("at", "The run was not on at that time.");
-    events_add(m->events, at, "marker", "%s", c->text);
+    events_add(m->record.events, at, "marker", "%s", c->text);
     show_publish(m);
     return done("Marked");
 }

@@ -122,18 +122,18 @@ static struct command_result write_history(const struct master *m, struct sbuf *
 
 static void write_failure_samples(const struct master *m, uint64_t id, struct sbuf *out)
 {
-    const struct failure *f = m->stats.failures;
+    const struct failure *f = m->record.stats.failures;
     while (f && f->number != id)
         f = f->next;
-    samples_write(m->samples, f ? f->method : "", f ? f->name : "", f ? f->text : "", out);
+    samples_write(m->record.samples, f ? f->method : "", f ? f->name : "", f ? f->text : "", out);
 }
 
 static void write_row_samples(const struct master *m, uint64_t id, struct sbuf *out)
 {
-    const struct tally *t = m->stats.rows;
+    const struct tally *t = m->record.stats.rows;
     while (t && t->number != id)
         t = t->next;
-    samples_write(m->samples, t ? t->method : "", t ? t->name : "", NULL, out);
+    samples_write(m->record.samples, t ? t->method : "", t ? t->name : "", NULL, out);
 }
 
 /* -- the locustfile: as the host told it, and why it could not be loaded anew -- */
@@ -160,7 +160,7 @@ static void write_script(const struct master *m, struct sbuf *out)
 static void write_requests(const struct master *m, struct sbuf *out)
 {
     const struct percentile_columns columns = percentile_columns(&m->tunables.report);
-    csv_requests(&m->stats, &columns, out, sbuf_add_csv_no_formula);
+    csv_requests(&m->record.stats, &columns, out, sbuf_add_csv_no_formula);
 }
 
 struct command_result documents_write(struct master *m, const struct command *c)
@@ -171,10 +171,10 @@ struct command_result documents_write(struct master *m, const struct command *c)
         write_requests(m, out);
         break;
     case DOCUMENT_FAILURES_CSV:
-        csv_failures(&m->stats, out, sbuf_add_csv_no_formula);
+        csv_failures(&m->record.stats, out, sbuf_add_csv_no_formula);
         break;
     case DOCUMENT_EXCEPTIONS_CSV:
-        csv_exceptions(&m->stats, out, sbuf_add_csv_no_formula);
+        csv_exceptions(&m->record.stats, out, sbuf_add_csv_no_formula);
         break;
     case DOCUMENT_HISTORY_CSV:
         return write_history(m, out);
@@ -197,7 +197,7 @@ struct command_result documents_write(struct master *m, const struct command *c)
         write_row_samples(m, c->id, out);
         break;
     case DOCUMENT_REPORT_SAMPLES:
-        samples_write_all(m->samples, REPORT_SAMPLES_MAX, out);
+        samples_write_all(m->record.samples, REPORT_SAMPLES_MAX, out);
         break;
     case DOCUMENT_REPORT_LOGS:
         logs_write(m->logs, 0, SIZE_MAX, REPORT_LOGS_MAX, out);

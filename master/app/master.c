@@ -445,8 +445,8 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
     script_second(m);
     ask_second(m);
     anew_second(m);
-    ingest_second(m);
-    account_second(m);
+    record_second(&m->record, master_now(), inbox_delay_s(m));
+    script_stats_second(m);
     show_publish(m);
     results_second(m);
 }
@@ -567,17 +567,15 @@ static void init(struct master *m, const struct options *o)
     m->options_json = options_json(o);
     random_hex(m->boot_id, sizeof m->boot_id - 1);
     make_node_id(m->host.node_id, sizeof m->host.node_id);
-    stats_init(&m->stats, master_now().unix_time, STATS_LIMITS_DEFAULT);
-    m->account = account_new();
-    m->timeline = timeline_new((size_t)o->timeline_memory_mb << 20);
-    m->events = events_new();
-    m->viewer = viewer_new();
-    m->snapshots = snapshot_maker_new();
+    m->record.run = &m->machine.run;
+    m->record.roster = &m->machine.roster;
+    m->record.tunables = &m->tunables;
+    m->record.is_local = m->is_local;
+    record_init(&m->record, (size_t)o->timeline_memory_mb << 20, master_now().unix_time);
     m->tunables = tunables_usual;
     m->settle_s = run_settle_s();
     m->bridge = bridge_new();
     m->logs = logs_new();
-    m->samples = samples_new(SAMPLES_BYTES);
     m->inbox.report_interval_s = 1;
     m->logbook = logbook_new(m->logs);
     logbook_attach(m->logbook);
@@ -641,21 +639,14 @@ static void fini(struct master *m)
     script_fini(&m->host.script);
     anew_fini(m);
     script_forget_tick(m);
-    losses_clear(&m->losses);
     inbox_fini(m);
     machine_fini(&m->machine);
-    account_free(m->account);
-    timeline_free(m->timeline);
-    events_free(m->events);
-    viewer_free(m->viewer);
-    snapshot_maker_free(m->snapshots);
     bridge_free(m->bridge);
     logbook_detach();
     logbook_free(m->logbook);
     logs_free(m->logs);
-    samples_free(m->samples);
     free(m->host.web.extensions);
-    stats_fini(&m->stats);
+    record_fini(&m->record);
     free(m->page_url);
     free(m->options_json);
 }

@@ -17,10 +17,10 @@ static void note(struct master *m, enum machine_line line)
     const struct machine *k = &m->machine;
     const double now = master_now().unix_time;
     if (line == LINE_STOPPED)
-        events_add(m->events, now, "stop", "Test stopped%s%s", m->stop_reason[0] ? ": " : "",
+        events_add(m->record.events, now, "stop", "Test stopped%s%s", m->stop_reason[0] ? ": " : "",
                    m->stop_reason);
     else
-        events_add(m->events, line == LINE_START ? k->run.started_at : now,
+        events_add(m->record.events, line == LINE_START ? k->run.started_at : now,
                    line == LINE_START         ? "start"
                    : line == LINE_SHAPE_STAGE ? "stage"
                                               : "users",
@@ -73,9 +73,9 @@ static bool is_certificate_alone(const struct stats *s)
 static int judge(const struct master *m)
 {
     const int wanted = m->o->exit_code_on_error;
-    if (m->stats.failure_count == 0 && m->stats.exception_count == 0)
+    if (m->record.stats.failure_count == 0 && m->record.stats.exception_count == 0)
         return 0;
-    if (wanted != EXIT_FAILED || !is_certificate_alone(&m->stats))
+    if (wanted != EXIT_FAILED || !is_certificate_alone(&m->record.stats))
         return wanted & 255;
     log_error(MAIN_LOGGER,
               "Every request failed: the host's certificate does not verify. Name the "
@@ -110,18 +110,30 @@ static void to_worker(struct master *m, const struct machine_action *a)
     post_plain(m, a->kind == DO_QUIT_WORKER ? "quit" : "stop", id);
 }
 
+void run_clear(struct master *m)
+{
+    record_clear(&m->record, master_now().unix_time);
+    inbox_begin_run(m);
+}
+
+void run_reset(struct master *m)
+{
+    record_reset(&m->record, master_now().unix_time);
+    script_tell(m, "reset_stats", &(struct event_args){0});
+}
+
 static void carry_out(struct master *m, const struct machine_action *a)
 {
     switch (a->kind) {
     case DO_CLEAR:
-        ingest_clear(m);
+        run_clear(m);
         away_forget(m);
         break;
     case DO_RESET:
-        ingest_reset(m);
+        run_reset(m);
         break;
     case DO_CLOSE:
-        ingest_close(m);
+        record_close(&m->record, master_now().unix_time);
         break;
     case DO_NOTE:
         note(m, a->line);

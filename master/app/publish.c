@@ -112,13 +112,13 @@ void show_publish(struct master *m)
     head.output_count = list_outputs(m, states, outputs);
     head.worker_count = list_workers(m, workers);
     head.class_count = list_classes(m, classes);
-    head.points = timeline_points(m->timeline, &head.point_count);
+    head.points = timeline_points(m->record.timeline, &head.point_count);
     head.chart = m->tunables.chart;
-    timeline_chart(m->timeline, head.chart_ms);
-    head.timeline = timeline_snapshot(m->timeline);
-    head.events = events_snapshot(m->events);
-    head.is_saturated = events_is_saturated(m->events, head.now);
-    bridge_publish(m->bridge, viewer_build(m->viewer, &head, &m->stats));
+    timeline_chart(m->record.timeline, head.chart_ms);
+    head.timeline = timeline_snapshot(m->record.timeline);
+    head.events = events_snapshot(m->record.events);
+    head.is_saturated = events_is_saturated(m->record.events, head.now);
+    bridge_publish(m->bridge, viewer_build(m->record.viewer, &head, &m->record.stats));
     for (size_t i = 0; i < head.output_count; i++)
         free(states[i].trouble);
     free(workers);

@@ -46,7 +46,7 @@ static struct snapshot *take(struct master *m, const struct snapshot *end)
     head.target_users = m->machine.run.target_users;
     head.is_live = run_is_on(&m->machine.run);
     head.is_begun = m->is_auto_begun || m->machine.run.number > 0 || (m->o->print_stats && m->web);
-    return snapshot_build(m->snapshots, &head, &m->stats);
+    return snapshot_build(m->record.snapshots, &head, &m->record.stats);
 }
 
 static struct snapshot *take_now(struct master *m)
@@ -66,12 +66,12 @@ static void tick(struct master *m)
 
 static void add_losses(const struct master *m, struct sbuf *text)
 {
-    for (const struct loss *l = m->losses.first; l; l = l->next) {
+    for (const struct loss *l = m->record.losses.first; l; l = l->next) {
         losses_write(l, true, text);
         sbuf_adds(text, "\n\n");
     }
-    if (m->losses.left_out > 0)
-        sbuf_addf(text, "%zu more times a worker was lost.\n\n", m->losses.left_out);
+    if (m->record.losses.left_out > 0)
+        sbuf_addf(text, "%zu more times a worker was lost.\n\n", m->record.losses.left_out);
     if (m->machine.is_deserted)
         sbuf_adds(text, "The test ended before its time: its last worker was lost. Measurement not "
                         "valid for the time in which it was not heard.\n\n");
@@ -80,12 +80,14 @@ static void add_losses(const struct master *m, struct sbuf *text)
 /* A limit of a container is easily lifted, when one knows of it. */
 static const char *quota_words(const struct master *m)
 {
-    return events_has_quota(m->events) ? "throttled by the processor limit of its container, " : "";
+    return events_has_quota(m->record.events)
+               ? "throttled by the processor limit of its container, "
+               : "";
 }
 
 static void add_saturation(const struct master *m, struct sbuf *text)
 {
-    double seconds = events_saturated_s(m->events);
+    double seconds = events_saturated_s(m->record.events);
     if (seconds > 0)
         sbuf_addf(text,
                   "Measurement not valid for %.0f s: a worker could not keep up (processor above "
@@ -130,7 +132,7 @@ static struct snapshot *take_last(struct master *m)
     if (m->o->html_file && m->host.has_script && m->host.script.about)
         last.end.script = mem_strdup(m->host.script.about);
     if (m->o->html_file && m->o->html_samples)
-        samples_write_all(m->samples, REPORT_SAMPLES_MAX, &samples);
+        samples_write_all(m->record.samples, REPORT_SAMPLES_MAX, &samples);
     if (m->o->html_file && m->o->html_logs)
         logs_write(m->logs, 0, SIZE_MAX, REPORT_LOGS_MAX, &logs);
     last.end.samples = samples.data;
@@ -235,7 +237,7 @@ void results_second(struct master *m)
 
 void results_end(struct master *m)
 {
-    uint64_t late = m->trouble.late;
+    uint64_t late = m->record.trouble.late;
     if (late > 0)
         log_debug(LOGGER, "%llu reports of earlier runs were dropped", (unsigned long long)late);
     if (!m->outputs) {

@@ -7,15 +7,16 @@
 #include "common/base/sbuf.h"
 #include "common/wire/pack.h"
 #include "common/wire/report.h"
-#include "master/core.h"
+#include "master/data/record.h"
 #include "master/data/number_text.h"
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define HISTORY_ROWS_MAX 100000 /* nearly six days; later ones are not kept */
 
-struct account {
+struct host_stats {
     bool is_wanted;
     uint64_t told_requests, told_failures, told_exceptions; /* what the host saw last */
     bool is_told;
@@ -26,12 +27,12 @@ struct account {
     double next_row_at; /* unix seconds; 0: none is due */
 };
 
-struct account *account_new(void)
+struct host_stats *host_stats_new(void)
 {
-    return mem_zalloc(sizeof(struct account));
+    return mem_zalloc(sizeof(struct host_stats));
 }
 
-void account_free(struct account *a)
+void host_stats_free(struct host_stats *a)
 {
     if (!a)
         return;
@@ -50,12 +51,12 @@ static void pack_at(struct sbuf *out, const char *key, const char *time, double 
     pack_number(out, isnan(value) ? 0 : value);
 }
 
-static void pack_row(struct master *m, struct sbuf *out, double now)
+static void pack_row(struct record *r, struct sbuf *out, double now)
 {
-    const struct tunables_shares *chart = &m->tunables.chart;
+    const struct tunables_shares *chart = &r->tunables->chart;
     double of_now[TUNABLES_SHOWN_MAX];
     struct sbuf time = {0};
-    timeline_chart(m->timeline, of_now);
+    timeline_chart(r->timeline, of_now);
     output_add_utc(&time, now);
     pack_map(out, chart->count + 5);
     for (size_t i = 0; i < chart->count; i++) {
@@ -63,20 +64,20 @@ static void pack_row(struct master *m, struct sbuf *out, double now)
         snprintf(key, sizeof key, "response_time_percentile_%.10g", chart->of[i]);
         pack_at(out, key, time.data, of_now[i]);
     }
-    pack_at(out, "current_rps", time.data, tally_current_rps(&m->stats.total, &m->stats));
+    pack_at(out, "current_rps", time.data, tally_current_rps(&r->stats.total, &r->stats));
     pack_at(out, "current_fail_per_sec", time.data,
-            tally_current_fail_rps(&m->stats.total, &m->stats));
-    const double mean = tally_mean_ms(&m->stats.total);
+            tally_current_fail_rps(&r->stats.total, &r->stats));
+    const double mean = tally_mean_ms(&r->stats.total);
     pack_at(out, "total_avg_response_time", time.data, round(mean * 100) / 100);
-    pack_at(out, "user_count", time.data, roster_user_count(&m->machine.roster));
+    pack_at(out, "user_count", time.data, roster_user_count(r->roster));
     pack_text(out, "time");
     pack_text(out, time.data);
     sbuf_fini(&time);
 }
 
-static void keep_row(struct master *m, double now)
+static void keep_row(struct record *r, double now)
 {
-    struct account *a = m->account;
+    struct host_stats *a = r->host_stats;
     if (a->row_count == HISTORY_ROWS_MAX)
         return;
     if (a->row_count == a->row_cap) {
@@ -84,28 +85,26 @@ static void keep_row(struct master *m, double now)
         a->starts = mem_realloc(a->starts, a->row_cap * sizeof *a->starts);
     }
     a->starts[a->row_count++] = a->rows.len;
-    pack_row(m, &a->rows, now);
+    pack_row(r, &a->rows, now);
 }
 
-static void watch_history(struct master *m)
+static void watch_history(struct record *r, double now)
 {
-    struct account *a = m->account;
-    const double now = master_now().unix_time;
-    if (!run_is_active(&m->machine.run)) {
+    struct host_stats *a = r->host_stats;
+    if (!run_is_active(r->run)) {
         a->next_row_at = 0;
         return;
     }
     if (a->next_row_at <= 0)
-        a->next_row_at = now + m->tunables.history_interval_s;
+        a->next_row_at = now + r->tunables->history_interval_s;
     if (now < a->next_row_at)
         return;
-    keep_row(m, now);
-    a->next_row_at += m->tunables.history_interval_s;
+    keep_row(r, now);
+    a->next_row_at += r->tunables->history_interval_s;
 }
 
-void account_clear(struct master *m)
+void host_stats_clear(struct host_stats *a)
 {
-    struct account *a = m->account;
     sbuf_clear(&a->rows);
     a->row_count = a->rows_told = 0;
     a->next_row_at = 0;
@@ -184,7 +183,7 @@ static void pack_exceptions(struct sbuf *out, const struct stats *s)
     }
 }
 
-static void pack_history(struct sbuf *out, struct account *a)
+static void pack_history(struct sbuf *out, struct host_stats *a)
 {
     const size_t from = a->rows_told;
     pack_text(out, "history");
@@ -198,65 +197,52 @@ static void pack_history(struct sbuf *out, struct account *a)
     a->rows_told = a->row_count;
 }
 
-static void tell(struct master *m)
+void host_stats_pack(struct record *r, const char *node, struct sbuf *out)
 {
-    struct account *a = m->account;
-    struct sbuf out = {0};
-    pack_array(&out, 3);
-    pack_text(&out, "katydid_stats");
-    pack_map(&out, 7);
-    report_pack_absolute(&m->stats, &out);
-    pack_text(&out, "written");
-    pack_whole(&out, a->written);
-    pack_workers(&out, &m->machine.roster);
-    pack_exceptions(&out, &m->stats);
-    pack_history(&out, a);
-    pack_text(&out, m->host.node_id);
-    post_bytes(m, m->host.node_id, &out);
-    a->told_requests = m->stats.total.requests;
-    a->told_failures = m->stats.total.failures;
-    a->told_exceptions = m->stats.exception_count;
+    struct host_stats *a = r->host_stats;
+    pack_array(out, 3);
+    pack_text(out, "katydid_stats");
+    pack_map(out, 7);
+    report_pack_absolute(&r->stats, out);
+    pack_text(out, "written");
+    pack_whole(out, a->written);
+    pack_workers(out, r->roster);
+    pack_exceptions(out, &r->stats);
+    pack_history(out, a);
+    pack_text(out, node);
+    a->told_requests = r->stats.total.requests;
+    a->told_failures = r->stats.total.failures;
+    a->told_exceptions = r->stats.exception_count;
     a->is_told = true;
 }
 
-static bool is_host_there(const struct master *m)
+void host_stats_want(struct host_stats *a, bool is_wanted)
 {
-    return m->host.is_alive && m->host.has_script;
+    a->is_wanted = is_wanted;
+    a->rows_told = 0;
 }
 
-void account_want(struct master *m, bool is_wanted)
-{
-    m->account->is_wanted = is_wanted;
-    m->account->rows_told = 0;
-    if (is_wanted)
-        tell(m);
-}
-
-void account_written(struct master *m, uint64_t number)
+void host_stats_written(struct host_stats *a, uint64_t number)
 {
     if (number)
-        m->account->written = number;
-    m->account->is_told = false;
+        a->written = number;
+    a->is_told = false;
 }
 
-void account_second(struct master *m)
+bool host_stats_second(struct record *r, double now)
 {
-    const struct account *a = m->account;
-    watch_history(m);
-    if (!a->is_wanted || !is_host_there(m))
-        return;
-    const bool is_still = a->is_told && a->told_requests == m->stats.total.requests &&
-                          a->told_failures == m->stats.total.failures &&
-                          a->told_exceptions == m->stats.exception_count &&
-                          a->rows_told == a->row_count && !run_is_active(&m->machine.run);
-    if (!is_still)
-        tell(m);
+    const struct host_stats *a = r->host_stats;
+    watch_history(r, now);
+    const bool is_still = a->is_told && a->told_requests == r->stats.total.requests &&
+                          a->told_failures == r->stats.total.failures &&
+                          a->told_exceptions == r->stats.exception_count &&
+                          a->rows_told == a->row_count && !run_is_active(r->run);
+    return a->is_wanted && !is_still;
 }
 
-void account_before_event(struct master *m, const char *name)
+bool host_stats_before_event(const struct host_stats *a, const char *name)
 {
     const bool is_final =
         !strcmp(name, "test_stop") || !strcmp(name, "quitting") || !strcmp(name, "quit");
-    if (is_final && m->account->is_wanted && is_host_there(m))
-        tell(m);
+    return is_final && a->is_wanted;
 }

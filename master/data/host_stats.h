@@ -6,17 +6,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct master;
-struct account;
+struct record;
+struct sbuf;
+struct host_stats;
 
-struct account *account_new(void);
-void account_free(struct account *a); /* NULL is fine */
+struct host_stats *host_stats_new(void);
+void host_stats_free(struct host_stats *a); /* NULL is fine */
 
 /* The host wants the numbers from now on (and gets them at once), or no more. */
-void account_want(struct master *m, bool is_wanted);
-void account_clear(struct master *m);  /* a new run, or a reset: the history begins again */
-void account_second(struct master *m); /* once a second */
+void host_stats_want(struct host_stats *a, bool is_wanted);
+void host_stats_clear(struct host_stats *a); /* a new run, or a reset: the history begins again */
+/* Once a second. True when the host has to be told. */
+bool host_stats_second(struct record *r, double now);
+/* Whether it has to be told before that event, whose listeners look at final numbers. */
+bool host_stats_before_event(const struct host_stats *a, const char *name);
 /* Code wrote into the statistics. The number of the host's message; 0: it is not the host's. */
-void account_written(struct master *m, uint64_t number);
-/* Before an event whose listeners look at final numbers. */
-void account_before_event(struct master *m, const char *name);
+void host_stats_written(struct host_stats *a, uint64_t number);
+/* The message katydid_stats; from now on the host knows all of it. */
+void host_stats_pack(struct record *r, const char *node, struct sbuf *out);

@@ -23,7 +23,7 @@ static void tell(struct master *m, const struct loss *l, const char *more)
     losses_write(l, false, &text);
     sbuf_adds(&text, more);
     snprintf(m->notice, sizeof m->notice, "%s", text.data);
-    events_add(m->events, master_now().unix_time, "worker", "%s", text.data);
+    events_add(m->record.events, master_now().unix_time, "worker", "%s", text.data);
     if (hands_may_log(m, LINES_WORKERS))
         log_warning(LOGGER, "%s", text.data);
     sbuf_fini(&text);
@@ -44,7 +44,7 @@ void away_lost(struct master *m, struct worker *w)
         return;
     double since = w->last_report_at > 0 ? w->last_report_at : m->machine.run.started_at;
     double bound_s = w->is_katydid ? ceil(fmax(now - since, 1)) : 0;
-    struct loss *l = losses_add(&m->losses, w->id, wall(since), wall(now), bound_s);
+    struct loss *l = losses_add(&m->record.losses, w->id, wall(since), wall(now), bound_s);
     w->lost_at = now;
     worker_begin_gap(w);
     if (l)
@@ -57,7 +57,7 @@ void away_back(struct master *m, struct worker *w)
         return;
     w->lost_at = 0;
     worker_end_gap(w, master_now().unix_time);
-    struct loss *l = losses_back(&m->losses, w->id, clk_wall());
+    struct loss *l = losses_back(&m->record.losses, w->id, clk_wall());
     if (l)
         tell(m, l, "");
 }
@@ -72,7 +72,7 @@ static void all_have_reported(struct master *m)
     for (size_t i = 0; i < m->machine.roster.count; i++)
         if (is_awaited(m->machine.roster.workers[i]))
             return;
-    const struct loss *l = losses_settle(&m->losses, NULL);
+    const struct loss *l = losses_settle(&m->record.losses, NULL);
     if (l)
         tell(m, l, "");
 }
@@ -82,7 +82,7 @@ void away_reported(struct master *m, struct worker *w, double sent_at)
     if (!is_awaited(w) || !worker_fills_gap(w, sent_at))
         return;
     w->gap.is_open = false;
-    const struct loss *l = losses_settle(&m->losses, w->id);
+    const struct loss *l = losses_settle(&m->record.losses, w->id);
     if (l)
         tell(m, l, "");
     all_have_reported(m);
@@ -91,7 +91,7 @@ void away_reported(struct master *m, struct worker *w, double sent_at)
 static void stood_still(struct master *m, double seconds)
 {
     double now = clk_wall();
-    struct loss *l = losses_add(&m->losses, NULL, now - seconds, now, 0);
+    struct loss *l = losses_add(&m->record.losses, NULL, now - seconds, now, 0);
     for (size_t i = 0; i < m->machine.roster.count; i++) {
         struct worker *w = m->machine.roster.workers[i];
         if (!worker_is_active(w) && w->state != WORKER_STOPPING)
@@ -123,6 +123,6 @@ void away_second(struct master *m)
 
 void away_forget(struct master *m)
 {
-    losses_clear(&m->losses);
+    losses_clear(&m->record.losses);
     m->notice[0] = m->stop_reason[0] = 0;
 }

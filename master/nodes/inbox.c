@@ -44,7 +44,7 @@ static void pass_locustfile(struct master *m, const char *from, const struct mes
 
 static void stray(struct master *m)
 {
-    m->trouble.stray++;
+    m->record.trouble.stray++;
 }
 
 /* Our own script host and the user's workers speak freely: what we do not know is theirs. */
@@ -78,11 +78,32 @@ static void set_users(struct master *m, struct worker *w, const struct users_rep
            &(struct machine_event){.kind = ON_WORKER_USERS, .worker = w, .is_running = is_running});
 }
 
+static void acknowledge(struct master *m, const struct worker *w, const struct message_stats *s)
+{
+    struct sbuf ack = {0};
+    proto_report_ack(&ack, w->id, s->epoch, s->seq, m->inbox.report_interval_s);
+    post_bytes(m, w->id, &ack);
+}
+
+static void take_report(struct master *m, struct worker *w, const struct message *msg)
+{
+    const bool is_new = record_report(&m->record, w, msg, m->inbox.handled.steady);
+    if (!msg->stats.is_katydid) {
+        run_on(m, &(struct machine_event){.kind = ON_WORKER_REPORT, .worker = w});
+        return;
+    }
+    if (is_new) {
+        hands_watch_cpu(m, w);
+        away_reported(m, w, msg->stats.sent_at);
+    }
+    acknowledge(m, w, &msg->stats);
+}
+
 static void on_stats(struct master *m, struct worker *w, const struct message *msg)
 {
     if (msg->stats.users.classes && worker_is_active(w))
         set_users(m, w, &msg->stats.users, false);
-    ingest_report(m, w, msg);
+    take_report(m, w, msg);
     struct sbuf data = {0};
     if (m->is_local || !m->host.script.hears_reports)
         return;
@@ -100,14 +121,14 @@ struct sample_taker {
 static void take_sample(void *arg, struct sample_in *in)
 {
     const struct sample_taker *t = arg;
-    samples_add(t->m->samples, t->worker, in);
+    samples_add(t->m->record.samples, t->worker, in);
 }
 
 static void take_samples(struct master *m, const struct worker *w, const struct message *msg)
 {
     struct sample_taker taker = {m, w->id};
     if (!proto_samples(msg->data, m->machine.run.id, take_sample, &taker))
-        m->trouble.broken++;
+        m->record.trouble.broken++;
 }
 
 struct line_taker {
@@ -127,7 +148,7 @@ void inbox_take_lines(struct master *m, const char *source, const struct message
     uint64_t dropped;
     struct line_taker taker = {m, source, master_now().unix_time};
     if (!proto_lines(msg->data, &dropped, take_line, &taker))
-        m->trouble.broken++;
+        m->record.trouble.broken++;
     logs_add_dropped(m->logs, dropped);
 }
 
@@ -154,7 +175,7 @@ static void from_worker(struct master *m, struct worker *w, const struct message
             set_users(m, w, &msg->spawned, true);
         break;
     case MESSAGE_EXCEPTION:
-        ingest_exception(m, w, &msg->exception);
+        record_exception(&m->record, w, &msg->exception, master_now().unix_time);
         break;
     case MESSAGE_CLIENT_STOPPED:
         hands_stopped(m, w);
@@ -171,7 +192,7 @@ static void from_worker(struct master *m, struct worker *w, const struct message
         break;
     case MESSAGE_LOGS:
         if (logbook_take(m->logbook, w->id, &msg->data, w->is_katydid ? NULL : m->logs) != 0)
-            m->trouble.broken++;
+            m->record.trouble.broken++;
         break;
     case MESSAGE_SAMPLES:
         take_samples(m, w, msg);
@@ -247,7 +268,7 @@ static void open_letter(struct master *m, const struct link_message *raw, struct
         handle(m, raw->node, &msg);
         message_fini(&msg);
     } else {
-        m->trouble.broken++;
+        m->record.trouble.broken++;
     }
 }
 
@@ -342,6 +363,11 @@ void inbox_flush(struct master *m)
         inbox_soon(m);
 }
 
+double inbox_delay_s(const struct master *m)
+{
+    return m->inbox.waits_s + m->inbox.report_interval_s - 1;
+}
+
 bool inbox_is_behind(const struct master *m)
 {
     return !is_empty(&m->inbox);
@@ -357,7 +383,7 @@ static void fall_behind(struct master *m, struct run_clock now)
                 "Nothing is lost; give it more processor time, or have fewer workers "
                 "or request names",
                 in->waits_s);
-    events_add(m->events, now.unix_time, "master",
+    events_add(m->record.events, now.unix_time, "master",
                "The master cannot keep up: figures come late, none is lost");
     snprintf(m->notice, sizeof m->notice, "%s", BEHIND_NOTICE);
 }
@@ -370,7 +396,7 @@ static void catch_up(struct master *m, struct run_clock now)
     in->behind_s += seconds;
     log_info(LOGGER, "The master has caught up after %.0f s; figures came up to %.1f s late",
              seconds, in->longest_s);
-    events_add(m->events, now.unix_time, "master", "The master has caught up after %.0f s",
+    events_add(m->record.events, now.unix_time, "master", "The master has caught up after %.0f s",
                seconds);
     if (!strcmp(m->notice, BEHIND_NOTICE))
         m->notice[0] = 0;

@@ -21,11 +21,30 @@ static bool is_for_local(const char *name)
            !strcmp(name, "reset_stats");
 }
 
+static bool is_host_there(const struct master *m)
+{
+    return m->host.is_alive && m->host.has_script;
+}
+
+static void send_stats(struct master *m)
+{
+    struct sbuf out = {0};
+    host_stats_pack(&m->record, m->host.node_id, &out);
+    post_bytes(m, m->host.node_id, &out);
+}
+
+void script_stats_second(struct master *m)
+{
+    if (host_stats_second(&m->record, master_now().unix_time) && is_host_there(m))
+        send_stats(m);
+}
+
 static void send_event(struct master *m, uint64_t id, const char *name,
                        const struct event_args *args)
 {
     struct sbuf out = {0};
-    account_before_event(m, name);
+    if (host_stats_before_event(m->record.host_stats, name) && is_host_there(m))
+        send_stats(m);
     proto_event(&out, m->host.node_id, id, name, args);
     post_bytes(m, m->host.node_id, &out);
 }
@@ -100,8 +119,8 @@ static void tune(struct master *m)
                     s->bad_constant);
     m->machine.roster.liveness =
         m->is_local ? HANDS_LOCAL_PATIENCE_S : tunables_liveness(&m->tunables);
-    viewer_ask(m->viewer, &m->tunables.statistics);
-    timeline_ask(m->timeline, &m->tunables.chart);
+    viewer_ask(m->record.viewer, &m->tunables.statistics);
+    timeline_ask(m->record.timeline, &m->tunables.chart);
 }
 
 /* Workers that were here before the host could hear of them. */
@@ -137,7 +156,7 @@ static void on_script(struct master *m, const struct message *msg)
 {
     struct script script;
     if (proto_script(msg, &script) != PROTO_OK) {
-        m->trouble.broken++;
+        m->record.trouble.broken++;
         return;
     }
     if (m->machine.dispatch) {
@@ -165,7 +184,7 @@ static void on_answer(struct master *m, const struct message *msg)
     if (proto_answer(msg->data, &answer))
         ask_answered(m, &answer);
     else
-        m->trouble.broken++;
+        m->record.trouble.broken++;
     answer_fini(&answer);
 }
 
@@ -181,7 +200,9 @@ static void send_report(struct master *m)
 static void on_want(struct master *m, const struct message_want *w)
 {
     if (w->has_stats)
-        account_want(m, w->stats);
+        host_stats_want(m->record.host_stats, w->stats);
+    if (w->has_stats && w->stats)
+        send_stats(m);
     if (w->report)
         send_report(m);
 }
@@ -253,10 +274,10 @@ void script_on_call(struct master *m, const struct message_call *c)
     case CALL_REASON:
         return;
     case CALL_RESET:
-        ingest_zero(m);
+        record_reset(&m->record, master_now().unix_time);
         return;
     case CALL_CLEAR:
-        ingest_clear(m);
+        run_clear(m);
         return;
     }
     char **classes = copy_texts(c->user_classes);
@@ -343,7 +364,7 @@ static struct host_state host_state(const struct master *m)
         .users = roster_user_count(&m->machine.roster),
         .target_users = m->machine.run.target_users,
         .worker_count = (unsigned)roster_active_count(&m->machine.roster),
-        .total = &m->stats.total,
+        .total = &m->record.stats.total,
     };
 }
 
@@ -399,7 +420,7 @@ static void answer_as_worker(struct master *m, const struct message *msg)
 {
     struct sbuf out = {0};
     if (msg->kind == MESSAGE_STATS && msg->stats.is_katydid)
-        ingest_host_report(m, &msg->stats);
+        record_host_report(&m->record, &msg->stats, m->inbox.handled.steady);
     if (msg->kind == MESSAGE_CLIENT_READY)
         proto_ack(&out, m->host.node_id, 0, m->boot_id, NULL);
     else if (msg->kind == MESSAGE_STATS && msg->stats.is_katydid)

@@ -116,7 +116,7 @@ void hands_ready(struct master *m, const char *node, const struct message_ready 
                   "%s (index %u) reported as ready%s. %zu workers connected.", w->id, w->index,
                   is_new ? "" : " (duplicate message)", active(m));
     if (is_new && run_is_active(&m->machine.run))
-        events_add(m->events, master_now().unix_time, "worker", "Worker %s joined", w->id);
+        events_add(m->record.events, master_now().unix_time, "worker", "Worker %s joined", w->id);
     if (was_missing)
         away_back(m, w);
     run_on(m, &(struct machine_event){.kind = ON_WORKER_CAME,
@@ -171,7 +171,7 @@ void hands_heartbeat(struct master *m, const char *node, const struct message_he
         return;
     }
     if (!hands_know(w, token)) {
-        m->trouble.stray++;
+        m->record.trouble.stray++;
         return;
     }
     w->liveness = roster_liveness(&m->machine.roster);

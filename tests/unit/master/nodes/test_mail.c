@@ -80,7 +80,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct master *m = arg;
     (void)fd, (void)what;
-    if (++ticks == 5 && m->trouble.broken > 0)
+    if (++ticks == 5 && m->record.trouble.broken > 0)
         event_base_loopbreak(m->base);
 }
 
@@ -110,7 +110,7 @@ static void whoever_floods_the_inbox_stops_no_timer_and_no_command(void **state)
     event_add(m->link_event, NULL);
     event_add(command, NULL);
     pthread_create(&sender, NULL, flood, endpoint);
-    while (m->trouble.broken == 0) /* it has begun */
+    while (m->record.trouble.broken == 0) /* it has begun */
         event_base_loop(m->base, EVLOOP_ONCE);
     event_add(tick, &(struct timeval){0, 100000});
     assert_int_equal(write(wake[1], "x", 1), 1);

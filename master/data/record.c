@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: MIT
+/* See record.h. */
+#include "master/data/record.h"
+#include "common/base/log.h"
+#include "common/wire/report.h"
+#include "common/wire/written.h"
+#include "master/data/host_stats.h"
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TRUSTED_CLOCK_S 2.0       /* a worker's clock that differs by more is corrected */
+#define TRUSTED_STOCK_CLOCK_S 5.0 /* theirs is guessed by their newest request */
+#define LATEST_S 600              /* a report that is older is of now */
+#define STOCK_INTERVAL_S 3.0
+#define CLOSE_AFTER_S 2.2 /* a second waits so long for reports of our workers */
+#define CLOSE_AFTER_STOCK_S 5.0
+#define LOGGER "locust.runners" /* Locust's, for what reads the log */
+#define TROUBLE_TOLD_EVERY_S 10
+
+/* What to add to the report's times, and in *to the end of what it covers: all by our clock. */
+static int64_t clock_shift(struct worker *w, const struct message_stats *s, double now, double *to)
+{
+    *to = now;
+    if (!s->is_katydid)
+        return s->sent_at > 0 ? worker_clock_shift(w, now, s->sent_at, TRUSTED_STOCK_CLOCK_S) : 0;
+    int64_t shift = worker_clock_shift(w, now, s->sent_at, TRUSTED_CLOCK_S);
+    double end = s->sent_at + (double)shift;
+    if (end < now && end > now - LATEST_S)
+        *to = end;
+    return shift;
+}
+
+static void on_row(void *arg, const struct tally *row, const struct tally *more,
+                   const struct tally_packed *packed)
+{
+    struct record *r = arg;
+    timeline_row(r->timeline, row->number, more, packed);
+}
+
+static void on_failure(void *arg, const struct failure *kind, const struct failure *more)
+{
+    struct record *r = arg;
+    timeline_failure(r->timeline, kind->number, more);
+}
+
+static void merge(struct record *r, struct worker *w, const struct message *msg, double came)
+{
+    const struct message_stats *s = &msg->stats;
+    uint64_t before = r->stats.total.requests;
+    double to;
+    const struct report_watch watch = {on_row, on_failure, r, clock_shift(w, s, came, &to)};
+    double interval = w->is_katydid ? 1.0 : STOCK_INTERVAL_S;
+    double from = w->last_report_at > 0 ? w->last_report_at : to - interval;
+    timeline_report(r->timeline, w->index, from, to);
+    const char *node = r->is_local ? "local" : w->id;
+    int rc = s->is_katydid
+                 ? report_merge_watched(&r->stats, s->report.data, s->report.len, node, &watch)
+                 : report_merge_locust_watched(&r->stats, msg->data.data, msg->data.len, &watch);
+    if (rc != 0) {
+        r->trouble.broken++;
+        return;
+    }
+    uint64_t requests = r->stats.total.requests - before;
+    w->requests += requests;
+    w->rps = to - from > 0.1 ? (double)requests / (to - from) : (double)requests;
+    w->last_report_at = fmax(to, w->last_report_at);
+    if (s->is_katydid) /* each report once, however late: it is about its own time */
+        events_watch(r->events, to, w->index, w->id,
+                     &(struct events_health){.cpu = s->cpu_percent,
+                                             .lag_ms = s->lag_ms,
+                                             .cores = s->cores,
+                                             .throttled = s->throttled,
+                                             .seconds = to - from});
+}
+
+/* What code changed by hand. w: NULL for the host. */
+static void apply_written(struct record *r, const struct worker *w, struct slice bytes)
+{
+    struct written_of of = {.node = r->is_local ? "local"
+                                    : w         ? w->id
+                                                : "master",
+                            .is_part = w && !r->is_local};
+    if (!bytes.len)
+        return;
+    if (written_apply(&r->stats, bytes.data, bytes.len, &of) != 0)
+        r->trouble.broken++;
+    if (!of.is_part)
+        host_stats_written(r->host_stats, of.number);
+    viewer_forget(r->viewer);
+    snapshot_forget(r->snapshots);
+}
+
+static void take_health(struct worker *w, const struct message_stats *s)
+{
+    w->cpu_percent = s->cpu_percent;
+    w->lag_ms = s->lag_ms;
+    w->worst_lag_ms = fmax(w->worst_lag_ms, s->lag_ms);
+    w->cores = s->cores;
+    w->throttled = s->throttled;
+    w->lag_p99_ms = s->lag_p99_ms;
+    w->fds = s->fds;
+    w->connections = s->connections;
+    w->memory_bytes = s->memory_bytes;
+}
+
+static bool is_of_this_run(const struct record *r, const char *run)
+{
+    return r->run->id[0] && !strcmp(run, r->run->id);
+}
+
+static bool own_report(struct record *r, struct worker *w, const struct message *msg, double came)
+{
+    const struct message_stats *s = &msg->stats;
+    take_health(w, s);
+    if (!worker_take_report(w, s->epoch, s->seq))
+        return false;
+    if (!is_of_this_run(r, s->run)) {
+        r->trouble.late++;
+        return false;
+    }
+    apply_written(r, w, s->anew);
+    merge(r, w, msg, came);
+    apply_written(r, w, s->written);
+    return true;
+}
+
+/* A stock worker's report has no run in it: one that comes when none is on is of nobody's run. */
+bool record_report(struct record *r, struct worker *w, const struct message *msg, double came)
+{
+    if (msg->stats.is_katydid)
+        return own_report(r, w, msg, came);
+    const bool is_ours = r->run->id[0] && run_is_on(r->run);
+    if (is_ours)
+        merge(r, w, msg, came);
+    return is_ours;
+}
+
+void record_host_report(struct record *r, const struct message_stats *s, double came)
+{
+    const struct report_watch watch = {on_row, on_failure, r, 0};
+    if (strcmp(s->epoch, r->host_epoch) != 0) {
+        snprintf(r->host_epoch, sizeof r->host_epoch, "%s", s->epoch);
+        r->host_seq = 0;
+    }
+    const bool is_new = s->seq > r->host_seq;
+    r->host_seq = is_new ? s->seq : r->host_seq;
+    if (!is_new || !is_of_this_run(r, s->run))
+        return;
+    apply_written(r, NULL, s->anew);
+    timeline_report(r->timeline, TIMELINE_NOBODY, came - 1, came);
+    if (report_merge_watched(&r->stats, s->report.data, s->report.len, "master", &watch) != 0)
+        r->trouble.broken++;
+    apply_written(r, NULL, s->written);
+}
+
+void record_exception(struct record *r, const struct worker *w, const struct message_exception *e,
+                      double now)
+{
+    if (!w->is_katydid) /* ours are in the reports */
+        stats_add_exception(&r->stats, now, e->message, e->traceback, w->id, 1);
+}
+
+void record_clear(struct record *r, double now)
+{
+    host_stats_clear(r->host_stats);
+    stats_clear(&r->stats, now);
+    viewer_forget(r->viewer);
+    snapshot_forget(r->snapshots);
+    timeline_clear(r->timeline, now);
+    events_clear(r->events);
+    samples_clear(r->samples);
+    for (size_t i = 0; i < r->roster->count; i++)
+        worker_begin_run(r->roster->workers[i]);
+}
+
+void record_close(struct record *r, double now)
+{
+    timeline_users(r->timeline, now, roster_user_count(r->roster), 0);
+    timeline_close(r->timeline, now + 2); /* a reset may have begun the next second */
+    timeline_work(r->timeline, true);
+    for (size_t i = 0; i < r->roster->count; i++)
+        events_worker_idle(r->events, r->roster->workers[i]->index);
+}
+
+void record_reset(struct record *r, double now)
+{
+    stats_reset(&r->stats, now);
+    timeline_reset(r->timeline, now);
+    samples_clear(r->samples);
+    events_add(r->events, now, "reset", "Statistics reset");
+    for (size_t i = 0; i < r->roster->count; i++)
+        r->roster->workers[i]->requests = 0;
+    host_stats_clear(r->host_stats);
+}
+
+static bool has_stock_worker(const struct record *r)
+{
+    for (size_t i = 0; i < r->roster->count; i++)
+        if (worker_is_active(r->roster->workers[i]) && !r->roster->workers[i]->is_katydid)
+            return true;
+    return false;
+}
+
+static void tell_trouble(struct record *r, double mono)
+{
+    struct trouble *t = &r->trouble;
+    uint64_t sum = t->broken + t->stray;
+    if (sum == t->logged || mono - t->logged_at < TROUBLE_TOLD_EVERY_S)
+        return;
+    log_warning(LOGGER,
+                "dropped messages so far: %" PRIu64 " malformed, %" PRIu64
+                " from nodes that are no workers of this master",
+                t->broken, t->stray);
+    t->logged = sum;
+    t->logged_at = mono;
+}
+
+/* How a worker is, once a second: our workers by their reports, others by their heartbeats. */
+static void note_health(struct record *r, struct worker *w, double now)
+{
+    uint32_t cpu = (uint32_t)(fmin(fmax(w->cpu_percent, 0), 1e5) * 10);
+    double lag_ms = fmax(w->worst_lag_ms, fmax(w->lag_ms, 0));
+    struct timeline_health h = {.index = w->index,
+                                .samples = 1,
+                                .users_sum = w->users,
+                                .cpu_sum = cpu,
+                                .cpu_max = cpu,
+                                .has_lag = w->lag_ms >= 0,
+                                .lag_us = (uint32_t)(fmin(lag_ms, 4e6) * 1e3),
+                                .memory_kb = w->memory_bytes >> 10};
+    timeline_health(r->timeline, now, &h);
+    w->worst_lag_ms = 0;
+    if (!w->is_katydid)
+        events_watch(r->events, now, w->index, w->id,
+                     &(struct events_health){.cpu = w->cpu_percent, .lag_ms = -1});
+}
+
+static void note_second(struct record *r, double now)
+{
+    timeline_users(r->timeline, now, roster_user_count(r->roster), r->run->target_users);
+    for (size_t i = 0; i < r->roster->count; i++) {
+        struct worker *w = r->roster->workers[i];
+        if (worker_is_active(w) || w->state == WORKER_STOPPING)
+            note_health(r, w, now);
+        else if (w->has_joined)
+            events_worker_idle(r->events, w->index);
+    }
+}
+
+void record_second(struct record *r, struct run_clock now, double late_s)
+{
+    if (run_is_on(r->run))
+        note_second(r, now.unix_time);
+    double close_after = has_stock_worker(r) ? CLOSE_AFTER_STOCK_S : CLOSE_AFTER_S;
+    close_after += late_s;
+    timeline_close(r->timeline, now.unix_time - close_after);
+    timeline_work(r->timeline, false);
+    tell_trouble(r, now.mono);
+}
+
+void record_init(struct record *r, size_t timeline_bytes, double now)
+{
+    stats_init(&r->stats, now, STATS_LIMITS_DEFAULT);
+    r->timeline = timeline_new(timeline_bytes);
+    r->events = events_new();
+    r->samples = samples_new(SAMPLES_BYTES);
+    r->viewer = viewer_new();
+    r->snapshots = snapshot_maker_new();
+    r->host_stats = host_stats_new();
+}
+
+void record_fini(struct record *r)
+{
+    losses_clear(&r->losses);
+    host_stats_free(r->host_stats);
+    timeline_free(r->timeline);
+    events_free(r->events);
+    viewer_free(r->viewer);
+    snapshot_maker_free(r->snapshots);
+    samples_free(r->samples);
+    stats_fini(&r->stats);
+}

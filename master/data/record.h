@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* record: all that is kept of a run: statistics, timeline, events, samples, losses; and how reports
+ * become part of it, each exactly once.
+ *
+ * A report is decoded once: what it added to the statistics, row by row, is told to the timeline on
+ * the way. Main thread. Times come in: steady seconds (clk.h). Nothing is sent from here.
+ */
+#include "common/metric/stats.h"
+#include "master/data/events.h"
+#include "master/data/losses.h"
+#include "master/data/samples.h"
+#include "master/data/snapshot.h"
+#include "master/data/timeline.h"
+#include "master/data/view_build.h"
+#include "master/options/tunables.h"
+#include "master/proto/proto.h"
+#include "master/run/roster.h"
+#include "master/run/run.h"
+
+struct trouble {                  /* messages that were dropped */
+    uint64_t broken, stray, late; /* malformed; of no worker of ours; of another run */
+    uint64_t logged;              /* their sum when last told */
+    double logged_at;
+};
+
+struct record {
+    const struct run *run; /* whose it is */
+    struct roster *roster;
+    const struct tunables *tunables;
+    bool is_local; /* one worker of our own, which is the host as well */
+    struct stats stats;
+    struct timeline *timeline;
+    struct events *events;
+    struct samples *samples;
+    struct losses losses;
+    struct viewer *viewer; /* what is kept between views, ... */
+    struct snapshot_maker *snapshots;
+    struct host_stats *host_stats;
+    struct trouble trouble;
+    char host_epoch[64]; /* of the reports of what the host counted itself; the last one's number */
+    uint64_t host_seq;
+};
+
+/* run, roster, tunables and is_local are set before, and outlive it. */
+void record_init(struct record *r, size_t timeline_bytes, double now);
+void record_fini(struct record *r);
+
+/* came: when the report came. True when it is of this run, and was counted now. */
+bool record_report(struct record *r, struct worker *w, const struct message *msg, double came);
+/* What the host's Python counted itself. It has no row among the workers; its link keeps the order.
+ */
+void record_host_report(struct record *r, const struct message_stats *s, double came);
+void record_exception(struct record *r, const struct worker *w, const struct message_exception *e,
+                      double now);
+
+void record_clear(struct record *r, double now); /* a run begins */
+void record_reset(struct record *r, double now); /* its figures begin anew, in the middle of it */
+void record_close(struct record *r, double now); /* its last second has passed */
+/* late_s: how long reports may be under way beyond the usual. */
+void record_second(struct record *r, struct run_clock now, double late_s);
