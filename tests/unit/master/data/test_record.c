@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: MIT
+/* How reports become figures: each once, of this run only, on our clock. */
+#include "common/base/sbuf.h"
+#include "common/wire/pack.h"
+#include "common/wire/report.h"
+#include "master/data/host_stats.h"
+#include "master/data/record.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct bench {
+    struct run run;
+    struct roster roster;
+    struct tunables tunables;
+    struct record record;
+    struct worker *ours, *stock;
+    double now;
+};
+
+static struct run_clock at(const struct bench *b)
+{
+    return (struct run_clock){b->now, b->now};
+}
+
+static struct bench *new_bench(void)
+{
+    struct bench *b = calloc(1, sizeof *b);
+    b->now = 1700000000;
+    b->tunables = tunables_usual;
+    b->record.run = &b->run;
+    b->record.roster = &b->roster;
+    b->record.tunables = &b->tunables;
+    record_init(&b->record, 1 << 20, b->now);
+    b->ours = roster_get(&b->roster, "ours");
+    b->stock = roster_get(&b->roster, "stock");
+    roster_join(&b->roster, b->ours, true);
+    roster_join(&b->roster, b->stock, false);
+    return b;
+}
+
+static void free_bench(struct bench *b)
+{
+    record_fini(&b->record);
+    roster_fini(&b->roster);
+    free(b);
+}
+
+static void begin(struct bench *b)
+{
+    run_start(&b->run, 1, 1, 0, 7, at(b));
+    record_clear(&b->record, b->now);
+}
+
+static void measure(struct bench *b, struct stats *s, unsigned n)
+{
+    stats_init(s, b->now, STATS_LIMITS_DEFAULT);
+    struct tally *row = stats_row(s, "GET", 3, "/", 1);
+    for (unsigned i = 0; i < n; i++)
+        stats_add(s, row, b->now, 1000, 10);
+}
+
+/* n requests of our dialect, made now by the clock of the worker. */
+static struct message report(struct bench *b, uint64_t seq, unsigned n, struct sbuf *bytes)
+{
+    struct stats s;
+    struct message msg = {.kind = MESSAGE_STATS};
+    measure(b, &s, n);
+    sbuf_clear(bytes);
+    report_pack(&s, bytes);
+    stats_fini(&s);
+    msg.stats = (struct message_stats){.is_katydid = true,
+                                       .epoch = "e",
+                                       .seq = seq,
+                                       .sent_at = b->now,
+                                       .cpu_percent = 12,
+                                       .report = {bytes->data, bytes->len}};
+    snprintf(msg.stats.run, sizeof msg.stats.run, "%s", b->run.id);
+    return msg;
+}
+
+static struct message stock_report(struct bench *b, unsigned n, struct sbuf *bytes)
+{
+    struct stats s;
+    struct message msg = {.kind = MESSAGE_STATS};
+    measure(b, &s, n);
+    sbuf_clear(bytes);
+    pack_map(bytes, 3);
+    report_pack_locust(&s, bytes);
+    stats_fini(&s);
+    msg.data = (struct slice){bytes->data, bytes->len};
+    return msg;
+}
+
+static uint64_t counted(const struct bench *b)
+{
+    return b->record.stats.total.requests;
+}
+
+static void a_report_counts_once(void **unused)
+{
+    (void)unused;
+    struct bench *b = new_bench();
+    struct sbuf bytes = {0};
+    begin(b);
+    struct message msg = report(b, 1, 5, &bytes);
+    assert_true(record_report(&b->record, b->ours, &msg, b->now));
+    assert_false(record_report(&b->record, b->ours, &msg, b->now));
+    assert_int_equal(counted(b), 5);
+    assert_int_equal(b->ours->requests, 5);
+    msg = report(b, 3, 2, &bytes); /* the second one comes late */
+    assert_true(record_report(&b->record, b->ours, &msg, b->now));
+    msg = report(b, 2, 1, &bytes);
+    assert_true(record_report(&b->record, b->ours, &msg, b->now));
+    assert_int_equal(counted(b), 8);
+    sbuf_fini(&bytes);
+    free_bench(b);
+}
+
+static void a_report_of_another_run_does_not_count(void **unused)
+{
+    (void)unused;
+    struct bench *b = new_bench();
+    struct sbuf bytes = {0};
+    struct message early = report(b, 1, 5, &bytes);
+    assert_false(record_report(&b->record, b->ours, &early, b->now)); /* before any run */
+    begin(b);
+    struct message msg = report(b, 2, 5, &bytes);
+    run_stop(&b->run, 1, at(b));
+    run_stopped(&b->run, at(b));
+    begin(b);
+    assert_false(record_report(&b->record, b->ours, &msg, b->now));
+    assert_int_equal(counted(b), 0);
+    assert_int_equal(b->record.trouble.late, 2);
+    assert_true(b->ours->cpu_percent > 11); /* how the worker is, is known all the same */
+    sbuf_fini(&bytes);
+    free_bench(b);
+}
+
+static void a_stock_report_belongs_to_the_run_that_is_on(void **unused)
+{
+    (void)unused;
+    struct bench *b = new_bench();
+    struct sbuf bytes = {0};
+    struct message msg = stock_report(b, 4, &bytes);
+    assert_false(record_report(&b->record, b->stock, &msg, b->now));
+    begin(b);
+    assert_true(record_report(&b->record, b->stock, &msg, b->now));
+    run_stop(&b->run, 1, at(b)); /* its last report comes now */
+    assert_true(record_report(&b->record, b->stock, &msg, b->now));
+    run_stopped(&b->run, at(b));
+    assert_false(record_report(&b->record, b->stock, &msg, b->now));
+    assert_int_equal(counted(b), 8);
+    sbuf_fini(&bytes);
+    free_bench(b);
+}
+
+static void a_malformed_report_changes_nothing(void **unused)
+{
+    (void)unused;
+    struct bench *b = new_bench();
+    struct sbuf bytes = {0};
+    begin(b);
+    struct message msg = report(b, 1, 5, &bytes);
+    msg.stats.report.len--;
+    record_report(&b->record, b->ours, &msg, b->now);
+    msg = stock_report(b, 4, &bytes);
+    msg.data.len--;
+    record_report(&b->record, b->stock, &msg, b->now);
+    assert_int_equal(counted(b), 0);
+    assert_int_equal(b->record.trouble.broken, 2);
+    sbuf_fini(&bytes);
+    free_bench(b);
+}
+
+static void the_host_counts_once_per_number_of_its_process(void **unused)
+{
+    (void)unused;
+    struct bench *b = new_bench();
+    struct sbuf bytes = {0};
+    begin(b);
+    struct message msg = report(b, 1, 3, &bytes);
+    record_host_report(&b->record, &msg.stats, b->now);
+    record_host_report(&b->record, &msg.stats, b->now);
+    assert_int_equal(counted(b), 3);
+    snprintf(msg.stats.epoch, sizeof msg.stats.epoch, "another process");
+    record_host_report(&b->record, &msg.stats, b->now);
+    assert_int_equal(counted(b), 6);
+    msg.stats.run[0] = 0;
+    msg.stats.seq++;
+    record_host_report(&b->record, &msg.stats, b->now);
+    assert_int_equal(counted(b), 6);
+    sbuf_fini(&bytes);
+    free_bench(b);
+}
+
+/* Whatever its machine takes the time to be, its requests are of the second in which they were. */
+static void the_clock_of_a_worker_may_be_wrong(void **unused)
+{
+    (void)unused;
+    for (double wrong = -3600; wrong <= 3600; wrong += 3600) {
+        struct bench *b = new_bench();
+        struct sbuf bytes = {0};
+        begin(b);
+        const double start = b->now;
+        for (unsigned i = 1; i <= 5; i++) {
+            b->now = start + i + wrong;
+            struct message msg = report(b, i, 7, &bytes);
+            b->now = start + i;
+            assert_true(record_report(&b->record, b->ours, &msg, b->now));
+            record_second(&b->record, at(b), 0);
+        }
+        assert_true(b->ours->last_report_at > start + 3 && b->ours->last_report_at < start + 6);
+        assert_true(b->ours->rps > 5 && b->ours->rps < 10);
+        assert_int_equal(counted(b), 35);
+        sbuf_fini(&bytes);
+        free_bench(b);
+    }
+}
+
+static void figures_begin_anew(void **unused)
+{
+    (void)unused;
+    struct bench *b = new_bench();
+    struct sbuf bytes = {0};
+    begin(b);
+    struct message msg = report(b, 1, 5, &bytes);
+    record_report(&b->record, b->ours, &msg, b->now);
+    record_reset(&b->record, b->now);
+    assert_int_equal(counted(b), 0);
+    assert_non_null(stats_find(&b->record.stats, "GET", "/"));      /* the row stays */
+    assert_false(record_report(&b->record, b->ours, &msg, b->now)); /* counted before */
+    record_clear(&b->record, b->now);
+    assert_null(stats_find(&b->record.stats, "GET", "/"));
+    assert_int_equal(b->ours->requests, 0);
+    sbuf_fini(&bytes);
+    free_bench(b);
+}
+
+/* Nothing is packed for a host that does not ask, nor again what it knows. */
+static void the_host_is_told_what_is_new(void **unused)
+{
+    (void)unused;
+    struct bench *b = new_bench();
+    struct sbuf bytes = {0}, out = {0};
+    struct host_stats *h = b->record.host_stats;
+    assert_false(host_stats_second(&b->record, b->now));
+    host_stats_want(h, true);
+    assert_true(host_stats_second(&b->record, b->now));
+    host_stats_pack(&b->record, "host", &out);
+    assert_true(out.len > 0);
+    assert_false(host_stats_second(&b->record, b->now));
+    begin(b);
+    assert_true(host_stats_second(&b->record, b->now));
+    run_stop(&b->run, 1, at(b));
+    struct message msg = report(b, 1, 5, &bytes);
+    record_report(&b->record, b->ours, &msg, b->now);
+    run_stopped(&b->run, at(b));
+    assert_true(host_stats_second(&b->record, b->now)); /* the last figures */
+    host_stats_pack(&b->record, "host", &out);
+    assert_false(host_stats_second(&b->record, b->now));
+    host_stats_written(h, 3);
+    assert_true(host_stats_second(&b->record, b->now));
+    assert_true(host_stats_before_event(h, "test_stop"));
+    assert_false(host_stats_before_event(h, "test_start"));
+    host_stats_want(h, false);
+    assert_false(host_stats_before_event(h, "quit"));
+    assert_false(host_stats_second(&b->record, b->now));
+    sbuf_fini(&bytes);
+    sbuf_fini(&out);
+    free_bench(b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_report_counts_once),
+        cmocka_unit_test(a_report_of_another_run_does_not_count),
+        cmocka_unit_test(a_stock_report_belongs_to_the_run_that_is_on),
+        cmocka_unit_test(a_malformed_report_changes_nothing),
+        cmocka_unit_test(the_host_counts_once_per_number_of_its_process),
+        cmocka_unit_test(the_clock_of_a_worker_may_be_wrong),
+        cmocka_unit_test(figures_begin_anew),
+        cmocka_unit_test(the_host_is_told_what_is_new),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
