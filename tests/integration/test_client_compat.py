@@ -50,3 +50,12 @@ def test_same_as_stock_locust(kind, servers, certificate):
     assert list(ours) == list(theirs)
     different = {name: (theirs[name], ours[name]) for name in theirs if theirs[name] != ours[name]}
     assert not different, json.dumps(different, indent=1)[:5000]
+
+
+def test_either_library_that_requests_brings_guesses_a_character_set(tmp_path):
+    """Ubuntu 24.04's requests brings chardet, others charset_normalizer."""
+    script = tmp_path / "guess.py"
+    script.write_text("import requests, sys\nfrom types import SimpleNamespace\nfrom locust._http.fast_parts import fast_plain_text\n"
+                      "sys.modules['charset_normalizer'] = None\nprint(fast_plain_text(SimpleNamespace(content=b'until close', encoding=None, headers={})))")
+    out = subprocess.run([WORKER, "--python", script], capture_output=True, text=True, timeout=PATIENCE)
+    assert out.stdout == "until close\n", out.stderr

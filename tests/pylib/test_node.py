@@ -85,7 +85,7 @@ class Master:
         self.say("heartbeat")
         gevent.sleep(0.01)
 
-    def expect(self, kind, timeout=4):
+    def expect(self, kind, timeout=60):
         """The next message of that type; others before it are skipped."""
         ends = time.monotonic() + timeout
         while time.monotonic() < ends:

@@ -186,6 +186,21 @@ static inline struct peer *peer_start(peer_serve *serve, SSL_CTX *tls, void *arg
     return p;
 }
 
+/* Waits until the server has closed every connection there was; true when it did within the time.
+ */
+static inline bool peer_await_all_closed(struct peer *p, int timeout_ms)
+{
+    for (;; timeout_ms--, usleep(1000)) {
+        bool has_open = false;
+        pthread_mutex_lock(&p->closing);
+        for (int i = 0; i < p->count; i++)
+            has_open |= p->conns[i].fd >= 0;
+        pthread_mutex_unlock(&p->closing);
+        if (!has_open || timeout_ms <= 0)
+            return !has_open;
+    }
+}
+
 static inline void peer_stop(struct peer *p)
 {
     shutdown(p->fd, SHUT_RDWR);

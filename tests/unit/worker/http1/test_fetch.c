@@ -265,7 +265,8 @@ static void test_idle_close(void **state)
     get_body("/leave", "bye");
     assert_true(rig_until(&rig, fetch_engine_counters(rig.engine).connections_open == 0));
     get_body("/leave", "bye");
-    usleep(150000); /* the loop is blocked meanwhile and cannot know */
+    /* The loop does not turn meanwhile and cannot know. */
+    assert_true(peer_await_all_closed(peer, RIG_PATIENCE_MS));
     get_body("/", "Hello world\n");
 }
 

@@ -320,6 +320,16 @@ def fast_plain_content(response):
     return content
 
 
+def _guess_encoding(content):
+    try:
+        from charset_normalizer import detect
+    except ImportError:  # requests works with either, and Ubuntu 24.04 brings the other
+        from requests.compat import chardet
+
+        detect = chardet.detect
+    return detect(content)["encoding"]
+
+
 def fast_plain_text(response):
     content = response.content
     if content is None:
@@ -329,9 +339,7 @@ def fast_plain_text(response):
         if response.headers is not None:
             response.encoding = get_encoding_from_headers(response.headers)
     if not response.encoding:
-        from charset_normalizer import detect
-
-        response.encoding = detect(content)["encoding"]
+        response.encoding = _guess_encoding(content)
     return None if response.encoding is None else str(content, response.encoding, errors="replace")
 
 
