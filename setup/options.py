@@ -126,7 +126,8 @@ def python_table(table):
             lines += ["    (", f"        {title!r},", f"        {note!r},", "        ("]
             lines += [f"            {option!r}," for option in options]
             lines += ["        ),", "    ),"]
-    return "\n".join([*lines, ")", ""])
+    ours = [row["name"] for row in table if row["macro"] not in ("GROUP", "ACTION", "LEGACY") and not row["dest"] and "TYPED" not in marks_of(row)]
+    return "\n".join([*lines, ")", "", "# of the command katydid alone; they may stand in configuration files", f"OURS = {tuple(ours)!r}", ""])
 
 
 def groups(table):

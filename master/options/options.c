@@ -367,7 +367,7 @@ static int on_setting(void *arg, const char *path, const struct option_setting *
         keep_setting(r, path, key, s);
         return 0;
     }
-    if (d->kind == OPTION_HELP || d->kind == OPTION_VERSION || strcmp(d->name, "config") == 0)
+    if (d->marks & OPTION_TYPED)
         return option_error("%s: can only be given on the command line", label);
     if (is_taken(r, d) || (s->count == 1 && !*s->values[0]))
         return 0;

@@ -17,7 +17,7 @@
      .word = "--" n,                                                                               \
      .name = n,                                                                                    \
      .help = (h),                                                                                  \
-     .marks = OPTION_FIRST | (m)},
+     .marks = OPTION_FIRST | OPTION_TYPED | (m)},
 #define FLAG(f, s, n, e, d, m, h)                                                                  \
     {.kind = OPTION_FLAG,                                                                          \
      .short_name = (s),                                                                            \

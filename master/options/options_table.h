@@ -37,6 +37,7 @@ enum option_mark {
     OPTION_LONG_FIRST = 64, /* Locust names the long form first */
     OPTION_VALUE = 128,     /* a legacy one that takes a value */
     OPTION_FALSE = 256,     /* false in JSON, not null */
+    OPTION_TYPED = 512,     /* on the command line only, in no file */
 };
 
 struct option_def {

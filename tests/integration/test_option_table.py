@@ -164,5 +164,8 @@ def test_completion_looks_at_nothing_else(tmp_path):
     (tmp_path / "locust.conf").write_text("users = many\n")
     run = run_katydid("--completion", "bash", cwd=tmp_path, env={"LOCUST_USERS": "many"})
     assert run.code == 0 and "complete -F" in run.stdout, run.describe()
+    (tmp_path / "locust.conf").write_text("completion = bash\n")
+    asked = run_katydid("--list", cwd=tmp_path)
+    assert asked.code == 2 and "can only be given on the command line" in asked.stderr, asked.describe()
     bad = run_katydid("--completion", "tcsh")
     assert bad.code == 2 and "give one of bash, zsh and fish" in bad.stderr, bad.describe()

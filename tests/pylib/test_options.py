@@ -180,6 +180,12 @@ def test_the_library_reads_configuration_files(tmp_path, monkeypatch):
     assert argument_parser.get_parser().parse_args(["-u", "7"]).num_users == 7
 
 
+def test_options_of_the_command_alone_may_stand_in_the_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "locust.conf").write_text("timeline-memory = 64\nhtml-samples\nusers = 3\n")
+    assert argument_parser.get_parser().parse_args([]).num_users == 3
+
+
 def test_only_what_finds_the_locustfile_is_parsed(monkeypatch):
     monkeypatch.setenv("LOCUST_MASTER_NODE_HOST", "m")
     options = argument_parser.parse_locustfile_option(["-f", "a.py", "--worker", "--mine", "x", "-u", "many"])

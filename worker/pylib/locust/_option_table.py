@@ -108,3 +108,6 @@ GROUPS = (
         ),
     ),
 )
+
+# of the command katydid alone; they may stand in configuration files
+OURS = ('master-max-wait', 'timeline-memory', 'html-samples', 'html-logs')

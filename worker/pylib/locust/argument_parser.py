@@ -22,7 +22,7 @@ from typing import NamedTuple
 import locust
 
 from . import _source
-from ._option_table import GROUPS
+from ._option_table import GROUPS, OURS
 from .util.timespan import parse_timespan
 
 DEFAULT_CONFIG_FILES = ("~/.locust.conf", "locust.conf", "pyproject.toml")
@@ -162,10 +162,10 @@ class LocustArgumentParser(_Taker, argparse.ArgumentParser):
         before, unknown = self._environment_words(self._actions, given), []
         for setting in self._not_overridden(list(self._read_files(words)), given):
             name = "--" + setting["key"]
-            if self._action_named(name) is None:
-                unknown.append(f"{name}={','.join(setting['values'])}")
-            else:
+            if self._action_named(name) is not None:
                 before += self._setting_words(setting)
+            elif setting["key"] not in OURS:
+                unknown.append(f"{name}={','.join(setting['values'])}")
         namespace, rest = super().parse_known_args(before + words, namespace)
         return namespace, unknown + rest
 
