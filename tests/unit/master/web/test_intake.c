@@ -300,7 +300,7 @@ static void live_texts(void **state)
     assert_false(intake_live("{\"type\":\"sub\"}", 14, &m));
     assert_false(intake_live("{\"type\":\"sub\",\"columns\":0}", 26, &m));
     assert_true(intake_live("{\"type\":\"sub\",\"columns\":4294967296}", 35, &m));
-    assert_true(m.columns == UINT64_C(1) << 32); /* there are more than 32 columns */
+    assert_true(m.columns == UINT64_C(1) << 32); /* a 33rd column */
     assert_false(intake_live("{\"type\":\"sub\",\"columns\":-1}", 27, &m));
     assert_false(intake_live("{\"type\":\"sub\",\"columns\":9223372036854775808}", 44, &m));
     assert_false(intake_live("", 0, &m));
