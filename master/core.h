@@ -121,6 +121,7 @@ struct master {
     struct outputs *outputs; /* NULL: nothing is written (yet) */
     struct event *outputs_event;
     bool is_end_out; /* the outputs write the end of the run: ON_WRITTEN is due */
+    char *history_file; /* of --csv-full-history, or NULL */
     struct inbox inbox;
     struct hush lines[LINES_KINDS];
     double lines_told_at; /* monotonic: when it was last told which were left out */

@@ -8,19 +8,9 @@
 #include "master/out/csv_tables.h"
 #include "master/web/report_file.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define HISTORY_FILE_MAX (256u << 20) /* bytes of a history file that are sent */
-
-static struct command_result refuse(const char *text)
-{
-    struct command_result r = {.is_ok = false};
-    snprintf(r.text, sizeof r.text, "%s", text);
-    return r;
-}
 
 /* -- /tasks -- */
 
@@ -97,27 +87,6 @@ static void write_tasks(const struct master *m, struct sbuf *out)
     free(sorted);
 }
 
-/* -- the history file -- */
-
-static struct command_result write_history(const struct master *m, struct sbuf *out)
-{
-    struct sbuf path = {0};
-    char piece[16384];
-    if (!m->o->csv_full_history || !m->o->csv_prefix)
-        return refuse("Error: Server was not started with option to generate full history.");
-    sbuf_addf(&path, "%s_stats_history.csv", m->o->csv_prefix);
-    FILE *f = fopen(path.data, "rb");
-    sbuf_fini(&path);
-    if (!f)
-        return refuse("Error: The history file cannot be read.");
-    for (size_t n = 1; n > 0 && out->len < HISTORY_FILE_MAX;) {
-        n = fread(piece, 1, sizeof piece, f);
-        sbuf_add(out, piece, n);
-    }
-    fclose(f);
-    return (struct command_result){.is_ok = true};
-}
-
 /* -- samples -- */
 
 static void write_failure_samples(const struct master *m, uint64_t id, struct sbuf *out)
@@ -176,8 +145,6 @@ struct command_result documents_write(struct master *m, const struct command *c)
     case DOCUMENT_EXCEPTIONS_CSV:
         csv_exceptions(&m->record.stats, out, sbuf_add_csv_no_formula);
         break;
-    case DOCUMENT_HISTORY_CSV:
-        return write_history(m, out);
     case DOCUMENT_TASKS:
         write_tasks(m, out);
         break;

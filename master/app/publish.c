@@ -98,7 +98,7 @@ void show_publish(struct master *m)
         .spawn_rate = m->machine.run.spawn_rate,
         .has_shape = m->host.script.has_shape,
         .is_distributed = !m->is_local,
-        .has_full_history = m->o->csv_full_history && m->o->csv_prefix,
+        .history_file = m->history_file,
         .web = {.socket = m->host.is_alive ? m->host.web.socket : "",
                 .extensions = m->host.web.extensions,
                 .has_login = m->host.web.has_login,

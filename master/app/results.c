@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OPEN_WAIT_S 10   /* a disk that takes longer holds no start up */
+#define OPEN_WAIT_S 2    /* a disk that takes longer holds no start up */
 #define BEGIN_WAIT_S 0.5 /* for the first table, which stands above the lines of the start */
 #define FORCE_WAIT_S 2   /* for what is being written, when the end is forced */
 
@@ -160,6 +160,8 @@ static void add_outputs(struct master *m)
     outputs_add(m->outputs, console_output());
     if (m->o->csv_prefix)
         outputs_add(m->outputs, csv_output(m->o->csv_prefix, m->o->csv_full_history));
+    if (m->o->csv_prefix && m->o->csv_full_history)
+        m->history_file = csv_history_file(m->o->csv_prefix);
     outputs_add(m->outputs, html_output(make_report));
 }
 
@@ -273,4 +275,6 @@ void results_close(struct master *m)
         hurry(m);
     outputs_close(m->outputs, FORCE_WAIT_S);
     m->outputs = NULL;
+    free(m->history_file);
+    m->history_file = NULL;
 }

@@ -96,7 +96,7 @@ struct view {
     double spawn_rate;
     bool has_shape; /* a LoadTestShape decides about the users */
     bool is_distributed;
-    bool has_full_history;               /* --csv-full-history */
+    const char *history_file;            /* of --csv-full-history, or "" */
     struct tunables_shares statistics;   /* what rows have in `asked` */
     struct tunables_shares chart;        /* what is in chart_ms */
     double chart_ms[TUNABLES_SHOWN_MAX]; /* of the latest second; NaN if none */

@@ -158,17 +158,23 @@ static void append_history(struct csv *c, const struct snapshot *s)
 
 /* ---- the output ------------------------------------------------------------------------- */
 
-static char *path_of(const struct csv *c, enum csv_file file)
+static char *path_of(const char *prefix, enum csv_file file)
 {
     struct sbuf path = {0};
-    sbuf_addf(&path, "%s%s", c->prefix, suffixes[file]);
+    sbuf_addf(&path, "%s%s", prefix, suffixes[file]);
     return sbuf_take(&path);
+}
+
+char *csv_history_file(const char *prefix)
+{
+    return path_of(prefix, CSV_HISTORY);
 }
 
 static int check(void *self, const struct snapshot *first, char **why)
 {
+    const struct csv *c = self;
     (void)first;
-    char *path = path_of(self, CSV_REQUESTS);
+    char *path = path_of(c->prefix, CSV_REQUESTS);
     int rc = outfile_check("--csv", path, why);
     free(path);
     return rc;
@@ -177,7 +183,7 @@ static int check(void *self, const struct snapshot *first, char **why)
 static int open_files(struct csv *c, char **why)
 {
     for (enum csv_file i = 0; i < CSV_FILES; i++) {
-        char *path = path_of(c, i);
+        char *path = path_of(c->prefix, i);
         c->fd[i] = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
         if (c->fd[i] < 0) {
             struct sbuf text = {0};

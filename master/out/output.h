@@ -46,6 +46,7 @@ struct output json_output(void);    /* Locust's --json into FILE.json, or to sta
 struct output console_output(void); /* Locust's tables and a line of progress, on stderr */
 /* PREFIX_stats.csv, _stats_history.csv, _failures.csv, _exceptions.csv. */
 struct output csv_output(const char *prefix, bool full_history);
+char *csv_history_file(const char *prefix); /* malloced */
 /* The report. Its name has {u}, {r} and {t} for users, spawn rate and run time. make appends the
  * page to its buffer; false when this program has none. */
 struct output html_output(bool (*make)(const struct snapshot *last, struct sbuf *html));

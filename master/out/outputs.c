@@ -39,6 +39,7 @@ struct line { /* an output, its thread and its queue */
     size_t first, count, bytes;
     uint64_t ticks, dropped;
     char *trouble;    /* of the last tick, if it failed */
+    char *last_words; /* of the last one that did */
     char *failed;     /* why check, open or run_end did */
     bool is_refused;  /* check or open failed */
     bool is_given_up; /* its thread may never come back */
@@ -127,10 +128,15 @@ static void note(struct line *l, enum call call, int rc, char *why)
 {
     if (call == CALL_TICK) {
         free(l->trouble);
-        l->trouble = rc ? why : NULL;
-        l->dropped += rc != 0;
-        if (rc == 0)
+        l->trouble = NULL;
+        if (rc == 0) {
             free(why);
+            return;
+        }
+        l->dropped++;
+        l->trouble = mem_strdup(why);
+        free(l->last_words);
+        l->last_words = why;
         return;
     }
     l->done = call;
@@ -314,7 +320,7 @@ static void push(struct line *l, struct snapshot *s)
 struct line_state {
     enum call call, done;
     uint64_t busy_since, ticks, dropped;
-    char *trouble, *failed; /* malloced, or NULL */
+    char *trouble, *last_words, *failed; /* malloced, or NULL */
 };
 
 /* With the lock held. */
@@ -326,6 +332,7 @@ static struct line_state state_of(const struct line *l)
                                .ticks = l->ticks,
                                .dropped = l->dropped,
                                .trouble = l->trouble ? mem_strdup(l->trouble) : NULL,
+                               .last_words = l->last_words ? mem_strdup(l->last_words) : NULL,
                                .failed = l->failed ? mem_strdup(l->failed) : NULL};
 }
 
@@ -340,6 +347,7 @@ static struct line_state look_at(struct line *l)
 static void state_fini(struct line_state *state)
 {
     free(state->trouble);
+    free(state->last_words);
     free(state->failed);
 }
 
@@ -431,7 +439,7 @@ static void tell_end(struct outputs *all, struct line *l, const struct line_stat
     if (state->dropped > 0)
         log_warning(LOGGER, "%s: %" PRIu64 " of %" PRIu64 " ticks were left out: %s", l->o.name,
                     state->dropped, state->ticks,
-                    state->trouble ? state->trouble : "they could not be written in time");
+                    state->last_words ? state->last_words : "they could not be written in time");
     if (state->failed && !l->is_failure_told)
         log_error(LOGGER, "%s", state->failed);
     all->has_failed |= state->failed != NULL;
@@ -518,6 +526,7 @@ static void free_line(struct line *l)
     snapshot_unref(l->given);
     pthread_cond_destroy(&l->wake);
     free(l->trouble);
+    free(l->last_words);
     free(l->failed);
     free(l);
 }

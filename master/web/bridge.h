@@ -24,7 +24,6 @@ enum document { /* what only the main thread can write */
                 DOCUMENT_REQUESTS_CSV,
                 DOCUMENT_FAILURES_CSV,
                 DOCUMENT_EXCEPTIONS_CSV,
-                DOCUMENT_HISTORY_CSV, /* refused without --csv-full-history */
                 DOCUMENT_TASKS,       /* JSON of Locust's /tasks */
                 DOCUMENT_LOGS,        /* JSON of Locust's /logs */
                 DOCUMENT_SCRIPT,      /* JSON of what the locustfile holds */

@@ -248,7 +248,6 @@ static void render(const struct demo *d, enum document document, struct sbuf *ou
     stats_init(&s, d->started_at, STATS_LIMITS_DEFAULT);
     switch (document) {
     case DOCUMENT_REQUESTS_CSV:
-    case DOCUMENT_HISTORY_CSV:
         csv_requests(&s, &(struct percentile_columns){0}, out, sbuf_add_csv_no_formula);
         break;
     case DOCUMENT_FAILURES_CSV:
