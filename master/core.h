@@ -120,7 +120,7 @@ struct master {
     struct logs *logs;
     struct outputs *outputs; /* NULL: nothing is written (yet) */
     struct event *outputs_event;
-    bool is_end_out; /* the outputs write the end of the run: ON_WRITTEN is due */
+    bool is_end_out;    /* the outputs write the end of the run: ON_WRITTEN is due */
     char *history_file; /* of --csv-full-history, or NULL */
     struct inbox inbox;
     struct hush lines[LINES_KINDS];

@@ -19,6 +19,13 @@ void log_set_level(enum log_level level);
 bool log_enabled(enum log_level level);
 int log_open(const char *path); /* appends; 0, or -1 with errno set */
 int log_error_number(void);     /* errno of the first line that could not be written; 0 */
+/* From now on a thread writes the file, so that a slow disk holds up nobody who logs; up to
+ * LOG_WAITING_MAX bytes wait, what is more is left out, and the log says so. On stderr nothing
+ * changes. A process that does this forks no more without an exec. */
+#define LOG_WAITING_MAX (1u << 20)
+void log_write_behind(void);
+/* Waits until everything is written, at most wait_s. Whether it is; if not, that is an error. */
+bool log_settle(double wait_s);
 /* A copy of each formatted line (no line end) goes to the sink too (the dashboard's log); NULL ends
  * it. Called under the log's lock, on the thread that logs: the sink must not log. */
 void log_set_sink(void (*sink)(void *arg, enum log_level level, const char *line), void *arg);

@@ -659,5 +659,6 @@ int master_run(const struct options *o)
     fini(m);
     free(m);
     libevent_global_shutdown();
+    log_settle(2); /* a thread may still write the file */
     return code;
 }

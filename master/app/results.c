@@ -174,6 +174,8 @@ static bool is_due(const struct master *m, double mono)
 /* What could not be logged cannot be told in the log. */
 static int log_code(const struct master *m)
 {
+    if (m->o->logfile)
+        log_settle(FORCE_WAIT_S);
     int error = m->o->logfile ? log_error_number() : 0;
     if (error == 0)
         return 0;
@@ -207,6 +209,7 @@ static void on_news(evutil_socket_t fd, short what, void *arg)
 int results_open(struct master *m)
 {
     char *why = NULL;
+    log_write_behind();
     m->outputs = outputs_new();
     add_outputs(m);
     struct snapshot *first = take_now(m);

@@ -24,11 +24,11 @@ enum document { /* what only the main thread can write */
                 DOCUMENT_REQUESTS_CSV,
                 DOCUMENT_FAILURES_CSV,
                 DOCUMENT_EXCEPTIONS_CSV,
-                DOCUMENT_TASKS,       /* JSON of Locust's /tasks */
-                DOCUMENT_LOGS,        /* JSON of Locust's /logs */
-                DOCUMENT_SCRIPT,      /* JSON of what the locustfile holds */
-                DOCUMENT_LINES,       /* JSON of log lines: since, limit */
-                DOCUMENT_SAMPLES,     /* JSON of samples of a failure or a row: id */
+                DOCUMENT_TASKS,   /* JSON of Locust's /tasks */
+                DOCUMENT_LOGS,    /* JSON of Locust's /logs */
+                DOCUMENT_SCRIPT,  /* JSON of what the locustfile holds */
+                DOCUMENT_LINES,   /* JSON of log lines: since, limit */
+                DOCUMENT_SAMPLES, /* JSON of samples of a failure or a row: id */
                 DOCUMENT_ROW_SAMPLES,
                 DOCUMENT_REPORT_SAMPLES, /* what report_file.h allows of all samples … */
                 DOCUMENT_REPORT_LOGS,    /* … and of the log lines */

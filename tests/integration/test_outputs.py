@@ -71,7 +71,10 @@ def test_a_full_disk_is_told(tmp_path, option):
 def test_a_disk_that_stands_still_delays_nothing(tmp_path):
     gate, web = tmp_path / "gate", free_port()
     disk = {"LD_PRELOAD": str(BUILD / "support" / "slow_disk.so"), "SLOW_DISK": str(tmp_path / "o"), "SLOW_DISK_WHILE": str(gate)}
-    files = ("--csv", tmp_path / "o", "--html", tmp_path / "o.html", "--json-file", tmp_path / "o")
+    files = ("--csv", tmp_path / "o", "--html", tmp_path / "o.html", "--json-file", tmp_path / "o", "--logfile", tmp_path / "o.log")
+
+    def logged(words):
+        wait_for(lambda: (tmp_path / "o.log").exists() and words in (tmp_path / "o.log").read_text(), words)
 
     def goes_on(what):
         state = lambda: get_json(f"http://127.0.0.1:{web}/api/v1/state")["tick"]
@@ -81,19 +84,19 @@ def test_a_disk_that_stands_still_delays_nothing(tmp_path):
     with target() as shop, locustfile(USER) as file, katydid(
             "-f", file, "-H", shop.url, "--autostart", "-u", 2, "-r", 2, "--web-port", web, *files, env=disk) as run:
         try:
-            run.wait_line("All users spawned")
+            logged("All users spawned")
             wait_for(lambda: "GET,/" in (tmp_path / "o_stats.csv").read_text(), "a table")
             gate.touch()
             sent = shop.log()["requests"]
             goes_on("the page's ticks while the disk stands still")
             assert shop.log()["requests"] > sent
             run.signal(signal.SIGINT)
-            run.wait_line("Shutting down")
             goes_on("the page while the files are waited for")
-            assert run.popen.poll() is None
+            assert run.popen.poll() is None and "Shutting down" not in (tmp_path / "o.log").read_text()
         finally:
             gate.unlink(missing_ok=True)
         assert run.wait() == 0, run.describe()
+        logged("Shutting down")
     rows, history = (list(csv.reader((tmp_path / f"o_{name}.csv").open())) for name in ("stats", "stats_history"))
     reported = json.loads((tmp_path / "o.json").read_text())[0]["num_requests"]
     assert reported > sent and reported == int(rows[-1][2]) == int(history[-1][history[0].index("Total Request Count")])

@@ -3,6 +3,7 @@
 #include "common/base/sbuf.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <regex.h>
 #include <setjmp.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -161,12 +163,44 @@ static void test_threads_do_not_mix_lines(void **state)
 
 #define LOG_TEST(f) cmocka_unit_test_setup_teardown(f, open_log, remove_log)
 
+/* The last test: a thread that writes is not taken back. A pipe that nobody reads is the disk. */
+static void test_who_logs_waits_for_no_disk(void **state)
+{
+    (void)state;
+    char fifo[80], *block = calloc(1, 65536);
+    snprintf(fifo, sizeof fifo, "%s.fifo", path);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    int reader = open(fifo, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    assert_int_equal(log_open(fifo), 0);
+    log_write_behind();
+    memset(block, 'x', 4000);
+    for (int i = 0; i < 1000; i++) /* four times what may wait */
+        log_info("test", "%d %s", i, block);
+    assert_false(log_settle(0.01));
+    assert_int_equal(log_error_number(), ETIMEDOUT);
+    struct sbuf got = {0};
+    while (got.len < 200 || !strstr(got.data + got.len - 200, "are missing here")) {
+        ssize_t n = read(reader, block, 65536);
+        if (n > 0)
+            sbuf_add(&got, block, (size_t)n);
+        else
+            usleep(1000);
+    }
+    assert_non_null(strstr(got.data, "test: 0 xxx"));
+    assert_null(strstr(got.data, "test: 999 xxx"));
+    close(reader);
+    unlink(fifo);
+    sbuf_fini(&got);
+    free(block);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         LOG_TEST(test_lines_look_like_locusts),     LOG_TEST(test_levels),
         LOG_TEST(test_terminals_are_not_commanded), LOG_TEST(test_a_file_that_cannot_be_opened),
         LOG_TEST(test_the_sink_gets_each_line),     LOG_TEST(test_threads_do_not_mix_lines),
+        LOG_TEST(test_who_logs_waits_for_no_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
