@@ -4,6 +4,7 @@
 
 #include "common/base/mem.h"
 #include "common/base/utf8.h"
+#include "common/base/varint.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -221,4 +222,10 @@ void sbuf_add_csv_no_formula(struct sbuf *b, const char *text)
 {
     const bool is_formula = *text && strchr("=+-@\t\r", *text);
     add_csv(b, is_formula ? "'" : "", text);
+}
+
+void sbuf_add_varint(struct sbuf *b, uint64_t number)
+{
+    unsigned char bytes[VARINT_MAX];
+    sbuf_add(b, bytes, (size_t)(varint_put(bytes, number) - bytes));
 }

@@ -3,6 +3,7 @@
 #include "common/metric/hist.h"
 
 #include "common/base/mem.h"
+#include "common/base/varint.h"
 #include "common/base/sbuf.h"
 
 #include <assert.h>
@@ -187,97 +188,233 @@ void hist_each(const struct hist *h, void (*visit)(void *arg, uint64_t mid_us, u
     }
 }
 
-static unsigned char *put_varint(unsigned char *p, uint64_t value)
+#define GAP_RUN 14u  /* instead of a gap */
+#define GAP_MORE 15u /* and more: what is above follows */
+#define COUNT_MORE 0u
+#define COUNT_DIRECT 15u
+#define RUN_LEAST 3u /* buckets */
+#define RUN_MOST 18u
+#define RUN_MORE 15u /* for a count in a run: what is above 14 follows behind the run */
+
+struct bucket {
+    unsigned at; /* its number */
+    uint64_t n;
+};
+
+static unsigned char *put_bucket(unsigned char *p, unsigned gap, uint64_t n)
 {
-    for (; value >= 0x80; value >>= 7)
-        *p++ = (unsigned char)(value | 0x80);
-    *p++ = (unsigned char)value;
+    const unsigned few = gap < GAP_RUN ? gap : GAP_MORE;
+    *p++ = (unsigned char)(few << 4 | (n <= COUNT_DIRECT ? (unsigned)n : COUNT_MORE));
+    if (few == GAP_MORE)
+        p = varint_put(p, gap - GAP_RUN);
+    if (n > COUNT_DIRECT)
+        p = varint_put(p, n - COUNT_DIRECT - 1);
     return p;
+}
+
+/* How many of those buckets, whose first is nearly next to `from`, are shorter as a run; or 0. */
+static size_t run_length(const struct bucket *list, size_t count, unsigned from)
+{
+    size_t used = 0;
+    for (unsigned before = from; used < count; before = list[used++].at + 1)
+        if (list[used].at - before > 1 || list[used].at - from >= RUN_MOST)
+            break;
+    if (used < RUN_LEAST)
+        return 0;
+    const unsigned length = list[used - 1].at - from + 1;
+    return 1 + (length + 1) / 2 < used ? used : 0;
+}
+
+static unsigned char *put_run(unsigned char *p, const struct bucket *list, size_t used,
+                              unsigned from)
+{
+    const unsigned length = list[used - 1].at - from + 1;
+    *p++ = (unsigned char)(GAP_RUN << 4 | (length - RUN_LEAST));
+    unsigned char *counts = p;
+    memset(counts, 0, (length + 1) / 2);
+    p += (length + 1) / 2;
+    for (size_t i = 0; i < used; i++) {
+        const unsigned at = list[i].at - from;
+        const uint64_t n = list[i].n < RUN_MORE ? list[i].n : RUN_MORE;
+        counts[at / 2] |= (unsigned char)(n << (at % 2 ? 0 : 4));
+        if (n == RUN_MORE)
+            p = varint_put(p, list[i].n - RUN_MORE);
+    }
+    return p;
+}
+
+static unsigned list_buckets(const struct hist *h, unsigned octave, struct bucket *list)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < HIST_SUB_COUNT; i++)
+        if (h->octave[octave][i])
+            list[count++] = (struct bucket){octave * HIST_SUB_COUNT + i, h->octave[octave][i]};
+    return count;
 }
 
 void hist_pack(const struct hist *h, struct sbuf *out)
 {
-    unsigned previous = 0; /* number of the first bucket not yet described */
+    unsigned next = 0; /* number of the first bucket not yet described */
     for (unsigned o = 0; o < HIST_OCTAVES; o++) {
         if (!h->octave[o])
             continue;
-        unsigned char pairs[HIST_SUB_COUNT * 12], *p = pairs;
-        for (unsigned i = 0; i < HIST_SUB_COUNT; i++) {
-            if (!h->octave[o][i])
-                continue;
-            unsigned bucket = o * HIST_SUB_COUNT + i;
-            p = put_varint(p, bucket - previous);
-            p = put_varint(p, h->octave[o][i]);
-            previous = bucket + 1;
+        struct bucket list[HIST_SUB_COUNT];
+        unsigned char bytes[HIST_SUB_COUNT * 13], *p = bytes;
+        const unsigned count = list_buckets(h, o, list);
+        for (size_t i = 0, run; i < count; i += run) {
+            run = run_length(list + i, count - i, next);
+            p = run ? put_run(p, list + i, run, next) : put_bucket(p, list[i].at - next, list[i].n);
+            run = run ? run : 1;
+            next = list[i + run - 1].at + 1;
         }
-        sbuf_add(out, pairs, (size_t)(p - pairs));
+        sbuf_add(out, bytes, (size_t)(p - bytes));
     }
 }
 
-/* Reads one canonical LEB128 number. False when it is cut short, padded or over 64 bits. */
-static inline bool get_varint(const unsigned char **p, const unsigned char *end, uint64_t *value)
+void hist_pack_pairs(const struct hist *h, struct sbuf *out)
 {
-    if (*p < end && **p < 0x80) { /* nearly always */
-        *value = *(*p)++;
-        return true;
+    unsigned next = 0;
+    for (unsigned o = 0; o < HIST_OCTAVES; o++) {
+        if (!h->octave[o])
+            continue;
+        struct bucket list[HIST_SUB_COUNT];
+        unsigned char bytes[HIST_SUB_COUNT * 12], *p = bytes;
+        const unsigned count = list_buckets(h, o, list);
+        for (size_t i = 0; i < count; next = list[i++].at + 1)
+            p = varint_put(varint_put(p, list[i].at - next), list[i].n);
+        sbuf_add(out, bytes, (size_t)(p - bytes));
     }
-    uint64_t v = 0;
-    for (unsigned shift = 0; *p < end && shift < 64; shift += 7) {
-        uint64_t byte = *(*p)++;
-        if (shift == 63 && byte > 1)
-            return false;
-        v |= (byte & 0x7F) << shift;
-        if (byte < 0x80) {
-            *value = v;
-            return byte != 0 || shift == 0;
-        }
-    }
-    return false;
 }
 
 struct packed_walk {
     const unsigned char *p, *end;
-    uint64_t bucket, n; /* the pair that was read last */
-    uint64_t next;      /* lowest number the next bucket may have */
+    uint64_t next; /* lowest number the next bucket may have */
 };
 
-/* 1 a pair was read, 0 the end, -1 malformed. */
-static int packed_next(struct packed_walk *w)
+/* Inlined with what is done with a bucket: reports are made of these. */
+#define INLINED static inline __attribute__((always_inline))
+typedef void visit_bucket(void *arg, unsigned bucket, uint64_t n);
+
+/* Of all readers here: false means malformed. */
+INLINED bool each_of_run(struct packed_walk *w, unsigned length, visit_bucket *visit, void *arg)
 {
-    uint64_t gap;
-    if (w->p == w->end)
-        return 0;
-    if (!get_varint(&w->p, w->end, &gap) || !get_varint(&w->p, w->end, &w->n))
-        return -1;
-    if (gap >= HIST_BUCKETS - w->next || !w->n)
-        return -1;
-    w->bucket = w->next + gap;
-    w->next = w->bucket + 1;
-    return 1;
+    const unsigned char *counts = w->p;
+    const size_t bytes = (length + 1) / 2;
+    if (bytes > (size_t)(w->end - w->p) || length > HIST_BUCKETS - w->next)
+        return false;
+    const unsigned last = counts[bytes - 1];
+    if (length % 2 ? last & 15 || !last : !(last & 15))
+        return false;
+    w->p += bytes;
+    for (unsigned i = 0; i < length; i++) {
+        uint64_t more = 0, n = counts[i / 2] >> (i % 2 ? 0 : 4) & 15;
+        if (n == RUN_MORE && (!varint_read(&w->p, w->end, &more) || more > UINT64_MAX - RUN_MORE))
+            return false;
+        if (n)
+            visit(arg, (unsigned)w->next + i, n + more);
+    }
+    w->next += length;
+    return true;
+}
+
+INLINED bool one_bucket(struct packed_walk *w, unsigned byte, visit_bucket *visit, void *arg)
+{
+    uint64_t more, gap = byte >> 4, n = byte & 15;
+    if (gap == GAP_MORE) {
+        if (!varint_read(&w->p, w->end, &more) || more >= HIST_BUCKETS)
+            return false;
+        gap = GAP_RUN + more;
+    }
+    if (n == COUNT_MORE) {
+        if (!varint_read(&w->p, w->end, &more) || more > UINT64_MAX - COUNT_DIRECT - 1)
+            return false;
+        n = more + COUNT_DIRECT + 1;
+    }
+    if (gap >= HIST_BUCKETS - w->next)
+        return false;
+    visit(arg, (unsigned)(w->next + gap), n);
+    w->next += gap + 1;
+    return true;
+}
+
+INLINED bool each_packed(const void *bytes, size_t len, visit_bucket *visit, void *arg)
+{
+    const unsigned char *start = bytes;
+    struct packed_walk w = {.p = start, .end = len ? start + len : start};
+    while (w.p < w.end) {
+        const unsigned byte = *w.p++;
+        if (byte >> 4 == GAP_RUN ? !each_of_run(&w, (byte & 15) + RUN_LEAST, visit, arg)
+                                 : !one_bucket(&w, byte, visit, arg))
+            return false;
+    }
+    return true;
+}
+
+int hist_pack_of_pairs(const void *bytes, size_t len, struct sbuf *out)
+{
+    const unsigned char *p = bytes, *end = len ? p + len : p;
+    struct hist h;
+    bool is_good = true;
+    hist_init(&h);
+    for (uint64_t next = 0, gap, n; is_good && p < end; next += gap + 1) {
+        is_good = varint_read(&p, end, &gap) && varint_read(&p, end, &n) && n &&
+                  gap < HIST_BUCKETS - next;
+        if (is_good)
+            hist_octave_make(&h, (unsigned)(next + gap) /
+                                     HIST_SUB_COUNT)[(next + gap) % HIST_SUB_COUNT] = n;
+        else
+            gap = 0;
+    }
+    if (is_good)
+        hist_pack(&h, out);
+    hist_fini(&h);
+    return is_good ? 0 : -1;
+}
+
+struct check {
+    uint64_t sum;
+    bool is_over;
+};
+
+INLINED void check_bucket(void *arg, unsigned bucket, uint64_t n)
+{
+    struct check *c = arg;
+    (void)bucket;
+    c->is_over |= __builtin_add_overflow(c->sum, n, &c->sum);
 }
 
 int hist_packed_check(const void *bytes, size_t len, uint64_t *count)
 {
-    const unsigned char *start = bytes;
-    struct packed_walk w = {.p = start, .end = len ? start + len : start};
-    uint64_t sum = 0;
-    int rc;
-    while ((rc = packed_next(&w)) == 1)
-        if (__builtin_add_overflow(sum, w.n, &sum))
-            return -1;
-    if (rc == 0)
-        *count = sum;
-    return rc;
+    struct check c = {0};
+    if (!each_packed(bytes, len, check_bucket, &c) || c.is_over)
+        return -1;
+    *count = c.sum;
+    return 0;
 }
 
-void hist_add_packed(struct hist *dst, const void *bytes, size_t len)
+struct addition {
+    struct hist *to, *also;
+    unsigned octave;
+    uint64_t *steps, *also_steps;
+};
+
+INLINED void add_bucket(void *arg, unsigned bucket, uint64_t n)
 {
-    const unsigned char *start = bytes;
-    struct packed_walk w = {.p = start, .end = len ? start + len : start};
-    while (packed_next(&w) == 1) {
-        unsigned octave = (unsigned)w.bucket / HIST_SUB_COUNT;
-        add_to_bucket(dst, &hist_octave_make(dst, octave)[w.bucket % HIST_SUB_COUNT], w.n);
+    struct addition *a = arg;
+    if (bucket / HIST_SUB_COUNT != a->octave) {
+        a->octave = bucket / HIST_SUB_COUNT;
+        a->steps = hist_octave_make(a->to, a->octave);
+        a->also_steps = a->also ? hist_octave_make(a->also, a->octave) : NULL;
     }
+    add_to_bucket(a->to, &a->steps[bucket % HIST_SUB_COUNT], n);
+    if (a->also)
+        add_to_bucket(a->also, &a->also_steps[bucket % HIST_SUB_COUNT], n);
+}
+
+void hist_add_packed(struct hist *dst, struct hist *also, const void *bytes, size_t len)
+{
+    struct addition a = {.to = dst, .also = also, .octave = HIST_OCTAVES};
+    each_packed(bytes, len, add_bucket, &a);
 }
 
 int hist_unpack_add(struct hist *dst, const void *bytes, size_t len)
@@ -286,6 +423,6 @@ int hist_unpack_add(struct hist *dst, const void *bytes, size_t len)
     if (hist_packed_check(bytes, len, &count) != 0 ||
         __builtin_add_overflow(dst->count, count, &sum))
         return -1;
-    hist_add_packed(dst, bytes, len);
+    hist_add_packed(dst, NULL, bytes, len);
     return 0;
 }

@@ -49,17 +49,26 @@ uint64_t hist_count_upto(const struct hist *h, uint64_t value_us);
 void hist_each(const struct hist *h, void (*visit)(void *arg, uint64_t mid_us, uint64_t n),
                void *arg);
 
-/* Sparse encoding: LEB128 pairs (gap to the next non-empty bucket, count). */
+/* Sparse encoding: of each non-empty bucket one byte, the gap to it and its count in four bits
+ * each. A gap of 14 or more is 15, and what is above 14 follows as LEB128; a count above 15 is 0,
+ * and what is above 16 follows likewise. Where they stand close, 14 for the gap says that a run of
+ * buckets follows, 3 more than the other four bits say: their counts in four bits each, empty ones
+ * among them (not the last), and behind these, for each that is 15, what is above. */
 void hist_pack(const struct hist *h, struct sbuf *out);
 /* Adds a packed histogram to dst. Returns 0, or -1 on malformed input (or when the counts would
  * overflow), and then dst is as it was. */
 int hist_unpack_add(struct hist *dst, const void *bytes, size_t len);
 
+/* The encoding of report v1: LEB128 pairs (gap, count). The second makes the other of it; 0, or -1
+ * malformed, and then what is in out is of no use. */
+void hist_pack_pairs(const struct hist *h, struct sbuf *out);
+int hist_pack_of_pairs(const void *bytes, size_t len, struct sbuf *out);
+
 /* The two halves of hist_unpack_add, for who must know that all of a report is good before the
  * first of it counts. Check: 0 with the number of values in *count, or -1 malformed. */
 int hist_packed_check(const void *bytes, size_t len, uint64_t *count);
-/* bytes must have passed hist_packed_check. */
-void hist_add_packed(struct hist *dst, const void *bytes, size_t len);
+/* bytes must have passed hist_packed_check. also: NULL, or one more that they are added to. */
+void hist_add_packed(struct hist *dst, struct hist *also, const void *bytes, size_t len);
 
 /* What hist_add needs inline: it is most of what a request's statistics cost. Octave 0 is [0,128),
  * octave 1 [128,256), octave k >= 1 is [2^(k+6), 2^(k+7)) in 128 steps of 2^(k-1) microseconds. */

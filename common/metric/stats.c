@@ -182,6 +182,7 @@ static void restart(struct stats *s, double now)
 void stats_clear(struct stats *s, double now)
 {
     free_rows(s);
+    s->clears++;
     restart(s, now);
 }
 

@@ -102,6 +102,7 @@ struct tally {
     bool is_overflow;                        /* stands for rows that found no place */
     bool is_removed;                         /* by user code: no table shows it while it is empty */
     uint64_t notice_us;                      /* for who keeps the table: never merged or sent */
+    uint32_t named_in;                       /* likewise: the report that named it (report.h) */
     struct tally *next;                      /* insertion order */
 };
 
@@ -142,6 +143,7 @@ struct stats {
     struct exception *exceptions;
     size_t row_count, failure_count, exception_count;
     uint32_t last_row, last_failure; /* the numbers given last */
+    uint64_t clears;                 /* how often its rows were forgotten */
     uint64_t overflow; /* requests whose own row, failure or exception found no place */
     double started_at; /* unix seconds of the last start or reset */
     struct stats_limits limits;
@@ -204,8 +206,8 @@ void tally_merge_counts(struct tally *dst, const struct tally *src);
 /* Moves all its times by whole seconds. Not with the histograms: those are of durations. */
 void tally_shift(struct tally *t, int64_t seconds);
 struct hist *tally_part(struct tally *t, enum tally_part part); /* made when new */
-/* Adds packed histograms, which are good. */
-void tally_add_packed(struct tally *t, const struct tally_packed *packed);
+/* Adds packed histograms, which are good; also: NULL, or one more that they are added to. */
+void tally_add_packed(struct tally *t, struct tally *also, const struct tally_packed *packed);
 
 /* Derived values in milliseconds and 1/s, by Locust's definitions (docs/statistics.md). */
 double tally_mean_ms(const struct tally *t);

@@ -62,6 +62,7 @@ void tally_zero(struct tally *t)
                            .is_overflow = t->is_overflow,
                            .is_removed = tally_is_hidden(t),
                            .notice_us = t->notice_us,
+                           .named_in = t->named_in,
                            .next = t->next};
     hist_clear(&zeroed.hist);
     for (size_t i = 0; i < TALLY_PARTS; i++) {
@@ -223,13 +224,14 @@ void tally_merge(struct tally *dst, const struct tally *src)
             tally_add_second(dst, src->recent[i]);
 }
 
-void tally_add_packed(struct tally *t, const struct tally_packed *packed)
+void tally_add_packed(struct tally *t, struct tally *also, const struct tally_packed *packed)
 {
-    hist_add_packed(&t->hist, packed->hist.bytes, packed->hist.len);
+    hist_add_packed(&t->hist, also ? &also->hist : NULL, packed->hist.bytes, packed->hist.len);
     for (unsigned i = 0; i < TALLY_PARTS; i++)
         if (packed->part[i].len)
-            hist_add_packed(tally_part(t, (enum tally_part)i), packed->part[i].bytes,
-                            packed->part[i].len);
+            hist_add_packed(tally_part(t, (enum tally_part)i),
+                            also ? tally_part(also, (enum tally_part)i) : NULL,
+                            packed->part[i].bytes, packed->part[i].len);
 }
 
 double tally_mean_ms(const struct tally *t)

@@ -82,7 +82,7 @@ static void pack_hist(msgpack_packer *pk, const struct hist *h, struct sbuf *scr
 {
     sbuf_clear(scratch);
     if (h)
-        hist_pack(h, scratch);
+        hist_pack_pairs(h, scratch);
     msgpack_pack_bin(pk, scratch->len);
     if (scratch->len)
         msgpack_pack_bin_body(pk, scratch->data, scratch->len);
@@ -214,16 +214,19 @@ static bool read_extra(const msgpack_object *o, struct tally_extra *extra)
     return true;
 }
 
-static bool read_hist(const msgpack_object *o, struct packed_hist *to)
+/* Its bytes go behind those of the row's other histograms, whose place may change. */
+static bool read_hist(const msgpack_object *o, struct packed_hist *to, struct sbuf *hists)
 {
-    struct unpack_text bytes;
-    if (!unpack_text(o, &bytes))
+    struct unpack_text pairs;
+    const size_t before = hists->len;
+    if (!unpack_text(o, &pairs) || hist_pack_of_pairs(pairs.s, pairs.len, hists) != 0)
         return false;
-    *to = (struct packed_hist){bytes.s, bytes.len};
+    to->len = hists->len - before;
     return true;
 }
 
-static bool read_field(const msgpack_object *o, const struct field *field, struct row_view *row)
+static bool read_field(const msgpack_object *o, const struct field *field, struct row_view *row,
+                       struct sbuf *hists)
 {
     void *at = (char *)&row->counts + field->at;
     switch (field->kind) {
@@ -238,9 +241,9 @@ static bool read_field(const msgpack_object *o, const struct field *field, struc
     case MOMENT:
         return unpack_time(o, at);
     case HIST:
-        return read_hist(o, &row->packed.hist);
+        return read_hist(o, &row->packed.hist, hists);
     case PART:
-        return read_hist(o, &row->packed.part[field->at]);
+        return read_hist(o, &row->packed.part[field->at], hists);
     case RECENT:
         return read_recent(o, &row->counts);
     case EXTRA:
@@ -251,48 +254,35 @@ static bool read_field(const msgpack_object *o, const struct field *field, struc
     return false;
 }
 
-static bool has_sound_extra(const struct tally *t)
+/* The histograms stand in the order of their places. */
+static void place_hists(struct row_view *row, size_t size, const struct sbuf *hists)
 {
-    uint64_t answers = 0;
-    for (size_t i = 0; i < STATS_STATUSES; i++)
-        if (t->extra.status[i] > t->requests || (answers += t->extra.status[i]) > t->requests)
-            return false;
-    return t->extra.phased <= t->requests;
+    const char *at = hists->data;
+    for (size_t i = 0; i < size && i < ROW_FIELDS; i++) {
+        const bool is_part = FIELDS[i].kind == PART;
+        if (!is_part && FIELDS[i].kind != HIST)
+            continue;
+        struct packed_hist *h = is_part ? &row->packed.part[FIELDS[i].at] : &row->packed.hist;
+        h->bytes = at;
+        at += h->len;
+    }
 }
 
-/* Whether it is a histogram of at most so many samples. */
-static bool is_part_of(const struct packed_hist *part, uint64_t samples)
-{
-    uint64_t count;
-    return hist_packed_check(part->bytes, part->len, &count) == 0 && count <= samples;
-}
-
-/* The numbers of a row must agree with each other. */
-static bool is_consistent(const struct row_view *row)
-{
-    const struct tally *t = &row->counts;
-    uint64_t samples;
-    if (t->none_requests > t->requests ||
-        hist_packed_check(row->packed.hist.bytes, row->packed.hist.len, &samples) != 0 ||
-        samples != t->requests - t->none_requests || !has_sound_extra(t))
-        return false;
-    for (size_t i = 0; i < TALLY_PARTS; i++)
-        if (!is_part_of(&row->packed.part[i], samples))
-            return false;
-    return samples ? t->min_us <= t->max_us : t->min_us == UINT64_MAX && !t->max_us && !t->sum_us;
-}
-
-static bool read_row(const msgpack_object *o, struct row_view *row)
+/* hists: what they are in afterwards. */
+static bool read_row(const msgpack_object *o, struct row_view *row, struct sbuf *hists)
 {
     *row = (struct row_view){.counts.min_us = UINT64_MAX};
+    sbuf_clear(hists);
+    sbuf_reserve(hists, 1);
     if (o->type != MSGPACK_OBJECT_ARRAY)
         return false;
     const size_t size = o->via.array.size;
     if (size != ROW_FIELDS_OLD && size < ROW_FIELDS_FAILED)
         return false;
     for (size_t i = 0; i < size && i < ROW_FIELDS; i++)
-        if (!read_field(&o->via.array.ptr[i], &FIELDS[i], row))
+        if (!read_field(&o->via.array.ptr[i], &FIELDS[i], row, hists))
             return false;
+    place_hists(row, size, hists);
     return true;
 }
 
@@ -334,12 +324,12 @@ static bool read_report(const msgpack_object *o, struct report_view *r)
     return true;
 }
 
-static bool is_good(const struct report_view *r)
+static bool is_good(const struct report_view *r, struct sbuf *hists)
 {
     struct row_view row;
     struct failure_view v;
     for (uint32_t i = 0; i < r->rows.size; i++)
-        if (!read_row(&r->rows.ptr[i], &row) || !is_consistent(&row))
+        if (!read_row(&r->rows.ptr[i], &row, hists) || !report_is_sound(&row.counts, &row.packed))
             return false;
     for (uint32_t i = 0; i < r->failures.size; i++)
         if (!read_failure(&r->failures.ptr[i], &v))
@@ -352,46 +342,29 @@ static bool is_good(const struct report_view *r)
 
 static void count_row(struct stats *s, struct row_view *row, struct scratch *scratch)
 {
-    struct tally *t = report_count_row(s, row->method, row->name, &row->counts, scratch);
-    tally_add_packed(t, &row->packed);
-    tally_add_packed(&s->total, &row->packed);
-    if (t->is_overflow && strcmp(scratch->b.data, STATS_OTHER) != 0)
-        s->overflow = sat_add(s->overflow, row->counts.requests);
-    if (scratch->watch)
-        scratch->watch->on_row(scratch->watch->arg, t, &row->counts, &row->packed);
-}
-
-static void count_exception(struct stats *s, const struct failure_view *v, const char *node,
-                            struct scratch *scratch)
-{
-    unpack_clean(&scratch->a, (struct unpack_text){node, strlen(node)});
-    unpack_clean(&scratch->b, v->name);
-    unpack_clean(&scratch->c, v->text);
-    stats_note_exception(s, &(struct exception){.message = scratch->b.data,
-                                                .traceback = scratch->c.data,
-                                                .nodes = scratch->a.data,
-                                                .count = v->count,
-                                                .first_at = report_time(scratch, v->first_at),
-                                                .last_at = report_time(scratch, v->last_at)});
+    unpack_clean(&scratch->a, row->method);
+    unpack_clean(&scratch->b, row->name);
+    struct tally *t =
+        stats_row(s, scratch->a.data, scratch->a.len, scratch->b.data, scratch->b.len);
+    report_count_into(s, t, &row->counts, &row->packed,
+                      !t->is_overflow || strcmp(scratch->b.data, STATS_OTHER) == 0, scratch);
 }
 
 static void count_report(struct stats *s, const struct report_view *r, const char *node,
-                         const struct report_watch *watch)
+                         struct scratch *scratch)
 {
-    struct scratch scratch = {.watch = watch};
     struct row_view row;
     struct failure_view v;
     for (uint32_t i = 0; i < r->rows.size; i++)
-        if (read_row(&r->rows.ptr[i], &row))
-            count_row(s, &row, &scratch);
+        if (read_row(&r->rows.ptr[i], &row, &scratch->hists))
+            count_row(s, &row, scratch);
     for (uint32_t i = 0; i < r->failures.size; i++)
         if (read_failure(&r->failures.ptr[i], &v))
-            report_count_failure(s, &v, &scratch);
+            report_count_failure(s, &v, scratch);
     for (uint32_t i = 0; i < r->exceptions.size; i++)
         if (read_exception(&r->exceptions.ptr[i], &v))
-            count_exception(s, &v, node, &scratch);
+            report_count_exception(s, &v, node, scratch);
     s->overflow = sat_add(s->overflow, r->overflow);
-    scratch_fini(&scratch);
 }
 
 int report_merge_watched(struct stats *s, const void *bytes, size_t len, const char *node,
@@ -402,11 +375,14 @@ int report_merge_watched(struct stats *s, const void *bytes, size_t len, const c
         return -1;
     msgpack_object root;
     struct report_view r;
+    struct scratch scratch = {.watch = watch};
     int rc = -1;
-    if (unpack_object(&zone, bytes, len, &root) == 0 && read_report(&root, &r) && is_good(&r)) {
-        count_report(s, &r, node, watch);
+    if (unpack_object(&zone, bytes, len, &root) == 0 && read_report(&root, &r) &&
+        is_good(&r, &scratch.hists)) {
+        count_report(s, &r, node, &scratch);
         rc = 0;
     }
+    scratch_fini(&scratch);
     msgpack_zone_destroy(&zone);
     return rc;
 }

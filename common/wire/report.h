@@ -30,6 +30,45 @@ int report_merge(struct stats *s, const void *bytes, size_t len, const char *nod
 int report_merge_watched(struct stats *s, const void *bytes, size_t len, const char *node,
                          const struct report_watch *watch);
 
+/* Ours since version 2: rows have numbers instead of names (those of the writer's table, never
+ * given twice), and names are sent beside it until the reader has them. */
+struct report_bytes {
+    const void *report, *names; /* names: or none */
+    size_t report_len, names_len;
+};
+void report_pack_numbered(const struct stats *s, struct sbuf *out);
+/* The names of the rows that the report just packed has, all of them or those that the reader may
+ * not know. report: its number, from 1 up. false: there are none. */
+bool report_pack_names(struct stats *s, uint32_t report, bool is_all, struct sbuf *out);
+#define REPORT_NAME_KNOWN UINT32_MAX
+void report_names_heard(struct stats *s, uint32_t report); /* the reader has that report */
+void report_names_forget(struct stats *s); /* the reader is another one, or may be */
+
+/* Which row of s each number of one writer is. A cache: what is not in it, or not any more, is
+ * asked for. Zero is an empty one. */
+#define REPORT_NAMES_MAX (1u << 17)
+struct report_row {
+    struct tally *row; /* NULL: never named */
+    bool has_place;    /* it is the row of that name, not one for all that are too many */
+};
+struct report_names {
+    struct report_row *rows; /* owned; of the numbers from `first` up */
+    uint32_t first;
+    size_t count, cap;
+    uint64_t clears; /* those of s when it was filled */
+};
+void report_names_fini(struct report_names *names);
+
+bool report_is_numbered(const void *bytes, size_t len);
+/* As report_merge_watched; also REPORT_NAMELESS, and nothing was counted: names are missing. */
+#define REPORT_NAMELESS 1
+int report_merge_numbered(struct stats *s, struct report_names *names,
+                          const struct report_bytes *in, const char *node,
+                          const struct report_watch *watch);
+/* What that would answer. */
+int report_check_numbered(const struct stats *s, struct report_names *names,
+                          const struct report_bytes *in);
+
 /* Locust's: packs the three msgpack key/value pairs "stats", "stats_total", "errors" of the data
  * map (the caller writes the map header and the other keys). */
 void report_pack_locust(const struct stats *s, struct sbuf *out);

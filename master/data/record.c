@@ -45,6 +45,25 @@ static void on_failure(void *arg, const struct failure *kind, const struct failu
     timeline_failure(r->timeline, kind->number, more);
 }
 
+static struct report_bytes bytes_of(const struct message_stats *s)
+{
+    return (struct report_bytes){s->report.data, s->names.data, s->report.len, s->names.len};
+}
+
+static struct report_names *names_of(struct record *r, const struct worker *w, const char *epoch)
+{
+    return row_names_of(&r->row_names, w ? w->index + 1 : ROW_NAMES_HOST, epoch);
+}
+
+static int merge_ours(struct record *r, const struct worker *w, const struct message_stats *s,
+                      const char *node, const struct report_watch *watch)
+{
+    const struct report_bytes bytes = bytes_of(s);
+    if (!report_is_numbered(s->report.data, s->report.len))
+        return report_merge_watched(&r->stats, s->report.data, s->report.len, node, watch);
+    return report_merge_numbered(&r->stats, names_of(r, w, s->epoch), &bytes, node, watch);
+}
+
 static void merge(struct record *r, struct worker *w, const struct message *msg, double came)
 {
     const struct message_stats *s = &msg->stats;
@@ -56,7 +75,7 @@ static void merge(struct record *r, struct worker *w, const struct message *msg,
     timeline_report(r->timeline, w->index, from, to);
     const char *node = r->is_local ? "local" : w->id;
     int rc = s->is_katydid
-                 ? report_merge_watched(&r->stats, s->report.data, s->report.len, node, &watch)
+                 ? merge_ours(r, w, s, node, &watch)
                  : report_merge_locust_watched(&r->stats, msg->data.data, msg->data.len, &watch);
     if (rc != 0) {
         r->trouble.broken++;
@@ -110,6 +129,40 @@ static bool is_of_this_run(const struct record *r, const char *run)
     return r->run->id[0] && !strcmp(run, r->run->id);
 }
 
+/* far fewer are under way */
+static uint64_t host_bit(const struct message_stats *s)
+{
+    return UINT64_C(1) << s->seq % 64;
+}
+
+static bool is_new_of_host(const struct record *r, const struct message_stats *s)
+{
+    return strcmp(s->epoch, r->host_epoch) != 0 || s->seq > r->host_seq ||
+           r->host_asked & host_bit(s);
+}
+
+static void meet_host(struct record *r, const struct message_stats *s)
+{
+    if (strcmp(s->epoch, r->host_epoch) == 0)
+        return;
+    snprintf(r->host_epoch, sizeof r->host_epoch, "%s", s->epoch);
+    r->host_seq = r->host_asked = 0;
+}
+
+bool record_needs_names(struct record *r, const struct worker *w, const struct message_stats *s)
+{
+    const struct report_bytes bytes = bytes_of(s);
+    if (!is_of_this_run(r, s->run) || !report_is_numbered(s->report.data, s->report.len) ||
+        (!w && !is_new_of_host(r, s)) ||
+        report_check_numbered(&r->stats, names_of(r, w, s->epoch), &bytes) != REPORT_NAMELESS)
+        return false;
+    if (!w) {
+        meet_host(r, s);
+        r->host_asked |= host_bit(s);
+    }
+    return true;
+}
+
 static bool own_report(struct record *r, struct worker *w, const struct message *msg, double came)
 {
     const struct message_stats *s = &msg->stats;
@@ -140,17 +193,15 @@ bool record_report(struct record *r, struct worker *w, const struct message *msg
 void record_host_report(struct record *r, const struct message_stats *s, double came)
 {
     const struct report_watch watch = {on_row, on_failure, r, 0};
-    if (strcmp(s->epoch, r->host_epoch) != 0) {
-        snprintf(r->host_epoch, sizeof r->host_epoch, "%s", s->epoch);
-        r->host_seq = 0;
-    }
-    const bool is_new = s->seq > r->host_seq;
-    r->host_seq = is_new ? s->seq : r->host_seq;
+    meet_host(r, s);
+    const bool is_new = is_new_of_host(r, s);
+    r->host_seq = s->seq > r->host_seq ? s->seq : r->host_seq;
+    r->host_asked &= ~host_bit(s);
     if (!is_new || !is_of_this_run(r, s->run))
         return;
     apply_written(r, NULL, s->anew);
     timeline_report(r->timeline, TIMELINE_NOBODY, came - 1, came);
-    if (report_merge_watched(&r->stats, s->report.data, s->report.len, "master", &watch) != 0)
+    if (merge_ours(r, NULL, s, "master", &watch) != 0)
         r->trouble.broken++;
     apply_written(r, NULL, s->written);
 }
@@ -280,5 +331,6 @@ void record_fini(struct record *r)
     viewer_free(r->viewer);
     snapshot_maker_free(r->snapshots);
     samples_free(r->samples);
+    row_names_clear(&r->row_names);
     stats_fini(&r->stats);
 }

@@ -9,6 +9,7 @@
 #include "common/metric/stats.h"
 #include "master/data/events.h"
 #include "master/data/losses.h"
+#include "master/data/row_names.h"
 #include "master/data/samples.h"
 #include "master/data/snapshot.h"
 #include "master/data/timeline.h"
@@ -40,12 +41,17 @@ struct record {
     struct trouble trouble;
     char host_epoch[64]; /* of the reports of what the host counted itself; the last one's number */
     uint64_t host_seq;
+    uint64_t host_asked;        /* for the names of these, as bits of their numbers */
+    struct row_names row_names; /* of the nodes that report */
 };
 
 /* run, roster, tunables and is_local are set before, and outlive it. */
 void record_init(struct record *r, size_t timeline_bytes, double now);
 void record_fini(struct record *r);
 
+/* Whether the report is of this run and has rows whose names are not known (w NULL: of the host):
+ * then it must not be given to those below, but be asked for again. */
+bool record_needs_names(struct record *r, const struct worker *w, const struct message_stats *s);
 /* came: when the report came. True when it is of this run, and was counted now. */
 bool record_report(struct record *r, struct worker *w, const struct message *msg, double came);
 /* What the host's Python counted itself. It has no row among the workers; its link keeps the order.

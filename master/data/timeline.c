@@ -201,13 +201,13 @@ static void sum_workers(struct timeline *t, struct open_second *o, const struct 
         uint32_t worker = entries[i].worker;
         tally_zero(&t->worker_sum);
         for (; i < count && entries[i].worker == worker; i++)
-            timeline_record_add(&t->worker_sum, record_of(o, &entries[i]));
+            tally_record_add(&t->worker_sum, record_of(o, &entries[i]));
         tally_merge(&t->total, &t->worker_sum);
         if (worker == NOBODY)
             continue;
         struct entry *e = list++;
         *e = (struct entry){.id = TIMELINE_WORKER + worker - 1, .offset = (uint32_t)out->len};
-        timeline_record_put_tally(out, &t->worker_sum, &t->builder.scratch);
+        tally_record_put_tally(out, &t->worker_sum, &t->builder.scratch);
         e->len = (uint32_t)out->len - e->offset;
     }
 }
@@ -228,7 +228,7 @@ static void build_rows(struct timeline *t, const struct open_second *o, const st
         }
         tally_zero(&t->sum);
         for (size_t k = 0; k < same; k++)
-            timeline_record_add(&t->sum, record_of(o, &e[k]));
+            tally_record_add(&t->sum, record_of(o, &e[k]));
         timeline_build_tally(&t->builder, e->id, &t->sum);
     }
 }
@@ -409,7 +409,7 @@ static void put_entry(struct timeline *t, struct open_second *second, uint32_t i
         t->spare = (struct told){0};
     }
     struct entry e = {.id = id, .worker = t->report.worker, .offset = (uint32_t)to->records.len};
-    timeline_record_put(&to->records, more, packed);
+    tally_record_put(&to->records, more, packed);
     e.len = (uint32_t)to->records.len - e.offset;
     sbuf_add(&to->entries, &e, sizeof e);
 }

@@ -9,6 +9,7 @@
 #include "master/data/timeline_block.h"
 
 #include "common/base/mem.h"
+#include "common/base/varint.h"
 #include "common/base/sat.h"
 
 #include <assert.h>
@@ -72,8 +73,8 @@ void timeline_cursor_next(struct timeline_cursor *c)
         c->record = NULL;
         return;
     }
-    c->id += (uint32_t)timeline_get_varint(&c->p);
-    c->len = timeline_get_varint(&c->p);
+    c->id += (uint32_t)varint_get(&c->p);
+    c->len = varint_get(&c->p);
     c->record = c->p;
     c->p += c->len;
 }
@@ -99,13 +100,13 @@ bool timeline_cursor_health(struct timeline_cursor *c, struct timeline_health *o
     if (!p)
         return false;
     *out = (struct timeline_health){.index = c->id};
-    out->samples = (uint32_t)timeline_get_varint(&p);
-    out->users_sum = timeline_get_varint(&p);
-    out->cpu_sum = timeline_get_varint(&p);
-    out->cpu_max = (uint32_t)timeline_get_varint(&p);
-    out->has_lag = (uint32_t)timeline_get_varint(&p);
-    out->lag_us = (uint32_t)timeline_get_varint(&p);
-    out->memory_kb = timeline_get_varint(&p);
+    out->samples = (uint32_t)varint_get(&p);
+    out->users_sum = varint_get(&p);
+    out->cpu_sum = varint_get(&p);
+    out->cpu_max = (uint32_t)varint_get(&p);
+    out->has_lag = (uint32_t)varint_get(&p);
+    out->lag_us = (uint32_t)varint_get(&p);
+    out->memory_kb = varint_get(&p);
     timeline_cursor_next(c);
     return true;
 }
@@ -116,9 +117,9 @@ bool timeline_cursor_failed(struct timeline_cursor *c, struct timeline_failed *o
     if (!p)
         return false;
     out->kind = c->id;
-    out->count = timeline_get_varint(&p);
-    out->first = c->block->span.start + (int64_t)timeline_get_varint(&p);
-    out->last = out->first + (int64_t)timeline_get_varint(&p);
+    out->count = varint_get(&p);
+    out->first = c->block->span.start + (int64_t)varint_get(&p);
+    out->last = out->first + (int64_t)varint_get(&p);
     timeline_cursor_next(c);
     return true;
 }
@@ -144,9 +145,9 @@ bool timeline_block_add(const struct timeline_block *b, uint32_t id, struct tall
     timeline_cursor_rows(&c, b);
     if (at) { /* an indexed row is found by its whole id, at the length behind its gap */
         c.p = rows_of(b) + at->offset;
-        timeline_get_varint(&c.p);
+        varint_get(&c.p);
         c.id = at->id;
-        c.len = timeline_get_varint(&c.p);
+        c.len = varint_get(&c.p);
         c.record = c.p;
         c.p += c.len;
     }
@@ -154,7 +155,7 @@ bool timeline_block_add(const struct timeline_block *b, uint32_t id, struct tall
         timeline_cursor_next(&c);
     if (!c.record || c.id != id)
         return false;
-    timeline_record_add(t, c.record);
+    tally_record_add(t, c.record);
     return true;
 }
 
@@ -163,8 +164,8 @@ bool timeline_block_add(const struct timeline_block *b, uint32_t id, struct tall
 static void put_head(struct sbuf *out, uint32_t *last, uint32_t id, size_t len)
 {
     assert(id >= *last);
-    timeline_put_varint(out, id - *last);
-    timeline_put_varint(out, len);
+    sbuf_add_varint(out, id - *last);
+    sbuf_add_varint(out, len);
     *last = id;
 }
 
@@ -180,7 +181,7 @@ void timeline_build_row(struct timeline_builder *b, uint32_t id, const void *rec
 void timeline_build_tally(struct timeline_builder *b, uint32_t id, const struct tally *t)
 {
     struct sbuf record = {0};
-    timeline_record_put_tally(&record, t, &b->scratch);
+    tally_record_put_tally(&record, t, &b->scratch);
     timeline_build_row(b, id, record.data, record.len);
     sbuf_fini(&record);
 }
@@ -191,7 +192,7 @@ void timeline_build_health(struct timeline_builder *b, const struct timeline_hea
                                 h->has_lag, h->lag_us,    h->memory_kb};
     sbuf_clear(&b->scratch);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        timeline_put_varint(&b->scratch, numbers[i]);
+        sbuf_add_varint(&b->scratch, numbers[i]);
     put_head(&b->healths, &b->last_health, h->index, b->scratch.len);
     sbuf_add(&b->healths, b->scratch.data, b->scratch.len);
     float cpu = (float)h->cpu_max / 10.0f, lag = (float)h->lag_us / 1000.0f;
@@ -206,9 +207,9 @@ void timeline_build_failed(struct timeline_builder *b, const struct timeline_fai
     int64_t first = f->first < b->span.start ? b->span.start : f->first;
     int64_t last = f->last < first ? first : f->last;
     sbuf_clear(&b->scratch);
-    timeline_put_varint(&b->scratch, f->count);
-    timeline_put_varint(&b->scratch, (uint64_t)(first - b->span.start));
-    timeline_put_varint(&b->scratch, (uint64_t)(last - first));
+    sbuf_add_varint(&b->scratch, f->count);
+    sbuf_add_varint(&b->scratch, (uint64_t)(first - b->span.start));
+    sbuf_add_varint(&b->scratch, (uint64_t)(last - first));
     put_head(&b->failures, &b->last_failed, f->kind, b->scratch.len);
     sbuf_add(&b->failures, b->scratch.data, b->scratch.len);
 }
@@ -301,7 +302,7 @@ bool timeline_merge_next(struct timeline_merge *m, bool is_raw)
             m->only = c->record;
             m->only_len = c->len;
         } else {
-            timeline_record_add(&m->sum, c->record);
+            tally_record_add(&m->sum, c->record);
         }
         timeline_cursor_next(c);
     }

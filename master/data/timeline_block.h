@@ -2,15 +2,15 @@
 #pragma once
 /* timeline_block: everything that is kept of one span of time, as one immutable piece of memory.
  *
- * A block covers the seconds [start, start + span). It holds a record (timeline_record.h) for the
+ * A block covers the seconds [start, start + span). It holds a record (tally_record.h) for the
  * total, for each row that had something, and for each worker's total; what failed, by kind; and
- * how the workers were. Rows are sorted by id, and every 16th has its place noted, so that one row
- * is found without reading the rest.
+ * how the workers were. Rows are sorted by id, and every 16th has its place noted, so that one
+ * row is found without reading the rest.
  *
  * Made by one thread with a builder; then it never changes. References are atomic: any thread may
  * hold one and read. Pure.
  */
-#include "master/data/timeline_record.h"
+#include "common/metric/tally_record.h"
 
 #define TIMELINE_TOTAL 0u
 #define TIMELINE_WORKER 0x80000000u /* plus a worker's index: its total */

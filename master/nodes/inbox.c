@@ -85,8 +85,19 @@ static void acknowledge(struct master *m, const struct worker *w, const struct m
     post_bytes(m, w->id, &ack);
 }
 
+static void ask_names(struct master *m, const struct worker *w, const struct message_stats *s)
+{
+    struct sbuf question = {0};
+    proto_report_nameless(&question, w->id, s->epoch, s->seq, m->inbox.report_interval_s);
+    post_bytes(m, w->id, &question);
+}
+
 static void take_report(struct master *m, struct worker *w, const struct message *msg)
 {
+    if (msg->stats.is_katydid && record_needs_names(&m->record, w, &msg->stats)) {
+        ask_names(m, w, &msg->stats);
+        return;
+    }
     const bool is_new = record_report(&m->record, w, msg, m->inbox.handled.steady);
     if (!msg->stats.is_katydid) {
         run_on(m, &(struct machine_event){.kind = ON_WORKER_REPORT, .worker = w});

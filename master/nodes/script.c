@@ -419,14 +419,17 @@ void script_open_page(struct master *m)
 static void answer_as_worker(struct master *m, const struct message *msg)
 {
     struct sbuf out = {0};
-    if (msg->kind == MESSAGE_STATS && msg->stats.is_katydid)
-        record_host_report(&m->record, &msg->stats, m->inbox.handled.steady);
-    if (msg->kind == MESSAGE_CLIENT_READY)
+    const struct message_stats *s = &msg->stats;
+    if (msg->kind == MESSAGE_CLIENT_READY) {
         proto_ack(&out, m->host.node_id, 0, m->boot_id, NULL);
-    else if (msg->kind == MESSAGE_STATS && msg->stats.is_katydid)
-        proto_report_ack(&out, m->host.node_id, msg->stats.epoch, msg->stats.seq, 1);
-    else
+    } else if (msg->kind != MESSAGE_STATS || !s->is_katydid) {
         return;
+    } else if (record_needs_names(&m->record, NULL, s)) {
+        proto_report_nameless(&out, m->host.node_id, s->epoch, s->seq, 1);
+    } else {
+        record_host_report(&m->record, s, m->inbox.handled.steady);
+        proto_report_ack(&out, m->host.node_id, s->epoch, s->seq, 1);
+    }
     post_bytes(m, m->host.node_id, &out);
 }
 

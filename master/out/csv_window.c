@@ -86,7 +86,7 @@ static void drop_oldest(struct window *i, struct sbuf *slot)
         return;
     struct hist old;
     hist_init(&old);
-    hist_add_packed(&old, slot->data, slot->len);
+    hist_add_packed(&old, NULL, slot->data, slot->len);
     hist_subtract(&i->sum, &old);
     hist_fini(&old);
     sbuf_clear(slot);

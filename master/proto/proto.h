@@ -72,7 +72,7 @@ struct message_stats {
     char epoch[64], run[64];
     uint64_t seq;
     double sent_at; /* the worker's clock, unix seconds; a stock one's newest request, or 0 */
-    struct slice report;
+    struct slice report, names; /* of the rows of the report; or empty */
     struct slice anew, written; /* by user code, before the report and after it; or empty */
     double cpu_percent, lag_ms;
     double lag_p99_ms, fds, connections; /* negative: not told */
@@ -231,6 +231,9 @@ void proto_ack(struct sbuf *out, const char *node, unsigned index, const char *b
                const char *token);
 void proto_report_ack(struct sbuf *out, const char *node, const char *epoch, uint64_t seq,
                       double report_interval_s);
+/* The report was not taken: it must come again, with the names of all of its rows. */
+void proto_report_nameless(struct sbuf *out, const char *node, const char *epoch, uint64_t seq,
+                           double report_interval_s);
 void proto_spawning_complete(struct sbuf *out, const char *node, unsigned users);
 void proto_relay(struct sbuf *out, struct slice type, struct slice data, const char *node);
 

@@ -92,6 +92,7 @@ static bool parse_stats(const msgpack_object *data, struct message *m)
         return false;
     s->is_katydid = true;
     s->report = bin_of(report);
+    s->names = bin_of(proto_get(own, "names"));
     s->anew = bin_of(proto_get(own, "anew"));
     s->written = bin_of(proto_get(own, "written"));
     s->seq = proto_unsigned(proto_get(own, "seq"), 0);

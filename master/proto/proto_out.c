@@ -48,6 +48,8 @@ void proto_plain(struct sbuf *out, const char *type, const char *node)
     put(&pk, node);
 }
 
+#define PROTOCOL 2 /* since 2, reports may be numbered */
+
 /* boot_id NULL: for a worker of stock Locust. token NULL: it knows its own already. */
 void proto_ack(struct sbuf *out, const char *node, unsigned index, const char *boot_id,
                const char *token)
@@ -64,7 +66,7 @@ void proto_ack(struct sbuf *out, const char *node, unsigned index, const char *b
             put(&pk, token);
         }
         put(&pk, "protocol");
-        msgpack_pack_int(&pk, 1);
+        msgpack_pack_int(&pk, PROTOCOL);
         put(&pk, "boot_id");
         put(&pk, boot_id);
         put(&pk, "report_interval");
@@ -73,18 +75,34 @@ void proto_ack(struct sbuf *out, const char *node, unsigned index, const char *b
     put(&pk, node);
 }
 
-void proto_report_ack(struct sbuf *out, const char *node, const char *epoch, uint64_t seq,
-                      double report_interval_s)
+static void answer_report(struct sbuf *out, const char *node, const char *epoch, uint64_t seq,
+                          double report_interval_s, bool is_nameless)
 {
     msgpack_packer pk = begin(out, "katydid_ack");
-    msgpack_pack_map(&pk, 3);
+    msgpack_pack_map(&pk, is_nameless ? 4 : 3);
     put(&pk, "epoch");
     put(&pk, epoch);
     put(&pk, "seq");
     msgpack_pack_uint64(&pk, seq);
     put(&pk, "report_interval");
     msgpack_pack_double(&pk, report_interval_s);
+    if (is_nameless) {
+        put(&pk, "names");
+        msgpack_pack_true(&pk);
+    }
     put(&pk, node);
+}
+
+void proto_report_ack(struct sbuf *out, const char *node, const char *epoch, uint64_t seq,
+                      double report_interval_s)
+{
+    answer_report(out, node, epoch, seq, report_interval_s, false);
+}
+
+void proto_report_nameless(struct sbuf *out, const char *node, const char *epoch, uint64_t seq,
+                           double report_interval_s)
+{
+    answer_report(out, node, epoch, seq, report_interval_s, true);
 }
 
 void proto_spawning_complete(struct sbuf *out, const char *node, unsigned users)

@@ -20,7 +20,18 @@ static void fill(struct stats *s, int per_row)
         int len = snprintf(name, sizeof name, "/api/v1/things/%d/details", i % ENDPOINTS);
         x = x * UINT64_C(6364136223846793005) + 1;
         uint64_t us = 2000 + (x >> 33) % 3000 + ((x >> 60) == 0 ? 200000 : 0);
-        stats_add(s, stats_row(s, "GET", 3, name, (size_t)len), 1700000000 + i % 2, us, 512);
+        struct tally *row = stats_row(s, "GET", 3, name, (size_t)len);
+        struct measures more;
+        measures_init(&more);
+        more.extra.s2 = more.extra.phased = 1;
+        more.extra.sent_bytes = 140;
+        more.extra.received_bytes = 700;
+        more.extra.queue_us = 11;
+        more.extra.send_us = 9;
+        more.extra.receive_us = 13;
+        more.extra.wait_us = more.part_us[PART_wait] = us - 33;
+        stats_add(s, row, 1700000000 + i % 2 + 0.5, us, 512);
+        stats_add_measures(s, row, us, &more);
     }
 }
 
@@ -49,6 +60,30 @@ static void bench_recording(void)
     stats_fini(&s);
 }
 
+static void bench_numbered(struct stats *worker, struct stats *master)
+{
+    struct sbuf report = {0}, names = {0};
+    struct report_names known = {0};
+    clock_t from = clock();
+    for (uint32_t i = 0; i < ROUNDS; i++) {
+        sbuf_clear(&report);
+        sbuf_clear(&names);
+        report_pack_numbered(worker, &report);
+        report_pack_names(worker, 1, true, &names);
+    }
+    printf("  numbered: %zu bytes, and %zu of names once\n", report.len, names.len);
+    show("  report_pack_numbered, per entry", from, (double)ROUNDS * ENDPOINTS);
+    struct report_bytes in = {report.data, names.data, report.len, names.len};
+    from = clock();
+    for (int i = 0; i < ROUNDS; i++, in.names_len = 0)
+        if (report_merge_numbered(master, &known, &in, "worker", NULL) != 0)
+            puts("refused");
+    show("  report_merge_numbered, per entry", from, (double)ROUNDS * ENDPOINTS);
+    report_names_fini(&known);
+    sbuf_fini(&report);
+    sbuf_fini(&names);
+}
+
 static void bench_reports(int per_row)
 {
     struct stats worker, master;
@@ -68,6 +103,7 @@ static void bench_reports(int per_row)
         if (report_merge(&master, ours.data, ours.len, "worker") != 0)
             puts("refused");
     show("  report_merge, per entry", from, (double)ROUNDS * ENDPOINTS);
+    bench_numbered(&worker, &master);
     sbuf_addc(&locust, '\x83');
     report_pack_locust(&worker, &locust);
     from = clock();

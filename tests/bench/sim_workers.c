@@ -38,6 +38,8 @@ struct worker {
     char run[128];       /* of the last spawn; "" before the first */
     struct sbuf classes; /* packed map of its users */
     uint64_t users, seq, acknowledged, due_ns, report_ns;
+    uint64_t named;    /* the report that had the names of this run first; 0: none had */
+    bool is_named;     /* the master has them */
     double interval_s; /* between reports, as the master wishes */
     bool is_running, has_quit;
 };
@@ -51,7 +53,7 @@ struct sim {
     struct options options;
     struct worker *workers;
     struct stats delta; /* one second of one worker, made anew for each */
-    struct sbuf message, report;
+    struct sbuf message, report, names;
     struct counters sent;
     uint64_t random;
 };
@@ -147,13 +149,32 @@ static void measure(struct sim *sim)
             stats_add(&sim->delta, row, now, us, 1024);
             if (r % 100 == 7)
                 stats_add_failure(&sim->delta, row, now, "HTTP 503", 8);
+            struct measures more;
+            measures_init(&more);
+            more.extra.s2 = more.extra.phased = 1;
+            more.extra.sent_bytes = 140;
+            more.extra.received_bytes = 1200;
+            more.extra.queue_us = 11;
+            more.extra.receive_us = 13;
+            more.extra.wait_us = more.part_us[PART_wait] = us - 24;
+            stats_add_measures(&sim->delta, row, us, &more);
         }
     }
 }
 
 static void put_own(struct sim *sim, struct worker *w, msgpack_packer *pk)
 {
-    msgpack_pack_map(pk, 6);
+    sbuf_clear(&sim->report);
+    sbuf_clear(&sim->names);
+    report_pack_numbered(&sim->delta, &sim->report);
+    const bool has_names = !w->is_named && report_pack_names(&sim->delta, 1, true, &sim->names);
+    if (has_names && !w->named)
+        w->named = w->seq + 1;
+    msgpack_pack_map(pk, has_names ? 7 : 6);
+    if (has_names) {
+        put(pk, "names");
+        msgpack_pack_bin_with_body(pk, sim->names.data, sim->names.len);
+    }
     put(pk, "epoch");
     put(pk, w->id);
     put(pk, "seq");
@@ -163,8 +184,6 @@ static void put_own(struct sim *sim, struct worker *w, msgpack_packer *pk)
     put(pk, "t");
     msgpack_pack_double(pk, clk_wall());
     put(pk, "report");
-    sbuf_clear(&sim->report);
-    report_pack(&sim->delta, &sim->report);
     msgpack_pack_bin_with_body(pk, sim->report.data, sim->report.len);
     put(pk, "health");
     msgpack_pack_map(pk, 3);
@@ -200,8 +219,13 @@ static void obey_spawn(struct sim *sim, struct worker *w, const msgpack_object *
     struct unpack_text id = {"", 0};
     if (!classes || classes->type != MSGPACK_OBJECT_MAP)
         return;
-    if (run && unpack_text(run, &id))
+    if (run && unpack_text(run, &id)) {
+        if (strlen(w->run) != id.len || memcmp(w->run, id.s, id.len) != 0) {
+            w->named = 0; /* a new run has new rows */
+            w->is_named = false;
+        }
         snprintf(w->run, sizeof w->run, "%.*s", (int)id.len, id.s);
+    }
     msgpack_packer pk;
     sbuf_clear(&w->classes);
     msgpack_packer_init(&pk, &w->classes, to_sbuf);
@@ -240,8 +264,11 @@ static void obey_quit(struct sim *sim, struct worker *w)
 static void obey_ack(struct sim *sim, struct worker *w, const msgpack_object *data)
 {
     const msgpack_object *interval = unpack_get(data, "report_interval");
+    uint64_t seq;
     sim->sent.acknowledged++;
     w->acknowledged++;
+    if (w->named && unpack_u64(unpack_get(data, "seq"), UINT64_MAX, &seq) && seq == w->named)
+        w->is_named = true;
     if (interval && (interval->type == MSGPACK_OBJECT_FLOAT64))
         w->interval_s = interval->via.f64;
 }
@@ -406,5 +433,6 @@ int main(int argc, char **argv)
     stats_fini(&sim.delta);
     sbuf_fini(&sim.message);
     sbuf_fini(&sim.report);
+    sbuf_fini(&sim.names);
     return rc == 0 ? 0 : 1;
 }

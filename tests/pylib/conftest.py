@@ -60,10 +60,10 @@ class FakeStats:
     def exception(self, *args):
         self.exceptions.append(args)
 
-    def clear(self):
+    def clear(self, *_):
         pass
 
-    reset = clear
+    reset = names_forget = names_heard = clear
 
     def take(self, fine=False):
         pass

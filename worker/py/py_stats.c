@@ -397,6 +397,61 @@ static PyObject *report_method(PyObject *self, PyObject *unused)
     return take_report(s, &packed);
 }
 
+/* (report, names that the master may not know, names of all of its rows); number: of the report. */
+static PyObject *report_numbered_method(PyObject *self, PyObject *number)
+{
+    struct py_stats *s = (struct py_stats *)self;
+    struct sbuf packed = {0}, some = {0}, all = {0};
+    const unsigned long n = PyLong_AsUnsignedLongMask(number);
+    if (n == (unsigned long)-1 && PyErr_Occurred())
+        return NULL;
+    py_stats_want(s, &s->unsent, &s->has_unsent);
+    report_pack_numbered(&s->unsent, &packed);
+    report_pack_names(&s->unsent, (uint32_t)n, false, &some);
+    report_pack_names(&s->unsent, (uint32_t)n, true, &all);
+    PyObject *result = PyTuple_New(3);
+    PyObject *parts[] = {
+        PyBytes_FromStringAndSize(packed.data, (Py_ssize_t)packed.len),
+        PyBytes_FromStringAndSize(some.data, (Py_ssize_t)some.len),
+        PyBytes_FromStringAndSize(all.data, (Py_ssize_t)all.len),
+    };
+    sbuf_fini(&packed);
+    sbuf_fini(&some);
+    sbuf_fini(&all);
+    const bool is_made = result && parts[0] && parts[1] && parts[2];
+    for (Py_ssize_t i = 0; i < 3; i++)
+        if (is_made)
+            PyTuple_SET_ITEM(result, i, parts[i]);
+        else
+            Py_XDECREF(parts[i]);
+    if (!is_made) { /* the next report has it all */
+        Py_XDECREF(result);
+        return NULL;
+    }
+    stats_reset(&s->unsent, clk_steady());
+    return result;
+}
+
+static PyObject *names_heard_method(PyObject *self, PyObject *number)
+{
+    struct py_stats *s = (struct py_stats *)self;
+    const unsigned long n = PyLong_AsUnsignedLongMask(number);
+    if (n == (unsigned long)-1 && PyErr_Occurred())
+        return NULL;
+    if (s->has_unsent)
+        report_names_heard(&s->unsent, (uint32_t)n);
+    Py_RETURN_NONE;
+}
+
+static PyObject *names_forget_method(PyObject *self, PyObject *unused)
+{
+    struct py_stats *s = (struct py_stats *)self;
+    (void)unused;
+    if (s->has_unsent)
+        report_names_forget(&s->unsent);
+    Py_RETURN_NONE;
+}
+
 static PyObject *report_locust_method(PyObject *self, PyObject *unused)
 {
     struct py_stats *s = (struct py_stats *)self;
@@ -449,6 +504,13 @@ static PyMethodDef methods[] = {
     {"reset", reset_method, METH_NOARGS, "Zeroes every row."},
     {"report", report_method, METH_NOARGS,
      "What was counted since the last report, as bytes in Katydid's dialect."},
+    {"report_numbered", report_numbered_method, METH_O,
+     "report_numbered(number) → (the same with numbers for names, names that the master may not "
+     "know, names of all rows in it)"},
+    {"names_heard", names_heard_method, METH_O,
+     "names_heard(number): the master has the names that came with that report."},
+    {"names_forget", names_forget_method, METH_NOARGS,
+     "The master is another one, or may be: it is told all names again."},
     {"report_locust", report_locust_method, METH_NOARGS,
      "The same as a msgpack map {stats, stats_total, errors} in Locust's dialect."},
     {NULL, NULL, 0, NULL},

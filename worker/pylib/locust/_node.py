@@ -89,7 +89,7 @@ class Node(Silence):
         self._greenlets = []
         self._orders = Queue()
         self._delivered = Event()
-        self._reports = Reports(self._core.report)
+        self._reports = Reports(self._core)
         self._health = Health()
         self._heard_at = None  # monotonic time of the master's last message
         self._ready_at = 0.0
@@ -394,6 +394,8 @@ class Node(Silence):
         if not self.speaks_katydid:
             return
         self._report_interval = katydid.get("report_interval", 1.0)
+        self._reports.is_numbered = katydid.get("protocol", 1) >= 2
+        self._core.names_forget()  # it may have forgotten this worker
         self._token = katydid.get("token", self._token)
         boot_id = katydid.get("boot_id")
         if self._boot_id not in (None, boot_id):
@@ -412,7 +414,13 @@ class Node(Silence):
             )
 
     def _on_katydid_ack(self, message):
-        self._reports.acknowledged(message.data["epoch"], message.data["seq"])
+        number = message.data["epoch"], message.data["seq"]
+        if message.data.get("names"):
+            data = self._reports.named(*number)
+            if data is not None:
+                self.send("stats", data)
+            return
+        self._reports.acknowledged(*number)
         self._report_interval = message.data.get("report_interval", self._report_interval)
         if self._reports.is_delivered():
             self._delivered.set()
@@ -501,7 +509,7 @@ class Node(Silence):
         """What comes before the first user; a local test's master asks for it by an event."""
         self._end_users()
         is_new = not run or run != self._reports.run
-        self._reports.run = run
+        self._reports.begin(run)
         self.runner._begin_test(is_new)
         self._health.begin()
         self.state = runners.STATE_SPAWNING
@@ -509,7 +517,7 @@ class Node(Silence):
     def begin_counting(self, run):
         """A test begins of which this node runs no users, but may count."""
         self._core.clear()
-        self._reports.run = run
+        self._reports.begin(run)
 
     def _take_options(self, options):
         if self.environment.parsed_options is None:
@@ -576,7 +584,6 @@ class Node(Silence):
         """There is a new master, which knows nothing of the old one's test."""
         self._end_orphans()
         self._reports.forget()
-        self._reports.run = ""
         self._last_spawn = 0.0  # of another clock
         self._last_order = 0
         self._core.clear()

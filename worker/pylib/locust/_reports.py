@@ -14,12 +14,13 @@ _MAX_IN_FLIGHT = 8
 class Reports:
     """Statistics on their way to a Katydid master: numbered, kept until acknowledged."""
 
-    def __init__(self, pack):
-        self._pack = pack
+    def __init__(self, core):
+        self._core = core
+        self.is_numbered = False  # the master reads rows by number, which it was told the names of
         self.epoch = uuid4().hex
         self.run = ""
         self._seq = 0
-        self._pending = {}  # seq -> [data, when sent, seconds until it is sent again]
+        self._pending = {}  # seq -> [data, when sent, seconds until it is sent again, all names]
 
     def next(self, health, is_last=False, written=None):
         """The data of a report of everything since the last one; None while too many are under
@@ -28,9 +29,12 @@ class Reports:
         if len(self._pending) >= _MAX_IN_FLIGHT and not is_last:
             return None
         self._seq += 1
+        anew = written and written.take_anew()
+        report, names, all_names = self._pack()
         parts = {
-            "anew": written and written.take_anew(),
-            "report": self._pack(),
+            "anew": anew,
+            "report": report,
+            "names": names or None,
             "written": written and written.take(),
         }
         data = {
@@ -43,12 +47,37 @@ class Reports:
                 "health": health(is_last),
             }
         }
-        self._pending[self._seq] = [data, time.monotonic(), _RESEND_S]
+        self._pending[self._seq] = [data, time.monotonic(), _RESEND_S, all_names]
         return data
 
+    def _pack(self):
+        if self.is_numbered:
+            return self._core.report_numbered(self._seq)
+        return self._core.report(), None, None
+
     def acknowledged(self, epoch, seq):
-        if epoch == self.epoch:
-            self._pending.pop(seq, None)
+        if epoch == self.epoch and self._pending.pop(seq, None):
+            self._core.names_heard(seq)
+
+    def named(self, epoch, seq):
+        """That report with the names of all its rows, for a master that lacks some; None: it has
+        the report. From now on all names are told again."""
+        if epoch != self.epoch or seq not in self._pending:
+            return None
+        self._core.names_forget()
+        return self._with_names(self._pending[seq])
+
+    @staticmethod
+    def _with_names(entry):
+        data, *_, all_names = entry
+        if all_names:
+            data["katydid"]["names"] = all_names
+        return data
+
+    def begin(self, run):
+        """What is reported from now on is of that test."""
+        self.run = run
+        self._core.names_forget()
 
     def due(self, all_of_them=False):
         """What must be sent again; more and more rarely, as a master that does not answer may be
@@ -56,11 +85,12 @@ class Reports:
         now = time.monotonic()
         for entry in self._pending.values():
             if all_of_them or now - entry[1] >= entry[2]:
-                entry[1:] = now, min(entry[2] * 2, _RESEND_MAX_S)
-                yield entry[0]
+                entry[1:3] = now, min(entry[2] * 2, _RESEND_MAX_S)
+                yield self._with_names(entry)
 
     def forget(self):
         self._pending.clear()
+        self.begin("")
 
     def is_delivered(self):
         return not self._pending

@@ -185,6 +185,55 @@ static void test_pack_round_trip(void **state)
     }
 }
 
+/* Everything that may stand beside everything: gaps and counts about the limits of their forms. */
+static void test_pack_of_any_neighbours(void **state)
+{
+    static const uint64_t counts[] = {1, 2, 14, 15, 16, 17, 300, UINT64_C(1) << 40};
+    static const unsigned gaps[] = {0, 0, 0, 0, 1, 0, 1, 2, 13, 14, 15, 16, 130};
+    (void)state;
+    for (unsigned seed = 1; seed <= 2000; seed++) {
+        struct hist h, back;
+        struct sbuf packed = {0};
+        uint32_t x = seed * 2654435761u;
+        hist_init(&h);
+        hist_init(&back);
+        for (unsigned bucket = x % 7; bucket < 1500;) {
+            x = x * 1664525 + 1013904223;
+            hist_octave_make(&h, bucket / HIST_SUB_COUNT)[bucket % HIST_SUB_COUNT] =
+                counts[(x >> 24) % (seed % 2 ? 3 : 8)];
+            h.count += h.octave[bucket / HIST_SUB_COUNT][bucket % HIST_SUB_COUNT];
+            bucket += 1 + gaps[(x >> 12) % (seed % 3 ? 13 : 7)];
+        }
+        hist_pack(&h, &packed);
+        assert_int_equal(hist_unpack_add(&back, packed.data, packed.len), 0);
+        assert_same(&h, &back);
+        sbuf_fini(&packed);
+        hist_fini(&h);
+        hist_fini(&back);
+    }
+}
+
+static void test_pairs_of_older_workers_are_the_same(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 4; kind++) {
+        struct hist h;
+        struct sbuf ours = {0}, pairs = {0}, made = {0};
+        hist_init(&h);
+        fill(&h, kind, 1 << (4 * kind));
+        hist_add(&h, 77, UINT64_C(1) << 40);
+        hist_pack(&h, &ours);
+        hist_pack_pairs(&h, &pairs);
+        assert_int_equal(hist_pack_of_pairs(pairs.data, pairs.len, &made), 0);
+        assert_int_equal(made.len, ours.len);
+        assert_memory_equal(made.data, ours.data, ours.len);
+        sbuf_fini(&ours);
+        sbuf_fini(&pairs);
+        sbuf_fini(&made);
+        hist_fini(&h);
+    }
+}
+
 static void test_hostile_bytes_change_nothing(void **state)
 {
     (void)state;
@@ -192,19 +241,41 @@ static void test_hostile_bytes_change_nothing(void **state)
         const char *why, *bytes;
         size_t len;
     } cases[] = {
+        {"gap that goes on and does not", "\xf1", 1},
+        {"gap cut short", "\xf1\x80", 2},
+        {"count that goes on and does not", "\x50", 1},
+        {"count cut short", "\x50\x80", 2},
+        {"padded number", "\xf1\x85\x00", 3},
+        {"bucket out of range", "\xf1\xff\x7f", 3},
+        {"second bucket out of range", "\x51\xf1\xec\x19", 4},
+        {"run cut short", "\xe1\x11", 2},
+        {"run that ends with an empty bucket", "\xe1\x11\x10", 3},
+        {"run with a bucket too many", "\xe0\x11\x11", 3},
+        {"run out of range", "\xf1\xe8\x19\xef\x11\x11\x11\x11\x11\x11\x11\x11\x11", 13},
+        {"count in a run cut short", "\xe1\x1f\x11\x80", 4},
+        {"count in a run that is not there", "\xe1\x1f\x11", 3},
+        {"gap over 64 bits", "\xf1\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f", 11},
+        {"count over 64 bits", "\x00\xf0\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11},
+        {"sum over 64 bits", "\x00\xef\xff\xff\xff\xff\xff\xff\xff\xff\x01\x01", 12},
+        {"good bucket, then rubbish", "\x11\x10", 2},
+    };
+    static const struct {
+        const char *why, *bytes;
+        size_t len;
+    } pairs[] = {
         {"gap without count", "\x05", 1},
         {"count cut short", "\x05\x80", 2},
-        {"gap cut short", "\x80", 1},
         {"padded number", "\x85\x00\x01", 3},
         {"empty bucket", "\x05\x00", 2},
         {"bucket out of range", "\xff\x7f\x01", 3},
-        {"second bucket out of range", "\x05\x01\xf1\x19\x01", 5},
-        {"gap over 64 bits", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f\x01", 11},
         {"count over 64 bits", "\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 11},
-        {"count without end", "\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 13},
-        {"sum over 64 bits", "\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x00\x01", 13},
         {"good pair, then rubbish", "\x01\x01\x80", 3},
     };
+    struct sbuf made = {0};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        if (hist_pack_of_pairs(pairs[i].bytes, pairs[i].len, &made) != -1)
+            fail_msg("accepted: %s", pairs[i].why);
+    sbuf_fini(&made);
     struct hist h, before;
     hist_init(&h);
     hist_init(&before);
@@ -216,7 +287,7 @@ static void test_hostile_bytes_change_nothing(void **state)
         assert_same(&h, &before);
     }
     /* Good by itself, but too much together with what is there. */
-    assert_int_equal(hist_unpack_add(&h, "\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11), -1);
+    assert_int_equal(hist_unpack_add(&h, "\x00\xef\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11), -1);
     assert_same(&h, &before);
     assert_int_equal(hist_unpack_add(&h, NULL, 0), 0);
     hist_fini(&h);
@@ -271,7 +342,7 @@ static void test_what_it_has_no_room_for_stays_away(void **state)
     hist_add(&more, 500, 2);
     hist_add(&more, 100000, 7);
     hist_pack(&more, &packed);
-    hist_add_packed(&h, packed.data, packed.len); /* the two have room, the seven have not */
+    hist_add_packed(&h, NULL, packed.data, packed.len); /* the two have room, the seven have not */
     assert_sound(&h, UINT64_MAX);
     hist_merge(&h, &more);
     assert_sound(&h, UINT64_MAX);
@@ -295,6 +366,8 @@ int main(void)
         cmocka_unit_test(test_count_upto),
         cmocka_unit_test(test_merge_subtract_and_walk),
         cmocka_unit_test(test_pack_round_trip),
+        cmocka_unit_test(test_pack_of_any_neighbours),
+        cmocka_unit_test(test_pairs_of_older_workers_are_the_same),
         cmocka_unit_test(test_hostile_bytes_change_nothing),
         cmocka_unit_test(test_what_it_has_no_room_for_stays_away),
     };

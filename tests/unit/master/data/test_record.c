@@ -177,6 +177,70 @@ static void a_malformed_report_changes_nothing(void **unused)
     free_bench(b);
 }
 
+/* The same as numbers, with the names of the rows or without. */
+static struct message numbered(struct bench *b, uint64_t seq, unsigned n, bool is_named,
+                               struct sbuf bytes[2])
+{
+    struct stats s;
+    struct message msg = report(b, seq, n, &bytes[0]);
+    measure(b, &s, n);
+    sbuf_clear(&bytes[0]);
+    sbuf_clear(&bytes[1]);
+    report_pack_numbered(&s, &bytes[0]);
+    if (is_named)
+        report_pack_names(&s, 1, true, &bytes[1]);
+    stats_fini(&s);
+    msg.stats.report = (struct slice){bytes[0].data, bytes[0].len};
+    msg.stats.names = (struct slice){bytes[1].data, bytes[1].len};
+    return msg;
+}
+
+static void names_that_are_missing_are_asked_for_and_nothing_is_lost(void **unused)
+{
+    (void)unused;
+    struct bench *b = new_bench();
+    struct sbuf bytes[2] = {{0}};
+    struct message msg = numbered(b, 1, 5, false, bytes);
+    assert_false(record_needs_names(&b->record, b->ours, &msg.stats)); /* of no run */
+    begin(b);
+    msg = numbered(b, 1, 5, false, bytes);
+    assert_true(record_needs_names(&b->record, b->ours, &msg.stats));
+    msg = numbered(b, 1, 5, true, bytes);
+    assert_false(record_needs_names(&b->record, b->ours, &msg.stats));
+    assert_true(record_report(&b->record, b->ours, &msg, b->now));
+    msg = numbered(b, 2, 3, false, bytes); /* known by now */
+    assert_false(record_needs_names(&b->record, b->ours, &msg.stats));
+    assert_true(record_report(&b->record, b->ours, &msg, b->now));
+    assert_int_equal(counted(b), 8);
+    record_clear(&b->record, b->now);
+    assert_true(record_needs_names(&b->record, b->ours, &msg.stats));
+    sbuf_fini(&bytes[0]);
+    sbuf_fini(&bytes[1]);
+    free_bench(b);
+}
+
+static void a_host_that_was_asked_may_answer_late(void **unused)
+{
+    (void)unused;
+    struct bench *b = new_bench();
+    struct sbuf bytes[2] = {{0}};
+    begin(b);
+    struct message msg = numbered(b, 5, 1, false, bytes);
+    assert_true(record_needs_names(&b->record, NULL, &msg.stats));
+    msg = numbered(b, 6, 10, true, bytes);
+    assert_false(record_needs_names(&b->record, NULL, &msg.stats));
+    record_host_report(&b->record, &msg.stats, b->now);
+    for (int i = 0; i < 2; i++) { /* the second one was counted */
+        msg = numbered(b, 5, 1, true, bytes);
+        assert_false(record_needs_names(&b->record, NULL, &msg.stats));
+        record_host_report(&b->record, &msg.stats, b->now);
+    }
+    assert_int_equal(counted(b), 11);
+    sbuf_fini(&bytes[0]);
+    sbuf_fini(&bytes[1]);
+    free_bench(b);
+}
+
 static void the_host_counts_once_per_number_of_its_process(void **unused)
 {
     (void)unused;
@@ -282,6 +346,8 @@ int main(void)
         cmocka_unit_test(a_report_of_another_run_does_not_count),
         cmocka_unit_test(a_stock_report_belongs_to_the_run_that_is_on),
         cmocka_unit_test(a_malformed_report_changes_nothing),
+        cmocka_unit_test(names_that_are_missing_are_asked_for_and_nothing_is_lost),
+        cmocka_unit_test(a_host_that_was_asked_may_answer_late),
         cmocka_unit_test(the_host_counts_once_per_number_of_its_process),
         cmocka_unit_test(the_clock_of_a_worker_may_be_wrong),
         cmocka_unit_test(figures_begin_anew),

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+#include "master/data/row_names.h"
+
+#include "common/base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void grow(struct row_names *r, size_t slot)
+{
+    const size_t count = slot + slot / 2 + 8;
+    r->slots = mem_realloc(r->slots, count * sizeof *r->slots);
+    memset(r->slots + r->count, 0, (count - r->count) * sizeof *r->slots);
+    r->count = count;
+}
+
+struct report_names *row_names_of(struct row_names *r, size_t slot, const char *epoch)
+{
+    if (slot >= r->count)
+        grow(r, slot);
+    struct row_names_slot *s = &r->slots[slot];
+    if (strcmp(s->epoch, epoch) != 0) {
+        report_names_fini(&s->names);
+        snprintf(s->epoch, sizeof s->epoch, "%s", epoch);
+    }
+    return &s->names;
+}
+
+void row_names_clear(struct row_names *r)
+{
+    for (size_t i = 0; i < r->count; i++)
+        report_names_fini(&r->slots[i].names);
+    free(r->slots);
+    *r = (struct row_names){0};
+}
