@@ -15,7 +15,8 @@
 #include <unistd.h>
 
 #include "common/base/clk.h"
-#include "worker/http1/fetch.h"
+#include "worker/http1/http1.h"
+#include "worker/proto/client.h"
 
 struct user {
     struct fetch *fetch;
@@ -30,8 +31,9 @@ static bool is_over;
 
 static void next(struct user *u);
 
-static void on_done(void *arg)
+static void on_done(void *arg, enum fetch_event what)
 {
+    (void)what;
     struct user *u = arg;
     const struct fetch_response *r = fetch_response(u->fetch);
     done_count++;
@@ -120,7 +122,10 @@ int main(int argc, char **argv)
                                                   HEADER("Accept", "*/*"),
                                                   HEADER("Connection", "keep-alive")};
     base = event_base_new();
-    struct fetch_engine *engine = fetch_engine_new(base);
+    static const struct protocol *const list[] = {&http1, NULL};
+    static const struct protocols protocols = {
+        .list = list, .plain = &http1, .tunnel = &http1_tunnel};
+    struct fetch_engine *engine = fetch_engine_new(base, &protocols);
     origin = fetch_origin_get(engine, &target);
     request = (struct fetch_request){.origin = origin,
                                      .method = "GET",
@@ -130,6 +135,7 @@ int main(int argc, char **argv)
                                      .path = path,
                                      .path_len = strlen(path),
                                      .headers = headers,
+                                     .events = FETCH_OVER,
                                      .header_count = sizeof headers / sizeof *headers,
                                      .read_timeout_ms = read_timeout_ms};
     struct user *users = calloc(connections, sizeof *users);

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "common/base/sbuf.h"
-#include "worker/http1/decode.h"
+#include "worker/proto/decode.h"
 #include "worker/http1/hresp.h"
 
 #define DRIVER_BODY_MAX (1u << 20)

@@ -20,7 +20,7 @@ HOMES = {
     r"civetweb\.h": ["master/web/"],
     r"Python\.h|greenlet\.h": ["worker/py/", "worker/main.c"],
     r"openssl/(?!evp|sha|rand|crypto)": ["worker/net/", "master/web/listen.c", "master/web/front"],
-    r"zlib\.h|brotli|zstd": ["worker/http1/", "master/web/"],
+    r"zlib\.h|brotli|zstd": ["worker/proto/", "master/web/"],
     r"jansson\.h": ["master/"],
 }
 BANNED = r"\b(strcpy|strcat|sprintf|vsprintf|strtok|atoi|atof|gets|rand|srand|gettimeofday|system|alloca|setjmp|longjmp)\s*\("
@@ -58,7 +58,12 @@ def read_layers():
     named = {Path(folder).name: [folder] for folder, _ in rows} | {"libc": []}
     for whole in ("common", "master"):
         named[whole] = [folder for folder, _ in rows if folder.startswith(whole + "/")]
-    return {folder: [target for word in words for target in named[word]] for folder, words in rows}
+
+    def meant(folder, word):
+        beside = f"{folder.partition('/')[0]}/{word}"  # two folders may have one name: the one nearby
+        return [beside] if beside in dict(rows) else named[word]
+
+    return {folder: [target for word in words for target in meant(folder, word)] for folder, words in rows}
 
 
 LAYERS = read_layers()

@@ -9,9 +9,14 @@
 
 #include "common/base/clk.h"
 #include "common/base/mem.h"
-#include "worker/http1/fetch.h"
+#include "worker/http1/http1.h"
+#include "worker/proto/client.h"
 
 #define RIG_PATIENCE_MS 60000
+
+static const struct protocol *const rig_list[] = {&http1, NULL};
+static const struct protocols rig_protocols = {
+    .list = rig_list, .plain = &http1, .tunnel = &http1_tunnel};
 
 struct rig {
     struct event_base *base;
@@ -35,16 +40,22 @@ static inline void rig_on_tick(evutil_socket_t fd, short what, void *arg)
     (void)fd, (void)what, (void)arg;
 }
 
-static inline void rig_init(struct rig *r, const struct fetch_target *t,
-                            struct fetch_pool_config config)
+static inline void rig_init_with(struct rig *r, const struct fetch_target *t,
+                                 struct fetch_pool_config config, const struct protocols *protocols)
 {
     const struct timeval tick = {0, 10000};
     *r = (struct rig){.base = event_base_new()};
     r->tick = event_new(r->base, -1, EV_PERSIST, rig_on_tick, r);
     event_add(r->tick, &tick);
-    r->engine = fetch_engine_new(r->base);
+    r->engine = fetch_engine_new(r->base, protocols);
     r->pool = fetch_pool_new(r->engine, config);
     r->origin = fetch_origin_get(r->engine, t);
+}
+
+static inline void rig_init(struct rig *r, const struct fetch_target *t,
+                            struct fetch_pool_config config)
+{
+    rig_init_with(r, t, config, &rig_protocols);
 }
 
 static inline void rig_fini(struct rig *r)
@@ -60,8 +71,9 @@ static inline void rig_fini(struct rig *r)
     }
 }
 
-static inline void rig_on_done(void *arg)
+static inline void rig_on_event(void *arg, enum fetch_event what)
 {
+    (void)what;
     ((struct rig *)arg)->calls++;
 }
 
@@ -84,7 +96,8 @@ static inline struct fetch *rig_start(struct rig *r, const char *method, const c
     q.headers = head->headers;
     q.header_count = q.body_len ? 2 : 1;
     q.origin = r->origin;
-    return fetch_start(r->pool, &q, rig_on_done, r);
+    q.events = q.mode == FETCH_STREAM ? FETCH_READABLE : FETCH_OVER;
+    return fetch_start(r->pool, &q, rig_on_event, r);
 }
 
 /* At most a tick long. */

@@ -20,7 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "worker/http1/fetch.h"
+#include "worker/proto/client.h"
 #include "worker/http1/hchunk.h"
 
 /* `what` of an answer with several lengths. */

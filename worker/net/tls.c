@@ -31,6 +31,8 @@ struct context { /* one per profile */
 struct tls {
     uint32_t tag;
     struct context *contexts;
+    unsigned char *offer; /* ALPN */
+    unsigned offer_len;
     BIO_METHOD *stamped; /* reads as sock_read does, for its stamps */
     char text[256];
     char record[RECORD_MAX]; /* where the parts of a write come together */
@@ -73,10 +75,12 @@ static BIO *stamped_bio(struct tls *tls, struct stream *s)
     return bio;
 }
 
-struct tls *tls_new(void)
+struct tls *tls_new(const char *offer, size_t len)
 {
     struct tls *tls = mem_zalloc(sizeof *tls);
     HANDLE_MADE(tls, TLS_TAG);
+    tls->offer = (unsigned char *)mem_dup(offer, len);
+    tls->offer_len = (unsigned)len;
     tls->stamped =
         BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "socket with time stamps");
     if (!tls->stamped)
@@ -106,6 +110,7 @@ void tls_free(struct tls *tls)
         context_free(c);
     }
     BIO_meth_free(tls->stamped);
+    free(tls->offer);
     HANDLE_ENDS(tls);
     free(tls);
 }
@@ -178,7 +183,6 @@ static bool load_identity(struct tls *tls, SSL_CTX *ctx, const struct tls_profil
 
 static SSL_CTX *ctx_new(struct tls *tls, const struct tls_profile *p)
 {
-    static const unsigned char protocols[] = "\x08http/1.1";
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
     if (!ctx) {
         note_error(tls, "no TLS context");
@@ -189,7 +193,8 @@ static SSL_CTX *ctx_new(struct tls *tls, const struct tls_profile *p)
     SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set_read_ahead(ctx, 1);
     SSL_CTX_set_quiet_shutdown(ctx, 1);
-    SSL_CTX_set_alpn_protos(ctx, protocols, sizeof protocols - 1);
+    if (tls->offer_len)
+        SSL_CTX_set_alpn_protos(ctx, tls->offer, tls->offer_len);
     SSL_CTX_set_verify(ctx, p->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(ctx, on_new_session);
@@ -321,6 +326,15 @@ enum tls_step tls_handshake(struct stream *s)
         snprintf(tls->text, sizeof tls->text, "%s",
                  s->sys ? strerror(s->sys) : "connection closed during the handshake");
     return TLS_FAILED;
+}
+
+const char *tls_protocol(const struct stream *s, size_t *len)
+{
+    const unsigned char *name = NULL;
+    unsigned name_len = 0;
+    SSL_get0_alpn_selected(s->tls, &name, &name_len);
+    *len = name_len;
+    return (const char *)name;
 }
 
 bool tls_is_resumed(const struct stream *s)

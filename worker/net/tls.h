@@ -24,7 +24,8 @@ struct tls_profile {
 
 enum tls_step { TLS_DONE, TLS_WANT_READ, TLS_WANT_WRITE, TLS_FAILED, TLS_NOT_TRUSTED };
 
-struct tls *tls_new(void);
+/* offer: the protocols that ALPN names, best first, each behind a byte with its length. */
+struct tls *tls_new(const char *offer, size_t len);
 void tls_free(struct tls *tls);
 
 /* NULL when the profile cannot be used (a file is missing or wrong): tls_text says why. */
@@ -34,6 +35,8 @@ void tls_origin_free(struct tls_origin *o);
 /* Makes the connected plain stream a TLS one, to be driven by tls_handshake until TLS_DONE. */
 void tls_start(struct tls_origin *o, struct stream *s);
 enum tls_step tls_handshake(struct stream *s);
+/* What ALPN has settled on (not NUL-terminated); NULL: nothing. */
+const char *tls_protocol(const struct stream *s, size_t *len);
 bool tls_is_resumed(const struct stream *s);
 /* The last failure of any stream, for people; valid until the next one. */
 const char *tls_text(const struct tls *tls);

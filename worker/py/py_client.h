@@ -22,7 +22,7 @@
 #include <stdint.h>
 
 #include "common/base/sbuf.h"
-#include "worker/http1/fetch.h"
+#include "worker/proto/client.h"
 #include "worker/py/hub.h"
 #include "worker/py/py_stats.h"
 
@@ -70,6 +70,7 @@ void site_quote_plus(struct sbuf *out, const char *text, Py_ssize_t len);
 enum road site_urlencode(struct sbuf *out, PyObject *dict);
 void site_init(void);
 bool site_is_loop_thread(void);
+const struct protocols *client_protocols(void); /* py_client_protocols.c */
 struct fetch_engine *site_engine(void); /* NULL with an exception when there is no loop here */
 
 /* ---- cookies: py_client_jar.c --------------------------------------------------------------- */

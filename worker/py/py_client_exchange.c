@@ -17,8 +17,9 @@
 
 #define UNRESOLVED_NS UINT64_C(1000000000)
 
-static void exchange_done(void *arg)
+static void on_event(void *arg, enum fetch_event what)
 {
+    (void)what;
     hub_wake(&((struct response *)arg)->park);
 }
 
@@ -91,7 +92,8 @@ void exchange_allow_resends(struct fetch_request *q, const struct session *s, Py
 
 int exchange_run(struct response *r, struct fetch_request *q)
 {
-    r->fetch = fetch_start(r->pool->pool, q, exchange_done, r);
+    q->events = q->mode == FETCH_STREAM ? FETCH_READABLE : FETCH_OVER;
+    r->fetch = fetch_start(r->pool->pool, q, on_event, r);
     const int ended = fetch_is_done(r->fetch) ? 0 : wait_done(r);
     count_resent(r);
     if (ended < 0) {

@@ -15,7 +15,7 @@
 #include <strings.h>
 
 #include "common/base/mem.h"
-#include "worker/http1/cookie_date.h"
+#include "worker/proto/cookie_date.h"
 
 enum { MAX_COOKIES = 1000, MAX_LINE = 16384 };
 

@@ -15,7 +15,7 @@
 #include "common/base/clk.h"
 #include "common/metric/stats.h"
 #include "common/wire/pack.h"
-#include "worker/http1/mask.h"
+#include "worker/proto/mask.h"
 
 #define HEADERS_MAX 64 /* of a sample */
 #define VALUE_MAX 1024

@@ -37,7 +37,7 @@ struct fetch_engine *site_engine(void)
         PyErr_SetString(PyExc_RuntimeError, "the HTTP client needs katydid's event loop");
         return NULL;
     }
-    engine = fetch_engine_new(hub_base());
+    engine = fetch_engine_new(hub_base(), client_protocols());
     loop_thread = PyThread_get_thread_ident();
     return engine;
 }

@@ -193,7 +193,7 @@ static void test_response(void **state)
     expect_body(f, "Hello world\n");
     const struct fetch_response *r = fetch_response(f);
     assert_int_equal(r->status, 200);
-    assert_int_equal(r->http_minor, 1);
+    assert_int_equal(r->version, 11);
     assert_memory_equal(r->reason, "OK", r->reason_len);
     assert_int_equal(r->header_count, 2);
     assert_memory_equal(r->headers[0].name, "X-Test", 6);

@@ -10,6 +10,7 @@
 #include <event2/event.h>
 
 #include "worker/http1/head.h"
+#include "worker/http1/http1.h"
 
 static struct event_base *base;
 static struct fetch_engine *engine;
@@ -18,7 +19,9 @@ static int set_up(void **state)
 {
     (void)state;
     base = event_base_new();
-    engine = fetch_engine_new(base);
+    static const struct protocol *const list[] = {&http1, NULL};
+    static const struct protocols protocols = {.list = list, .plain = &http1};
+    engine = fetch_engine_new(base, &protocols);
     return 0;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* One pass over the text, word by word. After a word that names a secret, what follows says how its
  * value is written and so where it ends; a value that was cut off ends with the text. */
-#include "worker/http1/mask.h"
+#include "worker/proto/mask.h"
 
 #include "common/base/sbuf.h"
 

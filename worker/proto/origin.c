@@ -5,7 +5,7 @@
  * A plain request by a proxy goes to the proxy like to any server, so all of them share the proxy's
  * own origin, and its connections.
  */
-#include "worker/http1/fetch_int.h"
+#include "worker/proto/circle.h"
 
 #include <stdlib.h>
 #include <string.h>

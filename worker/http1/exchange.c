@@ -15,19 +15,38 @@
  * Early answers: a server may answer and close before it took the whole request (413), so after a
  * failed write what it sent is still read; only the end of that reading ends the exchange.
  */
-#include "worker/http1/fetch_int.h"
-
+#include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 
 #include "common/base/clk.h"
 #include "common/base/mem.h"
 #include "worker/http1/head.h"
+#include "worker/http1/hresp.h"
+#include "worker/http1/http1.h"
 #include "worker/net/sock.h"
 #include "worker/net/tls.h"
+#include "worker/proto/fetch_int.h"
 
 #define ROUNDS_MAX 16          /* reads for one connection before others have their turn */
 #define HEAD_KEPT 65536u       /* bytes of memory for heads; a longer one has it for itself */
 #define CONTINUE_WAIT_MS 1000u /* for a server that does not say whether it wants the body */
+
+struct h1 { /* of one exchange */
+    struct hresp parser;
+    struct hresp_block *block;
+    const char *head; /* its head as text, until it is sent: the engine's, or own_head */
+    char *own_head;   /* NULL: it went out at once */
+    size_t head_len, head_sent, body_sent;
+    int write_errno;      /* why writing was given up; 0 = it was not */
+    bool is_writing_over; /* everything written, or given up after a failed write */
+};
+static_assert(sizeof(struct hresp_block) <= ENGINE_BLOCK_SIZE, "a head's memory is a block");
+
+static struct h1 *h1_of(struct fetch *f)
+{
+    return fetch_state(f);
+}
 
 static void give_up(struct fetch *f, enum fetch_error error, int sys, const char *text)
 {
@@ -35,39 +54,41 @@ static void give_up(struct fetch *f, enum fetch_error error, int sys, const char
     if (text)
         fetch_set_text(f, text);
     fetch_end(f);
-    fetch_notify(f);
+    fetch_tell_end(f);
 }
 
 /* ---- out ---- */
 
-static int parts_left(const struct fetch *f, struct iovec parts[2])
+static int parts_left(const struct fetch *f, const struct h1 *h, struct iovec parts[2])
 {
     const struct fetch_request *r = &f->request;
     int count = 0;
-    if (f->head_sent < f->head_len)
+    if (h->head_sent < h->head_len)
         parts[count++] =
-            (struct iovec){(char *)(uintptr_t)f->head + f->head_sent, f->head_len - f->head_sent};
-    if (f->body_sent < r->body_len && !f->is_body_held)
+            (struct iovec){(char *)(uintptr_t)h->head + h->head_sent, h->head_len - h->head_sent};
+    if (h->body_sent < r->body_len && !f->is_body_held)
         parts[count++] =
-            (struct iovec){(char *)(uintptr_t)r->body + f->body_sent, r->body_len - f->body_sent};
+            (struct iovec){(char *)(uintptr_t)r->body + h->body_sent, r->body_len - h->body_sent};
     return count;
 }
 
-static void advance(struct fetch *f, size_t n)
+static void advance(struct h1 *h, size_t n)
 {
-    const size_t head_left = f->head_len - f->head_sent;
+    const size_t head_left = h->head_len - h->head_sent;
     const size_t of_head = n < head_left ? n : head_left;
-    f->head_sent += of_head;
-    f->body_sent += n - of_head;
+    h->head_sent += of_head;
+    h->body_sent += n - of_head;
 }
 
 static void sent_all(struct fetch *f)
 {
+    struct h1 *h = h1_of(f);
     f->response.was_sent = true;
-    f->response.sent_bytes = f->head_sent + f->body_sent;
-    f->is_writing_over = true;
+    f->response.sent_bytes = h->head_sent + h->body_sent;
+    h->is_writing_over = true;
     f->last_io_ns = f->response.times.sent_last = clk_mono_ns();
     conn_watch(f->conn, EV_READ);
+    fetch_tell(f, FETCH_SENT);
 }
 
 /* The head is out, which asks whether the body is wanted. */
@@ -85,8 +106,8 @@ static void await_continue(struct fetch *f)
 static bool write_failed(struct fetch *f, int sys)
 {
     if (sys == EPIPE || sys == ECONNRESET) {
-        f->is_writing_over = true;
-        f->write_errno = sys;
+        h1_of(f)->is_writing_over = true;
+        h1_of(f)->write_errno = sys;
         conn_watch(f->conn, EV_READ);
         return true;
     }
@@ -95,39 +116,40 @@ static bool write_failed(struct fetch *f, int sys)
 }
 
 /* What others write next takes the place of the engine's head. */
-static void keep_head(struct fetch *f)
+static void keep_head(struct h1 *h)
 {
-    if (f->own_head || f->head_sent == f->head_len)
-        return;
-    f->head = f->own_head = mem_dup(f->head, f->head_len);
+    if (!h->own_head && h->head_sent < h->head_len)
+        h->head = h->own_head = mem_dup(h->head, h->head_len);
 }
 
 static void write_head(struct fetch *f)
 {
-    struct sbuf *head = &f->engine->head;
+    struct h1 *h = h1_of(f);
+    struct sbuf *head = &f->engine->out;
     if (head->cap > HEAD_KEPT)
         sbuf_fini(head);
     sbuf_clear(head);
     head_write(head, &f->request);
-    f->head = head->data;
-    f->head_len = head->len;
+    h->head = head->data;
+    h->head_len = head->len;
 }
 
 static bool write_on(struct fetch *f)
 {
     struct stream *s = &f->conn->stream;
+    struct h1 *h = h1_of(f);
     struct iovec parts[2];
     int count;
-    while ((count = parts_left(f, parts)) > 0) {
+    while ((count = parts_left(f, h, parts)) > 0) {
         const long n = s->ops->write(s, parts, count);
         if (n == STREAM_AGAIN) {
-            keep_head(f);
+            keep_head(h);
             conn_watch(f->conn, EV_READ | EV_WRITE);
             return true;
         }
         if (n < 0)
             return write_failed(f, s->sys);
-        advance(f, (size_t)n);
+        advance(h, (size_t)n);
         if (f->conn->watched & EV_WRITE)
             f->last_io_ns = clk_mono_ns();
     }
@@ -138,7 +160,7 @@ static bool write_on(struct fetch *f)
     return true;
 }
 
-bool fetch_io_send_body(struct fetch *f)
+static bool send_body(struct fetch *f)
 {
     f->is_body_held = false;
     f->response.times.first_byte = 0; /* that was not of the answer */
@@ -152,19 +174,23 @@ bool fetch_io_send_body(struct fetch *f)
 static void keep_body(struct fetch *f)
 {
     f->is_body_held = false;
-    f->is_writing_over = true;
+    h1_of(f)->is_writing_over = true;
     f->conn->is_unusable = true;
 }
 
-void fetch_io_send(struct fetch *f)
+static bool on_body(void *arg, const char *bytes, size_t len);
+
+static void send_request(struct fetch *f)
 {
     struct conn *c = f->conn;
+    struct h1 *h = h1_of(f);
     struct fetch_times *times = &f->response.times;
     /* On a warm connection the start was a moment ago: one clock reading does for both. */
-    const uint64_t now = f->is_starting && c->was_reused ? times->start : clk_mono_ns();
-    c->phase = CONN_BUSY;
-    f->state = FETCH_IS_RUNNING;
-    f->response.was_reused = c->was_reused;
+    const uint64_t now = f->is_starting && c->has_served ? times->start : clk_mono_ns();
+    h->block = engine_block_get(f->engine);
+    hresp_init(&h->parser, h->block, f->request.head_only ? HRESP_HEAD_ONLY : HRESP_NORMAL);
+    h->parser.on_body = on_body;
+    h->parser.arg = f;
     f->last_io_ns = times->sent_first = now;
     if (f->request.read_timeout_ms || f->phase_deadline.queue)
         fetch_start_phase(f, f->request.read_timeout_ms, now);
@@ -174,12 +200,24 @@ void fetch_io_send(struct fetch *f)
 
 /* ---- in ---- */
 
+static bool on_body(void *arg, const char *bytes, size_t len)
+{
+    struct fetch *f = arg;
+    struct hresp *p = &h1_of(f)->parser;
+    const enum fetch_error error = fetch_body_add(f, bytes, len, p->is_stable);
+    if (error == FETCH_OK)
+        return true;
+    p->error = error;
+    p->what = NULL;
+    return false;
+}
+
 static enum fetch_error take_head(struct fetch *f)
 {
     struct fetch_response *r = &f->response;
-    const struct hresp *p = &f->parser;
+    const struct hresp *p = &h1_of(f)->parser;
     r->status = hresp_status(p);
-    r->http_minor = hresp_minor(p);
+    r->version = 10 + hresp_minor(p);
     r->reason = p->reason;
     r->reason_len = p->reason_len;
     r->headers = p->headers;
@@ -191,7 +229,8 @@ static enum fetch_error take_head(struct fetch *f)
         keep_body(f);
     if (!hresp_keeps_alive(p))
         f->conn->is_unusable = true;
-    return fetch_body_begin(f);
+    f->has_length = hresp_length(p, &f->length);
+    return fetch_body_begin(f, p->stable_left);
 }
 
 /* TLS may hold bytes back that no event tells of. They must not belong to a next response. */
@@ -210,15 +249,16 @@ static void complete(struct fetch *f, uint64_t now_ns)
     if (error != FETCH_OK)
         fetch_failed(f, error, 0, "compressed body ends early");
     fetch_end(f);
-    fetch_notify(f);
+    fetch_tell_end(f);
 }
 
 /* Parses what was read. False when that ended the exchange. */
 static bool take_bytes(struct fetch *f, const char *bytes, size_t len, uint64_t now_ns)
 {
+    struct hresp *parser = &h1_of(f)->parser;
     for (;;) {
         size_t used;
-        const enum hresp_step step = hresp_feed(&f->parser, bytes, len, &used);
+        const enum hresp_step step = hresp_feed(parser, bytes, len, &used);
         bytes += used;
         len -= used;
         if (step == HRESP_MORE)
@@ -231,10 +271,10 @@ static bool take_bytes(struct fetch *f, const char *bytes, size_t len, uint64_t 
             return false;
         }
         if (step == HRESP_BAD) {
-            give_up(f, f->parser.error, 0, f->parser.what);
+            give_up(f, parser->error, 0, parser->what);
             return false;
         }
-        if (len || !hresp_keeps_alive(&f->parser) || has_surplus(f->conn))
+        if (len || !hresp_keeps_alive(parser) || has_surplus(f->conn))
             f->conn->is_unusable = true;
         complete(f, now_ns);
         return false;
@@ -268,9 +308,9 @@ static uint64_t end_arrived_ns(const struct fetch *f)
 /* ---- again ---- */
 
 /* Whether the server may have something of a request whose connection ended without an answer. */
-static bool may_be_taken(const struct fetch *f, bool is_eof)
+static bool may_be_taken(struct fetch *f, bool is_eof)
 {
-    const size_t written = f->head_sent + f->body_sent;
+    const size_t written = h1_of(f)->head_sent + h1_of(f)->body_sent;
     /* Closed in order before the first of these bytes came: its machine confirmed none of them.
      * After a reset that says nothing, a confirmation may have been on its way. */
     return written && (!is_eof || sock_unacknowledged(&f->conn->stream) < written);
@@ -279,7 +319,7 @@ static bool may_be_taken(const struct fetch *f, bool is_eof)
 /* Sends the request again where that is right; false: it has failed. */
 static bool send_again(struct fetch *f, bool is_eof)
 {
-    const bool was_kept = f->conn->was_reused;
+    const bool was_kept = f->conn->has_served;
     if (f->response.times.first_byte || !(was_kept || f->request.resends_on_new))
         return false;
     const bool is_safe = was_kept && !may_be_taken(f, is_eof);
@@ -297,14 +337,15 @@ static void on_eof(struct fetch *f)
 {
     if (send_again(f, true))
         return;
+    struct h1 *h = h1_of(f);
     f->conn->is_unusable = true;
-    const enum fetch_error error = hresp_eof(&f->parser);
+    const enum fetch_error error = hresp_eof(&h->parser);
     if (error == FETCH_OK)
         complete(f, end_arrived_ns(f));
-    else if (f->write_errno) /* the write was told of the reset, the read is not again */
-        give_up(f, FETCH_RESET, f->write_errno, NULL);
+    else if (h->write_errno) /* the write was told of the reset, the read is not again */
+        give_up(f, FETCH_RESET, h->write_errno, NULL);
     else
-        give_up(f, error, 0, f->parser.what);
+        give_up(f, error, 0, h->parser.what);
 }
 
 static void on_broken(struct fetch *f)
@@ -349,7 +390,7 @@ static enum progress read_once(struct fetch *f)
         first_arrived(&f->response.times, arrived);
     if (!take_bytes(f, e->in, (size_t)n, arrived))
         return ENDED;
-    if (f->is_body_held && f->parser.says_continue && !fetch_io_send_body(f))
+    if (f->is_body_held && h1_of(f)->parser.says_continue && !send_body(f))
         return ENDED;
     return (size_t)n == sizeof e->in || s->ops->has_pending(s) ? MORE : DRAINED;
 }
@@ -360,12 +401,12 @@ static void tell_reader(struct fetch *f, bool had_head)
     if (fetch_body_is_full(f))
         conn_watch(f->conn, 0);
     if (f->has_head && (!had_head || f->body.len > f->body_read))
-        fetch_notify(f);
+        fetch_tell(f, had_head ? FETCH_DATA : FETCH_HEAD);
 }
 
 static void read_on(struct conn *c)
 {
-    struct fetch *f = c->fetch;
+    struct fetch *f = c->exchanges;
     const bool had_head = f->has_head;
     enum progress progress = MORE;
     for (int round = 0; progress == MORE && round < ROUNDS_MAX; round++) {
@@ -381,24 +422,63 @@ static void read_on(struct conn *c)
         tell_reader(f, had_head);
 }
 
-void fetch_io_event(struct conn *c, short what)
+/* Nothing may come now. What TLS handles by itself (a new ticket) is nothing. */
+static bool is_stale(struct conn *c)
 {
-    struct fetch *f = c->fetch;
+    struct fetch_engine *e = c->lane->pool->engine;
+    return c->stream.ops->read(&c->stream, e->in, sizeof e->in) != STREAM_AGAIN;
+}
+
+static void on_event(struct conn *c, short what)
+{
+    struct fetch *f = c->exchanges;
+    if (!f) {
+        if (is_stale(c))
+            conn_close(c);
+        return;
+    }
     if (what & EV_CLOSED)
         c->is_unusable = true;
-    if (what & EV_WRITE && !f->is_writing_over && !write_on(f))
+    if (what & EV_WRITE && !h1_of(f)->is_writing_over && !write_on(f))
         return;
     if (what & (EV_READ | EV_CLOSED | EV_TIMEOUT))
         read_on(c);
 }
 
-void fetch_io_resume(struct fetch *f)
+static void resume(struct fetch *f)
 {
     struct conn *c = f->conn;
     if (c->watched)
         return;
     f->last_io_ns = clk_mono_ns();
-    conn_watch(c, f->is_writing_over ? EV_READ : EV_READ | EV_WRITE);
+    conn_watch(c, h1_of(f)->is_writing_over ? EV_READ : EV_READ | EV_WRITE);
     if (c->stream.ops->has_pending(&c->stream))
         event_active(&c->event, EV_READ, 0);
 }
+
+static bool leave(struct fetch *f)
+{
+    f->response.sent_bytes = h1_of(f)->head_sent + h1_of(f)->body_sent;
+    return f->is_body_whole && f->response.error == FETCH_OK && f->response.was_sent;
+}
+
+static void drop(struct fetch *f)
+{
+    struct h1 *h = h1_of(f);
+    hresp_fini(&h->parser);
+    engine_block_put(f->engine, h->block);
+    free(h->own_head);
+}
+
+const struct protocol http1 = {
+    .name = "http/1.1",
+    .capacity = 1,
+    .state_size = sizeof(struct h1),
+    .send = send_request,
+    .send_body = send_body,
+    .event = on_event,
+    .is_stale = is_stale,
+    .leave = leave,
+    .resume = resume,
+    .drop = drop,
+};

@@ -5,7 +5,7 @@
  *
  * A connection is dialed for one exchange; when that goes, the attempt goes with it.
  */
-#include "worker/http1/fetch_int.h"
+#include "worker/proto/circle.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -22,8 +22,7 @@ enum dial_step {
     DIAL_RESOLVE,
     DIAL_CONNECT,
     DIAL_CONNECTED,
-    DIAL_ASK_PROXY,
-    DIAL_PROXY_ANSWER,
+    DIAL_TUNNEL,
     DIAL_HANDSHAKE,
 };
 
@@ -33,10 +32,7 @@ struct dial {
     struct dns_query query;
     unsigned next_addr;
     int last_errno;
-    struct sbuf ask; /* the CONNECT request */
-    size_t asked;
-    struct hresp_block *block;
-    struct hresp answer;
+    void *tunnel; /* the state of one that is asked for */
 };
 
 static struct fetch_engine *engine_of(const struct conn *c)
@@ -57,32 +53,44 @@ void dial_cancel(struct conn *c)
     dns_cancel(&d->query);
     if (d->step == DIAL_CONNECT) /* refused, or nobody answered in time: it may have moved */
         dns_forget(engine_of(c)->dns, dialed_host(c));
-    if (d->block) {
-        hresp_fini(&d->answer);
-        engine_block_put(engine_of(c), d->block);
-    }
-    sbuf_fini(&d->ask);
+    if (d->tunnel)
+        engine_of(c)->protocols->tunnel->close(d->tunnel);
     free(d);
 }
 
 static void failed(struct conn *c, enum fetch_error error, int sys, const char *text)
 {
-    struct fetch *f = c->fetch;
+    struct fetch *f = c->exchanges;
     fetch_failed(f, error, sys, NULL);
     if (text)
         fetch_set_text(f, text);
     fetch_end(f);
-    fetch_notify(f);
+    fetch_tell_end(f);
+}
+
+/* What was agreed on, or goes without saying. */
+static const struct protocol *spoken(const struct conn *c)
+{
+    const struct protocols *known = engine_of(c)->protocols;
+    size_t len = 0;
+    const char *name = c->stream.tls ? tls_protocol(&c->stream, &len) : NULL;
+    for (const struct protocol *const *p = known->list; name && *p; p++)
+        if (strlen((*p)->name) == len && !memcmp((*p)->name, name, len))
+            return *p;
+    return known->plain;
 }
 
 static void ready(struct conn *c)
 {
     struct fetch_engine *e = engine_of(c);
     dial_cancel(c);
-    c->phase = CONN_BUSY;
+    c->protocol = spoken(c);
     e->counters.connections_opened++;
     e->counters.connections_open++;
-    fetch_io_send(c->fetch);
+    if (c->protocol->open)
+        c->protocol->open(c);
+    pool_opened(c);
+    fetch_run(c->exchanges);
 }
 
 /* ---- TLS ---- */
@@ -106,7 +114,7 @@ static void shake(struct conn *c)
     case TLS_DONE:
         break;
     }
-    c->fetch->response.times.secured = clk_mono_ns();
+    c->exchanges->response.times.secured = clk_mono_ns();
     if (tls_is_resumed(&c->stream))
         e->counters.tls_resumed++;
     ready(c);
@@ -130,76 +138,32 @@ static void secure(struct conn *c)
 
 /* ---- proxy ---- */
 
-static void proxy_answered(struct conn *c, size_t left)
+static void go_on_asking(struct conn *c)
 {
-    const struct hresp *answer = &c->dial->answer;
-    const int status = hresp_status(answer);
-    if (status < 200 || status > 299) {
-        char *reason = mem_dup(answer->reason, answer->reason_len);
-        failed(c, FETCH_PROXY, status, reason);
-        free(reason);
-    } else if (left) {
-        failed(c, FETCH_PROXY, status, "proxy sent bytes nobody asked for");
-    } else {
-        c->fetch->response.times.connected = clk_mono_ns();
-        secure(c);
-    }
-}
-
-static void read_answer(struct conn *c)
-{
-    struct fetch_engine *e = engine_of(c);
-    const long n = c->stream.ops->read(&c->stream, e->in, sizeof e->in);
-    if (n == STREAM_AGAIN)
+    struct tunnel_failure why = {0};
+    switch (engine_of(c)->protocols->tunnel->go(c->dial->tunnel, &c->stream, &why)) {
+    case TUNNEL_READ:
+        conn_watch(c, EV_READ);
         return;
-    if (n <= 0) {
-        failed(c, FETCH_PROXY, 0, n ? strerror(c->stream.sys) : "proxy closed the connection");
-        return;
-    }
-    size_t used;
-    struct hresp *answer = &c->dial->answer;
-    const enum hresp_step step = hresp_feed(answer, e->in, (size_t)n, &used);
-    if (step == HRESP_HEAD)
-        proxy_answered(c, (size_t)n - used);
-    else if (step == HRESP_BAD)
-        failed(c, FETCH_PROXY, 0, answer->what);
-}
-
-static void ask_proxy(struct conn *c)
-{
-    struct dial *d = c->dial;
-    struct stream *s = &c->stream;
-    const struct iovec part = {d->ask.data + d->asked, d->ask.len - d->asked};
-    const long n = s->ops->write(s, &part, 1);
-    if (n == STREAM_FAILED) {
-        failed(c, FETCH_PROXY, 0, strerror(s->sys));
-        return;
-    }
-    if (n > 0)
-        d->asked += (size_t)n;
-    if (d->asked < d->ask.len) {
+    case TUNNEL_WRITE:
         conn_watch(c, EV_WRITE);
         return;
+    case TUNNEL_FAILED:
+        failed(c, FETCH_PROXY, why.sys, why.text);
+        return;
+    case TUNNEL_DONE:
+        c->exchanges->response.times.connected = clk_mono_ns();
+        secure(c);
+        return;
     }
-    d->step = DIAL_PROXY_ANSWER;
-    conn_watch(c, EV_READ);
 }
 
 static void start_tunnel(struct conn *c)
 {
     struct dial *d = c->dial;
-    const struct fetch_origin *o = c->lane->origin;
-    const bool is_v6 = strchr(o->host, ':') != NULL;
-    const char *open = is_v6 ? "[" : "", *close = is_v6 ? "]" : "";
-    sbuf_addf(&d->ask, "CONNECT %s%s%s:%u HTTP/1.1\r\nHost: %s%s%s:%u\r\n", open, o->host, close,
-              o->port, open, o->host, close, o->port);
-    if (o->proxy_auth)
-        sbuf_addf(&d->ask, "Proxy-Authorization: %s\r\n", o->proxy_auth);
-    sbuf_adds(&d->ask, "\r\n");
-    d->block = engine_block_get(engine_of(c));
-    hresp_init(&d->answer, d->block, HRESP_HEAD_ONLY);
-    d->step = DIAL_ASK_PROXY;
-    ask_proxy(c);
+    d->tunnel = engine_of(c)->protocols->tunnel->open(engine_of(c), c->lane->origin);
+    d->step = DIAL_TUNNEL;
+    go_on_asking(c);
 }
 
 /* ---- TCP ---- */
@@ -207,7 +171,7 @@ static void start_tunnel(struct conn *c)
 static void connected(struct conn *c)
 {
     c->dial->step = DIAL_CONNECTED;
-    c->fetch->response.times.connected = clk_mono_ns();
+    c->exchanges->response.times.connected = clk_mono_ns();
     if (c->lane->origin->proxy_host)
         start_tunnel(c);
     else
@@ -256,13 +220,13 @@ static void resolved(struct dns_query *q)
         failed(c, FETCH_RESOLVE, q->eai, gai_strerror(q->eai));
         return;
     }
-    c->fetch->response.times.resolved = clk_mono_ns();
+    c->exchanges->response.times.resolved = clk_mono_ns();
     connect_next(c);
 }
 
 void dial_start(struct conn *c)
 {
-    struct fetch *f = c->fetch;
+    struct fetch *f = c->exchanges;
     struct dial *d = mem_zalloc(sizeof *d);
     d->conn = c;
     d->query.done = resolved;
@@ -282,11 +246,8 @@ void dial_event(struct conn *c)
     case DIAL_CONNECT:
         check_connect(c);
         return;
-    case DIAL_ASK_PROXY:
-        ask_proxy(c);
-        return;
-    case DIAL_PROXY_ANSWER:
-        read_answer(c);
+    case DIAL_TUNNEL:
+        go_on_asking(c);
         return;
     case DIAL_HANDSHAKE:
         shake(c);

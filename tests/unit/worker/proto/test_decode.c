@@ -10,7 +10,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#include "worker/http1/decode.h"
+#include "worker/proto/decode.h"
 
 #define PLAIN_LEN 300
 

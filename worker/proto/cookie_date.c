@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Dates of cookies: words between delimiters, each of which is taken for the first thing that it
  * can be. The libc's strptime would ask the locale, which belongs to user code. */
-#include "worker/http1/cookie_date.h"
+#include "worker/proto/cookie_date.h"
 
 #include <stdbool.h>
 #include <string.h>

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /* Which connection serves which exchange.
  *
- * One lane per origin and pool: idle connections, most recently used first, so that few stay warm
- * and the rest can be dropped; and exchanges that wait because the lane has all the connections it
- * may have. A session talks to few origins, but a target may redirect it to new ones without end:
- * it keeps the lanes that it used last. The newest is looked at first, the others are found by a
- * map.
+ * One lane per origin and pool: connections that have room for more, most recently used first, so
+ * that few stay warm and the rest can be dropped; and exchanges that wait because the lane has all
+ * the connections it may have, or because one is being made that will carry several of them. A
+ * session talks to few origins, but a target may redirect it to new ones without end: it keeps the
+ * lanes that it used last. The newest is looked at first, the others are found by a map.
  */
-#include "worker/http1/fetch_int.h"
+#include "worker/proto/circle.h"
 
 #include <stdlib.h>
 
@@ -16,7 +16,7 @@
 
 /* Idle at most this long: the loop has just looked at it. Longer: the caller may have blocked the
  * loop meanwhile, so ask the socket itself whether the server has closed, or has said something
- * (408) that must not be taken for an answer. What it does after that, fetch_io sees to. */
+ * (408) that must not be taken for an answer. What it does after that, the protocol sees to. */
 #define TRUSTED_IDLE_NS UINT64_C(10000000)
 
 #define LANES_MAX 64u    /* of a pool, but for those that are busy */
@@ -32,10 +32,10 @@ struct fetch_pool *fetch_pool_new(struct fetch_engine *e, struct fetch_pool_conf
 
 static void close_idle(struct lane *lane)
 {
-    while (lane->idle) {
-        struct conn *c = lane->idle;
-        pool_drop(c);
-        conn_close(c);
+    for (struct conn *c = lane->open, *next; c; c = next) {
+        next = c->next;
+        if (!c->exchanges)
+            conn_close(c);
     }
 }
 
@@ -105,10 +105,20 @@ static void make_room(struct fetch_pool *p)
     struct lane *lane = p->last_lane;
     for (unsigned i = 0; lane && i < LOOKED_AT_MAX && p->lane_count >= LANES_MAX; i++) {
         struct lane *newer = lane->prev;
-        if (lane->open_count == lane->idle_count && !lane->queue)
+        if (lane->conn_count == lane->idle_count && !lane->queue)
             lane_free(lane);
         lane = newer;
     }
+}
+
+/* Before a first connection says which protocol it speaks: the best that it may turn out to be. */
+static unsigned expected_capacity(const struct fetch_engine *e, const struct fetch_origin *origin)
+{
+    const struct protocol *const *p = e->protocols->list;
+    unsigned most = e->protocols->plain->capacity;
+    for (; origin->is_tls && *p; p++)
+        most = (*p)->capacity > most ? (*p)->capacity : most;
+    return most;
 }
 
 static struct lane *lane_new(struct fetch_pool *p, const struct lane_key *key, uint64_t hash)
@@ -117,6 +127,7 @@ static struct lane *lane_new(struct fetch_pool *p, const struct lane_key *key, u
     struct lane *lane = mem_zalloc(sizeof *lane);
     lane->pool = p;
     lane->origin = origin_ref(key->origin);
+    lane->expected = expected_capacity(p->engine, key->origin);
     p->lane_count++;
     map_add(&p->engine->lanes, hash, lane);
     return lane;
@@ -137,34 +148,113 @@ static struct lane *lane_get(struct fetch_pool *p, const struct fetch_origin *or
     return lane;
 }
 
-void pool_drop(struct conn *c)
+/* ---- connections with room ------------------------------------------------------------------ */
+
+static void list_first(struct conn *c)
 {
     struct lane *lane = c->lane;
-    *(c->prev ? &c->prev->next : &lane->idle) = c->next;
+    c->is_listed = true;
+    c->prev = NULL;
+    c->next = lane->open;
+    *(c->next ? &c->next->prev : &lane->oldest) = c;
+    lane->open = c;
+    lane->idle_count += !c->exchanges;
+}
+
+void pool_unlist(struct conn *c)
+{
+    struct lane *lane = c->lane;
+    if (!c->is_listed)
+        return;
+    c->is_listed = false;
+    *(c->prev ? &c->prev->next : &lane->open) = c->next;
     *(c->next ? &c->next->prev : &lane->oldest) = c->prev;
-    c->next = c->prev = NULL;
-    lane->idle_count--;
-    c->phase = CONN_BUSY;
+    lane->idle_count -= !c->exchanges;
 }
 
-/* Has the peer closed, or sent something nobody asked for? */
-static bool is_stale(struct conn *c)
+void pool_put(struct conn *c, struct fetch *f)
 {
-    struct fetch_engine *e = c->lane->pool->engine;
-    return c->stream.ops->read(&c->stream, e->in, sizeof e->in) != STREAM_AGAIN;
+    if (c->is_listed && c->exchange_count + 1 >= c->capacity)
+        pool_unlist(c);
+    else if (c->is_listed)
+        c->lane->idle_count -= !c->exchanges;
+    f->conn = c;
+    f->prev = NULL;
+    f->next = c->exchanges;
+    if (f->next)
+        f->next->prev = f;
+    c->exchanges = f;
+    c->exchange_count++;
 }
 
-static struct conn *take_idle(struct lane *lane, uint64_t now_ns)
+void pool_take(struct conn *c, struct fetch *f)
 {
-    while (lane->idle) {
-        struct conn *c = lane->idle;
-        pool_drop(c);
-        if (now_ns - c->idle_since_ns <= TRUSTED_IDLE_NS || !is_stale(c))
+    *(f->prev ? &f->prev->next : &c->exchanges) = f->next;
+    if (f->next)
+        f->next->prev = f->prev;
+    f->next = f->prev = NULL;
+    f->conn = NULL;
+    c->exchange_count--;
+    if (c->is_listed)
+        c->lane->idle_count += !c->exchanges;
+}
+
+static void kick_queue(struct lane *lane)
+{
+    if (lane->queue)
+        engine_kick(lane->pool->engine, lane);
+}
+
+void pool_set_capacity(struct conn *c, unsigned capacity)
+{
+    c->capacity = capacity;
+    if (capacity)
+        c->lane->expected = capacity;
+    if (c->exchange_count >= capacity)
+        pool_unlist(c);
+    else if (!c->is_listed && !c->is_unusable)
+        list_first(c);
+    kick_queue(c->lane);
+}
+
+void pool_opened(struct conn *c)
+{
+    c->lane->dialing_count--;
+    pool_set_capacity(c, c->protocol->capacity);
+}
+
+static void close_oldest_idle(struct lane *lane)
+{
+    struct conn *c = lane->oldest;
+    while (c->exchanges)
+        c = c->prev;
+    conn_close(c);
+}
+
+void pool_left(struct conn *c)
+{
+    struct lane *lane = c->lane;
+    if (!c->is_listed && c->exchange_count < c->capacity)
+        list_first(c);
+    kick_queue(lane);
+    if (lane->idle_count > lane->pool->config.max_idle_per_origin)
+        close_oldest_idle(lane);
+}
+
+/* One to put an exchange on. */
+static struct conn *find_open(struct lane *lane, uint64_t now_ns)
+{
+    struct conn *c;
+    while ((c = lane->open)) {
+        if (c->exchanges || now_ns - c->idle_since_ns <= TRUSTED_IDLE_NS ||
+            !c->protocol->is_stale(c))
             return c;
         conn_close(c);
     }
     return NULL;
 }
+
+/* ---- exchanges ------------------------------------------------------------------------------ */
 
 static void enqueue(struct lane *lane, struct fetch *f)
 {
@@ -174,6 +264,7 @@ static void enqueue(struct lane *lane, struct fetch *f)
     f->prev = lane->queue_tail;
     *(lane->queue_tail ? &lane->queue_tail->next : &lane->queue) = f;
     lane->queue_tail = f;
+    lane->queued_count++;
 }
 
 void pool_unqueue(struct fetch *f)
@@ -183,12 +274,19 @@ void pool_unqueue(struct fetch *f)
     *(f->next ? &f->next->prev : &lane->queue_tail) = f->prev;
     f->next = f->prev = NULL;
     f->lane = NULL;
+    lane->queued_count--;
 }
 
-static bool has_room(const struct lane *lane)
+/* Whether the first of that many that wait is served now: by a connection with room, or by a new
+ * one, unless those that are being made will have room for all of them. */
+static bool can_serve(const struct lane *lane, unsigned waiting)
 {
     const unsigned max = lane->pool->config.max_per_origin;
-    return lane->idle || !max || lane->open_count < max;
+    if (lane->open)
+        return true;
+    if (lane->dialing_count && lane->dialing_count * (uint64_t)(lane->expected - 1) >= waiting)
+        return false;
+    return !max || lane->conn_count < max;
 }
 
 void pool_dial(struct lane *lane, struct fetch *f, uint64_t now_ns)
@@ -200,25 +298,26 @@ void pool_dial(struct lane *lane, struct fetch *f, uint64_t now_ns)
 
 static void serve(struct lane *lane, struct fetch *f, uint64_t now_ns)
 {
-    struct conn *c = take_idle(lane, now_ns);
+    struct conn *c = find_open(lane, now_ns);
     if (!c) {
         pool_dial(lane, f, now_ns);
         return;
     }
-    c->fetch = f;
-    c->was_reused = true;
-    f->conn = c;
+    pool_put(c, f);
     lane->pool->engine->counters.connections_reused++;
-    fetch_io_send(f);
+    fetch_run(f);
 }
 
 void pool_assign(struct fetch_pool *p, struct fetch *f)
 {
     struct lane *lane = lane_get(p, f->request.origin);
-    if (lane->queue || !has_room(lane))
-        enqueue(lane, f);
-    else
+    if (!lane->queue && can_serve(lane, 1)) {
         serve(lane, f, f->response.times.start);
+        return;
+    }
+    enqueue(lane, f);
+    if (can_serve(lane, lane->queued_count)) /* with this one they are too many to wait */
+        engine_kick(p->engine, lane);
 }
 
 void pool_run_queue(struct lane *lane)
@@ -226,29 +325,9 @@ void pool_run_queue(struct lane *lane)
     /* Each round takes one exchange off the queue, but the callback of one that fails at once may
      * free what is looked at here: one a turn, the rest in the next. */
     struct fetch *f = lane->queue;
-    if (!f || !has_room(lane))
+    if (!f || !can_serve(lane, lane->queued_count))
         return;
-    const bool has_more = f->next != NULL;
     pool_unqueue(f);
-    if (has_more)
-        engine_kick(lane->pool->engine, lane);
+    kick_queue(lane);
     serve(lane, f, clk_mono_ns());
-}
-
-void pool_keep(struct conn *c)
-{
-    struct lane *lane = c->lane;
-    c->phase = CONN_IDLE;
-    c->prev = NULL;
-    c->next = lane->idle;
-    *(c->next ? &c->next->prev : &lane->oldest) = c;
-    lane->idle = c;
-    lane->idle_count++;
-    if (lane->queue)
-        engine_kick(lane->pool->engine, lane);
-    if (lane->idle_count > lane->pool->config.max_idle_per_origin) {
-        struct conn *oldest = lane->oldest;
-        pool_drop(oldest);
-        conn_close(oldest);
-    }
 }

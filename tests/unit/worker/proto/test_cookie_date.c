@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "worker/http1/cookie_date.h"
+#include "worker/proto/cookie_date.h"
 
 #define MAY_2059 2819786400.0 /* 10:00:00 of the tenth */
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* The life of an exchange: start, deadlines, end, and the calls of its owner.
  *
- * Every end goes through fetch_end, which detaches the connection first; fetch_notify, always the
+ * Every end goes through fetch_end, which detaches the connection first; fetch_tell, always the
  * last thing done to an exchange in a callback, then tells the owner, who may start or free
  * exchanges right there.
  */
-#include "worker/http1/fetch_int.h"
+#include "worker/proto/circle.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 
 #include "common/base/clk.h"
 #include "common/base/mem.h"
-#include "worker/http1/decode.h"
+#include "worker/proto/decode.h"
 
 const char *fetch_error_text(enum fetch_error e)
 {
@@ -31,7 +31,7 @@ static void timed_out(struct fetch *f, enum fetch_error error)
 {
     fetch_failed(f, error, 0, NULL);
     fetch_end(f);
-    fetch_notify(f);
+    fetch_tell_end(f);
 }
 
 static void on_total(struct deadline *d)
@@ -55,7 +55,7 @@ static void on_phase(struct deadline *d)
         return;
     }
     if (f->is_body_held) {
-        fetch_io_send_body(f);
+        f->protocol->send_body(f);
         return;
     }
     const uint64_t now = clk_mono_ns();
@@ -79,27 +79,17 @@ void fetch_start_phase(struct fetch *f, uint32_t timeout_ms, uint64_t now_ns)
 
 /* ---- start and end ---- */
 
-static void await_answer(struct fetch *f)
-{
-    hresp_init(&f->parser, f->block, f->request.head_only ? HRESP_HEAD_ONLY : HRESP_NORMAL);
-    f->parser.on_body = fetch_body_add;
-    f->parser.arg = f;
-    f->is_body_held = f->request.awaits_continue && f->request.body_len;
-}
-
-struct fetch *fetch_start(struct fetch_pool *p, const struct fetch_request *r, fetch_done_cb *done,
+struct fetch *fetch_start(struct fetch_pool *p, const struct fetch_request *r, fetch_event_cb *told,
                           void *arg)
 {
     struct fetch_engine *e = p->engine;
     struct fetch *f = engine_fetch_get(e);
     f->engine = e;
     f->request = *r;
-    f->done = done;
+    f->told = told;
     f->arg = arg;
     f->is_starting = true;
     f->is_reader_waiting = r->mode == FETCH_STREAM;
-    f->block = engine_block_get(e);
-    await_answer(f);
     f->response.times.start = clk_mono_ns();
     if (r->total_timeout_ms) {
         f->total_deadline.fire = on_total;
@@ -133,56 +123,65 @@ static void publish_body(struct fetch *f)
     f->response.body_len = f->body.len;
 }
 
+void fetch_run(struct fetch *f)
+{
+    f->protocol = f->conn->protocol;
+    f->state = FETCH_IS_RUNNING;
+    f->is_body_held = f->request.awaits_continue && f->request.body_len;
+    f->response.was_reused = f->conn->has_served;
+    f->protocol->send(f);
+}
+
+static void drop_state(struct fetch *f)
+{
+    if (f->protocol)
+        f->protocol->drop(f);
+    f->protocol = NULL;
+}
+
 void fetch_start_over(struct fetch *f)
 {
     struct conn *c = f->conn;
     struct fetch_times *t = &f->response.times;
     struct lane *lane = c->lane;
-    hresp_fini(&f->parser);
-    await_answer(f);
-    free(f->own_head);
-    f->own_head = NULL;
-    f->head_sent = f->body_sent = f->head_len = 0;
-    f->write_errno = 0;
-    f->is_writing_over = f->response.was_sent = false;
+    const size_t state_size = f->protocol->state_size;
+    drop_state(f);
+    memset(fetch_state(f), 0, state_size);
+    f->response.was_sent = false;
     deadline_clear(&f->phase_deadline);
     *t = (struct fetch_times){.start = t->start};
-    c->fetch = NULL;
-    conn_close(c);
+    conn_release(c, f, false);
     pool_dial(lane, f, clk_mono_ns());
 }
 
 void fetch_end(struct fetch *f)
 {
     struct conn *c = f->conn;
-    f->response.sent_bytes = f->head_sent + f->body_sent;
     if (f->state == FETCH_IS_QUEUED && f->lane)
         pool_unqueue(f);
     f->state = FETCH_IS_OVER;
-    f->conn = NULL;
-    if (c) {
-        c->fetch = NULL;
-        const bool is_good = f->is_body_whole && f->response.error == FETCH_OK &&
-                             f->response.was_sent && !c->is_unusable;
-        c->idle_since_ns = f->response.times.last_byte;
-        if (is_good)
-            pool_keep(c);
-        else
-            conn_close(c);
-    }
+    if (c)
+        conn_release(c, f, !c->dial && c->protocol->leave(f));
     deadline_clear(&f->phase_deadline);
     deadline_clear(&f->total_deadline);
     publish_body(f);
 }
 
-void fetch_notify(struct fetch *f)
+void fetch_tell(struct fetch *f, enum fetch_event what)
 {
-    if (f->is_starting)
+    if (f->is_starting || !(f->request.events & what))
         return;
-    if (f->request.mode == FETCH_STREAM && !f->is_reader_waiting)
-        return;
-    f->is_reader_waiting = false;
-    f->done(f->arg);
+    if (f->request.mode == FETCH_STREAM && what != FETCH_SENT) {
+        if (!f->is_reader_waiting)
+            return;
+        f->is_reader_waiting = false;
+    }
+    f->told(f->arg, what);
+}
+
+void fetch_tell_end(struct fetch *f)
+{
+    fetch_tell(f, f->response.error == FETCH_OK ? FETCH_END : FETCH_ERROR);
 }
 
 /* ---- the owner's calls ---- */
@@ -224,10 +223,8 @@ void fetch_free(struct fetch *f)
     if (!f)
         return;
     fetch_cancel(f);
-    hresp_fini(&f->parser);
-    engine_block_put(f->engine, f->block);
+    drop_state(f);
     decode_free(f->decode);
-    free(f->own_head);
     free(f->own_text);
     sbuf_fini(&f->body);
     sbuf_fini(&f->undecoded);

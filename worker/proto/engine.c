@@ -4,7 +4,7 @@
  * Free lists are bounded: a peak does not stay allocated.
  * An ordinary exchange takes everything but a large body from them.
  */
-#include "worker/http1/fetch_int.h"
+#include "worker/proto/circle.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -41,12 +41,36 @@ static void ignore_sigpipe(void)
     }
 }
 
-struct fetch_engine *fetch_engine_new(struct event_base *base)
+/* The names of the protocols as ALPN offers them. */
+static struct sbuf offer(const struct protocols *protocols)
+{
+    struct sbuf names = {0};
+    for (const struct protocol *const *p = protocols->list; *p; p++) {
+        sbuf_addc(&names, (char)strlen((*p)->name));
+        sbuf_adds(&names, (*p)->name);
+    }
+    return names;
+}
+
+/* Of an exchange with the largest state: which protocol it will get is not known at its start. */
+static size_t fetch_size(const struct protocols *protocols)
+{
+    size_t most = protocols->plain->state_size;
+    for (const struct protocol *const *p = protocols->list; *p; p++)
+        most = (*p)->state_size > most ? (*p)->state_size : most;
+    return sizeof(struct fetch) + most;
+}
+
+struct fetch_engine *fetch_engine_new(struct event_base *base, const struct protocols *protocols)
 {
     ignore_sigpipe();
     struct fetch_engine *e = mem_zalloc(sizeof *e);
+    struct sbuf names = offer(protocols);
     e->base = base;
-    e->tls = tls_new();
+    e->protocols = protocols;
+    e->fetch_size = fetch_size(protocols);
+    e->tls = tls_new(names.data, names.len);
+    sbuf_fini(&names);
     e->deadlines = deadlines_new(base);
     e->dns = dns_new(base, e->deadlines);
     e->limits.max_body = DEFAULT_MAX_BODY;
@@ -83,7 +107,7 @@ void fetch_engine_free(struct fetch_engine *e)
     free_spares(&e->conns);
     free_spares(&e->fetches);
     free_spares(&e->blocks);
-    sbuf_fini(&e->head);
+    sbuf_fini(&e->out);
     free(e);
 }
 
@@ -125,7 +149,7 @@ static void *take_zeroed(struct spares *list, size_t size)
 
 struct fetch *engine_fetch_get(struct fetch_engine *e)
 {
-    return take_zeroed(&e->fetches, sizeof(struct fetch));
+    return take_zeroed(&e->fetches, e->fetch_size);
 }
 
 void engine_fetch_put(struct fetch_engine *e, struct fetch *f)
@@ -143,16 +167,16 @@ void engine_conn_put(struct fetch_engine *e, struct conn *c)
     spare_give(&e->conns, c);
 }
 
-struct hresp_block *engine_block_get(struct fetch_engine *e)
+void *engine_block_get(struct fetch_engine *e)
 {
-    struct hresp_block *block = spare_take(&e->blocks);
-    return block ? block : mem_realloc(NULL, sizeof *block);
+    void *block = spare_take(&e->blocks);
+    return block ? block : mem_realloc(NULL, ENGINE_BLOCK_SIZE);
 }
 
-void engine_block_put(struct fetch_engine *e, struct hresp_block *b)
+void engine_block_put(struct fetch_engine *e, void *block)
 {
-    if (b)
-        spare_give(&e->blocks, b);
+    if (block)
+        spare_give(&e->blocks, block);
 }
 
 void engine_kick(struct fetch_engine *e, struct lane *lane)

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* fetch: one HTTP/1.1 exchange: request bytes out, a parsed response in. No Python in here.
+/* client: exchanges of a request and its response, over whatever protocol. No Python in here.
  *
- * The caller (worker/py) chooses method, URL and headers, and decides about redirects, cookies and
- * authentication; fetch owns connections (pool, DNS, connect, proxy CONNECT, TLS), what is written
- * on them, the response parser, body framing, decompression, limits and deadlines.
+ * An exchange is a method, the parts of a URL, a list of headers and a body; what comes of it are
+ * events: the request is sent, the head of the answer is there, there is body, the end, an error;
+ * and it may be cancelled at any time. How it looks on the wire is the protocol's (protocol.h;
+ * HTTP/1.1 is worker/http1), and how many exchanges a connection carries side by side. The caller
+ * (worker/py) decides about redirects, cookies and authentication; the client owns connections
+ * (pool, DNS, connect, proxy, TLS), body codings, limits and deadlines.
  *
- * Turn model: fetch_start tries to write at once; everything later happens in libevent callbacks,
- * and the exchange ends with exactly one call of done(arg), never from inside fetch_start
- * (a failure at once is reported by the return value), never after fetch_cancel returned.
- * Callbacks run without the GIL: done must only mark its user ready (hub_wake).
+ * Turn model: fetch_start tries to write at once; everything later happens in libevent callbacks.
+ * Events are told to the owner from there, never from inside fetch_start (a failure at once is seen
+ * by fetch_is_done), never after fetch_cancel returned; the end or the error is the last one, and
+ * comes once. Callbacks run without the GIL: they must only mark their user ready (hub_wake); only
+ * that of the end or an error may free the exchange.
  *
  * Kept connections: one that the server closes in the same moment costs nothing but a new one. A
  * request that cannot have been taken by the server is always sent again, others as fetch_request
@@ -26,7 +30,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "worker/proto/errors.h"
+#include "worker/proto/times.h"
+
 struct event_base;
+struct protocols;    /* what is spoken: protocol.h */
 struct fetch_engine; /* one per process: DNS, TLS session cache, buffers */
 struct fetch_pool;   /* connections of one session (or shared by several) */
 struct fetch;        /* one exchange; owned by the caller from fetch_start to fetch_free */
@@ -38,7 +46,8 @@ struct fetch_limits {
     uint64_t max_body; /* decoded bytes of a body that is collected in memory (not streamed) */
 };
 
-struct fetch_engine *fetch_engine_new(struct event_base *base);
+/* The protocols must outlive it. */
+struct fetch_engine *fetch_engine_new(struct event_base *base, const struct protocols *protocols);
 void fetch_engine_set_limits(struct fetch_engine *e, struct fetch_limits limits);
 void fetch_engine_free(struct fetch_engine *e);
 
@@ -78,9 +87,22 @@ void fetch_pool_close_idle(struct fetch_pool *p);
 void fetch_pool_free(struct fetch_pool *p); /* running exchanges of it must have ended */
 
 enum fetch_body_mode {
-    FETCH_COLLECT, /* the whole decoded body is in the response when done is called */
-    FETCH_STREAM,  /* done after the head; then fetch_read. Back-pressure at 64 KiB */
+    FETCH_COLLECT, /* the whole decoded body is in the response at the end */
+    FETCH_STREAM,  /* fetch_read gives it from the head on. Back-pressure at 64 KiB */
 };
+
+/* What is told to the owner. Of a stream, DATA, END and ERROR come only to a reader whom fetch_read
+ * told to wait; who does not wait finds out by reading. */
+enum fetch_event {
+    FETCH_SENT = 1, /* all of the request; not told where fetch_start did it: see was_sent */
+    FETCH_HEAD = 2, /* status and headers are in the response */
+    FETCH_DATA = 4, /* there is body to read */
+    FETCH_END = 8,
+    FETCH_ERROR = 16,
+    FETCH_OVER = FETCH_END | FETCH_ERROR,
+    FETCH_READABLE = FETCH_HEAD | FETCH_DATA | FETCH_OVER,
+};
+typedef void fetch_event_cb(void *arg, enum fetch_event what);
 
 /* Name and value; slices without a NUL. Of a request: a value of NULL stands for what the protocol
  * says there itself, in Host and in Content-Length. */
@@ -97,8 +119,9 @@ struct fetch_request {
     size_t method_len, authority_len, path_len;
     const struct fetch_header *headers; /* in the order and spelling in which they are sent */
     size_t header_count;
-    const void *body; /* NULL or the whole body */
+    const void *body; /* its source: NULL, or all of it, which may have to be read again */
     size_t body_len;
+    unsigned events;     /* FETCH_… that are told */
     unsigned resends;    /* how often it may be sent again when a connection that was kept ends
                             before any byte of the answer, though the server may have it */
     bool resends_on_new; /* so too on a connection that was made for it */
@@ -114,45 +137,6 @@ struct fetch_request {
     uint32_t total_timeout_ms;   /* whole exchange; 0 = none */
 };
 
-/* code, failure text for people. The Python exceptions are mapped in py_client. */
-#define FETCH_ERRORS(X)                                                                            \
-    X(OK, "ok")                                                                                    \
-    X(RESOLVE, "name resolution failed") /* sys: EAI_ code */                                      \
-    X(CONNECT, "connection failed")      /* sys: errno */                                          \
-    X(CONNECT_TIMEOUT, "connect timed out")                                                        \
-    X(TLS, "TLS handshake failed")             /* text: OpenSSL's reason */                        \
-    X(TLS_VERIFY, "certificate verify failed") /* text: the verification error */                  \
-    X(PROXY, "proxy refused the tunnel")       /* sys: HTTP status */                              \
-    X(WRITE, "sending failed")                 /* sys: errno */                                    \
-    X(RESET, "connection broken")              /* sys: errno */                                    \
-    X(CLOSED, "remote end closed connection without response")                                     \
-    X(INCOMPLETE, "response ended before its announced length")                                    \
-    X(READ_TIMEOUT, "read timed out")                                                              \
-    X(TOTAL_TIMEOUT, "timed out")                                                                  \
-    X(PROTOCOL, "malformed HTTP response") /* text: what */                                        \
-    X(HEAD_TOO_LARGE, "response head too large")                                                   \
-    X(BODY_TOO_LARGE, "response body too large")                                                   \
-    X(DECODE, "response body could not be decompressed")                                           \
-    X(NO_MEMORY, "no memory left for the response body")                                           \
-    X(NO_FILES, "no file descriptor left") /* EMFILE, ENFILE */                                    \
-    X(CANCELLED, "cancelled")
-enum fetch_error {
-#define X(name, text) FETCH_##name,
-    FETCH_ERRORS(X)
-#undef X
-};
-const char *fetch_error_text(enum fetch_error e);
-
-/* When what happened: CLOCK_MONOTONIC ns; 0 = did not happen (warm connection: no dns/connect/tls).
- */
-struct fetch_times {
-    uint64_t start;
-    uint64_t dialed; /* a new connection was begun: after any wait for one that may be used */
-    uint64_t resolved, connected, secured; /* connected: with a tunnel through a proxy, that too */
-    uint64_t sent_first;                   /* before the first byte is written */
-    uint64_t sent_last, first_byte, last_byte;
-};
-
 struct fetch_response {     /* borrowed from the fetch; valid until fetch_free */
     enum fetch_error error; /* OK, or why there is no (complete) response */
     int sys;                /* errno, EAI_ code or status; see FETCH_ERRORS */
@@ -161,7 +145,7 @@ struct fetch_response {     /* borrowed from the fetch; valid until fetch_free *
     bool was_sent;          /* the whole request reached the kernel: the server may count it */
     unsigned resent;        /* sendings before this one that the server may count */
     int status;             /* 0 until a head was read */
-    unsigned http_minor;    /* 0 or 1 */
+    unsigned version;       /* 10, 11, 20 … */
     const char *reason;
     size_t reason_len;
     const struct fetch_header *headers; /* into the head; values trimmed */
@@ -175,42 +159,24 @@ struct fetch_response {     /* borrowed from the fetch; valid until fetch_free *
     struct fetch_times times;
 };
 
-typedef void fetch_done_cb(void *arg);
-
 /* Starts an exchange. NULL never; on immediate failure the fetch is already done (fetch_is_done)
- * and the callback will not come. */
-struct fetch *fetch_start(struct fetch_pool *p, const struct fetch_request *r, fetch_done_cb *done,
+ * and nothing will be told. */
+struct fetch *fetch_start(struct fetch_pool *p, const struct fetch_request *r, fetch_event_cb *told,
                           void *arg);
+/* Over, or of a stream, its head is there. */
 bool fetch_is_done(const struct fetch *f);
 const struct fetch_response *fetch_response(const struct fetch *f);
 /* Moves the collected body out (malloced, NUL-terminated); the response's body is NULL after. */
 char *fetch_take_body(struct fetch *f, size_t *len);
 
-/* FETCH_STREAM, after the first done: copies decoded bytes. Returns > 0 bytes copied, 0 end of
- * body, -1 nothing yet (done(arg) is called when there is), -2 failed (see response error). */
+/* FETCH_STREAM, from the head on: copies decoded bytes. Returns > 0 bytes copied, 0 end of body, -1
+ * nothing yet (an event tells when there is), -2 failed (see response error). */
 long fetch_read(struct fetch *f, void *buffer, size_t len);
 
-/* Ends an exchange in flight: closes its connection; error becomes CANCELLED. Idempotent. */
+/* Ends an exchange in flight; error becomes CANCELLED. Idempotent. */
 void fetch_cancel(struct fetch *f);
-/* Releases f. A streamed body not read to its end closes the connection. f must be done or
- * cancelled. */
+/* Releases f; what was not read of a streamed body is given up. */
 void fetch_free(struct fetch *f);
-
-enum fetch_phase {
-    FETCH_PHASE_QUEUE, /* for a connection, and whatever is none of the others */
-    FETCH_PHASE_DNS,
-    FETCH_PHASE_CONNECT,
-    FETCH_PHASE_TLS,
-    FETCH_PHASE_SEND,
-    FETCH_PHASE_WAIT,
-    FETCH_PHASE_RECEIVE,
-    FETCH_PHASES
-};
-
-/* Where the time of an exchange went, added to phase_us (one per phase, in microseconds).
- * until: its end, CLOCK_MONOTONIC ns. The phases are cut at whole microseconds of their running
- * sum, so together they are the whole time, rounded down once. */
-void fetch_phases(const struct fetch_times *t, uint64_t until, uint64_t *phase_us);
 
 /* Counters for health and tests. */
 struct fetch_counters {

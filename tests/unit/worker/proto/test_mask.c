@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "common/base/sbuf.h"
-#include "worker/http1/mask.h"
+#include "worker/proto/mask.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

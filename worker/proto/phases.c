@@ -5,7 +5,7 @@
  *
  * A server may answer before it has read everything: then the first byte comes before the last
  * one was sent, and there was no wait. */
-#include "worker/http1/fetch.h"
+#include "worker/proto/client.h"
 
 struct mark {
     uint64_t at;

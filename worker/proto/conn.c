@@ -2,20 +2,8 @@
 /* One connection and its event.
  *
  * The event stays registered for reading from the first response to the close, so requests on a
- * warm connection touch no epoll set. While idle it tells when the server closes. */
-#include "worker/http1/fetch_int.h"
-
-#include "common/base/clk.h"
-
-static void on_idle(struct conn *c)
-{
-    /* Nothing may come now. What TLS handles by itself (a new ticket) is nothing. */
-    struct fetch_engine *e = c->lane->pool->engine;
-    if (c->stream.ops->read(&c->stream, e->in, sizeof e->in) == STREAM_AGAIN)
-        return;
-    pool_drop(c);
-    conn_close(c);
-}
+ * warm connection touch no epoll set. While nothing is on it, it tells when the server closes. */
+#include "worker/proto/circle.h"
 
 static void on_event(evutil_socket_t fd, short what, void *arg)
 {
@@ -26,29 +14,20 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
         c->watched = 0;
         conn_watch(c, events);
     }
-    switch ((enum conn_phase)c->phase) {
-    case CONN_BUSY:
-        fetch_io_event(c, what);
-        break;
-    case CONN_IDLE:
-        on_idle(c);
-        break;
-    case CONN_DIALING:
+    if (c->dial)
         dial_event(c);
-        break;
-    }
+    else
+        c->protocol->event(c, what);
 }
 
 struct conn *conn_new(struct lane *lane, struct fetch *f)
 {
-    struct fetch_engine *e = lane->pool->engine;
-    struct conn *c = engine_conn_get(e);
+    struct conn *c = engine_conn_get(lane->pool->engine);
     c->lane = lane;
-    c->fetch = f;
-    c->phase = CONN_DIALING;
     c->stream.fd = -1;
-    f->conn = c;
-    lane->open_count++;
+    lane->conn_count++;
+    lane->dialing_count++;
+    pool_put(c, f);
     return c;
 }
 
@@ -78,18 +57,39 @@ void conn_read_on(struct conn *c)
         event_add(&c->event, &now);
 }
 
+void conn_release(struct conn *c, struct fetch *f, bool goes_on)
+{
+    pool_take(c, f);
+    c->has_served = true;
+    c->idle_since_ns = f->response.times.last_byte;
+    if (goes_on && !c->is_unusable) {
+        pool_left(c);
+        return;
+    }
+    c->is_unusable = true;
+    pool_unlist(c);
+    if (!c->exchanges)
+        conn_close(c);
+}
+
 void conn_close(struct conn *c)
 {
     struct lane *lane = c->lane;
     struct fetch_engine *e = lane->pool->engine;
+    pool_unlist(c);
     if (c->dial)
         dial_cancel(c);
     conn_watch(c, 0);
-    if (c->phase != CONN_DIALING)
+    if (c->protocol) {
         e->counters.connections_open--;
+        if (c->protocol->close)
+            c->protocol->close(c);
+    } else {
+        lane->dialing_count--;
+    }
     if (c->stream.fd >= 0)
         c->stream.ops->close(&c->stream);
-    lane->open_count--;
+    lane->conn_count--;
     if (lane->queue)
         engine_kick(e, lane);
     engine_conn_put(e, c);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "worker/http1/fetch.h"
+#include "worker/proto/client.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: MIT
-/* Body bytes on their way from the parser to the caller.
+/* Body bytes on their way from the protocol to the caller.
  *
  * Collected: into one buffer, or not copied at all when the whole of a small body lies behind its
  * head. Streamed: through a buffer of about STREAM_HIGH; compressed input that would overfill it
  * waits undecoded, and while anything waits the connection is not read. A bomb thus costs the same
  * memory as any other body.
  */
-#include "worker/http1/fetch_int.h"
+#include "worker/proto/fetch_int.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "common/base/clk.h"
-#include "worker/http1/decode.h"
+#include "worker/proto/decode.h"
 
 #define EARLY_RESERVE (UINT64_C(1) << 20) /* do not believe more of an announced length at once */
 
@@ -19,35 +20,28 @@
  * known is nothing anybody could read. */
 static void open_decoder(struct fetch *f)
 {
-    uint32_t at = 0;
+    static const char name[] = "content-encoding";
     bool is_known = true;
-    const struct fetch_header *h;
-    while ((h = hresp_find(&f->parser, "content-encoding", &at)))
-        is_known &= decode_add(&f->decode, h->value, h->value_len);
+    for (size_t i = 0; i < f->response.header_count; i++) {
+        const struct fetch_header *h = &f->response.headers[i];
+        if (h->name_len == sizeof name - 1 && !strncasecmp(h->name, name, sizeof name - 1))
+            is_known &= decode_add(&f->decode, h->value, h->value_len);
+    }
     f->is_undecodable = f->decode && !is_known;
 }
 
-enum fetch_error fetch_body_begin(struct fetch *f)
+enum fetch_error fetch_body_begin(struct fetch *f, size_t at_hand)
 {
-    uint64_t len = 0;
-    const bool is_known = hresp_length(&f->parser, &len);
     if (!f->request.keep_encoded)
         open_decoder(f);
-    if (f->request.mode == FETCH_STREAM || f->decode || !is_known)
+    if (f->request.mode == FETCH_STREAM || f->decode || !f->has_length)
         return FETCH_OK;
-    if (len > f->engine->limits.max_body)
+    if (f->length > f->engine->limits.max_body)
         return FETCH_BODY_TOO_LARGE;
-    if (len > f->parser.stable_left)
-        if (!sbuf_try_reserve(&f->body, len < EARLY_RESERVE ? len : EARLY_RESERVE))
-            return FETCH_NO_MEMORY;
+    if (f->length > at_hand &&
+        !sbuf_try_reserve(&f->body, f->length < EARLY_RESERVE ? f->length : EARLY_RESERVE))
+        return FETCH_NO_MEMORY;
     return FETCH_OK;
-}
-
-static bool stop(struct fetch *f, enum fetch_error error)
-{
-    f->parser.error = error;
-    f->parser.what = NULL;
-    return false;
 }
 
 static enum fetch_error error_of(enum decode_step step)
@@ -57,7 +51,7 @@ static enum fetch_error error_of(enum decode_step step)
                                       : FETCH_OK;
 }
 
-static bool collect(struct fetch *f, const char *bytes, size_t len)
+static enum fetch_error collect(struct fetch *f, const char *bytes, size_t len, bool is_stable)
 {
     const uint64_t max = f->engine->limits.max_body;
     if (f->decode) {
@@ -65,21 +59,20 @@ static bool collect(struct fetch *f, const char *bytes, size_t len)
             f->is_undecodable ? FETCH_DECODE
                               : error_of(decode_write(f->decode, &bytes, &len, &f->body, max + 1));
         if (error != FETCH_OK)
-            return stop(f, error);
-        return f->body.len <= max || stop(f, FETCH_BODY_TOO_LARGE);
+            return error;
+        return f->body.len <= max ? FETCH_OK : FETCH_BODY_TOO_LARGE;
     }
-    uint64_t whole;
-    if (f->parser.is_stable && hresp_length(&f->parser, &whole) && whole == len) {
+    if (is_stable && f->has_length && f->length == len) {
         f->response.body = bytes;
         f->response.body_len = len;
-        return true;
+        return FETCH_OK;
     }
     if (len > max - f->body.len)
-        return stop(f, FETCH_BODY_TOO_LARGE);
+        return FETCH_BODY_TOO_LARGE;
     if (!sbuf_try_reserve(&f->body, len))
-        return stop(f, FETCH_NO_MEMORY);
+        return FETCH_NO_MEMORY;
     sbuf_add(&f->body, bytes, len);
-    return true;
+    return FETCH_OK;
 }
 
 /* Moves undecoded bytes on as far as there is room. */
@@ -96,24 +89,23 @@ static enum fetch_error decode_waiting(struct fetch *f)
     return error_of(step);
 }
 
-static bool pass_on(struct fetch *f, const char *bytes, size_t len)
+static enum fetch_error pass_on(struct fetch *f, const char *bytes, size_t len)
 {
     if (!f->decode) {
         sbuf_add(&f->body, bytes, len);
-        return true;
+        return FETCH_OK;
     }
     if (f->is_undecodable)
-        return stop(f, FETCH_DECODE);
+        return FETCH_DECODE;
     sbuf_add(&f->undecoded, bytes, len);
-    const enum fetch_error error = decode_waiting(f);
-    return error == FETCH_OK || stop(f, error);
+    return decode_waiting(f);
 }
 
-bool fetch_body_add(void *fetch, const char *bytes, size_t len)
+enum fetch_error fetch_body_add(struct fetch *f, const char *bytes, size_t len, bool is_stable)
 {
-    struct fetch *f = fetch;
     f->response.wire_body_len += len;
-    return f->request.mode == FETCH_STREAM ? pass_on(f, bytes, len) : collect(f, bytes, len);
+    return f->request.mode == FETCH_STREAM ? pass_on(f, bytes, len)
+                                           : collect(f, bytes, len, is_stable);
 }
 
 static bool has_waiting(const struct fetch *f)
@@ -162,8 +154,8 @@ static void refill(struct fetch *f)
             return;
         }
     }
-    if (f->conn && !fetch_body_is_full(f))
-        fetch_io_resume(f);
+    if (f->conn && f->protocol && !fetch_body_is_full(f))
+        f->protocol->resume(f);
 }
 
 long fetch_read(struct fetch *f, void *buffer, size_t len)

@@ -2,7 +2,7 @@
 /* A chain of stages. Each takes what it can from its input and gives what it can to its output,
  * which is the next stage's small buffer, or the caller's; round and round until nothing moves. */
 #define ZLIB_CONST
-#include "worker/http1/decode.h"
+#include "worker/proto/decode.h"
 
 #include <brotli/decode.h>
 #include <stdint.h>

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* fetch_int: what the files behind client.h share with each other and with the protocols. Not for
+ * anyone else.
+ *
+ *   engine.c   memory and counters         pool.c   which connection for which exchange
+ *   origin.c   interned targets            conn.c   one connection and its event
+ *   dial.c     resolve, connect, tunnel, TLS handshake, ALPN
+ *   fetch.c    the exchange: start, end, deadlines, the public calls
+ *   fetch_body.c  body bytes to the caller
+ *
+ * fetch, pool, conn and dial call each other in a circle, on purpose: together they are one state
+ * machine, the life of an exchange (queued, dialing, running, over) and of its connection (dialing,
+ * in use, idle), where each step of one is a step of the other. It is the only circle here: a
+ * protocol is reached through its table, and body, origin and engine are called only.
+ *
+ * Ownership: the engine owns free memory, and origins while somebody refers to them: callers and
+ * lanes. A pool owns its lanes, those used last; a lane its connections; the caller its fetches. A
+ * connection that is being set up has one exchange, later up to its capacity; ending one detaches
+ * it. Whatever ends an exchange goes through fetch_end.
+ */
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "common/base/map.h"
+#include "common/base/sbuf.h"
+#include "worker/net/deadline.h"
+#include "worker/net/dns.h"
+#include "worker/net/stream.h"
+#include "worker/proto/client.h"
+#include "worker/proto/protocol.h"
+
+#define ENGINE_IN_SIZE (64u * 1024)
+#define ENGINE_BLOCK_SIZE 2048u /* memory of an ordinary head */
+#define STREAM_HIGH                                                                                \
+    (64u * 1024) /* decoded bytes of a streamed body that may wait for the reader                  \
+                  */
+
+struct dial;
+struct decode;
+struct tls;
+struct tls_origin;
+
+/* Memory of one kind that is used again. */
+struct spare {
+    struct spare *next;
+};
+struct spares {
+    struct spare *first;
+    unsigned count;
+};
+
+struct fetch_engine {
+    struct event_base *base;
+    const struct protocols *protocols;
+    size_t fetch_size; /* with the largest state of a protocol */
+    struct dns *dns;
+    struct tls *tls;
+    struct deadlines *deadlines;
+    struct map origins, lanes; /* lanes by pool and origin */
+    struct fetch_limits limits;
+    struct fetch_counters counters;
+    struct event *kick; /* runs the lanes below in the next turn of the loop */
+    struct lane *kicked;
+    struct spares conns, fetches, blocks;
+    struct sbuf out;         /* what a protocol is about to write */
+    char in[ENGINE_IN_SIZE]; /* every read goes here first */
+};
+
+struct fetch_origin {
+    struct fetch_origin *self; /* callers hold it const; tls_state is ours to change */
+    struct fetch_engine *engine;
+    uint64_t hash;
+    unsigned refs;
+    char *host, *proxy_host, *proxy_auth;
+    uint16_t port, proxy_port;
+    bool is_tls;
+    struct fetch_tls profile;     /* own copies of the strings */
+    struct tls_origin *tls_state; /* made on first use, with sessions; NULL until then */
+};
+
+struct fetch_pool {
+    struct fetch_engine *engine;
+    struct fetch_pool_config config;
+    struct lane *lanes, *last_lane; /* used last first */
+    unsigned lane_count;
+};
+
+/* A pool's share of one origin. */
+struct lane {
+    struct lane *next, *prev;
+    struct fetch_pool *pool;
+    const struct fetch_origin *origin;
+    struct conn *open, *oldest; /* those with room for more, most recently used first */
+    unsigned idle_count;        /* of them, nothing is on these */
+    unsigned conn_count, dialing_count;
+    unsigned expected; /* capacity of a connection that is being made, as far as one can know */
+    struct fetch *queue, *queue_tail;
+    unsigned queued_count;
+    struct lane *next_kicked;
+    bool is_kicked;
+};
+
+struct conn {
+    struct event event; /* persistent; for reading, and for writing while something is pending */
+    struct stream stream;
+    struct lane *lane;
+    const struct protocol *protocol; /* NULL while dialing */
+    void *state;                     /* the protocol's */
+    struct fetch *exchanges;         /* on it, linked by next and prev */
+    unsigned exchange_count, capacity;
+    struct dial *dial;        /* while dialing */
+    struct conn *next, *prev; /* of the lane's open ones */
+    uint64_t idle_since_ns;
+    short watched;  /* EV_ flags the event is added with; 0 = not added */
+    bool is_listed; /* among the lane's open ones */
+    bool has_served;
+    bool is_unusable; /* not for another exchange */
+};
+
+enum fetch_state { FETCH_IS_QUEUED, FETCH_IS_DIALING, FETCH_IS_RUNNING, FETCH_IS_OVER };
+
+struct fetch {
+    struct fetch_response response;
+    struct fetch_engine *engine;
+    struct conn *conn;               /* NULL when queued or over */
+    const struct protocol *protocol; /* whose state it has; NULL = none yet */
+    struct lane *lane;               /* while queued */
+    struct fetch *next, *prev;       /* of the queue, or of the connection's exchanges */
+    struct fetch_request request;
+    fetch_event_cb *told;
+    void *arg;
+    uint64_t length; /* of the body, where it was announced */
+    struct decode *decode;
+    struct sbuf body;      /* decoded: the whole (collect), or what waits for the reader */
+    struct sbuf undecoded; /* streaming, compressed: what the decoder has no room for yet */
+    size_t body_read;      /* of body, by the reader */
+    uint64_t last_io_ns, arrived_ns;
+    char *own_text; /* memory of response.text */
+    struct deadline phase_deadline, total_deadline;
+    uint8_t state;
+    bool is_starting;  /* within fetch_start: nobody is told */
+    bool is_body_held; /* until the server says that it wants it */
+    bool has_head, is_body_whole, has_length, is_undecodable;
+    bool is_reader_waiting; /* streaming: the owner waits to be told */
+    bool has_more_decoded;  /* streaming: the decoder can go on without input */
+    max_align_t protocol_state[];
+};
+
+static inline void *fetch_state(struct fetch *f)
+{
+    return f->protocol_state;
+}
+
+/* ---- for protocols -------------------------------------------------------------------------- */
+
+/* engine.c: ENGINE_BLOCK_SIZE bytes, not cleared */
+void *engine_block_get(struct fetch_engine *e);
+void engine_block_put(struct fetch_engine *e, void *block); /* accepts NULL */
+
+/* pool.c: from now on; 0 = it takes no more */
+void pool_set_capacity(struct conn *c, unsigned capacity);
+
+/* conn.c */
+void conn_watch(struct conn *c, short events); /* EV_READ, EV_WRITE, both or 0 */
+void conn_read_on(struct conn *c);             /* reading goes on, after others had their turn */
+void conn_close(struct conn *c);               /* ends, frees; no exchange may be on it */
+
+/* fetch.c */
+void fetch_failed(struct fetch *f, enum fetch_error error, int sys, const char *text);
+void fetch_set_text(struct fetch *f, const char *text); /* copied */
+void fetch_end(struct fetch *f); /* detaches; the connection is closed unless it can be used on */
+void fetch_start_over(struct fetch *f); /* on a new connection, which may end it */
+void fetch_run(struct fetch *f);        /* on f->conn, which is established; may end it */
+/* The last thing done to an exchange in a callback: its owner may free it. */
+void fetch_tell(struct fetch *f, enum fetch_event what);
+void fetch_tell_end(struct fetch *f);
+void fetch_start_phase(struct fetch *f, uint32_t timeout_ms, uint64_t now_ns);
+
+/* fetch_body.c, after the head is in the response. at_hand: bytes of the body that lie behind it.
+ */
+enum fetch_error fetch_body_begin(struct fetch *f, size_t at_hand);
+/* is_stable: they stay where they are as long as the response's head does. */
+enum fetch_error fetch_body_add(struct fetch *f, const char *bytes, size_t len, bool is_stable);
+enum fetch_error fetch_body_finish(struct fetch *f); /* all of it was received */
+bool fetch_body_is_full(const struct fetch *f);      /* streaming: stop reading for now */
