@@ -507,6 +507,56 @@ def test_requests_in_the_midst_of_a_request(run):
     """)
 
 
+def test_texts_that_send_requests_when_they_are_read(run):
+    """A str of somebody's own class may do anything in its methods, another request among it."""
+    run("""
+        class Text(str):
+            depth = 0
+            def ask(self):
+                if Text.depth == 0:
+                    Text.depth += 1
+                    self.s.headers["X-Late"] = "y" * 300
+                    r = self.s.post("/echo", data={"late": "z" * 400}, auth=("late", "late"), headers={"X-Own": "late"}, name="late")
+                    assert r.status_code == 200, r
+                    Text.depth -= 1
+            def __str__(self):
+                self.ask()
+                return str.__str__(self)
+            def encode(self, *args):
+                self.ask()
+                return str.encode(self, *args)
+            def __format__(self, spec):
+                self.ask()
+                return str.__format__(self, spec)
+            def __iter__(self):
+                self.ask()
+                return str.__iter__(self)
+            def lower(self):
+                self.ask()
+                return str.lower(self)
+
+        def text(s, value):
+            t = Text(value)
+            t.s = s
+            return t
+
+        for cls in (HttpSession, FastHttpSession):
+            s = session(cls)
+            s.headers = dict(s.headers)
+            for kwargs in ({"data": "body"}, {"data": text(s, "body")}, {"data": {"a": text(s, "b")}}, {"json": {"a": text(s, "b")}},
+                           {"params": {"p": text(s, "q")}}, {"data": {text(s, "a"): 1}}, {"files": {"f": (text(s, "n"), b"c")}}):
+                for i in range(5):
+                    r = s.post("/echo", auth=(text(s, "me"), text(s, "secret")), headers={"X-Own": "o" * 100}, name="early", **kwargs)
+                    assert r.status_code == 200, (cls, kwargs, r.error, r.text)
+                    told = json.loads(r.text)
+                    headers = {k.lower(): v for k, v in dict(told["headers"]).items()}
+                    assert headers["x-own"] == "o" * 100 and headers["authorization"] == "Basic bWU6c2VjcmV0", (kwargs, headers)
+                    assert "zz" not in r.text and "late=" not in r.text, (kwargs, r.text)
+        assert rows()["early"]["num_requests"] == 70 and rows()["early"]["num_failures"] == 0, rows()
+        assert rows()["late"]["num_requests"] > 10, rows()
+    """)
+
+
 def test_two_readers_of_one_streamed_answer(run):
     run("""
         for cls in (HttpSession, FastHttpSession):
