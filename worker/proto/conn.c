@@ -5,6 +5,8 @@
  * warm connection touch no epoll set. While nothing is on it, it tells when the server closes. */
 #include "worker/proto/circle.h"
 
+#include "common/base/mem.h"
+
 static void on_event(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
@@ -31,6 +33,13 @@ struct conn *conn_new(struct lane *lane, struct fetch *f)
     return c;
 }
 
+/* Without it the exchanges would wait for ever. */
+static void add_event(struct conn *c, const struct timeval *after)
+{
+    if (event_add(&c->event, after) != 0)
+        mem_refused("a connection's event");
+}
+
 /* EV_CLOSED comes along: with the last bytes of a response it tells that the server has closed. */
 void conn_watch(struct conn *c, short events)
 {
@@ -44,7 +53,7 @@ void conn_watch(struct conn *c, short events)
     const short closed = events & EV_READ ? EV_CLOSED : 0;
     event_assign(&c->event, c->lane->pool->engine->base, c->stream.fd,
                  (short)(events | closed | EV_PERSIST), on_event, c);
-    event_add(&c->event, NULL);
+    add_event(c, NULL);
 }
 
 /* An event that makes itself active in its callback would keep timers and other sockets waiting for
@@ -54,7 +63,7 @@ void conn_read_on(struct conn *c)
 {
     const struct timeval now = {0, 0};
     if (c->watched && c->stream.ops->has_pending(&c->stream))
-        event_add(&c->event, &now);
+        add_event(c, &now);
 }
 
 void conn_release(struct conn *c, struct fetch *f, bool goes_on)

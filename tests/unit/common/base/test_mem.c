@@ -18,7 +18,7 @@
 #include "master/web/path.h"
 #include "tests/support/fail_alloc.h"
 #include "tests/support/fetch_rig.h"
-#include "worker/http1/decode.h"
+#include "worker/proto/decode.h"
 #include "worker/http1/hresp.h"
 #include <arpa/inet.h>
 #include <dirent.h>
