@@ -433,20 +433,27 @@ int outputs_fd(const struct outputs *all)
     return all->fd;
 }
 
-/* The last words about an output. */
-static void tell_end(struct outputs *all, struct line *l, const struct line_state *state)
+static void tell_dropped(const struct line *l, const struct line_state *state)
 {
     if (state->dropped > 0)
         log_warning(LOGGER, "%s: %" PRIu64 " of %" PRIu64 " ticks were left out: %s", l->o.name,
                     state->dropped, state->ticks,
                     state->last_words ? state->last_words : "they could not be written in time");
+}
+
+/* The last words about an output. */
+static void tell_end(struct outputs *all, struct line *l, const struct line_state *state)
+{
+    tell_dropped(l, state);
     if (state->failed && !l->is_failure_told)
         log_error(LOGGER, "%s", state->failed);
     all->has_failed |= state->failed != NULL;
 }
 
-static void give_up(struct outputs *all, struct line *l, double waited_s)
+static void give_up(struct outputs *all, struct line *l, const struct line_state *state,
+                    double waited_s)
 {
+    tell_dropped(l, state);
     l->is_given_up = true;
     all->has_failed = true;
     log_error(LOGGER,
@@ -477,7 +484,7 @@ static bool is_over(struct outputs *all, struct line *l, double mono)
     if (is_done)
         tell_end(all, l, &state);
     else if (is_too_long)
-        give_up(all, l, busy_s);
+        give_up(all, l, &state, busy_s);
     else
         tell_wait(all, l, mono);
     state_fini(&state);
