@@ -5,6 +5,8 @@
  * classes named in GLUE_NAMES. Until then sessions cannot be made.
  */
 #include "worker/py/py_client.h"
+#include "worker/py/py_client_glue.h"
+#include "worker/py/py_client_record.h"
 
 enum { SCRATCH_KEPT = 8, SCRATCH_MAX_BYTES = 64 * 1024 };
 

@@ -5,7 +5,7 @@
  * may look at it at any time. One allocation holds the list and its texts: nothing of it belongs to
  * Python objects, which the caller may change or drop while the request is under way.
  */
-#include "worker/py/py_client.h"
+#include "worker/py/py_client_response.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,7 +4,9 @@
  * Keyword names are compared by pointer (call sites intern them); URLs and bodies of the usual
  * types are turned into bytes here. What is unusual gives ROAD_PLAIN before anything happened.
  */
-#include "worker/py/py_client.h"
+#include "worker/py/py_client_call.h"
+#include "worker/py/py_client_glue.h"
+#include "worker/py/py_client_json.h"
 
 #include <math.h>
 #include <string.h>

@@ -5,7 +5,8 @@
  * lies inside the Response; an exception thrown into the parked greenlet cancels the exchange, and
  * a request that had been sent completely is counted as cut off, since the target may count it.
  */
-#include "worker/py/py_client.h"
+#include "worker/py/py_client_glue.h"
+#include "worker/py/py_client_record.h"
 
 #include <netdb.h>
 #include <stdlib.h>

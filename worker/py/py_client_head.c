@@ -7,7 +7,8 @@
  * of memory that belongs to the response. How it is written on the wire is the protocol's. Values
  * that requests rejects or treats in a special way give ROAD_PLAIN.
  */
-#include "worker/py/py_client.h"
+#include "worker/py/py_client_call.h"
+#include "worker/py/py_client_glue.h"
 
 #include <string.h>
 #include <strings.h>

@@ -8,8 +8,9 @@
  * what they see here. No Python in this file: times and places are arguments.
  * Guarantees: a jar holds at most MAX_COOKIES of at most MAX_LINE bytes; more are ignored.
  */
-#include "worker/py/py_client.h"
+#include "worker/py/py_client_jar.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>

@@ -6,7 +6,7 @@
  * (subclasses, other keys than str, NaN, depth beyond a limit and so cycles) makes json_write give
  * up without an exception, and json's own encoder decides, with its own errors.
  */
-#include "worker/py/py_client.h"
+#include "worker/py/py_client_json.h"
 
 #include <math.h>
 #include <string.h>

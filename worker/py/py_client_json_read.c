@@ -8,7 +8,7 @@
  * huge numbers, lone surrogates, control characters, depth beyond a limit, any mistake) makes
  * json_read give up without an exception; json itself then decides and words the error.
  */
-#include "worker/py/py_client.h"
+#include "worker/py/py_client_json.h"
 
 #include "common/base/hex.h"
 

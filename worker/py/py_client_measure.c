@@ -6,7 +6,7 @@
  * hops are added up. What no exchange accounts for (Python of the plain road) is in the queue
  * phase, so that the phases of a request are always its whole time.
  */
-#include "worker/py/py_client.h"
+#include "worker/py/py_client_record.h"
 
 #include <assert.h>
 #include <stdio.h>

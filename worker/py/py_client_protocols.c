@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Which protocols the HTTP clients speak: the one place of this folder that knows them by name. */
-#include "worker/py/py_client.h"
+#include "worker/py/py_client_site.h"
 
 #include "worker/http1/http1.h" /* LINT: layer what is wired together here */
 

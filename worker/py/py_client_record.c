@@ -6,7 +6,8 @@
  * or user code has looked at request_meta, Locust's event is fired with that dict.
  * Every request that reached the target ends in exactly one of: reported here, cut, discarded.
  */
-#include "worker/py/py_client.h"
+#include "worker/py/py_client_glue.h"
+#include "worker/py/py_client_record.h"
 
 #include <stdlib.h>
 #include <string.h>

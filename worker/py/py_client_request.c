@@ -5,7 +5,8 @@
  * cookies are taken; redirects are followed in the same way; the outcome is recorded or kept for
  * the with block. Every step before the exchange may choose the plain road (pylib) without trace.
  */
-#include "worker/py/py_client.h"
+#include "worker/py/py_client_glue.h"
+#include "worker/py/py_client_record.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -7,7 +7,8 @@
  * asks for it; a part that was made or set stays. A blank Response (of a failure, or adopted from
  * requests by pylib) has no exchange: its parts are what was set, or requests' defaults.
  */
-#include "worker/py/py_client.h"
+#include "worker/py/py_client_glue.h"
+#include "worker/py/py_client_record.h"
 
 #include <datetime.h>
 #include <stdlib.h>

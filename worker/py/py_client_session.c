@@ -8,7 +8,8 @@
  * change it in place at any time. What the fast road derived from such an object is checked
  * against it by comparing pointers (head lines) or a version (cookies) at each request.
  */
-#include "worker/py/py_client.h"
+#include "worker/py/py_client_glue.h"
+#include "worker/py/py_client_session.h"
 #include "worker/py/py_stats.h"
 
 #include <stdlib.h>

@@ -7,7 +7,8 @@
  * the replacement is called. Classes are patched at any time: the interpreter gives a class that
  * changed, itself or in a base, another version tag, so that an unchanged one costs a comparison.
  */
-#include "worker/py/py_client.h"
+#include "worker/py/py_client_glue.h"
+#include "worker/py/py_client_record.h"
 
 #include <limits.h>
 #include <stdlib.h>

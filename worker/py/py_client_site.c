@@ -9,7 +9,9 @@
  * Sites are interned in a dict keyed by (root, verify, cert, proxy), at most SITES_MAX of them,
  * those used last: a target may redirect to ever new hosts.
  */
-#include "worker/py/py_client.h"
+#include "worker/py/py_client_glue.h"
+#include "worker/py/py_client_site.h"
+#include "worker/py/hub.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -5,7 +5,9 @@
  * else requests' own code runs over the same attributes, so charset guessing and error texts are
  * requests' by construction.
  */
-#include "worker/py/py_client.h"
+#include "worker/py/py_client_glue.h"
+#include "worker/py/py_client_json.h"
+#include "worker/py/py_client_response.h"
 
 #include <string.h>
 #include <strings.h>

@@ -7,7 +7,8 @@
  * may come before it when a standstill ends. health_begin starts it, so that imports before the
  * loop runs do not count.
  */
-#include "worker/py/py_client.h"
+#include "worker/py/hub.h"
+#include "worker/py/py_client_site.h"
 #include "worker/py/py_mod.h"
 #include "common/base/clk.h"
 #include "common/base/quota.h"

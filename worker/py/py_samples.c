@@ -6,7 +6,7 @@
 #include "common/base/map.h"
 #include "common/base/mem.h"
 #include "common/metric/stats.h"
-#include "worker/py/py_client.h"
+#include "worker/py/py_client_record.h"
 #include "worker/py/py_stats.h"
 
 #include <stdlib.h>
