@@ -4,7 +4,7 @@
 #include "common/base/mem.h"
 #include "common/base/log.h"
 #include "common/base/sbuf.h"
-#include "master/core.h"
+#include "master/app/core.h"
 #include "master/app/descriptors.h"
 #include <math.h>
 #include <stdio.h>
@@ -31,8 +31,8 @@ static struct command_result done(const char *text)
 
 static bool is_class(const struct master *m, const char *name)
 {
-    for (size_t i = 0; i < m->host.script.class_count; i++)
-        if (!strcmp(m->host.script.classes[i].name, name))
+    for (size_t i = 0; i < m->nodes.host.script.class_count; i++)
+        if (!strcmp(m->nodes.host.script.classes[i].name, name))
             return true;
     return false;
 }
@@ -61,7 +61,7 @@ static struct command_result check(const struct master *m, const struct command 
 static void take_limit(struct master *m, const struct command *c, bool is_edit)
 {
     bool is_automatic = m->is_auto_begun && m->machine.run.number == 1;
-    bool is_ignored = m->host.script.has_shape && !c->is_pages;
+    bool is_ignored = m->nodes.host.script.has_shape && !c->is_pages;
     if (is_edit && c->run_time_s < 0 && (c->is_edit || is_automatic))
         return;
     m->machine.load.run_time_s = c->run_time_s > 0 && !is_ignored ? c->run_time_s : 0;
@@ -98,7 +98,7 @@ static void take_settings(struct master *m, struct command *c, bool is_edit)
 static struct command_result started(const struct master *m, const struct command *c)
 {
     struct command_result r = done("Swarming started");
-    const struct script *s = &m->host.script;
+    const struct script *s = &m->nodes.host.script;
     unsigned long needed =
         files_needed(m->machine.load.users, (double)roster_active_count(&m->machine.roster));
     if (s->has_connections && needed > m->file_limit) {
@@ -132,8 +132,8 @@ static struct command_result check_state(const struct master *m, const struct co
 /* A load shape needs no numbers. Where one may have been chosen, that is found out later. */
 static struct command_result check_numbers(const struct master *m, const struct command *c)
 {
-    if (run_is_active(&m->machine.run) || m->host.script.has_shape ||
-        m->host.script.shape_count > 0)
+    if (run_is_active(&m->machine.run) || m->nodes.host.script.has_shape ||
+        m->nodes.host.script.shape_count > 0)
         return done("");
     if (c->users < 0 && m->machine.load.users < 0)
         return refuse("users", "How many users?");
@@ -146,18 +146,18 @@ static struct command_result check_swarm(const struct master *m, const struct co
 {
     if (m->machine.finish != FINISH_NOT)
         return refuse("", "The master is shutting down.");
-    const char *obstacle = anew_obstacle(m);
+    const char *obstacle = reload_obstacle(m);
     if (obstacle)
         return refuse("", obstacle);
     struct command_result r = check(m, c);
     if (r.is_ok)
-        r = choices_check(m, c);
+        r = parameters_check(m, c);
     if (r.is_ok)
         r = check_state(m, c);
     if (r.is_ok)
         r = check_numbers(m, c);
     bool is_start = c->is_pages && !c->is_edit;
-    return r.is_ok && is_start ? choices_check_host(m, c) : r;
+    return r.is_ok && is_start ? parameters_check_host(m, c) : r;
 }
 
 static struct command_result begin_or_edit(struct master *m, struct command *c)
@@ -168,7 +168,8 @@ static struct command_result begin_or_edit(struct master *m, struct command *c)
         run_on(m, &(struct machine_event){.kind = ON_AIM});
         return started(m, c);
     }
-    const char *refusal = m->host.script.has_shape ? script_begin_shape(m) : run_begin(m);
+    const char *refusal =
+        m->nodes.host.script.has_shape ? script_begin_shape(&m->nodes) : run_begin(m);
     return refusal ? refuse("", refusal) : started(m, c);
 }
 
@@ -177,7 +178,7 @@ static struct command_result swarm(struct master *m, struct command *c)
 {
     struct command_result r = check_swarm(m, c);
     if (r.is_ok && !c->is_check)
-        r = choices_take(m, c);
+        r = parameters_take(m, c);
     if (r.is_ok && !c->is_check)
         r = begin_or_edit(m, c);
     if (c->out && (m->machine.load.host || c->host)) /* for the answer of /swarm */
@@ -188,7 +189,7 @@ static struct command_result swarm(struct master *m, struct command *c)
 static struct command_result reset(struct master *m)
 {
     run_reset(m);
-    show_publish(m);
+    publish_view(m);
     return done("Statistics reset");
 }
 
@@ -203,7 +204,7 @@ static struct command_result mark(struct master *m, const struct command *c)
     if (at < m->machine.run.started_at - 1 || at > end + 1)
         return refuse("at", "The run was not on at that time.");
     events_add(m->record.events, at, "marker", "%s", c->text);
-    show_publish(m);
+    publish_view(m);
     return done("Marked");
 }
 
@@ -222,14 +223,14 @@ struct command_result commands_execute(void *arg, struct command *c)
         run_on(m, &(struct machine_event){.kind = ON_QUIT});
         return done("Shutting down");
     case CMD_RENDER:
-        return documents_write(m, c);
+        return downloads_write(m, c);
     case CMD_TRY:
     case CMD_RELOAD:
-        return ask_host(m, c);
+        return questions_ask(m, c);
     case CMD_MARKER:
         return mark(m, c);
     case CMD_USER_CLASS:
-        return choices_user_class(m, c);
+        return parameters_user_class(m, c);
     }
     return refuse("", "Unknown command.");
 }

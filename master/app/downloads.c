@@ -3,7 +3,7 @@
  * tables with every column, task ratios, logs. Written while a web thread waits for it. */
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
-#include "master/core.h"
+#include "master/app/core.h"
 #include "master/data/json_out.h"
 #include "master/out/csv_tables.h"
 #include "master/web/report_file.h"
@@ -61,7 +61,7 @@ static void write_ratios(struct json_out *j, const struct master *m,
 /* With --class-picker only what was chosen for the last test is told of, as in Locust. */
 static bool is_picked(const struct master *m, const char *name)
 {
-    if (!m->o->class_picker || m->host.script.has_shape || !m->machine.load.user_classes)
+    if (!m->o->class_picker || m->nodes.host.script.has_shape || !m->machine.load.user_classes)
         return true;
     for (size_t i = 0; m->machine.load.user_classes[i]; i++)
         if (!strcmp(m->machine.load.user_classes[i], name))
@@ -72,7 +72,7 @@ static bool is_picked(const struct master *m, const char *name)
 static void write_tasks(const struct master *m, struct sbuf *out)
 {
     struct json_out j;
-    const struct script *s = &m->host.script;
+    const struct script *s = &m->nodes.host.script;
     const struct script_class **sorted = mem_zalloc((s->class_count + 1) * sizeof *sorted);
     size_t count = 0;
     for (size_t i = 0; i < s->class_count; i++)
@@ -110,14 +110,14 @@ static void write_row_samples(const struct master *m, uint64_t id, struct sbuf *
 static void write_script(const struct master *m, struct sbuf *out)
 {
     static const char no_error[] = "\"error\":null}"; /* how it ends */
-    const struct host *h = &m->host;
+    const struct host *h = &m->nodes.host;
     const size_t tail = sizeof no_error - 1, len = h->script.about ? strlen(h->script.about) : 0;
     if (h->has_script && len > 0) {
         sbuf_add(out, h->script.about, len);
-    } else if (h->anew.why && len > tail && !strcmp(h->script.about + len - tail, no_error)) {
+    } else if (m->reload.why && len > tail && !strcmp(h->script.about + len - tail, no_error)) {
         sbuf_add(out, h->script.about, len - tail);
         sbuf_adds(out, "\"error\":");
-        sbuf_add_json(out, h->anew.whole, strlen(h->anew.whole));
+        sbuf_add_json(out, m->reload.whole, strlen(m->reload.whole));
         sbuf_addc(out, '}');
     } else {
         sbuf_adds(out, "{}");
@@ -132,7 +132,7 @@ static void write_requests(const struct master *m, struct sbuf *out)
     csv_requests(&m->record.stats, &columns, out, sbuf_add_csv_no_formula);
 }
 
-struct command_result documents_write(struct master *m, const struct command *c)
+struct command_result downloads_write(struct master *m, const struct command *c)
 {
     struct sbuf *out = c->out;
     switch (c->document) {
@@ -149,7 +149,7 @@ struct command_result documents_write(struct master *m, const struct command *c)
         write_tasks(m, out);
         break;
     case DOCUMENT_LOGS:
-        logbook_write(m->logbook, m->host.node_id, out);
+        logbook_write(m->logbook, m->nodes.host.node_id, out);
         break;
     case DOCUMENT_SCRIPT:
         write_script(m, out);

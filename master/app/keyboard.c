@@ -3,7 +3,7 @@
  * Locust. Not when we are in the background of the terminal that is our standard input; its mode is
  * restored at the end. */
 #include "common/base/log.h"
-#include "master/core.h"
+#include "master/app/core.h"
 #include <math.h>
 #include <termios.h>
 #include <unistd.h>
@@ -12,7 +12,7 @@
 
 static void change_users(struct master *m, double by)
 {
-    if (m->machine.finish != FINISH_NOT || !m->host.has_script ||
+    if (m->machine.finish != FINISH_NOT || !m->nodes.host.has_script ||
         (by < 0 && !run_is_active(&m->machine.run)))
         return;
     if (m->machine.run.state == RUN_SPAWNING) {
@@ -49,7 +49,7 @@ static void on_key(evutil_socket_t fd, short what, void *arg)
     else if (key == 's' || key == 'S')
         change_users(m, key == 's' ? -1 : -10);
     else if (key == '\n' || key == '\r')
-        script_open_page(m);
+        script_open_page(&m->nodes, m->page_url);
 }
 
 void keyboard_open(struct master *m)

@@ -9,7 +9,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
-#include "master/core.h"
+#include "master/app/core.h"
 #include "master/run/exit_code.h"
 #include "master/app/descriptors.h"
 #include "master/app/resolve.h"
@@ -19,24 +19,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #define FILES_ENOUGH (1ul << 20)
-
-struct run_clock master_now(void)
-{
-    const struct clk_moment now = clk_now();
-    return (struct run_clock){now.mono, now.steady};
-}
-
-void master_random(void *bytes, size_t len)
-{
-    if (getrandom(bytes, len, 0) != (ssize_t)len) {
-        perror("getrandom");
-        abort();
-    }
-}
 
 static void random_hex(char *out, size_t digits)
 {
@@ -45,12 +30,6 @@ static void random_hex(char *out, size_t digits)
     for (size_t i = 0; i < digits; i++)
         out[i] = "0123456789abcdef"[bytes[i % sizeof bytes] >> (i / sizeof bytes * 4) & 15];
     out[digits] = 0;
-}
-
-void master_schedule(struct event *e, double in_s)
-{
-    struct timeval t = {(time_t)in_s, (suseconds_t)((in_s - floor(in_s)) * 1e6)};
-    event_add(e, &t);
 }
 
 static int fail(int code, const char *why)
@@ -95,7 +74,7 @@ static bool has_enough_files(struct master *m)
 {
     int processes = worker_process_count(m->o);
     unsigned long needed = files_needed(m->machine.load.users, processes);
-    if (processes == 0 || !m->host.script.has_connections || needed <= m->file_limit)
+    if (processes == 0 || !m->nodes.host.script.has_connections || needed <= m->file_limit)
         return true;
     give_up(m, fail_free(EXIT_FILES, files_advice(m->file_limit, needed)));
     return false;
@@ -107,8 +86,8 @@ static bool has_good_host(struct master *m)
     char *why = NULL;
     bool sends_here =
         !m->o->master; /* workers elsewhere may know names that this machine does not */
-    if (!sends_here || !m->host.script.has_connections || !m->o->host ||
-        m->host.script.has_proxies || resolve_check(m->o->host, &why) == 0)
+    if (!sends_here || !m->nodes.host.script.has_connections || !m->o->host ||
+        m->nodes.host.script.has_proxies || resolve_check(m->o->host, &why) == 0)
         return true;
     give_up(m, fail_free(EXIT_RESOLVE, why));
     return false;
@@ -123,17 +102,17 @@ static int bind_link(struct master *m)
         sbuf_addf(&endpoint, strchr(host, ':') && host[0] != '[' ? "tcp://[%s]:%d" : "tcp://%s:%d",
                   host, m->o->master_bind_port);
     else
-        sbuf_addf(&endpoint, "ipc://%s/link", m->children.folder);
-    m->link = link_bind(endpoint.data, &why);
+        sbuf_addf(&endpoint, "ipc://%s/link", m->nodes.children.folder);
+    m->nodes.link = link_bind(endpoint.data, &why);
     sbuf_fini(&endpoint);
-    return m->link ? 0 : fail_free(EXIT_ADDRESS, why);
+    return m->nodes.link ? 0 : fail_free(EXIT_ADDRESS, why);
 }
 
 /* Where our own processes find us: "*" is no place to connect to. */
 static char *own_endpoint(const struct master *m)
 {
     struct sbuf endpoint = {0};
-    const char *bound = link_endpoint(m->link);
+    const char *bound = link_endpoint(m->nodes.link);
     const char *port = strrchr(bound, ':');
     const char *host = m->o->master_bind_host;
     bool is_everywhere = !strcmp(host, "*") || !strcmp(host, "0.0.0.0") || !strcmp(host, "::");
@@ -165,19 +144,20 @@ static int start_child(struct master *m, const char *role, const char *endpoint,
         .is_quiet = !strcmp(role, "worker"),
         .is_host = strcmp(role, "worker") != 0,
     };
-    if (children_start(&m->children, &config, &why) != 0)
+    if (children_start(&m->nodes.children, &config, &why) != 0)
         return fail_free(EXIT_FAILED, why);
     if (!strcmp(role, "worker"))
         log_debug("root", "Started child worker with pid #%d",
-                  (int)m->children.list[m->children.count - 1].pid);
+                  (int)m->nodes.children.list[m->nodes.children.count - 1].pid);
     return 0;
 }
 
 int master_start_host(struct master *m)
 {
     char *endpoint = own_endpoint(m);
-    int rc = start_child(m, m->is_local ? "local" : "script-host", endpoint, m->host.node_id);
-    m->host.is_alive = rc == 0;
+    int rc = start_child(m, m->nodes.is_local ? "local" : "script-host", endpoint,
+                         m->nodes.host.node_id);
+    m->nodes.host.is_alive = rc == 0;
     free(endpoint);
     return rc;
 }
@@ -197,8 +177,8 @@ static int start_workers(struct master *m, size_t count)
 
 void master_start_missing(struct master *m)
 {
-    size_t wanted = m->is_local ? 0 : (size_t)worker_process_count(m->o);
-    size_t there = children_running(&m->children) - m->host.is_alive;
+    size_t wanted = m->nodes.is_local ? 0 : (size_t)worker_process_count(m->o);
+    size_t there = children_running(&m->nodes.children) - m->nodes.host.is_alive;
     if (there < wanted)
         start_workers(m, wanted - there);
 }
@@ -206,7 +186,7 @@ void master_start_missing(struct master *m)
 static int start_children(struct master *m)
 {
     int rc = master_start_host(m);
-    return rc || m->is_local ? rc : start_workers(m, (size_t)worker_process_count(m->o));
+    return rc || m->nodes.is_local ? rc : start_workers(m, (size_t)worker_process_count(m->o));
 }
 
 /* ---- in the loop ---- */
@@ -243,7 +223,7 @@ static int start_web(struct master *m)
         return 0;
     if (!web_check_tls(&config, &why))
         return fail_free(EXIT_CERTIFICATE, why);
-    show_publish(m);
+    publish_view(m);
     m->web = web_start(&config, m->bridge, &why);
     if (!m->web)
         return fail_free(m->o->is_locust ? EXIT_UNHANDLED : EXIT_ADDRESS, why);
@@ -257,14 +237,14 @@ static int start_web(struct master *m)
 void master_tell_page(struct master *m)
 {
     if (m->web)
-        script_tell_page(m, web_inner_port(m->web), m->page_secret);
+        script_tell_page(&m->nodes, web_inner_port(m->web), m->page_secret);
 }
 
 static void warn_of_ignored_options(const struct master *m)
 {
-    if (m->o->expect_workers > 1 && m->is_local)
+    if (m->o->expect_workers > 1 && m->nodes.is_local)
         log_warning(MAIN_LOGGER, "--expect-workers has no effect without --master");
-    const struct script *s = &m->host.script;
+    const struct script *s = &m->nodes.host.script;
     if (!s->has_shape || s->shape_uses_options ||
         (m->o->users < 0 && m->o->spawn_rate < 0 && m->o->run_time_s <= 0))
         return;
@@ -283,9 +263,9 @@ static void warn_of_ignored_options(const struct master *m)
 static void warn_of_fixed_users(const struct master *m)
 {
     double fixed = 0;
-    for (size_t i = 0; i < m->host.script.class_count; i++)
-        fixed += m->host.script.classes[i].fixed_count;
-    if (!m->host.script.has_shape && m->o->users > 0 && fixed > m->o->users)
+    for (size_t i = 0; i < m->nodes.host.script.class_count; i++)
+        fixed += m->nodes.host.script.classes[i].fixed_count;
+    if (!m->nodes.host.script.has_shape && m->o->users > 0 && fixed > m->o->users)
         log_info(MAIN_LOGGER,
                  "Total fixed_count of User classes (%.0f) is greater than the specified number of "
                  "users (%.0f), so not all will be spawned.",
@@ -301,7 +281,7 @@ static bool is_loopback(const char *endpoint)
 /* There is no password for workers: only the network keeps others out. */
 static void warn_of_open_port(const struct master *m)
 {
-    if (!m->o->master || is_loopback(link_endpoint(m->link)))
+    if (!m->o->master || is_loopback(link_endpoint(m->nodes.link)))
         return;
     const char *text =
         "The port for workers is open to other machines: whoever reaches it can read "
@@ -324,7 +304,7 @@ static void open_doors(struct master *m)
     warn_of_open_port(m);
     warn_of_fixed_users(m);
     warn_of_ignored_options(m);
-    if (m->host.script.has_shape)
+    if (m->nodes.host.script.has_shape)
         m->machine.load.run_time_s = 0;
     int code = start_web(m);
     if (code == 0)
@@ -340,10 +320,10 @@ static void open_doors(struct master *m)
 
 static size_t expected_workers(const struct master *m)
 {
-    if (m->is_local)
+    if (m->nodes.is_local)
         return 1;
     if (!m->o->master) /* those that are left of our own */
-        return children_running(&m->children) - m->host.is_alive;
+        return children_running(&m->nodes.children) - m->nodes.host.is_alive;
     return m->o->expect_workers > 0 ? (size_t)m->o->expect_workers : 1;
 }
 
@@ -355,13 +335,14 @@ static void begin_automatic_run(struct master *m)
         m->machine.load.users = 1;
     if (m->machine.load.spawn_rate < 0)
         m->machine.load.spawn_rate = 1;
-    if (!has_good_host(m) || (!m->host.script.has_shape && !has_enough_files(m)))
+    if (!has_good_host(m) || (!m->nodes.host.script.has_shape && !has_enough_files(m)))
         return;
     if (m->machine.load.run_time_s > 0)
         log_info(MAIN_LOGGER, "Run time limit set to %.0f seconds", m->machine.load.run_time_s);
-    else if (!m->host.script.has_shape)
+    else if (!m->nodes.host.script.has_shape)
         log_info(MAIN_LOGGER, "No run time limit set, use CTRL+C to interrupt");
-    const char *refusal = m->host.script.has_shape ? script_begin_shape(m) : run_begin(m);
+    const char *refusal =
+        m->nodes.host.script.has_shape ? script_begin_shape(&m->nodes) : run_begin(m);
     if (refusal)
         log_error(MAIN_LOGGER, "%s", refusal);
 }
@@ -370,7 +351,8 @@ static void await_workers(struct master *m)
 {
     double now = master_now().mono;
     size_t expected = expected_workers(m), there = roster_active_count(&m->machine.roster);
-    if (!m->is_auto || m->is_auto_begun || !m->host.has_script || m->machine.finish != FINISH_NOT)
+    if (!m->is_auto || m->is_auto_begun || !m->nodes.host.has_script ||
+        m->machine.finish != FINISH_NOT)
         return;
     if (expected == 0) {
         log_error(MAIN_LOGGER, "No worker process is left: the test cannot begin");
@@ -389,7 +371,7 @@ static void await_workers(struct master *m)
                      limit);
         log_error(MAIN_LOGGER, "Gave up waiting for workers to connect%s", how_many);
         give_up(m, EXIT_NO_WORKERS);
-    } else if (!m->is_local && now >= m->next_wait_log) {
+    } else if (!m->nodes.is_local && now >= m->next_wait_log) {
         bool is_long = now - m->waiting_since > 5;
         log_write(is_long ? LOG_INFO : LOG_DEBUG, "root",
                   "Waiting for workers to be ready, %zu of %zu connected", there, expected);
@@ -401,23 +383,24 @@ static void await_workers(struct master *m)
  * be able to start a test. */
 static bool is_alone(const struct master *m)
 {
-    return m->is_local && roster_active_count(&m->machine.roster) == 0;
+    return m->nodes.is_local && roster_active_count(&m->machine.roster) == 0;
 }
 
 static void after_messages(struct master *m)
 {
     bool was_loading = m->waiting_since <= 0;
-    if (was_loading && m->host.has_script && !is_alone(m))
+    if (was_loading && m->nodes.host.has_script && !is_alone(m))
         open_doors(m);
     await_workers(m);
 }
 
 static void on_link(evutil_socket_t fd, short what, void *arg)
 {
+    struct master *m = arg;
     (void)fd;
     (void)what;
-    inbox_drain(arg);
-    after_messages(arg);
+    inbox_drain(&m->nodes);
+    after_messages(m);
 }
 
 static void on_wake(evutil_socket_t fd, short what, void *arg)
@@ -426,7 +409,7 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     m->wake_at = 0;
-    run_on(m, &(struct machine_event){.kind = ON_TIME, .is_behind = inbox_is_behind(m)});
+    run_on(m, &(struct machine_event){.kind = ON_TIME, .is_behind = inbox_is_behind(&m->nodes)});
 }
 
 static void on_second(evutil_socket_t fd, short what, void *arg)
@@ -434,20 +417,20 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
     struct master *m = arg;
     (void)fd;
     (void)what;
-    inbox_drain(m);
+    inbox_drain(&m->nodes);
     after_messages(m);
-    away_second(m);
-    inbox_second(m);
-    hands_second(m);
+    absence_second(&m->nodes);
+    inbox_second(&m->nodes);
+    registry_second(&m->nodes);
     run_on(m, &(struct machine_event){.kind = ON_SECOND,
-                                      .is_behind = inbox_is_behind(m),
-                                      .children = children_running(&m->children)});
-    script_second(m);
-    ask_second(m);
-    anew_second(m);
-    record_second(&m->record, master_now(), inbox_delay_s(m));
-    script_stats_second(m);
-    show_publish(m);
+                                      .is_behind = inbox_is_behind(&m->nodes),
+                                      .children = children_running(&m->nodes.children)});
+    script_second(&m->nodes);
+    questions_second(m);
+    reload_second(m);
+    record_second(&m->record, master_now(), inbox_delay_s(&m->nodes));
+    script_stats_second(&m->nodes);
+    publish_view(m);
     results_second(m);
 }
 
@@ -468,13 +451,21 @@ static void tell_unexpected_end(struct master *m, const struct child *c)
 {
     int code = child_exit_code(c), signal_number = child_signal(c);
     log_error(MAIN_LOGGER, "The %s ended unexpectedly (%s %d): the test cannot go on",
-              m->is_local ? "worker process" : "process that runs the locustfile's master side",
+              m->nodes.is_local ? "worker process"
+                                : "process that runs the locustfile's master side",
               signal_number ? "signal" : "exit code", signal_number ? signal_number : code);
     if (signal_number)
-        fault(m, m->is_local && run_is_on(&m->machine.run) ? EXIT_DESERTED : EXIT_FAILED);
+        fault(m, m->nodes.is_local && run_is_on(&m->machine.run) ? EXIT_DESERTED : EXIT_FAILED);
     else
         run_on(m, &(struct machine_event){.kind = ON_HOST_EXIT,
                                           .number = code}); /* os._exit() in user code */
+}
+
+static void host_is_gone(struct master *m)
+{
+    m->nodes.host.is_alive = m->nodes.host.is_tick_out = false;
+    questions_host_ended(m);
+    script_forget_events(&m->nodes);
 }
 
 /* Without it there are no more tests: true when the master has to end. Not when it was about to
@@ -482,7 +473,7 @@ static void tell_unexpected_end(struct master *m, const struct child *c)
 static bool on_host_ended(struct master *m, const struct child *c)
 {
     bool was_loading =
-        m->machine.finish == FINISH_NOT && (!m->host.has_script || ask_is_loading(m));
+        m->machine.finish == FINISH_NOT && (!m->nodes.host.has_script || questions_is_loading(m));
     if (m->waiting_since <= 0) { /* the first time */
         if (child_signal(c))     /* else it has said why on stderr */
             fprintf(stderr, "%s: the process that loads the locustfile was ended by signal %d\n",
@@ -492,10 +483,10 @@ static bool on_host_ended(struct master *m, const struct child *c)
         return false;
     }
     if (was_loading)
-        anew_failed(m, c);
-    else if (m->machine.finish < FINISH_CHILDREN && m->host.has_script)
+        reload_failed(m, c);
+    else if (m->machine.finish < FINISH_CHILDREN && m->nodes.host.has_script)
         tell_unexpected_end(m, c);
-    script_host_ended(m);
+    host_is_gone(m);
     return !was_loading;
 }
 
@@ -504,13 +495,16 @@ static void on_child(evutil_socket_t fd, short what, void *arg)
     struct master *m = arg;
     (void)fd;
     (void)what;
-    inbox_flush(m);
-    for (struct child *c = children_reap(&m->children); c; c = children_reap(&m->children)) {
-        bool is_host = c->node_id && !strcmp(c->node_id, m->host.node_id);
+    inbox_flush(&m->nodes);
+    for (struct child *c = children_reap(&m->nodes.children); c;
+         c = children_reap(&m->nodes.children)) {
+        bool is_host = c->node_id && !strcmp(c->node_id, m->nodes.host.node_id);
         bool is_end = is_host && on_host_ended(m, c);
-        if (m->machine.finish < FINISH_LAST_EVENT)
-            hands_process_ended(m, c->node_id, child_exit_code(c));
-        if (!is_host && m->host.has_script && m->machine.finish == FINISH_NOT &&
+        if (m->machine.finish < FINISH_LAST_EVENT) {
+            inbox_flush(&m->nodes); /* its last words, `quit` above all */
+            registry_process_ended(&m->nodes, c->node_id, child_exit_code(c));
+        }
+        if (!is_host && m->nodes.host.has_script && m->machine.finish == FINISH_NOT &&
             !roster_find(&m->machine.roster, c->node_id))
             log_error(MAIN_LOGGER, "A worker process ended (exit code %d) before it could join",
                       child_exit_code(c));
@@ -519,7 +513,7 @@ static void on_child(evutil_socket_t fd, short what, void *arg)
     }
     after_messages(m);
     run_on(m, &(struct machine_event){.kind = ON_CHILDREN,
-                                      .children = children_running(&m->children)});
+                                      .children = children_running(&m->nodes.children)});
 }
 
 static void on_stop_signal(evutil_socket_t signal_number, short what, void *arg)
@@ -558,27 +552,23 @@ static void init(struct master *m, const struct options *o)
 {
     m->live = *o;
     m->o = &m->live;
-    m->is_local = !o->master && o->processes == 0;
+    m->nodes.is_local = !o->master && o->processes == 0;
     m->is_auto = o->headless || o->autostart;
     m->machine.load.users = o->users;
     m->machine.load.spawn_rate = o->spawn_rate;
     m->machine.load.run_time_s = o->run_time_s;
     m->machine.load.host = o->host && o->host[0] ? mem_strdup(o->host) : NULL;
     m->options_json = options_json(o);
-    random_hex(m->boot_id, sizeof m->boot_id - 1);
-    make_node_id(m->host.node_id, sizeof m->host.node_id);
-    m->record.run = &m->machine.run;
-    m->record.roster = &m->machine.roster;
-    m->record.tunables = &m->tunables;
-    m->record.is_local = m->is_local;
-    record_init(&m->record, (size_t)o->timeline_memory_mb << 20, master_now().unix_time);
+    random_hex(m->nodes.boot_id, sizeof m->nodes.boot_id - 1);
+    make_node_id(m->nodes.host.node_id, sizeof m->nodes.host.node_id);
     m->tunables = tunables_usual;
     m->settle_s = run_settle_s();
     m->bridge = bridge_new();
     m->logs = logs_new();
-    m->inbox.report_interval_s = 1;
     m->logbook = logbook_new(m->logs);
     logbook_attach(m->logbook);
+    wiring_make(m);
+    record_init(&m->record, (size_t)o->timeline_memory_mb << 20, master_now().unix_time);
     make_events(m);
 }
 
@@ -587,7 +577,7 @@ static int serve(struct master *m)
     char *why = NULL;
     raise_file_limit(m);
     int code = 0;
-    if (children_open(&m->children, &why) != 0)
+    if (children_open(&m->nodes.children, &why) != 0)
         code = fail_free(EXIT_FAILED, why);
     if (code == 0)
         code = bind_link(m);
@@ -595,27 +585,27 @@ static int serve(struct master *m)
         code = start_children(m);
     if (code != 0)
         return exit_code_as(m->o->is_locust, code);
-    m->link_event = event_new(m->base, link_fd(m->link), EV_READ | EV_PERSIST, on_link, m);
+    m->link_event = event_new(m->base, link_fd(m->nodes.link), EV_READ | EV_PERSIST, on_link, m);
     event_add(m->link_event, NULL);
-    inbox_soon(m);
+    m->nodes.above.soon(m);
     event_base_dispatch(m->base);
     return m->machine.exit_code;
 }
 
 static void end_children(struct master *m)
 {
-    children_signal(&m->children, SIGKILL);
-    for (int i = 0; i < 200 && children_running(&m->children) > 0; i++) {
-        while (children_reap(&m->children))
+    children_signal(&m->nodes.children, SIGKILL);
+    for (int i = 0; i < 200 && children_running(&m->nodes.children) > 0; i++) {
+        while (children_reap(&m->nodes.children))
             ;
         usleep(5000);
     }
-    children_close(&m->children);
+    children_close(&m->nodes.children);
 }
 
 void master_close_page(struct master *m)
 {
-    ask_host_ended(m); /* threads of the server wait for these answers */
+    questions_host_ended(m); /* threads of the server wait for these answers */
     bridge_close(m->bridge);
     web_stop(m->web);
     m->web = NULL;
@@ -629,23 +619,23 @@ static void fini(struct master *m)
     master_close_page(m);
     keyboard_close(m);
     results_close(m);
-    link_close(m->link, 500);
+    link_close(m->nodes.link, 500);
     end_children(m);
     for (size_t i = 0; i < sizeof events / sizeof *events; i++)
         if (events[i])
             event_free(events[i]);
     suspend_close(m);
     event_base_free(m->base);
-    script_fini(&m->host.script);
-    anew_fini(m);
-    script_forget_tick(m);
-    inbox_fini(m);
+    script_fini(&m->nodes.host.script);
+    reload_fini(m);
+    script_forget_tick(&m->nodes);
+    mail_fini(&m->nodes.inbox.mail);
     machine_fini(&m->machine);
     bridge_free(m->bridge);
     logbook_detach();
     logbook_free(m->logbook);
     logs_free(m->logs);
-    free(m->host.web.extensions);
+    free(m->nodes.host.web.extensions);
     record_fini(&m->record);
     free(m->page_url);
     free(m->options_json);

@@ -4,7 +4,7 @@
 #include "common/base/clk.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
-#include "master/core.h"
+#include "master/app/core.h"
 #include "master/run/exit_code.h"
 #include "master/run/run_log.h"
 #include <math.h>
@@ -17,8 +17,8 @@ static void note(struct master *m, enum machine_line line)
     const struct machine *k = &m->machine;
     const double now = master_now().unix_time;
     if (line == LINE_STOPPED)
-        events_add(m->record.events, now, "stop", "Test stopped%s%s", m->stop_reason[0] ? ": " : "",
-                   m->stop_reason);
+        events_add(m->record.events, now, "stop", "Test stopped%s%s",
+                   m->nodes.stop_reason[0] ? ": " : "", m->nodes.stop_reason);
     else
         events_add(m->record.events, line == LINE_START ? k->run.started_at : now,
                    line == LINE_START         ? "start"
@@ -32,7 +32,7 @@ static void tell(struct master *m, const struct machine_action *a)
 {
     const bool is_of_worker =
         a->line == LINE_IDLE_WORKER || (a->line == LINE_WORKER_QUIT && !m->machine.rules.is_local);
-    if (!is_of_worker || hands_may_log(m, LINES_WORKERS))
+    if (!is_of_worker || nodes_may_log(&m->nodes, LINES_WORKERS))
         run_log(&m->machine, a);
 }
 
@@ -45,7 +45,7 @@ static void fire(struct master *m, const struct machine_action *a)
         args.user_count = &a->users;
     else if (a->listened == HEAR_QUIT)
         args.exit_code = &a->number;
-    script_fire(m, a->listened, a->run, &args);
+    script_fire(&m->nodes, a->listened, a->run, &args);
 }
 
 static void tell_spawned(struct master *m, unsigned users)
@@ -56,7 +56,7 @@ static void tell_spawned(struct master *m, unsigned users)
         if (!worker_is_active(r->workers[i]))
             continue;
         proto_spawning_complete(&out, r->workers[i]->id, users);
-        post_bytes(m, r->workers[i]->id, &out);
+        outbox_bytes(&m->nodes, r->workers[i]->id, &out);
     }
 }
 
@@ -89,45 +89,40 @@ static void release(struct master *m)
     const struct roster *r = &m->machine.roster;
     for (size_t i = 0; i < r->count; i++) {
         const struct worker *w = r->workers[i];
-        bool is_host = !strcmp(w->id, m->host.node_id); /* it leaves after its own `quit` event */
+        bool is_host =
+            !strcmp(w->id, m->nodes.host.node_id); /* it leaves after its own `quit` event */
         if (w->has_joined && w->state != WORKER_GONE && !is_host) {
             log_debug(LOGGER, "Sending quit message to worker %s (index %u)", w->id, w->index);
-            post_plain(m, "quit", w->id);
+            outbox_plain(&m->nodes, "quit", w->id);
         }
     }
-    if (m->host.is_alive && !m->host.has_script) /* it is loading the locustfile */
-        children_signal_node(&m->children, m->host.node_id, SIGTERM);
+    if (m->nodes.host.is_alive && !m->nodes.host.has_script) /* it is loading the locustfile */
+        children_signal_node(&m->nodes.children, m->nodes.host.node_id, SIGTERM);
     master_close_page(m); /* while they end */
     run_on(m, &(struct machine_event){.kind = ON_CHILDREN,
-                                      .children = children_running(&m->children)});
+                                      .children = children_running(&m->nodes.children)});
 }
 
 static void to_worker(struct master *m, const struct machine_action *a)
 {
     const char *id = a->worker->id;
-    if (a->kind == DO_STOP_STRAY && !m->is_local)
+    if (a->kind == DO_STOP_STRAY && !m->nodes.is_local)
         log_debug(LOGGER, "Sending stop message to worker %s", id);
-    post_plain(m, a->kind == DO_QUIT_WORKER ? "quit" : "stop", id);
-}
-
-void run_clear(struct master *m)
-{
-    record_clear(&m->record, master_now().unix_time);
-    inbox_begin_run(m);
+    outbox_plain(&m->nodes, a->kind == DO_QUIT_WORKER ? "quit" : "stop", id);
 }
 
 void run_reset(struct master *m)
 {
     record_reset(&m->record, master_now().unix_time);
-    script_tell(m, "reset_stats", &(struct event_args){0});
+    script_tell(&m->nodes, "reset_stats", &(struct event_args){0});
 }
 
 static void carry_out(struct master *m, const struct machine_action *a)
 {
     switch (a->kind) {
     case DO_CLEAR:
-        run_clear(m);
-        away_forget(m);
+        nodes_clear(&m->nodes);
+        absence_forget(&m->nodes);
         break;
     case DO_RESET:
         run_reset(m);
@@ -148,13 +143,13 @@ static void carry_out(struct master *m, const struct machine_action *a)
         tell_spawned(m, a->users);
         break;
     case DO_SEND_STATE:
-        script_send_state(m);
+        script_send_state(&m->nodes);
         break;
     case DO_PUBLISH:
-        show_publish(m);
+        publish_view(m);
         break;
     case DO_DEAL:
-        post_changed(m);
+        outbox_changed(&m->nodes);
         break;
     case DO_STOP_WORKER:
     case DO_STOP_STRAY:
@@ -171,7 +166,7 @@ static void carry_out(struct master *m, const struct machine_action *a)
         release(m);
         break;
     case DO_SIGNAL:
-        children_signal(&m->children, a->number);
+        children_signal(&m->nodes.children, a->number);
         break;
     case DO_LEAVE:
         event_base_loopbreak(m->base);
@@ -195,7 +190,7 @@ static void wake(struct master *m)
 static void take_rules(struct master *m)
 {
     struct machine_rules *r = &m->machine.rules;
-    r->is_local = m->is_local;
+    r->is_local = m->nodes.is_local;
     r->is_headless = m->o->headless;
     r->is_auto = m->is_auto;
     r->is_locust = m->o->is_locust;

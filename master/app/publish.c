@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* publish: gathers what view_build.h needs for a snapshot and publishes it. */
 #include "common/base/mem.h"
-#include "master/core.h"
+#include "master/app/core.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,7 +42,7 @@ static size_t list_workers(const struct master *m, struct view_worker *out)
 
 static size_t list_classes(const struct master *m, struct view_class *out)
 {
-    const struct script *s = &m->host.script;
+    const struct script *s = &m->nodes.host.script;
     for (size_t i = 0; i < s->class_count; i++)
         out[i] = (struct view_class){
             .name = s->classes[i].name,
@@ -57,7 +57,7 @@ static const char *shown_host(const struct master *m)
 {
     if (m->machine.load.host)
         return m->machine.load.host;
-    const struct script *s = &m->host.script;
+    const struct script *s = &m->nodes.host.script;
     const char *host = s->class_count > 0 ? s->classes[0].host : NULL;
     for (size_t i = 1; host && i < s->class_count; i++)
         if (!s->classes[i].host || strcmp(host, s->classes[i].host) != 0)
@@ -74,21 +74,23 @@ static size_t list_outputs(const struct master *m, struct output_state *states,
     return count;
 }
 
-void show_publish(struct master *m)
+void publish_view(struct master *m)
 {
     struct output_state states[OUTPUTS_MAX];
     struct view_output outputs[OUTPUTS_MAX];
     struct view_worker *workers = mem_zalloc((m->machine.roster.count + 1) * sizeof *workers);
-    struct view_class *classes = mem_zalloc((m->host.script.class_count + 1) * sizeof *classes);
+    struct view_class *classes =
+        mem_zalloc((m->nodes.host.script.class_count + 1) * sizeof *classes);
     struct view head = {
         .now = master_now().unix_time,
-        .boot_id = m->boot_id,
+        .boot_id = m->nodes.boot_id,
         .run_id = m->machine.run.id,
         .state = run_state_name(m->machine.run.state),
         .version = KATYDID_VERSION,
-        .locustfile = m->host.script.locustfile ? m->host.script.locustfile : m->o->locustfile,
+        .locustfile =
+            m->nodes.host.script.locustfile ? m->nodes.host.script.locustfile : m->o->locustfile,
         .host = shown_host(m),
-        .notice = m->host.anew.why ? m->host.anew.why : m->notice,
+        .notice = m->reload.why ? m->reload.why : m->nodes.notice,
         .started_at = m->machine.run.started_at,
         .ended_at = m->machine.run.ended_at,
         .run_time_s =
@@ -96,15 +98,15 @@ void show_publish(struct master *m)
         .users = roster_user_count(&m->machine.roster),
         .target_users = run_is_active(&m->machine.run) ? m->machine.run.target_users : 0,
         .spawn_rate = m->machine.run.spawn_rate,
-        .has_shape = m->host.script.has_shape,
-        .is_distributed = !m->is_local,
+        .has_shape = m->nodes.host.script.has_shape,
+        .is_distributed = !m->nodes.is_local,
         .history_file = m->history_file,
-        .web = {.socket = m->host.is_alive ? m->host.web.socket : "",
-                .extensions = m->host.web.extensions,
-                .has_login = m->host.web.has_login,
-                .has_guards = m->host.web.has_guards,
-                .has_hooks = m->host.web.has_hooks,
-                .has_page = m->host.web.has_page},
+        .web = {.socket = m->nodes.host.is_alive ? m->nodes.host.web.socket : "",
+                .extensions = m->nodes.host.web.extensions,
+                .has_login = m->nodes.host.web.has_login,
+                .has_guards = m->nodes.host.web.has_guards,
+                .has_hooks = m->nodes.host.web.has_hooks,
+                .has_page = m->nodes.host.web.has_page},
         .workers = workers,
         .classes = classes,
         .outputs = outputs,

@@ -3,7 +3,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
-#include "master/core.h"
+#include "master/app/core.h"
 #include "master/run/exit_code.h"
 #include "master/web/report_file.h"
 #include <math.h>
@@ -51,7 +51,7 @@ static struct snapshot *take(struct master *m, const struct snapshot *end)
 
 static struct snapshot *take_now(struct master *m)
 {
-    show_publish(m);
+    publish_view(m);
     return take(m, NULL);
 }
 
@@ -98,13 +98,13 @@ static void add_saturation(const struct master *m, struct sbuf *text)
 
 static void add_delay(const struct master *m, struct sbuf *text)
 {
-    double seconds = inbox_behind_s(m);
+    double seconds = inbox_behind_s(&m->nodes);
     if (seconds > 0)
         sbuf_addf(text,
                   "The master could not keep up with its workers for %.0f s: figures came up to "
                   "%.0f s late. All of them are in the tables above; give the master more "
                   "processor time for charts that are exact to the second.\n\n",
-                  ceil(seconds), ceil(m->inbox.longest_s));
+                  ceil(seconds), ceil(m->nodes.inbox.longest_s));
 }
 
 static char *remarks(const struct master *m)
@@ -129,23 +129,23 @@ static struct snapshot *take_last(struct master *m)
 {
     struct snapshot last = {.end.remarks = remarks(m)};
     struct sbuf samples = {0}, logs = {0};
-    if (m->o->html_file && m->host.has_script && m->host.script.about)
-        last.end.script = mem_strdup(m->host.script.about);
+    if (m->o->html_file && m->nodes.host.has_script && m->nodes.host.script.about)
+        last.end.script = mem_strdup(m->nodes.host.script.about);
     if (m->o->html_file && m->o->html_samples)
         samples_write_all(m->record.samples, REPORT_SAMPLES_MAX, &samples);
     if (m->o->html_file && m->o->html_logs)
         logs_write(m->logs, 0, SIZE_MAX, REPORT_LOGS_MAX, &logs);
     last.end.samples = samples.data;
     last.end.logs = logs.data;
-    show_publish(m);
+    publish_view(m);
     return take(m, &last);
 }
 
 bool results_report(struct master *m, struct sbuf *html)
 {
-    show_publish(m);
+    publish_view(m);
     struct view *v = bridge_view(m->bridge);
-    const struct report_ask ask = {.script = m->host.script.about};
+    const struct report_ask ask = {.script = m->nodes.host.script.about};
     bool is_made = report_file_make(v, &ask, html);
     view_unref(v);
     return is_made;
@@ -228,7 +228,7 @@ int results_open(struct master *m)
 /* Locust prints the empty table too. */
 void results_begin(struct master *m)
 {
-    show_publish(m);
+    publish_view(m);
     tick(m);
     outputs_settle(m->outputs, BEGIN_WAIT_S);
 }
@@ -260,7 +260,7 @@ static void hurry(struct master *m)
 {
     double until = master_now().mono + FORCE_WAIT_S;
     if (!m->is_end_out && is_due(m, until)) {
-        show_publish(m);
+        publish_view(m);
         tick(m);
     }
     for (double now = 0; now < until; now = master_now().mono) {

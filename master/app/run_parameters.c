@@ -6,7 +6,7 @@
  * spawn, to the workers. The host hears of a change before it hears of the start that follows. */
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
-#include "master/core.h"
+#include "master/app/core.h"
 
 #include <jansson.h>
 #include <stdarg.h>
@@ -29,12 +29,12 @@ static struct command_result refuse(const char *field, const char *format, ...)
 
 static struct slice options_of(const struct master *m)
 {
-    return (struct slice){m->host.script.options, m->host.script.options_len};
+    return (struct slice){m->nodes.host.script.options, m->nodes.host.script.options_len};
 }
 
 static void keep(struct master *m, struct sbuf *changed)
 {
-    struct script *s = &m->host.script;
+    struct script *s = &m->nodes.host.script;
     free(s->options);
     s->options_len = changed->len;
     s->options = sbuf_take(changed);
@@ -123,17 +123,17 @@ static void post_to(struct master *m, const char *node, const struct sbuf *data)
     struct sbuf out = {0};
     proto_relay(&out, (struct slice){type, strlen(type)}, (struct slice){data->data, data->len},
                 node);
-    post_bytes(m, node, &out);
+    outbox_bytes(&m->nodes, node, &out);
 }
 
 /* To the host and to every worker that is here. */
 static void post_user_class(struct master *m, const struct sbuf *data)
 {
-    if (m->host.is_alive)
-        post_to(m, m->host.node_id, data);
+    if (m->nodes.host.is_alive)
+        post_to(m, m->nodes.host.node_id, data);
     for (size_t i = 0; i < m->machine.roster.count; i++) {
         const struct worker *w = m->machine.roster.workers[i];
-        if (w->has_joined && w->state != WORKER_GONE && strcmp(w->id, m->host.node_id) != 0)
+        if (w->has_joined && w->state != WORKER_GONE && strcmp(w->id, m->nodes.host.node_id) != 0)
             post_to(m, w->id, data);
     }
 }
@@ -143,9 +143,9 @@ static void post_user_class(struct master *m, const struct sbuf *data)
 
 static struct script_class *class_of(const struct master *m, const char *name)
 {
-    for (size_t i = 0; i < m->host.script.class_count; i++)
-        if (!strcmp(m->host.script.classes[i].name, name))
-            return &m->host.script.classes[i];
+    for (size_t i = 0; i < m->nodes.host.script.class_count; i++)
+        if (!strcmp(m->nodes.host.script.classes[i].name, name))
+            return &m->nodes.host.script.classes[i];
     return NULL;
 }
 
@@ -200,7 +200,7 @@ static void take_class_settings(struct master *m, const struct command *c)
 
 static struct command_result check_shape(const struct master *m, const char *name)
 {
-    const struct script *s = &m->host.script;
+    const struct script *s = &m->nodes.host.script;
     for (size_t i = 0; i < s->shape_count; i++)
         if (!strcmp(s->shapes[i].name, name))
             return (struct command_result){.is_ok = true};
@@ -210,7 +210,7 @@ static struct command_result check_shape(const struct master *m, const char *nam
                   name);
 }
 
-struct command_result choices_check(const struct master *m, const struct command *c)
+struct command_result parameters_check(const struct master *m, const struct command *c)
 {
     struct command_result r = {.is_ok = true};
     if (c->class_settings && run_is_active(&m->machine.run))
@@ -252,10 +252,10 @@ static bool takes_part(const struct script_class *cls, const struct command *c,
 /* Locust starts a test without a host, whose users all fail; a form can say it before. Not of a
  * --master: what a class takes from its machine's environment may be there on the workers only. Nor
  * of a shape, which may choose classes. */
-struct command_result choices_check_host(const struct master *m, const struct command *c)
+struct command_result parameters_check_host(const struct master *m, const struct command *c)
 {
     struct command_result r = {.is_ok = true};
-    const struct script *s = &m->host.script;
+    const struct script *s = &m->nodes.host.script;
     const char *host = c->host ? c->host : m->machine.load.host;
     if (m->o->master || s->has_shape || names_shape(c) || (host && host[0]))
         return r;
@@ -269,7 +269,7 @@ struct command_result choices_check_host(const struct master *m, const struct co
 
 static void choose_shape(struct master *m, const struct script_shape *shape)
 {
-    struct script *s = &m->host.script;
+    struct script *s = &m->nodes.host.script;
     struct sbuf data = {0}, out = {0};
     static const char type[] = "katydid_shape";
     const char *name = shape ? shape->name : "";
@@ -279,14 +279,14 @@ static void choose_shape(struct master *m, const struct script_shape *shape)
     s->shape_name = shape ? mem_strdup(shape->name) : NULL;
     proto_pack_text(&data, name);
     proto_relay(&out, (struct slice){type, strlen(type)}, (struct slice){data.data, data.len},
-                m->host.node_id);
-    post_bytes(m, m->host.node_id, &out);
+                m->nodes.host.node_id);
+    outbox_bytes(&m->nodes, m->nodes.host.node_id, &out);
     sbuf_fini(&data);
 }
 
 static struct command_result take_shape(struct master *m, const struct command *c, const char *name)
 {
-    const struct script *s = &m->host.script;
+    const struct script *s = &m->nodes.host.script;
     if (!(m->o->class_picker || c->is_pages) || run_is_active(&m->machine.run))
         return (struct command_result){.is_ok = true};
     if (!strcmp(name, "Default")) {
@@ -306,12 +306,12 @@ static void tell_host(struct master *m, const char *host)
 {
     static const char type[] = "katydid_host";
     struct sbuf data = {0}, out = {0};
-    if (!m->host.is_alive)
+    if (!m->nodes.host.is_alive)
         return;
     proto_pack_text(&data, host);
     proto_relay(&out, (struct slice){type, strlen(type)}, (struct slice){data.data, data.len},
-                m->host.node_id);
-    post_bytes(m, m->host.node_id, &out);
+                m->nodes.host.node_id);
+    outbox_bytes(&m->nodes, m->nodes.host.node_id, &out);
     sbuf_fini(&data);
 }
 
@@ -319,13 +319,13 @@ static void tell_options(struct master *m)
 {
     static const char type[] = "katydid_options";
     struct sbuf out = {0};
-    if (!m->host.is_alive)
+    if (!m->nodes.host.is_alive)
         return;
-    proto_relay(&out, (struct slice){type, strlen(type)}, options_of(m), m->host.node_id);
-    post_bytes(m, m->host.node_id, &out);
+    proto_relay(&out, (struct slice){type, strlen(type)}, options_of(m), m->nodes.host.node_id);
+    outbox_bytes(&m->nodes, m->nodes.host.node_id, &out);
 }
 
-struct command_result choices_take(struct master *m, const struct command *c)
+struct command_result parameters_take(struct master *m, const struct command *c)
 {
     struct command_result r = {.is_ok = true};
     take_load(m, c);
@@ -369,7 +369,7 @@ static struct command_result check_numbers(const json_t *settings)
     return (struct command_result){.is_ok = true};
 }
 
-struct command_result choices_user_class(struct master *m, const struct command *c)
+struct command_result parameters_user_class(struct master *m, const struct command *c)
 {
     struct sbuf data = {0};
     struct json_wrong wrong;

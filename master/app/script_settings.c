@@ -7,7 +7,7 @@
  * many users, how fast and how long is decided before the first run: from then on people decide
  * it. */
 #include "common/base/mem.h"
-#include "master/core.h"
+#include "master/app/core.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -28,13 +28,13 @@ static void take_load(struct master *m, const struct script_settings *s)
     m->machine.load.users = o->users = given(s->users, -1);
     m->machine.load.spawn_rate = o->spawn_rate = s->spawn_rate > 0 ? s->spawn_rate : -1;
     o->run_time_s = s->run_time_s > 0 ? s->run_time_s : 0;
-    m->machine.load.run_time_s = m->host.script.has_shape ? 0 : o->run_time_s;
+    m->machine.load.run_time_s = m->nodes.host.script.has_shape ? 0 : o->run_time_s;
     o->csv_prefix = s->csv_prefix;
 }
 
 void settings_take(struct master *m)
 {
-    const struct script_settings *s = &m->host.script.settings;
+    const struct script_settings *s = &m->nodes.host.script.settings;
     struct options *o = &m->live;
     if (!s->is_given)
         return;

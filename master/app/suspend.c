@@ -2,7 +2,7 @@
 /* suspend: Ctrl+Z. The children are in process groups of their own, which a terminal does not stop:
  * so they are stopped before we are, and go on when we do. That we stood still is seen and told by
  * absence.c and by the workers. */
-#include "master/core.h"
+#include "master/app/core.h"
 #include <signal.h>
 
 static void on_suspend(evutil_socket_t signal_number, short what, void *arg)
@@ -12,9 +12,9 @@ static void on_suspend(evutil_socket_t signal_number, short what, void *arg)
     (void)what;
     bool has_keyboard = m->key_event != NULL;
     keyboard_close(m); /* the shell wants the terminal as it was */
-    children_signal(&m->children, SIGSTOP);
+    children_signal(&m->nodes.children, SIGSTOP);
     raise(SIGSTOP); /* comes back after SIGCONT */
-    children_signal(&m->children, SIGCONT);
+    children_signal(&m->nodes.children, SIGCONT);
     if (has_keyboard)
         keyboard_open(m);
 }

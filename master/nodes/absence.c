@@ -5,61 +5,60 @@
  * Our workers number their reports and keep what was not acknowledged, and hold their users back
  * while nobody answers. So after a return it is known when everything has come; until then, and for
  * ever when the worker stays away, what was not reported counts as missing. */
-#include "common/base/clk.h"
 #include "common/base/log.h"
-#include "master/core.h"
+#include "master/nodes/nodes.h"
 #include <math.h>
 #include <stdio.h>
 
 /* Steady time as people know it. */
-static double wall(double steady)
+static double wall(const struct nodes *n, double steady)
 {
-    return clk_wall() - (master_now().unix_time - steady);
+    return n->clock->wall(n->clock->arg) - (nodes_now(n).unix_time - steady);
 }
 
-static void tell(struct master *m, const struct loss *l, const char *more)
+static void tell(struct nodes *n, const struct loss *l, const char *more)
 {
     struct sbuf text = {0};
     losses_write(l, false, &text);
     sbuf_adds(&text, more);
-    snprintf(m->notice, sizeof m->notice, "%s", text.data);
-    events_add(m->record.events, master_now().unix_time, "worker", "%s", text.data);
-    if (hands_may_log(m, LINES_WORKERS))
+    snprintf(n->notice, sizeof n->notice, "%s", text.data);
+    events_add(n->record->events, nodes_now(n).unix_time, "worker", "%s", text.data);
+    if (nodes_may_log(n, LINES_WORKERS))
         log_warning(LOGGER, "%s", text.data);
     sbuf_fini(&text);
 }
 
-static const char *fate_of_users(const struct master *m)
+static const char *fate_of_users(const struct nodes *n)
 {
-    if (m->machine.run.state == RUN_STOPPING)
+    if (n->machine->run.state == RUN_STOPPING)
         return "";
-    return roster_active_count(&m->machine.roster) > 0 ? " Its users move to the other workers."
-                                                       : " No worker is left: the test ends.";
+    return roster_active_count(&n->machine->roster) > 0 ? " Its users move to the other workers."
+                                                        : " No worker is left: the test ends.";
 }
 
-void away_lost(struct master *m, struct worker *w)
+void absence_lost(struct nodes *n, struct worker *w)
 {
-    double now = master_now().unix_time;
-    if (!run_is_on(&m->machine.run) || w->users + w->requests == 0)
+    double now = nodes_now(n).unix_time;
+    if (!run_is_on(&n->machine->run) || w->users + w->requests == 0)
         return;
-    double since = w->last_report_at > 0 ? w->last_report_at : m->machine.run.started_at;
+    double since = w->last_report_at > 0 ? w->last_report_at : n->machine->run.started_at;
     double bound_s = w->is_katydid ? ceil(fmax(now - since, 1)) : 0;
-    struct loss *l = losses_add(&m->record.losses, w->id, wall(since), wall(now), bound_s);
+    struct loss *l = losses_add(&n->record->losses, w->id, wall(n, since), wall(n, now), bound_s);
     w->lost_at = now;
     worker_begin_gap(w);
     if (l)
-        tell(m, l, fate_of_users(m));
+        tell(n, l, fate_of_users(n));
 }
 
-void away_back(struct master *m, struct worker *w)
+void absence_back(struct nodes *n, struct worker *w)
 {
     if (w->lost_at <= 0)
         return;
     w->lost_at = 0;
-    worker_end_gap(w, master_now().unix_time);
-    struct loss *l = losses_back(&m->record.losses, w->id, clk_wall());
+    worker_end_gap(w, nodes_now(n).unix_time);
+    struct loss *l = losses_back(&n->record->losses, w->id, n->clock->wall(n->clock->arg));
     if (l)
-        tell(m, l, "");
+        tell(n, l, "");
 }
 
 static bool is_awaited(const struct worker *w)
@@ -67,62 +66,62 @@ static bool is_awaited(const struct worker *w)
     return w->gap.is_open && w->gap.is_back;
 }
 
-static void all_have_reported(struct master *m)
+static void all_have_reported(struct nodes *n)
 {
-    for (size_t i = 0; i < m->machine.roster.count; i++)
-        if (is_awaited(m->machine.roster.workers[i]))
+    for (size_t i = 0; i < n->machine->roster.count; i++)
+        if (is_awaited(n->machine->roster.workers[i]))
             return;
-    const struct loss *l = losses_settle(&m->record.losses, NULL);
+    const struct loss *l = losses_settle(&n->record->losses, NULL);
     if (l)
-        tell(m, l, "");
+        tell(n, l, "");
 }
 
-void away_reported(struct master *m, struct worker *w, double sent_at)
+void absence_reported(struct nodes *n, struct worker *w, double sent_at)
 {
     if (!is_awaited(w) || !worker_fills_gap(w, sent_at))
         return;
     w->gap.is_open = false;
-    const struct loss *l = losses_settle(&m->record.losses, w->id);
+    const struct loss *l = losses_settle(&n->record->losses, w->id);
     if (l)
-        tell(m, l, "");
-    all_have_reported(m);
+        tell(n, l, "");
+    all_have_reported(n);
 }
 
-static void stood_still(struct master *m, double seconds)
+static void stood_still(struct nodes *n, double seconds)
 {
-    double now = clk_wall();
-    struct loss *l = losses_add(&m->record.losses, NULL, now - seconds, now, 0);
-    for (size_t i = 0; i < m->machine.roster.count; i++) {
-        struct worker *w = m->machine.roster.workers[i];
+    double now = n->clock->wall(n->clock->arg);
+    struct loss *l = losses_add(&n->record->losses, NULL, now - seconds, now, 0);
+    for (size_t i = 0; i < n->machine->roster.count; i++) {
+        struct worker *w = n->machine->roster.workers[i];
         if (!worker_is_active(w) && w->state != WORKER_STOPPING)
             continue;
         if (w->is_katydid && !w->gap.is_open)
             worker_begin_gap(w);
         if (w->is_katydid)
-            worker_end_gap(w, master_now().unix_time);
+            worker_end_gap(w, nodes_now(n).unix_time);
         if (l && w->is_katydid)
-            l->has_held |= !m->is_local;
+            l->has_held |= !n->is_local;
         else if (l)
             l->is_unknown = true;
     }
     if (l)
-        tell(m, l, "");
+        tell(n, l, "");
 }
 
-void away_second(struct master *m)
+void absence_second(struct nodes *n)
 {
-    double now = clk_boot(), seconds = m->looked_at > 0 ? now - m->looked_at : 0;
-    m->looked_at = now;
-    if (seconds <= tunables_liveness(&m->tunables) + 1)
+    double now = n->clock->boot(n->clock->arg), seconds = n->looked_at > 0 ? now - n->looked_at : 0;
+    n->looked_at = now;
+    if (seconds <= tunables_liveness(n->tunables) + 1)
         return;
-    for (size_t i = 0; i < m->machine.roster.count; i++) /* their silence is ours */
-        m->machine.roster.workers[i]->liveness = roster_liveness(&m->machine.roster);
-    if (run_is_on(&m->machine.run))
-        stood_still(m, seconds);
+    for (size_t i = 0; i < n->machine->roster.count; i++) /* their silence is ours */
+        n->machine->roster.workers[i]->liveness = roster_liveness(&n->machine->roster);
+    if (run_is_on(&n->machine->run))
+        stood_still(n, seconds);
 }
 
-void away_forget(struct master *m)
+void absence_forget(struct nodes *n)
 {
-    losses_clear(&m->record.losses);
-    m->notice[0] = m->stop_reason[0] = 0;
+    losses_clear(&n->record->losses);
+    n->notice[0] = n->stop_reason[0] = 0;
 }

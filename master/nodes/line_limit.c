@@ -3,7 +3,7 @@
 #include "master/nodes/line_limit.h"
 #include <math.h>
 
-bool hush_allows(struct hush *h, double now, double burst, double per_second)
+bool line_limit_allows(struct line_limit *h, double now, double burst, double per_second)
 {
     h->spent = fmax(0, h->spent - (now - h->spent_at) * per_second);
     h->spent_at = now;
@@ -15,7 +15,7 @@ bool hush_allows(struct hush *h, double now, double burst, double per_second)
     return true;
 }
 
-uint64_t hush_told(struct hush *h)
+uint64_t line_limit_told(struct line_limit *h)
 {
     uint64_t count = h->left_out;
     h->left_out = 0;

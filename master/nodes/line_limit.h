@@ -5,11 +5,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct hush {
+struct line_limit {
     double spent, spent_at; /* lines; monotonic time */
-    uint64_t left_out;      /* since hush_told */
+    uint64_t left_out;      /* since line_limit_told */
 };
 
 /* True when a line may be written now: up to `burst` at once, `per_second` in the long run. */
-bool hush_allows(struct hush *h, double now, double burst, double per_second);
-uint64_t hush_told(struct hush *h); /* how many were left out since the last time */
+bool line_limit_allows(struct line_limit *h, double now, double burst, double per_second);
+uint64_t line_limit_told(struct line_limit *h); /* how many were left out since the last time */

@@ -3,51 +3,50 @@
  * just now, gets nothing: what must not be lost is sent again by whoever owns the duty (spawn by
  * is_changed, stop by the next second). */
 #include "common/base/sbuf.h"
-#include "master/core.h"
+#include "master/nodes/nodes.h"
 #include <math.h>
 
 #define ORDER_APART_S 1e-5 /* what a double of unix time can tell apart */
 
-bool post_bytes(struct master *m, const char *node, struct sbuf *bytes)
+bool outbox_bytes(struct nodes *n, const char *node, struct sbuf *bytes)
 {
-    enum link_rc rc = link_send(m->link, node, bytes->data, bytes->len);
+    const bool is_taken = n->above.send(n->above.arg, node, bytes->data, bytes->len);
     sbuf_fini(bytes);
-    inbox_soon(m); /* the link may hold messages its descriptor tells once */
-    return rc == LINK_OK;
+    return is_taken;
 }
 
-bool post_plain(struct master *m, const char *type, const char *node)
+bool outbox_plain(struct nodes *n, const char *type, const char *node)
 {
     struct sbuf out = {0};
     proto_plain(&out, type, node);
-    return post_bytes(m, node, &out);
+    return outbox_bytes(n, node, &out);
 }
 
-bool post_spawn(struct master *m, struct dispatch_worker *to)
+static bool send_spawn(struct nodes *n, struct dispatch_worker *to)
 {
     /* Steady time is set anew with a run, and may be earlier then. */
-    m->order_time = fmax(master_now().unix_time, m->order_time + ORDER_APART_S);
+    n->order_time = fmax(nodes_now(n).unix_time, n->order_time + ORDER_APART_S);
     struct spawn_order order = {
-        .timestamp = m->order_time,
-        .sequence = ++m->order_number,
-        .host = m->machine.load.host,
-        .stop_timeout_s = m->o->stop_timeout_s,
-        .run_id = m->machine.run.id,
-        .class_count = dispatch_class_count(m->machine.dispatch),
-        .names = dispatch_class_names(m->machine.dispatch),
+        .timestamp = n->order_time,
+        .sequence = ++n->order_number,
+        .host = n->machine->load.host,
+        .stop_timeout_s = n->o->stop_timeout_s,
+        .run_id = n->machine->run.id,
+        .class_count = dispatch_class_count(n->machine->dispatch),
+        .names = dispatch_class_names(n->machine->dispatch),
         .counts = to->counts,
-        .options = {m->host.script.options, m->host.script.options_len},
+        .options = {n->host.script.options, n->host.script.options_len},
     };
     struct sbuf out = {0};
     proto_spawn(&out, to->id, &order);
-    return post_bytes(m, to->id, &out);
+    return outbox_bytes(n, to->id, &out);
 }
 
-void post_changed(struct master *m)
+void outbox_changed(struct nodes *n)
 {
-    for (size_t i = 0; i < dispatch_worker_count(m->machine.dispatch); i++) {
-        struct dispatch_worker *w = dispatch_worker(m->machine.dispatch, i);
+    for (size_t i = 0; i < dispatch_worker_count(n->machine->dispatch); i++) {
+        struct dispatch_worker *w = dispatch_worker(n->machine->dispatch, i);
         if (w->is_changed)
-            w->is_changed = !post_spawn(m, w);
+            w->is_changed = !send_spawn(n, w);
     }
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "common/base/mem.h"
-#include "master/core.h"
-#include "master/nodes/mail.h"
+#include "master/nodes/nodes.h"
 #include <event2/event.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -68,20 +67,42 @@ static void *flood(void *endpoint)
     return NULL;
 }
 
+struct surroundings {
+    struct event_base *base;
+    struct event *drain;
+    struct record record;
+    struct nodes nodes;
+};
+
+static struct run_clock now(void *arg)
+{
+    (void)arg;
+    const struct clk_moment m = clk_now();
+    return (struct run_clock){m.mono, m.steady};
+}
+
+static void soon(void *arg)
+{
+    const struct surroundings *s = arg;
+    if (!evtimer_pending(s->drain, NULL))
+        event_add(s->drain, &(struct timeval){0, 0});
+}
+
 static void on_drain(evutil_socket_t fd, short what, void *arg)
 {
+    struct surroundings *s = arg;
     (void)fd, (void)what;
-    inbox_drain(arg);
+    inbox_drain(&s->nodes);
 }
 
 static unsigned ticks, wakes;
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
-    struct master *m = arg;
+    const struct surroundings *s = arg;
     (void)fd, (void)what;
-    if (++ticks == 5 && m->record.trouble.broken > 0)
-        event_base_loopbreak(m->base);
+    if (++ticks == 5 && s->record.trouble.broken > 0)
+        event_base_loopbreak(s->base);
 }
 
 static void on_wake(evutil_socket_t fd, short what, void *arg)
@@ -94,44 +115,49 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 static void whoever_floods_the_inbox_stops_no_timer_and_no_command(void **state)
 {
     (void)state;
-    struct master *m = mem_zalloc(sizeof *m);
+    struct surroundings *s = mem_zalloc(sizeof *s);
+    struct nodes *n = &s->nodes;
+    const struct clock clock = {.now = now};
     char endpoint[64], *why = NULL;
     int wake[2];
     pthread_t sender;
     snprintf(endpoint, sizeof endpoint, "ipc:///tmp/katydid-mail-%d", (int)getpid());
-    m->base = event_base_new();
-    m->link = link_bind(endpoint, &why);
-    assert_non_null(m->link);
+    s->base = event_base_new();
+    n->link = link_bind(endpoint, &why);
+    n->record = &s->record;
+    n->clock = &clock;
+    n->above = (struct nodes_above){.arg = s, .soon = soon};
+    assert_non_null(n->link);
     assert_int_equal(pipe(wake), 0);
-    m->drain = event_new(m->base, -1, 0, on_drain, m);
-    m->link_event = event_new(m->base, link_fd(m->link), EV_READ | EV_PERSIST, on_drain, m);
-    struct event *tick = event_new(m->base, -1, EV_PERSIST, on_tick, m);
-    struct event *command = event_new(m->base, wake[0], EV_READ | EV_PERSIST, on_wake, m);
-    event_add(m->link_event, NULL);
+    s->drain = event_new(s->base, -1, 0, on_drain, s);
+    struct event *mail = event_new(s->base, link_fd(n->link), EV_READ | EV_PERSIST, on_drain, s);
+    struct event *tick = event_new(s->base, -1, EV_PERSIST, on_tick, s);
+    struct event *command = event_new(s->base, wake[0], EV_READ | EV_PERSIST, on_wake, s);
+    event_add(mail, NULL);
     event_add(command, NULL);
     pthread_create(&sender, NULL, flood, endpoint);
-    while (m->record.trouble.broken == 0) /* it has begun */
-        event_base_loop(m->base, EVLOOP_ONCE);
+    while (s->record.trouble.broken == 0) /* it has begun */
+        event_base_loop(s->base, EVLOOP_ONCE);
     event_add(tick, &(struct timeval){0, 100000});
     assert_int_equal(write(wake[1], "x", 1), 1);
-    inbox_soon(m);
+    soon(s);
     alarm(60); /* rather than wait for ever, as it once did */
-    event_base_dispatch(m->base);
+    event_base_dispatch(s->base);
     alarm(0);
     assert_true(ticks >= 5);
     assert_int_equal(wakes, 1);
     must_end = true;
     pthread_join(sender, NULL);
-    struct event *events[] = {m->drain, m->link_event, tick, command};
+    struct event *events[] = {s->drain, mail, tick, command};
     for (size_t i = 0; i < sizeof events / sizeof *events; i++)
         event_free(events[i]);
-    event_base_free(m->base);
-    link_close(m->link, 0);
-    inbox_fini(m);
+    event_base_free(s->base);
+    link_close(n->link, 0);
+    mail_fini(&n->inbox.mail);
     close(wake[0]);
     close(wake[1]);
     unlink(endpoint + strlen("ipc://"));
-    free(m);
+    free(s);
 }
 
 int main(void)

@@ -9,7 +9,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
-#include "master/core.h"
+#include "master/app/core.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -44,7 +44,7 @@ static uint64_t look_at_files(const struct master *m)
     return hash;
 }
 
-static void forget(struct anew *a)
+static void forget(struct reload *a)
 {
     free(a->why);
     free(a->whole);
@@ -52,38 +52,38 @@ static void forget(struct anew *a)
     a->is_late = false;
 }
 
-void anew_fini(struct master *m)
+void reload_fini(struct master *m)
 {
-    forget(&m->host.anew);
+    forget(&m->reload);
 }
 
 static void restart_process(struct master *m, struct worker *w)
 {
-    post_plain(m, "katydid_reload", w->id);
+    outbox_plain(&m->nodes, "katydid_reload", w->id);
     w->token[0] = 0; /* only the process that ends knows it */
     w->has_shown = false;
 }
 
-void anew_begin(struct master *m)
+void reload_begin(struct master *m)
 {
-    struct host *h = &m->host;
+    struct host *h = &m->nodes.host;
     struct worker *local = roster_find(&m->machine.roster, h->node_id);
-    forget(&h->anew);
-    h->anew.is_on = true;
+    forget(&m->reload);
+    m->reload.is_on = true;
     h->has_script = false;
-    h->anew.until = master_now().mono + LOAD_TIMEOUT_S;
-    h->anew.files = look_at_files(m);
-    script_forget_events(m); /* nobody is left to answer them */
-    children_may_speak(&m->children, false);
-    children_forget_refusal(&m->children);
+    m->reload.until = master_now().mono + LOAD_TIMEOUT_S;
+    m->reload.files = look_at_files(m);
+    script_forget_events(&m->nodes); /* nobody is left to answer them */
+    children_may_speak(&m->nodes.children, false);
+    children_forget_refusal(&m->nodes.children);
     log_info(LOGGER, "The locustfile is loaded anew");
     if (!h->is_alive)
         master_start_host(m);
     else if (local)
         restart_process(m, local);
     else
-        post_plain(m, "katydid_reload", h->node_id);
-    show_publish(m);
+        outbox_plain(&m->nodes, "katydid_reload", h->node_id);
+    publish_view(m);
 }
 
 /* Those that are gone are started again: what ended them was perhaps the old file. */
@@ -91,30 +91,30 @@ static void follow(struct master *m)
 {
     for (size_t i = 0; i < m->machine.roster.count; i++) {
         struct worker *w = m->machine.roster.workers[i];
-        if (!w->is_katydid || !worker_is_active(w) || !strcmp(w->id, m->host.node_id))
+        if (!w->is_katydid || !worker_is_active(w) || !strcmp(w->id, m->nodes.host.node_id))
             continue;
         restart_process(m, w);
         w->is_reloading = true;
-        if (children_has(&m->children, w->id)) /* should it end, we are told */
+        if (children_has(&m->nodes.children, w->id)) /* should it end, we are told */
             w->liveness = LOAD_TIMEOUT_S;
     }
     master_start_missing(m);
 }
 
-void anew_script_came(struct master *m)
+void reload_script_came(struct master *m)
 {
-    struct anew *a = &m->host.anew;
+    struct reload *a = &m->reload;
     if (!a->is_on)
         return; /* it came for the first time */
     a->is_on = false;
     log_info(LOGGER, "The locustfile was loaded anew");
     master_tell_page(m);
     follow(m);
-    show_publish(m);
+    publish_view(m);
 }
 
 /* How it ended, when it did not say itself what is wrong. */
-static void describe_end(const struct anew *a, const struct child *c, struct sbuf *out)
+static void describe_end(const struct reload *a, const struct child *c, struct sbuf *out)
 {
     if (a->is_late)
         sbuf_addf(out, "it took longer than %d s", LOAD_TIMEOUT_S);
@@ -127,9 +127,9 @@ static void describe_end(const struct anew *a, const struct child *c, struct sbu
 /* The first line of what the process left says it in short. */
 static void explain(struct master *m, const struct child *c)
 {
-    struct anew *a = &m->host.anew;
+    struct reload *a = &m->reload;
     struct sbuf told = {0}, why = {0}, whole = {0};
-    bool has_told = !a->is_late && children_refusal(&m->children, &told);
+    bool has_told = !a->is_late && children_refusal(&m->nodes.children, &told);
     size_t line = has_told ? strcspn(told.data, "\n") : 0;
     sbuf_adds(&why, "The locustfile could not be loaded anew: ");
     if (line > 0)
@@ -145,35 +145,35 @@ static void explain(struct master *m, const struct child *c)
     sbuf_fini(&told);
 }
 
-void anew_failed(struct master *m, const struct child *c)
+void reload_failed(struct master *m, const struct child *c)
 {
-    struct host *h = &m->host;
-    if (!h->anew.is_on) /* it was only being checked */
-        h->anew.files = look_at_files(m);
-    h->anew.is_on = true;
+    struct host *h = &m->nodes.host;
+    if (!m->reload.is_on) /* it was only being checked */
+        m->reload.files = look_at_files(m);
+    m->reload.is_on = true;
     h->has_script = h->is_alive = false;
     explain(m, c);
-    log_error(MAIN_LOGGER, "%s", h->anew.why);
-    show_publish(m); /* before anybody gets the answer */
+    log_error(MAIN_LOGGER, "%s", m->reload.why);
+    publish_view(m); /* before anybody gets the answer */
 }
 
-const char *anew_obstacle(const struct master *m)
+const char *reload_obstacle(const struct master *m)
 {
-    const struct host *h = &m->host;
+    const struct host *h = &m->nodes.host;
     if (h->has_script)
         return NULL;
-    return h->anew.why ? h->anew.why : "The locustfile is still being loaded.";
+    return m->reload.why ? m->reload.why : "The locustfile is still being loaded.";
 }
 
-void anew_second(struct master *m)
+void reload_second(struct master *m)
 {
-    struct host *h = &m->host;
-    if (m->machine.finish != FINISH_NOT || !h->anew.is_on)
+    struct host *h = &m->nodes.host;
+    if (m->machine.finish != FINISH_NOT || !m->reload.is_on)
         return;
-    if (h->is_alive && !h->anew.is_late && master_now().mono > h->anew.until) {
-        h->anew.is_late = true;
-        children_signal_node(&m->children, h->node_id, SIGKILL);
-    } else if (!h->is_alive && look_at_files(m) != h->anew.files) {
-        anew_begin(m);
+    if (h->is_alive && !m->reload.is_late && master_now().mono > m->reload.until) {
+        m->reload.is_late = true;
+        children_signal_node(&m->nodes.children, h->node_id, SIGKILL);
+    } else if (!h->is_alive && look_at_files(m) != m->reload.files) {
+        reload_begin(m);
     }
 }

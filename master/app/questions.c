@@ -10,7 +10,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
-#include "master/core.h"
+#include "master/app/core.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +39,7 @@ static struct command_result refuse(const char *field, const char *text)
 
 static void end(struct master *m, struct question *q, const struct command_result *result)
 {
-    for (struct question **at = &m->host.questions; *at; at = &(*at)->next) {
+    for (struct question **at = &m->questions; *at; at = &(*at)->next) {
         if (*at != q)
             continue;
         *at = q->next;
@@ -52,14 +52,14 @@ static void end(struct master *m, struct question *q, const struct command_resul
 static size_t under_way(const struct master *m)
 {
     size_t count = 0;
-    for (const struct question *q = m->host.questions; q; q = q->next)
+    for (const struct question *q = m->questions; q; q = q->next)
         count++;
     return count;
 }
 
-bool ask_is_loading(const struct master *m)
+bool questions_is_loading(const struct master *m)
 {
-    for (const struct question *q = m->host.questions; q; q = q->next)
+    for (const struct question *q = m->questions; q; q = q->next)
         if (q->is_reload)
             return true;
     return false;
@@ -77,15 +77,15 @@ static struct command_result check_between_tests(const struct master *m)
 
 static struct command_result check_reload(const struct master *m)
 {
-    if (ask_is_loading(m))
+    if (questions_is_loading(m))
         return refuse("", "The locustfile is being loaded anew already.");
     return check_between_tests(m);
 }
 
 static struct command_result check(const struct master *m, bool is_reload)
 {
-    bool is_recovery = is_reload && !m->host.is_alive; /* there is nothing to be asked */
-    const char *obstacle = anew_obstacle(m);
+    bool is_recovery = is_reload && !m->nodes.host.is_alive; /* there is nothing to be asked */
+    const char *obstacle = reload_obstacle(m);
     if (m->machine.finish != FINISH_NOT)
         return refuse("", "The master is shutting down.");
     if (obstacle && !is_recovery)
@@ -95,7 +95,7 @@ static struct command_result check(const struct master *m, bool is_reload)
     return is_reload ? check_reload(m) : (struct command_result){.is_ok = true};
 }
 
-struct command_result ask_host(struct master *m, const struct command *c)
+struct command_result questions_ask(struct master *m, const struct command *c)
 {
     const bool is_reload = c->kind == CMD_RELOAD;
     struct command_result r = check(m, is_reload);
@@ -108,22 +108,22 @@ struct command_result ask_host(struct master *m, const struct command *c)
         return refuse("", wrong.text);
     }
     struct question *q = mem_zalloc(sizeof *q);
-    q->id = ++m->host.last_question;
+    q->id = ++m->last_question;
     q->ticket = c->ticket;
     q->out = c->out;
     q->is_reload = is_reload;
     q->until = master_now().mono + (is_reload ? RELOAD_TIMEOUT_S : TRY_TIMEOUT_S);
-    q->next = m->host.questions;
-    m->host.questions = q;
-    q->is_restarting = !m->host.is_alive;
+    q->next = m->questions;
+    m->questions = q;
+    q->is_restarting = !m->nodes.host.is_alive;
     if (q->is_restarting) {
         sbuf_fini(&args);
-        anew_begin(m);
+        reload_begin(m);
         return (struct command_result){.is_ok = true, .is_pending = true};
     }
-    proto_ask(&out, m->host.node_id, q->id, is_reload ? "reload" : "try",
+    proto_ask(&out, m->nodes.host.node_id, q->id, is_reload ? "reload" : "try",
               (struct slice){args.data, args.len});
-    post_bytes(m, m->host.node_id, &out);
+    outbox_bytes(&m->nodes, m->nodes.host.node_id, &out);
     sbuf_fini(&args);
     return (struct command_result){.is_ok = true, .is_pending = true};
 }
@@ -137,12 +137,12 @@ static void load(struct master *m, struct question *q)
         return;
     }
     q->is_restarting = true;
-    anew_begin(m);
+    reload_begin(m);
 }
 
-void ask_answered(struct master *m, struct message_answer *a)
+void questions_answered(struct master *m, struct message_answer *a)
 {
-    struct question *q = m->host.questions;
+    struct question *q = m->questions;
     while (q && q->id != a->id)
         q = q->next;
     if (!q || q->is_restarting)
@@ -165,13 +165,13 @@ void ask_answered(struct master *m, struct message_answer *a)
     end(m, q, &r);
 }
 
-void ask_loaded_anew(struct master *m)
+void questions_loaded_anew(struct master *m)
 {
-    bool is_done = m->host.has_script;
+    bool is_done = m->nodes.host.has_script;
     for (size_t i = 0; i < m->machine.roster.count; i++)
         is_done &= !m->machine.roster.workers[i]->is_reloading ||
                    !worker_is_active(m->machine.roster.workers[i]);
-    for (struct question *q = m->host.questions, *next; is_done && q; q = next) {
+    for (struct question *q = m->questions, *next; is_done && q; q = next) {
         next = q->next;
         if (q->is_restarting)
             end(m, q, &(struct command_result){.is_ok = true, .text = "Loaded anew"});
@@ -181,7 +181,7 @@ void ask_loaded_anew(struct master *m)
 /* That the file is wrong is the answer, not a failure to answer. */
 static void fail(struct master *m, struct question *q, const char *why)
 {
-    const struct anew *a = &m->host.anew;
+    const struct reload *a = &m->reload;
     bool is_answer = q->is_reload && a->whole;
     struct command_result r = refuse("", is_answer ? a->why : why);
     r.status = is_answer ? 200 : 502;
@@ -191,20 +191,20 @@ static void fail(struct master *m, struct question *q, const char *why)
 
 static void fail_all(struct master *m, const char *why, double due)
 {
-    for (struct question *q = m->host.questions, *next; q; q = next) {
+    for (struct question *q = m->questions, *next; q; q = next) {
         next = q->next;
         if (q->until <= due)
             fail(m, q, why);
     }
 }
 
-void ask_second(struct master *m)
+void questions_second(struct master *m)
 {
-    ask_loaded_anew(m); /* a worker that was awaited may be gone */
+    questions_loaded_anew(m); /* a worker that was awaited may be gone */
     fail_all(m, "The node that runs the locustfile did not answer in time.", master_now().mono);
 }
 
-void ask_host_ended(struct master *m)
+void questions_host_ended(struct master *m)
 {
     fail_all(m, "The process that runs the locustfile has ended.", 1e300);
 }

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* core: the whole master, for those who wire its rooms together. Only master/app includes this.
+ *
+ *   master.c          lifetimes, the loop, its timers and signals
+ *   wiring.c          what the rooms below are given: time, chance, what to do when something comes
+ *   perform.c         hands events to the run machine, carries its actions out
+ *   commands.c        what the page asks for
+ *   run_parameters.c  options as the page or /swarm choose them
+ *   questions.c       questions of the page to the host
+ *   reload.c          the locustfile, loaded anew
+ *   script_settings.c the test's settings by the locustfile
+ *   downloads.c       what the page downloads
+ *   publish.c         snapshots for the page
+ *   results.c         what the outputs are given
+ *   keyboard.c        keys of the terminal, suspend.c Ctrl+Z
+ *
+ * One thread, one owner: struct master. Files call one another by the functions below only.
+ */
+#include "master/nodes/nodes.h"
+#include "master/out/outputs.h"
+#include "master/web/bridge.h"
+#include <event2/event.h>
+#include <termios.h>
+
+struct reload {        /* reload.c */
+    bool is_on;        /* it is loaded, or that failed */
+    double until;      /* monotonic: when loading must be done */
+    uint64_t files;    /* how the files looked when that began */
+    char *why, *whole; /* why it failed, in a sentence and in full; NULL: it did not */
+    bool is_late;      /* it took too long */
+};
+
+struct master {
+    const struct options *o; /* live */
+    struct options live;     /* the command line's, and what listeners set (script_settings.c) */
+    struct event_base *base;
+    struct event *link_event, *drain, *second, *wake, *bridge_event, *signals[4];
+    struct event *suspend;        /* or NULL */
+    struct event *key_event;      /* or NULL */
+    struct termios terminal_mode; /* to be restored, when there is a key_event */
+    char *page_url;               /* NULL without a page */
+    char page_secret[33];         /* that admits the host's requests */
+    char *options_json;
+    struct clock clock;
+    struct tunables tunables; /* what the script says of them */
+    struct machine machine;   /* the run: perform.c only gives it events */
+    struct record record;
+    struct nodes nodes;
+    struct logbook *logbook;
+    struct logs *logs;
+    struct bridge *bridge;
+    struct web *web;
+    struct outputs *outputs; /* NULL: nothing is written (yet) */
+    struct event *outputs_event;
+    bool is_end_out;    /* the outputs write the end of the run: ON_WRITTEN is due */
+    char *history_file; /* of --csv-full-history, or NULL */
+    bool is_performing;
+    double wake_at;             /* monotonic: what `wake` is set to; 0 */
+    double settle_s;            /* see machine_rules */
+    struct question *questions; /* questions.c */
+    uint64_t last_question;
+    struct reload reload;
+    unsigned long file_limit;
+
+    bool is_auto; /* headless or autostart: the run starts by itself */
+    bool is_auto_begun;
+    double waiting_since, next_wait_log; /* monotonic: for workers */
+};
+
+/* wiring.c */
+void wiring_make(struct master *m); /* clock, machine, record and nodes know one another */
+struct run_clock master_now(void);
+void master_random(void *bytes, size_t len);
+void master_schedule(struct event *e, double in_s);
+
+/* master.c */
+int master_start_host(struct master *m);     /* its process; 0, or -1 after a message */
+void master_start_missing(struct master *m); /* of our own workers, those that are gone */
+void master_tell_page(struct master *m);     /* to the host: where it is, if there is one */
+void master_close_page(struct master *m); /* its server ends; whoever waits for an answer has it */
+
+/* questions.c: questions of the page that only the host can answer */
+struct command_result questions_ask(struct master *m,
+                                    const struct command *c); /* is_pending, or why not */
+void questions_answered(struct master *m, struct message_answer *a);
+void questions_loaded_anew(struct master *m);      /* perhaps: host and workers are looked at */
+bool questions_is_loading(const struct master *m); /* somebody waits for it */
+void questions_second(struct master *m);
+void questions_host_ended(struct master *m);
+
+/* reload.c: the locustfile is loaded anew */
+void reload_begin(struct master *m);
+void reload_script_came(struct master *m);
+void reload_failed(struct master *m, const struct child *c); /* the host's process ended */
+const char *
+reload_obstacle(const struct master *m); /* to a start: why there is no script; or NULL */
+void reload_second(struct master *m);
+void reload_fini(struct master *m);
+
+/* perform.c */
+void run_on(struct master *m, const struct machine_event *e);
+const char *run_begin(struct master *m); /* ON_START; or why not (static text) */
+void run_reset(struct master *m);        /* ... in the middle of a run; the host hears of it */
+double run_settle_s(void);               /* what the environment says; negative: nothing */
+
+/* commands.c */
+struct command_result commands_execute(void *arg, struct command *c);
+
+/* downloads.c: what web threads cannot write themselves */
+struct command_result downloads_write(struct master *m, const struct command *c);
+
+/* script_settings.c: what the script says of the test itself takes effect */
+void settings_take(struct master *m);
+
+/* run_parameters.c: options, profile and shape as the page or /swarm choose them */
+struct command_result parameters_check(const struct master *m, const struct command *c);
+struct command_result parameters_check_host(const struct master *m, const struct command *c);
+struct command_result parameters_take(struct master *m, const struct command *c);
+struct command_result parameters_user_class(struct master *m, const struct command *c);
+
+/* publish.c */
+void publish_view(struct master *m);
+
+/* keyboard.c */
+void keyboard_open(struct master *m);
+void keyboard_close(struct master *m);
+
+/* suspend.c */
+void suspend_open(struct master *m);
+void suspend_close(struct master *m);
+
+/* results.c: what is printed and written. open: 0 or an exit code after a message. */
+int results_open(struct master *m);
+void results_begin(struct master *m); /* an automatic run begins */
+void results_second(struct master *m);
+void results_end(struct master *m); /* the last figures are there; ON_WRITTEN is due */
+void results_close(struct master *m);
+/* The page of --html about now, for the host. False when there is none. */
+bool results_report(struct master *m, struct sbuf *html);

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+/* wiring: what the rooms below are given when they are made: time, chance, each other, and what is
+ * done up here when something has come. */
+#include "common/base/clk.h"
+#include "master/app/core.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+struct run_clock master_now(void)
+{
+    const struct clk_moment now = clk_now();
+    return (struct run_clock){now.mono, now.steady};
+}
+
+void master_random(void *bytes, size_t len)
+{
+    if (getrandom(bytes, len, 0) != (ssize_t)len) {
+        perror("getrandom");
+        abort();
+    }
+}
+
+void master_schedule(struct event *e, double in_s)
+{
+    struct timeval t = {(time_t)in_s, (suseconds_t)((in_s - floor(in_s)) * 1e6)};
+    event_add(e, &t);
+}
+
+static struct run_clock now(void *arg)
+{
+    (void)arg;
+    return master_now();
+}
+
+static double wall(void *arg)
+{
+    (void)arg;
+    return clk_wall();
+}
+
+static double boot(void *arg)
+{
+    (void)arg;
+    return clk_boot();
+}
+
+static void random_bytes(void *arg, void *bytes, size_t len)
+{
+    (void)arg;
+    master_random(bytes, len);
+}
+
+static void on(void *arg, const struct machine_event *e)
+{
+    run_on(arg, e);
+}
+
+/* Never by making the event active: libevent runs those before it looks at any timer, descriptor or
+ * signal again, and while there is mail there would be nothing else. */
+static void soon(void *arg)
+{
+    struct master *m = arg;
+    if (m->drain && !evtimer_pending(m->drain, NULL))
+        event_add(m->drain, &(struct timeval){0, 0});
+}
+
+static bool send_bytes(void *arg, const char *node, const void *bytes, size_t len)
+{
+    struct master *m = arg;
+    const bool is_taken = link_send(m->nodes.link, node, bytes, len) == LINK_OK;
+    soon(m); /* the link may hold messages its descriptor tells once */
+    return is_taken;
+}
+
+static void publish(void *arg)
+{
+    publish_view(arg);
+}
+
+static void settings(void *arg)
+{
+    settings_take(arg);
+}
+
+static void loaded(void *arg, bool is_script)
+{
+    if (is_script)
+        reload_script_came(arg);
+    questions_loaded_anew(arg);
+}
+
+static void answered(void *arg, struct message_answer *a)
+{
+    questions_answered(arg, a);
+}
+
+static bool report(void *arg, struct sbuf *html)
+{
+    return results_report(arg, html);
+}
+
+void wiring_make(struct master *m)
+{
+    m->clock = (struct clock){now, wall, boot, random_bytes, m};
+    m->record.run = &m->machine.run;
+    m->record.roster = &m->machine.roster;
+    m->record.tunables = &m->tunables;
+    m->record.is_local = m->nodes.is_local;
+    m->nodes.above = (struct nodes_above){.arg = m,
+                                          .on = on,
+                                          .send = send_bytes,
+                                          .soon = soon,
+                                          .publish = publish,
+                                          .settings = settings,
+                                          .loaded = loaded,
+                                          .answered = answered,
+                                          .report = report};
+    m->nodes.clock = &m->clock;
+    m->nodes.o = m->o;
+    m->nodes.machine = &m->machine;
+    m->nodes.record = &m->record;
+    m->nodes.tunables = &m->tunables;
+    m->nodes.logs = m->logs;
+    m->nodes.logbook = m->logbook;
+    m->nodes.inbox.report_interval_s = 1;
+}
