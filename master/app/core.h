@@ -3,6 +3,7 @@
 /* core: the whole master, for those who wire its rooms together. Only master/app includes this.
  *
  *   master.c          lifetimes, the loop, its timers and signals
+ *   processes.c       the children of this machine, page.c the page's server
  *   wiring.c          what the rooms below are given: time, chance, what to do when something comes
  *   perform.c         hands events to the run machine, carries its actions out
  *   commands.c        what the page asks for
@@ -13,6 +14,7 @@
  *   downloads.c       what the page downloads
  *   publish.c         snapshots for the page
  *   results.c         what the outputs are given
+ *   surroundings.c    the clock, the dice, the timers
  *   keyboard.c        keys of the terminal, suspend.c Ctrl+Z
  *
  * One thread, one owner: struct master. Files call one another by the functions below only.
@@ -53,8 +55,8 @@ struct master {
     struct web *web;
     struct outputs *outputs; /* NULL: nothing is written (yet) */
     struct event *outputs_event;
-    bool is_end_out;    /* the outputs write the end of the run: ON_WRITTEN is due */
-    char *history_file; /* of --csv-full-history, or NULL */
+    void (*is_written)(struct master *m, int code); /* the end of the run; NULL: not under way */
+    char *history_file;                             /* of --csv-full-history, or NULL */
     bool is_performing;
     double wake_at;             /* monotonic: what `wake` is set to; 0 */
     double settle_s;            /* see machine_rules */
@@ -70,15 +72,25 @@ struct master {
 
 /* wiring.c */
 void wiring_make(struct master *m); /* clock, machine, record and nodes know one another */
+
+/* surroundings.c */
 struct run_clock master_now(void);
 void master_random(void *bytes, size_t len);
+void master_random_hex(char *out, size_t digits);
 void master_schedule(struct event *e, double in_s);
+int master_failure(int code, char *why); /* says why on stderr, and frees it; the code */
 
-/* master.c */
-int master_start_host(struct master *m);     /* its process; 0, or -1 after a message */
-void master_start_missing(struct master *m); /* of our own workers, those that are gone */
-void master_tell_page(struct master *m);     /* to the host: where it is, if there is one */
-void master_close_page(struct master *m); /* its server ends; whoever waits for an answer has it */
+/* processes.c: those of this machine. 0 or an exit code after a message. */
+int processes_start(struct master *m);
+int processes_start_host(struct master *m);
+void processes_start_missing(struct master *m); /* of our own workers, those that are gone */
+int processes_wanted(const struct options *o);  /* worker processes of our own */
+void processes_node_id(char *to, size_t size);  /* a new one */
+
+/* page.c */
+int page_open(struct master *m);       /* its server; 0 or an exit code after a message */
+void page_tell_host(struct master *m); /* where it is, if there is one */
+void page_close(struct master *m);     /* its server ends; whoever waits for an answer has it */
 
 /* questions.c: questions of the page that only the host can answer */
 struct command_result questions_ask(struct master *m,
@@ -134,7 +146,8 @@ void suspend_close(struct master *m);
 int results_open(struct master *m);
 void results_begin(struct master *m); /* an automatic run begins */
 void results_second(struct master *m);
-void results_end(struct master *m); /* the last figures are there; ON_WRITTEN is due */
+/* The last figures are there. is_written: 0, or an exit code: something could not be written. */
+void results_end(struct master *m, void (*is_written)(struct master *m, int code));
 void results_close(struct master *m);
 /* The page of --html about now, for the host. False when there is none. */
 bool results_report(struct master *m, struct sbuf *html);

@@ -13,7 +13,6 @@
 #include "master/run/exit_code.h"
 #include "master/app/descriptors.h"
 #include "master/app/resolve.h"
-#include "master/web/web.h"
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,41 +22,12 @@
 
 #define FILES_ENOUGH (1ul << 20)
 
-static void random_hex(char *out, size_t digits)
-{
-    unsigned char bytes[32];
-    master_random(bytes, sizeof bytes);
-    for (size_t i = 0; i < digits; i++)
-        out[i] = "0123456789abcdef"[bytes[i % sizeof bytes] >> (i / sizeof bytes * 4) & 15];
-    out[digits] = 0;
-}
-
-static int fail(int code, const char *why)
-{
-    fprintf(stderr, "%s: %s\n", options_program(), why);
-    return code;
-}
-
-static int fail_free(int code, char *why)
-{
-    fail(code, why);
-    free(why);
-    return code;
-}
-
 /* ---- before the loop ---- */
-
-static int worker_process_count(const struct options *o)
-{
-    if (o->processes == 0)
-        return o->master ? 0 : 1;
-    return o->processes > 0 ? o->processes : (int)sysconf(_SC_NPROCESSORS_ONLN);
-}
 
 /* Children inherit the limit, so it is raised before they start. */
 static void raise_file_limit(struct master *m)
 {
-    unsigned long needed = files_needed(fmax(m->o->users, 0), worker_process_count(m->o));
+    unsigned long needed = files_needed(fmax(m->o->users, 0), processes_wanted(m->o));
     m->file_limit = files_raise_limit(needed > FILES_ENOUGH ? needed : FILES_ENOUGH);
 }
 
@@ -72,11 +42,11 @@ static void give_up(struct master *m, int code)
  * need it. */
 static bool has_enough_files(struct master *m)
 {
-    int processes = worker_process_count(m->o);
+    int processes = processes_wanted(m->o);
     unsigned long needed = files_needed(m->machine.load.users, processes);
     if (processes == 0 || !m->nodes.host.script.has_connections || needed <= m->file_limit)
         return true;
-    give_up(m, fail_free(EXIT_FILES, files_advice(m->file_limit, needed)));
+    give_up(m, master_failure(EXIT_FILES, files_advice(m->file_limit, needed)));
     return false;
 }
 
@@ -89,7 +59,7 @@ static bool has_good_host(struct master *m)
     if (!sends_here || !m->nodes.host.script.has_connections || !m->o->host ||
         m->nodes.host.script.has_proxies || resolve_check(m->o->host, &why) == 0)
         return true;
-    give_up(m, fail_free(EXIT_RESOLVE, why));
+    give_up(m, master_failure(EXIT_RESOLVE, why));
     return false;
 }
 
@@ -105,140 +75,10 @@ static int bind_link(struct master *m)
         sbuf_addf(&endpoint, "ipc://%s/link", m->nodes.children.folder);
     m->nodes.link = link_bind(endpoint.data, &why);
     sbuf_fini(&endpoint);
-    return m->nodes.link ? 0 : fail_free(EXIT_ADDRESS, why);
-}
-
-/* Where our own processes find us: "*" is no place to connect to. */
-static char *own_endpoint(const struct master *m)
-{
-    struct sbuf endpoint = {0};
-    const char *bound = link_endpoint(m->nodes.link);
-    const char *port = strrchr(bound, ':');
-    const char *host = m->o->master_bind_host;
-    bool is_everywhere = !strcmp(host, "*") || !strcmp(host, "0.0.0.0") || !strcmp(host, "::");
-    if (m->o->master && is_everywhere && port)
-        sbuf_addf(&endpoint, "tcp://127.0.0.1%s", port);
-    else
-        sbuf_adds(&endpoint, bound);
-    return sbuf_take(&endpoint);
-}
-
-static void make_node_id(char *to, size_t size)
-{
-    char host[64] = "localhost", hex[33];
-    gethostname(host, sizeof host - 1);
-    random_hex(hex, 32);
-    snprintf(to, size, "%.50s_%s", host, hex);
-}
-
-static int start_child(struct master *m, const char *role, const char *endpoint,
-                       const char *node_id)
-{
-    char *why = NULL;
-    struct child_config config = {
-        .role = role,
-        .endpoint = endpoint,
-        .node_id = node_id,
-        .options_json = m->options_json,
-        .o = m->o,
-        .is_quiet = !strcmp(role, "worker"),
-        .is_host = strcmp(role, "worker") != 0,
-    };
-    if (children_start(&m->nodes.children, &config, &why) != 0)
-        return fail_free(EXIT_FAILED, why);
-    if (!strcmp(role, "worker"))
-        log_debug("root", "Started child worker with pid #%d",
-                  (int)m->nodes.children.list[m->nodes.children.count - 1].pid);
-    return 0;
-}
-
-int master_start_host(struct master *m)
-{
-    char *endpoint = own_endpoint(m);
-    int rc = start_child(m, m->nodes.is_local ? "local" : "script-host", endpoint,
-                         m->nodes.host.node_id);
-    m->nodes.host.is_alive = rc == 0;
-    free(endpoint);
-    return rc;
-}
-
-static int start_workers(struct master *m, size_t count)
-{
-    char *endpoint = own_endpoint(m);
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < count; i++) {
-        char node_id[96];
-        make_node_id(node_id, sizeof node_id);
-        rc = start_child(m, "worker", endpoint, node_id);
-    }
-    free(endpoint);
-    return rc;
-}
-
-void master_start_missing(struct master *m)
-{
-    size_t wanted = m->nodes.is_local ? 0 : (size_t)worker_process_count(m->o);
-    size_t there = children_running(&m->nodes.children) - m->nodes.host.is_alive;
-    if (there < wanted)
-        start_workers(m, wanted - there);
-}
-
-static int start_children(struct master *m)
-{
-    int rc = master_start_host(m);
-    return rc || m->nodes.is_local ? rc : start_workers(m, (size_t)worker_process_count(m->o));
+    return m->nodes.link ? 0 : master_failure(EXIT_ADDRESS, why);
 }
 
 /* ---- in the loop ---- */
-
-static char *page_url(const struct master *m, const struct web_config *c)
-{
-    struct sbuf url = {0};
-    bool is_any = !c->host || !c->host[0] || !strcmp(c->host, "*");
-    const char *host = is_any ? "0.0.0.0" : c->host;
-    if (m->o->web_host_display_name)
-        sbuf_adds(&url, m->o->web_host_display_name);
-    else
-        sbuf_addf(&url, strchr(host, ':') ? "%s://[%s]:%d%s" : "%s://%s:%d%s",
-                  c->tls_cert && c->tls_key ? "https" : "http", host, web_port(m->web),
-                  c->base_path);
-    return sbuf_take(&url);
-}
-
-static int start_web(struct master *m)
-{
-    char *why = NULL;
-    bool has_tls = m->o->tls_cert && m->o->tls_key;
-    struct web_config config = {
-        .host = m->o->web_host,
-        .port = m->o->web_port,
-        .tls_cert = has_tls ? m->o->tls_cert : NULL,
-        .tls_key = has_tls ? m->o->tls_key : NULL,
-        .base_path = m->o->web_base_path ? m->o->web_base_path : "",
-        .web_login = m->o->web_login,
-        .secret = m->page_secret,
-    };
-    random_hex(m->page_secret, 32);
-    if (m->o->headless)
-        return 0;
-    if (!web_check_tls(&config, &why))
-        return fail_free(EXIT_CERTIFICATE, why);
-    publish_view(m);
-    m->web = web_start(&config, m->bridge, &why);
-    if (!m->web)
-        return fail_free(m->o->is_locust ? EXIT_UNHANDLED : EXIT_ADDRESS, why);
-    master_tell_page(m);
-    m->page_url = page_url(m, &config);
-    log_info(MAIN_LOGGER, "Starting web interface at %s, press enter to open your default browser.",
-             m->page_url);
-    return 0;
-}
-
-void master_tell_page(struct master *m)
-{
-    if (m->web)
-        script_tell_page(&m->nodes, web_inner_port(m->web), m->page_secret);
-}
 
 static void warn_of_ignored_options(const struct master *m)
 {
@@ -306,7 +146,7 @@ static void open_doors(struct master *m)
     warn_of_ignored_options(m);
     if (m->nodes.host.script.has_shape)
         m->machine.load.run_time_s = 0;
-    int code = start_web(m);
+    int code = page_open(m);
     if (code == 0)
         code = results_open(m);
     if (code == 0)
@@ -559,8 +399,8 @@ static void init(struct master *m, const struct options *o)
     m->machine.load.run_time_s = o->run_time_s;
     m->machine.load.host = o->host && o->host[0] ? mem_strdup(o->host) : NULL;
     m->options_json = options_json(o);
-    random_hex(m->nodes.boot_id, sizeof m->nodes.boot_id - 1);
-    make_node_id(m->nodes.host.node_id, sizeof m->nodes.host.node_id);
+    master_random_hex(m->nodes.boot_id, sizeof m->nodes.boot_id - 1);
+    processes_node_id(m->nodes.host.node_id, sizeof m->nodes.host.node_id);
     m->tunables = tunables_usual;
     m->settle_s = run_settle_s();
     m->bridge = bridge_new();
@@ -578,11 +418,11 @@ static int serve(struct master *m)
     raise_file_limit(m);
     int code = 0;
     if (children_open(&m->nodes.children, &why) != 0)
-        code = fail_free(EXIT_FAILED, why);
+        code = master_failure(EXIT_FAILED, why);
     if (code == 0)
         code = bind_link(m);
     if (code == 0)
-        code = start_children(m);
+        code = processes_start(m);
     if (code != 0)
         return exit_code_as(m->o->is_locust, code);
     m->link_event = event_new(m->base, link_fd(m->nodes.link), EV_READ | EV_PERSIST, on_link, m);
@@ -603,20 +443,12 @@ static void end_children(struct master *m)
     children_close(&m->nodes.children);
 }
 
-void master_close_page(struct master *m)
-{
-    questions_host_ended(m); /* threads of the server wait for these answers */
-    bridge_close(m->bridge);
-    web_stop(m->web);
-    m->web = NULL;
-}
-
 static void fini(struct master *m)
 {
     struct event *events[] = {m->link_event, m->drain,        m->second,
                               m->wake,       m->bridge_event, m->signals[0],
                               m->signals[1], m->signals[2],   m->signals[3]};
-    master_close_page(m);
+    page_close(m);
     keyboard_close(m);
     results_close(m);
     link_close(m->nodes.link, 500);

@@ -98,7 +98,7 @@ static void release(struct master *m)
     }
     if (m->nodes.host.is_alive && !m->nodes.host.has_script) /* it is loading the locustfile */
         children_signal_node(&m->nodes.children, m->nodes.host.node_id, SIGTERM);
-    master_close_page(m); /* while they end */
+    page_close(m); /* while they end */
     run_on(m, &(struct machine_event){.kind = ON_CHILDREN,
                                       .children = children_running(&m->nodes.children)});
 }
@@ -115,6 +115,11 @@ void run_reset(struct master *m)
 {
     record_reset(&m->record, master_now().unix_time);
     script_tell(&m->nodes, "reset_stats", &(struct event_args){0});
+}
+
+static void are_written(struct master *m, int code)
+{
+    run_on(m, &(struct machine_event){.kind = ON_WRITTEN, .number = code});
 }
 
 static void carry_out(struct master *m, const struct machine_action *a)
@@ -160,7 +165,7 @@ static void carry_out(struct master *m, const struct machine_action *a)
         run_on(m, &(struct machine_event){.kind = ON_JUDGED, .number = judge(m)});
         break;
     case DO_WRITE:
-        results_end(m);
+        results_end(m, are_written);
         break;
     case DO_RELEASE:
         release(m);

@@ -78,7 +78,7 @@ void reload_begin(struct master *m)
     children_forget_refusal(&m->nodes.children);
     log_info(LOGGER, "The locustfile is loaded anew");
     if (!h->is_alive)
-        master_start_host(m);
+        processes_start_host(m);
     else if (local)
         restart_process(m, local);
     else
@@ -98,7 +98,7 @@ static void follow(struct master *m)
         if (children_has(&m->nodes.children, w->id)) /* should it end, we are told */
             w->liveness = LOAD_TIMEOUT_S;
     }
-    master_start_missing(m);
+    processes_start_missing(m);
 }
 
 void reload_script_came(struct master *m)
@@ -108,7 +108,6 @@ void reload_script_came(struct master *m)
         return; /* it came for the first time */
     a->is_on = false;
     log_info(LOGGER, "The locustfile was loaded anew");
-    master_tell_page(m);
     follow(m);
     publish_view(m);
 }

@@ -188,14 +188,14 @@ static void end_is_written(struct master *m)
 {
     const int code = log_code(m);
     const bool has_failed = m->outputs && outputs_have_failed(m->outputs);
-    m->is_end_out = false;
-    run_on(m, &(struct machine_event){.kind = ON_WRITTEN,
-                                      .number = has_failed ? EXIT_OUTPUT_FILE : code});
+    void (*const is_written)(struct master *, int) = m->is_written;
+    m->is_written = NULL;
+    is_written(m, has_failed ? EXIT_OUTPUT_FILE : code);
 }
 
 static void advance(struct master *m)
 {
-    if (m->is_end_out && outputs_are_done(m->outputs, master_now().mono))
+    if (m->is_written && outputs_are_done(m->outputs, master_now().mono))
         end_is_written(m);
 }
 
@@ -240,9 +240,10 @@ void results_second(struct master *m)
     advance(m);
 }
 
-void results_end(struct master *m)
+void results_end(struct master *m, void (*is_written)(struct master *m, int code))
 {
     uint64_t late = m->record.trouble.late;
+    m->is_written = is_written;
     if (late > 0)
         log_debug(LOGGER, "%llu reports of earlier runs were dropped", (unsigned long long)late);
     if (!m->outputs) {
@@ -250,7 +251,6 @@ void results_end(struct master *m)
         return;
     }
     struct snapshot *last = take_last(m);
-    m->is_end_out = true;
     outputs_run_end(m->outputs, last);
     snapshot_unref(last);
 }
@@ -259,13 +259,13 @@ void results_end(struct master *m)
 static void hurry(struct master *m)
 {
     double until = master_now().mono + FORCE_WAIT_S;
-    if (!m->is_end_out && is_due(m, until)) {
+    if (!m->is_written && is_due(m, until)) {
         publish_view(m);
         tick(m);
     }
     for (double now = 0; now < until; now = master_now().mono) {
         bool is_done = outputs_settle(m->outputs, 0.1);
-        if (m->is_end_out ? outputs_are_done(m->outputs, now) : is_done)
+        if (m->is_written ? outputs_are_done(m->outputs, now) : is_done)
             return;
     }
 }

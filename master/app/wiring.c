@@ -3,30 +3,6 @@
  * done up here when something has come. */
 #include "common/base/clk.h"
 #include "master/app/core.h"
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/random.h>
-
-struct run_clock master_now(void)
-{
-    const struct clk_moment now = clk_now();
-    return (struct run_clock){now.mono, now.steady};
-}
-
-void master_random(void *bytes, size_t len)
-{
-    if (getrandom(bytes, len, 0) != (ssize_t)len) {
-        perror("getrandom");
-        abort();
-    }
-}
-
-void master_schedule(struct event *e, double in_s)
-{
-    struct timeval t = {(time_t)in_s, (suseconds_t)((in_s - floor(in_s)) * 1e6)};
-    event_add(e, &t);
-}
 
 static struct run_clock now(void *arg)
 {
@@ -86,8 +62,10 @@ static void settings(void *arg)
 
 static void loaded(void *arg, bool is_script)
 {
-    if (is_script)
+    if (is_script) {
         reload_script_came(arg);
+        page_tell_host(arg);
+    }
     questions_loaded_anew(arg);
 }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /* See machine.h. */
-#include "common/base/mem.h"
 #include "master/run/machine_int.h"
 #include <assert.h>
 #include <math.h>
@@ -25,25 +24,6 @@ void machine_fini(struct machine *m)
     dispatch_free(m->dispatch);
     roster_fini(&m->roster);
     free(m->actions);
-}
-
-void machine_do(struct machine *m, struct machine_action a)
-{
-    if (m->action_count == m->action_cap) {
-        m->action_cap = m->action_cap ? 2 * m->action_cap : 16;
-        m->actions = mem_realloc(m->actions, m->action_cap * sizeof *m->actions);
-    }
-    m->actions[m->action_count++] = a;
-}
-
-bool machine_next(struct machine *m, struct machine_action *a)
-{
-    if (m->action_next == m->action_count) {
-        m->action_next = m->action_count = 0;
-        return false;
-    }
-    *a = m->actions[m->action_next++];
-    return true;
 }
 
 static bool is_limit_near(const struct machine *m)

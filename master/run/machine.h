@@ -17,6 +17,7 @@
  *   machine_workers.c  what the workers do, and what follows for the run
  *   machine_finish.c   the steps of the end, and the exit code
  *   machine_control.c  start, change, ramp and stop of a run
+ *   machine_action.c   the list of actions
  *
  * Calls go down this list only.
  */

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+/* page: the server of the page, from its start to its end. */
+#include "common/base/log.h"
+#include "common/base/sbuf.h"
+#include "master/app/core.h"
+#include "master/run/exit_code.h"
+#include "master/web/web.h"
+#include <string.h>
+
+static char *page_url(const struct master *m, const struct web_config *c)
+{
+    struct sbuf url = {0};
+    bool is_any = !c->host || !c->host[0] || !strcmp(c->host, "*");
+    const char *host = is_any ? "0.0.0.0" : c->host;
+    if (m->o->web_host_display_name)
+        sbuf_adds(&url, m->o->web_host_display_name);
+    else
+        sbuf_addf(&url, strchr(host, ':') ? "%s://[%s]:%d%s" : "%s://%s:%d%s",
+                  c->tls_cert && c->tls_key ? "https" : "http", host, web_port(m->web),
+                  c->base_path);
+    return sbuf_take(&url);
+}
+
+void page_tell_host(struct master *m)
+{
+    if (m->web)
+        script_tell_page(&m->nodes, web_inner_port(m->web), m->page_secret);
+}
+
+int page_open(struct master *m)
+{
+    char *why = NULL;
+    bool has_tls = m->o->tls_cert && m->o->tls_key;
+    struct web_config config = {
+        .host = m->o->web_host,
+        .port = m->o->web_port,
+        .tls_cert = has_tls ? m->o->tls_cert : NULL,
+        .tls_key = has_tls ? m->o->tls_key : NULL,
+        .base_path = m->o->web_base_path ? m->o->web_base_path : "",
+        .web_login = m->o->web_login,
+        .secret = m->page_secret,
+    };
+    master_random_hex(m->page_secret, 32);
+    if (m->o->headless)
+        return 0;
+    if (!web_check_tls(&config, &why))
+        return master_failure(EXIT_CERTIFICATE, why);
+    publish_view(m);
+    m->web = web_start(&config, m->bridge, &why);
+    if (!m->web)
+        return master_failure(m->o->is_locust ? EXIT_UNHANDLED : EXIT_ADDRESS, why);
+    page_tell_host(m);
+    m->page_url = page_url(m, &config);
+    log_info(MAIN_LOGGER, "Starting web interface at %s, press enter to open your default browser.",
+             m->page_url);
+    return 0;
+}
+
+void page_close(struct master *m)
+{
+    questions_host_ended(m); /* threads of the server wait for these answers */
+    bridge_close(m->bridge);
+    web_stop(m->web);
+    m->web = NULL;
+}
