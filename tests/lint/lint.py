@@ -117,6 +117,32 @@ def check_calls(path, lines, homes, report):
                 report(index, "call", f"{folder} may not use {name} of {homes[name]}")
 
 
+# Folders in which no file calls another that calls it, by however many others.
+NO_CIRCLES = ["master/app", "master/nodes", "master/run"]
+
+
+def calls_of(paths):
+    """{file: the files whose functions it calls}."""
+    texts = {path: re.sub(r'"(\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/', "", (ROOT / path).read_text(), flags=re.DOTALL) for path in paths}
+    defined = r"^(?!static\b|typedef\b)(?:[A-Za-z_][\w *]*?\b(\w+)\([^;{}]*\)|[A-Z]+\((\w+)\))\n\{"
+    homes = {a or b: path for path, text in texts.items() for a, b in re.findall(defined, text, re.MULTILINE)}
+    return {path: {homes[name] for name in re.findall(r"(?<![.>\w])[a-z]\w+\b", text) if homes.get(name, path) != path} for path, text in texts.items()}
+
+
+def check_circles(paths, findings):
+    for folder in NO_CIRCLES:
+        calls = calls_of([path for path in paths if str(Path(path).parent) == folder and path.endswith(".c")])
+        for path in calls:
+            reached, ahead = set(), list(calls[path])
+            while ahead:
+                at = ahead.pop()
+                if at not in reached:
+                    reached.add(at)
+                    ahead += calls[at]
+            if path in reached:
+                findings.add(path, 1, "circle", "calls files that call it")
+
+
 def check_functions(lines, report):
     start = None
     for index, line in enumerate(lines):
@@ -177,6 +203,7 @@ def main():
     homes = definitions([path for path in paths if str(Path(path).parent) in LAYERS and path.endswith(".c")])
     findings = Findings()
     check_table(paths, findings)
+    check_circles(paths, findings)
     for path in paths:
         check(path, homes, findings)
     everything = set(subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split())
