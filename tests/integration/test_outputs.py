@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from harness import BUILD, KATYDID, free_port, get_json, katydid, locustfile, run_katydid, target, wait_for
+from harness import BUILD, KATYDID, PATIENCE, free_port, get_json, katydid, locustfile, run_katydid, target, wait_for
 
 USER = '''
 from locust import HttpUser, constant, task
@@ -110,7 +110,7 @@ def test_lines_of_several_processes_stay_whole(tmp_path, into):
         command = f"'{KATYDID}' -f '{file}' --headless --only-summary --processes 4 -u 4 -r 4 -t 2 2>&1"
         command += " | (sleep 2; cat)" if into == "pipe" else ""
         with open(tmp_path / "out", "wb") as out:
-            subprocess.run(["bash", "-c", command], stdout=out, check=True, timeout=60, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+            subprocess.run(["bash", "-c", command], stdout=out, check=True, timeout=PATIENCE, env={**os.environ, "PYTHONUNBUFFERED": "1"})
     lines = [line for line in (tmp_path / "out").read_text().splitlines() if re.search("[PEWL]{9}", line)]
     torn = [line for line in lines if not re.fullmatch(WHOLE, line)]
     assert len(lines) > 100 and not torn, torn[:3]
@@ -138,14 +138,14 @@ def test_workers_say_once_what_their_host_does_not_mind():
 def test_closed_standard_streams(tmp_path, closed):
     with locustfile(PRINTS) as file:
         command = f"'{KATYDID}' -f '{file}' --headless -u 1 -t 1s --logfile '{tmp_path}/log' --csv '{tmp_path}/o' {closed}"
-        done = subprocess.run(["bash", "-c", command], capture_output=True, timeout=60)
+        done = subprocess.run(["bash", "-c", command], capture_output=True, timeout=PATIENCE)
     assert done.returncode == 0 and "Traceback" not in (tmp_path / "log").read_text()
     assert (tmp_path / "o_stats.csv").read_text().startswith("Type,Name")
 
 
 def test_a_reader_that_goes_away_leaves_no_traceback():
     with locustfile(USER) as file:
-        done = subprocess.run(["bash", "-c", f"'{KATYDID}' -f '{file}' --list | head -0"], capture_output=True, text=True, timeout=60)
+        done = subprocess.run(["bash", "-c", f"'{KATYDID}' -f '{file}' --list | head -0"], capture_output=True, text=True, timeout=PATIENCE)
     assert done.stderr == "", done.stderr
 
 

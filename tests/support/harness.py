@@ -66,7 +66,12 @@ def sanitizer_env():
         return {}
     names = ("libasan.so", "libstdc++.so.6")  # the second: greenlet throws, and asan looks for it at the start
     found = [subprocess.run(["gcc", f"-print-file-name={n}"], capture_output=True, text=True, check=True).stdout.strip() for n in names]
-    return {"LD_PRELOAD": " ".join(found), "ASAN_OPTIONS": "detect_leaks=0"}
+    return {"LD_PRELOAD": " ".join(found), "ASAN_OPTIONS": asan_options("detect_leaks=0")}
+
+
+def asan_options(*more):
+    """These beside those of the environment (leftovers.py)."""
+    return ":".join(filter(None, (os.environ.get("ASAN_OPTIONS"), *more)))
 
 
 class Process:
@@ -78,6 +83,8 @@ class Process:
             del full[name]
         if str(BUILD / "python") in full.get("PYTHONPATH", ""):
             full.update(sanitizer_env())
+        elif BUILD.name == "asan" and "LD_PRELOAD" in full:  # a library of a test's, which comes before asan's
+            full["ASAN_OPTIONS"] = asan_options("verify_asan_link_order=0", "detect_leaks=0")
         self.command = [*map(str, prefix), *map(str, command)]
         self.popen = subprocess.Popen(
             self.command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
