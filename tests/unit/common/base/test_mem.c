@@ -54,6 +54,8 @@ static void fill(struct stats *s)
 
 static void run_report(const void *arg)
 {
+    struct sbuf names = {0};
+    struct report_names known = {0};
     const struct input *in = arg;
     struct sbuf ours = {0}, locust = {0};
     struct stats s, t;
@@ -64,6 +66,13 @@ static void run_report(const void *arg)
     written_apply(&s, in->bytes, in->len, &(struct written_of){.node = "w"});
     report_pack(&s, &ours);
     report_merge(&t, ours.data, ours.len, "n");
+    sbuf_clear(&ours);
+    report_pack_numbered(&s, &ours);
+    report_pack_names(&s, 1, true, &names);
+    report_merge_numbered(
+        &t, &known, &(struct report_bytes){ours.data, names.data, ours.len, names.len}, "n", NULL);
+    report_names_fini(&known);
+    sbuf_fini(&names);
     sbuf_addc(&locust, '\x83');
     report_pack_locust(&s, &locust);
     report_merge_locust(&t, locust.data, locust.len);
