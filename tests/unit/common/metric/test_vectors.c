@@ -83,7 +83,7 @@ static void check_hist(const struct tally *t, const json_t *expected)
     struct sbuf got = {0}, want = {0};
     struct pairs buckets = {json_object_get(expected, "core_buckets"), 0};
     pack_expected(json_object_get(expected, "hist"), &want);
-    hist_pack(&t->hist, &got);
+    hist_pack_pairs(&t->hist, &got);
     assert_int_equal(got.len, want.len);
     if (want.len)
         assert_memory_equal(got.data, want.data, want.len);
