@@ -120,7 +120,7 @@ void publish_view(struct master *m)
     head.timeline = timeline_snapshot(m->record.timeline);
     head.events = events_snapshot(m->record.events);
     head.is_saturated = events_is_saturated(m->record.events, head.now);
-    bridge_publish(m->bridge, viewer_build(m->record.viewer, &head, &m->record.stats));
+    bridge_publish(m->bridge, view_builder_build(m->record.view_builder, &head, &m->record.stats));
     for (size_t i = 0; i < head.output_count; i++)
         free(states[i].trouble);
     free(workers);

@@ -107,7 +107,7 @@ static void apply_written(struct record *r, const struct worker *w, struct slice
         r->trouble.broken++;
     if (!of.is_part)
         host_stats_written(r->host_stats, of.number);
-    viewer_forget(r->viewer);
+    view_builder_forget(r->view_builder);
     snapshot_forget(r->snapshots);
 }
 
@@ -217,7 +217,7 @@ void record_clear(struct record *r, double now)
 {
     host_stats_clear(r->host_stats);
     stats_clear(&r->stats, now);
-    viewer_forget(r->viewer);
+    view_builder_forget(r->view_builder);
     snapshot_forget(r->snapshots);
     timeline_clear(r->timeline, now);
     events_clear(r->events);
@@ -317,7 +317,7 @@ void record_init(struct record *r, size_t timeline_bytes, double now)
     r->timeline = timeline_new(timeline_bytes);
     r->events = events_new();
     r->samples = samples_new(SAMPLES_BYTES);
-    r->viewer = viewer_new();
+    r->view_builder = view_builder_new();
     r->snapshots = snapshot_maker_new();
     r->host_stats = host_stats_new();
 }
@@ -328,7 +328,7 @@ void record_fini(struct record *r)
     host_stats_free(r->host_stats);
     timeline_free(r->timeline);
     events_free(r->events);
-    viewer_free(r->viewer);
+    view_builder_free(r->view_builder);
     snapshot_maker_free(r->snapshots);
     samples_free(r->samples);
     row_names_clear(&r->row_names);

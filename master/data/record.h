@@ -35,7 +35,7 @@ struct record {
     struct events *events;
     struct samples *samples;
     struct losses losses;
-    struct viewer *viewer; /* what is kept between views, ... */
+    struct view_builder *view_builder; /* what is kept between views, ... */
     struct snapshot_maker *snapshots;
     struct host_stats *host_stats;
     struct trouble trouble;

@@ -71,7 +71,7 @@ struct row_memory {
     struct view_row row; /* method and name unset */
 };
 
-struct viewer {
+struct view_builder {
     uint64_t tick;
     struct row_memory total;
     struct row_memory *rows; /* in insertion order, as in the statistics */
@@ -80,14 +80,14 @@ struct viewer {
     struct tunables_shares statistics;
 };
 
-struct viewer *viewer_new(void)
+struct view_builder *view_builder_new(void)
 {
-    struct viewer *v = mem_zalloc(sizeof *v);
+    struct view_builder *v = mem_zalloc(sizeof *v);
     v->statistics = tunables_usual.statistics;
     return v;
 }
 
-void viewer_free(struct viewer *v)
+void view_builder_free(struct view_builder *v)
 {
     if (!v)
         return;
@@ -96,18 +96,18 @@ void viewer_free(struct viewer *v)
     free(v);
 }
 
-void viewer_forget(struct viewer *v)
+void view_builder_forget(struct view_builder *v)
 {
     v->count = 0;
     v->total.tally = NULL;
 }
 
-void viewer_ask(struct viewer *v, const struct tunables_shares *statistics)
+void view_builder_ask(struct view_builder *v, const struct tunables_shares *statistics)
 {
     if (!memcmp(&v->statistics, statistics, sizeof *statistics))
         return;
     v->statistics = *statistics;
-    viewer_forget(v); /* so that every row is made anew */
+    view_builder_forget(v); /* so that every row is made anew */
 }
 
 /* Which percentiles of which histogram are shown, and where. */
@@ -164,7 +164,7 @@ static void set_quantiles(struct view_row *r, const struct tally *t, unsigned of
     }
 }
 
-void viewer_set_figures(struct view_row *r, const struct tally *t)
+void view_set_figures(struct view_row *r, const struct tally *t)
 {
 #define SHOWN_COUNT(field, name, from, unit, label, width, meaning) r->field = t->from;
 #include "common/metric/columns.def"
@@ -189,7 +189,7 @@ static double quantile_of(const struct view_row *r, const struct tally *t, doubl
     return tally_quantile_ms(t, share);
 }
 
-static void set_asked(struct viewer *v, struct view_row *r, const struct tally *t)
+static void set_asked(struct view_builder *v, struct view_row *r, const struct tally *t)
 {
     for (size_t i = 0; i < v->statistics.count; i++)
         r->asked[i] = quantile_of(r, t, v->statistics.of[i]);
@@ -200,7 +200,7 @@ static bool is_near(double a, double b, double share)
     return fabs(a - b) <= share * fmax(fabs(a), fabs(b));
 }
 
-static void update_row(struct viewer *v, struct row_memory *m, const struct tally *t,
+static void update_row(struct view_builder *v, struct row_memory *m, const struct tally *t,
                        const struct stats *s)
 {
     struct view_row *r = &m->row;
@@ -212,7 +212,7 @@ static void update_row(struct viewer *v, struct row_memory *m, const struct tall
     double rps = tally_current_rps(t, s), fail_rps = tally_current_fail_rps(t, s);
     double total_rps = tally_total_rps(t, s), total_fail_rps = tally_total_fail_rps(t, s);
     if (is_new || is_counted) {
-        viewer_set_figures(r, t);
+        view_set_figures(r, t);
         set_asked(v, r, t);
     }
     if (!is_new && !is_counted && is_near(rps, r->rps, 1e-9) &&
@@ -229,14 +229,14 @@ static void update_row(struct viewer *v, struct row_memory *m, const struct tall
 
 static int by_name_method(const void *a, const void *b, void *arg)
 {
-    const struct viewer *v = arg;
+    const struct view_builder *v = arg;
     const struct tally *left = v->rows[*(const size_t *)a].tally;
     const struct tally *right = v->rows[*(const size_t *)b].tally;
     int order = strcmp(left->name, right->name);
     return order ? order : strcmp(left->method, right->method);
 }
 
-static void grow(struct viewer *v, size_t count)
+static void grow(struct view_builder *v, size_t count)
 {
     if (count <= v->cap)
         return;
@@ -245,7 +245,7 @@ static void grow(struct viewer *v, size_t count)
     v->order = mem_realloc(v->order, v->cap * sizeof *v->order);
 }
 
-static void update_rows(struct viewer *v, const struct stats *s)
+static void update_rows(struct view_builder *v, const struct stats *s)
 {
     size_t known = v->count;
     grow(v, s->row_count);
@@ -262,7 +262,7 @@ static void update_rows(struct viewer *v, const struct stats *s)
         qsort_r(v->order, v->count, sizeof *v->order, by_name_method, v);
 }
 
-static void copy_rows(struct viewer *m, struct view *v, const struct stats *s)
+static void copy_rows(struct view_builder *m, struct view *v, const struct stats *s)
 {
     update_row(m, &m->total, &s->total, s);
     v->total = m->total.row;
@@ -343,7 +343,8 @@ static void copy_head(struct view *v, const struct view *head)
         v->classes[i].name = arena_text(v, head->classes[i].name);
 }
 
-struct view *viewer_build(struct viewer *m, const struct view *head, const struct stats *s)
+struct view *view_builder_build(struct view_builder *m, const struct view *head,
+                                const struct stats *s)
 {
     struct view *v = mem_dup(head, sizeof *head);
     v->arena = NULL;

@@ -2,7 +2,7 @@
 #pragma once
 /* view: what the master shows of a run: an immutable snapshot that web threads may read.
  *
- * The main thread builds one each second (viewer_build, by publish.c), publishes it with
+ * The main thread builds one each second (view_builder_build, by publish.c), publishes it with
  * bridge_publish and never touches it again; readers hold a reference. Numbers are already derived,
  * times are milliseconds, rates per second over the last finished second unless named otherwise.
  */

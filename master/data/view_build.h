@@ -10,19 +10,20 @@
 #include "common/metric/stats.h"
 #include "master/data/view.h"
 
-struct viewer;
-struct viewer *viewer_new(void);
-void viewer_free(struct viewer *v);
+struct view_builder;
+struct view_builder *view_builder_new(void);
+void view_builder_free(struct view_builder *v);
 /* The statistics were cleared: rows get new ids. */
-void viewer_forget(struct viewer *v);
+void view_builder_forget(struct view_builder *v);
 
 /* The percentiles that rows have besides the usual ones, from the next view on. */
-void viewer_ask(struct viewer *v, const struct tunables_shares *statistics);
+void view_builder_ask(struct view_builder *v, const struct tunables_shares *statistics);
 
 /* The figures of a row that do not depend on time: all but the rates. */
-void viewer_set_figures(struct view_row *r, const struct tally *t);
+void view_set_figures(struct view_row *r, const struct tally *t);
 
 /* A new view with one reference: *head gives every plain field and the lists of workers, classes,
  * outputs and points (all copied), the timeline and the events (whose references it takes over);
- * rows, total, failures and exceptions come from s. Its tick is the viewer's next one. */
-struct view *viewer_build(struct viewer *v, const struct view *head, const struct stats *s);
+ * rows, total, failures and exceptions come from s. Its tick is the builder's next one. */
+struct view *view_builder_build(struct view_builder *v, const struct view *head,
+                                const struct stats *s);

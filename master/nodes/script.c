@@ -120,7 +120,7 @@ static void tune(struct nodes *n)
                     s->bad_constant);
     n->machine->roster.liveness =
         n->is_local ? REGISTRY_LOCAL_PATIENCE_S : tunables_liveness(n->tunables);
-    viewer_ask(n->record->viewer, &n->tunables->statistics);
+    view_builder_ask(n->record->view_builder, &n->tunables->statistics);
     timeline_ask(n->record->timeline, &n->tunables->chart);
 }
 

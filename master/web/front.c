@@ -38,7 +38,7 @@
 #define FRONT_LINGER_S 2
 #define FRONT_NICE 5
 
-struct link {
+struct connection {
     struct front *front;
     struct bufferevent *client, *inner; /* NULL: not yet */
     struct event *first;                /* the bare socket, until its first byte */
@@ -50,7 +50,7 @@ struct link {
     int fd;                /* the bare socket; -1 once client owns it */
     char address[INET6_ADDRSTRLEN];
     bool is_ending; /* one side ended: flush the other */
-    struct link *next, *before;
+    struct connection *next, *before;
 };
 
 struct front {
@@ -61,7 +61,7 @@ struct front {
     SSL_CTX *tls;
     struct sockaddr_in inner;
     char secret[64];
-    struct link *links, *oldest;
+    struct connection *links, *oldest;
     unsigned count, uploads;
     size_t held; /* of all links */
     bool is_stopping;
@@ -70,7 +70,7 @@ struct front {
 
 /* -- the life of a link -- */
 
-static void link_free(struct link *l)
+static void link_free(struct connection *l)
 {
     struct front *f = l->front;
     if (l->first != NULL)
@@ -99,7 +99,7 @@ static void link_free(struct link *l)
         event_base_loopbreak(f->base);
 }
 
-static struct bufferevent *other(const struct link *l, const struct bufferevent *side)
+static struct bufferevent *other(const struct connection *l, const struct bufferevent *side)
 {
     return side == l->client ? l->inner : l->client;
 }
@@ -113,14 +113,14 @@ static const struct timeval ARRIVAL = {.tv_sec = FRONT_ARRIVAL_S};
 static const struct timeval STALL = {.tv_sec = FRONT_STALL_S};
 static const struct timeval IDLE = {.tv_sec = FRONT_IDLE_S};
 
-static void note_held(struct link *l)
+static void note_held(struct connection *l)
 {
     size_t held = waiting(l->client);
     l->front->held += held - l->held;
     l->held = held;
 }
 
-static void note_upload(struct link *l, size_t len)
+static void note_upload(struct connection *l, size_t len)
 {
     if (l->upload_left <= 0)
         return;
@@ -132,7 +132,7 @@ static void note_upload(struct link *l, size_t len)
 }
 
 /* How much may wait for a side. A socket's writer is to notice that its viewer is slow. */
-static size_t room_for(const struct link *l, const struct bufferevent *to)
+static size_t room_for(const struct connection *l, const struct bufferevent *to)
 {
     bool is_answer = to == l->client && !l->head.is_upgrade;
     return is_answer && l->front->held < FRONT_HELD_MAX ? FRONT_ANSWER_MAX : LINK_BYTES_MAX;
@@ -141,7 +141,7 @@ static size_t room_for(const struct link *l, const struct bufferevent *to)
 /* What one side sent goes to the other; too much on the way stops the reading. */
 static void on_read(struct bufferevent *side, void *arg)
 {
-    struct link *l = arg;
+    struct connection *l = arg;
     struct bufferevent *to = other(l, side);
     if (to == NULL)
         return;
@@ -176,7 +176,7 @@ static void on_rest(struct bufferevent *side, void *arg)
 
 /* The client has its answer. Where it is still sending, the kernel would cut the answer off when
  * the socket closes on unread bytes: those are read first. */
-static void finish(struct link *l)
+static void finish(struct connection *l)
 {
     static const struct timeval linger = {.tv_sec = FRONT_LINGER_S};
     bool is_sending = l->upload_left > 0 || l->head.is_chunked || l->inner == NULL;
@@ -198,7 +198,7 @@ static void finish(struct link *l)
 
 static void on_written(struct bufferevent *side, void *arg)
 {
-    struct link *l = arg;
+    struct connection *l = arg;
     note_held(l);
     if (l->is_ending) {
         if (side == l->client)
@@ -216,7 +216,7 @@ static void on_written(struct bufferevent *side, void *arg)
 
 static void on_side_event(struct bufferevent *side, short what, void *arg)
 {
-    struct link *l = arg;
+    struct connection *l = arg;
     struct bufferevent *to = other(l, side);
     if (what & BEV_EVENT_CONNECTED)
         return;
@@ -242,7 +242,7 @@ static void on_side_event(struct bufferevent *side, short what, void *arg)
 /* -- the request -- */
 
 /* Answers by itself, and lets the client read it before the end. */
-static void refuse(struct link *l, const char *status, const char *text)
+static void refuse(struct connection *l, const char *status, const char *text)
 {
     struct evbuffer *out = bufferevent_get_output(l->client);
     l->is_ending = true;
@@ -256,7 +256,7 @@ static void refuse(struct link *l, const char *status, const char *text)
                         status, strlen(text), text);
 }
 
-static bool open_inner(struct link *l)
+static bool open_inner(struct connection *l)
 {
     l->inner = bufferevent_socket_new(l->front->base, -1, BEV_OPT_CLOSE_ON_FREE);
     if (l->inner == NULL)
@@ -268,7 +268,7 @@ static bool open_inner(struct link *l)
     return true;
 }
 
-static long long upload_left(const struct link *l, long long there)
+static long long upload_left(const struct connection *l, long long there)
 {
     const struct front_head *h = &l->head;
     long long left = (long long)h->head_len + h->body_len - there;
@@ -277,7 +277,7 @@ static long long upload_left(const struct link *l, long long there)
 
 /* The rest of the head goes on, the body does not: civetweb, which refuses it, would wait for its
  * end (on_written tells it that there is none). */
-static void drop_body(struct link *l, struct evbuffer *in)
+static void drop_body(struct connection *l, struct evbuffer *in)
 {
     evbuffer_remove_buffer(in, bufferevent_get_output(l->inner),
                            l->head.head_len - l->head.line_len);
@@ -285,7 +285,7 @@ static void drop_body(struct link *l, struct evbuffer *in)
     bufferevent_disable(l->client, EV_READ);
 }
 
-static void pass_on(struct link *l)
+static void pass_on(struct connection *l)
 {
     struct front *f = l->front;
     struct evbuffer *in = bufferevent_get_input(l->client);
@@ -316,7 +316,7 @@ static void pass_on(struct link *l)
 }
 
 /* A head that is too long is civetweb's to refuse: it needs its first line only. */
-static bool take_head(struct link *l, struct evbuffer *in)
+static bool take_head(struct connection *l, struct evbuffer *in)
 {
     size_t len = evbuffer_get_length(in);
     const char *bytes = (const char *)evbuffer_pullup(in, -1);
@@ -334,7 +334,7 @@ static bool take_head(struct link *l, struct evbuffer *in)
 static void on_arrival(struct bufferevent *side, void *arg)
 {
     static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
-    struct link *l = arg;
+    struct connection *l = arg;
     struct evbuffer *in = bufferevent_get_input(side);
     if (!l->has_head && !take_head(l, in))
         return;
@@ -350,7 +350,7 @@ static void on_arrival(struct bufferevent *side, void *arg)
     }
 }
 
-static void refuse_plain(struct link *l)
+static void refuse_plain(struct connection *l)
 {
     static const char text[] =
         "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n"
@@ -364,7 +364,7 @@ static void refuse_plain(struct link *l)
     link_free(l);
 }
 
-static bool open_client(struct link *l)
+static bool open_client(struct connection *l)
 {
     struct front *f = l->front;
     SSL *ssl = f->tls != NULL ? SSL_new(f->tls) : NULL;
@@ -387,7 +387,7 @@ static bool open_client(struct link *l)
 
 static void on_first_byte(evutil_socket_t fd, short what, void *arg)
 {
-    struct link *l = arg;
+    struct connection *l = arg;
     unsigned char byte;
     (void)what;
     ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
@@ -405,7 +405,7 @@ static void on_first_byte(evutil_socket_t fd, short what, void *arg)
         link_free(l);
 }
 
-static void name_client(struct link *l, const struct sockaddr *from)
+static void name_client(struct connection *l, const struct sockaddr *from)
 {
     const void *address = from->sa_family == AF_INET6
                               ? (const void *)&((const struct sockaddr_in6 *)from)->sin6_addr
@@ -417,7 +417,7 @@ static void name_client(struct link *l, const struct sockaddr *from)
 /* The oldest one that has not asked yet, or does not take its answer, goes. */
 static bool make_room(struct front *f)
 {
-    for (struct link *l = f->oldest; l != NULL; l = l->before) {
+    for (struct connection *l = f->oldest; l != NULL; l = l->before) {
         if (l->inner == NULL || l->is_ending) {
             link_free(l);
             return true;
@@ -436,7 +436,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
         close(fd);
         return;
     }
-    struct link *l = mem_zalloc(sizeof *l);
+    struct connection *l = mem_zalloc(sizeof *l);
     l->front = f;
     l->fd = fd;
     l->next = f->links;

@@ -126,17 +126,17 @@ int main(int argc, char **argv)
         close_ms += ms;
         worst_ms = ms > worst_ms ? ms : worst_ms;
     }
-    struct viewer *m = viewer_new();
+    struct view_builder *m = view_builder_new();
     struct view head = {.boot_id = "", .run_id = "", .state = "running", .started_at = NOW};
     head.timeline = timeline_snapshot(t);
-    struct view *v = viewer_build(m, &head, &s);
+    struct view *v = view_builder_build(m, &head, &s);
     double view_ms = INFINITY;
     for (uint32_t i = 0; i < 10; i++) { /* every row has changed; the best is the least disturbed */
         add_second(t, &s, rows, count, numbers[2], NOW + seconds + i);
         view_unref(v);
         head.timeline = timeline_snapshot(t);
         uint64_t start = clk_mono_ns();
-        v = viewer_build(m, &head, &s);
+        v = view_builder_build(m, &head, &s);
         view_ms = fmin(view_ms, ms_since(start));
     }
     struct query q = {.has_from = true, .has_to = true, .from = NOW + 3, .to = NOW + seconds - 4};
@@ -155,7 +155,7 @@ int main(int argc, char **argv)
            timeline_resolution(v->timeline, NOW), range_ms, range_bytes >> 10, series_ms, report_ms,
            view_ms, tick_ms, tick_bytes >> 10, page_ms, page_bytes >> 10);
     view_unref(v);
-    viewer_free(m);
+    view_builder_free(m);
     timeline_free(t);
     stats_fini(&s);
     free(rows);

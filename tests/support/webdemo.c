@@ -42,7 +42,7 @@ struct demo {
     struct stats stats;
     struct timeline *timeline;
     struct events *events;
-    struct viewer *viewer;
+    struct view_builder *view_builder;
 };
 
 /* -- the model -- */
@@ -236,7 +236,7 @@ static void advance(struct demo *d, double now, bool is_past)
 static void forget(struct demo *d, double now)
 {
     stats_clear(&d->stats, now);
-    viewer_forget(d->viewer);
+    view_builder_forget(d->view_builder);
     timeline_clear(d->timeline, now);
     events_clear(d->events);
 }
@@ -409,7 +409,7 @@ static void publish(struct demo *d, double now)
                         .events = events_snapshot(d->events),
                         .is_saturated = events_is_saturated(d->events, now)};
     head.points = timeline_points(d->timeline, &head.point_count);
-    bridge_publish(d->bridge, viewer_build(d->viewer, &head, &d->stats));
+    bridge_publish(d->bridge, view_builder_build(d->view_builder, &head, &d->stats));
     free(ids);
     free(workers);
 }
@@ -493,7 +493,7 @@ int main(int argc, char **argv)
     stats_init(&d.stats, clk_wall(), STATS_LIMITS_DEFAULT);
     d.timeline = timeline_new(TIMELINE_BYTES);
     d.events = events_new();
-    d.viewer = viewer_new();
+    d.view_builder = view_builder_new();
     d.bridge = bridge_new();
     snprintf(d.boot_id, sizeof d.boot_id, "boot-%d", (int)getpid());
     if (is_running)
@@ -510,7 +510,7 @@ int main(int argc, char **argv)
     bridge_close(d.bridge);
     web_stop(web);
     bridge_free(d.bridge);
-    viewer_free(d.viewer);
+    view_builder_free(d.view_builder);
     events_free(d.events);
     timeline_free(d.timeline);
     stats_fini(&d.stats);

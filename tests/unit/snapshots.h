@@ -7,16 +7,16 @@
 static inline struct snapshot *snapshot_at(struct snapshot_maker *m, const struct stats *s,
                                            double now, unsigned users)
 {
-    struct viewer *viewer = viewer_new();
+    struct view_builder *viewer = view_builder_new();
     const struct view head = {.state = "running", .now = now, .users = users};
     const struct snapshot of = {.mono = now,
-                                .view = viewer_build(viewer, &head, s),
+                                .view = view_builder_build(viewer, &head, s),
                                 .wishes.tunables = tunables_usual,
                                 .run_number = 1,
                                 .is_live = true,
                                 .is_begun = true};
     struct snapshot *made = snapshot_build(m, &of, s);
-    viewer_free(viewer);
+    view_builder_free(viewer);
     return made;
 }
 

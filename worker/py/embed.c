@@ -216,7 +216,7 @@ static int run(enum embed_mode mode, int argc, char **argv)
 
 /* ---- end ------------------------------------------------------------------------------------ */
 
-struct deadline {
+struct time_limit {
     int code;
     pthread_mutex_t lock;
     pthread_cond_t over;
@@ -225,7 +225,7 @@ struct deadline {
 
 static void *end_anyway(void *arg)
 {
-    struct deadline *d = arg;
+    struct time_limit *d = arg;
     const uint64_t until = clk_mono_ns() + FINALIZE_S * UINT64_C(1000000000);
     pthread_mutex_lock(&d->lock);
     int rc = 0;
@@ -241,7 +241,7 @@ static void *end_anyway(void *arg)
 /* User threads or destructors may never end; the process does. */
 static int finalize(int code)
 {
-    struct deadline d = {
+    struct time_limit d = {
         .code = code, .lock = PTHREAD_MUTEX_INITIALIZER, .over = PTHREAD_COND_INITIALIZER};
     pthread_t thread;
     bool is_guarded = pthread_create(&thread, NULL, end_anyway, &d) == 0;

@@ -309,7 +309,7 @@ static void run_data(const void *arg)
     struct sbuf out = {0};
     struct timeline *t = timeline_new(1u << 20);
     struct events *e = events_new();
-    struct viewer *v = viewer_new();
+    struct view_builder *v = view_builder_new();
     struct view head = {.state = "running"};
     fill(&s);
     timeline_clear(t, 1700000000);
@@ -317,9 +317,9 @@ static void run_data(const void *arg)
     events_add(e, 1, "stage", "%s", "text");
     events_watch(e, 1700000000, 1, "w", &(struct events_health){.cpu = 99});
     events_list_unref(events_snapshot(e));
-    view_unref(viewer_build(v, &head, &s));
+    view_unref(view_builder_build(v, &head, &s));
     json_stats(&s, &out);
-    viewer_free(v);
+    view_builder_free(v);
     events_free(e);
     timeline_free(t);
     stats_fini(&s);

@@ -67,7 +67,7 @@ static int make_run(void **state)
 {
     (void)state;
     static const char *const names[ROWS] = {"/a", "</script><b>\xff\x01", "/\342\200\256c"};
-    struct viewer *m = viewer_new();
+    struct view_builder *m = view_builder_new();
     stats_init(&stats, NOW, STATS_LIMITS_DEFAULT);
     timeline = timeline_new((size_t)64 << 20);
     events = events_new();
@@ -86,16 +86,16 @@ static int make_run(void **state)
     }
     timeline_close(timeline, NOW + SECONDS);
     timeline_work(timeline, true);
-    view = viewer_build(m,
-                        &(struct view){.boot_id = "b",
-                                       .run_id = "r",
-                                       .state = "stopped",
-                                       .started_at = NOW,
-                                       .ended_at = NOW + SECONDS,
-                                       .timeline = timeline_snapshot(timeline),
-                                       .events = events_snapshot(events)},
-                        &stats);
-    viewer_free(m);
+    view = view_builder_build(m,
+                              &(struct view){.boot_id = "b",
+                                             .run_id = "r",
+                                             .state = "stopped",
+                                             .started_at = NOW,
+                                             .ended_at = NOW + SECONDS,
+                                             .timeline = timeline_snapshot(timeline),
+                                             .events = events_snapshot(events)},
+                              &stats);
+    view_builder_free(m);
     return 0;
 }
 

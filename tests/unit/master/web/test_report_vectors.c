@@ -115,20 +115,20 @@ static void put_second(struct run *r, int second)
 
 static struct view *view_of(struct run *r)
 {
-    struct viewer *m = viewer_new();
-    struct view *v = viewer_build(m,
-                                  &(struct view){.now = NOW + SECONDS + 1,
-                                                 .boot_id = "b",
-                                                 .run_id = "r",
-                                                 .state = "stopped",
-                                                 .version = "1",
-                                                 .locustfile = "f.py",
-                                                 .started_at = NOW + 0.25,
-                                                 .ended_at = NOW + SECONDS - 0.5,
-                                                 .timeline = timeline_snapshot(r->timeline),
-                                                 .events = events_snapshot(r->events)},
-                                  &r->stats);
-    viewer_free(m);
+    struct view_builder *m = view_builder_new();
+    struct view *v = view_builder_build(m,
+                                        &(struct view){.now = NOW + SECONDS + 1,
+                                                       .boot_id = "b",
+                                                       .run_id = "r",
+                                                       .state = "stopped",
+                                                       .version = "1",
+                                                       .locustfile = "f.py",
+                                                       .started_at = NOW + 0.25,
+                                                       .ended_at = NOW + SECONDS - 0.5,
+                                                       .timeline = timeline_snapshot(r->timeline),
+                                                       .events = events_snapshot(r->events)},
+                                        &r->stats);
+    view_builder_free(m);
     return v;
 }
 
