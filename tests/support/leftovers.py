@@ -5,10 +5,12 @@ Children of a program that has ended become children of the test process, so tha
 sanitizers go to files, so that they are found whoever reads the program's stderr, or nobody.
 """
 
+import atexit
 import ctypes
 import gc
 import os
 import re
+import shutil
 import signal
 import tempfile
 import time
@@ -32,6 +34,7 @@ def watch():
     """To be called once, before anything is started; returns the folder that sanitizer reports go to."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     folder = tempfile.mkdtemp(prefix="katydid-reports-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     for name in SANITIZER_OPTIONS:
         os.environ[name] = ":".join(filter(None, (os.environ.get(name), f"log_path={folder}/report")))
     return Path(folder)
