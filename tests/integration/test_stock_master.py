@@ -4,6 +4,8 @@ test, and leaves; the master's totals are those of the target."""
 import json
 import tempfile
 import time
+import urllib.error
+import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -99,9 +101,16 @@ def test_a_test_is_stopped_and_started_again():
             stock.wait_line("Worker .* quit")
 
 
-def start(page, users):
-    import urllib.request
+def is_up(page):
+    try:
+        return urllib.request.urlopen(page, timeout=60).status == 200
+    except urllib.error.URLError:
+        return False
 
+
+def start(page, users):
+    """The page may open later than a worker joins."""
+    wait_for(lambda: is_up(page), "the page")
     form = f"user_count={users}&spawn_rate=10".encode()
     with urllib.request.urlopen(page + "/swarm", data=form, timeout=60) as answer:
         assert json.loads(answer.read())["success"]

@@ -306,6 +306,8 @@ def test_a_stop_said_twice_while_users_ramp_down_ends_each_once(mode):
             seen = get_json(process.url + "/stats/requests")
             return all(seen[key] == value for key, value in wanted.items())
 
+        if mode:
+            wait_for(lambda: get_json(process.url + "/worker-count")["worker_count"] == 2, "both workers")
         start(process.url, user_count=4, spawn_rate=50)
         wait_for(lambda: is_so(state="running", user_count=4), "4 users")
         start(process.url, user_count=1, spawn_rate=50)
