@@ -227,5 +227,6 @@ void sbuf_add_csv_no_formula(struct sbuf *b, const char *text)
 void sbuf_add_varint(struct sbuf *b, uint64_t number)
 {
     unsigned char bytes[VARINT_MAX];
-    sbuf_add(b, bytes, (size_t)(varint_put(bytes, number) - bytes));
+    const unsigned char *end = varint_put(bytes, number);
+    sbuf_add(b, bytes, (size_t)(end - bytes));
 }

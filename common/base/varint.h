@@ -54,7 +54,7 @@ static inline bool varint_read(const unsigned char **p, const unsigned char *end
 /* 0, -1, 1, -2 … as 0, 1, 2, 3 … */
 static inline uint64_t varint_of_signed(int64_t value)
 {
-    return ((uint64_t)value << 1) ^ (uint64_t)(value >> 63);
+    return ((uint64_t)value << 1) ^ (value < 0 ? UINT64_MAX : 0);
 }
 
 static inline int64_t varint_signed(uint64_t value)

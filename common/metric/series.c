@@ -49,7 +49,7 @@ static void *grown(void *list, size_t count, size_t *cap)
 static bool is_name(const char *name)
 {
     size_t i = 0;
-    for (; name[i] && i <= METRIC_NAME_MOST; i++) {
+    for (; i <= METRIC_NAME_MOST && name[i]; i++) {
         const unsigned char c = (unsigned char)name[i];
         if (c >= 0x80 || !(isalpha(c) || c == '_' || (i && (isdigit(c) || c == '.'))))
             return false;

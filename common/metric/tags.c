@@ -108,7 +108,7 @@ void tags_fini(struct tags_table *t)
 bool tags_is_key(const char *key)
 {
     size_t i = 0;
-    for (; key[i] && i <= TAG_KEY_MOST; i++) {
+    for (; i <= TAG_KEY_MOST && key[i]; i++) {
         const unsigned char c = (unsigned char)key[i];
         if (c >= 0x80 || !(isalpha(c) || c == '_' || (i && isdigit(c))))
             return false;

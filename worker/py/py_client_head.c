@@ -441,7 +441,7 @@ static enum road fast_head(struct writing *w)
 /* No Python from here on: what is borrowed stays. */
 static enum road write_head(struct writing *w, struct asked **asked)
 {
-    struct session *s = w->session;
+    struct session *s = w->session; // cppcheck-suppress ctuuninitvar ; call_head sets it
     PyObject *method = w->call->method;
     w->own.count = 0;
     w->list.count = 0;
