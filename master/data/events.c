@@ -181,9 +181,10 @@ void events_watch(struct events *e, double now, unsigned worker, const char *nam
         events_worker_idle(e, worker);
         return;
     }
-    /* A loop that stood still tells afterwards; of the time between it is late moments only. */
+    /* A loop that stood still tells afterwards, a first report not from when it is; of the time
+     * between it is late moments only. */
     const bool is_late = strcmp(why, "lag") == 0;
-    const double seconds = fmax(1, is_late ? h->lag_ms / 1000 : h->seconds);
+    const double seconds = fmax(fmax(1, h->lag_ms / 1000), is_late ? 0 : h->seconds);
     if (w->bad_seconds == 0) {
         w->bad_since = now - seconds;
         w->why = why;

@@ -115,6 +115,19 @@ static void a_loop_that_stood_still_was_late_all_the_while(void **state)
     events_free(e);
 }
 
+/* A task that computes has both: a busy processor, and a loop that stood still. The first report of
+ * a run counts for a second, however long it was in coming. */
+static void a_loop_that_a_task_kept_stood_still_as_long(void **state)
+{
+    (void)state;
+    struct events *e = events_new();
+    events_watch(e, NOW + 7, 0, "w",
+                 &(struct events_health){.cpu = 99, .lag_ms = 6500, .seconds = 1});
+    events_watch(e, NOW + 8, 0, "w", &(struct events_health){.cpu = 10, .lag_ms = 1, .seconds = 1});
+    assert_true(events_saturated_s(e) == 6.5);
+    events_free(e);
+}
+
 static void a_worker_at_the_limit_of_its_container_is_saturated(void **state)
 {
     (void)state;
@@ -157,6 +170,7 @@ int main(void)
         cmocka_unit_test(a_long_text_is_cut_at_a_character),
         cmocka_unit_test(five_seconds_make_a_worker_saturated_from_the_first_on),
         cmocka_unit_test(a_loop_that_stood_still_was_late_all_the_while),
+        cmocka_unit_test(a_loop_that_a_task_kept_stood_still_as_long),
         cmocka_unit_test(a_worker_at_the_limit_of_its_container_is_saturated),
         cmocka_unit_test(a_worker_that_does_not_tell_its_lag_is_not_late),
     };
