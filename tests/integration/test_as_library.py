@@ -12,7 +12,6 @@ import pytest
 from harness import BUILD, KATYDID, ROOT, STOCK_LOCUST, VENV, Process, free_port, get_json, locustfile, run_katydid, sanitizer_env, target, wait_for
 
 LIBRARY = BUILD / "python"
-pytestmark = pytest.mark.skipif(not LIBRARY.exists(), reason="the library is not built here")
 
 USER = """
     from locust import HttpUser, constant, task

@@ -61,7 +61,6 @@ def test_path_order(tmp_path):
     """, env=env)
 
 
-@pytest.mark.skipif(not (VENV / "bin").is_dir(), reason="no venv with another gevent")
 def test_a_newer_gevent_from_the_virtual_environment():
     run(f"""
         import greenlet, requests

@@ -2,9 +2,7 @@
 """Small promises to programs that use Locust as a library: what they reach for besides starting a test."""
 
 import pytest
-from test_as_library import LIBRARY, result
-
-pytestmark = pytest.mark.skipif(not LIBRARY.exists(), reason="the library is not built here")
+from test_as_library import result
 
 
 def test_sleep_of_0_lets_run_what_was_spawned_before():

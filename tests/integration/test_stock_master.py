@@ -9,7 +9,6 @@ import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 from harness import (
     STOCK_LOCUST,
     WORKER,
@@ -22,8 +21,6 @@ from harness import (
     target,
     wait_for,
 )
-
-pytestmark = pytest.mark.skipif(not STOCK_LOCUST.exists(), reason=f"no stock Locust in {STOCK_LOCUST}")
 
 USER = """
     from locust import HttpUser, constant, events, task

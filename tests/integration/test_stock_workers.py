@@ -7,10 +7,7 @@ import time
 import urllib.parse
 import urllib.request
 
-import pytest
 from harness import STOCK_LOCUST, Process, csv_row, free_port, get_json, katydid, locustfile, wait_for
-
-pytestmark = pytest.mark.skipif(not STOCK_LOCUST.exists(), reason="no stock Locust (KATYDID_LOCUST_VENV)")
 
 # Each process writes down what it measured: the master must come to the same sum.
 FILE = """

@@ -2,12 +2,9 @@
 
 import json
 
-import pytest
 from harness import free_port, get_json, target, wait_for
-from test_as_library import LIBRARY, USER, script
+from test_as_library import USER, script
 from test_web import ask
-
-pytestmark = pytest.mark.skipif(not LIBRARY.exists(), reason="the library is not built here")
 
 PROGRAM = USER + """
     import sys

@@ -217,7 +217,6 @@ def test_a_row_that_a_worker_changes_is_so_in_its_masters_table(tmp_path):
     assert run.code == 0 and rows_of_a_worker(tmp_path / "run_stats.csv") == ROWS_OF_A_WORKER, run.describe()
 
 
-@pytest.mark.skipif(not STOCK_LOCUST.exists(), reason=f"no stock Locust in {STOCK_LOCUST}")
 def test_a_stock_master_gets_it_too(tmp_path):
     port = free_port()
     with locustfile(ON_A_WORKER) as path, worker(path, port):

@@ -181,6 +181,8 @@ def check(path, homes, findings):
     for index, line in enumerate(lines):
         if path.endswith(".mjs") and re.search(r"import\.meta\.(dirname|filename)", line) and not line.startswith("/**"):
             report(index, "node", "import.meta.dirname is not in the Node of Debian 12: HERE of browser.mjs")
+        if path.startswith("tests/") and path != "tests/lint/lint.py" and re.search(r"\bpytest\.(mark\.)?(skip|skipif|xfail|importorskip)\b", line):
+            report(index, "skip", "the Makefile brings what a test needs; without it the test fails")
         if line != line.rstrip():
             report(index, "whitespace", "trailing blanks")
         if "LINT: " in line and path != "tests/lint/lint.py" and index not in used:
