@@ -257,6 +257,7 @@ def test_the_words_of_a_run(target, tmp_path):
     out = tmp_path / "out"
     run = subprocess.run([BUILD / "katydid", "-f", locustfile, "-H", target.url, "--headless", "-u", "2", "-r", "2", "-t", "2s",
                           "--only-summary", "--csv", out], capture_output=True, text=True, timeout=PATIENCE)
-    found = re.search(r"(\d+) requests were answered, but their task raised", run.stderr)
-    assert found and int(found.group(1)) == target.seen["/ok"], run.stderr
-    assert "cut off" not in run.stderr, run.stderr
+    discarded = re.search(r"(\d+) requests were answered, but their task raised", run.stderr)
+    cut = re.search(r"(\d+) requests? w(?:as|ere) cut off in flight", run.stderr)  # the end may come in the middle of one
+    assert discarded and int(discarded.group(1)) + (int(cut.group(1)) if cut else 0) == target.seen["/ok"], run.stderr
+    assert not cut or int(cut.group(1)) <= 2, run.stderr
