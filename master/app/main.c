@@ -3,7 +3,7 @@
 #include "common/base/log.h"
 #include "master/nodes/children.h"
 #include "master/app/custom_options.h"
-#include "master/run/exit_code.h"
+#include "common/run/exit_code.h"
 #include "master/app/master.h"
 #include "master/options/options.h"
 #include "master/out/outfile.h"

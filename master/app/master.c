@@ -10,7 +10,7 @@
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
 #include "master/app/core.h"
-#include "master/run/exit_code.h"
+#include "common/run/exit_code.h"
 #include "master/app/descriptors.h"
 #include "master/app/resolve.h"
 #include <math.h>

@@ -3,7 +3,7 @@
 #include "common/base/log.h"
 #include "common/base/sbuf.h"
 #include "master/app/core.h"
-#include "master/run/exit_code.h"
+#include "common/run/exit_code.h"
 #include "master/web/web.h"
 #include <string.h>
 

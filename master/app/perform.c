@@ -5,8 +5,8 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "master/app/core.h"
-#include "master/run/exit_code.h"
-#include "master/run/run_log.h"
+#include "common/run/exit_code.h"
+#include "common/run/run_log.h"
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>

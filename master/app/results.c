@@ -4,7 +4,7 @@
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
 #include "master/app/core.h"
-#include "master/run/exit_code.h"
+#include "common/run/exit_code.h"
 #include "master/web/report_file.h"
 #include <math.h>
 #include <stdio.h>

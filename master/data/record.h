@@ -16,8 +16,8 @@
 #include "master/data/view_build.h"
 #include "master/options/tunables.h"
 #include "master/proto/proto.h"
-#include "master/run/roster.h"
-#include "master/run/run.h"
+#include "common/run/roster.h"
+#include "common/run/run.h"
 
 struct trouble {                  /* messages that were dropped */
     uint64_t broken, stray, late; /* malformed; of no worker of ours; of another run */

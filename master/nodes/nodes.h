@@ -24,9 +24,9 @@
 #include "master/options/options.h"
 #include "master/options/tunables.h"
 #include "master/proto/proto.h"
-#include "master/run/clock.h"
-#include "master/run/machine.h"
-#include "master/run/run_log.h"
+#include "common/run/clock.h"
+#include "common/run/machine.h"
+#include "common/run/run_log.h"
 
 #define LOCUST_VERSION "2.47.0" /* the release whose behaviour we follow */
 

@@ -10,7 +10,7 @@
  */
 #include "master/proto/ratio.h"
 #include "master/options/tunables.h"
-#include "master/run/roster.h"
+#include "common/run/roster.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 /* machine_bench: a run machine with two workers, one of ours and one of Locust's, in whatever state
- * a test wants, and its actions as text. For tests of master/run/machine.h. */
+ * a test wants, and its actions as text. For tests of common/run/machine.h. */
 #include "common/base/sbuf.h"
-#include "master/run/machine.h"
+#include "common/run/machine.h"
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>

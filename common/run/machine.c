@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* See machine.h. */
-#include "master/run/machine_int.h"
+#include "common/run/machine_int.h"
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>

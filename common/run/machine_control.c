@@ -6,7 +6,7 @@
  *   stop:  test_stopping on the host → stop to the workers → every last report is in →
  *          "stopped" → test_stop on the host
  */
-#include "master/run/machine_int.h"
+#include "common/run/machine_int.h"
 #include <math.h>
 
 #define STOP_PATIENCE_S 60 /* beyond the stop timeout, as Locust */

@@ -2,7 +2,7 @@
 /* machine_workers: workers come, work, stop, go, fall silent and return, and what that means for
  * the run. Who they are, what they are told when they join and how silence is noticed is not known
  * here. */
-#include "master/run/machine_int.h"
+#include "common/run/machine_int.h"
 
 #define IDLE_S 3.0              /* then the order that a worker does not follow is sent again */
 #define STOCK_LAST_REPORT_S 4.0 /* one more reporting interval, and a bit */

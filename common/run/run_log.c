@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "master/run/run_log.h"
+#include "common/run/run_log.h"
 #include "common/base/log.h"
 #include "common/base/sbuf.h"
 #include <signal.h>

@@ -21,9 +21,9 @@
  *
  * Calls go down this list only.
  */
-#include "master/run/machine_action.h"
-#include "master/run/machine_event.h"
-#include "master/run/run.h"
+#include "common/run/machine_action.h"
+#include "common/run/machine_event.h"
+#include "common/run/run.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

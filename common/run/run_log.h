@@ -2,7 +2,7 @@
 #pragma once
 /* run_log: the log lines of a run and of the end. Their texts are Locust's where Locust has them:
  * people's scripts wait for them. */
-#include "master/run/machine.h"
+#include "common/run/machine.h"
 
 /* Names in the log lines: Locust's, for what reads them. */
 #define LOGGER "locust.runners"

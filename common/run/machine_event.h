@@ -2,8 +2,8 @@
 #pragma once
 /* machine_event: what happens around a run, as the run machine is told. Each kind names the fields
  * of struct machine_event that it has. */
-#include "master/run/dispatch.h"
-#include "master/run/roster.h"
+#include "common/run/dispatch.h"
+#include "common/run/roster.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* See run.h. Every change of the state goes through set_state, which knows the legal edges. */
-#include "master/run/run.h"
+#include "common/run/run.h"
 #include <assert.h>
 #include <stdio.h>
 

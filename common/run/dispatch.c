@@ -6,7 +6,7 @@
  * stream. Locust notices that users of a fixed_count are missing only when its generator gets to
  * look (is_fixed_due), and so does this one.
  */
-#include "master/run/dispatch.h"
+#include "common/run/dispatch.h"
 #include "common/base/handle.h"
 #include "common/base/mem.h"
 #include <assert.h>

@@ -7,8 +7,8 @@
  *
  * After SIGINT and SIGTERM `quitting` comes first, as in Locust. The exit code is decided after
  * the last report, so that failures on the way out count. */
-#include "master/run/exit_code.h"
-#include "master/run/machine_int.h"
+#include "common/run/exit_code.h"
+#include "common/run/machine_int.h"
 #include <signal.h>
 
 #define CHILDREN_PATIENCE_S 4.0 /* then SIGTERM */

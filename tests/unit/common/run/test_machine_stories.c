@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Stories of runs and ends, in which events follow on one another; test_machine.c has each event by
  * itself. */
-#include "master/run/exit_code.h"
+#include "common/run/exit_code.h"
 #include "tests/unit/machine_bench.h"
 
 /* ---- surroundings that answer at once ---- */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 /* machine_int: what the files of machine.h have of one another. */
-#include "master/run/machine.h"
+#include "common/run/machine.h"
 
 /* machine_action.c */
 void machine_do(struct machine *m, struct machine_action a); /* to the end of the list */

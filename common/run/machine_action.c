@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* machine_action: the list of what is to be done, in order. */
 #include "common/base/mem.h"
-#include "master/run/machine_int.h"
+#include "common/run/machine_int.h"
 
 void machine_do(struct machine *m, struct machine_action a)
 {

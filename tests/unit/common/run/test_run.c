@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "master/run/run.h"
+#include "common/run/run.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

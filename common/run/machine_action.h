@@ -2,7 +2,7 @@
 #pragma once
 /* machine_action: what the run machine asks its surroundings to do. Each kind names the fields of
  * struct machine_action that it has. */
-#include "master/run/machine_event.h"
+#include "common/run/machine_event.h"
 
 enum machine_action_kind {
     DO_CLEAR,        /* statistics and all that is kept of a run: another one begins */

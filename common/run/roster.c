@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* See roster.h. */
-#include "master/run/roster.h"
+#include "common/run/roster.h"
 #include "common/base/mem.h"
 #include <limits.h>
 #include <math.h>

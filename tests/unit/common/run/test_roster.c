@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "master/run/roster.h"
+#include "common/run/roster.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* dispatch: step for step against stock Locust (golden/dispatch_*.json, made by
  * golden/make_dispatch.py), and our own rules when workers come and go. */
-#include "master/run/dispatch.h"
+#include "common/run/dispatch.h"
 #include "tests/support/cpu.h"
 #include <jansson.h>
 #include <setjmp.h>

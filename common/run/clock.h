@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 /* clock: time and chance, as whoever makes the master passes them in. A test passes its own. */
-#include "master/run/run.h"
+#include "common/run/run.h"
 #include <stddef.h>
 
 struct clock {
