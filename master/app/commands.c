@@ -215,6 +215,8 @@ struct command_result commands_execute(void *arg, struct command *c)
     case CMD_SWARM:
         return swarm(m, c);
     case CMD_STOP:
+        if (run_is_active(&m->machine.run))
+            nodes_note_end(&m->nodes, "somebody stopped it");
         run_on(m, &(struct machine_event){.kind = ON_STOP});
         return done("Test stopped");
     case CMD_RESET:
@@ -226,6 +228,7 @@ struct command_result commands_execute(void *arg, struct command *c)
         return downloads_write(m, c);
     case CMD_TRY:
     case CMD_RELOAD:
+    case CMD_PING:
         return questions_ask(m, c);
     case CMD_MARKER:
         return mark(m, c);

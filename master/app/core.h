@@ -62,6 +62,7 @@ struct master {
     double settle_s;            /* see machine_rules */
     struct question *questions; /* questions.c */
     uint64_t last_question;
+    double pinged_at; /* monotonic: the last ping of a target; 0 */
     struct reload reload;
     unsigned long file_limit;
 

@@ -27,9 +27,27 @@ static void note(struct master *m, enum machine_line line)
                    "%.0f users, %g per second", k->load.users, k->load.spawn_rate);
 }
 
+/* For the page: why there is no load any more. */
+static void note_end(struct master *m, const struct machine_action *a)
+{
+    static const char *const reasons[] = {
+        [END_TIME_LIMIT] = "its run time was over",
+        [END_SHAPE_OVER] = "the load shape had come to its end",
+        [END_SHAPE_FAILED] = "tick() of the load shape failed",
+    };
+    if (a->line == LINE_END)
+        nodes_note_end(&m->nodes, reasons[a->reason]);
+    else if (a->line == LINE_SIGNAL && run_is_on(&m->machine.run))
+        nodes_note_end(&m->nodes, "the master was told to end");
+    else if (a->line == LINE_LAST_QUIT || a->line == LINE_LAST_MISSING ||
+             a->line == LINE_LAST_ENDED)
+        nodes_note_end(&m->nodes, "no worker was left");
+}
+
 /* Whoever reaches the port can make workers come and go: that must not fill the log. */
 static void tell(struct master *m, const struct machine_action *a)
 {
+    note_end(m, a);
     const bool is_of_worker =
         a->line == LINE_IDLE_WORKER || (a->line == LINE_WORKER_QUIT && !m->machine.rules.is_local);
     if (!is_of_worker || nodes_may_log(&m->nodes, LINES_WORKERS))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* questions: questions of the page that only the host can answer: try one user, load the file anew.
+/* questions: questions of the page that only the host can answer: try one user, load the file anew,
+ * see whether a target answers.
  *
  * A question keeps the web thread that asked it waiting (bridge.h, is_pending) until the host
  * answers, is gone, or takes too long; so every question ends. Few are under way at a time.
@@ -17,6 +18,8 @@
 #include <string.h>
 
 #define TRY_TIMEOUT_S 40
+#define PING_TIMEOUT_S 8     /* the host itself gives up after 3 */
+#define PING_EVERY_S 0.2     /* at most: people type */
 #define RELOAD_TIMEOUT_S 200 /* to check it, and to load it: both end earlier */
 #define QUESTIONS_MAX 4
 
@@ -82,8 +85,26 @@ static struct command_result check_reload(const struct master *m)
     return check_between_tests(m);
 }
 
-static struct command_result check(const struct master *m, bool is_reload)
+/* The load's own numbers say how the target answers; and a request that is in none of them would
+ * be in the target's log. */
+static struct command_result check_ping(struct master *m)
 {
+    double now = master_now().mono;
+    struct command_result r = {.is_ok = true};
+    if (run_is_on(&m->machine.run))
+        return refuse("", "A test is running: its numbers say how the target answers.");
+    if (now - m->pinged_at < PING_EVERY_S) {
+        r = refuse("", "Too many pings at once; try again in a moment.");
+        r.status = 429;
+        return r;
+    }
+    m->pinged_at = now;
+    return r;
+}
+
+static struct command_result check(struct master *m, enum command_kind kind)
+{
+    const bool is_reload = kind == CMD_RELOAD;
     bool is_recovery = is_reload && !m->nodes.host.is_alive; /* there is nothing to be asked */
     const char *obstacle = reload_obstacle(m);
     if (m->machine.finish != FINISH_NOT)
@@ -92,13 +113,27 @@ static struct command_result check(const struct master *m, bool is_reload)
         return refuse("", obstacle);
     if (under_way(m) >= QUESTIONS_MAX)
         return refuse("", "Others are trying already; wait until they are done.");
+    if (kind == CMD_PING)
+        return check_ping(m);
     return is_reload ? check_reload(m) : (struct command_result){.is_ok = true};
+}
+
+static double timeout_s(enum command_kind kind)
+{
+    return kind == CMD_RELOAD ? RELOAD_TIMEOUT_S
+           : kind == CMD_PING ? PING_TIMEOUT_S
+                              : TRY_TIMEOUT_S;
+}
+
+static const char *word(enum command_kind kind)
+{
+    return kind == CMD_RELOAD ? "reload" : kind == CMD_PING ? "ping" : "try";
 }
 
 struct command_result questions_ask(struct master *m, const struct command *c)
 {
     const bool is_reload = c->kind == CMD_RELOAD;
-    struct command_result r = check(m, is_reload);
+    struct command_result r = check(m, c->kind);
     struct sbuf args = {0}, out = {0};
     struct json_wrong wrong;
     if (!r.is_ok)
@@ -112,7 +147,7 @@ struct command_result questions_ask(struct master *m, const struct command *c)
     q->ticket = c->ticket;
     q->out = c->out;
     q->is_reload = is_reload;
-    q->until = master_now().mono + (is_reload ? RELOAD_TIMEOUT_S : TRY_TIMEOUT_S);
+    q->until = master_now().mono + timeout_s(c->kind);
     q->next = m->questions;
     m->questions = q;
     q->is_restarting = !m->nodes.host.is_alive;
@@ -121,7 +156,7 @@ struct command_result questions_ask(struct master *m, const struct command *c)
         reload_begin(m);
         return (struct command_result){.is_ok = true, .is_pending = true};
     }
-    proto_ask(&out, m->nodes.host.node_id, q->id, is_reload ? "reload" : "try",
+    proto_ask(&out, m->nodes.host.node_id, q->id, word(c->kind),
               (struct slice){args.data, args.len});
     outbox_bytes(&m->nodes, m->nodes.host.node_id, &out);
     sbuf_fini(&args);

@@ -324,6 +324,7 @@ static void copy_head(struct view *v, const struct view *head)
     v->locustfile = arena_text(v, head->locustfile);
     v->host = arena_text(v, head->host);
     v->notice = arena_text(v, head->notice);
+    v->ended_by = arena_text(v, head->ended_by ? head->ended_by : "");
     v->history_file = arena_text(v, head->history_file);
     v->web.socket = arena_text(v, head->web.socket ? head->web.socket : "");
     v->web.extensions = arena_text(v, head->web.extensions ? head->web.extensions : "");

@@ -90,6 +90,7 @@ struct view {
     const char *state;   /* ready spawning running cleanup stopping stopped missing */
     const char *version, *locustfile, *host; /* host "" when none */
     const char *notice;                      /* what the page must tell (a lost worker …) or "" */
+    const char *ended_by;                    /* what ended the run, or "" */
     double started_at, ended_at;             /* unix seconds; 0 = not yet */
     double run_time_s;                       /* 0 = no limit */
     uint32_t users, target_users;

@@ -123,5 +123,5 @@ void absence_second(struct nodes *n)
 void absence_forget(struct nodes *n)
 {
     losses_clear(&n->record->losses);
-    n->notice[0] = n->stop_reason[0] = 0;
+    n->notice[0] = n->stop_reason[0] = n->ended_by[0] = 0;
 }

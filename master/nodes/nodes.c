@@ -2,6 +2,7 @@
 #include "master/nodes/nodes.h"
 #include "common/base/log.h"
 #include <inttypes.h>
+#include <stdio.h>
 
 #define LINES_PER_SECOND 10 /* about workers, once as many were written as there may be */
 #define LINES_TOLD_EVERY_S 10
@@ -14,6 +15,12 @@ void nodes_on(struct nodes *n, const struct machine_event *e)
 struct run_clock nodes_now(const struct nodes *n)
 {
     return n->clock->now(n->clock->arg);
+}
+
+void nodes_note_end(struct nodes *n, const char *words)
+{
+    if (!n->ended_by[0])
+        snprintf(n->ended_by, sizeof n->ended_by, "%s", words);
 }
 
 void nodes_clear(struct nodes *n)

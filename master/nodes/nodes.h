@@ -107,12 +107,15 @@ struct nodes { /* above, clock, o, machine, record, tunables, logs, logbook are 
     uint64_t order_number; /* how many there were */
     char notice[512];      /* on the page */
     char stop_reason[300]; /* why code ended this run, or "" */
+    char ended_by[300];    /* what ended it, in words for people, or "" */
 };
 
 /* nodes.c */
 void nodes_on(struct nodes *n, const struct machine_event *e);
 struct run_clock nodes_now(const struct nodes *n);
 void nodes_clear(struct nodes *n); /* all figures */
+/* What is about to end the run, in words for people; the first one counts. */
+void nodes_note_end(struct nodes *n, const char *words);
 bool nodes_may_log(struct nodes *n, enum line_kind kind);
 void nodes_tell_left_out(struct nodes *n, double mono);
 void nodes_take_lines(struct nodes *n, const char *source, const struct message *msg);

@@ -252,12 +252,14 @@ static void take_reason(struct nodes *n, const char *reason)
     if (!reason[0] || !run_is_active(&n->machine->run) || n->stop_reason[0])
         return;
     snprintf(n->stop_reason, sizeof n->stop_reason, "%s", reason);
+    nodes_note_end(n, reason);
     snprintf(n->notice, sizeof n->notice, "The test was stopped: %s", reason);
 }
 
 void script_on_call(struct nodes *n, const struct message_call *c)
 {
     take_reason(n, c->reason);
+    const bool is_on = run_is_active(&n->machine->run);
     switch (c->method) {
     case CALL_START:
         if (!is_aim(c->users, c->spawn_rate)) {
@@ -268,9 +270,13 @@ void script_on_call(struct nodes *n, const struct message_call *c)
         }
         break;
     case CALL_STOP:
+        if (is_on)
+            nodes_note_end(n, "the locustfile called runner.stop()");
         nodes_on(n, &(struct machine_event){.kind = ON_STOP});
         return;
     case CALL_QUIT:
+        if (is_on)
+            nodes_note_end(n, "the locustfile called runner.quit()");
         nodes_on(n, &(struct machine_event){.kind = ON_QUIT});
         return;
     case CALL_REASON:

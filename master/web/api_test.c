@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define TRY_BODY_MAX 65536
+#define WRONG_MAX 16 /* fields of a form that are told at once */
 
 static int answer_document(struct request *r, enum document document)
 {
@@ -51,7 +52,7 @@ static int answer_host(struct request *r, int status, const struct command_resul
     return status;
 }
 
-static int ask(struct request *r, enum command_kind kind)
+static int ask(struct request *r, enum command_kind kind, enum intake_question question)
 {
     struct sbuf body = {0}, said = {0};
     struct intake_error e;
@@ -62,7 +63,7 @@ static int ask(struct request *r, enum command_kind kind)
     }
     if (body.len == 0)
         sbuf_adds(&body, "{}");
-    if (!intake_ask(kind == CMD_TRY, body.data, body.len, &e)) {
+    if (!intake_ask(question, body.data, body.len, &e)) {
         sbuf_fini(&body);
         return reply_error(r->conn, 400, e.field, e.text);
     }
@@ -76,21 +77,60 @@ static int ask(struct request *r, enum command_kind kind)
 
 static int post_try(struct request *r)
 {
-    return ask(r, CMD_TRY);
+    return ask(r, CMD_TRY, INTAKE_TRY);
 }
 
 static int post_reload(struct request *r)
 {
-    return ask(r, CMD_RELOAD);
+    return ask(r, CMD_RELOAD, INTAKE_RELOAD);
 }
 
-static int answer_check(struct request *r, bool is_ok, const char *field, const char *text)
+static int post_ping(struct request *r)
 {
-    struct command_result result = {.is_ok = is_ok};
-    struct sbuf said = {0};
-    snprintf(result.field, sizeof result.field, "%s", field);
-    snprintf(result.text, sizeof result.text, "%s", text);
-    return answer_host(r, 200, &result, &said);
+    return ask(r, CMD_PING, INTAKE_PING);
+}
+
+/* What the master finds wrong with the rest, unless the field is blamed already. */
+static size_t check_rest(struct request *r, struct command *c, struct intake_error *wrong,
+                         size_t count)
+{
+    struct command_result result = bridge_submit(r->bridge, c, REQUEST_TIMEOUT_MS);
+    if (result.is_ok)
+        return count;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(wrong[i].field, result.field) == 0)
+            return count;
+    snprintf(wrong[count].field, sizeof wrong[count].field, "%s", result.field);
+    snprintf(wrong[count].text, sizeof wrong[count].text, "%.255s", result.text);
+    return count + 1;
+}
+
+static void add_wrong(struct sbuf *out, const struct intake_error *e)
+{
+    sbuf_adds(out, "\"field\":");
+    sbuf_add_json(out, e->field, strlen(e->field));
+    sbuf_adds(out, ",\"error\":");
+    sbuf_add_json(out, e->text, strlen(e->text));
+}
+
+static int answer_check(struct request *r, const struct intake_error *wrong, size_t count)
+{
+    struct sbuf out = {0};
+    sbuf_adds(&out, count == 0 ? "{\"ok\":true" : "{\"ok\":false,");
+    if (count > 0) {
+        add_wrong(&out, &wrong[0]);
+        sbuf_adds(&out, ",\"errors\":[");
+        for (size_t i = 0; i < count; i++) {
+            sbuf_adds(&out, i > 0 ? ",{" : "{");
+            add_wrong(&out, &wrong[i]);
+            sbuf_addc(&out, '}');
+        }
+        sbuf_addc(&out, ']');
+    }
+    sbuf_adds(&out, "}\n");
+    int status = reply_json(r->conn, 200, &out);
+    sbuf_fini(&out);
+    return status;
 }
 
 /* The rules of start, all of them, and no start. */
@@ -98,26 +138,24 @@ static int post_check(struct request *r)
 {
     struct sbuf body = {0};
     struct command c;
-    struct intake_error e;
+    struct intake_error wrong[WRONG_MAX + 1];
     int status;
     if (!request_command(r, INTAKE_BODY_MAX, &body, &status)) {
         sbuf_fini(&body);
         return status;
     }
-    const bool is_read =
-        intake_json(INTAKE_START, body.data, body.len, request_has_shape(r), &c, &e);
+    size_t count = intake_check(body.data, body.len, request_has_shape(r), &c, wrong, WRONG_MAX);
     sbuf_fini(&body);
-    if (!is_read)
-        return answer_check(r, false, e.field, e.text);
-    c.is_check = true;
-    struct command_result result = bridge_submit(r->bridge, &c, REQUEST_TIMEOUT_MS);
-    return answer_check(r, result.is_ok, result.field, result.text);
+    if (count == 1 && wrong[0].field[0] == '\0')
+        command_fini(&c);
+    else
+        count = check_rest(r, &c, wrong, count);
+    return answer_check(r, wrong, count);
 }
 
 static const struct route ROUTES[] = {
-    {"GET", "/api/v1/script", get_script},
-    {"POST", "/api/v1/try", post_try},
-    {"POST", "/api/v1/reload", post_reload},
-    {"POST", "/api/v1/check", post_check},
+    {"GET", "/api/v1/script", get_script},   {"POST", "/api/v1/try", post_try},
+    {"POST", "/api/v1/reload", post_reload}, {"POST", "/api/v1/check", post_check},
+    {"POST", "/api/v1/ping", post_ping},
 };
 const struct routes test_routes = {ROUTES, sizeof ROUTES / sizeof ROUTES[0]};

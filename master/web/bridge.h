@@ -17,6 +17,7 @@ enum command_kind {
     CMD_USER_CLASS, /* `json`: attributes of a User class, for the host and every worker */
     CMD_TRY,        /* one user, once: `json` says which; into `out` */
     CMD_RELOAD,     /* the locustfile */
+    CMD_PING,       /* one request to a host: `json` says which; into `out` */
     CMD_MARKER,     /* `text` at `at` */
 };
 
@@ -48,9 +49,9 @@ struct command {
     struct command_field *fields; /* CMD_SWARM: further fields of the form, owned */
     size_t field_count;
     enum document document;    /* CMD_RENDER */
-    struct sbuf *out;          /* CMD_RENDER, CMD_TRY, CMD_RELOAD, or NULL; the submitter's */
+    struct sbuf *out;          /* CMD_RENDER and the questions, or NULL; the submitter's */
     uint64_t id, since, limit; /* CMD_RENDER */
-    char *json;                /* CMD_USER_CLASS, CMD_TRY; owned */
+    char *json;                /* CMD_USER_CLASS and the questions; owned */
     char *class_settings;      /* CMD_SWARM: {class: {attribute: value}}; JSON, owned, or NULL */
     char *text;                /* CMD_MARKER; owned */
     double at;                 /* CMD_MARKER: unix seconds; 0: now */

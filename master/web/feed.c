@@ -175,6 +175,7 @@ static void add_state(struct sbuf *out, const struct view *v)
     add_key_text(out, "state", v->state);
     add_key_text(out, "host", v->host);
     add_key_text(out, "notice", v->notice);
+    add_key_text(out, "ended_by", v->ended_by);
     const struct {
         const char *key;
         double number;

@@ -4,6 +4,7 @@
 #include "master/web/intake.h"
 
 #include "common/base/mem.h"
+#include "common/base/sbuf.h"
 #include "master/options/options.h"
 
 #include <jansson.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 #include <strings.h>
 
+#define NO_URL "Give a URL such as https://shop.test or http://10.0.0.5:8080."
 #define OPENED_MAX 64
 #define CLASSES_MAX 4096 /* more do not fit into a body anyway */
 
@@ -74,17 +76,35 @@ static bool check_host(struct command *c, const char *host, struct intake_error 
     return true;
 }
 
+/* Whether it is a name or address, perhaps with a port and a path, and only http:// is missing. */
+static bool is_bare(const char *host)
+{
+    size_t name = *host == '[' ? strcspn(host, "]") : strcspn(host, "/?#:@");
+    const char *port = host + name + (*host == '[' && host[name] == ']');
+    size_t digits = *port == ':' ? strspn(port + 1, "0123456789") : 0;
+    if (name == 0 || strchr("/?#:@", *host) != NULL || (*port == ':' && digits == 0))
+        return false;
+    port += digits > 0 ? digits + 1 : 0;
+    return *port == '\0' || (*port == '/' && strstr(port, "//") == NULL);
+}
+
 /* The page starts HTTP tests: it asks for a URL. Scripts may send any text that users understand.
  */
-static bool check_url(const char *host, struct intake_error *e)
+static bool take_url(struct command *c, struct intake_error *e)
 {
     const char *rest = NULL;
-    if (strncasecmp(host, "http://", 7) == 0)
-        rest = host + 7;
-    else if (strncasecmp(host, "https://", 8) == 0)
-        rest = host + 8;
-    if (rest == NULL || *rest == '\0' || strchr("/?#:", *rest) != NULL)
-        return refuse(e, "host", "Give a URL such as https://shop.test or http://10.0.0.5:8080.");
+    if (strncasecmp(c->host, "http://", 7) == 0)
+        rest = c->host + 7;
+    else if (strncasecmp(c->host, "https://", 8) == 0)
+        rest = c->host + 8;
+    if (rest != NULL && *rest != '\0' && strchr("/?#:", *rest) == NULL)
+        return true;
+    if (rest != NULL || !is_bare(c->host))
+        return refuse(e, "host", NO_URL);
+    struct sbuf url = {0};
+    sbuf_addf(&url, "http://%s", c->host);
+    free(c->host);
+    c->host = sbuf_take(&url);
     return true;
 }
 
@@ -309,7 +329,7 @@ static bool take_member(enum intake_action action, const char *key, json_t *valu
             return refuse(e, "host", "The host must be a text.");
         if (!check_host(c, json_string_value(value), e))
             return false;
-        return c->host[0] == '\0' || check_url(c->host, e);
+        return c->host[0] == '\0' || take_url(c, e);
     }
     if (strcmp(key, "run_time") == 0) {
         char number[32];
@@ -412,10 +432,23 @@ static json_t *load_object(const char *body, size_t len, size_t max, struct inta
     return NULL;
 }
 
-static bool check_asked(bool is_try, const char *key, const json_t *value, struct intake_error *e)
+static bool has_web_scheme(const char *url)
 {
-    if (!is_try)
+    return strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0;
+}
+
+static bool check_asked(enum intake_question question, const char *key, const json_t *value,
+                        struct intake_error *e)
+{
+    if (question == INTAKE_RELOAD)
         return refuse(e, key, "This command takes no fields.");
+    if (question == INTAKE_PING) {
+        if (strcmp(key, "url") != 0)
+            return refuse(e, key, "Unknown field; known is url.");
+        return (json_is_string(value) && json_string_length(value) <= INTAKE_HOST_MAX &&
+                has_web_scheme(json_string_value(value))) ||
+               refuse(e, key, NO_URL);
+    }
     if (strcmp(key, "options") == 0)
         return json_is_object(value) || json_is_null(value) ||
                refuse(e, key, "The options must be an object of names and values.");
@@ -424,17 +457,65 @@ static bool check_asked(bool is_try, const char *key, const json_t *value, struc
     return json_is_string(value) || json_is_null(value) || refuse(e, key, "Give a text.");
 }
 
-bool intake_ask(bool is_try, const char *body, size_t len, struct intake_error *e)
+bool intake_ask(enum intake_question question, const char *body, size_t len, struct intake_error *e)
 {
     const char *key;
     json_t *value, *root = load_object(body, len, INTAKE_ASK_MAX, e);
     bool is_ok = root != NULL;
     json_object_foreach(root, key, value)
     {
-        is_ok = is_ok && check_asked(is_try, key, value, e);
+        is_ok = is_ok && check_asked(question, key, value, e);
     }
     json_decref(root);
     return is_ok;
+}
+
+/* A wrong value is left out, and the next member is looked at. */
+static size_t take_all(json_t *object, struct command *c, struct intake_error *errors, size_t max)
+{
+    const char *key;
+    json_t *value;
+    size_t count = 0;
+    json_object_foreach(object, key, value)
+    {
+        if (count < max && !take_member(INTAKE_START, key, value, c, &errors[count]))
+            count++;
+    }
+    return count;
+}
+
+static bool is_blamed(const struct intake_error *errors, size_t count, const char *field)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(errors[i].field, field) == 0)
+            return true;
+    return false;
+}
+
+size_t intake_check(const char *body, size_t len, bool has_shape, struct command *c,
+                    struct intake_error *errors, size_t max)
+{
+    static const char *const numbers[] = {"users", "spawn_rate"};
+    command_init(c, CMD_SWARM);
+    c->is_pages = c->is_check = true;
+    json_t *root = load_object(body, len, INTAKE_BODY_MAX, errors);
+    if (root == NULL)
+        return 1;
+    size_t count = take_all(root, c, errors, max);
+    json_decref(root);
+    for (size_t i = 0; i < 2; i++) {
+        double *number = i == 0 ? &c->users : &c->spawn_rate;
+        if (*number >= 0)
+            continue;
+        bool is_wrong = is_blamed(errors, count, numbers[i]);
+        if (!is_wrong && count < max && !check_complete(c, has_shape, &errors[count])) {
+            is_wrong = true;
+            count++;
+        }
+        if (is_wrong)
+            *number = 1;
+    }
+    return count;
 }
 
 bool intake_json(enum intake_action action, const char *body, size_t len, bool has_shape,

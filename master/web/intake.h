@@ -25,8 +25,15 @@ enum intake_action { INTAKE_START, INTAKE_EDIT, INTAKE_STOP, INTAKE_RESET, INTAK
  * spawn_rate is refused unless the view says that a shape decides about them. */
 bool intake_json(enum intake_action action, const char *body, size_t len, bool has_shape,
                  struct command *c, struct intake_error *e);
-/* What try (or, of no fields, reload) was asked: texts and an object of options. */
-bool intake_ask(bool is_try, const char *body, size_t len, struct intake_error *e);
+/* Everything that is wrong with a start, in the order of the body: how many errors (at most max)
+ * there are. *c (command_fini) has what is right; users and rate that are wrong or missing count as
+ * 1, so that the master may look at the rest. A body that is no object is one error of field "". */
+size_t intake_check(const char *body, size_t len, bool has_shape, struct command *c,
+                    struct intake_error *errors, size_t max);
+/* What the questions to the host may say: texts and an object of options. */
+enum intake_question { INTAKE_TRY, INTAKE_RELOAD, INTAKE_PING };
+bool intake_ask(enum intake_question question, const char *body, size_t len,
+                struct intake_error *e);
 bool intake_form(const struct form *f, bool has_shape, struct command *c, struct intake_error *e);
 
 /* A text of the live socket: what a viewer may say there. */

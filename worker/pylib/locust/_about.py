@@ -13,6 +13,7 @@ import time
 import types
 
 from . import argument_parser
+from ._needs import needs_host
 from .shape import LoadTestShape
 from .user.inspectuser import get_ratio
 
@@ -69,6 +70,7 @@ def _class(environment, cls):
         "weight": cls.weight,
         "fixed_count": cls.fixed_count,
         "host": cls.host,
+        "needs_host": needs_host(environment, cls),
         "is_chosen": cls in environment.user_classes,
         "tasks": get_ratio([cls], {name: 1}, False)[name]["tasks"],
         "all_tasks": list(dict.fromkeys(task.__name__ for task in all_tasks)),

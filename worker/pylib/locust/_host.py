@@ -12,13 +12,12 @@ import webbrowser
 import gevent
 from gevent.queue import Queue
 
-from . import _about, _errors, _reload, _source, _try, log, runners, stats
+from . import _about, _errors, _ping, _reload, _source, _try, log, runners, stats
+from ._needs import has_connection, has_proxies, needs_host
 from ._settings import set_default_load, settings_of
-from .contrib.fasthttp import FastHttpUser
 from .exception import StopTest
 from .shape import check_tick
 from .user.inspectuser import get_ratio
-from .user.users import HttpUser
 
 logger = logging.getLogger("locust.runners")
 
@@ -116,8 +115,8 @@ class Host:
             "fixed_count": int(user_class.fixed_count),
             "host": user_class.host,
             "needs_host": needs_host(self.environment, user_class),
-            "has_connection": _has_connection(user_class),
-            "has_proxies": _has_proxies(user_class),
+            "has_connection": has_connection(user_class),
+            "has_proxies": has_proxies(user_class),
             "tasks": tree[user_class.__name__]["tasks"],
         }
 
@@ -138,9 +137,11 @@ class Host:
                 answer["error"] = _reload.check()
             elif data["what"] == "try":
                 answer["result"] = _plain(_try.run(self.environment, data.get("args") or {}))
+            elif data["what"] == "ping":
+                answer["result"] = _ping.run(data.get("args") or {})
             else:
                 answer["error"] = f"{data['what']!r} is nothing that this node can answer."
-        except _try.BadTrial as error:
+        except (_try.BadTrial, _ping.BadAddress) as error:
             answer.update(error=str(error), field=error.field)
         except Exception as error:
             logger.exception("A question of the page could not be answered")
@@ -350,37 +351,6 @@ def _constants():
     if found["STATS_NAME_WIDTH"] == _usual_width:
         del found["STATS_NAME_WIDTH"]
     return found
-
-
-def mentions(function, name):
-    """Whether a function of the locustfile (not of ours) has to do with something of that name,
-    which may then come to be while the test runs."""
-    code = getattr(function, "__code__", None)
-    if code is None or _errors.is_ours(code.co_filename):
-        return False
-    return name in code.co_names or name in code.co_consts
-
-
-def needs_host(environment, user_class):
-    """Whether no user of the class can start unless a host is given."""
-    if any(mentions(f, "host") for f in environment.events.test_start._handlers):
-        return False
-    is_http = issubclass(user_class, (HttpUser, FastHttpUser))
-    return is_http and user_class.host is None and not mentions(user_class.__init__, "host")
-
-
-def _has_connection(user_class):
-    """Whether each user of the class is expected to hold a connection, and so a descriptor."""
-    shares = getattr(user_class, "pool_manager", None) or getattr(user_class, "client_pool", None)
-    return issubclass(user_class, (HttpUser, FastHttpUser)) and shares is None
-
-
-def _has_proxies(user_class):
-    """Whether its code speaks of proxies or adapters, which look up the host for it, or sets another
-    address."""
-    bodies = [user_class.on_start, user_class.__init__, *user_class.__dict__.values()]
-    names = ("proxies", "mount", "trust_env", "base_url")
-    return any(mentions(body, name) for body in bodies for name in names)
 
 
 def _aim(tick):

@@ -23,7 +23,8 @@ import gevent
 import locust
 
 from . import _along, _errors, _lines, _reload, _source, argument_parser, log, runners, stats
-from ._host import Host, mentions, needs_host
+from ._host import Host
+from ._needs import mentions, needs_host
 from ._ends import exit_code
 from ._hosted import HostedLocalRunner, HostedMasterRunner, HostedWorkerRunner
 from ._node import Node, new_node_id

@@ -76,7 +76,12 @@ static void bad_json_names_the_field(void **state)
         {INTAKE_START, "{\"users\":[],\"spawn_rate\":1}", "users"},
         {INTAKE_START, "{\"users\":1,\"spawn_rate\":0}", "spawn_rate"},
         {INTAKE_START, "{\"users\":1,\"spawn_rate\":\"fast\"}", "spawn_rate"},
-        {INTAKE_START, "{\"users\":1,\"spawn_rate\":1,\"host\":\"shop.test\"}", "host"},
+        {INTAKE_START, "{\"users\":1,\"spawn_rate\":1,\"host\":\"htp://shop.test\"}", "host"},
+        {INTAKE_START, "{\"users\":1,\"spawn_rate\":1,\"host\":\":8000\"}", "host"},
+        {INTAKE_START, "{\"users\":1,\"spawn_rate\":1,\"host\":\"ftp://shop\"}", "host"},
+        {INTAKE_START, "{\"users\":1,\"spawn_rate\":1,\"host\":\"user@shop:80\"}", "host"},
+        {INTAKE_START, "{\"users\":1,\"spawn_rate\":1,\"host\":\"//shop\"}", "host"},
+        {INTAKE_START, "{\"users\":1,\"spawn_rate\":1,\"host\":\"shop:80x\"}", "host"},
         {INTAKE_START, "{\"users\":1,\"spawn_rate\":1,\"host\":\"javascript:alert(1)\"}", "host"},
         {INTAKE_START, "{\"users\":1,\"spawn_rate\":1,\"host\":\"http://a b\"}", "host"},
         {INTAKE_START, "{\"users\":1,\"spawn_rate\":1,\"host\":\"http://\"}", "host"},
@@ -113,6 +118,52 @@ static void deep_or_long_json_is_refused(void **state)
     assert_false(intake_json(INTAKE_START, body, 100, false, &c, &e));
     assert_string_equal(e.text,
                         "The body nests too deep."); /* not left to the parser's recursion */
+}
+
+static void a_bare_address_is_completed(void **state)
+{
+    static const char *const cases[][2] = {
+        {"127.0.0.1:28080", "http://127.0.0.1:28080"},   {"shop.test", "http://shop.test"},
+        {"localhost:80/api", "http://localhost:80/api"}, {"[::1]:8000", "http://[::1]:8000"},
+        {"https://shop.test", "https://shop.test"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char body[200];
+        struct command c;
+        struct intake_error e;
+        snprintf(body, sizeof body, "{\"users\":1,\"spawn_rate\":1,\"host\":\"%s\"}", cases[i][0]);
+        assert_true(intake_json(INTAKE_START, body, strlen(body), false, &c, &e));
+        assert_string_equal(c.host, cases[i][1]);
+        command_fini(&c);
+    }
+}
+
+static void everything_wrong_is_told_at_once(void **state)
+{
+    static const char body[] = "{\"users\":\"ten\",\"spawn_rate\":\"1,5\",\"host\":\"htp://\","
+                               "\"run_time\":\"5 minuets\",\"user_classes\":[\"A\"]}";
+    static const char *const fields[] = {"users", "spawn_rate", "host", "run_time"};
+    struct command c;
+    struct intake_error errors[8];
+    (void)state;
+    assert_int_equal(intake_check(body, sizeof body - 1, false, &c, errors, 8), 4);
+    for (size_t i = 0; i < 4; i++)
+        assert_string_equal(errors[i].field, fields[i]);
+    assert_string_equal(c.user_classes[0], "A");
+    assert_true(c.is_check && c.users == 1 && c.spawn_rate == 1);
+    command_fini(&c);
+    assert_int_equal(intake_check(body, sizeof body - 1, false, &c, errors, 2), 2);
+    command_fini(&c);
+    assert_int_equal(intake_check("{}", 2, false, &c, errors, 8), 2);
+    assert_string_equal(errors[0].field, "users");
+    assert_string_equal(errors[1].field, "spawn_rate");
+    command_fini(&c);
+    assert_int_equal(intake_check("{}", 2, true, &c, errors, 8), 0);
+    command_fini(&c);
+    assert_int_equal(intake_check("[", 1, false, &c, errors, 8), 1);
+    assert_string_equal(errors[0].field, "");
+    command_fini(&c);
 }
 
 static void a_shape_needs_no_numbers(void **state)
@@ -317,6 +368,8 @@ int main(void)
         cmocka_unit_test(a_marker_has_a_text_and_perhaps_a_time),
         cmocka_unit_test(bad_json_names_the_field),
         cmocka_unit_test(deep_or_long_json_is_refused),
+        cmocka_unit_test(a_bare_address_is_completed),
+        cmocka_unit_test(everything_wrong_is_told_at_once),
         cmocka_unit_test(a_shape_needs_no_numbers),
         cmocka_unit_test(forms_decode),
         cmocka_unit_test(broken_forms_are_refused),
