@@ -1,12 +1,25 @@
 import { defineConfig } from "vitest/config";
 
+// Two builds of the same page: what a master serves, in parts that are loaded when they are needed, and
+// the one script of a report file (mode "report"), which nobody can serve parts of.
+//
 // Relative addresses: the page works below any base path. No module preload script: the policy
 // of the page allows files only.
-export default defineConfig({
+const SERVED = { rollupOptions: { output: { experimentalMinChunkSize: 8000 } } }; // characters: a file of its own costs a request
+const REPORT = {
+  emptyOutDir: false,
+  rollupOptions: {
+    input: "src/main.tsx",
+    output: { inlineDynamicImports: true, entryFileNames: "assets/report-[hash].js", assetFileNames: "assets/report-[hash][extname]" },
+  },
+};
+
+export default defineConfig(({ mode }) => ({
   base: "./",
   build: {
+    ...(mode === "report" ? REPORT : SERVED),
     target: "es2022",
-    modulePreload: { polyfill: false },
+    modulePreload: false,
     assetsInlineLimit: 0,
     reportCompressedSize: false,
     minify: "terser", // a twentieth smaller than esbuild's
@@ -17,4 +30,4 @@ export default defineConfig({
     environment: "node",
     css: true, // the palette is tested as the style has it
   },
-});
+}));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* report_file: see master/web/report_file.h. The page is found by what its index.html names; it
- * has one script and one style, or it cannot be one file. */
+/* report_file: see master/web/report_file.h. The page of a report is built for it: one
+ * script with all screens and one style (webui/vite.config.ts). */
 #include "master/web/report_file.h"
 
 #include "common/base/mem.h"
@@ -66,7 +66,7 @@ static void add_hash(struct sbuf *out, const struct sbuf *text)
 static bool load_inlined(const char *suffix, const char *tag, struct sbuf *out)
 {
     struct sbuf plain = {0};
-    const struct asset *a = find_asset("/assets/", suffix);
+    const struct asset *a = find_asset("/assets/report-", suffix);
     bool is_ok = a != NULL && asset_inflate(a, &plain);
     if (is_ok)
         add_without_end_tags(out, &plain, tag);

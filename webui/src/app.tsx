@@ -3,12 +3,16 @@ import { useErrorBoundary } from "preact/hooks";
 import type { ComponentChildren, JSX } from "preact";
 import { source, store } from "./app-state";
 import { Rail } from "./frame/rail";
-import { SCREEN_OF } from "./frame/screens";
+import { Shelf } from "./frame/lazy";
+import { LAZY } from "./frame/screens";
 import { TimeBar } from "./frame/time-bar";
 import { TopBar } from "./frame/top-bar";
-import { route } from "./lib/route";
+import { route, type Screen } from "./lib/route";
 import { Banners } from "./parts/banners";
 import { Dialogs } from "./parts/dialogs";
+import { LiveScreen } from "./screens/live/live";
+
+export const shelf = new Shelf(LAZY);
 
 /** A screen that breaks says so; the frame and the other screens live on. */
 function Guarded({ children }: { children: ComponentChildren }): JSX.Element {
@@ -32,8 +36,25 @@ function Loading(): JSX.Element {
   );
 }
 
+/** Files of the page have their content in their names: those of another version of the master are not there. */
+function Missing(): JSX.Element {
+  return (
+    <section class="panel empty">
+      <p>This screen could not be loaded: the master does not answer, or is of another version than this page.</p>
+      <button type="button" class="button" onClick={() => location.reload()}>Reload the page</button>
+    </section>
+  );
+}
+
+function ScreenOf({ name }: { name: Screen }): JSX.Element {
+  if (name === "live") return <LiveScreen />;
+  const fetched = shelf.of(name);
+  if (fetched.kind === "coming") return <Loading />;
+  if (fetched.kind === "failed") return <Missing />;
+  return <fetched.component />;
+}
+
 export function App(): JSX.Element {
-  const Screen = SCREEN_OF[route.value.screen];
   const isStale = source.link.value.kind === "stale" || source.link.value.kind === "lost";
   return (
     <div class={`frame${isStale ? " is-stale" : ""}`}>
@@ -45,7 +66,7 @@ export function App(): JSX.Element {
         {store.run.value === null ? <div class="time-bar skeleton-bar" aria-hidden="true" /> : <TimeBar />}
       </div>
       <main id="main" tabIndex={-1}>
-        {store.run.value === null ? (source.link.value.kind === "broken" ? null : <Loading />) : <Guarded key={route.value.screen}><Screen /></Guarded>}
+        {store.run.value === null ? (source.link.value.kind === "broken" ? null : <Loading />) : <Guarded key={route.value.screen}><ScreenOf name={route.value.screen} /></Guarded>}
       </main>
       <Dialogs />
     </div>

@@ -1,6 +1,6 @@
 import { effect } from "@preact/signals";
 import { render } from "preact";
-import { App } from "./app";
+import { App, shelf } from "./app";
 import { source, store } from "./app-state";
 import { percent } from "./lib/format";
 import { startRouting } from "./lib/route";
@@ -17,6 +17,8 @@ import "./style/charts.css";
 import "./style/newtest.css";
 
 const BEAT_MS = 250;
+const IDLE_AT_LAST_MS = 5000;
+const WITHOUT_IDLE_MS = 1000;
 
 startTheme();
 startNarrow();
@@ -29,6 +31,20 @@ startExtensions();
 setInterval(() => source.beat(), BEAT_MS);
 document.addEventListener("visibilitychange", () => source.setHidden(document.hidden));
 addEventListener("online", () => source.retryNow());
+
+/** Resolves when the page has nothing to do. */
+const idle = (): Promise<void> =>
+  new Promise((resolve) => {
+    if ("requestIdleCallback" in globalThis) requestIdleCallback(() => resolve(), { timeout: IDLE_AT_LAST_MS });
+    else setTimeout(resolve, WITHOUT_IDLE_MS); // Safari
+  });
+
+/* The other screens, when the first number is there: they open at once then, and without the master too. */
+const stopFilling = effect(() => {
+  if (store.run.value === null) return;
+  void shelf.fill(idle);
+  queueMicrotask(() => stopFilling());
+});
 
 /* For the budgets of the page: when the first number was on the screen. */
 const stopMarking = effect(() => {

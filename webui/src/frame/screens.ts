@@ -1,16 +1,9 @@
-/* Every screen of the page: its name in the address, its word in the rail, its component. */
-import type { JSX } from "preact";
+/* Every screen of the page: its name in the address, its word in the rail, and where its code is. */
 import { computed } from "@preact/signals";
 import { source } from "../app-state";
 import type { Screen } from "../lib/route";
-import { EndpointsScreen } from "../screens/endpoints/endpoints";
 import { hasExtras } from "../screens/extras/held";
-import { ExtrasScreen } from "../screens/extras/extras";
-import { FailuresScreen } from "../screens/failures/failures";
-import { LiveScreen } from "../screens/live/live";
-import { LogsScreen } from "../screens/logs/logs";
-import { NewTestScreen } from "../screens/new-test/new-test";
-import { WorkersScreen } from "../screens/workers/workers";
+import type { LazyScreen, ScreenComponent } from "./lazy";
 
 const RECORDED: readonly [Screen, string][] = [
   ["live", "Live"], ["endpoints", "Endpoints"], ["failures", "Failures"], ["workers", "Workers"],
@@ -26,12 +19,12 @@ export const nav = computed<readonly [Screen, string][]>(() => [
   ...RECORDED, ...(source.has("logs") ? LOGS : []), ...(hasExtras.value ? EXTRAS : []), ...(source.isRecorded ? [] : NEW),
 ]);
 
-export const SCREEN_OF: Record<Screen, () => JSX.Element | null> = {
-  live: LiveScreen,
-  endpoints: EndpointsScreen,
-  failures: FailuresScreen,
-  workers: WorkersScreen,
-  logs: LogsScreen,
-  extras: ExtrasScreen,
-  new: NewTestScreen,
+/** Live is part of the first load; the others come when they are opened, or when nothing else is to do. */
+export const LAZY: Record<Exclude<Screen, "live">, LazyScreen> = {
+  endpoints: async (): Promise<ScreenComponent> => (await import("../screens/endpoints/endpoints")).EndpointsScreen,
+  failures: async (): Promise<ScreenComponent> => (await import("../screens/failures/failures")).FailuresScreen,
+  workers: async (): Promise<ScreenComponent> => (await import("../screens/workers/workers")).WorkersScreen,
+  logs: async (): Promise<ScreenComponent> => (await import("../screens/logs/logs")).LogsScreen,
+  extras: async (): Promise<ScreenComponent> => (await import("../screens/extras/extras")).ExtrasScreen,
+  new: async (): Promise<ScreenComponent> => (await import("../screens/new-test/new-test")).NewTestScreen,
 };

@@ -7,11 +7,11 @@
  * day of ticks, draws 86,400 points, and asks the real server about an hour of 1,000 endpoints. What a
  * report weighs is in report.test.mjs, what viewers cost a master in tests/bench/dashboard.py. */
 import assert from "node:assert/strict";
-import { readFileSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { gzipSync } from "node:zlib";
 import { HERE, get, openBrowser, startServer } from "./browser.mjs";
+import { LIMITS, weights } from "../first-load.mjs";
 import { fakeMaster } from "./fake-master.mjs";
 
 const DIST = process.env.KATYDID_DIST ?? join(HERE, "../../dist");
@@ -105,10 +105,10 @@ async function tickCost({ page, master, metric }, apart = 250) {
 let longest = Infinity; // task of the last ticks, the best of three
 
 test("1, 2: the first load", () => {
-  const size = (suffix) => readdirSync(join(DIST, "assets")).filter((name) => name.endsWith(suffix)).reduce((sum, name) => sum + gzipSync(readFileSync(join(DIST, "assets", name)), { level: 9 }).length, 0);
-  report("script", size(".js"), 90_000, "bytes");
-  report("style", size(".css"), 12_000, "bytes");
-  assert.ok(size(".js") <= 92_000 && size(".css") <= 12_000);
+  for (const [kind, bytes] of Object.entries(weights(DIST))) {
+    report(kind, bytes, LIMITS[kind], "bytes");
+    assert.ok(bytes > 0 && bytes <= LIMITS[kind], `${kind}: ${bytes}`);
+  }
   assert.deepEqual(readdirSync(join(DIST, "assets")).filter((name) => /woff|ttf|otf/.test(name)), []);
 });
 

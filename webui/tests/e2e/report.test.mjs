@@ -58,7 +58,7 @@ function reportOf(run, { isBroken = false } = {}) {
 }
 
 function fileOf(report) {
-  const asset = (suffix) => readFileSync(join(DIST, "assets", readdirSync(join(DIST, "assets")).find((name) => name.endsWith(suffix))), "utf8");
+  const asset = (suffix) => readFileSync(join(DIST, "assets", readdirSync(join(DIST, "assets")).find((name) => name.startsWith("report-") && name.endsWith(suffix))), "utf8");
   const [script, style] = [asset(".js"), asset(".css")];
   const hash = (text) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
   const data = report === null ? "" : gzipSync(JSON.stringify(report)).toString("base64");
