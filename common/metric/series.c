@@ -2,25 +2,26 @@
 #include "common/metric/series.h"
 
 #include "common/base/mem.h"
-#include "common/base/sat.h"
+#include "common/base/utf8.h"
 
 #include <ctype.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define HASH_SEED UINT64_C(0x7365726965732121)
 
-void series_init(struct series_table *t, size_t metrics_most, size_t series_most)
+void series_init(struct series_table *t, struct series_limits limits)
 {
-    *t = (struct series_table){.metrics_most = metrics_most, .series_most = series_most};
-    tags_init(&t->tags, metrics_most * series_most);
+    *t = (struct series_table){.limits = limits};
+    tags_init(&t->tags, limits.total_most);
 }
 
 void series_fini(struct series_table *t)
 {
     for (size_t i = 0; i < t->count; i++) {
-        hist_fini(&t->list[i]->value.hist);
+        value_fini(&t->list[i]->value);
         free(t->list[i]);
     }
     for (size_t i = 0; i < t->metric_count; i++) {
@@ -62,30 +63,52 @@ static bool has_name(const void *value, const void *key)
     return strcmp(((const struct metric *)value)->name, key) == 0;
 }
 
-struct metric *series_metric(struct series_table *t, const char *name, enum metric_kind kind,
-                             enum metric_unit unit, enum metric_problem *why)
+struct metric *series_find_metric(const struct series_table *t, const char *name)
 {
-    *why = is_name(name) ? METRIC_OK : METRIC_BAD_NAME;
+    return map_find(&t->by_name, map_hash(HASH_SEED, name, strlen(name)), has_name, name);
+}
+
+static bool is_unit(const char *unit)
+{
+    const size_t len = strlen(unit);
+    return len <= METRIC_UNIT_MOST && utf8_valid_prefix(unit, len) == len;
+}
+
+static bool is_scale(double scale)
+{
+    return isfinite(scale) && scale > 0 && scale <= METRIC_SCALE_MOST;
+}
+
+static struct metric *metric_new(struct series_table *t, const char *name, struct metric_kind_of of)
+{
+    struct metric *m = mem_zalloc(sizeof *m);
+    *m = (struct metric){.name = mem_strdup(name),
+                         .kind = of.kind,
+                         .scale = of.scale,
+                         .number = (uint32_t)t->metric_count + 1};
+    snprintf(m->unit, sizeof m->unit, "%s", of.unit);
+    t->metrics = grown(t->metrics, t->metric_count, &t->metric_cap);
+    t->metrics[t->metric_count++] = m;
+    map_add(&t->by_name, map_hash(HASH_SEED, name, strlen(name)), m);
+    return m;
+}
+
+struct metric *series_metric(struct series_table *t, const char *name, struct metric_kind_of of,
+                             enum metric_problem *why)
+{
+    *why = !is_name(name)                             ? METRIC_BAD_NAME
+           : !is_unit(of.unit) || !is_scale(of.scale) ? METRIC_BAD_UNIT
+                                                      : METRIC_OK;
     if (*why != METRIC_OK)
         return NULL;
-    const uint64_t hash = map_hash(HASH_SEED, name, strlen(name));
-    struct metric *m = map_find(&t->by_name, hash, has_name, name);
-    if (m && (m->kind != kind || m->unit != unit))
+    struct metric *m = series_find_metric(t, name);
+    if (m && (m->kind != of.kind || m->scale != of.scale || strcmp(m->unit, of.unit) != 0))
         *why = METRIC_OTHER_KIND;
-    else if (!m && t->metric_count >= t->metrics_most)
+    else if (!m && t->metric_count >= t->limits.metrics_most)
         *why = METRIC_TOO_MANY;
-    if (m || *why != METRIC_OK)
-        return *why == METRIC_OK ? m : NULL;
-    t->metrics = grown(t->metrics, t->metric_count, &t->metric_cap);
-    m = mem_zalloc(sizeof *m);
-    *m = (struct metric){.name = mem_strdup(name),
-                         .kind = kind,
-                         .unit = unit,
-                         .number = (uint32_t)t->metric_count + 1,
-                         .most = t->series_most};
-    t->metrics[t->metric_count++] = m;
-    map_add(&t->by_name, hash, m);
-    return m;
+    if (*why != METRIC_OK)
+        return NULL;
+    return m ? m : metric_new(t, name, of);
 }
 
 /* ---- series ---- */
@@ -102,26 +125,22 @@ static bool has_key(const void *value, const void *key)
     return s->metric == k->metric && s->tags == k->tags && !s->is_other;
 }
 
-static void value_clear(struct value *v)
-{
-    struct hist hist = v->hist;
-    hist_clear(&hist);
-    *v = (struct value){.min = INFINITY, .max = -INFINITY, .hist = hist};
-}
-
-static struct series *series_new(struct series_table *t, const struct metric *m,
-                                 const struct tags *tags)
+static struct series *series_new(struct series_table *t, struct metric *m, const struct tags *tags)
 {
     struct series *s = mem_zalloc(sizeof *s);
     *s = (struct series){.metric = m, .tags = tags, .id = (uint32_t)t->count + 1};
-    hist_init(&s->value.hist);
-    value_clear(&s->value);
+    value_init(&s->value);
     t->list = grown(t->list, t->count, &t->cap);
     t->list[t->count++] = s;
+    if (m->last)
+        m->last->next = s;
+    else
+        m->first = s;
+    m->last = s;
     return s;
 }
 
-static struct series *other_of(struct series_table *t, struct metric *m)
+struct series *series_other(struct series_table *t, struct metric *m)
 {
     if (!m->other) {
         m->other = series_new(t, m, t->tags.none);
@@ -136,98 +155,29 @@ struct series *series_of(struct series_table *t, struct metric *m, const struct 
     const uint32_t numbers[] = {m->number, tags->number};
     const uint64_t hash = map_hash(HASH_SEED, numbers, sizeof numbers);
     if (tags == t->tags.other)
-        return other_of(t, m);
+        return series_other(t, m);
     struct series *s = map_find(&t->by_key, hash, has_key, &key);
     if (s)
         return s;
-    if (m->series_count >= m->most)
-        return other_of(t, m);
+    if (m->series_count >= t->limits.series_most || t->count >= t->limits.total_most)
+        return series_other(t, m);
     s = series_new(t, m, tags);
     m->series_count++;
     map_add(&t->by_key, hash, s);
     return s;
 }
 
-/* ---- values ---- */
-
-double series_scale(enum metric_unit unit)
+bool series_add(struct series *s, double number, double now)
 {
-    return unit == UNIT_BYTES ? 1 : 1000; /* of the others, thousandths */
+    return value_add(&s->value, s->metric->kind, s->metric->scale, number, now);
 }
 
-static uint64_t scaled(const struct metric *m, double value)
+bool series_has(const struct series *s, const struct tag *tags, size_t count)
 {
-    const double number = value * series_scale(m->unit);
-    return number >= (double)HIST_MAX_US ? HIST_MAX_US : number > 0 ? (uint64_t)(number + 0.5) : 0;
-}
-
-static void add_number(struct value *v, double value)
-{
-    v->sum += value;
-    v->min = value < v->min ? value : v->min;
-    v->max = value > v->max ? value : v->max;
-}
-
-bool series_add(struct series *s, double value, double now)
-{
-    struct value *v = &s->value;
-    if (!isfinite(value) || (s->metric->kind == METRIC_COUNTER && value < 0))
-        return false;
-    v->count++;
-    switch (s->metric->kind) {
-    case METRIC_COUNTER:
-        add_number(v, value);
-        break;
-    case METRIC_GAUGE:
-        add_number(v, value);
-        if (now >= v->last_at) {
-            v->last = value;
-            v->last_at = now;
-        }
-        break;
-    case METRIC_RATE:
-        v->hits += value != 0;
-        break;
-    case METRIC_TREND:
-        add_number(v, value);
-        hist_add(&v->hist, scaled(s->metric, value), 1);
-        break;
+    for (size_t i = 0; i < count; i++) {
+        const char *value = tags_get(s->tags, tags[i].key);
+        if (!value || strcmp(value, tags[i].value) != 0)
+            return false;
     }
     return true;
-}
-
-void series_merge(struct series *dst, const struct series *src)
-{
-    struct value *to = &dst->value;
-    const struct value *from = &src->value;
-    to->count = sat_add(to->count, from->count);
-    to->hits = sat_add(to->hits, from->hits);
-    to->sum += from->sum;
-    to->min = from->min < to->min ? from->min : to->min;
-    to->max = from->max > to->max ? from->max : to->max;
-    if (from->count && from->last_at >= to->last_at) {
-        to->last = from->last;
-        to->last_at = from->last_at;
-    }
-    hist_merge(&to->hist, &from->hist);
-}
-
-void series_zero(struct series *s)
-{
-    value_clear(&s->value);
-}
-
-void series_begin(struct series *s, const struct metric *m)
-{
-    *s = (struct series){.metric = m};
-    hist_init(&s->value.hist);
-    value_clear(&s->value);
-}
-
-void series_sum(const struct series_table *t, const struct metric *m, const struct tags *having,
-                struct series *into)
-{
-    for (size_t i = 0; i < t->count; i++)
-        if (t->list[i]->metric == m && tags_have(t->list[i]->tags, having))
-            series_merge(into, t->list[i]);
 }

@@ -3,6 +3,7 @@
 #include "master/data/record.h"
 #include "common/base/log.h"
 #include "common/wire/report.h"
+#include "common/wire/report_series.h"
 #include "common/wire/written.h"
 #include "master/data/host_stats.h"
 #include <inttypes.h>
@@ -50,18 +51,62 @@ static struct report_bytes bytes_of(const struct message_stats *s)
     return (struct report_bytes){s->report.data, s->names.data, s->report.len, s->names.len};
 }
 
-static struct report_names *names_of(struct record *r, const struct worker *w, const char *epoch)
+static struct series_bytes series_bytes_of(const struct message_stats *s)
+{
+    return (struct series_bytes){s->series.data, s->series_names.data, s->series.len,
+                                 s->series_names.len};
+}
+
+static struct row_names_slot *names_of(struct record *r, const struct worker *w, const char *epoch)
 {
     return row_names_of(&r->row_names, w ? w->index + 1 : ROW_NAMES_HOST, epoch);
 }
 
+static int check_series(struct record *r, const struct worker *w, const struct message_stats *s)
+{
+    const struct series_bytes bytes = series_bytes_of(s);
+    return report_series_check(&names_of(r, w, s->epoch)->series, series_store_clears(r->series),
+                               &bytes);
+}
+
+static void on_value(void *arg, struct series *series, int64_t second,
+                     const struct value_read *more)
+{
+    struct record *r = arg;
+    if (series)
+        series_store_add(r->series, series, second, more);
+    else
+        r->series_refused += more->numbers.count;
+}
+
+static void merge_series(struct record *r, const struct worker *w, const struct message_stats *s,
+                         int64_t shift_s)
+{
+    const struct series_bytes bytes = series_bytes_of(s);
+    const uint64_t before = r->series_refused;
+    report_series_merge(series_store_table(r->series), &names_of(r, w, s->epoch)->series,
+                        series_store_clears(r->series), &bytes,
+                        &(struct series_watch){on_value, r, shift_s});
+    if (!before && r->series_refused)
+        log_warning(LOGGER, "values of a metric are dropped: another worker has a metric of that "
+                            "name with another type, unit or scale");
+}
+
+/* Rows and series, or nothing. */
 static int merge_ours(struct record *r, const struct worker *w, const struct message_stats *s,
                       const char *node, const struct report_watch *watch)
 {
     const struct report_bytes bytes = bytes_of(s);
-    if (!report_is_numbered(s->report.data, s->report.len))
-        return report_merge_watched(&r->stats, s->report.data, s->report.len, node, watch);
-    return report_merge_numbered(&r->stats, names_of(r, w, s->epoch), &bytes, node, watch);
+    if (check_series(r, w, s) != 0)
+        return -1;
+    const int rc =
+        report_is_numbered(s->report.data, s->report.len)
+            ? report_merge_numbered(&r->stats, &names_of(r, w, s->epoch)->names, &bytes, node,
+                                    watch)
+            : report_merge_watched(&r->stats, s->report.data, s->report.len, node, watch);
+    if (rc == 0)
+        merge_series(r, w, s, watch->shift_s);
+    return rc;
 }
 
 static void merge(struct record *r, struct worker *w, const struct message *msg, double came)
@@ -149,12 +194,18 @@ static void meet_host(struct record *r, const struct message_stats *s)
     r->host_seq = r->host_asked = 0;
 }
 
-bool record_needs_names(struct record *r, const struct worker *w, const struct message_stats *s)
+static bool lacks_names(struct record *r, const struct worker *w, const struct message_stats *s)
 {
     const struct report_bytes bytes = bytes_of(s);
-    if (!is_of_this_run(r, s->run) || !report_is_numbered(s->report.data, s->report.len) ||
-        (!w && !is_new_of_host(r, s)) ||
-        report_check_numbered(&r->stats, names_of(r, w, s->epoch), &bytes) != REPORT_NAMELESS)
+    return (report_is_numbered(s->report.data, s->report.len) &&
+            report_check_numbered(&r->stats, &names_of(r, w, s->epoch)->names, &bytes) ==
+                REPORT_NAMELESS) ||
+           check_series(r, w, s) == REPORT_NAMELESS;
+}
+
+bool record_needs_names(struct record *r, const struct worker *w, const struct message_stats *s)
+{
+    if (!is_of_this_run(r, s->run) || (!w && !is_new_of_host(r, s)) || !lacks_names(r, w, s))
         return false;
     if (!w) {
         meet_host(r, s);
@@ -222,6 +273,8 @@ void record_clear(struct record *r, double now)
     timeline_clear(r->timeline, now);
     events_clear(r->events);
     samples_clear(r->samples);
+    series_store_clear(r->series);
+    r->series_refused = 0;
     for (size_t i = 0; i < r->roster->count; i++)
         worker_begin_run(r->roster->workers[i]);
 }
@@ -230,6 +283,7 @@ void record_close(struct record *r, double now)
 {
     timeline_users(r->timeline, now, roster_user_count(r->roster), 0);
     timeline_close(r->timeline, now + 2); /* a reset may have begun the next second */
+    series_store_close(r->series, (int64_t)ceil(now + 2));
     timeline_work(r->timeline, true);
     for (size_t i = 0; i < r->roster->count; i++)
         events_worker_idle(r->events, r->roster->workers[i]->index);
@@ -240,6 +294,7 @@ void record_reset(struct record *r, double now)
     stats_reset(&r->stats, now);
     timeline_reset(r->timeline, now);
     samples_clear(r->samples);
+    series_store_reset(r->series);
     events_add(r->events, now, "reset", "Statistics reset");
     for (size_t i = 0; i < r->roster->count; i++)
         r->roster->workers[i]->requests = 0;
@@ -307,6 +362,7 @@ void record_second(struct record *r, struct run_clock now, double late_s)
     double close_after = has_stock_worker(r) ? CLOSE_AFTER_STOCK_S : CLOSE_AFTER_S;
     close_after += late_s;
     timeline_close(r->timeline, now.unix_time - close_after);
+    series_store_close(r->series, (int64_t)floor(now.unix_time - close_after));
     timeline_work(r->timeline, false);
     tell_trouble(r, now.mono);
 }
@@ -317,6 +373,7 @@ void record_init(struct record *r, size_t timeline_bytes, double now)
     r->timeline = timeline_new(timeline_bytes);
     r->events = events_new();
     r->samples = samples_new(SAMPLES_BYTES);
+    r->series = series_store_new(SERIES_STORE_BYTES);
     r->view_builder = view_builder_new();
     r->snapshots = snapshot_maker_new();
     r->host_stats = host_stats_new();
@@ -331,6 +388,7 @@ void record_fini(struct record *r)
     view_builder_free(r->view_builder);
     snapshot_maker_free(r->snapshots);
     samples_free(r->samples);
+    series_store_free(r->series);
     row_names_clear(&r->row_names);
     stats_fini(&r->stats);
 }

@@ -11,6 +11,7 @@
 #include "master/data/losses.h"
 #include "master/data/row_names.h"
 #include "master/data/samples.h"
+#include "master/data/series_store.h"
 #include "master/data/snapshot.h"
 #include "master/data/timeline.h"
 #include "master/data/view_build.h"
@@ -34,6 +35,8 @@ struct record {
     struct timeline *timeline;
     struct events *events;
     struct samples *samples;
+    struct series_store *series;
+    uint64_t series_refused; /* values of metrics that are known as something else */
     struct losses losses;
     struct view_builder *view_builder; /* what is kept between views, ... */
     struct snapshot_maker *snapshots;

@@ -15,22 +15,25 @@ static void grow(struct row_names *r, size_t slot)
     r->count = count;
 }
 
-struct report_names *row_names_of(struct row_names *r, size_t slot, const char *epoch)
+struct row_names_slot *row_names_of(struct row_names *r, size_t slot, const char *epoch)
 {
     if (slot >= r->count)
         grow(r, slot);
     struct row_names_slot *s = &r->slots[slot];
     if (strcmp(s->epoch, epoch) != 0) {
         report_names_fini(&s->names);
+        series_ids_fini(&s->series);
         snprintf(s->epoch, sizeof s->epoch, "%s", epoch);
     }
-    return &s->names;
+    return s;
 }
 
 void row_names_clear(struct row_names *r)
 {
-    for (size_t i = 0; i < r->count; i++)
+    for (size_t i = 0; i < r->count; i++) {
         report_names_fini(&r->slots[i].names);
+        series_ids_fini(&r->slots[i].series);
+    }
     free(r->slots);
     *r = (struct row_names){0};
 }

@@ -72,8 +72,9 @@ struct message_stats {
     char epoch[64], run[64];
     uint64_t seq;
     double sent_at; /* the worker's clock, unix seconds; a stock one's newest request, or 0 */
-    struct slice report, names; /* of the rows of the report; or empty */
-    struct slice anew, written; /* by user code, before the report and after it; or empty */
+    struct slice report, names;        /* of the rows of the report; or empty */
+    struct slice series, series_names; /* what was counted in series, and of which; or empty */
+    struct slice anew, written;        /* by user code, before the report and after it; or empty */
     double cpu_percent, lag_ms;
     double lag_p99_ms, fds, connections; /* negative: not told */
     double cores, throttled;             /* of the container; 0: no limit, not held back */

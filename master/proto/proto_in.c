@@ -93,6 +93,8 @@ static bool parse_stats(const msgpack_object *data, struct message *m)
     s->is_katydid = true;
     s->report = bin_of(report);
     s->names = bin_of(proto_get(own, "names"));
+    s->series = bin_of(proto_get(own, "series"));
+    s->series_names = bin_of(proto_get(own, "series_names"));
     s->anew = bin_of(proto_get(own, "anew"));
     s->written = bin_of(proto_get(own, "written"));
     s->seq = proto_unsigned(proto_get(own, "seq"), 0);

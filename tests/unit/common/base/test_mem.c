@@ -3,10 +3,12 @@
  * once. What the fuzzers are fed with is the input. */
 #include "common/base/sbuf.h"
 #include "common/wire/report.h"
+#include "common/wire/report_series.h"
 #include "common/wire/written.h"
 #include "master/data/events.h"
 #include "master/data/logs.h"
 #include "master/data/samples.h"
+#include "master/data/series_store.h"
 #include "master/data/timeline.h"
 #include "master/data/view_build.h"
 #include "master/options/options_table.h"
@@ -81,6 +83,43 @@ static void run_report(const void *arg)
     stats_fini(&t);
     sbuf_fini(&ours);
     sbuf_fini(&locust);
+}
+
+static void see_value(void *arg, struct series *s, int64_t second, const struct value_read *more)
+{
+    if (s)
+        series_store_add(arg, s, second, more);
+}
+
+static void run_series(const void *arg)
+{
+    const struct input *in = arg;
+    const size_t names =
+        in->len > 2 ? (size_t)(unsigned char)in->bytes[0] << 8 | (unsigned char)in->bytes[1] : 0;
+    if (in->len < 2 + names)
+        return;
+    struct series_store *store = series_store_new(100);
+    struct series_table *t = series_store_table(store);
+    struct series_ids ids = {0};
+    struct series_writer writer = {0};
+    struct series_value value;
+    struct sbuf all = {0};
+    const struct series_bytes bytes = {in->bytes + 2 + names, in->bytes + 2, in->len - 2 - names,
+                                       names};
+    report_series_merge(t, &ids, 0, &bytes, &(struct series_watch){see_value, store, 0});
+    series_store_close(store, 2000000000);
+    series_value_init(&value);
+    for (size_t i = 0; i < t->count; i++) {
+        series_store_read(store, &(struct series_query){.metric = t->list[i]->metric->name},
+                          SERIES_FROM_START, SERIES_TO_NOW, &value);
+        report_series_put(&writer, t->list[i], 1700000000, 1);
+    }
+    report_series_names(t, 1, true, &all);
+    sbuf_fini(&all);
+    sbuf_fini(&writer.bytes);
+    series_value_fini(&value);
+    series_ids_fini(&ids);
+    series_store_free(store);
 }
 
 /* ---- the master ---- */
@@ -366,9 +405,9 @@ static void what_strangers_send_is_read_or_refused(void **state)
     static const struct {
         const char *folder;
         fail_alloc_run *run;
-    } all[] = {{"report", run_report}, {"proto", run_proto},      {"config", run_config},
-               {"query", run_page},    {"path", run_page},        {"form_parts", run_parts},
-               {"proto", run_report},  {"response", run_response}};
+    } all[] = {{"report", run_report}, {"proto", run_proto},       {"config", run_config},
+               {"query", run_page},    {"path", run_page},         {"form_parts", run_parts},
+               {"proto", run_report},  {"response", run_response}, {"report_series", run_series}};
     unsigned bad = 0;
     (void)state;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)

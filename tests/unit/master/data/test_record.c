@@ -3,6 +3,7 @@
 #include "common/base/sbuf.h"
 #include "common/wire/pack.h"
 #include "common/wire/report.h"
+#include "common/wire/report_series.h"
 #include "master/data/host_stats.h"
 #include "master/data/record.h"
 #include <setjmp.h>
@@ -118,6 +119,78 @@ static void a_report_counts_once(void **unused)
     assert_true(record_report(&b->record, b->ours, &msg, b->now));
     assert_int_equal(counted(b), 8);
     sbuf_fini(&bytes);
+    free_bench(b);
+}
+
+/* What one worker sold: its series, and the names of it or not. */
+static void add_series(struct message *msg, struct series_table *t, double sold, bool is_named,
+                       struct sbuf bytes[2])
+{
+    enum metric_problem why;
+    struct metric *m =
+        series_metric(t, "sold", (struct metric_kind_of){METRIC_COUNTER, "", 1}, &why);
+    struct series *s = series_of(t, m, t->tags.none);
+    struct series_writer writer = {0};
+    series_add(s, sold, 1700000000);
+    report_series_put(&writer, s, 1700000000, 1);
+    sbuf_fini(&bytes[0]);
+    bytes[0] = writer.bytes;
+    sbuf_clear(&bytes[1]);
+    if (is_named)
+        report_series_names(t, 1, true, &bytes[1]);
+    msg->stats.series = (struct slice){bytes[0].data, bytes[0].len};
+    msg->stats.series_names = (struct slice){bytes[1].data, bytes[1].len};
+}
+
+static double sold(struct bench *b)
+{
+    struct series_value v;
+    series_value_init(&v);
+    series_store_read(b->record.series, &(struct series_query){.metric = "sold"}, SERIES_FROM_START,
+                      SERIES_TO_NOW, &v);
+    const double sum = v.sum;
+    series_value_fini(&v);
+    return sum;
+}
+
+static void series_count_once_with_their_report(void **unused)
+{
+    (void)unused;
+    struct bench *b = new_bench();
+    struct sbuf bytes = {0}, series[2] = {{0}};
+    struct series_table t;
+    series_init(&t, SERIES_LIMITS_DEFAULT);
+    begin(b);
+    struct message msg = report(b, 1, 5, &bytes);
+    add_series(&msg, &t, 3, false, series);
+    assert_true(record_needs_names(&b->record, b->ours, &msg.stats));
+    assert_int_equal(counted(b), 0);
+    add_series(&msg, &t, 3, true, series);
+    assert_false(record_needs_names(&b->record, b->ours, &msg.stats));
+    assert_true(record_report(&b->record, b->ours, &msg, b->now));
+    assert_false(record_report(&b->record, b->ours, &msg, b->now));
+    assert_true(sold(b) == 3 && counted(b) == 5);
+    msg = report(b, 2, 1, &bytes);
+    add_series(&msg, &t, 4, false, series); /* known by now */
+    assert_false(record_needs_names(&b->record, b->ours, &msg.stats));
+    record_report(&b->record, b->ours, &msg, b->now);
+    assert_true(sold(b) == 7);
+    msg = report(b, 3, 1, &bytes);
+    msg.stats.series = (struct slice){"broken", 6}; /* then nothing of the report counts */
+    record_report(&b->record, b->ours, &msg, b->now);
+    assert_true(sold(b) == 7 && counted(b) == 6 && b->record.trouble.broken == 1);
+    record_reset(&b->record, b->now);
+    assert_true(sold(b) == 0);
+    run_stop(&b->run, 1, at(b));
+    run_stopped(&b->run, at(b));
+    begin(b); /* a run later the master knows no names */
+    msg = report(b, 4, 1, &bytes);
+    add_series(&msg, &t, 1, false, series);
+    assert_true(record_needs_names(&b->record, b->ours, &msg.stats));
+    sbuf_fini(&bytes);
+    sbuf_fini(&series[0]);
+    sbuf_fini(&series[1]);
+    series_fini(&t);
     free_bench(b);
 }
 
@@ -350,6 +423,7 @@ int main(void)
         cmocka_unit_test(a_host_that_was_asked_may_answer_late),
         cmocka_unit_test(the_host_counts_once_per_number_of_its_process),
         cmocka_unit_test(the_clock_of_a_worker_may_be_wrong),
+        cmocka_unit_test(series_count_once_with_their_report),
         cmocka_unit_test(figures_begin_anew),
         cmocka_unit_test(the_host_is_told_what_is_new),
     };
