@@ -309,7 +309,6 @@ static void sort_workers(struct dispatch *d)
 
 static void on_workers_changed(struct dispatch *d)
 {
-    d->is_sorted = false;
     d->cursor = 0;
     d->is_skewed = d->active_count > 0 || d->orphan_next < d->orphan_count;
 }
@@ -357,6 +356,7 @@ void dispatch_add_worker(struct dispatch *d, const char *id)
     w->counts = mem_zalloc((d->class_count + 1) * sizeof *w->counts);
     w->is_changed = true;
     d->workers[d->worker_count++] = w;
+    d->is_sorted = false;
     on_workers_changed(d);
     fill_worker(d, w);
 }
@@ -381,6 +381,7 @@ void dispatch_remove_worker(struct dispatch *d, const char *id)
     struct dispatch_worker *w = dispatch_find_worker(d, id);
     if (!w)
         return;
+    sort_workers(d); /* the others stay in their order, as in Locust */
     size_t kept = 0;
     for (size_t i = 0; i < d->active_count; i++) {
         if (d->active[i].worker == w)
@@ -505,4 +506,52 @@ double dispatch_step(struct dispatch *d)
     if (d->active_count >= d->target)
         orphans_clear(d);
     return dispatch_is_done(d) ? -1 : batch / d->rate;
+}
+
+unsigned dispatch_lift(struct dispatch *d)
+{
+    HANDLE_IS(d, DISPATCH_TAG);
+    const size_t users = d->active_count + d->orphan_count - d->orphan_next;
+    sort_workers(d);
+    orphans_clear(d);
+    d->active_count = 0;
+    d->cursor = 0;
+    d->is_skewed = d->is_exhausted = false;
+    for (size_t i = 0; i < d->worker_count; i++) {
+        struct dispatch_worker *w = d->workers[i];
+        memset(w->counts, 0, d->class_count * sizeof *w->counts);
+        w->load = 0;
+        w->is_changed = true;
+    }
+    d->stream.is_fixed_due = true;
+    stream_restart(d);
+    return (unsigned)users;
+}
+
+void dispatch_spread(struct dispatch *d)
+{
+    const unsigned users = dispatch_lift(d);
+    if (d->worker_count > 0)
+        add_users(d, users);
+    d->is_exhausted = false;
+}
+
+const char *dispatch_take_class(struct dispatch *d)
+{
+    HANDLE_IS(d, DISPATCH_TAG);
+    const size_t class_index = stream_take(d);
+    d->is_exhausted = class_index == SIZE_MAX;
+    return d->is_exhausted ? NULL : d->names[class_index];
+}
+
+bool dispatch_place(struct dispatch *d, const char *class_name)
+{
+    HANDLE_IS(d, DISPATCH_TAG);
+    sort_workers(d);
+    for (size_t i = 0; i < d->class_count && d->worker_count > 0; i++)
+        if (!strcmp(d->names[i], class_name)) {
+            place_user(d, i);
+            return true;
+        }
+    return false;
 }

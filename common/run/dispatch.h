@@ -10,7 +10,8 @@
  * When the workers change it differs on purpose. Locust then deals all users anew, at once. Here
  * the users of a worker that went are "orphans", placed again at the spawn rate, on the workers
  * that have the fewest users; a worker that came takes its share from those that have too many,
- * and nobody else notices.
+ * and nobody else notices. Locust's way is there as well (dispatch_spread): the library's
+ * UsersDispatcher has it.
  *
  * Pure: no clock. The caller waits between the steps.
  */
@@ -58,6 +59,17 @@ double dispatch_step(struct dispatch *d);
 /* Nothing left to do: the target is reached, or all users of fixed_count run and no other class
  * exists, or there is no worker. */
 bool dispatch_is_done(const struct dispatch *d);
+
+/* Locust's way with workers that changed: as if as many users as were dealt were dealt now, from
+ * none. No orphans are left. */
+void dispatch_spread(struct dispatch *d);
+
+/* For whoever chooses the classes himself. lift: nobody is placed any more, returns how many were
+ * dealt; take: the class that the stream gives next, or NULL; place: a user of that class on the
+ * worker whose turn it is (false: there is no such class, or no worker). */
+unsigned dispatch_lift(struct dispatch *d);
+const char *dispatch_take_class(struct dispatch *d);
+bool dispatch_place(struct dispatch *d, const char *class_name);
 
 unsigned dispatch_user_count(const struct dispatch *d); /* placed on workers now */
 unsigned dispatch_class_users(const struct dispatch *d, size_t class_index);

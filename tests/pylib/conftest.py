@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""The Python package without its C core: `_katydid` is a stand-in that counts and sleeps, the
-HTTP clients are empty. For pure logic only; whatever touches the loop, the client or the link is
-tested with the real worker in tests/integration."""
+"""The Python package without the loop of its C core: `_katydid` is a stand-in that counts and sleeps, the
+HTTP clients are empty. What of the core is pure is the real one (REAL): run control, statistics. Whatever
+touches the loop, the client or the link is tested with the real worker in tests/integration."""
 
+import importlib.util
 import os
 import sys
+import sysconfig
 import time
 import types
 
@@ -14,6 +16,17 @@ import pytest
 PYLIB = os.path.join(os.path.dirname(__file__), "..", "..", "worker", "pylib")
 sys.path.insert(0, os.path.abspath(PYLIB))
 os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"
+
+
+def real_core():
+    build = os.environ.get("KATYDID_BUILD") or os.path.join(os.path.dirname(__file__), "..", "..", "build")
+    spec = importlib.util.spec_from_file_location("_katydid", os.path.join(build, "python", f"_katydid{sysconfig.get_config_var('EXT_SUFFIX')}"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+REAL = real_core()
 
 
 class FakeLink:
@@ -84,6 +97,7 @@ def fake_core():
     core.sleep = gevent.sleep
     core.steady = time.monotonic
     core.Link = FakeLink
+    core.Dispatch = REAL.Dispatch
     core.samples = lambda: None
     core.hold_requests = lambda wait: setattr(core, "held", wait)
     core.health = lambda: {"lag_ms": 0.0, "lag_p99_ms": 0.0, "cpu_percent": 1.0, "memory_bytes": 1,

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Events, Environment, dispatch and the runner without a master."""
 
+import json
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 
 import gevent
 import pytest
@@ -291,6 +293,66 @@ def test_a_worker_that_comes_or_goes_is_a_step_of_its_own_at_once(monkeypatch):
     dispatcher.new_dispatch(6, 2)
     assert list(dispatcher) == [{"a": {"A": 3}, "b": {"A": 3}}], "nothing else is due"
     assert not dispatcher.dispatch_in_progress and dispatcher.get_current_user_count() == 6
+
+
+CHANGES = json.loads((Path(__file__).parent.parent / "unit/golden/dispatch_workers.json").read_text())
+
+
+@pytest.mark.parametrize("case", CHANGES, ids=range(len(CHANGES)))
+def test_workers_that_come_and_go_are_dealt_with_as_by_locust(monkeypatch, case):
+    """Step for step what stock Locust deals (tests/unit/golden/make_dispatch.py)."""
+    monkeypatch.setattr(gevent, "sleep", lambda seconds: None)
+    classes = [type(name, (User,), {"weight": weight, "fixed_count": fixed})
+               for name, weight, fixed in case["classes"]]
+    names = sorted(cls.__name__ for cls in classes)
+    dispatcher = UsersDispatcher([WorkerNode(w) for w in case["workers"]], classes)
+    for number, (what, *args, expected) in enumerate(case["steps"]):
+        if what == "aim":
+            dispatcher.new_dispatch(*args)
+        elif what != "go":
+            getattr(dispatcher, f"{what}_worker")(WorkerNode(args[0]))
+        dealt = next(dispatcher, None)
+        dealt = dealt and {w: [dealt[w][name] for name in names] for w in sorted(dealt)}
+        assert dealt == expected, (number, what, args)
+
+
+def test_a_dispatcher_of_ones_own_says_which_class_is_next(monkeypatch):
+    monkeypatch.setattr(gevent, "sleep", lambda seconds: None)
+
+    class LastFirst(UsersDispatcher):
+        def _user_gen(self):
+            while True:
+                yield "A" if self._get_user_current_count("B") == 3 else "B"
+
+    class Half(UsersDispatcher):
+        def _user_gen(self):
+            names = super()._user_gen()
+            while True:
+                next(names)
+                yield next(names)
+
+    dispatcher = LastFirst([WorkerNode("v"), WorkerNode("w")], [A, B])
+    dispatcher.new_dispatch(5, 2)
+    assert [list(step.values()) for step in dispatcher] == [
+        [{"A": 0, "B": 1}, {"A": 0, "B": 1}], [{"A": 0, "B": 2}, {"A": 1, "B": 1}], [{"A": 1, "B": 2}, {"A": 1, "B": 1}]]
+    dispatcher.add_worker(WorkerNode("x"))
+    assert dispatcher._rebalance and dispatcher._users_on_workers == {
+        "v": {"A": 1, "B": 1}, "w": {"A": 1, "B": 1}, "x": {"A": 0, "B": 1}}
+
+
+def test_a_dispatcher_of_ones_own_may_ask_for_the_usual_order(monkeypatch):
+    monkeypatch.setattr(gevent, "sleep", lambda seconds: None)
+    asked = []
+
+    class Noting(UsersDispatcher):
+        def _user_gen(self):
+            for name in super()._user_gen():
+                asked.append(name)
+                yield name
+
+    dispatcher = Noting([WorkerNode("v")], [A, B])
+    dispatcher.new_dispatch(12, 5)
+    assert list(dispatcher)[-1] == {"v": {"A": 10, "B": 2}} and "".join(asked) == "AABAAAAABAAA"
 
 
 def test_users_that_are_stopped_at_once_have_lived(environment):

@@ -21,3 +21,4 @@ int py_loop_init(PyObject *module);
 int py_guest_init(PyObject *module);
 int py_health_init(PyObject *module);
 int py_watchdog_init(PyObject *module);
+int py_dispatch_init(PyObject *module);

@@ -5,6 +5,9 @@ Run with the Python of an environment that has Locust installed:
 A case is {"classes": [[name, weight, fixed_count]], "workers": [id],
 "ramps": [{"users", "rate", "classes": [name] or null, "steps": most steps to take or null,
 "pause", "maps": [[counts of each class by name for each worker in the order of "workers"]]}]}.
+In dispatch_workers.json a case is {"classes", "workers", "steps": [[what is done ..., the step after it:
+{worker: counts of each class by name} or null for none]]}, done being "aim" (users, rate), "go" (nothing),
+"add" or "remove" (a worker).
 """
 
 import json
@@ -72,11 +75,57 @@ def random_cases(seed):
         yield classes, workers, ramps
 
 
+def run_changes(classes, workers, changes):
+    made = [type(n, (User,), {"weight": w, "fixed_count": f}) for n, w, f in classes]
+    names = sorted(c.__name__ for c in made)
+    nodes = {w: WorkerNode(w) for w in workers}
+    dispatcher = UsersDispatcher(list(nodes.values()), made)
+    done = []
+    for what, *args in changes:
+        if what == "aim":
+            dispatcher.new_dispatch(*args)
+        elif what == "add":
+            nodes[args[0]] = WorkerNode(args[0])
+            dispatcher.add_worker(nodes[args[0]])
+        elif what == "remove":
+            dispatcher.remove_worker(nodes[args[0]])
+        dealt = next(dispatcher, None)
+        done.append([what, *args, dealt and {w: [dealt[w][n] for n in names] for w in sorted(dealt)}])
+    return {"classes": classes, "workers": workers, "steps": done}
+
+
+def random_changes(seed):
+    rng = random.Random(seed)
+    for _ in range(30):
+        classes = [[name, rng.choice([1, 1, 2, 5, 0.7]), rng.choice([0, 0, 0, rng.randint(1, 4)])]
+                   for name in rng.sample("ABCDEF", rng.randint(1, 4))]
+        classes.append(["Z", 1, 0])  # there is always somebody to start
+        pool = [f"{rng.choice('mn')}_{number}" for number in range(8)]
+        there = pool[:rng.randint(1, 4)]
+        began, gone, changes, users = list(there), pool[len(there):], [], 0
+        for _ in range(rng.randint(2, 4)):
+            before, users, rate = users, rng.randint(0, 60), rng.choice([1, 2.5, 7, 12])
+            changes.append(("aim", users, rate))
+            for _ in range(-(-abs(users - before) // max(1, int(rate)))):  # and one step too many
+                what = rng.choice(["go", "go", "go", "add", "remove"])
+                if what == "remove" and len(there) > 1:
+                    gone.append(there.pop(rng.randrange(len(there))))
+                    changes.append((what, gone[-1]))
+                elif what == "add" and gone:
+                    there.append(gone.pop(0))
+                    changes.append((what, there[-1]))
+                changes.append(("go",))
+        yield classes, began, changes
+
+
 def main(folder):
     for stem, cases in (("fixed", fixed_cases()), ("random", random_cases(1))):
         with open(f"{folder}/dispatch_{stem}.json", "w", encoding="ascii") as out:
             rows = [json.dumps(run_case(*case), separators=(",", ":")) for case in cases]
             out.write("[\n" + ",\n".join(rows) + "\n]\n")
+    with open(f"{folder}/dispatch_workers.json", "w", encoding="ascii") as out:
+        rows = [json.dumps(run_changes(*case), separators=(",", ":")) for case in random_changes(3)]
+        out.write("[\n" + ",\n".join(rows) + "\n]\n")
 
 
 if __name__ == "__main__":

@@ -1,42 +1,35 @@
 # SPDX-License-Identifier: MIT
 """Which users to start or stop next, on which worker, and when.
 
-The master has this in C; here it serves a LocalRunner that has no master (the library), and
-locustfiles that bring a `dispatcher_class` built on it. Same rules, same order.
+The same C deals them out as in the master (common/run/dispatch.h); here it serves the runners of the
+library, and locustfiles that bring a `dispatcher_class` built on it.
 """
 
 import math
 import time
-from collections import defaultdict
 from collections.abc import Iterator
-from heapq import heapify, heapreplace
-from itertools import cycle
-from math import log2
 from operator import attrgetter
 
+import _katydid
 import gevent
 
 
-def _weighted(shares):
-    """Names for ever, so that after every step their counts are as near to the shares as whole
-    numbers can be (smallest Kullback-Leibler divergence): shares 5:1 give AABAAAAABAAA...
-    Without a share above 0: None for ever."""
-    heap = [(x * log2(x / (x + 1)), x + 1, x, name) for name, x in shares if x > 0]
-    heapify(heap)
-    while not heap:
-        yield None
-    while True:
-        _, count, share, name = heap[0]
-        yield name
-        gain = share * log2(count / (count + 1))
-        heapreplace(heap, (gain, count + 1, share, name))
+def check_aim(target_user_count, spawn_rate):
+    """A ramp that can be: else ValueError."""
+    if target_user_count < 0:
+        raise ValueError(f"target_user_count must be >= 0, got {target_user_count}")
+    if spawn_rate <= 0:
+        raise ValueError(f"spawn_rate must be > 0, got {spawn_rate}")
+    if not math.isfinite(spawn_rate):
+        raise ValueError(f"spawn_rate must be a finite number, got {spawn_rate}")
 
 
 class UsersDispatcher(Iterator):
     """Iterates over the steps of a ramp, sleeping between them: {worker id: {class: users}}.
 
     A worker that comes or goes makes the next step one of its own, at once: all users anew over
-    the workers there are. Attributes have Locust's names: dispatchers of scripts use them."""
+    the workers there are. Attributes have Locust's names: dispatchers of scripts use them. One that
+    overrides _user_gen says itself of which class the next user is."""
 
     def __init__(self, worker_nodes, user_classes):
         self._worker_nodes = list(worker_nodes)
@@ -51,41 +44,31 @@ class UsersDispatcher(Iterator):
         self._rebalance = False
         self._no_user_to_spawn = False
         self._dispatcher_generator = iter(())
-        self._sort_workers()
-        self._distribute_anew(0)
+        self._core = _katydid.Dispatch(
+            [(c.__name__, c.weight, c.fixed_count or 0) for c in self._original_user_classes]
+        )
+        for node in self._worker_nodes:
+            self._core.add(node.id)
+        self._begin_stream()
 
-    def _sort_workers(self):
-        """Alternates over the hosts (what stands before the first "_" of a worker's id)."""
-        seen = defaultdict(int)
-        keys = {}
-        for node in sorted(self._worker_nodes, key=attrgetter("id")):
-            host = node.id.split("_", 1)[0]
-            keys[node.id] = (seen[host], node.id)
-            seen[host] += 1
-        self._worker_nodes.sort(key=lambda node: keys[node.id])
+    def _begin_stream(self):
+        is_own = type(self)._user_gen is not UsersDispatcher._user_gen
+        self._user_generator = self._user_gen() if is_own else None
 
     def _user_gen(self):
         """Names of the classes to start next, for ever: what is missing of the fixed ones first."""
-        weighted = _weighted((c.__name__, c.weight) for c in self._user_classes if not c.fixed_count)
         while True:
-            if self._try_dispatch_fixed:
-                self._try_dispatch_fixed = False
-                missing = [
-                    (c.__name__, c.fixed_count - self._get_user_current_count(c.__name__))
-                    for c in self._user_classes
-                    if c.fixed_count
-                ]
-                fixed = _weighted(missing)
-                for _ in range(sum(max(0, n) for _, n in missing)):
-                    yield next(fixed)
-            else:
-                yield next(weighted)
+            yield self._core.take()
+
+    @property
+    def _users_on_workers(self):
+        return self._core.counts()
 
     def _get_user_current_count(self, user):
-        return sum(counts.get(user, 0) for counts in self._users_on_workers.values())
+        return sum(counts.get(user, 0) for counts in self._core.counts().values())
 
     def get_current_user_count(self):
-        return len(self._active_users)
+        return self._core.users
 
     @property
     def dispatch_in_progress(self):
@@ -97,17 +80,15 @@ class UsersDispatcher(Iterator):
 
     def new_dispatch(self, target_user_count, spawn_rate, user_classes=None):
         """Sets the target of the next iteration over this object."""
-        if target_user_count < 0:
-            raise ValueError(f"target_user_count must be >= 0, got {target_user_count}")
-        if spawn_rate <= 0:
-            raise ValueError(f"spawn_rate must be > 0, got {spawn_rate}")
-        if not math.isfinite(spawn_rate):
-            raise ValueError(f"spawn_rate must be a finite number, got {spawn_rate}")
+        check_aim(target_user_count, spawn_rate)
+        names = []
         if user_classes is not None:
             classes = sorted(user_classes, key=attrgetter("__name__"))
+            names = [[c.__name__ for c in classes]]
             if classes != self._user_classes:
                 self._user_classes = classes
-                self._user_generator = self._user_gen()
+                self._begin_stream()
+        self._core.aim(target_user_count, spawn_rate, *names)
         self._target_user_count = target_user_count
         self._spawn_rate = spawn_rate
         self._user_count_per_dispatch_iteration = max(1, math.floor(spawn_rate))
@@ -124,11 +105,10 @@ class UsersDispatcher(Iterator):
             yield self._step()
         while not self._is_reached() and not self._no_user_to_spawn:
             began = time.perf_counter()
-            if len(self._active_users) < self._target_user_count:
-                self._add_users_on_workers()
+            if self._core.users < self._target_user_count:
+                yield self._step(self._add_users_on_workers())
             else:
-                self._remove_users_from_workers()
-            yield self._step()
+                yield self._step(self._remove_users_from_workers())
             while self._rebalance:
                 yield self._step()
             took = time.perf_counter() - began
@@ -139,65 +119,54 @@ class UsersDispatcher(Iterator):
         self._dispatch_in_progress = False
 
     def _is_reached(self):
-        return len(self._active_users) == self._target_user_count
+        return self._core.users == self._target_user_count
 
-    def _step(self):
-        """What is to run now; a copy, because it changes with the next step."""
+    def _step(self, counts=None):
+        """What is to run now."""
         self._rebalance = False
-        return {node_id: dict(counts) for node_id, counts in self._users_on_workers.items()}
+        return self._core.counts() if counts is None else counts
 
     def _add_users_on_workers(self):
         """One step up; or less, when only fixed users are left and all run."""
-        step = self._user_count_per_dispatch_iteration
-        until = min(len(self._active_users) + step, self._target_user_count)
-        while len(self._active_users) < until and not self._no_user_to_spawn:
-            self._place_next()
-        return self._users_on_workers
+        if self._user_generator is None:
+            is_more_due = self._core.step()
+            self._no_user_to_spawn = not is_more_due and not self._is_reached()
+        else:
+            step = self._user_count_per_dispatch_iteration
+            self._place(min(self._core.users + step, self._target_user_count))
+        return self._core.counts()
 
-    def _place_next(self):
-        name = next(self._user_generator)
-        if name is None:
-            self._no_user_to_spawn = True
-            return
-        node = next(self._worker_node_generator)
-        self._users_on_workers[node.id][name] += 1
-        self._active_users.append((node, name))
+    def _place(self, until):
+        """Users of the classes that _user_gen of a subclass says."""
+        while self._core.users < until and not self._no_user_to_spawn:
+            name = next(self._user_generator)
+            self._no_user_to_spawn = not name
+            if name:
+                self._core.place(name)
 
     def _remove_users_from_workers(self):
         """One step down, the youngest users first."""
-        step = self._user_count_per_dispatch_iteration
-        until = max(len(self._active_users) - step, self._target_user_count)
-        while len(self._active_users) > until:
-            node, name = self._active_users.pop()
-            self._users_on_workers[node.id][name] -= 1
-            self._try_dispatch_fixed = True
-        return self._users_on_workers
+        self._core.step()
+        return self._core.counts()
 
     def add_worker(self, worker_node):
         """The next step spreads all users over the new set of workers."""
         self._worker_nodes.append(worker_node)
-        self._sort_workers()
+        self._core.add(worker_node.id)
         self._prepare_rebalance()
 
     def remove_worker(self, worker_node):
         self._worker_nodes = [node for node in self._worker_nodes if node.id != worker_node.id]
+        self._core.remove(worker_node.id)
         if self._worker_nodes:
             self._prepare_rebalance()
 
     def _prepare_rebalance(self):
-        self._distribute_anew(len(self._active_users))
         self._rebalance = True
-
-    def _distribute_anew(self, user_count):
-        """As if so many users were started now, from none."""
-        self._active_users = []  # (worker, class name), the oldest first
-        self._users_on_workers = {
-            node.id: {cls.__name__: 0 for cls in self._original_user_classes}
-            for node in self._worker_nodes
-        }
-        self._try_dispatch_fixed = True
-        self._user_generator = self._user_gen()
-        self._worker_node_generator = cycle(self._worker_nodes)
-        while len(self._active_users) < user_count and not self._no_user_to_spawn:
-            self._place_next()
+        if self._user_generator is None:
+            self._core.spread()
+            return
+        users = self._core.lift()
+        self._begin_stream()
+        self._place(users)
         self._no_user_to_spawn = False

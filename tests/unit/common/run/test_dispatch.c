@@ -100,6 +100,112 @@ static void deals_as_locust_does(void **state)
     json_decref(cases);
 }
 
+/* Locust's dispatcher as an iterator: what it gives next, around dispatch_step and _spread. */
+struct iterator {
+    struct dispatch *d;
+    unsigned target;
+    bool is_spread_due, is_over;
+};
+
+static void change(struct iterator *it, const json_t *step)
+{
+    const char *what = json_string_value(json_array_get(step, 0));
+    const json_t *arg = json_array_get(step, 1);
+    if (!strcmp(what, "aim")) {
+        it->target = (unsigned)json_integer_value(arg);
+        dispatch_aim(it->d, it->target, json_number_value(json_array_get(step, 2)), NULL);
+        it->is_over = false;
+        it->is_spread_due |= dispatch_user_count(it->d) == it->target;
+        return;
+    }
+    if (!strcmp(what, "go"))
+        return;
+    if (!strcmp(what, "add"))
+        dispatch_add_worker(it->d, json_string_value(arg));
+    else
+        dispatch_remove_worker(it->d, json_string_value(arg));
+    dispatch_spread(it->d);
+    it->is_spread_due = true;
+}
+
+/* False: it has come to its end. */
+static bool next_of(struct iterator *it)
+{
+    if (it->is_over)
+        return false;
+    if (it->is_spread_due) {
+        it->is_spread_due = false;
+        return true;
+    }
+    it->is_over = dispatch_user_count(it->d) == it->target;
+    if (!it->is_over)
+        dispatch_step(it->d);
+    return !it->is_over;
+}
+
+static void check_workers(struct dispatch *d, const json_t *wanted, const char *at)
+{
+    const char *id;
+    const json_t *counts;
+    assert_int_equal(dispatch_worker_count(d), json_object_size(wanted));
+    json_object_foreach((json_t *)(uintptr_t)wanted, id, counts)
+    {
+        const struct dispatch_worker *w = dispatch_find_worker(d, id);
+        for (size_t c = 0; c < json_array_size(counts); c++)
+            if (w->counts[c] != json_integer_value(json_array_get(counts, c)))
+                fail_msg("%s: worker %s class %s has %u users", at, id, dispatch_class_name(d, c),
+                         w->counts[c]);
+    }
+}
+
+static void spreads_anew_as_locust_does(void **state)
+{
+    json_error_t error;
+    json_t *cases = json_load_file("tests/unit/golden/dispatch_workers.json", 0, &error);
+    (void)state;
+    if (!cases)
+        fail_msg("%s", error.text);
+    assert_true(json_array_size(cases) > 0);
+    size_t i, s;
+    json_t *spec, *step;
+    json_array_foreach(cases, i, spec)
+    {
+        struct iterator it = {.d = make_dispatch(spec)};
+        json_array_foreach(json_object_get(spec, "steps"), s, step)
+        {
+            const json_t *wanted = json_array_get(step, json_array_size(step) - 1);
+            char at[64];
+            snprintf(at, sizeof at, "case %zu step %zu", i, s);
+            change(&it, step);
+            if (next_of(&it) != json_is_object(wanted))
+                fail_msg("%s: there should be %s step", at, it.is_over ? "a" : "no");
+            if (json_is_object(wanted))
+                check_workers(it.d, wanted, at);
+        }
+        dispatch_free(it.d);
+    }
+    json_decref(cases);
+}
+
+static void users_are_placed_by_hand(void **state)
+{
+    (void)state;
+    const struct dispatch_class classes[] = {{"A", 1, 0}, {"B", 1, 1}};
+    struct dispatch *d = dispatch_new(classes, 2);
+    assert_false(dispatch_place(d, "A"));
+    dispatch_add_worker(d, "w_2");
+    dispatch_add_worker(d, "w_1");
+    assert_string_equal(dispatch_take_class(d), "B");
+    assert_string_equal(dispatch_take_class(d), "A");
+    assert_true(dispatch_place(d, "A"));
+    assert_true(dispatch_place(d, "B"));
+    assert_false(dispatch_place(d, "C"));
+    assert_int_equal(dispatch_find_worker(d, "w_1")->counts[0], 1);
+    assert_int_equal(dispatch_find_worker(d, "w_2")->counts[1], 1);
+    assert_int_equal(dispatch_user_count(d), 2);
+    dispatch_free(d);
+}
+
 static struct dispatch *running(unsigned users, double rate, const char *const *workers, size_t n)
 {
     const struct dispatch_class classes[] = {{"A", 3, 0}, {"B", 1, 0}, {"C", 1, 2}};
@@ -235,6 +341,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_prestate(deals_as_locust_does, fixed),
         cmocka_unit_test_prestate(deals_as_locust_does, random),
+        cmocka_unit_test(spreads_anew_as_locust_does),
+        cmocka_unit_test(users_are_placed_by_hand),
         cmocka_unit_test(users_of_a_lost_worker_move_at_the_spawn_rate),
         cmocka_unit_test(a_worker_that_joins_gets_its_share_at_once),
         cmocka_unit_test(users_wait_for_a_worker_when_all_are_lost),
