@@ -33,7 +33,8 @@ static bool is_limit_near(const struct machine *m)
 
 double machine_wakes_at(const struct machine *m)
 {
-    const double step = m->is_dealing && m->run.state == RUN_SPAWNING ? m->step_at : 0;
+    const bool is_ramp = (m->is_dealing || m->is_heard) && m->run.state == RUN_SPAWNING;
+    const double step = is_ramp ? m->step_at : 0;
     const double limit = is_limit_near(m) ? m->run.time_limit_at : 0;
     return step > 0 && limit > 0 ? fmin(step, limit) : fmax(step, limit);
 }
@@ -115,6 +116,7 @@ static handler *const handlers[MACHINE_EVENTS] = {
     [ON_END] = on_end,
     [ON_QUIT] = on_quit,
     [ON_SIGNAL] = finish_signal,
+    [ON_DEALT] = control_dealt,
     [ON_HEARD] = on_heard,
     [ON_TIME] = on_time,
     [ON_SECOND] = on_second,

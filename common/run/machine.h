@@ -44,6 +44,7 @@ struct machine_rules {         /* the surroundings may change them at any time *
     bool is_headless, is_auto; /* no page; the first run begins by itself */
     bool is_locust;            /* exit codes by that name */
     bool resets_stats;         /* when all users are there */
+    bool deals_outside;        /* the surroundings deal the users out, and tell (ON_DEALT) */
     double stop_timeout_s;
     double autoquit_s; /* negative: never */
     double settle_s;   /* how long counts may take after a ramp; negative: as the workers are */
@@ -67,6 +68,8 @@ struct machine { /* the surroundings write rules, load, what is in the roster of
     double settle_until;       /* monotonic: how long to wait for counts after the ramp; 0 */
     bool is_redeal;            /* users of lost workers are dealt again, and no others */
     bool is_dealing;           /* users are dealt out: after test_start was heard */
+    bool is_heard;             /* ... was heard, in a run that is dealt outside */
+    unsigned dealt;            /* users, outside */
     bool is_stop_untold;       /* stopping; the host hears of it before the workers do */
     bool is_test_over;         /* the host heard test_stop of the last run */
     bool is_deserted;          /* this run lost its last worker */

@@ -75,6 +75,9 @@ static void begin_dealing(struct machine *m, const struct machine_event *e, stru
 {
     if (m->run.state != RUN_SPAWNING || m->dispatch)
         return; /* stopped, while the listeners of test_start ran */
+    m->is_heard = m->rules.deals_outside;
+    if (m->is_heard)
+        return;
     m->dispatch = dispatch_new(e->classes, e->class_count);
     for (size_t i = 0; i < m->roster.count; i++)
         if (worker_is_active(m->roster.workers[i]))
@@ -120,11 +123,16 @@ static double settle_time(const struct machine *m)
     return m->rules.settle_s >= 0 ? m->rules.settle_s : patience;
 }
 
+static unsigned dealt_users(const struct machine *m)
+{
+    return m->dispatch ? dispatch_user_count(m->dispatch) : m->dealt;
+}
+
 /* Everybody who listens for it forgets the figures when the ramp is not to count (--reset-stats):
  * so where lost workers' users were dealt again, nobody hears of it. */
 static void tell_spawned(struct machine *m)
 {
-    const unsigned users = dispatch_user_count(m->dispatch);
+    const unsigned users = dealt_users(m);
     if (m->is_redeal && m->rules.resets_stats)
         return;
     machine_do(m, (struct machine_action){.kind = DO_FIRE,
@@ -152,13 +160,14 @@ static void spawned(struct machine *m, bool is_complete)
 void control_counts(struct machine *m)
 {
     if (m->settle_until > 0 && m->run.state == RUN_SPAWNING &&
-        roster_user_count(&m->roster) == dispatch_user_count(m->dispatch))
+        roster_user_count(&m->roster) == dealt_users(m))
         spawned(m, true);
 }
 
 void control_step(struct machine *m, struct run_clock now)
 {
-    if (!m->is_dealing || m->run.state != RUN_SPAWNING || m->step_at <= 0 || now.mono < m->step_at)
+    const bool is_ramp = (m->is_dealing || m->is_heard) && m->run.state == RUN_SPAWNING;
+    if (!is_ramp || m->step_at <= 0 || now.mono < m->step_at)
         return;
     if (m->settle_until > 0) {
         spawned(m, false);
@@ -171,6 +180,18 @@ void control_step(struct machine *m, struct run_clock now)
         m->step_at = fmax(m->step_at + pause, now.mono);
         return;
     }
+    m->step_at = m->settle_until = now.mono + settle_time(m);
+    control_counts(m);
+}
+
+HANDLER(control_dealt)
+{
+    if (!m->is_heard || m->run.state != RUN_SPAWNING)
+        return;
+    m->dealt = e->users;
+    tell(m, LINE_STEP);
+    if (!e->is_last)
+        return;
     m->step_at = m->settle_until = now.mono + settle_time(m);
     control_counts(m);
 }
@@ -237,7 +258,7 @@ void control_stop(struct machine *m, struct run_clock now)
         return;
     run_stop(&m->run, LISTENER_PATIENCE_S, now);
     m->step_at = m->settle_until = 0;
-    m->is_dealing = m->is_test_over = m->is_shaped = false;
+    m->is_dealing = m->is_heard = m->is_test_over = m->is_shaped = false;
     m->is_stop_untold = true;
     show(m);
     fire(m, HEAR_TEST_STOPPING);

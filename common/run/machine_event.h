@@ -31,6 +31,7 @@ enum machine_event_kind {
     ON_END,           /* so, for a reason; without a page the process ends as well */
     ON_QUIT,          /* the process is to end, in order */
     ON_SIGNAL,        /* number; has_script */
+    ON_DEALT,         /* outside: users are to run now; is_last: this ramp is done */
     ON_HEARD,         /* listened, run: of the action; classes to deal by, for test_start */
     ON_TIME,          /* it is machine_wakes_at */
     ON_SECOND,        /* children; is_behind: mail of workers was not read yet */
@@ -62,12 +63,12 @@ struct machine_event {
     int number;
     size_t children;
     enum listened listened;
-    unsigned run;
+    unsigned run, users;
     const struct dispatch_class *classes; /* copied */
     size_t class_count;
     enum end_reason reason;
     enum beat beat;
     uint64_t seed;
     bool has_script, is_behind, has_number, is_unhandled;
-    bool was_running, was_missing, is_running, has_ended;
+    bool was_running, was_missing, is_running, has_ended, is_last;
 };

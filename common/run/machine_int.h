@@ -14,6 +14,7 @@ HANDLER(control_start);
 HANDLER(control_aim);
 HANDLER(control_limit);
 HANDLER(control_heard);
+HANDLER(control_dealt);
 void control_stop(struct machine *m, struct run_clock now);
 void control_step(struct machine *m, struct run_clock now);
 void control_second(struct machine *m);

@@ -45,7 +45,7 @@ HANDLER(workers_back)
     struct worker *w = e->worker;
     const bool is_running = e->beat != BEAT_READY;
     w->state = is_running ? WORKER_RUNNING : WORKER_READY;
-    if (run_is_active(&m->run) && m->dispatch)
+    if (run_is_active(&m->run) && (m->dispatch || m->is_heard))
         take_in(m, w, now);
     else if (is_running)
         stop_stray(m, w);

@@ -144,8 +144,10 @@ static inline const char *of(struct bench *b, enum machine_event_kind kind, stru
 /* Each worker runs what it was told. */
 static inline const char *users_run(struct bench *b, struct worker *w)
 {
-    const struct dispatch_worker *d = dispatch_find_worker(b->m.dispatch, w->id);
-    struct class_users users = {(char *)(uintptr_t) "Visitor", d ? d->load : 0};
+    const struct dispatch_worker *d =
+        b->m.dispatch ? dispatch_find_worker(b->m.dispatch, w->id) : NULL;
+    const unsigned outside = b->m.rules.deals_outside ? b->m.dealt / 2 : 0;
+    struct class_users users = {(char *)(uintptr_t) "Visitor", d ? d->load : outside};
     roster_set_users(&b->m.roster, w, &users, 1);
     return on(b, (struct machine_event){.kind = ON_WORKER_USERS, .worker = w, .is_running = true});
 }
@@ -213,6 +215,8 @@ static inline void run_to(struct bench *b, enum state to)
         just(b, ON_START);
     else if (to == RAMP)
         on(b, heard(b, HEAR_TEST_START));
+    else if (to == SETTLING && b->m.rules.deals_outside)
+        on(b, (struct machine_event){.kind = ON_DEALT, .users = 4, .is_last = true});
     else if (to == SETTLING)
         just(b, ON_TIME);
     else if (to == UNTOLD)

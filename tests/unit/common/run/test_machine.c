@@ -24,6 +24,8 @@ static const struct happening {
     {"SIGINT", NOBODY, 0, {.kind = ON_SIGNAL, .number = SIGINT, .has_script = true}},
     {"SIGHUP", NOBODY, 0, {.kind = ON_SIGNAL, .number = SIGHUP, .has_script = true}},
     {"SIGINT too early", NOBODY, 0, {.kind = ON_SIGNAL, .number = SIGINT}},
+    {"dealt", NOBODY, 0, {.kind = ON_DEALT, .users = 2}},
+    {"dealt to the end", NOBODY, 0, {.kind = ON_DEALT, .users = 3, .is_last = true}},
     {"heard test_start", NOBODY, 0, {.kind = ON_HEARD, .listened = HEAR_TEST_START}},
     {"heard spawning_complete", NOBODY, 0, {.kind = ON_HEARD, .listened = HEAR_SPAWNING_COMPLETE}},
     {"heard test_stopping", NOBODY, 0, {.kind = ON_HEARD, .listened = HEAR_TEST_STOPPING}},
@@ -170,6 +172,49 @@ static const struct effect {
     {"ours ended", "RUNNING ENDING", "deal -> spawning"},
 };
 
+/* The same for a run whose users the surroundings deal out, without its ends. */
+static const struct effect outside[] = {
+    {"start", "READY STOPPED OVER",
+     "\"aim\" clear note:start state publish fire:test_start -> spawning"},
+    {"aim", "UNHEARD RAMP SETTLING", "\"aim\" note:\"aim\" state publish"},
+    {"aim", "RUNNING", "\"aim\" note:\"aim\" state publish -> spawning"},
+    {"stop", "UNHEARD RAMP SETTLING RUNNING", "state publish fire:test_stopping -> stopping"},
+    {"end", "UNHEARD RAMP SETTLING RUNNING",
+     "\"end\" state publish fire:test_stopping -> stopping"},
+    {"quit", "READY OVER", "\"teardown\" fire:quitting => event"},
+    {"quit", "UNHEARD RAMP SETTLING RUNNING",
+     "state publish fire:test_stopping -> stopping => stop"},
+    {"quit", "UNTOLD STOPPING STOPPED", "=> stop"},
+    {"SIGINT", "READY UNHEARD RAMP SETTLING RUNNING UNTOLD STOPPING STOPPED OVER",
+     "\"signal\" \"teardown\" fire:quitting => early event"},
+    {"SIGHUP", "READY UNHEARD RAMP SETTLING RUNNING UNTOLD STOPPING STOPPED OVER",
+     "\"signal\" \"teardown\" fire:quitting => early event"},
+    {"SIGINT too early", "READY UNHEARD RAMP SETTLING RUNNING UNTOLD STOPPING STOPPED OVER",
+     "\"signal\" signal:15 leave:130 => done"},
+    {"dealt", "RAMP SETTLING", "\"step\""},
+    {"dealt to the end", "RAMP SETTLING", "\"step\""},
+    {"heard test_stopping", "UNTOLD", "\"stopping\" stop:a stop:b"},
+    {"heard test_stop", "STOPPED", "over"},
+    {"time, later", "SETTLING",
+     "fire:spawning_complete tell-spawned \"unsettled\" state publish -> running"},
+    {"second, a minute later", "UNTOLD", "\"slow listener\" \"stopping\" stop:a stop:b"},
+    {"second, a minute later", "STOPPING",
+     "\"stop timeout\" close note:stopped state publish fire:test_stop -> stopped"},
+    {"second, behind", "UNTOLD", "\"slow listener\" \"stopping\" stop:a stop:b"},
+    {"second, far behind", "UNTOLD", "\"slow listener\" \"stopping\" stop:a stop:b"},
+    {"second, far behind", "STOPPING",
+     "\"stop timeout\" close note:stopped state publish fire:test_stop -> stopped"},
+    {"leave", "READY UNHEARD RAMP SETTLING RUNNING UNTOLD STOPPING STOPPED OVER",
+     "leave:7 => done"},
+    {"ours came, was missing", "READY STOPPED OVER", "stray:a"},
+    {"ours back, running", "READY UNHEARD UNTOLD STOPPING STOPPED OVER", "stray:a"},
+    {"ours beats, spawning", "READY STOPPED OVER", "stray:a"},
+    {"ours beats, running", "READY STOPPED OVER", "stray:a"},
+    {"ours is busy", "UNHEARD RAMP SETTLING RUNNING", "\"busy worker\""},
+    {"ours quits", "READY UNHEARD RAMP SETTLING RUNNING UNTOLD STOPPING STOPPED OVER",
+     "\"worker quit\""},
+};
+
 static bool has_word(const char *words, const char *word)
 {
     const size_t len = strlen(word);
@@ -179,28 +224,42 @@ static bool has_word(const char *words, const char *word)
     return false;
 }
 
-static const char *expected(const char *event, const char *state)
+static const char *expected(const struct effect *table, size_t n, const char *event,
+                            const char *state)
 {
-    for (size_t i = 0; i < sizeof effects / sizeof *effects; i++)
-        if (!strcmp(effects[i].event, event) && has_word(effects[i].states, state))
-            return effects[i].actions;
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(table[i].event, event) && has_word(table[i].states, state))
+            return table[i].actions;
     return "";
 }
 
-static void every_event_in_every_state(void **unused)
+static void check(const struct effect *table, size_t n, enum state last, bool is_outside)
 {
-    (void)unused;
     for (size_t h = 0; h < sizeof happenings / sizeof *happenings; h++)
-        for (enum state s = 0; s < STATES; s++) {
+        for (enum state s = 0; s <= last; s++) {
             struct bench *b = new_bench();
+            b->m.rules.deals_outside = is_outside;
             go(b, s);
             const char *seen = happens(b, &happenings[h]);
-            const char *wanted = expected(happenings[h].name, state_names[s]);
+            const char *wanted = expected(table, n, happenings[h].name, state_names[s]);
             if (strcmp(seen, wanted) != 0)
                 fail_msg("\"%s\" in %s: \"%s\", not \"%s\"", happenings[h].name, state_names[s],
                          seen, wanted);
             free_bench(b);
         }
+}
+
+static void every_event_in_every_state(void **unused)
+{
+    (void)unused;
+    check(effects, sizeof effects / sizeof *effects, DONE, false);
+}
+
+/* Whoever deals the users out himself: no user is dealt here, whatever happens to the workers. */
+static void every_event_of_a_run_that_is_dealt_outside(void **unused)
+{
+    (void)unused;
+    check(outside, sizeof outside / sizeof *outside, OVER, true);
 }
 
 static void every_kind_of_event_is_tried(void **unused)
@@ -218,6 +277,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_event_in_every_state),
+        cmocka_unit_test(every_event_of_a_run_that_is_dealt_outside),
         cmocka_unit_test(every_kind_of_event_is_tried),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
