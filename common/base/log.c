@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
 /* One process-wide log, the only mutable global of common/: a line is formatted outside the lock,
- * then written by one write(2), here or by a thread, so lines of several threads or processes that
- * append to the same file do not mix. A log that cannot be written is not worth ending a test: such
- * lines are lost, and log_error_number says so. */
+ * then written whole, here or by a spool, so lines of several threads or processes that append to
+ * the same file do not mix. A log that cannot be written is not worth ending a test: such lines are
+ * lost, and log_error_number says so. */
 #include "common/base/log.h"
 
 #include "common/base/clk.h"
 #include "common/base/sbuf.h"
 #include "common/base/whole.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -25,16 +25,8 @@ static struct {
     int error; /* of the first write that failed */
     void (*sink)(void *arg, enum log_level level, const char *line);
     void *sink_arg;
-    bool is_behind;      /* lines go to `waiting`, a thread writes them */
-    bool is_writing;     /* it is at it */
-    struct sbuf waiting; /* whole lines */
-    unsigned long left_out;
-    pthread_cond_t added, written;
-} the_log = {.level = LOG_INFO,
-             .lock = PTHREAD_MUTEX_INITIALIZER,
-             .fd = STDERR_FILENO,
-             .added = PTHREAD_COND_INITIALIZER,
-             .written = PTHREAD_COND_INITIALIZER};
+    struct spool *behind; /* writes them for us; NULL: not yet */
+} the_log = {.level = LOG_INFO, .lock = PTHREAD_MUTEX_INITIALIZER, .fd = STDERR_FILENO};
 
 void log_set_level(enum log_level level)
 {
@@ -52,6 +44,7 @@ int log_open(const char *path)
     if (fd < 0)
         return -1;
     pthread_mutex_lock(&the_log.lock);
+    assert(!the_log.behind);
     int old = the_log.fd;
     the_log.fd = fd;
     pthread_mutex_unlock(&the_log.lock);
@@ -63,7 +56,7 @@ int log_open(const char *path)
 int log_error_number(void)
 {
     pthread_mutex_lock(&the_log.lock);
-    int error = the_log.error;
+    int error = the_log.behind ? spool_error_number(the_log.behind) : the_log.error;
     pthread_mutex_unlock(&the_log.lock);
     return error;
 }
@@ -117,85 +110,72 @@ static void add_escaped(struct sbuf *b, const char *text)
     }
 }
 
-/* With the lock held. */
-static void note_error(int error)
+void log_add_left_out(struct sbuf *text, unsigned long lines)
 {
-    if (the_log.error == 0)
-        the_log.error = error;
-}
-
-/* With the lock held. */
-static void add_waiting(const struct sbuf *line)
-{
-    if (the_log.waiting.len + line->len > LOG_WAITING_MAX)
-        the_log.left_out++;
-    else
-        sbuf_add(&the_log.waiting, line->data, line->len);
-    pthread_cond_signal(&the_log.added);
-}
-
-static void add_left_out(struct sbuf *text, unsigned long lines)
-{
-    if (!lines)
-        return;
     add_head(text, LOG_WARNING, "root");
     sbuf_addf(text, "%lu lines are missing here: they could not be written in time\n", lines);
 }
 
-static void *write_waiting(void *arg)
-{
-    pthread_mutex_lock(&the_log.lock);
-    for (;;) {
-        while (the_log.waiting.len == 0)
-            pthread_cond_wait(&the_log.added, &the_log.lock);
-        struct sbuf text = the_log.waiting;
-        unsigned long left_out = the_log.left_out;
-        the_log.waiting = (struct sbuf){0};
-        the_log.left_out = 0;
-        the_log.is_writing = true;
-        int fd = the_log.fd;
-        pthread_mutex_unlock(&the_log.lock);
-        add_left_out(&text, left_out);
-        int error = whole_write(fd, text.data, text.len);
-        sbuf_fini(&text);
-        pthread_mutex_lock(&the_log.lock);
-        note_error(error);
-        the_log.is_writing = false;
-        pthread_cond_broadcast(&the_log.written);
-    }
-    return arg;
-}
-
-/* Signals are the main thread's. */
 void log_write_behind(void)
 {
-    pthread_t thread;
-    sigset_t every, before;
-    if (the_log.fd == STDERR_FILENO || the_log.is_behind)
-        return;
-    sigfillset(&every);
-    pthread_sigmask(SIG_SETMASK, &every, &before);
-    bool is_there = pthread_create(&thread, NULL, write_waiting, NULL) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (!is_there)
-        return; /* then lines are written as before */
-    pthread_detach(thread);
     pthread_mutex_lock(&the_log.lock);
-    the_log.is_behind = true;
+    if (!the_log.behind)
+        the_log.behind = spool_new(the_log.fd, log_add_left_out);
     pthread_mutex_unlock(&the_log.lock);
+}
+
+static struct spool *spool_of_log(void)
+{
+    pthread_mutex_lock(&the_log.lock);
+    struct spool *s = the_log.behind;
+    pthread_mutex_unlock(&the_log.lock);
+    return s;
 }
 
 bool log_settle(double wait_s)
 {
-    uint64_t until = clk_mono_ns() + (uint64_t)(wait_s * 1e9);
-    bool is_in_time = true;
-    pthread_mutex_lock(&the_log.lock);
-    while (is_in_time && (the_log.waiting.len > 0 || the_log.is_writing))
-        is_in_time = clk_cond_wait(&the_log.written, &the_log.lock, until) != ETIMEDOUT;
-    if (!is_in_time)
-        note_error(ETIMEDOUT);
-    pthread_mutex_unlock(&the_log.lock);
-    return is_in_time;
+    struct spool *s = spool_of_log();
+    return !s || spool_settle(s, wait_s);
+}
+
+/* Text for stderr, by the log's spool or, if that is for another place, by none. */
+static void print_by(void (*by)(struct spool *s, const void *text, size_t len), const char *text,
+                     size_t len)
+{
+    struct spool *s = spool_of_log();
+    if (s && spool_is_for(s, STDERR_FILENO))
+        by(s, text, len);
+    else
+        whole_write(STDERR_FILENO, text, len);
+}
+
+void log_print(const char *text, size_t len)
+{
+    print_by(spool_write, text, len);
+}
+
+void log_printf(const char *format, ...)
+{
+    struct sbuf line = {0};
+    va_list args;
+    va_start(args, format);
+    sbuf_addv(&line, format, args);
+    va_end(args);
+    sbuf_addc(&line, '\n');
+    print_by(spool_put, line.data, line.len);
+    sbuf_fini(&line);
+}
+
+/* With the lock held. */
+static void put(const struct sbuf *line)
+{
+    if (the_log.behind) {
+        spool_put(the_log.behind, line->data, line->len);
+        return;
+    }
+    int error = whole_write(the_log.fd, line->data, line->len);
+    if (the_log.error == 0)
+        the_log.error = error;
 }
 
 void log_write(enum log_level level, const char *logger, const char *format, ...)
@@ -213,10 +193,7 @@ void log_write(enum log_level level, const char *logger, const char *format, ...
     size_t len = line.len;
     sbuf_addc(&line, '\n');
     pthread_mutex_lock(&the_log.lock);
-    if (the_log.is_behind)
-        add_waiting(&line);
-    else
-        note_error(whole_write(the_log.fd, line.data, line.len));
+    put(&line);
     if (the_log.sink) {
         line.data[len] = 0;
         the_log.sink(the_log.sink_arg, level, line.data);

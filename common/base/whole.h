@@ -9,3 +9,7 @@
 
 /* All of the bytes, whatever signals or a descriptor that does not block. 0, or an errno. */
 int whole_write(int fd, const void *bytes, size_t len);
+/* What there is room for at once; now_fd is the same place as it does not block, or fd itself if
+ * that is a socket. If that is less than all of them, but some, whole_write is for the rest, and no
+ * other process gets in between. *error is set, to an errno, if it is in vain. */
+size_t whole_write_now(int fd, int now_fd, const void *bytes, size_t len, int *error);

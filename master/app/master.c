@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define FILES_ENOUGH (1ul << 20)
+#define LAST_LINES_S 2 /* of the log: for a disk, or when the end is forced */
 
 /* ---- before the loop ---- */
 
@@ -316,8 +317,8 @@ static bool on_host_ended(struct master *m, const struct child *c)
         m->machine.finish == FINISH_NOT && (!m->nodes.host.has_script || questions_is_loading(m));
     if (m->waiting_since <= 0) { /* the first time */
         if (child_signal(c))     /* else it has said why on stderr */
-            fprintf(stderr, "%s: the process that loads the locustfile was ended by signal %d\n",
-                    options_program(), child_signal(c));
+            log_printf("%s: the process that loads the locustfile was ended by signal %d",
+                       options_program(), child_signal(c));
         run_on(m, &(struct machine_event){.kind = ON_LEAVE,
                                           .number = child_exit_code(c)}); /* 0: by sys.exit() */
         return false;
@@ -476,11 +477,14 @@ static void fini(struct master *m)
 int master_run(const struct options *o)
 {
     struct master *m = mem_zalloc(sizeof *m);
+    log_write_behind();
     init(m, o);
     int code = serve(m);
+    bool is_hurried = m->machine.is_hurried;
     fini(m);
     free(m);
     libevent_global_shutdown();
-    log_settle(2); /* a thread may still write the file */
+    /* Whoever reads stderr reads it to the end, and signals end us again; a disk may be broken. */
+    log_settle(o->logfile || is_hurried ? LAST_LINES_S : SPOOL_FOREVER);
     return code;
 }

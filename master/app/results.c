@@ -7,7 +7,6 @@
 #include "common/run/exit_code.h"
 #include "master/web/report_file.h"
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -179,8 +178,8 @@ static int log_code(const struct master *m)
     int error = m->o->logfile ? log_error_number() : 0;
     if (error == 0)
         return 0;
-    fprintf(stderr, "%s: --logfile: cannot write %s: %s; lines are missing in it\n",
-            options_program(), m->o->logfile, strerror(error));
+    log_printf("%s: --logfile: cannot write %s: %s; lines are missing in it", options_program(),
+               m->o->logfile, strerror(error));
     return EXIT_OUTPUT_FILE;
 }
 
@@ -209,14 +208,13 @@ static void on_news(evutil_socket_t fd, short what, void *arg)
 int results_open(struct master *m)
 {
     char *why = NULL;
-    log_write_behind();
     m->outputs = outputs_new();
     add_outputs(m);
     struct snapshot *first = take_now(m);
     int rc = outputs_open(m->outputs, first, OPEN_WAIT_S, &why);
     snapshot_unref(first);
     if (rc != 0) {
-        fprintf(stderr, "%s: %s\n", options_program(), why);
+        log_printf("%s: %s", options_program(), why);
         free(why);
         return EXIT_OUTPUT_FILE;
     }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* surroundings: the clock, the dice and the timers of this process. */
 #include "common/base/clk.h"
+#include "common/base/log.h"
 #include "master/app/core.h"
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -38,7 +38,7 @@ void master_random_hex(char *out, size_t digits)
 
 int master_failure(int code, char *why)
 {
-    fprintf(stderr, "%s: %s\n", options_program(), why);
+    log_printf("%s: %s", options_program(), why);
     free(why);
     return code;
 }

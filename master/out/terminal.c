@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* terminal: the output "console": when Locust's tables are printed to stderr, and a line of
- * progress between them on a terminal. What goes together is built in a buffer and written at once,
- * so that log lines of other threads do not cut it. */
+ * progress between them on a terminal. What goes together is built in a buffer and handed to the
+ * log at once, so that it comes in its turn and other lines do not cut it. */
+#include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
-#include "common/base/whole.h"
 #include "master/out/console.h"
 #include "master/out/output.h"
 #include <stdlib.h>
@@ -31,7 +31,7 @@ static size_t name_width(const struct snapshot *s)
 /* Nobody reads: a console that is gone must not end the test. */
 static void print(struct sbuf *text)
 {
-    whole_write(STDERR_FILENO, text->data, text->len);
+    log_print(text->data, text->len);
     sbuf_fini(text);
 }
 

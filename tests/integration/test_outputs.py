@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What a run writes: files, and lines of several processes on one stream."""
 
+import contextlib
 import csv
+import fcntl
 import json
 import os
 import re
@@ -114,6 +116,53 @@ def test_lines_of_several_processes_stay_whole(tmp_path, into):
     lines = [line for line in (tmp_path / "out").read_text().splitlines() if re.search("[PEWL]{9}", line)]
     torn = [line for line in lines if not re.fullmatch(WHOLE, line)]
     assert len(lines) > 100 and not torn, torn[:3]
+
+
+TALKS = '''
+import logging
+from locust import HttpUser, constant, task
+class U(HttpUser):
+    wait_time = constant(0.02)
+    @task
+    def t(self):
+        self.client.get("/")
+        print("printed", "p" * 200)
+        logging.info("logged %s", "l" * 200)
+'''
+
+
+@pytest.fixture
+def unread():
+    """A pipe of one page that nobody reads until the test does."""
+    read, write = os.pipe()
+    fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
+    yield read, write
+    for end in (read, write):
+        with contextlib.suppress(OSError):
+            os.close(end)
+
+
+def test_a_pipe_that_nobody_reads_holds_up_no_run(unread):
+    read, write = unread
+    with target() as shop, locustfile(TALKS) as file:
+        command = [KATYDID, "-f", file, "-H", shop.url, "--headless", "--processes", "2", "-u", "4", "-r", "4"]
+        run = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=write, stderr=write)
+        try:
+            os.close(write)
+            wait_for(lambda: shop.log()["requests"] > 400, "requests while nobody reads")
+            run.send_signal(signal.SIGINT)
+            text = b"".join(iter(lambda: os.read(read, 65536), b"")).decode()
+            assert run.wait(PATIENCE) == 0, text[-3000:]
+        finally:
+            run.kill()
+            run.wait()
+        requests = shop.log()["requests"]
+    lines = text.splitlines()
+    ends = [text.index(words) for words in ("Shutting down (exit code 0)", "Response time percentiles")]
+    assert ends == sorted(ends) and text.index("# reqs") < ends[0], text[-3000:]
+    assert lines.count("printed " + "p" * 200) + sum(line.endswith("logged " + "l" * 200) for line in lines) > 700
+    told = re.findall(r"^ +Aggregated +(\d+) +\d+\(|^(\d+) requests? (?:was|were) cut off", text[ends[0] :], re.MULTILINE)
+    assert sum(int(reported or cut) for reported, cut in told) == requests, text[ends[0]:]
 
 
 def test_what_is_wrong_is_said_once_by_all_processes_together():

@@ -11,6 +11,7 @@
  */
 #include "worker/py/embed.h"
 #include "worker/py/arena.h"
+#include "worker/py/py_lines.h"
 #include "worker/py/py_mod.h"
 #include "common/base/clk.h"
 #include <errno.h>
@@ -253,6 +254,7 @@ static int finalize(int code)
         pthread_mutex_unlock(&d.lock);
         pthread_join(thread, NULL);
     }
+    py_lines_settle();                       /* signals end us as they do anybody now */
     return rc < 0 && code == 0 ? 120 : code; /* as python does when flushing fails */
 }
 

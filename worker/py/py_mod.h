@@ -20,5 +20,6 @@ int py_hub_init(PyObject *module);
 int py_loop_init(PyObject *module);
 int py_guest_init(PyObject *module);
 int py_health_init(PyObject *module);
+int py_lines_init(PyObject *module);
 int py_watchdog_init(PyObject *module);
 int py_dispatch_init(PyObject *module);

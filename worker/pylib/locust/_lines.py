@@ -2,23 +2,15 @@
 """Standard output and error of a process that shares them with others: lines come out whole.
 
 Python writes what print() is given piece by piece when it is unbuffered (PYTHONUNBUFFERED, as in
-most containers), and long text in parts. Here a line is written when it ends, or at flush(), with
-one write; to a pipe under the lock that common/base/whole.c has, too. A terminal is left as it is.
+most containers), and long text in parts. Here a line is written when it ends, or at flush(), at
+once and under the lock of common/base/whole.c. A pipe that nobody reads holds up no task: what does
+not fit waits beside (common/base/spool.h). A terminal is left as it is.
 """
 
-import fcntl
 import io
-import os
-import stat
 import sys
 
-from gevent import monkey
-
-_LOCK_TRIES = 500  # of a millisecond, while there is room: whoever holds it should be done
-
-# No other greenlet may run in between: it would write, too.
-_sleep = monkey.get_original("time", "sleep")
-_select = monkey.get_original("select", "select")
+from _katydid import put_lines
 
 
 class Lines(io.BufferedIOBase):
@@ -27,7 +19,6 @@ class Lines(io.BufferedIOBase):
     def __init__(self, fd, name):
         self._fd = fd
         self._pending = b""
-        self._is_pipe = stat.S_ISFIFO(os.fstat(fd).st_mode)
         self.name = name
 
     def writable(self):
@@ -42,40 +33,13 @@ class Lines(io.BufferedIOBase):
         end = self._pending.rfind(b"\n") + 1
         if end:
             ready, self._pending = self._pending[:end], self._pending[end:]
-            self._put(ready)
+            put_lines(self._fd, ready)
         return len(data)
 
     def flush(self):
         ready, self._pending = self._pending, b""
         if ready:
-            self._put(ready)
-
-    def _put(self, data):
-        is_locked = self._is_pipe and self._lock()
-        try:
-            view = memoryview(data)
-            while view:
-                try:
-                    view = view[os.write(self._fd, view):]
-                except BlockingIOError:  # another process made it so
-                    _select([], [self._fd], [])
-                except BrokenPipeError:
-                    return  # nobody reads: that must not end a test
-        finally:
-            if is_locked:
-                fcntl.lockf(self._fd, fcntl.LOCK_UN)
-
-    def _lock(self):
-        for _ in range(_LOCK_TRIES):
-            try:
-                fcntl.lockf(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return True
-            except (BlockingIOError, PermissionError):
-                _sleep(0.001)
-                _select([], [self._fd], [])
-            except OSError:
-                return False
-        return False
+            put_lines(self._fd, ready)
 
 
 def install():
