@@ -9,7 +9,7 @@
 #include "common/base/sbuf.h"
 #include "master/data/json_out.h"
 #include "master/data/logs.h"
-#include "master/proto/proto.h"
+#include "master/proto/proto_in.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -16,7 +16,7 @@
 #include "master/data/timeline.h"
 #include "master/data/view_build.h"
 #include "master/options/tunables.h"
-#include "master/proto/proto.h"
+#include "master/proto/proto_in.h"
 #include "common/run/roster.h"
 #include "common/run/run.h"
 

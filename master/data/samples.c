@@ -9,7 +9,7 @@
 #include "common/base/map.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
-#include "master/proto/proto.h"
+#include "master/proto/proto_in.h"
 
 #include <stdlib.h>
 #include <string.h>

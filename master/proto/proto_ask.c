@@ -3,6 +3,8 @@
  * is (an answer's result, a sample) becomes JSON here, whatever bytes its texts have. */
 #include "common/base/sbuf.h"
 #include "common/wire/unpack.h"
+#include "master/proto/proto_in.h"
+#include "master/proto/proto_out.h"
 #include "master/proto/proto_walk.h"
 
 #include <inttypes.h>

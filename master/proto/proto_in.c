@@ -2,6 +2,7 @@
 /* Incoming messages. Each parser fills its part of struct message and says whether the data had
  * the shape of the type; what it allocated before a refusal is released by proto_parse. */
 #include "common/base/mem.h"
+#include "master/proto/proto_script.h"
 #include "master/proto/proto_walk.h"
 #include <math.h>
 #include <stdlib.h>

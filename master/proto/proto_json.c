@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* JSON from the page as the data of a message. */
 #include "common/base/sbuf.h"
+#include "master/proto/proto_in.h"
 #include "master/proto/proto_walk.h"
 
 #include <jansson.h>

@@ -6,6 +6,7 @@
  * at. */
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
+#include "master/proto/proto_script.h"
 #include "master/proto/proto_walk.h"
 
 #include <errno.h>

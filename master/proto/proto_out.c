@@ -2,6 +2,7 @@
 /* Outgoing messages, as Locust packs them: [type, data, node id]. */
 #include "common/base/sbuf.h"
 #include "common/metric/stats.h"
+#include "master/proto/proto_out.h"
 #include "master/proto/proto_walk.h"
 #include <string.h>
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* See proto_walk.h. The walk needs no stack: it only counts how many values are still to come. */
+#include "master/proto/proto_in.h"
 #include "master/proto/proto_walk.h"
 #include "common/base/mem.h"
 #include <math.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 /* proto_walk: msgpack decoding shared by the proto*.c files, and by nobody else. */
-#include "master/proto/proto.h"
+#include "master/proto/proto_json.h"
+#include "master/proto/ratio.h"
 #include <msgpack.h>
 
 /* The end of the one value that begins at p, or NULL when it is not all there. Counts of arrays

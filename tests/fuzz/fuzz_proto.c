@@ -2,7 +2,8 @@
 /* Any bytes as a message to the master: a refused one leaves nothing behind, an accepted one has
  * slices inside the input and texts that end. */
 #include "common/base/sbuf.h"
-#include "master/proto/proto.h"
+#include "master/proto/proto_out.h"
+#include "master/proto/proto_script.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -30,7 +30,7 @@ MADE = ("webui/dist/", "webui/node_modules/")
 GENERATORS = ["setup/columns.py", "setup/options.py"]
 ALLOCATORS = r"\b(malloc|calloc|realloc|reallocarray|strdup|strndup|asprintf|vasprintf|getline|getdelim|open_memstream)\s*\("
 MEM = "common/base/mem.c"
-FILE_MAX, FUNCTION_MAX, WIDTH = 700, 80, 100
+FILE_MAX, HEADER_MAX, FUNCTION_MAX, WIDTH = 700, 200, 80, 100
 
 
 class Findings:
@@ -164,6 +164,8 @@ def check(path, homes, findings):
 
     if len(lines) > FILE_MAX:
         report(0, "file-length", f"{len(lines)} lines; {FILE_MAX} at most")
+    if path.endswith(".h") and not path.startswith("tests/") and len(lines) > HEADER_MAX:
+        report(0, "header-length", f"{len(lines)} lines; {HEADER_MAX} at most")
     if path.endswith((".c", ".h")):
         if "SPDX-License-Identifier: MIT" not in lines[0]:
             report(0, "licence", "the first line names the licence")

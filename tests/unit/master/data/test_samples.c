@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "master/proto/proto.h"
+#include "master/proto/proto_in.h"
 #include "master/data/samples.h"
 
 #include <setjmp.h>

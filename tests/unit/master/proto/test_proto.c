@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Messages both ways. Incoming ones are written by hand, byte by byte where they are broken. */
-#include "master/proto/proto.h"
+#include "master/proto/proto_out.h"
+#include "master/proto/proto_script.h"
 #include "common/base/sbuf.h"
 #include "common/metric/stats.h"
 #include <msgpack.h>

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* proto_out: the messages of the master. Each function appends one whole message. */
+#include "common/base/sbuf.h"
+#include "common/run/roster.h"
+#include "master/proto/proto_json.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct tally;
+
+void proto_plain(struct sbuf *out, const char *type, const char *node); /* no data */
+void proto_ack(struct sbuf *out, const char *node, unsigned index, const char *boot_id,
+               const char *token);
+void proto_report_ack(struct sbuf *out, const char *node, const char *epoch, uint64_t seq,
+                      double report_interval_s);
+/* The report was not taken: it must come again, with the names of all of its rows. */
+void proto_report_nameless(struct sbuf *out, const char *node, const char *epoch, uint64_t seq,
+                           double report_interval_s);
+void proto_spawning_complete(struct sbuf *out, const char *node, unsigned users);
+void proto_relay(struct sbuf *out, struct slice type, struct slice data, const char *node);
+
+struct spawn_order {
+    double timestamp;  /* Locust's workers take only one that is later than the last one's */
+    uint64_t sequence; /* ours, one that is higher */
+    const char *host;  /* NULL: each class has its own */
+    double stop_timeout_s;
+    const char *run_id;
+    size_t class_count;
+    const char *const *names;
+    const unsigned *counts;
+    struct slice options; /* msgpack map, or empty */
+};
+void proto_spawn(struct sbuf *out, const char *node, const struct spawn_order *o);
+
+struct event_args {        /* what is given becomes an argument of the event */
+    const char *client_id; /* or NULL */
+    const double *timestamp;
+    const int *exit_code;
+    const unsigned *user_count;
+    const char *run;   /* the run's id, or NULL */
+    struct slice data; /* msgpack, or empty */
+};
+void proto_report(struct sbuf *out, const char *node, const struct sbuf *html); /* NULL: none */
+void proto_event(struct sbuf *out, const char *node, uint64_t id, const char *name,
+                 const struct event_args *args);
+
+struct host_page { /* where the host reaches the page, and what admits it there */
+    const char *address, *secret, *base_path;
+    int port;
+    bool has_tls; /* towards browsers; not on this port */
+};
+void proto_page(struct sbuf *out, const char *node, const struct host_page *p);
+void proto_browse(struct sbuf *out, const char *node, const char *url); /* open it */
+
+struct host_state {
+    const char *state;
+    unsigned users, target_users, worker_count;
+    const struct class_users *classes;
+    size_t class_count;
+    const struct tally *total;
+};
+void proto_state(struct sbuf *out, const char *node, const struct host_state *s);
+
+/* A question to the host; args: a msgpack map, or empty. */
+void proto_ask(struct sbuf *out, const char *node, uint64_t id, const char *what,
+               struct slice args);
+
+/* The entries of a "stats" data map that a user's worker_report listener may see: everything but
+ * our report. Appends a msgpack map. */
+void proto_public_stats(struct sbuf *out, struct slice data);
