@@ -133,11 +133,12 @@ static bool is_word(struct slice s, const char *word)
     return s.len == strlen(word) && strncasecmp(s.at, word, s.len) == 0;
 }
 
+/* word: lower-case letters. */
 static bool has_word(struct slice s, const char *word)
 {
     const size_t len = strlen(word);
     for (size_t i = 0; i + len <= s.len; i++)
-        if (strncasecmp(s.at + i, word, len) == 0)
+        if ((s.at[i] | ' ') == *word && strncasecmp(s.at + i, word, len) == 0)
             return true;
     return false;
 }
@@ -169,15 +170,46 @@ static bool read_version(struct hresp *r, struct slice version)
            (version.len == 8 && memcmp(version.at, "HTTP/2.0", 8) == 0);
 }
 
-static bool take_status_line(struct hresp *r, struct slice rest)
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* "HTTP/1.1 200 …", as nearly every answer begins: 0 when it is anything else. */
+static int usual_status(struct slice line)
+{
+    static const char version[] = "HTTP/1.1 ";
+    const char *digits = line.at + sizeof version - 1;
+    if (line.len < sizeof version + 2 || memcmp(line.at, version, sizeof version - 1) != 0)
+        return 0;
+    if (digits[0] == '0' || !is_digit(digits[0]) || !is_digit(digits[1]) || !is_digit(digits[2]))
+        return 0;
+    const bool is_end = line.len == sizeof version + 2 || digits[3] == ' ';
+    return is_end ? (digits[0] - '0') * 100 + (digits[1] - '0') * 10 + digits[2] - '0' : 0;
+}
+
+static bool read_status(struct hresp *r, struct slice *rest)
 {
     uint64_t status = 0;
-    r->has_status = true;
-    if (!read_version(r, take_word(&rest)))
+    if ((r->status = usual_status(*rest)) != 0) {
+        r->minor = 1;
+        *rest = (struct slice){rest->at + sizeof "HTTP/1.1 200" - 1,
+                               rest->len - (sizeof "HTTP/1.1 200" - 1)};
+        return true;
+    }
+    if (!read_version(r, take_word(rest)))
         return fail(r, FETCH_PROTOCOL, "unknown HTTP version");
-    if (!read_number(take_word(&rest), &status) || status < 100 || status > 999)
+    if (!read_number(take_word(rest), &status) || status < 100 || status > 999)
         return fail(r, FETCH_PROTOCOL, "status is no number of three digits");
     r->status = (int)status;
+    return true;
+}
+
+static bool take_status_line(struct hresp *r, struct slice rest)
+{
+    r->has_status = true;
+    if (!read_status(r, &rest))
+        return false;
     while (rest.len && is_space(*rest.at)) {
         rest.at++;
         rest.len--;
@@ -220,8 +252,23 @@ static void fold(struct hresp *r, struct slice line)
     memset(to + rest.len, ' ', (size_t)(end - (to + rest.len)));
 }
 
+/* Whether one of eight bytes is below '!' or above '~'. */
+static bool has_invisible(const char *eight)
+{
+    const uint64_t each = UINT64_C(0x0101010101010101), tops = each << 7;
+    uint64_t w;
+    memcpy(&w, eight, sizeof w);
+    return (((w - each * '!') & ~w) | (w + each * ('\x7f' - '~')) | w) & tops;
+}
+
 static bool is_name(struct slice name)
 {
+    if (name.len >= 8) {
+        for (size_t i = 0; i + 8 < name.len; i += 8)
+            if (has_invisible(name.at + i))
+                return false;
+        return !has_invisible(name.at + name.len - 8);
+    }
     for (size_t i = 0; i < name.len; i++)
         if (name.at[i] <= ' ' || name.at[i] > '~')
             return false;
@@ -394,6 +441,8 @@ static bool may_become_answer(struct hresp *r)
 {
     static const char start[] = "HTTP/";
     uint32_t at = r->line_start;
+    if (r->text_len - at >= sizeof start - 1 && !memcmp(r->text + at, start, sizeof start - 1))
+        return true;
     while (at < r->text_len && is_space(r->text[at]))
         at++;
     for (uint32_t i = 0; i < sizeof start - 1 && at + i < r->text_len; i++)

@@ -163,6 +163,15 @@ static const struct example examples[] = {
     {"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\nx", FETCH_OK, 200, "x",
      NULL, "", true, 0},
     {"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", FETCH_OK, 404, "", NULL, "", true, 0},
+    {"HTTP/1.1 2000 OK\r\n\r\n", FETCH_PROTOCOL, 0, "", NULL, NULL, false, 0},
+    {"HTTP/1.1 099 OK\r\n\r\n", FETCH_PROTOCOL, 0, "", NULL, NULL, false, 0},
+    {"HTTP/1.1 20\r\n\r\n", FETCH_PROTOCOL, 0, "", NULL, NULL, false, 0},
+    {"HTTP/1.1 0200 OK\r\nContent-Length: 0\r\n\r\n", FETCH_OK, 200, "", NULL, "", true, 0},
+    {"HTTP/1.1 200\tOK\r\nContent-Length: 0\r\n\r\n", FETCH_OK, 200, "", NULL, "", true, 0},
+    {OK_HEAD "Connection: not-closed, Keep-Alive\r\nContent-Length: 0\r\n\r\n", FETCH_OK, 200, "",
+     NULL, "", false, 0},
+    {OK_HEAD "Connection: Keep-Alive, CLOSE\r\nContent-Length: 0\r\n\r\n", FETCH_OK, 200, "", NULL,
+     "", false, 0},
     {"HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", FETCH_OK, 200, "", NULL, "", true, 0},
     {"HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n", FETCH_OK, 200, "", NULL, "", true, 0},
     {"HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n", FETCH_OK, 999, "", NULL, "", true, 0},
@@ -330,6 +339,34 @@ static void test_stable_body(void **state)
     outcome_fini(&o);
 }
 
+/* A name of that length with that byte in it: a header, or a line that is passed over. */
+static void check_name(size_t len, size_t at, int byte)
+{
+    char name[32], bytes[128], expected[64] = "";
+    memset(name, 'n', len);
+    name[at] = (char)byte;
+    const int size = snprintf(bytes, sizeof bytes, OK_HEAD "%.*s: v\r\n\r\n", (int)len, name);
+    struct outcome o = parse(bytes, (size_t)size, (size_t)size, (size_t)size, HRESP_NORMAL);
+    if (byte > ' ' && byte <= '~')
+        snprintf(expected, sizeof expected, "%.*s=v|", (int)len, name);
+    assert_int_equal(o.status, 200);
+    assert_string_equal(o.headers.data ? o.headers.data : "", expected);
+    outcome_fini(&o);
+}
+
+static void test_names(void **state)
+{
+    (void)state;
+    for (size_t len = 1; len < 20; len++)
+        for (size_t at = 0; at < len; at++)
+            for (int byte = 1; byte < 256; byte++) {
+                const bool is_end = byte == '\n' || byte == '\r' || byte == ':';
+                const bool is_edge = at == 0 || at == len - 1;
+                if (!is_end && !(is_edge && (byte == ' ' || byte == '\t')))
+                    check_name(len, at, byte);
+            }
+}
+
 static void test_corpus(void **state)
 {
     (void)state;
@@ -356,7 +393,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_examples), cmocka_unit_test(test_long_head),
         cmocka_unit_test(test_limits),   cmocka_unit_test(test_stable_body),
-        cmocka_unit_test(test_corpus),
+        cmocka_unit_test(test_names),    cmocka_unit_test(test_corpus),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
