@@ -111,6 +111,14 @@ struct fetch_header {
     uint32_t name_len, value_len;
 };
 
+/* What a protocol made of a list of headers, for the next request with the same list. Whoever keeps
+ * it beside the list zeroes it first and frees bytes at the end; the rest is the protocol's. */
+struct fetch_kept {
+    const void *by; /* the protocol that made it */
+    char *bytes;
+    uint32_t len, host_at, length_at; /* where a value is put in; 0 = nowhere */
+};
+
 /* What it points to must live until the exchange ends: it may have to be sent again. Nothing of it
  * is checked for characters that the protocol cannot carry. */
 struct fetch_request {
@@ -119,7 +127,8 @@ struct fetch_request {
     size_t method_len, authority_len, path_len;
     const struct fetch_header *headers; /* in the order and spelling in which they are sent */
     size_t header_count;
-    const void *body; /* its source: NULL, or all of it, which may have to be read again */
+    struct fetch_kept *kept; /* of this list; NULL = it is of this request only */
+    const void *body;        /* its source: NULL, or all of it, which may have to be read again */
     size_t body_len;
     unsigned events;     /* FETCH_… that are told */
     unsigned resends;    /* how often it may be sent again when a connection that was kept ends

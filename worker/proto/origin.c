@@ -117,6 +117,8 @@ size_t fetch_host_len(const char *authority, size_t len, bool is_tls)
 {
     size_t at = len;
     unsigned port = 0;
+    if (len < 2 || memcmp(authority + len - 2, is_tls ? "43" : "80", 2) != 0)
+        return len; /* nearly all */
     for (unsigned place = 1; at && authority[at - 1] >= '0' && authority[at - 1] <= '9';
          place *= 10)
         port += place * (unsigned)(authority[--at] - '0');

@@ -21,6 +21,36 @@ static const char *copy(char **to, const char *text, size_t len)
     return at;
 }
 
+static bool is_method(const struct asked *a, const char *name)
+{
+    return a->method_len == strlen(name) && !memcmp(a->method, name, a->method_len);
+}
+
+static bool is_idempotent(const struct asked *a)
+{
+    static const char *const methods[] = {"GET", "PUT", "DELETE", "HEAD", "OPTIONS", "TRACE"};
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+        if (is_method(a, methods[i]))
+            return true;
+    return false;
+}
+
+struct asked *asked_ref(struct asked *a)
+{
+    a->refs++;
+    return a;
+}
+
+void asked_put(struct asked *a)
+{
+    if (!a || --a->refs)
+        return;
+    if (a->kept)
+        free(a->kept->bytes);
+    free(a->kept);
+    free(a);
+}
+
 struct asked *asked_new(const char *method, size_t method_len, const struct fetch_header *headers,
                         size_t count)
 {
@@ -32,7 +62,10 @@ struct asked *asked_new(const char *method, size_t method_len, const struct fetc
     a->method = copy(&to, method, method_len);
     a->method_len = (uint32_t)method_len;
     a->count = (uint32_t)count;
-    a->body_len = 0;
+    a->refs = 1;
+    a->kept = NULL;
+    a->is_head = is_method(a, "HEAD");
+    a->is_idempotent = is_idempotent(a);
     for (size_t i = 0; i < count; i++) {
         a->headers[i] = headers[i];
         a->headers[i].name = copy(&to, headers[i].name, headers[i].name_len);
@@ -97,6 +130,7 @@ void asked_request(const struct response *r, struct fetch_request *q)
     q->path_len = (size_t)path_len;
     q->headers = a->headers;
     q->header_count = a->count;
+    q->kept = a->kept;
 }
 
 /* What the Host of a request without its own says. */
@@ -124,7 +158,7 @@ struct fetch_header asked_header(const struct response *r, uint32_t i, char numb
         return h;
     }
     h.value = number;
-    h.value_len = (uint32_t)snprintf(number, ASKED_NUMBER, "%zu", r->asked->body_len);
+    h.value_len = (uint32_t)snprintf(number, ASKED_NUMBER, "%zu", r->body_len);
     return h;
 }
 

@@ -28,14 +28,19 @@ struct outgoing {
 enum road call_target(struct session *s, const struct call *c, struct outgoing *out);
 enum road call_body(struct session *s, const struct call *c, struct outgoing *out);
 struct response;
-/* What is asked, in one piece of memory of its own: it lives as long as the response does. */
+/* What is asked, but for the body: in one piece of memory of its own, which lives as long as a
+ * response of it does. Not changed once it is made: requests that ask the same share one. */
 struct asked {
+    unsigned refs;
+    bool is_head, is_idempotent; /* the method */
     const char *method;
     uint32_t method_len, count;
-    size_t body_len;
+    struct fetch_kept *kept;       /* NULL: nobody asks the same again */
     struct fetch_header headers[]; /* count of them, then their text */
 };
 /* method and headers are copied. */
+struct asked *asked_ref(struct asked *a);
+void asked_put(struct asked *a); /* accepts NULL */
 struct asked *asked_new(const char *method, size_t method_len, const struct fetch_header *headers,
                         size_t count);
 /* Of a list of (name, value) as bytes; NULL with an exception. */

@@ -81,14 +81,16 @@ static void count_resent(struct response *r)
 
 /* What stock's clients send again when a connection ends before an answer begins: urllib3 makes
  * sure of a connection before it uses it, geventhttpclient tries each connection it may have. */
-void exchange_allow_resends(struct fetch_request *q, const struct session *s, PyObject *method)
+static void allow_resends(struct fetch_request *q, const struct session *s, bool is_idempotent)
 {
-    static const char *const idempotent[] = {"GET", "PUT", "DELETE", "HEAD", "OPTIONS", "TRACE"};
-    bool is_idempotent = false;
-    for (size_t i = 0; !is_idempotent && i < sizeof idempotent / sizeof *idempotent; i++)
-        is_idempotent = !PyUnicode_CompareWithASCIIString(method, idempotent[i]);
     q->resends_on_new = s->is_fast;
     q->resends = !is_idempotent ? 0 : s->is_fast ? s->concurrency + 1 : 1;
+}
+
+void exchange_take_method(struct fetch_request *q, const struct response *r)
+{
+    q->head_only = r->asked->is_head;
+    allow_resends(q, r->session, r->asked->is_idempotent);
 }
 
 int exchange_run(struct response *r, struct fetch_request *q)
@@ -235,14 +237,13 @@ PyObject *exchange_call(PyObject *module, PyObject *args, PyObject *kwargs)
         Py_DECREF(r);
         return NULL;
     }
-    struct fetch_request q = {.head_only = !PyUnicode_CompareWithASCIIString(method, "HEAD"),
-                              .awaits_continue = awaits_continue,
+    struct fetch_request q = {.awaits_continue = awaits_continue,
                               .mode = is_stream ? FETCH_STREAM : FETCH_COLLECT,
                               .keep_encoded = is_stream && !is_decoded,
                               .connect_timeout_ms = call_milliseconds(connect),
                               .read_timeout_ms = call_milliseconds(read)};
     asked_request(r, &q);
-    exchange_allow_resends(&q, s, method);
+    exchange_take_method(&q, r);
     if (take_payload(r, body, &q) < 0 || exchange_run(r, &q) < 0 || note(r, account) < 0) {
         note_ended(r, account);
         Py_DECREF(r);

@@ -14,6 +14,7 @@
 #include <strings.h>
 
 #include "common/base/clk.h"
+#include "common/base/mem.h"
 
 /* ---- headers of the call -------------------------------------------------------------------- */
 
@@ -462,8 +463,8 @@ static enum road write_head(struct writing *w, struct asked **asked)
     return road;
 }
 
-enum road call_head(struct session *s, const struct call *c, const struct outgoing *out,
-                    struct asked **asked)
+static enum road make_head(struct session *s, const struct call *c, const struct outgoing *out,
+                           struct asked **asked)
 {
     struct writing w; /* its lists are not cleared: they are long */
     w.session = s;
@@ -471,9 +472,7 @@ enum road call_head(struct session *s, const struct call *c, const struct outgoi
     w.out = out;
     w.auth = scratch_take();
     w.cookies = scratch_take();
-    enum road road = session_jar(s);
-    if (road == ROAD_FAST)
-        road = read_auth(&w.auth, s, c);
+    enum road road = read_auth(&w.auth, s, c);
     if (road == ROAD_FAST)
         road = session_lines(s, &w.lines);
     if (road == ROAD_FAST)
@@ -481,4 +480,66 @@ enum road call_head(struct session *s, const struct call *c, const struct outgoi
     scratch_give(&w.cookies);
     scratch_give(&w.auth);
     return road;
+}
+
+/* ---- what many ask -------------------------------------------------------------------------- */
+
+/* Calls without headers, cookies and credentials, of sessions with the default headers, ask the
+ * same but for target and body. One list, made once, serves them all, and so does what the protocol
+ * made of it. */
+struct usual {
+    PyObject *method; /* owned: an address cannot come to mean another text */
+    const char *type; /* of the body; the static string itself */
+    unsigned kind;    /* what else the list depends on */
+    struct asked *asked;
+};
+
+static bool is_usual(const struct session *s, const struct call *c, const struct outgoing *out)
+{
+    return !s->headers && !s->jar.count && !is_given(c->headers) && !is_given(c->cookies) &&
+           !is_given(c->auth) && !is_given(s->is_fast ? s->auth_header : s->auth) &&
+           PyUnicode_IS_ASCII(out->target);
+}
+
+static unsigned kind_of(const struct session *s, const struct outgoing *out)
+{
+    return (unsigned)s->is_fast | (unsigned)(out->body_len > 0) << 1 | (unsigned)out->is_json << 2 |
+           (unsigned)out->is_form << 3 | (unsigned)out->is_text << 4;
+}
+
+static void keep_usual(struct usual *u, const struct usual *key, struct asked *asked)
+{
+    const struct usual old = *u;
+    asked->kept = mem_zalloc(sizeof *asked->kept);
+    *u = *key;
+    u->method = Py_NewRef(key->method);
+    u->asked = asked_ref(asked);
+    asked_put(old.asked);
+    Py_XDECREF(old.method);
+}
+
+static enum road usual_head(struct session *s, const struct call *c, const struct outgoing *out,
+                            struct asked **asked)
+{
+    static struct usual usuals[32];
+    const struct usual key = {c->method, out->content_type, kind_of(s, out), NULL};
+    struct usual *u =
+        &usuals[((uintptr_t)key.method >> 5 ^ key.kind) % (sizeof usuals / sizeof *usuals)];
+    if (u->method == key.method && u->type == key.type && u->kind == key.kind) {
+        *asked = asked_ref(u->asked);
+        return ROAD_FAST;
+    }
+    const enum road road = make_head(s, c, out, asked);
+    if (road == ROAD_FAST)
+        keep_usual(u, &key, *asked);
+    return road;
+}
+
+enum road call_head(struct session *s, const struct call *c, const struct outgoing *out,
+                    struct asked **asked)
+{
+    const enum road road = session_jar(s);
+    if (road != ROAD_FAST)
+        return road;
+    return is_usual(s, c, out) ? usual_head(s, c, out, asked) : make_head(s, c, out, asked);
 }

@@ -137,11 +137,11 @@ static struct response *start_response(struct session *s, bool is_catch, struct 
     struct pool_ref *pool = session_pool(s);
     struct response *r = pool ? response_new(class_for(s, is_catch)) : NULL;
     if (!r) {
-        free(asked);
+        asked_put(asked);
         return NULL;
     }
     r->asked = asked;
-    asked->body_len = (size_t)out->body_len;
+    r->body_len = (size_t)out->body_len;
     r->session = (struct session *)Py_NewRef((PyObject *)s);
     r->pool = pool_ref_get(pool);
     r->site = site_ref(out->site);
@@ -248,8 +248,7 @@ static struct response *next_hop(struct response *r, PyObject *parts, const stru
     next->timeout = Py_XNewRef(r->timeout);
     next->is_reached = r->is_reached;
     r->is_reported = true; /* from here on the whole chain is next's to count */
-    q->head_only = !PyUnicode_CompareWithASCIIString(method, "HEAD");
-    exchange_allow_resends(q, s, method);
+    exchange_take_method(q, next);
     if (run(next, q, &out, true) < 0)
         Py_CLEAR(next);
     return next;
@@ -376,8 +375,7 @@ static PyObject *fast_call(struct session *s, struct call *c, struct outgoing *o
     if (s->is_fast && sent.is_rewritten)
         r->url = own_url(s, c->url); /* as the caller wrote it */
     r->timeout = is_given(c->timeout) ? Py_NewRef(c->timeout) : NULL;
-    q->head_only = !PyUnicode_CompareWithASCIIString(c->method, "HEAD");
-    exchange_allow_resends(q, s, c->method);
+    exchange_take_method(q, r);
     if (run(r, q, &sent, c->allow_redirects) < 0) {
         Py_DECREF(r);
         return NULL;

@@ -492,7 +492,7 @@ static void response_dealloc(PyObject *self)
     response_clear(self);
     site_put(r->site);
     pool_ref_put(r->pool);
-    free(r->asked);
+    asked_put(r->asked);
     type->tp_free(self);
     Py_DECREF(type);
 }

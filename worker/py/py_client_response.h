@@ -13,6 +13,7 @@ struct response {
     struct site *site;       /* owned */
     PyObject *target, *payload;
     struct asked *asked;
+    size_t body_len; /* that was asked with it */
     PyObject *method, *name, *context;
     /* Made when asked for, or set by somebody. */
     PyObject *content, *headers, *url, *encoding, *reason, *history, *cookies, *elapsed, *request;
@@ -45,7 +46,8 @@ PyObject *response_json(PyObject *self, PyObject *const *args, Py_ssize_t count,
 /* Sends and parks until it is done. 0: r->got is set, perhaps with an error; -1: something was
  * thrown into the greenlet; the exchange is cancelled, and counted as cut where it has a name. */
 int exchange_run(struct response *r, struct fetch_request *q);
-void exchange_allow_resends(struct fetch_request *q, const struct session *s, PyObject *method);
+/* What of a request follows from the method: r->asked is there. */
+void exchange_take_method(struct fetch_request *q, const struct response *r);
 /* The exception for a failed exchange (new). */
 PyObject *exchange_error(struct response *r);
 bool exchange_failed(const struct response *r);

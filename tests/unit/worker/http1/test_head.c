@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -14,6 +15,7 @@
 
 static struct event_base *base;
 static struct fetch_engine *engine;
+static struct fetch_kept kept; /* of the one list that expect() has */
 
 static int set_up(void **state)
 {
@@ -29,6 +31,8 @@ static int tear_down(void **state)
 {
     (void)state;
     fetch_engine_free(engine);
+    free(kept.bytes);
+    kept = (struct fetch_kept){0};
     event_base_free(base);
     return 0;
 }
@@ -57,6 +61,11 @@ static void expect(const struct fetch_target *t, const char *authority, size_t b
     head_write(&out, &r);
     assert_string_equal(out.data, text);
     assert_int_equal(out.len, strlen(text));
+    sbuf_clear(&out);
+    r.kept = &kept;
+    head_write(&out, &r);
+    assert_string_equal(out.data, text);
+    assert_int_equal(out.len, strlen(text));
     sbuf_fini(&out);
     fetch_origin_put(r.origin);
 }
@@ -79,6 +88,44 @@ static void test_order_and_spelling(void **state)
     expect(&plain, "80", 1, "POST /x?y" REST("80", "1"));
 }
 
+static void expect_kept(const struct fetch_header *headers, size_t count, const char *text)
+{
+    const struct fetch_target plain = {.host = "h", .port = 80};
+    struct fetch_kept own_list = {0};
+    struct fetch_request r = {.origin = fetch_origin_get(engine, &plain),
+                              .method = "GET",
+                              .method_len = 3,
+                              .authority = "h:80",
+                              .authority_len = 4,
+                              .path = "/",
+                              .path_len = 1,
+                              .headers = headers,
+                              .header_count = count,
+                              .kept = &own_list};
+    for (int i = 0; i < 2; i++) {
+        struct sbuf out = {0};
+        head_write(&out, &r);
+        assert_string_equal(out.data, text);
+        sbuf_fini(&out);
+    }
+    free(own_list.bytes);
+    fetch_origin_put(r.origin);
+}
+
+/* Values that the protocol says may stand anywhere in what is kept, or nowhere. */
+static void test_kept(void **state)
+{
+    (void)state;
+    expect_kept((const struct fetch_header[]){length, own, host}, 3,
+                "GET / HTTP/1.1\r\ncontent-length: 0\r\naccept: a/b\r\nHost: h\r\n\r\n");
+    expect_kept((const struct fetch_header[]){host, own}, 2,
+                "GET / HTTP/1.1\r\nHost: h\r\naccept: a/b\r\n\r\n");
+    expect_kept((const struct fetch_header[]){length}, 1,
+                "GET / HTTP/1.1\r\ncontent-length: 0\r\n\r\n");
+    expect_kept((const struct fetch_header[]){own}, 1, "GET / HTTP/1.1\r\naccept: a/b\r\n\r\n");
+    expect_kept(NULL, 0, "GET / HTTP/1.1\r\n\r\n");
+}
+
 /* Who forwards plain requests is told where to. */
 static void test_proxy(void **state)
 {
@@ -92,7 +139,7 @@ static void test_proxy(void **state)
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-    const struct CMUnitTest tests[] = {T(test_order_and_spelling), T(test_proxy)};
+    const struct CMUnitTest tests[] = {T(test_order_and_spelling), T(test_kept), T(test_proxy)};
 #undef T
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
