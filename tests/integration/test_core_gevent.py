@@ -354,6 +354,41 @@ def test_sleep_zero_is_fair():
 # Loop watchers
 
 
+def test_who_is_ready_follows_ends_alone_and_answers_for_itself():
+    run("""
+        import greenlet, weakref
+        hub = gevent.get_hub()
+        seen, errors, left = [], [], []
+        hub.handle_error = lambda context, kind, value, tb: errors.append((context, kind))
+        def user(name, rounds):
+            for _ in range(rounds):
+                time.sleep(0.0001)
+                seen.append(name)
+        def fails():
+            time.sleep(0.01)
+            raise ValueError("of mine")
+        class Mine:
+            pass
+        def ends():
+            mine = Mine()
+            left.append(weakref.ref(mine))
+            time.sleep(0.01)
+        users = [gevent.spawn(user, i, 200) for i in range(10)]
+        raw = [greenlet.greenlet(f, hub) for f in (fails, ends, fails)]
+        for one in raw:
+            hub.loop.run_callback(one.switch)
+        until(lambda: all(one.dead for one in raw))
+        assert {(id(context), kind) for context, kind in errors} == {(id(raw[0]), ValueError), (id(raw[2]), ValueError)}
+        assert left[0]() is None
+        gone = [weakref.ref(one) for one in raw]
+        del raw, one
+        errors.clear()
+        assert [ref() for ref in gone] == [None] * 3
+        gevent.joinall(users)
+        assert sorted(seen) == [i for i in range(10) for _ in range(200)]
+    """)
+
+
 def test_watchers():
     run("""
         loop = gevent.get_hub().loop

@@ -123,24 +123,35 @@ static void poll_events(struct loop *l, bool may_wait)
     l->turns++;
 }
 
+static bool is_late(struct loop *l)
+{
+    const uint64_t now = clk_mono_ns();
+    if (l->ready_until_ns == 0)
+        l->ready_until_ns = now + READY_NS;
+    return now >= l->ready_until_ns;
+}
+
+bool loop_takes_one(struct loop *l)
+{
+    if (l->ready_left == 0 || l->is_broken)
+        return false;
+    if (--l->ready_left % READY_CHECK_EVERY == 0 && is_late(l))
+        return false;
+    if (l->is_default)
+        atomic_store_explicit(&loop_pulse.count, loop_pulse.count + 1, memory_order_relaxed);
+    return true;
+}
+
+/* Users that park take the next one themselves (hub.c), so that one call here may be many. */
 static void run_ready(struct loop *l)
 {
-    uint64_t end = 0;
-    struct ready *r;
-    for (unsigned i = 1; (r = ready_take(l->queue)) != NULL; i++) {
-        if (l->is_default)
-            atomic_store_explicit(&loop_pulse.count, loop_pulse.count + 1, memory_order_relaxed);
+    l->ready_left = READY_BATCH;
+    l->ready_until_ns = 0;
+    while (!ready_list_empty(l->queue) && loop_takes_one(l)) {
+        struct ready *r = ready_take(l->queue);
         r->run(r);
-        if (i >= READY_BATCH || l->is_broken)
-            return;
-        if (i % READY_CHECK_EVERY)
-            continue;
-        uint64_t now = clk_mono_ns();
-        if (end == 0)
-            end = now + READY_NS;
-        else if (now >= end)
-            return;
     }
+    l->ready_left = 0;
 }
 
 static bool goes_on(const struct loop *l)

@@ -33,6 +33,8 @@ struct loop {
     Py_ssize_t refs;      /* what keeps run() going: watchers, callbacks, parks, ref() */
     unsigned long thread;
     unsigned long long turns;
+    unsigned ready_left; /* how many may still run in this turn; 0 when it is not their time */
+    uint64_t ready_until_ns;
     bool is_default;
     bool is_destroyed;
     bool is_broken; /* run() is to return */
@@ -47,6 +49,8 @@ void loop_wake(struct loop *l);
 int loop_wake_open(struct loop *l); /* -1 with an exception */
 void loop_wake_close(struct loop *l);
 bool loop_is_here(const struct loop *l);
+/* Whether one more of the ready list may run in this turn, which is counted then. */
+bool loop_takes_one(struct loop *l);
 
 /* Takes the current exception to the loop's error handler, as gevent does. context may be NULL: a
  * system error, raised in the main greenlet. Leaves no exception. */

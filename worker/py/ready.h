@@ -39,12 +39,16 @@ static inline void ready_remove(struct ready *r)
     r->next->prev = r->prev;
 }
 
+static inline struct ready *ready_first(struct ready_list *l)
+{
+    return ready_list_empty(l) ? NULL : l->ring.next;
+}
+
 /* The first entry, taken off; NULL when there is none. */
 static inline struct ready *ready_take(struct ready_list *l)
 {
-    struct ready *r = l->ring.next;
-    if (r == &l->ring)
-        return NULL;
-    ready_remove(r);
+    struct ready *r = ready_first(l);
+    if (r)
+        ready_remove(r);
     return r;
 }
