@@ -61,7 +61,8 @@ static void arm(struct deadline_queue *q, uint64_t now_ns)
     const uint64_t at = q->head->at_ns;
     const uint64_t wait_us = at > now_ns ? (at - now_ns + 999) / 1000 : 0;
     const struct timeval tv = {(time_t)(wait_us / 1000000), (suseconds_t)(wait_us % 1000000)};
-    event_add(q->timer, &tv);
+    if (event_add(q->timer, &tv) != 0)
+        mem_refused("a deadline's timer"); /* else none of its deadlines would ever come */
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
@@ -98,6 +99,8 @@ static struct deadline_queue *queue_get(struct deadlines *all, uint32_t ms)
     struct deadline_queue *q = mem_zalloc(sizeof *q);
     q->duration_ms = ms;
     q->timer = evtimer_new(all->base, on_timer, q);
+    if (!q->timer)
+        mem_refused("a deadline's timer");
     q->next = *bucket;
     *bucket = q;
     return q;
