@@ -7,11 +7,11 @@
 #include "common/base/handle.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
+#include "common/base/thread.h"
 #include "common/base/whole.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,24 +118,10 @@ static void *run_thread(void *arg)
     return NULL;
 }
 
-/* Signals are the main thread's. */
-static bool start_thread(struct spool *s)
-{
-    pthread_t thread;
-    sigset_t every, before;
-    sigfillset(&every);
-    pthread_sigmask(SIG_SETMASK, &every, &before);
-    bool is_there = pthread_create(&thread, NULL, run_thread, s) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (is_there)
-        pthread_detach(thread);
-    return is_there;
-}
-
 /* With the lock held. Without a thread it is written here, as it would be without a spool. */
 static void wake(struct spool *s)
 {
-    s->has_thread = s->has_thread || start_thread(s);
+    s->has_thread = s->has_thread || thread_start(NULL, run_thread, s);
     if (s->has_thread)
         pthread_cond_signal(&s->added);
     else

@@ -9,11 +9,11 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
+#include "common/base/thread.h"
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -190,19 +190,6 @@ static void *run_line(void *arg)
     return NULL;
 }
 
-/* Signals are the main thread's. */
-static void start(struct line *l)
-{
-    sigset_t every, before;
-    sigfillset(&every);
-    pthread_sigmask(SIG_SETMASK, &every, &before);
-    if (pthread_create(&l->thread, NULL, run_line, l) != 0) {
-        perror("pthread_create");
-        abort();
-    }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-}
-
 void outputs_add(struct outputs *all, struct output o)
 {
     HANDLE_IS(all, OUTPUTS_TAG);
@@ -212,7 +199,10 @@ void outputs_add(struct outputs *all, struct output o)
     l->all = all;
     pthread_cond_init(&l->wake, NULL);
     all->lines[all->count++] = l;
-    start(l);
+    if (!thread_start(&l->thread, run_line, l)) {
+        perror("pthread_create");
+        abort();
+    }
 }
 
 /* ---- the main thread ------------------------------------------------------------------------ */

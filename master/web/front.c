@@ -11,6 +11,7 @@
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/base/thread.h"
 #include "master/web/front_head.h"
 
 #include <arpa/inet.h>
@@ -22,7 +23,6 @@
 #include <event2/listener.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -508,16 +508,6 @@ static void release(struct front *f)
     free(f);
 }
 
-static bool start_thread(struct front *f)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&f->thread, NULL, run, f);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return rc == 0;
-}
-
 struct front *front_start(const struct front_config *c)
 {
     struct front *f = mem_zalloc(sizeof *f);
@@ -538,7 +528,7 @@ struct front *front_start(const struct front_config *c)
         evconnlistener_set_error_cb(f->listener, on_accept_error);
     if (f->listener != NULL && f->stop_fd >= 0)
         f->stop = event_new(f->base, f->stop_fd, EV_READ, on_stop, f);
-    if (f->stop != NULL && event_add(f->stop, NULL) == 0 && start_thread(f))
+    if (f->stop != NULL && event_add(f->stop, NULL) == 0 && thread_start(&f->thread, run, f))
         return f;
     release(f);
     return NULL;

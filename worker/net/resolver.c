@@ -6,7 +6,6 @@
 #include <event2/event.h>
 #include <netdb.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -14,6 +13,7 @@
 
 #include "common/base/handle.h"
 #include "common/base/mem.h"
+#include "common/base/thread.h"
 
 #define RESOLVER_TAG 0x7265736fu /* "reso" */
 
@@ -124,19 +124,6 @@ static void *thread_main(void *resolver)
     return NULL;
 }
 
-static bool start_thread(struct resolver *r)
-{
-    pthread_t thread;
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    const bool is_started = pthread_create(&thread, NULL, thread_main, r) == 0;
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (is_started)
-        pthread_detach(thread);
-    return is_started;
-}
-
 /* ---- the loop ---- */
 
 static void on_bell(evutil_socket_t fd, short what, void *arg)
@@ -209,7 +196,7 @@ struct question *resolver_ask(struct resolver *r, const char *host, void *asker)
     r->open_count++;
     event_add(r->bell, NULL);
     pthread_mutex_lock(&r->lock);
-    if (r->threads < DNS_MAX_THREADS && start_thread(r))
+    if (r->threads < DNS_MAX_THREADS && thread_start(NULL, thread_main, r))
         r->threads++;
     if (r->threads) {
         *r->asked_end = q;

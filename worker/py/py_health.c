@@ -12,11 +12,11 @@
 #include "worker/py/py_mod.h"
 #include "common/base/clk.h"
 #include "common/base/quota.h"
+#include "common/base/thread.h"
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <dirent.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -163,18 +163,6 @@ static void forget_counter(void)
     pthread_cond_init(&fds.wanted, NULL);
 }
 
-static void start_counter(void)
-{
-    pthread_t thread;
-    sigset_t all, before;
-    sigfillset(&all); /* signals are the main thread's */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    fds.is_running = pthread_create(&thread, NULL, run_counter, NULL) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (fds.is_running)
-        pthread_detach(thread);
-}
-
 static unsigned long open_fds(void)
 {
     struct stat st;
@@ -182,7 +170,7 @@ static unsigned long open_fds(void)
         return (unsigned long)st.st_size;
     if (!fds.is_running) {
         atomic_store(&fds.count, count_fds());
-        start_counter();
+        fds.is_running = thread_start(NULL, run_counter, NULL);
     }
     pthread_mutex_lock(&fds.lock);
     fds.is_asked = true;
