@@ -341,16 +341,9 @@ static int by_first_number(const void *a, const void *b)
     4096 /* entries gathered before the first adding up, so that memory stays small                \
           */
 
-#define GROW(list, count, cap)                                                                     \
-    do {                                                                                           \
-        if ((count) == (cap)) {                                                                    \
-            (cap) = (cap) ? 2 * (cap) : 64;                                                        \
-            (list) = mem_realloc((list), (cap) * sizeof *(list));                                  \
-        }                                                                                          \
-    } while (0)
-
-static size_t sum_healths(struct timeline_health *list, size_t count)
+static size_t sum_healths(void *entries, size_t count)
 {
+    struct timeline_health *list = entries;
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
         if (kept > 0 && list[kept - 1].index == list[i].index)
@@ -361,33 +354,9 @@ static size_t sum_healths(struct timeline_health *list, size_t count)
     return kept;
 }
 
-size_t timeline_merge_healths(const struct timeline_block *const *blocks, size_t count,
-                              struct timeline_health **out)
+static size_t sum_failures(void *entries, size_t count)
 {
-    struct timeline_health *list = NULL;
-    size_t n = 0, cap = 0, sum_at = SUM_FROM;
-    for (size_t i = 0; i < count; i++) {
-        struct timeline_cursor c;
-        struct timeline_health h;
-        timeline_cursor_healths(&c, blocks[i]);
-        while (timeline_cursor_health(&c, &h)) {
-            GROW(list, n, cap);
-            list[n++] = h;
-        }
-        if (n > sum_at) {
-            qsort(list, n, sizeof *list, by_first_number);
-            n = sum_healths(list, n);
-            sum_at = 2 * n + SUM_FROM;
-        }
-    }
-    if (n > 0)
-        qsort(list, n, sizeof *list, by_first_number);
-    *out = list;
-    return sum_healths(list, n);
-}
-
-static size_t sum_failures(struct timeline_failed *list, size_t count)
-{
+    struct timeline_failed *list = entries;
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
         struct timeline_failed *to = kept > 0 ? &list[kept - 1] : NULL;
@@ -402,27 +371,69 @@ static size_t sum_failures(struct timeline_failed *list, size_t count)
     return kept;
 }
 
-size_t timeline_merge_failures(const struct timeline_block *const *blocks, size_t count,
-                               struct timeline_failed **out)
+/* One kind of entry: how it is read from a block, and equal ones are added up in a sorted list. */
+struct entry_kind {
+    size_t size;
+    void (*begin)(struct timeline_cursor *c, const struct timeline_block *b);
+    bool (*next)(struct timeline_cursor *c, void *entry);
+    size_t (*sum)(void *list, size_t count);
+};
+
+static size_t sort_and_sum(const struct entry_kind *kind, void *list, size_t count)
 {
-    struct timeline_failed *list = NULL;
+    if (count > 0)
+        qsort(list, count, kind->size, by_first_number);
+    return kind->sum(list, count);
+}
+
+static size_t merge(const struct entry_kind *kind, const struct timeline_block *const *blocks,
+                    size_t count, void *out)
+{
+    char *list = NULL;
     size_t n = 0, cap = 0, sum_at = SUM_FROM;
     for (size_t i = 0; i < count; i++) {
         struct timeline_cursor c;
-        struct timeline_failed f;
-        timeline_cursor_failures(&c, blocks[i]);
-        while (timeline_cursor_failed(&c, &f)) {
-            GROW(list, n, cap);
-            list[n++] = f;
+        kind->begin(&c, blocks[i]);
+        for (;; n++) {
+            if (n == cap) {
+                cap = cap ? 2 * cap : 64;
+                list = mem_realloc(list, cap * kind->size);
+            }
+            if (!kind->next(&c, list + n * kind->size))
+                break;
         }
         if (n > sum_at) {
-            qsort(list, n, sizeof *list, by_first_number);
-            n = sum_failures(list, n);
+            n = sort_and_sum(kind, list, n);
             sum_at = 2 * n + SUM_FROM;
         }
     }
-    if (n > 0)
-        qsort(list, n, sizeof *list, by_first_number);
-    *out = list;
-    return sum_failures(list, n);
+    n = sort_and_sum(kind, list, n);
+    memcpy(out, &list, sizeof list);
+    return n;
+}
+
+static bool next_health(struct timeline_cursor *c, void *entry)
+{
+    return timeline_cursor_health(c, entry);
+}
+
+static bool next_failure(struct timeline_cursor *c, void *entry)
+{
+    return timeline_cursor_failed(c, entry);
+}
+
+size_t timeline_merge_healths(const struct timeline_block *const *blocks, size_t count,
+                              struct timeline_health **out)
+{
+    static const struct entry_kind kind = {sizeof **out, timeline_cursor_healths, next_health,
+                                           sum_healths};
+    return merge(&kind, blocks, count, out);
+}
+
+size_t timeline_merge_failures(const struct timeline_block *const *blocks, size_t count,
+                               struct timeline_failed **out)
+{
+    static const struct entry_kind kind = {sizeof **out, timeline_cursor_failures, next_failure,
+                                           sum_failures};
+    return merge(&kind, blocks, count, out);
 }
