@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* See machine.h. */
 #include "common/run/machine_int.h"
+#include "common/base/handle.h"
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
@@ -15,8 +16,11 @@ const char *listened_name(enum listened l)
     return names[l];
 }
 
+#define MACHINE_TAG 0x6d616368u /* "mach" */
+
 void machine_fini(struct machine *m)
 {
+    HANDLE_USED(m, MACHINE_TAG);
     for (size_t i = 0; m->load.user_classes && m->load.user_classes[i]; i++)
         free(m->load.user_classes[i]);
     free(m->load.user_classes);
@@ -141,6 +145,7 @@ static handler *const handlers[MACHINE_EVENTS] = {
 
 void machine_on(struct machine *m, const struct machine_event *e, struct run_clock now)
 {
+    HANDLE_USED(m, MACHINE_TAG);
     assert(e->kind < MACHINE_EVENTS && (e->kind < ON_WORKER_CAME || e->worker));
     if (m->finish == FINISH_DONE)
         return;

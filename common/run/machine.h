@@ -58,7 +58,8 @@ struct load { /* what the next run begins with, and this one has; the surroundin
 };
 
 struct machine { /* the surroundings write rules, load, what is in the roster of health and
-                  * identity, and is_changed of the workers of the dispatch */
+                  * identity, and is_changed of the workers of the dispatch. Begins as zeros */
+    uint32_t tag;
     struct machine_rules rules;
     struct load load;
     struct roster roster;

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 /* See roster.h. */
 #include "common/run/roster.h"
+#include "common/base/handle.h"
 #include "common/base/mem.h"
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define ROSTER_TAG 0x726f7374u /* "rost" */
 
 static void classes_fini(struct worker *w)
 {
@@ -31,6 +34,7 @@ static void worker_free(struct worker *w)
 
 void roster_fini(struct roster *r)
 {
+    HANDLE_USED(r, ROSTER_TAG);
     for (size_t i = 0; i < r->count; i++)
         worker_free(r->workers[i]);
     for (size_t i = 0; i < r->class_count; i++) {
@@ -52,6 +56,7 @@ static bool has_id(const void *value, const void *key)
 
 struct worker *roster_find(struct roster *r, const char *id)
 {
+    HANDLE_USED(r, ROSTER_TAG);
     return map_find(&r->by_id, map_hash(0, id, strlen(id)), has_id, id);
 }
 
@@ -105,6 +110,7 @@ static size_t forget(struct roster *r, bool has_joined, enum worker_state state,
 
 struct worker *roster_get(struct roster *r, const char *id)
 {
+    HANDLE_USED(r, ROSTER_TAG);
     struct worker *w = roster_find(r, id);
     if (w)
         return w;
@@ -131,6 +137,7 @@ static bool has_room(struct roster *r)
 
 bool roster_join(struct roster *r, struct worker *w, bool is_katydid)
 {
+    HANDLE_IS(r, ROSTER_TAG);
     if (!w->has_joined) {
         if (!has_room(r))
             return false;
@@ -214,6 +221,7 @@ unsigned roster_class_users(const struct roster *r, const char *class_name)
 
 size_t roster_tick(struct roster *r, struct worker **missed, size_t max)
 {
+    HANDLE_USED(r, ROSTER_TAG);
     size_t count = 0;
     for (size_t i = 0; i < r->count && count < max; i++) {
         struct worker *w = r->workers[i];
@@ -257,6 +265,7 @@ static void count_users(struct roster *r, const struct worker *w, enum direction
 void roster_set_users(struct roster *r, struct worker *w, const struct class_users *classes,
                       size_t n)
 {
+    HANDLE_USED(r, ROSTER_TAG);
     count_users(r, w, TAKE_AWAY);
     set_classes(w, classes, n);
     w->users = 0;
@@ -337,6 +346,7 @@ int64_t worker_clock_shift(struct worker *w, double now, double sent_at, double 
 
 void roster_clock_moved(struct roster *r, double by_s)
 {
+    HANDLE_USED(r, ROSTER_TAG);
     for (size_t i = 0; i < r->count; i++) {
         r->workers[i]->clock.offset_s += by_s;
         r->workers[i]->clock.candidate_s += by_s;

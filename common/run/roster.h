@@ -95,7 +95,8 @@ struct worker {
         idle_since; /* monotonic: it says "ready" although it should have users; 0: it does not */
 };
 
-struct roster {
+struct roster { /* begins as zeros */
+    uint32_t tag;
     struct worker **workers; /* in the order they were first heard; owned */
     size_t count, cap;
     unsigned joined;   /* of the entries; the others are strangers */

@@ -43,6 +43,7 @@ static void add_event(struct conn *c, const struct timeval *after)
 /* EV_CLOSED comes along: with the last bytes of a response it tells that the server has closed. */
 void conn_watch(struct conn *c, short events)
 {
+    HANDLE_IS(c, CONN_TAG);
     if (c->watched == events)
         return;
     if (c->watched)
@@ -61,6 +62,7 @@ void conn_watch(struct conn *c, short events)
  * timer that is over. */
 void conn_read_on(struct conn *c)
 {
+    HANDLE_IS(c, CONN_TAG);
     const struct timeval now = {0, 0};
     if (c->watched && c->stream.ops->has_pending(&c->stream))
         add_event(c, &now);
@@ -68,6 +70,7 @@ void conn_read_on(struct conn *c)
 
 void conn_release(struct conn *c, struct fetch *f, bool goes_on)
 {
+    HANDLE_IS(c, CONN_TAG);
     pool_take(c, f);
     c->has_served = true;
     c->idle_since_ns = f->response.times.last_byte;
@@ -83,6 +86,7 @@ void conn_release(struct conn *c, struct fetch *f, bool goes_on)
 
 void conn_close(struct conn *c)
 {
+    HANDLE_IS(c, CONN_TAG);
     struct lane *lane = c->lane;
     struct fetch_engine *e = lane->pool->engine;
     pool_unlist(c);

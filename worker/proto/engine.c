@@ -65,6 +65,7 @@ struct fetch_engine *fetch_engine_new(struct event_base *base, const struct prot
 {
     ignore_sigpipe();
     struct fetch_engine *e = mem_zalloc(sizeof *e);
+    HANDLE_MADE(e, ENGINE_TAG);
     struct sbuf names = offer(protocols);
     e->base = base;
     e->protocols = protocols;
@@ -80,6 +81,7 @@ struct fetch_engine *fetch_engine_new(struct event_base *base, const struct prot
 
 void fetch_engine_set_limits(struct fetch_engine *e, struct fetch_limits limits)
 {
+    HANDLE_IS(e, ENGINE_TAG);
     e->limits = limits;
 }
 
@@ -96,6 +98,7 @@ void fetch_engine_free(struct fetch_engine *e)
 {
     if (!e)
         return;
+    HANDLE_IS(e, ENGINE_TAG);
     event_free(e->kick);
     for (size_t i = 0; i < e->origins.cap; i++)
         origin_free(e->origins.slots[i].value);
@@ -108,11 +111,13 @@ void fetch_engine_free(struct fetch_engine *e)
     free_spares(&e->fetches);
     free_spares(&e->blocks);
     sbuf_fini(&e->out);
+    HANDLE_ENDS(e);
     free(e);
 }
 
 struct fetch_counters fetch_engine_counters(const struct fetch_engine *e)
 {
+    HANDLE_IS(e, ENGINE_TAG);
     struct fetch_counters counters = e->counters;
     counters.dns_lookups = dns_lookups(e->dns);
     counters.origins = e->origins.count;
@@ -149,21 +154,27 @@ static void *take_zeroed(struct spares *list, size_t size)
 
 struct fetch *engine_fetch_get(struct fetch_engine *e)
 {
-    return take_zeroed(&e->fetches, e->fetch_size);
+    struct fetch *f = take_zeroed(&e->fetches, e->fetch_size);
+    HANDLE_MADE(f, FETCH_TAG);
+    return f;
 }
 
 void engine_fetch_put(struct fetch_engine *e, struct fetch *f)
 {
+    HANDLE_ENDS(f);
     spare_give(&e->fetches, f);
 }
 
 struct conn *engine_conn_get(struct fetch_engine *e)
 {
-    return take_zeroed(&e->conns, sizeof(struct conn));
+    struct conn *c = take_zeroed(&e->conns, sizeof(struct conn));
+    HANDLE_MADE(c, CONN_TAG);
+    return c;
 }
 
 void engine_conn_put(struct fetch_engine *e, struct conn *c)
 {
+    HANDLE_ENDS(c);
     spare_give(&e->conns, c);
 }
 

@@ -82,6 +82,7 @@ void fetch_start_phase(struct fetch *f, uint32_t timeout_ms, uint64_t now_ns)
 struct fetch *fetch_start(struct fetch_pool *p, const struct fetch_request *r, fetch_event_cb *told,
                           void *arg)
 {
+    HANDLE_IS(p, POOL_TAG);
     struct fetch_engine *e = p->engine;
     struct fetch *f = engine_fetch_get(e);
     f->engine = e;
@@ -198,6 +199,7 @@ const struct fetch_response *fetch_response(const struct fetch *f)
 
 char *fetch_take_body(struct fetch *f, size_t *len)
 {
+    HANDLE_IS(f, FETCH_TAG);
     struct fetch_response *r = &f->response;
     *len = r->body_len;
     char *body;
@@ -212,6 +214,7 @@ char *fetch_take_body(struct fetch *f, size_t *len)
 
 void fetch_cancel(struct fetch *f)
 {
+    HANDLE_IS(f, FETCH_TAG);
     if (f->state == FETCH_IS_OVER)
         return;
     fetch_failed(f, FETCH_CANCELLED, 0, NULL);

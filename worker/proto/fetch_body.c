@@ -160,6 +160,7 @@ static void refill(struct fetch *f)
 
 long fetch_read(struct fetch *f, void *buffer, size_t len)
 {
+    HANDLE_IS(f, FETCH_TAG);
     if (f->body.len == f->body_read)
         refill(f);
     if (f->body.len > f->body_read && len) {

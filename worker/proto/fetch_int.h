@@ -22,6 +22,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
+#include "common/base/handle.h"
 #include "common/base/map.h"
 #include "common/base/sbuf.h"
 #include "worker/net/deadline.h"
@@ -50,7 +51,13 @@ struct spares {
     unsigned count;
 };
 
+#define ENGINE_TAG 0x656e6769u /* "engi" */
+#define POOL_TAG 0x706f6f6cu   /* "pool" */
+#define CONN_TAG 0x636f6e6eu   /* "conn" */
+#define FETCH_TAG 0x66657463u  /* "fetc" */
+
 struct fetch_engine {
+    uint32_t tag;
     struct event_base *base;
     const struct protocols *protocols;
     size_t fetch_size; /* with the largest state of a protocol */
@@ -80,6 +87,7 @@ struct fetch_origin {
 };
 
 struct fetch_pool {
+    uint32_t tag;
     struct fetch_engine *engine;
     struct fetch_pool_config config;
     struct lane *lanes, *last_lane; /* used last first */
@@ -102,6 +110,7 @@ struct lane {
 };
 
 struct conn {
+    uint32_t tag;
     struct event event; /* persistent; for reading, and for writing while something is pending */
     struct stream stream;
     struct lane *lane;
@@ -121,6 +130,7 @@ struct conn {
 enum fetch_state { FETCH_IS_QUEUED, FETCH_IS_DIALING, FETCH_IS_RUNNING, FETCH_IS_OVER };
 
 struct fetch {
+    uint32_t tag;
     struct fetch_response response;
     struct fetch_engine *engine;
     struct conn *conn;               /* NULL when queued or over */

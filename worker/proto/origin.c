@@ -81,6 +81,7 @@ static struct fetch_origin *origin_new(struct fetch_engine *e, const struct fetc
 
 const struct fetch_origin *fetch_origin_get(struct fetch_engine *e, const struct fetch_target *t)
 {
+    HANDLE_IS(e, ENGINE_TAG);
     struct fetch_target target = *t;
     if (!t->proxy_host) {
         target.proxy_port = 0;

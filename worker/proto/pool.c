@@ -25,6 +25,8 @@
 struct fetch_pool *fetch_pool_new(struct fetch_engine *e, struct fetch_pool_config config)
 {
     struct fetch_pool *p = mem_zalloc(sizeof *p);
+    HANDLE_IS(e, ENGINE_TAG);
+    HANDLE_MADE(p, POOL_TAG);
     p->engine = e;
     p->config = config;
     return p;
@@ -41,6 +43,7 @@ static void close_idle(struct lane *lane)
 
 void fetch_pool_close_idle(struct fetch_pool *p)
 {
+    HANDLE_IS(p, POOL_TAG);
     for (struct lane *lane = p->lanes; lane; lane = lane->next)
         close_idle(lane);
 }
@@ -207,6 +210,7 @@ static void kick_queue(struct lane *lane)
 
 void pool_set_capacity(struct conn *c, unsigned capacity)
 {
+    HANDLE_IS(c, CONN_TAG);
     c->capacity = capacity;
     if (capacity)
         c->lane->expected = capacity;

@@ -51,10 +51,26 @@ static void only_what_was_made_and_not_freed_is_let_in(void **state)
     assert_false(is_let_in(&t));
 }
 
+static void use_at_first(struct thing *t)
+{
+    HANDLE_USED(t, THING_TAG);
+}
+
+static void what_begins_as_zeros_is_known_from_its_first_use(void **state)
+{
+    (void)state;
+    struct thing t = {0};
+    use_at_first(&t);
+    assert_true(is_let_in(&t));
+    use_at_first(&t);
+    assert_true(is_let_in(&t));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_what_was_made_and_not_freed_is_let_in),
+        cmocka_unit_test(what_begins_as_zeros_is_known_from_its_first_use),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
