@@ -32,7 +32,7 @@ static void put_text(struct sbuf *out, const char *text)
     sbuf_add(out, text, len);
 }
 
-void report_series_put(struct series_writer *w, struct series *s, int64_t second, uint32_t report)
+void report_series_put(struct series_writer *w, struct series *s, int64_t second)
 {
     if (!w->bytes.len) {
         w->base = second;
@@ -46,12 +46,7 @@ void report_series_put(struct series_writer *w, struct series *s, int64_t second
     value_put(&w->bytes, &s->value, s->metric->kind);
     value_clear(&s->value);
     w->last_id = s->id;
-    s->sent_in = report;
-}
-
-static bool is_to_be_named(const struct series *s, uint32_t report, bool is_all)
-{
-    return is_all ? s->sent_in : s->sent_in == report && s->named_in != REPORT_NAME_KNOWN;
+    s->sent_in = w->number;
 }
 
 static void put_name(struct sbuf *out, const struct series *s)
@@ -68,26 +63,43 @@ static void put_name(struct sbuf *out, const struct series *s)
     }
 }
 
-bool report_series_names(struct series_table *t, uint32_t report, bool is_all, struct sbuf *out)
+/* sent_in: the bytes that the series must be in and not be known; 0: any. */
+static bool is_to_be_named(const struct series *s, uint32_t sent_in)
+{
+    return sent_in ? s->sent_in == sent_in && s->named_in != REPORT_NAME_KNOWN : s->sent_in;
+}
+
+static bool put_names(const struct series_table *t, uint32_t sent_in, struct sbuf *out)
 {
     uint64_t count = 0;
     uint32_t before = 0;
     for (size_t i = 0; i < t->count; i++)
-        count += is_to_be_named(t->list[i], report, is_all);
+        count += is_to_be_named(t->list[i], sent_in);
     if (!count)
         return false;
     sbuf_add_varint(out, count);
     for (size_t i = 0; i < t->count; i++) {
-        struct series *s = t->list[i];
-        if (!is_to_be_named(s, report, is_all))
+        if (!is_to_be_named(t->list[i], sent_in))
             continue;
-        sbuf_add_varint(out, s->id - before);
-        before = s->id;
-        put_name(out, s);
-        if (!s->named_in)
-            s->named_in = report;
+        sbuf_add_varint(out, t->list[i]->id - before);
+        before = t->list[i]->id;
+        put_name(out, t->list[i]);
     }
     return true;
+}
+
+bool report_series_all_names(const struct series_table *t, struct sbuf *out)
+{
+    return put_names(t, 0, out);
+}
+
+bool report_series_names(struct series_table *t, uint32_t number, uint32_t report, struct sbuf *out)
+{
+    const bool has_some = put_names(t, number, out);
+    for (size_t i = 0; has_some && i < t->count; i++)
+        if (is_to_be_named(t->list[i], number) && !t->list[i]->named_in)
+            t->list[i]->named_in = report;
+    return has_some;
 }
 
 void report_series_heard(struct series_table *t, uint32_t report)

@@ -14,15 +14,18 @@
 
 struct series_writer {
     struct sbuf bytes; /* records so far; empty: nothing was counted */
+    uint32_t number;   /* of these bytes among those of the writer, from 1 up; set by who writes */
     int64_t base;
     uint32_t last_id;
 };
-/* What the series has, of that second (unix time), which it then has no more. report: the number of
- * the report that will carry it, from 1 up. */
-void report_series_put(struct series_writer *w, struct series *s, int64_t second, uint32_t report);
-/* The names of the series in that report which the reader may not know; all: of every series that
- * there is. false: there are none. */
-bool report_series_names(struct series_table *t, uint32_t report, bool is_all, struct sbuf *out);
+/* What the series has, of that second (unix time), which it then has no more. */
+void report_series_put(struct series_writer *w, struct series *s, int64_t second);
+/* The names of the series in these bytes which the reader may not know, which the report of that
+ * number will carry. false: there are none. */
+bool report_series_names(struct series_table *t, uint32_t number, uint32_t report,
+                         struct sbuf *out);
+/* Those of every series that was ever written. */
+bool report_series_all_names(const struct series_table *t, struct sbuf *out);
 void report_series_heard(struct series_table *t, uint32_t report); /* the reader has that report */
 void report_series_forget(struct series_table *t); /* the reader is another one, or may be */
 

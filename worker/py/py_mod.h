@@ -23,3 +23,4 @@ int py_health_init(PyObject *module);
 int py_lines_init(PyObject *module);
 int py_watchdog_init(PyObject *module);
 int py_dispatch_init(PyObject *module);
+int py_metric_init(PyObject *module);

@@ -11,6 +11,7 @@
 #include "common/base/clk.h"
 #include "common/base/sbuf.h"
 #include "common/wire/report.h"
+#include "worker/py/py_series.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -351,6 +352,8 @@ static void for_all(struct py_stats *s, void (*what)(struct stats *table, double
     double now = clk_steady();
     if (s->has_unsent)
         the_hooks.forget();
+    if (s->has_unsent || s == the_default)
+        py_series_clear();
     what(&s->live, now);
     what(&s->total, now);
     if (s->has_unsent)

@@ -395,7 +395,8 @@ class Node(Silence):
             return
         self._report_interval = katydid.get("report_interval", 1.0)
         self._reports.is_numbered = katydid.get("protocol", 1) >= 2
-        self._core.names_forget()  # it may have forgotten this worker
+        self._reports.has_series = katydid.get("protocol", 1) >= 3
+        self._reports.forget_names()
         self._token = katydid.get("token", self._token)
         boot_id = katydid.get("boot_id")
         if self._boot_id not in (None, boot_id):

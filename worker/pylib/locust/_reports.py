@@ -17,6 +17,7 @@ class Reports:
     def __init__(self, core):
         self._core = core
         self.is_numbered = False  # the master reads rows by number, which it was told the names of
+        self.has_series = False  # the master takes custom metrics, checks and the like
         self.epoch = uuid4().hex
         self.run = ""
         self._seq = 0
@@ -31,10 +32,13 @@ class Reports:
         self._seq += 1
         anew = written and written.take_anew()
         report, names, all_names = self._pack()
+        series, series_names = _katydid.series_report(self._seq) if self.has_series else (None, None)
         parts = {
             "anew": anew,
             "report": report,
             "names": names or None,
+            "series": series,
+            "series_names": series_names,
             "written": written and written.take(),
         }
         data = {
@@ -58,26 +62,34 @@ class Reports:
     def acknowledged(self, epoch, seq):
         if epoch == self.epoch and self._pending.pop(seq, None):
             self._core.names_heard(seq)
+            _katydid.series_heard(seq)
 
     def named(self, epoch, seq):
         """That report with the names of all its rows, for a master that lacks some; None: it has
         the report. From now on all names are told again."""
         if epoch != self.epoch or seq not in self._pending:
             return None
-        self._core.names_forget()
+        self.forget_names()
         return self._with_names(self._pending[seq])
+
+    def forget_names(self):
+        """The master may have forgotten this worker: it is told all names again."""
+        self._core.names_forget()
+        _katydid.series_forget()
 
     @staticmethod
     def _with_names(entry):
         data, *_, all_names = entry
         if all_names:
             data["katydid"]["names"] = all_names
+        if "series" in data["katydid"]:
+            data["katydid"]["series_names"] = _katydid.series_names()
         return data
 
     def begin(self, run):
         """What is reported from now on is of that test."""
         self.run = run
-        self._core.names_forget()
+        self.forget_names()
 
     def due(self, all_of_them=False):
         """What must be sent again; more and more rarely, as a master that does not answer may be

@@ -102,7 +102,7 @@ static void run_series(const void *arg)
     struct series_store *store = series_store_new(100);
     struct series_table *t = series_store_table(store);
     struct series_ids ids = {0};
-    struct series_writer writer = {0};
+    struct series_writer writer = {.number = 1};
     struct series_value value;
     struct sbuf all = {0};
     const struct series_bytes bytes = {in->bytes + 2 + names, in->bytes + 2, in->len - 2 - names,
@@ -113,9 +113,9 @@ static void run_series(const void *arg)
     for (size_t i = 0; i < t->count; i++) {
         series_store_read(store, &(struct series_query){.metric = t->list[i]->metric->name},
                           SERIES_FROM_START, SERIES_TO_NOW, &value);
-        report_series_put(&writer, t->list[i], 1700000000, 1);
+        report_series_put(&writer, t->list[i], 1700000000);
     }
-    report_series_names(t, 1, true, &all);
+    report_series_all_names(t, &all);
     sbuf_fini(&all);
     sbuf_fini(&writer.bytes);
     series_value_fini(&value);

@@ -70,7 +70,8 @@ static int deliver(struct rig *r, uint64_t clears)
 static void put(struct rig *r, struct series *s, double number, int64_t second, uint32_t report)
 {
     series_add(s, number, (double)second);
-    report_series_put(&r->writer, s, second, report);
+    r->writer.number = report;
+    report_series_put(&r->writer, s, second);
 }
 
 static void what_is_counted_arrives(void **state)
@@ -81,7 +82,7 @@ static void what_is_counted_arrives(void **state)
     put(&r, series(&r, "sold", METRIC_COUNTER, "b"), 5, T0, 1);
     put(&r, series(&r, "basket", METRIC_TREND, "a"), 12.5, T0, 1);
     put(&r, series(&r, "sold", METRIC_COUNTER, "b"), 7, T0 - 1, 1);
-    assert_true(report_series_names(&r.from, 1, false, &r.names));
+    assert_true(report_series_names(&r.from, 1, 1, &r.names));
     assert_int_equal(deliver(&r, 0), 0);
     const struct metric *sold = series_find_metric(&r.to, "sold"),
                         *basket = series_find_metric(&r.to, "basket");
@@ -100,22 +101,22 @@ static void names_are_told_until_they_are_heard(void **state)
     begin(&r);
     struct series *s = series(&r, "sold", METRIC_COUNTER, "b");
     put(&r, s, 1, T0, 1);
-    assert_true(report_series_names(&r.from, 1, false, &r.names));
+    assert_true(report_series_names(&r.from, 1, 1, &r.names));
     sbuf_clear(&r.writer.bytes); /* is lost */
     put(&r, s, 2, T0, 2);
     sbuf_clear(&r.names);
-    assert_true(report_series_names(&r.from, 2, false, &r.names));
+    assert_true(report_series_names(&r.from, 2, 2, &r.names));
     assert_int_equal(deliver(&r, 0), 0);
     report_series_heard(&r.from, 1);
     sbuf_clear(&r.writer.bytes);
     sbuf_clear(&r.names);
     put(&r, s, 4, T0, 3);
-    assert_false(report_series_names(&r.from, 3, false, &r.names));
+    assert_false(report_series_names(&r.from, 3, 3, &r.names));
     assert_int_equal(deliver(&r, 0), 0);
     assert_true(r.sum == 6);
     report_series_forget(&r.from);
     put(&r, s, 8, T0, 4);
-    assert_true(report_series_names(&r.from, 4, false, &r.names));
+    assert_true(report_series_names(&r.from, 4, 4, &r.names));
     end(&r);
 }
 
@@ -128,7 +129,7 @@ static void what_has_no_name_is_asked_for_and_counts_once(void **state)
     put(&r, series(&r, "sold", METRIC_COUNTER, "b"), 1, T0, 1);
     assert_int_equal(deliver(&r, 0), REPORT_NAMELESS);
     assert_true(r.values == 0 && r.to.count == 0);
-    assert_true(report_series_names(&r.from, 0, true, &r.names));
+    assert_true(report_series_all_names(&r.from, &r.names));
     assert_int_equal(deliver(&r, 0), 0);
     sbuf_clear(&r.names);
     assert_int_equal(deliver(&r, 0), 0);               /* the same ids, known now */
@@ -146,7 +147,7 @@ static void another_kind_under_the_same_name_is_dropped(void **state)
     series_metric(&r.to, "sold", (struct metric_kind_of){METRIC_GAUGE, "", 1}, &why);
     put(&r, series(&r, "sold", METRIC_COUNTER, "a"), 1, T0, 1);
     put(&r, series(&r, "bought", METRIC_COUNTER, "a"), 1, T0, 1);
-    report_series_names(&r.from, 1, false, &r.names);
+    report_series_names(&r.from, 1, 1, &r.names);
     assert_int_equal(deliver(&r, 0), 0);
     assert_true(r.values == 2 && r.dropped == 1);
     end(&r);
@@ -161,7 +162,7 @@ static void what_found_no_place_arrives_as_that(void **state)
     put(&r, series(&r, "sold", METRIC_COUNTER, "a"), 1, T0, 1);
     put(&r, series(&r, "sold", METRIC_COUNTER, "b"), 3, T0, 1);
     put(&r, series(&r, "sold", METRIC_COUNTER, "c"), 4, T0, 1);
-    report_series_names(&r.from, 1, false, &r.names);
+    report_series_names(&r.from, 1, 1, &r.names);
     assert_int_equal(deliver(&r, 0), 0);
     const struct metric *m = series_find_metric(&r.to, "sold");
     assert_true(m->other && m->other->value.sum == 7 && m->other->is_other);
@@ -175,7 +176,7 @@ static void what_is_cut_or_altered_counts_nothing(void **state)
     begin(&r);
     put(&r, series(&r, "basket", METRIC_TREND, "a"), 12.5, T0, 1);
     put(&r, series(&r, "sold", METRIC_COUNTER, "a"), 1, T0, 1);
-    report_series_names(&r.from, 1, false, &r.names);
+    report_series_names(&r.from, 1, 1, &r.names);
     const size_t whole = r.writer.bytes.len, names = r.names.len;
     for (size_t len = 1; len < whole; len++) {
         const uint64_t before = r.values;

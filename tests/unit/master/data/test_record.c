@@ -132,12 +132,13 @@ static void add_series(struct message *msg, struct series_table *t, double sold,
     struct series *s = series_of(t, m, t->tags.none);
     struct series_writer writer = {0};
     series_add(s, sold, 1700000000);
-    report_series_put(&writer, s, 1700000000, 1);
+    writer.number = 1;
+    report_series_put(&writer, s, 1700000000);
     sbuf_fini(&bytes[0]);
     bytes[0] = writer.bytes;
     sbuf_clear(&bytes[1]);
     if (is_named)
-        report_series_names(t, 1, true, &bytes[1]);
+        report_series_all_names(t, &bytes[1]);
     msg->stats.series = (struct slice){bytes[0].data, bytes[0].len};
     msg->stats.series_names = (struct slice){bytes[1].data, bytes[1].len};
 }
