@@ -120,6 +120,7 @@ void publish_view(struct master *m)
     timeline_chart(m->record.timeline, head.chart_ms);
     head.timeline = timeline_snapshot(m->record.timeline);
     head.events = events_snapshot(m->record.events);
+    head.series = record_series(&m->record, false);
     head.is_saturated = events_is_saturated(m->record.events, head.now);
     bridge_publish(m->bridge, view_builder_build(m->record.view_builder, &head, &m->record.stats));
     for (size_t i = 0; i < head.output_count; i++)

@@ -126,7 +126,8 @@ static bool make_report(const struct snapshot *last, struct sbuf *html)
 
 static struct snapshot *take_last(struct master *m)
 {
-    struct snapshot last = {.end.remarks = remarks(m)};
+    struct snapshot last = {.end.remarks = remarks(m),
+                            .end.series = record_series(&m->record, true)};
     struct sbuf samples = {0}, logs = {0};
     if (m->o->html_file && m->nodes.host.has_script && m->nodes.host.script.about)
         last.end.script = mem_strdup(m->nodes.host.script.about);

@@ -367,6 +367,21 @@ void record_second(struct record *r, struct run_clock now, double late_s)
     tell_trouble(r, now.mono);
 }
 
+struct series_list *record_series(struct record *r, bool is_all)
+{
+    const uint64_t version = series_store_version(r->series);
+    if (!series_store_all(r->series)->count)
+        return NULL;
+    if (is_all)
+        return series_list_new(r->series, SIZE_MAX);
+    if (!r->series_list || r->series_listed != version) {
+        series_list_unref(r->series_list);
+        r->series_list = series_list_new(r->series, SERIES_LIST_LIVE);
+        r->series_listed = version;
+    }
+    return series_list_ref(r->series_list);
+}
+
 void record_init(struct record *r, size_t timeline_bytes, double now)
 {
     stats_init(&r->stats, now, STATS_LIMITS_DEFAULT);
@@ -389,6 +404,7 @@ void record_fini(struct record *r)
     snapshot_maker_free(r->snapshots);
     samples_free(r->samples);
     series_store_free(r->series);
+    series_list_unref(r->series_list);
     row_names_clear(&r->row_names);
     stats_fini(&r->stats);
 }

@@ -11,7 +11,7 @@
 #include "master/data/losses.h"
 #include "master/data/row_names.h"
 #include "master/data/samples.h"
-#include "master/data/series_store.h"
+#include "master/data/series_list.h"
 #include "master/data/snapshot.h"
 #include "master/data/timeline.h"
 #include "master/data/view_build.h"
@@ -36,6 +36,8 @@ struct record {
     struct events *events;
     struct samples *samples;
     struct series_store *series;
+    struct series_list *series_list; /* the latest, of that version; or NULL */
+    uint64_t series_listed;
     uint64_t series_refused; /* values of metrics that are known as something else */
     struct losses losses;
     struct view_builder *view_builder; /* what is kept between views, ... */
@@ -66,5 +68,8 @@ void record_exception(struct record *r, const struct worker *w, const struct mes
 void record_clear(struct record *r, double now); /* a run begins */
 void record_reset(struct record *r, double now); /* its figures begin anew, in the middle of it */
 void record_close(struct record *r, double now); /* its last second has passed */
+/* What was counted in series, as a reference; all: also what is too much for once a second. NULL:
+ * nothing. */
+struct series_list *record_series(struct record *r, bool is_all);
 /* late_s: how long reports may be under way beyond the usual. */
 void record_second(struct record *r, struct run_clock now, double late_s);

@@ -47,7 +47,7 @@ struct series_store {
     size_t count, limit, bytes;
     struct open *spare; /* owned; for the next ones */
     int64_t closed;
-    uint64_t clears;
+    uint64_t clears, version;
     size_t work_next;  /* the series that is looked at next */
     unsigned pressure; /* how often what is kept was halved */
 };
@@ -108,6 +108,7 @@ void series_store_clear(struct series_store *store)
     store->count = 0;
     store->closed = 0;
     store->clears++;
+    store->version++;
     series_fini(&store->table);
     series_init(&store->table, SERIES_LIMITS_DEFAULT);
 }
@@ -115,6 +116,7 @@ void series_store_clear(struct series_store *store)
 void series_store_reset(struct series_store *store)
 {
     drop_histories(store);
+    store->version++;
     for (size_t i = 0; i < store->table.count; i++)
         value_clear(&store->table.list[i]->value);
 }
@@ -132,6 +134,16 @@ size_t series_store_bytes(const struct series_store *store)
 struct series_table *series_store_table(struct series_store *store)
 {
     return &store->table;
+}
+
+const struct series_table *series_store_all(const struct series_store *store)
+{
+    return &store->table;
+}
+
+uint64_t series_store_version(const struct series_store *store)
+{
+    return store->version;
 }
 
 /* ---- open seconds ---- */
@@ -188,6 +200,7 @@ void series_store_add(struct series_store *store, struct series *s, int64_t seco
     if (s->metric->kind == METRIC_RATE && more->numbers.trues < more->numbers.count)
         note_time(second, &h->times.first_false, &h->times.last_false);
     value_add_read(&open_of(store, h, second)->value, more);
+    store->version++;
 }
 
 /* ---- closed ones ---- */
@@ -423,6 +436,11 @@ bool series_store_read(const struct series_store *store, const struct series_que
     }
     to_value(out, m, &sum);
     return is_there;
+}
+
+void series_store_sum(const struct series_store *store, const struct series *s, struct value *into)
+{
+    read_series(store, s, 0, INT64_MAX, into);
 }
 
 struct series_times series_store_times(const struct series_store *store, const struct series *s)

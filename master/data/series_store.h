@@ -22,8 +22,9 @@ void series_store_reset(struct series_store *store); /* figures begin anew, in t
 uint64_t series_store_clears(const struct series_store *store); /* how often it was cleared */
 size_t series_store_bytes(const struct series_store *store);    /* of closed seconds */
 
-/* The table that values are for (report_series.h). */
+/* The table that values are for (report_series.h); and the same to read. */
 struct series_table *series_store_table(struct series_store *store);
+const struct series_table *series_store_all(const struct series_store *store);
 void series_store_add(struct series_store *store, struct series *s, int64_t second,
                       const struct value_read *more);
 /* Seconds before `until` get no more values. Once a second; also keeps the budget. */
@@ -63,4 +64,8 @@ struct series_times {
     int64_t first, last;
     int64_t first_false, last_false; /* of a rate */
 };
+/* What was counted in one since the start, added to *into. */
+void series_store_sum(const struct series_store *store, const struct series *s, struct value *into);
+uint64_t
+series_store_version(const struct series_store *store); /* another one: something changed */
 struct series_times series_store_times(const struct series_store *store, const struct series *s);

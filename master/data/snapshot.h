@@ -9,6 +9,7 @@
  * a kilobyte a row, and what changed.
  */
 #include "common/metric/stats.h"
+#include "master/data/series_list.h"
 #include "master/data/view.h"
 #include "master/options/tunables.h"
 
@@ -38,6 +39,7 @@ struct snapshot {
     struct {
         char *remarks;                 /* sentences below the tables: what the numbers leave out */
         char *script, *samples, *logs; /* JSON, for a report of --html */
+        struct series_list *series;    /* all of what was counted in series; a reference */
     } end;
     size_t bytes; /* about what it costs, beside what it shares */
     /* private */

@@ -4,6 +4,7 @@
 #include "master/data/view.h"
 #include "common/base/mem.h"
 #include "master/data/events.h"
+#include "master/data/series_list.h"
 #include "master/data/timeline_levels.h"
 #include "master/data/view_build.h"
 #include <math.h>
@@ -58,6 +59,7 @@ void view_unref(struct view *v)
         return;
     timeline_snap_unref(v->timeline);
     events_list_unref(v->events);
+    series_list_unref(v->series);
     while (v->arena) {
         struct view_arena *next = v->arena->next;
         free(v->arena);

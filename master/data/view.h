@@ -119,6 +119,7 @@ struct view {
     size_t point_count;             /* the last seconds; all of them are in the timeline */
     struct timeline_snap *timeline; /* a reference; or NULL */
     struct events_list *events;     /* a reference; or NULL */
+    struct series_list *series;     /* a reference; or NULL: nothing was counted in series */
     bool is_saturated;              /* a worker cannot keep up: what is measured now is not valid */
     /* private to view.c */
     struct view_arena *arena;

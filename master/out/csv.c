@@ -13,6 +13,7 @@
 #include "master/out/csv_window.h"
 #include "master/out/outfile.h"
 #include "master/out/output.h"
+#include "master/out/series_tables.h"
 #include "common/base/clk.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
@@ -247,6 +248,21 @@ static int close_files(struct csv *c)
     return error;
 }
 
+/* A file of its own that only runs have which count in series. 0, or an errno. */
+static int write_series(struct csv *c, const struct series_list *series, const char *suffix,
+                        void (*make)(const struct series_list *l, struct sbuf *out))
+{
+    struct sbuf path = {0};
+    int error = 0;
+    sbuf_clear(&c->text);
+    make(series, &c->text);
+    sbuf_addf(&path, "%s%s", c->prefix, suffix);
+    if (c->text.len)
+        error = outfile_write(path.data, &c->text);
+    sbuf_fini(&path);
+    return error;
+}
+
 static int run_end(void *self, const struct snapshot *last, char **why)
 {
     struct csv *c = self;
@@ -254,6 +270,8 @@ static int run_end(void *self, const struct snapshot *last, char **why)
     rewrite_tables(c, last);
     append_history(c, last);
     int error = close_files(c);
+    error = error ? error : write_series(c, last->end.series, "_checks.csv", csv_checks);
+    error = error ? error : write_series(c, last->end.series, "_metrics.csv", csv_metrics);
     if (!error)
         return 0;
     struct sbuf text = {0};

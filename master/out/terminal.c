@@ -6,6 +6,7 @@
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
 #include "master/out/console.h"
+#include "master/out/series_tables.h"
 #include "master/out/output.h"
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -112,6 +113,9 @@ static int run_end(void *self, const struct snapshot *last, char **why)
         console_add_stats(&text, s, false, name_width(last));
         console_add_percentiles(&text, s, &columns, name_width(last));
         console_add_errors(&text, s, name_width(last));
+        console_add_checks(&text, last->end.series, name_width(last));
+        console_add_groups(&text, last->end.series, name_width(last));
+        console_add_metrics(&text, last->end.series, name_width(last));
     }
     console_add_aside(&text, s);
     sbuf_adds(&text, last->end.remarks ? last->end.remarks : "");

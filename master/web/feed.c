@@ -5,6 +5,7 @@
 #include "master/web/feed.h"
 
 #include "master/data/events.h"
+#include "master/data/series_list.h"
 #include "master/data/timeline_levels.h"
 #include "master/web/figures.h"
 
@@ -360,6 +361,14 @@ void feed_exceptions(const struct view *v, struct sbuf *out)
     sbuf_addf(
         out, "{\"type\":\"exceptions\",\"tick\":%llu,\"exceptions\":", (unsigned long long)v->tick);
     feed_exception_list(v, out);
+    sbuf_addc(out, '}');
+}
+
+void feed_series(const struct view *v, struct sbuf *out)
+{
+    sbuf_addf(out, "{\"type\":\"series\",\"tick\":%llu,\"left_out\":%zu,\"series\":",
+              (unsigned long long)v->tick, v->series ? v->series->left_out : 0);
+    series_list_json(v->series, NULL, out);
     sbuf_addc(out, '}');
 }
 

@@ -39,4 +39,5 @@ extern const char feed_row_columns[]; /* a JSON array */
 void feed_row(struct sbuf *out, const struct view_row *r);
 void feed_exception_list(const struct view *v, struct sbuf *out); /* a JSON array */
 void feed_exceptions(const struct view *v, struct sbuf *out);
+void feed_series(const struct view *v, struct sbuf *out);
 void feed_workers(const struct view *v, struct sbuf *out);

@@ -88,6 +88,11 @@ static int get_exceptions(struct request *r)
     return request_answer_view(r, feed_exceptions);
 }
 
+static int get_series(struct request *r)
+{
+    return request_answer_view(r, feed_series);
+}
+
 static void add_extensions(const struct view *v, struct sbuf *out)
 {
     sbuf_adds(out, v->web.extensions[0] != '\0' ? v->web.extensions : "{}");
@@ -154,6 +159,7 @@ static const struct route PAGE[] = {
     {"GET", "/api/v1/state", get_state},
     {"GET", LIVE_PATH, get_live},
     {"GET", "/api/v1/exceptions", get_exceptions},
+    {"GET", "/api/v1/series", get_series},
     {"GET", "/api/v1/workers", get_workers},
     {"GET", "/api/v1/extensions", get_extensions},
     {"POST", "/api/v1/start", post_start},

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: MIT
+#include "master/data/series_list.h"
+
+#include "common/base/mem.h"
+#include "common/base/sbuf.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const double SHARES[SERIES_QUANTILES] = {0.5, 0.9, 0.95, 0.99};
+static const char *const SHARE_NAMES[SERIES_QUANTILES] = {"50", "90", "95", "99"};
+static const char *const KINDS[METRIC_KINDS] = {"counter", "gauge", "rate", "trend"};
+
+/* ---- choosing ---- */
+
+static int by_name(const void *a, const void *b)
+{
+    const struct series *x = *(const struct series *const *)a,
+                        *y = *(const struct series *const *)b;
+    int order = strcmp(x->metric->name, y->metric->name);
+    for (uint32_t i = 0; !order && i < x->tags->count && i < y->tags->count; i++) {
+        order = strcmp(x->tags->list[i].key, y->tags->list[i].key);
+        order = order ? order : strcmp(x->tags->list[i].value, y->tags->list[i].value);
+    }
+    if (!order)
+        order = (x->tags->count > y->tags->count) - (x->tags->count < y->tags->count);
+    return order ? order : (x->id > y->id) - (x->id < y->id);
+}
+
+/* Those that have something; malloced. */
+static const struct series **chosen(const struct series_store *store, struct series_list *l,
+                                    size_t most)
+{
+    const struct series_table *t = series_store_all(store);
+    const struct series **list = mem_zalloc((t->count + 1) * sizeof *list);
+    for (size_t i = 0; i < t->count; i++) {
+        if (!series_store_times(store, t->list[i]).first)
+            continue;
+        if (l->count < most)
+            list[l->count++] = t->list[i];
+        else
+            l->left_out++;
+    }
+    qsort(list, l->count, sizeof *list, by_name);
+    return list;
+}
+
+/* ---- copying ---- */
+
+/* Texts are places in the buffer until all of them are there. */
+static const char *place(struct sbuf *texts, const char *text)
+{
+    const size_t at = texts->len;
+    sbuf_add(texts, text, strlen(text) + 1);
+    return (const char *)(uintptr_t)at; // NOLINT(performance-no-int-to-ptr)
+}
+
+static void settle(const char **text, const char *texts)
+{
+    *text = texts + (uintptr_t)*text;
+}
+
+static void set_numbers(struct series_row *r, const struct value *v, double scale)
+{
+    r->n = v->count;
+    r->trues = v->trues;
+    if (!v->count || r->kind == METRIC_RATE)
+        return;
+    r->sum = v->sum;
+    r->min = v->min;
+    r->max = v->max;
+    r->mean = v->sum / (double)v->count;
+    r->last = v->last;
+    for (size_t i = 0; i < SERIES_QUANTILES && r->kind == METRIC_TREND; i++)
+        r->quantile[i] = value_quantile(v, scale, SHARES[i]);
+}
+
+static void set_row(struct series_row *r, const struct series_store *store, const struct series *s,
+                    struct tag **tags, struct sbuf *texts)
+{
+    struct value v;
+    *r = (struct series_row){.metric = place(texts, s->metric->name),
+                             .unit = place(texts, s->metric->unit),
+                             .kind = s->metric->kind,
+                             .tags = *tags,
+                             .tag_count = s->tags->count,
+                             .is_other = s->is_other,
+                             .times = series_store_times(store, s)};
+    for (uint32_t i = 0; i < s->tags->count; i++)
+        *(*tags)++ =
+            (struct tag){place(texts, s->tags->list[i].key), place(texts, s->tags->list[i].value)};
+    value_init(&v);
+    series_store_sum(store, s, &v);
+    set_numbers(r, &v, s->metric->scale);
+    value_fini(&v);
+}
+
+struct series_list *series_list_new(const struct series_store *store, size_t most)
+{
+    struct series_list *l = mem_zalloc(sizeof *l);
+    struct sbuf texts = {0};
+    size_t tag_count = 0;
+    l->refs = 1;
+    const struct series **list = chosen(store, l, most);
+    for (size_t i = 0; i < l->count; i++)
+        tag_count += list[i]->tags->count;
+    l->rows = mem_zalloc((l->count + 1) * sizeof *l->rows);
+    l->tags = mem_zalloc((tag_count + 1) * sizeof *l->tags);
+    struct tag *next = l->tags;
+    for (size_t i = 0; i < l->count; i++)
+        set_row(&l->rows[i], store, list[i], &next, &texts);
+    free(list);
+    l->texts = sbuf_take(&texts);
+    for (size_t i = 0; i < l->count; i++) {
+        settle(&l->rows[i].metric, l->texts);
+        settle(&l->rows[i].unit, l->texts);
+        if (strcmp(l->rows[i].metric, "metrics_rejected") == 0)
+            l->rejected += l->rows[i].n;
+    }
+    for (size_t i = 0; i < tag_count; i++) {
+        settle(&l->tags[i].key, l->texts);
+        settle(&l->tags[i].value, l->texts);
+    }
+    return l;
+}
+
+struct series_list *series_list_ref(struct series_list *l)
+{
+    __atomic_add_fetch(&l->refs, 1, __ATOMIC_RELAXED);
+    return l;
+}
+
+void series_list_unref(struct series_list *l)
+{
+    if (!l || __atomic_sub_fetch(&l->refs, 1, __ATOMIC_ACQ_REL) > 0)
+        return;
+    free(l->rows);
+    free(l->tags);
+    free(l->texts);
+    free(l);
+}
+
+const char *series_row_tag(const struct series_row *row, const char *key)
+{
+    for (size_t i = 0; i < row->tag_count; i++)
+        if (strcmp(row->tags[i].key, key) == 0)
+            return row->tags[i].value;
+    return NULL;
+}
+
+/* ---- JSON ---- */
+
+static void add_text(struct sbuf *out, const char *text)
+{
+    sbuf_add_json(out, text, strlen(text));
+}
+
+static void add_number(struct sbuf *out, const char *key, double number)
+{
+    sbuf_addf(out, ",\"%s\":%.17g", key, number);
+}
+
+static void add_time(struct sbuf *out, const char *key, int64_t at)
+{
+    if (at)
+        sbuf_addf(out, ",\"%s\":%lld", key, (long long)at);
+}
+
+static void add_trend(struct sbuf *out, const struct series_row *r)
+{
+    sbuf_adds(out, ",\"percentiles\":{");
+    for (size_t i = 0; i < SERIES_QUANTILES; i++)
+        sbuf_addf(out, "%s\"%s\":%.17g", i ? "," : "", SHARE_NAMES[i], r->quantile[i]);
+    sbuf_addc(out, '}');
+}
+
+static void add_numbers(struct sbuf *out, const struct series_row *r)
+{
+    sbuf_addf(out, ",\"count\":%llu", (unsigned long long)r->n);
+    if (r->kind == METRIC_RATE) {
+        sbuf_addf(out, ",\"passes\":%llu,\"fails\":%llu", (unsigned long long)r->trues,
+                  (unsigned long long)(r->n - r->trues));
+        add_time(out, "first_failed", r->times.first_false);
+        add_time(out, "last_failed", r->times.last_false);
+        return;
+    }
+    if (r->kind != METRIC_GAUGE)
+        add_number(out, "sum", r->sum);
+    if (r->kind == METRIC_GAUGE)
+        add_number(out, "value", r->last);
+    if (r->kind == METRIC_COUNTER)
+        return;
+    add_number(out, "mean", r->mean);
+    add_number(out, "min", r->min);
+    add_number(out, "max", r->max);
+    if (r->kind == METRIC_TREND)
+        add_trend(out, r);
+}
+
+static void add_row(struct sbuf *out, const struct series_row *r)
+{
+    sbuf_adds(out, "{\"metric\":");
+    add_text(out, r->metric);
+    sbuf_addf(out, ",\"type\":\"%s\",\"unit\":", KINDS[r->kind]);
+    add_text(out, r->unit);
+    sbuf_adds(out, ",\"tags\":{");
+    for (size_t i = 0; i < r->tag_count; i++) {
+        sbuf_adds(out, i ? "," : "");
+        add_text(out, r->tags[i].key);
+        sbuf_addc(out, ':');
+        add_text(out, r->tags[i].value);
+    }
+    sbuf_addf(out, "},\"other\":%s", r->is_other ? "true" : "false");
+    add_numbers(out, r);
+    add_time(out, "first", r->times.first);
+    add_time(out, "last", r->times.last);
+    sbuf_addc(out, '}');
+}
+
+void series_list_json(const struct series_list *l, const char *metric, struct sbuf *out)
+{
+    bool has_some = false;
+    sbuf_addc(out, '[');
+    for (size_t i = 0; l && i < l->count; i++) {
+        if (metric && strcmp(metric, l->rows[i].metric) != 0)
+            continue;
+        sbuf_adds(out, has_some ? "," : "");
+        add_row(out, &l->rows[i]);
+        has_some = true;
+    }
+    sbuf_addc(out, ']');
+}
