@@ -3,7 +3,7 @@
 
 import csv
 
-from harness import free_port, get_json, katydid, locustfile, run_katydid, wait_for
+from harness import free_port, get_json, katydid, locustfile, run_katydid, target, wait_for
 
 METRICS = '''
 from locust import User, constant, events, task
@@ -81,3 +81,76 @@ def test_one_name_is_one_type(tmp_path):
     text = run.stdout + run.stderr
     assert run.code != 0 and "metric 'basket' is a Counter in" in text and "a Trend in" in text, run.describe()
     assert "other.py:2" in text and f"{file}:4" in text, run.describe()
+
+CHECKS = '''
+from locust import HttpUser, constant, task
+from katydid import check, group
+
+class U(HttpUser):
+    wait_time = constant(0.05)
+    @task
+    def t(self):
+        with self.group("buy"):
+            with self.client.get("/", catch_response=True) as r:
+                all_hold = check(r, {"status is 200": lambda r: r.status_code == 200, "there": r.text is not None})
+                assert all_hold is True
+                assert check(r, {"raises": lambda r: 1 / 0, "after": lambda r: True}, fail=True) is False
+            with group("pay"):
+                self.client.get("/status/500")
+            assert check.that("stock left", 3, tags={"shop": 7}) is True
+        with group("good"):
+            self.client.get("/good")
+        check.that("outside", False)
+'''
+
+
+def test_checks_and_groups_are_counted(tmp_path):
+    with target() as shop, locustfile(CHECKS) as file:
+        run = run_katydid("-f", file, "-H", shop.url, "--headless", "-u", 2, "-r", 2, "-t", 2, "--csv", tmp_path / "o")
+    assert run.code == 1 and "AssertionError" not in run.stdout + run.stderr, run.describe()
+    with open(tmp_path / "o_checks.csv", newline="") as csv_file:
+        checks = {row["Check"]: row for row in csv.DictReader(csv_file)}
+    passed = {name: int(row["Passed"]) for name, row in checks.items()}
+    failed = {name: int(row["Failed"]) for name, row in checks.items()}
+    n = passed["status is 200"]
+    assert n > 5 and passed["there"] == passed["after"] == failed["raises"] == n and failed["status is 200"] == 0
+    assert checks["raises"]["Tags"] == "{group:buy}" and checks["stock left"]["Tags"] == "{group:buy,shop:7}"
+    assert 0 < int(checks["outside"]["First Failed"]) <= int(checks["outside"]["Last Failed"]) and checks["outside"]["Tags"] == ""
+    rows = metrics(tmp_path / "o_metrics.csv")
+    buy, pay, good = ({m: rows[f"group_{m}", f"{{group:{path}}}"] for m in ("duration", "busy", "failed")}
+                      for path in ("buy", "buy / pay", "good"))
+    assert int(buy["failed"]["True"]) == int(buy["duration"]["Count"]) and int(pay["failed"]["True"]) > 0
+    assert int(good["failed"]["True"]) == 0 < int(good["failed"]["Count"])
+    assert float(buy["busy"]["Sum"]) <= float(buy["duration"]["Sum"]) and float(pay["busy"]["Sum"]) <= float(buy["busy"]["Sum"])
+    assert "raises: " not in run.stderr and "GET /: raises" in run.stderr and "Checks" in run.stderr, run.describe()
+
+
+ENDS = '''
+import time
+from locust import User, constant, task
+from katydid import group
+
+class U(User):
+    wait_time = constant(0.05)
+    @task(5)
+    def leaves(self):
+        try:
+            with group("outer"):
+                with group("raises"):
+                    raise ValueError
+        except ValueError:
+            pass
+    @task
+    def sleeps(self):
+        with group("sleeps"):
+            time.sleep(1000)
+'''
+
+
+def test_a_group_that_the_end_cuts_off_is_neither_good_nor_bad(tmp_path):
+    with locustfile(ENDS) as file:
+        run = run_katydid("-f", file, "--headless", "-u", 20, "-r", 20, "-t", 3, "--csv", tmp_path / "o")
+    rows = metrics(tmp_path / "o_metrics.csv")
+    assert int(rows["group_cut", "{group:sleeps}"]["Sum"]) > 0 and ("group_duration", "{group:sleeps}") not in rows, run.describe()
+    outer, inner = (rows["group_failed", f"{{group:{path}}}"] for path in ("outer", "outer / raises"))
+    assert int(outer["True"]) == int(outer["Count"]) == int(inner["True"]) == int(inner["Count"]) > 0

@@ -24,3 +24,5 @@ int py_lines_init(PyObject *module);
 int py_watchdog_init(PyObject *module);
 int py_dispatch_init(PyObject *module);
 int py_metric_init(PyObject *module);
+int py_group_init(PyObject *module);
+int py_check_init(PyObject *module);

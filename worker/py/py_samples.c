@@ -109,6 +109,16 @@ void py_samples_note(struct response *r, const struct py_stats_request *q)
     PyErr_Restore(type, value, trace); /* in place of what went wrong here */
 }
 
+void py_samples_note_check(struct response *r, const char *text)
+{
+    if (!the.failed_left || !r->session || !py_stats_is_reported(session_stats(r->session)))
+        return;
+    struct sbuf sample = {0};
+    measure_sample(r, "failed", text, BODY_MAX, &sample);
+    the.failed_left--;
+    wait_in_line(&sample);
+}
+
 /* samples() → a msgpack array of what was kept since the last call, or None. */
 static PyObject *samples(PyObject *module, PyObject *unused)
 {

@@ -14,5 +14,7 @@ struct py_stats_request;
 
 /* Keeps a sample of r if there is room. No Python exception is left or lost. */
 void py_samples_note(struct response *r, const struct py_stats_request *q);
+/* The same of one that did not pass a check, which the text says. */
+void py_samples_note_check(struct response *r, const char *text);
 void py_samples_forget(void); /* a new test: every request may be the slowest again */
 int py_samples_init(PyObject *module);

@@ -11,6 +11,7 @@
 #include "common/base/clk.h"
 #include "common/base/sbuf.h"
 #include "common/wire/report.h"
+#include "worker/py/py_group.h"
 #include "worker/py/py_series.h"
 
 #include <math.h>
@@ -157,6 +158,8 @@ int py_stats_record(struct py_stats *s, PyObject *method, PyObject *name,
     if (!row)
         return -1;
     double now = clk_steady_coarse();
+    if (__builtin_expect(py_group_open, 0))
+        py_group_note(q->time_us, q->failure);
     if (q->time_us > MAX_TIME_US && q->time_us != STATS_NO_TIME)
         q->time_us = MAX_TIME_US;
     stats_add(&s->live, row, now, q->time_us, q->bytes < MAX_BYTES ? q->bytes : MAX_BYTES);

@@ -2,8 +2,8 @@
 """Who counts: Katydid's C, or under stock Locust request events."""
 
 try:
-    from _katydid import Metric
+    from _katydid import Group as group, Metric, check
 except ImportError:
-    from ._pure import Metric
+    from ._pure import Metric, check, group
 
-__all__ = ["Metric"]
+__all__ = ["Metric", "check", "group"]

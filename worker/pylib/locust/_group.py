@@ -3,6 +3,7 @@
 
 from collections import Counter
 
+import _katydid
 import gevent
 from gevent.pool import Group
 
@@ -14,6 +15,10 @@ class UserGroup(Group):
         super().__init__()
         self.counts = Counter()  # user class -> users
         self._classes = {}  # greenlet -> user class; a dead greenlet has lost its args
+
+    def __call__(self, name):
+        """A part of a task that is measured as one (docs/metrics.md): user.group is this object."""
+        return _katydid.Group(name)
 
     def add(self, greenlet):
         if greenlet not in self._classes:

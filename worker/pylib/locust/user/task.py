@@ -211,6 +211,10 @@ class TaskSet(metaclass=TaskSetMeta):
     def on_stop(self):
         """Called when a user leaves this set: by interrupt(), or because it ends."""
 
+    def group(self, name):
+        """A part of a task that is measured as one: with self.group("checkout"): (docs/metrics.md)"""
+        return _katydid.Group(name)
+
     @final
     def run(self):
         """Runs tasks until the set is interrupted or the user ends."""

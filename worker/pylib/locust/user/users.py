@@ -155,6 +155,9 @@ class User(metaclass=UserMeta):
 
     @property
     def group(self):
+        """The greenlets of the users; called, a part of a task: with self.group("checkout"): …"""
+        if self._group is None and self._state is not None:
+            return UserGroup()  # it runs by itself
         return self._group
 
     @property
