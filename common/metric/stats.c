@@ -9,7 +9,9 @@
 #include "common/base/map.h"
 #include "common/base/mem.h"
 #include "common/base/sat.h"
+#include "common/base/sbuf.h"
 #include "common/base/utf8.h"
+#include "common/metric/failure_kind.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +20,17 @@
 #define OVERFLOW_ROWS 64 /* "(other)" rows with a method of their own; then one for all methods */
 #define NODES_MAX 4096   /* bytes of worker ids kept with an exception */
 
+/* What was folded into one, for as long as one of its texts is listed. */
+struct failure_kind {
+    char *method, *name, *text;
+    uint32_t number;
+    size_t texts;         /* entries of it, the rest included */
+    struct failure *last; /* of them, in the list */
+};
+
 struct stats_index {
-    struct map rows, failures, exceptions;
+    struct map rows, failures, kinds, exceptions;
+    struct sbuf folded;     /* for a moment */
     struct tally **row_end; /* where the next one is hung */
     struct failure **failure_end;
     struct exception **exception_end;
@@ -78,6 +89,14 @@ static bool failure_is(const void *value, const void *key)
            text_is(k->part[0], f->method);
 }
 
+static bool kind_is(const void *value, const void *key)
+{
+    const struct failure_kind *f = value;
+    const struct key *k = key;
+    return text_is(k->part[2], f->text) && text_is(k->part[1], f->name) &&
+           text_is(k->part[0], f->method);
+}
+
 /* Exceptions are told apart by their traceback, as in Locust: their texts hold ids. Only the row
  * that stands for the rest has a name of its own. */
 static const char *kind_of(const char *message)
@@ -100,6 +119,14 @@ static void failure_free(struct failure *f)
     free(f);
 }
 
+static void kind_free(struct failure_kind *f)
+{
+    free(f->method);
+    free(f->name);
+    free(f->text);
+    free(f);
+}
+
 static void exception_free(struct exception *e)
 {
     free(e->message);
@@ -112,12 +139,15 @@ static void free_failures(struct stats *s)
 {
     for (struct failure *f = s->failures, *next; f; f = next) {
         next = f->next;
+        if (f->kind->last == f)
+            kind_free(f->kind);
         failure_free(f);
     }
     s->failures = NULL;
-    s->failure_count = 0;
+    s->failure_count = s->kind_count = 0;
     s->index->failure_end = &s->failures;
     map_clear(&s->index->failures);
+    map_clear(&s->index->kinds);
 }
 
 static void free_exceptions(struct stats *s)
@@ -165,6 +195,8 @@ void stats_fini(struct stats *s)
     tally_fini(&s->total);
     map_fini(&s->index->rows);
     map_fini(&s->index->failures);
+    map_fini(&s->index->kinds);
+    sbuf_fini(&s->index->folded);
     map_fini(&s->index->exceptions);
     free(s->index);
     *s = (struct stats){0};
@@ -268,25 +300,101 @@ void stats_add_resent(struct stats *s, struct tally *row, uint64_t n)
     s->total.resent += n;
 }
 
-static struct failure *failure_new(struct stats *s, const struct key *k, uint64_t hash)
+/* ---- failures: texts under their kind ---- */
+
+static struct failure_kind *kind_new(struct stats *s, const struct key *k, uint64_t hash)
+{
+    struct failure_kind *kind = mem_zalloc(sizeof *kind);
+    kind->method = mem_dup(k->part[0].s, k->part[0].len);
+    kind->name = mem_dup(k->part[1].s, k->part[1].len);
+    kind->text = mem_dup(k->part[2].s, k->part[2].len);
+    kind->number = ++s->last_kind;
+    map_add(&s->index->kinds, hash, kind);
+    s->kind_count++;
+    return kind;
+}
+
+static struct failure_kind *kind_get(struct stats *s, const struct key *k, size_t max)
+{
+    uint64_t hash = key_hash(k, 3);
+    struct failure_kind *kind = map_find(&s->index->kinds, hash, kind_is, k);
+    return kind || s->kind_count >= max ? kind : kind_new(s, k, hash);
+}
+
+static struct failure *failure_find(const struct stats *s, const struct key *k)
+{
+    return map_find(&s->index->failures, key_hash(k, 3), failure_is, k);
+}
+
+static struct failure *failure_new(struct stats *s, const struct key *k, struct failure_kind *kind)
 {
     struct failure *f = mem_zalloc(sizeof *f);
     f->method = mem_dup(k->part[0].s, k->part[0].len);
     f->name = mem_dup(k->part[1].s, k->part[1].len);
     f->text = mem_dup(k->part[2].s, k->part[2].len);
-    f->number = ++s->last_failure;
-    *s->index->failure_end = f;
-    s->index->failure_end = &f->next;
-    map_add(&s->index->failures, hash, f);
+    f->kind = kind;
+    f->number = kind->number;
+    struct failure **at = kind->last ? &kind->last->next : s->index->failure_end;
+    f->next = *at;
+    *at = f;
+    if (!f->next)
+        s->index->failure_end = &f->next;
+    kind->last = f;
+    kind->texts++;
+    map_add(&s->index->failures, key_hash(k, 3), f);
     s->failure_count++;
     return f;
 }
 
-static struct failure *failure_get(struct stats *s, const struct key *k, size_t max)
+static struct failure *failure_get(struct stats *s, const struct key *k, struct failure_kind *kind)
 {
-    uint64_t hash = key_hash(k, 3);
-    struct failure *f = map_find(&s->index->failures, hash, failure_is, k);
-    return f || s->failure_count >= max ? f : failure_new(s, k, hash);
+    struct failure *f = failure_find(s, k);
+    return f ? f : failure_new(s, k, kind);
+}
+
+static bool is_same(struct text a, struct text b)
+{
+    return a.len == b.len && memcmp(a.s, b.s, a.len) == 0;
+}
+
+/* The key of its kind; the text lies in the index for the moment. */
+static struct key key_of_kind(struct stats *s, const struct key *k)
+{
+    struct sbuf *folded = &s->index->folded;
+    char *text = mem_dup(k->part[2].s, k->part[2].len); /* it ends at its NUL */
+    sbuf_clear(folded);
+    failure_kind_add(folded, text);
+    free(text);
+    return (struct key){{k->part[0], k->part[1], {folded->len ? folded->data : "", folded->len}}};
+}
+
+/* What finds no place is counted with its endpoint, of which there are not more than rows. */
+static struct failure *failure_other(struct stats *s, const struct key *k)
+{
+    struct key other = {{k->part[0], k->part[1], text_of(STATS_OTHER_FAILURES)}};
+    if (!row_find(s, k, key_hash(k, 2))) {
+        const struct tally *row = row_overflow(s, k->part[0]);
+        other.part[0] = text_of(row->method);
+        other.part[1] = text_of(row->name);
+    }
+    return failure_get(s, &other, kind_get(s, &other, SIZE_MAX));
+}
+
+static struct failure *failure_place(struct stats *s, const struct key *k)
+{
+    const struct key of_kind = key_of_kind(s, k);
+    struct failure_kind *kind = kind_get(s, &of_kind, s->limits.max_failures);
+    if (!kind)
+        return NULL;
+    if (kind->texts == 0)
+        return failure_new(s, k, kind);
+    const bool is_full =
+        kind->texts >= STATS_KIND_TEXTS || s->failure_count >= s->limits.max_failures;
+    if (!is_full && !is_same(of_kind.part[2], k->part[2]) && !failure_find(s, &of_kind))
+        return failure_new(s, k, kind);
+    struct failure *rest = failure_get(s, &of_kind, kind);
+    rest->is_rest = true;
+    return rest;
 }
 
 static void seen(double *first, double *last, double from, double to)
@@ -302,10 +410,11 @@ const struct failure *stats_note_failure(struct stats *s, const struct failure *
     struct key k = {{text_bounded(src->method, strlen(src->method), STATS_METHOD_MAX),
                      text_bounded(src->name, strlen(src->name), STATS_NAME_MAX),
                      text_bounded(src->text, strlen(src->text), STATS_TEXT_MAX)}};
-    struct failure *f = failure_get(s, &k, s->limits.max_failures);
+    struct failure *f = failure_find(s, &k);
+    if (!f)
+        f = failure_place(s, &k);
     if (!f) {
-        struct key rest = {{text_of(""), text_of(""), text_of(STATS_OTHER_FAILURES)}};
-        f = failure_get(s, &rest, SIZE_MAX);
+        f = failure_other(s, &k);
         s->overflow = sat_add(s->overflow, src->count);
     }
     f->count = sat_add(f->count, src->count);
@@ -407,34 +516,79 @@ void stats_add_exception(struct stats *s, double now, const char *message, const
     free(one.nodes);
 }
 
-static void take_from(uint64_t *count, uint64_t n)
+static void take_from(uint64_t *count, uint64_t *n)
 {
-    *count -= n < *count ? n : *count;
+    const uint64_t taken = *n < *count ? *n : *count;
+    *count -= taken;
+    *n -= taken;
+}
+
+const struct failure *stats_failure_line(const struct failure *at, struct failure *line)
+{
+    const struct failure *rest = at, *end = at->next;
+    while (!rest->is_rest && rest->next && rest->next->number == at->number)
+        rest = rest->next;
+    *line = *(rest->is_rest ? rest : at);
+    if (!rest->is_rest)
+        return end;
+    for (const struct failure *f = at; f && f->number == at->number; f = end = f->next) {
+        if (f == rest)
+            continue;
+        line->count = sat_add(line->count, f->count);
+        seen(&line->first_at, &line->last_at, f->first_at, f->last_at);
+    }
+    return end;
 }
 
 void stats_less_failure(struct stats *s, const struct failure *src)
 {
     struct key k = {{text_of(src->method), text_of(src->name), text_of(src->text)}};
-    struct failure *f = map_find(&s->index->failures, key_hash(&k, 3), failure_is, &k);
-    if (f)
-        take_from(&f->count, src->count);
+    uint64_t left = src->count;
+    struct failure *f = failure_find(s, &k);
+    if (!f)
+        return;
+    take_from(&f->count, &left);
+    if (!f->is_rest)
+        return;
+    for (f = s->failures; f && left; f = f->next) /* the line that stood for its kind */
+        if (text_is(k.part[0], f->method) && text_is(k.part[1], f->name) &&
+            !strcmp(f->kind->text, src->text))
+            take_from(&f->count, &left);
 }
 
 void stats_less_exception(struct stats *s, const struct exception *src)
 {
     struct key k = {{text_of(kind_of(src->message)), text_of(src->traceback)}};
     struct exception *e = map_find(&s->index->exceptions, key_hash(&k, 2), exception_is, &k);
+    uint64_t left = src->count;
     if (e)
-        take_from(&e->count, src->count);
+        take_from(&e->count, &left);
+}
+
+/* The entry before it is of the same kind, or of another one. */
+static void leave_kind(struct stats *s, const struct failure *f, struct failure *before)
+{
+    struct failure_kind *kind = f->kind;
+    if (kind->last == f)
+        kind->last = before;
+    if (--kind->texts)
+        return;
+    struct key k = {{text_of(kind->method), text_of(kind->name), text_of(kind->text)}};
+    map_remove(&s->index->kinds, key_hash(&k, 3), kind);
+    kind_free(kind);
+    s->kind_count--;
 }
 
 static void prune_failures(struct stats *s)
 {
+    struct failure *before = NULL;
     for (struct failure **at = &s->failures, *f; (f = *at);) {
         if (f->count) {
+            before = f;
             at = &f->next;
             continue;
         }
+        leave_kind(s, f, before);
         struct key k = {{text_of(f->method), text_of(f->name), text_of(f->text)}};
         map_remove(&s->index->failures, key_hash(&k, 3), f);
         *at = f->next;

@@ -7,10 +7,11 @@
  * a caller on the hot path keeps the struct tally pointer, which stays valid until
  * stats_clear/stats_fini (stats_reset zeroes rows and keeps them).
  *
- * Bounded: at most `max_rows` (method, name) pairs, `max_failures` failure keys and
- * `max_exceptions` exception keys; what is beyond goes to a row named "(other)" of its method
- * (failures: method "", name "", text "(other failures)"), so totals always add up, and `overflow`
- * counts it. Texts are cut at a NUL and at the lengths below.
+ * Bounded: at most `max_rows` (method, name) pairs, `max_failures` kinds of failures
+ * (failure_kind.h) of an endpoint, each with STATS_KIND_TEXTS texts, and `max_exceptions` exception
+ * keys; what is beyond goes to a row named "(other)" of its method (failures: text
+ * "(other failures)" of their endpoint), so totals always add up, and `overflow` counts it. Texts
+ * are cut at a NUL and at the lengths below.
  *
  * Times are unix seconds given by the caller. Pure: no clock, no lock, no I/O.
  */
@@ -22,13 +23,19 @@
 #define STATS_TEXT_MAX 8192 /* failure texts, exception messages */
 #define STATS_TRACEBACK_MAX 65536
 
+#define STATS_KIND_TEXTS 20
+
 #define STATS_OTHER "(other)"
 #define STATS_OTHER_FAILURES "(other failures)"
 #define STATS_OTHER_EXCEPTIONS "(other exceptions)"
 
+struct failure_kind;
+
 struct failure { /* one (method, name, text) */
     char *method, *name, *text;
-    uint32_t number; /* as that of a row */
+    struct failure_kind *kind; /* private to stats.c */
+    uint32_t number; /* of its kind, given as that of a row: entries of a kind are neighbours */
+    bool is_rest;    /* text is the kind's: those of it that are not listed by their own text */
     uint64_t count;
     double first_at, last_at;
     struct failure *next;
@@ -52,11 +59,11 @@ struct stats {
     struct tally *rows; /* list in insertion order */
     struct failure *failures;
     struct exception *exceptions;
-    size_t row_count, failure_count, exception_count;
-    uint32_t last_row, last_failure; /* the numbers given last */
-    uint64_t clears;                 /* how often its rows were forgotten */
-    uint64_t overflow; /* requests whose own row, failure or exception found no place */
-    double started_at; /* unix seconds of the last start or reset */
+    size_t row_count, failure_count, kind_count, exception_count;
+    uint32_t last_row, last_kind; /* the numbers given last */
+    uint64_t clears;              /* how often its rows were forgotten */
+    uint64_t overflow;            /* requests whose own row, failure or exception found no place */
+    double started_at;            /* unix seconds of the last start or reset */
     struct stats_limits limits;
     struct stats_index *index; /* hash tables; private to stats.c */
 };
@@ -96,6 +103,9 @@ void stats_merge(struct stats *dst, const struct stats *src);
  * The strings are copied. */
 const struct failure *stats_note_failure(struct stats *s, const struct failure *src);
 void stats_note_exception(struct stats *s, const struct exception *src);
+/* A line of a table of failures into *line, borrowed, beginning with entry `at`: a text, or a whole
+ * kind that has too many of them. Returns where the next line begins; NULL: there is none. */
+const struct failure *stats_failure_line(const struct failure *at, struct failure *line);
 /* Takes as many of that failure, or of the exception of that traceback, from its count; at none of
  * them stats_prune forgets it. */
 void stats_less_failure(struct stats *s, const struct failure *src);

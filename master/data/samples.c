@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
-/* Samples hang under their kind: a failure, or a row's slow requests. Kinds are found by a hash,
- * and stand in a list by when they were last fed, so that what is given up is what nobody adds to
- * any more. The hash index knows no removal; it is made anew when kinds go, which is rare: they go
- * a quarter of all at a time. */
+/* Samples hang under their kind: one of failures (failure_kind.h), or a row's slow requests. Kinds
+ * are found by a hash, and stand in a list by when they were last fed, so that what is given up is
+ * what nobody adds to any more. The hash index knows no removal; it is made anew when kinds go,
+ * which is rare: they go a quarter of all at a time. */
 #include "master/data/samples.h"
 
 #include "common/base/handle.h"
 #include "common/base/map.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
+#include "common/metric/failure_kind.h"
 #include "master/proto/proto_in.h"
 
 #include <stdlib.h>
@@ -175,15 +176,26 @@ static struct sample make(const char *worker, struct sample_in *in)
     return (struct sample){in->time_ms, len, sbuf_take(json)};
 }
 
+/* The kind of a failure's text, NULL of NULL; the caller ends it. */
+static const char *fold(const char *text, struct sbuf *out)
+{
+    if (!text)
+        return NULL;
+    failure_kind_add(out, text);
+    return out->len ? out->data : "";
+}
+
 void samples_add(struct samples *s, const char *worker, struct sample_in *in)
 {
     HANDLE_IS(s, SAMPLES_TAG);
-    const struct key key = {in->method, in->name, in->is_failed ? in->error : NULL};
+    struct sbuf kind = {0};
+    const struct key key = {in->method, in->name, fold(in->is_failed ? in->error : NULL, &kind)};
     struct kind *k = find(s, &key);
     if (k)
         unlink_kind(s, k);
     else
         k = kind_new(s, &key);
+    sbuf_fini(&kind);
     link_newest(s, k);
     const size_t max = k->is_failure ? SAMPLES_PER_FAILURE : SAMPLES_PER_ROW;
     const struct sample one = make(worker, in);
@@ -215,8 +227,10 @@ void samples_write(const struct samples *s, const char *method, const char *name
                    struct sbuf *out)
 {
     HANDLE_IS(s, SAMPLES_TAG);
+    struct sbuf kind = {0};
     sbuf_adds(out, "{\"samples\":");
-    write_list(find(s, &(struct key){method, name, text}), out);
+    write_list(find(s, &(struct key){method, name, fold(text, &kind)}), out);
+    sbuf_fini(&kind);
     sbuf_adds(out, "}\n");
 }
 

@@ -2,9 +2,9 @@
 #pragma once
 /* samples: single requests of this run, as their workers wrote them down, for the page.
  *
- * Of each failure (method, name, text) the newest SAMPLES_PER_FAILURE, of each row the slowest
- * SAMPLES_PER_ROW; SAMPLES_BYTES in all, of which the kind that was fed longest ago goes first.
- * Each is kept as the JSON the page gets. Main thread only. Pure.
+ * Of each kind of failures of (method, name) the newest SAMPLES_PER_FAILURE, of each row the
+ * slowest SAMPLES_PER_ROW; SAMPLES_BYTES in all, of which the kind that was fed longest ago goes
+ * first. Each is kept as the JSON the page gets. Main thread only. Pure.
  */
 #include <stddef.h>
 

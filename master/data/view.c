@@ -284,21 +284,43 @@ static void copy_rows(struct view_builder *m, struct view *v, const struct stats
     }
 }
 
+static struct view_failure copy_failure(struct view *v, const struct failure *f)
+{
+    return (struct view_failure){
+        .id = f->number,
+        .method = arena_text(v, f->method),
+        .name = arena_text(v, f->name),
+        .text = arena_text(v, f->text),
+        .count = f->count,
+        .first_at = f->first_at,
+        .last_at = f->last_at,
+    };
+}
+
+/* The entries that a line was made of, but the one that holds the rest. */
+static void copy_texts(struct view *v, struct view_failure *line, const struct failure *at,
+                       const struct failure *end)
+{
+    struct view_failure *texts = arena_get(v, (STATS_KIND_TEXTS + 1) * sizeof *texts);
+    for (; at != end && line->text_count < STATS_KIND_TEXTS; at = at->next)
+        if (!at->is_rest)
+            texts[line->text_count++] = copy_failure(v, at);
+    line->texts = texts;
+}
+
 static void copy_failures(struct view *v, const struct stats *s)
 {
+    struct failure line;
     v->failures = arena_get(v, (s->failure_count + 1) * sizeof *v->failures);
-    v->failure_count = 0;
-    for (const struct failure *f = s->failures; f && v->failure_count < s->failure_count;
-         f = f->next)
-        v->failures[v->failure_count++] = (struct view_failure){
-            .id = f->number,
-            .method = arena_text(v, f->method),
-            .name = arena_text(v, f->name),
-            .text = arena_text(v, f->text),
-            .count = f->count,
-            .first_at = f->first_at,
-            .last_at = f->last_at,
-        };
+    v->failure_count = v->kind_count = 0;
+    for (const struct failure *at = s->failures, *next; at; at = next) {
+        next = stats_failure_line(at, &line);
+        struct view_failure *to = &v->failures[v->failure_count++];
+        v->kind_count += v->failure_count == 1 || to[-1].id != at->number;
+        *to = copy_failure(v, &line);
+        if (line.is_rest)
+            copy_texts(v, to, at, next);
+    }
 }
 
 static void copy_exceptions(struct view *v, const struct stats *s)

@@ -25,11 +25,15 @@ struct view_row {
     double asked[TUNABLES_SHOWN_MAX]; /* likewise, of view.statistics */
 };
 
+/* One text of a kind of failures, or all of it when it has too many. Those of a kind are
+ * neighbours, kinds rise. */
 struct view_failure {
     uint32_t id; /* of the kind; stable for the life of the statistics */
     const char *method, *name, *text;
     uint64_t count;
-    double first_at, last_at; /* unix seconds */
+    double first_at, last_at;         /* unix seconds */
+    const struct view_failure *texts; /* of a whole kind: some of its texts; else NULL */
+    size_t text_count;
 };
 
 struct view_exception {
@@ -106,7 +110,7 @@ struct view {
     struct view_row *rows;
     size_t row_count; /* sorted by (name, method) */
     struct view_failure *failures;
-    size_t failure_count;
+    size_t failure_count, kind_count; /* kinds of failures */
     struct view_exception *exceptions;
     size_t exception_count;
     struct view_worker *workers;

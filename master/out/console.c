@@ -160,11 +160,13 @@ void console_add_errors(struct sbuf *out, const struct stats *s, size_t name_wid
     const size_t dashes[] = {18, 61 + name_width, 0};
     sbuf_addf(out, "Error report\n%-18s %-100s\n", "# occurrences", "Error");
     add_separator(out, dashes);
-    for (const struct failure *f = s->failures; f; f = f->next) {
+    struct failure line;
+    for (const struct failure *at = s->failures; at;) {
         struct sbuf text = {0};
-        sbuf_addf(&text, "%s %s: ", f->method, f->name);
-        add_failure_text(&text, f->text);
-        sbuf_addf(out, "%-18llu ", (unsigned long long)f->count);
+        at = stats_failure_line(at, &line);
+        sbuf_addf(&text, "%s %s: ", line.method, line.name);
+        add_failure_text(&text, line.text);
+        sbuf_addf(out, "%-18llu ", (unsigned long long)line.count);
         add_padded(out, text.data, ERROR_WIDTH);
         sbuf_addc(out, '\n');
         sbuf_fini(&text);

@@ -85,8 +85,7 @@ void csv_requests(const struct stats *s, const struct percentile_columns *p, str
 
 static int by_count(const void *a, const void *b)
 {
-    const struct failure *x = *(const struct failure *const *)a;
-    const struct failure *y = *(const struct failure *const *)b;
+    const struct failure *x = a, *y = b;
     if (x->count != y->count)
         return x->count < y->count ? 1 : -1;
     int order = strcmp(x->name, y->name);
@@ -112,13 +111,13 @@ static void add_failure_row(struct sbuf *out, const struct failure *f, csv_add_t
 void csv_failures(const struct stats *s, struct sbuf *out, csv_add_text *add)
 {
     sbuf_adds(out, "Method,Name,Error,Occurrences,First Seen,Last Seen\r\n");
-    const struct failure **sorted = mem_zalloc((s->failure_count + 1) * sizeof *sorted);
+    struct failure *sorted = mem_zalloc((s->failure_count + 1) * sizeof *sorted);
     size_t n = 0;
-    for (const struct failure *f = s->failures; f; f = f->next)
-        sorted[n++] = f;
+    for (const struct failure *at = s->failures; at; n++)
+        at = stats_failure_line(at, &sorted[n]);
     qsort(sorted, n, sizeof *sorted, by_count);
     for (size_t i = 0; i < n; i++)
-        add_failure_row(out, sorted[i], add);
+        add_failure_row(out, &sorted[i], add);
     free(sorted);
 }
 

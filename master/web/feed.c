@@ -291,7 +291,7 @@ static void add_kinds(struct sbuf *out, const struct view *v)
         failures += v->failures[i].count;
     for (size_t i = 0; i < v->exception_count; i++)
         exceptions += v->exceptions[i].count;
-    sbuf_addf(out, ",\"failures\":[%zu,%llu],\"exceptions\":[%zu,%llu]", v->failure_count,
+    sbuf_addf(out, ",\"failures\":[%zu,%llu],\"exceptions\":[%zu,%llu]", v->kind_count,
               (unsigned long long)failures, v->exception_count, (unsigned long long)exceptions);
 }
 

@@ -43,7 +43,3 @@ void figures_add_saturated(struct sbuf *out, const struct view *v, int64_t from,
 /* spread.c: how times are distributed */
 void figures_add_heatmap(struct sbuf *out, const struct view *v, const struct query *q);
 void figures_add_distribution(struct sbuf *out, const struct view *v, const struct query *q);
-
-/* A failure's text with numbers, hexadecimal ids and addresses as "#"; a status such as 404 stays.
- */
-void figures_add_kind(struct sbuf *out, const char *text);

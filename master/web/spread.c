@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* spread: figures.h's heatmap, distribution and kinds of failures. */
 #include "common/base/mem.h"
+#include "common/metric/failure_kind.h"
 #include "master/data/timeline_read.h"
 #include "master/web/figures.h"
 
@@ -14,7 +15,6 @@
 #define BUCKETS (HIST_OCTAVES * HIST_SUB_COUNT)
 #define BUCKETS_SHOWN 400
 #define TREND_STEPS 30
-#define LONG_ID 12
 
 static void add_next(struct sbuf *out, double number)
 {
@@ -254,84 +254,14 @@ void figures_add_distribution(struct sbuf *out, const struct view *v, const stru
 
 /* ---- failures ---- */
 
-static bool is_word(char c)
-{
-    return isalnum((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80;
-}
-
-/* A word that differs from one failure to the next: a number, a long hexadecimal one. */
-static bool is_variable(const char *word, size_t len)
-{
-    size_t digits = 0, hex = 0;
-    for (size_t i = 0; i < len; i++) {
-        digits += isdigit((unsigned char)word[i]) != 0;
-        hex += isxdigit((unsigned char)word[i]) != 0;
-    }
-    bool is_hex = hex == len || (len > 2 && word[0] == '0' && word[1] == 'x' && hex == len - 1);
-    return digits > 0 && (digits == len || isdigit((unsigned char)word[0]) || (is_hex && len >= 6));
-}
-
-/* A status code that servers send (IANA's registry, and what proxies added): it says what failed,
- * where another number says which one. */
-static bool is_status(const char *text, const char *word, size_t len)
-{
-    static const int KNOWN[][2] = {{100, 103}, {200, 208}, {226, 226}, {300, 308}, {400, 418},
-                                   {420, 431}, {451, 451}, {499, 511}, {520, 530}, {598, 599}};
-    char before = word > text ? word[-1] : ' ', after = word[len];
-    if (len != 3 || !isdigit((unsigned char)word[0]) || !isdigit((unsigned char)word[1]) ||
-        !isdigit((unsigned char)word[2]) || strchr("./:-#", before) != NULL ||
-        (after != '\0' && strchr("./-#", after) != NULL))
-        return false;
-    int code = (word[0] - '0') * 100 + (word[1] - '0') * 10 + (word[2] - '0');
-    for (size_t i = 0; i < sizeof KNOWN / sizeof *KNOWN; i++)
-        if (code >= KNOWN[i][0] && code <= KNOWN[i][1])
-            return true;
-    return false;
-}
-
-/* Hexadecimal digits with dashes between, as a UUID has them; 0 when there is none. */
-static size_t long_id(const char *word)
-{
-    size_t len = strspn(word, "0123456789abcdefABCDEF-");
-    bool has_digit = strcspn(word, "0123456789") < len;
-    return len >= LONG_ID && has_digit && !is_word(word[len]) ? len : 0;
-}
-
-void figures_add_kind(struct sbuf *out, const char *text)
-{
-    for (const char *p = text; *p;) {
-        size_t len = long_id(p);
-        if (len > 0) {
-            sbuf_addc(out, '#');
-            p += len;
-            continue;
-        }
-        while (is_word(p[len]))
-            len++;
-        if (len == 0) {
-            sbuf_addc(out, *p++);
-            continue;
-        }
-        if (!is_variable(p, len) || is_status(text, p, len)) {
-            sbuf_add(out, p, len);
-        } else if (out->len >= 2 && out->data[out->len - 2] == '#' &&
-                   strchr(".:-", out->data[out->len - 1]) != NULL) {
-            out->data[--out->len] = '\0'; /* addresses, times and UUIDs are one "#" */
-        } else {
-            sbuf_addc(out, '#');
-        }
-        p += len;
-    }
-}
-
-struct trend { /* of all kinds in the view, in their order */
+struct trend { /* by the first line of each kind */
     uint64_t *counts, *in_range;
     size_t kinds, steps;
 };
 
 static size_t kind_index(const struct view *v, uint32_t id)
 {
-    size_t low = 0, high = v->failure_count; /* ids rise */
+    size_t low = 0, high = v->failure_count; /* ids rise; of neighbours the first */
     while (low < high) {
         size_t mid = (low + high) / 2;
         if (v->failures[mid].id < id)
@@ -369,24 +299,75 @@ static void count_trends(const struct view *v, const struct query *q, struct tre
         count_plan(v, at, at + r.step, t->counts + t->steps++, TREND_STEPS);
 }
 
-static void add_failure(struct sbuf *out, const struct view_failure *f, struct sbuf *kind)
+static void add_text(struct sbuf *out, const struct view_failure *f, bool is_first)
 {
-    const char *texts[] = {f->method, f->name, f->text};
+    sbuf_adds(out, is_first ? "[" : ",[");
+    sbuf_add_json(out, f->text, strlen(f->text));
+    sbuf_addc(out, ',');
+    sbuf_add_u64(out, f->count);
+    sbuf_addc(out, ']');
+}
+
+/* The lines of one kind, which are `count` texts, or one line with texts of its own. */
+static void add_texts(struct sbuf *out, const struct view_failure *f, size_t count)
+{
+    const struct view_failure *texts = f->texts ? f->texts : f;
+    const size_t n = f->texts ? f->text_count : count;
+    sbuf_adds(out, ",\"texts\":[");
+    for (size_t i = 0; i < n; i++)
+        add_text(out, &texts[i], i == 0);
+    sbuf_addc(out, ']');
+}
+
+static void add_failure(struct sbuf *out, const struct view_failure *f, size_t count,
+                        struct sbuf *kind)
+{
+    struct view_failure sum = *f;
+    const struct view_failure *most = f;
+    for (size_t i = 1; i < count; i++) {
+        sum.count += f[i].count;
+        sum.first_at = fmin(sum.first_at, f[i].first_at);
+        sum.last_at = fmax(sum.last_at, f[i].last_at);
+        most = f[i].count > most->count ? &f[i] : most;
+    }
+    const char *texts[] = {f->method, f->name, most->text};
     static const char *const keys[] = {"method", "name", "text"};
     sbuf_addf(out, "{\"id\":%u,\"count\":", f->id);
-    sbuf_add_u64(out, f->count);
+    sbuf_add_u64(out, sum.count);
     for (size_t i = 0; i < 3; i++) {
         sbuf_addf(out, ",\"%s\":", keys[i]);
         sbuf_add_json(out, texts[i], strlen(texts[i]));
     }
     sbuf_clear(kind);
-    figures_add_kind(kind, f->text);
+    failure_kind_add(kind, f->text);
     sbuf_adds(out, ",\"kind\":");
     sbuf_add_json(out, kind->data != NULL ? kind->data : "", kind->len);
+    add_texts(out, f, count);
     sbuf_adds(out, ",\"first\":");
-    sbuf_add_decimal(out, f->first_at);
+    sbuf_add_decimal(out, sum.first_at);
     sbuf_adds(out, ",\"last\":");
-    sbuf_add_decimal(out, f->last_at);
+    sbuf_add_decimal(out, sum.last_at);
+}
+
+static void add_course(struct sbuf *out, const struct trend *t, size_t at)
+{
+    sbuf_adds(out, ",\"in_range\":");
+    sbuf_add_u64(out, t->in_range[at]);
+    sbuf_adds(out, ",\"trend\":[");
+    for (size_t k = 0; k < t->steps; k++) {
+        if (k > 0)
+            sbuf_addc(out, ',');
+        sbuf_add_u64(out, t->counts[at * TREND_STEPS + k]);
+    }
+    sbuf_adds(out, "]}");
+}
+
+static size_t lines_of_kind(const struct view *v, size_t at)
+{
+    size_t end = at + 1;
+    while (end < v->failure_count && v->failures[end].id == v->failures[at].id)
+        end++;
+    return end - at;
 }
 
 void figures_add_failures(struct sbuf *out, const struct view *v, const struct query *q)
@@ -398,19 +379,12 @@ void figures_add_failures(struct sbuf *out, const struct view *v, const struct q
     if (v->timeline != NULL)
         count_trends(v, q, &t);
     sbuf_addc(out, '[');
-    for (size_t i = 0; i < v->failure_count; i++) {
+    for (size_t i = 0, lines; i < v->failure_count; i += lines) {
+        lines = lines_of_kind(v, i);
         if (i > 0)
             sbuf_addc(out, ',');
-        add_failure(out, &v->failures[i], &kind);
-        sbuf_adds(out, ",\"in_range\":");
-        sbuf_add_u64(out, t.in_range[i]);
-        sbuf_adds(out, ",\"trend\":[");
-        for (size_t k = 0; k < t.steps; k++) {
-            if (k > 0)
-                sbuf_addc(out, ',');
-            sbuf_add_u64(out, t.counts[i * TREND_STEPS + k]);
-        }
-        sbuf_adds(out, "]}");
+        add_failure(out, &v->failures[i], lines, &kind);
+        add_course(out, &t, i);
     }
     sbuf_addc(out, ']');
     free(t.counts);

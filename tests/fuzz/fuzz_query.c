@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Any bytes as the parameters of a question, and as a failure's text: no crash, and what is taken
  * is within its limits. */
+#include "common/metric/failure_kind.h"
 #include "master/web/figures.h"
 #include <stdint.h>
 #include <stdlib.h>
@@ -32,15 +33,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             abort();
     }
     form_fini(&f);
-    struct sbuf kind = {0};
+    struct sbuf kind = {0}, again = {0};
     char *text = calloc(size + 1, 1);
     if (text == NULL)
         return 0;
     memcpy(text, data, size);
-    figures_add_kind(&kind, text);
-    if (kind.len > strlen(text))
+    failure_kind_add(&kind, text);
+    failure_kind_add(&again, kind.len ? kind.data : "");
+    if (kind.len > strlen(text) || again.len != kind.len)
         abort();
     free(text);
     sbuf_fini(&kind);
+    sbuf_fini(&again);
     return 0;
 }

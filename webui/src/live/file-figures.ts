@@ -355,7 +355,7 @@ export class FileFigures implements Figures {
   async samples(ask: SamplesAsk): Promise<Sample[]> {
     const failure = "kind" in ask ? this.report.failures.find(({ id }) => id === ask.kind) : undefined;
     const row = "row" in ask ? this.report.tick.defs.find(([id]) => id === ask.row) : undefined;
-    const [method, name, text] = failure ? [failure.method, failure.name, failure.text] : row ? [row[1], row[2], null] : ["", "", ""];
+    const [method, name, text] = failure ? [failure.method, failure.name, failure.kind ?? failure.text] : row ? [row[1], row[2], null] : ["", "", ""];
     return this.report.samples?.kinds.find((kind) => kind[0] === method && kind[1] === name && kind[2] === text)?.[3] ?? [];
   }
 

@@ -145,7 +145,10 @@ export interface Failure {
   in_range?: number;
   trend?: number[];
   samples?: number;
+  /** What its texts have in common: numbers and ids are "#". */
   kind?: string;
+  /** Texts as they came, at most 20, and how often; together less than count when there are more. */
+  texts?: [string, number][];
   count: number;
   method: string;
   name: string;

@@ -180,7 +180,8 @@ static void test_failures_and_exceptions_are_bounded_and_add_up(void **state)
         fail_one(&s, "/a", T0 + i, "error 0");
         stats_add_exception(&s, T0 + i, "boom", text, "w1", 2);
     }
-    assert_int_equal(s.failure_count, 4);
+    assert_int_equal(s.failure_count, 4); /* three texts, and the rest of their kind */
+    assert_int_equal(s.kind_count, 1);
     assert_int_equal(failures_listed(&s), 16);
     assert_int_equal(s.total.failures, 16);
     assert_string_equal(s.failures->text, "error 0");
@@ -191,7 +192,126 @@ static void test_failures_and_exceptions_are_bounded_and_add_up(void **state)
     for (const struct exception *e = s.exceptions; e; e = e->next)
         n += e->count;
     assert_int_equal(n, 16);
-    assert_int_equal(s.overflow, 5 + 12);
+    assert_int_equal(s.overflow, 12);
+    stats_fini(&s);
+}
+
+static const struct failure *failure_of(const struct stats *s, const char *name, const char *text)
+{
+    for (const struct failure *f = s->failures; f; f = f->next)
+        if (!strcmp(f->name, name) && !strcmp(f->text, text))
+            return f;
+    return NULL;
+}
+
+static size_t lines_of(const struct stats *s, struct failure *last)
+{
+    size_t n = 0;
+    for (const struct failure *at = s->failures; at; n++)
+        at = stats_failure_line(at, last);
+    return n;
+}
+
+static void fail_with_id(struct stats *s, const char *name, int i)
+{
+    char text[64];
+    snprintf(text, sizeof text, "order %d of customer c1f%06x is gone", i, (unsigned)i * 7919u);
+    fail_one(s, name, T0 + i % 9, text);
+}
+
+static void test_failures_with_ids_are_one_kind_with_their_true_count(void **state)
+{
+    (void)state;
+    struct stats s;
+    struct failure line;
+    stats_init(&s, T0, STATS_LIMITS_DEFAULT);
+    for (int i = 0; i < 20000; i++)
+        fail_with_id(&s, "/order", i);
+    fail_one(&s, "/order", T0, "what matters");
+    assert_int_equal(s.kind_count, 2);
+    assert_int_equal(s.failure_count, STATS_KIND_TEXTS + 2);
+    assert_int_equal(s.overflow, 0);
+    assert_int_equal(lines_of(&s, &line), 2);
+    assert_string_equal(line.text, "what matters");
+    stats_failure_line(s.failures, &line);
+    assert_string_equal(line.text, "order # of customer # is gone");
+    assert_int_equal(line.count, 20000);
+    assert_true(line.first_at == T0 && line.last_at == T0 + 8);
+    stats_fini(&s);
+}
+
+static void test_few_texts_of_a_kind_are_told_one_by_one(void **state)
+{
+    (void)state;
+    struct stats s;
+    struct failure line;
+    stats_init(&s, T0, STATS_LIMITS_DEFAULT);
+    for (int i = 0; i < 3; i++) {
+        fail_with_id(&s, "/order", i);
+        fail_one(&s, "/order", T0, "gone");
+    }
+    assert_int_equal(lines_of(&s, &line), 4);
+    assert_string_equal(line.text, "gone");
+    assert_int_equal(s.failures->number, s.failures->next->next->number); /* neighbours */
+    stats_fini(&s);
+}
+
+static void test_folded_reports_add_up_to_one_kind(void **state)
+{
+    (void)state;
+    struct stats worker, master;
+    struct failure line;
+    stats_init(&master, T0, STATS_LIMITS_DEFAULT);
+    for (int round = 0; round < 4; round++) {
+        stats_init(&worker, T0, STATS_LIMITS_DEFAULT);
+        for (int i = 0; i < 100; i++)
+            fail_with_id(&worker, "/order", 100 * round + i);
+        stats_merge(&master, &worker);
+        stats_fini(&worker);
+    }
+    assert_int_equal(master.kind_count, 1);
+    assert_int_equal(lines_of(&master, &line), 1);
+    assert_int_equal(line.count, 400);
+    stats_fini(&master);
+}
+
+static void test_what_finds_no_place_keeps_its_endpoint(void **state)
+{
+    (void)state;
+    struct stats s;
+    static const char *const texts[] = {"red", "green", "blue", "black", "white"};
+    stats_init(&s, T0, (struct stats_limits){10, 2, 2});
+    for (size_t i = 0; i < 5; i++) {
+        fail_one(&s, "/a", T0, texts[i]);
+        fail_one(&s, "/b", T0, texts[i]);
+    }
+    assert_null(failure_of(&s, "", STATS_OTHER_FAILURES));
+    assert_int_equal(failure_of(&s, "/a", STATS_OTHER_FAILURES)->count, 4);
+    assert_int_equal(failure_of(&s, "/b", STATS_OTHER_FAILURES)->count, 4);
+    assert_int_equal(failures_listed(&s), 10);
+    assert_int_equal(s.overflow, 8);
+    stats_fini(&s);
+}
+
+static void test_a_kind_whose_texts_are_taken_back_is_gone(void **state)
+{
+    (void)state;
+    struct stats s;
+    struct failure line;
+    stats_init(&s, T0, STATS_LIMITS_DEFAULT);
+    fail_one(&s, "/a", T0, "first");
+    for (int i = 0; i < 50; i++)
+        fail_with_id(&s, "/order", i);
+    stats_failure_line(s.failures->next, &line);
+    assert_int_equal(line.count, 50);
+    stats_less_failure(&s, &line); /* as its line stands in tables */
+    stats_prune(&s);
+    assert_int_equal(s.kind_count, 1);
+    assert_int_equal(s.failure_count, 1);
+    fail_with_id(&s, "/order", 7);
+    fail_one(&s, "/z", T0, "last");
+    assert_int_equal(lines_of(&s, &line), 3);
+    assert_string_equal(line.text, "last");
     stats_fini(&s);
 }
 
@@ -465,6 +585,11 @@ int main(void)
         cmocka_unit_test(test_many_rows_are_found_again),
         cmocka_unit_test(test_what_finds_no_place_is_counted),
         cmocka_unit_test(test_failures_and_exceptions_are_bounded_and_add_up),
+        cmocka_unit_test(test_failures_with_ids_are_one_kind_with_their_true_count),
+        cmocka_unit_test(test_few_texts_of_a_kind_are_told_one_by_one),
+        cmocka_unit_test(test_folded_reports_add_up_to_one_kind),
+        cmocka_unit_test(test_what_finds_no_place_keeps_its_endpoint),
+        cmocka_unit_test(test_a_kind_whose_texts_are_taken_back_is_gone),
         cmocka_unit_test(test_an_exception_is_one_of_its_place),
         cmocka_unit_test(test_nodes_of_an_exception_are_listed_once),
         cmocka_unit_test(test_long_texts_are_cut_between_characters),

@@ -21,7 +21,7 @@ static struct view_row rows[] = {
      .requests = 3,
      .failures = 1},
 };
-static struct view_failure failures[] = {{1, "GET", "/a", "a,\"b\"\n", 1, 100, 101}};
+static struct view_failure failures[] = {{1, "GET", "/a", "a,\"b\"\n", 1, 100, 101, NULL, 0}};
 static struct view_worker workers[] = {{.id = "w1", .state = "running", .loop_lag_ms = -1},
                                        {.id = "w2", .state = "missing"}};
 static struct view_point points[] = {
@@ -49,6 +49,7 @@ static struct view example(void)
                          .row_count = 2,
                          .failures = failures,
                          .failure_count = 1,
+                         .kind_count = 1,
                          .workers = workers,
                          .worker_count = 2,
                          .outputs = outputs,

@@ -342,27 +342,6 @@ static void failures_have_a_course_and_a_kind(void **state)
     json_decref(list);
 }
 
-static void kinds_forget_what_differs(void **state)
-{
-    (void)state;
-    static const char *const cases[][2] = {
-        {"HTTPError('503 Server Error for url: /a/123')",
-         "HTTPError('503 Server Error for url: /a/#')"},
-        {"payment 275 refused: 402", "payment # refused: 402"},
-        {"timed out after 30.5 s", "timed out after # s"},
-        {"id 123e4567-e89b-12d3-a456-426614174000 gone", "id # gone"},
-        {"at 0x7f00dead in f00d", "at # in f00d"},
-        {"10.1.2.3:8080 refused", "# refused"},
-        {"\342\202\2545 caf\303\251", "\342\202\2545 caf\303\251"},
-        {"", ""}};
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct sbuf out = {0};
-        figures_add_kind(&out, cases[i][0]);
-        assert_string_equal(out.data != NULL ? out.data : "", cases[i][1]);
-        sbuf_fini(&out);
-    }
-}
-
 /* Adds up a column of rows with that id. */
 static double sum_of(json_t *rows, int id, size_t column)
 {
@@ -455,7 +434,6 @@ int main(void)
         cmocka_unit_test(a_distribution_has_every_request),
         cmocka_unit_test(a_heatmap_has_every_request),
         cmocka_unit_test(failures_have_a_course_and_a_kind),
-        cmocka_unit_test(kinds_forget_what_differs),
         cmocka_unit_test(the_windows_of_a_report_add_up_to_the_run),
         cmocka_unit_test(nothing_of_what_users_named_is_in_a_report),
     };

@@ -24,6 +24,15 @@ export function inRange(failure: Failure): number {
   return failure.in_range ?? failure.count;
 }
 
+function textsOf(failure: Failure): string[] {
+  return failure.texts === undefined || failure.texts.length === 0 ? [failure.text] : [...failure.texts].sort((a, b) => b[1] - a[1]).map(([text]) => text);
+}
+
+/** A text that stands for itself is shown as it is. */
+function messageOf(failure: Failure): string {
+  return failure.texts?.length === 1 && failure.texts[0]![1] === failure.count ? failure.text : failure.kind ?? failure.text;
+}
+
 function added(a: number[], b: number[]): number[] {
   return Array.from({ length: Math.max(a.length, b.length) }, (_, i) => (a[i] ?? 0) + (b[i] ?? 0));
 }
@@ -44,12 +53,12 @@ export function rowsOf(failures: readonly Failure[], by: Grouping): FailureRow[]
     const row = rows.get(key);
     if (row === undefined) {
       rows.set(key, {
-        key, method: failure.method, name: failure.name, message: failure.kind ?? failure.text, texts: [failure.text], ids,
+        key, method: failure.method, name: failure.name, message: messageOf(failure), texts: textsOf(failure), ids,
         inRange: inRange(failure), count: failure.count, first: failure.first, last: failure.last, trend: failure.trend ?? [],
       });
       continue;
     }
-    row.texts.push(failure.text);
+    row.texts.push(...textsOf(failure));
     row.ids.push(...ids);
     row.inRange += inRange(failure);
     row.count += failure.count;
