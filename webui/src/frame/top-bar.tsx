@@ -6,7 +6,7 @@ import { clock, count, msUnit, percent, rate, timespan, visible } from "../lib/f
 import { linkTo } from "../lib/route";
 import { nextTheme, setTheme, theme } from "../lib/theme";
 import { ROW } from "../live/protocol";
-import { health } from "../live/health";
+import { atLimit } from "../range/data";
 import { Brand, Icon, type IconName } from "../parts/icons";
 import { Status, toneOfRun } from "../parts/status";
 
@@ -41,8 +41,8 @@ function Facts(): JSX.Element | null {
   const total = store.total.value as number[];
   const [requests, failures] = [total[ROW.requests] ?? 0, total[ROW.failures] ?? 0];
   const isOn = store.isRunning.value || store.isEnding.value;
-  const hot = store.workers.value.filter((worker) => health(worker).tone !== "pass" && health(worker).tone !== "info" && health(worker).tone !== "idle").length;
   const workers = store.workers.value.length;
+  const hot = workers - store.connectedWorkers.value + atLimit.value.size;
   return (
     <dl class="facts">
       <Fact rank={1} label="users" value={isOn && run.users !== run.target ? `${count(run.users)} / ${count(run.target)}` : count(run.users)} />

@@ -2,11 +2,10 @@
 import type { JSX } from "preact";
 import { store } from "../app-state";
 import { shortId, timespan, visible } from "../lib/format";
+import { advice, spansIn, WHY } from "../live/health";
 import { saturated } from "../range/data";
 import { span } from "../range/state";
 import { Status } from "./status";
-
-const WHY: Record<string, string> = { cpu: "processor at its limit", quota: "at the processor limit of its container", lag: "its loop came late" };
 
 /** How long at least one of the spans lasted: several workers may be late at the same time. */
 export function together(spans: [number, number][]): number {
@@ -21,9 +20,9 @@ export function together(spans: [number, number][]): number {
 
 export function SaturationNote(): JSX.Element | null {
   const { from, to } = span.value;
-  const inside = saturated.value.filter(([start, end]) => start < to && end > from);
-  if (inside.length === 0) return store.isSaturated.value ? <p class="callout warn"><Status tone="warn">The measurement is not valid now.</Status> A load generator is at its limit.</p> : null;
-  const seconds = together(inside.map(([start, end]) => [Math.max(start, from), Math.min(end, to)]));
+  const inside = spansIn(saturated.value, from, to);
+  if (inside.length === 0) return null;
+  const seconds = together(inside.map(([start, end]) => [start, end]));
   const reasons = [...new Set(inside.map(([, , index, why]) => {
     const worker = store.workers.value.find((candidate) => candidate.index === index);
     return `${worker ? `${shortId(worker.id)}: ` : ""}${WHY[why] ?? visible(why)}`;
@@ -31,7 +30,7 @@ export function SaturationNote(): JSX.Element | null {
   return (
     <p class="callout warn" id="saturation">
       <Status tone="warn">{`Not valid for ${timespan(Math.max(1, Math.round(seconds)))} of this range.`}</Status>{" "}
-      {reasons.slice(0, 3).join("; ")}. Response times there may be ours, not the server’s; shaded in the charts.
+      {reasons.slice(0, 3).join("; ")}. Response times there may be ours, not the server’s; shaded in the charts. {advice(inside.map(([, , , why]) => why))}
     </p>
   );
 }

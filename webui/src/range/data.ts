@@ -7,6 +7,7 @@ import { computed, effect, signal } from "@preact/signals";
 import { source, store } from "../app-state";
 import { FileSource } from "../live/file-source";
 import { ROW, type RangeAnswer, type RunEvent, type Saturated } from "../live/protocol";
+import { limited } from "../live/health";
 import { RowTable } from "../live/rows";
 import { NO_VIEW, SECONDS_KEPT, SeriesTable, type SeriesView } from "../live/series";
 import { question, type Question } from "./question";
@@ -17,6 +18,7 @@ const LIVE_EVERY_S = 3;
 const WHOLE_EVERY_S = 15;
 const SATURATED_EVERY_S = 10;
 const STEPS = 720; // of a course
+const NOBODY: ReadonlyMap<number, string> = new Map();
 const LATE_S = 6; // seconds that late reports may still change
 
 const runKey = (): string => `${store.run.value?.boot ?? ""} ${store.run.value?.run ?? ""}`;
@@ -167,6 +169,8 @@ const saturation = question<Saturated[]>(
 );
 /** When the measurement was not valid: shaded on every chart. */
 export const saturated = computed<Saturated[]>(() => saturation.answer.value ?? []);
+/** Workers that are at their limit now; nobody is while no test runs. */
+export const atLimit = computed(() => (store.isRunning.value && !source.isRecorded ? limited(saturated.value, store.run.value?.now ?? 0) : NOBODY));
 
 /* -- the view stands still -- */
 

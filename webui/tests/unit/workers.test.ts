@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { Worker } from "../../src/live/store";
-import { health } from "../../src/live/health";
+import { advice, health, isSettled, limited, spansIn } from "../../src/live/health";
+import type { Saturated } from "../../src/live/protocol";
 import { extensionsOf, ownAddress } from "../../src/screens/extras/extensions";
 import { Trails } from "../../src/screens/workers/trail";
 
@@ -18,12 +19,31 @@ test("a worker that is gone was seen last when it was there", () => {
   expect(trails.of("w").seen).toBe(0);
 });
 
-test("a worker at the limit of its container is not idle", () => {
-  const idle = worker("w", "running", 5);
-  expect(health(idle).tone).toBe("pass");
-  expect(health({ ...idle, cpuLimit: 0.05 })).toEqual({ tone: "warn", word: "throttled" });
-  expect(health({ ...idle, cpuLimit: 0.5, throttled: 60 })).toEqual({ tone: "warn", word: "throttled" });
-  expect(health({ ...idle, cpuLimit: 0.5, throttled: 3 }).tone).toBe("pass");
+const NOBODY = new Map<number, string>();
+
+test("one second says nothing: a worker is at its limit when the master says so, and for a moment after", () => {
+  const late = { ...worker("w", "running", 99), lag: 250, cpuLimit: 0.5, throttled: 60 };
+  expect(health(late, NOBODY)).toEqual({ tone: "pass", word: "running" });
+  const spans: Saturated[] = [[100, 110, 0, "lag"], [50, 60, 1, "cpu"]];
+  expect(health(late, limited(spans, 111))).toEqual({ tone: "warn", word: "late" });
+  expect(health(late, limited(spans, 114)).tone).toBe("warn");
+  expect(health(late, limited(spans, 116)).tone).toBe("pass");
+  expect(health({ ...late, index: 1 }, limited(spans, 111)).tone).toBe("pass");
+});
+
+test("the verdict is of the range, and there is none in the first five seconds", () => {
+  const spans: Saturated[] = [[100, 110, 0, "lag"]];
+  expect(spansIn(spans, 0, 100)).toEqual([]);
+  expect(spansIn(spans, 105, 200)).toEqual([[105, 110, 0, "lag"]]);
+  expect(isSettled(100, 104)).toBe(false);
+  expect(isSettled(100, 105)).toBe(true);
+});
+
+test("what to do depends on the cause", () => {
+  expect(advice(["cpu", "cpu"])).toMatch(/more workers/);
+  expect(advice(["lag"])).toMatch(/busy with something else/);
+  expect(advice(["lag"])).not.toMatch(/more workers/);
+  expect(advice(["quota"])).toMatch(/container/);
 });
 
 test("a minute is kept", () => {

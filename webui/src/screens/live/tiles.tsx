@@ -1,13 +1,14 @@
 /* The figures of the range at one look, with the last minute as a line. */
 import type { JSX } from "preact";
 import { store } from "../../app-state";
-import { count, duration, percent, rate, shortCount } from "../../lib/format";
-import { health } from "../../live/health";
+import { count, duration, percent, rate, shortCount, timespan } from "../../lib/format";
+import { isSettled, spansIn } from "../../live/health";
 import { POINT, ROW } from "../../live/protocol";
 import { Spark } from "../../parts/spark";
 import { Status, type Tone } from "../../parts/status";
-import { chartView, shown, shownRate } from "../../range/data";
-import { isFixed } from "../../range/state";
+import { together } from "../../parts/saturation";
+import { chartView, saturated, shown, shownRate } from "../../range/data";
+import { isFixed, span } from "../../range/state";
 import { rangeWords } from "../../range/words";
 
 const SPARK_POINTS = 90;
@@ -46,7 +47,8 @@ function Tile(props: TileProps): JSX.Element {
 }
 
 function PercentileTile(props: { label: string; column: number; point: number; n: number }): JSX.Element {
-  const value = shown.value.total[props.column];
+  const isTimed = (shown.value.total[ROW.max] ?? 0) > 0;
+  const value = isTimed ? shown.value.total[props.column] : null;
   const [text, unit] = props.n >= TOO_FEW || (props.n > 0 && !shown.value.isRange) ? duration(value) : duration(null);
   const now = store.isRunning.value && !isFixed.value ? store.series.last(props.point) : null;
   const [nowText, nowUnit] = duration(now);
@@ -65,22 +67,36 @@ function UsersTile(): JSX.Element {
   const spark = { column: POINT.users, tone: "users" };
   if (isFixed.value) return <Tile label="Users" value={count(mostUsers())} note="most in selection" spark={spark} />;
   const isOver = !store.isRunning.value && !store.isEnding.value;
-  const note = isOver ? "the test has ended" : run.users === run.target ? "target reached" : `of ${count(run.target)}, ${rate(run.rate)}/s`;
+  if (isOver) return <Tile label="Users" value={count(mostUsers())} note="at the peak" spark={spark} />;
+  const note = run.users === run.target ? "target reached" : `of ${count(run.target)}, ${rate(run.rate)}/s`;
   return <Tile label="Users" value={count(run.users)} note={note} spark={spark} />;
+}
+
+/** The verdict on the generators, of the range of the page; "" while there is none. */
+function limitWords(): string {
+  const { from, to } = span.value;
+  const inside = spansIn(saturated.value, from, to);
+  if (inside.length > 0) return `▲ not valid for ${timespan(Math.max(1, Math.round(together(inside.map(([start, end]) => [start, end])))))}`;
+  return isSettled(from, to) && requestsOf() > 0 ? "✓ valid" : "";
+}
+const requestsOf = (): number => shown.value.total[ROW.requests] ?? 0;
+
+/** Of the processor in the range of the page. */
+function busiestOf(): number | null {
+  return chartView.value.column(POINT.cpu).reduce<number | null>((most, value) => (value === null ? most : Math.max(most ?? 0, value)), null);
 }
 
 function WorkersTile(): JSX.Element {
   const workers = store.workers.value;
-  const busiest = workers.reduce<number | null>((most, worker) => (worker.cpu === null ? most : Math.max(most ?? 0, worker.cpu)), null);
-  const warning = workers.map(health).find(({ tone }) => tone === "warn")?.word ?? (store.isSaturated.value ? "at the limit" : "");
-  const gone = workers.length - store.connectedWorkers.value;
+  const busiest = busiestOf();
+  const gone = isFixed.value ? 0 : workers.length - store.connectedWorkers.value;
   const isDistributed = store.run.value?.distributed ?? false;
-  const note = busiest === null ? "" : `busiest core ${busiest.toFixed(0)} %`;
+  const verdict = [gone > 0 ? `▲ ${count(gone)} gone` : "", limitWords()].filter((word) => word !== "").join(", ");
+  const core = busiest === null ? "" : `busiest core ${busiest.toFixed(0)} %`;
   const value = isDistributed ? `${store.connectedWorkers.value}/${workers.length}` : busiest === null ? "–" : busiest.toFixed(0);
-  const trouble = [gone > 0 ? `${count(gone)} gone` : "", warning === "late" ? "loop late" : warning].filter((word) => word !== "").join(", ");
   return (
     <Tile label={isDistributed ? "Workers" : "Load generator"} value={value} {...(isDistributed || busiest === null ? {} : { unit: "% CPU" })}
-      note={trouble !== "" ? `▲ ${trouble}` : isDistributed ? `${note} ✓` : "✓ valid"} tone={trouble !== "" ? "warn" : "idle"} spark={{ column: POINT.cpu, tone: "plain" }} />
+      note={[verdict, isDistributed ? core : ""].filter((word) => word !== "").join(", ")} tone={verdict.includes("▲") ? "warn" : "idle"} spark={{ column: POINT.cpu, tone: "plain" }} />
   );
 }
 

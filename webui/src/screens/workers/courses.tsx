@@ -4,7 +4,7 @@ import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
 import { source, store } from "../../app-state";
 import { TimeChart, pick, type Line } from "../../chart/time-chart";
-import { count, msAxis, msUnit } from "../../lib/format";
+import { count, msUnit } from "../../lib/format";
 import { POINT } from "../../live/protocol";
 import { NO_VIEW, type SeriesTable, type SeriesView } from "../../live/series";
 import { chartView, chartsError, courseKey } from "../../range/data";
@@ -66,9 +66,9 @@ export function Courses(): JSX.Element | null {
   const more = store.workers.value.length > WORKERS_MOST ? { note: <p class="note">The {WORKERS_MOST} busiest of {count(store.workers.value.length)}.</p> } : {};
   return (
     <div class="charts">
-      <TimeChart id="worker-cpu" title="Busiest core" unit="%" view={cpu!} lines={lines} format={percentText} {...error} {...more} />
-      <TimeChart id="worker-lag" title="Worst loop lag" unit="ms" view={lag!} lines={lines} format={msUnit} axisFormat={msAxis} {...error} {...more} />
-      <TimeChart id="worker-users" title="Users" view={chartView.value} lines={USERS} format={count} error={chartsError.value} isWide />
+      <TimeChart id="worker-cpu" title="Busiest core" unit="%" view={cpu!} lines={lines} format={percentText} kind="percent" {...error} {...more} />
+      <TimeChart id="worker-lag" title="Worst loop lag" unit="ms" view={lag!} lines={lines} format={msUnit} kind="ms" {...error} {...more} />
+      <TimeChart id="worker-users" title="Users" view={chartView.value} lines={USERS} format={count} kind="count" error={chartsError.value} isWide />
     </div>
   );
 }

@@ -9,6 +9,7 @@ import { isConnected, type Worker } from "../../live/store";
 import { Spark } from "../../parts/spark";
 import { Status } from "../../parts/status";
 import { nameOfWorker } from "../failures/by-worker";
+import { atLimit } from "../../range/data";
 import { trails } from "./trails";
 
 function Bar({ value }: { value: number }): JSX.Element {
@@ -73,7 +74,7 @@ function limitText(worker: Worker): string | undefined {
 
 function Row({ worker }: { worker: Worker }): JSX.Element {
   const isThere = isConnected(worker);
-  const { tone, word } = health(worker);
+  const { tone, word } = health(worker, atLimit.value);
   return (
     <tr class={isThere ? "" : "gone"}>
       <td data-label="Worker" class="name" title={visible(worker.id)}>{shortId(worker.id)}</td>

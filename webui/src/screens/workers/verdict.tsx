@@ -2,13 +2,13 @@
 import type { JSX } from "preact";
 import { source, store } from "../../app-state";
 import { count, shortId, timeOfDay } from "../../lib/format";
-import { health } from "../../live/health";
+import { isSettled, spansIn } from "../../live/health";
 import { isConnected } from "../../live/store";
 import { CopyButton } from "../../parts/copy";
 import { SaturationNote } from "../../parts/saturation";
 import { Status } from "../../parts/status";
 import { saturated } from "../../range/data";
-import { isFixed, span } from "../../range/state";
+import { span } from "../../range/state";
 import { rangeWords } from "../../range/words";
 import { trails } from "./trails";
 
@@ -41,8 +41,7 @@ export function Verdict(): JSX.Element | null {
   const isDistributed = store.run.value?.distributed ?? false;
   const { from, to } = span.value;
   if (!source.isRecorded && isDistributed && missing > 0 && connected.length === 0) return <AllGone />;
-  const hot = isFixed.value || source.isRecorded ? [] : connected.filter((worker) => health(worker).tone === "warn");
-  const wasSaturated = store.isSaturated.value || saturated.value.some(([start, end]) => start < to && end > from);
+  const isLimited = spansIn(saturated.value, from, to).length > 0;
   const uneven = unevenness(connected.map((worker) => worker.users));
   return (
     <>
@@ -51,13 +50,7 @@ export function Verdict(): JSX.Element | null {
           {workers.filter((worker) => !isConnected(worker)).slice(0, 5).map((worker) => shortId(worker.id)).join(", ")}: no load comes from there; the users were given to the others.</p>
       ) : null}
       <SaturationNote />
-      {hot.length > 0 ? (
-        <p class="callout warn">
-          <Status tone="warn">{`${hot.slice(0, 5).map((worker) => shortId(worker.id)).join(", ")} ${hot.length === 1 ? "is" : "are"} at the limit.`}</Status>{" "}
-          Response times measured there may be ours, not the server’s. Spread the users over more workers or cores.
-        </p>
-      ) : null}
-      {!wasSaturated && hot.length === 0 && store.hasRun.value ? (
+      {!isLimited && missing === 0 && store.hasRun.value && isSettled(from, to) ? (
         <p class="callout good"><Status tone="pass">{`The measurement is valid ${rangeWords()}.`}</Status>{" "}
           No load generator was at its limit.{uneven !== null && !source.isRecorded ? ` The users are even within ${uneven < 1 ? "1" : uneven.toFixed(0)} %.` : ""}</p>
       ) : null}
