@@ -9,6 +9,8 @@ import { poolOf, useViewport, visibleRange } from "./virtual";
 export interface GridColumn<Row> {
   key: string;
   label: string;
+  /** Beside the label, smaller. */
+  unit?: string;
   title: string;
   /** A track of CSS grid. */
   width: string;
@@ -47,7 +49,7 @@ function HeadCell<Row>({ column, sort, onSort }: { column: GridColumn<Row>; sort
   return (
     <div role="columnheader" class={`cell ${column.key}`} aria-sort={isSorted ? (isDown ? "descending" : "ascending") : "none"}>
       <button type="button" title={column.title} onClick={() => onSort(next)}>
-        <span>{column.label}</span>
+        <span>{column.label}{column.unit ? <span class="unit">{column.unit}</span> : null}</span>
         {isSorted ? <Icon name={isDown ? "down" : "up"} /> : null}
       </button>
     </div>

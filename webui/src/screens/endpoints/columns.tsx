@@ -16,6 +16,7 @@ export interface EndpointColumn extends Omit<GridColumn<number>, "cell" | "class
   isWarm?: (table: Table, slot: number) => boolean;
 }
 
+const MS_PX = 12; // for the unit in a heading
 const NAME_MOST = 90; // characters before a name is cut in its middle
 const TIGHT = [18, 10] as const; // the same, and how much of the end is kept, where there is little room
 
@@ -25,11 +26,14 @@ const WARM = ["failures", "s4", "s5", "s0"];
 function numeric(column: number, key: string, label: string, title: string, unit: Unit, width: number): EndpointColumn {
   const number = (table: Table, slot: number): number => valueOf(table, slot, column);
   return {
-    key, label, title, width: `${width}px`, minWidth: width, number,
-    text: (table, slot) => (unit !== "ms" || valueOf(table, slot, ROW.requests) > 0 ? FORMATS[unit](number(table, slot)) : "–"),
+    key, label, title, width: `${width + (unit === "ms" ? MS_PX : 0)}px`, minWidth: width + (unit === "ms" ? MS_PX : 0), number, ...(unit === "ms" ? { unit } : {}),
+    text: (table, slot) => (unit !== "ms" || isTimed(table, slot) ? FORMATS[unit](number(table, slot)) : "–"),
     ...(WARM.includes(key) ? { isWarm: (table: Table, slot: number) => number(table, slot) > 0 } : {}),
   };
 }
+
+/** Some request had a time: user code may report requests without one. */
+const isTimed = (table: Table, slot: number): boolean => valueOf(table, slot, ROW.requests) > 0 && valueOf(table, slot, ROW.max) > 0;
 
 const perSecond = (column: number) => (table: Table, slot: number): number => valueOf(table, slot, column) / Math.max(1, span.value.to - span.value.from);
 
@@ -38,7 +42,7 @@ const MADE: readonly EndpointColumn[] = [
   { key: "method", label: "Type", title: "Method or kind of request", width: "70px", minWidth: 70, isText: true, number: null, text: (table, slot) => (slot === TOTAL ? "" : visible(table.rows.methods[slot]!)) },
   { key: "name", label: "Name", title: "Name of the request", width: "minmax(140px, 1fr)", minWidth: 140, isText: true, number: null, text: (table, slot) => (slot === TOTAL ? "Aggregated" : visible(table.rows.names[slot]!)) },
   { key: "failed", label: "Failed %", title: "Failed part of the requests", width: "72px", minWidth: 72, number: failedPart, text: (table, slot) => percent(valueOf(table, slot, ROW.failures), valueOf(table, slot, ROW.requests)), isWarm: (table, slot) => valueOf(table, slot, ROW.failures) > 0 },
-  { key: "share", label: "Time %", title: "Part of all time that users spend in this endpoint: requests × mean", width: "68px", minWidth: 68, number: timeShare, text: (table, slot) => percent(timeShare(table, slot), 100) },
+  { key: "share", label: "Time %", title: "Part of all response time that is spent in this endpoint: requests × mean", width: "68px", minWidth: 68, number: timeShare, text: (table, slot) => percent(timeShare(table, slot), 100) },
   numeric(ROW.meanBytes, "size", "Size", "Mean size of a response body", "bytes", 74),
   { key: "received", label: "In/s", title: "Bytes received per second over the range", width: "82px", minWidth: 82, number: perSecond(ROW.received), text: (table, slot) => byteRate(perSecond(ROW.received)(table, slot)) },
   { key: "sent", label: "Out/s", title: "Bytes sent per second over the range", width: "82px", minWidth: 82, number: perSecond(ROW.sent), text: (table, slot) => byteRate(perSecond(ROW.sent)(table, slot)) },
@@ -94,7 +98,7 @@ function tickColumn(table: Table): GridColumn<number> {
 /** As columns of the grid. sparks: lines of p95 by the id of the row; hasTicks: rows can be ticked. */
 export function gridColumns(shown: EndpointColumn[], table: Table, sparks: Record<string, (number | null)[]>, hasTicks: boolean): GridColumn<number>[] {
   const columns: GridColumn<number>[] = shown.map((column) => ({
-    key: column.key, label: column.label, title: column.title, width: column.width, minWidth: column.minWidth,
+    key: column.key, label: column.label, ...(column.unit ? { unit: column.unit } : {}), title: column.title, width: column.width, minWidth: column.minWidth,
     isText: column.isText ?? false, isSortable: column.isSortable ?? true,
     cell: (slot) => {
       if (column.key === "trend") return slot === TOTAL ? null : <Spark values={sparks[table.rows.ids[slot]!] ?? []} tone="latency inline" />;

@@ -6,9 +6,9 @@ import { useEffect, useMemo, useRef } from "preact/hooks";
 import { source } from "../../app-state";
 import { PercentileCurve } from "../../chart/curve";
 import { Distribution, nextOutcome } from "../../chart/distribution";
-import { okRate, phaseColor, PHASE_NAMES, USERS_RIGHT } from "../../chart/lines";
+import { phaseColor, PHASE_NAMES, THROUGHPUT } from "../../chart/lines";
 import { Scatter } from "../../chart/scatter";
-import { TimeChart, pick } from "../../chart/time-chart";
+import { TimeChart } from "../../chart/time-chart";
 import { count, ms, msUnit, percent, rate, timeOfDay, visible } from "../../lib/format";
 import { useKeys } from "../../lib/keys";
 import { POINT, ROW, type DistributionAnswer, type Failure } from "../../live/protocol";
@@ -56,7 +56,7 @@ function Summary({ get, answer }: { get: Total; answer: DistributionAnswer | nul
       {fact("req/s", rate(shown.value.isRange ? get(ROW.totalRps) : n / seconds))}
       {fact("failed", n > 0 ? `${percent(get(ROW.failures), n)} %` : "–", get(ROW.failures) > 0 ? "warm" : "")}
       {fact("p50", time(ROW.p50))}
-      {fact("p95", <>{time(ROW.p95)}{ci && ci[0] !== null && ci[1] !== null ? <span class="ci" title="95 % confidence"> {ms(ci[0])}–{ms(ci[1])}</span> : null}</>)}
+      {fact("p95", <>{time(ROW.p95)}{ci && ci[0] !== null ? <span class="ci" title="95 % confidence">{ci[1] === null ? ` ≥ ${ms(ci[0])}` : ` ${ms(ci[0])}–${ms(ci[1])}`}</span> : null}</>)}
       {fact("p99", time(ROW.p99))}
       {fact("max", time(ROW.max))}
       {n > 0 && n < FEW ? fact("few", `only ${n} requests`, "hot") : null}
@@ -193,12 +193,7 @@ export function Drill(props: DrillProps): JSX.Element {
       <Summary get={get} answer={spread.answer.value} />
       <div class="charts">
         <LatencyChart id="drill-latency" title="Response time" view={view} error={error} />
-        <TimeChart id="drill-rate" title="Rate" unit="requests/s" view={view} format={rate} rightFormat={count} error={error} onRetry={series.retry}
-          lines={[
-            { label: "ok", color: "--ok", fill: "--ok-fill", value: okRate },
-            { label: "failed", color: "--failed", dash: [4, 3], width: 2, value: pick(POINT.failRps) },
-            USERS_RIGHT,
-          ]} />
+        <TimeChart id="drill-rate" title="Rate" unit="requests/s" view={view} format={rate} error={error} onRetry={series.retry} lines={THROUGHPUT} />
         <Distribution id="drill-distribution" answer={spread.answer.value} error={spread.error.value} onRetry={spread.retry} />
         <PercentileCurve id="drill-curve" answer={spread.answer.value} error={spread.error.value} onRetry={spread.retry} />
         <LiveHeatmap id="drill-heatmap" title="Heatmap" row={id} />

@@ -23,6 +23,7 @@ import { filtered, sorted, TOTAL, type Table } from "./model";
 import { ticked, TickedChart, toggleTick } from "./ticked";
 import { Toolbar } from "./toolbar";
 
+const DEFAULT_SORT = "-share"; // what hurts: where the time goes
 const ROW_HEIGHT = 34;
 const GROUPS_EVERY_S = 3;
 const SPARKS_EVERY_S = 10;
@@ -90,7 +91,7 @@ export function EndpointsScreen(): JSX.Element | null {
   const isGrouped = depth.value > 0;
   const table: Table = isGrouped ? (groups.table ?? { rows: new RowTable(), total: shown.value.total }) : shown.value;
   const text = route.value.query["filter"] ?? "";
-  const sort = route.value.query["sort"] ?? "name";
+  const sort = route.value.query["sort"] ?? DEFAULT_SORT;
   const openId = route.value.query["row"] ?? "";
   const isBeside = openId !== "" && !isNarrow.value; // the drill-down takes the room
   const columns = chosen(isBeside ? BESIDE_COLUMNS : route.value.query["columns"] || recall("columns"), isTight.value).filter((column) => !isGrouped || column.key !== "trend");

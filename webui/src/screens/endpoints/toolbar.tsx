@@ -1,7 +1,7 @@
 /* Filter, grouping, columns and download of the endpoints table. */
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { FIELDS } from "../../lib/filter";
+import { suggest, type Suggestion } from "../../lib/filter";
 import { count } from "../../lib/format";
 import { setQuery } from "../../lib/route";
 import { remember } from "../../lib/storage";
@@ -40,24 +40,62 @@ function ColumnChoice({ columns }: { columns: EndpointColumn[] }): JSX.Element {
             {column.label}
           </label>
         ))}
-        <button type="button" class="button small" onClick={() => choose(DEFAULT_COLUMNS)}>As at first</button>
+        <button type="button" class="button small" onClick={() => choose(DEFAULT_COLUMNS)}>Default columns</button>
       </div> : null}
     </details>
   );
 }
 
+/** What may come next; a pointer press does not take the focus from the field. */
+function Suggestions({ list }: { list: Suggestion[] }): JSX.Element | null {
+  if (list.length === 0) return null;
+  return (
+    <ul class="suggestions" aria-label="Suggestions">
+      {list.map((one) => (
+        <li key={one.label}>
+          <button type="button" onPointerDown={(event) => event.preventDefault()} onClick={() => { setQuery({ filter: one.text }); document.getElementById("filter")?.focus(); }}>
+            <b>{one.label}</b> <span class="muted">{one.title}</span>
+          </button>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+const EXAMPLES: readonly [string, string][] = [
+  ["cart", "the name has “cart”"], ["-login", "the name has no “login”"], ["cart|pay", "one of them"], ["method:post", "by method"], ["status:5xx", "some answer was 5xx; also 4xx, 0 for no answer"],
+  ["p95 > 300 ms", "a condition on any column, by its heading"], ["failed > 1 %", "a part; “failed > 10” counts"], ["/^\\/api/", "a regular expression"],
+];
+
+function FilterHelp(): JSX.Element {
+  return (
+    <details class="mask filter-help">
+      <summary class="button quiet icon-only" aria-label="Filter help" title="Filter help"><Icon name="help" /></summary>
+      <div class="mask-list">
+        <p class="note">Everything that is separated by blanks must hold.</p>
+        <dl>{EXAMPLES.map(([text, says]) => <div key={text}><dt><button type="button" class="link" onClick={() => setQuery({ filter: text })}><code>{text}</code></button></dt><dd>{says}</dd></div>)}</dl>
+      </div>
+    </details>
+  );
+}
+
 export function Toolbar(props: ToolbarProps): JSX.Element {
+  const isTyped = useSignal(false);
   const what = props.depth > 0 ? (props.all === 1 ? "group" : "groups") : props.all === 1 ? "endpoint" : "endpoints";
   return (
     <div class="filter-bar">
+      <div class="filter-field">
       <div class={`input-box search${props.problem ? " has-error" : ""}`}>
         <Icon name="search" />
-        <input id="filter" type="search" aria-label="Filter the endpoints" placeholder="Filter: cart  method:post  p95>300  failed>1%"
-          title={`Words in the name, method:…, /pattern/, or a condition on ${FIELDS.join(", ")}`}
+        <input id="filter" type="search" aria-label="Filter the endpoints" placeholder="Filter: cart  -login  p95 > 300 ms  failed > 1 %"
           autocomplete="off" spellcheck={false} value={props.text} aria-describedby="filter-note"
           onInput={(event) => setQuery({ filter: event.currentTarget.value })}
+          onFocus={() => (isTyped.value = true)} onBlur={() => (isTyped.value = false)}
           onKeyDown={(event) => event.key === "Escape" && (setQuery({ filter: "" }), event.currentTarget.blur())} />
       </div>
+      {isTyped.value ? <Suggestions list={suggest(props.text)} /> : null}
+      </div>
+      <FilterHelp />
       <p class={`note${props.problem ? " error" : ""}`} id="filter-note" role="status">
         {props.problem || (props.text === "" ? `${count(props.all)} ${what}` : `${count(props.shown)} of ${count(props.all)}`)}
         {props.note !== "" && !props.problem ? ` ${props.note}` : ""}
