@@ -4,6 +4,7 @@ import { useMemo } from "preact/hooks";
 import { rate, visible } from "../lib/format";
 import type { Failure } from "../live/protocol";
 import { NO_VIEW, type SeriesView } from "../live/series";
+import { causeOf } from "../screens/failures/cause";
 import { distinct } from "./legend";
 import { SERIES } from "./lines";
 import { TimeChart, pick, type Line } from "./time-chart";
@@ -17,14 +18,14 @@ export interface KindsAnswer {
   failures: Failure[];
 }
 
-/** Messages that differ in numbers only, of all endpoints, as one. */
+/** Messages of one cause, of all endpoints, as one. */
 function merged(failures: readonly Failure[]): Failure[] {
   const kinds = new Map<string, Failure>();
   for (const failure of failures) {
-    const kind = failure.kind ?? failure.text;
+    const kind = causeOf(failure.kind ?? failure.text);
     const known = kinds.get(kind);
     const trend = failure.trend ?? [];
-    if (known === undefined) kinds.set(kind, { ...failure, in_range: failure.in_range ?? failure.count, trend });
+    if (known === undefined) kinds.set(kind, { ...failure, kind, in_range: failure.in_range ?? failure.count, trend });
     else {
       known.in_range! += failure.in_range ?? failure.count;
       known.trend = Array.from({ length: Math.max(known.trend!.length, trend.length) }, (_, i) => (known.trend![i] ?? 0) + (trend[i] ?? 0));
@@ -48,7 +49,7 @@ function kindsOf({ failures, from, to }: KindsAnswer): { view: SeriesView; lines
   const rest = inside.slice(KINDS_SHOWN).map(perSecond);
   if (rest.length > 0) {
     columns.push(Array.from({ length: steps }, (_, i) => rest.reduce((sum, values) => sum + values[i]!, 0)));
-    labels.push(`${rest.length} other kinds`);
+    labels.push(`${rest.length} other ${rest.length === 1 ? "cause" : "causes"}`);
   }
   const view = { x: Array.from({ length: steps }, (_, i) => from + (i + 0.5) * step), step, column: (i: number) => columns[i] ?? [] };
   return { view, lines: distinct(labels).map((label, i) => ({ label, ...SERIES[i]!, value: pick(i) })) };
@@ -58,7 +59,7 @@ export function KindsChart(props: { answer: KindsAnswer | null; hasFailures: boo
   const { view, lines } = useMemo(() => (props.answer === null ? { view: NO_VIEW, lines: [] } : kindsOf(props.answer)), [props.answer]);
   const empty = lines.length > 0 ? "" : props.hasFailures && props.answer === null ? "Loading…" : "No request has failed in this range.";
   return (
-    <TimeChart id="kinds" title="Failures by kind" unit="1/s" view={view} lines={lines} format={rate} empty={empty} isWide={props.isWide ?? false}
+    <TimeChart id="kinds" title="Failures by cause" unit="1/s" view={view} lines={lines} format={rate} empty={empty} isWide={props.isWide ?? false}
       error={props.error} onRetry={props.onRetry} />
   );
 }

@@ -5,9 +5,7 @@ import { count, shortId, timeOfDay, visible } from "../../lib/format";
 import type { Exception } from "../../live/protocol";
 import { CopyButton } from "../../parts/copy";
 import { Icon } from "../../parts/icons";
-import { parts, type Part } from "./traceback";
-
-const TITLE_MOST = 300;
+import { parts, titleOf, type Part } from "./traceback";
 
 function TracePart({ part }: { part: Part }): JSX.Element {
   if (part.kind !== "library") return <pre class={`trace-${part.kind}`} tabIndex={0}>{visible(part.text)}</pre>;
@@ -26,11 +24,6 @@ export function Traceback({ text }: { text: string }): JSX.Element {
       <CopyButton text={text} label="Copy traceback" />
     </div>
   );
-}
-
-function titleOf(item: Exception): string {
-  const title = item.message || (item.traceback.trim().split("\n").at(-1) ?? "");
-  return title.length > TITLE_MOST ? `${title.slice(0, TITLE_MOST)}…` : title;
 }
 
 /** Where in the script it happened: the last frame that is no library's. */

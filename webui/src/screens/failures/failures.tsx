@@ -1,6 +1,7 @@
 /* Failures of the range by kind, endpoint or worker, their course and samples; and exceptions of
  * the user's code. Asked for while this screen is open only. */
 import type { ComponentChildren, JSX } from "preact";
+import { useMemo } from "preact/hooks";
 import { source, store } from "../../app-state";
 import { KindsChart, type KindsAnswer } from "../../chart/kinds";
 import { count } from "../../lib/format";
@@ -18,7 +19,10 @@ import { FailureTable } from "./kinds";
 import { GROUPINGS, inRange, rowsOf, type Grouping } from "./model";
 
 const EVERY_S = 2;
-const WORDS: Record<Grouping, string> = { kind: "Kind", endpoint: "Endpoint", worker: "Worker" };
+const WORDS: Record<Grouping, string> = { cause: "Cause", kind: "Message", endpoint: "Endpoint", worker: "Worker" };
+
+const UNITS: Record<Grouping, [string, string]> = { cause: ["cause", "causes"], kind: ["message", "messages"], endpoint: ["endpoint", "endpoints"], worker: ["worker", "workers"] };
+const unitOf = (by: Grouping, n: number): string => UNITS[by][n === 1 ? 0 : 1];
 
 interface PanelProps {
   title: string;
@@ -57,18 +61,18 @@ function emptyWords(failures: Failure[] | undefined): string {
 function GroupSwitch({ by }: { by: Grouping }): JSX.Element {
   return (
     <div class="segments small" role="group" aria-label="Group by">
-      {GROUPINGS.map((name) => <button key={name} type="button" aria-pressed={by === name} onClick={() => setQuery({ by: name === "kind" ? "" : name })}>{WORDS[name]}</button>)}
+      {GROUPINGS.map((name) => <button key={name} type="button" aria-pressed={by === name} onClick={() => setQuery({ by: name === "cause" ? "" : name })}>{WORDS[name]}</button>)}
     </div>
   );
 }
 
 function Failures({ answer, error, onRetry }: { answer: KindsAnswer | null; error: string; onRetry: () => void }): JSX.Element {
-  const by = GROUPINGS.find((name) => name === route.value.query["by"]) ?? "kind";
-  const rows = answer === null ? [] : rowsOf(answer.failures, by);
+  const by = GROUPINGS.find((name) => name === route.value.query["by"]) ?? "cause";
+  const rows = useMemo(() => answer === null ? [] : rowsOf(answer.failures, by === "worker" ? "cause" : by), [answer, by]);
   const all = rows.reduce((sum, row) => sum + row.inRange, 0);
   return (
     <Panel title={isFixed.value ? "Failures in the selection" : "Failures"} csv="stats/failures/csv" error={error} onRetry={onRetry}
-      unit={rows.length > 0 ? `${count(all)} in ${count(rows.length)} ${rows.length === 1 ? "kind" : "kinds"}` : ""}
+      unit={rows.length > 0 ? `${count(all)}, ${count(rows.length)} ${unitOf(by === "worker" ? "cause" : by, rows.length)}` : ""}
       tools={rows.length > 0 ? <GroupSwitch by={by} /> : null} empty={emptyWords(answer?.failures)}>
       {answer === null ? (error === "" ? <p class="empty">Loading…</p> : null) : by === "worker" ? <ByWorker /> : <FailureTable rows={rows} by={by} />}
     </Panel>

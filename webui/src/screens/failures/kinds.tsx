@@ -11,9 +11,10 @@ import { setFixed } from "../../range/state";
 import type { FailureRow, Grouping } from "./model";
 import { Samples } from "../../parts/samples";
 
-const SHOWN_MOST = 200;
+const SHOWN_MOST = 50; // rows that are drawn anew with each answer
 const TEXT_MOST = 1000; // characters of a message; samples have it all
 const TEXTS_MOST = 20;
+const ENDPOINTS_MOST = 5;
 const COLUMNS = 7;
 
 function clipped(text: string): string {
@@ -40,6 +41,19 @@ function Texts({ texts }: { texts: string[] }): JSX.Element | null {
   );
 }
 
+/** Where it failed: of a cause the endpoints, each with its count. */
+function Endpoints({ row }: { row: FailureRow }): JSX.Element {
+  const isOne = row.endpoints.length === 1;
+  return (
+    <div class="failing">
+      {row.endpoints.slice(0, ENDPOINTS_MOST).map(({ method, name, inRange }) => (
+        <p key={`${method}\n${name}`}><span class="method">{clipped(method)}</span> {clipped(name)} {isOne ? null : <span class="muted">{count(inRange)}</span>}</p>
+      ))}
+      {row.endpoints.length > ENDPOINTS_MOST ? <p class="muted">and {count(row.endpoints.length - ENDPOINTS_MOST)} more</p> : null}
+    </div>
+  );
+}
+
 interface RowProps {
   row: FailureRow;
   all: number;
@@ -56,14 +70,14 @@ function Row({ row, all, by, isOpen, onOpen }: RowProps): JSX.Element {
       <tr class={`failure${isOpen ? " open" : ""}`} onClick={(event) => { if (isPlain(event)) selectTime(row); }}>
         <td class="number strong" data-label="Count">{count(row.inRange)}</td>
         <td class="number" data-label="Share">{percent(row.inRange, all)} %</td>
-        <td class="name" data-label="Endpoint"><div><span class="method">{clipped(row.method)}</span> {clipped(row.name)}</div></td>
-        <td class="message" data-label="Message">
+        <td class="name" data-label="Endpoint"><Endpoints row={row} /></td>
+        <td class="message" data-label={by === "cause" ? "Cause" : "Message"}>
           <div>
             {by === "endpoint" && row.texts.length > 1 ? null : clipped(row.message)}
             <Texts texts={row.texts} />
           </div>
         </td>
-        <td class="trend" data-label="Course"><Spark values={row.trend} tone="failed inline" /></td>
+        <td class="trend" data-label="Over time"><Spark values={row.trend} tone="failed inline" /></td>
         <td class="number" data-label="First – last">
           <button type="button" class="link" title="Select this time" onClick={() => selectTime(row)}>{timeOfDay(row.first)} – {timeOfDay(row.last)}</button>
         </td>
@@ -91,9 +105,9 @@ export function FailureTable({ rows, by }: { rows: FailureRow[]; by: Grouping })
           <tr>
             <th scope="col" class="number">Count</th>
             <th scope="col" class="number">Share</th>
-            <th scope="col">Endpoint</th>
-            <th scope="col">Message</th>
-            <th scope="col">Course</th>
+            <th scope="col">{by === "cause" ? "Endpoints" : "Endpoint"}</th>
+            <th scope="col">{by === "cause" ? "Cause" : "Message"}</th>
+            <th scope="col">Over time</th>
             <th scope="col" class="number">First – last</th>
             <th scope="col" class="number"><span class="visually-hidden">Samples</span></th>
           </tr>
@@ -105,7 +119,7 @@ export function FailureTable({ rows, by }: { rows: FailureRow[]; by: Grouping })
         </tbody>
       </table>
       {rows.length > limit.value ? (
-        <p class="empty">{count(rows.length - limit.value)} more kinds.<button type="button" class="button" onClick={() => (limit.value += SHOWN_MOST)}>Show more</button></p>
+        <p class="empty">{count(rows.length - limit.value)} more.<button type="button" class="button" onClick={() => (limit.value += SHOWN_MOST)}>Show more</button></p>
       ) : null}
     </div>
   );

@@ -1,8 +1,15 @@
 /* Failures as rows of a table: grouped by what a person wants to compare. Pure. */
 import type { Failure } from "../../live/protocol";
+import { causeOf } from "./cause";
 
-export const GROUPINGS = ["kind", "endpoint", "worker"] as const;
+export const GROUPINGS = ["cause", "kind", "endpoint", "worker"] as const;
 export type Grouping = (typeof GROUPINGS)[number];
+
+export interface FailingEndpoint {
+  method: string;
+  name: string;
+  inRange: number;
+}
 
 export interface FailureRow {
   key: string;
@@ -12,6 +19,8 @@ export interface FailureRow {
   /** The messages as they came, the most frequent first; more than one where they were merged. */
   texts: string[];
   ids: number[];
+  /** Of a cause, the one with most failures first; else the one of the row. */
+  endpoints: FailingEndpoint[];
   inRange: number;
   count: number;
   first: number;
@@ -38,8 +47,15 @@ function added(a: number[], b: number[]): number[] {
 }
 
 function keyOf(failure: Failure, by: Grouping): string {
+  if (by === "cause") return causeOf(messageOf(failure));
   const endpoint = `${failure.method}\n${failure.name}`;
   return by === "endpoint" ? endpoint : `${endpoint}\n${failure.kind ?? failure.text}`;
+}
+
+function addEndpoint(endpoints: FailingEndpoint[], failure: Failure): void {
+  const known = endpoints.find(({ method, name }) => method === failure.method && name === failure.name);
+  if (known === undefined) endpoints.push({ method: failure.method, name: failure.name, inRange: inRange(failure) });
+  else known.inRange += inRange(failure);
 }
 
 /** Messages that differ in numbers and addresses only are one kind; those with nothing in the
@@ -53,18 +69,21 @@ export function rowsOf(failures: readonly Failure[], by: Grouping): FailureRow[]
     const row = rows.get(key);
     if (row === undefined) {
       rows.set(key, {
-        key, method: failure.method, name: failure.name, message: messageOf(failure), texts: textsOf(failure), ids,
+        key, method: failure.method, name: failure.name, message: by === "cause" ? key : messageOf(failure), texts: textsOf(failure), ids,
+        endpoints: [{ method: failure.method, name: failure.name, inRange: inRange(failure) }],
         inRange: inRange(failure), count: failure.count, first: failure.first, last: failure.last, trend: failure.trend ?? [],
       });
       continue;
     }
     row.texts.push(...textsOf(failure));
     row.ids.push(...ids);
+    addEndpoint(row.endpoints, failure);
     row.inRange += inRange(failure);
     row.count += failure.count;
     row.first = Math.min(row.first, failure.first);
     row.last = Math.max(row.last, failure.last);
     row.trend = added(row.trend, failure.trend ?? []);
   }
+  for (const row of rows.values()) row.endpoints.sort((a, b) => b.inRange - a.inRange);
   return [...rows.values()].sort((a, b) => b.inRange - a.inRange);
 }

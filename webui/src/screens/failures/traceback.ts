@@ -1,5 +1,6 @@
 /* A Python traceback in parts: frames of the script, runs of frames of libraries, and the words
  * around them. Pure; a text that is no traceback is one part. */
+import type { Exception } from "../../live/protocol";
 
 export interface Part {
   kind: "words" | "script" | "library";
@@ -34,4 +35,14 @@ export function parts(traceback: string): Part[] {
     }
   }
   return found;
+}
+
+const TITLE_MOST = 300;
+
+/** With the class of the exception, which the last line of the traceback begins with. */
+export function titleOf(item: Exception): string {
+  const last = item.traceback.trim().split("\n").at(-1)?.trim() ?? "";
+  const name = /^([A-Za-z_][\w.]*)(?::|$)/.exec(last)?.[1] ?? "";
+  const title = item.message === "" ? last : name === "" || item.message.startsWith(name) ? item.message : `${name}: ${item.message}`;
+  return title.length > TITLE_MOST ? `${title.slice(0, TITLE_MOST)}…` : title;
 }
