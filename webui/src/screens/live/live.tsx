@@ -1,23 +1,18 @@
 /* Live: how the test stands, at one look; and the same of any range of it. */
 import type { JSX } from "preact";
-import { useRef } from "preact/hooks";
 import { source, store } from "../../app-state";
-import { count, percent, ms, visible } from "../../lib/format";
-import { go, linkTo } from "../../lib/route";
+import { count } from "../../lib/format";
+import { linkTo } from "../../lib/route";
 import { POINT, ROW } from "../../live/protocol";
-import type { RowTable } from "../../live/rows";
 import { LoadForm } from "../../parts/load-form";
 import { SaturationNote } from "../../parts/saturation";
-import { shown } from "../../range/data";
 import { isFixed, isOfOtherRun } from "../../range/state";
+import { Why } from "../../why/why";
 import { Charts } from "./charts";
 import { Events } from "./events";
 import { Tiles } from "./tiles";
 
-const ENOUGH = 20; // requests before an endpoint is called slow or failing
-const MOST = 3; // named
 const QUIET_S = 10;
-const NAMED_S = 10; // that long the names stay: what moves every second cannot be read
 
 function FirstStart(): JSX.Element {
   return (
@@ -29,52 +24,6 @@ function FirstStart(): JSX.Element {
         <p class="note more"><a href={linkTo("new")}>Choose classes, options and presets, or try one user first</a></p>
       </section>
     </div>
-  );
-}
-
-function top(rows: RowTable, score: (slot: number) => number): number[] {
-  const best: [number, number][] = [];
-  for (let slot = 0; slot < rows.length; slot++) {
-    if (rows.get(slot, ROW.requests) < ENOUGH) continue;
-    const value = score(slot);
-    if (!(value > 0) || (best.length === MOST && value <= best[MOST - 1]![0])) continue;
-    best.push([value, slot]);
-    best.sort((a, b) => b[0] - a[0]);
-    best.length = Math.min(best.length, MOST);
-  }
-  return best.map(([, slot]) => rows.ids[slot]!);
-}
-
-/** The worst endpoints by id, chosen anew when there is another range, and now and then. */
-function useWorst(rows: RowTable): { slow: number[]; failing: number[] } {
-  const run = store.run.value;
-  const key = `${run?.run} ${Math.floor((run?.now ?? 0) / NAMED_S)}`;
-  const held = useRef<{ key: string; rows: RowTable; slow: number[]; failing: number[] } | null>(null);
-  const isOld = held.current?.key !== key || (isFixed.value && held.current.rows !== rows);
-  if (held.current === null || isOld || held.current.slow.length < MOST)
-    held.current = {
-      key, rows, slow: top(rows, (slot) => rows.get(slot, ROW.p95)),
-      failing: top(rows, (slot) => rows.get(slot, ROW.failures) / rows.get(slot, ROW.requests)),
-    };
-  return held.current;
-}
-
-function Worst(): JSX.Element | null {
-  const { rows } = shown.value;
-  const worst = useWorst(rows);
-  if (rows.length < 2) return null;
-  const slots = (ids: number[]): number[] => ids.map((id) => rows.slotOf(id) ?? -1).filter((slot) => slot >= 0);
-  const [slow, failing] = [slots(worst.slow), slots(worst.failing)];
-  const link = (slot: number, text: string): JSX.Element => (
-    <button type="button" class="link" key={rows.ids[slot]} onClick={() => go("endpoints", { row: String(rows.ids[slot]) })}>
-      {visible(rows.methods[slot]!)} {visible(rows.names[slot]!).slice(0, 60)} <span class="strong">{text}</span>
-    </button>
-  );
-  return (
-    <p class="worst">
-      {slow.length > 0 ? <span><span class="muted">Slowest</span> {slow.map((slot) => link(slot, `${ms(rows.get(slot, ROW.p95))} ms`))}</span> : null}
-      {failing.length > 0 ? <span><span class="muted">Most failing</span> {failing.map((slot) => link(slot, `${percent(rows.get(slot, ROW.failures), rows.get(slot, ROW.requests))} %`))}</span> : null}
-    </p>
   );
 }
 
@@ -104,7 +53,7 @@ export function LiveScreen(): JSX.Element | null {
       ) : null}
       <QuietNote />
       <SaturationNote />
-      <Worst />
+      <Why />
       <Charts />
       <Events />
     </>
