@@ -43,3 +43,8 @@ export function logSplits(low: number, high: number): number[] {
     }
   return out;
 }
+
+/** Where a percentile of the whole population lies; high null: upwards the samples do not say. null: nothing is known. */
+export function barOf(bounds: readonly [number | null, number | null] | undefined): { low: number; high: number | null } | null {
+  return bounds === undefined || bounds[0] === null ? null : { low: bounds[0], high: bounds[1] };
+}

@@ -5,10 +5,11 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useMemo, useRef } from "preact/hooks";
 import type uPlot from "uplot";
-import { ms, msAxis, msUnit } from "../lib/format";
+import { ms, msUnit } from "../lib/format";
 import { cssVar } from "../lib/theme";
 import type { DistributionAnswer } from "../live/protocol";
 import type { AnswerProps } from "./distribution";
+import { barOf } from "./bars";
 import { ChartPanel } from "./panel";
 import { axis, linear, logarithmic, logAxis, usePlot, valueAxis, type PlotData } from "./plot";
 
@@ -25,26 +26,31 @@ function reach(count: number): number {
   return nines(1 - 1 / Math.max(2, count));
 }
 
+function drawBar(plot: uPlot, x: number, low: number, high: number | null): void {
+  const { ctx, bbox } = plot;
+  const wing = 4 * devicePixelRatio;
+  const bottom = plot.valToPos(Math.max(low, 1e-3), "y", true);
+  const top = high === null ? bbox.top + wing : plot.valToPos(high, "y", true);
+  ctx.beginPath();
+  ctx.moveTo(x, top);
+  ctx.lineTo(x, bottom);
+  ctx.moveTo(x - wing, bottom);
+  ctx.lineTo(x + wing, bottom);
+  ctx.moveTo(x - wing, high === null ? top + wing : top);
+  if (high === null) ctx.lineTo(x, top); // an arrow: it goes on
+  ctx.lineTo(x + wing, high === null ? top + wing : top);
+  ctx.stroke();
+}
+
 function drawConfidence(plot: uPlot, answer: DistributionAnswer): void {
   const { ctx, bbox } = plot;
-  const scale = devicePixelRatio;
   ctx.save();
   ctx.strokeStyle = cssVar("--ink");
-  ctx.lineWidth = 1.5 * scale;
+  ctx.lineWidth = 1.5 * devicePixelRatio;
   for (const [name, q] of MARKS) {
-    const bounds = answer.ci95[name];
-    if (!bounds || bounds[0] === null || bounds[1] === null) continue; // too few samples for a bound
+    const bar = barOf(answer.ci95[name]);
     const x = plot.valToPos(nines(q), "x", true);
-    if (x > bbox.left + bbox.width) continue;
-    const [high, low] = [plot.valToPos(bounds[1], "y", true), plot.valToPos(Math.max(bounds[0], 1e-3), "y", true)];
-    ctx.beginPath();
-    ctx.moveTo(x, high);
-    ctx.lineTo(x, low);
-    for (const y of [high, low]) {
-      ctx.moveTo(x - 4 * scale, y);
-      ctx.lineTo(x + 4 * scale, y);
-    }
-    ctx.stroke();
+    if (bar !== null && x <= bbox.left + bbox.width) drawBar(plot, x, bar.low, bar.high);
   }
   ctx.restore();
 }
@@ -65,7 +71,7 @@ function Canvas({ answer, isLog, sentence, onAt }: { answer: DistributionAnswer;
       scales: { x: { time: false, range: (_, low, high) => [low ?? 0, Math.max(high ?? 1, 1)] }, y: isLog ? { distr: 3, range: logarithmic } : { range: linear } },
       axes: [
         axis({ size: 28, splits: (plot) => SPLITS.map(([at]) => at).filter((at) => at <= (plot.scales["x"]!.max ?? 5) + 1e-9), values: (_, ticks) => ticks.map((tick) => SPLITS.find(([at]) => at === tick)?.[1] ?? "") }),
-        isLog ? logAxis(msAxis) : valueAxis(msAxis),
+        isLog ? logAxis(msUnit) : valueAxis("ms"),
       ],
       series: [{}, { label: "ms", stroke: cssVar("--p95"), width: 2, fill: cssVar("--band"), points: { show: false } }],
       hooks: {
@@ -95,7 +101,7 @@ export function PercentileCurve({ id, answer, error, onRetry }: AnswerProps): JS
         </div>
       }
       empty={isEmpty ? (answer === null ? "Loading…" : "No request was answered in this range.") : ""}
-      legend={isEmpty ? null : <span class="legend-note">{at.value || "bars: 95 % confidence"}</span>}
+      legend={isEmpty ? null : <span class="legend-note">{at.value || "bars: 95 % confidence; an arrow: too few requests for an upper bound"}</span>}
       {...(isEmpty ? {} : { table: {
         head: ["percentile", "ms"], rows: () => answer.curve.map(([q, value]) => [100 * q, value]),
         text: (value, column) => (column === 0 ? `${Number(Number(value).toFixed(3))} %` : ms(Number(value))),

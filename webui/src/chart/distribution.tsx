@@ -5,7 +5,7 @@ import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useMemo, useRef } from "preact/hooks";
 import uPlot from "uplot";
-import { count, msAxis, msUnit, percent } from "../lib/format";
+import { count, ms, msUnit, percent } from "../lib/format";
 import { cssVar } from "../lib/theme";
 import type { DistributionAnswer } from "../live/protocol";
 import { barsOf, logSplits } from "./bars";
@@ -20,7 +20,7 @@ export function nextOutcome(): void {
   outcome.value = OUTCOMES[(OUTCOMES.indexOf(outcome.value) + 1) % OUTCOMES.length]!;
 }
 
-export const msOfLog = (exponent: number): string => msAxis(Number((10 ** exponent).toPrecision(3)));
+export const msOfLog = (exponent: number): string => msUnit(Number((10 ** exponent).toPrecision(3)));
 
 function quantile(answer: DistributionAnswer, q: number): number | null {
   return answer.curve.find(([at]) => Math.abs(at - q) < 1e-9)?.[1] ?? null;
@@ -73,7 +73,7 @@ function Canvas({ answer, sentence }: { answer: DistributionAnswer; sentence: st
       scales: { x: { time: false, range: (plot) => [plot.data[0][0] ?? 0, plot.data[0].at(-1) ?? 1] }, y: { range: linear } },
       axes: [
         axis({ size: 28, splits: (_, __, low, high) => logSplits(low, high), values: (_, ticks) => ticks.map(msOfLog) }),
-        valueAxis((value) => count(value)),
+        valueAxis("count"),
       ],
       series: [
         {},
@@ -118,7 +118,7 @@ export function Distribution({ id, answer, error, onRetry }: AnswerProps): JSX.E
       {...(isEmpty ? {} : { table: {
         head: ["from ms", "to ms", "ok", "failed", "part %"],
         rows: () => answer.buckets.map(([from, to, ok, failed]) => [from, to, ok, failed, (100 * (ok + failed)) / Math.max(1, answer.count)]),
-        text: (value, column) => (column < 2 ? msAxis(Number(value)) : column === 4 ? percent(Number(value), 100) : count(Number(value))),
+        text: (value, column) => (column < 2 ? ms(Number(value)) : column === 4 ? percent(Number(value), 100) : count(Number(value))),
       } })}>
       {answer === null ? null : <Canvas answer={answer} sentence={sentence} />}
     </ChartPanel>

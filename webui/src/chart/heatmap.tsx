@@ -5,17 +5,20 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useMemo, useRef } from "preact/hooks";
 import type uPlot from "uplot";
-import { count, msAxis, msUnit } from "../lib/format";
+import { count, ms, msUnit } from "../lib/format";
 import { painted } from "../lib/theme";
 import type { HeatmapAnswer } from "../live/protocol";
 import { timeText } from "../range/time";
+import { CellSamples, type Cell } from "./cell";
 import { ChartPanel } from "./panel";
-import { overTime, timeAxis, usePlot, valueAxis, xOfColumns, type PlotData } from "./plot";
+import { overTime, timeAxis, usePlot, ownAxis, xOfColumns, type PlotData } from "./plot";
 import { RAMP_STEPS, rampStep, rampTable } from "./ramp";
 
 export interface HeatmapProps {
   id: string;
   title: string;
+  /** The row of the endpoints table; 0: all requests. */
+  row: number;
   answer: HeatmapAnswer | null;
   error?: string;
   onRetry?: () => void;
@@ -70,7 +73,7 @@ function valueAt(bounds: number[], row: number): number {
   return Number(Math.exp(low + ((high - low) * row) / (bounds.length - 1)).toPrecision(2));
 }
 
-function Canvas(props: { answer: HeatmapAnswer; title: string; onCell: (text: string) => void }): JSX.Element {
+function Canvas(props: { answer: HeatmapAnswer; title: string; onCell: (text: string, cell: Cell | null) => void }): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
   const { answer } = props;
   const steps = stepsOf(answer);
@@ -105,14 +108,15 @@ function Canvas(props: { answer: HeatmapAnswer; title: string; onCell: (text: st
   }
   function cursor(plot: uPlot): void {
     const { left = -1, top = -1 } = plot.cursor;
-    if (left < 0 || top < 0) return props.onCell("");
+    if (left < 0 || top < 0) return props.onCell("", null);
     const now = newest.current.answer;
     const x = Math.floor((plot.posToVal(left, "x") - now.from) / now.step);
     const y = Math.floor(plot.posToVal(top, "y"));
     const n = now.cells.find(([column, row]) => column === x && row === y)?.[2] ?? 0;
     const bounds = now.bounds_ms;
-    if (y < 0 || y >= bounds.length - 1) return props.onCell("");
-    props.onCell(`${timeText(now.from + x * now.step)}, ${msAxis(bounds[y])} to ${msUnit(bounds[y + 1])}: ${count(n)}`);
+    if (y < 0 || y >= bounds.length - 1) return props.onCell("", null);
+    props.onCell(`${timeText(now.from + x * now.step)}, ${ms(bounds[y])} to ${msUnit(bounds[y + 1])}: ${count(n)}`,
+      n === 0 ? null : { from: now.from + x * now.step, to: now.from + (x + 1) * now.step, low: bounds[y]!, high: bounds[y + 1]! });
   }
   const shared = overTime(() => undefined);
   usePlot(box, {
@@ -124,7 +128,7 @@ function Canvas(props: { answer: HeatmapAnswer; title: string; onCell: (text: st
       scales: { x: { time: true, range: xOfColumns }, y: { range: () => [0, rows] } },
       axes: [
         { ...timeAxis(), grid: { show: false } },
-        { ...valueAxis((row) => msAxis(valueAt(newest.current.answer.bounds_ms, row))), splits: () => splitsOf(newest.current.answer.bounds_ms), grid: { show: false } },
+        { ...ownAxis((row) => msUnit(valueAt(newest.current.answer.bounds_ms, row))), splits: () => splitsOf(newest.current.answer.bounds_ms), grid: { show: false } },
       ],
       series: [{}, { label: "requests", points: { show: false } }],
     }),
@@ -136,7 +140,7 @@ function summary(title: string, answer: HeatmapAnswer): string {
   const byRow = new Map<number, number>();
   for (const [, y, n] of answer.cells) byRow.set(y, (byRow.get(y) ?? 0) + n);
   const most = [...byRow].sort((a, b) => b[1] - a[1])[0];
-  return most === undefined ? `${title}: nothing` : `${title}: most requests take ${msAxis(answer.bounds_ms[most[0]])} to ${msUnit(answer.bounds_ms[most[0] + 1])}`;
+  return most === undefined ? `${title}: nothing` : `${title}: most requests take ${ms(answer.bounds_ms[most[0]])} to ${msUnit(answer.bounds_ms[most[0] + 1])}`;
 }
 
 function RampLegend({ max }: { max: number }): JSX.Element {
@@ -159,6 +163,8 @@ function RampLegend({ max }: { max: number }): JSX.Element {
 
 export function Heatmap(props: HeatmapProps): JSX.Element {
   const cell = useSignal("");
+  const under = useRef<Cell | null>(null);
+  const opened = useSignal<Cell | null>(null);
   const { answer } = props;
   const isEmpty = answer === null || answer.cells.length === 0;
   return (
@@ -168,9 +174,14 @@ export function Heatmap(props: HeatmapProps): JSX.Element {
       {...(isEmpty ? {} : { table: {
         head: ["time", "from ms", "to ms", "requests"],
         rows: () => answer.cells.map(([x, y, n]) => [answer.from + x * answer.step, answer.bounds_ms[y], answer.bounds_ms[y + 1], n]),
-        text: (value, column) => (column === 0 ? timeText(Number(value)) : column === 3 ? count(Number(value)) : msAxis(Number(value))),
+        text: (value, column) => (column === 0 ? timeText(Number(value)) : column === 3 ? count(Number(value)) : ms(Number(value))),
       } })}>
-      {answer === null ? null : <Canvas answer={answer} title={props.title} onCell={(text) => (cell.value = text)} />}
+      {answer === null ? null : (
+        <div class="heat" onClick={() => { if (under.current !== null) opened.value = under.current; }}>
+          <Canvas answer={answer} title={props.title} onCell={(text, at) => { cell.value = text; under.current = at; }} />
+        </div>
+      )}
+      {opened.value === null ? null : <CellSamples row={props.row} cell={opened.value} onClose={() => (opened.value = null)} />}
     </ChartPanel>
   );
 }

@@ -10,13 +10,9 @@ export const okRate = derive((view) => {
   return view.column(POINT.rps).map((all, i) => (all === null ? null : Math.max(0, all - (failed[i] ?? 0))));
 });
 
-export const USERS_RIGHT: Line = { label: "users", color: "--users", dash: [1, 3], width: 1.5, value: pick(POINT.users), isRight: true };
-
 export const THROUGHPUT: Line[] = [
   { label: "ok", color: "--ok", fill: "--ok-fill", value: okRate },
   { label: "failed", color: "--failed", dash: [4, 3], width: 2, value: pick(POINT.failRps) },
-  USERS_RIGHT,
-  { label: "target", color: "--muted", dash: [8, 5], width: 1, value: pick(POINT.target), isRight: true },
 ];
 
 /** Lines that stand for one thing each: told apart by colour and by dashes. */

@@ -10,7 +10,9 @@ import { cssVar, painted } from "../lib/theme";
 import { drawn, events, saturated } from "../range/data";
 import { cursorAt, goLive, setFixed, zoom } from "../range/state";
 import { timeText } from "../range/time";
+import { labelsOf, stepsOf, type Kind } from "./labels";
 import type { Values } from "./legend";
+import { pinned } from "./tip";
 
 export type PlotData = [number[], ...Values[]];
 
@@ -62,12 +64,20 @@ const TIME_STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7
 
 export const timeAxis = (): uPlot.Axis => axis({ space: 74, size: 28, incrs: TIME_STEPS_S, values: (_, ticks) => ticks.map(timeText) });
 
-export const valueAxis = (format: (value: number) => string, change: uPlot.Axis = {}): uPlot.Axis =>
-  axis({ space: 34, size: 52, gap: 6, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : format(tick))), ...change });
+const VALUE_AXIS: uPlot.Axis = { space: 34, size: 60, gap: 6 }; // as wide for all: one moment is at one place in every chart
+
+export function valueAxis(kind: Kind, change: uPlot.Axis = {}): uPlot.Axis {
+  const incrs = stepsOf(kind);
+  return axis({ ...VALUE_AXIS, values: (_, ticks) => labelsOf(ticks, kind), ...(incrs ? { incrs } : {}), ...change });
+}
+
+/** Of an axis whose ticks are not in equal steps: each label by itself. */
+export const ownAxis = (format: (value: number) => string, change: uPlot.Axis = {}): uPlot.Axis =>
+  axis({ ...VALUE_AXIS, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : format(tick))), ...change });
 
 /** Only the powers of ten of a logarithmic axis are written. */
 export const logAxis = (format: (value: number) => string): uPlot.Axis =>
-  valueAxis(format, {
+  ownAxis(format, {
     filter: (_, splits) => splits.map((split) => (Math.abs(Math.log10(split) - Math.round(Math.log10(split))) < 1e-6 ? split : null)),
   });
 
@@ -98,6 +108,16 @@ function shade(plot: uPlot): void {
     ctx.fillRect(left, bbox.top, Math.max(2, right - left), bbox.height);
   }
   ctx.restore();
+}
+
+function drawPin(plot: uPlot): void {
+  const pin = pinned.peek();
+  if (pin === null) return;
+  const { ctx, bbox } = plot;
+  const x = Math.round(plot.valToPos(pin.second, "x", true));
+  if (x < bbox.left || x > bbox.left + bbox.width) return;
+  ctx.fillStyle = cssVar("--accent");
+  ctx.fillRect(x, bbox.top, Math.max(1, devicePixelRatio), bbox.height);
 }
 
 function mark(plot: uPlot): void {
@@ -142,7 +162,7 @@ export function overTime(onCursor: (index: number | null) => void): Partial<uPlo
     },
     hooks: {
       drawClear: [shade],
-      draw: [mark],
+      draw: [mark, drawPin],
       setSelect: [select],
       setCursor: [
         (plot) => {
@@ -251,7 +271,7 @@ export function usePlot(box: RefObject<HTMLDivElement | null>, input: PlotInput)
 
   useEffect(() => {
     if (input.isOverTime) plot.current?.redraw(false);
-  }, [saturated.value, events.value]);
+  }, [saturated.value, events.value, pinned.value]);
 
   return plot;
 }

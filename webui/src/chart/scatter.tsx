@@ -4,11 +4,12 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useMemo, useRef } from "preact/hooks";
 import type uPlot from "uplot";
-import { count, msAxis, ms, rate } from "../lib/format";
+import { ms, rate } from "../lib/format";
 import { POINT } from "../live/protocol";
 import type { SeriesView } from "../live/series";
 import { timeText } from "../range/time";
 import { ChartPanel } from "./panel";
+import { labelsOf, stepsOf } from "./labels";
 import { axis, linear, niceTop, usePlot, valueAxis, type PlotData } from "./plot";
 import { rampColor } from "./ramp";
 
@@ -68,7 +69,7 @@ function Canvas({ dots, against, sentence }: { dots: Dot[]; against: Against; se
     options: () => ({
       padding: [8, 18, 0, 0], legend: { show: false }, cursor: { drag: { x: false, y: false }, points: { show: false }, y: false },
       scales: { x: { time: false, range: (_, __, max) => [0, niceTop(max)] }, y: { range: linear } },
-      axes: [axis({ size: 28, space: 60, values: (_, ticks) => ticks.map((tick) => (against === "rate" ? rate(tick) : count(tick))) }), valueAxis(msAxis)],
+      axes: [axis({ size: 28, space: 60, values: (_, ticks) => labelsOf(ticks, against === "rate" ? "rate" : "count"), ...(against === "rate" ? {} : { incrs: stepsOf("count")! }) }), valueAxis("ms")],
       series: [{}, { label: "p95", paths: () => null, points: { show: false } }],
       hooks: { draw: [draw] },
     }),

@@ -7,7 +7,10 @@ import type uPlot from "uplot";
 import { source } from "../app-state";
 import { cssVar } from "../lib/theme";
 import { NO_VIEW, type SeriesView } from "../live/series";
+import { events } from "../range/data";
 import { timeText } from "../range/time";
+import type { Kind } from "./labels";
+import { eventsAt, indexOf, pinned, Tip, togglePin } from "./tip";
 import { afterPick, stacked, type Values } from "./legend";
 import { ChartPanel } from "./panel";
 import { crosshair, linear, logarithmic, logAxis, overTime, timeAxis, usePlot, valueAxis, xOfSpan, type PlotData } from "./plot";
@@ -33,8 +36,9 @@ export interface TimeChartProps {
   lines: Line[];
   view: SeriesView;
   format: (value: number | null | undefined) => string;
-  /** Of the axis, where it is shorter than `format`. */
-  axisFormat?: (value: number | null | undefined) => string;
+  /** What the axis counts. */
+  kind?: Kind;
+  rightKind?: Kind;
   rightFormat?: (value: number | null | undefined) => string;
   isLog?: boolean;
   isStacked?: boolean;
@@ -99,7 +103,6 @@ function bandsOf(props: TimeChartProps, shown: Line[]): uPlot.Band[] {
 
 function optionsOf(props: TimeChartProps, shown: Line[], onCursor: (index: number | null) => void): Omit<uPlot.Options, "width" | "height"> {
   const hasRight = shown.some((line) => line.isRight);
-  const format = (value: number): string => (props.axisFormat ?? props.format)(value);
   const shared = overTime(onCursor);
   const order = drawnOrder(props, shown);
   return {
@@ -114,8 +117,8 @@ function optionsOf(props: TimeChartProps, shown: Line[], onCursor: (index: numbe
     },
     axes: [
       timeAxis(),
-      props.isLog ? logAxis(format) : valueAxis(format),
-      ...(hasRight ? [valueAxis((value) => (props.rightFormat ?? props.format)(value), { scale: "right", side: 1, grid: { show: false }, size: 44 })] : []),
+      props.isLog ? logAxis((value) => props.format(value)) : valueAxis(props.kind ?? "rate"),
+      ...(hasRight ? [valueAxis(props.rightKind ?? "count", { scale: "right", side: 1, grid: { show: false }, size: 44 })] : []),
     ],
     series: [{}, ...order.map((line, i) => seriesOf(line, props.isStacked ?? false, i === shown.length - 1))],
     bands: bandsOf(props, shown),
@@ -154,6 +157,7 @@ interface CanvasProps {
   sentence: string;
   onCursor: (index: number | null) => void;
   onRead: (index: number) => void;
+  onHover: (isIn: boolean) => void;
 }
 
 function Canvas(props: CanvasProps): JSX.Element {
@@ -178,9 +182,19 @@ function Canvas(props: CanvasProps): JSX.Element {
     index.current = null;
     plot.current?.setCursor({ left: -10, top: -10 });
   }
-  return <div class="chart-box" ref={box} tabIndex={0} role="img" aria-label={props.sentence} onKeyDown={move} onBlur={leave} />;
+  const pressed = useRef(0);
+  function pin(event: MouseEvent): void {
+    const made = plot.current;
+    if (made === null || Math.abs(event.clientX - pressed.current) > CLICK_PX || (made.cursor.idx ?? null) === null) return;
+    togglePin(chart.view.x[made.cursor.idx!] ?? 0, chart.id);
+  }
+  return (
+    <div class="chart-box" ref={box} tabIndex={0} role="img" aria-label={props.sentence} onKeyDown={move} onBlur={leave}
+      onPointerEnter={() => props.onHover(true)} onPointerLeave={() => props.onHover(false)} onPointerDown={(event) => (pressed.current = event.clientX)} onClick={pin} />
+  );
 }
 
+const CLICK_PX = 4;
 const READ_MS = 250;
 
 export function TimeChart(props: TimeChartProps): JSX.Element {
@@ -190,7 +204,11 @@ export function TimeChart(props: TimeChartProps): JSX.Element {
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const shown = props.lines.filter((line) => !hidden.value.includes(line.label));
   const data = useMemo(() => () => dataOf(props, shown), [props.view, shown.map((line) => line.label).join("\n"), props.isLog]);
-  const at = crosshair.value === "values" ? cursor.value : null;
+  const isHovered = useSignal(false);
+  const pin = pinned.value;
+  const pinIndex = pin === null ? null : indexOf(props.view.x, props.view.step, pin.second);
+  const at = (crosshair.value === "values" ? cursor.value : null) ?? pinIndex;
+  const tipIndex = isHovered.value && cursor.value !== null ? cursor.value : pin?.chart === props.id ? pinIndex : null;
   const values = (line: Line): Values => line.value(props.view);
   const format = (line: Line, value: number | null | undefined): string => (line.isRight && props.rightFormat ? props.rightFormat(value) : props.format(value));
   const textAt = (line: Line, index: number | null): string => format(line, index === null ? lastOf(values(line)) : values(line)[index]);
@@ -211,7 +229,12 @@ export function TimeChart(props: TimeChartProps): JSX.Element {
         text: (value, column) => (column === 0 ? timeText(Number(value)) : format(props.lines[column - 1]!, value as number | null)),
       }}
       note={<>{props.note}<p class="visually-hidden" aria-live="polite">{spoken.value}</p></>}>
-      <Canvas chart={props} shown={shown} data={data} sentence={`${props.title}: ${reading(null)}`} onCursor={(index) => (cursor.value = index)} onRead={read} />
+      <Canvas chart={props} shown={shown} data={data} sentence={`${props.title}: ${reading(null)}`} onCursor={(index) => (cursor.value = index)} onRead={read} onHover={(isIn) => (isHovered.value = isIn)} />
+      {tipIndex === null || crosshair.value === "off" ? null : (
+        <Tip second={props.view.x[tipIndex] ?? 0} part={tipIndex / Math.max(1, props.view.x.length - 1)} isPinned={tipIndex === pinIndex}
+          rows={shown.map((line) => ({ label: line.label, value: values(line)[tipIndex] ?? null, text: textAt(line, tipIndex) }))}
+          events={eventsAt(events.value, props.view.x[tipIndex] ?? 0, props.view.step)} />
+      )}
     </ChartPanel>
   );
 }

@@ -1,5 +1,5 @@
-/* The overview strip: the whole run in one low picture, users as an area and failures as a line,
- * with the selected range on it. Drag to select, drag the selection to move it, arrow keys move
+/* The band: the whole run in one low picture, users over their plan, below them requests and the part of
+ * them that failed on one scale, with the selected range on it. Drag to select, drag the selection to move it, arrow keys move
  * it, with Shift they change its end. */
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
@@ -7,18 +7,72 @@ import { useEffect, useRef } from "preact/hooks";
 import { cssVar, painted } from "../lib/theme";
 import { POINT } from "../live/protocol";
 import { store } from "../app-state";
-import { saturated } from "../range/data";
+import { count, rate, visible } from "../lib/format";
+import type { SeriesView } from "../live/series";
+import { events, saturated } from "../range/data";
 import { isFixed, runSpan, setFixed, span, wholeTable } from "../range/state";
 import { courseBeat, tidy, type Span } from "../range/range";
 import { timeText } from "../range/time";
 
 const CLICK_PX = 4;
 const REPAINT_S = 3;
+const FLAGS = ["marker", "users", "worker", "reset"];
 
-function most(values: readonly (number | null)[]): number {
+/** Users with their plan above, requests with those that failed below: each lane has one scale. */
+export interface Lane {
+  areas: { values: readonly (number | null)[]; fill: string }[];
+  line?: { values: readonly (number | null)[]; stroke: string };
+  top: number;
+}
+
+function most(...lists: readonly (readonly (number | null)[])[]): number {
   let max = 0;
-  for (const value of values) if (value !== null && value > max) max = value;
+  for (const values of lists) for (const value of values) if (value !== null && value > max) max = value;
   return max;
+}
+
+export function lanesOf(column: (index: number) => readonly (number | null)[]): [Lane, Lane] {
+  const [users, target, rps, failed] = [POINT.users, POINT.target, POINT.rps, POINT.failRps].map(column) as [Lane["areas"][0]["values"], Lane["areas"][0]["values"], Lane["areas"][0]["values"], Lane["areas"][0]["values"]];
+  return [
+    { areas: [{ values: users, fill: "--strip-users" }], line: { values: target, stroke: "--muted" }, top: most(users, target) },
+    { areas: [{ values: rps, fill: "--ok-solid" }, { values: failed, fill: "--failed" }], top: most(rps, failed) },
+  ];
+}
+
+interface Place {
+  y: number;
+  height: number;
+  x: (second: number) => number;
+  from: number;
+}
+
+function paintLane(pen: CanvasRenderingContext2D, lane: Lane, view: SeriesView, place: Place): void {
+  if (lane.top === 0 || view.x.length === 0) return;
+  const { x } = place;
+  const bottom = place.y + place.height;
+  const y = (value: number): number => bottom - (value / lane.top) * place.height;
+  const walk = (values: readonly (number | null)[]): void => view.x.forEach((second, i) => {
+    const at = y(values[i] ?? 0);
+    pen.lineTo(x(second), at);
+    pen.lineTo(x(second + view.step), at);
+  });
+  for (const area of lane.areas) {
+    pen.fillStyle = cssVar(area.fill);
+    pen.beginPath();
+    pen.moveTo(x(view.x[0]!), bottom);
+    walk(area.values);
+    pen.lineTo(x(view.x.at(-1)! + view.step), bottom);
+    pen.fill();
+  }
+  if (lane.line === undefined) return;
+  pen.strokeStyle = cssVar(lane.line.stroke);
+  pen.setLineDash([4 * devicePixelRatio, 3 * devicePixelRatio]);
+  pen.lineWidth = devicePixelRatio;
+  pen.beginPath();
+  pen.moveTo(x(view.x[0]!), y(lane.line.values[0] ?? 0));
+  walk(lane.line.values);
+  pen.stroke();
+  pen.setLineDash([]);
 }
 
 function paint(canvas: HTMLCanvasElement, run: Span): void {
@@ -34,41 +88,35 @@ function paint(canvas: HTMLCanvasElement, run: Span): void {
   pen.fillStyle = cssVar("--shade");
   for (const [from, to] of saturated.value) pen.fillRect(x(from), 0, Math.max(scale, x(to) - x(from)), height);
   const view = wholeTable.value.view(run.from, run.to);
-  const users = view.column(POINT.users);
-  const failures = view.column(POINT.failRps);
-  const topUsers = most(users) || 1;
-  const topFailures = most(failures);
-  const y = (value: number, top: number): number => height - scale - (value / top) * (height - 3 * scale);
-  pen.fillStyle = cssVar("--strip-users");
-  pen.beginPath();
-  pen.moveTo(x(view.x[0] ?? run.from), height);
-  view.x.forEach((second, i) => {
-    const at = y(users[i] ?? 0, topUsers);
-    pen.lineTo(x(second), at);
-    pen.lineTo(x(second + view.step), at);
-  });
-  pen.lineTo(x((view.x.at(-1) ?? run.from) + view.step), height);
-  pen.fill();
-  if (topFailures === 0) return;
-  pen.strokeStyle = cssVar("--failed");
-  pen.lineWidth = 1.25 * scale;
-  pen.beginPath();
-  let isPen = false;
-  view.x.forEach((second, i) => {
-    const value = failures[i];
-    if (value === null || value === undefined) {
-      isPen = false;
-      return;
-    }
-    const at = y(value, topFailures);
-    if (isPen) pen.lineTo(x(second + view.step / 2), at);
-    else pen.moveTo(x(second + view.step / 2), at);
-    isPen = true;
-  });
-  pen.stroke();
+  const gap = 2 * scale;
+  const half = (height - 3 * gap) / 2;
+  lanesOf(view.column).forEach((lane, i) => paintLane(pen, lane, view, { y: gap + i * (half + gap), height: half, x, from: run.from }));
+  pen.fillStyle = cssVar("--accent");
+  for (const event of events.value) if (FLAGS.includes(event.kind)) pen.fillRect(Math.round(x(event.at)), 0, scale, height);
+}
+
+/** What the band shows at a second. */
+function wordsAt(second: number, run: Span): string {
+  const view = wholeTable.value.view(run.from, run.to);
+  const at = Math.min(view.x.length - 1, Math.floor((second - (view.x[0] ?? second)) / view.step));
+  const value = (column: number): number | null => view.column(column)[at] ?? null;
+  if (at < 0) return "";
+  const near = events.value.filter((event) => Math.abs(event.at - second) <= Math.max(1, (run.to - run.from) / 200)).map((event) => visible(event.text));
+  return [`${timeText(second)}: ${count(value(POINT.users))} of ${count(value(POINT.target))} users, ${rate(value(POINT.rps))} requests/s, ${rate(value(POINT.failRps))} failed/s`, ...near].join(" · ");
 }
 
 type Grip = { kind: "new"; start: number } | { kind: "move"; start: number; was: Span } | { kind: "from" | "to"; was: Span };
+
+/** The tops of the two scales, with their names. */
+function Tops({ run }: { run: Span }): JSX.Element {
+  const [users, requests] = lanesOf(wholeTable.value.view(run.from, run.to).column);
+  return (
+    <p class="strip-tops" aria-hidden="true">
+      <span>{count(users.top)} {users.top === 1 ? "user" : "users"}</span>
+      <span>{rate(requests.top)} requests/s, <i class="strip-failed">failed</i></span>
+    </p>
+  );
+}
 
 export function Strip(): JSX.Element {
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -76,6 +124,7 @@ export function Strip(): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
   const draft = useSignal<Span | null>(null);
   const grip = useRef<Grip | null>(null);
+  const said = useSignal("");
   const run = runSpan.value;
   const shown = draft.value ?? span.value;
   const length = Math.max(1, run.to - run.from);
@@ -85,7 +134,7 @@ export function Strip(): JSX.Element {
   const beat = courseBeat(length, REPAINT_S, Math.max(1, widthPx.current));
   useEffect(() => {
     if (canvas.current) paint(canvas.current, run);
-  }, [Math.floor(run.to / beat), painted.value, wholeTable.value, saturated.value, run.from, store.series.length > 1]);
+  }, [Math.floor(run.to / beat), painted.value, wholeTable.value, saturated.value, events.value, run.from, store.series.length > 1]);
   useEffect(() => {
     const observer = new ResizeObserver(([entry]) => {
       widthPx.current = entry!.contentRect.width;
@@ -113,8 +162,9 @@ export function Strip(): JSX.Element {
   }
   function move(event: PointerEvent): void {
     const held = grip.current;
-    if (held === null) return;
     const at = secondAt(event);
+    said.value = wordsAt(at, run);
+    if (held === null) return;
     const perPixel = length / box.current!.clientWidth;
     if (held.kind === "new") {
       if (Math.abs(at - held.start) > CLICK_PX * perPixel) draft.value = tidy({ from: held.start, to: at }, run);
@@ -146,9 +196,11 @@ export function Strip(): JSX.Element {
   return (
     <div class={`strip${isFixed.value || draft.value ? " is-fixed" : ""}`} ref={box} tabIndex={0} role="slider" aria-label="Selected range of the run"
       aria-valuemin={0} aria-valuemax={Math.round(length)} aria-valuenow={Math.round(shown.from - run.from)}
-      aria-valuetext={`${timeText(shown.from)} to ${timeText(shown.to)}`} onKeyDown={keys} onPointerDown={down} onPointerMove={move} onPointerUp={up}
+      aria-valuetext={`${timeText(shown.from)} to ${timeText(shown.to)}`} onKeyDown={keys} onPointerDown={down} onPointerMove={move} onPointerUp={up} onPointerLeave={() => (said.value = "")}
       onPointerCancel={() => { grip.current = null; draft.value = null; }}>
       <canvas ref={canvas} aria-hidden="true" />
+      <Tops run={run} />
+      {said.value === "" ? null : <p class="strip-words" role="presentation">{said.value}</p>}
       <div class="strip-range" style={{ left: `${left}%`, width: `${width}%` }} />
     </div>
   );

@@ -38,20 +38,31 @@ export function rate(value: number | null | undefined): string {
   return whole.format(value);
 }
 
-/** Milliseconds without the unit: table cells under a heading that names it. */
-export function ms(value: number | null | undefined): string {
-  if (isMissing(value)) return MISSING;
+/** Milliseconds below 10 s, where a heading names the unit. */
+function milliseconds(value: number): string {
   if (value === 0) return "0";
   if (value < 1) return value.toFixed(2);
   if (value < 10) return value.toFixed(1);
   return whole.format(value);
 }
 
-/** Milliseconds as [number, unit]: seconds from 10 s on. */
+/** A duration as [number, unit], as it is written everywhere: seconds from 10 s on. */
 export function duration(value: number | null | undefined): [string, string] {
   if (isMissing(value)) return [MISSING, ""];
-  if (value >= 10_000) return [(value / 1000).toFixed(1), "s"];
-  return [ms(value), "ms"];
+  if (value < 10_000) return [milliseconds(value), "ms"];
+  const seconds = value / 1000;
+  return [seconds < 1000 ? seconds.toFixed(1).replace(/\.0$/, "") : whole.format(seconds), "s"];
+}
+
+/** A duration that somebody set, such as a timeout: "3 s", "500 ms". */
+export function durationWords(value: number): string {
+  return value >= 1000 ? `${Number((value / 1000).toFixed(2))} s` : duration(value).join(" ");
+}
+
+/** The same under a heading that says ms: another unit is named. */
+export function ms(value: number | null | undefined): string {
+  const [text, unit] = duration(value);
+  return unit === "s" ? `${text} s` : text;
 }
 
 /** A part of a whole in percent. Never "0" for something, never "100" for less than all. */
@@ -127,18 +138,7 @@ export function byteRate(value: number | null | undefined): string {
   return isMissing(value) ? MISSING : value === 0 ? "0" : `${bytes(value)}/s`;
 }
 
-/** The same without what every tick of an axis has in common: "400 kB", "1.5 MB". */
-export function bytesAxis(value: number | null | undefined): string {
-  return value === 0 ? "0" : bytes(value).replace(".0 ", " ");
-}
-
 /** Milliseconds with the unit: "231 ms", "12.3 s". */
 export function msUnit(value: number | null | undefined): string {
   return duration(value).join(" ").trim();
-}
-
-/** Milliseconds for axes: the unit only where it is not ms. */
-export function msAxis(value: number | null | undefined): string {
-  const [text, unit] = duration(value);
-  return unit === "s" ? `${text} s` : text;
 }

@@ -16,10 +16,12 @@ async function found(asks: readonly SamplesAsk[], signal: AbortSignal): Promise<
   return answers.length === 1 ? answers[0]! : answers.flat().sort((a, b) => b.at - a.at).slice(0, SAMPLES_MOST);
 }
 
-export function Samples(props: { of: readonly SamplesAsk[] }): JSX.Element {
+/** isMeant: of those that are kept only these. */
+export function Samples(props: { of: readonly SamplesAsk[]; isMeant?: (sample: Sample) => boolean }): JSX.Element {
   const isSlow = props.of.some((ask) => "row" in ask);
   const asked = useQuestion(() => "once", (signal) => found(props.of, signal), [JSON.stringify(props.of.slice(0, ASKS_MOST))]);
-  const samples = asked.answer.value;
+  const isMeant = props.isMeant;
+  const samples = isMeant === undefined ? asked.answer.value : asked.answer.value?.filter(isMeant) ?? null;
   const again = source.isRecorded ? null : <button type="button" class="link" onClick={asked.retry}>{isSlow ? "Look again" : "Look for newer ones"}</button>;
   return (
     <div class="samples" role="group" aria-label={isSlow ? "The slowest requests" : "Requests that failed so"}>

@@ -1,9 +1,18 @@
 import { describe, expect, it } from "vitest";
-import { barsOf, logSplits } from "../../src/chart/bars";
+import { barOf, barsOf, logSplits } from "../../src/chart/bars";
 import { afterPick, distinct, stacked } from "../../src/chart/legend";
 import { csvText } from "../../src/lib/download";
 import { prefixOf } from "../../src/lib/prefix";
 import { visibleRange } from "../../src/table/virtual";
+
+describe("the confidence of a percentile", () => {
+  it("is open where the samples say nothing, and never falls to zero", () => {
+    expect(barOf([279.5, null])).toEqual({ low: 279.5, high: null });
+    expect(barOf([100, 120])).toEqual({ low: 100, high: 120 });
+    expect(barOf([null, 5])).toBeNull();
+    expect(barOf(undefined)).toBeNull();
+  });
+});
 
 describe("CSV", () => {
   it("quotes what needs it, and disarms formulas", () => {

@@ -6,7 +6,7 @@ import { Heatmap } from "../../chart/heatmap";
 import { KindsChart } from "../../chart/kinds";
 import { DATA_RATE, HEALTH, PERCENTILES, PHASES, STATUS, THROUGHPUT, dataFormat, mask, percentileLines, percentileName, setMask } from "../../chart/lines";
 import { TimeChart } from "../../chart/time-chart";
-import { bytesAxis, count, ms, msAxis, msUnit, rate } from "../../lib/format";
+import { ms, msUnit, rate } from "../../lib/format";
 import { recall, remember } from "../../lib/storage";
 import { POINT } from "../../live/protocol";
 import type { SeriesView } from "../../live/series";
@@ -14,6 +14,7 @@ import { chartView, chartsError, courseKey } from "../../range/data";
 import { useQuestion } from "../../range/question";
 import { span } from "../../range/state";
 
+const LEAST = 1e-9; // more than nothing
 const HEAT_EVERY_S = 5;
 const FAILURES_EVERY_S = 5;
 
@@ -46,7 +47,7 @@ export function MaskSwitch(): JSX.Element {
 export function LatencyChart(props: { id: string; title: string; view: SeriesView; error?: string }): JSX.Element {
   const isLog = useSignal(recall("latency-scale") === "log");
   return (
-    <TimeChart id={props.id} title={props.title} unit="ms" view={props.view} lines={percentileLines()} format={ms} axisFormat={msAxis} isLog={isLog.value} error={props.error ?? ""}
+    <TimeChart id={props.id} title={props.title} unit="ms" view={props.view} lines={percentileLines()} format={ms} kind="ms" isLog={isLog.value} error={props.error ?? ""}
       tools={<><MaskSwitch /><ScaleSwitch isLog={isLog.value} onChange={(on) => { isLog.value = on; remember("latency-scale", on ? "log" : "lin"); }} /></>} />
   );
 }
@@ -69,30 +70,31 @@ export function LiveHeatmap(props: { id: string; title: string; row: number }): 
     (signal) => source.figures.heatmap(span.peek().from, span.peek().to, props.row, signal),
     [props.row],
   );
-  return <Heatmap id={props.id} title={props.title} answer={asked.answer.value} error={asked.error.value} onRetry={asked.retry} />;
+  return <Heatmap id={props.id} title={props.title} row={props.row} answer={asked.answer.value} error={asked.error.value} onRetry={asked.retry} />;
 }
 
-function has(view: SeriesView, ...columns: number[]): boolean {
-  return columns.some((column) => view.column(column).some((value) => value !== null));
+/** Something was measured there: more than nothing, or more than zero. */
+export function has(view: SeriesView, least: number, ...columns: number[]): boolean {
+  return columns.some((column) => view.column(column).some((value) => value !== null && value >= least));
 }
 
+/** A panel that cannot have data is not there: custom events have no status, no bytes and no phases. */
 export function Charts(): JSX.Element {
   const view = chartView.value;
   const error = chartsError.value;
-  const noStatus = has(view, POINT.s2, POINT.s0, POINT.s4, POINT.s5) ? {} : { empty: "No HTTP answer was counted in this range." };
-  const noPhases = has(view, POINT.wait) ? {} : { empty: "The phases of requests are measured by HttpUser and FastHttpUser of Katydid’s workers only." };
-  const noHealth = has(view, POINT.lag, POINT.cpu) ? {} : { empty: "No worker has said how it is." };
   return (
     <div class="charts">
-      <TimeChart id="throughput" title="Throughput" unit="requests/s" view={view} lines={THROUGHPUT} format={rate} rightFormat={count} error={error} />
+      <TimeChart id="throughput" title="Throughput" unit="requests/s" view={view} lines={THROUGHPUT} format={rate} error={error} />
       <LatencyChart id="latency" title="Response time" view={view} error={error} />
       <LiveHeatmap id="heatmap" title="Latency heatmap" row={0} />
-      <FailureKinds />
-      <TimeChart id="status" title="Status codes" unit="answers/s" view={view} lines={STATUS} format={rate} isStacked {...noStatus} error={error} />
-      <TimeChart id="data" title="Data rate" unit="bytes/s" view={view} lines={DATA_RATE} format={dataFormat} axisFormat={bytesAxis} error={error} />
-      <TimeChart id="phases" title="Phases" unit="mean ms" view={view} lines={PHASES} format={ms} axisFormat={msAxis} isStacked {...noPhases} error={error} />
-      <TimeChart id="health" title="Load generators" unit="loop lag ms, CPU %" view={view} lines={HEALTH} format={msUnit} axisFormat={msAxis}
-        rightFormat={(value) => (value === null || value === undefined ? "–" : `${value.toFixed(0)} %`)} {...noHealth} error={error} />
+      {store.failures.value[0] > 0 ? <FailureKinds /> : null}
+      {has(view, LEAST, POINT.s2, POINT.s3, POINT.s4, POINT.s5, POINT.s0) ? <TimeChart id="status" title="Status codes" unit="answers/s" view={view} lines={STATUS} format={rate} isStacked error={error} /> : null}
+      {has(view, LEAST, POINT.sent, POINT.received) ? <TimeChart id="data" title="Data rate" unit="bytes/s" view={view} lines={DATA_RATE} format={dataFormat} kind="bytes" error={error} /> : null}
+      {has(view, 0, POINT.wait) ? <TimeChart id="phases" title="Phases" unit="mean ms" view={view} lines={PHASES} format={ms} kind="ms" isStacked error={error} /> : null}
+      {has(view, 0, POINT.lag, POINT.cpu) ? (
+        <TimeChart id="health" title="Load generators" unit="loop lag ms, CPU %" view={view} lines={HEALTH} format={msUnit} kind="ms" rightKind="percent"
+          rightFormat={(value) => (value === null || value === undefined ? "–" : `${value.toFixed(0)} %`)} error={error} />
+      ) : null}
     </div>
   );
 }
