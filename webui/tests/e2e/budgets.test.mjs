@@ -137,6 +137,15 @@ test("7: a tick of 10,000 endpoints", async () => {
   await within("endpoints, 10,000 rows", 50, "ms", () => visit({ rows: 10_000, seconds: 600 }, "#/endpoints?sort=-p95", (all) => tickCost(all, 400)));
 });
 
+test("20: a tick of 2,000 kinds of failures", async () => {
+  await visit({ rows: 50, seconds: 600, kinds: 2000 }, "#/failures?by=kind", async ({ page }) => {
+    await page.locator("tr.failure").first().waitFor();
+    const rows = await page.locator("tr.failure").count();
+    assert.ok(rows <= 50, `${rows} rows`); // the others come when they are asked for
+  });
+  await within("failures, 2,000 kinds", 35, "ms", () => visit({ rows: 50, seconds: 600, kinds: 2000 }, "#/failures", tickCost));
+});
+
 test("11: few nodes on every screen with 10,000 endpoints", async () => {
   await visit({ rows: 10_000, seconds: 600, workers: 40 }, "#/live", async ({ page, master }) => {
     for (const [screen, sign] of [["live", "canvas"], ["endpoints", ".grid-body .row"], ["endpoints?row=1", ".has-drill canvas"], ["failures", "h1"], ["workers", "h1"], ["logs", "h1"], ["new", "h1"]]) {

@@ -40,6 +40,7 @@ export class FakeRun {
     this.now = this.started + (options.seconds ?? 300);
     this.users = options.users ?? 200;
     this.workers = options.workers ?? 3;
+    this.kinds = options.kinds ?? 0; // of failures, besides the usual three
     this.state = options.idle ? "ready" : "running";
     this.tick = 1;
     this.runId = options.idle ? "" : "fake-1";
@@ -195,9 +196,11 @@ export class FakeRun {
 
   failures(from, to) {
     const kinds = [["POST", "HTTPError('503 Server Error: Service Unavailable')", 0.7], ["GET", "ConnectTimeout('timed out')", 0.2], ["GET", "CatchResponseError('price 12.50 expected')", 0.1]];
+    const many = Array.from({ length: this.kinds }, (_, i) => ["GET", `CatchResponseError('no answer of ${String.fromCharCode(97 + (i % 26), 97 + (Math.floor(i / 26) % 26), 97 + (Math.floor(i / 676) % 26))}')`, 0.001]);
+    kinds.push(...many);
     const [start, end] = this.span(from, to);
     return { failures: kinds.map(([method, text, share], i) => ({
-      id: i + 1, method, name: this.names[i % this.names.length], text, kind: text.replace(/\d+/g, "#"), count: Math.round((this.now - this.started) * share) + 1, in_range: Math.round((end - start) * share),
+      id: i + 1, method, name: this.names[i % this.names.length], text, kind: text.replace(/\d+/g, "#"), count: Math.round((this.now - this.started) * share) + 1, in_range: Math.ceil((end - start) * share),
       first: this.started + 30, last: this.now - 2, samples: 0, trend: Array.from({ length: 30 }, (_, n) => Math.round(20 * share * noise(n, i) + (n % 8 === 5 ? 60 * share : 0))),
     })) };
   }

@@ -46,7 +46,20 @@ function unquoted(text: string): string {
   return /^(?:Exception|CatchResponseError)$/.test(name) ? said : said === "" ? name : `${name}: ${said}`;
 }
 
+const KNOWN_MOST = 5000; // twice what a master tells of
+const known = new Map<string, string>();
+
+/** The same few thousand texts come with every answer: each is read once. */
 export function causeOf(text: string): string {
+  let cause = known.get(text);
+  if (cause === undefined) {
+    if (known.size >= KNOWN_MOST) known.clear();
+    known.set(text, (cause = read(text)));
+  }
+  return cause;
+}
+
+function read(text: string): string {
   if (text === "(other failures)") return "Other failures";
   for (const [pattern, words] of RULES) {
     const found = pattern.exec(text);

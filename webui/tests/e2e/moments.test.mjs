@@ -1,0 +1,80 @@
+/* What the page says about a moment and a filter: a tip with the time, a pinned moment in the address, the band, the
+ * filter's words. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { HERE, openBrowser, watch } from "./browser.mjs";
+import { fakeMaster } from "./fake-master.mjs";
+
+const DIST = process.env.KATYDID_DIST ?? join(HERE, "../../dist");
+
+let browser;
+before(async () => (browser = await openBrowser()));
+after(() => browser?.close());
+
+async function visit(hash, use) {
+  const master = await fakeMaster({ dist: DIST, rows: 12, seconds: 300, hertz: 0 });
+  const page = await browser.context.newPage();
+  const complaints = watch(page);
+  try {
+    await page.goto(`${master.url}/${hash}`);
+    await page.locator("main h1").first().waitFor({ state: "attached" });
+    await use(page, master);
+    assert.deepEqual(complaints, []);
+  } finally {
+    await page.close();
+    await master.close();
+  }
+}
+
+const chart = (page, title) => page.locator(".panel.chart", { has: page.getByRole("heading", { name: title }) });
+
+test("a chart tells the moment under the pointer; a click pins it into the address", async () => {
+  await visit("#/live", async (page) => {
+    const latency = chart(page, "Response time");
+    await latency.locator(".u-over").hover({ position: { x: 200, y: 60 } });
+    const tip = latency.locator(".tip");
+    await tip.getByText(/^\d\d:\d\d:\d\d/).waitFor();
+    const values = (await tip.locator("dd").allInnerTexts()).map(Number);
+    assert.deepEqual(values, [...values].sort((a, b) => b - a));
+    assert.equal(values.length, 3);
+    await latency.locator(".u-over").click({ position: { x: 200, y: 60 } });
+    await page.waitForFunction(() => /at=\d+\.latency/.test(location.hash));
+    await page.reload();
+    await latency.locator(".tip.pinned").getByText("pinned").waitFor();
+  });
+});
+
+test("users are in the band, and requests share their chart with nobody", async () => {
+  await visit("#/live", async (page) => {
+    await page.locator(".strip").hover();
+    await page.locator(".strip-words").getByText(/\d+ of 200 users, \d+ requests\/s/).waitFor();
+    assert.deepEqual(await chart(page, "Throughput").locator(".legend-entry > span:first-of-type").allInnerTexts(), ["ok", "failed"]);
+  });
+});
+
+test("the filter takes headings and units, offers what comes next, and says what it does not know", async () => {
+  await visit("#/endpoints", async (page) => {
+    const filter = page.locator("#filter");
+    await filter.fill("p95 > 0.001 s");
+    await page.getByText(/^12 of 12/).waitFor();
+    await filter.fill("-item p95 > 1 ms");
+    await page.getByText(/^0 of 12/).waitFor();
+    await filter.fill("p9");
+    await page.getByRole("button", { name: /^p95 >/ }).click();
+    await page.waitForFunction(() => document.getElementById("filter").value === "p95 > ");
+    await filter.fill("speed > 3");
+    await page.locator("#filter-note").getByText(/no column “speed”/).waitFor();
+    await page.getByLabel("Filter help").click();
+    await page.getByRole("button", { name: "cart|pay" }).click();
+    await page.waitForFunction(() => document.getElementById("filter").value === "cart|pay");
+  });
+});
+
+test("failures are told by cause with their endpoints", async () => {
+  await visit("#/failures", async (page) => {
+    await page.getByRole("columnheader", { name: "Cause" }).waitFor();
+    await page.getByRole("button", { name: "Message" }).click();
+    await page.getByRole("columnheader", { name: "Message" }).waitFor();
+  });
+});
