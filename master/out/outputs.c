@@ -57,6 +57,7 @@ struct outputs {
     int fd;
     struct line *lines[OUTPUTS_MAX];
     size_t count;
+    size_t left; /* threads that outputs_close did not wait for: the last one frees everything */
     /* of the main thread alone */
     struct snapshot *last; /* the end has begun */
     size_t ending;         /* the line that is at its run_end */
@@ -155,6 +156,31 @@ static void tell_main(struct outputs *all, enum call call)
         ;
 }
 
+/* Its thread has come to its end. */
+static void free_line(struct line *l)
+{
+    while (l->count > 0)
+        snapshot_unref(pop(l));
+    snapshot_unref(l->given);
+    pthread_cond_destroy(&l->wake);
+    free(l->trouble);
+    free(l->last_words);
+    free(l->failed);
+    free(l);
+}
+
+static void free_all(struct outputs *all)
+{
+    for (size_t i = 0; i < all->count; i++)
+        free_line(all->lines[i]);
+    snapshot_unref(all->last);
+    close(all->fd);
+    pthread_cond_destroy(&all->news);
+    pthread_mutex_destroy(&all->lock);
+    HANDLE_ENDS(all);
+    free(all);
+}
+
 static void *run_line(void *arg)
 {
     struct line *l = arg;
@@ -186,7 +212,10 @@ static void *run_line(void *arg)
     pthread_mutex_lock(&all->lock);
     l->done = CALL_CLOSE;
     tell_main(all, CALL_CLOSE);
+    bool is_last = all->left > 0 && --all->left == 0;
     pthread_mutex_unlock(&all->lock);
+    if (is_last)
+        free_all(all);
     return NULL;
 }
 
@@ -515,26 +544,14 @@ size_t outputs_list(struct outputs *all, struct output_state out[static OUTPUTS_
     return count;
 }
 
-static void free_line(struct line *l)
-{
-    pthread_join(l->thread, NULL);
-    while (l->count > 0)
-        snapshot_unref(pop(l));
-    snapshot_unref(l->given);
-    pthread_cond_destroy(&l->wake);
-    free(l->trouble);
-    free(l->last_words);
-    free(l->failed);
-    free(l);
-}
-
 void outputs_close(struct outputs *all, double wait_s)
 {
     if (!all)
         return;
     HANDLE_IS(all, OUTPUTS_TAG);
     uint64_t until = in_ns(wait_s);
-    bool has_all = true, is_in_time = true;
+    size_t left = 0;
+    bool is_in_time = true;
     pthread_mutex_lock(&all->lock);
     for (size_t i = 0; i < all->count; i++)
         want(all->lines[i], CALL_CLOSE, NULL);
@@ -542,20 +559,16 @@ void outputs_close(struct outputs *all, double wait_s)
         const struct line *l = all->lines[i];
         while (l->done < CALL_CLOSE && !l->is_given_up && is_in_time)
             is_in_time = clk_cond_wait(&all->news, &all->lock, until) != ETIMEDOUT;
-        has_all &= l->done >= CALL_CLOSE;
-    }
-    pthread_mutex_unlock(&all->lock);
-    if (!has_all) { /* a thread that is left behind still has the lock and its line */
-        for (size_t i = 0; i < all->count; i++)
-            pthread_detach(all->lines[i]->thread);
-        return;
     }
     for (size_t i = 0; i < all->count; i++)
-        free_line(all->lines[i]);
-    snapshot_unref(all->last);
-    close(all->fd);
-    pthread_cond_destroy(&all->news);
-    pthread_mutex_destroy(&all->lock);
-    HANDLE_ENDS(all);
-    free(all);
+        left += all->lines[i]->done < CALL_CLOSE;
+    for (size_t i = 0; i < all->count && left > 0; i++)
+        pthread_detach(all->lines[i]->thread);
+    all->left = left;
+    pthread_mutex_unlock(&all->lock);
+    if (left > 0)
+        return;
+    for (size_t i = 0; i < all->count; i++)
+        pthread_join(all->lines[i]->thread, NULL);
+    free_all(all);
 }
