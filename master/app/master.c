@@ -227,11 +227,27 @@ static bool is_alone(const struct master *m)
     return m->nodes.is_local && roster_active_count(&m->machine.roster) == 0;
 }
 
+/* Not while the host loads the locustfile: it may end for the same reason, and says it. */
+static void tell_of_early_ends(struct master *m)
+{
+    struct children *all = &m->nodes.children;
+    for (size_t i = 0; i < all->count && m->machine.finish == FINISH_NOT; i++) {
+        struct child *c = &all->list[i];
+        if (c->pid > 0 || c->is_told)
+            continue;
+        c->is_told = true;
+        log_error(MAIN_LOGGER, "A worker process ended (exit code %d) before it could join",
+                  child_exit_code(c));
+    }
+}
+
 static void after_messages(struct master *m)
 {
     bool was_loading = m->waiting_since <= 0;
     if (was_loading && m->nodes.host.has_script && !is_alone(m))
         open_doors(m);
+    if (m->nodes.host.has_script)
+        tell_of_early_ends(m);
     await_workers(m);
 }
 
@@ -345,10 +361,7 @@ static void on_child(evutil_socket_t fd, short what, void *arg)
             inbox_flush(&m->nodes); /* its last words, `quit` above all */
             registry_process_ended(&m->nodes, c->node_id, child_exit_code(c));
         }
-        if (!is_host && m->nodes.host.has_script && m->machine.finish == FINISH_NOT &&
-            !roster_find(&m->machine.roster, c->node_id))
-            log_error(MAIN_LOGGER, "A worker process ended (exit code %d) before it could join",
-                      child_exit_code(c));
+        c->is_told = is_host || !c->node_id || roster_find(&m->machine.roster, c->node_id);
         if (is_end)
             run_on(m, &(struct machine_event){.kind = ON_QUIT});
     }

@@ -30,6 +30,7 @@ struct child {
     pid_t pid;     /* 0: ended */
     char *node_id; /* or NULL */
     int status;    /* of waitpid, once ended */
+    bool is_told;  /* its end */
 };
 
 struct children {

@@ -235,6 +235,8 @@ void inbox_handle(struct nodes *n, const char *node, struct message *msg)
         struct worker *w = roster_find(&n->machine->roster, node);
         if (w && w->has_joined && w->state != WORKER_GONE)
             from_worker(n, w, msg);
+        else if (msg->kind == MESSAGE_EXCEPTION && msg->exception.has_ended)
+            registry_ended_early(n, node, msg->exception.exit_code);
         else
             stray(n);
     }

@@ -177,6 +177,13 @@ static void lose(struct nodes *n, struct worker *w, bool has_ended)
              &(struct machine_event){.kind = ON_WORKER_LOST, .worker = w, .has_ended = has_ended});
 }
 
+/* Of another machine: those that we started ourselves end as our children. */
+void registry_ended_early(struct nodes *n, const char *node, int code)
+{
+    if (nodes_may_log(n, LINES_WORKERS))
+        log_error(LOGGER, "Worker %s ended before it could join (exit code %d)", node, code);
+}
+
 /* What it still sent was read before, its `quit` above all. */
 void registry_process_ended(struct nodes *n, const char *node_id, int code)
 {

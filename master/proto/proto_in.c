@@ -123,6 +123,9 @@ static bool parse_exception(const msgpack_object *data, struct message *m)
 {
     m->exception.message = proto_text(proto_get(data, "msg"));
     m->exception.traceback = proto_text(proto_get(data, "traceback"));
+    const msgpack_object *code = proto_get(data, "exit_code");
+    m->exception.has_ended = code != NULL;
+    m->exception.exit_code = (int)(proto_unsigned(code, 1) & 255);
     return m->exception.message && m->exception.traceback;
 }
 

@@ -113,6 +113,8 @@ struct message_web {  /* the host's own web server, docs/wire.md */
 
 struct message_exception {
     char *message, *traceback; /* owned */
+    bool has_ended;            /* the worker, before it could join */
+    int exit_code;             /* of one that has */
 };
 
 struct message_want {

@@ -139,6 +139,59 @@ def test_at_a_signal(number):
                 assert run.wait() == 42, run.describe()
 
 
+@pytest.mark.parametrize("what", ["exit", "error"])
+def test_a_worker_that_ends_before_it_joins_is_told_of_by_its_master(what):
+    port = str(free_port())
+    with locustfile(SCRIPT) as path:
+        env = {"WHERE": "init", "WHAT": what, "ON": "worker"}
+        with katydid("-f", path, "--master", "--master-bind-port", port, "--headless", "-u", "1", env=env) as master:
+            master.wait_line("Starting Locust")
+            with katydid("-f", path, "--worker", "--master-port", port, env=env) as worker:
+                code = worker.wait()
+                assert code == (42 if what == "exit" else 1), worker.describe()
+            master.wait_line(rf"ERROR/locust.runners: Worker \S+ ended before it could join \(exit code {code}\)")
+            with katydid("-f", f"{path}.none", "--worker", "--master-port", port) as worker:
+                assert worker.wait() == 64, worker.describe()
+            master.wait_line(r"ended before it could join \(exit code 64\)")
+
+
+def test_a_process_that_ends_while_the_master_is_still_loading_is_told_of(tmp_path):
+    """And the other one does the work."""
+    script = """
+        import os, sys, time
+        from locust import User, events, task
+        from locust.runners import MasterRunner
+
+        def alive(pid):
+            try:
+                return open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0] != "Z"
+            except OSError:
+                return False
+
+        @events.init.add_listener
+        def _(environment, **_):
+            if isinstance(environment.runner, MasterRunner):
+                while not os.path.exists("gone") or alive(int(open("gone").read())):
+                    time.sleep(0.02)
+                return
+            try:
+                os.close(os.open("first", os.O_CREAT | os.O_EXCL))
+            except FileExistsError:
+                return
+            open("gone.new", "w").write(str(os.getpid()))
+            os.rename("gone.new", "gone")
+            os._exit(9)
+
+        class One(User):
+            @task
+            def work(self):
+                time.sleep(0.1)
+    """
+    with locustfile(script) as path, katydid("-f", path, "--headless", "--processes", "2", "-u", "1", "-t", "1", cwd=tmp_path) as run:
+        assert run.wait() == 0, run.describe()
+        assert run.stderr.count("A worker process ended (exit code 9) before it could join") == 1, run.describe()
+
+
 def test_the_exit_code_of_a_worker_is_its_own():
     port = str(free_port())
     with locustfile(SCRIPT) as path:

@@ -23,6 +23,7 @@ import gevent
 import locust
 
 from . import _along, _errors, _lines, _reload, _source, argument_parser, log, runners, stats
+from ._channel import Channel
 from ._host import Host
 from ._needs import mentions, needs_host
 from ._ends import exit_code
@@ -34,6 +35,7 @@ from .dispatch import UsersDispatcher
 from .env import Environment
 from .exception import StopTest
 from .opentelemetry import setup_opentelemetry
+from .rpc import Message
 from ._stats_settings import validate_stats_configuration
 from .user.inspectuser import print_task_ratio, print_task_ratio_json
 from .user.users import MISSING_HOST, PytestUser
@@ -47,6 +49,8 @@ EXIT_NO_TASKS = 67
 EXIT_NO_HOST = 69
 EXIT_CONFIG_USERS = 255
 _LOOK_S = 0.1
+_GOODBYE_MS = 1000  # for a master that is not there
+_WHY_MAX = 2000
 _OF_OURS = range(64, 80)  # called by the name locust, we end with 1 as Locust does
 
 
@@ -65,23 +69,44 @@ def main(config_path):
         _reload.leave_refusal(config, refusal.text, str(refusal))
         if _is_to_be_said(config, str(refusal)):
             _say(name, refusal)
-        return 1 if name == "locust" and refusal.code in _OF_OURS else refusal.code
+        code = 1 if name == "locust" and refusal.code in _OF_OURS else refusal.code
+        return _ends_early(config, code, refusal.text)
     except SystemExit as end:  # of the locustfile, or argparse
-        if config["role"] == "worker" and config["endpoint"].startswith("tcp:"):
+        if _is_far(config):
             logger.warning("This worker ends before it has joined its master, which goes on without it")
         is_text = end.code is not None and not isinstance(end.code, int)
         if config.get("refusal"):
             _reload.leave_refusal(config, *_why_ended(end))
-        if is_text and not _is_to_be_said(config, str(end.code)):
-            return 1
-        return exit_code(end)
+        is_said = is_text and not _is_to_be_said(config, str(end.code))
+        return _ends_early(config, 1 if is_said else exit_code(end), _why_ended(end)[0])
     except Exception as error:
         text = _errors.format_exception(error)
         _reload.leave_refusal(config, text, text)
+        _ends_early(config, 1, text)
         raise
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
+
+
+def _is_far(config):
+    return config["role"] == "worker" and config["endpoint"].startswith("tcp:")
+
+
+def _ends_early(config, code, why):
+    """The code, once the master on another machine knows that this worker will not join it. One that
+    started us sees it."""
+    if not _is_far(config) or config.get("list"):
+        return code
+    node_id = config.get("node_id") or new_node_id()
+    link = Channel(config["endpoint"], node_id)
+    link.send(Message("exception", {
+        "msg": f"Worker {node_id} ended before it could join (exit code {code})",
+        "traceback": why[:_WHY_MAX],
+        "exit_code": code,
+    }, node_id))
+    link.close(_GOODBYE_MS)
+    return code
 
 
 def _why_ended(end):

@@ -42,6 +42,19 @@ static void strangers_and_workers_that_left_are_only_counted(void **unused)
     free_bench(b);
 }
 
+static void a_worker_may_say_that_it_will_not_join(void **unused)
+{
+    (void)unused;
+    struct bench *b = new_bench();
+    struct message msg = {.kind = MESSAGE_EXCEPTION,
+                          .exception = {.has_ended = true, .exit_code = 7}};
+    inbox_handle(&b->nodes, "nobody", &msg);
+    assert_seen(b, "", "");
+    assert_int_equal(b->record.trouble.stray, 0);
+    assert_null(roster_find(&b->machine.roster, "nobody"));
+    free_bench(b);
+}
+
 /* What only the host may say. */
 static void a_worker_does_not_speak_for_the_host(void **unused)
 {
@@ -200,6 +213,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_workers_say_reaches_the_machine),
+        cmocka_unit_test(a_worker_may_say_that_it_will_not_join),
         cmocka_unit_test(strangers_and_workers_that_left_are_only_counted),
         cmocka_unit_test(a_worker_does_not_speak_for_the_host),
         cmocka_unit_test(nobody_ends_the_part_of_one_of_ours),
