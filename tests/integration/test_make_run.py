@@ -69,3 +69,15 @@ def test_ctrl_c_reaches_katydid_alone(tmp_path):
         assert (tmp_path / "code").read_text() == "code 0\n", (tmp_path / "out").read_text()
     finally:
         os.close(terminal)
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGKILL"])
+@pytest.mark.parametrize("moment", ["Ctrl.C ends both", "All users spawned"])
+def test_a_signal_by_pid_ends_everything(name, moment):
+    """Of a background job without a terminal, too, which has SIGINT ignored. What is left running fails the test (conftest.py)."""
+    background = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"]
+    with Process([*RUN, "ecommerce", "--web-port", "0", "-u", "2"], prefix=background) as run:
+        run.wait_line(moment)
+        run.signal(getattr(signal, name))
+        number = int(getattr(signal, name))
+        assert run.wait() in ((-number,) if name == "SIGKILL" else (0, 128 + number)), run.describe()

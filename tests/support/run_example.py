@@ -25,6 +25,7 @@ SUPPORT = ROOT / "tests" / "support"
 CLIENTS = ROOT / "build" / "venv-clients"  # has the libraries of locustfiles/protocols
 STOCK = ROOT / "build" / "venv-locust"  # has Faker
 BY_PYTHON = ("as_library", "debug_one_user")
+WITH_US = ("setpriv", "--pdeathsig", "TERM")  # a child ends with us, however we end
 AS_GIVEN = ("-f", "--locustfile", "--worker", "-h", "--help", "-V", "--version")
 
 
@@ -34,7 +35,7 @@ AS_GIVEN = ("-f", "--locustfile", "--worker", "-h", "--help", "-V", "--version")
 @contextmanager
 def server(command, pattern):
     """Yields what the pattern finds in the server's first lines; it ends with us."""
-    with subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    with subprocess.Popen([*WITH_US, *map(str, command)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True, process_group=0) as process:
         try:
             said = []
@@ -102,7 +103,7 @@ def mosquitto():
 def postgres():
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     programs = Path(need("postgres", "postgresql", *[folder / "postgres" for folder in programs[-1:]])).parent
-    as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.getuid() == 0 else []
+    as_user = [*WITH_US, "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.getuid() == 0 else []
     with tempfile.TemporaryDirectory() as folder:
         if as_user:
             shutil.chown(folder, "postgres", "postgres")
@@ -157,12 +158,25 @@ def has_terminal():
         return False
 
 
+def on_signals(handle):
+    """Of those that end us. A shell's background job has SIGINT ignored and yet may be sent one by pid; nohup means SIGHUP."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, lambda number, _: handle(number))
+
+
 def run(command, environment):
     """The exit code of the command, which runs in a process group of its own, with the terminal if we have it."""
-    is_ours = has_terminal()
-    process = subprocess.Popen([str(word) for word in command], env=environment, process_group=0, preexec_fn=take_terminal if is_ours else None)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda number, _: process.poll() is None and process.send_signal(number))
+    is_ours, process, heard = has_terminal(), None, []
+
+    def pass_on(*numbers):
+        heard.extend(numbers)
+        while process and heard:
+            process.send_signal(heard.pop(0))
+
+    on_signals(pass_on)
+    process = subprocess.Popen([*WITH_US, *map(str, command)], env=environment, process_group=0, preexec_fn=take_terminal if is_ours else None)
+    pass_on()  # what came before there was somebody to hear it
     while True:
         _, status = os.waitpid(process.pid, os.WUNTRACED)
         if is_ours:
@@ -187,6 +201,7 @@ def environment_of(name, build, more):
 
 
 def main():
+    on_signals(lambda number: sys.exit(128 + number))  # until there is more to end than the server
     build, name, *arguments = sys.argv[1:]
     build = (ROOT / build).resolve()
     if gives(arguments, *AS_GIVEN) or "LOCUST_LOCUSTFILE" in os.environ:
