@@ -15,10 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TIME_LEN 24 /* "[2026-01-31 23:59:59,999" */
-
 struct lines { /* a ring */
     char *line[LOGBOOK_LINES];
+    double mono[LOGBOOK_LINES]; /* when it was written; the time in the line is the wall clock's */
     size_t first, count;
 };
 
@@ -38,7 +37,7 @@ struct logbook {
     size_t count;
 };
 
-static void lines_add(struct lines *l, const char *text, size_t len)
+static void lines_add(struct lines *l, double mono, const char *text, size_t len)
 {
     size_t at = (l->first + l->count) % LOGBOOK_LINES;
     if (l->count == LOGBOOK_LINES) {
@@ -49,6 +48,7 @@ static void lines_add(struct lines *l, const char *text, size_t len)
     len = len < LOGBOOK_LINE_MAX ? len : LOGBOOK_LINE_MAX;
     l->line[at] = mem_zalloc(len + 1);
     memcpy(l->line[at], text, len);
+    l->mono[at] = mono;
     l->count++;
 }
 
@@ -95,7 +95,7 @@ static void on_line(void *arg, enum log_level level, const char *line)
     struct logbook *b = arg;
     (void)level;
     pthread_mutex_lock(&b->lock);
-    lines_add(&b->own, line, strlen(line));
+    lines_add(&b->own, clk_now().mono, line, strlen(line));
     pthread_mutex_unlock(&b->lock);
     if (b->logs)
         logs_add_line(b->logs, clk_steady(), "master", line);
@@ -138,9 +138,9 @@ static struct writer *make(struct logbook *b, const char *node)
     return b->writers[b->count++] = w;
 }
 
-static void take_line(void *arg, const char *text, size_t len)
+static void take_line(void *arg, double mono, const char *text, size_t len)
 {
-    lines_add(arg, text, len);
+    lines_add(arg, mono, text, len);
 }
 
 /* How many lines at the start of now stood in before: a node sends its whole ring each time. */
@@ -171,10 +171,9 @@ int logbook_take(struct logbook *b, const char *node, const struct slice *data, 
     return rc;
 }
 
-/* A line without a time belongs to the one before it. */
-static bool is_before(const char *a, const char *b)
+static double lines_mono(const struct lines *l, size_t i)
 {
-    return a[0] != '[' || (b[0] == '[' && strncmp(a, b, TIME_LEN) <= 0);
+    return l->mono[(l->first + i) % LOGBOOK_LINES];
 }
 
 static void write_merged(struct json_out *j, const struct lines *a, const struct lines *b)
@@ -184,7 +183,7 @@ static void write_merged(struct json_out *j, const struct lines *a, const struct
     b = b ? b : &none;
     size_t skip = a->count + b->count > LOGBOOK_LINES ? a->count + b->count - LOGBOOK_LINES : 0;
     while (i < a->count || k < b->count) {
-        bool is_a = k == b->count || (i < a->count && is_before(lines_get(a, i), lines_get(b, k)));
+        bool is_a = k == b->count || (i < a->count && lines_mono(a, i) <= lines_mono(b, k));
         const char *line = is_a ? lines_get(a, i++) : lines_get(b, k++);
         if (skip > 0)
             skip--;

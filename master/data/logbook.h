@@ -25,6 +25,6 @@ void logbook_detach(void);
  * has not the shape of one. Lines that the node's last message had not go to `to` as well, unless
  * that is NULL. */
 int logbook_take(struct logbook *b, const char *node, const struct slice *data, struct logs *to);
-/* Locust's /logs. The lines of `host`, the node that runs the master-side Python, are put among
- * the master's by their times. */
+/* Locust's /logs. The lines of `host`, the node that runs the master-side Python on this machine,
+ * are put among the master's in the order in which they were written. */
 void logbook_write(struct logbook *b, const char *host, struct sbuf *out);

@@ -303,17 +303,21 @@ enum proto_rc proto_parse(const void *bytes, size_t len, struct message *m)
     return rc;
 }
 
-bool proto_logs(struct slice data, void (*line)(void *arg, const char *text, size_t len), void *arg)
+bool proto_logs(struct slice data,
+                void (*line)(void *arg, double mono, const char *text, size_t len), void *arg)
 {
     msgpack_unpacked u;
     if (!proto_decode(&u, data))
         return false;
     const msgpack_object *logs = proto_get(&u.data, "logs");
+    const msgpack_object *times = proto_get(&u.data, "mono");
     bool is_list = logs && logs->type == MSGPACK_OBJECT_ARRAY;
+    size_t timed = times && times->type == MSGPACK_OBJECT_ARRAY ? times->via.array.size : 0;
     for (size_t i = 0; is_list && i < logs->via.array.size; i++) {
         const msgpack_object *each = &logs->via.array.ptr[i];
+        double mono = i < timed ? proto_number(&times->via.array.ptr[i], -1) : -1;
         if (each->type == MSGPACK_OBJECT_STR)
-            line(arg, each->via.str.ptr, each->via.str.size);
+            line(arg, mono, each->via.str.ptr, each->via.str.size);
     }
     msgpack_unpacked_destroy(&u);
     return is_list;

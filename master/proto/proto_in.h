@@ -152,9 +152,10 @@ void proto_texts_free(char **texts); /* a list like user_classes; NULL is fine *
 /* The text of a member of a map; malloced, or NULL. */
 char *proto_member(struct slice map, const char *key);
 
-/* Calls for each line of a "logs" message's data. false when it has none. */
-bool proto_logs(struct slice data, void (*line)(void *arg, const char *text, size_t len),
-                void *arg);
+/* Calls for each line of a "logs" message's data; mono: when it was written, by the monotonic clock
+ * of its machine, or negative. false when it has none. */
+bool proto_logs(struct slice data,
+                void (*line)(void *arg, double mono, const char *text, size_t len), void *arg);
 
 struct message_answer {
     uint64_t id;

@@ -344,7 +344,8 @@ class Node(Silence):
         count = log.logged_count()
         if count > self._logs_sent:
             self._logs_sent = count
-            self.send("logs", {"worker_id": self.id, "logs": log.get_logs()})
+            times = {} if self._host is None else {"mono": log.get_times()}
+            self.send("logs", {"worker_id": self.id, "logs": log.get_logs(), **times})
 
     # Receiving
 

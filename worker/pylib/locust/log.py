@@ -4,6 +4,7 @@
 import logging
 import socket
 import sys
+import time
 from collections import deque
 
 from _katydid import steady
@@ -23,6 +24,7 @@ class LogReader(logging.Handler):
     def __init__(self):
         super().__init__()
         self.logs = deque(maxlen=500)
+        self.times = deque(maxlen=500)  # monotonic, of the same lines
         self.count = 0
         self.fresh = deque(maxlen=200)
         self.fresh_count = 0
@@ -30,6 +32,7 @@ class LogReader(logging.Handler):
     def emit(self, record):
         line = self.format(record)
         self.logs.append(line)
+        self.times.append(time.monotonic())
         self.count += 1
         text = line.partition(": ")[2]  # behind LINE_FORMAT's head; with the traceback
         self.fresh.append([steady(), record.levelname, record.name, text[:8192]])
@@ -86,6 +89,12 @@ def get_logs():
     """The last log lines, oldest first."""
     reader = _reader()
     return list(reader.logs) if reader else []
+
+
+def get_times():
+    """When these lines were written, by the monotonic clock."""
+    reader = _reader()
+    return list(reader.times) if reader else []
 
 
 def take_fresh():

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+/* The lines of /logs, in the order in which they were written. */
+#include "common/base/clk.h"
+#include "common/base/log.h"
+#include "common/base/sbuf.h"
+#include "master/data/logbook.h"
+#include "master/proto/proto_in.h"
+#include "master/proto/proto_json.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+static void take(struct logbook *b, const char *node, const char *json)
+{
+    struct sbuf packed = {0};
+    struct json_wrong wrong;
+    assert_true(proto_from_json(json, &packed, &wrong));
+    const struct slice data = {packed.data, packed.len};
+    assert_int_equal(logbook_take(b, node, &data, NULL), 0);
+    sbuf_fini(&packed);
+}
+
+/* Whatever the wall clock did meanwhile. */
+static void the_lines_of_the_host_stand_among_the_masters(void **unused)
+{
+    (void)unused;
+    struct logbook *b = logbook_new(NULL);
+    struct sbuf json = {0}, out = {0};
+    logbook_attach(b);
+    log_info("x", "one");
+    sbuf_addf(&json,
+              "{\"logs\": [\"[2000-01-01 00:00:00,000] two\", \"three\"], \"mono\": [%.9f, %.9f]}",
+              clk_now().mono, clk_now().mono);
+    log_info("x", "four");
+    logbook_detach();
+    take(b, "host", json.data);
+    take(b, "w", "{\"logs\": [\"without times\"]}");
+    logbook_write(b, "host", &out);
+    const char *last = out.data;
+    static const char *const order[] = {"one\"",  "two\"", "three\"",
+                                        "four\"", "\"w\"", "without times"};
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
+        const char *found = strstr(out.data, order[i]);
+        if (!found)
+            fail_msg("%s in %s", order[i], out.data);
+        assert_true(found >= last);
+        last = found;
+    }
+    sbuf_fini(&json);
+    sbuf_fini(&out);
+    logbook_free(b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_lines_of_the_host_stand_among_the_masters),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
