@@ -1,3 +1,4 @@
+import "./lib/language";
 import { effect } from "@preact/signals";
 import { render } from "preact";
 import { App, shelf } from "./app";

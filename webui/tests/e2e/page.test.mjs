@@ -82,6 +82,11 @@ for (const [name, options, hash, ready] of SCENES) {
   });
 }
 
+test("a browser whose language is no language tag shows the page", async () => {
+  const before = (page) => page.addInitScript(() => Object.defineProperty(Navigator.prototype, "language", { get: () => "en-US@posix" }));
+  await visit({ ...RUN, before }, "#/live", (page) => page.locator(".tile-value").first().waitFor());
+});
+
 test("dialogs are accessible and close with Escape", async () => {
   await visit(RUN, "", async (page) => {
     for (const name of ["Edit load", "Marker", "Reset", "Stop", "Keyboard shortcuts"]) {
