@@ -214,16 +214,16 @@ TEST_ENV = KATYDID_BUILD=$(CURDIR)/$(O) KATYDID_LOCUST_VENV=$(CURDIR)/build/venv
 # its own. The sleep lets it do so before its child ends.
 SUITES   = $(TEST_ENV) $(PY_COMPLETE) tests/run.py --build $(O) $(1) || { kill -QUIT $$PPID; sleep 1; }
 .PHONY: test unit integration e2e asan ubsan tsan ci
-test: all $(UNIT_B) $(SUPPORT) $(VENVS) ## every test; last line "N passed, N failed"
+test: all $(UNIT_B) $(SUPPORT) $(VENVS) build/browser/.stamp ## every test; last line "N passed, N failed"
 	@$(call SUITES,unit pylib integration webui e2e)
 unit: $(UNIT_B) ## unit tests of the C code
 	@$(call SUITES,unit)
 integration: all $(SUPPORT) $(VENVS) ## real processes on loopback and in network namespaces; T=pattern
 	@$(call SUITES,pylib integration $(if $(T),--only '$(T)'))
-e2e: all $(SUPPORT) ## the page in headless Chromium
+e2e: all $(SUPPORT) build/browser/.stamp ## the page in headless Chromium
 	@$(call SUITES,webui e2e)
 .PHONY: screenshots
-screenshots: all ## pictures of every screen of a real run, for docs/images
+screenshots: all build/browser/.stamp ## pictures of every screen of a real run, for docs/images
 	@cd webui && PATH=$(NODE_PATH):$$PATH node tests/e2e/portrait.mjs $(CURDIR)/$(O)/katydid $(CURDIR)/docs/images
 asan ubsan: ## unit and integration tests under a sanitizer (make asan, make ubsan)
 	@$(MAKE) --no-print-directory VARIANT=$@ sanitized
@@ -253,7 +253,7 @@ $(O)/fuzz_%: tests/fuzz/fuzz_%.c $(O)/libmaster.a $(O)/libnet.a $(O)/libcommon.a
 
 .PHONY: bench
 BENCH ?=
-bench: all $(SUPPORT) $(LOCUST_STAMP) ## side-by-side measurements, with ratios in one run; BENCH="name …"
+bench: all $(SUPPORT) $(LOCUST_STAMP) build/browser/.stamp ## side-by-side measurements, with ratios in one run; BENCH="name …"
 	@$(TEST_ENV) $(PYTHON) tests/bench/bench.py --build $(O) $(BENCH)
 
 # ---- lint -----------------------------------------------------------------------------------

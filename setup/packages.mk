@@ -13,7 +13,7 @@ DEPS_build := gcc make pkg-config libevent-dev libzmq3-dev libmsgpack-c-dev|libm
 DEPS_page   = $(shell setup/node.sh have || echo python3-venv)
 DEPS_test  := libcmocka-dev python3-flask python3-flask-login python3-pytest python3-pytest-xdist python3-zmq python3-venv nginx-light iproute2 openssl curl procps \
   postgresql mosquitto zsh fish
-DEPS_e2e   := $(if $(CHROMIUM)$(wildcard /usr/bin/google-chrome /snap/bin/chromium),,chromium|chromium-browser) # Ubuntu: as a snap
+DEPS_e2e   := $(if $(CHROMIUM)$(wildcard /usr/bin/google-chrome /snap/bin/chromium),,chromium|libnss3 chromium|fonts-dejavu-core) # or browser.sh
 DEPS_bench := wrk nginx-light python3-venv
 DEPS_lint  := clang clang-format clang-tidy cppcheck libclang-rt-dev|libclang-rt-14-dev
 
@@ -32,6 +32,8 @@ $(DEPS): setup/packages.mk setup/packages.sh setup/check.sh
 NODE_PATH := $(CURDIR)/build/node/bin
 build/node/.stamp: setup/node.sh setup/node.txt
 	@mkdir -p $(@D); setup/node.sh have || PYTHON=$(PYTHON) setup/node.sh get build/node; touch $@
+build/browser/.stamp: setup/browser.sh | build/node/.stamp
+	@mkdir -p $(@D); PATH=$(NODE_PATH):$$PATH; export PATH; setup/browser.sh have || setup/browser.sh get $(@D); touch $@
 webui/node_modules/.stamp: webui/package-lock.json | build/node/.stamp
 	@echo "  NPM   ci"
 	$(Q)cd webui && PATH=$(NODE_PATH):$$PATH npm ci --ignore-scripts --no-audit --no-fund --no-progress --no-update-notifier --loglevel=error >/dev/null && touch node_modules/.stamp

@@ -16,7 +16,7 @@ const ARGS = [
   "--disable-component-update", "--disable-sync",
 ];
 
-const BROWSERS = ["/usr/bin/chromium", "/snap/bin/chromium", "/usr/bin/google-chrome", "/usr/bin/chromium-browser"];
+const BROWSERS = ["/usr/bin/chromium", "/snap/bin/chromium", "/usr/bin/google-chrome", join(HERE, "../../../build/browser/chromium")];
 
 /** A browser with a profile of its own, gone when close() returns. */
 export async function openBrowser(options = {}) {
