@@ -10,9 +10,10 @@ import subprocess
 import tempfile
 import textwrap
 import time
+from pathlib import Path
 
 import pytest
-from harness import SANITIZED, WORKER, Process
+from harness import SANITIZED, WORKER, Process, wait_for
 
 LIMIT = 120
 
@@ -515,7 +516,7 @@ def test_sigterm_wakes_a_sleeping_worker(tmp_path):
                       "print('up', flush=True)\ngevent.sleep(1000)\n")
     with Process([WORKER, "--python", script]) as process:
         process.wait_line("up")
-        time.sleep(0.2)  # so that it sleeps
+        wait_for(lambda: Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "S", "its sleep")
         process.signal(signal.SIGTERM)
         assert process.wait() == 7
 

@@ -45,6 +45,11 @@ def user_counts(web):
     return {w["id"]: w["user_count"] for w in workers if w["state"] not in ("missing", "lost")}
 
 
+def reported_so_far(web):
+    rows = get_json(f"http://127.0.0.1:{web}/stats/requests")["stats"]
+    return next((row["num_requests"] for row in rows if row["name"] == "Aggregated"), 0)
+
+
 def test_master_and_two_workers_agree_with_the_target(tmp_path):
     port = free_port()
     with target() as server, locustfile(FILE) as file:
@@ -62,7 +67,7 @@ def test_a_killed_worker_loses_only_what_it_had_not_delivered(tmp_path):
         with master(file, server, port, "--web-port", web, "--autostart", "--expect-workers", 2, "-u", 20, "-r", 10, "--csv", tmp_path / "out") as boss:
             with worker(file, port) as one, worker(file, port) as two:
                 wait_for(lambda: sorted(user_counts(web).values()) == [10, 10], "an even split")
-                time.sleep(2)
+                wait_for(lambda: reported_so_far(web) > 200, "reports of the load")
                 os.kill(one.pid, signal.SIGKILL)
                 wait_for(lambda: list(user_counts(web).values()) == [20], "the users to move")
                 boss.signal(signal.SIGINT)
@@ -129,7 +134,7 @@ def test_nobody_else_ends_a_worker_in_its_name():
     with target() as server, locustfile(FILE) as file:
         with master(file, server, port, "--web-port", web, "--autostart", "-u", 5, "-r", 5) as boss, worker(file, port) as one:
             wait_for(lambda: list(user_counts(web).values()) == [5], "the users")
-            time.sleep(1.5)  # a heartbeat: it has shown who it is
+            wait_for(lambda: reported_so_far(web) > 0, "a report, before which comes a heartbeat: it has shown who it is")
             name = list(user_counts(web))[0]
             context = zmq.Context()
             stranger = context.socket(zmq.DEALER)
@@ -216,6 +221,11 @@ def test_a_worker_says_that_it_cannot_reach_its_master():
             assert one.wait(90) == 0, one.describe()
 
 
+def requests_at(server, net):
+    log = subprocess.run([*net.on(0), "curl", "-s", server.url + "/__log"], check=True, capture_output=True, text=True).stdout
+    return int(re.search(r'"requests": (\d+)', log).group(1))
+
+
 def test_three_hosts_one_of_them_cut_off_for_ten_seconds(tmp_path):
     with Net() as net, locustfile(FILE) as on_master, locustfile(FILE) as on_one, locustfile(FILE) as on_two:
         with target(prefix=net.on(0), address="10.99.0.1") as server:
@@ -225,19 +235,18 @@ def test_three_hosts_one_of_them_cut_off_for_ten_seconds(tmp_path):
             with Process(command, prefix=net.on(0)) as boss:
                 with Process([KATYDID, "-f", on_one, "--worker", "--master-host", "10.99.0.1"], prefix=net.on(1)) as one, \
                         Process([KATYDID, "-f", on_two, "--worker", "--master-host", "10.99.0.1"], prefix=net.on(2)) as two:
-                    boss.wait_line("All users spawned")
-                    time.sleep(2)
+                    wait_for(lambda: requests_at(server, net) > 100, "load of all")
                     net.cut(2)
                     boss.wait_line(r"(?i)missing|lost")
-                    time.sleep(6)
+                    time.sleep(6)  # and it stays away
                     net.mend(2)
                     boss.wait_line(r"(?i)again|healed|return|back")
-                    time.sleep(2)
+                    before = requests_at(server, net)
+                    wait_for(lambda: requests_at(server, net) > before + 200, "load after that")
                     boss.signal(signal.SIGINT)
                     assert boss.wait() in (0, 1), boss.describe()  # requests of the cut host may have failed
                     assert one.wait(90) == 0 and two.wait(90) == 0, two.describe()
-            log = subprocess.run([*net.on(0), "curl", "-s", server.url + "/__log"], check=True, capture_output=True, text=True).stdout
-            seen = int(re.search(r'"requests": (\d+)', log).group(1))
+            seen = requests_at(server, net)
         row = csv_row(tmp_path / "out_stats.csv", "Aggregated")
         # requests that died on the cut wire failed without reaching the target
         assert int(row["Request Count"]) - int(row["Failure Count"]) <= seen <= int(row["Request Count"]) + cut_off(boss.stderr) + 20

@@ -9,7 +9,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from harness import BUILD, ROOT, Process, free_port, get_json, wait_for
+from harness import BUILD, ROOT, Process, free_port, get_json, sanitizer_env, wait_for
 
 RUN = [sys.executable, ROOT / "tests" / "support" / "run_example.py", BUILD]
 EXAMPLES = sorted(str(path.relative_to(ROOT / "locustfiles").with_suffix("")) for path in (ROOT / "locustfiles").rglob("[!_]*.py"))
@@ -26,7 +26,7 @@ def test_an_example_says_how_to_run_it(name):
 def test_each_kind_of_example_runs_with_its_server():
     def start(name):
         more = [] if name == "debug_one_user" else ["--headless", "-u", "2", "-t", "2s"]
-        with Process([*RUN, name, *more]) as run:
+        with Process([*RUN, name, *more], env=sanitizer_env() if name == "debug_one_user" else None) as run:
             return run.wait(120), run.stdout + run.stderr
 
     with ThreadPoolExecutor(4) as pool:

@@ -43,6 +43,7 @@ address, seen, listeners = "ADDRESS", {}, {}
 def names():
     s = socket.socket(type=socket.SOCK_DGRAM)
     s.bind(("127.0.0.1", 53))
+    seen["names"] = 0
     while True:
         q, who = s.recvfrom(512)
         end = q.index(b"\\0", 12) + 5
@@ -70,7 +71,8 @@ def serve(at, c):
 
 for what in ((names,), (target, "127.0.0.2"), (target, "127.0.0.3")):
     threading.Thread(target=what[0], args=what[1:], daemon=True).start()
-time.sleep(0.3)
+while len(listeners) < 2 or "names" not in seen:
+    time.sleep(0.01)
 run = subprocess.Popen([katydid, "-f", folder + "/names.py", "--headless", "-u", "4", "-r", "4", "-t", seconds, "--only-summary", "--csv", folder + "/out"],
                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 MEANWHILE

@@ -11,12 +11,14 @@ import sys
 import time
 
 import pytest
-from harness import BUILD, KATYDID, ROOT, VENV, run_katydid
+from harness import BUILD, KATYDID, ROOT, VENV, run_katydid, sanitizer_env
 
 
 def of_library(python, folder, path=""):
     env = {**{name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")},
            "PYTHONPATH": str(path), "HOME": str(folder)}
+    if path:
+        env.update(sanitizer_env())
     run = subprocess.run([python, ROOT / "tests" / "support" / "parser_actions.py", folder], capture_output=True, text=True, env=env)
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout.splitlines()[-1])

@@ -1,7 +1,7 @@
 """`-f -`: workers elsewhere get the locustfile from the master, with the modules it imports from its folder."""
 
 import pytest
-from harness import KATYDID, STOCK_LOCUST, Process, free_port
+from harness import KATYDID, STOCK_LOCUST, Process, free_port, signal
 
 MAIN = """\
 from locust import User, constant, events, task
@@ -49,12 +49,13 @@ def test_a_run_with_the_masters_file(tmp_path, master, workers, file, name):
         (here / path).write_text(text)
     port = free_port()
     own = ["--tenant", "acme"] if file == "main_test.py" else []
-    with Process([master, "--master", "-f", file, "--headless", "-u", 4, "-r", 4, "-t", 4, "--expect-workers", len(workers), "--only-summary",
+    with Process([master, "--master", "-f", file, "--headless", "-u", 4, "-r", 4, "--expect-workers", len(workers),
                   "--master-bind-port", port, *own], cwd=here) as lead:
         started = [Process([worker, "--worker", "-f", "-", "--master-port", port], cwd=there) for worker in workers]
         try:
-            code = lead.wait(90)
-            assert code == 0 and name in lead.stderr, lead.describe()
+            lead.wait_line(rf"X +{name} +[1-9]")  # in the table, every two seconds
+            lead.signal(signal.SIGINT)
+            assert lead.wait(90) == 0, lead.describe()
             for worker in started:
                 assert worker.wait(90) == 0, worker.describe()
         finally:
