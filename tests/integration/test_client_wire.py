@@ -45,8 +45,15 @@ def probe(command, kind, what, *cases):
     return json.loads(out.stdout)
 
 
-def both(kind, what):
-    return probe([VENV / "bin" / "python"], kind, what), probe([WORKER, "--python"], kind, what)
+def both(kind, what, *cases):
+    return probe([VENV / "bin" / "python"], kind, what, *cases), probe([WORKER, "--python"], kind, what, *cases)
+
+
+def differing(find, kind, what):
+    """What find() finds, and finds again when that alone is played once more: clients give up after a time, which a busy
+    machine may need."""
+    found = find(kind, *both(kind, what))
+    return found and find(kind, *both(kind, what, *sorted({name.partition("+")[0] if what == "answers" else name for name in found})))
 
 
 def trimmed(answer):
@@ -59,10 +66,7 @@ def was_read(seen):
     return seen["events"] and seen["events"][0][1] == "/first" and seen["events"][0][3] is None
 
 
-@pytest.mark.alone  # stock's client gives up after a time
-@pytest.mark.parametrize("kind", ["http", "fast"])
-def test_answers_that_stock_reads_are_read(kind):
-    theirs, ours = both(kind, "answers")
+def answers_read_otherwise(kind, theirs, ours):
     assert list(theirs) == list(ours)
     different = {}
     for name, stock in theirs.items():
@@ -74,6 +78,13 @@ def test_answers_that_stock_reads_are_read(kind):
                 different[name] = (stock, seen)
             elif kind == "http" and seen["first"]["reason"] != stock["first"]["reason"]:
                 different[name] = (stock, seen)
+    return different
+
+
+@pytest.mark.alone  # stock's client gives up after a time
+@pytest.mark.parametrize("kind", ["http", "fast"])
+def test_answers_that_stock_reads_are_read(kind):
+    different = differing(answers_read_otherwise, kind, "answers")
     assert not different, f"{list(different)}\n{json.dumps(different, indent=1)[:5000]}"
 
 
@@ -133,16 +144,20 @@ def unsendable(stock, ours):
     return is_raised and ours["seen"] == stock["seen"] and not ours["sent"] and not ours["events"]
 
 
-@pytest.mark.alone  # stock's client gives up after a time
-@pytest.mark.parametrize("kind", ["http", "fast"])
-def test_requests_go_out_as_those_of_stock(kind):
-    theirs, ours = both(kind, "requests")
+def requests_sent_otherwise(kind, theirs, ours):
     assert list(theirs) == list(ours)
-    assert ours["host '/'"]["sent"][0].startswith("GET /x HTTP/1.1")
-    different = {
+    slash = ours.get("host '/'")
+    assert not slash or slash["sent"][0].startswith("GET /x HTTP/1.1")
+    return {
         name: (stock, ours[name]) for name, stock in theirs.items()
         if ours[name] != stock and not differs_on_purpose(kind, name) and not unsendable(stock, ours[name])
     }
+
+
+@pytest.mark.alone  # stock's client gives up after a time
+@pytest.mark.parametrize("kind", ["http", "fast"])
+def test_requests_go_out_as_those_of_stock(kind):
+    different = differing(requests_sent_otherwise, kind, "requests")
     assert not different, f"{list(different)}\n{json.dumps(different, indent=1)[:5000]}"
 
 
