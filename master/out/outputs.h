@@ -52,6 +52,6 @@ struct output_state {
 };
 size_t outputs_list(struct outputs *all, struct output_state out[static OUTPUTS_MAX]);
 
-/* Ends the threads, waiting at most wait_s for what they are at, and frees everything; a thread that
- * is left behind does so when it comes to its end. NULL is fine. */
+/* Ends the threads, waiting at most wait_s for what they are at, and frees everything; a thread
+ * that is left behind does so when it comes to its end. NULL is fine. */
 void outputs_close(struct outputs *all, double wait_s);
