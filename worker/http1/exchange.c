@@ -32,11 +32,19 @@
 #define HEAD_KEPT 65536u       /* bytes of memory for heads; a longer one has it for itself */
 #define CONTINUE_WAIT_MS 1000u /* for a server that does not say whether it wants the body */
 
+/* A body that its owner gives piece by piece: what of it is on its way, as the wire has it. */
+struct pieces {
+    struct sbuf wire;
+    size_t sent;
+    bool is_last;
+};
+
 struct h1 { /* of one exchange */
     struct hresp parser;
     struct hresp_block *block;
-    const char *head; /* its head as text, until it is sent: the engine's, or own_head */
-    char *own_head;   /* NULL: it went out at once */
+    const char *head;      /* its head as text, until it is sent: the engine's, or own_head */
+    char *own_head;        /* NULL: it went out at once */
+    struct pieces *pieces; /* NULL: none was given */
     size_t head_len, head_sent, body_sent;
     int write_errno;      /* why writing was given up; 0 = it was not */
     bool is_writing_over; /* everything written, or given up after a failed write */
@@ -69,6 +77,9 @@ static int parts_left(const struct fetch *f, const struct h1 *h, struct iovec pa
     if (h->body_sent < r->body_len && !f->is_body_held)
         parts[count++] =
             (struct iovec){(char *)(uintptr_t)r->body + h->body_sent, r->body_len - h->body_sent};
+    else if (h->pieces && h->pieces->sent < h->pieces->wire.len)
+        parts[count++] = (struct iovec){h->pieces->wire.data + h->pieces->sent,
+                                        h->pieces->wire.len - h->pieces->sent};
     return count;
 }
 
@@ -78,6 +89,8 @@ static void advance(struct h1 *h, size_t n)
     const size_t of_head = n < head_left ? n : head_left;
     h->head_sent += of_head;
     h->body_sent += n - of_head;
+    if (h->pieces)
+        h->pieces->sent += n - of_head;
 }
 
 static void sent_all(struct fetch *f)
@@ -100,6 +113,13 @@ static void await_continue(struct fetch *f)
     f->last_io_ns = f->response.times.sent_last = clk_mono_ns();
     fetch_start_phase(f, is_short ? limit_ms : CONTINUE_WAIT_MS, f->last_io_ns);
     conn_watch(f->conn, EV_READ);
+}
+
+static void want_piece(struct fetch *f)
+{
+    f->is_piece_wanted = true;
+    conn_watch(f->conn, EV_READ);
+    fetch_tell(f, FETCH_WANTED);
 }
 
 /* False when that ended the exchange. */
@@ -155,9 +175,29 @@ static bool write_on(struct fetch *f)
     }
     if (f->is_body_held)
         await_continue(f);
+    else if (f->request.is_in_pieces && !(h->pieces && h->pieces->is_last))
+        want_piece(f);
     else
         sent_all(f);
     return true;
+}
+
+static void give(struct fetch *f, const void *bytes, size_t len)
+{
+    struct h1 *h = h1_of(f);
+    if (!h->pieces)
+        h->pieces = mem_zalloc(sizeof *h->pieces);
+    struct sbuf *wire = &h->pieces->wire;
+    const bool is_chunked = f->request.is_chunked;
+    sbuf_clear(wire);
+    h->pieces->sent = 0;
+    h->pieces->is_last = len == 0;
+    if (is_chunked)
+        sbuf_addf(wire, "%zx\r\n", len);
+    sbuf_add(wire, bytes, len);
+    if (is_chunked)
+        sbuf_adds(wire, "\r\n");
+    write_on(f);
 }
 
 static bool send_body(struct fetch *f)
@@ -320,6 +360,8 @@ static bool may_be_taken(struct fetch *f, bool is_eof)
 static bool send_again(struct fetch *f, bool is_eof)
 {
     const bool was_kept = f->conn->has_served;
+    if (h1_of(f)->pieces)
+        return false;
     if (f->response.times.first_byte || !(was_kept || f->request.resends_on_new))
         return false;
     const bool is_safe = was_kept && !may_be_taken(f, is_eof);
@@ -468,6 +510,9 @@ static void drop(struct fetch *f)
     hresp_fini(&h->parser);
     engine_block_put(f->engine, h->block);
     free(h->own_head);
+    if (h->pieces)
+        sbuf_fini(&h->pieces->wire);
+    free(h->pieces);
 }
 
 const struct protocol http1 = {
@@ -476,6 +521,7 @@ const struct protocol http1 = {
     .state_size = sizeof(struct h1),
     .send = send_request,
     .send_body = send_body,
+    .give = give,
     .event = on_event,
     .is_stale = is_stale,
     .leave = leave,

@@ -99,6 +99,7 @@ enum fetch_event {
     FETCH_DATA = 4, /* there is body to read */
     FETCH_END = 8,
     FETCH_ERROR = 16,
+    FETCH_WANTED = 32, /* the next piece of a body that comes in pieces: fetch_give */
     FETCH_OVER = FETCH_END | FETCH_ERROR,
     FETCH_READABLE = FETCH_HEAD | FETCH_DATA | FETCH_OVER,
 };
@@ -128,18 +129,19 @@ struct fetch_request {
     const struct fetch_header *headers; /* in the order and spelling in which they are sent */
     size_t header_count;
     struct fetch_kept *kept; /* of this list; NULL = it is of this request only */
-    const void *body;        /* its source: NULL, or all of it, which may have to be read again */
+    const void *body;        /* NULL, or all of it, which may have to be read again */
     size_t body_len;
-    unsigned events;     /* FETCH_… that are told */
-    unsigned resends;    /* how often it may be sent again when a connection that was kept ends
-                            before any byte of the answer, though the server may have it */
-    bool resends_on_new; /* so too on a connection that was made for it */
-    bool
-        awaits_continue; /* the head asks (Expect) whether the body is wanted: the body follows when
-                            the server says 100, or nothing for a while; not after a final answer */
-    bool is_forwarded;   /* by a proxy, which is told the authority */
-    bool head_only;      /* HEAD: no body in the answer whatever its headers say */
-    bool keep_encoded;   /* do not decompress (requests' stream with raw) */
+    bool is_in_pieces;    /* the body comes by fetch_give, once: begun, it is never sent again */
+    bool is_chunked;      /* of such a one: of no length that is known, ended by the protocol */
+    unsigned events;      /* FETCH_… that are told */
+    unsigned resends;     /* how often it may be sent again when a connection that was kept ends
+                             before any byte of the answer, though the server may have it */
+    bool resends_on_new;  /* so too on a connection that was made for it */
+    bool awaits_continue; /* the head asks (Expect) whether the body is wanted: it follows when the
+                             server says 100, or nothing for a while; not after a final answer */
+    bool is_forwarded;    /* by a proxy, which is told the authority */
+    bool head_only;       /* HEAD: no body in the answer whatever its headers say */
+    bool keep_encoded;    /* do not decompress (requests' stream with raw) */
     enum fetch_body_mode mode;
     uint32_t connect_timeout_ms; /* 0 = none */
     uint32_t read_timeout_ms;    /* between two reads, as requests means it; 0 = none */
@@ -172,6 +174,9 @@ struct fetch_response {     /* borrowed from the fetch; valid until fetch_free *
  * and nothing will be told. */
 struct fetch *fetch_start(struct fetch_pool *p, const struct fetch_request *r, fetch_event_cb *told,
                           void *arg);
+/* Of a body in pieces: may the next be given? That piece, borrowed for the call; none: the end. */
+bool fetch_wants_piece(const struct fetch *f);
+void fetch_give(struct fetch *f, const void *bytes, size_t len);
 /* Over, or of a stream, its head is there. */
 bool fetch_is_done(const struct fetch *f);
 const struct fetch_response *fetch_response(const struct fetch *f);

@@ -40,9 +40,11 @@ static void on_total(struct deadline *d)
     timed_out(f, FETCH_TOTAL_TIMEOUT);
 }
 
-/* A streamed body that its reader leaves alone is not late. */
+/* A streamed body that its reader leaves alone is not late, nor is who waits for its owner. */
 static bool is_awaited(const struct fetch *f)
 {
+    if (f->is_piece_wanted)
+        return false;
     return !f->has_head || f->request.mode == FETCH_COLLECT || f->is_reader_waiting;
 }
 
@@ -128,7 +130,8 @@ void fetch_run(struct fetch *f)
 {
     f->protocol = f->conn->protocol;
     f->state = FETCH_IS_RUNNING;
-    f->is_body_held = f->request.awaits_continue && f->request.body_len;
+    f->is_body_held =
+        f->request.awaits_continue && (f->request.body_len || f->request.is_in_pieces);
     f->response.was_reused = f->conn->has_served;
     f->protocol->send(f);
 }
@@ -148,7 +151,7 @@ void fetch_start_over(struct fetch *f)
     const size_t state_size = f->protocol->state_size;
     drop_state(f);
     memset(fetch_state(f), 0, state_size);
-    f->response.was_sent = false;
+    f->response.was_sent = f->is_piece_wanted = false;
     deadline_clear(&f->phase_deadline);
     *t = (struct fetch_times){.start = t->start};
     conn_release(c, f, false);
@@ -172,7 +175,7 @@ void fetch_tell(struct fetch *f, enum fetch_event what)
 {
     if (f->is_starting || !(f->request.events & what))
         return;
-    if (f->request.mode == FETCH_STREAM && what != FETCH_SENT) {
+    if (f->request.mode == FETCH_STREAM && !(what & (FETCH_SENT | FETCH_WANTED))) {
         if (!f->is_reader_waiting)
             return;
         f->is_reader_waiting = false;
@@ -186,6 +189,22 @@ void fetch_tell_end(struct fetch *f)
 }
 
 /* ---- the owner's calls ---- */
+
+bool fetch_wants_piece(const struct fetch *f)
+{
+    return f->is_piece_wanted && f->state == FETCH_IS_RUNNING;
+}
+
+void fetch_give(struct fetch *f, const void *bytes, size_t len)
+{
+    HANDLE_IS(f, FETCH_TAG);
+    assert(fetch_wants_piece(f));
+    f->is_piece_wanted = false;
+    f->last_io_ns = clk_mono_ns();
+    f->is_starting = true;
+    f->protocol->give(f, bytes, len);
+    f->is_starting = false;
+}
 
 bool fetch_is_done(const struct fetch *f)
 {

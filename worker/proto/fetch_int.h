@@ -149,8 +149,9 @@ struct fetch {
     char *own_text; /* memory of response.text */
     struct deadline phase_deadline, total_deadline;
     uint8_t state;
-    bool is_starting;  /* within fetch_start: nobody is told */
-    bool is_body_held; /* until the server says that it wants it */
+    bool is_starting;     /* within fetch_start or fetch_give: nobody is told */
+    bool is_body_held;    /* until the server says that it wants it */
+    bool is_piece_wanted; /* of the body, from the owner */
     bool has_head, is_body_whole, has_length, is_undecodable;
     bool is_reader_waiting; /* streaming: the owner waits to be told */
     bool has_more_decoded;  /* streaming: the decoder can go on without input */

@@ -33,6 +33,8 @@ struct protocol {
     void (*send)(struct fetch *f);
     /* A body that was held until the server wants it. False when that ended the exchange. */
     bool (*send_body)(struct fetch *f);
+    /* The piece of the body that was wanted (f->is_piece_wanted); none is its end. */
+    void (*give)(struct fetch *f, const void *bytes, size_t len);
     /* The connection's event, also while there is no exchange on it. */
     void (*event)(struct conn *c, short what);
     /* There was nothing on it for a while: is it of no use any more? */

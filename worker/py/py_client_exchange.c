@@ -93,11 +93,51 @@ void exchange_take_method(struct fetch_request *q, const struct response *r)
     allow_resends(q, r->session, r->asked->is_idempotent);
 }
 
-int exchange_run(struct response *r, struct fetch_request *q)
+static int next_piece(PyObject *source, PyObject **piece)
+{
+    *piece = PyIter_Next(source);
+    if (!*piece)
+        return PyErr_Occurred() ? -1 : 0;
+    if (PyBytes_Check(*piece))
+        return 0;
+    PyErr_SetString(PyExc_TypeError, "the pieces of a body are bytes");
+    Py_CLEAR(*piece);
+    return -1;
+}
+
+/* Gives the body as it is wanted. What the source does in between may take its time: the exchange
+ * may be over then, or have begun anew. */
+static int feed(struct response *r, PyObject *source)
+{
+    PyObject *piece = NULL; /* NULL: the end */
+    bool is_at_hand = false;
+    int rc = 0;
+    while (rc == 0 && !fetch_is_done(r->fetch)) {
+        if (!fetch_wants_piece(r->fetch)) {
+            rc = wait_done(r);
+        } else if (!is_at_hand) {
+            rc = next_piece(source, &piece);
+            is_at_hand = !piece || PyBytes_GET_SIZE(piece);
+        } else {
+            fetch_give(r->fetch, piece ? PyBytes_AS_STRING(piece) : NULL,
+                       piece ? (size_t)PyBytes_GET_SIZE(piece) : 0);
+            is_at_hand = false;
+        }
+        if (!is_at_hand)
+            Py_CLEAR(piece);
+    }
+    Py_XDECREF(piece);
+    return rc;
+}
+
+/* source: an iterator over the body, or NULL. */
+static int run(struct response *r, struct fetch_request *q, PyObject *source)
 {
     q->events = q->mode == FETCH_STREAM ? FETCH_READABLE : FETCH_OVER;
+    if (source)
+        q->events |= FETCH_WANTED;
     r->fetch = fetch_start(r->pool->pool, q, on_event, r);
-    const int ended = fetch_is_done(r->fetch) ? 0 : wait_done(r);
+    const int ended = source ? feed(r, source) : fetch_is_done(r->fetch) ? 0 : wait_done(r);
     count_resent(r);
     if (ended < 0) {
         count_ended(r);
@@ -114,6 +154,11 @@ int exchange_run(struct response *r, struct fetch_request *q)
     if (last > t->start)
         r->duration_ns += last - t->start;
     return 0;
+}
+
+int exchange_run(struct response *r, struct fetch_request *q)
+{
+    return run(r, q, NULL);
 }
 
 bool exchange_failed(const struct response *r)
@@ -145,11 +190,18 @@ PyObject *exchange_error(struct response *r)
 
 /* ---- for pylib ------------------------------------------------------------------------------ */
 
-static int take_payload(struct response *r, PyObject *body, struct fetch_request *q)
+/* *source: new; the iterator over a body that is not there as a whole. */
+static int take_payload(struct response *r, PyObject *body, struct fetch_request *q,
+                        PyObject **source)
 {
     if (body == Py_None)
         return 0;
     r->payload = Py_NewRef(body);
+    if (!PyBytes_Check(body) && !PyUnicode_Check(body)) {
+        q->is_in_pieces = true;
+        *source = PyObject_GetIter(body);
+        return *source ? 0 : -1;
+    }
     if (PyBytes_Check(body)) {
         q->body = PyBytes_AS_STRING(body);
         q->body_len = (size_t)PyBytes_GET_SIZE(body);
@@ -191,28 +243,31 @@ static void note_ended(struct response *r, PyObject *account)
 }
 
 /* exchange(session, cls, method, root, target, headers, body, stream, connect, read, verify, cert,
- * proxy, timeout, decode_stream, account, awaits_continue) → response. headers: a list of pairs of
- * bytes, sent as they are. A failure is in the response, as `response._failure()`. Nothing is
+ * proxy, timeout, decode_stream, account, awaits_continue, chunked) → response. headers: a list of
+ * pairs of bytes, sent as they are. body: None, bytes, str, or what gives bytes piece by piece, in
+ * chunks if `chunked`. A failure is in the response, as `response._failure()`. Nothing is
  * counted here: what there is to count is noted in the caller's account (_http/account.py). */
 PyObject *exchange_call(PyObject *module, PyObject *args, PyObject *kwargs)
 {
     static const char *const names[] = {
         "session", "cls",     "method",        "root",    "target",          "headers",
         "body",    "stream",  "connect",       "read",    "verify",          "cert",
-        "proxy",   "timeout", "decode_stream", "account", "awaits_continue", NULL};
+        "proxy",   "timeout", "decode_stream", "account", "awaits_continue", "chunked",
+        NULL};
     (void)module;
     struct session *s = NULL;
     PyTypeObject *cls = NULL;
     PyObject *method = NULL, *root = NULL, *target = NULL, *pairs = NULL, *body = Py_None;
     PyObject *verify = Py_True, *cert = Py_None, *proxy = Py_None, *timeout = Py_None;
     PyObject *account = Py_None;
-    int is_stream = 0, is_decoded = 0, awaits_continue = 0;
+    int is_stream = 0, is_decoded = 0, awaits_continue = 0, is_chunked = 0;
+    PyObject *source = NULL;
     double connect = 0, read = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!UUUO!O|$pddOOOOpOp", KEYWORD_NAMES(names),
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!UUUO!O|$pddOOOOpOpp", KEYWORD_NAMES(names),
                                      session_type, &s, &PyType_Type, &cls, &method, &root, &target,
                                      &PyList_Type, &pairs, &body, &is_stream, &connect, &read,
                                      &verify, &cert, &proxy, &timeout, &is_decoded, &account,
-                                     &awaits_continue))
+                                     &awaits_continue, &is_chunked))
         return NULL;
     if (!site_is_loop_thread())
         return PyErr_Format(PyExc_RuntimeError,
@@ -238,17 +293,20 @@ PyObject *exchange_call(PyObject *module, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     struct fetch_request q = {.awaits_continue = awaits_continue,
+                              .is_chunked = is_chunked,
                               .mode = is_stream ? FETCH_STREAM : FETCH_COLLECT,
                               .keep_encoded = is_stream && !is_decoded,
                               .connect_timeout_ms = call_milliseconds(connect),
                               .read_timeout_ms = call_milliseconds(read)};
     asked_request(r, &q);
     exchange_take_method(&q, r);
-    if (take_payload(r, body, &q) < 0 || exchange_run(r, &q) < 0 || note(r, account) < 0) {
+    const bool is_well =
+        take_payload(r, body, &q, &source) == 0 && run(r, &q, source) == 0 && note(r, account) == 0;
+    if (!is_well) {
         note_ended(r, account);
-        Py_DECREF(r);
-        return NULL;
+        Py_CLEAR(r);
     }
+    Py_XDECREF(source);
     return (PyObject *)r;
 }
 

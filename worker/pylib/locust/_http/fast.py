@@ -21,7 +21,7 @@ from .fast_parts import (
     Headers,
     LocustBadStatusCode,
 )
-from .fast_wire import fast_fields, request_target
+from .fast_wire import Pieces, fast_fields, request_target
 from .plain import complete_url
 
 USER_AGENT = "python/gevent-http-client-2.6.1"
@@ -220,7 +220,8 @@ class FastHttpSession(_katydid.Session):
             cookies = self._cookie_header(parts.hostname, request_target(parts), parts.scheme == "https")
             if cookies:
                 headers["Cookie"] = cookies
-        length = len(body.encode() if isinstance(body, str) else body or b"")
+        is_read = isinstance(body, Pieces)
+        length = body.length or 0 if is_read else len(body.encode() if isinstance(body, str) else body or b"")
         return fast_fields(method, root, headers, length, is_chunked)
 
     def _most_redirects(self, kwargs):

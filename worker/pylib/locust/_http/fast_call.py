@@ -30,6 +30,7 @@ from .fast_parts import (
     keep_content,
 )
 from .fast_wire import (
+    Pieces,
     encode_body,
     encode_files,
     redirected,
@@ -251,6 +252,7 @@ class _Chain:
             decode_stream=True,
             account=self.account,
             awaits_continue=self.awaits_continue and body is not None,
+            chunked=isinstance(body, Pieces) and body.length is None,
         )
         response.url = url
         if response._failure() is None:

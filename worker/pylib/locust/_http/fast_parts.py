@@ -305,7 +305,7 @@ def make_fast_request(response):
         body = body.decode("utf-8", "surrogateescape")  # as a json= is to be read
     elif isinstance(body, str) and headers.get("Content-Type") in _TYPES_OF_TEXT:
         body = body.encode()  # a text whose type the client chose is kept as what was sent
-    return FastRequest(response.url, method, headers, body)
+    return FastRequest(response.url, method, headers, getattr(body, "body", body))
 
 
 # Past FastResponse._content(), a method that geventhttpclient's response has under this name.

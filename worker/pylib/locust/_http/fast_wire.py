@@ -2,6 +2,7 @@
 """Requests of a FastHttpSession as geventhttpclient writes them: targets, bodies, heads, redirects."""
 
 import os
+import stat
 import re
 from urllib.parse import ParseResult, urlparse
 
@@ -97,18 +98,70 @@ def _blocks(body):
     return iter(body)
 
 
-def chunked(body):
-    """The body in chunks; of no size for what has none."""
-    parts = []
-    for block in _blocks(body) if body else ():
-        if isinstance(block, str):
-            block = block.encode()
-        elif not isinstance(block, (bytes, bytearray, memoryview)):
-            raise TypeError(f"parts of a body must be bytes or str, not {type(block).__name__}")
-        block = bytes(block)
-        if block:
-            parts.append(b"%x\r\n%b\r\n" % (len(block), block))
-    return b"".join([*parts, b"0\r\n\r\n"])
+def _place(body):
+    """Where a file stands; None for what cannot go back there."""
+    try:
+        return body.tell() if body.seekable() else None
+    except (AttributeError, OSError):
+        return None
+
+
+KEPT_MAX = 1 << 20  # bytes of a body that can be read only once, for a redirect that wants it again
+
+
+class Pieces:
+    """A body that is read while it is sent: in chunks, or as many bytes as are announced."""
+
+    def __init__(self, body, length=None):
+        self.body, self.length = body, length
+        self._start = _place(body)
+        self._kept, self._kept_bytes = None, 0
+        if body and not hasattr(body, "read"):
+            iter(body)  # what is no body is refused before anything is sent
+
+    def __iter__(self):
+        if self._start is not None:
+            self.body.seek(self._start)
+        elif self._kept is not None:
+            return self._again()
+        self._kept = []
+        return self._read()
+
+    def _read(self):
+        left = self.length
+        for block in _blocks(self.body) if self.body else ():
+            if isinstance(block, str):
+                block = block.encode()
+            elif not isinstance(block, (bytes, bytearray, memoryview)):
+                raise TypeError(f"parts of a body must be bytes or str, not {type(block).__name__}")
+            block = bytes(block) if left is None else bytes(block[:left])
+            if left is not None:
+                left -= len(block)
+            self._keep(block)
+            yield block
+
+    def _keep(self, block):
+        self._kept_bytes += len(block)
+        if self._start is None and self._kept_bytes <= KEPT_MAX:
+            self._kept.append(block)
+        else:
+            self._kept = []
+
+    def _again(self):
+        if self._kept_bytes > KEPT_MAX:
+            raise ValueError("a redirect wants a body again that can be read only once")
+        return iter(self._kept)
+
+
+def _file_left(body):
+    """How many bytes of a file of bytes are left to read; None where that cannot be said."""
+    try:
+        status = os.fstat(body.fileno())
+        at = body.tell()
+    except (AttributeError, OSError):
+        return None
+    is_plain = stat.S_ISREG(status.st_mode) and isinstance(body.read(0), bytes)
+    return max(status.st_size - at, 0) if is_plain else None
 
 
 def _is_chunked(headers):
@@ -129,20 +182,22 @@ def _as_bytes(body):
 
 
 def encode_body(body, headers):
-    """(bytes or None, whether the client chose chunks): what a body of any kind is sent as."""
+    """(bytes, Pieces or None; whether the client chose chunks): what a body of any kind is sent as."""
     whole = b"" if body is None else _as_bytes(body)
     if _is_chunked(headers):
         headers.discard("Content-Length")
-        return chunked(body if whole is None else whole), False
+        return Pieces(body if whole is None else whole), False
     if whole is not None:
         return whole or None, False
     if _length(body) is None:
         headers.discard("Content-Length")
-        return chunked(body), True
+        return Pieces(body), True
     if not body:
         return None, False
     if not hasattr(body, "read"):
         raise AttributeError(f"{type(body).__name__!r} object has no attribute 'read'")
+    if (left := _file_left(body)) and _place(body) is not None:
+        return Pieces(body, left), False
     data = body.read()
     return data.encode() if isinstance(data, str) else data, False
 

@@ -3,7 +3,7 @@
 
 requests prepares it, follows its redirects, calls its hooks and auth objects; only the sending is
 ours: LocustHttpAdapter hands each prepared request to the C core, on the session's own connections.
-What the core cannot send either (streamed uploads, SOCKS, TLS to a proxy) and what goes to an
+What the core cannot send either (SOCKS, TLS to a proxy) and what goes to an
 adapter that the user mounted is sent by urllib3.
 """
 
@@ -453,9 +453,24 @@ def _can_send(headers, body, proxy):
         return False
     if proxy and not prepend_scheme_if_needed(proxy, "http").startswith("http://"):
         return False
-    if "expect" in headers or ("transfer-encoding" in headers and body is not None):
+    if "expect" in headers:
         return False
-    return body is None or isinstance(body, (bytes, str))
+    if body is None or isinstance(body, (bytes, str)):
+        return body is None or "transfer-encoding" not in headers
+    return "content-length" in headers or _is_chunked(headers)
+
+
+def _is_chunked(headers):
+    return headers.get("transfer-encoding") == "chunked"
+
+
+def _pieces(body):
+    """What is sent piece by piece, as http.client reads it."""
+    is_file = hasattr(body, "read")
+    for block in iter(lambda: body.read(16384) or b"", b"") if is_file else body:
+        if isinstance(block, str):
+            block = block.encode("latin-1" if is_file else "utf-8")
+        yield memoryview(block).tobytes()
 
 
 def _limits(timeout):
@@ -502,7 +517,8 @@ def _send(adapter, request, body, stream, timeout, verify, cert, proxy):
         root,
         target,
         fields_of(request.method, target, root, headers),
-        body=b"0\r\n\r\n" if "transfer-encoding" in headers else body,  # no chunks
+        body=_body_sent(headers, body),
+        chunked=_is_chunked(headers),
         stream=bool(stream),
         connect=connect,
         read=read,
@@ -519,6 +535,12 @@ def _send(adapter, request, body, stream, timeout, verify, cert, proxy):
     if failure is not None:
         raise failure
     return response
+
+
+def _body_sent(headers, body):
+    if body is None:
+        return b"0\r\n\r\n" if "transfer-encoding" in headers else None  # no chunks
+    return body if isinstance(body, (bytes, str)) else _pieces(body)
 
 
 def _response_class():
