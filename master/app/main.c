@@ -48,7 +48,7 @@ static int open_log(const struct options *o)
 static void print_version(void)
 {
     char *words = options_version();
-    children_become_version(words);
+    children_exec_version(words);
     puts(words);
     free(words);
 }
@@ -70,7 +70,7 @@ static int run(const struct options *o)
     if (code)
         return exit_code_as(o->is_locust, code);
     if (o->worker || o->list || o->show_task_ratio || o->show_task_ratio_json)
-        return master_become_worker(o);
+        return master_run_worker(o);
     return master_run(o);
 }
 

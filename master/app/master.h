@@ -9,4 +9,4 @@ int master_run(const struct options *o);
 
 /* --worker, --list, --show-task-ratio: becomes katydid-worker, or the parent of several. Returns
  * only the exit code of those, or of a failure. */
-int master_become_worker(const struct options *o);
+int master_run_worker(const struct options *o);

@@ -100,7 +100,7 @@ static int start_all(struct children *c, const struct child_config *config, int 
     return parent(c);
 }
 
-int master_become_worker(const struct options *o)
+int master_run_worker(const struct options *o)
 {
     struct children children;
     struct sbuf endpoint = {0};
@@ -126,7 +126,7 @@ int master_become_worker(const struct options *o)
     else if (o->worker && getpid() == 1) /* somebody has to wait for what users' code leaves */
         code = start_all(&children, &config, 1);
     else
-        fail(children_become(&children, &config));
+        fail(children_exec(&children, &config));
     free(options);
     sbuf_fini(&endpoint);
     children_close(&children);

@@ -249,7 +249,7 @@ int children_start(struct children *c, const struct child_config *config, char *
     return pid > 0 ? 0 : -1;
 }
 
-void children_become_version(const char *words)
+void children_exec_version(const char *words)
 {
     char *program = find_program();
     execl(program, program, "--version", words, (char *)NULL);
@@ -258,7 +258,7 @@ void children_become_version(const char *words)
 
 /* Nobody is left to remove the folder when we become the worker; the file, whose name is unique
  * and which only we may read, is removed by its reader. */
-char *children_become(struct children *c, const struct child_config *config)
+char *children_exec(struct children *c, const struct child_config *config)
 {
     struct sbuf json = {0}, path = {0};
     sbuf_addf(&path, "%s.XXXXXX", c->folder);

@@ -58,9 +58,9 @@ void children_may_speak(const struct children *c, bool may);
 bool children_refusal(const struct children *c, struct sbuf *out);
 void children_forget_refusal(const struct children *c);
 /* Becomes `katydid-worker --version WORDS`: returns only on failure. */
-void children_become_version(const char *words);
+void children_exec_version(const char *words);
 /* Becomes the worker: returns only on failure, with a sentence. */
-char *children_become(struct children *c, const struct child_config *config);
+char *children_exec(struct children *c, const struct child_config *config);
 
 /* After SIGCHLD: the next child that ended, each once; NULL when there is no more. */
 struct child *children_reap(struct children *c);

@@ -510,9 +510,10 @@ static void drop(struct fetch *f)
     hresp_fini(&h->parser);
     engine_block_put(f->engine, h->block);
     free(h->own_head);
-    if (h->pieces)
+    if (h->pieces) {
         sbuf_fini(&h->pieces->wire);
-    free(h->pieces);
+        free(h->pieces);
+    }
 }
 
 const struct protocol http1 = {
