@@ -12,47 +12,12 @@
 #include <errno.h>
 #include <jansson.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #define SPAN_MAX_S 3.2e9 /* a hundred years */
-
-/* Texts of strangers reach the terminal: control characters and noise become "?". */
-static void print_clean(const char *text)
-{
-    for (size_t n; *text; text += n) {
-        bool is_control = ((unsigned char)*text < 0x20 && *text != '\n') || *text == 0x7f;
-        n = is_control ? 0 : utf8_next(text, strnlen(text, 4), NULL);
-        if (n > 0) {
-            fwrite(text, 1, n, stderr);
-        } else {
-            fputc('?', stderr);
-            n = 1;
-        }
-    }
-}
-
-const char *options_program(void)
-{
-    return strcmp(program_invocation_short_name, "locust") == 0 ? "locust" : "katydid";
-}
-
-int option_error(const char *format, ...)
-{
-    struct sbuf b = {0};
-    va_list args;
-    va_start(args, format);
-    sbuf_addv(&b, format, args);
-    va_end(args);
-    fprintf(stderr, "%s: error: ", options_program());
-    print_clean(b.data ? b.data : "");
-    fputc('\n', stderr);
-    sbuf_fini(&b);
-    return 2;
-}
 
 static int reject(const struct option_def *d, const char *label, const char *what, const char *text)
 {

@@ -11,11 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool options_is_locust(void)
-{
-    return strcmp(options_program(), "locust") == 0;
-}
-
 int option_refuse(int code, const char *words, const char *mend)
 {
     if (options_is_locust())

@@ -9,9 +9,7 @@
 #include "master/data/timeline_levels.h"
 #include "master/web/figures.h"
 
-#include <assert.h>
 #include <math.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -40,69 +38,11 @@ static void add_next(struct sbuf *out, double number)
 
 /* -- parts -- */
 
-#define SHOWN_ID(field, name) "\"" name "\""
-#define SHOWN_COUNT(field, name, from, unit, label, width, meaning) ",\"" name "\""
-#define SHOWN_NUMBER(field, name, unit, label, width, meaning) ",\"" name "\""
-#define SHOWN_QUANTILE(field, name, of, share, unit, label, width, meaning) ",\"" name "\""
-const char feed_row_columns[] = "["
-#include "common/metric/columns.def"
-                                "]";
 static const char POINT_COLUMNS[] =
     "[\"second\",\"rps\",\"fail_rps\",\"p50\",\"p95\",\"p99\",\"mean\",\"users\",\"target\"]";
 static const char WORKER_COLUMNS[] =
     "[\"id\",\"index\",\"state\",\"users\",\"cpu\",\"memory\",\"lag\",\"is_katydid\",\"requests\","
     "\"rps\",\"lag_p99\",\"fds\",\"connections\",\"cpu_limit\",\"throttled\"]";
-
-static const struct {
-    enum { ID, COUNT, NUMBER } kind;
-    size_t offset;
-} ROW_COLUMNS[] = {
-#define SHOWN_ID(field, name) {ID, offsetof(struct view_row, field)},
-#define SHOWN_COUNT(field, name, from, unit, label, width, meaning)                                \
-    {COUNT, offsetof(struct view_row, field)},
-#define SHOWN_NUMBER(field, name, unit, label, width, meaning)                                     \
-    {NUMBER, offsetof(struct view_row, field)},
-#define SHOWN_QUANTILE(field, name, of, share, unit, label, width, meaning)                        \
-    {NUMBER, offsetof(struct view_row, field)},
-#include "common/metric/columns.def"
-};
-static_assert(sizeof ROW_COLUMNS / sizeof *ROW_COLUMNS == FEED_COLUMNS, "each has its bit");
-
-/* Three digits or more: below 100 what is shown of it, from there on whole numbers. */
-static double cut_to_digits(double number)
-{
-    double size = fabs(number);
-    if (size >= 100)
-        return round(number);
-    if (size >= 10)
-        return round(number * 10) / 10;
-    return size >= 1 ? round(number * 100) / 100 : number;
-}
-
-/* columns 0: all of them, uncut. */
-static void add_row(struct sbuf *out, const struct view_row *r, uint64_t columns)
-{
-    uint64_t left = columns != 0 ? columns : FEED_COLUMNS_ALL;
-    for (char before = '['; left != 0; left &= left - 1, before = ',') {
-        unsigned i = (unsigned)__builtin_ctzll(left);
-        const void *value = (const char *)r + ROW_COLUMNS[i].offset;
-        sbuf_addc(out, before);
-        if (ROW_COLUMNS[i].kind == ID)
-            sbuf_add_u64(out, *(const uint32_t *)value);
-        else if (ROW_COLUMNS[i].kind == COUNT)
-            sbuf_add_u64(out, *(const uint64_t *)value);
-        else if (columns == 0)
-            sbuf_add_decimal(out, *(const double *)value);
-        else
-            sbuf_add_decimal(out, cut_to_digits(*(const double *)value));
-    }
-    sbuf_addc(out, ']');
-}
-
-void feed_row(struct sbuf *out, const struct view_row *r)
-{
-    add_row(out, r, 0);
-}
 
 static void add_point(struct sbuf *out, const struct view_point *p)
 {
@@ -264,7 +204,7 @@ static void add_changed_rows(struct sbuf *out, const struct view *v, const struc
         if (!is_first)
             sbuf_addc(out, ',');
         is_first = false;
-        add_row(out, &v->rows[i], mark->columns);
+        feed_columns(out, &v->rows[i], mark->columns);
     }
     sbuf_addc(out, ']');
 }

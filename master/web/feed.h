@@ -37,6 +37,8 @@ void feed_hello(const struct view *v, struct sbuf *out);
 void feed_tick(const struct view *v, struct feed_mark *mark, struct sbuf *out);
 extern const char feed_row_columns[]; /* a JSON array */
 void feed_row(struct sbuf *out, const struct view_row *r);
+/* Bit n is column n; 0: all of them, uncut. */
+void feed_columns(struct sbuf *out, const struct view_row *r, uint64_t columns);
 void feed_exception_list(const struct view *v, struct sbuf *out); /* a JSON array */
 void feed_exceptions(const struct view *v, struct sbuf *out);
 void feed_series(const struct view *v, struct sbuf *out);

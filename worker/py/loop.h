@@ -2,8 +2,9 @@
 #pragma once
 /* loop: gevent's event loop interface on libevent; shared by loop*.c, watcher*.c and hub.c only.
  *
- * One turn: callbacks (run_callback), poll without the GIL, then with it what the poll made ready.
- * libevent's callbacks only put watchers and parks on the ready list.
+ * One type in several files, which call each other in a circle. One turn: callbacks (run_callback),
+ * poll without the GIL, then with it what the poll made ready. libevent's callbacks only put
+ * watchers and parks on the ready list.
  * The loop of the main thread works on hub_base(); each further thread has a base of its own.
  * A base and its ready list belong to the loop's thread. Callbacks and async watchers may be added
  * by any thread that holds the GIL; a thread that is not the loop's wakes it through an eventfd.
