@@ -125,10 +125,23 @@ void proto_relay(struct sbuf *out, struct slice type, struct slice data, const c
     put(&pk, node);
 }
 
+static void put_list(msgpack_packer *pk, const char *key, char *const *list)
+{
+    size_t count = 0;
+    while (list[count])
+        count++;
+    put(pk, key);
+    msgpack_pack_array(pk, count);
+    for (size_t i = 0; i < count; i++)
+        put(pk, list[i]);
+}
+
 void proto_spawn(struct sbuf *out, const char *node, const struct spawn_order *o)
 {
     msgpack_packer pk = begin(out, "spawn");
-    msgpack_pack_map(&pk, 7);
+    msgpack_pack_map(&pk, o->series_tags ? 8 : 7);
+    if (o->series_tags)
+        put_list(&pk, "series_tags", o->series_tags);
     put(&pk, "timestamp");
     msgpack_pack_double(&pk, o->timestamp);
     put(&pk, "sequence");

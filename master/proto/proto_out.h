@@ -30,7 +30,8 @@ struct spawn_order {
     size_t class_count;
     const char *const *names;
     const unsigned *counts;
-    struct slice options; /* msgpack map, or empty */
+    struct slice options;     /* msgpack map, or empty */
+    char *const *series_tags; /* keys, or key=value; ends with NULL; or NULL */
 };
 void proto_spawn(struct sbuf *out, const char *node, const struct spawn_order *o);
 

@@ -154,3 +154,52 @@ def test_a_group_that_the_end_cuts_off_is_neither_good_nor_bad(tmp_path):
     assert int(rows["group_cut", "{group:sleeps}"]["Sum"]) > 0 and ("group_duration", "{group:sleeps}") not in rows, run.describe()
     outer, inner = (rows["group_failed", f"{{group:{path}}}"] for path in ("outer", "outer / raises"))
     assert int(outer["True"]) == int(outer["Count"]) == int(inner["True"]) == int(inner["Count"]) > 0
+
+TAGS = '''
+from locust import FastHttpUser, HttpUser, constant, task
+from katydid import group
+
+class Gold(HttpUser):
+    wait_time = constant(0.05)
+    sample_tags = {"tier": "tin", "kind": "browser"}
+    def on_start(self):
+        self.tags = {"tier": "gold"}
+    @task
+    def t(self):
+        self.client.get("/")
+        with group("buy"):
+            self.client.get("/plain", auth=lambda r: r, tags={"unseen": 1})
+        self.client.get("/status/500", tags={"tier": "own"})
+
+class Fast(FastHttpUser):
+    wait_time = constant(0.05)
+    @task
+    def t(self):
+        self.client.get("/fast", tags={"tier": 7})
+        self.environment.events.request.fire(request_type="X", name="fired", response_time=5, response_length=0, exception=None,
+                                             context={}, tags={"tier": "fired"})
+'''
+
+
+def test_requests_are_kept_apart_by_wanted_tags_only(tmp_path):
+    with target() as shop, locustfile(TAGS) as file:
+        run = run_katydid("-f", file, "-H", shop.url, "--headless", "-u", 2, "-r", 2, "-t", 2, "--csv", tmp_path / "o",
+                          "--series-tags", "tier", "group", "class", "region=eu")
+        plain = run_katydid("-f", file, "-H", shop.url, "--headless", "-u", 2, "-r", 2, "-t", 1, "--csv", tmp_path / "p")
+    rows = metrics(tmp_path / "o_metrics.csv")
+    tags = {tags for metric, tags in rows if metric == "http_req_duration"}
+    assert tags == {
+        "{class:Gold,method:GET,name:/,region:eu,tier:gold}",
+        "{class:Gold,group:buy,method:GET,name:/plain,region:eu,tier:gold}",
+        "{class:Gold,method:GET,name:/status/500,region:eu,tier:own}",
+        "{class:Fast,method:GET,name:/fast,region:eu,tier:7}",
+        "{method:X,name:fired,region:eu,tier:fired}",
+    }, run.describe()
+    with open(tmp_path / "o_stats.csv", newline="") as stats:
+        counts = {row["Name"]: int(row["Request Count"]) for row in csv.DictReader(stats)}
+    for (metric, tag), row in rows.items():
+        if metric == "http_req_failed":
+            name = tag.partition("name:")[2].partition(",")[0]
+            assert int(row["Count"]) == counts[name] and int(row["True"]) == (counts[name] if name == "/status/500" else 0), tag
+    assert "tags" not in run.stderr.replace("--series-tags", ""), run.describe()
+    assert all(metric.startswith("group_") for metric, _ in metrics(tmp_path / "p_metrics.csv")), plain.describe()

@@ -18,7 +18,7 @@
 /* clang-format off */
 #define KEYWORDS(X)                                                                                \
     X(name) X(context) X(data) X(json) X(params) X(headers) X(cookies) X(files) X(auth)            \
-    X(timeout) X(proxies) X(hooks) X(stream) X(verify) X(cert)
+    X(timeout) X(proxies) X(hooks) X(stream) X(verify) X(cert) X(tags)
 /* clang-format on */
 
 static struct {

@@ -6,7 +6,7 @@
 struct call {
     PyObject *method, *url; /* borrowed, as everything here */
     PyObject *name, *context, *data, *json, *params, *headers, *cookies, *files, *auth, *timeout,
-        *proxies, *hooks, *stream, *verify, *cert;
+        *proxies, *hooks, *stream, *verify, *cert, *tags;
     PyObject *extra; /* owned: a dict of what only a FastHttpSession takes, or NULL */
     bool catch_response, allow_redirects, is_request;
 };

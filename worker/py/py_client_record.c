@@ -16,6 +16,7 @@
 #include "common/metric/stats.h"
 #include "worker/py/py_samples.h"
 #include "worker/py/py_stats.h"
+#include "worker/py/py_tags.h"
 
 /* ---- failure texts -------------------------------------------------------------------------- */
 
@@ -259,7 +260,9 @@ static int record_direct(struct response *r, PyObject *text)
                                  .failure_len = (size_t)len,
                                  .measures = &measures};
     measure_response(r, q.time_us, &measures);
-    if (py_stats_record(stats_of(r), r->method, r->name, &q) != 0)
+    if (py_stats_record(stats_of(r), r->method, r->name, &q) != 0 ||
+        (__builtin_expect(py_tags_wanted, 0) &&
+         py_tags_note(r->session->user, r->tags, r->method, r->name, &q) != 0))
         return -1;
     if (__builtin_expect(q.slow_row || q.new, 0))
         py_samples_note(r, &q);
@@ -438,6 +441,15 @@ static bool measure_event(PyObject *response, uint64_t time_us, struct measures 
     return true;
 }
 
+static void name_event(PyObject *response, PyObject **user, PyObject **tags)
+{
+    const struct response *r = (struct response *)response;
+    if (!PyObject_TypeCheck(response, response_type) || !r->session)
+        return;
+    *user = r->session->user;
+    *tags = r->tags ? r->tags : *tags;
+}
+
 static void note_event(PyObject *response, const struct py_stats_request *q)
 {
     py_samples_note((struct response *)response, q);
@@ -445,7 +457,9 @@ static void note_event(PyObject *response, const struct py_stats_request *q)
 
 void record_init(void)
 {
-    static const struct py_stats_hooks hooks = {
-        .measure = measure_event, .note = note_event, .forget = py_samples_forget};
+    static const struct py_stats_hooks hooks = {.measure = measure_event,
+                                                .note = note_event,
+                                                .tags = name_event,
+                                                .forget = py_samples_forget};
     py_stats_hook(&hooks);
 }

@@ -63,7 +63,8 @@ static PyObject *overridden_call(struct session *s, const struct call *c)
     PyObject *result = NULL;
     int failed = !kwargs || !args || !function;
     if (!failed) {
-        failed = keep(kwargs, "name", c->name) | keep(kwargs, "context", c->context);
+        failed = keep(kwargs, "name", c->name) | keep(kwargs, "context", c->context) |
+                 keep(kwargs, "tags", c->tags);
         if (c->catch_response)
             failed |= keep(kwargs, "catch_response", Py_True);
         if (!failed)
@@ -84,7 +85,8 @@ static PyObject *plain_call(struct session *s, const struct call *c)
     PyObject *result = PyObject_CallFunctionObjArgs(
         s->is_fast ? glue.fast_plain_request : glue.plain_request, (PyObject *)s, c->method, c->url,
         is_given(name) ? name : Py_None, c->catch_response ? Py_True : Py_False,
-        is_given(c->context) ? c->context : Py_None, kwargs, NULL);
+        is_given(c->context) ? c->context : Py_None, kwargs, is_given(c->tags) ? c->tags : Py_None,
+        NULL);
     Py_DECREF(kwargs);
     return result;
 }
@@ -243,6 +245,7 @@ static struct response *next_hop(struct response *r, PyObject *parts, const stru
     next->method = Py_NewRef(r->method);
     next->name = Py_XNewRef(r->name);
     next->context = Py_XNewRef(r->context);
+    next->tags = Py_XNewRef(r->tags);
     next->duration_ns = r->duration_ns;
     next->url = Py_NewRef(url); /* with its fragment */
     next->timeout = Py_XNewRef(r->timeout);
@@ -266,6 +269,7 @@ static struct response *chain_failed(struct response *r, PyObject *error)
     failed->method = Py_NewRef(r->method);
     failed->name = Py_XNewRef(r->name);
     failed->context = Py_XNewRef(r->context);
+    failed->tags = Py_XNewRef(r->tags);
     failed->site = site_ref(r->site);
     failed->target = Py_XNewRef(r->target);
     failed->duration_ns = r->duration_ns;
@@ -374,6 +378,7 @@ static PyObject *fast_call(struct session *s, struct call *c, struct outgoing *o
     r->context = is_given(c->context) ? Py_NewRef(c->context) : NULL;
     if (s->is_fast && sent.is_rewritten)
         r->url = own_url(s, c->url); /* as the caller wrote it */
+    r->tags = is_given(c->tags) ? Py_NewRef(c->tags) : NULL;
     r->timeout = is_given(c->timeout) ? Py_NewRef(c->timeout) : NULL;
     exchange_take_method(q, r);
     if (run(r, q, &sent, c->allow_redirects) < 0) {

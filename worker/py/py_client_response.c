@@ -341,6 +341,7 @@ static PyGetSetDef response_attributes[] = {
     PART("raw", raw, make_raw),
     PART("_next", next, make_next),
     PART("_timeout", timeout, make_none),
+    PART("_tags", tags, make_none),
     {"_verdict", NULL, part_set, NULL, &(struct part){offsetof(struct response, verdict), NULL}},
     {"error", get_error, part_set, NULL, &(struct part){offsetof(struct response, error), NULL}},
     {"_received", get_received, NULL, NULL, NULL},
@@ -457,7 +458,7 @@ static PyObject *response_take_cookies(PyObject *self, PyObject *unused)
 #define RESPONSE_OBJECTS(X)                                                                        \
     X(session) X(target) X(payload) X(method) X(name) X(context) X(content) X(headers) X(url)      \
     X(encoding) X(reason) X(history) X(cookies) X(elapsed) X(request) X(raw) X(next) X(error)      \
-    X(meta) X(manual) X(timeout) X(verdict)
+    X(meta) X(manual) X(timeout) X(verdict) X(tags)
 /* clang-format on */
 
 static int response_traverse(PyObject *self, visitproc visit, void *arg)

@@ -14,7 +14,7 @@ struct response {
     PyObject *target, *payload;
     struct asked *asked;
     size_t body_len; /* that was asked with it */
-    PyObject *method, *name, *context;
+    PyObject *method, *name, *context, *tags;
     /* Made when asked for, or set by somebody. */
     PyObject *content, *headers, *url, *encoding, *reason, *history, *cookies, *elapsed, *request;
     PyObject *raw, *next, *error, *meta, *manual, *timeout;

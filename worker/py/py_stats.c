@@ -13,6 +13,7 @@
 #include "common/wire/report.h"
 #include "worker/py/py_group.h"
 #include "worker/py/py_series.h"
+#include "worker/py/py_tags.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -223,9 +224,22 @@ static int length_from(PyObject *length, uint64_t *bytes)
     return value == -1 && PyErr_Occurred() ? -1 : 0;
 }
 
-/* response: of the event, or NULL. */
+/* What an event has beside its numbers; each may be NULL. */
+struct event_of {
+    PyObject *response, *tags;
+};
+
+static int note_tags(const struct event_of *of, PyObject *method, PyObject *name,
+                     const struct py_stats_request *q)
+{
+    PyObject *user = NULL, *tags = of->tags;
+    if (of->response && the_hooks.tags)
+        the_hooks.tags(of->response, &user, &tags);
+    return py_tags_note(user, tags, method, name, q);
+}
+
 static int record(struct py_stats *s, PyObject *method, PyObject *name, PyObject *ms,
-                  PyObject *length, PyObject *failure, PyObject *response)
+                  PyObject *length, PyObject *failure, const struct event_of *of)
 {
     struct py_stats_request q = {0};
     struct measures measures;
@@ -235,11 +249,13 @@ static int record(struct py_stats *s, PyObject *method, PyObject *name, PyObject
         return -1;
     q.failure = failure ? text.s : NULL;
     q.failure_len = (size_t)text.len;
-    if (response && the_hooks.measure && the_hooks.measure(response, q.time_us, &measures))
+    if (of->response && the_hooks.measure && the_hooks.measure(of->response, q.time_us, &measures))
         q.measures = &measures;
     int rc = py_stats_record(s, method, name, &q);
     if (rc == 0 && (q.slow_row || q.new))
-        the_hooks.note(response, &q);
+        the_hooks.note(of->response, &q);
+    if (rc == 0 && py_tags_wanted)
+        rc = note_tags(of, method, name, &q);
     text_done(&text);
     return rc;
 }
@@ -249,13 +265,15 @@ int py_stats_record_event(struct py_stats *s, PyObject *fields)
     PyObject *method = PyDict_GetItemString(fields, "request_type");
     PyObject *name = PyDict_GetItemString(fields, "name");
     PyObject *exception = PyDict_GetItemString(fields, "exception");
+    const struct event_of of = {PyDict_GetItemString(fields, "response"),
+                                PyDict_GetItemString(fields, "tags")};
     const int is_failure = exception ? PyObject_IsTrue(exception) : 0;
     if (is_failure < 0)
         return -1;
     return record(s, method ? method : Py_None, name ? name : Py_None,
                   PyDict_GetItemString(fields, "response_time"),
                   PyDict_GetItemString(fields, "response_length"), is_failure ? exception : NULL,
-                  PyDict_GetItemString(fields, "response"));
+                  &of);
 }
 
 static PyObject *call(PyObject *self, PyObject *args, PyObject *kwargs)
@@ -276,7 +294,7 @@ static PyObject *record_method(PyObject *self, PyObject *args, PyObject *kwargs)
                                      &ms, &length, &failure))
         return NULL;
     if (record((struct py_stats *)self, method, name, ms, length,
-               failure == Py_None ? NULL : failure, NULL) != 0)
+               failure == Py_None ? NULL : failure, &(struct event_of){NULL, NULL}) != 0)
         return NULL;
     Py_RETURN_NONE;
 }

@@ -41,6 +41,8 @@ struct py_stats_hooks {
     /* Whether the event's response has measures that nobody took yet; then they are in *more. */
     bool (*measure)(PyObject *response, uint64_t time_us, struct measures *more);
     void (*note)(PyObject *response, const struct py_stats_request *q); /* slow_row or new is set */
+    /* The user of the event's response, and the tags it was asked for with; both are borrowed. */
+    void (*tags)(PyObject *response, PyObject **user, PyObject **tags);
     void (*forget)(void); /* rows of statistics that are reported start anew, or go */
 };
 void py_stats_hook(const struct py_stats_hooks *hooks); /* static; at start */

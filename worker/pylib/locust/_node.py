@@ -473,6 +473,7 @@ class Node(Silence):
             self.environment.host = job["host"]
             self.environment.stop_timeout = job["stop_timeout"] or 0.0
         self._take_options(job.get("parsed_options") or {})
+        self._take_series_tags(job.get("series_tags") or [])
         run = job.get("run") or ""
         if self.state != runners.STATE_INIT and run != self._reports.run:
             self._end_users()  # of a test whose end we missed
@@ -530,6 +531,15 @@ class Node(Silence):
         for name, value in options.items():
             if name in _SHARED_OPTIONS or self._is_custom(name):
                 own[name] = value
+
+    def _take_series_tags(self, words):
+        """Which tags keep requests apart: key, or key=value, which every request has."""
+        pairs = [word.partition("=") for word in words]
+        try:
+            _katydid.series_tags(list(dict.fromkeys(key for key, *_ in pairs)),
+                                 {key: value for key, is_given, value in pairs if is_given})
+        except ValueError as error:
+            logger.error("--series-tags: %s", error)
 
     def _is_custom(self, name):
         if not hasattr(self, "_built_in_options"):

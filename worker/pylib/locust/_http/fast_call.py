@@ -400,7 +400,7 @@ def send_safely(session, method, url, kwargs):
         return _never_came(manner, error, url, method, Headers(kwargs.get("headers") or {}))
 
 
-def fast_plain_request(session, method, url, name, catch_response, context, kwargs):
+def fast_plain_request(session, method, url, name, catch_response, context, kwargs, tags=None):
     """FastHttpSession.request for what the C core does not do by itself."""
     built_url = session._build_url(url)
     manner = Manner(session, catch_response, bool(kwargs.pop("stream", False)),
@@ -418,6 +418,7 @@ def fast_plain_request(session, method, url, name, catch_response, context, kwar
     response._begin(
         session, method, name or url, context, catch_response, duration, is_reached
     )
+    response._tags = tags
     if not catch_response:
         response._report()
     return response

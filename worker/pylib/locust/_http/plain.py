@@ -576,7 +576,7 @@ def send_safely(session, method, url, kwargs):
         return error_response(error)
 
 
-def plain_request(session, method, url, name, catch_response, context, kwargs):
+def plain_request(session, method, url, name, catch_response, context, kwargs, tags=None):
     """HttpSession.request by way of requests.Session.request."""
     complete_url = session._build_url(url)
     session._explicit_name = name
@@ -590,6 +590,7 @@ def plain_request(session, method, url, name, catch_response, context, kwargs):
         name = first.path_url if first else str(url)
     is_reached = account.is_reached
     response._begin(session, method, name, context, catch_response, duration, is_reached)
+    response._tags = tags
     response.request_meta["url"] = str(first.url) if first else complete_url
     if kwargs.get("stream"):
         length = response.headers.get("content-length") or 0

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+#include "worker/py/py_tags.h"
+
+#include "common/metric/stats.h"
+#include "worker/py/py_group.h"
+#include "worker/py/py_mod.h"
+#include "worker/py/py_series.h"
+#include "worker/py/py_stats.h"
+
+#define WANTED_MOST 8 /* keys */
+
+static struct {
+    PyObject *keys; /* tuple of interned str; owned */
+    PyObject *run;  /* dict of --tag; owned */
+    PyObject *group, *class,
+        *empty;                   /* the keys of what is no tag; what an absent one is cached as */
+    PyObject *tags, *sample_tags; /* names of attributes */
+    struct metric *duration, *failed;
+    struct series_cache *durations, *faileds;
+} the;
+
+bool py_tags_wanted;
+
+/* ---- what a request has --------------------------------------------------------------------- */
+
+struct sources { /* dicts, the first that has a key counts; borrowed or NULL */
+    PyObject *request, *user, *sample;
+    PyObject *held[2]; /* owned: attributes */
+};
+
+static PyObject *dict_of(PyObject *user, PyObject *name, PyObject **held)
+{
+    *held = user && user != Py_None ? PyObject_GetAttr(user, name) : NULL;
+    if (!*held)
+        PyErr_Clear();
+    return *held && PyDict_Check(*held) ? *held : NULL;
+}
+
+static PyObject *found(PyObject *dict, PyObject *key)
+{
+    return dict && PyDict_Check(dict) ? PyDict_GetItemWithError(dict, key) : NULL;
+}
+
+/* Borrowed, or NULL. */
+static PyObject *value_of(const struct sources *from, PyObject *user, PyObject *key)
+{
+    PyObject *value = found(from->request, key);
+    if (!value && key == the.group)
+        value = py_group_path();
+    if (!value)
+        value = found(from->user, key);
+    if (!value)
+        value = found(from->sample, key);
+    if (!value)
+        value = found(the.run, key);
+    if (!value && key == the.class && user && user != Py_None)
+        value = ((PyHeapTypeObject *)Py_TYPE(user))->ht_name;
+    return value == Py_None ? NULL : value;
+}
+
+/* ---- series --------------------------------------------------------------------------------- */
+
+static struct series *series_by_text(const struct series_key *k, struct metric *m)
+{
+    struct series_tags tags = {.count = 0};
+    int rc =
+        series_tags_add(&tags, "method", k->part[0]) | series_tags_add(&tags, "name", k->part[1]);
+    for (Py_ssize_t i = 0; rc == 0 && i < PyTuple_GET_SIZE(the.keys); i++) {
+        const char *key = PyUnicode_AsUTF8(PyTuple_GET_ITEM(the.keys, i));
+        if (k->part[i + 2] != the.empty)
+            rc = key ? series_tags_add(&tags, key, k->part[i + 2]) : -1;
+    }
+    struct series *s = rc == 0 ? series_tags_series(&tags, m) : NULL;
+    series_tags_fini(&tags);
+    return s;
+}
+
+static struct series *series_for(struct series_cache **cache, const struct series_key *k,
+                                 struct metric *m)
+{
+    struct series *s = series_cache_find(*cache, k);
+    if (s)
+        return s;
+    s = series_by_text(k, m);
+    if (s)
+        series_cache_keep(cache, k, s);
+    return s;
+}
+
+static int count(const struct series_key *k, const struct py_stats_request *q)
+{
+    struct series *duration = series_for(&the.durations, k, the.duration),
+                  *failed = series_for(&the.faileds, k, the.failed);
+    if (!duration || !failed)
+        return -1;
+    if (q->time_us != STATS_NO_TIME)
+        py_series_count(duration, (double)q->time_us / 1000);
+    py_series_count(failed, q->failure != NULL);
+    return 0;
+}
+
+int py_tags_note(PyObject *user, PyObject *tags, PyObject *method, PyObject *name,
+                 const struct py_stats_request *q)
+{
+    struct series_key key = {.count = 0};
+    struct sources from = {.request = tags};
+    bool has_some = false;
+    from.user = dict_of(user, the.tags, &from.held[0]);
+    from.sample = dict_of(user, the.sample_tags, &from.held[1]);
+    series_key_add(&key, method);
+    series_key_add(&key, name);
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(the.keys); i++) {
+        PyObject *value = value_of(&from, user, PyTuple_GET_ITEM(the.keys, i));
+        series_key_add(&key, value ? value : the.empty);
+        has_some |= value != NULL;
+    }
+    PyErr_Clear(); /* of a key that cannot be looked up */
+    const int rc = has_some ? count(&key, q) : 0;
+    Py_XDECREF(from.held[0]);
+    Py_XDECREF(from.held[1]);
+    return rc;
+}
+
+/* ---- what is wanted ------------------------------------------------------------------------- */
+
+static PyObject *interned(PyObject *keys)
+{
+    PyObject *tuple = PySequence_Tuple(keys);
+    for (Py_ssize_t i = 0; tuple && i < PyTuple_GET_SIZE(tuple); i++) {
+        PyObject *key = PyTuple_GET_ITEM(tuple, i);
+        const char *text = PyUnicode_Check(key) ? PyUnicode_AsUTF8(key) : NULL;
+        if (!text || !tags_is_key(text) || PyTuple_GET_SIZE(tuple) > WANTED_MOST) {
+            PyErr_Format(PyExc_ValueError, "at most %d keys of tags, each a name: %R", WANTED_MOST,
+                         keys);
+            Py_CLEAR(tuple);
+            break;
+        }
+        Py_INCREF(key);
+        PyUnicode_InternInPlace(&key);
+        PyTuple_SET_ITEM(tuple, i, key);
+    }
+    return tuple;
+}
+
+/* series_tags(keys, run_tags) */
+static PyObject *series_tags(PyObject *module, PyObject *args)
+{
+    PyObject *keys, *run;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "OO!:series_tags", &keys, &PyDict_Type, &run))
+        return NULL;
+    PyObject *tuple = interned(keys);
+    if (!tuple)
+        return NULL;
+    series_cache_free(the.durations); /* its keys are by the place of what was wanted */
+    series_cache_free(the.faileds);
+    the.durations = the.faileds = NULL;
+    Py_XSETREF(the.keys, tuple);
+    Py_XSETREF(the.run, Py_NewRef(run));
+    py_tags_wanted = PyTuple_GET_SIZE(tuple) > 0;
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef functions[] = {
+    {"series_tags", series_tags, METH_VARARGS,
+     "series_tags(keys, run_tags): the keys of tags that make series of requests from now on, and "
+     "the "
+     "tags that all requests have."},
+    {NULL, NULL, 0, NULL},
+};
+
+int py_tags_init(PyObject *module)
+{
+    enum metric_problem why;
+    if (!the.group) {
+        the.group = PyUnicode_InternFromString("group");
+        the.class = PyUnicode_InternFromString("class");
+        the.empty = PyUnicode_InternFromString("");
+        the.tags = PyUnicode_InternFromString("tags");
+        the.sample_tags = PyUnicode_InternFromString("sample_tags");
+        the.duration =
+            series_metric(py_series_table(), "http_req_duration",
+                          (struct metric_kind_of){METRIC_TREND, "ms", METRIC_SCALE}, &why);
+        the.failed = series_metric(py_series_table(), "http_req_failed",
+                                   (struct metric_kind_of){METRIC_RATE, "", METRIC_SCALE}, &why);
+    }
+    return the.group && the.class && the.empty && the.tags && the.sample_tags
+               ? PyModule_AddFunctions(module, functions)
+               : -1;
+}
