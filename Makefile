@@ -83,7 +83,7 @@ obj       = $(patsubst %.c,$(O)/obj/%.o,$(1))
 .DEFAULT_GOAL := all
 .PHONY: all
 # The page first: npm waits for the network while the C is compiled.
-all: $(O)/obj/assets.o $(O)/katydid $(O)/katydid-worker $(O)/python/.stamp $(O)/.generated ## build build/katydid, build/katydid-worker and the library in build/python
+all: $(O)/obj/assets.o $(O)/katydid $(O)/katydid-worker $(O)/python/.stamp $(O)/.generated $(O)/dist/.stamp ## build build/katydid, build/katydid-worker and the library in build/python
 
 $(O)/libcommon.a: $(call obj,$(COMMON_C))
 $(O)/libmaster.a: $(call obj,$(MASTER_C)) $(O)/obj/assets.o
@@ -114,6 +114,10 @@ FORCE:
 # What is made of the table of options besides C, and kept in the tree: Python's table, the manual's tables.
 $(O)/.generated: master/options/options.def setup/options.py
 	@mkdir -p $(@D); $(PYTHON) setup/options.py && touch $@
+
+# The package katydid for stock Locust.
+$(O)/dist/.stamp: setup/wheel.py $(wildcard worker/pylib/katydid/*.py)
+	@$(PYTHON) setup/wheel.py $(VERSION) $(@D) && touch $@
 
 # The library: `import locust` in the ordinary Python that PYTHON names, without the programs above.
 # $(O)/python is what PYTHONPATH takes. The worker's objects serve.

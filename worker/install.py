@@ -19,7 +19,7 @@ import sysconfig
 
 PYLIB = os.path.join(os.path.dirname(os.path.abspath(__file__)), "pylib")
 # The last one is the distribution locust that plug-ins require: its METADATA says why.
-PACKAGES = ("katydid_boot", "locust", "pytest_locust",
+PACKAGES = ("katydid", "katydid_boot", "locust", "pytest_locust",
             *(name for name in os.listdir(PYLIB) if name.endswith(".dist-info")))
 
 

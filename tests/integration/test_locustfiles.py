@@ -35,6 +35,7 @@ def test_example_against_the_shop(name, tmp_path):
 
 
 ORDINARY = {  # file: users, seconds, what to look for on stdout
+    "checks_and_metrics": (3, 2, ""),
     "credentials": (3, 2, "shopper1 leaves"),
     "manual_reporting": (3, 2, ""),
     "markov": (2, 2, ""),

@@ -2,8 +2,10 @@
 """Metrics of a locustfile's own, from several workers to what the run leaves."""
 
 import csv
+import os
+import subprocess
 
-from harness import free_port, get_json, katydid, locustfile, run_katydid, target, wait_for
+from harness import BUILD, STOCK_LOCUST, VENV, free_port, get_json, katydid, locustfile, run_katydid, target, wait_for
 
 METRICS = '''
 from locust import User, constant, events, task
@@ -203,3 +205,51 @@ def test_requests_are_kept_apart_by_wanted_tags_only(tmp_path):
             assert int(row["Count"]) == counts[name] and int(row["True"]) == (counts[name] if name == "/status/500" else 0), tag
     assert "tags" not in run.stderr.replace("--series-tags", ""), run.describe()
     assert all(metric.startswith("group_") for metric, _ in metrics(tmp_path / "p_metrics.csv")), plain.describe()
+
+EVERYWHERE = '''
+from locust import FastHttpUser, HttpUser, TaskSet, constant, task
+from katydid import check, group
+from katydid.metrics import Counter, Gauge, Rate, Trend
+things = [Counter("sold", unit="EUR"), Trend("basket", scale=100), Gauge("stock"), Rate("found")]
+
+class Set(TaskSet):
+    @task
+    def leave(self):
+        with self.group("set"):
+            self.interrupt()
+
+class Slow(HttpUser):
+    wait_time = constant(0.05)
+    sample_tags = {"tier": "tin"}
+    tasks = [Set]
+    @task
+    def t(self):
+        with self.group("buy"), group("pay"):
+            with self.client.get("/", tags={"x": 1}, catch_response=True) as r:
+                assert check(r, {"ok": lambda r: r.status_code == 200}) and not check(r, {"bad": lambda r: 1 / 0}, fail=True)
+        for thing in things:
+            thing.add(1, tags={"a": "b"})
+            thing.add(float("nan"))
+        assert check.that("fine", True)
+
+class Fast(FastHttpUser):
+    wait_time = constant(0.05)
+    @task
+    def t(self):
+        self.client.get("/fast", tags={"x": 1})
+'''
+
+
+def test_the_same_file_runs_under_stock_locust(tmp_path):
+    (wheel,) = (BUILD / "dist").glob("katydid-*.whl")
+    subprocess.run([VENV / "bin" / "pip", "install", "-q", "--disable-pip-version-check", "--no-index", "--no-deps", "--target", tmp_path / "site",
+                    wheel], check=True, timeout=100)
+    with target() as shop, locustfile(EVERYWHERE) as file:
+        options = ["-f", file, "-H", shop.url, "--headless", "-u", "2", "-r", "2", "-t", "2", "--only-summary"]
+        ours = run_katydid(*options)
+        stock = subprocess.run([STOCK_LOCUST, *options], capture_output=True, text=True, timeout=100,
+                               env={**os.environ, "PYTHONPATH": str(tmp_path / "site")})
+    assert ours.code == stock.returncode == 1 and "Traceback" not in stock.stderr + ours.stderr, stock.stderr + ours.describe()
+    seen = {tuple(line.split()[:2]) for line in stock.stderr.splitlines() if len(line.split()) > 3}
+    assert {("CHECK", "ok"), ("CHECK", "bad"), ("CHECK", "fine"), ("GROUP", "buy"), ("GROUP", "set"), ("METRIC", "sold"), ("GET", "/fast")} <= seen
+    assert "check failed: bad: ZeroDivisionError" in stock.stderr and "group failed" not in stock.stderr, stock.stderr
