@@ -87,5 +87,9 @@ char *options_json(const struct options *o);
  * (the locustfile's own, with their dashes), may be NULL. */
 const char *options_nearest(const char *word, const char *const *more, size_t more_count);
 
+/* How near two words are: 0 (far apart) to 1 (equal), dashes included; the same first letters bring
+ * them nearer. */
+double options_likeness(const char *a, const char *b);
+
 /* "90", "1h30m", "20s": seconds, or -1. Digits with the units h, m, s in this order, as Locust. */
 double options_timespan(const char *text);

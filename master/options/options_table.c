@@ -141,8 +141,7 @@ static size_t common_letters(const char *a, size_t a_len, const char *b, size_t 
     return row[b_len];
 }
 
-/* 0 (far apart) to 1 (equal), dashes included; the same first letters bring words nearer. */
-static double likeness(const char *a, const char *b)
+double options_likeness(const char *a, const char *b)
 {
     size_t a_len = strlen(a), b_len = strlen(b), same = 0;
     if (a_len + b_len == 0 || a_len > OPTIONS_WORD_MAX || b_len > OPTIONS_WORD_MAX)
@@ -169,7 +168,7 @@ const char *options_nearest(const char *word, const char *const *more, size_t mo
         if (d && (!d->name || d->marks & OPTION_HIDDEN))
             continue;
         const char *candidate = d ? d->word : more[i - option_count];
-        double l = likeness(bare, candidate);
+        double l = options_likeness(bare, candidate);
         if (l > best_likeness) {
             best = candidate;
             best_likeness = l;

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: MIT
+/* grammar: our own, read from the left to the right by hand: few rules, and each place where one
+ * may go wrong has words of its own. Stats and selectors: grammar_subject.c, limits:
+ * grammar_value.c. */
+#include "common/base/mem.h"
+#include "common/base/sbuf.h"
+#include "master/verdict/scan.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static int expect_end(struct scan *s)
+{
+    scan_blanks(s);
+    return *s->p ? WRONG(s, "'%.40s' is too much", s->p) : 0;
+}
+
+/* ---- operators, windows, actions ---- */
+
+static int read_op(struct scan *s, struct threshold *t)
+{
+    static const struct {
+        const char *text;
+        enum threshold_op op;
+    } ops[] = {{"<=", OP_LESS_EQUAL}, {"<", OP_LESS},   {">=", OP_MORE_EQUAL}, {">", OP_MORE},
+               {"===", OP_EQUAL},     {"==", OP_EQUAL}, {"!=", OP_NOT_EQUAL}};
+    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
+        const size_t len = strlen(ops[i].text);
+        if (strncmp(s->p, ops[i].text, len) != 0)
+            continue;
+        t->op = ops[i].op;
+        s->p += len;
+        return 0;
+    }
+    if (*s->p == '=')
+        return WRONG(s, "'=' is no operator: did you mean ==?");
+    if (!*s->p)
+        return WRONG(s, "there is no operator and limit: write < 300ms, for example");
+    return WRONG(s, "'%.30s' is no operator: write <, <=, >, >=, == or !=", s->p);
+}
+
+static int read_window(struct scan *s, struct threshold *t)
+{
+    static const struct {
+        const char *word;
+        enum threshold_mode mode;
+    } modes[] = {{"for", MODE_FOR}, {"within", MODE_WITHIN}, {"over", MODE_OVER}};
+    static const char *const words[] = {"for", "within", "over"};
+    if (!*s->p || *s->p == ',')
+        return 0;
+    for (size_t i = 0; i < 3; i++) {
+        double seconds = 0;
+        if (!scan_take_word(s, modes[i].word))
+            continue;
+        scan_blanks(s);
+        const char *at = s->p;
+        if (scan_seconds(s, &seconds) != 0)
+            return -1;
+        if (seconds < 1 || seconds > 86400 || seconds > floor(seconds)) {
+            s->p = at;
+            return WRONG(s, "a window is whole seconds, 1s to 24h");
+        }
+        t->mode = modes[i].mode;
+        t->window_s = (unsigned)seconds;
+        return 0;
+    }
+    char word[32];
+    const size_t len = scan_word_len(s);
+    snprintf(word, sizeof word, "%.*s", (int)(len && len < 31 ? len : 10), s->p);
+    const char *near = threshold_nearest(word, words, 3);
+    return WRONG(s, "'%s' is no window%s%s%s", word, near ? ": did you mean " : "",
+                 near ? near : ": write for 30s, within 30s or over 30s", near ? "?" : "");
+}
+
+static const char *const action_words[] = {"stop",   "continue",    "warn",   "after",
+                                           "warmup", "min_samples", "no_data"};
+
+static int read_no_data(struct scan *s, struct threshold *t)
+{
+    if (scan_take_word(s, "pass"))
+        t->no_data = NO_DATA_PASS;
+    else if (scan_take_word(s, "warn"))
+        t->no_data = NO_DATA_WARN;
+    else if (scan_take_word(s, "fail"))
+        t->no_data = NO_DATA_FAIL;
+    else
+        return WRONG(s, "no_data is one of fail, pass and warn");
+    return 0;
+}
+
+static int read_samples(struct scan *s, struct threshold *t)
+{
+    struct threshold_limit n;
+    const size_t len = strspn(s->p, "0123456789");
+    if (!threshold_number(s->p, len, &n) || n.value < 1 || n.value > 1e12)
+        return WRONG(s, "min_samples is a whole number from 1");
+    t->min_samples = (uint64_t)n.value;
+    s->p += len;
+    return 0;
+}
+
+static int read_setting(struct scan *s, struct threshold *t, const char *word)
+{
+    scan_blanks(s);
+    if (*s->p == '=')
+        s->p++;
+    scan_blanks(s);
+    if (strcmp(word, "after") == 0)
+        return scan_seconds(s, &t->after_s);
+    if (strcmp(word, "warmup") == 0)
+        return scan_seconds(s, &t->warmup_s);
+    return strcmp(word, "no_data") == 0 ? read_no_data(s, t) : read_samples(s, t);
+}
+
+static int read_action(struct scan *s, struct threshold *t)
+{
+    const size_t count = sizeof action_words / sizeof *action_words;
+    for (size_t i = 0; i < count; i++) {
+        if (!scan_take_word(s, action_words[i]))
+            continue;
+        if (i >= 3)
+            return read_setting(s, t, action_words[i]);
+        t->action = i == 0 ? ACTION_STOP : i == 1 ? ACTION_CONTINUE : ACTION_WARN;
+        return 0;
+    }
+    char word[32];
+    const size_t len = scan_word_len(s);
+    snprintf(word, sizeof word, "%.*s", (int)(len < 31 ? len : 31), s->p);
+    const char *near = threshold_nearest(word, action_words, count);
+    return WRONG(s, "'%s' is nothing that can follow: %s%s%s", word,
+                 near ? "did you mean " : "there are stop, continue, warn, after=, warmup=, ",
+                 near ? near : "min_samples= and no_data=", near ? "?" : "");
+}
+
+static int read_actions(struct scan *s, struct threshold *t)
+{
+    for (scan_blanks(s); *s->p == ','; scan_blanks(s)) {
+        s->p++;
+        scan_blanks(s);
+        if (read_action(s, t) != 0)
+            return -1;
+    }
+    return expect_end(s);
+}
+
+/* ---- the whole ---- */
+
+/* Where the text in front of a colon ends, if there is one: outside quotes and braces, and before
+ * anything is compared. 0: none. */
+static size_t name_len(const char *text)
+{
+    char quote = '\0';
+    size_t depth = 0;
+    for (const char *p = text; *p; p++) {
+        if (quote) {
+            quote = *p == quote ? '\0' : quote;
+            continue;
+        }
+        if (*p == '\'' || *p == '"')
+            quote = *p;
+        else if (*p == '{' || *p == '(')
+            depth++;
+        else if ((*p == '}' || *p == ')') && depth > 0)
+            depth--;
+        else if (strchr("<>=!", *p))
+            return 0;
+        else if (*p == ':' && depth == 0)
+            return (size_t)(p - text);
+    }
+    return 0;
+}
+
+/* k6's key and expression on one line, with a colon between, as they stand in its scripts. */
+static bool is_k6_line(const char *text, size_t name)
+{
+    const size_t len = strcspn(text, "{: ");
+    return len <= name && threshold_is_k6_metric(text, len);
+}
+
+static int parse_k6_line(const char *text, size_t name, struct threshold *t,
+                         struct threshold_error *e)
+{
+    char *key = mem_dup(text, name);
+    bool is_key = false;
+    const int rc = threshold_parse_k6(key, text + name + 1, t, e, &is_key);
+    if (rc != 0 && !is_key)
+        e->column += name + 1;
+    free(key);
+    return rc;
+}
+
+static void take_name(struct threshold *t, const char *text, size_t len)
+{
+    while (len && isspace((unsigned char)*text)) {
+        text++;
+        len--;
+    }
+    while (len && isspace((unsigned char)text[len - 1]))
+        len--;
+    if (len >= 2 && (*text == '"' || *text == '\'') && text[len - 1] == *text) {
+        text++;
+        len -= 2;
+    }
+    t->name = len ? mem_dup(text, len) : NULL;
+}
+
+static int read_all(struct scan *s, struct threshold *t)
+{
+    scan_blanks(s);
+    const char *from = s->p;
+    if (scan_stat(s, t) != 0)
+        return -1;
+    scan_blanks(s);
+    if (scan_take_word(s, "of")) {
+        scan_blanks(s);
+        if (scan_selector(s, t) != 0)
+            return -1;
+        scan_blanks(s);
+    }
+    if (read_op(s, t) != 0)
+        return -1;
+    scan_blanks(s);
+    if (scan_value(s, t) != 0)
+        return -1;
+    scan_blanks(s);
+    if (read_window(s, t) != 0 || read_actions(s, t) != 0)
+        return -1;
+    size_t len = strlen(from);
+    while (len && isspace((unsigned char)from[len - 1]))
+        len--;
+    t->text = mem_dup(from, len);
+    return 0;
+}
+
+int threshold_parse(const char *text, struct threshold *t, struct threshold_error *e)
+{
+    const size_t name = name_len(text);
+    if (name > 0 && is_k6_line(text, name))
+        return parse_k6_line(text, name, t, e);
+    struct scan s = {text, text + name + (name > 0), e};
+    threshold_init(t);
+    if (name > 0)
+        take_name(t, text, name);
+    if (read_all(&s, t) == 0 && threshold_settle(t, e) == 0)
+        return 0;
+    threshold_fini(t);
+    return -1;
+}
+
+static int settle_unit(const struct threshold *t, struct threshold_error *e)
+{
+    const bool is_bounded = t->unit == UNIT_RATIO || t->unit == UNIT_PERCENT;
+    const double most = t->unit == UNIT_RATIO ? 1 : 1e6;
+    if (is_bounded && !t->is_k6 && !(t->limit.value >= 0 && t->limit.value <= most))
+        return threshold_wrong(e, 0, "a ratio is 0 to 1, or 0%% to 100%%: %g is none",
+                               t->limit.value);
+    return 0;
+}
+
+static void warn(struct threshold *t)
+{
+    const bool is_time = t->unit == UNIT_MS;
+    struct sbuf text = {0};
+    if (is_time && (t->op == OP_EQUAL || t->op == OP_NOT_EQUAL))
+        sbuf_addf(&text, "a time is hardly ever exactly the same: %s makes a strange threshold",
+                  threshold_op_text(t->op));
+    free(t->warning);
+    t->warning = text.data ? sbuf_take(&text) : NULL;
+}
+
+static bool is_of_workers(enum threshold_stat stat)
+{
+    return stat == STAT_USERS || stat == STAT_WORKER_CPU || stat == STAT_LOOP_LAG ||
+           stat == STAT_DROPPED || stat == STAT_LATE;
+}
+
+int threshold_settle(struct threshold *t, struct threshold_error *e)
+{
+    char stat[40];
+    threshold_stat_name(t, stat, sizeof stat);
+    if (is_of_workers(t->stat) && t->scope != SCOPE_TOTAL && t->scope != SCOPE_WORKER)
+        return threshold_wrong(e, 0, "%s is of the whole run, or of a worker: leave 'of ...' out",
+                               stat);
+    if ((t->stat == STAT_RATE || t->stat == STAT_VALUE) && t->scope != SCOPE_METRIC &&
+        t->scope != SCOPE_TAGS)
+        return threshold_wrong(e, 0, "%s needs a metric: write %s of my_metric", stat, stat);
+    warn(t);
+    return settle_unit(t, e);
+}
+
+/* ---- parts by themselves ---- */
+
+static int part(int rc, struct scan *s)
+{
+    return rc == 0 ? expect_end(s) : rc;
+}
+
+int threshold_parse_stat(const char *text, struct threshold *t, struct threshold_error *e)
+{
+    struct scan s = {text, text, e};
+    scan_blanks(&s);
+    return part(scan_stat(&s, t), &s);
+}
+
+int threshold_parse_selector(const char *text, struct threshold *t, struct threshold_error *e)
+{
+    struct scan s = {text, text, e};
+    scan_blanks(&s);
+    return part(scan_selector(&s, t), &s);
+}
+
+int threshold_parse_op(const char *text, struct threshold *t, struct threshold_error *e)
+{
+    struct scan s = {text, text, e};
+    scan_blanks(&s);
+    return part(read_op(&s, t), &s);
+}
+
+int threshold_parse_value(const char *text, struct threshold *t, struct threshold_error *e)
+{
+    struct scan s = {text, text, e};
+    scan_blanks(&s);
+    return part(scan_value(&s, t), &s);
+}
+
+int threshold_parse_seconds(const char *text, double *seconds, struct threshold_error *e)
+{
+    struct scan s = {text, text, e};
+    scan_blanks(&s);
+    return part(scan_seconds(&s, seconds), &s);
+}

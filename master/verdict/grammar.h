@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* grammar: texts into thresholds: ours (grammar.c), k6's (grammar_k6.c), and tables (entry.c).
+ *
+ *   threshold = [name ":"] subject op value [mode window] {"," action}
+ *   subject   = stat ["of" selector]
+ *
+ * The whole text must fit. An error says the column and the nearest right word. Pure. */
+#include "master/verdict/threshold.h"
+
+/* 0; or -1 and *e, and then *t needs no threshold_fini. */
+int threshold_parse(const char *text, struct threshold *t, struct threshold_error *e);
+/* k6's: "http_req_duration{name:/cart}" and "p(95)<300". is_key: what is wrong is in the key. */
+int threshold_parse_k6(const char *key, const char *expression, struct threshold *t,
+                       struct threshold_error *e, bool *is_key);
+bool threshold_is_k6_metric(const char *name, size_t len);
+
+/* The parts of ours by themselves, into a threshold that threshold_init made; each text as a whole.
+ */
+int threshold_parse_stat(const char *text, struct threshold *t, struct threshold_error *e);
+int threshold_parse_selector(const char *text, struct threshold *t, struct threshold_error *e);
+int threshold_parse_op(const char *text, struct threshold *t, struct threshold_error *e);
+int threshold_parse_value(const char *text, struct threshold *t, struct threshold_error *e);
+int threshold_parse_seconds(const char *text, double *s, struct threshold_error *e);
+/* What the parts say together: units and scopes must fit. */
+int threshold_settle(struct threshold *t, struct threshold_error *e);
+
+/* A metric of k6's as a stat of ours. aggregation: k6's. share: of p(N). */
+struct k6_aggregation {
+    const char *name;
+    double share;
+};
+int threshold_take_k6(struct threshold *t, const char *metric, struct k6_aggregation a,
+                      struct threshold_error *e);
+/* k6's word for the stat of t, or NULL: it has none for it. */
+const char *threshold_aggregation(const struct threshold *t);
+/* Tags "k:v,k2:v2", by k6's rules. 0, or -1 with the column within text. */
+int threshold_take_tags(struct threshold *t, const char *text, size_t len,
+                        struct threshold_error *e);
+/* A decimal number as a whole: digits, a point, an exponent. */
+bool threshold_number(const char *text, size_t len, struct threshold_limit *out);
+__attribute__((format(printf, 3, 4))) int threshold_wrong(struct threshold_error *e, size_t column,
+                                                          const char *format, ...);

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: MIT
+#include "master/verdict/measure.h"
+#include <math.h>
+
+static struct measured counted(uint64_t n, uint64_t samples)
+{
+    return (struct measured){(double)n, samples, 0, 0};
+}
+
+static struct measured ratio(uint64_t part, uint64_t of)
+{
+    return (struct measured){of ? (double)part / (double)of : NAN, of, part, of};
+}
+
+/* ---- times ---- */
+
+struct moments {
+    double n, sum, squares;
+};
+
+static void add_moment(void *arg, uint64_t mid_us, uint64_t n)
+{
+    struct moments *m = arg;
+    const double ms = (double)mid_us / 1000;
+    m->n += (double)n;
+    m->sum += ms * (double)n;
+    m->squares += ms * ms * (double)n;
+}
+
+static double spread(const struct moments *m)
+{
+    const double mean = m->sum / m->n;
+    return sqrt(fmax(0, m->squares / m->n - mean * mean));
+}
+
+/* The histogram of the times that are meant. NULL: there is none. */
+static const struct hist *times_of(const struct threshold *t, const struct tally *figures,
+                                   struct hist *scratch)
+{
+    if (t->field == FIELD_TIME)
+        return &figures->hist;
+    if (t->field == FIELD_WAIT)
+        return figures->wait;
+    if (t->field == FIELD_FAILED)
+        return figures->failed;
+    if (t->field != FIELD_PASSED)
+        return NULL;
+    hist_clear(scratch);
+    hist_merge(scratch, &figures->hist);
+    if (figures->failed)
+        hist_subtract(scratch, figures->failed);
+    return scratch;
+}
+
+static struct measured time_of_hist(const struct threshold *t, const struct hist *h)
+{
+    struct moments m = {0};
+    const struct measured none = {NAN, 0, 0, 0};
+    if (!h || h->count == 0)
+        return none;
+    const double share = t->stat == STAT_MIN ? 0 : t->stat == STAT_MAX ? 1 : t->share;
+    if (t->stat != STAT_MEAN && t->stat != STAT_STDEV)
+        return (struct measured){(double)hist_quantile_us(h, share) / 1000, h->count, 0, 0};
+    hist_each(h, add_moment, &m);
+    return (struct measured){t->stat == STAT_MEAN ? m.sum / m.n : spread(&m), h->count, 0, 0};
+}
+
+/* Of a phase there are sums only. */
+static struct measured time_of_phase(const struct threshold *t, const struct tally *figures)
+{
+    const struct tally_extra *x = &figures->extra;
+    const uint64_t us = t->field == FIELD_QUEUE     ? x->queue_us + x->dns_us
+                        : t->field == FIELD_CONNECT ? x->connect_us
+                        : t->field == FIELD_TLS     ? x->tls_us
+                        : t->field == FIELD_SEND    ? x->send_us
+                                                    : x->receive_us;
+    return (struct measured){x->phased ? (double)us / 1000 / (double)x->phased : NAN, x->phased, 0,
+                             0};
+}
+
+static struct measured a_time(const struct threshold *t, const struct tally *figures,
+                              struct hist *scratch)
+{
+    const uint64_t timed = figures->requests - figures->none_requests;
+    const bool is_exact = t->field == FIELD_TIME && figures->min_us <= figures->max_us;
+    if (t->field > FIELD_WAIT)
+        return time_of_phase(t, figures);
+    if (!is_exact || t->stat == STAT_STDEV)
+        return time_of_hist(t, times_of(t, figures, scratch));
+    const double ms = t->stat == STAT_MEAN  ? tally_mean_ms(figures)
+                      : t->stat == STAT_MIN ? (double)figures->min_us / 1000
+                      : t->stat == STAT_MAX ? (double)figures->max_us / 1000
+                                            : tally_quantile_ms(figures, t->share);
+    return (struct measured){timed ? ms : NAN, timed, 0, 0};
+}
+
+/* Satisfied up to T, half so up to 4 T, and not at all by what failed. */
+static struct measured apdex(const struct threshold *t, const struct tally *figures)
+{
+    const uint64_t us = (uint64_t)(t->parameter * 1000);
+    uint64_t satisfied = hist_count_upto(&figures->hist, us);
+    uint64_t tolerating = hist_count_upto(&figures->hist, 4 * us);
+    if (figures->failed) {
+        satisfied -= hist_count_upto(figures->failed, us);
+        tolerating -= hist_count_upto(figures->failed, 4 * us);
+    }
+    return ratio(satisfied + tolerating, 2 * figures->requests);
+}
+
+static struct measured status(const struct threshold *t, const struct tally *figures)
+{
+    const uint64_t n = figures->extra.status[(size_t)t->parameter];
+    return t->unit == UNIT_RATIO ? ratio(n, figures->requests) : counted(n, figures->requests);
+}
+
+static struct measured per_second(uint64_t n, double seconds, uint64_t samples)
+{
+    return (struct measured){seconds > 0 ? (double)n / seconds : NAN, samples, 0, 0};
+}
+
+struct measured measure_tally(const struct threshold *t, const struct tally *figures,
+                              double seconds, struct hist *scratch)
+{
+    const uint64_t n = figures->requests;
+    switch (t->stat) {
+    case STAT_COUNT:
+        return counted(n, n);
+    case STAT_RATE:
+    case STAT_RPS:
+        return per_second(n, seconds, n);
+    case STAT_FAILS:
+        return counted(figures->failures, n);
+    case STAT_FAIL_RATIO:
+        return ratio(figures->failures, n);
+    case STAT_APDEX:
+        return apdex(t, figures);
+    case STAT_STATUS:
+        return status(t, figures);
+    case STAT_CUT:
+        return counted(figures->cut, n);
+    case STAT_SENT:
+        return counted(figures->extra.sent_bytes, n);
+    case STAT_RECEIVED:
+        return counted(figures->extra.received_bytes, n);
+    case STAT_SENT_RATE:
+        return per_second(figures->extra.sent_bytes, seconds, n);
+    case STAT_RECEIVED_RATE:
+        return per_second(figures->extra.received_bytes, seconds, n);
+    case STAT_QUANTILE:
+    case STAT_MEAN:
+    case STAT_MIN:
+    case STAT_MAX:
+    case STAT_STDEV:
+        return a_time(t, figures, scratch);
+    case STAT_DROPPED:
+    case STAT_LATE:
+    case STAT_USERS:
+    case STAT_WORKER_CPU:
+    case STAT_LOOP_LAG:
+    case STAT_VALUE:
+        break;
+    }
+    return (struct measured){NAN, 0, 0, 0};
+}
+
+/* ---- metrics ---- */
+
+static struct measured of_trend(const struct threshold *t, const struct verdict_metric *m)
+{
+    struct moments moments = {0};
+    double value = NAN;
+    if (t->stat == STAT_MEAN)
+        value = m->sum / (double)m->count;
+    else if (t->stat == STAT_MIN)
+        value = m->min;
+    else if (t->stat == STAT_MAX)
+        value = m->max;
+    else if (t->stat == STAT_QUANTILE && m->hist)
+        value = fmin(fmax((double)hist_quantile_us(m->hist, t->share) / m->scale, m->min), m->max);
+    else if (t->stat == STAT_STDEV && m->hist) {
+        hist_each(m->hist, add_moment, &moments);
+        value = spread(&moments) * 1000 / m->scale;
+    }
+    return (struct measured){value * m->factor, m->count, 0, 0};
+}
+
+struct measured measure_metric(const struct threshold *t, const struct verdict_metric *m,
+                               double seconds)
+{
+    if (t->stat == STAT_COUNT && m->kind == VERDICT_COUNTER)
+        return (struct measured){m->sum, m->count, 0, 0};
+    if (t->stat == STAT_COUNT)
+        return counted(m->count, m->count);
+    if (m->count == 0)
+        return (struct measured){NAN, 0, 0, 0};
+    if (t->stat == STAT_RATE && m->kind == VERDICT_RATE)
+        return ratio(m->hits, m->count);
+    if (t->stat == STAT_RATE || t->stat == STAT_RPS)
+        return (struct measured){
+            seconds > 0 ? (m->kind == VERDICT_COUNTER ? m->sum : (double)m->count) / seconds : NAN,
+            m->count, 0, 0};
+    if (t->stat == STAT_VALUE)
+        return (struct measured){m->kind == VERDICT_GAUGE ? m->last : NAN, m->count, 0, 0};
+    return m->kind == VERDICT_TREND ? of_trend(t, m) : (struct measured){NAN, m->count, 0, 0};
+}
+
+/* ---- limits ---- */
+
+static bool compare(enum threshold_op op, int sign)
+{
+    switch (op) {
+    case OP_LESS:
+        return sign < 0;
+    case OP_LESS_EQUAL:
+        return sign <= 0;
+    case OP_MORE:
+        return sign > 0;
+    case OP_MORE_EQUAL:
+        return sign >= 0;
+    case OP_EQUAL:
+        return sign == 0;
+    case OP_NOT_EQUAL:
+        break;
+    }
+    return sign != 0;
+}
+
+__extension__ typedef __int128 wide; /* counts below 2^60, limits of up to 17 digits */
+
+/* part / of against mantissa * 10^exponent, without a division. */
+static int sign_of_ratio(const struct threshold_limit *l, uint64_t part, uint64_t of)
+{
+    wide left = part, right = (wide)of * l->mantissa;
+    for (int i = l->exponent; i < 0; i++)
+        left *= 10;
+    for (int i = l->exponent; i > 0; i--)
+        right *= 10;
+    return (left > right) - (left < right);
+}
+
+bool measure_holds(const struct threshold *t, const struct measured *m)
+{
+    if (m->of > 0 && t->limit.is_exact)
+        return compare(t->op, sign_of_ratio(&t->limit, m->part, m->of));
+    const double limit = t->limit.value;
+    return compare(t->op, (m->value > limit) - (m->value < limit));
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* measure: one stat of some figures. Pure. */
+#include "master/verdict/verdict.h"
+
+struct measured {
+    double value;      /* NaN: there is nothing to say */
+    uint64_t n;        /* samples it is of */
+    uint64_t part, of; /* a ratio as counts; of 0: it is none */
+};
+
+/* scratch: a histogram that is overwritten. seconds: that the figures are of. */
+struct measured measure_tally(const struct threshold *t, const struct tally *figures,
+                              double seconds, struct hist *scratch);
+struct measured measure_metric(const struct threshold *t, const struct verdict_metric *m,
+                               double seconds);
+/* Whether it keeps the limit. Ratios are compared as counts. */
+bool measure_holds(const struct threshold *t, const struct measured *m);

@@ -1,0 +1,675 @@
+// SPDX-License-Identifier: MIT
+/* verdict: see the header. Thresholds that look at the same rows from the same moment on share one
+ * sum, to which a second is added once; a window is read anew, from the longest blocks there are.
+ */
+#include "master/verdict/verdict.h"
+#include "common/base/handle.h"
+#include "common/base/mem.h"
+#include "common/base/sbuf.h"
+#include "master/verdict/measure.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SPARK 60
+#define VERDICT_TAG 0x76657264u /* "verd" */
+
+struct sum {                    /* of some rows since a moment */
+    const struct threshold *of; /* whose scope it is */
+    double warmup_s;
+    uint32_t *rows; /* ids; owned */
+    size_t row_count;
+    struct tally all, second; /* since the begin (or the warm-up), and of the last second */
+    struct tally window;      /* of the last window that was asked for */
+    unsigned window_s;        /* how long that is; 0: none yet in this second */
+    bool is_there;            /* a row, or what needs none */
+};
+
+struct judged {
+    struct threshold threshold;
+    size_t sum; /* index */
+    enum verdict_state state;
+    double value, failed_value, spark[SPARK], *ring; /* ring: a gauge's window; or NULL */
+    double gauge_most;
+    uint64_t n, failed_n;
+    int64_t failed_at, from, to;  /* from, to: the seconds that the state is of */
+    unsigned streak;              /* seconds on end that violate */
+    uint64_t told, good, seconds; /* seconds with data, those that held, and all */
+    size_t spark_at, spark_count;
+    bool is_valid, is_sticky, has_stopped, is_turned;
+    char *why;
+};
+
+struct row {
+    uint32_t id;
+    char *method, *name; /* owned */
+};
+
+struct verdict {
+    uint32_t tag;
+    struct judged *judged; /* owned */
+    struct sum *sums;      /* owned */
+    struct row *rows;      /* owned */
+    size_t count, sum_count, row_count, row_cap;
+    struct hist scratch;
+    int64_t since, until; /* seconds that were told: [since, until) */
+    bool is_over;
+};
+
+const char *verdict_state_name(enum verdict_state s)
+{
+    static const char *const names[] = {"not yet", "pass", "fail", "no data"};
+    return names[s];
+}
+
+struct verdict *verdict_new(void)
+{
+    struct verdict *v = mem_zalloc(sizeof *v);
+    HANDLE_MADE(v, VERDICT_TAG);
+    hist_init(&v->scratch);
+    return v;
+}
+
+/* ---- thresholds ---- */
+
+static void judged_zero(struct judged *j)
+{
+    struct threshold t = j->threshold;
+    const size_t sum = j->sum;
+    double *ring = j->ring;
+    free(j->why);
+    *j = (struct judged){.threshold = t, .sum = sum, .ring = ring};
+    j->value = j->failed_value = j->gauge_most = NAN;
+    j->is_valid = true;
+    for (unsigned i = 0; ring && i < t.window_s; i++)
+        ring[i] = NAN;
+}
+
+static void sum_fini(struct sum *s)
+{
+    free(s->rows);
+    tally_fini(&s->all);
+    tally_fini(&s->second);
+    tally_fini(&s->window);
+}
+
+static void forget_thresholds(struct verdict *v)
+{
+    for (size_t i = 0; i < v->count; i++) {
+        free(v->judged[i].why);
+        free(v->judged[i].ring);
+        threshold_fini(&v->judged[i].threshold);
+    }
+    for (size_t i = 0; i < v->sum_count; i++)
+        sum_fini(&v->sums[i]);
+    free(v->judged);
+    free(v->sums);
+    v->judged = NULL;
+    v->sums = NULL;
+    v->count = v->sum_count = 0;
+}
+
+static void forget_rows(struct verdict *v)
+{
+    for (size_t i = 0; i < v->row_count; i++) {
+        free(v->rows[i].method);
+        free(v->rows[i].name);
+    }
+    v->row_count = 0;
+}
+
+void verdict_free(struct verdict *v)
+{
+    if (!v)
+        return;
+    HANDLE_IS(v, VERDICT_TAG);
+    forget_thresholds(v);
+    forget_rows(v);
+    free(v->rows);
+    hist_fini(&v->scratch);
+    HANDLE_ENDS(v);
+    free(v);
+}
+
+static bool is_same(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool is_gauge(const struct threshold *t)
+{
+    return t->stat == STAT_USERS || t->stat == STAT_WORKER_CPU || t->stat == STAT_LOOP_LAG ||
+           t->stat == STAT_DROPPED || t->stat == STAT_LATE;
+}
+
+static bool is_http(const char *method)
+{
+    static const char *const methods[] = {"GET",  "POST",    "PUT",   "DELETE", "PATCH",
+                                          "HEAD", "OPTIONS", "TRACE", "CONNECT"};
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+        if (strcmp(methods[i], method) == 0)
+            return true;
+    return false;
+}
+
+static bool fits(const struct threshold *t, const struct row *r)
+{
+    switch (t->scope) {
+    case SCOPE_HTTP:
+        return is_http(r->method);
+    case SCOPE_ROWS:
+        return (!*t->method || threshold_glob(t->method, r->method)) &&
+               (threshold_glob(t->row, r->name) || strcmp(t->row, r->name) == 0);
+    case SCOPE_GROUP:
+        return strcmp(r->method, "GROUP") == 0 && threshold_glob(t->row, r->name);
+    case SCOPE_METRIC: /* a row that is called like it, where there is no such metric */
+        return t->tag_count == 0 && strcmp(t->metric, r->name) == 0;
+    case SCOPE_TOTAL:
+    case SCOPE_TAGS:
+    case SCOPE_CLASS:
+    case SCOPE_WORKER:
+        break;
+    }
+    return false;
+}
+
+static void sum_add_row(struct sum *s, const struct row *r)
+{
+    if (!fits(s->of, r))
+        return;
+    s->rows = mem_realloc(s->rows, (s->row_count + 1) * sizeof *s->rows);
+    s->rows[s->row_count++] = r->id;
+    s->is_there = true;
+}
+
+static bool is_sum_of(const struct sum *s, const struct threshold *t)
+{
+    const struct threshold *o = s->of;
+    if (o->scope != t->scope || s->warmup_s > t->warmup_s || s->warmup_s < t->warmup_s)
+        return false;
+    if (t->scope == SCOPE_METRIC)
+        return is_same(o->metric, t->metric) && o->tag_count == 0 && t->tag_count == 0;
+    return is_same(o->method, t->method) && is_same(o->row, t->row);
+}
+
+static size_t sum_for(struct verdict *v, const struct threshold *t)
+{
+    for (size_t i = 0; i < v->sum_count; i++)
+        if (is_sum_of(&v->sums[i], t))
+            return i;
+    struct sum *s = &v->sums[v->sum_count];
+    *s = (struct sum){.of = t, .warmup_s = t->warmup_s, .is_there = t->scope == SCOPE_TOTAL};
+    tally_init(&s->all, NULL, NULL);
+    tally_init(&s->second, NULL, NULL);
+    tally_init(&s->window, NULL, NULL);
+    if (t->scope == SCOPE_TOTAL) {
+        s->rows = mem_zalloc(sizeof *s->rows);
+        s->row_count = 1;
+    }
+    for (size_t i = 0; i < v->row_count; i++)
+        sum_add_row(s, &v->rows[i]);
+    return v->sum_count++;
+}
+
+static bool is_kept(const struct judged *old, const struct threshold *t)
+{
+    const struct threshold *o = &old->threshold;
+    return strcmp(o->text, t->text) == 0 && o->warmup_s >= t->warmup_s &&
+           o->warmup_s <= t->warmup_s && is_same(o->row, t->row) && o->scope == t->scope;
+}
+
+/* What a threshold knew goes over to its like. A sum of the new list begins with that of an old
+ * one; where there is none, with what is told from now on. */
+static void keep(struct verdict *v, struct judged *old, size_t old_count, struct sum *old_sums)
+{
+    for (size_t i = 0; i < v->count; i++) {
+        struct judged *j = &v->judged[i];
+        for (size_t k = 0; k < old_count; k++) {
+            struct judged *o = &old[k];
+            if (!is_kept(o, &j->threshold))
+                continue;
+            struct threshold t = j->threshold;
+            const size_t sum = j->sum;
+            double *ring = o->ring ? mem_dup(o->ring, t.window_s * sizeof *ring) : NULL;
+            free(j->ring);
+            *j = *o;
+            j->threshold = t;
+            j->sum = sum;
+            j->ring = ring;
+            j->why = o->why ? mem_strdup(o->why) : NULL;
+            if (v->sums[sum].all.requests == 0)
+                tally_merge(&v->sums[sum].all, &old_sums[o->sum].all);
+            break;
+        }
+    }
+}
+
+void verdict_set(struct verdict *v, const struct threshold_list *list)
+{
+    HANDLE_IS(v, VERDICT_TAG);
+    struct verdict old = *v;
+    v->count = list->count;
+    v->sum_count = 0;
+    v->judged = mem_zalloc((list->count + 1) * sizeof *v->judged);
+    v->sums = mem_zalloc((list->count + 1) * sizeof *v->sums);
+    for (size_t i = 0; i < list->count; i++) {
+        struct judged *j = &v->judged[i];
+        threshold_copy(&j->threshold, &list->items[i]);
+        if (is_gauge(&j->threshold) && j->threshold.window_s)
+            j->ring = mem_zalloc(j->threshold.window_s * sizeof *j->ring);
+        j->sum = sum_for(v, &j->threshold);
+        judged_zero(j);
+    }
+    keep(v, old.judged, old.count, old.sums);
+    forget_thresholds(&old);
+}
+
+size_t verdict_count(const struct verdict *v)
+{
+    return v->count;
+}
+
+/* ---- a run ---- */
+
+void verdict_begin(struct verdict *v, int64_t second)
+{
+    HANDLE_IS(v, VERDICT_TAG);
+    forget_rows(v);
+    for (size_t i = 0; i < v->sum_count; i++) {
+        struct sum *s = &v->sums[i];
+        tally_zero(&s->all);
+        tally_zero(&s->second);
+        s->window_s = 0;
+        s->is_there = s->of->scope == SCOPE_TOTAL;
+        s->row_count = s->is_there;
+    }
+    for (size_t i = 0; i < v->count; i++)
+        judged_zero(&v->judged[i]);
+    v->since = v->until = second;
+    v->is_over = false;
+}
+
+void verdict_row(struct verdict *v, uint32_t id, const char *method, const char *name)
+{
+    HANDLE_IS(v, VERDICT_TAG);
+    if (v->row_count == v->row_cap) {
+        v->row_cap = v->row_cap ? 2 * v->row_cap : 64;
+        v->rows = mem_realloc(v->rows, v->row_cap * sizeof *v->rows);
+    }
+    struct row *r = &v->rows[v->row_count++];
+    *r = (struct row){id, mem_strdup(method), mem_strdup(name)};
+    for (size_t i = 0; i < v->sum_count; i++)
+        sum_add_row(&v->sums[i], r);
+}
+
+/* ---- a second ---- */
+
+static void read_rows(struct sum *s, const struct verdict_feed *feed, int64_t from, int64_t to,
+                      struct tally *into)
+{
+    tally_zero(into);
+    if (s->of->scope == SCOPE_WORKER)
+        s->is_there |= feed->worker && feed->worker(feed->arg, s->of->row, from, to, into);
+    else
+        for (size_t i = 0; i < s->row_count; i++)
+            feed->read(feed->arg, s->rows[i], from, to, into);
+}
+
+static int64_t begin_of(const struct verdict *v, const struct sum *s)
+{
+    return v->since + (int64_t)ceil(s->warmup_s);
+}
+
+static void advance_sum(struct verdict *v, struct sum *s, const struct verdict_feed *feed,
+                        int64_t from)
+{
+    s->window_s = 0;
+    read_rows(s, feed, from, v->until, &s->second);
+    if (from >= begin_of(v, s))
+        tally_merge(&s->all, &s->second);
+}
+
+static bool is_of_metric(const struct threshold *t)
+{
+    return t->scope == SCOPE_METRIC || t->scope == SCOPE_TAGS || t->scope == SCOPE_CLASS;
+}
+
+/* The seconds [*from, until) that are judged now; false: not yet. */
+static bool range_of(const struct verdict *v, const struct judged *j, int64_t second, int64_t *from)
+{
+    const struct threshold *t = &j->threshold;
+    const int64_t begin = begin_of(v, &v->sums[j->sum]);
+    *from = t->mode == MODE_ALL   ? begin
+            : t->mode == MODE_FOR ? second
+                                  : v->until - (int64_t)t->window_s;
+    const bool is_whole = *from >= begin;
+    if (*from < begin)
+        *from = begin;
+    return *from < v->until && (t->mode != MODE_OVER || is_whole) &&
+           (t->mode != MODE_FOR || is_whole);
+}
+
+static const struct tally *figures_of(struct verdict *v, struct judged *j, int64_t from,
+                                      const struct verdict_feed *feed)
+{
+    struct sum *s = &v->sums[j->sum];
+    const struct threshold *t = &j->threshold;
+    if (t->mode == MODE_ALL)
+        return &s->all;
+    if (t->mode == MODE_FOR)
+        return &s->second;
+    if (s->window_s != t->window_s) {
+        read_rows(s, feed, from, v->until, &s->window);
+        s->window_s = t->window_s;
+    }
+    return &s->window;
+}
+
+static double mean_of_ring(const struct judged *j)
+{
+    double sum = 0, n = 0;
+    for (unsigned i = 0; i < j->threshold.window_s; i++)
+        if (isfinite(j->ring[i])) {
+            sum += j->ring[i];
+            n++;
+        }
+    return n > 0 ? sum / n : NAN;
+}
+
+/* Of a gauge: each second's value; in a window their mean; of the whole run the most, but of users
+ * the number there is. */
+static struct measured measure_gauge(struct verdict *v, struct judged *j,
+                                     const struct verdict_feed *feed)
+{
+    const struct threshold *t = &j->threshold;
+    const char *worker = t->scope == SCOPE_WORKER ? t->row : NULL;
+    double now = feed->gauge ? feed->gauge(feed->arg, t->stat, worker) : NAN;
+    if (t->stat == STAT_DROPPED && !isfinite(now))
+        now = 0; /* where users wait for their answers, nothing that was due is left out */
+    if (isfinite(now))
+        j->gauge_most = fmax(now, j->gauge_most);
+    if (j->ring)
+        j->ring[(uint64_t)v->until % t->window_s] = now;
+    const bool is_last =
+        t->mode == MODE_FOR || (t->mode == MODE_ALL && t->stat == STAT_USERS && t->parameter <= 0);
+    const double value = is_last ? now : t->mode == MODE_ALL ? j->gauge_most : mean_of_ring(j);
+    return (struct measured){value, isfinite(value), 0, 0};
+}
+
+static struct measured measure(struct verdict *v, struct judged *j, int64_t from,
+                               const struct verdict_feed *feed)
+{
+    const struct threshold *t = &j->threshold;
+    struct verdict_metric metric = {.scale = 1, .factor = 1};
+    const double seconds = (double)(v->until - from);
+    if (is_gauge(t))
+        return measure_gauge(v, j, feed);
+    if (is_of_metric(t) && feed->metric && feed->metric(feed->arg, t, from, v->until, &metric)) {
+        v->sums[j->sum].is_there = true;
+        return measure_metric(t, &metric, seconds);
+    }
+    if (!v->sums[j->sum].is_there)
+        return (struct measured){NAN, 0, 0, 0};
+    return measure_tally(t, figures_of(v, j, from, feed), seconds, &v->scratch);
+}
+
+/* Counts are something to judge even where they are 0. */
+static bool has_data(const struct threshold *t, const struct measured *m)
+{
+    const bool is_count = t->stat == STAT_COUNT || t->stat == STAT_FAILS || t->stat == STAT_RPS ||
+                          t->stat == STAT_CUT || (t->stat == STAT_STATUS && m->of == 0);
+    return isfinite(m->value) && (m->n >= t->min_samples || (is_count && t->min_samples <= 1));
+}
+
+static void remember(struct judged *j, double value)
+{
+    j->spark[(j->spark_at + j->spark_count) % SPARK] = value;
+    if (j->spark_count < SPARK)
+        j->spark_count++;
+    else
+        j->spark_at = (j->spark_at + 1) % SPARK;
+}
+
+static void fail(struct judged *j, int64_t second, const struct measured *m)
+{
+    j->state = VERDICT_FAIL;
+    if (j->failed_at == 0) {
+        j->failed_at = second;
+        j->failed_value = m->value;
+        j->failed_n = m->n;
+        j->is_turned = true;
+    }
+}
+
+static bool violates(struct judged *j, const struct measured *m, unsigned seconds)
+{
+    const struct threshold *t = &j->threshold;
+    const bool holds = measure_holds(t, m);
+    j->good += holds;
+    if (t->mode != MODE_FOR)
+        return !holds;
+    j->streak = holds ? 0 : j->streak + seconds;
+    return j->streak >= t->window_s;
+}
+
+static void judge(struct verdict *v, struct judged *j, int64_t second,
+                  const struct verdict_feed *feed)
+{
+    const struct threshold *t = &j->threshold;
+    int64_t from = 0;
+    if (j->has_stopped && t->mode == MODE_ALL)
+        return; /* what stopped the test stays */
+    if (!range_of(v, j, second, &from))
+        return;
+    const struct measured m = measure(v, j, from, feed);
+    if (!has_data(t, &m))
+        return;
+    j->told++;
+    remember(j, m.value);
+    const bool is_bad = violates(j, &m, (unsigned)(v->until - second));
+    if (j->is_sticky)
+        return;
+    j->value = m.value;
+    j->n = m.n;
+    j->from = t->mode == MODE_FOR ? v->until - (int64_t)t->window_s : from;
+    j->to = v->until;
+    if (is_bad)
+        fail(j, second, &m);
+    else
+        j->state = VERDICT_PASS;
+    j->is_sticky = is_bad && t->mode != MODE_ALL;
+}
+
+void verdict_second(struct verdict *v, int64_t second, unsigned seconds,
+                    const struct verdict_feed *feed)
+{
+    HANDLE_IS(v, VERDICT_TAG);
+    if (v->is_over || second < v->until)
+        return;
+    v->until = second + seconds;
+    for (size_t i = 0; i < v->sum_count; i++)
+        advance_sum(v, &v->sums[i], feed, second);
+    for (size_t i = 0; i < v->count; i++) {
+        struct judged *j = &v->judged[i];
+        j->seconds += seconds;
+        judge(v, j, second, feed);
+        if (j->state != VERDICT_NOT_YET && feed->is_valid)
+            j->is_valid = feed->is_valid(feed->arg, j->from, j->to);
+    }
+}
+
+/* ---- the end ---- */
+
+static char *row_words(const struct row *r)
+{
+    struct sbuf b = {0};
+    sbuf_addf(&b, "%s%s%s", r->method, *r->method ? " " : "", r->name);
+    return sbuf_take(&b);
+}
+
+/* The name of a row that was most likely meant; malloced, or NULL. */
+static char *nearest_row(const struct verdict *v, const struct threshold *t)
+{
+    struct sbuf wanted = {0};
+    const char *name = t->scope == SCOPE_METRIC ? t->metric : t->row;
+    const bool has_method = t->scope == SCOPE_ROWS && *t->method;
+    sbuf_addf(&wanted, "%s%s%s", has_method ? t->method : "", has_method ? " " : "", name);
+    char **names = mem_zalloc((v->row_count + 1) * sizeof *names);
+    for (size_t i = 0; i < v->row_count; i++)
+        names[i] = has_method ? row_words(&v->rows[i]) : mem_strdup(v->rows[i].name);
+    const char *near = threshold_nearest(wanted.data, (const char *const *)names, v->row_count);
+    const size_t at = near ? 0 : v->row_count;
+    size_t i = at;
+    while (i < v->row_count && names[i] != near)
+        i++;
+    char *words = i < v->row_count ? row_words(&v->rows[i]) : NULL;
+    for (size_t k = 0; k < v->row_count; k++)
+        free(names[k]);
+    free(names);
+    sbuf_fini(&wanted);
+    return words;
+}
+
+static void explain_absence(const struct verdict *v, const struct threshold *t, struct sbuf *out)
+{
+    char *scope = threshold_scope_text(t);
+    char *near = t->scope == SCOPE_ROWS || t->scope == SCOPE_METRIC ? nearest_row(v, t) : NULL;
+    const char *what = t->scope == SCOPE_ROWS || t->scope == SCOPE_HTTP ? "row "
+                       : t->scope == SCOPE_METRIC                       ? "metric "
+                                                                        : "";
+    sbuf_addf(out, "no %s%s", what, scope);
+    if (near)
+        sbuf_addf(out, "; did you mean '%s'?", near);
+    free(near);
+    free(scope);
+}
+
+static char *why_no_data(const struct verdict *v, const struct judged *j)
+{
+    const struct threshold *t = &j->threshold;
+    const struct sum *s = &v->sums[j->sum];
+    struct sbuf out = {0};
+    if (v->until <= v->since)
+        sbuf_adds(&out, "the run had no complete second");
+    else if (!s->is_there && !is_gauge(t))
+        explain_absence(v, t, &out);
+    else if (v->until - begin_of(v, s) < (int64_t)t->window_s || v->until <= begin_of(v, s))
+        sbuf_adds(&out, t->warmup_s > 0 ? "the run was shorter than warm-up and window"
+                                        : "the run was shorter than the window");
+    else if (t->min_samples > 1)
+        sbuf_addf(&out, "fewer than %llu samples", (unsigned long long)t->min_samples);
+    else
+        sbuf_adds(&out, "nothing was measured");
+    return sbuf_take(&out);
+}
+
+/* Every second violated, but there were too few of them to say so. */
+static bool is_undecided(const struct judged *j)
+{
+    return j->threshold.mode == MODE_FOR && j->good == 0 && j->told < j->threshold.window_s;
+}
+
+static char *few_samples(const struct judged *j)
+{
+    struct sbuf out = {0};
+    const struct threshold *t = &j->threshold;
+    char stat[40];
+    const double least = 1 / fmax(1 - t->share, 1e-9);
+    if (t->stat != STAT_QUANTILE || t->share <= 0.5 || t->share >= 1 || (double)j->n >= least - 0.5)
+        return NULL;
+    sbuf_addf(&out, "too few samples for %s: %llu, and it takes %.0f",
+              threshold_stat_name(t, stat, sizeof stat), (unsigned long long)j->n, least);
+    return sbuf_take(&out);
+}
+
+void verdict_end(struct verdict *v, const struct verdict_feed *feed)
+{
+    HANDLE_IS(v, VERDICT_TAG);
+    if (v->is_over)
+        return;
+    v->is_over = true;
+    for (size_t i = 0; i < v->count; i++) {
+        struct judged *j = &v->judged[i];
+        free(j->why);
+        j->why = NULL;
+        if (j->state == VERDICT_NOT_YET || (j->state == VERDICT_PASS && is_undecided(j))) {
+            j->state = VERDICT_NO_DATA;
+            j->why = why_no_data(v, j);
+            continue;
+        }
+        j->why = few_samples(j);
+        if (feed->is_valid)
+            j->is_valid = feed->is_valid(feed->arg, j->from, j->to);
+    }
+}
+
+/* ---- what came out ---- */
+
+static bool is_failed(const struct judged *j)
+{
+    const struct threshold *t = &j->threshold;
+    return t->action != ACTION_WARN && (j->state == VERDICT_FAIL || (j->state == VERDICT_NO_DATA &&
+                                                                     t->no_data == NO_DATA_FAIL));
+}
+
+/* The ring of values, turned so that the oldest comes first. */
+static void straighten(struct judged *j)
+{
+    double copy[SPARK];
+    for (size_t i = 0; i < j->spark_count; i++)
+        copy[i] = j->spark[(j->spark_at + i) % SPARK];
+    memcpy(j->spark, copy, j->spark_count * sizeof *copy);
+    j->spark_at = 0;
+}
+
+struct verdict_result verdict_result(const struct verdict *v, size_t index)
+{
+    struct judged *j = &v->judged[index];
+    straighten(j);
+    return (struct verdict_result){.threshold = &j->threshold,
+                                   .state = j->state,
+                                   .value = j->value,
+                                   .n = j->n,
+                                   .is_valid = j->is_valid,
+                                   .is_failed = is_failed(j),
+                                   .has_stopped = j->has_stopped,
+                                   .failed_at = j->failed_at,
+                                   .failed_value = j->failed_value,
+                                   .failed_n = j->failed_n,
+                                   .why = j->why ? j->why : "",
+                                   .spark = j->spark,
+                                   .spark_count = j->spark_count};
+}
+
+int verdict_turned(struct verdict *v)
+{
+    for (size_t i = 0; i < v->count; i++)
+        if (v->judged[i].is_turned) {
+            v->judged[i].is_turned = false;
+            return (int)i;
+        }
+    return -1;
+}
+
+int verdict_stops(struct verdict *v)
+{
+    for (size_t i = 0; i < v->count; i++) {
+        struct judged *j = &v->judged[i];
+        const bool is_due = (double)(v->until - v->since) > j->threshold.after_s;
+        if (j->state != VERDICT_FAIL || j->has_stopped || !is_due ||
+            j->threshold.action != ACTION_STOP || v->is_over)
+            continue;
+        j->has_stopped = true;
+        return (int)i;
+    }
+    return -1;
+}
+
+size_t verdict_failed(const struct verdict *v)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < v->count; i++)
+        n += is_failed(&v->judged[i]);
+    return n;
+}
