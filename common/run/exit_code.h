@@ -8,6 +8,7 @@ enum exit_code {
     EXIT_FAILED = 1,
     EXIT_UNHANDLED = 2, /* an error in a listener or greenlet */
     EXIT_USAGE = 2,     /* a wrong command line; Locust uses the same number for both */
+    EXIT_CHECKS = 3,    /* one of locust-plugins' --check-... */
     EXIT_OF_OURS = 64,  /* from here on: Locust ends with 1, and so do we by the name `locust` */
     EXIT_ADDRESS = 68,
     EXIT_RESOLVE = 70,
@@ -15,11 +16,13 @@ enum exit_code {
     EXIT_NO_WORKERS = 72,
     EXIT_CERTIFICATE = 73,
     EXIT_OUTPUT_FILE = 74,
-    EXIT_DESERTED = 79, /* the last worker was lost in the middle of the run */
+    EXIT_INVALID = 75,    /* the measurement, with --fail-on-invalid */
+    EXIT_DESERTED = 79,   /* the last worker was lost in the middle of the run */
+    EXIT_THRESHOLDS = 99, /* one failed, or had no data */
 };
 
 /* What `locust` tells where `katydid` has a code of its own. */
 static inline int exit_code_as(bool is_locust, int code)
 {
-    return is_locust && code >= EXIT_OF_OURS && code < 80 ? EXIT_FAILED : code;
+    return is_locust && code >= EXIT_OF_OURS && code < 100 ? EXIT_FAILED : code;
 }

@@ -142,6 +142,14 @@ static struct command_result check_numbers(const struct master *m, const struct 
     return done("");
 }
 
+static struct command_result check_thresholds(const struct command *c)
+{
+    char why[400] = "";
+    return !c->thresholds || gates_check(c->thresholds, why, sizeof why)
+               ? done("")
+               : refuse("thresholds", why);
+}
+
 static struct command_result check_swarm(const struct master *m, const struct command *c)
 {
     if (m->machine.finish != FINISH_NOT)
@@ -156,6 +164,8 @@ static struct command_result check_swarm(const struct master *m, const struct co
         r = check_state(m, c);
     if (r.is_ok)
         r = check_numbers(m, c);
+    if (r.is_ok)
+        r = check_thresholds(c);
     bool is_start = c->is_pages && !c->is_edit;
     return r.is_ok && is_start ? parameters_check_host(m, c) : r;
 }
@@ -164,6 +174,8 @@ static struct command_result begin_or_edit(struct master *m, struct command *c)
 {
     bool is_edit = run_is_active(&m->machine.run);
     take_settings(m, c, is_edit);
+    if (c->thresholds || !is_edit)
+        gates_ask(m, c->thresholds);
     if (is_edit) {
         run_on(m, &(struct machine_event){.kind = ON_AIM});
         return started(m, c);

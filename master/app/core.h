@@ -14,12 +14,15 @@
  *   downloads.c       what the page downloads
  *   publish.c         snapshots for the page
  *   results.c         what the outputs are given
+ *   gates.c           thresholds from wherever they are written
+ *   judging.c         how the run stands against them, and what follows
  *   surroundings.c    the clock, the dice, the timers
  *   keyboard.c        keys of the terminal, suspend.c Ctrl+Z
  *
  * One thread, one owner: struct master. Files call one another by the functions below only.
  */
 #include "master/nodes/nodes.h"
+#include "master/verdict/verdict.h"
 #include "master/out/outputs.h"
 #include "master/web/bridge.h"
 #include <event2/event.h>
@@ -31,6 +34,24 @@ struct reload {        /* reload.c */
     uint64_t files;    /* how the files looked when that began */
     char *why, *whole; /* why it failed, in a sentence and in full; NULL: it did not */
     bool is_late;      /* it took too long */
+};
+
+struct gates { /* gates.c: thresholds by where they came from */
+    struct threshold_list given, of_script, asked;
+    char *script_json; /* what of_script was made of; or NULL */
+    size_t warned;
+};
+
+struct judging { /* judging.c */
+    struct verdict *verdict;
+    int64_t since, until;         /* seconds that were told; since -1: a run has just begun */
+    const struct tally *last_row; /* that was told */
+    uint64_t clears;              /* of the statistics, when it was */
+    double stopped_at;            /* when the run ceased to be active; 0: it is */
+    bool was_active, is_over;
+    bool wants_stop; /* a threshold says that the test has to */
+    size_t checks_failed;
+    int other_code;
 };
 
 struct master {
@@ -64,6 +85,8 @@ struct master {
     uint64_t last_question;
     double pinged_at; /* monotonic: the last ping of a target; 0 */
     struct reload reload;
+    struct gates gates;
+    struct judging judging;
     unsigned long file_limit;
 
     bool is_auto; /* headless or autostart: the run starts by itself */
@@ -134,6 +157,28 @@ struct command_result parameters_user_class(struct master *m, const struct comma
 
 /* publish.c */
 void publish_view(struct master *m);
+
+/* gates.c: thresholds. open, script_came: 0 or an exit code after a message. */
+int gates_open(struct master *m);
+int gates_script_came(struct master *m);
+int gates_take_script(struct master *m, char **why); /* 0, or -1: they stay as they were */
+void gates_follow(struct master *m); /* the script was told again */
+bool gates_check(const char *json, char *why, size_t size);
+void gates_ask(struct master *m, const char *json); /* of the run that begins; or NULL */
+void gates_settle(struct master *m);                /* one list of all of them */
+void gates_print(struct master *m);
+void gates_fini(struct master *m);
+
+/* judging.c */
+void judging_begin(struct master *m);           /* a run */
+void judging_state(struct master *m);           /* the run's state may have changed */
+void judging_advance(struct master *m);         /* what is complete by now */
+void judging_end(struct master *m);             /* nothing more comes */
+int judging_code(struct master *m, int failed); /* failed: what the code is without it */
+bool judging_forgives_failures(const struct master *m);
+char *judging_reasons(const struct master *m);                /* malloced; NULL: nothing to say */
+void judging_write(const struct master *m, struct sbuf *out); /* as GET api/v1/verdict */
+void judging_lines(const struct master *m, struct sbuf *out);
 
 /* keyboard.c */
 void keyboard_open(struct master *m);

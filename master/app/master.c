@@ -137,6 +137,15 @@ static void warn_of_open_port(const struct master *m)
 /* The locustfile is loaded: what follows could not be known before. */
 static void open_doors(struct master *m)
 {
+    int code = gates_script_came(m);
+    m->waiting_since = master_now().mono;
+    if (code == 0 && m->o->check_thresholds)
+        gates_print(m);
+    if (code != 0 || m->o->check_thresholds) {
+        run_on(m, &(struct machine_event){.kind = ON_LEAVE,
+                                          .number = exit_code_as(m->o->is_locust, code)});
+        return;
+    }
     log_info(MAIN_LOGGER, "Starting Locust " LOCUST_VERSION "%s",
              m->o->is_locust ? "" : " (Katydid " KATYDID_VERSION ")");
     if (m->o->autostart && m->o->headless)
@@ -147,7 +156,7 @@ static void open_doors(struct master *m)
     warn_of_ignored_options(m);
     if (m->nodes.host.script.has_shape)
         m->machine.load.run_time_s = 0;
-    int code = page_open(m);
+    code = page_open(m);
     if (code == 0)
         code = results_open(m);
     if (code == 0)
@@ -251,6 +260,15 @@ static void after_messages(struct master *m)
     await_workers(m);
 }
 
+/* Without a page the process ends with the test. */
+static void judge(struct master *m)
+{
+    judging_advance(m);
+    if (m->judging.wants_stop)
+        run_on(m, &(struct machine_event){.kind = m->o->headless ? ON_QUIT : ON_STOP});
+    m->judging.wants_stop = false;
+}
+
 static void on_link(evutil_socket_t fd, short what, void *arg)
 {
     struct master *m = arg;
@@ -258,6 +276,7 @@ static void on_link(evutil_socket_t fd, short what, void *arg)
     (void)what;
     inbox_drain(&m->nodes);
     after_messages(m);
+    judge(m);
 }
 
 static void on_wake(evutil_socket_t fd, short what, void *arg)
@@ -287,6 +306,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
     reload_second(m);
     record_second(&m->record, master_now(), inbox_delay_s(&m->nodes));
     script_stats_second(&m->nodes);
+    judge(m);
     publish_view(m);
     results_second(m);
 }
@@ -417,6 +437,7 @@ static void init(struct master *m, const struct options *o)
     processes_node_id(m->nodes.host.node_id, sizeof m->nodes.host.node_id);
     m->tunables = tunables_usual;
     m->settle_s = run_settle_s();
+    m->judging.verdict = verdict_new();
     m->bridge = bridge_new();
     m->logs = logs_new();
     m->logbook = logbook_new(m->logs);
@@ -430,7 +451,9 @@ static int serve(struct master *m)
 {
     char *why = NULL;
     raise_file_limit(m);
-    int code = 0;
+    int code = gates_open(m);
+    if (code != 0)
+        return code;
     if (children_open(&m->nodes.children, &why) != 0)
         code = master_failure(EXIT_FAILED, why);
     if (code == 0)
@@ -483,6 +506,8 @@ static void fini(struct master *m)
     logs_free(m->logs);
     free(m->nodes.host.web.extensions);
     record_fini(&m->record);
+    gates_fini(m);
+    verdict_free(m->judging.verdict);
     free(m->page_url);
     free(m->options_json);
 }

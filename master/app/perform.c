@@ -52,6 +52,10 @@ static void tell(struct master *m, const struct machine_action *a)
         a->line == LINE_IDLE_WORKER || (a->line == LINE_WORKER_QUIT && !m->machine.rules.is_local);
     if (!is_of_worker || nodes_may_log(&m->nodes, LINES_WORKERS))
         run_log(&m->machine, a);
+    char *reasons = a->line == LINE_LEAVING ? judging_reasons(m) : NULL;
+    if (reasons)
+        log_info(MAIN_LOGGER, "Verdict (exit code %d): %s", a->number, reasons);
+    free(reasons);
 }
 
 static void fire(struct master *m, const struct machine_action *a)
@@ -90,7 +94,7 @@ static bool is_certificate_alone(const struct stats *s)
 /* As in Locust: the lists decide. */
 static int judge(const struct master *m)
 {
-    const int wanted = m->o->exit_code_on_error;
+    const int wanted = judging_forgives_failures(m) ? 0 : m->o->exit_code_on_error;
     if (m->record.stats.failure_count == 0 && m->record.stats.exception_count == 0)
         return 0;
     if (wanted != EXIT_FAILED || !is_certificate_alone(&m->record.stats))
@@ -145,6 +149,7 @@ static void carry_out(struct master *m, const struct machine_action *a)
     switch (a->kind) {
     case DO_CLEAR:
         nodes_clear(&m->nodes);
+        judging_begin(m);
         absence_forget(&m->nodes);
         break;
     case DO_RESET:
@@ -152,6 +157,7 @@ static void carry_out(struct master *m, const struct machine_action *a)
         break;
     case DO_CLOSE:
         record_close(&m->record, master_now().unix_time);
+        judging_end(m);
         break;
     case DO_NOTE:
         note(m, a->line);
@@ -180,9 +186,10 @@ static void carry_out(struct master *m, const struct machine_action *a)
         to_worker(m, a);
         break;
     case DO_JUDGE:
-        run_on(m, &(struct machine_event){.kind = ON_JUDGED, .number = judge(m)});
+        run_on(m, &(struct machine_event){.kind = ON_JUDGED, .number = judging_code(m, judge(m))});
         break;
     case DO_WRITE:
+        judging_end(m);
         results_end(m, are_written);
         break;
     case DO_RELEASE:
@@ -240,6 +247,7 @@ void run_on(struct master *m, const struct machine_event *e)
     while (machine_next(&m->machine, &a))
         carry_out(m, &a);
     m->is_performing = false;
+    judging_state(m);
     wake(m);
 }
 

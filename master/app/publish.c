@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* publish: gathers what view_build.h needs for a snapshot and publishes it. */
 #include "common/base/mem.h"
+#include "common/base/sbuf.h"
 #include "master/app/core.h"
 #include <stdlib.h>
 #include <string.h>
@@ -121,10 +122,16 @@ void publish_view(struct master *m)
     head.timeline = timeline_snapshot(m->record.timeline);
     head.events = events_snapshot(m->record.events);
     head.series = record_series(&m->record, false);
+    struct sbuf verdict = {0};
+    judging_write(m, &verdict);
+    head.verdict = verdict.data;
+    head.threshold_count = verdict_count(m->judging.verdict);
+    head.threshold_failed = verdict_failed(m->judging.verdict);
     head.is_saturated = events_is_saturated(m->record.events, head.now);
     bridge_publish(m->bridge, view_builder_build(m->record.view_builder, &head, &m->record.stats));
     for (size_t i = 0; i < head.output_count; i++)
         free(states[i].trouble);
+    sbuf_fini(&verdict);
     free(workers);
     free(classes);
 }

@@ -109,6 +109,7 @@ static void add_delay(const struct master *m, struct sbuf *text)
 static char *remarks(const struct master *m)
 {
     struct sbuf text = {0};
+    judging_lines(m, &text);
     add_losses(m, &text);
     add_saturation(m, &text);
     add_delay(m, &text);

@@ -36,6 +36,7 @@ void settings_take(struct master *m)
 {
     const struct script_settings *s = &m->nodes.host.script.settings;
     struct options *o = &m->live;
+    gates_follow(m);
     if (!s->is_given)
         return;
     if (m->machine.run.number == 0 && !m->is_auto_begun)

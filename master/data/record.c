@@ -355,6 +355,30 @@ static void note_second(struct record *r, double now)
     }
 }
 
+/* Until when all that have users have told; now if there are none. */
+static double told_until(const struct record *r, double now)
+{
+    double until = now;
+    for (size_t i = 0; i < r->roster->count; i++) {
+        const struct worker *w = r->roster->workers[i];
+        if (!worker_is_active(w) && w->state != WORKER_STOPPING)
+            continue;
+        if (!w->is_katydid || w->last_report_at <= 0)
+            return 0;
+        until = fmin(until, w->last_report_at);
+    }
+    return until;
+}
+
+void record_close_told(struct record *r, double now)
+{
+    const double until = floor(told_until(r, now));
+    if (!run_is_active(r->run) || until <= 0)
+        return;
+    timeline_close(r->timeline, until);
+    series_store_close(r->series, (int64_t)until);
+}
+
 void record_second(struct record *r, struct run_clock now, double late_s)
 {
     if (run_is_on(r->run))

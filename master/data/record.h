@@ -72,4 +72,6 @@ void record_close(struct record *r, double now); /* its last second has passed *
  * nothing. */
 struct series_list *record_series(struct record *r, bool is_all);
 /* late_s: how long reports may be under way beyond the usual. */
+/* Closes the seconds of which every active worker has told. */
+void record_close_told(struct record *r, double now);
 void record_second(struct record *r, struct run_clock now, double late_s);

@@ -347,6 +347,7 @@ static void copy_head(struct view *v, const struct view *head)
     v->version = arena_text(v, head->version);
     v->locustfile = arena_text(v, head->locustfile);
     v->host = arena_text(v, head->host);
+    v->verdict = arena_text(v, head->verdict ? head->verdict : "{}");
     v->notice = arena_text(v, head->notice);
     v->ended_by = arena_text(v, head->ended_by ? head->ended_by : "");
     v->history_file = arena_text(v, head->history_file);

@@ -93,10 +93,12 @@ struct view {
     const char *run_id;  /* changes at each start from stopped; "" before the first */
     const char *state;   /* ready spawning running cleanup stopping stopped missing */
     const char *version, *locustfile, *host; /* host "" when none */
-    const char *notice;                      /* what the page must tell (a lost worker …) or "" */
-    const char *ended_by;                    /* what ended the run, or "" */
-    double started_at, ended_at;             /* unix seconds; 0 = not yet */
-    double run_time_s;                       /* 0 = no limit */
+    size_t threshold_count, threshold_failed;
+    const char *verdict;         /* JSON: how the run stands against its thresholds (docs/api.md) */
+    const char *notice;          /* what the page must tell (a lost worker …) or "" */
+    const char *ended_by;        /* what ended the run, or "" */
+    double started_at, ended_at; /* unix seconds; 0 = not yet */
+    double run_time_s;           /* 0 = no limit */
     uint32_t users, target_users;
     double spawn_rate;
     bool has_shape; /* a LoadTestShape decides about the users */

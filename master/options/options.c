@@ -273,15 +273,27 @@ static int read_command_line(struct reading *r, int argc, char **argv)
 
 /* ---- the environment -------------------------------------------------------------------- */
 
+static char **split_lines(const char *text)
+{
+    char **lines = mem_zalloc(sizeof *lines), *copy = mem_strdup(text), *rest = copy;
+    for (char *line; (line = strsep(&rest, "\r\n"));)
+        if (line[strspn(line, " \t")])
+            option_add_word(&lines, line);
+    free(copy);
+    return lines;
+}
+
 /* text may be a list, "[a, b]", for options that take lists. */
 static int set_from_text(struct reading *r, const struct option_def *d, const char *label,
                          const char *text)
 {
     take(r, d);
-    if (!option_takes_list(d))
+    if (!option_has_list(d))
         return option_set(r->o, d, label, text);
     option_start_list(r->o, d);
-    char **words = d->kind == OPTION_LIST ? options_split_list(text) : NULL;
+    char **words = d->kind == OPTION_LIST    ? options_split_list(text)
+                   : d->kind == OPTION_LINES ? split_lines(text)
+                                             : NULL;
     int rc = words ? 0 : option_set(r->o, d, label, text);
     for (size_t i = 0; words && words[i] && !rc; i++)
         rc = option_set(r->o, d, label, words[i]);
@@ -373,7 +385,7 @@ static int on_setting(void *arg, const char *path, const struct option_setting *
         return 0;
     if (!s->is_list)
         return set_from_text(r, d, label, s->values[0]);
-    if (!option_takes_list(d))
+    if (!option_has_list(d))
         return option_error("%s: takes one value, not a list: give %s", label, d->expects);
     take(r, d);
     option_start_list(r->o, d);
@@ -417,7 +429,8 @@ static void set_initial(struct options *o)
             *OPTION_FIELD(o, d, char *) = mem_strdup(d->initial_text);
         else if (d->kind == OPTION_INT || d->kind == OPTION_COUNT)
             *OPTION_FIELD(o, d, int) = (int)d->initial;
-        else if (d->kind == OPTION_WHOLE || d->kind == OPTION_RATE || d->kind == OPTION_SPAN)
+        else if (d->kind == OPTION_WHOLE || d->kind == OPTION_RATE || d->kind == OPTION_SPAN ||
+                 d->kind == OPTION_DECIMAL)
             *OPTION_FIELD(o, d, double) = d->initial;
     }
 }
@@ -541,6 +554,7 @@ void options_fini(struct options *o)
             free(*OPTION_FIELD(o, d, char *));
             break;
         case OPTION_LIST:
+        case OPTION_LINES:
         case OPTION_USERS_JSON:
             options_free_list(*OPTION_FIELD(o, d, char **));
             break;
@@ -550,6 +564,7 @@ void options_fini(struct options *o)
         case OPTION_COUNT:
         case OPTION_RATE:
         case OPTION_SPAN:
+        case OPTION_DECIMAL:
         case OPTION_HELP:
         case OPTION_VERSION:
         case OPTION_LEGACY:

@@ -20,11 +20,13 @@
 #define OPTIONS_TYPE_OPTION_BASE_PATH  char *
 #define OPTIONS_TYPE_OPTION_LIST       char ** /* ends with NULL */
 #define OPTIONS_TYPE_OPTION_USERS_JSON char ** /* JSON arrays of objects */
+#define OPTIONS_TYPE_OPTION_LINES      char ** /* likewise */
 #define OPTIONS_TYPE_OPTION_INT        int
 #define OPTIONS_TYPE_OPTION_COUNT      int
 #define OPTIONS_TYPE_OPTION_WHOLE      double
 #define OPTIONS_TYPE_OPTION_RATE       double
 #define OPTIONS_TYPE_OPTION_SPAN       double
+#define OPTIONS_TYPE_OPTION_DECIMAL    double
 
 #define GROUP(title, note)
 #define ACTION(kind, short, name, marks, help)
@@ -86,6 +88,16 @@ char *options_json(const struct options *o);
 /* "--user-count" -> "--users": the known option nearest to a word, or NULL. more: further names
  * (the locustfile's own, with their dashes), may be NULL. */
 const char *options_nearest(const char *word, const char *const *more, size_t more_count);
+
+struct sbuf;
+/* The thresholds of a TOML file as a JSON list of tables, each with its place in "source": of
+ * [[threshold]] and `threshold = [texts]`, in a project's file of those below tool.katydid. 0, or 2
+ * after a message. */
+int options_toml_thresholds(const char *path, const char *text, size_t len, bool is_project,
+                            struct sbuf *json);
+/* A whole text file of the user's, at most 1 MiB. 0, or 2 after a message; nothing and 0 when it
+ * need not exist. */
+int options_slurp(const char *path, bool must_exist, struct sbuf *out);
 
 /* How near two words are: 0 (far apart) to 1 (equal), dashes included; the same first letters bring
  * them nearer. */

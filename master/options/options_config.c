@@ -172,8 +172,7 @@ static bool is_seen(const char *path)
     return is_there;
 }
 
-/* The whole file, or 2 after a message. */
-static int slurp(const char *path, bool must_exist, struct sbuf *out)
+int options_slurp(const char *path, bool must_exist, struct sbuf *out)
 {
     FILE *f = fopen(path, "re");
     if (!f && !must_exist && !is_seen(path))
@@ -200,7 +199,7 @@ static int slurp(const char *path, bool must_exist, struct sbuf *out)
 int options_file_read(const char *path, bool must_exist, option_setting_cb *cb, void *arg)
 {
     struct sbuf text = {0};
-    int rc = slurp(path, must_exist, &text);
+    int rc = options_slurp(path, must_exist, &text);
     if (!rc && text.len) {
         size_t n = strlen(path);
         bool is_toml = n >= 5 && strcmp(path + n - 5, ".toml") == 0;

@@ -31,7 +31,8 @@ static json_t *number_json(const struct option_def *d, double n)
 {
     if (d->marks & OPTION_NULL && n == d->initial)
         return json_null();
-    return d->kind == OPTION_RATE ? json_real(n) : json_integer((json_int_t)n);
+    return d->kind == OPTION_RATE || d->kind == OPTION_DECIMAL ? json_real(n)
+                                                               : json_integer((json_int_t)n);
 }
 
 static json_t *value_json(const struct options *o, const struct option_def *d)
@@ -46,6 +47,7 @@ static json_t *value_json(const struct options *o, const struct option_def *d)
     case OPTION_CHOICE:
         return text_json(d, *OPTION_FIELD_CONST(o, d, char *));
     case OPTION_LIST:
+    case OPTION_LINES:
     case OPTION_USERS_JSON:
         return list_json(*OPTION_FIELD_CONST(o, d, char **), d->kind == OPTION_USERS_JSON);
     case OPTION_INT:
@@ -54,6 +56,7 @@ static json_t *value_json(const struct options *o, const struct option_def *d)
     case OPTION_WHOLE:
     case OPTION_RATE:
     case OPTION_SPAN:
+    case OPTION_DECIMAL:
         return number_json(d, *OPTION_FIELD_CONST(o, d, double));
     case OPTION_LEGACY:
         return d->marks & OPTION_FALSE ? json_false() : json_null();

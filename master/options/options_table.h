@@ -16,10 +16,12 @@ enum option_kind {
     OPTION_CHOICE,     /* char *, one of a few words */
     OPTION_LIST,       /* char **, any number of words */
     OPTION_USERS_JSON, /* char **, any number of JSON texts */
+    OPTION_LINES,      /* char **, a text each time it is given; of a variable each line is one */
     OPTION_WHOLE,      /* double, whole number in [min, max] */
     OPTION_INT,        /* int in [min, max] */
     OPTION_COUNT,      /* the same, from 1 up, which Locust checks too */
     OPTION_RATE,       /* double above 0 */
+    OPTION_DECIMAL,    /* double in [min, max] */
     OPTION_SPAN,       /* double, seconds */
     OPTION_HELP,
     OPTION_VERSION,
@@ -67,6 +69,11 @@ extern const size_t option_count;
 static inline bool option_takes_list(const struct option_def *d)
 {
     return d->kind == OPTION_LIST || d->kind == OPTION_USERS_JSON;
+}
+
+static inline bool option_has_list(const struct option_def *d)
+{
+    return option_takes_list(d) || d->kind == OPTION_LINES;
 }
 
 static inline bool option_takes_value(const struct option_def *d)

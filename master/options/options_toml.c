@@ -23,6 +23,7 @@ struct toml {
     size_t table_parts;
     char *key[PATH_MAX_PARTS]; /* the current key */
     size_t key_parts;
+    bool is_array; /* the table is one of an array: never an option's */
 };
 
 static int fail(const struct toml *t, const char *what)
@@ -194,8 +195,7 @@ static int read_header(struct toml *t)
     if (!is_at(t, is_array ? "]]" : "]"))
         return fail(t, "a table's name has no end");
     t->p += is_array ? 2 : 1;
-    if (is_array)
-        forget(t->table, &t->table_parts); /* never ours, and what follows is not either */
+    t->is_array = is_array;
     return 0;
 }
 
@@ -281,7 +281,8 @@ static const char *our_key(const struct toml *t)
         parts[n++] = t->table[i];
     for (size_t i = 0; i < t->key_parts; i++)
         parts[n++] = t->key[i];
-    bool is_ours = n == 3 && strcmp(parts[0], "tool") == 0 && strcmp(parts[1], "locust") == 0;
+    bool is_ours =
+        !t->is_array && n == 3 && strcmp(parts[0], "tool") == 0 && strcmp(parts[1], "locust") == 0;
     return is_ours ? parts[2] : NULL;
 }
 
@@ -338,6 +339,133 @@ int options_toml_read(const char *path, const char *text, size_t len, option_set
         if (!rc && t.p < t.end && *t.p != '\n' && *t.p != '\r')
             rc = fail(&t, "there is something behind a value");
     }
+    forget(t.table, &t.table_parts);
+    forget(t.key, &t.key_parts);
+    return rc;
+}
+
+/* ---- thresholds ------------------------------------------------------------------------- */
+
+struct entries {
+    struct toml *t;
+    struct sbuf *json;
+    size_t prefix; /* parts of the tables' name before "threshold" */
+    bool is_open;  /* an object was begun */
+};
+
+/* "threshold" behind tool.katydid, or by itself. */
+static bool is_threshold(const struct entries *e, char *const *parts, size_t count)
+{
+    if (count != e->prefix + 1 ||
+        (e->prefix && (strcmp(parts[0], "tool") != 0 || strcmp(parts[1], "katydid") != 0)))
+        return false;
+    return strcmp(parts[count - 1], "threshold") == 0 ||
+           strcmp(parts[count - 1], "thresholds") == 0;
+}
+
+static void close_entry(struct entries *e)
+{
+    if (e->is_open)
+        sbuf_addc(e->json, '}');
+    e->is_open = false;
+}
+
+static void open_entry(struct entries *e)
+{
+    struct sbuf source = {0};
+    close_entry(e);
+    sbuf_addf(&source, "%s:%u", e->t->path, e->t->line);
+    sbuf_addf(e->json, "%s{\"source\":", e->json->len > 1 ? "," : "");
+    sbuf_add_json(e->json, source.data, source.len);
+    sbuf_fini(&source);
+    e->is_open = true;
+}
+
+static void add_member(struct entries *e, const char *key, const char *value)
+{
+    sbuf_addc(e->json, ',');
+    sbuf_add_json(e->json, key, strlen(key));
+    sbuf_addc(e->json, ':');
+    sbuf_add_json(e->json, value, strlen(value));
+}
+
+static int read_member(struct entries *e)
+{
+    struct toml *t = e->t;
+    struct sbuf text = {0};
+    if (t->p < t->end && (*t->p == '[' || *t->p == '{'))
+        return fail(t, "a field of a threshold is one text, number or boolean");
+    int rc = read_one(t, &text);
+    if (rc == 0)
+        add_member(e, t->key[0], text.data ? text.data : "");
+    sbuf_fini(&text);
+    return rc;
+}
+
+/* threshold = ["p95 < 300ms", ...] */
+static int read_texts(struct entries *e)
+{
+    struct toml *t = e->t;
+    char **values = mem_zalloc(sizeof *values);
+    if (t->p >= t->end || *t->p != '[') {
+        options_free_list(values);
+        return fail(t, "thresholds are a list of texts, or tables [[...threshold]]");
+    }
+    int rc = read_array(t, &values);
+    for (size_t i = 0; rc == 0 && values[i]; i++) {
+        open_entry(e);
+        add_member(e, "threshold", values[i]);
+        close_entry(e);
+    }
+    options_free_list(values);
+    return rc;
+}
+
+static int read_entry_line(struct entries *e)
+{
+    struct toml *t = e->t;
+    char *all[2 * PATH_MAX_PARTS];
+    size_t count = 0;
+    if (*t->p == '[') {
+        int rc = read_header(t);
+        close_entry(e);
+        if (rc == 0 && t->is_array && is_threshold(e, t->table, t->table_parts))
+            open_entry(e);
+        return rc;
+    }
+    if (read_key(t, t->key, &t->key_parts))
+        return 2;
+    if (t->p >= t->end || *t->p != '=')
+        return fail(t, "a key has no '='");
+    t->p++;
+    skip_spaces(t);
+    if (e->is_open && t->key_parts == 1)
+        return read_member(e);
+    for (size_t i = 0; i < t->table_parts && !t->is_array; i++)
+        all[count++] = t->table[i];
+    for (size_t i = 0; i < t->key_parts; i++)
+        all[count++] = t->key[i];
+    return !t->is_array && is_threshold(e, all, count) ? read_texts(e) : skip_value(t);
+}
+
+int options_toml_thresholds(const char *path, const char *text, size_t len, bool is_project,
+                            struct sbuf *json)
+{
+    struct toml t = {.path = path, .p = text, .end = text + len, .line = 1};
+    struct entries e = {&t, json, is_project ? 2 : 0, false};
+    int rc = 0;
+    sbuf_addc(json, '[');
+    if (is_at(&t, "\xef\xbb\xbf"))
+        t.p += 3;
+    for (skip_lines(&t); t.p < t.end && !rc; skip_lines(&t)) {
+        rc = read_entry_line(&e);
+        skip_spaces(&t);
+        skip_comment(&t);
+        if (!rc && t.p < t.end && *t.p != '\n' && *t.p != '\r')
+            rc = fail(&t, "there is something behind a value");
+    }
+    close_entry(&e);
+    sbuf_addc(json, ']');
     forget(t.table, &t.table_parts);
     forget(t.key, &t.key_parts);
     return rc;

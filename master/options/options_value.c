@@ -96,6 +96,15 @@ static bool parse_rate(const char *text, double max, double *out)
     return true;
 }
 
+static bool parse_decimal(const char *text, double min, double max, double *out)
+{
+    char *end;
+    if (!*text || text[strspn(text, "0123456789.eE+-")])
+        return false;
+    *out = strtod(text, &end);
+    return !*end && isfinite(*out) && *out >= min && *out <= max;
+}
+
 static bool parse_flag(const char *text, bool *out)
 {
     static const char *const yes[] = {"true", "yes", "on", "1"};
@@ -304,9 +313,10 @@ static int set_number(struct options *o, const struct option_def *d, const char 
     bool takes_any = d->kind == OPTION_WHOLE && d->min < 0 && options_is_locust();
     double least = takes_any ? -d->max : d->min;
     char *text = d->kind == OPTION_SPAN ? mem_strdup(given) : bare_number(given);
-    bool is_good = d->kind == OPTION_RATE   ? parse_rate(text, d->max, &n)
-                   : d->kind == OPTION_SPAN ? (n = options_timespan(text)) >= 0
-                                            : parse_whole(text, least, d->max, &n);
+    bool is_good = d->kind == OPTION_RATE      ? parse_rate(text, d->max, &n)
+                   : d->kind == OPTION_DECIMAL ? parse_decimal(text, d->min, d->max, &n)
+                   : d->kind == OPTION_SPAN    ? (n = options_timespan(text)) >= 0
+                                               : parse_whole(text, least, d->max, &n);
     free(text);
     if (!is_good)
         return reject(d, label, d->kind == OPTION_SPAN ? "time" : "number", given);
@@ -344,6 +354,7 @@ int option_set(struct options *o, const struct option_def *d, const char *label,
     case OPTION_CHOICE:
         return set_choice(o, d, label, text);
     case OPTION_LIST:
+    case OPTION_LINES:
         option_add_word(OPTION_FIELD(o, d, char **), text);
         return 0;
     case OPTION_USERS_JSON:
@@ -354,6 +365,7 @@ int option_set(struct options *o, const struct option_def *d, const char *label,
     case OPTION_COUNT:
     case OPTION_RATE:
     case OPTION_SPAN:
+    case OPTION_DECIMAL:
         return set_number(o, d, label, text);
     case OPTION_HELP:
         o->help = true;

@@ -508,6 +508,16 @@ static struct slice raw_value(struct slice map, const char *key)
     return (struct slice){NULL, 0};
 }
 
+static char *json_member(struct slice map, const char *key)
+{
+    const struct slice value = raw_value(map, key);
+    struct sbuf json = {0};
+    if (value.len > 0 && proto_to_json(value, &json))
+        return sbuf_take(&json);
+    sbuf_fini(&json);
+    return NULL;
+}
+
 enum proto_rc proto_script(const struct message *m, struct script *out)
 {
     msgpack_unpacked u;
@@ -520,11 +530,8 @@ enum proto_rc proto_script(const struct message *m, struct script *out)
         script_fini(out);
         return PROTO_BROKEN;
     }
-    struct slice about = raw_value(m->data, "about");
-    struct sbuf json = {0};
-    if (about.len > 0 && proto_to_json(about, &json))
-        out->about = sbuf_take(&json);
-    sbuf_fini(&json);
+    out->about = json_member(m->data, "about");
+    out->thresholds = json_member(m->data, "thresholds");
     struct slice options = raw_value(m->data, "options");
     if (options.len > 0) {
         out->options = mem_dup(options.data, options.len);
@@ -548,6 +555,7 @@ void script_fini(struct script *s)
     free(s->locustfile);
     free(s->options);
     free(s->about);
+    free(s->thresholds);
     free(s->bad_constant);
     free(s->settings.host);
     free(s->settings.html_file);

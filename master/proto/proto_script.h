@@ -39,7 +39,8 @@ struct script {    /* what the host found in the locustfile; owned */
     size_t shape_count;
     void *options; /* msgpack map {dest: value}, goes into every spawn */
     size_t options_len;
-    char *about; /* JSON object: what the page shows of it */
+    char *about;      /* JSON object: what the page shows of it */
+    char *thresholds; /* JSON array: those that it brings, or NULL */
     struct script_settings settings;
     struct tunables tunables;
     bool hears_reports, hears_beats; /* somebody listens to worker_report, heartbeat_sent */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* grammar: texts into thresholds: ours (grammar.c), k6's (grammar_k6.c), and tables (entry.c).
+/* grammar: texts into thresholds: ours (grammar.c), k6's (grammar_k6.c), and tables (list.c).
  *
  *   threshold = [name ":"] subject op value [mode window] {"," action}
  *   subject   = stat ["of" selector]

@@ -28,10 +28,11 @@ static const struct value_unit {
     int exponent; /* the same factor as a power of ten; 99: it is none */
 } value_units[] = {{"us", UNIT_MS, 0.001, -3},       {"ms", UNIT_MS, 1, 0},
                    {"s", UNIT_MS, 1000, 3},          {"m", UNIT_MS, 60000, 99},
-                   {"%", UNIT_RATIO, 0.01, -2},      {"/s", UNIT_RATE, 1, 0},
-                   {"kB/s", UNIT_BYTE_RATE, 1e3, 3}, {"MB/s", UNIT_BYTE_RATE, 1e6, 6},
-                   {"B/s", UNIT_BYTE_RATE, 1, 0},    {"kB", UNIT_BYTES, 1e3, 3},
-                   {"MB", UNIT_BYTES, 1e6, 6},       {"B", UNIT_BYTES, 1, 0}};
+                   {"h", UNIT_MS, 3600000, 99},      {"%", UNIT_RATIO, 0.01, -2},
+                   {"/s", UNIT_RATE, 1, 0},          {"kB/s", UNIT_BYTE_RATE, 1e3, 3},
+                   {"MB/s", UNIT_BYTE_RATE, 1e6, 6}, {"B/s", UNIT_BYTE_RATE, 1, 0},
+                   {"kB", UNIT_BYTES, 1e3, 3},       {"MB", UNIT_BYTES, 1e6, 6},
+                   {"B", UNIT_BYTES, 1, 0}};
 #define VALUE_UNITS (sizeof value_units / sizeof *value_units)
 
 static size_t unit_len(const char *p)

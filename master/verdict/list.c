@@ -100,9 +100,9 @@ static int add_k6(struct threshold_list *l, const char *key, const char *express
 /* ---- tables ---- */
 
 static const char *const fields[] = {
-    "threshold",   "key",    "metric",      "where",          "stat",       "op",    "value",
-    "window",      "mode",   "abort",       "after",          "action",     "name",  "no_data",
-    "min_samples", "warmup", "abortOnFail", "delayAbortEval", "user_class", "source"};
+    "threshold",   "key",    "metric",      "where",          "stat",       "op",     "value",
+    "window",      "mode",   "abort",       "after",          "action",     "name",   "no_data",
+    "min_samples", "warmup", "abortOnFail", "delayAbortEval", "user_class", "source", "error"};
 #define FIELDS (sizeof fields / sizeof *fields)
 
 static bool is_field(const char *key)
@@ -358,6 +358,9 @@ static int add_table(struct threshold_list *l, const json_t *object, const char 
     const char *place = field(&f, "source");
     if (place)
         f.source = place;
+    const char *error = field(&f, "error");
+    if (error)
+        return fail_words(why, f.source, field(&f, "threshold"), error);
     if (check_fields(&f) != 0)
         return -1;
     char *text = NULL, *key = NULL;

@@ -53,7 +53,8 @@ struct verdict {
     struct row *rows;      /* owned */
     size_t count, sum_count, row_count, row_cap;
     struct hist scratch;
-    int64_t since, until; /* seconds that were told: [since, until) */
+    int64_t since, until;    /* seconds that were told: [since, until) */
+    double begin_at, end_at; /* exactly; end_at 0: the load goes on */
     bool is_over;
 };
 
@@ -272,7 +273,7 @@ size_t verdict_count(const struct verdict *v)
 
 /* ---- a run ---- */
 
-void verdict_begin(struct verdict *v, int64_t second)
+void verdict_begin(struct verdict *v, int64_t second, double after)
 {
     HANDLE_IS(v, VERDICT_TAG);
     forget_rows(v);
@@ -287,7 +288,14 @@ void verdict_begin(struct verdict *v, int64_t second)
     for (size_t i = 0; i < v->count; i++)
         judged_zero(&v->judged[i]);
     v->since = v->until = second;
+    v->begin_at = (double)second + after;
+    v->end_at = 0;
     v->is_over = false;
+}
+
+void verdict_tail(struct verdict *v, double stopped_at)
+{
+    v->end_at = stopped_at;
 }
 
 void verdict_row(struct verdict *v, uint32_t id, const char *method, const char *name)
@@ -397,12 +405,20 @@ static struct measured measure_gauge(struct verdict *v, struct judged *j,
     return (struct measured){value, isfinite(value), 0, 0};
 }
 
+/* How long there was load in them: it neither began nor ended with a full second. */
+static double seconds_of(const struct verdict *v, int64_t from)
+{
+    const double begin = fmax((double)from, v->begin_at);
+    const double end = v->end_at > begin ? fmin((double)v->until, v->end_at) : (double)v->until;
+    return end - begin;
+}
+
 static struct measured measure(struct verdict *v, struct judged *j, int64_t from,
                                const struct verdict_feed *feed)
 {
     const struct threshold *t = &j->threshold;
     struct verdict_metric metric = {.scale = 1, .factor = 1};
-    const double seconds = (double)(v->until - from);
+    const double seconds = seconds_of(v, from);
     if (is_gauge(t))
         return measure_gauge(v, j, feed);
     if (is_of_metric(t) && feed->metric && feed->metric(feed->arg, t, from, v->until, &metric)) {
@@ -458,8 +474,8 @@ static void judge(struct verdict *v, struct judged *j, int64_t second,
 {
     const struct threshold *t = &j->threshold;
     int64_t from = 0;
-    if (j->has_stopped && t->mode == MODE_ALL)
-        return; /* what stopped the test stays */
+    if (t->mode == MODE_ALL ? j->has_stopped : v->end_at > 0)
+        return; /* what stopped the test stays; its last seconds are no window's */
     if (!range_of(v, j, second, &from))
         return;
     const struct measured m = measure(v, j, from, feed);

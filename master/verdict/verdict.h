@@ -73,13 +73,17 @@ void verdict_free(struct verdict *v); /* NULL is fine */
 void verdict_set(struct verdict *v, const struct threshold_list *list);
 size_t verdict_count(const struct verdict *v);
 
-/* A run begins with that second, or its statistics were reset in it: everything is forgotten. */
-void verdict_begin(struct verdict *v, int64_t second);
+/* A run begins so much after that second began, or its statistics were reset in it: everything is
+ * forgotten. */
+void verdict_begin(struct verdict *v, int64_t second, double after);
 /* The statistics have a row (again, after a begin). In any order. */
 void verdict_row(struct verdict *v, uint32_t id, const char *method, const char *name);
 /* A second is complete. seconds: that it stands for, if more than one had to be taken together. */
 void verdict_second(struct verdict *v, int64_t second, unsigned seconds,
                     const struct verdict_feed *feed);
+/* From the second that is told next on, users are being stopped, since that moment: what is still
+ * counted is counted, but no window is judged. */
+void verdict_tail(struct verdict *v, double stopped_at);
 /* No more seconds come. */
 void verdict_end(struct verdict *v, const struct verdict_feed *feed);
 

@@ -305,11 +305,29 @@ static int get_stats_report(struct request *r)
     return answer_report(r, download != NULL && download[0] != '\0');
 }
 
+static int get_verdict(struct request *r)
+{
+    struct sbuf out = {0};
+    struct view *v = request_view(r);
+    if (v == NULL)
+        return 503;
+    sbuf_adds(&out, v->verdict);
+    view_unref(v);
+    const int status = reply_json(r->conn, 200, &out);
+    sbuf_fini(&out);
+    return status;
+}
+
 static const struct route ROUTES[] = {
-    {"GET", "/api/v1/range", get_range},        {"GET", "/api/v1/series", get_series},
-    {"GET", "/api/v1/heatmap", get_heatmap},    {"GET", "/api/v1/distribution", get_distribution},
-    {"GET", "/api/v1/sparks", get_sparks},      {"GET", "/api/v1/failures", get_failures},
-    {"GET", "/api/v1/events", get_events},      {"GET", "/api/v1/report", get_report},
+    {"GET", "/api/v1/verdict", get_verdict},
+    {"GET", "/api/v1/range", get_range},
+    {"GET", "/api/v1/series", get_series},
+    {"GET", "/api/v1/heatmap", get_heatmap},
+    {"GET", "/api/v1/distribution", get_distribution},
+    {"GET", "/api/v1/sparks", get_sparks},
+    {"GET", "/api/v1/failures", get_failures},
+    {"GET", "/api/v1/events", get_events},
+    {"GET", "/api/v1/report", get_report},
     {"GET", "/stats/report", get_stats_report},
 };
 const struct routes timeline_routes = {ROUTES, sizeof ROUTES / sizeof ROUTES[0]};

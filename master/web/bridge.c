@@ -56,8 +56,9 @@ void command_fini(struct command *c)
     free(c->fields);
     free(c->json);
     free(c->class_settings);
+    free(c->thresholds);
     free(c->text);
-    c->host = c->json = c->class_settings = c->text = NULL;
+    c->host = c->json = c->class_settings = c->thresholds = c->text = NULL;
     c->fields = NULL;
     c->field_count = 0;
 }

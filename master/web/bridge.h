@@ -53,6 +53,7 @@ struct command {
     uint64_t id, since, limit; /* CMD_RENDER */
     char *json;                /* CMD_USER_CLASS and the questions; owned */
     char *class_settings;      /* CMD_SWARM: {class: {attribute: value}}; JSON, owned, or NULL */
+    char *thresholds;          /* CMD_SWARM: those of this run; JSON, owned, or NULL */
     char *text;                /* CMD_MARKER; owned */
     double at;                 /* CMD_MARKER: unix seconds; 0: now */
     bool is_check;             /* CMD_SWARM: only say whether it would be done */

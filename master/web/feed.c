@@ -269,6 +269,8 @@ void feed_tick(const struct view *v, struct feed_mark *mark, struct sbuf *out)
     sbuf_adds(out, ",\"classes\":");
     add_classes(out, v);
     add_memory(out, v);
+    sbuf_addf(out, ",\"verdict\":{\"thresholds\":%zu,\"failed\":%zu}", v->threshold_count,
+              v->threshold_failed);
     sbuf_addf(out, ",\"events\":%llu,\"saturated\":%s}",
               v->events != NULL ? (unsigned long long)v->events->total : 0ULL,
               v->is_saturated ? "true" : "false");

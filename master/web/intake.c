@@ -322,8 +322,13 @@ static bool take_member(enum intake_action action, const char *key, json_t *valu
         return check_users(c, json_double(value), e);
     if (strcmp(key, "spawn_rate") == 0)
         return check_rate(c, json_double(value), e);
+    if (strcmp(key, "thresholds") == 0) {
+        free(c->thresholds);
+        c->thresholds = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+        return c->thresholds != NULL;
+    }
     if (action != INTAKE_START)
-        return refuse(e, key, "Only users and spawn_rate can be changed during a run.");
+        return refuse(e, key, "Only users, spawn_rate and thresholds can be changed during a run.");
     if (strcmp(key, "host") == 0) {
         if (!json_is_string(value))
             return refuse(e, "host", "The host must be a text.");
@@ -351,7 +356,7 @@ static bool take_member(enum intake_action action, const char *key, json_t *valu
         return take_options(c, value, e);
     return refuse(e, key,
                   "Unknown field; known are users, spawn_rate, host, run_time, user_classes, "
-                  "shape_class, profile, class_settings and options.");
+                  "shape_class, profile, class_settings, options and thresholds.");
 }
 
 static enum command_kind kind_of(enum intake_action action)

@@ -12,7 +12,7 @@ import webbrowser
 import gevent
 from gevent.queue import Queue
 
-from . import _about, _errors, _ping, _reload, _source, _try, log, runners, stats
+from . import _about, _errors, _ping, _reload, _source, _thresholds, _try, log, runners, stats
 from ._needs import has_connection, has_proxies, needs_host
 from ._settings import set_default_load, settings_of
 from .exception import StopTest
@@ -100,6 +100,7 @@ class Host:
             **self._settings,
             "custom_options": _plain(self._custom_options),
             "about": _about.describe(self.environment),
+            "thresholds": _thresholds.describe(self.environment),
         }
 
     def _loud_events(self):

@@ -7,6 +7,7 @@ from .exception import RunnerAlreadyExistsError
 from .runners import LocalRunner, MasterRunner, WorkerRunner
 from .shape import LoadTestShape
 from ._stats import RequestStats
+from ._thresholds import Thresholds
 from .user.task import TaskHolder, filter_tasks_by_tags
 
 
@@ -56,6 +57,7 @@ class Environment:
         self.available_user_tasks = available_user_tasks
         self.dispatcher_class = dispatcher_class
         self.worker_logs = {}
+        self.thresholds = Thresholds()  # ours, for locustfiles to add to
         self._tasks_filtered = False
         self._remove_user_classes_with_weight_zero()
         self._validate_user_class_name_uniqueness()

@@ -77,7 +77,7 @@ static struct story *begin(const char *const *texts, size_t count)
     s->v = verdict_new();
     verdict_set(s->v, &l);
     threshold_list_fini(&l);
-    verdict_begin(s->v, BEGIN);
+    verdict_begin(s->v, BEGIN, 0);
     verdict_row(s->v, 1, "GET", "/cart");
     verdict_row(s->v, 2, "POST", "/pay");
     verdict_row(s->v, 3, "GROUP", "checkout");
@@ -289,7 +289,7 @@ static void warm_up_and_reset_move_the_begin(void **state)
     tell(s, 6);
     assert_int_equal(state_of(s, 0), VERDICT_PASS);
     assert_int_equal(state_of(s, 1), VERDICT_FAIL);
-    verdict_begin(s->v, BEGIN + 6);
+    verdict_begin(s->v, BEGIN + 6, 0);
     verdict_row(s->v, 1, "GET", "/cart");
     assert_int_equal(state_of(s, 1), VERDICT_NOT_YET);
     tell(s, 10);

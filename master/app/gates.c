@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+/* gates: the thresholds of a test from all the places they are written in, as one list: the command
+ * line and its files, the locustfile, and who started this run. */
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/base/sbuf.h"
+#include "master/app/core.h"
+#include "common/run/exit_code.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int say(char *why)
+{
+    fprintf(stderr, "%s: error: %s\n", options_program(), why);
+    free(why);
+    return EXIT_USAGE;
+}
+
+static int take_json(struct threshold_list *list, const char *json, const char *source, char **why)
+{
+    json_error_t e;
+    json_t *value = json_loads(json, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &e);
+    if (!value) {
+        struct sbuf text = {0};
+        sbuf_addf(&text, "%s:%d: column %d: %s: write it as JSON", source, e.line, e.column,
+                  e.text);
+        *why = sbuf_take(&text);
+        return -1;
+    }
+    const int rc = threshold_list_json(list, value, source, why);
+    json_decref(value);
+    return rc;
+}
+
+static int take_file(struct threshold_list *list, const char *path, bool is_project)
+{
+    struct sbuf text = {0}, json = {0};
+    const size_t len = strlen(path);
+    const bool is_toml = len >= 5 && strcmp(path + len - 5, ".toml") == 0;
+    char *why = NULL;
+    int rc = options_slurp(path, !is_project, &text);
+    if (rc == 0 && text.len && is_toml)
+        rc = options_toml_thresholds(path, text.data, text.len, is_project, &json);
+    const char *given = is_toml ? json.data : text.data;
+    if (rc == 0 && given && take_json(list, given, path, &why) != 0)
+        rc = say(why);
+    if (rc == 0 && !is_project && list->count == 0) {
+        struct sbuf words = {0};
+        sbuf_addf(&words, "%s: there is no threshold in it: write %s", path,
+                  is_toml ? "tables [[threshold]]" : "a JSON list of thresholds");
+        rc = say(sbuf_take(&words));
+    }
+    sbuf_fini(&json);
+    sbuf_fini(&text);
+    return rc;
+}
+
+int gates_open(struct master *m)
+{
+    struct threshold_list *list = &m->gates.given;
+    char *why = NULL;
+    for (char **text = m->o->threshold; text && *text; text++)
+        if (threshold_list_text(list, *text, "--threshold", &why) != 0)
+            return say(why);
+    struct threshold_list of_file = {0};
+    int rc = m->o->thresholds_file ? take_file(&of_file, m->o->thresholds_file, false) : 0;
+    threshold_list_add_all(list, &of_file);
+    threshold_list_fini(&of_file);
+    if (rc == 0)
+        rc = take_file(list, "pyproject.toml", true);
+    if (rc == 0)
+        gates_settle(m);
+    return rc;
+}
+
+/* Warnings stand in the log once. */
+static void warn(struct master *m, const struct threshold_list *all)
+{
+    for (size_t i = 0; i < all->count; i++)
+        if (all->items[i].warning && i >= m->gates.warned)
+            log_warning(MAIN_LOGGER, "%s: '%s': %s", all->items[i].source, all->items[i].text,
+                        all->items[i].warning);
+    m->gates.warned = all->count > m->gates.warned ? all->count : m->gates.warned;
+}
+
+void gates_settle(struct master *m)
+{
+    struct threshold_list all = {0};
+    threshold_list_add_all(&all, &m->gates.given);
+    threshold_list_add_all(&all, &m->gates.of_script);
+    threshold_list_add_all(&all, &m->gates.asked);
+    verdict_set(m->judging.verdict, &all);
+    warn(m, &all);
+    threshold_list_fini(&all);
+}
+
+int gates_take_script(struct master *m, char **why)
+{
+    const char *json = m->nodes.host.script.thresholds;
+    struct threshold_list list = {0};
+    *why = NULL;
+    if (!json || (m->gates.script_json && strcmp(json, m->gates.script_json) == 0))
+        return 0;
+    const int rc = take_json(&list, json, "locustfile", why);
+    if (rc == 0) {
+        free(m->gates.script_json);
+        m->gates.script_json = mem_strdup(json);
+        threshold_list_fini(&m->gates.of_script);
+        m->gates.of_script = list;
+        gates_settle(m);
+    } else {
+        threshold_list_fini(&list);
+    }
+    return rc;
+}
+
+int gates_script_came(struct master *m)
+{
+    char *why = NULL;
+    return gates_take_script(m, &why) == 0 ? 0 : say(why);
+}
+
+/* What listeners add later counts as well; what is wrong with it then is told, and left out. */
+void gates_follow(struct master *m)
+{
+    char *why = NULL;
+    if (m->waiting_since > 0 && gates_take_script(m, &why) != 0)
+        log_error(MAIN_LOGGER, "%s", why);
+    free(why);
+}
+
+bool gates_check(const char *json, char *why, size_t size)
+{
+    struct threshold_list list = {0};
+    char *text = NULL;
+    const bool is_good = take_json(&list, json, "thresholds", &text) == 0;
+    if (text)
+        snprintf(why, size, "%s", text);
+    free(text);
+    threshold_list_fini(&list);
+    return is_good;
+}
+
+void gates_ask(struct master *m, const char *json)
+{
+    char *why = NULL;
+    threshold_list_fini(&m->gates.asked);
+    if (json && take_json(&m->gates.asked, json, "start", &why) != 0)
+        log_warning(MAIN_LOGGER, "%s", why);
+    free(why);
+    gates_settle(m);
+}
+
+void gates_print(struct master *m)
+{
+    struct threshold_list all = {0};
+    threshold_list_add_all(&all, &m->gates.given);
+    threshold_list_add_all(&all, &m->gates.of_script);
+    char *text = threshold_list_print(&all);
+    fputs(text, stdout);
+    fflush(stdout);
+    free(text);
+    threshold_list_fini(&all);
+}
+
+void gates_fini(struct master *m)
+{
+    threshold_list_fini(&m->gates.given);
+    threshold_list_fini(&m->gates.of_script);
+    threshold_list_fini(&m->gates.asked);
+    free(m->gates.script_json);
+}

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: MIT
+"""Thresholds that a locustfile brings (docs/verdicts.md): a module-level `thresholds` in k6's words or
+ours, the attribute `thresholds` of a User class, and environment.thresholds.add(). They are told to the
+master with the script, each with its place; the master alone understands them."""
+
+import ast
+import os
+import re
+import sys
+
+_COMPARES = re.compile(r"[^<>=!]*(<|>|={2,3}|!=)")
+_FIELDS = ("threshold", "stat")
+
+
+class Thresholds:
+    """environment.thresholds"""
+
+    def __init__(self):
+        self._added = []
+
+    def add(self, threshold, *, abort=False, after=None, name=None, no_data=None, min_samples=None, warmup=None,
+            action=None):
+        """One more, as a text or a dict of fields: add("fail_ratio < 1%", abort=True)."""
+        frame = sys._getframe(1)
+        entry = dict(threshold) if isinstance(threshold, dict) else {"threshold": str(threshold)}
+        given = {"after": after, "name": name, "no_data": no_data, "min_samples": min_samples, "warmup": warmup,
+                 "action": action}
+        entry.update((key, value) for key, value in given.items() if value is not None)
+        if abort:
+            entry["abort"] = True
+        entry["source"] = f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
+        if entry not in self._added:
+            self._added.append(entry)
+
+    def __iter__(self):
+        return iter(list(self._added))
+
+    def __len__(self):
+        return len(self._added)
+
+
+def describe(environment):
+    """All of them, as data: [{"threshold", "key", "source", ...}]."""
+    paths = [os.path.abspath(path) for path in environment.parsed_locustfiles or []]
+    found = []
+    for module in _modules(paths):
+        source = os.path.basename(module.__file__)
+        found += _entries(getattr(module, "thresholds", None), source, _lines(module.__file__))
+    for user_class in environment.user_classes:
+        given = getattr(user_class, "thresholds", None)
+        alone = len(environment.user_classes) == 1
+        scope = {} if alone else {"user_class": user_class.__name__}
+        found += [{**entry, **scope} for entry in _entries(given, f"class {user_class.__name__}", {})]
+    return found + [_plain(entry) for entry in environment.thresholds]
+
+
+def _modules(paths):
+    modules = [module for module in list(sys.modules.values()) if getattr(module, "__file__", None)]
+    by_path = {os.path.abspath(module.__file__): module for module in modules if isinstance(module.__file__, str)}
+    return [by_path[path] for path in paths if path in by_path]
+
+
+def _is_one(value):
+    if isinstance(value, dict):
+        return any(isinstance(value.get(field), str) for field in _FIELDS)
+    return isinstance(value, str) and _COMPARES.match(value) is not None
+
+
+def _is_meant(given):
+    """A test may have a variable of that name for something else: that is none of ours."""
+    if isinstance(given, dict):
+        values = [one for value in given.values() for one in (value if isinstance(value, list | tuple) else [value])]
+        return all(isinstance(key, str) for key in given) and any(map(_is_one, values))
+    return isinstance(given, list | tuple) and any(map(_is_one, given))
+
+
+def _entries(given, source, lines):
+    if not _is_meant(given):
+        return []
+    if not isinstance(given, dict):
+        return [_entry(one, source, lines.get(one if isinstance(one, str) else None)) for one in given]
+    found = [{"threshold": text, "source": f"{source}:{line}", "error": error} for text, line, error in lines.get("", [])]
+    for key, value in given.items():
+        for one in value if isinstance(value, list | tuple) else [value]:
+            text = one.get("threshold") if isinstance(one, dict) else one
+            found.append({**_entry(one, source, lines.get((key, text)) or lines.get(key)), "key": key})
+    return found
+
+
+def _entry(one, source, line):
+    entry = _plain(one) if isinstance(one, dict) else {"threshold": str(one)}
+    return {**entry, "source": f"{source}:{line}" if line else source}
+
+
+def _plain(entry):
+    return {str(key): value if isinstance(value, str | int | float | bool) else str(value)
+            for key, value in entry.items() if value is not None}
+
+
+def _lines(path):
+    """Where the module's literal has what: {key: line, (key, text): line}, and below "" what Python
+    forgot, because a key stood there twice: [(key, line, words)]."""
+    try:
+        with open(path, "rb") as file:
+            tree = ast.parse(file.read())
+    except (OSError, SyntaxError, ValueError):
+        return {}
+    found = {}
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        if any(isinstance(target, ast.Name) and target.id == "thresholds" for target in targets):
+            _note(getattr(node, "value", None), found)
+    return found
+
+
+def _note(value, found):
+    if isinstance(value, ast.List | ast.Tuple):
+        found.update((_text(item), item.lineno) for item in value.elts)
+    if not isinstance(value, ast.Dict):
+        return
+    found.clear()
+    for key, item in zip(value.keys, value.values):
+        name = _text(key)
+        if name in found:
+            words = f"stands there twice, and Python forgets the one of line {found[name]}: make one list of them"
+            found.setdefault("", []).append((name, key.lineno, words))
+        if name:
+            found[name] = key.lineno
+        for one in item.elts if isinstance(item, ast.List | ast.Tuple) else [item]:
+            for text in _texts(one):
+                found[name, text] = one.lineno
+
+
+def _texts(node):
+    if isinstance(node, ast.Dict):
+        return [_text(value) for key, value in zip(node.keys, node.values) if _text(key) == "threshold"]
+    return [_text(node)]
+
+
+def _text(node):
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
