@@ -145,7 +145,7 @@ def groups(table):
 
 def escaped(text):
     """For a cell of a table; names of options and variables are code."""
-    parts = re.split(r"((?<![\w-])--[a-z][a-z-]*(?![\w-])|\b[A-Z]+_[A-Z_]+\b)", text)
+    parts = re.split(r"((?<![\w-])--[a-z][a-z0-9-]*(?![\w-])|\b[A-Z]+_[A-Z_]+\b)", text)
     return "".join(f"`{part}`" if index % 2 else re.sub(r"[|*<>]|(?<!\w)_", r"\\\g<0>", part) for index, part in enumerate(parts))
 
 

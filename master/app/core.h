@@ -162,7 +162,7 @@ void publish_view(struct master *m);
 int gates_open(struct master *m);
 int gates_script_came(struct master *m);
 int gates_take_script(struct master *m, char **why); /* 0, or -1: they stay as they were */
-void gates_follow(struct master *m); /* the script was told again */
+void gates_follow(struct master *m);                 /* the script was told again */
 bool gates_check(const char *json, char *why, size_t size);
 void gates_ask(struct master *m, const char *json); /* of the run that begins; or NULL */
 void gates_settle(struct master *m);                /* one list of all of them */

@@ -439,6 +439,7 @@ void judging_write(const struct master *m, struct sbuf *out)
               was_valid(m) ? "true" : "false");
     if (m->machine.is_judged)
         sbuf_addf(out, ",\"code\":%d", m->machine.exit_code);
+    sbuf_addf(out, ",\"fail_on_invalid\":%s", m->o->fail_on_invalid ? "true" : "false");
     sbuf_adds(out, ",\"reasons\":");
     sbuf_add_json(out, reasons ? reasons : "", reasons ? strlen(reasons) : 0);
     add_invalid(m, out);

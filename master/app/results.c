@@ -3,6 +3,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
+#include "master/out/document.h"
 #include "master/app/core.h"
 #include "common/run/exit_code.h"
 #include "master/web/report_file.h"
@@ -154,6 +155,30 @@ bool results_report(struct master *m, struct sbuf *html)
 
 /* ---- from the start to the end ---- */
 
+static void add_document(struct master *m, const char *option, const char *path,
+                         document_write *write)
+{
+    if (path)
+        outputs_add(m->outputs, document_output(option, path, write));
+}
+
+/* By the name locust nothing is said that Locust does not say, unless somebody asks for it. */
+static bool is_on_github(const struct master *m)
+{
+    const char *there = getenv("GITHUB_ACTIONS");
+    return m->o->github || (there && strcmp(there, "true") == 0 && !m->o->is_locust);
+}
+
+static void add_documents(struct master *m)
+{
+    add_document(m, "--junit", m->o->junit_file, junit_write);
+    add_document(m, "--summary", m->o->summary_file, summary_write);
+    add_document(m, "--k6-summary", m->o->k6_summary_file, k6_summary_write);
+    add_document(m, "--metrics-file", m->o->metrics_file, openmetrics_write);
+    if (is_on_github(m))
+        outputs_add(m->outputs, github_output(getenv("GITHUB_STEP_SUMMARY")));
+}
+
 /* In the order of the end: what stands on standard output comes before the tables. */
 static void add_outputs(struct master *m)
 {
@@ -163,6 +188,7 @@ static void add_outputs(struct master *m)
         outputs_add(m->outputs, csv_output(m->o->csv_prefix, m->o->csv_full_history));
     if (m->o->csv_prefix && m->o->csv_full_history)
         m->history_file = csv_history_file(m->o->csv_prefix);
+    add_documents(m);
     outputs_add(m->outputs, html_output(make_report));
 }
 

@@ -190,7 +190,8 @@ void events_watch(struct events *e, double now, unsigned worker, const char *nam
         w->why = why;
     }
     w->bad_seconds += seconds;
-    if (!w->is_open && w->bad_seconds >= SATURATED_AFTER_S)
+    const bool is_still = h->lag_ms >= SATURATED_STILL_MS;
+    if (!w->is_open && (is_still || w->bad_seconds >= SATURATED_AFTER_S))
         open_span(e, w, now, worker, name, h);
     if (w->is_open) {
         e->spans[w->span].to = now;

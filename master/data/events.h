@@ -7,8 +7,9 @@
  * SATURATED_CPU percent (or than that of what its container may use), or held back by the limit of
  * its container in SATURATED_THROTTLED percent of the time, or its event loop at some moment later
  * than SATURATED_LAG_MS, in each of them: then what it measures is its own delay as well, from the
- * first of these seconds on; a loop that is late by seconds stood still for them. Bounded: beyond
- * the limits, the oldest events of a kind that floods give way, and spans are joined.
+ * first of these seconds on; a loop that was late by SATURATED_STILL_MS stood still, which is
+ * enough. Bounded: beyond the limits, the oldest events of a kind that floods give way, and spans
+ * are joined.
  *
  * The main thread writes; readers get an immutable list, counted by reference, made anew only when
  * something changed. Pure: time comes in.
@@ -24,6 +25,7 @@
 #define SATURATED_LAG_MS 100.0
 #define SATURATED_THROTTLED 20.0
 #define SATURATED_AFTER_S 5
+#define SATURATED_STILL_MS 2000.0 /* a loop that was late by so much: at once */
 
 struct run_event {
     double at;

@@ -47,6 +47,11 @@ struct output console_output(void); /* Locust's tables and a line of progress, o
 /* PREFIX_stats.csv, _stats_history.csv, _failures.csv, _exceptions.csv. */
 struct output csv_output(const char *prefix, bool full_history);
 char *csv_history_file(const char *prefix); /* malloced */
+/* A file that is written once, at the end (document.h); the option that names it. */
+struct output document_output(const char *option, const char *path,
+                              void (*write)(const struct snapshot *last, struct sbuf *out));
+/* Annotations on standard error; the job's summary is appended to that file, or NULL. */
+struct output github_output(const char *summary_path);
 /* The report. Its name has {u}, {r} and {t} for users, spawn rate and run time. make appends the
  * page to its buffer; false when this program has none. */
 struct output html_output(bool (*make)(const struct snapshot *last, struct sbuf *html));

@@ -73,6 +73,7 @@ static void add_result(struct sbuf *out, const struct verdict_result *r)
     add_text(out, "text", t->text);
     add_text(out, "name", t->name);
     add_text(out, "source", t->source);
+    sbuf_addf(out, "\"k6\":%s,", t->is_k6 ? "true" : "false");
     add_scope(out, t);
     add_rule(out, t);
     add_number(out, "value", r->value);

@@ -536,8 +536,8 @@ bool intake_json(enum intake_action action, const char *body, size_t len, bool h
     json_decref(root);
     if (is_ok && action == INTAKE_START)
         is_ok = check_complete(c, has_shape, e);
-    if (is_ok && action == INTAKE_EDIT && c->users < 0 && c->spawn_rate < 0)
-        is_ok = refuse(e, "users", "Give users, spawn_rate or both.");
+    if (is_ok && action == INTAKE_EDIT && c->users < 0 && c->spawn_rate < 0 && !c->thresholds)
+        is_ok = refuse(e, "users", "Give users, spawn_rate or thresholds.");
     if (!is_ok)
         command_fini(c);
     return is_ok;

@@ -1,16 +1,24 @@
 # SPDX-License-Identifier: MIT
 """Whether a test passed, as a pipeline gets to know it: thresholds from every place, exit codes, last lines, files."""
 
+import json
 import os
 import re
+import signal
 import time
+import urllib.error
+import urllib.request
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
+from xml.etree import ElementTree
 
 import pytest
 
-from harness import KATYDID, Process, katydid, locustfile, run_katydid
+from harness import KATYDID, Process, children, free_port, get_json, katydid, locustfile, run_katydid, wait_for
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs/summary.schema.json").read_text())
 
 USER = '''
 from locust import HttpUser, constant, task
@@ -71,6 +79,15 @@ def a_shop():
 def run(shop, text, *arguments, **kwargs):
     with locustfile(text) as file:
         return run_katydid("-f", file, "-H", shop.url, "--headless", "-u", 2, "-r", 2, *arguments, **kwargs)
+
+
+def post(url, body):
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"X-Katydid": "1", "Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, ""
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read())["field"]
 
 
 def lines(process):
@@ -181,3 +198,97 @@ def test_checks_of_locust_plugins_are_there_without_it():
             ended = run(shop, USER, "-t", 1, *arguments)
             assert ended.code == code, (arguments, ended.describe())
             assert ("CHECK FAILED" in ended.stderr) == (code == 3), ended.describe()
+
+
+def test_a_pipeline_gets_files_of_what_came_out(tmp_path):
+    nasty = 'p95 of \'GET /a<b>&"c"|]]>\' < 300ms'
+    with a_shop() as shop:
+        ended = run(shop, USER + '\nthresholds = {"http_req_failed": ["rate<0.9"]}\n', "-t", 2, "--junit", "out/junit.xml", "--summary", "summary.json",
+                    "--k6-summary", "k6.json", "--metrics-file", "metrics.txt", "--threshold", "fail_ratio < 1%", "--threshold", nasty,
+                    "--threshold", "count > 1e6, warn", cwd=tmp_path, env={"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(tmp_path / "page.md")})
+    assert ended.code == 99, ended.describe()
+    suite = ElementTree.parse(tmp_path / "out/junit.xml").getroot()[0]
+    assert {key: suite.get(key) for key in ("tests", "failures", "errors", "skipped")} == {"tests": "5", "failures": "1", "errors": "1", "skipped": "1"}
+    cases = {case.get("name"): [child.tag for child in case] for case in suite}
+    assert cases == {"fail_ratio < 1%": ["failure"], nasty: ["error"], "count > 1e6, warn": ["skipped"], "http_req_failed rate<0.9": [],
+                     "the measurement is valid": cases["the measurement is valid"]}
+    assert "::error title=Threshold failed::fail_ratio < 1%25: " in ended.stderr and "::error title=Threshold without data::" in ended.stderr
+    page = (tmp_path / "page.md").read_text()
+    assert page.startswith("### Load test not passed\n") and "| fail | fail\\_ratio < 1% |".replace("<", "&lt;") in page, page
+
+    k6 = json.loads((tmp_path / "k6.json").read_text())["metrics"]
+    assert k6["http_req_failed"]["thresholds"] == {"rate<0.9": False} and k6["http_req_failed"]["passes"] > 0
+    assert {"avg", "min", "med", "max", "p(90)", "p(95)"} <= k6["http_req_waiting"].keys() and k6["http_reqs"]["rate"] > 0
+    metrics = (tmp_path / "metrics.txt").read_text()
+    assert metrics.endswith("# EOF\n") and re.search(r'^katydid_requests_total\{method="GET",name="/cart"\} \d+$', metrics, re.M), metrics
+    for line in metrics.splitlines():
+        assert line.startswith("# ") or re.fullmatch(r'\w+\{(\w+="(\\.|[^"\\])*",?)*\} \S+', line), line
+
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    check_schema(summary, SCHEMA)
+    assert summary["verdict"]["code"] == 99 and [t["state"] for t in summary["thresholds"]] == ["fail", "no data", "fail", "pass"]
+    cart = next(row for row in summary["rows"] if row["name"] == "/cart")
+    assert sum(count for _, count in cart["histogram"]["buckets"]) == cart["requests"] - cart["without_time"]
+
+
+def check_schema(value, schema):
+    """As much of JSON Schema as docs/summary.schema.json uses."""
+    if "$ref" in schema:
+        return check_schema(value, SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]])
+    if "oneOf" in schema:
+        return check_schema(value, schema["oneOf"][0 if value is None else 1])
+    types = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float), "boolean": bool, "null": type(None)}
+    wanted = schema.get("type", [])
+    wanted = [wanted] if isinstance(wanted, str) else wanted
+    assert not wanted or any(isinstance(value, types[one]) for one in wanted), (value, schema)
+    assert value == schema.get("const", value) and value in schema.get("enum", [value]), (value, schema)
+    if isinstance(value, dict):
+        assert set(schema.get("required", [])) <= value.keys(), (value, schema)
+        more = schema.get("additionalProperties", True)
+        for key, member in value.items():
+            known = schema.get("properties", {}).get(key)
+            assert known is not None or more is not False, (key, schema)
+            check_schema(member, known if known is not None else more if isinstance(more, dict) else {})
+    if isinstance(value, list):
+        for item in value:
+            check_schema(item, schema.get("items", {}))
+
+
+def test_what_cannot_be_written_is_told_before_the_test(tmp_path):
+    (tmp_path / "file").write_text("")
+    for option in ("--junit", "--summary", "--k6-summary", "--metrics-file"):
+        with locustfile(QUIET) as file:
+            ended = run_katydid("-f", file, "-H", "http://127.0.0.1:9", "--headless", "-t", 1, option, tmp_path / "file/x")
+        assert ended.code == 74 and option in ended.stderr, ended.describe()
+
+
+def test_a_worker_that_stood_still_makes_the_measurement_invalid(tmp_path):
+    with a_shop() as shop, locustfile(QUIET) as file:
+        with katydid("-f", file, "-H", shop.url, "--headless", "-u", 2, "-r", 2, "-t", 8, "--fail-on-invalid",
+                     "--threshold", "max < 1ms") as process:
+            process.wait_line("All users spawned")
+            worker, = children(process.pid)
+            time.sleep(1)
+            os.kill(worker, signal.SIGSTOP)
+            time.sleep(2.7)
+            os.kill(worker, signal.SIGCONT)
+            assert process.wait() == 75, process.describe()
+    assert re.search(r"^not valid: worker \S+, from \d\d:\d\d:\d\d to \d\d:\d\d:\d\d \(\w+\)$", process.stderr, re.M), process.describe()
+    assert "(measurement not valid)" in process.stderr and "Exit code 75: measurement not valid; 1 threshold failed" in process.stderr
+
+
+def test_the_page_starts_a_test_with_thresholds_and_reads_the_verdict():
+    port = free_port()
+    with a_shop() as shop, locustfile(QUIET) as file, katydid("-f", file, "-H", shop.url, "--web-port", port, "--threshold", "count > 0") as process:
+        url = f"http://127.0.0.1:{port}/api/v1/"
+        process.wait_line("Starting web interface")
+        assert post(url + "start", {"users": 1, "spawn_rate": 1, "thresholds": ["p95 < 3x"]}) == (400, "thresholds")
+        assert post(url + "start", {"users": 1, "spawn_rate": 1, "thresholds": ["p95 of '/crat' < 3s", {"http_reqs": ["count>0"]}]})[0] == 200
+        seen = wait_for(lambda: [v for v in [get_json(url + "verdict")] if v["thresholds"][0]["state"] == "pass"], "a first verdict")[0]
+        assert [t["text"] for t in seen["thresholds"]] == ["count > 0", "p95 of '/crat' < 3s", "http_reqs count>0"]
+        assert seen["thresholds"][1]["state"] == "not yet" and not seen["over"]
+        post(url + "edit", {"thresholds": ["users >= 0"]})
+        wait_for(lambda: get_json(url + "verdict")["thresholds"][1]["text"] == "users >= 0", "the other thresholds")
+        post(url + "stop", {})
+        wait_for(lambda: get_json(url + "verdict")["over"], "the end")
+        assert get_json(url + "verdict")["passed"]

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* document: a file that is written once, at the end, from the last snapshot: JUnit, summaries,
+ * OpenMetrics. Each is a function that appends its text. */
+#include "common/base/sbuf.h"
+#include "master/out/output.h"
+#include <jansson.h>
+
+typedef void document_write(const struct snapshot *last, struct sbuf *out);
+
+document_write junit_write, summary_write, k6_summary_write, openmetrics_write;
+/* For a job's page on GitHub, as Markdown, and the lines that become annotations. */
+document_write github_summary_write, github_annotations_write;
+
+/* The verdict of the last snapshot (docs/api.md); json_decref it. Never NULL. */
+json_t *document_verdict(const struct snapshot *last);
+/* A text member, or "". */
+const char *document_text(const json_t *object, const char *key);
+double document_number(const json_t *object, const char *key); /* NaN: none */
+bool document_bool(const json_t *object, const char *key);
+/* The sentence behind a state: "412.3ms (n=18231)", or why there is none. */
+void document_add_value(const json_t *threshold, struct sbuf *out);

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+/* github: workflow commands that become annotations, and the job's summary in Markdown. Names come
+ * from tests and servers: nothing of them ends a command, a cell or a page's markup. */
+#include "master/out/document.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The text of a command; of a property a colon and a comma end it too. */
+static void add_command(struct sbuf *out, const char *text, bool is_property)
+{
+    for (; *text; text++) {
+        const unsigned char c = (unsigned char)*text;
+        if (c == '%' || c == '\r' || c == '\n' || (is_property && (c == ':' || c == ',')))
+            sbuf_addf(out, "%%%02X", c);
+        else if (c >= 0x20 || c == '\t')
+            sbuf_addc(out, (char)c);
+    }
+}
+
+static void add_cell(struct sbuf *out, const char *text)
+{
+    for (; *text; text++) {
+        const unsigned char c = (unsigned char)*text;
+        if (c == '<')
+            sbuf_adds(out, "&lt;");
+        else if (c == '&')
+            sbuf_adds(out, "&amp;");
+        else if (strchr("|\\`*_[]", c))
+            sbuf_addf(out, "\\%c", c);
+        else
+            sbuf_addc(out, c < 0x20 ? ' ' : (char)c);
+    }
+}
+
+static void add_annotation(struct sbuf *out, const char *level, const char *title, const char *text)
+{
+    sbuf_addf(out, "::%s title=", level);
+    add_command(out, title, true);
+    sbuf_adds(out, "::");
+    add_command(out, text, false);
+    sbuf_addc(out, '\n');
+}
+
+static void annotate(struct sbuf *out, const json_t *t)
+{
+    struct sbuf text = {0};
+    const char *state = document_text(t, "state"), *name = document_text(t, "name");
+    const bool is_failed = document_bool(t, "failed"), is_pass = strcmp(state, "pass") == 0;
+    if (is_pass)
+        return;
+    sbuf_addf(&text, "%s%s%s: ", name, *name ? ": " : "", document_text(t, "text"));
+    struct sbuf value = {0};
+    document_add_value(t, &value);
+    sbuf_adds(&text, value.data ? value.data : state);
+    add_annotation(out, is_failed ? "error" : "warning",
+                   strcmp(state, "fail") == 0 ? "Threshold failed" : "Threshold without data",
+                   text.data);
+    sbuf_fini(&value);
+    sbuf_fini(&text);
+}
+
+static void annotate_invalid(struct sbuf *out, const json_t *verdict)
+{
+    size_t i;
+    json_t *span;
+    struct sbuf text = {0};
+    json_array_foreach(json_object_get(verdict, "invalid"), i, span)
+    {
+        sbuf_addf(&text, "%sworker %s was late for %.0f s (%s)", i ? "; " : "",
+                  json_string_value(json_array_get(span, 3)),
+                  json_number_value(json_array_get(span, 1)) -
+                      json_number_value(json_array_get(span, 0)),
+                  json_string_value(json_array_get(span, 4)));
+    }
+    if (text.len > 0)
+        add_annotation(out, document_bool(verdict, "fail_on_invalid") ? "error" : "warning",
+                       "Measurement not valid", text.data);
+    sbuf_fini(&text);
+}
+
+void github_annotations_write(const struct snapshot *last, struct sbuf *out)
+{
+    size_t i;
+    json_t *verdict = document_verdict(last), *t;
+    json_array_foreach(json_object_get(verdict, "thresholds"), i, t)
+    {
+        annotate(out, t);
+    }
+    annotate_invalid(out, verdict);
+    json_decref(verdict);
+}
+
+static void add_threshold(struct sbuf *out, const json_t *t)
+{
+    struct sbuf value = {0};
+    const char *name = document_text(t, "name");
+    document_add_value(t, &value);
+    sbuf_addf(out, "| %s | ", document_text(t, "state"));
+    add_cell(out, name);
+    sbuf_adds(out, *name ? ": " : "");
+    add_cell(out, document_text(t, "text"));
+    sbuf_adds(out, " | ");
+    add_cell(out, value.data ? value.data : "");
+    sbuf_adds(out, " |\n");
+    sbuf_fini(&value);
+}
+
+#define ROWS_SHOWN 20
+
+static void add_row(struct sbuf *out, const struct tally *t, const struct stats *s)
+{
+    sbuf_adds(out, "| ");
+    add_cell(out, t->method);
+    sbuf_adds(out, *t->method ? " " : "");
+    add_cell(out, t->name);
+    sbuf_addf(out, " | %llu | %llu | %.1f | %.1f | %.1f | %.1f | %.1f |\n",
+              (unsigned long long)t->requests, (unsigned long long)t->failures,
+              tally_total_rps(t, s), tally_quantile_ms(t, 0.5), tally_quantile_ms(t, 0.95),
+              tally_quantile_ms(t, 0.99), tally_quantile_ms(t, 1));
+}
+
+static void add_rows(struct sbuf *out, const struct stats *s)
+{
+    const struct tally **rows;
+    const size_t count = stats_sorted(s, &rows);
+    sbuf_adds(out, "\n| request | requests | failed | req/s | p50 ms | p95 ms | p99 ms | max ms |\n"
+                   "|---|---:|---:|---:|---:|---:|---:|---:|\n");
+    for (size_t i = 0; i < count && i < ROWS_SHOWN; i++)
+        add_row(out, rows[i], s);
+    if (count > ROWS_SHOWN)
+        sbuf_addf(out, "| %zu more | | | | | | | |\n", count - ROWS_SHOWN);
+    add_row(out, &s->total, s);
+    free(rows);
+}
+
+void github_summary_write(const struct snapshot *last, struct sbuf *out)
+{
+    size_t i;
+    json_t *verdict = document_verdict(last), *t;
+    const json_t *thresholds = json_object_get(verdict, "thresholds");
+    sbuf_addf(out, "### Load test %s\n\n",
+              document_number(verdict, "code") > 0 ? "not passed" : "passed");
+    add_cell(out, document_text(verdict, "reasons"));
+    sbuf_adds(out, "\n");
+    if (json_array_size(thresholds) > 0)
+        sbuf_adds(out, "\n| state | threshold | value |\n|---|---|---|\n");
+    json_array_foreach(thresholds, i, t)
+    {
+        add_threshold(out, t);
+    }
+    add_rows(out, &last->stats);
+    sbuf_addc(out, '\n');
+    json_decref(verdict);
+}

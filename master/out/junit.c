@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+/* junit: each threshold is a test case: one that failed a failure, one without data an error. Only
+ * elements and attributes that the readers of Jenkins, GitLab and GitHub agree on. */
+#include "common/base/utf8.h"
+#include "master/out/document.h"
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+/* What XML 1.0 may not hold becomes a question mark. */
+static void add_xml(struct sbuf *out, const char *text)
+{
+    for (size_t n; *text; text += n) {
+        n = utf8_next(text, strnlen(text, 4), NULL);
+        const unsigned char c = (unsigned char)*text;
+        const bool is_bad = n == 0 || (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f ||
+                            (n == 3 && !memcmp(text, "\xef\xbf\xbe", 3)) ||
+                            (n == 3 && !memcmp(text, "\xef\xbf\xbf", 3));
+        n = n ? n : 1;
+        if (is_bad)
+            sbuf_addc(out, '?');
+        else if (c == '&')
+            sbuf_adds(out, "&amp;");
+        else if (c == '<')
+            sbuf_adds(out, "&lt;");
+        else if (c == '>')
+            sbuf_adds(out, "&gt;");
+        else if (c == '"')
+            sbuf_adds(out, "&quot;");
+        else if (c == '\n' || c == '\t')
+            sbuf_addf(out, "&#%u;", c);
+        else
+            sbuf_add(out, text, n);
+    }
+}
+
+static void add_attribute(struct sbuf *out, const char *key, const char *value)
+{
+    sbuf_addf(out, " %s=\"", key);
+    add_xml(out, value);
+    sbuf_addc(out, '"');
+}
+
+struct counts {
+    size_t tests, failures, errors, skipped;
+};
+
+enum kind { PASSED, FAILED, ERROR, SKIPPED };
+
+static enum kind kind_of(const json_t *t)
+{
+    const char *state = document_text(t, "state");
+    const bool is_failed = document_bool(t, "failed");
+    if (strcmp(state, "pass") == 0)
+        return PASSED;
+    if (strcmp(state, "fail") == 0)
+        return is_failed ? FAILED : SKIPPED;
+    return is_failed ? ERROR : SKIPPED;
+}
+
+static void count(struct counts *c, enum kind k)
+{
+    c->tests++;
+    c->failures += k == FAILED;
+    c->errors += k == ERROR;
+    c->skipped += k == SKIPPED;
+}
+
+static void add_outcome(struct sbuf *out, enum kind kind, const char *message)
+{
+    static const char *const elements[] = {"", "failure", "error", "skipped"};
+    static const char *const types[] = {"", "threshold", "no data", ""};
+    sbuf_addf(out, "<%s", elements[kind]);
+    add_attribute(out, "message", message);
+    if (*types[kind])
+        add_attribute(out, "type", types[kind]);
+    sbuf_adds(out, "/>");
+}
+
+static void add_case(struct sbuf *out, const char *group, const char *name, double seconds,
+                     enum kind kind, const char *message)
+{
+    sbuf_adds(out, "    <testcase");
+    add_attribute(out, "classname", group);
+    add_attribute(out, "name", name);
+    sbuf_addf(out, " time=\"%.3f\"", seconds);
+    if (kind == PASSED) {
+        sbuf_adds(out, "/>\n");
+        return;
+    }
+    sbuf_addc(out, '>');
+    add_outcome(out, kind, message);
+    sbuf_adds(out, "</testcase>\n");
+}
+
+static void add_threshold(struct sbuf *out, const json_t *t, double seconds, struct counts *c)
+{
+    struct sbuf name = {0}, message = {0};
+    const char *given = document_text(t, "name");
+    const enum kind kind = kind_of(t);
+    sbuf_addf(&name, "%s%s%s", given, *given ? ": " : "", document_text(t, "text"));
+    document_add_value(t, &message);
+    add_case(out, "katydid.thresholds", name.data, seconds, kind, message.data ? message.data : "");
+    count(c, kind);
+    sbuf_fini(&name);
+    sbuf_fini(&message);
+}
+
+/* "worker W, from second A to B": what was not valid. */
+static void add_spans(struct sbuf *out, const json_t *verdict)
+{
+    size_t i;
+    json_t *span;
+    json_array_foreach(json_object_get(verdict, "invalid"), i, span)
+    {
+        sbuf_addf(out, "%sworker %s, from %.0f to %.0f (%s)",
+                  i ? "; " : "not valid: ", json_string_value(json_array_get(span, 3)),
+                  json_number_value(json_array_get(span, 0)),
+                  json_number_value(json_array_get(span, 1)),
+                  json_string_value(json_array_get(span, 4)));
+    }
+}
+
+static void add_validity(struct sbuf *out, const json_t *verdict, double seconds, struct counts *c)
+{
+    struct sbuf message = {0};
+    const bool is_valid = document_bool(verdict, "valid");
+    const enum kind kind = is_valid                                    ? PASSED
+                           : document_bool(verdict, "fail_on_invalid") ? FAILED
+                                                                       : SKIPPED;
+    add_spans(&message, verdict);
+    add_case(out, "katydid.validity", "the measurement is valid", seconds, kind,
+             message.data ? message.data : "not valid");
+    count(c, kind);
+    sbuf_fini(&message);
+}
+
+static void add_counts(struct sbuf *out, const struct counts *c, double seconds)
+{
+    sbuf_addf(out, " tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" skipped=\"%zu\" time=\"%.3f\"",
+              c->tests, c->failures, c->errors, c->skipped, seconds);
+}
+
+static void add_timestamp(struct sbuf *out, double started)
+{
+    char text[32];
+    struct tm utc;
+    const time_t at = (time_t)started;
+    if (started > 0 && gmtime_r(&at, &utc) &&
+        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc))
+        add_attribute(out, "timestamp", text);
+}
+
+void junit_write(const struct snapshot *last, struct sbuf *out)
+{
+    struct counts c = {0};
+    struct sbuf cases = {0};
+    size_t i;
+    json_t *verdict = document_verdict(last), *t;
+    json_array_foreach(json_object_get(verdict, "thresholds"), i, t)
+    {
+        add_threshold(&cases, t, last->run_age_s, &c);
+    }
+    add_validity(&cases, verdict, last->run_age_s, &c);
+    sbuf_adds(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"katydid\"");
+    sbuf_addf(out, " tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" time=\"%.3f\">\n  <testsuite",
+              c.tests, c.failures, c.errors, last->run_age_s);
+    add_attribute(out, "name",
+                  last->view && *last->view->locustfile ? last->view->locustfile : "katydid");
+    add_counts(out, &c, last->run_age_s);
+    add_timestamp(out, last->view ? last->view->started_at : 0);
+    sbuf_adds(out, ">\n");
+    sbuf_add(out, cases.data, cases.len);
+    sbuf_adds(out, "  </testsuite>\n</testsuites>\n");
+    sbuf_fini(&cases);
+    json_decref(verdict);
+}
