@@ -116,6 +116,13 @@ static double gauge(void *arg, enum threshold_stat stat, const char *worker)
     return most;
 }
 
+/* Nothing is known of a worker, or of a master that stood still, between what it reported before
+ * and after; unless all of it came later. */
+static double end_of_loss(const struct loss *l)
+{
+    return l->worker && l->back_at > 0 ? l->back_at : l->at;
+}
+
 static bool is_valid(void *arg, int64_t from, int64_t to)
 {
     const struct source *s = arg;
@@ -124,6 +131,9 @@ static bool is_valid(void *arg, int64_t from, int64_t to)
         if (x->from < (double)to && x->to > (double)from)
             return false;
     }
+    for (const struct loss *l = s->m->record.losses.first; l; l = l->next)
+        if (!l->is_settled && l->since < (double)to && end_of_loss(l) > (double)from)
+            return false;
     return true;
 }
 
@@ -313,6 +323,9 @@ static const char *worker_name(const struct master *m, unsigned index)
 
 static bool was_valid(const struct master *m)
 {
+    for (const struct loss *l = m->record.losses.first; l; l = l->next)
+        if (!l->is_settled)
+            return false;
     return events_saturated_s(m->record.events) <= 0 && !m->machine.is_deserted;
 }
 
@@ -409,6 +422,18 @@ char *judging_reasons(const struct master *m)
     return out.data;
 }
 
+static void add_loss(const struct loss *l, bool has_more, struct sbuf *out)
+{
+    const char *name = l->worker ? l->worker : "master";
+    sbuf_adds(out, has_more ? ",[" : "[");
+    sbuf_add_decimal(out, l->since);
+    sbuf_addc(out, ',');
+    sbuf_add_decimal(out, end_of_loss(l));
+    sbuf_adds(out, ",-1,");
+    sbuf_add_json(out, name, strlen(name));
+    sbuf_adds(out, ",\"lost\"]");
+}
+
 static void add_invalid(const struct master *m, struct sbuf *out)
 {
     struct events_list *events = events_snapshot(m->record.events);
@@ -424,6 +449,10 @@ static void add_invalid(const struct master *m, struct sbuf *out)
         sbuf_add_json(out, name, strlen(name));
         sbuf_addf(out, ",\"%s\"]", x->why);
     }
+    size_t n = events->saturation_count;
+    for (const struct loss *l = m->record.losses.first; l; l = l->next)
+        if (!l->is_settled)
+            add_loss(l, n++ > 0, out);
     sbuf_addc(out, ']');
     events_list_unref(events);
 }

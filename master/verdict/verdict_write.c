@@ -6,9 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void add_key(struct sbuf *out, const char *key)
+{
+    sbuf_addc(out, '"');
+    sbuf_adds(out, key);
+    sbuf_adds(out, "\":");
+}
+
 static void add_text(struct sbuf *out, const char *key, const char *text)
 {
-    sbuf_addf(out, "\"%s\":", key);
+    add_key(out, key);
     if (text)
         sbuf_add_json(out, text, strlen(text));
     else
@@ -16,12 +23,17 @@ static void add_text(struct sbuf *out, const char *key, const char *text)
     sbuf_addc(out, ',');
 }
 
+/* Whole numbers, which most are, without a format. */
 static void add_number(struct sbuf *out, const char *key, double number)
 {
-    if (isfinite(number))
-        sbuf_addf(out, "\"%s\":%.15g,", key, number);
+    add_key(out, key);
+    if (!isfinite(number))
+        sbuf_adds(out, "null");
+    else if (fabs(number) < 1e15 && number >= floor(number) && number <= floor(number))
+        sbuf_add_decimal(out, number);
     else
-        sbuf_addf(out, "\"%s\":null,", key);
+        sbuf_addf(out, "%.15g", number);
+    sbuf_addc(out, ',');
 }
 
 static void add_scope(struct sbuf *out, const struct threshold *t)

@@ -20,7 +20,7 @@ import urllib.request
 from pathlib import Path
 
 import lab
-from dashboard import bench_dashboard, bench_timeline, master_and_workers, own_cpu  # noqa: F401
+from dashboard import bench_dashboard, bench_thresholds, bench_timeline, master_and_workers, own_cpu  # noqa: F401
 from lab import KATYDID, VENV, Process, Table, headless, nginx, rounds, verdict, wait_for, wrk
 
 HERE = Path(__file__).resolve().parent

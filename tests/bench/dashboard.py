@@ -166,5 +166,13 @@ def bench_timeline(options):
                   got["series_ms"], got["report_ms"], f"{got['page_ms']}, {got['page_kb']}")
 
 
+
+def bench_thresholds(options):
+    """200 thresholds, most of them on a row of their own, a fifth of them windows of 30 s."""
+    table = Table("Thresholds: judged and written once a second", "thresholds × endpoints", "ms of the main thread per second to judge (most)", "budget", "", "to write, ms")
+    got = json.loads(subprocess.run([KATYDID.parent / "bench" / "bench_verdict"], capture_output=True, check=True).stdout)
+    table.row(f"{got['thresholds']} × {got['rows']:,}", f"{got['ms_per_second']:.2f} ({got['worst_ms']:.1f})", "≤ 2 ms", verdict(got["ms_per_second"], 2), f"{got['write_ms']:.2f}")
+
+
 if __name__ == "__main__":
     sys.exit("this is a part of bench.py")

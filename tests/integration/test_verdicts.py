@@ -4,21 +4,21 @@
 import json
 import os
 import re
+import shlex
 import signal
 import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 from xml.etree import ElementTree
 
 import pytest
 
-from harness import KATYDID, Process, children, free_port, get_json, katydid, locustfile, run_katydid, wait_for
+from harness import KATYDID, ROOT, Process, children, free_port, get_json, katydid, locustfile, run_katydid, shop, wait_for
 
-SCHEMA = json.loads((Path(__file__).parents[2] / "docs/summary.schema.json").read_text())
+SCHEMA = json.loads((ROOT / "docs/summary.schema.json").read_text())
 
 USER = '''
 from locust import HttpUser, constant, task
@@ -292,3 +292,23 @@ def test_the_page_starts_a_test_with_thresholds_and_reads_the_verdict():
         post(url + "stop", {})
         wait_for(lambda: get_json(url + "verdict")["over"], "the end")
         assert get_json(url + "verdict")["passed"]
+
+
+def test_the_example_with_gates_passes():
+    with shop("--errors", "0", "--delay-ms", "1") as server:
+        ended = run_katydid("-f", ROOT / "locustfiles" / "gates.py", "-H", server.url, "--headless", "-u", 3, "-r", 3, "-t", 3)
+    assert len(lines(ended)) == 6 and "THRESHOLD pass product: p95 of 'GET /api/products/[id]' < 400ms: " in ended.stderr, ended.describe()
+
+
+def test_the_pipelines_of_the_documents_run(tmp_path):
+    page = (ROOT / "docs" / "ci.md").read_text()
+    (tmp_path / "gates.toml").write_text(re.search(r"```toml\n(.*?)```", page, re.DOTALL)[1])
+    (tmp_path / "locustfile.py").write_text(QUIET)
+    commands = [" ".join(found.replace("\\\n", " ").split()) for found in re.findall(r"katydid (-f .*?)(?=\n *(?:- |artifacts:|\})|\"\"\")", page, re.DOTALL)]
+    assert len(commands) == 4
+    with a_shop() as shop:
+        for command in commands:
+            words = shlex.split(command.replace("https://staging.shop.test", shop.url).replace("-t 2m", "-t 2").replace("-u 50", "-u 2"))
+            ended = run_katydid(*words, cwd=tmp_path)
+            assert ended.code in (0, 75, 99) and len(lines(ended)) == 3, ended.describe()
+            assert (tmp_path / words[words.index("--junit") + 1]).stat().st_size > 0
