@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "master/out/document.h"
 #include "common/base/mem.h"
-#include "common/base/whole.h"
 #include "master/out/outfile.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct document {
     const char *option;
@@ -58,7 +54,7 @@ static int check(void *self, const struct snapshot *first, char **why)
     return outfile_check(d->option, d->path, why);
 }
 
-static int fail(char **why, const char *path, int error)
+int document_fail(char **why, const char *path, int error)
 {
     struct sbuf text = {0};
     sbuf_addf(&text, "cannot write %s: %s", path, strerror(error));
@@ -73,7 +69,7 @@ static int run_end(void *self, const struct snapshot *last, char **why)
     d->write(last, &text);
     const int error = outfile_write(d->path, &text);
     sbuf_fini(&text);
-    return error ? fail(why, d->path, error) : 0;
+    return error ? document_fail(why, d->path, error) : 0;
 }
 
 static void release(void *self)
@@ -92,43 +88,5 @@ struct output document_output(const char *option, const char *path, document_wri
                            .patience_s = OUTPUT_FILE_PATIENCE_S,
                            .check = check,
                            .run_end = run_end,
-                           .close = release};
-}
-
-/* Other steps of the job have written there too: appended. */
-static int append_summary(const char *path, const struct sbuf *text)
-{
-    const int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return errno;
-    const int error = whole_write(fd, text->data, text->len);
-    close(fd);
-    return error;
-}
-
-static int github_end(void *self, const struct snapshot *last, char **why)
-{
-    const struct document *d = self;
-    struct sbuf lines = {0}, page = {0};
-    int error = 0;
-    github_annotations_write(last, &lines);
-    if (lines.len > 0)
-        error = whole_write(STDERR_FILENO, lines.data, lines.len);
-    github_summary_write(last, &page);
-    if (*d->path)
-        error = append_summary(d->path, &page);
-    sbuf_fini(&lines);
-    sbuf_fini(&page);
-    return error ? fail(why, d->path, error) : 0;
-}
-
-struct output github_output(const char *summary_path)
-{
-    struct document *d = mem_zalloc(sizeof *d);
-    *d = (struct document){"--github", mem_strdup(summary_path ? summary_path : ""), NULL};
-    return (struct output){.name = "github",
-                           .self = d,
-                           .patience_s = OUTPUT_FILE_PATIENCE_S,
-                           .run_end = github_end,
                            .close = release};
 }

@@ -20,3 +20,5 @@ double document_number(const json_t *object, const char *key); /* NaN: none */
 bool document_bool(const json_t *object, const char *key);
 /* The sentence behind a state: "412.3ms (n=18231)", or why there is none. */
 void document_add_value(const json_t *threshold, struct sbuf *out);
+/* -1, and *why (malloced): that file cannot be written. */
+int document_fail(char **why, const char *path, int error);

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: MIT
 /* github: workflow commands that become annotations, and the job's summary in Markdown. Names come
  * from tests and servers: nothing of them ends a command, a cell or a page's markup. */
+#include "common/base/mem.h"
+#include "common/base/whole.h"
 #include "master/out/document.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The text of a command; of a property a colon and a comma end it too. */
 static void add_command(struct sbuf *out, const char *text, bool is_property)
@@ -152,4 +157,40 @@ void github_summary_write(const struct snapshot *last, struct sbuf *out)
     add_rows(out, &last->stats);
     sbuf_addc(out, '\n');
     json_decref(verdict);
+}
+
+/* Other steps of the job have written there too: appended. */
+static int append_summary(const char *path, const struct sbuf *text)
+{
+    const int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return errno;
+    const int error = whole_write(fd, text->data, text->len);
+    close(fd);
+    return error;
+}
+
+static int github_end(void *self, const struct snapshot *last, char **why)
+{
+    const char *path = self;
+    struct sbuf lines = {0}, page = {0};
+    int error = 0;
+    github_annotations_write(last, &lines);
+    if (lines.len > 0)
+        error = whole_write(STDERR_FILENO, lines.data, lines.len);
+    github_summary_write(last, &page);
+    if (*path)
+        error = append_summary(path, &page);
+    sbuf_fini(&lines);
+    sbuf_fini(&page);
+    return error ? document_fail(why, path, error) : 0;
+}
+
+struct output github_output(const char *summary_path)
+{
+    return (struct output){.name = "github",
+                           .self = mem_strdup(summary_path ? summary_path : ""),
+                           .patience_s = OUTPUT_FILE_PATIENCE_S,
+                           .run_end = github_end,
+                           .close = free};
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* grammar: our own, read from the left to the right by hand: few rules, and each place where one
  * may go wrong has words of its own. Stats and selectors: grammar_subject.c, limits:
- * grammar_value.c. */
+ * grammar_value.c, what the parts say together: grammar_settle.c. */
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
 #include "master/verdict/scan.h"
@@ -245,47 +245,6 @@ int threshold_parse(const char *text, struct threshold *t, struct threshold_erro
         return 0;
     threshold_fini(t);
     return -1;
-}
-
-static int settle_unit(const struct threshold *t, struct threshold_error *e)
-{
-    const bool is_bounded = t->unit == UNIT_RATIO || t->unit == UNIT_PERCENT;
-    const double most = t->unit == UNIT_RATIO ? 1 : 1e6;
-    if (is_bounded && !t->is_k6 && !(t->limit.value >= 0 && t->limit.value <= most))
-        return threshold_wrong(e, 0, "a ratio is 0 to 1, or 0%% to 100%%: %g is none",
-                               t->limit.value);
-    return 0;
-}
-
-static void warn(struct threshold *t)
-{
-    const bool is_time = t->unit == UNIT_MS;
-    struct sbuf text = {0};
-    if (is_time && (t->op == OP_EQUAL || t->op == OP_NOT_EQUAL))
-        sbuf_addf(&text, "a time is hardly ever exactly the same: %s makes a strange threshold",
-                  threshold_op_text(t->op));
-    free(t->warning);
-    t->warning = text.data ? sbuf_take(&text) : NULL;
-}
-
-static bool is_of_workers(enum threshold_stat stat)
-{
-    return stat == STAT_USERS || stat == STAT_WORKER_CPU || stat == STAT_LOOP_LAG ||
-           stat == STAT_DROPPED || stat == STAT_LATE;
-}
-
-int threshold_settle(struct threshold *t, struct threshold_error *e)
-{
-    char stat[40];
-    threshold_stat_name(t, stat, sizeof stat);
-    if (is_of_workers(t->stat) && t->scope != SCOPE_TOTAL && t->scope != SCOPE_WORKER)
-        return threshold_wrong(e, 0, "%s is of the whole run, or of a worker: leave 'of ...' out",
-                               stat);
-    if ((t->stat == STAT_RATE || t->stat == STAT_VALUE) && t->scope != SCOPE_METRIC &&
-        t->scope != SCOPE_TAGS)
-        return threshold_wrong(e, 0, "%s needs a metric: write %s of my_metric", stat, stat);
-    warn(t);
-    return settle_unit(t, e);
 }
 
 /* ---- parts by themselves ---- */

@@ -44,16 +44,6 @@ static const struct k6_metric {
 };
 #define METRICS (sizeof metrics / sizeof *metrics)
 
-int threshold_wrong(struct threshold_error *e, size_t column, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    e->column = column;
-    vsnprintf(e->text, sizeof e->text, format, args);
-    va_end(args);
-    return -1;
-}
-
 static const struct k6_metric *find(const char *name, size_t len)
 {
     for (size_t i = 0; i < METRICS; i++)

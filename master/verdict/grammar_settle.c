@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+/* grammar_settle: what both grammars end with: whether the parts of a threshold fit each other, and
+ * what is odd about it. */
+#include "common/base/mem.h"
+#include "common/base/sbuf.h"
+#include "master/verdict/grammar.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int threshold_wrong(struct threshold_error *e, size_t column, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    e->column = column;
+    vsnprintf(e->text, sizeof e->text, format, args);
+    va_end(args);
+    return -1;
+}
+
+static int settle_unit(const struct threshold *t, struct threshold_error *e)
+{
+    const bool is_bounded = t->unit == UNIT_RATIO || t->unit == UNIT_PERCENT;
+    const double most = t->unit == UNIT_RATIO ? 1 : 1e6;
+    if (is_bounded && !t->is_k6 && !(t->limit.value >= 0 && t->limit.value <= most))
+        return threshold_wrong(e, 0, "a ratio is 0 to 1, or 0%% to 100%%: %g is none",
+                               t->limit.value);
+    return 0;
+}
+
+static void warn(struct threshold *t)
+{
+    const bool is_time = t->unit == UNIT_MS;
+    struct sbuf text = {0};
+    if (is_time && (t->op == OP_EQUAL || t->op == OP_NOT_EQUAL))
+        sbuf_addf(&text, "a time is hardly ever exactly the same: %s makes a strange threshold",
+                  threshold_op_text(t->op));
+    free(t->warning);
+    t->warning = text.data ? sbuf_take(&text) : NULL;
+}
+
+static bool is_of_workers(enum threshold_stat stat)
+{
+    return stat == STAT_USERS || stat == STAT_WORKER_CPU || stat == STAT_LOOP_LAG ||
+           stat == STAT_DROPPED || stat == STAT_LATE;
+}
+
+int threshold_settle(struct threshold *t, struct threshold_error *e)
+{
+    char stat[40];
+    threshold_stat_name(t, stat, sizeof stat);
+    if (is_of_workers(t->stat) && t->scope != SCOPE_TOTAL && t->scope != SCOPE_WORKER)
+        return threshold_wrong(e, 0, "%s is of the whole run, or of a worker: leave 'of ...' out",
+                               stat);
+    if ((t->stat == STAT_RATE || t->stat == STAT_VALUE) && t->scope != SCOPE_METRIC &&
+        t->scope != SCOPE_TAGS)
+        return threshold_wrong(e, 0, "%s needs a metric: write %s of my_metric", stat, stat);
+    warn(t);
+    return settle_unit(t, e);
+}
