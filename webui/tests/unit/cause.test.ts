@@ -48,5 +48,7 @@ test("an exception names its class", () => {
   expect(titleOf(one)).toBe("ValueError: no such order: 42");
   expect(titleOf({ ...one, message: "", traceback: "Traceback …\nshop.errors.Gone" })).toBe("shop.errors.Gone");
   expect(titleOf({ ...one, message: "ValueError: twice", traceback: "x\nValueError: twice" })).toBe("ValueError: twice");
+  const frames = '  File "/x/shop.py", line 15, in bug\n    if random() < .1: raise ValueError("no such order: 42")\n                      ^^^^^^^^^^^^^^^\n';
+  expect(titleOf({ ...one, traceback: frames })).toBe("ValueError: no such order: 42");
   expect(titleOf({ ...one, message: "no class is known", traceback: "" })).toBe("no class is known");
 });

@@ -42,7 +42,7 @@ const MADE: readonly EndpointColumn[] = [
   { key: "method", label: "Type", title: "Method or kind of request", width: "70px", minWidth: 70, isText: true, number: null, text: (table, slot) => (slot === TOTAL ? "" : visible(table.rows.methods[slot]!)) },
   { key: "name", label: "Name", title: "Name of the request", width: "minmax(140px, 1fr)", minWidth: 140, isText: true, number: null, text: (table, slot) => (slot === TOTAL ? "Aggregated" : visible(table.rows.names[slot]!)) },
   { key: "failed", label: "Failed %", title: "Failed part of the requests", width: "72px", minWidth: 72, number: failedPart, text: (table, slot) => percent(valueOf(table, slot, ROW.failures), valueOf(table, slot, ROW.requests)), isWarm: (table, slot) => valueOf(table, slot, ROW.failures) > 0 },
-  { key: "share", label: "Time %", title: "Part of all response time that is spent in this endpoint: requests × mean", width: "68px", minWidth: 68, number: timeShare, text: (table, slot) => percent(timeShare(table, slot), 100) },
+  { key: "share", label: "Time %", title: "Part of all response time that is spent in this endpoint: requests × mean", width: "84px", minWidth: 84, number: timeShare, text: (table, slot) => percent(timeShare(table, slot), 100) },
   numeric(ROW.meanBytes, "size", "Size", "Mean size of a response body", "bytes", 74),
   { key: "received", label: "In/s", title: "Bytes received per second over the range", width: "82px", minWidth: 82, number: perSecond(ROW.received), text: (table, slot) => byteRate(perSecond(ROW.received)(table, slot)) },
   { key: "sent", label: "Out/s", title: "Bytes sent per second over the range", width: "82px", minWidth: 82, number: perSecond(ROW.sent), text: (table, slot) => byteRate(perSecond(ROW.sent)(table, slot)) },

@@ -39,10 +39,16 @@ export function parts(traceback: string): Part[] {
 
 const TITLE_MOST = 300;
 
-/** With the class of the exception, which the last line of the traceback begins with. */
+/** The class of the exception: the last line of a traceback begins with it; where only the frames were
+ * kept, what the script raised there says it. "": unknown. */
+function classOf(traceback: string): string {
+  const lines = traceback.trim().split("\n").map((line) => line.trim());
+  const code = lines.filter((line) => !/^[\^~]+$/.test(line)).at(-1) ?? "";
+  return /^([A-Za-z_][\w.]*)(?::|$)/.exec(lines.at(-1) ?? "")?.[1] ?? /\braise ([A-Za-z_][\w.]*)\(/.exec(code)?.[1] ?? "";
+}
+
 export function titleOf(item: Exception): string {
-  const last = item.traceback.trim().split("\n").at(-1)?.trim() ?? "";
-  const name = /^([A-Za-z_][\w.]*)(?::|$)/.exec(last)?.[1] ?? "";
-  const title = item.message === "" ? last : name === "" || item.message.startsWith(name) ? item.message : `${name}: ${item.message}`;
+  const name = classOf(item.traceback);
+  const title = item.message === "" ? (item.traceback.trim().split("\n").at(-1)?.trim() ?? "") : name === "" || item.message.startsWith(name) ? item.message : `${name}: ${item.message}`;
   return title.length > TITLE_MOST ? `${title.slice(0, TITLE_MOST)}…` : title;
 }
