@@ -159,7 +159,7 @@ static const struct route PAGE[] = {
     {"GET", "/api/v1/state", get_state},
     {"GET", LIVE_PATH, get_live},
     {"GET", "/api/v1/exceptions", get_exceptions},
-    {"GET", "/api/v1/series", get_series},
+    {"GET", "/api/v1/metrics", get_series},
     {"GET", "/api/v1/workers", get_workers},
     {"GET", "/api/v1/extensions", get_extensions},
     {"POST", "/api/v1/start", post_start},

@@ -67,7 +67,7 @@ def test_a_running_test_shows_them():
         master.wait_line("Starting web interface")
 
         def sold():
-            series = get_json(f"{url}/api/v1/series")["series"]
+            series = get_json(f"{url}/api/v1/metrics")["series"]
             return sum(s["sum"] for s in series if s["metric"] == "sold")
 
         wait_for(lambda: sold() >= 50, "the sum of what was sold")
