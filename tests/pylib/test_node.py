@@ -418,13 +418,13 @@ def test_order_behind_the_quit_is_not_carried_out(core, caplog, monkeypatch):
 
 @pytest.mark.parametrize("has_been_there, code", [(True, 0), (False, 72)])
 def test_worker_whose_master_is_gone_ends(core, quick, monkeypatch, caplog, has_been_there, code):
-    monkeypatch.setattr(runners, "HEARTBEAT_LIVENESS", 0.1)
-    monkeypatch.setattr("locust._node._LAST_ACK_S", 0.1)
     master = Master(core)
     if has_been_there:
         master.ack()
         master.spawn(Waiting=1)
         master.expect("spawning_complete")
+    monkeypatch.setattr(runners, "HEARTBEAT_LIVENESS", 0.1)  # a node that had so little patience would take a busy machine for its master's silence
+    monkeypatch.setattr("locust._node._LAST_ACK_S", 0.1)
     master.node.max_wait_s = lambda: 0.3
     assert master.node.finished.get(timeout=5) == code
     assert master.fired[-2:] == ["quitting", "quit"]
