@@ -355,6 +355,25 @@ def test_sleep_zero_is_fair():
 # Loop watchers
 
 
+def test_plugins_of_gevent_hear_of_the_patching(tmp_path):
+    (tmp_path / "a_plugin.py").write_text("heard = []\n")
+    (tmp_path / "a_plugin-1.0.dist-info").mkdir()
+    (tmp_path / "a_plugin-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: a-plugin\nVersion: 1.0\n")
+    (tmp_path / "a_plugin-1.0.dist-info" / "entry_points.txt").write_text(
+        "[gevent.plugins.monkey.will_patch_all]\nx = a_plugin:heard.append\n"
+        "[gevent.plugins.monkey.did_patch_all]\ny = a_plugin:heard.append\n"
+    )
+    run(
+        """
+        import a_plugin
+        from gevent import events
+        assert [type(event) for event in a_plugin.heard] == [events.GeventWillPatchAllEvent, events.GeventDidPatchAllEvent]
+        assert "pkg_resources" not in sys.modules  # which takes longer to import than all else
+    """,
+        env={"PYTHONPATH": str(tmp_path)},
+    )
+
+
 def test_who_is_ready_follows_ends_alone_and_answers_for_itself():
     run("""
         import greenlet, weakref

@@ -18,6 +18,9 @@ def everything():
     original_sleep = gevent.hub.sleep
     if os.environ.get("LOCUST_SKIP_MONKEY_PATCH"):
         return
+    from . import plugins
+
+    plugins.import_events()
     from gevent import monkey
 
     monkey.patch_all()
