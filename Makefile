@@ -297,6 +297,7 @@ install: all ## install under PREFIX (/usr/local), DESTDIR honoured; the library
 	install -d $(BIN) $(LIB) $(DESTDIR)$(PREFIX)/share/doc/katydid
 	install -m 755 $(O)/katydid $(O)/katydid-worker $(BIN)/
 	cd worker/pylib && find . \( -name '*.py' -o -path '*.dist-info/*' \) -exec install -D -m 644 {} $(abspath $(LIB))/pylib/{} \;
+	$(PY_COMPLETE) -m compileall -q --invalidation-mode checked-hash $(if $(DESTDIR),-s '$(DESTDIR)' -p /) $(LIB)/pylib # who starts it may not write there
 	$(if $(PY_EMBEDDED),,cp -a build/venv-python $(LIB)/)
 	install -m 644 README.md LICENSE CHANGES.md docs/*.md $(DESTDIR)$(PREFIX)/share/doc/katydid/
 	@$(call put_completions,katydid)
