@@ -60,26 +60,44 @@ void hist_clear(struct hist *h)
 }
 
 /* What a histogram has no room for stays away, so that its count is always that of its buckets. */
-static inline void add_to_bucket(struct hist *h, uint64_t *bucket, uint64_t n)
+static inline void add_to_bucket(uint64_t *count, uint64_t *bucket, uint64_t n)
 {
-    uint64_t count;
-    if (__builtin_add_overflow(h->count, n, &count))
+    uint64_t sum;
+    if (__builtin_add_overflow(*count, n, &sum))
         return;
-    h->count = count;
+    *count = sum;
     *bucket += n;
+}
+
+static void merge_octave(uint64_t *steps, const uint64_t *more)
+{
+    for (unsigned i = 0; i < HIST_SUB_COUNT; i++)
+        steps[i] += more[i];
+}
+
+static void merge_what_fits(struct hist *dst, uint64_t *steps, const uint64_t *more)
+{
+    for (unsigned i = 0; i < HIST_SUB_COUNT; i++)
+        add_to_bucket(&dst->count, &steps[i], more[i]);
 }
 
 void hist_merge(struct hist *dst, const struct hist *src)
 {
+    uint64_t count;
+    const bool is_room = !__builtin_add_overflow(dst->count, src->count, &count);
     if (!src->count)
         return;
     for (unsigned o = 0; o < HIST_OCTAVES; o++) {
         if (!src->octave[o])
             continue;
         uint64_t *steps = hist_octave_make(dst, o);
-        for (unsigned i = 0; i < HIST_SUB_COUNT; i++)
-            add_to_bucket(dst, &steps[i], src->octave[o][i]);
+        if (is_room)
+            merge_octave(steps, src->octave[o]);
+        else
+            merge_what_fits(dst, steps, src->octave[o]);
     }
+    if (is_room)
+        dst->count = count;
 }
 
 void hist_subtract(struct hist *dst, const struct hist *src)
@@ -392,10 +410,11 @@ int hist_packed_check(const void *bytes, size_t len, uint64_t *count)
     return 0;
 }
 
-struct addition {
+struct addition { /* the counts are the histograms' when it is over: meanwhile in registers */
     struct hist *to, *also;
     unsigned octave;
     uint64_t *steps, *also_steps;
+    uint64_t count, also_count;
 };
 
 INLINED void add_bucket(void *arg, unsigned bucket, uint64_t n)
@@ -406,15 +425,27 @@ INLINED void add_bucket(void *arg, unsigned bucket, uint64_t n)
         a->steps = hist_octave_make(a->to, a->octave);
         a->also_steps = a->also ? hist_octave_make(a->also, a->octave) : NULL;
     }
-    add_to_bucket(a->to, &a->steps[bucket % HIST_SUB_COUNT], n);
+    add_to_bucket(&a->count, &a->steps[bucket % HIST_SUB_COUNT], n);
     if (a->also)
-        add_to_bucket(a->also, &a->also_steps[bucket % HIST_SUB_COUNT], n);
+        add_to_bucket(&a->also_count, &a->also_steps[bucket % HIST_SUB_COUNT], n);
+}
+
+INLINED void add_packed(struct hist *dst, struct hist *also, const void *bytes, size_t len)
+{
+    struct addition a = {.to = dst, .also = also, .octave = HIST_OCTAVES, .count = dst->count};
+    a.also_count = also ? also->count : 0;
+    each_packed(bytes, len, add_bucket, &a);
+    dst->count = a.count;
+    if (also)
+        also->count = a.also_count;
 }
 
 void hist_add_packed(struct hist *dst, struct hist *also, const void *bytes, size_t len)
 {
-    struct addition a = {.to = dst, .also = also, .octave = HIST_OCTAVES};
-    each_packed(bytes, len, add_bucket, &a);
+    if (also)
+        add_packed(dst, also, bytes, len);
+    else
+        add_packed(dst, NULL, bytes, len);
 }
 
 int hist_unpack_add(struct hist *dst, const void *bytes, size_t len)

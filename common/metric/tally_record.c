@@ -2,9 +2,11 @@
 /* The shortest time is kept as one more than it is: an absent number means that there is none. */
 #include "common/metric/tally_record.h"
 
+#include "common/base/sat.h"
 #include "common/base/varint.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <string.h>
 
 #define HISTS (1 + TALLY_PARTS)
@@ -74,33 +76,49 @@ void tally_record_put_tally(struct sbuf *out, const struct tally *t, struct sbuf
     tally_record_put(out, t, &packed);
 }
 
-/* The numbers by their bits, as list_numbers lists them. */
-static void set_numbers(struct tally *t, const uint64_t n[BITS])
-{
-    const uint64_t least = n[NUMBER_min_us];
-#define KEPT_SUM(field, name, place, meaning) t->field = n[NUMBER_##field];
-#define KEPT_EXTRA(field, name, meaning) t->extra.field = n[NUMBER_##field];
+/* Where the number of a bit is kept. */
+static const uint16_t place_of[BITS] = {
+#define KEPT_SUM(field, name, place, meaning) [NUMBER_##field] = offsetof(struct tally, field),
+#define KEPT_LEAST KEPT_SUM
+#define KEPT_MOST KEPT_SUM
+#define KEPT_EXTRA(field, name, meaning) [NUMBER_##field] = offsetof(struct tally, extra.field),
 #include "common/metric/columns.def"
-    t->min_us = least ? least - 1 : UINT64_MAX;
-    t->max_us = least ? n[NUMBER_max_us] + least - 1 : n[NUMBER_max_us];
+};
+
+static uint64_t *number_of(struct tally *t, unsigned bit)
+{
+    return (uint64_t *)(void *)((char *)t + place_of[bit]);
+}
+
+static void take_hists(const unsigned char **p, const uint64_t len[HISTS],
+                       struct tally_packed *packed)
+{
+    for (unsigned i = 0; i < HISTS; i++) {
+        *(i ? &packed->part[i - 1] : &packed->hist) = (struct packed_hist){*p, len[i]};
+        *p += len[i];
+    }
 }
 
 bool tally_record_read(const unsigned char **p, const unsigned char *end, struct tally *t,
                        struct tally_packed *packed)
 {
-    uint64_t n[BITS] = {0}, mask;
+    uint64_t len[HISTS] = {0}, mask, all = 0;
     if (!varint_read(p, end, &mask) || mask >> BITS)
         return false;
-    for (uint64_t left = mask; left; left &= left - 1)
-        if (!varint_read(p, end, &n[__builtin_ctzll(left)]))
+    for (; mask; mask &= mask - 1) {
+        const unsigned bit = (unsigned)__builtin_ctzll(mask);
+        if (!varint_read(p, end, bit < HISTS ? &len[bit] : number_of(t, bit)))
             return false;
-    set_numbers(t, n);
-    for (unsigned i = 0; i < HISTS; i++) {
-        if (n[i] > (uint64_t)(end - *p))
-            return false;
-        *(i ? &packed->part[i - 1] : &packed->hist) = (struct packed_hist){*p, n[i]};
-        *p += n[i];
     }
+    if (t->min_us)
+        t->max_us += t->min_us - 1;
+    t->min_us = t->min_us ? t->min_us - 1 : UINT64_MAX;
+    for (unsigned i = 0; i < HISTS; i++) {
+        if (len[i] > (uint64_t)(end - *p) - all)
+            return false;
+        all += len[i];
+    }
+    take_hists(p, len, packed);
     return true;
 }
 
@@ -108,13 +126,24 @@ void tally_record_add(struct tally *t, const unsigned char *bytes)
 {
     const unsigned char *p = bytes;
     struct tally_packed packed;
-    struct tally more = {0};
-    uint64_t n[BITS] = {0};
-    for (uint64_t left = varint_get(&p); left; left &= left - 1)
-        n[__builtin_ctzll(left)] = varint_get(&p);
-    set_numbers(&more, n);
-    tally_merge_counts(t, &more);
-    for (unsigned i = 0; i < HISTS; p += n[i++])
-        *(i ? &packed.part[i - 1] : &packed.hist) = (struct packed_hist){p, n[i]};
+    uint64_t len[HISTS] = {0}, least = 0, most = 0;
+    for (uint64_t mask = varint_get(&p); mask; mask &= mask - 1) {
+        const unsigned bit = (unsigned)__builtin_ctzll(mask);
+        const uint64_t value = varint_get(&p);
+        if (bit < HISTS)
+            len[bit] = value;
+        else if (bit == NUMBER_min_us)
+            least = value;
+        else if (bit == NUMBER_max_us)
+            most = value;
+        else
+            *number_of(t, bit) = sat_add(*number_of(t, bit), value);
+    }
+    most += least ? least - 1 : 0;
+    if (least && least - 1 < t->min_us)
+        t->min_us = least - 1;
+    if (most > t->max_us)
+        t->max_us = most;
+    take_hists(&p, len, &packed);
     tally_add_packed(t, NULL, &packed);
 }

@@ -65,9 +65,13 @@ bool report_is_numbered(const void *bytes, size_t len);
 int report_merge_numbered(struct stats *s, struct report_names *names,
                           const struct report_bytes *in, const char *node,
                           const struct report_watch *watch);
-/* What that would answer. */
+/* What that would answer; and what it does after an answer of 0, for who has asked already and has
+ * not changed s or names since. */
 int report_check_numbered(const struct stats *s, struct report_names *names,
                           const struct report_bytes *in);
+void report_count_numbered(struct stats *s, struct report_names *names,
+                           const struct report_bytes *in, const char *node,
+                           const struct report_watch *watch);
 
 /* Locust's: packs the three msgpack key/value pairs "stats", "stats_total", "errors" of the data
  * map (the caller writes the map header and the other keys). */

@@ -462,17 +462,16 @@ static void count_failures(struct stats *s, const struct report_names *names, st
     }
 }
 
-int report_merge_numbered(struct stats *s, struct report_names *names,
-                          const struct report_bytes *in, const char *node,
-                          const struct report_watch *watch)
+void report_count_numbered(struct stats *s, struct report_names *names,
+                           const struct report_bytes *in, const char *node,
+                           const struct report_watch *watch)
 {
     struct scratch scratch = {.watch = watch};
     struct reader r;
     struct failure_view v;
     uint64_t overflow, left;
-    const int rc = report_check_numbered(s, names, in);
-    if (rc != 0 || !begin(&r, in->report, in->report_len, &overflow))
-        return rc;
+    if (!begin(&r, in->report, in->report_len, &overflow))
+        return;
     count_rows(s, names, in, &r, &scratch);
     count_failures(s, names, &r, &scratch);
     if (varint_read(&r.p, r.end, &left))
@@ -480,5 +479,14 @@ int report_merge_numbered(struct stats *s, struct report_names *names,
             report_count_exception(s, &v, node, &scratch);
     s->overflow = sat_add(s->overflow, overflow);
     scratch_fini(&scratch);
-    return 0;
+}
+
+int report_merge_numbered(struct stats *s, struct report_names *names,
+                          const struct report_bytes *in, const char *node,
+                          const struct report_watch *watch)
+{
+    const int rc = report_check_numbered(s, names, in);
+    if (rc == 0)
+        report_count_numbered(s, names, in, node, watch);
+    return rc;
 }

@@ -48,7 +48,10 @@ static void on_failure(void *arg, const struct failure *kind, const struct failu
 
 static struct report_bytes bytes_of(const struct message_stats *s)
 {
-    return (struct report_bytes){s->report.data, s->names.data, s->report.len, s->names.len};
+    return (struct report_bytes){.report = s->report.data,
+                                 .names = s->names.data,
+                                 .report_len = s->report.len,
+                                 .names_len = s->names.len};
 }
 
 static struct series_bytes series_bytes_of(const struct message_stats *s)
@@ -92,18 +95,29 @@ static void merge_series(struct record *r, const struct worker *w, const struct 
                             "name with another type, unit or scale");
 }
 
+static int merge_rows(struct record *r, const struct worker *w, const struct message_stats *s,
+                      const char *node, const struct report_watch *watch)
+{
+    const struct report_bytes bytes = bytes_of(s);
+    const bool is_checked =
+        r->checked.report == bytes.report && r->checked.clears == r->stats.clears;
+    r->checked.report = NULL;
+    if (!report_is_numbered(bytes.report, bytes.report_len))
+        return report_merge_watched(&r->stats, bytes.report, bytes.report_len, node, watch);
+    struct report_names *names = &names_of(r, w, s->epoch)->names;
+    if (!is_checked)
+        return report_merge_numbered(&r->stats, names, &bytes, node, watch);
+    report_count_numbered(&r->stats, names, &bytes, node, watch);
+    return 0;
+}
+
 /* Rows and series, or nothing. */
 static int merge_ours(struct record *r, const struct worker *w, const struct message_stats *s,
                       const char *node, const struct report_watch *watch)
 {
-    const struct report_bytes bytes = bytes_of(s);
     if (check_series(r, w, s) != 0)
         return -1;
-    const int rc =
-        report_is_numbered(s->report.data, s->report.len)
-            ? report_merge_numbered(&r->stats, &names_of(r, w, s->epoch)->names, &bytes, node,
-                                    watch)
-            : report_merge_watched(&r->stats, s->report.data, s->report.len, node, watch);
+    const int rc = merge_rows(r, w, s, node, watch);
     if (rc == 0)
         merge_series(r, w, s, watch->shift_s);
     return rc;
@@ -194,17 +208,26 @@ static void meet_host(struct record *r, const struct message_stats *s)
     r->host_seq = r->host_asked = 0;
 }
 
-static bool lacks_names(struct record *r, const struct worker *w, const struct message_stats *s)
+/* Nothing is merged between this and the merge of the same report: it need not be checked twice. */
+static bool lacks_rows(struct record *r, const struct worker *w, const struct message_stats *s)
 {
     const struct report_bytes bytes = bytes_of(s);
-    return (report_is_numbered(s->report.data, s->report.len) &&
-            report_check_numbered(&r->stats, &names_of(r, w, s->epoch)->names, &bytes) ==
-                REPORT_NAMELESS) ||
-           check_series(r, w, s) == REPORT_NAMELESS;
+    if (!report_is_numbered(bytes.report, bytes.report_len))
+        return false;
+    const int rc = report_check_numbered(&r->stats, &names_of(r, w, s->epoch)->names, &bytes);
+    r->checked.report = rc == 0 ? bytes.report : NULL;
+    r->checked.clears = r->stats.clears;
+    return rc == REPORT_NAMELESS;
+}
+
+static bool lacks_names(struct record *r, const struct worker *w, const struct message_stats *s)
+{
+    return lacks_rows(r, w, s) || check_series(r, w, s) == REPORT_NAMELESS;
 }
 
 bool record_needs_names(struct record *r, const struct worker *w, const struct message_stats *s)
 {
+    r->checked.report = NULL;
     if (!is_of_this_run(r, s->run) || (!w && !is_new_of_host(r, s)) || !lacks_names(r, w, s))
         return false;
     if (!w) {

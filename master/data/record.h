@@ -48,6 +48,10 @@ struct record {
     uint64_t host_seq;
     uint64_t host_asked;        /* for the names of these, as bits of their numbers */
     struct row_names row_names; /* of the nodes that report */
+    struct {
+        const void *report; /* borrowed, never looked into: the one that was found good last */
+        uint64_t clears;    /* of the statistics then */
+    } checked;
 };
 
 /* run, roster, tunables and is_local are set before, and outlive it. */
