@@ -34,7 +34,7 @@ struct logs {
     pthread_mutex_t lock;
     struct line *first, *last;
     size_t count;
-    uint64_t seq, dropped;
+    uint64_t seq, dropped, errors;
     struct source *sources;
     size_t source_count;
 };
@@ -171,6 +171,7 @@ void logs_add(struct logs *l, double now, const char *source, double at, const c
 {
     HANDLE_IS(l, LOGS_TAG);
     pthread_mutex_lock(&l->lock);
+    l->errors += !strcmp(level, "ERROR") || !strcmp(level, "CRITICAL");
     add(l, now, source, at, level, logger, text);
     pthread_mutex_unlock(&l->lock);
 }
@@ -200,6 +201,15 @@ void logs_add_line(struct logs *l, double now, const char *source, const char *l
     logs_add(l, now, source, now, level_name, logger_name, text + 2);
     free(level_name);
     free(logger_name);
+}
+
+uint64_t logs_errors(struct logs *l)
+{
+    HANDLE_IS(l, LOGS_TAG);
+    pthread_mutex_lock(&l->lock);
+    uint64_t errors = l->errors;
+    pthread_mutex_unlock(&l->lock);
+    return errors;
 }
 
 uint64_t logs_seq(struct logs *l)

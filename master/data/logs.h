@@ -25,6 +25,8 @@ void logs_add(struct logs *l, double now, const char *source, double at, const c
 void logs_add_dropped(struct logs *l, uint64_t count); /* before they came here */
 /* A line as the log writes it: its parts are taken out of it. */
 void logs_add_line(struct logs *l, double now, const char *source, const char *line);
+uint64_t
+logs_errors(struct logs *l);       /* how many lines of ERROR and worse came, also those dropped */
 uint64_t logs_seq(struct logs *l); /* of the newest line; grows when it repeats */
 
 /* docs/api.md, logs: lines that came or repeated after `since`, the newest ones: at most `limit`,

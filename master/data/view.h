@@ -101,7 +101,9 @@ struct view {
     double run_time_s;           /* 0 = no limit */
     uint32_t users, target_users;
     double spawn_rate;
-    bool has_shape; /* a LoadTestShape decides about the users */
+    double next_users, next_rate; /* what a start without its own begins with; negative: unknown */
+    uint64_t log_errors;          /* lines of ERROR and worse so far */
+    bool has_shape;               /* a LoadTestShape decides about the users */
     bool is_distributed;
     const char *history_file;            /* of --csv-full-history, or "" */
     struct tunables_shares statistics;   /* what rows have in `asked` */

@@ -106,6 +106,14 @@ static void add_outputs(struct sbuf *out, const struct view *v)
     sbuf_addc(out, ']');
 }
 
+static void add_known(struct sbuf *out, double number)
+{
+    if (number < 0)
+        sbuf_adds(out, "null");
+    else
+        sbuf_add_decimal(out, number);
+}
+
 /* What both hello and tick tell: who is speaking and how the run stands. */
 static void add_state(struct sbuf *out, const struct view *v)
 {
@@ -127,6 +135,11 @@ static void add_state(struct sbuf *out, const struct view *v)
         sbuf_addf(out, ",\"%s\":", numbers[i].key);
         sbuf_add_decimal(out, numbers[i].number);
     }
+    sbuf_adds(out, ",\"next\":[");
+    add_known(out, v->next_users);
+    sbuf_addc(out, ',');
+    add_known(out, v->next_rate);
+    sbuf_addf(out, "],\"log_errors\":%llu", (unsigned long long)v->log_errors);
     sbuf_addf(out, ",\"shape\":%s,\"distributed\":%s", v->has_shape ? "true" : "false",
               v->is_distributed ? "true" : "false");
     add_outputs(out, v);

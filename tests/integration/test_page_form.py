@@ -80,6 +80,7 @@ def state(url):
 
 
 def test_a_class_that_needs_a_host_says_so(url):
+    assert state(url)["next"] == [None, None]
     needs = {each["name"]: each["needs_host"] for each in get_json(f"{url}/api/v1/script")["classes"]}
     assert needs == {"Admin": True, "Idle": False, "Quits": False, "GivesUp": False}
     assert check(url, users=1, spawn_rate=1, host="") == {"host": "Admin has no host of its own: give one."}
@@ -161,6 +162,16 @@ def ended(url, **fields):
         assert post(url, "stop")[1]["ok"]
     wait_for(lambda: state(url)["state"] == "stopped" and state(url)["ended"], "the end")
     return state(url)["ended_by"]
+
+
+def test_the_state_has_what_the_next_start_begins_with(url):
+    errors = state(url)["log_errors"]
+    assert ended(url, user_classes=["GivesUp"]) == "the shop has no stock"
+    assert state(url)["next"] == [1, 1]
+    wait_for(lambda: state(url)["log_errors"] > errors, "the line about the end")
+    post(url, "start", users=7, spawn_rate=2.5, user_classes=["Idle"], run_time="1s")
+    wait_for(lambda: state(url)["state"] == "stopped" and state(url)["ended"], "the end")
+    assert state(url)["next"] == [7, 2.5]
 
 
 def test_a_run_that_ended_says_what_ended_it(url):
