@@ -34,6 +34,7 @@ struct reload {        /* reload.c */
     uint64_t files;    /* how the files looked when that began */
     char *why, *whole; /* why it failed, in a sentence and in full; NULL: it did not */
     bool is_late;      /* it took too long */
+    char *file;        /* that was chosen in the page; NULL: what -f names */
 };
 
 struct gates { /* gates.c: thresholds by where they came from */
@@ -126,6 +127,7 @@ void questions_second(struct master *m);
 void questions_host_ended(struct master *m);
 
 /* reload.c: the locustfile is loaded anew */
+void reload_choose(struct master *m, const char *file); /* path: the next loading takes it */
 void reload_begin(struct master *m);
 void reload_script_came(struct master *m);
 void reload_failed(struct master *m, const struct child *c); /* the host's process ended */

@@ -13,6 +13,7 @@
 #include "common/base/sbuf.h"
 #include "master/app/core.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,10 +103,26 @@ static struct command_result check_ping(struct master *m)
     return r;
 }
 
-static struct command_result check(struct master *m, enum command_kind kind)
+/* Workers of other machines have files of their own, which nobody chooses here. */
+static bool has_workers_elsewhere(const struct master *m)
 {
+    for (size_t i = 0; i < m->machine.roster.count; i++) {
+        const struct worker *w = m->machine.roster.workers[i];
+        if (worker_is_active(w) && !children_has(&m->nodes.children, w->id))
+            return true;
+    }
+    return false;
+}
+
+static struct command_result check(struct master *m, const struct command *c)
+{
+    const enum command_kind kind = c->kind;
     const bool is_reload = kind == CMD_RELOAD;
+    const bool is_choice = is_reload && c->json && strstr(c->json, "\"file\"");
     bool is_recovery = is_reload && !m->nodes.host.is_alive; /* there is nothing to be asked */
+    if (is_choice && has_workers_elsewhere(m))
+        return refuse("file", "Workers on other machines have their own files: choose there, or "
+                              "start them here.");
     const char *obstacle = reload_obstacle(m);
     if (m->machine.finish != FINISH_NOT)
         return refuse("", "The master is shutting down.");
@@ -133,7 +150,7 @@ static const char *word(enum command_kind kind)
 struct command_result questions_ask(struct master *m, const struct command *c)
 {
     const bool is_reload = c->kind == CMD_RELOAD;
-    struct command_result r = check(m, c->kind);
+    struct command_result r = check(m, c);
     struct sbuf args = {0}, out = {0};
     struct json_wrong wrong;
     if (!r.is_ok)
@@ -163,14 +180,20 @@ struct command_result questions_ask(struct master *m, const struct command *c)
     return (struct command_result){.is_ok = true, .is_pending = true};
 }
 
-/* The file is good. A test that was started meanwhile has the old one. */
-static void load(struct master *m, struct question *q)
+/* The file is good, and perhaps another than before. A test that was started meanwhile has the old
+ * one. */
+static void load(struct master *m, struct question *q, const char *result)
 {
     struct command_result r = check_between_tests(m);
     if (!r.is_ok) {
         end(m, q, &r);
         return;
     }
+    json_t *answer = result ? json_loads(result, 0, NULL) : NULL;
+    const char *file = json_string_value(json_object_get(answer, "locustfile"));
+    if (file)
+        reload_choose(m, file);
+    json_decref(answer);
     q->is_restarting = true;
     reload_begin(m);
 }
@@ -183,11 +206,11 @@ void questions_answered(struct master *m, struct message_answer *a)
     if (!q || q->is_restarting)
         return;
     if (q->is_reload && !a->error) {
-        load(m, q);
+        load(m, q, a->result);
         return;
     }
     struct command_result r = {.is_ok = !a->error};
-    if (q->is_reload) /* that the file is wrong is the answer, not a failure to answer */
+    if (q->is_reload && !a->field[0]) /* that the file is wrong is no failure to answer */
         r.status = 200;
     else if (a->error && !a->field[0])
         r.status = 502;

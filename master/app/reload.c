@@ -55,11 +55,39 @@ static void forget(struct reload *a)
 void reload_fini(struct master *m)
 {
     forget(&m->reload);
+    free(m->reload.file);
+}
+
+/* From now on as if -f had named it. */
+void reload_choose(struct master *m, const char *file)
+{
+    char *chosen = mem_strdup(file);
+    m->live.locustfile = chosen;
+    free(m->reload.file);
+    m->reload.file = chosen;
+    free(m->options_json);
+    m->options_json = options_json(m->o);
+}
+
+/* With the file that was chosen: the process knows the one that it was started with. */
+static void tell_to_restart(struct master *m, const char *node)
+{
+    static const char type[] = "katydid_reload";
+    struct sbuf data = {0}, out = {0};
+    if (!m->reload.file) {
+        outbox_plain(&m->nodes, type, node);
+        return;
+    }
+    proto_pack_text(&data, m->reload.file);
+    proto_relay(&out, (struct slice){type, strlen(type)}, (struct slice){data.data, data.len},
+                node);
+    outbox_bytes(&m->nodes, node, &out);
+    sbuf_fini(&data);
 }
 
 static void restart_process(struct master *m, struct worker *w)
 {
-    outbox_plain(&m->nodes, "katydid_reload", w->id);
+    tell_to_restart(m, w->id);
     w->token[0] = 0; /* only the process that ends knows it */
     w->has_shown = false;
 }
@@ -82,7 +110,7 @@ void reload_begin(struct master *m)
     else if (local)
         restart_process(m, local);
     else
-        outbox_plain(&m->nodes, "katydid_reload", h->node_id);
+        tell_to_restart(m, h->node_id);
     publish_view(m);
 }
 

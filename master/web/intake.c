@@ -446,7 +446,8 @@ static bool check_asked(enum intake_question question, const char *key, const js
                         struct intake_error *e)
 {
     if (question == INTAKE_RELOAD)
-        return refuse(e, key, "This command takes no fields.");
+        return (strcmp(key, "file") == 0 && json_string_length(value) > 0) ||
+               refuse(e, key, "Known is file, the name of a locustfile.");
     if (question == INTAKE_PING) {
         if (strcmp(key, "url") != 0)
             return refuse(e, key, "Unknown field; known is url.");

@@ -4,6 +4,8 @@ target answers; and afterwards what ended a run. One master without a host for a
 import concurrent.futures
 import http.server
 import json
+import pathlib
+import textwrap
 import threading
 import urllib.error
 import urllib.request
@@ -179,3 +181,42 @@ def test_a_run_that_ended_says_what_ended_it(url):
     assert ended(url, user_classes=["Idle"], run_time="1s") == "its run time was over"
     assert ended(url, user_classes=["GivesUp"]) == "the shop has no stock"
     assert ended(url, user_classes=["Quits"]) == "the locustfile called runner.stop()"
+
+
+OTHER = """
+    from locust import HttpUser, task
+
+    class Buyer(HttpUser):
+        @task
+        def buy(self):
+            self.client.get("/")
+"""
+
+
+def test_another_locustfile_of_the_folder_is_chosen():
+    """Each choice is a start of the host and of the worker."""
+    with locustfile(FILE) as path, katydid("-f", path, "--web-port", "0", "--processes", "1") as master:
+        folder = pathlib.Path(path).parent
+        (folder / "buyer.py").write_text(textwrap.dedent(OTHER))
+        (folder / "broken.py").write_text("import locust\nnonsense(")
+        (folder / "helper.py").write_text("NUMBER = 1\n")
+        (folder / "_shared.py").write_text("import locust\n")
+        url = master.wait_line(r"web interface at (http://[\w.]+:\d+)").group(1)
+        script = lambda: get_json(f"{url}/api/v1/script")  # noqa: E731
+        names = lambda: [each["name"] for each in script().get("classes", [])]  # noqa: E731
+        wait_for(lambda: "Admin" in names(), "the locustfile")
+        assert post(url, "reload")[1]["ok"]  # the others came after the start
+        assert script()["choices"] == ["broken.py", "buyer.py", "locustfile.py"]
+        for bad in ("../locustfile.py", "helper.py", "_shared.py", "nothing.py", str(folder / "buyer.py")):
+            status, answer = post(url, "reload", file=bad)
+            assert status == 400 and answer["field"] == "file", (bad, answer)
+        status, answer = post(url, "reload", file="broken.py")
+        assert status == 200 and not answer["ok"] and "SyntaxError" in answer["error"]
+        assert "Admin" in names() and script()["file"] == "locustfile.py"
+        assert post(url, "reload", file="buyer.py")[1] == {"ok": True}
+        assert names() == ["Buyer"] and script()["file"] == "buyer.py" and "Buyer" in script()["text"]
+        with target() as server:
+            assert post(url, "start", users=2, spawn_rate=2, host=server.url, run_time="1s")[1]["ok"]
+            wait_for(lambda: state(url)["state"] == "stopped" and state(url)["ended"], "the end")
+            assert get_json(f"{url}/api/v1/live")["total"][1] > 0
+        assert post(url, "reload")[1] == {"ok": True} and names() == ["Buyer"], "it stays chosen"

@@ -76,10 +76,10 @@ class Fails(LoadTestShape):
 
 
 def test_plans_of_shapes_that_only_compute():
-    assert _about.plan(Stages()) == [[0, 5], [10, 20], [30, 20]]
+    assert _about.plan(Stages()) == [[0, 5, 5], [10, 20, 2], [30, 20, 2]]
     plan = _about.plan(Waves())
-    assert plan[0] == [0, 1] and max(users for _, users in plan) == 100 and plan[-1][0] == 61
-    assert _about.plan(Endless()) == [[0, 7], [4 * 3600, 7]]
+    assert plan[0] == [0, 1, 10] and max(users for _, users, _ in plan) == 100 and plan[-1][0] == 61
+    assert _about.plan(Endless()) == [[0, 7, 1], [4 * 3600, 7, 1]]
 
 
 def test_no_plan_of_shapes_that_do_more():

@@ -12,7 +12,7 @@ import os
 import time
 import types
 
-from . import argument_parser
+from . import _source, argument_parser
 from ._needs import needs_host
 from .shape import LoadTestShape
 from .user.inspectuser import get_ratio
@@ -36,6 +36,7 @@ def describe(environment):
     return {
         **first,
         "files": [first | {"text": None} if file is first else file for file in files],
+        "choices": _source.choices(environment.parsed_locustfiles or [], getattr(environment.parsed_options, "locustfile", None) or "locustfile.py"),
         "loaded_at": time.time(),
         "classes": [_class(environment, cls) for cls in classes.values()],
         "shape": _shape(environment.shape_class),
@@ -131,22 +132,22 @@ def _shape(shape):
 
 
 def plan(shape):
-    """[[second, users] ...] where the number changes, the last entry at the end; None when asking
-    the shape ahead of time could do more than compute: then nobody asks it."""
+    """[[second, users, users per second] ...] where the number changes, the last entry at the end; None
+    when asking the shape ahead of time could do more than compute: then nobody asks it."""
     if not _only_computes(shape):
         return None
     twin = copy.copy(shape)
-    points, users, began = [], None, time.perf_counter()
+    points, users, rate, began = [], None, 0, time.perf_counter()
     try:
         for second in range(_PLAN_S + 1):
             twin.get_run_time = lambda now=second: now
             answer = twin.tick()
             if answer is None or time.perf_counter() - began > _PLAN_TIME_S:
-                return [*points, [second, users or 0]]
+                return [*points, [second, users or 0, rate]]
             if answer[0] != users:
-                users = answer[0]
-                points.append([second, users])
-        return [*points, [_PLAN_S, users]]
+                users, rate = answer[:2]
+                points.append([second, users, rate])
+        return [*points, [_PLAN_S, users, rate]]
     except Exception:
         return None
 

@@ -7,6 +7,7 @@ The script host does nothing else; a local worker does it beside running users.
 """
 
 import logging
+import os
 import webbrowser
 
 import gevent
@@ -135,7 +136,7 @@ class Host:
         answer = {"id": data["id"]}
         try:
             if data["what"] == "reload":
-                answer["error"] = _reload.check()
+                answer.update(self._check_file((data.get("args") or {}).get("file")))
             elif data["what"] == "try":
                 answer["result"] = _plain(_try.run(self.environment, data.get("args") or {}))
             elif data["what"] == "ping":
@@ -148,6 +149,17 @@ class Host:
             logger.exception("A question of the page could not be answered")
             answer["error"] = f"{type(error).__name__}: {error}"
         self.node.send("katydid_answer", answer)
+
+    def _check_file(self, name):
+        """Whether the locustfile, or another one of its folder, can be used."""
+        if name is None:
+            return {"error": _reload.check()}
+        files = self.environment.parsed_locustfiles or []
+        path = os.path.join(os.path.dirname(files[0]), name) if files else name
+        if name not in _source.choices(files, self.environment.parsed_options.locustfile):
+            return {"error": f"There is no locustfile {name!r} beside the one that is loaded.", "field": "file"}
+        error = _reload.check(path)
+        return {"error": error} if error else {"result": {"locustfile": path}}
 
     # The load shape
 

@@ -129,7 +129,7 @@ class Node(Silence):
             "update_user_class": self._on_update_user_class,
             "spawning_complete": self._on_spawning_complete,
             "katydid_ack": self._on_katydid_ack,
-            "katydid_reload": lambda message: self._orders.put((self._restart,)),
+            "katydid_reload": lambda message: self._orders.put((self._restart, message.data)),
         }
 
     def start(self):
@@ -600,12 +600,13 @@ class Node(Silence):
         self._last_order = 0
         self._core.clear()
 
-    def _restart(self):
-        """There is a new locustfile: this process begins again, under the same name."""
+    def _restart(self, locustfile):
+        """There is a new locustfile (its path, if it is another one): this process begins again, under
+        the same name."""
         self._end_users()
         self._flush()
         self._close()
-        _reload.restart(self.id)
+        _reload.restart(self.id, locustfile if isinstance(locustfile, str) else None)
 
     def leave(self):
         """Ends the users and the process, with everything reported."""

@@ -39,9 +39,16 @@ def _forget(path):
             pass
 
 
-def check():
+def _with_file(locustfile):
+    """What this process was started with, perhaps with another locustfile."""
+    if locustfile is None:
+        return _config
+    return {**_config, "options": {**_config["options"], "locustfile": locustfile}}
+
+
+def check(locustfile=None):
     """None when the file can be used, else what is wrong with it."""
-    path = _write({**_config, "list": "check", "parent_pid": os.getpid(), "node_id": None,
+    path = _write({**_with_file(locustfile), "list": "check", "parent_pid": os.getpid(), "node_id": None,
                    "refusal": None})
     try:
         done = subprocess.run(
@@ -80,9 +87,9 @@ def _headline(text):
     return line if len(line) <= _HEADLINE_MAX else f"{line[:_HEADLINE_MAX]}…"
 
 
-def restart(node_id):
+def restart(node_id, locustfile=None):
     """Does not return."""
-    path = _write({**_config, "node_id": node_id})
+    path = _write({**_with_file(locustfile), "node_id": node_id})
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))

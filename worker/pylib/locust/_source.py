@@ -5,6 +5,7 @@ its own (`-f -`): the files, and beside them the modules they import from their 
 
 import ast
 import os
+import re
 import sys
 import urllib.error
 import urllib.request
@@ -20,9 +21,11 @@ from .util.url import is_url
 EXIT_NO_FILE = 64
 EXIT_IMPORT = 65
 
+MAX_CHOICES = 200
 MAX_MODULES = 1000
 MAX_BYTES = 8 << 20  # of all files together
 
+_HEAD_BYTES = 1 << 16
 _DOWNLOAD_TIMEOUT_S = 300
 _OFFER_EVERY_S = 1.0
 _WARN_AT_S = (10, 70, 130, 190, 250)
@@ -61,6 +64,25 @@ def _find(name):
                                     "See --help for available options.",
                       " Put it here, or name it with -f")
     return [os.path.abspath(name)]
+
+
+def choices(files, names):
+    """Names of the locustfiles beside the one that -f names, which the page may choose from: Python files
+    of its folder that speak of locust. None when -f names several, or a place elsewhere."""
+    if len(files) != 1 or names == "-" or is_url(names) or not os.path.isfile(names):
+        return []
+    folder = os.path.dirname(os.path.abspath(files[0]))
+    found = [name for name in sorted(os.listdir(folder)) if name.endswith(".py") and name[0] not in "._"]
+    return [name for name in found[:MAX_CHOICES] if _speaks_of_locust(os.path.join(folder, name))]
+
+
+def _speaks_of_locust(path):
+    try:
+        with open(path, "rb") as file:
+            text = file.read(_HEAD_BYTES)
+    except OSError:
+        return False
+    return re.search(rb"^\s*(from|import)\s+locust\b", text, re.MULTILINE) is not None
 
 
 def _write(folder, path, text):
