@@ -1,5 +1,5 @@
 /* The frame: top bar, rail, time bar, banners, and the screen the address names. */
-import { useErrorBoundary } from "preact/hooks";
+import { useEffect, useErrorBoundary } from "preact/hooks";
 import type { ComponentChildren, JSX } from "preact";
 import { source, store } from "./app-state";
 import { Rail } from "./frame/rail";
@@ -46,7 +46,11 @@ function Missing(): JSX.Element {
   );
 }
 
-function ScreenOf({ name }: { name: Screen }): JSX.Element {
+/** Before the first run there is nothing to look at live: the way to it is shown. */
+function ScreenOf({ name: asked }: { name: Screen }): JSX.Element {
+  const hasNone = !source.isRecorded && !store.hasRun.value && !store.isRunning.value;
+  const name = asked === "live" && hasNone ? "new" : asked;
+  useEffect(() => document.getElementById("main")?.scrollTo(0, 0), [name]); // the place in one screen is none in another
   if (name === "live") return <LiveScreen />;
   const fetched = shelf.of(name);
   if (fetched.kind === "coming") return <Loading />;

@@ -8,6 +8,7 @@ import { startRouting } from "./lib/route";
 import { startKeys } from "./lib/keys";
 import { startNarrow } from "./lib/narrow";
 import { startTheme } from "./lib/theme";
+import { startUnseen } from "./frame/unseen";
 import { startExtensions } from "./screens/extras/held";
 import "uplot/dist/uPlot.min.css";
 import "./style/tokens.css";
@@ -29,6 +30,7 @@ render(<App />, document.getElementById("app")!);
 
 source.start();
 startExtensions();
+startUnseen();
 setInterval(() => source.beat(), BEAT_MS);
 document.addEventListener("visibilitychange", () => source.setHidden(document.hidden));
 addEventListener("online", () => source.retryNow());

@@ -7,7 +7,7 @@ import { useEffect, useErrorBoundary, useRef } from "preact/hooks";
 import { say } from "../app-state";
 import { saveCsv, savePng, type CsvRow } from "../lib/download";
 import { cssVar } from "../lib/theme";
-import { Icon, type IconName } from "../parts/icons";
+import { Menu, type MenuItem } from "../parts/menu";
 
 export const PANEL_KEY = "katydid-panel";
 
@@ -66,62 +66,12 @@ function DataTable({ title, table }: { title: string; table: PanelTable }): JSX.
   );
 }
 
-interface Item {
-  icon: IconName;
-  label: string;
-  act: () => void;
-}
-
-function Menu({ label, items }: { label: string; items: Item[] }): JSX.Element {
-  const isOpen = useSignal(false);
-  const box = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    if (!isOpen.value) return;
-    box.current?.querySelector<HTMLButtonElement>("[role=menuitem]")?.focus();
-    const outside = (event: Event): void => {
-      if (!box.current?.contains(event.target as Node)) isOpen.value = false;
-    };
-    addEventListener("pointerdown", outside);
-    return () => removeEventListener("pointerdown", outside);
-  }, [isOpen.value]);
-  function keys(event: KeyboardEvent): void {
-    if (!isOpen.value) return;
-    const all = [...box.current!.querySelectorAll<HTMLButtonElement>("[role=menuitem]")];
-    const at = all.indexOf(document.activeElement as HTMLButtonElement);
-    if (event.key === "ArrowDown") all[(at + 1) % all.length]?.focus();
-    else if (event.key === "ArrowUp") all[(at - 1 + all.length) % all.length]?.focus();
-    else if (event.key === "Escape") {
-      isOpen.value = false;
-      box.current!.querySelector("button")?.focus();
-    } else return;
-    event.preventDefault();
-    event.stopPropagation();
-  }
-  return (
-    <div class="menu" ref={box} onKeyDown={keys}>
-      <button type="button" class="button quiet icon-only small" aria-label={label} aria-haspopup="menu" aria-expanded={isOpen.value}
-        onClick={() => (isOpen.value = !isOpen.value)}>
-        <Icon name="more" />
-      </button>
-      {isOpen.value ? (
-        <div class="menu-list" role="menu" aria-label={label}>
-          {items.map((item) => (
-            <button type="button" role="menuitem" key={item.label} onClick={() => { isOpen.value = false; item.act(); }}>
-              <Icon name={item.icon} />{item.label}
-            </button>
-          ))}
-        </div>
-      ) : null}
-    </div>
-  );
-}
-
 function fileName(props: PanelProps): string {
   return `katydid-${props.id}`;
 }
 
-function items(props: PanelProps, box: () => HTMLElement | null, asTable: Signal<boolean>, isFull: Signal<boolean>): Item[] {
-  const list: Item[] = [];
+function items(props: PanelProps, box: () => HTMLElement | null, asTable: Signal<boolean>, isFull: Signal<boolean>): MenuItem[] {
+  const list: MenuItem[] = [];
   const table = props.table;
   if (table) {
     list.push({ icon: asTable.value ? "chart" : "table", label: asTable.value ? "Show as a chart" : "Show as a table", act: () => (asTable.value = !asTable.value) });
@@ -184,7 +134,7 @@ export function ChartPanel(props: PanelProps): JSX.Element {
       <header class="panel-head">
         <h2 id={`${props.id}-title`}>{props.title} {props.unit ? <span class="unit">{props.unit}</span> : null}</h2>
         {props.tools ? <div class="panel-tools">{props.tools}</div> : null}
-        <Menu label={`${props.title}: more`} items={items(props, () => box.current, asTable, isFull)} />
+        <Menu isSmall label={`${props.title}: more`} items={items(props, () => box.current, asTable, isFull)} />
       </header>
       {props.legend === undefined ? null : <div class="legend">{props.legend}</div>}
       <Body {...props} asTable={asTable.value} />

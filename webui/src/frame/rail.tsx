@@ -5,12 +5,15 @@ import { badgeCount, count } from "../lib/format";
 import { linkTo, route, type Screen } from "../lib/route";
 import { Icon } from "../parts/icons";
 import { nav } from "./screens";
+import { unseenErrors } from "./unseen";
 
 function Badge({ screen }: { screen: Screen }): JSX.Element | null {
   if (screen === "failures") {
     const all = store.failures.value[1] + store.exceptions.value[1];
     return all > 0 ? <span class="badge fail" aria-label={`${count(all)} failures and exceptions`}>{badgeCount(all)}</span> : null;
   }
+  if (screen === "logs" && unseenErrors.value > 0)
+    return <span class="badge fail" aria-label={`${count(unseenErrors.value)} new errors`}>{badgeCount(unseenErrors.value)}</span>;
   if (screen === "workers" && store.run.value?.distributed) {
     const missing = store.workers.value.length - store.connectedWorkers.value;
     return missing > 0 ? <span class="badge fail" aria-label={`${missing} gone`}>{missing}</span> : <span class="badge">{store.connectedWorkers.value}</span>;

@@ -1,6 +1,6 @@
 /* Every screen of the page: its name in the address, its word in the rail, and where its code is. */
 import { computed } from "@preact/signals";
-import { source } from "../app-state";
+import { source, store } from "../app-state";
 import type { Screen } from "../lib/route";
 import { hasExtras } from "../screens/extras/held";
 import type { LazyScreen, ScreenComponent } from "./lazy";
@@ -12,11 +12,12 @@ const RECORDED: readonly [Screen, string][] = [
 const EXTRAS: readonly [Screen, string][] = [["extras", "Extras"]];
 const LOGS: readonly [Screen, string][] = [["logs", "Logs"]];
 const NEW: readonly [Screen, string][] = [["new", "New test"]];
+const EDIT: readonly [Screen, string][] = [["new", "Edit load"]];
 
 /** A recorded run has nobody to ask for a new test, and log lines if it was saved with them; extras
  * are there when the locustfile has some. */
 export const nav = computed<readonly [Screen, string][]>(() => [
-  ...RECORDED, ...(source.has("logs") ? LOGS : []), ...(hasExtras.value ? EXTRAS : []), ...(source.isRecorded ? [] : NEW),
+  ...RECORDED, ...(source.has("logs") ? LOGS : []), ...(hasExtras.value ? EXTRAS : []), ...(source.isRecorded ? [] : store.isRunning.value ? EDIT : NEW),
 ]);
 
 /** Live is part of the first load; the others come when they are opened, or when nothing else is to do. */

@@ -2,6 +2,7 @@
 import type { JSX } from "preact";
 import { source, store } from "../app-state";
 import { timespan } from "../lib/format";
+import { route } from "../lib/route";
 import { Icon } from "../parts/icons";
 import { answer, chartView, isPaused, pauseView } from "../range/data";
 import { LIVE_RANGES } from "../range/range";
@@ -9,7 +10,7 @@ import { goLive, isFixed, isOfOtherRun, liveText, runSpan, setFixed, setLive, se
 import { timeText } from "../range/time";
 import { Strip } from "./strip";
 
-const MODES: [TimeMode, string][] = [["elapsed", "Elapsed"], ["local", "Browser"], ["utc", "UTC"]];
+export const MODES: [TimeMode, string][] = [["elapsed", "since start"], ["local", "local"], ["utc", "UTC"]];
 
 function Segments(): JSX.Element {
   const live = liveText.value;
@@ -26,6 +27,11 @@ function Segments(): JSX.Element {
   );
 }
 
+/** Whether there is a live edge to follow. */
+function isGrowing(): boolean {
+  return !source.isRecorded && store.isRunning.value;
+}
+
 function RangeText(): JSX.Element {
   const { from, to } = span.value;
   const step = chartView.value.step;
@@ -33,7 +39,7 @@ function RangeText(): JSX.Element {
   const isBusy = isFixed.value && answer.isBusy.value;
   return (
     <p class="range-text">
-      {isFixed.value ? <span class="range-chip">{source.isRecorded ? "selection" : "range, not live"}</span> : store.isRunning.value && !isPaused.value && !source.isRecorded ? <span class="live-dot">live</span> : null}
+      {isFixed.value ? <span class="range-chip">{isGrowing() ? "range, not live" : "selection"}</span> : isGrowing() && !isPaused.value && source.link.value.kind === "live" ? <span class="live-dot">live</span> : null}
       <span class="range-times">{timeText(from)} → {timeText(to)}</span>
       <span class="muted"> {length}{step > 1 ? `, ${step} s steps` : ""}{isBusy ? ", …" : ""}</span>
     </p>
@@ -41,14 +47,14 @@ function RangeText(): JSX.Element {
 }
 
 export function TimeBar(): JSX.Element | null {
-  if (!store.hasRun.value || runSpan.value.to <= runSpan.value.from) return null;
+  if (!store.hasRun.value || route.value.screen === "new" || runSpan.value.to <= runSpan.value.from) return null;
   return (
     <section class={`time-bar${isFixed.value ? " is-fixed" : ""}`} aria-label="Time range">
       <div class="time-row">
         <Segments />
         {isFixed.value ? (
-          <button type="button" class="button small amber" title="Back to the live range (key .)" onClick={goLive}>
-            <Icon name="follow" />{source.isRecorded ? "Whole run" : "Back to live"}
+          <button type="button" class="button small amber" title="End the selection (key .)" onClick={goLive}>
+            <Icon name="follow" />{isGrowing() ? "Back to live" : "Whole run"}
           </button>
         ) : null}
         <RangeText />
@@ -61,7 +67,7 @@ export function TimeBar(): JSX.Element | null {
             </button>
           )}
           <label class="time-mode">
-            <span class="visually-hidden">Times as</span>
+            <span class="time-label">Times:</span>
             <select value={timeMode.value} onChange={(event) => setTimeMode(event.currentTarget.value as TimeMode)}>
               {MODES.map(([mode, label]) => <option key={mode} value={mode}>{label}</option>)}
             </select>

@@ -1,13 +1,19 @@
 /* How the test stands, always in sight, and what can be done to it. */
+import { computed } from "@preact/signals";
 import type { JSX } from "preact";
 import { openDialog, source, store, type DialogName } from "../app-state";
 import { markerAt } from "../chart/plot";
 import { clock, count, msUnit, percent, rate, timespan, visible } from "../lib/format";
-import { linkTo } from "../lib/route";
+import { stateWord } from "../lib/ramp";
+import { linkTo, route } from "../lib/route";
 import { nextTheme, setTheme, theme } from "../lib/theme";
 import { ROW } from "../live/protocol";
 import { atLimit } from "../range/data";
+import { setTimeMode, timeMode } from "../range/state";
+import { isNarrow } from "../lib/narrow";
+import { MODES } from "./time-bar";
 import { Brand, Icon, type IconName } from "../parts/icons";
+import { Menu, type MenuItem } from "../parts/menu";
 import { Status, toneOfRun } from "../parts/status";
 
 function RunStatus(): JSX.Element | null {
@@ -17,7 +23,7 @@ function RunStatus(): JSX.Element | null {
   const part = run.run_time > 0 ? Math.min(1, elapsed / run.run_time) : 0;
   return (
     <div class="run-status">
-      <Status tone={toneOfRun(run.state)}>{run.state}</Status>
+      <Status tone={toneOfRun(run.state)}>{stateWord(run.state, run.users, run.target)}</Status>
       {run.started > 0 ? (
         <span class="elapsed">{clock(elapsed)}{run.run_time > 0 ? <span class="muted"> / {timespan(run.run_time)}</span> : null}</span>
       ) : null}
@@ -35,9 +41,13 @@ function Fact(props: { label: string; value: string; tone?: string; rank: number
   );
 }
 
+/** The form of the next test: the numbers of the last one would only mislead there. */
+const isPlanning = computed(() => route.value.screen === "new" && !store.isRunning.value && !store.isEnding.value);
+
 function Facts(): JSX.Element | null {
   const run = store.run.value;
   if (run === null || !store.hasRun.value) return null;
+  if (isPlanning.value) return null;
   const total = store.total.value as number[];
   const [requests, failures] = [total[ROW.requests] ?? 0, total[ROW.failures] ?? 0];
   const isOn = store.isRunning.value || store.isEnding.value;
@@ -45,7 +55,7 @@ function Facts(): JSX.Element | null {
   const hot = workers - store.connectedWorkers.value + atLimit.value.size;
   return (
     <dl class="facts">
-      <Fact rank={1} label="users" value={isOn && run.users !== run.target ? `${count(run.users)} / ${count(run.target)}` : count(run.users)} />
+      {isOn ? <Fact rank={1} label="users" value={run.users !== run.target ? `${count(run.users)} ${run.users > run.target ? "→" : "/"} ${count(run.target)}` : count(run.users)} /> : null}
       <Fact rank={1} label="req/s" value={rate(isOn ? total[ROW.rps] : total[ROW.totalRps])} />
       <Fact rank={2} label="failed" value={requests > 0 ? `${percent(failures, requests)} %` : "–"} tone={failures > 0 ? "warm" : ""} />
       <Fact rank={2} label="p95" value={requests > 0 ? msUnit(total[ROW.p95]) : "–"} />
@@ -54,24 +64,24 @@ function Facts(): JSX.Element | null {
   );
 }
 
+function open(dialog: DialogName): void {
+  markerAt.value = null;
+  openDialog.value = dialog;
+}
+
+/** What one needs at once; the rest is in the menu beside it. */
 function Actions(): JSX.Element | null {
-  if (source.isRecorded) return null;
+  if (source.isRecorded || store.isHeld.value || store.isEnding.value) return null;
   const isOff = source.link.value.kind !== "live";
-  const why = isOff ? "No connection to the master" : undefined;
   if (!store.hasRun.value && !store.isRunning.value) return null;
   const button = (dialog: DialogName, icon: IconName, label: string, kind = ""): JSX.Element => (
-    <button type="button" class={`button ${kind} action-${dialog}`} disabled={isOff} title={why ?? label}
-      onClick={() => { markerAt.value = null; openDialog.value = dialog; }}>
+    <button type="button" class={`button ${kind} action-${dialog}`} disabled={isOff} title={isOff ? "No connection to the master" : label} aria-label={label} onClick={() => open(dialog)}>
       <Icon name={icon} /><span class="action-label">{label}</span>
     </button>
   );
-  if (store.isEnding.value) return <div class="actions" />;
   return (
     <div class="actions">
       {store.isRunning.value && !store.run.value?.shape ? button("edit", "edit", "Edit load") : null}
-      {store.isRunning.value ? button("marker", "flag", "Marker") : null}
-      {button("reset", "reset", "Reset")}
-      {button("report", "report", "Report")}
       {store.isRunning.value ? button("stop", "stop", "Stop", "danger") : <a class="button primary action-start" aria-label="New test" href={linkTo("new")}><Icon name="play" /><span class="action-label">New test</span></a>}
     </div>
   );
@@ -79,24 +89,33 @@ function Actions(): JSX.Element | null {
 
 const THEME_ICON = { system: "system", light: "sun", dark: "moon" } as const;
 
+const timeAt = (): number => MODES.findIndex(([mode]) => mode === timeMode.value);
+
+/** Everything by name; what throws numbers away stands apart. */
+function more(): MenuItem[] {
+  const canAct = !source.isRecorded && store.hasRun.value && !store.isHeld.value;
+  const isDisabled = source.link.value.kind !== "live";
+  const item = (dialog: DialogName, icon: IconName, label: string): MenuItem => ({ icon, label, act: () => open(dialog), isDisabled });
+  return [
+    ...(canAct ? [item("report", "report", "Save a report…")] : []),
+    ...(canAct && store.isRunning.value ? [item("marker", "flag", "Set a marker…")] : []),
+    { icon: THEME_ICON[theme.value], label: `Theme: ${theme.value}`, act: () => setTheme(nextTheme()) },
+    ...(isNarrow.value && store.hasRun.value ? [{ icon: "live" as const, label: `Times: ${MODES[timeAt()]![1]}`, act: () => setTimeMode(MODES[(timeAt() + 1) % MODES.length]![0]) }] : []),
+    { icon: "help", label: "Keyboard shortcuts", act: () => (openDialog.value = "help") },
+    ...(canAct && !store.isEnding.value ? [{ ...item("reset", "reset", "Reset the statistics…"), isApart: true }] : []),
+  ];
+}
+
 export function TopBar(): JSX.Element {
-  const host = store.run.value?.host ?? "";
+  const host = visible(store.run.value?.host ?? "");
   return (
     <header class="top">
       <a class="brand" href={linkTo("live")} aria-label="Katydid"><Brand /><span class="brand-name">Katydid</span></a>
       <RunStatus />
       <Facts />
-      <span class="host" title={visible(host)}>{visible(host)}</span>
+      <span class="host" title={host}>{host}</span>
       <Actions />
-      <div class="tools">
-        <button type="button" class="button quiet icon-only" aria-label={`Theme: ${theme.value}. Change to ${nextTheme()}`}
-          title={`Theme: ${theme.value}`} onClick={() => setTheme(nextTheme())}>
-          <Icon name={THEME_ICON[theme.value]} />
-        </button>
-        <button type="button" class="button quiet icon-only help-button" aria-label="Keyboard shortcuts" title="Keyboard shortcuts" onClick={() => (openDialog.value = "help")}>
-          <Icon name="help" />
-        </button>
-      </div>
+      <Menu label="More" items={more()} note={host} />
     </header>
   );
 }

@@ -36,4 +36,13 @@ export interface Verdict {
   ok: boolean;
   field?: string;
   error?: string;
+  /** Everything that is wrong, the first of which stands above. */
+  errors?: { field: string; error: string }[];
+}
+
+/** By field; "": of no field in particular. */
+export function wrongFields(verdict: Verdict): Record<string, string> {
+  if (verdict.ok) return {};
+  const all = verdict.errors ?? [{ field: verdict.field ?? "", error: verdict.error ?? "" }];
+  return Object.fromEntries(all.map(({ field, error }) => [field, error]));
 }

@@ -7,11 +7,9 @@ export interface Outcome {
   field: string;
 }
 
-export interface StartFields {
+export interface LoadFields {
   users?: string;
   spawn_rate?: string;
-  host?: string;
-  run_time?: string;
 }
 
 const TIMEOUT_MS = 15_000;
@@ -32,8 +30,7 @@ async function post(command: string, fields: object): Promise<Outcome> {
 }
 
 export const commands = {
-  start: (fields: StartFields): Promise<Outcome> => post("start", fields),
-  edit: (fields: StartFields): Promise<Outcome> => post("edit", fields),
+  edit: (fields: LoadFields): Promise<Outcome> => post("edit", fields),
   stop: (): Promise<Outcome> => post("stop", {}),
   /** at: unix seconds; null is now. */
   marker: (text: string, at: number | null): Promise<Outcome> => post("marker", at === null ? { text } : { text, at }),

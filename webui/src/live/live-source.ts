@@ -39,8 +39,10 @@ export interface Env {
 export class LiveSource implements Source {
   readonly isRecorded = false;
   readonly link = signal<Link>({ kind: "connecting" });
-  readonly figures = new HttpFigures(async (path, signal) =>
-    JSON.parse(await this.env.getText(`api/v1/${path}`, ASK_TIMEOUT_MS, signal)));
+  readonly figures = new HttpFigures(async (path, signal) => {
+    if (this.store.isHeld.peek()) throw new Error("The master that had these numbers was restarted.");
+    return JSON.parse(await this.env.getText(`api/v1/${path}`, ASK_TIMEOUT_MS, signal));
+  });
   private socket: WebSocket | null = null;
   private isPolling = false;
   private isPaused = false;

@@ -44,6 +44,12 @@ export interface RunFields {
   users: number;
   target: number;
   rate: number;
+  /** What ended the run, once it is over; absent from an older report. */
+  ended_by?: string;
+  /** Users and rate that a start without its own begins with; null: none. */
+  next?: [number | null, number | null];
+  /** Lines of ERROR and worse so far. */
+  log_errors?: number;
   shape: boolean;
   distributed: boolean;
   /** name, ticks that were left out, why the last one was or "": of tables and files that lack something */

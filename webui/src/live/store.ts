@@ -81,6 +81,11 @@ export class Store {
   readonly held = signal(0);
   private waiting: Tick | null = null;
 
+  /** Another master answers than the one whose run is on the page, and has nothing of that run: the page
+   * keeps it until release(). */
+  readonly isHeld = signal(false);
+  private successor: Tick | null = null;
+
   private from = { boot: "", run: "" };
 
   /** What this page has, as the query of the live addresses. */
@@ -102,6 +107,7 @@ export class Store {
   apply(message: Message): void {
     if (message.type === "hello") this.applyHello(message);
     else if (message.type !== "tick") return;
+    else if (this.from.run !== "" && message.boot !== this.from.boot) this.keepRun(message);
     else if (!this.isFrozen.value) this.applyTick(message);
     else if (message.state !== this.run.value?.state) this.thaw(message); // too much to stay hidden
     else if ((message.columns ?? ALL_COLUMNS) !== this.rows.columns) this.showHeld(message); // they are wanted now
@@ -124,6 +130,26 @@ export class Store {
     this.held.value = 0;
     if (waiting !== null) this.applyTick(waiting);
     if (last !== undefined) this.applyTick(last);
+  }
+
+  /** The run ended with its master; what the new one says waits. */
+  private keepRun(tick: Tick): void {
+    const isNew = tick.boot !== this.successor?.boot || tick.run !== this.successor.run || tick.since === 0;
+    this.successor = isNew ? tick : merged(this.successor!, tick);
+    if (this.isHeld.value) return;
+    if (this.isFrozen.value) this.thaw();
+    const run = this.run.value!;
+    const isOn = run.state !== "stopped";
+    this.run.value = { ...run, state: "stopped", ended: run.ended || run.now, ...(isOn ? { ended_by: "its master was restarted" } : {}) };
+    this.isHeld.value = true;
+  }
+
+  /** The page goes on with the master that is there. */
+  release(): void {
+    const tick = this.successor;
+    this.successor = null;
+    this.isHeld.value = false;
+    if (tick !== null) this.applyTick(tick);
   }
 
   private hold(tick: Tick): void {

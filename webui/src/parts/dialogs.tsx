@@ -124,7 +124,7 @@ export function Dialogs(): JSX.Element | null {
   const users = count(store.run.value?.users ?? 0);
   switch (openDialog.value) {
     case "edit":
-      return <Dialog title="Edit load"><LoadForm kind="edit" onDone={close} /></Dialog>;
+      return <Dialog title="Edit load"><LoadForm onDone={close} /></Dialog>;
     case "stop":
       return (
         <Confirm title="Stop the test?" isDanger action="Stop the test" done="The test is stopping."

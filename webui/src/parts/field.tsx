@@ -13,6 +13,8 @@ export interface FieldProps {
   placeholder?: string;
   isDisabled?: boolean;
   isFocused?: boolean;
+  isRequired?: boolean;
+  onLeave?: () => void;
   onInput: (value: string) => void;
 }
 
@@ -21,7 +23,7 @@ export function Field(props: FieldProps): JSX.Element {
   const note = props.error ?? props.hint;
   return (
     <div class={`field${props.error ? " has-error" : ""}`}>
-      <label for={id}>{props.label}</label>
+      <label for={id}>{props.label}{props.isRequired ? <span class="required" aria-hidden="true"> *</span> : null}</label>
       <div class="input-box">
         <input
           id={id}
@@ -34,8 +36,10 @@ export function Field(props: FieldProps): JSX.Element {
           placeholder={props.placeholder ?? ""}
           disabled={props.isDisabled ?? false}
           autoFocus={props.isFocused ?? false}
+          aria-required={props.isRequired ?? false}
           aria-invalid={props.error !== undefined}
           aria-describedby={note ? `${id}-note` : undefined}
+          onBlur={props.onLeave}
           onInput={(event) => props.onInput(event.currentTarget.value)}
         />
         {props.suffix ? <span class="suffix">{props.suffix}</span> : null}

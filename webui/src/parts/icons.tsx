@@ -26,7 +26,7 @@ const PATHS = {
   down: "M6 9l6 6 6-6",
   left: "M15 6l-6 6 6 6",
   right: "M9 6l6 6-6 6",
-  more: "M12 5.5v.1M12 12v.1M12 18.5v.1",
+  more: "M12 5v1M12 11.5v1M12 18v1",
   link: "M10 14a4 4 0 0 0 5.7 0l3-3A4 4 0 0 0 13 5.3l-1 1m2 3.7a4 4 0 0 0-5.7 0l-3 3A4 4 0 0 0 11 18.7l1-1",
   full: "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5",
   pause: "M8 5v14M16 5v14",

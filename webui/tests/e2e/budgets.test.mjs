@@ -148,7 +148,7 @@ test("20: a tick of 2,000 kinds of failures", async () => {
 
 test("11: few nodes on every screen with 10,000 endpoints", async () => {
   await visit({ rows: 10_000, seconds: 600, workers: 40 }, "#/live", async ({ page, master }) => {
-    for (const [screen, sign] of [["live", "canvas"], ["endpoints", ".grid-body .row"], ["endpoints?row=1", ".has-drill canvas"], ["failures", "h1"], ["workers", "h1"], ["logs", "h1"], ["new", "h1"]]) {
+    for (const [screen, sign] of [["live", "canvas"], ["endpoints", ".grid-body .row"], ["endpoints?row=GET /section-00/item-00000", ".has-drill canvas"], ["failures", "h1"], ["workers", "h1"], ["logs", "h1"], ["new", "h1"]]) {
       await page.evaluate((hash) => (location.hash = hash), `#/${screen}`);
       await page.locator(`main ${sign}`).first().waitFor({ state: "attached" });
       master.tick();

@@ -5,7 +5,9 @@ import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { pathToFileURL } from "node:url";
 import { get, openBrowser, startServer, watch } from "./browser.mjs";
+import { choose } from "./real.mjs";
 
 const KATYDID = process.env.KATYDID_BIN ?? "../build/katydid";
 const LOCUSTFILE = `
@@ -146,7 +148,7 @@ test("the load is edited while it runs", async () => {
 
 test("a reset starts the statistics again", async () => {
   const before = (await json("stats/requests")).stats.at(-1).num_requests;
-  await page.getByRole("button", { name: "Reset" }).click();
+  await choose(page, "Reset the statistics…");
   await page.getByRole("dialog").getByRole("button", { name: "Reset" }).click();
   await eventually(async () => (await json("stats/requests")).stats.at(-1).num_requests < before, "fewer requests");
   await page.getByRole("dialog").waitFor({ state: "detached" });
@@ -196,6 +198,19 @@ test("a master that died is shown, and found again when it is back", async () =>
   master = await startMaster(port);
   await page.getByRole("button", { name: "Retry now" }).click({ timeout: 5000 }).catch(() => undefined);
   await page.locator("#disconnected").waitFor({ state: "detached", timeout: 90_000 });
+  await page.getByText("The master was restarted.").waitFor();
+  assert.equal(await tile("Users").innerText(), "4", "the numbers of the last run stay");
+  const download = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Save this run as a report" }).click();
+  const path = join(folder, "last.html");
+  await (await download).saveAs(path);
+  const file = await browser.context.newPage();
+  const shown = watch(file);
+  await file.goto(`${pathToFileURL(path)}#/endpoints`);
+  await file.getByRole("gridcell", { name: "/missing" }).waitFor();
+  assert.deepEqual(shown, []);
+  await file.close();
+  await page.getByRole("button", { name: "Go to the new master" }).click();
   await page.getByRole("heading", { name: "Start a test" }).waitFor();
   assert.deepEqual(complaints, []);
 });

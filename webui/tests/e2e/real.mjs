@@ -41,6 +41,12 @@ export async function startMaster(locustfile, args = []) {
   };
 }
 
+/** An action of the menu at the right end of the top bar. */
+export async function choose(page, name) {
+  await page.getByRole("button", { name: "More", exact: true }).click();
+  await page.getByRole("menuitem", { name }).click();
+}
+
 export async function eventually(check, what, seconds = 90) {
   const until = Date.now() + seconds * 1000;
   let last;

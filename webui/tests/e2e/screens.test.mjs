@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { openBrowser, watch } from "./browser.mjs";
-import { children, eventually, startMaster, startTarget, troubles } from "./real.mjs";
+import { children, choose, eventually, startMaster, startTarget, troubles } from "./real.mjs";
 
 const LOCUSTFILE = `
 import logging
@@ -115,7 +115,7 @@ test("a form is kept as a preset, brought back, and removed", async () => {
 
 test("one user is tried: request, answer, log and exception are shown", async () => {
   await page.getByLabel("Class to try").selectOption("Shopper");
-  await page.getByRole("button", { name: "Try", exact: true }).click();
+  await page.getByRole("button", { name: "Try one user" }).click();
   const trial = page.locator(".trial");
   await trial.waitFor({ timeout: 90_000 });
   const text = await trial.innerText();
@@ -191,11 +191,11 @@ test("an endpoint shows the slowest of its requests", async () => {
 });
 
 /** Saves the report by the dialog and opens the file. */
-async function savedReport(choose) {
-  await page.getByRole("button", { name: "Report" }).click();
+async function savedReport(decide) {
+  await choose(page, "Save a report…");
   const dialog = page.getByRole("dialog");
   await dialog.getByRole("link", { name: "Save" }).waitFor();
-  await choose(dialog);
+  await decide(dialog);
   const download = page.waitForEvent("download");
   await dialog.getByRole("link", { name: "Save" }).click();
   const path = join(folder, "report.html");

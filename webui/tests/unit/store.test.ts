@@ -46,6 +46,30 @@ describe("the store", () => {
     store.apply(tick({ tick: 2, run: "r2", defs: [[2, "GET", "/b"]], rows: [row(2, 1)], points: [point(999)] }));
     expect([names(store), store.series.seconds]).toEqual([["/b"], [999]]);
   });
+  it("keeps a run whose master is gone, until it is released", () => {
+    const store = new Store();
+    store.apply(tick({ defs: [[1, "GET", "/a"]], rows: [row(1, 5)], points: [point(998)] }));
+    store.apply(tick({ boot: "b2", run: "", state: "ready", started: 0 }));
+    store.apply(tick({ tick: 2, since: 1, boot: "b2", run: "", state: "ready", started: 0 }));
+    expect([store.isHeld.value, names(store), store.series.seconds]).toEqual([true, ["/a"], [998]]);
+    expect(store.run.value).toMatchObject({ run: "r1", state: "stopped", ended: 1000, ended_by: "its master was restarted" });
+    store.release();
+    expect([store.isHeld.value, names(store), store.series.length, store.state.value]).toEqual([false, [], 0, "ready"]);
+  });
+  it("goes on at once with another master when there was no run", () => {
+    const store = new Store();
+    store.apply(tick({ run: "", state: "ready" }));
+    store.apply(tick({ boot: "b2", run: "r7" }));
+    expect([store.isHeld.value, store.run.value!.run]).toEqual([false, "r7"]);
+  });
+  it("forgets nothing of the new master while the old run is kept", () => {
+    const store = new Store();
+    store.apply(tick());
+    store.apply(tick({ boot: "b2", run: "r2", defs: [[1, "GET", "/a"], [2, "GET", "/b"]], rows: [row(1, 1), row(2, 2)] }));
+    store.apply(tick({ tick: 2, since: 1, boot: "b2", run: "r2", rows: [row(2, 3)] }));
+    store.release();
+    expect([store.rows.get(0, ROW.requests), store.rows.get(1, ROW.requests)]).toEqual([1, 3]);
+  });
   it("follows a reset, where the master forgets the seconds", () => {
     const store = new Store();
     store.apply(tick({ points: [point(997), point(998)] }));

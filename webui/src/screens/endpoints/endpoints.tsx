@@ -5,9 +5,10 @@ import type { JSX } from "preact";
 import { useRef } from "preact/hooks";
 import { source, store } from "../../app-state";
 import { saveCsv } from "../../lib/download";
-import { count } from "../../lib/format";
+import { count, visible } from "../../lib/format";
 import { useKeys } from "../../lib/keys";
 import { isNarrow, isTight } from "../../lib/narrow";
+import { ALL_REQUESTS, rowText, slotOfText } from "../../lib/row-link";
 import { pushQuery, route, setQuery } from "../../lib/route";
 import { recall } from "../../lib/storage";
 import { RowTable } from "../../live/rows";
@@ -92,7 +93,9 @@ export function EndpointsScreen(): JSX.Element | null {
   const table: Table = isGrouped ? (groups.table ?? { rows: new RowTable(), total: shown.value.total }) : shown.value;
   const text = route.value.query["filter"] ?? "";
   const sort = route.value.query["sort"] ?? DEFAULT_SORT;
-  const openId = route.value.query["row"] ?? "";
+  const openText = route.value.query["row"] ?? "";
+  const opened = openText === "" ? undefined : openText === ALL_REQUESTS ? TOTAL : slotOfText(store.rows, openText);
+  const openId = opened === undefined ? "" : opened === TOTAL ? "0" : String(store.rows.ids[opened]);
   const isBeside = openId !== "" && !isNarrow.value; // the drill-down takes the room
   const columns = chosen(isBeside ? BESIDE_COLUMNS : route.value.query["columns"] || recall("columns"), isTight.value).filter((column) => !isGrouped || column.key !== "trend");
   const canTick = !isGrouped && !isBeside;
@@ -105,8 +108,8 @@ export function EndpointsScreen(): JSX.Element | null {
   const indexOf = (id: string): number => order.findIndex((slot) => keyOf(slot) === id);
 
   const open = (slot: number): void => {
-    if (slot === TOTAL) return pushQuery({ row: "0" });
-    if (!isGrouped) return pushQuery({ row: keyOf(slot) });
+    if (slot === TOTAL) return pushQuery({ row: ALL_REQUESTS });
+    if (!isGrouped) return pushQuery({ row: rowText(table.rows, slot) });
     const prefix = table.rows.names[slot]!.replace(/\/\*$/, "/");
     setQuery({ group: "", filter: prefix });
   };
@@ -114,7 +117,7 @@ export function EndpointsScreen(): JSX.Element | null {
     const at = order[Math.max(0, Math.min(order.length - 1, indexOf(openId || current.value) + by))];
     if (at === undefined) return;
     current.value = keyOf(at);
-    if (openId !== "") setQuery({ row: keyOf(at) });
+    if (openId !== "") setQuery({ row: rowText(table.rows, at) });
   };
   useKeys((key) => {
     if (key === "j" || key === "ArrowDown") step(1);
@@ -130,7 +133,6 @@ export function EndpointsScreen(): JSX.Element | null {
       ...[TOTAL, ...order].map((slot) => columns.filter((column) => column.key !== "trend").map((column) => (column.number ? column.number(table, slot) : column.text(table, slot)))),
     ]);
   if (isOfOtherRun.value) return <h1 class="visually-hidden">Endpoints</h1>;
-  const opened = openId === "" ? undefined : openId === "0" ? TOTAL : store.rows.slotOf(Number(openId));
   return (
     <div class={`screen-fill endpoints${opened !== undefined ? " has-drill" : ""}`}>
       <h1 class="visually-hidden">Endpoints</h1>
@@ -141,6 +143,9 @@ export function EndpointsScreen(): JSX.Element | null {
           <p class="callout info">{count(table.rows.length)} names. Group them above, or give requests a common name in the locustfile: <code>self.client.get(url, name="/item/[id]")</code></p>
         ) : null}
         {isGrouped && groups.error !== "" ? <p class="callout fail" role="status">The groups could not be had. {groups.error} <button type="button" class="button small" onClick={groups.retry}>Try again</button></p> : null}
+        {openText !== "" && opened === undefined && store.hasRun.value ? (
+          <p class="callout warn" role="status">{visible(openText)} is not in this run, or not yet. <button type="button" class="button small" onClick={() => setQuery({ row: "" })}>Close</button></p>
+        ) : null}
         {canTick && !isNarrow.value && ticked.value.length > 0 ? <TickedChart /> : null}
         {order.length === 0 ? (
           isGrouped && groups.table === null && groups.error === "" ? <p class="panel empty">Loading…</p> : <Empty table={table} isFiltered={table.rows.length > 0} />

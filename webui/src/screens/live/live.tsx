@@ -4,7 +4,6 @@ import { source, store } from "../../app-state";
 import { count } from "../../lib/format";
 import { linkTo } from "../../lib/route";
 import { POINT, ROW } from "../../live/protocol";
-import { LoadForm } from "../../parts/load-form";
 import { SaturationNote } from "../../parts/saturation";
 import { isFixed, isOfOtherRun } from "../../range/state";
 import { Why } from "../../why/why";
@@ -13,19 +12,6 @@ import { Events } from "./events";
 import { Tiles } from "./tiles";
 
 const QUIET_S = 10;
-
-function FirstStart(): JSX.Element {
-  return (
-    <div class="start">
-      <section class="panel start-panel" aria-labelledby="start-title">
-        <h1 id="start-title">Start a test</h1>
-        <p class="lead">{store.hello.value?.locustfile ?? ""}</p>
-        <LoadForm kind="start" onDone={() => undefined} />
-        <p class="note more"><a href={linkTo("new")}>Choose classes, options and presets, or try one user first</a></p>
-      </section>
-    </div>
-  );
-}
 
 /** Users that do nothing that is counted: nobody should have to guess why the lines are flat. */
 function QuietNote(): JSX.Element | null {
@@ -41,8 +27,7 @@ function QuietNote(): JSX.Element | null {
 }
 
 export function LiveScreen(): JSX.Element | null {
-  if (!store.hasRun.value && !store.isRunning.value) return <FirstStart />;
-  if (isOfOtherRun.value) return <h1 class="visually-hidden">Live</h1>;
+  if (isOfOtherRun.value || (!store.hasRun.value && !store.isRunning.value)) return <h1 class="visually-hidden">Live</h1>;
   const requests = store.total.value[ROW.requests] ?? 0;
   return (
     <>

@@ -2,6 +2,7 @@
  * command line. Pure. */
 import { timespan } from "../../lib/format";
 import type { RunFields } from "../../live/protocol";
+import { completed } from "./host";
 import type { Option, OptionValue, Script } from "./script";
 
 export interface ClassChoice {
@@ -23,13 +24,15 @@ export interface TestForm {
 
 export type Remembered = Partial<Omit<TestForm, "classes">> & { classes?: Record<string, Partial<ClassChoice>> };
 
-/** First the given load of the master, then what was sent last from here, then 1. */
-export function firstForm(run: RunFields | null, script: Script, last: Remembered): TestForm {
-  const isGiven = run !== null && run.target > 0;
+/** What the master knows: the load of the last test, or of its command line, and the values that the
+ * locustfile's options have. What was sent last from this browser counts for a master without a run. */
+export function firstForm(run: RunFields | null, script: Script, remembered: Remembered): TestForm {
+  const last = run !== null && run.run !== "" ? {} : remembered;
+  const [users, rate] = run?.next ?? [null, null];
   const known = new Set(script.options.map((option) => option.name));
   return {
-    users: isGiven ? String(run.target) : (last.users ?? "1"),
-    spawn_rate: run !== null && run.rate > 0 ? String(run.rate) : (last.spawn_rate ?? "1"),
+    users: String(users ?? last.users ?? "1"),
+    spawn_rate: String(rate ?? last.spawn_rate ?? "1"),
     run_time: run !== null && run.run_time > 0 ? timespan(run.run_time) : (last.run_time ?? ""),
     host: run?.host || (last.host ?? ""),
     shape: script.shapes.includes(last.shape ?? "") ? last.shape! : "",
@@ -87,7 +90,7 @@ export function startFields(form: TestForm, script: Script): object {
   const settings = settingsOf(form, script);
   return {
     ...(isLoadFixed(script) ? {} : { users: form.users.trim(), spawn_rate: form.spawn_rate.trim() }),
-    host: form.host.trim(),
+    host: completed(form.host),
     run_time: form.run_time.trim(),
     ...(chosen.length < script.classes.length ? { user_classes: chosen } : {}),
     ...(form.shape !== "" ? { shape_class: form.shape } : {}),
@@ -111,7 +114,7 @@ function optionWords(option: Option, value: OptionValue): string[] {
  * but --config-users. */
 export function commandLine(form: TestForm, script: Script): string {
   const words = ["katydid", "-f", quoted(script.file)];
-  if (form.host.trim()) words.push("-H", quoted(form.host.trim()));
+  if (form.host.trim()) words.push("-H", quoted(completed(form.host)));
   if (!isLoadFixed(script)) words.push("-u", quoted(form.users.trim()), "-r", quoted(form.spawn_rate.trim()));
   if (form.run_time.trim()) words.push("-t", quoted(form.run_time.trim()));
   for (const option of script.options)

@@ -1,30 +1,47 @@
-/* The planned users over time, as a line. */
+/* The planned users over time, with an axis of users and one of time; stages have their number beside them. */
 import type { JSX } from "preact";
 import { clock, count } from "../../lib/format";
 import type { Plan } from "./plan";
 
 const WIDTH = 600;
 const HEIGHT = 120;
+const TOP = 18; // room for the highest label
+const LABELS_MOST = 6;
+
+/** At most so many, the first and the last always. */
+function thinned<T>(values: readonly T[]): T[] {
+  const every = Math.max(1, Math.ceil((values.length - 1) / (LABELS_MOST - 1)));
+  return values.filter((_, i) => i % every === 0 || i === values.length - 1);
+}
+
+function anchor(part: number): "start" | "middle" | "end" {
+  return part < 0.04 ? "start" : part > 0.96 ? "end" : "middle";
+}
 
 export function PlanPicture({ plan }: { plan: Plan | null }): JSX.Element {
   if (plan === null) return <p class="note">What the load will be cannot be told before it runs.</p>;
   const end = Math.max(...plan.points.map(([at]) => at), 1e-9);
   const top = Math.max(...plan.points.map(([, users]) => users), 1);
-  const x = (at: number): number => (WIDTH * at) / end;
-  const y = (users: number): number => HEIGHT - 4 - ((HEIGHT - 10) * users) / top;
-  const line = plan.points.map(([at, users], i) => `${i === 0 ? "M" : "L"}${x(at).toFixed(1)} ${y(users).toFixed(1)}`).join("");
-  const says = `Planned users: up to ${count(top)}${plan.isOpen ? ", until stopped" : `, ends after ${clock(end)}`}`;
+  const y = (users: number): number => HEIGHT - ((HEIGHT - TOP) * users) / top;
+  const line = plan.points.map(([at, users], i) => `${i === 0 ? "M" : "L"}${((WIDTH * at) / end).toFixed(1)} ${y(users).toFixed(1)}`).join("");
+  const stages = thinned(plan.stages);
+  const times = plan.stages.length > 1 ? [...stages.map(([at]) => at), end] : [0, end];
+  const says = `Planned users: ${plan.stages.length > 1 ? `${plan.stages.map(([at, users]) => `${count(users)} from ${clock(at)}`).join(", ")}` : `up to ${count(top)}`}${plan.isOpen ? ", until stopped" : `, ends after ${clock(end)}`}`;
   return (
     <figure class="plan" aria-label={says}>
-      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
-        <path class="plan-fill" d={`${line}L${WIDTH} ${HEIGHT}L0 ${HEIGHT}z`} />
-        <path class={`plan-line${plan.isOpen ? " open" : ""}`} d={line} />
+      <svg aria-hidden="true">
+        <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" height={HEIGHT} width="100%">
+          <path class="plan-fill" d={`${line}L${WIDTH} ${HEIGHT}L0 ${HEIGHT}z`} />
+          <path class={`plan-line${plan.isOpen ? " open" : ""}`} d={line} />
+        </svg>
+        {plan.stages.length > 1
+          ? stages.map(([at, users]) => <text key={at} class="plan-users" x={`${(50 * (at + (plan.stages.find(([next]) => next > at)?.[0] ?? end))) / end}%`} y={y(users) - 5} text-anchor="middle">{count(users)}</text>)
+          : <text class="plan-users" x="100%" dx="-4" y={TOP - 5} text-anchor="end">{count(top)} {top === 1 ? "user" : "users"}</text>}
+        {times.map((at, i) => {
+          const isEnd = i === times.length - 1;
+          return <text key={i} class="plan-time" x={`${(100 * at) / end}%`} y={HEIGHT + 16} text-anchor={isEnd ? "end" : anchor(at / end)}>{isEnd && plan.isOpen ? "until stopped" : clock(at)}</text>;
+        })}
       </svg>
-      <figcaption class="plan-scale">
-        <span>0:00</span>
-        <span>{count(top)} {top === 1 ? "user" : "users"} at the peak</span>
-        <span>{plan.isOpen ? "until stopped" : clock(end)}</span>
-      </figcaption>
     </figure>
   );
 }

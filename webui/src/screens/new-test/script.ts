@@ -2,6 +2,7 @@
  * screen opens and after a reload; null until then. */
 import { signal } from "@preact/signals";
 import { askJson } from "../../live/ask";
+import type { Step } from "./plan";
 
 export interface TaskTree {
   [name: string]: { ratio: number; tasks?: TaskTree };
@@ -12,6 +13,7 @@ export interface UserClass {
   weight: number;
   fixed_count: number;
   host: string | null;
+  needs_host: boolean;
   is_chosen: boolean;
   tasks: TaskTree;
   all_tasks: string[];
@@ -34,7 +36,7 @@ export interface Option {
 export interface Shape {
   name: string;
   use_common_options: boolean;
-  plan: [number, number][] | null;
+  plan: Step[] | null;
 }
 
 export interface Script {
@@ -43,6 +45,7 @@ export interface Script {
   sha256: string;
   files: { file: string; text: string | null; sha256: string }[];
   loaded_at: number;
+  choices?: string[]; // locustfiles of its folder
   classes: UserClass[];
   shape: Shape | null;
   shapes: string[];

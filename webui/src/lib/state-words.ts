@@ -1,0 +1,25 @@
+/* The words of the row of state. Pure. */
+import { count } from "./format";
+import type { RunFields } from "../live/protocol";
+
+export type StateTone = "quiet" | "warn" | "fail";
+
+export function worstTone(tones: readonly StateTone[]): StateTone {
+  return tones.includes("fail") ? "fail" : tones.includes("warn") ? "warn" : "quiet";
+}
+
+/** Names of machines with 32 digits behind them, as everywhere else on the page. */
+export function shortIds(text: string): string {
+  return text.replace(/_([0-9a-f]{6})[0-9a-f]{26}\b/g, "_$1");
+}
+
+const EXPECTED = ["its run time was over", "somebody stopped it", "the load shape had come to its end"];
+
+/** How a run ended: what ended it, and whether it did anything at all. */
+export function endWords(run: Pick<RunFields, "ended_by">, requests: number, failures: number): { tone: StateTone; text: string } {
+  const by = run.ended_by ?? "";
+  const why = by === "" ? "" : `: ${by}`;
+  if (requests === 0) return { tone: "warn", text: `${why}. No request was finished.` };
+  if (failures === requests) return { tone: "fail", text: `${why}. ${requests === 1 ? "The only request failed" : `All ${count(requests)} requests failed`}.` };
+  return { tone: by === "" || EXPECTED.includes(by) ? "quiet" : "warn", text: `${why}.` };
+}
