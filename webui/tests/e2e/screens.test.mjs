@@ -149,7 +149,7 @@ test("failures show the requests that failed, and a click selects their time", a
   await page.locator("#kinds-title").waitFor();
   await page.getByRole("group", { name: "Group by" }).getByRole("button", { name: "Worker" }).click();
   await eventually(async () => (await page.getByRole("region", { name: "Failures by worker" }).locator("tbody tr").count()) === 2, "two workers");
-  await page.getByRole("group", { name: "Group by" }).getByRole("button", { name: "Kind" }).click();
+  await page.getByRole("group", { name: "Group by" }).getByRole("button", { name: "Cause" }).click();
   await page.locator("table.failures").getByTitle("Select this time").click();
   await page.locator(".range-chip").waitFor();
   await page.keyboard.press(".");
