@@ -98,6 +98,7 @@ def fake_core():
     core.steady = time.monotonic
     core.Link = FakeLink
     core.Dispatch = REAL.Dispatch
+    core.Machine = REAL.Machine
     core.samples = lambda: None
     core.hold_requests = lambda wait: setattr(core, "held", wait)
     core.health = lambda: {"lag_ms": 0.0, "lag_p99_ms": 0.0, "cpu_percent": 1.0, "memory_bytes": 1,

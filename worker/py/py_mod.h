@@ -27,3 +27,4 @@ int py_metric_init(PyObject *module);
 int py_group_init(PyObject *module);
 int py_check_init(PyObject *module);
 int py_tags_init(PyObject *module);
+int py_machine_init(PyObject *module);

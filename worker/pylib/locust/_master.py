@@ -4,9 +4,10 @@
 It speaks Locust's protocol to any worker. The command katydid has its master in C; there, a
 HostedMasterRunner shows it to the locustfile.
 
-Three greenlets: client_listener takes messages one by one, heartbeat_worker counts down the beats
-of the workers, and whoever calls start() carries out the ramp. Users are handed out by
-environment.dispatcher_class; a worker that comes or goes makes that spread all users anew.
+What a message means for the test is the run machine's to say (_control.py). Three greenlets:
+client_listener takes messages one by one, heartbeat_worker counts down the beats of the workers, and
+whoever calls start() carries out the ramp. Users are handed out by environment.dispatcher_class; a worker
+that comes or goes makes that spread all users anew.
 """
 
 import logging
@@ -22,6 +23,8 @@ from _katydid import steady
 from gevent.pool import Group
 
 from . import __version__, runners
+from ._control import Controlled
+from .dispatch import check_aim
 from .exception import RPCError, RPCReceiveError, RPCSendError
 from .rpc import Message, rpc
 from ._stats import setup_distributed_stats_event_listeners
@@ -30,12 +33,36 @@ from .util.url import is_url
 
 logger = logging.getLogger("locust.runners")
 
-_STOP_EXTRA_S = 60  # beyond stop_timeout: until a stop is given up
 _LAST_REPORTS_S = 0.5  # after `quit`: for the last statistics of the workers
 _REPORT_WAIT_S = 1.0  # after a ramp: until the workers have said that their users run
 
 
-class MasterRunner(runners.DistributedRunner):
+class _Node(runners.WorkerNode):
+    """A worker, as the machine knows it."""
+
+    def __init__(self, machine, client_id):
+        self._machine = machine
+        super().__init__(client_id, heartbeat_liveness=runners.HEARTBEAT_LIVENESS)
+
+    @property
+    def state(self):
+        return self._machine.state_of(self.id)
+
+    @state.setter
+    def state(self, state):
+        """It follows from what the worker does."""
+
+    @property
+    def user_classes_count(self):
+        return self._user_classes_count
+
+    @user_classes_count.setter
+    def user_classes_count(self, counts):
+        self._machine.set_users(self.id, counts)
+        self._user_classes_count = counts
+
+
+class MasterRunner(Controlled, runners.DistributedRunner):
     """Runs a test on the workers that connect to it."""
 
     _counts_in_core = False
@@ -50,12 +77,14 @@ class MasterRunner(runners.DistributedRunner):
         self.worker_indexes = {}
         self.worker_index_max = 0
         self.clients = runners.WorkerNodes()
+        self._sends_stop = True  # to the workers, when the test stops
         self._is_spreading = False  # start() was called because the workers changed
         self._must_spread = False
         self._open()
         environment.events.quitting.add_listener(self._on_quitting)
 
     def _open(self):
+        self._make_machine(is_local=False)
         setup_distributed_stats_event_listeners(self.environment.events, self.stats)
         self.environment.events.worker_report.add_listener(self._on_worker_report)
         try:
@@ -76,6 +105,7 @@ class MasterRunner(runners.DistributedRunner):
             logger.info("Discarded report from unrecognized worker %s", client_id)
             return
         self.clients[client_id].user_classes_count = data["user_classes_count"]
+        self._tell("users", client_id)
 
     def _on_quitting(self, **_):
         self.quit()
@@ -122,6 +152,7 @@ class MasterRunner(runners.DistributedRunner):
         """Has the workers run so many users; comes back when they do."""
         self.spawning_completed = False
         self.target_user_count = user_count
+        check_aim(user_count, spawn_rate)
         workers = self._active()
         if not workers:
             logger.warning("You can't start a distributed test before at least one worker processes "
@@ -129,18 +160,15 @@ class MasterRunner(runners.DistributedRunner):
             return
         self._spread_host()
         self.spawn_rate = spawn_rate
+        is_new = not self._machine.is_active
+        if not self._begin_or_aim(user_count, spawn_rate):
+            return
+        if is_new and self.environment.shape_class:
+            self.environment.shape_class.reset_time()
         if self._users_dispatcher is None:
             self._users_dispatcher = self.environment.dispatcher_class(
-                worker_nodes=workers, user_classes=self.user_classes
+                worker_nodes=self._active(), user_classes=self.user_classes
             )
-        logger.info("Sending spawn jobs of %d users at %.2f spawn rate to %d ready workers",
-                    user_count, spawn_rate, len(workers))
-        self._warn_of_rate(spawn_rate / len(workers), "/worker")
-        if self.state not in (runners.STATE_RUNNING, runners.STATE_SPAWNING):
-            self._begin_test()
-            if self.environment.shape_class:
-                self.environment.shape_class.reset_time()
-        self.update_state(runners.STATE_SPAWNING)
         self._users_dispatcher.new_dispatch(
             target_user_count=user_count, spawn_rate=spawn_rate, user_classes=user_classes
         )
@@ -148,8 +176,6 @@ class MasterRunner(runners.DistributedRunner):
             self._ramp(self._users_dispatcher)
         except KeyboardInterrupt:
             self.quit()
-            return
-        self._complete()
 
     def _ramp(self, dispatcher):
         counts = {}
@@ -160,11 +186,16 @@ class MasterRunner(runners.DistributedRunner):
             for node_id, users in counts.items():
                 sending.spawn(self._send_spawn, node_id, users)
             sending.join()
-            logger.debug("Currently spawned users: %s", runners.describe_users(self.reported_user_classes_count))
+            self._on("dealt", users=sum(sum(users.values()) for users in counts.values()))
         total = Counter()
         for users in counts.values():
             total.update(users)
         self.target_user_classes_count = dict(total)
+        self._settle_s = self._wait_for_workers_report_after_ramp_up()
+        self._on("dealt", users=sum(total.values()), is_last=True)
+        while self._machine.is_active and not self.spawning_completed:
+            gevent.sleep(0.01)
+            self._on("time")
 
     def _send_spawn(self, node_id, user_classes_count):
         options = self.environment.parsed_options
@@ -176,26 +207,9 @@ class MasterRunner(runners.DistributedRunner):
             "parsed_options": vars(options) if options else {},
         }, node_id))
 
-    def _complete(self):
-        """Waits a little for the workers to say that their users run, then tells everybody."""
-        until = time.monotonic() + self._wait_for_workers_report_after_ramp_up()
-        while self._has_users() and self.user_count != self.target_user_count and (
-                time.monotonic() < until):
-            gevent.sleep(0.01)
-        if not self._has_users():  # stopped meanwhile: the last worker may have left
-            return
-        said = "All users spawned"
-        if self.user_count != self.target_user_count:
-            said = ("Spawning is complete and report waittime is expired, but not all reports "
-                    "received from workers")
-        user_count = sum(self.target_user_classes_count.values())
-        self.environment.events.spawning_complete.fire(user_count=user_count)
-        self.send_message("spawning_complete", data={"user_count": user_count})
+    def _do_tell_spawned(self, users):
+        self.send_message("spawning_complete", data={"user_count": users})
         self.spawning_completed = True
-        logger.info("%s: %s", said, runners.describe_users(self.reported_user_classes_count))
-
-    def _has_users(self):
-        return self.state in (runners.STATE_SPAWNING, runners.STATE_RUNNING)
 
     @staticmethod
     def _wait_for_workers_report_after_ramp_up():
@@ -242,23 +256,12 @@ class MasterRunner(runners.DistributedRunner):
     # Stop
 
     def stop(self, send_stop_to_client=True):
-        """Ends the test; comes back when no user runs any more."""
-        if self.state in (runners.STATE_INIT, runners.STATE_STOPPED, runners.STATE_STOPPING):
-            return
-        events = self.environment.events
-        events.test_stopping.fire(environment=self.environment)
-        self.final_user_classes_count = self.reported_user_classes_count
-        self.update_state(runners.STATE_STOPPING)
-        self._end_shape()
-        self._users_dispatcher = None
-        if send_stop_to_client:
-            self.send_message("stop")
-            until = time.monotonic() + self.environment.stop_timeout + _STOP_EXTRA_S
-            while self.user_count and time.monotonic() < until:
-                gevent.sleep(0.1)
-            if self.user_count:
-                logger.error("Timeout waiting for all workers to stop")
-        events.test_stop.fire(environment=self.environment)
+        """Ends the test; comes back when no user runs any more, but not to those who hear the workers."""
+        if self._machine.is_active:
+            self._sends_stop = send_stop_to_client
+            self._on("stop")
+        if send_stop_to_client and gevent.getcurrent() not in self.greenlet:
+            self._await_stop()
 
     def quit(self):
         """Ends the test, the workers' processes and this runner."""
@@ -267,19 +270,40 @@ class MasterRunner(runners.DistributedRunner):
             return
         self._is_over = True
         self.send_message("quit")
+        self._release_workers()
         gevent.sleep(_LAST_REPORTS_S)
         self._kill_greenlets()
         self.server.close(linger=0)
 
+    def _release_workers(self):
+        """A stop that somebody else carries out waits for them no longer."""
+        if self._machine.state == runners.STATE_STOPPING:
+            for node_id in self.clients:
+                self._release(node_id)
+            self._perform()
+
+    def _release(self, node_id):
+        self._tell("stopped", node_id)
+        self._tell("report", node_id)
+
+    def _counts_at_the_end(self):
+        return self.reported_user_classes_count
+
+    def _test_stopping(self):
+        super()._test_stopping()
+        self._end_shape()
+        self._users_dispatcher = None
+
+    def _do_stop_worker(self, node_id):
+        self._show_state()
+        if self._sends_stop:
+            self.send_message("stop", client_id=node_id)
+        else:  # it hears `quit` in a moment
+            self._release(node_id)
+
     def check_stopped(self):
-        """Whether the last worker has stopped, or none is left."""
-        states = [client.state for client in self.clients.all]
-        is_stopping = self.state == runners.STATE_STOPPING
-        active = (runners.STATE_RUNNING, runners.STATE_SPAWNING, runners.STATE_INIT)
-        if (is_stopping and all(state == runners.STATE_INIT for state in states)) or (
-            not any(state in active for state in states)
-        ):
-            self.update_state(runners.STATE_STOPPED)
+        """Shows the state of the test; whether it is over is decided elsewhere."""
+        self._show_state()
 
     # Heartbeats
 
@@ -291,24 +315,23 @@ class MasterRunner(runners.DistributedRunner):
                 continue
             self._forget_dead()
             for client in list(self.clients.all):
-                if client.heartbeat < 0 and client.state != runners.STATE_MISSING:
-                    self._lose(client)
-                else:
-                    client.heartbeat -= 1
+                client.heartbeat -= 1
+            for node_id in self._machine.tick():
+                self._lose(node_id)
+            self._tell("second")
+            self._perform_aside()
 
-    def _lose(self, client):
-        logger.info("Worker %s failed to send heartbeat, setting state to missing.", client.id)
-        client.state = runners.STATE_MISSING
-        client.user_classes_count = {}
-        if self._users_dispatcher is not None:
+    def _lose(self, node_id):
+        logger.info("Worker %s failed to send heartbeat, setting state to missing.", node_id)
+        client = self.clients.get(node_id)
+        if client is not None:
+            client.user_classes_count = {}
+        if client is not None and self._users_dispatcher is not None:
             self._users_dispatcher.remove_worker(client)
-            is_steady = self.state == runners.STATE_RUNNING and self.spawning_completed
+            is_steady = self._machine.state == runners.STATE_RUNNING
             if self.rebalancing_enabled() and is_steady and self.worker_count:
                 self._spread()
-        if self.worker_count <= 0:
-            logger.info("The last worker went missing, stopping test.")
-            self.stop()
-            self.check_stopped()
+        self._tell("lost", node_id)
 
     def _forget_dead(self):
         dead = [
@@ -380,7 +403,7 @@ class MasterRunner(runners.DistributedRunner):
         else:
             logger.warning("Unknown message type received from worker %s (index %d): %s",
                            msg.node_id, self.get_worker_index(msg.node_id), msg.type)
-        self.check_stopped()
+        self._perform_aside()
 
     def _deliver_custom(self, msg):
         listener, concurrent = self.custom_messages[msg.type]
@@ -404,8 +427,9 @@ class MasterRunner(runners.DistributedRunner):
         was_known = self.clients.get(client_id)
         if was_known is not None and self._users_dispatcher is not None:
             self._users_dispatcher.remove_worker(was_known)
-        node = runners.WorkerNode(client_id, heartbeat_liveness=runners.HEARTBEAT_LIVENESS)
-        self.clients[client_id] = node
+        self._machine.join(client_id)
+        node = self.clients[client_id] = _Node(self._machine, client_id)
+        self._tell("came", client_id)
         self._worker_came(node)
         level, again = (logging.DEBUG, " (duplicate message)") if was_known else (logging.INFO, "")
         logger.log(level, "%s (index %d) reported as ready%s. %d workers connected.", client_id,
@@ -455,6 +479,7 @@ class MasterRunner(runners.DistributedRunner):
         self._worker_went(client)
         logger.info("%s (index %d) reported that it has stopped", msg.node_id,
                     self.get_worker_index(client_id))
+        self._release(client.id)  # its last report may still come, and counts
 
     def _got_heartbeat(self, client_id, msg):
         client = self.clients.get(msg.node_id)
@@ -462,7 +487,9 @@ class MasterRunner(runners.DistributedRunner):
             logger.debug("Got heartbeat message from unknown worker %s", msg.node_id)
             return
         client.heartbeat = runners.HEARTBEAT_LIVENESS
-        was_missing, client.state = client.state == runners.STATE_MISSING, msg.data["state"]
+        was_missing = client.state == runners.STATE_MISSING
+        self._machine.heard(client.id)
+        self._tell("back" if was_missing else "beat", client.id, beat=str(msg.data["state"]))
         if was_missing:
             logger.info("Worker %s self-healed with heartbeat, setting state to %s.", client.id,
                         client.state)
@@ -471,9 +498,7 @@ class MasterRunner(runners.DistributedRunner):
         client.memory_usage = msg.data.get("current_memory_usage", client.memory_usage)
         if client.cpu_usage > runners.CPU_WARNING_THRESHOLD and not client.cpu_warning_emitted:
             self.worker_cpu_warning_emitted = client.cpu_warning_emitted = True
-            logger.warning(
-                "Worker %s (index %d) exceeded cpu threshold (will only log this once per worker)",
-                msg.node_id, self.get_worker_index(msg.node_id))
+            self._tell("busy", client.id)
         self.environment.events.heartbeat_sent.fire(client_id=msg.node_id, timestamp=time.time())
         self.server.send_to_client(Message("heartbeat", None, msg.node_id))
 
@@ -486,12 +511,12 @@ class MasterRunner(runners.DistributedRunner):
 
     def _got_spawning(self, client_id, msg):
         if self._known_or_quit(msg):
-            self.clients[msg.node_id].state = runners.STATE_SPAWNING
+            self._tell("spawns", msg.node_id)
 
     def _got_spawning_complete(self, client_id, msg):
         if self._known_or_quit(msg):
-            self.clients[msg.node_id].state = runners.STATE_RUNNING
             self.clients[msg.node_id].user_classes_count = msg.data["user_classes_count"]
+            self._tell("users", msg.node_id, is_last=True)
 
     def _known_or_quit(self, msg):
         if msg.node_id in self.clients:
@@ -509,13 +534,9 @@ class MasterRunner(runners.DistributedRunner):
         if client is None:
             return
         self._worker_went(client)
-        logger.info("Worker %r (index %d) quit. %d workers ready.", msg.node_id,
-                    self.get_worker_index(msg.node_id), len(self.clients.ready))
-        if self.worker_count <= 0:
-            logger.info("The last worker quit, stopping test.")
-            self.stop()
-            if getattr(self.environment.parsed_options, "headless", False):
-                self.quit()
+        self._tell("quit", client.id)
+        if self.worker_count <= 0 and getattr(self.environment.parsed_options, "headless", False):
+            self._spawn(self.quit)
 
     def _got_exception(self, client_id, msg):
         self.log_exception(msg.node_id, msg.data["msg"], msg.data["traceback"])

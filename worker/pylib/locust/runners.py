@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Runners: what `environment.runner` is, and what starts and ends users.
 
-Here: what all have in common, and the LocalRunner of programs that use Locust as a library. Their
-master is in _master.py, their worker in _worker_runner.py. In the processes of the command katydid
+Here: what all have in common. The runners of programs that use Locust as a library are in _local.py,
+_master.py and _worker_runner.py. In the processes of the command katydid
 the master is another process; the runners there (_hosted.py) do what it says, and hand calls of the
 locustfile (start, stop, quit) on to it.
 """
@@ -10,11 +10,9 @@ locustfile (start, stop, quit) on to it.
 import gc
 import json
 import logging
-import socket
 import time
 from collections.abc import MutableMapping
 from typing import TypedDict
-from uuid import uuid4
 
 import _katydid
 import gevent
@@ -26,7 +24,6 @@ from ._feeds import CoreFeed, counts_by_itself
 from ._group import UserGroup, kill_in_slices
 from ._methods import CountByMethods, counting
 from .exception import StopTest
-from .rpc import Message
 from .shape import check_tick
 from .user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
@@ -57,7 +54,6 @@ _SPAWN_SLICE_S = 0.01  # users are created this long, then the loop gets its tur
 _SHORTEST_S = 1e-9
 _LAST_WAIT_S = 60.0  # for on_stop of killed users; then they are killed once more
 _MAX_EXCEPTIONS = 500
-_HIGH_RATE = 100  # users a second: a warning
 _USE_MORE = ("See https://docs.locust.io/en/stable/running-distributed.html for how to distribute the "
              "load over multiple CPU cores or machines")
 _TICK_S = 1.0  # between two questions to the load shape
@@ -404,13 +400,17 @@ class Runner:
         """What comes before the first user of a test. Not new: its users were ended for a while,
         and what they did still counts."""
         if is_new:
-            self._forget_stats()
-            self.exceptions = {}
-            self._usage.clear()
-            self.cpu_warning_emitted = False
-            self.worker_cpu_warning_emitted = False
+            self._clear_test()
         self.environment._filter_tasks_by_tags()
         self._fire("test_start", environment=self.environment)
+
+    def _clear_test(self):
+        """What is kept of a test: another one begins."""
+        self._forget_stats()
+        self.exceptions = {}
+        self._usage.clear()
+        self.cpu_warning_emitted = False
+        self.worker_cpu_warning_emitted = False
 
     def _forget_stats(self):
         self.stats.clear_all()
@@ -434,12 +434,6 @@ class Runner:
     def start(self, user_count, spawn_rate, wait=False, user_classes=None):
         """Has so many users run, started at so many a second."""
         raise NotImplementedError
-
-    def _warn_of_rate(self, spawn_rate, per=""):
-        if spawn_rate > _HIGH_RATE:
-            logger.warning(
-                "Your selected spawn rate is very high (>%d%s), and this is known to sometimes cause "
-                "issues. Do you really need to ramp up that fast?", _HIGH_RATE, per)
 
     def stop(self):
         """Ends the test: all users."""
@@ -501,59 +495,6 @@ class Runner:
             self.shape_greenlet.kill()
             self.shape_greenlet = None
         self.shape_last_tick = None
-
-
-class LocalRunner(Runner):
-    """The whole test in this process."""
-
-    worker_index = 0
-    worker_count = 1
-    _node_name = "local"
-
-    def __init__(self, environment):
-        super().__init__(environment)
-        self.client_id = f"{socket.gethostname()}_{uuid4().hex}"
-        self._local_worker_node = WorkerNode("local")
-        self._spawn(self.monitor_cpu_and_memory)
-
-    def start(self, user_count, spawn_rate, wait=False, user_classes=None):
-        """Ramps in a greenlet of its own; `wait` comes back when all users were started."""
-        self._warn_of_rate(spawn_rate)
-        self.target_user_count = user_count
-        if self.spawning_greenlet and self.spawning_greenlet is not gevent.getcurrent():
-            self.spawning_greenlet.kill()
-        self.spawning_greenlet = self._spawn(self._ramp, user_count, spawn_rate, user_classes)
-        if wait:
-            self.spawning_greenlet.join()
-
-    def _ramp(self, user_count, spawn_rate, user_classes):
-        if self.state not in (STATE_RUNNING, STATE_SPAWNING):
-            self._begin_test()
-        self.update_state(STATE_SPAWNING)
-        if self._users_dispatcher is None:
-            self._users_dispatcher = self.environment.dispatcher_class(
-                worker_nodes=[self._local_worker_node], user_classes=self.user_classes
-            )
-        logger.info("Ramping to %d users at a rate of %.2f per second", user_count, spawn_rate)
-        self._users_dispatcher.new_dispatch(user_count, spawn_rate, user_classes)
-        for counts in self._users_dispatcher:
-            users = counts[self._local_worker_node.id]
-            self._apply(users)
-            self._local_worker_node.user_classes_count = users
-        self.target_user_classes_count = self.user_classes_count
-        logger.info("All users spawned: %s", describe_users(self.user_classes_count))
-        user_count = sum(self.target_user_classes_count.values())
-        self.environment.events.spawning_complete.fire(user_count=user_count)
-
-    def send_message(self, msg_type, data=None, client_id=None):
-        """There is no other node: the listener registered here is called at once, and what it
-        raises goes to the sender."""
-        logger.debug("Running locally: sending %s message to self", msg_type)
-        listener, _ = self.custom_messages.get(msg_type, (None, False))
-        if listener is None:
-            logger.warning("Unknown message type received: %s", msg_type)
-        else:
-            listener(environment=self.environment, msg=Message(msg_type, data, "local"))
 
 
 class DistributedRunner(Runner):
@@ -622,5 +563,6 @@ class WorkerNodes(MutableMapping):
         return self.get_by_state(STATE_MISSING)
 
 
+from ._local import LocalRunner  # noqa: E402, F401
 from ._master import MasterRunner  # noqa: E402, F401
 from ._worker_runner import WorkerRunner  # noqa: E402, F401
