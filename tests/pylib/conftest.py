@@ -18,9 +18,12 @@ sys.path.insert(0, os.path.abspath(PYLIB))
 os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"
 
 
+BUILD = os.environ.get("KATYDID_BUILD") or os.path.join(os.path.dirname(__file__), "..", "..", "build")
+
+
 def real_core():
-    build = os.environ.get("KATYDID_BUILD") or os.path.join(os.path.dirname(__file__), "..", "..", "build")
-    spec = importlib.util.spec_from_file_location("_katydid", os.path.join(build, "python", f"_katydid{sysconfig.get_config_var('EXT_SUFFIX')}"))
+    path = os.path.join(BUILD, "python", f"_katydid{sysconfig.get_config_var('EXT_SUFFIX')}")
+    spec = importlib.util.spec_from_file_location("_katydid", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -1,16 +1,23 @@
 # SPDX-License-Identifier: MIT
 """The shared test vectors (tests/vectors/make.py): entries that Python counts itself, and those that it
-takes over from the core, have these numbers."""
+takes over from the real core, have these numbers."""
 
+import copy
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from conftest import BUILD, REAL
 
-CASES = json.loads((Path(__file__).parent.parent / "vectors" / "statistics.json").read_text())
+HERE = Path(__file__).parent
+VECTORS = HERE.parent / "vectors" / "statistics.json"
+CASES = json.loads(VECTORS.read_text())
 
 
-def counted_here(case, monkeypatch):
+def counted_here(case, monkeypatch, taken):
     """One RequestStats a part, by log_request and log_error; then all in one."""
     from locust import stats as module
 
@@ -29,48 +36,50 @@ def counted_here(case, monkeypatch):
     return whole
 
 
-class Core:
-    """What _katydid.Stats gives to Python (worker/py/py_stats_read.c)."""
+@pytest.fixture(scope="module")
+def taken():
+    """{case: [what _katydid.Stats.take gives for each part]}"""
+    clock = Path(BUILD) / "support" / "still_clock.so"
+    done = subprocess.run([sys.executable, HERE / "take_vectors.py", REAL.__file__, VECTORS], env={**os.environ, "LD_PRELOAD": str(clock)},
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
-    def __init__(self, case):
-        self._case = case
+
+class Core:
+    """Gives them, one part at a look."""
+
+    def __init__(self, parts):
+        self._parts = parts
 
     def take(self, fine):
-        case, self._case = self._case, None
-        return case and (self._row(case, "Aggregated", ""), [self._row(case, "/", "GET")], [])
+        return self._parts and self._row(*self._parts.pop(0)) or None
 
-    def _row(self, case, name, method):
-        expected = case["expected"]
-        seconds, failures = {}, {}
-        for _, second, _, _, failed in case["samples"]:
-            seconds[second] = seconds.get(second, 0) + 1
-            failures[second] = failures.get(second, 0) + failed
-        return {
-            "name": name, "method": method, "num_requests": expected["count"], "num_none_requests": expected["none"],
-            "num_failures": expected["failed"], "cut": 0, "discarded": 0, "resent": 0,
-            "total_response_time": sum(part["sum_us"] for part in case["parts"]) / 1000,
-            "min_response_time": expected["min_ms"], "max_response_time": expected["max_ms"],
-            "total_content_length": sum(part["bytes"] for part in case["parts"]), "start_time": case["start"],
-            "last_request_timestamp": max(seconds), "num_reqs_per_sec": seconds,
-            "num_fail_per_sec": failures, "response_times": dict(expected["core_buckets"]),
-        }
+    def _row(self, total, rows, failures):
+        for row in (total, *rows):
+            for table in ("num_reqs_per_sec", "num_fail_per_sec", "response_times"):
+                row[table] = {int(key): count for key, count in row[table].items()}  # JSON made texts of them
+        return total, rows, failures
 
 
-def counted_by_the_core(case, monkeypatch):
+def counted_by_the_core(case, monkeypatch, taken):
     from locust import stats as module
     from locust._feeds import CoreFeed
 
     monkeypatch.setattr("locust._stats.steady", lambda: case["start"])
     whole = module.RequestStats()
-    whole._feed = CoreFeed(Core(case))
+    parts = copy.deepcopy(taken[case["name"]])
+    whole._feed = CoreFeed(Core(parts))
+    while parts:
+        whole._pull()
     return whole
 
 
 @pytest.mark.parametrize("name", ["/", "Aggregated"])
 @pytest.mark.parametrize("counted, buckets", [(counted_here, "locusts_buckets"), (counted_by_the_core, "core_buckets")])
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
-def test_python_agrees(core, monkeypatch, case, counted, buckets, name):
-    stats = counted(case, monkeypatch)
+def test_python_agrees(core, monkeypatch, taken, case, counted, buckets, name):
+    stats = counted(case, monkeypatch, taken)
     entry = stats.total if name == "Aggregated" else stats.get("/", "GET")
     expected = case["expected"]
     got = {
@@ -80,7 +89,7 @@ def test_python_agrees(core, monkeypatch, case, counted, buckets, name):
         "current_fail_rps": entry.current_fail_per_sec,
     }
     timed = expected["count"] > expected["none"]
-    if counted is counted_here and timed:  # by adding up floats
+    if timed:  # by adding up floats
         assert got.pop("mean_ms") == pytest.approx(expected["mean_ms"], rel=1e-12)
     assert got == {key: expected[key] for key in got}
     assert entry.max_response_time == (expected["max_ms"] if timed else entry.max_response_time)
