@@ -4,6 +4,7 @@ A line may waive one rule with `LINT: rule reason` in a comment on it or on the 
 is a finding itself.
 """
 
+import ast
 import re
 import subprocess
 import sys
@@ -134,21 +135,50 @@ def calls_of(paths):
     return {path: {homes[name] for name in re.findall(r"(?<![.>\w])[a-z]\w+\b", text) if homes.get(name, path) != path} for path, text in texts.items()}
 
 
+def in_circles(arrows):
+    """Those from which the arrows {file: files} lead back."""
+    for path in arrows:
+        reached, ahead = set(), list(arrows[path])
+        while ahead:
+            at = ahead.pop()
+            if at not in reached:
+                reached.add(at)
+                ahead += arrows[at]
+        if path in reached:
+            yield path
+
+
+def python_imports(path, modules):
+    """The modules of ours that it imports, wherever in the file; not those for type checkers alone."""
+    tree = ast.parse((ROOT / path).read_text())
+    aside = {inner for node in ast.walk(tree) if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
+             for inner in ast.walk(node)}
+    package = list(Path(path).parent.relative_to("worker/pylib").parts)
+    for node in ast.walk(tree):
+        if node in aside or not isinstance(node, (ast.Import, ast.ImportFrom)):
+            continue
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            base = package[: len(package) + 1 - node.level] if node.level else []
+            start = ".".join(base + (node.module or "").split(".")).strip(".")
+            names = [f"{start}.{alias.name}" if f"{start}.{alias.name}" in modules else start for alias in node.names]
+        yield from (modules[name] for name in names if modules.get(name, path) != path)
+
+
 def check_circles(paths, findings):
     for header in CIRCLES:
         if "circle" not in (ROOT / header).read_text():
             findings.add(header, 1, "circle", "does not say that its files call each other in a circle")
     for folder in LAYERS:
         calls = calls_of([path for path in paths if str(Path(path).parent) == folder and path.endswith(".c")])
-        for path in calls:
-            reached, ahead = set(), list(calls[path])
-            while ahead:
-                at = ahead.pop()
-                if at not in reached:
-                    reached.add(at)
-                    ahead += calls[at]
-            if path in reached and not any(re.fullmatch(stated, path) for stated in CIRCLES.values()):
+        for path in in_circles(calls):
+            if not any(re.fullmatch(stated, path) for stated in CIRCLES.values()):
                 findings.add(path, 1, "circle", "calls files that call it")
+    modules = {".".join(Path(path).with_suffix("").relative_to("worker/pylib").parts).removesuffix(".__init__"): path
+               for path in paths if path.startswith("worker/pylib/") and path.endswith(".py")}
+    for path in in_circles({path: set(python_imports(path, modules)) for path in modules.values()}):
+        findings.add(path, 1, "circle", "imports modules that import it")
 
 
 def check_functions(lines, report):

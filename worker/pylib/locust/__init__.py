@@ -27,12 +27,9 @@ if not os.getenv("LOCUST_SKIP_MONKEY_PATCH"):
 
 _library.patch_sleep()
 
-__version__ = "2.47.0"  # the version of Locust whose API this is
-
-from .event import Events  # noqa: E402
-
-events = Events()
-
+from ._version import __version__  # noqa: E402
+from ._events import events  # noqa: E402
+from .event import Events  # noqa: E402, F401
 from .contrib.fasthttp import FastHttpUser  # noqa: E402
 from .debug import run_single_user  # noqa: E402
 from .shape import LoadTestShape  # noqa: E402

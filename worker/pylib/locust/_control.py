@@ -11,7 +11,7 @@ import _katydid
 import gevent
 from gevent.event import Event
 
-from . import runners
+from . import _runner_settings as settings
 
 _STOP_EXTRA_S = 65  # beyond stop_timeout: until nobody waits for a stop any more
 
@@ -32,7 +32,7 @@ class Controlled:
     def _tell(self, event, worker=None, **what):
         """Something happened. What follows is to be carried out (_perform, _perform_aside)."""
         self._machine.rules(float(self.environment.stop_timeout or 0), self._settle_s,
-                            runners.HEARTBEAT_LIVENESS)
+                            settings.HEARTBEAT_LIVENESS)
         self._machine.on(event, worker, **what)
 
     def _on(self, event, worker=None, **what):

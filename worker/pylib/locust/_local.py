@@ -2,22 +2,21 @@
 """The runner of programs that use Locust as a library and run the whole test themselves."""
 
 import logging
-import socket
-from uuid import uuid4
 
 import gevent
 
-from . import runners
+from . import _runner_settings as settings
 from ._control import Controlled
+from ._runner import Runner, WorkerNode
 from .dispatch import check_aim
-from .rpc import Message
+from .rpc.protocol import Message, new_node_id
 
 logger = logging.getLogger("locust.runners")
 
 _SELF = "local"  # the only worker, as the machine knows it
 
 
-class LocalRunner(Controlled, runners.Runner):
+class LocalRunner(Controlled, Runner):
     """The whole test in this process."""
 
     worker_index = 0
@@ -26,8 +25,8 @@ class LocalRunner(Controlled, runners.Runner):
 
     def __init__(self, environment):
         super().__init__(environment)
-        self.client_id = f"{socket.gethostname()}_{uuid4().hex}"
-        self._local_worker_node = runners.WorkerNode(_SELF)
+        self.client_id = new_node_id()
+        self._local_worker_node = WorkerNode(_SELF)
         self._make_machine(is_local=True)
         self._machine.join(_SELF)
         self._spawn(self.monitor_cpu_and_memory)
@@ -72,7 +71,7 @@ class LocalRunner(Controlled, runners.Runner):
 
     def _do_stop_worker(self, _):
         self._shown_state = self._machine.state
-        self.update_state(runners.STATE_CLEANUP)
+        self.update_state(settings.STATE_CLEANUP)
         if self.spawning_greenlet and self.spawning_greenlet is not gevent.getcurrent():
             self.spawning_greenlet.kill()
         self._end_shape()

@@ -22,8 +22,10 @@ import gevent
 from _katydid import steady
 from gevent.pool import Group
 
-from . import __version__, runners
+from . import _runner_settings as settings
 from ._control import Controlled
+from ._runner import DistributedRunner, WorkerNode, WorkerNodes
+from ._version import __version__
 from .dispatch import check_aim
 from .exception import RPCError, RPCReceiveError, RPCSendError
 from .rpc import Message, rpc
@@ -37,12 +39,12 @@ _LAST_REPORTS_S = 0.5  # after `quit`: for the last statistics of the workers
 _REPORT_WAIT_S = 1.0  # after a ramp: until the workers have said that their users run
 
 
-class _Node(runners.WorkerNode):
+class _Node(WorkerNode):
     """A worker, as the machine knows it."""
 
     def __init__(self, machine, client_id):
         self._machine = machine
-        super().__init__(client_id, heartbeat_liveness=runners.HEARTBEAT_LIVENESS)
+        super().__init__(client_id, heartbeat_liveness=settings.HEARTBEAT_LIVENESS)
 
     @property
     def state(self):
@@ -62,7 +64,7 @@ class _Node(runners.WorkerNode):
         self._user_classes_count = counts
 
 
-class MasterRunner(Controlled, runners.DistributedRunner):
+class MasterRunner(Controlled, DistributedRunner):
     """Runs a test on the workers that connect to it."""
 
     _counts_in_core = False
@@ -76,7 +78,7 @@ class MasterRunner(Controlled, runners.DistributedRunner):
         self.spawning_completed = False
         self.worker_indexes = {}
         self.worker_index_max = 0
-        self.clients = runners.WorkerNodes()
+        self.clients = WorkerNodes()
         self._sends_stop = True  # to the workers, when the test stops
         self._is_spreading = False  # start() was called because the workers changed
         self._must_spread = False
@@ -218,7 +220,7 @@ class MasterRunner(Controlled, runners.DistributedRunner):
         if given is None:
             return _REPORT_WAIT_S
         intervals = re.fullmatch(r"\s*([0-9.]+)\s*\*\s*WORKER_REPORT_INTERVAL\s*", given)
-        return (float(intervals[1]) * runners.WORKER_REPORT_INTERVAL) if intervals else float(given)
+        return (float(intervals[1]) * settings.WORKER_REPORT_INTERVAL) if intervals else float(given)
 
     def _spread(self):
         """The workers changed: gives each of them its share of the users. One at a time, and in a
@@ -230,7 +232,7 @@ class MasterRunner(Controlled, runners.DistributedRunner):
 
     def _spread_all(self):
         try:
-            while self._must_spread and self.state == runners.STATE_RUNNING:
+            while self._must_spread and self.state == settings.STATE_RUNNING:
                 self._must_spread = False
                 self.start(self.target_user_count, self.spawn_rate)
         finally:
@@ -250,7 +252,7 @@ class MasterRunner(Controlled, runners.DistributedRunner):
     def _spread_if_steady(self):
         """During a ramp its next step sees to it."""
         is_ramping = self._users_dispatcher.dispatch_in_progress
-        if self.state == runners.STATE_RUNNING and (self._is_spreading or not is_ramping):
+        if self.state == settings.STATE_RUNNING and (self._is_spreading or not is_ramping):
             self._spread()
 
     # Stop
@@ -277,7 +279,7 @@ class MasterRunner(Controlled, runners.DistributedRunner):
 
     def _release_workers(self):
         """A stop that somebody else carries out waits for them no longer."""
-        if self._machine.state == runners.STATE_STOPPING:
+        if self._machine.state == settings.STATE_STOPPING:
             for node_id in self.clients:
                 self._release(node_id)
             self._perform()
@@ -309,7 +311,7 @@ class MasterRunner(Controlled, runners.DistributedRunner):
 
     def heartbeat_worker(self):
         while True:
-            gevent.sleep(runners.HEARTBEAT_INTERVAL)
+            gevent.sleep(settings.HEARTBEAT_INTERVAL)
             if self.connection_broken:
                 self.reset_connection()
                 continue
@@ -328,7 +330,7 @@ class MasterRunner(Controlled, runners.DistributedRunner):
             client.user_classes_count = {}
         if client is not None and self._users_dispatcher is not None:
             self._users_dispatcher.remove_worker(client)
-            is_steady = self._machine.state == runners.STATE_RUNNING
+            is_steady = self._machine.state == settings.STATE_RUNNING
             if self.rebalancing_enabled() and is_steady and self.worker_count:
                 self._spread()
         self._tell("lost", node_id)
@@ -337,12 +339,12 @@ class MasterRunner(Controlled, runners.DistributedRunner):
         dead = [
             client.id
             for client in self.clients.missing
-            if client.heartbeat <= runners.HEARTBEAT_DEAD_INTERNAL
+            if client.heartbeat <= settings.HEARTBEAT_DEAD_INTERNAL
         ]
         for client_id in dead:
             del self.clients[client_id]
-        if dead and self.worker_count and self.state in (runners.STATE_RUNNING,
-                                                         runners.STATE_SPAWNING):
+        if dead and self.worker_count and self.state in (settings.STATE_RUNNING,
+                                                         settings.STATE_SPAWNING):
             self._users_dispatcher = None  # made anew, without them
             self._spread()
 
@@ -367,7 +369,7 @@ class MasterRunner(Controlled, runners.DistributedRunner):
                 level = logging.ERROR if self.worker_count else logging.DEBUG
                 logger.log(level, "RPCError: %s. Will reset RPC server.", error)
                 self.connection_broken = True
-                gevent.sleep(runners.FALLBACK_INTERVAL)
+                gevent.sleep(settings.FALLBACK_INTERVAL)
             else:
                 self._handle_safely(client_id, message)
 
@@ -392,7 +394,7 @@ class MasterRunner(Controlled, runners.DistributedRunner):
             logger.error("Error sending reconnect message to worker: %s. Will reset RPC server.",
                          failure)
             self.connection_broken = True
-            gevent.sleep(runners.FALLBACK_INTERVAL)
+            gevent.sleep(settings.FALLBACK_INTERVAL)
 
     def handle_message(self, client_id, msg):
         handler = getattr(self, f"_got_{msg.type}", None)
@@ -486,8 +488,8 @@ class MasterRunner(Controlled, runners.DistributedRunner):
         if client is None:
             logger.debug("Got heartbeat message from unknown worker %s", msg.node_id)
             return
-        client.heartbeat = runners.HEARTBEAT_LIVENESS
-        was_missing = client.state == runners.STATE_MISSING
+        client.heartbeat = settings.HEARTBEAT_LIVENESS
+        was_missing = client.state == settings.STATE_MISSING
         self._machine.heard(client.id)
         self._tell("back" if was_missing else "beat", client.id, beat=str(msg.data["state"]))
         if was_missing:
@@ -496,7 +498,7 @@ class MasterRunner(Controlled, runners.DistributedRunner):
             self._worker_came(client)
         client.cpu_usage = msg.data["current_cpu_usage"]
         client.memory_usage = msg.data.get("current_memory_usage", client.memory_usage)
-        if client.cpu_usage > runners.CPU_WARNING_THRESHOLD and not client.cpu_warning_emitted:
+        if client.cpu_usage > settings.CPU_WARNING_THRESHOLD and not client.cpu_warning_emitted:
             self.worker_cpu_warning_emitted = client.cpu_warning_emitted = True
             self._tell("busy", client.id)
         self.environment.events.heartbeat_sent.fire(client_id=msg.node_id, timestamp=time.time())

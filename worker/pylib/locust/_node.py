@@ -13,9 +13,7 @@ sent again until acknowledged; to a Locust master as Locust's `stats` messages.
 import argparse
 import logging
 import os
-import socket
 import time
-from uuid import uuid4
 
 import _katydid
 import gevent
@@ -23,12 +21,15 @@ import msgpack
 from gevent.event import AsyncResult, Event
 from gevent.queue import Queue
 
-from . import __version__, _errors, _hold, _reload, log, runners
+from . import _errors, _hold, _reload, log
+from . import _runner_settings as settings
 from ._channel import Channel
 from ._ends import Ends
 from ._health import Health
 from ._reports import Reports
+from ._runner import locust_exception_handler
 from ._silence import Silence, clock, patience_s
+from ._version import __version__
 from .argument_parser import default_args_dict
 from .exception import RPCReceiveError, StopTest
 from .rpc import Message
@@ -49,13 +50,9 @@ _REPORT_KEYS = {"katydid", "stats", "stats_total", "errors", "user_count", "user
 _SHARED_OPTIONS = ("expect_workers", "tags", "exclude_tags")
 
 
-def new_node_id():
-    return f"{socket.gethostname()}_{uuid4().hex}"
-
-
 def _beat_interval_s():
     """Reports and logs do not wait for heartbeats that a locustfile wants rarely."""
-    return min(runners.HEARTBEAT_INTERVAL, 1.0)
+    return min(settings.HEARTBEAT_INTERVAL, 1.0)
 
 
 class Node(Silence):
@@ -71,7 +68,7 @@ class Node(Silence):
         self.id = node_id
         self.finished = AsyncResult()
         self.ends = Ends(None if channel is not None else self._end_process)
-        self.state = runners.STATE_INIT
+        self.state = settings.STATE_INIT
         self.speaks_katydid = False
         self.last_heartbeat = None  # unix time of the master's last one
         self._host = host
@@ -257,7 +254,7 @@ class Node(Silence):
         now = time.monotonic()
         if now < self._next_heartbeat:
             return
-        self._next_heartbeat = now + runners.HEARTBEAT_INTERVAL * 0.95
+        self._next_heartbeat = now + settings.HEARTBEAT_INTERVAL * 0.95
         self.send("heartbeat", {
             "state": self.state,
             "current_cpu_usage": self._health.latest["cpu"],
@@ -274,7 +271,7 @@ class Node(Silence):
             return
         interval = self._report_interval
         if not self.speaks_katydid:
-            interval = runners.WORKER_REPORT_INTERVAL
+            interval = settings.WORKER_REPORT_INTERVAL
         self._next_report = now + interval - 0.05
         self.report()
 
@@ -336,7 +333,7 @@ class Node(Silence):
             self.send("katydid_logs", {"lines": lines, "dropped": dropped})
 
     def _send_logs(self):
-        interval = runners.WORKER_LOG_REPORT_INTERVAL
+        interval = settings.WORKER_LOG_REPORT_INTERVAL
         now = time.monotonic()
         if interval < 0 or now - self._logs_at < interval:
             return
@@ -475,20 +472,20 @@ class Node(Silence):
         self._take_options(job.get("parsed_options") or {})
         self._take_series_tags(job.get("series_tags") or [])
         run = job.get("run") or ""
-        if self.state != runners.STATE_INIT and run != self._reports.run:
+        if self.state != settings.STATE_INIT and run != self._reports.run:
             self._end_users()  # of a test whose end we missed
-            self.state = runners.STATE_INIT
-        if self.state == runners.STATE_INIT:
+            self.state = settings.STATE_INIT
+        if self.state == settings.STATE_INIT:
             self.begin_test(run)
             if self.ends.is_asked or self._is_leaving:
                 return
-        self.state = runners.STATE_SPAWNING
-        if self.runner.state != runners.STATE_RUNNING:
-            self.runner.update_state(runners.STATE_SPAWNING)
+        self.state = settings.STATE_SPAWNING
+        if self.runner.state != settings.STATE_RUNNING:
+            self.runner.update_state(settings.STATE_SPAWNING)
         if self.runner.spawning_greenlet:
             self.runner.spawning_greenlet.kill()
         spawning = gevent.spawn(self._reach, job["user_classes_count"])
-        spawning.link_exception(runners.locust_exception_handler(self.environment))
+        spawning.link_exception(locust_exception_handler(self.environment))
         self.runner.spawning_greenlet = spawning
 
     def _is_newer(self, job):
@@ -515,7 +512,7 @@ class Node(Silence):
         self._reports.begin(run)
         self.runner._begin_test(is_new)
         self._health.begin()
-        self.state = runners.STATE_SPAWNING
+        self.state = settings.STATE_SPAWNING
 
     def begin_counting(self, run):
         """A test begins of which this node runs no users, but may count."""
@@ -557,8 +554,8 @@ class Node(Silence):
                                 logging.CRITICAL)
             log.unhandled_greenlet_exception = True
             return
-        self.state = runners.STATE_RUNNING
-        self.runner.update_state(runners.STATE_RUNNING)
+        self.state = settings.STATE_RUNNING
+        self.runner.update_state(settings.STATE_RUNNING)
         self.send("spawning_complete", {
             "user_classes_count": self.runner.user_classes_count,
             "user_count": self.runner.user_count,
@@ -568,7 +565,7 @@ class Node(Silence):
         self.runner._fire("spawning_complete", user_count=user_count)
 
     def _end_users(self):
-        if self.state != runners.STATE_INIT:
+        if self.state != settings.STATE_INIT:
             _hold.let_requests_go()
             self.runner._end_test()
         self._held_at = None
@@ -578,7 +575,7 @@ class Node(Silence):
         self._end_users()
         self._try(lambda: self.report(is_last=True))
         self.send("client_stopped", self._proof())
-        self.state = runners.STATE_INIT
+        self.state = settings.STATE_INIT
         if not self.speaks_katydid:
             gevent.sleep(int(os.getenv("LOCUST_WORKER_ADDITIONAL_WAIT_BEFORE_READY_AFTER_STOP",
                                        "0")))
@@ -590,7 +587,7 @@ class Node(Silence):
         if self._held_at is not None:  # since long: what they are at, they need not finish
             self.environment.stop_timeout = 0.0
         self._end_users()
-        self.state = runners.STATE_INIT
+        self.state = settings.STATE_INIT
 
     def _start_over(self):
         """There is a new master, which knows nothing of the old one's test."""
@@ -616,7 +613,7 @@ class Node(Silence):
 
     def _quit(self):
         self._try(self._end_users)
-        self.state = runners.STATE_INIT
+        self.state = settings.STATE_INIT
         if self._heard_at is not None:
             self._try(self._flush)
         code = 0 if self._is_library else self._fire_last_events()
@@ -650,7 +647,7 @@ class Node(Silence):
     def _may_answer(self, waited):
         """A master that is heard, and yet does not acknowledge, is busy with other reports."""
         is_heard = self._silent_for() <= patience_s()
-        return waited < (runners.MASTER_HEARTBEAT_TIMEOUT if is_heard else _LAST_ACK_S)
+        return waited < (settings.MASTER_HEARTBEAT_TIMEOUT if is_heard else _LAST_ACK_S)
 
     def _fire_last_events(self):
         """What listeners hear at the end of a process, and the exit code they may set."""

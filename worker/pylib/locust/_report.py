@@ -8,7 +8,7 @@ plain SVG.
 from html import escape
 
 from . import stats as statistics
-from .runners import STATE_STOPPED, STATE_STOPPING
+from ._runner_settings import STATE_STOPPED, STATE_STOPPING
 from .user.inspectuser import get_ratio
 from .util.date import format_duration, format_utc_timestamp
 

@@ -6,7 +6,8 @@ told to (--master-max-wait)."""
 import logging
 import time
 
-from . import _hold, runners
+from . import _hold
+from . import _runner_settings as settings
 
 logger = logging.getLogger("locust._node")
 
@@ -17,7 +18,7 @@ _COMPLAIN_EVERY_S = 30.0
 def patience_s():
     """Without an answer for so long the master is away: client_ready is said again, and users are
     held back, before a master that hears nothing of us gives them to others."""
-    return runners.HEARTBEAT_LIVENESS * max(runners.HEARTBEAT_INTERVAL, 1.0)
+    return settings.HEARTBEAT_LIVENESS * max(settings.HEARTBEAT_INTERVAL, 1.0)
 
 
 def clock():
@@ -41,7 +42,7 @@ class Silence:
         """Until the master answers; see _hold.py. Not where there is nobody else to have them, nor
         under a Locust master, which would not wait for us."""
         may_hold = self.speaks_katydid and self._host is None and not self._is_leaving
-        if self._held_at is None and may_hold and self.state != runners.STATE_INIT:
+        if self._held_at is None and may_hold and self.state != settings.STATE_INIT:
             self._held_at = clock()
             _hold.begin()
             logger.warning(why + ": the users wait until the master answers", seconds)
@@ -64,16 +65,16 @@ class Silence:
         silent = self._silent_for()
         if self._gives_up():
             return complain_at
-        is_orphan = silent > runners.MASTER_HEARTBEAT_TIMEOUT and self._heard_at is not None
-        if is_orphan and not self._is_orphan and self.state != runners.STATE_INIT:
+        is_orphan = silent > settings.MASTER_HEARTBEAT_TIMEOUT and self._heard_at is not None
+        if is_orphan and not self._is_orphan and self.state != settings.STATE_INIT:
             self._is_orphan = True
             logger.error("Didn't get heartbeat from master in over %ss: stopping the users",
-                         runners.MASTER_HEARTBEAT_TIMEOUT)
+                         settings.MASTER_HEARTBEAT_TIMEOUT)
             self._orders.put((self._end_orphans,))
         # A Locust master that hears client_ready takes the worker for a new one: so only a worker
         # without users says it.
-        may_knock = self.speaks_katydid or self.state == runners.STATE_INIT
-        if may_knock and now - self._ready_at >= runners.CONNECT_TIMEOUT:
+        may_knock = self.speaks_katydid or self.state == settings.STATE_INIT
+        if may_knock and now - self._ready_at >= settings.CONNECT_TIMEOUT:
             self._say_ready()
         if now < complain_at:
             return complain_at

@@ -116,14 +116,12 @@ def from_master(endpoint, is_locust=True):
     """Asks the master for its locustfile, until it answers. is_locust: in Locust's words."""
     import _katydid
 
-    import locust
-
-    from ._node import new_node_id
-    from .rpc import Message
+    from ._version import __version__
+    from .rpc.protocol import Message, new_node_id
 
     node_id = new_node_id().replace("_", "_download_locustfile_", 1)
     link = _katydid.Link(endpoint, node_id)
-    question = Message("locustfile", {"version": locust.__version__}, node_id).serialize()
+    question = Message("locustfile", {"version": __version__}, node_id).serialize()
     answer = gevent.spawn(link.recv)
     try:
         for second in range(_DOWNLOAD_TIMEOUT_S):

@@ -28,14 +28,14 @@ from ._host import Host
 from ._needs import mentions, needs_host
 from ._ends import exit_code
 from ._hosted import HostedLocalRunner, HostedMasterRunner, HostedWorkerRunner
-from ._node import Node, new_node_id
+from ._node import Node
 from ._source import EXIT_IMPORT, Refusal
 from ._web_host import HostWebUI
 from .dispatch import UsersDispatcher
 from .env import Environment
 from .exception import StopTest
 from .opentelemetry import setup_opentelemetry
-from .rpc import Message
+from .rpc.protocol import Message, new_node_id
 from ._stats_settings import validate_stats_configuration
 from .user.inspectuser import print_task_ratio, print_task_ratio_json
 from .user.users import MISSING_HOST, PytestUser

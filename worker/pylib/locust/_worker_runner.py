@@ -2,22 +2,23 @@
 """The worker of programs that use Locust as a library; the link to its master is _node.py's."""
 
 import logging
-import socket
-from uuid import uuid4
 
 import gevent
 from gevent.event import Event
 
-from . import runners
+from . import _runner_settings as settings
+from ._node import Node
+from ._runner import DistributedRunner
 from ._written import Written
 from .rpc import rpc
+from .rpc.protocol import new_node_id
 
 logger = logging.getLogger("locust.runners")
 
 _COMPLAIN_AFTER_S = 30  # of knocking: from then on at level INFO
 
 
-class WorkerRunner(runners.DistributedRunner):
+class WorkerRunner(DistributedRunner):
     """The users of one worker of a distributed test."""
 
     worker_index = -1  # until the master says which
@@ -27,7 +28,7 @@ class WorkerRunner(runners.DistributedRunner):
         super().__init__(environment)
         self.master_host = master_host
         self.master_port = master_port
-        self.client_id = f"{socket.gethostname()}_{uuid4().hex}"
+        self.client_id = new_node_id()
         self.connection_event = Event()
         self.retry = 0
         self.connected = False
@@ -41,20 +42,18 @@ class WorkerRunner(runners.DistributedRunner):
 
     def _connect(self):
         """Comes back when the master has taken us."""
-        from ._node import Node
-
         endpoint = f"tcp://{self.master_host}:{self.master_port}"
         node = Node(self, endpoint, self.client_id, channel=self._open_channel, spawn=self._spawn)
         self.environment.events.quitting.add_listener(node.say_quit)
         self._spawn(self._end_with, node)
         node.start()
-        while not self.connection_event.wait(timeout=runners.CONNECT_TIMEOUT):
+        while not self.connection_event.wait(timeout=settings.CONNECT_TIMEOUT):
             self.retry += 1
-            is_long = self.retry * runners.CONNECT_TIMEOUT >= _COMPLAIN_AFTER_S
+            is_long = self.retry * settings.CONNECT_TIMEOUT >= _COMPLAIN_AFTER_S
             logger.log(logging.INFO if is_long else logging.DEBUG,
                        "Failed to connect to master %s:%s, retry %d/%d.", self.master_host,
-                       self.master_port, self.retry, runners.CONNECT_RETRY_COUNT)
-            if self.retry > runners.CONNECT_RETRY_COUNT:
+                       self.master_port, self.retry, settings.CONNECT_RETRY_COUNT)
+            if self.retry > settings.CONNECT_RETRY_COUNT:
                 self._kill_greenlets()
                 raise ConnectionError(f"no master answers at {endpoint}")
             node._say_ready()

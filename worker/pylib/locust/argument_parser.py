@@ -19,10 +19,10 @@ import tomllib
 from collections import OrderedDict
 from typing import NamedTuple
 
-import locust
-
 from . import _source
+from ._events import events
 from ._option_table import GROUPS, OURS
+from ._version import __version__
 from .util.timespan import parse_timespan
 
 DEFAULT_CONFIG_FILES = ("~/.locust.conf", "locust.conf", "pyproject.toml")
@@ -373,7 +373,7 @@ def _add_built_in(taker, row):
 
 
 def _version():
-    return (f"locust {locust.__version__} from {os.path.dirname(__file__)} "
+    return (f"locust {__version__} from {os.path.dirname(__file__)} "
             f"(Python {platform.python_version()})")
 
 
@@ -412,7 +412,7 @@ def get_parser(default_config_files=DEFAULT_CONFIG_FILES):
     """The built-in options and those of the locustfile."""
     parser = get_empty_argument_parser(default_config_files=default_config_files)
     setup_parser_arguments(parser)
-    locust.events.init_command_line_parser.fire(parser=parser)
+    events.init_command_line_parser.fire(parser=parser)
     return parser
 
 

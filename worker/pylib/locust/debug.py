@@ -6,9 +6,8 @@ import os
 import sys
 from datetime import datetime, timezone
 
-import locust
-
 from . import argument_parser, log
+from ._events import events
 from .env import Environment
 from .exception import CatchResponseError
 
@@ -91,5 +90,5 @@ def run_single_user(user_class, include_length=False, include_time=False, includ
 def _make_environment(locustfile):
     options = argument_parser.get_parser().parse_args()
     options.locustfile = locustfile
-    return Environment(events=locust.events, locustfile=locustfile, host=options.host,
+    return Environment(events=events, locustfile=locustfile, host=options.host,
                        parsed_options=options)

@@ -15,7 +15,8 @@ import os
 import socket
 from urllib.parse import urlparse
 
-from . import __version__, events
+from . import events
+from ._version import __version__
 from .runners import MasterRunner, WorkerRunner
 
 logger = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from functools import wraps
 from json import dumps
 from typing import TypedDict
 
-from . import __version__ as version
+from ._version import __version__ as version
 from . import argument_parser, stats
 
 logger = logging.getLogger(__name__)

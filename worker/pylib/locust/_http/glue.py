@@ -13,9 +13,8 @@ from requests.structures import CaseInsensitiveDict as case_insensitive_dict
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, extract_zipped_paths
 from requests.utils import default_headers as make_requests_headers
 
-from .. import clients
 from ..exception import CatchResponseError, LocustError, ResponseError
-from . import fast, fast_parts, plain
+from . import fast, fast_parts, plain, response, session
 from .cookies import adopt_cookies, jar_rows, jar_set, make_cookies
 from .errors import error, root_error
 from .fast import make_agent, normal_url
@@ -42,8 +41,8 @@ from .plain import (
     redirect_failed,
 )
 
-session_class = clients.HttpSession
-response_class = clients.ResponseContextManager
+session_class = session.HttpSession
+response_class = response.ResponseContextManager
 fast_session_class = fast.FastHttpSession
 fast_response_class = fast_parts.FastResponse
 fast_catch_class = fast_parts.ResponseContextManager

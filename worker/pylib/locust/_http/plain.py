@@ -39,6 +39,7 @@ from requests.utils import (
 from urllib3.util import Timeout
 
 from .account import Account, current
+from .response import ResponseContextManager
 
 try:
     from urllib3 import HTTPHeaderDict
@@ -512,7 +513,7 @@ def _send(adapter, request, body, stream, timeout, verify, cert, proxy):
     response = account.wait(
         _katydid.exchange,
         adapter._session,
-        _response_class(),
+        ResponseContextManager,
         request.method,
         root,
         target,
@@ -543,25 +544,19 @@ def _body_sent(headers, body):
     return body if isinstance(body, (bytes, str)) else _pieces(body)
 
 
-def _response_class():
-    from ..clients import ResponseContextManager
-
-    return ResponseContextManager
-
-
 # ---- the call ------------------------------------------------------------------------------------
 
 
 def error_response(error):
     """Locust's stand-in for a response that never came."""
-    response = _response_class()(error)
+    response = ResponseContextManager(error)
     response._begun = True
     return response
 
 
 def redirect_failed(response):
     """A blank response in the place of one whose redirect went wrong."""
-    blank = _response_class()(None)
+    blank = ResponseContextManager(None)
     blank.request = response.request
     return blank
 
@@ -584,7 +579,7 @@ def plain_request(session, method, url, name, catch_response, context, kwargs, t
     with Account(session, method, name, url, error_response) as account:
         response = session._send_request_safe_mode(method, complete_url, **kwargs)
     duration = (perf_counter() - start) * 1000
-    response = adopt(response, _response_class())
+    response = adopt(response, ResponseContextManager)
     first = (response.history[0] if response.history else response).request
     if not name:
         name = first.path_url if first else str(url)

@@ -2,10 +2,16 @@
 """One message between master and node: the msgpack array [type, data, node id]."""
 
 import datetime
+import socket
+from uuid import uuid4
 
 import msgpack
 
 _TIME_FORMAT = "%Y%m%dT%H:%M:%S.%f"
+
+
+def new_node_id():
+    return f"{socket.gethostname()}_{uuid4().hex}"
 
 
 def encode(value):
