@@ -16,8 +16,7 @@
  *   results.c         what the outputs are given
  *   gates.c           thresholds from wherever they are written
  *   judging.c         how the run stands against them, and what follows
- *   surroundings.c    the clock, the dice, the timers
- *   keyboard.c        keys of the terminal, suspend.c Ctrl+Z
+ *   surroundings.c    the clock, the dice, the timers; keyboard.c keys of the terminal, suspend.c Ctrl+Z
  *
  * One thread, one owner: struct master. Files call one another by the functions below only.
  */
