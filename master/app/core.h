@@ -9,14 +9,14 @@
  *   commands.c        what the page asks for
  *   run_parameters.c  options as the page or /swarm choose them
  *   questions.c       questions of the page to the host
- *   reload.c          the locustfile, loaded anew
- *   script_settings.c the test's settings by the locustfile
+ *   reload.c          the locustfile, loaded anew; script_settings.c the settings in it
  *   downloads.c       what the page downloads
  *   publish.c         snapshots for the page
  *   results.c         what the outputs are given
  *   gates.c           thresholds from wherever they are written
  *   judging.c         how the run stands against them, and what follows
- *   surroundings.c    the clock, the dice, the timers; keyboard.c keys of the terminal, suspend.c Ctrl+Z
+ *   surroundings.c    the clock, the dice, the timers
+ *   keyboard.c        keys of the terminal; suspend.c Ctrl+Z
  *
  * One thread, one owner: struct master. Files call one another by the functions below only.
  */
