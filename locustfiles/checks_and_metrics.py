@@ -1,5 +1,6 @@
 """Checks, groups, tags and metrics of its own: what a test measures beyond requests.
 
+    make run EXAMPLE=checks_and_metrics      # against the sample shop
     katydid -f locustfiles/checks_and_metrics.py -H http://127.0.0.1:8000 --headless -u 5 -r 5 -t 10 --series-tags tier
 
 The same file runs under stock Locust with the wheel of build/dist (docs/metrics.md).

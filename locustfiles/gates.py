@@ -3,6 +3,7 @@
 `thresholds` is what a k6 script has as `options.thresholds`, as it stands; `environment.thresholds` takes what
 k6 has no words for: a row of its own, windows, and a stop.
 
+    make run EXAMPLE=gates      # against the sample shop
     katydid -f locustfiles/gates.py -H http://127.0.0.1:8000 --headless -u 10 -r 5 -t 1m
 """
 

@@ -55,6 +55,7 @@ static struct bench *new_bench(void)
     m->waiting_since = 1;
     m->machine.load.users = m->machine.load.spawn_rate = -1;
     snprintf(m->nodes.host.node_id, sizeof m->nodes.host.node_id, "host");
+    m->judging.verdict = verdict_new();
     wiring_make(m);
     m->nodes.above.send = send_bytes;
     record_init(&m->record, 1 << 20, master_now().unix_time);
@@ -71,6 +72,7 @@ static void free_bench(struct bench *b)
     struct master *m = &b->m;
     event_free(m->wake);
     event_base_free(m->base);
+    verdict_free(m->judging.verdict);
     machine_fini(&m->machine);
     record_fini(&m->record);
     bridge_close(m->bridge);

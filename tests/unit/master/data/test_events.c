@@ -103,7 +103,7 @@ static void a_loop_that_stood_still_was_late_all_the_while(void **state)
     (void)state;
     struct events *e = events_new();
     events_watch(e, NOW + 20, 0, "w",
-                 &(struct events_health){.cpu = 10, .lag_ms = 4000}); /* not long enough */
+                 &(struct events_health){.cpu = 10, .lag_ms = 1500}); /* not long enough */
     events_watch(e, NOW + 21, 0, "w", &(struct events_health){.cpu = 10, .lag_ms = 1});
     assert_true(events_saturated_s(e) == 0);
     events_watch(e, NOW + 40, 0, "w", &(struct events_health){.cpu = 10, .lag_ms = 8000});
