@@ -105,6 +105,13 @@ static void on_quit(struct machine *m, const struct machine_event *e, struct run
     finish_begin(m, false, now);
 }
 
+static void on_children(struct machine *m, const struct machine_event *e, struct run_clock now)
+{
+    if (m->is_hostless) /* what its end meant for its users was told */
+        finish_begin(m, false, now);
+    finish_children(m, e, now);
+}
+
 static void on_leave(struct machine *m, const struct machine_event *e, struct run_clock now)
 {
     (void)now;
@@ -124,8 +131,11 @@ static handler *const handlers[MACHINE_EVENTS] = {
     [ON_HEARD] = on_heard,
     [ON_TIME] = on_time,
     [ON_SECOND] = on_second,
-    [ON_CHILDREN] = finish_children,
+    [ON_CHILDREN] = on_children,
     [ON_HOST_SAYS] = finish_host_says,
+    [ON_HOST_ENDED] = finish_host_ended,
+    [ON_OPEN] = await_open,
+    [ON_EXPECT] = await_workers,
     [ON_HOST_EXIT] = finish_host_exit,
     [ON_LEAVE] = on_leave,
     [ON_FAULT] = finish_fault,

@@ -15,6 +15,7 @@
  *
  *   machine.c          events to those who decide
  *   machine_workers.c  what the workers do, and what follows for the run
+ *   machine_await.c    the wait for workers before the first run
  *   machine_finish.c   the steps of the end, and the exit code
  *   machine_control.c  start, change, ramp and stop of a run
  *   machine_action.c   the list of actions
@@ -47,6 +48,7 @@ struct machine_rules {         /* the surroundings may change them at any time *
     bool deals_outside;        /* the surroundings deal the users out, and tell (ON_DEALT) */
     double stop_timeout_s;
     double autoquit_s; /* negative: never */
+    double max_wait_s; /* for the workers that are expected; 0: for ever */
     double settle_s;   /* how long counts may take after a ramp; negative: as the workers are */
 };
 
@@ -77,6 +79,12 @@ struct machine { /* the surroundings write rules, load, what is in the roster of
     bool is_shaped;            /* a load shape decides about the users */
     bool has_busy_worker;      /* this run had one above the processor threshold */
     double autoquit_at;        /* monotonic; 0: not */
+
+    bool is_open;                      /* the locustfile is loaded, page and outputs are there */
+    bool is_auto_begun;                /* the run that begins by itself */
+    bool is_hostless;                  /* the host's process ended: there can be no more tests */
+    size_t expected;                   /* workers, for that run */
+    double open_since, next_wait_line; /* monotonic */
 
     enum finish_step finish;
     bool is_step_out;  /* of the finish: something is awaited */

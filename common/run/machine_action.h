@@ -5,24 +5,26 @@
 #include "common/run/machine_event.h"
 
 enum machine_action_kind {
-    DO_CLEAR,        /* statistics and all that is kept of a run: another one begins */
-    DO_RESET,        /* statistics, in the middle of a run */
-    DO_CLOSE,        /* the run's last second has passed */
-    DO_NOTE,         /* line: into the run's list of events */
-    DO_TELL,         /* line: into the log; values below */
-    DO_FIRE,         /* listened, run: on the host; ON_HEARD is due. users or number where told */
-    DO_TELL_SPAWNED, /* users: to every active worker */
-    DO_SEND_STATE,   /* the run's state to the host */
-    DO_PUBLISH,      /* ... and to the page */
-    DO_DEAL,         /* each worker is told its users where they changed (dispatch_worker) */
-    DO_STOP_WORKER,  /* worker: "stop" */
-    DO_STOP_STRAY,   /* worker: the same; no test asks for its users */
-    DO_QUIT_WORKER,  /* worker: "quit" */
-    DO_JUDGE,        /* ON_JUDGED is due */
-    DO_WRITE,        /* outputs; ON_WRITTEN is due */
-    DO_RELEASE,      /* every node may leave, the page closes; ON_CHILDREN is due */
-    DO_SIGNAL,       /* number: to our processes */
-    DO_LEAVE,        /* number: the process ends with it */
+    DO_CLEAR,         /* statistics and all that is kept of a run: another one begins */
+    DO_RESET,         /* statistics, in the middle of a run */
+    DO_BEGIN,         /* the run that begins by itself: ON_START, or a shape is asked */
+    DO_RELOAD_FAILED, /* number, signal: how the host ended that was to load the locustfile */
+    DO_CLOSE,         /* the run's last second has passed */
+    DO_NOTE,          /* line: into the run's list of events */
+    DO_TELL,          /* line: into the log; values below */
+    DO_FIRE,          /* listened, run: on the host; ON_HEARD is due. users or number where told */
+    DO_TELL_SPAWNED,  /* users: to every active worker */
+    DO_SEND_STATE,    /* the run's state to the host */
+    DO_PUBLISH,       /* ... and to the page */
+    DO_DEAL,          /* each worker is told its users where they changed (dispatch_worker) */
+    DO_STOP_WORKER,   /* worker: "stop" */
+    DO_STOP_STRAY,    /* worker: the same; no test asks for its users */
+    DO_QUIT_WORKER,   /* worker: "quit" */
+    DO_JUDGE,         /* ON_JUDGED is due */
+    DO_WRITE,         /* outputs; ON_WRITTEN is due */
+    DO_RELEASE,       /* every node may leave, the page closes; ON_CHILDREN is due */
+    DO_SIGNAL,        /* number: to our processes */
+    DO_LEAVE,         /* number: the process ends with it */
 };
 
 enum machine_line {
@@ -50,6 +52,11 @@ enum machine_line {
     LINE_TEARDOWN,
     LINE_LEAVING, /* number: exit code */
     LINE_RELEASE,
+    LINE_NO_WORKERS,    /* none is left that could come */
+    LINE_GAVE_UP,       /* waiting for workers */
+    LINE_WAITING,       /* number: not 0 when it lasts */
+    LINE_HOST_UNLOADED, /* signal: it ended while it loaded the locustfile; to stderr */
+    LINE_HOST_ENDED,    /* number, signal */
     MACHINE_LINES,
 };
 
@@ -59,6 +66,6 @@ struct machine_action {
     struct worker *worker;
     enum listened listened;
     unsigned run, users;
-    int number;
+    int number, signal;
     enum end_reason reason;
 };

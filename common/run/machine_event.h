@@ -37,6 +37,10 @@ enum machine_event_kind {
     ON_SECOND,        /* children; is_behind: mail of workers was not read yet */
     ON_CHILDREN,      /* children: how many processes of ours run */
     ON_HOST_SAYS,     /* number, if has_number: its environment's exit code; is_unhandled */
+    ON_HOST_ENDED,    /* its process: number, or signal if not 0; has_script, is_loading: it was
+                       * about to load the locustfile, which may be tried again */
+    ON_OPEN,          /* the locustfile is loaded, page and outputs are there */
+    ON_EXPECT,        /* expected: so many workers are waited for; has_script */
     ON_HOST_EXIT,     /* number: user code called sys.exit(), the last word on the exit code */
     ON_LEAVE,         /* number: nothing is to be finished, the process ends with it */
     ON_FAULT,         /* number: exit code of what went wrong; the first one counts */
@@ -60,8 +64,8 @@ enum beat { BEAT_READY, BEAT_SPAWNING, BEAT_RUNNING, BEAT_OTHER };
 struct machine_event {
     enum machine_event_kind kind;
     struct worker *worker;
-    int number;
-    size_t children;
+    int number, signal;
+    size_t children, expected;
     enum listened listened;
     unsigned run, users;
     const struct dispatch_class *classes; /* copied */
@@ -69,6 +73,6 @@ struct machine_event {
     enum end_reason reason;
     enum beat beat;
     uint64_t seed;
-    bool has_script, is_behind, has_number, is_unhandled;
+    bool has_script, is_behind, has_number, is_unhandled, is_loading;
     bool was_running, was_missing, is_running, has_ended, is_last;
 };

@@ -24,7 +24,7 @@ static void send_signal(struct machine *m, int number)
     machine_do(m, (struct machine_action){.kind = DO_SIGNAL, .number = number});
 }
 
-static void take_fault(struct machine *m, int code)
+void finish_take_fault(struct machine *m, int code)
 {
     if (m->verdict.has_fault)
         return;
@@ -35,7 +35,7 @@ static void take_fault(struct machine *m, int code)
 HANDLER(finish_fault)
 {
     (void)now;
-    take_fault(m, e->number);
+    finish_take_fault(m, e->number);
 }
 
 HANDLER(finish_host_says)
@@ -48,15 +48,20 @@ HANDLER(finish_host_says)
     m->verdict.is_unhandled |= e->is_unhandled;
 }
 
-HANDLER(finish_host_exit)
+static void take_exit(struct machine *m, int code)
 {
-    (void)now;
     if (m->verdict.has_exited)
         return;
     m->verdict.has_exited = true;
-    m->verdict.exited = e->number;
+    m->verdict.exited = code;
     if (m->finish > FINISH_OUTPUT && m->finish < FINISH_DONE)
-        m->exit_code = e->number;
+        m->exit_code = code;
+}
+
+HANDLER(finish_host_exit)
+{
+    (void)now;
+    take_exit(m, e->number);
 }
 
 void finish_leave(struct machine *m, int code)
@@ -65,6 +70,42 @@ void finish_leave(struct machine *m, int code)
     m->finish = FINISH_DONE;
     m->is_step_out = false;
     machine_do(m, (struct machine_action){.kind = DO_LEAVE, .number = code});
+}
+
+static void tell_end(struct machine *m, enum machine_line line, const struct machine_event *e)
+{
+    machine_do(m, (struct machine_action){
+                      .kind = DO_TELL, .line = line, .number = e->number, .signal = e->signal});
+}
+
+/* Nobody asked it to. An exit code is user code's last word: os._exit(). */
+static void host_went(struct machine *m, const struct machine_event *e)
+{
+    const bool takes_users = m->rules.is_local && run_is_on(&m->run);
+    tell_end(m, LINE_HOST_ENDED, e);
+    if (e->signal)
+        finish_take_fault(m, takes_users ? EXIT_DESERTED : EXIT_FAILED);
+    else
+        take_exit(m, e->number);
+}
+
+HANDLER(finish_host_ended)
+{
+    (void)now;
+    if (!m->is_open) {
+        if (e->signal) /* else it has said why on stderr */
+            tell_end(m, LINE_HOST_UNLOADED, e);
+        finish_leave(m, e->number); /* 0: by sys.exit() */
+        return;
+    }
+    if (m->finish == FINISH_NOT && e->is_loading) {
+        machine_do(m, (struct machine_action){
+                          .kind = DO_RELOAD_FAILED, .number = e->number, .signal = e->signal});
+        return;
+    }
+    if (m->finish < FINISH_CHILDREN && e->has_script)
+        host_went(m, e);
+    m->is_hostless = true;
 }
 
 void finish_begin(struct machine *m, bool is_signal, struct run_clock now)
@@ -199,7 +240,7 @@ HANDLER(finish_written)
     if (m->finish != FINISH_OUTPUT || !m->is_judged)
         return;
     if (e->number)
-        take_fault(m, e->number);
+        finish_take_fault(m, e->number);
     m->exit_code = exit_code(m);
     machine_do(m, (struct machine_action){.kind = DO_PUBLISH});
     next_step(m);

@@ -23,7 +23,12 @@ void control_shares(struct machine *m, struct run_clock now); /* they moved betw
 void control_check_stopped(struct machine *m, struct run_clock now);
 void control_check_patience(struct machine *m, bool is_behind, struct run_clock now);
 
+/* machine_await.c */
+HANDLER(await_open);
+HANDLER(await_workers);
+
 /* machine_finish.c */
+HANDLER(finish_host_ended);
 HANDLER(finish_signal);
 HANDLER(finish_children);
 HANDLER(finish_host_says);
@@ -35,6 +40,7 @@ void finish_heard(struct machine *m, const struct machine_event *e);
 void finish_begin(struct machine *m, bool is_signal, struct run_clock now);
 void finish_end(struct machine *m, enum end_reason reason, struct run_clock now);
 void finish_advance(struct machine *m, struct run_clock now);
+void finish_take_fault(struct machine *m, int code); /* the first one counts */
 void finish_leave(struct machine *m, int code);
 
 /* machine_workers.c */

@@ -4,6 +4,7 @@
 #include "common/base/sbuf.h"
 #include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -183,8 +184,34 @@ static const struct {
                          "The last worker ended unexpectedly, stopping test."},
     [LINE_AUTOQUIT] = {LOG_INFO, false, MAIN_LOGGER, "--autoquit time reached, shutting down"},
     [LINE_TEARDOWN] = {LOG_DEBUG, false, MAIN_LOGGER, "Running teardowns..."},
+    [LINE_NO_WORKERS] = {LOG_ERROR, false, MAIN_LOGGER,
+                         "No worker process is left: the test cannot begin"},
     [LINE_RELEASE] = {LOG_DEBUG, true, LOGGER, "Quitting..."},
 };
+
+static void gave_up(const struct voice *v)
+{
+    const struct machine *m = v->m;
+    char how_many[96] = "";
+    if (!m->rules.is_locust)
+        snprintf(how_many, sizeof how_many, ": %zu of %zu came within %.0f s",
+                 roster_active_count(&m->roster), m->expected, m->rules.max_wait_s);
+    say(v, LOG_ERROR, MAIN_LOGGER, "Gave up waiting for workers to connect%s", how_many);
+}
+
+static void waiting(const struct voice *v, bool is_long)
+{
+    say(v, is_long ? LOG_INFO : LOG_DEBUG, "root",
+        "Waiting for workers to be ready, %zu of %zu connected", roster_active_count(&v->m->roster),
+        v->m->expected);
+}
+
+static void host_ended(const struct voice *v, const struct machine_action *a)
+{
+    say(v, LOG_ERROR, MAIN_LOGGER, "The %s ended unexpectedly (%s %d): the test cannot go on",
+        v->m->rules.is_local ? "worker process" : "process that runs the locustfile's master side",
+        a->signal ? "signal" : "exit code", a->signal ? a->signal : a->number);
+}
 
 static void with_values(const struct voice *v, const struct machine_action *a)
 {
@@ -213,6 +240,12 @@ static void with_values(const struct voice *v, const struct machine_action *a)
     else if (a->line == LINE_SIGNAL)
         say(v, LOG_INFO, MAIN_LOGGER,
             a->number == SIGHUP ? "Got SIGHUP signal" : "Got SIGTERM signal");
+    else if (a->line == LINE_GAVE_UP)
+        gave_up(v);
+    else if (a->line == LINE_WAITING)
+        waiting(v, a->number);
+    else if (a->line == LINE_HOST_ENDED)
+        host_ended(v, a);
     else if (a->line == LINE_LEAVING)
         leaving(v, a->number);
 }

@@ -60,7 +60,7 @@ static struct command_result check(const struct master *m, const struct command 
  * does the same, but leaves the limit of a command line that started it. */
 static void take_limit(struct master *m, const struct command *c, bool is_edit)
 {
-    bool is_automatic = m->is_auto_begun && m->machine.run.number == 1;
+    bool is_automatic = m->machine.is_auto_begun && m->machine.run.number == 1;
     bool is_ignored = m->nodes.host.script.has_shape && !c->is_pages;
     if (is_edit && c->run_time_s < 0 && (c->is_edit || is_automatic))
         return;

@@ -89,9 +89,8 @@ struct master {
     struct judging judging;
     unsigned long file_limit;
 
-    bool is_auto; /* headless or autostart: the run starts by itself */
-    bool is_auto_begun;
-    double waiting_since, next_wait_log; /* monotonic: for workers */
+    bool is_auto;                    /* headless or autostart: the run starts by itself */
+    void (*begin)(struct master *m); /* that run (master.c) */
 };
 
 /* wiring.c */
@@ -129,7 +128,8 @@ void questions_host_ended(struct master *m);
 void reload_choose(struct master *m, const char *file); /* path: the next loading takes it */
 void reload_begin(struct master *m);
 void reload_script_came(struct master *m);
-void reload_failed(struct master *m, const struct child *c); /* the host's process ended */
+void reload_failed(struct master *m, int exit_code,
+                   int signal_number); /* the host's process ended */
 const char *
 reload_obstacle(const struct master *m); /* to a start: why there is no script; or NULL */
 void reload_second(struct master *m);

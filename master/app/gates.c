@@ -125,7 +125,7 @@ int gates_script_came(struct master *m)
 void gates_follow(struct master *m)
 {
     char *why = NULL;
-    if (m->waiting_since > 0 && gates_take_script(m, &why) != 0)
+    if (m->machine.is_open && gates_take_script(m, &why) != 0)
         log_error(MAIN_LOGGER, "%s", why);
     free(why);
 }

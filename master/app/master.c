@@ -138,7 +138,6 @@ static void warn_of_open_port(const struct master *m)
 static void open_doors(struct master *m)
 {
     int code = gates_script_came(m);
-    m->waiting_since = master_now().mono;
     if (code == 0 && m->o->check_thresholds)
         gates_print(m);
     if (code != 0 || m->o->check_thresholds) {
@@ -164,8 +163,7 @@ static void open_doors(struct master *m)
     if (code != 0)
         run_on(m, &(struct machine_event){.kind = ON_LEAVE,
                                           .number = exit_code_as(m->o->is_locust, code)});
-    m->waiting_since = master_now().mono;
-    m->next_wait_log = m->waiting_since;
+    run_on(m, &(struct machine_event){.kind = ON_OPEN});
 }
 
 static size_t expected_workers(const struct master *m)
@@ -179,7 +177,6 @@ static size_t expected_workers(const struct master *m)
 
 static void begin_automatic_run(struct master *m)
 {
-    m->is_auto_begun = true;
     results_begin(m);
     if (m->machine.load.users < 0)
         m->machine.load.users = 1;
@@ -195,38 +192,6 @@ static void begin_automatic_run(struct master *m)
         m->nodes.host.script.has_shape ? script_begin_shape(&m->nodes) : run_begin(m);
     if (refusal)
         log_error(MAIN_LOGGER, "%s", refusal);
-}
-
-static void await_workers(struct master *m)
-{
-    double now = master_now().mono;
-    size_t expected = expected_workers(m), there = roster_active_count(&m->machine.roster);
-    if (!m->is_auto || m->is_auto_begun || !m->nodes.host.has_script ||
-        m->machine.finish != FINISH_NOT)
-        return;
-    if (expected == 0) {
-        log_error(MAIN_LOGGER, "No worker process is left: the test cannot begin");
-        give_up(m, EXIT_NO_WORKERS);
-        return;
-    }
-    if (there >= expected) {
-        begin_automatic_run(m);
-        return;
-    }
-    double limit = m->o->expect_workers_max_wait_s;
-    if (limit > 0 && now - m->waiting_since > limit) {
-        char how_many[64] = "";
-        if (!m->o->is_locust)
-            snprintf(how_many, sizeof how_many, ": %zu of %zu came within %.0f s", there, expected,
-                     limit);
-        log_error(MAIN_LOGGER, "Gave up waiting for workers to connect%s", how_many);
-        give_up(m, EXIT_NO_WORKERS);
-    } else if (!m->nodes.is_local && now >= m->next_wait_log) {
-        bool is_long = now - m->waiting_since > 5;
-        log_write(is_long ? LOG_INFO : LOG_DEBUG, "root",
-                  "Waiting for workers to be ready, %zu of %zu connected", there, expected);
-        m->next_wait_log = now + 1;
-    }
 }
 
 /* The only worker of a local run introduces its script first and joins then: who sees the page must
@@ -252,12 +217,14 @@ static void tell_of_early_ends(struct master *m)
 
 static void after_messages(struct master *m)
 {
-    bool was_loading = m->waiting_since <= 0;
-    if (was_loading && m->nodes.host.has_script && !is_alone(m))
+    if (!m->machine.is_open && m->machine.finish != FINISH_DONE && m->nodes.host.has_script &&
+        !is_alone(m))
         open_doors(m);
     if (m->nodes.host.has_script)
         tell_of_early_ends(m);
-    await_workers(m);
+    run_on(m, &(struct machine_event){.kind = ON_EXPECT,
+                                      .expected = expected_workers(m),
+                                      .has_script = m->nodes.host.has_script});
 }
 
 /* Without a page the process ends with the test. */
@@ -319,52 +286,17 @@ static void on_bridge(evutil_socket_t fd, short what, void *arg)
     bridge_run_commands(m->bridge, commands_execute, m);
 }
 
-static void fault(struct master *m, int code)
+static void on_host_ended(struct master *m, const struct child *c)
 {
-    run_on(m, &(struct machine_event){.kind = ON_FAULT, .number = code});
-}
-
-static void tell_unexpected_end(struct master *m, const struct child *c)
-{
-    int code = child_exit_code(c), signal_number = child_signal(c);
-    log_error(MAIN_LOGGER, "The %s ended unexpectedly (%s %d): the test cannot go on",
-              m->nodes.is_local ? "worker process"
-                                : "process that runs the locustfile's master side",
-              signal_number ? "signal" : "exit code", signal_number ? signal_number : code);
-    if (signal_number)
-        fault(m, m->nodes.is_local && run_is_on(&m->machine.run) ? EXIT_DESERTED : EXIT_FAILED);
-    else
-        run_on(m, &(struct machine_event){.kind = ON_HOST_EXIT,
-                                          .number = code}); /* os._exit() in user code */
-}
-
-static void host_is_gone(struct master *m)
-{
+    run_on(m, &(struct machine_event){.kind = ON_HOST_ENDED,
+                                      .number = child_exit_code(c),
+                                      .signal = child_signal(c),
+                                      .has_script = m->nodes.host.has_script,
+                                      .is_loading =
+                                          !m->nodes.host.has_script || questions_is_loading(m)});
     m->nodes.host.is_alive = m->nodes.host.is_tick_out = false;
     questions_host_ended(m);
     script_forget_events(&m->nodes);
-}
-
-/* Without it there are no more tests: true when the master has to end. Not when it was about to
- * load the locustfile anew, which may be tried again. */
-static bool on_host_ended(struct master *m, const struct child *c)
-{
-    bool was_loading =
-        m->machine.finish == FINISH_NOT && (!m->nodes.host.has_script || questions_is_loading(m));
-    if (m->waiting_since <= 0) { /* the first time */
-        if (child_signal(c))     /* else it has said why on stderr */
-            log_printf("%s: the process that loads the locustfile was ended by signal %d",
-                       options_program(), child_signal(c));
-        run_on(m, &(struct machine_event){.kind = ON_LEAVE,
-                                          .number = child_exit_code(c)}); /* 0: by sys.exit() */
-        return false;
-    }
-    if (was_loading)
-        reload_failed(m, c);
-    else if (m->machine.finish < FINISH_CHILDREN && m->nodes.host.has_script)
-        tell_unexpected_end(m, c);
-    host_is_gone(m);
-    return !was_loading;
 }
 
 static void on_child(evutil_socket_t fd, short what, void *arg)
@@ -376,14 +308,13 @@ static void on_child(evutil_socket_t fd, short what, void *arg)
     for (struct child *c = children_reap(&m->nodes.children); c;
          c = children_reap(&m->nodes.children)) {
         bool is_host = c->node_id && !strcmp(c->node_id, m->nodes.host.node_id);
-        bool is_end = is_host && on_host_ended(m, c);
+        if (is_host)
+            on_host_ended(m, c);
         if (m->machine.finish < FINISH_LAST_EVENT) {
             inbox_flush(&m->nodes); /* its last words, `quit` above all */
             registry_process_ended(&m->nodes, c->node_id, child_exit_code(c));
         }
         c->is_told = is_host || !c->node_id || roster_find(&m->machine.roster, c->node_id);
-        if (is_end)
-            run_on(m, &(struct machine_event){.kind = ON_QUIT});
     }
     after_messages(m);
     run_on(m, &(struct machine_event){.kind = ON_CHILDREN,
@@ -396,7 +327,7 @@ static void on_stop_signal(evutil_socket_t signal_number, short what, void *arg)
     (void)what;
     run_on(m, &(struct machine_event){.kind = ON_SIGNAL,
                                       .number = (int)signal_number,
-                                      .has_script = m->waiting_since > 0});
+                                      .has_script = m->machine.is_open});
 }
 
 /* ---- lifetimes ---- */
@@ -428,6 +359,7 @@ static void init(struct master *m, const struct options *o)
     m->o = &m->live;
     m->nodes.is_local = !o->master && o->processes == 0;
     m->is_auto = o->headless || o->autostart;
+    m->begin = begin_automatic_run;
     m->machine.load.users = o->users;
     m->machine.load.spawn_rate = o->spawn_rate;
     m->machine.load.run_time_s = o->run_time_s;

@@ -9,6 +9,7 @@
 #include "common/run/run_log.h"
 #include <math.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,6 +49,11 @@ static void note_end(struct master *m, const struct machine_action *a)
 static void tell(struct master *m, const struct machine_action *a)
 {
     note_end(m, a);
+    if (a->line == LINE_HOST_UNLOADED) { /* there is no log yet, for who calls us */
+        fprintf(stderr, "%s: the process that loads the locustfile was ended by signal %d\n",
+                options_program(), a->signal);
+        return;
+    }
     const bool is_of_worker =
         a->line == LINE_IDLE_WORKER || (a->line == LINE_WORKER_QUIT && !m->machine.rules.is_local);
     if (!is_of_worker || nodes_may_log(&m->nodes, LINES_WORKERS))
@@ -152,6 +158,12 @@ static void carry_out(struct master *m, const struct machine_action *a)
         judging_begin(m);
         absence_forget(&m->nodes);
         break;
+    case DO_BEGIN:
+        m->begin(m);
+        break;
+    case DO_RELOAD_FAILED:
+        reload_failed(m, a->number, a->signal);
+        break;
     case DO_RESET:
         run_reset(m);
         break;
@@ -228,6 +240,7 @@ static void take_rules(struct master *m)
     r->stop_timeout_s = m->o->stop_timeout_s;
     r->autoquit_s = m->o->autoquit_s;
     r->settle_s = m->settle_s;
+    r->max_wait_s = m->o->expect_workers_max_wait_s;
 }
 
 void run_on(struct master *m, const struct machine_event *e)

@@ -141,18 +141,18 @@ void reload_script_came(struct master *m)
 }
 
 /* How it ended, when it did not say itself what is wrong. */
-static void describe_end(const struct reload *a, const struct child *c, struct sbuf *out)
+static void describe_end(const struct reload *a, int exit_code, int signal_number, struct sbuf *out)
 {
     if (a->is_late)
         sbuf_addf(out, "it took longer than %d s", LOAD_TIMEOUT_S);
-    else if (child_signal(c))
-        sbuf_addf(out, "its process was ended by signal %d", child_signal(c));
+    else if (signal_number)
+        sbuf_addf(out, "its process was ended by signal %d", signal_number);
     else
-        sbuf_addf(out, "its process ended with exit code %d", child_exit_code(c));
+        sbuf_addf(out, "its process ended with exit code %d", exit_code);
 }
 
 /* The first line of what the process left says it in short. */
-static void explain(struct master *m, const struct child *c)
+static void explain(struct master *m, int exit_code, int signal_number)
 {
     struct reload *a = &m->reload;
     struct sbuf told = {0}, why = {0}, whole = {0};
@@ -162,7 +162,7 @@ static void explain(struct master *m, const struct child *c)
     if (line > 0)
         sbuf_add(&why, told.data, line < WHY_MAX ? line : WHY_MAX);
     else
-        describe_end(a, c, &why);
+        describe_end(a, exit_code, signal_number, &why);
     sbuf_adds(&why, ". No test can be started until it is mended and loaded again");
     sbuf_addf(&whole, "%s.", why.data);
     if (line > 0 && told.data[line])
@@ -172,14 +172,14 @@ static void explain(struct master *m, const struct child *c)
     sbuf_fini(&told);
 }
 
-void reload_failed(struct master *m, const struct child *c)
+void reload_failed(struct master *m, int exit_code, int signal_number)
 {
     struct host *h = &m->nodes.host;
     if (!m->reload.is_on) /* it was only being checked */
         m->reload.files = look_at_files(m);
     m->reload.is_on = true;
     h->has_script = h->is_alive = false;
-    explain(m, c);
+    explain(m, exit_code, signal_number);
     log_error(MAIN_LOGGER, "%s", m->reload.why);
     publish_view(m); /* before anybody gets the answer */
 }

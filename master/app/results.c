@@ -45,7 +45,8 @@ static struct snapshot *take(struct master *m, const struct snapshot *end)
     head.run_number = m->machine.run.number;
     head.target_users = m->machine.run.target_users;
     head.is_live = run_is_on(&m->machine.run);
-    head.is_begun = m->is_auto_begun || m->machine.run.number > 0 || (m->o->print_stats && m->web);
+    head.is_begun =
+        m->machine.is_auto_begun || m->machine.run.number > 0 || (m->o->print_stats && m->web);
     return snapshot_build(m->record.snapshots, &head, &m->record.stats);
 }
 

@@ -39,7 +39,7 @@ void settings_take(struct master *m)
     gates_follow(m);
     if (!s->is_given)
         return;
-    if (m->machine.run.number == 0 && !m->is_auto_begun)
+    if (m->machine.run.number == 0 && !m->machine.is_auto_begun)
         take_load(m, s);
     o->stop_timeout_s = s->stop_timeout_s > 0 ? s->stop_timeout_s : 0;
     o->expect_workers = small(s->expect_workers, o->expect_workers);

@@ -24,6 +24,8 @@ struct bench {
 static const char *const action_names[] = {
     [DO_CLEAR] = "clear",
     [DO_RESET] = "reset",
+    [DO_BEGIN] = "begin",
+    [DO_RELOAD_FAILED] = "reload-failed",
     [DO_CLOSE] = "close",
     [DO_NOTE] = "note",
     [DO_TELL] = "",
@@ -67,6 +69,11 @@ static const char *const line_names[MACHINE_LINES] = {
     [LINE_TEARDOWN] = "\"teardown\"",
     [LINE_LEAVING] = "\"leaving\"",
     [LINE_RELEASE] = "\"quitting\"",
+    [LINE_NO_WORKERS] = "\"no workers\"",
+    [LINE_GAVE_UP] = "\"gave up\"",
+    [LINE_WAITING] = "\"waiting\"",
+    [LINE_HOST_UNLOADED] = "\"host unloaded\"",
+    [LINE_HOST_ENDED] = "\"host ended\"",
 };
 
 static inline void add_action(struct sbuf *out, const struct machine_action *a)
@@ -165,7 +172,8 @@ static inline struct bench *new_bench(void)
     struct bench *b = calloc(1, sizeof *b);
     b->m.rules.autoquit_s = b->m.rules.settle_s = -1;
     b->m.load.users = b->m.load.spawn_rate = 4;
-    b->now = 100;
+    b->now = b->m.open_since = 100;
+    b->m.is_open = true;
     b->a = roster_get(&b->m.roster, "a");
     b->b = roster_get(&b->m.roster, "b");
     roster_join(&b->m.roster, b->a, true);

@@ -44,6 +44,14 @@ static const struct happening {
     {"children, stuck", NOBODY, 7, {.kind = ON_CHILDREN, .children = 2}},
     {"host says", NOBODY, 0, {.kind = ON_HOST_SAYS, .has_number = true, .number = 5}},
     {"host exits", NOBODY, 0, {.kind = ON_HOST_EXIT, .number = 6}},
+    {"host ended", NOBODY, 0, {.kind = ON_HOST_ENDED, .number = 6, .has_script = true}},
+    {"host was killed", NOBODY, 0, {.kind = ON_HOST_ENDED, .signal = 9, .has_script = true}},
+    {"host ended, loading", NOBODY, 0, {.kind = ON_HOST_ENDED, .number = 6, .is_loading = true}},
+    {"open", NOBODY, 0, {.kind = ON_OPEN}},
+    {"two expected", NOBODY, 0, {.kind = ON_EXPECT, .expected = 2, .has_script = true}},
+    {"three expected", NOBODY, 0, {.kind = ON_EXPECT, .expected = 3, .has_script = true}},
+    {"three expected, late", NOBODY, 11, {.kind = ON_EXPECT, .expected = 3, .has_script = true}},
+    {"none expected", NOBODY, 0, {.kind = ON_EXPECT, .has_script = true}},
     {"leave", NOBODY, 0, {.kind = ON_LEAVE, .number = 7}},
     {"fault", NOBODY, 0, {.kind = ON_FAULT, .number = 8}},
     {"judged", NOBODY, 0, {.kind = ON_JUDGED, .number = 1}},
@@ -77,6 +85,8 @@ static const char *happens(struct bench *b, const struct happening *h)
     e.run = b->m.run.number;
     e.classes = classes;
     e.class_count = 1;
+    b->m.rules.is_auto = h->e.kind == ON_EXPECT;
+    b->m.rules.max_wait_s = 10;
     b->now += h->after_s;
     return on(b, e);
 }
@@ -134,6 +144,28 @@ static const struct effect {
     {"no children", "CHILDREN", "leave:0 => done"},
     {"children, slow", "CHILDREN", "signal:15"},
     {"children, stuck", "CHILDREN", "signal:9"},
+    {"host ended",
+     "READY UNHEARD RAMP SETTLING RUNNING UNTOLD STOPPING STOPPED OVER ENDING END_STOP END_EVENT "
+     "JUDGING WRITING LAST",
+     "\"host ended\""},
+    {"host was killed",
+     "READY UNHEARD RAMP SETTLING RUNNING UNTOLD STOPPING STOPPED OVER ENDING END_STOP END_EVENT "
+     "JUDGING WRITING LAST",
+     "\"host ended\""},
+    {"host ended, loading", "READY UNHEARD RAMP SETTLING RUNNING UNTOLD STOPPING STOPPED OVER",
+     "reload-failed"},
+    {"two expected", "READY UNHEARD RAMP SETTLING RUNNING UNTOLD STOPPED OVER", "begin"},
+    {"two expected", "STOPPING", "\"waiting\""},
+    {"three expected", "READY UNHEARD RAMP SETTLING RUNNING UNTOLD STOPPING STOPPED OVER",
+     "\"waiting\""},
+    {"three expected, late", "READY OVER", "\"gave up\" \"teardown\" fire:quitting => event"},
+    {"three expected, late", "UNHEARD RAMP SETTLING RUNNING",
+     "\"gave up\" state publish fire:test_stopping -> stopping => stop"},
+    {"three expected, late", "UNTOLD STOPPING STOPPED", "\"gave up\" => stop"},
+    {"none expected", "READY OVER", "\"no workers\" \"teardown\" fire:quitting => event"},
+    {"none expected", "UNHEARD RAMP SETTLING RUNNING",
+     "\"no workers\" state publish fire:test_stopping -> stopping => stop"},
+    {"none expected", "UNTOLD STOPPING STOPPED", "\"no workers\" => stop"},
     {"leave",
      "READY UNHEARD RAMP SETTLING RUNNING UNTOLD STOPPING STOPPED OVER ENDING END_STOP END_EVENT "
      "JUDGING WRITING LAST CHILDREN",
@@ -204,6 +236,24 @@ static const struct effect outside[] = {
     {"second, far behind", "UNTOLD", "\"slow listener\" \"stopping\" stop:a stop:b"},
     {"second, far behind", "STOPPING",
      "\"stop timeout\" close note:stopped state publish fire:test_stop -> stopped"},
+    {"host ended", "READY UNHEARD RAMP SETTLING RUNNING UNTOLD STOPPING STOPPED OVER",
+     "\"host ended\""},
+    {"host was killed", "READY UNHEARD RAMP SETTLING RUNNING UNTOLD STOPPING STOPPED OVER",
+     "\"host ended\""},
+    {"host ended, loading", "READY UNHEARD RAMP SETTLING RUNNING UNTOLD STOPPING STOPPED OVER",
+     "reload-failed"},
+    {"two expected", "READY UNHEARD RAMP SETTLING RUNNING UNTOLD STOPPED OVER", "begin"},
+    {"two expected", "STOPPING", "\"waiting\""},
+    {"three expected", "READY UNHEARD RAMP SETTLING RUNNING UNTOLD STOPPING STOPPED OVER",
+     "\"waiting\""},
+    {"three expected, late", "READY OVER", "\"gave up\" \"teardown\" fire:quitting => event"},
+    {"three expected, late", "UNHEARD RAMP SETTLING RUNNING",
+     "\"gave up\" state publish fire:test_stopping -> stopping => stop"},
+    {"three expected, late", "UNTOLD STOPPING STOPPED", "\"gave up\" => stop"},
+    {"none expected", "READY OVER", "\"no workers\" \"teardown\" fire:quitting => event"},
+    {"none expected", "UNHEARD RAMP SETTLING RUNNING",
+     "\"no workers\" state publish fire:test_stopping -> stopping => stop"},
+    {"none expected", "UNTOLD STOPPING STOPPED", "\"no workers\" => stop"},
     {"leave", "READY UNHEARD RAMP SETTLING RUNNING UNTOLD STOPPING STOPPED OVER",
      "leave:7 => done"},
     {"ours came, was missing", "READY STOPPED OVER", "stray:a"},

@@ -486,6 +486,99 @@ static void a_last_word_of_user_code_counts(void **unused)
     free_bench(b);
 }
 
+static const char *host_ends(struct bench *b, int code, int signal_number)
+{
+    return on(
+        b, (struct machine_event){
+               .kind = ON_HOST_ENDED, .number = code, .signal = signal_number, .has_script = true});
+}
+
+static void a_host_that_goes_takes_the_master_with_it(void **unused)
+{
+    static const struct {
+        enum state at;
+        bool is_local;
+        int code, signal, exit_code;
+    } cases[] = {
+        {READY, false, 6, 0, 6},
+        {RUNNING, false, 0, SIGKILL, EXIT_FAILED},
+        {READY, true, 0, SIGKILL, EXIT_FAILED},
+        {RUNNING, true, 0, SIGKILL, EXIT_DESERTED},
+        {RUNNING, true, 0, 0, 0},
+    };
+    (void)unused;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bench *b = bench_at(cases[i].at);
+        struct drive d = {.failed = 1};
+        b->m.rules.is_local = cases[i].is_local;
+        host_ends(b, cases[i].code, cases[i].signal);
+        assert_int_equal(b->m.finish, FINISH_NOT); /* first its users are lost */
+        drive(b, &d, (struct machine_event){.kind = ON_CHILDREN, .children = 1});
+        hear_all(b, &d);
+        settle_workers(b);
+        drive(b, &d, (struct machine_event){.kind = ON_SECOND, .children = 0});
+        assert_int_equal(d.leaves, 1);
+        assert_int_equal(d.code, cases[i].exit_code);
+        free_bench(b);
+    }
+}
+
+static void a_host_that_cannot_load_the_locustfile_ends_all(void **unused)
+{
+    (void)unused;
+    struct bench *b = bench_at(READY);
+    b->m.is_open = false;
+    assert_string_equal(host_ends(b, 65, 0), "leave:65 => done");
+    free_bench(b);
+    b = bench_at(READY);
+    b->m.is_open = false;
+    assert_string_equal(host_ends(b, 1, SIGKILL), "\"host unloaded\" leave:1 => done");
+    free_bench(b);
+}
+
+static const char *expect(struct bench *b, size_t workers)
+{
+    return on(b,
+              (struct machine_event){.kind = ON_EXPECT, .expected = workers, .has_script = true});
+}
+
+static void a_run_that_begins_by_itself_waits_for_workers(void **unused)
+{
+    (void)unused;
+    struct bench *b = bench_at(READY);
+    assert_string_equal(expect(b, 2), ""); /* it does not begin by itself */
+    b->m.rules.is_auto = true;
+    b->m.is_open = false;
+    assert_string_equal(expect(b, 2), "");
+    just(b, ON_OPEN);
+    assert_string_equal(expect(b, 3), "\"waiting\"");
+    assert_string_equal(expect(b, 3), ""); /* said once a second */
+    b->now += 1000;                        /* without a limit: for ever */
+    assert_string_equal(expect(b, 3), "\"waiting\"");
+    assert_string_equal(expect(b, 2), "begin");
+    assert_string_equal(expect(b, 2), ""); /* once */
+    free_bench(b);
+    b = bench_at(READY);
+    b->m.rules.is_auto = true;
+    host_ends(b, 6, 0);
+    assert_string_equal(expect(b, 2), ""); /* there is nobody to run it */
+    free_bench(b);
+}
+
+static void without_workers_no_run_begins(void **unused)
+{
+    (void)unused;
+    struct bench *b = bench_at(READY);
+    struct drive d = {0};
+    b->m.rules.is_auto = true;
+    b->m.rules.max_wait_s = 5;
+    b->now += 6;
+    drive(b, &d, (struct machine_event){.kind = ON_EXPECT, .expected = 3, .has_script = true});
+    assert_int_equal(d.code, EXIT_NO_WORKERS);
+    assert_int_equal(d.leaves, 1);
+    free_bench(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -512,6 +605,10 @@ int main(void)
         cmocka_unit_test(what_stops_a_start),
         cmocka_unit_test(the_exit_code),
         cmocka_unit_test(a_last_word_of_user_code_counts),
+        cmocka_unit_test(a_host_that_goes_takes_the_master_with_it),
+        cmocka_unit_test(a_host_that_cannot_load_the_locustfile_ends_all),
+        cmocka_unit_test(a_run_that_begins_by_itself_waits_for_workers),
+        cmocka_unit_test(without_workers_no_run_begins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

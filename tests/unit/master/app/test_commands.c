@@ -52,7 +52,7 @@ static struct bench *new_bench(void)
     m->tunables = tunables_usual;
     m->settle_s = -1;
     m->file_limit = 1 << 20;
-    m->waiting_since = 1;
+    m->machine.is_open = true;
     m->machine.load.users = m->machine.load.spawn_rate = -1;
     snprintf(m->nodes.host.node_id, sizeof m->nodes.host.node_id, "host");
     m->judging.verdict = verdict_new();
