@@ -56,6 +56,7 @@ OPT := -O1 -fsanitize=thread -DKATYDID_SANITIZE=1
 LD  := -fsanitize=thread
 else ifeq ($(VARIANT),debug)
 OPT := -O0
+LD  :=# not the program that make knows by this name
 else
 OPT := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 LD  := -Wl,-z,relro,-z,now
