@@ -6,6 +6,10 @@ of a script host), the RequestStats has a feed: before a field is read, what the
 since the last look is added to the entries. Nobody looks, nothing is added; and what user code
 writes into an entry stays there.
 
+That is why what follows from the numbers is calculated here, and not asked of the core: of the
+entry as it is now, by functions that code may replace. The engine and the report page calculate
+the same of the same; tests/vectors holds them together to the last digit.
+
 locust.stats (stats.py) has the names of this module.
 """
 
