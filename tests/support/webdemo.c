@@ -332,6 +332,7 @@ static struct command_result execute(void *arg, struct command *c)
         break;
     case CMD_TRY:
     case CMD_RELOAD:
+    case CMD_PING:
         snprintf(r.text, sizeof r.text, "There is no locustfile in a made-up run.");
         r.is_ok = false;
         break;
