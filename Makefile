@@ -74,7 +74,7 @@ ALL_CF     = $(BASE) $(OPT) $(DEP_CF) $(CFLAGS)
 # ---- programs -------------------------------------------------------------------------------
 
 src      = $(wildcard $(addsuffix /*.c,$(1)))
-COMMON_C := $(call src,common/base common/metric common/run common/wire)
+COMMON_C := $(call src,common/base common/metric common/plan common/run common/wire)
 MASTER_C := $(filter-out master/app/main.c,$(call src,$(wildcard master/*)))
 NET_C    := $(call src,worker/net worker/proto worker/http1)
 PY_C     := $(call src,worker/py)
