@@ -30,16 +30,21 @@ void machine_fini(struct machine *m)
     free(m->actions);
 }
 
-static bool is_limit_near(const struct machine *m)
+/* Monotonic; 0: there is none. */
+static double limit_at(const struct machine *m)
 {
-    return m->finish == FINISH_NOT && run_is_active(&m->run) && m->run.time_limit_at > 0;
+    if (m->finish != FINISH_NOT)
+        return 0;
+    if (m->rules.is_headless)
+        return m->headless_end_at;
+    return run_is_active(&m->run) ? m->run.time_limit_at : 0;
 }
 
 double machine_wakes_at(const struct machine *m)
 {
     const bool is_ramp = (m->is_dealing || m->is_heard) && m->run.state == RUN_SPAWNING;
     const double step = is_ramp ? m->step_at : 0;
-    const double limit = is_limit_near(m) ? m->run.time_limit_at : 0;
+    const double limit = limit_at(m);
     return step > 0 && limit > 0 ? fmin(step, limit) : fmax(step, limit);
 }
 
@@ -47,7 +52,7 @@ typedef void handler(struct machine *m, const struct machine_event *e, struct ru
 
 static void watch_limits(struct machine *m, const struct machine_event *e, struct run_clock now)
 {
-    if (is_limit_near(m) && run_due(&m->run, now.mono) == RUN_DUE_TIME_LIMIT)
+    if (limit_at(m) > 0 && now.mono >= limit_at(m))
         finish_end(m, END_TIME_LIMIT, now);
     control_check_patience(m, e->is_behind, now);
 }
@@ -91,7 +96,10 @@ static void on_shape(struct machine *m, const struct machine_event *e, struct ru
 static void on_stop(struct machine *m, const struct machine_event *e, struct run_clock now)
 {
     (void)e;
-    control_stop(m, now);
+    if (m->rules.is_headless && m->is_shaped)
+        finish_end(m, END_SHAPE_OVER, now); /* nothing would begin another run */
+    else
+        control_stop(m, now);
 }
 
 static void on_end(struct machine *m, const struct machine_event *e, struct run_clock now)

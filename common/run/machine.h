@@ -79,6 +79,8 @@ struct machine { /* the surroundings write rules, load, what is in the roster of
     bool is_shaped;            /* a load shape decides about the users */
     bool has_busy_worker;      /* this run had one above the processor threshold */
     double autoquit_at;        /* monotonic; 0: not */
+    double headless_end_at;    /* monotonic: the time limit without a page, whatever becomes of the
+                                * runs until then (code may stop and start them); 0: none */
 
     bool is_open;                      /* the locustfile is loaded, page and outputs are there */
     bool is_auto_begun;                /* the run that begins by itself */

@@ -56,6 +56,8 @@ HANDLER(control_start)
         return;
     m->has_busy_worker = m->is_deserted = m->is_redeal = false;
     m->autoquit_at = 0;
+    if (m->rules.is_headless && m->run.number == 0 && l->run_time_s > 0)
+        m->headless_end_at = now.mono + l->run_time_s;
     run_start(&m->run, (unsigned)l->users, l->spawn_rate, l->run_time_s, e->seed, now);
     tell(m, LINE_AIM);
     machine_do(m, (struct machine_action){.kind = DO_CLEAR});
@@ -105,8 +107,11 @@ HANDLER(control_limit)
 {
     (void)e;
     (void)now;
-    if (run_is_active(&m->run))
-        run_limit(&m->run, m->load.run_time_s);
+    if (!run_is_active(&m->run))
+        return;
+    run_limit(&m->run, m->load.run_time_s);
+    if (m->rules.is_headless)
+        m->headless_end_at = m->run.time_limit_at;
 }
 
 /* ---- the ramp ---- */

@@ -120,7 +120,8 @@ void finish_begin(struct machine *m, bool is_signal, struct run_clock now)
 
 void finish_end(struct machine *m, enum end_reason reason, struct run_clock now)
 {
-    if (m->finish != FINISH_NOT || (!run_is_active(&m->run) && !m->is_shaped))
+    const bool is_last = m->rules.is_headless && reason == END_TIME_LIMIT;
+    if (m->finish != FINISH_NOT || (!run_is_active(&m->run) && !m->is_shaped && !is_last))
         return;
     m->is_shaped = false;
     machine_do(m, (struct machine_action){.kind = DO_TELL, .line = LINE_END, .reason = reason});

@@ -29,6 +29,7 @@ WAYS = {
     "error": lambda: raise_(ValueError("of its own")),
     "stop test": lambda: raise_(StopTest("enough")),
     "quit": lambda: known[0].runner.quit(),
+    "stop": lambda: known[0].runner.stop(),
     "_exit": lambda: os._exit(int(os.environ.get("CODE", "42"))),
     "kill": lambda: os.kill(os.getpid(), signal.SIGTERM),
     "ctrl-c": lambda: os.kill(os.getpid(), signal.SIGINT),
@@ -100,6 +101,7 @@ def test_in_one_process():
         ("quitting", "exit text", 1, {}),
         ("quitting", "code and exit", 42, {}),
         ("init", "quit", 0, {}),
+        *((where, "stop", 0, {}) for where in ("test_start", "spawning_complete", "task")),  # its time limit is yet to come
         ("tick", "error", 2, {}),
         ("tick", "interrupt", 2, {}),
         ("user", "error", 2, {}),

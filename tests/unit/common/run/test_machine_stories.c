@@ -369,6 +369,48 @@ static void a_time_limit_ends_the_run(void **unused)
     }
 }
 
+static void a_time_limit_outlives_a_run_that_code_has_stopped(void **unused)
+{
+    (void)unused;
+    for (int is_started_again = 0; is_started_again < 2; is_started_again++) {
+        struct bench *b = new_bench();
+        struct drive d = {0};
+        b->m.rules.is_headless = true;
+        b->m.load.run_time_s = 30;
+        go(b, RUNNING);
+        b->now = 110;
+        drive(b, &d, (struct machine_event){.kind = ON_STOP});
+        assert_int_equal(b->m.run.state, RUN_STOPPED);
+        b->now = 120;
+        if (is_started_again)
+            drive(b, &d, (struct machine_event){.kind = ON_START});
+        assert_true(machine_wakes_at(&b->m) > 119.9 && machine_wakes_at(&b->m) < 130.1);
+        b->now = 129.9;
+        drive(b, &d, (struct machine_event){.kind = ON_TIME});
+        assert_int_equal(d.leaves, 0);
+        b->now = 130.1;
+        drive(b, &d, (struct machine_event){.kind = ON_TIME});
+        assert_int_equal(d.leaves, 1);
+        free_bench(b);
+    }
+}
+
+static void a_shaped_test_that_code_stops_ends_the_process(void **unused)
+{
+    (void)unused;
+    for (int is_headless = 0; is_headless < 2; is_headless++) {
+        struct bench *b = new_bench();
+        struct drive d = {0};
+        b->m.rules.is_headless = is_headless;
+        drive(b, &d, (struct machine_event){.kind = ON_SHAPE});
+        go(b, RUNNING);
+        drive(b, &d, (struct machine_event){.kind = ON_STOP});
+        assert_int_equal(b->m.run.state, RUN_STOPPED);
+        assert_int_equal(d.leaves, is_headless);
+        free_bench(b);
+    }
+}
+
 static void a_limit_can_be_changed_and_lifted(void **unused)
 {
     (void)unused;
@@ -598,6 +640,8 @@ int main(void)
         cmocka_unit_test(counts_have_their_time_to_settle),
         cmocka_unit_test(a_ramp_takes_its_time),
         cmocka_unit_test(a_time_limit_ends_the_run),
+        cmocka_unit_test(a_time_limit_outlives_a_run_that_code_has_stopped),
+        cmocka_unit_test(a_shaped_test_that_code_stops_ends_the_process),
         cmocka_unit_test(a_limit_can_be_changed_and_lifted),
         cmocka_unit_test(a_page_may_quit_by_itself),
         cmocka_unit_test(a_shape_ends_with_its_run),
