@@ -30,6 +30,7 @@ WAYS = {
     "stop test": lambda: raise_(StopTest("enough")),
     "quit": lambda: known[0].runner.quit(),
     "stop": lambda: known[0].runner.stop(),
+    "stop timeout": lambda: setattr(known[0], "stop_timeout", os.environ["CODE"]),
     "_exit": lambda: os._exit(int(os.environ.get("CODE", "42"))),
     "kill": lambda: os.kill(os.getpid(), signal.SIGTERM),
     "ctrl-c": lambda: os.kill(os.getpid(), signal.SIGINT),
@@ -102,6 +103,8 @@ def test_in_one_process():
         ("quitting", "code and exit", 42, {}),
         ("init", "quit", 0, {}),
         *((where, "stop", 0, {}) for where in ("test_start", "spawning_complete", "task")),  # its time limit is yet to come
+        ("test_start", "stop timeout", 0, {"CODE": "1"}),
+        ("test_start", "stop timeout", 2, {"CODE": "one"}),
         ("tick", "error", 2, {}),
         ("tick", "interrupt", 2, {}),
         ("user", "error", 2, {}),

@@ -572,7 +572,7 @@ class Node(Silence):
         _hold.end()
 
     def _stop(self):
-        self._end_users()
+        self._try(self._end_users)  # the master waits for our word, whatever came of it
         self._try(lambda: self.report(is_last=True))
         self.send("client_stopped", self._proof())
         self.state = settings.STATE_INIT

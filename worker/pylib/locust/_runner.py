@@ -316,10 +316,12 @@ class Runner:
         me = gevent.getcurrent()
         caller = [user for user in chosen if user.greenlet is me]
         others = [user for user in chosen if user.greenlet is not me]
-        timeout = self.environment.stop_timeout
-        if timeout:
-            self._finish(others, timeout)
-        self._kill(others)
+        try:
+            timeout = float(self.environment.stop_timeout or 0)  # code may have set anything
+            if timeout:
+                self._finish(others, timeout)
+        finally:
+            self._kill(others)
         for user in caller:  # the one that called: ends as soon as it gives up control
             user.greenlet.kill(block=False)
         if chosen:
