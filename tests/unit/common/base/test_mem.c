@@ -15,6 +15,7 @@
 #include "master/out/json_stats.h"
 #include "master/proto/proto_out.h"
 #include "master/proto/proto_script.h"
+#include "master/verdict/list.h"
 #include "master/web/figures.h"
 #include "master/web/guard.h"
 #include "master/web/intake.h"
@@ -185,6 +186,22 @@ static void run_config(const void *arg)
     options_conf_read("file", in->bytes, in->len, on_setting, &o);
     options_toml_read("file", in->bytes, in->len, on_setting, &o);
     options_fini(&o);
+}
+
+static void run_thresholds(const void *arg)
+{
+    const struct input *in = arg;
+    struct threshold_list l = {0};
+    char *why[2] = {NULL, NULL};
+    json_t *value = json_loads(in->bytes, JSON_DECODE_ANY, NULL);
+    threshold_list_text(&l, in->bytes, "line", &why[0]);
+    if (value)
+        threshold_list_json(&l, value, "file", &why[1]);
+    json_decref(value);
+    free(threshold_list_print(&l));
+    free(why[0]);
+    free(why[1]);
+    threshold_list_fini(&l);
 }
 
 /* ---- the page's side ---- */
@@ -406,9 +423,11 @@ static void what_strangers_send_is_read_or_refused(void **state)
     static const struct {
         const char *folder;
         fail_alloc_run *run;
-    } all[] = {{"report", run_report}, {"proto", run_proto},       {"config", run_config},
-               {"query", run_page},    {"path", run_page},         {"form_parts", run_parts},
-               {"proto", run_report},  {"response", run_response}, {"report_series", run_series}};
+    } all[] = {
+        {"report", run_report},       {"proto", run_proto},       {"config", run_config},
+        {"query", run_page},          {"path", run_page},         {"form_parts", run_parts},
+        {"proto", run_report},        {"response", run_response}, {"report_series", run_series},
+        {"threshold", run_thresholds}};
     unsigned bad = 0;
     (void)state;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
