@@ -20,11 +20,10 @@ import { Grid } from "../../table/grid";
 import { Cards } from "./cards";
 import { chosen, filterNumbers, gridColumns, numberOf } from "./columns";
 import { Drill } from "./drill";
-import { filtered, sorted, TOTAL, type Table } from "./model";
+import { filtered, sorted, timeShare, TOTAL, worstFirst, type Table } from "./model";
 import { ticked, TickedChart, toggleTick } from "./ticked";
 import { Toolbar } from "./toolbar";
 
-const DEFAULT_SORT = "-share"; // what hurts: where the time goes
 const ROW_HEIGHT = 34;
 const GROUPS_EVERY_S = 3;
 const SPARKS_EVERY_S = 10;
@@ -92,7 +91,8 @@ export function EndpointsScreen(): JSX.Element | null {
   const isGrouped = depth.value > 0;
   const table: Table = isGrouped ? (groups.table ?? { rows: new RowTable(), total: shown.value.total }) : shown.value;
   const text = route.value.query["filter"] ?? "";
-  const sort = route.value.query["sort"] ?? DEFAULT_SORT;
+  const chosenSort = route.value.query["sort"];
+  const sort = chosenSort ?? worstFirst(table);
   const openText = route.value.query["row"] ?? "";
   const opened = openText === "" ? undefined : openText === ALL_REQUESTS ? TOTAL : slotOfText(store.rows, openText);
   const openId = opened === undefined ? "" : opened === TOTAL ? "0" : String(store.rows.ids[opened]);
@@ -101,7 +101,7 @@ export function EndpointsScreen(): JSX.Element | null {
   const canTick = !isGrouped && !isBeside;
   const { slots, problem } = filtered(table, filterNumbers(table), text);
   const sortKey = sort.replace("-", "");
-  const { order, isHeld, hold } = useHeldOrder(() => sorted(table.rows, slots, sort, numberOf(table, sortKey)), `${sort}\n${text}\n${depth.value}\n${table.rows === store.rows}`, slots.length);
+  const { order, isHeld, hold } = useHeldOrder(() => sorted(table.rows, slots, sort, numberOf(table, sortKey), chosenSort ? null : (slot) => timeShare(table, slot)), `${sort}\n${text}\n${depth.value}\n${table.rows === store.rows}`, slots.length);
   const sparks = useSparks(!isGrouped && !isNarrow.value && columns.some((column) => column.key === "trend"));
   const current = useSignal("");
   const keyOf = (slot: number): string => String(table.rows.ids[slot]);

@@ -45,7 +45,8 @@ export function filtered(table: Table, numbers: Record<string, NumberOf>, text: 
   return { slots, problem };
 }
 
-export function sorted(rows: RowTable, slots: number[], sort: string, number: NumberOf | null): number[] {
+/** ties: what decides, most first, between rows whose number is the same; then the name. */
+export function sorted(rows: RowTable, slots: number[], sort: string, number: NumberOf | null, ties: NumberOf | null = null): number[] {
   const sign = sort.startsWith("-") ? -1 : 1;
   const byName = (a: number, b: number): number => {
     const [x, y] = [rows.names[a]!, rows.names[b]!];
@@ -57,12 +58,21 @@ export function sorted(rows: RowTable, slots: number[], sort: string, number: Nu
     return [...slots].sort((a, b) => (texts[a]! < texts[b]! ? -sign : texts[a]! > texts[b]! ? sign : byName(a, b)));
   }
   // Numbers are read once: comparing is most of the work of ten thousand rows.
-  const keys = new Float64Array(rows.length);
-  for (const slot of slots) {
-    const value = number(slot);
-    keys[slot] = Number.isNaN(value) ? -Infinity : value;
-  }
-  return [...slots].sort((a, b) => sign * (keys[a]! - keys[b]!) || byName(a, b));
+  const read = (of: NumberOf): Float64Array => {
+    const keys = new Float64Array(rows.length);
+    for (const slot of slots) {
+      const value = of(slot);
+      keys[slot] = Number.isNaN(value) ? -Infinity : value;
+    }
+    return keys;
+  };
+  const [keys, then] = [read(number), ties === null ? null : read(ties)];
+  return [...slots].sort((a, b) => sign * (keys[a]! - keys[b]!) || (then === null ? 0 : then[b]! - then[a]!) || byName(a, b));
+}
+
+/** What hurts comes first: failures, where there are any; then where the time goes. */
+export function worstFirst(table: Table): string {
+  return valueOf(table, TOTAL, ROW.failures) > 0 ? "-failures" : "-share";
 }
 
 /** Long names keep both ends: the part that differs is often the last. */
