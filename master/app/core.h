@@ -13,7 +13,7 @@
  *   downloads.c       what the page downloads
  *   publish.c         snapshots for the page
  *   results.c         what the outputs are given
- *   gates.c           thresholds from wherever they are written
+ *   gates.c           thresholds from wherever they are written; explain.c one by one, for the page
  *   judging.c         how the run stands against them, and what follows
  *   surroundings.c    the clock, the dice, the timers
  *   keyboard.c        keys of the terminal; suspend.c Ctrl+Z

@@ -4,7 +4,10 @@
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
 #include "master/app/core.h"
+#include "master/app/explain.h"
 #include "master/data/json_out.h"
+#include "master/data/series_course.h"
+#include "master/data/series_list.h"
 #include "master/out/csv_tables.h"
 #include "master/web/report_file.h"
 
@@ -132,6 +135,64 @@ static void write_requests(const struct master *m, struct sbuf *out)
     csv_requests(&m->record.stats, &columns, out, sbuf_add_csv_no_formula);
 }
 
+/* -- metrics -- */
+
+static void write_metrics(const struct master *m, const struct command *c)
+{
+    struct series_list *l =
+        series_list_range(m->record.series, (int64_t)c->since, (int64_t)c->limit, SERIES_LIST_LIVE);
+    sbuf_addf(c->out, "{\"type\":\"series\",\"from\":%llu,\"to\":%llu,\"left_out\":%zu,\"series\":",
+              (unsigned long long)c->since, (unsigned long long)c->limit, l->left_out);
+    series_list_json(l, NULL, c->out);
+    sbuf_addc(c->out, '}');
+    series_list_unref(l);
+}
+
+/* An object of texts as tags: how many, or -1. They belong to the object. */
+static int read_tags(json_t *object, struct tag tags[static TAGS_MOST])
+{
+    int count = 0;
+    const char *key;
+    json_t *value;
+    if (!json_is_object(object))
+        return -1;
+    json_object_foreach(object, key, value)
+    {
+        if (!json_is_string(value) || count == TAGS_MOST)
+            return -1;
+        tags[count++] = (struct tag){key, json_string_value(value)};
+    }
+    return count;
+}
+
+static struct command_result wrong_tags(const char *why)
+{
+    struct command_result r = {.field = "tags"};
+    snprintf(r.text, sizeof r.text, "%s", why);
+    return r;
+}
+
+static struct command_result write_course(const struct master *m, const struct command *c)
+{
+    struct tag tags[TAGS_MOST];
+    json_t *object = c->json ? json_loads(c->json, 0, NULL) : NULL;
+    const int count = c->json ? read_tags(object, tags) : 0;
+    struct command_result r = {.is_ok = true};
+    const struct series_course of = {.metric = c->text,
+                                     .tags = c->json ? tags : NULL,
+                                     .tag_count = count > 0 ? (size_t)count : 0,
+                                     .from = (int64_t)c->since,
+                                     .to = (int64_t)c->limit,
+                                     .step = (uint32_t)c->id};
+    if (count < 0)
+        r = wrong_tags("The tags are an object of texts: {\"check\": \"status is 200\"}.");
+    else if (!series_course_json(m->record.series, &of, c->out))
+        r = wrong_tags("That is more than can be added up at once: give the tags of one series, or "
+                       "a shorter range.");
+    json_decref(object);
+    return r;
+}
+
 struct command_result downloads_write(struct master *m, const struct command *c)
 {
     struct sbuf *out = c->out;
@@ -162,6 +223,20 @@ struct command_result downloads_write(struct master *m, const struct command *c)
         break;
     case DOCUMENT_ROW_SAMPLES:
         write_row_samples(m, c->id, out);
+        break;
+    case DOCUMENT_CHECK_SAMPLES:
+        samples_write_check(m->record.samples, c->text, out);
+        break;
+    case DOCUMENT_METRICS:
+        write_metrics(m, c);
+        break;
+    case DOCUMENT_COURSE:
+        return write_course(m, c);
+    case DOCUMENT_THRESHOLDS:
+        return explain_thresholds(c->json, out);
+    case DOCUMENT_REPORT_METRICS:
+        series_report_json(m->record.series, (int64_t)c->since, (int64_t)c->limit,
+                           REPORT_METRICS_MAX, out);
         break;
     case DOCUMENT_REPORT_SAMPLES:
         samples_write_all(m->record.samples, REPORT_SAMPLES_MAX, out);

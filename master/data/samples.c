@@ -212,14 +212,17 @@ void samples_add(struct samples *s, const char *worker, struct sample_in *in)
     make_room(s);
 }
 
+static void write_one(const struct sample *one, bool has_more, struct sbuf *out)
+{
+    sbuf_adds(out, has_more ? "," : "");
+    sbuf_add(out, one->json, one->len);
+}
+
 static void write_list(const struct kind *k, struct sbuf *out)
 {
     sbuf_addc(out, '[');
-    for (size_t i = 0; k && i < k->count; i++) {
-        if (i)
-            sbuf_addc(out, ',');
-        sbuf_add(out, k->list[i].json, k->list[i].len);
-    }
+    for (size_t i = 0; k && i < k->count; i++)
+        write_one(&k->list[i], i > 0, out);
     sbuf_addc(out, ']');
 }
 
@@ -232,6 +235,31 @@ void samples_write(const struct samples *s, const char *method, const char *name
     write_list(find(s, &(struct key){method, name, fold(text, &kind)}), out);
     sbuf_fini(&kind);
     sbuf_adds(out, "}\n");
+}
+
+/* As the worker writes it: "check failed: NAME", and then what was raised, behind a colon. */
+static bool is_of_check(const struct kind *k, const char *words)
+{
+    const size_t len = strlen(words);
+    return k->is_failure && strncmp(k->text, words, len) == 0 &&
+           (k->text[len] == '\0' || k->text[len] == ':');
+}
+
+void samples_write_check(const struct samples *s, const char *check, struct sbuf *out)
+{
+    HANDLE_IS(s, SAMPLES_TAG);
+    struct sbuf text = {0}, words = {0};
+    size_t count = 0;
+    sbuf_addf(&text, "check failed: %s", check);
+    const char *folded = fold(text.data, &words);
+    sbuf_adds(out, "{\"samples\":[");
+    for (const struct kind *k = s->newest; k; k = k->prev)
+        for (size_t i = 0; i < k->count && count < SAMPLES_PER_FAILURE && is_of_check(k, folded);
+             i++)
+            write_one(&k->list[i], count++ > 0, out);
+    sbuf_adds(out, "]}\n");
+    sbuf_fini(&text);
+    sbuf_fini(&words);
 }
 
 static void write_kind(const struct kind *k, struct sbuf *out)

@@ -25,6 +25,9 @@ void samples_add(struct samples *s, const char *worker, struct sample_in *in); /
  * row. */
 void samples_write(const struct samples *s, const char *method, const char *name, const char *text,
                    struct sbuf *out);
+/* The same of a check by its name, whatever its predicate raised, of all rows; the kind that was
+ * fed last first. */
+void samples_write_check(const struct samples *s, const char *check, struct sbuf *out);
 /* All of them: {"left_out": N, "kinds": [[method, name, text or null, […]], …]}, the kind that was
  * fed last first, as many as fit into max_bytes; left_out counts the other kinds. */
 void samples_write_all(const struct samples *s, size_t max_bytes, struct sbuf *out);

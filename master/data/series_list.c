@@ -11,6 +11,13 @@ static const double SHARES[SERIES_QUANTILES] = {0.5, 0.9, 0.95, 0.99};
 static const char *const SHARE_NAMES[SERIES_QUANTILES] = {"50", "90", "95", "99"};
 static const char *const KINDS[METRIC_KINDS] = {"counter", "gauge", "rate", "trend"};
 
+#define PIECES_MOST 100000 /* of a range that are added up for one list */
+
+struct range {
+    int64_t from, to;
+    bool is_all;
+};
+
 /* ---- choosing ---- */
 
 static int by_name(const void *a, const void *b)
@@ -27,16 +34,26 @@ static int by_name(const void *a, const void *b)
     return order ? order : (x->id > y->id) - (x->id < y->id);
 }
 
+static size_t pieces_of(const struct series_store *store, const struct series *s, struct range r)
+{
+    if (r.is_all)
+        return series_store_times(store, s).first ? 1 : 0;
+    return series_store_extent(store, s, r.from, r.to).count;
+}
+
 /* Those that have something; malloced. */
-static const struct series **chosen(const struct series_store *store, struct series_list *l,
-                                    size_t most)
+static const struct series **chosen(const struct series_store *store, struct range r,
+                                    struct series_list *l, size_t most)
 {
     const struct series_table *t = series_store_all(store);
     const struct series **list = mem_zalloc((t->count + 1) * sizeof *list);
+    size_t work = 0;
     for (size_t i = 0; i < t->count; i++) {
-        if (!series_store_times(store, t->list[i]).first)
+        const size_t pieces = pieces_of(store, t->list[i], r);
+        if (!pieces)
             continue;
-        if (l->count < most)
+        work += r.is_all ? 0 : pieces;
+        if (l->count < most && work <= PIECES_MOST)
             list[l->count++] = t->list[i];
         else
             l->left_out++;
@@ -75,8 +92,8 @@ static void set_numbers(struct series_row *r, const struct value *v, double scal
         r->quantile[i] = value_quantile(v, scale, SHARES[i]);
 }
 
-static void set_row(struct series_row *r, const struct series_store *store, const struct series *s,
-                    struct tag **tags, struct sbuf *texts)
+static void set_row(struct series_row *r, const struct series_store *store, struct range range,
+                    const struct series *s, struct tag **tags, struct sbuf *texts)
 {
     struct value v;
     *r = (struct series_row){.metric = place(texts, s->metric->name),
@@ -90,25 +107,25 @@ static void set_row(struct series_row *r, const struct series_store *store, cons
         *(*tags)++ =
             (struct tag){place(texts, s->tags->list[i].key), place(texts, s->tags->list[i].value)};
     value_init(&v);
-    series_store_sum(store, s, &v);
+    series_store_sum(store, s, range.from, range.to, &v);
     set_numbers(r, &v, s->metric->scale);
     value_fini(&v);
 }
 
-struct series_list *series_list_new(const struct series_store *store, size_t most)
+static struct series_list *make(const struct series_store *store, struct range range, size_t most)
 {
     struct series_list *l = mem_zalloc(sizeof *l);
     struct sbuf texts = {0};
     size_t tag_count = 0;
     l->refs = 1;
-    const struct series **list = chosen(store, l, most);
+    const struct series **list = chosen(store, range, l, most);
     for (size_t i = 0; i < l->count; i++)
         tag_count += list[i]->tags->count;
     l->rows = mem_zalloc((l->count + 1) * sizeof *l->rows);
     l->tags = mem_zalloc((tag_count + 1) * sizeof *l->tags);
     struct tag *next = l->tags;
     for (size_t i = 0; i < l->count; i++)
-        set_row(&l->rows[i], store, list[i], &next, &texts);
+        set_row(&l->rows[i], store, range, list[i], &next, &texts);
     free(list);
     l->texts = sbuf_take(&texts);
     for (size_t i = 0; i < l->count; i++) {
@@ -122,6 +139,17 @@ struct series_list *series_list_new(const struct series_store *store, size_t mos
         settle(&l->tags[i].value, l->texts);
     }
     return l;
+}
+
+struct series_list *series_list_new(const struct series_store *store, size_t most)
+{
+    return make(store, (struct range){0, INT64_MAX, true}, most);
+}
+
+struct series_list *series_list_range(const struct series_store *store, int64_t from, int64_t to,
+                                      size_t most)
+{
+    return make(store, (struct range){from, to, false}, most);
 }
 
 struct series_list *series_list_ref(struct series_list *l)

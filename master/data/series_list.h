@@ -34,6 +34,10 @@ struct series_list {
 struct series_list *series_list_new(const struct series_store *store, size_t most);
 struct series_list *series_list_ref(struct series_list *l); /* atomic */
 void series_list_unref(struct series_list *l);              /* atomic; NULL is fine */
+/* The same of the seconds [from, to), of those that have something there; `times` are of all of the
+ * run. What would take too long to add up is among left_out. */
+struct series_list *series_list_range(const struct series_store *store, int64_t from, int64_t to,
+                                      size_t most);
 /* The value of a tag, or NULL. */
 const char *series_row_tag(const struct series_row *row, const char *key);
 

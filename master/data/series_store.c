@@ -370,10 +370,10 @@ double series_value_quantile(const struct series_value *v, double q)
     return value_quantile(&value, v->scale, q);
 }
 
-static void read_points(const struct history *h, enum metric_kind kind, int64_t from, int64_t to,
-                        struct value *into)
+/* The first point that does not end before `from`. */
+static uint32_t first_point(const struct history *h, int64_t from)
 {
-    uint32_t low = 0, high = h->count; /* the first that does not end before `from` */
+    uint32_t low = 0, high = h->count;
     while (low < high) {
         const uint32_t middle = low + (high - low) / 2;
         if (h->points[middle].second + h->points[middle].span <= from)
@@ -381,8 +381,14 @@ static void read_points(const struct history *h, enum metric_kind kind, int64_t 
         else
             high = middle;
     }
-    for (; low < h->count && h->points[low].second < to; low++)
-        read_point(h, &h->points[low], kind, into);
+    return low;
+}
+
+static void read_points(const struct history *h, enum metric_kind kind, int64_t from, int64_t to,
+                        struct value *into)
+{
+    for (uint32_t i = first_point(h, from); i < h->count && h->points[i].second < to; i++)
+        read_point(h, &h->points[i], kind, into);
 }
 
 static void read_series(const struct series_store *store, const struct series *s, int64_t from,
@@ -438,9 +444,45 @@ bool series_store_read(const struct series_store *store, const struct series_que
     return is_there;
 }
 
-void series_store_sum(const struct series_store *store, const struct series *s, struct value *into)
+void series_store_sum(const struct series_store *store, const struct series *s, int64_t from,
+                      int64_t to, struct value *into)
 {
-    read_series(store, s, 0, INT64_MAX, into);
+    read_series(store, s, from, to, into);
+}
+
+struct series_extent series_store_extent(const struct series_store *store, const struct series *s,
+                                         int64_t from, int64_t to)
+{
+    const struct history *h = known_history(store, s);
+    struct series_extent e = {0};
+    for (uint32_t i = first_point(h, from); i < h->count && h->points[i].second < to; i++) {
+        e.span = h->points[i].span > e.span ? h->points[i].span : e.span;
+        e.count++;
+    }
+    for (const struct open *o = h->open; o; o = o->next)
+        if (o->second >= from && o->second < to) {
+            e.span = e.span ? e.span : 1;
+            e.count++;
+        }
+    return e;
+}
+
+void series_store_walk(const struct series_store *store, const struct series *s, int64_t from,
+                       int64_t to, void (*each)(void *arg, int64_t second, const struct value *v),
+                       void *arg)
+{
+    const struct history *h = known_history(store, s);
+    struct value v;
+    value_init(&v);
+    for (uint32_t i = first_point(h, from); i < h->count && h->points[i].second < to; i++) {
+        value_clear(&v);
+        read_point(h, &h->points[i], s->metric->kind, &v);
+        each(arg, h->points[i].second, &v);
+    }
+    value_fini(&v);
+    for (const struct open *o = h->open; o; o = o->next)
+        if (o->second >= from && o->second < to)
+            each(arg, o->second, &o->value);
 }
 
 struct series_times series_store_times(const struct series_store *store, const struct series *s)

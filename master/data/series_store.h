@@ -64,8 +64,21 @@ struct series_times {
     int64_t first, last;
     int64_t first_false, last_false; /* of a rate */
 };
-/* What was counted in one since the start, added to *into. */
-void series_store_sum(const struct series_store *store, const struct series *s, struct value *into);
+/* What was counted in one in the seconds [from, to), added to *into. */
+void series_store_sum(const struct series_store *store, const struct series *s, int64_t from,
+                      int64_t to, struct value *into);
 uint64_t
 series_store_version(const struct series_store *store); /* another one: something changed */
 struct series_times series_store_times(const struct series_store *store, const struct series *s);
+
+/* What is kept of one in [from, to): how many pieces, the most seconds that one of them stands for,
+ * and the pieces in order of time. */
+struct series_extent {
+    size_t count;
+    uint32_t span; /* 0: nothing is kept */
+};
+struct series_extent series_store_extent(const struct series_store *store, const struct series *s,
+                                         int64_t from, int64_t to);
+void series_store_walk(const struct series_store *store, const struct series *s, int64_t from,
+                       int64_t to, void (*each)(void *arg, int64_t second, const struct value *v),
+                       void *arg);

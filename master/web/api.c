@@ -235,11 +235,21 @@ static int get_events(struct request *r)
 /* ---- the report ---- */
 
 /* One of the parts that only the main thread can write, or NULL: a report does without. */
-static const char *part(struct request *r, enum document document, struct sbuf *json)
+static const char *part_between(struct request *r, enum document document, int64_t from, int64_t to,
+                                struct sbuf *json)
 {
-    struct command c = {.kind = CMD_RENDER, .document = document, .out = json};
+    struct command c = {.kind = CMD_RENDER,
+                        .document = document,
+                        .out = json,
+                        .since = (uint64_t)from,
+                        .limit = (uint64_t)to};
     bool is_there = bridge_submit(r->bridge, &c, REQUEST_TIMEOUT_MS).is_ok && json->len > 0;
     return is_there ? json->data : NULL;
+}
+
+static const char *part(struct request *r, enum document document, struct sbuf *json)
+{
+    return part_between(r, document, 0, 0, json);
 }
 
 static bool is_wanted(const struct request *r, const char *name)
@@ -262,7 +272,7 @@ static int answer_report(struct request *r, bool is_download)
     struct query q;
     struct view *v;
     char file[96];
-    struct sbuf out = {0}, script = {0}, samples = {0}, logs = {0};
+    struct sbuf out = {0}, script = {0}, samples = {0}, logs = {0}, metrics = {0};
     int status;
     if (!begin(r, &q, &v, &status))
         return status;
@@ -273,6 +283,10 @@ static int answer_report(struct request *r, bool is_download)
         ask.samples = part(r, DOCUMENT_REPORT_SAMPLES, &samples);
     if (is_wanted(r, "logs"))
         ask.logs = part(r, DOCUMENT_REPORT_LOGS, &logs);
+    if (v->series != NULL) {
+        const struct figures_range whole = figures_settle(v, &q);
+        ask.metrics = part_between(r, DOCUMENT_REPORT_METRICS, whole.from, whole.to, &metrics);
+    }
     bool is_mine = take_turn();
     bool is_made = is_mine && report_file_make(v, &ask, &out);
     if (is_mine)
@@ -289,6 +303,7 @@ static int answer_report(struct request *r, bool is_download)
     sbuf_fini(&script);
     sbuf_fini(&samples);
     sbuf_fini(&logs);
+    sbuf_fini(&metrics);
     sbuf_fini(&out);
     return status;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* api_samples: single requests and log lines. */
+#include "common/base/mem.h"
 #include "master/web/reply.h"
 #include "master/web/request.h"
 
@@ -24,9 +25,15 @@ static int get_samples(struct request *r)
 {
     const uint64_t kind = form_get_number(&r->query, "kind", UINT32_MAX, 0);
     const uint64_t row = form_get_number(&r->query, "row", UINT32_MAX, 0);
+    const char *check = form_get(&r->query, "check");
+    if (check != NULL && check[0] != '\0' && !kind && !row)
+        return answer(
+            r, (struct command){.document = DOCUMENT_CHECK_SAMPLES, .text = mem_strdup(check)});
     if (!kind == !row)
-        return reply_error(r->conn, 400, kind ? "row" : "kind",
-                           "Give either kind, the id of a failure, or row, the id of a row.");
+        return reply_error(
+            r->conn, 400, kind ? "row" : "kind",
+            "Give kind, the id of a failure, or row, the id of a row, or check, the name "
+            "of a check; one of them.");
     struct command c = {.document = kind ? DOCUMENT_SAMPLES : DOCUMENT_ROW_SAMPLES,
                         .id = kind ? kind : row};
     return answer(r, c);

@@ -153,9 +153,32 @@ static int post_check(struct request *r)
     return answer_check(r, wrong, count);
 }
 
+/* How texts of thresholds are understood: each, or what is wrong with it. */
+static int post_thresholds(struct request *r)
+{
+    struct sbuf body = {0}, out = {0};
+    int status;
+    if (!request_command(r, INTAKE_BODY_MAX, &body, &status)) {
+        sbuf_fini(&body);
+        return status;
+    }
+    struct command c = {
+        .kind = CMD_RENDER, .document = DOCUMENT_THRESHOLDS, .out = &out, .json = sbuf_take(&body)};
+    const struct command_result result = bridge_submit(r->bridge, &c, REQUEST_TIMEOUT_MS);
+    status = result.is_ok
+                 ? reply_json(r->conn, 200, &out)
+                 : reply_error(r->conn, request_status(&result), result.field, result.text);
+    sbuf_fini(&body);
+    sbuf_fini(&out);
+    return status;
+}
+
 static const struct route ROUTES[] = {
-    {"GET", "/api/v1/script", get_script},   {"POST", "/api/v1/try", post_try},
-    {"POST", "/api/v1/reload", post_reload}, {"POST", "/api/v1/check", post_check},
+    {"POST", "/api/v1/thresholds", post_thresholds},
+    {"GET", "/api/v1/script", get_script},
+    {"POST", "/api/v1/try", post_try},
+    {"POST", "/api/v1/reload", post_reload},
+    {"POST", "/api/v1/check", post_check},
     {"POST", "/api/v1/ping", post_ping},
 };
 const struct routes test_routes = {ROUTES, sizeof ROUTES / sizeof ROUTES[0]};

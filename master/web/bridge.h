@@ -31,6 +31,11 @@ enum document { /* what only the main thread can write */
                 DOCUMENT_LINES,   /* JSON of log lines: since, limit */
                 DOCUMENT_SAMPLES, /* JSON of samples of a failure or a row: id */
                 DOCUMENT_ROW_SAMPLES,
+                DOCUMENT_CHECK_SAMPLES,  /* of a check that failed: text */
+                DOCUMENT_METRICS,        /* JSON of all series from since to limit */
+                DOCUMENT_COURSE,         /* JSON of one over time: text, json (its tags), step id */
+                DOCUMENT_THRESHOLDS,     /* JSON: how the texts in json are understood */
+                DOCUMENT_REPORT_METRICS, /* series and their courses, from since to limit */
                 DOCUMENT_REPORT_SAMPLES, /* what report_file.h allows of all samples … */
                 DOCUMENT_REPORT_LOGS,    /* … and of the log lines */
 };
@@ -50,11 +55,11 @@ struct command {
     size_t field_count;
     enum document document;    /* CMD_RENDER */
     struct sbuf *out;          /* CMD_RENDER and the questions, or NULL; the submitter's */
-    uint64_t id, since, limit; /* CMD_RENDER */
-    char *json;                /* CMD_USER_CLASS and the questions; owned */
+    uint64_t id, since, limit; /* CMD_RENDER: numbers of lines, or unix seconds */
+    char *json;                /* CMD_USER_CLASS, CMD_RENDER and the questions; owned */
     char *class_settings;      /* CMD_SWARM: {class: {attribute: value}}; JSON, owned, or NULL */
     char *thresholds;          /* CMD_SWARM: those of this run; JSON, owned, or NULL */
-    char *text;                /* CMD_MARKER; owned */
+    char *text;                /* CMD_MARKER, CMD_RENDER; owned */
     double at;                 /* CMD_MARKER: unix seconds; 0: now */
     bool is_check;             /* CMD_SWARM: only say whether it would be done */
     bool is_pages;             /* CMD_SWARM: by the page, not by Locust's /swarm: may choose classes

@@ -318,6 +318,8 @@ static void add_lists(struct block *b, const struct report_ask *ask)
     add_json(b->out, ",\"script\":", ask->script);
     add_json(b->out, ",\"samples\":", ask->samples);
     add_json(b->out, ",\"logs\":", ask->logs);
+    add_json(b->out, ",\"metrics\":", ask->metrics);
+    add_json(b->out, ",\"verdict\":", b->v->verdict);
 }
 
 static void plan_windows(struct block *b)

@@ -14,12 +14,14 @@
 #define REPORT_FILE_MAX (5u << 20)
 #define REPORT_SAMPLES_MAX (3u << 19) /* bytes of JSON: they leave room for the figures … */
 #define REPORT_LOGS_MAX (1u << 20)    /* … even if none of it can be packed */
+#define REPORT_METRICS_MAX (1u << 20) /* of their courses */
 
 struct report_ask {
     int64_t from, to;    /* unix seconds, to not included; 0: all of the present statistics */
     const char *script;  /* JSON of GET api/v1/script, or NULL */
     const char *samples; /* JSON of samples_write_all, or NULL: the report has none */
     const char *logs;    /* JSON of logs_write, or NULL: likewise */
+    const char *metrics; /* JSON of series_report_json, or NULL: nothing was counted in series */
 };
 
 /* Appends the file to out. False when this program was built without the page. */

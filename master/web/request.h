@@ -39,6 +39,7 @@ extern const struct routes locust_routes;   /* locust.c */
 extern const struct routes timeline_routes; /* api.c */
 extern const struct routes test_routes;     /* api_test.c */
 extern const struct routes samples_routes;  /* api_samples.c */
+extern const struct routes metrics_routes;  /* api_metrics.c */
 
 #define REQUEST_TIMEOUT_MS 10000 /* for the main thread to carry out a command */
 

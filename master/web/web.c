@@ -88,11 +88,6 @@ static int get_exceptions(struct request *r)
     return request_answer_view(r, feed_exceptions);
 }
 
-static int get_series(struct request *r)
-{
-    return request_answer_view(r, feed_series);
-}
-
 static void add_extensions(const struct view *v, struct sbuf *out)
 {
     sbuf_adds(out, v->web.extensions[0] != '\0' ? v->web.extensions : "{}");
@@ -159,7 +154,6 @@ static const struct route PAGE[] = {
     {"GET", "/api/v1/state", get_state},
     {"GET", LIVE_PATH, get_live},
     {"GET", "/api/v1/exceptions", get_exceptions},
-    {"GET", "/api/v1/metrics", get_series},
     {"GET", "/api/v1/workers", get_workers},
     {"GET", "/api/v1/extensions", get_extensions},
     {"POST", "/api/v1/start", post_start},
@@ -170,8 +164,8 @@ static const struct route PAGE[] = {
 };
 static const struct routes page_routes = {PAGE, sizeof PAGE / sizeof PAGE[0]};
 
-static const struct routes *const TABLES[] = {&page_routes, &timeline_routes, &test_routes,
-                                              &samples_routes, &locust_routes};
+static const struct routes *const TABLES[] = {&page_routes,    &timeline_routes, &test_routes,
+                                              &samples_routes, &metrics_routes,  &locust_routes};
 
 static const struct route *find_route(const char *path)
 {
