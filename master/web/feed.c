@@ -282,6 +282,7 @@ void feed_tick(const struct view *v, struct feed_mark *mark, struct sbuf *out)
     sbuf_adds(out, ",\"classes\":");
     add_classes(out, v);
     add_memory(out, v);
+    sbuf_addf(out, ",\"series\":%zu", v->series ? v->series->count : 0);
     sbuf_addf(out, ",\"verdict\":{\"thresholds\":%zu,\"failed\":%zu}", v->threshold_count,
               v->threshold_failed);
     sbuf_addf(out, ",\"events\":%llu,\"saturated\":%s}",

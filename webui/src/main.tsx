@@ -8,6 +8,7 @@ import { startRouting } from "./lib/route";
 import { startKeys } from "./lib/keys";
 import { startNarrow } from "./lib/narrow";
 import { startTheme } from "./lib/theme";
+import { titleWord } from "./verdict/state";
 import { startUnseen } from "./frame/unseen";
 import { startExtensions } from "./screens/extras/held";
 import "uplot/dist/uPlot.min.css";
@@ -17,6 +18,7 @@ import "./style/parts.css";
 import "./style/screens.css";
 import "./style/charts.css";
 import "./style/newtest.css";
+import "./style/verdict.css";
 
 const BEAT_MS = 250;
 const IDLE_AT_LAST_MS = 5000;
@@ -60,5 +62,5 @@ effect(() => {
   const state = store.state.value;
   const [, requests = 0, failures = 0] = store.total.value as number[];
   const failed = failures > 0 ? ` · ${percent(failures, requests)} % failed` : "";
-  document.title = state === "" || state === "ready" ? "Katydid" : `${state}${failed} · Katydid`;
+  document.title = state === "" || state === "ready" ? "Katydid" : `${titleWord.value}${state}${failed} · Katydid`;
 });

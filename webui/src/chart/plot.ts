@@ -17,7 +17,7 @@ import { pinned } from "./tip";
 export type PlotData = [number[], ...Values[]];
 
 const SYNC_KEY = "run";
-const MARK_KINDS = ["marker", "users", "stage", "start", "stop", "reset"];
+const MARK_KINDS = ["marker", "users", "stage", "start", "stop", "reset", "threshold"];
 const BRUSH_MIN_PX = 6;
 
 /** How much of the crosshair there is: on all charts with values, only the line, none. */
@@ -43,7 +43,7 @@ export function niceTop(max: number | null): number {
   return 10 * power;
 }
 
-export const linear: uPlot.Range.Function = (_, __, max) => [0, niceTop(max)];
+export const linear: uPlot.Range.Function = (_, min, max) => [min < 0 ? -niceTop(-min) : 0, niceTop(max)];
 
 /** Whole powers of ten around the values. */
 export const logarithmic: uPlot.Range.Function = (_, min, max) => {
@@ -130,7 +130,7 @@ function mark(plot: uPlot): void {
     if (!MARK_KINDS.includes(event.kind)) continue;
     const x = Math.round(plot.valToPos(event.at, "x", true));
     if (x < bbox.left || x > bbox.left + bbox.width) continue;
-    const color = cssVar(event.kind === "marker" ? "--accent" : "--line-strong");
+    const color = cssVar(event.kind === "marker" ? "--accent" : event.kind === "threshold" ? "--fail" : "--line-strong");
     ctx.strokeStyle = ctx.fillStyle = color;
     ctx.beginPath();
     ctx.moveTo(x, bbox.top);

@@ -9,7 +9,9 @@ import { cssVar } from "../lib/theme";
 import { NO_VIEW, type SeriesView } from "../live/series";
 import { events } from "../range/data";
 import { timeText } from "../range/time";
+import { topWith, type Limit } from "../verdict/limits";
 import type { Kind } from "./labels";
+import { drawLimits, limitsKey } from "./limits";
 import { eventsAt, indexOf, pinned, Tip, togglePin } from "./tip";
 import { afterPick, stacked, type Values } from "./legend";
 import { ChartPanel } from "./panel";
@@ -40,6 +42,8 @@ export interface TimeChartProps {
   kind?: Kind;
   rightKind?: Kind;
   rightFormat?: (value: number | null | undefined) => string;
+  /** Of thresholds on what is drawn. */
+  limits?: readonly Limit[];
   isLog?: boolean;
   isStacked?: boolean;
   isWide?: boolean;
@@ -51,6 +55,7 @@ export interface TimeChartProps {
   onRetry?: () => void;
 }
 
+const NO_LIMITS: readonly Limit[] = [];
 const WIDTH_PX = 1.75;
 const THIN_PX = 1;
 const DENSE_POINTS_PER_PX = 0.75;
@@ -103,16 +108,19 @@ function bandsOf(props: TimeChartProps, shown: Line[]): uPlot.Band[] {
 
 function optionsOf(props: TimeChartProps, shown: Line[], onCursor: (index: number | null) => void): Omit<uPlot.Options, "width" | "height"> {
   const hasRight = shown.some((line) => line.isRight);
+  const limits = props.limits ?? NO_LIMITS;
+  const range = props.isLog ? logarithmic : linear;
+  const withLimits: uPlot.Range.Function = (plot, min, max, key) => range(plot, min, topWith(max ?? 0, limits), key);
   const shared = overTime(onCursor);
   const order = drawnOrder(props, shown);
   return {
     ...shared,
-    hooks: { ...shared.hooks, setData: [thinDense(order)] },
+    hooks: { ...shared.hooks, draw: [...shared.hooks.draw!, drawLimits(limits)], setData: [thinDense(order)] },
     padding: [8, hasRight ? 0 : 34, 0, 0],
     legend: { show: false },
     scales: {
       x: { time: true, range: xOfSpan },
-      y: props.isLog ? { distr: 3, log: 10, range: logarithmic } : { range: linear },
+      y: props.isLog ? { distr: 3, log: 10, range: withLimits } : { range: withLimits },
       ...(hasRight ? { right: { range: linear } } : {}),
     },
     axes: [
@@ -165,7 +173,7 @@ function Canvas(props: CanvasProps): JSX.Element {
   const { chart, shown } = props;
   const plot = usePlot(box, {
     options: () => optionsOf(chart, shown, props.onCursor), data: props.data, isOverTime: true,
-    deps: [shown.map((line) => line.label).join("\n"), chart.isLog, chart.isStacked],
+    deps: [shown.map((line) => line.label).join("\n"), chart.isLog, chart.isStacked, limitsKey(chart.limits ?? NO_LIMITS)],
   });
   const index = useRef<number | null>(null);
   function move(event: KeyboardEvent): void {
@@ -193,6 +201,8 @@ function Canvas(props: CanvasProps): JSX.Element {
       onPointerEnter={() => props.onHover(true)} onPointerLeave={() => props.onHover(false)} onPointerDown={(event) => (pressed.current = event.clientX)} onClick={pin} />
   );
 }
+
+const limitWords = (limits: readonly Limit[]): string => limits.map(({ label, isBroken }) => `; limit ${label}${isBroken ? ", broken" : ""}`).join("");
 
 const CLICK_PX = 4;
 const READ_MS = 250;
@@ -229,7 +239,7 @@ export function TimeChart(props: TimeChartProps): JSX.Element {
         text: (value, column) => (column === 0 ? timeText(Number(value)) : format(props.lines[column - 1]!, value as number | null)),
       }}
       note={<>{props.note}<p class="visually-hidden" aria-live="polite">{spoken.value}</p></>}>
-      <Canvas chart={props} shown={shown} data={data} sentence={`${props.title}: ${reading(null)}`} onCursor={(index) => (cursor.value = index)} onRead={read} onHover={(isIn) => (isHovered.value = isIn)} />
+      <Canvas chart={props} shown={shown} data={data} sentence={`${props.title}: ${reading(null)}${limitWords(props.limits ?? NO_LIMITS)}`} onCursor={(index) => (cursor.value = index)} onRead={read} onHover={(isIn) => (isHovered.value = isIn)} />
       {tipIndex === null || crosshair.value === "off" ? null : (
         <Tip second={props.view.x[tipIndex] ?? 0} part={tipIndex / Math.max(1, props.view.x.length - 1)} isPinned={tipIndex === pinIndex}
           rows={shown.map((line) => ({ label: line.label, value: values(line)[tipIndex] ?? null, text: textAt(line, tipIndex) }))}

@@ -12,6 +12,11 @@ function Badge({ screen }: { screen: Screen }): JSX.Element | null {
     const all = store.failures.value[1] + store.exceptions.value[1];
     return all > 0 ? <span class="badge fail" aria-label={`${count(all)} failures and exceptions`}>{badgeCount(all)}</span> : null;
   }
+  if (screen === "verdict" && store.thresholds.value > 0) {
+    const [all, broken] = [store.thresholds.value, store.brokenThresholds.value];
+    if (broken > 0) return <span class="badge fail" aria-label={`${broken} of ${all} thresholds broken`}>{badgeCount(broken)}</span>;
+    return <span class="badge" aria-label={`${all} ${all === 1 ? "threshold" : "thresholds"}, none broken`}>{badgeCount(all)}</span>;
+  }
   if (screen === "logs" && unseenErrors.value > 0)
     return <span class="badge fail" aria-label={`${count(unseenErrors.value)} new errors`}>{badgeCount(unseenErrors.value)}</span>;
   if (screen === "workers" && store.run.value?.distributed) {

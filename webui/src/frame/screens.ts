@@ -5,9 +5,11 @@ import type { Screen } from "../lib/route";
 import { hasExtras } from "../screens/extras/held";
 import type { LazyScreen, ScreenComponent } from "./lazy";
 
-const RECORDED: readonly [Screen, string][] = [
-  ["live", "Live"], ["endpoints", "Endpoints"], ["failures", "Failures"], ["workers", "Workers"],
-];
+const LIVE: readonly [Screen, string][] = [["live", "Live"]];
+const VERDICT: readonly [Screen, string][] = [["verdict", "Verdict"]];
+const ENDPOINTS: readonly [Screen, string][] = [["endpoints", "Endpoints"]];
+const METRICS: readonly [Screen, string][] = [["metrics", "Metrics"]];
+const OTHERS: readonly [Screen, string][] = [["failures", "Failures"], ["workers", "Workers"]];
 
 const EXTRAS: readonly [Screen, string][] = [["extras", "Extras"]];
 const LOGS: readonly [Screen, string][] = [["logs", "Logs"]];
@@ -15,14 +17,16 @@ const NEW: readonly [Screen, string][] = [["new", "New test"]];
 const EDIT: readonly [Screen, string][] = [["new", "Edit load"]];
 
 /** A recorded run has nobody to ask for a new test, and log lines if it was saved with them; extras
- * are there when the locustfile has some. */
+ * are there when the locustfile has some, metrics when something was counted in one. */
 export const nav = computed<readonly [Screen, string][]>(() => [
-  ...RECORDED, ...(source.has("logs") ? LOGS : []), ...(hasExtras.value ? EXTRAS : []), ...(source.isRecorded ? [] : store.isRunning.value ? EDIT : NEW),
+  ...LIVE, ...VERDICT, ...ENDPOINTS, ...(store.seriesCount.value > 0 ? METRICS : []), ...OTHERS, ...(source.has("logs") ? LOGS : []), ...(hasExtras.value ? EXTRAS : []), ...(source.isRecorded ? [] : store.isRunning.value ? EDIT : NEW),
 ]);
 
 /** Live is part of the first load; the others come when they are opened, or when nothing else is to do. */
 export const LAZY: Record<Exclude<Screen, "live">, LazyScreen> = {
   endpoints: async (): Promise<ScreenComponent> => (await import("../screens/endpoints/endpoints")).EndpointsScreen,
+  verdict: async (): Promise<ScreenComponent> => (await import("../screens/verdict/verdict")).VerdictScreen,
+  metrics: async (): Promise<ScreenComponent> => (await import("../screens/metrics/metrics")).MetricsScreen,
   failures: async (): Promise<ScreenComponent> => (await import("../screens/failures/failures")).FailuresScreen,
   workers: async (): Promise<ScreenComponent> => (await import("../screens/workers/workers")).WorkersScreen,
   logs: async (): Promise<ScreenComponent> => (await import("../screens/logs/logs")).LogsScreen,

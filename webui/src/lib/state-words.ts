@@ -21,5 +21,6 @@ export function endWords(run: Pick<RunFields, "ended_by">, requests: number, fai
   const why = by === "" ? "" : `: ${by}`;
   if (requests === 0) return { tone: "warn", text: `${why}. No request was finished.` };
   if (failures === requests) return { tone: "fail", text: `${why}. ${requests === 1 ? "The only request failed" : `All ${count(requests)} requests failed`}.` };
+  if (by.startsWith("stopped by threshold")) return { tone: "fail", text: `${why}.` };
   return { tone: by === "" || EXPECTED.includes(by) ? "quiet" : "warn", text: `${why}.` };
 }

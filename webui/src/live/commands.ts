@@ -10,6 +10,7 @@ export interface Outcome {
 export interface LoadFields {
   users?: string;
   spawn_rate?: string;
+  thresholds?: string[];
 }
 
 const TIMEOUT_MS = 15_000;

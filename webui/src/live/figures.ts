@@ -4,6 +4,7 @@
 import type {
   DistributionAnswer, Exception, Failure, GroupsAnswer, HeatmapAnswer, LogsAnswer, RangeAnswer, RunEvent, Sample, Series,
 } from "./protocol";
+import type { CourseAnswer, Judged, MetricsAnswer, SeriesName } from "./judged";
 import { SeriesTable } from "./series";
 
 const LINES_AT_ONCE = 2000; // of the log
@@ -17,7 +18,7 @@ export interface SeriesAsk {
 }
 
 /** Kept requests: the newest of a kind of failure, or the slowest of a row. */
-export type SamplesAsk = { kind: number } | { row: number };
+export type SamplesAsk = { kind: number } | { row: number } | { check: string };
 
 export interface Figures {
   range(from: number, to: number, signal?: AbortSignal): Promise<RangeAnswer>;
@@ -32,6 +33,10 @@ export interface Figures {
   exceptions(signal?: AbortSignal): Promise<Exception[]>;
   events(signal?: AbortSignal): Promise<RunEvent[]>;
   samples(ask: SamplesAsk, signal?: AbortSignal): Promise<Sample[]>;
+  verdict(signal?: AbortSignal): Promise<Judged | null>;
+  /** Checks, groups, metrics, requests by tags; without a range of all of the run. */
+  metrics(range: { from: number; to: number } | null, signal?: AbortSignal): Promise<MetricsAnswer>;
+  course(of: SeriesName, from: number, to: number, signal?: AbortSignal): Promise<CourseAnswer>;
   /** Lines that came or repeated after number `since`. */
   logs(since: number, signal?: AbortSignal): Promise<LogsAnswer>;
 }
@@ -96,6 +101,18 @@ export class HttpFigures implements Figures {
 
   async samples(ask: SamplesAsk, signal?: AbortSignal): Promise<Sample[]> {
     return (await this.get<{ samples: Sample[] }>(`samples?${query({ ...ask })}`, signal)).samples;
+  }
+
+  verdict(signal?: AbortSignal): Promise<Judged> {
+    return this.get("verdict", signal);
+  }
+
+  metrics(range: { from: number; to: number } | null, signal?: AbortSignal): Promise<MetricsAnswer> {
+    return this.get(range === null ? "metrics" : `metrics?${query({ ...range })}`, signal);
+  }
+
+  course({ metric, tags }: SeriesName, from: number, to: number, signal?: AbortSignal): Promise<CourseAnswer> {
+    return this.get(`metrics/series?${query({ metric, tags: JSON.stringify(tags), from, to })}`, signal);
   }
 
   logs(since: number, signal?: AbortSignal): Promise<LogsAnswer> {

@@ -9,12 +9,15 @@ import { POINT, POINT_WIDTH } from "./protocol";
 import { prefixOf } from "../lib/prefix";
 import type { DistributionAnswer, Exception, Failure, GroupsAnswer, HeatmapAnswer, LogsAnswer, Point, RangeAnswer, RangeWorker, RunEvent, Sample } from "./protocol";
 import { WIN, type Report, type WindowRow } from "./report-block";
+import { FileMetrics } from "./file-metrics";
+import type { CourseAnswer, Judged, MetricsAnswer, SeriesName } from "./judged";
 import { SeriesTable } from "./series";
 
 const BUCKETS_MOST = 400;
 const HEAT_ROWS = 64;
 const TREND_STEPS = 30;
 const PHASES = 7;
+const CHECK_SAMPLES = 5;
 /** In the order of a point, from s0 on. */
 const PER_SECOND = [WIN.s0, WIN.s2, WIN.s3, WIN.s4, WIN.s5, WIN.sent, WIN.received];
 
@@ -102,6 +105,7 @@ export class FileFigures implements Figures {
   private readonly byId = new Map<number, WindowRow[]>();
   private readonly whole = new Map<number, WindowRow>();
   private readonly total: SeriesTable;
+  private readonly counted: FileMetrics;
 
   constructor(private readonly report: Report) {
     this.rule = new HistRule(report.hist_rule.sub_bits);
@@ -112,6 +116,7 @@ export class FileFigures implements Figures {
       if (list) list.push(row);
       else this.byId.set(id, [row]);
     }
+    this.counted = new FileMetrics(report.metrics ?? null, this.rule);
     this.total = SeriesTable.of(report.series.points, report.series.step);
   }
 
@@ -352,11 +357,33 @@ export class FileFigures implements Figures {
     return this.report.events;
   }
 
+  async verdict(): Promise<Judged | null> {
+    const verdict = this.report.verdict;
+    return verdict !== undefined && "thresholds" in verdict ? (verdict as Judged) : null;
+  }
+
+  async metrics(range: { from: number; to: number } | null): Promise<MetricsAnswer> {
+    const isAll = range === null || this.isAll(range.from, range.to);
+    return isAll ? { series: this.report.metrics?.series ?? [], left_out: this.report.metrics?.left_out ?? 0 } : this.counted.range(range.from, range.to);
+  }
+
+  async course(of: SeriesName): Promise<CourseAnswer> {
+    return this.counted.course(of);
+  }
+
   async samples(ask: SamplesAsk): Promise<Sample[]> {
+    if ("check" in ask) return this.ofCheck(ask.check);
     const failure = "kind" in ask ? this.report.failures.find(({ id }) => id === ask.kind) : undefined;
     const row = "row" in ask ? this.report.tick.defs.find(([id]) => id === ask.row) : undefined;
     const [method, name, text] = failure ? [failure.method, failure.name, failure.kind ?? failure.text] : row ? [row[1], row[2], null] : ["", "", ""];
     return this.report.samples?.kinds.find((kind) => kind[0] === method && kind[1] === name && kind[2] === text)?.[3] ?? [];
+  }
+
+  /** As the worker writes it: what was raised stands behind a colon. */
+  private ofCheck(check: string): Sample[] {
+    const words = `check failed: ${check}`;
+    const all = this.report.samples?.kinds.flatMap((kind) => (kind[2] === null ? [] : kind[3])) ?? [];
+    return all.filter(({ error }) => error === words || error?.startsWith(`${words}:`)).slice(0, CHECK_SAMPLES);
   }
 
   async logs(since: number): Promise<LogsAnswer> {

@@ -80,6 +80,10 @@ export interface Tick extends RunFields {
   timeline?: { first: number; bytes: number; limit: number };
   events?: number;
   saturated?: boolean;
+  /** How many thresholds there are, and how many of them fail the run as they are now. */
+  verdict?: { thresholds: number; failed: number };
+  /** How many series something was counted in: checks, groups, metrics. */
+  series?: number;
 }
 
 export interface Bye {
@@ -96,7 +100,7 @@ export interface Series {
   step?: number;
 }
 
-/** What happened: start, stop, users, stage, worker, marker, reset, saturated. */
+/** What happened: start, stop, users, stage, worker, marker, reset, saturated, threshold. */
 export interface RunEvent {
   at: number;
   kind: string;

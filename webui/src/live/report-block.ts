@@ -2,10 +2,19 @@
  * (docs/api.md, "The report file"). */
 import type { Sparse } from "../stats/hist";
 export { WIN } from "./columns";
+import type { Judged, MetricSeries } from "./judged";
 import type { Exception, Failure, Hello, LogsAnswer, Point, RunEvent, Sample, Saturated, Tick } from "./protocol";
 
 const BLOCK_ID = "katydid-report";
 export const REPORT_VERSION = 1;
+
+/** A course is null where the file had no room. Points of a trend have two more columns: histograms of value × scale, and of
+ * those below 0 without their sign. */
+export interface ReportMetrics {
+  series: MetricSeries[];
+  left_out: number;
+  courses: ({ scale: number; step: number; points: (number | Sparse | null)[][] } | null)[];
+}
 
 /** A row in a window; the order is that of WIN. */
 export type WindowRow = (number | Sparse | null)[];
@@ -31,6 +40,9 @@ export interface Report {
   /** By method, name and text of the failure, or null for the slowest of the row. null: left out. */
   samples: { kinds: [string, string, string | null, Sample[]][]; left_out: number } | null;
   logs: LogsAnswer | null;
+  /** Absent from an older report. */
+  verdict?: Judged | Record<string, never>;
+  metrics?: ReportMetrics | null;
 }
 
 /** The block of this page, or null: then the page comes from a master. */

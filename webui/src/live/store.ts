@@ -60,6 +60,11 @@ export class Store {
   /** How many events the master has; a change means that the list is to be fetched. */
   readonly eventCount = signal(0);
   readonly isSaturated = signal(false);
+  readonly thresholds = signal(0);
+  /** Thresholds that fail the run as they are now. */
+  readonly brokenThresholds = signal(0);
+  /** Series that something was counted in. */
+  readonly seriesCount = signal(0);
   /** The oldest second that the master can still tell about. */
   readonly firstKept = signal(0);
   /** The master speaks another protocol: this page is from another version. */
@@ -184,6 +189,9 @@ export class Store {
     this.classes.value = tick.classes;
     this.eventCount.value = tick.events ?? 0;
     this.isSaturated.value = tick.saturated ?? false;
+    this.thresholds.value = tick.verdict?.thresholds ?? 0;
+    this.brokenThresholds.value = tick.verdict?.failed ?? 0;
+    this.seriesCount.value = tick.series ?? 0;
     this.firstKept.value = tick.timeline?.first || tick.first_second;
     this.revision.value++;
   }

@@ -3,6 +3,8 @@ import type { JSX } from "preact";
 
 const PATHS = {
   live: "M3 12h4l3-8 4 16 3-8h4",
+  verdict: "M12 3l8 3v6c0 5-3.5 8-8 9-4.5-1-8-4-8-9V6zM8.5 12l2.5 2.5 4.5-5",
+  metrics: "M4 19V9m5.3 10V4m5.4 15v-8M20 19v-5",
   endpoints: "M4 6h16M4 12h16M4 18h10",
   failures: "M12 4 2.5 20h19L12 4zm0 6v4m0 3v.2",
   workers: "M4 5h16v6H4zM4 13h16v6H4zM8 8h.1M8 16h.1",

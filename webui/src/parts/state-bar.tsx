@@ -1,5 +1,5 @@
-/* One row of state above everything: what is looked at, how the run ended and what ended it, what the
- * master must tell. The verdict of a run will stand at the beginning of it. */
+/* One row of state above everything: the verdict, what is looked at, how the run ended and what ended it,
+ * what the master must tell. */
 import { signal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
 import { openDialog, source, store } from "../app-state";
@@ -10,6 +10,7 @@ import { FileSource } from "../live/file-source";
 import { ROW, type RunFields } from "../live/protocol";
 import { WIN, type Report } from "../live/report-block";
 import { timeText } from "../range/time";
+import { verdictPart } from "../verdict/chips";
 import { Held } from "./held";
 import { Icon } from "./icons";
 
@@ -79,7 +80,8 @@ function foreign(): Part[] {
 export function StateBar(): JSX.Element | null {
   const run = store.run.value;
   const isForm = route.value.screen === "new"; // of the next test: how the last one ended is no news there
-  const parts = [...recorded(), ...(store.isHeld.value ? [{ key: "held", tone: "warn" as const, text: <Held /> }] : []), ...foreign(),
+  const verdict = isForm || store.isHeld.value || route.value.screen === "verdict" ? null : verdictPart();
+  const parts = [...(verdict === null ? [] : [{ key: "verdict", ...verdict }]), ...recorded(), ...(store.isHeld.value ? [{ key: "held", tone: "warn" as const, text: <Held /> }] : []), ...foreign(),
     ...(run === null ? [] : [...(isForm ? [] : finished(run)), ...notices(run), ...outputs(run)])];
   if (parts.length === 0) return null;
   return (

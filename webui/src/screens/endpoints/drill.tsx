@@ -19,6 +19,8 @@ import { chartView, courseKey, drawn, rangeKey, shown } from "../../range/data";
 import { useQuestion } from "../../range/question";
 import { setFixed, span } from "../../range/state";
 import { rangeWords } from "../../range/words";
+import { limitsOfAll, limitsOfRow, type Limit, type Quantity } from "../../verdict/limits";
+import { thresholds } from "../../verdict/state";
 import { LatencyChart, LiveHeatmap } from "../live/charts";
 
 const EVERY_S = 3;
@@ -181,6 +183,7 @@ export function Drill(props: DrillProps): JSX.Element {
     return true;
   });
   const error = series.error.value;
+  const limits = (quantity: Quantity): Limit[] => (id === 0 ? limitsOfAll(thresholds.value, quantity) : limitsOfRow(thresholds.value, method, name, quantity));
   return (
     <section class="drill" aria-labelledby="drill-title">
       <header class="drill-head">
@@ -192,8 +195,8 @@ export function Drill(props: DrillProps): JSX.Element {
       </header>
       <Summary get={get} answer={spread.answer.value} />
       <div class="charts">
-        <LatencyChart id="drill-latency" title="Response time" view={view} error={error} />
-        <TimeChart id="drill-rate" title="Rate" unit="requests/s" view={view} format={rate} error={error} onRetry={series.retry} lines={THROUGHPUT} />
+        <LatencyChart id="drill-latency" title="Response time" view={view} error={error} limits={limits("time")} />
+        <TimeChart id="drill-rate" title="Rate" unit="requests/s" view={view} format={rate} error={error} onRetry={series.retry} lines={THROUGHPUT} limits={limits("rate")} />
         <Distribution id="drill-distribution" answer={spread.answer.value} error={spread.error.value} onRetry={spread.retry} />
         <PercentileCurve id="drill-curve" answer={spread.answer.value} error={spread.error.value} onRetry={spread.retry} />
         <LiveHeatmap id="drill-heatmap" title="Heatmap" row={id} />

@@ -9,7 +9,7 @@ import { timeText } from "../../range/time";
 
 const MOST = 12;
 const AROUND_S = 30;
-const TONES: Record<string, Tone> = { saturated: "warn", worker: "info", marker: "info", stop: "idle", start: "pass" };
+const TONES: Record<string, Tone> = { saturated: "warn", worker: "info", marker: "info", stop: "idle", start: "pass", threshold: "fail" };
 
 export function Events(): JSX.Element | null {
   const { from, to } = span.value;

@@ -20,6 +20,7 @@ export interface TestForm {
   shape: string; // "": the one the locustfile has, or none
   classes: Record<string, ClassChoice>;
   options: Record<string, OptionValue>; // only those that differ from their default
+  thresholds: string[]; // lines, some of which may be empty
 }
 
 export type Remembered = Partial<Omit<TestForm, "classes">> & { classes?: Record<string, Partial<ClassChoice>> };
@@ -43,6 +44,7 @@ export function firstForm(run: RunFields | null, script: Script, remembered: Rem
       tasks: null,
     }])),
     options: Object.fromEntries(Object.entries(last.options ?? {}).filter(([name]) => known.has(name))),
+    thresholds: remembered.thresholds ?? [],
   };
 }
 
@@ -71,6 +73,10 @@ function settingsOf(form: TestForm, script: Script): Record<string, object> {
   return settings;
 }
 
+export function givenThresholds(form: TestForm): string[] {
+  return form.thresholds.map((line) => line.trim()).filter((line) => line !== "");
+}
+
 export function chosenClasses(form: TestForm): string[] {
   return Object.entries(form.classes).filter(([, choice]) => choice.isChosen).map(([name]) => name);
 }
@@ -96,6 +102,7 @@ export function startFields(form: TestForm, script: Script): object {
     ...(form.shape !== "" ? { shape_class: form.shape } : {}),
     ...(Object.keys(form.options).length > 0 ? { options: typedOptions(form, script) } : {}),
     ...(Object.keys(settings).length > 0 ? { class_settings: settings } : {}),
+    ...(givenThresholds(form).length > 0 ? { thresholds: givenThresholds(form) } : {}),
   };
 }
 
@@ -119,6 +126,7 @@ export function commandLine(form: TestForm, script: Script): string {
   if (form.run_time.trim()) words.push("-t", quoted(form.run_time.trim()));
   for (const option of script.options)
     if (option.name in form.options) words.push(...optionWords(option, form.options[option.name]!));
+  for (const text of givenThresholds(form)) words.push("--threshold", quoted(text));
   const settings = Object.entries(settingsOf(form, script));
   if (settings.length > 0)
     words.push("--config-users", ...settings.map(([name, change]) => quoted(JSON.stringify({ user_class_name: name, ...change }))));

@@ -12,6 +12,7 @@ import { LoadForm } from "../../parts/load-form";
 import { Classes } from "./classes";
 import { chosenClasses, firstForm, rememberable, startFields, typedOptions, type TestForm } from "./form";
 import { completed, hostMissing } from "./host";
+import { GateCard } from "./gate-card";
 import { LoadCard, TargetCard } from "./load-card";
 import { Options } from "./options";
 import { keepLast, lastForm } from "./presets";
@@ -51,7 +52,7 @@ function Form({ of }: { of: Script }): JSX.Element {
   const wrong = { ...wrongFields(verdict.value), ...(missing !== "" ? { host: missing } : {}) } as Record<string, string>;
   if (missing !== "" && !isAsked.value) delete wrong["host"];
   const blame = (field: string): string | undefined => wrong[field];
-  const known = ["users", "spawn_rate", "run_time", "host", "shape_class", "user_classes", "class_settings", ...of.options.flatMap((o) => [o.name, `options.${o.name}`])];
+  const known = ["users", "spawn_rate", "run_time", "host", "shape_class", "user_classes", "class_settings", "thresholds", ...of.options.flatMap((o) => [o.name, `options.${o.name}`])];
   const others = Object.keys(wrong).filter((field) => !known.includes(field));
   const set = (part: Partial<TestForm>): void => {
     form.value = { ...form.peek(), ...part };
@@ -112,6 +113,7 @@ function Form({ of }: { of: Script }): JSX.Element {
         <LoadCard {...card} />
         <Classes script={of} form={now} blame={blame} onChange={(classes) => set({ classes })} />
         <Options options={of.options} values={now.options} blame={blame} onChange={(options) => set({ options })} />
+        <GateCard form={now} set={set} error={blame("thresholds")} />
         {others.map((field) => <p class="callout fail" role="alert" key={field}>{visible(wrong[field]!)}</p>)}
       </div>
       <Side of={of} form={now} busy={busy.value} why={why} hasTried={hasTried.value} tried={tried.value} onClass={(name) => (tried.value = name)}

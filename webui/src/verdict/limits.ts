@@ -1,0 +1,68 @@
+/* Thresholds as lines of charts: which belong to what a chart draws. Pure. */
+import type { SeriesName, Threshold } from "../live/judged";
+import { limitWords, tagsOf, titleOf } from "./words";
+
+export interface Limit {
+  label: string;
+  /** In the unit of the axis. */
+  value: number;
+  isBroken: boolean;
+  /** Unix seconds of its first failure; null: it never failed. */
+  turned: number | null;
+}
+
+/** What is drawn: times in ms, events per second, parts in percent, a processor in percent, a loop in ms; values of a metric. */
+export type Quantity = "time" | "rate" | "percent" | "cpu" | "lag" | "value";
+
+const UNITS: Record<Quantity, readonly string[]> = { time: ["ms"], rate: ["/s"], percent: ["ratio"], cpu: ["%"], lag: ["ms"], value: ["", "ms", "B"] };
+
+/** Of all requests; those of a phase or of a metric are none. */
+function isOfAll({ scope, metric }: Threshold): boolean {
+  return (scope === "all requests" || scope === "all HTTP requests") && (metric === null || metric === "http_req_duration" || metric === "http_reqs" || metric === "http_req_failed");
+}
+
+function measures(one: Threshold, quantity: Quantity): boolean {
+  if (!UNITS[quantity].includes(one.unit)) return false;
+  if (quantity === "cpu") return one.stat === "worker_cpu";
+  if (quantity === "lag") return one.stat.startsWith("loop_lag");
+  return quantity !== "time" || !(one.stat.startsWith("loop_lag") || one.stat === "stdev");
+}
+
+function lineOf(one: Threshold, quantity: Quantity): Limit {
+  const label = one.name ?? `${one.stat} ${one.op} ${limitWords(one)}`;
+  return { label: titleOf({ name: label, text: label }), value: quantity === "percent" ? one.limit * 100 : one.limit, isBroken: one.failed || one.state === "fail", turned: one.first_failed };
+}
+
+const linesOf = (list: readonly Threshold[], quantity: Quantity): Limit[] => list.filter((one) => measures(one, quantity)).map((one) => lineOf(one, quantity));
+
+export function limitsOfAll(list: readonly Threshold[], quantity: Quantity): Limit[] {
+  const isGenerator = quantity === "cpu" || quantity === "lag";
+  return linesOf(list.filter((one) => (isGenerator ? one.scope.startsWith("all") : isOfAll(one))), quantity);
+}
+
+/** Of an endpoint: those that name it, or its name with any method. */
+export function isOfRow(one: Threshold, method: string, name: string): boolean {
+  return one.scope.startsWith("'") && one.row === name && (one.method === "" || one.method === null || one.method === method) && one.metric === null;
+}
+
+export function limitsOfRow(list: readonly Threshold[], method: string, name: string, quantity: Quantity): Limit[] {
+  return linesOf(list.filter((one) => isOfRow(one, method, name)), quantity);
+}
+
+/** Of a series: those of its metric, or of its group, whose tags it has. */
+export function isOfSeries(one: Threshold, of: SeriesName): boolean {
+  const group = /^group '(.*)'$/.exec(one.scope)?.[1];
+  if (group !== undefined) return of.metric === "group_duration" && of.tags["group"] === group;
+  return one.metric === of.metric && one.scope.startsWith(of.metric) && Object.entries(tagsOf(one.scope)).every(([key, value]) => of.tags[key] === value);
+}
+
+export function limitsOfSeries(list: readonly Threshold[], of: SeriesName, quantity: Quantity): Limit[] {
+  return linesOf(list.filter((one) => isOfSeries(one, of)), quantity);
+}
+
+/** As high as an axis goes: limits far above what is drawn would press it flat, and are only named. */
+const ROOM = 4;
+export function topWith(max: number, limits: readonly Limit[]): number {
+  const near = limits.filter(({ value }) => value <= max * ROOM).map(({ value }) => value);
+  return Math.max(max, ...near);
+}
