@@ -19,10 +19,10 @@
 
 enum arrivals_kind {
     ARRIVALS_UNIFORM,
-    ARRIVALS_K6_STEADY,
-    ARRIVALS_K6_RAMPING,
     ARRIVALS_POISSON,
     ARRIVALS_POISSON_FIXED,
+    ARRIVALS_K6_STEADY,
+    ARRIVALS_K6_RAMPING,
 };
 
 struct arrivals_plan { /* kind and key by the caller; the rest by arrivals_settle */

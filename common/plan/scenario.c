@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: MIT
+#include "common/plan/chance.h"
+#include "common/plan/scenario_int.h"
+#include "common/base/mem.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SECOND 1000000000LL
+#define GRACEFUL_S 30
+#define MOST_USERS 1000000
+#define MOST_QUEUE 10000000
+
+static bool refuse(char **why, const struct scenario *s, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static bool refuse(char **why, const struct scenario *s, const char *format, ...)
+{
+    va_list args;
+    struct sbuf text = {0};
+    if (s->name)
+        sbuf_addf(&text, "scenario '%s': ", s->name);
+    va_start(args, format);
+    sbuf_addv(&text, format, args);
+    va_end(args);
+    *why = sbuf_take(&text);
+    return false;
+}
+
+/* ---- the keys, one at a time ---------------------------------------------------------------- */
+
+static int key_named(const char *name)
+{
+#define KEY(id, ours, k6) {ours, k6},
+    static const char *const names[][2] = {SCENARIO_KEYS(KEY)};
+#undef KEY
+    for (int i = 0; i < SCENARIO_KEY_COUNT; i++)
+        if (!strcmp(name, names[i][0]) || (names[i][1] && !strcmp(name, names[i][1])))
+            return i;
+    return -1;
+}
+
+static bool take_duration(int64_t *ns, struct scenario *s, const char *key, const char *value,
+                          char **why)
+{
+    return scenario_duration(value, ns) ||
+           refuse(why, s, "%s=%s is no duration: write 200ms, 30s, 1m30s or 2h", key, value);
+}
+
+static bool take_count(uint32_t *n, struct scenario *s, const char *key, const char *value,
+                       uint64_t most, char **why)
+{
+    uint64_t count;
+    if (!scenario_count(value, most, &count))
+        return refuse(why, s, "%s=%s: it takes a whole number up to %llu", key, value,
+                      (unsigned long long)most);
+    *n = (uint32_t)count;
+    return true;
+}
+
+static bool take_word(int *place, const char *const *words, struct scenario *s, const char *key,
+                      const char *value, char **why)
+{
+    struct sbuf known = {0};
+    *place = scenario_word(words, value);
+    if (*place >= 0)
+        return true;
+    for (int i = 0; words[i]; i++)
+        sbuf_addf(&known, "%s%s", known.len ? ", " : "", words[i]);
+    refuse(why, s, "%s '%s' is not known: it is one of %s", key, value, known.data);
+    sbuf_fini(&known);
+    return false;
+}
+
+static bool take_seed(struct scenario *s, const char *value, char **why)
+{
+    s->is_seeded = scenario_count(value, UINT64_MAX, &s->seed);
+    return s->is_seeded || refuse(why, s, "seed=%s: it takes a whole number", value);
+}
+
+static bool take_value(struct scenario *s, enum scenario_key key, const char *name,
+                       const char *value, char **why)
+{
+    static const char *const phases[] = {"middle", "k6", NULL};
+    int word = 0;
+    bool is_good = true;
+    switch (key) {
+    case SCENARIO_CLASS:
+        s->user_class = mem_strdup(value);
+        break;
+    case SCENARIO_TASK:
+        s->task = mem_strdup(value);
+        break;
+    case SCENARIO_STAGES:
+        s->keys.stages = mem_strdup(value);
+        break;
+    case SCENARIO_TIME_UNIT:
+        is_good = take_duration(&s->keys.unit_ns, s, name, value, why);
+        if (is_good && s->keys.unit_ns == 0)
+            return refuse(why, s, "%s must be longer than 0", name);
+        break;
+    case SCENARIO_DURATION:
+        return take_duration(&s->keys.duration_ns, s, name, value, why);
+    case SCENARIO_START_TIME:
+        return take_duration(&s->start_ns, s, name, value, why);
+    case SCENARIO_GRACEFUL_STOP:
+        return take_duration(&s->graceful_ns, s, name, value, why);
+    case SCENARIO_USERS:
+        return take_count(&s->users, s, name, value, MOST_USERS, why);
+    case SCENARIO_MAX_USERS:
+        return take_count(&s->max_users, s, name, value, MOST_USERS, why);
+    case SCENARIO_MAX_QUEUE:
+        return take_count(&s->max_queue, s, name, value, MOST_QUEUE, why);
+    case SCENARIO_SEED:
+        return take_seed(s, value, why);
+    case SCENARIO_ON_BUSY:
+        is_good = take_word(&word, scenario_busies, s, name, value, why);
+        s->on_busy = (enum scenario_busy)word;
+        break;
+    case SCENARIO_DISTRIBUTION:
+        is_good = take_word(&word, scenario_spreads, s, name, value, why);
+        s->keys.spread = (enum arrivals_kind)word;
+        break;
+    case SCENARIO_PHASE:
+        is_good = take_word(&word, phases, s, name, value, why);
+        s->keys.is_k6 = word == 1;
+        break;
+    case SCENARIO_RATE:
+    case SCENARIO_START_RATE: /* once the unit is known */
+    case SCENARIO_KEY_COUNT:
+        break;
+    }
+    return is_good;
+}
+
+static bool take_pair(struct scenario *s, char *pair, char **why)
+{
+    char *value = strchr(pair, '=');
+    *value++ = '\0';
+    const int key = key_named(pair);
+    if (key < 0)
+        return refuse(why, s, "there is no key '%s'", pair);
+    if (scenario_has(s, (enum scenario_key)key))
+        return refuse(why, s, "'%s' is given twice", pair);
+    if (!*value)
+        return refuse(why, s, "'%s' has no value", pair);
+    s->keys.given |= 1u << key;
+    return take_value(s, (enum scenario_key)key, pair, value, why);
+}
+
+/* The pairs, cut where a comma is followed by "key=". */
+static bool each_pair(struct scenario *s, char *text,
+                      bool (*take)(struct scenario *, char *, char **), char **why)
+{
+    while (text && *text) {
+        char *end = strchr(text, ',');
+        while (end && end[1 + strcspn(end + 1, ",=")] != '=')
+            end = strchr(end + 1, ',');
+        if (end)
+            *end = '\0';
+        if (!strchr(text, '='))
+            return refuse(why, s, "'%s' is no key=value", text);
+        if (!take(s, text, why))
+            return false;
+        text = end ? end + 1 : NULL;
+    }
+    return true;
+}
+
+/* Rates wait for time_unit, which may stand behind them. */
+static bool take_rate(struct scenario *s, char *pair, char **why)
+{
+    char *value = strchr(pair, '=');
+    *value++ = '\0';
+    const int key = key_named(pair);
+    struct ramp_rate *rate = key == SCENARIO_RATE         ? &s->keys.rate
+                             : key == SCENARIO_START_RATE ? &s->keys.start_rate
+                                                          : NULL;
+    if (!rate || scenario_rate(value, s->keys.unit_ns, rate))
+        return true;
+    return refuse(why, s, "%s=%s is no rate: write 20/s, 0.5/s, 3/m or 1/3s (at most 6 decimals)",
+                  pair, value);
+}
+
+/* ---- what follows from them ----------------------------------------------------------------- */
+
+static bool beyond(const struct scenario *s, char **why)
+{
+    return refuse(why, s,
+                  "the rate or the length is too large (at most %d/s, in all three years), or the "
+                  "rates have no common measure",
+                  RAMP_MOST_PER_S);
+}
+
+static bool add_stage(struct scenario *s, char *stage, struct ramp_rate *from, char **why)
+{
+    int64_t length;
+    struct ramp_rate to;
+    char *target = strchr(stage, ':');
+    if (target)
+        *target++ = '\0';
+    if (!target || !scenario_duration(stage, &length) ||
+        !scenario_rate(target, s->keys.unit_ns, &to))
+        return refuse(
+            why, s,
+            "'%s%s%s' is no stage: write a duration and the rate at its end, such as 2m:80/s",
+            stage, target ? ":" : "", target ? target : "");
+    const bool is_good = ramp_add(&s->ramp, length, *from, to);
+    *from = to;
+    return is_good || beyond(s, why);
+}
+
+static bool make_stages(struct scenario *s, char **why)
+{
+    char *rest = NULL, *text = mem_strdup(s->keys.stages);
+    struct ramp_rate from = scenario_has(s, SCENARIO_RATE) ? s->keys.rate : s->keys.start_rate;
+    bool is_good = true;
+    for (char *stage = strtok_r(text, ",", &rest); stage && is_good;
+         stage = strtok_r(NULL, ",", &rest))
+        is_good = add_stage(s, stage, &from, why);
+    free(text);
+    return is_good;
+}
+
+static bool make_ramp(struct scenario *s, char **why)
+{
+    if (s->executor == SCENARIO_CONSTANT_ARRIVAL_RATE) {
+        if (s->keys.rate.arrivals <= 0)
+            return refuse(why, s, "it needs a rate above 0, such as rate=20/s");
+        s->is_endless = !scenario_has(s, SCENARIO_DURATION);
+        const int64_t length = s->is_endless ? RAMP_MOST_NS / 2 : s->keys.duration_ns;
+        if (!ramp_add(&s->ramp, length, s->keys.rate, s->keys.rate))
+            return beyond(s, why);
+    } else if (!make_stages(s, why)) {
+        return false;
+    }
+    if (!s->ramp.length_ns)
+        return refuse(why, s, "it is over at once: it needs a duration above 0");
+    if (!s->ramp.area)
+        return refuse(why, s, "no stage has a rate above 0");
+    return true;
+}
+
+/* What does not go together is refused by name. */
+static bool check_keys(const struct scenario *s, char **why)
+{
+    const bool is_constant = s->executor == SCENARIO_CONSTANT_ARRIVAL_RATE;
+    if (is_constant && scenario_has(s, SCENARIO_STAGES))
+        return refuse(why, s,
+                      "stages go with ramping-arrival-rate, not with constant-arrival-rate");
+    if (is_constant && scenario_has(s, SCENARIO_START_RATE))
+        return refuse(why, s,
+                      "start_rate goes with ramping-arrival-rate, not with constant-arrival-rate");
+    if (!is_constant && !scenario_has(s, SCENARIO_STAGES))
+        return refuse(why, s, "it needs stages, such as stages=2m:80/s");
+    if (!is_constant && scenario_has(s, SCENARIO_DURATION))
+        return refuse(why, s, "duration does not go with stages, which have their own");
+    if (scenario_has(s, SCENARIO_RATE) && scenario_has(s, SCENARIO_START_RATE))
+        return refuse(why, s, "rate and start_rate: the ramp begins with one of them");
+    if (s->keys.is_k6 && s->keys.spread != ARRIVALS_UNIFORM)
+        return refuse(why, s, "phase=k6 does not go with distribution=%s",
+                      scenario_spreads[s->keys.spread]);
+    if (s->on_busy == SCENARIO_DROP && scenario_has(s, SCENARIO_MAX_QUEUE))
+        return refuse(why, s, "max_queue does not go with on_busy=drop, which keeps none");
+    if (scenario_has(s, SCENARIO_USERS) && s->users == 0)
+        return refuse(why, s, "users must be 1 or more");
+    if (scenario_has(s, SCENARIO_USERS) && scenario_has(s, SCENARIO_MAX_USERS) &&
+        s->max_users < s->users)
+        return refuse(why, s, "max_users=%u is less than users=%u", s->max_users, s->users);
+    return true;
+}
+
+static uint32_t bounded(double n, double least, double most)
+{
+    return (uint32_t)fmin(fmax(ceil(n), least), most);
+}
+
+static void fill_in(struct scenario *s)
+{
+    const double peak = scenario_peak_per_s(s);
+    const bool grows = s->on_busy == SCENARIO_GROW;
+    if (!scenario_has(s, SCENARIO_USERS))
+        s->users = scenario_has(s, SCENARIO_MAX_USERS) ? bounded(s->max_users, 1, 10)
+                                                       : bounded(peak / 10, 10, 1000);
+    if (!scenario_has(s, SCENARIO_MAX_USERS))
+        s->max_users = grows ? bounded(fmax(10 * peak, s->users), 100, MOST_USERS) : s->users;
+    if (!scenario_has(s, SCENARIO_MAX_QUEUE))
+        s->max_queue = s->on_busy == SCENARIO_DROP ? 0 : bounded(peak, 1, MOST_QUEUE);
+    if (!scenario_has(s, SCENARIO_GRACEFUL_STOP))
+        s->graceful_ns = GRACEFUL_S * SECOND;
+}
+
+void scenario_set_seed(struct scenario *s, uint64_t seed)
+{
+    s->seed = seed;
+    s->is_seeded = true;
+    s->plan.key = chance_key(seed, s->name);
+    arrivals_settle(&s->plan);
+}
+
+static bool settle(struct scenario *s, char **why)
+{
+    const bool is_constant = s->executor == SCENARIO_CONSTANT_ARRIVAL_RATE;
+    if (!check_keys(s, why) || !make_ramp(s, why))
+        return false;
+    s->plan =
+        (struct arrivals_plan){.ramp = &s->ramp, .kind = s->keys.spread, .steady = s->keys.rate};
+    if (s->keys.is_k6)
+        s->plan.kind = is_constant ? ARRIVALS_K6_STEADY : ARRIVALS_K6_RAMPING;
+    if (s->keys.spread == ARRIVALS_POISSON_FIXED && s->is_endless)
+        return refuse(why, s, "distribution=poisson-fixed needs a duration: it has a count");
+    fill_in(s);
+    const bool is_seeded = s->is_seeded;
+    scenario_set_seed(s, s->seed);
+    s->is_seeded = is_seeded;
+    return true;
+}
+
+/* ---- the text ------------------------------------------------------------------------------- */
+
+static bool is_name(const char *text)
+{
+    for (const char *p = text; *p; p++)
+        if (!isalnum((unsigned char)*p) && *p != '_' && *p != '-')
+            return false;
+    return *text && strlen(text) <= 100;
+}
+
+static bool read_parts(struct scenario *s, char *name, char **why)
+{
+    int executor = 0;
+    char *word = strchr(name, ':'), *keys = word ? strchr(word + 1, ':') : NULL;
+    if (!word)
+        return refuse(why, s, "'%s' is no scenario: write NAME:EXECUTOR:key=value,…", name);
+    *word++ = '\0';
+    if (keys)
+        *keys++ = '\0';
+    if (!is_name(name))
+        return refuse(why, s,
+                      "'%s' cannot be the name of a scenario: take letters, digits, _ and -", name);
+    s->name = mem_strdup(name);
+    if (!take_word(&executor, scenario_executors, s, "the executor", word, why))
+        return false;
+    s->executor = (enum scenario_executor)executor;
+    s->keys.unit_ns = SECOND;
+    s->keys.start_rate = (struct ramp_rate){0, SECOND};
+    char *again = keys ? mem_strdup(keys) : NULL;
+    const bool is_good = each_pair(s, keys, take_pair, why) && each_pair(s, again, take_rate, why);
+    free(again);
+    return is_good && settle(s, why);
+}
+
+bool scenario_read(struct scenario *s, const char *text, char **why)
+{
+    char *copy = mem_strdup(text);
+    *s = (struct scenario){.name = NULL};
+    *why = NULL;
+    const bool is_good = read_parts(s, copy, why);
+    free(copy);
+    if (!is_good)
+        scenario_fini(s);
+    return is_good;
+}
+
+void scenario_fini(struct scenario *s)
+{
+    free(s->name);
+    free(s->user_class);
+    free(s->task);
+    free(s->keys.stages);
+    ramp_fini(&s->ramp);
+    *s = (struct scenario){.name = NULL};
+}
+
+double scenario_peak_per_s(const struct scenario *s)
+{
+    int64_t peak = 0;
+    for (size_t i = 0; i < s->ramp.count; i++) {
+        const struct ramp_stage *each = &s->ramp.stages[i];
+        const int64_t higher = each->from > each->to ? each->from : each->to;
+        if (each->length_ns && higher > peak)
+            peak = higher;
+    }
+    return (double)peak / (double)s->ramp.denominator * 1e9;
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* scenario: one load of a test: its name, the way its iterations start, and the keys of that.
+ *
+ * As text, wherever it comes from (command line, locustfile, the wire):
+ *
+ *   NAME:EXECUTOR:key=value,key=value …      buy:constant-arrival-rate:rate=20/s,duration=5m
+ *
+ * A piece between commas without "=" goes on the value before: stages=2m:20/s,10m:80/s. Names of
+ * keys are ours or k6's (max_users, maxVUs). Durations: 200ms, 30s, 1m30s, 2h; a bare number is
+ * seconds. Rates: 20/s, 0.5/s, 3/m, 1/3s; a bare number is per time_unit, which is 1s.
+ *
+ * Pure. Whoever gets a scenario ends it with scenario_fini.
+ */
+#include "common/base/sbuf.h"
+#include "common/plan/arrivals.h"
+
+enum scenario_executor {
+    SCENARIO_CONSTANT_ARRIVAL_RATE,
+    SCENARIO_RAMPING_ARRIVAL_RATE,
+    SCENARIO_EXECUTORS,
+};
+
+enum scenario_busy {                 /* what becomes of an arrival for which no user is free */
+                     SCENARIO_GROW,  /* it waits; more users are made, up to max_users */
+                     SCENARIO_QUEUE, /* it waits; more than max_queue are dropped */
+                     SCENARIO_DROP,  /* it is dropped at once, as in k6; users are made up to
+                                        max_users */
+};
+
+struct scenario {
+    char *name, *user_class, *task; /* owned; class and task NULL: not named */
+    enum scenario_executor executor;
+    struct ramp ramp;
+    struct arrivals_plan
+        plan; /* points to the ramp above: a scenario is not to be moved once it is settled */
+    enum scenario_busy on_busy;
+    uint32_t users, max_users; /* made before the start, and at most; over all workers */
+    uint32_t max_queue;        /* over all workers */
+    int64_t start_ns;          /* after the start of the test */
+    int64_t graceful_ns;       /* for the iterations that run at its end */
+    bool is_endless;           /* it has no duration: the test ends it */
+    uint64_t seed;
+    bool is_seeded; /* ... was given */
+
+    struct scenario_keys { /* as given, until settled; owned texts */
+        char *stages;
+        struct ramp_rate rate, start_rate;
+        int64_t unit_ns, duration_ns;
+        uint32_t given; /* bits */
+        bool is_k6;     /* phase */
+        enum arrivals_kind spread;
+    } keys;
+};
+
+/* Reads the text into *s. False: *why (to be freed) says what is wrong and how to mend it. */
+bool scenario_read(struct scenario *s, const char *text, char **why);
+void scenario_fini(struct scenario *s);
+/* The random ones have a seed when they run. */
+void scenario_set_seed(struct scenario *s, uint64_t seed);
+/* The text from which scenario_read makes the same again: settled, with every default. */
+void scenario_write(const struct scenario *s, struct sbuf *out);
+/* For people: one line, without an end of line. */
+void scenario_describe(const struct scenario *s, struct sbuf *out);
+
+const char *scenario_executor_name(enum scenario_executor e);
+double scenario_peak_per_s(const struct scenario *s);
+/* 90s, 1m30s, 200ms … into nanoseconds. False: it is none. */
+bool scenario_duration(const char *text, int64_t *ns);

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* scenario_int: private to scenario*.c. Numbers with units as people write them, and the words that
+ * stand for enumerations. */
+#include "common/plan/scenario.h"
+
+/* 20/s, 0.5/s, 3/m, 1/3s; a bare number is per unit_ns. Exact. False: it is none. */
+bool scenario_rate(const char *text, int64_t unit_ns, struct ramp_rate *rate);
+bool scenario_count(const char *text, uint64_t most, uint64_t *count);
+
+/* By the enumeration; NULL at the end. */
+extern const char *const scenario_executors[];
+extern const char *const scenario_busies[];
+extern const char *const scenario_spreads[]; /* those of enum arrivals_kind that can be chosen */
+/* The place in such a list; -1: it is not in it. */
+int scenario_word(const char *const *words, const char *text);
+
+#define SCENARIO_KEYS(KEY)                                                                         \
+    KEY(CLASS, "class", NULL)                                                                      \
+    KEY(TASK, "task", "exec")                                                                      \
+    KEY(RATE, "rate", NULL)                                                                        \
+    KEY(START_RATE, "start_rate", "startRate")                                                     \
+    KEY(TIME_UNIT, "time_unit", "timeUnit")                                                        \
+    KEY(STAGES, "stages", NULL)                                                                    \
+    KEY(DURATION, "duration", NULL)                                                                \
+    KEY(USERS, "users", "preAllocatedVUs")                                                         \
+    KEY(MAX_USERS, "max_users", "maxVUs")                                                          \
+    KEY(MAX_QUEUE, "max_queue", NULL)                                                              \
+    KEY(ON_BUSY, "on_busy", NULL)                                                                  \
+    KEY(START_TIME, "start_time", "startTime")                                                     \
+    KEY(GRACEFUL_STOP, "graceful_stop", "gracefulStop")                                            \
+    KEY(DISTRIBUTION, "distribution", NULL)                                                        \
+    KEY(SEED, "seed", NULL)                                                                        \
+    KEY(PHASE, "phase", NULL)
+
+enum scenario_key {
+#define KEY(id, ours, k6) SCENARIO_##id,
+    SCENARIO_KEYS(KEY)
+#undef KEY
+        SCENARIO_KEY_COUNT,
+};
+
+static inline bool scenario_has(const struct scenario *s, enum scenario_key key)
+{
+    return s->keys.given >> key & 1;
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+#include "common/plan/scenario_int.h"
+
+#include <inttypes.h>
+
+const char *scenario_executor_name(enum scenario_executor e)
+{
+    return scenario_executors[e];
+}
+
+static void put_rate(struct sbuf *out, const char *key, struct ramp_rate rate)
+{
+    sbuf_addf(out, ",%s=%" PRId64 "/%" PRId64 "ns", key, rate.arrivals, rate.per_ns);
+}
+
+void scenario_write(const struct scenario *s, struct sbuf *out)
+{
+    sbuf_addf(out, "%s:%s:time_unit=%" PRId64 "ns", s->name, scenario_executors[s->executor],
+              s->keys.unit_ns);
+    if (s->user_class)
+        sbuf_addf(out, ",class=%s", s->user_class);
+    if (s->task)
+        sbuf_addf(out, ",task=%s", s->task);
+    if (scenario_has(s, SCENARIO_RATE))
+        put_rate(out, "rate", s->keys.rate);
+    if (scenario_has(s, SCENARIO_START_RATE))
+        put_rate(out, "start_rate", s->keys.start_rate);
+    if (s->keys.stages)
+        sbuf_addf(out, ",stages=%s", s->keys.stages);
+    if (scenario_has(s, SCENARIO_DURATION))
+        sbuf_addf(out, ",duration=%" PRId64 "ns", s->keys.duration_ns);
+    sbuf_addf(out, ",users=%u,max_users=%u,on_busy=%s", s->users, s->max_users,
+              scenario_busies[s->on_busy]);
+    if (s->on_busy != SCENARIO_DROP)
+        sbuf_addf(out, ",max_queue=%u", s->max_queue);
+    sbuf_addf(out, ",start_time=%" PRId64 "ns,graceful_stop=%" PRId64 "ns,distribution=%s",
+              s->start_ns, s->graceful_ns, scenario_spreads[s->keys.spread]);
+    if (s->is_seeded)
+        sbuf_addf(out, ",seed=%" PRIu64, s->seed);
+    if (s->keys.is_k6)
+        sbuf_adds(out, ",phase=k6");
+}
+
+/* 90 s as 1m30s. */
+static void put_span(struct sbuf *out, int64_t ns)
+{
+    const int64_t hours = ns / 3600000000000LL, minutes = ns / 60000000000LL % 60;
+    const double seconds = (double)(ns % 60000000000LL) / 1e9;
+    if (hours)
+        sbuf_addf(out, "%" PRId64 "h", hours);
+    if (minutes)
+        sbuf_addf(out, "%" PRId64 "m", minutes);
+    if (seconds > 0 || ns < 60000000000LL)
+        sbuf_addf(out, "%gs", seconds);
+}
+
+static void put_rates(struct sbuf *out, const struct scenario *s)
+{
+    const struct ramp *r = &s->ramp;
+    if (s->executor == SCENARIO_CONSTANT_ARRIVAL_RATE) {
+        sbuf_addf(out, "%g/s", scenario_peak_per_s(s));
+        return;
+    }
+    sbuf_addf(out, "%g/s", (double)r->stages[0].from / (double)r->denominator * 1e9);
+    for (size_t i = 0; i < r->count; i++) {
+        sbuf_addf(out, " → %g/s in ", (double)r->stages[i].to / (double)r->denominator * 1e9);
+        put_span(out, r->stages[i].length_ns);
+    }
+}
+
+void scenario_describe(const struct scenario *s, struct sbuf *out)
+{
+    sbuf_addf(out, "%s: %s of %s%s%s, ", s->name, scenario_executors[s->executor],
+              s->user_class ? s->user_class : "?", s->task ? "." : "", s->task ? s->task : "");
+    put_rates(out, s);
+    if (s->is_endless) {
+        sbuf_adds(out, ", until the test ends");
+    } else {
+        sbuf_adds(out, ", for ");
+        put_span(out, s->ramp.length_ns);
+        sbuf_addf(out, ": %s%" PRIu64 " arrivals", s->plan.kind == ARRIVALS_POISSON ? "about " : "",
+                  s->plan.count);
+    }
+    if (s->start_ns) {
+        sbuf_adds(out, ", beginning after ");
+        put_span(out, s->start_ns);
+    }
+    if (s->keys.spread != ARRIVALS_UNIFORM)
+        sbuf_addf(out, ", %s", scenario_spreads[s->keys.spread]);
+    if (s->keys.is_k6)
+        sbuf_adds(out, ", at k6's times");
+    if (s->is_seeded)
+        sbuf_addf(out, ", seed %" PRIu64, s->seed);
+    sbuf_addf(out, "; users %u to %u, then ", s->users, s->max_users);
+    if (s->max_queue)
+        sbuf_addf(out, "%u wait, then ", s->max_queue);
+    sbuf_adds(out, "dropped; ");
+    put_span(out, s->graceful_ns);
+    sbuf_adds(out, " to finish");
+}

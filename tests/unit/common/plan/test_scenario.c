@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+/* scenario: texts in, plans out; what a refusal says; and that what is written is read as the same.
+ */
+#include "common/plan/scenario.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void refused(const char *text, const char *because)
+{
+    struct scenario s;
+    char *why = NULL;
+    if (scenario_read(&s, text, &why))
+        fail_msg("'%s' was taken", text);
+    if (!strstr(why, because))
+        fail_msg("'%s': \"%s\" does not say \"%s\"", text, why, because);
+    free(why);
+}
+
+static void described(const char *text, const char *as)
+{
+    struct scenario s, again;
+    char *why = NULL;
+    struct sbuf written = {0}, line = {0}, line_again = {0};
+    if (!scenario_read(&s, text, &why))
+        fail_msg("'%s': %s", text, why);
+    scenario_describe(&s, &line);
+    assert_string_equal(line.data, as);
+    scenario_write(&s, &written);
+    if (!scenario_read(&again, written.data, &why))
+        fail_msg("'%s': %s", written.data, why);
+    scenario_describe(&again, &line_again);
+    assert_string_equal(line_again.data, as);
+    assert_true(again.plan.count == s.plan.count && again.plan.key == s.plan.key);
+    scenario_fini(&s);
+    scenario_fini(&again);
+    sbuf_fini(&written);
+    sbuf_fini(&line);
+    sbuf_fini(&line_again);
+}
+
+static void what_is_read(void **state)
+{
+    (void)state;
+    described("buy:constant-arrival-rate:rate=20/s,duration=5m",
+              "buy: constant-arrival-rate of ?, 20/s, for 5m: 6000 arrivals; users 10 to 200, then "
+              "20 wait, "
+              "then dropped; 30s to finish");
+    described("buy:constant-arrival-rate:class=Buyer,task=pay,rate=1/3s",
+              "buy: constant-arrival-rate of Buyer.pay, 0.333333/s, until the test ends; users 10 "
+              "to 100, then "
+              "1 wait, then dropped; 30s to finish");
+    described("r:ramping-arrival-rate:start_rate=10/s,stages=2m:10/s,90s:0.5/s,0s:5/s,1h:300/"
+              "m,on_busy=drop",
+              "r: ramping-arrival-rate of ?, 10/s → 10/s in 2m → 0.5/s in 1m30s → 5/s in 0s → 5/s "
+              "in 1h, for "
+              "1h3m30s: 19672 arrivals; users 10 to 10, then dropped; 30s to finish");
+    described("p:constant-arrival-rate:rate=50/"
+              "s,duration=20,distribution=poisson-fixed,seed=18446744073709551615",
+              "p: constant-arrival-rate of ?, 50/s, for 20s: 1000 arrivals, poisson-fixed, seed "
+              "18446744073709551615; users 10 to 500, then 50 wait, then dropped; 30s to finish");
+}
+
+static void k6_words_are_read(void **state)
+{
+    (void)state;
+    described("a-1:constant-arrival-rate:rate=4,timeUnit=1s,duration=2s,preAllocatedVUs=3,maxVUs=5,"
+              "on_busy=drop,"
+              "phase=k6,startTime=1500ms,gracefulStop=0s",
+              "a-1: constant-arrival-rate of ?, 4/s, for 2s: 9 arrivals, beginning after 1.5s, at "
+              "k6's times; "
+              "users 3 to 5, then dropped; 0s to finish");
+    described("b:ramping-arrival-rate:startRate=0,timeUnit=1s,stages=2s:10,1s:10,1s:0,"
+              "preAllocatedVUs=5,phase=k6",
+              "b: ramping-arrival-rate of ?, 0/s → 10/s in 2s → 10/s in 1s → 0/s in 1s, for 4s: 25 "
+              "arrivals, at "
+              "k6's times; users 5 to 100, then 10 wait, then dropped; 30s to finish");
+    described("c:constant-arrival-rate:rate=90,timeUnit=1m,duration=1m",
+              "c: constant-arrival-rate of ?, 1.5/s, for 1m: 90 arrivals; users 10 to 100, then 2 "
+              "wait, then "
+              "dropped; 30s to finish");
+}
+
+static void what_is_wrong_is_named(void **state)
+{
+    (void)state;
+    refused("", "is no scenario");
+    refused("buy", "is no scenario");
+    refused("b y:constant-arrival-rate:rate=1/s", "cannot be the name");
+    refused("b:constant-rate:rate=1/s",
+            "executor 'constant-rate' is not known: it is one of constant-arrival-rate");
+    refused("b:constant-arrival-rate", "needs a rate");
+    refused("b:constant-arrival-rate:rate=0/s", "needs a rate above 0");
+    refused("b:constant-arrival-rate:rate=fast", "rate=fast is no rate");
+    refused("b:constant-arrival-rate:rate=1/fortnight", "is no rate");
+    refused("b:constant-arrival-rate:rate=-1/s", "is no rate");
+    refused("b:constant-arrival-rate:rate=1e9/s", "is no rate");
+    refused("b:constant-arrival-rate:rate=100000000/s", "too large");
+    refused("b:constant-arrival-rate:rate=1/s,rate=2/s", "'rate' is given twice");
+    refused("b:constant-arrival-rate:rate=1/s,maxVUs=2,max_users=3", "'max_users' is given twice");
+    refused("b:constant-arrival-rate:rate=1/s,vus=2", "there is no key 'vus'");
+    refused("b:constant-arrival-rate:rate=1/s,duration=", "'duration' has no value");
+    refused("b:constant-arrival-rate:rate=1/s,duration=5x", "duration=5x is no duration");
+    refused("b:constant-arrival-rate:rate=1/s,duration=0", "over at once");
+    refused("b:constant-arrival-rate:rate=1/s,stages=1m:2/s",
+            "stages go with ramping-arrival-rate");
+    refused("b:constant-arrival-rate:rate", "is no key=value");
+    refused("b:ramping-arrival-rate:rate=1/s", "needs stages");
+    refused("b:ramping-arrival-rate:stages=1m:0/s", "no stage has a rate above 0");
+    refused("b:ramping-arrival-rate:stages=1m", "'1m' is no stage");
+    refused("b:ramping-arrival-rate:stages=1m:2/s,duration=5m", "duration does not go with stages");
+    refused("b:ramping-arrival-rate:stages=1m:2/s,rate=1/s,start_rate=1/s",
+            "begins with one of them");
+    refused("b:constant-arrival-rate:rate=1/s,on_busy=wait", "on_busy 'wait' is not known");
+    refused("b:constant-arrival-rate:rate=1/s,distribution=uniform ", "is not known");
+    refused("b:constant-arrival-rate:rate=1/s,on_busy=drop,max_queue=3",
+            "does not go with on_busy=drop");
+    refused("b:constant-arrival-rate:rate=1/s,phase=k6,distribution=poisson",
+            "phase=k6 does not go");
+    refused("b:constant-arrival-rate:rate=1/s,distribution=poisson-fixed", "needs a duration");
+    refused("b:constant-arrival-rate:rate=1/s,users=5,max_users=4", "less than users=5");
+    refused("b:constant-arrival-rate:rate=1/s,users=0", "users must be 1");
+    refused("b:constant-arrival-rate:rate=1/s,users=many", "takes a whole number");
+    refused("b:constant-arrival-rate:rate=1/s,time_unit=0s", "longer than 0");
+}
+
+static void durations_are_exact(void **state)
+{
+    int64_t ns;
+    (void)state;
+    assert_true(scenario_duration("1h1m1.5s", &ns) && ns == 3661500000000LL);
+    assert_true(scenario_duration("0.1ms", &ns) && ns == 100000);
+    assert_true(scenario_duration("7", &ns) && ns == 7000000000LL);
+    assert_true(scenario_duration("2d", &ns) && ns == 172800000000000LL);
+    assert_false(scenario_duration("1m7", &ns));
+    assert_false(scenario_duration("", &ns));
+    assert_false(scenario_duration("s", &ns));
+    assert_false(scenario_duration("1.2.3s", &ns));
+    assert_false(scenario_duration("99999999999h", &ns));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_read),
+        cmocka_unit_test(k6_words_are_read),
+        cmocka_unit_test(what_is_wrong_is_named),
+        cmocka_unit_test(durations_are_exact),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
