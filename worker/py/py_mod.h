@@ -15,6 +15,16 @@ static inline char **py_names(const char *const *names)
     return u.wanted;
 }
 
+/* 1 and *value (owned), 0 and NULL where there is no such attribute, or -1 with an exception. */
+static inline int py_optional_attribute(PyObject *object, PyObject *name, PyObject **value)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    return PyObject_GetOptionalAttr(object, name, value);
+#else
+    return _PyObject_LookupAttr(object, name, value);
+#endif
+}
+
 /* One per file with names of its own: 0, or -1 with an exception. Called in py_mod.c's order. */
 int py_hub_init(PyObject *module);
 int py_loop_init(PyObject *module);

@@ -28,10 +28,11 @@ struct sources { /* dicts, the first that has a key counts; borrowed or NULL */
     PyObject *held[2]; /* owned: attributes */
 };
 
+/* An attribute that is not there is the usual case, and an exception for it would be dear. */
 static PyObject *dict_of(PyObject *user, PyObject *name, PyObject **held)
 {
-    *held = user && user != Py_None ? PyObject_GetAttr(user, name) : NULL;
-    if (!*held)
+    *held = NULL;
+    if (user && user != Py_None && py_optional_attribute(user, name, held) < 0)
         PyErr_Clear();
     return *held && PyDict_Check(*held) ? *held : NULL;
 }
