@@ -101,7 +101,7 @@ export function PercentileCurve({ id, answer, error, onRetry }: AnswerProps): JS
         </div>
       }
       empty={isEmpty ? (answer === null ? "Loading…" : "No request was answered in this range.") : ""}
-      legend={isEmpty ? null : <span class="legend-note">{at.value || "bars: 95 % confidence; an arrow: too few requests for an upper bound"}</span>}
+      legend={isEmpty ? null : <span class="legend-note">{at.value || "bars: 95 % confidence; arrow: no upper bound"}</span>}
       {...(isEmpty ? {} : { table: {
         head: ["percentile", "ms"], rows: () => answer.curve.map(([q, value]) => [100 * q, value]),
         text: (value, column) => (column === 0 ? `${Number(Number(value).toFixed(3))} %` : ms(Number(value))),

@@ -16,11 +16,19 @@ export function rampColor(part: number): Rgb {
   return [0, 1, 2].map((i) => Math.round(ANCHORS[low]![i]! + (ANCHORS[low + 1]![i]! - ANCHORS[low]![i]!) * rest)) as Rgb;
 }
 
+const FADED = 0.55; // how much of a light ground is in the first step: one request is no alarm
+const FADED_STEPS = 24;
+
+function faded(color: Rgb, step: number): Rgb {
+  const ground = FADED * Math.max(0, 1 - step / FADED_STEPS);
+  return color.map((part) => Math.round(part + (255 - part) * ground)) as Rgb;
+}
+
 /** isDark: of the ground. */
 export function rampTable(isDark: boolean): Rgb[] {
   return Array.from({ length: RAMP_STEPS }, (_, i) => {
     const part = 0.12 + (0.88 * i) / (RAMP_STEPS - 1);
-    return rampColor(isDark ? part : 1 - part);
+    return isDark ? rampColor(part) : faded(rampColor(1 - part), i);
   });
 }
 

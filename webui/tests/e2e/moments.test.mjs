@@ -45,6 +45,25 @@ test("a chart tells the moment under the pointer; a click pins it into the addre
   });
 });
 
+test("plots of neighbours begin at one height, and those below each other at one edge", async () => {
+  for (const hash of ["#/live", "#/endpoints?row=GET+%2Fsection-00%2Fitem-00000"])
+    await visit(hash, async (page) => {
+      await page.locator("#kinds-title, #drill-curve-title").waitFor();
+      for (const width of [1440, 1024]) {
+        await page.setViewportSize({ width, height: 900 });
+        await page.waitForFunction(() => [...document.querySelectorAll(".charts .chart-box canvas")].length >= 4);
+        await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+        const boxes = await page.locator(".charts > .chart > .chart-box").evaluateAll((all) => all.map((box) => {
+          const [{ top, left, right }, panel] = [box.getBoundingClientRect(), box.closest(".panel").getBoundingClientRect()];
+          return { of: box.closest(".panel").getAttribute("aria-labelledby"), panel: Math.round(panel.top), top: Math.round(top), column: Math.round(panel.left), edges: `${Math.round(left)} ${Math.round(right)}` };
+        }));
+        assert.ok(boxes.length >= 4);
+        for (const [key, value] of [["panel", "top"], ["column", "edges"]])
+          for (const box of boxes) assert.deepEqual(boxes.filter((other) => other[key] === box[key] && other[value] !== box[value]), [], `${hash} ${width} ${box.of}: ${JSON.stringify(box)}`);
+      }
+    });
+});
+
 test("users are in the band, and requests share their chart with nobody", async () => {
   await visit("#/live", async (page) => {
     await page.locator(".strip").hover();

@@ -59,6 +59,9 @@ describe("the ramp of the heatmap", () => {
     const steps = rampTable(isDark).map(luminance);
     for (let i = 1; i < RAMP_STEPS; i++) expect(isDark ? steps[i]! >= steps[i - 1]! : steps[i]! <= steps[i - 1]!).toBe(true);
   });
+  it.each([[true, "dark"], [false, "light"]])("begins near its ground: one request is no alarm (dark: %s)", (isDark) => {
+    expect(contrast(rampTable(isDark)[0]!, color(isDark ? dark : light, "--panel"))).toBeLessThan(1.5);
+  });
   it("has its ends at one and at the most", () => {
     expect([rampStep(1, 1000), rampStep(1000, 1000), rampStep(1, 1)]).toEqual([0, RAMP_STEPS - 1, RAMP_STEPS - 1]);
   });

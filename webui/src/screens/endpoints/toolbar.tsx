@@ -98,10 +98,10 @@ export function Toolbar(props: ToolbarProps): JSX.Element {
       <FilterHelp />
       <p class={`note${props.problem ? " error" : ""}`} id="filter-note" role="status">
         {props.problem || (props.text === "" ? `${count(props.all)} ${what}` : `${count(props.shown)} of ${count(props.all)}`)}
-        {props.note !== "" && !props.problem ? ` ${props.note}` : ""}
+        {props.note !== "" && !props.problem && !props.isNarrow ? ` ${props.note}` : ""}
         {props.isHeld && !props.problem ? <span class="chip">order held</span> : null}
       </p>
-      <label class="group-by">
+      <label class={`group-by${props.isNarrow ? " short" : ""}`}>
         Group{" "}
         <select aria-label="Group by" value={String(props.depth)} onChange={(event) => setQuery({ group: event.currentTarget.value === "0" ? "" : event.currentTarget.value })}>
           <option value="0">none</option>

@@ -92,7 +92,7 @@ function WorkersTile(): JSX.Element {
   const gone = isFixed.value ? 0 : workers.length - store.connectedWorkers.value;
   const isDistributed = store.run.value?.distributed ?? false;
   const verdict = [gone > 0 ? `▲ ${count(gone)} gone` : "", limitWords()].filter((word) => word !== "").join(", ");
-  const core = busiest === null ? "" : `busiest core ${busiest.toFixed(0)} %`;
+  const core = busiest === null ? "" : `core ≤ ${busiest.toFixed(0)} %`;
   const value = isDistributed ? `${store.connectedWorkers.value}/${workers.length}` : busiest === null ? "–" : busiest.toFixed(0);
   return (
     <Tile label={isDistributed ? "Workers" : "Load generator"} value={value} {...(isDistributed || busiest === null ? {} : { unit: "% CPU" })}
