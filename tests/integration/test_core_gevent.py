@@ -374,6 +374,34 @@ def test_plugins_of_gevent_hear_of_the_patching(tmp_path):
     )
 
 
+def test_who_was_switched_to_may_end_while_the_other_waits():
+    """A build of greenlet with assertions (Debian 13's) looks at it once more when the other goes on."""
+    run("""
+        import greenlet, weakref
+        gone, ended = [], []
+        def short():
+            time.sleep(0.005)
+        def long():
+            time.sleep(0.005)  # ready in the turn in which a short one is: goes straight to it when it waits again
+            time.sleep(0.05)
+            ended.append(1)
+        def start():
+            one = greenlet.greenlet(short, gevent.get_hub())
+            gone.append(weakref.ref(one))
+            gevent.get_hub().loop.run_callback(one.switch)
+        for _ in range(20):
+            users = [gevent.spawn(long) for _ in range(20)]
+            gevent.sleep(0)
+            for _ in range(20):
+                start()
+            gevent.sleep(0.02)
+            filler = [bytes([255]) * size for size in range(8, 480, 8) for _ in range(200)]
+            gevent.joinall(users)
+        assert len(ended) == 400
+        assert [ref() for ref in gone] == [None] * len(gone)
+    """)
+
+
 def test_who_is_ready_follows_ends_alone_and_answers_for_itself():
     run("""
         import greenlet, weakref
@@ -403,8 +431,8 @@ def test_who_is_ready_follows_ends_alone_and_answers_for_itself():
         gone = [weakref.ref(one) for one in raw]
         del raw, one
         errors.clear()
-        assert [ref() for ref in gone] == [None] * 3
         gevent.joinall(users)
+        assert [ref() for ref in gone] == [None] * 3
         assert sorted(seen) == [i for i in range(10) for _ in range(200)]
     """)
 

@@ -86,13 +86,17 @@ static PyObject *hub_greenlet(void)
     return hub;
 }
 
-/* The switch to a park's greenlet. The reference is ours from now on: p may be gone after it. */
+/* The switch to a park's greenlet. The reference is ours from now on: p may be gone after it. The
+ * greenlet may end long before we are switched back to, and greenlet looks at it then (where it
+ * was built with assertions): so it is kept until then. */
 static PyObject *resume(struct park *p)
 {
     PyObject *greenlet = p->greenlet;
     p->greenlet = NULL;
-    Py_XSETREF(resumed, greenlet);
-    return PyGreenlet_Switch((PyGreenlet *)greenlet, NULL, NULL);
+    Py_XSETREF(resumed, Py_NewRef(greenlet));
+    PyObject *result = PyGreenlet_Switch((PyGreenlet *)greenlet, NULL, NULL);
+    Py_DECREF(greenlet);
+    return result;
 }
 
 static void run_park(struct ready *r)
