@@ -298,20 +298,11 @@ static void run_response(const void *arg)
 
 #define BODY_BYTES 300000
 
-/* Answers everybody with a long body, in a process of its own: its memory is never refused. */
-static pid_t serve(uint16_t *port)
+static _Noreturn void answer_everybody(int listener)
 {
-    static char body[BODY_BYTES];
     static const char head[] = "HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n";
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof at;
-    const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(listener, (struct sockaddr *)&at, len), 0);
-    assert_int_equal(listen(listener, 100), 0);
-    assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &len), 0);
-    *port = ntohs(at.sin_port);
-    const pid_t pid = fork();
-    for (char asked[1000]; pid == 0;) {
+    static char body[BODY_BYTES];
+    for (char asked[1000];;) {
         const int fd = accept(listener, NULL, NULL);
         if (read(fd, asked, sizeof asked) > 0) {
             send(fd, head, sizeof head - 1, MSG_NOSIGNAL);
@@ -320,6 +311,21 @@ static pid_t serve(uint16_t *port)
         }
         close(fd);
     }
+}
+
+/* With a long body, in a process of its own: its memory is never refused. */
+static pid_t serve(uint16_t *port)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof at;
+    const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&at, len), 0);
+    assert_int_equal(listen(listener, 100), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &len), 0);
+    *port = ntohs(at.sin_port);
+    const pid_t pid = fork();
+    if (pid == 0)
+        answer_everybody(listener);
     close(listener);
     return pid;
 }
