@@ -172,10 +172,9 @@ static bool is_on_github(const struct master *m)
 
 static void add_documents(struct master *m)
 {
-    add_document(m, "--junit", m->o->junit_file, junit_write);
-    add_document(m, "--summary", m->o->summary_file, summary_write);
-    add_document(m, "--k6-summary", m->o->k6_summary_file, k6_summary_write);
-    add_document(m, "--metrics-file", m->o->metrics_file, openmetrics_write);
+#define DOCUMENT(option, field, write) add_document(m, option, m->o->field, write);
+#include "master/out/documents.def"
+#undef DOCUMENT
     if (is_on_github(m))
         outputs_add(m->outputs, github_output(getenv("GITHUB_STEP_SUMMARY")));
 }

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 /* document: a file that is written once, at the end, from the last snapshot: JUnit, summaries,
- * OpenMetrics. Each is a function that appends its text. */
+ * OpenMetrics. Each is a function that appends its text; documents.def is the list of them. */
 #include "common/base/sbuf.h"
 #include "master/out/output.h"
 #include <jansson.h>
 
 typedef void document_write(const struct snapshot *last, struct sbuf *out);
 
-document_write junit_write, summary_write, k6_summary_write, openmetrics_write;
+#define DOCUMENT(option, field, write) document_write write;
+#include "master/out/documents.def"
+#undef DOCUMENT
 /* For a job's page on GitHub, as Markdown, and the lines that become annotations. */
 document_write github_summary_write, github_annotations_write;
 
