@@ -204,7 +204,7 @@ def test_a_pipeline_gets_files_of_what_came_out(tmp_path):
     nasty = 'p95 of \'GET /a<b>&"c"|]]>\' < 300ms'
     with a_shop() as shop:
         ended = run(shop, USER + '\nthresholds = {"http_req_failed": ["rate<0.9"]}\n', "-t", 2, "--junit", "out/junit.xml", "--summary", "summary.json",
-                    "--k6-summary", "k6.json", "--metrics-file", "metrics.txt", "--threshold", "fail_ratio < 1%", "--threshold", nasty,
+                    "--k6-summary", "k6.json", "--metrics-file", "metrics.txt", "--markdown", "out/note.md", "--threshold", "fail_ratio < 1%", "--threshold", nasty,
                     "--threshold", "count > 1e6, warn", cwd=tmp_path, env={"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(tmp_path / "page.md")})
     assert ended.code == 99, ended.describe()
     suite = ElementTree.parse(tmp_path / "out/junit.xml").getroot()[0]
@@ -215,6 +215,7 @@ def test_a_pipeline_gets_files_of_what_came_out(tmp_path):
     assert "::error title=Threshold failed::fail_ratio < 1%25: " in ended.stderr and "::error title=Threshold without data::" in ended.stderr
     page = (tmp_path / "page.md").read_text()
     assert page.startswith("### Load test not passed\n") and "| fail | fail\\_ratio < 1% |".replace("<", "&lt;") in page, page
+    assert (tmp_path / "out/note.md").read_text() == page
 
     k6 = json.loads((tmp_path / "k6.json").read_text())["metrics"]
     assert k6["http_req_failed"]["thresholds"] == {"rate<0.9": False} and k6["http_req_failed"]["passes"] > 0
@@ -256,7 +257,7 @@ def check_schema(value, schema):
 
 def test_what_cannot_be_written_is_told_before_the_test(tmp_path):
     (tmp_path / "file").write_text("")
-    for option in ("--junit", "--summary", "--k6-summary", "--metrics-file"):
+    for option in ("--junit", "--summary", "--k6-summary", "--metrics-file", "--markdown"):
         with locustfile(QUIET) as file:
             ended = run_katydid("-f", file, "-H", "http://127.0.0.1:9", "--headless", "-t", 1, option, tmp_path / "file/x")
         assert ended.code == 74 and option in ended.stderr, ended.describe()
