@@ -194,13 +194,6 @@ static void begin_automatic_run(struct master *m)
         log_error(MAIN_LOGGER, "%s", refusal);
 }
 
-/* The only worker of a local run introduces its script first and joins then: who sees the page must
- * be able to start a test. */
-static bool is_alone(const struct master *m)
-{
-    return m->nodes.is_local && roster_active_count(&m->machine.roster) == 0;
-}
-
 /* Not while the host loads the locustfile: it may end for the same reason, and says it. */
 static void tell_of_early_ends(struct master *m)
 {
@@ -218,7 +211,7 @@ static void tell_of_early_ends(struct master *m)
 static void after_messages(struct master *m)
 {
     if (!m->machine.is_open && m->machine.finish != FINISH_DONE && m->nodes.host.has_script &&
-        !is_alone(m))
+        !nodes_is_alone(&m->nodes))
         open_doors(m);
     if (m->nodes.host.has_script)
         tell_of_early_ends(m);

@@ -225,7 +225,7 @@ void questions_answered(struct master *m, struct message_answer *a)
 
 void questions_loaded_anew(struct master *m)
 {
-    bool is_done = m->nodes.host.has_script;
+    bool is_done = m->nodes.host.has_script && !nodes_is_alone(&m->nodes);
     for (size_t i = 0; i < m->machine.roster.count; i++)
         is_done &= !m->machine.roster.workers[i]->is_reloading ||
                    !worker_is_active(m->machine.roster.workers[i]);

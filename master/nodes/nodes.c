@@ -17,6 +17,12 @@ struct run_clock nodes_now(const struct nodes *n)
     return n->clock->now(n->clock->arg);
 }
 
+/* It introduces its script first: who knows of that must be able to start a test. */
+bool nodes_is_alone(const struct nodes *n)
+{
+    return n->is_local && roster_active_count(&n->machine->roster) == 0;
+}
+
 void nodes_note_end(struct nodes *n, const char *words)
 {
     if (!n->ended_by[0])

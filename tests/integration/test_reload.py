@@ -33,6 +33,11 @@ FILE = """
             pathlib.Path({pid!r}).write_text(str(os.getpid()))
             time.sleep(300)
 
+    if how.exists() and how.read_text() == "late":
+        from locust._node import Node
+        said = Node._say_ready
+        Node._say_ready = lambda node: (time.sleep(0.3), said(node))
+
     @events.init.add_listener
     def _(environment, **_):
         if not isinstance(environment.runner, WorkerRunner):
@@ -115,7 +120,7 @@ def test_a_reload_that_fails_at_the_last_moment_ends_nothing(tmp_path, ways, opt
             assert why in get_json(f"{t.url}/api/v1/state")["notice"]
             script = get_json(f"{t.url}/api/v1/script")
             assert script["classes"][0]["name"] == "Visitor" and why in script["error"]
-        t.how.unlink()
+        t.how.write_text("late")  # the script is there before the worker is: done is what can be used
         assert t.reload() == {"ok": True}, t.boss.describe()
         assert get_json(f"{t.url}/api/v1/script")["error"] is None and get_json(f"{t.url}/api/v1/state")["notice"] == ""
         t.test()
