@@ -76,7 +76,7 @@ const OF_THE_RUN = [
   ["live", "live", async (at) => at.locator("#heatmap-title").waitFor()],
   ["endpoints", "endpoints?sort=-p95", async (at) => at.locator(".grid-body .row").nth(10).waitFor()],
   ["groups", "endpoints?group=1", async (at) => at.locator(".grid-body .row", { hasText: "/shelf-0/*" }).waitFor()],
-  ["drill-down", "endpoints", async (at) => {
+  ["drill-down", "endpoints?sort=name", async (at) => {
     await at.locator(".grid-body .row", { hasText: "/missing" }).click();
     await at.locator(".drill .chart canvas").first().waitFor();
     await at.locator(".drill-failures").waitFor();
