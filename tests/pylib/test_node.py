@@ -6,120 +6,11 @@ import time
 import gevent
 import msgpack
 import pytest
+from played import Master, Waiting, no_node_outlives_its_test, quick  # noqa: F401
 
 from locust import LoadTestShape, User, _hold, constant, runners, task
-from locust._host import Host
-from locust._hosted import HostedLocalRunner, HostedMasterRunner, HostedWorkerRunner
-from locust._node import Node
-from locust.argument_parser import default_args_dict
-from locust.env import Environment
-from locust.event import Events
 
 pytestmark = pytest.mark.usefixtures("deadline")
-
-
-class Waiting(User):
-    wait_time = constant(100)
-
-    @task
-    def work(self):
-        pass
-
-
-class Other(Waiting):
-    pass
-
-
-class Master:
-    """The other end of the link."""
-
-    nodes = []  # of this test
-
-    def __init__(self, core, role="worker", shape=None, katydid=True):
-        import argparse
-
-        self.events = Events()
-        self.environment = Environment(
-            user_classes=[Waiting, Other],
-            events=self.events,
-            shape_class=shape,
-            parsed_options=argparse.Namespace(**default_args_dict(), own="default"),
-        )
-        self.fired = []
-        for name in ("test_start", "spawning_complete", "test_stopping", "test_stop", "quitting",
-                     "quit"):
-            getattr(self.events, name).add_listener(
-                lambda name=name, **kwargs: self.fired.append(name)
-            )
-        host = None if role == "worker" else Host(self.environment, role, {})
-        runner = {
-            "worker": (HostedWorkerRunner, "127.0.0.1", 5557),
-            "local": (HostedLocalRunner,),
-            "script-host": (HostedMasterRunner, "*", 5557),
-        }[role]
-        runner = self.environment._create_runner(*runner)
-        self.runner = runner
-        self.node = Node(runner, "tcp://127.0.0.1:5557", "me", host)
-        self.node.start()
-        Master.nodes.append(self.node)
-        self.links = core.Link.made
-        self.seen = self.links[-1]
-        self.katydid = katydid
-        self.took = 0
-
-    @property
-    def link(self):
-        """The node's present one."""
-        if self.seen is not self.links[-1]:
-            self.seen, self.took = self.links[-1], 0
-        return self.seen
-
-    def say(self, kind, data=None):
-        self.link.inbox.put(msgpack.packb([kind, data, "me"]))
-
-    def ack(self, boot_id="b1"):
-        data = {"index": 3}
-        if self.katydid:
-            data["katydid"] = {"protocol": 1, "boot_id": boot_id, "report_interval": 1.0}
-        self.say("ack", data)
-        self.say("heartbeat")
-        gevent.sleep(0.01)
-
-    def expect(self, kind, timeout=60):
-        """The next message of that type; others before it are skipped."""
-        ends = time.monotonic() + timeout
-        while time.monotonic() < ends:
-            while self.took < len(self.link.sent):
-                message = self.link.sent[self.took]
-                self.took += 1
-                if message[0] == kind:
-                    return message[1]
-            gevent.sleep(0.005)
-        raise AssertionError(f"no {kind}: {[m[0] for m in self.link.sent]}")
-
-    def spawn(self, run="r1", **counts):
-        self.say("spawn", {
-            "timestamp": time.time(),
-            "user_classes_count": {"Waiting": 0, "Other": 0, **counts},
-            "host": "http://h",
-            "stop_timeout": 0.0,
-            "parsed_options": {"own": "given", "tags": None, "web_port": 1},
-            "run": run,
-        })
-
-
-@pytest.fixture(autouse=True)
-def no_node_outlives_its_test():
-    yield
-    for node in Master.nodes:
-        gevent.killall(node._greenlets)
-    Master.nodes.clear()
-    _hold.end()
-
-
-@pytest.fixture
-def quick(monkeypatch):
-    monkeypatch.setattr(runners, "HEARTBEAT_INTERVAL", 0.05)
 
 
 def test_handshake_names_the_dialect(core):
@@ -128,17 +19,6 @@ def test_handshake_names_the_dialect(core):
     master.ack()
     assert master.node.speaks_katydid
     assert master.runner.worker_index == 3
-
-
-def test_token_of_the_master_goes_with_what_ends_something(core, quick):
-    master = Master(core)
-    master.say("ack", {"index": 3, "katydid": {"protocol": 1, "boot_id": "b1", "token": "t1"}})
-    master.ack()  # later ones do not repeat it
-    assert master.expect("heartbeat")["token"] == "t1"
-    master.say("stop")
-    assert master.expect("client_stopped") == {"token": "t1"}
-    master.say("quit")
-    assert master.expect("quit") == {"token": "t1"}
 
 
 def test_a_test_from_spawn_to_stop(core, quick):
@@ -158,7 +38,7 @@ def test_a_test_from_spawn_to_stop(core, quick):
     master.spawn(Waiting=1)
     assert master.expect("spawning_complete")["user_count"] == 1
     master.say("spawning_complete", {"user_count": 4})
-    master.say("stop")
+    master.stop()
     last = master.expect("stats")
     assert last["user_count"] in (0, 1)
     master.expect("client_stopped")
@@ -363,7 +243,7 @@ def test_held_users_end_at_once(core, quick, monkeypatch):
     while not _hold.is_on:
         gevent.sleep(0.01)
     master.environment.stop_timeout = 50.0
-    master.say("stop")
+    master.stop()
     master.expect("client_stopped")
     assert not _hold.is_on and not core.held
 
@@ -389,49 +269,6 @@ def test_what_was_measured_stays_when_a_silent_master_returns_in_the_same_run(co
     assert len(cleared) > at_first, "another test begins with nothing"
 
 
-def test_last_report_is_sent_however_many_are_under_way(core):
-    master = Master(core)
-    master.ack()
-    master.spawn(Waiting=1)
-    master.expect("spawning_complete")
-    for _ in range(20):
-        master.node.report()
-    sent = len([m for m in master.link.sent if m[0] == "stats"])
-    master.say("stop")
-    master.expect("client_stopped")
-    assert len([m for m in master.link.sent if m[0] == "stats"]) == sent + 1
-
-
-def test_order_behind_the_quit_is_not_carried_out(core, caplog, monkeypatch):
-    monkeypatch.setattr("locust._node._LAST_ACK_S", 0.1)
-    master = Master(core)
-    master.ack()
-    master.node.leave()
-    master.node._orders.put((master.node._spawn, {
-        "timestamp": time.time(), "user_classes_count": {"Waiting": 1}, "host": None,
-        "stop_timeout": 0, "parsed_options": {}}))
-    assert master.node.finished.get(timeout=5) == 0
-    gevent.sleep(0.05)
-    assert "test_start" not in master.fired
-    assert not [line for line in caplog.records if line.levelname in ("ERROR", "CRITICAL")]
-
-
-@pytest.mark.parametrize("has_been_there, code", [(True, 0), (False, 72)])
-def test_worker_whose_master_is_gone_ends(core, quick, monkeypatch, caplog, has_been_there, code):
-    master = Master(core)
-    if has_been_there:
-        master.ack()
-        master.spawn(Waiting=1)
-        master.expect("spawning_complete")
-    monkeypatch.setattr(runners, "HEARTBEAT_LIVENESS", 0.1)  # a node that had so little patience would take a busy machine for its master's silence
-    monkeypatch.setattr("locust._node._LAST_ACK_S", 0.1)
-    master.node.max_wait_s = lambda: 0.3
-    assert master.node.finished.get(timeout=5) == code
-    assert master.fired[-2:] == ["quitting", "quit"]
-    told = "Didn't get heartbeat from master in over 0s" if has_been_there else "Failed to connect to the Locust master: "
-    assert told in caplog.text
-
-
 def test_new_run_ends_the_old_one(core):
     master = Master(core)
     master.ack()
@@ -453,20 +290,6 @@ def test_reconnect_says_ready_on_the_new_link(core):
     assert new.sent[0][0] == "client_ready"
 
 
-def test_quit_reports_and_fires_the_last_events(core):
-    master = Master(core)
-    master.ack()
-    master.spawn(Waiting=1)
-    master.expect("spawning_complete")
-    master.say("quit")
-    report = master.expect("stats")["katydid"]
-    master.say("katydid_ack", {"epoch": report["epoch"], "seq": report["seq"]})
-    master.expect("quit")
-    assert master.node.finished.get(timeout=1) == 0
-    assert master.fired[-2:] == ["quitting", "quit"]
-    assert master.link.is_closed
-
-
 def test_what_a_listener_adds_and_cannot_be_sent_is_left_out(core, quick, caplog):
     master = Master(core, katydid=False)
 
@@ -482,27 +305,6 @@ def test_what_a_listener_adds_and_cannot_be_sent_is_left_out(core, quick, caplog
     assert report["user_count"] in (0, 1) and "mine" not in report
     assert "report_to_master" in caplog.text
     master.expect("client_stopped")
-
-
-def test_broken_link_does_not_keep_a_worker_from_ending(core, monkeypatch):
-    master = Master(core)
-    master.ack()
-
-    def fail(*_):
-        raise ConnectionError("it broke")
-
-    monkeypatch.setattr(master.link, "send", fail)
-    monkeypatch.setattr(master.link, "close", fail)
-    master.node.leave()
-    assert master.node.finished.get(timeout=30) == 0
-    assert master.fired[-2:] == ["quitting", "quit"]
-
-
-def test_exit_code_of_a_listener(core):
-    master = Master(core)
-    master.environment.process_exit_code = 7
-    master.node.leave()
-    assert master.node.finished.get(timeout=1) == 7
 
 
 def test_locust_dialect(core, quick, monkeypatch):

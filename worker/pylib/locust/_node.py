@@ -573,7 +573,8 @@ class Node(Silence):
 
     def _stop(self):
         self._try(self._end_users)  # the master waits for our word, whatever came of it
-        self._try(lambda: self.report(is_last=True))
+        self.state = settings.STATE_STOPPING
+        self._try(self._flush)  # first: at this word the master's tables are final
         self.send("client_stopped", self._proof())
         self.state = settings.STATE_INIT
         if not self.speaks_katydid:

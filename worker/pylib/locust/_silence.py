@@ -42,7 +42,8 @@ class Silence:
         """Until the master answers; see _hold.py. Not where there is nobody else to have them, nor
         under a Locust master, which would not wait for us."""
         may_hold = self.speaks_katydid and self._host is None and not self._is_leaving
-        if self._held_at is None and may_hold and self.state != settings.STATE_INIT:
+        has_users = self.state in (settings.STATE_SPAWNING, settings.STATE_RUNNING)
+        if self._held_at is None and may_hold and has_users:
             self._held_at = clock()
             _hold.begin()
             logger.warning(why + ": the users wait until the master answers", seconds)
