@@ -23,6 +23,16 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct peer *peer;
 static struct rig rig;
 
+/* Of a body of megabytes only what has just come is looked at, with what an END before it may want.
+ */
+static bool has_ended(const struct sbuf *text, const char *body, size_t come)
+{
+    const char *end = text->data + text->len;
+    const size_t may_have = come + strlen(END);
+    const char *from = (size_t)(end - body) > may_have ? end - may_have : body;
+    return memmem(from, (size_t)(end - from), END, strlen(END)) != NULL;
+}
+
 static void serve(struct peer_conn *c)
 {
     char bytes[4096];
@@ -30,7 +40,7 @@ static void serve(struct peer_conn *c)
     bool is_asked = false;
     for (long n; (n = peer_recv(c, bytes, sizeof bytes)) > 0;) {
         sbuf_add(&text, bytes, (size_t)n);
-        const char *body = strstr(text.data, "\r\n\r\n");
+        const char *body = memmem(text.data, text.len, "\r\n\r\n", 4);
         if (!body)
             continue;
         heads += !is_asked;
@@ -41,7 +51,7 @@ static void serve(struct peer_conn *c)
         if (!is_asked && manner == ANSWER_EARLY)
             peer_say(c, OK);
         is_asked = true;
-        if (!strstr(body, END))
+        if (!has_ended(&text, body, (size_t)n))
             continue;
         pthread_mutex_lock(&lock);
         sbuf_adds(&got, body + 4);
