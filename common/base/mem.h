@@ -9,10 +9,17 @@
  */
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 void *mem_zalloc(size_t size); /* zeroed */
 void *mem_realloc(void *p, size_t size);
 void *mem_try_realloc(void *p, size_t size);  /* NULL: refused, and p is as it was */
 void *mem_dup(const void *bytes, size_t len); /* a NUL follows the copy */
 char *mem_strdup(const char *text);
+/* memcpy, which must not have NULL, not even for no bytes; here an empty piece may be one. */
+static inline void mem_copy(void *to, const void *bytes, size_t len)
+{
+    if (len)
+        memcpy(to, bytes, len);
+}
 void mem_refused(const char *what) __attribute__((noreturn)); /* says so, and aborts */

@@ -301,6 +301,8 @@ static void sort_workers(struct dispatch *d)
     if (d->is_sorted)
         return;
     d->is_sorted = true;
+    if (!d->worker_count) /* the list may be NULL, which qsort must not have */
+        return;
     qsort(d->workers, d->worker_count, sizeof *d->workers, by_id);
     for (size_t i = 0; i < d->worker_count; i++)
         d->workers[i]->host_index = host_index(d, i);

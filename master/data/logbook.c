@@ -200,7 +200,7 @@ static int by_node(const void *a, const void *b)
 static void write_workers(struct json_out *j, const struct logbook *b, const struct writer *host)
 {
     struct writer **sorted = mem_zalloc((b->count + 1) * sizeof *sorted);
-    memcpy(sorted, b->writers, b->count * sizeof *sorted);
+    mem_copy(sorted, b->writers, b->count * sizeof *sorted);
     qsort(sorted, b->count, sizeof *sorted, by_node);
     json_out_open(j, "workers", '{');
     for (size_t i = 0; i < b->count; i++) {

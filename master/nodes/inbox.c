@@ -6,6 +6,7 @@
  * In slices of time, so that timers, the page and signals have their turn however much there is to
  * read. A master that cannot keep up says so, and asks its workers for fewer and longer reports. */
 #include "common/base/log.h"
+#include "common/base/mem.h"
 #include "common/base/sbuf.h"
 #include "common/base/utf8.h"
 #include "master/nodes/nodes.h"
@@ -33,7 +34,7 @@ static void pass_locustfile(struct nodes *n, const char *from, const struct mess
     struct sbuf out = {0};
     if (!strcmp(from, h->node_id)) {
         if (msg->node.len < sizeof asker)
-            memcpy(asker, msg->node.data, msg->node.len);
+            mem_copy(asker, msg->node.data, msg->node.len);
         proto_relay(&out, msg->type, msg->data, asker);
         outbox_bytes(n, asker, &out);
     } else if (h->is_alive && h->has_script) {
@@ -53,7 +54,7 @@ static void relay(struct nodes *n, const char *from, const struct message *msg)
     bool is_from_host = !strcmp(from, n->host.node_id);
     char to[MAX_NODE_ID + 1] = "";
     if (msg->node.len < sizeof to && is_from_host)
-        memcpy(to, msg->node.data, msg->node.len);
+        mem_copy(to, msg->node.data, msg->node.len);
     bool is_to_all = is_from_host && (!to[0] || !strcmp(to, n->host.node_id));
     for (size_t i = 0; is_from_host && i < n->machine->roster.count; i++) {
         const struct worker *w = n->machine->roster.workers[i];

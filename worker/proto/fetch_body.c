@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #include "common/base/clk.h"
+#include "common/base/mem.h"
 #include "worker/proto/decode.h"
 
 #define EARLY_RESERVE (UINT64_C(1) << 20) /* do not believe more of an announced length at once */
@@ -132,7 +133,7 @@ static size_t take(struct fetch *f, void *buffer, size_t len)
 {
     const size_t there = f->body.len - f->body_read;
     const size_t n = len < there ? len : there;
-    memcpy(buffer, f->body.data + f->body_read, n);
+    mem_copy(buffer, f->body.data + f->body_read, n);
     f->body_read += n;
     if (f->body_read == f->body.len) {
         sbuf_clear(&f->body);
