@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
 /* Simulated workers, to measure what a master costs: each one has a link of its own, speaks our
  * dialect (docs/wire.md), obeys spawn, stop and quit, beats once a second and reports as often as
- * the master wishes on every endpoint, but sends no load to anyone. One thread; the reports are
- * spread over the second, as those of independent machines are.
+ * the master wishes on every endpoint, but sends no load to anyone. A report is kept and sent again
+ * until it is acknowledged, as connections break under a master that reads too little. One thread;
+ * the reports are spread over the second, as those of independent machines are.
  *
  *   sim_workers --endpoint tcp://HOST:PORT [--workers 200] [--endpoints 100] [--samples 10]
  *               [--seconds 30]
  *
  * Ends after the given seconds, or when the master told every worker to quit; then prints what was
- * sent in the test the master started, to compare with what the master shows. */
+ * sent in the test the master started, to compare with what the master shows, and how many of those
+ * requests are in reports that it did not acknowledge: it may have them or not. */
 #include "common/base/clk.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
@@ -26,10 +28,20 @@
 #define MAX_WORKERS 2000
 #define MAX_IN_FLIGHT 8 /* reports; then none until the master has read some */
 #define SECOND_NS UINT64_C(1000000000)
+#define RESEND_NS (3 * SECOND_NS) /* then twice as long, up to RESEND_MAX_NS */
+#define RESEND_MAX_NS (24 * SECOND_NS)
+#define LAST_NS (60 * SECOND_NS) /* at the end: for the acknowledgements */
 
 struct options {
     const char *endpoint;
     unsigned workers, endpoints, samples, seconds;
+};
+
+/* A report on its way. */
+struct report {
+    uint64_t seq, requests;
+    uint64_t due_ns, patience_ns; /* when it is sent again */
+    struct sbuf bytes;            /* of the message, with all names */
 };
 
 struct worker {
@@ -37,15 +49,16 @@ struct worker {
     char id[64];
     char run[128];       /* of the last spawn; "" before the first */
     struct sbuf classes; /* packed map of its users */
-    uint64_t users, seq, acknowledged, due_ns, report_ns;
-    uint64_t named;    /* the report that had the names of this run first; 0: none had */
-    bool is_named;     /* the master has them */
+    struct report *pending;
+    size_t pending_count;
+    uint64_t users, seq, due_ns, report_ns;
+    bool is_named;     /* the master has the names of this run */
     double interval_s; /* between reports, as the master wishes */
-    bool is_running, has_quit;
+    bool is_running, is_stopping, is_leaving, has_quit;
 };
 
 struct counters {
-    uint64_t reports, acknowledged, requests, failures, bytes;
+    uint64_t reports, again, acknowledged, requests, failures, unheard, bytes;
     unsigned quits;
 };
 
@@ -79,12 +92,17 @@ static msgpack_packer begin(struct sim *sim, const char *type)
     return pk;
 }
 
+static void transmit(struct sim *sim, struct worker *w, const struct sbuf *bytes)
+{
+    if (link_send(w->link, NULL, bytes->data, bytes->len) != LINK_OK)
+        fprintf(stderr, "%s: a message was not taken\n", w->id);
+    sim->sent.bytes += bytes->len;
+}
+
 static void finish(struct sim *sim, struct worker *w, msgpack_packer *pk)
 {
     put(pk, w->id);
-    if (link_send(w->link, NULL, sim->message.data, sim->message.len) != LINK_OK)
-        fprintf(stderr, "%s: a message was not taken\n", w->id);
-    sim->sent.bytes += sim->message.len;
+    transmit(sim, w, &sim->message);
 }
 
 static void say(struct sim *sim, struct worker *w, const char *type)
@@ -162,14 +180,12 @@ static void measure(struct sim *sim)
     }
 }
 
-static void put_own(struct sim *sim, struct worker *w, msgpack_packer *pk)
+static void put_own(struct sim *sim, struct worker *w, msgpack_packer *pk, bool has_names)
 {
     sbuf_clear(&sim->report);
     sbuf_clear(&sim->names);
     report_pack_numbered(&sim->delta, &sim->report);
-    const bool has_names = !w->is_named && report_pack_names(&sim->delta, 1, true, &sim->names);
-    if (has_names && !w->named)
-        w->named = w->seq + 1;
+    has_names = has_names && report_pack_names(&sim->delta, 1, true, &sim->names);
     msgpack_pack_map(pk, has_names ? 7 : 6);
     if (has_names) {
         put(pk, "names");
@@ -178,7 +194,7 @@ static void put_own(struct sim *sim, struct worker *w, msgpack_packer *pk)
     put(pk, "epoch");
     put(pk, w->id);
     put(pk, "seq");
-    msgpack_pack_uint64(pk, ++w->seq);
+    msgpack_pack_uint64(pk, w->seq);
     put(pk, "run");
     put(pk, w->run);
     put(pk, "t");
@@ -195,21 +211,60 @@ static void put_own(struct sim *sim, struct worker *w, msgpack_packer *pk)
     msgpack_pack_double(pk, 0.3);
 }
 
+static void pack_report(struct sim *sim, struct worker *w, bool has_names)
+{
+    msgpack_packer pk = begin(sim, "stats");
+    msgpack_pack_map(&pk, 3);
+    put(&pk, "katydid");
+    put_own(sim, w, &pk, has_names);
+    put_users(&pk, sim, w);
+    put(&pk, w->id);
+}
+
 static void say_report(struct sim *sim, struct worker *w)
 {
     if (w->is_running)
         measure(sim);
     else
         stats_reset(&sim->delta, clk_wall());
-    msgpack_packer pk = begin(sim, "stats");
-    msgpack_pack_map(&pk, 3);
-    put(&pk, "katydid");
-    put_own(sim, w, &pk);
-    put_users(&pk, sim, w);
-    finish(sim, w, &pk);
+    w->seq++;
+    w->pending = mem_realloc(w->pending, (w->pending_count + 1) * sizeof *w->pending);
+    struct report *r = &w->pending[w->pending_count++];
+    *r = (struct report){
+        w->seq, sim->delta.total.requests, clk_mono_ns() + RESEND_NS, RESEND_NS, {0}};
+    pack_report(sim, w, true);
+    sbuf_add(&r->bytes, sim->message.data, sim->message.len);
+    if (w->is_named)
+        pack_report(sim, w, false);
+    transmit(sim, w, &sim->message);
     sim->sent.reports++;
     sim->sent.requests += sim->delta.total.requests;
     sim->sent.failures += sim->delta.total.failures;
+}
+
+static void say_again(struct sim *sim, struct worker *w, struct report *r, uint64_t now)
+{
+    r->patience_ns = r->patience_ns * 2 < RESEND_MAX_NS ? r->patience_ns * 2 : RESEND_MAX_NS;
+    r->due_ns = now + r->patience_ns;
+    transmit(sim, w, &r->bytes);
+    sim->sent.again++;
+}
+
+/* What waits for the acknowledgement of the last report. */
+static void say_end(struct sim *sim, struct worker *w)
+{
+    if (w->pending_count)
+        return;
+    if (w->is_stopping) {
+        w->is_stopping = false;
+        say(sim, w, "client_stopped");
+        say_ready(sim, w);
+    }
+    if (w->is_leaving && !w->has_quit) {
+        w->has_quit = true;
+        say(sim, w, "quit");
+        sim->sent.quits++;
+    }
 }
 
 static void obey_spawn(struct sim *sim, struct worker *w, const msgpack_object *data)
@@ -221,8 +276,7 @@ static void obey_spawn(struct sim *sim, struct worker *w, const msgpack_object *
         return;
     if (run && unpack_text(run, &id)) {
         if (strlen(w->run) != id.len || memcmp(w->run, id.s, id.len) != 0) {
-            w->named = 0; /* a new run has new rows */
-            w->is_named = false;
+            w->is_named = false; /* a new run has new rows */
         }
         snprintf(w->run, sizeof w->run, "%.*s", (int)id.len, id.s);
     }
@@ -244,33 +298,45 @@ static void obey_stop(struct sim *sim, struct worker *w)
 {
     say_report(sim, w);
     w->is_running = false;
+    w->is_stopping = true;
     w->users = 0;
     sbuf_clear(&w->classes);
-    say(sim, w, "client_stopped");
-    say_ready(sim, w);
 }
 
 static void obey_quit(struct sim *sim, struct worker *w)
 {
-    if (w->has_quit)
+    if (w->is_leaving)
         return;
-    say_report(sim, w);
-    say(sim, w, "quit");
-    w->has_quit = true;
+    if (w->is_running)
+        say_report(sim, w);
+    w->is_leaving = true;
     w->is_running = false;
-    sim->sent.quits++;
+    say_end(sim, w);
 }
 
 static void obey_ack(struct sim *sim, struct worker *w, const msgpack_object *data)
 {
     const msgpack_object *interval = unpack_get(data, "report_interval");
+    const bool wants_names = unpack_get(data, "names") != NULL;
     uint64_t seq;
-    sim->sent.acknowledged++;
-    w->acknowledged++;
-    if (w->named && unpack_u64(unpack_get(data, "seq"), UINT64_MAX, &seq) && seq == w->named)
-        w->is_named = true;
-    if (interval && (interval->type == MSGPACK_OBJECT_FLOAT64))
+    size_t at = 0;
+    if (interval && interval->type == MSGPACK_OBJECT_FLOAT64)
         w->interval_s = interval->via.f64;
+    w->is_named = !wants_names;
+    if (!unpack_u64(unpack_get(data, "seq"), UINT64_MAX, &seq))
+        return;
+    while (at < w->pending_count && w->pending[at].seq != seq)
+        at++;
+    if (at == w->pending_count)
+        return;
+    if (wants_names) {
+        say_again(sim, w, &w->pending[at], clk_mono_ns());
+        return;
+    }
+    sim->sent.acknowledged++;
+    sbuf_fini(&w->pending[at].bytes);
+    memmove(&w->pending[at], &w->pending[at + 1], (--w->pending_count - at) * sizeof *w->pending);
+    say_end(sim, w);
 }
 
 static void obey(struct sim *sim, struct worker *w, const struct link_message *m)
@@ -303,34 +369,41 @@ static void drain(struct sim *sim, struct worker *w)
     }
 }
 
+static void work_of(struct sim *sim, struct worker *w, uint64_t now)
+{
+    say_heartbeat(sim, w);
+    for (size_t i = 0; i < w->pending_count; i++)
+        if (w->pending[i].due_ns <= now)
+            say_again(sim, w, &w->pending[i], now);
+    if (w->report_ns <= now && w->pending_count < MAX_IN_FLIGHT && !w->is_leaving) {
+        say_report(sim, w);
+        w->report_ns = now + (uint64_t)(fmax(w->interval_s - 0.05, 0) * 1e9);
+    }
+    drain(sim, w);
+    w->due_ns += SECOND_NS;
+}
+
 /* Beats and reports of who is due; returns when the next one is. */
 static uint64_t work(struct sim *sim, uint64_t now)
 {
     uint64_t next = now + SECOND_NS;
     for (unsigned i = 0; i < sim->options.workers; i++) {
         struct worker *w = &sim->workers[i];
-        if (w->due_ns <= now && !w->has_quit) {
-            say_heartbeat(sim, w);
-            if (w->report_ns <= now && w->seq - w->acknowledged < MAX_IN_FLIGHT) {
-                say_report(sim, w);
-                w->report_ns = now + (uint64_t)(fmax(w->interval_s - 0.05, 0) * 1e9);
-            }
-            drain(sim, w);
-            w->due_ns += SECOND_NS;
-        }
+        if (w->due_ns <= now && !w->has_quit)
+            work_of(sim, w, now);
         if (w->due_ns < next && !w->has_quit)
             next = w->due_ns;
     }
     return next;
 }
 
-static void run(struct sim *sim)
+/* Until then, or until all have quit. */
+static void run(struct sim *sim, uint64_t end)
 {
     unsigned n = sim->options.workers;
     struct pollfd *fds = mem_zalloc(n * sizeof *fds);
     for (unsigned i = 0; i < n; i++)
         fds[i] = (struct pollfd){.fd = link_fd(sim->workers[i].link), .events = POLLIN};
-    uint64_t end = clk_mono_ns() + sim->options.seconds * SECOND_NS;
     for (uint64_t now; (now = clk_mono_ns()) < end && sim->sent.quits < n;) {
         uint64_t next = work(sim, now);
         now = clk_mono_ns();
@@ -340,6 +413,13 @@ static void run(struct sim *sim)
                 drain(sim, &sim->workers[i]);
     }
     free(fds);
+}
+
+static void leave_all(struct sim *sim)
+{
+    for (unsigned i = 0; i < sim->options.workers; i++)
+        obey_quit(sim, &sim->workers[i]);
+    run(sim, clk_mono_ns() + LAST_NS);
 }
 
 static int connect_all(struct sim *sim)
@@ -367,12 +447,13 @@ static void disconnect_all(struct sim *sim)
 {
     for (unsigned i = 0; i < sim->options.workers; i++) {
         struct worker *w = &sim->workers[i];
-        if (w->link)
-            obey_quit(sim, w);
-    }
-    for (unsigned i = 0; i < sim->options.workers; i++) {
-        link_close(sim->workers[i].link, 2000);
-        sbuf_fini(&sim->workers[i].classes);
+        for (size_t r = 0; r < w->pending_count; r++) {
+            sim->sent.unheard += w->pending[r].requests;
+            sbuf_fini(&w->pending[r].bytes);
+        }
+        free(w->pending);
+        sbuf_fini(&w->classes);
+        link_close(w->link, 2000);
     }
     free(sim->workers);
 }
@@ -423,13 +504,17 @@ int main(int argc, char **argv)
     }
     stats_init(&sim.delta, clk_wall(), STATS_LIMITS_DEFAULT);
     int rc = connect_all(&sim);
-    if (rc == 0)
-        run(&sim);
+    if (rc == 0) {
+        run(&sim, clk_mono_ns() + sim.options.seconds * SECOND_NS);
+        leave_all(&sim);
+    }
     disconnect_all(&sim);
-    printf("workers %u, reports %lu (acknowledged %lu), requests %lu, failures %lu, bytes %lu\n",
-           sim.options.workers, (unsigned long)sim.sent.reports,
+    printf("workers %u, reports %lu (again %lu, acknowledged %lu), requests %lu, failures %lu, "
+           "unheard %lu, bytes %lu\n",
+           sim.options.workers, (unsigned long)sim.sent.reports, (unsigned long)sim.sent.again,
            (unsigned long)sim.sent.acknowledged, (unsigned long)sim.sent.requests,
-           (unsigned long)sim.sent.failures, (unsigned long)sim.sent.bytes);
+           (unsigned long)sim.sent.failures, (unsigned long)sim.sent.unheard,
+           (unsigned long)sim.sent.bytes);
     stats_fini(&sim.delta);
     sbuf_fini(&sim.message);
     sbuf_fini(&sim.report);

@@ -88,8 +88,8 @@ def test_a_master_that_falls_behind_stays_in_command():
                 wait_for(lambda: "Got SIGTERM" in boss.stderr, "its heed of SIGTERM", 20)
             boss.wait()
             sim.wait()
-    sent = int(re.search(r"requests (\d+), failures", sim.stdout).group(1))
+    sent, unheard = (int(re.search(rf"{what} (\d+), ", sim.stdout).group(1)) for what in ("requests", "unheard"))
     counted = int(re.search(r"Aggregated +(\d+) ", boss.stderr).group(1))
-    assert counted == sent, boss.describe()
+    assert sent - unheard <= counted <= sent, (sim.stdout, boss.describe())
     assert "was lost" not in boss.stderr
     assert re.search(r"The master could not keep up .* All of them are in the tables", boss.stderr)
