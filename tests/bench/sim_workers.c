@@ -59,6 +59,7 @@ struct worker {
 
 struct counters {
     uint64_t reports, again, acknowledged, requests, failures, unheard, bytes;
+    uint64_t late_ns; /* at worst, a heartbeat: what this machine adds to the master's lag */
     unsigned quits;
 };
 
@@ -371,6 +372,8 @@ static void drain(struct sim *sim, struct worker *w)
 
 static void work_of(struct sim *sim, struct worker *w, uint64_t now)
 {
+    if (now - w->due_ns > sim->sent.late_ns)
+        sim->sent.late_ns = now - w->due_ns;
     say_heartbeat(sim, w);
     for (size_t i = 0; i < w->pending_count; i++)
         if (w->pending[i].due_ns <= now)
@@ -510,11 +513,11 @@ int main(int argc, char **argv)
     }
     disconnect_all(&sim);
     printf("workers %u, reports %lu (again %lu, acknowledged %lu), requests %lu, failures %lu, "
-           "unheard %lu, bytes %lu\n",
+           "unheard %lu, bytes %lu, late %lu ms\n",
            sim.options.workers, (unsigned long)sim.sent.reports, (unsigned long)sim.sent.again,
            (unsigned long)sim.sent.acknowledged, (unsigned long)sim.sent.requests,
            (unsigned long)sim.sent.failures, (unsigned long)sim.sent.unheard,
-           (unsigned long)sim.sent.bytes);
+           (unsigned long)sim.sent.bytes, (unsigned long)(sim.sent.late_ns / 1000000));
     stats_fini(&sim.delta);
     sbuf_fini(&sim.message);
     sbuf_fini(&sim.report);

@@ -61,7 +61,7 @@ static void serve_big(struct peer_conn *c)
 
 static void serve_bomb(struct peer_conn *c)
 {
-    static Bytef packed[1 << 20], block[1 << 16];
+    static _Thread_local Bytef packed[1 << 20], block[1 << 16];
     z_stream z = {.next_out = packed, .avail_out = sizeof packed};
     deflateInit2(&z, 9, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY);
     for (unsigned i = 0; i < BIG / sizeof block; i++) {
