@@ -17,6 +17,8 @@ enum exit_code {
     EXIT_CERTIFICATE = 73,
     EXIT_OUTPUT_FILE = 74,
     EXIT_INVALID = 75,    /* the measurement, with --fail-on-invalid */
+    EXIT_SETUP = 76,      /* the test could not be set up */
+    EXIT_TEARDOWN = 77,   /* what it left could not be cleaned up */
     EXIT_DESERTED = 79,   /* the last worker was lost in the middle of the run */
     EXIT_THRESHOLDS = 99, /* one failed, or had no data */
 };

@@ -9,9 +9,14 @@
 const char *listened_name(enum listened l)
 {
     static const char *const names[] = {
-        [HEAR_TEST_START] = "test_start",       [HEAR_SPAWNING_COMPLETE] = "spawning_complete",
-        [HEAR_TEST_STOPPING] = "test_stopping", [HEAR_TEST_STOP] = "test_stop",
-        [HEAR_QUITTING] = "quitting",           [HEAR_QUIT] = "quit",
+        [HEAR_SETUP] = "setup",
+        [HEAR_TEARDOWN] = "teardown",
+        [HEAR_TEST_START] = "test_start",
+        [HEAR_SPAWNING_COMPLETE] = "spawning_complete",
+        [HEAR_TEST_STOPPING] = "test_stopping",
+        [HEAR_TEST_STOP] = "test_stop",
+        [HEAR_QUITTING] = "quitting",
+        [HEAR_QUIT] = "quit",
     };
     return names[l];
 }
@@ -33,7 +38,7 @@ void machine_fini(struct machine *m)
 /* Monotonic; 0: there is none. */
 static double limit_at(const struct machine *m)
 {
-    if (m->finish != FINISH_NOT)
+    if (m->finish != FINISH_NOT || m->is_setting_up)
         return 0;
     if (m->rules.is_headless)
         return m->headless_end_at;
@@ -65,11 +70,20 @@ static void check_autoquit(struct machine *m, struct run_clock now)
     finish_begin(m, false, now);
 }
 
+/* A test that could not be set up is over; without a page the process is, too. */
+static void end_if_failed(struct machine *m, struct run_clock now)
+{
+    if (m->is_setup_failed && m->rules.is_headless && m->finish == FINISH_NOT)
+        finish_begin(m, false, now);
+}
+
 static void on_second(struct machine *m, const struct machine_event *e, struct run_clock now)
 {
     workers_second(m, now);
     control_second(m);
     watch_limits(m, e, now);
+    control_check_setup(m, now);
+    end_if_failed(m, now);
     check_autoquit(m, now);
     finish_children(m, e, now);
 }
@@ -84,6 +98,7 @@ static void on_heard(struct machine *m, const struct machine_event *e, struct ru
 {
     control_heard(m, e, now);
     finish_heard(m, e);
+    end_if_failed(m, now);
 }
 
 static void on_shape(struct machine *m, const struct machine_event *e, struct run_clock now)

@@ -50,6 +50,8 @@ struct machine_rules {         /* the surroundings may change them at any time *
     double autoquit_s; /* negative: never */
     double max_wait_s; /* for the workers that are expected; 0: for ever */
     double settle_s;   /* how long counts may take after a ramp; negative: as the workers are */
+    bool has_setup, has_teardown;         /* the script: code that runs once a run */
+    double setup_time_s, teardown_time_s; /* that they may take; the host sees to it */
 };
 
 struct load { /* what the next run begins with, and this one has; the surroundings write it */
@@ -76,11 +78,15 @@ struct machine { /* the surroundings write rules, load, what is in the roster of
     bool is_stop_untold;       /* stopping; the host hears of it before the workers do */
     bool is_test_over;         /* the host heard test_stop of the last run */
     bool is_deserted;          /* this run lost its last worker */
-    bool is_shaped;            /* a load shape decides about the users */
-    bool has_busy_worker;      /* this run had one above the processor threshold */
-    double autoquit_at;        /* monotonic; 0: not */
-    double headless_end_at;    /* monotonic: the time limit without a page, whatever becomes of the
-                                * runs until then (code may stop and start them); 0: none */
+    bool is_setting_up;        /* its setup is on: the load has not begun */
+    bool is_tearing_down;      /* its teardown is on: it has stopped */
+    double once_until;         /* monotonic: when nobody waits for these any more */
+    bool is_setup_failed, is_teardown_failed; /* of this run */
+    bool is_shaped;                           /* a load shape decides about the users */
+    bool has_busy_worker;                     /* this run had one above the processor threshold */
+    double autoquit_at;                       /* monotonic; 0: not */
+    double headless_end_at; /* monotonic: the time limit without a page, whatever becomes of the
+                             * runs until then (code may stop and start them); 0: none */
 
     bool is_open;                      /* the locustfile is loaded, page and outputs are there */
     bool is_auto_begun;                /* the run that begins by itself */

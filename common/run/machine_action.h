@@ -9,10 +9,12 @@ enum machine_action_kind {
     DO_RESET,         /* statistics, in the middle of a run */
     DO_BEGIN,         /* the run that begins by itself: ON_START, or a shape is asked */
     DO_RELOAD_FAILED, /* number, signal: how the host ended that was to load the locustfile */
+    DO_BEGAN,         /* setup is over, the load begins: only from now on figures count */
     DO_CLOSE,         /* the run's last second has passed */
     DO_NOTE,          /* line: into the run's list of events */
     DO_TELL,          /* line: into the log; values below */
     DO_FIRE,          /* listened, run: on the host; ON_HEARD is due. users or number where told */
+    DO_CANCEL_SETUP,  /* nobody waits for it any more */
     DO_TELL_SPAWNED,  /* users: to every active worker */
     DO_SEND_STATE,    /* the run's state to the host */
     DO_PUBLISH,       /* ... and to the page */
@@ -57,6 +59,10 @@ enum machine_line {
     LINE_WAITING,       /* number: not 0 when it lasts */
     LINE_HOST_UNLOADED, /* signal: it ended while it loaded the locustfile; to stderr */
     LINE_HOST_ENDED,    /* number, signal */
+    LINE_SETUP,         /* begins */
+    LINE_SETUP_FAILED,  /* also: has not ended in time */
+    LINE_UNDO,          /* the run's teardown begins */
+    LINE_UNDO_FAILED,
     MACHINE_LINES,
 };
 

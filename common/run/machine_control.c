@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* machine_control: takes a run from its start to "stopped".
  *
- *   start: statistics cleared → test_start on the host → users dealt in batches → counts settle →
- *          spawning_complete
+ *   start: statistics cleared → setup on the host, if there is one → test_start there → users dealt
+ *          in batches → counts settle → spawning_complete
  *   stop:  test_stopping on the host → stop to the workers → every last report is in →
- *          "stopped" → test_stop on the host
+ *          "stopped" → test_stop on the host → teardown there
  */
 #include "common/run/machine_int.h"
 #include <math.h>
@@ -13,6 +13,7 @@
 #define CATCH_UP_S 600     /* beyond that, for a master that is behind */
 #define OUR_PATIENCE_S 10  /* for the word of our own workers that their users have started */
 #define STOCK_PATIENCE_S 1
+#define HOST_MERCY_S 5 /* beyond its own limit for setup and teardown */
 
 static void tell(struct machine *m, enum machine_line line)
 {
@@ -42,11 +43,19 @@ const char *machine_obstacle(const struct machine *m)
 {
     if (m->run.state == RUN_STOPPING)
         return "The last test is still stopping; try again in a moment.";
+    if (m->is_tearing_down)
+        return "The teardown of the last test is still on; try again in a moment.";
     if (m->finish >= FINISH_STOP)
         return "The master is shutting down.";
     if (roster_active_count(&m->roster) == 0)
         return "No worker is connected: start at least one, then start the test.";
     return NULL;
+}
+
+/* The host ends them by itself, unless they keep it from doing anything at all. 0: no limit. */
+static double once_until(double limit_s, struct run_clock now)
+{
+    return limit_s > 0 ? now.mono + limit_s + HOST_MERCY_S : INFINITY;
 }
 
 HANDLER(control_start)
@@ -55,12 +64,21 @@ HANDLER(control_start)
     if (run_is_active(&m->run) || machine_obstacle(m) != NULL)
         return;
     m->has_busy_worker = m->is_deserted = m->is_redeal = false;
+    m->is_setup_failed = m->is_teardown_failed = false;
+    m->is_setting_up = m->rules.has_setup;
     m->autoquit_at = 0;
     if (m->rules.is_headless && m->run.number == 0 && l->run_time_s > 0)
         m->headless_end_at = now.mono + l->run_time_s;
     run_start(&m->run, (unsigned)l->users, l->spawn_rate, l->run_time_s, e->seed, now);
     tell(m, LINE_AIM);
     machine_do(m, (struct machine_action){.kind = DO_CLEAR});
+    if (m->is_setting_up) {
+        m->once_until = once_until(m->rules.setup_time_s, now);
+        tell(m, LINE_SETUP);
+        show(m);
+        fire(m, HEAR_SETUP);
+        return;
+    }
     note(m, LINE_START);
     show(m);
     fire(m, HEAR_TEST_START);
@@ -257,19 +275,7 @@ static void tell_workers(struct machine *m, struct run_clock now)
     control_check_stopped(m, now);
 }
 
-void control_stop(struct machine *m, struct run_clock now)
-{
-    if (!run_is_active(&m->run))
-        return;
-    run_stop(&m->run, LISTENER_PATIENCE_S, now);
-    m->step_at = m->settle_until = 0;
-    m->is_dealing = m->is_heard = m->is_test_over = m->is_shaped = false;
-    m->is_stop_untold = true;
-    show(m);
-    fire(m, HEAR_TEST_STOPPING);
-}
-
-static void stopped(struct machine *m, struct run_clock now)
+static void close_run(struct machine *m, struct run_clock now)
 {
     dispatch_free(m->dispatch);
     m->dispatch = NULL;
@@ -281,6 +287,44 @@ static void stopped(struct machine *m, struct run_clock now)
     if (m->rules.autoquit_s >= 0 && !m->rules.is_headless && m->rules.is_auto)
         m->autoquit_at = now.mono + m->rules.autoquit_s;
     show(m);
+}
+
+/* In its setup: no listener has heard of the test, and no worker. */
+static void end_in_setup(struct machine *m, struct run_clock now)
+{
+    m->is_setting_up = m->is_shaped = false;
+    m->is_test_over = true;
+    run_stop(&m->run, 0, now);
+    close_run(m, now);
+}
+
+static void setup_failed(struct machine *m, struct run_clock now)
+{
+    m->is_setup_failed = true;
+    tell(m, LINE_SETUP_FAILED);
+    end_in_setup(m, now);
+}
+
+void control_stop(struct machine *m, struct run_clock now)
+{
+    if (!run_is_active(&m->run))
+        return;
+    if (m->is_setting_up) {
+        machine_do(m, (struct machine_action){.kind = DO_CANCEL_SETUP});
+        end_in_setup(m, now);
+        return;
+    }
+    run_stop(&m->run, LISTENER_PATIENCE_S, now);
+    m->step_at = m->settle_until = 0;
+    m->is_dealing = m->is_heard = m->is_test_over = m->is_shaped = false;
+    m->is_stop_untold = true;
+    show(m);
+    fire(m, HEAR_TEST_STOPPING);
+}
+
+static void stopped(struct machine *m, struct run_clock now)
+{
+    close_run(m, now);
     fire(m, HEAR_TEST_STOP);
 }
 
@@ -318,15 +362,79 @@ void control_check_patience(struct machine *m, bool is_behind, struct run_clock 
     stopped(m, now);
 }
 
+/* ---- what runs once a run ---- */
+
+static void setup_heard(struct machine *m, const struct machine_event *e, struct run_clock now)
+{
+    if (!m->is_setting_up)
+        return; /* too late */
+    if (e->is_failed) {
+        setup_failed(m, now);
+        return;
+    }
+    m->is_setting_up = false;
+    run_begin_load(&m->run, now);
+    if (m->headless_end_at > 0 && m->run.number == 1)
+        m->headless_end_at = m->run.time_limit_at;
+    machine_do(m, (struct machine_action){.kind = DO_BEGAN});
+    note(m, LINE_START);
+    show(m);
+    fire(m, HEAR_TEST_START);
+}
+
+static void tear_down(struct machine *m, struct run_clock now)
+{
+    m->is_tearing_down = m->rules.has_teardown;
+    m->is_test_over = !m->is_tearing_down;
+    if (m->is_test_over)
+        return;
+    m->once_until = once_until(m->rules.teardown_time_s, now);
+    tell(m, LINE_UNDO);
+    show(m);
+    fire(m, HEAR_TEARDOWN);
+}
+
+static void after_test_stop(struct machine *m, struct run_clock now)
+{
+    if (m->run.state == RUN_STOPPED && !m->is_test_over && !m->is_tearing_down)
+        tear_down(m, now);
+}
+
+static void torn_down(struct machine *m, bool is_failed)
+{
+    if (!m->is_tearing_down)
+        return; /* too late */
+    m->is_tearing_down = false;
+    m->is_test_over = true;
+    m->is_teardown_failed = is_failed;
+    if (is_failed)
+        tell(m, LINE_UNDO_FAILED);
+    show(m);
+}
+
+void control_check_setup(struct machine *m, struct run_clock now)
+{
+    if (now.mono < m->once_until)
+        return;
+    if (m->is_setting_up)
+        setup_failed(m, now);
+    else
+        torn_down(m, true);
+}
+
 /* A listener may be slow, and another run on when it comes back. */
 HANDLER(control_heard)
 {
     if (e->run != m->run.number)
         return;
-    if (e->listened == HEAR_TEST_START)
+    if (e->listened == HEAR_SETUP)
+        setup_heard(m, e, now);
+    else if (e->listened == HEAR_TEST_START)
         begin_dealing(m, e, now);
     else if (e->listened == HEAR_TEST_STOPPING)
         tell_workers(m, now);
     else if (e->listened == HEAR_TEST_STOP)
-        m->is_test_over |= m->run.state == RUN_STOPPED;
+        after_test_stop(m, now);
+    else if (e->listened == HEAR_TEARDOWN)
+        torn_down(m, e->is_failed);
 }

@@ -11,10 +11,12 @@
 #define LISTENER_PATIENCE_S 60 /* for test_stopping: then the workers are told all the same */
 
 enum listened { /* host events with an answer: what waits for the listeners to have run */
+                HEAR_SETUP, /* of the run: users' code, not listeners */
                 HEAR_TEST_START,
                 HEAR_SPAWNING_COMPLETE,
                 HEAR_TEST_STOPPING,
                 HEAR_TEST_STOP,
+                HEAR_TEARDOWN, /* ... again */
                 HEAR_QUITTING,
                 HEAR_QUIT,
 };
@@ -32,7 +34,8 @@ enum machine_event_kind {
     ON_QUIT,          /* the process is to end, in order */
     ON_SIGNAL,        /* number; has_script */
     ON_DEALT,         /* outside: users are to run now; is_last: this ramp is done */
-    ON_HEARD,         /* listened, run: of the action; classes to deal by, for test_start */
+    ON_HEARD,         /* listened, run: of the action; classes to deal by, for test_start;
+                       * is_failed: setup or teardown */
     ON_TIME,          /* it is machine_wakes_at */
     ON_SECOND,        /* children; is_behind: mail of workers was not read yet */
     ON_CHILDREN,      /* children: how many processes of ours run */
@@ -74,5 +77,5 @@ struct machine_event {
     enum beat beat;
     uint64_t seed;
     bool has_script, is_behind, has_number, is_unhandled, is_loading;
-    bool was_running, was_missing, is_running, has_ended, is_last;
+    bool was_running, was_missing, is_running, has_ended, is_last, is_failed;
 };

@@ -202,6 +202,8 @@ static int exit_code(const struct machine *m)
         return exit_code_as(m->rules.is_locust, v->fault);
     if (m->is_deserted)
         return exit_code_as(m->rules.is_locust, EXIT_DESERTED);
+    if (m->is_setup_failed)
+        return exit_code_as(m->rules.is_locust, EXIT_SETUP);
     if (v->failed)
         return v->failed;
     return v->is_unhandled ? EXIT_UNHANDLED : 0;
@@ -220,7 +222,7 @@ static void put_out(struct machine *m)
 {
     const struct verdict *v = &m->verdict;
     m->is_step_out = true;
-    if (v->has_exited || v->has_host_code || v->has_fault || m->is_deserted)
+    if (v->has_exited || v->has_host_code || v->has_fault || m->is_deserted || m->is_setup_failed)
         write_outputs(m);
     else
         machine_do(m, (struct machine_action){.kind = DO_JUDGE});

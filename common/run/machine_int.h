@@ -19,7 +19,8 @@ void control_stop(struct machine *m, struct run_clock now);
 void control_step(struct machine *m, struct run_clock now);
 void control_second(struct machine *m);
 void control_counts(struct machine *m);
-void control_shares(struct machine *m, struct run_clock now); /* they moved between workers */
+void control_shares(struct machine *m, struct run_clock now);      /* they moved between workers */
+void control_check_setup(struct machine *m, struct run_clock now); /* for too long? */
 void control_check_stopped(struct machine *m, struct run_clock now);
 void control_check_patience(struct machine *m, bool is_behind, struct run_clock now);
 

@@ -74,6 +74,7 @@ struct worker {
     double last_report_at; /* unix seconds, our clock; 0: none in this run */
     struct worker_clock clock;
     uint64_t requests; /* delivered in this run */
+    unsigned set_up;   /* the run whose setup it was told the result of */
     double rps;        /* over the last report */
     double lost_at;    /* this run lost it then; 0: not lost */
     bool owes_report;  /* told to stop; its last report is not in yet */

@@ -52,6 +52,13 @@ void run_start(struct run *r, unsigned users, double rate, double run_time_s, ui
     run_limit(r, run_time_s);
 }
 
+void run_begin_load(struct run *r, struct run_clock now)
+{
+    r->started_at = now.unix_time;
+    r->started_mono = now.mono;
+    run_limit(r, r->run_time_s);
+}
+
 void run_aim(struct run *r, unsigned users, double rate)
 {
     set_state(r, RUN_SPAWNING);

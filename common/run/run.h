@@ -38,6 +38,8 @@ bool run_is_on(const struct run *r);          /* these, or stopping */
 /* A new run, from ready or stopped. seed makes the id unique among masters. */
 void run_start(struct run *r, unsigned users, double rate, double run_time_s, uint64_t seed,
                struct run_clock now);
+/* Its setup is over: the load begins now. */
+void run_begin_load(struct run *r, struct run_clock now);
 /* Other users or another rate in a run that is active. */
 void run_aim(struct run *r, unsigned users, double rate);
 /* Another limit, counted from the start of the run; 0 lifts it. */

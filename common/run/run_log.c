@@ -187,6 +187,11 @@ static const struct {
     [LINE_NO_WORKERS] = {LOG_ERROR, false, MAIN_LOGGER,
                          "No worker process is left: the test cannot begin"},
     [LINE_RELEASE] = {LOG_DEBUG, true, LOGGER, "Quitting..."},
+    [LINE_SETUP] = {LOG_INFO, false, MAIN_LOGGER, "Setting the test up"},
+    [LINE_SETUP_FAILED] = {LOG_ERROR, false, MAIN_LOGGER,
+                           "The test could not be set up: it does not begin"},
+    [LINE_UNDO] = {LOG_INFO, false, MAIN_LOGGER, "Running the test's teardown"},
+    [LINE_UNDO_FAILED] = {LOG_ERROR, false, MAIN_LOGGER, "The test's teardown failed"},
 };
 
 static void gave_up(const struct voice *v)

@@ -182,10 +182,11 @@ static void begin(struct master *m, int64_t since)
     struct judging *j = &m->judging;
     const double started = m->machine.run.started_at;
     j->since = since;
-    j->until = since;
+    j->until = floor(started) > (double)since ? (int64_t)floor(started) : since; /* setup is over */
     j->last_row = NULL;
     j->clears = m->record.stats.clears;
-    verdict_begin(j->verdict, since, started > (double)since ? started - (double)since : 0);
+    verdict_begin(j->verdict, j->until,
+                  started > (double)j->until ? started - (double)j->until : 0);
     tell_rows(m);
 }
 
@@ -231,7 +232,8 @@ static void follow(struct master *m)
     for (int i = verdict_stops(v); i >= 0; i = verdict_stops(v))
         stopper = stopper < 0 ? i : stopper;
     for (int i = verdict_turned(v); i >= 0; i = verdict_turned(v))
-        tell_turned(m, (size_t)i);
+        if (verdict_result(v, (size_t)i).state == VERDICT_FAIL) /* else it has recovered already */
+            tell_turned(m, (size_t)i);
     if (stopper >= 0)
         stop(m, (size_t)stopper);
 }
@@ -274,7 +276,7 @@ static void tell_seconds(struct source *s)
 void judging_advance(struct master *m)
 {
     struct judging *j = &m->judging;
-    if (m->machine.run.number == 0 || j->is_over)
+    if (m->machine.run.number == 0 || j->is_over || m->machine.is_setting_up)
         return;
     record_close_told(&m->record, master_now().unix_time);
     struct source s;
@@ -384,7 +386,9 @@ int judging_code(struct master *m, int failed)
         return exit_code_as(m->o->is_locust, EXIT_INVALID);
     if (verdict_failed(m->judging.verdict) > 0)
         return exit_code_as(m->o->is_locust, EXIT_THRESHOLDS);
-    return checks > 0 ? EXIT_CHECKS : failed;
+    if (checks > 0)
+        return EXIT_CHECKS;
+    return m->machine.is_teardown_failed ? exit_code_as(m->o->is_locust, EXIT_TEARDOWN) : failed;
 }
 
 bool judging_forgives_failures(const struct master *m)
@@ -398,6 +402,11 @@ static void add_reason(struct sbuf *out, size_t n, const char *one, const char *
         sbuf_addf(out, "%s%zu %s", out->len ? "; " : "", n, n == 1 ? one : many);
 }
 
+static void add_word(struct sbuf *out, const char *word)
+{
+    sbuf_addf(out, "%s%s", out->len ? "; " : "", word);
+}
+
 /* Everything that speaks against the run, whatever became the exit code. */
 char *judging_reasons(const struct master *m)
 {
@@ -409,10 +418,14 @@ char *judging_reasons(const struct master *m)
         absent += r.is_failed && r.state == VERDICT_NO_DATA;
     }
     if (!was_valid(m) && (m->o->fail_on_invalid || verdict_count(v) > 0))
-        sbuf_adds(&out, "measurement not valid");
+        add_word(&out, "measurement not valid");
     add_reason(&out, failed - absent, "threshold failed", "thresholds failed");
     add_reason(&out, absent, "threshold without data", "thresholds without data");
     add_reason(&out, m->judging.checks_failed, "check failed", "checks failed");
+    if (m->machine.is_setup_failed)
+        add_word(&out, "setup failed");
+    if (m->machine.is_teardown_failed)
+        add_word(&out, "teardown failed");
     if (out.len > 0 || verdict_count(v) > 0) {
         add_reason(&out, m->record.stats.total.failures, "request failed", "requests failed");
         if (out.len == 0)

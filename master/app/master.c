@@ -421,6 +421,7 @@ static void fini(struct master *m)
     suspend_close(m);
     event_base_free(m->base);
     script_fini(&m->nodes.host.script);
+    free(m->nodes.host.setup.data);
     reload_fini(m);
     script_forget_tick(&m->nodes);
     mail_fini(&m->nodes.inbox.mail);

@@ -67,9 +67,14 @@ static void tell(struct master *m, const struct machine_action *a)
 static void fire(struct master *m, const struct machine_action *a)
 {
     struct event_args args = {0};
-    if (a->listened == HEAR_TEST_START)
+    const struct machine_rules *r = &m->machine.rules;
+    if (a->listened == HEAR_TEST_START || a->listened == HEAR_SETUP)
         args.run = m->machine.run.id;
-    else if (a->listened == HEAR_SPAWNING_COMPLETE)
+    if (a->listened == HEAR_SETUP)
+        args.timeout = &r->setup_time_s;
+    if (a->listened == HEAR_TEARDOWN)
+        args.timeout = &r->teardown_time_s;
+    if (a->listened == HEAR_SPAWNING_COMPLETE)
         args.user_count = &a->users;
     else if (a->listened == HEAR_QUIT)
         args.exit_code = &a->number;
@@ -167,6 +172,12 @@ static void carry_out(struct master *m, const struct machine_action *a)
     case DO_RESET:
         run_reset(m);
         break;
+    case DO_BEGAN:
+        record_began(&m->record, master_now().unix_time);
+        break;
+    case DO_CANCEL_SETUP:
+        script_cancel_setup(&m->nodes);
+        break;
     case DO_CLOSE:
         record_close(&m->record, master_now().unix_time);
         judging_end(m);
@@ -236,6 +247,12 @@ static void take_rules(struct master *m)
     r->is_headless = m->o->headless;
     r->is_auto = m->is_auto;
     r->is_locust = m->o->is_locust;
+    const struct script *s = &m->nodes.host.script;
+    r->has_setup = (s->has_setup || (m->o->k6_names && s->has_named_setup)) && !m->o->no_setup;
+    r->has_teardown =
+        (s->has_teardown || (m->o->k6_names && s->has_named_teardown)) && !m->o->no_teardown;
+    r->setup_time_s = m->o->setup_timeout_s;
+    r->teardown_time_s = m->o->teardown_timeout_s;
     r->resets_stats = m->o->reset_stats;
     r->stop_timeout_s = m->o->stop_timeout_s;
     r->autoquit_s = m->o->autoquit_s;

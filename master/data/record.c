@@ -312,6 +312,11 @@ void record_close(struct record *r, double now)
         events_worker_idle(r->events, r->roster->workers[i]->index);
 }
 
+void record_began(struct record *r, double now)
+{
+    r->stats.started_at = now;
+}
+
 void record_reset(struct record *r, double now)
 {
     stats_reset(&r->stats, now);

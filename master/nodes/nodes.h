@@ -43,6 +43,11 @@ struct host { /* the node that runs the master-side Python */
         unsigned run;
         struct pending_event *next;
     } * pending;
+    struct setup { /* what the setup of that run gave: one msgpack value; owned */
+        void *data;
+        size_t len;
+        unsigned run;
+    } setup;
     bool is_tick_out;
     struct tick_memory {
         double users, spawn_rate;
@@ -139,7 +144,8 @@ void script_stats_second(struct nodes *n); /* its numbers, when it wants them */
 void script_send_state(struct nodes *n);
 void script_tell_page(struct nodes *n, int port, const char *secret); /* where the page is */
 void script_open_page(struct nodes *n, const char *url);              /* in the user's browser */
-const char *script_begin_shape(struct nodes *n);                      /* or why not (static text) */
+void script_cancel_setup(struct nodes *n);
+const char *script_begin_shape(struct nodes *n); /* or why not (static text) */
 void script_forget_tick(struct nodes *n);
 
 /* absence.c */

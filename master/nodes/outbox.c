@@ -5,6 +5,7 @@
 #include "common/base/sbuf.h"
 #include "master/nodes/nodes.h"
 #include <math.h>
+#include <string.h>
 
 #define ORDER_APART_S 1e-5 /* what a double of unix time can tell apart */
 
@@ -43,11 +44,27 @@ static bool send_spawn(struct nodes *n, struct dispatch_worker *to)
     return outbox_bytes(n, to->id, &out);
 }
 
+/* Before its first order of the run, each of our workers has what setup gave: one after the other
+ * on the link, so it is there before any user. The host has it already. */
+static bool send_setup(struct nodes *n, const char *node)
+{
+    const struct setup *s = &n->host.setup;
+    struct worker *w = roster_find(&n->machine->roster, node);
+    if (!s->len || s->run != n->machine->run.number || !w || !w->is_katydid ||
+        w->set_up == s->run || !strcmp(node, n->host.node_id))
+        return true;
+    struct sbuf out = {0};
+    proto_setup(&out, node, (struct slice){s->data, s->len});
+    const bool is_taken = outbox_bytes(n, node, &out);
+    w->set_up = is_taken ? s->run : 0;
+    return is_taken;
+}
+
 void outbox_changed(struct nodes *n)
 {
     for (size_t i = 0; i < dispatch_worker_count(n->machine->dispatch); i++) {
         struct dispatch_worker *w = dispatch_worker(n->machine->dispatch, i);
         if (w->is_changed)
-            w->is_changed = !send_spawn(n, w);
+            w->is_changed = !(send_setup(n, w->id) && send_spawn(n, w));
     }
 }

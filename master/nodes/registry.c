@@ -74,6 +74,7 @@ void registry_ready(struct nodes *n, const char *node, const struct message_read
         return;
     }
     w->is_reloading = false;
+    w->set_up = 0; /* perhaps it is another process */
     check_version(n, node, r);
     struct sbuf ack = {0};
     proto_ack(&ack, node, w->index, r->is_katydid ? n->boot_id : NULL,

@@ -18,8 +18,9 @@
 
 static bool is_for_local(const char *name)
 {
-    return !strcmp(name, "test_start") || !strcmp(name, "quitting") || !strcmp(name, "quit") ||
-           !strcmp(name, "reset_stats");
+    return !strcmp(name, "setup") || !strcmp(name, "setup_cancelled") ||
+           !strcmp(name, "teardown") || !strcmp(name, "test_start") || !strcmp(name, "quitting") ||
+           !strcmp(name, "quit") || !strcmp(name, "reset_stats");
 }
 
 static bool is_host_there(const struct nodes *n)
@@ -51,7 +52,7 @@ static void send_event(struct nodes *n, uint64_t id, const char *name,
 }
 
 /* How users are dealt out is the script's, and may be what a listener of test_start made of it. */
-static void heard(struct nodes *n, enum listened listened, unsigned run)
+static void heard(struct nodes *n, enum listened listened, unsigned run, bool is_failed)
 {
     const struct script *s = &n->host.script;
     struct dispatch_class *classes = mem_zalloc((s->class_count + 1) * sizeof *classes);
@@ -61,9 +62,15 @@ static void heard(struct nodes *n, enum listened listened, unsigned run)
     nodes_on(n, &(struct machine_event){.kind = ON_HEARD,
                                         .listened = listened,
                                         .run = run,
+                                        .is_failed = is_failed,
                                         .classes = classes,
                                         .class_count = s->class_count});
     free(classes);
+}
+
+static bool is_once(enum listened listened)
+{
+    return listened == HEAR_SETUP || listened == HEAR_TEARDOWN;
 }
 
 void script_fire(struct nodes *n, enum listened listened, unsigned run,
@@ -72,7 +79,7 @@ void script_fire(struct nodes *n, enum listened listened, unsigned run,
     struct host *h = &n->host;
     const char *name = listened_name(listened);
     if (!h->is_alive || !h->has_script || (n->is_local && !is_for_local(name))) {
-        heard(n, listened, run);
+        heard(n, listened, run, is_once(listened));
         return;
     }
     struct pending_event **end = &h->pending;
@@ -89,6 +96,18 @@ void script_tell(struct nodes *n, const char *name, const struct event_args *arg
         send_event(n, ++n->host.last_event, name, args);
 }
 
+static void take_setup(struct nodes *n, struct slice data, unsigned run)
+{
+    struct setup *s = &n->host.setup;
+    free(s->data);
+    *s = (struct setup){data.len ? mem_dup(data.data, data.len) : NULL, data.len, run};
+}
+
+void script_cancel_setup(struct nodes *n)
+{
+    script_tell(n, "setup_cancelled", &(struct event_args){0});
+}
+
 static void on_done(struct nodes *n, const struct message_done *d)
 {
     struct host *h = &n->host;
@@ -103,7 +122,9 @@ static void on_done(struct nodes *n, const struct message_done *d)
         const struct pending_event e = *p;
         *at = p->next;
         free(p);
-        heard(n, e.listened, e.run);
+        if (e.listened == HEAR_SETUP && e.run == n->machine->run.number)
+            take_setup(n, d->setup, e.run);
+        heard(n, e.listened, e.run, d->is_failed);
         return;
     }
 }
@@ -360,7 +381,7 @@ const char *script_begin_shape(struct nodes *n)
 void script_second(struct nodes *n)
 {
     struct host *h = &n->host;
-    if (n->machine->is_shaped && !h->is_tick_out && h->is_alive)
+    if (n->machine->is_shaped && !n->machine->is_setting_up && !h->is_tick_out && h->is_alive)
         h->is_tick_out = outbox_plain(n, "katydid_tick", h->node_id);
     script_send_state(n);
 }
@@ -479,6 +500,6 @@ void script_forget_events(struct nodes *n)
         struct pending_event *p = h->pending, e = *p;
         h->pending = p->next;
         free(p);
-        heard(n, e.listened, e.run);
+        heard(n, e.listened, e.run, is_once(e.listened));
     }
 }

@@ -191,6 +191,8 @@ static bool parse_done(const msgpack_object *data, struct message *m)
     d->has_exit_code = code && code->type != MSGPACK_OBJECT_NIL;
     d->exit_code = number > -256 && number < 256 ? (int)number : 255;
     d->is_unhandled = proto_bool(proto_get(data, "unhandled"));
+    d->is_failed = proto_bool(proto_get(data, "failed"));
+    d->setup = bin_of(proto_get(data, "setup"));
     return data->type == MSGPACK_OBJECT_MAP;
 }
 
@@ -468,6 +470,10 @@ static bool parse_script(const msgpack_object *data, struct script *out)
     const msgpack_object *shape = proto_get(data, "shape");
     out->is_local = proto_is(proto_get(data, "role"), "local");
     out->locustfile = proto_text(proto_get(data, "locustfile"));
+    out->has_setup = proto_bool(proto_get(data, "setup"));
+    out->has_teardown = proto_bool(proto_get(data, "teardown"));
+    out->has_named_setup = proto_bool(proto_get(data, "named_setup"));
+    out->has_named_teardown = proto_bool(proto_get(data, "named_teardown"));
     out->has_shape = shape && shape->type == MSGPACK_OBJECT_MAP;
     out->shape_name = proto_text(proto_get(shape, "name"));
     parse_constants(proto_get(data, "constants"), out);

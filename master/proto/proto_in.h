@@ -101,8 +101,9 @@ struct message_ticked {
 
 struct message_done {
     uint64_t id;
-    bool has_exit_code, is_unhandled;
+    bool has_exit_code, is_unhandled, is_failed; /* failed: setup, teardown */
     int exit_code;
+    struct slice setup; /* what setup gave, as msgpack; or empty */
 };
 
 struct message_web {  /* the host's own web server, docs/wire.md */

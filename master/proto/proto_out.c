@@ -166,10 +166,18 @@ void proto_spawn(struct sbuf *out, const char *node, const struct spawn_order *o
     put(&pk, node);
 }
 
+void proto_setup(struct sbuf *out, const char *node, struct slice data)
+{
+    msgpack_packer pk = begin(out, "katydid_setup");
+    put_raw(&pk, data);
+    put(&pk, node);
+}
+
 static void put_args(msgpack_packer *pk, const struct event_args *a)
 {
     size_t count = (a->client_id != NULL) + (a->timestamp != NULL) + (a->exit_code != NULL) +
-                   (a->user_count != NULL) + (a->run != NULL) + (a->data.len > 0);
+                   (a->user_count != NULL) + (a->run != NULL) + (a->timeout != NULL) +
+                   (a->data.len > 0);
     msgpack_pack_map(pk, count);
     if (a->client_id) {
         put(pk, "client_id");
@@ -190,6 +198,10 @@ static void put_args(msgpack_packer *pk, const struct event_args *a)
     if (a->run) {
         put(pk, "run");
         put(pk, a->run);
+    }
+    if (a->timeout) {
+        put(pk, "timeout");
+        msgpack_pack_double(pk, *a->timeout);
     }
     if (a->data.len > 0) {
         put(pk, "data");

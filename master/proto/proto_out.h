@@ -33,6 +33,8 @@ struct spawn_order {
     struct slice options;     /* msgpack map, or empty */
     char *const *series_tags; /* keys, or key=value; ends with NULL; or NULL */
 };
+/* What the run's setup gave, to be had by the users of that worker; a msgpack value. */
+void proto_setup(struct sbuf *out, const char *node, struct slice data);
 void proto_spawn(struct sbuf *out, const char *node, const struct spawn_order *o);
 
 struct event_args {        /* what is given becomes an argument of the event */
@@ -40,8 +42,9 @@ struct event_args {        /* what is given becomes an argument of the event */
     const double *timestamp;
     const int *exit_code;
     const unsigned *user_count;
-    const char *run;   /* the run's id, or NULL */
-    struct slice data; /* msgpack, or empty */
+    const char *run;       /* the run's id, or NULL */
+    const double *timeout; /* seconds */
+    struct slice data;     /* msgpack, or empty */
 };
 void proto_report(struct sbuf *out, const char *node, const struct sbuf *html); /* NULL: none */
 void proto_event(struct sbuf *out, const char *node, uint64_t id, const char *name,

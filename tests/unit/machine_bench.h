@@ -27,6 +27,8 @@ static const char *const action_names[] = {
     [DO_BEGIN] = "begin",
     [DO_RELOAD_FAILED] = "reload-failed",
     [DO_CLOSE] = "close",
+    [DO_BEGAN] = "began",
+    [DO_CANCEL_SETUP] = "cancel-setup",
     [DO_NOTE] = "note",
     [DO_TELL] = "",
     [DO_FIRE] = "fire",
@@ -74,6 +76,10 @@ static const char *const line_names[MACHINE_LINES] = {
     [LINE_WAITING] = "\"waiting\"",
     [LINE_HOST_UNLOADED] = "\"host unloaded\"",
     [LINE_HOST_ENDED] = "\"host ended\"",
+    [LINE_SETUP] = "\"setup\"",
+    [LINE_SETUP_FAILED] = "\"setup failed\"",
+    [LINE_UNDO] = "\"undo\"",
+    [LINE_UNDO_FAILED] = "\"undo failed\"",
 };
 
 static inline void add_action(struct sbuf *out, const struct machine_action *a)

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* _katydid.Group(name): a context manager. Three series a group, by its path: how long it took
  * (group_duration), how long its requests took (group_busy), whether it failed (group_failed); and
- * how many the end of the test cut off (group_cut). */
+ * how many the end of the test cut off (group_cut).
+ *
+ * What is apart (setup and teardown of the run) has its requests in series of the group alone: they
+ * are none of the run's. */
 #include "worker/py/py_group.h"
 
 #include "common/base/clk.h"
@@ -15,7 +18,7 @@ struct group {
     PyObject_HEAD PyObject *name, *path; /* path: NULL before it is entered */
     struct group *parent;
     uint64_t started_ns, busy_us;
-    bool is_failed, is_open;
+    bool is_failed, is_open, is_apart;
 };
 
 static struct counted { /* by path */
@@ -26,7 +29,9 @@ static struct counted { /* by path */
 } duration = {.name = "group_duration", .unit = "ms", .kind = METRIC_TREND},
   busy = {.name = "group_busy", .unit = "ms", .kind = METRIC_TREND},
   failed = {.name = "group_failed", .unit = "", .kind = METRIC_RATE},
-  cut = {.name = "group_cut", .unit = "", .kind = METRIC_COUNTER};
+  cut = {.name = "group_cut", .unit = "", .kind = METRIC_COUNTER},
+  apart_time = {.name = "http_req_duration", .unit = "ms", .kind = METRIC_TREND},
+  apart_failed = {.name = "http_req_failed", .unit = "", .kind = METRIC_RATE};
 
 static PyObject *the_current; /* the context variable */
 unsigned py_group_open;
@@ -51,13 +56,10 @@ PyObject *py_group_path(void)
     return g ? g->path : NULL;
 }
 
-void py_group_note(uint64_t time_us, bool is_failed)
+bool py_group_is_apart(void)
 {
-    struct group *g = current();
-    if (!g)
-        return;
-    g->busy_us += time_us == STATS_NO_TIME ? 0 : time_us;
-    g->is_failed |= is_failed;
+    const struct group *g = current();
+    return g && g->is_apart;
 }
 
 static int make_current(struct group *g)
@@ -84,21 +86,41 @@ static int count(struct counted *c, PyObject *path, double number)
     return 0;
 }
 
+bool py_group_note(uint64_t time_us, bool is_failed)
+{
+    struct group *g = current();
+    if (!g)
+        return false;
+    g->busy_us += time_us == STATS_NO_TIME ? 0 : time_us;
+    g->is_failed |= is_failed;
+    if (!g->is_apart)
+        return false;
+    int rc = count(&apart_failed, g->path, is_failed);
+    if (time_us != STATS_NO_TIME)
+        rc |= count(&apart_time, g->path, (double)time_us / 1000);
+    if (rc != 0)
+        PyErr_Clear();
+    return true;
+}
+
 /* ---- the context manager ---- */
 
 static PyObject *new (PyTypeObject *t, PyObject *args, PyObject *kwargs)
 {
-    static const char *const names[] = {"name", NULL};
+    static const char *const names[] = {"name", "apart", NULL};
     PyObject *name;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "U:group", py_names(names), &name))
+    int is_apart = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "U|p:group", py_names(names), &name, &is_apart))
         return NULL;
     if (!PyUnicode_GET_LENGTH(name)) {
         PyErr_SetString(PyExc_ValueError, "a group needs a name");
         return NULL;
     }
     struct group *g = (struct group *)t->tp_alloc(t, 0);
-    if (g)
-        g->name = Py_NewRef(name);
+    if (!g)
+        return NULL;
+    g->name = Py_NewRef(name);
+    g->is_apart = is_apart;
     return (PyObject *)g;
 }
 
@@ -119,6 +141,7 @@ static PyObject *enter(PyObject *self, PyObject *unused)
     PyUnicode_InternInPlace(&path); /* so that its series are found by identity */
     Py_XSETREF(g->path, path);
     g->parent = (struct group *)Py_XNewRef((PyObject *)parent);
+    g->is_apart |= parent && parent->is_apart;
     g->busy_us = 0;
     g->is_failed = false;
     g->is_open = true;
@@ -218,6 +241,8 @@ int py_group_init(PyObject *module)
     make_metric(&busy);
     make_metric(&failed);
     make_metric(&cut);
+    make_metric(&apart_time);
+    make_metric(&apart_failed);
     if (!the_current)
         the_current = PyContextVar_New("katydid.group", NULL);
     return the_current ? PyModule_AddType(module, &type) : -1;

@@ -14,5 +14,9 @@ extern unsigned py_group_open; /* groups that are open in this process; to be re
 
 /* Of the greenlet that runs: borrowed str, the names of its groups joined by " / "; or NULL. */
 PyObject *py_group_path(void);
-/* A request ended in the greenlet that runs. Only to be called while py_group_open. */
-void py_group_note(uint64_t time_us, bool is_failed);
+/* Whether the greenlet that runs is in a group whose requests are apart from those of the run
+ * (setup, teardown). While py_group_open. */
+bool py_group_is_apart(void);
+/* A request ended in the greenlet that runs. Only to be called while py_group_open. True: it is
+ * apart from those of the run, and was counted here. */
+bool py_group_note(uint64_t time_us, bool is_failed);

@@ -155,12 +155,13 @@ static const struct failure *record_failure(struct py_stats *s, struct tally *ro
 int py_stats_record(struct py_stats *s, PyObject *method, PyObject *name,
                     struct py_stats_request *q)
 {
+    q->is_apart = __builtin_expect(py_group_open, 0) && py_group_note(q->time_us, q->failure);
+    if (q->is_apart)
+        return 0;
     struct tally *row = row_of(s, method, name);
     if (!row)
         return -1;
     double now = clk_steady_coarse();
-    if (__builtin_expect(py_group_open, 0))
-        py_group_note(q->time_us, q->failure);
     if (q->time_us > MAX_TIME_US && q->time_us != STATS_NO_TIME)
         q->time_us = MAX_TIME_US;
     stats_add(&s->live, row, now, q->time_us, q->bytes < MAX_BYTES ? q->bytes : MAX_BYTES);
@@ -182,6 +183,8 @@ int py_stats_record(struct py_stats *s, PyObject *method, PyObject *name,
 int py_stats_aside(struct py_stats *s, PyObject *method, PyObject *name, enum py_stats_aside what,
                    unsigned n)
 {
+    if (py_group_open && py_group_is_apart())
+        return 0;
     struct tally *row = row_of(s, method, name);
     if (!row)
         return -1;

@@ -31,6 +31,7 @@ struct py_stats_request {
     const char *failure;     /* its text, or NULL */
     size_t failure_len;
     const struct measures *measures; /* what our HTTP client knows of it, or NULL */
+    bool is_apart;                   /* answer: it was none of the run's */
     /* Answers, for a request with measures: */
     struct tally *slow_row;    /* its row, if it was slower than the row's notice_us */
     const struct failure *new; /* its failure, if the first of its kind since the report */

@@ -104,6 +104,8 @@ int py_tags_note(PyObject *user, PyObject *tags, PyObject *method, PyObject *nam
                  const struct py_stats_request *q)
 {
     struct series_key key = {.count = 0};
+    if (q->is_apart)
+        return 0;
     struct sources from = {.request = tags};
     bool has_some = false;
     from.user = dict_of(user, the.tags, &from.held[0]);

@@ -3,7 +3,8 @@
 
 try:
     from _katydid import Group as group, Metric, check
+    from locust._once import setup, teardown
 except ImportError:
-    from ._pure import Metric, check, group
+    from ._pure import Metric, check, group, setup, teardown
 
-__all__ = ["Metric", "check", "group"]
+__all__ = ["Metric", "check", "group", "setup", "teardown"]

@@ -3,16 +3,20 @@
 
 A check, a group and a value become a request event of the type CHECK, GROUP or METRIC; a check that fails and a
 group in which something was raised are failures. So Locust's totals have them as requests, which Katydid's have
-not. `tags=` of requests is taken and dropped."""
+not. `tags=` of requests is taken and dropped. Setup and teardown of the run are listeners of test_start and test_stop."""
 
 import functools
+import inspect
+import logging
 import math
 import time
 from contextvars import ContextVar
 
+import gevent
 from locust import events, exception
 from locust.clients import HttpSession
 from locust.contrib import fasthttp
+from locust.runners import MasterRunner, WorkerRunner
 from locust.user.task import TaskSet
 from locust.user.users import User
 
@@ -114,6 +118,77 @@ def _without_tags(function):
         return function(self, *args, **kwargs)
 
     return request
+
+
+# Once a run
+
+_LIMIT_S = 60
+_MESSAGE = "katydid_setup"
+_logger = logging.getLogger("locust.main")
+_failed = set()  # what did, in this run
+
+
+def setup(function):
+    """Marks what runs once, on the master or the local process, before the users: setup(environment)."""
+    once = {}
+
+    @events.init.add_listener
+    def init(environment, runner, **_):
+        environment.setup_data = None
+        if isinstance(runner, WorkerRunner):
+            runner.register_message(_MESSAGE, lambda environment, msg, **_: setattr(environment, "setup_data", msg.data))
+
+    @events.worker_connect.add_listener
+    def worker_connect(client_id, **_):
+        if once.get("data") is not None:
+            once["runner"].send_message(_MESSAGE, once["data"], client_id)
+
+    @events.test_start.add_listener
+    def test_start(environment, **_):
+        if isinstance(environment.runner, WorkerRunner):
+            return
+        _failed.clear()
+        once["data"] = environment.setup_data = _once("setup", function, [environment], environment)
+        if isinstance(environment.runner, MasterRunner):
+            once["runner"] = environment.runner
+            environment.runner.send_message(_MESSAGE, environment.setup_data)
+
+    return function
+
+
+def teardown(function):
+    """Marks what runs once after the users: teardown(environment, data)."""
+
+    @events.test_stop.add_listener
+    def test_stop(environment, **_):
+        if not isinstance(environment.runner, WorkerRunner) and "setup" not in _failed:
+            data = getattr(environment, "setup_data", None)
+            _once("teardown", function, [environment, data], environment)
+
+    return function
+
+
+def _once(kind, function, values, environment):
+    """Its requests are none of the test's. One that fails ends the test."""
+    taken = len(inspect.signature(function).parameters)
+    counting = ("log_request", "log_error")
+    for user_class in environment.user_classes if environment.host else ():
+        user_class.host = environment.host  # as it will be with the first user
+    for name in counting:
+        setattr(environment.stats, name, lambda *_, **__: None)
+    try:
+        with gevent.Timeout(_LIMIT_S):
+            return function(*values[:taken] if taken != 1 or kind == "setup" else values[-1:])
+    except (Exception, gevent.Timeout):
+        _logger.exception("%s failed", kind)
+        _failed.add(kind)
+        environment.process_exit_code = 1
+        if kind == "setup":
+            headless = getattr(environment.parsed_options, "headless", False)
+            gevent.spawn_later(0, environment.runner.quit if headless else environment.runner.stop)
+    finally:
+        for name in counting:
+            delattr(environment.stats, name)
 
 
 def _teach():

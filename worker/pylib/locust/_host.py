@@ -13,7 +13,7 @@ import webbrowser
 import gevent
 from gevent.queue import Queue
 
-from . import _about, _errors, _ping, _reload, _source, _thresholds, _try, log, runners, stats
+from . import _about, _errors, _once, _ping, _reload, _source, _thresholds, _try, log, runners, stats
 from ._needs import has_connection, has_proxies, needs_host
 from ._settings import set_default_load, settings_of
 from .exception import StopTest
@@ -41,6 +41,7 @@ class Host:
         self._told = None  # what the master knows of the locustfile
         self._settings = None  # as it knows them
         self.web_ui = None  # of a test with a page
+        self._setup = None  # the greenlet in which it runs
 
     def handlers(self):
         return {
@@ -102,6 +103,7 @@ class Host:
             "custom_options": _plain(self._custom_options),
             "about": _about.describe(self.environment),
             "thresholds": _thresholds.describe(self.environment),
+            **_once.describe(self.environment),
         }
 
     def _loud_events(self):
@@ -193,6 +195,12 @@ class Host:
         data = message.data
         if self.role == "local" and data["name"] == "test_start":
             self.node.order(self._begin_test, data)
+        elif data["name"] == "setup":
+            self._setup = gevent.spawn(self._set_up, data)
+        elif data["name"] == "setup_cancelled":
+            gevent.kill(self._setup, block=False)
+        elif data["name"] == "teardown":
+            gevent.spawn(self._tear_down, data)
         else:
             self._events.put(data)
 
@@ -206,7 +214,38 @@ class Host:
         finally:
             self._done(data)
 
-    def _done(self, data):
+    # Once a run
+
+    def _set_up(self, data):
+        """The requests of it are told with this run's, apart; the load begins when this is done."""
+        environment, args = self.environment, data["args"]
+        environment.setup_data = None
+        if self.role == "local":
+            environment.runner._clear_test()
+        self.node.begin_counting(args["run"])
+        environment.runner._spread_host()
+        packed, is_failed = self._once("setup", lambda: _once.set_up(environment, args["timeout"]))
+        self._done(data, setup=packed, failed=is_failed)
+
+    def _tear_down(self, data):
+        timeout = data["args"]["timeout"]
+        _, is_failed = self._once("teardown", lambda: _once.tear_down(self.environment, timeout))
+        self.node.report()
+        self._done(data, failed=is_failed)
+
+    def _once(self, kind, body):
+        """What it gave, and whether it failed."""
+        try:
+            return body(), False
+        except gevent.GreenletExit:
+            raise
+        except Exception as error:
+            _once.tell(kind, error)
+        except BaseException as error:
+            self.node.ends.take(error)
+        return None, True
+
+    def _done(self, data, **more):
         name = data["name"]
         if name == "test_start" or (name not in _LOUD and self._has_new_settings()):
             self.tell_script()
@@ -216,6 +255,7 @@ class Host:
             "id": data["id"],
             "process_exit_code": self.environment.process_exit_code,
             "unhandled": log.unhandled_greenlet_exception,
+            **more,
         })
 
     def _fire_events(self):

@@ -126,6 +126,7 @@ class Node(Silence):
             "update_user_class": self._on_update_user_class,
             "spawning_complete": self._on_spawning_complete,
             "katydid_ack": self._on_katydid_ack,
+            "katydid_setup": lambda message: self._orders.put((self._take_setup, message.data)),
             "katydid_reload": lambda message: self._orders.put((self._restart, message.data)),
         }
 
@@ -515,9 +516,14 @@ class Node(Silence):
         self.state = settings.STATE_SPAWNING
 
     def begin_counting(self, run):
-        """A test begins of which this node runs no users, but may count."""
-        self._core.clear()
-        self._reports.begin(run)
+        """A test begins of which this node runs no users, or none yet, but may count."""
+        if not run or run != self._reports.run:
+            self._core.clear()
+            self._reports.begin(run)
+
+    def _take_setup(self, data):
+        """What the run's setup gave, before the first of its users."""
+        self.environment.setup_data = data
 
     def _take_options(self, options):
         if self.environment.parsed_options is None:

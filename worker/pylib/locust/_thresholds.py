@@ -41,9 +41,8 @@ class Thresholds:
 
 def describe(environment):
     """All of them, as data: [{"threshold", "key", "source", ...}]."""
-    paths = [os.path.abspath(path) for path in environment.parsed_locustfiles or []]
     found = []
-    for module in _modules(paths):
+    for module in modules_of(environment):
         source = os.path.basename(module.__file__)
         found += _entries(getattr(module, "thresholds", None), source, _lines(module.__file__))
     for user_class in environment.user_classes:
@@ -54,7 +53,9 @@ def describe(environment):
     return found + [_plain(entry) for entry in environment.thresholds]
 
 
-def _modules(paths):
+def modules_of(environment):
+    """The locustfiles, as they were imported."""
+    paths = [os.path.abspath(path) for path in environment.parsed_locustfiles or []]
     modules = [module for module in list(sys.modules.values()) if getattr(module, "__file__", None)]
     by_path = {os.path.abspath(module.__file__): module for module in modules if isinstance(module.__file__, str)}
     return [by_path[path] for path in paths if path in by_path]

@@ -57,6 +57,7 @@ class Environment:
         self.available_user_tasks = available_user_tasks
         self.dispatcher_class = dispatcher_class
         self.worker_logs = {}
+        self.setup_data = None  # ours: what @katydid.setup returned
         self.thresholds = Thresholds()  # ours, for locustfiles to add to
         self._tasks_filtered = False
         self._remove_user_classes_with_weight_zero()
