@@ -38,7 +38,7 @@ struct reload {        /* reload.c */
 
 struct gates { /* gates.c: thresholds by where they came from */
     struct threshold_list given, of_script, asked;
-    char *script_json; /* what of_script was made of; or NULL */
+    char *script_json, **series_tags; /* what of_script was made of; what keeps requests apart */
     size_t warned;
 };
 

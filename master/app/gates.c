@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SERIES_TAGS_MOST 8 /* as the workers have room for */
+
 static int say(char *why)
 {
     fprintf(stderr, "%s: error: %s\n", options_program(), why);
@@ -84,6 +86,69 @@ static void warn(struct master *m, const struct threshold_list *all)
     m->gates.warned = all->count > m->gates.warned ? all->count : m->gates.warned;
 }
 
+/* ---- tags that thresholds look at: workers keep requests apart by them ---- */
+
+static size_t count_texts(char *const *list)
+{
+    size_t n = 0;
+    while (list && list[n])
+        n++;
+    return n;
+}
+
+static bool is_listed(char *const *list, const char *key)
+{
+    const size_t len = strcspn(key, "=");
+    for (; list && *list; list++)
+        if (strcspn(*list, "=") == len && !strncmp(*list, key, len))
+            return true;
+    return false;
+}
+
+static void want_tag(struct master *m, const char *key)
+{
+    char ***list = &m->gates.series_tags;
+    const size_t n = count_texts(*list);
+    if (is_listed(*list, key))
+        return;
+    if (n >= SERIES_TAGS_MOST) {
+        log_warning(MAIN_LOGGER,
+                    "requests are kept apart by %d tags at most: not by '%s', which a threshold "
+                    "needs",
+                    SERIES_TAGS_MOST, key);
+        return;
+    }
+    *list = mem_realloc(*list, (n + 2) * sizeof **list);
+    (*list)[n] = mem_strdup(key);
+    (*list)[n + 1] = NULL;
+}
+
+static void forget_tags(struct master *m)
+{
+    for (size_t i = 0; m->gates.series_tags && m->gates.series_tags[i]; i++)
+        free(m->gates.series_tags[i]);
+    free(m->gates.series_tags);
+    m->gates.series_tags = NULL;
+    m->nodes.series_tags = NULL;
+}
+
+/* Every series has method and name. */
+static void want_tags(struct master *m, const struct threshold_list *all)
+{
+    forget_tags(m);
+    for (char **tag = m->o->series_tags; tag && *tag; tag++)
+        want_tag(m, *tag);
+    for (size_t i = 0; i < all->count; i++) {
+        const struct threshold *t = &all->items[i];
+        if (t->scope == SCOPE_CLASS)
+            want_tag(m, "class");
+        for (size_t k = 0; t->scope == SCOPE_TAGS && k < t->tag_count; k++)
+            if (strcmp(t->tags[k].key, "method") != 0 && strcmp(t->tags[k].key, "name") != 0)
+                want_tag(m, t->tags[k].key);
+    }
+    m->nodes.series_tags = m->gates.series_tags;
+}
+
 void gates_settle(struct master *m)
 {
     struct threshold_list all = {0};
@@ -91,6 +156,7 @@ void gates_settle(struct master *m)
     threshold_list_add_all(&all, &m->gates.of_script);
     threshold_list_add_all(&all, &m->gates.asked);
     verdict_set(m->judging.verdict, &all);
+    want_tags(m, &all);
     warn(m, &all);
     threshold_list_fini(&all);
 }
@@ -170,4 +236,5 @@ void gates_fini(struct master *m)
     threshold_list_fini(&m->gates.of_script);
     threshold_list_fini(&m->gates.asked);
     free(m->gates.script_json);
+    forget_tags(m);
 }

@@ -52,13 +52,25 @@ static bool read_worker(void *arg, const char *name, int64_t from, int64_t to, s
     return is_there;
 }
 
+/* What requests by tags, class or group are counted in. */
+static const char *metric_of(const struct threshold *t)
+{
+    if (t->scope == SCOPE_GROUP)
+        return threshold_is_time(t) ? "group_duration" : "group_failed";
+    if (t->metric && strcmp(t->metric, "http_reqs") != 0)
+        return t->metric;
+    return threshold_is_time(t) ? "http_req_duration" : "http_req_failed";
+}
+
 static struct series_query query_of(const struct threshold *t, struct tag *tags)
 {
-    struct series_query q = {.metric = t->metric ? t->metric : "http_req_duration", .tags = tags};
+    struct series_query q = {.metric = metric_of(t), .tags = tags};
     for (size_t i = 0; i < t->tag_count && q.tag_count < TAGS_MOST; i++)
         tags[q.tag_count++] = (struct tag){t->tags[i].key, t->tags[i].value};
     if (t->scope == SCOPE_CLASS)
         tags[q.tag_count++] = (struct tag){"class", t->row};
+    if (t->scope == SCOPE_GROUP && strcmp(t->row, "*") != 0)
+        tags[q.tag_count++] = (struct tag){"group", t->row};
     return q;
 }
 

@@ -100,7 +100,8 @@ struct nodes { /* above, clock, o, machine, record, tunables, logs, logbook are 
     struct tunables *tunables;
     struct logs *logs;
     struct logbook *logbook;
-    bool is_local; /* one worker of our own, which is the host as well */
+    char *const *series_tags; /* keys, or key=value; ends with NULL; or NULL */
+    bool is_local;            /* one worker of our own, which is the host as well */
     char boot_id[33];
     struct children children;
     struct host host;

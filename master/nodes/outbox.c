@@ -36,7 +36,7 @@ static bool send_spawn(struct nodes *n, struct dispatch_worker *to)
         .class_count = dispatch_class_count(n->machine->dispatch),
         .names = dispatch_class_names(n->machine->dispatch),
         .counts = to->counts,
-        .series_tags = n->o->series_tags,
+        .series_tags = n->series_tags,
         .options = {n->host.script.options, n->host.script.options_len},
     };
     struct sbuf out = {0};

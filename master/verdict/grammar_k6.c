@@ -128,11 +128,27 @@ static struct piece trim(const char *at, size_t len)
     return (struct piece){at, len};
 }
 
+/* "::outer::inner" of k6 is "outer / inner" here. */
+static char *group_path(struct piece value)
+{
+    struct sbuf path = {0};
+    for (size_t i = 2; i < value.len; i++)
+        if (i + 1 < value.len && !strncmp(value.at + i, "::", 2)) {
+            sbuf_adds(&path, " / ");
+            i++;
+        } else {
+            sbuf_addc(&path, value.at[i]);
+        }
+    return sbuf_take(&path);
+}
+
 static void add_tag(struct threshold *t, struct piece key, struct piece value)
 {
     t->tags = mem_realloc(t->tags, (t->tag_count + 1) * sizeof *t->tags);
-    t->tags[t->tag_count++] =
-        (struct threshold_tag){mem_dup(key.at, key.len), mem_dup(value.at, value.len)};
+    const bool is_path = key.len == 5 && !strncmp(key.at, "group", 5) && value.len > 2 &&
+                         !strncmp(value.at, "::", 2);
+    t->tags[t->tag_count++] = (struct threshold_tag){
+        mem_dup(key.at, key.len), is_path ? group_path(value) : mem_dup(value.at, value.len)};
 }
 
 int threshold_take_tags(struct threshold *t, const char *text, size_t len,

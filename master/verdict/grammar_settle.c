@@ -45,6 +45,14 @@ static bool is_of_workers(enum threshold_stat stat)
            stat == STAT_DROPPED || stat == STAT_LATE;
 }
 
+/* Of requests by tags, class or group there are times, counts and failures. */
+static bool is_kept_apart(const struct threshold *t)
+{
+    return (threshold_is_time(t) && t->field == FIELD_TIME) || t->stat == STAT_COUNT ||
+           t->stat == STAT_RPS || t->stat == STAT_FAILS || t->stat == STAT_FAIL_RATIO ||
+           t->stat == STAT_RATE || t->stat == STAT_VALUE;
+}
+
 int threshold_settle(struct threshold *t, struct threshold_error *e)
 {
     char stat[40];
@@ -52,6 +60,12 @@ int threshold_settle(struct threshold *t, struct threshold_error *e)
     if (is_of_workers(t->stat) && t->scope != SCOPE_TOTAL && t->scope != SCOPE_WORKER)
         return threshold_wrong(e, 0, "%s is of the whole run, or of a worker: leave 'of ...' out",
                                stat);
+    if ((t->scope == SCOPE_TAGS || t->scope == SCOPE_CLASS || t->scope == SCOPE_GROUP) &&
+        !is_kept_apart(t))
+        return threshold_wrong(e, 0,
+                               "%s is not kept by tags, class or group: there are response times, "
+                               "count, rps, fails and fail_ratio",
+                               t->is_k6 && t->metric ? t->metric : stat);
     if ((t->stat == STAT_RATE || t->stat == STAT_VALUE) && t->scope != SCOPE_METRIC &&
         t->scope != SCOPE_TAGS)
         return threshold_wrong(e, 0, "%s needs a metric: write %s of my_metric", stat, stat);

@@ -191,9 +191,11 @@ struct measured measure_metric(const struct threshold *t, const struct verdict_m
         return (struct measured){m->sum, m->count, 0, 0};
     if (t->stat == STAT_COUNT)
         return counted(m->count, m->count);
+    if (t->stat == STAT_FAILS && m->kind == VERDICT_RATE)
+        return counted(m->hits, m->count);
     if (m->count == 0)
         return (struct measured){NAN, 0, 0, 0};
-    if (t->stat == STAT_RATE && m->kind == VERDICT_RATE)
+    if ((t->stat == STAT_RATE || t->stat == STAT_FAIL_RATIO) && m->kind == VERDICT_RATE)
         return ratio(m->hits, m->count);
     if (t->stat == STAT_RATE || t->stat == STAT_RPS)
         return (struct measured){

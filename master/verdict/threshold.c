@@ -49,6 +49,12 @@ void threshold_copy(struct threshold *to, const struct threshold *from)
             (struct threshold_tag){mem_strdup(from->tags[i].key), mem_strdup(from->tags[i].value)};
 }
 
+bool threshold_is_time(const struct threshold *t)
+{
+    return t->stat == STAT_QUANTILE || t->stat == STAT_MEAN || t->stat == STAT_MIN ||
+           t->stat == STAT_MAX || t->stat == STAT_STDEV;
+}
+
 const char *threshold_op_text(enum threshold_op op)
 {
     static const char *const texts[] = {"<", "<=", ">", ">=", "==", "!="};

@@ -120,6 +120,7 @@ void threshold_init(struct threshold *t);
 void threshold_fini(struct threshold *t);
 void threshold_copy(struct threshold *to, const struct threshold *from);
 
+bool threshold_is_time(const struct threshold *t); /* its stat is one of times or values */
 const char *threshold_op_text(enum threshold_op op);
 const char *threshold_stat_name(const struct threshold *t, char *to, size_t size);
 /* Where it looks, in words: "all requests", "'GET /cart'". Malloced. */

@@ -340,7 +340,8 @@ static void advance_sum(struct verdict *v, struct sum *s, const struct verdict_f
 
 static bool is_of_metric(const struct threshold *t)
 {
-    return t->scope == SCOPE_METRIC || t->scope == SCOPE_TAGS || t->scope == SCOPE_CLASS;
+    return t->scope == SCOPE_METRIC || t->scope == SCOPE_TAGS || t->scope == SCOPE_CLASS ||
+           t->scope == SCOPE_GROUP;
 }
 
 /* The seconds [*from, until) that are judged now; false: not yet. */

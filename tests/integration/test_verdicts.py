@@ -313,3 +313,55 @@ def test_the_pipelines_of_the_documents_run(tmp_path):
             ended = run_katydid(*words, cwd=tmp_path)
             assert ended.code in (0, 75, 99) and len(lines(ended)) == 3, ended.describe()
             assert (tmp_path / words[words.index("--junit") + 1]).stat().st_size > 0
+
+
+TAGGED = '''
+from locust import HttpUser, constant, task
+from katydid import check
+from katydid.metrics import Counter
+thresholds = {
+    "http_req_duration{tier:gold}": ["p(95)<9000", "max<9000"],
+    "http_req_duration{group:::checkout::pay}": ["p(95)<9000"],
+    "http_req_duration{name:/cart}": ["avg<9000"],
+    "http_req_duration{status:200}": ["p(95)<9000"],
+    "http_req_duration{method:GET,status:404}": ["p(95)<9000"],
+    "http_req_duration{expected_response:true}": ["p(95)<9000"],
+    "http_req_failed{tier:gold}": ["rate<0.6"],
+    "http_req_failed{status:404}": ["rate>0.99"],
+    "http_reqs{tier:gold}": ["count>2", "rate>0.1"],
+    "group_duration{group:::checkout}": ["p(95)<9000"],
+    "group_duration": ["p(95)<9000"],
+    "checks{check:status}": ["rate>0.9"],
+    "checks{check:status,group:::checkout}": ["rate>0.9"],
+    "sold{shop:north}": ["count>2"],
+}
+sold = Counter("sold")
+class Shopper(HttpUser):
+    sample_tags = {"tier": "gold"}
+    wait_time = constant(0.05)
+    @task
+    def t(self):
+        with self.group("checkout"):
+            r = self.client.get("/cart")
+            check(r, {"status": lambda r: r.status_code == 200})
+            with self.group("pay"):
+                self.client.get("/missing")
+        sold.add(1, tags={"shop": "north"})
+'''
+OURS = ["fail_ratio of {tier:gold} < 60%", "fails of class Shopper > 1", "rps of class Shopper > 0.1", "p95 of class 'Shopper' < 9s",
+        "p95 of group 'checkout' < 9s", "count of group 'checkout / pay' > 1", "fail_ratio of group 'checkout' > 99%"]
+
+
+def test_what_a_threshold_looks_at_is_kept_apart_without_being_asked_for(tmp_path):
+    with a_shop() as shop:
+        options = [word for text in OURS for word in ("--threshold", text)]
+        process = run(shop, TAGGED, "-t", "3s", "--exit-code-on-error", 0, "--summary", tmp_path / "summary.json", *options)
+    told = [line for line in lines(process) if line.startswith("THRESHOLD")]
+    assert process.code == 0, process.describe()
+    assert len(told) == 16 + len(OURS) and all(line.startswith("THRESHOLD pass") for line in told), told
+
+
+def test_what_is_not_kept_by_tags_is_refused_at_once():
+    for text in ("p95 of http_req_waiting{tier:gold} < 1s", "apdex(1s) of class Shopper > 0.9", "sent of group 'pay' < 1kB"):
+        process = run_katydid("--threshold", text)
+        assert process.code == 2 and "is not kept by tags, class or group" in process.stderr, process.describe()

@@ -233,11 +233,11 @@ struct event_of {
 };
 
 static int note_tags(const struct event_of *of, PyObject *method, PyObject *name,
-                     const struct py_stats_request *q)
+                     struct py_stats_request *q)
 {
     PyObject *user = NULL, *tags = of->tags;
     if (of->response && the_hooks.tags)
-        the_hooks.tags(of->response, &user, &tags);
+        the_hooks.tags(of->response, &user, &tags, &q->status);
     return py_tags_note(user, tags, method, name, q);
 }
 

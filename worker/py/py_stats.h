@@ -31,6 +31,7 @@ struct py_stats_request {
     const char *failure;     /* its text, or NULL */
     size_t failure_len;
     const struct measures *measures; /* what our HTTP client knows of it, or NULL */
+    int status;                      /* of HTTP, or 0 */
     bool is_apart;                   /* answer: it was none of the run's */
     /* Answers, for a request with measures: */
     struct tally *slow_row;    /* its row, if it was slower than the row's notice_us */
@@ -42,8 +43,9 @@ struct py_stats_hooks {
     /* Whether the event's response has measures that nobody took yet; then they are in *more. */
     bool (*measure)(PyObject *response, uint64_t time_us, struct measures *more);
     void (*note)(PyObject *response, const struct py_stats_request *q); /* slow_row or new is set */
-    /* The user of the event's response, and the tags it was asked for with; both are borrowed. */
-    void (*tags)(PyObject *response, PyObject **user, PyObject **tags);
+    /* The user of the event's response, and the tags it was asked for with, borrowed; its status.
+     */
+    void (*tags)(PyObject *response, PyObject **user, PyObject **tags, int *status);
     void (*forget)(void); /* rows of statistics that are reported start anew, or go */
 };
 void py_stats_hook(const struct py_stats_hooks *hooks); /* static; at start */

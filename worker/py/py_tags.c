@@ -13,8 +13,10 @@ static struct {
     PyObject *keys; /* tuple of interned str; owned */
     PyObject *run;  /* dict of --tag; owned */
     PyObject *group, *class,
-        *empty;                   /* the keys of what is no tag; what an absent one is cached as */
-    PyObject *tags, *sample_tags; /* names of attributes */
+        *empty; /* the keys of what is no tag; what an absent one is cached as */
+    PyObject *status, *expected, *truth[2]; /* keys; "false" and "true" */
+    PyObject *tags, *sample_tags;           /* names of attributes */
+    PyObject *statuses[600];                /* as texts, once they were seen */
     struct metric *duration, *failed;
     struct series_cache *durations, *faileds;
 } the;
@@ -43,7 +45,18 @@ static PyObject *found(PyObject *dict, PyObject *key)
 }
 
 /* Borrowed, or NULL. */
-static PyObject *value_of(const struct sources *from, PyObject *user, PyObject *key)
+static PyObject *status_text(int status)
+{
+    if (status <= 0 || status >= 600)
+        return NULL;
+    if (!the.statuses[status])
+        the.statuses[status] = PyUnicode_FromFormat("%d", status);
+    return the.statuses[status];
+}
+
+/* Borrowed, or NULL. */
+static PyObject *value_of(const struct sources *from, PyObject *user, PyObject *key,
+                          const struct py_stats_request *q)
 {
     PyObject *value = found(from->request, key);
     if (!value && key == the.group)
@@ -54,6 +67,10 @@ static PyObject *value_of(const struct sources *from, PyObject *user, PyObject *
         value = found(from->sample, key);
     if (!value)
         value = found(the.run, key);
+    if (!value && key == the.status)
+        value = status_text(q->status);
+    if (!value && key == the.expected)
+        value = the.truth[q->failure == NULL];
     if (!value && key == the.class && user && user != Py_None)
         value = ((PyHeapTypeObject *)Py_TYPE(user))->ht_name;
     return value == Py_None ? NULL : value;
@@ -113,7 +130,7 @@ int py_tags_note(PyObject *user, PyObject *tags, PyObject *method, PyObject *nam
     series_key_add(&key, method);
     series_key_add(&key, name);
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(the.keys); i++) {
-        PyObject *value = value_of(&from, user, PyTuple_GET_ITEM(the.keys, i));
+        PyObject *value = value_of(&from, user, PyTuple_GET_ITEM(the.keys, i), q);
         series_key_add(&key, value ? value : the.empty);
         has_some |= value != NULL;
     }
@@ -179,6 +196,10 @@ int py_tags_init(PyObject *module)
         the.group = PyUnicode_InternFromString("group");
         the.class = PyUnicode_InternFromString("class");
         the.empty = PyUnicode_InternFromString("");
+        the.status = PyUnicode_InternFromString("status");
+        the.expected = PyUnicode_InternFromString("expected_response");
+        the.truth[0] = PyUnicode_InternFromString("false");
+        the.truth[1] = PyUnicode_InternFromString("true");
         the.tags = PyUnicode_InternFromString("tags");
         the.sample_tags = PyUnicode_InternFromString("sample_tags");
         the.duration =
@@ -187,7 +208,8 @@ int py_tags_init(PyObject *module)
         the.failed = series_metric(py_series_table(), "http_req_failed",
                                    (struct metric_kind_of){METRIC_RATE, "", METRIC_SCALE}, &why);
     }
-    return the.group && the.class && the.empty && the.tags && the.sample_tags
+    return the.group && the.class && the.empty && the.status && the.expected && the.truth[0] &&
+                   the.truth[1] && the.tags && the.sample_tags
                ? PyModule_AddFunctions(module, functions)
                : -1;
 }
