@@ -127,17 +127,42 @@ static bool make_report(const struct snapshot *last, struct sbuf *html)
     return report_file_make(last->view, &ask, html);
 }
 
+/* What people chose for the run, beyond what the view has. */
+static char *chosen(const struct master *m)
+{
+    struct sbuf out = {0};
+    const char *profile = m->o->profile ? m->o->profile : "";
+    bool has_some = false;
+    sbuf_adds(&out, "{\"profile\":");
+    sbuf_add_json(&out, profile, strlen(profile));
+    sbuf_adds(&out, ",\"tags\":{");
+    for (char **tag = m->o->series_tags; tag && *tag; tag++) {
+        const char *value = strchr(*tag, '=');
+        if (!value)
+            continue;
+        sbuf_adds(&out, has_some ? "," : "");
+        sbuf_add_json(&out, *tag, (size_t)(value - *tag));
+        sbuf_addc(&out, ':');
+        sbuf_add_json(&out, value + 1, strlen(value + 1));
+        has_some = true;
+    }
+    sbuf_adds(&out, "}}");
+    return sbuf_take(&out);
+}
+
 static struct snapshot *take_last(struct master *m)
 {
     struct snapshot last = {.end.remarks = remarks(m),
                             .end.series = record_series(&m->record, true)};
     struct sbuf samples = {0}, logs = {0};
-    if (m->o->html_file && m->nodes.host.has_script && m->nodes.host.script.about)
+    if ((m->o->html_file || m->o->summary_file) && m->nodes.host.has_script &&
+        m->nodes.host.script.about)
         last.end.script = mem_strdup(m->nodes.host.script.about);
     if (m->o->html_file && m->o->html_samples)
         samples_write_all(m->record.samples, REPORT_SAMPLES_MAX, &samples);
     if (m->o->html_file && m->o->html_logs)
         logs_write(m->logs, 0, SIZE_MAX, REPORT_LOGS_MAX, &logs);
+    last.end.chosen = chosen(m);
     last.end.samples = samples.data;
     last.end.logs = logs.data;
     publish_view(m);

@@ -245,16 +245,27 @@ static void add_row(struct sbuf *out, const struct series_row *r)
     sbuf_addc(out, '}');
 }
 
-void series_list_json(const struct series_list *l, const char *metric, struct sbuf *out)
+static void add_rows(const struct series_list *l, const char *metric, bool is_wanted,
+                     struct sbuf *out)
 {
     bool has_some = false;
     sbuf_addc(out, '[');
     for (size_t i = 0; l && i < l->count; i++) {
-        if (metric && strcmp(metric, l->rows[i].metric) != 0)
+        if (metric && (strcmp(metric, l->rows[i].metric) == 0) != is_wanted)
             continue;
         sbuf_adds(out, has_some ? "," : "");
         add_row(out, &l->rows[i]);
         has_some = true;
     }
     sbuf_addc(out, ']');
+}
+
+void series_list_json(const struct series_list *l, const char *metric, struct sbuf *out)
+{
+    add_rows(l, metric, true, out);
+}
+
+void series_list_json_but(const struct series_list *l, const char *metric, struct sbuf *out)
+{
+    add_rows(l, metric, false, out);
 }

@@ -44,3 +44,5 @@ const char *series_row_tag(const struct series_row *row, const char *key);
 /* An array of objects, one a series (docs/api.md). metric: only of that one, or NULL. */
 struct sbuf;
 void series_list_json(const struct series_list *l, const char *metric, struct sbuf *out);
+void series_list_json_but(const struct series_list *l, const char *metric,
+                          struct sbuf *out); /* not that */

@@ -255,6 +255,7 @@ void snapshot_unref(struct snapshot *s)
     free(s->end.script);
     free(s->end.samples);
     free(s->end.logs);
+    free(s->end.chosen);
     series_list_unref(s->end.series);
     view_unref(s->view);
     free(s);

@@ -38,7 +38,8 @@ struct snapshot {
     /* Of the last snapshot only, each of them may be NULL; owned. */
     struct {
         char *remarks;                 /* sentences below the tables: what the numbers leave out */
-        char *script, *samples, *logs; /* JSON, for a report of --html */
+        char *script, *samples, *logs; /* JSON, for a report of --html, --summary */
+        char *chosen;                  /* JSON object: profile, and tags of all requests */
         struct series_list *series;    /* all of what was counted in series; a reference */
     } end;
     size_t bytes; /* about what it costs, beside what it shares */

@@ -126,6 +126,38 @@ static void add_rows(struct sbuf *out, const struct snapshot *s)
     free(rows);
 }
 
+static void add_json(struct sbuf *out, const char *name, const json_t *value, const char *none)
+{
+    char *text = value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+    key(out, name);
+    sbuf_adds(out, text ? text : none);
+    free(text);
+}
+
+/* Options of the locustfile's own; a secret one has null. */
+static void add_options(struct sbuf *out, const json_t *script)
+{
+    size_t i;
+    const json_t *option;
+    key(out, "options");
+    sbuf_addc(out, '{');
+    json_array_foreach(json_object_get(script, "options"), i, option)
+        add_json(out, document_text(option, "name"), json_object_get(option, "default"), "null");
+    sbuf_addc(out, '}');
+}
+
+static void add_chosen(struct sbuf *out, const struct snapshot *s)
+{
+    json_t *script = json_loads(s->end.script ? s->end.script : "{}", 0, NULL);
+    json_t *chosen = json_loads(s->end.chosen ? s->end.chosen : "{}", 0, NULL);
+    add_json(out, "sha256", json_object_get(script, "sha256"), "null");
+    add_text(out, "profile", document_text(chosen, "profile"));
+    add_json(out, "tags", json_object_get(chosen, "tags"), "{}");
+    add_options(out, script);
+    json_decref(script);
+    json_decref(chosen);
+}
+
 static void add_run(struct sbuf *out, const struct snapshot *s)
 {
     const struct view *v = s->view;
@@ -141,6 +173,7 @@ static void add_run(struct sbuf *out, const struct snapshot *s)
     add_number(out, "users", s->wishes.users >= 0 ? s->wishes.users : NAN);
     add_number(out, "spawn_rate", s->wishes.spawn_rate >= 0 ? s->wishes.spawn_rate : NAN);
     add_number(out, "run_time", s->wishes.run_time_s);
+    add_chosen(out, s);
     sbuf_addc(out, '}');
 }
 
@@ -226,14 +259,6 @@ static void add_errors(struct sbuf *out, const struct stats *s)
     sbuf_addc(out, ']');
 }
 
-static void add_json(struct sbuf *out, const char *name, const json_t *value)
-{
-    char *text = value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-    key(out, name);
-    sbuf_adds(out, text ? text : "[]");
-    free(text);
-}
-
 static void add_verdict(struct sbuf *out, const json_t *verdict)
 {
     key(out, "verdict");
@@ -244,10 +269,10 @@ static void add_verdict(struct sbuf *out, const json_t *verdict)
               document_bool(verdict, "valid") ? "true" : "false");
     add_text(out, "reasons", document_text(verdict, "reasons"));
     sbuf_addc(out, '}');
-    add_json(out, "thresholds", json_object_get(verdict, "thresholds"));
+    add_json(out, "thresholds", json_object_get(verdict, "thresholds"), "[]");
     key(out, "validity");
     sbuf_adds(out, "{");
-    add_json(out, "invalid", json_object_get(verdict, "invalid"));
+    add_json(out, "invalid", json_object_get(verdict, "invalid"), "[]");
     sbuf_addc(out, '}');
 }
 
@@ -273,9 +298,9 @@ void summary_write(const struct snapshot *last, struct sbuf *out)
     add_run(out, last);
     add_verdict(out, verdict);
     key(out, "checks"); /* what scripts count themselves */
-    sbuf_adds(out, "[]");
+    series_list_json(last->end.series, "checks", out);
     key(out, "metrics");
-    sbuf_adds(out, "[]");
+    series_list_json_but(last->end.series, "checks", out);
     add_rows(out, last);
     add_workers(out, last->view);
     add_errors(out, &last->stats);

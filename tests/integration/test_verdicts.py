@@ -355,7 +355,13 @@ OURS = ["fail_ratio of {tier:gold} < 60%", "fails of class Shopper > 1", "rps of
 def test_what_a_threshold_looks_at_is_kept_apart_without_being_asked_for(tmp_path):
     with a_shop() as shop:
         options = [word for text in OURS for word in ("--threshold", text)]
-        process = run(shop, TAGGED, "-t", "3s", "--exit-code-on-error", 0, "--summary", tmp_path / "summary.json", *options)
+        process = run(shop, TAGGED, "-t", "3s", "--exit-code-on-error", 0, "--series-tags", "city=Oslo", "--summary", tmp_path / "summary.json", *options)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    check_schema(summary, SCHEMA)
+    check = summary["checks"][0]
+    assert check["tags"] == {"check": "status", "group": "checkout"} and check["fails"] == 0 and check["passes"] > 2
+    assert {"sold", "group_duration", "http_req_failed"} <= {metric["metric"] for metric in summary["metrics"]}
+    assert len(summary["run"]["sha256"]) == 64 and summary["run"]["tags"] == {"city": "Oslo"}
     told = [line for line in lines(process) if line.startswith("THRESHOLD")]
     assert process.code == 0, process.describe()
     assert len(told) == 16 + len(OURS) and all(line.startswith("THRESHOLD pass") for line in told), told
