@@ -301,6 +301,18 @@ def test_the_example_with_gates_passes():
     assert len(lines(ended)) == 6 and "THRESHOLD pass product: p95 of 'GET /api/products/[id]' < 400ms: " in ended.stderr, ended.describe()
 
 
+@pytest.mark.parametrize("more", [[], ["--processes", 2]], ids=["local", "distributed"])
+def test_the_journey_from_k6_is_judged_by_all_of_its_thresholds(more, tmp_path):
+    with shop("--errors", "0", "--delay-ms", "1") as server:
+        ended = run_katydid("-f", ROOT / "locustfiles" / "journey.py", "-H", server.url, "--headless", "-u", 3, "-r", 3, "-t", 4,
+                            "--csv", tmp_path / "out", *more)
+    told = lines(ended)
+    assert ended.code in (0, 99) and len(told) == 6 and "no data" not in "".join(told), ended.describe()
+    assert any("checkout_errors rate<0.005: 0 (n=" in line for line in told) and any("checkout_duration p(95)<1500: " in line for line in told)
+    rows = (tmp_path / "out_stats.csv").read_text()
+    assert "/api/cart" in rows and "/api/login" not in rows and "/api/orders" not in rows
+
+
 def test_the_pipelines_of_the_documents_run(tmp_path):
     page = (ROOT / "docs" / "ci.md").read_text()
     (tmp_path / "gates.toml").write_text(re.search(r"```toml\n(.*?)```", page, re.DOTALL)[1])
