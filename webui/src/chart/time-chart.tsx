@@ -4,10 +4,11 @@ import { useSignal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
 import { useMemo, useRef } from "preact/hooks";
 import type uPlot from "uplot";
-import { source } from "../app-state";
+import { source, store } from "../app-state";
 import { cssVar } from "../lib/theme";
 import { NO_VIEW, type SeriesView } from "../live/series";
 import { events } from "../range/data";
+import { isFixed } from "../range/state";
 import { timeText } from "../range/time";
 import { topWith, type Limit } from "../verdict/limits";
 import type { Kind } from "./labels";
@@ -222,7 +223,10 @@ export function TimeChart(props: TimeChartProps): JSX.Element {
   const values = (line: Line): Values => line.value(props.view);
   const format = (line: Line, value: number | null | undefined): string => (line.isRight && props.rightFormat ? props.rightFormat(value) : props.format(value));
   const textAt = (line: Line, index: number | null): string => format(line, index === null ? lastOf(values(line)) : values(line)[index]);
-  const reading = (index: number | null): string => props.lines.map((line) => `${line.label} ${textAt(line, index)}`).join(", ");
+  const isEdge = !source.isRecorded && store.isRunning.value && !isFixed.value; // the newest second is what is now
+  const inLegend = (line: Line): string => (at === null && !isEdge ? "" : textAt(line, at));
+  const summary = (line: Line): string => (isEdge ? textAt(line, null) : `at most ${format(line, highest(values(line)))}`);
+  const reading = (index: number): string => props.lines.map((line) => `${line.label} ${textAt(line, index)}`).join(", ");
   function read(index: number): void {
     clearTimeout(timer.current);
     timer.current = setTimeout(() => (spoken.value = `${timeText(props.view.x[index] ?? 0)}: ${reading(index)}`), READ_MS);
@@ -231,7 +235,7 @@ export function TimeChart(props: TimeChartProps): JSX.Element {
   return (
     <ChartPanel id={props.id} title={props.title} {...(props.unit ? { unit: props.unit } : {})} isWide={props.isWide ?? false} isBusy={props.isBusy ?? false}
       tools={props.tools} empty={empty} error={props.error ?? ""} {...(props.onRetry ? { onRetry: props.onRetry } : {})}
-      legend={<Legend lines={props.lines} hidden={hidden.value} value={(line) => textAt(line, at)}
+      legend={<Legend lines={props.lines} hidden={hidden.value} value={inLegend}
         onPick={(label, isToggle) => (hidden.value = afterPick(props.lines.map((line) => line.label), hidden.value, label, isToggle))} />}
       table={{
         head: ["time", ...props.lines.map((line) => line.label)],
@@ -239,7 +243,7 @@ export function TimeChart(props: TimeChartProps): JSX.Element {
         text: (value, column) => (column === 0 ? timeText(Number(value)) : format(props.lines[column - 1]!, value as number | null)),
       }}
       note={<>{props.note}<p class="visually-hidden" aria-live="polite">{spoken.value}</p></>}>
-      <Canvas chart={props} shown={shown} data={data} sentence={`${props.title}: ${reading(null)}${limitWords(props.limits ?? NO_LIMITS)}`} onCursor={(index) => (cursor.value = index)} onRead={read} onHover={(isIn) => (isHovered.value = isIn)} />
+      <Canvas chart={props} shown={shown} data={data} sentence={`${props.title}: ${props.lines.map((line) => `${line.label} ${summary(line)}`).join(", ")}${limitWords(props.limits ?? NO_LIMITS)}`} onCursor={(index) => (cursor.value = index)} onRead={read} onHover={(isIn) => (isHovered.value = isIn)} />
       {tipIndex === null || crosshair.value === "off" ? null : (
         <Tip second={props.view.x[tipIndex] ?? 0} part={tipIndex / Math.max(1, props.view.x.length - 1)} isPinned={tipIndex === pinIndex}
           rows={shown.map((line) => ({ label: line.label, value: values(line)[tipIndex] ?? null, text: textAt(line, tipIndex) }))}
@@ -247,6 +251,10 @@ export function TimeChart(props: TimeChartProps): JSX.Element {
       )}
     </ChartPanel>
   );
+}
+
+function highest(values: Values): number | null {
+  return values.reduce<number | null>((most, value) => (value === null || value === undefined || (most !== null && most >= value) ? most : value), null);
 }
 
 function lastOf(values: Values): number | null {

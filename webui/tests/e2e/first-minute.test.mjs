@@ -202,6 +202,8 @@ test("what ended a run stands beside its end, and the report is there", async ()
   await users.getByText("at the peak").waitFor();
   assert.equal(await users.locator(".tile-value").innerText(), "4");
   assert.equal(await page.locator(".live-dot").count(), 0);
+  await page.mouse.move(2, 2);
+  await eventually(async () => (await page.locator("section:has(#throughput-title) .legend-value").allInnerTexts()).join("") === "", "no number of the last second in a legend");
   await page.locator("#finished").getByRole("button", { name: "Report" }).click();
   await page.getByRole("dialog").getByRole("link", { name: "Save" }).waitFor();
   await page.keyboard.press("Escape");

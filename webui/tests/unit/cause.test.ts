@@ -50,5 +50,12 @@ test("an exception names its class", () => {
   expect(titleOf({ ...one, message: "ValueError: twice", traceback: "x\nValueError: twice" })).toBe("ValueError: twice");
   const frames = '  File "/x/shop.py", line 15, in bug\n    if random() < .1: raise ValueError("no such order: 42")\n                      ^^^^^^^^^^^^^^^\n';
   expect(titleOf({ ...one, traceback: frames })).toBe("ValueError: no such order: 42");
+  const at = (code: string): string => `  File "/x/shop.py", line 58, in order\n    ${code}\n`;
+  for (const [code, message, title] of [
+    ['answer.json()["receipt"]', "'receipt'", "KeyError: 'receipt'"], ["carts[9]", "list index out of range", "IndexError: list index out of range"],
+    ["None.text", "'NoneType' object has no attribute 'text'", "AttributeError: 'NoneType' object has no attribute 'text'"], ["1 / n", "division by zero", "ZeroDivisionError: division by zero"],
+    ["int(text)", "invalid literal for int() with base 10: 'x'", "ValueError: invalid literal for int() with base 10: 'x'"], ["None[0]", "'NoneType' object is not subscriptable", "TypeError: 'NoneType' object is not subscriptable"],
+    ["raise error", "'receipt'", "'receipt'"], ["buy()", "the shop is closed", "the shop is closed"],
+  ] as const) expect(titleOf({ ...one, message, traceback: at(code) })).toBe(title);
   expect(titleOf({ ...one, message: "no class is known", traceback: "" })).toBe("no class is known");
 });

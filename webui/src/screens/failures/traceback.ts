@@ -39,16 +39,28 @@ export function parts(traceback: string): Part[] {
 
 const TITLE_MOST = 300;
 
+/** What Python itself says, and in no other class. */
+const OWN_WORDS: readonly [RegExp, string][] = [
+  [/^(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")$/, "KeyError"],
+  [/^\w+(?: assignment)? index out of range$|^pop from empty list$/, "IndexError"],
+  [/object has no attribute '/, "AttributeError"],
+  [/^(?:name '.*' is not defined|cannot access free variable )/, "NameError"],
+  [/^(?:(?:integer |float )?division (?:or modulo )?by zero|integer modulo by zero)$/, "ZeroDivisionError"],
+  [/^(?:invalid literal for int\(\)|could not convert string to float|not enough values to unpack|too many values to unpack)/, "ValueError"],
+  [/object is not (?:subscriptable|callable|iterable)|^unsupported operand type|positional arguments? but|missing \d+ required|indices must be integers/, "TypeError"],
+];
+
 /** The class of the exception: the last line of a traceback begins with it; where only the frames were
- * kept, what the script raised there says it. "": unknown. */
-function classOf(traceback: string): string {
+ * kept, what the script raised there says it, or words that only Python uses. "": unknown. */
+function classOf(traceback: string, message: string): string {
   const lines = traceback.trim().split("\n").map((line) => line.trim());
   const code = lines.filter((line) => !/^[\^~]+$/.test(line)).at(-1) ?? "";
-  return /^([A-Za-z_][\w.]*)(?::|$)/.exec(lines.at(-1) ?? "")?.[1] ?? /\braise ([A-Za-z_][\w.]*)\(/.exec(code)?.[1] ?? "";
+  const told = /^([A-Za-z_][\w.]*)(?::|$)/.exec(traceback.trimEnd().split("\n").at(-1) ?? "")?.[1] /* indented, it is code */ ?? /\braise ([A-Za-z_][\w.]*)\(/.exec(code)?.[1];
+  return told ?? (/\braise\b/.test(code) ? "" : OWN_WORDS.find(([words]) => words.test(message))?.[1]) ?? "";
 }
 
 export function titleOf(item: Exception): string {
-  const name = classOf(item.traceback);
+  const name = classOf(item.traceback, item.message);
   const title = item.message === "" ? (item.traceback.trim().split("\n").at(-1)?.trim() ?? "") : name === "" || item.message.startsWith(name) ? item.message : `${name}: ${item.message}`;
   return title.length > TITLE_MOST ? `${title.slice(0, TITLE_MOST)}…` : title;
 }
