@@ -29,6 +29,14 @@ static void stop_stray(struct machine *m, struct worker *w)
     machine_do(m, (struct machine_action){.kind = DO_STOP_STRAY, .worker = w});
 }
 
+/* It connected anew and has not said that it stopped: the order may have gone to the old
+ * connection. */
+static void stop_again(struct machine *m, struct worker *w)
+{
+    w->state = WORKER_STOPPING;
+    machine_do(m, (struct machine_action){.kind = DO_STOP_WORKER, .worker = w});
+}
+
 HANDLER(workers_came)
 {
     struct worker *w = e->worker;
@@ -36,6 +44,8 @@ HANDLER(workers_came)
         w->state = WORKER_RUNNING; /* it only lost sight of us for a moment */
     if (e->was_missing && w->is_katydid && !run_is_on(&m->run))
         stop_stray(m, w);
+    if (w->is_katydid && w->owes_report && m->run.state == RUN_STOPPING)
+        stop_again(m, w);
     take_in(m, w, now);
     control_check_stopped(m, now);
 }

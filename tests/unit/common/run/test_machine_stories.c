@@ -279,6 +279,16 @@ static void a_run_is_over_when_all_have_delivered(void **unused)
     free_bench(b);
 }
 
+static void a_stop_that_went_to_a_broken_connection_is_said_again(void **unused)
+{
+    (void)unused;
+    struct bench *b = bench_at(STOPPING);
+    roster_join(&b->m.roster, b->a, true);
+    assert_string_equal(of(b, ON_WORKER_CAME, b->a), "stop:a");
+    assert_int_equal(b->m.run.state, RUN_STOPPING);
+    free_bench(b);
+}
+
 static void a_stock_worker_that_reports_no_more_is_excused(void **unused)
 {
     (void)unused;
@@ -725,6 +735,7 @@ int main(void)
         cmocka_unit_test(a_start_listener_of_an_earlier_run_deals_nothing),
         cmocka_unit_test(a_stop_in_a_ramp_down_stops),
         cmocka_unit_test(a_run_is_over_when_all_have_delivered),
+        cmocka_unit_test(a_stop_that_went_to_a_broken_connection_is_said_again),
         cmocka_unit_test(a_stock_worker_that_reports_no_more_is_excused),
         cmocka_unit_test(an_order_that_was_not_sent_is_sent_again),
         cmocka_unit_test(counts_have_their_time_to_settle),
