@@ -19,7 +19,8 @@ choose() {
         is_installed "$name" && return
     done
     for name in $names; do
-        apt-cache show "$name" >/dev/null 2>&1 && break
+        # a name that others provide (chromium on Ubuntu, which is a snap) is shown as nothing, and as a success
+        apt-cache show "$name" 2>/dev/null | grep -q "^Package: $name$" && break
     done
     echo "$name"
 }
