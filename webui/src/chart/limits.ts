@@ -41,13 +41,15 @@ function drawn(plot: uPlot, limit: Limit, row: number): number {
   }
   const isNearTop = y - bbox.top < ROW_PX * scale;
   const text = `${isAbove ? "↑ " : ""}${limit.label}`;
+  const x = isAbove ? bbox.left + GAP_PX * scale : bbox.left + bbox.width - GAP_PX * scale; // apart from lines that are near the top
+  ctx.textAlign = isAbove ? "left" : "right";
   const at = isAbove ? y + (ROW_PX * row + GAP_PX) * scale : isNearTop ? y + GAP_PX * scale : y - GAP_PX * scale;
   ctx.textBaseline = isAbove || isNearTop ? "top" : "bottom";
   ctx.lineWidth = 3 * scale;
   ctx.setLineDash([]);
   ctx.strokeStyle = cssVar("--panel");
-  ctx.strokeText(text, bbox.left + bbox.width - GAP_PX * scale, at); // the lines behind must not cross the words
-  ctx.fillText(text, bbox.left + bbox.width - GAP_PX * scale, at);
+  ctx.strokeText(text, x, at); // the lines behind must not cross the words
+  ctx.fillText(text, x, at);
   if (!isAbove && limit.turned !== null) ring(plot, limit.turned, y, color);
   return isAbove ? row + 1 : row;
 }
@@ -57,7 +59,6 @@ export function drawLimits(limits: readonly Limit[]): (plot: uPlot) => void {
     const { ctx } = plot;
     ctx.save();
     ctx.font = font(600).replace("12px", `${11 * devicePixelRatio}px`);
-    ctx.textAlign = "right";
     let row = 0;
     for (const limit of limits) row = drawn(plot, limit, row);
     ctx.restore();

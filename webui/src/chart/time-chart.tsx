@@ -107,10 +107,12 @@ function bandsOf(props: TimeChartProps, shown: Line[]): uPlot.Band[] {
   });
 }
 
+const wholePercent: uPlot.Range.Function = (plot, min, max, key) => (max <= 100 ? [0, 100] : linear(plot, min, max, key));
+
 function optionsOf(props: TimeChartProps, shown: Line[], onCursor: (index: number | null) => void): Omit<uPlot.Options, "width" | "height"> {
   const hasRight = shown.some((line) => line.isRight);
   const limits = props.limits ?? NO_LIMITS;
-  const range = props.isLog ? logarithmic : linear;
+  const range = props.isLog ? logarithmic : props.kind === "percent" ? wholePercent : linear;
   const withLimits: uPlot.Range.Function = (plot, min, max, key) => range(plot, min, topWith(max ?? 0, limits), key);
   const shared = overTime(onCursor);
   const order = drawnOrder(props, shown);

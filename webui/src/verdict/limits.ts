@@ -29,8 +29,8 @@ function measures(one: Threshold, quantity: Quantity): boolean {
 }
 
 function lineOf(one: Threshold, quantity: Quantity): Limit {
-  const label = one.name ?? `${one.stat} ${one.op} ${limitWords(one)}`;
-  return { label: titleOf({ name: label, text: label }), value: quantity === "percent" ? one.limit * 100 : one.limit, isBroken: one.failed || one.state === "fail", turned: one.first_failed };
+  const rule = `${one.stat} ${one.op} ${limitWords(one)}`;
+  return { label: one.name === null ? rule : `${titleOf(one)}: ${rule}`, value: quantity === "percent" ? one.limit * 100 : one.limit, isBroken: one.failed || one.state === "fail", turned: one.first_failed };
 }
 
 const linesOf = (list: readonly Threshold[], quantity: Quantity): Limit[] => list.filter((one) => measures(one, quantity)).map((one) => lineOf(one, quantity));

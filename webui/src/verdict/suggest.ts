@@ -34,11 +34,15 @@ function limitsFor(stat: string): readonly string[] {
   return key === undefined ? [] : LIMITS[key]!;
 }
 
-/** Completes the last word: what is typed of it is replaced. */
+/** Completes the last word: what is typed of it is replaced. Names are found by any part of them, words of the grammar (without a tail) by
+ * their beginning. */
 function completed(head: string, typed: string, choices: readonly (readonly [string, string])[], tail = " "): Suggestion[] {
   const low = typed.toLowerCase().replaceAll("'", "");
   return choices
-    .filter(([label]) => label.toLowerCase().replaceAll("'", "").includes(low) && label !== typed)
+    .filter(([label]) => {
+      const name = label.toLowerCase().replaceAll("'", "");
+      return (tail === "" ? name.startsWith(low) : name.includes(low)) && label !== typed;
+    })
     .slice(0, MOST)
     .map(([label, title]) => ({ text: `${head}${label}${tail}`, label, title }));
 }
@@ -59,7 +63,8 @@ export function suggestions(text: string, names: Names): Suggestion[] {
     const [head, rest] = [lead + body.slice(0, value.index + value[0].length), body.slice(value.index + value[0].length)];
     const action = /^(.*,\s*)([\w=]*)$/.exec(rest);
     if (action !== null) return completed(head + action[1]!, action[2]!, ACTIONS, "");
-    if (/^\s*$/.test(rest)) return [...completed(`${head} `, "", WINDOWS, ""), { text: `${head}, stop`, label: ", stop", title: "the test is stopped" }];
+    if (rest.trim() === "" && !/\s$/.test(text)) return []; // it is whole: a list would only lie on what comes next
+    if (rest.trim() === "") return [...completed(`${head.trimEnd()} `, "", WINDOWS, ""), { text: `${head.trimEnd()}, stop`, label: ", stop", title: "the test is stopped" }];
     return /^\s+\w*$/.test(rest) ? completed(`${head} `, rest.trim(), WINDOWS, "") : [];
   }
   const of = /^(.*?\bof\s+)(.*)$/.exec(body);

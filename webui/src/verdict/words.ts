@@ -26,6 +26,12 @@ export function titleOf({ name, text }: Pick<Threshold, "name" | "text">): strin
   return visible(name ?? text);
 }
 
+/** As it would be typed; what was given by fields of a table is added. */
+export function lineOf(one: Threshold): string {
+  const action = one.action !== "continue" && !new RegExp(`,\\s*${one.action}\\b`).test(one.text) ? `, ${one.action}` : "";
+  return `${one.name === null ? "" : `${one.name}: `}${one.text}${action}`;
+}
+
 /** "for 30s"; "" for all of the run. */
 export function windowWords({ mode, window }: Pick<Threshold, "mode" | "window">): string {
   return mode === "all" ? "" : `${mode} ${window} s`;

@@ -11,15 +11,29 @@ import { openBrowser, watch } from "./browser.mjs";
 import { children, eventually, startMaster, startTarget, troubles } from "./real.mjs";
 
 const LOCUSTFILE = `
+from katydid import check
+from katydid.metrics import Rate, Trend
 from locust import HttpUser, constant, task
+
+thresholds = {"http_req_duration": ["p(95)<60000"], "http_req_failed": ["rate<0.001"]}
+cheap = Rate("cheap")
+basket = Trend("basket", unit="EUR")
 
 class Shopper(HttpUser):
     wait_time = constant(0.1)
 
     @task(5)
     def browse(self):
-        for page in range(30):
-            self.client.get(f"/shelf-{page % 3}/item-{page}")
+        with self.group("browse"):
+            for page in range(30):
+                self.client.get(f"/shelf-{page % 3}/item-{page}")
+
+    @task
+    def measure(self):
+        with self.client.get("/shelf-0/item-0", catch_response=True) as answer:
+            check(answer, {"says hello": lambda r: "hello" in r.text, "says goodbye": lambda r: "goodbye" in r.text})
+        cheap.add(True)
+        basket.add(-2.5, tags={"shop": "north"})
 
     @task
     def fail(self):
@@ -86,6 +100,20 @@ const OF_THE_RUN = [
     await at.locator(".exceptions summary", { hasText: "token" }).first().click();
   }],
 ];
+const JUDGED = [
+  ["verdict", "verdict", async (at) => at.locator("table.gates tbody tr").nth(1).waitFor()],
+  ["checks", "metrics?of=checks", async (at) => {
+    await at.getByRole("button", { name: "says goodbye" }).click();
+    await at.locator(".drill .chart canvas").nth(1).waitFor();
+  }],
+  ["groups", "metrics?of=groups", async (at) => at.getByRole("button", { name: "browse" }).waitFor()],
+  ["metrics", "metrics?of=metrics", async (at) => at.getByRole("button", { name: "basket" }).waitFor()],
+];
+const CHANGED = ["thresholds being changed", "verdict", async (at) => {
+  await at.getByRole("button", { name: "Change thresholds" }).click();
+  await at.getByRole("combobox", { name: "Threshold 1" }).fill("p95 of goodby");
+  await at.locator(".gate-line .note.error").waitFor();
+}];
 const SAMPLES = ["failures with samples", "failures", async (at) => {
   await at.getByRole("button", { name: "Samples of GET /missing" }).click();
   await at.locator(".sample-sides").first().waitFor();
@@ -108,7 +136,7 @@ test("a run with failures, exceptions and a lost worker, screen by screen", asyn
   await page.goto(`${master.url}/#/workers`);
   await page.getByText("1 connected · 1 gone").waitFor();
   const found = await troubles(page, "workers", WIDTHS);
-  for (const scene of [...OF_THE_RUN, SAMPLES]) found.push(...(await visit(page, `${master.url}/`, scene, "running")));
+  for (const scene of [...OF_THE_RUN, ...JUDGED, CHANGED, SAMPLES]) found.push(...(await visit(page, `${master.url}/`, scene, "running")));
   assert.deepEqual(found, []);
 });
 
@@ -132,7 +160,7 @@ test("the report of the run, from a file", async () => {
   const report = await browser.context.newPage();
   const said = watch(report);
   const found = [];
-  for (const scene of [...OF_THE_RUN, SAMPLES, ["logs", "logs", async (at) => at.locator(".log-row").first().waitFor()], ["workers", "workers", async (at) => at.locator("#workers-title, table.workers").first().waitFor()]])
+  for (const scene of [...OF_THE_RUN, ...JUDGED, SAMPLES, ["logs", "logs", async (at) => at.locator(".log-row").first().waitFor()], ["workers", "workers", async (at) => at.locator("#workers-title, table.workers").first().waitFor()]])
     found.push(...(await visit(report, pathToFileURL(path).href, scene, "report")));
   assert.deepEqual(found, []);
   assert.deepEqual([...said, ...complaints], []);

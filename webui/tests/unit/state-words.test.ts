@@ -26,6 +26,7 @@ describe("how a run ended", () => {
     expect(endWords({ ended_by: "the shop has no stock" }, 10, 0)).toEqual({ tone: "warn", text: ": the shop has no stock." });
     expect(endWords({ ended_by: "no worker was left" }, 0, 0)).toEqual({ tone: "warn", text: ": no worker was left. No request was finished." });
     expect(endWords({}, 52, 52)).toEqual({ tone: "fail", text: ". All 52 requests failed." });
+    expect(endWords({ ended_by: "stopped by threshold p95 < 1ms: value 3.0ms at second 4" }, 10, 1).tone).toBe("fail");
     expect(endWords({}, 1, 1).text).toBe(". The only request failed.");
   });
 

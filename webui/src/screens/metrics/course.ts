@@ -6,13 +6,16 @@ import { SeriesTable, type SeriesView } from "../../live/series";
 import type { Values } from "../../chart/legend";
 
 const STEPS_MOST = 5000;
+const LATE_STEPS = 4; // the newest ones may not have been told of yet
 
 /** Steps without a value have no point: of what is counted that is a 0, of a value it is nothing. */
 export function courseTable({ points, step }: CourseAnswer, type: MetricSeries["type"], from: number, to: number): SeriesTable {
   if (points.length === 0) return SeriesTable.of([], step);
   const known = new Map(points.map((point) => [point[0], point]));
   const start = points[0]![0] - Math.ceil(Math.max(0, points[0]![0] - from) / step) * step;
-  const count = Math.min(STEPS_MOST, Math.max(1, Math.ceil((to - start) / step)));
+  const last = points.at(-1)![0] + step;
+  const end = to - last <= LATE_STEPS * step ? last : to;
+  const count = Math.min(STEPS_MOST, Math.max(1, Math.ceil((end - start) / step)));
   const isCounted = type === "counter" || type === "rate";
   const empty = (second: number): CoursePoint => [second, 0, type === "rate" ? 0 : null, isCounted ? 0 : null];
   const filled = Array.from({ length: count }, (_, i) => known.get(start + i * step) ?? empty(start + i * step));
@@ -42,7 +45,7 @@ const TREND: Line[] = [
   { label: "p50", color: "--p50", value: column(COURSE.p50) }, { label: "p95", color: "--p95", dash: [8, 4], value: column(COURSE.p95), bandTo: "p50", bandFill: "--band" },
   { label: "p99", color: "--p99", dash: [2, 3], value: column(COURSE.p99) }, { label: "max", color: "--max", dash: [4, 6], width: 1, value: column(COURSE.max) },
 ];
-const COUNT: CourseChart = { id: "counted", title: "Values", unit: "per second", quantity: "rate", lines: [{ label: "values", color: "--s1", fill: "--s1-fill", value: perSecond(COURSE.count) }] };
+const COUNT: CourseChart = { id: "counted", title: "Values", unit: "per second", quantity: "rate", lines: [{ label: "values", color: "--ok", fill: "--ok-fill", value: perSecond(COURSE.count) }] };
 
 function rateCharts(isCheck: boolean): CourseChart[] {
   const [yes, no] = isCheck ? ["held", "failed"] : ["true", "false"];
@@ -56,7 +59,7 @@ function rateCharts(isCheck: boolean): CourseChart[] {
 export function chartsOf(metric: string, type: MetricSeries["type"], unit: string): CourseChart[] {
   switch (type) {
     case "rate": return rateCharts(metric === "checks");
-    case "counter": return [{ id: "sum", title: "Sum", unit: `${unit === "" ? "" : `${unit} `}per second`, quantity: "rate", lines: [{ label: "sum", color: "--s1", fill: "--s1-fill", value: perSecond(COURSE.sum) }] }, COUNT];
+    case "counter": return [{ id: "sum", title: "Sum", unit: `${unit === "" ? "" : `${unit} `}per second`, quantity: "rate", lines: [{ label: "sum", color: "--ok", fill: "--ok-fill", value: perSecond(COURSE.sum) }] }, COUNT];
     case "gauge": return [{ id: "value", title: "Value", unit, quantity: "value", lines: [
       { label: "latest", color: "--s1", width: 2, value: column(COURSE.last) }, { label: "mean", color: "--s4", dash: [6, 3], value: mean }, { label: "max", color: "--max", dash: [4, 6], width: 1, value: column(COURSE.max) }, { label: "min", color: "--max", dash: [1, 4], width: 1, value: column(COURSE.min) }] }, COUNT];
     case "trend": return [{ id: "value", title: metric === "group_duration" ? "Time" : metric === "http_req_duration" ? "Response time" : "Value", unit, quantity: "value", lines: TREND }, COUNT];

@@ -2,17 +2,12 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { say } from "../../app-state";
-import type { Judged, Threshold } from "../../live/judged";
+import type { Judged } from "../../live/judged";
 import { commands } from "../../live/commands";
 import { GateEditor, given } from "../../verdict/editor";
+import { lineOf } from "../../verdict/words";
 
 export const OF_THE_PAGE = "start";
-
-/** As it would be typed; what was given by fields of a table is added. */
-export function lineOf(one: Threshold): string {
-  const action = one.action !== "continue" && !new RegExp(`,\\s*${one.action}\\b`).test(one.text) ? `, ${one.action}` : "";
-  return `${one.name === null ? "" : `${one.name}: `}${one.text}${action}`;
-}
 
 export function ChangeGates({ judged, onDone }: { judged: Judged; onDone: () => void }): JSX.Element {
   const lines = useSignal(judged.thresholds.filter(({ source, k6 }) => source === OF_THE_PAGE && !k6).map(lineOf));

@@ -11,13 +11,14 @@ export interface SparkShape {
   limitY: number;
 }
 
-/** The limit is part of the picture; values far below it stay visible. */
+/** The limit is part of the picture; values far below it stay visible: then it is at the edge. */
 export function sparkShape(values: readonly (number | null)[], limit: number): SparkShape {
   const known = values.filter((value): value is number => value !== null && Number.isFinite(value));
-  const most = Math.max(...known, 0);
-  const least = Math.min(...known, 0);
-  const top = Math.max(most, limit > most * FAR && most > 0 ? most * FAR : limit, 1e-12) || 1;
-  const y = (value: number): number => HEIGHT - EDGE - ((Math.min(value, top) - least) / (top - least)) * (HEIGHT - 2 * EDGE);
+  const most = Math.max(...known);
+  const near = known.length > 0 && most > 0 ? Math.min(limit, most * FAR) : limit;
+  const [least, top] = [Math.min(...known, near), Math.max(...known, near)];
+  const height = top > least ? top - least : 1;
+  const y = (value: number): number => HEIGHT - EDGE - ((Math.min(value, top) - least) / height) * (HEIGHT - 2 * EDGE);
   const step = values.length > 1 ? WIDTH / (values.length - 1) : 0;
   let path = "";
   let isPen = false;
