@@ -22,6 +22,10 @@ export const nav = computed<readonly [Screen, string][]>(() => [
   ...LIVE, ...VERDICT, ...ENDPOINTS, ...(store.seriesCount.value > 0 ? METRICS : []), ...OTHERS, ...(source.has("logs") ? LOGS : []), ...(hasExtras.value ? EXTRAS : []), ...(source.isRecorded ? [] : store.isRunning.value ? EDIT : NEW),
 ]);
 
+/** The script of report files has no code of what only a master can do. */
+const IS_REPORT = import.meta.env.MODE === "report";
+const nowhere: LazyScreen = async () => () => null;
+
 /** Live is part of the first load; the others come when they are opened, or when nothing else is to do. */
 export const LAZY: Record<Exclude<Screen, "live">, LazyScreen> = {
   endpoints: async (): Promise<ScreenComponent> => (await import("../screens/endpoints/endpoints")).EndpointsScreen,
@@ -30,6 +34,6 @@ export const LAZY: Record<Exclude<Screen, "live">, LazyScreen> = {
   failures: async (): Promise<ScreenComponent> => (await import("../screens/failures/failures")).FailuresScreen,
   workers: async (): Promise<ScreenComponent> => (await import("../screens/workers/workers")).WorkersScreen,
   logs: async (): Promise<ScreenComponent> => (await import("../screens/logs/logs")).LogsScreen,
-  extras: async (): Promise<ScreenComponent> => (await import("../screens/extras/extras")).ExtrasScreen,
-  new: async (): Promise<ScreenComponent> => (await import("../screens/new-test/new-test")).NewTestScreen,
+  extras: IS_REPORT ? nowhere : async (): Promise<ScreenComponent> => (await import("../screens/extras/extras")).ExtrasScreen,
+  new: IS_REPORT ? nowhere : async (): Promise<ScreenComponent> => (await import("../screens/new-test/new-test")).NewTestScreen,
 };

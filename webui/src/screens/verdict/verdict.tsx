@@ -52,7 +52,7 @@ export function VerdictScreen(): JSX.Element {
       {judged === null ? (asked.error.value === "" ? <p class="panel empty">{source.isRecorded ? "This report has no verdict: it is of an older Katydid." : "Loading…"}</p> : null) : (
         <>
           <Head judged={judged} onChange={() => (isOpen.value = !isOpen.value)} />
-          {isOpen.value && store.isRunning.value ? <ChangeGates judged={judged} onDone={() => { isOpen.value = false; asked.retry(); }} /> : null}
+          {import.meta.env.MODE !== "report" && isOpen.value && store.isRunning.value ? <ChangeGates judged={judged} onDone={() => { isOpen.value = false; asked.retry(); }} /> : null}
           {judged.thresholds.length === 0 ? <None /> : <GateTable thresholds={judged.thresholds} />}
           {store.hasRun.value ? <Validity judged={judged} /> : null}
         </>
