@@ -6,8 +6,7 @@
  *   processes.c       the children of this machine, page.c the page's server
  *   wiring.c          what the rooms below are given: time, chance, what to do when something comes
  *   perform.c         hands events to the run machine, carries its actions out
- *   commands.c        what the page asks for
- *   run_parameters.c  options as the page or /swarm choose them
+ *   commands.c        what the page asks for; run_parameters.c options as it or /swarm choose them
  *   questions.c       questions of the page to the host
  *   reload.c          the locustfile, loaded anew; script_settings.c the settings in it
  *   downloads.c       what the page downloads
@@ -15,11 +14,12 @@
  *   results.c         what the outputs are given
  *   gates.c           thresholds from wherever they are written; explain.c one by one, for the page
  *   judging.c         how the run stands against them, and what follows
- *   surroundings.c    the clock, the dice, the timers
- *   keyboard.c        keys of the terminal; suspend.c Ctrl+Z
+ *   plans.c           scenarios with an arrival rate (plans.h)
+ *   surroundings.c    clock, dice, timers; keyboard.c keys of the terminal, suspend.c Ctrl+Z
  *
- * One thread, one owner: struct master. Files call one another by the functions below only.
+ * One thread, one owner: struct master. Files call one another by these functions only.
  */
+#include "master/app/plans.h"
 #include "master/nodes/nodes.h"
 #include "master/verdict/verdict.h"
 #include "master/out/outputs.h"
@@ -86,6 +86,7 @@ struct master {
     double pinged_at; /* monotonic: the last ping of a target; 0 */
     struct reload reload;
     struct gates gates;
+    struct plans plans;
     struct judging judging;
     unsigned long file_limit;
 

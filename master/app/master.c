@@ -138,9 +138,13 @@ static void warn_of_open_port(const struct master *m)
 static void open_doors(struct master *m)
 {
     int code = gates_script_came(m);
+    if (code == 0)
+        code = plans_script_came(m);
     if (code == 0 && m->o->check_thresholds)
         gates_print(m);
-    if (code != 0 || m->o->check_thresholds) {
+    if (code == 0 && m->o->show_plan)
+        plans_print(m);
+    if (code != 0 || m->o->check_thresholds || m->o->show_plan) {
         run_on(m, &(struct machine_event){.kind = ON_LEAVE,
                                           .number = exit_code_as(m->o->is_locust, code)});
         return;
@@ -264,6 +268,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
     script_second(&m->nodes);
     questions_second(m);
     reload_second(m);
+    plans_second(m);
     record_second(&m->record, master_now(), inbox_delay_s(&m->nodes));
     script_stats_second(&m->nodes);
     judge(m);
@@ -377,6 +382,8 @@ static int serve(struct master *m)
     char *why = NULL;
     raise_file_limit(m);
     int code = gates_open(m);
+    if (code == 0)
+        code = plans_open(m);
     if (code != 0)
         return code;
     if (children_open(&m->nodes.children, &why) != 0)
@@ -433,6 +440,7 @@ static void fini(struct master *m)
     free(m->nodes.host.web.extensions);
     record_fini(&m->record);
     gates_fini(m);
+    plans_fini(m);
     verdict_free(m->judging.verdict);
     free(m->page_url);
     free(m->options_json);

@@ -155,6 +155,17 @@ static void are_written(struct master *m, int code)
     run_on(m, &(struct machine_event){.kind = ON_WRITTEN, .number = code});
 }
 
+/* Of this run only: what people chose stays as it is. */
+static void limit_run(struct master *m, double run_time_s)
+{
+    const double chosen_s = m->machine.load.run_time_s;
+    if (run_time_s <= 0)
+        return;
+    m->machine.load.run_time_s = run_time_s;
+    run_on(m, &(struct machine_event){.kind = ON_LIMIT});
+    m->machine.load.run_time_s = chosen_s;
+}
+
 static void carry_out(struct master *m, const struct machine_action *a)
 {
     switch (a->kind) {
@@ -193,6 +204,7 @@ static void carry_out(struct master *m, const struct machine_action *a)
         break;
     case DO_TELL_SPAWNED:
         tell_spawned(m, a->users);
+        limit_run(m, plans_spawned(m));
         break;
     case DO_SEND_STATE:
         script_send_state(&m->nodes);
@@ -254,7 +266,7 @@ static void take_rules(struct master *m)
     r->setup_time_s = m->o->setup_timeout_s;
     r->teardown_time_s = m->o->teardown_timeout_s;
     r->resets_stats = m->o->reset_stats;
-    r->stop_timeout_s = m->o->stop_timeout_s;
+    r->stop_timeout_s = fmax(m->o->stop_timeout_s, plans_graceful_s(m));
     r->autoquit_s = m->o->autoquit_s;
     r->settle_s = m->settle_s;
     r->max_wait_s = m->o->expect_workers_max_wait_s;
@@ -278,14 +290,17 @@ void run_on(struct master *m, const struct machine_event *e)
         carry_out(m, &a);
     m->is_performing = false;
     judging_state(m);
+    plans_follow(m);
     wake(m);
 }
 
 const char *run_begin(struct master *m)
 {
     const char *obstacle = machine_obstacle(&m->machine);
-    if (!obstacle)
+    if (!obstacle) {
+        plans_begin(m);
         run_on(m, &(struct machine_event){.kind = ON_START});
+    }
     return obstacle;
 }
 

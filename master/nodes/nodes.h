@@ -100,6 +100,9 @@ struct nodes { /* above, clock, o, machine, record, tunables, logs, logbook are 
     struct tunables *tunables;
     struct logs *logs;
     struct logbook *logbook;
+    char *const *scenarios; /* of this run; ends with NULL; or NULL. plans.c's, as those below */
+    const struct dispatch_class *pools; /* instead of the script's classes, if there are any */
+    size_t pool_count;
     char *const *series_tags; /* keys, or key=value; ends with NULL; or NULL */
     bool is_local;            /* one worker of our own, which is the host as well */
     char boot_id[33];

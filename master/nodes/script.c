@@ -59,12 +59,13 @@ static void heard(struct nodes *n, enum listened listened, unsigned run, bool is
     for (size_t i = 0; i < s->class_count; i++)
         classes[i] = (struct dispatch_class){s->classes[i].name, s->classes[i].weight,
                                              s->classes[i].fixed_count};
-    nodes_on(n, &(struct machine_event){.kind = ON_HEARD,
-                                        .listened = listened,
-                                        .run = run,
-                                        .is_failed = is_failed,
-                                        .classes = classes,
-                                        .class_count = s->class_count});
+    nodes_on(
+        n, &(struct machine_event){.kind = ON_HEARD,
+                                   .listened = listened,
+                                   .run = run,
+                                   .is_failed = is_failed,
+                                   .classes = n->pool_count ? n->pools : classes,
+                                   .class_count = n->pool_count ? n->pool_count : s->class_count});
     free(classes);
 }
 

@@ -139,7 +139,9 @@ static void put_list(msgpack_packer *pk, const char *key, char *const *list)
 void proto_spawn(struct sbuf *out, const char *node, const struct spawn_order *o)
 {
     msgpack_packer pk = begin(out, "spawn");
-    msgpack_pack_map(&pk, o->series_tags ? 8 : 7);
+    msgpack_pack_map(&pk, 7 + (o->series_tags != NULL) + (o->scenarios != NULL));
+    if (o->scenarios)
+        put_list(&pk, "scenarios", o->scenarios);
     if (o->series_tags)
         put_list(&pk, "series_tags", o->series_tags);
     put(&pk, "timestamp");
@@ -170,6 +172,24 @@ void proto_setup(struct sbuf *out, const char *node, struct slice data)
 {
     msgpack_packer pk = begin(out, "katydid_setup");
     put_raw(&pk, data);
+    put(&pk, node);
+}
+
+void proto_scenarios(struct sbuf *out, const char *node, double elapsed_s, const uint64_t *from,
+                     size_t count, unsigned offset, unsigned stride)
+{
+    msgpack_packer pk = begin(out, "katydid_scenarios");
+    msgpack_pack_map(&pk, 2);
+    put(&pk, "elapsed");
+    msgpack_pack_double(&pk, elapsed_s);
+    put(&pk, "shares");
+    msgpack_pack_array(&pk, count);
+    for (size_t i = 0; i < count; i++) {
+        msgpack_pack_array(&pk, 3);
+        msgpack_pack_uint64(&pk, from[i]);
+        msgpack_pack_unsigned_int(&pk, offset);
+        msgpack_pack_unsigned_int(&pk, stride);
+    }
     put(&pk, node);
 }
 

@@ -32,10 +32,16 @@ struct spawn_order {
     const unsigned *counts;
     struct slice options;     /* msgpack map, or empty */
     char *const *series_tags; /* keys, or key=value; ends with NULL; or NULL */
+    char *const *scenarios;   /* texts (common/plan/scenario.h); ends with NULL; or NULL */
 };
 /* What the run's setup gave, to be had by the users of that worker; a msgpack value. */
 void proto_setup(struct sbuf *out, const char *node, struct slice data);
 void proto_spawn(struct sbuf *out, const char *node, const struct spawn_order *o);
+
+/* The scenarios began elapsed_s ago (negative: they are to begin). From from[i] on, of count
+ * scenarios, the worker's arrivals are those with index % stride == offset. */
+void proto_scenarios(struct sbuf *out, const char *node, double elapsed_s, const uint64_t *from,
+                     size_t count, unsigned offset, unsigned stride);
 
 struct event_args {        /* what is given becomes an argument of the event */
     const char *client_id; /* or NULL */

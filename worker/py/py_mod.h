@@ -38,3 +38,4 @@ int py_group_init(PyObject *module);
 int py_check_init(PyObject *module);
 int py_tags_init(PyObject *module);
 int py_machine_init(PyObject *module);
+int py_arrivals_init(PyObject *module);

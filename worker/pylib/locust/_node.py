@@ -21,7 +21,7 @@ import msgpack
 from gevent.event import AsyncResult, Event
 from gevent.queue import Queue
 
-from . import _errors, _hold, _reload, log
+from . import _errors, _hold, _reload, _scenarios, log
 from . import _runner_settings as settings
 from ._channel import Channel
 from ._ends import Ends
@@ -93,6 +93,7 @@ class Node(Silence):
         self._next_report = 0.0
         self._next_heartbeat = 0.0
         self._is_last_report = False
+        self._scenarios_of = None  # the run that runner._scenarios is of
         self._logs_sent = 0
         self._logs_at = 0.0
         self._exceptions_told = 0
@@ -127,6 +128,7 @@ class Node(Silence):
             "spawning_complete": self._on_spawning_complete,
             "katydid_ack": self._on_katydid_ack,
             "katydid_setup": lambda message: self._orders.put((self._take_setup, message.data)),
+            "katydid_scenarios": lambda message: self._orders.put((self._follow, message.data, clock())),
             "katydid_reload": lambda message: self._orders.put((self._restart, message.data)),
         }
 
@@ -283,6 +285,7 @@ class Node(Silence):
 
     def send_stats(self):
         written = self.environment.stats._written
+        self.runner._scenarios.note()
         if self.speaks_katydid:
             data = self._reports.next(self._health.of_report, self._is_last_report, written)
             if data is None:
@@ -480,6 +483,7 @@ class Node(Silence):
             self.begin_test(run)
             if self.ends.is_asked or self._is_leaving:
                 return
+        self._take_scenarios(run, job.get("scenarios") or [])
         self.state = settings.STATE_SPAWNING
         if self.runner.state != settings.STATE_RUNNING:
             self.runner.update_state(settings.STATE_SPAWNING)
@@ -543,6 +547,20 @@ class Node(Silence):
                                  {key: value for key, is_given, value in pairs if is_given})
         except ValueError as error:
             logger.error("--series-tags: %s", error)
+
+    def _take_scenarios(self, run, texts):
+        """Once in a test: their users keep what they are at."""
+        if texts and self._scenarios_of != run:
+            self._scenarios_of = run
+            self.runner._scenarios = _scenarios.Scenarios(self.runner, texts)
+            graceful_s = self.runner._scenarios.graceful_s
+            self.environment.stop_timeout = max(self.environment.stop_timeout or 0.0, graceful_s)
+        elif not texts:
+            self.runner._scenarios = _scenarios.NONE
+
+    def _follow(self, data, heard_at):
+        """Which arrivals are ours, and when the scenarios began."""
+        self.runner._scenarios.follow(data["elapsed"] + clock() - heard_at, data["shares"])
 
     def _is_custom(self, name):
         if not hasattr(self, "_built_in_options"):

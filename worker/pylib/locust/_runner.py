@@ -17,7 +17,7 @@ import gevent
 from gevent.pool import Group
 from katydid_boot import library
 
-from . import _errors, log
+from . import _errors, _scenarios, log
 from . import _runner_settings as settings
 from ._feeds import CoreFeed, counts_by_itself
 from ._group import UserGroup, kill_in_slices
@@ -92,6 +92,7 @@ class Runner:
         self._usage = []  # of the processor, since usage_monitor was fired
         self._core = None  # the _katydid.Stats that counts for environment.stats
         self._listener = None  # what counts request events
+        self._scenarios = _scenarios.NONE  # with an arrival rate
         self._is_over = False  # quit() was called
         self._bind_stats()
         counting.add(self)
@@ -296,6 +297,7 @@ class Runner:
             "your own __init__ and forgot to call the base constructor? "
             "(super().__init__(*args, **kwargs))"
         )
+        self._scenarios.adopt(user)
         user.start(self.user_greenlets)
         return user
 
@@ -359,7 +361,8 @@ class Runner:
         self._spread_host()
         running = self.user_classes_count
         more = {n: c - running[n] for n, c in user_classes_count.items() if c > running[n]}
-        fewer = {n: running[n] - c for n, c in user_classes_count.items() if c < running[n]}
+        fewer = {n: running[n] - c for n, c in user_classes_count.items()
+                 if c < running[n] and not (c and self._scenarios.has(n))}  # which makes users as it needs them
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug("Ramping to %s", describe_users(user_classes_count))
         self.spawn_users(more)
@@ -405,6 +408,7 @@ class Runner:
         if self.spawning_greenlet and self.spawning_greenlet is not gevent.getcurrent():
             self.spawning_greenlet.kill()
         self._end_shape()
+        self._scenarios.end()
         self.stop_users(self.user_classes_count)
         self._users_dispatcher = None
         self.update_state(settings.STATE_STOPPED)

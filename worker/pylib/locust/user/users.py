@@ -18,6 +18,7 @@ from .._group import UserGroup
 from ..clients import HttpSession
 from ..exception import CatchResponseError, StopTest, StopUser
 from ..util import deprecation
+from .arriving import run_arrivals
 from .task import (
     LOCUST_STATE_RUNNING,
     LOCUST_STATE_STOPPING,
@@ -65,6 +66,7 @@ class User(metaclass=UserMeta):
     _state = None
     _greenlet = None
     _group = None
+    _arrivals = None  # of its scenario (_scenarios.py)
     _set = None
     _queue = None  # tasks scheduled through _taskset_instance
 
@@ -105,7 +107,10 @@ class User(metaclass=UserMeta):
                 raise
             return None
         try:
-            run_user_tasks(self)
+            if self._arrivals is None:
+                run_user_tasks(self)
+            else:
+                run_arrivals(self, self._arrivals)
         except (StopUser, StopTest, GreenletExit) as end:
             return end
 
@@ -216,6 +221,8 @@ def _run_user(user):
     try:
         user.run()
     finally:
+        if user._arrivals is not None:
+            user._arrivals.leave()
         if isinstance(group, UserGroup):
             group.discard(gevent.getcurrent())
 

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* plans: the scenarios with an arrival rate: read, fitted to the locustfile's classes, and dealt
+ * out to the workers. Of W workers each has every W-th arrival. When they come or go a new epoch
+ * begins, a little later, at the same arrival for all: until then each goes on as before.
+ *
+ * The users that are made before the start are dealt as those of a fixed_count; what more is needed
+ * the workers make by themselves. Nothing here costs a test without scenarios anything.
+ */
+#include "common/plan/scenario.h"
+#include "common/run/dispatch.h"
+
+struct master;
+
+struct plans {              /* begins as zeros; plans_fini */
+    struct scenario **list; /* owned, as all here */
+    size_t count;
+    char **texts;                 /* of this run, for the workers; ends with NULL */
+    struct arrivals *walks;       /* by scenario: where the run is, about */
+    struct dispatch_class *pools; /* by scenario: the users that are made before the start */
+    unsigned users;               /* their sum */
+    double begun_at;              /* monotonic; 0: not yet */
+    char *dealt_to;               /* the workers that have shares, one a line; or NULL */
+};
+
+/* open, script_came: 0 or an exit code after a message. */
+int plans_open(struct master *m);
+int plans_script_came(struct master *m);
+void plans_print(const struct master *m);
+void plans_begin(struct master *m); /* a run is about to */
+/* Its first users are there: the scenarios begin. The run time that makes the run end with the last
+ * one; 0: it is as it was. */
+double plans_spawned(struct master *m);
+void plans_follow(struct master *m); /* workers may have come or gone */
+void plans_second(struct master *m);
+double plans_graceful_s(const struct master *m);
+void plans_fini(struct master *m);

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: MIT
+"""Scenarios with an arrival rate: what starts, when, and what becomes of arrivals that find no user. No assertion is about how
+fast this machine is: counts follow from the plan, whatever is late."""
+
+import os
+import re
+
+import pytest
+
+from harness import children, katydid, locustfile, run_katydid, wait_for
+
+USERS = '''
+import os, time
+from locust import User, constant, task
+class Buyer(User):
+    wait_time = constant(1000)
+    def on_start(self):
+        self.log("on_start")
+    def log(self, word):
+        with open(os.environ["STAMPS"], "a") as file:
+            file.write(f"{word} {os.getpid()} {time.clock_gettime(time.CLOCK_MONOTONIC):.6f}\\n")
+    @task
+    def buy(self):
+        self.log("buy")
+        time.sleep(float(os.environ.get("NAP", "0")))
+    @task
+    def look(self):
+        self.log("look")
+'''
+
+
+def run(tmp_path, *arguments, source=USERS, nap=0, **env):
+    with locustfile(source) as file:
+        return run_katydid("-f", file, "--headless", "--only-summary", *arguments,
+                           env={"STAMPS": str(tmp_path / "stamps"), "NAP": str(nap), **env})
+
+
+def stamps(tmp_path, word):
+    lines = (tmp_path / "stamps").read_text().splitlines() if (tmp_path / "stamps").exists() else []
+    return [line.split() for line in lines if line.startswith(word)]
+
+
+def number(ended, name):
+    """Of the table of metrics; 0 where nothing was counted."""
+    found = re.search(rf"^iterations_{name}\{{scenario:\w+\}} +sum (\d+)", ended.stderr, re.MULTILINE)
+    return int(found[1]) if found else 0
+
+
+def test_each_arrival_starts_one_task_and_the_test_ends_with_the_last(tmp_path):
+    ended = run(tmp_path, "--scenario", "buy:constant-arrival-rate:rate=100/s,duration=2s,task=buy")
+    assert ended.code == 0, ended.describe()
+    assert number(ended, "due") == number(ended, "started") == len(stamps(tmp_path, "buy")) == 200, ended.describe()
+    assert len(stamps(tmp_path, "on_start")) >= 10 and not stamps(tmp_path, "look"), ended.describe()
+    assert re.search(r"^start_delay\{scenario:buy\} .*\(200\)$", ended.stderr, re.MULTILINE), ended.describe()
+
+
+def test_workers_together_start_what_one_would(tmp_path):
+    plan = "buy:ramping-arrival-rate:stages=1s:200/s,1s:200/s,1s:0/s,distribution=poisson,seed=5"
+    alone = run(tmp_path, "--scenario", plan)
+    (tmp_path / "stamps").rename(tmp_path / "of_one")
+    three = run(tmp_path, "--processes", 3, "--scenario", plan)
+    assert number(alone, "due") == number(three, "due") > 300, three.describe()
+    for ended in (alone, three):
+        assert number(ended, "started") + number(ended, "cut") + number(ended, "dropped") == number(ended, "due")
+    began = stamps(tmp_path, "buy") + stamps(tmp_path, "look")
+    assert len(began) == number(three, "started") and len({pid for _, pid, _ in began}) == 3, three.describe()
+
+
+def test_without_a_free_user_k6_drops(tmp_path):
+    """31 are due (at 0 and at the end too); three users can start two each, and one that is slow may miss its second."""
+    ended = run(tmp_path, "--scenario", "buy:constant-arrival-rate:rate=10,duration=3s,preAllocatedVUs=1,maxVUs=3,on_busy=drop,"
+                "phase=k6,exec=buy", nap=1.5)
+    assert number(ended, "due") == 31, ended.describe()
+    assert 3 <= number(ended, "started") <= 6, ended.describe()
+    assert number(ended, "started") + number(ended, "dropped") + number(ended, "cut") == 31, ended.describe()
+
+
+def test_without_a_free_user_arrivals_wait_or_users_are_made(tmp_path):
+    queue = run(tmp_path, "--scenario", "buy:constant-arrival-rate:rate=20/s,duration=1s,users=1,on_busy=queue,max_queue=5,task=buy,"
+                "graceful_stop=0", nap=30)
+    assert (number(queue, "due"), number(queue, "started")) == (20, 1), queue.describe()
+    assert (number(queue, "dropped"), number(queue, "cut")) == (14, 5), queue.describe()
+    (tmp_path / "stamps").unlink()
+    grow = run(tmp_path, "--scenario", "buy:constant-arrival-rate:rate=20/s,duration=1s,users=1,task=buy,graceful_stop=0", nap=30)
+    assert number(grow, "due") == 20 and number(grow, "started") + number(grow, "cut") == 20, grow.describe()
+    assert len(stamps(tmp_path, "on_start")) > 8, grow.describe()
+
+
+def test_a_lost_workers_arrivals_go_to_those_that_are_left(tmp_path):
+    env = {"STAMPS": str(tmp_path / "stamps")}
+    with locustfile(USERS) as file, katydid("-f", file, "--headless", "--only-summary", "--processes", 2, "-t", "60", "--scenario",
+                                            "buy:constant-arrival-rate:rate=50/s", env=env) as process:
+        wait_for(lambda: len({pid for _, pid, _ in stamps(tmp_path, "buy")}) == 2, "both workers to start iterations")
+        victim = int(stamps(tmp_path, "buy")[0][1])
+        assert victim in children(process.pid)
+        os.kill(victim, 9)
+
+        def alone():
+            last = (stamps(tmp_path, "buy") + stamps(tmp_path, "look"))[-600:]
+            mine = sorted(float(at) for _, pid, at in last if int(pid) != victim)
+            return len(mine) > 100 and mine[-1] - mine[-100] < 3  # 99 gaps: 2 s at the whole rate, 4 s at half of it
+
+        wait_for(alone, "the other worker to start all of them")
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["--scenario", "buy"], "'buy' is no scenario"),
+    (["--scenario", "b:constant-arrival-rate:rate=1/s,speed=2"], "scenario 'b': there is no key 'speed'"),
+    (["--scenario", "b:constant-arrival-rate:rate=1/s,class=Nobody"], "there is no User class named 'Nobody' (the locustfile has Buyer)"),
+    (["--scenario", "b:constant-arrival-rate:rate=1/s", "--scenario", "b:constant-arrival-rate:rate=2/s"], "this name is given twice"),
+    (["--scenario", "b:constant-arrival-rate:rate=1/s", "--scenario", "c:constant-arrival-rate:rate=2/s"], "make a subclass of it"),
+    (["--scenario", "b:constant-arrival-rate:rate=1/s", "-u", "5"], "do not go with --scenario"),
+    (["--show-plan"], "there is no scenario"),
+])
+def test_what_does_not_go_together_is_refused(tmp_path, arguments, words):
+    ended = run(tmp_path, *arguments)
+    assert ended.code == 2 and words in ended.stderr, ended.describe()
+
+
+def test_the_plan_is_shown_and_nothing_starts(tmp_path):
+    ended = run(tmp_path, "--show-plan", KATYDID_SCENARIOS="buy:constant-arrival-rate:rate=20/s,duration=5m")
+    assert ended.code == 0 and not stamps(tmp_path, "on_start"), ended.describe()
+    assert ended.stdout == ("buy: constant-arrival-rate of Buyer, 20/s, for 5m: 6000 arrivals; users 10 to 200, then 20 wait, then "
+                            "dropped; 30s to finish\n"), ended.describe()
+
+
+def test_a_test_without_scenarios_is_as_before(tmp_path):
+    ended = run(tmp_path, "-u", 2, "-r", 2, "-t", 1)
+    assert ended.code == 0 and len(stamps(tmp_path, "on_start")) == 2, ended.describe()
+    assert "iterations_" not in ended.stderr and "start_delay" not in ended.stderr, ended.describe()

@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: MIT
+/* _katydid.Arrivals: the arrivals of one scenario on this worker, and the users that wait for them.
+ *
+ * A timer of the loop goes from one due time to the next. What is due goes to the user that waits
+ * since the shortest time, else into the queue, else it is dropped; all that without Python.
+ * Whoever takes an arrival late finds its due time with it: nothing forgets how late it was.
+ *
+ *   due = started + dropped + cut; cut: it was due, and the test ended before a user took it
+ *
+ * Counted as series (py_series.h) with the tag scenario. Loop thread only.
+ */
+#include "worker/py/py_mod.h"
+#include "worker/py/hub.h"
+#include "worker/py/loop.h"
+#include "worker/py/py_series.h"
+
+#include "common/base/clk.h"
+#include "common/base/mem.h"
+#include "common/plan/scenario.h"
+#include "common/plan/stripe.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+
+#define LEAST_IDLE 8 /* users that are to wait, so that none has to be made when one is due */
+
+struct taker { /* a user that waits for an arrival; on the heap while it does */
+    struct park park;
+    struct taker *below, *above; /* in the stack of those who wait */
+    uint64_t due_ns;             /* of what it was handed; 0: nothing yet */
+};
+
+enum number { DUE, STARTED, DROPPED, CUT, NUMBERS };
+
+struct arriving {
+    PyObject_HEAD struct scenario scenario;
+    struct stripes stripes;
+    struct arrivals walk, before; /* before: without the arrival that is awaited */
+    uint64_t begin_ns;            /* monotonic: the scenario's start; 0: it is not running */
+    uint64_t next_ns;             /* monotonic; 0: none is awaited */
+    uint64_t next_index;
+    struct event timer;
+    struct taker *top;
+    unsigned idle, pool, most, most_queued;
+    uint64_t *queue; /* a ring of due times; room for most_queued */
+    unsigned queue_first, queued;
+    struct park grower;
+    uint64_t numbers[NUMBERS], told[NUMBERS];
+    struct series *series[NUMBERS], *delay;
+};
+
+static struct arriving *of(PyObject *self)
+{
+    return (struct arriving *)self;
+}
+
+/* ---- what is due ---------------------------------------------------------------------------- */
+
+static bool wants_users(const struct arriving *a)
+{
+    const unsigned twentieth = a->pool / 20,
+                   least = twentieth > LEAST_IDLE ? twentieth : LEAST_IDLE;
+    return a->begin_ns && a->idle < least && a->pool < a->most;
+}
+
+static void look_at_pool(struct arriving *a)
+{
+    if (wants_users(a))
+        hub_wake(&a->grower);
+}
+
+static void leave_stack(struct arriving *a, struct taker *t)
+{
+    if (t->above)
+        t->above->below = t->below;
+    else
+        a->top = t->below;
+    if (t->below)
+        t->below->above = t->above;
+    a->idle--;
+}
+
+static void hand_out(struct arriving *a, uint64_t due_ns)
+{
+    struct taker *t = a->top;
+    if (t) {
+        leave_stack(a, t);
+        t->due_ns = due_ns;
+        hub_wake(&t->park);
+    } else if (a->queued < a->most_queued) {
+        a->queue[(a->queue_first + a->queued++) % a->most_queued] = due_ns;
+    } else {
+        a->numbers[DROPPED]++;
+    }
+    look_at_pool(a);
+}
+
+/* Finds the next arrival of ours. */
+static void await_next(struct arriving *a)
+{
+    a->before = a->walk;
+    a->next_index = stripes_next(&a->stripes, a->walk.next);
+    const int64_t at = a->next_index == UINT64_MAX ? -1 : arrivals_take(&a->walk, a->next_index);
+    a->next_ns = at < 0 ? 0 : a->begin_ns + (uint64_t)at;
+}
+
+static void arm(struct arriving *a)
+{
+    if (!a->next_ns)
+        return;
+    const uint64_t now = clk_mono_ns();
+    struct timeval tv = loop_timeval(a->next_ns > now ? (double)(a->next_ns - now) / 1e9 : 0);
+    evtimer_add(&a->timer, &tv);
+}
+
+static void take_due(struct arriving *a)
+{
+    while (a->next_ns && a->next_ns <= clk_mono_ns()) {
+        a->numbers[DUE]++;
+        hand_out(a, a->next_ns);
+        await_next(a);
+    }
+}
+
+static void on_due(evutil_socket_t fd, short what, void *arg)
+{
+    struct arriving *a = arg;
+    (void)fd, (void)what;
+    take_due(a);
+    arm(a);
+}
+
+/* ---- users ---------------------------------------------------------------------------------- */
+
+/* The delay in seconds with which it starts now. */
+static PyObject *start(struct arriving *a, uint64_t due_ns)
+{
+    const uint64_t now = clk_mono_ns();
+    const double delay_s = now > due_ns ? (double)(now - due_ns) / 1e9 : 0;
+    a->numbers[STARTED]++;
+    py_series_count(a->delay, delay_s * 1e3);
+    return PyFloat_FromDouble(delay_s);
+}
+
+/* A user that is killed gives back what it was handed. */
+static void give_back(struct arriving *a, struct taker *t)
+{
+    if (!t->due_ns)
+        leave_stack(a, t);
+    else if (a->begin_ns)
+        hand_out(a, t->due_ns);
+    else
+        a->numbers[CUT]++;
+}
+
+static PyObject *take(PyObject *self, PyObject *unused)
+{
+    struct arriving *a = of(self);
+    (void)unused;
+    if (a->queued) {
+        const uint64_t due_ns = a->queue[a->queue_first];
+        a->queue_first = (a->queue_first + 1) % a->most_queued;
+        a->queued--;
+        if (hub_sleep(0) == 0) /* others are to run as well */
+            return start(a, due_ns);
+        give_back(a, &(struct taker){.due_ns = due_ns});
+        return NULL;
+    }
+    struct taker *t = mem_zalloc(sizeof *t);
+    t->below = a->top;
+    if (a->top)
+        a->top->above = t;
+    a->top = t;
+    a->idle++;
+    Py_INCREF(self);
+    const int rc = hub_park(&t->park);
+    if (rc != 0)
+        give_back(a, t);
+    PyObject *result = rc == 0 ? start(a, t->due_ns) : NULL;
+    free(t);
+    Py_DECREF(self);
+    return result;
+}
+
+static PyObject *join(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    of(self)->pool++;
+    Py_RETURN_NONE;
+}
+
+static PyObject *leave(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    of(self)->pool--;
+    look_at_pool(of(self));
+    Py_RETURN_NONE;
+}
+
+/* Waits until users are wanted; how many. */
+static PyObject *wanted(PyObject *self, PyObject *unused)
+{
+    struct arriving *a = of(self);
+    (void)unused;
+    while (!wants_users(a))
+        if (hub_park(&a->grower) != 0)
+            return NULL;
+    const unsigned more = a->pool / 20 + LEAST_IDLE + a->queued, room = a->most - a->pool;
+    return PyLong_FromUnsignedLong(more < room ? more : room);
+}
+
+/* ---- from its start to its end -------------------------------------------------------------- */
+
+/* One share of `stride`, rounded up for the first ones: all of them make the whole. */
+static unsigned share(uint32_t whole, const struct stripe *s)
+{
+    return s->stride ? (whole + s->stride - 1 - s->offset) / s->stride : 0;
+}
+
+/* begin(elapsed_s): the scenario began so long ago (negative: it is to begin); later again: no
+ * change. */
+static PyObject *begin(PyObject *self, PyObject *elapsed)
+{
+    struct arriving *a = of(self);
+    const double elapsed_s = PyFloat_AsDouble(elapsed);
+    if (elapsed_s == -1 && PyErr_Occurred())
+        return NULL;
+    if (a->begin_ns)
+        Py_RETURN_NONE;
+    const double at = (double)clk_mono_ns() - elapsed_s * 1e9 + (double)a->scenario.start_ns;
+    a->begin_ns = (uint64_t)(at < 1 ? 1 : at);
+    arrivals_begin(&a->walk, &a->scenario.plan);
+    await_next(a);
+    on_due(-1, 0, a);
+    look_at_pool(a);
+    Py_RETURN_NONE;
+}
+
+/* share(from, offset, stride): from that index on, ours are those of the stripe. */
+static PyObject *set_share(PyObject *self, PyObject *args)
+{
+    struct arriving *a = of(self);
+    unsigned long long from;
+    struct stripe s;
+    if (!PyArg_ParseTuple(args, "KII:share", &from, &s.offset, &s.stride))
+        return NULL;
+    s.from = from;
+    if (!stripes_add(&a->stripes, s))
+        return PyErr_Format(PyExc_ValueError, "no stripe: %u of %u", s.offset, s.stride);
+    const unsigned most_queued = share(a->scenario.max_queue, &s);
+    a->most = share(a->scenario.max_users, &s);
+    if (most_queued > a->most_queued) { /* it only grows: what waits is kept */
+        uint64_t *queue = mem_zalloc(most_queued * sizeof *queue);
+        for (unsigned i = 0; i < a->queued; i++)
+            queue[i] = a->queue[(a->queue_first + i) % a->most_queued];
+        free(a->queue);
+        a->queue = queue;
+        a->queue_first = 0;
+        a->most_queued = most_queued;
+    }
+    if (a->begin_ns) {
+        a->walk = a->before;
+        await_next(a);
+        on_due(-1, 0, a);
+    }
+    Py_RETURN_NONE;
+}
+
+static void tell(struct arriving *a)
+{
+    for (int i = 0; i < NUMBERS; i++)
+        if (a->numbers[i] > a->told[i]) {
+            py_series_count(a->series[i], (double)(a->numbers[i] - a->told[i]));
+            a->told[i] = a->numbers[i];
+        }
+}
+
+static PyObject *note(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    tell(of(self));
+    Py_RETURN_NONE;
+}
+
+/* No arrival any more. What was due, and waits, is cut. */
+static PyObject *end(PyObject *self, PyObject *unused)
+{
+    struct arriving *a = of(self);
+    (void)unused;
+    if (a->begin_ns)
+        take_due(a);
+    evtimer_del(&a->timer);
+    a->begin_ns = a->next_ns = 0;
+    a->numbers[CUT] += a->queued;
+    a->queued = 0;
+    tell(a);
+    Py_RETURN_NONE;
+}
+
+/* {"due": …} of this worker */
+static PyObject *numbers(PyObject *self, PyObject *unused)
+{
+    const struct arriving *a = of(self);
+    (void)unused;
+    return Py_BuildValue("{sKsKsKsKsIsI}", "due", a->numbers[DUE], "started", a->numbers[STARTED],
+                         "dropped", a->numbers[DROPPED], "cut", a->numbers[CUT], "users", a->pool,
+                         "queued", a->queued);
+}
+
+/* ---- the type ------------------------------------------------------------------------------- */
+
+static struct series *make_series(const char *metric, enum metric_kind kind, PyObject *scenario)
+{
+    enum metric_problem why;
+    struct series_tags tags = {.count = 0};
+    struct metric *m = series_metric(
+        py_series_table(), metric,
+        (struct metric_kind_of){kind, kind == METRIC_TREND ? "ms" : "", METRIC_SCALE}, &why);
+    struct series *s = NULL;
+    if (!m)
+        PyErr_Format(PyExc_ValueError, "metric '%s' exists with another type, unit or scale",
+                     metric);
+    else if (series_tags_add(&tags, "scenario", scenario) == 0)
+        s = series_tags_series(&tags, m);
+    series_tags_fini(&tags);
+    return s;
+}
+
+static int make_all_series(struct arriving *a)
+{
+    static const char *const names[NUMBERS] = {"iterations_due", "iterations_started",
+                                               "iterations_dropped", "iterations_cut"};
+    PyObject *name = PyUnicode_FromString(a->scenario.name);
+    bool is_good = name != NULL;
+    for (int i = 0; is_good && i < NUMBERS; i++)
+        is_good = (a->series[i] = make_series(names[i], METRIC_COUNTER, name)) != NULL;
+    is_good = is_good && (a->delay = make_series("start_delay", METRIC_TREND, name)) != NULL;
+    Py_XDECREF(name);
+    return is_good ? 0 : -1;
+}
+
+static PyObject *new (PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    const char *text;
+    char *why = NULL;
+    (void)kwargs;
+    if (!PyArg_ParseTuple(args, "s:Arrivals", &text))
+        return NULL;
+    struct arriving *a = of(type->tp_alloc(type, 0));
+    if (!a)
+        return NULL;
+    evtimer_assign(&a->timer, hub_base(), on_due, a);
+    if (!scenario_read(&a->scenario, text, &why)) {
+        PyErr_SetString(PyExc_ValueError, why);
+        free(why);
+        Py_DECREF(a);
+        return NULL;
+    }
+    a->scenario.plan.ramp = &a->scenario.ramp;
+    if (make_all_series(a) != 0)
+        Py_CLEAR(a);
+    return (PyObject *)a;
+}
+
+static void dealloc(PyObject *self)
+{
+    struct arriving *a = of(self);
+    evtimer_del(&a->timer);
+    scenario_fini(&a->scenario);
+    free(a->queue);
+    Py_TYPE(self)->tp_free(self);
+}
+
+static PyObject *get_text(PyObject *self, void *which)
+{
+    const struct scenario *s = &of(self)->scenario;
+    const char *text = which == (void *)1 ? s->user_class : which == (void *)2 ? s->task : s->name;
+    return text ? PyUnicode_FromString(text) : Py_NewRef(Py_None);
+}
+
+static PyObject *get_graceful(PyObject *self, void *unused)
+{
+    (void)unused;
+    return PyFloat_FromDouble((double)of(self)->scenario.graceful_ns / 1e9);
+}
+
+static PyGetSetDef attributes[] = {
+    {"name", get_text, NULL, NULL, (void *)0},
+    {"user_class", get_text, NULL, NULL, (void *)1},
+    {"task", get_text, NULL, NULL, (void *)2},
+    {"graceful_s", get_graceful, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMethodDef methods[] = {
+    {"begin", begin, METH_O, "begin(elapsed_s): it began so long ago"},
+    {"share", set_share, METH_VARARGS, "share(from, offset, stride): which arrivals are ours"},
+    {"take", take, METH_NOARGS, "take() -> seconds it is late: waits for an arrival"},
+    {"wanted", wanted, METH_NOARGS, "wanted() -> n: waits until more users are needed"},
+    {"join", join, METH_NOARGS, "join(): there is one more user"},
+    {"leave", leave, METH_NOARGS, "leave(): there is one user less"},
+    {"note", note, METH_NOARGS, "note(): counts what happened since the last time"},
+    {"end", end, METH_NOARGS, "end(): no arrival any more"},
+    {"numbers", numbers, METH_NOARGS, "numbers() -> dict"},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyTypeObject type = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "_katydid.Arrivals",
+    .tp_doc = "Arrivals(text): the arrivals of a scenario on this worker.",
+    .tp_basicsize = sizeof(struct arriving),
+    .tp_flags = Py_TPFLAGS_DEFAULT,
+    .tp_new = new,
+    .tp_dealloc = dealloc,
+    .tp_methods = methods,
+    .tp_getset = attributes,
+};
+
+int py_arrivals_init(PyObject *module)
+{
+    return PyModule_AddType(module, &type);
+}

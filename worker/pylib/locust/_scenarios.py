@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT
+"""The scenarios of a test that have an arrival rate, on this worker (docs/load-models.md).
+
+The core's _katydid.Arrivals knows when an iteration is due and hands it to a user that waits; here are the
+users: who of them belongs to which scenario, and that there are enough of them.
+"""
+
+import logging
+
+import _katydid
+import gevent
+
+from . import _errors
+from .exception import StopTest
+from .user.users import PytestUser
+
+logger = logging.getLogger("locust.runners")
+
+_AT_ONCE = 8  # users that are made before the loop gets its turn
+_PAUSE_S = 0.001
+_PAUSE_AFTER_FAILURE_S = 1.0
+
+
+class Scenarios:
+    """Those of one test."""
+
+    def __init__(self, runner, texts):
+        self._runner = runner
+        self._all = [_katydid.Arrivals(text) for text in texts]
+        self._of_class = {one.user_class: one for one in self._all}
+        self._growers = []
+        for name in self._of_class:
+            if issubclass(runner.user_classes_by_name[name], PytestUser):
+                raise StopTest(f"{name} is made of test functions: it cannot have an arrival rate")
+
+    @property
+    def graceful_s(self):
+        return max((one.graceful_s for one in self._all), default=0.0)
+
+    def has(self, class_name):
+        return class_name in self._of_class
+
+    def adopt(self, user):
+        """The user is about to start: it lives on the arrivals of its scenario."""
+        user._arrivals = self._of_class.get(type(user).__name__)
+        if user._arrivals is not None:
+            user._arrivals.join()
+
+    def follow(self, elapsed_s, shares):
+        """The master: so long ago the scenarios began; which arrivals are ours (from, offset, stride)."""
+        for one, (first, offset, stride) in zip(self._all, shares):
+            one.share(first, offset, stride)
+            one.begin(elapsed_s)
+        if not self._growers:
+            self._growers = [gevent.spawn(self._grow, one) for one in self._all]
+
+    def _grow(self, one):
+        """Has more users, as long as too few of them wait."""
+        while True:
+            try:
+                self._runner.spawn_users({one.user_class: min(one.wanted(), _AT_ONCE)})
+                gevent.sleep(_PAUSE_S)
+            except Exception as error:  # of a user's __init__
+                _errors.log_bounded(logger, error)
+                gevent.sleep(_PAUSE_AFTER_FAILURE_S)
+
+    def note(self):
+        """Counts, for the report that is about to be made."""
+        for one in self._all:
+            one.note()
+
+    def end(self):
+        """No arrival and no new user any more."""
+        gevent.killall(self._growers)
+        for one in self._all:
+            one.end()
+
+
+NONE = Scenarios(None, ())

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+"""The life of a user in a scenario with an arrival rate: it waits for an arrival, does one task, and waits for the
+next. One execution of a task, or of a TaskSet until it is left, is an iteration; wait_time plays no part."""
+
+import random
+
+from gevent import GreenletExit
+
+from .. import _hold
+from ..exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
+from .task import (
+    LOCUST_STATE_RUNNING,
+    LOCUST_STATE_STOPPING,
+    LOCUST_STATE_WAITING,
+    _execute,
+    _hides_kill,
+    _no_tasks,
+    report_error,
+)
+
+
+def _chosen(user, name):
+    """The one task of the scenario, or None: one of the user's tasks each time."""
+    if name is None:
+        return None
+    for task in user.tasks:
+        if task.__name__ == name:
+            return task
+    task = getattr(type(user), name, None)
+    if task is None:
+        raise StopTest(f"The scenario's task {name!r} is none of {type(user).__name__}")
+    return task
+
+
+def run_arrivals(user, arrivals):
+    only = _chosen(user, arrivals.task)
+    take = arrivals.take
+    while True:
+        user._state = LOCUST_STATE_WAITING
+        take()
+        if _hold.is_on:
+            _hold.wait(user, LOCUST_STATE_WAITING)
+        user._state = LOCUST_STATE_RUNNING
+        if not user.tasks and only is None:
+            raise _no_tasks(user)
+        _iterate(user, only or random.choice(user.tasks))
+        if user._state == LOCUST_STATE_STOPPING:
+            raise StopUser()
+
+
+def _iterate(user, task):
+    try:
+        _execute(user, task)
+    except (InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately):
+        pass
+    except (StopUser, StopTest, GreenletExit):
+        raise
+    except Exception as error:
+        if _hides_kill(error):
+            raise GreenletExit() from error
+        report_error(user, user._taskset_instance, error)
+        if not user.environment.catch_exceptions:
+            raise
