@@ -12,8 +12,7 @@
  *   downloads.c       what the page downloads
  *   publish.c         snapshots for the page
  *   results.c         what the outputs are given
- *   gates.c           thresholds from wherever they are written; explain.c one by one, for the page
- *   judging.c         how the run stands against them, and what follows
+ *   gates.c           thresholds from everywhere; explain.c one by one; judging.c what follows
  *   plans.c           scenarios with an arrival rate (plans.h)
  *   surroundings.c    clock, dice, timers; keyboard.c keys of the terminal, suspend.c Ctrl+Z
  *

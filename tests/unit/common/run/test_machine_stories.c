@@ -2,98 +2,7 @@
 /* Stories of runs and ends, in which events follow on one another; test_machine.c has each event by
  * itself. */
 #include "common/run/exit_code.h"
-#include "tests/unit/machine_bench.h"
-
-/* ---- surroundings that answer at once ---- */
-
-struct drive {
-    unsigned fired[HEAR_QUIT + 1], writes, releases, leaves, clears, resets, deals;
-    int code;       /* of the process */
-    int failed;     /* what the statistics hold */
-    int unwritable; /* what the outputs say */
-};
-
-static void stop_worker(struct bench *b, struct worker *w)
-{
-    const struct machine_event stopped = {.kind = ON_WORKER_STOPPED, .worker = w};
-    const struct machine_event report = {.kind = ON_WORKER_REPORT, .worker = w};
-    const struct machine_event came = {.kind = ON_WORKER_CAME, .worker = w};
-    machine_on(&b->m, &stopped, at(b->now));
-    machine_on(&b->m, &report, at(b->now));
-    roster_join(&b->m.roster, w, w == b->a);
-    machine_on(&b->m, &came, at(b->now));
-}
-
-static void answer(struct bench *b, struct drive *d, const struct machine_action *a)
-{
-    struct machine_event e = {.kind = MACHINE_EVENTS};
-    d->clears += a->kind == DO_CLEAR;
-    d->resets += a->kind == DO_RESET;
-    d->deals += a->kind == DO_DEAL;
-    if (a->kind == DO_FIRE) {
-        d->fired[a->listened]++;
-        e = heard(b, a->listened);
-        e.run = a->run;
-    } else if (a->kind == DO_JUDGE) {
-        e = (struct machine_event){.kind = ON_JUDGED, .number = d->failed};
-    } else if (a->kind == DO_WRITE) {
-        d->writes++;
-        e = (struct machine_event){.kind = ON_WRITTEN, .number = d->unwritable};
-    } else if (a->kind == DO_RELEASE) {
-        d->releases++;
-        e = (struct machine_event){.kind = ON_CHILDREN};
-    } else if (a->kind == DO_STOP_WORKER || a->kind == DO_QUIT_WORKER) {
-        stop_worker(b, a->worker);
-    } else if (a->kind == DO_LEAVE) {
-        d->leaves++;
-        d->code = a->number;
-    }
-    if (e.kind != MACHINE_EVENTS)
-        machine_on(&b->m, &e, at(b->now));
-}
-
-static void drive(struct bench *b, struct drive *d, struct machine_event e)
-{
-    struct machine_action a;
-    machine_on(&b->m, &e, at(b->now));
-    while (machine_next(&b->m, &a))
-        answer(b, d, &a);
-}
-
-/* What was fired in the state and not answered yet, as when the host has died: nobody is waited
- * for any more. */
-static void hear_all(struct bench *b, struct drive *d)
-{
-    for (enum listened l = HEAR_TEST_START; l <= HEAR_QUIT; l++)
-        drive(b, d, heard(b, l));
-}
-
-static void settle_workers(struct bench *b)
-{
-    if (b->a->state == WORKER_STOPPING)
-        stop_worker(b, b->a);
-    if (b->b->state == WORKER_STOPPING)
-        stop_worker(b, b->b);
-}
-
-/* ---- stories ---- */
-
-/* From wherever the process stands, it ends: once, with everything written once. */
-static void check_end(struct bench *b, struct drive *d, enum state from)
-{
-    hear_all(b, d);
-    settle_workers(b);
-    drive(b, d, (struct machine_event){.kind = ON_SECOND});
-    if (from == JUDGING)
-        drive(b, d, (struct machine_event){.kind = ON_JUDGED});
-    if (from == JUDGING || from == WRITING)
-        drive(b, d, (struct machine_event){.kind = ON_WRITTEN});
-    if (d->leaves != 1 || b->m.finish != FINISH_DONE || run_is_on(&b->m.run) ||
-        (from < JUDGING && (d->writes != 1 || d->fired[HEAR_QUIT] != 1)) ||
-        d->fired[HEAR_TEST_STOP] > 1 || d->fired[HEAR_QUITTING] > 1)
-        fail_msg("from %s: %u leaves, %u writes, run %s", state_names[from], d->leaves, d->writes,
-                 run_state_name(b->m.run.state));
-}
+#include "tests/unit/machine_drive.h"
 
 static void the_host_may_die_in_each_state(void **unused)
 {
@@ -474,96 +383,6 @@ static void a_shape_without_a_run_can_end_the_process(void **unused)
     free_bench(b);
 }
 
-/* ---- what runs once a run ---- */
-
-static struct bench *with_setup(void)
-{
-    struct bench *b = new_bench();
-    b->m.rules.has_setup = b->m.rules.has_teardown = true;
-    b->m.rules.setup_time_s = b->m.rules.teardown_time_s = 60;
-    b->m.load.run_time_s = 100;
-    assert_string_equal(just(b, ON_START),
-                        "\"aim\" clear \"setup\" state publish fire:setup -> spawning");
-    assert_true(machine_wakes_at(&b->m) <= 0);
-    return b;
-}
-
-static void the_load_begins_when_setup_is_over(void **unused)
-{
-    (void)unused;
-    struct bench *b = with_setup();
-    b->now += 30;
-    assert_string_equal(on(b, heard(b, HEAR_SETUP)),
-                        "began note:start state publish fire:test_start");
-    assert_true(b->m.run.started_mono >= b->now - 0.001);
-    assert_true(machine_wakes_at(&b->m) > b->now + 99);   /* the time limit is the load's */
-    assert_string_equal(on(b, heard(b, HEAR_SETUP)), ""); /* once */
-    on(b, heard(b, HEAR_TEST_START));
-    just(b, ON_STOP);
-    on(b, heard(b, HEAR_TEST_STOPPING));
-    settle_workers(b);
-    assert_int_equal(b->m.run.state, RUN_STOPPED);
-    const char *seen = on(b, heard(b, HEAR_TEST_STOP));
-    assert_non_null(strstr(seen, "\"undo\" state publish fire:teardown"));
-    assert_non_null(strstr(machine_obstacle(&b->m), "teardown"));
-    assert_string_equal(on(b, heard(b, HEAR_TEARDOWN)), "state publish over");
-    assert_null(machine_obstacle(&b->m));
-    free_bench(b);
-}
-
-static void a_setup_that_fails_begins_nothing(void **unused)
-{
-    (void)unused;
-    for (int i = 0; i < 3; i++) { /* it says so; it says nothing; on a page */
-        struct bench *b = with_setup();
-        struct machine_event e = heard(b, HEAR_SETUP);
-        b->m.rules.is_headless = i < 2;
-        e.is_failed = true;
-        b->now += i == 1 ? 66 : 1;
-        const char *seen = i == 1 ? just(b, ON_SECOND) : on(b, e);
-        assert_ptr_equal(strstr(seen, "\"setup failed\" close note:stopped"), seen);
-        assert_null(strstr(seen, "test_st"));
-        assert_int_equal(b->m.run.state, RUN_STOPPED);
-        assert_int_equal(b->m.finish, i < 2 ? FINISH_EVENT : FINISH_NOT);
-        if (i == 0) {
-            on(b, heard(b, HEAR_QUITTING));
-            assert_int_equal(b->m.exit_code, EXIT_SETUP);
-        }
-        free_bench(b);
-    }
-}
-
-static void a_stop_ends_setup(void **unused)
-{
-    (void)unused;
-    struct bench *b = with_setup();
-    assert_string_equal(just(b, ON_STOP),
-                        "cancel-setup close note:stopped state publish over -> stopped");
-    struct machine_event late = heard(b, HEAR_SETUP);
-    assert_string_equal(on(b, late), "");
-    assert_false(b->m.is_setup_failed);
-    free_bench(b);
-}
-
-static void a_teardown_that_hangs_holds_nobody_up(void **unused)
-{
-    (void)unused;
-    struct bench *b = with_setup();
-    on(b, heard(b, HEAR_SETUP));
-    on(b, heard(b, HEAR_TEST_START));
-    just(b, ON_QUIT);
-    on(b, heard(b, HEAR_TEST_STOPPING));
-    settle_workers(b);
-    on(b, heard(b, HEAR_TEST_STOP));
-    assert_int_equal(b->m.finish, FINISH_STOP);
-    b->now += 70;
-    const char *seen = just(b, ON_SECOND);
-    assert_non_null(strstr(seen, "\"undo failed\""));
-    assert_true(b->m.is_teardown_failed);
-    assert_int_equal(b->m.finish, FINISH_EVENT);
-    free_bench(b);
-}
-
 static void what_stops_a_start(void **unused)
 {
     (void)unused;
@@ -747,10 +566,6 @@ int main(void)
         cmocka_unit_test(a_page_may_quit_by_itself),
         cmocka_unit_test(a_shape_ends_with_its_run),
         cmocka_unit_test(a_shape_without_a_run_can_end_the_process),
-        cmocka_unit_test(the_load_begins_when_setup_is_over),
-        cmocka_unit_test(a_setup_that_fails_begins_nothing),
-        cmocka_unit_test(a_stop_ends_setup),
-        cmocka_unit_test(a_teardown_that_hangs_holds_nobody_up),
         cmocka_unit_test(what_stops_a_start),
         cmocka_unit_test(the_exit_code),
         cmocka_unit_test(a_last_word_of_user_code_counts),
