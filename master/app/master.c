@@ -215,7 +215,7 @@ static void tell_of_early_ends(struct master *m)
 static void after_messages(struct master *m)
 {
     if (!m->machine.is_open && m->machine.finish != FINISH_DONE && m->nodes.host.has_script &&
-        !nodes_is_alone(&m->nodes))
+        !(m->nodes.is_local && nodes_is_alone(&m->nodes)))
         open_doors(m);
     if (m->nodes.host.has_script)
         tell_of_early_ends(m);
@@ -314,6 +314,7 @@ static void on_child(evutil_socket_t fd, short what, void *arg)
         }
         c->is_told = is_host || !c->node_id || roster_find(&m->machine.roster, c->node_id);
     }
+    questions_loaded_anew(m); /* one less may be waited for */
     after_messages(m);
     run_on(m, &(struct machine_event){.kind = ON_CHILDREN,
                                       .children = children_running(&m->nodes.children)});

@@ -17,10 +17,11 @@ struct run_clock nodes_now(const struct nodes *n)
     return n->clock->now(n->clock->arg);
 }
 
-/* It introduces its script first: who knows of that must be able to start a test. */
+/* Processes introduce their script first: who knows of that must be able to start a test. */
 bool nodes_is_alone(const struct nodes *n)
 {
-    return n->is_local && roster_active_count(&n->machine->roster) == 0;
+    const bool has_own = n->is_local || children_running(&n->children) > n->host.is_alive;
+    return has_own && roster_active_count(&n->machine->roster) == 0;
 }
 
 void nodes_note_end(struct nodes *n, const char *words)

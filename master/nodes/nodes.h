@@ -123,7 +123,7 @@ struct nodes { /* above, clock, o, machine, record, tunables, logs, logbook are 
 /* nodes.c */
 void nodes_on(struct nodes *n, const struct machine_event *e);
 struct run_clock nodes_now(const struct nodes *n);
-bool nodes_is_alone(const struct nodes *n); /* the only worker of a local run is yet to join */
+bool nodes_is_alone(const struct nodes *n); /* its own workers are yet to join, all of them */
 void nodes_clear(struct nodes *n);          /* all figures */
 /* What is about to end the run, in words for people; the first one counts. */
 void nodes_note_end(struct nodes *n, const char *words);
