@@ -319,11 +319,13 @@ class Runner:
         caller = [user for user in chosen if user.greenlet is me]
         others = [user for user in chosen if user.greenlet is not me]
         try:
-            timeout = float(self.environment.stop_timeout or 0)  # code may have set anything
-            if timeout:
-                self._finish(others, timeout)
-        finally:
+            timeout = float(self.environment.stop_timeout or 0)
+        except (TypeError, ValueError):  # code may have set anything
             self._kill(others)
+            raise
+        if timeout:
+            self._finish(others, timeout)
+        self._kill(others)
         for user in caller:  # the one that called: ends as soon as it gives up control
             user.greenlet.kill(block=False)
         if chosen:
