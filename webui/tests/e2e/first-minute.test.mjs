@@ -149,7 +149,7 @@ test("the test starts, and the first failure is two clicks away", async () => {
   await start().click();
   await status("running").waitFor();
   await page.locator("#throughput-title").waitFor();
-  await page.getByRole("link", { name: /Failures/ }).click();
+  await page.locator(".nav").getByRole("link", { name: /Failures/ }).click();
   await page.locator("main", { hasText: "/missing" }).waitFor();
   await page.getByRole("link", { name: "Edit load" }).waitFor();
 });

@@ -41,7 +41,7 @@ test("a screen that was not opened yet opens without the master", async () => {
     await page.locator(".tile-value").first().waitFor();
     await page.waitForFunction(() => performance.getEntriesByType("resource").filter((entry) => /assets\/.*\.js/.test(entry.name)).length >= 6);
     await master.close();
-    await page.getByRole("link", { name: "Endpoints", exact: true }).click();
+    await page.locator(".nav").getByRole("link", { name: "Endpoints", exact: true }).click();
     await page.locator(".row.total").waitFor();
   });
 });

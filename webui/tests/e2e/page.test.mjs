@@ -117,7 +117,7 @@ test("a brush on a chart makes every number one of the range, and the full stop 
     assert.equal(query(page).get("run"), "fake-1");
     const expected = master.run.range(from, to);
     await eventually(async () => (await page.locator(".tile-note").nth(2).innerText()).startsWith(`${expected.total[2]} of`), "failures of the range");
-    await page.getByRole("link", { name: "Endpoints" }).click();
+    await page.locator(".nav").getByRole("link", { name: "Endpoints" }).click();
     await eventually(async () => (await cell(page, "requests")).replaceAll(",", "") === String(expected.total[1]), "the total of the range");
     const first = expected.rows.find((row) => row[0] === 1);
     await page.getByLabel("Filter the endpoints").fill("item-00000");

@@ -103,9 +103,9 @@ test("a recorded run has its screens, no commands, and asks nothing of any netwo
     await page.getByText("Recorded run").waitFor();
     await page.locator(".chart canvas").nth(3).waitFor();
     assert.equal(await page.getByRole("button", { name: /Stop|Edit|Reset|Marker|New test/ }).count(), 0);
-    await page.getByRole("link", { name: /Failures/ }).click();
+    await page.locator(".nav").getByRole("link", { name: /Failures/ }).click();
     await page.locator("table.failures td").first().waitFor();
-    await page.getByRole("link", { name: "Endpoints" }).click();
+    await page.locator(".nav").getByRole("link", { name: "Endpoints" }).click();
     await page.locator(".grid-body .row").nth(5).waitFor();
   });
 });
