@@ -69,6 +69,7 @@ struct worker {
     double lag_p99_ms, fds, connections; /* negative: not reported */
     double worst_lag_ms;                 /* since the last second that was looked at */
     double cores, throttled;             /* of its container: limit, percent of time; 0: none */
+    double starved;                      /* percent of time; negative: not reported */
     uint64_t memory_bytes;
     bool is_cpu_warned;
     double last_report_at; /* unix seconds, our clock; 0: none in this run */

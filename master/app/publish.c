@@ -33,6 +33,7 @@ static size_t list_workers(const struct master *m, struct view_worker *out)
             .connections = w->connections,
             .cores = w->cores,
             .throttled = w->throttled,
+            .starved = w->starved,
             .is_katydid = w->is_katydid,
             .requests = w->requests,
             .rps = is_alive && m->machine.run.state != RUN_STOPPED ? w->rps : 0,

@@ -78,12 +78,10 @@ static void add_losses(const struct master *m, struct sbuf *text)
                         "valid for the time in which it was not heard.\n\n");
 }
 
-/* A limit of a container is easily lifted, when one knows of it. */
-static const char *quota_words(const struct master *m)
+/* A limit of a container is easily lifted, a neighbour moved, when one knows of it. */
+static const char *words_if(const struct master *m, const char *why, const char *words)
 {
-    return events_has_quota(m->record.events)
-               ? "throttled by the processor limit of its container, "
-               : "";
+    return events_has_cause(m->record.events, why) ? words : "";
 }
 
 static void add_saturation(const struct master *m, struct sbuf *text)
@@ -92,9 +90,13 @@ static void add_saturation(const struct master *m, struct sbuf *text)
     if (seconds > 0)
         sbuf_addf(text,
                   "Measurement not valid for %.0f s: a worker could not keep up (processor above "
-                  "%.0f %%, %sor event loop more than %.0f ms late), so the times above hold its "
-                  "own delay as well. Use more workers, or fewer users.\n\n",
-                  ceil(seconds), SATURATED_CPU, quota_words(m), SATURATED_LAG_MS);
+                  "%.0f %%, %s%sor event loop more than %.0f ms late), so the times above hold its "
+                  "own delay as well. Use more workers, or fewer users%s.\n\n",
+                  ceil(seconds), SATURATED_CPU,
+                  words_if(m, "quota", "throttled by the processor limit of its container, "),
+                  words_if(m, "starved", "kept waiting for a processor that others used, "),
+                  SATURATED_LAG_MS,
+                  words_if(m, "starved", "; give it processors that nothing else uses"));
 }
 
 static void add_delay(const struct master *m, struct sbuf *text)

@@ -156,6 +156,12 @@ static void open_span(struct events *e, struct watched *w, double now, unsigned 
                    "Worker %s: at the processor limit of its container (%.0f %% of %.3g cores, "
                    "throttled in %.0f %% of the time), the measurement is not valid",
                    name, h->cpu / h->cores, h->cores, h->throttled);
+    else if (strcmp(w->why, "starved") == 0)
+        events_add(
+            e, w->bad_since, "saturated",
+            "Worker %s: waited for a processor in %.0f %% of the time, which others used, the "
+            "measurement is not valid",
+            name, h->starved);
     else
         events_add(e, w->bad_since, "saturated",
                    "Worker %s: event loop %.0f ms late, the measurement is not valid", name,
@@ -168,6 +174,8 @@ static const char *why_bad(const struct events_health *h)
         return "cpu";
     if (h->cores > 0 && (h->throttled > SATURATED_THROTTLED || h->cpu / h->cores > SATURATED_CPU))
         return "quota";
+    if (h->starved > SATURATED_STARVED)
+        return "starved";
     return h->lag_ms > SATURATED_LAG_MS ? "lag" : NULL;
 }
 
@@ -217,11 +225,11 @@ bool events_is_saturated(const struct events *e, double now)
     return false;
 }
 
-bool events_has_quota(const struct events *e)
+bool events_has_cause(const struct events *e, const char *why)
 {
     HANDLE_IS(e, EVENTS_TAG);
     for (size_t i = 0; i < e->span_count; i++)
-        if (strcmp(e->spans[i].why, "quota") == 0)
+        if (strcmp(e->spans[i].why, why) == 0)
             return true;
     return false;
 }

@@ -5,10 +5,11 @@
  *
  * A worker is saturated when for SATURATED_AFTER_S seconds on end its processor was busier than
  * SATURATED_CPU percent (or than that of what its container may use), or held back by the limit of
- * its container in SATURATED_THROTTLED percent of the time, or its event loop at some moment later
- * than SATURATED_LAG_MS, in each of them: then what it measures is its own delay as well, from the
- * first of these seconds on; a loop that was late by SATURATED_STILL_MS stood still, which is
- * enough. Bounded: beyond the limits, the oldest events of a kind that floods give way, and spans
+ * its container in SATURATED_THROTTLED percent of the time, or its loop ready to run and without a
+ * processor in SATURATED_STARVED percent of it, or its event loop at some moment later than
+ * SATURATED_LAG_MS, in each of them: then what it measures is its own delay as well, from the first
+ * of these seconds on; a loop that was late by SATURATED_STILL_MS stood still, which is enough.
+ * Bounded: beyond the limits, the oldest events of a kind that floods give way, and spans
  * are joined.
  *
  * The main thread writes; readers get an immutable list, counted by reference, made anew only when
@@ -24,6 +25,7 @@
 #define SATURATED_CPU 90.0
 #define SATURATED_LAG_MS 100.0
 #define SATURATED_THROTTLED 20.0
+#define SATURATED_STARVED 20.0
 #define SATURATED_AFTER_S 5
 #define SATURATED_STILL_MS 2000.0 /* a loop that was late by so much: at once */
 
@@ -36,7 +38,7 @@ struct run_event {
 struct saturation {
     double from, to;
     unsigned worker;
-    const char *why; /* "cpu", "quota" or "lag"; static */
+    const char *why; /* "cpu", "quota", "starved" or "lag"; static */
 };
 
 struct events_list {
@@ -62,6 +64,7 @@ struct events_health {
     double lag_ms;    /* the longest; negative: not told */
     double cores;     /* that its container may use; 0: all */
     double throttled; /* percent of the kernel's periods in which it was held back for that */
+    double starved;   /* percent of the time without a processor; negative: not told */
     double seconds;   /* that this is about; 0: one */
 };
 void events_watch(struct events *e, double now, unsigned worker, const char *name,
@@ -70,6 +73,6 @@ void events_worker_idle(struct events *e, unsigned worker); /* its run is over, 
 bool events_is_saturated(const struct events *e, double now);
 /* Seconds of the run in which a worker was saturated. */
 double events_saturated_s(const struct events *e);
-bool events_has_quota(const struct events *e); /* in some of them by its container's limit */
+bool events_has_cause(const struct events *e, const char *why); /* some of them */
 
 struct events_list *events_snapshot(struct events *e); /* one reference */

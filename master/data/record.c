@@ -150,6 +150,7 @@ static void merge(struct record *r, struct worker *w, const struct message *msg,
                                              .lag_ms = s->lag_ms,
                                              .cores = s->cores,
                                              .throttled = s->throttled,
+                                             .starved = s->starved,
                                              .seconds = to - from});
 }
 
@@ -177,6 +178,7 @@ static void take_health(struct worker *w, const struct message_stats *s)
     w->worst_lag_ms = fmax(w->worst_lag_ms, s->lag_ms);
     w->cores = s->cores;
     w->throttled = s->throttled;
+    w->starved = s->starved;
     w->lag_p99_ms = s->lag_p99_ms;
     w->fds = s->fds;
     w->connections = s->connections;

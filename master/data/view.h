@@ -51,6 +51,7 @@ struct view_worker {
     double loop_lag_ms;                  /* negative: not reported (stock Locust) */
     double lag_p99_ms, fds, connections; /* likewise */
     double cores, throttled;             /* of its container, 0: no limit; percent of time */
+    double starved;                      /* percent of time; negative: not reported */
     bool is_katydid;
     uint64_t requests; /* delivered by this worker in this run */
     double rps;

@@ -108,6 +108,7 @@ static bool parse_stats(const msgpack_object *data, struct message *m)
     s->connections = health_of(health, "connections", -1);
     s->cores = fmax(health_of(health, "cpu_limit", 0), 0);
     s->throttled = fmax(health_of(health, "throttled", 0), 0);
+    s->starved = health_of(health, "starved", -1);
     const msgpack_object *run = proto_get(own, "run");
     if (run && run->type != MSGPACK_OBJECT_NIL && !proto_copy(run, s->run, sizeof s->run))
         return false;

@@ -6,12 +6,16 @@
  * 99 % percentile of the last PROBES; a probe that is late already counts as it is, as the question
  * may come before it when a standstill ends. health_begin starts it, so that imports before the
  * loop runs do not count.
+ *
+ * Whoever shares a core with something busy is late by a few milliseconds at a time, which no probe
+ * tells from work: the kernel counts it, for the thread that asks, which is the loop's.
  */
 #include "worker/py/hub.h"
 #include "worker/py/py_client_site.h"
 #include "worker/py/py_mod.h"
 #include "common/base/clk.h"
 #include "common/base/quota.h"
+#include "common/base/runq.h"
 #include "common/base/thread.h"
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -35,8 +39,9 @@ static struct probe {
     unsigned count;           /* ever */
 } probe;
 static struct usage { /* of the processor */
-    uint64_t at_ns, cpu_ns;
+    uint64_t at_ns, cpu_ns, waited_ns;
     double percent, throttled;
+    double starved; /* negative: the kernel does not tell */
     struct quota_use quota;
 } last;
 static struct quota quota;
@@ -184,10 +189,21 @@ static unsigned long open_fds(void)
 /* Of less than that nothing can be said: the last answer stands. */
 #define LEAST_NS UINT64_C(200000000)
 
+/* Percent of the time since then in which the loop was ready to run, and did not. */
+static double starved_since(const struct usage *then, uint64_t now, uint64_t waited_ns)
+{
+    const uint64_t more = waited_ns > then->waited_ns ? waited_ns - then->waited_ns : 0;
+    const double percent = 100.0 * (double)more / (double)(now - then->at_ns);
+    return percent < 100 ? percent : 100;
+}
+
 static void measure_usage(uint64_t now)
 {
     if (now - last.at_ns < LEAST_NS)
         return;
+    uint64_t waited_ns = 0;
+    last.starved = runq_waited(&waited_ns) ? starved_since(&last, now, waited_ns) : -1;
+    last.waited_ns = waited_ns;
     const uint64_t cpu = cpu_ns();
     const struct quota_use use = quota_read(&quota);
     last.percent = 100.0 * (double)(cpu - last.cpu_ns) / (double)(now - last.at_ns);
@@ -207,6 +223,7 @@ static PyObject *health_begin(PyObject *module, PyObject *none)
     if (!probe.due_ns)
         probe_arm();
     last = (struct usage){.at_ns = clk_mono_ns(), .cpu_ns = cpu_ns(), .quota = quota_read(&quota)};
+    last.starved = runq_waited(&last.waited_ns) ? 0 : -1;
     Py_RETURN_NONE;
 }
 
@@ -223,11 +240,11 @@ static PyObject *health(PyObject *module, PyObject *none)
     struct fetch_engine *engine = site_engine();
     if (!engine)
         return NULL;
-    return Py_BuildValue("{s:d,s:d,s:d,s:K,s:k,s:K,s:d,s:d}", "lag_ms", lag_ms, "lag_p99_ms",
+    return Py_BuildValue("{s:d,s:d,s:d,s:K,s:k,s:K,s:d,s:d,s:d}", "lag_ms", lag_ms, "lag_p99_ms",
                          lag_p99_ms(), "cpu_percent", last.percent, "memory_bytes", memory_bytes(),
                          "fds", open_fds(), "connections",
                          fetch_engine_counters(engine).connections_open, "cpu_limit",
-                         last.quota.cores, "throttled", last.throttled);
+                         last.quota.cores, "throttled", last.throttled, "starved", last.starved);
 }
 
 static PyObject *steady(PyObject *module, PyObject *none)
@@ -242,8 +259,8 @@ static PyMethodDef methods[] = {
     {"health", health, METH_NOARGS,
      "dict of lag_ms and cpu_percent since the last call, lag_p99_ms of ten seconds, memory_bytes, "
      "open fds and HTTP connections; cpu_limit: cores that the container may use (0: all), "
-     "throttled: "
-     "percent of the kernel's periods in which it was held back for that"},
+     "throttled: percent of the kernel's periods in which it was held back for that; starved: "
+     "percent of the time in which it waited for a processor (negative: not known)"},
     {"health_begin", health_begin, METH_NOARGS, "what was used before does not count"},
     {0},
 };
@@ -252,6 +269,7 @@ int py_health_init(PyObject *module)
 {
     last.at_ns = clk_mono_ns();
     last.cpu_ns = cpu_ns();
+    last.starved = runq_waited(&last.waited_ns) ? 0 : -1;
     pthread_atfork(NULL, NULL, forget_counter);
     probe.ready.run = probe_run;
     evtimer_assign(&probe.timer, hub_base(), probe_fired, NULL);

@@ -21,6 +21,7 @@ export interface Worker {
   connections: number | null;
   cpuLimit: number | null; // cores that its container may use
   throttled: number; // percent of the time
+  starved: number | null; // percent of the time without a processor
 }
 
 const CONNECTED = ["ready", "spawning", "running", "stopping", "stopped", "cleanup"];
@@ -30,11 +31,11 @@ export function isConnected(worker: Worker): boolean {
 }
 
 function worker(tuple: WorkerTuple): Worker {
-  const [id, index, state, users, cpu, memory, lag, isKatydid, requests, rps, lagP99, fds, connections, cpuLimit, throttled] = tuple;
+  const [id, index, state, users, cpu, memory, lag, isKatydid, requests, rps, lagP99, fds, connections, cpuLimit, throttled, starved] = tuple;
   return {
     id, index, state, users, cpu, memory, lag, isKatydid, requests, rps,
     lagP99: lagP99 ?? null, fds: fds ?? null, connections: connections ?? null,
-    cpuLimit: cpuLimit ?? null, throttled: throttled ?? 0,
+    cpuLimit: cpuLimit ?? null, throttled: throttled ?? 0, starved: starved ?? null,
   };
 }
 

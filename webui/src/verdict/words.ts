@@ -78,7 +78,7 @@ export function standingOf(judged: Judged, hasRun: boolean): Standing {
 }
 
 const REASONS: Record<string, string> = {
-  cpu: "its processor was at its limit", quota: "its container held it back", lag: "its event loop was late", lost: "nothing is known of it for that time",
+  cpu: "its processor was at its limit", quota: "its container held it back", starved: "others used its processor", lag: "its event loop was late", lost: "nothing is known of it for that time",
 };
 
 export function reasonWords(why: string): string {

@@ -111,10 +111,12 @@ export function deadEndpoint(data: WhyData): Finding | null {
   };
 }
 
+const CAUSES: Record<string, string> = { lag: "late", starved: "kept waiting for a processor" };
+
 export function lateWorkers(data: WhyData): Finding | null {
   const indexes = new Set(data.saturated.map(([, , index]) => index));
   if (indexes.size === 0) return null;
-  const causes = [...new Set(data.saturated.map(([, , , why]) => (why === "lag" ? "late" : "at the limit of the processor")))].join(" or ");
+  const causes = [...new Set(data.saturated.map(([, , , why]) => CAUSES[why] ?? "at the limit of the processor"))].join(" or ");
   const who = data.workerCount > 1 ? `${count(indexes.size)} of ${count(data.workerCount)} workers ${indexes.size === 1 ? "was" : "were"}` : "The load generator was";
   return {
     id: "late-worker", text: `${who} ${causes}: response times measured then may be ours, not the server’s.`,

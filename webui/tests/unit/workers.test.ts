@@ -7,7 +7,7 @@ import { Trails } from "../../src/screens/workers/trail";
 
 const worker = (id: string, state: string, cpu: number): Worker => ({
   id, index: 0, state, users: 1, cpu, memory: 0, lag: null, isKatydid: true, requests: 0, rps: null, lagP99: null, fds: null, connections: null,
-  cpuLimit: null, throttled: 0,
+  cpuLimit: null, throttled: 0, starved: null,
 });
 
 test("a worker that is gone was seen last when it was there", () => {
@@ -26,6 +26,7 @@ test("one second says nothing: a worker is at its limit when the master says so,
   expect(health(late, NOBODY)).toEqual({ tone: "pass", word: "running" });
   const spans: Saturated[] = [[100, 110, 0, "lag"], [50, 60, 1, "cpu"]];
   expect(health(late, limited(spans, 111))).toEqual({ tone: "warn", word: "late" });
+  expect(health(late, limited([[100, 110, 0, "starved"]], 111))).toEqual({ tone: "warn", word: "starved" });
   expect(health(late, limited(spans, 114)).tone).toBe("warn");
   expect(health(late, limited(spans, 116)).tone).toBe("pass");
   expect(health({ ...late, index: 1 }, limited(spans, 111)).tone).toBe("pass");
@@ -44,6 +45,7 @@ test("what to do depends on the cause", () => {
   expect(advice(["lag"])).toMatch(/busy with something else/);
   expect(advice(["lag"])).not.toMatch(/more workers/);
   expect(advice(["quota"])).toMatch(/container/);
+  expect(advice(["starved"])).toMatch(/one of its own/);
 });
 
 test("a minute is kept", () => {

@@ -4,7 +4,8 @@
 import _katydid
 
 _WIRE = {"cpu": "cpu_percent", "memory": "memory_bytes", "lag_ms": "lag_ms", "lag_p99_ms": "lag_p99_ms",
-         "fds": "fds", "connections": "connections", "cpu_limit": "cpu_limit", "throttled": "throttled"}
+         "fds": "fds", "connections": "connections", "cpu_limit": "cpu_limit", "throttled": "throttled",
+         "starved": "starved"}
 
 
 class Health:
@@ -35,4 +36,5 @@ class Health:
             "lag_ms": max(part["lag_ms"] for part in parts),
             "cpu": sum(part["cpu"] for part in parts) / len(parts),
             "throttled": sum(part["throttled"] for part in parts) / len(parts),
+            "starved": sum(part["starved"] for part in parts) / len(parts),
         }

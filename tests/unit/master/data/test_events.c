@@ -137,18 +137,67 @@ static void a_worker_at_the_limit_of_its_container_is_saturated(void **state)
     const struct events_health full = {.cpu = 49, .lag_ms = 40, .cores = 0.5, .seconds = 3};
     for (int i = 1; i <= 8; i++)
         events_watch(e, NOW + i, 0, "w", &some);
-    assert_true(events_saturated_s(e) == 0 && !events_has_quota(e));
+    assert_true(events_saturated_s(e) == 0 && !events_has_cause(e, "quota"));
     for (int i = 9; i <= 14; i++)
         events_watch(e, NOW + i, 0, "w", &held);
     struct events_list *l = events_snapshot(e);
     assert_string_equal(l->saturations[0].why, "quota");
     assert_non_null(strstr(l->events[0].text, "40 % of 0.5 cores, throttled in 70 %"));
     events_list_unref(l);
-    assert_true(events_saturated_s(e) == 6 && events_has_quota(e));
+    assert_true(events_saturated_s(e) == 6 && events_has_cause(e, "quota"));
     events_worker_idle(e, 0);
     events_watch(e, NOW + 103, 0, "w", &full); /* reports of three seconds each */
     events_watch(e, NOW + 106, 0, "w", &full);
     assert_true(events_saturated_s(e) == 12);
+    events_free(e);
+}
+
+/* Beside a busy neighbour on its core: half a processor, and never late by more than a slice. */
+static void a_worker_that_waits_for_a_processor_is_saturated(void **state)
+{
+    (void)state;
+    struct events *e = events_new();
+    const struct events_health some = {.cpu = 75, .lag_ms = 8, .starved = 20};
+    const struct events_health most = {.cpu = 49, .lag_ms = 8, .starved = 51};
+    for (int i = 1; i <= 8; i++)
+        events_watch(e, NOW + i, 0, "w", &some);
+    for (int i = 11; i <= 14; i++)
+        events_watch(e, NOW + i, 0, "w", &most);
+    events_watch(e, NOW + 15, 0, "w", &some); /* four seconds are not five */
+    assert_true(events_saturated_s(e) == 0);
+    for (int i = 21; i <= 30; i++)
+        events_watch(e, NOW + i, 0, "w", &most);
+    events_watch(e, NOW + 31, 0, "w", &some);
+    struct events_list *l = events_snapshot(e);
+    assert_int_equal(l->saturation_count, 1);
+    assert_string_equal(l->saturations[0].why, "starved");
+    assert_true(l->saturations[0].from == NOW + 20 && l->saturations[0].to == NOW + 30);
+    assert_non_null(strstr(l->events[0].text, "Worker w: waited for a processor in 51 % of"));
+    events_list_unref(l);
+    assert_true(events_has_cause(e, "starved") && !events_has_cause(e, "cpu"));
+    events_free(e);
+}
+
+/* The limit of a container keeps a loop waiting too: that is the cause which can be mended. */
+static void a_limit_explains_the_wait(void **state)
+{
+    (void)state;
+    struct events *e = events_new();
+    const struct events_health held = {
+        .cpu = 40, .lag_ms = 60, .cores = 0.4, .throttled = 95, .starved = 60};
+    const struct events_health full = {.cpu = 97, .lag_ms = 250, .starved = 30};
+    const struct events_health late = {.cpu = 20, .lag_ms = 250, .starved = 70};
+    for (int i = 1; i <= 6; i++) {
+        events_watch(e, NOW + i, 0, "held", &held);
+        events_watch(e, NOW + i, 1, "full", &full);
+        events_watch(e, NOW + i, 2, "late", &late);
+    }
+    struct events_list *l = events_snapshot(e);
+    assert_int_equal(l->saturation_count, 3);
+    assert_string_equal(l->saturations[0].why, "quota");
+    assert_string_equal(l->saturations[1].why, "cpu");
+    assert_string_equal(l->saturations[2].why, "starved");
+    events_list_unref(l);
     events_free(e);
 }
 
@@ -157,7 +206,8 @@ static void a_worker_that_does_not_tell_its_lag_is_not_late(void **state)
     (void)state;
     struct events *e = events_new();
     for (int i = 1; i <= 10; i++)
-        events_watch(e, NOW + i, 0, "stock", &(struct events_health){.cpu = 50, .lag_ms = -1});
+        events_watch(e, NOW + i, 0, "stock",
+                     &(struct events_health){.cpu = 50, .lag_ms = -1, .starved = -1});
     assert_true(events_saturated_s(e) == 0);
     events_free(e);
 }
@@ -172,6 +222,8 @@ int main(void)
         cmocka_unit_test(a_loop_that_stood_still_was_late_all_the_while),
         cmocka_unit_test(a_loop_that_a_task_kept_stood_still_as_long),
         cmocka_unit_test(a_worker_at_the_limit_of_its_container_is_saturated),
+        cmocka_unit_test(a_worker_that_waits_for_a_processor_is_saturated),
+        cmocka_unit_test(a_limit_explains_the_wait),
         cmocka_unit_test(a_worker_that_does_not_tell_its_lag_is_not_late),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

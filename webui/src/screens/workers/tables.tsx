@@ -67,9 +67,11 @@ function Value(props: { label: string; worker: Worker; value: number | null; tex
   return <td data-label={props.label} class="number">{isConnected(props.worker) && props.value !== null ? props.text(props.value) : "–"}</td>;
 }
 
-/** What its container may use, where that is limited. */
+/** What keeps it from a processor: the limit of its container, others on its machine. */
 function limitText(worker: Worker): string | undefined {
-  return worker.cpuLimit === null ? undefined : `Its container may use ${worker.cpuLimit} cores; throttled in ${worker.throttled.toFixed(0)} % of the time`;
+  const limit = worker.cpuLimit === null ? [] : [`Its container may use ${worker.cpuLimit} cores; throttled in ${worker.throttled.toFixed(0)} % of the time`];
+  const wait = worker.starved === null ? [] : [`Waited for a processor in ${worker.starved.toFixed(0)} % of the time`];
+  return [...limit, ...wait].join("; ") || undefined;
 }
 
 function Row({ worker }: { worker: Worker }): JSX.Element {
