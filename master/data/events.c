@@ -13,9 +13,12 @@
 
 #define KINDS_MAX 16 /* of events */
 
+enum cause { BY_CPU, BY_QUOTA, BY_STARVED, BY_LAG, CAUSES, BY_NOTHING = CAUSES };
+static const char *const cause_words[CAUSES] = {"cpu", "quota", "starved", "lag"};
+
 struct watched { /* a worker, by index */
     double bad_seconds, bad_since;
-    const char *why;
+    double by_cause[CAUSES]; /* of the bad seconds */
     bool is_open;
     size_t span; /* its open one, among the saturations */
 };
@@ -138,25 +141,37 @@ static struct watched *watched_of(struct events *e, unsigned worker)
     return &e->watched[worker];
 }
 
+/* What it was for most of the time. */
+static enum cause cause_of(const struct watched *w)
+{
+    enum cause most = BY_CPU;
+    for (enum cause c = BY_CPU; c < CAUSES; c++)
+        if (w->by_cause[c] > w->by_cause[most])
+            most = c;
+    return most;
+}
+
+/* cause: that of this second, whose figures are told. */
 static void open_span(struct events *e, struct watched *w, double now, unsigned worker,
-                      const char *name, const struct events_health *h)
+                      const char *name, const struct events_health *h, enum cause cause)
 {
     size_t at = e->span_count;
     if (at == EVENTS_SATURATED_MAX) /* the last one stands for the rest */
         at--;
     else
-        e->spans[e->span_count++] = (struct saturation){w->bad_since, now, worker, w->why};
+        e->spans[e->span_count++] =
+            (struct saturation){w->bad_since, now, worker, cause_words[cause_of(w)]};
     w->is_open = true;
     w->span = at;
-    if (strcmp(w->why, "cpu") == 0)
+    if (cause == BY_CPU)
         events_add(e, w->bad_since, "saturated",
                    "Worker %s: processor at %.0f %%, the measurement is not valid", name, h->cpu);
-    else if (strcmp(w->why, "quota") == 0)
+    else if (cause == BY_QUOTA)
         events_add(e, w->bad_since, "saturated",
                    "Worker %s: at the processor limit of its container (%.0f %% of %.3g cores, "
                    "throttled in %.0f %% of the time), the measurement is not valid",
                    name, h->cpu / h->cores, h->cores, h->throttled);
-    else if (strcmp(w->why, "starved") == 0)
+    else if (cause == BY_STARVED)
         events_add(
             e, w->bad_since, "saturated",
             "Worker %s: waited for a processor in %.0f %% of the time, which others used, the "
@@ -168,15 +183,15 @@ static void open_span(struct events *e, struct watched *w, double now, unsigned 
                    h->lag_ms);
 }
 
-static const char *why_bad(const struct events_health *h)
+static enum cause cause_in(const struct events_health *h)
 {
     if (h->cpu > SATURATED_CPU && (h->cores <= 0 || h->cores > 1))
-        return "cpu";
+        return BY_CPU;
     if (h->cores > 0 && (h->throttled > SATURATED_THROTTLED || h->cpu / h->cores > SATURATED_CPU))
-        return "quota";
+        return BY_QUOTA;
     if (h->starved > SATURATED_STARVED)
-        return "starved";
-    return h->lag_ms > SATURATED_LAG_MS ? "lag" : NULL;
+        return BY_STARVED;
+    return h->lag_ms > SATURATED_LAG_MS ? BY_LAG : BY_NOTHING;
 }
 
 void events_watch(struct events *e, double now, unsigned worker, const char *name,
@@ -184,25 +199,24 @@ void events_watch(struct events *e, double now, unsigned worker, const char *nam
 {
     HANDLE_IS(e, EVENTS_TAG);
     struct watched *w = watched_of(e, worker);
-    const char *why = why_bad(h);
-    if (!why) {
+    const enum cause cause = cause_in(h);
+    if (cause == BY_NOTHING) {
         events_worker_idle(e, worker);
         return;
     }
     /* A loop that stood still tells afterwards, a first report not from when it is; of the time
      * between it is late moments only. */
-    const bool is_late = strcmp(why, "lag") == 0;
-    const double seconds = fmax(fmax(1, h->lag_ms / 1000), is_late ? 0 : h->seconds);
-    if (w->bad_seconds == 0) {
+    const double seconds = fmax(fmax(1, h->lag_ms / 1000), cause == BY_LAG ? 0 : h->seconds);
+    if (w->bad_seconds == 0)
         w->bad_since = now - seconds;
-        w->why = why;
-    }
     w->bad_seconds += seconds;
+    w->by_cause[cause] += seconds;
     const bool is_still = h->lag_ms >= SATURATED_STILL_MS;
     if (!w->is_open && (is_still || w->bad_seconds >= SATURATED_AFTER_S))
-        open_span(e, w, now, worker, name, h);
+        open_span(e, w, now, worker, name, h, cause);
     if (w->is_open) {
         e->spans[w->span].to = now;
+        e->spans[w->span].why = cause_words[cause_of(w)];
         changed(e);
     }
 }
@@ -212,8 +226,7 @@ void events_worker_idle(struct events *e, unsigned worker)
     HANDLE_IS(e, EVENTS_TAG);
     if (worker >= e->watched_count)
         return;
-    e->watched[worker].bad_seconds = 0;
-    e->watched[worker].is_open = false;
+    e->watched[worker] = (struct watched){.bad_seconds = 0};
 }
 
 bool events_is_saturated(const struct events *e, double now)

@@ -38,7 +38,7 @@ struct run_event {
 struct saturation {
     double from, to;
     unsigned worker;
-    const char *why; /* "cpu", "quota", "starved" or "lag"; static */
+    const char *why; /* "cpu", "quota", "starved" or "lag": for most of it; static */
 };
 
 struct events_list {

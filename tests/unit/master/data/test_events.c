@@ -201,6 +201,27 @@ static void a_limit_explains_the_wait(void **state)
     events_free(e);
 }
 
+/* A standstill, and then a neighbour that stays: what is told first is not the whole truth. */
+static void the_cause_is_that_of_most_of_the_time(void **state)
+{
+    (void)state;
+    struct events *e = events_new();
+    const struct events_health still = {.cpu = 5, .lag_ms = 3000};
+    const struct events_health most = {.cpu = 49, .lag_ms = 8, .starved = 51};
+    events_watch(e, NOW + 3, 0, "w", &still);
+    struct events_list *l = events_snapshot(e);
+    assert_string_equal(l->saturations[0].why, "lag");
+    events_list_unref(l);
+    for (int i = 4; i <= 9; i++)
+        events_watch(e, NOW + i, 0, "w", &most);
+    l = events_snapshot(e);
+    assert_int_equal(l->saturation_count, 1);
+    assert_string_equal(l->saturations[0].why, "starved");
+    assert_true(l->saturations[0].from == NOW && l->saturations[0].to == NOW + 9);
+    events_list_unref(l);
+    events_free(e);
+}
+
 static void a_worker_that_does_not_tell_its_lag_is_not_late(void **state)
 {
     (void)state;
@@ -224,6 +245,7 @@ int main(void)
         cmocka_unit_test(a_worker_at_the_limit_of_its_container_is_saturated),
         cmocka_unit_test(a_worker_that_waits_for_a_processor_is_saturated),
         cmocka_unit_test(a_limit_explains_the_wait),
+        cmocka_unit_test(the_cause_is_that_of_most_of_the_time),
         cmocka_unit_test(a_worker_that_does_not_tell_its_lag_is_not_late),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
