@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SECONDS 120
+#define SECONDS 600
 #define ROWS 3
 #define BEGIN 1700000000
 
@@ -196,6 +196,56 @@ static void an_outage_is_seen_by_windows_only(void **state)
     assert_int_equal(state_of(s, 4), VERDICT_FAIL);
     assert_int_equal(state_of(s, 5), VERDICT_FAIL);
     assert_int_equal(verdict_failed(s->v), 4);
+    end(s);
+}
+
+/* Ten seconds of nothing but failures in the ninth of ten minutes are 1.6 % of the run. */
+static void an_outage_in_the_ninth_minute_is_forgiven_by_the_whole_run_only(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"fail_ratio < 2%", "fail_ratio < 50% for 5s", "p95 < 300ms",
+                                        "p95 < 300ms for 5s", "fail_ratio < 50% for 11s"};
+    struct story *s = begin(texts, 5);
+    for (int i = 0; i < 600; i++) {
+        const bool is_out = i >= 500 && i < 510;
+        add(s, i, 1, 20, is_out ? 10000000 : 50000, is_out ? 20 : 0);
+    }
+    tell(s, 504);
+    assert_int_equal(verdict_failed(s->v), 0);
+    tell(s, 505); /* five seconds of it are there */
+    assert_int_equal(state_of(s, 1), VERDICT_FAIL);
+    assert_int_equal(state_of(s, 3), VERDICT_FAIL);
+    tell(s, 600);
+    finish(s);
+    assert_int_equal(state_of(s, 0), VERDICT_PASS);
+    assert_int_equal(state_of(s, 2), VERDICT_PASS);
+    assert_int_equal(state_of(s, 4), VERDICT_PASS);
+    assert_int_equal(verdict_failed(s->v), 2);
+    assert_int_equal(verdict_result(s->v, 1).failed_at, BEGIN + 504);
+    end(s);
+}
+
+/* What comes of users that are being ended decides no window; what was decided stays. */
+static void a_stop_in_the_middle_of_a_window_leaves_it_undecided(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"max < 300ms for 5s",   "max < 300ms for 3s, stop",
+                                        "max < 300ms over 20s", "fail_ratio < 50% within 9s",
+                                        "count > 150",          "max < 300ms for 30s"};
+    struct story *s = begin(texts, 6);
+    for (int i = 0; i < 20; i++)
+        add(s, i, 1, 10, i >= 10 ? 500000 : 50000, i >= 13 ? 10 : 0);
+    tell(s, 13); /* three slow seconds, then the button */
+    assert_int_equal(verdict_stops(s->v), 1);
+    verdict_tail(s->v, BEGIN + 13);
+    tell(s, 20);
+    finish(s);
+    assert_int_equal(state_of(s, 0), VERDICT_PASS);
+    assert_int_equal(state_of(s, 1), VERDICT_FAIL);
+    assert_int_equal(state_of(s, 2), VERDICT_NO_DATA); /* there never were 20 s of load */
+    assert_int_equal(state_of(s, 3), VERDICT_PASS);
+    assert_int_equal(state_of(s, 4), VERDICT_PASS); /* they count all the same */
+    assert_int_equal(state_of(s, 5), VERDICT_PASS); /* ten seconds held: 30 bad ones were not */
     end(s);
 }
 
@@ -432,6 +482,8 @@ int main(void)
         cmocka_unit_test(a_gate_is_exact_at_its_rank),
         cmocka_unit_test(a_ratio_is_compared_as_counts),
         cmocka_unit_test(an_outage_is_seen_by_windows_only),
+        cmocka_unit_test(an_outage_in_the_ninth_minute_is_forgiven_by_the_whole_run_only),
+        cmocka_unit_test(a_stop_in_the_middle_of_a_window_leaves_it_undecided),
         cmocka_unit_test(a_second_without_samples_neither_extends_nor_resets),
         cmocka_unit_test(a_window_is_merged_and_not_averaged),
         cmocka_unit_test(without_data_there_is_no_pass),
