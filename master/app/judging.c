@@ -504,6 +504,40 @@ void judging_write(const struct master *m, struct sbuf *out)
     free(reasons);
 }
 
+static void add_span(struct sbuf *out, const char *who, double from, double to, const char *why)
+{
+    char words[2][16];
+    struct tm local;
+    const time_t at[2] = {(time_t)from, (time_t)to};
+    for (int i = 0; i < 2; i++)
+        strftime(words[i], sizeof words[i], "%H:%M:%S", localtime_r(&at[i], &local));
+    sbuf_addf(out, "not valid: %s, from %s to %s (%s)\n", who, words[0], words[1], why);
+}
+
+static void add_worker_span(struct sbuf *out, const char *name, double from, double to,
+                            const char *why)
+{
+    struct sbuf who = {0};
+    sbuf_addf(&who, "worker %s", name);
+    add_span(out, who.data, from, to, why);
+    sbuf_fini(&who);
+}
+
+static void add_spans(const struct master *m, struct sbuf *out)
+{
+    struct events_list *events = events_snapshot(m->record.events);
+    for (size_t i = 0; i < events->saturation_count; i++) {
+        const struct saturation *x = &events->saturations[i];
+        add_worker_span(out, worker_name(m, x->worker), x->from, x->to, x->why);
+    }
+    events_list_unref(events);
+    for (const struct loss *l = m->record.losses.first; l; l = l->next)
+        if (!l->is_settled && l->worker)
+            add_worker_span(out, l->worker, l->since, end_of_loss(l), "lost");
+        else if (!l->is_settled)
+            add_span(out, "the master", l->since, end_of_loss(l), "lost");
+}
+
 /* A line each, the stable form that pipelines read; and when the measurement was not valid. */
 void judging_lines(const struct master *m, struct sbuf *out)
 {
@@ -512,18 +546,7 @@ void judging_lines(const struct master *m, struct sbuf *out)
         verdict_line(&r, seconds_east(), out);
         sbuf_addc(out, '\n');
     }
-    struct events_list *events = events_snapshot(m->record.events);
-    for (size_t i = 0; i < events->saturation_count; i++) {
-        const struct saturation *x = &events->saturations[i];
-        char from[16], to[16];
-        struct tm local;
-        const time_t begin_at = (time_t)x->from, end_at = (time_t)x->to;
-        strftime(from, sizeof from, "%H:%M:%S", localtime_r(&begin_at, &local));
-        strftime(to, sizeof to, "%H:%M:%S", localtime_r(&end_at, &local));
-        sbuf_addf(out, "not valid: worker %s, from %s to %s (%s)\n", worker_name(m, x->worker),
-                  from, to, x->why);
-    }
-    events_list_unref(events);
+    add_spans(m, out);
     char *reasons = judging_reasons(m);
     if (reasons)
         sbuf_addf(out, "Exit code %d: %s\n", m->machine.exit_code, reasons);

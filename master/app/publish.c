@@ -35,6 +35,7 @@ static size_t list_workers(const struct master *m, struct view_worker *out)
             .throttled = w->throttled,
             .starved = w->starved,
             .is_katydid = w->is_katydid,
+            .is_missing_some = losses_misses(&m->record.losses, w->id),
             .requests = w->requests,
             .rps = is_alive && m->machine.run.state != RUN_STOPPED ? w->rps : 0,
         };

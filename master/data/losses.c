@@ -61,6 +61,14 @@ struct loss *losses_settle(struct losses *l, const char *worker)
     return found;
 }
 
+bool losses_misses(const struct losses *l, const char *worker)
+{
+    for (const struct loss *i = l->first; i; i = i->next)
+        if (!i->is_settled && i->worker && strcmp(i->worker, worker) == 0)
+            return true;
+    return false;
+}
+
 static void add_time(struct sbuf *out, double unix_time)
 {
     char text[16];

@@ -41,5 +41,7 @@ struct loss *losses_back(struct losses *l, const char *worker, double at);
 /* Everything of the worker (NULL: of all workers, for the master) has arrived. The loss that
  * this settles, or NULL. */
 struct loss *losses_settle(struct losses *l, const char *worker);
+/* Whether something that the worker measured never came. */
+bool losses_misses(const struct losses *l, const char *worker);
 /* A sentence or two, in local time. Final: below the tables, when nothing more is to come. */
 void losses_write(const struct loss *loss, bool is_final, struct sbuf *out);

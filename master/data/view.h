@@ -53,7 +53,8 @@ struct view_worker {
     double cores, throttled;             /* of its container, 0: no limit; percent of time */
     double starved;                      /* percent of time; negative: not reported */
     bool is_katydid;
-    uint64_t requests; /* delivered by this worker in this run */
+    bool is_missing_some; /* not all that it measured has come */
+    uint64_t requests;    /* delivered by this worker in this run */
     double rps;
 };
 

@@ -186,10 +186,12 @@ static const struct timeline_health *health_of(const struct timeline_health *lis
     return NULL;
 }
 
-static bool was_valid(const struct view *v, unsigned index)
+static bool was_valid(const struct view *v, const struct view_worker *w)
 {
+    if (w->is_missing_some)
+        return false;
     for (size_t i = 0; v->events && i < v->events->saturation_count; i++)
-        if (v->events->saturations[i].worker == index)
+        if (v->events->saturations[i].worker == (unsigned)w->index)
             return false;
     return true;
 }
@@ -207,7 +209,7 @@ static void add_worker(struct sbuf *out, const struct view *v, const struct view
     add_number(out, "lag_max_ms", h && h->has_lag ? (double)h->lag_us / 1000 : NAN);
     add_number(out, "lag_p99_ms", w->lag_p99_ms >= 0 ? w->lag_p99_ms : NAN);
     add_number(out, "memory_bytes", h ? (double)h->memory_kb * 1024 : NAN);
-    sbuf_addf(out, ",\"valid\":%s}", was_valid(v, (unsigned)w->index) ? "true" : "false");
+    sbuf_addf(out, ",\"valid\":%s}", was_valid(v, w) ? "true" : "false");
 }
 
 static void add_workers(struct sbuf *out, const struct view *v)

@@ -81,14 +81,18 @@ static void a_loss_is_settled_when_all_has_come_back(void **state)
     assert_null(losses_back(&l, "b", NOON + 9));
     assert_ptr_equal(losses_back(&l, "a", NOON + 9), a);
     assert_null(losses_back(&l, "a", NOON + 10));
+    assert_true(losses_misses(&l, "a") && !losses_misses(&l, "b"));
     assert_ptr_equal(losses_settle(&l, "a"), a);
+    assert_false(losses_misses(&l, "a"));
     assert_null(losses_settle(&l, "a"));
     struct loss *again = losses_add(&l, "a", NOON + 20, NOON + 25, 5);
     assert_ptr_equal(losses_back(&l, "a", NOON + 30), again);
     struct loss *master = losses_add(&l, NULL, NOON, NOON + 70, 0);
     assert_ptr_equal(losses_settle(&l, NULL), master);
     assert_false(again->is_settled);
+    assert_true(losses_misses(&l, "a"));
     losses_clear(&l);
+    assert_false(losses_misses(&l, "a"));
 }
 
 static void a_flapping_worker_fills_no_memory(void **state)
