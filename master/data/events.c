@@ -183,13 +183,20 @@ static void open_span(struct events *e, struct watched *w, double now, unsigned 
                    h->lag_ms);
 }
 
+/* Who has little to do waits little in all, but each time that it wants to run. */
+static bool is_starved(const struct events_health *h)
+{
+    return h->starved > SATURATED_STARVED ||
+           (h->starved > SATURATED_STARVED_LIGHT && h->starved > h->cpu);
+}
+
 static enum cause cause_in(const struct events_health *h)
 {
     if (h->cpu > SATURATED_CPU && (h->cores <= 0 || h->cores > 1))
         return BY_CPU;
     if (h->cores > 0 && (h->throttled > SATURATED_THROTTLED || h->cpu / h->cores > SATURATED_CPU))
         return BY_QUOTA;
-    if (h->starved > SATURATED_STARVED)
+    if (is_starved(h))
         return BY_STARVED;
     return h->lag_ms > SATURATED_LAG_MS ? BY_LAG : BY_NOTHING;
 }

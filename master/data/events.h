@@ -6,11 +6,11 @@
  * A worker is saturated when for SATURATED_AFTER_S seconds on end its processor was busier than
  * SATURATED_CPU percent (or than that of what its container may use), or held back by the limit of
  * its container in SATURATED_THROTTLED percent of the time, or its loop ready to run and without a
- * processor in SATURATED_STARVED percent of it, or its event loop at some moment later than
- * SATURATED_LAG_MS, in each of them: then what it measures is its own delay as well, from the first
- * of these seconds on; a loop that was late by SATURATED_STILL_MS stood still, which is enough.
- * Bounded: beyond the limits, the oldest events of a kind that floods give way, and spans
- * are joined.
+ * processor in SATURATED_STARVED percent of it (or in SATURATED_STARVED_LIGHT, and for longer than
+ * it ran), or its event loop at some moment later than SATURATED_LAG_MS, in each of them: then what
+ * it measures is its own delay as well, from the first of these seconds on; a loop that was late by
+ * SATURATED_STILL_MS stood still, which is enough. Bounded: beyond the limits, the oldest events of
+ * a kind that floods give way, and spans are joined.
  *
  * The main thread writes; readers get an immutable list, counted by reference, made anew only when
  * something changed. Pure: time comes in.
@@ -26,6 +26,7 @@
 #define SATURATED_LAG_MS 100.0
 #define SATURATED_THROTTLED 20.0
 #define SATURATED_STARVED 20.0
+#define SATURATED_STARVED_LIGHT 5.0
 #define SATURATED_AFTER_S 5
 #define SATURATED_STILL_MS 2000.0 /* a loop that was late by so much: at once */
 

@@ -178,6 +178,27 @@ static void a_worker_that_waits_for_a_processor_is_saturated(void **state)
     events_free(e);
 }
 
+/* A few requests a second, each of them some milliseconds late. */
+static void a_worker_with_little_to_do_is_starved_by_less(void **state)
+{
+    (void)state;
+    struct events *e = events_new();
+    const struct events_health cases[] = {
+        {.cpu = 1, .lag_ms = 20, .starved = 5}, {.cpu = 40, .lag_ms = 20, .starved = 8},
+        {.cpu = 8, .lag_ms = 20, .starved = 8}, {.cpu = 0, .lag_ms = 20, .starved = 0},
+        {.cpu = 1, .lag_ms = 20, .starved = 8},
+    };
+    for (unsigned worker = 0; worker < 5; worker++)
+        for (int i = 1; i <= 6; i++)
+            events_watch(e, NOW + i, worker, "w", &cases[worker]);
+    struct events_list *l = events_snapshot(e);
+    assert_int_equal(l->saturation_count, 1);
+    assert_int_equal(l->saturations[0].worker, 4);
+    assert_string_equal(l->saturations[0].why, "starved");
+    events_list_unref(l);
+    events_free(e);
+}
+
 /* The limit of a container keeps a loop waiting too: that is the cause which can be mended. */
 static void a_limit_explains_the_wait(void **state)
 {
@@ -244,6 +265,7 @@ int main(void)
         cmocka_unit_test(a_loop_that_a_task_kept_stood_still_as_long),
         cmocka_unit_test(a_worker_at_the_limit_of_its_container_is_saturated),
         cmocka_unit_test(a_worker_that_waits_for_a_processor_is_saturated),
+        cmocka_unit_test(a_worker_with_little_to_do_is_starved_by_less),
         cmocka_unit_test(a_limit_explains_the_wait),
         cmocka_unit_test(the_cause_is_that_of_most_of_the_time),
         cmocka_unit_test(a_worker_that_does_not_tell_its_lag_is_not_late),
