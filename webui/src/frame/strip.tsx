@@ -8,72 +8,15 @@ import { cssVar, painted } from "../lib/theme";
 import { POINT } from "../live/protocol";
 import { store } from "../app-state";
 import { count, rate, visible } from "../lib/format";
-import type { SeriesView } from "../live/series";
 import { events, saturated } from "../range/data";
 import { isFixed, runSpan, setFixed, span, wholeTable } from "../range/state";
 import { courseBeat, tidy, type Span } from "../range/range";
 import { timeText } from "../range/time";
+import { lanesOf, paintLane } from "./lanes";
 
 const CLICK_PX = 4;
 const REPAINT_S = 3;
 const FLAGS = ["marker", "users", "worker", "reset"];
-
-/** Users with their plan above, requests with those that failed below: each lane has one scale. */
-export interface Lane {
-  areas: { values: readonly (number | null)[]; fill: string }[];
-  line?: { values: readonly (number | null)[]; stroke: string };
-  top: number;
-}
-
-function most(...lists: readonly (readonly (number | null)[])[]): number {
-  let max = 0;
-  for (const values of lists) for (const value of values) if (value !== null && value > max) max = value;
-  return max;
-}
-
-export function lanesOf(column: (index: number) => readonly (number | null)[]): [Lane, Lane] {
-  const [users, target, rps, failed] = [POINT.users, POINT.target, POINT.rps, POINT.failRps].map(column) as [Lane["areas"][0]["values"], Lane["areas"][0]["values"], Lane["areas"][0]["values"], Lane["areas"][0]["values"]];
-  return [
-    { areas: [{ values: users, fill: "--strip-users" }], line: { values: target, stroke: "--muted" }, top: most(users, target) },
-    { areas: [{ values: rps, fill: "--ok-solid" }, { values: failed, fill: "--failed" }], top: most(rps, failed) },
-  ];
-}
-
-interface Place {
-  y: number;
-  height: number;
-  x: (second: number) => number;
-  from: number;
-}
-
-function paintLane(pen: CanvasRenderingContext2D, lane: Lane, view: SeriesView, place: Place): void {
-  if (lane.top === 0 || view.x.length === 0) return;
-  const { x } = place;
-  const bottom = place.y + place.height;
-  const y = (value: number): number => bottom - (value / lane.top) * place.height;
-  const walk = (values: readonly (number | null)[]): void => view.x.forEach((second, i) => {
-    const at = y(values[i] ?? 0);
-    pen.lineTo(x(second), at);
-    pen.lineTo(x(second + view.step), at);
-  });
-  for (const area of lane.areas) {
-    pen.fillStyle = cssVar(area.fill);
-    pen.beginPath();
-    pen.moveTo(x(view.x[0]!), bottom);
-    walk(area.values);
-    pen.lineTo(x(view.x.at(-1)! + view.step), bottom);
-    pen.fill();
-  }
-  if (lane.line === undefined) return;
-  pen.strokeStyle = cssVar(lane.line.stroke);
-  pen.setLineDash([4 * devicePixelRatio, 3 * devicePixelRatio]);
-  pen.lineWidth = devicePixelRatio;
-  pen.beginPath();
-  pen.moveTo(x(view.x[0]!), y(lane.line.values[0] ?? 0));
-  walk(lane.line.values);
-  pen.stroke();
-  pen.setLineDash([]);
-}
 
 function paint(canvas: HTMLCanvasElement, run: Span): void {
   const scale = devicePixelRatio;
@@ -90,7 +33,7 @@ function paint(canvas: HTMLCanvasElement, run: Span): void {
   const view = wholeTable.value.view(run.from, run.to);
   const gap = 2 * scale;
   const half = (height - 3 * gap) / 2;
-  lanesOf(view.column).forEach((lane, i) => paintLane(pen, lane, view, { y: gap + i * (half + gap), height: half, x, from: run.from }));
+  lanesOf(view.column).forEach((lane, i) => paintLane(pen, lane, view, { y: gap + i * (half + gap), height: half, x }, cssVar));
   pen.fillStyle = cssVar("--accent");
   for (const event of events.value) if (FLAGS.includes(event.kind)) pen.fillRect(Math.round(x(event.at)), 0, scale, height);
 }
