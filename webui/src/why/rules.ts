@@ -33,6 +33,8 @@ export interface WhyData {
   /** Cut to the range. */
   saturated: readonly Saturated[];
   workerCount: number;
+  /** The numbers go on: a sentence stays for some seconds, and is exact about none of them. */
+  isMoving: boolean;
   course: WhyCourse;
 }
 
@@ -73,16 +75,24 @@ function causesOf(kinds: readonly Failure[]): Cause[] {
   return [...causes.values()].sort((a, b) => b.failures - a.failures);
 }
 
+/** A part in percent, in words. */
+function part(data: WhyData, some: number, all: number): string {
+  const value = (100 * some) / all;
+  return data.isMoving ? (value < 1 ? "less than 1 %" : value > 99 ? "more than 99 %" : `about ${Math.round(value)} %`) : `${percent(some, all)} %`;
+}
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
 const TO_FAILURES = { label: "Failures", screen: "failures" } as const;
 const LOGIN = /^40[13] /;
 
 export function everythingFails(data: WhyData): Finding | null {
   if (data.requests === 0 || data.failures < data.requests) return null;
   const [first, ...others] = causesOf(data.kinds);
-  const all = data.requests === 1 ? "The only request" : `All ${count(data.requests)} requests`;
+  const all = data.isMoving ? "All requests" : data.requests === 1 ? "The only request" : `All ${count(data.requests)} requests`;
   if (first === undefined) return { id: "all-failed", text: `${all} failed.`, link: TO_FAILURES, weight: 100 };
   const hint = LOGIN.test(first.words) ? " The requests carry no login that the target accepts." : /refused/.test(first.words) ? " Nothing listens at the host." : "";
-  const rest = others.length === 0 ? "" : `, most of them (${count(first.failures)})`;
+  const rest = others.length === 0 ? "" : data.isMoving ? ", most of them" : `, most of them (${count(first.failures)})`;
   return { id: "all-failed", text: `${all} failed${rest}: ${first.words}.${hint}`, link: TO_FAILURES, weight: 100 };
 }
 
@@ -92,9 +102,9 @@ export function oneCause(data: WhyData): Finding | null {
   if (first === undefined || first.failures < 0.5 * data.failures) return null;
   const [[where, most] = ["", 0]] = [...first.endpoints].sort((a, b) => b[1] - a[1]);
   const place = first.endpoints.size === 1 ? ` at ${where}` : most >= 0.5 * first.failures ? `, most at ${where}` : ` at ${count(first.endpoints.size)} endpoints`;
-  const part = first.failures >= data.failures ? "all of them" : `${percent(first.failures, data.failures)} % of them`;
+  const whichPart = first.failures >= data.failures ? "all of them" : `${part(data, first.failures, data.failures)} of them`;
   return {
-    id: "one-cause", text: `${percent(data.failures, data.requests)} % of the requests failed, ${part}: ${first.words}${place}.`, link: TO_FAILURES,
+    id: "one-cause", text: `${capital(part(data, data.failures, data.requests))} of the requests failed, ${whichPart}: ${first.words}${place}.`, link: TO_FAILURES,
     weight: 40 + 50 * Math.min(1, data.failures / data.requests / 0.2),
   };
 }
@@ -106,7 +116,7 @@ export function deadEndpoint(data: WhyData): Finding | null {
   const worst = [...dead].sort((a, b) => b.requests - a.requests)[0]!;
   const others = dead.length === 1 ? "" : `, and so did ${count(dead.length - 1)} other ${dead.length === 2 ? "endpoint" : "endpoints"}`;
   return {
-    id: "dead-endpoint", text: `${endpoint(worst)} failed every time (${count(worst.failures)} of ${count(worst.requests)})${others}.`,
+    id: "dead-endpoint", text: `${endpoint(worst)} failed every time${data.isMoving ? "" : ` (${count(worst.failures)} of ${count(worst.requests)})`}${others}.`,
     link: { label: "Endpoints", screen: "endpoints", query: { filter: "failed>=100%" } }, weight: 60,
   };
 }
@@ -132,7 +142,7 @@ export function oneWorkerFails(data: WhyData): Finding | null {
   const all = data.workers.reduce((sum, worker) => sum + worker[1], 0);
   if (failures < 0.8 * data.failures || requests > (1.5 * all) / data.workers.length) return null;
   return {
-    id: "one-worker", text: `One of ${count(data.workers.length)} workers has ${percent(failures, data.failures)} % of the failures, with ${percent(requests, all)} % of the requests: look at that machine.`,
+    id: "one-worker", text: `One of ${count(data.workers.length)} workers has ${part(data, failures, data.failures)} of the failures, with ${part(data, requests, all)} of the requests: look at that machine.`,
     link: { label: "By worker", screen: "failures", query: { by: "worker" } }, weight: 70,
   };
 }

@@ -10,7 +10,7 @@ import { POINT, ROW, type Failure } from "../live/protocol";
 import { answer, chartView, courseKey, saturated, shown } from "../range/data";
 import { useQuestion } from "../range/question";
 import { formatFixed } from "../range/range";
-import { span } from "../range/state";
+import { isFixed, span } from "../range/state";
 import { timeText } from "../range/time";
 import { findingsOf, type Finding, type WhyData } from "./rules";
 
@@ -28,7 +28,7 @@ function dataOf(kinds: readonly Failure[]): WhyData {
     rows: Array.from({ length: rows.length }, (_, slot) => ({
       method: visible(rows.methods[slot]!), name: visible(rows.names[slot]!).slice(0, 80), requests: rows.get(slot, ROW.requests), failures: rows.get(slot, ROW.failures), p95: rows.get(slot, ROW.p95),
     })),
-    workers: answer.answer.value?.workers ?? [], workerCount: store.workers.value.length, saturated: spansIn(saturated.value, from, to),
+    workers: answer.answer.value?.workers ?? [], workerCount: store.workers.value.length, isMoving: store.isRunning.value && !isFixed.value, saturated: spansIn(saturated.value, from, to),
     course: {
       x: view.x, step: view.step, users: view.column(POINT.users), rps: view.column(POINT.rps), p95: view.column(POINT.p95),
       phases: PHASES.map(([word, column]) => ({ word, values: view.column(column) })),

@@ -138,6 +138,8 @@ describe("the host", () => {
 
 test("a ping reads as a person would say it", () => {
   expect(pongWords({ ok: true, status: 200, time_ms: 3.4 })).toEqual({ tone: "pass", text: "200 in 3.4 ms" });
+  for (const status of [401, 403, 404, 405]) expect(pongWords({ ok: true, status, time_ms: 3 })).toEqual({ tone: "pass", text: `answers (${status}) in 3.0 ms` });
+  for (const status of [400, 421, 429]) expect(pongWords({ ok: true, status, time_ms: 3 })!.tone).toBe("warn");
   expect(pongWords({ ok: true, status: 503, time_ms: 30 })).toEqual({ tone: "warn", text: "503 in 30 ms" });
   expect(pongWords({ ok: true, trouble: "refused" })).toEqual({ tone: "fail", text: "refused" });
   expect(pongWords({ ok: false })).toBeNull();

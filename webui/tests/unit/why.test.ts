@@ -6,7 +6,7 @@ const kind = (method: string, name: string, text: string, n: number): Failure =>
 const course = (p95: (number | null)[], users: number[], phases: WhyCourse["phases"] = [], rps = p95.map(() => 10)): WhyCourse =>
   ({ x: p95.map((_, i) => 1000 + i), step: 1, users, rps, p95, phases });
 const CALM = course(Array(30).fill(20), Array(30).fill(10));
-const run = (change: Partial<WhyData>): WhyData => ({ requests: 1000, failures: 0, rows: [], kinds: [], workers: [], saturated: [], workerCount: 2, course: CALM, ...change });
+const run = (change: Partial<WhyData>): WhyData => ({ requests: 1000, failures: 0, rows: [], kinds: [], workers: [], saturated: [], workerCount: 2, isMoving: false, course: CALM, ...change });
 
 test("a healthy run needs no words", () => {
   const rows = [{ method: "GET", name: "/", requests: 600, failures: 0, p95: 20 }, { method: "GET", name: "/b", requests: 400, failures: 0, p95: 30 }];
@@ -25,6 +25,16 @@ test("one cause of most failures is told with its place", () => {
   const found = oneCause(run({ failures: 49, kinds: [kind("GET", "/flaky", "HTTP 503", 47), kind("GET", "/", "timed out", 2)] }))!;
   expect(found.text).toBe("4.90 % of the requests failed, 95.9 % of them: 503 Service Unavailable at GET /flaky.");
   expect(oneCause(run({ failures: 9, kinds: [kind("GET", "/a", "x", 3), kind("GET", "/b", "y", 3), kind("GET", "/c", "z", 3)] }))).toBeNull();
+});
+
+test("while the numbers go on no sentence contradicts the tile beside it, which is some seconds younger", () => {
+  const some = [kind("GET", "/flaky", "HTTP 503", 47), kind("GET", "/", "timed out", 2)];
+  expect(oneCause(run({ failures: 49, kinds: some, isMoving: true }))!.text).toBe("About 5 % of the requests failed, about 96 % of them: 503 Service Unavailable at GET /flaky.");
+  expect(oneCause(run({ failures: 3, kinds: [kind("GET", "/", "HTTP 503", 3)], isMoving: true }))!.text).toMatch(/^Less than 1 % of the requests failed, all of them: 503/);
+  expect(oneCause(run({ failures: 998, kinds: [kind("GET", "/", "HTTP 503", 998)], isMoving: true }))!.text).toMatch(/^More than 99 % /);
+  expect(everythingFails(run({ failures: 1000, kinds: [kind("GET", "/", "HTTP 401", 990), kind("GET", "/", "timed out", 10)], isMoving: true }))!.text).toMatch(/^All requests failed, most of them: 401/);
+  const rows = [{ method: "GET", name: "/", requests: 600, failures: 0, p95: 20 }, { method: "GET", name: "/b", requests: 40, failures: 40, p95: 30 }];
+  expect(deadEndpoint(run({ rows, isMoving: true }))!.text).toBe("GET /b failed every time.");
 });
 
 test("an endpoint that never works is named, however seldom it is asked", () => {
