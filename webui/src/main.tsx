@@ -60,7 +60,8 @@ const stopMarking = effect(() => {
 
 effect(() => {
   const state = store.state.value;
+  const kind = source.link.value.kind;
   const [, requests = 0, failures = 0] = store.total.value as number[];
   const failed = failures > 0 ? ` · ${percent(failures, requests)} % failed` : "";
-  document.title = state === "" || state === "ready" ? "Katydid" : `${titleWord.value}${state}${failed} · Katydid`;
+  document.title = state === "" || state === "ready" ? "Katydid" : `${kind === "stale" || kind === "lost" ? "no connection" : `${titleWord.value}${state}${failed}`} · Katydid`;
 });

@@ -6,7 +6,7 @@ import { route } from "../lib/route";
 import { Icon } from "../parts/icons";
 import { answer, chartView, isPaused, pauseView } from "../range/data";
 import { LIVE_RANGES } from "../range/range";
-import { goLive, isFixed, isOfOtherRun, liveText, runSpan, setFixed, setLive, setTimeMode, span, steadyFrom, timeMode, zoom, type TimeMode } from "../range/state";
+import { goLive, isFixed, isLive, isOfOtherRun, liveText, runSpan, setFixed, setLive, setTimeMode, span, steadyFrom, timeMode, zoom, type TimeMode } from "../range/state";
 import { timeText } from "../range/time";
 import { Strip } from "./strip";
 
@@ -39,7 +39,7 @@ function RangeText(): JSX.Element {
   const isBusy = isFixed.value && answer.isBusy.value;
   return (
     <p class="range-text">
-      {isFixed.value ? <span class="range-chip">{isGrowing() ? "range, not live" : "selection"}</span> : isGrowing() && !isPaused.value && source.link.value.kind === "live" ? <span class="live-dot">live</span> : null}
+      {isFixed.value ? <span class="range-chip">{isGrowing() ? "range, not live" : "selection"}</span> : isLive.value && !isPaused.value ? <span class="live-dot">live</span> : null}
       <span class="range-times">{timeText(from)} → {timeText(to)}</span>
       <span class="muted"> {length}{step > 1 ? `, ${step} s steps` : ""}{isBusy ? ", …" : ""}</span>
     </p>

@@ -8,7 +8,7 @@ import { stateWord } from "../lib/ramp";
 import { linkTo, route } from "../lib/route";
 import { nextTheme, setTheme, theme } from "../lib/theme";
 import { ROW } from "../live/protocol";
-import { atLimit } from "../range/data";
+import { atLimit, rateOfNow } from "../range/data";
 import { setTimeMode, timeMode } from "../range/state";
 import { isNarrow } from "../lib/narrow";
 import { MODES } from "./time-bar";
@@ -56,7 +56,7 @@ function Facts(): JSX.Element | null {
   return (
     <dl class="facts">
       {isOn ? <Fact rank={1} label="users" value={run.users !== run.target ? `${count(run.users)} ${run.users > run.target ? "→" : "/"} ${count(run.target)}` : count(run.users)} /> : null}
-      <Fact rank={1} label="req/s" value={rate(isOn ? total[ROW.rps] : total[ROW.totalRps])} />
+      <Fact rank={1} label="req/s" value={rate(isOn ? rateOfNow() : total[ROW.totalRps])} />
       <Fact rank={2} label="failed" value={requests > 0 ? `${percent(failures, requests)} %` : "–"} tone={failures > 0 ? "warm" : ""} />
       <Fact rank={2} label="p95" value={requests > 0 ? msUnit(total[ROW.p95]) : "–"} />
       {run.distributed ? <Fact rank={3} label="workers" value={`${store.connectedWorkers.value}/${workers}${hot > 0 ? " ▲" : " ✓"}`} tone={hot > 0 ? "hot" : ""} /> : null}

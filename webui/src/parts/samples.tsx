@@ -10,18 +10,18 @@ import { SampleView } from "./sample";
 const ASKS_MOST = 5;
 const SAMPLES_MOST = 5;
 
-/** Of one question the answer as it is, the first ones first; of several the newest. */
-async function found(asks: readonly SamplesAsk[], signal: AbortSignal): Promise<Sample[]> {
-  const answers = await Promise.all(asks.slice(0, ASKS_MOST).map((ask) => source.figures.samples(ask, signal)));
-  return answers.length === 1 ? answers[0]! : answers.flat().sort((a, b) => b.at - a.at).slice(0, SAMPLES_MOST);
+/** Those that are meant: of one question as they are answered, the first ones first; of several the newest. */
+export function chosenOf(answers: readonly Sample[][], isMeant: (sample: Sample) => boolean = () => true): Sample[] {
+  const meant = answers.flat().filter(isMeant);
+  return answers.length === 1 ? meant : meant.sort((a, b) => b.at - a.at).slice(0, SAMPLES_MOST);
 }
 
 /** isMeant: of those that are kept only these. */
 export function Samples(props: { of: readonly SamplesAsk[]; isMeant?: (sample: Sample) => boolean }): JSX.Element {
   const isSlow = props.of.some((ask) => "row" in ask);
-  const asked = useQuestion(() => "once", (signal) => found(props.of, signal), [JSON.stringify(props.of.slice(0, ASKS_MOST))]);
-  const isMeant = props.isMeant;
-  const samples = isMeant === undefined ? asked.answer.value : asked.answer.value?.filter(isMeant) ?? null;
+  const asks = props.of.slice(0, ASKS_MOST);
+  const asked = useQuestion(() => "once", (signal) => Promise.all(asks.map((ask) => source.figures.samples(ask, signal))), [JSON.stringify(asks)]);
+  const samples = asked.answer.value === null ? null : chosenOf(asked.answer.value, props.isMeant);
   const again = source.isRecorded ? null : <button type="button" class="link" onClick={asked.retry}>{isSlow ? "Look again" : "Look for newer ones"}</button>;
   return (
     <div class="samples" role="group" aria-label={isSlow ? "The slowest requests" : "Requests that failed so"}>

@@ -8,6 +8,7 @@ import { source, store } from "../app-state";
 import { FileSource } from "../live/file-source";
 import { ROW, type RangeAnswer, type RunEvent, type Saturated } from "../live/protocol";
 import { limited } from "../live/health";
+import { rateNow } from "../live/rate-now";
 import { RowTable } from "../live/rows";
 import { NO_VIEW, SECONDS_KEPT, SeriesTable, type SeriesView } from "../live/series";
 import { question, type Question } from "./question";
@@ -83,10 +84,14 @@ export const shown = computed<Shown>(() => {
 
 /** Requests per second: of the range when it is fixed or over, else of now. */
 export const shownRate = computed<number | null>(() => {
-  const isNow = store.isRunning.value && !isFixed.value;
-  const total = isNow ? store.total.value : shown.value.total;
-  return total[isNow ? ROW.rps : shown.value.isRange ? ROW.rps : ROW.totalRps] ?? null;
+  if (store.isRunning.value && !isFixed.value) return rateOfNow();
+  return shown.value.total[shown.value.isRange ? ROW.rps : ROW.totalRps] ?? null;
 });
+
+export function rateOfNow(): number | null {
+  const run = store.run.value;
+  return run === null ? null : rateNow(store.total.value, run.now - Math.max(run.started, store.firstKept.value));
+}
 
 /* -- charts -- */
 

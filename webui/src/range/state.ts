@@ -79,6 +79,9 @@ export function zoom(factor: number): void {
   setFixed(zoomed(span.value, factor, cursorAt.value ?? (from + to) / 2, runSpan.value));
 }
 
+/** The page follows a run whose newest second it has: what it shows there is what is now. */
+export const isLive = computed(() => !source.isRecorded && store.isRunning.value && !isFixed.value && source.link.value.kind === "live");
+
 export const liveText = computed(() => rangeText.value);
 
 /** How times are written: since the start, as the browser's clock says, or in UTC. */

@@ -62,11 +62,23 @@ export const COLUMNS: readonly EndpointColumn[] = [...MADE, ...TABLE.map((listed
 export const FIXED_COLUMNS = ["method", "name"];
 export const DEFAULT_COLUMNS = ["requests", "failures", "failed", "rps", "p50", "p95", "p99", "max", "share", "trend"];
 
-/** The shown columns by the text in the address; unknown names are left out. isTight: no room for the trend, unless it was asked for. */
-export function chosen(text: string | null | undefined, isTight = false): EndpointColumn[] {
+/** The first to go where there is no room for all that nobody asked for. */
+const DISPENSABLE = ["trend", "share", "max", "rps", "p50", "failures"];
+const NAME_PX = 200; // of room for a name before a column goes
+const TICK_PX = 54; // to draw a row, and the margins
+
+function fitting(room: number): string[] {
+  const keys = [...DEFAULT_COLUMNS];
+  const widthOf = (key: string): number => COLUMNS.find((column) => column.key === key)!.minWidth;
+  const needed = (): number => keys.reduce((sum, key) => sum + widthOf(key), TICK_PX + widthOf("method") + NAME_PX);
+  for (const key of DISPENSABLE) if (needed() > room) keys.splice(keys.indexOf(key), 1);
+  return keys;
+}
+
+/** The shown columns by the text in the address; unknown names are left out. room: in px, for those that nobody asked for. */
+export function chosen(text: string | null | undefined, room = Infinity): EndpointColumn[] {
   const wanted = (text ?? "").split(",").filter((key) => COLUMNS.some((column) => column.key === key));
-  const own = isTight ? DEFAULT_COLUMNS.filter((key) => key !== "trend") : DEFAULT_COLUMNS;
-  const keys = [...FIXED_COLUMNS, ...(wanted.length > 0 ? wanted : own)];
+  const keys = [...FIXED_COLUMNS, ...(wanted.length > 0 ? wanted : fitting(room))];
   return COLUMNS.filter((column) => keys.includes(column.key));
 }
 

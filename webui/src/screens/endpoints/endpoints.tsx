@@ -7,7 +7,7 @@ import { source, store } from "../../app-state";
 import { saveCsv } from "../../lib/download";
 import { count, visible } from "../../lib/format";
 import { useKeys } from "../../lib/keys";
-import { isNarrow, isTight } from "../../lib/narrow";
+import { isNarrow, room } from "../../lib/narrow";
 import { ALL_REQUESTS, rowText, slotOfText } from "../../lib/row-link";
 import { pushQuery, route, setQuery } from "../../lib/route";
 import { recall } from "../../lib/storage";
@@ -97,7 +97,7 @@ export function EndpointsScreen(): JSX.Element | null {
   const opened = openText === "" ? undefined : openText === ALL_REQUESTS ? TOTAL : slotOfText(store.rows, openText);
   const openId = opened === undefined ? "" : opened === TOTAL ? "0" : String(store.rows.ids[opened]);
   const isBeside = openId !== "" && !isNarrow.value; // the drill-down takes the room
-  const columns = chosen(isBeside ? BESIDE_COLUMNS : route.value.query["columns"] || recall("columns"), isTight.value).filter((column) => !isGrouped || column.key !== "trend");
+  const columns = chosen(isBeside ? BESIDE_COLUMNS : route.value.query["columns"] || recall("columns"), room.value).filter((column) => !isGrouped || column.key !== "trend");
   const canTick = !isGrouped && !isBeside;
   const { slots, problem } = filtered(table, filterNumbers(table), text);
   const sortKey = sort.replace("-", "");

@@ -8,7 +8,7 @@ import { Spark } from "../../parts/spark";
 import { Status, type Tone } from "../../parts/status";
 import { together } from "../../parts/saturation";
 import { chartView, saturated, shown, shownRate } from "../../range/data";
-import { isFixed, span } from "../../range/state";
+import { isFixed, isLive, span } from "../../range/state";
 import { rangeWords } from "../../range/words";
 
 const SPARK_POINTS = 90;
@@ -19,7 +19,8 @@ interface TileProps {
   label: string;
   value: string;
   unit?: string;
-  note: string;
+  /** What follows the first part is left out where it finds no room. */
+  note: string | readonly string[];
   tone?: Tone;
   spark?: { column: number; tone: string };
 }
@@ -33,6 +34,7 @@ function sparkValues(column: number): (number | null)[] {
 }
 
 function Tile(props: TileProps): JSX.Element {
+  const notes = typeof props.note === "string" ? [props.note] : props.note;
   return (
     <div class={`tile ${props.tone ?? ""}`}>
       <h2>{props.label}</h2>
@@ -40,7 +42,9 @@ function Tile(props: TileProps): JSX.Element {
         {props.value}
         {props.unit ? <span class="unit"> {props.unit}</span> : null}
       </p>
-      <p class="tile-note" title={props.note}>{props.note}</p>
+      <p class="tile-note" title={notes.join(", ")}>
+        {notes.map((note, i) => <span key={i}>{note}{i < notes.length - 1 ? "," : ""}</span>)}
+      </p>
       {props.spark ? <Spark values={sparkValues(props.spark.column)} tone={props.spark.tone} /> : null}
     </div>
   );
@@ -50,7 +54,7 @@ function PercentileTile(props: { label: string; column: number; point: number; n
   const isTimed = (shown.value.total[ROW.max] ?? 0) > 0;
   const value = isTimed ? shown.value.total[props.column] : null;
   const [text, unit] = props.n >= TOO_FEW || (props.n > 0 && !shown.value.isRange) ? duration(value) : duration(null);
-  const now = store.isRunning.value && !isFixed.value ? store.series.last(props.point) : null;
+  const now = isLive.value ? store.series.last(props.point) : null;
   const [nowText, nowUnit] = duration(now);
   const note = props.n > 0 && props.n < FEW ? `of only ${props.n} requests` : now !== null ? `now ${nowText} ${nowUnit}` : rangeWords();
   return <Tile label={props.label} value={text} unit={unit} note={note} spark={{ column: props.point, tone: "latency" }} />;
@@ -72,12 +76,12 @@ function UsersTile(): JSX.Element {
   return <Tile label="Users" value={count(run.users)} note={note} spark={spark} />;
 }
 
-/** The verdict on the generators, of the range of the page; "" while there is none. */
-function limitWords(): string {
+/** The verdict on the generators, of the range of the page; "" while there is none, and where one is gone. */
+function limitWords(gone: number): string {
   const { from, to } = span.value;
   const inside = spansIn(saturated.value, from, to);
   if (inside.length > 0) return `▲ not valid for ${timespan(Math.max(1, Math.round(together(inside.map(([start, end]) => [start, end])))))}`;
-  return isSettled(from, to) && requestsOf() > 0 ? "✓ valid" : "";
+  return gone === 0 && isSettled(from, to) && requestsOf() > 0 ? "✓ valid" : "";
 }
 const requestsOf = (): number => shown.value.total[ROW.requests] ?? 0;
 
@@ -91,12 +95,12 @@ function WorkersTile(): JSX.Element {
   const busiest = busiestOf();
   const gone = isFixed.value ? 0 : workers.length - store.connectedWorkers.value;
   const isDistributed = store.run.value?.distributed ?? false;
-  const verdict = [gone > 0 ? `▲ ${count(gone)} gone` : "", limitWords()].filter((word) => word !== "").join(", ");
+  const verdict = [gone > 0 ? `▲ ${count(gone)} gone` : "", limitWords(gone)];
   const core = busiest === null ? "" : `core ≤ ${busiest.toFixed(0)} %`;
   const value = isDistributed ? `${store.connectedWorkers.value}/${workers.length}` : busiest === null ? "–" : busiest.toFixed(0);
   return (
     <Tile label={isDistributed ? "Workers" : "Load generator"} value={value} {...(isDistributed || busiest === null ? {} : { unit: "% CPU" })}
-      note={[verdict, isDistributed ? core : ""].filter((word) => word !== "").join(", ")} tone={verdict.includes("▲") ? "warn" : "idle"} spark={{ column: POINT.cpu, tone: "plain" }} />
+      note={[...verdict, isDistributed ? core : ""].filter((word) => word !== "")} tone={verdict.join("").includes("▲") ? "warn" : "idle"} spark={{ column: POINT.cpu, tone: "plain" }} />
   );
 }
 
