@@ -16,7 +16,7 @@ import { lanesOf, paintLane } from "./lanes";
 
 const CLICK_PX = 4;
 const REPAINT_S = 3;
-const FLAGS = ["marker", "users", "worker", "reset"];
+const FLAGS = ["marker", "users", "stage", "worker", "reset"];
 
 function paint(canvas: HTMLCanvasElement, run: Span): void {
   const scale = devicePixelRatio;

@@ -7,13 +7,15 @@ import type { Sample } from "../live/protocol";
 import { useQuestion } from "../range/question";
 import { SampleView } from "./sample";
 
-const ASKS_MOST = 5;
+const ASKS_MOST = 10;
 const SAMPLES_MOST = 5;
 
 /** Those that are meant: of one question as they are answered, the first ones first; of several the newest. */
 export function chosenOf(answers: readonly Sample[][], isMeant: (sample: Sample) => boolean = () => true): Sample[] {
   const meant = answers.flat().filter(isMeant);
-  return answers.length === 1 ? meant : meant.sort((a, b) => b.at - a.at).slice(0, SAMPLES_MOST);
+  if (answers.length === 1) return meant;
+  const each = new Map(meant.map((sample) => [`${sample.at} ${sample.worker} ${sample.url}`, sample])); // one may be slow, and have failed
+  return [...each.values()].sort((a, b) => b.at - a.at).slice(0, SAMPLES_MOST);
 }
 
 /** isMeant: of those that are kept only these. */
@@ -22,16 +24,17 @@ export function Samples(props: { of: readonly SamplesAsk[]; isMeant?: (sample: S
   const asks = props.of.slice(0, ASKS_MOST);
   const asked = useQuestion(() => "once", (signal) => Promise.all(asks.map((ask) => source.figures.samples(ask, signal))), [JSON.stringify(asks)]);
   const samples = asked.answer.value === null ? null : chosenOf(asked.answer.value, props.isMeant);
+  const words = props.isMeant !== undefined ? "requests that were written down" : isSlow ? "slowest" : "newest";
   const again = source.isRecorded ? null : <button type="button" class="link" onClick={asked.retry}>{isSlow ? "Look again" : "Look for newer ones"}</button>;
   return (
-    <div class="samples" role="group" aria-label={isSlow ? "The slowest requests" : "Requests that failed so"}>
+    <div class="samples" role="group" aria-label={props.isMeant !== undefined ? "Requests of the cell" : isSlow ? "The slowest requests" : "Requests that failed so"}>
       {asked.error.value !== "" ? <p class="callout fail">{asked.error.value} <button type="button" class="button small" onClick={asked.retry}>Try again</button></p> : null}
       {samples === null ? (asked.error.value === "" ? <p class="note" role="status">Loading…</p> : null)
         : samples.length === 0 ? <p class="note" role="status">{source.isRecorded ? "This report holds no such request." : "No such request was written down."} Workers of Katydid keep samples of requests that HttpUser and FastHttpUser send, a few a second.</p>
         : (
           <>
             {samples.map((sample, i) => <SampleView key={`${sample.at} ${sample.worker ?? ""}`} sample={sample} isOpen={i === 0 && !isSlow} />)}
-            <p class="note">The {isSlow ? "slowest" : "newest"} {samples.length}. Secrets are masked. {again}</p>
+            <p class="note">The {words}: {samples.length}. Secrets are masked. {again}</p>
           </>
         )}
     </div>

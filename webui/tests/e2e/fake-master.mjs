@@ -40,6 +40,7 @@ export class FakeRun {
     this.now = this.started + (options.seconds ?? 300);
     this.users = options.users ?? 200;
     this.workers = options.workers ?? 3;
+    this.gone = options.gone ?? 0; // of the workers, the last ones
     this.kinds = options.kinds ?? 0; // of failures, besides the usual three
     this.state = options.idle ? "ready" : "running";
     this.tick = 1;
@@ -134,7 +135,7 @@ export class FakeRun {
       defs: isFull ? this.names.map((name, i) => [i + 1, this.methods[i], name]) : [], rows: columns ? rows.map((row) => narrow(row, columns)) : rows,
       points: this.rows === 0 ? [] : Array.from({ length: points }, (_, i) => this.point(this.now - points + i)), first_second: this.started,
       failures: this.rows === 0 ? [0, 0] : [3, Math.round(0.004 * this.now - 0.004 * this.started) + 3], exceptions: this.rows === 0 ? [0, 0] : [1, 4],
-      workers: Array.from({ length: this.workers }, (_, i) => [`worker-${i + 1}`, i, this.state, Math.round(this.users / this.workers), 40 + 10 * i, 80e6, 4, true, 1000 * this.tick, 300, 6, 120, 60]),
+      workers: Array.from({ length: this.workers }, (_, i) => [`worker-${i + 1}`, i, i < this.workers - this.gone ? this.state : "missing", Math.round(this.users / this.workers), 40 + 10 * i, 80e6, 4, true, 1000 * this.tick, 300, 6, 120, 60]),
       classes: [["Shopper", 1, 0, this.users]], timeline: { first: this.started, bytes: 1e6, limit: 1e9 }, events: this.events.length, logs: 0, saturated: false,
     };
   }

@@ -12,8 +12,8 @@ let browser;
 before(async () => (browser = await openBrowser()));
 after(() => browser?.close());
 
-async function visit(hash, use) {
-  const master = await fakeMaster({ dist: DIST, rows: 12, seconds: 300, hertz: 0 });
+async function visit(hash, use, options = {}) {
+  const master = await fakeMaster({ dist: DIST, rows: 12, seconds: 300, hertz: 0, ...options });
   const page = await browser.context.newPage();
   const complaints = watch(page);
   try {
@@ -62,6 +62,56 @@ test("plots of neighbours begin at one height, and those below each other at one
           for (const box of boxes) assert.deepEqual(boxes.filter((other) => other[key] === box[key] && other[value] !== box[value]), [], `${hash} ${width} ${box.of}: ${JSON.stringify(box)}`);
       }
     });
+});
+
+test("a click on a cell of the heatmap opens the requests that lie in it", async () => {
+  await visit("#/live", async (page, master) => {
+    const heat = chart(page, "Latency heatmap");
+    const over = heat.locator(".u-over");
+    const { width, height } = await over.evaluate((element) => ({ width: element.clientWidth, height: element.clientHeight }));
+    const point = { x: Math.round(width / 2), y: 0 };
+    let cell = null;
+    for (let y = 4; y < height && cell === null; y += 4) {
+      point.y = y;
+      await over.hover({ position: point });
+      cell = /^([\d:]+), ([\d.]+) to ([\d.]+) ms: [1-9]/.exec(await heat.locator(".legend-note").innerText());
+    }
+    const [, time, low, high] = cell;
+    const timeAt = (second) => new Date(second * 1000).toTimeString().slice(0, 8);
+    let second = master.run.started;
+    while (timeAt(second) !== time) second++;
+    const one = { at: second + 0.5, worker: "worker-1", user: null, method: "GET", name: "/", url: "https://shop.test/inside", status: 200, phases: null, request_headers: null, request_body: null, response_headers: null, response_body: null, error: null };
+    const middle = (Number(low) + Number(high)) / 2;
+    const samples = [{ ...one, time_ms: middle }, { ...one, url: "https://shop.test/slower", time_ms: 3 * middle }, { ...one, url: "https://shop.test/later", at: second + 9, time_ms: middle }];
+    await page.route("**/api/v1/samples?row=*", (route) => route.fulfill({ json: { samples } }));
+    await page.route("**/api/v1/samples?kind=*", (route) => route.fulfill({ json: { samples: [] } }));
+    await over.click({ position: point });
+    await heat.locator(".cell-samples").getByText("shop.test/inside").first().waitFor();
+    assert.doesNotMatch(await heat.locator(".cell-samples").innerText(), /slower|later/);
+    await heat.getByRole("button", { name: "Close" }).click();
+    await heat.locator(".cell-samples").waitFor({ state: "detached" });
+  });
+});
+
+test("no tile's note is cut, and the table needs no scrolling sideways", async () => {
+  await visit("#/live", async (page) => {
+    for (const width of [1440, 1280, 1024, 375]) {
+      await page.setViewportSize({ width, height: 900 });
+      await page.getByText("▲ 1 gone").waitFor();
+      const cut = await page.locator(".tile-note span:first-child").evaluateAll((all) => all.filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.textContent));
+      assert.deepEqual(cut, [], String(width));
+    }
+    await page.setViewportSize({ width: 1440, height: 900 });
+    await page.evaluate(() => (location.hash = "#/endpoints"));
+    await page.locator(".grid-body .row").first().waitFor();
+    for (const width of [1440, 1200, 1100, 1024, 800, 720]) {
+      await page.setViewportSize({ width, height: 900 });
+      await page.waitForFunction(() => {
+        const grid = document.querySelector(".grid-scroll");
+        return grid !== null && grid.scrollWidth <= grid.clientWidth;
+      });
+    }
+  }, { gone: 1 });
 });
 
 test("users are in the band, and requests share their chart with nobody", async () => {

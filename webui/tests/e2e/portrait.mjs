@@ -17,6 +17,7 @@ const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 /** Name of the picture, screen, what is done before. */
 const SCENES = [
   ["dashboard", "live"],
+  ["verdict", "verdict"],
   ["endpoints", "endpoints?sort=-requests"],
   ["drill-down", "endpoints?sort=-requests", async (page) => {
     await page.locator(".grid-body .row, .cards .card-open").nth(1).click();
@@ -28,6 +29,7 @@ const SCENES = [
     await page.locator(".sample-sides").first().waitFor();
     await page.locator("main").evaluate((main) => main.scrollTo(0, 0));
   }],
+  ["metrics", "metrics"],
   ["workers", "workers"],
   ["logs", "logs"],
   ["new-test", "new"],
@@ -66,7 +68,8 @@ const ready = /Starting web interface at (http:\/\/\S+?),/;
 const folder = mkdtempSync(join(tmpdir(), "shop-")); // its path is in tracebacks
 copyFileSync(join(HERE, "portrait_shop.py"), join(folder, "shop.py"));
 const run = ["-f", join(folder, "shop.py"), "-H", shop.url, "--web-port", "0"];
-const master = await startServer(katydid, [...run, "--autostart", "-u", "120", "-r", "4", "--processes", "3"], ready);
+const limits = ["p95 < 300ms", "fail_ratio < 1%", "p95 of 'GET /api/cart' < 20ms", "check_ratio > 99%"].flatMap((text) => ["--threshold", text]);
+const master = await startServer(katydid, [...run, ...limits, "--autostart", "-u", "120", "-r", "4", "--processes", "3"], ready);
 try {
   await sleep(SECONDS * 500);
   const worker = children(master.child.pid).findLast(({ command }) => command.includes("katydid-worker"));

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""The sample shop's test as the pictures of the documentation show it: more pages, options, a bug."""
+"""The sample shop's test as the pictures of the documentation show it: more pages, options, checks, a bug."""
 
 import logging
 import random
 
+from katydid import check
+from katydid.metrics import Trend
 from locust import HttpUser, between, events, task
 
 log = logging.getLogger("shop")
+basket = Trend("basket_size")
 SECTIONS = ("garden", "kitchen", "office", "travel", "lighting", "outdoor")
 
 
@@ -47,10 +50,16 @@ class Buyer(HttpUser):
     @task(3)
     def fill(self):
         self.client.post("/api/cart", json={"product_id": random.randint(1, 30), "quantity": 1}, headers=self.token)
-        self.client.get("/api/cart", headers=self.token)
+        cart = self.client.get("/api/cart", headers=self.token)
+        check(cart, {"the cart is there": lambda r: r.status_code == 200, "it is read in 20 ms": lambda r: r.elapsed.total_seconds() < 0.02})
+        basket.add(random.randint(1, 9))
 
     @task
     def order(self):
+        with self.group("checkout"):
+            self.pay()
+
+    def pay(self):
         with self.client.post("/api/orders", headers=self.token, catch_response=True) as answer:
             if answer.status_code == 503:
                 answer.failure(f"payment {random.randrange(100_000)} did not go through")

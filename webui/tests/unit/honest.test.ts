@@ -165,4 +165,5 @@ test("a cell of the heatmap has the requests that lie in it, however many newer 
   const found = chosenOf([newer, [...inside, ...outside]], (one) => isInCell(cell, one));
   expect(found.map((one) => one.at)).toEqual([10.9, 10.2]);
   expect(chosenOf([newer, inside])).toHaveLength(5);
+  expect(chosenOf([inside, inside], (one) => isInCell(cell, one))).toHaveLength(2); // slow, and failed
 });
