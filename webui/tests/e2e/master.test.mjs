@@ -160,9 +160,12 @@ test("a master that is silent is shown as such, and caught up with", async () =>
   await page.locator("#disconnected").waitFor({ timeout: 90_000 });
   assert.equal(await page.getByRole("button", { name: "Stop", exact: true }).isDisabled(), true);
   assert.ok((await number("Users")) === 8, "the numbers stay");
+  assert.equal(await page.locator(".live-dot").count(), 0, "nothing is live");
+  await page.waitForFunction(() => document.title === "no connection · Katydid");
   master.child.kill("SIGCONT");
   await page.locator("#disconnected").waitFor({ state: "detached", timeout: 90_000 });
   await eventually(async () => !(await page.getByRole("button", { name: "Stop", exact: true }).isDisabled()), "commands");
+  await page.waitForFunction(() => document.title.startsWith("running"));
 });
 
 test("stop asks first, and the totals equal the target's", async () => {
