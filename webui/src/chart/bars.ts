@@ -44,7 +44,9 @@ export function logSplits(low: number, high: number): number[] {
   return out;
 }
 
-/** Where a percentile of the whole population lies; high null: upwards the samples do not say. null: nothing is known. */
-export function barOf(bounds: readonly [number | null, number | null] | undefined): { low: number; high: number | null } | null {
-  return bounds === undefined || bounds[0] === null ? null : { low: bounds[0], high: bounds[1] };
+/** Where a percentile of the whole population lies, of a chart up to `top`; high null: it goes on beyond that, or
+ * the samples do not say how far. null: nothing is known, or nothing of it lies in the chart. */
+export function barOf(bounds: readonly [number | null, number | null] | undefined, top = Infinity): { low: number; high: number | null } | null {
+  if (bounds === undefined || bounds[0] === null || bounds[0] > top) return null;
+  return { low: bounds[0], high: bounds[1] !== null && bounds[1] > top ? null : bounds[1] };
 }

@@ -48,7 +48,7 @@ function drawConfidence(plot: uPlot, answer: DistributionAnswer): void {
   ctx.strokeStyle = cssVar("--ink");
   ctx.lineWidth = 1.5 * devicePixelRatio;
   for (const [name, q] of MARKS) {
-    const bar = barOf(answer.ci95[name]);
+    const bar = barOf(answer.ci95[name], plot.scales["y"]!.max ?? Infinity);
     const x = plot.valToPos(nines(q), "x", true);
     if (bar !== null && x <= bbox.left + bbox.width) drawBar(plot, x, bar.low, bar.high);
   }
@@ -101,7 +101,7 @@ export function PercentileCurve({ id, answer, error, onRetry }: AnswerProps): JS
         </div>
       }
       empty={isEmpty ? (answer === null ? "Loading…" : "No request was answered in this range.") : ""}
-      legend={isEmpty ? null : <span class="legend-note">{at.value || "bars: 95 % confidence; arrow: no upper bound"}</span>}
+      legend={isEmpty ? null : <span class="legend-note">{at.value || "bars: 95 % confidence; arrow: beyond the chart"}</span>}
       {...(isEmpty ? {} : { table: {
         head: ["percentile", "ms"], rows: () => answer.curve.map(([q, value]) => [100 * q, value]),
         text: (value, column) => (column === 0 ? `${Number(Number(value).toFixed(3))} %` : ms(Number(value))),

@@ -10,6 +10,8 @@ describe("the confidence of a percentile", () => {
     expect(barOf([279.5, null])).toEqual({ low: 279.5, high: null });
     expect(barOf([100, 120])).toEqual({ low: 100, high: 120 });
     expect(barOf([null, 5])).toBeNull();
+    expect(barOf([12, 151], 80)).toEqual({ low: 12, high: null });
+    expect(barOf([90, 151], 80)).toBeNull();
     expect(barOf(undefined)).toBeNull();
   });
 });

@@ -127,6 +127,7 @@ test("a measurement that lacks a worker is not called valid beside it", () => {
   expect(tile("Workers")).toMatch(/2\/2✓ valid/);
   run({ distributed: true, workers: [workers[0]!, worker(1, "missing")], total: total({ requests: 200 }) });
   expect(tile("Workers")).toMatch(/1\/2▲ 1 gone/);
+  expect(show(Tiles).all("span")).toContain("▲ 1 gone"); // by itself where the rest finds no room
   expect(tile("Workers")).not.toMatch(/valid/);
 });
 

@@ -43,7 +43,7 @@ function Tile(props: TileProps): JSX.Element {
         {props.unit ? <span class="unit"> {props.unit}</span> : null}
       </p>
       <p class="tile-note" title={notes.join(", ")}>
-        {notes.map((note, i) => <span key={i}>{note}{i < notes.length - 1 ? "," : ""}</span>)}
+        {notes.map((note, i) => <span key={i}>{i > 0 ? `, ${note}` : note}</span>)}
       </p>
       {props.spark ? <Spark values={sparkValues(props.spark.column)} tone={props.spark.tone} /> : null}
     </div>
