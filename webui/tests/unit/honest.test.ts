@@ -19,6 +19,7 @@ const { chosenOf } = await import("../../src/parts/samples");
 const { isInCell } = await import("../../src/chart/cell");
 const { COLUMNS, chosen } = await import("../../src/screens/endpoints/columns");
 const { Charts } = await import("../../src/screens/live/charts");
+const { NowTable } = await import("../../src/screens/workers/tables");
 const { Tiles } = await import("../../src/screens/live/tiles");
 
 const link = signal<Link>({ kind: "live" });
@@ -129,6 +130,19 @@ test("a measurement that lacks a worker is not called valid beside it", () => {
   expect(tile("Workers")).toMatch(/1\/2▲ 1 gone/);
   expect(show(Tiles).all("span")).toContain("▲ 1 gone"); // by itself where the rest finds no room
   expect(tile("Workers")).not.toMatch(/valid/);
+});
+
+test("a worker that is very late is so in seconds, and what is the same of all workers is no column", () => {
+  const late: WorkerTuple = [...worker(0, "running")];
+  late[6] = 12_000;
+  run({ distributed: true, workers: [late, worker(1, "running")] });
+  const table = (): Shown => shown(h(NowTable, { workers: store.workers.value }));
+  expect(table().all("td")).toContain("12 s");
+  expect(table().all("th")).not.toContain("Kind");
+  const other: WorkerTuple = [...worker(1, "running")];
+  other[7] = false;
+  run({ distributed: true, workers: [late, other] });
+  expect(table().all("td")).toContain("Locust");
 });
 
 test("after the end the users are those of the peak, and no legend has a last second", () => {

@@ -41,7 +41,7 @@ export function Cards({ table, order, sort, onSort, onOpen }: CardsProps): JSX.E
         Sort by{" "}
         <select value={sort} onChange={(event) => onSort(event.currentTarget.value)}>
           <option value="name">Name</option>
-          {COLUMNS.filter((column) => column.number !== null).map((column) => <option key={column.key} value={`-${column.key}`}>{column.title}</option>)}
+          {COLUMNS.filter((column) => column.number !== null).map((column) => <option key={column.key} value={`-${column.key}`} title={column.title}>{column.label}{column.unit ? ` ${column.unit}` : ""}</option>)}
         </select>
       </label>
       <div class="card total">

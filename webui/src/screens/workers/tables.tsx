@@ -2,7 +2,7 @@
  * user classes. */
 import type { JSX } from "preact";
 import { store } from "../../app-state";
-import { bytes, count, ms, msUnit, percent, rate, shortId, timeOfDay, timespan, visible } from "../../lib/format";
+import { bytes, count, msUnit, percent, rate, shortId, timeOfDay, timespan, visible } from "../../lib/format";
 import { health } from "../../live/health";
 import type { RangeWorker } from "../../live/protocol";
 import { isConnected, type Worker } from "../../live/store";
@@ -63,8 +63,8 @@ function seenText(worker: Worker): string {
 }
 
 /** A value of a worker that is there. */
-function Value(props: { label: string; worker: Worker; value: number | null; text: (value: number) => string }): JSX.Element {
-  return <td data-label={props.label} class="number">{isConnected(props.worker) && props.value !== null ? props.text(props.value) : "–"}</td>;
+function Value(props: { label: string; className?: string; worker: Worker; value: number | null; text: (value: number) => string }): JSX.Element {
+  return <td data-label={props.label} class={`number ${props.className ?? ""}`}>{isConnected(props.worker) && props.value !== null ? props.text(props.value) : "–"}</td>;
 }
 
 /** What keeps it from a processor: the limit of its container, others on its machine. */
@@ -74,7 +74,7 @@ function limitText(worker: Worker): string | undefined {
   return [...limit, ...wait].join("; ") || undefined;
 }
 
-function Row({ worker }: { worker: Worker }): JSX.Element {
+function Row({ worker, hasKinds }: { worker: Worker; hasKinds: boolean }): JSX.Element {
   const isThere = isConnected(worker);
   const { tone, word } = health(worker, atLimit.value);
   return (
@@ -88,17 +88,18 @@ function Row({ worker }: { worker: Worker }): JSX.Element {
         {isThere && worker.cpu !== null ? <span title={limitText(worker)}>{worker.cpu.toFixed(0)} %{worker.cpuLimit === null ? " " : ` of ${worker.cpuLimit} cores `}<Bar value={worker.cpuLimit === null ? worker.cpu : worker.cpu / worker.cpuLimit} /></span> : "–"}
       </td>
       <td data-label="Last minute" class="trend"><Spark values={trails.of(worker.id).cpu} tone="ok inline" /></td>
-      <Value label="Loop lag p99" worker={worker} value={worker.lagP99 ?? worker.lag} text={(value) => `${ms(value)} ms`} />
+      <Value label="Loop lag p99" worker={worker} value={worker.lagP99 ?? worker.lag} text={msUnit} />
       <Value label="Memory" worker={worker} value={worker.memory > 0 ? worker.memory : null} text={bytes} />
       <Value label="Connections" worker={worker} value={worker.connections} text={count} />
-      <Value label="Files" worker={worker} value={worker.fds} text={count} />
-      <td data-label="Kind">{worker.isKatydid ? "Katydid" : "Locust"}</td>
+      <Value label="Files" className="files" worker={worker} value={worker.fds} text={count} />
+      {hasKinds ? <td data-label="Kind">{worker.isKatydid ? "Katydid" : "Locust"}</td> : null}
       <td data-label="Seen" class="number">{seenText(worker)}</td>
     </tr>
   );
 }
 
 export function NowTable({ workers }: { workers: Worker[] }): JSX.Element {
+  const hasKinds = workers.some((worker) => !worker.isKatydid); // else the column says the same of each
   return (
     <div class="table-scroll" tabIndex={0} role="region" aria-label="Table of workers">
       <table class="list workers">
@@ -106,13 +107,13 @@ export function NowTable({ workers }: { workers: Worker[] }): JSX.Element {
           <tr>
             <th scope="col">Worker</th><th scope="col">State</th><th scope="col" class="number">Users</th>
             <th scope="col" class="number">Req/s</th><th scope="col" class="number">Requests</th>
-            <th scope="col" class="number" title="Of its busiest core">CPU</th><th scope="col">Last minute</th>
+            <th scope="col" class="number" title="Of its busiest core">CPU</th><th scope="col" class="trend">Last minute</th>
             <th scope="col" class="number" title="99 of 100 turns of its loop were at most this late">Loop lag p99</th>
             <th scope="col" class="number">Memory</th><th scope="col" class="number">Connections</th>
-            <th scope="col" class="number" title="Open file descriptors">Files</th><th scope="col">Kind</th><th scope="col" class="number">Seen</th>
+            <th scope="col" class="number files" title="Open file descriptors">Files</th>{hasKinds ? <th scope="col">Kind</th> : null}<th scope="col" class="number">Seen</th>
           </tr>
         </thead>
-        <tbody>{workers.map((worker) => <Row key={worker.id} worker={worker} />)}</tbody>
+        <tbody>{workers.map((worker) => <Row key={worker.id} worker={worker} hasKinds={hasKinds} />)}</tbody>
       </table>
     </div>
   );
