@@ -30,7 +30,7 @@ export function Samples(props: { of: readonly SamplesAsk[]; isMeant?: (sample: S
     <div class="samples" role="group" aria-label={props.isMeant !== undefined ? "Requests of the cell" : isSlow ? "The slowest requests" : "Requests that failed so"}>
       {asked.error.value !== "" ? <p class="callout fail">{asked.error.value} <button type="button" class="button small" onClick={asked.retry}>Try again</button></p> : null}
       {samples === null ? (asked.error.value === "" ? <p class="note" role="status">Loading…</p> : null)
-        : samples.length === 0 ? <p class="note" role="status">{source.isRecorded ? "This report holds no such request." : "No such request was written down."} Workers of Katydid keep samples of requests that HttpUser and FastHttpUser send, a few a second.</p>
+        : samples.length === 0 ? <p class="note" role="status">{source.isRecorded ? "This report holds no such request." : "No such request was written down."} {props.isMeant !== undefined ? "Kept are the slowest of each endpoint and the newest that failed." : "Workers of Katydid keep samples of requests that HttpUser and FastHttpUser send, a few a second."}</p>
         : (
           <>
             {samples.map((sample, i) => <SampleView key={`${sample.at} ${sample.worker ?? ""}`} sample={sample} isOpen={i === 0 && !isSlow} />)}

@@ -7,7 +7,7 @@ import { source, store } from "../../app-state";
 import { saveCsv } from "../../lib/download";
 import { count, visible } from "../../lib/format";
 import { useKeys } from "../../lib/keys";
-import { isNarrow, room } from "../../lib/narrow";
+import { isNarrow, isTight, room } from "../../lib/narrow";
 import { ALL_REQUESTS, rowText, slotOfText } from "../../lib/row-link";
 import { pushQuery, route, setQuery } from "../../lib/route";
 import { recall } from "../../lib/storage";
@@ -138,7 +138,7 @@ export function EndpointsScreen(): JSX.Element | null {
       <h1 class="visually-hidden">Endpoints</h1>
       <div class="endpoints-list">
         <Toolbar text={text} all={table.rows.length} shown={order.length} problem={problem} isHeld={isHeld && sort !== "name"} depth={depth.value}
-          note={rangeWords()} columns={columns} onCsv={csv} isNarrow={isNarrow.value || isBeside} />
+          note={isTight.value ? "" : rangeWords()} columns={columns} onCsv={csv} isNarrow={isNarrow.value || isBeside} />
         {!isGrouped && table.rows.length > MANY_NAMES ? (
           <p class="callout info">{count(table.rows.length)} names. Group them above, or give requests a common name in the locustfile: <code>self.client.get(url, name="/item/[id]")</code></p>
         ) : null}
