@@ -63,7 +63,7 @@ function Row({ one }: { one: Threshold }): JSX.Element {
       <td data-label="Threshold" class="gate-rule"><div><Rule one={one} /></div></td>
       <td data-label="Value" class="number gate-value"><b>{valueWords(one.shown)}</b></td>
       <td data-label="Limit" class="number">{one.op} {limitWords(one)}</td>
-      <td data-label="Course" class="trend"><LimitSpark values={one.spark} limit={one.limit} isBroken={one.failed} /></td>
+      <td data-label="Last minute" class="trend"><LimitSpark values={one.spark} limit={one.limit} isBroken={one.failed} /></td>
       <td data-label="First broken" class="number"><Turned one={one} /></td>
       <td data-label="Samples" class="number">{count(one.n)}</td>
       <td data-label="Look at">{where === null ? null : <a href={where.href}>{where.words}</a>}</td>
@@ -79,7 +79,7 @@ export function GateTable({ thresholds }: { thresholds: readonly Threshold[] }):
         <table class="list gates">
           <thead>
             <tr>
-              <th scope="col">State</th><th scope="col">Threshold</th><th scope="col" class="number">Value</th><th scope="col" class="number">Limit</th><th scope="col">Last minute</th>
+              <th scope="col">State</th><th scope="col">Threshold</th><th scope="col" class="number">Value</th><th scope="col" class="number">Limit</th><th scope="col" class="trend">Last minute</th>
               <th scope="col" class="number">First broken</th><th scope="col" class="number">Samples</th><th scope="col">Look at</th>
             </tr>
           </thead>
