@@ -103,7 +103,8 @@ static bool read_metric(void *arg, const struct threshold *t, int64_t from, int6
                                    .last = v->last,
                                    .hist = &v->hist,
                                    .scale = v->scale > 0 ? v->scale : 1,
-                                   .factor = factor_of(t, v->unit)};
+                                   .factor = factor_of(t, v->unit),
+                                   .unit = v->unit};
     return true;
 }
 
@@ -224,10 +225,10 @@ static void stop(struct master *m, size_t index)
 {
     const struct verdict_result r = verdict_result(m->judging.verdict, index);
     struct sbuf text = {0};
-    char value[48];
+    char value[80];
     if (!run_is_active(&m->machine.run))
         return;
-    threshold_add_value(r.threshold, r.value, value, sizeof value);
+    verdict_add_value(&r, r.value, value, sizeof value);
     sbuf_addf(&text, "stopped by threshold %s: value %s at second %lld", r.threshold->text, value,
               (long long)(r.failed_at - m->judging.since));
     log_error(MAIN_LOGGER, "The test is %s", text.data);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "master/verdict/measure.h"
 #include <math.h>
+#include <stdio.h>
 
 static struct measured counted(uint64_t n, uint64_t samples)
 {
@@ -204,6 +205,23 @@ struct measured measure_metric(const struct threshold *t, const struct verdict_m
     if (t->stat == STAT_VALUE)
         return (struct measured){m->kind == VERDICT_GAUGE ? m->last : NAN, m->count, 0, 0};
     return m->kind == VERDICT_TREND ? of_trend(t, m) : (struct measured){NAN, m->count, 0, 0};
+}
+
+void measure_unit(const struct threshold *t, const struct verdict_metric *m, char *to, size_t size)
+{
+    const char *unit = m->unit ? m->unit : "";
+    const bool is_sum = m->kind == VERDICT_COUNTER && t->stat == STAT_COUNT;
+    const bool is_rate = m->kind == VERDICT_COUNTER && t->stat == STAT_RATE;
+    const bool is_value = (m->kind == VERDICT_TREND && threshold_is_time(t)) ||
+                          (m->kind == VERDICT_GAUGE && t->stat == STAT_VALUE);
+    *to = '\0';
+    if (t->unit != UNIT_ANY || !(is_sum || is_rate || is_value))
+        return;
+    if (m->factor > 1 || m->factor < 1)
+        unit = "ms";
+    snprintf(to, size, "%s%s", unit, is_rate ? "/s" : "");
+    for (char *c = to; *c; c++) /* it stands in a line of the terminal */
+        *c = (unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c;
 }
 
 /* ---- limits ---- */

@@ -14,5 +14,7 @@ struct measured measure_tally(const struct threshold *t, const struct tally *fig
                               double seconds, struct hist *scratch);
 struct measured measure_metric(const struct threshold *t, const struct verdict_metric *m,
                                double seconds);
+/* The unit of that, if it is of a metric of the script. "" for counts and shares. */
+void measure_unit(const struct threshold *t, const struct verdict_metric *m, char *to, size_t size);
 /* Whether it keeps the limit. Ratios are compared as counts. */
 bool measure_holds(const struct threshold *t, const struct measured *m);

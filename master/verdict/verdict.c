@@ -7,56 +7,12 @@
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
 #include "master/verdict/measure.h"
+#include "master/verdict/verdict_int.h"
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SPARK 60
 #define VERDICT_TAG 0x76657264u /* "verd" */
-
-struct sum {                    /* of some rows since a moment */
-    const struct threshold *of; /* whose scope it is */
-    double warmup_s;
-    uint32_t *rows; /* ids; owned */
-    size_t row_count;
-    struct tally all, second; /* since the begin (or the warm-up), and of the last second */
-    struct tally window;      /* of the last window that was asked for */
-    unsigned window_s;        /* how long that is; 0: none yet in this second */
-    bool is_there;            /* a row, or what needs none */
-};
-
-struct judged {
-    struct threshold threshold;
-    size_t sum; /* index */
-    enum verdict_state state;
-    double value, failed_value, spark[SPARK], *ring; /* ring: a gauge's window; or NULL */
-    double gauge_most;
-    uint64_t n, failed_n;
-    int64_t failed_at, from, to;  /* from, to: the seconds that the state is of */
-    unsigned streak;              /* seconds on end that violate */
-    uint64_t told, good, seconds; /* seconds with data, those that held, and all */
-    size_t spark_at, spark_count;
-    bool is_valid, is_sticky, has_stopped, is_turned;
-    char *why;
-};
-
-struct row {
-    uint32_t id;
-    char *method, *name; /* owned */
-};
-
-struct verdict {
-    uint32_t tag;
-    struct judged *judged; /* owned */
-    struct sum *sums;      /* owned */
-    struct row *rows;      /* owned */
-    size_t count, sum_count, row_count, row_cap;
-    struct hist scratch;
-    int64_t since, until;    /* seconds that were told: [since, until) */
-    double begin_at, end_at; /* exactly; end_at 0: the load goes on */
-    bool is_over;
-};
 
 const char *verdict_state_name(enum verdict_state s)
 {
@@ -136,12 +92,6 @@ void verdict_free(struct verdict *v)
 static bool is_same(const char *a, const char *b)
 {
     return a == b || (a && b && strcmp(a, b) == 0);
-}
-
-static bool is_gauge(const struct threshold *t)
-{
-    return t->stat == STAT_USERS || t->stat == STAT_WORKER_CPU || t->stat == STAT_LOOP_LAG ||
-           t->stat == STAT_DROPPED || t->stat == STAT_LATE;
 }
 
 static bool is_http(const char *method)
@@ -257,7 +207,7 @@ void verdict_set(struct verdict *v, const struct threshold_list *list)
     for (size_t i = 0; i < list->count; i++) {
         struct judged *j = &v->judged[i];
         threshold_copy(&j->threshold, &list->items[i]);
-        if (is_gauge(&j->threshold) && j->threshold.window_s)
+        if (verdict_is_gauge(&j->threshold) && j->threshold.window_s)
             j->ring = mem_zalloc(j->threshold.window_s * sizeof *j->ring);
         j->sum = sum_for(v, &j->threshold);
         judged_zero(j);
@@ -324,17 +274,12 @@ static void read_rows(struct sum *s, const struct verdict_feed *feed, int64_t fr
             feed->read(feed->arg, s->rows[i], from, to, into);
 }
 
-static int64_t begin_of(const struct verdict *v, const struct sum *s)
-{
-    return v->since + (int64_t)ceil(s->warmup_s);
-}
-
 static void advance_sum(struct verdict *v, struct sum *s, const struct verdict_feed *feed,
                         int64_t from)
 {
     s->window_s = 0;
     read_rows(s, feed, from, v->until, &s->second);
-    if (from >= begin_of(v, s))
+    if (from >= verdict_begin_of(v, s))
         tally_merge(&s->all, &s->second);
 }
 
@@ -348,7 +293,7 @@ static bool is_of_metric(const struct threshold *t)
 static bool range_of(const struct verdict *v, const struct judged *j, int64_t second, int64_t *from)
 {
     const struct threshold *t = &j->threshold;
-    const int64_t begin = begin_of(v, &v->sums[j->sum]);
+    const int64_t begin = verdict_begin_of(v, &v->sums[j->sum]);
     *from = t->mode == MODE_ALL   ? begin
             : t->mode == MODE_FOR ? second
                                   : v->until - (int64_t)t->window_s;
@@ -420,10 +365,11 @@ static struct measured measure(struct verdict *v, struct judged *j, int64_t from
     const struct threshold *t = &j->threshold;
     struct verdict_metric metric = {.scale = 1, .factor = 1};
     const double seconds = seconds_of(v, from);
-    if (is_gauge(t))
+    if (verdict_is_gauge(t))
         return measure_gauge(v, j, feed);
     if (is_of_metric(t) && feed->metric && feed->metric(feed->arg, t, from, v->until, &metric)) {
         v->sums[j->sum].is_there = true;
+        measure_unit(t, &metric, j->unit, sizeof j->unit);
         return measure_metric(t, &metric, seconds);
     }
     if (!v->sums[j->sum].is_there)
@@ -498,6 +444,24 @@ static void judge(struct verdict *v, struct judged *j, int64_t second,
     j->is_sticky = is_bad && t->mode != MODE_ALL;
 }
 
+/* A misspelt row is told while it can still be mended. Names are compared after 2, 4, 8 … seconds
+ * only: there may be thousands. */
+static void follow_absence(const struct verdict *v, struct judged *j, int64_t second)
+{
+    int64_t from;
+    const bool is_there = v->sums[j->sum].is_there;
+    if (is_there || j->seconds >= j->why_at) {
+        free(j->why);
+        j->why = NULL;
+    }
+    if (is_there || j->seconds < j->why_at ||
+        (is_of_metric(&j->threshold) && !range_of(v, j, second, &from)))
+        return;
+    j->why_at = 2 * j->seconds;
+    if (j->seconds > 1)
+        j->why = verdict_why_not_yet(v, j);
+}
+
 void verdict_second(struct verdict *v, int64_t second, unsigned seconds,
                     const struct verdict_feed *feed)
 {
@@ -511,6 +475,7 @@ void verdict_second(struct verdict *v, int64_t second, unsigned seconds,
         struct judged *j = &v->judged[i];
         j->seconds += seconds;
         judge(v, j, second, feed);
+        follow_absence(v, j, second);
         if (j->state != VERDICT_NOT_YET && feed->is_valid)
             j->is_valid = feed->is_valid(feed->arg, j->from, j->to);
     }
@@ -518,86 +483,10 @@ void verdict_second(struct verdict *v, int64_t second, unsigned seconds,
 
 /* ---- the end ---- */
 
-static char *row_words(const struct row *r)
-{
-    struct sbuf b = {0};
-    sbuf_addf(&b, "%s%s%s", r->method, *r->method ? " " : "", r->name);
-    return sbuf_take(&b);
-}
-
-/* The name of a row that was most likely meant; malloced, or NULL. */
-static char *nearest_row(const struct verdict *v, const struct threshold *t)
-{
-    struct sbuf wanted = {0};
-    const char *name = t->scope == SCOPE_METRIC ? t->metric : t->row;
-    const bool has_method = t->scope == SCOPE_ROWS && *t->method;
-    sbuf_addf(&wanted, "%s%s%s", has_method ? t->method : "", has_method ? " " : "", name);
-    char **names = mem_zalloc((v->row_count + 1) * sizeof *names);
-    for (size_t i = 0; i < v->row_count; i++)
-        names[i] = has_method ? row_words(&v->rows[i]) : mem_strdup(v->rows[i].name);
-    const char *near = threshold_nearest(wanted.data, (const char *const *)names, v->row_count);
-    const size_t at = near ? 0 : v->row_count;
-    size_t i = at;
-    while (i < v->row_count && names[i] != near)
-        i++;
-    char *words = i < v->row_count ? row_words(&v->rows[i]) : NULL;
-    for (size_t k = 0; k < v->row_count; k++)
-        free(names[k]);
-    free(names);
-    sbuf_fini(&wanted);
-    return words;
-}
-
-static void explain_absence(const struct verdict *v, const struct threshold *t, struct sbuf *out)
-{
-    char *scope = threshold_scope_text(t);
-    char *near = t->scope == SCOPE_ROWS || t->scope == SCOPE_METRIC ? nearest_row(v, t) : NULL;
-    const char *what = t->scope == SCOPE_ROWS || t->scope == SCOPE_HTTP ? "row "
-                       : t->scope == SCOPE_METRIC                       ? "metric "
-                                                                        : "";
-    sbuf_addf(out, "no %s%s", what, scope);
-    if (near)
-        sbuf_addf(out, "; did you mean '%s'?", near);
-    free(near);
-    free(scope);
-}
-
-static char *why_no_data(const struct verdict *v, const struct judged *j)
-{
-    const struct threshold *t = &j->threshold;
-    const struct sum *s = &v->sums[j->sum];
-    struct sbuf out = {0};
-    if (v->until <= v->since)
-        sbuf_adds(&out, "the run had no complete second");
-    else if (!s->is_there && !is_gauge(t))
-        explain_absence(v, t, &out);
-    else if (v->until - begin_of(v, s) < (int64_t)t->window_s || v->until <= begin_of(v, s))
-        sbuf_adds(&out, t->warmup_s > 0 ? "the run was shorter than warm-up and window"
-                                        : "the run was shorter than the window");
-    else if (t->min_samples > 1)
-        sbuf_addf(&out, "fewer than %llu samples", (unsigned long long)t->min_samples);
-    else
-        sbuf_adds(&out, "nothing was measured");
-    return sbuf_take(&out);
-}
-
 /* Every second violated, but there were too few of them to say so. */
 static bool is_undecided(const struct judged *j)
 {
     return j->threshold.mode == MODE_FOR && j->good == 0 && j->told < j->threshold.window_s;
-}
-
-static char *few_samples(const struct judged *j)
-{
-    struct sbuf out = {0};
-    const struct threshold *t = &j->threshold;
-    char stat[40];
-    const double least = 1 / fmax(1 - t->share, 1e-9);
-    if (t->stat != STAT_QUANTILE || t->share <= 0.5 || t->share >= 1 || (double)j->n >= least - 0.5)
-        return NULL;
-    sbuf_addf(&out, "too few samples for %s: %llu, and it takes %.0f",
-              threshold_stat_name(t, stat, sizeof stat), (unsigned long long)j->n, least);
-    return sbuf_take(&out);
 }
 
 void verdict_end(struct verdict *v, const struct verdict_feed *feed)
@@ -612,10 +501,10 @@ void verdict_end(struct verdict *v, const struct verdict_feed *feed)
         j->why = NULL;
         if (j->state == VERDICT_NOT_YET || (j->state == VERDICT_PASS && is_undecided(j))) {
             j->state = VERDICT_NO_DATA;
-            j->why = why_no_data(v, j);
+            j->why = verdict_why_no_data(v, j);
             continue;
         }
-        j->why = few_samples(j);
+        j->why = verdict_few_samples(j);
         if (feed->is_valid)
             j->is_valid = feed->is_valid(feed->arg, j->from, j->to);
     }
@@ -654,6 +543,7 @@ struct verdict_result verdict_result(const struct verdict *v, size_t index)
                                    .failed_at = j->failed_at,
                                    .failed_value = j->failed_value,
                                    .failed_n = j->failed_n,
+                                   .unit = j->unit,
                                    .why = j->why ? j->why : "",
                                    .spark = j->spark,
                                    .spark_count = j->spark_count};

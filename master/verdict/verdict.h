@@ -24,6 +24,7 @@ struct verdict;
 enum verdict_state { VERDICT_NOT_YET, VERDICT_PASS, VERDICT_FAIL, VERDICT_NO_DATA };
 const char *verdict_state_name(enum verdict_state s); /* "not yet", "pass", "fail", "no data" */
 
+#define VERDICT_UNIT 20 /* bytes of a unit, with its end */
 enum verdict_kind { VERDICT_COUNTER, VERDICT_GAUGE, VERDICT_RATE, VERDICT_TREND };
 struct verdict_metric { /* of a metric, over some seconds */
     enum verdict_kind kind;
@@ -31,7 +32,8 @@ struct verdict_metric { /* of a metric, over some seconds */
     double sum, min, max, last;
     const struct hist *hist; /* of a trend: values times scale */
     double scale;
-    double factor; /* that makes milliseconds of its unit, or 1 */
+    double factor;    /* that makes milliseconds of its unit, or 1 */
+    const char *unit; /* of its values, as the script has it; NULL: none */
 };
 
 struct verdict_feed {
@@ -62,6 +64,7 @@ struct verdict_result { /* of one threshold; borrowed until the next call */
     int64_t failed_at; /* the second in which it first failed; 0: it never did */
     double failed_value;
     uint64_t failed_n;
+    const char *unit;    /* of a metric of the script: that of the value; "" */
     const char *why;     /* why there is no data, or what is odd; "" */
     const double *spark; /* the last values, the oldest first */
     size_t spark_count;
@@ -95,6 +98,8 @@ int verdict_stops(struct verdict *v);
 /* How many thresholds fail the run as they are now. */
 size_t verdict_failed(const struct verdict *v);
 
+/* A value of that threshold with its unit, as people read it. */
+void verdict_add_value(const struct verdict_result *r, double value, char *to, size_t size);
 /* "[...]": the results, as GET api/v1/verdict has them. */
 void verdict_write(const struct verdict *v, struct sbuf *out);
 /* The line of the console: "THRESHOLD fail p95 of 'GET /cart' < 300ms: 412.3ms (n=18231) first at

@@ -3,6 +3,7 @@
 #include "common/base/sbuf.h"
 #include "master/verdict/verdict.h"
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,15 +48,16 @@ static void add_scope(struct sbuf *out, const struct threshold *t)
     free(scope);
 }
 
-static void add_rule(struct sbuf *out, const struct threshold *t)
+static void add_rule(struct sbuf *out, const struct verdict_result *r)
 {
+    const struct threshold *t = r->threshold;
     static const char *const units[] = {"ms", "ratio", "/s", "", "B", "B/s", "%", ""};
     static const char *const modes[] = {"all", "for", "within", "over"};
     static const char *const actions[] = {"continue", "stop", "warn"};
     static const char *const no_data[] = {"fail", "pass", "warn"};
     add_text(out, "op", threshold_op_text(t->op));
     add_number(out, "limit", t->limit.value);
-    add_text(out, "unit", units[t->unit]);
+    add_text(out, "unit", *r->unit ? r->unit : units[t->unit]);
     add_text(out, "mode", modes[t->mode]);
     add_number(out, "window", t->window_s);
     add_text(out, "action", actions[t->action]);
@@ -65,10 +67,21 @@ static void add_rule(struct sbuf *out, const struct threshold *t)
     add_text(out, "no_data", no_data[t->no_data]);
 }
 
+/* "12.5ms", as times of requests are; "12.5 EUR". */
+void verdict_add_value(const struct verdict_result *r, double value, char *to, size_t size)
+{
+    const bool is_joined = strcmp(r->unit, "ms") == 0 || *r->unit == '/';
+    threshold_add_value(r->threshold, value, to, size);
+    if (!*r->unit || !isfinite(value))
+        return;
+    const size_t len = strlen(to);
+    snprintf(to + len, size - len, "%s%s", is_joined ? "" : " ", r->unit);
+}
+
 static void add_shown(struct sbuf *out, const struct verdict_result *r)
 {
-    char value[48];
-    threshold_add_value(r->threshold, r->value, value, sizeof value);
+    char value[80];
+    verdict_add_value(r, r->value, value, sizeof value);
     add_text(out, "shown", value);
     sbuf_adds(out, "\"spark\":[");
     for (size_t i = 0; i < r->spark_count; i++) {
@@ -87,7 +100,7 @@ static void add_result(struct sbuf *out, const struct verdict_result *r)
     add_text(out, "source", t->source);
     sbuf_addf(out, "\"k6\":%s,", t->is_k6 ? "true" : "false");
     add_scope(out, t);
-    add_rule(out, t);
+    add_rule(out, r);
     add_number(out, "value", r->value);
     add_number(out, "n", (double)r->n);
     add_text(out, "state", verdict_state_name(r->state));
@@ -114,12 +127,12 @@ void verdict_write(const struct verdict *v, struct sbuf *out)
 void verdict_line(const struct verdict_result *r, long local, struct sbuf *out)
 {
     const struct threshold *t = r->threshold;
-    char value[48];
+    char value[80];
     const bool is_warning = t->action == ACTION_WARN && r->state == VERDICT_FAIL;
     sbuf_addf(out, "THRESHOLD %s %s%s%s", is_warning ? "warn" : verdict_state_name(r->state),
               t->name ? t->name : "", t->name ? ": " : "", t->text);
     if (isfinite(r->value)) {
-        threshold_add_value(t, r->value, value, sizeof value);
+        verdict_add_value(r, r->value, value, sizeof value);
         sbuf_addf(out, ": %s (n=%llu)", value, (unsigned long long)r->n);
     }
     if (r->failed_at && r->state == VERDICT_FAIL) {

@@ -431,6 +431,87 @@ static void metrics_of_the_script_are_judged_by_their_kind(void **state)
     end(s);
 }
 
+static void expect_shown(struct story *s, size_t index, const char *words)
+{
+    struct sbuf line = {0};
+    const struct verdict_result r = verdict_result(s->v, index);
+    verdict_line(&r, 0, &line);
+    if (!strstr(line.data, words))
+        fail_msg("'%s' is not in '%s'", words, line.data);
+    sbuf_fini(&line);
+}
+
+static void values_of_the_script_have_the_unit_of_its_metric(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"count of checkout > 1", "rate of checkout > 0.1",
+                                        "value of checkout > 1", "avg of checkout > 1"};
+    static const struct {
+        size_t index;
+        struct verdict_metric metric;
+        const char *shown;
+    } cases[] = {
+        {0, {.kind = VERDICT_COUNTER, .count = 4, .sum = 12.5, .unit = "EUR"}, ": 12.5 EUR (n=4)"},
+        {1, {.kind = VERDICT_COUNTER, .count = 4, .sum = 12, .unit = "EUR"}, ": 4 EUR/s (n=4)"},
+        {1, {.kind = VERDICT_COUNTER, .count = 4, .sum = 12}, ": 4/s (n=4)"},
+        {1, {.kind = VERDICT_RATE, .count = 4, .hits = 2, .unit = "EUR"}, ": 0.5 (n=4)"},
+        {2, {.kind = VERDICT_GAUGE, .count = 4, .last = 7, .unit = "kg"}, ": 7 kg (n=4)"},
+        {3, {.kind = VERDICT_TREND, .count = 4, .sum = 12, .unit = "EUR"}, ": 3 EUR (n=4)"},
+        {3, {.kind = VERDICT_TREND, .count = 4, .sum = 12, .unit = "a\nb"}, ": 3 a?b (n=4)"},
+        {3, {.kind = VERDICT_TREND, .count = 4, .sum = 12, .unit = "ms"}, ": 3ms (n=4)"},
+        {3,
+         {.kind = VERDICT_TREND, .count = 4, .sum = 12, .unit = "s", .factor = 1000},
+         ": 3000ms (n=4)"},
+        {0, {.kind = VERDICT_TREND, .count = 4, .sum = 12, .unit = "EUR"}, ": 4 (n=4)"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct story *s = begin(texts, 4);
+        s->has_metric = true;
+        s->metric = cases[i].metric;
+        s->metric.scale = 1;
+        s->metric.factor = s->metric.factor > 0 ? s->metric.factor : 1;
+        tell(s, 3);
+        expect_shown(s, cases[i].index, cases[i].shown);
+        struct sbuf json = {0};
+        verdict_write(s->v, &json);
+        json_t *list = json_loads(json.data, 0, NULL);
+        assert_non_null(list);
+        json_decref(list);
+        sbuf_fini(&json);
+        end(s);
+    }
+}
+
+static const char *why_of(const struct story *s, size_t index)
+{
+    return verdict_result(s->v, index).why;
+}
+
+static void a_misspelt_row_is_told_while_the_run_is_on(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"p95 of 'GET /crat' < 300ms", "p95 of 'GET /cart' < 1s",
+                                        "rate of checkotu < 1", "p95 < 1s for 30s",
+                                        "p95 of '/later' < 300ms, warmup=3s"};
+    struct story *s = begin(texts, 5);
+    add(s, 0, 1, 10, 1000, 0);
+    tell(s, 1);
+    assert_string_equal(why_of(s, 0), "");
+    tell(s, 3);
+    assert_string_equal(why_of(s, 0), "no row 'GET /crat' yet; did you mean 'GET /cart'?");
+    assert_int_equal(state_of(s, 0), VERDICT_NOT_YET);
+    assert_string_equal(why_of(s, 1), "");
+    assert_non_null(strstr(why_of(s, 2), "no metric checkotu yet"));
+    assert_string_equal(why_of(s, 3), "");
+    assert_non_null(strstr(why_of(s, 4), "no row '/later' yet"));
+    verdict_row(s->v, 3, "GET", "/crat");
+    verdict_row(s->v, 3, "GET", "/later");
+    tell(s, 5);
+    assert_string_equal(why_of(s, 0), "");
+    assert_string_equal(why_of(s, 4), "");
+    end(s);
+}
+
 static void other_thresholds_in_a_run_keep_what_stays(void **state)
 {
     (void)state;
@@ -493,6 +574,8 @@ int main(void)
         cmocka_unit_test(after_counts_from_the_begin_and_is_strict),
         cmocka_unit_test(what_is_not_valid_is_said),
         cmocka_unit_test(metrics_of_the_script_are_judged_by_their_kind),
+        cmocka_unit_test(values_of_the_script_have_the_unit_of_its_metric),
+        cmocka_unit_test(a_misspelt_row_is_told_while_the_run_is_on),
         cmocka_unit_test(other_thresholds_in_a_run_keep_what_stays),
         cmocka_unit_test(results_are_json),
     };
