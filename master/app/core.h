@@ -10,8 +10,7 @@
  *   questions.c       questions of the page to the host
  *   reload.c          the locustfile, loaded anew; script_settings.c the settings in it
  *   downloads.c       what the page downloads
- *   publish.c         snapshots for the page
- *   results.c         what the outputs are given
+ *   publish.c         snapshots for the page; results.c what the outputs are given
  *   gates.c           thresholds from everywhere; explain.c one by one; judging.c what follows
  *   plans.c           scenarios with an arrival rate (plans.h)
  *   surroundings.c    clock, dice, timers; keyboard.c keys of the terminal, suspend.c Ctrl+Z
@@ -108,7 +107,8 @@ int processes_start(struct master *m);
 int processes_start_host(struct master *m);
 void processes_start_missing(struct master *m); /* of our own workers, those that are gone */
 int processes_wanted(const struct options *o);  /* worker processes of our own */
-void processes_node_id(char *to, size_t size);  /* a new one */
+bool processes_are_only_asked(const struct options *o); /* the locustfile is looked at: no load */
+void processes_node_id(char *to, size_t size);          /* a new one */
 
 /* page.c */
 int page_open(struct master *m);       /* its server; 0 or an exit code after a message */

@@ -69,7 +69,7 @@ static int bind_link(struct master *m)
     struct sbuf endpoint = {0};
     char *why = NULL;
     const char *host = m->o->master_bind_host;
-    if (m->o->master)
+    if (m->o->master && !processes_are_only_asked(m->o))
         sbuf_addf(&endpoint, strchr(host, ':') && host[0] != '[' ? "tcp://[%s]:%d" : "tcp://%s:%d",
                   host, m->o->master_bind_port);
     else
@@ -144,7 +144,7 @@ static void open_doors(struct master *m)
         gates_print(m);
     if (code == 0 && m->o->show_plan)
         plans_print(m);
-    if (code != 0 || m->o->check_thresholds || m->o->show_plan) {
+    if (code != 0 || processes_are_only_asked(m->o)) {
         run_on(m, &(struct machine_event){.kind = ON_LEAVE,
                                           .number = exit_code_as(m->o->is_locust, code)});
         return;

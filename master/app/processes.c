@@ -9,8 +9,15 @@
 #include <string.h>
 #include <unistd.h>
 
+bool processes_are_only_asked(const struct options *o)
+{
+    return o->check_thresholds || o->show_plan;
+}
+
 int processes_wanted(const struct options *o)
 {
+    if (processes_are_only_asked(o))
+        return 0;
     if (o->processes == 0)
         return o->master ? 0 : 1;
     return o->processes > 0 ? o->processes : (int)sysconf(_SC_NPROCESSORS_ONLN);
@@ -24,7 +31,7 @@ static char *own_endpoint(const struct master *m)
     const char *port = strrchr(bound, ':');
     const char *host = m->o->master_bind_host;
     bool is_everywhere = !strcmp(host, "*") || !strcmp(host, "0.0.0.0") || !strcmp(host, "::");
-    if (m->o->master && is_everywhere && port)
+    if (m->o->master && is_everywhere && port && !strncmp(bound, "tcp:", 4))
         sbuf_addf(&endpoint, "tcp://127.0.0.1%s", port);
     else
         sbuf_adds(&endpoint, bound);

@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import signal
+import socket
 import time
 import urllib.error
 import urllib.request
@@ -134,6 +135,18 @@ def test_the_resolved_list_is_printed_and_nothing_starts():
     assert ended.code == 0, ended.describe()
     assert ended.stdout.startswith("3 thresholds\np95 < 1s for 5s\n"), ended.describe()
     assert "http_req_failed rate<0.01" in ended.stdout and "from locustfile.py:9" in ended.stdout, ended.describe()
+
+
+@pytest.mark.parametrize("role", [["--processes", 8], ["--master"]], ids=["processes", "master"])
+def test_only_the_locustfile_is_needed_to_print_the_list(role):
+    """No worker starts, and a master that is at work on the port is in nobody's way."""
+    with locustfile(QUIET) as file, socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = ["--master-bind-host", "127.0.0.1", "--master-bind-port", taken.getsockname()[1]]
+        ended = run_katydid("-f", file, "--check-thresholds", "--threshold", "p95 < 1s", "--loglevel", "DEBUG", *role, *port)
+    assert ended.code == 0 and ended.stdout.startswith("1 threshold\np95 < 1s\n"), ended.describe()
+    assert "worker" not in ended.stderr, ended.describe()
 
 
 def test_a_threshold_stops_the_test_soon_and_everything_is_written(tmp_path):
