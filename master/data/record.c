@@ -427,7 +427,7 @@ struct series_list *record_series(struct record *r, bool is_all)
     if (!series_store_all(r->series)->count)
         return NULL;
     if (is_all)
-        return series_list_new(r->series, SIZE_MAX);
+        return series_list_full(r->series);
     if (!r->series_list || r->series_listed != version) {
         series_list_unref(r->series_list);
         r->series_list = series_list_new(r->series, SERIES_LIST_LIVE);

@@ -16,6 +16,7 @@ static const char *const KINDS[METRIC_KINDS] = {"counter", "gauge", "rate", "tre
 struct range {
     int64_t from, to;
     bool is_all;
+    bool has_hists;
 };
 
 /* ---- choosing ---- */
@@ -92,6 +93,16 @@ static void set_numbers(struct series_row *r, const struct value *v, double scal
         r->quantile[i] = value_quantile(v, scale, SHARES[i]);
 }
 
+/* Bytes are places in the buffer, as texts are. */
+static size_t place_hist(struct sbuf *texts, const struct hist *h, const char **at)
+{
+    const size_t from = texts->len;
+    *at = (const char *)(uintptr_t)from; // NOLINT(performance-no-int-to-ptr)
+    if (h)
+        hist_pack(h, texts);
+    return texts->len - from;
+}
+
 static void set_row(struct series_row *r, const struct series_store *store, struct range range,
                     const struct series *s, struct tag **tags, struct sbuf *texts)
 {
@@ -109,6 +120,11 @@ static void set_row(struct series_row *r, const struct series_store *store, stru
     value_init(&v);
     series_store_sum(store, s, range.from, range.to, &v);
     set_numbers(r, &v, s->metric->scale);
+    if (range.has_hists && r->kind == METRIC_TREND) {
+        r->scale = s->metric->scale;
+        r->hist_len = place_hist(texts, v.hist, &r->hist);
+        r->negative_len = place_hist(texts, v.negative, &r->negative);
+    }
     value_fini(&v);
 }
 
@@ -131,6 +147,8 @@ static struct series_list *make(const struct series_store *store, struct range r
     for (size_t i = 0; i < l->count; i++) {
         settle(&l->rows[i].metric, l->texts);
         settle(&l->rows[i].unit, l->texts);
+        settle(&l->rows[i].hist, l->texts);
+        settle(&l->rows[i].negative, l->texts);
         if (strcmp(l->rows[i].metric, "metrics_rejected") == 0)
             l->rejected += l->rows[i].n;
     }
@@ -143,13 +161,18 @@ static struct series_list *make(const struct series_store *store, struct range r
 
 struct series_list *series_list_new(const struct series_store *store, size_t most)
 {
-    return make(store, (struct range){0, INT64_MAX, true}, most);
+    return make(store, (struct range){0, INT64_MAX, true, false}, most);
+}
+
+struct series_list *series_list_full(const struct series_store *store)
+{
+    return make(store, (struct range){0, INT64_MAX, true, true}, SIZE_MAX);
 }
 
 struct series_list *series_list_range(const struct series_store *store, int64_t from, int64_t to,
                                       size_t most)
 {
-    return make(store, (struct range){from, to, false}, most);
+    return make(store, (struct range){from, to, false, false}, most);
 }
 
 struct series_list *series_list_ref(struct series_list *l)
@@ -202,6 +225,32 @@ static void add_trend(struct sbuf *out, const struct series_row *r)
     sbuf_addc(out, '}');
 }
 
+static void add_buckets(struct sbuf *out, const char *key, const char *packed, size_t len)
+{
+    struct hist h;
+    bool is_first = true;
+    hist_init(&h);
+    hist_unpack_add(&h, packed, len);
+    sbuf_addf(out, ",\"%s\":[", key);
+    for (unsigned o = 0; o < HIST_OCTAVES; o++)
+        for (unsigned i = 0; h.octave[o] && i < HIST_SUB_COUNT; i++)
+            if (h.octave[o][i] > 0) {
+                sbuf_addf(out, "%s[%u,%llu]", is_first ? "" : ",", o * HIST_SUB_COUNT + i,
+                          (unsigned long long)h.octave[o][i]);
+                is_first = false;
+            }
+    sbuf_addc(out, ']');
+    hist_fini(&h);
+}
+
+static void add_histogram(struct sbuf *out, const struct series_row *r)
+{
+    sbuf_addf(out, ",\"histogram\":{\"sub_bits\":%d,\"scale\":%.17g", HIST_SUB_BITS, r->scale);
+    add_buckets(out, "buckets", r->hist, r->hist_len);
+    add_buckets(out, "negative", r->negative, r->negative_len);
+    sbuf_addc(out, '}');
+}
+
 static void add_numbers(struct sbuf *out, const struct series_row *r)
 {
     sbuf_addf(out, ",\"count\":%llu", (unsigned long long)r->n);
@@ -223,6 +272,8 @@ static void add_numbers(struct sbuf *out, const struct series_row *r)
     add_number(out, "max", r->max);
     if (r->kind == METRIC_TREND)
         add_trend(out, r);
+    if (r->scale > 0)
+        add_histogram(out, r);
 }
 
 static void add_row(struct sbuf *out, const struct series_row *r)

@@ -18,6 +18,11 @@ struct series_row {
     double sum, min, max, mean, last; /* as far as the kind has them, else 0 */
     double quantile[SERIES_QUANTILES];
     struct series_times times;
+    /* Of a trend in a full list: hist_pack's bytes of values times scale; of those below 0, without
+     * the sign. */
+    const char *hist, *negative;
+    size_t hist_len, negative_len;
+    double scale;
 };
 
 struct series_list {
@@ -32,8 +37,9 @@ struct series_list {
 
 /* Of all series that have something; most: so many rows. One reference. */
 struct series_list *series_list_new(const struct series_store *store, size_t most);
-struct series_list *series_list_ref(struct series_list *l); /* atomic */
-void series_list_unref(struct series_list *l);              /* atomic; NULL is fine */
+struct series_list *series_list_full(const struct series_store *store); /* all, with histograms */
+struct series_list *series_list_ref(struct series_list *l);             /* atomic */
+void series_list_unref(struct series_list *l);                          /* atomic; NULL is fine */
 /* The same of the seconds [from, to), of those that have something there; `times` are of all of the
  * run. What would take too long to add up is among left_out. */
 struct series_list *series_list_range(const struct series_store *store, int64_t from, int64_t to,

@@ -107,6 +107,7 @@ struct view {
     uint64_t log_errors;          /* lines of ERROR and worse so far */
     bool has_shape;               /* a LoadTestShape decides about the users */
     bool is_distributed;
+    bool is_setting_up, is_tearing_down; /* the script's setup or teardown is on */
     const char *history_file;            /* of --csv-full-history, or "" */
     struct tunables_shares statistics;   /* what rows have in `asked` */
     struct tunables_shares chart;        /* what is in chart_ms */

@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -99,6 +100,38 @@ static void what_is_kept_coarsely_has_coarse_steps(void **state)
     series_store_free(store);
 }
 
+static void a_full_list_has_the_histograms_of_trends(void **state)
+{
+    struct series_store *store = series_store_new(SERIES_STORE_BYTES);
+    struct sbuf out = {0};
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        add(store, METRIC_TREND, "north", T0 + i, 0.1);
+    add(store, METRIC_TREND, "north", T0, -0.2);
+    add(store, METRIC_COUNTER, "north", T0, 1);
+    struct series_list *l = series_list_full(store);
+    series_list_json(l, NULL, &out);
+    json_t *list = json_loads(out.data, 0, NULL);
+    const json_t *hist = json_object_get(json_array_get(list, 0), "histogram");
+    json_t *wanted = json_pack("{s:i, s:f, s:[[ii]], s:[[ii]]}", "sub_bits", 7, "scale", 1000.0,
+                               "buckets", 100, 3, "negative", 200, 1);
+    json_t *scale = json_object_get(hist, "scale");
+    assert_true(json_is_number(scale));
+    json_object_set_new((json_t *)(uintptr_t)hist, "scale", json_real(json_number_value(scale)));
+    assert_true(json_equal(hist, wanted));
+    assert_null(json_object_get(json_array_get(list, 1), "histogram"));
+    json_decref(wanted);
+    json_decref(list);
+    sbuf_fini(&out);
+    series_list_unref(l);
+    l = series_list_new(store, SERIES_LIST_LIVE); /* for the page: without */
+    series_list_json(l, NULL, &out);
+    assert_null(strstr(out.data, "histogram"));
+    sbuf_fini(&out);
+    series_list_unref(l);
+    series_store_free(store);
+}
+
 static void a_list_of_a_range_has_what_was_there(void **state)
 {
     struct series_store *store = series_store_new(SERIES_STORE_BYTES);
@@ -128,6 +161,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_course_is_what_was_counted_in_each_step),
         cmocka_unit_test(what_is_kept_coarsely_has_coarse_steps),
+        cmocka_unit_test(a_full_list_has_the_histograms_of_trends),
         cmocka_unit_test(a_list_of_a_range_has_what_was_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
