@@ -107,6 +107,8 @@ void publish_view(struct master *m)
         .log_errors = m->logs ? logs_errors(m->logs) : 0,
         .has_shape = m->nodes.host.script.has_shape,
         .is_distributed = !m->nodes.is_local,
+        .is_setting_up = m->machine.is_setting_up,
+        .is_tearing_down = m->machine.is_tearing_down,
         .history_file = m->history_file,
         .web = {.socket = m->nodes.host.is_alive ? m->nodes.host.web.socket : "",
                 .extensions = m->nodes.host.web.extensions,

@@ -143,6 +143,8 @@ static void add_state(struct sbuf *out, const struct view *v)
     sbuf_addf(out, "],\"log_errors\":%llu", (unsigned long long)v->log_errors);
     sbuf_addf(out, ",\"shape\":%s,\"distributed\":%s", v->has_shape ? "true" : "false",
               v->is_distributed ? "true" : "false");
+    sbuf_addf(out, ",\"setup\":%s,\"teardown\":%s", v->is_setting_up ? "true" : "false",
+              v->is_tearing_down ? "true" : "false");
     add_outputs(out, v);
 }
 

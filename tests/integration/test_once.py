@@ -10,7 +10,7 @@ import urllib.request
 
 import pytest
 
-from harness import BUILD, STOCK_LOCUST, VENV, free_port, katydid, locustfile, run_katydid, target, wait_for
+from harness import BUILD, STOCK_LOCUST, VENV, free_port, get_json, katydid, locustfile, run_katydid, target, wait_for
 
 FILE = '''
 import os, time
@@ -159,6 +159,25 @@ def test_each_test_of_the_page_has_its_own(tmp_path):
             command(page, "stop")
             wait_for(lambda n=n: len([line for line in notes(tmp_path) if line.startswith("teardown")]) == n, "teardown")
     assert len([line for line in notes(tmp_path) if line.startswith("setup")]) == 2
+
+
+def test_the_state_says_that_setup_or_teardown_is_on(tmp_path):
+    port = free_port()
+    page = f"http://127.0.0.1:{port}"
+    wait = "\n    while not os.path.exists('{0}'): time.sleep(0.02)"
+    state = lambda: [get_json(f"{page}/api/v1/state")[name] for name in ("setup", "teardown")]  # noqa: E731
+    with target() as server, file_of(wait.format("set"), wait.format("torn")) as file:
+        with katydid("-f", file, "-H", server.url, "--web-port", port, cwd=tmp_path) as process:
+            process.wait_line("Starting web interface")
+            assert state() == [False, False]
+            wait_for(lambda: start(page), "a start")
+            wait_for(lambda: state() == [True, False], "setup in the state")
+            (tmp_path / "set").touch()
+            wait_for(lambda: state() == [False, False], "the end of setup in the state")
+            command(page, "stop")
+            wait_for(lambda: state() == [False, True], "teardown in the state")
+            (tmp_path / "torn").touch()
+            wait_for(lambda: state() == [False, False], "the end of teardown in the state")
 
 
 def command(page, name, **fields):
