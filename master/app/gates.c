@@ -149,6 +149,17 @@ static void want_tags(struct master *m, const struct threshold_list *all)
     m->nodes.series_tags = m->gates.series_tags;
 }
 
+/* Workers count iterations only if somebody asks. */
+static bool has_iterations(const struct threshold_list *all)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        const char *metric = all->items[i].metric;
+        if (metric && (!strcmp(metric, "iterations") || !strcmp(metric, "iteration_duration")))
+            return true;
+    }
+    return false;
+}
+
 void gates_settle(struct master *m)
 {
     struct threshold_list all = {0};
@@ -157,6 +168,7 @@ void gates_settle(struct master *m)
     threshold_list_add_all(&all, &m->gates.asked);
     verdict_set(m->judging.verdict, &all);
     want_tags(m, &all);
+    m->nodes.counts_iterations = has_iterations(&all);
     warn(m, &all);
     threshold_list_fini(&all);
 }

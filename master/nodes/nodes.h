@@ -104,6 +104,7 @@ struct nodes { /* above, clock, o, machine, record, tunables, logs, logbook are 
     const struct dispatch_class *pools; /* instead of the script's classes, if there are any */
     size_t pool_count;
     char *const *series_tags; /* keys, or key=value; ends with NULL; or NULL */
+    bool counts_iterations;   /* a threshold is of them */
     bool is_local;            /* one worker of our own, which is the host as well */
     char boot_id[33];
     struct children children;

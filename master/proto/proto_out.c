@@ -139,7 +139,12 @@ static void put_list(msgpack_packer *pk, const char *key, char *const *list)
 void proto_spawn(struct sbuf *out, const char *node, const struct spawn_order *o)
 {
     msgpack_packer pk = begin(out, "spawn");
-    msgpack_pack_map(&pk, 7 + (o->series_tags != NULL) + (o->scenarios != NULL));
+    msgpack_pack_map(&pk,
+                     7 + (o->series_tags != NULL) + (o->scenarios != NULL) + o->counts_iterations);
+    if (o->counts_iterations) {
+        put(&pk, "iterations");
+        msgpack_pack_true(&pk);
+    }
     if (o->scenarios)
         put_list(&pk, "scenarios", o->scenarios);
     if (o->series_tags)

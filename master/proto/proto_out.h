@@ -32,6 +32,7 @@ struct spawn_order {
     const unsigned *counts;
     struct slice options;     /* msgpack map, or empty */
     char *const *series_tags; /* keys, or key=value; ends with NULL; or NULL */
+    bool counts_iterations;   /* executions of tasks are to be counted */
     char *const *scenarios;   /* texts (common/plan/scenario.h); ends with NULL; or NULL */
 };
 /* What the run's setup gave, to be had by the users of that worker; a msgpack value. */

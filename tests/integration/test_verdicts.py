@@ -353,6 +353,68 @@ def test_what_a_threshold_looks_at_is_kept_apart_without_being_asked_for(tmp_pat
     assert len(told) == 16 + len(OURS) and all(line.startswith("THRESHOLD pass") for line in told), told
 
 
+ITERATING = '''
+from locust import HttpUser, SequentialTaskSet, TaskSet, constant, task
+thresholds = {
+    "iterations": ["count>=6", "rate>0"],
+    "iteration_duration": ["p(95)<60000", "min>=10"],
+}
+class Shopper(HttpUser):
+    wait_time = constant(0)
+    done = 0
+    def step(self):
+        import time
+        time.sleep(0.01)
+        Shopper.done += 1
+        if Shopper.done == 3:
+            raise ValueError("an iteration all the same")
+        if Shopper.done > 6:
+            self.environment.runner.quit()
+            time.sleep(600)
+    @task
+    class Steps(SequentialTaskSet):
+        @task
+        def one(self):
+            self.user.step()
+        @task
+        def two(self):
+            self.user.step()
+            self.interrupt()
+    @task
+    def plain(self):
+        self.step()
+'''
+
+
+@pytest.mark.parametrize("more", [[], ["--processes", 1]], ids=["local", "distributed"])
+def test_thresholds_of_iterations_have_data(more, tmp_path):
+    with locustfile(ITERATING) as file:
+        ended = run_katydid("-f", file, "-H", "http://127.0.0.1:9", "--headless", "-u", 1, "-t", "2m", "--summary", tmp_path / "summary.json", *more)
+    told = [line for line in lines(ended) if line.startswith("THRESHOLD")]
+    assert len(told) == 4 and all(line.startswith("THRESHOLD pass") for line in told), ended.describe()
+    assert told[0] == "THRESHOLD pass iterations count>=6: 6 (n=6)", told
+    metrics = {one["metric"]: one for one in json.loads((tmp_path / "summary.json").read_text())["metrics"]}
+    assert metrics["iterations"]["sum"] == 6 and sum(n for _, n in metrics["iteration_duration"]["histogram"]["buckets"]) == 6
+
+
+def test_iterations_of_the_script_are_its_own():
+    """A metric of that name counts what the script says."""
+    script = QUIET + '''
+from katydid.metrics import Counter
+rounds = Counter("iterations", unit="rounds")
+thresholds = {"iterations": ["count>0"]}
+class Round(Shopper):
+    @task
+    def t(self):
+        rounds.add(1000)
+del Shopper
+'''
+    with locustfile(script) as file:
+        ended = run_katydid("-f", file, "-H", "http://127.0.0.1:9", "--headless", "-u", 1, "-t", 2)
+    told = re.search(r"iterations count>0: (\d+) ", ended.stderr)
+    assert told and int(told[1]) % 1000 == 0, ended.describe()
+
+
 def test_what_is_not_kept_by_tags_is_refused_at_once():
     for text in ("p95 of http_req_waiting{tier:gold} < 1s", "apdex(1s) of class Shopper > 0.9", "sent of group 'pay' < 1kB"):
         process = run_katydid("--threshold", text)

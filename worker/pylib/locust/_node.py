@@ -33,6 +33,7 @@ from ._version import __version__
 from .argument_parser import default_args_dict
 from .exception import RPCReceiveError, StopTest
 from .rpc import Message
+from .user.task import count_iterations
 
 logger = logging.getLogger("locust.runners")
 main_logger = logging.getLogger("locust.main")
@@ -475,6 +476,7 @@ class Node(Silence):
             self.environment.stop_timeout = job["stop_timeout"] or 0.0
         self._take_options(job.get("parsed_options") or {})
         self._take_series_tags(job.get("series_tags") or [])
+        count_iterations(bool(job.get("iterations")))
         run = job.get("run") or ""
         if self.state != settings.STATE_INIT and run != self._reports.run:
             self._end_users()  # of a test whose end we missed

@@ -21,7 +21,7 @@ import _katydid
 import gevent
 from gevent import GreenletExit
 
-from .. import _errors, _hold
+from .. import _errors, _hold, _iterations
 from ..exception import (
     InterruptTaskSet,
     MissingWaitTimeError,
@@ -325,6 +325,13 @@ def _left(interrupt):
 
 
 def _execute(holder, task):
+    if _iterations.is_on and not (hasattr(task, "tasks") and issubclass(task, TaskSet)):
+        _iterations.measure(_execute_task, holder, task)
+    else:
+        _execute_task(holder, task)
+
+
+def _execute_task(holder, task):
     if getattr(task, "__self__", None) is holder:
         task()
     elif hasattr(task, "tasks") and issubclass(task, TaskSet):
@@ -346,6 +353,12 @@ def _steps_changed():
     global _unchanged
     _unchanged.clear()
     _unchanged = [True]
+
+
+def count_iterations(is_wanted):
+    """The plain loop does not: while they are wanted, users go by the other one."""
+    if _iterations.want(is_wanted):
+        _steps_changed()
 
 
 def _note_step(name):
@@ -462,10 +475,10 @@ def _run_tasks(user, task_set=None):
                 else:
                     holder.wait()
                 must_wait = False
-            if is_plain:
+            if is_plain and not _iterations.is_on:
                 _plain_loop(user, holder)
             else:
-                _custom_loop(user, holder)
+                _custom_loop(user, user._taskset_instance if holder is user else holder)
         except RescheduleTaskImmediately:
             must_wait = False
         except RescheduleTask:
