@@ -180,6 +180,21 @@ def test_the_state_says_that_setup_or_teardown_is_on(tmp_path):
             wait_for(lambda: state() == [False, False], "the end of teardown in the state")
 
 
+def test_a_stop_on_the_page_ends_setup(tmp_path):
+    port = free_port()
+    page = f"http://127.0.0.1:{port}"
+    setup = "\n    try: time.sleep(600)\n    finally: note('cancelled')"
+    with target() as server, file_of(setup) as file, katydid("-f", file, "-H", server.url, "--web-port", port, cwd=tmp_path) as process:
+        process.wait_line("Starting web interface")
+        for n in (1, 2):
+            wait_for(lambda: start(page), "a start")
+            wait_for(lambda n=n: len([line for line in notes(tmp_path) if line == "setup 200"]) == n, "setup")
+            command(page, "stop")
+            wait_for(lambda n=n: notes(tmp_path).count("cancelled") == n, "the end of setup")
+    assert not [line for line in notes(tmp_path) if line.startswith(("user", "teardown", "test_start"))]
+    assert "TypeError" not in process.stderr, process.describe()
+
+
 def command(page, name, **fields):
     request = urllib.request.Request(f"{page}/api/v1/{name}", json.dumps(fields).encode(),
                                      {"X-Katydid": "1", "Content-Type": "application/json"})

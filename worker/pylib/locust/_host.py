@@ -198,7 +198,8 @@ class Host:
         elif data["name"] == "setup":
             self._setup = gevent.spawn(self._set_up, data)
         elif data["name"] == "setup_cancelled":
-            gevent.kill(self._setup, block=False)
+            if self._setup is not None:
+                self._setup.kill(block=False)
         elif data["name"] == "teardown":
             gevent.spawn(self._tear_down, data)
         else:
