@@ -91,6 +91,17 @@ class FakeStats:
         return b"\x83\xa5stats\x90\xabstats_total\x80\xa6errors\x80"
 
 
+class FakeGroup:
+    def __init__(self, name, apart=False):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+
 def fake_core():
     core = types.ModuleType("_katydid")
     core.Stats = FakeStats
@@ -102,6 +113,7 @@ def fake_core():
     core.Link = FakeLink
     core.Dispatch = REAL.Dispatch
     core.Machine = REAL.Machine
+    core.Group = FakeGroup
     core.samples = lambda: None
     core.series_forget = core.series_heard = core.series_tags = lambda *_: None
     core.hold_requests = lambda wait: setattr(core, "held", wait)

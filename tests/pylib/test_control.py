@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """LocalRunner and MasterRunner of the library: the run machine of the core decides, they carry out."""
 
+import argparse
+
 import gevent
 import pytest
 
@@ -149,6 +151,84 @@ def test_numbers_that_are_no_ramp_begin_no_test(local, heard, monkeypatch):
 # ---- a MasterRunner ----
 
 
+# ---- once a run ----
+
+
+@pytest.fixture
+def once(monkeypatch):
+    """once(setup, teardown) marks them; what they were called with comes into the list."""
+    from locust import _once
+
+    marked, called = {}, []
+    monkeypatch.setattr(_once, "_marked", marked)
+
+    def mark(setup=None, teardown=None):
+        def set_up(environment):
+            called.append(("setup", environment.runner.user_count))
+            return setup() if setup else {"token": 7}
+
+        def tear_down(environment, data):
+            called.append(("teardown", data))
+            if teardown:
+                teardown()
+        marked.update(setup=set_up, teardown=tear_down)
+        return called
+    return mark
+
+
+def test_setup_and_teardown_run_once_around_each_test(environment, local, heard, once):
+    called = once()
+    for _ in range(2):
+        called.clear(), heard.clear()
+        local.start(2, spawn_rate=100, wait=True)
+        assert called == [("setup", 0)] and environment.setup_data == {"token": 7}
+        assert [name for name, _ in heard] == ["test_start", "spawning_complete"]
+        local.start(3, spawn_rate=100, wait=True)
+        local.stop()
+        assert called == [("setup", 0), ("teardown", {"token": 7})]
+    local.quit()
+    assert len(called) == 2 and environment.process_exit_code is None
+
+
+@pytest.mark.parametrize(("setup", "words"), [
+    (lambda: 1 / 0, "ZeroDivisionError"), (lambda: gevent.sleep(60), "has not ended after 0.1 s"), (object, "cannot be given"),
+])
+def test_a_setup_that_fails_begins_no_test(environment, local, heard, once, caplog, setup, words):
+    environment.parsed_options = argparse.Namespace(setup_timeout=0.1)
+    called = once(setup)
+    local.start(2, spawn_rate=100, wait=True)
+    assert local.user_count == 0 and heard == [] and local.state in ("ready", "stopped")
+    assert environment.process_exit_code == 76 and words in caplog.text
+    local.quit()
+    assert [kind for kind, _ in called] == ["setup"], "no teardown of what was not set up"
+
+
+def test_a_stop_ends_setup(environment, local, heard, once):
+    called = once(lambda: gevent.sleep(600))
+    local.start(2, spawn_rate=100)
+    until(lambda: called)
+    local.stop()
+    assert local.user_count == 0 and heard == [] and environment.process_exit_code is None
+    once()
+    local.start(1, spawn_rate=100, wait=True)
+    assert local.user_count == 1 and environment.setup_data == {"token": 7}, "the next one runs"
+
+
+def test_a_teardown_that_fails_is_told(environment, local, once, caplog):
+    once(teardown=lambda: 1 / 0)
+    local.start(1, spawn_rate=100, wait=True)
+    local.stop()
+    assert environment.process_exit_code == 77 and "ZeroDivisionError" in caplog.text
+
+
+def test_options_of_a_program_leave_them_out(environment, local, once):
+    environment.parsed_options = argparse.Namespace(no_setup=True, no_teardown=True)
+    called = once()
+    local.start(1, spawn_rate=100, wait=True)
+    local.stop()
+    assert called == [] and environment.setup_data is None
+
+
 class Wire:
     """Stands for _katydid.Server: what is sent, and what comes."""
 
@@ -183,9 +263,9 @@ class Cluster:
     def say(self, worker, kind, data=None):
         self.wire.inbox.put((worker, Message(kind, data, worker).serialize()))
 
-    def join(self, *workers):
+    def join(self, *workers, version="2.47.0"):
         for worker in workers:
-            self.say(worker, "client_ready", "2.47.0")
+            self.say(worker, "client_ready", version)
         until(lambda: all(worker in self.master.clients for worker in workers))
 
     def _answer(self):
@@ -260,6 +340,23 @@ def test_a_master_runs_a_test(cluster, beating, heard):
     until(lambda: len(master.clients.ready) == 2)
     master.start(1, spawn_rate=1)
     assert master.user_count == 1 and [name for name, _ in heard] == [*TEST, *TEST[:2]]
+
+
+def test_every_katydid_worker_has_what_setup_gave(environment, cluster, beating, once):
+    called = once()
+    beating += ["a_1", "b_1", "c_1"]
+    cluster.join("a_1", version="2.47.0+katydid.1")
+    cluster.join("b_1")
+    cluster.master.start(4, spawn_rate=100)
+    cluster.join("c_1", version="2.47.0+katydid.1")
+    until(lambda: "c_1" in cluster.spawned)
+    sent = [(message.type, node) for message, node in cluster.wire.sent if message.type in ("katydid_setup", "spawn")]
+    assert [node for kind, node in sent if kind == "katydid_setup"] == ["a_1", "c_1"], "a stock one knows no such message"
+    for node in ("a_1", "c_1"):
+        assert sent.index(("katydid_setup", node)) < sent.index(("spawn", node))
+    assert {str(message.data) for message, _ in cluster.wire.sent if message.type == "katydid_setup"} == {"{'token': 7}"}
+    cluster.master.stop()
+    assert [kind for kind, _ in called] == ["setup", "teardown"]
 
 
 def test_no_worker_no_test(cluster, heard, caplog):

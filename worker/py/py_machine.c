@@ -91,7 +91,7 @@ static enum machine_event_kind event_kind(const char *name)
 
 static bool listened_kind(const char *name, enum listened *l)
 {
-    for (*l = HEAR_TEST_START; *l <= HEAR_TEST_STOP; (*l)++)
+    for (*l = HEAR_SETUP; *l <= HEAR_TEARDOWN; (*l)++)
         if (!strcmp(listened_name(*l), name))
             return true;
     return false;
@@ -114,13 +114,14 @@ static int unknown(const char *what, const char *name)
 
 static int read_event(struct machine *m, PyObject *args, PyObject *kwargs, struct machine_event *e)
 {
-    static const char *const names[] = {"event", "worker",   "users", "is_last",
-                                        "beat",  "listened", "run",   NULL};
+    static const char *const names[] = {"event",    "worker", "users",     "is_last", "beat",
+                                        "listened", "run",    "is_failed", NULL};
     const char *name, *worker = NULL, *beat = "", *listened = NULL;
-    int is_last = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "s|zIpszI:on", py_names(names), &name, &worker,
-                                     &e->users, &is_last, &beat, &listened, &e->run))
+    int is_last = 0, is_failed = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "s|zIpszIp:on", py_names(names), &name, &worker,
+                                     &e->users, &is_last, &beat, &listened, &e->run, &is_failed))
         return -1;
+    e->is_failed = is_failed;
     e->kind = event_kind(name);
     e->worker = worker ? roster_find(&m->roster, worker) : NULL;
     e->is_last = is_last;
@@ -151,6 +152,7 @@ static const char *const action_names[] = {
     [DO_TELL] = "tell",
     [DO_FIRE] = "fire",
     [DO_TELL_SPAWNED] = "tell_spawned",
+    [DO_CANCEL_SETUP] = "cancel_setup",
     [DO_STOP_WORKER] = "stop_worker",
     [DO_STOP_STRAY] = "stop_worker",
     [DO_QUIT_WORKER] = "stop_worker",
@@ -206,6 +208,19 @@ static PyObject *rules(PyObject *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "ddI:rules", &r->stop_timeout_s, &r->settle_s,
                           &of(self)->roster.liveness))
         return NULL;
+    return Py_NewRef(Py_None);
+}
+
+/* What runs once a run; 0: for ever. */
+static PyObject *once(PyObject *self, PyObject *args)
+{
+    struct machine_rules *r = &of(self)->rules;
+    int has_setup, has_teardown;
+    if (!PyArg_ParseTuple(args, "pdpd:once", &has_setup, &r->setup_time_s, &has_teardown,
+                          &r->teardown_time_s))
+        return NULL;
+    r->has_setup = has_setup;
+    r->has_teardown = has_teardown;
     return Py_NewRef(Py_None);
 }
 
@@ -335,9 +350,11 @@ static PyObject *get_obstacle(PyObject *self, void *unused)
 
 static PyMethodDef methods[] = {
     {"on", WITH_KEYWORDS(on), METH_VARARGS | METH_KEYWORDS,
-     "on(event, worker=None, users=0, is_last=False, beat='', listened=None, run=0)"},
+     "on(event, worker=None, users=0, is_last=False, beat='', listened=None, run=0, "
+     "is_failed=False)"},
     {"next", next, METH_NOARGS, "next() -> (action, ...) or None"},
     {"rules", rules, METH_VARARGS, "rules(stop_timeout, settle, liveness)"},
+    {"once", once, METH_VARARGS, "once(has_setup, seconds, has_teardown, seconds)"},
     {"load", load, METH_VARARGS, "load(users, spawn_rate)"},
     {"join", join, METH_O, "join(worker id) -> whether there was room; it runs no users"},
     {"heard", heard, METH_O, "heard(worker id) -> whether it is known"},

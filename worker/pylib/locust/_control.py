@@ -11,9 +11,11 @@ import _katydid
 import gevent
 from gevent.event import Event
 
+from . import _once
 from . import _runner_settings as settings
 
 _STOP_EXTRA_S = 65  # beyond stop_timeout: until nobody waits for a stop any more
+_CODES = {"setup": 76, "teardown": 77}  # docs/exit-codes.md
 
 
 class Controlled:
@@ -28,6 +30,9 @@ class Controlled:
         self._has_stopped = Event()
         self._has_stopped.set()
         self._stopper = None  # the greenlet in which its listeners run
+        self._once = {}  # setup and teardown of this run: the seconds they may take
+        self._setup = None  # the greenlet in which it runs
+        self._packed = None  # what it gave, in msgpack
 
     def _tell(self, event, worker=None, **what):
         """Something happened. What follows is to be carried out (_perform, _perform_aside)."""
@@ -66,6 +71,9 @@ class Controlled:
             logging.getLogger(name).log(level, "%s", text)
 
     def _do_fire(self, event, run):
+        if event in _CODES:
+            self._do_once(event, run)
+            return
         try:
             getattr(self, f"_{event}")()
         except BaseException:
@@ -74,6 +82,44 @@ class Controlled:
             raise
         finally:
             self._tell("heard", listened=event, run=run)
+
+    # What runs once a run. It may be cancelled, and a program's greenlet is not for killing.
+
+    def _do_once(self, kind, run):
+        is_failed = True
+        try:
+            is_failed = self._fails(kind)
+        finally:
+            self._tell("heard", listened=kind, run=run, is_failed=is_failed)
+
+    def _fails(self, kind):
+        run = _once.set_up if kind == "setup" else _once.tear_down
+        body = gevent.spawn(self._once_safely, kind, run)
+        if kind == "setup":
+            self._setup = body
+        else:
+            self._stopper = body
+        try:
+            return body.get() is not True
+        finally:
+            if kind == "teardown":
+                self._stopper = None
+                self._has_stopped.set()
+
+    def _once_safely(self, kind, run):
+        try:
+            packed = run(self.environment, self._once[kind])
+        except Exception as error:
+            _once.tell(kind, error)
+            if self.environment.process_exit_code is None:
+                self.environment.process_exit_code = _CODES[kind]
+            return False
+        if kind == "setup":
+            self._packed = packed
+        return True
+
+    def _do_cancel_setup(self):
+        self._setup.kill(block=False)
 
     def _do_tell_spawned(self, users):
         """The workers hear of it."""
@@ -98,7 +144,8 @@ class Controlled:
         try:
             self._fire_of_stop("test_stop")
         finally:
-            self._has_stopped.set()
+            if "teardown" not in self._once:
+                self._has_stopped.set()
 
     def _fire_of_stop(self, event):
         self._stopper = gevent.getcurrent()
@@ -121,5 +168,14 @@ class Controlled:
             logging.getLogger("locust.runners").warning("%s", self._machine.obstacle)
             return False
         self._machine.load(user_count, spawn_rate)
-        self._on("aim" if self._machine.is_active else "start")
+        if self._machine.is_active:
+            self._on("aim")
+        else:
+            self._prepare_once()
+            self._on("start")
         return self._machine.is_active
+
+    def _prepare_once(self):
+        self._once = once = _once.asked(self.environment)
+        self._packed = self.environment.setup_data = None
+        self._machine.once("setup" in once, once.get("setup", 0.0), "teardown" in once, once.get("teardown", 0.0))

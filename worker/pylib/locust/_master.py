@@ -22,6 +22,7 @@ import gevent
 from _katydid import steady
 from gevent.pool import Group
 
+from . import _once
 from . import _runner_settings as settings
 from ._control import Controlled
 from ._runner import DistributedRunner, WorkerNode, WorkerNodes
@@ -44,6 +45,8 @@ class _Node(WorkerNode):
 
     def __init__(self, machine, client_id):
         self._machine = machine
+        self.knows = None  # what setup gave and it was told; the very object
+        self.is_katydid = False
         super().__init__(client_id, heartbeat_liveness=settings.HEARTBEAT_LIVENESS)
 
     @property
@@ -199,7 +202,16 @@ class MasterRunner(Controlled, DistributedRunner):
             gevent.sleep(0.01)
             self._on("time")
 
+    def _send_setup(self, node_id):
+        """What the run's setup gave, before the first of its users. Stock workers cannot have it."""
+        node = self.clients.get(node_id)
+        if self._packed is None or node is None or not node.is_katydid or node.knows is self._packed:
+            return
+        node.knows = self._packed
+        self.server.send_to_client(Message("katydid_setup", _once.unpack(self._packed), node_id))
+
     def _send_spawn(self, node_id, user_classes_count):
+        self._send_setup(node_id)
         options = self.environment.parsed_options
         self.server.send_to_client(Message("spawn", {
             "timestamp": steady(),
@@ -431,6 +443,7 @@ class MasterRunner(Controlled, DistributedRunner):
             self._users_dispatcher.remove_worker(was_known)
         self._machine.join(client_id)
         node = self.clients[client_id] = _Node(self._machine, client_id)
+        node.is_katydid = "+katydid" in str(msg.data)
         self._tell("came", client_id)
         self._worker_came(node)
         level, again = (logging.DEBUG, " (duplicate message)") if was_known else (logging.INFO, "")

@@ -16,6 +16,7 @@ from ._thresholds import modules_of
 logger = logging.getLogger("locust.main")
 
 _MOST_BYTES = 16 << 20
+_USUAL_S = 60.0  # that each may take
 
 _marked = {}  # "setup", "teardown" -> the function
 
@@ -49,6 +50,18 @@ def describe(environment):
     return {
         **{kind: kind in _marked for kind in ("setup", "teardown")},
         **{f"named_{kind}": _named(kind, environment) is not None for kind in ("setup", "teardown")},
+    }
+
+
+def asked(environment):
+    """{"setup": seconds, "teardown": seconds} of what a program that uses Locust as a library has and wants run."""
+    options = environment.parsed_options
+    by_name = getattr(options, "k6_names", False)
+    return {
+        kind: getattr(options, f"{kind}_timeout", None) or _USUAL_S
+        for kind in ("setup", "teardown")
+        if not getattr(options, f"no_{kind}", False)
+        and (kind in _marked or (by_name and _named(kind, environment) is not None))
     }
 
 
