@@ -402,23 +402,67 @@ static int read_member(struct entries *e)
     return rc;
 }
 
-/* threshold = ["p95 < 300ms", ...] */
-static int read_texts(struct entries *e)
+/* {stat = "p95", op = "<", value = "300ms"} */
+static int read_inline(struct entries *e)
 {
     struct toml *t = e->t;
-    char **values = mem_zalloc(sizeof *values);
-    if (t->p >= t->end || *t->p != '[') {
-        options_free_list(values);
-        return fail(t, "thresholds are a list of texts, or tables [[...threshold]]");
+    t->p++;
+    open_entry(e);
+    for (skip_lines(t); !is_at(t, "}"); skip_lines(t)) {
+        if (read_key(t, t->key, &t->key_parts))
+            return 2;
+        if (t->key_parts != 1 || !is_at(t, "="))
+            return fail(t, "a field of a threshold is written key = value");
+        t->p++;
+        skip_spaces(t);
+        if (read_member(e))
+            return 2;
+        skip_lines(t);
+        if (is_at(t, ","))
+            t->p++;
+        else if (!is_at(t, "}"))
+            return fail(t, "an inline table has no end");
     }
-    int rc = read_array(t, &values);
-    for (size_t i = 0; rc == 0 && values[i]; i++) {
-        open_entry(e);
-        add_member(e, "threshold", values[i]);
-        close_entry(e);
-    }
-    options_free_list(values);
+    t->p++;
+    close_entry(e);
+    return 0;
+}
+
+static int read_item(struct entries *e)
+{
+    struct sbuf text = {0};
+    if (is_at(e->t, "{"))
+        return read_inline(e);
+    if (!is_at(e->t, "\"") && !is_at(e->t, "'"))
+        return fail(e->t, "a list of thresholds holds texts and tables");
+    open_entry(e);
+    const int rc = read_string(e->t, &text);
+    if (rc == 0)
+        add_member(e, "threshold", text.data ? text.data : "");
+    close_entry(e);
+    sbuf_fini(&text);
     return rc;
+}
+
+/* threshold = ["p95 < 300ms", ...] */
+static int read_list(struct entries *e)
+{
+    struct toml *t = e->t;
+    if (!is_at(t, "["))
+        return fail(t, "thresholds are a list of texts, or tables [[...threshold]]");
+    t->p++;
+    for (skip_lines(t); !is_at(t, "]"); skip_lines(t)) {
+        const int rc = read_item(e);
+        if (rc != 0)
+            return rc;
+        skip_lines(t);
+        if (is_at(t, ","))
+            t->p++;
+        else if (!is_at(t, "]"))
+            return fail(t, "an array has no end");
+    }
+    t->p++;
+    return 0;
 }
 
 static int read_entry_line(struct entries *e)
@@ -429,9 +473,12 @@ static int read_entry_line(struct entries *e)
     if (*t->p == '[') {
         int rc = read_header(t);
         close_entry(e);
-        if (rc == 0 && t->is_array && is_threshold(e, t->table, t->table_parts))
-            open_entry(e);
-        return rc;
+        if (rc != 0 || !is_threshold(e, t->table, t->table_parts))
+            return rc;
+        if (!t->is_array) /* else it would be left out without a word */
+            return fail(t, "thresholds are tables of an array, [[...threshold]]");
+        open_entry(e);
+        return 0;
     }
     if (read_key(t, t->key, &t->key_parts))
         return 2;
@@ -445,7 +492,7 @@ static int read_entry_line(struct entries *e)
         all[count++] = t->table[i];
     for (size_t i = 0; i < t->key_parts; i++)
         all[count++] = t->key[i];
-    return !t->is_array && is_threshold(e, all, count) ? read_texts(e) : skip_value(t);
+    return !t->is_array && is_threshold(e, all, count) ? read_list(e) : skip_value(t);
 }
 
 int options_toml_thresholds(const char *path, const char *text, size_t len, bool is_project,
