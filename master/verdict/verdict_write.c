@@ -124,8 +124,16 @@ void verdict_write(const struct verdict *v, struct sbuf *out)
     sbuf_addc(out, ']');
 }
 
+/* Names and texts are those of files and servers: nothing of them begins a line of its own. */
+static void keep_one_line(struct sbuf *out, size_t from)
+{
+    for (char *c = out->data + from; *c; c++)
+        *c = (unsigned char)*c < 0x20 || *c == 0x7f ? ' ' : *c;
+}
+
 void verdict_line(const struct verdict_result *r, long local, struct sbuf *out)
 {
+    const size_t from = out->len;
     const struct threshold *t = r->threshold;
     char value[80];
     const bool is_warning = t->action == ACTION_WARN && r->state == VERDICT_FAIL;
@@ -145,4 +153,5 @@ void verdict_line(const struct verdict_result *r, long local, struct sbuf *out)
         sbuf_addf(out, isfinite(r->value) ? " (%s)" : ": %s", r->why);
     if (!r->is_valid)
         sbuf_adds(out, " (measurement not valid)");
+    keep_one_line(out, from);
 }

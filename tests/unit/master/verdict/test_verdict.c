@@ -482,6 +482,23 @@ static void values_of_the_script_have_the_unit_of_its_metric(void **state)
     }
 }
 
+static void a_name_begins_no_line_of_its_own(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"count of '/x\r\n::error::y\x1b[2J' >= 0"};
+    struct story *s = begin(texts, 1);
+    struct sbuf line = {0};
+    tell(s, 3);
+    finish(s);
+    sbuf_adds(&line, "before\n");
+    const struct verdict_result r = verdict_result(s->v, 0);
+    verdict_line(&r, 0, &line);
+    assert_true(strchr(line.data + strlen("before\n"), '\n') == NULL);
+    assert_null(strpbrk(line.data, "\r\x1b"));
+    sbuf_fini(&line);
+    end(s);
+}
+
 static const char *why_of(const struct story *s, size_t index)
 {
     return verdict_result(s->v, index).why;
@@ -575,6 +592,7 @@ int main(void)
         cmocka_unit_test(what_is_not_valid_is_said),
         cmocka_unit_test(metrics_of_the_script_are_judged_by_their_kind),
         cmocka_unit_test(values_of_the_script_have_the_unit_of_its_metric),
+        cmocka_unit_test(a_name_begins_no_line_of_its_own),
         cmocka_unit_test(a_misspelt_row_is_told_while_the_run_is_on),
         cmocka_unit_test(other_thresholds_in_a_run_keep_what_stays),
         cmocka_unit_test(results_are_json),
