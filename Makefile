@@ -156,7 +156,9 @@ OTHER_PY := $(filter-out /usr/bin/python3,$(PY_COMPLETE))
 LOCUST_STAMP := build/venv-locust/.stamp-$(LOCUST)$(if $(OTHER_PY),$(PY_TAG))
 # Libraries of locust.contrib's clients (tests/integration/test_contrib.py), for the worker's own Python.
 CLIENTS := paho-mqtt>=2.1 dnspython psycopg[binary] pymongo python-socketio[client] openai httpx grpcio websocket-client websockets
-CLIENTS_STAMP := build/venv-clients/.stamp-$(shell echo '$(strip $(CLIENTS) $(OTHER_PY))' | cksum | cut -d' ' -f1)
+# What others read our files with (tests/support/read_outputs.py).
+READERS := junitparser==5.0.3 jsonschema==4.26.0 xmlschema==4.3.2 pyyaml==6.0.4
+CLIENTS_STAMP := build/venv-clients/.stamp-$(shell echo '$(strip $(CLIENTS) $(READERS) $(OTHER_PY))' | cksum | cut -d' ' -f1)
 
 $(LOCUST_STAMP):
 	@echo "  PIP   locust==$(LOCUST) (stock, to test against)"
@@ -164,9 +166,9 @@ $(LOCUST_STAMP):
 	  build/venv-locust/bin/pip install -q --disable-pip-version-check locust==$(LOCUST) faker && touch $@
 
 $(CLIENTS_STAMP):
-	@echo "  PIP   $(CLIENTS)"
+	@echo "  PIP   $(CLIENTS) $(READERS)"
 	$(Q)rm -rf build/venv-clients && $(PY_COMPLETE) -m venv build/venv-clients && \
-	  build/venv-clients/bin/pip install -q --disable-pip-version-check $(foreach p,$(CLIENTS),'$(p)') && touch $@
+	  build/venv-clients/bin/pip install -q --disable-pip-version-check $(foreach p,$(CLIENTS) $(READERS),'$(p)') && touch $@
 
 # Plug-ins of Locust (tests/integration/test_plugins.py). They want a distribution locust, which is ours: so each
 # comes without what it depends on, and that by itself.

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+"""Files for pipelines as other programs read them: junitparser and an XSD, jsonschema, PyYAML.
+
+They are in the environment of build/venv-clients, which is not that of the tests: read() has this file run there."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve()
+ROOT = HERE.parents[2]
+PYTHON = Path(os.environ.get("KATYDID_CLIENTS_VENV", ROOT / "build" / "venv-clients")) / "bin" / "python"
+
+
+def read(kind, *paths):
+    """What it reads there, as JSON can say it; an assertion with its own words where it refuses the file."""
+    done = subprocess.run([PYTHON, HERE, kind, *map(str, paths)], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, f"{kind} {paths}: {done.stderr}"
+    return json.loads(done.stdout)
+
+
+def junit(path):
+    import xmlschema
+    from junitparser import JUnitXml
+    xmlschema.validate(path, str(HERE.with_name("junit.xsd")))
+    root = JUnitXml.fromfile(path)
+    suite, = root
+    numbers = {name: getattr(suite, name) for name in ("tests", "failures", "errors", "skipped")}
+    cases = [{"name": case.name, "classname": case.classname, "time": case.time,
+              "outcome": [[type(one).__name__, one.type, one.message] for one in case.result]} for case in suite]
+    whole = {name: getattr(root, name) for name in ("tests", "failures", "errors")}
+    return {"name": suite.name, "timestamp": suite.timestamp, "time": suite.time, "numbers": numbers, "whole": whole, "cases": cases}
+
+
+def schema(path, schema_path):
+    from jsonschema import Draft202012Validator
+    rules, value = (json.loads(Path(one).read_text()) for one in (schema_path, path))
+    Draft202012Validator.check_schema(rules)
+    wrong = [f"{list(error.absolute_path)}: {error.message}" for error in Draft202012Validator(rules).iter_errors(value)]
+    if wrong:
+        raise SystemExit("\n".join(wrong))
+    return value
+
+
+def yaml(path):
+    from yaml import safe_load
+    return safe_load(Path(path).read_text())
+
+
+if __name__ == "__main__":
+    print(json.dumps({"junit": junit, "schema": schema, "yaml": yaml}[sys.argv[1]](*sys.argv[2:]), default=str))
