@@ -46,10 +46,9 @@ struct judging { /* judging.c */
     const struct tally *last_row; /* that was told */
     uint64_t clears;              /* of the statistics, when it was */
     double stopped_at;            /* when the run ceased to be active; 0: it is */
-    bool was_active, is_over;
+    bool was_active, is_over, checks_are_told;
     bool wants_stop; /* a threshold says that the test has to */
     size_t checks_failed;
-    int other_code;
 };
 
 struct master {
@@ -176,6 +175,7 @@ void judging_state(struct master *m);           /* the run's state may have chan
 void judging_advance(struct master *m);         /* what is complete by now */
 void judging_end(struct master *m);             /* nothing more comes */
 int judging_code(struct master *m, int failed); /* failed: what the code is without it */
+bool judging_says(struct master *m, int code);  /* ... that user code set, by itself too */
 bool judging_forgives_failures(const struct master *m);
 char *judging_reasons(const struct master *m);                /* malloced; NULL: nothing to say */
 void judging_write(const struct master *m, struct sbuf *out); /* as GET api/v1/verdict */

@@ -389,12 +389,19 @@ static size_t failed_checks(const struct master *m, bool is_told)
     return failed;
 }
 
+/* The plug-in itself may be there as well, and have said so already: one fact, one line. */
+bool judging_says(struct master *m, int code)
+{
+    const bool is_ours = code == EXIT_CHECKS && failed_checks(m, false) > 0;
+    m->judging.checks_are_told |= is_ours;
+    return is_ours;
+}
+
 int judging_code(struct master *m, int failed)
 {
     judging_end(m);
-    const size_t checks = failed_checks(m, true);
+    const size_t checks = failed_checks(m, !m->judging.checks_are_told);
     m->judging.checks_failed = checks;
-    m->judging.other_code = failed;
     if (m->o->fail_on_invalid && !was_valid(m))
         return exit_code_as(m->o->is_locust, EXIT_INVALID);
     if (verdict_failed(m->judging.verdict) > 0)

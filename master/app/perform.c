@@ -277,6 +277,8 @@ void run_on(struct master *m, const struct machine_event *e)
     struct machine_action a;
     struct machine_event seeded = *e;
     take_rules(m);
+    if (e->kind == ON_HOST_SAYS && e->has_number && judging_says(m, e->number))
+        seeded.has_number = false;
     if (e->kind == ON_START && !machine_obstacle(&m->machine)) {
         /* Steady time is set anew: nothing is on the old axis any more. */
         roster_clock_moved(&m->machine.roster, clk_steady_anchor());

@@ -164,7 +164,9 @@ static void config_json(const struct children *c, const struct child_config *con
         sbuf_adds(out, i ? "," : "");
         sbuf_add_json(out, config->o->extra[i], strlen(config->o->extra[i]));
     }
-    sbuf_adds(out, "],\"settings\":[");
+    sbuf_adds(out, "],\"own_args\":");
+    options_own_words(config->o, out);
+    sbuf_adds(out, ",\"settings\":[");
     for (size_t i = 0; config->o->settings && config->o->settings[i]; i++)
         sbuf_addf(out, i ? ",%s" : "%s", config->o->settings[i]);
     sbuf_adds(out, "]}\n");

@@ -84,6 +84,10 @@ char *options_version(void);                /* what --version begins with; mallo
 
 /* {dest: value} with every option under Locust's dest name, for workers. Malloced. */
 char *options_json(const struct options *o);
+/* ["--check-rps=10", …]: those of ours that were given, which options_json has not; a locustfile
+ * may have options of these names too. */
+struct sbuf;
+void options_own_words(const struct options *o, struct sbuf *out);
 
 /* "--user-count" -> "--users": the known option nearest to a word, or NULL. more: further names
  * (the locustfile's own, with their dashes), may be NULL. */

@@ -3,8 +3,10 @@
  * Locust's dest names and the Python types its own parser would have produced.
  */
 #include "master/options/options_table.h"
+#include "common/base/sbuf.h"
 #include <jansson.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static json_t *list_json(char *const *list, bool is_json)
@@ -81,4 +83,56 @@ char *options_json(const struct options *o)
     char *text = json_dumps(j, JSON_COMPACT);
     json_decref(j);
     return text;
+}
+
+/* ---- ours, for locustfiles that have options of the same names ---- */
+
+static void add_word(struct sbuf *out, const struct option_def *d, const char *value)
+{
+    struct sbuf word = {0};
+    sbuf_addf(&word, "--%s%s%s", d->name, value ? "=" : "", value ? value : "");
+    sbuf_addc(out, out->len > 1 ? ',' : ' ');
+    sbuf_add_json(out, word.data, word.len);
+    sbuf_fini(&word);
+}
+
+static void add_number(struct sbuf *out, const struct option_def *d, double number)
+{
+    char text[40];
+    if (number >= d->initial && number <= d->initial)
+        return;
+    snprintf(text, sizeof text, "%.15g", number);
+    add_word(out, d, text);
+}
+
+static void add_own(const struct options *o, const struct option_def *d, struct sbuf *out)
+{
+    char **list = NULL;
+    const char *text = NULL;
+    if (d->kind == OPTION_FLAG && *OPTION_FIELD_CONST(o, d, bool))
+        add_word(out, d, NULL);
+    else if (d->kind == OPTION_TEXT || d->kind == OPTION_CHOICE)
+        text = *OPTION_FIELD_CONST(o, d, char *);
+    else if (d->kind == OPTION_LIST || d->kind == OPTION_LINES)
+        list = *OPTION_FIELD_CONST(o, d, char **);
+    else if (d->kind == OPTION_INT || d->kind == OPTION_COUNT)
+        add_number(out, d, *OPTION_FIELD_CONST(o, d, int));
+    else if (d->kind == OPTION_WHOLE || d->kind == OPTION_SPAN || d->kind == OPTION_DECIMAL)
+        add_number(out, d, *OPTION_FIELD_CONST(o, d, double));
+    if (text)
+        add_word(out, d, text);
+    for (; list && *list; list++)
+        add_word(out, d, *list);
+}
+
+void options_own_words(const struct options *o, struct sbuf *out)
+{
+    struct sbuf list = {0};
+    sbuf_addc(&list, '[');
+    for (size_t i = 0; i < option_count; i++)
+        if (!option_table[i].dest && option_table[i].name)
+            add_own(o, &option_table[i], &list);
+    sbuf_addc(&list, ']');
+    sbuf_add(out, list.data, list.len);
+    sbuf_fini(&list);
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import BUILD, ROOT, locustfile, run_katydid, target
+from harness import BUILD, KATYDID, ROOT, Process, locustfile, run_katydid, target
 
 PLUGINS = Path(os.environ.get("KATYDID_PLUGINS_VENV", ROOT / "build" / "venv-plugins"))
 
@@ -71,6 +71,54 @@ def test_iterations_end_the_test(server, arguments):
 def test_checks_are_the_exit_code(server, check, users, code):
     process = run(LIMITED, server, "-i", "4", *check, users)
     assert process.code == code and ("CHECK FAILED" in process.stderr) == (code == 3), process.describe()
+
+
+HALF = '''
+from locust import HttpUser, constant, events, task
+
+class Half(HttpUser):
+    done = 0
+    wait_time = constant(0.05)
+    @task
+    def t(self):
+        self.client.get("/")
+        self.client.get("/status/404")
+        Half.done += 1
+        if Half.done == 5:
+            self.environment.runner.quit()
+
+@events.init.add_listener
+def show(environment, **_):
+    o = environment.parsed_options
+    print("THEIRS", o.check_rps, o.check_fail_ratio, o.check_avg_response_time, flush=True)
+'''
+NONE = "THEIRS None None None"
+
+
+@pytest.mark.parametrize("name", ["katydid", "locust"])
+@pytest.mark.parametrize("arguments, code, failed, theirs", [
+    ([], 1, 0, NONE), (["--check-fail-ratio", "0.9"], 0, 0, "THEIRS None 0.9 None"),
+    (["--check-fail-ratio", "0.1", "--check-rps", "100000"], 3, 2, "THEIRS 100000.0 0.1 None"),
+    (["--check-avg-response-time", "50000"], 1, 0, "THEIRS None None 50000.0"),
+    (["--check-avg-response-time=0", "--threshold", "count > 1e9", "--processes", "1"], {"katydid": 99, "locust": 1}, 1, "THEIRS None None 0.0"),
+], ids=["none", "forgiven", "both", "mean", "beside a threshold"])
+def test_the_plug_in_and_the_master_have_one_word_on_checks(server, tmp_path, name, arguments, code, failed, theirs):
+    """A value reaches the locustfile's option of that name too, and what failed is told once, with the code it has without the plug-in."""
+    (tmp_path / name).symlink_to(KATYDID)
+    with locustfile("import locust_plugins" + HALF) as path:
+        with Process([tmp_path / name, "-f", path, "-H", server.url, "--headless", "--only-summary", "-t", "2m", *arguments],
+                     env={"VIRTUAL_ENV": str(PLUGINS)}) as process:
+            assert process.wait() == (code[name] if isinstance(code, dict) else code), process.describe()
+    assert process.stderr.count("CHECK FAILED") == failed and "Traceback" not in process.stderr, process.describe()
+    assert ("check" in "".join(process.stderr.partition("Exit code")[1:])) == bool(failed), process.describe()
+    assert theirs in process.stdout, process.describe()
+
+
+def test_checks_of_the_environment_are_told_once(server):
+    with locustfile("import locust_plugins" + HALF) as path:
+        process = run_katydid("-f", path, "-H", server.url, "--headless", "--only-summary", "-t", "2m",
+                              env={"VIRTUAL_ENV": str(PLUGINS), "LOCUST_CHECK_FAIL_RATIO": "0.1"})
+    assert process.code == 3 and process.stderr.count("CHECK FAILED") == 1 and "Exit code 3: 1 check failed" in process.stderr, process.describe()
 
 
 EXTRAS = '''

@@ -97,6 +97,33 @@ def test_by_the_name_locust_a_failed_threshold_is_1(tmp_path):
             assert ended.wait() == 1, ended.describe()
 
 
+LAST_WORD = '''
+from locust import HttpUser, events, task
+class Shopper(HttpUser):
+    wait_time = lambda self: 60
+    @task
+    def t(self):
+        self.client.get("/missing")
+        self.environment.runner.quit()
+@events.quitting.add_listener
+def last(environment, **_):
+    SETS
+'''
+
+
+@pytest.mark.parametrize("name", ["katydid", "locust"])
+@pytest.mark.parametrize(("sets", "arguments", "code"), [
+    ("environment.process_exit_code = 7", ["--threshold", "count > 1e9"], 7), ("environment.process_exit_code = 0", [], 0),
+    ("environment.process_exit_code = 3", ["--check-rps", 0], 3), ("environment.parsed_options.exit_code_on_error = 5", [], 5),
+    ("environment.parsed_options.exit_code_on_error = 0", ["--exit-code-on-error", 6], 0),
+], ids=["a code", "none", "a check of its own", "on errors", "no errors"])
+def test_the_last_word_of_quitting_is_heard(tmp_path, name, sets, arguments, code):
+    (tmp_path / name).symlink_to(KATYDID)
+    with a_shop() as shop, locustfile(LAST_WORD.replace("SETS", sets)) as file:
+        with Process([tmp_path / name, "-f", file, "-H", shop.url, "--headless", "--only-summary", "-t", "2m", *arguments]) as ended:
+            assert ended.wait() == code, ended.describe()
+
+
 @pytest.mark.parametrize(("arguments", "words"), [
     (["--threshold", "p95 < 300mss"], "--threshold: 'p95 < 300mss': column 10: 'mss' is no unit (did you mean ms?)"),
     (["--thresholds", "gates.toml"], "gates.toml:3: abrot: there is no field of that name: did you mean abort?"),

@@ -171,7 +171,7 @@ def _run(config):
         return _answer_options(config["answer"])
     parsed, custom = argument_parser.parse_custom(
         options, config.get("extra_args") or [], config.get("settings") or [],
-        config.get("name") or "katydid")
+        config.get("name") or "katydid", config.get("own_args") or [])
     if parsed.otel:
         setup_opentelemetry(parsed.locustfile, parsed.profile)
     if config.get("list") == "users":

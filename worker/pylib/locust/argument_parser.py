@@ -515,7 +515,16 @@ def custom_options():
     ]
 
 
-def parse_custom(options, extra_words, settings=(), prog="katydid"):
+def _also_theirs(parser, words):
+    """Of options that the master understood itself, those that the locustfile has too, as its parser takes them."""
+    for word in words:
+        name, is_given, _ = word.partition("=")
+        action = parser._option_string_actions.get(name)
+        if action is not None and not _is_built_in(action) and bool(is_given) == (action.nargs != 0):
+            yield word
+
+
+def parse_custom(options, extra_words, settings=(), prog="katydid", own_words=()):
     """The options of a run: what the master parsed (`options`, by dest), completed by the
     locustfile's own out of the words and settings the master could not explain.
 
@@ -525,7 +534,7 @@ def parse_custom(options, extra_words, settings=(), prog="katydid"):
     parser = get_parser()
     parser.prog = prog
     parser.set_defaults(user_classes=[])
-    own, unknown = parser.parse_run(list(extra_words), settings)
+    own, unknown = parser.parse_run([*_also_theirs(parser, own_words), *extra_words], settings)
     if unknown:
         parser.error(_unknown(parser, unknown[0]))
     custom = _custom_actions(parser)
