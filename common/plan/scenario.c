@@ -93,6 +93,12 @@ static bool take_value(struct scenario *s, enum scenario_key key, const char *na
     case SCENARIO_TASK:
         s->task = mem_strdup(value);
         break;
+    case SCENARIO_POOL:
+        s->pool = mem_strdup(value);
+        break;
+    case SCENARIO_START_AFTER:
+        s->start_after = mem_strdup(value);
+        break;
     case SCENARIO_STAGES:
         s->keys.stages = mem_strdup(value);
         break;
@@ -139,6 +145,8 @@ static bool take_pair(struct scenario *s, char *pair, char **why)
 {
     char *value = strchr(pair, '=');
     *value++ = '\0';
+    if (scenario_take_pair(s, pair, value))
+        return true;
     const int key = key_named(pair);
     if (key < 0)
         return refuse(why, s, "there is no key '%s'", pair);
@@ -369,6 +377,9 @@ void scenario_fini(struct scenario *s)
     free(s->name);
     free(s->user_class);
     free(s->task);
+    free(s->pool);
+    free(s->start_after);
+    scenario_free_pairs(s);
     free(s->keys.stages);
     ramp_fini(&s->ramp);
     *s = (struct scenario){.name = NULL};

@@ -9,6 +9,7 @@
  * A piece between commas without "=" goes on the value before: stages=2m:20/s,10m:80/s. Names of
  * keys are ours or k6's (max_users, maxVUs). Durations: 200ms, 30s, 1m30s, 2h; a bare number is
  * seconds. Rates: 20/s, 0.5/s, 3/m, 1/3s; a bare number is per time_unit, which is 1s.
+ * env.NAME=value and tag.NAME=value are what its users find, with %2C for a comma and %25 for "%".
  *
  * Pure. Whoever gets a scenario ends it with scenario_fini.
  */
@@ -28,8 +29,17 @@ enum scenario_busy {                 /* what becomes of an arrival for which no 
                                         max_users */
 };
 
+struct scenario_pair { /* owned texts */
+    char *name, *value;
+    bool is_tag; /* of requests; else of env */
+};
+
 struct scenario {
     char *name, *user_class, *task; /* owned; class and task NULL: not named */
+    char *pool;                     /* owned; under which its users are counted; NULL: the class */
+    char *start_after;              /* owned; the scenario that is before it, or NULL */
+    struct scenario_pair *pairs;    /* owned */
+    size_t pair_count;
     enum scenario_executor executor;
     struct ramp ramp;
     struct arrivals_plan
@@ -60,6 +70,9 @@ void scenario_fini(struct scenario *s);
 void scenario_set_seed(struct scenario *s, uint64_t seed);
 /* The text from which scenario_read makes the same again: settled, with every default. */
 void scenario_write(const struct scenario *s, struct sbuf *out);
+/* Finds when those with start_after begin: so long after the end of the other's plan as start_time
+ * says. False: *why (to be freed), and *bad is the scenario that it is about. */
+bool scenario_order(struct scenario *const *list, size_t count, size_t *bad, char **why);
 /* For people: one line, without an end of line. */
 void scenario_describe(const struct scenario *s, struct sbuf *out);
 

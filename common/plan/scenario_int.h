@@ -9,6 +9,11 @@ bool scenario_rate(const char *text, int64_t unit_ns, struct ramp_rate *rate);
 bool scenario_count(const char *text, uint64_t most, uint64_t *count);
 
 /* By the enumeration; NULL at the end. */
+/* env.NAME=value and tag.NAME=value, %XX for what would end the value. False: no such pair. */
+bool scenario_take_pair(struct scenario *s, const char *key, const char *value);
+void scenario_write_pairs(const struct scenario *s, struct sbuf *out);
+void scenario_free_pairs(struct scenario *s);
+
 extern const char *const scenario_executors[];
 extern const char *const scenario_busies[];
 extern const char *const scenario_spreads[]; /* those of enum arrivals_kind that can be chosen */
@@ -28,6 +33,8 @@ int scenario_word(const char *const *words, const char *text);
     KEY(MAX_QUEUE, "max_queue", NULL)                                                              \
     KEY(ON_BUSY, "on_busy", NULL)                                                                  \
     KEY(START_TIME, "start_time", "startTime")                                                     \
+    KEY(START_AFTER, "start_after", NULL)                                                          \
+    KEY(POOL, "pool", NULL)                                                                        \
     KEY(GRACEFUL_STOP, "graceful_stop", "gracefulStop")                                            \
     KEY(DISTRIBUTION, "distribution", NULL)                                                        \
     KEY(SEED, "seed", NULL)                                                                        \

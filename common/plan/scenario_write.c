@@ -21,6 +21,8 @@ void scenario_write(const struct scenario *s, struct sbuf *out)
         sbuf_addf(out, ",class=%s", s->user_class);
     if (s->task)
         sbuf_addf(out, ",task=%s", s->task);
+    if (s->pool)
+        sbuf_addf(out, ",pool=%s", s->pool);
     if (scenario_has(s, SCENARIO_RATE))
         put_rate(out, "rate", s->keys.rate);
     if (scenario_has(s, SCENARIO_START_RATE))
@@ -39,6 +41,7 @@ void scenario_write(const struct scenario *s, struct sbuf *out)
         sbuf_addf(out, ",seed=%" PRIu64, s->seed);
     if (s->keys.is_k6)
         sbuf_adds(out, ",phase=k6");
+    scenario_write_pairs(s, out);
 }
 
 /* 90 s as 1m30s. */

@@ -127,6 +127,66 @@ static void what_is_wrong_is_named(void **state)
     refused("b:constant-arrival-rate:rate=1/s,time_unit=0s", "longer than 0");
 }
 
+static void env_and_tags_come_through(void **state)
+{
+    struct scenario s, again;
+    char *why;
+    struct sbuf text = {0};
+    (void)state;
+    assert_true(scenario_read(
+        &s, "b:constant-arrival-rate:env.URL=http://a/?x=1%2cy=2,rate=1/s,tag.kind=a%25b,env.E=",
+        &why));
+    assert_int_equal(s.pair_count, 3);
+    assert_string_equal(s.pairs[0].value, "http://a/?x=1,y=2");
+    assert_true(s.pairs[1].is_tag && !strcmp(s.pairs[1].value, "a%b") && !*s.pairs[2].value);
+    scenario_write(&s, &text);
+    assert_true(scenario_read(&again, text.data, &why));
+    assert_int_equal(again.pair_count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_string_equal(again.pairs[i].name, s.pairs[i].name);
+        assert_string_equal(again.pairs[i].value, s.pairs[i].value);
+    }
+    sbuf_fini(&text);
+    scenario_fini(&s);
+    scenario_fini(&again);
+}
+
+static void ordered(const char *const *texts, size_t count, const char *because)
+{
+    struct scenario list[4], *pointers[4];
+    char *why = NULL;
+    size_t bad;
+    for (size_t i = 0; i < count; i++) {
+        assert_true(scenario_read(&list[i], texts[i], &why));
+        pointers[i] = &list[i];
+    }
+    assert_int_equal(scenario_order(pointers, count, &bad, &why), because == NULL);
+    if (because)
+        assert_non_null(strstr(why, because));
+    else
+        assert_true(list[0].start_ns == 17000000000LL && list[1].start_ns == 2000000000LL);
+    free(why);
+    for (size_t i = 0; i < count; i++)
+        scenario_fini(&list[i]);
+}
+
+static void one_begins_after_the_other(void **state)
+{
+    (void)state;
+    ordered(
+        (const char *[]){"a:constant-arrival-rate:rate=1/s,duration=1s,start_after=b,start_time=5s",
+                         "b:constant-arrival-rate:rate=1/s,duration=10s,start_time=2s"},
+        2, NULL);
+    ordered((const char *[]){"a:constant-arrival-rate:rate=1/s,duration=1s,start_after=b",
+                             "b:constant-arrival-rate:rate=1/s,duration=1s,start_after=a"},
+            2, "wait for one another");
+    ordered((const char *[]){"a:constant-arrival-rate:rate=1/s,duration=1s,start_after=c"}, 1,
+            "there is no scenario of that name");
+    ordered((const char *[]){"a:constant-arrival-rate:rate=1/s,duration=1s,start_after=b",
+                             "b:constant-arrival-rate:rate=1/s"},
+            2, "no duration");
+}
+
 static void durations_are_exact(void **state)
 {
     int64_t ns;
@@ -148,6 +208,8 @@ int main(void)
         cmocka_unit_test(what_is_read),
         cmocka_unit_test(k6_words_are_read),
         cmocka_unit_test(what_is_wrong_is_named),
+        cmocka_unit_test(env_and_tags_come_through),
+        cmocka_unit_test(one_begins_after_the_other),
         cmocka_unit_test(durations_are_exact),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+/* scenario_more: what scenarios have beside their load: names and values for their users, and who
+ * is before whom. */
+#include "common/plan/scenario_int.h"
+#include "common/base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- env and tags --------------------------------------------------------------------------- */
+
+static int hex_digit(char c)
+{
+    static const char digits[] = "0123456789abcdef";
+    const char *at = c ? strchr(digits, c | 0x20) : NULL;
+    return at ? (int)(at - digits) : -1;
+}
+
+static char *decoded(const char *text)
+{
+    char *out = mem_strdup(text), *to = out;
+    for (const char *p = text; *p; p++) {
+        const int high = *p == '%' ? hex_digit(p[1]) : -1, low = high < 0 ? -1 : hex_digit(p[2]);
+        if (low >= 0 && (high || low)) {
+            *to++ = (char)(high << 4 | low);
+            p += 2;
+        } else {
+            *to++ = *p;
+        }
+    }
+    *to = '\0';
+    return out;
+}
+
+bool scenario_take_pair(struct scenario *s, const char *key, const char *value)
+{
+    const bool is_tag = strncmp(key, "tag.", 4) == 0;
+    if ((!is_tag && strncmp(key, "env.", 4) != 0) || !key[4])
+        return false;
+    s->pairs = mem_realloc(s->pairs, (s->pair_count + 1) * sizeof *s->pairs);
+    s->pairs[s->pair_count++] = (struct scenario_pair){mem_strdup(key + 4), decoded(value), is_tag};
+    return true;
+}
+
+void scenario_write_pairs(const struct scenario *s, struct sbuf *out)
+{
+    for (size_t i = 0; i < s->pair_count; i++) {
+        const struct scenario_pair *pair = &s->pairs[i];
+        sbuf_addf(out, ",%s.%s=", pair->is_tag ? "tag" : "env", pair->name);
+        for (const char *p = pair->value; *p; p++)
+            if (*p == ',' || *p == '%')
+                sbuf_addf(out, "%%%02x", (unsigned)*p);
+            else
+                sbuf_addc(out, *p);
+    }
+}
+
+void scenario_free_pairs(struct scenario *s)
+{
+    for (size_t i = 0; i < s->pair_count; i++) {
+        free(s->pairs[i].name);
+        free(s->pairs[i].value);
+    }
+    free(s->pairs);
+}
+
+/* ---- one after the other -------------------------------------------------------------------- */
+
+static struct scenario *before(struct scenario *const *list, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(list[i]->name, name))
+            return list[i];
+    return NULL;
+}
+
+static char *obstacle(const struct scenario *first, const char *name)
+{
+    struct sbuf why = {0};
+    if (!first)
+        sbuf_addf(&why, "start_after=%s: there is no scenario of that name", name);
+    else if (first->is_endless)
+        sbuf_addf(&why, "start_after=%s: that one has no duration, and so no end", name);
+    return why.len ? sbuf_take(&why) : NULL;
+}
+
+/* Whoever comes after one that is settled is settled next; who is left over goes in a circle. */
+bool scenario_order(struct scenario *const *list, size_t count, size_t *bad, char **why)
+{
+    bool is_moved = true;
+    *why = NULL;
+    while (is_moved) {
+        is_moved = false;
+        for (*bad = 0; *bad < count; ++*bad) {
+            struct scenario *s = list[*bad];
+            const struct scenario *first =
+                s->start_after ? before(list, count, s->start_after) : NULL;
+            if (!s->start_after)
+                continue;
+            if ((*why = obstacle(first, s->start_after)))
+                return false;
+            if (first->start_after)
+                continue;
+            s->start_ns += first->start_ns + first->ramp.length_ns;
+            free(s->start_after);
+            s->start_after = NULL;
+            is_moved = true;
+        }
+    }
+    for (*bad = 0; *bad < count; ++*bad)
+        if (list[*bad]->start_after) {
+            *why = mem_strdup("start_after: these scenarios wait for one another");
+            return false;
+        }
+    return true;
+}
