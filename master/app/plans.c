@@ -2,126 +2,15 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
-#include "common/run/exit_code.h"
 #include "master/app/core.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SOON_S 0.2    /* from the word to the workers until the scenarios begin */
 #define EPOCH_S 0.3   /* ... until another share counts */
 #define AT_END_S 0.05 /* for an arrival that is due at the very end */
-
-static int say(struct plans *p, size_t i, const char *why)
-{
-    fprintf(stderr, "%s: error: scenario '%s': %s\n", options_program(), p->list[i]->name, why);
-    return EXIT_USAGE;
-}
-
-static int take(struct plans *p, const char *text)
-{
-    char *why = NULL;
-    struct scenario *s = mem_zalloc(sizeof *s);
-    p->list = mem_realloc(p->list, (p->count + 1) * sizeof *p->list);
-    p->list[p->count++] = s;
-    if (scenario_read(s, text, &why))
-        return 0;
-    fprintf(stderr, "%s: error: --scenario: %s\n", options_program(), why);
-    free(why);
-    return EXIT_USAGE;
-}
-
-static int check_names(struct plans *p)
-{
-    for (size_t i = 1; i < p->count; i++)
-        for (size_t k = 0; k < i; k++)
-            if (!strcmp(p->list[i]->name, p->list[k]->name))
-                return say(p, i, "this name is given twice");
-    return 0;
-}
-
-int plans_open(struct master *m)
-{
-    struct plans *p = &m->plans;
-    int rc = 0;
-    for (char **text = m->o->scenario; rc == 0 && text && *text; text++)
-        rc = take(p, *text);
-    if (rc == 0 && p->count && (m->o->users >= 0 || m->o->spawn_rate >= 0)) {
-        fprintf(
-            stderr,
-            "%s: error: --users and --spawn-rate do not go with --scenario, whose keys users and "
-            "max_users say how many there are\n",
-            options_program());
-        rc = EXIT_USAGE;
-    }
-    if (rc == 0 && m->o->show_plan && !p->count) {
-        fprintf(stderr, "%s: error: --show-plan: there is no scenario: give --scenario\n",
-                options_program());
-        rc = EXIT_USAGE;
-    }
-    return rc == 0 ? check_names(p) : rc;
-}
-
-/* ---- the locustfile's classes --------------------------------------------------------------- */
-
-static int fit_class(struct master *m, size_t i)
-{
-    const struct script *script = &m->nodes.host.script;
-    struct plans *p = &m->plans;
-    struct scenario *s = p->list[i];
-    struct sbuf names = {0};
-    int rc = EXIT_USAGE;
-    if (!s->user_class && script->class_count == 1)
-        s->user_class = mem_strdup(script->classes[0].name);
-    for (size_t c = 0; c < script->class_count; c++) {
-        sbuf_addf(&names, "%s%s", c ? ", " : "", script->classes[c].name);
-        if (s->user_class && !strcmp(script->classes[c].name, s->user_class))
-            rc = 0;
-    }
-    struct sbuf why = {0};
-    if (s->user_class)
-        sbuf_addf(&why, "there is no User class named '%s'", s->user_class);
-    else
-        sbuf_adds(&why, "it is for one User class: give class=");
-    sbuf_addf(&why, " (the locustfile has %s)", names.data ? names.data : "none");
-    if (rc != 0)
-        say(p, i, why.data);
-    for (size_t k = 0; rc == 0 && k < i; k++)
-        if (!strcmp(p->list[k]->user_class, s->user_class))
-            rc = say(p, i, "another scenario has this User class: make a subclass of it");
-    sbuf_fini(&why);
-    sbuf_fini(&names);
-    return rc;
-}
-
-int plans_script_came(struct master *m)
-{
-    struct plans *p = &m->plans;
-    int rc = 0;
-    if (p->count && m->nodes.host.script.has_shape)
-        rc = say(p, 0, "it does not go with the load shape of the locustfile");
-    p->pools = mem_zalloc((p->count + 1) * sizeof *p->pools);
-    p->users = 0;
-    for (size_t i = 0; rc == 0 && i < p->count; i++) {
-        rc = fit_class(m, i);
-        p->pools[i] = (struct dispatch_class){p->list[i]->user_class, 0, p->list[i]->users};
-        p->users += p->list[i]->users;
-    }
-    return rc;
-}
-
-void plans_print(const struct master *m)
-{
-    for (size_t i = 0; i < m->plans.count; i++) {
-        struct sbuf line = {0};
-        scenario_describe(m->plans.list[i], &line);
-        puts(line.data);
-        sbuf_fini(&line);
-    }
-    fflush(stdout);
-}
 
 /* ---- a run ---------------------------------------------------------------------------------- */
 
@@ -155,25 +44,46 @@ static char *text_of(struct scenario *s)
     return sbuf_take(&text);
 }
 
+/* The users that are made before the start. */
+static void fill_pools(struct plans *p)
+{
+    free(p->pools);
+    p->pools = mem_zalloc((p->list.count + 1) * sizeof *p->pools);
+    p->users = 0;
+    for (size_t i = 0; i < p->list.count; i++) {
+        const struct scenario *s = p->list.all[i];
+        p->pools[i] = (struct dispatch_class){s->pool ? s->pool : s->user_class, 0, s->users};
+        p->users += s->users;
+    }
+}
+
 void plans_begin(struct master *m)
 {
     struct plans *p = &m->plans;
-    if (!p->count)
-        return;
+    char *why = NULL;
+    if (!plans_take_script(m, &why)) /* of a locustfile that was loaded anew */
+        log_error(MAIN_LOGGER, "%s", why);
+    free(why);
     forget_texts(p);
-    p->texts = mem_zalloc((p->count + 1) * sizeof *p->texts);
-    p->walks = mem_realloc(p->walks, p->count * sizeof *p->walks);
-    for (size_t i = 0; i < p->count; i++) {
-        seed(p->list[i]);
-        p->texts[i] = text_of(p->list[i]);
-        arrivals_begin(&p->walks[i], &p->list[i]->plan);
+    m->nodes.scenarios = NULL;
+    m->nodes.pools = NULL;
+    m->nodes.pool_count = 0;
+    if (!p->list.count)
+        return;
+    fill_pools(p);
+    p->texts = mem_zalloc((p->list.count + 1) * sizeof *p->texts);
+    p->walks = mem_realloc(p->walks, p->list.count * sizeof *p->walks);
+    for (size_t i = 0; i < p->list.count; i++) {
+        seed(p->list.all[i]);
+        p->texts[i] = text_of(p->list.all[i]);
+        arrivals_begin(&p->walks[i], &p->list.all[i]->plan);
     }
     p->begun_at = 0;
     free(p->dealt_to);
     p->dealt_to = NULL;
     m->nodes.scenarios = p->texts;
     m->nodes.pools = p->pools;
-    m->nodes.pool_count = p->count;
+    m->nodes.pool_count = p->list.count;
     m->machine.load.users = p->users;
     m->machine.load.spawn_rate = p->users;
 }
@@ -184,8 +94,8 @@ static double run_time_s(const struct master *m)
     const struct plans *p = &m->plans;
     const double given_s = m->machine.load.run_time_s;
     double end_s = 0;
-    for (size_t i = 0; i < p->count; i++) {
-        const struct scenario *s = p->list[i];
+    for (size_t i = 0; i < p->list.count; i++) {
+        const struct scenario *s = p->list.all[i];
         if (s->is_endless)
             return 0;
         end_s = fmax(end_s, (double)(s->start_ns + s->ramp.length_ns) / 1e9);
@@ -233,7 +143,7 @@ static bool send_shares(struct master *m, const uint64_t *from, char *ids, size_
     bool is_sent = true;
     for (char *id = strtok_r(ids, "\n", &rest); id; id = strtok_r(NULL, "\n", &rest), offset++) {
         struct sbuf out = {0};
-        proto_scenarios(&out, id, now - p->begun_at, from, p->count, offset, (unsigned)count);
+        proto_scenarios(&out, id, now - p->begun_at, from, p->list.count, offset, (unsigned)count);
         is_sent &= outbox_bytes(&m->nodes, id, &out);
     }
     return is_sent;
@@ -250,9 +160,9 @@ static void deal(struct master *m, bool is_first)
         free(ids);
         return;
     }
-    uint64_t *from = mem_zalloc(p->count * sizeof *from);
-    for (size_t i = 0; !is_first && i < p->count; i++)
-        from[i] = first_after(&p->walks[i], p->list[i], now - p->begun_at + EPOCH_S);
+    uint64_t *from = mem_zalloc(p->list.count * sizeof *from);
+    for (size_t i = 0; !is_first && i < p->list.count; i++)
+        from[i] = first_after(&p->walks[i], p->list.all[i], now - p->begun_at + EPOCH_S);
     free(p->dealt_to);
     p->dealt_to = mem_strdup(ids);
     if (!send_shares(m, from, ids, count, now)) {
@@ -286,16 +196,16 @@ void plans_second(struct master *m)
     const double elapsed_s = master_now().mono - p->begun_at;
     if (!p->texts || p->begun_at <= 0 || !run_is_active(&m->machine.run))
         return;
-    for (size_t i = 0; i < p->count; i++) /* now and then, so that it is never far */
-        first_after(&p->walks[i], p->list[i], elapsed_s);
+    for (size_t i = 0; i < p->list.count; i++) /* now and then, so that it is never far */
+        first_after(&p->walks[i], p->list.all[i], elapsed_s);
     deal(m, false);
 }
 
 double plans_graceful_s(const struct master *m)
 {
     double most = 0;
-    for (size_t i = 0; i < m->plans.count; i++)
-        most = fmax(most, (double)m->plans.list[i]->graceful_ns / 1e9);
+    for (size_t i = 0; i < m->plans.list.count; i++)
+        most = fmax(most, (double)m->plans.list.all[i]->graceful_ns / 1e9);
     return most;
 }
 
@@ -303,11 +213,7 @@ void plans_fini(struct master *m)
 {
     struct plans *p = &m->plans;
     forget_texts(p);
-    for (size_t i = 0; i < p->count; i++) {
-        scenario_fini(p->list[i]);
-        free(p->list[i]);
-    }
-    free(p->list);
+    plans_forget(&p->list);
     free(p->walks);
     free(p->pools);
     free(p->dealt_to);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* plans: the scenarios with an arrival rate: read, fitted to the locustfile's classes, and dealt
- * out to the workers. Of W workers each has every W-th arrival. When they come or go a new epoch
- * begins, a little later, at the same arrival for all: until then each goes on as before.
+/* plans: the scenarios with an arrival rate: read, fitted to the locustfile's classes
+ * (plans_given.c), and dealt out to the workers (plans.c). Of W workers each has every W-th
+ * arrival. When they come or go a new epoch begins, a little later, at the same arrival for all:
+ * until then each goes on as before.
  *
  * The users that are made before the start are dealt as those of a fixed_count; what more is needed
  * the workers make by themselves. Nothing here costs a test without scenarios anything.
@@ -12,9 +13,14 @@
 
 struct master;
 
-struct plans {              /* begins as zeros; plans_fini */
-    struct scenario **list; /* owned, as all here */
+struct plan_list { /* begins as zeros; owned */
+    struct scenario **all;
     size_t count;
+};
+
+struct plans { /* begins as zeros; plans_fini; owned, all here */
+    struct plan_list list;
+    bool is_scripts;              /* the list is the locustfile's */
     char **texts;                 /* of this run, for the workers; ends with NULL */
     struct arrivals *walks;       /* by scenario: where the run is, about */
     struct dispatch_class *pools; /* by scenario: the users that are made before the start */
@@ -23,10 +29,15 @@ struct plans {              /* begins as zeros; plans_fini */
     char *dealt_to;               /* the workers that have shares, one a line; or NULL */
 };
 
-/* open, script_came: 0 or an exit code after a message. */
+/* plans_given.c. open, script_came: 0 or an exit code after a message. */
 int plans_open(struct master *m);
 int plans_script_came(struct master *m);
+/* Those of the locustfile as it is now. False: they stay as they were, and *why (to be freed). */
+bool plans_take_script(struct master *m, char **why);
+void plans_forget(struct plan_list *l);
 void plans_print(const struct master *m);
+
+/* plans.c */
 void plans_begin(struct master *m); /* a run is about to */
 /* Its first users are there: the scenarios begin. The run time that makes the run end with the last
  * one; 0: it is as it was. */

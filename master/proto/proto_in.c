@@ -539,6 +539,7 @@ enum proto_rc proto_script(const struct message *m, struct script *out)
     }
     out->about = json_member(m->data, "about");
     out->thresholds = json_member(m->data, "thresholds");
+    out->scenarios = json_member(m->data, "scenarios");
     struct slice options = raw_value(m->data, "options");
     if (options.len > 0) {
         out->options = mem_dup(options.data, options.len);
@@ -563,6 +564,7 @@ void script_fini(struct script *s)
     free(s->options);
     free(s->about);
     free(s->thresholds);
+    free(s->scenarios);
     free(s->bad_constant);
     free(s->settings.host);
     free(s->settings.html_file);

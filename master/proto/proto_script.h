@@ -43,6 +43,7 @@ struct script {    /* what the host found in the locustfile; owned */
     size_t options_len;
     char *about;      /* JSON object: what the page shows of it */
     char *thresholds; /* JSON array: those that it brings, or NULL */
+    char *scenarios;  /* JSON object: likewise (master/app/scenario_json.h) */
     struct script_settings settings;
     struct tunables tunables;
     bool hears_reports, hears_beats; /* somebody listens to worker_report, heartbeat_sent */

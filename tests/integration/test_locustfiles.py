@@ -139,6 +139,13 @@ def test_as_library(store):
         assert re.search(r"\d+ requests, median \d+ ms, 0 failed", program.stdout), program.describe()
 
 
+def test_visitors_at_a_rate(store, tmp_path):
+    run = run_example("arrivals", store, tmp_path, "--show-plan")
+    assert run.stdout.splitlines()[1].startswith("product: constant-arrival-rate of Visitor.product, 2/s, for 30s: 61 arrivals"), run.describe()
+    run = run_example("arrivals", store, tmp_path, "-t", 2)
+    assert int(csv_row(tmp_path / "out_stats.csv", "Aggregated")["Request Count"]) > 0 and "Traceback" not in run.stderr, run.describe()
+
+
 def test_one_user_under_the_debugger(store):
     with Process([sys.executable, ROOT / "locustfiles" / "debug_one_user.py", store.url], env=library_env()) as program:
         assert program.wait(90) == 0, program.describe()

@@ -4,10 +4,12 @@ fast this machine is: counts follow from the plan, whatever is late."""
 
 import os
 import re
+import shutil
+import subprocess
 
 import pytest
 
-from harness import children, katydid, locustfile, run_katydid, wait_for
+from harness import ROOT, STOCK_LOCUST, children, katydid, locustfile, run_katydid, wait_for
 
 USERS = '''
 import os, time
@@ -40,9 +42,9 @@ def stamps(tmp_path, word):
     return [line.split() for line in lines if line.startswith(word)]
 
 
-def number(ended, name):
+def number(ended, name, scenario=r"\w+"):
     """Of the table of metrics; 0 where nothing was counted."""
-    found = re.search(rf"^iterations_{name}\{{scenario:\w+\}} +sum (\d+)", ended.stderr, re.MULTILINE)
+    found = re.search(rf"^iterations_{name}\{{scenario:{scenario}\}} +sum (\d+)", ended.stderr, re.MULTILINE)
     return int(found[1]) if found else 0
 
 
@@ -108,13 +110,74 @@ def test_a_lost_workers_arrivals_go_to_those_that_are_left(tmp_path):
     (["--scenario", "b:constant-arrival-rate:rate=1/s,speed=2"], "scenario 'b': there is no key 'speed'"),
     (["--scenario", "b:constant-arrival-rate:rate=1/s,class=Nobody"], "there is no User class named 'Nobody' (the locustfile has Buyer)"),
     (["--scenario", "b:constant-arrival-rate:rate=1/s", "--scenario", "b:constant-arrival-rate:rate=2/s"], "this name is given twice"),
-    (["--scenario", "b:constant-arrival-rate:rate=1/s", "--scenario", "c:constant-arrival-rate:rate=2/s"], "make a subclass of it"),
-    (["--scenario", "b:constant-arrival-rate:rate=1/s", "-u", "5"], "do not go with --scenario"),
+    (["--scenario", "b:constant-arrival-rate:rate=1/s,start_after=c"], "scenario 'b': start_after=c: there is no scenario of that name"),
+    (["--scenario", "b:constant-arrival-rate:rate=1/s", "-u", "5"], "do not go with scenarios"),
     (["--show-plan"], "there is no scenario"),
 ])
 def test_what_does_not_go_together_is_refused(tmp_path, arguments, words):
     ended = run(tmp_path, *arguments)
     assert ended.code == 2 and words in ended.stderr, ended.describe()
+
+
+OF_FILE = USERS + '''
+from katydid.load import Arrivals, scenario_of
+def checkout(user):
+    user.log("checkout")
+class Other(User):
+    arrival_rate = "50/s"
+    @task
+    def other(self):
+        Buyer.log(self, "other {0.name} {0.env[A]} {0.tags[kind]}".format(scenario_of(self)).replace(" ", "_"))
+options = {"scenarios": {
+    "k6": {"executor": "constant-arrival-rate", "rate": 20, "timeUnit": "1s", "duration": 1000, "preAllocatedVUs": 20, "exec": "look"},
+    "ramp": {"executor": "ramping-arrival-rate", "stages": [{"duration": "1s", "target": 20}], "preAllocatedVUs": 20, "class": "Buyer",
+             "exec": "checkout", "on_busy": "grow"},
+}}
+scenarios = {
+    "own": Arrivals(Buyer, rate="20/s", duration=0.5, task=Buyer.buy, start_after="ramp"),
+    "Other": Arrivals(Other, rate="20/s", duration=1, env={"A": "1,2"}, tags={"kind": "x"}),
+}
+'''
+
+
+@pytest.mark.parametrize("more", [[], ["--processes", 2]], ids=["local", "distributed"])
+def test_scenarios_of_the_locustfile_run_side_by_side(more, tmp_path):
+    ended = run(tmp_path, *more, source=OF_FILE)
+    assert ended.code == 0, ended.describe()
+    for name, due, word in (("k6", 21, "look"), ("ramp", 10, "checkout"), ("own", 10, "buy"), ("Other", 20, "other_Other_1,2_x")):
+        started, *rest = (number(ended, what, name) for what in ("started", "dropped", "cut"))
+        assert number(ended, "due", name) == due == started + sum(rest) and started == len(stamps(tmp_path, word)) > 0, ended.describe()
+
+
+def test_the_plan_of_a_locustfile_is_shown(tmp_path):
+    ended = run(tmp_path, "--show-plan", source=OF_FILE)
+    assert ended.code == 0, ended.describe()
+    assert [line.partition(",")[0] for line in ended.stdout.splitlines()] == [
+        "k6: constant-arrival-rate of Buyer.look", "ramp: ramping-arrival-rate of Buyer.checkout", "own: constant-arrival-rate of Buyer.buy",
+        "Other: constant-arrival-rate of Other"], ended.describe()
+    assert "own: constant-arrival-rate of Buyer.buy, 20/s, for 0.5s: 10 arrivals, beginning after 1s;" in ended.stdout, ended.describe()
+    replaced = run(tmp_path, "--show-plan", "--scenario", "mine:constant-arrival-rate:rate=1/s,exec=Other", source=OF_FILE)
+    assert re.match(r"mine: constant-arrival-rate of Other, 1/s, .*\n\Z", replaced.stdout), replaced.describe()
+
+
+@pytest.mark.parametrize("line, words", [
+    ('{"a": {"executor": "constant-arrival-rate", "rate": 1, "vus": 3}}', "scenario 'a': there is no key 'vus'"),
+    ('{"a": {"executor": "constant-arrival-rate", "rate": 1}, "b": 3}', "scenario 'b': 3 is no scenario"),
+    ('{"a": {"executor": "constant-arrival-rate", "rate": 1, "exec": "nobody"}}', "scenario 'a': it is for one User class: give class="),
+    ('{"a": {"executor": "constant-arrival-rate", "rate": 1, "duration": "30"}}', "scenario 'a': duration=30 needs a unit, such as 30s"),
+])
+def test_a_wrong_scenario_of_the_locustfile_is_refused_by_name(line, words, tmp_path):
+    ended = run(tmp_path, source=f"{USERS}\nclass Second(Buyer):\n    pass\nscenarios = {line}\n")
+    assert ended.code == 2 and words in ended.stderr, ended.describe()
+
+
+def test_the_same_file_runs_under_stock_locust(tmp_path):
+    shutil.copytree(ROOT / "worker" / "pylib" / "katydid", tmp_path / "katydid")
+    (tmp_path / "locustfile.py").write_text(OF_FILE)
+    stock = subprocess.run([STOCK_LOCUST, "-f", "locustfile.py", "--headless", "-u", "2", "-r", "2", "-t", "2"], cwd=tmp_path, timeout=100,
+                           capture_output=True, text=True, env={**os.environ, "STAMPS": str(tmp_path / "stamps")})
+    assert stock.returncode == 0 and "Traceback" not in stock.stderr, stock.stderr
+    assert stamps(tmp_path, "other__1,2_x"), (tmp_path / "stamps").read_text()
 
 
 def test_the_plan_is_shown_and_nothing_starts(tmp_path):

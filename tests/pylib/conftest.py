@@ -111,6 +111,7 @@ def fake_core():
     core.sleep = gevent.sleep
     core.steady = time.monotonic
     core.Link = FakeLink
+    core.Group, core.Metric, core.check = REAL.Group, REAL.Metric, REAL.check
     core.Dispatch = REAL.Dispatch
     core.Machine = REAL.Machine
     core.Group = FakeGroup

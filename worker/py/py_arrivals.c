@@ -20,7 +20,9 @@
 #include "common/plan/stripe.h"
 
 #include <event2/event.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define LEAST_IDLE 8 /* users that are to wait, so that none has to be made when one is due */
 
@@ -374,8 +376,26 @@ static void dealloc(PyObject *self)
 static PyObject *get_text(PyObject *self, void *which)
 {
     const struct scenario *s = &of(self)->scenario;
-    const char *text = which == (void *)1 ? s->user_class : which == (void *)2 ? s->task : s->name;
+    const char *const texts[] = {s->name, s->user_class, s->task, s->pool};
+    const char *text = texts[(uintptr_t)which];
     return text ? PyUnicode_FromString(text) : Py_NewRef(Py_None);
+}
+
+/* Its env, or its tags: a new dict. */
+static PyObject *get_pairs(PyObject *self, void *is_tags)
+{
+    const struct scenario *s = &of(self)->scenario;
+    PyObject *dict = PyDict_New();
+    for (size_t i = 0; dict && i < s->pair_count; i++) {
+        const char *text = s->pairs[i].value;
+        if (s->pairs[i].is_tag != (is_tags != NULL))
+            continue;
+        PyObject *value = PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
+        if (!value || PyDict_SetItemString(dict, s->pairs[i].name, value) != 0)
+            Py_CLEAR(dict);
+        Py_XDECREF(value);
+    }
+    return dict;
 }
 
 static PyObject *get_graceful(PyObject *self, void *unused)
@@ -385,11 +405,10 @@ static PyObject *get_graceful(PyObject *self, void *unused)
 }
 
 static PyGetSetDef attributes[] = {
-    {"name", get_text, NULL, NULL, (void *)0},
-    {"user_class", get_text, NULL, NULL, (void *)1},
-    {"task", get_text, NULL, NULL, (void *)2},
-    {"graceful_s", get_graceful, NULL, NULL, NULL},
-    {NULL, NULL, NULL, NULL, NULL},
+    {"name", get_text, NULL, NULL, (void *)0},      {"user_class", get_text, NULL, NULL, (void *)1},
+    {"task", get_text, NULL, NULL, (void *)2},      {"pool", get_text, NULL, NULL, (void *)3},
+    {"env", get_pairs, NULL, NULL, NULL},           {"tags", get_pairs, NULL, NULL, (void *)1},
+    {"graceful_s", get_graceful, NULL, NULL, NULL}, {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyMethodDef methods[] = {

@@ -12,6 +12,7 @@ import webbrowser
 
 import gevent
 from gevent.queue import Queue
+from katydid import load
 
 from . import _about, _errors, _once, _ping, _reload, _source, _thresholds, _try, log, runners, stats
 from ._needs import has_connection, has_proxies, needs_host
@@ -103,6 +104,7 @@ class Host:
             "custom_options": _plain(self._custom_options),
             "about": _about.describe(self.environment),
             "thresholds": _thresholds.describe(self.environment),
+            "scenarios": load.describe(_thresholds.modules_of(self.environment), self.environment.user_classes),
             **_once.describe(self.environment),
         }
 

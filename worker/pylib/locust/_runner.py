@@ -165,7 +165,11 @@ class Runner:
     @property
     def user_classes_count(self):
         counts = self.user_greenlets.counts
-        return {cls.__name__: counts[cls] for cls in self.user_classes}
+        return {name: counts[cls] for name, cls in self._classes().items()}
+
+    def _classes(self):
+        """By name, with those that are made for scenarios."""
+        return {**self.user_classes_by_name, **self._scenarios.classes}
 
     def update_state(self, new_state):
         self.state = new_state
@@ -274,7 +278,7 @@ class Runner:
                          json.dumps(user_classes_spawn_count), json.dumps(self.user_classes_count))
         turn_ends = time.monotonic() + _SPAWN_SLICE_S
         for name, count in user_classes_spawn_count.items():
-            user_class = self.user_classes_by_name[name]
+            user_class = self._classes()[name]
             for number in range(1, count + 1):
                 users.append(self._start_user(user_class))
                 if is_debug and (number % 10 == 0 or number == count):
@@ -306,7 +310,7 @@ class Runner:
         may finish their task; whoever is left then is killed. Returns when they are gone."""
         chosen = []
         for name, count in user_classes_stop_count.items():
-            users = self.user_greenlets.of_class(self.user_classes_by_name[name])
+            users = self.user_greenlets.of_class(self._classes()[name])
             if count < len(users):
                 users.sort(key=lambda user: user._state not in (None, LOCUST_STATE_WAITING))
             chosen += users[:count]

@@ -27,11 +27,17 @@ class Scenarios:
     def __init__(self, runner, texts):
         self._runner = runner
         self._all = [_katydid.Arrivals(text) for text in texts]
-        self._of_class = {one.user_class: one for one in self._all}
+        self._of_class = {one.pool or one.user_class: one for one in self._all}
+        self.classes = {one.pool: self._make_class(one) for one in self._all if one.pool}
         self._growers = []
-        for name in self._of_class:
-            if issubclass(runner.user_classes_by_name[name], PytestUser):
-                raise StopTest(f"{name} is made of test functions: it cannot have an arrival rate")
+        for one in self._all:
+            if issubclass(runner.user_classes_by_name[one.user_class], PytestUser):
+                raise StopTest(f"{one.user_class} is made of test functions: it cannot have an arrival rate")
+
+    def _make_class(self, one):
+        """For the second scenario of a class: its users are to be told from those of the first."""
+        base = self._runner.user_classes_by_name[one.user_class]
+        return type(base)(one.pool, (base,), {"__module__": base.__module__})
 
     @property
     def graceful_s(self):
@@ -45,6 +51,7 @@ class Scenarios:
         user._arrivals = self._of_class.get(type(user).__name__)
         if user._arrivals is not None:
             user._arrivals.join()
+            user.sample_tags = {"scenario": user._arrivals.name, **user._arrivals.tags, **_tags_of(user)}
 
     def follow(self, elapsed_s, shares):
         """The master: so long ago the scenarios began; which arrivals are ours (from, offset, stride)."""
@@ -58,7 +65,7 @@ class Scenarios:
         """Has more users, as long as too few of them wait."""
         while True:
             try:
-                self._runner.spawn_users({one.user_class: min(one.wanted(), _AT_ONCE)})
+                self._runner.spawn_users({one.pool or one.user_class: min(one.wanted(), _AT_ONCE)})
                 gevent.sleep(_PAUSE_S)
             except Exception as error:  # of a user's __init__
                 _errors.log_bounded(logger, error)
@@ -74,6 +81,12 @@ class Scenarios:
         gevent.killall(self._growers)
         for one in self._all:
             one.end()
+
+
+def _tags_of(user):
+    """Those of its class."""
+    tags = getattr(user, "sample_tags", None)
+    return tags if isinstance(tags, dict) else {}
 
 
 NONE = Scenarios(None, ())

@@ -3,6 +3,7 @@
 next. One execution of a task, or of a TaskSet until it is left, is an iteration; wait_time plays no part."""
 
 import random
+import sys
 
 from gevent import GreenletExit
 
@@ -26,8 +27,8 @@ def _chosen(user, name):
     for task in user.tasks:
         if task.__name__ == name:
             return task
-    task = getattr(type(user), name, None)
-    if task is None:
+    task = getattr(type(user), name, None) or getattr(sys.modules.get(type(user).__module__), name, None)
+    if not callable(task):
         raise StopTest(f"The scenario's task {name!r} is none of {type(user).__name__}")
     return task
 

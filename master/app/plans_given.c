@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: MIT
+/* plans_given: the scenarios from the places they are written in, fitted to the locustfile's
+ * classes. What the command line has goes before what the locustfile has. */
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/base/sbuf.h"
+#include "common/run/exit_code.h"
+#include "master/app/core.h"
+#include "master/app/scenario_json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char *about(const struct scenario *s, const char *why)
+{
+    struct sbuf text = {0};
+    sbuf_addf(&text, "scenario '%s': %s", s->name, why);
+    return sbuf_take(&text);
+}
+
+static int say(char *why)
+{
+    fprintf(stderr, "%s: error: %s\n", options_program(), why);
+    free(why);
+    return EXIT_USAGE;
+}
+
+/* ---- a list of them ------------------------------------------------------------------------- */
+
+static bool take(struct plan_list *l, const char *text, char **why)
+{
+    struct scenario *s = mem_zalloc(sizeof *s);
+    l->all = mem_realloc(l->all, (l->count + 1) * sizeof *l->all);
+    l->all[l->count++] = s;
+    if (!scenario_read(s, text, why))
+        return false;
+    for (size_t k = 0; k + 1 < l->count; k++)
+        if (!strcmp(s->name, l->all[k]->name)) {
+            *why = about(s, "this name is given twice");
+            return false;
+        }
+    return true;
+}
+
+void plans_forget(struct plan_list *l)
+{
+    for (size_t i = 0; i < l->count; i++) {
+        scenario_fini(l->all[i]);
+        free(l->all[i]);
+    }
+    free(l->all);
+    *l = (struct plan_list){0};
+}
+
+static bool take_object(struct plan_list *l, const json_t *object, char **why)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)object, name, value)
+    {
+        char *text = scenario_json_text(name, value, why);
+        const bool is_good = text && take(l, text, why);
+        free(text);
+        if (!is_good)
+            return false;
+    }
+    return true;
+}
+
+static bool settle(struct plan_list *l, char **why)
+{
+    size_t bad;
+    char *words = NULL;
+    const bool is_good = scenario_order(l->all, l->count, &bad, &words);
+    if (!is_good)
+        *why = about(l->all[bad], words);
+    free(words);
+    return is_good;
+}
+
+/* ---- the locustfile's classes --------------------------------------------------------------- */
+
+static const struct script_class *class_named(const struct script *script, const char *name,
+                                              size_t len)
+{
+    for (size_t c = 0; c < script->class_count; c++)
+        if (strlen(script->classes[c].name) == len && !strncmp(script->classes[c].name, name, len))
+            return &script->classes[c];
+    return NULL;
+}
+
+/* The only one that has a task of that name; or NULL. */
+static const struct script_class *class_with(const struct script *script, const char *task)
+{
+    const struct script_class *found = NULL;
+    for (size_t c = 0; c < script->class_count; c++) {
+        const struct task_list *tasks = &script->classes[c].tasks;
+        for (size_t t = 0; t < tasks->count; t++)
+            if (!strcmp(tasks->tasks[t].name, task)) {
+                if (found)
+                    return NULL;
+                found = &script->classes[c];
+                break;
+            }
+    }
+    return found;
+}
+
+/* exec may name a class, a task, or both: Buyer, buy, Buyer.buy. */
+static void find_class(const struct script *script, struct scenario *s)
+{
+    const struct script_class *found = NULL;
+    const char *point = s->task ? strchr(s->task, '.') : NULL;
+    if (point && (found = class_named(script, s->task, (size_t)(point - s->task)))) {
+        char *task = mem_strdup(point + 1);
+        free(s->task);
+        s->task = task;
+    } else if (s->task && (found = class_named(script, s->task, strlen(s->task)))) {
+        free(s->task);
+        s->task = NULL;
+    } else if (s->task) {
+        found = class_with(script, s->task);
+    }
+    if (!found && script->class_count == 1)
+        found = &script->classes[0];
+    if (found)
+        s->user_class = mem_strdup(found->name);
+}
+
+/* class=Buyer,task=Buyer.buy; the class of the task may be a base of it. */
+static void leave_class_out(struct scenario *s)
+{
+    const char *point = s->task ? strrchr(s->task, '.') : NULL;
+    if (!point)
+        return;
+    char *task = mem_strdup(point + 1);
+    free(s->task);
+    s->task = task;
+}
+
+static char *no_class(const struct script *script, const struct scenario *s)
+{
+    struct sbuf why = {0};
+    if (s->user_class)
+        sbuf_addf(&why, "there is no User class named '%s'", s->user_class);
+    else
+        sbuf_adds(&why, "it is for one User class: give class=");
+    sbuf_adds(&why, " (the locustfile has ");
+    for (size_t c = 0; c < script->class_count; c++)
+        sbuf_addf(&why, "%s%s", c ? ", " : "", script->classes[c].name);
+    sbuf_adds(&why, script->class_count ? ")" : "none)");
+    char *text = about(s, why.data);
+    sbuf_fini(&why);
+    return text;
+}
+
+/* The users of the second scenario of a class are counted by themselves. */
+static void name_pool(const struct plan_list *l, size_t i)
+{
+    struct scenario *s = l->all[i];
+    free(s->pool);
+    s->pool = NULL;
+    for (size_t k = 0; k < i && !s->pool; k++)
+        if (!strcmp(l->all[k]->user_class, s->user_class)) {
+            struct sbuf name = {0};
+            sbuf_addf(&name, "%s:%s", s->user_class, s->name);
+            s->pool = sbuf_take(&name);
+        }
+}
+
+static bool fit(const struct script *script, struct plan_list *l, char **why)
+{
+    for (size_t i = 0; i < l->count; i++) {
+        struct scenario *s = l->all[i];
+        if (s->user_class)
+            leave_class_out(s);
+        else
+            find_class(script, s);
+        if (!s->user_class || !class_named(script, s->user_class, strlen(s->user_class))) {
+            *why = no_class(script, s);
+            return false;
+        }
+        name_pool(l, i);
+    }
+    return true;
+}
+
+/* ---- where they come from ------------------------------------------------------------------- */
+
+int plans_open(struct master *m)
+{
+    char *why = NULL;
+    struct plan_list *l = &m->plans.list;
+    for (char **text = m->o->scenario; text && *text; text++)
+        if (!take(l, *text, &why)) {
+            struct sbuf words = {0};
+            sbuf_addf(&words, "--scenario: %s", why);
+            free(why);
+            return say(sbuf_take(&words));
+        }
+    return settle(l, &why) ? 0 : say(why);
+}
+
+static bool read_script(const struct script *script, struct plan_list *l, char **why)
+{
+    json_t *object = script->scenarios ? json_loads(script->scenarios, 0, NULL) : NULL;
+    const bool is_good = take_object(l, object, why) && settle(l, why);
+    json_decref(object);
+    return is_good;
+}
+
+bool plans_take_script(struct master *m, char **why)
+{
+    struct plans *p = &m->plans;
+    const struct script *script = &m->nodes.host.script;
+    struct plan_list fresh = {0};
+    const bool is_scripts = p->is_scripts || p->list.count == 0;
+    *why = NULL;
+    bool is_good = !is_scripts || read_script(script, &fresh, why);
+    struct plan_list *l = is_scripts ? &fresh : &p->list;
+    is_good = is_good && fit(script, l, why);
+    if (is_good && l->count && script->has_shape) {
+        *why = about(l->all[0], "it does not go with the load shape of the locustfile");
+        is_good = false;
+    }
+    if (is_good && is_scripts) {
+        plans_forget(&p->list);
+        p->list = fresh;
+        p->is_scripts = fresh.count > 0;
+    } else if (!is_good) {
+        plans_forget(&fresh);
+    }
+    return is_good;
+}
+
+static char *misuse(const struct master *m)
+{
+    const struct plans *p = &m->plans;
+    if (p->list.count && (m->o->users >= 0 || m->o->spawn_rate >= 0))
+        return mem_strdup("--users and --spawn-rate do not go with scenarios, whose keys users and "
+                          "max_users say how many there are");
+    if (m->o->show_plan && !p->list.count)
+        return mem_strdup("--show-plan: there is no scenario: give --scenario, or the locustfile "
+                          "`scenarios`");
+    return NULL;
+}
+
+/* Those that no scenario has do not run: that is not to be found out afterwards. */
+static void tell_idle(const struct master *m)
+{
+    const struct script *script = &m->nodes.host.script;
+    const struct plan_list *l = &m->plans.list;
+    for (size_t c = 0; l->count && c < script->class_count; c++) {
+        bool is_used = false;
+        for (size_t i = 0; i < l->count; i++)
+            is_used |= !strcmp(l->all[i]->user_class, script->classes[c].name);
+        if (!is_used)
+            log_info(MAIN_LOGGER, "%s has no scenario: it does not run", script->classes[c].name);
+    }
+}
+
+int plans_script_came(struct master *m)
+{
+    char *why = NULL;
+    if (!plans_take_script(m, &why))
+        return say(why);
+    why = misuse(m);
+    if (why)
+        return say(why);
+    tell_idle(m);
+    return 0;
+}
+
+void plans_print(const struct master *m)
+{
+    for (size_t i = 0; i < m->plans.list.count; i++) {
+        struct sbuf line = {0};
+        scenario_describe(m->plans.list.all[i], &line);
+        puts(line.data);
+        sbuf_fini(&line);
+    }
+    fflush(stdout);
+}

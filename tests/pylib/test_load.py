@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: MIT
+"""What a locustfile says of its scenarios, as the master hears it; and what a user learns of its own."""
+
+import importlib
+import os
+import types
+from datetime import timedelta
+
+import pytest
+from katydid import load
+from katydid.load import Arrivals, scenario_of
+
+from locust import User, task
+
+
+class Buyer(User):
+    arrival_rate = None
+
+    @task
+    def buy(self):
+        pass
+
+
+class Browser(User):
+    arrival_rate = "3/m"
+
+
+def checkout(user):
+    pass
+
+
+def described(classes=(), **names):
+    return load.describe([types.SimpleNamespace(**names)], classes)
+
+
+def test_k6_dictionaries_go_as_they_are():
+    k6 = {"executor": "constant-arrival-rate", "rate": 4, "timeUnit": "1s", "duration": 2000, "preAllocatedVUs": 3,
+          "env": {"A": "b"}, "tags": {"n": 1}, "stages": [{"duration": "1s", "target": 3}]}
+    assert described(options={"scenarios": {"a": k6}}) == {"a": k6}
+    assert described(scenarios={"a": {**k6, "exec": checkout}, "b": {**k6, "exec": Buyer.buy, "class": Buyer}}) == {
+        "a": {**k6, "exec": "checkout"}, "b": {**k6, "exec": "Buyer.buy", "class": "Buyer"}}
+
+
+@pytest.mark.parametrize("arrivals, text", [
+    (Arrivals(Buyer, "20/s"), "constant-arrival-rate:class=Buyer,rate=20/s"),
+    (Arrivals(Buyer, rate=2.5, duration=90), "constant-arrival-rate:class=Buyer,rate=2.500000,duration=90"),
+    (Arrivals(task="buy", rate="1/s", duration=timedelta(minutes=1.5)), "constant-arrival-rate:task=buy,rate=1/s,duration=90.000000"),
+    (Arrivals(Buyer, exec=checkout, rate="1/s", seed=7, start_after="a"),
+     "constant-arrival-rate:class=Buyer,task=checkout,rate=1/s,seed=7,start_after=a"),
+    (Arrivals(Buyer, rate="20/s", stages=[("2m", "20/s"), (30, 80)], max_users=400, distribution="poisson"),
+     "ramping-arrival-rate:class=Buyer,rate=20/s,max_users=400,distribution=poisson,stages=2m:20/s,30:80"),
+    (Arrivals(rate="1/s", env={"A": "1,2", "P": "5%"}, tags={"k": True}),
+     "constant-arrival-rate:rate=1/s,env.A=1%2c2,env.P=5%25,tag.k=true"),
+])
+def test_arrivals_become_the_text_of_the_command_line(arrivals, text):
+    assert described(scenarios={"a": arrivals}) == {"a": text}
+
+
+def test_classes_may_have_a_rate_of_their_own():
+    assert described([Buyer, Browser]) == {"Browser": "constant-arrival-rate:class=Browser,rate=3/m"}
+
+
+@pytest.mark.parametrize("other", [None, 3, [1], {}, {"a": 1}, {"buy": {"weight": 3}}, Buyer, "constant-arrival-rate:rate=1/s"])
+def test_a_variable_for_something_else_is_none_of_ours(other):
+    assert described(scenarios=other, options=other) == {}
+    assert described(options={"scenarios": other}) == {}
+
+
+def test_what_cannot_be_one_is_said_by_name():
+    found = described(scenarios={"a": Arrivals(Buyer, "1/s"), "b": 3, "c": Arrivals([Buyer, Browser], "1/s"),
+                                 "d": Arrivals("Buyer,x=1", "1/s")})
+    assert "error" not in found["a"]
+    assert [words in found[name]["error"] for name, words in
+            (("b", "3 is no scenario"), ("c", "one User class"), ("d", "has a comma"))] == [True] * 3
+    twice = load.describe([types.SimpleNamespace(scenarios={"a": Arrivals(Buyer, "1/s")})] * 2, [])
+    assert "two locustfiles" in twice["a"]["error"]
+
+
+FILE = '''
+from locust import User, task
+from katydid.load import Arrivals
+class Buyer(User):
+    @task
+    def buy(self):
+        pass
+class Other(User):
+    pass
+scenarios = {"a": Arrivals("Nobody", "1/s", env={"N": 1}), "b": Arrivals(Buyer, "1/s", env={"N": 2}, tags={"t": "x"}),
+             "c": {"executor": "constant-arrival-rate", "exec": "buy", "env": {"N": 3}}}
+'''
+
+
+def test_without_scenarios_a_user_finds_what_the_file_says(tmp_path, monkeypatch):
+    (tmp_path / "of_load.py").write_text(FILE)
+    monkeypatch.syspath_prepend(os.fspath(tmp_path))
+    module = importlib.import_module("of_load")
+    assert scenario_of(module.Buyer(None)) == ("", {"N": "2"}, {"t": "x"})
+    assert scenario_of(module.Other(None)) == ("", {}, {})
+    assert scenario_of(Buyer(None)) == ("", {}, {})

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: MIT
+"""Scenarios in a locustfile: load that does not wait for its target (docs/load-models.md).
+
+    from katydid.load import Arrivals
+
+    scenarios = {
+        "look": Arrivals(Browser, rate="300/m", duration="12m"),
+        "buy": Arrivals(Buyer, stages=[("2m", "80/s"), ("10m", "80/s")], max_users=400),
+    }
+
+A value may be k6's dictionary as well. Katydid's master reads them; under stock Locust, which has no such load, they are
+ordinary values that nobody looks at."""
+
+import inspect
+import sys
+from collections import namedtuple
+from datetime import timedelta
+
+__all__ = ["Arrivals", "Scenario", "scenario_of"]
+
+_SECONDS = {"duration", "start_time", "graceful_stop", "time_unit"}
+
+Scenario = namedtuple("Scenario", "name env tags")
+Scenario.__doc__ = "What a user can know of the scenario it is in: its name, and the env and tags that it was given."
+
+
+class Arrivals:
+    """Iterations that start at a rate, however long they take. Of one User class; of one of its tasks (by name, or a
+    function that takes the user), or of all by their weights. Numbers of durations are seconds."""
+
+    def __init__(self, user_class=None, rate=None, *, stages=None, task=None, exec=None, env=None, tags=None, **keys):
+        """keys: duration, users, max_users, on_busy, max_queue, start_time, start_after, graceful_stop, distribution,
+        seed, phase, time_unit, as in docs/load-models.md."""
+        self.user_class, self.rate, self.stages = user_class, rate, stages
+        self.task = exec if task is None else task
+        self.env, self.tags, self.keys = env or {}, tags or {}, keys
+
+    def text(self):
+        """EXECUTOR:key=value,… as the command line has it."""
+        given = {"class": _named(self.user_class), "task": _named(self.task), "rate": self.rate, **self.keys}
+        if self.stages is not None:
+            stages = self.stages
+            given["stages"] = stages if isinstance(stages, str) else ",".join(
+                f"{_duration(length)}:{_plain(target)}" for length, target in stages)
+        pairs = [f"{key}={_duration(value) if key in _SECONDS else _checked(key, value)}"
+                 for key, value in given.items() if value is not None]
+        pairs += [f"{kind}.{key}={_escaped(value)}"
+                  for kind, values in (("env", self.env), ("tag", self.tags)) for key, value in values.items()]
+        executor = "constant" if self.stages is None else "ramping"
+        return f"{executor}-arrival-rate:{','.join(pairs)}"
+
+
+def _plain(value):
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:.6f}" if isinstance(value, float) else str(value)
+
+
+def _duration(value):
+    return _plain(value.total_seconds() if isinstance(value, timedelta) else value)
+
+
+def _checked(key, value):
+    text = _plain(value)
+    if "," in text and key != "stages":
+        raise ValueError(f"{key}={text!r} has a comma")
+    return text
+
+
+def _escaped(value):
+    return _plain(value).replace("%", "%25").replace(",", "%2c")
+
+
+def _named(what):
+    """A class or function by the name that it has in its file: Buyer, Buyer.buy, buy."""
+    if isinstance(what, list | tuple):
+        raise TypeError("a scenario is of one User class: write one scenario for each")
+    name = getattr(what, "__qualname__", what)
+    return what.__name__ if isinstance(name, str) and "<locals>" in name else name
+
+
+def _is_one(value):
+    return isinstance(value, Arrivals) or (isinstance(value, dict) and isinstance(value.get("executor"), str))
+
+
+def _given(module):
+    """The dictionary of scenarios in a file; a variable of that name for something else is none of ours."""
+    options = getattr(module, "options", None)
+    of_options = options.get("scenarios") if isinstance(options, dict) else None
+    found = {}
+    for given in (of_options, getattr(module, "scenarios", None)):
+        if isinstance(given, dict) and any(map(_is_one, given.values())):
+            found.update(given)
+    return found
+
+
+def _described(value):
+    """For the master: a text or a dictionary of plain values."""
+    try:
+        if isinstance(value, Arrivals):
+            return value.text()
+        if not isinstance(value, dict):
+            return {"error": f"{value!r} is no scenario: write Arrivals(...), or k6's dictionary"}
+        return {str(key): _data(each) for key, each in value.items()}
+    except (TypeError, ValueError) as error:
+        return {"error": str(error)}
+
+
+def _data(value):
+    if isinstance(value, dict):
+        return {str(key): _data(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_data(each) for each in value]
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    return _named(value) if inspect.isclass(value) or callable(value) else str(value)
+
+
+def describe(modules, user_classes):
+    """All scenarios of these files and classes, by name: {name: text or dictionary}."""
+    found = {}
+    for module in modules:
+        for name, value in _given(module).items():
+            twice = {"error": "this name is given twice, in two locustfiles"}
+            found[str(name)] = twice if name in found else _described(value)
+    for user_class in user_classes:
+        rate = getattr(user_class, "arrival_rate", None)
+        if isinstance(rate, str) and "/" in rate:
+            found.setdefault(user_class.__name__, Arrivals(user_class, rate).text())
+    return found
+
+
+def scenario_of(user):
+    """The scenario that the user is in. Of a user that is in none, as under stock Locust, the first one of its class,
+    with an empty name; env and tags are empty where there is none at all."""
+    arrivals = getattr(user, "_arrivals", None)
+    if arrivals is not None:
+        return Scenario(arrivals.name, arrivals.env, arrivals.tags)
+    given = _given(sys.modules.get(type(user).__module__))
+    names = {type(user).__name__, *(getattr(task, "__name__", "") for task in type(user).tasks)}
+    for value in given.values():
+        env, tags, *named = _parts(value)
+        if not any(named) or names & {part for name in named if name for part in name.split(".")}:
+            return Scenario("", env, tags)
+    return Scenario("", {}, {})
+
+
+def _parts(value):
+    """Its env and tags as texts, and what it names: class and task."""
+    if isinstance(value, Arrivals):
+        env, tags, named = value.env, value.tags, (value.user_class, value.task)
+    else:
+        env, tags = value.get("env") or {}, value.get("tags") or {}
+        named = value.get("class"), value.get("exec")
+    return ({key: _plain(each) for key, each in env.items()}, {key: _plain(each) for key, each in tags.items()},
+            *map(_named, named))
