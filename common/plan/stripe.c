@@ -37,3 +37,16 @@ uint64_t stripes_next(const struct stripes *s, uint64_t index)
     }
     return UINT64_MAX;
 }
+
+uint64_t stripes_only(const struct stripes *s, const struct stripes *other, uint64_t index,
+                      uint64_t until)
+{
+    for (;;) {
+        const uint64_t found = stripes_next(s, index);
+        if (found >= until)
+            return UINT64_MAX;
+        if (stripes_next(other, found) != found)
+            return found;
+        index = found + 1;
+    }
+}

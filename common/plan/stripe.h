@@ -23,3 +23,7 @@ struct stripes {                       /* begins as zeros: no arrival is ours */
 bool stripes_add(struct stripes *s, struct stripe epoch);
 /* The first index of ours that is no less; UINT64_MAX: there is none. */
 uint64_t stripes_next(const struct stripes *s, uint64_t index);
+/* The first one, no less and below `until`, that is in s and not in other; UINT64_MAX: there is
+ * none. */
+uint64_t stripes_only(const struct stripes *s, const struct stripes *other, uint64_t index,
+                      uint64_t until);

@@ -7,6 +7,10 @@
  *
  *   due = started + dropped + cut; cut: it was due, and the test ended before a user took it
  *
+ * Word of another share may come when arrivals that it is about are over. Those that were handed
+ * out here, and now belong to another worker too, are counted (repeated); those that became ours
+ * start late. So none is lost, and none is started twice without being counted.
+ *
  * Counted as series (py_series.h) with the tag scenario. Loop thread only.
  */
 #include "worker/py/py_mod.h"
@@ -32,7 +36,7 @@ struct taker { /* a user that waits for an arrival; on the heap while it does */
     uint64_t due_ns;             /* of what it was handed; 0: nothing yet */
 };
 
-enum number { DUE, STARTED, DROPPED, CUT, NUMBERS };
+enum number { DUE, STARTED, DROPPED, CUT, REPEATED, NUMBERS };
 
 struct arriving {
     PyObject_HEAD struct scenario scenario;
@@ -238,6 +242,26 @@ static PyObject *begin(PyObject *self, PyObject *elapsed)
     Py_RETURN_NONE;
 }
 
+/* The epoch begins before the place where we are. */
+static void catch_up(struct arriving *a, const struct stripes *old, uint64_t from)
+{
+    const uint64_t here = a->before.next;
+    struct arrivals walk;
+    uint64_t i = stripes_only(old, &a->stripes, from, here);
+    for (; i != UINT64_MAX; i = stripes_only(old, &a->stripes, i + 1, here))
+        a->numbers[REPEATED]++;
+    i = stripes_only(&a->stripes, old, from, here);
+    if (i != UINT64_MAX)
+        arrivals_begin(&walk, &a->scenario.plan);
+    for (; i != UINT64_MAX; i = stripes_only(&a->stripes, old, i + 1, here)) {
+        const int64_t at = arrivals_take(&walk, i);
+        if (at < 0)
+            break;
+        a->numbers[DUE]++;
+        hand_out(a, a->begin_ns + (uint64_t)at);
+    }
+}
+
 /* share(from, offset, stride): from that index on, ours are those of the stripe. */
 static PyObject *set_share(PyObject *self, PyObject *args)
 {
@@ -247,6 +271,7 @@ static PyObject *set_share(PyObject *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "KII:share", &from, &s.offset, &s.stride))
         return NULL;
     s.from = from;
+    const struct stripes old = a->stripes;
     if (!stripes_add(&a->stripes, s))
         return PyErr_Format(PyExc_ValueError, "no stripe: %u of %u", s.offset, s.stride);
     const unsigned most_queued = share(a->scenario.max_queue, &s);
@@ -261,6 +286,7 @@ static PyObject *set_share(PyObject *self, PyObject *args)
         a->most_queued = most_queued;
     }
     if (a->begin_ns) {
+        catch_up(a, &old, from);
         a->walk = a->before;
         await_next(a);
         on_due(-1, 0, a);
@@ -304,9 +330,9 @@ static PyObject *numbers(PyObject *self, PyObject *unused)
 {
     const struct arriving *a = of(self);
     (void)unused;
-    return Py_BuildValue("{sKsKsKsKsIsI}", "due", a->numbers[DUE], "started", a->numbers[STARTED],
-                         "dropped", a->numbers[DROPPED], "cut", a->numbers[CUT], "users", a->pool,
-                         "queued", a->queued);
+    return Py_BuildValue("{sKsKsKsKsKsIsI}", "due", a->numbers[DUE], "started", a->numbers[STARTED],
+                         "dropped", a->numbers[DROPPED], "cut", a->numbers[CUT], "repeated",
+                         a->numbers[REPEATED], "users", a->pool, "queued", a->queued);
 }
 
 /* ---- the type ------------------------------------------------------------------------------- */
@@ -331,7 +357,8 @@ static struct series *make_series(const char *metric, enum metric_kind kind, PyO
 static int make_all_series(struct arriving *a)
 {
     static const char *const names[NUMBERS] = {"iterations_due", "iterations_started",
-                                               "iterations_dropped", "iterations_cut"};
+                                               "iterations_dropped", "iterations_cut",
+                                               "iterations_repeated"};
     PyObject *name = PyUnicode_FromString(a->scenario.name);
     bool is_good = name != NULL;
     for (int i = 0; is_good && i < NUMBERS; i++)

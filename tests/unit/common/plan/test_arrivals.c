@@ -290,6 +290,38 @@ static void a_stripe_is_of_its_stride(void **state)
     assert_true(stripes_next(&s, 5) == UINT64_MAX);
 }
 
+/* However late each worker hears of an epoch: what it starts at once and what it counts make good
+ * for it. */
+static void an_epoch_may_come_late(void **state)
+{
+    enum { WORKERS = 5, LIST = 600, FROM = 200 };
+    (void)state;
+    for (unsigned seed = 0; seed < 50; seed++) {
+        unsigned started[LIST] = {0}, repeated = 0, more = 0;
+        const unsigned before = 1 + seed % WORKERS, after = 1 + seed / 7 % WORKERS;
+        for (unsigned w = 0; w < WORKERS; w++) {
+            struct stripes s = {.count = 0}, old;
+            const uint64_t here = chance_bits(seed, w) % LIST;
+            stripes_add(&s, (struct stripe){0, w < before ? w : 0, w < before ? before : 0});
+            for (uint64_t i = 0; (i = stripes_next(&s, i)) < here; i++)
+                started[i]++;
+            old = s;
+            stripes_add(&s, (struct stripe){FROM, w < after ? w : 0, w < after ? after : 0});
+            for (uint64_t i = FROM; (i = stripes_only(&old, &s, i, here)) != UINT64_MAX; i++)
+                repeated++;
+            for (uint64_t i = FROM; (i = stripes_only(&s, &old, i, here)) != UINT64_MAX; i++)
+                started[i]++;
+            for (uint64_t i = here; (i = stripes_next(&s, i)) < LIST; i++)
+                started[i]++;
+        }
+        for (unsigned i = 0; i < LIST; i++) {
+            assert_true(started[i] >= 1);
+            more += started[i] - 1;
+        }
+        assert_int_equal(more, repeated);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,6 +337,7 @@ int main(void)
         cmocka_unit_test(the_key_decides),
         cmocka_unit_test(the_workers_together_have_the_list),
         cmocka_unit_test(a_stripe_is_of_its_stride),
+        cmocka_unit_test(an_epoch_may_come_late),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
