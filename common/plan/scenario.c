@@ -209,13 +209,19 @@ static bool add_stage(struct scenario *s, char *stage, struct ramp_rate *from, c
     char *target = strchr(stage, ':');
     if (target)
         *target++ = '\0';
-    if (!target || !scenario_duration(stage, &length) ||
+    const bool is_last = !strcmp(stage, "forever");
+    if (s->is_endless)
+        return refuse(why, s, "nothing comes behind the stage 'forever'");
+    if (!target || (!is_last && !scenario_duration(stage, &length)) ||
         !scenario_rate(target, s->keys.unit_ns, &to))
         return refuse(
             why, s,
             "'%s%s%s' is no stage: write a duration and the rate at its end, such as 2m:80/s",
             stage, target ? ":" : "", target ? target : "");
-    const bool is_good = ramp_add(&s->ramp, length, *from, to);
+    s->is_endless = is_last;
+    const bool is_good =
+        is_last ? ramp_add(&s->ramp, 0, *from, to) && ramp_add(&s->ramp, RAMP_MOST_NS / 2, to, to)
+                : ramp_add(&s->ramp, length, *from, to);
     *from = to;
     return is_good || beyond(s, why);
 }

@@ -65,7 +65,7 @@ static void put_rates(struct sbuf *out, const struct scenario *s)
         return;
     }
     sbuf_addf(out, "%g/s", (double)r->stages[0].from / (double)r->denominator * 1e9);
-    for (size_t i = 0; i < r->count; i++) {
+    for (size_t i = 0; i < r->count - s->is_endless; i++) {
         sbuf_addf(out, " → %g/s in ", (double)r->stages[i].to / (double)r->denominator * 1e9);
         put_span(out, r->stages[i].length_ns);
     }

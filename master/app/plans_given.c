@@ -188,17 +188,91 @@ static bool fit(const struct script *script, struct plan_list *l, char **why)
 
 /* ---- where they come from ------------------------------------------------------------------- */
 
+static char *from(const char *place, char *why)
+{
+    struct sbuf words = {0};
+    sbuf_addf(&words, "%s: %s", place, why);
+    free(why);
+    return sbuf_take(&words);
+}
+
+/* --rate, --rate-ramp: the scenario 'rate'. */
+static bool take_rate(struct plan_list *l, const struct options *o, char **why)
+{
+    struct sbuf text = {0};
+    const char *dots = o->rate_ramp ? strstr(o->rate_ramp, "..") : NULL;
+    const char *colon = dots ? strchr(dots, ':') : NULL;
+    bool is_good = true;
+    if (o->rate_ramp && !colon) {
+        sbuf_addf(&text, "'%s' is no ramp: write FROM..TO:DURATION, such as 10/s..200/s:2m",
+                  o->rate_ramp);
+        *why = sbuf_take(&text);
+        return false;
+    }
+    if (colon)
+        sbuf_addf(&text, "rate:ramping-arrival-rate:rate=%.*s,stages=%s:%.*s,forever:%.*s",
+                  (int)(dots - o->rate_ramp), o->rate_ramp, colon + 1, (int)(colon - dots - 2),
+                  dots + 2, o->rate ? (int)strlen(o->rate) : (int)(colon - dots - 2),
+                  o->rate ? o->rate : dots + 2);
+    else if (o->rate)
+        sbuf_addf(&text, "rate:constant-arrival-rate:rate=%s", o->rate);
+    if (text.len)
+        is_good = take(l, text.data, why);
+    sbuf_fini(&text);
+    return is_good;
+}
+
+static json_t *read_file(const char *path, char **why)
+{
+    struct sbuf text = {0};
+    json_error_t e;
+    json_t *value = NULL;
+    const size_t len = strlen(path);
+    if (options_slurp(path, true, &text) != 0)
+        return NULL;
+    if (len >= 5 && !strcmp(path + len - 5, ".toml")) {
+        value = options_toml_document(path, text.data ? text.data : "", text.len);
+    } else {
+        value = json_loadb(text.data ? text.data : "", text.len, JSON_REJECT_DUPLICATES, &e);
+        if (!value) {
+            struct sbuf words = {0};
+            sbuf_addf(&words, "%d: column %d: %s: write it as JSON", e.line, e.column, e.text);
+            *why = sbuf_take(&words);
+        }
+    }
+    sbuf_fini(&text);
+    return value;
+}
+
+/* The scenarios by name, or all of it as k6 has it: in "scenarios". False without *why: after a
+ * message. */
+static bool take_file(struct plan_list *l, const char *path, char **why)
+{
+    json_t *file = read_file(path, why);
+    const json_t *inner = json_object_get(file, "scenarios");
+    if (!file)
+        return false;
+    bool is_good = take_object(l, inner ? inner : file, why);
+    if (is_good && !l->count) {
+        *why = mem_strdup("there is no scenario in it");
+        is_good = false;
+    }
+    json_decref(file);
+    return is_good;
+}
+
 int plans_open(struct master *m)
 {
     char *why = NULL;
+    const char *path = m->o->scenarios_file;
     struct plan_list *l = &m->plans.list;
+    if (path && !take_file(l, path, &why))
+        return why ? say(from(path, why)) : EXIT_USAGE;
     for (char **text = m->o->scenario; text && *text; text++)
-        if (!take(l, *text, &why)) {
-            struct sbuf words = {0};
-            sbuf_addf(&words, "--scenario: %s", why);
-            free(why);
-            return say(sbuf_take(&words));
-        }
+        if (!take(l, *text, &why))
+            return say(from("--scenario", why));
+    if (!take_rate(l, m->o, &why))
+        return say(from(m->o->rate_ramp ? "--rate-ramp" : "--rate", why));
     return settle(l, &why) ? 0 : say(why);
 }
 

@@ -99,6 +99,9 @@ struct sbuf;
  * after a message. */
 int options_toml_thresholds(const char *path, const char *text, size_t len, bool is_project,
                             struct sbuf *json);
+/* A TOML document as JSON, dates as texts; to be freed by json_decref. NULL after a message. */
+struct json_t;
+struct json_t *options_toml_document(const char *path, const char *text, size_t len);
 /* A whole text file of the user's, at most 1 MiB. 0, or 2 after a message; nothing and 0 when it
  * need not exist. */
 int options_slurp(const char *path, bool must_exist, struct sbuf *out);

@@ -4,16 +4,19 @@
  * Everything else in the file is walked over, not understood: strings of all four kinds, arrays
  * and inline tables are skipped by their brackets, so that nothing inside them is mistaken for our
  * table. In our table a value is a string, a number, a boolean, a date (taken as text) or an array
- * of these. No recursion; the reader never looks behind the end of the text.
+ * of these. No recursion, but for whole documents, to a limit; the reader never looks behind the
+ * end of the text.
  */
 #include "master/options/options_table.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
 #include <ctype.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PATH_MAX_PARTS 16
+#define DOCUMENT_MAX_DEPTH 16
 
 struct toml {
     const char *path; /* of the file */
@@ -516,4 +519,153 @@ int options_toml_thresholds(const char *path, const char *text, size_t len, bool
     forget(t.table, &t.table_parts);
     forget(t.key, &t.key_parts);
     return rc;
+}
+
+/* ---- whole documents ---------------------------------------------------------------------- */
+
+static int read_json(struct toml *t, int depth, json_t **value);
+
+/* Makes what is not there; of an array of tables the last one counts. NULL: something else is
+ * there. */
+static json_t *descend(json_t *table, const char *name, bool is_array)
+{
+    json_t *next = json_object_get(table, name);
+    if (!next) {
+        next = is_array ? json_array() : json_object();
+        json_object_set_new(table, name, next);
+    }
+    if (is_array && json_is_array(next))
+        json_array_append_new(next, json_object());
+    if (json_is_array(next))
+        next = json_array_get(next, json_array_size(next) - 1);
+    return json_is_object(next) ? next : NULL;
+}
+
+static int set_at(struct toml *t, json_t *table, char *const *parts, size_t count, json_t *value)
+{
+    for (size_t i = 0; table && i + 1 < count; i++)
+        table = descend(table, parts[i], false);
+    if (!table || json_object_get(table, parts[count - 1])) {
+        json_decref(value);
+        return fail(t, "a key is there twice");
+    }
+    json_object_set_new(table, parts[count - 1], value);
+    return 0;
+}
+
+/* key = value */
+static int read_pair(struct toml *t, int depth, json_t *table)
+{
+    char *parts[PATH_MAX_PARTS];
+    size_t count = 0;
+    json_t *value = NULL;
+    int rc = read_key(t, parts, &count);
+    if (!rc && (t->p >= t->end || *t->p != '='))
+        rc = fail(t, "a key has no '='");
+    if (!rc) {
+        t->p++;
+        skip_spaces(t);
+        rc = read_json(t, depth, &value);
+    }
+    if (!rc)
+        rc = set_at(t, table, parts, count, value);
+    forget(parts, &count);
+    return rc;
+}
+
+/* Behind the bracket: what stands between commas. */
+static int read_members(struct toml *t, int depth, json_t *into)
+{
+    const bool is_table = json_is_object(into);
+    for (;;) {
+        json_t *value = NULL;
+        skip_lines(t);
+        if (t->p < t->end && *t->p == (is_table ? '}' : ']')) {
+            t->p++;
+            return 0;
+        }
+        if (is_table ? read_pair(t, depth, into) : read_json(t, depth, &value))
+            return 2;
+        if (!is_table)
+            json_array_append_new(into, value);
+        skip_lines(t);
+        if (t->p < t->end && *t->p == ',')
+            t->p++;
+        else if (t->p >= t->end || *t->p != (is_table ? '}' : ']'))
+            return fail(t, "a bracket has no end");
+    }
+}
+
+/* A number, boolean, or what else stands there, as text. */
+static json_t *scalar(const char *text)
+{
+    char *end;
+    const long long whole = strtoll(text, &end, 10);
+    if (!*end)
+        return json_integer(whole);
+    const double number = strtod(text, &end);
+    if (!*end && number - number == 0)
+        return json_real(number);
+    if (!strcmp(text, "true") || !strcmp(text, "false"))
+        return json_boolean(*text == 't');
+    return json_string(text);
+}
+
+static int read_json(struct toml *t, int depth, json_t **value)
+{
+    struct sbuf text = {0};
+    const char c = t->p < t->end ? *t->p : '\0';
+    int rc;
+    if (depth >= DOCUMENT_MAX_DEPTH)
+        return fail(t, "brackets are nested too deeply");
+    if (c == '[' || c == '{') {
+        t->p++;
+        *value = c == '[' ? json_array() : json_object();
+        rc = read_members(t, depth + 1, *value);
+        if (rc)
+            json_decref(*value);
+        return rc;
+    }
+    rc = read_one(t, &text);
+    const char *given = text.data ? text.data : "";
+    if (!rc)
+        *value = c == '"' || c == '\'' ? json_string(given) : scalar(given);
+    sbuf_fini(&text);
+    if (!rc && !*value)
+        rc = fail(t, "a text is not UTF-8");
+    return rc;
+}
+
+static int read_document_line(struct toml *t, json_t *root, json_t **table)
+{
+    if (*t->p != '[')
+        return read_pair(t, 0, *table);
+    if (read_header(t))
+        return 2;
+    *table = root;
+    for (size_t i = 0; *table && i < t->table_parts; i++)
+        *table = descend(*table, t->table[i], t->is_array && i + 1 == t->table_parts);
+    return *table ? 0 : fail(t, "a table has the name of a value");
+}
+
+struct json_t *options_toml_document(const char *path, const char *text, size_t len)
+{
+    struct toml t = {.path = path, .p = text, .end = text + len, .line = 1};
+    json_t *root = json_object(), *table = root;
+    int rc = 0;
+    if (is_at(&t, "\xef\xbb\xbf"))
+        t.p += 3;
+    for (skip_lines(&t); t.p < t.end && !rc; skip_lines(&t)) {
+        rc = read_document_line(&t, root, &table);
+        skip_spaces(&t);
+        skip_comment(&t);
+        if (!rc && t.p < t.end && *t.p != '\n' && *t.p != '\r')
+            rc = fail(&t, "there is something behind a value");
+    }
+    forget(t.table, &t.table_parts);
+    if (rc) {
+        json_decref(root);
+        return NULL;
+    }
+    return root;
 }

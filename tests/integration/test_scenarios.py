@@ -113,6 +113,9 @@ def test_a_lost_workers_arrivals_go_to_those_that_are_left(tmp_path):
     (["--scenario", "b:constant-arrival-rate:rate=1/s,start_after=c"], "scenario 'b': start_after=c: there is no scenario of that name"),
     (["--scenario", "b:constant-arrival-rate:rate=1/s", "-u", "5"], "do not go with scenarios"),
     (["--show-plan"], "there is no scenario"),
+    (["--rate", "fast"], "--rate: scenario 'rate': rate=fast is no rate"),
+    (["--rate-ramp", "1/s"], "--rate-ramp: '1/s' is no ramp: write FROM..TO:DURATION"),
+    (["--scenarios", "/nowhere.toml"], "/nowhere.toml"),
 ])
 def test_what_does_not_go_together_is_refused(tmp_path, arguments, words):
     ended = run(tmp_path, *arguments)
@@ -169,6 +172,51 @@ def test_the_plan_of_a_locustfile_is_shown(tmp_path):
 def test_a_wrong_scenario_of_the_locustfile_is_refused_by_name(line, words, tmp_path):
     ended = run(tmp_path, source=f"{USERS}\nclass Second(Buyer):\n    pass\nscenarios = {line}\n")
     assert ended.code == 2 and words in ended.stderr, ended.describe()
+
+
+FILES = {
+    "a.toml": """
+[scenarios.buy]
+executor = "ramping-arrival-rate"
+startRate = 5
+stages = [
+  {duration = "2m", target = 10},
+  {duration = 1500, target = 0},
+]
+preAllocatedVUs = 3
+env = {SHOP = "north"}
+[scenarios.look]
+executor = "constant-arrival-rate"
+rate = "20/s"
+start_after = "buy"
+""",
+    "a.json": """{"buy": {"executor": "ramping-arrival-rate", "startRate": 5, "preAllocatedVUs": 3,
+        "stages": [{"duration": "2m", "target": 10}, {"duration": 1500, "target": 0}], "env": {"SHOP": "north"}},
+        "look": {"executor": "constant-arrival-rate", "rate": "20/s", "start_after": "buy"}}""",
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_has_scenarios(name, tmp_path):
+    (tmp_path / name).write_text(FILES[name])
+    ended = run(tmp_path, "--show-plan", "--scenarios", tmp_path / name)
+    assert ended.stdout.splitlines() == [
+        "buy: ramping-arrival-rate of Buyer, 5/s → 10/s in 2m → 0/s in 1.5s, for 2m1.5s: 907 arrivals, at k6's times; users 3 to 3, "
+        "then dropped; 30s to finish",
+        "look: constant-arrival-rate of Buyer, 20/s, until the test ends, beginning after 2m1.5s, at k6's times; users 10 to 10, "
+        "then dropped; 30s to finish"], ended.describe()
+
+
+def test_a_rate_is_enough(tmp_path):
+    shown = run(tmp_path, "--show-plan", "--rate", "20/s")
+    assert shown.stdout.startswith("rate: constant-arrival-rate of Buyer, 20/s, until the test ends;"), shown.describe()
+    shown = run(tmp_path, "--show-plan", "--rate-ramp", "10/s..200/s:2m")
+    assert shown.stdout.startswith("rate: ramping-arrival-rate of Buyer, 10/s → 200/s in 2m → 200/s in 0s, until"), shown.describe()
+    shown = run(tmp_path, "--show-plan", "--rate-ramp", "10/s..200/s:2m", "--rate", "300/m")
+    assert "200/s in 2m → 5/s in 0s, until the test ends" in shown.stdout, shown.describe()
+    ended = run(tmp_path, "--rate", "50/s", "-t", "1")
+    assert ended.code == 0 and number(ended, "due") > 0, ended.describe()
+    assert number(ended, "due") == sum(number(ended, what) for what in ("started", "dropped", "cut")), ended.describe()
 
 
 def test_the_same_file_runs_under_stock_locust(tmp_path):

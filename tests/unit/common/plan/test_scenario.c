@@ -64,6 +64,16 @@ static void what_is_read(void **state)
               "18446744073709551615; users 10 to 500, then 50 wait, then dropped; 30s to finish");
 }
 
+static void a_ramp_may_stay_for_ever(void **state)
+{
+    (void)state;
+    described(
+        "r:ramping-arrival-rate:rate=10/s,stages=2m:200/s,forever:150/s",
+        "r: ramping-arrival-rate of ?, 10/s → 200/s in 2m → 150/s in 0s, until the test ends; "
+        "users 20 to 2000, then 200 wait, then dropped; 30s to finish");
+    refused("r:ramping-arrival-rate:stages=forever:2/s,1m:3/s", "nothing comes behind");
+}
+
 static void k6_words_are_read(void **state)
 {
     (void)state;
@@ -206,6 +216,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_read),
+        cmocka_unit_test(a_ramp_may_stay_for_ever),
         cmocka_unit_test(k6_words_are_read),
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(env_and_tags_come_through),
