@@ -5,7 +5,6 @@
 
 #include <ctype.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,28 +13,15 @@
 #define MOST_USERS 1000000
 #define MOST_QUEUE 10000000
 
-static bool refuse(char **why, const struct scenario *s, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-static bool refuse(char **why, const struct scenario *s, const char *format, ...)
-{
-    va_list args;
-    struct sbuf text = {0};
-    if (s->name)
-        sbuf_addf(&text, "scenario '%s': ", s->name);
-    va_start(args, format);
-    sbuf_addv(&text, format, args);
-    va_end(args);
-    *why = sbuf_take(&text);
-    return false;
-}
-
 /* ---- the keys, one at a time ---------------------------------------------------------------- */
 
-static int key_named(const char *name)
+static int key_named(const struct scenario *s, const char *name)
 {
 #define KEY(id, ours, k6) {ours, k6},
     static const char *const names[][2] = {SCENARIO_KEYS(KEY)};
 #undef KEY
+    if (!scenario_is_open(s) && !strcmp(name, "vus"))
+        return SCENARIO_USERS;
     for (int i = 0; i < SCENARIO_KEY_COUNT; i++)
         if (!strcmp(name, names[i][0]) || (names[i][1] && !strcmp(name, names[i][1])))
             return i;
@@ -46,7 +32,8 @@ static bool take_duration(int64_t *ns, struct scenario *s, const char *key, cons
                           char **why)
 {
     return scenario_duration(value, ns) ||
-           refuse(why, s, "%s=%s is no duration: write 200ms, 30s, 1m30s or 2h", key, value);
+           scenario_refuse(why, s, "%s=%s is no duration: write 200ms, 30s, 1m30s or 2h", key,
+                           value);
 }
 
 static bool take_count(uint32_t *n, struct scenario *s, const char *key, const char *value,
@@ -54,8 +41,8 @@ static bool take_count(uint32_t *n, struct scenario *s, const char *key, const c
 {
     uint64_t count;
     if (!scenario_count(value, most, &count))
-        return refuse(why, s, "%s=%s: it takes a whole number up to %llu", key, value,
-                      (unsigned long long)most);
+        return scenario_refuse(why, s, "%s=%s: it takes a whole number up to %llu", key, value,
+                               (unsigned long long)most);
     *n = (uint32_t)count;
     return true;
 }
@@ -69,7 +56,7 @@ static bool take_word(int *place, const char *const *words, struct scenario *s, 
         return true;
     for (int i = 0; words[i]; i++)
         sbuf_addf(&known, "%s%s", known.len ? ", " : "", words[i]);
-    refuse(why, s, "%s '%s' is not known: it is one of %s", key, value, known.data);
+    scenario_refuse(why, s, "%s '%s' is not known: it is one of %s", key, value, known.data);
     sbuf_fini(&known);
     return false;
 }
@@ -77,7 +64,7 @@ static bool take_word(int *place, const char *const *words, struct scenario *s, 
 static bool take_seed(struct scenario *s, const char *value, char **why)
 {
     s->is_seeded = scenario_count(value, UINT64_MAX, &s->seed);
-    return s->is_seeded || refuse(why, s, "seed=%s: it takes a whole number", value);
+    return s->is_seeded || scenario_refuse(why, s, "seed=%s: it takes a whole number", value);
 }
 
 static bool take_value(struct scenario *s, enum scenario_key key, const char *name,
@@ -105,7 +92,7 @@ static bool take_value(struct scenario *s, enum scenario_key key, const char *na
     case SCENARIO_TIME_UNIT:
         is_good = take_duration(&s->keys.unit_ns, s, name, value, why);
         if (is_good && s->keys.unit_ns == 0)
-            return refuse(why, s, "%s must be longer than 0", name);
+            return scenario_refuse(why, s, "%s must be longer than 0", name);
         break;
     case SCENARIO_DURATION:
         return take_duration(&s->keys.duration_ns, s, name, value, why);
@@ -115,6 +102,10 @@ static bool take_value(struct scenario *s, enum scenario_key key, const char *na
         return take_duration(&s->graceful_ns, s, name, value, why);
     case SCENARIO_USERS:
         return take_count(&s->users, s, name, value, MOST_USERS, why);
+    case SCENARIO_START_USERS:
+        return take_count(&s->start_users, s, name, value, MOST_USERS, why);
+    case SCENARIO_RAMP_DOWN:
+        return take_duration(&s->ramp_down_ns, s, name, value, why);
     case SCENARIO_MAX_USERS:
         return take_count(&s->max_users, s, name, value, MOST_USERS, why);
     case SCENARIO_MAX_QUEUE:
@@ -147,13 +138,13 @@ static bool take_pair(struct scenario *s, char *pair, char **why)
     *value++ = '\0';
     if (scenario_take_pair(s, pair, value))
         return true;
-    const int key = key_named(pair);
+    const int key = key_named(s, pair);
     if (key < 0)
-        return refuse(why, s, "there is no key '%s'", pair);
+        return scenario_refuse(why, s, "there is no key '%s'", pair);
     if (scenario_has(s, (enum scenario_key)key))
-        return refuse(why, s, "'%s' is given twice", pair);
+        return scenario_refuse(why, s, "'%s' is given twice", pair);
     if (!*value)
-        return refuse(why, s, "'%s' has no value", pair);
+        return scenario_refuse(why, s, "'%s' has no value", pair);
     s->keys.given |= 1u << key;
     return take_value(s, (enum scenario_key)key, pair, value, why);
 }
@@ -169,7 +160,7 @@ static bool each_pair(struct scenario *s, char *text,
         if (end)
             *end = '\0';
         if (!strchr(text, '='))
-            return refuse(why, s, "'%s' is no key=value", text);
+            return scenario_refuse(why, s, "'%s' is no key=value", text);
         if (!take(s, text, why))
             return false;
         text = end ? end + 1 : NULL;
@@ -182,24 +173,26 @@ static bool take_rate(struct scenario *s, char *pair, char **why)
 {
     char *value = strchr(pair, '=');
     *value++ = '\0';
-    const int key = key_named(pair);
+    const int key = key_named(s, pair);
     struct ramp_rate *rate = key == SCENARIO_RATE         ? &s->keys.rate
                              : key == SCENARIO_START_RATE ? &s->keys.start_rate
                                                           : NULL;
     if (!rate || scenario_rate(value, s->keys.unit_ns, rate))
         return true;
-    return refuse(why, s, "%s=%s is no rate: write 20/s, 0.5/s, 3/m or 1/3s (at most 6 decimals)",
-                  pair, value);
+    return scenario_refuse(why, s,
+                           "%s=%s is no rate: write 20/s, 0.5/s, 3/m or 1/3s (at most 6 decimals)",
+                           pair, value);
 }
 
 /* ---- what follows from them ----------------------------------------------------------------- */
 
 static bool beyond(const struct scenario *s, char **why)
 {
-    return refuse(why, s,
-                  "the rate or the length is too large (at most %d/s, in all three years), or the "
-                  "rates have no common measure",
-                  RAMP_MOST_PER_S);
+    return scenario_refuse(
+        why, s,
+        "the rate or the length is too large (at most %d/s, in all three years), or the "
+        "rates have no common measure",
+        RAMP_MOST_PER_S);
 }
 
 static bool add_stage(struct scenario *s, char *stage, struct ramp_rate *from, char **why)
@@ -211,10 +204,10 @@ static bool add_stage(struct scenario *s, char *stage, struct ramp_rate *from, c
         *target++ = '\0';
     const bool is_last = !strcmp(stage, "forever");
     if (s->is_endless)
-        return refuse(why, s, "nothing comes behind the stage 'forever'");
+        return scenario_refuse(why, s, "nothing comes behind the stage 'forever'");
     if (!target || (!is_last && !scenario_duration(stage, &length)) ||
         !scenario_rate(target, s->keys.unit_ns, &to))
-        return refuse(
+        return scenario_refuse(
             why, s,
             "'%s%s%s' is no stage: write a duration and the rate at its end, such as 2m:80/s",
             stage, target ? ":" : "", target ? target : "");
@@ -242,7 +235,7 @@ static bool make_ramp(struct scenario *s, char **why)
 {
     if (s->executor == SCENARIO_CONSTANT_ARRIVAL_RATE) {
         if (s->keys.rate.arrivals <= 0)
-            return refuse(why, s, "it needs a rate above 0, such as rate=20/s");
+            return scenario_refuse(why, s, "it needs a rate above 0, such as rate=20/s");
         s->is_endless = !scenario_has(s, SCENARIO_DURATION);
         const int64_t length = s->is_endless ? RAMP_MOST_NS / 2 : s->keys.duration_ns;
         if (!ramp_add(&s->ramp, length, s->keys.rate, s->keys.rate))
@@ -251,38 +244,41 @@ static bool make_ramp(struct scenario *s, char **why)
         return false;
     }
     if (!s->ramp.length_ns)
-        return refuse(why, s, "it is over at once: it needs a duration above 0");
+        return scenario_refuse(why, s, "it is over at once: it needs a duration above 0");
     if (!s->ramp.area)
-        return refuse(why, s, "no stage has a rate above 0");
+        return scenario_refuse(why, s, "no stage has a rate above 0");
     return true;
 }
 
 /* What does not go together is refused by name. */
 static bool check_keys(const struct scenario *s, char **why)
 {
+    if (scenario_has(s, SCENARIO_START_USERS) || scenario_has(s, SCENARIO_RAMP_DOWN))
+        return scenario_refuse(why, s, "start_users and graceful_ramp_down go with ramping-vus");
     const bool is_constant = s->executor == SCENARIO_CONSTANT_ARRIVAL_RATE;
     if (is_constant && scenario_has(s, SCENARIO_STAGES))
-        return refuse(why, s,
-                      "stages go with ramping-arrival-rate, not with constant-arrival-rate");
+        return scenario_refuse(
+            why, s, "stages go with ramping-arrival-rate, not with constant-arrival-rate");
     if (is_constant && scenario_has(s, SCENARIO_START_RATE))
-        return refuse(why, s,
-                      "start_rate goes with ramping-arrival-rate, not with constant-arrival-rate");
+        return scenario_refuse(
+            why, s, "start_rate goes with ramping-arrival-rate, not with constant-arrival-rate");
     if (!is_constant && !scenario_has(s, SCENARIO_STAGES))
-        return refuse(why, s, "it needs stages, such as stages=2m:80/s");
+        return scenario_refuse(why, s, "it needs stages, such as stages=2m:80/s");
     if (!is_constant && scenario_has(s, SCENARIO_DURATION))
-        return refuse(why, s, "duration does not go with stages, which have their own");
+        return scenario_refuse(why, s, "duration does not go with stages, which have their own");
     if (scenario_has(s, SCENARIO_RATE) && scenario_has(s, SCENARIO_START_RATE))
-        return refuse(why, s, "rate and start_rate: the ramp begins with one of them");
+        return scenario_refuse(why, s, "rate and start_rate: the ramp begins with one of them");
     if (s->keys.is_k6 && s->keys.spread != ARRIVALS_UNIFORM)
-        return refuse(why, s, "phase=k6 does not go with distribution=%s",
-                      scenario_spreads[s->keys.spread]);
+        return scenario_refuse(why, s, "phase=k6 does not go with distribution=%s",
+                               scenario_spreads[s->keys.spread]);
     if (s->on_busy == SCENARIO_DROP && scenario_has(s, SCENARIO_MAX_QUEUE))
-        return refuse(why, s, "max_queue does not go with on_busy=drop, which keeps none");
+        return scenario_refuse(why, s, "max_queue does not go with on_busy=drop, which keeps none");
     if (scenario_has(s, SCENARIO_USERS) && s->users == 0)
-        return refuse(why, s, "users must be 1 or more");
+        return scenario_refuse(why, s, "users must be 1 or more");
     if (scenario_has(s, SCENARIO_USERS) && scenario_has(s, SCENARIO_MAX_USERS) &&
         s->max_users < s->users)
-        return refuse(why, s, "max_users=%u is less than users=%u", s->max_users, s->users);
+        return scenario_refuse(why, s, "max_users=%u is less than users=%u", s->max_users,
+                               s->users);
     return true;
 }
 
@@ -317,6 +313,8 @@ void scenario_set_seed(struct scenario *s, uint64_t seed)
 static bool settle(struct scenario *s, char **why)
 {
     const bool is_constant = s->executor == SCENARIO_CONSTANT_ARRIVAL_RATE;
+    if (!scenario_is_open(s))
+        return scenario_settle_users(s, why);
     if (!check_keys(s, why) || !make_ramp(s, why))
         return false;
     s->plan =
@@ -324,7 +322,8 @@ static bool settle(struct scenario *s, char **why)
     if (s->keys.is_k6)
         s->plan.kind = is_constant ? ARRIVALS_K6_STEADY : ARRIVALS_K6_RAMPING;
     if (s->keys.spread == ARRIVALS_POISSON_FIXED && s->is_endless)
-        return refuse(why, s, "distribution=poisson-fixed needs a duration: it has a count");
+        return scenario_refuse(why, s,
+                               "distribution=poisson-fixed needs a duration: it has a count");
     fill_in(s);
     const bool is_seeded = s->is_seeded;
     scenario_set_seed(s, s->seed);
@@ -347,13 +346,14 @@ static bool read_parts(struct scenario *s, char *name, char **why)
     int executor = 0;
     char *word = strchr(name, ':'), *keys = word ? strchr(word + 1, ':') : NULL;
     if (!word)
-        return refuse(why, s, "'%s' is no scenario: write NAME:EXECUTOR:key=value,…", name);
+        return scenario_refuse(why, s, "'%s' is no scenario: write NAME:EXECUTOR:key=value,…",
+                               name);
     *word++ = '\0';
     if (keys)
         *keys++ = '\0';
     if (!is_name(name))
-        return refuse(why, s,
-                      "'%s' cannot be the name of a scenario: take letters, digits, _ and -", name);
+        return scenario_refuse(
+            why, s, "'%s' cannot be the name of a scenario: take letters, digits, _ and -", name);
     s->name = mem_strdup(name);
     if (!take_word(&executor, scenario_executors, s, "the executor", word, why))
         return false;
@@ -389,16 +389,4 @@ void scenario_fini(struct scenario *s)
     free(s->keys.stages);
     ramp_fini(&s->ramp);
     *s = (struct scenario){.name = NULL};
-}
-
-double scenario_peak_per_s(const struct scenario *s)
-{
-    int64_t peak = 0;
-    for (size_t i = 0; i < s->ramp.count; i++) {
-        const struct ramp_stage *each = &s->ramp.stages[i];
-        const int64_t higher = each->from > each->to ? each->from : each->to;
-        if (each->length_ns && higher > peak)
-            peak = higher;
-    }
-    return (double)peak / (double)s->ramp.denominator * 1e9;
 }

@@ -19,6 +19,8 @@
 enum scenario_executor {
     SCENARIO_CONSTANT_ARRIVAL_RATE,
     SCENARIO_RAMPING_ARRIVAL_RATE,
+    SCENARIO_CONSTANT_VUS, /* from here on: so many users, each of which loops as Locust's do */
+    SCENARIO_RAMPING_VUS,
     SCENARIO_EXECUTORS,
 };
 
@@ -47,6 +49,8 @@ struct scenario {
     enum scenario_busy on_busy;
     uint32_t users, max_users; /* made before the start, and at most; over all workers */
     uint32_t max_queue;        /* over all workers */
+    uint32_t start_users;      /* of ramping-vus */
+    int64_t ramp_down_ns;      /* ... for iterations of users that are too many */
     int64_t start_ns;          /* after the start of the test */
     int64_t graceful_ns;       /* for the iterations that run at its end */
     bool is_endless;           /* it has no duration: the test ends it */
@@ -77,6 +81,12 @@ bool scenario_order(struct scenario *const *list, size_t count, size_t *bad, cha
 void scenario_describe(const struct scenario *s, struct sbuf *out);
 
 const char *scenario_executor_name(enum scenario_executor e);
+/* It has arrivals; else users, as many as its ramp says, which counts users instead of arrivals a
+ * second. */
+static inline bool scenario_is_open(const struct scenario *s)
+{
+    return s->executor < SCENARIO_CONSTANT_VUS;
+}
 double scenario_peak_per_s(const struct scenario *s);
 /* 90s, 1m30s, 200ms … into nanoseconds. False: it is none. */
 bool scenario_duration(const char *text, int64_t *ns);

@@ -9,6 +9,16 @@ bool scenario_rate(const char *text, int64_t unit_ns, struct ramp_rate *rate);
 bool scenario_count(const char *text, uint64_t most, uint64_t *count);
 
 /* By the enumeration; NULL at the end. */
+/* False, with *why. */
+bool scenario_refuse(char **why, const struct scenario *s, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* scenario_users.c: those of users that loop. */
+bool scenario_settle_users(struct scenario *s, char **why);
+void scenario_write_users(const struct scenario *s, struct sbuf *out);
+void scenario_describe_users(const struct scenario *s, struct sbuf *out);
+void scenario_put_span(struct sbuf *out, int64_t ns); /* 90 s as 1m30s */
+
 /* env.NAME=value and tag.NAME=value, %XX for what would end the value. False: no such pair. */
 bool scenario_take_pair(struct scenario *s, const char *key, const char *value);
 void scenario_write_pairs(const struct scenario *s, struct sbuf *out);
@@ -30,6 +40,8 @@ int scenario_word(const char *const *words, const char *text);
     KEY(DURATION, "duration", NULL)                                                                \
     KEY(USERS, "users", "preAllocatedVUs")                                                         \
     KEY(MAX_USERS, "max_users", "maxVUs")                                                          \
+    KEY(START_USERS, "start_users", "startVUs")                                                    \
+    KEY(RAMP_DOWN, "graceful_ramp_down", "gracefulRampDown")                                       \
     KEY(MAX_QUEUE, "max_queue", NULL)                                                              \
     KEY(ON_BUSY, "on_busy", NULL)                                                                  \
     KEY(START_TIME, "start_time", "startTime")                                                     \

@@ -2,12 +2,15 @@
 #include "common/plan/scenario_int.h"
 
 #include <ctype.h>
+#include <inttypes.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MOST_DECIMALS 6
 
-const char *const scenario_executors[] = {"constant-arrival-rate", "ramping-arrival-rate", NULL};
+const char *const scenario_executors[] = {"constant-arrival-rate", "ramping-arrival-rate",
+                                          "constant-vus", "ramping-vus", NULL};
 const char *const scenario_busies[] = {"grow", "queue", "drop", NULL};
 const char *const scenario_spreads[] = {"uniform", "poisson", "poisson-fixed", NULL};
 
@@ -116,4 +119,41 @@ bool scenario_count(const char *text, uint64_t most, uint64_t *count)
         return false;
     *count = strtoull(text, &end, 10);
     return !*end && *count <= most;
+}
+
+void scenario_put_span(struct sbuf *out, int64_t ns)
+{
+    const int64_t hours = ns / 3600000000000LL, minutes = ns / 60000000000LL % 60;
+    const double seconds = (double)(ns % 60000000000LL) / 1e9;
+    if (hours)
+        sbuf_addf(out, "%" PRId64 "h", hours);
+    if (minutes)
+        sbuf_addf(out, "%" PRId64 "m", minutes);
+    if (seconds > 0 || ns < 60000000000LL)
+        sbuf_addf(out, "%gs", seconds);
+}
+
+bool scenario_refuse(char **why, const struct scenario *s, const char *format, ...)
+{
+    va_list args;
+    struct sbuf text = {0};
+    if (s->name)
+        sbuf_addf(&text, "scenario '%s': ", s->name);
+    va_start(args, format);
+    sbuf_addv(&text, format, args);
+    va_end(args);
+    *why = sbuf_take(&text);
+    return false;
+}
+
+double scenario_peak_per_s(const struct scenario *s)
+{
+    int64_t peak = 0;
+    for (size_t i = 0; i < s->ramp.count; i++) {
+        const struct ramp_stage *each = &s->ramp.stages[i];
+        const int64_t higher = each->from > each->to ? each->from : each->to;
+        if (each->length_ns && higher > peak)
+            peak = higher;
+    }
+    return (double)peak / (double)s->ramp.denominator * 1e9;
 }

@@ -15,6 +15,10 @@ static void put_rate(struct sbuf *out, const char *key, struct ramp_rate rate)
 
 void scenario_write(const struct scenario *s, struct sbuf *out)
 {
+    if (!scenario_is_open(s)) {
+        scenario_write_users(s, out);
+        return;
+    }
     sbuf_addf(out, "%s:%s:time_unit=%" PRId64 "ns", s->name, scenario_executors[s->executor],
               s->keys.unit_ns);
     if (s->user_class)
@@ -44,19 +48,6 @@ void scenario_write(const struct scenario *s, struct sbuf *out)
     scenario_write_pairs(s, out);
 }
 
-/* 90 s as 1m30s. */
-static void put_span(struct sbuf *out, int64_t ns)
-{
-    const int64_t hours = ns / 3600000000000LL, minutes = ns / 60000000000LL % 60;
-    const double seconds = (double)(ns % 60000000000LL) / 1e9;
-    if (hours)
-        sbuf_addf(out, "%" PRId64 "h", hours);
-    if (minutes)
-        sbuf_addf(out, "%" PRId64 "m", minutes);
-    if (seconds > 0 || ns < 60000000000LL)
-        sbuf_addf(out, "%gs", seconds);
-}
-
 static void put_rates(struct sbuf *out, const struct scenario *s)
 {
     const struct ramp *r = &s->ramp;
@@ -67,12 +58,16 @@ static void put_rates(struct sbuf *out, const struct scenario *s)
     sbuf_addf(out, "%g/s", (double)r->stages[0].from / (double)r->denominator * 1e9);
     for (size_t i = 0; i < r->count - s->is_endless; i++) {
         sbuf_addf(out, " → %g/s in ", (double)r->stages[i].to / (double)r->denominator * 1e9);
-        put_span(out, r->stages[i].length_ns);
+        scenario_put_span(out, r->stages[i].length_ns);
     }
 }
 
 void scenario_describe(const struct scenario *s, struct sbuf *out)
 {
+    if (!scenario_is_open(s)) {
+        scenario_describe_users(s, out);
+        return;
+    }
     sbuf_addf(out, "%s: %s of %s%s%s, ", s->name, scenario_executors[s->executor],
               s->user_class ? s->user_class : "?", s->task ? "." : "", s->task ? s->task : "");
     put_rates(out, s);
@@ -80,13 +75,13 @@ void scenario_describe(const struct scenario *s, struct sbuf *out)
         sbuf_adds(out, ", until the test ends");
     } else {
         sbuf_adds(out, ", for ");
-        put_span(out, s->ramp.length_ns);
+        scenario_put_span(out, s->ramp.length_ns);
         sbuf_addf(out, ": %s%" PRIu64 " arrivals", s->plan.kind == ARRIVALS_POISSON ? "about " : "",
                   s->plan.count);
     }
     if (s->start_ns) {
         sbuf_adds(out, ", beginning after ");
-        put_span(out, s->start_ns);
+        scenario_put_span(out, s->start_ns);
     }
     if (s->keys.spread != ARRIVALS_UNIFORM)
         sbuf_addf(out, ", %s", scenario_spreads[s->keys.spread]);
@@ -98,6 +93,6 @@ void scenario_describe(const struct scenario *s, struct sbuf *out)
     if (s->max_queue)
         sbuf_addf(out, "%u wait, then ", s->max_queue);
     sbuf_adds(out, "dropped; ");
-    put_span(out, s->graceful_ns);
+    scenario_put_span(out, s->graceful_ns);
     sbuf_adds(out, " to finish");
 }

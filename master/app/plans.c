@@ -52,8 +52,10 @@ static void fill_pools(struct plans *p)
     p->users = 0;
     for (size_t i = 0; i < p->list.count; i++) {
         const struct scenario *s = p->list.all[i];
-        p->pools[i] = (struct dispatch_class){s->pool ? s->pool : s->user_class, 0, s->users};
-        p->users += s->users;
+        const unsigned users =
+            scenario_is_open(s) ? s->users : 0; /* the others begin when it does */
+        p->pools[i] = (struct dispatch_class){s->pool ? s->pool : s->user_class, 0, users};
+        p->users += users;
     }
 }
 
@@ -76,7 +78,8 @@ void plans_begin(struct master *m)
     for (size_t i = 0; i < p->list.count; i++) {
         seed(p->list.all[i]);
         p->texts[i] = text_of(p->list.all[i]);
-        arrivals_begin(&p->walks[i], &p->list.all[i]->plan);
+        if (scenario_is_open(p->list.all[i]))
+            arrivals_begin(&p->walks[i], &p->list.all[i]->plan);
     }
     p->begun_at = 0;
     free(p->dealt_to);
@@ -85,7 +88,7 @@ void plans_begin(struct master *m)
     m->nodes.pools = p->pools;
     m->nodes.pool_count = p->list.count;
     m->machine.load.users = p->users;
-    m->machine.load.spawn_rate = p->users;
+    m->machine.load.spawn_rate = fmax(p->users, 1);
 }
 
 /* The run ends with the last scenario, if that ends by itself. */
@@ -110,6 +113,8 @@ static uint64_t first_after(struct arrivals *walk, const struct scenario *s, dou
     const int64_t until = (int64_t)(elapsed_s * 1e9) - s->start_ns;
     struct arrivals before;
     int64_t at;
+    if (!scenario_is_open(s))
+        return 0;
     do {
         before = *walk;
         at = arrivals_take(walk, walk->next);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* plans: the scenarios with an arrival rate: read, fitted to the locustfile's classes
+/* plans: the scenarios: read, fitted to the locustfile's classes
  * (plans_given.c), and dealt out to the workers (plans.c). Of W workers each has every W-th
  * arrival. When they come or go a new epoch begins, a little later, at the same arrival for all:
  * until then each goes on as before.
  *
- * The users that are made before the start are dealt as those of a fixed_count; what more is needed
- * the workers make by themselves. Nothing here costs a test without scenarios anything.
+ * The users that are made before the start are dealt as those of a fixed_count; what more is
+ * needed, and all of scenarios of users, the workers make by themselves. Nothing here costs a test
+ * without scenarios anything.
  */
 #include "common/plan/scenario.h"
 #include "common/run/dispatch.h"

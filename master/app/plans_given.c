@@ -222,6 +222,18 @@ static bool take_rate(struct plan_list *l, const struct options *o, char **why)
     return is_good;
 }
 
+/* --stages: the scenario 'stages'. */
+static bool take_stages(struct plan_list *l, const struct options *o, char **why)
+{
+    struct sbuf text = {0};
+    if (!o->stages)
+        return true;
+    sbuf_addf(&text, "stages:ramping-vus:stages=%s", o->stages);
+    const bool is_good = take(l, text.data, why);
+    sbuf_fini(&text);
+    return is_good;
+}
+
 static json_t *read_file(const char *path, char **why)
 {
     struct sbuf text = {0};
@@ -273,6 +285,8 @@ int plans_open(struct master *m)
             return say(from("--scenario", why));
     if (!take_rate(l, m->o, &why))
         return say(from(m->o->rate_ramp ? "--rate-ramp" : "--rate", why));
+    if (!take_stages(l, m->o, &why))
+        return say(from("--stages", why));
     return settle(l, &why) ? 0 : say(why);
 }
 
@@ -313,7 +327,7 @@ static char *misuse(const struct master *m)
     const struct plans *p = &m->plans;
     if (p->list.count && (m->o->users >= 0 || m->o->spawn_rate >= 0))
         return mem_strdup("--users and --spawn-rate do not go with scenarios, whose keys users and "
-                          "max_users say how many there are");
+                          "max_users, or stages, say how many there are");
     if (m->o->show_plan && !p->list.count)
         return mem_strdup("--show-plan: there is no scenario: give --scenario, or the locustfile "
                           "`scenarios`");

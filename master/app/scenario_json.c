@@ -155,6 +155,10 @@ static bool has(const json_t *object, const char *key)
 
 static void put_defaults(struct sbuf *out, const char *executor, const json_t *o)
 {
+    if (!strcmp(executor, "constant-vus") && !has(o, "vus") && !has(o, "users"))
+        sbuf_adds(out, ",vus=1");
+    if (!strcmp(executor, "ramping-vus") && !has(o, "startVUs") && !has(o, "start_users"))
+        sbuf_adds(out, ",startVUs=1");
     if (!strstr(executor, "arrival-rate"))
         return;
     if (!has(o, "phase") && !has(o, "distribution"))

@@ -5,7 +5,8 @@
  *
  * Numbers of durations are milliseconds there, stages are a list of {"duration", "target"}, env and
  * tags are dictionaries. What a dictionary leaves out is as in k6: arrivals that find no user are
- * dropped, and are due at k6's times. A value that is a text is EXECUTOR:key=value,… already.
+ * dropped, and are due at k6's times; there is one user to begin with. A value that is a text is
+ * EXECUTOR:key=value,… already.
  */
 #include <jansson.h>
 

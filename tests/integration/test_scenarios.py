@@ -116,6 +116,7 @@ def test_a_lost_workers_arrivals_go_to_those_that_are_left(tmp_path):
     (["--rate", "fast"], "--rate: scenario 'rate': rate=fast is no rate"),
     (["--rate-ramp", "1/s"], "--rate-ramp: '1/s' is no ramp: write FROM..TO:DURATION"),
     (["--scenarios", "/nowhere.toml"], "/nowhere.toml"),
+    (["--stages", "30s:5/s"], "--stages: scenario 'stages': '30s:5/s' is no stage"),
 ])
 def test_what_does_not_go_together_is_refused(tmp_path, arguments, words):
     ended = run(tmp_path, *arguments)
@@ -172,6 +173,27 @@ def test_the_plan_of_a_locustfile_is_shown(tmp_path):
 def test_a_wrong_scenario_of_the_locustfile_is_refused_by_name(line, words, tmp_path):
     ended = run(tmp_path, source=f"{USERS}\nclass Second(Buyer):\n    pass\nscenarios = {line}\n")
     assert ended.code == 2 and words in ended.stderr, ended.describe()
+
+
+def test_users_that_loop_end_with_their_scenario(tmp_path):
+    ended = run(tmp_path, "--scenario", "few:constant-vus:users=2,duration=1s,task=buy", "--scenario", "more:ramping-vus:stages=1s:3,task=look")
+    assert ended.code == 0 and "--run-time limit reached" in ended.stderr, ended.describe()
+    assert len(stamps(tmp_path, "on_start")) <= 5 and "iterations_" not in ended.stderr, ended.describe()
+
+
+def test_each_worker_has_its_share_of_the_users_and_all_when_it_is_left_alone(tmp_path):
+    with locustfile(USERS) as file, katydid("-f", file, "--headless", "--only-summary", "--processes", 2, "-t", "60", "--stages",
+                                            "1s:5,forever:5", env={"STAMPS": str(tmp_path / "stamps")}) as process:
+        def alive(but=None):
+            return [pid for _, pid, _ in stamps(tmp_path, "on_start") if pid != but]
+
+        wait_for(lambda: len(alive()) >= 5, "five users")
+        counts = sorted(alive().count(pid) for pid in set(alive()))
+        assert counts == [2, 3] and sum(counts) == 5, counts
+        victim = alive()[0]
+        assert int(victim) in children(process.pid)
+        os.kill(int(victim), 9)
+        wait_for(lambda: len(alive(victim)) == 5, "the other worker to have all five")
 
 
 FILES = {

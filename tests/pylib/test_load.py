@@ -8,9 +8,10 @@ from datetime import timedelta
 
 import pytest
 from katydid import load
-from katydid.load import Arrivals, scenario_of
+from katydid.load import Arrivals, Users, scenario_of
 
 from locust import User, task
+from locust._loops import steps
 
 
 class Buyer(User):
@@ -51,9 +52,23 @@ def test_k6_dictionaries_go_as_they_are():
      "ramping-arrival-rate:class=Buyer,rate=20/s,max_users=400,distribution=poisson,stages=2m:20/s,30:80"),
     (Arrivals(rate="1/s", env={"A": "1,2", "P": "5%"}, tags={"k": True}),
      "constant-arrival-rate:rate=1/s,env.A=1%2c2,env.P=5%25,tag.k=true"),
+    (Users(Buyer, 500, duration="5m"), "constant-vus:class=Buyer,users=500,duration=5m"),
+    (Users(Buyer, 500, spawn_rate=50), "ramping-vus:class=Buyer,stages=10.000000:500,forever:500"),
+    (Users(Buyer, 500, spawn_rate=50, duration=60, task="buy"), "ramping-vus:class=Buyer,task=buy,stages=10.000000:500,60:500"),
+    (Users(Buyer, stages=[("2m", 100), ("1m", 0)], start_users=5, graceful_ramp_down=0.5),
+     "ramping-vus:class=Buyer,start_users=5,graceful_ramp_down=0.500000,stages=2m:100,1m:0"),
 ])
-def test_arrivals_become_the_text_of_the_command_line(arrivals, text):
+def test_load_becomes_the_text_of_the_command_line(arrivals, text):
     assert described(scenarios={"a": arrivals}) == {"a": text}
+
+
+@pytest.mark.parametrize("stages, when", [
+    ([(10, 3, 3)], [(0, 3), (10, 0)]),
+    ([(4, 0, 4), (2, 4, 4), (4, 4, 0)], [(0, 0), (0, 1), (1, 2), (2, 3), (3, 4), (4, 4), (6, 4), (7, 3), (8, 2), (9, 1), (10, 0), (10, 0)]),
+    ([(0, 1, 5), (1, 5, 7), (0, 7, 2), (1, 2, 2)], [(0, 1), (0, 5), (0, 6), (0.5, 7), (1, 7), (1, 2), (2, 0)]),
+])
+def test_users_come_and_go_along_the_line(stages, when):
+    assert list(steps(stages)) == when
 
 
 def test_classes_may_have_a_rate_of_their_own():

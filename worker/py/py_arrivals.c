@@ -386,7 +386,7 @@ static PyObject *new (PyTypeObject *type, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     a->scenario.plan.ramp = &a->scenario.ramp;
-    if (make_all_series(a) != 0)
+    if (scenario_is_open(&a->scenario) && make_all_series(a) != 0)
         Py_CLEAR(a);
     return (PyObject *)a;
 }
@@ -425,17 +425,51 @@ static PyObject *get_pairs(PyObject *self, void *is_tags)
     return dict;
 }
 
-static PyObject *get_graceful(PyObject *self, void *unused)
+static PyObject *get_time(PyObject *self, void *which)
+{
+    const struct scenario *s = &of(self)->scenario;
+    const int64_t times[] = {s->graceful_ns, s->ramp_down_ns, s->start_ns};
+    return PyFloat_FromDouble((double)times[(uintptr_t)which] / 1e9);
+}
+
+static PyObject *get_is_open(PyObject *self, void *unused)
 {
     (void)unused;
-    return PyFloat_FromDouble((double)of(self)->scenario.graceful_ns / 1e9);
+    return PyBool_FromLong(scenario_is_open(&of(self)->scenario));
+}
+
+/* [(seconds, users at its begin, users at its end), …] of a scenario of users. */
+static PyObject *get_stages(PyObject *self, void *unused)
+{
+    const struct ramp *r = &of(self)->scenario.ramp;
+    PyObject *list = PyList_New(0);
+    (void)unused;
+    for (size_t i = 0; list && i < r->count; i++) {
+        const struct ramp_stage *stage = &r->stages[i];
+        PyObject *item =
+            Py_BuildValue("dLL", (double)stage->length_ns / 1e9,
+                          (long long)((ramp_area)stage->from * 1000000000 / r->denominator),
+                          (long long)((ramp_area)stage->to * 1000000000 / r->denominator));
+        if (!item || PyList_Append(list, item) != 0)
+            Py_CLEAR(list);
+        Py_XDECREF(item);
+    }
+    return list;
 }
 
 static PyGetSetDef attributes[] = {
-    {"name", get_text, NULL, NULL, (void *)0},      {"user_class", get_text, NULL, NULL, (void *)1},
-    {"task", get_text, NULL, NULL, (void *)2},      {"pool", get_text, NULL, NULL, (void *)3},
-    {"env", get_pairs, NULL, NULL, NULL},           {"tags", get_pairs, NULL, NULL, (void *)1},
-    {"graceful_s", get_graceful, NULL, NULL, NULL}, {NULL, NULL, NULL, NULL, NULL},
+    {"name", get_text, NULL, NULL, (void *)0},
+    {"user_class", get_text, NULL, NULL, (void *)1},
+    {"task", get_text, NULL, NULL, (void *)2},
+    {"pool", get_text, NULL, NULL, (void *)3},
+    {"env", get_pairs, NULL, NULL, NULL},
+    {"tags", get_pairs, NULL, NULL, (void *)1},
+    {"graceful_s", get_time, NULL, NULL, (void *)0},
+    {"ramp_down_s", get_time, NULL, NULL, (void *)1},
+    {"start_s", get_time, NULL, NULL, (void *)2},
+    {"is_open", get_is_open, NULL, NULL, NULL},
+    {"stages", get_stages, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyMethodDef methods[] = {
@@ -453,7 +487,8 @@ static PyMethodDef methods[] = {
 
 static PyTypeObject type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "_katydid.Arrivals",
-    .tp_doc = "Arrivals(text): the arrivals of a scenario on this worker.",
+    .tp_doc = "Arrivals(text): the arrivals of a scenario on this worker; of users that loop, "
+              "only what it says.",
     .tp_basicsize = sizeof(struct arriving),
     .tp_flags = Py_TPFLAGS_DEFAULT,
     .tp_new = new,

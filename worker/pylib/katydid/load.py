@@ -16,38 +16,60 @@ import sys
 from collections import namedtuple
 from datetime import timedelta
 
-__all__ = ["Arrivals", "Scenario", "scenario_of"]
+__all__ = ["Arrivals", "Scenario", "Users", "scenario_of"]
 
-_SECONDS = {"duration", "start_time", "graceful_stop", "time_unit"}
+_SECONDS = {"duration", "start_time", "graceful_stop", "graceful_ramp_down", "time_unit"}
 
 Scenario = namedtuple("Scenario", "name env tags")
 Scenario.__doc__ = "What a user can know of the scenario it is in: its name, and the env and tags that it was given."
 
 
-class Arrivals:
-    """Iterations that start at a rate, however long they take. Of one User class; of one of its tasks (by name, or a
-    function that takes the user), or of all by their weights. Numbers of durations are seconds."""
+class _Load:
+    """Numbers of durations are seconds."""
 
-    def __init__(self, user_class=None, rate=None, *, stages=None, task=None, exec=None, env=None, tags=None, **keys):
-        """keys: duration, users, max_users, on_busy, max_queue, start_time, start_after, graceful_stop, distribution,
-        seed, phase, time_unit, as in docs/load-models.md."""
-        self.user_class, self.rate, self.stages = user_class, rate, stages
+    def __init__(self, user_class, task, exec, env, tags, stages, keys):
+        self.user_class, self.stages = user_class, stages
         self.task = exec if task is None else task
         self.env, self.tags, self.keys = env or {}, tags or {}, keys
 
     def text(self):
         """EXECUTOR:key=value,… as the command line has it."""
-        given = {"class": _named(self.user_class), "task": _named(self.task), "rate": self.rate, **self.keys}
+        given = {"class": _named(self.user_class), "task": _named(self.task), **self.keys}
         if self.stages is not None:
-            stages = self.stages
-            given["stages"] = stages if isinstance(stages, str) else ",".join(
-                f"{_duration(length)}:{_plain(target)}" for length, target in stages)
+            given["stages"] = self.stages if isinstance(self.stages, str) else ",".join(
+                f"{_duration(length)}:{_plain(target)}" for length, target in self.stages)
         pairs = [f"{key}={_duration(value) if key in _SECONDS else _checked(key, value)}"
                  for key, value in given.items() if value is not None]
         pairs += [f"{kind}.{key}={_escaped(value)}"
                   for kind, values in (("env", self.env), ("tag", self.tags)) for key, value in values.items()]
-        executor = "constant" if self.stages is None else "ramping"
-        return f"{executor}-arrival-rate:{','.join(pairs)}"
+        return f"{'constant' if self.stages is None else 'ramping'}-{self.kind}:{','.join(pairs)}"
+
+
+class Arrivals(_Load):
+    """Iterations that start at a rate, however long they take. Of one User class; of one of its tasks (by name, or a
+    function that takes the user), or of all by their weights."""
+
+    kind = "arrival-rate"
+
+    def __init__(self, user_class=None, rate=None, *, stages=None, task=None, exec=None, env=None, tags=None, **keys):
+        """keys: duration, users, max_users, on_busy, max_queue, start_time, start_after, graceful_stop, distribution,
+        seed, phase, time_unit, as in docs/load-models.md."""
+        super().__init__(user_class, task, exec, env, tags, stages, {"rate": rate, **keys})
+
+
+class Users(_Load):
+    """So many users, each of which goes from iteration to iteration as Locust's do."""
+
+    kind = "vus"
+
+    def __init__(self, user_class=None, users=None, *, spawn_rate=None, stages=None, duration=None, task=None, exec=None, env=None,
+                 tags=None, **keys):
+        """spawn_rate: so many more a second, at the begin. keys: start_time, start_after, graceful_stop, start_users,
+        graceful_ramp_down, as in docs/load-models.md."""
+        if spawn_rate and stages is None:
+            stages, users = [(users / spawn_rate, users), ("forever" if duration is None else duration, users)], None
+            duration = None
+        super().__init__(user_class, task, exec, env, tags, stages, {"users": users, "duration": duration, **keys})
 
 
 def _plain(value):
@@ -80,7 +102,7 @@ def _named(what):
 
 
 def _is_one(value):
-    return isinstance(value, Arrivals) or (isinstance(value, dict) and isinstance(value.get("executor"), str))
+    return isinstance(value, _Load) or (isinstance(value, dict) and isinstance(value.get("executor"), str))
 
 
 def _given(module):
@@ -97,10 +119,10 @@ def _given(module):
 def _described(value):
     """For the master: a text or a dictionary of plain values."""
     try:
-        if isinstance(value, Arrivals):
+        if isinstance(value, _Load):
             return value.text()
         if not isinstance(value, dict):
-            return {"error": f"{value!r} is no scenario: write Arrivals(...), or k6's dictionary"}
+            return {"error": f"{value!r} is no scenario: write Arrivals(...), Users(...), or k6's dictionary"}
         return {str(key): _data(each) for key, each in value.items()}
     except (TypeError, ValueError) as error:
         return {"error": str(error)}
@@ -147,7 +169,7 @@ def scenario_of(user):
 
 def _parts(value):
     """Its env and tags as texts, and what it names: class and task."""
-    if isinstance(value, Arrivals):
+    if isinstance(value, _Load):
         env, tags, named = value.env, value.tags, (value.user_class, value.task)
     else:
         env, tags = value.get("env") or {}, value.get("tags") or {}

@@ -337,6 +337,16 @@ class Runner:
         logger.debug("%g users have been stopped, %g still running",
                      sum(user_classes_stop_count.values()), self.user_count)
 
+    def users_of(self, class_name):
+        """The oldest first."""
+        return self.user_greenlets.of_class(self._classes()[class_name])
+
+    def end_users(self, users, timeout):
+        """These: they may finish their task within so many seconds, and are killed then."""
+        if timeout:
+            self._finish(users, timeout)
+        self._kill(users)
+
     def _finish(self, users, timeout):
         """Lets the users end their tasks, `timeout` seconds at most; waiting ones end at once."""
         kill_in_slices(
@@ -368,7 +378,7 @@ class Runner:
         running = self.user_classes_count
         more = {n: c - running[n] for n, c in user_classes_count.items() if c > running[n]}
         fewer = {n: running[n] - c for n, c in user_classes_count.items()
-                 if c < running[n] and not (c and self._scenarios.has(n))}  # which makes users as it needs them
+                 if c < running[n] and not self._scenarios.keeps(n, c)}  # which makes users as it needs them
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug("Ramping to %s", describe_users(user_classes_count))
         self.spawn_users(more)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The scenarios of a test that have an arrival rate, on this worker (docs/load-models.md).
+"""The scenarios of a test on this worker (docs/load-models.md): those with an arrival rate, and of users that loop.
 
 The core's _katydid.Arrivals knows when an iteration is due and hands it to a user that waits; here are the
-users: who of them belongs to which scenario, and that there are enough of them.
+users: who of them belongs to which scenario, and that there are enough of them. Users that loop are _loops.py's.
 """
 
 import logging
@@ -11,7 +11,9 @@ import _katydid
 import gevent
 
 from . import _errors
+from ._loops import Loop
 from .exception import StopTest
+from .user.arriving import named_task
 from .user.users import PytestUser
 
 logger = logging.getLogger("locust.runners")
@@ -30,7 +32,9 @@ class Scenarios:
         self._of_class = {one.pool or one.user_class: one for one in self._all}
         self.classes = {one.pool: self._make_class(one) for one in self._all if one.pool}
         self._growers = []
+        self._loops = {one: Loop(runner, one) for one in self._all if not one.is_open}
         for one in self._all:
+            named_task(runner.user_classes_by_name[one.user_class], one.task)  # a wrong name ends the test, once
             if issubclass(runner.user_classes_by_name[one.user_class], PytestUser):
                 raise StopTest(f"{one.user_class} is made of test functions: it cannot have an arrival rate")
 
@@ -43,23 +47,30 @@ class Scenarios:
     def graceful_s(self):
         return max((one.graceful_s for one in self._all), default=0.0)
 
-    def has(self, class_name):
-        return class_name in self._of_class
+    def keeps(self, class_name, count):
+        """Whether it is not for an order of the master, `count` of that class, to end users."""
+        one = self._of_class.get(class_name)
+        return one is not None and (count > 0 or not one.is_open)
 
     def adopt(self, user):
-        """The user is about to start: it lives on the arrivals of its scenario."""
+        """The user is about to start: it is one of its scenario."""
         user._arrivals = self._of_class.get(type(user).__name__)
         if user._arrivals is not None:
             user._arrivals.join()
+            if user._arrivals.task is not None and not user._arrivals.is_open:
+                user.tasks = [named_task(type(user), user._arrivals.task)]
             user.sample_tags = {"scenario": user._arrivals.name, **user._arrivals.tags, **_tags_of(user)}
 
     def follow(self, elapsed_s, shares):
         """The master: so long ago the scenarios began; which arrivals are ours (from, offset, stride)."""
         for one, (first, offset, stride) in zip(self._all, shares):
+            if one in self._loops:
+                self._loops[one].follow(elapsed_s, offset, stride)
+                continue
             one.share(first, offset, stride)
             one.begin(elapsed_s)
         if not self._growers:
-            self._growers = [gevent.spawn(self._grow, one) for one in self._all]
+            self._growers = [gevent.spawn(self._grow, one) for one in self._all if one.is_open]
 
     def _grow(self, one):
         """Has more users, as long as too few of them wait."""
@@ -79,6 +90,8 @@ class Scenarios:
     def end(self):
         """No arrival and no new user any more."""
         gevent.killall(self._growers)
+        for loop in self._loops.values():
+            loop.end()
         for one in self._all:
             one.end()
 

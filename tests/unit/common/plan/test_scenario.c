@@ -35,6 +35,7 @@ static void described(const char *text, const char *as)
     scenario_describe(&again, &line_again);
     assert_string_equal(line_again.data, as);
     assert_true(again.plan.count == s.plan.count && again.plan.key == s.plan.key);
+    assert_true(again.users == s.users && again.ramp_down_ns == s.ramp_down_ns);
     scenario_fini(&s);
     scenario_fini(&again);
     sbuf_fini(&written);
@@ -72,6 +73,32 @@ static void a_ramp_may_stay_for_ever(void **state)
         "r: ramping-arrival-rate of ?, 10/s → 200/s in 2m → 150/s in 0s, until the test ends; "
         "users 20 to 2000, then 200 wait, then dropped; 30s to finish");
     refused("r:ramping-arrival-rate:stages=forever:2/s,1m:3/s", "nothing comes behind");
+}
+
+static void users_may_loop(void **state)
+{
+    (void)state;
+    described("u:constant-vus:vus=50,duration=5m,env.A=1",
+              "u: constant-vus of ?, 50 users, for 5m; 30s to finish");
+    described(
+        "u:constant-vus:class=A,task=t,users=3,start_time=5s,graceful_stop=0",
+        "u: constant-vus of A.t, 3 users, until the test ends, beginning after 5s; 0s to finish");
+    described(
+        "u:ramping-vus:startVUs=1,stages=30s:100,5m:100,0:7,1s:0,gracefulRampDown=1s",
+        "u: ramping-vus of ?, 1 → 100 in 30s → 100 in 5m → 7 in 0s → 0 in 1s users, for 5m31s; "
+        "30s to finish");
+    described(
+        "u:ramping-vus:stages=30s:100,forever:20",
+        "u: ramping-vus of ?, 0 → 100 in 30s → 20 in 0s users, until the test ends; 30s to finish");
+    refused("u:constant-vus:duration=5m", "it needs users");
+    refused("u:constant-vus:users=5,duration=0", "over at once");
+    refused("u:constant-vus:users=5,rate=3", "rate goes with arrival rates, not with constant-vus");
+    refused("u:constant-vus:users=5,stages=1m:3", "go with ramping-vus");
+    refused("u:ramping-vus:users=5", "it needs stages");
+    refused("u:ramping-vus:users=5,stages=1m:3", "do not go with stages");
+    refused("u:ramping-vus:stages=1m:3/s", "is no stage");
+    refused("u:ramping-vus:stages=1m:0", "no stage has a user");
+    refused("u:constant-arrival-rate:rate=1/s,startVUs=3", "go with ramping-vus");
 }
 
 static void k6_words_are_read(void **state)
@@ -217,6 +244,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_read),
         cmocka_unit_test(a_ramp_may_stay_for_ever),
+        cmocka_unit_test(users_may_loop),
         cmocka_unit_test(k6_words_are_read),
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(env_and_tags_come_through),

@@ -56,6 +56,12 @@ static void k6_dictionaries_are_read(void **state)
             "{\"p\":\"9%\"}}",
             "a:x-arrival-rate:env.A=1%2c2,env.B=5,env.E=,tag.p=9%25,phase=k6,on_busy=drop");
     becomes("{\"executor\":\"x\"}", "a:x");
+    becomes("{\"executor\":\"constant-vus\",\"duration\":\"1m\"}",
+            "a:constant-vus:duration=1m,vus=1");
+    becomes("{\"executor\":\"ramping-vus\",\"stages\":[{\"duration\":\"1m\",\"target\":5}],"
+            "\"gracefulRampDown\":500}",
+            "a:ramping-vus:stages=1m:5,gracefulRampDown=500ms,startVUs=1");
+    becomes("{\"executor\":\"constant-vus\",\"vus\":3}", "a:constant-vus:vus=3");
     becomes("\"constant-arrival-rate:rate=1/s\"", "a:constant-arrival-rate:rate=1/s");
 }
 

@@ -20,21 +20,21 @@ from .task import (
 )
 
 
-def _chosen(user, name):
-    """The one task of the scenario, or None: one of the user's tasks each time."""
+def named_task(user_class, name):
+    """The one task of a scenario, or None: one of the user's tasks each time."""
     if name is None:
         return None
-    for task in user.tasks:
+    for task in user_class.tasks:
         if task.__name__ == name:
             return task
-    task = getattr(type(user), name, None) or getattr(sys.modules.get(type(user).__module__), name, None)
+    task = getattr(user_class, name, None) or getattr(sys.modules.get(user_class.__module__), name, None)
     if not callable(task):
-        raise StopTest(f"The scenario's task {name!r} is none of {type(user).__name__}")
+        raise StopTest(f"The scenario's task {name!r} is none of {user_class.__name__}")
     return task
 
 
 def run_arrivals(user, arrivals):
-    only = _chosen(user, arrivals.task)
+    only = named_task(type(user), arrivals.task)
     take = arrivals.take
     while True:
         user._state = LOCUST_STATE_WAITING

@@ -107,7 +107,7 @@ class User(metaclass=UserMeta):
                 raise
             return None
         try:
-            if self._arrivals is None:
+            if self._arrivals is None or not self._arrivals.is_open:
                 run_user_tasks(self)
             else:
                 run_arrivals(self, self._arrivals)
