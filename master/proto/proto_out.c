@@ -180,13 +180,17 @@ void proto_setup(struct sbuf *out, const char *node, struct slice data)
     put(&pk, node);
 }
 
-void proto_scenarios(struct sbuf *out, const char *node, double elapsed_s, const uint64_t *from,
-                     size_t count, unsigned offset, unsigned stride)
+void proto_scenarios(struct sbuf *out, const char *node, const struct scenarios_begin *begin_of,
+                     const uint64_t *from, size_t count, unsigned offset, unsigned stride)
 {
     msgpack_packer pk = begin(out, "katydid_scenarios");
-    msgpack_pack_map(&pk, 2);
+    msgpack_pack_map(&pk, 4);
     put(&pk, "elapsed");
-    msgpack_pack_double(&pk, elapsed_s);
+    msgpack_pack_double(&pk, begin_of->elapsed_s);
+    put(&pk, "began");
+    msgpack_pack_double(&pk, begin_of->began_s);
+    put(&pk, "machine");
+    put(&pk, begin_of->machine);
     put(&pk, "shares");
     msgpack_pack_array(&pk, count);
     for (size_t i = 0; i < count; i++) {

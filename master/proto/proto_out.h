@@ -39,10 +39,16 @@ struct spawn_order {
 void proto_setup(struct sbuf *out, const char *node, struct slice data);
 void proto_spawn(struct sbuf *out, const char *node, const struct spawn_order *o);
 
-/* The scenarios began elapsed_s ago (negative: they are to begin). From from[i] on, of count
- * scenarios, the worker's arrivals are those with index % stride == offset. */
-void proto_scenarios(struct sbuf *out, const char *node, double elapsed_s, const uint64_t *from,
-                     size_t count, unsigned offset, unsigned stride);
+/* The scenarios began elapsed_s ago (negative: they are to begin), at began_s of the monotonic
+ * clock of that machine, which is its kernel's boot id, or empty. */
+struct scenarios_begin {
+    double elapsed_s, began_s;
+    const char *machine;
+};
+/* From from[i] on, of count scenarios, the worker's arrivals are those with index % stride ==
+ * offset. */
+void proto_scenarios(struct sbuf *out, const char *node, const struct scenarios_begin *begin_of,
+                     const uint64_t *from, size_t count, unsigned offset, unsigned stride);
 
 struct event_args {        /* what is given becomes an argument of the event */
     const char *client_id; /* or NULL */

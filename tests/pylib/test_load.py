@@ -3,6 +3,7 @@
 
 import importlib
 import os
+import time
 import types
 from datetime import timedelta
 
@@ -12,6 +13,7 @@ from katydid.load import Arrivals, Users, scenario_of
 
 from locust import User, task
 from locust._loops import steps
+from locust._scenarios import elapsed_s
 
 
 class Buyer(User):
@@ -69,6 +71,18 @@ def test_load_becomes_the_text_of_the_command_line(arrivals, text):
 ])
 def test_users_come_and_go_along_the_line(stages, when):
     assert list(steps(stages)) == when
+
+
+def test_on_the_masters_machine_its_clock_counts():
+    with open("/proc/sys/kernel/random/boot_id") as file:
+        ours = file.read().strip()
+    began = time.monotonic() - 5
+    late = {"elapsed": 1.0, "began": began, "machine": ours}  # the word was under way for 4 s
+    assert 5 <= elapsed_s(late, 0.0) < 50
+    assert elapsed_s({**late, "machine": "another"}, 0.5) == 1.5
+    assert elapsed_s({**late, "machine": ""}, 0.5) == elapsed_s({"elapsed": 1.0}, 0.5) == 1.5
+    assert elapsed_s({**late, "began": began - 1000}, 0.0) == 1.0  # its clock is another one
+    assert elapsed_s({**late, "began": began + 1000}, 0.0) == 1.0
 
 
 def test_classes_may_have_a_rate_of_their_own():

@@ -562,7 +562,7 @@ class Node(Silence):
 
     def _follow(self, data, heard_at):
         """Which arrivals are ours, and when the scenarios began."""
-        self.runner._scenarios.follow(data["elapsed"] + clock() - heard_at, data["shares"])
+        self.runner._scenarios.follow(_scenarios.elapsed_s(data, clock() - heard_at), data["shares"])
 
     def _is_custom(self, name):
         if not hasattr(self, "_built_in_options"):

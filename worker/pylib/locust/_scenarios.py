@@ -6,6 +6,7 @@ users: who of them belongs to which scenario, and that there are enough of them.
 """
 
 import logging
+import time
 
 import _katydid
 import gevent
@@ -20,6 +21,8 @@ logger = logging.getLogger("locust.runners")
 
 _AT_ONCE = 8  # users that are made before the loop gets its turn
 _PAUSE_S = 0.001
+_CLOCKS_AGREE_S = 0.1  # a namespace of time may set them apart
+_LONGEST_WAY_S = 60.0  # of a message
 _PAUSE_AFTER_FAILURE_S = 1.0
 
 
@@ -94,6 +97,23 @@ class Scenarios:
             loop.end()
         for one in self._all:
             one.end()
+
+
+def elapsed_s(begin, held_s):
+    """How long ago the scenarios began, of which the master said so held_s seconds ago. On its own machine its clock
+    is ours: there it does not count how long the message was under way."""
+    told = begin["elapsed"] + held_s
+    exact = time.monotonic() - begin.get("began", 0.0)
+    is_ours = begin.get("machine") and begin["machine"] == _machine()
+    return exact if is_ours and -_CLOCKS_AGREE_S < exact - told < _LONGEST_WAY_S else told
+
+
+def _machine():
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            return file.read().strip()
+    except OSError:
+        return None
 
 
 def _tags_of(user):
