@@ -5,6 +5,9 @@ in headless Chromium). A suite that cannot even start counts as one failure, nev
 
 The short suites go side by side, and so do unit programs. Integration tests mostly wait: several files at a time run in
 processes of their own (pytest-xdist), and the tests marked `alone`, which measure, one by one afterwards. They and e2e show each test as it ends.
+
+Processes, sockets and a browser on a crowded machine: when at most SECOND_TRIES tests of integration fail, each is run once more by itself; the same holds
+for a file of e2e, whose tests build on each other. What passes then counts as passed and is named as such: it is still a fault to be mended, of the test or of the product.
 """
 
 import argparse
@@ -21,6 +24,7 @@ import xml.etree.ElementTree
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+SECOND_TRIES = 4
 
 
 def run(command, timeout, show=None, **kwargs):
@@ -62,39 +66,58 @@ def unit(build, only):
     return sum(good for good, _ in results), sum(bad for _, bad in results)
 
 
-def pytest_counts(report):
-    """(passed, failed) of a JUnit file; None when pytest did not come to write it. A skipped test has shown nothing: it counts as failed."""
+def pytest_cases(report):
+    """(tests, ids of those that failed) of a JUnit file; None when pytest did not come to write it. A skipped test has shown nothing: it counts as failed."""
     try:
-        counts = xml.etree.ElementTree.parse(report).getroot().find("testsuite").attrib
-    except (xml.etree.ElementTree.ParseError, AttributeError):
+        cases = list(xml.etree.ElementTree.parse(report).getroot().iter("testcase"))
+    except xml.etree.ElementTree.ParseError:
         return None
-    failed, skipped = int(counts["failures"]) + int(counts["errors"]), int(counts["skipped"])
-    if skipped:
+    if skipped := sum(case.find("skipped") is not None for case in cases):
         print(f"  {skipped} skipped, which counts as failed here")
-    return int(counts["tests"]) - failed - skipped, failed + skipped
+    # a file that cannot be imported has a case with an empty class name: it cannot be named, and is no test of a second try
+    failed = [f"{case.get('classname').replace('.', '/')}.py::{case.get('name')}" for case in cases if any(case.find(kind) is not None for kind in ("failure", "error", "skipped"))]
+    return len(cases), failed
 
 
-def pytest_run(folder, timeout, show, only, more=()):
+def pytest_run(tests, timeout, show, only, more=()):
+    """(passed, ids of the failed); what could not even start has the id of nothing."""
     with tempfile.NamedTemporaryFile(suffix=".xml") as report:
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report.name}", *more, str(ROOT / "tests" / folder)]
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report.name}", *more, *tests]
         if only:
             command += ["-k", only]
         code, output = run(command, timeout, show, cwd=ROOT)
         if not show:
-            write(output if code else f"  {folder}: {output.splitlines()[-1]}\n")
-        passed, failed = pytest_counts(report.name) or (0, 1)
+            write(output if code else f"  {Path(tests[0]).name}: {output.splitlines()[-1]}\n")
+        total, failed = pytest_cases(report.name) or (0, [])
     nothing_asked = code == 5 and (only or more)  # pytest's code for "no tests": the pattern or the mark chose those of another run
-    return passed, failed or (1 if code and not nothing_asked else 0)
+    if code and not nothing_asked and not failed:
+        failed = [""]
+    return max(0, total - len(failed)), failed
+
+
+def second_try(names, passes):
+    """The names that fail again; few enough to be worth it, or they stay as they are. passes(name) runs one by itself."""
+    if not names or len(names) > SECOND_TRIES or "" in names:
+        return names
+    write(f"  a second try, one by one, for what failed: {', '.join(names)}\n")
+    again = [name for name in names if not passes(name)]
+    for name in names:
+        if name not in again:
+            write(f"  passed at the second try only: {name}\n")
+    return again
 
 
 def pylib(build, only):
-    return pytest_run("pylib", 1200, None, only)
+    passed, failed = pytest_run(["tests/pylib"], 1200, None, only)
+    return passed, len(failed)
 
 
 def integration(build, only):
     side_by_side = ["-m", "not alone", "-n", str(os.cpu_count() + 1), "--dist", "loadfile"]
-    results = [pytest_run("integration", 7200, write, only, more) for more in (side_by_side, ["-m", "alone"])]
-    return tuple(map(sum, zip(*results, strict=True)))
+    results = [pytest_run(["tests/integration"], 7200, write, only, more) for more in (side_by_side, ["-m", "alone"])]
+    passed, failed = sum(passed for passed, _ in results), [name for _, failed in results for name in failed]
+    again = second_try(failed, lambda name: not pytest_run([name], 900, write, None)[1])
+    return passed + len(failed) - len(again), len(again)
 
 
 def types():
@@ -131,16 +154,28 @@ def show_tap(part):
             write(f"\n  failed: {match.group(2)}\n" if match.group(1) else ".")
 
 
-def e2e(build, only):
-    environment = dict(os.environ, KATYDID_BIN=str(build / "katydid"))
-    code, output = run(["npm", "run", "--silent", "e2e"], 3600, show_tap, cwd=ROOT / "webui", env=environment)
-    print()
-    passed = sum(int(n) for n in re.findall(r"^# pass (\d+)", output, re.M)) or sum(int(n) for n in re.findall(r"(\d+) passed", output))
-    failed = sum(int(n) for n in re.findall(r"^# fail (\d+)", output, re.M)) or sum(int(n) for n in re.findall(r"(\d+) failed", output))
+def e2e_file(file, environment):
+    """(passed, failed) of the tests of one file."""
+    code, output = run(["node", "--test", "--test-reporter=tap", str(file)], 1800, show_tap, cwd=ROOT / "webui", env=environment)
+    passed, failed = (sum(int(n) for n in re.findall(rf"^# {word} (\d+)", output, re.M)) for word in ("pass", "fail"))
     if code or not passed:
-        print(output)
+        print("", output, sep="\n")
         failed = failed or 1
     return passed, failed
+
+
+def e2e(build, only):
+    environment = dict(os.environ, KATYDID_BIN=str(build / "katydid"))
+    files = [file for file in sorted((ROOT / "webui/tests/e2e").glob("*.test.mjs")) if not only or only in file.name]
+    results = {file.name: e2e_file(file, environment) for file in files}
+    print()
+
+    def passes(name):
+        results[name] = e2e_file(ROOT / "webui/tests/e2e" / name, environment)
+        return not results[name][1]
+
+    second_try([name for name, (_, failed) in results.items() if failed], passes)
+    return tuple(map(sum, zip(*results.values(), strict=True))) if results else (0, 0)
 
 
 SUITES = {
