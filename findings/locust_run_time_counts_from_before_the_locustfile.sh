@@ -3,10 +3,11 @@
 #
 # The end of a headless test is set with gevent's spawn_later, and a gevent timer counts from the loop's own
 # notion of now: the moment of its last look at the clock, here before the locustfile was loaded. With 3 s
-# of computing at the top of the file, -t 8s is a test of some 5 s, and -t 2s is over at once with a
-# request or two. (Importing Locust itself counts too: the half second or so that is missing in the first line below.) Nothing says so; the exit code is 0. gevent's manual tells of the clock that stands still
-# (Hub.loop.update_now, or update=True for a timer), Locust does not use it. A locustfile that sleeps
-# instead of computing is not affected: sleeping runs the loop.
+# of computing at the top of the file, -t 8s is a test of some 5 s, and -t 2s is over at once with a request
+# or two. (Importing Locust itself counts too: that is missing in the first line below.) Nothing says so; the
+# exit code is 0. gevent's manual tells of the clock that stands still (Hub.loop.update_now, or update=True
+# for a timer); Locust does not use it. A locustfile that sleeps instead of computing is not affected:
+# sleeping runs the loop.
 #
 # Output seen (the times vary by some tenths of a second):
 #   gevent             26.9.0
@@ -17,7 +18,7 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/venv"
-"$work/venv/bin/pip" install -q --disable-pip-version-check locust==2.47.0
+"$work/venv/bin/pip" install -q --disable-pip-version-check locust==2.47.0 gevent==26.9.0
 cd "$work"
 cat >locustfile.py <<'PY'
 import os
