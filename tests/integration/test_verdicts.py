@@ -116,12 +116,14 @@ def last(environment, **_):
     ("environment.process_exit_code = 7", ["--threshold", "count > 1e9"], 7), ("environment.process_exit_code = 0", [], 0),
     ("environment.process_exit_code = 3", ["--check-rps", 0], 3), ("environment.parsed_options.exit_code_on_error = 5", [], 5),
     ("environment.parsed_options.exit_code_on_error = 0", ["--exit-code-on-error", 6], 0),
-], ids=["a code", "none", "a check of its own", "on errors", "no errors"])
+    ("environment.process_exit_code = 300", [], 44), ("environment.process_exit_code = 'the budget is spent'", [], 1), ("environment.process_exit_code = True", [], 1),
+], ids=["a code", "none", "a check of its own", "on errors", "no errors", "more than a byte", "words", "truth"])
 def test_the_last_word_of_quitting_is_heard(tmp_path, name, sets, arguments, code):
     (tmp_path / name).symlink_to(KATYDID)
     with a_shop() as shop, locustfile(LAST_WORD.replace("SETS", sets)) as file:
         with Process([tmp_path / name, "-f", file, "-H", shop.url, "--headless", "--only-summary", "-t", "2m", *arguments]) as ended:
             assert ended.wait() == code, ended.describe()
+            assert ("the budget is spent\n" in ended.stderr) == ("spent" in sets), ended.describe()
 
 
 @pytest.mark.parametrize(("arguments", "words"), [

@@ -21,10 +21,23 @@ _INTERRUPTED = 130  # what a shell makes of a program that SIGINT ended
 
 def exit_code(end):
     """The exit code of a SystemExit, as Python has it."""
-    if end.code is None or isinstance(end.code, int):
-        return int(end.code or 0) & 255
-    print(end.code, file=sys.stderr)
-    return 1
+    tell_words(end.code)
+    return exit_number(end.code) or 0
+
+
+def exit_number(code):
+    """What sys.exit(code) makes the exit code: 0 to 255, 1 for what is no whole number; None of None."""
+    if code is None:
+        return None
+    if not isinstance(code, int):
+        return 1
+    return code & 255 if abs(code) < 1 << 31 else 255
+
+
+def tell_words(code):
+    """sys.exit(code) prints what is no number."""
+    if code is not None and not isinstance(code, int):
+        print(code, file=sys.stderr)
 
 
 def _raise(error):

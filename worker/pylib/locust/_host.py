@@ -14,7 +14,7 @@ import gevent
 from gevent.queue import Queue
 from katydid import load
 
-from . import _about, _errors, _once, _ping, _reload, _source, _thresholds, _try, log, runners, stats
+from . import _about, _ends, _errors, _once, _ping, _reload, _source, _thresholds, _try, log, runners, stats
 from ._needs import has_connection, has_proxies, needs_host
 from ._settings import set_default_load, settings_of
 from .exception import StopTest
@@ -256,7 +256,7 @@ class Host:
             self.node.report()
         self.node.send("katydid_done", {
             "id": data["id"],
-            "process_exit_code": self.environment.process_exit_code,
+            "process_exit_code": _ends.exit_number(self.environment.process_exit_code),
             "unhandled": log.unhandled_greenlet_exception,
             **more,
         })
@@ -269,6 +269,7 @@ class Host:
             self._fire_safely(name, args)
             self._done(data)
             if name == "quit":
+                _ends.tell_words(self.environment.process_exit_code)
                 self.exit_code = args.get("exit_code", 0)
                 self.is_over = True
         self.node.leave()

@@ -24,7 +24,7 @@ from gevent.queue import Queue
 from . import _errors, _hold, _reload, _scenarios, log
 from . import _runner_settings as settings
 from ._channel import Channel
-from ._ends import Ends
+from ._ends import Ends, exit_number
 from ._health import Health
 from ._reports import Reports
 from ._runner import locust_exception_handler
@@ -683,7 +683,7 @@ class Node(Silence):
             return self._host.exit_code
         if self._host is None or not self._host.is_quitting:
             self.runner._fire("quitting", environment=environment, reverse=True)
-        code = self.ends.code if self.ends.code is not None else environment.process_exit_code
+        code = self.ends.code if self.ends.code is not None else exit_number(environment.process_exit_code)
         if code is None:
             code = 2 if log.unhandled_greenlet_exception else self._exit_code
         self.runner._fire("quit", exit_code=code)
