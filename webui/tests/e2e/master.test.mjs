@@ -184,12 +184,24 @@ test("stop asks first, and the totals equal the target's", async () => {
 
 test("a second test counts from zero and equals the target's count", async () => {
   served = 0;
+  let answer;
+  const typed = new Promise((resolve) => (answer = resolve));
+  await page.route("**/api/v1/script", async (route) => { // what is told of the locustfile comes when the form is filled in
+    await typed;
+    await route.continue();
+  });
+  const told = page.waitForResponse("**/api/v1/script");
   await page.locator(".actions").getByRole("link", { name: "New test" }).click();
   await page.getByLabel("Users", { exact: true }).fill("4");
   await page.getByLabel("Run time").fill("3s");
+  answer();
+  await (await told).finished();
+  await page.unroute("**/api/v1/script");
   await page.getByRole("button", { name: "Start", exact: true }).click();
-  await eventually(async () => served > 0, "requests");
-  await status("stopped").waitFor({ timeout: 90_000 });
+  await eventually(async () => served > 0, "requests"); // from here on "stopped" is the end of this test, on the page once its users are
+  await eventually(async () => (await json("stats/requests")).state === "stopped", "the end");
+  await eventually(async () => (await number("Users")) === 4, "its users at the peak");
+  await status("stopped").waitFor();
   const total = (await json("stats/requests")).stats.at(-1).num_requests;
   const cut = (await json("api/v1/live")).total[3];
   assert.equal(total + cut, served);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { commandLine, firstForm, rememberable, startFields, type TestForm } from "../../src/screens/new-test/form";
+import { commandLine, firstForm, rememberable, renewed, startFields, type TestForm } from "../../src/screens/new-test/form";
 import { completed, hostHint, hostMissing, target } from "../../src/screens/new-test/host";
 import { parseSpan, planOf, planOfSteps } from "../../src/screens/new-test/plan";
 import { shapeText, stepsOf } from "../../src/screens/new-test/stages";
@@ -155,5 +155,35 @@ describe("the first values", () => {
   test("are those of the command line, then of this browser, before the first run", () => {
     const run = { ...tick(), run: "", next: [7, null] as [number, null], run_time: 0, target: 0 };
     expect(firstForm(run, SCRIPT, last)).toMatchObject({ users: "7", spawn_rate: "9", run_time: "9m", options: { max_items: "9" } });
+  });
+});
+
+describe("a locustfile that is told of anew, while somebody fills in the form", () => {
+  const was = firstForm(null, SCRIPT, { users: "8", host: "http://a.test" });
+  const changed = {
+    ...SCRIPT, options: SCRIPT.options.slice(1),
+    classes: [{ ...SCRIPT.classes[0]!, weight: 7, all_tasks: ["look"] }, { ...SCRIPT.classes[1]!, name: "Boss" }],
+  };
+  const next = firstForm(null, changed, { users: "5", host: "http://b.test" });
+
+  test("renews what nobody has changed, and nothing else", () => {
+    expect(renewed({ ...was, users: "4", thresholds: ["p95<1"] }, was, next, changed)).toEqual({ ...next, users: "4", thresholds: ["p95<1"] });
+    expect(renewed({ ...was, host: "" }, was, next, changed)).toEqual({ ...next, host: "" });
+    expect(renewed(was, was, was, SCRIPT)).toEqual(was);
+  });
+
+  test("keeps choices of the classes that are left, of their tasks and of options", () => {
+    const Visitor = { ...was.classes["Visitor"]!, fixed: "2", tasks: ["buy"] };
+    const form = { ...was, classes: { ...was.classes, Visitor }, options: { max_items: "9", loud: true } };
+    const got = renewed(form, was, next, changed);
+    expect(got.classes).toEqual({ Visitor: { isChosen: true, weight: "7", fixed: "2", tasks: null }, Boss: next.classes["Boss"] });
+    expect(got.options).toEqual({ loud: true });
+    expect(renewed(form, was, was, SCRIPT)).toEqual(form);
+  });
+
+  test("leaves a shape that is still there", () => {
+    const shaped = { ...SCRIPT, shapes: ["Waves"] };
+    expect(renewed({ ...was, shape: "Waves" }, was, next, shaped).shape).toBe("Waves");
+    expect(renewed({ ...was, shape: "Waves" }, was, next, SCRIPT).shape).toBe("");
   });
 });

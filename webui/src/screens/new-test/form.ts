@@ -3,7 +3,7 @@
 import { timespan } from "../../lib/format";
 import type { RunFields } from "../../live/protocol";
 import { completed } from "./host";
-import type { Option, OptionValue, Script } from "./script";
+import type { Option, OptionValue, Script, UserClass } from "./script";
 
 export interface ClassChoice {
   isChosen: boolean;
@@ -45,6 +45,31 @@ export function firstForm(run: RunFields | null, script: Script, remembered: Rem
     }])),
     options: Object.fromEntries(Object.entries(last.options ?? {}).filter(([name]) => known.has(name))),
     thresholds: remembered.thresholds ?? [],
+  };
+}
+
+const isSame = (one: unknown, other: unknown): boolean => JSON.stringify(one) === JSON.stringify(other);
+
+function typedOver<T extends object>(typed: T, was: Partial<T>, next: T): T {
+  const changed = Object.entries(typed).filter(([name, value]) => !isSame(value, was[name as keyof T]));
+  return { ...next, ...Object.fromEntries(changed) };
+}
+
+function renewedChoice(one: UserClass, form: TestForm, was: TestForm, next: TestForm): ClassChoice {
+  const choice = typedOver(form.classes[one.name] ?? next.classes[one.name]!, was.classes[one.name] ?? {}, next.classes[one.name]!);
+  return choice.tasks?.every((task) => one.all_tasks.includes(task)) ?? true ? choice : { ...choice, tasks: null };
+}
+
+/** The values when the master tells of the locustfile anew: `next` in place of `was`, but for what
+ * somebody has changed in the form. Classes, tasks and options that are gone take their choices along. */
+export function renewed(form: TestForm, was: TestForm, next: TestForm, script: Script): TestForm {
+  const known = new Set(script.options.map((option) => option.name));
+  const options = isSame(form.options, was.options) ? next.options : form.options;
+  return {
+    ...typedOver(form, was, next),
+    shape: script.shapes.includes(form.shape) ? form.shape : next.shape,
+    classes: Object.fromEntries(script.classes.map((one) => [one.name, renewedChoice(one, form, was, next)])),
+    options: Object.fromEntries(Object.entries(options).filter(([name]) => known.has(name))),
   };
 }
 

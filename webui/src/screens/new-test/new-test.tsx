@@ -1,8 +1,8 @@
 /* New test: the locustfile, the target, the load, who takes part and with what options; tried with
  * one user, checked by the master's own rules, and started. While a test runs it changes the load. */
-import { useSignal } from "@preact/signals";
+import { useSignal, type Signal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import { say, source, store } from "../../app-state";
 import { visible } from "../../lib/format";
 import { go } from "../../lib/route";
@@ -10,7 +10,7 @@ import { recall, remember } from "../../lib/storage";
 import { postJson, wrongFields, type Verdict } from "../../live/ask";
 import { LoadForm } from "../../parts/load-form";
 import { Classes } from "./classes";
-import { chosenClasses, firstForm, rememberable, startFields, typedOptions, type TestForm } from "./form";
+import { chosenClasses, firstForm, rememberable, renewed, startFields, typedOptions, type TestForm } from "./form";
 import { completed, hostMissing } from "./host";
 import { GateCard } from "./gate-card";
 import { LoadCard, TargetCard } from "./load-card";
@@ -37,12 +37,26 @@ function focusWrong(form: HTMLElement | null): void {
   requestAnimationFrame(() => form?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus());
 }
 
+/** The values of the form. The locustfile is asked for when the screen opens, and may be loaded anew:
+ * that renews them, but for what somebody has typed meanwhile. */
+function useForm(of: Script): Signal<TestForm> {
+  const first = useMemo(() => firstForm(store.run.peek(), of, lastForm(of.file)), [of]);
+  const form = useSignal(first);
+  const known = useRef(first);
+  if (known.current !== first) {
+    form.value = renewed(form.peek(), known.current, first, of);
+    known.current = first;
+  }
+  return form;
+}
+
 function Form({ of }: { of: Script }): JSX.Element {
-  const form = useSignal<TestForm>(firstForm(store.run.peek(), of, lastForm(of.file)));
+  const form = useForm(of);
   const verdict = useSignal<Verdict>({ ok: true });
   const busy = useSignal<"" | "start" | "try">("");
   const trial = useSignal<{ trial: Trial; userClass: string } | null>(null);
-  const tried = useSignal(of.classes[0]?.name ?? "");
+  const picked = useSignal("");
+  const tried = (of.classes.find((one) => one.name === picked.value) ?? of.classes[0])?.name ?? "";
   const hasTried = useSignal(recall(`tried:${of.file}`) !== null);
   const isAsked = useSignal(false); // somebody wanted to begin: what is missing is an error now
   const box = useRef<HTMLFormElement>(null);
@@ -58,6 +72,9 @@ function Form({ of }: { of: Script }): JSX.Element {
     form.value = { ...form.peek(), ...part };
   };
 
+  useEffect(() => {
+    trial.value = null; // it was of another text
+  }, [of.files.map((file) => file.sha256).join()]);
   useEffect(() => {
     const timer = setTimeout(() => {
       void postJson<Verdict>("check", startFields(now, of)).then((said) => {
@@ -91,14 +108,14 @@ function Form({ of }: { of: Script }): JSX.Element {
 
   async function tryOne(): Promise<void> {
     isAsked.value = true;
-    const isLost = of.classes.some((one) => one.name === tried.value && one.needs_host) && now.host.trim() === "";
+    const isLost = of.classes.some((one) => one.name === tried && one.needs_host) && now.host.trim() === "";
     if (isLost) focusWrong(box.current);
     if (isLost && missing !== "") return;
     busy.value = "try";
-    const body = { user_class: tried.value, host: completed(now.host), options: typedOptions(now, of) };
+    const body = { user_class: tried, host: completed(now.host), options: typedOptions(now, of) };
     const said = await postJson<Trial>("try", body).catch((error: Error) => ({ ok: false, error: error.message }));
     busy.value = "";
-    trial.value = { trial: said, userClass: tried.value };
+    trial.value = { trial: said, userClass: tried };
     hasTried.value = true;
     remember(`tried:${of.file}`, "1");
   }
@@ -116,7 +133,7 @@ function Form({ of }: { of: Script }): JSX.Element {
         <GateCard form={now} set={set} error={blame("thresholds")} />
         {others.map((field) => <p class="callout fail" role="alert" key={field}>{visible(wrong[field]!)}</p>)}
       </div>
-      <Side of={of} form={now} busy={busy.value} why={why} hasTried={hasTried.value} tried={tried.value} onClass={(name) => (tried.value = name)}
+      <Side of={of} form={now} busy={busy.value} why={why} hasTried={hasTried.value} tried={tried} onClass={(name) => (picked.value = name)}
         onTry={() => void tryOne()} onForm={(chosen) => (form.value = chosen)} />
     </form>
   );
@@ -153,7 +170,7 @@ export function NewTestScreen(): JSX.Element {
       {of === null ? <Waiting /> : (
         <>
           <ScriptPanel of={of} />
-          <Form key={`${of.sha256} ${of.loaded_at}`} of={of} />
+          <Form key={of.file} of={of} />
         </>
       )}
     </>
