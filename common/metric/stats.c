@@ -132,6 +132,7 @@ static void exception_free(struct exception *e)
     free(e->message);
     free(e->traceback);
     free(e->nodes);
+    free(e->type);
     free(e);
 }
 
@@ -467,6 +468,16 @@ static void nodes_add(struct exception *e, const char *more)
     }
 }
 
+/* Its class, told by the first that knows it. */
+static void type_add(struct exception *e, const char *type)
+{
+    if (!type || !*type || *e->type)
+        return;
+    struct text bounded = text_bounded(type, strlen(type), STATS_TYPE_MAX);
+    free(e->type);
+    e->type = mem_dup(bounded.s, bounded.len);
+}
+
 static struct exception *exception_get(struct stats *s, const struct key *k, const char *message,
                                        size_t max)
 {
@@ -479,6 +490,7 @@ static struct exception *exception_get(struct stats *s, const struct key *k, con
     e->message = mem_dup(bounded.s, bounded.len);
     e->traceback = mem_dup(k->part[1].s, k->part[1].len);
     e->nodes = mem_strdup("");
+    e->type = mem_strdup("");
     *s->index->exception_end = e;
     s->index->exception_end = &e->next;
     map_add(&s->index->exceptions, hash, e);
@@ -495,6 +507,8 @@ void stats_note_exception(struct stats *s, const struct exception *src)
         struct key rest = {{text_of(STATS_OTHER_EXCEPTIONS), text_of("")}};
         e = exception_get(s, &rest, STATS_OTHER_EXCEPTIONS, SIZE_MAX);
         s->overflow = sat_add(s->overflow, src->count);
+    } else {
+        type_add(e, src->type);
     }
     e->count = sat_add(e->count, src->count);
     nodes_add(e, src->nodes);

@@ -27,6 +27,7 @@
 
 #define STATS_OTHER "(other)"
 #define STATS_OTHER_FAILURES "(other failures)"
+#define STATS_TYPE_MAX 200 /* names of exceptions' classes */
 #define STATS_OTHER_EXCEPTIONS "(other exceptions)"
 
 struct failure_kind;
@@ -43,6 +44,7 @@ struct failure { /* one (method, name, text) */
 
 struct exception {             /* one traceback of user code: what exceptions are told apart by */
     char *message, *traceback; /* message: of the first one */
+    char *type;                /* its class's name; "": who told of it does not tell */
     char *nodes;               /* comma-separated worker ids; "" on a worker itself */
     uint64_t count;
     double first_at, last_at;

@@ -297,6 +297,7 @@ static bool read_failure(const msgpack_object *o, struct failure_view *v)
 /* An exception has the same fields but one: its message stands in name. */
 static bool read_exception(const msgpack_object *o, struct failure_view *v)
 {
+    v->method = (struct unpack_text){"", 0}; /* its class is not told */
     const msgpack_object *f = fields_of(o, EXCEPTION_FIELDS);
     return f && unpack_text(&f[0], &v->name) && unpack_text(&f[1], &v->text) &&
            unpack_u64(&f[2], UNPACK_MAX_COUNT, &v->count) && unpack_time(&f[3], &v->first_at) &&

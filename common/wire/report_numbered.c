@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 /* Version 2 of a report: bytes, not msgpack, because most of them are small numbers.
  *
- *   report     2 (one byte), then as LEB128: overflow, base second, how many rows, the rows, how
- * many failures, these, how many exceptions, these row        its number less that of the row
- * before it, its record (common/metric/tally_record.h), the moments first and last, how often 2 * n
- * + (1 with failures), and n times: second, requests
- *              (, failures)
+ *   report     2, or 3 with types (one byte), then as LEB128: overflow, base second, and the rows,
+ *              the failures, the exceptions, before each of the three how many there are; types
+ *   row        its number less that of the row before it, its record (tally_record.h of
+ *              common/metric), the moments first and last, how often 2 * n + (1 with failures),
+ *              and n times: second, requests (, failures)
  *   failure    number of its row (0: method and name follow), text, count, first, last
  *   exception  message, traceback, count, first, last
+ *   types      the class of each exception, or ""
  *   names      how many, then: number less the one before, method, name
  *
  * A text is its length and its bytes. A second is its distance from the base second; a moment 0 for
@@ -28,6 +29,7 @@
 #include <string.h>
 
 #define VERSION 2
+#define WITH_TYPES 3
 #define FARTHEST_S 100000000000.0
 
 /* ---- writing ---- */
@@ -120,6 +122,18 @@ void report_pack_numbered(const struct stats *s, struct sbuf *out)
     }
 }
 
+void report_pack_types(const struct stats *s, struct sbuf *out)
+{
+    bool has_one = false;
+    for (const struct exception *e = s->exceptions; e; e = e->next)
+        has_one |= *e->type != 0;
+    if (!has_one)
+        return;
+    out->data[0] = WITH_TYPES;
+    for (const struct exception *e = s->exceptions; e; e = e->next)
+        put_text(out, e->type);
+}
+
 bool report_pack_names(struct stats *s, uint32_t report, bool is_all, struct sbuf *out)
 {
     uint64_t count = 0;
@@ -160,6 +174,7 @@ void report_names_forget(struct stats *s)
 struct reader {
     const unsigned char *p, *end;
     int64_t base;
+    bool has_types;
 };
 
 static bool read_u64(struct reader *r, uint64_t most, uint64_t *value)
@@ -256,7 +271,7 @@ static bool begin(struct reader *r, const void *bytes, size_t len, uint64_t *ove
     *r = (struct reader){.p = bytes, .end = (const unsigned char *)bytes + len};
     if (!report_is_numbered(bytes, len))
         return false;
-    r->p++;
+    r->has_types = *r->p++ == WITH_TYPES;
     if (!read_u64(r, UNPACK_MAX_COUNT, overflow) || !read_u64(r, (uint64_t)FARTHEST_S, &base))
         return false;
     r->base = (int64_t)base;
@@ -265,7 +280,8 @@ static bool begin(struct reader *r, const void *bytes, size_t len, uint64_t *ove
 
 bool report_is_numbered(const void *bytes, size_t len)
 {
-    return len > 0 && *(const unsigned char *)bytes == VERSION;
+    const unsigned char *version = bytes;
+    return len > 0 && (*version == VERSION || *version == WITH_TYPES);
 }
 
 /* ---- names ---- */
@@ -396,17 +412,21 @@ static int check_rows(struct reader *r, const struct report_names *names, struct
 static bool check_rest(struct reader *r)
 {
     struct failure_view v;
-    uint64_t left;
+    struct unpack_text type;
+    uint64_t left, count;
     uint32_t of;
     if (!varint_read(&r->p, r->end, &left))
         return false;
     for (; left; left--)
         if (!read_failure(r, &of, &v))
             return false;
-    if (!varint_read(&r->p, r->end, &left))
+    if (!varint_read(&r->p, r->end, &count))
         return false;
-    for (; left; left--)
+    for (left = count; left; left--)
         if (!read_exception(r, &v))
+            return false;
+    for (left = r->has_types ? count : 0; left; left--)
+        if (!read_text(r, &type))
             return false;
     return r->p == r->end;
 }
@@ -462,21 +482,44 @@ static void count_failures(struct stats *s, const struct report_names *names, st
     }
 }
 
+/* Where the classes of the exceptions stand, if it has them: behind all of these. */
+static struct reader types_of(struct reader r)
+{
+    struct failure_view v;
+    uint64_t left;
+    if (varint_read(&r.p, r.end, &left))
+        while (left && read_exception(&r, &v))
+            left--;
+    return r;
+}
+
+static void count_exceptions(struct stats *s, struct reader *r, const char *node,
+                             struct scratch *scratch)
+{
+    struct reader types = types_of(*r);
+    struct failure_view v = {0};
+    uint64_t left;
+    if (!varint_read(&r->p, r->end, &left))
+        return;
+    for (; left && read_exception(r, &v); left--) {
+        if (r->has_types && !read_text(&types, &v.method))
+            return;
+        report_count_exception(s, &v, node, scratch);
+    }
+}
+
 void report_count_numbered(struct stats *s, struct report_names *names,
                            const struct report_bytes *in, const char *node,
                            const struct report_watch *watch)
 {
     struct scratch scratch = {.watch = watch};
     struct reader r;
-    struct failure_view v;
-    uint64_t overflow, left;
+    uint64_t overflow;
     if (!begin(&r, in->report, in->report_len, &overflow))
         return;
     count_rows(s, names, in, &r, &scratch);
     count_failures(s, names, &r, &scratch);
-    if (varint_read(&r.p, r.end, &left))
-        for (; left && read_exception(&r, &v); left--)
-            report_count_exception(s, &v, node, &scratch);
+    count_exceptions(s, &r, node, &scratch);
     s->overflow = sat_add(s->overflow, overflow);
     scratch_fini(&scratch);
 }

@@ -37,12 +37,13 @@ void report_count_failure(struct stats *s, const struct failure_view *v, struct 
 void report_count_exception(struct stats *s, const struct failure_view *v, const char *node,
                             struct scratch *scratch)
 {
-    unpack_clean(&scratch->a, (struct unpack_text){node, strlen(node)});
+    unpack_clean(&scratch->a, v->method);
     unpack_clean(&scratch->b, v->name);
     unpack_clean(&scratch->c, v->text);
     stats_note_exception(s, &(struct exception){.message = scratch->b.data,
                                                 .traceback = scratch->c.data,
-                                                .nodes = scratch->a.data,
+                                                .nodes = (char *)(uintptr_t)node,
+                                                .type = scratch->a.data,
                                                 .count = v->count,
                                                 .first_at = report_time(scratch, v->first_at),
                                                 .last_at = report_time(scratch, v->last_at)});

@@ -22,7 +22,8 @@ struct failure_view {
     double first_at, last_at;
 };
 void report_count_failure(struct stats *s, const struct failure_view *v, struct scratch *scratch);
-/* An exception has no method; its message stands in name. node: the worker's id. */
+/* The class of an exception, or "", stands in method, its message in name. node: the worker's id.
+ */
 void report_count_exception(struct stats *s, const struct failure_view *v, const char *node,
                             struct scratch *scratch);
 

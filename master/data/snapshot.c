@@ -197,6 +197,7 @@ static void put_exceptions(struct snapshot *s)
         list[i] = (struct exception){.message = borrowed(e->message),
                                      .traceback = borrowed(e->traceback),
                                      .nodes = borrowed(e->nodes),
+                                     .type = borrowed(e->type),
                                      .count = e->count,
                                      .first_at = e->first_at,
                                      .last_at = e->last_at,

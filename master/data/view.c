@@ -333,6 +333,7 @@ static void copy_exceptions(struct view *v, const struct stats *s)
             .message = arena_text(v, e->message),
             .traceback = arena_text(v, e->traceback),
             .nodes = arena_text(v, e->nodes),
+            .type = arena_text(v, e->type),
             .count = e->count,
             .first_at = e->first_at,
             .last_at = e->last_at,

@@ -37,7 +37,7 @@ struct view_failure {
 };
 
 struct view_exception {
-    const char *message, *traceback, *nodes;
+    const char *message, *traceback, *nodes, *type;
     uint64_t count;
     double first_at, last_at;
 };

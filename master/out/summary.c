@@ -254,6 +254,7 @@ static void add_errors(struct sbuf *out, const struct stats *s)
     sbuf_addc(out, '[');
     for (const struct exception *x = s->exceptions; x; x = x->next) {
         sbuf_adds(out, x == s->exceptions ? "{" : ",{");
+        add_text(out, "type", x->type);
         add_text(out, "message", x->message);
         add_count(out, "count", x->count);
         sbuf_addc(out, '}');

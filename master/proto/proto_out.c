@@ -49,7 +49,9 @@ void proto_plain(struct sbuf *out, const char *type, const char *node)
     put(&pk, node);
 }
 
-#define PROTOCOL 3 /* since 2, reports may be numbered; since 3, have series beside them */
+/* Since 2, reports may be numbered; since 3, have series beside them; since 4, exceptions' classes.
+ */
+#define PROTOCOL 4
 
 /* boot_id NULL: for a worker of stock Locust. token NULL: it knows its own already. */
 void proto_ack(struct sbuf *out, const char *node, unsigned index, const char *boot_id,

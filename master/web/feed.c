@@ -303,6 +303,7 @@ void feed_exception_list(const struct view *v, struct sbuf *out)
     for (size_t i = 0; i < v->exception_count; i++) {
         const struct view_exception *x = &v->exceptions[i];
         sbuf_addf(out, "%s{\"count\":%llu", i > 0 ? "," : "", (unsigned long long)x->count);
+        add_key_text(out, "type", x->type);
         add_key_text(out, "message", x->message);
         add_key_text(out, "traceback", x->traceback);
         add_key_text(out, "nodes", x->nodes);

@@ -117,6 +117,12 @@ def test_keys_and_types_are_locusts(both, path):
     assert ours == json.dumps(json.loads(ours), indent=2, sort_keys=True) + "\n"
 
 
+def test_exceptions_come_with_their_class(both):
+    """Their texts do not tell it; Locust's own table, held above, has no place for it."""
+    (row,) = get_json(both[0].url + "/api/v1/exceptions")["exceptions"]
+    assert (row["type"], row["message"]) == ("RuntimeError", "on purpose")
+
+
 def test_page_and_report_have_what_scripts_look_for(both):
     for process in both:
         state = get_json(process.url + "/stats/requests")["state"]

@@ -59,7 +59,7 @@ def test_joining():
     with master(wait_for_workers=9) as boss:
         with boss.worker() as ours, boss.worker(version="2.47.0") as stock, boss.worker(version=-1) as boomer:
             ack = ours.join()
-            assert ack["index"] == 0 and ack["katydid"]["protocol"] == 3 and ack["katydid"]["boot_id"]
+            assert ack["index"] == 0 and ack["katydid"]["protocol"] == 4 and ack["katydid"]["boot_id"]
             assert stock.join() == {"index": 1}
             assert boomer.join() == {"index": 2}
             assert ours.join()["index"] == 0

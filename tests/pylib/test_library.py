@@ -173,7 +173,18 @@ def test_exceptions_that_code_counts_are_counted(environment, core):
     runner.log_exception("other", "second", "line 7")
     assert [(row["count"], row["msg"], row["nodes"]) for row in runner.exceptions.values()] == [
         (2, "first", {"local", "other"})]
-    assert runner._core.exceptions == [("first", "line 7"), ("second", "line 7")]
+    assert runner._core.exceptions == [("first", "line 7", ""), ("second", "line 7", "")]
+    runner.quit()
+
+
+def test_exceptions_of_users_are_counted_with_their_class(environment, core):
+    runner = environment.create_local_runner()
+    heard = []
+    runner.log_exception = lambda *args: (heard.append(args), type(runner).log_exception(runner, *args))
+    environment.events.user_error.fire(user_instance=None, exception=KeyError("receipt"), tb=None)
+    assert heard == [("local", "'receipt'", "")], "as Locust calls it, and code may replace it"
+    runner.log_exception("local", "by hand", "line 7")
+    assert runner._core.exceptions == [("'receipt'", "", "KeyError"), ("by hand", "line 7", "")]
     runner.quit()
 
 

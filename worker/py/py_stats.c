@@ -329,11 +329,20 @@ static PyObject *cut_method(PyObject *self, PyObject *args)
 static PyObject *exception_method(PyObject *self, PyObject *args)
 {
     PyObject *message, *traceback, *result = NULL;
+    const char *type = "";
     struct text m = {0}, t = {0};
-    if (!PyArg_ParseTuple(args, "OO:exception", &message, &traceback))
+    if (!PyArg_ParseTuple(args, "OO|s:exception", &message, &traceback, &type))
         return NULL;
     if (text_get(&m, message) == 0 && text_get(&t, traceback) == 0) {
-        stats_add_exception(&((struct py_stats *)self)->live, clk_steady(), m.s, t.s, "", 1);
+        const double now = clk_steady();
+        stats_note_exception(&((struct py_stats *)self)->live,
+                             &(struct exception){.message = (char *)(uintptr_t)m.s,
+                                                 .traceback = (char *)(uintptr_t)t.s,
+                                                 .type = (char *)(uintptr_t)type,
+                                                 .nodes = (char *)(uintptr_t) "",
+                                                 .count = 1,
+                                                 .first_at = now,
+                                                 .last_at = now});
         result = Py_NewRef(Py_None);
     }
     text_done(&m);
@@ -424,16 +433,20 @@ static PyObject *report_method(PyObject *self, PyObject *unused)
     return take_report(s, &packed);
 }
 
-/* (report, names that the master may not know, names of all of its rows); number: of the report. */
-static PyObject *report_numbered_method(PyObject *self, PyObject *number)
+/* (report, names that the master may not know, names of all of its rows); of the report: its
+ * number, and whether the master takes the classes of exceptions. */
+static PyObject *report_numbered_method(PyObject *self, PyObject *args)
 {
     struct py_stats *s = (struct py_stats *)self;
     struct sbuf packed = {0}, some = {0}, all = {0};
-    const unsigned long n = PyLong_AsUnsignedLongMask(number);
-    if (n == (unsigned long)-1 && PyErr_Occurred())
+    unsigned long n;
+    int has_types;
+    if (!PyArg_ParseTuple(args, "kp:report_numbered", &n, &has_types))
         return NULL;
     py_stats_want(s, &s->unsent, &s->has_unsent);
     report_pack_numbered(&s->unsent, &packed);
+    if (has_types)
+        report_pack_types(&s->unsent, &packed);
     report_pack_names(&s->unsent, (uint32_t)n, false, &some);
     report_pack_names(&s->unsent, (uint32_t)n, true, &all);
     PyObject *result = PyTuple_New(3);
@@ -526,14 +539,15 @@ static PyMethodDef methods[] = {
      "record(method, name, response_time_ms_or_None, length=0, failure_text=None)"},
     {"failure", failure_method, METH_VARARGS, "failure(method, name, text)"},
     {"cut", cut_method, METH_VARARGS, "cut(method, name)"},
-    {"exception", exception_method, METH_VARARGS, "exception(message, traceback)"},
+    {"exception", exception_method, METH_VARARGS,
+     "exception(message, traceback, name of its class, or none)"},
     {"clear", clear_method, METH_NOARGS, "Forgets every row."},
     {"reset", reset_method, METH_NOARGS, "Zeroes every row."},
     {"report", report_method, METH_NOARGS,
      "What was counted since the last report, as bytes in Katydid's dialect."},
-    {"report_numbered", report_numbered_method, METH_O,
-     "report_numbered(number) → (the same with numbers for names, names that the master may not "
-     "know, names of all rows in it)"},
+    {"report_numbered", report_numbered_method, METH_VARARGS,
+     "report_numbered(number, with_classes) → (the same with numbers for names, names that the "
+     "master may not know, names of all rows in it)"},
     {"names_heard", names_heard_method, METH_O,
      "names_heard(number): the master has the names that came with that report."},
     {"names_forget", names_forget_method, METH_NOARGS,

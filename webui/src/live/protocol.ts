@@ -169,6 +169,8 @@ export interface Failure {
 
 export interface Exception {
   count: number;
+  /** The name of its class; "": told by a stock worker, which does not say; absent from an older report. */
+  type?: string;
   message: string;
   traceback: string;
   nodes: string;

@@ -58,4 +58,6 @@ test("an exception names its class", () => {
     ["raise error", "'receipt'", "'receipt'"], ["buy()", "the shop is closed", "the shop is closed"],
   ] as const) expect(titleOf({ ...one, message, traceback: at(code) })).toBe(title);
   expect(titleOf({ ...one, message: "no class is known", traceback: "" })).toBe("no class is known");
+  expect(titleOf({ ...one, type: "OutOfStock", message: "'receipt'", traceback: at("raise error") }), "the worker says it").toBe("OutOfStock: 'receipt'");
+  expect(titleOf({ ...one, type: "AssertionError", message: "", traceback: at("assert cart") }), "nothing was said").toBe("AssertionError");
 });

@@ -38,6 +38,12 @@ def _place(tb):
     return tuple(frames)
 
 
+def class_name(error):
+    """What it is: one word, for whoever reads its text, which does not tell."""
+    name = type(error).__name__
+    return name if isinstance(name, str) else ""
+
+
 def format_tb(tb):
     """The stack of a traceback as text, without the exception itself."""
     tb = user_part(tb)

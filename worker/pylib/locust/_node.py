@@ -399,6 +399,7 @@ class Node(Silence):
         self._report_interval = katydid.get("report_interval", 1.0)
         self._reports.is_numbered = katydid.get("protocol", 1) >= 2
         self._reports.has_series = katydid.get("protocol", 1) >= 3
+        self._reports.has_types = katydid.get("protocol", 1) >= 4
         self._reports.forget_names()
         self._token = katydid.get("token", self._token)
         boot_id = katydid.get("boot_id")

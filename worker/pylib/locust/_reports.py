@@ -17,6 +17,7 @@ class Reports:
     def __init__(self, core):
         self._core = core
         self.is_numbered = False  # the master reads rows by number, which it was told the names of
+        self.has_types = False  # ... the classes of exceptions
         self.has_series = False  # the master takes custom metrics, checks and the like
         self.epoch = uuid4().hex
         self.run = ""
@@ -56,7 +57,7 @@ class Reports:
 
     def _pack(self):
         if self.is_numbered:
-            return self._core.report_numbered(self._seq)
+            return self._core.report_numbered(self._seq, self.has_types)
         return self._core.report(), None, None
 
     def acknowledged(self, epoch, seq):

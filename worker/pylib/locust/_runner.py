@@ -92,6 +92,7 @@ class Runner:
         self._usage = []  # of the processor, since usage_monitor was fired
         self._core = None  # the _katydid.Stats that counts for environment.stats
         self._listener = None  # what counts request events
+        self._raised = ""  # the class of the exception that is logged just now, if it is known
         self._scenarios = _scenarios.NONE  # with an arrival rate
         self._is_over = False  # quit() was called
         self._bind_stats()
@@ -131,10 +132,12 @@ class Runner:
             self.stats.log_error(request_type, name, exception)
 
     def _on_user_error(self, user_instance, exception, tb, **_):
-        self._note_exception(str(exception), _errors.format_tb(tb))
+        self._note_exception(str(exception), _errors.format_tb(tb), _errors.class_name(exception))
 
-    def _note_exception(self, message, text):
+    def _note_exception(self, message, text, name):
+        self._raised = name
         self.log_exception(self._node_name, message, text)
+        self._raised = ""
 
     def _on_spawning_complete(self, user_count, **_):
         self.update_state(settings.STATE_RUNNING)
@@ -224,7 +227,7 @@ class Runner:
     def log_exception(self, node_id, msg, formatted_tb):
         """Counts an exception; called by what listens here, and by user code."""
         if self._core is not None:
-            self._core.exception(msg, formatted_tb)
+            self._core.exception(msg, formatted_tb, self._raised)
         self._add_exception(node_id, msg, formatted_tb)
 
     def _add_exception(self, node_id, msg, formatted_tb):

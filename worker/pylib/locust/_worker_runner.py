@@ -81,9 +81,9 @@ class WorkerRunner(DistributedRunner):
     def last_heartbeat_timestamp(self):
         return self._node.last_heartbeat
 
-    def _note_exception(self, message, text):
+    def _note_exception(self, message, text, name):
         """Counted for the master; log_exception() of user code is only for the worker itself."""
-        self._core.exception(message, text)
+        self._core.exception(message, text, name)
         self.log_exception(self._node_name, message, text)
         if self._node is not None:
             self._node.tell_exception(message, text)

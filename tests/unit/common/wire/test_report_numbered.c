@@ -20,6 +20,18 @@ static struct tally *row(struct stats *s, const char *name)
     return stats_row(s, "GET", 3, name, strlen(name));
 }
 
+static void add_exception(struct stats *s)
+{
+    char message[] = "no", traceback[] = "Traceback …", type[] = "ValueError", nodes[] = "";
+    stats_note_exception(s, &(struct exception){.message = message,
+                                                .traceback = traceback,
+                                                .type = type,
+                                                .nodes = nodes,
+                                                .count = 2,
+                                                .first_at = T0 + 1,
+                                                .last_at = T0 + 1});
+}
+
 static void fill(struct stats *s, int from, int rows, int samples)
 {
     uint64_t x = 1;
@@ -43,7 +55,7 @@ static void fill(struct stats *s, int from, int rows, int samples)
         if (i % 10 == 5)
             stats_add(s, t, T0, STATS_NO_TIME, 7);
         if (i % 10 == 6)
-            stats_add_exception(s, T0 + 1, "ValueError: no", "Traceback …", "", 2);
+            add_exception(s);
     }
 }
 
@@ -55,6 +67,7 @@ static struct wire pack(struct stats *s, uint32_t number, bool has_all)
 {
     struct wire w = {0};
     report_pack_numbered(s, &w.report);
+    report_pack_types(s, &w.report);
     report_pack_names(s, number, has_all, &w.names);
     return w;
 }
@@ -121,6 +134,7 @@ static void same_stats(const struct stats *a, const struct stats *b)
     if (a->exceptions) {
         assert_int_equal(a->exceptions->count, b->exceptions->count);
         assert_string_equal(b->exceptions->nodes, "w1");
+        assert_string_equal(b->exceptions->type, a->exceptions->type);
     }
 }
 
@@ -147,6 +161,37 @@ static void everything_arrives_and_names_once(void **state)
     report_names_fini(&names);
     stats_fini(&worker);
     stats_fini(&truth);
+    stats_fini(&master);
+}
+
+/* Classes of exceptions are behind the rest: an older worker sends none, one that is cut off makes
+ * the report unreadable, and one that says less than another leaves what is known. */
+static void classes_of_exceptions_may_be_missing(void **state)
+{
+    struct stats worker, master;
+    struct report_names names = {0};
+    (void)state;
+    stats_init(&worker, T0, STATS_LIMITS_DEFAULT);
+    stats_init(&master, T0, STATS_LIMITS_DEFAULT);
+    fill(&worker, 0, 2, 10);
+    struct wire full = pack(&worker, 1, true), bare = pack(&worker, 1, true);
+    bare.report.len = 0;
+    report_pack_numbered(&worker, &bare.report);
+    assert_true(bare.report.len < full.report.len);
+    assert_int_equal(merge(&master, &names, &bare), 0);
+    assert_string_equal(master.exceptions->type, "");
+    full.report.len--;
+    assert_int_equal(merge(&master, &names, &full), -1);
+    full.report.len++;
+    assert_int_equal(merge(&master, &names, &full), 0);
+    assert_string_equal(master.exceptions->type, "ValueError");
+    assert_int_equal(merge(&master, &names, &bare), 0);
+    assert_string_equal(master.exceptions->type, "ValueError");
+    assert_int_equal(master.exceptions->count, 3 * worker.exceptions->count);
+    wire_fini(&full);
+    wire_fini(&bare);
+    report_names_fini(&names);
+    stats_fini(&worker);
     stats_fini(&master);
 }
 
@@ -284,6 +329,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything_arrives_and_names_once),
+        cmocka_unit_test(classes_of_exceptions_may_be_missing),
         cmocka_unit_test(names_that_are_lost_are_asked_for),
         cmocka_unit_test(numbers_may_be_anywhere),
         cmocka_unit_test(what_has_no_place_is_counted_as_such),

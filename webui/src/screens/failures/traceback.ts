@@ -50,8 +50,9 @@ const OWN_WORDS: readonly [RegExp, string][] = [
   [/object is not (?:subscriptable|callable|iterable)|^unsupported operand type|positional arguments? but|missing \d+ required|indices must be integers/, "TypeError"],
 ];
 
-/** The class of the exception: the last line of a traceback begins with it; where only the frames were
- * kept, what the script raised there says it, or words that only Python uses. "": unknown. */
+/** The class of an exception that came without (a stock worker's, an older report's): the last line of a traceback
+ * begins with it; where only the frames were kept, what the script raised there says it, or words that only
+ * Python uses. "": unknown. */
 function classOf(traceback: string, message: string): string {
   const lines = traceback.trim().split("\n").map((line) => line.trim());
   const code = lines.filter((line) => !/^[\^~]+$/.test(line)).at(-1) ?? "";
@@ -60,7 +61,7 @@ function classOf(traceback: string, message: string): string {
 }
 
 export function titleOf(item: Exception): string {
-  const name = classOf(item.traceback, item.message);
-  const title = item.message === "" ? (item.traceback.trim().split("\n").at(-1)?.trim() ?? "") : name === "" || item.message.startsWith(name) ? item.message : `${name}: ${item.message}`;
+  const name = item.type || classOf(item.traceback, item.message);
+  const title = item.message === "" ? name || (item.traceback.trim().split("\n").at(-1)?.trim() ?? "") : name === "" || item.message.startsWith(name) ? item.message : `${name}: ${item.message}`;
   return title.length > TITLE_MOST ? `${title.slice(0, TITLE_MOST)}…` : title;
 }
