@@ -45,9 +45,10 @@ BASE := -std=gnu17 -D_GNU_SOURCE -g -fno-omit-frame-pointer -fvisibility=hidden 
         -I. -DKATYDID_VERSION='"$(VERSION)"' $(WARN) $(WERROR)
 is_clang := $(findstring clang,$(CC))
 ifeq ($(VARIANT),asan)
-# greenlet copies stacks, red zones included: stack instrumentation would see phantoms.
-OPT := -O1 -fsanitize=address -DKATYDID_SANITIZE=1 $(if $(is_clang),-mllvm -asan-stack=0,--param asan-stack=0)
-LD  := -fsanitize=address
+# Undefined behaviour as well: one run of the suites sees both. greenlet copies stacks, red zones included: stack
+# instrumentation would see phantoms.
+OPT := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -DKATYDID_SANITIZE=1 $(if $(is_clang),-mllvm -asan-stack=0,--param asan-stack=0)
+LD  := -fsanitize=address,undefined
 else ifeq ($(VARIANT),ubsan)
 OPT := -O1 -fsanitize=undefined -fno-sanitize-recover=undefined -DKATYDID_SANITIZE=1
 LD  := -fsanitize=undefined
@@ -232,7 +233,7 @@ e2e: all $(SUPPORT) build/browser/.stamp ## the page in headless Chromium
 .PHONY: screenshots
 screenshots: all build/browser/.stamp ## pictures of every screen of a real run, for docs/images
 	@cd webui && PATH=$(NODE_PATH):$$PATH node tests/e2e/portrait.mjs $(CURDIR)/$(O)/katydid $(CURDIR)/docs/images
-asan ubsan: ## unit and integration tests under a sanitizer (make asan, make ubsan)
+asan ubsan: ## unit and integration tests under a sanitizer (make asan: both; make ubsan: sooner)
 	@$(MAKE) --no-print-directory VARIANT=$@ sanitized
 tsan: ## the C unit tests and the master under ThreadSanitizer
 	@$(MAKE) --no-print-directory VARIANT=tsan unit
