@@ -273,6 +273,11 @@ static void render(const struct demo *d, enum document document, struct sbuf *ou
     case DOCUMENT_LINES:
     case DOCUMENT_SAMPLES:
     case DOCUMENT_ROW_SAMPLES:
+    case DOCUMENT_CHECK_SAMPLES:
+    case DOCUMENT_METRICS:
+    case DOCUMENT_COURSE:
+    case DOCUMENT_THRESHOLDS:
+    case DOCUMENT_REPORT_METRICS:
     case DOCUMENT_REPORT_SAMPLES:
     case DOCUMENT_REPORT_LOGS:
         sbuf_adds(out, "{}");
