@@ -300,6 +300,10 @@ bool worker_take_report(struct worker *w, const char *epoch, uint64_t seq)
 
 void worker_begin_gap(struct worker *w)
 {
+    if (w->gap.is_open && (!w->gap.epoch[0] || !strcmp(w->gap.epoch, w->epoch))) {
+        w->gap.is_back = false; /* what was not reported before the first one is still to come */
+        return;
+    }
     w->gap = (struct worker_gap){.is_open = true, .top_seq = w->top_seq};
     snprintf(w->gap.epoch, sizeof w->gap.epoch, "%s", w->epoch);
 }

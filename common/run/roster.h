@@ -137,6 +137,7 @@ bool worker_take_report(struct worker *w, const char *epoch, uint64_t seq);
 /* The worker is not heard from `begin` to `end`, which is at that time of our clock. The gap is
  * filled when each report since its begin was counted, and one that was made after its end: then
  * nothing that this process measured is missing. Those that were queued meanwhile were made before.
+ * One that begins before another is filled makes that longer; of another process it is a new one.
  */
 void worker_begin_gap(struct worker *w);
 void worker_end_gap(struct worker *w, double at);

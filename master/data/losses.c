@@ -54,10 +54,10 @@ struct loss *losses_settle(struct losses *l, const char *worker)
 {
     struct loss *found = NULL;
     for (struct loss *i = l->first; i; i = i->next)
-        if (is_of(i, worker) && !i->is_settled && (!worker || i->back_at > 0))
+        if (is_of(i, worker) && !i->is_settled && (!worker || i->back_at > 0)) {
+            i->is_settled = true;
             found = i;
-    if (found)
-        found->is_settled = true;
+        }
     return found;
 }
 

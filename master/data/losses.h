@@ -38,8 +38,8 @@ struct loss *losses_add(struct losses *l, const char *worker, double since, doub
                         double bound_s);
 /* The worker is heard again: the newest of its losses that was open, or NULL. */
 struct loss *losses_back(struct losses *l, const char *worker, double at);
-/* Everything of the worker (NULL: of all workers, for the master) has arrived. The loss that
- * this settles, or NULL. */
+/* Everything of the worker (NULL: of all workers, for the master) has arrived. The newest of the
+ * losses that this settles, or NULL. */
 struct loss *losses_settle(struct losses *l, const char *worker);
 /* Whether something that the worker measured never came. */
 bool losses_misses(const struct losses *l, const char *worker);

@@ -95,10 +95,10 @@ static void stood_still(struct nodes *n, double seconds)
         struct worker *w = n->machine->roster.workers[i];
         if (!worker_is_active(w) && w->state != WORKER_STOPPING)
             continue;
-        if (w->is_katydid && !w->gap.is_open)
+        if (w->is_katydid) {
             worker_begin_gap(w);
-        if (w->is_katydid)
             worker_end_gap(w, nodes_now(n).unix_time);
+        }
         if (l && w->is_katydid)
             l->has_held |= !n->is_local;
         else if (l)

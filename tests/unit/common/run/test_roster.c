@@ -116,6 +116,32 @@ static void a_gap_is_filled_when_each_report_since_has_come(void **state)
     roster_fini(&r);
 }
 
+/* Away, back and away again before all had come; and another process in the place of the first. */
+static void a_gap_that_was_not_filled_goes_on(void **state)
+{
+    (void)state;
+    struct roster r = {0};
+    struct worker *w = join(&r, "a");
+    assert_false(fills(w, "e", 5, 105, 105));
+    worker_begin_gap(w);
+    worker_end_gap(w, 108.5);
+    assert_false(fills(w, "e", 9, 109, 109));
+    worker_begin_gap(w);
+    worker_end_gap(w, 112);
+    assert_false(fills(w, "e", 10, 113, 113)); /* 6 to 8 are still to come */
+    for (uint64_t seq = 6; seq <= 7; seq++)
+        assert_false(fills(w, "e", seq, 100 + (double)seq, 113));
+    assert_true(fills(w, "e", 8, 108, 113));
+    w->gap.is_open = false;
+    worker_begin_gap(w);
+    worker_end_gap(w, 120);
+    assert_false(fills(w, "f", 1, 121, 121));
+    worker_begin_gap(w);
+    worker_end_gap(w, 125);
+    assert_true(fills(w, "f", 2, 126, 126));
+    roster_fini(&r);
+}
+
 /* The reports of a master's standstill come one after the other when it is over. */
 static void a_gap_is_not_filled_by_the_first_of_a_queue(void **state)
 {
@@ -206,6 +232,7 @@ int main(void)
         cmocka_unit_test(strangers_fill_neither_the_memory_nor_the_roster),
         cmocka_unit_test(workers_are_counted_now_and_not_ever),
         cmocka_unit_test(a_gap_is_filled_when_each_report_since_has_come),
+        cmocka_unit_test(a_gap_that_was_not_filled_goes_on),
         cmocka_unit_test(a_gap_is_not_filled_by_the_first_of_a_queue),
         cmocka_unit_test(a_gap_may_begin_before_the_first_report),
         cmocka_unit_test(each_report_counts_once),

@@ -95,6 +95,24 @@ static void a_loss_is_settled_when_all_has_come_back(void **state)
     assert_false(losses_misses(&l, "a"));
 }
 
+/* Two absences, and all comes after the second: nothing of the first is missing either. */
+static void what_has_come_settles_all_that_waited_for_it(void **state)
+{
+    (void)state;
+    struct losses l = {0};
+    struct loss *first = losses_add(&l, NULL, NOON, NOON + 5, 0);
+    struct loss *second = losses_add(&l, NULL, NOON + 10, NOON + 15, 0);
+    assert_ptr_equal(losses_settle(&l, NULL), second);
+    assert_true(first->is_settled);
+    losses_add(&l, "a", NOON, NOON + 5, 5);
+    losses_back(&l, "a", NOON + 9);
+    losses_add(&l, "a", NOON + 20, NOON + 25, 5);
+    losses_back(&l, "a", NOON + 29);
+    assert_non_null(losses_settle(&l, "a"));
+    assert_false(losses_misses(&l, "a"));
+    losses_clear(&l);
+}
+
 static void a_flapping_worker_fills_no_memory(void **state)
 {
     (void)state;
@@ -114,6 +132,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_case_has_its_words),
         cmocka_unit_test(a_loss_is_settled_when_all_has_come_back),
+        cmocka_unit_test(what_has_come_settles_all_that_waited_for_it),
         cmocka_unit_test(a_flapping_worker_fills_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
