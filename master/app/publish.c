@@ -93,7 +93,7 @@ void publish_view(struct master *m)
         .locustfile =
             m->nodes.host.script.locustfile ? m->nodes.host.script.locustfile : m->o->locustfile,
         .host = shown_host(m),
-        .notice = m->reload.why ? m->reload.why : m->nodes.notice,
+        .notice = m->reload.why ? m->reload.why : inbox_notice(&m->nodes),
         .ended_by = m->machine.run.state == RUN_STOPPED ? m->nodes.ended_by : "",
         .started_at = m->machine.run.started_at,
         .ended_at = m->machine.run.ended_at,

@@ -16,13 +16,9 @@
 
 #define COLLECT_S 0.01 /* of a turn: to take off the link */
 #define HANDLE_S 0.02  /* to handle what waits */
-#define CLOCK_EVERY 16 /* messages taken off between two looks at the clock */
 #define FLUSH_S 1.0    /* for the last words of a process that ended */
 #define PATIENCE_S 2.0 /* longer, and the master is behind */
 #define REPORT_INTERVAL_MAX_S 10.0
-#define BEHIND_NOTICE                                                                              \
-    "The master cannot keep up with its workers: what you see is some seconds old. Nothing is "    \
-    "lost."
 #define MAX_NODE_ID 255
 
 /* The host reads the locustfile and what it imports: questions go there, answers come back with
@@ -290,7 +286,8 @@ static bool is_urgent(struct nodes *n, const struct link_message *raw)
     return (is_host && !n->is_local) || (w->letters == 0 && !is_type(&type, "stats"));
 }
 
-/* Off the link, until it is empty or `until`. */
+/* Off the link, until it is empty or `until`. When it came is read behind each: this process may
+ * have stood still since the last one, and a message must not seem older than it is. */
 static void collect(struct nodes *n, double until)
 {
     struct inbox *in = &n->inbox;
@@ -299,11 +296,12 @@ static void collect(struct nodes *n, double until)
     if (!in->has_unread)
         in->unread_since = now.mono;
     in->has_unread = true;
-    for (unsigned taken = 1; !mail_is_full(&in->mail); taken++) {
+    while (!mail_is_full(&in->mail)) {
         if (link_recv(n->link, &raw) != LINK_OK) {
             in->has_unread = false;
             return;
         }
+        now = moment(n);
         if (is_urgent(n, &raw)) {
             open_letter(n, &raw, now);
             link_message_free(&raw);
@@ -311,7 +309,7 @@ static void collect(struct nodes *n, double until)
             roster_find(&n->machine->roster, raw.node)->letters++;
             mail_put(&in->mail, &raw, now);
         }
-        if (taken % CLOCK_EVERY == 0 && (now = moment(n)).mono >= until)
+        if (now.mono >= until)
             return;
     }
 }
@@ -376,7 +374,6 @@ static void fall_behind(struct nodes *n, struct run_clock now)
                 in->waits_s);
     events_add(n->record->events, now.unix_time, "master",
                "The master cannot keep up: figures come late, none is lost");
-    snprintf(n->notice, sizeof n->notice, "%s", BEHIND_NOTICE);
 }
 
 static void catch_up(struct nodes *n, struct run_clock now)
@@ -389,8 +386,13 @@ static void catch_up(struct nodes *n, struct run_clock now)
              seconds, in->longest_s);
     events_add(n->record->events, now.unix_time, "master", "The master has caught up after %.0f s",
                seconds);
-    if (!strcmp(n->notice, BEHIND_NOTICE))
-        n->notice[0] = 0;
+}
+
+const char *inbox_notice(const struct nodes *n)
+{
+    return n->inbox.is_behind ? "The master cannot keep up with its workers: what you see is some "
+                                "seconds old. Nothing is lost."
+                              : n->notice;
 }
 
 /* Reports are made of rows, whatever time they cover: who has not time enough for all of them asks

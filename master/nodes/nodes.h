@@ -116,7 +116,7 @@ struct nodes { /* above, clock, o, machine, record, tunables, logs, logbook are 
     double looked_at;      /* boot time of the last second that was looked at */
     double order_time;     /* of the last spawn order, and */
     uint64_t order_number; /* how many there were */
-    char notice[512];      /* on the page */
+    char notice[512];      /* on the page; see inbox_notice */
     char stop_reason[300]; /* why code ended this run, or "" */
     char ended_by[300];    /* what ended it, in words for people, or "" */
 };
@@ -177,6 +177,7 @@ void inbox_drain(struct nodes *n);           /* a slice of it; above.sent when t
 void inbox_flush(struct nodes *n);           /* all there is, within a second */
 bool inbox_is_behind(const struct nodes *n); /* there is mail that was not looked at yet */
 void inbox_second(struct nodes *n);
-double inbox_delay_s(const struct nodes *n);  /* of reports, beyond the usual */
-double inbox_behind_s(const struct nodes *n); /* how long it could not keep up, in this run */
+const char *inbox_notice(const struct nodes *n); /* what the page must tell, or "" */
+double inbox_delay_s(const struct nodes *n);     /* of reports, beyond the usual */
+double inbox_behind_s(const struct nodes *n);    /* how long it could not keep up, in this run */
 void inbox_handle(struct nodes *n, const char *node, struct message *msg); /* one of them */

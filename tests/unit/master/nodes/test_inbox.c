@@ -196,14 +196,17 @@ static void who_is_behind_says_so(void **unused)
     in->unread_since = b->now;
     b->now += 5;
     inbox_second(&b->nodes);
-    assert_true(in->is_behind && b->nodes.notice[0]);
+    snprintf(b->nodes.notice, sizeof b->nodes.notice, "Everything has arrived.");
+    assert_true(in->is_behind);
+    assert_string_not_equal(inbox_notice(&b->nodes), b->nodes.notice);
     assert_true(in->report_interval_s > 1.4);
     assert_true(inbox_delay_s(&b->nodes) > 5);
     b->now += 3;
     assert_true(inbox_behind_s(&b->nodes) > 2.9 && inbox_behind_s(&b->nodes) < 3.1);
     in->has_unread = false;
     inbox_second(&b->nodes);
-    assert_false(in->is_behind || b->nodes.notice[0]);
+    assert_false(in->is_behind);
+    assert_string_equal(inbox_notice(&b->nodes), "Everything has arrived."); /* as before */
     nodes_clear(&b->nodes); /* of the next run nothing is known */
     assert_true(inbox_behind_s(&b->nodes) <= 0);
     free_bench(b);

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +66,45 @@ static void *flood(void *endpoint)
             usleep(100);
     link_close(l, 0);
     return NULL;
+}
+
+/* Each look at the clock is a second after the one before. */
+static struct run_clock next_second(void *arg)
+{
+    double *seconds = arg;
+    *seconds += 1;
+    return (struct run_clock){*seconds, *seconds};
+}
+
+static void not_now(void *arg)
+{
+    (void)arg;
+}
+
+/* A process that was stopped between two looks takes what was sent meanwhile for no older. */
+static void a_message_came_when_it_was_taken_off_the_link(void **state)
+{
+    (void)state;
+    static struct record record;
+    double seconds = 0, began = 0;
+    const struct clock clock = {.now = next_second, .arg = &seconds};
+    struct nodes n = {.record = &record, .clock = &clock, .above = {.soon = not_now}};
+    char endpoint[64], *why = NULL;
+    snprintf(endpoint, sizeof endpoint, "ipc:///tmp/katydid-came-%d", (int)getpid());
+    n.link = link_bind(endpoint, &why);
+    struct link *l = link_connect(endpoint, "w", &why);
+    assert_true(n.link && l);
+    assert_int_equal(link_send(l, NULL, "x", 1), LINK_OK);
+    while (record.trouble.broken == 0) {
+        assert_int_equal(poll(&(struct pollfd){link_fd(n.link), POLLIN, 0}, 1, 60000), 1);
+        began = seconds;
+        inbox_flush(&n);
+    }
+    assert_true(n.inbox.handled.mono > began + 2); /* not that of the first look */
+    link_close(l, 0);
+    link_close(n.link, 0);
+    mail_fini(&n.inbox.mail);
+    unlink(endpoint + strlen("ipc://"));
 }
 
 struct surroundings {
@@ -165,6 +205,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mail_is_read_in_the_order_it_came),
         cmocka_unit_test(mail_has_a_limit),
+        cmocka_unit_test(a_message_came_when_it_was_taken_off_the_link),
         cmocka_unit_test(whoever_floods_the_inbox_stops_no_timer_and_no_command),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
