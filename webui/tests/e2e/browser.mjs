@@ -38,6 +38,23 @@ export async function openBrowser(options = {}) {
   };
 }
 
+const TWO_FRAMES = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))));
+
+/** The page is drawn as it is now. A headless browser on a busy machine may stop to draw a page that was
+ * resized, though it answers: then no click on it ever finds an element that stands still. It draws
+ * again when it is asked to show the page. */
+export async function drawn(page, seconds = 90) {
+  for (const until = Date.now() + seconds * 1000; Date.now() < until;) {
+    let timer;
+    const late = new Promise((resolve) => (timer = setTimeout(resolve, 5000, false)));
+    const isDrawn = await Promise.race([page.evaluate(TWO_FRAMES), late]);
+    clearTimeout(timer);
+    if (isDrawn) return;
+    await page.bringToFront();
+  }
+  throw new Error(`the browser has drawn nothing for ${seconds} s: ${page.url()}`);
+}
+
 /* What the browser itself writes when an answer is an error or the server is away: no fault of the page. */
 const NETWORK = /Failed to load resource|WebSocket connection to .* failed/;
 

@@ -39,7 +39,10 @@ test("the first load has no screen but Live, and Live needs none of the others",
 test("a screen that was not opened yet opens without the master", async () => {
   await visit("", () => undefined, async (page, master) => {
     await page.locator(".tile-value").first().waitFor();
-    await page.waitForFunction(() => performance.getEntriesByType("resource").filter((entry) => /assets\/.*\.js/.test(entry.name)).length >= 6);
+    await page.waitForFunction(() => {
+      const names = performance.getEntriesByType("resource").map((entry) => entry.name).filter((name) => /assets\/.*\.js/.test(name));
+      return names.length >= 6 && names.some((name) => /endpoints-/.test(name));
+    });
     await master.close();
     await page.locator(".nav").getByRole("link", { name: "Endpoints", exact: true }).click();
     await page.locator(".row.total").waitFor();

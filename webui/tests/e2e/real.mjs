@@ -6,7 +6,7 @@ import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { get, startServer } from "./browser.mjs";
+import { drawn, get, startServer } from "./browser.mjs";
 
 const KATYDID = process.env.KATYDID_BIN ?? "../build/katydid";
 const READY = /Starting web interface at (http:\/\/[^\s,]+)/;
@@ -72,7 +72,7 @@ export async function troubles(page, what, widths = [1440, 768, 375]) {
     await page.emulateMedia({ colorScheme: theme });
     for (const width of widths) {
       await page.setViewportSize({ width, height: 800 });
-      await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+      await drawn(page);
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       if (wide > 0) found.push(`${what} ${width}: ${wide} px too wide`);
       const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
@@ -82,5 +82,6 @@ export async function troubles(page, what, widths = [1440, 768, 375]) {
   }
   await page.emulateMedia({ colorScheme: "light" });
   await page.setViewportSize({ width: 1440, height: 900 });
+  await drawn(page);
   return found;
 }
