@@ -12,6 +12,7 @@
 #define GRACEFUL_S 30
 #define MOST_USERS 1000000
 #define MOST_QUEUE 10000000
+#define MOST_ITERATIONS 1000000000000 /* of all users together, too */
 
 /* ---- the keys, one at a time ---------------------------------------------------------------- */
 
@@ -96,6 +97,13 @@ static bool take_value(struct scenario *s, enum scenario_key key, const char *na
         break;
     case SCENARIO_DURATION:
         return take_duration(&s->keys.duration_ns, s, name, value, why);
+    case SCENARIO_MAX_DURATION:
+        return take_duration(&s->keys.max_duration_ns, s, name, value, why);
+    case SCENARIO_ITERATIONS:
+        is_good = scenario_count(value, MOST_ITERATIONS, &s->iterations) && s->iterations > 0;
+        if (!is_good)
+            scenario_refuse(why, s, "iterations=%s: it takes a whole number from 1 up", value);
+        break;
     case SCENARIO_START_TIME:
         return take_duration(&s->start_ns, s, name, value, why);
     case SCENARIO_GRACEFUL_STOP:
@@ -255,6 +263,9 @@ static bool check_keys(const struct scenario *s, char **why)
 {
     if (scenario_has(s, SCENARIO_START_USERS) || scenario_has(s, SCENARIO_RAMP_DOWN))
         return scenario_refuse(why, s, "start_users and graceful_ramp_down go with ramping-vus");
+    if (scenario_has(s, SCENARIO_ITERATIONS) || scenario_has(s, SCENARIO_MAX_DURATION))
+        return scenario_refuse(
+            why, s, "iterations and max_duration go with shared-iterations and per-vu-iterations");
     const bool is_constant = s->executor == SCENARIO_CONSTANT_ARRIVAL_RATE;
     if (is_constant && scenario_has(s, SCENARIO_STAGES))
         return scenario_refuse(

@@ -21,6 +21,9 @@ enum scenario_executor {
     SCENARIO_RAMPING_ARRIVAL_RATE,
     SCENARIO_CONSTANT_VUS, /* from here on: so many users, each of which loops as Locust's do */
     SCENARIO_RAMPING_VUS,
+    SCENARIO_SHARED_ITERATIONS, /* ... until all of them together have done so many iterations */
+    SCENARIO_PER_VU_ITERATIONS, /* ... until each has */
+    SCENARIO_EXTERNALLY_CONTROLLED, /* constant-vus by the name of those whose number others set */
     SCENARIO_EXECUTORS,
 };
 
@@ -50,6 +53,7 @@ struct scenario {
     uint32_t users, max_users; /* made before the start, and at most; over all workers */
     uint32_t max_queue;        /* over all workers */
     uint32_t start_users;      /* of ramping-vus */
+    uint64_t iterations;       /* of all users together, or of each; 0: no such executor */
     int64_t ramp_down_ns;      /* ... for iterations of users that are too many */
     int64_t start_ns;          /* after the start of the test */
     int64_t graceful_ns;       /* for the iterations that run at its end */
@@ -60,7 +64,7 @@ struct scenario {
     struct scenario_keys { /* as given, until settled; owned texts */
         char *stages;
         struct ramp_rate rate, start_rate;
-        int64_t unit_ns, duration_ns;
+        int64_t unit_ns, duration_ns, max_duration_ns;
         uint32_t given; /* bits */
         bool is_k6;     /* phase */
         enum arrivals_kind spread;
@@ -87,6 +91,19 @@ static inline bool scenario_is_open(const struct scenario *s)
 {
     return s->executor < SCENARIO_CONSTANT_VUS;
 }
+/* It ends when so many iterations are done. */
+static inline bool scenario_is_counted(const struct scenario *s)
+{
+    return s->executor == SCENARIO_SHARED_ITERATIONS || s->executor == SCENARIO_PER_VU_ITERATIONS;
+}
+/* How many those are, of all users together. */
+static inline uint64_t scenario_iterations(const struct scenario *s)
+{
+    return s->executor == SCENARIO_PER_VU_ITERATIONS ? s->iterations * s->users : s->iterations;
+}
+/* It has no users of its own: it is about all there are (--iterations, --ips). */
+bool scenario_is_of_all(const struct scenario *s);
+#define SCENARIO_OF_ALL "*" /* ... which its pool says */
 double scenario_peak_per_s(const struct scenario *s);
 /* 90s, 1m30s, 200ms … into nanoseconds. False: it is none. */
 bool scenario_duration(const char *text, int64_t *ns);

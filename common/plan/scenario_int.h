@@ -38,6 +38,8 @@ int scenario_word(const char *const *words, const char *text);
     KEY(TIME_UNIT, "time_unit", "timeUnit")                                                        \
     KEY(STAGES, "stages", NULL)                                                                    \
     KEY(DURATION, "duration", NULL)                                                                \
+    KEY(MAX_DURATION, "max_duration", "maxDuration")                                               \
+    KEY(ITERATIONS, "iterations", NULL)                                                            \
     KEY(USERS, "users", "preAllocatedVUs")                                                         \
     KEY(MAX_USERS, "max_users", "maxVUs")                                                          \
     KEY(START_USERS, "start_users", "startVUs")                                                    \

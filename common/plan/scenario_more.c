@@ -64,6 +64,13 @@ void scenario_free_pairs(struct scenario *s)
     free(s->pairs);
 }
 
+/* ---- of all users ---------------------------------------------------------------------------- */
+
+bool scenario_is_of_all(const struct scenario *s)
+{
+    return s->pool && !strcmp(s->pool, SCENARIO_OF_ALL);
+}
+
 /* ---- one after the other -------------------------------------------------------------------- */
 
 static struct scenario *before(struct scenario *const *list, size_t count, const char *name)
@@ -81,6 +88,9 @@ static char *obstacle(const struct scenario *first, const char *name)
         sbuf_addf(&why, "start_after=%s: there is no scenario of that name", name);
     else if (first->is_endless)
         sbuf_addf(&why, "start_after=%s: that one has no duration, and so no end", name);
+    else if (scenario_is_counted(first))
+        sbuf_addf(&why, "start_after=%s: when that one's iterations are done is not known before",
+                  name);
     return why.len ? sbuf_take(&why) : NULL;
 }
 

@@ -9,8 +9,9 @@
 
 #define MOST_DECIMALS 6
 
-const char *const scenario_executors[] = {"constant-arrival-rate", "ramping-arrival-rate",
-                                          "constant-vus", "ramping-vus", NULL};
+const char *const scenario_executors[] = {
+    "constant-arrival-rate", "ramping-arrival-rate", "constant-vus",          "ramping-vus",
+    "shared-iterations",     "per-vu-iterations",    "externally-controlled", NULL};
 const char *const scenario_busies[] = {"grow", "queue", "drop", NULL};
 const char *const scenario_spreads[] = {"uniform", "poisson", "poisson-fixed", NULL};
 

@@ -22,7 +22,7 @@ enum listened { /* host events with an answer: what waits for the listeners to h
 };
 const char *listened_name(enum listened l); /* the event's, as Locust names it */
 
-enum end_reason { END_TIME_LIMIT, END_SHAPE_OVER, END_SHAPE_FAILED };
+enum end_reason { END_TIME_LIMIT, END_SHAPE_OVER, END_SHAPE_FAILED, END_DONE };
 
 enum machine_event_kind {
     ON_START,         /* a run of `load`, if machine_obstacle says nothing; seed */

@@ -177,6 +177,7 @@ HANDLER(workers_quit)
 {
     struct worker *w = e->worker;
     w->state = WORKER_GONE;
+    w->has_quit = true;
     w->owes_report = w->owes_ready = false;
     drop_users(m, w, now);
     tell_of(m, LINE_WORKER_QUIT, w);
@@ -188,6 +189,7 @@ HANDLER(workers_lost)
 {
     struct worker *w = e->worker;
     w->state = e->has_ended ? WORKER_GONE : WORKER_MISSING;
+    w->has_quit = false;
     w->owes_report = w->owes_ready = false;
     drop_users(m, w, now);
     nobody_left(m, e->has_ended ? LINE_LAST_ENDED : LINE_LAST_MISSING, now);

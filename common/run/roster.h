@@ -58,6 +58,7 @@ struct worker {
     bool has_joined; /* once, at least, and is not forgotten since */
     unsigned index;  /* by the order of joining */
     enum worker_state state;
+    bool has_quit; /* gone in order: it told everything before */
     bool is_katydid;
     unsigned letters; /* messages of it that wait to be handled */
     int liveness;

@@ -132,6 +132,7 @@ static void end(const struct voice *v, enum end_reason reason)
         [END_TIME_LIMIT] = "--run-time limit reached",
         [END_SHAPE_OVER] = "Shape test completed",
         [END_SHAPE_FAILED] = "Shape test failed",
+        [END_DONE] = "All iterations are done",
     };
     if (m->rules.is_headless) {
         say(v, LOG_INFO, MAIN_LOGGER, "%s, shutting down", reasons[reason]);

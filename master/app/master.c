@@ -228,6 +228,8 @@ static void after_messages(struct master *m)
 static void judge(struct master *m)
 {
     judging_advance(m);
+    if (plans_are_done(m))
+        run_on(m, &(struct machine_event){.kind = ON_END, .reason = END_DONE});
     if (m->judging.wants_stop)
         run_on(m, &(struct machine_event){.kind = m->o->headless ? ON_QUIT : ON_STOP});
     m->judging.wants_stop = false;

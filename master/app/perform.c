@@ -35,6 +35,7 @@ static void note_end(struct master *m, const struct machine_action *a)
         [END_TIME_LIMIT] = "its run time was over",
         [END_SHAPE_OVER] = "the load shape had come to its end",
         [END_SHAPE_FAILED] = "tick() of the load shape failed",
+        [END_DONE] = "all iterations were done",
     };
     if (a->line == LINE_END)
         nodes_note_end(&m->nodes, reasons[a->reason]);
@@ -190,6 +191,7 @@ static void carry_out(struct master *m, const struct machine_action *a)
         script_cancel_setup(&m->nodes);
         break;
     case DO_CLOSE:
+        plans_close(m);
         record_close(&m->record, master_now().unix_time);
         judging_end(m);
         break;

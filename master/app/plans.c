@@ -73,7 +73,8 @@ void plans_begin(struct master *m)
     m->nodes.pool_count = 0;
     if (!p->list.count)
         return;
-    fill_pools(p);
+    if (!plans_are_of_all(p))
+        fill_pools(p);
     p->texts = mem_zalloc((p->list.count + 1) * sizeof *p->texts);
     p->walks = mem_realloc(p->walks, p->list.count * sizeof *p->walks);
     for (size_t i = 0; i < p->list.count; i++) {
@@ -82,10 +83,13 @@ void plans_begin(struct master *m)
         if (scenario_is_open(p->list.all[i]))
             arrivals_begin(&p->walks[i], &p->list.all[i]->plan);
     }
-    p->begun_at = 0;
+    p->begun_at = p->stopped_at = 0;
+    plans_count_begin(p);
     free(p->dealt_to);
     p->dealt_to = NULL;
     m->nodes.scenarios = p->texts;
+    if (plans_are_of_all(p))
+        return;
     m->nodes.pools = p->pools;
     m->nodes.pool_count = p->list.count;
     m->machine.load.users = p->users;
@@ -106,22 +110,6 @@ static double run_time_s(const struct master *m)
     }
     end_s += p->begun_at - m->machine.run.started_mono + AT_END_S;
     return given_s > 0 ? fmin(given_s, end_s) : end_s;
-}
-
-/* The first arrival that is due later than that. */
-static uint64_t first_after(struct arrivals *walk, const struct scenario *s, double elapsed_s)
-{
-    const int64_t until = (int64_t)(elapsed_s * 1e9) - s->start_ns;
-    struct arrivals before;
-    int64_t at;
-    if (!scenario_is_open(s))
-        return 0;
-    do {
-        before = *walk;
-        at = arrivals_take(walk, walk->next);
-    } while (at >= 0 && at <= until);
-    *walk = before;
-    return before.next;
 }
 
 /* Those who take part, one a line, in the order of their shares. */
@@ -153,9 +141,11 @@ static void read_machine(char *id, size_t size)
         fclose(file);
 }
 
-static bool send_shares(struct master *m, const uint64_t *from, char *ids, size_t count, double now)
+static bool send_shares(struct master *m, const uint64_t *from, char *ids, size_t count,
+                        bool is_first)
 {
     const struct plans *p = &m->plans;
+    const double now = master_now().mono;
     char machine[64], *rest = NULL;
     unsigned offset = 0;
     read_machine(machine, sizeof machine);
@@ -163,8 +153,10 @@ static bool send_shares(struct master *m, const uint64_t *from, char *ids, size_
     bool is_sent = true;
     for (char *id = strtok_r(ids, "\n", &rest); id; id = strtok_r(NULL, "\n", &rest), offset++) {
         struct sbuf out = {0};
-        proto_scenarios(&out, id, &begin, from, p->list.count, offset, (unsigned)count);
+        proto_scenarios(&out, id, m->machine.run.id, &begin, from, p->list.count, offset,
+                        (unsigned)count);
         is_sent &= outbox_bytes(&m->nodes, id, &out);
+        plans_count_dealt(m, id, from, (struct stripe){0, offset, (uint32_t)count}, is_first);
     }
     return is_sent;
 }
@@ -182,10 +174,11 @@ static void deal(struct master *m, bool is_first)
     }
     uint64_t *from = mem_zalloc(p->list.count * sizeof *from);
     for (size_t i = 0; !is_first && i < p->list.count; i++)
-        from[i] = first_after(&p->walks[i], p->list.all[i], now - p->begun_at + EPOCH_S);
+        from[i] = plans_first_after(p, i, now - p->begun_at + EPOCH_S);
+    plans_count_left(p, p->dealt_to, ids, from);
     free(p->dealt_to);
     p->dealt_to = mem_strdup(ids);
-    if (!send_shares(m, from, ids, count, now)) {
+    if (!send_shares(m, from, ids, count, is_first)) {
         free(p->dealt_to); /* again in a second */
         p->dealt_to = NULL;
     }
@@ -206,8 +199,17 @@ double plans_spawned(struct master *m)
 void plans_follow(struct master *m)
 {
     struct plans *p = &m->plans;
-    if (p->texts && p->begun_at > 0 && run_is_active(&m->machine.run))
+    if (p->texts && p->begun_at <= 0 && plans_are_of_all(p) && m->machine.dispatch &&
+        run_is_active(&m->machine.run)) { /* there is nobody to wait for */
+        p->begun_at = master_now().mono;
+        deal(m, true);
+    }
+    if (!p->texts || p->begun_at <= 0)
+        return;
+    if (run_is_active(&m->machine.run))
         deal(m, false);
+    else if (p->stopped_at <= 0)
+        p->stopped_at = master_now().mono;
 }
 
 void plans_second(struct master *m)
@@ -217,7 +219,7 @@ void plans_second(struct master *m)
     if (!p->texts || p->begun_at <= 0 || !run_is_active(&m->machine.run))
         return;
     for (size_t i = 0; i < p->list.count; i++) /* now and then, so that it is never far */
-        first_after(&p->walks[i], p->list.all[i], elapsed_s);
+        plans_first_after(p, i, elapsed_s);
     deal(m, false);
 }
 
@@ -237,4 +239,5 @@ void plans_fini(struct master *m)
     free(p->walks);
     free(p->pools);
     free(p->dealt_to);
+    plans_count_fini(p);
 }

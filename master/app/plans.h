@@ -9,8 +9,11 @@
  * needed, and all of scenarios of users, the workers make by themselves. Nothing here costs a test
  * without scenarios anything.
  */
+#include "common/plan/ledger.h"
+#include "common/plan/ration.h"
 #include "common/plan/scenario.h"
 #include "common/run/dispatch.h"
+#include "master/proto/proto_in.h"
 
 struct master;
 
@@ -28,6 +31,10 @@ struct plans { /* begins as zeros; plans_fini; owned, all here */
     unsigned users;               /* their sum */
     double begun_at;              /* monotonic; 0: not yet */
     char *dealt_to;               /* the workers that have shares, one a line; or NULL */
+    struct ledger ledger;         /* what workers told; by scenario */
+    struct ration *rations;       /* by scenario: iterations, where there are only so many */
+    double stopped_at;            /* monotonic: when the run ceased to be active; 0: it is */
+    bool is_done_told;
 };
 
 /* plans_given.c. open, script_came: 0 or an exit code after a message. */
@@ -35,6 +42,7 @@ int plans_open(struct master *m);
 int plans_script_came(struct master *m);
 /* Those of the locustfile as it is now. False: they stay as they were, and *why (to be freed). */
 bool plans_take_script(struct master *m, char **why);
+bool plans_are_of_all(const struct plans *p); /* of --iterations and --ips: they have no users */
 void plans_forget(struct plan_list *l);
 void plans_print(const struct master *m);
 
@@ -46,4 +54,17 @@ double plans_spawned(struct master *m);
 void plans_follow(struct master *m); /* workers may have come or gone */
 void plans_second(struct master *m);
 double plans_graceful_s(const struct master *m);
+
+/* plan_counts.c: what workers told, and hold */
+void plans_told(struct master *m, const struct worker *w, const struct message_stats *s);
+void plans_asked(struct master *m, const struct worker *w, const struct message_iterations *it);
+void plans_count_begin(struct plans *p);
+void plans_count_fini(struct plans *p);
+void plans_count_dealt(struct master *m, const char *id, const uint64_t *from, struct stripe share,
+                       bool is_first);
+void plans_count_left(struct plans *p, const char *before, const char *now, const uint64_t *from);
+/* The first arrival that is due later than that; moves the walk. */
+uint64_t plans_first_after(struct plans *p, size_t i, double elapsed_s);
+bool plans_are_done(struct master *m); /* all that ends by itself has; says so once */
+void plans_close(struct master *m);    /* the last reports are there */
 void plans_fini(struct master *m);

@@ -12,6 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define AMONG_THEM                                                                                 \
+    "--iterations and --ips are about all users: they do not go with scenarios, which have "       \
+    "iterations and rates of their own"
+
 static char *about(const struct scenario *s, const char *why)
 {
     struct sbuf text = {0};
@@ -173,6 +177,8 @@ static bool fit(const struct script *script, struct plan_list *l, char **why)
 {
     for (size_t i = 0; i < l->count; i++) {
         struct scenario *s = l->all[i];
+        if (scenario_is_of_all(s))
+            continue;
         if (s->user_class)
             leave_class_out(s);
         else
@@ -234,6 +240,42 @@ static bool take_stages(struct plan_list *l, const struct options *o, char **why
     return is_good;
 }
 
+/* Six decimals, in digits: no exponent. */
+static void put_decimal(struct sbuf *out, double number)
+{
+    char digits[64];
+    snprintf(digits, sizeof digits, "%.6f", number);
+    char *end = digits + strlen(digits) - 1;
+    while (*end == '0')
+        *end-- = '\0';
+    sbuf_adds(out, digits);
+}
+
+/* --iterations, --ips: about all users that there are. */
+static bool take_of_all(struct plan_list *l, const struct options *o, char **why)
+{
+    struct sbuf text = {0};
+    bool is_good = true;
+    if (o->iterations > 0) {
+        sbuf_addf(&text,
+                  "iterations:shared-iterations:graceful_stop=0,pool=" SCENARIO_OF_ALL
+                  ",iterations=%.0f",
+                  (double)o->iterations);
+        is_good = take(l, text.data, why);
+    }
+    if (is_good && o->ips > 0) {
+        sbuf_fini(&text);
+        sbuf_adds(&text,
+                  "ips:constant-arrival-rate:graceful_stop=0,on_busy=queue,pool=" SCENARIO_OF_ALL
+                  ",rate=");
+        put_decimal(&text, o->ips);
+        sbuf_adds(&text, "/s");
+        is_good = take(l, text.data, why);
+    }
+    sbuf_fini(&text);
+    return is_good;
+}
+
 static json_t *read_file(const char *path, char **why)
 {
     struct sbuf text = {0};
@@ -287,6 +329,10 @@ int plans_open(struct master *m)
         return say(from(m->o->rate_ramp ? "--rate-ramp" : "--rate", why));
     if (!take_stages(l, m->o, &why))
         return say(from("--stages", why));
+    if (l->count && (m->o->iterations > 0 || m->o->ips > 0))
+        return say(mem_strdup(AMONG_THEM));
+    if (!take_of_all(l, m->o, &why))
+        return say(from(m->o->iterations > 0 ? "--iterations" : "--ips", why));
     return settle(l, &why) ? 0 : say(why);
 }
 
@@ -296,6 +342,19 @@ static bool read_script(const struct script *script, struct plan_list *l, char *
     const bool is_good = take_object(l, object, why) && settle(l, why);
     json_decref(object);
     return is_good;
+}
+
+static bool is_without_scenarios(const struct script *script)
+{
+    json_t *object = script->scenarios ? json_loads(script->scenarios, 0, NULL) : NULL;
+    const bool is_empty = json_object_size(object) == 0;
+    json_decref(object);
+    return is_empty;
+}
+
+bool plans_are_of_all(const struct plans *p)
+{
+    return p->list.count && scenario_is_of_all(p->list.all[0]);
 }
 
 bool plans_take_script(struct master *m, char **why)
@@ -308,7 +367,11 @@ bool plans_take_script(struct master *m, char **why)
     bool is_good = !is_scripts || read_script(script, &fresh, why);
     struct plan_list *l = is_scripts ? &fresh : &p->list;
     is_good = is_good && fit(script, l, why);
-    if (is_good && l->count && script->has_shape) {
+    if (is_good && plans_are_of_all(p) && !is_without_scenarios(script)) {
+        *why = mem_strdup(AMONG_THEM);
+        is_good = false;
+    }
+    if (is_good && l->count && !plans_are_of_all(p) && script->has_shape) {
         *why = about(l->all[0], "it does not go with the load shape of the locustfile");
         is_good = false;
     }
@@ -325,7 +388,7 @@ bool plans_take_script(struct master *m, char **why)
 static char *misuse(const struct master *m)
 {
     const struct plans *p = &m->plans;
-    if (p->list.count && (m->o->users >= 0 || m->o->spawn_rate >= 0))
+    if (p->list.count && !plans_are_of_all(p) && (m->o->users >= 0 || m->o->spawn_rate >= 0))
         return mem_strdup("--users and --spawn-rate do not go with scenarios, whose keys users and "
                           "max_users, or stages, say how many there are");
     if (m->o->show_plan && !p->list.count)
@@ -339,7 +402,7 @@ static void tell_idle(const struct master *m)
 {
     const struct script *script = &m->nodes.host.script;
     const struct plan_list *l = &m->plans.list;
-    for (size_t c = 0; l->count && c < script->class_count; c++) {
+    for (size_t c = 0; !plans_are_of_all(&m->plans) && l->count && c < script->class_count; c++) {
         bool is_used = false;
         for (size_t i = 0; i < l->count; i++)
             is_used |= !strcmp(l->all[i]->user_class, script->classes[c].name);

@@ -155,6 +155,10 @@ static bool has(const json_t *object, const char *key)
 
 static void put_defaults(struct sbuf *out, const char *executor, const json_t *o)
 {
+    const bool is_counted =
+        !strcmp(executor, "shared-iterations") || !strcmp(executor, "per-vu-iterations");
+    if (is_counted && !has(o, "iterations"))
+        sbuf_adds(out, ",iterations=1");
     if (!strcmp(executor, "constant-vus") && !has(o, "vus") && !has(o, "users"))
         sbuf_adds(out, ",vus=1");
     if (!strcmp(executor, "ramping-vus") && !has(o, "startVUs") && !has(o, "start_users"))

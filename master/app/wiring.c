@@ -79,6 +79,16 @@ static bool report(void *arg, struct sbuf *html)
     return results_report(arg, html);
 }
 
+static void told(void *arg, const struct worker *w, const struct message_stats *s)
+{
+    plans_told(arg, w, s);
+}
+
+static void asked(void *arg, const struct worker *w, const struct message_iterations *it)
+{
+    plans_asked(arg, w, it);
+}
+
 void wiring_make(struct master *m)
 {
     m->clock = (struct clock){now, wall, boot, random_bytes, m};
@@ -94,7 +104,9 @@ void wiring_make(struct master *m)
                                           .settings = settings,
                                           .loaded = loaded,
                                           .answered = answered,
-                                          .report = report};
+                                          .report = report,
+                                          .told = told,
+                                          .asked = asked};
     m->nodes.clock = &m->clock;
     m->nodes.o = m->o;
     m->nodes.machine = &m->machine;

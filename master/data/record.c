@@ -304,6 +304,21 @@ void record_clear(struct record *r, double now)
         worker_begin_run(r->roster->workers[i]);
 }
 
+void record_count(struct record *r, const char *metric, struct tag tag, double n, double now)
+{
+    struct series_table *t = series_store_table(r->series);
+    enum metric_problem why;
+    struct metric *m =
+        series_metric(t, metric, (struct metric_kind_of){METRIC_COUNTER, "", METRIC_SCALE}, &why);
+    const struct tags *tags = m ? tags_of(&t->tags, &tag, 1) : NULL;
+    struct value_read more = {.hist = NULL};
+    if (!tags || n <= 0)
+        return;
+    value_init(&more.numbers);
+    value_add(&more.numbers, METRIC_COUNTER, METRIC_SCALE, n, now);
+    series_store_add(r->series, series_of(t, m, tags), (int64_t)now, &more);
+}
+
 void record_close(struct record *r, double now)
 {
     timeline_users(r->timeline, now, roster_user_count(r->roster), 0);

@@ -72,6 +72,8 @@ void record_exception(struct record *r, const struct worker *w, const struct mes
 void record_clear(struct record *r, double now); /* a run begins */
 void record_began(struct record *r, double now); /* its load does, after its setup */
 void record_reset(struct record *r, double now); /* its figures begin anew, in the middle of it */
+/* What the master itself knows of: n more of a counter with that one tag, now. */
+void record_count(struct record *r, const char *metric, struct tag tag, double n, double now);
 void record_close(struct record *r, double now); /* its last second has passed */
 /* What was counted in series, as a reference; all: also what is too much for once a second. NULL:
  * nothing. */

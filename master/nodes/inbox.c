@@ -103,6 +103,8 @@ static void take_report(struct nodes *n, struct worker *w, const struct message 
     if (is_new) {
         registry_watch_cpu(n, w);
         absence_reported(n, w, msg->stats.sent_at);
+        if (msg->stats.scenario_count && !strcmp(msg->stats.run, n->machine->run.id))
+            n->above.told(n->above.arg, w, &msg->stats);
     }
     acknowledge(n, w, &msg->stats);
 }
@@ -186,6 +188,10 @@ static void from_worker(struct nodes *n, struct worker *w, const struct message 
         break;
     case MESSAGE_LINES:
         nodes_take_lines(n, w->id, msg);
+        break;
+    case MESSAGE_ITERATIONS:
+        if (!strcmp(msg->iterations.run, n->machine->run.id))
+            n->above.asked(n->above.arg, w, &msg->iterations);
         break;
     case MESSAGE_CLIENT_READY:
     case MESSAGE_HEARTBEAT:

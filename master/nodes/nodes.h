@@ -88,6 +88,9 @@ struct nodes_above { /* what the rooms above do when something has come; arg is 
     void (*loaded)(void *arg, bool is_script); /* the host has a script, or a worker has joined */
     void (*answered)(void *arg, struct message_answer *a); /* a question of the page */
     bool (*report)(void *arg, struct sbuf *html);          /* the page of --html about now */
+    /* A worker's report, which was counted now, told of scenarios; a worker asks for iterations. */
+    void (*told)(void *arg, const struct worker *w, const struct message_stats *s);
+    void (*asked)(void *arg, const struct worker *w, const struct message_iterations *it);
 };
 
 struct nodes { /* above, clock, o, machine, record, tunables, logs, logbook are set by whoever makes

@@ -10,6 +10,7 @@
 
 #define MAX_CLASSES 100000u
 #define MAX_CLASS_NAME 1000
+#define MAX_SCENARIOS 10000u
 #define MAX_USERS 100000000u /* of one worker */
 #define MAX_CONSTANTS 1000u  /* and values of one */
 
@@ -75,6 +76,35 @@ static struct slice bin_of(const msgpack_object *o)
     return is_bin ? (struct slice){o->via.bin.ptr, o->via.bin.size} : (struct slice){0};
 }
 
+/* A list of lists of numbers; what else it is, is none. */
+static void parse_told(const msgpack_object *list, struct message_stats *s)
+{
+    if (!list || list->type != MSGPACK_OBJECT_ARRAY || list->via.array.size > MAX_SCENARIOS)
+        return;
+    s->scenarios = mem_zalloc((list->via.array.size + (size_t)1) * sizeof *s->scenarios);
+    for (uint32_t i = 0; i < list->via.array.size; i++) {
+        const msgpack_object *each = &list->via.array.ptr[i];
+        struct told_iterations *told = &s->scenarios[s->scenario_count++];
+        if (each->type != MSGPACK_OBJECT_ARRAY || each->via.array.size < ITERATIONS_TOLD + 2)
+            continue;
+        const msgpack_object *numbers = each->via.array.ptr;
+        for (int n = 0; n < ITERATIONS_TOLD; n++)
+            told->told[n] = proto_unsigned(&numbers[n], 0);
+        told->users = (uint32_t)proto_unsigned(&numbers[ITERATIONS_TOLD], 0);
+        told->waiting = (uint32_t)proto_unsigned(&numbers[ITERATIONS_TOLD + 1], 0);
+    }
+}
+
+static bool parse_iterations(const msgpack_object *data, struct message *m)
+{
+    struct message_iterations *it = &m->iterations;
+    it->scenario = proto_unsigned(proto_get(data, "scenario"), UINT64_MAX);
+    it->started = proto_unsigned(proto_get(data, "started"), 0);
+    it->done = proto_unsigned(proto_get(data, "done"), 0);
+    it->wanted = proto_unsigned(proto_get(data, "wanted"), 0);
+    return proto_copy(proto_get(data, "run"), it->run, sizeof it->run);
+}
+
 static bool parse_stats(const msgpack_object *data, struct message *m)
 {
     struct message_stats *s = &m->stats;
@@ -109,6 +139,7 @@ static bool parse_stats(const msgpack_object *data, struct message *m)
     s->cores = fmax(health_of(health, "cpu_limit", 0), 0);
     s->throttled = fmax(health_of(health, "throttled", 0), 0);
     s->starved = health_of(health, "starved", -1);
+    parse_told(proto_get(own, "scenarios"), s);
     const msgpack_object *run = proto_get(own, "run");
     if (run && run->type != MSGPACK_OBJECT_NIL && !proto_copy(run, s->run, sizeof s->run))
         return false;
@@ -239,6 +270,7 @@ static const struct {
     {"katydid_answer", MESSAGE_ANSWER, NULL},
     {"katydid_samples", MESSAGE_SAMPLES, NULL},
     {"katydid_logs", MESSAGE_LINES, NULL},
+    {"katydid_iterations", MESSAGE_ITERATIONS, parse_iterations},
 };
 
 static enum proto_rc parse_data(struct message *m)
@@ -331,6 +363,7 @@ void message_fini(struct message *m)
     switch (m->kind) {
     case MESSAGE_STATS:
         users_fini(&m->stats.users);
+        free(m->stats.scenarios);
         break;
     case MESSAGE_SPAWNING_COMPLETE:
         users_fini(&m->spawned);
@@ -361,6 +394,7 @@ void message_fini(struct message *m)
     case MESSAGE_ANSWER:
     case MESSAGE_SAMPLES:
     case MESSAGE_LINES:
+    case MESSAGE_ITERATIONS:
     case MESSAGE_DONE:
     case MESSAGE_CUSTOM:
         break;

@@ -10,6 +10,7 @@
  * clock.
  */
 #include "common/base/sbuf.h"
+#include "common/plan/ledger.h"
 #include "common/run/roster.h"
 #include "master/proto/proto_json.h"
 #include <stdbool.h>
@@ -29,16 +30,17 @@ enum message_kind {
     MESSAGE_CLIENT_STOPPED,
     MESSAGE_QUIT,
     MESSAGE_LOCUSTFILE,
-    MESSAGE_SCRIPT,  /* katydid_script: see proto_script */
-    MESSAGE_CALL,    /* katydid_call */
-    MESSAGE_TICKED,  /* katydid_ticked */
-    MESSAGE_DONE,    /* katydid_done */
-    MESSAGE_WANT,    /* katydid_want */
-    MESSAGE_WEB,     /* katydid_web */
-    MESSAGE_ANSWER,  /* katydid_answer */
-    MESSAGE_SAMPLES, /* katydid_samples */
-    MESSAGE_LINES,   /* katydid_logs */
-    MESSAGE_CUSTOM,  /* the user's own type */
+    MESSAGE_SCRIPT,     /* katydid_script: see proto_script */
+    MESSAGE_CALL,       /* katydid_call */
+    MESSAGE_TICKED,     /* katydid_ticked */
+    MESSAGE_DONE,       /* katydid_done */
+    MESSAGE_WANT,       /* katydid_want */
+    MESSAGE_WEB,        /* katydid_web */
+    MESSAGE_ANSWER,     /* katydid_answer */
+    MESSAGE_SAMPLES,    /* katydid_samples */
+    MESSAGE_LINES,      /* katydid_logs */
+    MESSAGE_ITERATIONS, /* katydid_iterations */
+    MESSAGE_CUSTOM,     /* the user's own type */
 };
 
 enum proto_rc { PROTO_OK, PROTO_BROKEN };
@@ -75,6 +77,16 @@ struct message_stats {
     double starved;                      /* percent; negative: not told */
     uint64_t memory_bytes;
     struct users_report users;
+    struct told_iterations { /* of each scenario of the run; owned */
+        uint64_t told[ITERATIONS_TOLD];
+        uint32_t users, waiting;
+    } * scenarios;
+    size_t scenario_count;
+};
+
+struct message_iterations { /* a worker has done some, and wants more */
+    char run[64];
+    uint64_t scenario, started, done, wanted;
 };
 
 struct message_call {
@@ -141,6 +153,7 @@ struct message {
         struct message_done done;
         struct message_web web;
         struct message_want want;
+        struct message_iterations iterations;
     };
 };
 

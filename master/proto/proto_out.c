@@ -182,11 +182,14 @@ void proto_setup(struct sbuf *out, const char *node, struct slice data)
     put(&pk, node);
 }
 
-void proto_scenarios(struct sbuf *out, const char *node, const struct scenarios_begin *begin_of,
-                     const uint64_t *from, size_t count, unsigned offset, unsigned stride)
+void proto_scenarios(struct sbuf *out, const char *node, const char *run,
+                     const struct scenarios_begin *begin_of, const uint64_t *from, size_t count,
+                     unsigned offset, unsigned stride)
 {
     msgpack_packer pk = begin(out, "katydid_scenarios");
-    msgpack_pack_map(&pk, 4);
+    msgpack_pack_map(&pk, 5);
+    put(&pk, "run");
+    put(&pk, run);
     put(&pk, "elapsed");
     msgpack_pack_double(&pk, begin_of->elapsed_s);
     put(&pk, "began");
@@ -201,6 +204,25 @@ void proto_scenarios(struct sbuf *out, const char *node, const struct scenarios_
         msgpack_pack_unsigned_int(&pk, offset);
         msgpack_pack_unsigned_int(&pk, stride);
     }
+    put(&pk, node);
+}
+
+void proto_grant(struct sbuf *out, const char *node, const char *run, size_t scenario,
+                 uint64_t granted, bool is_all)
+{
+    msgpack_packer pk = begin(out, "katydid_grant");
+    msgpack_pack_map(&pk, 4);
+    put(&pk, "run");
+    put(&pk, run);
+    put(&pk, "scenario");
+    msgpack_pack_uint64(&pk, scenario);
+    put(&pk, "granted");
+    msgpack_pack_uint64(&pk, granted);
+    put(&pk, "all");
+    if (is_all)
+        msgpack_pack_true(&pk);
+    else
+        msgpack_pack_false(&pk);
     put(&pk, node);
 }
 

@@ -47,8 +47,14 @@ struct scenarios_begin {
 };
 /* From from[i] on, of count scenarios, the worker's arrivals are those with index % stride ==
  * offset. */
-void proto_scenarios(struct sbuf *out, const char *node, const struct scenarios_begin *begin_of,
-                     const uint64_t *from, size_t count, unsigned offset, unsigned stride);
+void proto_scenarios(struct sbuf *out, const char *node, const char *run,
+                     const struct scenarios_begin *begin_of, const uint64_t *from, size_t count,
+                     unsigned offset, unsigned stride);
+
+/* Of the iterations of that scenario so many are the worker's, from the begin on; is_all: no more
+ * will be. */
+void proto_grant(struct sbuf *out, const char *node, const char *run, size_t scenario,
+                 uint64_t granted, bool is_all);
 
 struct event_args {        /* what is given becomes an argument of the event */
     const char *client_id; /* or NULL */

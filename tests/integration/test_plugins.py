@@ -59,7 +59,7 @@ def run(text, server, *arguments, **kwargs):
 def test_iterations_end_the_test(server, arguments):
     server.reset()
     process = run(LIMITED, server, "-r", "10", "-i", "20", *arguments)
-    assert "Last user stopped, quitting runner" in process.stderr, process.describe()
+    assert "All iterations are done, shutting down" in process.stderr, process.describe()
     assert server.log()["requests"] == 20 and process.code == 0, process.describe()
     assert "time limit reached" not in process.stderr
 

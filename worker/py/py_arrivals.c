@@ -20,6 +20,7 @@
 
 #include "common/base/clk.h"
 #include "common/base/mem.h"
+#include "common/plan/ledger.h"
 #include "common/plan/scenario.h"
 #include "common/plan/stripe.h"
 
@@ -36,8 +37,6 @@ struct taker { /* a user that waits for an arrival; on the heap while it does */
     uint64_t due_ns;             /* of what it was handed; 0: nothing yet */
 };
 
-enum number { DUE, STARTED, DROPPED, CUT, REPEATED, NUMBERS };
-
 struct arriving {
     PyObject_HEAD struct scenario scenario;
     struct stripes stripes;
@@ -51,8 +50,8 @@ struct arriving {
     uint64_t *queue; /* a ring of due times; room for most_queued */
     unsigned queue_first, queued;
     struct park grower;
-    uint64_t numbers[NUMBERS], told[NUMBERS];
-    struct series *series[NUMBERS], *delay;
+    uint64_t numbers[ITERATIONS_TOLD], told[ITERATIONS_TOLD];
+    struct series *series[ITERATIONS_TOLD], *delay;
 };
 
 static struct arriving *of(PyObject *self)
@@ -96,7 +95,7 @@ static void hand_out(struct arriving *a, uint64_t due_ns)
     } else if (a->queued < a->most_queued) {
         a->queue[(a->queue_first + a->queued++) % a->most_queued] = due_ns;
     } else {
-        a->numbers[DROPPED]++;
+        a->numbers[ITERATIONS_DROPPED]++;
     }
     look_at_pool(a);
 }
@@ -122,7 +121,7 @@ static void arm(struct arriving *a)
 static void take_due(struct arriving *a)
 {
     while (a->next_ns && a->next_ns <= clk_mono_ns()) {
-        a->numbers[DUE]++;
+        a->numbers[ITERATIONS_DUE]++;
         hand_out(a, a->next_ns);
         await_next(a);
     }
@@ -143,7 +142,7 @@ static PyObject *start(struct arriving *a, uint64_t due_ns)
 {
     const uint64_t now = clk_mono_ns();
     const double delay_s = now > due_ns ? (double)(now - due_ns) / 1e9 : 0;
-    a->numbers[STARTED]++;
+    a->numbers[ITERATIONS_STARTED]++;
     py_series_count(a->delay, delay_s * 1e3);
     return PyFloat_FromDouble(delay_s);
 }
@@ -156,7 +155,7 @@ static void give_back(struct arriving *a, struct taker *t)
     else if (a->begin_ns)
         hand_out(a, t->due_ns);
     else
-        a->numbers[CUT]++;
+        a->numbers[ITERATIONS_CUT]++;
 }
 
 static PyObject *take(PyObject *self, PyObject *unused)
@@ -249,7 +248,7 @@ static void catch_up(struct arriving *a, const struct stripes *old, uint64_t fro
     struct arrivals walk;
     uint64_t i = stripes_only(old, &a->stripes, from, here);
     for (; i != UINT64_MAX; i = stripes_only(old, &a->stripes, i + 1, here))
-        a->numbers[REPEATED]++;
+        a->numbers[ITERATIONS_REPEATED]++;
     i = stripes_only(&a->stripes, old, from, here);
     if (i != UINT64_MAX)
         arrivals_begin(&walk, &a->scenario.plan);
@@ -257,7 +256,7 @@ static void catch_up(struct arriving *a, const struct stripes *old, uint64_t fro
         const int64_t at = arrivals_take(&walk, i);
         if (at < 0)
             break;
-        a->numbers[DUE]++;
+        a->numbers[ITERATIONS_DUE]++;
         hand_out(a, a->begin_ns + (uint64_t)at);
     }
 }
@@ -296,7 +295,7 @@ static PyObject *set_share(PyObject *self, PyObject *args)
 
 static void tell(struct arriving *a)
 {
-    for (int i = 0; i < NUMBERS; i++)
+    for (int i = 0; i < ITERATIONS_TOLD; i++)
         if (a->numbers[i] > a->told[i]) {
             py_series_count(a->series[i], (double)(a->numbers[i] - a->told[i]));
             a->told[i] = a->numbers[i];
@@ -319,20 +318,36 @@ static PyObject *end(PyObject *self, PyObject *unused)
         take_due(a);
     evtimer_del(&a->timer);
     a->begin_ns = a->next_ns = 0;
-    a->numbers[CUT] += a->queued;
+    a->numbers[ITERATIONS_CUT] += a->queued;
     a->queued = 0;
     tell(a);
     Py_RETURN_NONE;
 }
 
-/* {"due": …} of this worker */
+/* [due, started, dropped, cut, repeated, users, waiting] of this worker, as counted until note() */
 static PyObject *numbers(PyObject *self, PyObject *unused)
 {
     const struct arriving *a = of(self);
+    const uint64_t *n = a->told;
     (void)unused;
-    return Py_BuildValue("{sKsKsKsKsKsIsI}", "due", a->numbers[DUE], "started", a->numbers[STARTED],
-                         "dropped", a->numbers[DROPPED], "cut", a->numbers[CUT], "repeated",
-                         a->numbers[REPEATED], "users", a->pool, "queued", a->queued);
+    return Py_BuildValue("[KKKKKII]", n[ITERATIONS_DUE], n[ITERATIONS_STARTED],
+                         n[ITERATIONS_DROPPED], n[ITERATIONS_CUT], n[ITERATIONS_REPEATED], a->pool,
+                         a->queued);
+}
+
+/* count(word, n): so many more, of iterations that others start. */
+static PyObject *count(PyObject *self, PyObject *args)
+{
+    const char *word;
+    unsigned long long n;
+    if (!PyArg_ParseTuple(args, "sK:count", &word, &n))
+        return NULL;
+    for (int i = 0; i < ITERATIONS_TOLD; i++)
+        if (!strcmp(iterations_metrics[i] + strlen("iterations_"), word)) {
+            of(self)->numbers[i] += n;
+            Py_RETURN_NONE;
+        }
+    return PyErr_Format(PyExc_ValueError, "no number of iterations: %s", word);
 }
 
 /* ---- the type ------------------------------------------------------------------------------- */
@@ -356,14 +371,12 @@ static struct series *make_series(const char *metric, enum metric_kind kind, PyO
 
 static int make_all_series(struct arriving *a)
 {
-    static const char *const names[NUMBERS] = {"iterations_due", "iterations_started",
-                                               "iterations_dropped", "iterations_cut",
-                                               "iterations_repeated"};
     PyObject *name = PyUnicode_FromString(a->scenario.name);
     bool is_good = name != NULL;
-    for (int i = 0; is_good && i < NUMBERS; i++)
-        is_good = (a->series[i] = make_series(names[i], METRIC_COUNTER, name)) != NULL;
-    is_good = is_good && (a->delay = make_series("start_delay", METRIC_TREND, name)) != NULL;
+    for (int i = 0; is_good && i < ITERATIONS_TOLD; i++)
+        is_good = (a->series[i] = make_series(iterations_metrics[i], METRIC_COUNTER, name)) != NULL;
+    is_good = is_good && (!scenario_is_open(&a->scenario) ||
+                          (a->delay = make_series("start_delay", METRIC_TREND, name)) != NULL);
     Py_XDECREF(name);
     return is_good ? 0 : -1;
 }
@@ -386,7 +399,8 @@ static PyObject *new (PyTypeObject *type, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     a->scenario.plan.ramp = &a->scenario.ramp;
-    if (scenario_is_open(&a->scenario) && make_all_series(a) != 0)
+    if ((scenario_is_open(&a->scenario) || scenario_is_counted(&a->scenario)) &&
+        make_all_series(a) != 0)
         Py_CLEAR(a);
     return (PyObject *)a;
 }
@@ -432,6 +446,24 @@ static PyObject *get_time(PyObject *self, void *which)
     return PyFloat_FromDouble((double)times[(uintptr_t)which] / 1e9);
 }
 
+static PyObject *get_iterations(PyObject *self, void *unused)
+{
+    (void)unused;
+    return PyLong_FromUnsignedLongLong(of(self)->scenario.iterations);
+}
+
+static PyObject *get_is_each(PyObject *self, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(of(self)->scenario.executor == SCENARIO_PER_VU_ITERATIONS);
+}
+
+static PyObject *get_is_of_all(PyObject *self, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(scenario_is_of_all(&of(self)->scenario));
+}
+
 static PyObject *get_is_open(PyObject *self, void *unused)
 {
     (void)unused;
@@ -468,6 +500,9 @@ static PyGetSetDef attributes[] = {
     {"ramp_down_s", get_time, NULL, NULL, (void *)1},
     {"start_s", get_time, NULL, NULL, (void *)2},
     {"is_open", get_is_open, NULL, NULL, NULL},
+    {"is_of_all", get_is_of_all, NULL, NULL, NULL},
+    {"iterations", get_iterations, NULL, NULL, NULL},
+    {"is_each", get_is_each, NULL, NULL, NULL},
     {"stages", get_stages, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
@@ -481,7 +516,8 @@ static PyMethodDef methods[] = {
     {"leave", leave, METH_NOARGS, "leave(): there is one user less"},
     {"note", note, METH_NOARGS, "note(): counts what happened since the last time"},
     {"end", end, METH_NOARGS, "end(): no arrival any more"},
-    {"numbers", numbers, METH_NOARGS, "numbers() -> dict"},
+    {"numbers", numbers, METH_NOARGS, "numbers() -> list"},
+    {"count", count, METH_VARARGS, "count(word, n): so many iterations more"},
     {NULL, NULL, 0, NULL},
 };
 

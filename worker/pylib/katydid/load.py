@@ -16,9 +16,9 @@ import sys
 from collections import namedtuple
 from datetime import timedelta
 
-__all__ = ["Arrivals", "Scenario", "Users", "scenario_of"]
+__all__ = ["Arrivals", "Iterations", "Scenario", "Users", "scenario_of"]
 
-_SECONDS = {"duration", "start_time", "graceful_stop", "graceful_ramp_down", "time_unit"}
+_SECONDS = {"duration", "max_duration", "start_time", "graceful_stop", "graceful_ramp_down", "time_unit"}
 
 Scenario = namedtuple("Scenario", "name env tags")
 Scenario.__doc__ = "What a user can know of the scenario it is in: its name, and the env and tags that it was given."
@@ -42,7 +42,10 @@ class _Load:
                  for key, value in given.items() if value is not None]
         pairs += [f"{kind}.{key}={_escaped(value)}"
                   for kind, values in (("env", self.env), ("tag", self.tags)) for key, value in values.items()]
-        return f"{'constant' if self.stages is None else 'ramping'}-{self.kind}:{','.join(pairs)}"
+        return f"{self.executor()}:{','.join(pairs)}"
+
+    def executor(self):
+        return f"{'constant' if self.stages is None else 'ramping'}-{self.kind}"
 
 
 class Arrivals(_Load):
@@ -70,6 +73,18 @@ class Users(_Load):
             stages, users = [(users / spawn_rate, users), ("forever" if duration is None else duration, users)], None
             duration = None
         super().__init__(user_class, task, exec, env, tags, stages, {"users": users, "duration": duration, **keys})
+
+
+class Iterations(_Load):
+    """So many iterations of all users together; each=True: of each user. Then the scenario is over."""
+
+    def __init__(self, user_class=None, iterations=None, *, users=1, each=False, task=None, exec=None, env=None, tags=None, **keys):
+        """keys: max_duration, start_time, start_after, graceful_stop, as in docs/load-models.md."""
+        self.kind = "per-vu-iterations" if each else "shared-iterations"
+        super().__init__(user_class, task, exec, env, tags, None, {"iterations": iterations, "users": users, **keys})
+
+    def executor(self):
+        return self.kind
 
 
 def _plain(value):

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Iterations for thresholds of k6's: each finished execution of a task, as the metrics `iterations` and
-`iteration_duration` (in ms, without the wait that follows). Counted only while the master wants it, and not
-where the script has a metric of that name itself."""
+"""Iterations, where somebody wants to know of them: for thresholds of k6's each finished execution of a task is
+counted, as the metrics `iterations` and `iteration_duration` (in ms, without the wait that follows), only while the
+master wants it, and not where the script has a metric of that name itself; and where there are only so many of them, or
+only so many a second (_limits.py), each waits until it may start."""
 
 import logging
 import sys
@@ -10,24 +11,30 @@ from time import perf_counter
 import _katydid
 from gevent import GreenletExit
 
-from .exception import StopTest
+from . import _limits
+from .exception import StopTest, StopUser
 
 logger = logging.getLogger(__name__)
 
 _COUNTER, _TREND = 0, 3
 
-is_on = False
+is_on = False  # users tell of each one
 
+_is_counted = _is_limited = False
 _count = _duration = None
 
 
-def want(is_wanted):
-    """Whether they are counted from now on; whether that is news."""
-    global is_on
-    is_news = is_wanted != is_on
-    if is_wanted and is_news:
-        _make()
-    is_on = is_wanted
+def want(is_counted=None, is_limited=None):
+    """Whether they are counted, or limited, from now on; whether users have to look at that."""
+    global is_on, _is_counted, _is_limited
+    if is_counted is not None:
+        if is_counted and not _is_counted:
+            _make()
+        _is_counted = is_counted
+    if is_limited is not None:
+        _is_limited = is_limited
+    is_news = is_on != (_is_counted or _is_limited)
+    is_on = _is_counted or _is_limited
     return is_news
 
 
@@ -48,7 +55,41 @@ def _metric(kind, name, unit):
         return None
 
 
-def measure(run, holder, task):
+def one(run, holder, task, is_set):
+    """Runs the task, or task set."""
+    user = getattr(holder, "_user", holder)
+    limit = _limit_of(user, holder is user, is_set) if _is_limited else None
+    try:
+        if is_set or not _is_counted:
+            run(holder, task)
+        else:
+            _measure(run, holder, task)
+    finally:
+        if limit is not None:
+            limit.give_back()
+
+
+def _limit_of(user, is_users_own, is_set):
+    """Waits until it may start; what is to be told of its end."""
+    if user._limit is not None:
+        limit, pacer = user._limit if is_users_own else None, None
+    else:
+        limit, pacer = (None, None) if is_set else (_limits.ration, _limits.pacer)
+    if limit is None and pacer is None:
+        return None
+    state, user._state = user._state, "waiting"
+    if pacer is not None:
+        if limit is not None and limit.is_used_up():
+            raise StopUser()
+        pacer.take()
+    if limit is not None:
+        limit.take(user)
+    if user._state == "waiting":
+        user._state = state
+    return limit
+
+
+def _measure(run, holder, task):
     """What the end of the test cuts off is none."""
     begin = perf_counter()
     try:

@@ -30,8 +30,13 @@ def steps(stages):
 
 
 class Loop:
-    def __init__(self, runner, scenario):
+    def __init__(self, runner, scenario, ration=None):
+        """ration: of its iterations (_limits.py), if there are only so many."""
         self._runner = runner
+        self._ration = ration
+        self._made = 0
+        if ration is not None:
+            ration.changed = self._changed_by_others
         self._scenario = scenario
         self._name = scenario.pool or scenario.user_class
         self._users = 0  # of the whole test
@@ -45,9 +50,14 @@ class Loop:
         """So long ago the scenarios began; ours is one share of `stride`."""
         self._share = offset, stride
         self._changed.set()
+        if self._ration is not None:
+            self._ration.again()
         if self._begun_at is None:
             self._begun_at = time.monotonic() - elapsed_s + self._scenario.start_s
             self._greenlet = gevent.spawn(self._run)
+
+    def _changed_by_others(self):
+        self._changed.set()
 
     def end(self):
         if self._greenlet is not None:
@@ -66,20 +76,33 @@ class Loop:
 
     def _reach(self, is_over=False):
         """Makes users, or lets the newest ones go. False: not all could be made."""
-        offset, stride = self._share
-        aim = (self._users + stride - 1 - offset) // stride if stride else 0
+        if is_over and self._ration is not None:
+            self._ration.end("dropped")
         there = [user for user in self._runner.users_of(self._name) if user not in self._leaving]
+        aim = self._aim(len(there))
         try:
-            self._runner.spawn_users({self._name: max(0, aim - len(there))})
+            self._runner.spawn_users({self._name: max(0, aim - (self._made if self._is_of_each() else len(there)))})
         except Exception as error:  # of a user's __init__
             _errors.log_bounded(logger, error)
             return False
+        self._made = max(self._made, aim)
         going = there[aim:]
         if going:
             self._leaving.update(going)
             limit_s = self._scenario.graceful_s if is_over else self._scenario.ramp_down_s
             gevent.spawn(self._let_go, going, limit_s)
         return True
+
+    def _is_of_each(self):
+        return self._ration is not None and self._ration.users is not None
+
+    def _aim(self, there):
+        if self._ration is not None and self._ration.is_used_up() and self._users:
+            return there  # each ends by itself
+        if self._is_of_each():
+            return self._ration.users if self._users else 0
+        offset, stride = self._share
+        return (self._users + stride - 1 - offset) // stride if stride else 0
 
     def _let_go(self, users, limit_s):
         self._runner.end_users(users, limit_s)

@@ -21,9 +21,10 @@ import msgpack
 from gevent.event import AsyncResult, Event
 from gevent.queue import Queue
 
-from . import _errors, _hold, _reload, _scenarios, log
+from . import _errors, _hold, _reload, log
 from . import _runner_settings as settings
 from ._channel import Channel
+from ._dealt import Dealt
 from ._ends import Ends, exit_number
 from ._health import Health
 from ._reports import Reports
@@ -33,7 +34,7 @@ from ._version import __version__
 from .argument_parser import default_args_dict
 from .exception import RPCReceiveError, StopTest
 from .rpc import Message
-from .user.task import count_iterations
+from .user.task import watch_iterations
 
 logger = logging.getLogger("locust.runners")
 main_logger = logging.getLogger("locust.main")
@@ -94,7 +95,7 @@ class Node(Silence):
         self._next_report = 0.0
         self._next_heartbeat = 0.0
         self._is_last_report = False
-        self._scenarios_of = None  # the run that runner._scenarios is of
+        self._dealt = Dealt(runner, self.send)
         self._logs_sent = 0
         self._logs_at = 0.0
         self._exceptions_told = 0
@@ -129,7 +130,8 @@ class Node(Silence):
             "spawning_complete": self._on_spawning_complete,
             "katydid_ack": self._on_katydid_ack,
             "katydid_setup": lambda message: self._orders.put((self._take_setup, message.data)),
-            "katydid_scenarios": lambda message: self._orders.put((self._follow, message.data, clock())),
+            "katydid_scenarios": lambda message: self._orders.put((self._dealt.follow, message.data, clock())),
+            "katydid_grant": lambda message: self._dealt.grant(message.data),
             "katydid_reload": lambda message: self._orders.put((self._restart, message.data)),
         }
 
@@ -288,7 +290,8 @@ class Node(Silence):
         written = self.environment.stats._written
         self.runner._scenarios.note()
         if self.speaks_katydid:
-            data = self._reports.next(self._health.of_report, self._is_last_report, written)
+            data = self._reports.next(self._health.of_report, self._is_last_report, written,
+                                      self.runner._scenarios.numbers())
             if data is None:
                 return
         else:
@@ -477,7 +480,7 @@ class Node(Silence):
             self.environment.stop_timeout = job["stop_timeout"] or 0.0
         self._take_options(job.get("parsed_options") or {})
         self._take_series_tags(job.get("series_tags") or [])
-        count_iterations(bool(job.get("iterations")))
+        watch_iterations(is_counted=bool(job.get("iterations")))
         run = job.get("run") or ""
         if self.state != settings.STATE_INIT and run != self._reports.run:
             self._end_users()  # of a test whose end we missed
@@ -486,7 +489,7 @@ class Node(Silence):
             self.begin_test(run)
             if self.ends.is_asked or self._is_leaving:
                 return
-        self._take_scenarios(run, job.get("scenarios") or [])
+        self._dealt.take(run, job.get("scenarios") or [])
         self.state = settings.STATE_SPAWNING
         if self.runner.state != settings.STATE_RUNNING:
             self.runner.update_state(settings.STATE_SPAWNING)
@@ -550,20 +553,6 @@ class Node(Silence):
                                  {key: value for key, is_given, value in pairs if is_given})
         except ValueError as error:
             logger.error("--series-tags: %s", error)
-
-    def _take_scenarios(self, run, texts):
-        """Once in a test: their users keep what they are at."""
-        if texts and self._scenarios_of != run:
-            self._scenarios_of = run
-            self.runner._scenarios = _scenarios.Scenarios(self.runner, texts)
-            graceful_s = self.runner._scenarios.graceful_s
-            self.environment.stop_timeout = max(self.environment.stop_timeout or 0.0, graceful_s)
-        elif not texts:
-            self.runner._scenarios = _scenarios.NONE
-
-    def _follow(self, data, heard_at):
-        """Which arrivals are ours, and when the scenarios began."""
-        self.runner._scenarios.follow(_scenarios.elapsed_s(data, clock() - heard_at), data["shares"])
 
     def _is_custom(self, name):
         if not hasattr(self, "_built_in_options"):

@@ -24,10 +24,10 @@ class Reports:
         self._seq = 0
         self._pending = {}  # seq -> [data, when sent, seconds until it is sent again, all names]
 
-    def next(self, health, is_last=False, written=None):
+    def next(self, health, is_last=False, written=None, scenarios=None):
         """The data of a report of everything since the last one; None while too many are under
         way: then the next one will carry more, unless there will be none. health: a function.
-        written: what code changed by hand (_written.py), or None."""
+        written: what code changed by hand (_written.py), or None. scenarios: what each of them has counted."""
         if len(self._pending) >= _MAX_IN_FLIGHT and not is_last:
             return None
         self._seq += 1
@@ -41,6 +41,7 @@ class Reports:
             "series": series,
             "series_names": series_names,
             "written": written and written.take(),
+            "scenarios": scenarios or None,
         }
         data = {
             "katydid": {

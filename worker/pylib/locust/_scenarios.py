@@ -5,16 +5,18 @@ The core's _katydid.Arrivals knows when an iteration is due and hands it to a us
 users: who of them belongs to which scenario, and that there are enough of them. Users that loop are _loops.py's.
 """
 
+import functools
 import logging
 import time
 
 import _katydid
 import gevent
 
-from . import _errors
+from . import _errors, _limits
 from ._loops import Loop
 from .exception import StopTest
 from .user.arriving import named_task
+from .user.task import watch_iterations
 from .user.users import PytestUser
 
 logger = logging.getLogger("locust.runners")
@@ -29,14 +31,19 @@ _PAUSE_AFTER_FAILURE_S = 1.0
 class Scenarios:
     """Those of one test."""
 
-    def __init__(self, runner, texts):
+    def __init__(self, runner, texts, ask=None):
+        """ask(scenario, started, done, wanted): the master, for more iterations."""
         self._runner = runner
         self._all = [_katydid.Arrivals(text) for text in texts]
-        self._of_class = {one.pool or one.user_class: one for one in self._all}
-        self.classes = {one.pool: self._make_class(one) for one in self._all if one.pool}
+        own = [one for one in self._all if not one.is_of_all]
+        self._of_class = {one.pool or one.user_class: one for one in own}
+        self.classes = {one.pool: self._make_class(one) for one in own if one.pool}
         self._growers = []
-        self._loops = {one: Loop(runner, one) for one in self._all if not one.is_open}
-        for one in self._all:
+        self._rations = {one: self._make_ration(one, functools.partial(ask, at))
+                         for at, one in enumerate(self._all) if one.iterations}
+        self._loops = {one: Loop(runner, one, self._rations.get(one)) for one in own if not one.is_open}
+        self.limit_all()
+        for one in own:
             named_task(runner.user_classes_by_name[one.user_class], one.task)  # a wrong name ends the test, once
             if issubclass(runner.user_classes_by_name[one.user_class], PytestUser):
                 raise StopTest(f"{one.user_class} is made of test functions: it cannot have an arrival rate")
@@ -45,6 +52,20 @@ class Scenarios:
         """For the second scenario of a class: its users are to be told from those of the first."""
         base = self._runner.user_classes_by_name[one.user_class]
         return type(base)(one.pool, (base,), {"__module__": base.__module__})
+
+    def _make_ration(self, one, ask):
+        def users():
+            runner = self._runner
+            return runner.user_count if one.is_of_all else len(runner.users_of(one.pool or one.user_class))
+
+        return _limits.Ration(one, ask, users)
+
+    def limit_all(self):
+        """What is of all users takes effect, or has none any more."""
+        of_all = [one for one in self._all if one.is_of_all]
+        _limits.ration = next((self._rations[one] for one in of_all if one in self._rations), None)
+        _limits.pacer = next((one for one in of_all if one.is_open), None)
+        watch_iterations(is_limited=bool(self._rations or of_all))
 
     @property
     def graceful_s(self):
@@ -60,6 +81,7 @@ class Scenarios:
         user._arrivals = self._of_class.get(type(user).__name__)
         if user._arrivals is not None:
             user._arrivals.join()
+            user._limit = self._rations.get(user._arrivals)
             if user._arrivals.task is not None and not user._arrivals.is_open:
                 user.tasks = [named_task(type(user), user._arrivals.task)]
             user.sample_tags = {"scenario": user._arrivals.name, **user._arrivals.tags, **_tags_of(user)}
@@ -69,11 +91,16 @@ class Scenarios:
         for one, (first, offset, stride) in zip(self._all, shares):
             if one in self._loops:
                 self._loops[one].follow(elapsed_s, offset, stride)
-                continue
-            one.share(first, offset, stride)
-            one.begin(elapsed_s)
+            elif one.is_open:
+                one.share(first, offset, stride)
+                one.begin(elapsed_s)
         if not self._growers:
-            self._growers = [gevent.spawn(self._grow, one) for one in self._all if one.is_open]
+            self._growers = [gevent.spawn(self._grow, one) for one in self._all
+                             if one.is_open and not one.is_of_all]
+
+    def grant(self, scenario, granted, is_all):
+        """The master: of the iterations of that scenario so many are ours."""
+        self._rations[self._all[scenario]].grant(granted, is_all)
 
     def _grow(self, one):
         """Has more users, as long as too few of them wait."""
@@ -87,14 +114,22 @@ class Scenarios:
 
     def note(self):
         """Counts, for the report that is about to be made."""
+        for ration in self._rations.values():
+            ration.again()
         for one in self._all:
             one.note()
+
+    def numbers(self):
+        """What the reports up to the one about to be made say of each."""
+        return [one.numbers() for one in self._all]
 
     def end(self):
         """No arrival and no new user any more."""
         gevent.killall(self._growers)
         for loop in self._loops.values():
             loop.end()
+        for ration in self._rations.values():
+            ration.end("cut")
         for one in self._all:
             one.end()
 

@@ -93,7 +93,7 @@ static void users_may_loop(void **state)
     refused("u:constant-vus:duration=5m", "it needs users");
     refused("u:constant-vus:users=5,duration=0", "over at once");
     refused("u:constant-vus:users=5,rate=3", "rate goes with arrival rates, not with constant-vus");
-    refused("u:constant-vus:users=5,stages=1m:3", "go with ramping-vus");
+    refused("u:constant-vus:users=5,stages=1m:3", "goes with ramping-vus");
     refused("u:ramping-vus:users=5", "it needs stages");
     refused("u:ramping-vus:users=5,stages=1m:3", "do not go with stages");
     refused("u:ramping-vus:stages=1m:3/s", "is no stage");
@@ -162,6 +162,36 @@ static void what_is_wrong_is_named(void **state)
     refused("b:constant-arrival-rate:rate=1/s,users=0", "users must be 1");
     refused("b:constant-arrival-rate:rate=1/s,users=many", "takes a whole number");
     refused("b:constant-arrival-rate:rate=1/s,time_unit=0s", "longer than 0");
+}
+
+static void iterations_are_counted(void **state)
+{
+    (void)state;
+    described(
+        "b:shared-iterations:class=B,users=5,iterations=200",
+        "b: shared-iterations of B, 5 users, 200 iterations together, for at most 10m; 30s to "
+        "finish");
+    described("b:per-vu-iterations:vus=5,iterations=20,maxDuration=1h,start_time=5s",
+              "b: per-vu-iterations of ?, 5 users, 20 iterations each, which are 100, for at most "
+              "1h, beginning after 5s; 30s to finish");
+    described("b:shared-iterations:iterations=1,graceful_stop=0",
+              "b: shared-iterations of ?, 1 user, 1 iteration together, for at most 10m; 0s to "
+              "finish");
+    described("i:shared-iterations:iterations=7,pool=*", "i: 7 iterations of all users together");
+    described("e:externally-controlled:vus=3,maxVUs=9,duration=1m",
+              "e: externally-controlled of ?, 3 users, for 1m; 30s to finish");
+    refused("b:shared-iterations:users=5", "needs iterations");
+    refused("b:shared-iterations:users=5,iterations=4", "iterations=4 is less than users=5");
+    refused("b:shared-iterations:users=0,iterations=4", "users must be 1");
+    refused("b:shared-iterations:iterations=0", "iterations=0: it takes a whole number from 1");
+    refused("b:per-vu-iterations:users=1000000,iterations=100000000", "too many iterations");
+    refused("b:shared-iterations:iterations=4,duration=1m", "max_duration, not duration");
+    refused("b:shared-iterations:iterations=4,rate=1/s", "rate goes with arrival rates, not with");
+    refused("b:constant-vus:users=4,iterations=4",
+            "iterations goes with shared-iterations and per-vu-iterations, not with constant-vus");
+    refused("b:constant-vus:users=4,max_users=5", "max_users goes with arrival rates");
+    refused("b:constant-arrival-rate:rate=1/s,iterations=4", "iterations and max_duration go with");
+    refused("e:externally-controlled:vus=3,maxVUs=2", "max_users=2 is less than users=3");
 }
 
 static void env_and_tags_come_through(void **state)
@@ -247,6 +277,7 @@ int main(void)
         cmocka_unit_test(users_may_loop),
         cmocka_unit_test(k6_words_are_read),
         cmocka_unit_test(what_is_wrong_is_named),
+        cmocka_unit_test(iterations_are_counted),
         cmocka_unit_test(env_and_tags_come_through),
         cmocka_unit_test(one_begins_after_the_other),
         cmocka_unit_test(durations_are_exact),

@@ -61,6 +61,8 @@ static void k6_dictionaries_are_read(void **state)
     becomes("{\"executor\":\"ramping-vus\",\"stages\":[{\"duration\":\"1m\",\"target\":5}],"
             "\"gracefulRampDown\":500}",
             "a:ramping-vus:stages=1m:5,gracefulRampDown=500ms,startVUs=1");
+    becomes("{\"executor\":\"shared-iterations\",\"vus\":3,\"maxDuration\":90000}",
+            "a:shared-iterations:vus=3,maxDuration=90000ms,iterations=1");
     becomes("{\"executor\":\"constant-vus\",\"vus\":3}", "a:constant-vus:vus=3");
     becomes("\"constant-arrival-rate:rate=1/s\"", "a:constant-arrival-rate:rate=1/s");
 }

@@ -143,6 +143,37 @@ static void stats_of_both_dialects(void **state)
     msgpack_sbuffer_destroy(&bytes);
 }
 
+static void what_is_told_of_scenarios(void **state)
+{
+    msgpack_sbuffer bytes;
+    struct message m;
+    (void)state;
+    assert_int_equal(
+        parse("['stats', {'katydid': {'epoch': 'e', 'seq': 7, 'run': 'r', 't': 12.5, "
+              "'report': ~abc~, 'scenarios': [[9, 5, 1, 2, 0, 4, 1], 'none', [1, 2]]}}, 'n']",
+              &bytes, &m),
+        PROTO_OK);
+    assert_int_equal(m.stats.scenario_count, 3);
+    assert_int_equal(m.stats.scenarios[0].told[ITERATIONS_DUE], 9);
+    assert_int_equal(m.stats.scenarios[0].told[ITERATIONS_CUT], 2);
+    assert_int_equal(m.stats.scenarios[0].users, 4);
+    assert_int_equal(m.stats.scenarios[0].waiting, 1);
+    assert_int_equal(m.stats.scenarios[2].told[ITERATIONS_DUE], 0);
+    message_fini(&m);
+    msgpack_sbuffer_destroy(&bytes);
+    assert_int_equal(
+        parse("['katydid_iterations', {'run': 'r', 'scenario': 1, 'started': 5, 'done': "
+              "4, 'wanted': 3}, 'n']",
+              &bytes, &m),
+        PROTO_OK);
+    assert_int_equal(m.iterations.scenario, 1);
+    assert_int_equal(m.iterations.started, 5);
+    assert_int_equal(m.iterations.done, 4);
+    assert_int_equal(m.iterations.wanted, 3);
+    message_fini(&m);
+    msgpack_sbuffer_destroy(&bytes);
+}
+
 static void what_has_not_the_shape_of_its_type_is_broken(void **state)
 {
     (void)state;
@@ -304,6 +335,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(versions),
         cmocka_unit_test(stats_of_both_dialects),
+        cmocka_unit_test(what_is_told_of_scenarios),
         cmocka_unit_test(what_has_not_the_shape_of_its_type_is_broken),
         cmocka_unit_test(lengths_that_lie_allocate_nothing),
         cmocka_unit_test(the_script),

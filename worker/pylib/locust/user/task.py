@@ -21,7 +21,7 @@ import _katydid
 import gevent
 from gevent import GreenletExit
 
-from .. import _errors, _hold, _iterations
+from .. import _errors, _hold, _iterations, _limits
 from ..exception import (
     InterruptTaskSet,
     MissingWaitTimeError,
@@ -313,7 +313,8 @@ def pause(user, holder, sleep):
     """One wait between two tasks, during which the user may be ended at once."""
     _leave_if_stopping(user)
     user._state = LOCUST_STATE_WAITING
-    sleep((holder.wait_time or holder._taskset_instance.wait_time)())  # None: the old attributes
+    if _limits.pacer is None:  # which says when to go on
+        sleep((holder.wait_time or holder._taskset_instance.wait_time)())  # None: the old attributes
     _leave_if_stopping(user)
     user._state = LOCUST_STATE_RUNNING
 
@@ -325,8 +326,9 @@ def _left(interrupt):
 
 
 def _execute(holder, task):
-    if _iterations.is_on and not (hasattr(task, "tasks") and issubclass(task, TaskSet)):
-        _iterations.measure(_execute_task, holder, task)
+    if _iterations.is_on:
+        is_set = hasattr(task, "tasks") and issubclass(task, TaskSet)
+        _iterations.one(_execute_task, holder, task, is_set)
     else:
         _execute_task(holder, task)
 
@@ -355,9 +357,9 @@ def _steps_changed():
     _unchanged = [True]
 
 
-def count_iterations(is_wanted):
+def watch_iterations(is_counted=None, is_limited=None):
     """The plain loop does not: while they are wanted, users go by the other one."""
-    if _iterations.want(is_wanted):
+    if _iterations.want(is_counted, is_limited):
         _steps_changed()
 
 

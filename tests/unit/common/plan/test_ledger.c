@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+/* What is missing of a worker that is lost: due = started + dropped + cut holds all the same. */
+#include "common/plan/chance.h"
+#include "common/plan/ledger.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+static void a_workers_own_are_those_of_all_its_epochs(void **state)
+{
+    struct stripes s = {.count = 0};
+    struct ledger_part p = {.owed = 0};
+    uint64_t from = 0;
+    (void)state;
+    for (unsigned epoch = 0; epoch < 30; epoch++) {
+        const uint32_t stride = (uint32_t)(chance_bits(7, epoch) % 5);
+        const struct stripe one = {from, stride ? (uint32_t)chance_bits(8, epoch) % stride : 0,
+                                   stride};
+        assert_true(stripes_add(&s, one));
+        ledger_deal(&p, one);
+        from += chance_bits(9, epoch) % 40;
+    }
+    for (uint64_t until = from; until < from + 20; until++) {
+        uint64_t count = 0;
+        for (uint64_t i = stripes_next(&s, 0); i < until; i = stripes_next(&s, i + 1))
+            count++;
+        assert_int_equal(ledger_owed(&p, until), count);
+    }
+}
+
+static void what_a_lost_worker_did_not_tell_is_missing(void **state)
+{
+    struct ledger l = {.count = 0};
+    uint64_t due, lost;
+    (void)state;
+    ledger_begin(&l, 2);
+    struct ledger_part *p = ledger_of(&l, "w", true);
+    assert_null(ledger_of(&l, "v", false));
+    assert_ptr_equal(ledger_of(&l, "w", false), p);
+    p[1].told[ITERATIONS_DUE] = 50;
+    p[1].told[ITERATIONS_STARTED] = 40;
+    p[1].told[ITERATIONS_DROPPED] = 3; /* 7 waited when it told */
+    ledger_missing(&p[1], 80, &due, &lost);
+    assert_int_equal(due, 30);
+    assert_int_equal(lost, 37);
+    ledger_missing(&p[1], 20, &due, &lost); /* it did not hear that there was less for it */
+    assert_int_equal(due, 0);
+    assert_int_equal(lost, 7);
+    assert_int_equal(ledger_sum(&l, 1, ITERATIONS_STARTED), 40);
+    assert_int_equal(ledger_sum(&l, 0, ITERATIONS_STARTED), 0);
+    ledger_fini(&l);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_workers_own_are_those_of_all_its_epochs),
+        cmocka_unit_test(what_a_lost_worker_did_not_tell_is_missing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

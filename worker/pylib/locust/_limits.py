@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+"""Before an iteration may start: that there is one left (scenarios of so many iterations, --iterations), and that its
+time has come (--ips). A user of a scenario that counts has user._limit; `ration` and `pacer` are of all users.
+
+An iteration of a scenario is one execution of a task of the user, a whole TaskSet if it is one. For --iterations and
+--ips it is each execution of a function, wherever, as in locust-plugins."""
+
+import time
+
+from gevent.event import Event
+
+from .exception import StopUser
+
+_ASK_AGAIN_S = 1.0
+_AHEAD_S = 0.5  # so much work is in hand
+_LONG_AGO = float("-inf")
+
+ration = None  # of all users
+pacer = None  # likewise: the _katydid.Arrivals of --ips
+
+
+def is_wanted():
+    return ration is not None or pacer is not None
+
+
+class Ration:
+    """What the master granted this worker of the iterations of a scenario. ask(started, done, wanted) asks for more;
+    users() is how many there are."""
+
+    def __init__(self, scenario, ask, users):
+        self._scenario = scenario
+        self._each = scenario.iterations if scenario.is_each else None
+        self._ask, self._users = ask, users
+        self._granted = self._started = self._done = 0
+        self._is_all = False  # no more is to come
+        self._is_ended = False
+        self._asked_at = _LONG_AGO
+        self._measured_at, self._started_then, self._per_s = None, 0, 0.0
+        self._news = Event()
+        self.changed = lambda: None
+
+    @property
+    def users(self):
+        """Of each of whom so many are to be done; None: it is not of each."""
+        return self._granted // self._each if self._each else None
+
+    def is_used_up(self):
+        return self._is_ended or (self._is_all and self._started >= self._granted)
+
+    def grant(self, granted, is_all):
+        """The master: so many in all, from the begin on."""
+        if granted > self._granted and not self._is_ended:
+            self._scenario.count("due", granted - self._granted)
+            self._granted = granted
+        self._is_all = self._is_all or is_all
+        self._asked_at = _LONG_AGO
+        self._measure()
+        self._news.set()
+        self._news.clear()
+        self.changed()
+        self.again()
+
+    def _measure(self):
+        now = time.monotonic()
+        if self._measured_at is not None and now > self._measured_at:
+            self._per_s = (self._started - self._started_then) / (now - self._measured_at)
+        self._measured_at, self._started_then = now, self._started
+
+    def take(self, user):
+        """Waits until one may start. StopUser: there is none left for this user."""
+        if self._each and user.__dict__.get("_begun", 0) >= self._each:
+            raise StopUser()
+        while self._started >= self._granted:
+            if self.is_used_up():
+                raise StopUser()
+            self._want()
+            self._news.wait(_ASK_AGAIN_S)
+        if self._is_ended:
+            raise StopUser()
+        self._started += 1
+        user._begun = user.__dict__.get("_begun", 0) + 1
+        self._scenario.count("started", 1)
+        if not self._is_all and (self._granted - self._started) * 2 <= self._per_s * _AHEAD_S:
+            self._want()
+
+    def give_back(self):
+        """One that was taken has ended."""
+        self._done += 1
+        self.again()
+
+    def _want(self):
+        now = time.monotonic()
+        if now - self._asked_at >= _ASK_AGAIN_S:
+            self._asked_at = now
+            self._ask(self._started, self._done, max(1, self._users(), int(self._per_s * _AHEAD_S)))
+
+    def again(self):
+        """All are done: the master hears it, once a second too, as words get lost. So it is with the question how
+        many users of so many iterations each are ours."""
+        if self._each and not self._is_all:
+            self._ask(0, 0, 1)
+        if self._is_all and self._done >= self._granted and not self._is_ended:
+            self._ask(self._started, self._done, 0)
+
+    def end(self, what):
+        """Nothing starts any more; what was left is counted as that."""
+        if not self._is_ended:
+            self._is_ended = True
+            self._scenario.count(what, self._granted - self._started)
+            self._news.set()
