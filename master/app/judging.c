@@ -53,10 +53,18 @@ static bool read_worker(void *arg, const char *name, int64_t from, int64_t to, s
 }
 
 /* What requests by tags, class or group are counted in. */
+/* k6's name of what we count as iterations_dropped. */
+static bool is_dropped(const struct threshold *t)
+{
+    return t->metric && !strcmp(t->metric, "dropped_iterations");
+}
+
 static const char *metric_of(const struct threshold *t)
 {
     if (t->scope == SCOPE_GROUP)
         return threshold_is_time(t) ? "group_duration" : "group_failed";
+    if (is_dropped(t))
+        return iterations_metrics[ITERATIONS_DROPPED];
     if (t->metric && strcmp(t->metric, "http_reqs") != 0)
         return t->metric;
     return threshold_is_time(t) ? "http_req_duration" : "http_req_failed";
@@ -92,8 +100,13 @@ static bool read_metric(void *arg, const struct threshold *t, int64_t from, int6
     struct tag tags[TAGS_MOST + 1];
     const struct series_query q = query_of(t, tags);
     struct series_value *v = &s->value;
-    if (!series_store_read(s->m->record.series, &q, (uint32_t)from, (uint32_t)to, v))
-        return false;
+    if (!series_store_read(s->m->record.series, &q, (uint32_t)from, (uint32_t)to, v)) {
+        if (!is_dropped(t))
+            return false;
+        v->kind = METRIC_COUNTER; /* nothing that was due was left out */
+        v->n = 1;
+        v->sum = 0;
+    }
     *out = (struct verdict_metric){.kind = kinds[v->kind],
                                    .count = v->n,
                                    .hits = v->trues,
@@ -108,11 +121,22 @@ static bool read_metric(void *arg, const struct threshold *t, int64_t from, int6
     return true;
 }
 
+static double dropped(struct source *s)
+{
+    const struct series_query q = {.metric = iterations_metrics[ITERATIONS_DROPPED]};
+    struct series_value *v = &s->value;
+    const bool is_there =
+        series_store_read(s->m->record.series, &q, SERIES_FROM_START, SERIES_TO_NOW, v);
+    return is_there ? v->sum : 0;
+}
+
 static double gauge(void *arg, enum threshold_stat stat, const char *worker)
 {
-    const struct source *s = arg;
+    struct source *s = arg;
     const struct roster *r = &s->m->machine.roster;
     double most = NAN;
+    if (stat == STAT_DROPPED)
+        return dropped(s);
     if (stat == STAT_USERS && !worker)
         return roster_user_count(r);
     for (size_t i = 0; i < r->count; i++) {

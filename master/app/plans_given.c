@@ -146,7 +146,15 @@ static void leave_class_out(struct scenario *s)
 static char *no_class(const struct script *script, const struct scenario *s)
 {
     struct sbuf why = {0};
-    if (s->user_class)
+    const char **names = mem_zalloc((script->class_count + 1) * sizeof *names);
+    for (size_t c = 0; c < script->class_count; c++)
+        names[c] = script->classes[c].name;
+    const char *near =
+        s->user_class ? threshold_nearest(s->user_class, names, script->class_count) : NULL;
+    free(names);
+    if (near)
+        sbuf_addf(&why, "there is no User class named '%s': did you mean %s?", s->user_class, near);
+    else if (s->user_class)
         sbuf_addf(&why, "there is no User class named '%s'", s->user_class);
     else
         sbuf_adds(&why, "it is for one User class: give class=");
@@ -157,6 +165,57 @@ static char *no_class(const struct script *script, const struct scenario *s)
     char *text = about(s, why.data);
     sbuf_fini(&why);
     return text;
+}
+
+static void add_near(struct sbuf *why, const char *word, char *const *names, size_t count)
+{
+    const char *near = threshold_nearest(word, (const char *const *)names, count);
+    if (near)
+        sbuf_addf(why, ": did you mean %s?", near);
+    for (size_t i = 0; i < count && !near; i++)
+        sbuf_addf(why, "%s%s", i ? ", " : ": it has ", names[i]);
+}
+
+/* NULL: it is one of its tasks, or what else may be one; else why not. */
+static char *wrong_task(const struct script_class *c, const struct scenario *s)
+{
+    size_t count = 0, others = 0;
+    while (c->callables && c->callables[others])
+        others++;
+    char **names = mem_zalloc((c->tasks.count + others + 1) * sizeof *names);
+    for (size_t t = 0; t < c->tasks.count; t++)
+        names[count++] = c->tasks.tasks[t].name;
+    for (size_t i = 0; i < others; i++)
+        names[count++] = c->callables[i];
+    bool is_there = !s->task || !c->callables;
+    for (size_t i = 0; i < count && !is_there; i++)
+        is_there = !strcmp(names[i], s->task);
+    struct sbuf why = {0};
+    if (!is_there) {
+        sbuf_addf(&why, "%s has no task named '%s'", c->name, s->task);
+        add_near(&why, s->task, names,
+                 threshold_nearest(s->task, (const char *const *)names, count) ? count
+                                                                               : c->tasks.count);
+    }
+    free(names);
+    return is_there ? NULL : sbuf_take(&why);
+}
+
+/* A class that is there, which has that task. False, and *why. */
+static bool check_class(const struct script *script, const struct scenario *s, char **why)
+{
+    const struct script_class *c =
+        s->user_class ? class_named(script, s->user_class, strlen(s->user_class)) : NULL;
+    if (!c) {
+        *why = no_class(script, s);
+        return false;
+    }
+    char *words = c->has_tests ? mem_strdup("its class is made of test functions, which are no "
+                                            "iterations of a scenario")
+                               : wrong_task(c, s);
+    *why = words ? about(s, words) : NULL;
+    free(words);
+    return !*why;
 }
 
 /* The users of the second scenario of a class are counted by themselves. */
@@ -183,10 +242,8 @@ static bool fit(const struct script *script, struct plan_list *l, char **why)
             leave_class_out(s);
         else
             find_class(script, s);
-        if (!s->user_class || !class_named(script, s->user_class, strlen(s->user_class))) {
-            *why = no_class(script, s);
+        if (!check_class(script, s, why))
             return false;
-        }
         name_pool(l, i);
     }
     return true;

@@ -407,6 +407,8 @@ static bool parse_class(const msgpack_object *o, struct script_class *out)
     out->name = proto_text(proto_get(o, "name"));
     out->host = proto_text(proto_get(o, "host"));
     out->needs_host = proto_bool(proto_get(o, "needs_host"));
+    out->callables = proto_texts(proto_get(o, "callables"));
+    out->has_tests = proto_bool(proto_get(o, "has_tests"));
     out->weight = proto_number(proto_get(o, "weight"), 1);
     uint64_t fixed = proto_unsigned(proto_get(o, "fixed_count"), 0);
     out->fixed_count = fixed < 100000000u ? (unsigned)fixed : 100000000u;
@@ -588,6 +590,7 @@ void script_fini(struct script *s)
         free(s->classes[i].name);
         free(s->classes[i].host);
         task_list_fini(&s->classes[i].tasks);
+        proto_texts_free(s->classes[i].callables);
     }
     for (size_t i = 0; i < s->shape_count; i++)
         free(s->shapes[i].name);

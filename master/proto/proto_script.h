@@ -12,6 +12,9 @@ struct script_class {
     double weight;
     unsigned fixed_count;
     struct task_list tasks;
+    char *
+        *callables; /* what else a scenario's task may be; ends with NULL; owned; NULL: not told */
+    bool has_tests; /* it is made of test functions, which cannot be a scenario's iterations */
 };
 
 struct script_shape { /* a load shape that the page may choose */

@@ -109,6 +109,10 @@ def test_a_lost_workers_arrivals_go_to_those_that_are_left(tmp_path):
     (["--scenario", "buy"], "'buy' is no scenario"),
     (["--scenario", "b:constant-arrival-rate:rate=1/s,speed=2"], "scenario 'b': there is no key 'speed'"),
     (["--scenario", "b:constant-arrival-rate:rate=1/s,class=Nobody"], "there is no User class named 'Nobody' (the locustfile has Buyer)"),
+    (["--scenario", "b:constant-vus:users=1,class=Buier"], "there is no User class named 'Buier': did you mean Buyer?"),
+    (["--scenario", "b:constant-arrival-rate:rate=1/s,task=bui"], "scenario 'b': Buyer has no task named 'bui': did you mean buy?"),
+    (["--scenario", "b:shared-iterations:iterations=5,exec=Buyer.lok"], "scenario 'b': Buyer has no task named 'lok': did you mean look?"),
+    (["--rate", "1/s", "--scenario", "b:constant-vus:users=1,task=xyzzy"], "scenario 'b': Buyer has no task named 'xyzzy': it has buy, look"),
     (["--scenario", "b:constant-arrival-rate:rate=1/s", "--scenario", "b:constant-arrival-rate:rate=2/s"], "this name is given twice"),
     (["--scenario", "b:constant-arrival-rate:rate=1/s,start_after=c"], "scenario 'b': start_after=c: there is no scenario of that name"),
     (["--scenario", "b:constant-arrival-rate:rate=1/s", "-u", "5"], "do not go with scenarios"),
@@ -121,6 +125,22 @@ def test_a_lost_workers_arrivals_go_to_those_that_are_left(tmp_path):
 def test_what_does_not_go_together_is_refused(tmp_path, arguments, words):
     ended = run(tmp_path, *arguments)
     assert ended.code == 2 and words in ended.stderr, ended.describe()
+    assert not stamps(tmp_path, "on_start"), ended.describe()
+
+
+DROPS = "buy:constant-arrival-rate:rate=20/s,duration=1s,users=1,on_busy=drop,task=buy,graceful_stop=0"
+K6S = USERS + '''
+thresholds = {"dropped_iterations": ["count<1"], "dropped_iterations{scenario:buy}": ["count<2"]}
+'''
+
+
+def test_thresholds_of_dropped_iterations_are_of_those_that_found_no_user(tmp_path):
+    """Without a scenario, or where each found one, there are none: that is no lack of data."""
+    ended = run(tmp_path, "--scenario", DROPS, "--threshold", "dropped == 19", source=K6S, nap=30)
+    assert number(ended, "dropped") == 19 and ended.code == 99, ended.describe()
+    assert len(re.findall(r"^THRESHOLD fail .*dropped_iterations.* 19 ", ended.stderr, re.MULTILINE)) == 2, ended.describe()
+    ended = run(tmp_path, "--threshold", "dropped < 1", "-u", 1, "-t", 1, source=K6S)
+    assert ended.code == 0, ended.describe()
 
 
 OF_FILE = USERS + '''

@@ -19,7 +19,9 @@ from ._needs import has_connection, has_proxies, needs_host
 from ._settings import set_default_load, settings_of
 from .exception import StopTest
 from .shape import check_tick
+from .user.arriving import callables_of
 from .user.inspectuser import get_ratio
+from .user.users import PytestUser
 
 logger = logging.getLogger("locust.runners")
 
@@ -124,6 +126,8 @@ class Host:
             "has_connection": has_connection(user_class),
             "has_proxies": has_proxies(user_class),
             "tasks": tree[user_class.__name__]["tasks"],
+            "callables": callables_of(user_class),
+            "has_tests": issubclass(user_class, PytestUser),
         }
 
     def _ship(self, message):

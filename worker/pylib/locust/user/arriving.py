@@ -2,6 +2,7 @@
 """The life of a user in a scenario with an arrival rate: it waits for an arrival, does one task, and waits for the
 next. One execution of a task, or of a TaskSet until it is left, is an iteration; wait_time plays no part."""
 
+import inspect
 import random
 import sys
 
@@ -18,6 +19,20 @@ from .task import (
     _no_tasks,
     report_error,
 )
+
+_MOST_CALLABLES = 1000
+
+
+def callables_of(user_class):
+    """Names of what else can be the task of a scenario, though it is none of the class's tasks: its own methods, and
+    functions of its file."""
+    found = set()
+    for base in user_class.__mro__:
+        if base.__module__.partition(".")[0] != "locust":
+            found.update(name for name, value in vars(base).items() if callable(value))
+    module = sys.modules.get(user_class.__module__)
+    found.update(name for name, value in vars(module).items() if inspect.isfunction(value)) if module else None
+    return sorted(name for name in found if not name.startswith("__"))[:_MOST_CALLABLES]
 
 
 def named_task(user_class, name):
