@@ -44,12 +44,12 @@ static struct series *series_for(PyObject *name, PyObject *tags)
         series_key_add(&by, key);
         series_key_add(&by, value);
     }
-    struct series *s = series_cache_find(the_cache, &by);
+    struct series *s = series_cache_find(the_cache, &by).first;
     if (s)
         return s;
     s = series_by_text(name, group, tags);
     if (s)
-        series_cache_keep(&the_cache, &by, s);
+        series_cache_keep(&the_cache, &by, (struct series_pair){s, NULL});
     return s;
 }
 
@@ -189,19 +189,52 @@ static PyObject *call(PyObject *self, PyObject *const *args, size_t nargs, PyObj
     return held < 0 ? NULL : PyBool_FromLong(is_all);
 }
 
-static PyObject *that(PyObject *self, PyObject *args, PyObject *kwargs)
+/* Where that argument of `that` goes; -1: there is none of that name. */
+static int place_of(PyObject *name)
 {
-    static const char *const names[] = {"name", "ok", "tags", NULL};
-    PyObject *name, *ok, *tags = NULL;
+    static const char *const names[] = {"name", "ok", "tags"};
+    for (int i = 0; i < 3; i++)
+        if (PyUnicode_CompareWithASCIIString(name, names[i]) == 0)
+            return i;
+    return -1;
+}
+
+static int parse_that(PyObject *to[3], PyObject *const *args, Py_ssize_t count, PyObject *names)
+{
+    if (count > 3) {
+        PyErr_Format(PyExc_TypeError, "that() takes at most 3 arguments (%zd given)", count);
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < count; i++)
+        to[i] = args[i];
+    for (Py_ssize_t i = 0; names && i < PyTuple_GET_SIZE(names); i++) {
+        PyObject *name = PyTuple_GET_ITEM(names, i);
+        const int at = place_of(name);
+        if (at < 0 || to[at]) {
+            PyErr_Format(PyExc_TypeError, "that() got %s argument '%U'",
+                         at < 0 ? "an unexpected keyword" : "multiple values for", name);
+            return -1;
+        }
+        to[at] = args[count + i];
+    }
+    if (to[0] && to[1])
+        return 0;
+    PyErr_Format(PyExc_TypeError, "that() missing required argument '%s'", to[0] ? "ok" : "name");
+    return -1;
+}
+
+static PyObject *that(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *names)
+{
+    PyObject *given[3] = {NULL, NULL, NULL}; /* name, ok, tags */
     (void)self;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|O:that", py_names(names), &name, &ok, &tags))
+    if (parse_that(given, args, nargs, names) != 0)
         return NULL;
-    const int held = count(NULL, name, PyObject_IsTrue(ok), tags);
+    const int held = count(NULL, given[0], PyObject_IsTrue(given[1]), given[2]);
     return held < 0 ? NULL : PyBool_FromLong(held);
 }
 
 static PyMethodDef methods[] = {
-    {"that", (PyCFunction)(void (*)(void))that, METH_VARARGS | METH_KEYWORDS,
+    {"that", (PyCFunction)(void (*)(void))that, METH_FASTCALL | METH_KEYWORDS,
      "that(name, ok, tags=None): counts a check that passed if ok is true; returns whether it is"},
     {NULL, NULL, 0, NULL},
 };

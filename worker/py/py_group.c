@@ -72,7 +72,7 @@ static int make_current(struct group *g)
 static int count(struct counted *c, PyObject *path, double number)
 {
     struct series_key key = {.count = 1, .part = {path}};
-    struct series *s = series_cache_find(c->cache, &key);
+    struct series *s = series_cache_find(c->cache, &key).first;
     if (!s) {
         struct series_tags tags = {.count = 0};
         s = series_tags_add(&tags, "group", path) == 0 ? series_tags_series(&tags, c->metric)
@@ -80,7 +80,7 @@ static int count(struct counted *c, PyObject *path, double number)
         series_tags_fini(&tags);
         if (!s)
             return -1;
-        series_cache_keep(&c->cache, &key, s);
+        series_cache_keep(&c->cache, &key, (struct series_pair){s, NULL});
     }
     py_series_count(s, number);
     return 0;

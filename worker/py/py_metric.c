@@ -30,12 +30,12 @@ static struct series *series_with(struct py_metric *m, PyObject *tags)
         series_key_add(&key, name);
         series_key_add(&key, value);
     }
-    struct series *s = series_cache_find(m->cache, &key);
+    struct series *s = series_cache_find(m->cache, &key).first;
     if (s)
         return s;
     s = series_by_text(m, tags);
     if (s)
-        series_cache_keep(&m->cache, &key, s);
+        series_cache_keep(&m->cache, &key, (struct series_pair){s, NULL});
     return s;
 }
 

@@ -48,12 +48,17 @@ static void count_rejected(const struct metric *m)
           clk_steady_coarse());
 }
 
-bool py_series_count(struct series *s, double number)
+bool py_series_count_at(struct series *s, double number, double now)
 {
-    if (__builtin_expect(count(s, number, clk_steady_coarse()), 1))
+    if (__builtin_expect(count(s, number, now), 1))
         return true;
     count_rejected(s->metric);
     return false;
+}
+
+bool py_series_count(struct series *s, double number)
+{
+    return py_series_count_at(s, number, clk_steady_coarse());
 }
 
 /* ---- by identity ---------------------------------------------------------------------------- */
@@ -62,8 +67,8 @@ bool py_series_count(struct series *s, double number)
 
 struct series_cache {
     struct cache_slot {
-        struct series_key key; /* owned here */
-        struct series *series; /* NULL: free */
+        struct series_key key;   /* owned here */
+        struct series_pair pair; /* NULL: free */
     } slots[CACHE_SLOTS];
 };
 
@@ -75,28 +80,29 @@ static size_t slot_of(const struct series_key *k)
     return mixed >> 56;
 }
 
-struct series *series_cache_find(const struct series_cache *c, const struct series_key *k)
+struct series_pair series_cache_find(const struct series_cache *c, const struct series_key *k)
 {
+    const struct series_pair none = {NULL, NULL};
     if (!c || k->count > SERIES_KEY_MOST)
-        return NULL;
+        return none;
     const struct cache_slot *slot = &c->slots[slot_of(k)];
-    if (!slot->series || slot->key.count != k->count)
-        return NULL;
+    if (slot->key.count != k->count)
+        return none;
     for (unsigned i = 0; i < k->count; i++)
         if (slot->key.part[i] != k->part[i])
-            return NULL;
-    return slot->series;
+            return none;
+    return slot->pair;
 }
 
 static void slot_clear(struct cache_slot *slot)
 {
     struct cache_slot old = *slot;
-    *slot = (struct cache_slot){.series = NULL};
+    *slot = (struct cache_slot){.pair = {NULL, NULL}};
     for (unsigned i = 0; i < old.key.count; i++)
         Py_DECREF(old.key.part[i]);
 }
 
-void series_cache_keep(struct series_cache **c, const struct series_key *k, struct series *s)
+void series_cache_keep(struct series_cache **c, const struct series_key *k, struct series_pair p)
 {
     if (k->count > SERIES_KEY_MOST)
         return;
@@ -109,7 +115,7 @@ void series_cache_keep(struct series_cache **c, const struct series_key *k, stru
     for (unsigned i = 0; i < k->count; i++)
         Py_INCREF(k->part[i]);
     slot_clear(slot);
-    *slot = (struct cache_slot){*k, s};
+    *slot = (struct cache_slot){*k, p};
 }
 
 void series_cache_free(struct series_cache *c)

@@ -14,11 +14,13 @@
 struct series_table *py_series_table(void);
 /* One value, counted now. False: it is none; then it is counted in metrics_rejected. */
 bool py_series_count(struct series *s, double number);
+bool py_series_count_at(struct series *s, double number, double now); /* now: clk_steady_coarse */
 
 void py_series_clear(void); /* forgets what was counted and not reported */
 
-/* The series of a metric by the identity of the Python objects that tell it apart, which are all
- * str: a locustfile passes the same constants again and again. Strings made for one call miss it.
+/* The series of a metric, or of two that have the same tags, by the identity of the Python objects
+ * that tell them apart, which are all str: a locustfile passes the same constants again and again.
+ * Strings made for one call miss it.
  */
 #define SERIES_KEY_MOST 12
 struct series_key {
@@ -31,9 +33,13 @@ static inline void series_key_add(struct series_key *k, PyObject *part)
         k->part[k->count] = part;
     k->count++; /* more than there is room for: not to be cached */
 }
+struct series_pair {
+    struct series *first, *second; /* second: NULL of who has one only */
+};
 struct series_cache;
-struct series *series_cache_find(const struct series_cache *c, const struct series_key *k);
-void series_cache_keep(struct series_cache **c, const struct series_key *k, struct series *s);
+/* Both NULL: not known. */
+struct series_pair series_cache_find(const struct series_cache *c, const struct series_key *k);
+void series_cache_keep(struct series_cache **c, const struct series_key *k, struct series_pair p);
 void series_cache_free(struct series_cache *c); /* NULL is fine */
 
 /* Tags as Python code gives them, while they are put together; a later one of a key counts. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "worker/py/py_tags.h"
 
+#include "common/base/clk.h"
 #include "common/metric/stats.h"
 #include "worker/py/py_group.h"
 #include "worker/py/py_mod.h"
@@ -18,30 +19,49 @@ static struct {
     PyObject *tags, *sample_tags;           /* names of attributes */
     PyObject *statuses[600];                /* as texts, once they were seen */
     struct metric *duration, *failed;
-    struct series_cache *durations, *faileds;
+    struct series_cache *cache; /* of both */
 } the;
 
 bool py_tags_wanted;
 
 /* ---- what a request has --------------------------------------------------------------------- */
 
-struct sources { /* dicts, the first that has a key counts; borrowed or NULL */
-    PyObject *request, *user, *sample;
-    PyObject *held[2]; /* owned: attributes */
+struct sources {              /* the first that has a key counts */
+    PyObject *request, *user; /* a dict; whose attributes are asked; borrowed or NULL */
+    PyObject *tags, *sample;  /* attributes of the user, once one was needed; owned or NULL */
+    bool is_asked;
 };
-
-/* An attribute that is not there is the usual case, and an exception for it would be dear. */
-static PyObject *dict_of(PyObject *user, PyObject *name, PyObject **held)
-{
-    *held = NULL;
-    if (user && user != Py_None && py_optional_attribute(user, name, held) < 0)
-        PyErr_Clear();
-    return *held && PyDict_Check(*held) ? *held : NULL;
-}
 
 static PyObject *found(PyObject *dict, PyObject *key)
 {
-    return dict && PyDict_Check(dict) ? PyDict_GetItemWithError(dict, key) : NULL;
+    if (!dict || !PyDict_Check(dict))
+        return NULL;
+    PyObject *value = PyDict_GetItemWithError(dict, key);
+    if (__builtin_expect(!value && PyErr_Occurred(), 0))
+        PyErr_Clear(); /* of a key in it that cannot be compared */
+    return value;
+}
+
+/* An attribute that is not there is the usual case, and an exception for it would be dear. */
+static PyObject *attribute(PyObject *user, PyObject *name)
+{
+    PyObject *value = NULL;
+    if (py_optional_attribute(user, name, &value) < 0)
+        PyErr_Clear();
+    return value;
+}
+
+static PyObject *found_at_user(struct sources *from, PyObject *key)
+{
+    if (!from->user)
+        return NULL;
+    if (!from->is_asked) {
+        from->tags = attribute(from->user, the.tags);
+        from->sample = attribute(from->user, the.sample_tags);
+        from->is_asked = true;
+    }
+    PyObject *value = found(from->tags, key);
+    return value ? value : found(from->sample, key);
 }
 
 /* Borrowed, or NULL. */
@@ -54,25 +74,22 @@ static PyObject *status_text(int status)
     return the.statuses[status];
 }
 
-/* Borrowed, or NULL. */
-static PyObject *value_of(const struct sources *from, PyObject *user, PyObject *key,
-                          const struct py_stats_request *q)
+/* Borrowed, or NULL; the user's code may run. */
+static PyObject *value_of(struct sources *from, PyObject *key, const struct py_stats_request *q)
 {
     PyObject *value = found(from->request, key);
     if (!value && key == the.group)
         value = py_group_path();
     if (!value)
-        value = found(from->user, key);
-    if (!value)
-        value = found(from->sample, key);
+        value = found_at_user(from, key);
     if (!value)
         value = found(the.run, key);
     if (!value && key == the.status)
         value = status_text(q->status);
     if (!value && key == the.expected)
         value = the.truth[q->failure == NULL];
-    if (!value && key == the.class && user && user != Py_None)
-        value = ((PyHeapTypeObject *)Py_TYPE(user))->ht_name;
+    if (!value && key == the.class && from->user)
+        value = ((PyHeapTypeObject *)Py_TYPE(from->user))->ht_name;
     return value == Py_None ? NULL : value;
 }
 
@@ -93,51 +110,50 @@ static struct series *series_by_text(const struct series_key *k, struct metric *
     return s;
 }
 
-static struct series *series_for(struct series_cache **cache, const struct series_key *k,
-                                 struct metric *m)
+static struct series_pair series_for(const struct series_key *k)
 {
-    struct series *s = series_cache_find(*cache, k);
-    if (s)
-        return s;
-    s = series_by_text(k, m);
-    if (s)
-        series_cache_keep(cache, k, s);
-    return s;
+    struct series_pair pair = series_cache_find(the.cache, k);
+    if (__builtin_expect(pair.second != NULL, 1))
+        return pair;
+    pair.first = series_by_text(k, the.duration);
+    pair.second = pair.first ? series_by_text(k, the.failed) : NULL;
+    if (pair.second)
+        series_cache_keep(&the.cache, k, pair);
+    return pair;
 }
 
 static int count(const struct series_key *k, const struct py_stats_request *q)
 {
-    struct series *duration = series_for(&the.durations, k, the.duration),
-                  *failed = series_for(&the.faileds, k, the.failed);
-    if (!duration || !failed)
+    const struct series_pair pair = series_for(k);
+    const double now = clk_steady_coarse();
+    if (!pair.second)
         return -1;
     if (q->time_us != STATS_NO_TIME)
-        py_series_count(duration, (double)q->time_us / 1000);
-    py_series_count(failed, q->failure != NULL);
+        py_series_count_at(pair.first, (double)q->time_us / 1000, now);
+    py_series_count_at(pair.second, q->failure != NULL, now);
     return 0;
 }
 
 int py_tags_note(PyObject *user, PyObject *tags, PyObject *method, PyObject *name,
                  const struct py_stats_request *q)
 {
+    struct sources from = {.request = tags, .user = user == Py_None ? NULL : user};
     struct series_key key = {.count = 0};
+    bool has_some = false;
     if (q->is_apart)
         return 0;
-    struct sources from = {.request = tags};
-    bool has_some = false;
-    from.user = dict_of(user, the.tags, &from.held[0]);
-    from.sample = dict_of(user, the.sample_tags, &from.held[1]);
     series_key_add(&key, method);
     series_key_add(&key, name);
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(the.keys); i++) {
-        PyObject *value = value_of(&from, user, PyTuple_GET_ITEM(the.keys, i), q);
-        series_key_add(&key, value ? value : the.empty);
+        PyObject *value = value_of(&from, PyTuple_GET_ITEM(the.keys, i), q);
+        series_key_add(&key, Py_NewRef(value ? value : the.empty));
         has_some |= value != NULL;
     }
-    PyErr_Clear(); /* of a key that cannot be looked up */
     const int rc = has_some ? count(&key, q) : 0;
-    Py_XDECREF(from.held[0]);
-    Py_XDECREF(from.held[1]);
+    while (key.count > 2)
+        Py_DECREF(key.part[--key.count]);
+    Py_XDECREF(from.tags);
+    Py_XDECREF(from.sample);
     return rc;
 }
 
@@ -172,9 +188,8 @@ static PyObject *series_tags(PyObject *module, PyObject *args)
     PyObject *tuple = interned(keys);
     if (!tuple)
         return NULL;
-    series_cache_free(the.durations); /* its keys are by the place of what was wanted */
-    series_cache_free(the.faileds);
-    the.durations = the.faileds = NULL;
+    series_cache_free(the.cache); /* its keys are by the place of what was wanted */
+    the.cache = NULL;
     Py_XSETREF(the.keys, tuple);
     Py_XSETREF(the.run, Py_NewRef(run));
     py_tags_wanted = PyTuple_GET_SIZE(tuple) > 0;
