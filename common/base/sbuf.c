@@ -197,6 +197,17 @@ void sbuf_add_json(struct sbuf *b, const char *text, size_t len)
     sbuf_addc(b, '"');
 }
 
+void sbuf_add_json_member(struct sbuf *b, const char *key, const char *text)
+{
+    sbuf_adds(b, ",\"");
+    sbuf_adds(b, key);
+    sbuf_adds(b, "\":");
+    if (text)
+        sbuf_add_json(b, text, strlen(text));
+    else
+        sbuf_adds(b, "null");
+}
+
 /* The field begins with `before`. */
 static void add_csv(struct sbuf *b, const char *before, const char *text)
 {

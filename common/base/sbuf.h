@@ -30,6 +30,8 @@ void sbuf_add_varint(struct sbuf *b, uint64_t number); /* varint.h */
 char *sbuf_take(struct sbuf *b); /* malloced, NUL-terminated; b is empty afterwards */
 /* text (any bytes) as a JSON string with quotes: controls and invalid UTF-8 become escapes. */
 void sbuf_add_json(struct sbuf *b, const char *text, size_t len);
+/* ,"key":"text" of an object that has members already; null for NULL. key needs no escapes. */
+void sbuf_add_json_member(struct sbuf *b, const char *key, const char *text);
 /* text as one field of a CSV file, quoted when it must be. */
 void sbuf_add_csv(struct sbuf *b, const char *text);
 /* The same; what a spreadsheet would run as a formula gets an apostrophe in front. */

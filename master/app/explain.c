@@ -11,25 +11,16 @@
 
 #define TEXTS_MOST 200
 
-static void add_text(struct sbuf *out, const char *key, const char *text)
-{
-    sbuf_addf(out, ",\"%s\":", key);
-    if (text)
-        sbuf_add_json(out, text, strlen(text));
-    else
-        sbuf_adds(out, "null");
-}
-
 static void add_understood(const struct threshold *t, struct sbuf *out)
 {
     char stat[40], limit[48], *scope = threshold_scope_text(t);
     threshold_add_value(t, t->limit.value, limit, sizeof limit);
     sbuf_adds(out, ",\"ok\":true");
-    add_text(out, "stat", threshold_stat_name(t, stat, sizeof stat));
-    add_text(out, "scope", scope);
-    add_text(out, "op", threshold_op_text(t->op));
-    add_text(out, "limit", limit);
-    add_text(out, "warning", t->warning);
+    sbuf_add_json_member(out, "stat", threshold_stat_name(t, stat, sizeof stat));
+    sbuf_add_json_member(out, "scope", scope);
+    sbuf_add_json_member(out, "op", threshold_op_text(t->op));
+    sbuf_add_json_member(out, "limit", limit);
+    sbuf_add_json_member(out, "warning", t->warning);
     free(scope);
 }
 
@@ -44,7 +35,7 @@ static void explain(const char *text, struct sbuf *out)
         threshold_fini(&t);
     } else {
         sbuf_addf(out, ",\"ok\":false,\"column\":%zu", e.column);
-        add_text(out, "error", e.text);
+        sbuf_add_json_member(out, "error", e.text);
     }
     sbuf_addc(out, '}');
 }

@@ -83,15 +83,6 @@ void children_close(struct children *c)
     memset(c, 0, sizeof *c);
 }
 
-static void add_text(struct sbuf *out, const char *key, const char *text)
-{
-    sbuf_addf(out, ",\"%s\":", key);
-    if (text)
-        sbuf_add_json(out, text, strlen(text));
-    else
-        sbuf_adds(out, "null");
-}
-
 static void said_path(const struct children *c, struct sbuf *path)
 {
     sbuf_addf(path, "%s/" SAID, c->folder);
@@ -143,20 +134,20 @@ static void config_json(const struct children *c, const struct child_config *con
 {
     struct sbuf said = {0}, refusal = {0};
     sbuf_addf(out, "{\"parent_pid\":%ld", parent);
-    add_text(out, "role", config->role);
-    add_text(out, "endpoint", config->endpoint);
-    add_text(out, "node_id", config->node_id);
-    add_text(out, "list", config->list);
-    add_text(out, "answer", config->answer);
+    sbuf_add_json_member(out, "role", config->role);
+    sbuf_add_json_member(out, "endpoint", config->endpoint);
+    sbuf_add_json_member(out, "node_id", config->node_id);
+    sbuf_add_json_member(out, "list", config->list);
+    sbuf_add_json_member(out, "answer", config->answer);
     if (config->is_quiet)
         said_path(c, &said);
-    add_text(out, "said", said.data);
+    sbuf_add_json_member(out, "said", said.data);
     sbuf_fini(&said);
     if (config->is_host)
         refusal_path(c, &refusal);
-    add_text(out, "refusal", refusal.data);
+    sbuf_add_json_member(out, "refusal", refusal.data);
     sbuf_fini(&refusal);
-    add_text(out, "name", config->o->is_locust ? "locust" : "katydid");
+    sbuf_add_json_member(out, "name", config->o->is_locust ? "locust" : "katydid");
     if (config->o->master_max_wait_s >= 0)
         sbuf_addf(out, ",\"master_max_wait\":%.0f", config->o->master_max_wait_s);
     sbuf_addf(out, ",\"options\":%s,\"extra_args\":[", config->options_json);

@@ -218,6 +218,16 @@ static void decimals_are_short_and_exact(void **state)
     sbuf_fini(&b);
 }
 
+static void a_member_is_a_text_or_null(void **state)
+{
+    struct sbuf b = {0};
+    (void)state;
+    sbuf_add_json_member(&b, "name", "a \"b\"");
+    sbuf_add_json_member(&b, "none", NULL);
+    assert_string_equal(b.data, ",\"name\":\"a \\\"b\\\"\",\"none\":null");
+    sbuf_fini(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,6 +235,7 @@ int main(void)
         cmocka_unit_test(test_grows_and_stays_terminated),
         cmocka_unit_test(test_formats_of_any_length),
         cmocka_unit_test(test_json_strings),
+        cmocka_unit_test(a_member_is_a_text_or_null),
         cmocka_unit_test(test_csv_fields),
         cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_map_finds_what_was_added),

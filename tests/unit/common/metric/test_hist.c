@@ -75,6 +75,28 @@ static void test_quantile_edges(void **state)
     hist_fini(&h);
 }
 
+/* Where percentiles begin to be looked up wrongly when a share times a count is not exact. */
+static void test_rank_is_exact_among_a_million(void **state)
+{
+    static const uint64_t counts[] = {1000000, 999999, 999983, 1000001, 1048576};
+    (void)state;
+    for (size_t c = 0; c < sizeof counts / sizeof *counts; c++)
+        for (uint64_t per_mille = 1; per_mille < 1000; per_mille++) {
+            const uint64_t n = counts[c], rank = (n * per_mille + 999) / 1000;
+            for (unsigned fewer = 0; fewer <= 1; fewer++) {
+                struct hist h;
+                hist_init(&h);
+                hist_add(&h, 100, rank - fewer);
+                hist_add(&h, 200, n - rank + fewer);
+                const uint64_t got = hist_quantile_us(&h, (double)per_mille / 1000);
+                if (got != (fewer ? 200 : 100))
+                    fail_msg("number %lu of %lu: %lu us", (unsigned long)rank, (unsigned long)n,
+                             (unsigned long)got);
+                hist_fini(&h);
+            }
+        }
+}
+
 static void test_quantile_of_huge_counts(void **state)
 {
     (void)state;
@@ -362,6 +384,7 @@ int main(void)
         cmocka_unit_test(test_error_is_small_everywhere),
         cmocka_unit_test(test_more_than_an_hour_is_an_hour),
         cmocka_unit_test(test_quantile_edges),
+        cmocka_unit_test(test_rank_is_exact_among_a_million),
         cmocka_unit_test(test_quantile_of_huge_counts),
         cmocka_unit_test(test_count_upto),
         cmocka_unit_test(test_merge_subtract_and_walk),
