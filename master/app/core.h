@@ -80,7 +80,7 @@ struct master {
     double settle_s;            /* see machine_rules */
     struct question *questions; /* questions.c */
     uint64_t last_question;
-    double pinged_at; /* monotonic: the last ping of a target; 0 */
+    double pinged_at, setup_at; /* monotonic: the last ping of a target; 0. The run's setup began */
     struct reload reload;
     struct gates gates;
     struct plans plans;

@@ -20,6 +20,9 @@ static void note(struct master *m, enum machine_line line)
     if (line == LINE_STOPPED)
         events_add(m->record.events, now, "stop", "Test stopped%s%s",
                    m->nodes.stop_reason[0] ? ": " : "", m->nodes.stop_reason);
+    else if (line == LINE_START && m->plans.list.count > 0)
+        events_add(m->record.events, k->run.started_at, "start", "%zu scenario%s",
+                   m->plans.list.count, m->plans.list.count == 1 ? "" : "s");
     else
         events_add(m->record.events, line == LINE_START ? k->run.started_at : now,
                    line == LINE_START         ? "start"
@@ -41,15 +44,30 @@ static void note_end(struct master *m, const struct machine_action *a)
         nodes_note_end(&m->nodes, reasons[a->reason]);
     else if (a->line == LINE_SIGNAL && run_is_on(&m->machine.run))
         nodes_note_end(&m->nodes, "the master was told to end");
+    else if (a->line == LINE_SETUP_FAILED)
+        nodes_note_end(&m->nodes, "its setup failed");
     else if (a->line == LINE_LAST_QUIT || a->line == LINE_LAST_MISSING ||
              a->line == LINE_LAST_ENDED)
         nodes_note_end(&m->nodes, "no worker was left");
+}
+
+/* What runs once a run. */
+static void note_once(struct master *m, enum machine_line line)
+{
+    struct nodes *n = &m->nodes;
+    if (line == LINE_SETUP)
+        m->setup_at = master_now().mono;
+    else if (line == LINE_UNDO_FAILED)
+        snprintf(n->notice, sizeof n->notice,
+                 "The test's teardown failed: what it was to put away "
+                 "may still be there. Logs have the reason.");
 }
 
 /* Whoever reaches the port can make workers come and go: that must not fill the log. */
 static void tell(struct master *m, const struct machine_action *a)
 {
     note_end(m, a);
+    note_once(m, a->line);
     if (a->line == LINE_HOST_UNLOADED) { /* there is no log yet, for who calls us */
         fprintf(stderr, "%s: the process that loads the locustfile was ended by signal %d\n",
                 options_program(), a->signal);
@@ -186,6 +204,8 @@ static void carry_out(struct master *m, const struct machine_action *a)
         break;
     case DO_BEGAN:
         record_began(&m->record, master_now().unix_time);
+        events_add(m->record.events, master_now().unix_time, "setup", "Set up in %.1f s",
+                   master_now().mono - m->setup_at);
         break;
     case DO_CANCEL_SETUP:
         script_cancel_setup(&m->nodes);

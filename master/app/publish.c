@@ -106,6 +106,7 @@ void publish_view(struct master *m)
         .next_rate = m->machine.load.spawn_rate,
         .log_errors = m->logs ? logs_errors(m->logs) : 0,
         .has_shape = m->nodes.host.script.has_shape,
+        .scenario_count = m->plans.list.count,
         .is_distributed = !m->nodes.is_local,
         .is_setting_up = m->machine.is_setting_up,
         .is_tearing_down = m->machine.is_tearing_down,

@@ -141,7 +141,8 @@ static void add_state(struct sbuf *out, const struct view *v)
     sbuf_addc(out, ',');
     add_known(out, v->next_rate);
     sbuf_addf(out, "],\"log_errors\":%llu", (unsigned long long)v->log_errors);
-    sbuf_addf(out, ",\"shape\":%s,\"distributed\":%s", v->has_shape ? "true" : "false",
+    sbuf_addf(out, ",\"shape\":%s,\"scenarios\":%zu,\"distributed\":%s",
+              v->has_shape ? "true" : "false", v->scenario_count,
               v->is_distributed ? "true" : "false");
     sbuf_addf(out, ",\"setup\":%s,\"teardown\":%s", v->is_setting_up ? "true" : "false",
               v->is_tearing_down ? "true" : "false");

@@ -18,10 +18,10 @@ function most(...lists: readonly (readonly (number | null)[])[]): number {
   return max;
 }
 
-export function lanesOf(column: (index: number) => readonly (number | null)[]): [Lane, Lane] {
+export function lanesOf(column: (index: number) => readonly (number | null)[], hasPlan = true): [Lane, Lane] {
   const [users, target, rps, failed] = [column(POINT.users), column(POINT.target), column(POINT.rps), column(POINT.failRps)];
   return [
-    { areas: [{ values: users, fill: "--strip-users" }], line: { values: target, stroke: "--muted" }, top: most(users, target) },
+    { areas: [{ values: users, fill: "--strip-users" }], ...(hasPlan ? { line: { values: target, stroke: "--muted" } } : {}), top: hasPlan ? most(users, target) : most(users) },
     { areas: [{ values: rps, fill: "--ok-solid" }, { values: failed, fill: "--failed" }], top: most(rps, failed) },
   ];
 }

@@ -18,6 +18,9 @@ const CLICK_PX = 4;
 const REPAINT_S = 3;
 const FLAGS = ["marker", "users", "stage", "worker", "reset"];
 
+/** Scenarios have no number of users to come to. */
+const hasPlan = (): boolean => !store.run.value?.scenarios;
+
 function paint(canvas: HTMLCanvasElement, run: Span): void {
   const scale = devicePixelRatio;
   const width = Math.round(canvas.clientWidth * scale);
@@ -33,7 +36,7 @@ function paint(canvas: HTMLCanvasElement, run: Span): void {
   const view = wholeTable.value.view(run.from, run.to);
   const gap = 2 * scale;
   const half = (height - 3 * gap) / 2;
-  lanesOf(view.column).forEach((lane, i) => paintLane(pen, lane, view, { y: gap + i * (half + gap), height: half, x }, cssVar));
+  lanesOf(view.column, hasPlan()).forEach((lane, i) => paintLane(pen, lane, view, { y: gap + i * (half + gap), height: half, x }, cssVar));
   pen.fillStyle = cssVar("--accent");
   for (const event of events.value) if (FLAGS.includes(event.kind)) pen.fillRect(Math.round(x(event.at)), 0, scale, height);
 }
@@ -44,15 +47,16 @@ function wordsAt(second: number, run: Span): string {
   const at = Math.min(view.x.length - 1, Math.floor((second - (view.x[0] ?? second)) / view.step));
   const value = (column: number): number | null => view.column(column)[at] ?? null;
   if (at < 0) return "";
+  const planned = !hasPlan() ? "" : ` of ${count(value(POINT.target))}`;
   const near = events.value.filter((event) => Math.abs(event.at - second) <= Math.max(1, (run.to - run.from) / 200)).map((event) => visible(event.text));
-  return [`${timeText(second)}: ${count(value(POINT.users))} of ${count(value(POINT.target))} users, ${rate(value(POINT.rps))} requests/s, ${rate(value(POINT.failRps))} failed/s`, ...near].join(" · ");
+  return [`${timeText(second)}: ${count(value(POINT.users))}${planned} users, ${rate(value(POINT.rps))} requests/s, ${rate(value(POINT.failRps))} failed/s`, ...near].join(" · ");
 }
 
 type Grip = { kind: "new"; start: number } | { kind: "move"; start: number; was: Span } | { kind: "from" | "to"; was: Span };
 
 /** The tops of the two scales, with their names. */
 function Tops({ run }: { run: Span }): JSX.Element {
-  const [users, requests] = lanesOf(wholeTable.value.view(run.from, run.to).column);
+  const [users, requests] = lanesOf(wholeTable.value.view(run.from, run.to).column, hasPlan());
   return (
     <p class="strip-tops" aria-hidden="true">
       <span>{count(users.top)} {users.top === 1 ? "user" : "users"}</span>

@@ -23,7 +23,7 @@ function RunStatus(): JSX.Element | null {
   const part = run.run_time > 0 ? Math.min(1, elapsed / run.run_time) : 0;
   return (
     <div class="run-status">
-      <Status tone={toneOfRun(run.state)}>{stateWord(run.state, run.users, run.target)}</Status>
+      <Status tone={toneOfRun(run.state)}>{stateWord(run)}</Status>
       {run.started > 0 ? (
         <span class="elapsed">{clock(elapsed)}{run.run_time > 0 ? <span class="muted"> / {timespan(run.run_time)}</span> : null}</span>
       ) : null}
@@ -55,7 +55,7 @@ function Facts(): JSX.Element | null {
   const hot = workers - store.connectedWorkers.value + atLimit.value.size;
   return (
     <dl class="facts">
-      {isOn ? <Fact rank={1} label="users" value={run.users !== run.target ? `${count(run.users)} ${run.users > run.target ? "→" : "/"} ${count(run.target)}` : count(run.users)} /> : null}
+      {isOn ? <Fact rank={1} label="users" value={run.users !== run.target && !run.scenarios ? `${count(run.users)} ${run.users > run.target ? "→" : "/"} ${count(run.target)}` : count(run.users)} /> : null}
       <Fact rank={1} label="req/s" value={rate(isOn ? rateOfNow() : total[ROW.totalRps])} />
       <Fact rank={2} label="failed" value={requests > 0 ? `${percent(failures, requests)} %` : "–"} tone={failures > 0 ? "warm" : ""} />
       <Fact rank={2} label="p95" value={requests > 0 ? msUnit(total[ROW.p95]) : "–"} />
@@ -81,7 +81,7 @@ function Actions(): JSX.Element | null {
   );
   return (
     <div class="actions">
-      {store.isRunning.value && !store.run.value?.shape ? button("edit", "edit", "Edit load") : null}
+      {store.isRunning.value && !store.run.value?.shape && !store.run.value?.scenarios ? button("edit", "edit", "Edit load") : null}
       {store.isRunning.value ? button("stop", "stop", "Stop", "danger") : <a class="button primary action-start" aria-label="New test" href={linkTo("new")}><Icon name="play" /><span class="action-label">New test</span></a>}
     </div>
   );

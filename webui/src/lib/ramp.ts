@@ -1,5 +1,6 @@
 /* What becomes of the users when a load is edited, in words. Pure. */
 import { count, timespan } from "./format";
+import type { RunFields } from "../live/protocol";
 
 /** From the users that run now, not from none. */
 export function rampWords(now: number, users: string, rate: string): string {
@@ -12,6 +13,8 @@ export function rampWords(now: number, users: string, rate: string): string {
 }
 
 /** The words for a state; users that become fewer are not being spawned. */
-export function stateWord(state: string, users: number, target: number): string {
-  return state === "spawning" && users > target ? "ramping down" : state;
+export function stateWord(run: Pick<RunFields, "state" | "users" | "target" | "scenarios" | "setup" | "teardown">): string {
+  if (run.setup) return "setting up";
+  if (run.teardown) return "tearing down";
+  return run.state === "spawning" && run.users > run.target && !run.scenarios ? "ramping down" : run.state;
 }

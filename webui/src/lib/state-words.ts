@@ -1,5 +1,5 @@
 /* The words of the row of state. Pure. */
-import { count } from "./format";
+import { count, timespan } from "./format";
 import type { RunFields } from "../live/protocol";
 
 export type StateTone = "quiet" | "warn" | "fail";
@@ -15,10 +15,20 @@ export function shortIds(text: string): string {
 
 const EXPECTED = ["its run time was over", "somebody stopped it", "the load shape had come to its end"];
 
+/** What the locustfile runs once, while it does; "": nothing. */
+export function onceWords(run: Pick<RunFields, "setup" | "teardown" | "now" | "started" | "ended">): string {
+  if (run.setup) return `Setup of the locustfile has run for ${timespan(Math.max(0, Math.round(run.now - run.started)))}. The load begins when it is over.`;
+  if (run.teardown) return `The load is over; teardown of the locustfile has run for ${timespan(Math.max(0, Math.round(run.now - run.ended)))}.`;
+  return "";
+}
+
+export const SETUP_FAILED = "its setup failed";
+
 /** How a run ended: what ended it, and whether it did anything at all. */
 export function endWords(run: Pick<RunFields, "ended_by">, requests: number, failures: number): { tone: StateTone; text: string } {
   const by = run.ended_by ?? "";
   const why = by === "" ? "" : `: ${by}`;
+  if (by === SETUP_FAILED) return { tone: "fail", text: `${why}, so the load did not begin.` };
   if (requests === 0) return { tone: "warn", text: `${why}. No request was finished.` };
   if (failures === requests) return { tone: "fail", text: `${why}. ${requests === 1 ? "The only request failed" : `All ${count(requests)} requests failed`}.` };
   if (by.startsWith("stopped by threshold")) return { tone: "fail", text: `${why}.` };

@@ -51,6 +51,11 @@ export interface RunFields {
   /** Lines of ERROR and worse so far. */
   log_errors?: number;
   shape: boolean;
+  /** How many scenarios decide about the users: target and rate mean nothing then. */
+  scenarios?: number;
+  /** That of the locustfile is on: the load has not begun, or is over. */
+  setup?: boolean;
+  teardown?: boolean;
   distributed: boolean;
   /** name, ticks that were left out, why the last one was or "": of tables and files that lack something */
   outputs?: [string, number, string][];

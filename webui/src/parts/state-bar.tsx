@@ -4,8 +4,8 @@ import { signal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
 import { openDialog, source, store } from "../app-state";
 import { count, timespan, visible } from "../lib/format";
-import { endWords, shortIds, worstTone } from "../lib/state-words";
-import { route } from "../lib/route";
+import { endWords, onceWords, SETUP_FAILED, shortIds, worstTone } from "../lib/state-words";
+import { linkTo, route } from "../lib/route";
 import { FileSource } from "../live/file-source";
 import { ROW, type RunFields } from "../live/protocol";
 import { WIN, type Report } from "../live/report-block";
@@ -52,9 +52,15 @@ function finished(run: RunFields): Part[] {
   if (run.state !== "stopped" || run.ended <= 0 || store.isHeld.value) return [];
   const end = endWords(run, store.total.value[ROW.requests] ?? 0, store.total.value[ROW.failures] ?? 0);
   return [{
-    key: "finished", tone: end.tone, text: <><strong>Finished {timeText(run.ended)}</strong> after {timespan(Math.max(1, Math.floor(run.ended - run.started)))}{visible(end.text)}</>,
+    key: "finished", tone: end.tone, text: <><strong>Finished {timeText(run.ended)}</strong> after {timespan(Math.max(1, Math.floor(run.ended - run.started)))}{visible(end.text)}{run.ended_by === SETUP_FAILED && source.has("logs") ? <> <a href={linkTo("logs")}>Logs</a></> : null}</>,
     ...(source.isRecorded ? {} : { tool: <button type="button" class="button small" onClick={() => (openDialog.value = "report")}><Icon name="report" />Report</button> }),
   }];
+}
+
+/** Once a run, before and after its load. */
+function once(run: RunFields): Part[] {
+  const words = store.isHeld.value ? "" : onceWords(run);
+  return words === "" ? [] : [{ key: "once", tone: "quiet", text: words }];
 }
 
 /** A word of the master, until somebody has read it; what ended the run stands there already. */
@@ -82,7 +88,7 @@ export function StateBar(): JSX.Element | null {
   const isForm = route.value.screen === "new"; // of the next test: how the last one ended is no news there
   const verdict = isForm || store.isHeld.value || route.value.screen === "verdict" ? null : verdictPart();
   const parts = [...(verdict === null ? [] : [{ key: "verdict", ...verdict }]), ...recorded(), ...(store.isHeld.value ? [{ key: "held", tone: "warn" as const, text: <Held /> }] : []), ...foreign(),
-    ...(run === null ? [] : [...(isForm ? [] : finished(run)), ...notices(run), ...outputs(run)])];
+    ...(run === null ? [] : [...(isForm ? [] : [...finished(run), ...once(run)]), ...notices(run), ...outputs(run)])];
   if (parts.length === 0) return null;
   return (
     <div class={`banner state-bar ${worstTone(parts.map((part) => part.tone))}`}>

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { rampWords, stateWord } from "../../src/lib/ramp";
 import { ALL_REQUESTS, rowText, slotOfText } from "../../src/lib/row-link";
-import { endWords, shortIds, worstTone } from "../../src/lib/state-words";
+import { endWords, onceWords, shortIds, worstTone } from "../../src/lib/state-words";
 import { wrongFields } from "../../src/live/ask";
 
 describe("what an edit of the load does", () => {
@@ -14,9 +14,25 @@ describe("what an edit of the load does", () => {
   });
 
   test("users that become fewer are not being spawned", () => {
-    expect(stateWord("spawning", 44, 30)).toBe("ramping down");
-    expect(stateWord("spawning", 4, 30)).toBe("spawning");
-    expect(stateWord("running", 30, 30)).toBe("running");
+    expect(stateWord({ state: "spawning", users: 44, target: 30 })).toBe("ramping down");
+    expect(stateWord({ state: "spawning", users: 4, target: 30 })).toBe("spawning");
+    expect(stateWord({ state: "running", users: 30, target: 30 })).toBe("running");
+    expect(stateWord({ state: "spawning", users: 44, target: 10, scenarios: 3 }), "they have no number to come to").toBe("spawning");
+  });
+});
+
+describe("what runs once a run", () => {
+  const run = { state: "spawning", users: 0, target: 30, now: 1062, started: 1000, ended: 0 };
+  test("has a word of its own, and says since when", () => {
+    expect(stateWord({ ...run, setup: true })).toBe("setting up");
+    expect(stateWord({ ...run, state: "stopped", teardown: true })).toBe("tearing down");
+    expect(onceWords({ ...run, setup: true })).toBe("Setup of the locustfile has run for 1m2s. The load begins when it is over.");
+    expect(onceWords({ ...run, teardown: true, ended: 1058 })).toBe("The load is over; teardown of the locustfile has run for 4s.");
+    expect(onceWords(run)).toBe("");
+  });
+
+  test("ends the test when it fails before it", () => {
+    expect(endWords({ ended_by: "its setup failed" }, 0, 0)).toEqual({ tone: "fail", text: ": its setup failed, so the load did not begin." });
   });
 });
 

@@ -33,8 +33,8 @@ export function LiveScreen(): JSX.Element | null {
     <>
       <h1 class="visually-hidden">Live</h1>
       <Tiles />
-      {requests === 0 && store.isRunning.value ? (
-        <p class="callout info">No request has finished yet: users are starting, {count(store.run.value!.users)} of {count(store.run.value!.target)}.</p>
+      {requests === 0 && store.isRunning.value && !store.run.value!.setup ? (
+        <p class="callout info">No request has finished yet: users are starting, {count(store.run.value!.users)}{store.run.value!.scenarios ? " so far" : ` of ${count(store.run.value!.target)}`}.</p>
       ) : null}
       <QuietNote />
       <SaturationNote />

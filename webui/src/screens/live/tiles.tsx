@@ -72,7 +72,7 @@ function UsersTile(): JSX.Element {
   if (isFixed.value) return <Tile label="Users" value={count(mostUsers())} note="most in selection" spark={spark} />;
   const isOver = !store.isRunning.value && !store.isEnding.value;
   if (isOver) return <Tile label="Users" value={count(mostUsers())} note="at the peak" spark={spark} />;
-  const note = run.users === run.target ? "target reached" : `of ${count(run.target)}, ${rate(run.rate)}/s`;
+  const note = run.setup ? "setting up" : run.scenarios ? `of ${count(run.scenarios)} ${run.scenarios === 1 ? "scenario" : "scenarios"}` : run.users === run.target ? "target reached" : `of ${count(run.target)}, ${rate(run.rate)}/s`;
   return <Tile label="Users" value={count(run.users)} note={note} spark={spark} />;
 }
 
