@@ -12,8 +12,10 @@
  */
 #include "master/web/web.h"
 
+#include "common/base/clk.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/base/thread.h"
 #include "master/web/bridge.h"
 #include "master/web/feed.h"
 #include "master/web/front.h"
@@ -615,9 +617,21 @@ int web_inner_port(const struct web *w)
     return w->listen.inner_port;
 }
 
-static void *stop_server(void *ctx)
+struct stopper {
+    struct mg_context *ctx;
+    pthread_mutex_t lock;
+    pthread_cond_t ended;
+    bool has_ended;
+};
+
+static void *stop_server(void *arg)
 {
-    mg_stop(ctx);
+    struct stopper *s = arg;
+    mg_stop(s->ctx);
+    pthread_mutex_lock(&s->lock);
+    s->has_ended = true;
+    pthread_cond_signal(&s->ended);
+    pthread_mutex_unlock(&s->lock);
     return NULL;
 }
 
@@ -636,19 +650,20 @@ static void knock(int port)
 
 static void end_server(struct web *w)
 {
-    pthread_t stopper;
-    struct timespec until;
-    if (pthread_create(&stopper, NULL, stop_server, w->ctx) != 0) {
+    struct stopper s = {
+        .ctx = w->ctx, .lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
+    pthread_t thread;
+    if (!thread_start(&thread, stop_server, &s)) {
         mg_stop(w->ctx);
         return;
     }
-    do {
+    pthread_mutex_lock(&s.lock);
+    while (!s.has_ended) {
         knock(w->listen.inner_port);
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += STOP_TURN_MS * 1000000L;
-        until.tv_sec += until.tv_nsec / 1000000000L;
-        until.tv_nsec %= 1000000000L;
-    } while (pthread_clockjoin_np(stopper, NULL, CLOCK_MONOTONIC, &until) != 0);
+        clk_cond_wait(&s.ended, &s.lock, clk_mono_ns() + STOP_TURN_MS * UINT64_C(1000000));
+    }
+    pthread_mutex_unlock(&s.lock);
+    pthread_join(thread, NULL);
 }
 
 void web_stop(struct web *w)
