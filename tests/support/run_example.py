@@ -26,7 +26,12 @@ CLIENTS = ROOT / "build" / "venv-clients"  # has the libraries of locustfiles/pr
 STOCK = ROOT / "build" / "venv-locust"  # has Faker
 BY_PYTHON = ("as_library", "debug_one_user")
 WITH_US = ("setpriv", "--pdeathsig", "TERM")  # a child ends with us, however we end
+IF_WE_LIVE = 'test "$PPID" = "$0" && exec "$@"'  # whoever ended us before the line above was heeded, ends the child here
 AS_GIVEN = ("-f", "--locustfile", "--worker", "-h", "--help", "-V", "--version")
+
+
+def with_us(command):
+    return [*WITH_US, "sh", "-c", IF_WE_LIVE, str(os.getpid()), *map(str, command)]
 
 
 # ---- servers: what they are, the host for -H if that is how the example finds them, and variables ----
@@ -35,7 +40,7 @@ AS_GIVEN = ("-f", "--locustfile", "--worker", "-h", "--help", "-V", "--version")
 @contextmanager
 def server(command, pattern):
     """Yields what the pattern finds in the server's first lines; it ends with us."""
-    with subprocess.Popen([*WITH_US, *map(str, command)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    with subprocess.Popen(with_us(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True, process_group=0) as process:
         try:
             said = []
@@ -175,7 +180,7 @@ def run(command, environment):
             process.send_signal(heard.pop(0))
 
     on_signals(pass_on)
-    process = subprocess.Popen([*WITH_US, *map(str, command)], env=environment, process_group=0, preexec_fn=take_terminal if is_ours else None)
+    process = subprocess.Popen(with_us(command), env=environment, process_group=0, preexec_fn=take_terminal if is_ours else None)
     pass_on()  # what came before there was somebody to hear it
     while True:
         _, status = os.waitpid(process.pid, os.WUNTRACED)
