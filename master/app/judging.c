@@ -153,13 +153,6 @@ static double gauge(void *arg, enum threshold_stat stat, const char *worker)
     return most;
 }
 
-/* Nothing is known of a worker, or of a master that stood still, between what it reported before
- * and after; unless all of it came later. */
-static double end_of_loss(const struct loss *l)
-{
-    return l->worker && l->back_at > 0 ? l->back_at : l->at;
-}
-
 static bool is_valid(void *arg, int64_t from, int64_t to)
 {
     const struct source *s = arg;
@@ -169,7 +162,7 @@ static bool is_valid(void *arg, int64_t from, int64_t to)
             return false;
     }
     for (const struct loss *l = s->m->record.losses.first; l; l = l->next)
-        if (!l->is_settled && l->since < (double)to && end_of_loss(l) > (double)from)
+        if (!l->is_settled && l->since < (double)to && losses_end(l) > (double)from)
             return false;
     return true;
 }
@@ -485,7 +478,7 @@ static void add_loss(const struct loss *l, bool has_more, struct sbuf *out)
     sbuf_adds(out, has_more ? ",[" : "[");
     sbuf_add_decimal(out, l->since);
     sbuf_addc(out, ',');
-    sbuf_add_decimal(out, end_of_loss(l));
+    sbuf_add_decimal(out, losses_end(l));
     sbuf_adds(out, ",-1,");
     sbuf_add_json(out, name, strlen(name));
     sbuf_adds(out, ",\"lost\"]");
@@ -565,9 +558,9 @@ static void add_spans(const struct master *m, struct sbuf *out)
     events_list_unref(events);
     for (const struct loss *l = m->record.losses.first; l; l = l->next)
         if (!l->is_settled && l->worker)
-            add_worker_span(out, l->worker, l->since, end_of_loss(l), "lost");
+            add_worker_span(out, l->worker, l->since, losses_end(l), "lost");
         else if (!l->is_settled)
-            add_span(out, "the master", l->since, end_of_loss(l), "lost");
+            add_span(out, "the master", l->since, losses_end(l), "lost");
 }
 
 /* A line each, the stable form that pipelines read; and when the measurement was not valid. */

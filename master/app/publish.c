@@ -77,8 +77,19 @@ static size_t list_outputs(const struct master *m, struct output_state *states,
     return count;
 }
 
+static size_t list_losses(const struct master *m, struct view_loss out[LOSSES_MAX])
+{
+    size_t count = 0;
+    for (const struct loss *l = m->record.losses.first; l; l = l->next)
+        if (!l->is_settled)
+            out[count++] =
+                (struct view_loss){l->since, losses_end(l), l->worker ? l->worker : "master"};
+    return count;
+}
+
 void publish_view(struct master *m)
 {
+    struct view_loss losses[LOSSES_MAX];
     struct output_state states[OUTPUTS_MAX];
     struct view_output outputs[OUTPUTS_MAX];
     struct view_worker *workers = mem_zalloc((m->machine.roster.count + 1) * sizeof *workers);
@@ -120,7 +131,9 @@ void publish_view(struct master *m)
         .workers = workers,
         .classes = classes,
         .outputs = outputs,
+        .losses = losses,
     };
+    head.loss_count = list_losses(m, losses);
     head.output_count = list_outputs(m, states, outputs);
     head.worker_count = list_workers(m, workers);
     head.class_count = list_classes(m, classes);

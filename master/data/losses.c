@@ -61,6 +61,11 @@ struct loss *losses_settle(struct losses *l, const char *worker)
     return found;
 }
 
+double losses_end(const struct loss *loss)
+{
+    return loss->worker && loss->back_at > 0 ? loss->back_at : loss->at;
+}
+
 bool losses_misses(const struct losses *l, const char *worker)
 {
     for (const struct loss *i = l->first; i; i = i->next)

@@ -43,5 +43,8 @@ struct loss *losses_back(struct losses *l, const char *worker, double at);
 struct loss *losses_settle(struct losses *l, const char *worker);
 /* Whether something that the worker measured never came. */
 bool losses_misses(const struct losses *l, const char *worker);
+/* Until when nothing is known of a worker, or of a master that stood still: what it reported after;
+ * or when it was noticed, if all of it came later. */
+double losses_end(const struct loss *loss);
 /* A sentence or two, in local time. Final: below the tables, when nothing more is to come. */
 void losses_write(const struct loss *loss, bool is_final, struct sbuf *out);

@@ -360,6 +360,9 @@ static void copy_head(struct view *v, const struct view *head)
         v->workers[i].id = arena_text(v, head->workers[i].id);
         v->workers[i].state = arena_text(v, head->workers[i].state);
     }
+    v->losses = arena_copy(v, head->losses, head->loss_count * sizeof *head->losses);
+    for (size_t i = 0; i < v->loss_count; i++)
+        v->losses[i].worker = arena_text(v, head->losses[i].worker);
     v->outputs = arena_copy(v, head->outputs, head->output_count * sizeof *head->outputs);
     for (size_t i = 0; i < v->output_count; i++) {
         v->outputs[i].name = arena_text(v, head->outputs[i].name);

@@ -79,6 +79,11 @@ struct view_output { /* one that lacks something of this process's runs */
     const char *trouble; /* why the last one was, or "" */
 };
 
+struct view_loss { /* not everything that was measured in this time has come */
+    double from, to;
+    const char *worker; /* "master": it stood still */
+};
+
 struct view_web {           /* the host's own web server (docs/architecture.md) */
     const char *socket;     /* path; "" none */
     const char *extensions; /* JSON: what the locustfile adds to the page */
@@ -127,6 +132,8 @@ struct view {
     size_t class_count;
     struct view_output *outputs;
     size_t output_count;
+    struct view_loss *losses;
+    size_t loss_count;
     const struct view_point *points;
     size_t point_count;             /* the last seconds; all of them are in the timeline */
     struct timeline_snap *timeline; /* a reference; or NULL */

@@ -23,8 +23,8 @@ void view_builder_ask(struct view_builder *v, const struct tunables_shares *stat
 void view_set_figures(struct view_row *r, const struct tally *t);
 
 /* A new view with one reference: *head gives every plain field and the lists of workers, classes,
- * outputs and points (all copied), the timeline, the events and the series (whose references it
- * takes over); rows, total, failures and exceptions come from s. Its tick is the builder's next
- * one. */
+ * outputs, losses and points (all copied), the timeline, the events and the series (whose
+ * references it takes over); rows, total, failures and exceptions come from s. Its tick is the
+ * builder's next one. */
 struct view *view_builder_build(struct view_builder *v, const struct view *head,
                                 const struct stats *s);

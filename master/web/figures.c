@@ -252,8 +252,35 @@ void figures_add_saturated(struct sbuf *out, const struct view *v, int64_t from,
     sbuf_addc(out, ']');
 }
 
+static bool is_lost(const struct view_loss *l, int64_t from, int64_t to)
+{
+    return l->to > (double)from && l->from < (double)to;
+}
+
+static void add_lost(struct sbuf *out, const struct view *v, int64_t from, int64_t to)
+{
+    const char *comma = "";
+    sbuf_addc(out, '[');
+    for (size_t i = 0; i < v->loss_count; i++) {
+        const struct view_loss *l = &v->losses[i];
+        if (!is_lost(l, from, to))
+            continue;
+        sbuf_addf(out, "%s[", comma);
+        sbuf_add_decimal(out, l->from);
+        add_next(out, l->to);
+        sbuf_addc(out, ',');
+        sbuf_add_json(out, l->worker, strlen(l->worker));
+        sbuf_addc(out, ']');
+        comma = ",";
+    }
+    sbuf_addc(out, ']');
+}
+
 static bool is_valid(const struct view *v, int64_t from, int64_t to)
 {
+    for (size_t i = 0; i < v->loss_count; i++)
+        if (is_lost(&v->losses[i], from, to))
+            return false;
     for (size_t i = 0; v->events != NULL && i < v->events->saturation_count; i++) {
         const struct saturation *s = &v->events->saturations[i];
         if (s->to > (double)from && s->from < (double)to)
@@ -296,6 +323,8 @@ void figures_add_range(struct sbuf *out, const struct view *v, const struct quer
     add_range_failures(out, &plan);
     sbuf_addf(out, ",\"valid\":%s,\"saturated\":", is_valid(v, r.from, r.to) ? "true" : "false");
     figures_add_saturated(out, v, r.from, r.to);
+    sbuf_adds(out, ",\"lost\":");
+    add_lost(out, v, r.from, r.to);
     sbuf_adds(out, "}");
     free(healths);
     timeline_plan_fini(&plan);

@@ -86,15 +86,18 @@ static int make_run(void **state)
     }
     timeline_close(timeline, NOW + SECONDS);
     timeline_work(timeline, true);
-    view = view_builder_build(m,
-                              &(struct view){.boot_id = "b",
-                                             .run_id = "r",
-                                             .state = "stopped",
-                                             .started_at = NOW,
-                                             .ended_at = NOW + SECONDS,
-                                             .timeline = timeline_snapshot(timeline),
-                                             .events = events_snapshot(events)},
-                              &stats);
+    view =
+        view_builder_build(m,
+                           &(struct view){.boot_id = "b",
+                                          .run_id = "r",
+                                          .state = "stopped",
+                                          .started_at = NOW,
+                                          .ended_at = NOW + SECONDS,
+                                          .timeline = timeline_snapshot(timeline),
+                                          .events = events_snapshot(events),
+                                          .losses = &(struct view_loss){NOW + 350, NOW + 360, "w2"},
+                                          .loss_count = 1},
+                           &stats);
     view_builder_free(m);
     return 0;
 }
@@ -225,6 +228,21 @@ static void a_saturated_second_makes_its_range_not_valid(void **state)
     assert_true(json_is_false(json_object_get(bad, "valid")));
     json_t *span = json_array_get(json_object_get(bad, "saturated"), 0);
     assert_string_equal(json_string_value(json_array_get(span, 3)), "cpu");
+    json_decref(good);
+    json_decref(bad);
+}
+
+static void what_a_lost_worker_never_told_makes_its_range_not_valid(void **state)
+{
+    (void)state;
+    json_t *good = range("from=1700000300&to=1700000350");
+    json_t *bad = range("from=1700000355&to=1700000356");
+    assert_true(json_is_true(json_object_get(good, "valid")));
+    assert_int_equal(json_array_size(json_object_get(good, "lost")), 0);
+    assert_true(json_is_false(json_object_get(bad, "valid")));
+    json_t *span = json_array_get(json_object_get(bad, "lost"), 0);
+    assert_true(number(span, 0) == NOW + 350 && number(span, 1) == NOW + 360);
+    assert_string_equal(json_string_value(json_array_get(span, 2)), "w2");
     json_decref(good);
     json_decref(bad);
 }
@@ -429,6 +447,7 @@ int main(void)
         cmocka_unit_test(a_range_over_all_is_what_the_tick_has),
         cmocka_unit_test(ranges_that_meet_add_up),
         cmocka_unit_test(a_saturated_second_makes_its_range_not_valid),
+        cmocka_unit_test(what_a_lost_worker_never_told_makes_its_range_not_valid),
         cmocka_unit_test(a_range_outside_is_empty_and_one_of_a_worker_is_its_own),
         cmocka_unit_test(a_series_has_its_columns_and_all_of_the_run),
         cmocka_unit_test(a_distribution_has_every_request),
