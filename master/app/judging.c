@@ -5,6 +5,7 @@
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
 #include "master/app/core.h"
+#include "master/app/judged_series.h"
 #include "common/run/exit_code.h"
 #include "master/data/timeline_read.h"
 #include <math.h>
@@ -52,82 +53,17 @@ static bool read_worker(void *arg, const char *name, int64_t from, int64_t to, s
     return is_there;
 }
 
-/* What requests by tags, class or group are counted in. */
-/* k6's name of what we count as iterations_dropped. */
-static bool is_dropped(const struct threshold *t)
-{
-    return t->metric && !strcmp(t->metric, "dropped_iterations");
-}
-
-static const char *metric_of(const struct threshold *t)
-{
-    if (t->scope == SCOPE_GROUP)
-        return threshold_is_time(t) ? "group_duration" : "group_failed";
-    if (is_dropped(t))
-        return iterations_metrics[ITERATIONS_DROPPED];
-    if (t->metric && strcmp(t->metric, "http_reqs") != 0)
-        return t->metric;
-    return threshold_is_time(t) ? "http_req_duration" : "http_req_failed";
-}
-
-static struct series_query query_of(const struct threshold *t, struct tag *tags)
-{
-    struct series_query q = {.metric = metric_of(t), .tags = tags};
-    for (size_t i = 0; i < t->tag_count && q.tag_count < TAGS_MOST; i++)
-        tags[q.tag_count++] = (struct tag){t->tags[i].key, t->tags[i].value};
-    if (t->scope == SCOPE_CLASS)
-        tags[q.tag_count++] = (struct tag){"class", t->row};
-    if (t->scope == SCOPE_GROUP && strcmp(t->row, "*") != 0)
-        tags[q.tag_count++] = (struct tag){"group", t->row};
-    return q;
-}
-
-static double factor_of(const struct threshold *t, const char *unit)
-{
-    if (t->unit != UNIT_ANY && t->unit != UNIT_MS)
-        return 1;
-    return strcmp(unit, "us") == 0 ? 0.001 : strcmp(unit, "s") == 0 ? 1000 : 1;
-}
-
 static bool read_metric(void *arg, const struct threshold *t, int64_t from, int64_t to,
                         struct verdict_metric *out)
 {
-    static const enum verdict_kind kinds[] = {[METRIC_COUNTER] = VERDICT_COUNTER,
-                                              [METRIC_GAUGE] = VERDICT_GAUGE,
-                                              [METRIC_RATE] = VERDICT_RATE,
-                                              [METRIC_TREND] = VERDICT_TREND};
     struct source *s = arg;
-    struct tag tags[TAGS_MOST + 1];
-    const struct series_query q = query_of(t, tags);
-    struct series_value *v = &s->value;
-    if (!series_store_read(s->m->record.series, &q, (uint32_t)from, (uint32_t)to, v)) {
-        if (!is_dropped(t))
-            return false;
-        v->kind = METRIC_COUNTER; /* nothing that was due was left out */
-        v->n = 1;
-        v->sum = 0;
-    }
-    *out = (struct verdict_metric){.kind = kinds[v->kind],
-                                   .count = v->n,
-                                   .hits = v->trues,
-                                   .sum = v->sum,
-                                   .min = v->min,
-                                   .max = v->max,
-                                   .last = v->last,
-                                   .hist = &v->hist,
-                                   .scale = v->scale > 0 ? v->scale : 1,
-                                   .factor = factor_of(t, v->unit),
-                                   .unit = v->unit};
-    return true;
+    return judged_series_read(s->m->record.series, t, from, to, &s->value, out);
 }
 
-static double dropped(struct source *s)
+static char *nearest(void *arg, const struct threshold *t)
 {
-    const struct series_query q = {.metric = iterations_metrics[ITERATIONS_DROPPED]};
-    struct series_value *v = &s->value;
-    const bool is_there =
-        series_store_read(s->m->record.series, &q, SERIES_FROM_START, SERIES_TO_NOW, v);
-    return is_there ? v->sum : 0;
+    const struct source *s = arg;
+    return judged_series_nearest(s->m->record.series, t);
 }
 
 static double gauge(void *arg, enum threshold_stat stat, const char *worker)
@@ -173,6 +109,7 @@ static struct verdict_feed feed_of(struct source *s)
                                  .read = read_row,
                                  .worker = read_worker,
                                  .metric = read_metric,
+                                 .nearest = nearest,
                                  .gauge = gauge,
                                  .is_valid = is_valid};
 }

@@ -194,14 +194,14 @@ struct measured measure_metric(const struct threshold *t, const struct verdict_m
         return counted(m->count, m->count);
     if (t->stat == STAT_FAILS && m->kind == VERDICT_RATE)
         return counted(m->hits, m->count);
-    if (m->count == 0)
-        return (struct measured){NAN, 0, 0, 0};
     if ((t->stat == STAT_RATE || t->stat == STAT_FAIL_RATIO) && m->kind == VERDICT_RATE)
         return ratio(m->hits, m->count);
     if (t->stat == STAT_RATE || t->stat == STAT_RPS)
         return (struct measured){
             seconds > 0 ? (m->kind == VERDICT_COUNTER ? m->sum : (double)m->count) / seconds : NAN,
             m->count, 0, 0};
+    if (m->count == 0)
+        return (struct measured){NAN, 0, 0, 0};
     if (t->stat == STAT_VALUE)
         return (struct measured){m->kind == VERDICT_GAUGE ? m->last : NAN, m->count, 0, 0};
     return m->kind == VERDICT_TREND ? of_trend(t, m) : (struct measured){NAN, m->count, 0, 0};

@@ -139,8 +139,10 @@ static bool is_sum_of(const struct sum *s, const struct threshold *t)
     const struct threshold *o = s->of;
     if (o->scope != t->scope || s->warmup_s > t->warmup_s || s->warmup_s < t->warmup_s)
         return false;
+    if (o->tag_count > 0 || t->tag_count > 0)
+        return false; /* what has these tags is there, or not, by itself */
     if (t->scope == SCOPE_METRIC)
-        return is_same(o->metric, t->metric) && o->tag_count == 0 && t->tag_count == 0;
+        return is_same(o->metric, t->metric);
     return is_same(o->method, t->method) && is_same(o->row, t->row);
 }
 
@@ -377,11 +379,15 @@ static struct measured measure(struct verdict *v, struct judged *j, int64_t from
     return measure_tally(t, figures_of(v, j, from, feed), seconds, &v->scratch);
 }
 
-/* Counts are something to judge even where they are 0. */
+/* Counts, and how many of them a second, are something to judge even where they are 0. */
 static bool has_data(const struct threshold *t, const struct measured *m)
 {
-    const bool is_count = t->stat == STAT_COUNT || t->stat == STAT_FAILS || t->stat == STAT_RPS ||
-                          t->stat == STAT_CUT || (t->stat == STAT_STATUS && m->of == 0);
+    static const bool counts[] = {
+        [STAT_COUNT] = true,        [STAT_FAILS] = true,    [STAT_RPS] = true,
+        [STAT_CUT] = true,          [STAT_STATUS] = true,   [STAT_RATE] = true,
+        [STAT_SENT] = true,         [STAT_RECEIVED] = true, [STAT_SENT_RATE] = true,
+        [STAT_RECEIVED_RATE] = true};
+    const bool is_count = t->stat < sizeof counts && counts[t->stat] && m->of == 0;
     return isfinite(m->value) && (m->n >= t->min_samples || (is_count && t->min_samples <= 1));
 }
 
@@ -446,7 +452,8 @@ static void judge(struct verdict *v, struct judged *j, int64_t second,
 
 /* A misspelt row is told while it can still be mended. Names are compared after 2, 4, 8 … seconds
  * only: there may be thousands. */
-static void follow_absence(const struct verdict *v, struct judged *j, int64_t second)
+static void follow_absence(const struct verdict *v, struct judged *j, int64_t second,
+                           const struct verdict_feed *feed)
 {
     int64_t from;
     const bool is_there = v->sums[j->sum].is_there;
@@ -459,7 +466,7 @@ static void follow_absence(const struct verdict *v, struct judged *j, int64_t se
         return;
     j->why_at = 2 * j->seconds;
     if (j->seconds > 1)
-        j->why = verdict_why_not_yet(v, j);
+        j->why = verdict_why_not_yet(v, j, feed);
 }
 
 void verdict_second(struct verdict *v, int64_t second, unsigned seconds,
@@ -475,7 +482,7 @@ void verdict_second(struct verdict *v, int64_t second, unsigned seconds,
         struct judged *j = &v->judged[i];
         j->seconds += seconds;
         judge(v, j, second, feed);
-        follow_absence(v, j, second);
+        follow_absence(v, j, second, feed);
         if (j->state != VERDICT_NOT_YET && feed->is_valid)
             j->is_valid = feed->is_valid(feed->arg, j->from, j->to);
     }
@@ -501,7 +508,7 @@ void verdict_end(struct verdict *v, const struct verdict_feed *feed)
         j->why = NULL;
         if (j->state == VERDICT_NOT_YET || (j->state == VERDICT_PASS && is_undecided(j))) {
             j->state = VERDICT_NO_DATA;
-            j->why = verdict_why_no_data(v, j);
+            j->why = verdict_why_no_data(v, j, feed);
             continue;
         }
         j->why = verdict_few_samples(j);

@@ -46,6 +46,9 @@ struct verdict_feed {
      * NULL: nothing of the kind is kept. */
     bool (*metric)(void *arg, const struct threshold *of, int64_t from, int64_t to,
                    struct verdict_metric *out);
+    /* The name of a metric, or the tag, that was most likely meant by one that is not there;
+     * malloced. NULL: nothing is like it; or nothing of the kind is kept. */
+    char *(*nearest)(void *arg, const struct threshold *of);
     /* Of the second that is told: users, worker_cpu, loop_lag_p99; worker NULL: of all. NaN: not
      * measured. */
     double (*gauge)(void *arg, enum threshold_stat stat, const char *worker);

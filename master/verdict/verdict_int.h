@@ -64,8 +64,10 @@ static inline int64_t verdict_begin_of(const struct verdict *v, const struct sum
 }
 
 /* Why there is no data, at the end; malloced. */
-char *verdict_why_no_data(const struct verdict *v, const struct judged *j);
+char *verdict_why_no_data(const struct verdict *v, const struct judged *j,
+                          const struct verdict_feed *feed);
 /* The same while the run is on, of what it looks at and has not been there yet; NULL: it has. */
-char *verdict_why_not_yet(const struct verdict *v, const struct judged *j);
+char *verdict_why_not_yet(const struct verdict *v, const struct judged *j,
+                          const struct verdict_feed *feed);
 /* That a percentile is of fewer samples than it takes; malloced, or NULL. */
 char *verdict_few_samples(const struct judged *j);

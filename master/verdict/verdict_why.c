@@ -37,11 +37,23 @@ static char *nearest_row(const struct verdict *v, const struct threshold *t)
     return words;
 }
 
+/* What was most likely meant; malloced, or NULL. */
+static char *nearest(const struct verdict *v, const struct threshold *t,
+                     const struct verdict_feed *feed)
+{
+    const bool is_of_series = t->scope == SCOPE_METRIC || t->scope == SCOPE_TAGS ||
+                              t->scope == SCOPE_CLASS || t->scope == SCOPE_GROUP;
+    char *near = is_of_series && feed->nearest ? feed->nearest(feed->arg, t) : NULL;
+    if (near || (t->scope != SCOPE_ROWS && t->scope != SCOPE_METRIC))
+        return near;
+    return nearest_row(v, t);
+}
+
 static void explain_absence(const struct verdict *v, const struct threshold *t, const char *yet,
-                            struct sbuf *out)
+                            const struct verdict_feed *feed, struct sbuf *out)
 {
     char *scope = threshold_scope_text(t);
-    char *near = t->scope == SCOPE_ROWS || t->scope == SCOPE_METRIC ? nearest_row(v, t) : NULL;
+    char *near = nearest(v, t, feed);
     const char *what = t->scope == SCOPE_ROWS || t->scope == SCOPE_HTTP ? "row "
                        : t->scope == SCOPE_METRIC                       ? "metric "
                                                                         : "";
@@ -52,7 +64,8 @@ static void explain_absence(const struct verdict *v, const struct threshold *t, 
     free(scope);
 }
 
-char *verdict_why_no_data(const struct verdict *v, const struct judged *j)
+char *verdict_why_no_data(const struct verdict *v, const struct judged *j,
+                          const struct verdict_feed *feed)
 {
     const struct threshold *t = &j->threshold;
     const struct sum *s = &v->sums[j->sum];
@@ -60,7 +73,7 @@ char *verdict_why_no_data(const struct verdict *v, const struct judged *j)
     if (v->until <= v->since)
         sbuf_adds(&out, "the run had no complete second");
     else if (!s->is_there && !verdict_is_gauge(t))
-        explain_absence(v, t, "", &out);
+        explain_absence(v, t, "", feed, &out);
     else if (v->until - verdict_begin_of(v, s) < (int64_t)t->window_s ||
              v->until <= verdict_begin_of(v, s))
         sbuf_adds(&out, t->warmup_s > 0 ? "the run was shorter than warm-up and window"
@@ -72,12 +85,13 @@ char *verdict_why_no_data(const struct verdict *v, const struct judged *j)
     return sbuf_take(&out);
 }
 
-char *verdict_why_not_yet(const struct verdict *v, const struct judged *j)
+char *verdict_why_not_yet(const struct verdict *v, const struct judged *j,
+                          const struct verdict_feed *feed)
 {
     struct sbuf out = {0};
     if (v->sums[j->sum].is_there || verdict_is_gauge(&j->threshold))
         return NULL;
-    explain_absence(v, &j->threshold, " yet", &out);
+    explain_absence(v, &j->threshold, " yet", feed, &out);
     return sbuf_take(&out);
 }
 

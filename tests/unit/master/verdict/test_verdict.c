@@ -42,7 +42,15 @@ static bool read_metric(void *arg, const struct threshold *of, int64_t from, int
     (void)from;
     (void)to;
     *out = s->metric;
+    if (of->scope == SCOPE_TAGS)
+        return s->has_metric && strcmp(of->tags[0].value, "gold") == 0;
     return s->has_metric && of->metric && strcmp(of->metric, "checkout") == 0;
+}
+
+static char *nearest(void *arg, const struct threshold *of)
+{
+    (void)arg;
+    return of->scope == SCOPE_TAGS ? strdup("{tier:gold}") : NULL;
 }
 
 static double gauge(void *arg, enum threshold_stat stat, const char *worker)
@@ -59,8 +67,12 @@ static bool is_valid(void *arg, int64_t from, int64_t to)
 
 static struct verdict_feed feed_of(struct story *s)
 {
-    return (struct verdict_feed){
-        .arg = s, .read = read_row, .metric = read_metric, .gauge = gauge, .is_valid = is_valid};
+    return (struct verdict_feed){.arg = s,
+                                 .read = read_row,
+                                 .metric = read_metric,
+                                 .nearest = nearest,
+                                 .gauge = gauge,
+                                 .is_valid = is_valid};
 }
 
 static struct story *begin(const char *const *texts, size_t count)
@@ -125,6 +137,11 @@ static void finish(struct story *s)
 static enum verdict_state state_of(struct story *s, size_t i)
 {
     return verdict_result(s->v, i).state;
+}
+
+static const char *why_of(const struct story *s, size_t index)
+{
+    return verdict_result(s->v, index).why;
 }
 
 /* A million samples, of which exactly as many as p95 allows are slower. */
@@ -482,6 +499,42 @@ static void values_of_the_script_have_the_unit_of_its_metric(void **state)
     }
 }
 
+static void tags_that_nothing_has_are_no_pass_beside_those_that_something_has(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"count of {tier:gold} > 3", "count of {tier:glod} < 9",
+                                        "rps of {tier:silver} < 9", "p95 of {tier:glod} < 9s"};
+    struct story *s = begin(texts, 4);
+    s->has_metric = true;
+    s->metric = (struct verdict_metric){
+        .kind = VERDICT_RATE, .count = 4, .hits = 2, .scale = 1, .factor = 1};
+    tell(s, 4);
+    assert_string_equal(why_of(s, 0), "");
+    assert_string_equal(why_of(s, 1),
+                        "no requests with {tier:glod} yet; did you mean '{tier:gold}'?");
+    finish(s);
+    assert_int_equal(state_of(s, 0), VERDICT_PASS);
+    for (size_t i = 1; i < 4; i++)
+        assert_int_equal(state_of(s, i), VERDICT_NO_DATA);
+    end(s);
+}
+
+static void what_comes_no_more_is_none_a_second(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"rps of {tier:gold} > 1 for 2s",
+                                        "rate of checkout > 1 for 2s", "rate of checkout{a:b} > 1",
+                                        "fail_ratio of {tier:gold} < 1%"};
+    struct story *s = begin(texts, 4);
+    s->has_metric = true;
+    s->metric = (struct verdict_metric){.kind = VERDICT_COUNTER, .scale = 1, .factor = 1};
+    tell(s, 3);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(state_of(s, i), VERDICT_FAIL);
+    assert_int_equal(state_of(s, 3), VERDICT_NOT_YET); /* a share of nothing is none */
+    end(s);
+}
+
 static void a_name_begins_no_line_of_its_own(void **state)
 {
     (void)state;
@@ -497,11 +550,6 @@ static void a_name_begins_no_line_of_its_own(void **state)
     assert_null(strpbrk(line.data, "\r\x1b"));
     sbuf_fini(&line);
     end(s);
-}
-
-static const char *why_of(const struct story *s, size_t index)
-{
-    return verdict_result(s->v, index).why;
 }
 
 static void a_misspelt_row_is_told_while_the_run_is_on(void **state)
@@ -592,6 +640,8 @@ int main(void)
         cmocka_unit_test(what_is_not_valid_is_said),
         cmocka_unit_test(metrics_of_the_script_are_judged_by_their_kind),
         cmocka_unit_test(values_of_the_script_have_the_unit_of_its_metric),
+        cmocka_unit_test(tags_that_nothing_has_are_no_pass_beside_those_that_something_has),
+        cmocka_unit_test(what_comes_no_more_is_none_a_second),
         cmocka_unit_test(a_name_begins_no_line_of_its_own),
         cmocka_unit_test(a_misspelt_row_is_told_while_the_run_is_on),
         cmocka_unit_test(other_thresholds_in_a_run_keep_what_stays),
