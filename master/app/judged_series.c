@@ -38,10 +38,11 @@ static double factor_of(const struct threshold *t, const char *unit)
     return strcmp(unit, "us") == 0 ? 0.001 : strcmp(unit, "s") == 0 ? 1000 : 1;
 }
 
-static bool is_status(const char *value)
+/* A number of so many digits, the first of which is from first to last. */
+static bool is_number(const char *value, size_t digits, char first, char last)
 {
-    return strspn(value, "0123456789") == 3 && value[3] == '\0' && value[0] >= '1' &&
-           value[0] <= '5';
+    return strlen(value) == digits && strspn(value, "0123456789") == digits && value[0] >= first &&
+           value[0] <= last;
 }
 
 /* Whether requests may well lack this value: none of them had that status, all were as expected. */
@@ -49,7 +50,9 @@ static bool may_be_absent(const struct tag *tag)
 {
     if (strcmp(tag->key, "expected_response") == 0)
         return strcmp(tag->value, "true") == 0 || strcmp(tag->value, "false") == 0;
-    return strcmp(tag->key, "status") == 0 && is_status(tag->value);
+    if (strcmp(tag->key, "error_code") == 0)
+        return is_number(tag->value, 4, '1', '1');
+    return strcmp(tag->key, "status") == 0 && is_number(tag->value, 3, '1', '5');
 }
 
 static size_t drop_what_may_be_absent(struct tag *tags, size_t count)
@@ -117,8 +120,9 @@ static const char *nearest_metric(const struct series_table *all, const char *na
  * m: NULL, none has any. */
 static char *nearest_tag(const struct metric *m, const struct tag *tag)
 {
-    static const char *const keys[] = {"status", "expected_response", "method", "name", "group",
-                                       "class",  "scenario"};
+    static const char *const keys[] = {
+        "status", "expected_response", "method", "name",      "group",
+        "class",  "scenario",          "proto",  "error_code"};
     const char **values = mem_zalloc(NAMES_MOST * sizeof *values);
     struct sbuf out = {0};
     size_t count = 0;

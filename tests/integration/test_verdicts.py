@@ -302,6 +302,10 @@ thresholds = {
     "http_req_duration{name:/cart}": ["avg<9000"],
     "http_req_duration{status:200}": ["p(95)<9000"],
     "http_req_duration{method:GET,status:404}": ["p(95)<9000"],
+    "http_reqs{status:500}": ["count<1"],
+    "http_reqs{error_code:1404}": ["count>2"],
+    "http_reqs{error_code:1503}": ["count<1"],
+    "http_req_duration{proto:HTTP/1.1}": ["p(95)<9000"],
     "http_req_duration{expected_response:true}": ["p(95)<9000"],
     "http_req_failed{tier:gold}": ["rate<0.6"],
     "http_req_failed{status:404}": ["rate>0.99"],
@@ -340,7 +344,7 @@ def test_what_a_threshold_looks_at_is_kept_apart_without_being_asked_for(tmp_pat
     assert len(summary["run"]["sha256"]) == 64 and summary["run"]["tags"] == {"city": "Oslo"}
     told = [line for line in lines(process) if line.startswith("THRESHOLD")]
     assert process.code == 0, process.describe()
-    assert len(told) == 16 + len(OURS) and all(line.startswith("THRESHOLD pass") for line in told), told
+    assert len(told) == 20 + len(OURS) and all(line.startswith("THRESHOLD pass") for line in told), told
 
 
 ITERATING = '''

@@ -259,7 +259,8 @@ static int record_direct(struct response *r, PyObject *text)
                                  .failure = failure,
                                  .failure_len = (size_t)len,
                                  .measures = &measures,
-                                 .status = r->status};
+                                 .status = r->status,
+                                 .got = r->got};
     measure_response(r, q.time_us, &measures);
     if (py_stats_record(stats_of(r), r->method, r->name, &q) != 0 ||
         (__builtin_expect(py_tags_wanted, 0) &&
@@ -442,14 +443,16 @@ static bool measure_event(PyObject *response, uint64_t time_us, struct measures 
     return true;
 }
 
-static void name_event(PyObject *response, PyObject **user, PyObject **tags, int *status)
+static void name_event(PyObject *response, PyObject **user, PyObject **tags,
+                       struct py_stats_request *q)
 {
     const struct response *r = (struct response *)response;
     if (!PyObject_TypeCheck(response, response_type) || !r->session)
         return;
     *user = r->session->user;
     *tags = r->tags ? r->tags : *tags;
-    *status = r->status;
+    q->status = r->status;
+    q->got = r->got;
 }
 
 static void note_event(PyObject *response, const struct py_stats_request *q)

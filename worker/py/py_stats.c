@@ -237,7 +237,7 @@ static int note_tags(const struct event_of *of, PyObject *method, PyObject *name
 {
     PyObject *user = NULL, *tags = of->tags;
     if (of->response && the_hooks.tags)
-        the_hooks.tags(of->response, &user, &tags, &q->status);
+        the_hooks.tags(of->response, &user, &tags, q);
     return py_tags_note(user, tags, method, name, q);
 }
 

@@ -15,6 +15,7 @@ struct py_stats;
 struct tally;
 struct measures;
 struct failure;
+struct fetch_response;
 extern PyTypeObject py_stats_type;
 
 static inline bool py_stats_check(PyObject *o)
@@ -30,9 +31,10 @@ struct py_stats_request {
     uint64_t time_us, bytes; /* time_us may be STATS_NO_TIME */
     const char *failure;     /* its text, or NULL */
     size_t failure_len;
-    const struct measures *measures; /* what our HTTP client knows of it, or NULL */
-    int status;                      /* of HTTP, or 0 */
-    bool is_apart;                   /* answer: it was none of the run's */
+    const struct measures *measures;  /* what our HTTP client knows of it, or NULL */
+    int status;                       /* of HTTP, or 0 */
+    const struct fetch_response *got; /* what came of the exchange; only for tags, or NULL */
+    bool is_apart;                    /* answer: it was none of the run's */
     /* Answers, for a request with measures: */
     struct tally *slow_row;    /* its row, if it was slower than the row's notice_us */
     const struct failure *new; /* its failure, if the first of its kind since the report */
@@ -43,9 +45,9 @@ struct py_stats_hooks {
     /* Whether the event's response has measures that nobody took yet; then they are in *more. */
     bool (*measure)(PyObject *response, uint64_t time_us, struct measures *more);
     void (*note)(PyObject *response, const struct py_stats_request *q); /* slow_row or new is set */
-    /* The user of the event's response, and the tags it was asked for with, borrowed; its status.
-     */
-    void (*tags)(PyObject *response, PyObject **user, PyObject **tags, int *status);
+    /* The user of the event's response, and the tags it was asked for with, borrowed; its status
+     * and exchange. */
+    void (*tags)(PyObject *response, PyObject **user, PyObject **tags, struct py_stats_request *q);
     void (*forget)(void); /* rows of statistics that are reported start anew, or go */
 };
 void py_stats_hook(const struct py_stats_hooks *hooks); /* static; at start */

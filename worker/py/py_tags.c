@@ -3,10 +3,13 @@
 
 #include "common/base/clk.h"
 #include "common/metric/stats.h"
+#include "worker/proto/client.h"
 #include "worker/py/py_group.h"
 #include "worker/py/py_mod.h"
 #include "worker/py/py_series.h"
 #include "worker/py/py_stats.h"
+
+#include <errno.h>
 
 #define WANTED_MOST 8 /* keys */
 
@@ -16,8 +19,10 @@ static struct {
     PyObject *group, *class,
         *empty; /* the keys of what is no tag; what an absent one is cached as */
     PyObject *status, *expected, *truth[2]; /* keys; "false" and "true" */
+    PyObject *proto, *error_code;           /* keys */
     PyObject *tags, *sample_tags;           /* names of attributes */
-    PyObject *statuses[600];                /* as texts, once they were seen */
+    PyObject *numbers[2000];                /* as texts, once they were seen */
+    PyObject *versions[3];                  /* HTTP/1.0, 1.1 and 2.0 */
     struct metric *duration, *failed;
     struct series_cache *cache; /* of both */
 } the;
@@ -65,13 +70,42 @@ static PyObject *found_at_user(struct sources *from, PyObject *key)
 }
 
 /* Borrowed, or NULL. */
-static PyObject *status_text(int status)
+static PyObject *number_text(int number, int most)
 {
-    if (status <= 0 || status >= 600)
+    if (number <= 0 || number > most)
         return NULL;
-    if (!the.statuses[status])
-        the.statuses[status] = PyUnicode_FromFormat("%d", status);
-    return the.statuses[status];
+    if (!the.numbers[number])
+        the.numbers[number] = PyUnicode_FromFormat("%d", number);
+    return the.numbers[number];
+}
+
+/* Borrowed, or NULL: there was no answer. */
+static PyObject *version_text(const struct fetch_response *got)
+{
+    if (!got || !got->status)
+        return NULL;
+    return the.versions[got->version >= 20 ? 2 : got->version >= 11];
+}
+
+/* k6's number of what went wrong, as far as we tell it apart as finely; 0: nothing did. */
+static int error_code(const struct py_stats_request *q)
+{
+    static const struct {
+        enum fetch_error error;
+        int sys, code; /* sys 0: any */
+    } known[] = {
+        {FETCH_RESOLVE, 0, 1101},        {FETCH_CONNECT, ECONNREFUSED, 1212},
+        {FETCH_CONNECT, 0, 1210},        {FETCH_CONNECT_TIMEOUT, 0, 1211},
+        {FETCH_RESET, ECONNRESET, 1220}, {FETCH_READ_TIMEOUT, 0, 1050},
+        {FETCH_TOTAL_TIMEOUT, 0, 1050},  {FETCH_TLS, 0, 1300},
+        {FETCH_TLS_VERIFY, 0, 1300},
+    };
+    if (!q->got || q->got->error == FETCH_OK)
+        return q->status >= 400 && q->status < 600 ? 1000 + q->status : 0;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (known[i].error == q->got->error && (!known[i].sys || known[i].sys == q->got->sys))
+            return known[i].code;
+    return 1000;
 }
 
 /* Borrowed, or NULL; the user's code may run. */
@@ -85,7 +119,11 @@ static PyObject *value_of(struct sources *from, PyObject *key, const struct py_s
     if (!value)
         value = found(the.run, key);
     if (!value && key == the.status)
-        value = status_text(q->status);
+        value = number_text(q->status, 599);
+    if (!value && key == the.proto)
+        value = version_text(q->got);
+    if (!value && key == the.error_code)
+        value = number_text(error_code(q), 1999);
     if (!value && key == the.expected)
         value = the.truth[q->failure == NULL];
     if (!value && key == the.class && from->user)
@@ -145,9 +183,9 @@ int py_tags_note(PyObject *user, PyObject *tags, PyObject *method, PyObject *nam
     series_key_add(&key, method);
     series_key_add(&key, name);
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(the.keys); i++) {
-        PyObject *value = value_of(&from, PyTuple_GET_ITEM(the.keys, i), q);
+        PyObject *tag = PyTuple_GET_ITEM(the.keys, i), *value = value_of(&from, tag, q);
         series_key_add(&key, Py_NewRef(value ? value : the.empty));
-        has_some |= value != NULL;
+        has_some |= value || tag == the.status || tag == the.error_code; /* or 0 of them */
     }
     const int rc = has_some ? count(&key, q) : 0;
     while (key.count > 2)
@@ -212,6 +250,11 @@ int py_tags_init(PyObject *module)
         the.class = PyUnicode_InternFromString("class");
         the.empty = PyUnicode_InternFromString("");
         the.status = PyUnicode_InternFromString("status");
+        the.proto = PyUnicode_InternFromString("proto");
+        the.error_code = PyUnicode_InternFromString("error_code");
+        the.versions[0] = PyUnicode_InternFromString("HTTP/1.0");
+        the.versions[1] = PyUnicode_InternFromString("HTTP/1.1");
+        the.versions[2] = PyUnicode_InternFromString("HTTP/2.0");
         the.expected = PyUnicode_InternFromString("expected_response");
         the.truth[0] = PyUnicode_InternFromString("false");
         the.truth[1] = PyUnicode_InternFromString("true");
@@ -223,8 +266,5 @@ int py_tags_init(PyObject *module)
         the.failed = series_metric(py_series_table(), "http_req_failed",
                                    (struct metric_kind_of){METRIC_RATE, "", METRIC_SCALE}, &why);
     }
-    return the.group && the.class && the.empty && the.status && the.expected && the.truth[0] &&
-                   the.truth[1] && the.tags && the.sample_tags
-               ? PyModule_AddFunctions(module, functions)
-               : -1;
+    return PyErr_Occurred() ? -1 : PyModule_AddFunctions(module, functions);
 }

@@ -64,6 +64,8 @@ static void a_zero_is_one_where_no_name_can_be_wrong(void **state)
         {"count of {status:500,name:/cart} < 1", true, NULL},
         {"fails of {expected_response:false} < 1", true, NULL},
         {"http_reqs{status:503}: count<1", true, NULL},
+        {"http_reqs{error_code:1212}: count<1", true, NULL},
+        {"http_reqs{error_code:503}: count<1", false, NULL},
         {"count of {status:500,name:/crat} < 1", false, "{name:/cart}"},
         {"count of {status:2000} < 1", false, "{status:200}"},
         {"count of {status:20} < 1", false, "{status:200}"},
