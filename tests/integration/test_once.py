@@ -225,3 +225,42 @@ def test_under_stock_locust_they_run_too(tmp_path):
             users = [line for line in said if line.startswith("user")]
             assert len(users) == 2 and all("'token': 't'" in line for line in users)
             assert "/cart" in stock.stderr and "/login" not in stock.stderr and "/logout" not in stock.stderr, stock.stderr
+
+
+def is_noted(folder, word):
+    return any(line.startswith(word) for line in notes(folder))
+
+
+def test_workers_started_by_hand_have_the_result_late_ones_too(tmp_path):
+    """Setup and teardown are on the master's side alone, once."""
+    link, folders = free_port(), [tmp_path / name for name in ("master", "first", "late")]
+    for folder in folders:
+        folder.mkdir()
+    with target() as server, file_of() as file:
+        worker = ["-f", file, "--worker", "--master-port", link]
+        with katydid("-f", file, "-H", server.url, "--master", "--master-bind-port", link, "--headless", "--expect-workers", 1, "-u", 4, "-r", 10,
+                     cwd=folders[0]) as master, katydid(*worker, cwd=folders[1]):
+            wait_for(lambda: is_noted(folders[1], "user"), "a user of the first worker")
+            with katydid(*worker, cwd=folders[2]):
+                wait_for(lambda: is_noted(folders[2], "user"), "a user of the late worker")
+                master.signal(signal.SIGTERM)
+                assert master.wait() == 0, master.describe()
+    said = [notes(folder) for folder in folders]
+    assert [line for line in said[0] if "test_start" not in line] == ["setup 200", "teardown 200 t"]
+    assert said[1] and said[2] and all(line.endswith(DATA) for line in said[1] + said[2]), said
+    assert not [line for line in said[1] + said[2] if line.startswith(("setup", "teardown"))], said
+
+
+def test_what_was_set_up_is_torn_down_also_when_there_is_nobody_left_to_start(tmp_path):
+    """The last worker leaves while listeners of test_start are on: setup is over, and no user has begun."""
+    link, folder = free_port(), tmp_path / "worker"
+    folder.mkdir()
+    text = FILE.replace("SETUP", "pass").replace("TEARDOWN", "pass")
+    with target() as server, locustfile(text.replace('note("test_start"', 'note("test_start"); time.sleep(2); note("begun"')) as file:
+        with katydid("-f", file, "-H", server.url, "--master", "--master-bind-port", link, "--headless", "--expect-workers", 1, "-u", 4, "-r", 10,
+                     "-t", "3s", cwd=tmp_path) as master, katydid("-f", file, "--worker", "--master-port", link, cwd=folder) as worker:
+            wait_for(lambda: is_noted(tmp_path, "test_start"), "test_start")
+            worker.signal(signal.SIGTERM)
+            worker.wait()
+            master.wait()
+    assert notes(tmp_path)[0] == "setup 200" and notes(tmp_path)[-1] == "teardown 200 t", (notes(tmp_path), master.describe())
