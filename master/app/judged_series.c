@@ -9,9 +9,11 @@
 
 #define NAMES_MOST 10000 /* that are compared with a misspelt one */
 
-/* What requests by tags, class or group are counted in. */
+/* What requests by tags, class or group are counted in, and arrivals. */
 static const char *metric_of(const struct threshold *t)
 {
+    if (t->stat == STAT_DROPPED || t->stat == STAT_LATE)
+        return t->stat == STAT_LATE ? "start_delay" : "iterations_dropped";
     if (t->scope == SCOPE_GROUP)
         return threshold_is_time(t) ? "group_duration" : "group_failed";
     if (t->metric && strcmp(t->metric, "http_reqs") != 0)
@@ -73,6 +75,21 @@ static bool has_series(const struct series_store *store, const struct series_que
     return false;
 }
 
+/* Whether what is asked for is there, and merely did not happen. */
+static bool is_zero(const struct series_store *store, struct series_query q)
+{
+    struct tag tags[TAGS_MOST + 1];
+    const size_t all = q.tag_count;
+    if (strcmp(q.metric, "iterations_dropped") == 0 || strcmp(q.metric, "iterations_cut") == 0) {
+        q.metric = "iterations_due";
+        return has_series(store, &q);
+    }
+    memcpy(tags, q.tags, all * sizeof *tags);
+    q.tags = tags;
+    q.tag_count = drop_what_may_be_absent(tags, all);
+    return q.tag_count < all && has_series(store, &q);
+}
+
 bool judged_series_read(const struct series_store *store, const struct threshold *t, int64_t from,
                         int64_t to, struct series_value *v, struct verdict_metric *out)
 {
@@ -81,13 +98,9 @@ bool judged_series_read(const struct series_store *store, const struct threshold
                                               [METRIC_RATE] = VERDICT_RATE,
                                               [METRIC_TREND] = VERDICT_TREND};
     struct tag tags[TAGS_MOST + 1];
-    struct series_query q = query_of(t, tags);
-    if (!series_store_read(store, &q, (uint32_t)from, (uint32_t)to, v)) {
-        const size_t all = q.tag_count;
-        q.tag_count = drop_what_may_be_absent(tags, all);
-        if (q.tag_count == all || !has_series(store, &q))
-            return false; /* v has the kind of the metric, and nothing in it */
-    }
+    const struct series_query q = query_of(t, tags);
+    if (!series_store_read(store, &q, (uint32_t)from, (uint32_t)to, v) && !is_zero(store, q))
+        return false; /* v has the kind of the metric, and nothing in it */
     *out = (struct verdict_metric){.kind = kinds[v->kind],
                                    .count = v->n,
                                    .hits = v->trues,

@@ -68,11 +68,9 @@ static char *nearest(void *arg, const struct threshold *t)
 
 static double gauge(void *arg, enum threshold_stat stat, const char *worker)
 {
-    struct source *s = arg;
+    const struct source *s = arg;
     const struct roster *r = &s->m->machine.roster;
     double most = NAN;
-    if (stat == STAT_DROPPED)
-        return dropped(s);
     if (stat == STAT_USERS && !worker)
         return roster_user_count(r);
     for (size_t i = 0; i < r->count; i++) {

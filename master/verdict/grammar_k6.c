@@ -274,6 +274,7 @@ static int take_of_kind(struct threshold *t, const struct k6_metric *m, struct k
         return -1;
     t->stat = is_rate ? m->rate_stat : m->stat;
     t->unit = is_rate ? UNIT_RATE : UNIT_COUNT;
+    t->parameter = m->stat == STAT_DROPPED && is_rate;
     if (m->stat == STAT_SENT || m->stat == STAT_RECEIVED)
         t->unit = is_rate ? UNIT_BYTE_RATE : UNIT_BYTES;
     return 0;

@@ -41,16 +41,20 @@ static void warn(struct threshold *t)
 
 static bool is_of_workers(enum threshold_stat stat)
 {
-    return stat == STAT_USERS || stat == STAT_WORKER_CPU || stat == STAT_LOOP_LAG ||
-           stat == STAT_DROPPED || stat == STAT_LATE;
+    return stat == STAT_USERS || stat == STAT_WORKER_CPU || stat == STAT_LOOP_LAG;
+}
+
+static bool is_of_arrivals(enum threshold_stat stat)
+{
+    return stat == STAT_DROPPED || stat == STAT_LATE;
 }
 
 /* Of requests by tags, class or group there are times, counts and failures. */
 static bool is_kept_apart(const struct threshold *t)
 {
-    return (threshold_is_time(t) && t->field == FIELD_TIME) || t->stat == STAT_COUNT ||
-           t->stat == STAT_RPS || t->stat == STAT_FAILS || t->stat == STAT_FAIL_RATIO ||
-           t->stat == STAT_RATE || t->stat == STAT_VALUE;
+    return is_of_arrivals(t->stat) || (threshold_is_time(t) && t->field == FIELD_TIME) ||
+           t->stat == STAT_COUNT || t->stat == STAT_RPS || t->stat == STAT_FAILS ||
+           t->stat == STAT_FAIL_RATIO || t->stat == STAT_RATE || t->stat == STAT_VALUE;
 }
 
 int threshold_settle(struct threshold *t, struct threshold_error *e)
@@ -59,6 +63,11 @@ int threshold_settle(struct threshold *t, struct threshold_error *e)
     threshold_stat_name(t, stat, sizeof stat);
     if (is_of_workers(t->stat) && t->scope != SCOPE_TOTAL && t->scope != SCOPE_WORKER)
         return threshold_wrong(e, 0, "%s is of the whole run, or of a worker: leave 'of ...' out",
+                               stat);
+    if (is_of_arrivals(t->stat) && t->scope != SCOPE_TOTAL && t->scope != SCOPE_TAGS)
+        return threshold_wrong(e, 0,
+                               "%s is of the whole run, or of a scenario: leave 'of ...' out, or "
+                               "write {scenario:name}",
                                stat);
     if ((t->scope == SCOPE_TAGS || t->scope == SCOPE_CLASS || t->scope == SCOPE_GROUP) &&
         !is_kept_apart(t))

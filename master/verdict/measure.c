@@ -176,7 +176,7 @@ static struct measured of_trend(const struct threshold *t, const struct verdict_
         value = m->min;
     else if (t->stat == STAT_MAX)
         value = m->max;
-    else if (t->stat == STAT_QUANTILE && m->hist)
+    else if ((t->stat == STAT_QUANTILE || t->stat == STAT_LATE) && m->hist)
         value = fmin(fmax((double)hist_quantile_us(m->hist, t->share) / m->scale, m->min), m->max);
     else if (t->stat == STAT_STDEV && m->hist) {
         hist_each(m->hist, add_moment, &moments);
@@ -190,6 +190,8 @@ struct measured measure_metric(const struct threshold *t, const struct verdict_m
 {
     if (t->stat == STAT_COUNT && m->kind == VERDICT_COUNTER)
         return (struct measured){m->sum, m->count, 0, 0};
+    if (t->stat == STAT_DROPPED) /* parameter: k6's rate */
+        return (struct measured){t->parameter > 0 ? m->sum / seconds : m->sum, m->count, 0, 0};
     if (t->stat == STAT_COUNT)
         return counted(m->count, m->count);
     if (t->stat == STAT_FAILS && m->kind == VERDICT_RATE)

@@ -27,8 +27,8 @@ enum threshold_stat {
     STAT_RECEIVED,
     STAT_SENT_RATE, /* per second */
     STAT_RECEIVED_RATE,
-    STAT_DROPPED,
-    STAT_LATE, /* share */
+    STAT_DROPPED, /* arrivals; parameter 1: a second */
+    STAT_LATE,    /* of the starts of arrivals; share */
     STAT_USERS,
     STAT_WORKER_CPU, /* percent of the busiest */
     STAT_LOOP_LAG,   /* worst worker's 99th percentile */

@@ -288,7 +288,7 @@ static void advance_sum(struct verdict *v, struct sum *s, const struct verdict_f
 static bool is_of_metric(const struct threshold *t)
 {
     return t->scope == SCOPE_METRIC || t->scope == SCOPE_TAGS || t->scope == SCOPE_CLASS ||
-           t->scope == SCOPE_GROUP;
+           t->scope == SCOPE_GROUP || t->stat == STAT_DROPPED || t->stat == STAT_LATE;
 }
 
 /* The seconds [*from, until) that are judged now; false: not yet. */
@@ -340,9 +340,7 @@ static struct measured measure_gauge(struct verdict *v, struct judged *j,
 {
     const struct threshold *t = &j->threshold;
     const char *worker = t->scope == SCOPE_WORKER ? t->row : NULL;
-    double now = feed->gauge ? feed->gauge(feed->arg, t->stat, worker) : NAN;
-    if (t->stat == STAT_DROPPED && !isfinite(now))
-        now = 0; /* where users wait for their answers, nothing that was due is left out */
+    const double now = feed->gauge ? feed->gauge(feed->arg, t->stat, worker) : NAN;
     if (isfinite(now))
         j->gauge_most = fmax(now, j->gauge_most);
     if (j->ring)
@@ -374,6 +372,8 @@ static struct measured measure(struct verdict *v, struct judged *j, int64_t from
         measure_unit(t, &metric, j->unit, sizeof j->unit);
         return measure_metric(t, &metric, seconds);
     }
+    if (t->stat == STAT_DROPPED && t->scope == SCOPE_TOTAL)
+        return (struct measured){0, 0, 0, 0}; /* where users wait for answers nothing is due */
     if (!v->sums[j->sum].is_there)
         return (struct measured){NAN, 0, 0, 0};
     return measure_tally(t, figures_of(v, j, from, feed), seconds, &v->scratch);
@@ -383,10 +383,10 @@ static struct measured measure(struct verdict *v, struct judged *j, int64_t from
 static bool has_data(const struct threshold *t, const struct measured *m)
 {
     static const bool counts[] = {
-        [STAT_COUNT] = true,        [STAT_FAILS] = true,    [STAT_RPS] = true,
-        [STAT_CUT] = true,          [STAT_STATUS] = true,   [STAT_RATE] = true,
-        [STAT_SENT] = true,         [STAT_RECEIVED] = true, [STAT_SENT_RATE] = true,
-        [STAT_RECEIVED_RATE] = true};
+        [STAT_COUNT] = true,         [STAT_FAILS] = true,    [STAT_RPS] = true,
+        [STAT_CUT] = true,           [STAT_STATUS] = true,   [STAT_RATE] = true,
+        [STAT_SENT] = true,          [STAT_RECEIVED] = true, [STAT_SENT_RATE] = true,
+        [STAT_RECEIVED_RATE] = true, [STAT_DROPPED] = true};
     const bool is_count = t->stat < sizeof counts && counts[t->stat] && m->of == 0;
     return isfinite(m->value) && (m->n >= t->min_samples || (is_count && t->min_samples <= 1));
 }

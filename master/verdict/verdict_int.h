@@ -54,8 +54,7 @@ struct verdict {
 
 static inline bool verdict_is_gauge(const struct threshold *t)
 {
-    return t->stat == STAT_USERS || t->stat == STAT_WORKER_CPU || t->stat == STAT_LOOP_LAG ||
-           t->stat == STAT_DROPPED || t->stat == STAT_LATE;
+    return t->stat == STAT_USERS || t->stat == STAT_WORKER_CPU || t->stat == STAT_LOOP_LAG;
 }
 
 static inline int64_t verdict_begin_of(const struct verdict *v, const struct sum *s)

@@ -347,6 +347,33 @@ def test_what_a_threshold_looks_at_is_kept_apart_without_being_asked_for(tmp_pat
     assert len(told) == 20 + len(OURS) and all(line.startswith("THRESHOLD pass") for line in told), told
 
 
+DROPPING = '''
+from locust import HttpUser, task
+def of(rate, name, most):
+    return {"executor": "constant-arrival-rate", "rate": rate, "duration": "2s", "gracefulStop": "0s", "preAllocatedVUs": most, "maxVUs": most, "exec": name}
+options = {"scenarios": {"busy": of(20, "Busy", 1), "calm": of(1, "Calm", 10)}}
+class Busy(HttpUser):
+    @task
+    def t(self):
+        import time
+        time.sleep(60)
+class Calm(HttpUser):
+    @task
+    def t(self):
+        self.client.get("/cart")
+'''
+
+
+def test_what_a_scenario_drops_is_seen():
+    """One user that never comes back, and twenty arrivals a second for it."""
+    texts = ["dropped < 1", "dropped_iterations: count<1", "dropped of {scenario:busy} < 1", "dropped of {scenario:calm} < 1", "count of iterations_dropped{scenario:calm} < 1"]
+    with a_shop() as shop, locustfile(DROPPING) as file:
+        process = run_katydid("-f", file, "-H", shop.url, "--headless",
+                              *[word for text in texts for word in ("--threshold", text)])
+    told = [line for line in lines(process) if line.startswith("THRESHOLD")]
+    assert process.code == 99 and [line.split()[1] for line in told] == ["fail", "fail", "fail", "pass", "pass"], process.describe()
+
+
 ITERATING = '''
 from locust import HttpUser, SequentialTaskSet, TaskSet, constant, task
 thresholds = {

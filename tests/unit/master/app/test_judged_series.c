@@ -28,6 +28,8 @@ static struct series_store *a_run(void)
     make(store, "http_req_failed", request, 4);
     make(store, "group_failed", &(struct tag){"group", "checkout"}, 1);
     make(store, "checkout_errors", NULL, 0);
+    make(store, "iterations_due", &(struct tag){"scenario", "buy"}, 1);
+    make(store, "start_delay", &(struct tag){"scenario", "buy"}, 1);
     return store;
 }
 
@@ -69,6 +71,12 @@ static void a_zero_is_one_where_no_name_can_be_wrong(void **state)
         {"count of {status:500,name:/crat} < 1", false, "{name:/cart}"},
         {"count of {status:2000} < 1", false, "{status:200}"},
         {"count of {status:20} < 1", false, "{status:200}"},
+        {"dropped < 1", true, NULL},
+        {"dropped of {scenario:buy} < 1", true, NULL},
+        {"dropped_iterations{scenario:buy}: count<1", true, NULL},
+        {"count of iterations_dropped < 1", true, NULL},
+        {"late_p99 < 50ms", true, NULL},
+        {"late_p99 of {scenario:byu} < 50ms", false, "{scenario:buy}"},
         {"count of {statsu:500} < 1", false, "{status:500}"},
         {"count of {tier:glod} < 1", false, "{tier:gold}"},
         {"count of {tier:gold,status:404} < 1", true, NULL},
@@ -82,7 +90,8 @@ static void a_zero_is_one_where_no_name_can_be_wrong(void **state)
         const struct found f = look(store, cases[i].text);
         if (f.is_there != cases[i].is_there)
             fail_msg("%s: there: %d", cases[i].text, f.is_there);
-        if (!f.near != !cases[i].near || (f.near && strcmp(f.near, cases[i].near) != 0))
+        if (!f.is_there &&
+            (!f.near != !cases[i].near || (f.near && strcmp(f.near, cases[i].near) != 0)))
             fail_msg("%s: near: %s", cases[i].text, f.near ? f.near : "none");
         free(f.near);
     }

@@ -237,6 +237,7 @@ static const struct {
     {"p95 of http_req_waitin < 3", "", 0},
     {"rate < 3", "needs a metric", 0},
     {"users of 'GET /' < 3", "of the whole run", 0},
+    {"dropped of worker 'w1' < 3", "or of a scenario", 0},
     {"fails of checkout < 3", "quote 'checkout'", 10},
     {"status(404) < 3", "status(4xx)", 7},
     {"apdex < 3", "apdex(500ms)", 6},

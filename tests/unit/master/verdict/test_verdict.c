@@ -42,6 +42,8 @@ static bool read_metric(void *arg, const struct threshold *of, int64_t from, int
     (void)from;
     (void)to;
     *out = s->metric;
+    if (of->stat == STAT_DROPPED || of->stat == STAT_LATE)
+        return s->has_metric;
     if (of->scope == SCOPE_TAGS)
         return s->has_metric && strcmp(of->tags[0].value, "gold") == 0;
     return s->has_metric && of->metric && strcmp(of->metric, "checkout") == 0;
@@ -535,6 +537,27 @@ static void what_comes_no_more_is_none_a_second(void **state)
     end(s);
 }
 
+static void arrivals_that_were_dropped_are_counted(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"dropped < 1", "dropped_iterations: count<8",
+                                        "dropped_iterations: rate<1", "dropped < 1 for 2s"};
+    struct story *s = begin(texts, 4);
+    tell(s, 1); /* no scenario: nothing is due */
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(state_of(s, i), VERDICT_PASS);
+    s->has_metric = true;
+    s->metric = (struct verdict_metric){
+        .kind = VERDICT_COUNTER, .count = 2, .sum = 7, .scale = 1, .factor = 1};
+    tell(s, 4);
+    static const enum verdict_state wanted[] = {VERDICT_FAIL, VERDICT_PASS, VERDICT_FAIL,
+                                                VERDICT_FAIL};
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(state_of(s, i), wanted[i]);
+    assert_true(verdict_result(s->v, 0).value > 6.9 && verdict_result(s->v, 0).value < 7.1);
+    end(s);
+}
+
 static void a_name_begins_no_line_of_its_own(void **state)
 {
     (void)state;
@@ -642,6 +665,7 @@ int main(void)
         cmocka_unit_test(values_of_the_script_have_the_unit_of_its_metric),
         cmocka_unit_test(tags_that_nothing_has_are_no_pass_beside_those_that_something_has),
         cmocka_unit_test(what_comes_no_more_is_none_a_second),
+        cmocka_unit_test(arrivals_that_were_dropped_are_counted),
         cmocka_unit_test(a_name_begins_no_line_of_its_own),
         cmocka_unit_test(a_misspelt_row_is_told_while_the_run_is_on),
         cmocka_unit_test(other_thresholds_in_a_run_keep_what_stays),
