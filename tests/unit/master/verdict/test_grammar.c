@@ -47,8 +47,8 @@ static const struct k6_case k6_good[] = {
     {"http_req_waiting", "p(90)<400", STAT_QUANTILE, .9, OP_LESS, 400, SCOPE_HTTP},
     {"http_req_connecting", "avg<4", STAT_MEAN, 0, OP_LESS, 4, SCOPE_HTTP},
     {"data_received", "rate<1e6", STAT_RECEIVED_RATE, 0, OP_LESS, 1e6, SCOPE_TOTAL},
-    {"dropped_iterations", "count<1", STAT_COUNT, 0, OP_LESS, 1, SCOPE_METRIC},
-    {"dropped_iterations{scenario:buy}", "rate<1", STAT_RATE, 0, OP_LESS, 1, SCOPE_METRIC},
+    {"dropped_iterations", "count<1", STAT_DROPPED, 0, OP_LESS, 1, SCOPE_TOTAL},
+    {"dropped_iterations{scenario:buy}", "rate<1", STAT_DROPPED, 0, OP_LESS, 1, SCOPE_TAGS},
 };
 
 static void k6_thresholds_are_taken_as_they_stand(void **state)
