@@ -35,7 +35,8 @@ void figures_add_points(struct sbuf *out, const struct view *v, const struct que
  * when they are not kept one by one. */
 bool figures_add_recent(struct sbuf *out, const struct view *v, uint32_t seconds);
 void figures_add_sparks(struct sbuf *out, const struct view *v, const struct query *q);
-/* The list of failures with their counts in the range and their course. */
+/* The list of failures with their counts in the range and their courses; behind it, under a key of
+ * its own, when the first step of the courses begins and how long one is. */
 void figures_add_failures(struct sbuf *out, const struct view *v, const struct query *q);
 void figures_add_events(struct sbuf *out, const struct view *v); /* a JSON array */
 void figures_add_saturated(struct sbuf *out, const struct view *v, int64_t from, int64_t to);

@@ -257,6 +257,7 @@ void figures_add_distribution(struct sbuf *out, const struct view *v, const stru
 struct trend { /* by the first line of each kind */
     uint64_t *counts, *in_range;
     size_t kinds, steps;
+    struct figures_range range; /* of the steps */
 };
 
 static size_t kind_index(const struct view *v, uint32_t id)
@@ -294,6 +295,7 @@ static void count_trends(const struct view *v, const struct query *q, struct tre
     struct figures_range r = figures_settle_steps(v, q, TREND_STEPS);
     if (r.is_empty)
         return;
+    t->range = r;
     count_plan(v, whole.from, whole.to, t->in_range, 1);
     for (int64_t at = r.from; at < r.to && t->steps < TREND_STEPS; at += r.step)
         count_plan(v, at, at + r.step, t->counts + t->steps++, TREND_STEPS);
@@ -386,7 +388,7 @@ void figures_add_failures(struct sbuf *out, const struct view *v, const struct q
         add_failure(out, &v->failures[i], lines, &kind);
         add_course(out, &t, i);
     }
-    sbuf_addc(out, ']');
+    sbuf_addf(out, "],\"trend_at\":[%lld,%u]", (long long)t.range.from, (unsigned)t.range.step);
     free(t.counts);
     free(t.in_range);
     sbuf_fini(&kind);

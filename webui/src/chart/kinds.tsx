@@ -7,16 +7,11 @@ import { NO_VIEW, type SeriesView } from "../live/series";
 import { causeOf } from "../screens/failures/cause";
 import { distinct } from "./legend";
 import { SERIES } from "./lines";
+import { stepsOf, type KindsAnswer } from "./steps";
 import { TimeChart, pick, type Line } from "./time-chart";
 
 const KINDS_SHOWN = 5;
 const LABEL_MOST = 48;
-
-export interface KindsAnswer {
-  from: number;
-  to: number;
-  failures: Failure[];
-}
 
 /** Messages of one cause, of all endpoints, as one. */
 function merged(failures: readonly Failure[]): Failure[] {
@@ -37,21 +32,20 @@ function merged(failures: readonly Failure[]): Failure[] {
 const shortened = (text: string): string => (text.length > LABEL_MOST ? `${text.slice(0, LABEL_MOST - 1)}…` : text);
 
 /** As counts per second. */
-function kindsOf({ failures, from, to }: KindsAnswer): { view: SeriesView; lines: Line[] } {
+function kindsOf({ failures, ...over }: KindsAnswer): { view: SeriesView; lines: Line[] } {
   const inside = merged(failures).filter((failure) => (failure.in_range ?? failure.count) > 0 && (failure.trend?.length ?? 0) > 0);
   inside.sort((a, b) => (b.in_range ?? b.count) - (a.in_range ?? a.count));
-  const steps = Math.max(0, ...inside.map((failure) => failure.trend!.length));
-  if (steps === 0) return { view: NO_VIEW, lines: [] };
-  const step = (to - from) / steps;
-  const perSecond = (failure: Failure): number[] => Array.from({ length: steps }, (_, i) => (failure.trend![i] ?? 0) / step);
+  const { start, step, seconds } = stepsOf(over, Math.max(0, ...inside.map((failure) => failure.trend!.length)));
+  if (seconds.length === 0) return { view: NO_VIEW, lines: [] };
+  const perSecond = (failure: Failure): number[] => seconds.map((length, i) => (failure.trend![i] ?? 0) / length);
   const columns = inside.slice(0, KINDS_SHOWN).map(perSecond);
   const labels = inside.slice(0, KINDS_SHOWN).map((failure) => visible(shortened(failure.kind ?? failure.text)));
   const rest = inside.slice(KINDS_SHOWN).map(perSecond);
   if (rest.length > 0) {
-    columns.push(Array.from({ length: steps }, (_, i) => rest.reduce((sum, values) => sum + values[i]!, 0)));
+    columns.push(seconds.map((_, i) => rest.reduce((sum, values) => sum + values[i]!, 0)));
     labels.push(`${rest.length} other ${rest.length === 1 ? "cause" : "causes"}`);
   }
-  const view = { x: Array.from({ length: steps }, (_, i) => from + (i + 0.5) * step), step, column: (i: number) => columns[i] ?? [] };
+  const view = { x: seconds.map((_, i) => start + (i + 0.5) * step), step, column: (i: number) => columns[i] ?? [] };
   return { view, lines: distinct(labels).map((label, i) => ({ label, ...SERIES[i]!, value: pick(i) })) };
 }
 

@@ -3,6 +3,7 @@
 import { computed } from "@preact/signals";
 import type { JSX } from "preact";
 import { visible } from "../lib/format";
+import { shortIds } from "../lib/state-words";
 import { route, setQuery } from "../lib/route";
 import type { RunEvent } from "../live/protocol";
 import { timeText } from "../range/time";
@@ -66,7 +67,7 @@ export function Tip({ second, rows, events, part, isPinned }: TipProps): JSX.Ele
     <div class={`tip${part > 0.5 ? " left" : " right"}${isPinned ? " pinned" : ""}`} role="presentation">
       <p class="tip-time">{timeText(second)}{isPinned ? <span class="muted"> pinned</span> : null}</p>
       <dl>{tipRows(rows).map((row) => <div key={row.label}><dt>{row.label}</dt><dd>{row.text}</dd></div>)}</dl>
-      {events.map((event, i) => <p key={i} class="tip-event">{visible(event.text)}</p>)}
+      {events.map((event, i) => <p key={i} class="tip-event">{shortIds(visible(event.text))}</p>)}
     </div>
   );
 }

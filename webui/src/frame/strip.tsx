@@ -8,6 +8,7 @@ import { cssVar, painted } from "../lib/theme";
 import { POINT } from "../live/protocol";
 import { store } from "../app-state";
 import { count, rate, visible } from "../lib/format";
+import { shortIds } from "../lib/state-words";
 import { events, saturated } from "../range/data";
 import { isFixed, runSpan, setFixed, span, wholeTable } from "../range/state";
 import { courseBeat, tidy, type Span } from "../range/range";
@@ -48,7 +49,7 @@ function wordsAt(second: number, run: Span): string {
   const value = (column: number): number | null => view.column(column)[at] ?? null;
   if (at < 0) return "";
   const planned = !hasPlan() ? "" : ` of ${count(value(POINT.target))}`;
-  const near = events.value.filter((event) => Math.abs(event.at - second) <= Math.max(1, (run.to - run.from) / 200)).map((event) => visible(event.text));
+  const near = events.value.filter((event) => Math.abs(event.at - second) <= Math.max(1, (run.to - run.from) / 200)).map((event) => shortIds(visible(event.text)));
   return [`${timeText(second)}: ${count(value(POINT.users))}${planned} users, ${rate(value(POINT.rps))} requests/s, ${rate(value(POINT.failRps))} failed/s`, ...near].join(" · ");
 }
 

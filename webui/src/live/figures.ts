@@ -9,6 +9,12 @@ import { SeriesTable } from "./series";
 
 const LINES_AT_ONCE = 2000; // of the log
 
+/** Failures with their trends, and where the steps of those lie: absent from an older report. */
+export interface FailuresOver {
+  failures: Failure[];
+  trend_at?: [number, number];
+}
+
 export interface SeriesAsk {
   from: number;
   to: number;
@@ -30,6 +36,7 @@ export interface Figures {
   /** p95 over the range in `points` steps, by the id of the row. */
   sparks(from: number, to: number, ids: number[], points: number, signal?: AbortSignal): Promise<Record<string, (number | null)[]>>;
   failures(from: number, to: number, signal?: AbortSignal): Promise<Failure[]>;
+  failuresOver(from: number, to: number, signal?: AbortSignal): Promise<FailuresOver>;
   exceptions(signal?: AbortSignal): Promise<Exception[]>;
   events(signal?: AbortSignal): Promise<RunEvent[]>;
   samples(ask: SamplesAsk, signal?: AbortSignal): Promise<Sample[]>;
@@ -88,7 +95,11 @@ export class HttpFigures implements Figures {
   }
 
   async failures(from: number, to: number, signal?: AbortSignal): Promise<Failure[]> {
-    return (await this.get<{ failures: Failure[] }>(`failures?${query({ from, to })}`, signal)).failures;
+    return (await this.failuresOver(from, to, signal)).failures;
+  }
+
+  failuresOver(from: number, to: number, signal?: AbortSignal): Promise<FailuresOver> {
+    return this.get(`failures?${query({ from, to })}`, signal);
   }
 
   async exceptions(signal?: AbortSignal): Promise<Exception[]> {

@@ -3,7 +3,7 @@
  * tests/vectors/report.json holds the two together. A range is widened to whole windows; what is
  * asked about all of the run comes from the rows of the whole run, which every endpoint has. */
 import { HistRule, Histogram, type Sparse } from "../stats/hist";
-import type { Figures, SamplesAsk, SeriesAsk } from "./figures";
+import type { FailuresOver, Figures, SamplesAsk, SeriesAsk } from "./figures";
 import { COUNTS, HISTS, QUANTILES, ROW, ROW_WIDTH, SUMS } from "./columns";
 import { POINT, POINT_WIDTH } from "./protocol";
 import { prefixOf } from "../lib/prefix";
@@ -347,6 +347,11 @@ export class FileFigures implements Figures {
       for (const [a, , , count] of inside) trend[Math.min(trend.length - 1, Math.max(0, Math.floor(((a - from) / (to - from)) * trend.length)))]! += count;
       return { ...failure, in_range: inside.reduce((sum, [, , , count]) => sum + count, 0), trend };
     });
+  }
+
+  async failuresOver(from: number, to: number): Promise<FailuresOver> {
+    const { trend_at } = this.report;
+    return { failures: await this.failures(from, to), ...(this.isAll(from, to) && trend_at !== undefined ? { trend_at } : {}) };
   }
 
   async exceptions(): Promise<Exception[]> {

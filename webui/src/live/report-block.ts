@@ -31,6 +31,8 @@ export interface Report {
   rows_run: { columns: string[]; rows: WindowRow[] };
   rows_windows: { step: number; columns: string[]; rows: WindowRow[] };
   failures: Failure[];
+  /** When the first step of their trends begins, and how long one is. */
+  trend_at?: [number, number];
   failures_windows: { step: number; rows: [number, number, number, number][] };
   exceptions: Exception[];
   workers_series: { step: number; points: (number | null)[][] };

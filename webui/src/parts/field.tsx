@@ -11,7 +11,6 @@ export interface FieldProps {
   suffix?: string;
   inputMode?: "numeric" | "decimal" | "url" | "text";
   placeholder?: string;
-  isDisabled?: boolean;
   isFocused?: boolean;
   isRequired?: boolean;
   onLeave?: () => void;
@@ -34,7 +33,6 @@ export function Field(props: FieldProps): JSX.Element {
           spellcheck={false}
           value={props.value}
           placeholder={props.placeholder ?? ""}
-          disabled={props.isDisabled ?? false}
           autoFocus={props.isFocused ?? false}
           aria-required={props.isRequired ?? false}
           aria-invalid={props.error !== undefined}

@@ -21,6 +21,10 @@ interface Part {
   tool?: JSX.Element;
 }
 
+/** On a phone there is room for the first of them, until somebody asks. */
+const isOpen = signal(false);
+const TONE_MARK = { quiet: "", warn: "▲ ", fail: "✕ " };
+
 /** The notice that somebody has read. */
 const dismissed = signal("");
 
@@ -90,11 +94,17 @@ export function StateBar(): JSX.Element | null {
   const parts = [...(verdict === null ? [] : [{ key: "verdict", ...verdict }]), ...recorded(), ...(store.isHeld.value ? [{ key: "held", tone: "warn" as const, text: <Held /> }] : []), ...foreign(),
     ...(run === null ? [] : [...(isForm ? [] : [...finished(run), ...once(run)]), ...notices(run), ...outputs(run)])];
   if (parts.length === 0) return null;
+  const others = parts.slice(1);
   return (
-    <div class={`banner state-bar ${worstTone(parts.map((part) => part.tone))}`}>
+    <div class={`banner state-bar ${worstTone(parts.map((part) => part.tone))}${isOpen.value ? "" : " is-folded"}`}>
       {parts.map((part) => (
         <div key={part.key} class={`state-part ${part.tone}`} id={part.key} role={part.tone === "quiet" ? "note" : "status"}><p>{part.text}</p>{part.tool}</div>
       ))}
+      {others.length === 0 ? null : (
+        <button type="button" class={`state-part state-more ${worstTone(others.map((part) => part.tone))} button quiet small`} aria-expanded={isOpen.value} onClick={() => (isOpen.value = !isOpen.value)}>
+          {isOpen.value ? "Less" : `${TONE_MARK[worstTone(others.map((part) => part.tone))]}${others.length} more`}
+        </button>
+      )}
     </div>
   );
 }

@@ -161,6 +161,11 @@ test("everything is reachable on a phone while a test runs", async () => {
   for (const name of ["Save a report…", "Set a marker…", "Keyboard shortcuts", "Reset the statistics…"]) await page.getByRole("menuitem", { name }).waitFor();
   assert.ok(await page.getByRole("menu").evaluate((menu) => menu.getBoundingClientRect().left >= 0 && menu.getBoundingClientRect().right <= innerWidth));
   await page.locator(".menu-note", { hasText: target.url }).waitFor();
+  assert.equal(await page.locator(".time-bar select").isVisible(), false, "the choice of times is in the menu, whole");
+  await page.getByRole("menuitem", { name: "Times: local" }).click();
+  await page.getByRole("button", { name: "More", exact: true }).click();
+  await page.getByRole("menuitem", { name: /^Times: (?!local)/ }).click();
+  await page.getByRole("button", { name: "More", exact: true }).click();
   await page.keyboard.press("Escape");
   await page.setViewportSize({ width: 1440, height: 900 });
   assert.equal(await page.locator(".host").innerText(), target.url);

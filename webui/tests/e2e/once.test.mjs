@@ -63,6 +63,8 @@ async function start() {
 }
 
 test("setup and teardown are told while they last, and since when", async () => {
+  await page.getByText("A scenario decides about the load.").waitFor();
+  assert.equal(await page.getByLabel("Spawn rate", { exact: true }).count(), 0, "it has no say");
   await start();
   await status("setting up").waitFor();
   await page.getByRole("link", { name: "Live", exact: true }).click();
@@ -90,6 +92,19 @@ test("a teardown that fails is told after the end", async () => {
   await answer("/after", 500);
   await page.locator("#notice", { hasText: "teardown failed" }).waitFor();
   await page.locator("#once").waitFor({ state: "detached" });
+});
+
+test("on a phone the row of state is one line of it, and the rest is a touch away", async () => {
+  await page.setViewportSize({ width: 375, height: 812 });
+  const more = page.getByRole("button", { name: "▲ 1 more" });
+  await more.waitFor();
+  assert.equal(await page.locator("#notice").isVisible(), false);
+  await more.click();
+  await page.locator("#notice", { hasText: "teardown failed" }).waitFor();
+  await page.getByRole("button", { name: "Less" }).click();
+  await page.locator("#notice").waitFor({ state: "hidden" });
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await page.locator("#notice").waitFor();
 });
 
 test("a setup that fails says that there was no load, and where the reason stands", async () => {

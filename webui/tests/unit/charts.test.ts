@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { barOf, barsOf, logSplits } from "../../src/chart/bars";
+import { stepsOf } from "../../src/chart/steps";
 import { afterPick, distinct, stacked } from "../../src/chart/legend";
 import { csvText } from "../../src/lib/download";
 import { prefixOf } from "../../src/lib/prefix";
@@ -13,6 +14,21 @@ describe("the confidence of a percentile", () => {
     expect(barOf([12, 151], 80)).toEqual({ low: 12, high: null });
     expect(barOf([90, 151], 80)).toBeNull();
     expect(barOf(undefined)).toBeNull();
+  });
+});
+
+describe("the steps of failures over time", () => {
+  const run = { from: 1004, to: 1033 };
+  it("are those of the master, and each is divided by the seconds of the run that it has", () => {
+    expect(stepsOf({ from: 1004, to: 1036, run: { from: 1004, to: 1036 }, trend_at: [1000, 10] }, 4)).toEqual({ start: 1000, step: 10, seconds: [6, 10, 10, 6] });
+  });
+  it("leave out one that has hardly begun: it would fall to zero, second after second", () => {
+    expect(stepsOf({ from: 1004, to: 1033, run, trend_at: [1000, 10] }, 4).seconds).toEqual([6, 10, 10]);
+    expect(stepsOf({ from: 1004, to: 1005, run: { from: 1004, to: 1005 }, trend_at: [1000, 10] }, 1).seconds).toEqual([1]);
+  });
+  it("are whole within a selection, and even parts of it in an older report", () => {
+    expect(stepsOf({ from: 1012, to: 1018, run, trend_at: [1010, 10] }, 1).seconds).toEqual([10]);
+    expect(stepsOf({ from: 1000, to: 1030 }, 3)).toEqual({ start: 1000, step: 10, seconds: [10, 10, 10] });
   });
 });
 

@@ -3,7 +3,8 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useMemo } from "preact/hooks";
 import { source, store } from "../../app-state";
-import { KindsChart, type KindsAnswer } from "../../chart/kinds";
+import { KindsChart } from "../../chart/kinds";
+import type { KindsAnswer } from "../../chart/steps";
 import { count } from "../../lib/format";
 import { route, setQuery } from "../../lib/route";
 import type { Failure } from "../../live/protocol";
@@ -11,7 +12,7 @@ import { Icon } from "../../parts/icons";
 import { Status } from "../../parts/status";
 import { rangeKey } from "../../range/data";
 import { useQuestion } from "../../range/question";
-import { isFixed, span } from "../../range/state";
+import { isFixed, runSpan, span } from "../../range/state";
 import { rangeWords } from "../../range/words";
 import { ByWorker } from "./by-worker";
 import { ExceptionList } from "./exceptions";
@@ -84,7 +85,7 @@ export function FailuresScreen(): JSX.Element {
     () => (store.failures.value[0] > 0 ? rangeKey(EVERY_S) : null),
     async (signal) => {
       const { from, to } = span.peek();
-      return { from, to, failures: await source.figures.failures(from, to, signal) };
+      return { from, to, run: runSpan.peek(), ...(await source.figures.failuresOver(from, to, signal)) };
     },
     [],
   );

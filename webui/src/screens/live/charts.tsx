@@ -14,7 +14,7 @@ import { chartView, chartsError, courseKey } from "../../range/data";
 import { useQuestion } from "../../range/question";
 import { limitsOfAll, type Limit, type Quantity } from "../../verdict/limits";
 import { thresholds } from "../../verdict/state";
-import { span } from "../../range/state";
+import { runSpan, span } from "../../range/state";
 
 const LEAST = 1e-9; // more than nothing
 const HEAT_EVERY_S = 5;
@@ -59,7 +59,7 @@ function FailureKinds(): JSX.Element {
     () => (store.failures.value[0] > 0 ? courseKey(FAILURES_EVERY_S) : null),
     async (signal) => {
       const { from, to } = span.peek();
-      return { from, to, failures: await source.figures.failures(from, to, signal) };
+      return { from, to, run: runSpan.peek(), ...(await source.figures.failuresOver(from, to, signal)) };
     },
     [],
   );

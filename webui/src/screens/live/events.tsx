@@ -2,6 +2,7 @@
 import type { JSX } from "preact";
 import { store } from "../../app-state";
 import { visible } from "../../lib/format";
+import { shortIds } from "../../lib/state-words";
 import { Status, type Tone } from "../../parts/status";
 import { events } from "../../range/data";
 import { setFixed, span } from "../../range/state";
@@ -25,7 +26,7 @@ export function Events(): JSX.Element | null {
               onClick={() => setFixed({ from: event.at - AROUND_S, to: event.at + AROUND_S })}>
               <time>{timeText(event.at)}</time>
               <Status tone={TONES[event.kind] ?? "idle"}>{event.kind}</Status>
-              <span class="event-text">{visible(event.text)}</span>
+              <span class="event-text">{shortIds(visible(event.text))}</span>
             </button>
           </li>
         ))}

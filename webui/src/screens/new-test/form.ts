@@ -79,10 +79,12 @@ export function rememberable(form: TestForm, script: Script): Remembered {
   return { ...form, options: Object.fromEntries(Object.entries(form.options).filter(([name]) => !secrets.has(name))) };
 }
 
-/** A shape that decides alone leaves users and rate without a say. */
+/** A shape that decides alone, or scenarios, leave users and rate without a say. */
 export function isLoadFixed(script: Script): boolean {
-  return script.shape !== null && !script.shape.use_common_options;
+  return (script.scenarios ?? 0) > 0 || isShapeAlone(script);
 }
+
+const isShapeAlone = (script: Script): boolean => script.shape !== null && !script.shape.use_common_options;
 
 function settingsOf(form: TestForm, script: Script): Record<string, object> {
   const settings: Record<string, object> = {};
@@ -120,7 +122,7 @@ export function startFields(form: TestForm, script: Script): object {
   const chosen = chosenClasses(form);
   const settings = settingsOf(form, script);
   return {
-    ...(isLoadFixed(script) ? {} : { users: form.users.trim(), spawn_rate: form.spawn_rate.trim() }),
+    ...(isShapeAlone(script) ? {} : { users: form.users.trim(), spawn_rate: form.spawn_rate.trim() }),
     host: completed(form.host),
     run_time: form.run_time.trim(),
     ...(chosen.length < script.classes.length ? { user_classes: chosen } : {}),

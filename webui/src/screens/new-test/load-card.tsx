@@ -1,6 +1,6 @@
 /* Where the load goes, and how much of it. */
 import type { JSX } from "preact";
-import { visible } from "../../lib/format";
+import { count, visible } from "../../lib/format";
 import { Field } from "../../parts/field";
 import { isLoadFixed, type TestForm } from "./form";
 import { completed, hostHint, target } from "./host";
@@ -54,6 +54,7 @@ function ShapeChoice({ of, form, set, blame }: CardProps): JSX.Element | null {
 /** A shape that decides alone leaves no numbers to show. */
 export function LoadCard(props: CardProps): JSX.Element {
   const { of, form, set, blame } = props;
+  const scenarios = of.scenarios ?? 0;
   const runTime = (
     <Field label="Run time" name="run_time" value={form.run_time} placeholder="until stopped" hint="For example 90, 20s, 3m or 1h20m."
       onInput={(run_time) => set({ run_time })} {...errorOf(blame("run_time"))} />
@@ -64,6 +65,7 @@ export function LoadCard(props: CardProps): JSX.Element {
       {of.shape !== null ? (
         <p class="callout info">The load shape {visible(of.shape.name)} decides about the users{of.shape.use_common_options ? " and reads the values below" : ""}.</p>
       ) : null}
+      {scenarios > 0 ? <p class="callout info">{scenarios === 1 ? "A scenario decides" : `${count(scenarios)} scenarios decide`} about the load.</p> : null}
       <ShapeChoice {...props} />
       {isLoadFixed(of) ? runTime : (
         <div class="field-three">
@@ -74,8 +76,8 @@ export function LoadCard(props: CardProps): JSX.Element {
           {runTime}
         </div>
       )}
-      <PlanPicture plan={planOf(form, of)} />
-      {of.shape === null ? <Stages /> : null}
+      {scenarios > 0 ? null : <PlanPicture plan={planOf(form, of)} />}
+      {of.shape === null && scenarios === 0 ? <Stages /> : null}
     </section>
   );
 }

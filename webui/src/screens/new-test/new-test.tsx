@@ -153,7 +153,9 @@ export function NewTestScreen(): JSX.Element {
   useEffect(() => {
     if (link === "live") void loadScript();
   }, [link, notice]);
-  const of = script.value;
+  const read = script.value;
+  const scenarios = store.run.value?.scenarios ?? 0;
+  const of = useMemo(() => (read === null ? null : { ...read, scenarios }), [read, scenarios]);
   if (store.isRunning.value || store.isEnding.value)
     return (
       <>

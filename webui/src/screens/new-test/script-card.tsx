@@ -23,7 +23,7 @@ export function ScriptPanel({ of }: { of: Script }): JSX.Element {
   }
   return (
     <section class="panel" aria-labelledby="script-head">
-      <header class="panel-head">
+      <header class="panel-head wraps">
         <h2 id="script-head">
           {choices.length > 1 ? <span class="visually-hidden">{visible(of.file)}</span> : `${visible(of.file)} `}
           {choices.length > 1 ? (

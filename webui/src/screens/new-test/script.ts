@@ -48,6 +48,8 @@ export interface Script {
   choices?: string[]; // locustfiles of its folder
   classes: UserClass[];
   shape: Shape | null;
+  /** How many scenarios decide about the load, as the master's state says. */
+  scenarios?: number;
   shapes: string[];
   options: Option[];
   error: string | null;
