@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
 import leftovers  # noqa: E402
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job has it ignored, and so would its children
+signal.signal(signal.SIGHUP, lambda *_: None)  # nohup is for this process: those that the tests start have the system's answer again
 REPORTS = leftovers.watch()
 
 
