@@ -105,12 +105,19 @@ static bool is_status(const char *text, const char *word, size_t len)
            (tells_status(text, word) || is_reason(word + len));
 }
 
-/* Hexadecimal digits with dashes between, as a UUID has them; 0 when there is none. */
+/* Hexadecimal words with dashes between, as a UUID has them; 0 when they are no long id. A word
+ * with other letters is none of them: what it becomes must not make an id of those before it. */
 static size_t long_id(const char *word)
 {
-    size_t len = strspn(word, "0123456789abcdefABCDEF-");
-    bool has_digit = strcspn(word, "0123456789") < len;
-    return len >= LONG_ID && has_digit && !is_word(word[len]) ? len : 0;
+    size_t len = 0;
+    for (const char *p = word;;) {
+        size_t digits = strspn(p, "0123456789abcdefABCDEF");
+        if (digits == 0 || is_word(p[digits]))
+            break;
+        len = (size_t)(p - word) + digits;
+        p += digits + strspn(p + digits, "-");
+    }
+    return len >= LONG_ID && strcspn(word, "0123456789") < len ? len : 0;
 }
 
 void failure_kind_add(struct sbuf *out, const char *text)
