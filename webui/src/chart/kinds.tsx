@@ -40,9 +40,11 @@ function kindsOf({ failures, ...over }: KindsAnswer): { view: SeriesView; lines:
   const perSecond = (failure: Failure): number[] => seconds.map((length, i) => (failure.trend![i] ?? 0) / length);
   const columns = inside.slice(0, KINDS_SHOWN).map(perSecond);
   const labels = inside.slice(0, KINDS_SHOWN).map((failure) => visible(shortened(failure.kind ?? failure.text)));
-  const rest = inside.slice(KINDS_SHOWN).map(perSecond);
+  const rest = inside.slice(KINDS_SHOWN);
   if (rest.length > 0) {
-    columns.push(seconds.map((_, i) => rest.reduce((sum, values) => sum + values[i]!, 0)));
+    const sums = new Float64Array(seconds.length); // there may be thousands
+    for (const { trend } of rest) for (let i = 0; i < sums.length; i++) sums[i]! += trend![i] ?? 0;
+    columns.push(seconds.map((length, i) => sums[i]! / length));
     labels.push(`${rest.length} other ${rest.length === 1 ? "cause" : "causes"}`);
   }
   const view = { x: seconds.map((_, i) => start + (i + 0.5) * step), step, column: (i: number) => columns[i] ?? [] };

@@ -152,6 +152,33 @@ function middle(values: readonly (number | null)[]): number | null {
   return known.length === 0 ? null : known[Math.floor(known.length / 2)]!;
 }
 
+/** The middle of the values before each one, in no more than n log n: how often each was seen stands in a tree over their
+ * ranks. */
+export function middles(values: readonly (number | null)[]): (number | null)[] {
+  const sorted = [...new Set(values.filter((value): value is number => value !== null))].sort((a, b) => a - b);
+  const ranks = new Map(sorted.map((value, i) => [value, i + 1]));
+  const tree = new Uint32Array(sorted.length + 1);
+  const top = 2 ** Math.floor(Math.log2(Math.max(1, sorted.length)));
+  let known = 0;
+  const inTheMiddle = (): number => {
+    let at = 0;
+    for (let step = top, left = Math.floor(known / 2) + 1; step >= 1; step /= 2)
+      if (at + step < tree.length && tree[at + step]! < left) {
+        at += step;
+        left -= tree[at]!;
+      }
+    return sorted[at]!;
+  };
+  return values.map((value) => {
+    const before = known === 0 ? null : inTheMiddle();
+    if (value !== null) {
+      known++;
+      for (let i = ranks.get(value)!; i < tree.length; i += i & -i) tree[i]!++;
+    }
+    return before;
+  });
+}
+
 /** The phase that grew most, if it explains most of the growth, and one that did not. */
 function phaseWords(course: WhyCourse, at: number): string {
   const grown = course.phases.map(({ word, values }) => ({ word, by: (middle(values.slice(at)) ?? 0) - (middle(values.slice(0, at)) ?? 0) })).sort((a, b) => b.by - a.by);
@@ -167,11 +194,13 @@ const TIMES = ["doubled", "tripled"];
 /** p95 grew to a multiple of what it was in the beginning, and stayed there. */
 export function slower(data: WhyData): Finding | null {
   const { course } = data;
+  const befores = middles(course.p95);
+  const afters = middles([...course.p95].reverse()); // of so many of the last ones
   for (let at = STEPS_BEFORE; at + SUSTAINED <= course.x.length; at++) {
-    const before = middle(course.p95.slice(0, at));
+    const before = befores[at] ?? null;
     const after = course.p95.slice(at, at + SUSTAINED);
     if (before === null || !(before > 0) || !after.every((value) => value !== null && value >= 2 * before && value - before >= 5)) continue;
-    const now = middle(course.p95.slice(at)) ?? 0;
+    const now = afters[course.x.length - at] ?? 0;
     const times = Math.floor(now / before);
     if (times < 2) continue;
     const [usersBefore, users] = [course.users[at - 1] ?? null, course.users[at] ?? null];

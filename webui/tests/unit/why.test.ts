@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Failure } from "../../src/live/protocol";
-import { deadEndpoint, everythingFails, findingsOf, lateWorkers, oneCause, oneWorkerFails, slowEndpoint, slower, stalled, type WhyCourse, type WhyData } from "../../src/why/rules";
+import { deadEndpoint, everythingFails, findingsOf, lateWorkers, middles, oneCause, oneWorkerFails, slowEndpoint, slower, stalled, type WhyCourse, type WhyData } from "../../src/why/rules";
 
 const kind = (method: string, name: string, text: string, n: number): Failure => ({ id: n, method, name, text, kind: text, count: n, in_range: n, first: 0, last: 0 });
 const course = (p95: (number | null)[], users: number[], phases: WhyCourse["phases"] = [], rps = p95.map(() => 10)): WhyCourse =>
@@ -71,4 +71,19 @@ test("a silence between answers is told, one at the end may still be filled", ()
   expect(stalled(run({ course: course(rps.map(() => 1), Array(32).fill(7), [], rps) }))).toMatchObject({ at: 1010, text: "no request finished for 12 s, though 7 users ran." });
   expect(stalled(run({ course: course(Array(22).fill(1), Array(22).fill(7), [], rps.slice(0, 22)) }))).toBeNull();
   expect(stalled(run({ course: course(Array(30).fill(1), Array(30).fill(7), [], [...Array(15).fill(0), ...Array(15).fill(4)]) }))).toBeNull(); // before the first
+});
+
+test("the middle of what came before is told for every second of a day at once", () => {
+  let seed = 1;
+  const random = (): number => (seed = (seed * 48271) % 2147483647) / 2147483647;
+  const values = Array.from({ length: 86_400 }, (_, i) => (i % 97 === 3 ? null : Math.round(random() * 4000) / 4));
+  const found = middles(values);
+  expect(found[0]).toBeNull();
+  for (const at of [1, 2, 3, 4, 5, 100, 3601, 86_399]) {
+    const known = values.slice(0, at).filter((value) => value !== null).sort((a, b) => a - b);
+    expect(found[at], String(at)).toBe(known[Math.floor(known.length / 2)]);
+  }
+  expect(middles([null, null])).toEqual([null, null]);
+  expect(middles([])).toEqual([]);
+  expect(slower(run({ course: course(values, values.map(() => 5)) }))).toBeNull();
 });
