@@ -22,6 +22,7 @@ enum machine_action_kind {
     DO_STOP_WORKER,   /* worker: "stop" */
     DO_STOP_STRAY,    /* worker: the same; no test asks for its users */
     DO_QUIT_WORKER,   /* worker: "quit" */
+    DO_MISS_REPORTS,  /* worker: it was waited for in vain; what it did since its last is not in */
     DO_JUDGE,         /* ON_JUDGED is due */
     DO_WRITE,         /* outputs; ON_WRITTEN is due */
     DO_RELEASE,       /* every node may leave, the page closes; ON_CHILDREN is due */

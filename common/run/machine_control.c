@@ -248,7 +248,7 @@ void control_second(struct machine *m)
 
 /* ---- stop ---- */
 
-static void stop_all(struct machine *m)
+static void stop_all(struct machine *m, struct run_clock now)
 {
     for (size_t i = 0; i < m->roster.count; i++) {
         struct worker *w = m->roster.workers[i];
@@ -258,6 +258,7 @@ static void stop_all(struct machine *m)
         w->owes_report = true;
         w->owes_ready = false;
         w->owes_since = 0;
+        w->stop_said_at = now.mono;
         const bool is_to_quit = m->finish != FINISH_NOT && !w->is_katydid;
         machine_do(m, (struct machine_action){.kind = is_to_quit ? DO_QUIT_WORKER : DO_STOP_WORKER,
                                               .worker = w});
@@ -271,7 +272,7 @@ static void tell_workers(struct machine *m, struct run_clock now)
     m->is_stop_untold = false;
     tell(m, LINE_STOPPING);
     run_await_stop(&m->run, m->rules.stop_timeout_s + STOP_PATIENCE_S, now);
-    stop_all(m);
+    stop_all(m, now);
     control_check_stopped(m, now);
 }
 
@@ -359,6 +360,10 @@ void control_check_patience(struct machine *m, bool is_behind, struct run_clock 
     if (is_behind && now.mono < m->run.stop_limit_at + CATCH_UP_S)
         return; /* perhaps they have told, and it was not read yet */
     tell(m, LINE_STOP_TIMEOUT);
+    for (size_t i = 0; i < m->roster.count; i++)
+        if (m->roster.workers[i]->owes_report)
+            machine_do(m, (struct machine_action){.kind = DO_MISS_REPORTS,
+                                                  .worker = m->roster.workers[i]});
     stopped(m, now);
 }
 

@@ -5,6 +5,7 @@
 #include "common/run/machine_int.h"
 
 #define IDLE_S 3.0              /* then the order that a worker does not follow is sent again */
+#define STOP_AGAIN_S 2.0        /* the same of a stop; a beat may have crossed it */
 #define STOCK_LAST_REPORT_S 4.0 /* one more reporting interval, and a bit */
 
 static void tell_of(struct machine *m, enum machine_line line, struct worker *w)
@@ -23,18 +24,30 @@ static void take_in(struct machine *m, struct worker *w, struct run_clock now)
 }
 
 /* It runs users that no test asks for. */
-static void stop_stray(struct machine *m, struct worker *w)
+static void stop_stray(struct machine *m, struct worker *w, struct run_clock now)
 {
     w->state = WORKER_STOPPING;
+    w->stop_said_at = now.mono;
     machine_do(m, (struct machine_action){.kind = DO_STOP_STRAY, .worker = w});
 }
 
-/* It connected anew and has not said that it stopped: the order may have gone to the old
- * connection. */
-static void stop_again(struct machine *m, struct worker *w)
+/* The order may have gone to a broken connection. */
+static void stop_again(struct machine *m, struct worker *w, struct run_clock now)
 {
     w->state = WORKER_STOPPING;
+    w->stop_said_at = now.mono;
     machine_do(m, (struct machine_action){.kind = DO_STOP_WORKER, .worker = w});
+}
+
+/* It was told to stop, and says that it works: one that has heard says that it is stopping. */
+static void deaf_beat(struct machine *m, struct worker *w, struct run_clock now)
+{
+    if (!w->is_katydid || now.mono - w->stop_said_at < STOP_AGAIN_S)
+        return;
+    if (!run_is_on(&m->run))
+        stop_stray(m, w, now);
+    else if (m->run.state == RUN_STOPPING && w->owes_report)
+        stop_again(m, w, now);
 }
 
 HANDLER(workers_came)
@@ -43,9 +56,9 @@ HANDLER(workers_came)
     if (e->was_running && w->is_katydid)
         w->state = WORKER_RUNNING; /* it only lost sight of us for a moment */
     if (e->was_missing && w->is_katydid && !run_is_on(&m->run))
-        stop_stray(m, w);
+        stop_stray(m, w, now);
     if (w->is_katydid && w->owes_report && m->run.state == RUN_STOPPING)
-        stop_again(m, w);
+        stop_again(m, w, now);
     take_in(m, w, now);
     control_check_stopped(m, now);
 }
@@ -58,7 +71,7 @@ HANDLER(workers_back)
     if (run_is_active(&m->run) && (m->dispatch || m->is_heard))
         take_in(m, w, now);
     else if (is_running)
-        stop_stray(m, w);
+        stop_stray(m, w, now);
 }
 
 /* It says "ready", and should have users: it ended them while it did not hear us, or its order was
@@ -84,6 +97,8 @@ static void idle_beat(struct machine *m, struct worker *w, struct run_clock now)
 HANDLER(workers_beat)
 {
     struct worker *w = e->worker;
+    if (w->state == WORKER_STOPPING && (e->beat == BEAT_RUNNING || e->beat == BEAT_SPAWNING))
+        deaf_beat(m, w, now);
     if (!worker_is_active(w) || e->beat == BEAT_OTHER)
         return;
     if (e->beat == BEAT_READY) {
@@ -93,7 +108,7 @@ HANDLER(workers_beat)
     w->idle_since = 0;
     w->state = e->beat == BEAT_RUNNING ? WORKER_RUNNING : WORKER_SPAWNING;
     if (w->is_katydid && !run_is_on(&m->run))
-        stop_stray(m, w);
+        stop_stray(m, w, now);
 }
 
 HANDLER(workers_spawns)

@@ -75,13 +75,14 @@ struct worker {
     bool is_cpu_warned;
     double last_report_at; /* unix seconds, our clock; 0: none in this run */
     struct worker_clock clock;
-    uint64_t requests; /* delivered in this run */
-    unsigned set_up;   /* the run whose setup it was told the result of */
-    double rps;        /* over the last report */
-    double lost_at;    /* this run lost it then; 0: not lost */
-    bool owes_report;  /* told to stop; its last report is not in yet */
-    bool owes_ready;   /* said it stopped, not yet that it is ready */
-    double owes_since; /* monotonic: when a stock worker said it stopped */
+    uint64_t requests;   /* delivered in this run */
+    unsigned set_up;     /* the run whose setup it was told the result of */
+    double rps;          /* over the last report */
+    double lost_at;      /* this run lost it then; 0: not lost */
+    double stop_said_at; /* monotonic: when it was last told to stop */
+    bool owes_report;    /* told to stop; its last report is not in yet */
+    bool owes_ready;     /* said it stopped, not yet that it is ready */
+    double owes_since;   /* monotonic: when a stock worker said it stopped */
     char token[33];    /* what only the worker itself was told, to show that it is the one; or "" */
     bool has_shown;    /* that it knows it: from now on it must */
     bool is_reloading; /* was told to load the locustfile anew, and is not back */

@@ -242,6 +242,9 @@ static void carry_out(struct master *m, const struct machine_action *a)
     case DO_QUIT_WORKER:
         to_worker(m, a);
         break;
+    case DO_MISS_REPORTS:
+        absence_unstopped(&m->nodes, a->worker);
+        break;
     case DO_JUDGE:
         run_on(m, &(struct machine_event){.kind = ON_JUDGED, .number = judging_code(m, judge(m))});
         break;

@@ -128,7 +128,10 @@ void losses_write(const struct loss *i, bool is_final, struct sbuf *out)
         return;
     }
     sbuf_addf(out, "Worker %s ", i->worker);
-    if (i->back_at > 0) {
+    if (i->is_unstopped) {
+        sbuf_adds(out, "had not stopped at ");
+        add_time(out, i->at);
+    } else if (i->back_at > 0) {
         add_span(out, "is back: it was not heard", i->since, i->back_at);
     } else {
         sbuf_adds(out, "was lost at ");

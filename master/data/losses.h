@@ -14,13 +14,14 @@
 #define LOSSES_MAX 100 /* a run's; of more only the number is told */
 
 struct loss {
-    char *worker;    /* NULL: the master itself stood still */
-    double since;    /* unix seconds: until then everything was reported */
-    double at;       /* when it was noticed; of the master: when it went on */
-    double back_at;  /* 0: the worker did not come back */
-    double bound_s;  /* requests of so many seconds are missing at most; 0: unknown */
-    bool is_settled; /* everything that was measured has arrived */
-    bool has_held;   /* of the master: workers were there that held their users back */
+    char *worker;      /* NULL: the master itself stood still */
+    double since;      /* unix seconds: until then everything was reported */
+    double at;         /* when it was noticed; of the master: when it went on */
+    double back_at;    /* 0: the worker did not come back */
+    double bound_s;    /* requests of so many seconds are missing at most; 0: unknown */
+    bool is_settled;   /* everything that was measured has arrived */
+    bool is_unstopped; /* it was heard all the time, and did not say that it stopped */
+    bool has_held;     /* of the master: workers were there that held their users back */
     bool
         is_unknown; /* of the master: a stock worker was there, which does not number its reports */
     struct loss *next;

@@ -36,18 +36,42 @@ static const char *fate_of_users(const struct nodes *n)
                                                         : " No worker is left: the test ends.";
 }
 
+/* Steady time of its last report in this run. */
+static double reported_at(const struct nodes *n, const struct worker *w)
+{
+    return w->last_report_at > 0 ? w->last_report_at : n->machine->run.started_at;
+}
+
 void absence_lost(struct nodes *n, struct worker *w)
 {
     double now = nodes_now(n).unix_time;
     if (!run_is_on(&n->machine->run) || w->users + w->requests == 0)
         return;
-    double since = w->last_report_at > 0 ? w->last_report_at : n->machine->run.started_at;
+    double since = reported_at(n, w);
     double bound_s = w->is_katydid ? ceil(fmax(now - since, 1)) : 0;
     struct loss *l = losses_add(&n->record->losses, w->id, wall(n, since), wall(n, now), bound_s);
     w->lost_at = now;
     worker_begin_gap(w);
     if (l)
         tell(n, l, fate_of_users(n));
+}
+
+/* Its load may go on: how much will be missing has no bound. */
+void absence_unstopped(struct nodes *n, struct worker *w)
+{
+    double now = nodes_now(n).unix_time;
+    if (w->users + w->requests == 0)
+        return;
+    struct loss *l =
+        losses_add(&n->record->losses, w->id, wall(n, reported_at(n, w)), wall(n, now), 0);
+    if (!w->gap.is_open)
+        worker_begin_gap(w);
+    worker_end_gap(w, now);
+    if (!l)
+        return;
+    l->is_unstopped = true;
+    l->back_at = l->at;
+    tell(n, l, "");
 }
 
 void absence_back(struct nodes *n, struct worker *w)

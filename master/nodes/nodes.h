@@ -159,6 +159,7 @@ void script_forget_tick(struct nodes *n);
 /* absence.c */
 void absence_lost(struct nodes *n, struct worker *w);
 void absence_back(struct nodes *n, struct worker *w);
+void absence_unstopped(struct nodes *n, struct worker *w); /* the run ends without its last word */
 void absence_reported(struct nodes *n, struct worker *w, double sent_at); /* it was counted */
 void absence_second(struct nodes *n);
 void absence_forget(struct nodes *n); /* a run begins */

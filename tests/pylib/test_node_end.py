@@ -4,6 +4,7 @@
 import time
 
 import gevent
+import gevent.event
 import pytest
 from played import Master, no_node_outlives_its_test, quick  # noqa: F401
 
@@ -21,6 +22,26 @@ def test_token_of_the_master_goes_with_what_ends_something(core, quick):
     assert master.expect("client_stopped") == {"token": "t1"}
     master.say("quit")
     assert master.expect("quit") == {"token": "t1"}
+
+
+def test_a_stop_is_heard_at_once_and_carried_out_once(core, quick, monkeypatch):
+    master = Master(core)
+    master.ack()
+    master.spawn(Waiting=1)
+    master.expect("spawning_complete")
+    may_end, end = gevent.event.Event(), master.runner._end_test
+    monkeypatch.setattr(master.runner, "_end_test", lambda: (may_end.wait(), end()))
+    stopping = gevent.spawn(master.stop)
+    while master.expect("heartbeat")["state"] != "stopping":
+        pass
+    master.say("stop")  # the master was in doubt
+    may_end.set()
+    stopping.get()
+    master.expect("client_ready")
+    gevent.sleep(0.05)
+    assert [m[0] for m in master.link.sent].count("client_stopped") == 1
+    master.stop()  # the answer was lost
+    master.expect("client_stopped")
 
 
 def test_last_report_is_sent_however_many_are_under_way(core):

@@ -37,6 +37,7 @@ static const char *const action_names[] = {
     [DO_DEAL] = "deal",
     [DO_STOP_WORKER] = "stop",
     [DO_STOP_STRAY] = "stray",
+    [DO_MISS_REPORTS] = "miss",
     [DO_QUIT_WORKER] = "quit",
     [DO_JUDGE] = "judge",
     [DO_WRITE] = "write",

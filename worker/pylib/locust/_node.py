@@ -105,6 +105,7 @@ class Node(Silence):
         self._is_orphan = False  # it is silent since so long that the users were ended
         self._answered_at = 0.0  # monotonic time when it last answered a message of ours
         self._held_at = None  # when the users were held back; None: they are not
+        self._is_told_to_stop = False  # and did not since, nor was told to start again
         self._is_leaving = False
         self._token = None
         self._exit_code = 0  # unless listeners set another
@@ -122,12 +123,12 @@ class Node(Silence):
         return {
             "ack": self._on_ack,
             "spawn": self._on_spawn,
-            "stop": lambda message: self._orders.put((self._stop,)),
+            "stop": self._on_stop,
             "quit": self._on_quit,
             "reconnect": lambda message: self._reconnect(),
             "heartbeat": self._on_heartbeat,
             "update_user_class": self._on_update_user_class,
-            "spawning_complete": self._on_spawning_complete,
+            "spawning_complete": lambda message: self._orders.put((self._spawning_complete, message.data["user_count"])),
             "katydid_ack": self._on_katydid_ack,
             "katydid_setup": lambda message: self._orders.put((self._take_setup, message.data)),
             "katydid_scenarios": lambda message: self._orders.put((self._dealt.follow, message.data, clock())),
@@ -245,7 +246,7 @@ class Node(Silence):
 
     def _beat(self):
         self._exceptions_told = 0
-        self._measure()
+        self.runner._note_usage(self._health.measure(), _beat_interval_s())
         if self._heard_at is not None:
             self._heartbeat()
             self._report_when_due()
@@ -253,16 +254,14 @@ class Node(Silence):
             if self.speaks_katydid:
                 self._send_fresh_lines()
 
-    def _measure(self):
-        self.runner._note_usage(self._health.measure(), _beat_interval_s())
-
     def _heartbeat(self):
         now = time.monotonic()
         if now < self._next_heartbeat:
             return
         self._next_heartbeat = now + settings.HEARTBEAT_INTERVAL * 0.95
+        is_stopping = self._is_told_to_stop and self.speaks_katydid  # who does not say so is told again
         self.send("heartbeat", {
-            "state": self.state,
+            "state": settings.STATE_STOPPING if is_stopping else self.state,
             "current_cpu_usage": self._health.latest["cpu"],
             "current_memory_usage": self._health.latest["memory"],
             **(self._proof() or {}),
@@ -436,16 +435,19 @@ class Node(Silence):
     def _on_spawn(self, message):
         if self._is_leaving:
             return
+        self._is_told_to_stop = False
         self.send("spawning")
         self._orders.put((self._spawn, message.data))
+
+    def _on_stop(self, message):
+        if not self._is_told_to_stop:
+            self._is_told_to_stop = True
+            self._orders.put((self._stop,))
 
     def _on_update_user_class(self, message):
         self.environment.update_user_class(message.data)
         if self._host is not None:
             self._host.tell_script()
-
-    def _on_spawning_complete(self, message):
-        self._orders.put((self._spawning_complete, message.data["user_count"]))
 
     def _on_quit(self, message):
         self._tell("Got quit message from master, shutting down...")
@@ -591,6 +593,7 @@ class Node(Silence):
         self._try(self._end_users)  # the master waits for our word, whatever came of it
         self.state = settings.STATE_STOPPING
         self._try(self._flush)  # first: at this word the master's tables are final
+        self._is_told_to_stop = False
         self.send("client_stopped", self._proof())
         self.state = settings.STATE_INIT
         if not self.speaks_katydid:

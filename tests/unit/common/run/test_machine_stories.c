@@ -198,6 +198,53 @@ static void a_stop_that_went_to_a_broken_connection_is_said_again(void **unused)
     free_bench(b);
 }
 
+static const char *beats(struct bench *b, double after_s, enum beat beat)
+{
+    b->now += after_s;
+    return on(b, (struct machine_event){.kind = ON_WORKER_BEAT, .worker = b->a, .beat = beat});
+}
+
+static void a_stop_that_a_worker_does_not_heed_is_said_again(void **unused)
+{
+    (void)unused;
+    struct bench *b = bench_at(RUNNING);
+    on(b, (struct machine_event){.kind = ON_STOP});
+    on(b, (struct machine_event){
+              .kind = ON_HEARD, .listened = HEAR_TEST_STOPPING, .run = b->m.run.number});
+    assert_int_equal(b->a->state, WORKER_STOPPING);
+    assert_string_equal(beats(b, 0.5, BEAT_RUNNING), ""); /* was on its way */
+    assert_string_equal(beats(b, 2, BEAT_OTHER), "");     /* it is at it */
+    assert_string_equal(beats(b, 1, BEAT_RUNNING), "stop:a");
+    assert_string_equal(beats(b, 1, BEAT_SPAWNING), "");
+    assert_string_equal(beats(b, 1, BEAT_SPAWNING), "stop:a");
+    assert_int_equal(b->a->state, WORKER_STOPPING);
+    of(b, ON_WORKER_STOPPED, b->a);
+    assert_string_equal(beats(b, 3, BEAT_RUNNING), ""); /* it has said its last word */
+    free_bench(b);
+}
+
+static void a_stray_worker_is_stopped_until_it_does(void **unused)
+{
+    (void)unused;
+    struct bench *b = bench_at(STOPPED);
+    assert_string_equal(beats(b, 1, BEAT_RUNNING), "stray:a");
+    assert_string_equal(beats(b, 1, BEAT_RUNNING), "");
+    assert_string_equal(beats(b, 1, BEAT_RUNNING), "stray:a");
+    free_bench(b);
+}
+
+static void what_was_not_delivered_in_time_is_told(void **unused)
+{
+    (void)unused;
+    struct bench *b = bench_at(STOPPING);
+    of(b, ON_WORKER_STOPPED, b->a); /* the other one owes its last reports */
+    b->now += 3600;
+    assert_string_equal(on(b, (struct machine_event){.kind = ON_SECOND}),
+                        "\"stop timeout\" miss:b close note:stopped state "
+                        "publish fire:test_stop -> stopped");
+    free_bench(b);
+}
+
 static void a_stock_worker_that_reports_no_more_is_excused(void **unused)
 {
     (void)unused;
@@ -555,6 +602,9 @@ int main(void)
         cmocka_unit_test(a_stop_in_a_ramp_down_stops),
         cmocka_unit_test(a_run_is_over_when_all_have_delivered),
         cmocka_unit_test(a_stop_that_went_to_a_broken_connection_is_said_again),
+        cmocka_unit_test(a_stop_that_a_worker_does_not_heed_is_said_again),
+        cmocka_unit_test(a_stray_worker_is_stopped_until_it_does),
+        cmocka_unit_test(what_was_not_delivered_in_time_is_told),
         cmocka_unit_test(a_stock_worker_that_reports_no_more_is_excused),
         cmocka_unit_test(an_order_that_was_not_sent_is_sent_again),
         cmocka_unit_test(counts_have_their_time_to_settle),

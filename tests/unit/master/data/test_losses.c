@@ -45,6 +45,22 @@ static void each_case_has_its_words(void **state)
          "Worker w is back: it was not heard from 12:00:00 to 12:01:10 (70 s). Everything that it "
          "measured has "
          "arrived."},
+        {{.worker = name,
+          .since = NOON,
+          .at = NOON + 60,
+          .back_at = NOON + 60,
+          .is_unstopped = true},
+         false,
+         "Worker w had not stopped at 12:01:00: what it had not reported since 12:00:00 is missing "
+         "above."},
+        {{.worker = name,
+          .since = NOON,
+          .at = NOON + 60,
+          .back_at = NOON + 60,
+          .is_unstopped = true},
+         true,
+         "Worker w had not stopped at 12:01:00: what it had not reported since 12:00:00 is still "
+         "to come."},
         {{.since = NOON, .at = NOON + 70, .is_settled = true, .has_held = true},
          false,
          "The master stood still from 12:00:00 to 12:01:10 (70 s): workers hold their users back "
