@@ -10,7 +10,7 @@ import urllib.request
 
 import pytest
 
-from harness import BUILD, STOCK_LOCUST, VENV, free_port, get_json, katydid, locustfile, run_katydid, target, wait_for
+from harness import BUILD, STOCK_LOCUST, VENV, Process, free_port, get_json, katydid, locustfile, run_katydid, target, wait_for
 
 FILE = '''
 import os, time
@@ -214,13 +214,16 @@ def test_under_stock_locust_they_run_too(tmp_path):
     subprocess.run([VENV / "bin" / "pip", "install", "-q", "--disable-pip-version-check", "--no-index", "--no-deps", "--target", tmp_path / "site",
                     wheel], check=True, timeout=100)
     with target() as server, file_of() as file:
-        options = ["-f", file, "-H", server.url, "--headless", "-u", "2", "-r", "2", "-t", "2", "--only-summary"]
+        options = ["-f", file, "-H", server.url, "--headless", "-u", "2", "-r", "2"]
         for more in ([], ["--processes", "2"]):
-            stock = subprocess.run([STOCK_LOCUST, *options, *more], capture_output=True, text=True, timeout=100, cwd=tmp_path,
-                                   env={**os.environ, "PYTHONPATH": str(tmp_path / "site")})
+            with Process([STOCK_LOCUST, *options, *more], cwd=tmp_path, env={"PYTHONPATH": str(tmp_path / "site")}) as stock:
+                # Not -t: its time would begin before stock has loaded.
+                wait_for(lambda: len([line for line in notes(tmp_path) if line.startswith("user")]) == 2, "both users")
+                wait_for(lambda stock=stock: "/cart" in stock.stderr, "a table with requests")
+                stock.signal(signal.SIGTERM)
+                assert stock.wait() == 0 and "Traceback" not in stock.stderr, stock.describe()
             said = notes(tmp_path)
             (tmp_path / "notes.txt").unlink()
-            assert stock.returncode == 0 and "Traceback" not in stock.stderr, stock.stderr
             assert "setup 200" in said and "teardown 200 t" in said, said
             users = [line for line in said if line.startswith("user")]
             assert len(users) == 2 and all("'token': 't'" in line for line in users)

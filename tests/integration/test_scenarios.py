@@ -5,11 +5,11 @@ fast this machine is: counts follow from the plan, whatever is late."""
 import os
 import re
 import shutil
-import subprocess
+import signal
 
 import pytest
 
-from harness import ROOT, STOCK_LOCUST, children, katydid, locustfile, run_katydid, wait_for
+from harness import ROOT, STOCK_LOCUST, Process, children, katydid, locustfile, run_katydid, wait_for
 
 USERS = '''
 import os, time
@@ -265,10 +265,11 @@ def test_a_rate_is_enough(tmp_path):
 def test_the_same_file_runs_under_stock_locust(tmp_path):
     shutil.copytree(ROOT / "worker" / "pylib" / "katydid", tmp_path / "katydid")
     (tmp_path / "locustfile.py").write_text(OF_FILE)
-    stock = subprocess.run([STOCK_LOCUST, "-f", "locustfile.py", "--headless", "-u", "2", "-r", "2", "-t", "2"], cwd=tmp_path, timeout=100,
-                           capture_output=True, text=True, env={**os.environ, "STAMPS": str(tmp_path / "stamps")})
-    assert stock.returncode == 0 and "Traceback" not in stock.stderr, stock.stderr
-    assert stamps(tmp_path, "other__1,2_x"), (tmp_path / "stamps").read_text()
+    with Process([STOCK_LOCUST, "-f", "locustfile.py", "--headless", "-u", "2", "-r", "2"], cwd=tmp_path,
+                 env={"STAMPS": str(tmp_path / "stamps")}) as stock:  # not -t: its time would begin before stock has loaded
+        wait_for(lambda: stamps(tmp_path, "other__1,2_x"), "a user at its task")
+        stock.signal(signal.SIGTERM)
+        assert stock.wait() == 0 and "Traceback" not in stock.stderr, stock.describe()
 
 
 def test_the_plan_is_shown_and_nothing_starts(tmp_path):
