@@ -3,6 +3,7 @@
 
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
+#include "common/plan/ledger.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,7 @@
 static const char *metric_of(const struct threshold *t)
 {
     if (t->stat == STAT_DROPPED || t->stat == STAT_LATE)
-        return t->stat == STAT_LATE ? "start_delay" : "iterations_dropped";
+        return t->stat == STAT_LATE ? "start_delay" : iterations_metrics[ITERATIONS_DROPPED];
     if (t->scope == SCOPE_GROUP)
         return threshold_is_time(t) ? "group_duration" : "group_failed";
     if (t->metric && strcmp(t->metric, "http_reqs") != 0)
@@ -75,13 +76,21 @@ static bool has_series(const struct series_store *store, const struct series_que
     return false;
 }
 
+static bool is_of_iterations(const char *metric)
+{
+    for (size_t i = 0; i < ITERATIONS_NUMBERS; i++)
+        if (strcmp(metric, iterations_metrics[i]) == 0)
+            return true;
+    return false;
+}
+
 /* Whether what is asked for is there, and merely did not happen. */
 static bool is_zero(const struct series_store *store, struct series_query q)
 {
     struct tag tags[TAGS_MOST + 1];
     const size_t all = q.tag_count;
-    if (strcmp(q.metric, "iterations_dropped") == 0 || strcmp(q.metric, "iterations_cut") == 0) {
-        q.metric = "iterations_due";
+    if (is_of_iterations(q.metric)) {
+        q.metric = iterations_metrics[ITERATIONS_DUE];
         return has_series(store, &q);
     }
     memcpy(tags, q.tags, all * sizeof *tags);
@@ -158,7 +167,9 @@ char *judged_series_nearest(const struct series_store *store, const struct thres
 {
     const struct series_table *all = series_store_all(store);
     struct tag tags[TAGS_MOST + 1];
-    const struct series_query q = query_of(t, tags);
+    struct series_query q = query_of(t, tags);
+    if (is_of_iterations(q.metric))
+        q.metric = iterations_metrics[ITERATIONS_DUE]; /* which every scenario has */
     const struct metric *m = series_find_metric(all, q.metric);
     if (t->scope == SCOPE_METRIC && (!m || !m->first)) {
         const char *near = nearest_metric(all, q.metric);

@@ -75,6 +75,8 @@ static void a_zero_is_one_where_no_name_can_be_wrong(void **state)
         {"dropped of {scenario:buy} < 1", true, NULL},
         {"dropped_iterations{scenario:buy}: count<1", true, NULL},
         {"count of iterations_dropped < 1", true, NULL},
+        {"count of iterations_lost{scenario:buy} < 1", true, NULL},
+        {"count of iterations_lost{scenario:byu} < 1", false, "{scenario:buy}"},
         {"late_p99 < 50ms", true, NULL},
         {"late_p99 of {scenario:byu} < 50ms", false, "{scenario:buy}"},
         {"count of {statsu:500} < 1", false, "{status:500}"},
