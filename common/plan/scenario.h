@@ -81,6 +81,17 @@ void scenario_write(const struct scenario *s, struct sbuf *out);
 /* Finds when those with start_after begin: so long after the end of the other's plan as start_time
  * says. False: *why (to be freed), and *bad is the scenario that it is about. */
 bool scenario_order(struct scenario *const *list, size_t count, size_t *bad, char **why);
+/* From at_ns after its start on: at that rate, or with so many users, for the time that is left;
+ * level NULL: nothing, until resumed_ns (no later than at_ns: for ever), and then what was left. */
+struct scenario_change {
+    int64_t at_ns;
+    const char *level;
+    int64_t resumed_ns;
+};
+/* The text of the changed scenario; its arrivals before at_ns are the same. False: *why (to be
+ * freed). */
+bool scenario_changed(const struct scenario *s, const struct scenario_change *c, struct sbuf *out,
+                      char **why);
 /* For people: one line, without an end of line. */
 void scenario_describe(const struct scenario *s, struct sbuf *out);
 

@@ -220,6 +220,16 @@ static struct command_result mark(struct master *m, const struct command *c)
     return done("Marked");
 }
 
+static struct command_result control(struct master *m, const struct command *c)
+{
+    const struct command_result r = plans_control(m, c->json);
+    if (r.is_ok) {
+        run_limit_to(m, plans_run_time_s(m));
+        publish_view(m);
+    }
+    return r;
+}
+
 struct command_result commands_execute(void *arg, struct command *c)
 {
     struct master *m = arg;
@@ -244,6 +254,8 @@ struct command_result commands_execute(void *arg, struct command *c)
         return questions_ask(m, c);
     case CMD_MARKER:
         return mark(m, c);
+    case CMD_SCENARIO:
+        return control(m, c);
     case CMD_USER_CLASS:
         return parameters_user_class(m, c);
     }

@@ -12,7 +12,7 @@
  *   downloads.c       what the page downloads
  *   publish.c         snapshots for the page; results.c what the outputs are given
  *   gates.c           thresholds from everywhere; explain.c one by one; judging.c what follows
- *   plans.c           scenarios (plans.h); plan_counts.c how far they are
+ *   plans.c           scenarios (plans.h)
  *   surroundings.c    clock, dice, timers; keyboard.c keys of the terminal, suspend.c Ctrl+Z
  *
  * One thread, one owner: struct master. Files call one another by these functions only.
@@ -136,9 +136,10 @@ void reload_fini(struct master *m);
 
 /* perform.c */
 void run_on(struct master *m, const struct machine_event *e);
-const char *run_begin(struct master *m); /* ON_START; or why not (static text) */
-void run_reset(struct master *m);        /* ... in the middle of a run; the host hears of it */
-double run_settle_s(void);               /* what the environment says; negative: nothing */
+const char *run_begin(struct master *m);                /* ON_START; or why not (static text) */
+void run_limit_to(struct master *m, double run_time_s); /* 0: as it was chosen */
+void run_reset(struct master *m); /* ... in the middle of a run; the host hears of it */
+double run_settle_s(void);        /* what the environment says; negative: nothing */
 
 /* commands.c */
 struct command_result commands_execute(void *arg, struct command *c);
@@ -196,5 +197,4 @@ void results_second(struct master *m);
 /* The last figures are there. is_written: 0, or an exit code: something could not be written. */
 void results_end(struct master *m, void (*is_written)(struct master *m, int code));
 void results_close(struct master *m);
-/* The page of --html about now, for the host. False when there is none. */
-bool results_report(struct master *m, struct sbuf *html);
+bool results_report(struct master *m, struct sbuf *html); /* --html about now; false: none */

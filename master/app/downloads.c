@@ -232,6 +232,9 @@ struct command_result downloads_write(struct master *m, const struct command *c)
         break;
     case DOCUMENT_COURSE:
         return write_course(m, c);
+    case DOCUMENT_SCENARIOS:
+        plans_write(m, out);
+        break;
     case DOCUMENT_THRESHOLDS:
         return explain_thresholds(c->json, out);
     case DOCUMENT_REPORT_METRICS:

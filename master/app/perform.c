@@ -185,6 +185,15 @@ static void limit_run(struct master *m, double run_time_s)
     m->machine.load.run_time_s = chosen_s;
 }
 
+void run_limit_to(struct master *m, double run_time_s)
+{
+    const double chosen_s = m->machine.load.run_time_s;
+    if (run_time_s > 0)
+        m->machine.load.run_time_s = run_time_s;
+    run_on(m, &(struct machine_event){.kind = ON_LIMIT});
+    m->machine.load.run_time_s = chosen_s;
+}
+
 static void carry_out(struct master *m, const struct machine_action *a)
 {
     switch (a->kind) {

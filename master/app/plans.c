@@ -10,7 +10,6 @@
 #include <string.h>
 
 #define SOON_S 0.2    /* from the word to the workers until the scenarios begin */
-#define EPOCH_S 0.3   /* ... until another share counts */
 #define AT_END_S 0.05 /* for an arrival that is due at the very end */
 
 /* ---- a run ---------------------------------------------------------------------------------- */
@@ -21,6 +20,21 @@ static void forget_texts(struct plans *p)
         free(p->texts[i]);
     free(p->texts);
     p->texts = NULL;
+}
+
+/* The next run begins with what was given. */
+static void forget_changes(struct plans *p)
+{
+    for (size_t i = 0; p->given && i < p->list.count; i++) {
+        free(p->given[i].paused);
+        if (!p->given[i].first)
+            continue;
+        scenario_fini(p->list.all[i]);
+        free(p->list.all[i]);
+        p->list.all[i] = p->given[i].first;
+    }
+    free(p->given);
+    p->given = NULL;
 }
 
 /* A seed that nobody gave is told, so that the run can be repeated. */
@@ -64,10 +78,11 @@ void plans_begin(struct master *m)
 {
     struct plans *p = &m->plans;
     char *why = NULL;
+    forget_texts(p);
+    forget_changes(p);
     if (!plans_take_script(m, &why)) /* of a locustfile that was loaded anew */
         log_error(MAIN_LOGGER, "%s", why);
     free(why);
-    forget_texts(p);
     m->nodes.scenarios = NULL;
     m->nodes.pools = NULL;
     m->nodes.pool_count = 0;
@@ -97,7 +112,7 @@ void plans_begin(struct master *m)
 }
 
 /* The run ends with the last scenario, if that ends by itself. */
-static double run_time_s(const struct master *m)
+double plans_run_time_s(const struct master *m)
 {
     const struct plans *p = &m->plans;
     const double given_s = m->machine.load.run_time_s;
@@ -153,8 +168,8 @@ static bool send_shares(struct master *m, const uint64_t *from, char *ids, size_
     bool is_sent = true;
     for (char *id = strtok_r(ids, "\n", &rest); id; id = strtok_r(NULL, "\n", &rest), offset++) {
         struct sbuf out = {0};
-        proto_scenarios(&out, id, m->machine.run.id, &begin, from, p->list.count, offset,
-                        (unsigned)count);
+        proto_scenarios(&out, id, m->machine.run.id, p->given ? p->texts : NULL, &begin, from,
+                        p->list.count, offset, (unsigned)count);
         is_sent &= outbox_bytes(&m->nodes, id, &out);
         plans_count_dealt(m, id, from, (struct stripe){0, offset, (uint32_t)count}, is_first);
     }
@@ -174,7 +189,7 @@ static void deal(struct master *m, bool is_first)
     }
     uint64_t *from = mem_zalloc(p->list.count * sizeof *from);
     for (size_t i = 0; !is_first && i < p->list.count; i++)
-        from[i] = plans_first_after(p, i, now - p->begun_at + EPOCH_S);
+        from[i] = plans_first_after(p, i, now - p->begun_at + PLANS_EPOCH_S);
     plans_count_left(p, p->dealt_to, ids, from);
     free(p->dealt_to);
     p->dealt_to = mem_strdup(ids);
@@ -193,7 +208,14 @@ double plans_spawned(struct master *m)
         return 0;
     p->begun_at = master_now().mono + SOON_S;
     deal(m, true);
-    return run_time_s(m);
+    return plans_run_time_s(m);
+}
+
+void plans_deal_anew(struct master *m)
+{
+    free(m->plans.dealt_to);
+    m->plans.dealt_to = NULL;
+    deal(m, false);
 }
 
 void plans_follow(struct master *m)
@@ -235,6 +257,7 @@ void plans_fini(struct master *m)
 {
     struct plans *p = &m->plans;
     forget_texts(p);
+    forget_changes(p);
     plans_forget(&p->list);
     free(p->walks);
     free(p->pools);

@@ -16,10 +16,19 @@
 #include "master/proto/proto_in.h"
 
 struct master;
+struct command_result;
 
 struct plan_list { /* begins as zeros; owned */
     struct scenario **all;
     size_t count;
+};
+
+#define PLANS_EPOCH_S 0.3 /* until another share, or another plan, counts */
+
+struct plan_given {         /* of a scenario that was changed while it ran; owned */
+    struct scenario *first; /* as it was given; NULL: it is so still */
+    char *paused;           /* its text before it was paused at paused_ns; NULL: it is not */
+    int64_t paused_ns;
 };
 
 struct plans { /* begins as zeros; plans_fini; owned, all here */
@@ -35,6 +44,7 @@ struct plans { /* begins as zeros; plans_fini; owned, all here */
     struct ration *rations;       /* by scenario: iterations, where there are only so many */
     double stopped_at;            /* monotonic: when the run ceased to be active; 0: it is */
     bool is_done_told;
+    struct plan_given *given; /* by scenario; NULL: none was changed */
 };
 
 /* plans_given.c. open, script_came: 0 or an exit code after a message. */
@@ -54,6 +64,14 @@ double plans_spawned(struct master *m);
 void plans_follow(struct master *m); /* workers may have come or gone */
 void plans_second(struct master *m);
 double plans_graceful_s(const struct master *m);
+
+void plans_deal_anew(struct master *m);          /* a plan is another one */
+double plans_run_time_s(const struct master *m); /* 0: as it was given */
+
+/* plan_control.c: while they run. `json` as of POST api/v1/scenario, out of GET api/v1/scenarios.
+ */
+struct command_result plans_control(struct master *m, const char *json);
+void plans_write(const struct master *m, struct sbuf *out);
 
 /* plan_counts.c: what workers told, and hold */
 void plans_told(struct master *m, const struct worker *w, const struct message_stats *s);

@@ -142,14 +142,15 @@ static size_t list_quantiles(unsigned of, const struct quantile *list[QUANTILE_C
     return count;
 }
 
-/* Never outside of what is known exactly: of the parts, that none took longer than the longest. */
+/* Never outside of what is known exactly: of the parts, that none took longer than the longest; but
+ * for those that begin before the request. */
 static void set_quantiles(struct view_row *r, const struct tally *t, unsigned of)
 {
     const struct hist *h = of < OF_PARTS ? &t->hist : t->part[of - OF_PARTS];
     const bool has_bounds = t->min_us <= t->max_us; /* foreign workers may send none */
     const bool has_any = h && h->count > 0;
     const struct quantile *list[QUANTILE_COUNT];
-    double shares[QUANTILE_COUNT];
+    double shares[QUANTILE_COUNT] = {0};
     uint64_t us[QUANTILE_COUNT] = {0};
     const size_t count = list_quantiles(of, list);
     for (size_t i = 0; i < count; i++)
@@ -157,7 +158,7 @@ static void set_quantiles(struct view_row *r, const struct tally *t, unsigned of
     if (has_any)
         hist_quantiles_us(h, shares, count, us);
     for (size_t i = 0; i < count; i++) {
-        if (has_bounds && us[i] > t->max_us)
+        if (has_bounds && of != OF_corrected && us[i] > t->max_us)
             us[i] = t->max_us;
         if (has_bounds && has_any && of == OF_hist && us[i] < t->min_us)
             us[i] = t->min_us;

@@ -107,6 +107,7 @@ static void add_row(struct sbuf *out, const struct tally *t, const struct snapsh
     add_histogram(out, "histogram", &t->hist);
     add_histogram(out, "failed_histogram", t->failed);
     add_histogram(out, "wait_histogram", t->wait);
+    add_histogram(out, "corrected_histogram", t->corrected);
     sbuf_addc(out, '}');
 }
 

@@ -182,14 +182,16 @@ void proto_setup(struct sbuf *out, const char *node, struct slice data)
     put(&pk, node);
 }
 
-void proto_scenarios(struct sbuf *out, const char *node, const char *run,
+void proto_scenarios(struct sbuf *out, const char *node, const char *run, char *const *texts,
                      const struct scenarios_begin *begin_of, const uint64_t *from, size_t count,
                      unsigned offset, unsigned stride)
 {
     msgpack_packer pk = begin(out, "katydid_scenarios");
-    msgpack_pack_map(&pk, 5);
+    msgpack_pack_map(&pk, 5 + (texts != NULL));
     put(&pk, "run");
     put(&pk, run);
+    if (texts)
+        put_list(&pk, "scenarios", texts);
     put(&pk, "elapsed");
     msgpack_pack_double(&pk, begin_of->elapsed_s);
     put(&pk, "began");

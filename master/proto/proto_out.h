@@ -45,9 +45,10 @@ struct scenarios_begin {
     double elapsed_s, began_s;
     const char *machine;
 };
-/* From from[i] on, of count scenarios, the worker's arrivals are those with index % stride ==
+/* texts: the scenarios as they are now, if some were changed since the spawn orders; or NULL.
+ * From from[i] on, of count scenarios, the worker's arrivals are those with index % stride ==
  * offset. */
-void proto_scenarios(struct sbuf *out, const char *node, const char *run,
+void proto_scenarios(struct sbuf *out, const char *node, const char *run, char *const *texts,
                      const struct scenarios_begin *begin_of, const uint64_t *from, size_t count,
                      unsigned offset, unsigned stride);
 

@@ -102,14 +102,19 @@ static int read_status(struct scan *s, struct threshold *t)
     return WRONG(s, "write status(5xx), or status(none) where no answer came");
 }
 
+#define CORRECTED "corrected_p"
+
 int scan_stat(struct scan *s, struct threshold *t)
 {
     const size_t len = scan_word_len(s);
     const bool is_late = strncmp(s->p, "late_p", 6) == 0;
-    const char *digits = s->p + (is_late ? 6 : 1);
-    if ((is_late || *s->p == 'p') && (isdigit((unsigned char)*digits) || *digits == '(')) {
+    const bool is_corrected = strncmp(s->p, CORRECTED, strlen(CORRECTED)) == 0;
+    const char *digits = s->p + (is_late ? 6 : is_corrected ? strlen(CORRECTED) : 1);
+    if ((is_late || is_corrected || *s->p == 'p') &&
+        (isdigit((unsigned char)*digits) || *digits == '(')) {
         t->stat = is_late ? STAT_LATE : STAT_QUANTILE;
         t->unit = UNIT_MS;
+        t->field = is_corrected ? FIELD_CORRECTED : t->field;
         s->p = digits;
         return read_share(s, t);
     }

@@ -40,6 +40,8 @@ static const struct hist *times_of(const struct threshold *t, const struct tally
 {
     if (t->field == FIELD_TIME)
         return &figures->hist;
+    if (t->field == FIELD_CORRECTED)
+        return figures->corrected;
     if (t->field == FIELD_WAIT)
         return figures->wait;
     if (t->field == FIELD_FAILED)

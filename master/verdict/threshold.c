@@ -77,7 +77,7 @@ const char *threshold_stat_name(const struct threshold *t, char *to, size_t size
         "sent",  "received",   "sent_rate",    "received_rate", "dropped", "late",
         "users", "worker_cpu", "loop_lag_p99", "rate",          "value"};
     if (t->stat == STAT_QUANTILE)
-        return percentile("p", t->share, to, size);
+        return percentile(t->field == FIELD_CORRECTED ? "corrected_p" : "p", t->share, to, size);
     if (t->stat == STAT_LATE)
         return percentile("late_p", t->share, to, size);
     if (t->stat == STAT_APDEX)

@@ -40,7 +40,8 @@ enum threshold_field { /* which times a time is of */
                        FIELD_TIME,
                        FIELD_PASSED, /* of requests that did not fail */
                        FIELD_FAILED,
-                       FIELD_WAIT, /* to the first byte */
+                       FIELD_CORRECTED, /* from when the iteration was to start */
+                       FIELD_WAIT,      /* to the first byte */
                        FIELD_QUEUE,
                        FIELD_CONNECT,
                        FIELD_TLS,

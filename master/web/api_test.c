@@ -173,7 +173,27 @@ static int post_thresholds(struct request *r)
     return status;
 }
 
+static int get_scenarios(struct request *r)
+{
+    return answer_document(r, DOCUMENT_SCENARIOS);
+}
+
+static int post_scenario(struct request *r)
+{
+    struct sbuf body = {0};
+    int status;
+    if (!request_command(r, INTAKE_BODY_MAX, &body, &status)) {
+        sbuf_fini(&body);
+        return status;
+    }
+    struct command c = {.kind = CMD_SCENARIO, .json = sbuf_take(&body)};
+    const struct command_result result = bridge_submit(r->bridge, &c, REQUEST_TIMEOUT_MS);
+    return request_answer_result(r, &result);
+}
+
 static const struct route ROUTES[] = {
+    {"GET", "/api/v1/scenarios", get_scenarios},
+    {"POST", "/api/v1/scenario", post_scenario},
     {"POST", "/api/v1/thresholds", post_thresholds},
     {"GET", "/api/v1/script", get_script},
     {"POST", "/api/v1/try", post_try},

@@ -19,6 +19,7 @@ enum command_kind {
     CMD_RELOAD,     /* the locustfile */
     CMD_PING,       /* one request to a host: `json` says which; into `out` */
     CMD_MARKER,     /* `text` at `at` */
+    CMD_SCENARIO,   /* one that runs is to be another: `json` says how */
 };
 
 enum document { /* what only the main thread can write */
@@ -34,6 +35,7 @@ enum document { /* what only the main thread can write */
                 DOCUMENT_CHECK_SAMPLES,  /* of a check that failed: text */
                 DOCUMENT_METRICS,        /* JSON of all series from since to limit */
                 DOCUMENT_COURSE,         /* JSON of one over time: text, json (its tags), step id */
+                DOCUMENT_SCENARIOS,      /* JSON: their plans, and how far they are */
                 DOCUMENT_THRESHOLDS,     /* JSON: how the texts in json are understood */
                 DOCUMENT_REPORT_METRICS, /* series and their courses, from since to limit */
                 DOCUMENT_REPORT_SAMPLES, /* what report_file.h allows of all samples … */

@@ -109,6 +109,7 @@ def fake_core():
     core.recorded, core.exceptions = core.stats.recorded, core.stats.exceptions
     core.record_request = core.stats
     core.sleep = gevent.sleep
+    core.late = lambda seconds: None
     core.steady = time.monotonic
     core.Link = FakeLink
     core.Group, core.Metric, core.check = REAL.Group, REAL.Metric, REAL.check

@@ -16,6 +16,7 @@
 #include "worker/py/py_mod.h"
 #include "worker/py/hub.h"
 #include "worker/py/loop.h"
+#include "worker/py/py_late.h"
 #include "worker/py/py_series.h"
 
 #include "common/base/clk.h"
@@ -144,7 +145,16 @@ static PyObject *start(struct arriving *a, uint64_t due_ns)
     const double delay_s = now > due_ns ? (double)(now - due_ns) / 1e9 : 0;
     a->numbers[ITERATIONS_STARTED]++;
     py_series_count(a->delay, delay_s * 1e3);
-    return PyFloat_FromDouble(delay_s);
+    return py_late_set(delay_s) == 0 ? PyFloat_FromDouble(delay_s) : NULL;
+}
+
+/* What it does at its end is no iteration. */
+static void end_iteration(void)
+{
+    PyObject *error, *value, *trace;
+    PyErr_Fetch(&error, &value, &trace);
+    py_late_set(-1);
+    PyErr_Restore(error, value, trace);
 }
 
 /* A user that is killed gives back what it was handed. */
@@ -179,8 +189,10 @@ static PyObject *take(PyObject *self, PyObject *unused)
     a->idle++;
     Py_INCREF(self);
     const int rc = hub_park(&t->park);
-    if (rc != 0)
+    if (rc != 0) {
         give_back(a, t);
+        end_iteration();
+    }
     PyObject *result = rc == 0 ? start(a, t->due_ns) : NULL;
     free(t);
     Py_DECREF(self);
@@ -287,6 +299,35 @@ static PyObject *set_share(PyObject *self, PyObject *args)
     if (a->begin_ns) {
         catch_up(a, &old, from);
         a->walk = a->before;
+        await_next(a);
+        on_due(-1, 0, a);
+    }
+    Py_RETURN_NONE;
+}
+
+/* change(text): the plan is that from now on. What it has in common with the one before was dealt
+ * with: it goes on from the same arrival. */
+static PyObject *change(PyObject *self, PyObject *text)
+{
+    struct arriving *a = of(self);
+    const char *utf8 = PyUnicode_AsUTF8(text);
+    struct scenario fresh;
+    char *why = NULL;
+    if (!utf8)
+        return NULL;
+    if (!scenario_read(&fresh, utf8, &why)) {
+        PyErr_SetString(PyExc_ValueError, why);
+        free(why);
+        return NULL;
+    }
+    const uint64_t here = a->before.next;
+    scenario_fini(&a->scenario);
+    a->scenario = fresh;
+    a->scenario.plan.ramp = &a->scenario.ramp;
+    if (a->begin_ns && scenario_is_open(&a->scenario)) {
+        arrivals_begin(&a->walk, &a->scenario.plan);
+        if (here > 0)
+            arrivals_take(&a->walk, here - 1);
         await_next(a);
         on_due(-1, 0, a);
     }
@@ -510,6 +551,7 @@ static PyGetSetDef attributes[] = {
 static PyMethodDef methods[] = {
     {"begin", begin, METH_O, "begin(elapsed_s): it began so long ago"},
     {"share", set_share, METH_VARARGS, "share(from, offset, stride): which arrivals are ours"},
+    {"change", change, METH_O, "change(text): its plan is another one from now on"},
     {"take", take, METH_NOARGS, "take() -> seconds it is late: waits for an arrival"},
     {"wanted", wanted, METH_NOARGS, "wanted() -> n: waits until more users are needed"},
     {"join", join, METH_NOARGS, "join(): there is one more user"},

@@ -35,6 +35,7 @@ int py_watchdog_init(PyObject *module);
 int py_dispatch_init(PyObject *module);
 int py_metric_init(PyObject *module);
 int py_group_init(PyObject *module);
+int py_late_init(PyObject *module);
 int py_check_init(PyObject *module);
 int py_tags_init(PyObject *module);
 int py_machine_init(PyObject *module);

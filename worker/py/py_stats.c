@@ -12,6 +12,7 @@
 #include "common/base/sbuf.h"
 #include "common/wire/report.h"
 #include "worker/py/py_group.h"
+#include "worker/py/py_late.h"
 #include "worker/py/py_series.h"
 #include "worker/py/py_tags.h"
 
@@ -152,6 +153,14 @@ static const struct failure *record_failure(struct py_stats *s, struct tally *ro
     return f;
 }
 
+/* From when it was to start, if that is known. */
+static void note_late(struct py_stats *s, struct tally *row, uint64_t time_us)
+{
+    const uint64_t late_us = time_us == STATS_NO_TIME ? STATS_NO_TIME : py_late_us();
+    if (late_us != STATS_NO_TIME)
+        stats_add_part(&s->live, row, PART_corrected, time_us + late_us);
+}
+
 int py_stats_record(struct py_stats *s, PyObject *method, PyObject *name,
                     struct py_stats_request *q)
 {
@@ -170,6 +179,8 @@ int py_stats_record(struct py_stats *s, PyObject *method, PyObject *name,
         if (q->time_us > row->notice_us && q->time_us != STATS_NO_TIME)
             q->slow_row = row;
     }
+    if (__builtin_expect(py_late_wanted, 0))
+        note_late(s, row, q->time_us);
     if (!q->failure)
         return 0;
     if (q->time_us != STATS_NO_TIME)

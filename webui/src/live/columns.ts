@@ -2,17 +2,17 @@
 
 /** Where what is in a row of the endpoints. */
 export const ROW = {
-  id: 0, requests: 1, failures: 2, cut: 3, rps: 4, failRps: 5, mean: 6, min: 7, max: 8, median: 9, p50: 10, p90: 11, p95: 12, p99: 13, p999: 14, totalRps: 15, totalFailRps: 16, meanBytes: 17, p75: 18, s0: 19, s2: 20, s3: 21, s4: 22, s5: 23, sent: 24, received: 25, discarded: 26, resent: 27, waitP50: 28, waitP90: 29, waitP95: 30, waitP99: 31,
+  id: 0, requests: 1, failures: 2, cut: 3, rps: 4, failRps: 5, mean: 6, min: 7, max: 8, median: 9, p50: 10, p90: 11, p95: 12, p99: 13, p999: 14, totalRps: 15, totalFailRps: 16, meanBytes: 17, p75: 18, s0: 19, s2: 20, s3: 21, s4: 22, s5: 23, sent: 24, received: 25, discarded: 26, resent: 27, waitP50: 28, waitP90: 29, waitP95: 30, waitP99: 31, correctedP50: 32, correctedP90: 33, correctedP95: 34, correctedP99: 35,
 } as const;
-export const ROW_WIDTH = 32;
+export const ROW_WIDTH = 36;
 
 /** Where what is in a row of a report's window. */
 export const WIN = {
-  from: 0, to: 1, id: 2, count: 3, failed: 4, sumUs: 5, hist: 6, failedHist: 7, minUs: 8, maxUs: 9, none: 10, cut: 11, bytes: 12, s0: 13, s1: 14, s2: 15, s3: 16, s4: 17, s5: 18, sent: 19, received: 20, phased: 21, queue: 22, dns: 23, connect: 24, tls: 25, send: 26, wait: 27, receive: 28, discarded: 29, resent: 30, waitHist: 31,
+  from: 0, to: 1, id: 2, count: 3, failed: 4, sumUs: 5, hist: 6, failedHist: 7, minUs: 8, maxUs: 9, none: 10, cut: 11, bytes: 12, s0: 13, s1: 14, s2: 15, s3: 16, s4: 17, s5: 18, sent: 19, received: 20, phased: 21, queue: 22, dns: 23, connect: 24, tls: 25, send: 26, wait: 27, receive: 28, discarded: 29, resent: 30, waitHist: 31, correctedHist: 32,
 } as const;
 /** Of these: sums, and histograms. */
 export const SUMS = [3, 4, 5, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30];
-export const HISTS = [6, 7, 31];
+export const HISTS = [6, 7, 31, 32];
 
 /** Columns of a row that are sums of a window, and percentiles of its histograms. */
 export const COUNTS: readonly [number, number][] = [
@@ -40,6 +40,10 @@ export const QUANTILES: readonly [number, number, number][] = [
   [29, 31, 0.9],
   [30, 31, 0.95],
   [31, 31, 0.99],
+  [32, 32, 0.5],
+  [33, 32, 0.9],
+  [34, 32, 0.95],
+  [35, 32, 0.99],
 ];
 
 export type Unit = "count" | "ms" | "rate" | "bytes";
@@ -69,4 +73,8 @@ export const TABLE: readonly [number, string, string, string, Unit, number][] = 
   [29, "waitP90", "Wait p90", "90 % of the requests waited less for the first byte, ms", "ms", 72],
   [30, "waitP95", "Wait p95", "95 % of the requests waited less for the first byte, ms", "ms", 72],
   [31, "waitP99", "Wait p99", "99 % of the requests waited less for the first byte, ms", "ms", 72],
+  [32, "correctedP50", "Corr. p50", "From when the iteration was to start: half of the requests were faster, ms", "ms", 76],
+  [33, "correctedP90", "Corr. p90", "From when the iteration was to start: 90 % of the requests were faster, ms", "ms", 76],
+  [34, "correctedP95", "Corr. p95", "From when the iteration was to start: 95 % of the requests were faster, ms", "ms", 76],
+  [35, "correctedP99", "Corr. p99", "From when the iteration was to start: 99 % of the requests were faster, ms", "ms", 76],
 ];

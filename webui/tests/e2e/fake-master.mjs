@@ -110,6 +110,7 @@ export class FakeRun {
       id, requests, failures, 0, requests / (seconds || 1), failures / (seconds || 1), median * 1.13, median * 0.2, q("max"), q("p50"), q("p50"), q("p90"), q("p95"), q("p99"),
       q("p999"), requests / (seconds || 1), failures / (seconds || 1), 2100, q("p75"), 0, requests - failures, 0, failures, 0, requests * 320, requests * 2400, 0, 0,
       0.9 * q("p50"), 0.9 * q("p90"), 0.9 * q("p95"), 0.9 * q("p99"),
+      1.1 * q("p50"), 1.1 * q("p90"), 1.1 * q("p95"), 1.1 * q("p99"),
     ].map(round);
   }
 

@@ -17,7 +17,7 @@ function windowRow(from: number, to: number, id: number, buckets: [number, numbe
   const sum = buckets.reduce((all, [us, n]) => all + us * n, 0);
   const us = buckets.map(([at]) => at);
   return [from, to, id, count, failed, sum, hist, failedAt === null ? null : [failedAt, 1], Math.min(...us), Math.max(...us), 0, 0, 10 * count,
-    0, 0, count - failed, 0, 0, failed, 100, 200, count, ...new Array<number>(7).fill(1000 * count), 2, 3, [49, count]];
+    0, 0, count - failed, 0, 0, failed, 100, 200, count, ...new Array<number>(7).fill(1000 * count), 2, 3, [49, count], null];
 }
 
 const windows = [

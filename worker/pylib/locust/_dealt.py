@@ -33,6 +33,7 @@ class Dealt:
     def _follow(self):
         data, heard_at = self._shares
         if self._run is not None and data.get("run", self._run) == self._run:
+            self._runner._scenarios.change(data.get("scenarios") or ())
             self._runner._scenarios.follow(_scenarios.elapsed_s(data, clock() - heard_at), data["shares"])
 
     def grant(self, data):

@@ -56,6 +56,12 @@ class Loop:
             self._begun_at = time.monotonic() - elapsed_s + self._scenario.start_s
             self._greenlet = gevent.spawn(self._run)
 
+    def change(self):
+        """The scenario has other stages: what they have in common is behind us."""
+        if self._greenlet is not None:
+            self._greenlet.kill()
+            self._greenlet = gevent.spawn(self._run)
+
     def _changed_by_others(self):
         self._changed.set()
 

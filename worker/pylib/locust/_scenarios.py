@@ -34,6 +34,7 @@ class Scenarios:
     def __init__(self, runner, texts, ask=None):
         """ask(scenario, started, done, wanted): the master, for more iterations."""
         self._runner = runner
+        self._texts = list(texts)
         self._all = [_katydid.Arrivals(text) for text in texts]
         own = [one for one in self._all if not one.is_of_all]
         self._of_class = {one.pool or one.user_class: one for one in own}
@@ -85,6 +86,15 @@ class Scenarios:
             if user._arrivals.task is not None and not user._arrivals.is_open:
                 user.tasks = [named_task(type(user), user._arrivals.task)]
             user.sample_tags = {"scenario": user._arrivals.name, **user._arrivals.tags, **_tags_of(user)}
+
+    def change(self, texts):
+        """They may have been changed since they began."""
+        for at, (one, old, text) in enumerate(zip(self._all, self._texts, texts)):
+            if text != old:
+                self._texts[at] = text
+                one.change(text)
+                if one in self._loops:
+                    self._loops[one].change()
 
     def follow(self, elapsed_s, shares):
         """The master: so long ago the scenarios began; which arrivals are ours (from, offset, stride)."""

@@ -5,6 +5,8 @@ that says how many seconds to wait before the next task."""
 import random
 from time import perf_counter
 
+import _katydid
+
 
 def between(min_wait, max_wait):
     """A random time, evenly spread over the two bounds."""
@@ -28,6 +30,7 @@ def constant_pacing(wait_time):
         left = wait_time - busy
         self._cp_last_wait_time = left if left > 0 else 0
         self._cp_last_run = now
+        _katydid.late(max(0.0, -left))  # the next task was to begin that long ago
         return self._cp_last_wait_time
 
     return pace

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+/* A scenario that is changed while it runs: what was before the change stays as it was, arrival by
+ * arrival, and the list goes on without a gap or a burst. */
+#include "common/plan/chance.h"
+#include "common/plan/scenario.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define S 1000000000LL
+
+static struct scenario *of(const char *text)
+{
+    struct scenario *s = calloc(1, sizeof *s);
+    char *why = NULL;
+    if (!scenario_read(s, text, &why))
+        fail_msg("'%s': %s", text, why);
+    s->plan.ramp = &s->ramp;
+    return s;
+}
+
+static void drop(struct scenario *s)
+{
+    scenario_fini(s);
+    free(s);
+}
+
+static struct scenario *changed(const struct scenario *s, struct scenario_change c)
+{
+    struct sbuf text = {0};
+    char *why = NULL;
+    if (!scenario_changed(s, &c, &text, &why))
+        fail_msg("%s: %s", s->name, why);
+    struct scenario *other = of(text.data);
+    sbuf_fini(&text);
+    return other;
+}
+
+/* The times up to at_ns are the same, to a microsecond where the middle of a ramp is rounded. */
+static void same_until(const struct scenario *a, const struct scenario *b, int64_t at_ns)
+{
+    struct arrivals one, other;
+    uint64_t n = 0;
+    arrivals_begin(&one, &a->plan);
+    arrivals_begin(&other, &b->plan);
+    for (;; n++) {
+        const int64_t x = arrivals_take(&one, n), y = arrivals_take(&other, n);
+        if (x < 0 || x > at_ns - 1000000)
+            break;
+        assert_true(llabs(x - y) <= 200000);
+    }
+    assert_true(n > 0);
+}
+
+static const char *const plans[] = {
+    "a:constant-arrival-rate:rate=20/s,duration=60s",
+    "a:constant-arrival-rate:rate=1/3s",
+    "a:ramping-arrival-rate:rate=3/s,stages=20s:80/s,10s:80/s,0:5/s,30s:0/s",
+    "a:ramping-arrival-rate:stages=5s:7/m,20s:30/s,forever:2/s",
+    "a:constant-arrival-rate:rate=9/s,duration=60s,distribution=poisson,seed=5",
+};
+
+static void another_rate_goes_on_from_the_point_that_was_reached(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof plans / sizeof *plans; i++)
+        for (int64_t at = 12 * S + 345000000; at < 50 * S; at += 13 * S) {
+            struct scenario *s = of(plans[i]);
+            struct scenario *fast =
+                changed(s, (struct scenario_change){.at_ns = at, .level = "50/s"});
+            same_until(s, fast, at);
+            assert_true(llabs(fast->ramp.length_ns - s->ramp.length_ns) < 2 || s->is_endless);
+            const double before = ramp_arrivals(&s->ramp, ramp_until(&s->ramp, at)),
+                         after = ramp_arrivals(&fast->ramp, ramp_until(&fast->ramp, at + 4 * S));
+            assert_true(after - before > 199.9 && after - before < 200.1);
+            drop(fast);
+            drop(s);
+        }
+}
+
+static void a_pause_shifts_what_is_left(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
+        struct scenario *s = of(plans[i]);
+        const int64_t at = 7 * S + 500000000, until = 30 * S;
+        struct scenario *paused = changed(s, (struct scenario_change){.at_ns = at});
+        struct scenario *on =
+            changed(s, (struct scenario_change){.at_ns = at, .resumed_ns = until});
+        same_until(s, paused, at);
+        same_until(s, on, at);
+        assert_true(paused->is_endless && ramp_per_s(&paused->ramp, at + S) == 0);
+        for (int64_t more = 0; more < 40 * S; more += S) {
+            const double was = ramp_arrivals(&s->ramp, ramp_until(&s->ramp, at + more)),
+                         is = ramp_arrivals(&on->ramp, ramp_until(&on->ramp, until + more));
+            assert_true(was - is < 0.1 && is - was < 0.1);
+        }
+        assert_true(s->is_endless ||
+                    llabs(on->ramp.length_ns - s->ramp.length_ns - (until - at)) < 2);
+        drop(on);
+        drop(paused);
+        drop(s);
+    }
+}
+
+static void changes_may_follow_one_another(void **state)
+{
+    struct scenario *s = of(plans[0]);
+    (void)state;
+    for (int n = 1; n <= 200; n++) {
+        struct scenario *next = changed(
+            s, (struct scenario_change){.at_ns = n * S / 4, .level = n % 2 ? "40/s" : "300/m"});
+        drop(s);
+        s = next;
+    }
+    assert_true(ramp_arrivals(&s->ramp, s->ramp.area) > 5 + 100 * 11.2 &&
+                ramp_arrivals(&s->ramp, s->ramp.area) < 5 + 100 * 11.3 + 60);
+    drop(s);
+}
+
+static void users_change_too(void **state)
+{
+    struct scenario *s = of("u:externally-controlled:vus=3,maxVUs=9,duration=1m");
+    (void)state;
+    struct scenario *more = changed(s, (struct scenario_change){.at_ns = 10 * S, .level = "7"});
+    assert_int_equal(ramp_per_s(&more->ramp, 5 * S) + 0.5, 3);
+    assert_int_equal(ramp_per_s(&more->ramp, 11 * S) + 0.5, 7);
+    struct scenario *none = changed(more, (struct scenario_change){.at_ns = 20 * S});
+    assert_int_equal(ramp_per_s(&none->ramp, 15 * S) + 0.5, 7);
+    assert_int_equal(ramp_per_s(&none->ramp, 21 * S) + 0.5, 0);
+    drop(none);
+    drop(more);
+    drop(s);
+}
+
+static void what_cannot_be_changed_is_said(void **state)
+{
+    static const struct {
+        const char *text, *level, *why;
+    } all[] = {
+        {"a:constant-arrival-rate:rate=20/s,duration=5s", "30/s", "it is over"},
+        {"a:constant-arrival-rate:rate=20/s", "fast", "fast is no rate"},
+        {"a:constant-vus:users=3", "3/s", "3/s is no number of users"},
+        {"a:shared-iterations:users=3,iterations=9", "3", "of so many iterations"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        struct scenario *s = of(all[i].text);
+        struct sbuf out = {0};
+        char *why = NULL;
+        assert_false(scenario_changed(
+            s, &(struct scenario_change){.at_ns = 10 * S, .level = all[i].level}, &out, &why));
+        assert_non_null(strstr(why, all[i].why));
+        free(why);
+        sbuf_fini(&out);
+        drop(s);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(another_rate_goes_on_from_the_point_that_was_reached),
+        cmocka_unit_test(a_pause_shifts_what_is_left),
+        cmocka_unit_test(changes_may_follow_one_another),
+        cmocka_unit_test(users_change_too),
+        cmocka_unit_test(what_cannot_be_changed_is_said),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
