@@ -155,7 +155,8 @@ static bool is_over(const struct master *m, size_t i)
 {
     const struct plans *p = &m->plans;
     const struct scenario *s = p->list.all[i];
-    if (!s->is_endless && elapsed_s(m) >= (double)(s->start_ns + s->ramp.length_ns) / 1e9)
+    if (!s->is_endless &&
+        elapsed_s(m) >= (double)(s->start_ns + s->ramp.length_ns) / 1e9 + PLANS_AT_END_S)
         return true;
     return scenario_is_counted(s) ? ration_is_done(&p->rations[i])
                                   : scenario_is_of_all(s); /* that one only paces */

@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SOON_S 0.2    /* from the word to the workers until the scenarios begin */
-#define AT_END_S 0.05 /* for an arrival that is due at the very end */
+#define SOON_S 0.2 /* from the word to the workers until the scenarios begin */
 
 /* ---- a run ---------------------------------------------------------------------------------- */
 
@@ -123,7 +122,7 @@ double plans_run_time_s(const struct master *m)
             return 0;
         end_s = fmax(end_s, (double)(s->start_ns + s->ramp.length_ns) / 1e9);
     }
-    end_s += p->begun_at - m->machine.run.started_mono + AT_END_S;
+    end_s += p->begun_at - m->machine.run.started_mono + PLANS_AT_END_S;
     return given_s > 0 ? fmin(given_s, end_s) : end_s;
 }
 

@@ -23,7 +23,8 @@ struct plan_list { /* begins as zeros; owned */
     size_t count;
 };
 
-#define PLANS_EPOCH_S 0.3 /* until another share, or another plan, counts */
+#define PLANS_AT_END_S 0.05 /* for an arrival that is due at the very end */
+#define PLANS_EPOCH_S 0.3   /* until another share, or another plan, counts */
 
 struct plan_given {         /* of a scenario that was changed while it ran; owned */
     struct scenario *first; /* as it was given; NULL: it is so still */
