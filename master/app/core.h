@@ -12,7 +12,7 @@
  *   downloads.c       what the page downloads
  *   publish.c         snapshots for the page; results.c what the outputs are given
  *   gates.c           thresholds from everywhere; explain.c one by one; judging.c what follows
- *   plans.c           scenarios (plans.h)
+ *   plans.c           scenarios (plans.h); plan_counts.c, plan_figures.c how far they are
  *   surroundings.c    clock, dice, timers; keyboard.c keys of the terminal, suspend.c Ctrl+Z
  *
  * One thread, one owner: struct master. Files call one another by these functions only.

@@ -183,7 +183,8 @@ static struct command_result write_course(const struct master *m, const struct c
                                      .tag_count = count > 0 ? (size_t)count : 0,
                                      .from = (int64_t)c->since,
                                      .to = (int64_t)c->limit,
-                                     .step = (uint32_t)c->id};
+                                     .step = (uint32_t)c->id,
+                                     .above = c->above};
     if (count < 0)
         r = wrong_tags("The tags are an object of texts: {\"check\": \"status is 200\"}.");
     else if (!series_course_json(m->record.series, &of, c->out))
@@ -246,6 +247,9 @@ struct command_result downloads_write(struct master *m, const struct command *c)
         break;
     case DOCUMENT_REPORT_LOGS:
         logs_write(m->logs, 0, SIZE_MAX, REPORT_LOGS_MAX, out);
+        break;
+    case DOCUMENT_PLANS:
+        plans_write_figures(m, out);
         break;
     }
     return (struct command_result){.is_ok = true};

@@ -87,3 +87,6 @@ uint64_t plans_first_after(struct plans *p, size_t i, double elapsed_s);
 bool plans_are_done(struct master *m); /* all that ends by itself has; says so once */
 void plans_close(struct master *m);    /* the last reports are there */
 void plans_fini(struct master *m);
+
+/* plan_figures.c: as GET api/v1/scenarios */
+void plans_write_figures(const struct master *m, struct sbuf *out);

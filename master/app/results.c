@@ -3,9 +3,11 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
+#include "master/data/series_course.h"
 #include "master/out/document.h"
 #include "master/app/core.h"
 #include "common/run/exit_code.h"
+#include "master/web/figures.h"
 #include "master/web/report_file.h"
 #include <math.h>
 #include <stdlib.h>
@@ -124,9 +126,24 @@ static char *remarks(const struct master *m)
 
 static bool make_report(const struct snapshot *last, struct sbuf *html)
 {
-    const struct report_ask ask = {
-        .script = last->end.script, .samples = last->end.samples, .logs = last->end.logs};
+    const struct report_ask ask = {.script = last->end.script,
+                                   .samples = last->end.samples,
+                                   .logs = last->end.logs,
+                                   .metrics = last->end.metrics,
+                                   .plans = last->end.plans};
     return report_file_make(last->view, &ask, html);
+}
+
+/* What was counted in series in all of the run, with its courses, and the scenarios; or NULL. */
+static void write_courses(const struct master *m, const struct view *v, struct sbuf *metrics,
+                          struct sbuf *plans)
+{
+    const struct query whole = {0};
+    const struct figures_range r = figures_settle(v, &whole);
+    if (v->series)
+        series_report_json(m->record.series, r.from, r.to, REPORT_METRICS_MAX, metrics);
+    if (m->plans.list.count)
+        plans_write_figures(m, plans);
 }
 
 /* What people chose for the run, beyond what the view has. */
@@ -152,6 +169,16 @@ static char *chosen(const struct master *m)
     return sbuf_take(&out);
 }
 
+static void keep_courses(const struct master *m, struct snapshot *last)
+{
+    struct sbuf metrics = {0}, plans = {0};
+    struct view *v = bridge_view(m->bridge);
+    write_courses(m, v, &metrics, &plans);
+    view_unref(v);
+    last->end.metrics = metrics.data;
+    last->end.plans = plans.data;
+}
+
 static struct snapshot *take_last(struct master *m)
 {
     struct snapshot last = {.end.remarks = remarks(m),
@@ -168,6 +195,8 @@ static struct snapshot *take_last(struct master *m)
     last.end.samples = samples.data;
     last.end.logs = logs.data;
     publish_view(m);
+    if (m->o->html_file)
+        keep_courses(m, &last);
     return take(m, &last);
 }
 
@@ -175,9 +204,14 @@ bool results_report(struct master *m, struct sbuf *html)
 {
     publish_view(m);
     struct view *v = bridge_view(m->bridge);
-    const struct report_ask ask = {.script = m->nodes.host.script.about};
+    struct sbuf metrics = {0}, plans = {0};
+    write_courses(m, v, &metrics, &plans);
+    const struct report_ask ask = {
+        .script = m->nodes.host.script.about, .metrics = metrics.data, .plans = plans.data};
     bool is_made = report_file_make(v, &ask, html);
     view_unref(v);
+    sbuf_fini(&metrics);
+    sbuf_fini(&plans);
     return is_made;
 }
 

@@ -13,8 +13,8 @@
 
 #define PIECES_MOST 200000 /* that are added up for one answer */
 
-static const char COLUMNS[] = "[\"second\",\"count\",\"hits\",\"sum\",\"min\",\"max\",\"last\","
-                              "\"p50\",\"p90\",\"p95\",\"p99\"]";
+static const char COLUMNS[] = "\"second\",\"count\",\"hits\",\"sum\",\"min\",\"max\",\"last\","
+                              "\"p50\",\"p90\",\"p95\",\"p99\"";
 static const double SHARES[] = {0.5, 0.9, 0.95, 0.99};
 #define SHARE_COUNT (sizeof SHARES / sizeof *SHARES)
 
@@ -24,7 +24,7 @@ struct steps {
     size_t count;
     struct value *values; /* owned */
     enum metric_kind kind;
-    double scale;
+    double scale, above;
 };
 
 /* ---- gathering ---- */
@@ -109,6 +109,11 @@ static void add_hist(struct sbuf *out, const struct hist *h)
     sbuf_addc(out, ']');
 }
 
+static uint64_t count_above(const struct value *v, double scaled)
+{
+    return v->hist ? v->hist->count - hist_count_upto(v->hist, (uint64_t)scaled) : 0;
+}
+
 static void add_point(struct sbuf *out, const struct steps *s, size_t i, bool has_hist)
 {
     const struct value *v = &s->values[i];
@@ -122,6 +127,8 @@ static void add_point(struct sbuf *out, const struct steps *s, size_t i, bool ha
     add_number(out, s->kind == METRIC_GAUGE, v->last);
     for (size_t q = 0; q < SHARE_COUNT; q++)
         add_number(out, is_trend, is_trend ? value_quantile(v, s->scale, SHARES[q]) : 0);
+    if (s->above > 0)
+        add_number(out, is_trend, is_trend ? (double)count_above(v, s->above * s->scale) : 0);
     if (has_hist && is_trend) {
         add_hist(out, v->hist);
         add_hist(out, v->negative);
@@ -132,7 +139,8 @@ static void add_point(struct sbuf *out, const struct steps *s, size_t i, bool ha
 static void add_points(struct sbuf *out, const struct steps *s, bool has_hist)
 {
     bool is_first = true;
-    sbuf_addf(out, "\"step\":%u,\"columns\":%s,\"points\":[", s->step, COLUMNS);
+    sbuf_addf(out, "\"step\":%u,\"columns\":[%s%s],\"points\":[", s->step, COLUMNS,
+              s->above > 0 ? ",\"above\"" : "");
     for (size_t i = 0; i < s->count; i++) {
         if (!s->values[i].count)
             continue;
@@ -162,6 +170,7 @@ bool series_course_json(const struct series_store *store, const struct series_co
     if (!step)
         return false;
     steps_open(&steps, m ? m : &none, of->from, of->to, step);
+    steps.above = of->above;
     for (const struct series *s = m ? m->first : NULL; s; s = s->next)
         if (is_same(s, of))
             series_store_walk(store, s, steps.from, of->to, add_piece, &steps);

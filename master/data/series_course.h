@@ -17,6 +17,7 @@ struct series_course {
     size_t tag_count;
     int64_t from, to; /* [from, to) */
     uint32_t step;    /* 0: one that fits; coarser where less is kept */
+    double above;     /* of a trend, above 0: how many values of each step are; 0: not asked for */
 };
 
 /* Appends the course. False, and nothing, when it would take too long: too many series. */

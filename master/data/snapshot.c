@@ -253,6 +253,8 @@ void snapshot_unref(struct snapshot *s)
     free(s->json_file);
     free(s->html_file);
     free(s->end.remarks);
+    free(s->end.metrics);
+    free(s->end.plans);
     free(s->end.script);
     free(s->end.samples);
     free(s->end.logs);

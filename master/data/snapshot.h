@@ -40,6 +40,7 @@ struct snapshot {
         char *remarks;                 /* sentences below the tables: what the numbers leave out */
         char *script, *samples, *logs; /* JSON, for a report of --html, --summary */
         char *chosen;                  /* JSON object: profile, and tags of all requests */
+        char *metrics, *plans;         /* JSON, for a report of --html */
         struct series_list *series;    /* all of what was counted in series; a reference */
     } end;
     size_t bytes; /* about what it costs, beside what it shares */

@@ -112,6 +112,7 @@ struct view {
     uint64_t log_errors;          /* lines of ERROR and worse so far */
     bool has_shape;               /* a LoadTestShape decides about the users */
     size_t scenario_count;        /* that decide about the users */
+    size_t plan_count;            /* ... and those that are about all users */
     bool is_distributed;
     bool is_setting_up, is_tearing_down; /* the script's setup or teardown is on */
     const char *history_file;            /* of --csv-full-history, or "" */

@@ -272,7 +272,7 @@ static int answer_report(struct request *r, bool is_download)
     struct query q;
     struct view *v;
     char file[96];
-    struct sbuf out = {0}, script = {0}, samples = {0}, logs = {0}, metrics = {0};
+    struct sbuf out = {0}, script = {0}, samples = {0}, logs = {0}, metrics = {0}, plans = {0};
     int status;
     if (!begin(r, &q, &v, &status))
         return status;
@@ -287,6 +287,8 @@ static int answer_report(struct request *r, bool is_download)
         const struct figures_range whole = figures_settle(v, &q);
         ask.metrics = part_between(r, DOCUMENT_REPORT_METRICS, whole.from, whole.to, &metrics);
     }
+    if (v->plan_count)
+        ask.plans = part(r, DOCUMENT_PLANS, &plans);
     bool is_mine = take_turn();
     bool is_made = is_mine && report_file_make(v, &ask, &out);
     if (is_mine)
@@ -304,6 +306,7 @@ static int answer_report(struct request *r, bool is_download)
     sbuf_fini(&samples);
     sbuf_fini(&logs);
     sbuf_fini(&metrics);
+    sbuf_fini(&plans);
     sbuf_fini(&out);
     return status;
 }
@@ -333,16 +336,22 @@ static int get_verdict(struct request *r)
     return status;
 }
 
+static int get_scenarios(struct request *r)
+{
+    struct sbuf out = {0};
+    int status;
+    if (request_render(r, DOCUMENT_PLANS, &out, &status))
+        status = reply_json(r->conn, 200, &out);
+    sbuf_fini(&out);
+    return status;
+}
+
 static const struct route ROUTES[] = {
-    {"GET", "/api/v1/verdict", get_verdict},
-    {"GET", "/api/v1/range", get_range},
-    {"GET", "/api/v1/series", get_series},
-    {"GET", "/api/v1/heatmap", get_heatmap},
-    {"GET", "/api/v1/distribution", get_distribution},
-    {"GET", "/api/v1/sparks", get_sparks},
-    {"GET", "/api/v1/failures", get_failures},
-    {"GET", "/api/v1/events", get_events},
-    {"GET", "/api/v1/report", get_report},
+    {"GET", "/api/v1/scenarios", get_scenarios}, {"GET", "/api/v1/verdict", get_verdict},
+    {"GET", "/api/v1/range", get_range},         {"GET", "/api/v1/series", get_series},
+    {"GET", "/api/v1/heatmap", get_heatmap},     {"GET", "/api/v1/distribution", get_distribution},
+    {"GET", "/api/v1/sparks", get_sparks},       {"GET", "/api/v1/failures", get_failures},
+    {"GET", "/api/v1/events", get_events},       {"GET", "/api/v1/report", get_report},
     {"GET", "/stats/report", get_stats_report},
 };
 const struct routes timeline_routes = {ROUTES, sizeof ROUTES / sizeof ROUTES[0]};

@@ -7,7 +7,11 @@
 #include "master/web/reply.h"
 #include "master/web/request.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define ABOVE_MOST 1e9
 
 static int answer(struct request *r, struct command c)
 {
@@ -52,15 +56,25 @@ static int get_metrics(struct request *r)
     return read_range(r, &c, &status) ? answer(r, c) : status;
 }
 
+static bool read_above(const char *text, double *number)
+{
+    char *end;
+    *number = strtod(text, &end);
+    return end != text && *end == '\0' && isfinite(*number) && *number > 0 && *number < ABOVE_MOST;
+}
+
 static int get_course(struct request *r)
 {
     struct command c = {.document = DOCUMENT_COURSE};
-    const char *metric = form_get(&r->query, "metric"), *tags = form_get(&r->query, "tags");
+    const char *metric = form_get(&r->query, "metric"), *tags = form_get(&r->query, "tags"),
+               *above = form_get(&r->query, "above");
     int status;
     if (metric == NULL || metric[0] == '\0')
         return reply_error(r->conn, 400, "metric", "Give the name of a metric.");
     if (!read_range(r, &c, &status))
         return status;
+    if (above != NULL && !read_above(above, &c.above))
+        return reply_error(r->conn, 400, "above", "Give a number above 0.");
     c.text = mem_strdup(metric);
     c.json = tags != NULL && tags[0] != '\0' ? mem_strdup(tags) : NULL;
     return answer(r, c);

@@ -40,6 +40,7 @@ enum document { /* what only the main thread can write */
                 DOCUMENT_REPORT_METRICS, /* series and their courses, from since to limit */
                 DOCUMENT_REPORT_SAMPLES, /* what report_file.h allows of all samples … */
                 DOCUMENT_REPORT_LOGS,    /* … and of the log lines */
+                DOCUMENT_PLANS,          /* JSON of the scenarios, and how far they are */
 };
 
 struct sbuf;
@@ -62,6 +63,7 @@ struct command {
     char *class_settings;      /* CMD_SWARM: {class: {attribute: value}}; JSON, owned, or NULL */
     char *thresholds;          /* CMD_SWARM: those of this run; JSON, owned, or NULL */
     char *text;                /* CMD_MARKER, CMD_RENDER; owned */
+    double above;              /* DOCUMENT_COURSE: series_course.h; 0: not asked for */
     double at;                 /* CMD_MARKER: unix seconds; 0: now */
     bool is_check;             /* CMD_SWARM: only say whether it would be done */
     bool is_pages;             /* CMD_SWARM: by the page, not by Locust's /swarm: may choose classes

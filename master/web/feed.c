@@ -144,6 +144,8 @@ static void add_state(struct sbuf *out, const struct view *v)
     sbuf_addf(out, ",\"shape\":%s,\"scenarios\":%zu,\"distributed\":%s",
               v->has_shape ? "true" : "false", v->scenario_count,
               v->is_distributed ? "true" : "false");
+    if (v->plan_count)
+        sbuf_addf(out, ",\"plans\":%zu", v->plan_count);
     sbuf_addf(out, ",\"setup\":%s,\"teardown\":%s", v->is_setting_up ? "true" : "false",
               v->is_tearing_down ? "true" : "false");
     add_outputs(out, v);

@@ -320,6 +320,8 @@ static void add_lists(struct block *b, const struct report_ask *ask)
     add_json(b->out, ",\"logs\":", ask->logs);
     add_json(b->out, ",\"metrics\":", ask->metrics);
     add_json(b->out, ",\"verdict\":", b->v->verdict);
+    if (ask->plans != NULL)
+        add_json(b->out, ",\"scenarios\":", ask->plans);
 }
 
 static void plan_windows(struct block *b)

@@ -22,6 +22,7 @@ struct report_ask {
     const char *samples; /* JSON of samples_write_all, or NULL: the report has none */
     const char *logs;    /* JSON of logs_write, or NULL: likewise */
     const char *metrics; /* JSON of series_report_json, or NULL: nothing was counted in series */
+    const char *plans;   /* JSON of GET api/v1/scenarios, or NULL */
 };
 
 /* Appends the file to out. False when this program was built without the page. */

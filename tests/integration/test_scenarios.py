@@ -2,6 +2,9 @@
 """Scenarios with an arrival rate: what starts, when, and what becomes of arrivals that find no user. No assertion is about how
 fast this machine is: counts follow from the plan, whatever is late."""
 
+import base64
+import gzip
+import json
 import os
 import re
 import shutil
@@ -283,3 +286,16 @@ def test_a_test_without_scenarios_is_as_before(tmp_path):
     ended = run(tmp_path, "-u", 2, "-r", 2, "-t", 1)
     assert ended.code == 0 and len(stamps(tmp_path, "on_start")) == 2, ended.describe()
     assert "iterations_" not in ended.stderr and "start_delay" not in ended.stderr, ended.describe()
+
+
+def test_the_report_file_has_plans_figures_and_courses(tmp_path):
+    page = tmp_path / "report.html"
+    ended = run(tmp_path, "--html", page, "--scenario", "buy:ramping-arrival-rate:start_rate=50/s,stages=1s:50/s,0s:20/s,1s:20/s,task=buy")
+    block = re.search(r'id="katydid-report">([^<]+)<', page.read_text())[1]
+    report = json.loads(gzip.decompress(base64.b64decode(block)))
+    told, = report["scenarios"]["scenarios"]
+    assert told["stages"] == [[1, 50, 50], [0, 50, 20], [1, 20, 20]] and told["arrivals"] == 70, ended.describe()
+    assert told["due"] == 70 == told["started"] + told["dropped"] + told["cut"], told
+    assert report["scenarios"]["begun"] >= report["hello"]["started"] - 1 and told["rate"] == 0, report["scenarios"]
+    courses = dict(zip((one["metric"] for one in report["metrics"]["series"]), report["metrics"]["courses"]))
+    assert sum(point[3] for point in courses["iterations_due"]["points"]) == 70, courses

@@ -63,22 +63,50 @@ static void a_course_is_what_was_counted_in_each_step(void **state)
     }
     series_store_close(store, T0 + 8); /* the last ones are open still */
     const struct tag north = {"shop", "north"};
-    json_t *one = course(store, &(struct series_course){"basket", &north, 1, T0, T0 + 10, 5});
+    json_t *one = course(store, &(struct series_course){"basket", &north, 1, T0, T0 + 10, 5, 0});
     assert_int_equal(json_array_size(json_object_get(one, "points")), 2);
     assert_true(at(one, 0, 0) == T0 && at(one, 0, 1) == 5 && at(one, 0, 3) == 10);
     assert_true(at(one, 1, 4) == 5 && at(one, 1, 5) == 9);
     assert_true(at(one, 1, 7) > 6.95 && at(one, 1, 7) < 7.05);
-    json_t *all = course(store, &(struct series_course){"basket", NULL, 0, T0, T0 + 10, 10});
+    json_t *all = course(store, &(struct series_course){"basket", NULL, 0, T0, T0 + 10, 10, 0});
     assert_true(at(all, 0, 1) == 20 && at(all, 0, 4) == -2 && at(all, 0, 3) == 25);
-    json_t *rate = course(store, &(struct series_course){"found", NULL, 0, T0 + 2, T0 + 5, 1});
+    json_t *rate = course(store, &(struct series_course){"found", NULL, 0, T0 + 2, T0 + 5, 1, 0});
     assert_int_equal(json_array_size(json_object_get(rate, "points")), 3);
     assert_true(at(rate, 1, 1) == 1 && at(rate, 1, 2) == 0 && at(rate, 0, 2) == 1);
-    json_t *none = course(store, &(struct series_course){"fonud", NULL, 0, T0, T0 + 5, 1});
+    json_t *none = course(store, &(struct series_course){"fonud", NULL, 0, T0, T0 + 5, 1, 0});
     assert_int_equal(json_array_size(json_object_get(none, "points")), 0);
     json_decref(one);
     json_decref(all);
     json_decref(rate);
     json_decref(none);
+    series_store_free(store);
+}
+
+static void values_above_a_limit_are_counted_when_asked_for(void **state)
+{
+    struct series_store *store = series_store_new(SERIES_STORE_BYTES);
+    (void)state;
+    for (int i = 0; i < 10; i++) {
+        add(store, METRIC_TREND, "north", T0 + i, i);
+        add(store, METRIC_COUNTER, "north", T0 + i, i);
+    }
+    series_store_close(store, T0 + 8);
+    json_t *trend =
+        course(store, &(struct series_course){
+                          .metric = "basket", .from = T0, .to = T0 + 10, .step = 5, .above = 2.5});
+    assert_string_equal(json_string_value(json_array_get(json_object_get(trend, "columns"), 11)),
+                        "above");
+    assert_true(at(trend, 0, 11) == 2 && at(trend, 1, 11) == 5);
+    json_t *counter = course(
+        store, &(struct series_course){.metric = "sold", .from = T0, .to = T0 + 10, .above = 2.5});
+    assert_true(
+        json_is_null(json_array_get(json_array_get(json_object_get(counter, "points"), 0), 11)));
+    json_t *unasked =
+        course(store, &(struct series_course){.metric = "basket", .from = T0, .to = T0 + 10});
+    assert_int_equal(json_array_size(json_array_get(json_object_get(unasked, "points"), 0)), 11);
+    json_decref(trend);
+    json_decref(counter);
+    json_decref(unasked);
     series_store_free(store);
 }
 
@@ -90,7 +118,7 @@ static void what_is_kept_coarsely_has_coarse_steps(void **state)
         add(store, METRIC_COUNTER, "a", T0 + i, 1);
         series_store_close(store, T0 + i);
     }
-    json_t *old = course(store, &(struct series_course){"sold", NULL, 0, T0, T0 + 600, 1});
+    json_t *old = course(store, &(struct series_course){"sold", NULL, 0, T0, T0 + 600, 1, 0});
     double sum = 0;
     for (size_t i = 0; i < json_array_size(json_object_get(old, "points")); i++)
         sum += at(old, i, 3);
@@ -160,6 +188,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_course_is_what_was_counted_in_each_step),
+        cmocka_unit_test(values_above_a_limit_are_counted_when_asked_for),
         cmocka_unit_test(what_is_kept_coarsely_has_coarse_steps),
         cmocka_unit_test(a_full_list_has_the_histograms_of_trends),
         cmocka_unit_test(a_list_of_a_range_has_what_was_there),

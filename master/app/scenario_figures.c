@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+#include "master/app/scenario_figures.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static const int LATE_MS[] = {1, 10, 100}; /* later than that counts as late */
+
+static void put_text(struct sbuf *out, const char *key, const char *text)
+{
+    sbuf_addf(out, ",\"%s\":", key);
+    if (text)
+        sbuf_add_json(out, text, strlen(text));
+    else
+        sbuf_adds(out, "null");
+}
+
+static void put_seconds(struct sbuf *out, bool is_known, int64_t ns)
+{
+    if (is_known)
+        sbuf_addf(out, "%.9g", (double)ns / 1e9);
+    else
+        sbuf_adds(out, "null");
+}
+
+static double level_of(const struct scenario *s, int64_t numerator)
+{
+    return (double)numerator / (double)s->ramp.denominator * 1e9;
+}
+
+static void put_stages(const struct scenario *s, struct sbuf *out)
+{
+    sbuf_adds(out, ",\"stages\":[");
+    for (size_t i = 0; i < s->ramp.count; i++) {
+        const struct ramp_stage *stage = &s->ramp.stages[i];
+        sbuf_adds(out, i ? ",[" : "[");
+        put_seconds(out, !s->is_endless || i + 1 < s->ramp.count, stage->length_ns);
+        sbuf_addf(out, ",%.9g,%.9g]", level_of(s, stage->from), level_of(s, stage->to));
+    }
+    sbuf_addc(out, ']');
+}
+
+static void put_plan(const struct scenario *s, struct sbuf *out)
+{
+    static const char *const busy[] = {"grow", "queue", "drop"};
+    struct sbuf words = {0};
+    scenario_describe(s, &words);
+    put_text(out, "plan", words.data);
+    sbuf_fini(&words);
+    scenario_write(s, &words);
+    put_text(out, "text", words.data);
+    sbuf_fini(&words);
+    sbuf_addf(out, ",\"is_open\":%s,\"is_of_all\":%s,\"begins_s\":",
+              scenario_is_open(s) ? "true" : "false", scenario_is_of_all(s) ? "true" : "false");
+    put_seconds(out, true, s->start_ns);
+    sbuf_adds(out, ",\"length_s\":");
+    put_seconds(out, !s->is_endless, s->ramp.length_ns);
+    put_stages(s, out);
+    if (scenario_is_open(s) && !s->is_endless)
+        sbuf_addf(out, ",\"arrivals\":%" PRIu64, s->plan.count);
+    if (scenario_is_counted(s))
+        sbuf_addf(out, ",\"iterations\":%" PRIu64, scenario_iterations(s));
+    if (scenario_is_open(s))
+        put_text(out, "on_busy", busy[s->on_busy]);
+    sbuf_addf(out, ",\"max_users\":%u,\"max_waiting\":%u", s->max_users, s->max_queue);
+}
+
+static void put_late(const struct series_value *delay, struct sbuf *out)
+{
+    sbuf_adds(out, ",\"late\":{");
+    for (size_t i = 0; i < sizeof LATE_MS / sizeof *LATE_MS; i++) {
+        const uint64_t in_time =
+            delay ? hist_count_upto(&delay->hist, (uint64_t)(LATE_MS[i] * delay->scale)) : 0;
+        sbuf_addf(out, "%s\"%d\":%" PRIu64, i ? "," : "", LATE_MS[i],
+                  delay ? delay->hist.count - in_time : 0);
+    }
+    sbuf_addc(out, '}');
+}
+
+static void put_delay(const struct series_value *v, struct sbuf *out)
+{
+    if (!v || !v->n) {
+        sbuf_adds(out, ",\"start_delay\":null");
+        return;
+    }
+    sbuf_addf(out,
+              ",\"start_delay\":{\"count\":%" PRIu64
+              ",\"mean\":%.6g,\"p50\":%.6g,\"p95\":%.6g,\"p99\":%.6g,\"max\":%.6g}",
+              v->n, v->sum / (double)v->n, series_value_quantile(v, 0.5),
+              series_value_quantile(v, 0.95), series_value_quantile(v, 0.99), v->max);
+}
+
+void scenario_figures_write(const struct scenario *s, const struct scenario_figures *f,
+                            struct sbuf *out)
+{
+    static const char *const names[ITERATIONS_NUMBERS] = {"due", "started",  "dropped",
+                                                          "cut", "repeated", "lost"};
+    const bool is_on = f->is_on && f->now_s >= 0;
+    sbuf_adds(out, "{\"name\":");
+    sbuf_add_json(out, s->name, strlen(s->name));
+    put_text(out, "executor", scenario_executor_name(s->executor));
+    put_text(out, "class", s->user_class);
+    put_text(out, "task", s->task);
+    put_plan(s, out);
+    sbuf_addf(out, ",\"level\":%.9g,\"rate\":%.6g",
+              is_on ? ramp_per_s(&s->ramp, (int64_t)(f->now_s * 1e9)) : 0, f->rate);
+    for (int n = 0; n < ITERATIONS_NUMBERS; n++)
+        sbuf_addf(out, ",\"%s\":%" PRIu64, names[n], f->numbers[n]);
+    sbuf_addf(out, ",\"users\":%" PRIu64 ",\"waiting\":%" PRIu64, f->users, f->waiting);
+    put_late(f->delay, out);
+    put_delay(f->delay, out);
+    sbuf_addc(out, '}');
+}

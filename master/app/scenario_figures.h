@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* scenario_figures: a scenario and how far it is, as JSON (docs/api.md, GET api/v1/scenarios).
+ * Pure. */
+#include "common/base/sbuf.h"
+#include "common/plan/ledger.h"
+#include "common/plan/scenario.h"
+#include "master/data/series_store.h"
+
+struct scenario_figures {
+    double now_s;                         /* since it began; negative: it has not */
+    bool is_on;                           /* ... and the run is */
+    uint64_t numbers[ITERATIONS_NUMBERS]; /* since the statistics began */
+    double rate;                          /* iterations started, a second, of late */
+    uint64_t users, waiting;              /* just now: its users; arrivals that wait for one */
+    const struct series_value *delay;     /* start_delay, in ms; or NULL */
+};
+
+/* Appends an object. */
+void scenario_figures_write(const struct scenario *s, const struct scenario_figures *f,
+                            struct sbuf *out);
