@@ -37,9 +37,11 @@ static void forget_changes(struct plans *p)
 }
 
 /* A seed that nobody gave is told, so that the run can be repeated. */
-static void seed(struct scenario *s)
+static void seed(const struct master *m, struct scenario *s)
 {
     uint64_t chosen;
+    if (!s->is_seeded && m->o->seed >= 0 && scenario_is_open(s))
+        scenario_set_seed(s, (uint64_t)m->o->seed);
     if (s->is_seeded || s->keys.spread == ARRIVALS_UNIFORM)
         return;
     master_random(&chosen, sizeof chosen);
@@ -52,7 +54,7 @@ static char *text_of(struct scenario *s)
 {
     struct sbuf text = {0};
     const bool is_seeded = s->is_seeded;
-    s->is_seeded = true;
+    s->is_seeded |= s->keys.spread != ARRIVALS_UNIFORM;
     scenario_write(s, &text);
     s->is_seeded = is_seeded;
     return sbuf_take(&text);
@@ -92,7 +94,7 @@ void plans_begin(struct master *m)
     p->texts = mem_zalloc((p->list.count + 1) * sizeof *p->texts);
     p->walks = mem_realloc(p->walks, p->list.count * sizeof *p->walks);
     for (size_t i = 0; i < p->list.count; i++) {
-        seed(p->list.all[i]);
+        seed(m, p->list.all[i]);
         p->texts[i] = text_of(p->list.all[i]);
         if (scenario_is_open(p->list.all[i]))
             arrivals_begin(&p->walks[i], &p->list.all[i]->plan);

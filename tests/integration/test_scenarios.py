@@ -242,6 +242,32 @@ start_after = "buy"
 }
 
 
+RANDOM = USERS + '''
+import random
+class Drawing(User):
+    log = Buyer.log
+    @task
+    def one(self):
+        self.log(f"one {random.random():.12f} {random.randint(1, 10**9)}".replace(" ", "_"))
+    @task
+    def two(self):
+        self.log(f"two {random.random():.12f} {random.randint(1, 10**9)}".replace(" ", "_"))
+'''
+
+
+def test_a_seed_repeats_tasks_and_random_on_any_number_of_workers(tmp_path):
+    def drawn(*more):
+        (tmp_path / "stamps").unlink(missing_ok=True)
+        ended = run(tmp_path, *more, "--scenario", "a:constant-arrival-rate:rate=50/s,duration=1s,class=Drawing", source=RANDOM)
+        assert ended.code == 0, ended.describe()
+        return sorted(word for word, *_ in stamps(tmp_path, ("one", "two")))
+
+    alone = drawn("--seed", 7)
+    assert len(alone) == len(set(alone)) == 50 and {word[:3] for word in alone} == {"one", "two"}, alone
+    assert drawn("--seed", 7, "--processes", 2) == alone
+    assert drawn("--seed", 8) != alone and drawn() != alone
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_has_scenarios(name, tmp_path):
     (tmp_path / name).write_text(FILES[name])

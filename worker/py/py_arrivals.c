@@ -21,6 +21,7 @@
 
 #include "common/base/clk.h"
 #include "common/base/mem.h"
+#include "common/plan/chance.h"
 #include "common/plan/ledger.h"
 #include "common/plan/scenario.h"
 #include "common/plan/stripe.h"
@@ -32,10 +33,14 @@
 
 #define LEAST_IDLE 8 /* users that are to wait, so that none has to be made when one is due */
 
+struct due { /* an arrival whose time came */
+    uint64_t at_ns, index;
+};
+
 struct taker { /* a user that waits for an arrival; on the heap while it does */
     struct park park;
     struct taker *below, *above; /* in the stack of those who wait */
-    uint64_t due_ns;             /* of what it was handed; 0: nothing yet */
+    struct due due;              /* what it was handed; at_ns 0: nothing yet */
 };
 
 struct arriving {
@@ -48,7 +53,8 @@ struct arriving {
     struct event timer;
     struct taker *top;
     unsigned idle, pool, most, most_queued;
-    uint64_t *queue; /* a ring of due times; room for most_queued */
+    struct due *queue; /* a ring; room for most_queued */
+    uint64_t taken;    /* the index of the arrival that started last */
     unsigned queue_first, queued;
     struct park grower;
     uint64_t numbers[ITERATIONS_TOLD], told[ITERATIONS_TOLD];
@@ -86,15 +92,15 @@ static void leave_stack(struct arriving *a, struct taker *t)
     a->idle--;
 }
 
-static void hand_out(struct arriving *a, uint64_t due_ns)
+static void hand_out(struct arriving *a, struct due due)
 {
     struct taker *t = a->top;
     if (t) {
         leave_stack(a, t);
-        t->due_ns = due_ns;
+        t->due = due;
         hub_wake(&t->park);
     } else if (a->queued < a->most_queued) {
-        a->queue[(a->queue_first + a->queued++) % a->most_queued] = due_ns;
+        a->queue[(a->queue_first + a->queued++) % a->most_queued] = due;
     } else {
         a->numbers[ITERATIONS_DROPPED]++;
     }
@@ -123,7 +129,7 @@ static void take_due(struct arriving *a)
 {
     while (a->next_ns && a->next_ns <= clk_mono_ns()) {
         a->numbers[ITERATIONS_DUE]++;
-        hand_out(a, a->next_ns);
+        hand_out(a, (struct due){a->next_ns, a->next_index});
         await_next(a);
     }
 }
@@ -139,10 +145,11 @@ static void on_due(evutil_socket_t fd, short what, void *arg)
 /* ---- users ---------------------------------------------------------------------------------- */
 
 /* The delay in seconds with which it starts now. */
-static PyObject *start(struct arriving *a, uint64_t due_ns)
+static PyObject *start(struct arriving *a, struct due due)
 {
     const uint64_t now = clk_mono_ns();
-    const double delay_s = now > due_ns ? (double)(now - due_ns) / 1e9 : 0;
+    const double delay_s = now > due.at_ns ? (double)(now - due.at_ns) / 1e9 : 0;
+    a->taken = due.index;
     a->numbers[ITERATIONS_STARTED]++;
     py_series_count(a->delay, delay_s * 1e3);
     return py_late_set(delay_s) == 0 ? PyFloat_FromDouble(delay_s) : NULL;
@@ -160,10 +167,10 @@ static void end_iteration(void)
 /* A user that is killed gives back what it was handed. */
 static void give_back(struct arriving *a, struct taker *t)
 {
-    if (!t->due_ns)
+    if (!t->due.at_ns)
         leave_stack(a, t);
     else if (a->begin_ns)
-        hand_out(a, t->due_ns);
+        hand_out(a, t->due);
     else
         a->numbers[ITERATIONS_CUT]++;
 }
@@ -173,12 +180,12 @@ static PyObject *take(PyObject *self, PyObject *unused)
     struct arriving *a = of(self);
     (void)unused;
     if (a->queued) {
-        const uint64_t due_ns = a->queue[a->queue_first];
+        const struct due due = a->queue[a->queue_first];
         a->queue_first = (a->queue_first + 1) % a->most_queued;
         a->queued--;
         if (hub_sleep(0) == 0) /* others are to run as well */
-            return start(a, due_ns);
-        give_back(a, &(struct taker){.due_ns = due_ns});
+            return start(a, due);
+        give_back(a, &(struct taker){.due = due});
         return NULL;
     }
     struct taker *t = mem_zalloc(sizeof *t);
@@ -193,10 +200,22 @@ static PyObject *take(PyObject *self, PyObject *unused)
         give_back(a, t);
         end_iteration();
     }
-    PyObject *result = rc == 0 ? start(a, t->due_ns) : NULL;
+    PyObject *result = rc == 0 ? start(a, t->due) : NULL;
     free(t);
     Py_DECREF(self);
     return result;
+}
+
+/* Of the arrival that started last, just now: a number that is the same in each run with the same
+ * seed, on any number of workers; None: there is no seed. */
+static PyObject *chance(PyObject *self, PyObject *unused)
+{
+    const struct arriving *a = of(self);
+    (void)unused;
+    if (!a->scenario.is_seeded)
+        Py_RETURN_NONE;
+    return PyLong_FromUnsignedLongLong(
+        chance_bits(chance_key(a->scenario.seed, a->scenario.name) + CHANCE_GAMMA / 3, a->taken));
 }
 
 static PyObject *join(PyObject *self, PyObject *unused)
@@ -269,7 +288,7 @@ static void catch_up(struct arriving *a, const struct stripes *old, uint64_t fro
         if (at < 0)
             break;
         a->numbers[ITERATIONS_DUE]++;
-        hand_out(a, a->begin_ns + (uint64_t)at);
+        hand_out(a, (struct due){a->begin_ns + (uint64_t)at, i});
     }
 }
 
@@ -288,7 +307,7 @@ static PyObject *set_share(PyObject *self, PyObject *args)
     const unsigned most_queued = share(a->scenario.max_queue, &s);
     a->most = share(a->scenario.max_users, &s);
     if (most_queued > a->most_queued) { /* it only grows: what waits is kept */
-        uint64_t *queue = mem_zalloc(most_queued * sizeof *queue);
+        struct due *queue = mem_zalloc(most_queued * sizeof *queue);
         for (unsigned i = 0; i < a->queued; i++)
             queue[i] = a->queue[(a->queue_first + i) % a->most_queued];
         free(a->queue);
@@ -551,6 +570,7 @@ static PyGetSetDef attributes[] = {
 static PyMethodDef methods[] = {
     {"begin", begin, METH_O, "begin(elapsed_s): it began so long ago"},
     {"share", set_share, METH_VARARGS, "share(from, offset, stride): which arrivals are ours"},
+    {"chance", chance, METH_NOARGS, "chance() -> int or None: of the arrival just taken"},
     {"change", change, METH_O, "change(text): its plan is another one from now on"},
     {"take", take, METH_NOARGS, "take() -> seconds it is late: waits for an arrival"},
     {"wanted", wanted, METH_NOARGS, "wanted() -> n: waits until more users are needed"},

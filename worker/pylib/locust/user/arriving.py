@@ -57,6 +57,9 @@ def run_arrivals(user, arrivals):
         if _hold.is_on:
             _hold.wait(user, LOCUST_STATE_WAITING)
         user._state = LOCUST_STATE_RUNNING
+        chance = arrivals.chance()
+        if chance is not None:
+            random.seed(chance)
         if not user.tasks and only is None:
             raise _no_tasks(user)
         _iterate(user, only or random.choice(user.tasks))
