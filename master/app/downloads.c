@@ -233,9 +233,6 @@ struct command_result downloads_write(struct master *m, const struct command *c)
         break;
     case DOCUMENT_COURSE:
         return write_course(m, c);
-    case DOCUMENT_SCENARIOS:
-        plans_write(m, out);
-        break;
     case DOCUMENT_THRESHOLDS:
         return explain_thresholds(c->json, out);
     case DOCUMENT_REPORT_METRICS:
@@ -248,7 +245,7 @@ struct command_result downloads_write(struct master *m, const struct command *c)
     case DOCUMENT_REPORT_LOGS:
         logs_write(m->logs, 0, SIZE_MAX, REPORT_LOGS_MAX, out);
         break;
-    case DOCUMENT_PLANS:
+    case DOCUMENT_SCENARIOS:
         plans_write_figures(m, out);
         break;
     }

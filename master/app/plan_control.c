@@ -35,7 +35,7 @@ static double now_of(const struct plans *p, size_t i)
     return master_now().mono - p->begun_at - (double)p->list.all[i]->start_ns / 1e9;
 }
 
-static bool is_paused(const struct plans *p, size_t i)
+bool plans_is_paused(const struct plans *p, size_t i)
 {
     return p->given && p->given[i].paused != NULL;
 }
@@ -86,7 +86,7 @@ static struct command_result change(struct master *m, size_t i, const struct sce
 static struct command_result pause(struct master *m, size_t i, int64_t at_ns, bool is_wanted)
 {
     struct plans *p = &m->plans;
-    if (is_wanted == is_paused(p, i))
+    if (is_wanted == plans_is_paused(p, i))
         return (struct command_result){.is_ok = true, .text = "It is so already"};
     if (is_wanted) {
         char *before = mem_strdup(p->texts[i]);
@@ -130,7 +130,7 @@ static struct command_result set_level(struct master *m, size_t i, int64_t at_ns
         return refuse(is_open ? "rate" : "users",
                       is_open ? "It has a rate: give rate, such as \"20/s\", or paused."
                               : "It has users: give users, a whole number, or paused.");
-    if (is_paused(p, i))
+    if (plans_is_paused(p, i))
         return refuse("paused", "It is paused: resume it first.");
     if (json_is_integer(level))
         snprintf(text, sizeof text, "%lld", (long long)json_integer_value(level));
@@ -193,119 +193,4 @@ struct command_result plans_control(struct master *m, const char *json)
         r.status = 400;
     json_decref(asked);
     return r;
-}
-
-/* ---- how far they are ----------------------------------------------------------------------- */
-
-static void put_text(struct sbuf *out, const char *key, const char *text)
-{
-    sbuf_addf(out, ",\"%s\":", key);
-    if (text)
-        sbuf_add_json(out, text, strlen(text));
-    else
-        sbuf_adds(out, "null");
-}
-
-static double level_of(const struct scenario *s, int64_t numerator)
-{
-    return (double)numerator / (double)s->ramp.denominator * 1e9;
-}
-
-/* [[seconds, at its begin, at its end], …]; the last one without a length: until the test ends */
-static void put_stages(struct sbuf *out, const struct scenario *s)
-{
-    sbuf_adds(out, ",\"stages\":[");
-    for (size_t i = 0; i < s->ramp.count; i++) {
-        const struct ramp_stage *stage = &s->ramp.stages[i];
-        sbuf_adds(out, i ? ",[" : "[");
-        if (s->is_endless && i + 1 == s->ramp.count)
-            sbuf_adds(out, "null");
-        else
-            sbuf_addf(out, "%.9g", (double)stage->length_ns / 1e9);
-        sbuf_addf(out, ",%.9g,%.9g]", level_of(s, stage->from), level_of(s, stage->to));
-    }
-    sbuf_addc(out, ']');
-}
-
-static void put_delay(struct sbuf *out, const struct master *m, const struct scenario *s)
-{
-    const struct tag tag = {"scenario", s->name};
-    const struct series_query q = {.metric = "start_delay", .tags = &tag, .tag_count = 1};
-    struct series_value v;
-    series_value_init(&v);
-    sbuf_adds(out, ",\"start_delay\":");
-    if (series_store_read(m->record.series, &q, SERIES_FROM_START, SERIES_TO_NOW, &v) && v.n > 0)
-        sbuf_addf(out,
-                  "{\"count\":%" PRIu64 ",\"mean\":%.6g,\"p50\":%.6g,\"p95\":%.6g,\"p99\":%.6g,"
-                  "\"max\":%.6g}",
-                  v.n, v.sum / (double)v.n, series_value_quantile(&v, 0.5),
-                  series_value_quantile(&v, 0.95), series_value_quantile(&v, 0.99), v.max);
-    else
-        sbuf_adds(out, "null");
-    series_value_fini(&v);
-}
-
-static void put_numbers(struct sbuf *out, const struct master *m, size_t i)
-{
-    const struct ledger *l = &m->plans.ledger;
-    static const char *const names[ITERATIONS_TOLD] = {"due", "started", "dropped", "cut",
-                                                       "repeated"};
-    uint64_t users = 0, waiting = 0;
-    for (int n = 0; n < ITERATIONS_TOLD; n++)
-        sbuf_addf(out, ",\"%s\":%" PRIu64, names[n],
-                  l->count ? ledger_sum(l, i, (enum iterations_number)n) : 0);
-    for (size_t w = 0; w < l->count; w++) {
-        users += l->workers[w].parts[i].users;
-        waiting += l->workers[w].parts[i].waiting;
-    }
-    sbuf_addf(out, ",\"users\":%" PRIu64 ",\"waiting\":%" PRIu64, users, waiting);
-}
-
-static void put_one(struct sbuf *out, const struct master *m, size_t i)
-{
-    const struct plans *p = &m->plans;
-    const struct scenario *s = p->list.all[i];
-    const bool has_begun = p->texts && p->begun_at > 0;
-    const double now_s = has_begun ? now_of(p, i) : -1;
-    const bool is_on = now_s >= 0 && run_is_active(&m->machine.run);
-    struct sbuf plan = {0};
-    sbuf_adds(out, "{\"name\":");
-    sbuf_add_json(out, s->name, strlen(s->name));
-    put_text(out, "executor", scenario_executor_name(s->executor));
-    put_text(out, "class", s->user_class);
-    put_text(out, "task", s->task);
-    scenario_describe(s, &plan);
-    put_text(out, "plan", plan.data);
-    sbuf_fini(&plan);
-    sbuf_addf(out, ",\"is_open\":%s,\"is_paused\":%s,\"begins_s\":%.9g,\"length_s\":",
-              scenario_is_open(s) ? "true" : "false", is_paused(p, i) ? "true" : "false",
-              (double)s->start_ns / 1e9);
-    if (s->is_endless)
-        sbuf_adds(out, "null");
-    else
-        sbuf_addf(out, "%.9g", (double)s->ramp.length_ns / 1e9);
-    sbuf_addf(out, ",\"level\":%.9g", is_on ? ramp_per_s(&s->ramp, (int64_t)(now_s * 1e9)) : 0);
-    if (scenario_is_counted(s))
-        sbuf_addf(out, ",\"iterations\":%" PRIu64, scenario_iterations(s));
-    put_stages(out, s);
-    put_numbers(out, m, i);
-    put_delay(out, m, s);
-    sbuf_addc(out, '}');
-}
-
-void plans_write(const struct master *m, struct sbuf *out)
-{
-    const struct plans *p = &m->plans;
-    sbuf_addf(out, "{\"elapsed_s\":");
-    if (p->texts && p->begun_at > 0)
-        sbuf_addf(out, "%.3f",
-                  (p->stopped_at > 0 ? p->stopped_at : master_now().mono) - p->begun_at);
-    else
-        sbuf_adds(out, "null");
-    sbuf_adds(out, ",\"scenarios\":[");
-    for (size_t i = 0; i < p->list.count; i++) {
-        sbuf_adds(out, i ? "," : "");
-        put_one(out, m, i);
-    }
-    sbuf_adds(out, "]}\n");
 }

@@ -66,7 +66,8 @@ static void put_one(const struct master *m, size_t i, double begun, double elaps
     const struct scenario *s = m->plans.list.all[i];
     const double start_s = (double)s->start_ns / 1e9;
     struct scenario_figures f = {.now_s = begun > 0 ? elapsed_s - start_s : -1,
-                                 .is_on = run_is_active(&m->machine.run)};
+                                 .is_on = run_is_active(&m->machine.run),
+                                 .is_paused = plans_is_paused(&m->plans, i)};
     struct series_value delay;
     series_value_init(&delay);
     if (begun > 0) {

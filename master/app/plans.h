@@ -69,10 +69,9 @@ double plans_graceful_s(const struct master *m);
 void plans_deal_anew(struct master *m);          /* a plan is another one */
 double plans_run_time_s(const struct master *m); /* 0: as it was given */
 
-/* plan_control.c: while they run. `json` as of POST api/v1/scenario, out of GET api/v1/scenarios.
- */
+/* plan_control.c: while they run. `json` as of POST api/v1/scenario. */
 struct command_result plans_control(struct master *m, const char *json);
-void plans_write(const struct master *m, struct sbuf *out);
+bool plans_is_paused(const struct plans *p, size_t i); /* the i-th, by somebody */
 
 /* plan_counts.c: what workers told, and hold */
 void plans_told(struct master *m, const struct worker *w, const struct message_stats *s);

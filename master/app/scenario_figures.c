@@ -102,7 +102,8 @@ void scenario_figures_write(const struct scenario *s, const struct scenario_figu
     put_text(out, "class", s->user_class);
     put_text(out, "task", s->task);
     put_plan(s, out);
-    sbuf_addf(out, ",\"level\":%.9g,\"rate\":%.6g",
+    sbuf_addf(out, ",\"is_paused\":%s,\"level\":%.9g,\"rate\":%.6g",
+              f->is_paused ? "true" : "false",
               is_on ? ramp_per_s(&s->ramp, (int64_t)(f->now_s * 1e9)) : 0, f->rate);
     for (int n = 0; n < ITERATIONS_NUMBERS; n++)
         sbuf_addf(out, ",\"%s\":%" PRIu64, names[n], f->numbers[n]);

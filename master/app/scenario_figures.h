@@ -10,6 +10,7 @@
 struct scenario_figures {
     double now_s;                         /* since it began; negative: it has not */
     bool is_on;                           /* ... and the run is */
+    bool is_paused;                       /* by somebody */
     uint64_t numbers[ITERATIONS_NUMBERS]; /* since the statistics began */
     double rate;                          /* iterations started, a second, of late */
     uint64_t users, waiting;              /* just now: its users; arrivals that wait for one */

@@ -288,7 +288,7 @@ static int answer_report(struct request *r, bool is_download)
         ask.metrics = part_between(r, DOCUMENT_REPORT_METRICS, whole.from, whole.to, &metrics);
     }
     if (v->plan_count)
-        ask.plans = part(r, DOCUMENT_PLANS, &plans);
+        ask.plans = part(r, DOCUMENT_SCENARIOS, &plans);
     bool is_mine = take_turn();
     bool is_made = is_mine && report_file_make(v, &ask, &out);
     if (is_mine)
@@ -340,7 +340,7 @@ static int get_scenarios(struct request *r)
 {
     struct sbuf out = {0};
     int status;
-    if (request_render(r, DOCUMENT_PLANS, &out, &status))
+    if (request_render(r, DOCUMENT_SCENARIOS, &out, &status))
         status = reply_json(r->conn, 200, &out);
     sbuf_fini(&out);
     return status;

@@ -173,11 +173,6 @@ static int post_thresholds(struct request *r)
     return status;
 }
 
-static int get_scenarios(struct request *r)
-{
-    return answer_document(r, DOCUMENT_SCENARIOS);
-}
-
 static int post_scenario(struct request *r)
 {
     struct sbuf body = {0};
@@ -192,7 +187,6 @@ static int post_scenario(struct request *r)
 }
 
 static const struct route ROUTES[] = {
-    {"GET", "/api/v1/scenarios", get_scenarios},
     {"POST", "/api/v1/scenario", post_scenario},
     {"POST", "/api/v1/thresholds", post_thresholds},
     {"GET", "/api/v1/script", get_script},

@@ -35,12 +35,11 @@ enum document { /* what only the main thread can write */
                 DOCUMENT_CHECK_SAMPLES,  /* of a check that failed: text */
                 DOCUMENT_METRICS,        /* JSON of all series from since to limit */
                 DOCUMENT_COURSE,         /* JSON of one over time: text, json (its tags), step id */
-                DOCUMENT_SCENARIOS,      /* JSON: their plans, and how far they are */
                 DOCUMENT_THRESHOLDS,     /* JSON: how the texts in json are understood */
                 DOCUMENT_REPORT_METRICS, /* series and their courses, from since to limit */
                 DOCUMENT_REPORT_SAMPLES, /* what report_file.h allows of all samples … */
                 DOCUMENT_REPORT_LOGS,    /* … and of the log lines */
-                DOCUMENT_PLANS,          /* JSON of the scenarios, and how far they are */
+                DOCUMENT_SCENARIOS,      /* JSON of the scenarios, and how far they are */
 };
 
 struct sbuf;
