@@ -170,6 +170,7 @@ static void from_worker(struct nodes *n, struct worker *w, const struct message 
         registry_stopped(n, w);
         break;
     case MESSAGE_QUIT:
+        registry_gone(n, w);
         nodes_on(n, &(struct machine_event){.kind = ON_WORKER_QUIT, .worker = w});
         break;
     case MESSAGE_CALL:

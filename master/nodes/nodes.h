@@ -171,7 +171,8 @@ void registry_heartbeat(struct nodes *n, const char *node, const struct message_
                         const char *token);
 bool registry_knows(struct worker *w, const char *token); /* whether the worker itself says it */
 void registry_stopped(struct nodes *n, struct worker *w);
-void registry_watch_cpu(struct nodes *n, struct worker *w); /* it told what it used in this run */
+void registry_gone(struct nodes *n, const struct worker *w); /* tells the host */
+void registry_watch_cpu(struct nodes *n, struct worker *w);  /* it told what it used in this run */
 void registry_second(struct nodes *n);
 void registry_ended_early(struct nodes *n, const char *node, int code);      /* it says so */
 void registry_process_ended(struct nodes *n, const char *node_id, int code); /* of ours */

@@ -171,9 +171,20 @@ void registry_stopped(struct nodes *n, struct worker *w)
     nodes_on(n, &(struct machine_event){.kind = ON_WORKER_STOPPED, .worker = w});
 }
 
+/* Whoever keeps accounts of what workers have (rows of data). */
+void registry_gone(struct nodes *n, const struct worker *w)
+{
+    if (n->is_local || !n->host.is_alive)
+        return;
+    struct sbuf out = {0};
+    proto_gone(&out, w->id, n->host.node_id);
+    outbox_bytes(n, n->host.node_id, &out);
+}
+
 static void lose(struct nodes *n, struct worker *w, bool has_ended)
 {
     absence_lost(n, w);
+    registry_gone(n, w);
     nodes_on(n,
              &(struct machine_event){.kind = ON_WORKER_LOST, .worker = w, .has_ended = has_ended});
 }

@@ -108,6 +108,13 @@ void proto_report_nameless(struct sbuf *out, const char *node, const char *epoch
     answer_report(out, node, epoch, seq, report_interval_s, true);
 }
 
+void proto_gone(struct sbuf *out, const char *worker, const char *node)
+{
+    msgpack_packer pk = begin(out, "katydid_gone");
+    put(&pk, worker);
+    put(&pk, node);
+}
+
 void proto_spawning_complete(struct sbuf *out, const char *node, unsigned users)
 {
     msgpack_packer pk = begin(out, "spawning_complete");

@@ -18,6 +18,7 @@ void proto_report_ack(struct sbuf *out, const char *node, const char *epoch, uin
 /* The report was not taken: it must come again, with the names of all of its rows. */
 void proto_report_nameless(struct sbuf *out, const char *node, const char *epoch, uint64_t seq,
                            double report_interval_s);
+void proto_gone(struct sbuf *out, const char *worker, const char *node);
 void proto_spawning_complete(struct sbuf *out, const char *node, unsigned users);
 void proto_relay(struct sbuf *out, struct slice type, struct slice data, const char *node);
 

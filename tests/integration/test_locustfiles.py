@@ -41,6 +41,7 @@ ORDINARY = {  # file: users, seconds, what to look for on stdout
     "markov": (2, 2, ""),
     "nested_tasks": (3, 2, ""),
     "open_and_closed": (4, 2, ""),
+    "rows_once": (3, 20, ""),
     "several_hosts": (2, 2, ""),
     "starting_line": (4, 3, ""),
     "testdata": (3, 2, "test_stop: 3 accounts to be removed"),

@@ -60,6 +60,7 @@ class Host:
             "katydid_host": self._on_host,
             "katydid_shape": self._on_shape,
             "katydid_page": self._on_page,
+            "katydid_gone": self._on_gone,
         }
 
     def introduce(self):
@@ -375,6 +376,10 @@ class Host:
             shape.runner = self.environment.runner
         self.environment.shape_class = shape
         self._shape_runs = False
+
+    def _on_gone(self, message):
+        for listener in self.environment.runner._gone_listeners:
+            listener(message.data)
 
     def _on_page(self, message):
         if self.web_ui is not None:

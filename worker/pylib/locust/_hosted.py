@@ -227,6 +227,7 @@ class HostedMasterRunner(Hosted, runners.MasterRunner):
         self._user_count = 0  # as the master last said
         self._user_classes_count = {}
         self._worker_count = 0
+        self._gone_listeners = []  # called with the id of each worker that was lost or left
         super().__init__(environment, master_bind_host, master_bind_port)
 
     def _count_in_core(self):

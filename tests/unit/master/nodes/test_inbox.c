@@ -20,7 +20,7 @@ static void what_workers_say_reaches_the_machine(void **unused)
     says(b, "w", MESSAGE_SPAWNING_COMPLETE, "");
     says(b, "w", MESSAGE_CLIENT_STOPPED, "");
     says(b, "w", MESSAGE_QUIT, "");
-    assert_seen(b, "spawns:w users:w stopped:w quits:w", "");
+    assert_seen(b, "spawns:w users:w stopped:w quits:w", "katydid_gone>host");
     free_bench(b);
 }
 
@@ -83,7 +83,7 @@ static void nobody_ends_the_part_of_one_of_ours(void **unused)
     assert_seen(b, "", "");
     assert_int_equal(b->record.trouble.stray, 3);
     says(b, "w", MESSAGE_QUIT, w->token);
-    assert_seen(b, "quits:w", "");
+    assert_seen(b, "quits:w", "katydid_gone>host");
     free_bench(b);
 }
 

@@ -113,7 +113,7 @@ static void silence_is_a_loss_and_a_beat_the_return(void **unused)
     seconds(b, 3);
     assert_seen(b, "", "");
     seconds(b, 3);
-    assert_seen(b, "lost:w", "");
+    assert_seen(b, "lost:w", "katydid_gone>host");
     assert_int_equal(w->state, WORKER_MISSING);
     seconds(b, 10);
     assert_seen(b, "", ""); /* once */
@@ -140,7 +140,7 @@ static void a_process_that_ends_is_lost_unless_it_said_goodbye(void **unused)
     struct bench *b = new_bench();
     struct worker *w = join(b, "w", true);
     registry_process_ended(&b->nodes, "w", 137);
-    assert_seen(b, "lost:w:ended", "");
+    assert_seen(b, "lost:w:ended", "katydid_gone>host");
     assert_int_equal(w->state, WORKER_GONE);
     registry_process_ended(&b->nodes, "w", 137);
     registry_process_ended(&b->nodes, "nobody", 1);
