@@ -6,6 +6,7 @@ import { hasExtras } from "../screens/extras/held";
 import type { LazyScreen, ScreenComponent } from "./lazy";
 
 const LIVE: readonly [Screen, string][] = [["live", "Live"]];
+const LOAD: readonly [Screen, string][] = [["load", "Load"]];
 const VERDICT: readonly [Screen, string][] = [["verdict", "Verdict"]];
 const ENDPOINTS: readonly [Screen, string][] = [["endpoints", "Endpoints"]];
 const METRICS: readonly [Screen, string][] = [["metrics", "Metrics"]];
@@ -17,9 +18,9 @@ const NEW: readonly [Screen, string][] = [["new", "New test"]];
 const EDIT: readonly [Screen, string][] = [["new", "Edit load"]];
 
 /** A recorded run has nobody to ask for a new test, and log lines if it was saved with them; extras
- * are there when the locustfile has some, metrics when something was counted in one. */
+ * are there when the locustfile has some, metrics when something was counted in one, the load when there are scenarios. */
 export const nav = computed<readonly [Screen, string][]>(() => [
-  ...LIVE, ...VERDICT, ...ENDPOINTS, ...(store.seriesCount.value > 0 ? METRICS : []), ...OTHERS, ...(source.has("logs") ? LOGS : []), ...(hasExtras.value ? EXTRAS : []), ...(source.isRecorded ? [] : store.isRunning.value ? EDIT : NEW),
+  ...LIVE, ...(store.run.value?.plans ? LOAD : []), ...VERDICT, ...ENDPOINTS, ...(store.seriesCount.value > 0 ? METRICS : []), ...OTHERS, ...(source.has("logs") ? LOGS : []), ...(hasExtras.value ? EXTRAS : []), ...(source.isRecorded ? [] : store.isRunning.value ? EDIT : NEW),
 ]);
 
 /** The script of report files has no code of what only a master can do. */
@@ -30,6 +31,7 @@ const nowhere: LazyScreen = async () => () => null;
 export const LAZY: Record<Exclude<Screen, "live">, LazyScreen> = {
   endpoints: async (): Promise<ScreenComponent> => (await import("../screens/endpoints/endpoints")).EndpointsScreen,
   verdict: async (): Promise<ScreenComponent> => (await import("../screens/verdict/verdict")).VerdictScreen,
+  load: async (): Promise<ScreenComponent> => (await import("../screens/load/load")).LoadScreen,
   metrics: async (): Promise<ScreenComponent> => (await import("../screens/metrics/metrics")).MetricsScreen,
   failures: async (): Promise<ScreenComponent> => (await import("../screens/failures/failures")).FailuresScreen,
   workers: async (): Promise<ScreenComponent> => (await import("../screens/workers/workers")).WorkersScreen,

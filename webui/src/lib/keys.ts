@@ -11,11 +11,11 @@ import { recall, remember } from "./storage";
 import { go, route, setQuery, type Screen } from "./route";
 import { nextTheme, setTheme } from "./theme";
 
-const SCREEN_KEYS: Record<string, Screen> = { l: "live", v: "verdict", e: "endpoints", m: "metrics", f: "failures", w: "workers", o: "logs", x: "extras", n: "new" };
+const SCREEN_KEYS: Record<string, Screen> = { l: "live", p: "load", v: "verdict", e: "endpoints", m: "metrics", f: "failures", w: "workers", o: "logs", x: "extras", n: "new" };
 const CHORD_MS = 1500;
 
 export const SHORTCUTS: [string, string][] = [
-  ["g then l v e m f w o x n", "Go to Live, Verdict, Endpoints, Metrics, Failures, Workers, Logs, Extras, New test"],
+  ["g then l p v e m f w o x n", "Go to Live, Load, Verdict, Endpoints, Metrics, Failures, Workers, Logs, Extras, New test"],
   ["/", "Filter the endpoints or the log"],
   ["j k  ↓ ↑", "Next and previous row"],
   ["Enter", "Open the row"],

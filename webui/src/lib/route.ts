@@ -4,7 +4,7 @@
  * `range` and `run` belong to the page, not to one screen: going to another screen keeps them. */
 import { signal } from "@preact/signals";
 
-export const SCREENS = ["live", "verdict", "endpoints", "metrics", "failures", "workers", "logs", "extras", "new"] as const;
+export const SCREENS = ["live", "load", "verdict", "endpoints", "metrics", "failures", "workers", "logs", "extras", "new"] as const;
 export type Screen = (typeof SCREENS)[number];
 
 export interface Route {

@@ -5,6 +5,7 @@ import type {
   DistributionAnswer, Exception, Failure, GroupsAnswer, HeatmapAnswer, LogsAnswer, RangeAnswer, RunEvent, Sample, Series,
 } from "./protocol";
 import type { CourseAnswer, Judged, MetricsAnswer, SeriesName } from "./judged";
+import type { ScenariosAnswer } from "./scenarios";
 import { SeriesTable } from "./series";
 
 const LINES_AT_ONCE = 2000; // of the log
@@ -43,7 +44,10 @@ export interface Figures {
   verdict(signal?: AbortSignal): Promise<Judged | null>;
   /** Checks, groups, metrics, requests by tags; without a range of all of the run. */
   metrics(range: { from: number; to: number } | null, signal?: AbortSignal): Promise<MetricsAnswer>;
-  course(of: SeriesName, from: number, to: number, signal?: AbortSignal): Promise<CourseAnswer>;
+  /** above: of a trend, one more column: how many values of each step are above that. */
+  course(of: SeriesName, from: number, to: number, signal?: AbortSignal, above?: number): Promise<CourseAnswer>;
+  /** null: an older report, which does not tell. */
+  scenarios(signal?: AbortSignal): Promise<ScenariosAnswer | null>;
   /** Lines that came or repeated after number `since`. */
   logs(since: number, signal?: AbortSignal): Promise<LogsAnswer>;
 }
@@ -122,8 +126,12 @@ export class HttpFigures implements Figures {
     return this.get(range === null ? "metrics" : `metrics?${query({ ...range })}`, signal);
   }
 
-  course({ metric, tags }: SeriesName, from: number, to: number, signal?: AbortSignal): Promise<CourseAnswer> {
-    return this.get(`metrics/series?${query({ metric, tags: JSON.stringify(tags), from, to })}`, signal);
+  course({ metric, tags }: SeriesName, from: number, to: number, signal?: AbortSignal, above?: number): Promise<CourseAnswer> {
+    return this.get(`metrics/series?${query({ metric, tags: JSON.stringify(tags), from, to, above })}`, signal);
+  }
+
+  scenarios(signal?: AbortSignal): Promise<ScenariosAnswer> {
+    return this.get("scenarios", signal);
   }
 
   logs(since: number, signal?: AbortSignal): Promise<LogsAnswer> {

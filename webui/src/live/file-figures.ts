@@ -11,6 +11,7 @@ import type { DistributionAnswer, Exception, Failure, GroupsAnswer, HeatmapAnswe
 import { WIN, type Report, type WindowRow } from "./report-block";
 import { FileMetrics } from "./file-metrics";
 import type { CourseAnswer, Judged, MetricsAnswer, SeriesName } from "./judged";
+import type { ScenariosAnswer } from "./scenarios";
 import { SeriesTable } from "./series";
 
 const BUCKETS_MOST = 400;
@@ -372,8 +373,12 @@ export class FileFigures implements Figures {
     return isAll ? { series: this.report.metrics?.series ?? [], left_out: this.report.metrics?.left_out ?? 0 } : this.counted.range(range.from, range.to);
   }
 
-  async course(of: SeriesName): Promise<CourseAnswer> {
-    return this.counted.course(of);
+  async course(of: SeriesName, _from?: number, _to?: number, _signal?: AbortSignal, above?: number): Promise<CourseAnswer> {
+    return this.counted.course(of, above);
+  }
+
+  async scenarios(): Promise<ScenariosAnswer | null> {
+    return this.report.scenarios ?? null;
   }
 
   async samples(ask: SamplesAsk): Promise<Sample[]> {

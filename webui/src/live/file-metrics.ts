@@ -71,9 +71,18 @@ export class FileMetrics {
     return { series: out, left_out };
   }
 
-  course(of: SeriesName): CourseAnswer {
+  private above(step: Step, scaled: number): number {
+    const hist = new Histogram(this.rule).add(step[HIST] as Sparse | null);
+    let sum = 0;
+    hist.each((low, _width, count) => (sum += low > scaled ? count : 0));
+    return sum;
+  }
+
+  course(of: SeriesName, above?: number): CourseAnswer {
     const at = this.metrics?.series.findIndex((series) => !series.other && isSameSeries(series, of)) ?? -1;
     const course = this.metrics?.courses[at];
-    return course ? { step: course.step, points: course.points.map((step) => step.slice(0, HIST) as CoursePoint) } : { step: 1, points: [] };
+    if (!course) return { step: 1, points: [] };
+    const more = (step: Step): number[] => (above === undefined ? [] : [this.above(step, above * course.scale)]);
+    return { step: course.step, points: course.points.map((step) => [...step.slice(0, HIST), ...more(step)] as CoursePoint) };
   }
 }

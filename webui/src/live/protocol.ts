@@ -53,6 +53,8 @@ export interface RunFields {
   shape: boolean;
   /** How many scenarios decide about the users: target and rate mean nothing then. */
   scenarios?: number;
+  /** Those, or of -i and --ips, which leave the users alone; absent: none. */
+  plans?: number;
   /** That of the locustfile is on: the load has not begun, or is over. */
   setup?: boolean;
   teardown?: boolean;

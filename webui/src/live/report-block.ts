@@ -3,6 +3,7 @@
 import type { Sparse } from "../stats/hist";
 export { WIN } from "./columns";
 import type { Judged, MetricSeries } from "./judged";
+import type { ScenariosAnswer } from "./scenarios";
 import type { Exception, Failure, Hello, LogsAnswer, Point, RunEvent, Sample, Saturated, Tick } from "./protocol";
 
 const BLOCK_ID = "katydid-report";
@@ -45,6 +46,8 @@ export interface Report {
   /** Absent from an older report. */
   verdict?: Judged | Record<string, never>;
   metrics?: ReportMetrics | null;
+  /** Absent without scenarios. */
+  scenarios?: ScenariosAnswer;
 }
 
 /** The block of this page, or null: then the page comes from a master. */

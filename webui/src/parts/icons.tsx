@@ -3,6 +3,7 @@ import type { JSX } from "preact";
 
 const PATHS = {
   live: "M3 12h4l3-8 4 16 3-8h4",
+  load: "M3 20h5v-6h5V9h5V4h3",
   verdict: "M12 3l8 3v6c0 5-3.5 8-8 9-4.5-1-8-4-8-9V6zM8.5 12l2.5 2.5 4.5-5",
   metrics: "M4 19V9m5.3 10V4m5.4 15v-8M20 19v-5",
   endpoints: "M4 6h16M4 12h16M4 18h10",

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { commandLine, firstForm, rememberable, renewed, startFields, type TestForm } from "../../src/screens/new-test/form";
+import type { ScenariosAnswer } from "../../src/live/scenarios";
 import { completed, hostHint, hostMissing, target } from "../../src/screens/new-test/host";
 import { parseSpan, planOf, planOfSteps } from "../../src/screens/new-test/plan";
 import { shapeText, stepsOf } from "../../src/screens/new-test/stages";
@@ -44,6 +45,12 @@ describe("the command line", () => {
   test("quotes for a shell, spells options as they are typed, shows no secret", () => {
     const text = commandLine(form({ host: "http://a.test/x y", options: { max_items: "7", token: "hush", loud: true } }), SCRIPT);
     expect(text).toBe("katydid -f shop.py -H 'http://a.test/x y' -u 20 -r 5 --max-items 7 --token SECRET --loud --headless");
+  });
+
+  test("has scenarios of the command line in place of users, those of the locustfile are in it", () => {
+    const load = { begun: null, elapsed_s: null, scenarios: [{ text: "buy:constant-arrival-rate:rate=2/s,env.A=it's", is_of_all: false }] } as unknown as ScenariosAnswer;
+    expect(commandLine(form(), SCRIPT, { ...load, is_of_script: false })).toBe("katydid -f shop.py --scenario 'buy:constant-arrival-rate:rate=2/s,env.A=it'\\''s' --headless");
+    expect(commandLine(form(), SCRIPT, { ...load, is_of_script: true })).toBe("katydid -f shop.py --headless");
   });
 
   test("carries settings of single classes", () => {

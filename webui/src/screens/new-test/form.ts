@@ -2,6 +2,7 @@
  * command line. Pure. */
 import { timespan } from "../../lib/format";
 import type { RunFields } from "../../live/protocol";
+import type { ScenariosAnswer } from "../../live/scenarios";
 import { completed } from "./host";
 import type { Option, OptionValue, Script, UserClass } from "./script";
 
@@ -146,10 +147,12 @@ function optionWords(option: Option, value: OptionValue): string[] {
 
 /** The command that runs this test without the page. Settings of single classes have no option
  * but --config-users. */
-export function commandLine(form: TestForm, script: Script): string {
+export function commandLine(form: TestForm, script: Script, load: ScenariosAnswer | null = null): string {
+  const scenarios = load?.scenarios.filter((one) => !one.is_of_all) ?? [];
   const words = ["katydid", "-f", quoted(script.file)];
   if (form.host.trim()) words.push("-H", quoted(completed(form.host)));
-  if (!isLoadFixed(script)) words.push("-u", quoted(form.users.trim()), "-r", quoted(form.spawn_rate.trim()));
+  if (scenarios.length > 0) words.push(...(load!.is_of_script ? [] : scenarios.flatMap(({ text }) => ["--scenario", quoted(text)])));
+  else if (!isLoadFixed(script)) words.push("-u", quoted(form.users.trim()), "-r", quoted(form.spawn_rate.trim()));
   if (form.run_time.trim()) words.push("-t", quoted(form.run_time.trim()));
   for (const option of script.options)
     if (option.name in form.options) words.push(...optionWords(option, form.options[option.name]!));

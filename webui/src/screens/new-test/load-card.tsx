@@ -7,6 +7,8 @@ import { completed, hostHint, target } from "./host";
 import { Ping } from "./ping";
 import { planOf } from "./plan";
 import { PlanPicture } from "./plan-picture";
+import { ScenarioPlans } from "../load/scenario-plans";
+import { planned } from "./scenarios";
 import type { Script } from "./script";
 import { Stages } from "./stage-editor";
 
@@ -51,10 +53,12 @@ function ShapeChoice({ of, form, set, blame }: CardProps): JSX.Element | null {
   );
 }
 
-/** A shape that decides alone leaves no numbers to show. */
+/** A shape that decides alone leaves no numbers to show, nor do scenarios. */
 export function LoadCard(props: CardProps): JSX.Element {
   const { of, form, set, blame } = props;
   const scenarios = of.scenarios ?? 0;
+  const plans = (planned.value?.scenarios ?? []).filter((one) => !one.is_of_all);
+  const whose = plans.length === 0 ? "" : ` The ${planned.value!.is_of_script ? "locustfile" : "command line"} has ${plans.length === 1 ? "it" : "them"}.`;
   const runTime = (
     <Field label="Run time" name="run_time" value={form.run_time} placeholder="until stopped" hint="For example 90, 20s, 3m or 1h20m."
       onInput={(run_time) => set({ run_time })} {...errorOf(blame("run_time"))} />
@@ -65,7 +69,7 @@ export function LoadCard(props: CardProps): JSX.Element {
       {of.shape !== null ? (
         <p class="callout info">The load shape {visible(of.shape.name)} decides about the users{of.shape.use_common_options ? " and reads the values below" : ""}.</p>
       ) : null}
-      {scenarios > 0 ? <p class="callout info">{scenarios === 1 ? "A scenario decides" : `${count(scenarios)} scenarios decide`} about the load.</p> : null}
+      {scenarios > 0 ? <p class="callout info">{scenarios === 1 ? "A scenario decides" : `${count(scenarios)} scenarios decide`} about the load.{whose}</p> : null}
       <ShapeChoice {...props} />
       {isLoadFixed(of) ? runTime : (
         <div class="field-three">
@@ -76,7 +80,7 @@ export function LoadCard(props: CardProps): JSX.Element {
           {runTime}
         </div>
       )}
-      {scenarios > 0 ? null : <PlanPicture plan={planOf(form, of)} />}
+      {scenarios > 0 ? <ScenarioPlans all={plans} /> : <PlanPicture plan={planOf(form, of)} />}
       {of.shape === null && scenarios === 0 ? <Stages /> : null}
     </section>
   );

@@ -16,6 +16,7 @@ import { GateCard } from "./gate-card";
 import { LoadCard, TargetCard } from "./load-card";
 import { Options } from "./options";
 import { keepLast, lastForm } from "./presets";
+import { loadScenarios } from "./scenarios";
 import { loadScript, script, scriptTrouble, type Script } from "./script";
 import { ScriptPanel } from "./script-card";
 import { Side } from "./side";
@@ -150,12 +151,16 @@ function Waiting(): JSX.Element {
 export function NewTestScreen(): JSX.Element {
   const link = source.link.value.kind;
   const notice = store.run.value?.notice; // changes when the file is loaded anew, or could not be
+  const plans = store.run.value?.plans ?? 0;
   useEffect(() => {
     if (link === "live") void loadScript();
   }, [link, notice]);
   const read = script.value;
   const scenarios = store.run.value?.scenarios ?? 0;
   const of = useMemo(() => (read === null ? null : { ...read, scenarios }), [read, scenarios]);
+  useEffect(() => {
+    if (link === "live") void loadScenarios(); // what is left open is fitted to the classes of the locustfile
+  }, [link, read, plans]);
   if (store.isRunning.value || store.isEnding.value)
     return (
       <>

@@ -7,6 +7,7 @@ import { CopyButton } from "../../parts/copy";
 import { Icon } from "../../parts/icons";
 import { commandLine, firstForm, rememberable, type TestForm } from "./form";
 import { dropPreset, keepPreset, presetsOf } from "./presets";
+import { planned } from "./scenarios";
 import type { Script } from "./script";
 
 interface Props {
@@ -51,7 +52,7 @@ function Presets({ of, form, onForm }: Props): JSX.Element {
   const presets = useSignal(presetsOf(of.file));
   const name = useSignal("");
   const names = Object.keys(presets.value);
-  const text = commandLine(form, of);
+  const text = commandLine(form, of, planned.value);
   return (
     <section class="panel" aria-labelledby="preset-head">
       <header class="panel-head"><h2 id="preset-head">Presets</h2></header>

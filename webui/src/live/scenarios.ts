@@ -1,0 +1,56 @@
+/* What the master says of scenarios (docs/api.md): their plans, and how far they are. */
+
+/** seconds (null: until the test ends), the level at its begin and at its end: arrivals a second, or users. */
+export type Stage = [number | null, number, number];
+
+export interface StartDelay {
+  count: number;
+  mean: number;
+  p50: number;
+  p95: number;
+  p99: number;
+  max: number;
+}
+
+export interface Scenario {
+  name: string;
+  executor: string;
+  class: string | null;
+  task: string | null;
+  /** In words. */
+  plan: string;
+  /** For --scenario. */
+  text: string;
+  /** It has arrivals; else users. */
+  is_open: boolean;
+  /** Of all users there are: -i, --ips. */
+  is_of_all: boolean;
+  begins_s: number;
+  length_s: number | null;
+  stages: Stage[];
+  arrivals?: number;
+  iterations?: number;
+  on_busy?: "grow" | "queue" | "drop";
+  max_users: number;
+  max_waiting: number;
+  level: number;
+  rate: number;
+  due: number;
+  started: number;
+  dropped: number;
+  cut: number;
+  repeated: number;
+  lost: number;
+  users: number;
+  waiting: number;
+  late: { "1": number; "10": number; "100": number };
+  start_delay: StartDelay | null;
+}
+
+export interface ScenariosAnswer {
+  is_of_script: boolean;
+  /** Unix seconds; null: they have not begun. */
+  begun: number | null;
+  elapsed_s: number | null;
+  scenarios: Scenario[];
+}

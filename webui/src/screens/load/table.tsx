@@ -1,0 +1,66 @@
+/* The scenarios, one a row: what the plan says of now, and what came of it. */
+import type { JSX } from "preact";
+import { count, ms, percent, rate, visible } from "../../lib/format";
+import type { Scenario } from "../../live/scenarios";
+
+interface Column {
+  label: string;
+  title: string;
+  text: (of: Scenario) => string;
+  isWarm?: (of: Scenario) => boolean;
+}
+
+const counts = (of: Scenario): boolean => of.is_open || of.iterations !== undefined;
+const counted = (value: (of: Scenario) => number) => (of: Scenario): string => (counts(of) ? count(value(of)) : "–");
+const delay = (of: Scenario): string => (of.start_delay === null ? "–" : `${ms(of.start_delay.p50)} / ${ms(of.start_delay.p99)} / ${ms(of.start_delay.max)}`);
+const dropped = (of: Scenario): string => (counts(of) ? `${count(of.dropped)}${of.dropped > 0 ? ` (${percent(of.dropped, of.due)} %)` : ""}` : "–");
+
+const COLUMNS: readonly Column[] = [
+  { label: "Plan now", title: "What the plan says of now: iterations a second, or users", text: (of) => (of.is_open ? `${rate(of.level)}/s` : `${count(of.level)} users`) },
+  { label: "Started/s", title: "Iterations started a second, in the last 5 seconds", text: (of) => (counts(of) ? rate(of.rate) : "–") },
+  { label: "Due", title: "Whose time came", text: counted((of) => of.due) },
+  { label: "Started", title: "Of these, those that a user began", text: counted((of) => of.started) },
+  { label: "Late", title: "Started more than 10 ms after their time", text: (of) => (of.is_open ? count(of.late["10"]) : "–"), isWarm: (of) => of.late["10"] > 0 },
+  { label: "Waiting", title: "Arrivals that wait for a free virtual user, now", text: (of) => (of.is_open ? count(of.waiting) : "–"), isWarm: (of) => of.waiting > 0 },
+  { label: "Dropped", title: "No virtual user was free, and no place to wait", text: dropped, isWarm: (of) => of.dropped > 0 },
+  { label: "Cut", title: "Waited still when the test ended, or lost with a worker", text: counted((of) => of.cut), isWarm: (of) => of.lost > 0 },
+  { label: "Delay p50 / p99 / max, ms", title: "How long after its time an iteration started", text: delay },
+  { label: "Users", title: "Virtual users there are now, and at most", text: (of) => (of.is_of_all ? "all" : `${count(of.users)} of ${count(of.max_users)}`) },
+];
+
+interface Props {
+  all: readonly Scenario[];
+  current: string;
+  onPick: (name: string) => void;
+}
+
+export function ScenarioTable({ all, current, onPick }: Props): JSX.Element {
+  return (
+    <div class="table-scroll" tabIndex={0} role="region" aria-label="Table of scenarios">
+      <table class="list counted-list scenario-list">
+        <thead>
+          <tr>
+            <th scope="col">Scenario</th>
+            {COLUMNS.map(({ label, title }) => <th key={label} scope="col" class="number" title={title}>{label}</th>)}
+          </tr>
+        </thead>
+        <tbody>
+          {all.map((one) => (
+            <tr key={one.name} class={`counted${one.name === current ? " current" : ""}`} onClick={(event) => { if ((event.target as HTMLElement).closest("button") === null) onPick(one.name); }}>
+              <td class="name" data-label="Scenario">
+                <div>
+                  <button type="button" class="link-button" aria-pressed={one.name === current} onClick={() => onPick(one.name)}>{visible(one.name)}</button>
+                  <p class="muted">{one.executor}{one.class === null ? "" : ` of ${visible(one.class)}${one.task === null ? "" : `.${visible(one.task)}`}`}</p>
+                </div>
+              </td>
+              {COLUMNS.map((column) => {
+                const text = column.text(one);
+                return <td key={column.label} class={`number${column.isWarm?.(one) ? " warm" : ""}${text === "–" ? " none" : ""}`} data-label={column.label}>{text}</td>;
+              })}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}

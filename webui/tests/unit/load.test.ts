@@ -1,0 +1,103 @@
+import { expect, test } from "vitest";
+import { FileMetrics } from "../../src/live/file-metrics";
+import type { CourseAnswer, CoursePoint } from "../../src/live/judged";
+import type { Scenario, Stage } from "../../src/live/scenarios";
+import { HistRule } from "../../src/stats/hist";
+import { areaUntil, horizonOf, levelWords, meanLevel, pictureOf, STARTS, startsView } from "../../src/screens/load/plan-of";
+import { droppedWords, lateWords } from "../../src/screens/load/words";
+
+function scenario(stages: Stage[], more: Partial<Scenario> = {}): Scenario {
+  const isEndless = stages.some(([length]) => length === null);
+  return {
+    name: "buy", executor: "ramping-arrival-rate", class: "Buyer", task: null, plan: "", text: "", is_open: true, is_of_all: false, begins_s: 0,
+    length_s: isEndless ? null : stages.reduce((sum, [length]) => sum + length!, 0), stages, on_busy: "grow", max_users: 10, max_waiting: 5, level: 0, rate: 0,
+    due: 100, started: 100, dropped: 0, cut: 0, repeated: 0, lost: 0, users: 0, waiting: 0, late: { "1": 0, "10": 0, "100": 0 },
+    start_delay: { count: 100, mean: 1, p50: 1, p95: 1, p99: 1, max: 5 }, ...more,
+  };
+}
+
+const RAMP = scenario([[10, 0, 20], [0, 20, 5], [null, 5, 5]], { begins_s: 3 });
+const course = (points: number[][], step = 1): CourseAnswer => ({ step, points: points as CoursePoint[] });
+const counter = (pairs: [number, number][]): CourseAnswer => course(pairs.map(([second, sum]) => [second, 1, 0, sum]));
+const NONE = course([]);
+
+test("a plan is the integral of its stages: ramps are slopes, steps are steps, the last one may have no end", () => {
+  expect(areaUntil(RAMP, 0)).toBe(0);
+  expect(areaUntil(RAMP, 5)).toBeCloseTo(25);
+  expect(areaUntil(RAMP, 10)).toBeCloseTo(100);
+  expect(areaUntil(RAMP, 14)).toBeCloseTo(120);
+  expect(meanLevel(RAMP, 2, 3)).toBe(0); // it has not begun
+  expect(meanLevel(RAMP, 3, 4)).toBeCloseTo(1);
+  expect(meanLevel(RAMP, 14, 15)).toBeCloseTo(5);
+  expect(meanLevel(RAMP, 14, 15, 14.5)).toBeCloseTo(2.5); // the run was over in the middle of it
+  expect(areaUntil(scenario([[5, 2, 2]]), 9)).toBe(10);
+});
+
+test("pictures of several plans have one time axis", () => {
+  expect(horizonOf([scenario([[60, 1, 1]]), scenario([[20, 1, 1]], { begins_s: 30 })])).toBe(60);
+  expect(horizonOf([RAMP])).toBe(20);
+  expect(horizonOf([scenario([[null, 1, 1]])])).toBeGreaterThan(10);
+  expect(pictureOf(RAMP, 20)).toEqual({ points: [[0, 0], [3, 0], [3, 0], [13, 20], [13, 20], [13, 5], [13, 5], [20, 5]], isOpen: true, stages: [] });
+  expect(pictureOf(scenario([[5, 2, 2]]), 60).points.slice(-2)).toEqual([[5, 0], [60, 0]]);
+});
+
+test("a level is in the words of what it counts", () => {
+  expect([20, 0.5, 2.25].map(levelWords(RAMP))).toEqual(["20/s", "0.50/s", "2.25/s"]);
+  expect([1, 1500].map(levelWords(scenario([], { is_open: false })))).toEqual(["1 user", "1,500 users"]);
+});
+
+test("what was started stands beside the plan of the same second, and silence is 0", () => {
+  const flat = scenario([[null, 10, 10]]);
+  const delay = course([[100, 8, 0, 0, 0, 0, 0, 1, 1, 1, 1, 3], [103, 5, 0, 0, 0, 0, 0, 1, 1, 1, 1, 5]]);
+  const view = startsView(flat, { started: counter([[100, 8], [103, 5]]), dropped: counter([[101, 4]]), delay }, { begun: 100.2, elapsed: 3.8, from: 90, to: 110 });
+  expect(view.x).toEqual([100, 101, 102, 103]);
+  expect(view.column(STARTS.plan).map((value) => Number(value!.toFixed(6)))).toEqual([8, 10, 10, 10]);
+  expect(view.column(STARTS.started)).toEqual([8, 0, 0, 5]);
+  expect(view.column(STARTS.late)).toEqual([3, 0, 0, 5]);
+  expect(view.column(STARTS.dropped)).toEqual([0, 4, 0, 0]);
+});
+
+test("seconds of which nobody has told yet are not drawn as empty, a standstill is", () => {
+  const flat = scenario([[null, 10, 10]]);
+  const at = (elapsed: number) => startsView(flat, { started: NONE, dropped: NONE, delay: course([[100, 10], [101, 10]]) }, { begun: 100, elapsed, from: 100, to: 200 });
+  expect(at(4).x.at(-1)).toBe(101);
+  expect(at(30).x.at(-1)).toBe(129);
+  expect(at(30).column(STARTS.started).slice(2).every((value) => value === 0)).toBe(true);
+});
+
+test("of steps of several seconds the mean is drawn", () => {
+  const view = startsView(scenario([[null, 10, 10]]), { started: NONE, dropped: counter([[101, 5]]), delay: course([[100, 50], [105, 25]], 5) }, { begun: 100, elapsed: 10, from: 100, to: 110 });
+  expect(view.step).toBe(5);
+  expect(view.column(STARTS.started)).toEqual([10, 5]);
+  expect(view.column(STARTS.dropped)).toEqual([1, 0]);
+  expect(startsView(RAMP, { started: NONE, dropped: NONE, delay: NONE }, { begun: 100, elapsed: 2, from: 100, to: 110 }).x).toEqual([]);
+});
+
+test("what was dropped had no free user; a late start is the generator's or waited for one", () => {
+  expect(droppedWords(RAMP)).toBeNull();
+  expect(droppedWords(scenario([], { due: 200, dropped: 50 }))!.text).toMatch(/^50 of 200 \(25.0 %\) were dropped: no virtual user was free, all 10 were busy and 5 waited already\./);
+  expect(droppedWords(scenario([], { is_open: false, dropped: 3 }))!.text).toContain("the time of the scenario was over");
+  const late = { late: { "1": 9, "10": 7, "100": 1 } };
+  expect(lateWords(RAMP, false)).toMatchObject({ tone: "pass" });
+  expect(lateWords(scenario([], { ...late, on_busy: "drop" }), false)!.text).toMatch(/^7 of 100 .*the generator was late\. Nothing waits/);
+  expect(lateWords(scenario([], { ...late, users: 10 }), false)!.text).toContain("waited for a free virtual user");
+  expect(lateWords(scenario([], { ...late, users: 3 }), false)!.text).toContain("the generator was late, or users had to be made");
+  expect(lateWords(scenario([], { ...late, on_busy: "drop" }), true)!.text).toContain("the generator was at its limit");
+  expect(lateWords(scenario([], { is_open: false }), false)).toBeNull();
+  expect(lateWords(scenario([], { start_delay: null }), false)).toBeNull();
+});
+
+test("a report counts values above a limit from its histograms", () => {
+  const points = [[100, 3, null, 0, 0, 0, null, 1, 1, 1, 1, [5, 2, 994, 1], []], [101, 1, null, 0, 0, 0, null, 1, 1, 1, 1, [2, 1], []]];
+  const series = { metric: "start_delay", type: "trend" as const, unit: "ms", tags: { scenario: "buy" }, other: false, count: 4 };
+  const file = new FileMetrics({ series: [series], left_out: 0, courses: [{ scale: 1, step: 1, points }] }, new HistRule(7));
+  expect(file.course(series, 10).points.map((point) => [point.length, point[11]])).toEqual([[12, 1], [12, 0]]);
+  expect(file.course(series).points.map((point) => point.length)).toEqual([11, 11]);
+});
+
+test("two tellings in one second are of that and of the empty one before it", () => {
+  const flat = scenario([[null, 10, 10]], { is_open: false, iterations: 100 });
+  const started = course([[100, 1, 0, 5], [102, 2, 0, 10], [103, 1, 0, 5], [106, 1, 0, 4]]);
+  const view = startsView(flat, { started, dropped: NONE, delay: NONE }, { begun: 100, elapsed: 8, from: 100, to: 120 });
+  expect(view.column(STARTS.started)).toEqual([5, 5, 5, 5, 0, 0, 4]);
+});
