@@ -19,6 +19,8 @@ static bool read_metric(const struct master *m, const struct scenario *s, const 
     return series_store_read(m->record.series, &q, from_s, to_s, v);
 }
 
+/* Each start has its delay, in the second in which it was; counters are told about once a second.
+ */
 static double rate_of(const struct master *m, const struct scenario *s, double begun)
 {
     const int64_t until = series_store_closed(m->record.series);
@@ -28,9 +30,10 @@ static double rate_of(const struct master *m, const struct scenario *s, double b
     if (until <= from)
         return 0;
     series_value_init(&v);
-    if (read_metric(m, s, iterations_metrics[ITERATIONS_STARTED], (uint32_t)from, (uint32_t)until,
-                    &v))
-        rate = v.sum / (double)(until - from);
+    const bool has_delays = scenario_is_open(s);
+    if (read_metric(m, s, has_delays ? "start_delay" : iterations_metrics[ITERATIONS_STARTED],
+                    (uint32_t)from, (uint32_t)until, &v))
+        rate = (has_delays ? (double)v.n : v.sum) / (double)(until - from);
     series_value_fini(&v);
     return rate;
 }

@@ -25,6 +25,7 @@ export interface Scenario {
   is_open: boolean;
   /** Of all users there are: -i, --ips. */
   is_of_all: boolean;
+  is_paused: boolean;
   begins_s: number;
   length_s: number | null;
   stages: Stage[];

@@ -9,7 +9,7 @@ import { droppedWords, lateWords } from "../../src/screens/load/words";
 function scenario(stages: Stage[], more: Partial<Scenario> = {}): Scenario {
   const isEndless = stages.some(([length]) => length === null);
   return {
-    name: "buy", executor: "ramping-arrival-rate", class: "Buyer", task: null, plan: "", text: "", is_open: true, is_of_all: false, begins_s: 0,
+    name: "buy", executor: "ramping-arrival-rate", class: "Buyer", task: null, plan: "", text: "", is_open: true, is_of_all: false, is_paused: false, begins_s: 0,
     length_s: isEndless ? null : stages.reduce((sum, [length]) => sum + length!, 0), stages, on_busy: "grow", max_users: 10, max_waiting: 5, level: 0, rate: 0,
     due: 100, started: 100, dropped: 0, cut: 0, repeated: 0, lost: 0, users: 0, waiting: 0, late: { "1": 0, "10": 0, "100": 0 },
     start_delay: { count: 100, mean: 1, p50: 1, p95: 1, p99: 1, max: 5 }, ...more,

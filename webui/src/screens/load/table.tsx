@@ -16,7 +16,7 @@ const delay = (of: Scenario): string => (of.start_delay === null ? "–" : `${ms
 const dropped = (of: Scenario): string => (counts(of) ? `${count(of.dropped)}${of.dropped > 0 ? ` (${percent(of.dropped, of.due)} %)` : ""}` : "–");
 
 const COLUMNS: readonly Column[] = [
-  { label: "Plan now", title: "What the plan says of now: iterations a second, or users", text: (of) => (of.is_open ? `${rate(of.level)}/s` : `${count(of.level)} users`) },
+  { label: "Plan now", title: "What the plan says of now: iterations a second, or users", text: (of) => (of.is_paused ? "paused" : of.is_open ? `${rate(of.level)}/s` : `${count(of.level)} users`) },
   { label: "Started/s", title: "Iterations started a second, in the last 5 seconds", text: (of) => (counts(of) ? rate(of.rate) : "–") },
   { label: "Due", title: "Whose time came", text: counted((of) => of.due) },
   { label: "Started", title: "Of these, those that a user began", text: counted((of) => of.started) },
