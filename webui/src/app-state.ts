@@ -1,5 +1,6 @@
 /* The few things every part of the page shares. */
 import { signal } from "@preact/signals";
+import { IS_REPORT } from "./lib/build";
 import { findReport } from "./live/report-block";
 import { FileSource } from "./live/file-source";
 import { LiveSource, browserEnv } from "./live/live-source";
@@ -8,10 +9,9 @@ import { Store } from "./live/store";
 
 export const store = new Store();
 
-/** The same page shows a master's run, or the run of the report file that it is part of. */
+/** The same page shows a master's run, or the run of the report file that it is part of: two builds, of which neither has the other's source. */
 function makeSource(): Source {
-  const block = findReport();
-  return block === null ? new LiveSource(store, browserEnv()) : new FileSource(store, block);
+  return IS_REPORT ? new FileSource(store, findReport() ?? "") : new LiveSource(store, browserEnv());
 }
 export const source = makeSource();
 

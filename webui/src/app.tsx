@@ -1,6 +1,7 @@
 /* The frame: top bar, rail, time bar, banners, and the screen the address names. */
 import { useEffect, useErrorBoundary } from "preact/hooks";
 import type { ComponentChildren, JSX } from "preact";
+import { IS_REPORT } from "./lib/build";
 import { source, store } from "./app-state";
 import { Rail } from "./frame/rail";
 import { Shelf } from "./frame/lazy";
@@ -29,7 +30,7 @@ function Guarded({ children }: { children: ComponentChildren }): JSX.Element {
 function Loading(): JSX.Element {
   return (
     <div class="loading" role="status">
-      <span class="visually-hidden">{source.isRecorded ? "Reading the report" : "Connecting to the master"}</span>
+      <span class="visually-hidden">{IS_REPORT ? "Reading the report" : "Connecting to the master"}</span>
       <div class="tiles" aria-hidden="true">{[1, 2, 3, 4, 5, 6].map((n) => <div class="tile skeleton" key={n} />)}</div>
       <div class="panel skeleton tall" aria-hidden="true" />
     </div>
@@ -48,7 +49,7 @@ function Missing(): JSX.Element {
 
 /** Before the first run there is nothing to look at live: the way to it is shown. */
 function ScreenOf({ name: asked }: { name: Screen }): JSX.Element {
-  const hasNone = !source.isRecorded && !store.hasRun.value && !store.isRunning.value;
+  const hasNone = !IS_REPORT && !store.hasRun.value && !store.isRunning.value;
   const name = asked === "live" && hasNone ? "new" : asked;
   useEffect(() => document.getElementById("main")?.scrollTo(0, 0), [name]); // the place in one screen is none in another
   if (name === "live") return <LiveScreen />;

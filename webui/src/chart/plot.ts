@@ -5,7 +5,8 @@ import type { RefObject } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { signal } from "@preact/signals";
 import uPlot from "uplot";
-import { openDialog, source } from "../app-state";
+import { IS_REPORT } from "../lib/build";
+import { openDialog } from "../app-state";
 import { cssVar, painted } from "../lib/theme";
 import { drawn, events, saturated } from "../range/data";
 import { cursorAt, goLive, setFixed, zoom } from "../range/state";
@@ -207,7 +208,7 @@ function listen(box: HTMLElement, plot: uPlot): () => void {
     zoom(event.deltaY < 0 ? 0.5 : 2);
   };
   const menu = (event: MouseEvent): void => {
-    if (source.isRecorded) return;
+    if (IS_REPORT) return;
     event.preventDefault();
     markerAt.value = plot.posToVal(event.clientX - plot.over.getBoundingClientRect().left, "x");
     openDialog.value = "marker";

@@ -4,7 +4,8 @@ import { useSignal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
 import { useMemo, useRef } from "preact/hooks";
 import type uPlot from "uplot";
-import { source, store } from "../app-state";
+import { IS_REPORT } from "../lib/build";
+import { store } from "../app-state";
 import { cssVar } from "../lib/theme";
 import { NO_VIEW, type SeriesView } from "../live/series";
 import { events } from "../range/data";
@@ -225,7 +226,7 @@ export function TimeChart(props: TimeChartProps): JSX.Element {
   const values = (line: Line): Values => line.value(props.view);
   const format = (line: Line, value: number | null | undefined): string => (line.isRight && props.rightFormat ? props.rightFormat(value) : props.format(value));
   const textAt = (line: Line, index: number | null): string => format(line, index === null ? lastOf(values(line)) : values(line)[index]);
-  const isEdge = !source.isRecorded && store.isRunning.value && !isFixed.value; // the newest second is what is now
+  const isEdge = !IS_REPORT && store.isRunning.value && !isFixed.value; // the newest second is what is now
   const inLegend = (line: Line): string => (at === null && !isEdge ? "" : textAt(line, at));
   const summary = (line: Line): string => (isEdge ? textAt(line, null) : `at most ${format(line, highest(values(line)))}`);
   const reading = (index: number): string => props.lines.map((line) => `${line.label} ${textAt(line, index)}`).join(", ");
@@ -233,7 +234,7 @@ export function TimeChart(props: TimeChartProps): JSX.Element {
     clearTimeout(timer.current);
     timer.current = setTimeout(() => (spoken.value = `${timeText(props.view.x[index] ?? 0)}: ${reading(index)}`), READ_MS);
   }
-  const empty = props.empty ?? (props.view === NO_VIEW || props.view.x.length === 0 ? (source.isRecorded ? "No second of this range is in the report." : "No second has been measured in this range.") : "");
+  const empty = props.empty ?? (props.view === NO_VIEW || props.view.x.length === 0 ? (IS_REPORT ? "No second of this range is in the report." : "No second has been measured in this range.") : "");
   return (
     <ChartPanel id={props.id} title={props.title} {...(props.unit ? { unit: props.unit } : {})} isWide={props.isWide ?? false} isBusy={props.isBusy ?? false}
       tools={props.tools} empty={empty} error={props.error ?? ""} {...(props.onRetry ? { onRetry: props.onRetry } : {})}

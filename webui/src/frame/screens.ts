@@ -1,5 +1,6 @@
 /* Every screen of the page: its name in the address, its word in the rail, and where its code is. */
 import { computed } from "@preact/signals";
+import { IS_REPORT } from "../lib/build";
 import { source, store } from "../app-state";
 import type { Screen } from "../lib/route";
 import { hasExtras } from "../screens/extras/held";
@@ -20,11 +21,10 @@ const EDIT: readonly [Screen, string][] = [["new", "Edit load"]];
 /** A recorded run has nobody to ask for a new test, and log lines if it was saved with them; extras
  * are there when the locustfile has some, metrics when something was counted in one, the load when there are scenarios. */
 export const nav = computed<readonly [Screen, string][]>(() => [
-  ...LIVE, ...(store.run.value?.plans ? LOAD : []), ...VERDICT, ...ENDPOINTS, ...(store.seriesCount.value > 0 ? METRICS : []), ...OTHERS, ...(source.has("logs") ? LOGS : []), ...(hasExtras.value ? EXTRAS : []), ...(source.isRecorded ? [] : store.isRunning.value ? EDIT : NEW),
+  ...LIVE, ...(store.run.value?.plans ? LOAD : []), ...VERDICT, ...ENDPOINTS, ...(store.seriesCount.value > 0 ? METRICS : []), ...OTHERS, ...(source.has("logs") ? LOGS : []), ...(hasExtras.value ? EXTRAS : []), ...(IS_REPORT ? [] : store.isRunning.value ? EDIT : NEW),
 ]);
 
 /** The script of report files has no code of what only a master can do. */
-const IS_REPORT = import.meta.env.MODE === "report";
 const nowhere: LazyScreen = async () => () => null;
 
 /** Live is part of the first load; the others come when they are opened, or when nothing else is to do. */

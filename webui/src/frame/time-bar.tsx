@@ -1,6 +1,7 @@
 /* One range rules the page: this bar shows it and changes it. */
 import type { JSX } from "preact";
-import { source, store } from "../app-state";
+import { IS_REPORT } from "../lib/build";
+import { store } from "../app-state";
 import { timespan } from "../lib/format";
 import { route } from "../lib/route";
 import { Icon } from "../parts/icons";
@@ -15,7 +16,7 @@ export const MODES: [TimeMode, string][] = [["elapsed", "since start"], ["local"
 function Segments(): JSX.Element {
   const live = liveText.value;
   const length = runSpan.value.to - runSpan.value.from;
-  const ranges = source.isRecorded ? LIVE_RANGES.filter(([key]) => key === "all") : LIVE_RANGES;
+  const ranges = IS_REPORT ? LIVE_RANGES.filter(([key]) => key === "all") : LIVE_RANGES;
   const button = (key: string, label: string, title: string): JSX.Element => (
     <button type="button" key={key} aria-pressed={!isFixed.value && live === key} title={title} onClick={() => setLive(key)}>{label}</button>
   );
@@ -29,7 +30,7 @@ function Segments(): JSX.Element {
 
 /** Whether there is a live edge to follow. */
 function isGrowing(): boolean {
-  return !source.isRecorded && store.isRunning.value;
+  return !IS_REPORT && store.isRunning.value;
 }
 
 function RangeText(): JSX.Element {
@@ -61,7 +62,7 @@ export function TimeBar(): JSX.Element | null {
         <div class="time-tools">
           <button type="button" class="button quiet icon-only small" aria-label="Zoom in" title="Zoom in (key +)" onClick={() => zoom(0.5)}><Icon name="plus" /></button>
           <button type="button" class="button quiet icon-only small" aria-label="Zoom out" title="Zoom out (key -)" onClick={() => zoom(2)}><Icon name="minus" /></button>
-          {source.isRecorded || !store.isRunning.value ? null : (
+          {IS_REPORT || !store.isRunning.value ? null : (
             <button type="button" class="button quiet small pause" aria-pressed={isPaused.value} title="Freeze what is shown; the test goes on (space)" onClick={() => pauseView(!isPaused.value)}>
               <Icon name={isPaused.value ? "play" : "pause"} /><span class="pause-label">{isPaused.value ? `Frozen, ${store.held.value} held` : "Freeze"}</span>
             </button>

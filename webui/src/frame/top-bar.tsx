@@ -1,6 +1,7 @@
 /* How the test stands, always in sight, and what can be done to it. */
 import { computed } from "@preact/signals";
 import type { JSX } from "preact";
+import { IS_REPORT } from "../lib/build";
 import { openDialog, source, store, type DialogName } from "../app-state";
 import { markerAt } from "../chart/plot";
 import { clock, count, msUnit, percent, rate, timespan, visible } from "../lib/format";
@@ -71,7 +72,7 @@ function open(dialog: DialogName): void {
 
 /** What one needs at once; the rest is in the menu beside it. */
 function Actions(): JSX.Element | null {
-  if (source.isRecorded || store.isHeld.value || store.isEnding.value) return null;
+  if (IS_REPORT || store.isHeld.value || store.isEnding.value) return null;
   const isOff = source.link.value.kind !== "live";
   if (!store.hasRun.value && !store.isRunning.value) return null;
   const button = (dialog: DialogName, icon: IconName, label: string, kind = ""): JSX.Element => (
@@ -93,7 +94,7 @@ const timeAt = (): number => MODES.findIndex(([mode]) => mode === timeMode.value
 
 /** Everything by name; what throws numbers away stands apart. */
 function more(): MenuItem[] {
-  const canAct = !source.isRecorded && store.hasRun.value && !store.isHeld.value;
+  const canAct = !IS_REPORT && store.hasRun.value && !store.isHeld.value;
   const isDisabled = source.link.value.kind !== "live";
   const item = (dialog: DialogName, icon: IconName, label: string): MenuItem => ({ icon, label, act: () => open(dialog), isDisabled });
   return [

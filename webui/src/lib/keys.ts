@@ -2,7 +2,8 @@
  * and when the person switched them off (WCAG 2.1.4). Screens add keys of their own with useKeys. */
 import { useEffect } from "preact/hooks";
 import { signal } from "@preact/signals";
-import { openDialog, source, store } from "../app-state";
+import { IS_REPORT } from "./build";
+import { openDialog, store } from "../app-state";
 import { PANEL_KEY } from "../chart/panel";
 import { markerAt, nextCrosshair } from "../chart/plot";
 import { isPaused, pauseView } from "../range/data";
@@ -73,7 +74,7 @@ function escape(): boolean {
 }
 
 function act(key: string): boolean {
-  const canCommand = !source.isRecorded;
+  const canCommand = !IS_REPORT;
   switch (key) {
     case "/": focusFilter(); return true;
     case "d": setTheme(nextTheme()); return true;

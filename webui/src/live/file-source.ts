@@ -9,7 +9,6 @@ import type { Link, Source } from "./source";
 import type { Store } from "./store";
 
 export class FileSource implements Source {
-  readonly isRecorded = true;
   readonly link = signal<Link>({ kind: "connecting" });
   readonly report = signal<Report | null>(null);
   private known: FileFigures | null = null;

@@ -37,7 +37,6 @@ export interface Env {
 }
 
 export class LiveSource implements Source {
-  readonly isRecorded = false;
   readonly link = signal<Link>({ kind: "connecting" });
   readonly figures = new HttpFigures(async (path, signal) => {
     if (this.store.isHeld.peek()) throw new Error("The master that had these numbers was restarted.");

@@ -50,7 +50,7 @@ export interface Report {
   scenarios?: ScenariosAnswer;
 }
 
-/** The block of this page, or null: then the page comes from a master. */
+/** The block of this page, or null: it is empty or not there. */
 export function findReport(): string | null {
   const text = document.getElementById(BLOCK_ID)?.textContent?.trim() ?? "";
   return text === "" ? null : text;

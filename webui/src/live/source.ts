@@ -12,8 +12,6 @@ export type Link =
   | { kind: "broken"; why: string };
 
 export interface Source {
-  /** A recorded run has no commands and no live edge. */
-  readonly isRecorded: boolean;
   readonly link: ReadonlySignal<Link>;
   readonly figures: Figures;
   /** Whether there are requests or log lines to show: a file may have none. */

@@ -3,6 +3,7 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import { source, store, toast } from "../app-state";
+import { IS_REPORT } from "../lib/build";
 import { timeOfDay } from "../lib/format";
 import { StateBar } from "./state-bar";
 
@@ -49,7 +50,7 @@ export function Banners(): JSX.Element {
   return (
     <>
       <Announcer />
-      <Disconnected />
+      {IS_REPORT ? null : <Disconnected />}
       <StateBar />
       {toast.value !== null ? (
         <div class={`toast ${toast.value.isOk ? "" : "fail"}`} role="status">{toast.value.text}</div>

@@ -3,6 +3,7 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { openDialog, say, store } from "../app-state";
 import { commands, type Outcome } from "../live/commands";
+import { IS_REPORT } from "../lib/build";
 import { count } from "../lib/format";
 import { SHORTCUTS, areKeysOn, setKeys } from "../lib/keys";
 import { markerAt } from "../chart/plot";
@@ -121,6 +122,7 @@ function Help(): JSX.Element {
 }
 
 export function Dialogs(): JSX.Element | null {
+  if (IS_REPORT) return openDialog.value === "help" ? <Help /> : null; // nothing is to be changed there
   const users = count(store.run.value?.users ?? 0);
   switch (openDialog.value) {
     case "edit":

@@ -1,6 +1,7 @@
 /* Requests that workers wrote down, with what was sent and received: the newest that failed in one
  * way, or the slowest of an endpoint. They are asked for once: while somebody reads, nothing moves. */
 import type { JSX } from "preact";
+import { IS_REPORT } from "../lib/build";
 import { source } from "../app-state";
 import type { SamplesAsk } from "../live/figures";
 import type { Sample } from "../live/protocol";
@@ -25,12 +26,12 @@ export function Samples(props: { of: readonly SamplesAsk[]; isMeant?: (sample: S
   const asked = useQuestion(() => "once", (signal) => Promise.all(asks.map((ask) => source.figures.samples(ask, signal))), [JSON.stringify(asks)]);
   const samples = asked.answer.value === null ? null : chosenOf(asked.answer.value, props.isMeant);
   const words = props.isMeant !== undefined ? "requests that were written down" : isSlow ? "slowest" : "newest";
-  const again = source.isRecorded ? null : <button type="button" class="link" onClick={asked.retry}>{isSlow ? "Look again" : "Look for newer ones"}</button>;
+  const again = IS_REPORT ? null : <button type="button" class="link" onClick={asked.retry}>{isSlow ? "Look again" : "Look for newer ones"}</button>;
   return (
     <div class="samples" role="group" aria-label={props.isMeant !== undefined ? "Requests of the cell" : isSlow ? "The slowest requests" : "Requests that failed so"}>
       {asked.error.value !== "" ? <p class="callout fail">{asked.error.value} <button type="button" class="button small" onClick={asked.retry}>Try again</button></p> : null}
       {samples === null ? (asked.error.value === "" ? <p class="note" role="status">Loading…</p> : null)
-        : samples.length === 0 ? <p class="note" role="status">{source.isRecorded ? "This report holds no such request." : "No such request was written down."} {props.isMeant !== undefined ? "Kept are the slowest of each endpoint and the newest that failed." : "Workers of Katydid keep samples of requests that HttpUser and FastHttpUser send, a few a second."}</p>
+        : samples.length === 0 ? <p class="note" role="status">{IS_REPORT ? "This report holds no such request." : "No such request was written down."} {props.isMeant !== undefined ? "Kept are the slowest of each endpoint and the newest that failed." : "Workers of Katydid keep samples of requests that HttpUser and FastHttpUser send, a few a second."}</p>
         : (
           <>
             {samples.map((sample, i) => <SampleView key={`${sample.at} ${sample.worker ?? ""}`} sample={sample} isOpen={i === 0 && !isSlow} />)}

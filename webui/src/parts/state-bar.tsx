@@ -2,6 +2,7 @@
  * what the master must tell. */
 import { signal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
+import { IS_REPORT } from "../lib/build";
 import { openDialog, source, store } from "../app-state";
 import { count, timespan, visible } from "../lib/format";
 import { endWords, onceWords, SETUP_FAILED, shortIds, worstTone } from "../lib/state-words";
@@ -57,7 +58,7 @@ function finished(run: RunFields): Part[] {
   const end = endWords(run, store.total.value[ROW.requests] ?? 0, store.total.value[ROW.failures] ?? 0);
   return [{
     key: "finished", tone: end.tone, text: <><strong>Finished {timeText(run.ended)}</strong> after {timespan(Math.max(1, Math.floor(run.ended - run.started)))}{visible(end.text)}{run.ended_by === SETUP_FAILED && source.has("logs") ? <> <a href={linkTo("logs")}>Logs</a></> : null}</>,
-    ...(source.isRecorded ? {} : { tool: <button type="button" class="button small" onClick={() => (openDialog.value = "report")}><Icon name="report" />Report</button> }),
+    ...(IS_REPORT ? {} : { tool: <button type="button" class="button small" onClick={() => (openDialog.value = "report")}><Icon name="report" />Report</button> }),
   }];
 }
 

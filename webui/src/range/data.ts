@@ -4,6 +4,7 @@
  * seconds it brought are its charts. Any other range is asked of the source: once when it is fixed
  * and complete, every few seconds while its end is the live edge. */
 import { computed, effect, signal } from "@preact/signals";
+import { IS_REPORT } from "../lib/build";
 import { source, store } from "../app-state";
 import { FileSource } from "../live/file-source";
 import { ROW, type RangeAnswer, type RunEvent, type Saturated } from "../live/protocol";
@@ -23,7 +24,7 @@ const NOBODY: ReadonlyMap<number, string> = new Map();
 const LATE_S = 6; // seconds that late reports may still change
 
 const runKey = (): string => `${store.run.value?.boot ?? ""} ${store.run.value?.run ?? ""}`;
-const isReady = (): boolean => store.hasRun.value && (source.isRecorded ? source.link.value.kind === "file" : true);
+const isReady = (): boolean => store.hasRun.value && (IS_REPORT ? source.link.value.kind === "file" : true);
 
 /** Text that changes when a question about this range is worth asking again. */
 export function rangeKey(everySeconds: number): string | null {
@@ -107,7 +108,7 @@ function secondsReach(from: number): boolean {
 const oldRun = question(
   () => {
     const first = store.firstKept.value;
-    if (!isReady() || source.isRecorded || first === 0 || secondsReach(first)) return null;
+    if (!isReady() || IS_REPORT || first === 0 || secondsReach(first)) return null;
     const now = store.run.value?.now ?? 0;
     return `${runKey()} ${Math.floor(now / courseBeat(now - first, WHOLE_EVERY_S, STEPS))}`;
   },
@@ -118,7 +119,7 @@ effect(() => {
 });
 
 const oldCharts = question(
-  () => (source.isRecorded || secondsReach(span.value.from) || range.value.kind === "all" ? null : courseKey(LIVE_EVERY_S)),
+  () => (IS_REPORT || secondsReach(span.value.from) || range.value.kind === "all" ? null : courseKey(LIVE_EVERY_S)),
   (signal) => source.figures.series(span.value, signal),
 );
 
@@ -158,7 +159,7 @@ export const chartsError = oldCharts.error;
 /* -- what happened -- */
 
 export const eventList = question<RunEvent[]>(
-  () => (isReady() && (store.eventCount.value > 0 || source.isRecorded) ? `${runKey()} ${store.eventCount.value}` : null),
+  () => (isReady() && (store.eventCount.value > 0 || IS_REPORT) ? `${runKey()} ${store.eventCount.value}` : null),
   (signal) => source.figures.events(signal),
 );
 export const events = computed<RunEvent[]>(() => eventList.answer.value ?? []);
@@ -166,7 +167,7 @@ export const events = computed<RunEvent[]>(() => eventList.answer.value ?? []);
 const wasSaturated = computed(() => store.isSaturated.value || events.value.some((event) => event.kind === "saturated"));
 const saturation = question<Saturated[]>(
   () => {
-    if (!isReady() || (!wasSaturated.value && !source.isRecorded)) return null;
+    if (!isReady() || (!wasSaturated.value && !IS_REPORT)) return null;
     const beat = store.isSaturated.value ? Math.floor((store.run.value?.now ?? 0) / SATURATED_EVERY_S) : 0;
     return `${runKey()} ${store.eventCount.value} ${store.isSaturated.value} ${beat}`;
   },
@@ -175,7 +176,7 @@ const saturation = question<Saturated[]>(
 /** When the measurement was not valid: shaded on every chart. */
 export const saturated = computed<Saturated[]>(() => saturation.answer.value ?? []);
 /** Workers that are at their limit now; nobody is while no test runs. */
-export const atLimit = computed(() => (store.isRunning.value && !source.isRecorded ? limited(saturated.value, store.run.value?.now ?? 0) : NOBODY));
+export const atLimit = computed(() => (store.isRunning.value && !IS_REPORT ? limited(saturated.value, store.run.value?.now ?? 0) : NOBODY));
 
 /* -- the view stands still -- */
 

@@ -1,5 +1,6 @@
 /* The range of the page as signals, and what a person may do to it. */
 import { computed, signal } from "@preact/signals";
+import { IS_REPORT } from "../lib/build";
 import { source, store } from "../app-state";
 import { route, setQuery } from "../lib/route";
 import { recall, remember } from "../lib/storage";
@@ -10,7 +11,7 @@ import { DEFAULT_RANGE, formatFixed, panned, parseRange, spanOf, steadyStart, ti
 /** The whole run in steps: what the overview strip draws. The live seconds while they reach back far enough. */
 export const wholeTable = signal<SeriesTable>(store.series);
 
-const rangeText = computed(() => route.value.query["range"] ?? (source.isRecorded ? "all" : recall("range") ?? DEFAULT_RANGE));
+const rangeText = computed(() => route.value.query["range"] ?? (IS_REPORT ? "all" : recall("range") ?? DEFAULT_RANGE));
 export const range = computed(() => parseRange(rangeText.value));
 export const isFixed = computed(() => range.value.kind === "fixed");
 
@@ -80,7 +81,7 @@ export function zoom(factor: number): void {
 }
 
 /** The page follows a run whose newest second it has: what it shows there is what is now. */
-export const isLive = computed(() => !source.isRecorded && store.isRunning.value && !isFixed.value && source.link.value.kind === "live");
+export const isLive = computed(() => !IS_REPORT && store.isRunning.value && !isFixed.value && source.link.value.kind === "live");
 
 export const liveText = computed(() => rangeText.value);
 

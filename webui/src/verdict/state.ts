@@ -1,5 +1,6 @@
 /* The verdict as the master has it now. Asked for while there are thresholds: their limits are in the charts. */
 import { computed, signal } from "@preact/signals";
+import { IS_REPORT } from "../lib/build";
 import { source, store } from "../app-state";
 import { route } from "../lib/route";
 import type { Judged, Threshold } from "../live/judged";
@@ -20,7 +21,7 @@ export const asked: Question<Judged | null> = question<Judged | null>(
     const kind = source.link.value.kind;
     if (run === null || !isWanted() || kind === "broken" || kind === "connecting") return null;
     const { boot, run: id, state } = run;
-    const isFinal = source.isRecorded || (state === "stopped" && final.value === `${boot} ${id}`) || (!store.isRunning.value && !store.hasRun.value);
+    const isFinal = IS_REPORT || (state === "stopped" && final.value === `${boot} ${id}`) || (!store.isRunning.value && !store.hasRun.value);
     const beat = Math.floor(run.now / (route.value.screen === "verdict" ? SHOWN_EVERY_S : EVERY_S));
     return `${boot} ${id} ${state} ${store.thresholds.value} ${store.brokenThresholds.value} ${isFinal ? "" : beat}`;
   },

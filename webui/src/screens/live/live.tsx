@@ -1,6 +1,7 @@
 /* Live: how the test stands, at one look; and the same of any range of it. */
 import type { JSX } from "preact";
-import { source, store } from "../../app-state";
+import { IS_REPORT } from "../../lib/build";
+import { store } from "../../app-state";
 import { count } from "../../lib/format";
 import { linkTo } from "../../lib/route";
 import { POINT, ROW } from "../../live/protocol";
@@ -16,7 +17,7 @@ const QUIET_S = 10;
 /** Users that do nothing that is counted: nobody should have to guess why the lines are flat. */
 function QuietNote(): JSX.Element | null {
   const users = store.run.value?.users ?? 0;
-  const seconds = store.isRunning.value && !source.isRecorded && !isFixed.value && users > 0 ? store.series.silence(POINT.rps) : 0;
+  const seconds = store.isRunning.value && !IS_REPORT && !isFixed.value && users > 0 ? store.series.silence(POINT.rps) : 0;
   if (seconds < QUIET_S) return null;
   return (
     <p class="callout warn">

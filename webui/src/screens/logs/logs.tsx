@@ -3,6 +3,7 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
+import { IS_REPORT } from "../../lib/build";
 import { source, store } from "../../app-state";
 import { count, shortId, visible } from "../../lib/format";
 import { clockMs } from "../../lib/moment";
@@ -40,7 +41,7 @@ function useLogBook(): { book: LogBook; error: string } {
       isBusy = false;
     };
     void load();
-    if (source.isRecorded) return;
+    if (IS_REPORT) return;
     const timer = setInterval(() => void load(), REFRESH_MS);
     return () => {
       isGone = true;

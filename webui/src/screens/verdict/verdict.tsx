@@ -2,7 +2,8 @@
  * believed. Thresholds of the page are changed here while a test runs. */
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { source, store } from "../../app-state";
+import { IS_REPORT } from "../../lib/build";
+import { store } from "../../app-state";
 import { linkTo } from "../../lib/route";
 import type { Judged } from "../../live/judged";
 import { Icon } from "../../parts/icons";
@@ -17,7 +18,7 @@ const MARKS = { pass: "✓", warn: "▲", fail: "✕", info: "●", idle: "○" 
 
 function Head({ judged, onChange }: { judged: Judged; onChange: () => void }): JSX.Element {
   const { word, tone, why } = standingOf(judged, store.hasRun.value);
-  const canChange = !source.isRecorded && store.isRunning.value && !store.isHeld.value;
+  const canChange = !IS_REPORT && store.isRunning.value && !store.isHeld.value;
   return (
     <section class={`panel verdict-head ${tone}`} aria-labelledby="verdict-word">
       <span class="verdict-mark" aria-hidden="true">{MARKS[tone]}</span>
@@ -27,7 +28,7 @@ function Head({ judged, onChange }: { judged: Judged; onChange: () => void }): J
         {judged.code === undefined ? null : <p class="note">Exit code <b>{judged.code}</b>{judged.reasons === "" ? "" : `: ${judged.reasons}`}</p>}
       </div>
       {canChange ? <button type="button" class="button" onClick={onChange}><Icon name="edit" />Change thresholds</button>
-        : source.isRecorded || store.isEnding.value ? null : <a class="button" href={linkTo("new")}><Icon name="edit" />{store.hasRun.value ? "Thresholds of the next test" : "Set thresholds"}</a>}
+        : IS_REPORT || store.isEnding.value ? null : <a class="button" href={linkTo("new")}><Icon name="edit" />{store.hasRun.value ? "Thresholds of the next test" : "Set thresholds"}</a>}
     </section>
   );
 }
@@ -36,7 +37,7 @@ function None(): JSX.Element {
   return (
     <section class="panel empty">
       <p>A threshold says when a test has passed: <code>p95 of 'GET /cart' &lt; 300ms</code>, <code>fail_ratio &lt; 1% for 30s, stop</code>.</p>
-      <p class="note">With <code>--threshold</code>, in the locustfile, or here: {source.isRecorded ? "this run had none." : "in New test, and while a test runs."}</p>
+      <p class="note">With <code>--threshold</code>, in the locustfile, or here: {IS_REPORT ? "this run had none." : "in New test, and while a test runs."}</p>
     </section>
   );
 }
@@ -49,10 +50,10 @@ export function VerdictScreen(): JSX.Element {
     <>
       <h1 class="visually-hidden">Verdict</h1>
       {asked.error.value !== "" ? <p class="callout fail" role="status">The verdict could not be had. {asked.error.value} <button type="button" class="button small" onClick={asked.retry}>Try again</button></p> : null}
-      {judged === null ? (asked.error.value === "" ? <p class="panel empty">{source.isRecorded ? "This report has no verdict: it is of an older Katydid." : "Loading…"}</p> : null) : (
+      {judged === null ? (asked.error.value === "" ? <p class="panel empty">{IS_REPORT ? "This report has no verdict: it is of an older Katydid." : "Loading…"}</p> : null) : (
         <>
           <Head judged={judged} onChange={() => (isOpen.value = !isOpen.value)} />
-          {import.meta.env.MODE !== "report" && isOpen.value && store.isRunning.value ? <ChangeGates judged={judged} onDone={() => { isOpen.value = false; asked.retry(); }} /> : null}
+          {!IS_REPORT && isOpen.value && store.isRunning.value ? <ChangeGates judged={judged} onDone={() => { isOpen.value = false; asked.retry(); }} /> : null}
           {judged.thresholds.length === 0 ? <None /> : <GateTable thresholds={judged.thresholds} />}
           {store.hasRun.value ? <Validity judged={judged} /> : null}
         </>

@@ -1,6 +1,7 @@
 /* Is the measurement to be trusted? In words, with the reason. */
 import type { JSX } from "preact";
-import { source, store } from "../../app-state";
+import { IS_REPORT } from "../../lib/build";
+import { store } from "../../app-state";
 import { count, shortId, timeOfDay } from "../../lib/format";
 import { isSettled, spansIn } from "../../live/health";
 import { isConnected } from "../../live/store";
@@ -40,19 +41,19 @@ export function Verdict(): JSX.Element | null {
   const missing = workers.length - connected.length;
   const isDistributed = store.run.value?.distributed ?? false;
   const { from, to } = span.value;
-  if (!source.isRecorded && isDistributed && missing > 0 && connected.length === 0) return <AllGone />;
+  if (!IS_REPORT && isDistributed && missing > 0 && connected.length === 0) return <AllGone />;
   const isLimited = spansIn(saturated.value, from, to).length > 0;
   const uneven = unevenness(connected.map((worker) => worker.users));
   return (
     <>
-      {missing > 0 && !source.isRecorded ? (
+      {missing > 0 && !IS_REPORT ? (
         <p class="callout fail"><Status tone="fail">{`${count(missing)} ${missing === 1 ? "worker is" : "workers are"} gone.`}</Status>{" "}
           {workers.filter((worker) => !isConnected(worker)).slice(0, 5).map((worker) => shortId(worker.id)).join(", ")}: no load comes from there; the users were given to the others.</p>
       ) : null}
       <SaturationNote />
       {!isLimited && missing === 0 && store.hasRun.value && isSettled(from, to) ? (
         <p class="callout good"><Status tone="pass">{`The measurement is valid ${rangeWords()}.`}</Status>{" "}
-          No load generator was at its limit.{uneven !== null && !source.isRecorded ? ` The users are even within ${uneven < 1 ? "1" : uneven.toFixed(0)} %.` : ""}</p>
+          No load generator was at its limit.{uneven !== null && !IS_REPORT ? ` The users are even within ${uneven < 1 ? "1" : uneven.toFixed(0)} %.` : ""}</p>
       ) : null}
     </>
   );

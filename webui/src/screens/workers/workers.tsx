@@ -1,7 +1,8 @@
 /* Workers: who generates the load, and whether they are fit to measure. */
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { source, store } from "../../app-state";
+import { IS_REPORT } from "../../lib/build";
+import { store } from "../../app-state";
 import { count } from "../../lib/format";
 import { isConnected } from "../../live/store";
 import { answer } from "../../range/data";
@@ -30,7 +31,7 @@ export function WorkersScreen(): JSX.Element {
         <header class="panel-head wraps">
           <h2 id="workers-title">{isDistributed ? "Workers" : "Load generator"}{" "}
             <span class="unit">
-              {inRange !== undefined ? "in the selection" : source.isRecorded ? "at the end of the run"
+              {inRange !== undefined ? "in the selection" : IS_REPORT ? "at the end of the run"
                 : isDistributed ? `${count(store.connectedWorkers.value)} connected${missing > 0 ? ` · ${count(missing)} gone` : ""}` : "no workers: this machine generates the load"}
             </span></h2>
           {missing > 0 && inRange === undefined ? (
