@@ -10,9 +10,7 @@
 
 #define SECOND 1000000000LL
 #define GRACEFUL_S 30
-#define MOST_USERS 1000000
 #define MOST_QUEUE 10000000
-#define MOST_ITERATIONS 1000000000000 /* of all users together, too */
 
 /* ---- the keys, one at a time ---------------------------------------------------------------- */
 
@@ -100,7 +98,8 @@ static bool take_value(struct scenario *s, enum scenario_key key, const char *na
     case SCENARIO_MAX_DURATION:
         return take_duration(&s->keys.max_duration_ns, s, name, value, why);
     case SCENARIO_ITERATIONS:
-        is_good = scenario_count(value, MOST_ITERATIONS, &s->iterations) && s->iterations > 0;
+        is_good =
+            scenario_count(value, SCENARIO_MOST_ITERATIONS, &s->iterations) && s->iterations > 0;
         if (!is_good)
             scenario_refuse(why, s, "iterations=%s: it takes a whole number from 1 up", value);
         break;
@@ -109,13 +108,13 @@ static bool take_value(struct scenario *s, enum scenario_key key, const char *na
     case SCENARIO_GRACEFUL_STOP:
         return take_duration(&s->graceful_ns, s, name, value, why);
     case SCENARIO_USERS:
-        return take_count(&s->users, s, name, value, MOST_USERS, why);
+        return take_count(&s->users, s, name, value, SCENARIO_MOST_USERS, why);
     case SCENARIO_START_USERS:
-        return take_count(&s->start_users, s, name, value, MOST_USERS, why);
+        return take_count(&s->start_users, s, name, value, SCENARIO_MOST_USERS, why);
     case SCENARIO_RAMP_DOWN:
         return take_duration(&s->ramp_down_ns, s, name, value, why);
     case SCENARIO_MAX_USERS:
-        return take_count(&s->max_users, s, name, value, MOST_USERS, why);
+        return take_count(&s->max_users, s, name, value, SCENARIO_MOST_USERS, why);
     case SCENARIO_MAX_QUEUE:
         return take_count(&s->max_queue, s, name, value, MOST_QUEUE, why);
     case SCENARIO_SEED:
@@ -203,40 +202,17 @@ static bool beyond(const struct scenario *s, char **why)
         RAMP_MOST_PER_S);
 }
 
-static bool add_stage(struct scenario *s, char *stage, struct ramp_rate *from, char **why)
+static bool read_rate(const struct scenario *s, const char *text, struct ramp_rate *to)
 {
-    int64_t length;
-    struct ramp_rate to;
-    char *target = strchr(stage, ':');
-    if (target)
-        *target++ = '\0';
-    const bool is_last = !strcmp(stage, "forever");
-    if (s->is_endless)
-        return scenario_refuse(why, s, "nothing comes behind the stage 'forever'");
-    if (!target || (!is_last && !scenario_duration(stage, &length)) ||
-        !scenario_rate(target, s->keys.unit_ns, &to))
-        return scenario_refuse(
-            why, s,
-            "'%s%s%s' is no stage: write a duration and the rate at its end, such as 2m:80/s",
-            stage, target ? ":" : "", target ? target : "");
-    s->is_endless = is_last;
-    const bool is_good =
-        is_last ? ramp_add(&s->ramp, 0, *from, to) && ramp_add(&s->ramp, RAMP_MOST_NS / 2, to, to)
-                : ramp_add(&s->ramp, length, *from, to);
-    *from = to;
-    return is_good || beyond(s, why);
+    return scenario_rate(text, s->keys.unit_ns, to);
 }
 
 static bool make_stages(struct scenario *s, char **why)
 {
-    char *rest = NULL, *text = mem_strdup(s->keys.stages);
-    struct ramp_rate from = scenario_has(s, SCENARIO_RATE) ? s->keys.rate : s->keys.start_rate;
-    bool is_good = true;
-    for (char *stage = strtok_r(text, ",", &rest); stage && is_good;
-         stage = strtok_r(NULL, ",", &rest))
-        is_good = add_stage(s, stage, &from, why);
-    free(text);
-    return is_good;
+    static const struct scenario_stages of_arrivals = {read_rate,
+                                                       "rate at its end, such as 2m:80/s", beyond};
+    return scenario_make_stages(
+        s, &of_arrivals, scenario_has(s, SCENARIO_RATE) ? s->keys.rate : s->keys.start_rate, why);
 }
 
 static bool make_ramp(struct scenario *s, char **why)
@@ -306,7 +282,8 @@ static void fill_in(struct scenario *s)
         s->users = scenario_has(s, SCENARIO_MAX_USERS) ? bounded(s->max_users, 1, 10)
                                                        : bounded(peak / 10, 10, 1000);
     if (!scenario_has(s, SCENARIO_MAX_USERS))
-        s->max_users = grows ? bounded(fmax(10 * peak, s->users), 100, MOST_USERS) : s->users;
+        s->max_users =
+            grows ? bounded(fmax(10 * peak, s->users), 100, SCENARIO_MOST_USERS) : s->users;
     if (!scenario_has(s, SCENARIO_MAX_QUEUE))
         s->max_queue = s->on_busy == SCENARIO_DROP ? 0 : bounded(peak, 1, MOST_QUEUE);
     if (!scenario_has(s, SCENARIO_GRACEFUL_STOP))

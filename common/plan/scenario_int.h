@@ -4,14 +4,29 @@
  * stand for enumerations. */
 #include "common/plan/scenario.h"
 
+#define SCENARIO_MOST_USERS 1000000
+#define SCENARIO_MOST_ITERATIONS 1000000000000u /* of all users together, too */
+
 /* 20/s, 0.5/s, 3/m, 1/3s; a bare number is per unit_ns. Exact. False: it is none. */
 bool scenario_rate(const char *text, int64_t unit_ns, struct ramp_rate *rate);
 bool scenario_count(const char *text, uint64_t most, uint64_t *count);
 
-/* By the enumeration; NULL at the end. */
 /* False, with *why. */
 bool scenario_refuse(char **why, const struct scenario *s, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* What the numbers of stages are: arrivals or users. */
+struct scenario_stages {
+    bool (*read)(const struct scenario *s, const char *text, struct ramp_rate *to);
+    const char *what;                                     /* "users at its end, such as 2m:80" */
+    bool (*beyond)(const struct scenario *s, char **why); /* refuses what no ramp can hold */
+};
+/* The stages that were given become the ramp, which begins with `from`. False, with *why. */
+bool scenario_make_stages(struct scenario *s, const struct scenario_stages *of,
+                          struct ramp_rate from, char **why);
+
+/* Whose users they are: the keys class, task and pool, where they are given. */
+void scenario_write_whose(const struct scenario *s, struct sbuf *out);
 
 /* scenario_users.c: those of users that loop. */
 bool scenario_settle_users(struct scenario *s, char **why);
@@ -24,6 +39,7 @@ bool scenario_take_pair(struct scenario *s, const char *key, const char *value);
 void scenario_write_pairs(const struct scenario *s, struct sbuf *out);
 void scenario_free_pairs(struct scenario *s);
 
+/* By the enumeration; NULL at the end. */
 extern const char *const scenario_executors[];
 extern const char *const scenario_busies[];
 extern const char *const scenario_spreads[]; /* those of enum arrivals_kind that can be chosen */

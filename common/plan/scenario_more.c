@@ -124,3 +124,13 @@ bool scenario_order(struct scenario *const *list, size_t count, size_t *bad, cha
         }
     return true;
 }
+
+void scenario_write_whose(const struct scenario *s, struct sbuf *out)
+{
+    if (s->user_class)
+        sbuf_addf(out, ",class=%s", s->user_class);
+    if (s->task)
+        sbuf_addf(out, ",task=%s", s->task);
+    if (s->pool)
+        sbuf_addf(out, ",pool=%s", s->pool);
+}

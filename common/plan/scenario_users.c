@@ -10,9 +10,7 @@
 
 #define SECOND 1000000000LL
 #define GRACEFUL_NS (30 * SECOND)
-#define MOST_USERS 1000000
 #define MAX_DURATION_NS (600 * SECOND) /* k6's */
-#define MOST_ITERATIONS 1000000000000u /* of all users together */
 
 static struct ramp_rate so_many(uint64_t users)
 {
@@ -29,41 +27,21 @@ static bool beyond(const struct scenario *s, char **why)
     return scenario_refuse(why, s, "it is too long: all stages at most three years");
 }
 
-/* The last of all may be forever:100. */
-static bool add_stage(struct scenario *s, char *stage, uint64_t *from, char **why)
+static bool read_users(const struct scenario *s, const char *text, struct ramp_rate *to)
 {
-    int64_t length = 0;
-    uint64_t to;
-    char *target = strchr(stage, ':');
-    if (target)
-        *target++ = '\0';
-    const bool is_last = !strcmp(stage, "forever");
-    if (s->is_endless)
-        return scenario_refuse(why, s, "nothing comes behind the stage 'forever'");
-    if (!target || (!is_last && !scenario_duration(stage, &length)) ||
-        !scenario_count(target, MOST_USERS, &to))
-        return scenario_refuse(
-            why, s,
-            "'%s%s%s' is no stage: write a duration and the users at its end, such as 2m:80", stage,
-            target ? ":" : "", target ? target : "");
-    s->is_endless = is_last;
-    const bool is_good =
-        ramp_add(&s->ramp, length, so_many(*from), so_many(to)) &&
-        (!is_last || ramp_add(&s->ramp, RAMP_MOST_NS / 2, so_many(to), so_many(to)));
-    *from = to;
-    return is_good || beyond(s, why);
+    (void)s;
+    uint64_t users;
+    const bool is_good = scenario_count(text, SCENARIO_MOST_USERS, &users);
+    if (is_good)
+        *to = so_many(users);
+    return is_good;
 }
 
 static bool make_stages(struct scenario *s, char **why)
 {
-    char *rest = NULL, *text = mem_strdup(s->keys.stages);
-    uint64_t from = s->start_users;
-    bool is_good = true;
-    for (char *stage = strtok_r(text, ",", &rest); stage && is_good;
-         stage = strtok_r(NULL, ",", &rest))
-        is_good = add_stage(s, stage, &from, why);
-    free(text);
-    return is_good;
+    static const struct scenario_stages of_users = {read_users, "users at its end, such as 2m:80",
+                                                    beyond};
+    return scenario_make_stages(s, &of_users, so_many(s->start_users), why);
 }
 
 static bool refuse_given(const struct scenario *s, const enum scenario_key *keys, size_t count,
@@ -119,7 +97,7 @@ static bool check_iterations(const struct scenario *s, char **why)
     if (s->executor == SCENARIO_SHARED_ITERATIONS && s->iterations < s->users)
         return scenario_refuse(why, s, "iterations=%" PRIu64 " is less than users=%u",
                                s->iterations, s->users);
-    if (s->users && s->iterations > MOST_ITERATIONS / s->users)
+    if (s->users && s->iterations > SCENARIO_MOST_ITERATIONS / s->users)
         return scenario_refuse(why, s, "these are too many iterations");
     return true;
 }
@@ -169,12 +147,7 @@ void scenario_write_users(const struct scenario *s, struct sbuf *out)
 {
     sbuf_addf(out, "%s:%s:start_time=%" PRId64 "ns,graceful_stop=%" PRId64 "ns", s->name,
               scenario_executors[s->executor], s->start_ns, s->graceful_ns);
-    if (s->user_class)
-        sbuf_addf(out, ",class=%s", s->user_class);
-    if (s->task)
-        sbuf_addf(out, ",task=%s", s->task);
-    if (s->pool)
-        sbuf_addf(out, ",pool=%s", s->pool);
+    scenario_write_whose(s, out);
     if (is_ramping(s))
         sbuf_addf(out, ",start_users=%u,graceful_ramp_down=%" PRId64 "ns,stages=%s", s->start_users,
                   s->ramp_down_ns, s->keys.stages);

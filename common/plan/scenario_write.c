@@ -21,12 +21,7 @@ void scenario_write(const struct scenario *s, struct sbuf *out)
     }
     sbuf_addf(out, "%s:%s:time_unit=%" PRId64 "ns", s->name, scenario_executors[s->executor],
               s->keys.unit_ns);
-    if (s->user_class)
-        sbuf_addf(out, ",class=%s", s->user_class);
-    if (s->task)
-        sbuf_addf(out, ",task=%s", s->task);
-    if (s->pool)
-        sbuf_addf(out, ",pool=%s", s->pool);
+    scenario_write_whose(s, out);
     if (scenario_has(s, SCENARIO_RATE))
         put_rate(out, "rate", s->keys.rate);
     if (scenario_has(s, SCENARIO_START_RATE))
