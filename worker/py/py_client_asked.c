@@ -168,14 +168,8 @@ PyObject *asked_pairs(const struct response *r)
     for (uint32_t i = 0; list && i < r->asked->count; i++) {
         char number[ASKED_NUMBER];
         const struct fetch_header h = asked_header(r, i, number);
-        PyObject *name = PyUnicode_DecodeLatin1(h.name, h.name_len, NULL);
-        PyObject *value = PyUnicode_DecodeLatin1(h.value, h.value_len, NULL);
-        PyObject *pair = name && value ? PyTuple_Pack(2, name, value) : NULL;
-        if (!pair || PyList_Append(list, pair) < 0)
+        if (!response_add_pair(list, &h))
             Py_CLEAR(list);
-        Py_XDECREF(name);
-        Py_XDECREF(value);
-        Py_XDECREF(pair);
     }
     return list;
 }

@@ -358,23 +358,27 @@ static PyGetSetDef response_attributes[] = {
 
 /* ---- for pylib ------------------------------------------------------------------------------ */
 
+bool response_add_pair(PyObject *list, const struct fetch_header *h)
+{
+    PyObject *name = PyUnicode_DecodeLatin1(h->name, h->name_len, NULL);
+    PyObject *value = PyUnicode_DecodeLatin1(h->value, h->value_len, NULL);
+    PyObject *pair = name && value ? PyTuple_Pack(2, name, value) : NULL;
+    const bool is_good = pair && PyList_Append(list, pair) == 0;
+    Py_XDECREF(name);
+    Py_XDECREF(value);
+    Py_XDECREF(pair);
+    return is_good;
+}
+
 static PyObject *response_header_list(PyObject *self, PyObject *unused)
 {
     (void)unused;
     const struct response *r = (struct response *)self;
     PyObject *list = PyList_New(0);
     const size_t count = r->got ? r->got->header_count : 0;
-    for (size_t i = 0; list && i < count; i++) {
-        const struct fetch_header *h = &r->got->headers[i];
-        PyObject *name = PyUnicode_DecodeLatin1(h->name, h->name_len, NULL);
-        PyObject *value = PyUnicode_DecodeLatin1(h->value, h->value_len, NULL);
-        PyObject *pair = name && value ? PyTuple_Pack(2, name, value) : NULL;
-        if (!pair || PyList_Append(list, pair) < 0)
+    for (size_t i = 0; list && i < count; i++)
+        if (!response_add_pair(list, &r->got->headers[i]))
             Py_CLEAR(list);
-        Py_XDECREF(name);
-        Py_XDECREF(value);
-        Py_XDECREF(pair);
-    }
     return list;
 }
 

@@ -36,6 +36,8 @@ PyObject *response_content(struct response *r);    /* new: bytes, None or False 
 PyObject *response_reason(struct response *r);
 const struct fetch_header *response_header(const struct response *r, const char *name,
                                            const struct fetch_header *after);
+/* (name, value) onto a list. False: the error is set. */
+bool response_add_pair(PyObject *list, const struct fetch_header *h);
 PyObject *response_make_headers(struct response *r);
 PyObject *response_make_encoding(struct response *r);
 PyObject *response_text(struct response *r, void *closure);
