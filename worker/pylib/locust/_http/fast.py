@@ -8,7 +8,6 @@ those of sockets.
 
 import re
 import ssl
-from contextlib import contextmanager
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import _katydid
@@ -22,6 +21,7 @@ from .fast_parts import (
     LocustBadStatusCode,
 )
 from .fast_wire import Pieces, fast_fields, request_target
+from .naming import rename_request
 from .plain import complete_url
 
 USER_AGENT = "python/gevent-http-client-2.6.1"
@@ -157,6 +157,7 @@ class FastHttpSession(_katydid.Session):
     _retry_delay = 0
     _has_own_agent = False  # one that is not as we made it
     _limits = (60.0, 60.0)
+    rename_request = rename_request
 
     def __init__(
         self,
@@ -227,15 +228,6 @@ class FastHttpSession(_katydid.Session):
     def _most_redirects(self, kwargs):
         most = kwargs.get("max_redirects")
         return self.max_redirects if most is None else int(most)
-
-    @contextmanager
-    def rename_request(self, name):
-        """Requests in the block go under this name."""
-        self.request_name = name
-        try:
-            yield
-        finally:
-            self.request_name = None
 
     def iter_lines(self, url, method="GET", **kwargs):
         """The lines of a streamed response, as they arrive."""

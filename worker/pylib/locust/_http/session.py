@@ -2,13 +2,13 @@
 """HttpUser's client. locust.clients has the public names."""
 
 import re
-from contextlib import contextmanager
 
 import _katydid
 import requests
 from requests.auth import HTTPBasicAuth
 
 from .fast import split_credentials
+from .naming import rename_request
 from .plain import LocustHttpAdapter, check_headers, complete_url, send_safely
 
 absolute_http_url_regexp = re.compile(r"^https?://", re.IGNORECASE)
@@ -27,6 +27,7 @@ class HttpSession(_katydid.Session, requests.Session):
 
     _goes_through_requests = False  # always: something there listens (locust.opentelemetry)
     _explicit_name = None  # of the request that is being made
+    rename_request = rename_request
 
     def __init__(self, base_url, request_event, user, *args, pool_manager=None, **kwargs):
         self.base_url, credentials = split_credentials(base_url)
@@ -60,15 +61,6 @@ class HttpSession(_katydid.Session, requests.Session):
     def _send_request_safe_mode(self, method, url, **kwargs):
         """The request itself. Code that puts its own in place sees every request pass here."""
         return send_safely(self, method, url, kwargs)
-
-    @contextmanager
-    def rename_request(self, name):
-        """Requests in the block go under this name."""
-        self.request_name = name
-        try:
-            yield
-        finally:
-            self.request_name = None
 
     def prepare_request(self, request):
         prepared = super().prepare_request(request)

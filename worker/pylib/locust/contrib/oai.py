@@ -6,8 +6,8 @@ The module is not called openai, so that `import openai` is the library.
 
 import os
 import time
-from contextlib import contextmanager
 
+from locust._http.naming import rename_request
 from locust.user import User
 
 from ._library import need
@@ -21,6 +21,8 @@ if "OPENAI_API_KEY" not in os.environ:
 
 class OpenAIClient(openai.OpenAI):
     """An openai.OpenAI whose requests are recorded; the length is that of the answer in tokens."""
+
+    rename_request = rename_request
 
     def __init__(self, request_event, user, *args, **kwargs):
         self.request_name = None
@@ -53,15 +55,6 @@ class OpenAIClient(openai.OpenAI):
             response_length=_output_tokens(response),
             url=response.url,
         )
-
-    @contextmanager
-    def rename_request(self, name):
-        """Requests in the block go under this name."""
-        self.request_name = name
-        try:
-            yield
-        finally:
-            self.request_name = None
 
 
 def _output_tokens(response):
