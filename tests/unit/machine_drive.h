@@ -2,7 +2,7 @@
 #pragma once
 /* machine_drive: surroundings of a run machine that do at once what it asks for, so that a test can
  * tell a story in which events follow on one another. */
-#include "tests/unit/machine_bench.h"
+#include "tests/unit/machine_states.h"
 
 /* ---- surroundings that answer at once ---- */
 

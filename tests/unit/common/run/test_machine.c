@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Every event in every state: what the machine asks for, and where it goes. What is not in the
  * table must do nothing at all. */
-#include "tests/unit/machine_bench.h"
+#include "tests/unit/machine_states.h"
 
 /* ---- events ---- */
 
