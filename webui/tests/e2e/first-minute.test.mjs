@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
-import { openBrowser, watch } from "./browser.mjs";
-import { choose, eventually, startMaster, startTarget, troubles } from "./real.mjs";
+import { openBrowser } from "./browser.mjs";
+import { choose, eventually, openRun, startMaster, troubles } from "./real.mjs";
 
 const LOCUSTFILE = `
 from locust import HttpUser, User, constant, events, task
@@ -36,23 +36,15 @@ class GivesUp(User):
         pass
 `;
 
-let browser, page, target, master, complaints;
+let run, browser, page, target, master, complaints;
 before(async () => {
-  target = await startTarget((request, response) => {
+  run = await openRun((request, response) => {
     response.writeHead(request.url === "/missing" ? 404 : 200, { "Content-Type": "text/plain" });
     response.end("hello");
-  });
-  master = await startMaster(LOCUSTFILE + GIVES_UP);
-  browser = await openBrowser();
-  page = await browser.context.newPage();
-  complaints = watch(page);
-  await page.goto(master.url);
+  }, LOCUSTFILE + GIVES_UP);
+  ({ browser, page, target, master, complaints } = run);
 });
-after(async () => {
-  await browser?.close();
-  await master?.stop("SIGKILL");
-  target?.close();
-});
+after(() => run?.close());
 
 const label = (name) => page.getByLabel(name, { exact: true });
 const alertOf = (field) => page.locator(".field", { has: field }).getByRole("alert");

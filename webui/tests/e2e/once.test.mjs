@@ -2,8 +2,7 @@
  * the page while it happens, and when it fails. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { openBrowser, watch } from "./browser.mjs";
-import { eventually, startMaster, startTarget } from "./real.mjs";
+import { eventually, openRun } from "./real.mjs";
 
 const LOCUSTFILE = `
 import katydid
@@ -30,23 +29,15 @@ class Visitor(HttpUser):
 `;
 
 const held = new Map(); // by path: the answer that waits
-let browser, page, target, master, complaints;
+let run, page, master, complaints;
 before(async () => {
-  target = await startTarget((request, response) => {
+  run = await openRun((request, response) => {
     if (request.url === "/") response.end("hello");
     else held.set(request.url, response);
-  });
-  master = await startMaster(LOCUSTFILE, ["-H", target.url]);
-  browser = await openBrowser();
-  page = await browser.context.newPage();
-  complaints = watch(page);
-  await page.goto(master.url);
+  }, LOCUSTFILE, (url) => ["-H", url]);
+  ({ page, master, complaints } = run);
 });
-after(async () => {
-  await browser?.close();
-  await master?.stop("SIGKILL");
-  target?.close();
-});
+after(() => run?.close());
 
 const status = (word) => page.locator(".run-status .status", { hasText: word });
 

@@ -6,7 +6,7 @@ import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { drawn, get, startServer } from "./browser.mjs";
+import { drawn, get, openBrowser, startServer, watch } from "./browser.mjs";
 
 const KATYDID = process.env.KATYDID_BIN ?? "../build/katydid";
 const READY = /Starting web interface at (http:\/\/[^\s,]+)/;
@@ -39,6 +39,29 @@ export async function startMaster(locustfile, args = []) {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** A target, a master with this locustfile (its arguments may name the target) and a browser with the master's page. */
+export async function openRun(answer, locustfile, args = () => []) {
+  const run = {
+    async close() {
+      await run.browser?.close();
+      await run.master?.stop("SIGKILL");
+      run.target?.close();
+    },
+  };
+  try {
+    run.target = await startTarget(answer);
+    run.master = await startMaster(locustfile, args(run.target.url));
+    run.browser = await openBrowser();
+    run.page = await run.browser.context.newPage();
+    run.complaints = watch(run.page);
+    await run.page.goto(run.master.url);
+  } catch (error) {
+    await run.close();
+    throw error;
+  }
+  return run;
 }
 
 /** An action of the menu at the right end of the top bar. */
