@@ -411,6 +411,19 @@ static void fail(struct judged *j, int64_t second, const struct measured *m)
     }
 }
 
+/* Every second violated, but there were too few of them to say so. */
+static bool is_undecided(const struct judged *j)
+{
+    return j->threshold.mode == MODE_FOR && j->good == 0 && j->streak < j->threshold.window_s;
+}
+
+/* What a `for` window comes down to is the best of its seconds: one that violates alone is told in
+ * the spark only, until there are enough of them. */
+static bool is_excused(const struct judged *j)
+{
+    return j->threshold.mode == MODE_FOR && j->streak > 0 && j->good > 0;
+}
+
 static bool violates(struct judged *j, const struct measured *m, unsigned seconds)
 {
     const struct threshold *t = &j->threshold;
@@ -439,14 +452,16 @@ static void judge(struct verdict *v, struct judged *j, int64_t second,
     const bool is_bad = violates(j, &m, (unsigned)(v->until - second));
     if (j->is_sticky)
         return;
-    j->value = m.value;
-    j->n = m.n;
+    if (is_bad || !is_excused(j)) {
+        j->value = m.value;
+        j->n = m.n;
+    }
     j->from = t->mode == MODE_FOR ? v->until - (int64_t)t->window_s : from;
     j->to = v->until;
     if (is_bad)
         fail(j, second, &m);
     else
-        j->state = VERDICT_PASS;
+        j->state = is_undecided(j) ? VERDICT_NOT_YET : VERDICT_PASS;
     j->is_sticky = is_bad && t->mode != MODE_ALL;
 }
 
@@ -490,12 +505,6 @@ void verdict_second(struct verdict *v, int64_t second, unsigned seconds,
 
 /* ---- the end ---- */
 
-/* Every second violated, but there were too few of them to say so. */
-static bool is_undecided(const struct judged *j)
-{
-    return j->threshold.mode == MODE_FOR && j->good == 0 && j->told < j->threshold.window_s;
-}
-
 void verdict_end(struct verdict *v, const struct verdict_feed *feed)
 {
     HANDLE_IS(v, VERDICT_TAG);
@@ -506,7 +515,7 @@ void verdict_end(struct verdict *v, const struct verdict_feed *feed)
         struct judged *j = &v->judged[i];
         free(j->why);
         j->why = NULL;
-        if (j->state == VERDICT_NOT_YET || (j->state == VERDICT_PASS && is_undecided(j))) {
+        if (j->state == VERDICT_NOT_YET) {
             j->state = VERDICT_NO_DATA;
             j->why = verdict_why_no_data(v, j, feed);
             continue;

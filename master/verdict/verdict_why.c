@@ -78,6 +78,8 @@ char *verdict_why_no_data(const struct verdict *v, const struct judged *j,
              v->until <= verdict_begin_of(v, s))
         sbuf_adds(&out, t->warmup_s > 0 ? "the run was shorter than warm-up and window"
                                         : "the run was shorter than the window");
+    else if (j->streak > 0 && j->good == 0) /* of a `for`: with a good one it is a pass */
+        sbuf_addf(&out, "only %u seconds had something to judge, and each violates it", j->streak);
     else if (t->min_samples > 1)
         sbuf_addf(&out, "fewer than %llu samples", (unsigned long long)t->min_samples);
     else

@@ -276,11 +276,53 @@ static void a_second_without_samples_neither_extends_nor_resets(void **state)
     add(s, 0, 1, 1, 500000, 0);
     add(s, 1, 1, 1, 500000, 0);
     tell(s, 8);
-    assert_int_equal(state_of(s, 0), VERDICT_PASS);
-    assert_int_equal(state_of(s, 1), VERDICT_FAIL); /* none at all is few enough */
+    assert_int_equal(state_of(s, 0), VERDICT_NOT_YET); /* two of three, and no good one */
+    assert_int_equal(state_of(s, 1), VERDICT_FAIL);    /* none at all is few enough */
     add(s, 8, 1, 1, 500000, 0);
     tell(s, 9);
     assert_int_equal(state_of(s, 0), VERDICT_FAIL);
+    end(s);
+}
+
+/* Too few bad seconds for a `for`: what is shown holds, as the state says; with no good one at all
+ * there is nothing to say yet. */
+static void what_a_window_shows_agrees_with_its_state(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"max < 300ms for 2s", "max < 300ms for 3s"};
+    struct story *s = begin(texts, 2);
+    add(s, 0, 1, 3, 50000, 0);
+    add(s, 1, 1, 7, 500000, 0);
+    tell(s, 2);
+    struct verdict_result r = verdict_result(s->v, 0);
+    assert_int_equal(r.state, VERDICT_PASS);
+    assert_true(r.value < 51 && r.n == 3);
+    assert_true(r.spark[1] > 499);
+    add(s, 2, 1, 8, 600000, 0);
+    tell(s, 3);
+    r = verdict_result(s->v, 0);
+    assert_int_equal(r.state, VERDICT_FAIL);
+    assert_true(r.value > 599 && r.n == 8);
+    finish(s);
+    assert_int_equal(state_of(s, 1), VERDICT_PASS);
+    assert_true(verdict_result(s->v, 1).value < 51);
+    end(s);
+}
+
+static void a_window_without_a_good_second_is_not_decided_before_it_is_full(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"max < 300ms for 5s"};
+    struct story *s = begin(texts, 1);
+    for (int i = 0; i < 9; i += 3)
+        add(s, i, 1, 1, 500000, 0);
+    tell(s, 9);
+    assert_int_equal(state_of(s, 0), VERDICT_NOT_YET);
+    assert_true(verdict_result(s->v, 0).value > 499);
+    finish(s);
+    assert_int_equal(state_of(s, 0), VERDICT_NO_DATA);
+    assert_string_equal(verdict_result(s->v, 0).why,
+                        "only 3 seconds had something to judge, and each violates it");
     end(s);
 }
 
@@ -654,6 +696,8 @@ int main(void)
         cmocka_unit_test(an_outage_in_the_ninth_minute_is_forgiven_by_the_whole_run_only),
         cmocka_unit_test(a_stop_in_the_middle_of_a_window_leaves_it_undecided),
         cmocka_unit_test(a_second_without_samples_neither_extends_nor_resets),
+        cmocka_unit_test(what_a_window_shows_agrees_with_its_state),
+        cmocka_unit_test(a_window_without_a_good_second_is_not_decided_before_it_is_full),
         cmocka_unit_test(a_window_is_merged_and_not_averaged),
         cmocka_unit_test(without_data_there_is_no_pass),
         cmocka_unit_test(a_short_run_of_nothing_but_violations_is_no_pass),
