@@ -175,12 +175,13 @@ HANDLER(workers_report)
     control_check_stopped(m, now);
 }
 
-/* Lost ones are no orderly end: what was asked for did not happen. */
+/* Lost ones are no orderly end: what was asked for did not happen. Nor did it when they quit before
+ * the load began. */
 static void nobody_left(struct machine *m, enum machine_line line, struct run_clock now)
 {
     if (roster_active_count(&m->roster) > 0 || !run_is_active(&m->run))
         return;
-    m->is_deserted |= line != LINE_LAST_QUIT;
+    m->is_deserted |= line != LINE_LAST_QUIT || m->is_setting_up;
     machine_do(m, (struct machine_action){.kind = DO_TELL, .line = line});
     if (m->rules.is_headless)
         finish_begin(m, false, now);

@@ -360,6 +360,7 @@ void roster_clock_moved(struct roster *r, double by_s)
 void worker_begin_run(struct worker *w)
 {
     w->requests = 0;
+    w->has_load = false;
     w->rps = 0;
     w->last_report_at = 0;
     w->lost_at = 0;

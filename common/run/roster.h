@@ -76,6 +76,7 @@ struct worker {
     double last_report_at; /* unix seconds, our clock; 0: none in this run */
     struct worker_clock clock;
     uint64_t requests;   /* delivered in this run */
+    bool has_load;       /* it was told to run something in this run, whether it has told or not */
     unsigned set_up;     /* the run whose setup it was told the result of */
     double rps;          /* over the last report */
     double lost_at;      /* this run lost it then; 0: not lost */

@@ -42,10 +42,16 @@ static double reported_at(const struct nodes *n, const struct worker *w)
     return w->last_report_at > 0 ? w->last_report_at : n->machine->run.started_at;
 }
 
+/* One that was told to run users has run some, perhaps, also when it has told of none yet. */
+static bool had_load(const struct worker *w)
+{
+    return w->has_load || w->users + w->requests > 0;
+}
+
 void absence_lost(struct nodes *n, struct worker *w)
 {
     double now = nodes_now(n).unix_time;
-    if (!run_is_on(&n->machine->run) || w->users + w->requests == 0)
+    if (!run_is_on(&n->machine->run) || !had_load(w))
         return;
     double since = reported_at(n, w);
     double bound_s = w->is_katydid ? ceil(fmax(now - since, 1)) : 0;
@@ -60,7 +66,7 @@ void absence_lost(struct nodes *n, struct worker *w)
 void absence_unstopped(struct nodes *n, struct worker *w)
 {
     double now = nodes_now(n).unix_time;
-    if (w->users + w->requests == 0)
+    if (!had_load(w))
         return;
     struct loss *l =
         losses_add(&n->record->losses, w->id, wall(n, reported_at(n, w)), wall(n, now), 0);

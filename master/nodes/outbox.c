@@ -62,11 +62,21 @@ static bool send_setup(struct nodes *n, const char *node)
     return is_taken;
 }
 
+static bool send_order(struct nodes *n, struct dispatch_worker *to)
+{
+    struct worker *w = roster_find(&n->machine->roster, to->id);
+    if (!send_setup(n, to->id) || !send_spawn(n, to))
+        return false;
+    if (w)
+        w->has_load = to->load > 0 || n->scenarios;
+    return true;
+}
+
 void outbox_changed(struct nodes *n)
 {
     for (size_t i = 0; i < dispatch_worker_count(n->machine->dispatch); i++) {
         struct dispatch_worker *w = dispatch_worker(n->machine->dispatch, i);
         if (w->is_changed)
-            w->is_changed = !(send_setup(n, w->id) && send_spawn(n, w));
+            w->is_changed = !send_order(n, w);
     }
 }

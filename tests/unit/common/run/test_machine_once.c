@@ -73,6 +73,20 @@ static void a_stop_ends_setup(void **unused)
     free_bench(b);
 }
 
+/* There is nobody left to load anything: that is no test that passed. */
+static void the_last_worker_that_quits_in_setup_is_no_orderly_end(void **unused)
+{
+    (void)unused;
+    struct bench *b = with_setup();
+    b->m.rules.is_headless = true;
+    on(b, (struct machine_event){.kind = ON_WORKER_QUIT, .worker = b->a});
+    assert_int_equal(b->m.finish, FINISH_NOT);
+    on(b, (struct machine_event){.kind = ON_WORKER_QUIT, .worker = b->b});
+    on(b, heard(b, HEAR_QUITTING));
+    assert_int_equal(b->m.exit_code, EXIT_DESERTED);
+    free_bench(b);
+}
+
 static void a_teardown_that_hangs_holds_nobody_up(void **unused)
 {
     (void)unused;
@@ -98,6 +112,7 @@ int main(void)
         cmocka_unit_test(the_load_begins_when_setup_is_over),
         cmocka_unit_test(a_setup_that_fails_begins_nothing),
         cmocka_unit_test(a_stop_ends_setup),
+        cmocka_unit_test(the_last_worker_that_quits_in_setup_is_no_orderly_end),
         cmocka_unit_test(a_teardown_that_hangs_holds_nobody_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -180,6 +180,22 @@ static void what_a_run_lost_is_told_with_its_bound(void **unused)
     free_bench(b);
 }
 
+static void one_that_is_lost_before_its_first_report_may_have_run_users(void **unused)
+{
+    (void)unused;
+    struct bench *b = new_bench();
+    struct worker *idle = join(b, "idle", true), *w = join(b, "w", true);
+    run_start(&b->machine.run, 1, 1, 0, 7, bench_now(b));
+    w->has_load = true;
+    registry_process_ended(&b->nodes, idle->id, 137);
+    assert_int_equal(b->record.losses.count, 0);
+    registry_process_ended(&b->nodes, w->id, 137);
+    assert_int_equal(b->record.losses.count, 1);
+    worker_begin_run(w);
+    assert_false(w->has_load);
+    free_bench(b);
+}
+
 /* A master that stood still hears nobody: that is no silence of theirs. */
 static void a_standstill_of_the_master_loses_nobody(void **unused)
 {
@@ -212,6 +228,7 @@ int main(void)
         cmocka_unit_test(a_process_that_ends_is_lost_unless_it_said_goodbye),
         cmocka_unit_test(a_local_run_waits_for_its_process),
         cmocka_unit_test(what_a_run_lost_is_told_with_its_bound),
+        cmocka_unit_test(one_that_is_lost_before_its_first_report_may_have_run_users),
         cmocka_unit_test(a_standstill_of_the_master_loses_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
