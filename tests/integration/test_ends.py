@@ -91,6 +91,7 @@ def check(cases, *options):
     for (where, what, wanted, env), (code, output) in zip(cases, found, strict=True):
         assert code == wanted, f"{what} in {where} {env}: {code} instead of {wanted}\n{output}"
         assert "Internal error" not in output and "_node.py" not in output, output
+        assert "hang in on_stop" not in output, output
 
 
 def test_in_one_process():

@@ -1,10 +1,16 @@
 """What the library raises: the classes and texts that Locust has, which scripts look for."""
 
+import logging
+import sys
+
+import gevent
 import pytest
 
 from locust import MarkovTaskSet, SequentialTaskSet, TaskSet, User, constant_throughput, poisson, tag, task, transition
+from locust._ends import Ends
 from locust.env import Environment
 from locust.exception import LocustError, MissingWaitTimeError
+from locust.log import greenlet_exception_logger
 from locust.user.markov_taskset import InvalidTransitionError, MarkovTaskTagError, NoMarkovTasksError, NonMarkovTaskTransitionError
 
 
@@ -121,3 +127,17 @@ def test_a_worker_that_waits_for_its_locustfile_says_so(monkeypatch, capsys, is_
     with pytest.raises(_source.Refusal):
         _source.from_master("tcp://127.0.0.1:9", is_locust)
     assert capsys.readouterr().err == f"Waiting to connect to master{where} to receive locustfile...\n"
+
+
+def test_an_exit_of_user_code_is_told_once(caplog):
+    caplog.set_level(logging.INFO)
+    greenlet = gevent.Greenlet(sys.exit, 3)
+    greenlet.link_exception(greenlet_exception_logger(logging.getLogger("locust.runners")))
+    greenlet.start()
+    try:
+        greenlet.join()
+    except SystemExit as end:  # gevent gives it to the main greenlet as well
+        Ends(lambda code: None).take(end)
+    gevent.sleep(0.01)
+    assert [(r.levelname, r.name, r.getMessage()) for r in caplog.records] == [
+        ("INFO", "locust.runners", "sys.exit(3) called (use log level DEBUG for callstack)")]

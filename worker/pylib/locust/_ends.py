@@ -87,8 +87,7 @@ class Ends:
         if self._quit is None:
             gevent.spawn(_raise, error)
         elif isinstance(error, SystemExit):
-            logger.info("sys.exit(%s) was called: ending the test",
-                        "" if error.code is None else error.code)
+            log.log_exit(logger, error)
             self._end(exit_code(error))
         elif isinstance(error, KeyboardInterrupt):
             logger.info("KeyboardInterrupt was raised: ending the test")

@@ -359,18 +359,19 @@ class Runner:
             if user._state == LOCUST_STATE_RUNNING:
                 user._state = LOCUST_STATE_STOPPING
         gevent.joinall([user.greenlet for user in users], timeout=timeout)
-        if any(not user.greenlet.dead for user in users):
+        if any(not user.greenlet.ready() for user in users):
             logger.info(
                 "Not all users finished their tasks & terminated in %s seconds. Stopping them...",
                 timeout,
             )
 
     def _kill(self, users):
-        left = [user.greenlet for user in users if not user.greenlet.dead]
+        # not `dead`: one that sys.exit() ends waits for gevent to tell the main greenlet, and is over
+        left = [user.greenlet for user in users if not user.greenlet.ready()]
         while left:
             kill_in_slices(left)
             gevent.joinall(left, timeout=_LAST_WAIT_S)
-            left = [greenlet for greenlet in left if not greenlet.dead]
+            left = [greenlet for greenlet in left if not greenlet.ready()]
             if left:
                 logger.warning("%d users hang in on_stop: killing them again", len(left))
 

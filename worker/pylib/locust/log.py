@@ -7,6 +7,7 @@ import sys
 import time
 from collections import deque
 
+import gevent
 from _katydid import steady
 
 HOSTNAME = socket.gethostname().split(".", 1)[0]
@@ -115,6 +116,14 @@ def logged_count():
     return reader.count if reader else 0
 
 
+def log_exit(logger, end, level=logging.INFO, greenlet=None):
+    """That user code called sys.exit(): once, though gevent tells those who watch the greenlet and the main one."""
+    if not getattr(end, "_is_logged", False):
+        end._is_logged = True
+        logger.log(level, "sys.exit(%s) called (use log level DEBUG for callstack)", end)
+        logger.debug("Unhandled exception in greenlet: %s", greenlet or gevent.getcurrent(), exc_info=end)
+
+
 def greenlet_exception_logger(logger, level=logging.CRITICAL):
     """A callback for Greenlet.link_exception that logs what ended the greenlet."""
 
@@ -122,7 +131,7 @@ def greenlet_exception_logger(logger, level=logging.CRITICAL):
         global unhandled_greenlet_exception
         kind, value, _ = greenlet.exc_info
         if kind is SystemExit:
-            logger.log(min(logging.INFO, level), "sys.exit(%s) was called in a greenlet", value)
+            log_exit(logger, value, min(logging.INFO, level), greenlet)
         else:
             logger.log(level, "Unhandled exception in greenlet: %s", greenlet,
                        exc_info=greenlet.exc_info)
