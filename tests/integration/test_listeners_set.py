@@ -139,3 +139,30 @@ def test_listeners_see_a_load_that_nobody_gave(servers):
     assert process.seen["Local", "test_start"] == {"n": 1, "r": 5, "t": 1}, "the locustfile's default is one"
     assert process.seen["Local", "user"] == {"host": [False, False], "stop": 0.0, "own": "usual", "tags": None}
     assert sum(process.seen["Local", "quitting"]["final"].values()) == 1
+
+
+STARTS = '''
+from locust import User, constant, events, task
+
+@events.init.add_listener
+def _(environment, runner, **_):
+    if type(runner).__name__ != "WorkerRunner":
+        runner.start(3, spawn_rate=3)
+
+class Idle(User):
+    wait_time = constant(1)
+
+    @task
+    def rest(self):
+        pass
+'''
+
+
+@pytest.mark.parametrize("mode", ["headless", "processes", "page"])
+def test_the_command_line_has_the_last_word_on_a_start_in_init(mode):
+    options = ["--web-port", free_port()] if mode == "page" else ["--headless", "-u", "5", "-r", "5"]
+    with locustfile(STARTS) as path, katydid("-f", path, *options, *(["--processes", "2"] if mode == "processes" else [])) as process:
+        line = process.wait_line("All users spawned.*").group()
+        assert ("(3 total users)" if mode == "page" else "(5 total users)") in line, process.describe()
+        process.signal(signal.SIGINT)
+        assert process.wait() == 0, process.describe()

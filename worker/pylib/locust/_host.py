@@ -63,6 +63,10 @@ class Host:
             "katydid_gone": self._on_gone,
         }
 
+    @property
+    def is_introduced(self):
+        return self._told is not None
+
     def introduce(self):
         gevent.spawn(self._fire_events)
         if self.web_ui is not None:

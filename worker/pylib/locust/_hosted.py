@@ -107,6 +107,8 @@ class Hosted(InProcess):
 
     def start(self, user_count, spawn_rate, wait=False, user_classes=None):
         """Asks for so many users, at so many a second."""
+        if self._node.begins_by_itself():  # in Locust it takes the place of what `init` started
+            return
         self.target_user_count = user_count
         names = None if user_classes is None else [cls.__name__ for cls in user_classes]
         self._node.call("start", user_count, spawn_rate, names)

@@ -188,6 +188,12 @@ class Node(Silence):
         """That it is really us who end: what the master told nobody else."""
         return {"token": self._token} if self._token and self.speaks_katydid else None
 
+    def begins_by_itself(self):
+        """The master is still to start the test that the command line asks for."""
+        options = self.environment.parsed_options
+        return (self._host is not None and not self._host.is_introduced
+                and bool(options.headless or options.autostart))
+
     def call(self, method, user_count=None, spawn_rate=None, user_classes=None, exit_code=None,
              reason=None):
         """User code wants the test started, changed or stopped."""
