@@ -35,6 +35,18 @@ static int take_json(struct threshold_list *list, const char *json, const char *
     return rc;
 }
 
+/* The same of a file of JSON; where it is none, take_json says so. */
+static int take_json_file(struct threshold_list *list, const char *json, const char *path,
+                          char **why)
+{
+    json_t *value = json_loads(json, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, NULL);
+    char *marked = value ? threshold_list_mark(json) : NULL;
+    const int rc = take_json(list, marked ? marked : json, path, why);
+    free(marked);
+    json_decref(value);
+    return rc;
+}
+
 static int take_file(struct threshold_list *list, const char *path, bool is_project)
 {
     struct sbuf text = {0}, json = {0};
@@ -44,8 +56,11 @@ static int take_file(struct threshold_list *list, const char *path, bool is_proj
     int rc = options_slurp(path, !is_project, &text);
     if (rc == 0 && text.len && is_toml)
         rc = options_toml_thresholds(path, text.data, text.len, is_project, &json);
-    const char *given = is_toml ? json.data : text.data;
-    if (rc == 0 && given && take_json(list, given, path, &why) != 0)
+    if (rc == 0 && json.data)
+        rc = take_json(list, json.data, path, &why);
+    else if (rc == 0 && text.data && !is_toml)
+        rc = take_json_file(list, text.data, path, &why);
+    if (why)
         rc = say(why);
     if (rc == 0 && !is_project && list->count == 0) {
         struct sbuf words = {0};

@@ -384,23 +384,30 @@ static void open_entry(struct entries *e)
     e->is_open = true;
 }
 
-static void add_member(struct entries *e, const char *key, const char *value)
+/* With its line, "#key". */
+static void add_member(struct entries *e, const char *key, unsigned line, const char *value)
 {
+    struct sbuf mark = {0};
+    sbuf_addf(&mark, "#%s", key);
     sbuf_addc(e->json, ',');
+    sbuf_add_json(e->json, mark.data, mark.len);
+    sbuf_addf(e->json, ":%u,", line);
     sbuf_add_json(e->json, key, strlen(key));
     sbuf_addc(e->json, ':');
     sbuf_add_json(e->json, value, strlen(value));
+    sbuf_fini(&mark);
 }
 
 static int read_member(struct entries *e)
 {
     struct toml *t = e->t;
     struct sbuf text = {0};
+    const unsigned line = t->line;
     if (t->p < t->end && (*t->p == '[' || *t->p == '{'))
         return fail(t, "a field of a threshold is one text, number or boolean");
     int rc = read_one(t, &text);
     if (rc == 0)
-        add_member(e, t->key[0], text.data ? text.data : "");
+        add_member(e, t->key[0], line, text.data ? text.data : "");
     sbuf_fini(&text);
     return rc;
 }
@@ -439,9 +446,10 @@ static int read_item(struct entries *e)
     if (!is_at(e->t, "\"") && !is_at(e->t, "'"))
         return fail(e->t, "a list of thresholds holds texts and tables");
     open_entry(e);
+    const unsigned line = e->t->line;
     const int rc = read_string(e->t, &text);
     if (rc == 0)
-        add_member(e, "threshold", text.data ? text.data : "");
+        add_member(e, "threshold", line, text.data ? text.data : "");
     close_entry(e);
     sbuf_fini(&text);
     return rc;

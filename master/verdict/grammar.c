@@ -32,6 +32,8 @@ static int read_op(struct scan *s, struct threshold *t)
         s->p += len;
         return 0;
     }
+    if (*s->p == '=' && (s->p[1] == '<' || s->p[1] == '>'))
+        return WRONG(s, "'=%c' is no operator: did you mean %c=?", s->p[1], s->p[1]);
     if (*s->p == '=')
         return WRONG(s, "'=' is no operator: did you mean ==?");
     if (!*s->p)
@@ -212,6 +214,9 @@ static int read_all(struct scan *s, struct threshold *t)
         return -1;
     scan_blanks(s);
     if (scan_take_word(s, "of")) {
+        if (t->tag_count)
+            return WRONG(s, "of some requests, write count of {status:%s,name:/cart}",
+                         t->tags[0].value);
         scan_blanks(s);
         if (scan_selector(s, t) != 0)
             return -1;
@@ -220,6 +225,7 @@ static int read_all(struct scan *s, struct threshold *t)
     if (read_op(s, t) != 0)
         return -1;
     scan_blanks(s);
+    s->limit_at = COLUMN(s);
     if (scan_value(s, t) != 0)
         return -1;
     scan_blanks(s);
@@ -237,11 +243,13 @@ int threshold_parse(const char *text, struct threshold *t, struct threshold_erro
     const size_t name = name_len(text);
     if (name > 0 && is_k6_line(text, name))
         return parse_k6_line(text, name, t, e);
-    struct scan s = {text, text + name + (name > 0), e};
+    struct scan s = {.text = text, .p = text + name + (name > 0), .e = e};
+    const char *stat = s.p + strspn(s.p, " \t");
     threshold_init(t);
     if (name > 0)
         take_name(t, text, name);
-    if (read_all(&s, t) == 0 && threshold_settle(t, e) == 0)
+    if (read_all(&s, t) == 0 && threshold_settle(t, e, (size_t)(stat - text) + 1) == 0 &&
+        threshold_settle_limit(t, e, s.limit_at) == 0)
         return 0;
     threshold_fini(t);
     return -1;
@@ -256,35 +264,35 @@ static int part(int rc, struct scan *s)
 
 int threshold_parse_stat(const char *text, struct threshold *t, struct threshold_error *e)
 {
-    struct scan s = {text, text, e};
+    struct scan s = {.text = text, .p = text, .e = e};
     scan_blanks(&s);
     return part(scan_stat(&s, t), &s);
 }
 
 int threshold_parse_selector(const char *text, struct threshold *t, struct threshold_error *e)
 {
-    struct scan s = {text, text, e};
+    struct scan s = {.text = text, .p = text, .e = e};
     scan_blanks(&s);
     return part(scan_selector(&s, t), &s);
 }
 
 int threshold_parse_op(const char *text, struct threshold *t, struct threshold_error *e)
 {
-    struct scan s = {text, text, e};
+    struct scan s = {.text = text, .p = text, .e = e};
     scan_blanks(&s);
     return part(read_op(&s, t), &s);
 }
 
 int threshold_parse_value(const char *text, struct threshold *t, struct threshold_error *e)
 {
-    struct scan s = {text, text, e};
+    struct scan s = {.text = text, .p = text, .e = e};
     scan_blanks(&s);
     return part(scan_value(&s, t), &s);
 }
 
 int threshold_parse_seconds(const char *text, double *seconds, struct threshold_error *e)
 {
-    struct scan s = {text, text, e};
+    struct scan s = {.text = text, .p = text, .e = e};
     scan_blanks(&s);
     return part(scan_seconds(&s, seconds), &s);
 }

@@ -22,8 +22,10 @@ int threshold_parse_selector(const char *text, struct threshold *t, struct thres
 int threshold_parse_op(const char *text, struct threshold *t, struct threshold_error *e);
 int threshold_parse_value(const char *text, struct threshold *t, struct threshold_error *e);
 int threshold_parse_seconds(const char *text, double *s, struct threshold_error *e);
-/* What the parts say together: units and scopes must fit. */
-int threshold_settle(struct threshold *t, struct threshold_error *e);
+/* What the parts say together: stat and scope must fit, and the limit the unit. column: of the part
+ * that is told. */
+int threshold_settle(struct threshold *t, struct threshold_error *e, size_t column);
+int threshold_settle_limit(const struct threshold *t, struct threshold_error *e, size_t column);
 
 /* A metric of k6's as a stat of ours. aggregation: k6's. share: of p(N). */
 struct k6_aggregation {

@@ -59,6 +59,8 @@ bool threshold_is_k6_metric(const char *name, size_t len)
 
 /* ---- numbers ---- */
 
+#define EXPONENT_MOST 1000.0 /* of 10: a double's are smaller */
+
 /* mantissa * 10^exponent, as long as it fits. */
 static void read_exact(const char *text, const char *end, struct threshold_limit *out)
 {
@@ -78,7 +80,7 @@ static void read_exact(const char *text, const char *end, struct threshold_limit
         out->exponent -= has_point;
     }
     if (text < end)
-        out->exponent += (int)strtol(text + 1, NULL, 10);
+        out->exponent += (int)fmax(-EXPONENT_MOST, fmin(strtod(text + 1, NULL), EXPONENT_MOST));
     if (is_negative)
         out->mantissa = -out->mantissa;
     out->is_exact = out->is_exact && out->exponent > -15 && out->exponent < 3;
@@ -293,12 +295,27 @@ static void take_custom(struct threshold *t, struct k6_aggregation a)
                                             : STAT_VALUE;
 }
 
+/* A metric that nobody knows is one of the script's, unless it is nearly one of k6's. */
+static int check_metric(const char *name, struct threshold_error *e)
+{
+    const char *names[METRICS];
+    for (size_t i = 0; i < METRICS; i++)
+        names[i] = metrics[i].name;
+    if (find(name, strlen(name)) || strncmp(name, "http_", 5) != 0)
+        return 0;
+    const char *near = threshold_nearest(name, names, METRICS);
+    return threshold_wrong(e, 1, "there is no metric %.100s%s%s%s", name,
+                           near ? ": did you mean " : "", near ? near : "", near ? "?" : "");
+}
+
 int threshold_take_k6(struct threshold *t, const char *metric, struct k6_aggregation a,
                       struct threshold_error *e)
 {
     const struct k6_metric *m = find(metric, strlen(metric));
     free(t->metric);
     t->metric = mem_strdup(metric);
+    if (!m && check_metric(metric, e) != 0)
+        return -1;
     if (!m) {
         take_custom(t, a);
         return 0;
@@ -330,19 +347,6 @@ static bool is_name(const char *text, size_t len)
         if (!isalnum((unsigned char)text[i]) && text[i] != '_' && (i == 0 || text[i] != '.'))
             return false;
     return len > 0 && len <= 128 && !isdigit((unsigned char)*text);
-}
-
-/* A metric that nobody knows is one of the script's, unless it is nearly one of k6's. */
-static int check_metric(const char *name, struct threshold_error *e)
-{
-    const char *names[METRICS];
-    for (size_t i = 0; i < METRICS; i++)
-        names[i] = metrics[i].name;
-    if (find(name, strlen(name)) || strncmp(name, "http_", 5) != 0)
-        return 0;
-    const char *near = threshold_nearest(name, names, METRICS);
-    return threshold_wrong(e, 1, "there is no metric %.100s%s%s%s", name,
-                           near ? ": did you mean " : "", near ? near : "", near ? "?" : "");
 }
 
 static int read_key(const char *key, struct threshold *t, char **metric, struct threshold_error *e)
@@ -468,7 +472,7 @@ int threshold_parse_k6(const char *key, const char *expression, struct threshold
     free(metric);
     if (rc == 0) {
         t->text = written(key, expression);
-        rc = threshold_settle(t, e);
+        rc = threshold_settle(t, e, 1);
     }
     if (rc != 0)
         threshold_fini(t);

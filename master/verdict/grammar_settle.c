@@ -18,12 +18,12 @@ int threshold_wrong(struct threshold_error *e, size_t column, const char *format
     return -1;
 }
 
-static int settle_unit(const struct threshold *t, struct threshold_error *e)
+int threshold_settle_limit(const struct threshold *t, struct threshold_error *e, size_t column)
 {
     const bool is_bounded = t->unit == UNIT_RATIO || t->unit == UNIT_PERCENT;
     const double most = t->unit == UNIT_RATIO ? 1 : 1e6;
     if (is_bounded && !t->is_k6 && !(t->limit.value >= 0 && t->limit.value <= most))
-        return threshold_wrong(e, 0, "a ratio is 0 to 1, or 0%% to 100%%: %g is none",
+        return threshold_wrong(e, column, "a ratio is 0 to 1, or 0%% to 100%%: %g is none",
                                t->limit.value);
     return 0;
 }
@@ -57,27 +57,27 @@ static bool is_kept_apart(const struct threshold *t)
            t->stat == STAT_FAIL_RATIO || t->stat == STAT_RATE || t->stat == STAT_VALUE;
 }
 
-int threshold_settle(struct threshold *t, struct threshold_error *e)
+int threshold_settle(struct threshold *t, struct threshold_error *e, size_t column)
 {
     char stat[40];
     threshold_stat_name(t, stat, sizeof stat);
     if (is_of_workers(t->stat) && t->scope != SCOPE_TOTAL && t->scope != SCOPE_WORKER)
-        return threshold_wrong(e, 0, "%s is of the whole run, or of a worker: leave 'of ...' out",
-                               stat);
+        return threshold_wrong(e, column,
+                               "%s is of the whole run, or of a worker: leave 'of ...' out", stat);
     if (is_of_arrivals(t->stat) && t->scope != SCOPE_TOTAL && t->scope != SCOPE_TAGS)
-        return threshold_wrong(e, 0,
+        return threshold_wrong(e, column,
                                "%s is of the whole run, or of a scenario: leave 'of ...' out, or "
                                "write {scenario:name}",
                                stat);
     if ((t->scope == SCOPE_TAGS || t->scope == SCOPE_CLASS || t->scope == SCOPE_GROUP) &&
         !is_kept_apart(t))
-        return threshold_wrong(e, 0,
+        return threshold_wrong(e, column,
                                "%s is not kept by tags, class or group: there are response times, "
                                "count, rps, fails and fail_ratio",
                                t->is_k6 && t->metric ? t->metric : stat);
     if ((t->stat == STAT_RATE || t->stat == STAT_VALUE) && t->scope != SCOPE_METRIC &&
         t->scope != SCOPE_TAGS)
-        return threshold_wrong(e, 0, "%s needs a metric: write %s of my_metric", stat, stat);
+        return threshold_wrong(e, column, "%s needs a metric: write %s of my_metric", stat, stat);
     warn(t);
-    return settle_unit(t, e);
+    return 0;
 }

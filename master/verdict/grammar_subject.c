@@ -86,6 +86,13 @@ static int read_apdex(struct scan *s, struct threshold *t)
     return 0;
 }
 
+/* "(404)" */
+static bool is_one_status(const char *p)
+{
+    return *p == '(' && p[1] >= '1' && p[1] <= '5' && isdigit((unsigned char)p[2]) &&
+           isdigit((unsigned char)p[3]) && p[4] == ')';
+}
+
 static int read_status(struct scan *s, struct threshold *t)
 {
     if (*s->p == '(' && s->p[1] >= '1' && s->p[1] <= '5' && !strncmp(s->p + 2, "xx)", 3)) {
@@ -97,8 +104,14 @@ static int read_status(struct scan *s, struct threshold *t)
         s->p += 6;
         return 0;
     }
-    if (*s->p == '(' && isdigit((unsigned char)s->p[1]))
-        return WRONG(s, "statuses are counted by class: write status(%cxx)", s->p[1]);
+    if (is_one_status(s->p)) { /* rows keep classes only, but requests have it as a tag */
+        char tag[] = "status:404";
+        memcpy(tag + 7, s->p + 1, 3);
+        t->stat = STAT_COUNT;
+        t->scope = SCOPE_TAGS;
+        s->p += 5;
+        return threshold_take_tags(t, tag, strlen(tag), s->e);
+    }
     return WRONG(s, "write status(5xx), or status(none) where no answer came");
 }
 
@@ -237,6 +250,21 @@ static const struct {
     enum threshold_scope scope;
 } scopes[] = {{"group", SCOPE_GROUP}, {"class", SCOPE_CLASS}, {"worker", SCOPE_WORKER}};
 
+static bool is_before_quote(const char *p)
+{
+    const char *next = p + strspn(p, " ");
+    return next > p && (*next == '\'' || *next == '"');
+}
+
+static int unknown_scope(struct scan *s, const char *word, size_t column)
+{
+    static const char *const words[] = {"group", "class", "worker"};
+    const char *near = threshold_nearest(word, words, 3);
+    return threshold_wrong(s->e, column, "'%.30s' is nothing that can be looked at: %s%s%s", word,
+                           near ? "did you mean " : "there are group, class, worker, '",
+                           near ? near : "METHOD name", near ? "?" : "'");
+}
+
 int scan_selector(struct scan *s, struct threshold *t)
 {
     struct sbuf text = {0};
@@ -249,8 +277,7 @@ int scan_selector(struct scan *s, struct threshold *t)
     }
     for (size_t i = 0; i < sizeof scopes / sizeof *scopes; i++) {
         const char *behind = s->p + strlen(scopes[i].word);
-        if (!scan_is_word(s, scopes[i].word) || !isspace((unsigned char)*behind) ||
-            strchr("<>=!", behind[strspn(behind, " ")]))
+        if (!scan_is_word(s, scopes[i].word) || *behind == '.' || *behind == '{')
             continue;
         s->p = behind;
         scan_blanks(s);
@@ -271,7 +298,9 @@ int scan_selector(struct scan *s, struct threshold *t)
         sbuf_addc(&text, *s->p++);
         rc = read_text(s, &text, &is_quoted);
     }
-    if (rc == 0 && !is_quoted && is_metric_name(text.data))
+    if (rc == 0 && !is_quoted && is_before_quote(s->p))
+        rc = unknown_scope(s, text.data, column);
+    else if (rc == 0 && !is_quoted && is_metric_name(text.data))
         rc = take_metric(s, t, text.data, column);
     else if (rc == 0)
         take_rows(t, text.data);

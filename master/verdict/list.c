@@ -115,7 +115,7 @@ static bool is_field(const char *key)
 
 struct table {
     const json_t *object;
-    const char *source;
+    const char *source, *file; /* where it begins, and where it is if only the file is known */
     char **why;
     char number[40]; /* of a field that is one */
 };
@@ -134,14 +134,56 @@ static const char *field(struct table *f, const char *key)
     return f->number;
 }
 
+/* Of a field: "#field" beside it, from a file whose lines are known; 0: unknown. */
+static long line_of(const json_t *object, const char *key)
+{
+    struct sbuf mark = {0};
+    sbuf_addf(&mark, "#%s", key);
+    const json_t *line = json_object_get(object, mark.data);
+    sbuf_fini(&mark);
+    return (long)json_integer_value(line);
+}
+
+/* Malloced. */
+static char *place_of(const struct table *f, const char *key)
+{
+    struct sbuf place = {0};
+    const long line = line_of(f->object, key);
+    if (line > 0)
+        sbuf_addf(&place, "%s:%ld", f->file, line);
+    else
+        sbuf_adds(&place, f->source);
+    return sbuf_take(&place);
+}
+
 static int wrong_field(struct table *f, const char *key, const struct threshold_error *e)
 {
-    return fail(f->why, f->source, key, e);
+    char *place = place_of(f, key);
+    fail(f->why, place, key, e);
+    free(place);
+    return -1;
 }
 
 static int wrong_words(struct table *f, const char *key, const char *words)
 {
-    return fail_words(f->why, f->source, key, words);
+    struct threshold_error e = {0};
+    snprintf(e.text, sizeof e.text, "%s", words);
+    return wrong_field(f, key, &e);
+}
+
+/* One of these words is wanted. */
+static int wrong_word(struct table *f, const char *key, const char *const *words, size_t count)
+{
+    const char *given = field(f, key),
+               *near = given ? threshold_nearest(given, words, count) : NULL;
+    struct threshold_error e = {0};
+    struct sbuf all = {0};
+    for (size_t i = 0; i < count; i++)
+        sbuf_addf(&all, "%s%s", i == 0 ? "" : i + 1 < count ? ", " : " and ", words[i]);
+    threshold_wrong(&e, 1, "'%.60s' is none of %s%s%s%s", given ? given : "", all.data,
+                    near ? ": did you mean " : "", near ? near : "", near ? "?" : "");
+    sbuf_fini(&all);
+    return wrong_field(f, key, &e);
 }
 
 static int check_fields(struct table *f)
@@ -150,6 +192,8 @@ static int check_fields(struct table *f)
     json_t *value;
     json_object_foreach((json_t *)(uintptr_t)f->object, key, value)
     {
+        if (*key == '#')
+            continue;
         if (!is_field(key)) {
             struct sbuf words = {0};
             const char *near = threshold_nearest(key, fields, FIELDS);
@@ -209,18 +253,19 @@ static int read_no_data(struct table *f, struct threshold *t)
             t->no_data = (enum threshold_no_data)i;
             return 0;
         }
-    return wrong_words(f, "no_data", "is one of fail, pass and warn");
+    return wrong_word(f, "no_data", words, 3);
 }
 
 static int read_action(struct table *f, struct threshold *t)
 {
+    static const char *const actions[] = {"stop", "continue", "warn"};
     bool aborts = false, aborts_as_k6 = false;
     const char *action = field(f, "action");
     if (read_bool(f, "abort", &aborts) != 0 || read_bool(f, "abortOnFail", &aborts_as_k6) != 0)
         return -1;
     if (action && strcmp(action, "stop") != 0 && strcmp(action, "continue") != 0 &&
         strcmp(action, "warn") != 0)
-        return wrong_words(f, "action", "is one of stop, continue and warn");
+        return wrong_word(f, "action", actions, 3);
     if (action)
         t->action = *action == 's' ? ACTION_STOP : *action == 'w' ? ACTION_WARN : ACTION_CONTINUE;
     if (aborts || aborts_as_k6)
@@ -276,7 +321,7 @@ static int read_mode(struct table *f, struct threshold *t)
     for (size_t i = 1; mode && i < 4; i++)
         if (strcmp(words[i], mode) == 0)
             t->mode = (enum threshold_mode)i;
-    return t->mode == MODE_ALL ? wrong_words(f, "mode", "is one of for, within and over") : 0;
+    return t->mode == MODE_ALL ? wrong_word(f, "mode", words + 1, 3) : 0;
 }
 
 /* Of a metric of k6's or the script's; rows and tags narrow it. */
@@ -349,21 +394,19 @@ static int read_table(struct table *f, struct threshold *t)
     if (read_parts(f, t) != 0)
         return -1;
     write_text(f, t);
-    return threshold_settle(t, &e) == 0 ? 0 : wrong_field(f, "value", &e);
+    if (threshold_settle(t, &e, 1) != 0)
+        return wrong_field(f, "stat", &e);
+    return threshold_settle_limit(t, &e, 1) == 0 ? 0 : wrong_field(f, "value", &e);
 }
 
-static int add_table(struct threshold_list *l, const json_t *object, const char *source, char **why)
+static int add_table_at(struct threshold_list *l, struct table f, char **why)
 {
-    struct table f = {.object = object, .source = source, .why = why};
-    const char *place = field(&f, "source");
-    if (place)
-        f.source = place;
     const char *error = field(&f, "error");
     if (error)
         return fail_words(why, f.source, field(&f, "threshold"), error);
     if (check_fields(&f) != 0)
         return -1;
-    char *text = NULL, *key = NULL;
+    char *text = NULL, *key = NULL, *place = place_of(&f, "threshold");
     const char *given = field(&f, "threshold");
     text = given ? mem_strdup(given) : NULL;
     given = field(&f, "key");
@@ -373,16 +416,48 @@ static int add_table(struct threshold_list *l, const json_t *object, const char 
     threshold_init(&t);
     int rc = 0;
     if (text)
-        rc =
-            key ? add_k6(l, key, text, f.source, why) : threshold_list_text(l, text, f.source, why);
+        rc = key ? add_k6(l, key, text, place, why) : threshold_list_text(l, text, place, why);
     else if ((rc = read_table(&f, &t)) == 0)
         rc = take(l, &t, f.source, why);
     else
         threshold_fini(&t);
     free(text);
     free(key);
+    free(place);
     if (rc == 0 && l->count > before)
         rc = read_extras(&f, &l->items[l->count - 1]);
+    return rc;
+}
+
+/* The line of the first of its fields, where lines are known. */
+static long first_line(const json_t *object)
+{
+    const char *key;
+    json_t *value;
+    long first = 0;
+    json_object_foreach((json_t *)(uintptr_t)object, key, value)
+    {
+        const long line = *key == '#' ? (long)json_integer_value(value) : 0;
+        if (line > 0 && (first == 0 || line < first))
+            first = line;
+    }
+    return first;
+}
+
+static int add_table(struct threshold_list *l, const json_t *object, const char *source, char **why)
+{
+    struct table f = {.object = object, .source = source, .file = source, .why = why};
+    struct sbuf place = {0};
+    const char *given = field(&f, "source");
+    const long line = first_line(object);
+    if (given)
+        f.source = given;
+    else if (line > 0) {
+        sbuf_addf(&place, "%s:%ld", source, line);
+        f.source = place.data;
+    }
+    const int rc = add_table_at(l, f, why);
+    sbuf_fini(&place);
     return rc;
 }
 
@@ -439,13 +514,13 @@ static int add_object(struct threshold_list *l, const json_t *object, const char
     const char *key;
     json_t *value;
     const json_t *inner = json_object_get(object, "thresholds");
-    if (inner && json_object_size(object) == 1)
+    if (inner && json_object_size(object) == 1u + (line_of(object, "thresholds") > 0))
         return threshold_list_json(l, inner, source, why);
     if (is_table(object))
         return add_table(l, object, source, why);
     json_object_foreach((json_t *)(uintptr_t)object, key, value)
     {
-        if (add_k6_key(l, key, value, source, why) != 0)
+        if (*key != '#' && add_k6_key(l, key, value, source, why) != 0)
             return -1;
     }
     return 0;
@@ -473,6 +548,51 @@ int threshold_list_json(struct threshold_list *l, const json_t *value, const cha
     return 0;
 }
 
+/* ---- files ---- */
+
+static const char *end_of_string(const char *quote)
+{
+    const char *p = quote + 1;
+    while (*p && *p != '"')
+        p += *p == '\\' && p[1] ? 2 : 1;
+    return *p ? p + 1 : p;
+}
+
+static bool is_before_colon(const char *p)
+{
+    return p[strspn(p, " \t\r\n")] == ':';
+}
+
+char *threshold_list_mark(const char *json)
+{
+    struct sbuf out = {0};
+    struct sbuf open = {0}; /* brackets */
+    unsigned long line = 1;
+    for (const char *p = json; *p;) {
+        line += *p == '\n';
+        if (*p == '[' || *p == '{')
+            sbuf_addc(&open, *p);
+        else if ((*p == ']' || *p == '}') && open.len)
+            open.len--;
+        if (*p != '"') {
+            sbuf_addc(&out, *p++);
+            continue;
+        }
+        const char *end = end_of_string(p);
+        const bool is_item = open.len && open.data[open.len - 1] == '[';
+        const int len = (int)(end - p);
+        if (!is_item && is_before_colon(end))
+            sbuf_addf(&out, "\"#%.*s:%lu,%.*s", len - 1, p + 1, line, len, p);
+        else if (is_item)
+            sbuf_addf(&out, "{\"threshold\":%.*s,\"#threshold\":%lu}", len, p, line);
+        else
+            sbuf_add(&out, p, (size_t)len);
+        p = end;
+    }
+    sbuf_fini(&open);
+    return out.data ? sbuf_take(&out) : mem_strdup("");
+}
+
 /* ---- for people ---- */
 
 static void print_one(const struct threshold *t, struct sbuf *out)
@@ -493,6 +613,8 @@ static void print_one(const struct threshold *t, struct sbuf *out)
     if (t->min_samples > 1)
         sbuf_addf(out, ", from %llu samples on", (unsigned long long)t->min_samples);
     sbuf_addf(out, "; no data %s; from %s\n", no_data[t->no_data], t->source);
+    if (t->is_k6 && t->metric && t->field == FIELD_TIME && !strcmp(t->metric, "http_req_duration"))
+        sbuf_adds(out, "    with DNS, connecting and TLS, which k6 leaves out\n");
     if (t->warning)
         sbuf_addf(out, "    warning: %s\n", t->warning);
     free(scope);

@@ -24,5 +24,8 @@ void threshold_list_add_all(struct threshold_list *dst, const struct threshold_l
 int threshold_list_text(struct threshold_list *l, const char *text, const char *source, char **why);
 int threshold_list_json(struct threshold_list *l, const json_t *value, const char *source,
                         char **why);
+/* JSON that can be read, with lines: "#field" beside each field, and a text of a list as a table of
+ * one field, so that what is wrong is told with its line. Malloced. */
+char *threshold_list_mark(const char *json);
 /* The resolved list for people: a line each, and what is odd about it. Malloced. */
 char *threshold_list_print(const struct threshold_list *l);

@@ -9,6 +9,7 @@
 struct scan {
     const char *text, *p;
     struct threshold_error *e;
+    size_t limit_at; /* column of the limit, once it was come to */
 };
 
 #define COLUMN(s) ((size_t)((s)->p - (s)->text) + 1)

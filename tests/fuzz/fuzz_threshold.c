@@ -26,13 +26,18 @@ static void check(int rc, const char *text, struct threshold *t, const struct th
     free(scope);
 }
 
-static void as_json(const char *text)
+static void as_json(const char *text, bool is_marked)
 {
     struct threshold_list l = {0};
     char *why = NULL;
     json_t *value = json_loads(text, JSON_DECODE_ANY, NULL);
     if (!value)
         return;
+    if (!is_marked) {
+        char *marked = threshold_list_mark(text);
+        as_json(marked, true);
+        free(marked);
+    }
     const int rc = threshold_list_json(&l, value, "file", &why);
     assert((rc == 0) == !why);
     free(threshold_list_print(&l));
@@ -53,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     text[size] = '\0';
     check(threshold_parse(text, &t, &e), text, &t, &e);
     char *bar = strchr(text, '|');
-    as_json(text);
+    as_json(text, false);
     if (bar) {
         *bar = '\0';
         e = (struct threshold_error){0};

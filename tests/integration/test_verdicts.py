@@ -128,7 +128,7 @@ def test_the_last_word_of_quitting_is_heard(tmp_path, name, sets, arguments, cod
 
 @pytest.mark.parametrize(("arguments", "words"), [
     (["--threshold", "p95 < 300mss"], "--threshold: 'p95 < 300mss': column 10: 'mss' is no unit (did you mean ms?)"),
-    (["--thresholds", "gates.toml"], "gates.toml:3: abrot: there is no field of that name: did you mean abort?"),
+    (["--thresholds", "gates.toml"], "gates.toml:5: abrot: there is no field of that name: did you mean abort?"),
     (["--thresholds", "gates.json"], "gates.json:3: column"),
     (["--thresholds", "nothing.toml"], "cannot read the configuration file nothing.toml"),
     (["--check-fail-ratio", "x"], "give a ratio"),

@@ -158,6 +158,7 @@ static const struct our_case our_good[] = {
     {"check_ratio > 99%", STAT_RATE, SCOPE_METRIC, OP_MORE, .99, ALL},
     {"apdex(500ms) > 0.9", STAT_APDEX, SCOPE_TOTAL, OP_MORE, .9, ALL},
     {"status(5xx) < 1%", STAT_STATUS, SCOPE_TOTAL, OP_LESS, .01, ALL},
+    {"status(404) <= 3", STAT_COUNT, SCOPE_TAGS, OP_LESS_EQUAL, 3, ALL},
     {"status(none) <= 3", STAT_STATUS, SCOPE_TOTAL, OP_LESS_EQUAL, 3, ALL},
     {"worker_cpu < 80% for 10s", STAT_WORKER_CPU, SCOPE_TOTAL, OP_LESS, 80, MODE_FOR, 10,
      ACTION_CONTINUE},
@@ -217,7 +218,8 @@ static const struct {
     {"rps < 200ms", "rps cannot be compared with 200ms: give a rate", 7},
     {"p95 < 5%", "p95 cannot be compared with 5%: give a time", 7},
     {"fail_ratio < 5ms", "give a ratio", 14},
-    {"fail_ratio < 5", "0 to 1", 0},
+    {"fail_ratio < 5", "0 to 1", 14},
+    {"slow: fail_ratio of {a:b} < 200%", "0 to 1", 29},
     {"p95 < 300mss", "did you mean ms?", 10},
     {"p95 < ", "no number", 7},
     {"p95", "no operator and limit", 4},
@@ -235,12 +237,21 @@ static const struct {
     {"p95 of < 3", "there is no name", 8},
     {"p95 of {tier} < 3", "key:value", 9},
     {"p95 of {tier:gold < 3", "has no '}'", 8},
-    {"p95 of http_req_waitin < 3", "", 0},
-    {"rate < 3", "needs a metric", 0},
-    {"users of 'GET /' < 3", "of the whole run", 0},
-    {"dropped of worker 'w1' < 3", "or of a scenario", 0},
+    {"p95 of http_req_waitin < 3", "did you mean http_req_waiting?", 8},
+    {"rate < 3", "needs a metric", 1},
+    {"users of 'GET /' < 3", "of the whole run", 1},
+    {"x: dropped of worker 'w1' < 3", "or of a scenario", 4},
+    {"avg of clas 'A' < 3", "did you mean class?", 8},
+    {"avg of rows 'A' < 3", "there are group, class, worker", 8},
+    {"avg of group < 3", "there is no name", 14},
+    {"avg of worker", "there is no name", 14},
+    {"p95 =< 3", "did you mean <=?", 5},
+    {"rps => 3", "did you mean >=?", 5},
     {"fails of checkout < 3", "quote 'checkout'", 10},
-    {"status(404) < 3", "status(4xx)", 7},
+    {"status(404) < 3%", "cannot be compared with 3%", 15},
+    {"status(404) of '/a' < 3", "count of {status:404,name:/cart}", 15},
+    {"status(1000) < 3", "write status(5xx)", 7},
+    {"status(6xx) < 3", "write status(5xx)", 7},
     {"apdex < 3", "apdex(500ms)", 6},
     {"http_req_duration: p(95)<30x", "'30x' is no number", 26},
 };
@@ -324,6 +335,11 @@ static void what_is_wrong_in_a_list_names_its_place(void **state)
         {"{\"http_req_duration\": [3]}", "http_req_duration: each threshold is a text"},
         {"{\"http_req_duraton\": [\"p(95)<3\"]}", "did you mean http_req_duration?"},
         {"[{\"threshold\": \"p95 < \", \"source\": \"test.py:7\"}]", "test.py:7: 'p95 < '"},
+        {"[{\"stat\": \"p95\", \"op\": \"<\", \"value\": 3, \"mode\": \"fr\", \"window\": 3}]",
+         "mode: column 1: 'fr' is none of for, within and over: did you mean for?"},
+        {"[{\"threshold\": \"p95 < 3\", \"no_data\": \"pas\"}]", "did you mean pass?"},
+        {"[{\"threshold\": \"p95 < 3\", \"action\": \"abort\"}]",
+         "none of stop, continue and warn"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct threshold_list l = {0};
@@ -333,6 +349,39 @@ static void what_is_wrong_in_a_list_names_its_place(void **state)
         if (!strstr(why, cases[i].words))
             fail_msg("%s: %s", cases[i].json, why);
         free(why);
+        threshold_list_fini(&l);
+    }
+}
+
+/* Of a file: as with TOML, each field has its line. */
+static void what_is_wrong_in_a_file_names_its_line(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json, *words;
+    } cases[] = {
+        {"[\n \"p95 < 1s\",\n \"p95 < 3x\"\n]", "gates.json:3: 'p95 < 3x': column 8"},
+        {"[\n{\"stat\": \"p95\",\n\"op\": \"<\",\n\"value\": \"3x\"}]",
+         "gates.json:4: value: column 2"},
+        {"[\n{\"stat\": \"p95\",\n\"wher\": \"/\"}]", "gates.json:3: wher: "},
+        {"[\n\n{\"stat\": \"p95\"}]", "gates.json:3: op: is missing"},
+        {"{\"http_req_duration\": [\"p(95)<3\",\n{\"threshold\": \"p(99)<3\",\n\"abortOnFial\": "
+         "true}]}",
+         "gates.json:3: abortOnFial: there is no field of that name: did you mean abortOnFail?"},
+        {"{\"thresholds\":\n{\"http_req_duraton\":\n[\"p(95)<3\"]}}",
+         "gates.json:3: 'http_req_duraton'"},
+        {"{\"thresholds\": [{\"threshold\" : \"p95 \\u003c 3\\\"x\"}]}",
+         "gates.json:1: 'p95 < 3\"x'"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct threshold_list l = {0};
+        char *why = NULL, *marked = threshold_list_mark(cases[i].json);
+        if (read_list(&l, marked, &why) == 0)
+            fail_msg("taken: %s", cases[i].json);
+        if (!strstr(why, cases[i].words))
+            fail_msg("%s: %s", cases[i].json, why);
+        free(why);
+        free(marked);
         threshold_list_fini(&l);
     }
 }
@@ -369,6 +418,7 @@ int main(void)
         cmocka_unit_test(what_is_no_threshold_is_told_with_its_column),
         cmocka_unit_test(tables_lists_and_k6_dictionaries_are_one_list),
         cmocka_unit_test(what_is_wrong_in_a_list_names_its_place),
+        cmocka_unit_test(what_is_wrong_in_a_file_names_its_line),
         cmocka_unit_test(stars_stand_for_anything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
