@@ -143,8 +143,8 @@ static const char *nearest_metric(const struct series_table *all, const char *na
 static char *nearest_tag(const struct metric *m, const struct tag *tag)
 {
     static const char *const keys[] = {
-        "status", "expected_response", "method", "name",      "group",
-        "class",  "scenario",          "proto",  "error_code"};
+        "status", "expected_response", "method", "name", "group",      "class", "scenario",
+        "proto",  "error_code",        "error",  "url",  "tls_version"};
     const char **values = mem_zalloc(NAMES_MOST * sizeof *values);
     struct sbuf out = {0};
     size_t count = 0;

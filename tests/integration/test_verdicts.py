@@ -6,13 +6,16 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import time
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from xml.etree import ElementTree
 
 import pytest
 
+import echo_server
 from harness import KATYDID, ROOT, Process, children, free_port, get_json, katydid, locustfile, run_katydid, shop, wait_for
 from read_outputs import read
 from slow_shop import a_shop
@@ -345,6 +348,41 @@ def test_what_a_threshold_looks_at_is_kept_apart_without_being_asked_for(tmp_pat
     told = [line for line in lines(process) if line.startswith("THRESHOLD")]
     assert process.code == 0, process.describe()
     assert len(told) == 20 + len(OURS) and all(line.startswith("THRESHOLD pass") for line in told), told
+
+
+SECURE = '''
+from locust import HttpUser, constant, task
+class Shopper(HttpUser):
+    wait_time = constant(0.05)
+    @task
+    def t(self):
+        self.client.get("/cart", name="the cart")
+        self.client.get("SECURE/echo", verify=False)
+        with self.client.get("/cart", catch_response=True) as r:
+            r.failure("broken")
+'''
+
+
+@contextmanager
+def over_tls(folder):
+    certificate, key = folder / "cert.pem", folder / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                    "-subj", "/CN=localhost", "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    server, port = echo_server.start((certificate, key))
+    yield f"https://127.0.0.1:{port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_requests_have_a_url_an_error_and_a_version_of_tls_as_tags(tmp_path):
+    """Of the same run, plain and over TLS, right and wrong."""
+    with over_tls(tmp_path) as secure, a_shop() as plain:
+        texts = [f"count of {{url:{plain.url}/cart}} > 1", f"count of {{url:{plain.url}/crat}} < 1", "count of {tls_version:tls1.3} > 1",
+                 f"count of {{tls_version:tls1.3,url:{plain.url}/cart}} < 1", "fail_ratio of {error:CatchResponseError('broken')} > 99%"]
+        script = SECURE.replace("SECURE", secure)
+        process = run(plain, script, "-t", "3s", "--exit-code-on-error", 0, *[word for text in texts for word in ("--threshold", text)])
+    told = [line.split()[1] if line.split()[1] != "no" else "no data" for line in lines(process) if line.startswith("THRESHOLD")]
+    assert told == ["pass", "no data", "pass", "no data", "pass"], process.describe()
 
 
 DROPPING = '''

@@ -342,6 +342,14 @@ bool tls_is_resumed(const struct stream *s)
     return SSL_session_reused(s->tls);
 }
 
+unsigned tls_version(const struct stream *s)
+{
+    const int version = s->tls ? SSL_version(s->tls) : 0;
+    return version >= TLS1_VERSION && version <= TLS1_3_VERSION
+               ? 10 + (unsigned)(version - TLS1_VERSION)
+               : 0;
+}
+
 static long result(struct stream *s, int n)
 {
     SSL *ssl = s->tls;

@@ -38,5 +38,6 @@ enum tls_step tls_handshake(struct stream *s);
 /* What ALPN has settled on (not NUL-terminated); NULL: nothing. */
 const char *tls_protocol(const struct stream *s, size_t *len);
 bool tls_is_resumed(const struct stream *s);
+unsigned tls_version(const struct stream *s); /* 10 to 13, of TLS 1.0 to 1.3; 0: not TLS */
 /* The last failure of any stream, for people; valid until the next one. */
 const char *tls_text(const struct tls *tls);

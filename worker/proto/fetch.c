@@ -13,6 +13,7 @@
 
 #include "common/base/clk.h"
 #include "common/base/mem.h"
+#include "worker/net/tls.h"
 #include "worker/proto/decode.h"
 
 const char *fetch_error_text(enum fetch_error e)
@@ -133,6 +134,7 @@ void fetch_run(struct fetch *f)
     f->is_body_held =
         f->request.awaits_continue && (f->request.body_len || f->request.is_in_pieces);
     f->response.was_reused = f->conn->has_served;
+    f->response.tls_version = tls_version(&f->conn->stream);
     f->protocol->send(f);
 }
 

@@ -260,7 +260,8 @@ static int record_direct(struct response *r, PyObject *text)
                                  .failure_len = (size_t)len,
                                  .measures = &measures,
                                  .status = r->status,
-                                 .got = r->got};
+                                 .got = r->got,
+                                 .response = (PyObject *)r};
     measure_response(r, q.time_us, &measures);
     if (py_stats_record(stats_of(r), r->method, r->name, &q) != 0 ||
         (__builtin_expect(py_tags_wanted, 0) &&
@@ -453,6 +454,7 @@ static void name_event(PyObject *response, PyObject **user, PyObject **tags,
     *tags = r->tags ? r->tags : *tags;
     q->status = r->status;
     q->got = r->got;
+    q->response = response;
 }
 
 static void note_event(PyObject *response, const struct py_stats_request *q)

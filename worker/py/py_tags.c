@@ -18,11 +18,12 @@ static struct {
     PyObject *run;  /* dict of --tag; owned */
     PyObject *group, *class,
         *empty; /* the keys of what is no tag; what an absent one is cached as */
-    PyObject *status, *expected, *truth[2]; /* keys; "false" and "true" */
-    PyObject *proto, *error_code;           /* keys */
-    PyObject *tags, *sample_tags;           /* names of attributes */
-    PyObject *numbers[2000];                /* as texts, once they were seen */
-    PyObject *versions[3];                  /* HTTP/1.0, 1.1 and 2.0 */
+    PyObject *status, *expected, *truth[2];                   /* keys; "false" and "true" */
+    PyObject *proto, *error_code, *url, *error, *tls_version; /* keys */
+    PyObject *tags, *sample_tags;                             /* names of attributes */
+    PyObject *numbers[2000];                                  /* as texts, once they were seen */
+    PyObject *versions[3];                                    /* HTTP/1.0, 1.1 and 2.0 */
+    PyObject *tls_versions[4];                                /* tls1.0 to tls1.3 */
     struct metric *duration, *failed;
     struct series_cache *cache; /* of both */
 } the;
@@ -87,6 +88,12 @@ static PyObject *version_text(const struct fetch_response *got)
     return the.versions[got->version >= 20 ? 2 : got->version >= 11];
 }
 
+static PyObject *tls_text(const struct fetch_response *got)
+{
+    const unsigned version = got ? got->tls_version : 0;
+    return version >= 10 && version <= 13 ? the.tls_versions[version - 10] : NULL;
+}
+
 /* k6's number of what went wrong, as far as we tell it apart as finely; 0: nothing did. */
 static int error_code(const struct py_stats_request *q)
 {
@@ -108,7 +115,39 @@ static int error_code(const struct py_stats_request *q)
     return 1000;
 }
 
-/* Borrowed, or NULL; the user's code may run. */
+/* Borrowed, or NULL: what a request has of itself, kept from one to the next. */
+static PyObject *own_value(const struct sources *from, PyObject *key,
+                           const struct py_stats_request *q)
+{
+    if (key == the.status)
+        return number_text(q->status, 599);
+    if (key == the.proto)
+        return version_text(q->got);
+    if (key == the.error_code)
+        return number_text(error_code(q), 1999);
+    if (key == the.expected)
+        return the.truth[q->failure == NULL];
+    if (key == the.tls_version)
+        return tls_text(q->got);
+    if (key == the.class && from->user)
+        return ((PyHeapTypeObject *)Py_TYPE(from->user))->ht_name;
+    return NULL;
+}
+
+/* New, or NULL: the same of what has a text of its own for each request. */
+static PyObject *made_value(PyObject *key, const struct py_stats_request *q)
+{
+    PyObject *value = NULL;
+    if (key == the.error && q->failure)
+        value = PyUnicode_DecodeUTF8(q->failure, (Py_ssize_t)q->failure_len, "replace");
+    else if (key == the.url && q->response)
+        value = PyObject_GetAttr(q->response, the.url);
+    if (PyErr_Occurred())
+        PyErr_Clear();
+    return value;
+}
+
+/* New, or NULL; the user's code may run. */
 static PyObject *value_of(struct sources *from, PyObject *key, const struct py_stats_request *q)
 {
     PyObject *value = found(from->request, key);
@@ -118,17 +157,12 @@ static PyObject *value_of(struct sources *from, PyObject *key, const struct py_s
         value = found_at_user(from, key);
     if (!value)
         value = found(the.run, key);
-    if (!value && key == the.status)
-        value = number_text(q->status, 599);
-    if (!value && key == the.proto)
-        value = version_text(q->got);
-    if (!value && key == the.error_code)
-        value = number_text(error_code(q), 1999);
-    if (!value && key == the.expected)
-        value = the.truth[q->failure == NULL];
-    if (!value && key == the.class && from->user)
-        value = ((PyHeapTypeObject *)Py_TYPE(from->user))->ht_name;
-    return value == Py_None ? NULL : value;
+    if (!value)
+        value = own_value(from, key, q);
+    value = value ? Py_NewRef(value) : made_value(key, q);
+    if (value == Py_None)
+        Py_CLEAR(value);
+    return value;
 }
 
 /* ---- series --------------------------------------------------------------------------------- */
@@ -184,7 +218,7 @@ int py_tags_note(PyObject *user, PyObject *tags, PyObject *method, PyObject *nam
     series_key_add(&key, name);
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(the.keys); i++) {
         PyObject *tag = PyTuple_GET_ITEM(the.keys, i), *value = value_of(&from, tag, q);
-        series_key_add(&key, Py_NewRef(value ? value : the.empty));
+        series_key_add(&key, value ? value : Py_NewRef(the.empty));
         has_some |= value || tag == the.status || tag == the.error_code; /* or 0 of them */
     }
     const int rc = has_some ? count(&key, q) : 0;
@@ -252,9 +286,14 @@ int py_tags_init(PyObject *module)
         the.status = PyUnicode_InternFromString("status");
         the.proto = PyUnicode_InternFromString("proto");
         the.error_code = PyUnicode_InternFromString("error_code");
+        the.url = PyUnicode_InternFromString("url");
+        the.error = PyUnicode_InternFromString("error");
+        the.tls_version = PyUnicode_InternFromString("tls_version");
         the.versions[0] = PyUnicode_InternFromString("HTTP/1.0");
         the.versions[1] = PyUnicode_InternFromString("HTTP/1.1");
         the.versions[2] = PyUnicode_InternFromString("HTTP/2.0");
+        for (int i = 0; i < 4; i++)
+            the.tls_versions[i] = PyUnicode_FromFormat("tls1.%d", i);
         the.expected = PyUnicode_InternFromString("expected_response");
         the.truth[0] = PyUnicode_InternFromString("false");
         the.truth[1] = PyUnicode_InternFromString("true");
