@@ -1,150 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* What a run's figures say of its thresholds: at the exact boundaries, in windows, without data. */
-#include "common/base/sbuf.h"
-#include "master/verdict/verdict.h"
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
+/* What a run's figures say of its thresholds: at the exact boundaries, without data, in the middle
+ * of a run. Windows are in test_windows.c. */
+#include "tests/unit/verdict_story.h"
 #include <jansson.h>
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
-#define SECONDS 600
-#define ROWS 3
-#define BEGIN 1700000000
-
-/* A run of up to SECONDS seconds: what each row had in each of them. */
-struct story {
-    struct tally seconds[SECONDS][ROWS];
-    double users;
-    int64_t invalid_from, invalid_to;
-    bool has_metric;
-    struct verdict_metric metric;
-    struct verdict *v;
-    int64_t told;
-};
-
-static void read_row(void *arg, uint32_t row, int64_t from, int64_t to, struct tally *t)
-{
-    struct story *s = arg;
-    for (int64_t at = from; at < to; at++)
-        for (uint32_t r = 1; r <= ROWS; r++)
-            if (row == 0 || row == r)
-                tally_merge(t, &s->seconds[at - BEGIN][r - 1]);
-}
-
-static bool read_metric(void *arg, const struct threshold *of, int64_t from, int64_t to,
-                        struct verdict_metric *out)
-{
-    struct story *s = arg;
-    (void)from;
-    (void)to;
-    *out = s->metric;
-    if (of->stat == STAT_DROPPED || of->stat == STAT_LATE)
-        return s->has_metric;
-    if (of->scope == SCOPE_TAGS)
-        return s->has_metric && strcmp(of->tags[0].value, "gold") == 0;
-    return s->has_metric && of->metric && strcmp(of->metric, "checkout") == 0;
-}
-
-static char *nearest(void *arg, const struct threshold *of)
-{
-    (void)arg;
-    return of->scope == SCOPE_TAGS ? strdup("{tier:gold}") : NULL;
-}
-
-static double gauge(void *arg, enum threshold_stat stat, const char *worker)
-{
-    struct story *s = arg;
-    return stat == STAT_USERS && !worker ? s->users : NAN;
-}
-
-static bool is_valid(void *arg, int64_t from, int64_t to)
-{
-    struct story *s = arg;
-    return to <= s->invalid_from || from >= s->invalid_to;
-}
-
-static struct verdict_feed feed_of(struct story *s)
-{
-    return (struct verdict_feed){.arg = s,
-                                 .read = read_row,
-                                 .metric = read_metric,
-                                 .nearest = nearest,
-                                 .gauge = gauge,
-                                 .is_valid = is_valid};
-}
-
-static struct story *begin(const char *const *texts, size_t count)
-{
-    struct story *s = calloc(1, sizeof *s);
-    struct threshold_list l = {0};
-    char *why = NULL;
-    for (size_t i = 0; i < SECONDS; i++)
-        for (size_t r = 0; r < ROWS; r++)
-            tally_init(&s->seconds[i][r], NULL, NULL);
-    for (size_t i = 0; i < count; i++)
-        if (threshold_list_text(&l, texts[i], "test", &why) != 0)
-            fail_msg("%s", why);
-    s->v = verdict_new();
-    verdict_set(s->v, &l);
-    threshold_list_fini(&l);
-    verdict_begin(s->v, BEGIN, 0);
-    verdict_row(s->v, 1, "GET", "/cart");
-    verdict_row(s->v, 2, "POST", "/pay");
-    verdict_row(s->v, 3, "GROUP", "checkout");
-    s->told = BEGIN;
-    return s;
-}
-
-static void end(struct story *s)
-{
-    verdict_free(s->v);
-    for (size_t i = 0; i < SECONDS; i++)
-        for (size_t r = 0; r < ROWS; r++)
-            tally_fini(&s->seconds[i][r]);
-    free(s);
-}
-
-/* n requests of that time in one second of a row, some of them failed. */
-static void add(struct story *s, int64_t second, size_t row, uint64_t n, uint64_t us,
-                uint64_t failed)
-{
-    struct tally *t = &s->seconds[second][row - 1];
-    hist_add(&t->hist, us, n);
-    t->requests += n;
-    t->failures += failed;
-    t->sum_us += n * us;
-    if (us < t->min_us)
-        t->min_us = us;
-    if (us > t->max_us)
-        t->max_us = us;
-}
-
-static void tell(struct story *s, int64_t upto)
-{
-    const struct verdict_feed feed = feed_of(s);
-    for (; s->told < BEGIN + upto; s->told++)
-        verdict_second(s->v, s->told, 1, &feed);
-}
-
-static void finish(struct story *s)
-{
-    const struct verdict_feed feed = feed_of(s);
-    verdict_end(s->v, &feed);
-}
-
-static enum verdict_state state_of(struct story *s, size_t i)
-{
-    return verdict_result(s->v, i).state;
-}
-
-static const char *why_of(const struct story *s, size_t index)
-{
-    return verdict_result(s->v, index).why;
-}
 
 /* A million samples, of which exactly as many as p95 allows are slower. */
 static void a_gate_is_exact_at_its_rank(void **state)
@@ -188,159 +46,6 @@ static void a_ratio_is_compared_as_counts(void **state)
     end(s);
 }
 
-/* An outage of 10 s late in a run: windows see it, the whole run hardly does. */
-static void an_outage_is_seen_by_windows_only(void **state)
-{
-    (void)state;
-    static const char *const texts[] = {"p90 < 300ms",          "p95 of 'GET /cart' < 300ms for 5s",
-                                        "p95 < 300ms for 20s",  "p95 < 300ms within 10s",
-                                        "avg < 300ms over 30s", "fail_ratio < 5% for 3s"};
-    struct story *s = begin(texts, 6);
-    for (int i = 0; i < 110; i++) {
-        const bool is_out = i >= 90 && i < 100;
-        add(s, i, 1, 100, is_out ? 2000000 : 50000, is_out ? 100 : 0);
-    }
-    tell(s, 94);
-    assert_int_equal(state_of(s, 1), VERDICT_PASS); /* four seconds of it */
-    tell(s, 95);
-    assert_int_equal(state_of(s, 1), VERDICT_FAIL);
-    assert_int_equal(verdict_result(s->v, 1).failed_at, BEGIN + 94);
-    tell(s, 110);
-    finish(s);
-    assert_int_equal(state_of(s, 0), VERDICT_PASS);
-    assert_int_equal(state_of(s, 1), VERDICT_FAIL); /* also after it is over */
-    assert_int_equal(state_of(s, 2), VERDICT_PASS);
-    assert_int_equal(state_of(s, 3), VERDICT_FAIL);
-    assert_int_equal(verdict_result(s->v, 3).failed_at, BEGIN + 90); /* 100 of 1000 are slow */
-    assert_int_equal(state_of(s, 4), VERDICT_FAIL);
-    assert_int_equal(state_of(s, 5), VERDICT_FAIL);
-    assert_int_equal(verdict_failed(s->v), 4);
-    end(s);
-}
-
-/* Ten seconds of nothing but failures in the ninth of ten minutes are 1.6 % of the run. */
-static void an_outage_in_the_ninth_minute_is_forgiven_by_the_whole_run_only(void **state)
-{
-    (void)state;
-    static const char *const texts[] = {"fail_ratio < 2%", "fail_ratio < 50% for 5s", "p95 < 300ms",
-                                        "p95 < 300ms for 5s", "fail_ratio < 50% for 11s"};
-    struct story *s = begin(texts, 5);
-    for (int i = 0; i < 600; i++) {
-        const bool is_out = i >= 500 && i < 510;
-        add(s, i, 1, 20, is_out ? 10000000 : 50000, is_out ? 20 : 0);
-    }
-    tell(s, 504);
-    assert_int_equal(verdict_failed(s->v), 0);
-    tell(s, 505); /* five seconds of it are there */
-    assert_int_equal(state_of(s, 1), VERDICT_FAIL);
-    assert_int_equal(state_of(s, 3), VERDICT_FAIL);
-    tell(s, 600);
-    finish(s);
-    assert_int_equal(state_of(s, 0), VERDICT_PASS);
-    assert_int_equal(state_of(s, 2), VERDICT_PASS);
-    assert_int_equal(state_of(s, 4), VERDICT_PASS);
-    assert_int_equal(verdict_failed(s->v), 2);
-    assert_int_equal(verdict_result(s->v, 1).failed_at, BEGIN + 504);
-    end(s);
-}
-
-/* What comes of users that are being ended decides no window; what was decided stays. */
-static void a_stop_in_the_middle_of_a_window_leaves_it_undecided(void **state)
-{
-    (void)state;
-    static const char *const texts[] = {"max < 300ms for 5s",   "max < 300ms for 3s, stop",
-                                        "max < 300ms over 20s", "fail_ratio < 50% within 9s",
-                                        "count > 150",          "max < 300ms for 30s"};
-    struct story *s = begin(texts, 6);
-    for (int i = 0; i < 20; i++)
-        add(s, i, 1, 10, i >= 10 ? 500000 : 50000, i >= 13 ? 10 : 0);
-    tell(s, 13); /* three slow seconds, then the button */
-    assert_int_equal(verdict_stops(s->v), 1);
-    verdict_tail(s->v, BEGIN + 13);
-    tell(s, 20);
-    finish(s);
-    assert_int_equal(state_of(s, 0), VERDICT_PASS);
-    assert_int_equal(state_of(s, 1), VERDICT_FAIL);
-    assert_int_equal(state_of(s, 2), VERDICT_NO_DATA); /* there never were 20 s of load */
-    assert_int_equal(state_of(s, 3), VERDICT_PASS);
-    assert_int_equal(state_of(s, 4), VERDICT_PASS); /* they count all the same */
-    assert_int_equal(state_of(s, 5), VERDICT_PASS); /* ten seconds held: 30 bad ones were not */
-    end(s);
-}
-
-static void a_second_without_samples_neither_extends_nor_resets(void **state)
-{
-    (void)state;
-    static const char *const texts[] = {"p95 < 300ms for 3s", "rps > 5 for 3s"};
-    struct story *s = begin(texts, 2);
-    add(s, 0, 1, 1, 500000, 0);
-    add(s, 1, 1, 1, 500000, 0);
-    tell(s, 8);
-    assert_int_equal(state_of(s, 0), VERDICT_NOT_YET); /* two of three, and no good one */
-    assert_int_equal(state_of(s, 1), VERDICT_FAIL);    /* none at all is few enough */
-    add(s, 8, 1, 1, 500000, 0);
-    tell(s, 9);
-    assert_int_equal(state_of(s, 0), VERDICT_FAIL);
-    end(s);
-}
-
-/* Too few bad seconds for a `for`: what is shown holds, as the state says; with no good one at all
- * there is nothing to say yet. */
-static void what_a_window_shows_agrees_with_its_state(void **state)
-{
-    (void)state;
-    static const char *const texts[] = {"max < 300ms for 2s", "max < 300ms for 3s"};
-    struct story *s = begin(texts, 2);
-    add(s, 0, 1, 3, 50000, 0);
-    add(s, 1, 1, 7, 500000, 0);
-    tell(s, 2);
-    struct verdict_result r = verdict_result(s->v, 0);
-    assert_int_equal(r.state, VERDICT_PASS);
-    assert_true(r.value < 51 && r.n == 3);
-    assert_true(r.spark[1] > 499);
-    add(s, 2, 1, 8, 600000, 0);
-    tell(s, 3);
-    r = verdict_result(s->v, 0);
-    assert_int_equal(r.state, VERDICT_FAIL);
-    assert_true(r.value > 599 && r.n == 8);
-    finish(s);
-    assert_int_equal(state_of(s, 1), VERDICT_PASS);
-    assert_true(verdict_result(s->v, 1).value < 51);
-    end(s);
-}
-
-static void a_window_without_a_good_second_is_not_decided_before_it_is_full(void **state)
-{
-    (void)state;
-    static const char *const texts[] = {"max < 300ms for 5s"};
-    struct story *s = begin(texts, 1);
-    for (int i = 0; i < 9; i += 3)
-        add(s, i, 1, 1, 500000, 0);
-    tell(s, 9);
-    assert_int_equal(state_of(s, 0), VERDICT_NOT_YET);
-    assert_true(verdict_result(s->v, 0).value > 499);
-    finish(s);
-    assert_int_equal(state_of(s, 0), VERDICT_NO_DATA);
-    assert_string_equal(verdict_result(s->v, 0).why,
-                        "only 3 seconds had something to judge, and each violates it");
-    end(s);
-}
-
-/* The mean of a window is that of its requests, not of its seconds. */
-static void a_window_is_merged_and_not_averaged(void **state)
-{
-    (void)state;
-    static const char *const texts[] = {"avg < 200ms within 2s", "p50 < 200ms over 2s"};
-    struct story *s = begin(texts, 2);
-    add(s, 0, 1, 999, 100000, 0);
-    add(s, 1, 1, 1, 10000000, 0);
-    tell(s, 2);
-    assert_int_equal(state_of(s, 0), VERDICT_PASS);
-    assert_int_equal(state_of(s, 1), VERDICT_PASS);
-    assert_true(verdict_result(s->v, 0).value < 110);
-    end(s);
-}
-
 static void without_data_there_is_no_pass(void **state)
 {
     (void)state;
@@ -372,19 +77,6 @@ static void without_data_there_is_no_pass(void **state)
     assert_non_null(strstr(verdict_result(s->v, 7).why, "fewer than 50 samples"));
     assert_non_null(strstr(verdict_result(s->v, 8).why, "warm-up"));
     assert_int_equal(verdict_failed(s->v), 6);
-    end(s);
-}
-
-static void a_short_run_of_nothing_but_violations_is_no_pass(void **state)
-{
-    (void)state;
-    static const char *const texts[] = {"p95 < 300ms for 30s"};
-    struct story *s = begin(texts, 1);
-    for (int i = 0; i < 10; i++)
-        add(s, i, 1, 1, 500000, 0);
-    tell(s, 10);
-    finish(s);
-    assert_int_equal(state_of(s, 0), VERDICT_NO_DATA);
     end(s);
 }
 
@@ -563,22 +255,6 @@ static void tags_that_nothing_has_are_no_pass_beside_those_that_something_has(vo
     end(s);
 }
 
-static void what_comes_no_more_is_none_a_second(void **state)
-{
-    (void)state;
-    static const char *const texts[] = {"rps of {tier:gold} > 1 for 2s",
-                                        "rate of checkout > 1 for 2s", "rate of checkout{a:b} > 1",
-                                        "fail_ratio of {tier:gold} < 1%"};
-    struct story *s = begin(texts, 4);
-    s->has_metric = true;
-    s->metric = (struct verdict_metric){.kind = VERDICT_COUNTER, .scale = 1, .factor = 1};
-    tell(s, 3);
-    for (size_t i = 0; i < 3; i++)
-        assert_int_equal(state_of(s, i), VERDICT_FAIL);
-    assert_int_equal(state_of(s, 3), VERDICT_NOT_YET); /* a share of nothing is none */
-    end(s);
-}
-
 static void arrivals_that_were_dropped_are_counted(void **state)
 {
     (void)state;
@@ -692,15 +368,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_gate_is_exact_at_its_rank),
         cmocka_unit_test(a_ratio_is_compared_as_counts),
-        cmocka_unit_test(an_outage_is_seen_by_windows_only),
-        cmocka_unit_test(an_outage_in_the_ninth_minute_is_forgiven_by_the_whole_run_only),
-        cmocka_unit_test(a_stop_in_the_middle_of_a_window_leaves_it_undecided),
-        cmocka_unit_test(a_second_without_samples_neither_extends_nor_resets),
-        cmocka_unit_test(what_a_window_shows_agrees_with_its_state),
-        cmocka_unit_test(a_window_without_a_good_second_is_not_decided_before_it_is_full),
-        cmocka_unit_test(a_window_is_merged_and_not_averaged),
         cmocka_unit_test(without_data_there_is_no_pass),
-        cmocka_unit_test(a_short_run_of_nothing_but_violations_is_no_pass),
         cmocka_unit_test(warm_up_and_reset_move_the_begin),
         cmocka_unit_test(a_cumulative_one_recovers_unless_it_stopped_the_test),
         cmocka_unit_test(after_counts_from_the_begin_and_is_strict),
@@ -708,7 +376,6 @@ int main(void)
         cmocka_unit_test(metrics_of_the_script_are_judged_by_their_kind),
         cmocka_unit_test(values_of_the_script_have_the_unit_of_its_metric),
         cmocka_unit_test(tags_that_nothing_has_are_no_pass_beside_those_that_something_has),
-        cmocka_unit_test(what_comes_no_more_is_none_a_second),
         cmocka_unit_test(arrivals_that_were_dropped_are_counted),
         cmocka_unit_test(a_name_begins_no_line_of_its_own),
         cmocka_unit_test(a_misspelt_row_is_told_while_the_run_is_on),
