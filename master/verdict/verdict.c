@@ -435,6 +435,14 @@ static bool violates(struct judged *j, const struct measured *m, unsigned second
     return j->streak >= t->window_s;
 }
 
+/* Nothing was counted yet: 'rps > 1, stop' does not end the test before the first answer. If that
+ * stays so, it fails at the end. */
+static bool is_too_early(const struct judged *j, const struct measured *m, bool is_bad)
+{
+    return is_bad && m->n == 0 && m->of == 0 && j->threshold.mode == MODE_ALL &&
+           !verdict_is_gauge(&j->threshold);
+}
+
 static void judge(struct verdict *v, struct judged *j, int64_t second,
                   const struct verdict_feed *feed)
 {
@@ -458,7 +466,10 @@ static void judge(struct verdict *v, struct judged *j, int64_t second,
     }
     j->from = t->mode == MODE_FOR ? v->until - (int64_t)t->window_s : from;
     j->to = v->until;
-    if (is_bad)
+    j->is_early = is_too_early(j, &m, is_bad);
+    if (j->is_early)
+        j->state = VERDICT_NOT_YET;
+    else if (is_bad)
         fail(j, second, &m);
     else
         j->state = is_undecided(j) ? VERDICT_NOT_YET : VERDICT_PASS;
@@ -515,6 +526,8 @@ void verdict_end(struct verdict *v, const struct verdict_feed *feed)
         struct judged *j = &v->judged[i];
         free(j->why);
         j->why = NULL;
+        if (j->is_early)
+            fail(j, v->until - 1, &(struct measured){j->value, j->n, 0, 0});
         if (j->state == VERDICT_NOT_YET) {
             j->state = VERDICT_NO_DATA;
             j->why = verdict_why_no_data(v, j, feed);

@@ -30,6 +30,7 @@ struct judged {
     uint64_t told, good, seconds; /* seconds with data, those that held, and all */
     size_t spark_at, spark_count;
     bool is_valid, is_sticky, has_stopped, is_turned;
+    bool is_early; /* it violates, for nothing was counted yet */
     char *why;
     uint64_t why_at;         /* seconds after which names are compared for it again */
     char unit[VERDICT_UNIT]; /* of the script's metric; "" */

@@ -80,6 +80,28 @@ static void without_data_there_is_no_pass(void **state)
     end(s);
 }
 
+static void before_the_first_answer_nothing_is_too_few(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"rps > 1, stop", "count of 'GET /cart' >= 5",
+                                        "rps > 1 for 2s", "fails < 1", "count of 'POST /pay' > 0"};
+    struct story *s = begin(texts, 5);
+    tell(s, 3);
+    assert_int_equal(verdict_stops(s->v), -1);
+    assert_int_equal(state_of(s, 0), VERDICT_NOT_YET);
+    assert_int_equal(state_of(s, 1), VERDICT_NOT_YET);
+    assert_int_equal(state_of(s, 2), VERDICT_FAIL);
+    assert_int_equal(state_of(s, 3), VERDICT_PASS);
+    add(s, 3, 1, 60, 1000, 0);
+    tell(s, 4);
+    assert_int_equal(state_of(s, 0), VERDICT_PASS);
+    assert_int_equal(state_of(s, 1), VERDICT_PASS);
+    finish(s);
+    assert_int_equal(state_of(s, 4), VERDICT_FAIL);
+    assert_int_equal(verdict_result(s->v, 4).failed_at, BEGIN + 3);
+    end(s);
+}
+
 static void warm_up_and_reset_move_the_begin(void **state)
 {
     (void)state;
@@ -369,6 +391,7 @@ int main(void)
         cmocka_unit_test(a_gate_is_exact_at_its_rank),
         cmocka_unit_test(a_ratio_is_compared_as_counts),
         cmocka_unit_test(without_data_there_is_no_pass),
+        cmocka_unit_test(before_the_first_answer_nothing_is_too_few),
         cmocka_unit_test(warm_up_and_reset_move_the_begin),
         cmocka_unit_test(a_cumulative_one_recovers_unless_it_stopped_the_test),
         cmocka_unit_test(after_counts_from_the_begin_and_is_strict),
