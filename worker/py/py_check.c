@@ -82,9 +82,20 @@ static void note_failure(PyObject *response, PyObject *name, const struct series
     Py_XDECREF(words);
 }
 
+/* The usual case, without a look at exceptions and samples. */
+static int count_held(PyObject *name, PyObject *tags)
+{
+    struct series *s = series_for(name, tags);
+    if (s)
+        py_series_count(s, 1);
+    return s ? 1 : -1;
+}
+
 /* 1: held, 0: not, -1: to be raised. ok: -1 with what the predicate raised. */
 static int count(PyObject *response, PyObject *name, int ok, PyObject *tags)
 {
+    if (__builtin_expect(ok > 0, 1))
+        return count_held(name, tags);
     if (ok < 0 && !PyErr_ExceptionMatches(PyExc_Exception))
         return -1; /* the end of the user */
     PyObject *type, *value, *trace;
@@ -96,11 +107,10 @@ static int count(PyObject *response, PyObject *name, int ok, PyObject *tags)
         Py_XDECREF(trace);
         return -1;
     }
-    py_series_count(s, ok > 0);
+    py_series_count(s, 0);
     PyErr_Restore(type, value, trace);
-    if (ok <= 0)
-        note_failure(response, name, s);
-    return ok > 0;
+    note_failure(response, name, s);
+    return 0;
 }
 
 static int outcome(PyObject *response, PyObject *predicate)

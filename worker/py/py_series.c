@@ -66,9 +66,9 @@ bool py_series_count(struct series *s, double number)
 #define CACHE_SLOTS 256
 
 struct series_cache {
-    struct cache_slot {
-        struct series_key key;   /* owned here */
+    struct cache_slot {          /* beside a request it is cold: what a look needs lies together */
         struct series_pair pair; /* NULL: free */
+        struct series_key key;   /* owned here */
     } slots[CACHE_SLOTS];
 };
 
@@ -115,7 +115,7 @@ void series_cache_keep(struct series_cache **c, const struct series_key *k, stru
     for (unsigned i = 0; i < k->count; i++)
         Py_INCREF(k->part[i]);
     slot_clear(slot);
-    *slot = (struct cache_slot){*k, p};
+    *slot = (struct cache_slot){.pair = p, .key = *k};
 }
 
 void series_cache_free(struct series_cache *c)
