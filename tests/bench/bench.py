@@ -1,6 +1,6 @@
 """make bench: every budget of the engine, measured side by side in one run, as ratios.
 
-    bench.py [--build DIR] [--rounds N] [name …]      names: get tls post memory hold start scaling master truth
+    bench.py [--build DIR] [--rounds N] [name …]      names: get tls post judged memory hold start scaling master truth
                                                       timeline dashboard
 
 Nothing here asserts a time: the figures are printed with the budget beside them, and docs/benchmarks.md
@@ -74,6 +74,22 @@ def bench_post(options):
     for name, f in figures.items():
         ratio = f[0] / figures["wrk (GET /)"][0]
         table.row(name, us(f), f"{f[1]:,.0f}", f"{ratio:.2f}", *(("≤ 4.0", verdict(ratio, 4)) if "wrk" not in name else ("", "")))
+
+
+def bench_judged(options):
+    """The predicate is the file's own Python: told apart."""
+    table = Table("GET, with a tag, a check and three thresholds", "file", "µs/request (lowest–highest)", "requests/s", "× the plain one", "budget", "")
+    gates = [word for text in ("p95 < 60s", "p99 of {tier:gold} < 60s", "check_ratio > 0.9") for word in ("--threshold", text)]
+    with nginx() as server:
+        figures = rounds({
+            "get_http.py": headless(KATYDID, FILES / "get_http.py", server.url),
+            "get_unjudged.py: a predicate, called": headless(KATYDID, FILES / "get_unjudged.py", server.url),
+            "get_judged.py: tag, check, thresholds": headless(KATYDID, FILES / "get_judged.py", server.url, 100, *gates),
+        }, server, options.rounds)
+    plain = figures["get_http.py"][0]
+    for name, f in figures.items():
+        ratio = f[0] / plain
+        table.row(name, us(f), f"{f[1]:,.0f}", f"{ratio:.3f}", *(("≤ 1.03", verdict(ratio, 1.03)) if "tag" in name else ("", "")))
 
 
 def run_until_spawned(file, url, users, rate, *more):
