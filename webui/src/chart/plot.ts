@@ -8,9 +8,10 @@ import uPlot from "uplot";
 import { IS_REPORT } from "../lib/build";
 import { openDialog } from "../app-state";
 import { cssVar, painted } from "../lib/theme";
-import { drawn, events, saturated } from "../range/data";
+import { drawn, events } from "../range/data";
 import { cursorAt, goLive, setFixed, zoom } from "../range/state";
 import { timeText } from "../range/time";
+import { invalid } from "../verdict/state";
 import { labelsOf, stepsOf, type Kind } from "./labels";
 import type { Values } from "./legend";
 import { pinned } from "./tip";
@@ -94,7 +95,7 @@ function select(plot: uPlot): void {
 }
 
 function shade(plot: uPlot): void {
-  const list = saturated.value;
+  const list = invalid.value;
   if (list.length === 0) return;
   const { ctx, bbox } = plot;
   ctx.save();
@@ -272,7 +273,7 @@ export function usePlot(box: RefObject<HTMLDivElement | null>, input: PlotInput)
 
   useEffect(() => {
     if (input.isOverTime) plot.current?.redraw(false);
-  }, [saturated.value, events.value, pinned.value]);
+  }, [invalid.value, events.value, pinned.value]);
 
   return plot;
 }

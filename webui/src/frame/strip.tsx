@@ -9,10 +9,11 @@ import { POINT } from "../live/protocol";
 import { store } from "../app-state";
 import { count, rate, visible } from "../lib/format";
 import { shortIds } from "../lib/state-words";
-import { events, saturated } from "../range/data";
+import { events } from "../range/data";
 import { isFixed, runSpan, setFixed, span, wholeTable } from "../range/state";
 import { courseBeat, tidy, type Span } from "../range/range";
 import { timeText } from "../range/time";
+import { invalid } from "../verdict/state";
 import { lanesOf, paintLane } from "./lanes";
 
 const CLICK_PX = 4;
@@ -33,7 +34,7 @@ function paint(canvas: HTMLCanvasElement, run: Span): void {
   const length = Math.max(1, run.to - run.from);
   const x = (second: number): number => ((second - run.from) / length) * width;
   pen.fillStyle = cssVar("--shade");
-  for (const [from, to] of saturated.value) pen.fillRect(x(from), 0, Math.max(scale, x(to) - x(from)), height);
+  for (const [from, to] of invalid.value) pen.fillRect(x(from), 0, Math.max(scale, x(to) - x(from)), height);
   const view = wholeTable.value.view(run.from, run.to);
   const gap = 2 * scale;
   const half = (height - 3 * gap) / 2;
@@ -82,7 +83,7 @@ export function Strip(): JSX.Element {
   const beat = courseBeat(length, REPAINT_S, Math.max(1, widthPx.current));
   useEffect(() => {
     if (canvas.current) paint(canvas.current, run);
-  }, [Math.floor(run.to / beat), painted.value, wholeTable.value, saturated.value, events.value, run.from, store.series.length > 1]);
+  }, [Math.floor(run.to / beat), painted.value, wholeTable.value, invalid.value, events.value, run.from, store.series.length > 1]);
   useEffect(() => {
     const observer = new ResizeObserver(([entry]) => {
       widthPx.current = entry!.contentRect.width;

@@ -10,8 +10,9 @@ import { prefixOf } from "../lib/prefix";
 import type { DistributionAnswer, Exception, Failure, GroupsAnswer, HeatmapAnswer, LogsAnswer, Point, RangeAnswer, RangeWorker, RunEvent, Sample } from "./protocol";
 import { WIN, type Report, type WindowRow } from "./report-block";
 import { FileMetrics } from "./file-metrics";
-import type { CourseAnswer, Judged, MetricsAnswer, SeriesName } from "./judged";
+import type { CourseAnswer, InvalidSpan, Judged, MetricsAnswer, SeriesName } from "./judged";
 import type { ScenariosAnswer } from "./scenarios";
+import { isLoss } from "./health";
 import { SeriesTable } from "./series";
 
 const BUCKETS_MOST = 400;
@@ -125,6 +126,12 @@ export class FileFigures implements Figures {
     return this.total;
   }
 
+  /** As the master recorded it; of a run that was saved without a verdict its saturated workers are known. */
+  private get invalid(): readonly InvalidSpan[] {
+    const { verdict, saturated } = this.report;
+    return verdict !== undefined && "invalid" in verdict ? verdict.invalid : saturated.map(([from, to, worker, why]) => [from, to, worker, "", why]);
+  }
+
   private isAll(from: number, to: number): boolean {
     return from <= this.report.from && to >= this.report.to;
   }
@@ -171,14 +178,15 @@ export class FileFigures implements Figures {
     const seconds = this.runSeconds(start, end);
     const rows: (number | null)[][] = [];
     for (const id of this.whole.keys()) if (id !== 0) rows.push(this.sum(id, from, to)?.row(id, seconds) ?? []);
-    const isSaturated = this.report.saturated.filter(([a, b]) => a < end && b > start);
+    const invalid = this.invalid.filter(([a, b]) => a < end && b > start);
     return {
       from: start, to: end, step: this.report.rows_windows.step, run: this.report.tick.run, columns: [],
       complete: this.isAll(from, to) || this.byId.size >= this.whole.size,
       total: (this.sum(0, from, to) ?? new Sum(this.rule)).row(0, seconds),
       rows: rows.filter((row) => row.length > 0),
       failures: this.failed(start, end),
-      workers: this.workers(start, end), valid: isSaturated.length === 0, saturated: isSaturated,
+      workers: this.workers(start, end), valid: invalid.length === 0,
+      saturated: invalid.filter((one) => !isLoss(one)).map(([a, b, worker, , why]) => [a, b, worker, why]), lost: invalid.filter(isLoss).map(([a, b, , name]) => [a, b, name]),
     };
   }
 

@@ -2,13 +2,21 @@
  * its processor above 90 %, or kept from it, or its loop more than 100 ms late, in each of 5 seconds on end. What a single
  * second says is nobody's verdict. Pure. */
 import type { Tone } from "../parts/status";
-import type { Saturated } from "./protocol";
+import { shortId, visible } from "../lib/format";
+import type { InvalidSpan } from "./judged";
 import { isConnected, type Worker } from "./store";
 
 const LINGER_S = 5; // a worker that was at its limit stays so for a moment: no verdict flickers
 const SETTLED_S = 5; // of a run: before that nobody can tell
 
-export const WHY: Record<string, string> = { cpu: "processor at its limit", quota: "at the processor limit of its container", starved: "kept waiting for a processor", lag: "its loop came late" };
+const WHY: Record<string, string> = {
+  cpu: "its processor was at its limit", quota: "its container held it back", starved: "others used its processor", lag: "its loop came late", lost: "nothing is known of it for that time",
+};
+
+export const causeWords = (why: string): string => WHY[why] ?? visible(why);
+
+/** A worker that is away has no index. */
+export const isLoss = ([, , , , why]: InvalidSpan): boolean => why === "lost";
 
 const ADVICE: Record<string, string> = {
   cpu: "Spread the users over more workers or cores.",
@@ -22,15 +30,40 @@ export function advice(causes: readonly string[]): string {
   return [...new Set(causes)].map((why) => ADVICE[why] ?? "").filter((text) => text !== "").join(" ");
 }
 
-/** The spans that lie in a range, cut to it. */
-export function spansIn(spans: readonly Saturated[], from: number, to: number): Saturated[] {
-  return spans.filter(([start, end]) => start < to && end > from)
-    .map(([start, end, index, why]) => [Math.max(start, from), Math.min(end, to), index, why]);
+/** What a worker goes through after the end of the run is no matter of its figures. */
+export function untilTheEnd(spans: readonly InvalidSpan[], ended: number): InvalidSpan[] {
+  return spans.filter(([from]) => from < ended).map(([from, to, ...rest]) => [from, Math.min(to, ended), ...rest]);
+}
+
+/** The spans that a range touches, whole. */
+export function spansIn(spans: readonly InvalidSpan[], from: number, to: number): InvalidSpan[] {
+  return spans.filter(([start, end]) => start < to && end > from);
+}
+
+/** For how many seconds of the range at least one worker's figures are not valid: several may be late at the same time. */
+export function invalidSeconds(spans: readonly InvalidSpan[], from: number, to: number): number {
+  let seconds = 0;
+  let until = from;
+  for (const [start, end] of spansIn(spans, from, to).sort((a, b) => a[0] - b[0])) {
+    seconds += Math.max(0, Math.min(end, to) - Math.max(start, until));
+    until = Math.max(until, end);
+  }
+  return seconds;
+}
+
+const SPANS_MOST = 2;
+
+/** Which worker, from when to when, and the cause: the longest first. The one sentence of it, wherever it is told. */
+export function invalidWords(spans: readonly InvalidSpan[], time: (second: number) => string): string {
+  const longest = [...spans].sort((a, b) => b[1] - b[0] - (a[1] - a[0]));
+  const told = longest.slice(0, SPANS_MOST).map(([from, to, , name, why]) => `${shortId(name)} from ${time(from)} to ${time(to)}, ${causeWords(why)}`);
+  const rest = longest.length - SPANS_MOST;
+  return told.join("; ") + (rest > 0 ? `; and ${rest} more ${rest === 1 ? "time" : "times"}` : "");
 }
 
 /** Workers that are at their limit now, by index, with the cause. */
-export function limited(spans: readonly Saturated[], now: number): Map<number, string> {
-  return new Map(spans.filter(([, end]) => end > now - LINGER_S).map(([, , index, why]) => [index, why]));
+export function limited(spans: readonly InvalidSpan[], now: number): Map<number, string> {
+  return new Map(spans.filter((one) => one[1] > now - LINGER_S && !isLoss(one)).map(([, , index, , why]) => [index, why]));
 }
 
 /** Enough of the run has passed for a verdict. */

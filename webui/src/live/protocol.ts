@@ -134,6 +134,8 @@ export interface RangeAnswer {
   workers: RangeWorker[];
   valid: boolean;
   saturated: Saturated[];
+  /** from, to, worker: of which not everything that was measured has come. */
+  lost: [number, number, string][];
 }
 
 /** The same, rows merged into groups: [method, "*" for several; name; members]. Row n + 1 is group n. */

@@ -7,8 +7,7 @@ import { computed, effect, signal } from "@preact/signals";
 import { IS_REPORT } from "../lib/build";
 import { source, store } from "../app-state";
 import { FileSource } from "../live/file-source";
-import { ROW, type RangeAnswer, type RunEvent, type Saturated } from "../live/protocol";
-import { limited } from "../live/health";
+import { ROW, type RangeAnswer, type RunEvent } from "../live/protocol";
 import { rateNow } from "../live/rate-now";
 import { RowTable } from "../live/rows";
 import { NO_VIEW, SECONDS_KEPT, SeriesTable, type SeriesView } from "../live/series";
@@ -18,9 +17,7 @@ import { isFixed, isOfOtherRun, isWhole, range, runSpan, span, wholeTable } from
 
 const LIVE_EVERY_S = 3;
 const WHOLE_EVERY_S = 15;
-const SATURATED_EVERY_S = 10;
 const STEPS = 720; // of a course
-const NOBODY: ReadonlyMap<number, string> = new Map();
 const LATE_S = 6; // seconds that late reports may still change
 
 const runKey = (): string => `${store.run.value?.boot ?? ""} ${store.run.value?.run ?? ""}`;
@@ -163,20 +160,6 @@ export const eventList = question<RunEvent[]>(
   (signal) => source.figures.events(signal),
 );
 export const events = computed<RunEvent[]>(() => eventList.answer.value ?? []);
-
-const wasSaturated = computed(() => store.isSaturated.value || events.value.some((event) => event.kind === "saturated"));
-const saturation = question<Saturated[]>(
-  () => {
-    if (!isReady() || (!wasSaturated.value && !IS_REPORT)) return null;
-    const beat = store.isSaturated.value ? Math.floor((store.run.value?.now ?? 0) / SATURATED_EVERY_S) : 0;
-    return `${runKey()} ${store.eventCount.value} ${store.isSaturated.value} ${beat}`;
-  },
-  async (signal) => (await source.figures.range(runSpan.value.from, runSpan.value.to, signal)).saturated,
-);
-/** When the measurement was not valid: shaded on every chart. */
-export const saturated = computed<Saturated[]>(() => saturation.answer.value ?? []);
-/** Workers that are at their limit now; nobody is while no test runs. */
-export const atLimit = computed(() => (store.isRunning.value && !IS_REPORT ? limited(saturated.value, store.run.value?.now ?? 0) : NOBODY));
 
 /* -- the view stands still -- */
 

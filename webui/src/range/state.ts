@@ -11,7 +11,9 @@ import { DEFAULT_RANGE, formatFixed, panned, parseRange, spanOf, steadyStart, ti
 /** The whole run in steps: what the overview strip draws. The live seconds while they reach back far enough. */
 export const wholeTable = signal<SeriesTable>(store.series);
 
-const rangeText = computed(() => route.value.query["range"] ?? (IS_REPORT ? "all" : recall("range") ?? DEFAULT_RANGE));
+/** Of a run that is over all is looked at, unless somebody chose otherwise. */
+const isOver = computed(() => IS_REPORT || (store.run.value?.state === "stopped" && store.run.value.ended > 0));
+const rangeText = computed(() => route.value.query["range"] ?? (IS_REPORT ? undefined : recall("range")) ?? (isOver.value ? "all" : DEFAULT_RANGE));
 export const range = computed(() => parseRange(rangeText.value));
 export const isFixed = computed(() => range.value.kind === "fixed");
 

@@ -1,16 +1,24 @@
-/* The verdict as the master has it now. Asked for while there are thresholds: their limits are in the charts. */
+/* The verdict as the master has it now, and when the measurement is not valid: one answer, for every place that tells of it.
+ * Asked for while there are thresholds, whose limits are in the charts, and once something happened to a worker. */
 import { computed, signal } from "@preact/signals";
 import { IS_REPORT } from "../lib/build";
 import { source, store } from "../app-state";
 import { route } from "../lib/route";
-import type { Judged, Threshold } from "../live/judged";
+import { limited, untilTheEnd } from "../live/health";
+import type { InvalidSpan, Judged, Threshold } from "../live/judged";
+import { events } from "../range/data";
 import { question, type Question } from "../range/question";
 import { standingOf, type Standing } from "./words";
 
 const EVERY_S = 4;
 const SHOWN_EVERY_S = 1;
 
-const isWanted = (): boolean => store.thresholds.value > 0 || route.value.screen === "verdict" || (route.value.screen === "new" && store.hasRun.value);
+const NOBODY: ReadonlyMap<number, string> = new Map();
+const OF_WORKERS = ["saturated", "worker", "master"];
+
+/** Something may have kept the workers from measuring. */
+const isInDoubt = computed(() => store.isSaturated.value || events.value.some(({ kind }) => OF_WORKERS.includes(kind)));
+const isWanted = (): boolean => IS_REPORT || isInDoubt.value || store.thresholds.value > 0 || route.value.screen === "verdict" || (route.value.screen === "new" && store.hasRun.value);
 
 /** The last word on this run has been said. */
 const final = signal("");
@@ -23,7 +31,7 @@ export const asked: Question<Judged | null> = question<Judged | null>(
     const { boot, run: id, state } = run;
     const isFinal = IS_REPORT || (state === "stopped" && final.value === `${boot} ${id}`) || (!store.isRunning.value && !store.hasRun.value);
     const beat = Math.floor(run.now / (route.value.screen === "verdict" ? SHOWN_EVERY_S : EVERY_S));
-    return `${boot} ${id} ${state} ${store.thresholds.value} ${store.brokenThresholds.value} ${isFinal ? "" : beat}`;
+    return `${boot} ${id} ${state} ${store.thresholds.value} ${store.brokenThresholds.value} ${store.eventCount.value} ${isFinal ? "" : beat}`;
   },
   async (abort) => {
     const { boot, run } = store.run.peek()!;
@@ -34,6 +42,10 @@ export const asked: Question<Judged | null> = question<Judged | null>(
 );
 
 export const judged = asked.answer;
+/** When the measurement was not valid: shaded on every chart. */
+export const invalid = computed<readonly InvalidSpan[]>(() => untilTheEnd(judged.value?.invalid ?? [], store.run.value?.ended || Infinity));
+/** Workers that are at their limit now; nobody is while no test runs. */
+export const atLimit = computed(() => (store.isRunning.value && !IS_REPORT ? limited(invalid.value, store.run.value?.now ?? 0) : NOBODY));
 export const thresholds = computed<readonly Threshold[]>(() => judged.value?.thresholds ?? []);
 export const standing = computed<Standing | null>(() => (judged.value === null ? null : standingOf(judged.value, store.hasRun.value)));
 

@@ -11,15 +11,17 @@ export interface Standing {
 
 const plural = (n: number, one: string): string => `${n} ${one}${n === 1 ? "" : "s"}`;
 
-/** "412.3ms" with a blank before the unit; a dash as everywhere on the page. */
+const grouped = (text: string): string => text.replace(/^-?\d{4,}(?![\de])/, (digits) => Number(digits).toLocaleString("en-US"));
+
+/** "1412.3ms" with a blank before the unit, and as everywhere on the page; a dash likewise. */
 export function valueWords(shown: string): string {
-  return shown === "-" ? "–" : shown.replace(/^(-?[\d.e+]+)([a-zA-Z%/])/, "$1 $2");
+  return shown === "-" ? "–" : grouped(shown.replace(/^(-?[\d.]+(?:e[+-]?\d+)?)(?!e[+-])([a-zA-Z%/])/, "$1 $2"));
 }
 
 /** A limit as its value is shown. */
 export function limitWords({ limit, unit }: Pick<Threshold, "limit" | "unit">): string {
   if (unit === "ratio") return `${Number((limit * 100).toPrecision(6))} %`;
-  return unit === "" ? String(limit) : `${limit} ${unit}`;
+  return grouped(unit === "" ? String(limit) : `${limit} ${unit}`);
 }
 
 export function titleOf({ name, text }: Pick<Threshold, "name" | "text">): string {
@@ -75,14 +77,6 @@ export function standingOf(judged: Judged, hasRun: boolean): Standing {
   const waiting = list.filter((one) => one.state === "not yet").length;
   if (waiting === list.length) return { word: "not yet", tone: "idle", why: `${plural(list.length, "threshold")}, nothing to judge so far.${caution}` };
   return { word: "passing", tone: valid ? "pass" : "warn", why: `${plural(list.length - waiting, "threshold")} of ${list.length} ${list.length - waiting === 1 ? "holds" : "hold"} so far${waiting > 0 ? `, ${waiting} with nothing to judge yet` : ""}.${caution}` };
-}
-
-const REASONS: Record<string, string> = {
-  cpu: "its processor was at its limit", quota: "its container held it back", starved: "others used its processor", lag: "its event loop was late", lost: "nothing is known of it for that time",
-};
-
-export function reasonWords(why: string): string {
-  return REASONS[why] ?? visible(why);
 }
 
 export interface InvalidWorker {

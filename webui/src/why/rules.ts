@@ -2,7 +2,7 @@
  * with the place that shows it. Every rule is a function of its own and says nothing when in doubt. Pure. */
 import { count, msUnit, percent } from "../lib/format";
 import type { Screen } from "../lib/route";
-import type { Failure, RangeWorker, Saturated } from "../live/protocol";
+import type { Failure, RangeWorker } from "../live/protocol";
 import { causeOf } from "../screens/failures/cause";
 
 export interface WhyRow {
@@ -30,9 +30,8 @@ export interface WhyData {
   rows: readonly WhyRow[];
   kinds: readonly Failure[];
   workers: readonly RangeWorker[];
-  /** Cut to the range. */
-  saturated: readonly Saturated[];
-  workerCount: number;
+  /** When the measurement is not valid, in the words that stand wherever it is told; null: it is. */
+  invalid: { words: string; from: number; to: number } | null;
   /** The numbers go on: a sentence stays for some seconds, and is exact about none of them. */
   isMoving: boolean;
   course: WhyCourse;
@@ -121,16 +120,12 @@ export function deadEndpoint(data: WhyData): Finding | null {
   };
 }
 
-const CAUSES: Record<string, string> = { lag: "late", starved: "kept waiting for a processor" };
-
-export function lateWorkers(data: WhyData): Finding | null {
-  const indexes = new Set(data.saturated.map(([, , index]) => index));
-  if (indexes.size === 0) return null;
-  const causes = [...new Set(data.saturated.map(([, , , why]) => CAUSES[why] ?? "at the limit of the processor"))].join(" or ");
-  const who = data.workerCount > 1 ? `${count(indexes.size)} of ${count(data.workerCount)} workers ${indexes.size === 1 ? "was" : "were"}` : "The load generator was";
+export function notValid(data: WhyData): Finding | null {
+  if (data.invalid === null) return null;
+  const { words, from, to } = data.invalid;
   return {
-    id: "late-worker", text: `${who} ${causes}: response times measured then may be ours, not the server’s.`,
-    link: { label: "Workers", screen: "workers", from: data.saturated[0]![0], to: Math.max(...data.saturated.map(([, end]) => end)) }, weight: 90,
+    id: "not-valid", text: `Not valid: ${words}. Response times measured then may be ours, not the server’s.`,
+    link: { label: "Workers", screen: "workers", from, to }, weight: 90,
   };
 }
 
@@ -246,7 +241,7 @@ export function slowEndpoint(data: WhyData): Finding | null {
   };
 }
 
-const RULES = [everythingFails, lateWorkers, oneWorkerFails, oneCause, stalled, deadEndpoint, slower, slowEndpoint];
+const RULES = [everythingFails, notValid, oneWorkerFails, oneCause, stalled, deadEndpoint, slower, slowEndpoint];
 
 export function findingsOf(data: WhyData): Finding[] {
   return RULES.map((rule) => rule(data)).filter((found): found is Finding => found !== null).sort((a, b) => b.weight - a.weight).slice(0, MOST);

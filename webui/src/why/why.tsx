@@ -5,13 +5,14 @@ import { useMemo, useRef } from "preact/hooks";
 import { source, store } from "../app-state";
 import { visible } from "../lib/format";
 import { linkTo } from "../lib/route";
-import { spansIn } from "../live/health";
+import { invalidWords, spansIn } from "../live/health";
 import { POINT, ROW, type Failure } from "../live/protocol";
-import { answer, chartView, courseKey, saturated, shown } from "../range/data";
+import { answer, chartView, courseKey, shown } from "../range/data";
 import { useQuestion } from "../range/question";
 import { formatFixed } from "../range/range";
 import { isFixed, span } from "../range/state";
 import { timeText } from "../range/time";
+import { invalid } from "../verdict/state";
 import { findingsOf, type Finding, type WhyData } from "./rules";
 
 const EVERY_S = 5;
@@ -23,12 +24,14 @@ function dataOf(kinds: readonly Failure[]): WhyData {
   const { rows, total } = shown.value;
   const view = chartView.value;
   const { from, to } = span.value;
+  const spans = spansIn(invalid.value, from, to);
   return {
     requests: total[ROW.requests] ?? 0, failures: total[ROW.failures] ?? 0, kinds,
     rows: Array.from({ length: rows.length }, (_, slot) => ({
       method: visible(rows.methods[slot]!), name: visible(rows.names[slot]!).slice(0, 80), requests: rows.get(slot, ROW.requests), failures: rows.get(slot, ROW.failures), p95: rows.get(slot, ROW.p95),
     })),
-    workers: answer.answer.value?.workers ?? [], workerCount: store.workers.value.length, isMoving: store.isRunning.value && !isFixed.value, saturated: spansIn(saturated.value, from, to),
+    workers: answer.answer.value?.workers ?? [], isMoving: store.isRunning.value && !isFixed.value,
+    invalid: spans.length === 0 ? null : { words: invalidWords(spans, timeText), from: Math.floor(Math.min(...spans.map(([start]) => start))), to: Math.ceil(Math.max(...spans.map(([, end]) => end))) },
     course: {
       x: view.x, step: view.step, users: view.column(POINT.users), rps: view.column(POINT.rps), p95: view.column(POINT.p95),
       phases: PHASES.map(([word, column]) => ({ word, values: view.column(column) })),
@@ -52,7 +55,7 @@ export function Why(): JSX.Element | null {
   const kinds = asked.answer.value;
   const isAwaited = store.failures.value[0] > 0 && kinds === null;
   const held = useRef<Finding[]>([]);
-  const found = useMemo(() => (to - from < SETTLED_S || isAwaited ? held.current : findingsOf(dataOf(kinds ?? []))), [from, beat, kinds, isAwaited, answer.answer.value, saturated.value]);
+  const found = useMemo(() => (to - from < SETTLED_S || isAwaited ? held.current : findingsOf(dataOf(kinds ?? []))), [from, beat, kinds, isAwaited, answer.answer.value, invalid.value]);
   held.current = found;
   if (found.length === 0) return null;
   return (

@@ -54,6 +54,9 @@ describe("a recorded run", () => {
     expect([failures, valid]).toEqual([[], true]);
     const late = await figures.range(11, 19);
     expect([late.valid, late.failures[0]![1], late.total[ROW.failures]]).toEqual([false, 1, 1]);
+    const lost = new FileFigures({ ...report, saturated: [], verdict: { invalid: [[12, 14, -1, "w", "lost"]] } } as unknown as Report);
+    expect((await lost.range(0, 20)).valid).toBe(false);
+    expect([(await lost.range(1, 9)).valid, (await lost.range(11, 19)).lost]).toEqual([true, [[12, 14, "w"]]]);
     expect(late.workers).toEqual([[0, 10, 1, 60, 90, 30, 5]]);
   });
   it("finds the requests of a failure and of a row, and the log lines, where the file has them", async () => {

@@ -45,8 +45,8 @@ describe("the standing of a run", () => {
     expect([stateWords(b), stateWords(broken({ valid: false }))]).toEqual(["fail, only told", "fail (measurement not valid)"]);
   });
   it("writes values and limits with their units", () => {
-    expect(["412.3ms", "0.2 %", "-", "12.0/s", "45.184", "-3.5ms"].map(valueWords)).toEqual(["412.3 ms", "0.2 %", "–", "12.0 /s", "45.184", "-3.5 ms"]);
-    expect([limitWords({ limit: 0.01, unit: "ratio" }), limitWords({ limit: 300, unit: "ms" }), limitWords({ limit: 3, unit: "" })]).toEqual(["1 %", "300 ms", "3"]);
+    expect(["412.3ms", "0.2 %", "-", "12.0/s", "45.184", "-3.5ms", "2449.4ms", "1e+09", "12345"].map(valueWords)).toEqual(["412.3 ms", "0.2 %", "–", "12.0 /s", "45.184", "-3.5 ms", "2,449.4 ms", "1e+09", "12,345"]);
+    expect([limitWords({ limit: 0.01, unit: "ratio" }), limitWords({ limit: 300, unit: "ms" }), limitWords({ limit: 3, unit: "" }), limitWords({ limit: 2000, unit: "ms" })]).toEqual(["1 %", "300 ms", "3", "2,000 ms"]);
   });
   it("adds up what is not valid by worker", () => {
     expect(byWorker([[10, 12, 0, "a", "cpu"], [20, 30, 1, "b", "lag"], [40, 41, 0, "a", "cpu"]]).map(({ name, seconds, spans }) => [name, seconds, spans.length])).toEqual([["b", 10, 1], ["a", 3, 2]]);

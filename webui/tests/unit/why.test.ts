@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
 import type { Failure } from "../../src/live/protocol";
-import { deadEndpoint, everythingFails, findingsOf, lateWorkers, middles, oneCause, oneWorkerFails, slowEndpoint, slower, stalled, type WhyCourse, type WhyData } from "../../src/why/rules";
+import { deadEndpoint, everythingFails, findingsOf, notValid, middles, oneCause, oneWorkerFails, slowEndpoint, slower, stalled, type WhyCourse, type WhyData } from "../../src/why/rules";
 
 const kind = (method: string, name: string, text: string, n: number): Failure => ({ id: n, method, name, text, kind: text, count: n, in_range: n, first: 0, last: 0 });
 const course = (p95: (number | null)[], users: number[], phases: WhyCourse["phases"] = [], rps = p95.map(() => 10)): WhyCourse =>
   ({ x: p95.map((_, i) => 1000 + i), step: 1, users, rps, p95, phases });
 const CALM = course(Array(30).fill(20), Array(30).fill(10));
-const run = (change: Partial<WhyData>): WhyData => ({ requests: 1000, failures: 0, rows: [], kinds: [], workers: [], saturated: [], workerCount: 2, isMoving: false, course: CALM, ...change });
+const run = (change: Partial<WhyData>): WhyData => ({ requests: 1000, failures: 0, rows: [], kinds: [], workers: [], invalid: null, isMoving: false, course: CALM, ...change });
 
 test("a healthy run needs no words", () => {
   const rows = [{ method: "GET", name: "/", requests: 600, failures: 0, p95: 20 }, { method: "GET", name: "/b", requests: 400, failures: 0, p95: 30 }];
@@ -55,8 +55,8 @@ test("p95 that grew with the users: when, with how many, and in which phase", ()
 });
 
 test("late generators come before what they measured", () => {
-  const found = lateWorkers(run({ saturated: [[1010, 1020, 1, "lag"]] }))!;
-  expect(found.text).toMatch(/^1 of 2 workers was late/);
+  const found = notValid(run({ invalid: { words: "w1 from 1010 to 1020, its loop came late", from: 1010, to: 1020 } }))!;
+  expect(found.text).toMatch(/^Not valid: w1 from 1010 to 1020, its loop came late\./);
   expect(found.link).toMatchObject({ screen: "workers", from: 1010, to: 1020 });
 });
 

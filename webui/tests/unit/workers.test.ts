@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Worker } from "../../src/live/store";
-import { advice, health, isSettled, limited, spansIn } from "../../src/live/health";
-import type { Saturated } from "../../src/live/protocol";
+import { advice, health, invalidSeconds, invalidWords, isSettled, limited, spansIn, untilTheEnd } from "../../src/live/health";
+import type { InvalidSpan } from "../../src/live/judged";
 import { extensionsOf, ownAddress } from "../../src/screens/extras/extensions";
 import { Trails } from "../../src/screens/workers/trail";
 
@@ -24,20 +24,31 @@ const NOBODY = new Map<number, string>();
 test("one second says nothing: a worker is at its limit when the master says so, and for a moment after", () => {
   const late = { ...worker("w", "running", 99), lag: 250, cpuLimit: 0.5, throttled: 60 };
   expect(health(late, NOBODY)).toEqual({ tone: "pass", word: "running" });
-  const spans: Saturated[] = [[100, 110, 0, "lag"], [50, 60, 1, "cpu"]];
+  const spans: InvalidSpan[] = [[100, 110, 0, "a", "lag"], [50, 60, 1, "b", "cpu"], [100, 110, -1, "c", "lost"]];
   expect(health(late, limited(spans, 111))).toEqual({ tone: "warn", word: "late" });
-  expect(health(late, limited([[100, 110, 0, "starved"]], 111))).toEqual({ tone: "warn", word: "starved" });
+  expect(health(late, limited([[100, 110, 0, "a", "starved"]], 111))).toEqual({ tone: "warn", word: "starved" });
   expect(health(late, limited(spans, 114)).tone).toBe("warn");
   expect(health(late, limited(spans, 116)).tone).toBe("pass");
   expect(health({ ...late, index: 1 }, limited(spans, 111)).tone).toBe("pass");
 });
 
 test("the verdict is of the range, and there is none in the first five seconds", () => {
-  const spans: Saturated[] = [[100, 110, 0, "lag"]];
+  const spans: InvalidSpan[] = [[100, 110, 0, "a", "lag"], [104, 112, -1, "b", "lost"]];
   expect(spansIn(spans, 0, 100)).toEqual([]);
-  expect(spansIn(spans, 105, 200)).toEqual([[105, 110, 0, "lag"]]);
+  expect(spansIn(spans, 105, 200)).toEqual(spans);
+  expect([invalidSeconds(spans, 0, 200), invalidSeconds(spans, 105, 111), invalidSeconds(spans, 0, 100)]).toEqual([12, 6, 0]);
   expect(isSettled(100, 104)).toBe(false);
   expect(isSettled(100, 105)).toBe(true);
+});
+
+test("after the end of the run nothing is invalid any more", () => {
+  expect(untilTheEnd([[100, 110, 0, "a", "lag"], [104, 106, 1, "b", "cpu"], [120, 125, 0, "a", "quota"]], 108)).toEqual([[100, 108, 0, "a", "lag"], [104, 106, 1, "b", "cpu"]]);
+});
+
+test("one sentence tells which worker, from when to when, and why: the longest first", () => {
+  const spans: InvalidSpan[] = [[100, 103, 0, "a", "lag"], [104, 112, -1, "b", "lost"], [120, 125, 0, "a", "quota"]];
+  expect(invalidWords(spans.slice(0, 1), String)).toBe("a from 100 to 103, its loop came late");
+  expect(invalidWords(spans, String)).toBe("b from 104 to 112, nothing is known of it for that time; a from 120 to 125, its container held it back; and 1 more time");
 });
 
 test("what to do depends on the cause", () => {

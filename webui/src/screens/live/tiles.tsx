@@ -1,13 +1,13 @@
 /* The figures of the range at one look, with the last minute as a line. */
 import type { JSX } from "preact";
 import { store } from "../../app-state";
-import { count, duration, percent, rate, shortCount, timespan } from "../../lib/format";
-import { isSettled, spansIn } from "../../live/health";
+import { count, duration, percent, rate, shortCount } from "../../lib/format";
+import { isSettled } from "../../live/health";
 import { POINT, ROW } from "../../live/protocol";
 import { Spark } from "../../parts/spark";
 import { Status, type Tone } from "../../parts/status";
-import { together } from "../../parts/saturation";
-import { chartView, saturated, shown, shownRate } from "../../range/data";
+import { invalidFor } from "../../parts/saturation";
+import { chartView, shown, shownRate } from "../../range/data";
 import { isFixed, isLive, span } from "../../range/state";
 import { rangeWords } from "../../range/words";
 
@@ -79,8 +79,8 @@ function UsersTile(): JSX.Element {
 /** The verdict on the generators, of the range of the page; "" while there is none, and where one is gone. */
 function limitWords(gone: number): string {
   const { from, to } = span.value;
-  const inside = spansIn(saturated.value, from, to);
-  if (inside.length > 0) return `▲ not valid for ${timespan(Math.max(1, Math.round(together(inside.map(([start, end]) => [start, end])))))}`;
+  const length = invalidFor();
+  if (length !== "") return `▲ not valid for ${length}`;
   return gone === 0 && isSettled(from, to) && requestsOf() > 0 ? "✓ valid" : "";
 }
 const requestsOf = (): number => shown.value.total[ROW.requests] ?? 0;

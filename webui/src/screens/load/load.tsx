@@ -5,9 +5,10 @@ import { source, store } from "../../app-state";
 import { count, visible } from "../../lib/format";
 import { useKeys } from "../../lib/keys";
 import { route, setQuery } from "../../lib/route";
+import { isLoss } from "../../live/health";
 import type { Scenario, ScenariosAnswer } from "../../live/scenarios";
-import { saturated } from "../../range/data";
 import { useQuestion } from "../../range/question";
+import { invalid } from "../../verdict/state";
 import { StartCourses, UserCourse } from "./courses";
 import { horizonOf } from "./plan-of";
 import { ScenarioPlan, ScenarioPlans } from "./scenario-plans";
@@ -28,7 +29,7 @@ function Current({ of, told }: { of: Scenario; told: ScenariosAnswer }): JSX.Ele
   const counts = of.is_open || of.iterations !== undefined;
   return (
     <>
-      {remarksOf(of, saturated.value.length > 0).map(({ tone, text }) => <p key={text} class={`callout ${tone}`}>{visible(of.name)}: {text}</p>)}
+      {remarksOf(of, invalid.value.some((one) => !isLoss(one))).map(({ tone, text }) => <p key={text} class={`callout ${tone}`}>{visible(of.name)}: {text}</p>)}
       {counts ? <StartCourses of={of} told={told} /> : <UserCourse of={of} told={told} isAlone={told.scenarios.length === 1} />}
       <section class="panel" aria-labelledby="scenario-head">
         <header class="panel-head"><h2 id="scenario-head">Plan of {visible(of.name)}</h2></header>

@@ -2,18 +2,20 @@
 import type { JSX } from "preact";
 import { shortId, timespan } from "../../lib/format";
 import { linkTo } from "../../lib/route";
+import { causeWords } from "../../live/health";
 import type { Judged } from "../../live/judged";
 import { Status } from "../../parts/status";
 import { setFixed } from "../../range/state";
 import { timeText } from "../../range/time";
-import { byWorker, reasonWords } from "../../verdict/words";
+import { invalid } from "../../verdict/state";
+import { byWorker } from "../../verdict/words";
 
 const SPANS_MOST = 8; // of a worker
 
 const lengthOf = (seconds: number): string => timespan(Math.max(1, Math.round(seconds)));
 
 export function Validity({ judged }: { judged: Judged }): JSX.Element {
-  const workers = byWorker(judged.invalid);
+  const workers = byWorker(invalid.value);
   return (
     <section class="panel" aria-labelledby="validity-title">
       <header class="panel-head"><h2 id="validity-title">Measurement <span class="unit">of all of the run</span></h2><a href={linkTo("workers")}>Workers</a></header>
@@ -31,7 +33,7 @@ export function Validity({ judged }: { judged: Judged }): JSX.Element {
                       {spans.slice(-SPANS_MOST).reverse().map(({ from, to, why }) => (
                         <li key={`${from} ${why}`}>
                           <button type="button" class="link" title="Select this time" onClick={() => setFixed({ from: Math.floor(from), to: Math.ceil(to) })}>{timeText(from)} – {timeText(to)}</button>{" "}
-                          <span class="muted">{reasonWords(why)}</span>
+                          <span class="muted">{causeWords(why)}</span>
                         </li>
                       ))}
                       {spans.length > SPANS_MOST ? <li class="muted">and {spans.length - SPANS_MOST} earlier ones</li> : null}

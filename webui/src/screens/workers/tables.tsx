@@ -9,7 +9,7 @@ import { isConnected, type Worker } from "../../live/store";
 import { Spark } from "../../parts/spark";
 import { Status } from "../../parts/status";
 import { nameOfWorker } from "../failures/by-worker";
-import { atLimit } from "../../range/data";
+import { atLimit } from "../../verdict/state";
 import { trails } from "./trails";
 
 function Bar({ value }: { value: number }): JSX.Element {

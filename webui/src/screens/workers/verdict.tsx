@@ -8,9 +8,9 @@ import { isConnected } from "../../live/store";
 import { CopyButton } from "../../parts/copy";
 import { SaturationNote } from "../../parts/saturation";
 import { Status } from "../../parts/status";
-import { saturated } from "../../range/data";
 import { span } from "../../range/state";
 import { rangeWords } from "../../range/words";
+import { invalid } from "../../verdict/state";
 import { trails } from "./trails";
 
 export function HowToStart(): JSX.Element {
@@ -42,7 +42,7 @@ export function Verdict(): JSX.Element | null {
   const isDistributed = store.run.value?.distributed ?? false;
   const { from, to } = span.value;
   if (!IS_REPORT && isDistributed && missing > 0 && connected.length === 0) return <AllGone />;
-  const isLimited = spansIn(saturated.value, from, to).length > 0;
+  const isLimited = spansIn(invalid.value, from, to).length > 0;
   const uneven = unevenness(connected.map((worker) => worker.users));
   return (
     <>
