@@ -137,7 +137,7 @@ def test_shape_must_be_an_instance():
     ((2.5, 1, [User]), (2.5, 1.0, [User])),
 ])
 def test_shapes_may_calculate_with_any_number(tick, plain):
-    users, rate, classes = check_tick(tick)
+    users, rate, classes = check_tick(tick, [User])
     assert (users, rate, classes) == plain
     assert type(users) in (int, float) and type(rate) is float
 
@@ -148,7 +148,15 @@ def test_shapes_may_calculate_with_any_number(tick, plain):
 ])
 def test_what_is_no_answer_of_a_shape_is_an_error(tick):
     with pytest.raises((TypeError, ValueError)):
-        check_tick(tick)
+        check_tick(tick, [User])
+
+
+def test_a_shape_names_classes_of_the_test_only():
+    class Other(User):
+        pass
+
+    with pytest.raises(KeyError, match="none of this test's: Other"):
+        check_tick((1, 1, [User, Other]), [User])
 
 
 def test_a_listener_of_a_message_that_fails_fails_nothing(environment, caplog, monkeypatch):

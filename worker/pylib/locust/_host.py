@@ -182,7 +182,7 @@ class Host:
             if not self._shape_runs:
                 self._shape_runs = True
                 shape.reset_time()
-            answer = _aim(shape.tick())
+            answer = _aim(shape.tick(), self.environment.user_classes)
         except StopTest as error:
             self.environment.runner.stop_test(error)
             answer = None
@@ -423,11 +423,11 @@ def _constants():
     return found
 
 
-def _aim(tick):
+def _aim(tick, known_classes):
     """The answer to a tick; None ends the test."""
     if tick is None:
         return None
-    users, spawn_rate, classes = check_tick(tick)
+    users, spawn_rate, classes = check_tick(tick, known_classes)
     return {
         "users": users,
         "spawn_rate": spawn_rate,

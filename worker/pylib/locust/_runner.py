@@ -486,7 +486,7 @@ class Runner:
                 self.quit() if is_headless else self.stop()
                 return
             if tick != self.shape_last_tick:
-                user_count, spawn_rate, *classes = check_tick(tick)
+                user_count, spawn_rate, *classes = check_tick(tick, self.user_classes)
                 logger.info("Shape test updating to %d users at %.2f spawn rate", user_count,
                             spawn_rate)
                 self.shape_last_tick = tick

@@ -6,7 +6,7 @@ from abc import ABCMeta, abstractmethod
 from time import perf_counter
 
 
-def check_tick(tick):
+def check_tick(tick, known_classes):
     """What tick() returned as (users, spawn rate, user classes or None), in Python's own numbers:
     shapes calculate with NumPy's, with Decimal and Fraction."""
     if len(tick) not in (2, 3):
@@ -15,7 +15,11 @@ def check_tick(tick):
     users, spawn_rate = (_number(value, tick) for value in tick[:2])
     if users == users // 1:
         users = int(users)
-    return users, spawn_rate, tick[2] if len(tick) == 3 else None
+    classes = tick[2] if len(tick) == 3 else None
+    strangers = {cls.__name__ for cls in classes or ()} - {cls.__name__ for cls in known_classes}
+    if strangers:
+        raise KeyError(f"tick() names User classes that are none of this test's: {', '.join(sorted(strangers))}")
+    return users, spawn_rate, classes
 
 
 def _number(value, tick):
