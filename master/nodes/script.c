@@ -393,6 +393,7 @@ static struct host_state host_state(const struct nodes *n)
         .state = run_state_name(n->machine->run.state),
         .users = roster_user_count(&n->machine->roster),
         .target_users = n->machine->run.target_users,
+        .spawn_rate = n->machine->run.spawn_rate,
         .worker_count = (unsigned)roster_active_count(&n->machine->roster),
         .total = &n->record->stats.total,
     };

@@ -308,11 +308,13 @@ static void put_count(msgpack_packer *pk, const char *key, uint64_t count)
 void proto_state(struct sbuf *out, const char *node, const struct host_state *s)
 {
     msgpack_packer pk = begin(out, "katydid_state");
-    msgpack_pack_map(&pk, 6);
+    msgpack_pack_map(&pk, 7);
     put(&pk, "state");
     put(&pk, s->state);
     put_count(&pk, "user_count", s->users);
     put_count(&pk, "target_user_count", s->target_users);
+    put(&pk, "spawn_rate");
+    msgpack_pack_double(&pk, s->spawn_rate);
     put_count(&pk, "worker_count", s->worker_count);
     put(&pk, "user_classes_count");
     msgpack_pack_map(&pk, s->class_count);

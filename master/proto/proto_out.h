@@ -82,6 +82,7 @@ void proto_browse(struct sbuf *out, const char *node, const char *url); /* open 
 struct host_state {
     const char *state;
     unsigned users, target_users, worker_count;
+    double spawn_rate; /* users per second */
     const struct class_users *classes;
     size_t class_count;
     const struct tally *total;

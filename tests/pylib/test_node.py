@@ -400,7 +400,7 @@ def test_events_of_each_beat_are_only_asked_for_by_listeners(core):
     assert master.expect("katydid_script")["listens"] == []
     master.events.heartbeat_sent.add_listener(lambda **_: None)
     master.say("katydid_state", {
-        "state": "ready", "user_count": 0, "target_user_count": 0, "worker_count": 0,
+        "state": "ready", "user_count": 0, "target_user_count": 0, "spawn_rate": 0.0, "worker_count": 0,
         "user_classes_count": {}, "stats": {"requests": 0, "failures": 0, "cut": 0},
     })
     assert master.expect("katydid_script")["listens"] == ["heartbeat_sent"]
@@ -432,12 +432,13 @@ def test_sys_exit_in_a_listener_is_a_call_and_ends_no_greenlet_of_ours(core, eve
 def test_state_of_the_master_is_the_runners(core):
     master = Master(core, role="script-host")
     master.say("katydid_state", {
-        "state": "running", "user_count": 7, "target_user_count": 9, "worker_count": 2,
+        "state": "running", "user_count": 7, "target_user_count": 9, "spawn_rate": 2.5, "worker_count": 2,
         "user_classes_count": {"Waiting": 7}, "stats": {"requests": 10, "failures": 5, "cut": 0},
     })
     gevent.sleep(0.02)
     runner = master.runner
     assert (runner.state, runner.user_count, runner.worker_count) == ("running", 7, 2)
+    assert (runner.target_user_count, runner.spawn_rate) == (9, 2.5)
     assert not [m for m in master.link.sent if m[0] == "katydid_want"], "nobody looked yet"
 
 

@@ -294,6 +294,7 @@ class HostedMasterRunner(Hosted, runners.MasterRunner):
         """katydid_state"""
         self.update_state(data["state"])
         self.target_user_count = data["target_user_count"]
+        self.spawn_rate = data["spawn_rate"]
         self._worker_count = data["worker_count"]
         self._user_count = data["user_count"]
         self._user_classes_count = data["user_classes_count"]

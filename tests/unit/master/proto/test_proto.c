@@ -297,7 +297,7 @@ static void every_message_is_one_array_of_three(void **state)
     const struct tally total = {.requests = 1};
     proto_state(&out[5], "n", &(struct host_state){.state = "running", .total = &total});
     proto_report_ack(&out[6], "n", "e", 7, 1);
-    const uint32_t sizes[] = {0, 1, 2, 7, 3, 6, 3};
+    const uint32_t sizes[] = {0, 1, 2, 7, 3, 7, 3};
     for (size_t i = 0; i < 7; i++) {
         msgpack_object data = sent(&out[i], &u);
         if (i == 0)
