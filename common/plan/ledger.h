@@ -27,7 +27,8 @@ struct ledger_part {      /* of a worker and a scenario */
     struct stripe stripe; /* its share of arrivals just now */
     uint64_t owed;        /* arrivals that were its own before that */
     uint64_t told[ITERATIONS_TOLD];
-    uint32_t users, waiting; /* told: its users; arrivals that wait for one */
+    uint32_t users, waiting,
+        busy; /* told: its users; arrivals that wait for one; users in an iteration */
 };
 
 struct ledger_worker {

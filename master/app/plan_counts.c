@@ -45,6 +45,7 @@ void plans_told(struct master *m, const struct worker *w, const struct message_s
                 parts[i].told[n] = told->told[n];
         parts[i].users = told->users;
         parts[i].waiting = told->waiting;
+        parts[i].busy = told->busy;
     }
 }
 

@@ -59,6 +59,7 @@ static void read_users(const struct master *m, size_t i, struct scenario_figures
             continue;
         f->users += l->workers[w].parts[i].users;
         f->waiting += l->workers[w].parts[i].waiting;
+        f->busy += l->workers[w].parts[i].busy;
     }
 }
 

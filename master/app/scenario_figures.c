@@ -108,6 +108,8 @@ void scenario_figures_write(const struct scenario *s, const struct scenario_figu
     for (int n = 0; n < ITERATIONS_NUMBERS; n++)
         sbuf_addf(out, ",\"%s\":%" PRIu64, names[n], f->numbers[n]);
     sbuf_addf(out, ",\"users\":%" PRIu64 ",\"waiting\":%" PRIu64, f->users, f->waiting);
+    if (scenario_is_open(s))
+        sbuf_addf(out, ",\"busy\":%" PRIu64, f->busy);
     put_late(f->delay, out);
     put_delay(f->delay, out);
     sbuf_addc(out, '}');

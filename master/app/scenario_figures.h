@@ -13,8 +13,8 @@ struct scenario_figures {
     bool is_paused;                       /* by somebody */
     uint64_t numbers[ITERATIONS_NUMBERS]; /* since the statistics began */
     double rate;                          /* iterations started, a second, of late */
-    uint64_t users, waiting;              /* just now: its users; arrivals that wait for one */
-    const struct series_value *delay;     /* start_delay, in ms; or NULL */
+    uint64_t users, waiting, busy;    /* now: its users; arrivals that wait for one; users in one */
+    const struct series_value *delay; /* start_delay, in ms; or NULL */
 };
 
 /* Appends an object. */

@@ -92,6 +92,8 @@ static void parse_told(const msgpack_object *list, struct message_stats *s)
             told->told[n] = proto_unsigned(&numbers[n], 0);
         told->users = (uint32_t)proto_unsigned(&numbers[ITERATIONS_TOLD], 0);
         told->waiting = (uint32_t)proto_unsigned(&numbers[ITERATIONS_TOLD + 1], 0);
+        if (each->via.array.size > ITERATIONS_TOLD + 2)
+            told->busy = (uint32_t)proto_unsigned(&numbers[ITERATIONS_TOLD + 2], 0);
     }
 }
 

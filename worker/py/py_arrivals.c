@@ -11,7 +11,8 @@
  * out here, and now belong to another worker too, are counted (repeated); those that became ours
  * start late. So none is lost, and none is started twice without being counted.
  *
- * Counted as series (py_series.h) with the tag scenario. Loop thread only.
+ * Counted as series (py_series.h) with the tag scenario, in the second in which the arrival was
+ * due, whenever it was started or dropped. Loop thread only.
  */
 #include "worker/py/py_mod.h"
 #include "worker/py/hub.h"
@@ -37,6 +38,13 @@ struct due { /* an arrival whose time came */
     uint64_t at_ns, index;
 };
 
+struct counted { /* one of the numbers */
+    uint64_t all, told;
+    uint64_t recent; /* of all: in that second, and not in the series yet */
+    int64_t second;
+    struct series *series;
+};
+
 struct taker { /* a user that waits for an arrival; on the heap while it does */
     struct park park;
     struct taker *below, *above; /* in the stack of those who wait */
@@ -53,17 +61,46 @@ struct arriving {
     struct event timer;
     struct taker *top;
     unsigned idle, pool, most, most_queued;
+    unsigned entered;  /* users that may take arrivals: those who do not wait are busy */
     struct due *queue; /* a ring; room for most_queued */
     uint64_t taken;    /* the index of the arrival that started last */
     unsigned queue_first, queued;
     struct park grower;
-    uint64_t numbers[ITERATIONS_TOLD], told[ITERATIONS_TOLD];
-    struct series *series[ITERATIONS_TOLD], *delay;
+    struct counted numbers[ITERATIONS_TOLD];
+    double steady_s; /* steady time less the monotonic clock */
+    struct series *delay;
 };
 
 static struct arriving *of(PyObject *self)
 {
     return (struct arriving *)self;
+}
+
+/* ---- counting ------------------------------------------------------------------------------- */
+
+static void flush(struct counted *c)
+{
+    if (c->recent)
+        py_series_count_at(c->series, (double)c->recent, (double)c->second);
+    c->recent = 0;
+}
+
+static void count_at(struct arriving *a, enum iterations_number n, uint64_t more, uint64_t at_ns)
+{
+    struct counted *c = &a->numbers[n];
+    const int64_t second = (int64_t)((double)at_ns / 1e9 + a->steady_s);
+    if (second != c->second)
+        flush(c);
+    c->second = second;
+    c->recent += more;
+    c->all += more;
+}
+
+/* Setting the clocks right may move steady time. */
+static void read_clocks(struct arriving *a)
+{
+    const struct clk_moment now = clk_now();
+    a->steady_s = now.steady - now.mono;
 }
 
 /* ---- what is due ---------------------------------------------------------------------------- */
@@ -102,7 +139,7 @@ static void hand_out(struct arriving *a, struct due due)
     } else if (a->queued < a->most_queued) {
         a->queue[(a->queue_first + a->queued++) % a->most_queued] = due;
     } else {
-        a->numbers[ITERATIONS_DROPPED]++;
+        count_at(a, ITERATIONS_DROPPED, 1, due.at_ns);
     }
     look_at_pool(a);
 }
@@ -128,7 +165,7 @@ static void arm(struct arriving *a)
 static void take_due(struct arriving *a)
 {
     while (a->next_ns && a->next_ns <= clk_mono_ns()) {
-        a->numbers[ITERATIONS_DUE]++;
+        count_at(a, ITERATIONS_DUE, 1, a->next_ns);
         hand_out(a, (struct due){a->next_ns, a->next_index});
         await_next(a);
     }
@@ -150,7 +187,7 @@ static PyObject *start(struct arriving *a, struct due due)
     const uint64_t now = clk_mono_ns();
     const double delay_s = now > due.at_ns ? (double)(now - due.at_ns) / 1e9 : 0;
     a->taken = due.index;
-    a->numbers[ITERATIONS_STARTED]++;
+    count_at(a, ITERATIONS_STARTED, 1, due.at_ns);
     py_series_count(a->delay, delay_s * 1e3);
     return py_late_set(delay_s) == 0 ? PyFloat_FromDouble(delay_s) : NULL;
 }
@@ -172,7 +209,7 @@ static void give_back(struct arriving *a, struct taker *t)
     else if (a->begin_ns)
         hand_out(a, t->due);
     else
-        a->numbers[ITERATIONS_CUT]++;
+        count_at(a, ITERATIONS_CUT, 1, t->due.at_ns);
 }
 
 static PyObject *take(PyObject *self, PyObject *unused)
@@ -225,6 +262,20 @@ static PyObject *join(PyObject *self, PyObject *unused)
     Py_RETURN_NONE;
 }
 
+static PyObject *enter(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    of(self)->entered++;
+    Py_RETURN_NONE;
+}
+
+static PyObject *done(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    of(self)->entered--;
+    Py_RETURN_NONE;
+}
+
 static PyObject *leave(PyObject *self, PyObject *unused)
 {
     (void)unused;
@@ -265,6 +316,7 @@ static PyObject *begin(PyObject *self, PyObject *elapsed)
         Py_RETURN_NONE;
     const double at = (double)clk_mono_ns() - elapsed_s * 1e9 + (double)a->scenario.start_ns;
     a->begin_ns = (uint64_t)(at < 1 ? 1 : at);
+    read_clocks(a);
     arrivals_begin(&a->walk, &a->scenario.plan);
     await_next(a);
     on_due(-1, 0, a);
@@ -279,7 +331,7 @@ static void catch_up(struct arriving *a, const struct stripes *old, uint64_t fro
     struct arrivals walk;
     uint64_t i = stripes_only(old, &a->stripes, from, here);
     for (; i != UINT64_MAX; i = stripes_only(old, &a->stripes, i + 1, here))
-        a->numbers[ITERATIONS_REPEATED]++;
+        count_at(a, ITERATIONS_REPEATED, 1, clk_mono_ns());
     i = stripes_only(&a->stripes, old, from, here);
     if (i != UINT64_MAX)
         arrivals_begin(&walk, &a->scenario.plan);
@@ -287,7 +339,7 @@ static void catch_up(struct arriving *a, const struct stripes *old, uint64_t fro
         const int64_t at = arrivals_take(&walk, i);
         if (at < 0)
             break;
-        a->numbers[ITERATIONS_DUE]++;
+        count_at(a, ITERATIONS_DUE, 1, a->begin_ns + (uint64_t)at);
         hand_out(a, (struct due){a->begin_ns + (uint64_t)at, i});
     }
 }
@@ -340,6 +392,8 @@ static PyObject *change(PyObject *self, PyObject *text)
         return NULL;
     }
     const uint64_t here = a->before.next;
+    if (a->begin_ns) /* one that waits for another one may begin sooner */
+        a->begin_ns = (uint64_t)((int64_t)a->begin_ns + fresh.start_ns - a->scenario.start_ns);
     scenario_fini(&a->scenario);
     a->scenario = fresh;
     a->scenario.plan.ramp = &a->scenario.ramp;
@@ -355,11 +409,11 @@ static PyObject *change(PyObject *self, PyObject *text)
 
 static void tell(struct arriving *a)
 {
-    for (int i = 0; i < ITERATIONS_TOLD; i++)
-        if (a->numbers[i] > a->told[i]) {
-            py_series_count(a->series[i], (double)(a->numbers[i] - a->told[i]));
-            a->told[i] = a->numbers[i];
-        }
+    for (int i = 0; i < ITERATIONS_TOLD; i++) {
+        flush(&a->numbers[i]);
+        a->numbers[i].told = a->numbers[i].all;
+    }
+    read_clocks(a);
 }
 
 static PyObject *note(PyObject *self, PyObject *unused)
@@ -378,21 +432,24 @@ static PyObject *end(PyObject *self, PyObject *unused)
         take_due(a);
     evtimer_del(&a->timer);
     a->begin_ns = a->next_ns = 0;
-    a->numbers[ITERATIONS_CUT] += a->queued;
-    a->queued = 0;
+    for (; a->queued; a->queued--) {
+        count_at(a, ITERATIONS_CUT, 1, a->queue[a->queue_first].at_ns);
+        a->queue_first = (a->queue_first + 1) % a->most_queued;
+    }
     tell(a);
     Py_RETURN_NONE;
 }
 
-/* [due, started, dropped, cut, repeated, users, waiting] of this worker, as counted until note() */
+/* [due, started, dropped, cut, repeated, users, waiting, busy users] of this worker, as counted
+ * until note() */
 static PyObject *numbers(PyObject *self, PyObject *unused)
 {
     const struct arriving *a = of(self);
-    const uint64_t *n = a->told;
+    const struct counted *n = a->numbers;
     (void)unused;
-    return Py_BuildValue("[KKKKKII]", n[ITERATIONS_DUE], n[ITERATIONS_STARTED],
-                         n[ITERATIONS_DROPPED], n[ITERATIONS_CUT], n[ITERATIONS_REPEATED], a->pool,
-                         a->queued);
+    return Py_BuildValue("[KKKKKIII]", n[ITERATIONS_DUE].told, n[ITERATIONS_STARTED].told,
+                         n[ITERATIONS_DROPPED].told, n[ITERATIONS_CUT].told,
+                         n[ITERATIONS_REPEATED].told, a->pool, a->queued, a->entered - a->idle);
 }
 
 /* count(word, n): so many more, of iterations that others start. */
@@ -404,7 +461,7 @@ static PyObject *count(PyObject *self, PyObject *args)
         return NULL;
     for (int i = 0; i < ITERATIONS_TOLD; i++)
         if (!strcmp(iterations_metrics[i] + strlen("iterations_"), word)) {
-            of(self)->numbers[i] += n;
+            count_at(of(self), (enum iterations_number)i, n, clk_mono_ns());
             Py_RETURN_NONE;
         }
     return PyErr_Format(PyExc_ValueError, "no number of iterations: %s", word);
@@ -434,7 +491,8 @@ static int make_all_series(struct arriving *a)
     PyObject *name = PyUnicode_FromString(a->scenario.name);
     bool is_good = name != NULL;
     for (int i = 0; is_good && i < ITERATIONS_TOLD; i++)
-        is_good = (a->series[i] = make_series(iterations_metrics[i], METRIC_COUNTER, name)) != NULL;
+        is_good = (a->numbers[i].series =
+                       make_series(iterations_metrics[i], METRIC_COUNTER, name)) != NULL;
     is_good = is_good && (!scenario_is_open(&a->scenario) ||
                           (a->delay = make_series("start_delay", METRIC_TREND, name)) != NULL);
     Py_XDECREF(name);
@@ -452,6 +510,7 @@ static PyObject *new (PyTypeObject *type, PyObject *args, PyObject *kwargs)
     if (!a)
         return NULL;
     evtimer_assign(&a->timer, hub_base(), on_due, a);
+    read_clocks(a);
     if (!scenario_read(&a->scenario, text, &why)) {
         PyErr_SetString(PyExc_ValueError, why);
         free(why);
@@ -575,6 +634,8 @@ static PyMethodDef methods[] = {
     {"take", take, METH_NOARGS, "take() -> seconds it is late: waits for an arrival"},
     {"wanted", wanted, METH_NOARGS, "wanted() -> n: waits until more users are needed"},
     {"join", join, METH_NOARGS, "join(): there is one more user"},
+    {"enter", enter, METH_NOARGS, "enter(): the user is ready for arrivals"},
+    {"done", done, METH_NOARGS, "done(): ... and not any more"},
     {"leave", leave, METH_NOARGS, "leave(): there is one user less"},
     {"note", note, METH_NOARGS, "note(): counts what happened since the last time"},
     {"end", end, METH_NOARGS, "end(): no arrival any more"},

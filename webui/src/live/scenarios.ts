@@ -44,6 +44,8 @@ export interface Scenario {
   lost: number;
   users: number;
   waiting: number;
+  /** Of the users of an open one: those in an iteration. */
+  busy?: number;
   late: { "1": number; "10": number; "100": number };
   start_delay: StartDelay | null;
 }

@@ -50,6 +50,14 @@ def named_task(user_class, name):
 
 def run_arrivals(user, arrivals):
     only = named_task(type(user), arrivals.task)
+    arrivals.enter()
+    try:
+        _take_all(user, arrivals, only)
+    finally:
+        arrivals.done()
+
+
+def _take_all(user, arrivals, only):
     take = arrivals.take
     while True:
         user._state = LOCUST_STATE_WAITING
