@@ -373,6 +373,7 @@ void scenario_fini(struct scenario *s)
     free(s->task);
     free(s->pool);
     free(s->start_after);
+    free(s->follows);
     scenario_free_pairs(s);
     free(s->keys.stages);
     ramp_fini(&s->ramp);

@@ -43,7 +43,8 @@ struct scenario {
     char *name, *user_class, *task; /* owned; class and task NULL: not named */
     char *pool;                     /* owned; under which its users are counted; NULL: the class */
     char *start_after;              /* owned; the scenario that is before it, or NULL */
-    struct scenario_pair *pairs;    /* owned */
+    char *follows;               /* owned; ... once it is settled when this one begins at latest */
+    struct scenario_pair *pairs; /* owned */
     size_t pair_count;
     enum scenario_executor executor;
     struct ramp ramp;
@@ -56,6 +57,7 @@ struct scenario {
     uint64_t iterations;       /* of all users together, or of each; 0: no such executor */
     int64_t ramp_down_ns;      /* ... for iterations of users that are too many */
     int64_t start_ns;          /* after the start of the test */
+    bool may_be_sooner;        /* ... at the latest: it follows one of so many iterations */
     int64_t graceful_ns;       /* for the iterations that run at its end */
     bool is_endless;           /* it has no duration: the test ends it */
     uint64_t seed;
@@ -79,13 +81,17 @@ void scenario_set_seed(struct scenario *s, uint64_t seed);
 /* The text from which scenario_read makes the same again: settled, with every default. */
 void scenario_write(const struct scenario *s, struct sbuf *out);
 /* Finds when those with start_after begin: so long after the end of the other's plan as start_time
- * says. False: *why (to be freed), and *bad is the scenario that it is about. */
+ * says, or sooner, if that one's iterations are done before (the caller's). False: *why (to be
+ * freed), and *bad is the scenario that it is about. */
 bool scenario_order(struct scenario *const *list, size_t count, size_t *bad, char **why);
-/* From at_ns after its start on: at that rate, or with so many users, for the time that is left;
- * level NULL: nothing, until resumed_ns (no later than at_ns: for ever), and then what was left. */
+/* The text of a scenario that has not begun, with another start. */
+void scenario_with_start(const struct scenario *s, int64_t start_ns, struct sbuf *out);
+/* From at_ns after its start on: at that rate, or with so many users, for the time that is left; or
+ * in these stages, the first of which begins with what there is then. Neither: nothing, until
+ * resumed_ns (no later than at_ns: for ever), and then what was left. */
 struct scenario_change {
     int64_t at_ns;
-    const char *level;
+    const char *level, *stages;
     int64_t resumed_ns;
 };
 /* The text of the changed scenario; its arrivals before at_ns are the same. False: *why (to be

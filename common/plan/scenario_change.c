@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* scenario_change: the same scenario until a moment, and from there on with another rate, or
- * another number of users, or after a pause: as the text of a ramp. What was before the moment is
- * due when it was, so that whoever is in the middle of the list goes on from there. */
+ * another number of users, or other stages, or after a pause: as the text of a ramp. What was
+ * before the moment is due when it was, so that whoever is in the middle of the list goes on from
+ * there. */
 #include "common/plan/scenario_int.h"
 #include "common/base/mem.h"
 
@@ -77,12 +78,25 @@ static bool put_new_level(const struct scenario *s, const struct scenario_change
     return true;
 }
 
+/* Whether each is one is seen when the text is read. */
+static bool put_new_stages(const struct scenario *s, const struct scenario_change *c,
+                           struct sbuf *out, char **why)
+{
+    if (!*c->stages || strpbrk(c->stages, "="))
+        return scenario_refuse(why, s, "'%s' are no stages: write 2m:80%s,10m:80%s", c->stages,
+                               scenario_is_open(s) ? "/s" : "", scenario_is_open(s) ? "/s" : "");
+    sbuf_addf(out, "%s%s", out->len ? "," : "", c->stages);
+    return true;
+}
+
 static bool put_changed_stages(const struct scenario *s, const struct scenario_change *c,
                                struct sbuf *out, char **why)
 {
     put_stages(s, 0, c->at_ns, out);
     if (c->level)
         return put_new_level(s, c, out, why);
+    if (c->stages)
+        return put_new_stages(s, c, out, why);
     sbuf_addf(out, "%s0:0", out->len ? "," : "");
     if (c->resumed_ns <= c->at_ns) {
         sbuf_adds(out, ",forever:0");
@@ -94,6 +108,13 @@ static bool put_changed_stages(const struct scenario *s, const struct scenario_c
     sbuf_adds(out, rest.data ? rest.data : "0:0");
     sbuf_fini(&rest);
     return true;
+}
+
+void scenario_with_start(const struct scenario *s, int64_t start_ns, struct sbuf *out)
+{
+    struct scenario other = *s;
+    other.start_ns = start_ns;
+    scenario_write(&other, out);
 }
 
 bool scenario_changed(const struct scenario *s, const struct scenario_change *c, struct sbuf *out,

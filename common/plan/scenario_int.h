@@ -32,6 +32,7 @@ void scenario_write_whose(const struct scenario *s, struct sbuf *out);
 bool scenario_settle_users(struct scenario *s, char **why);
 void scenario_write_users(const struct scenario *s, struct sbuf *out);
 void scenario_describe_users(const struct scenario *s, struct sbuf *out);
+void scenario_put_start(const struct scenario *s, struct sbuf *out);
 void scenario_put_span(struct sbuf *out, int64_t ns); /* 90 s as 1m30s */
 
 /* env.NAME=value and tag.NAME=value, %XX for what would end the value. False: no such pair. */

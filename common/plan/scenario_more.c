@@ -88,9 +88,6 @@ static char *obstacle(const struct scenario *first, const char *name)
         sbuf_addf(&why, "start_after=%s: there is no scenario of that name", name);
     else if (first->is_endless)
         sbuf_addf(&why, "start_after=%s: that one has no duration, and so no end", name);
-    else if (scenario_is_counted(first))
-        sbuf_addf(&why, "start_after=%s: when that one's iterations are done is not known before",
-                  name);
     return why.len ? sbuf_take(&why) : NULL;
 }
 
@@ -111,8 +108,10 @@ bool scenario_order(struct scenario *const *list, size_t count, size_t *bad, cha
                 return false;
             if (first->start_after)
                 continue;
+            s->may_be_sooner = scenario_is_counted(first) || first->may_be_sooner;
             s->start_ns += first->start_ns + first->ramp.length_ns;
-            free(s->start_after);
+            free(s->follows);
+            s->follows = s->start_after;
             s->start_after = NULL;
             is_moved = true;
         }

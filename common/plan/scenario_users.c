@@ -206,10 +206,7 @@ void scenario_describe_users(const struct scenario *s, struct sbuf *out)
         scenario_put_span(out, r->stages[i].length_ns);
     }
     describe_length(s, out);
-    if (s->start_ns) {
-        sbuf_adds(out, ", beginning after ");
-        scenario_put_span(out, s->start_ns);
-    }
+    scenario_put_start(s, out);
     sbuf_adds(out, "; ");
     scenario_put_span(out, s->graceful_ns);
     sbuf_adds(out, " to finish");

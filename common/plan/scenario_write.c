@@ -57,6 +57,17 @@ static void put_rates(struct sbuf *out, const struct scenario *s)
     }
 }
 
+void scenario_put_start(const struct scenario *s, struct sbuf *out)
+{
+    if (!s->start_ns)
+        return;
+    if (s->may_be_sooner)
+        sbuf_addf(out, ", beginning when '%s' is over, at the latest after ", s->follows);
+    else
+        sbuf_adds(out, ", beginning after ");
+    scenario_put_span(out, s->start_ns);
+}
+
 void scenario_describe(const struct scenario *s, struct sbuf *out)
 {
     if (!scenario_is_open(s)) {
@@ -74,10 +85,7 @@ void scenario_describe(const struct scenario *s, struct sbuf *out)
         sbuf_addf(out, ": %s%" PRIu64 " arrivals", s->plan.kind == ARRIVALS_POISSON ? "about " : "",
                   s->plan.count);
     }
-    if (s->start_ns) {
-        sbuf_adds(out, ", beginning after ");
-        scenario_put_span(out, s->start_ns);
-    }
+    scenario_put_start(s, out);
     if (s->keys.spread != ARRIVALS_UNIFORM)
         sbuf_addf(out, ", %s", scenario_spreads[s->keys.spread]);
     if (s->keys.is_k6)

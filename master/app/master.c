@@ -228,6 +228,8 @@ static void after_messages(struct master *m)
 static void judge(struct master *m)
 {
     judging_advance(m);
+    if (plans_follow_on(m))
+        run_limit_to(m, plans_run_time_s(m));
     if (plans_are_done(m))
         run_on(m, &(struct machine_event){.kind = ON_END, .reason = END_DONE});
     if (m->judging.wants_stop)

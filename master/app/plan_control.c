@@ -40,46 +40,95 @@ bool plans_is_paused(const struct plans *p, size_t i)
     return p->given && p->given[i].paused != NULL;
 }
 
-/* The scenario of this run is that text from now on; the next run begins with what was given. */
-static bool replace(struct master *m, size_t i, const char *text, char **why)
+static struct plan_given *given_of(struct plans *p, size_t i)
 {
-    struct plans *p = &m->plans;
-    struct scenario *fresh = mem_zalloc(sizeof *fresh);
-    if (!scenario_read(fresh, text, why)) {
-        free(fresh);
-        return false;
-    }
     if (!p->given)
         p->given = mem_zalloc((p->list.count + 1) * sizeof *p->given);
-    if (!p->given[i].first)
-        p->given[i].first = p->list.all[i];
-    else {
-        scenario_fini(p->list.all[i]);
-        free(p->list.all[i]);
+    return &p->given[i];
+}
+
+/* It is the scenario of this run from now on; the next run begins with what was given. */
+static void install(struct master *m, size_t i, struct scenario *fresh, const char *text)
+{
+    struct plans *p = &m->plans;
+    struct scenario *old = p->list.all[i];
+    struct plan_given *given = given_of(p, i);
+    fresh->follows = old->follows ? mem_strdup(old->follows) : NULL;
+    if (!given->first) {
+        given->first = old;
+    } else {
+        scenario_fini(old);
+        free(old);
     }
     p->list.all[i] = fresh;
     free(p->texts[i]);
     p->texts[i] = mem_strdup(text);
     if (scenario_is_open(fresh))
         arrivals_begin(&p->walks[i], &fresh->plan);
-    plans_deal_anew(m);
-    return true;
 }
 
-/* words: what the chart is told. */
-static struct command_result change(struct master *m, size_t i, const struct scenario *s,
-                                    const struct scenario_change *c, const char *words)
+static void put_level(const struct scenario *s, int64_t at_ns, struct sbuf *out)
 {
-    struct sbuf text = {0};
+    const double level = ramp_per_s(&s->ramp, at_ns);
+    if (scenario_is_open(s))
+        sbuf_addf(out, "%.6g/s", level);
+    else
+        sbuf_addf(out, "%.0f", level);
+}
+
+/* What was and what is, for the charts: "Rate of buy: 50/s → 80/s". */
+static void tell_change(const struct scenario *was, const struct scenario *is,
+                        const struct scenario_change *c, struct sbuf *out)
+{
+    const bool is_resumed = c->resumed_ns > c->at_ns;
+    sbuf_addf(out, "%s of %s: ",
+              c->stages               ? "Stages"
+              : scenario_is_open(was) ? "Rate"
+                                      : "Users",
+              is->name);
+    if (is_resumed)
+        sbuf_adds(out, "paused");
+    else
+        put_level(was, c->at_ns, out);
+    for (const char *stage = c->stages; stage && *stage; stage += strspn(stage, ",")) {
+        const int len = (int)strcspn(stage, ",");
+        sbuf_addf(out, ", %.*s", len, stage);
+        stage += len;
+    }
+    if (c->stages)
+        return;
+    sbuf_adds(out, " → ");
+    if (c->level || is_resumed)
+        put_level(is, (is_resumed ? c->resumed_ns : c->at_ns) + 1, out);
+    else
+        sbuf_adds(out, "paused");
+}
+
+/* s: what is changed; that of the run, or what it was before a pause. */
+static struct command_result change(struct master *m, size_t i, const struct scenario *s,
+                                    const struct scenario_change *c)
+{
+    struct sbuf text = {0}, words = {0};
+    struct scenario *fresh = mem_zalloc(sizeof *fresh);
     char *why = NULL;
-    const bool is_good = scenario_changed(s, c, &text, &why) && replace(m, i, text.data, &why);
-    sbuf_fini(&text);
-    if (!is_good)
-        return refuse_for(c->level ? "rate" : "paused", why);
+    if (!scenario_changed(s, c, &text, &why) || !scenario_read(fresh, text.data, &why)) {
+        free(fresh);
+        sbuf_fini(&text);
+        return refuse_for(c->stages             ? "stages"
+                          : !c->level           ? "paused"
+                          : scenario_is_open(s) ? "rate"
+                                                : "users",
+                          why);
+    }
+    tell_change(s, fresh, c, &words);
+    install(m, i, fresh, text.data);
+    plans_deal_anew(m);
     struct command_result r = {.is_ok = true};
-    snprintf(r.text, sizeof r.text, "Scenario '%s': %s", m->plans.list.all[i]->name, words);
+    snprintf(r.text, sizeof r.text, "%s", words.data);
     events_add(m->record.events, master_now().unix_time, "scenario", "%s", r.text);
     log_info(MAIN_LOGGER, "%s", r.text);
+    sbuf_fini(&words);
+    sbuf_fini(&text);
     return r;
 }
 
@@ -91,7 +140,7 @@ static struct command_result pause(struct master *m, size_t i, int64_t at_ns, bo
     if (is_wanted) {
         char *before = mem_strdup(p->texts[i]);
         const struct command_result r =
-            change(m, i, p->list.all[i], &(struct scenario_change){.at_ns = at_ns}, "paused");
+            change(m, i, p->list.all[i], &(struct scenario_change){.at_ns = at_ns});
         if (r.is_ok) {
             p->given[i].paused = before;
             p->given[i].paused_ns = at_ns;
@@ -105,12 +154,11 @@ static struct command_result pause(struct master *m, size_t i, int64_t at_ns, bo
     if (!scenario_read(&before, p->given[i].paused, &why))
         return refuse_for("paused", why);
     before.plan.ramp = &before.ramp;
-    const struct command_result r =
-        change(m, i, &before,
-               &(struct scenario_change){
-                   .at_ns = p->given[i].paused_ns,
-                   .resumed_ns = at_ns > p->given[i].paused_ns ? at_ns : p->given[i].paused_ns + 1},
-               "resumed");
+    const struct command_result r = change(
+        m, i, &before,
+        &(struct scenario_change){
+            .at_ns = p->given[i].paused_ns,
+            .resumed_ns = at_ns > p->given[i].paused_ns ? at_ns : p->given[i].paused_ns + 1});
     scenario_fini(&before);
     if (r.is_ok) {
         free(p->given[i].paused);
@@ -119,53 +167,75 @@ static struct command_result pause(struct master *m, size_t i, int64_t at_ns, bo
     return r;
 }
 
+static void put_scalar(json_t *value, struct sbuf *out)
+{
+    if (json_is_integer(value))
+        sbuf_addf(out, "%lld", (long long)json_integer_value(value));
+    else if (json_is_real(value))
+        sbuf_addf(out, "%.6f", json_real_value(value));
+    else
+        sbuf_adds(out, json_is_string(value) ? json_string_value(value) : "?");
+}
+
 static struct command_result set_level(struct master *m, size_t i, int64_t at_ns, json_t *rate,
                                        json_t *users)
 {
-    const struct plans *p = &m->plans;
-    const bool is_open = scenario_is_open(p->list.all[i]);
+    const bool is_open = scenario_is_open(m->plans.list.all[i]);
     json_t *level = is_open ? rate : users;
-    char text[64], words[96];
-    if (!level || (rate && users))
+    struct sbuf text = {0};
+    if (!level)
         return refuse(is_open ? "rate" : "users",
-                      is_open ? "It has a rate: give rate, such as \"20/s\", or paused."
-                              : "It has users: give users, a whole number, or paused.");
-    if (plans_is_paused(p, i))
-        return refuse("paused", "It is paused: resume it first.");
-    if (json_is_integer(level))
-        snprintf(text, sizeof text, "%lld", (long long)json_integer_value(level));
-    else if (json_is_real(level))
-        snprintf(text, sizeof text, "%.6f", json_real_value(level));
-    else
-        snprintf(text, sizeof text, "%s", json_is_string(level) ? json_string_value(level) : "?");
-    snprintf(words, sizeof words, "%s%s", text,
-             !is_open                ? " users"
-             : json_is_number(level) ? " per time unit"
-                                     : "");
-    return change(m, i, p->list.all[i], &(struct scenario_change){.at_ns = at_ns, .level = text},
-                  words);
+                      is_open ? "It has a rate: give rate, such as \"20/s\", stages or paused."
+                              : "It has users: give users, a whole number, stages or paused.");
+    put_scalar(level, &text);
+    const struct command_result r = change(
+        m, i, m->plans.list.all[i], &(struct scenario_change){.at_ns = at_ns, .level = text.data});
+    sbuf_fini(&text);
+    return r;
+}
+
+/* "2m:80/s,10m:0/s", or [["2m", "80/s"], [600, "0/s"]]: durations without a unit are seconds. */
+static struct command_result set_stages(struct master *m, size_t i, int64_t at_ns, json_t *stages)
+{
+    struct sbuf text = {0};
+    size_t n;
+    json_t *stage;
+    if (json_is_string(stages))
+        sbuf_adds(&text, json_string_value(stages));
+    json_array_foreach(stages, n, stage)
+    {
+        sbuf_adds(&text, n ? "," : "");
+        put_scalar(json_array_get(stage, 0), &text);
+        sbuf_addc(&text, ':');
+        put_scalar(json_array_get(stage, 1), &text);
+    }
+    const struct command_result r =
+        change(m, i, m->plans.list.all[i],
+               &(struct scenario_change){.at_ns = at_ns, .stages = text.data ? text.data : ""});
+    sbuf_fini(&text);
+    return r;
 }
 
 static bool is_known(const char *key)
 {
-    static const char *const known[] = {"name", "rate", "users", "paused"};
+    static const char *const known[] = {"name", "rate", "users", "stages", "paused"};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (!strcmp(key, known[i]))
             return true;
     return false;
 }
 
-/* {"name", "rate" | "users" | "paused"} */
+/* {"name", "rate" | "users" | "stages" | "paused"} */
 static struct command_result take(struct master *m, json_t *asked)
 {
     struct plans *p = &m->plans;
     const char *key;
     json_t *value;
     json_object_foreach(asked, key, value) if (!is_known(key)) return refuse(
-        key, "There is no such field: it takes name, and one of rate, users and paused.");
+        key, "There is no such field: it takes name, and one of rate, users, stages and paused.");
     const char *name = json_string_value(json_object_get(asked, "name"));
     json_t *paused = json_object_get(asked, "paused"), *rate = json_object_get(asked, "rate"),
-           *users = json_object_get(asked, "users");
+           *users = json_object_get(asked, "users"), *stages = json_object_get(asked, "stages");
     size_t i = 0;
     if (!name)
         return refuse("name", "Give the name of a scenario.");
@@ -177,11 +247,15 @@ static struct command_result take(struct master *m, json_t *asked)
         return refuse("name", "There is no scenario of that name.");
     if (now_of(p, i) <= 0)
         return refuse("name", "It has not begun.");
-    if ((paused != NULL) + (rate != NULL) + (users != NULL) != 1 ||
+    if ((paused != NULL) + (rate != NULL) + (users != NULL) + (stages != NULL) != 1 ||
         (paused && !json_is_boolean(paused)))
-        return refuse("rate", "Give one of rate, users and paused (true or false).");
+        return refuse("rate", "Give one of rate, users, stages and paused (true or false).");
     const int64_t at_ns = (int64_t)((now_of(p, i) + PLANS_EPOCH_S) * 1e3) * 1000000;
-    return paused ? pause(m, i, at_ns, json_is_true(paused)) : set_level(m, i, at_ns, rate, users);
+    if (paused)
+        return pause(m, i, at_ns, json_is_true(paused));
+    if (plans_is_paused(p, i))
+        return refuse("paused", "It is paused: resume it first.");
+    return stages ? set_stages(m, i, at_ns, stages) : set_level(m, i, at_ns, rate, users);
 }
 
 struct command_result plans_control(struct master *m, const char *json)
@@ -193,4 +267,61 @@ struct command_result plans_control(struct master *m, const char *json)
         r.status = 400;
     json_decref(asked);
     return r;
+}
+
+/* ---- one after the other -------------------------------------------------------------------- */
+
+/* Those that follow it begin so much sooner than at the latest, and those that follow them. */
+static void bring_forward(struct master *m, size_t i, int64_t by_ns)
+{
+    struct plans *p = &m->plans;
+    for (size_t j = 0; j < p->list.count; j++) {
+        const struct scenario *s = p->list.all[j];
+        if (!s->follows || strcmp(s->follows, p->list.all[i]->name) != 0)
+            continue;
+        struct scenario *fresh = mem_zalloc(sizeof *fresh);
+        struct sbuf text = {0};
+        char *why = NULL;
+        scenario_with_start(s, s->start_ns - by_ns, &text);
+        if (scenario_read(fresh, text.data, &why)) {
+            install(m, j, fresh, text.data);
+            bring_forward(m, j, by_ns); /* there is no circle (scenario_order) */
+        } else {
+            log_error(MAIN_LOGGER, "%s", why);
+            free(fresh);
+        }
+        free(why);
+        sbuf_fini(&text);
+    }
+}
+
+static bool has_followers(const struct plans *p, const struct scenario *first)
+{
+    for (size_t i = 0; i < p->list.count; i++)
+        if (p->list.all[i]->follows && !strcmp(p->list.all[i]->follows, first->name))
+            return true;
+    return false;
+}
+
+bool plans_follow_on(struct master *m)
+{
+    struct plans *p = &m->plans;
+    bool is_moved = false;
+    if (!p->texts || p->begun_at <= 0 || !run_is_active(&m->machine.run))
+        return false;
+    for (size_t i = 0; i < p->list.count; i++) {
+        const struct scenario *s = p->list.all[i];
+        const int64_t now_ns = (int64_t)((master_now().mono - p->begun_at + PLANS_EPOCH_S) * 1e9),
+                      sooner_ns = s->start_ns + s->ramp.length_ns - now_ns;
+        if (!scenario_is_counted(s) || s->is_endless || !ration_is_done(&p->rations[i]) ||
+            !has_followers(p, s) || given_of(p, i)->is_followed)
+            continue;
+        given_of(p, i)->is_followed = true;
+        if (sooner_ns > 0)
+            bring_forward(m, i, sooner_ns);
+        is_moved = true;
+    }
+    if (is_moved)
+        plans_deal_anew(m);
+    return is_moved;
 }

@@ -50,6 +50,17 @@ static void seed(const struct master *m, struct scenario *s)
     log_info(MAIN_LOGGER, "Scenario '%s' has the seed %llu", s->name, (unsigned long long)chosen);
 }
 
+/* In k6 others set its number of users. */
+static void warn_of_control(const struct master *m, const struct scenario *s)
+{
+    if (m->o->headless && s->executor == SCENARIO_EXTERNALLY_CONTROLLED)
+        log_warning(
+            MAIN_LOGGER,
+            "Scenario '%s' is externally-controlled, and with --headless nothing can control "
+            "it: it keeps its %u users",
+            s->name, s->users);
+}
+
 static char *text_of(struct scenario *s)
 {
     struct sbuf text = {0};
@@ -95,6 +106,7 @@ void plans_begin(struct master *m)
     p->walks = mem_realloc(p->walks, p->list.count * sizeof *p->walks);
     for (size_t i = 0; i < p->list.count; i++) {
         seed(m, p->list.all[i]);
+        warn_of_control(m, p->list.all[i]);
         p->texts[i] = text_of(p->list.all[i]);
         if (scenario_is_open(p->list.all[i]))
             arrivals_begin(&p->walks[i], &p->list.all[i]->plan);

@@ -30,6 +30,7 @@ struct plan_given {         /* of a scenario that was changed while it ran; owne
     struct scenario *first; /* as it was given; NULL: it is so still */
     char *paused;           /* its text before it was paused at paused_ns; NULL: it is not */
     int64_t paused_ns;
+    bool is_followed; /* its iterations are done: those that waited for that were told */
 };
 
 struct plans { /* begins as zeros; plans_fini; owned, all here */
@@ -71,6 +72,8 @@ double plans_run_time_s(const struct master *m); /* 0: as it was given */
 
 /* plan_control.c: while they run. `json` as of POST api/v1/scenario. */
 struct command_result plans_control(struct master *m, const char *json);
+/* Iterations of a scenario may be done: those that are to begin then, begin. Whether some do. */
+bool plans_follow_on(struct master *m);
 bool plans_is_paused(const struct plans *p, size_t i); /* the i-th, by somebody */
 
 /* plan_counts.c: what workers told, and hold */

@@ -30,6 +30,11 @@ class Buyer(User):
         if os.environ.get("RAISE"):
             raise ValueError("no")
 '''
+LOOKS = USERS + '''
+    @task
+    def look(self):
+        self.log("look")
+'''
 SETS = USERS + '''
 class Ordered(Buyer):
     tasks = []
@@ -56,8 +61,8 @@ def stamps(tmp_path, word="buy"):
     return [line.split() for line in lines if line.startswith(word)]
 
 
-def number(ended, name):
-    found = re.search(rf"^iterations_{name}\{{scenario:\w+\}} +sum (\d+)", ended.stderr, re.MULTILINE)
+def number(ended, name, scenario=r"\w+"):
+    found = re.search(rf"^iterations_{name}\{{scenario:{scenario}\}} +sum (\d+)", ended.stderr, re.MULTILINE)
     return int(found[1]) if found else 0
 
 
@@ -122,12 +127,24 @@ def test_iterations_a_second_are_those_of_all_workers(plug_in, tmp_path):
     (["-i", "5", "--rate", "1/s"], "--iterations and --ips are about all users"),
     (["--ips", "5", "--scenario", "a:constant-vus:users=1"], "--iterations and --ips are about all users"),
     (["-i", "0.5"], "iterations"),
-    (["--scenario", "a:shared-iterations:iterations=5", "--scenario", "b:constant-vus:users=1,start_after=a"],
-     "scenario 'b': start_after=a: when that one's iterations are done is not known before"),
 ])
 def test_what_does_not_go_together_is_refused(tmp_path, arguments, words):
     ended = run(tmp_path, *arguments)
     assert ended.code == 2 and words in ended.stderr and not stamps(tmp_path), ended.describe()
+
+
+@pytest.mark.parametrize("more", [[], ["--processes", 2]], ids=["one", "two"])
+def test_what_follows_iterations_begins_when_these_are_done(more, tmp_path):
+    """Long before their ten minutes are over: the test would not end in time."""
+    plan = ["--scenario", "a:shared-iterations:users=2,iterations=20,task=buy", "--scenario", "b:constant-arrival-rate:rate=50/s,duration=1s,task=look,start_after=a",
+            "--scenario", "c:per-vu-iterations:users=2,iterations=3,task=look,start_after=b", "--scenario", "d:constant-vus:users=1,duration=300ms,start_after=c,task=buy"]
+    ended = run(tmp_path, *more, *plan, source=LOOKS)
+    assert ended.code == 0, ended.describe()
+    assert number(ended, "due", "a") == number(ended, "started", "a") == 20 and number(ended, "due", "b") == 50, ended.describe()
+    assert number(ended, "started", "b") + number(ended, "cut", "b") == 50 and number(ended, "started", "c") == 6, ended.describe()
+    assert len(stamps(tmp_path, "look")) == number(ended, "started", "b") + 6, ended.describe()
+    shown = run(tmp_path, *plan, "--show-plan", source=LOOKS).stdout
+    assert "beginning when 'a' is over, at the latest after 10m" in shown and "beginning when 'c' is over, at the latest after 20m1s" in shown, shown
 
 
 def test_iterations_beside_scenarios_of_the_locustfile_are_refused(tmp_path):

@@ -2,6 +2,8 @@
 """Scenarios that are changed while they run: how many iterations there are follows from the plan, whenever the changes came."""
 
 import json
+import time
+from urllib.parse import quote
 
 import pytest
 
@@ -65,7 +67,7 @@ def test_rate_and_pause_of_a_scenario_and_users_of_another(processes):
         done = scenario(url, "a")
         assert done["due"] == done["started"] + done["dropped"] + done["cut"] + done["waiting"], done
         told = [event["text"] for event in get_json(url + "/api/v1/events")["events"] if event["kind"] == "scenario"]
-        assert told == ["Scenario 'a': 200/s", "Scenario 'b': 4 users", "Scenario 'a': paused", "Scenario 'a': resumed", "Scenario 'b': 1 users"], told
+        assert told == ["Rate of a: 20/s → 200/s", "Users of b: 1 → 4", "Rate of a: 200/s → paused", "Rate of a: paused → 200/s", "Users of b: 4 → 1"], told
         assert "Traceback" not in master.stderr, master.describe()
 
 
@@ -82,3 +84,90 @@ def test_the_next_run_begins_with_what_was_given():
         assert command(url, "start", {"users": 1, "spawn_rate": 1})[0] == 200
         wait_for(lambda: scenario(url, "a")["started"] > 0, "the first iterations of the next run")
         assert scenario(url, "a")["executor"] == "constant-arrival-rate", master.describe()
+
+
+LOGGED = """
+    import os, time
+    from locust import User, task
+
+    class Buyer(User):
+        @task
+        def buy(self):
+            with open(os.environ["STAMPS"], "a") as file:
+                file.write(f"{time.clock_gettime(time.CLOCK_MONOTONIC):.6f}\\n")
+"""
+
+
+def due_at(stages, n):
+    """When the integral of the rate is n + ½, seconds after the begin."""
+    wanted, at = n + 0.5, 0.0
+    for length, begin, end in stages:
+        area = length * (begin + end) / 2
+        if wanted <= area:
+            slope = (end - begin) / length
+            return at + (wanted / begin if slope == 0 else (-begin + (begin**2 + 2 * slope * wanted) ** 0.5) / slope)
+        wanted, at = wanted - area, at + length
+    raise AssertionError(f"arrival {n} is not in {stages}")
+
+
+@pytest.mark.parametrize("processes", [0, 2], ids=["local", "distributed"])
+def test_what_the_target_sees_follows_the_slider(processes, tmp_path):
+    """Not one start before its time, so no burst; all of them, so no gap. How late they are is the machine's."""
+    port, log = free_port(), tmp_path / "stamps"
+    more = ["--processes", processes] if processes else []
+    with locustfile(LOGGED) as file, katydid("-f", file, "--autostart", "--web-port", port, *more, "--scenario", "a:constant-arrival-rate:rate=20/s",
+                                             env={"STAMPS": str(log)}) as master:
+        url = f"http://127.0.0.1:{port}"
+        master.wait_line("Starting web interface")
+        for least, fields in (10, {"rate": "150/s"}), (150, {"rate": "30/s"}), (170, {"stages": [["500ms", "90/s"], ["1s", 10], [0, "40/s"], [1, "40/s"]]}):
+            wait_for(lambda least=least: scenario(url, "a")["started"] >= least, f"{least} starts")
+            change(url, name="a", **fields)
+        assert change(url, 400, name="a", stages="1m:fast")["field"] == "stages"
+        assert change(url, 400, name="a", stages="1m:5/s,class=Other")["field"] == "stages"
+        assert change(url, 400, name="a", stages="1m:5/s", rate=3)["field"] == "rate"
+        told = get_json(url + "/api/v1/scenarios")
+        now, stages = time.monotonic() - time.time(), told["scenarios"][0]["stages"]
+        count = round(area(told["scenarios"][0]))
+        wait_for(lambda: scenario(url, "a")["started"] == count, "all of them")
+        stamps = sorted(float(line) for line in log.read_text().splitlines())
+        assert len(stamps) == count, master.describe()
+        early = [(n, at) for n, stamp in enumerate(stamps) if (at := stamp - now - told["begun"] - due_at(stages, n)) < -0.05]
+        assert not early, early[:5]
+        events = [event["text"] for event in get_json(url + "/api/v1/events")["events"] if event["kind"] == "scenario"]
+        assert events == ["Rate of a: 20/s → 150/s", "Rate of a: 150/s → 30/s", "Stages of a: 30/s, 500ms:90/s, 1s:10, 0:40/s, 1:40/s"], events
+
+
+NAPPING = """
+    import time
+    from locust import User, task
+
+    class Buyer(User):
+        @task
+        def buy(self):
+            time.sleep(60)
+"""
+
+
+def test_arrivals_are_counted_in_the_second_in_which_they_were_due():
+    """Whenever the worker tells of them; and users that are in an iteration are told from those that wait for one."""
+    port = free_port()
+    with locustfile(NAPPING) as file, katydid("-f", file, "--autostart", "--web-port", port, "--scenario",
+                                              "a:ramping-arrival-rate:rate=20/s,users=1,on_busy=drop,graceful_stop=0,stages=3s:20/s,forever:0/s") as master:
+        url = f"http://127.0.0.1:{port}"
+        master.wait_line("Starting web interface")
+        wait_for(lambda: scenario(url, "a")["due"] == 60, "all arrivals")
+        one = scenario(url, "a")
+        assert (one["started"], one["dropped"], one["users"], one["busy"], one["waiting"]) == (1, 59, 1, 1, 0), one
+        begun = get_json(url + "/api/v1/scenarios")["begun"]
+        due = [begun + (k + 0.5) / 20 for k in range(60)]
+
+        def seconds(name):
+            told = get_json(f"{url}/api/v1/metrics/series?metric=iterations_{name}&tags=" + quote('{"scenario":"a"}'))
+            assert told["step"] == 1, told
+            return {point[0]: point[3] for point in told["points"]}
+
+        assert sum(seconds("due").values()) == 60 and sum(seconds("dropped").values()) == 59
+        for second, count in seconds("due").items():  # to some milliseconds: the clocks of both are not one
+            surely = sum(second + 0.03 <= at < second + 0.97 for at in due)
+            at_most = sum(second - 0.03 <= at < second + 1.03 for at in due)
+            assert surely <= count <= at_most, (second, count, seconds("due"))

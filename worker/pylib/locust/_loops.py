@@ -41,7 +41,7 @@ class Loop:
         self._name = scenario.pool or scenario.user_class
         self._users = 0  # of the whole test
         self._share = 0, 0
-        self._begun_at = None  # monotonic
+        self._zero = None  # monotonic: when the scenarios began
         self._changed = Event()
         self._leaving = set()
         self._greenlet = None
@@ -52,8 +52,8 @@ class Loop:
         self._changed.set()
         if self._ration is not None:
             self._ration.again()
-        if self._begun_at is None:
-            self._begun_at = time.monotonic() - elapsed_s + self._scenario.start_s
+        if self._zero is None:
+            self._zero = time.monotonic() - elapsed_s
             self._greenlet = gevent.spawn(self._run)
 
     def change(self):
@@ -70,8 +70,9 @@ class Loop:
             self._greenlet.kill()
 
     def _run(self):
+        begun_at = self._zero + self._scenario.start_s
         for at, users in steps(self._scenario.stages):
-            while (left := self._begun_at + at - time.monotonic()) > 0:
+            while (left := begun_at + at - time.monotonic()) > 0:
                 self._changed.clear()
                 if self._reach():
                     self._changed.wait(left)

@@ -254,6 +254,33 @@ static void one_begins_after_the_other(void **state)
             2, "no duration");
 }
 
+static void what_follows_iterations_begins_at_the_latest_then(void **state)
+{
+    struct scenario list[3], *all[] = {&list[0], &list[1], &list[2]};
+    static const char *const texts[] = {
+        "a:shared-iterations:iterations=5,max_duration=1m",
+        "b:constant-arrival-rate:rate=1/s,duration=10s,start_after=a",
+        "c:constant-vus:users=1,start_after=b,start_time=2s"};
+    struct sbuf text = {0};
+    char *why;
+    size_t bad;
+    (void)state;
+    for (size_t i = 0; i < 3; i++)
+        assert_true(scenario_read(&list[i], texts[i], &why));
+    assert_true(scenario_order(all, 3, &bad, &why));
+    assert_true(list[1].start_ns == 60000000000LL && list[2].start_ns == 72000000000LL);
+    assert_true(!list[0].may_be_sooner && list[1].may_be_sooner && list[2].may_be_sooner);
+    assert_string_equal(list[2].follows, "b");
+    scenario_describe(&list[2], &text);
+    assert_non_null(strstr(text.data, ", beginning when 'b' is over, at the latest after 1m12s; "));
+    sbuf_fini(&text);
+    scenario_with_start(&list[2], 7000000000LL, &text);
+    assert_non_null(strstr(text.data, "start_time=7000000000ns"));
+    sbuf_fini(&text);
+    for (size_t i = 0; i < 3; i++)
+        scenario_fini(&list[i]);
+}
+
 static void durations_are_exact(void **state)
 {
     int64_t ns;
@@ -280,6 +307,7 @@ int main(void)
         cmocka_unit_test(iterations_are_counted),
         cmocka_unit_test(env_and_tags_come_through),
         cmocka_unit_test(one_begins_after_the_other),
+        cmocka_unit_test(what_follows_iterations_begins_at_the_latest_then),
         cmocka_unit_test(durations_are_exact),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,6 +107,32 @@ static void a_pause_shifts_what_is_left(void **state)
     }
 }
 
+static void other_stages_begin_with_what_there_is(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
+        struct scenario *s = of(plans[i]);
+        const int64_t at = 12 * S + 345000000;
+        struct scenario *other = changed(
+            s, (struct scenario_change){.at_ns = at, .stages = "10s:40/s,0:8/s,forever:8/s"});
+        same_until(s, other, at);
+        const double before = ramp_per_s(&s->ramp, at), sum = (before + 40) / 2 * 10,
+                     reached = ramp_arrivals(&s->ramp, ramp_until(&s->ramp, at)),
+                     after = ramp_arrivals(&other->ramp, ramp_until(&other->ramp, at + 10 * S));
+        assert_true(fabs(after - reached - sum) < 0.1);
+        assert_true(fabs(ramp_per_s(&other->ramp, at + 11 * S) - 8) < 0.001 && other->is_endless);
+        drop(other);
+        drop(s);
+    }
+    struct scenario *s = of("u:constant-vus:users=3");
+    struct scenario *other =
+        changed(s, (struct scenario_change){.at_ns = 9 * S, .stages = "10s:8,5s:0"});
+    assert_int_equal(ramp_per_s(&other->ramp, 18999999999LL) + 0.5, 8);
+    assert_true(!other->is_endless && other->ramp.length_ns == 24 * S);
+    drop(other);
+    drop(s);
+}
+
 static void changes_may_follow_one_another(void **state)
 {
     struct scenario *s = of(plans[0]);
@@ -145,14 +172,18 @@ static void what_cannot_be_changed_is_said(void **state)
         {"a:constant-arrival-rate:rate=20/s", "fast", "fast is no rate"},
         {"a:constant-vus:users=3", "3/s", "3/s is no number of users"},
         {"a:shared-iterations:users=3,iterations=9", "3", "of so many iterations"},
+        {"a:constant-arrival-rate:rate=20/s", NULL, "'9s:5/s,task=other' are no stages"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         struct scenario *s = of(all[i].text);
         struct sbuf out = {0};
         char *why = NULL;
-        assert_false(scenario_changed(
-            s, &(struct scenario_change){.at_ns = 10 * S, .level = all[i].level}, &out, &why));
+        assert_false(scenario_changed(s,
+                                      &(struct scenario_change){.at_ns = 10 * S,
+                                                                .level = all[i].level,
+                                                                .stages = "9s:5/s,task=other"},
+                                      &out, &why));
         assert_non_null(strstr(why, all[i].why));
         free(why);
         sbuf_fini(&out);
@@ -165,6 +196,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(another_rate_goes_on_from_the_point_that_was_reached),
         cmocka_unit_test(a_pause_shifts_what_is_left),
+        cmocka_unit_test(other_stages_begin_with_what_there_is),
         cmocka_unit_test(changes_may_follow_one_another),
         cmocka_unit_test(users_change_too),
         cmocka_unit_test(what_cannot_be_changed_is_said),
