@@ -194,6 +194,8 @@ def main():
     parser.add_argument("--build", default="build")
     parser.add_argument("--only", help="pattern of the tests to run")
     options = parser.parse_args()
+    history = tempfile.TemporaryDirectory()
+    os.environ["KATYDID_HISTORY"] = history.name  # nobody's own
     build = (ROOT / options.build).resolve()
 
     def timed(name):

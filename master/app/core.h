@@ -15,8 +15,7 @@
  *   plans.c           scenarios (plans.h); plan_counts.c, plan_figures.c how far they are
  *   surroundings.c    clock, dice, timers; keyboard.c keys of the terminal, suspend.c Ctrl+Z
  *
- * One thread, one owner: struct master. Files call one another by these functions only.
- */
+ * One thread, one owner: struct master. Files call one another by these functions only. */
 #include "master/app/plans.h"
 #include "master/nodes/nodes.h"
 #include "master/verdict/verdict.h"
@@ -194,6 +193,7 @@ void suspend_close(struct master *m);
 int results_open(struct master *m);
 void results_begin(struct master *m); /* an automatic run begins */
 void results_second(struct master *m);
+void results_run_over(struct master *m); /* a run, which others may follow */
 /* The last figures are there. is_written: 0, or an exit code: something could not be written. */
 void results_end(struct master *m, void (*is_written)(struct master *m, int code));
 void results_close(struct master *m);

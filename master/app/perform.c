@@ -223,6 +223,7 @@ static void carry_out(struct master *m, const struct machine_action *a)
         plans_close(m);
         record_close(&m->record, master_now().unix_time);
         judging_end(m);
+        results_run_over(m);
         break;
     case DO_NOTE:
         note(m, a->line);

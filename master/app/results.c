@@ -5,6 +5,7 @@
 #include "common/base/sbuf.h"
 #include "master/data/series_course.h"
 #include "master/out/document.h"
+#include "master/store/run_writer.h"
 #include "master/app/core.h"
 #include "common/run/exit_code.h"
 #include "master/web/figures.h"
@@ -240,6 +241,37 @@ static void add_documents(struct master *m)
         outputs_add(m->outputs, github_output(getenv("GITHUB_STEP_SUMMARY")));
 }
 
+/* {"profile", "test_id", "note", "tags"} as they were given. */
+static json_t *about_run(const struct options *o)
+{
+    json_t *tags = json_object();
+    for (char **tag = o->run_tags; tag && *tag; tag++) {
+        const char *equals = strchr(*tag, '=');
+        json_object_setn_new(tags, *tag, equals ? (size_t)(equals - *tag) : strlen(*tag),
+                             json_string(equals ? equals + 1 : ""));
+    }
+    return json_pack("{s:s,s:s,s:s,s:o}", "profile", o->profile ? o->profile : "", "test_id",
+                     o->test_id ? o->test_id : "", "note", o->run_note ? o->run_note : "", "tags",
+                     tags);
+}
+
+static void add_history(struct master *m)
+{
+    const struct options *o = m->o;
+    const bool is_off = o->no_history || (o->history && strcmp(o->history, "off") == 0);
+    char *folder = is_off ? NULL : history_folder(o->history);
+    if (folder)
+        outputs_add(m->outputs, history_output(&(struct history_wish){
+                                    .folder = folder,
+                                    .about = about_run(o),
+                                    .keep = {.runs = (size_t)o->history_keep,
+                                             .days = o->history_days,
+                                             .megabytes = o->history_mb},
+                                    .source = o->no_git ? NULL : o->locustfile,
+                                }));
+    free(folder);
+}
+
 /* In the order of the end: what stands on standard output comes before the tables. */
 static void add_outputs(struct master *m)
 {
@@ -251,6 +283,7 @@ static void add_outputs(struct master *m)
         m->history_file = csv_history_file(m->o->csv_prefix);
     add_documents(m);
     outputs_add(m->outputs, html_output(make_report));
+    add_history(m);
 }
 
 static bool is_due(const struct master *m, double mono)
@@ -325,6 +358,15 @@ void results_second(struct master *m)
     if (m->outputs && m->machine.finish <= FINISH_STOP && is_due(m, master_now().mono))
         tick(m);
     advance(m);
+}
+
+void results_run_over(struct master *m)
+{
+    if (!m->outputs || !outputs_follow_runs(m->outputs))
+        return;
+    struct snapshot *s = take_now(m);
+    outputs_turn(m->outputs, s);
+    snapshot_unref(s);
 }
 
 void results_end(struct master *m, void (*is_written)(struct master *m, int code))

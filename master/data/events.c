@@ -279,6 +279,20 @@ double events_saturated_s(const struct events *e)
     return sum;
 }
 
+bool events_restore_saturation(struct events *e, double from, double to, unsigned worker,
+                               const char *why)
+{
+    HANDLE_IS(e, EVENTS_TAG);
+    for (size_t i = 0; i < CAUSES && e->span_count < EVENTS_SATURATED_MAX; i++) {
+        if (strcmp(cause_words[i], why) != 0)
+            continue;
+        e->spans[e->span_count++] = (struct saturation){from, to, worker, cause_words[i]};
+        changed(e);
+        return true;
+    }
+    return false;
+}
+
 /* ---- for readers ---- */
 
 struct events_list *events_list_ref(struct events_list *l)

@@ -71,6 +71,9 @@ struct events_health {
 void events_watch(struct events *e, double now, unsigned worker, const char *name,
                   const struct events_health *h);
 void events_worker_idle(struct events *e, unsigned worker); /* its run is over, or it is gone */
+/* One of a run that was kept somewhere; false: there is no such cause, or no room. */
+bool events_restore_saturation(struct events *e, double from, double to, unsigned worker,
+                               const char *why);
 bool events_is_saturated(const struct events *e, double now);
 /* Seconds of the run in which a worker was saturated. */
 double events_saturated_s(const struct events *e);

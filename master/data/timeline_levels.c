@@ -217,6 +217,12 @@ static struct timeline_block *find_after(const struct timeline_view *v, int64_t 
     return c->blocks[from];
 }
 
+const struct timeline_block *timeline_snap_after(const struct timeline_snap *s, size_t level,
+                                                 int64_t at)
+{
+    return find_after(&s->levels[level], at);
+}
+
 /* The finest level that has all there is of that time. */
 static size_t finest_level(const struct timeline_snap *s, int64_t at)
 {
@@ -481,6 +487,19 @@ void timeline_levels_add(struct timeline_levels *l, struct timeline_block *secon
     append(&l->levels[0], second, l->limit);
 }
 
+void timeline_levels_restore(struct timeline_levels *l, size_t level, struct timeline_block *b)
+{
+    HANDLE_IS(l, TIMELINE_LEVELS_TAG);
+    l->levels[level].done_until = end_of(b);
+    append(&l->levels[level], b, l->limit);
+}
+
+void timeline_levels_restored(struct timeline_levels *l, size_t level, int64_t covers_from)
+{
+    HANDLE_IS(l, TIMELINE_LEVELS_TAG);
+    l->levels[level].covers_from = covers_from;
+}
+
 void timeline_levels_work(struct timeline_levels *l, size_t rows)
 {
     HANDLE_IS(l, TIMELINE_LEVELS_TAG);
@@ -489,6 +508,8 @@ void timeline_levels_work(struct timeline_levels *l, size_t rows)
         while (rows > 0 && (level->job.is_on || start_job(l, i)))
             rows -= work_on(level, rows, l->limit);
     }
+    if (l->limit == TIMELINE_KEEP_ALL)
+        return;
     drop_old(l);
     keep_budget(l);
 }

@@ -46,8 +46,13 @@ struct timeline_plan {
 void timeline_plan(const struct timeline_snap *s, int64_t from, int64_t to,
                    struct timeline_plan *out);
 void timeline_plan_fini(struct timeline_plan *p);
+/* The first block of that level that ends after `at`; NULL: there is none. Borrowed. */
+const struct timeline_block *timeline_snap_after(const struct timeline_snap *s, size_t level,
+                                                 int64_t at);
 /* Seconds of the shortest blocks that are left of that time. */
 uint32_t timeline_resolution(const struct timeline_snap *s, int64_t at);
+
+#define TIMELINE_KEEP_ALL SIZE_MAX /* as a limit: nothing is given up, however old */
 
 struct timeline_levels;
 struct timeline_levels *timeline_levels_new(size_t limit_bytes);
@@ -55,6 +60,10 @@ void timeline_levels_free(struct timeline_levels *l);
 void timeline_levels_clear(struct timeline_levels *l);
 /* The block of the next second (takes it); seconds may be left out, never go back. */
 void timeline_levels_add(struct timeline_levels *l, struct timeline_block *second);
+/* The next block of a level as it was kept somewhere (takes it); what is missing in the levels
+ * above is added up by timeline_levels_work. covers_from: see timeline_view. */
+void timeline_levels_restore(struct timeline_levels *l, size_t level, struct timeline_block *b);
+void timeline_levels_restored(struct timeline_levels *l, size_t level, int64_t covers_from);
 /* Goes on adding up: so many rows at most, so that nobody waits for it; then keeps the budget. */
 void timeline_levels_work(struct timeline_levels *l, size_t rows);
 size_t timeline_levels_bytes(const struct timeline_levels *l);

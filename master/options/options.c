@@ -124,7 +124,8 @@ static bool is_unclear_word(const char *w)
 bool options_are_unclear(int argc, char **argv)
 {
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
-        if (is_option_word(argv[i]) && is_unclear_word(argv[i]))
+        if (is_option_word(argv[i]) && is_unclear_word(argv[i]) &&
+            !option_find_apart(argv[i], i + 1 < argc ? argv[i + 1] : NULL))
             return true;
     return false;
 }
@@ -194,12 +195,23 @@ static int read_unknown(struct reading *r, const char *word, int i)
     return i;
 }
 
+static bool is_custom(const struct reading *r, const char *word, size_t len)
+{
+    for (size_t i = 0; i < r->customs.count; i++)
+        if (strlen(r->customs.list[i].word) == len &&
+            strncmp(r->customs.list[i].word, word, len) == 0)
+            return true;
+    return false;
+}
+
 static int read_long(struct reading *r, int argc, char **argv, int i)
 {
     const char *name = argv[i] + 2;
     size_t len = strcspn(name, "=");
     const struct option_def *d = NULL;
-    if (find_long(r, name, len, &d) > 1) {
+    if (!is_custom(r, argv[i], len + 2) && !r->marks)
+        d = option_find_apart(argv[i], i + 1 < argc ? argv[i + 1] : NULL);
+    if (!d && find_long(r, name, len, &d) > 1) {
         ambiguous(r, argv[i], name, len);
         return -1;
     }

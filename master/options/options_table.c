@@ -94,7 +94,8 @@ const struct option_def *option_find(const char *name, size_t len, unsigned mark
     size_t hits = 0;
     for (size_t i = 0; i < option_count; i++) {
         const struct option_def *d = &option_table[i];
-        if (!d->name || (d->marks & marks) != marks || strncmp(d->name, name, len) != 0)
+        if (!d->name || (d->marks & marks) != marks || (d->marks & OPTION_APART) ||
+            strncmp(d->name, name, len) != 0)
             continue;
         if (!d->name[len]) {
             found = d;
@@ -113,6 +114,18 @@ const struct option_def *option_find(const char *name, size_t len, unsigned mark
     if (fitting)
         *fitting = len ? hits : 0;
     return hits == 1 && len ? found : NULL;
+}
+
+const struct option_def *option_find_apart(const char *word, const char *next)
+{
+    const size_t len = strcspn(word, "=");
+    const char *value = word[len] ? word + len + 1 : next;
+    for (size_t i = 0; i < option_count; i++) {
+        const struct option_def *d = &option_table[i];
+        if ((d->marks & OPTION_APART) && strlen(d->word) == len && strncmp(d->word, word, len) == 0)
+            return value && value[0] != '-' && strchr(value, '=') ? d : NULL;
+    }
+    return NULL;
 }
 
 const struct option_def *option_find_short(char name)

@@ -39,6 +39,7 @@ enum option_mark {
     OPTION_LONG_FIRST = 64, /* Locust names the long form first */
     OPTION_VALUE = 128,     /* a legacy one that takes a value */
     OPTION_FALSE = 256,     /* false in JSON, not null */
+    OPTION_APART = 1024,    /* the whole name, before a word with '=': else the name is another's */
     OPTION_TYPED = 512,     /* on the command line only, in no file */
 };
 
@@ -87,6 +88,8 @@ static inline bool option_takes_value(const struct option_def *d)
  * many fit. */
 const struct option_def *option_find(const char *name, size_t len, unsigned marks, size_t *hits);
 const struct option_def *option_find_short(char name);
+/* An option that is OPTION_APART, if word names it and its value, glued on or next, has a "=". */
+const struct option_def *option_find_apart(const char *word, const char *next);
 
 /* Writes "katydid: error: …" (or "locust: …") to stderr. Always returns 2. */
 int option_error(const char *format, ...) __attribute__((format(printf, 1, 2)));

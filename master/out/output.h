@@ -30,8 +30,10 @@ struct output {
     /* How long one call may take at the end, before the output is given up; 0: for ever, because
      * somebody reads it. */
     double patience_s;
-    bool only_live;                                                 /* no ticks when no run is on */
-    double (*interval_s)(const void *self, const struct wishes *w); /* 0: no tick now */
+    bool only_live; /* no ticks when no run is on */
+    bool is_extra;  /* that it lacks something at the end is a warning, and no exit code */
+    bool each_run;  /* a tick as soon as a run has begun or ended, whatever the interval */
+    double (*interval_s)(const void *self, const struct wishes *w);     /* 0: no tick now */
     int (*check)(void *self, const struct snapshot *first, char **why); /* changes nothing */
     int (*open)(void *self, const struct snapshot *first, char **why);
     int (*tick)(void *self, const struct snapshot *s, char **why);

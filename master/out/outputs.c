@@ -44,7 +44,8 @@ struct line { /* an output, its thread and its queue */
     bool is_refused;  /* check or open failed */
     bool is_given_up; /* its thread may never come back */
     /* of the main thread alone */
-    double next_at; /* monotonic: when the next tick is due */
+    double next_at;    /* monotonic: when the next tick is due */
+    bool is_live_told; /* a run was on at the last tick */
     bool is_slow_told, is_trouble_told, is_failure_told;
 };
 
@@ -303,7 +304,8 @@ int outputs_open(struct outputs *all, struct snapshot *first, double wait_s, cha
 
 static bool is_due(const struct line *l, double mono, bool is_live)
 {
-    return l->o.interval_s && mono >= l->next_at && (is_live || !l->o.only_live);
+    const bool has_turned = l->o.each_run && is_live != l->is_live_told;
+    return l->o.interval_s && (mono >= l->next_at || has_turned) && (is_live || !l->o.only_live);
 }
 
 bool outputs_are_due(const struct outputs *all, double mono, bool is_live, const struct wishes *w)
@@ -400,10 +402,34 @@ void outputs_tick(struct outputs *all, struct snapshot *s)
         if (interval_s <= 0)
             continue;
         l->next_at = s->mono + interval_s - 0.1; /* a timer may be early */
+        l->is_live_told = s->is_live;
         pthread_mutex_lock(&all->lock);
         push(l, s);
         pthread_mutex_unlock(&all->lock);
         tell_news(l);
+    }
+}
+
+bool outputs_follow_runs(const struct outputs *all)
+{
+    HANDLE_IS(all, OUTPUTS_TAG);
+    for (size_t i = 0; i < all->count && all->is_open && !all->last; i++)
+        if (all->lines[i]->o.each_run)
+            return true;
+    return false;
+}
+
+void outputs_turn(struct outputs *all, struct snapshot *s)
+{
+    HANDLE_IS(all, OUTPUTS_TAG);
+    for (size_t i = 0; i < all->count && all->is_open && !all->last; i++) {
+        struct line *l = all->lines[i];
+        if (!l->o.each_run)
+            continue;
+        l->is_live_told = s->is_live;
+        pthread_mutex_lock(&all->lock);
+        push(l, s);
+        pthread_mutex_unlock(&all->lock);
     }
 }
 
@@ -474,8 +500,8 @@ static void give_up(struct outputs *all, struct line *l, const struct line_state
 {
     tell_dropped(l, state);
     l->is_given_up = true;
-    all->has_failed = true;
-    log_error(LOGGER,
+    all->has_failed |= !l->o.is_extra;
+    log_write(l->o.is_extra ? LOG_WARNING : LOG_ERROR, LOGGER,
               "%s: given up after %.0f s without an end: what it writes may not be complete",
               l->o.name, waited_s);
 }

@@ -31,6 +31,9 @@ int outputs_open(struct outputs *all, struct snapshot *first, double wait_s, cha
 bool outputs_are_due(const struct outputs *all, double mono, bool is_live, const struct wishes *w);
 /* To those whose tick is due at s->mono. */
 void outputs_tick(struct outputs *all, struct snapshot *s);
+/* A run has just begun or ended: to those that have to know of each. */
+bool outputs_follow_runs(const struct outputs *all);
+void outputs_turn(struct outputs *all, struct snapshot *s);
 /* Waits until everything that was given is done, at most wait_s. Whether it is. */
 bool outputs_settle(struct outputs *all, double wait_s);
 

@@ -1,8 +1,10 @@
 """Integration tests run real processes; tests/support is importable, and a test leaves nothing behind (leftovers.py)."""
 
 import collections
+import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,8 @@ import leftovers  # noqa: E402
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job has it ignored, and so would its children
 signal.signal(signal.SIGHUP, lambda *_: None)  # nohup is for this process: those that the tests start have the system's answer again
 REPORTS = leftovers.watch()
+HISTORY = tempfile.TemporaryDirectory()  # of a pytest that tests/run.py has not started: nobody's own history
+os.environ.setdefault("KATYDID_HISTORY", HISTORY.name)
 
 
 def pytest_configure(config):

@@ -110,4 +110,4 @@ GROUPS = (
 )
 
 # of the command katydid alone; they may stand in configuration files
-OURS = ('scenario', 'scenarios', 'rate', 'rate-ramp', 'stages', 'iterations', 'ips', 'seed', 'master-max-wait', 'series-tags', 'timeline-memory', 'html-samples', 'html-logs', 'threshold', 'thresholds', 'fail-on-invalid', 'check-rps', 'check-fail-ratio', 'check-avg-response-time', 'setup-timeout', 'teardown-timeout', 'no-setup', 'no-teardown', 'k6-names', 'junit', 'summary', 'k6-summary', 'metrics-file', 'markdown', 'github')
+OURS = ('scenario', 'scenarios', 'rate', 'rate-ramp', 'stages', 'iterations', 'ips', 'seed', 'master-max-wait', 'series-tags', 'timeline-memory', 'html-samples', 'html-logs', 'threshold', 'thresholds', 'fail-on-invalid', 'check-rps', 'check-fail-ratio', 'check-avg-response-time', 'setup-timeout', 'teardown-timeout', 'no-setup', 'no-teardown', 'k6-names', 'junit', 'summary', 'k6-summary', 'metrics-file', 'markdown', 'github', 'history', 'no-history', 'history-keep', 'history-days', 'history-mb', 'no-git', 'tag', 'test-id', 'note')

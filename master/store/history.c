@@ -1,0 +1,472 @@
+// SPDX-License-Identifier: MIT
+#include "master/store/history.h"
+#include "common/base/mem.h"
+#include "common/base/sbuf.h"
+#include "master/store/run_file.h"
+#include "master/store/run_id.h"
+#include <dirent.h>
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BUSY_MS 5000
+#define SCHEMA 1 /* user_version */
+
+struct history {
+    sqlite3 *db;
+    char *folder;
+};
+
+/* ---- words about faults ---- */
+
+static void say(char **why, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void say(char **why, const char *format, ...)
+{
+    struct sbuf text = {0};
+    va_list args;
+    va_start(args, format);
+    sbuf_addv(&text, format, args);
+    va_end(args);
+    *why = sbuf_take(&text);
+}
+
+static int fail(const struct history *h, char **why)
+{
+    say(why, "the history in %s cannot be used: %s", h->folder, sqlite3_errmsg(h->db));
+    return -1;
+}
+
+/* ---- the folder ---- */
+
+char *history_folder(const char *given)
+{
+    const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+    struct sbuf path = {0};
+    if (given && *given)
+        return mem_strdup(given);
+    if (data && data[0] == '/')
+        sbuf_addf(&path, "%s/katydid", data);
+    else if (home && *home)
+        sbuf_addf(&path, "%s/.local/share/katydid", home);
+    return sbuf_take(&path);
+}
+
+static int make_folders(const char *path)
+{
+    char *copy = mem_strdup(path);
+    for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        mkdir(copy, 0755); /* the last one tells what is wrong */
+        *slash = '/';
+    }
+    const int rc = mkdir(copy, 0700) == 0 || errno == EEXIST ? 0 : -1;
+    free(copy);
+    return rc;
+}
+
+/* The write-ahead log needs memory that all who use it share. */
+static bool is_of_network(const char *folder)
+{
+    static const unsigned long kinds[] = {0x6969,     0x517b,    0xff534d42, 0xfe534d42,
+                                          0x65735546, 0x01021997}; /* nfs smb cifs smb2 fuse 9p */
+    struct statfs about;
+    if (statfs(folder, &about) != 0)
+        return false;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (((unsigned long)about.f_type & 0xffffffff) == kinds[i])
+            return true;
+    return false;
+}
+
+static const char TABLES[] =
+    "CREATE TABLE IF NOT EXISTS run(id TEXT PRIMARY KEY, started REAL, profile TEXT, branch TEXT,"
+    " state TEXT, valid INTEGER, pin TEXT, bytes INTEGER, run TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX IF NOT EXISTS run_profile ON run(profile, started);"
+    "CREATE UNIQUE INDEX IF NOT EXISTS run_pin ON run(pin) WHERE pin IS NOT NULL;"
+    "CREATE TABLE IF NOT EXISTS run_row(id TEXT, method TEXT, name TEXT, requests INTEGER,"
+    " fail_ratio REAL, rps REAL, mean REAL, p50 REAL, p75 REAL, p90 REAL, p95 REAL, p99 REAL,"
+    " p999 REAL, PRIMARY KEY(id, method, name)) WITHOUT ROWID;";
+
+static int run_sql(const struct history *h, const char *sql)
+{
+    return sqlite3_exec(h->db, sql, NULL, NULL, NULL);
+}
+
+static int user_version(const struct history *h)
+{
+    sqlite3_stmt *s = NULL;
+    int version = -1;
+    if (sqlite3_prepare_v2(h->db, "PRAGMA user_version", -1, &s, NULL) == SQLITE_OK &&
+        sqlite3_step(s) == SQLITE_ROW)
+        version = sqlite3_column_int(s, 0);
+    sqlite3_finalize(s);
+    return version;
+}
+
+static int prepare(const struct history *h, bool may_write, char **why)
+{
+    const int version = user_version(h);
+    if (version < 0)
+        return fail(h, why);
+    if (version > SCHEMA) {
+        say(why, "the history in %s is of a newer katydid; use that one, or another --history",
+            h->folder);
+        return -1;
+    }
+    if (version == SCHEMA || !may_write)
+        return 0;
+    if (!is_of_network(h->folder) && run_sql(h, "PRAGMA journal_mode=WAL") != SQLITE_OK)
+        return fail(h, why);
+    if (run_sql(h, "BEGIN IMMEDIATE") != SQLITE_OK || run_sql(h, TABLES) != SQLITE_OK ||
+        run_sql(h, "PRAGMA user_version=1") != SQLITE_OK || run_sql(h, "COMMIT") != SQLITE_OK)
+        return fail(h, why);
+    return 0;
+}
+
+struct history *history_open(const char *folder, bool may_write, char **why)
+{
+    struct sbuf path = {0};
+    if (may_write && make_folders(folder) != 0) {
+        say(why, "cannot make the folder %s: %s", folder, strerror(errno));
+        return NULL;
+    }
+    sbuf_addf(&path, "%s/runs.db", folder);
+    if (!may_write && access(path.data, F_OK) != 0) {
+        say(why, "no run is stored in %s yet", folder);
+        sbuf_fini(&path);
+        return NULL;
+    }
+    struct history *h = mem_zalloc(sizeof *h);
+    h->folder = mem_strdup(folder);
+    const int flags = SQLITE_OPEN_READWRITE | (may_write ? SQLITE_OPEN_CREATE : 0);
+    const int rc = sqlite3_open_v2(path.data, &h->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
+    if (rc == SQLITE_OK) {
+        sqlite3_busy_timeout(h->db, BUSY_MS);
+        run_sql(h, "PRAGMA synchronous=NORMAL");
+    }
+    const bool is_good = rc == SQLITE_OK ? prepare(h, may_write, why) == 0 : fail(h, why) == 0;
+    sbuf_fini(&path);
+    if (is_good)
+        return h;
+    history_close(h);
+    return NULL;
+}
+
+void history_close(struct history *h)
+{
+    if (!h)
+        return;
+    sqlite3_close(h->db);
+    free(h->folder);
+    free(h);
+}
+
+char *history_path(const struct history *h, const char *id)
+{
+    struct sbuf path = {0};
+    sbuf_addf(&path, "%s/%s.kdrun", h->folder, id);
+    return sbuf_take(&path);
+}
+
+/* ---- statements ---- */
+
+/* Values: of each letter of kinds, s text or NULL, i int64_t, f double. */
+static sqlite3_stmt *statement(const struct history *h, const char *sql, const char *kinds, ...)
+{
+    sqlite3_stmt *s = NULL;
+    va_list args;
+    if (sqlite3_prepare_v2(h->db, sql, -1, &s, NULL) != SQLITE_OK)
+        return NULL;
+    va_start(args, kinds);
+    for (int i = 1; *kinds; kinds++, i++) {
+        if (*kinds == 's')
+            sqlite3_bind_text(s, i, va_arg(args, const char *), -1, SQLITE_TRANSIENT);
+        else if (*kinds == 'i')
+            sqlite3_bind_int64(s, i, va_arg(args, int64_t));
+        else
+            sqlite3_bind_double(s, i, va_arg(args, double));
+    }
+    va_end(args);
+    return s;
+}
+
+static int done(const struct history *h, sqlite3_stmt *s, char **why)
+{
+    const int rc = s ? sqlite3_step(s) : SQLITE_ERROR;
+    const int code = rc == SQLITE_DONE || rc == SQLITE_ROW ? 0 : fail(h, why);
+    sqlite3_finalize(s);
+    return code;
+}
+
+/* What is in the column of each line of the answer, as objects of JSON, or as texts. */
+static json_t *collect(sqlite3_stmt *s, bool is_json)
+{
+    json_t *list = json_array();
+    while (s && sqlite3_step(s) == SQLITE_ROW) {
+        const char *text = (const char *)sqlite3_column_text(s, 0);
+        json_t *value = !text ? NULL : is_json ? json_loads(text, 0, NULL) : json_string(text);
+        if (value)
+            json_array_append_new(list, value);
+    }
+    sqlite3_finalize(s);
+    return list;
+}
+
+/* ---- runs ---- */
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
+static int write_run(struct history *h, const json_t *run, char **why)
+{
+    const char *pin = text_of(run, "pin");
+    char *text = json_dumps(run, JSON_COMPACT);
+    sqlite3_stmt *s = statement(
+        h, "INSERT OR REPLACE INTO run VALUES(?,?,?,?,?,?,?,?,?)", "sfsssisis", text_of(run, "id"),
+        json_number_value(json_object_get(run, "started")), text_of(run, "profile"),
+        text_of(json_object_get(run, "git"), "branch"), text_of(run, "state"),
+        (int64_t)json_is_true(json_object_get(run, "valid")), *pin ? pin : NULL,
+        (int64_t)json_integer_value(json_object_get(run, "bytes")), text);
+    free(text);
+    return done(h, s, why);
+}
+
+static int finish(struct history *h, int code, char **why)
+{
+    if (code == 0 && run_sql(h, "COMMIT") != SQLITE_OK)
+        code = fail(h, why);
+    if (code != 0)
+        run_sql(h, "ROLLBACK");
+    return code;
+}
+
+json_t *history_get(struct history *h, const char *id)
+{
+    json_t *list = collect(statement(h, "SELECT run FROM run WHERE id=?", "s", id), true);
+    json_t *run = json_incref(json_array_get(list, 0));
+    json_decref(list);
+    return run;
+}
+
+int history_put(struct history *h, const json_t *run, char **why)
+{
+    static const char *const kept[] = {"note", "pin", "tags"};
+    if (run_sql(h, "BEGIN IMMEDIATE") != SQLITE_OK)
+        return fail(h, why);
+    json_t *before = history_get(h, text_of(run, "id")), *now = json_copy((json_t *)(uintptr_t)run);
+    for (size_t i = 0; before && i < sizeof kept / sizeof *kept; i++)
+        if (json_object_get(before, kept[i]))
+            json_object_set(now, kept[i], json_object_get(before, kept[i]));
+    const int code = finish(h, write_run(h, now, why), why);
+    json_decref(before);
+    json_decref(now);
+    return code;
+}
+
+int history_put_rows(struct history *h, const char *id, const json_t *rows, char **why)
+{
+    size_t i;
+    const json_t *row;
+    int code = 0;
+    if (run_sql(h, "BEGIN IMMEDIATE") != SQLITE_OK)
+        return fail(h, why);
+    sqlite3_stmt *s = statement(
+        h, "INSERT OR REPLACE INTO run_row VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)", "s",
+        id);
+    json_array_foreach(rows, i, row)
+    {
+        for (int k = 0; s && k < 2; k++)
+            sqlite3_bind_text(s, 2 + k, json_string_value(json_array_get(row, (size_t)k)), -1,
+                              SQLITE_TRANSIENT);
+        for (int k = 2; s && k < 12; k++)
+            sqlite3_bind_double(s, 2 + k, json_number_value(json_array_get(row, (size_t)k)));
+        if (!s || sqlite3_step(s) != SQLITE_DONE || sqlite3_reset(s) != SQLITE_OK) {
+            code = fail(h, why);
+            break;
+        }
+    }
+    sqlite3_finalize(s);
+    return finish(h, code, why);
+}
+
+static bool has_tag(const json_t *run, const char *tag)
+{
+    const char *equals = strchr(tag, '=');
+    char *key = mem_dup(tag, equals ? (size_t)(equals - tag) : strlen(tag));
+    const char *value = json_string_value(json_object_get(json_object_get(run, "tags"), key));
+    free(key);
+    return value && (!equals || strcmp(value, equals + 1) == 0);
+}
+
+json_t *history_list(struct history *h, const struct history_filter *f)
+{
+    sqlite3_stmt *s = statement(
+        h,
+        "SELECT run FROM run WHERE (?1 IS NULL OR profile=?1) AND (?2 IS NULL OR branch=?2)"
+        " AND (?3 IS NULL OR state=?3) AND (NOT ?4 OR valid) ORDER BY started DESC, id DESC"
+        " LIMIT ?5",
+        "sssii", f->profile, f->branch, f->state, (int64_t)f->is_valid,
+        f->limit && !f->tag ? (int64_t)f->limit : (int64_t)-1);
+    json_t *list = collect(s, true);
+    for (size_t i = 0; f->tag && i < json_array_size(list);)
+        if (has_tag(json_array_get(list, i), f->tag) && (!f->limit || i < f->limit))
+            i++;
+        else
+            json_array_remove(list, i);
+    return list;
+}
+
+/* ---- changes ---- */
+
+static int change(struct history *h, const char *id, const char *key, json_t *value, char **why)
+{
+    if (run_sql(h, "BEGIN IMMEDIATE") != SQLITE_OK) {
+        json_decref(value);
+        return fail(h, why);
+    }
+    json_t *run = history_get(h, id);
+    int code = 0;
+    if (!run) {
+        say(why, "there is no run %s", id);
+        code = -1;
+    } else {
+        json_object_set(run, key, value);
+        code = write_run(h, run, why);
+    }
+    json_decref(value);
+    json_decref(run);
+    return finish(h, code, why);
+}
+
+int history_note(struct history *h, const char *id, const char *text, char **why)
+{
+    return change(h, id, "note", json_string(text ? text : ""), why);
+}
+
+int history_pin(struct history *h, const char *id, const char *name, char **why)
+{
+    sqlite3_stmt *s = statement(h, "SELECT id FROM run WHERE pin=? AND id<>?", "ss", name, id);
+    json_t *others = collect(s, false);
+    const char *other = json_string_value(json_array_get(others, 0));
+    int code = 0;
+    if (name && *name && other) /* a name means one run: it moves */
+        code = change(h, other, "pin", json_string(""), why);
+    json_decref(others);
+    return code ? code : change(h, id, "pin", json_string(name ? name : ""), why);
+}
+
+int history_tag(struct history *h, const char *id, const char *key, const char *value, char **why)
+{
+    json_t *run = history_get(h, id), *tags = json_object();
+    json_object_update(tags, json_object_get(run, "tags"));
+    if (value)
+        json_object_set_new(tags, key, json_string(value));
+    else
+        json_object_del(tags, key);
+    json_decref(run);
+    return change(h, id, "tags", tags, why);
+}
+
+static int forget(struct history *h, const char *id, char **why)
+{
+    char *path = history_path(h, id);
+    if (done(h, statement(h, "DELETE FROM run_row WHERE id=?", "s", id), why) != 0 ||
+        done(h, statement(h, "DELETE FROM run WHERE id=?", "s", id), why) != 0) {
+        free(path);
+        return -1;
+    }
+    int code = unlink(path) == 0 || errno == ENOENT ? 0 : -1;
+    if (code != 0)
+        say(why, "cannot remove %s: %s", path, strerror(errno));
+    free(path);
+    return code;
+}
+
+int history_remove(struct history *h, const char *id, char **why)
+{
+    json_t *run = history_get(h, id);
+    char *path = history_path(h, id);
+    int code = -1;
+    if (!run)
+        say(why, "there is no run %s", id);
+    else if (*text_of(run, "pin"))
+        say(why, "run %s is pinned as %s; take the pin away first: katydid runs pin %s --none", id,
+            text_of(run, "pin"), id);
+    else if (run_file_is_written(path))
+        say(why, "run %s goes on", id);
+    else
+        code = forget(h, id, why);
+    json_decref(run);
+    free(path);
+    return code;
+}
+
+int history_prune(struct history *h, const struct history_keep *keep, char **why)
+{
+    json_t *all = history_list(h, &(struct history_filter){0}), *run;
+    const double since = keep->days > 0 ? (double)time(NULL) - keep->days * 86400 : 0;
+    double bytes = 0;
+    size_t i, kept = 0;
+    int removed = 0;
+    json_array_foreach(all, i, run)
+    {
+        char *path = history_path(h, text_of(run, "id"));
+        bytes += json_number_value(json_object_get(run, "bytes"));
+        const bool is_held = *text_of(run, "pin") || run_file_is_written(path);
+        const bool is_too_much = (keep->runs > 0 && kept >= keep->runs) ||
+                                 json_number_value(json_object_get(run, "started")) < since ||
+                                 (keep->megabytes > 0 && bytes > keep->megabytes * 1e6 && kept > 0);
+        free(path);
+        kept += !is_too_much || is_held;
+        if (!is_too_much || is_held)
+            continue;
+        if (forget(h, text_of(run, "id"), why) != 0) {
+            removed = -1;
+            break;
+        }
+        removed++;
+    }
+    json_decref(all);
+    return removed;
+}
+
+json_t *history_orphans(struct history *h)
+{
+    json_t *list = collect(statement(h, "SELECT id FROM run WHERE state='running'", ""), false);
+    for (size_t i = 0; i < json_array_size(list);) {
+        char *path = history_path(h, json_string_value(json_array_get(list, i)));
+        if (run_file_is_written(path))
+            json_array_remove(list, i);
+        else
+            i++;
+        free(path);
+    }
+    return list;
+}
+
+json_t *history_strangers(struct history *h)
+{
+    json_t *list = json_array();
+    DIR *folder = opendir(h->folder);
+    for (const struct dirent *d = folder ? readdir(folder) : NULL; d; d = readdir(folder)) {
+        char *id = mem_dup(d->d_name, strcspn(d->d_name, "."));
+        json_t *run = NULL;
+        if (run_id_is(id) && strcmp(d->d_name + strlen(id), ".kdrun") == 0 &&
+            !(run = history_get(h, id)))
+            json_array_append_new(list, json_string(id));
+        json_decref(run);
+        free(id);
+    }
+    if (folder)
+        closedir(folder);
+    return list;
+}

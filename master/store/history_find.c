@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+/* history_find: which runs people mean. */
+#include "common/base/mem.h"
+#include "common/base/sbuf.h"
+#include "master/options/options.h"
+#include "master/store/history.h"
+#include "master/store/run_id.h"
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+struct meant {
+    struct history_filter filter;
+    const char *pin;    /* or NULL */
+    const char *prefix; /* of an id, or NULL */
+    size_t back;        /* latest~3: 3 */
+    size_t count;
+};
+
+static const char *const WORDS[] = {"latest", "valid", "pinned:", "branch:", "profile:", "tag:"};
+
+/* What stands behind the beginning of the word, or NULL. */
+static const char *behind(const char *word, const char *beginning)
+{
+    const size_t len = strlen(beginning);
+    return strncmp(word, beginning, len) == 0 ? word + len : NULL;
+}
+
+static bool read_number(const char *text, size_t *number)
+{
+    char *end;
+    const long value = strtol(text, &end, 10);
+    *number = value > 0 ? (size_t)value : 0;
+    return *text && isdigit((unsigned char)*text) && !*end && value < 100000;
+}
+
+static bool read_word(const char *word, struct meant *m)
+{
+    const char *rest;
+    if ((rest = behind(word, "pinned:")) && *rest)
+        m->pin = rest;
+    else if ((rest = behind(word, "branch:")) && *rest)
+        m->filter.branch = rest;
+    else if ((rest = behind(word, "profile:")))
+        m->filter.profile = rest;
+    else if ((rest = behind(word, "tag:")) && *rest)
+        m->filter.tag = rest;
+    else if ((rest = behind(word, "latest~")))
+        return read_number(rest, &m->back);
+    else if (strcmp(word, "valid") == 0)
+        m->filter.is_valid = true;
+    else if (strlen(word) < RUN_ID_SIZE && isdigit((unsigned char)word[0]) && strlen(word) >= 4)
+        m->prefix = word;
+    else if (isdigit((unsigned char)word[0]))
+        return read_number(word, &m->count) && m->count > 0;
+    else
+        return strcmp(word, "latest") == 0;
+    return true;
+}
+
+static void say_unknown(const char *word, char **why)
+{
+    struct sbuf text = {0};
+    const char *best = NULL;
+    double most = 0.5;
+    for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS; i++) {
+        const double likeness = options_likeness(word, WORDS[i]);
+        if (likeness > most) {
+            most = likeness;
+            best = WORDS[i];
+        }
+    }
+    sbuf_addf(&text,
+              "'%s' is no run: give an id, latest, latest~3, pinned:NAME, branch:NAME, "
+              "profile:NAME or tag:KEY=VALUE",
+              word);
+    if (best)
+        sbuf_addf(&text, " (did you mean %s?)", best);
+    *why = sbuf_take(&text);
+}
+
+static bool is_meant(const struct meant *m, const json_t *run)
+{
+    const char *id = json_string_value(json_object_get(run, "id"));
+    const char *pin = json_string_value(json_object_get(run, "pin"));
+    const char *state = json_string_value(json_object_get(run, "state"));
+    if (m->pin)
+        return pin && strcmp(pin, m->pin) == 0;
+    if (!m->prefix && strcmp(state ? state : "", "running") == 0)
+        return false; /* nothing can be said of it yet */
+    return !m->prefix || (id && strncasecmp(id, m->prefix, strlen(m->prefix)) == 0);
+}
+
+static json_t *choose(const json_t *all, const struct meant *m, const char *but)
+{
+    json_t *chosen = json_array(), *run;
+    size_t i, passed = 0;
+    json_array_foreach(all, i, run)
+    {
+        const char *id = json_string_value(json_object_get(run, "id"));
+        if ((but && id && strcmp(id, but) == 0) || !is_meant(m, run) || passed++ < m->back)
+            continue;
+        json_array_append(chosen, run);
+        if (json_array_size(chosen) == m->count && !m->prefix)
+            break;
+    }
+    return chosen;
+}
+
+json_t *history_find(struct history *h, const char *spec, const char *but, char **why)
+{
+    struct meant m = {.count = 1};
+    struct sbuf text = {0};
+    char *copy = mem_strdup(spec), *rest = NULL, *word;
+    json_t *chosen = NULL;
+    for (word = strtok_r(copy, " ", &rest); word && read_word(word, &m);)
+        word = strtok_r(NULL, " ", &rest);
+    if (word || !*copy) {
+        say_unknown(word ? word : "", why);
+    } else {
+        json_t *all = history_list(h, &m.filter);
+        chosen = choose(all, &m, but);
+        json_decref(all);
+        const size_t count = json_array_size(chosen);
+        if (count == 0)
+            sbuf_addf(&text,
+                      "no run is stored that is '%s' (katydid runs list shows those there are)",
+                      spec);
+        else if (m.prefix && count > 1)
+            sbuf_addf(&text, "%zu runs begin with '%s'; give more of the id", count, m.prefix);
+    }
+    free(copy);
+    if (text.len > 0) {
+        json_decref(chosen);
+        *why = sbuf_take(&text);
+        return NULL;
+    }
+    return chosen;
+}

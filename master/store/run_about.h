@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* run_about: what is known of a run besides its figures: where it runs, what was typed, in which
+ * state of the sources. Each a new object of JSON; nothing here fails, what is not known is left
+ * out. Any thread but the main one: `git` is asked, at most GIT_WAIT_S. */
+#include <jansson.h>
+#include <stddef.h>
+
+#define GIT_WAIT_S 2
+
+json_t *run_about_git(const char *file); /* {"commit", "branch", "dirty"} of its repository */
+json_t *run_about_machine(void);         /* {"name", "cpu", "cores"} */
+json_t *run_about_pipeline(void);        /* of continuous integration; NULL: there is none */
+json_t *run_about_command(const char *bytes, size_t len); /* words that end with NULs; secrets are
+                                                             masked: an array */
+json_t *run_about_own_command(void);

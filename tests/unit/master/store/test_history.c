@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT
+/* The table of runs: what is put is found, by all the words people have for it; what is pinned
+ * stays; many at once do not get into each other's way. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "common/base/mem.h"
+#include "common/base/sbuf.h"
+#include "master/store/history.h"
+#include "master/store/run_about.h"
+#include "master/store/run_id.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char folder[] = "/tmp/katydid-history-XXXXXX";
+static struct history *h;
+
+static int open_new(void **state)
+{
+    char *why = NULL;
+    (void)state;
+    memcpy(folder + sizeof folder - 7, "XXXXXX", 6);
+    return mkdtemp(folder) && (h = history_open(folder, true, &why)) ? 0 : -1;
+}
+
+static int close_it(void **state)
+{
+    struct sbuf command = {0};
+    (void)state;
+    history_close(h);
+    static const char *const names[] = {"", "-wal", "-shm"};
+    for (size_t i = 0; i < 3; i++) {
+        sbuf_clear(&command);
+        sbuf_addf(&command, "%s/runs.db%s", folder, names[i]);
+        unlink(command.data);
+    }
+    sbuf_fini(&command);
+    return rmdir(folder);
+}
+
+/* Of a minute: the id says which. */
+static char *put(int minute, const char *branch, bool is_valid)
+{
+    static char id[RUN_ID_SIZE];
+    const unsigned char random[RUN_ID_RANDOM] = {(unsigned char)minute};
+    char *why = NULL;
+    run_id_make(id, 1700000000.0 + minute * 60, random);
+    json_t *run =
+        json_pack("{s:s,s:f,s:s,s:s,s:b,s:{s:s},s:{s:s}}", "id", id, "started",
+                  1700000000.0 + minute * 60, "profile", "shop", "state", "done", "valid", is_valid,
+                  "git", "branch", branch, "tags", "parity", minute % 2 ? "odd" : "even");
+    assert_int_equal(history_put(h, run, &why), 0);
+    json_decref(run);
+    return id;
+}
+
+/* The minutes of the runs that were found, "" and the words when none was. */
+static char *found(const char *spec, char **why)
+{
+    struct sbuf out = {0};
+    size_t i;
+    json_t *run, *list = history_find(h, spec, NULL, why);
+    json_array_foreach(list, i, run)
+        sbuf_addf(&out, "%s%.0f", i ? " " : "",
+                  (json_number_value(json_object_get(run, "started")) - 1700000000.0) / 60);
+    json_decref(list);
+    return out.data ? sbuf_take(&out) : mem_strdup("");
+}
+
+static void assert_found(const char *spec, const char *minutes)
+{
+    char *why = NULL, *got = found(spec, &why);
+    assert_string_equal(got, minutes);
+    free(got);
+    free(why);
+}
+
+static void assert_not_found(const char *spec, const char *words)
+{
+    char *why = NULL, *got = found(spec, &why);
+    assert_string_equal(got, "");
+    assert_non_null(why);
+    if (!strstr(why, words))
+        fail_msg("'%s' is not in '%s'", words, why);
+    free(got);
+    free(why);
+}
+
+static void runs_are_found_by_what_people_call_them(void **state)
+{
+    (void)state;
+    char *why = NULL;
+    for (int minute = 0; minute < 6; minute++)
+        put(minute, minute < 3 ? "main" : "fix", minute != 5);
+    char *fourth = mem_strdup(put(4, "fix", true));
+    assert_int_equal(history_pin(h, fourth, "good", &why), 0);
+    assert_found("latest", "5");
+    assert_found("latest~2", "3");
+    assert_found("latest valid", "4");
+    assert_found("pinned:good", "4");
+    assert_found(fourth, "4");
+    assert_found("branch:main", "2");
+    assert_found("branch:main latest valid 5", "2 1 0");
+    assert_found("profile:shop tag:parity=odd 2", "5 3");
+    assert_found("tag:parity=even", "4");
+    assert_not_found("latest~9", "no run is stored");
+    assert_not_found("branch:none", "no run is stored");
+    assert_not_found("lastest", "did you mean latest?");
+    assert_not_found("pined:good", "did you mean pinned:?");
+    assert_not_found("", "is no run");
+    assert_not_found("01HF", "runs begin with");
+    free(fourth);
+}
+
+static void what_is_pinned_stays(void **state)
+{
+    (void)state;
+    char *why = NULL;
+    char *first = mem_strdup(put(0, "main", true));
+    for (int minute = 1; minute < 9; minute++)
+        put(minute, "main", true);
+    assert_int_equal(history_pin(h, first, "base", &why), 0);
+    assert_int_equal(history_remove(h, first, &why), -1);
+    assert_non_null(strstr(why, "pinned as base"));
+    free(why);
+    why = NULL;
+    assert_int_equal(history_prune(h, &(struct history_keep){.runs = 3}, &why), 5);
+    assert_found("latest 9", "8 7 6 0");
+    char *other = mem_strdup(put(7, "main", true));
+    assert_int_equal(history_pin(h, other, "base", &why), 0); /* a name is of one run: it moves */
+    assert_found("pinned:base", "7");
+    assert_int_equal(history_remove(h, first, &why), 0);
+    free(other);
+    free(first);
+}
+
+static void what_people_added_stays_when_the_run_is_put_again(void **state)
+{
+    (void)state;
+    char *why = NULL, *id = put(1, "main", true);
+    assert_int_equal(history_note(h, id, "a note: \"äöü\"", &why), 0);
+    assert_int_equal(history_tag(h, id, "build", "17", &why), 0);
+    assert_int_equal(history_tag(h, id, "parity", NULL, &why), 0);
+    put(1, "main", true);
+    json_t *run = history_get(h, id);
+    assert_string_equal(json_string_value(json_object_get(run, "note")), "a note: \"äöü\"");
+    assert_string_equal(json_string_value(json_object_get(json_object_get(run, "tags"), "build")),
+                        "17");
+    assert_null(json_object_get(json_object_get(run, "tags"), "parity"));
+    json_decref(run);
+    assert_int_equal(history_note(h, "01ARYZ6S410000000000000000", "x", &why), -1);
+    free(why);
+}
+
+/* Several masters end at once. */
+static void many_write_at_once(void **state)
+{
+    (void)state;
+    pid_t children[6];
+    for (size_t c = 0; c < 6; c++) {
+        children[c] = fork();
+        if (children[c] != 0)
+            continue;
+        char *why = NULL;
+        h = history_open(folder, true, &why);
+        for (int i = 0; h && i < 20; i++)
+            put(100 * (int)c + i, "main", true);
+        history_close(h);
+        _exit(h ? 0 : 1);
+    }
+    for (size_t c = 0; c < 6; c++) {
+        int status = -1;
+        waitpid(children[c], &status, 0);
+        assert_int_equal(status, 0);
+    }
+    json_t *all = history_list(h, &(struct history_filter){0});
+    assert_int_equal(json_array_size(all), 120);
+    json_decref(all);
+}
+
+static void secrets_of_the_command_are_masked(void **state)
+{
+    (void)state;
+    static const char words[] =
+        "katydid\0-H\0http://me:pw@host/x@y\0--db-password\0s3cret\0--token=a="
+        "b\0--web-login\0-u\0005";
+    json_t *command = run_about_command(words, sizeof words);
+    char *text = json_dumps(command, JSON_COMPACT);
+    assert_string_equal(text,
+                        "[\"katydid\",\"-H\",\"http://***@host/x@y\",\"--db-password\",\"***\","
+                        "\"--token=***\",\"--web-login\",\"-u\",\"5\"]");
+    free(text);
+    json_decref(command);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(runs_are_found_by_what_people_call_them, open_new,
+                                        close_it),
+        cmocka_unit_test_setup_teardown(what_is_pinned_stays, open_new, close_it),
+        cmocka_unit_test_setup_teardown(what_people_added_stays_when_the_run_is_put_again, open_new,
+                                        close_it),
+        cmocka_unit_test_setup_teardown(many_write_at_once, open_new, close_it),
+        cmocka_unit_test(secrets_of_the_command_are_masked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
