@@ -8,6 +8,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#define BILLION 1000000000
+
 static int64_t gcd(int64_t a, int64_t b)
 {
     while (b) {
@@ -16,6 +18,17 @@ static int64_t gcd(int64_t a, int64_t b)
         b = rest;
     }
     return a;
+}
+
+bool ramp_rate_sum(struct ramp_rate a, struct ramp_rate b, uint64_t times, struct ramp_rate *sum)
+{
+    const int64_t by = gcd(a.per_ns, b.per_ns);
+    int64_t one, other;
+    return !__builtin_mul_overflow(a.per_ns / by, b.per_ns, &sum->per_ns) &&
+           !__builtin_mul_overflow(a.arrivals, b.per_ns / by, &one) &&
+           !__builtin_mul_overflow(b.arrivals, a.per_ns / by, &other) &&
+           !__builtin_mul_overflow(other, times, &other) &&
+           !__builtin_add_overflow(one, other, &sum->arrivals);
 }
 
 static bool is_rate(struct ramp_rate r)
@@ -31,6 +44,7 @@ static void widen(struct ramp *r, int64_t times)
         r->stages[i].from *= times;
         r->stages[i].to *= times;
         r->stages[i].before *= times;
+        r->stages[i].bulge *= times;
     }
     r->denominator *= times;
     r->area *= times;
@@ -57,7 +71,18 @@ static int64_t numerator(const struct ramp *r, struct ramp_rate rate)
 
 static ramp_area area_of_stage(const struct ramp_stage *s)
 {
-    return (ramp_area)s->length_ns * (s->from + s->to);
+    return s->curve ? s->bulge : (ramp_area)s->length_ns * (s->from + s->to);
+}
+
+/* One more, of that length; its rates are 0. */
+static struct ramp_stage *add_stage(struct ramp *r, int64_t length_ns)
+{
+    if ((r->count & (r->count - 1)) == 0) /* full: there is room for powers of two */
+        r->stages = mem_realloc(r->stages, (r->count ? 2 * r->count : 1) * sizeof *r->stages);
+    struct ramp_stage *s = &r->stages[r->count++];
+    *s = (struct ramp_stage){.begin_ns = r->length_ns, .length_ns = length_ns, .before = r->area};
+    r->length_ns += length_ns;
+    return s;
 }
 
 bool ramp_add(struct ramp *r, int64_t length_ns, struct ramp_rate from, struct ramp_rate to)
@@ -72,18 +97,43 @@ bool ramp_add(struct ramp *r, int64_t length_ns, struct ramp_rate from, struct r
         return false;
     r->denominator = now;
     widen(r, then / now);
-    if ((r->count & (r->count - 1)) == 0) /* full: there is room for powers of two */
-        r->stages = mem_realloc(r->stages, (r->count ? 2 * r->count : 1) * sizeof *r->stages);
-    struct ramp_stage *s = &r->stages[r->count++];
-    *s =
-        (struct ramp_stage){r->length_ns, length_ns, numerator(r, from), numerator(r, to), r->area};
-    r->length_ns += length_ns;
+    struct ramp_stage *s = add_stage(r, length_ns);
+    s->from = numerator(r, from);
+    s->to = numerator(r, to);
     r->area += area_of_stage(s);
+    return true;
+}
+
+/* Of that many arrivals. */
+static ramp_area rounded(const struct ramp *r, long double arrivals)
+{
+    return (ramp_area)roundl(arrivals * 2 * (long double)r->denominator);
+}
+
+bool ramp_add_curve(struct ramp *r, struct curve *c, int64_t skip_ns, int64_t length_ns)
+{
+    const int64_t now = r->denominator ? r->denominator : 1;
+    const int64_t fine = common(now, (struct ramp_rate){1, BILLION});
+    if (length_ns < 0 || length_ns > RAMP_MOST_NS - r->length_ns || r->count == RAMP_MOST_STAGES ||
+        !fine || curve_peak_per_ns(c) * BILLION > RAMP_MOST_PER_S) {
+        curve_free(c);
+        return false;
+    }
+    r->denominator = now;
+    widen(r, fine / now);
+    struct ramp_stage *s = add_stage(r, length_ns);
+    s->curve = c;
+    s->skip_ns = skip_ns;
+    s->bulge = rounded(r, curve_until(c, skip_ns + length_ns) -
+                              (c->length_ns ? curve_until(c, skip_ns) : 0));
+    r->area += s->bulge;
     return true;
 }
 
 void ramp_fini(struct ramp *r)
 {
+    for (size_t i = 0; i < r->count; i++)
+        curve_free(r->stages[i].curve);
     free(r->stages);
     *r = (struct ramp){0};
 }
@@ -106,6 +156,14 @@ static bool is_beyond(const struct ramp_stage *s, int64_t t, ramp_area area)
         return 2 * (long double)s->from * t + (long double)slope * t / s->length_ns * t >
                (long double)area;
     return linear > wanted;
+}
+
+static int64_t time_in_curve(const struct ramp *r, const struct ramp_stage *s, ramp_area area)
+{
+    const int64_t end = s->skip_ns + s->length_ns;
+    const long double before = s->curve->length_ns ? curve_until(s->curve, s->skip_ns) : 0;
+    const long double more = (long double)area / 2 / (long double)r->denominator;
+    return curve_time(s->curve, before + more, s->skip_ns, end) - s->skip_ns;
 }
 
 /* Since the stage's begin. x / (a + √(a² + (b − a)·x/d)): the form that does not subtract what is
@@ -147,7 +205,10 @@ int64_t ramp_time(const struct ramp *r, ramp_area area)
 {
     assert(area >= 0);
     const struct ramp_stage *s = stage_of(r, area);
-    return s ? s->begin_ns + time_in_stage(s, area - s->before) : -1;
+    if (!s)
+        return -1;
+    area -= s->before;
+    return s->begin_ns + (s->curve ? time_in_curve(r, s, area) : time_in_stage(s, area));
 }
 
 /* The stage that time lies in; of those that begin together, the last. */
@@ -172,6 +233,9 @@ ramp_area ramp_until(const struct ramp *r, int64_t t_ns)
     if (t_ns >= r->length_ns)
         return r->area;
     const int64_t t = t_ns - s->begin_ns;
+    if (s->curve)
+        return s->before + rounded(r, curve_until(s->curve, s->skip_ns + t) -
+                                          curve_until(s->curve, s->skip_ns));
     const long double bend = ((long double)s->to - s->from) * t / s->length_ns * t;
     return s->before + 2 * (ramp_area)s->from * t + (ramp_area)floorl(bend);
 }
@@ -186,6 +250,8 @@ double ramp_per_s(const struct ramp *r, int64_t t_ns)
     const struct ramp_stage *s = stage_at(r, t_ns);
     if (!s || t_ns >= r->length_ns)
         return 0;
+    if (s->curve)
+        return curve_per_ns(s->curve, t_ns - s->begin_ns + s->skip_ns) * BILLION;
     const long double part = (long double)(t_ns - s->begin_ns) / s->length_ns;
     return (double)((s->from + ((long double)s->to - s->from) * part) / r->denominator * 1e9L);
 }

@@ -227,7 +227,7 @@ static bool make_ramp(struct scenario *s, char **why)
     } else if (!make_stages(s, why)) {
         return false;
     }
-    if (!s->ramp.length_ns)
+    if (!s->ramp.length_ns && !s->ramp.area)
         return scenario_refuse(why, s, "it is over at once: it needs a duration above 0");
     if (!s->ramp.area)
         return scenario_refuse(why, s, "no stage has a rate above 0");

@@ -38,6 +38,15 @@ static void put_level_within(const struct scenario *s, const struct ramp_stage *
         sbuf_addf(out, "%.0f", per_s);
 }
 
+/* Of what is no line: so long, from there on. */
+static void put_piece(const struct ramp_stage *stage, int64_t at, int64_t length, struct sbuf *out)
+{
+    const int64_t from = stage->skip_ns + at;
+    sbuf_addf(out, "%s%s", out->len ? "," : "", stage->curve->text);
+    if (stage->length_ns)
+        sbuf_addf(out, ".part(%" PRId64 "ns..%" PRId64 "ns)", from, from + length);
+}
+
 /* The stages in [from, to), each with a jump to where it begins; the last one for ever, if the
  * scenario is so and its end is in it. */
 static void put_stages(const struct scenario *s, int64_t from, int64_t to, struct sbuf *out)
@@ -47,7 +56,9 @@ static void put_stages(const struct scenario *s, int64_t from, int64_t to, struc
         const struct ramp_stage *stage = &r->stages[i];
         const int64_t end = stage->begin_ns + stage->length_ns,
                       a = stage->begin_ns > from ? stage->begin_ns : from, b = end < to ? end : to;
-        if (b <= a)
+        if (stage->curve && (b > a || (!stage->length_ns && a == b && b < to)))
+            put_piece(stage, a - stage->begin_ns, b - a, out);
+        if (b <= a || stage->curve)
             continue;
         sbuf_adds(out, out->len ? ",0:" : "0:");
         put_level_within(s, stage, a - stage->begin_ns, out);

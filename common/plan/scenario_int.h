@@ -27,6 +27,8 @@ bool scenario_make_stages(struct scenario *s, const struct scenario_stages *of,
 
 /* Whose users they are: the keys class, task and pool, where they are given. */
 void scenario_write_whose(const struct scenario *s, struct sbuf *out);
+/* Adds the stages of a step (profile.h). False, with *why. */
+bool scenario_add_step(struct scenario *s, const char *step, struct ramp_rate *level, char **why);
 
 /* scenario_users.c: those of users that loop. */
 bool scenario_settle_users(struct scenario *s, char **why);

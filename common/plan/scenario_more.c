@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* scenario_more: what scenarios have beside their load: names and values for their users, and who
- * is before whom. */
+ * is before whom; stages by the names of steps. */
+#include "common/plan/profile.h"
 #include "common/plan/scenario_int.h"
 #include "common/base/mem.h"
 
@@ -62,6 +63,19 @@ void scenario_free_pairs(struct scenario *s)
         free(s->pairs[i].value);
     }
     free(s->pairs);
+}
+
+/* ---- steps with names ------------------------------------------------------------------------ */
+
+bool scenario_add_step(struct scenario *s, const char *step, struct ramp_rate *level, char **why)
+{
+    const struct profile_kind kind = {!scenario_is_open(s), s->keys.unit_ns};
+    char *words = NULL;
+    const bool is_good = profile_add(&s->ramp, step, &kind, level, &words);
+    if (!is_good)
+        scenario_refuse(why, s, "%s", words);
+    free(words);
+    return is_good;
 }
 
 /* ---- of all users ---------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* scenario_stages: stages=2m:80,5m:80 as a ramp, of arrivals or of users. The last of all may be
  * forever:80. */
+#include "common/plan/profile.h"
 #include "common/plan/scenario_int.h"
 #include "common/base/mem.h"
 
@@ -12,12 +13,14 @@ static bool add_stage(struct scenario *s, const struct scenario_stages *of, char
 {
     int64_t length = 0;
     struct ramp_rate to;
+    if (s->is_endless)
+        return scenario_refuse(why, s, "nothing comes behind the stage 'forever'");
+    if (profile_is(stage))
+        return scenario_add_step(s, stage, from, why);
     char *target = strchr(stage, ':');
     if (target)
         *target++ = '\0';
     const bool is_last = !strcmp(stage, "forever");
-    if (s->is_endless)
-        return scenario_refuse(why, s, "nothing comes behind the stage 'forever'");
     if (!target || (!is_last && !scenario_duration(stage, &length)) || !of->read(s, target, &to))
         return scenario_refuse(why, s, "'%s%s%s' is no stage: write a duration and the %s", stage,
                                target ? ":" : "", target ? target : "", of->what);

@@ -149,12 +149,14 @@ bool scenario_refuse(char **why, const struct scenario *s, const char *format, .
 
 double scenario_peak_per_s(const struct scenario *s)
 {
-    int64_t peak = 0;
+    double peak = 0;
     for (size_t i = 0; i < s->ramp.count; i++) {
         const struct ramp_stage *each = &s->ramp.stages[i];
         const int64_t higher = each->from > each->to ? each->from : each->to;
-        if (each->length_ns && higher > peak)
-            peak = higher;
+        const double per_ns = each->curve ? curve_peak_per_ns(each->curve)
+                                          : (double)higher / (double)s->ramp.denominator;
+        if ((each->length_ns || each->curve) && per_ns > peak)
+            peak = per_ns;
     }
-    return (double)peak / (double)s->ramp.denominator * 1e9;
+    return peak * 1e9;
 }

@@ -2,6 +2,7 @@
 #include "common/plan/scenario_int.h"
 
 #include <inttypes.h>
+#include <math.h>
 
 const char *scenario_executor_name(enum scenario_executor e)
 {
@@ -43,6 +44,28 @@ void scenario_write(const struct scenario *s, struct sbuf *out)
     scenario_write_pairs(s, out);
 }
 
+/* What is no line: in words, or as it was given. */
+static void put_curve(struct sbuf *out, const struct ramp_stage *stage)
+{
+    const struct curve *c = stage->curve;
+    if (c->kind != CURVE_TIMES) {
+        sbuf_adds(out, c->text);
+        if (stage->skip_ns || stage->length_ns != c->length_ns) {
+            sbuf_adds(out, " from ");
+            scenario_put_span(out, stage->skip_ns);
+            sbuf_adds(out, " to ");
+            scenario_put_span(out, stage->skip_ns + stage->length_ns);
+        }
+    } else if (!stage->length_ns) {
+        sbuf_addf(out, "%" PRIu64 " at once", c->count);
+    } else {
+        sbuf_addf(out, "%.0Lf at times of a list in ",
+                  curve_until(c, stage->skip_ns + stage->length_ns) -
+                      curve_until(c, stage->skip_ns));
+        scenario_put_span(out, stage->length_ns);
+    }
+}
+
 static void put_rates(struct sbuf *out, const struct scenario *s)
 {
     const struct ramp *r = &s->ramp;
@@ -50,10 +73,23 @@ static void put_rates(struct sbuf *out, const struct scenario *s)
         sbuf_addf(out, "%g/s", scenario_peak_per_s(s));
         return;
     }
-    sbuf_addf(out, "%g/s", (double)r->stages[0].from / (double)r->denominator * 1e9);
+    double level = 0; /* where the stage before ended */
     for (size_t i = 0; i < r->count - s->is_endless; i++) {
-        sbuf_addf(out, " → %g/s in ", (double)r->stages[i].to / (double)r->denominator * 1e9);
-        scenario_put_span(out, r->stages[i].length_ns);
+        const struct ramp_stage *stage = &r->stages[i];
+        const double per = 1e9 / (double)r->denominator, from = (double)stage->from * per;
+        if (stage->curve) {
+            sbuf_adds(out, i ? " → " : "");
+            put_curve(out, stage);
+            level = NAN;
+            continue;
+        }
+        if (i == 0)
+            sbuf_addf(out, "%g/s", from);
+        else if (stage->length_ns && from != level)
+            sbuf_addf(out, " → %g/s in 0s", from);
+        level = (double)stage->to * per;
+        sbuf_addf(out, " → %g/s in ", level);
+        scenario_put_span(out, stage->length_ns);
     }
 }
 

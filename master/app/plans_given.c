@@ -4,8 +4,10 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
+#include "common/plan/profile.h"
 #include "common/run/exit_code.h"
 #include "master/app/core.h"
+#include "master/app/replay.h"
 #include "master/app/scenario_json.h"
 
 #include <stdio.h>
@@ -37,7 +39,10 @@ static bool take(struct plan_list *l, const char *text, char **why)
     struct scenario *s = mem_zalloc(sizeof *s);
     l->all = mem_realloc(l->all, (l->count + 1) * sizeof *l->all);
     l->all[l->count++] = s;
-    if (!scenario_read(s, text, why))
+    char *resolved = replay_resolved(text, why);
+    const bool is_good = resolved && scenario_read(s, resolved, why);
+    free(resolved);
+    if (!is_good)
         return false;
     for (size_t k = 0; k + 1 < l->count; k++)
         if (!strcmp(s->name, l->all[k]->name)) {
@@ -285,13 +290,14 @@ static bool take_rate(struct plan_list *l, const struct options *o, char **why)
     return is_good;
 }
 
-/* --stages: the scenario 'stages'. */
+/* --stages: the scenario 'stages', of users, unless its first step is of rates. */
 static bool take_stages(struct plan_list *l, const struct options *o, char **why)
 {
     struct sbuf text = {0};
     if (!o->stages)
         return true;
-    sbuf_addf(&text, "stages:ramping-vus:stages=%s", o->stages);
+    sbuf_addf(&text, "stages:%s:stages=%s",
+              profile_is_of_rates(o->stages) ? "ramping-arrival-rate" : "ramping-vus", o->stages);
     const bool is_good = take(l, text.data, why);
     sbuf_fini(&text);
     return is_good;

@@ -4,6 +4,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define CURVE_PIECES 120
+#define MOST_TEXT 20000 /* a list of times may be long: it is in a file anyway */
+
 static const int LATE_MS[] = {1, 10, 100}; /* later than that counts as late */
 
 static void put_text(struct sbuf *out, const char *key, const char *text)
@@ -28,14 +31,49 @@ static double level_of(const struct scenario *s, int64_t numerator)
     return (double)numerator / (double)s->ramp.denominator * 1e9;
 }
 
+static void put_stage(struct sbuf *out, double seconds, double from, double to)
+{
+    sbuf_addf(out, "%s[%.9g,%.9g,%.9g]", out->data[out->len - 1] == '[' ? "" : ",", seconds, from,
+              to);
+}
+
+/* As a picture of it: what is no line, in pieces of which each has its arrivals. */
+static void put_curve(const struct ramp *r, const struct ramp_stage *stage, struct sbuf *out)
+{
+    const int64_t end = stage->begin_ns + stage->length_ns;
+    int64_t at = stage->begin_ns;
+    for (int i = 1; i <= CURVE_PIECES && stage->length_ns >= CURVE_PIECES; i++) {
+        const int64_t to =
+            i == CURVE_PIECES ? end : stage->begin_ns + stage->length_ns / CURVE_PIECES * i;
+        const double seconds = (double)(to - at) / 1e9;
+        const ramp_area area =
+            (to == end ? stage->before + stage->bulge : ramp_until(r, to)) - ramp_until(r, at);
+        put_stage(out, seconds, ramp_arrivals(r, area) / seconds, ramp_arrivals(r, area) / seconds);
+        at = to;
+    }
+}
+
 static void put_stages(const struct scenario *s, struct sbuf *out)
 {
+    const struct ramp *r = &s->ramp;
     sbuf_adds(out, ",\"stages\":[");
-    for (size_t i = 0; i < s->ramp.count; i++) {
-        const struct ramp_stage *stage = &s->ramp.stages[i];
-        sbuf_adds(out, i ? ",[" : "[");
-        put_seconds(out, !s->is_endless || i + 1 < s->ramp.count, stage->length_ns);
-        sbuf_addf(out, ",%.9g,%.9g]", level_of(s, stage->from), level_of(s, stage->to));
+    for (size_t i = 0; i < r->count; i++) {
+        const struct ramp_stage *stage = &r->stages[i];
+        if (stage->curve)
+            put_curve(r, stage, out);
+        else if (s->is_endless && i + 1 == r->count)
+            sbuf_addf(out, "%s[null,%.9g,%.9g]", i ? "," : "", level_of(s, stage->from),
+                      level_of(s, stage->to));
+        else
+            put_stage(out, (double)stage->length_ns / 1e9, level_of(s, stage->from),
+                      level_of(s, stage->to));
+    }
+    sbuf_adds(out, "],\"at_once\":[");
+    for (size_t i = 0; i < r->count; i++) {
+        const struct ramp_stage *stage = &r->stages[i];
+        if (stage->curve && !stage->length_ns)
+            sbuf_addf(out, "%s[%.9g,%" PRIu64 "]", out->data[out->len - 1] == '[' ? "" : ",",
+                      (double)stage->begin_ns / 1e9, stage->curve->count);
     }
     sbuf_addc(out, ']');
 }
@@ -48,7 +86,7 @@ static void put_plan(const struct scenario *s, struct sbuf *out)
     put_text(out, "plan", words.data);
     sbuf_fini(&words);
     scenario_write(s, &words);
-    put_text(out, "text", words.data);
+    put_text(out, "text", words.len <= MOST_TEXT ? words.data : NULL);
     sbuf_fini(&words);
     sbuf_addf(out, ",\"is_open\":%s,\"is_of_all\":%s,\"begins_s\":",
               scenario_is_open(s) ? "true" : "false", scenario_is_of_all(s) ? "true" : "false");

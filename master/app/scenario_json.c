@@ -79,7 +79,7 @@ static bool put_plain(struct sbuf *out, const char *name, const char *key, const
     return put_scalar(out, name, key, value, why);
 }
 
-/* [{"duration": "2m", "target": 80}, …] or [["2m", 80], …] */
+/* [{"duration": "2m", "target": 80}, …] or [["2m", 80], …] or ["rampUsers(10).during(1m)", …] */
 static bool put_stages(struct sbuf *out, const char *name, const json_t *stages, char **why)
 {
     size_t i;
@@ -87,6 +87,10 @@ static bool put_stages(struct sbuf *out, const char *name, const json_t *stages,
     sbuf_adds(out, ",stages=");
     json_array_foreach((json_t *)(uintptr_t)stages, i, stage)
     {
+        if (json_is_string(stage)) { /* a step by its name, or 2m:80/s */
+            sbuf_addf(out, "%s%s", i ? "," : "", json_string_value(stage));
+            continue;
+        }
         const bool is_pair = json_is_array(stage) && json_array_size(stage) == 2;
         const json_t *length =
             is_pair ? json_array_get(stage, 0) : json_object_get(stage, "duration");

@@ -123,6 +123,8 @@ def test_a_lost_workers_arrivals_go_to_those_that_are_left(tmp_path):
     (["--rate", "fast"], "--rate: scenario 'rate': rate=fast is no rate"),
     (["--rate-ramp", "1/s"], "--rate-ramp: '1/s' is no ramp: write FROM..TO:DURATION"),
     (["--scenarios", "/nowhere.toml"], "/nowhere.toml"),
+    (["--stages", "rampUsers(5).in(3)"], "--stages: scenario 'stages': rampUsers: there is no word 'in'"),
+    (["--scenario", "b:ramping-vus:stages=atOnceUsers(3)"], "scenario 'b': atOnceUsers goes with ramping-arrival-rate"),
     (["--stages", "30s:5/s"], "--stages: scenario 'stages': '30s:5/s' is no stage"),
 ])
 def test_what_does_not_go_together_is_refused(tmp_path, arguments, words):
@@ -325,3 +327,28 @@ def test_the_report_file_has_plans_figures_and_courses(tmp_path):
     assert report["scenarios"]["begun"] >= report["hello"]["started"] - 1 and told["rate"] == 0, report["scenarios"]
     courses = dict(zip((one["metric"] for one in report["metrics"]["series"]), report["metrics"]["courses"]))
     assert sum(point[3] for point in courses["iterations_due"]["points"]) == 70, courses
+
+
+def test_steps_have_the_names_they_have_elsewhere(tmp_path):
+    (tmp_path / "steps.toml").write_text("""[wave]
+executor = "ramping-arrival-rate"
+stages = ["atOnceUsers(5)", "sine(20).amplitude(10).period(1s).during(2s)", {duration = "1s", target = 0}]
+on_busy = "grow"
+distribution = "uniform"
+""")
+    ended = run(tmp_path, "--scenarios", tmp_path / "steps.toml")
+    assert number(ended, "due") == number(ended, "started") == len(stamps(tmp_path, "buy")) + len(stamps(tmp_path, "look")) == 55, ended.describe()
+
+
+def test_a_file_of_times_is_replayed(tmp_path):
+    (tmp_path / "times.csv").write_text("at,path\n1700000000.5,/a\n1700000000.25,/b\n\n# two at once\n1700000001.0,/c\n1700000001.0,/d\n")
+    (tmp_path / "times.jsonl").write_text('{"t": 0.5, "url": "/"}\n{"method": "GET", "t": 1.5}\n')
+    ended = run(tmp_path, "--show-plan", "--stages", f"replay({tmp_path}/times.csv).speed(2)")
+    assert re.search(r"4 at times of a list in 0\.375s, for 0\.375s: 4 arrivals", ended.stdout), ended.describe()
+    ended = run(tmp_path, "--stages", f"replay({tmp_path}/times.csv)", "--scenario",
+                f"more:ramping-arrival-rate:stages=replay({tmp_path}/times.jsonl),start_after=stages")
+    assert (number(ended, "started", "stages"), number(ended, "started", "more")) == (4, 2), ended.describe()
+    (tmp_path / "times.csv").write_text("0.5\n1.x\n")
+    for path, words in ((f"{tmp_path}/times.csv", "times.csv:2: no time"), ("/nowhere", "No such file")):
+        ended = run(tmp_path, "--stages", f"replay({path})")
+        assert ended.code == 2 and "--stages: replay: " in ended.stderr and words in ended.stderr, ended.describe()

@@ -59,6 +59,16 @@ def test_k6_dictionaries_go_as_they_are():
     (Users(Buyer, 500, spawn_rate=50, duration=60, task="buy"), "ramping-vus:class=Buyer,task=buy,stages=10.000000:500,60:500"),
     (Users(Buyer, stages=[("2m", 100), ("1m", 0)], start_users=5, graceful_ramp_down=0.5),
      "ramping-vus:class=Buyer,start_users=5,graceful_ramp_down=0.500000,stages=2m:100,1m:0"),
+    (Arrivals(Buyer, stages=[load.rampUsersPerSec(10).to("20/s").during("10 minutes"), (30, 80), load.atOnceUsers(5), "1m:3/s"]),
+     "ramping-arrival-rate:class=Buyer,stages=rampUsersPerSec(10).to(20/s).during(10 minutes),30:80,atOnceUsers(5),1m:3/s"),
+    (Arrivals(Buyer, stages=load.stressPeakUsers(1000).during(timedelta(seconds=20))),
+     "ramping-arrival-rate:class=Buyer,stages=stressPeakUsers(1000).during(20.000000)"),
+    (Arrivals(stages=[load.sine(50, amplitude=20, period="1m", during="10m"), load.spike("1/s", to=9, after=1, lasting=2, during=4)]),
+     "ramping-arrival-rate:stages=sine(50).amplitude(20).period(1m).during(10m),spike(1/s).to(9).after(1).lasting(2).during(4)"),
+    (Users(Buyer, stages=[load.incrementConcurrentUsers(5).times(3).eachLevelLasting(10).startingFrom(1), load.step(2, times=3, lasting=1)]),
+     "ramping-vus:class=Buyer,stages=incrementConcurrentUsers(5).times(3).eachLevelLasting(10).startingFrom(1),"
+     "step(2).times(3).lasting(1).startingFrom(0)"),
+    (Arrivals(stages=[load.replay("/tmp/a.csv", speed=2)]), "ramping-arrival-rate:stages=replay(/tmp/a.csv).speed(2)"),
 ])
 def test_load_becomes_the_text_of_the_command_line(arrivals, text):
     assert described(scenarios={"a": arrivals}) == {"a": text}
@@ -83,6 +93,12 @@ def test_on_the_masters_machine_its_clock_counts():
     assert elapsed_s({**late, "machine": ""}, 0.5) == elapsed_s({"elapsed": 1.0}, 0.5) == 1.5
     assert elapsed_s({**late, "began": began - 1000}, 0.0) == 1.0  # its clock is another one
     assert elapsed_s({**late, "began": began + 1000}, 0.0) == 1.0
+
+
+def test_a_file_to_replay_is_beside_the_locustfile():
+    assert str(load.replay("test_load.py")) == f"replay({os.path.abspath(__file__)}).speed(1)"
+    k6 = {"executor": "ramping-arrival-rate", "stages": [load.atOnceUsers(3), {"duration": "1s", "target": 3}]}
+    assert described(scenarios={"a": k6})["a"]["stages"] == ["atOnceUsers(3)", {"duration": "1s", "target": 3}]
 
 
 def test_classes_may_have_a_rate_of_their_own():

@@ -19,8 +19,8 @@ export interface Scenario {
   task: string | null;
   /** In words. */
   plan: string;
-  /** For --scenario. */
-  text: string;
+  /** For --scenario; null: it has a list of times that is too long for that. */
+  text: string | null;
   /** It has arrivals; else users. */
   is_open: boolean;
   /** Of all users there are: -i, --ips. */

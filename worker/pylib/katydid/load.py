@@ -16,7 +16,30 @@ import sys
 from collections import namedtuple
 from datetime import timedelta
 
-__all__ = ["Arrivals", "Iterations", "Scenario", "Users", "scenario_of"]
+from ._profiles import (
+    Step,
+    atOnceUsers,
+    constantConcurrentUsers,
+    constantUsersPerSec,
+    heavisideUsers,
+    incrementConcurrentUsers,
+    incrementUsersPerSec,
+    nothingFor,
+    rampConcurrentUsers,
+    rampUsers,
+    rampUsersPerSec,
+    replay,
+    sine,
+    spike,
+    step,
+    stressPeakUsers,
+)
+
+__all__ = [
+    "Arrivals", "Iterations", "Scenario", "Users", "atOnceUsers", "constantConcurrentUsers", "constantUsersPerSec", "heavisideUsers",
+    "incrementConcurrentUsers", "incrementUsersPerSec", "nothingFor", "rampConcurrentUsers", "rampUsers", "rampUsersPerSec", "replay",
+    "scenario_of", "sine", "spike", "step", "stressPeakUsers",
+]
 
 _SECONDS = {"duration", "max_duration", "start_time", "graceful_stop", "graceful_ramp_down", "time_unit"}
 
@@ -36,8 +59,7 @@ class _Load:
         """EXECUTOR:key=value,… as the command line has it."""
         given = {"class": _named(self.user_class), "task": _named(self.task), **self.keys}
         if self.stages is not None:
-            given["stages"] = self.stages if isinstance(self.stages, str) else ",".join(
-                f"{_duration(length)}:{_plain(target)}" for length, target in self.stages)
+            given["stages"] = str(self.stages) if isinstance(self.stages, str | Step) else ",".join(map(_stage, self.stages))
         pairs = [f"{key}={_duration(value) if key in _SECONDS else _checked(key, value)}"
                  for key, value in given.items() if value is not None]
         pairs += [f"{kind}.{key}={_escaped(value)}"
@@ -85,6 +107,14 @@ class Iterations(_Load):
 
     def executor(self):
         return self.kind
+
+
+def _stage(stage):
+    """A pair, or a step by its name."""
+    if isinstance(stage, str | Step):
+        return str(stage)
+    length, target = stage
+    return f"{_duration(length)}:{_plain(target)}"
 
 
 def _plain(value):
@@ -150,6 +180,8 @@ def _data(value):
         return [_data(each) for each in value]
     if value is None or isinstance(value, str | bool | int | float):
         return value
+    if isinstance(value, Step):
+        return str(value)
     return _named(value) if inspect.isclass(value) or callable(value) else str(value)
 
 

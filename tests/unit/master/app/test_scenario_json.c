@@ -56,6 +56,8 @@ static void k6_dictionaries_are_read(void **state)
             "{\"p\":\"9%\"}}",
             "a:x-arrival-rate:env.A=1%2c2,env.B=5,env.E=,tag.p=9%25,phase=k6,on_busy=drop");
     becomes("{\"executor\":\"x\"}", "a:x");
+    becomes("{\"executor\":\"x\",\"stages\":[\"rampUsers(9).during(5)\",[\"1m\",3],\"2m:4\"]}",
+            "a:x:stages=rampUsers(9).during(5),1m:3,2m:4");
     becomes("{\"executor\":\"constant-vus\",\"duration\":\"1m\"}",
             "a:constant-vus:duration=1m,vus=1");
     becomes("{\"executor\":\"ramping-vus\",\"stages\":[{\"duration\":\"1m\",\"target\":5}],"

@@ -151,7 +151,7 @@ export function commandLine(form: TestForm, script: Script, load: ScenariosAnswe
   const scenarios = load?.scenarios.filter((one) => !one.is_of_all) ?? [];
   const words = ["katydid", "-f", quoted(script.file)];
   if (form.host.trim()) words.push("-H", quoted(completed(form.host)));
-  if (scenarios.length > 0) words.push(...(load!.is_of_script ? [] : scenarios.flatMap(({ text }) => ["--scenario", quoted(text)])));
+  if (scenarios.length > 0) words.push(...(load!.is_of_script ? [] : scenarios.flatMap(({ text, name }) => ["--scenario", quoted(text ?? `${name}:…`)])));
   else if (!isLoadFixed(script)) words.push("-u", quoted(form.users.trim()), "-r", quoted(form.spawn_rate.trim()));
   if (form.run_time.trim()) words.push("-t", quoted(form.run_time.trim()));
   for (const option of script.options)
