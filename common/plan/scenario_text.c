@@ -160,3 +160,14 @@ double scenario_peak_per_s(const struct scenario *s)
     }
     return peak * 1e9;
 }
+
+void scenario_put_start(const struct scenario *s, struct sbuf *out)
+{
+    if (!s->start_ns)
+        return;
+    if (s->may_be_sooner)
+        sbuf_addf(out, ", beginning when '%s' is over, at the latest after ", s->follows);
+    else
+        sbuf_adds(out, ", beginning after ");
+    scenario_put_span(out, s->start_ns);
+}

@@ -93,17 +93,6 @@ static void put_rates(struct sbuf *out, const struct scenario *s)
     }
 }
 
-void scenario_put_start(const struct scenario *s, struct sbuf *out)
-{
-    if (!s->start_ns)
-        return;
-    if (s->may_be_sooner)
-        sbuf_addf(out, ", beginning when '%s' is over, at the latest after ", s->follows);
-    else
-        sbuf_adds(out, ", beginning after ");
-    scenario_put_span(out, s->start_ns);
-}
-
 void scenario_describe(const struct scenario *s, struct sbuf *out)
 {
     if (!scenario_is_open(s)) {

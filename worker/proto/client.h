@@ -156,8 +156,7 @@ struct fetch_response {     /* borrowed from the fetch; valid until fetch_free *
     bool was_sent;          /* the whole request reached the kernel: the server may count it */
     unsigned resent;        /* sendings before this one that the server may count */
     int status;             /* 0 until a head was read */
-    unsigned version;       /* 10, 11, 20 … */
-    unsigned tls_version;   /* 12, 13; 0: without TLS */
+    unsigned version, tls_version; /* 10, 11, 20 …; 12, 13, 0 without TLS */
     const char *reason;
     size_t reason_len;
     const struct fetch_header *headers; /* into the head; values trimmed */
