@@ -12,7 +12,10 @@ import { events } from "../range/data";
 import { isFixed } from "../range/state";
 import { timeText } from "../range/time";
 import { topWith, type Limit } from "../verdict/limits";
+import { canMove } from "../verdict/move";
+import { thresholds } from "../verdict/state";
 import type { Kind } from "./labels";
+import { LimitGrips } from "./limit-grips";
 import { drawLimits, limitsKey } from "./limits";
 import { eventsAt, indexOf, pinned, Tip, togglePin } from "./tip";
 import { afterPick, stacked, type Values } from "./legend";
@@ -110,7 +113,7 @@ function bandsOf(props: TimeChartProps, shown: Line[]): uPlot.Band[] {
 
 const wholePercent: uPlot.Range.Function = (plot, min, max, key) => (max <= 100 ? [0, 100] : linear(plot, min, max, key));
 
-function optionsOf(props: TimeChartProps, shown: Line[], onCursor: (index: number | null) => void): Omit<uPlot.Options, "width" | "height"> {
+function optionsOf(props: TimeChartProps, shown: Line[], onCursor: (index: number | null) => void, onDraw: () => void): Omit<uPlot.Options, "width" | "height"> {
   const hasRight = shown.some((line) => line.isRight);
   const limits = props.limits ?? NO_LIMITS;
   const range = props.isLog ? logarithmic : props.kind === "percent" ? wholePercent : linear;
@@ -119,7 +122,7 @@ function optionsOf(props: TimeChartProps, shown: Line[], onCursor: (index: numbe
   const order = drawnOrder(props, shown);
   return {
     ...shared,
-    hooks: { ...shared.hooks, draw: [...shared.hooks.draw!, drawLimits(limits)], setData: [thinDense(order)] },
+    hooks: { ...shared.hooks, draw: [...shared.hooks.draw!, drawLimits(limits), onDraw], setData: [thinDense(order)] },
     padding: [8, hasRight ? 0 : 34, 0, 0],
     legend: { show: false },
     scales: {
@@ -172,11 +175,19 @@ interface CanvasProps {
   onHover: (isIn: boolean) => void;
 }
 
+/** Limits of the running test that somebody may move. */
+function movableOf({ limits }: TimeChartProps): readonly Limit[] {
+  if (IS_REPORT || limits === undefined || limits.length === 0 || !store.isRunning.value || store.isHeld.value) return NO_LIMITS;
+  return limits.filter(({ of }) => canMove(of, thresholds.value));
+}
+
 function Canvas(props: CanvasProps): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
   const { chart, shown } = props;
+  const drawn = useSignal(0);
+  const movable = movableOf(chart);
   const plot = usePlot(box, {
-    options: () => optionsOf(chart, shown, props.onCursor), data: props.data, isOverTime: true,
+    options: () => optionsOf(chart, shown, props.onCursor, () => (drawn.value = drawn.peek() + 1)), data: props.data, isOverTime: true,
     deps: [shown.map((line) => line.label).join("\n"), chart.isLog, chart.isStacked, limitsKey(chart.limits ?? NO_LIMITS)],
   });
   const index = useRef<number | null>(null);
@@ -201,8 +212,11 @@ function Canvas(props: CanvasProps): JSX.Element {
     togglePin(chart.view.x[made.cursor.idx!] ?? 0, chart.id);
   }
   return (
-    <div class="chart-box" ref={box} tabIndex={0} role="img" aria-label={props.sentence} onKeyDown={move} onBlur={leave}
-      onPointerEnter={() => props.onHover(true)} onPointerLeave={() => props.onHover(false)} onPointerDown={(event) => (pressed.current = event.clientX)} onClick={pin} />
+    <>
+      <div class="chart-box" ref={box} tabIndex={0} role="img" aria-label={props.sentence} onKeyDown={move} onBlur={leave}
+        onPointerEnter={() => props.onHover(true)} onPointerLeave={() => props.onHover(false)} onPointerDown={(event) => (pressed.current = event.clientX)} onClick={pin} />
+      {IS_REPORT || movable.length === 0 ? null : <LimitGrips limits={movable} plot={plot} box={box} drawn={drawn} isLog={chart.isLog ?? false} hasRight={shown.some((line) => line.isRight)} />}
+    </>
   );
 }
 

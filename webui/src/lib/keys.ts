@@ -33,6 +33,7 @@ export const SHORTCUTS: [string, string][] = [
   ["t", "The chart with the pointer as a table"],
   ["f", "The chart with the pointer on the full screen"],
   ["← →", "Move the cursor of a focused chart"],
+  ["↑ ↓", "Move a focused limit of a chart"],
   ["n", "New test"],
   ["Shift + S", "Stop the test (asks first)"],
   ["d", "Theme: system, light, dark"],

@@ -4,7 +4,7 @@
 import type {
   DistributionAnswer, Exception, Failure, GroupsAnswer, HeatmapAnswer, LogsAnswer, RangeAnswer, RunEvent, Sample, Series,
 } from "./protocol";
-import type { CourseAnswer, Judged, MetricsAnswer, SeriesName } from "./judged";
+import type { CourseAnswer, CourseOf, Judged, MetricsAnswer } from "./judged";
 import type { ScenariosAnswer } from "./scenarios";
 import { SeriesTable } from "./series";
 
@@ -45,7 +45,7 @@ export interface Figures {
   /** Checks, groups, metrics, requests by tags; without a range of all of the run. */
   metrics(range: { from: number; to: number } | null, signal?: AbortSignal): Promise<MetricsAnswer>;
   /** above: of a trend, one more column: how many values of each step are above that. */
-  course(of: SeriesName, from: number, to: number, signal?: AbortSignal, above?: number): Promise<CourseAnswer>;
+  course(of: CourseOf, from: number, to: number, signal?: AbortSignal, above?: number): Promise<CourseAnswer>;
   /** null: an older report, which does not tell. */
   scenarios(signal?: AbortSignal): Promise<ScenariosAnswer | null>;
   /** Lines that came or repeated after number `since`. */
@@ -126,8 +126,8 @@ export class HttpFigures implements Figures {
     return this.get(range === null ? "metrics" : `metrics?${query({ ...range })}`, signal);
   }
 
-  course({ metric, tags }: SeriesName, from: number, to: number, signal?: AbortSignal, above?: number): Promise<CourseAnswer> {
-    return this.get(`metrics/series?${query({ metric, tags: JSON.stringify(tags), from, to, above })}`, signal);
+  course({ metric, tags }: CourseOf, from: number, to: number, signal?: AbortSignal, above?: number): Promise<CourseAnswer> {
+    return this.get(`metrics/series?${query({ metric, tags: tags === null ? undefined : JSON.stringify(tags), from, to, above })}`, signal);
   }
 
   scenarios(signal?: AbortSignal): Promise<ScenariosAnswer> {

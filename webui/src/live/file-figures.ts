@@ -10,7 +10,7 @@ import { prefixOf } from "../lib/prefix";
 import type { DistributionAnswer, Exception, Failure, GroupsAnswer, HeatmapAnswer, LogsAnswer, Point, RangeAnswer, RangeWorker, RunEvent, Sample } from "./protocol";
 import { WIN, type Report, type WindowRow } from "./report-block";
 import { FileMetrics } from "./file-metrics";
-import type { CourseAnswer, InvalidSpan, Judged, MetricsAnswer, SeriesName } from "./judged";
+import type { CourseAnswer, CourseOf, InvalidSpan, Judged, MetricsAnswer } from "./judged";
 import type { ScenariosAnswer } from "./scenarios";
 import { isLoss } from "./health";
 import { SeriesTable } from "./series";
@@ -381,7 +381,7 @@ export class FileFigures implements Figures {
     return isAll ? { series: this.report.metrics?.series ?? [], left_out: this.report.metrics?.left_out ?? 0 } : this.counted.range(range.from, range.to);
   }
 
-  async course(of: SeriesName, _from?: number, _to?: number, _signal?: AbortSignal, above?: number): Promise<CourseAnswer> {
+  async course(of: CourseOf, _from?: number, _to?: number, _signal?: AbortSignal, above?: number): Promise<CourseAnswer> {
     return this.counted.course(of, above);
   }
 

@@ -1,7 +1,7 @@
 /* What a report has of checks, groups and metrics: courses in steps, and of trends the histogram of each step, so
  * that percentiles of a part of the run are those of the sum. Tells what the master would, in whole steps. */
 import { Histogram, type HistRule, type Sparse } from "../stats/hist";
-import { COURSE, type CourseAnswer, type CoursePoint, type MetricsAnswer, type MetricSeries, type SeriesName } from "./judged";
+import { COURSE, type CourseAnswer, type CourseOf, type CoursePoint, type MetricsAnswer, type MetricSeries, type SeriesName } from "./judged";
 import type { ReportMetrics } from "./report-block";
 
 const HIST = 11;
@@ -78,7 +78,28 @@ export class FileMetrics {
     return sum;
   }
 
-  course(of: SeriesName, above?: number): CourseAnswer {
+  /** All series of a metric added up, in the longest of their steps; nothing where the file lacks one of them. */
+  private whole(metric: string): CourseAnswer {
+    const all = (this.metrics?.series ?? []).flatMap((series, i) => (series.metric === metric ? [{ series, course: this.metrics!.courses[i] }] : []));
+    const step = Math.max(1, ...all.map(({ course }) => course?.step ?? 0));
+    const [first] = all;
+    if (first === undefined || all.some(({ course }) => !course)) return { step, points: [] };
+    const steps = new Map<number, Step[]>();
+    for (const { course } of all)
+      for (const part of course!.points) {
+        const at = Math.floor(numberAt(part, COURSE.second) / step) * step;
+        steps.set(at, [...(steps.get(at) ?? []), part]);
+      }
+    const points = [...steps].sort(([a], [b]) => a - b).map(([second, parts]): CoursePoint => {
+      const { count, passes, sum, mean, min, max, value, percentiles: at } = sumOf(first.series, parts, first.course!.scale, this.rule);
+      return [second, count, passes ?? null, sum ?? (mean === undefined ? null : mean * count), min ?? null, max ?? null, value ?? null, at?.["50"] ?? null, at?.["90"] ?? null, at?.["95"] ?? null, at?.["99"] ?? null];
+    });
+    return { step, points };
+  }
+
+  course({ metric, tags }: CourseOf, above?: number): CourseAnswer {
+    if (tags === null) return this.whole(metric);
+    const of = { metric, tags };
     const at = this.metrics?.series.findIndex((series) => !series.other && isSameSeries(series, of)) ?? -1;
     const course = this.metrics?.courses[at];
     if (!course) return { step: 1, points: [] };

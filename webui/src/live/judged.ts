@@ -92,6 +92,12 @@ export interface CourseAnswer {
   points: CoursePoint[];
 }
 
+/** Of one series, exactly these tags; or of all of the metric, added up. */
+export interface CourseOf {
+  metric: string;
+  tags: Record<string, string> | null;
+}
+
 /** Of one series: exactly these tags. */
 export interface SeriesName {
   metric: string;

@@ -9,6 +9,7 @@ export interface Limit {
   isBroken: boolean;
   /** Unix seconds of its first failure; null: it never failed. */
   turned: number | null;
+  of: Threshold;
 }
 
 /** What is drawn: times in ms, events per second, parts in percent, a processor in percent, a loop in ms; values of a metric. */
@@ -30,7 +31,7 @@ function measures(one: Threshold, quantity: Quantity): boolean {
 
 function lineOf(one: Threshold, quantity: Quantity): Limit {
   const rule = `${one.stat} ${one.op} ${limitWords(one)}`;
-  return { label: one.name === null ? rule : `${titleOf(one)}: ${rule}`, value: quantity === "percent" ? one.limit * 100 : one.limit, isBroken: one.failed || one.state === "fail", turned: one.first_failed };
+  return { label: one.name === null ? rule : `${titleOf(one)}: ${rule}`, value: quantity === "percent" ? one.limit * 100 : one.limit, isBroken: one.failed || one.state === "fail", turned: one.first_failed, of: one };
 }
 
 const linesOf = (list: readonly Threshold[], quantity: Quantity): Limit[] => list.filter((one) => measures(one, quantity)).map((one) => lineOf(one, quantity));
@@ -56,8 +57,15 @@ export function isOfSeries(one: Threshold, of: SeriesName): boolean {
   return one.metric === of.metric && one.scope.startsWith(of.metric) && Object.entries(tagsOf(one.scope)).every(([key, value]) => of.tags[key] === value);
 }
 
-export function limitsOfSeries(list: readonly Threshold[], of: SeriesName, quantity: Quantity): Limit[] {
-  return linesOf(list.filter((one) => isOfSeries(one, of)), quantity);
+/** Of what a series is judged by alone. */
+export function limitsOfSeries(list: readonly Threshold[], of: SeriesName, quantity: Quantity, all: readonly SeriesName[]): Limit[] {
+  return linesOf(list.filter((one) => isOfSeries(one, of) && all.filter((other) => isOfSeries(one, other)).length <= 1), quantity);
+}
+
+/** Of what all series of a metric are judged by together: it is the limit of none of them. */
+export function limitsOfMetric(list: readonly Threshold[], metric: string, quantity: Quantity, all: readonly SeriesName[]): Limit[] {
+  if (all.filter((other) => other.metric === metric).length < 2) return [];
+  return linesOf(list.filter((one) => one.metric === metric && one.scope.startsWith(metric) && Object.keys(tagsOf(one.scope)).length === 0), quantity);
 }
 
 /** As high as an axis goes: limits far above what is drawn would press it flat, and are only named. */

@@ -146,6 +146,27 @@ test("the test starts, and the first failure is two clicks away", async () => {
   await page.getByRole("link", { name: "Edit load" }).waitFor();
 });
 
+test("why it fails is a sentence, and its link lands on the range and the rows that show it", async () => {
+  const { started } = await master.json("api/v1/state");
+  const [from, to] = [Math.ceil(started), Math.ceil(started) + 6];
+  await eventually(async () => (await master.json("api/v1/state")).now > to + 8, "a range in which nothing changes any more");
+  await page.goto(`${master.url}/#/live?range=${from}-${to}`);
+  const sentence = page.getByRole("region", { name: "Why" }).locator("li", { hasText: "GET /missing failed every time" });
+  await sentence.waitFor();
+  const told = /failed every time \(([\d,]+) of \1\)/.exec(await sentence.innerText())?.[1];
+  assert.ok(told, await sentence.innerText());
+  await sentence.getByRole("link", { name: "Endpoints" }).click();
+  const row = page.locator(".grid-body .row");
+  await row.filter({ hasText: "/missing" }).waitFor();
+  await eventually(async () => (await row.count()) === 1, "only the endpoint that it speaks of");
+  assert.equal(await row.locator(".cell.requests").innerText(), told, "as many as the sentence says");
+  const asked = await page.evaluate(() => new URLSearchParams(location.hash.split("?")[1]).get("range"));
+  assert.equal(asked, `${from}-${to}`);
+  const { rows } = await master.json(`api/v1/range?from=${from}&to=${to}`);
+  assert.ok(rows.length > 1, "there are other rows in that range");
+  await page.goto(`${master.url}/#/live`);
+});
+
 test("everything is reachable on a phone while a test runs", async () => {
   await page.setViewportSize({ width: 375, height: 812 });
   for (const name of ["Edit load", "Stop"]) await page.getByRole("button", { name, exact: true }).waitFor();

@@ -83,6 +83,46 @@ test("thresholds are changed while the test runs", async () => {
   assert.equal(await gate(page, "never").count(), 0);
 });
 
+/** The limit of the threshold that the page set, as the master has it. */
+const limitNow = async () => (await master.json("api/v1/verdict")).thresholds.find(({ name }) => name === "always").limit;
+
+test("a limit of the page is moved in its chart, by keys and by dragging, as an edit", async () => {
+  await page.goto(`${master.url}/#/live`);
+  const grip = page.getByRole("slider", { name: "Limit of p95, all requests" });
+  await grip.focus();
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Escape");
+  await page.locator(".limit-moved").waitFor({ state: "detached" });
+  assert.equal(await limitNow(), 100_000, "Escape leaves it where it was");
+  await page.keyboard.press("ArrowUp");
+  await page.keyboard.press("Enter");
+  await eventually(async () => (await limitNow()) > 100_000, "a higher limit");
+  await page.goto(`${master.url}/#/verdict`);
+  await page.getByRole("button", { name: "Change thresholds" }).click();
+  await line(page, 1).fill("always: p95 < 20ms");
+  await page.locator(".gate-line .note", { hasText: "p95 of all requests <" }).waitFor();
+  await page.getByRole("button", { name: "Judge by these" }).click();
+  await eventually(async () => (await limitNow()) === 20, "a limit in the chart");
+  await page.goto(`${master.url}/#/live`);
+  await page.getByRole("img", { name: /Response time.*limit always: p95 < 20 ms/ }).waitFor();
+  await grip.scrollIntoViewIfNeeded();
+  await eventually(async () => {
+    const from = await grip.boundingBox();
+    const plot = await page.locator("section:has(#latency-title) .u-over").boundingBox();
+    await page.mouse.move(from.x + from.width / 2, from.y + from.height / 2);
+    await page.mouse.down();
+    await page.mouse.move(from.x, plot.y + plot.height * 0.3);
+    await page.locator(".limit-moved").waitFor({ timeout: 5000 });
+    await page.mouse.move(from.x, plot.y + plot.height * 0.5, { steps: 3 });
+    await page.mouse.up();
+    return eventually(async () => (await limitNow()) !== 20, "the dragged limit", 10);
+  }, "a drag");
+  assert.equal(page.url().includes("range="), false, "to drag a limit selects no range");
+  await page.goto(`${master.url}/#/verdict`);
+  await gate(page, "always").waitFor();
+});
+
 async function checks(at, url) {
   await at.goto(`${url}#/metrics?of=checks`);
   await at.getByRole("button", { name: "price is odd" }).click();

@@ -74,6 +74,13 @@ describe("a report", () => {
     expect(file.course({ metric: "basket", tags: { shop: "a" } }).points.map((point) => point.length)).toEqual([11, 11]);
     expect(file.course({ metric: "basket", tags: {} }).points).toEqual([]);
   });
+  it("has the course of all of a metric, added up", () => {
+    const both = new FileMetrics({ series: [series("basket", "trend", { shop: "a" }), series("basket", "trend", { shop: "b" })], left_out: 0, courses: [metrics.courses[0]!, { scale: 1, step: 10, points: [[100, 1, null, 9, 9, 9, null, 9, 9, 9, 9, [9, 1], []]] }] }, rule);
+    const { step, points } = both.course({ metric: "basket", tags: null });
+    expect([step, points.map((point) => point.slice(0, 6))]).toEqual([10, [[100, 3, null, 14, 2, 9], [110, 2, null, 6, -4, 10]]]);
+    expect(points[0]![COURSE.p99]).toBe(9);
+    expect(file.course({ metric: "big", tags: null }).points).toEqual([]);
+  });
   it("reads percentiles of values of any sign", () => {
     const [hist, below] = [new Histogram(rule).add([1, 2]), new Histogram(rule).add([4, 1, 2, 1])];
     expect([0.1, 0.5, 0.9].map((q) => quantile(hist, below, q, 1))).toEqual([-7, -4, 1]);

@@ -2,8 +2,9 @@
 import { describe, expect, it, test } from "vitest";
 import type { Judged, Threshold } from "../../src/live/judged";
 import { sparkShape } from "../../src/screens/verdict/spark";
-import { limitsOfAll, limitsOfRow, limitsOfSeries, topWith } from "../../src/verdict/limits";
+import { limitsOfAll, limitsOfMetric, limitsOfRow, limitsOfSeries, topWith } from "../../src/verdict/limits";
 import { suggestions } from "../../src/verdict/suggest";
+import { canMove, linesWith, onStep, stepAt, withLimit } from "../../src/verdict/move";
 import { byUrgency, byWorker, limitWords, lineOf, standingOf, stateWords, tagsOf, toneOf, valueWords } from "../../src/verdict/words";
 
 function threshold(change: Partial<Threshold> = {}): Threshold {
@@ -58,18 +59,38 @@ describe("limits in charts", () => {
   const all = [threshold(), cart, threshold({ stat: "rps", unit: "/s", op: ">", limit: 100 }), threshold({ scope: "all HTTP requests", metric: "http_req_waiting" }),
     broken({ scope: "checks{check:ok, yes,shop:7}", metric: "checks", stat: "rate", unit: "ratio", limit: 0.99, op: ">" }), threshold({ stat: "loop_lag_p99", limit: 50 })];
   it("are those of what is drawn", () => {
-    expect(limitsOfAll(all, "time")).toEqual([{ label: "p95 < 300 ms", value: 300, isBroken: false, turned: null }]);
+    expect(limitsOfAll(all, "time")).toEqual([{ label: "p95 < 300 ms", value: 300, isBroken: false, turned: null, of: all[0] }]);
     expect(limitsOfAll(all, "rate").map(({ value }) => value)).toEqual([100]);
     expect(limitsOfAll(all, "lag").map(({ value }) => value)).toEqual([50]);
-    expect(limitsOfRow(all, "GET", "/cart", "time")).toEqual([{ label: "cart: p95 < 300 ms", value: 300, isBroken: true, turned: 1000 }]);
+    expect(limitsOfRow(all, "GET", "/cart", "time")).toEqual([{ label: "cart: p95 < 300 ms", value: 300, isBroken: true, turned: 1000, of: cart }]);
     expect(limitsOfRow(all, "POST", "/cart", "time")).toEqual([]);
   });
   it("of a series are those whose tags it has", () => {
     const of = broken({ scope: "checks{check:ok}", metric: "checks", stat: "rate", unit: "ratio", limit: 0.99 });
-    expect(limitsOfSeries([of], { metric: "checks", tags: { check: "ok", group: "a" } }, "percent")[0]!.value).toBe(99);
-    expect(limitsOfSeries([of], { metric: "checks", tags: { check: "no" } }, "percent")).toEqual([]);
-    expect(limitsOfSeries([threshold({ scope: "group 'buy'" })], { metric: "group_duration", tags: { group: "buy" } }, "value").length).toBe(1);
+    expect(limitsOfSeries([of], { metric: "checks", tags: { check: "ok", group: "a" } }, "percent", [])[0]!.value).toBe(99);
+    expect(limitsOfSeries([of], { metric: "checks", tags: { check: "no" } }, "percent", [])).toEqual([]);
+    expect(limitsOfSeries([threshold({ scope: "group 'buy'" })], { metric: "group_duration", tags: { group: "buy" } }, "value", []).length).toBe(1);
     expect(tagsOf("checks{check:a:b,shop:7}")).toEqual({ check: "a:b", shop: "7" });
+  });
+  it("of a whole metric are drawn once, not in each of its series", () => {
+    const whole = threshold({ scope: "checks", metric: "checks", stat: "rate", unit: "ratio", limit: 0.99, op: ">" });
+    const series = ["ok", "no"].map((check) => ({ metric: "checks", tags: { check } }));
+    expect(series.flatMap((of) => limitsOfSeries([whole], of, "percent", series))).toEqual([]);
+    expect(limitsOfMetric([whole], "checks", "percent", series).map(({ value }) => value)).toEqual([99]);
+    expect(limitsOfSeries([whole], series[0]!, "percent", series.slice(0, 1)).length).toBe(1);
+    expect(limitsOfMetric([whole], "checks", "percent", series.slice(0, 1))).toEqual([]);
+  });
+  it("are moved in the text as it was typed", () => {
+    const cart = (text: string, change: Partial<Threshold> = {}): Threshold => threshold({ text, source: "start", ...change });
+    expect(withLimit(cart("p95 of 'GET /a<5' < 0.3s for 30s, stop"), 450)).toBe("p95 of 'GET /a<5' < 0.45s for 30s, stop");
+    expect(withLimit(cart("fail_ratio<1%", { name: "few", unit: "ratio", limit: 0.01 }), 0.025)).toBe("few: fail_ratio<2.5%");
+    expect(withLimit(cart("p95 < 300ms", { action: "stop" }), 250)).toBe("p95 < 250ms, stop");
+    expect(withLimit(cart("fails == 0", { limit: 0 }), 3)).toBeNull();
+    const all = [threshold(), cart("p95 < 300ms"), cart("rps > 100", { limit: 100 })];
+    expect(linesWith(all, all[2]!, 80)).toEqual(["p95 < 300ms", "rps > 80"]);
+    expect(all.map((one) => canMove(one, all))).toEqual([false, true, true]);
+    expect(canMove(all[1]!, [...all, cart("p(95)<200", { k6: true })])).toBe(false);
+    expect([stepAt(300, 500, false), stepAt(300, 500, true), stepAt(2, 3, false), onStep(303, 10), onStep(-5, 10), onStep(0.1 + 0.2, 0.1)]).toEqual([10, 20, 0.05, 300, 10, 0.3]);
   });
   it("do not press flat what is far below them", () => {
     const limit = limitsOfAll(all, "time");

@@ -4,7 +4,7 @@ import { useEffect, useMemo, useRef } from "preact/hooks";
 import { source } from "../../app-state";
 import { TimeChart } from "../../chart/time-chart";
 import { rate, visible } from "../../lib/format";
-import type { CourseAnswer } from "../../live/judged";
+import type { CourseAnswer, SeriesName } from "../../live/judged";
 import { NO_VIEW } from "../../live/series";
 import { Icon } from "../../parts/icons";
 import { Samples } from "../../parts/samples";
@@ -13,11 +13,11 @@ import { useQuestion } from "../../range/question";
 import { setFixed, span } from "../../range/state";
 import { timeText } from "../../range/time";
 import { rangeWords } from "../../range/words";
-import { limitsOfSeries } from "../../verdict/limits";
+import { limitsOfMetric, limitsOfSeries } from "../../verdict/limits";
 import { thresholds } from "../../verdict/state";
 import { COLUMNS } from "./columns";
 import { chartsOf, courseTable } from "./course";
-import { shareText, valueText, type CountedRow, type Kind } from "./model";
+import { seriesText, shareText, valueText, type CountedRow, type Kind } from "./model";
 
 const EVERY_S = 3;
 
@@ -27,17 +27,25 @@ function Failing({ row }: { row: CountedRow }): JSX.Element | null {
   return <div class="warm"><dt>failed first – last, in all of the run</dt><dd><button type="button" class="link" title="Select this time" onClick={() => setFixed({ from: first, to: last + 1 })}>{timeText(first)} – {timeText(last)}</button></dd></div>;
 }
 
-function Courses({ row }: { row: CountedRow }): JSX.Element {
-  const { metric, tags, type, unit } = row.main;
-  const asked = useQuestion<CourseAnswer>(() => courseKey(EVERY_S), (signal) => source.figures.course({ metric, tags }, span.peek().from, span.peek().to, signal), [row.key]);
+interface CoursesProps {
+  of: CountedRow["main"];
+  /** All of the metric added up: only what has a limit is drawn. */
+  isWhole?: boolean;
+  all: readonly SeriesName[];
+}
+
+export function Courses({ of, isWhole, all }: CoursesProps): JSX.Element {
+  const { metric, type, unit } = of;
+  const tags = isWhole ? null : of.tags;
+  const asked = useQuestion<CourseAnswer>(() => courseKey(EVERY_S), (signal) => source.figures.course({ metric, tags }, span.peek().from, span.peek().to, signal), [seriesText(of), isWhole]);
   const { from, to } = drawn.value;
   const view = useMemo(() => (asked.answer.value === null ? NO_VIEW : courseTable(asked.answer.value, type, from, to).view(from, to)), [asked.answer.value, from, to]);
   const loading = asked.answer.value === null && asked.error.value === "" ? { empty: "Loading…" } : {};
   return (
     <div class="charts">
-      {chartsOf(metric, type, unit).map((chart) => (
-        <TimeChart key={chart.id} id={`metric-${chart.id}`} title={chart.title} unit={visible(chart.unit)} view={view} lines={chart.lines} error={asked.error.value} onRetry={asked.retry} {...loading}
-          kind={chart.quantity === "percent" ? "percent" : chart.quantity === "value" && unit === "ms" ? "ms" : "rate"} limits={limitsOfSeries(thresholds.value, { metric, tags }, chart.quantity)}
+      {chartsOf(metric, type, unit).map((chart) => ({ ...chart, limits: isWhole ? limitsOfMetric(thresholds.value, metric, chart.quantity, all) : limitsOfSeries(thresholds.value, of, chart.quantity, all) })).filter(({ limits }) => !isWhole || limits.length > 0).map((chart) => (
+        <TimeChart key={chart.id} id={`metric-${chart.id}`} title={isWhole ? `${chart.title}, all ${visible(metric)} together` : chart.title} unit={visible(chart.unit)} view={view} lines={chart.lines} error={asked.error.value} onRetry={asked.retry} {...loading}
+          kind={chart.quantity === "percent" ? "percent" : chart.quantity === "value" && unit === "ms" ? "ms" : "rate"} limits={chart.limits}
           format={chart.quantity === "percent" ? (value) => shareText(value ?? null) : chart.quantity === "rate" ? rate : (value) => valueText(value ?? null, unit)} />
       ))}
     </div>
@@ -47,11 +55,12 @@ function Courses({ row }: { row: CountedRow }): JSX.Element {
 export interface DrillProps {
   row: CountedRow;
   kind: Kind;
+  all: readonly SeriesName[];
   onStep: (by: number) => void;
   onClose: () => void;
 }
 
-export function MetricDrill({ row, kind, onStep, onClose }: DrillProps): JSX.Element {
+export function MetricDrill({ row, kind, all, onStep, onClose }: DrillProps): JSX.Element {
   const title = useRef<HTMLHeadingElement>(null);
   useEffect(() => title.current?.focus(), []);
   const isCheck = kind === "checks" && !row.isOther;
@@ -69,7 +78,7 @@ export function MetricDrill({ row, kind, onStep, onClose }: DrillProps): JSX.Ele
         {kind === "checks" ? <Failing row={row} /> : null}
       </dl>
       <p class="note">Numbers {rangeWords()}.</p>
-      {row.isOther ? <p class="callout info">What found no series of its own: there are too many sets of tags. Its course is not kept apart.</p> : <Courses row={row} />}
+      {row.isOther ? <p class="callout info">What found no series of its own: there are too many sets of tags. Its course is not kept apart.</p> : <Courses of={row.main} all={all} />}
       {isCheck && (row.numbers["fails"] ?? 0) > 0 && source.has("samples") ? (
         <section class="panel" aria-labelledby="samples-title">
           <header class="panel-head"><h2 id="samples-title">Requests that failed it</h2></header>

@@ -7,18 +7,21 @@ import { count } from "../../lib/format";
 import { useKeys } from "../../lib/keys";
 import { isNarrow } from "../../lib/narrow";
 import { pushQuery, route, setQuery } from "../../lib/route";
-import type { MetricsAnswer } from "../../live/judged";
+import type { MetricsAnswer, MetricSeries } from "../../live/judged";
 import { Icon } from "../../parts/icons";
 import { rangeKey } from "../../range/data";
 import { useQuestion } from "../../range/question";
 import { isOfOtherRun, isWhole, span } from "../../range/state";
 import { rangeWords } from "../../range/words";
+import { limitsOfMetric } from "../../verdict/limits";
+import { thresholds } from "../../verdict/state";
 import { COLUMNS, DEFAULT_SORT, NAMES, WORDS } from "./columns";
-import { MetricDrill } from "./drill";
+import { Courses, MetricDrill } from "./drill";
 import { filteredRows, KINDS, kindOf, rowsOf, sortedRows, type CountedRow, type Kind } from "./model";
 import { CountedTable } from "./table";
 
 const EVERY_S = 2;
+const QUANTITIES = ["value", "percent", "rate"] as const;
 
 function saveRows(kind: Kind, rows: readonly CountedRow[]): void {
   saveCsv(`katydid-${kind}`, [
@@ -54,6 +57,12 @@ function Bar({ kinds, kind, all, shown, text }: BarProps): JSX.Element {
 function emptyWords(text: string, all: number): string {
   if (text !== "" && all > 0) return "Nothing has that in its name or tags.";
   return store.seriesCount.value > 0 ? "Nothing was counted in this range." : "This test counts no checks, groups or metrics.";
+}
+
+/** Metrics that a threshold judges whole, over several series: the first series of each. */
+function wholesOf(all: readonly MetricSeries[], kind: Kind): MetricSeries[] {
+  const firsts = all.filter((one, i) => kindOf(one.metric) === kind && all.findIndex(({ metric }) => metric === one.metric) === i);
+  return firsts.filter(({ metric }) => QUANTITIES.some((quantity) => limitsOfMetric(thresholds.value, metric, quantity, all).length > 0));
 }
 
 export function MetricsScreen(): JSX.Element {
@@ -99,8 +108,9 @@ export function MetricsScreen(): JSX.Element {
               <CountedTable kind={kind} rows={shown} sort={sort} isBeside={open !== undefined && !isNarrow.value} current={openKey} onSort={(next) => setQuery({ sort: next })} onOpen={(row) => (row.key === openKey ? setQuery({ row: "" }) : pushQuery({ row: row.key }))} />
             </section>
           )}
+        {open !== undefined ? null : wholesOf(all, kind).map((of) => <Courses key={of.metric} of={of} all={all} isWhole />)}
       </div>
-      {open === undefined ? null : <MetricDrill key={open.key} row={open} kind={kind} onStep={step} onClose={() => setQuery({ row: "" })} />}
+      {open === undefined ? null : <MetricDrill key={open.key} row={open} kind={kind} all={all} onStep={step} onClose={() => setQuery({ row: "" })} />}
     </div>
   );
 }

@@ -5,9 +5,8 @@ import { say } from "../../app-state";
 import type { Judged } from "../../live/judged";
 import { commands } from "../../live/commands";
 import { GateEditor, given } from "../../verdict/editor";
+import { OF_THE_PAGE } from "../../verdict/move";
 import { lineOf } from "../../verdict/words";
-
-export const OF_THE_PAGE = "start";
 
 export function ChangeGates({ judged, onDone }: { judged: Judged; onDone: () => void }): JSX.Element {
   const lines = useSignal(judged.thresholds.filter(({ source, k6 }) => source === OF_THE_PAGE && !k6).map(lineOf));
