@@ -81,6 +81,7 @@ function Actions(): JSX.Element | null {
       <Icon name={icon} /><span class="action-label">{label}</span>
     </button>
   );
+  if (isPlanning.value) return null; // its form has them
   return (
     <div class="actions">
       {store.isRunning.value && !store.run.value?.shape && !store.run.value?.scenarios ? button("edit", "edit", "Edit load") : null}
