@@ -65,6 +65,15 @@ static void skip_lines(struct toml *t)
     }
 }
 
+static int end_line(struct toml *t)
+{
+    skip_spaces(t);
+    skip_comment(t);
+    return t->p >= t->end || *t->p == '\n' || *t->p == '\r'
+               ? 0
+               : fail(t, "there is something behind a value");
+}
+
 static void forget(char **parts, size_t *count)
 {
     while (*count)
@@ -337,10 +346,7 @@ int options_toml_read(const char *path, const char *text, size_t len, option_set
     int rc = 0;
     for (skip_lines(&t); t.p < t.end && !rc; skip_lines(&t)) {
         rc = read_line(&t, cb, arg);
-        skip_spaces(&t);
-        skip_comment(&t);
-        if (!rc && t.p < t.end && *t.p != '\n' && *t.p != '\r')
-            rc = fail(&t, "there is something behind a value");
+        rc = rc ? rc : end_line(&t);
     }
     forget(t.table, &t.table_parts);
     forget(t.key, &t.key_parts);
@@ -353,17 +359,32 @@ struct entries {
     struct toml *t;
     struct sbuf *json;
     size_t prefix; /* parts of the tables' name before "threshold" */
+    size_t entry;  /* where the last object begins */
     bool is_open;  /* an object was begun */
 };
 
-/* "threshold" behind tool.katydid, or by itself. */
+/* A name behind tool.katydid, or by itself. */
+static bool is_ours(const struct entries *e, char *const *parts, size_t count)
+{
+    return count == e->prefix + 1 &&
+           (!e->prefix || (strcmp(parts[0], "tool") == 0 && strcmp(parts[1], "katydid") == 0));
+}
+
 static bool is_threshold(const struct entries *e, char *const *parts, size_t count)
 {
-    if (count != e->prefix + 1 ||
-        (e->prefix && (strcmp(parts[0], "tool") != 0 || strcmp(parts[1], "katydid") != 0)))
-        return false;
-    return strcmp(parts[count - 1], "threshold") == 0 ||
-           strcmp(parts[count - 1], "thresholds") == 0;
+    return is_ours(e, parts, count) && (strcmp(parts[count - 1], "threshold") == 0 ||
+                                        strcmp(parts[count - 1], "thresholds") == 0);
+}
+
+/* A misspelt one would be a gate that is left out without a word. */
+static int refuse_nearly(const struct entries *e, char *const *parts, size_t count)
+{
+    const char *name = parts[count - 1];
+    if (!is_ours(e, parts, count) || is_threshold(e, parts, count) ||
+        options_likeness(name, "threshold") <= 0)
+        return 0;
+    return option_error("%s:%u: %s: there is nothing of that name: did you mean threshold?",
+                        e->t->path, e->t->line, name);
 }
 
 static void close_entry(struct entries *e)
@@ -373,29 +394,32 @@ static void close_entry(struct entries *e)
     e->is_open = false;
 }
 
+/* "#": the line of its head. */
 static void open_entry(struct entries *e)
 {
-    struct sbuf source = {0};
     close_entry(e);
-    sbuf_addf(&source, "%s:%u", e->t->path, e->t->line);
-    sbuf_addf(e->json, "%s{\"source\":", e->json->len > 1 ? "," : "");
-    sbuf_add_json(e->json, source.data, source.len);
-    sbuf_fini(&source);
+    e->entry = e->json->len;
+    sbuf_addf(e->json, "%s{\"#\":%u", e->json->len > 1 ? "," : "", e->t->line);
     e->is_open = true;
 }
 
-/* With its line, "#key". */
-static void add_member(struct entries *e, const char *key, unsigned line, const char *value)
+/* With its line, "#key"; refused where the entry has one (the quotes of texts have backslashes). */
+static int add_member(struct entries *e, const char *key, unsigned line, const char *value)
 {
-    struct sbuf mark = {0};
-    sbuf_addf(&mark, "#%s", key);
-    sbuf_addc(e->json, ',');
-    sbuf_add_json(e->json, mark.data, mark.len);
-    sbuf_addf(e->json, ":%u,", line);
+    struct sbuf mark = {0}, name = {0};
+    sbuf_addf(&name, "#%s", key);
+    sbuf_addc(&mark, ',');
+    sbuf_add_json(&mark, name.data, name.len);
+    sbuf_addc(&mark, ':');
+    const bool is_twice = strstr(e->json->data + e->entry, mark.data) != NULL;
+    sbuf_addf(e->json, "%s%u,", mark.data, line);
     sbuf_add_json(e->json, key, strlen(key));
     sbuf_addc(e->json, ':');
     sbuf_add_json(e->json, value, strlen(value));
     sbuf_fini(&mark);
+    sbuf_fini(&name);
+    return is_twice ? option_error("%s:%u: %s: this field is there twice", e->t->path, line, key)
+                    : 0;
 }
 
 static int read_member(struct entries *e)
@@ -407,7 +431,7 @@ static int read_member(struct entries *e)
         return fail(t, "a field of a threshold is one text, number or boolean");
     int rc = read_one(t, &text);
     if (rc == 0)
-        add_member(e, t->key[0], line, text.data ? text.data : "");
+        rc = add_member(e, t->key[0], line, text.data ? text.data : "");
     sbuf_fini(&text);
     return rc;
 }
@@ -447,9 +471,9 @@ static int read_item(struct entries *e)
         return fail(e->t, "a list of thresholds holds texts and tables");
     open_entry(e);
     const unsigned line = e->t->line;
-    const int rc = read_string(e->t, &text);
+    int rc = read_string(e->t, &text);
     if (rc == 0)
-        add_member(e, "threshold", line, text.data ? text.data : "");
+        rc = add_member(e, "threshold", line, text.data ? text.data : "");
     close_entry(e);
     sbuf_fini(&text);
     return rc;
@@ -484,6 +508,7 @@ static int read_entry_line(struct entries *e)
     if (*t->p == '[') {
         int rc = read_header(t);
         close_entry(e);
+        rc = rc ? rc : refuse_nearly(e, t->table, t->table_parts);
         if (rc != 0 || !is_threshold(e, t->table, t->table_parts))
             return rc;
         if (!t->is_array) /* else it would be left out without a word */
@@ -503,6 +528,8 @@ static int read_entry_line(struct entries *e)
         all[count++] = t->table[i];
     for (size_t i = 0; i < t->key_parts; i++)
         all[count++] = t->key[i];
+    if (!t->is_array && refuse_nearly(e, all, count))
+        return 2;
     return !t->is_array && is_threshold(e, all, count) ? read_list(e) : skip_value(t);
 }
 
@@ -510,17 +537,14 @@ int options_toml_thresholds(const char *path, const char *text, size_t len, bool
                             struct sbuf *json)
 {
     struct toml t = {.path = path, .p = text, .end = text + len, .line = 1};
-    struct entries e = {&t, json, is_project ? 2 : 0, false};
+    struct entries e = {.t = &t, .json = json, .prefix = is_project ? 2 : 0};
     int rc = 0;
     sbuf_addc(json, '[');
     if (is_at(&t, "\xef\xbb\xbf"))
         t.p += 3;
     for (skip_lines(&t); t.p < t.end && !rc; skip_lines(&t)) {
         rc = read_entry_line(&e);
-        skip_spaces(&t);
-        skip_comment(&t);
-        if (!rc && t.p < t.end && *t.p != '\n' && *t.p != '\r')
-            rc = fail(&t, "there is something behind a value");
+        rc = rc ? rc : end_line(&t);
     }
     close_entry(&e);
     sbuf_addc(json, ']');
@@ -665,10 +689,7 @@ struct json_t *options_toml_document(const char *path, const char *text, size_t 
         t.p += 3;
     for (skip_lines(&t); t.p < t.end && !rc; skip_lines(&t)) {
         rc = read_document_line(&t, root, &table);
-        skip_spaces(&t);
-        skip_comment(&t);
-        if (!rc && t.p < t.end && *t.p != '\n' && *t.p != '\r')
-            rc = fail(&t, "there is something behind a value");
+        rc = rc ? rc : end_line(&t);
     }
     forget(t.table, &t.table_parts);
     if (rc) {

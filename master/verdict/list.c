@@ -505,7 +505,7 @@ static bool is_table(const json_t *object)
             return false;
         known += is_field(key);
     }
-    return known > 0;
+    return known > 0 || json_object_get(object, "#"); /* as TOML is handed over */
 }
 
 static int add_object(struct threshold_list *l, const json_t *object, const char *source,

@@ -132,12 +132,16 @@ def test_the_last_word_of_quitting_is_heard(tmp_path, name, sets, arguments, cod
 @pytest.mark.parametrize(("arguments", "words"), [
     (["--threshold", "p95 < 300mss"], "--threshold: 'p95 < 300mss': column 10: 'mss' is no unit (did you mean ms?)"),
     (["--thresholds", "gates.toml"], "gates.toml:5: abrot: there is no field of that name: did you mean abort?"),
+    (["--thresholds", "twice.toml"], "twice.toml:4: stat: this field is there twice"),
+    (["--thresholds", "nearly.toml"], "nearly.toml:2: treshold: there is nothing of that name: did you mean threshold?"),
     (["--thresholds", "gates.json"], "gates.json:3: column"),
     (["--thresholds", "nothing.toml"], "cannot read the configuration file nothing.toml"),
     (["--check-fail-ratio", "x"], "give a ratio"),
 ])
 def test_what_is_wrong_is_told_before_anything_starts(tmp_path, arguments, words):
     (tmp_path / "gates.toml").write_text('\n\n[[threshold]]\nthreshold = "p95 < 3"\nabrot = true\n')
+    (tmp_path / "twice.toml").write_text('[[threshold]]\nstat = "p95"\nop = "<"\nstat = "p99"\nvalue = 3\n')
+    (tmp_path / "nearly.toml").write_text('threshold = ["p95 < 3"]\ntreshold = ["p95 < 2"]\n')
     (tmp_path / "gates.json").write_text('["p95 < 3",\n"p95 < 3"\n')
     with locustfile(QUIET) as file:
         ended = run_katydid("-f", file, "--headless", "-t", 1, *arguments, cwd=tmp_path)

@@ -338,6 +338,8 @@ static void what_is_wrong_in_a_list_names_its_place(void **state)
         {"[{\"stat\": \"p95\", \"op\": \"<\", \"value\": 3, \"mode\": \"fr\", \"window\": 3}]",
          "mode: column 1: 'fr' is none of for, within and over: did you mean for?"},
         {"[{\"threshold\": \"p95 < 3\", \"no_data\": \"pas\"}]", "did you mean pass?"},
+        {"[{\"#\": 7}]", "gates.json:7: stat: is missing"},
+        {"[{\"#\": 7, \"#wher\": 8, \"wher\": \"/\"}]", "gates.json:8: wher: "},
         {"[{\"threshold\": \"p95 < 3\", \"action\": \"abort\"}]",
          "none of stop, continue and warn"},
     };
