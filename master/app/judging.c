@@ -71,6 +71,8 @@ static double gauge(void *arg, enum threshold_stat stat, const char *worker)
     const struct source *s = arg;
     const struct roster *r = &s->m->machine.roster;
     double most = NAN;
+    if (stat == STAT_USERS && !run_is_active(&s->m->machine.run))
+        return NAN; /* they are being stopped, or were, since that second */
     if (stat == STAT_USERS && !worker)
         return roster_user_count(r);
     for (size_t i = 0; i < r->count; i++) {

@@ -102,6 +102,25 @@ static void before_the_first_answer_nothing_is_too_few(void **state)
     end(s);
 }
 
+/* Users that are being stopped are not too few of them. */
+static void levels_are_judged_while_there_is_load(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"users >= 3", "vus: value>0", "vus_max: value>2"};
+    struct story *s = begin(texts, 3);
+    s->users = 3;
+    tell(s, 3);
+    verdict_tail(s->v, BEGIN + 3.5);
+    s->users = 0;
+    tell(s, 5);
+    finish(s);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(state_of(s, i), VERDICT_PASS);
+        assert_true(verdict_result(s->v, i).value > 2.9);
+    }
+    end(s);
+}
+
 static void warm_up_and_reset_move_the_begin(void **state)
 {
     (void)state;
@@ -392,6 +411,7 @@ int main(void)
         cmocka_unit_test(a_ratio_is_compared_as_counts),
         cmocka_unit_test(without_data_there_is_no_pass),
         cmocka_unit_test(before_the_first_answer_nothing_is_too_few),
+        cmocka_unit_test(levels_are_judged_while_there_is_load),
         cmocka_unit_test(warm_up_and_reset_move_the_begin),
         cmocka_unit_test(a_cumulative_one_recovers_unless_it_stopped_the_test),
         cmocka_unit_test(after_counts_from_the_begin_and_is_strict),
