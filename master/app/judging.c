@@ -20,7 +20,7 @@ struct source { /* of one round */
     struct timeline_snap *snap;
     struct events_list *events;
     struct timeline_plan plan; /* of the seconds that were asked for last */
-    int64_t from, to;
+    int64_t from, to, second;  /* second: that is told */
     struct series_value value;
 };
 
@@ -66,13 +66,29 @@ static char *nearest(void *arg, const struct threshold *t)
     return judged_series_nearest(s->m->record.series, t);
 }
 
+static void take_users(void *arg, const struct timeline_step *step)
+{
+    double *users = arg;
+    *users = step->users;
+}
+
+/* At the end of the second that is told, as was known then. */
+static double users_then(const struct source *s)
+{
+    struct timeline_ask ask = {.from = s->second, .to = s->second + 1, .step = 1, .max_steps = 1};
+    double users = NAN;
+    if (timeline_settle(s->snap, &ask))
+        timeline_read_steps(s->snap, &ask, take_users, &users);
+    return users;
+}
+
 static double gauge(void *arg, enum threshold_stat stat, const char *worker)
 {
     const struct source *s = arg;
     const struct roster *r = &s->m->machine.roster;
     double most = NAN;
-    if (stat == STAT_USERS && !run_is_active(&s->m->machine.run))
-        return NAN; /* they are being stopped, or were, since that second */
+    if (stat == STAT_USERS && !run_is_active(&s->m->machine.run)) /* they are stopped since */
+        return worker ? NAN : users_then(s);
     if (stat == STAT_USERS && !worker)
         return roster_user_count(r);
     for (size_t i = 0; i < r->count; i++) {
@@ -235,6 +251,7 @@ static void tell_seconds(struct source *s)
         const bool is_tail = j->stopped_at > 0 && (double)(j->until + 1) > j->stopped_at;
         if (is_tail)
             verdict_tail(j->verdict, j->stopped_at);
+        s->second = j->until;
         verdict_second(j->verdict, j->until, 1, &feed);
         j->until++;
     }
