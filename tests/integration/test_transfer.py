@@ -51,7 +51,8 @@ def test_a_run_with_the_masters_file(tmp_path, master, workers, file, name):
     own = ["--tenant", "acme"] if file == "main_test.py" else []
     with Process([master, "--master", "-f", file, "--headless", "-u", 4, "-r", 4, "--expect-workers", len(workers),
                   "--master-bind-port", port, *own], cwd=here) as lead:
-        started = [Process([worker, "--worker", "-f", "-", "--master-port", port], cwd=there) for worker in workers]
+        # Locust puts the file into the folder for temporary files, by its own name: one of another user is in its way there
+        started = [Process([worker, "--worker", "-f", "-", "--master-port", port], cwd=there, env={"TMPDIR": str(tmp_path)}) for worker in workers]
         try:
             lead.wait_line(rf"X +{name} +[1-9]")  # in the table, every two seconds
             lead.signal(signal.SIGINT)
