@@ -149,8 +149,9 @@ static void open_doors(struct master *m)
                                           .number = exit_code_as(m->o->is_locust, code)});
         return;
     }
-    log_info(MAIN_LOGGER, "Starting Locust " LOCUST_VERSION "%s",
-             m->o->is_locust ? "" : " (Katydid " KATYDID_VERSION ")");
+    log_info(MAIN_LOGGER, "Starting Locust " LOCUST_VERSION "%s%s",
+             m->o->is_locust ? "" : " (Katydid " KATYDID_VERSION ")",
+             m->nodes.host.script.has_opentelemetry ? ", OpenTelemetry enabled" : "");
     if (m->o->autostart && m->o->headless)
         log_info(MAIN_LOGGER,
                  "The --autostart argument is implied by --headless, no need to set both.");

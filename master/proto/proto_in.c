@@ -509,6 +509,7 @@ static bool parse_script(const msgpack_object *data, struct script *out)
     const msgpack_object *shape = proto_get(data, "shape");
     out->is_local = proto_is(proto_get(data, "role"), "local");
     out->locustfile = proto_text(proto_get(data, "locustfile"));
+    out->has_opentelemetry = proto_bool(proto_get(data, "has_opentelemetry"));
     out->has_setup = proto_bool(proto_get(data, "setup"));
     out->has_teardown = proto_bool(proto_get(data, "teardown"));
     out->has_named_setup = proto_bool(proto_get(data, "named_setup"));

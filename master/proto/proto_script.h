@@ -37,7 +37,8 @@ struct script {    /* what the host found in the locustfile; owned */
     bool has_connections; /* users of some class hold a connection each */
     /* Code that runs once a run; named: by the names of its functions alone */
     bool has_setup, has_teardown, has_named_setup, has_named_teardown;
-    bool has_proxies; /* some class has to do with proxies: it may not look up its host */
+    bool has_opentelemetry; /* --otel, and its packages are there */
+    bool has_proxies;       /* some class has to do with proxies: it may not look up its host */
     bool has_shape, shape_uses_options;
     char *shape_name, *locustfile;
     struct script_shape *shapes;

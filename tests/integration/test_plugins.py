@@ -185,6 +185,15 @@ def test_telemetry_is_recorded(server):
     assert process.code == 0 and seen["MasterRunner", "request.metric.stats"]["num_failures"] == 0
 
 
+@pytest.mark.parametrize("exporter", ["console", "none"])
+def test_a_start_says_whether_opentelemetry_is_on(server, exporter):
+    with locustfile(LIMITED) as path:
+        process = run_katydid("-f", path, "-H", server.url, "--headless", "--only-summary", "-t", "1s", "--otel", "Shopper", env={
+            "VIRTUAL_ENV": str(PLUGINS), "OTEL_TRACES_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none", "OTEL_METRICS_EXPORTER": exporter})
+    start = next(line for line in process.stderr.splitlines() if "Starting Locust" in line)
+    assert start.endswith(", OpenTelemetry enabled") == (exporter == "console"), process.describe()
+
+
 def entry(method, url, headers, body=None):
     request = {"method": method, "url": url, "httpVersion": "HTTP/1.1", "cookies": [], "queryString": [], "headersSize": -1,
                "bodySize": -1, "headers": [{"name": name, "value": value} for name, value in headers.items()]}

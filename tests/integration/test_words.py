@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from harness import KATYDID, free_port
+from harness import KATYDID, Process, free_port, signal
 
 SPAN = "Invalid time span format. Valid formats: 20, 20s, 3m, 2h, 1h20m, 3h30m10s, etc."
 
@@ -195,3 +195,17 @@ def test_workers_that_do_not_come(locust):
     assert "DEBUG/root: Waiting for workers to be ready, 0 of 1 connected" in lines
     assert "ERROR/locust.main: Gave up waiting for workers to connect" in lines
     assert end.returncode == 1
+
+
+def test_a_worker_elsewhere(locust):
+    port = free_port()
+    where = {"cwd": locust.parent}
+    with Process([locust, "-f", "good.py", "--headless", "--master", "--master-bind-port", port], **where) as lead:
+        with Process([locust, "-f", "good.py", "--worker", "--master-port", port], **where) as worker:
+            lead.wait_line("All users spawned")
+            worker.signal(signal.SIGTERM)
+            assert worker.wait() == 0, worker.describe()
+            lines = list(plain(worker.stderr))
+            version = subprocess.run([locust, "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
+            for line in (f"Starting Locust {version}", "Got SIGTERM signal", "Shutting down (exit code 0)"):
+                assert f"INFO/locust.main: {line}" in lines, worker.describe()

@@ -14,7 +14,7 @@ import gevent
 from gevent.queue import Queue
 from katydid import load
 
-from . import _about, _ends, _errors, _once, _ping, _reload, _source, _thresholds, _try, log, runners, stats
+from . import _about, _ends, _errors, _once, _ping, _reload, _source, _thresholds, _try, log, opentelemetry, runners, stats
 from ._needs import has_connection, has_proxies, needs_host
 from ._settings import set_default_load, settings_of
 from .exception import StopTest
@@ -107,6 +107,7 @@ class Host:
                 for name, each in (self.environment.available_shape_classes or {}).items()
             ],
             "locustfile": self.environment.locustfile,
+            "has_opentelemetry": opentelemetry.is_enabled,
             **self._settings,
             "custom_options": _plain(self._custom_options),
             "about": _about.describe(self.environment),

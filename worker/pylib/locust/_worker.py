@@ -22,7 +22,7 @@ import gevent
 
 import locust
 
-from . import _along, _errors, _lines, _reload, _source, argument_parser, log, runners, stats
+from . import _along, _errors, _lines, _reload, _source, argument_parser, log, opentelemetry, runners, stats
 from ._channel import Channel
 from ._host import Host
 from ._needs import mentions, needs_host
@@ -34,14 +34,15 @@ from ._web_host import HostWebUI
 from .dispatch import UsersDispatcher
 from .env import Environment
 from .exception import StopTest
-from .opentelemetry import setup_opentelemetry
 from .rpc.protocol import Message, new_node_id
 from ._stats_settings import validate_stats_configuration
+from ._version import __version__
 from .user.inspectuser import print_task_ratio, print_task_ratio_json
 from .user.users import MISSING_HOST, PytestUser
 from .util.load_locustfile import has_test_functions, load_locustfile, load_locustfile_pytest
 
 logger = logging.getLogger(__name__)
+main_logger = logging.getLogger("locust.main")
 
 EXIT_USAGE = 2
 EXIT_NO_USERS = 66
@@ -121,7 +122,7 @@ def _say(name, refusal):
     if name != "locust":
         print(f"{name}: {refusal}", file=sys.stderr)
     elif refusal.is_logged:
-        logging.getLogger("locust.main").error(refusal.text)
+        main_logger.error(refusal.text)
     else:
         print(refusal.text, file=sys.stderr)
 
@@ -173,7 +174,7 @@ def _run(config):
         options, config.get("extra_args") or [], config.get("settings") or [],
         config.get("name") or "katydid", config.get("own_args") or [])
     if parsed.otel:
-        setup_opentelemetry(parsed.locustfile, parsed.profile)
+        opentelemetry.setup_opentelemetry(parsed.locustfile, parsed.profile)
     if config.get("list") == "users":
         print("\n    ".join(["Available Users:", *users]))
         return 0
@@ -184,6 +185,9 @@ def _run(config):
         _print_ratio(environment, config["list"])
         return 0
     _reload.remember(config)
+    if is_locust and _is_far(config):
+        main_logger.info("Starting Locust %s%s", __version__,
+                         ", OpenTelemetry enabled" if opentelemetry.is_enabled else "")
     if config["role"] == "worker" and parsed.processes:
         _drop_masters_options(parsed)
     node = _make_node(config, environment, custom)
@@ -193,7 +197,7 @@ def _run(config):
     starts_at_once = parsed.headless or parsed.autostart
     if config["role"] != "worker" and starts_at_once and not is_locust:  # it learns it of its users
         check_hosts(environment)
-    _handle_signals(node)
+    _handle_signals(node, _is_far(config))
     gc.collect()
     gc.freeze()  # modules and classes stay: later collections need not look at them
     node.start()
@@ -436,7 +440,7 @@ def _fire_init(environment):
                        "programs that use locust as a library", environment.dispatcher_class)
 
 
-def _handle_signals(node):
+def _handle_signals(node, is_far):
     """SIGTERM, and SIGINT to one process alone: ends with everything reported. A second one ends at
     once. Ctrl+C on a terminal goes to the master, whose children are no part of its group."""
     asked = []
@@ -445,6 +449,8 @@ def _handle_signals(node):
         if asked:
             os._exit(128 + number)
         asked.append(number)
+        if is_far and number == signal.SIGTERM:
+            main_logger.info("Got SIGTERM signal")
         node.interrupt()
 
     gevent.signal_handler(signal.SIGTERM, leave, signal.SIGTERM)

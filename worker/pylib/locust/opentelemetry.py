@@ -30,8 +30,12 @@ _SDK_MISSING = (
 )
 
 
+is_enabled = False
+
+
 def setup_opentelemetry(locustfile, profile):
     """Before the locustfile runs. False (and logged) when there is nothing to do it with, or for."""
+    global is_enabled
     try:
         from opentelemetry import _logs, metrics, trace
         from opentelemetry.sdk.resources import Resource
@@ -58,6 +62,7 @@ def setup_opentelemetry(locustfile, profile):
         _logs.set_logger_provider(_logger_provider(resource, wanted["LOGS"]))
     _instrument(is_traced=wanted["TRACES"] - {"none"})
     logger.debug("OpenTelemetry configured!")
+    is_enabled = True
     return True
 
 
