@@ -19,6 +19,8 @@ static const char *metric_of(const struct threshold *t)
         return threshold_is_time(t) ? "group_duration" : "group_failed";
     if (t->metric && strcmp(t->metric, "http_reqs") != 0)
         return t->metric;
+    if (t->field == FIELD_CORRECTED)
+        return "http_req_corrected";
     return threshold_is_time(t) ? "http_req_duration" : "http_req_failed";
 }
 

@@ -81,7 +81,7 @@ void output_percentiles_ms(const struct percentile_columns *p, const struct tall
     for (size_t i = 0; i < p->count; i++) /* the slack is hist_quantile_us's */
         w.need[i] = p->share[order[i]] * (double)of->count * (1 - 1e-12);
     hist_each(of, visit_bucket, &w);
-    bool has_bounds = t->min_us <= t->max_us;
+    bool has_bounds = t->min_us <= t->max_us && of != t->corrected; /* which are longer */
     for (size_t i = 0; i < p->count; i++) {
         uint64_t us = w.us[i];
         if (has_bounds && of == &t->hist && of->count && p->share[order[i]] >= 1)

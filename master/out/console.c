@@ -93,26 +93,33 @@ void console_add_stats(struct sbuf *out, const struct stats *s, bool current_rat
 
 /* ---- percentiles ------------------------------------------------------------------------ */
 
-static void add_percentiles_of(struct sbuf *out, const struct tally *t,
+static void add_percentiles_of(struct sbuf *out, const struct tally *t, const struct hist *of,
                                const struct percentile_columns *p, size_t name_width)
 {
     add_padded(out, t->method, TYPE_WIDTH);
     sbuf_addc(out, ' ');
     add_padded(out, t->name, name_width);
     long long ms[OUTPUT_PERCENTILES_MAX];
-    output_percentiles_ms(p, t, &t->hist, ms);
+    output_percentiles_ms(p, t, of, ms);
     for (size_t i = 0; i < p->count; i++)
         sbuf_addf(out, i ? " %6lld" : " %8lld", ms[i]);
-    sbuf_addf(out, " %6llu\n", (unsigned long long)t->requests);
+    sbuf_addf(out, " %6llu\n", (unsigned long long)(of == t->corrected ? of->count : t->requests));
 }
 
-void console_add_percentiles(struct sbuf *out, const struct stats *s,
-                             const struct percentile_columns *p, size_t name_width)
+static const struct hist *times_of(const struct tally *t, bool is_corrected)
+{
+    return is_corrected ? t->corrected : &t->hist;
+}
+
+static void add_percentiles(struct sbuf *out, const struct stats *s,
+                            const struct percentile_columns *p, size_t name_width,
+                            bool is_corrected)
 {
     size_t dashes[OUTPUT_PERCENTILES_MAX + 4] = {TYPE_WIDTH, name_width, 8};
     for (size_t i = 0; i < p->count; i++)
         dashes[3 + i] = 6;
-    sbuf_adds(out, "Response time percentiles (approximated)\n");
+    sbuf_addf(out, "Response time percentiles%s (approximated)\n",
+              is_corrected ? " from the intended start" : "");
     add_padded(out, "Type", TYPE_WIDTH + 1);
     add_padded(out, "Name", name_width);
     for (size_t i = 0; i < p->count; i++)
@@ -121,14 +128,29 @@ void console_add_percentiles(struct sbuf *out, const struct stats *s,
     add_separator(out, dashes);
     const struct tally **rows;
     size_t n = stats_sorted(s, &rows);
-    for (size_t i = 0; i < n; i++)
-        if (rows[i]->hist.count)
-            add_percentiles_of(out, rows[i], p, name_width);
+    for (size_t i = 0; i < n; i++) {
+        const struct hist *of = times_of(rows[i], is_corrected);
+        if (of && of->count)
+            add_percentiles_of(out, rows[i], of, p, name_width);
+    }
     free(rows);
     add_separator(out, dashes);
-    if (s->total.hist.count)
-        add_percentiles_of(out, &s->total, p, name_width);
+    if (times_of(&s->total, is_corrected)->count)
+        add_percentiles_of(out, &s->total, times_of(&s->total, is_corrected), p, name_width);
     sbuf_addc(out, '\n');
+}
+
+void console_add_percentiles(struct sbuf *out, const struct stats *s,
+                             const struct percentile_columns *p, size_t name_width)
+{
+    add_percentiles(out, s, p, name_width, false);
+}
+
+void console_add_corrected(struct sbuf *out, const struct stats *s,
+                           const struct percentile_columns *p, size_t name_width)
+{
+    if (s->total.corrected && s->total.corrected->count)
+        add_percentiles(out, s, p, name_width, true);
 }
 
 /* ---- failures, and requests that are neither

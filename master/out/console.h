@@ -14,7 +14,9 @@ void console_add_stats(struct sbuf *out, const struct stats *s, bool current_rat
                        size_t name_width);
 void console_add_percentiles(struct sbuf *out, const struct stats *s,
                              const struct percentile_columns *p, size_t name_width);
-/* Nothing when there is none. */
+/* Of arrivals, from when they were due. Nothing when there is none; so the next. */
+void console_add_corrected(struct sbuf *out, const struct stats *s,
+                           const struct percentile_columns *p, size_t name_width);
 void console_add_errors(struct sbuf *out, const struct stats *s, size_t name_width);
 /* A line each: cut off, discarded, sent again. */
 void console_add_aside(struct sbuf *out, const struct stats *s);

@@ -112,6 +112,7 @@ static int run_end(void *self, const struct snapshot *last, char **why)
         const struct percentile_columns columns = percentile_columns(&last->wishes.tunables.report);
         console_add_stats(&text, s, false, name_width(last));
         console_add_percentiles(&text, s, &columns, name_width(last));
+        console_add_corrected(&text, s, &columns, name_width(last));
         console_add_errors(&text, s, name_width(last));
         console_add_checks(&text, last->end.series, name_width(last));
         console_add_groups(&text, last->end.series, name_width(last));

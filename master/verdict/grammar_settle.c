@@ -52,9 +52,11 @@ static bool is_of_arrivals(enum threshold_stat stat)
 /* Of requests by tags, class or group there are times, counts and failures. */
 static bool is_kept_apart(const struct threshold *t)
 {
-    return is_of_arrivals(t->stat) || (threshold_is_time(t) && t->field == FIELD_TIME) ||
-           t->stat == STAT_COUNT || t->stat == STAT_RPS || t->stat == STAT_FAILS ||
-           t->stat == STAT_FAIL_RATIO || t->stat == STAT_RATE || t->stat == STAT_VALUE;
+    const bool is_kept = t->field == FIELD_TIME ||
+                         (t->field == FIELD_CORRECTED && t->scope != SCOPE_GROUP); /* of requests */
+    return is_of_arrivals(t->stat) || (threshold_is_time(t) && is_kept) || t->stat == STAT_COUNT ||
+           t->stat == STAT_RPS || t->stat == STAT_FAILS || t->stat == STAT_FAIL_RATIO ||
+           t->stat == STAT_RATE || t->stat == STAT_VALUE;
 }
 
 int threshold_settle(struct threshold *t, struct threshold_error *e, size_t column)

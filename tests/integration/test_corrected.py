@@ -3,6 +3,7 @@
 machine makes them longer, never shorter."""
 
 import json
+import re
 
 import pytest
 
@@ -69,9 +70,12 @@ def test_pacing_says_when_a_task_was_to_begin(tmp_path):
 
 def test_every_request_of_an_iteration_has_both_times(tmp_path):
     with target() as server:
-        ended, rows = run(tmp_path, "-H", server.url, "Quick", "--scenario", "a:constant-arrival-rate:rate=20/s,duration=1s")
-        assert ended.code == 0 and rows["/"]["requests"] == 20 and rows["/other"]["requests"] == 20, ended.describe()
+        ended, rows = run(tmp_path, "-H", server.url, "Quick", "--scenario", "a:constant-arrival-rate:rate=20/s,duration=1s",
+                          "--threshold", "corrected_p50 of {scenario:a} > 0", "--threshold", "corrected_p99 of {scenario:b} > 0", "--threshold", "corrected_p99 of class 'Quick' < 5m")
+        assert sorted(re.findall(r"^THRESHOLD +(pass|fail|no data)", ended.stderr, re.MULTILINE)) == ["no data", "pass", "pass"], ended.describe()
+        assert ended.code == 99 and "Response time percentiles from the intended start" in ended.stderr, ended.describe()
+        assert rows["/"]["requests"] == 20 and rows["/other"]["requests"] == 20, ended.describe()
         for row in rows.values():
             assert sum(n for _, n in counts(row)) == 20, row
         ended, rows = run(tmp_path, "-H", server.url, "Quick", "-u", 2, "-r", 2, "-i", 6)
-        assert ended.code == 0 and rows["/"]["corrected_histogram"] is None, ended.describe()
+        assert ended.code == 0 and rows["/"]["corrected_histogram"] is None and "intended start" not in ended.stderr, ended.describe()

@@ -5,6 +5,7 @@
 #include "common/metric/stats.h"
 #include "worker/proto/client.h"
 #include "worker/py/py_group.h"
+#include "worker/py/py_late.h"
 #include "worker/py/py_mod.h"
 #include "worker/py/py_series.h"
 #include "worker/py/py_stats.h"
@@ -24,8 +25,9 @@ static struct {
     PyObject *numbers[2000];                                  /* as texts, once they were seen */
     PyObject *versions[3];                                    /* HTTP/1.0, 1.1 and 2.0 */
     PyObject *tls_versions[4];                                /* tls1.0 to tls1.3 */
-    struct metric *duration, *failed;
-    struct series_cache *cache; /* of both */
+    struct metric *duration, *failed,
+        *corrected; /* corrected: of arrivals, from when they were due */
+    struct series_cache *cache, *cache_of_corrected; /* cache: of both of the first */
 } the;
 
 bool py_tags_wanted;
@@ -194,6 +196,19 @@ static struct series_pair series_for(const struct series_key *k)
     return pair;
 }
 
+static int count_corrected(const struct series_key *k, uint64_t time_us, double now)
+{
+    const uint64_t late_us = py_late_us();
+    if (late_us == STATS_NO_TIME)
+        return 0;
+    struct series *s = series_cache_find(the.cache_of_corrected, k).first;
+    if (!s && (s = series_by_text(k, the.corrected)))
+        series_cache_keep(&the.cache_of_corrected, k, (struct series_pair){s, NULL});
+    if (s)
+        py_series_count_at(s, (double)(time_us + late_us) / 1000, now);
+    return s ? 0 : -1;
+}
+
 static int count(const struct series_key *k, const struct py_stats_request *q)
 {
     const struct series_pair pair = series_for(k);
@@ -203,6 +218,8 @@ static int count(const struct series_key *k, const struct py_stats_request *q)
     if (q->time_us != STATS_NO_TIME)
         py_series_count_at(pair.first, (double)q->time_us / 1000, now);
     py_series_count_at(pair.second, q->failure != NULL, now);
+    if (__builtin_expect(py_late_wanted, 0) && q->time_us != STATS_NO_TIME)
+        return count_corrected(k, q->time_us, now);
     return 0;
 }
 
@@ -261,7 +278,8 @@ static PyObject *series_tags(PyObject *module, PyObject *args)
     if (!tuple)
         return NULL;
     series_cache_free(the.cache); /* its keys are by the place of what was wanted */
-    the.cache = NULL;
+    series_cache_free(the.cache_of_corrected);
+    the.cache = the.cache_of_corrected = NULL;
     Py_XSETREF(the.keys, tuple);
     Py_XSETREF(the.run, Py_NewRef(run));
     py_tags_wanted = PyTuple_GET_SIZE(tuple) > 0;
@@ -301,6 +319,9 @@ int py_tags_init(PyObject *module)
         the.sample_tags = PyUnicode_InternFromString("sample_tags");
         the.duration =
             series_metric(py_series_table(), "http_req_duration",
+                          (struct metric_kind_of){METRIC_TREND, "ms", METRIC_SCALE}, &why);
+        the.corrected =
+            series_metric(py_series_table(), "http_req_corrected",
                           (struct metric_kind_of){METRIC_TREND, "ms", METRIC_SCALE}, &why);
         the.failed = series_metric(py_series_table(), "http_req_failed",
                                    (struct metric_kind_of){METRIC_RATE, "", METRIC_SCALE}, &why);

@@ -107,6 +107,26 @@ static void texts_of_strangers_cannot_move_the_cursor(void **state)
     stats_fini(&s);
 }
 
+static void times_from_the_intended_start_have_a_table(void **state)
+{
+    (void)state;
+    struct stats s;
+    struct sbuf b = {0};
+    stats_init(&s, GOLDEN_START, STATS_LIMITS_DEFAULT);
+    add(&s, "GET", "/", GOLDEN_START + 1, 2000);
+    add(&s, "GET", "/closed", GOLDEN_START + 1, 2000);
+    console_add_corrected(&b, &s, &usual, 80);
+    assert_int_equal(b.len, 0); /* nobody had one */
+    stats_add_part(&s, stats_row(&s, "GET", 3, "/", 1), PART_corrected, 900000);
+    console_add_corrected(&b, &s, &usual, 80);
+    assert_non_null(
+        strstr(b.data, "Response time percentiles from the intended start (approximated)\n"));
+    assert_null(strstr(b.data, "      2      2")); /* not cut at the longest request */
+    assert_null(strstr(b.data, "/closed"));
+    sbuf_fini(&b);
+    stats_fini(&s);
+}
+
 static void failure_texts_are_unwrapped(void **state)
 {
     (void)state;
@@ -197,6 +217,7 @@ int main(void)
         cmocka_unit_test(an_empty_run_has_tables_too),
         cmocka_unit_test(times_are_cut_and_percentiles_never_exceed_max),
         cmocka_unit_test(texts_of_strangers_cannot_move_the_cursor),
+        cmocka_unit_test(times_from_the_intended_start_have_a_table),
         cmocka_unit_test(failure_texts_are_unwrapped),
         cmocka_unit_test(requests_that_are_none_are_told_apart_from_failures),
         cmocka_unit_test(percentiles_are_those_the_locustfile_wants),

@@ -164,6 +164,7 @@ static const struct our_case our_good[] = {
      ACTION_CONTINUE},
     {"loop_lag_p99 < 50ms", STAT_LOOP_LAG, SCOPE_TOTAL, OP_LESS, 50, ALL},
     {"corrected_p95 of 'GET /x' < 50ms", STAT_QUANTILE, SCOPE_ROWS, OP_LESS, 50, ALL},
+    {"corrected_p95 of {tier:gold} < 50ms", STAT_QUANTILE, SCOPE_TAGS, OP_LESS, 50, ALL},
     {"late_p99 < 50ms", STAT_LATE, SCOPE_TOTAL, OP_LESS, 50, ALL},
     {"received < 10MB", STAT_RECEIVED, SCOPE_TOTAL, OP_LESS, 1e7, ALL},
     {"users >= 1", STAT_USERS, SCOPE_TOTAL, OP_MORE_EQUAL, 1, ALL},
