@@ -2,6 +2,7 @@
 """Rows of a file, dealt out: what the process that reads it gives, takes back and says; what is wrong with a file."""
 
 import json
+import tracemalloc
 
 import gevent
 import pytest
@@ -46,6 +47,22 @@ def test_what_is_wrong_is_said_with_its_line(tmp_path, text, more, words):
     with pytest.raises(BadRows) as error:
         file_of(tmp_path, text, **more).check()
     assert words in str(error.value)
+
+
+@pytest.mark.parametrize("name, row", [("a.csv", "x" * 1000 + ",1\n"), ("a.jsonl", '{"a": "' + "x" * 1000 + '"}\n')])
+def test_a_large_file_is_read_row_by_row(tmp_path, name, row):
+    """40 MB, all of it, in the memory of some rows."""
+    file = file_of(tmp_path, "a,b\n" if name == "a.csv" else "", name)
+    with open(tmp_path / name, "a") as into:
+        for _ in range(40):
+            into.write(row * 1000)
+    tracemalloc.start()
+    try:
+        file.check()
+        assert sum(1 for _ in file.rows()) == 40_000
+        assert tracemalloc.get_traced_memory()[1] < 2 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_file_that_is_not_there(tmp_path):
