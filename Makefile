@@ -68,7 +68,7 @@ MSGPACK   := $(shell pkg-config --exists msgpack-c 2>/dev/null && echo msgpack-c
 DEP_CF    := $(subst -I/,-isystem /,$(call pc,--cflags libevent libevent_pthreads libzmq $(MSGPACK) jansson openssl \
              zlib libbrotlidec libzstd sqlite3))
 COMMON_LD := $(call pc,--libs libzmq $(MSGPACK)) -lcrypto -lm
-MASTER_LD := $(call pc,--libs libevent libevent_pthreads libevent_openssl jansson zlib openssl libzstd sqlite3) -lcivetweb $(COMMON_LD)
+MASTER_LD := $(call pc,--libs libevent libevent_pthreads libevent_openssl jansson libcurl zlib openssl libzstd sqlite3) -lcivetweb -lsnappy $(COMMON_LD)
 WORKER_LD := $(call pc,--libs libevent libevent_pthreads openssl zlib libbrotlidec libzstd) $(COMMON_LD)
 ALL_CF     = $(BASE) $(OPT) $(DEP_CF) $(CFLAGS)
 

@@ -8,7 +8,7 @@ PYTHON     ?= /usr/bin/python3
 Q          ?= @
 
 DEPS_build := gcc make pkg-config libevent-dev libzmq3-dev libmsgpack-c-dev|libmsgpack-dev libcivetweb-dev \
-  libssl-dev libjansson-dev zlib1g-dev libbrotli-dev libzstd-dev libsqlite3-dev \
+  libcurl4-openssl-dev libsnappy-dev libssl-dev libjansson-dev zlib1g-dev libbrotli-dev libzstd-dev libsqlite3-dev \
   $(if $(filter /usr/bin/python3,$(PYTHON)),python3-dev python3-gevent python3-greenlet python3-requests python3-charset-normalizer python3-msgpack python3-brotli)
 DEPS_page   = $(shell setup/node.sh have || echo python3-venv)
 DEPS_test  := libcmocka-dev python3-flask python3-flask-login python3-pytest python3-pytest-xdist python3-zmq python3-venv nginx-light iproute2 openssl curl procps \

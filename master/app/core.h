@@ -11,12 +11,14 @@
  *   reload.c          the locustfile, loaded anew; script_settings.c the settings in it
  *   downloads.c       what the page downloads
  *   publish.c         snapshots for the page; results.c what the outputs are given
+ *   receivers.c       where figures are sent (receivers.h)
  *   gates.c           thresholds from everywhere; explain.c one by one; judging.c what follows
  *   plans.c           scenarios (plans.h); plan_counts.c, plan_figures.c how far they are
  *   surroundings.c    clock, dice, timers; keyboard.c keys of the terminal, suspend.c Ctrl+Z
  *
  * One thread, one owner: struct master. Files call one another by these functions only. */
 #include "master/app/plans.h"
+#include "master/app/receivers.h"
 #include "master/nodes/nodes.h"
 #include "master/verdict/verdict.h"
 #include "master/out/outputs.h"
@@ -70,6 +72,7 @@ struct master {
     struct logs *logs;
     struct bridge *bridge;
     struct web *web;
+    struct receivers receivers;
     struct outputs *outputs; /* NULL: nothing is written (yet) */
     struct event *outputs_event;
     void (*is_written)(struct master *m, int code); /* the end of the run; NULL: not under way */
@@ -198,3 +201,4 @@ void results_run_over(struct master *m); /* a run, which others may follow */
 void results_end(struct master *m, void (*is_written)(struct master *m, int code));
 void results_close(struct master *m);
 bool results_report(struct master *m, struct sbuf *html); /* --html about now; false: none */
+struct snapshot *results_snapshot(struct master *m);      /* of now; one reference */

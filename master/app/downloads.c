@@ -248,6 +248,9 @@ struct command_result downloads_write(struct master *m, const struct command *c)
     case DOCUMENT_SCENARIOS:
         plans_write_figures(m, out);
         break;
+    case DOCUMENT_SCRAPE:
+        *c->scrape = (struct scrape){results_snapshot(m), receivers_scrape, &m->receivers};
+        break;
     }
     return (struct command_result){.is_ok = true};
 }

@@ -5,6 +5,7 @@
 #include "master/app/custom_options.h"
 #include "common/run/exit_code.h"
 #include "master/app/master.h"
+#include "master/app/receivers.h"
 #include "master/options/options.h"
 #include "master/out/outfile.h"
 #include <errno.h>
@@ -64,6 +65,10 @@ static int run(const struct options *o)
     }
     if (o->completion) {
         options_completion(o->completion);
+        return 0;
+    }
+    if (receivers_are_asked(o)) {
+        receivers_help();
         return 0;
     }
     int code = open_log(o);

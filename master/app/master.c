@@ -390,6 +390,8 @@ static int serve(struct master *m)
     int code = gates_open(m);
     if (code == 0)
         code = plans_open(m);
+    if (code == 0)
+        code = receivers_open(m);
     if (code != 0)
         return code;
     if (children_open(&m->nodes.children, &why) != 0)
@@ -446,6 +448,7 @@ static void fini(struct master *m)
     free(m->nodes.host.web.extensions);
     record_fini(&m->record);
     gates_fini(m);
+    receivers_fini(m);
     plans_fini(m);
     verdict_free(m->judging.verdict);
     free(m->page_url);

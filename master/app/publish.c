@@ -73,7 +73,8 @@ static size_t list_outputs(const struct master *m, struct output_state *states,
 {
     size_t count = m->outputs ? outputs_list(m->outputs, states) : 0;
     for (size_t i = 0; i < count; i++)
-        out[i] = (struct view_output){states[i].name, states[i].dropped, states[i].trouble};
+        out[i] = (struct view_output){states[i].name, states[i].sends, states[i].sent,
+                                      states[i].dropped, states[i].trouble};
     return count;
 }
 

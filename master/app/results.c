@@ -15,6 +15,7 @@
 #include <string.h>
 
 #define OPEN_WAIT_S 2    /* a disk that takes longer holds no start up */
+#define REACH_WAIT_S 12  /* who must be there may take its timeout */
 #define BEGIN_WAIT_S 0.5 /* for the first table, which stands above the lines of the start */
 #define FORCE_WAIT_S 2   /* for what is being written, when the end is forced */
 
@@ -56,6 +57,11 @@ static struct snapshot *take(struct master *m, const struct snapshot *end)
 static struct snapshot *take_now(struct master *m)
 {
     publish_view(m);
+    return take(m, NULL);
+}
+
+struct snapshot *results_snapshot(struct master *m)
+{
     return take(m, NULL);
 }
 
@@ -183,6 +189,7 @@ static void keep_courses(const struct master *m, struct snapshot *last)
 static struct snapshot *take_last(struct master *m)
 {
     struct snapshot last = {.end.remarks = remarks(m),
+                            .end.outputs = m->outputs,
                             .end.series = record_series(&m->record, true)};
     struct sbuf samples = {0}, logs = {0};
     if ((m->o->html_file || m->o->summary_file) && m->nodes.host.has_script &&
@@ -273,7 +280,7 @@ static void add_history(struct master *m)
 }
 
 /* In the order of the end: what stands on standard output comes before the tables. */
-static void add_outputs(struct master *m)
+static int add_outputs(struct master *m)
 {
     outputs_add(m->outputs, json_output());
     outputs_add(m->outputs, console_output());
@@ -281,9 +288,11 @@ static void add_outputs(struct master *m)
         outputs_add(m->outputs, csv_output(m->o->csv_prefix, m->o->csv_full_history));
     if (m->o->csv_prefix && m->o->csv_full_history)
         m->history_file = csv_history_file(m->o->csv_prefix);
+    const int rc = receivers_add(m); /* documents tell of what they sent */
     add_documents(m);
     outputs_add(m->outputs, html_output(make_report));
     add_history(m);
+    return rc;
 }
 
 static bool is_due(const struct master *m, double mono)
@@ -331,9 +340,11 @@ int results_open(struct master *m)
 {
     char *why = NULL;
     m->outputs = outputs_new();
-    add_outputs(m);
+    int rc = add_outputs(m);
+    if (rc != 0)
+        return rc;
     struct snapshot *first = take_now(m);
-    int rc = outputs_open(m->outputs, first, OPEN_WAIT_S, &why);
+    rc = outputs_open(m->outputs, first, m->o->out_required ? REACH_WAIT_S : OPEN_WAIT_S, &why);
     snapshot_unref(first);
     if (rc != 0) {
         log_printf("%s: %s", options_program(), why);

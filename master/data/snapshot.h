@@ -23,6 +23,8 @@ struct wishes {
     const char *json_file, *html_file;    /* or NULL */
 };
 
+struct outputs;
+
 struct snapshot {
     double mono;       /* monotonic seconds */
     struct view *view; /* a reference */
@@ -42,6 +44,7 @@ struct snapshot {
         char *chosen;                  /* JSON object: profile, and tags of all requests */
         char *metrics, *plans;         /* JSON, for a report of --html */
         struct series_list *series;    /* all of what was counted in series; a reference */
+        struct outputs *outputs;       /* to be asked how those fare that send; borrowed */
     } end;
     size_t bytes; /* about what it costs, beside what it shares */
     /* private */

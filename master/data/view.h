@@ -73,8 +73,10 @@ struct view_class {
     uint32_t users;
 };
 
-struct view_output { /* one that lacks something of this process's runs */
+struct view_output { /* one that lacks something of this process's runs, or one that sends */
     const char *name;
+    bool sends;
+    uint64_t sent;
     uint64_t dropped;    /* ticks that were left out */
     const char *trouble; /* why the last one was, or "" */
 };

@@ -18,11 +18,17 @@
  * ended by force has no run_end.
  *
  * Errors: 0, or -1 with *why (malloced) saying what is wrong and what mends it. A tick that failed
- * is counted with those that were left out; its words are told once in a row.
+ * is counted with those that were left out, unless the output counts itself; its words are told
+ * once in a row.
  */
 #include "master/data/snapshot.h"
 
 struct sbuf;
+
+/* Of an output that sends: what came of it. Written on its thread, read on others, atomically. */
+struct output_counts {
+    uint64_t sent, dropped; /* pushes that were taken, and those that never will be */
+};
 
 struct output {
     const char *name; /* in log lines and in the API */
@@ -30,9 +36,11 @@ struct output {
     /* How long one call may take at the end, before the output is given up; 0: for ever, because
      * somebody reads it. */
     double patience_s;
-    bool only_live; /* no ticks when no run is on */
-    bool is_extra;  /* that it lacks something at the end is a warning, and no exit code */
-    bool each_run;  /* a tick as soon as a run has begun or ended, whatever the interval */
+    bool only_live;  /* no ticks when no run is on */
+    bool is_extra;   /* that it lacks something at the end is a warning, and no exit code */
+    bool each_run;   /* a tick as soon as a run has begun or ended, whatever the interval */
+    bool ends_apart; /* its end stands in no order: it is at it while the others are at theirs */
+    const struct output_counts *counts; /* its own; then a tick that failed is not counted */
     double (*interval_s)(const void *self, const struct wishes *w);     /* 0: no tick now */
     int (*check)(void *self, const struct snapshot *first, char **why); /* changes nothing */
     int (*open)(void *self, const struct snapshot *first, char **why);

@@ -135,7 +135,7 @@ static void note(struct line *l, enum call call, int rc, char *why)
             free(why);
             return;
         }
-        l->dropped++;
+        l->dropped += l->o.counts == NULL;
         l->trouble = mem_strdup(why);
         free(l->last_words);
         l->last_words = why;
@@ -457,10 +457,19 @@ static void begin_end(struct outputs *all)
 {
     all->waits_since = 0;
     all->is_wait_told = false;
-    if (all->ending == all->count)
+    if (all->ending == all->count || all->lines[all->ending]->o.ends_apart)
         return;
     pthread_mutex_lock(&all->lock);
     want(all->lines[all->ending], CALL_RUN_END, all->last);
+    pthread_mutex_unlock(&all->lock);
+}
+
+static void begin_those_apart(struct outputs *all)
+{
+    pthread_mutex_lock(&all->lock);
+    for (size_t i = 0; i < all->count; i++)
+        if (all->lines[i]->o.ends_apart)
+            want(all->lines[i], CALL_RUN_END, all->last);
     pthread_mutex_unlock(&all->lock);
 }
 
@@ -469,6 +478,7 @@ void outputs_run_end(struct outputs *all, struct snapshot *last)
     HANDLE_IS(all, OUTPUTS_TAG);
     snapshot_ref(last);
     all->last = last;
+    begin_those_apart(all);
     begin_end(all);
 }
 
@@ -555,16 +565,26 @@ bool outputs_have_failed(const struct outputs *all)
     return all->has_failed;
 }
 
+static uint64_t counted(const uint64_t *number)
+{
+    return __atomic_load_n(number, __ATOMIC_RELAXED);
+}
+
 size_t outputs_list(struct outputs *all, struct output_state out[static OUTPUTS_MAX])
 {
     HANDLE_IS(all, OUTPUTS_TAG);
     size_t count = 0;
     for (size_t i = 0; i < all->count; i++) {
         struct line_state state = look_at(all->lines[i]);
+        const struct output *o = &all->lines[i]->o;
         const char *trouble = state.failed ? state.failed : state.trouble ? state.trouble : "";
-        if (state.dropped > 0 || *trouble)
-            out[count++] =
-                (struct output_state){all->lines[i]->o.name, state.dropped, mem_strdup(trouble)};
+        if (state.dropped > 0 || *trouble || o->counts)
+            out[count++] = (struct output_state){
+                .name = o->name,
+                .sends = o->counts != NULL,
+                .sent = o->counts ? counted(&o->counts->sent) : 0,
+                .dropped = state.dropped + (o->counts ? counted(&o->counts->dropped) : 0),
+                .trouble = mem_strdup(trouble)};
         state_fini(&state);
     }
     return count;

@@ -9,10 +9,11 @@
  * outputs_settle wait, and never longer than they are told.
  *
  * At the end the outputs are done one after the other, in the order they were added, so that what
- * two of them write to one terminal stands in that order. One that takes longer for a single call
- * than its patience is given up: its thread is left behind, and what it was given with it.
+ * two of them write to one terminal stands in that order; those that end apart all begin at once.
+ * One that takes longer for a single call than its patience is given up: its thread is left behind,
+ * and what it was given with it.
  *
- * Main thread.
+ * Main thread; outputs_list also on that of an output that is at its end.
  */
 #include "master/out/output.h"
 
@@ -45,12 +46,14 @@ int outputs_fd(const struct outputs *all);
 bool outputs_are_done(struct outputs *all, double mono);
 bool outputs_have_failed(const struct outputs *all); /* one lacks something at its end */
 
-/* Those that lack something, for the page and the API. At most `most`; the texts of trouble are the
- * caller's, and never NULL. */
-#define OUTPUTS_MAX 16
+/* Those that lack something, and all that send, for the page and the API. The texts of trouble are
+ * the caller's, and never NULL. */
+#define OUTPUTS_MAX 48
 struct output_state {
-    const char *name; /* static */
-    uint64_t dropped; /* ticks that were left out or failed */
+    const char *name; /* the output's */
+    bool sends;
+    uint64_t sent;
+    uint64_t dropped; /* ticks that were left out or failed, and what it counts itself */
     char *trouble;    /* of the last tick, if it failed, or of what it could not do at all; or "" */
 };
 size_t outputs_list(struct outputs *all, struct output_state out[static OUTPUTS_MAX]);

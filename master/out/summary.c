@@ -5,6 +5,7 @@
 #include "master/data/number_text.h"
 #include "master/data/timeline_read.h"
 #include "master/out/document.h"
+#include "master/out/outputs.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -280,16 +281,22 @@ static void add_verdict(struct sbuf *out, const json_t *verdict)
     sbuf_addc(out, '}');
 }
 
-static void add_outputs(struct sbuf *out, const struct view *v)
+/* As they are now: those that send have ended before this is written. */
+static void add_outputs(struct sbuf *out, const struct snapshot *last)
 {
+    struct output_state states[OUTPUTS_MAX];
+    const size_t count = last->end.outputs ? outputs_list(last->end.outputs, states) : 0;
     key(out, "outputs");
     sbuf_addc(out, '[');
-    for (size_t i = 0; i < v->output_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         sbuf_adds(out, i ? ",{" : "{");
-        add_text(out, "kind", v->outputs[i].name);
-        add_count(out, "dropped", v->outputs[i].dropped);
-        add_text(out, "last_error", v->outputs[i].trouble);
+        add_text(out, "kind", states[i].name);
+        if (states[i].sends)
+            add_count(out, "sent", states[i].sent);
+        add_count(out, "dropped", states[i].dropped);
+        add_text(out, "last_error", states[i].trouble);
         sbuf_addc(out, '}');
+        free(states[i].trouble);
     }
     sbuf_addc(out, ']');
 }
@@ -308,7 +315,7 @@ void summary_write(const struct snapshot *last, struct sbuf *out)
     add_rows(out, last);
     add_workers(out, last->view);
     add_errors(out, &last->stats);
-    add_outputs(out, last->view);
+    add_outputs(out, last);
     sbuf_adds(out, "}\n");
     json_decref(verdict);
 }

@@ -2,11 +2,13 @@
 /* api_metrics: what was counted in series (checks, groups, custom metrics, requests by tags). Their
  * seconds are the main thread's own, which adds them up; how much of it is bounded there. */
 #include "common/base/mem.h"
+#include "master/data/snapshot.h"
 #include "master/web/feed.h"
 #include "master/web/figures.h"
 #include "master/web/reply.h"
 #include "master/web/request.h"
 
+#include <civetweb.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,7 +82,25 @@ static int get_course(struct request *r)
     return answer(r, c);
 }
 
+/* For Prometheus. */
+static int get_scrape(struct request *r)
+{
+    struct sbuf out = {0};
+    struct scrape scrape = {0};
+    struct command c = {.kind = CMD_RENDER, .document = DOCUMENT_SCRAPE, .scrape = &scrape};
+    const struct command_result result = bridge_submit(r->bridge, &c, REQUEST_TIMEOUT_MS);
+    if (!result.is_ok)
+        return reply_error(r->conn, 503, "", result.text);
+    const char *type =
+        scrape.write(scrape.arg, scrape.snapshot, mg_get_header(r->conn, "Accept"), &out);
+    const int status = reply_figures(r->conn, type, &out);
+    snapshot_unref(scrape.snapshot);
+    sbuf_fini(&out);
+    return status;
+}
+
 static const struct route ROUTES[] = {
+    {"GET", "/metrics", get_scrape},
     {"GET", "/api/v1/metrics", get_metrics},
     {"GET", "/api/v1/metrics/series", get_course},
 };

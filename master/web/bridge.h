@@ -40,9 +40,19 @@ enum document { /* what only the main thread can write */
                 DOCUMENT_REPORT_SAMPLES, /* what report_file.h allows of all samples … */
                 DOCUMENT_REPORT_LOGS,    /* … and of the log lines */
                 DOCUMENT_SCENARIOS,      /* JSON of the scenarios, and how far they are */
+                DOCUMENT_SCRAPE,         /* the figures of now, and who writes them, in scrape */
 };
 
 struct sbuf;
+struct snapshot;
+/* What a scraper gets; whoever asked writes it, on its own thread. */
+struct scrape {
+    struct snapshot *snapshot; /* a reference */
+    /* In the form that it accepts (a header, or NULL); returns the type of that. */
+    const char *(*write)(const void *arg, const struct snapshot *s, const char *accept,
+                         struct sbuf *out);
+    const void *arg;
+};
 struct command_field {
     char *name, *value;
 };
@@ -57,6 +67,7 @@ struct command {
     size_t field_count;
     enum document document;    /* CMD_RENDER */
     struct sbuf *out;          /* CMD_RENDER and the questions, or NULL; the submitter's */
+    struct scrape *scrape;     /* DOCUMENT_SCRAPE; likewise */
     uint64_t id, since, limit; /* CMD_RENDER: numbers of lines, or unix seconds */
     char *json;                /* CMD_USER_CLASS, CMD_RENDER and the questions; owned */
     char *class_settings;      /* CMD_SWARM: {class: {attribute: value}}; JSON, owned, or NULL */

@@ -95,16 +95,40 @@ static void add_classes(struct sbuf *out, const struct view *v)
 
 static void add_outputs(struct sbuf *out, const struct view *v)
 {
+    const char *before = "";
     sbuf_adds(out, ",\"outputs\":[");
     for (size_t i = 0; i < v->output_count; i++) {
         const struct view_output *o = &v->outputs[i];
-        sbuf_adds(out, i > 0 ? ",[" : "[");
+        if (o->dropped == 0 && !*o->trouble)
+            continue;
+        sbuf_addf(out, "%s[", before);
+        before = ",";
         add_text(out, o->name);
         sbuf_addf(out, ",%llu,", (unsigned long long)o->dropped);
         add_text(out, o->trouble);
         sbuf_addc(out, ']');
     }
     sbuf_addc(out, ']');
+}
+
+/* All of those that send, the well ones too; nothing when there is none. */
+static void add_receivers(struct sbuf *out, const struct view *v)
+{
+    const char *before = ",\"receivers\":[";
+    for (size_t i = 0; i < v->output_count; i++) {
+        const struct view_output *o = &v->outputs[i];
+        if (!o->sends)
+            continue;
+        sbuf_adds(out, before);
+        before = ",";
+        sbuf_addc(out, '[');
+        add_text(out, o->name);
+        sbuf_addf(out, ",%llu,%llu,", (unsigned long long)o->sent, (unsigned long long)o->dropped);
+        add_text(out, o->trouble);
+        sbuf_addc(out, ']');
+    }
+    if (*before == ',' && !before[1])
+        sbuf_addc(out, ']');
 }
 
 static void add_known(struct sbuf *out, double number)
@@ -149,6 +173,7 @@ static void add_state(struct sbuf *out, const struct view *v)
     sbuf_addf(out, ",\"setup\":%s,\"teardown\":%s", v->is_setting_up ? "true" : "false",
               v->is_tearing_down ? "true" : "false");
     add_outputs(out, v);
+    add_receivers(out, v);
 }
 
 /* -- messages -- */

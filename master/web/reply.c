@@ -129,6 +129,11 @@ int reply_json(struct mg_connection *conn, int status, const struct sbuf *body)
     return send_text(conn, status, "application/json", "", body->data, body->len);
 }
 
+int reply_figures(struct mg_connection *conn, const char *type, const struct sbuf *body)
+{
+    return send_text(conn, 200, type, "", body->data, body->len);
+}
+
 static void tag_headers(char *headers, size_t size, const char *etag)
 {
     snprintf(headers, size, "Cache-Control: private, no-cache\r\nETag: %s\r\n", etag);

@@ -19,8 +19,10 @@ HOMES = {
     r"civetweb\.h": ["master/web/"],
     r"Python\.h|greenlet\.h": ["worker/py/", "worker/main.c"],
     r"openssl/(?!evp|sha|rand|crypto)": ["worker/net/", "master/web/listen.c", "master/web/front"],
-    r"zlib\.h|brotli|zstd": ["worker/proto/", "master/web/", "master/store/"],
+    r"zlib\.h|brotli|zstd": ["worker/proto/", "master/web/", "master/store/", "master/sink/http_post.c"],
     r"sqlite3\.h": ["master/store/history"],
+    r"snappy": ["master/sink/remote_write.c"],
+    r"curl/": ["master/sink/http_post.c"],
     r"jansson\.h": ["master/"],
 }
 BANNED = r"\b(strcpy|strcat|sprintf|vsprintf|strtok|atoi|atof|gets|rand|srand|gettimeofday|system|alloca|setjmp|longjmp)\s*\("

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+/* receivers: the sinks that --out and its places ask for, as outputs. */
+#include "common/base/mem.h"
+#include "common/base/sbuf.h"
+#include "common/run/exit_code.h"
+#include "master/app/core.h"
+#include "master/sink/exposition.h"
+#include "master/sink/sink.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PROJECT "pyproject.toml"
+#define RECEIVERS_MOST 32
+
+void receivers_help(void)
+{
+    struct sbuf text = {0};
+    sink_help(&text);
+    fwrite(text.data, 1, text.len, stdout);
+    fflush(stdout);
+    sbuf_fini(&text);
+}
+
+bool receivers_are_asked(const struct options *o)
+{
+    for (char **text = o->out; text && *text; text++)
+        if (!strcmp(*text, "help"))
+            return true;
+    return false;
+}
+
+static int say(char *why)
+{
+    fprintf(stderr, "%s: error: %s\n", options_program(), why ? why : "--out");
+    free(why);
+    return EXIT_USAGE;
+}
+
+/* The second one of a kind is KIND 2. */
+static void give_name(struct sink_spec *spec, struct sink_spec *const *before, size_t count)
+{
+    size_t same = 1;
+    struct sbuf name = {0};
+    for (size_t i = 0; i < count; i++)
+        same += before[i]->kind == spec->kind;
+    if (same == 1)
+        return;
+    sbuf_addf(&name, "%s %zu", spec->kind->name, same);
+    free(spec->name);
+    spec->name = sbuf_take(&name);
+}
+
+static int keep(struct receivers *r, struct sink_spec *spec, char *why)
+{
+    if (!spec)
+        return say(why);
+    if (r->count == RECEIVERS_MOST) {
+        sink_spec_free(spec);
+        return say(mem_strdup("--out: there are more than 32 outputs"));
+    }
+    give_name(spec, r->specs, r->count);
+    r->specs[r->count++] = spec;
+    return 0;
+}
+
+/* Tables [[tool.katydid.out]]; texts of a list `out` are settings like any other. */
+static int take_project(struct receivers *r)
+{
+    struct sbuf text = {0};
+    size_t i;
+    json_t *one;
+    int rc = options_slurp(PROJECT, false, &text);
+    json_t *document =
+        rc == 0 && text.len ? options_toml_document(PROJECT, text.data, text.len) : NULL;
+    const json_t *list =
+        json_object_get(json_object_get(json_object_get(document, "tool"), "katydid"), "out");
+    json_array_foreach(list, i, one)
+    {
+        char *why = NULL;
+        if (rc != 0 || !json_is_object(one))
+            continue;
+        struct sink_spec *spec = sink_spec_json(one, PROJECT ": [[tool.katydid.out]]", &why);
+        rc = keep(r, spec, why);
+    }
+    json_decref(document);
+    sbuf_fini(&text);
+    return rc;
+}
+
+int receivers_open(struct master *m)
+{
+    struct receivers *r = &m->receivers;
+    int rc = 0;
+    r->specs = mem_zalloc(RECEIVERS_MOST * sizeof *r->specs);
+    for (char **text = m->o->out; rc == 0 && text && *text; text++) {
+        char *why = NULL;
+        struct sink_spec *spec = sink_spec_text(*text, &why);
+        rc = keep(r, spec, why);
+    }
+    if (rc == 0)
+        rc = take_project(r);
+    char *why = NULL;
+    r->scrape = sink_spec_text("prometheus", &why);
+    r->scrape->tags = m->o->series_tags;
+    r->scrape->test_id = m->o->test_id;
+    return rc;
+}
+
+const char *receivers_scrape(const void *arg, const struct snapshot *s, const char *accept,
+                             struct sbuf *out)
+{
+    return exposition_write(s, ((const struct receivers *)arg)->scrape, accept, out);
+}
+
+int receivers_add(struct master *m)
+{
+    struct receivers *r = &m->receivers;
+    int rc = 0;
+    for (size_t i = 0; i < r->count; i++) {
+        struct sink_spec *spec = r->specs[i];
+        struct output o;
+        char *why = NULL;
+        r->specs[i] = NULL;
+        if (rc != 0) {
+            sink_spec_free(spec);
+            continue;
+        }
+        spec->tags = m->o->series_tags;
+        spec->test_id = m->o->test_id;
+        spec->is_required = m->o->out_required;
+        if (spec->kind->make(spec, &o, &why) == 0)
+            outputs_add(m->outputs, o);
+        else
+            rc = say(why);
+    }
+    return rc;
+}
+
+void receivers_fini(struct master *m)
+{
+    for (size_t i = 0; i < m->receivers.count; i++)
+        sink_spec_free(m->receivers.specs[i]);
+    free(m->receivers.specs);
+    sink_spec_free(m->receivers.scrape);
+    m->receivers = (struct receivers){0};
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* receivers: where figures are sent (master/sink), as the options and the project's file say. */
+#include <stdbool.h>
+#include <stddef.h>
+
+struct master;
+struct options;
+struct sbuf;
+struct sink_spec;
+struct snapshot;
+
+struct receivers { /* what was asked for, until it becomes outputs */
+    struct sink_spec **specs;
+    size_t count;
+    struct sink_spec *scrape; /* of the page's route /metrics */
+};
+
+bool receivers_are_asked(const struct options *o); /* --out help */
+void receivers_help(void);                         /* to standard output */
+int receivers_open(struct master *m);              /* 0 or an exit code after a message */
+int receivers_add(struct master *m); /* makes outputs of them; 0 or an exit code likewise */
+/* For struct scrape of the bridge; arg: the receivers. Any thread. */
+const char *receivers_scrape(const void *arg, const struct snapshot *s, const char *accept,
+                             struct sbuf *out);
+void receivers_fini(struct master *m);

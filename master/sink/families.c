@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: MIT
+/* families: every number there is of a run as points with labels (figures.h). A family is here
+ * once, for all formats. */
+#include "common/base/mem.h"
+#include "master/sink/figures.h"
+#include "common/metric/failure_kind.h"
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+
+#define KINDS_MOST 50    /* of failures with a series of their own */
+#define SERIES_MOST 2000 /* of the script's metrics */
+
+const double point_shares[POINT_QUANTILES] = {0.5, 0.9, 0.95, 0.99};
+
+/* ---- growing ----------------------------------------------------------------------------- */
+
+#define GROW(list, count, cap)                                                                     \
+    do {                                                                                           \
+        if ((count) == (cap)) {                                                                    \
+            (cap) = (cap) ? 2 * (cap) : 64;                                                        \
+            (list) = mem_realloc((list), (cap) * sizeof *(list));                                  \
+        }                                                                                          \
+    } while (0)
+
+static void begin(struct families *f, const char *name, enum family_type type, const char *unit,
+                  const char *help)
+{
+    GROW(f->list, f->count, f->cap);
+    f->list[f->count++] = (struct family){
+        .name = name, .type = type, .unit = unit, .help = help, .first = f->point_count};
+}
+
+static struct point *add_point(struct families *f, double value)
+{
+    GROW(f->points, f->point_count, f->point_cap);
+    struct point *p = &f->points[f->point_count++];
+    *p = (struct point){.first_label = f->label_count, .value = value};
+    f->list[f->count - 1].count++;
+    return p;
+}
+
+static void add_label(struct families *f, const char *key, const char *value)
+{
+    struct point *p = &f->points[f->point_count - 1];
+    if (!value || !*value || p->label_count + f->common_count + 1 >= POINT_LABELS)
+        return;
+    GROW(f->labels, f->label_count, f->label_cap);
+    f->labels[f->label_count++] = (struct label){key, value};
+    p->label_count++;
+}
+
+static char *own(struct families *f, char *text)
+{
+    GROW(f->texts, f->text_count, f->text_cap);
+    f->texts[f->text_count++] = text;
+    return text;
+}
+
+static void add_one(struct families *f, const char *key, const char *label, double value)
+{
+    add_point(f, value);
+    if (key)
+        add_label(f, key, label);
+}
+
+/* ---- rows -------------------------------------------------------------------------------- */
+
+static void label_row(struct families *f, const struct figure_row *r)
+{
+    add_label(f, "method", r->method);
+    add_label(f, "name", r->name);
+}
+
+#define ROWS(f, name, member, help)                                                                \
+    do {                                                                                           \
+        begin(f, name, FAMILY_COUNTER, "", help);                                                  \
+        for (size_t i = 0; i < (f)->figures.row_count; i++) {                                      \
+            add_point(f, (double)(f)->figures.rows[i].member);                                     \
+            label_row(f, &(f)->figures.rows[i]);                                                   \
+        }                                                                                          \
+    } while (0)
+
+static void add_rows(struct families *f)
+{
+    ROWS(f, "katydid_requests", requests, "Finished requests, failed ones included");
+    ROWS(f, "katydid_failures", failures, "Failed requests");
+    ROWS(f, "katydid_cut", cut, "Requests that the end of the test cut off");
+    ROWS(f, "katydid_discarded", discarded, "Requests answered but never judged");
+    ROWS(f, "katydid_resent", resent, "Requests sent again after a connection closed");
+    begin(f, "katydid_request_duration_seconds", FAMILY_HISTOGRAM, "seconds",
+          "Response times, failed requests included");
+    for (size_t i = 0; i < f->figures.row_count; i++) {
+        add_point(f, NAN)->row = &f->figures.rows[i];
+        label_row(f, &f->figures.rows[i]);
+    }
+}
+
+/* Entries of a kind are neighbours. */
+static void add_failure_kinds(struct families *f, const struct snapshot *s, size_t names)
+{
+    size_t kinds = 0;
+    uint64_t rest = 0;
+    begin(f, "katydid_failure_kinds", FAMILY_COUNTER, "", "Failed requests by what failed");
+    for (const struct failure *at = s->stats.failures, *next; at; at = next) {
+        uint64_t count = 0;
+        for (next = at; next && next->number == at->number; next = next->next)
+            count += next->count;
+        if (kinds++ >= (names < KINDS_MOST ? names : KINDS_MOST)) {
+            rest += count;
+            continue;
+        }
+        struct sbuf kind = {0};
+        failure_kind_add(&kind, at->text);
+        add_point(f, (double)count);
+        add_label(f, "method", at->method);
+        add_label(f, "name", at->name);
+        add_label(f, "error_kind", own(f, sbuf_take(&kind)));
+    }
+    if (rest)
+        add_one(f, "error_kind", STATS_OTHER, (double)rest);
+}
+
+static void add_totals(struct families *f)
+{
+    static const char *const phases[PHASES] = {"queue", "dns",  "connect", "tls",
+                                               "send",  "wait", "receive"};
+    static const char *const statuses[STATS_STATUSES] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
+    const struct tally_extra *e = &f->figures.extra;
+    begin(f, "katydid_request_phase_seconds", FAMILY_COUNTER, "seconds",
+          "Where the time of requests went");
+    for (size_t i = 0; i < PHASES; i++)
+        add_one(f, "phase", phases[i], (double)e->phase_us[i] / 1e6);
+    begin(f, "katydid_responses", FAMILY_COUNTER, "", "Answers by their status");
+    for (size_t i = 0; i < STATS_STATUSES; i++)
+        add_one(f, "status_class", statuses[i], (double)e->status[i]);
+    begin(f, "katydid_sent_bytes", FAMILY_COUNTER, "bytes", "Bytes sent");
+    add_one(f, NULL, NULL, (double)e->sent_bytes);
+    begin(f, "katydid_received_bytes", FAMILY_COUNTER, "bytes", "Bytes received");
+    add_one(f, NULL, NULL, (double)e->received_bytes);
+}
+
+/* ---- users, workers, thresholds ---------------------------------------------------------- */
+
+static void add_users(struct families *f, const struct snapshot *s)
+{
+    const struct view *v = s->view;
+    begin(f, "katydid_users", FAMILY_GAUGE, "", "Users there are");
+    if (v->class_count == 0)
+        add_one(f, NULL, NULL, v->users);
+    for (size_t i = 0; i < v->class_count; i++)
+        add_one(f, "user_class", v->classes[i].name, v->classes[i].users);
+    begin(f, "katydid_users_target", FAMILY_GAUGE, "", "Users there shall be");
+    add_one(f, NULL, NULL, v->target_users);
+    begin(f, "katydid_valid", FAMILY_GAUGE, "",
+          "1: workers keep up, so that what is measured is the target's");
+    add_one(f, NULL, NULL, !v->is_saturated);
+}
+
+static bool is_there(const struct view_worker *w)
+{
+    return strcmp(w->state, "missing") != 0 && strcmp(w->state, "lost") != 0;
+}
+
+static void add_workers(struct families *f, const struct view *v)
+{
+    begin(f, "katydid_worker_cpu_ratio", FAMILY_GAUGE, "", "Processor share of a worker");
+    for (size_t i = 0; i < v->worker_count; i++)
+        add_one(f, "worker", v->workers[i].id, v->workers[i].cpu_percent / 100);
+    begin(f, "katydid_worker_loop_lag_seconds", FAMILY_GAUGE, "seconds",
+          "How late a worker's event loop is");
+    for (size_t i = 0; i < v->worker_count; i++)
+        if (v->workers[i].loop_lag_ms >= 0)
+            add_one(f, "worker", v->workers[i].id, v->workers[i].loop_lag_ms / 1000);
+    begin(f, "katydid_worker_memory_bytes", FAMILY_GAUGE, "bytes", "Memory of a worker");
+    for (size_t i = 0; i < v->worker_count; i++)
+        add_one(f, "worker", v->workers[i].id, (double)v->workers[i].memory_bytes);
+    begin(f, "katydid_worker_connected", FAMILY_GAUGE, "", "1: the worker is heard");
+    for (size_t i = 0; i < v->worker_count; i++)
+        add_one(f, "worker", v->workers[i].id, is_there(&v->workers[i]));
+}
+
+static void add_thresholds(struct families *f, const struct view *v)
+{
+    size_t i;
+    json_t *t, *verdict = v->threshold_count && v->verdict ? json_loads(v->verdict, 0, NULL) : NULL;
+    begin(f, "katydid_threshold_ok", FAMILY_GAUGE, "", "1: it holds, 0: not, NaN: no data");
+    json_array_foreach(json_object_get(verdict, "thresholds"), i, t)
+    {
+        const char *text = json_string_value(json_object_get(t, "text"));
+        const char *state = json_string_value(json_object_get(t, "state"));
+        if (text && state)
+            add_one(f, "threshold", own(f, mem_strdup(text)),
+                    !strcmp(state, "pass")   ? 1
+                    : !strcmp(state, "fail") ? 0
+                                             : NAN);
+    }
+    json_decref(verdict);
+}
+
+/* ---- what scripts count, and scenarios --------------------------------------------------- */
+
+static void label_series(struct families *f, const struct series_row *r)
+{
+    for (size_t i = 0; i < r->tag_count; i++)
+        add_label(f, r->tags[i].key, r->tags[i].value);
+    if (r->is_other)
+        add_label(f, "series", STATS_OTHER);
+}
+
+static void add_checks(struct families *f, const struct series_list *l)
+{
+    begin(f, "katydid_checks", FAMILY_COUNTER, "", "Checks of the script");
+    for (size_t i = 0; i < l->count; i++) {
+        const struct series_row *r = &l->rows[i];
+        if (strcmp(r->metric, "checks") != 0)
+            continue;
+        for (int is_pass = 0; is_pass < 2; is_pass++) {
+            add_point(f, (double)(is_pass ? r->trues : r->n - r->trues));
+            label_series(f, r);
+            add_label(f, "result", is_pass ? "pass" : "fail");
+        }
+    }
+}
+
+static bool has_family(const struct families *f, const char *name)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (!strcmp(f->list[i].name, name))
+            return true;
+    return false;
+}
+
+/* iterations_due and its like are arrivals there. Two names of a script may differ in a dot only,
+ * which these names have not. */
+static const char *name_of(struct families *f, const struct series_row *r)
+{
+    struct sbuf name = {0};
+    const bool is_arrival = !strncmp(r->metric, "iterations_", 11) && r->kind == METRIC_COUNTER;
+    sbuf_addf(&name, "katydid_%s%s", is_arrival ? "arrivals_" : "metric_",
+              is_arrival ? r->metric + 11 : r->metric);
+    for (char *p = name.data; *p; p++)
+        if (*p == '.')
+            *p = '_';
+    while (has_family(f, name.data))
+        sbuf_adds(&name, "_2");
+    return own(f, sbuf_take(&name));
+}
+
+static void add_series_point(struct families *f, const struct series_row *r)
+{
+    struct point *p;
+    switch (r->kind) {
+    case METRIC_COUNTER:
+        add_point(f, r->sum);
+        break;
+    case METRIC_GAUGE:
+        add_point(f, r->last);
+        break;
+    case METRIC_RATE:
+        add_point(f, (double)r->trues);
+        label_series(f, r);
+        add_label(f, "result", "true");
+        add_point(f, (double)(r->n - r->trues));
+        label_series(f, r);
+        add_label(f, "result", "false");
+        return;
+    case METRIC_TREND:
+        p = add_point(f, r->mean);
+        p->count = (double)r->n;
+        p->sum = r->sum;
+        for (size_t i = 0; i < POINT_QUANTILES; i++)
+            p->quantiles[i] = r->quantile[i];
+        break;
+    }
+    label_series(f, r);
+}
+
+/* Rows of a metric are neighbours. */
+static void add_series(struct families *f, const struct series_list *l)
+{
+    static const enum family_type types[METRIC_KINDS] = {[METRIC_COUNTER] = FAMILY_COUNTER,
+                                                         [METRIC_GAUGE] = FAMILY_GAUGE,
+                                                         [METRIC_RATE] = FAMILY_COUNTER,
+                                                         [METRIC_TREND] = FAMILY_SUMMARY};
+    const char *open = "";
+    for (size_t i = 0; i < l->count && i < SERIES_MOST; i++) {
+        const struct series_row *r = &l->rows[i];
+        if (!strcmp(r->metric, "checks"))
+            continue;
+        if (strcmp(r->metric, open) != 0)
+            begin(f, name_of(f, r), types[r->kind], "", "Counted by the script or its scenarios");
+        open = r->metric;
+        add_series_point(f, r);
+    }
+}
+
+/* ---- all of it --------------------------------------------------------------------------- */
+
+static void add_common(struct families *f, const struct snapshot *s, const struct sink_spec *spec)
+{
+    f->common = mem_zalloc(POINT_LABELS * sizeof *f->common);
+    f->common[f->common_count++] =
+        (struct label){"testid", spec->test_id ? spec->test_id : s->view->run_id};
+    for (char *const *tag = spec->tags; tag && *tag && f->common_count < POINT_LABELS / 2; tag++) {
+        const char *value = strchr(*tag, '=');
+        if (value && value[1])
+            f->common[f->common_count++] =
+                (struct label){own(f, mem_dup(*tag, (size_t)(value - *tag))), value + 1};
+    }
+}
+
+static void add_info(struct families *f, const struct view *v)
+{
+    begin(f, "katydid_run", FAMILY_INFO, "", "The run");
+    add_one(f, "version", v->version, 1);
+    add_label(f, "locustfile", v->locustfile);
+    add_label(f, "run", v->run_id);
+    add_label(f, "host", v->host);
+}
+
+void families_init(struct families *f, const struct snapshot *s, const struct sink_spec *spec)
+{
+    const size_t names = (size_t)sink_number(spec, "names");
+    *f = (struct families){.started_at = s->stats.started_at, .now = s->view->now};
+    figures_init(&f->figures, s, NULL, names);
+    add_common(f, s, spec);
+    add_info(f, s->view);
+    add_rows(f);
+    add_failure_kinds(f, s, names);
+    add_totals(f);
+    add_users(f, s);
+    add_workers(f, s->view);
+    add_thresholds(f, s->view);
+    if (s->view->series) {
+        add_checks(f, s->view->series);
+        add_series(f, s->view->series);
+    }
+}
+
+void families_fini(struct families *f)
+{
+    figures_fini(&f->figures);
+    for (size_t i = 0; i < f->text_count; i++)
+        free(f->texts[i]);
+    free(f->texts);
+    free(f->list);
+    free(f->points);
+    free(f->labels);
+    free(f->common);
+    *f = (struct families){0};
+}
+
+/* What formats have for themselves. */
+static bool is_reserved(const char *key)
+{
+    return !strncmp(key, "__", 2) || !strcmp(key, "le") || !strcmp(key, "quantile");
+}
+
+static size_t put_label(struct label *out, size_t count, struct label l)
+{
+    size_t at = count;
+    if (is_reserved(l.key))
+        return count;
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(out[i].key, l.key)) {
+            out[i] = l;
+            return count;
+        }
+    for (; at > 0 && strcmp(out[at - 1].key, l.key) > 0; at--)
+        out[at] = out[at - 1];
+    out[at] = l;
+    return count + 1;
+}
+
+size_t families_labels(const struct families *f, const struct point *p,
+                       struct label out[static POINT_LABELS])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < f->common_count; i++)
+        count = put_label(out, count, f->common[i]);
+    for (size_t i = 0; i < p->label_count; i++)
+        count = put_label(out, count, f->labels[p->first_label + i]);
+    return count;
+}

@@ -1,0 +1,456 @@
+// SPDX-License-Identifier: MIT
+/* influxdb: line protocol for InfluxDB 1, 2 and 3, and what takes that too (VictoriaMetrics,
+ * QuestDB, Telegraf): a point a row and push, of what the row gained since the one before. Times
+ * are milliseconds. A line is the same when it is sent again, so nothing is counted twice. */
+#include "common/base/mem.h"
+#include "master/sink/figures.h"
+#include "master/sink/http_post.h"
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+
+#define LINES_MOST 5000 /* in a push; and bytes: */
+#define BYTES_MOST (1000u << 10)
+#define DEFAULT_TARGET "http://localhost:8086"
+
+struct influxdb {
+    const struct sink_spec *spec;
+    struct http_post *http;
+    char *path, *database;
+    bool is_gzip, is_created; /* version 1: the database was asked for */
+    size_t names;
+};
+
+/* ---- lines ------------------------------------------------------------------------------- */
+
+struct lines {
+    struct parcels *out;
+    struct sbuf *body;
+    size_t count;
+    struct sbuf tags; /* of every line, sorted in among the line's own: those are few */
+    const struct moment *m;
+    const struct influxdb *db;
+    bool has_field;
+};
+
+static void add_escaped(struct sbuf *out, const char *text, const char *special)
+{
+    for (; *text; text++) {
+        if ((unsigned char)*text < 0x20) {
+            sbuf_addc(out, ' ');
+            continue;
+        }
+        if (strchr(special, *text))
+            sbuf_addc(out, '\\');
+        sbuf_addc(out, *text);
+    }
+}
+
+/* An empty value is none, and a backslash at the end would take the comma with it. */
+static void add_tag(struct sbuf *out, const char *key, const char *value)
+{
+    const size_t at = out->len + 1;
+    if (!*value)
+        return;
+    sbuf_addc(out, ',');
+    add_escaped(out, key, ",= ");
+    sbuf_addc(out, '=');
+    for (; *value; value++) {
+        if ((unsigned char)*value < 0x20 || *value == ' ')
+            sbuf_adds(out, "\\ ");
+        else if (*value == ',' || *value == '=')
+            sbuf_addf(out, "\\%c", *value);
+        else
+            sbuf_addc(out, *value);
+    }
+    if (out->len > at && out->data[out->len - 1] == '\\')
+        sbuf_addc(out, '_');
+}
+
+static void finish_body(struct lines *l)
+{
+    if (l->body && l->db->is_gzip)
+        http_gzip(l->body);
+    l->body = NULL;
+    l->count = 0;
+}
+
+static void begin_line(struct lines *l, const char *measurement)
+{
+    if (l->body && (l->count >= LINES_MOST || l->body->len > BYTES_MOST))
+        finish_body(l);
+    if (!l->body)
+        l->body = &parcels_add(l->out, 0)->body;
+    sbuf_adds(l->body, measurement);
+    l->has_field = false;
+}
+
+static void begin_field(struct lines *l, const char *key)
+{
+    if (!l->has_field) {
+        sbuf_add(l->body, l->tags.data, l->tags.len);
+        sbuf_addc(l->body, ' ');
+    } else {
+        sbuf_addc(l->body, ',');
+    }
+    l->has_field = true;
+    sbuf_adds(l->body, key);
+    sbuf_addc(l->body, '=');
+}
+
+static void whole_field(struct lines *l, const char *key, uint64_t value)
+{
+    begin_field(l, key);
+    sbuf_add_u64(l->body, value);
+    sbuf_addc(l->body, 'i');
+}
+
+/* What is no number is left out. */
+static void real_field(struct lines *l, const char *key, double value)
+{
+    if (!isfinite(value))
+        return;
+    begin_field(l, key);
+    sbuf_addf(l->body, "%.10g", value);
+}
+
+static void text_field(struct lines *l, const char *key, const char *value)
+{
+    begin_field(l, key);
+    sbuf_addc(l->body, '"');
+    add_escaped(l->body, value, "\"\\");
+    sbuf_addc(l->body, '"');
+}
+
+static void end_line(struct lines *l)
+{
+    sbuf_addf(l->body, " %.0f\n", floor(l->m->at * 1000));
+    l->count++;
+}
+
+/* ---- what there is ----------------------------------------------------------------------- */
+
+static void add_times(struct lines *l, const struct figure_row *r)
+{
+    static const struct {
+        const char *key;
+        double share;
+    } of[] = {{"p50", 0.5},  {"p75", 0.75}, {"p90", 0.9},
+              {"p95", 0.95}, {"p99", 0.99}, {"p999", 0.999}};
+    if (figure_hist(r)->count == 0)
+        return;
+    real_field(l, "mean", figure_mean_ms(r));
+    real_field(l, "min", (double)r->min_us / 1000);
+    real_field(l, "max", (double)r->max_us / 1000);
+    for (size_t i = 0; i < sizeof of / sizeof of[0]; i++)
+        real_field(l, of[i].key, figure_quantile_ms(r, of[i].share));
+}
+
+static double seconds_of(const struct moment *m)
+{
+    const double since = m->since ? m->since->view->now : m->s->stats.started_at;
+    return m->s->view->now - since > 0.001 ? m->s->view->now - since : 1;
+}
+
+static void add_row(struct lines *l, const char *measurement, const struct figure_row *r)
+{
+    begin_line(l, measurement);
+    if (*r->method)
+        add_tag(l->body, "method", r->method);
+    if (measurement[8] == 'r') /* katydid_requests */
+        add_tag(l->body, "name", r->name);
+    whole_field(l, "count", r->requests);
+    whole_field(l, "fails", r->failures);
+    whole_field(l, "bytes", r->bytes);
+    whole_field(l, "cut", r->cut);
+    whole_field(l, "discarded", r->discarded);
+    whole_field(l, "resent", r->resent);
+    real_field(l, "rps", (double)r->requests / seconds_of(l->m));
+    add_times(l, r);
+}
+
+static void add_run(struct lines *l, const struct figures *f)
+{
+    const struct view *v = l->m->s->view;
+    double cpu = 0;
+    for (size_t i = 0; i < v->worker_count; i++)
+        cpu = v->workers[i].cpu_percent > cpu ? v->workers[i].cpu_percent : cpu;
+    add_row(l, "katydid_total", &f->total);
+    whole_field(l, "users", v->users);
+    whole_field(l, "target", v->target_users);
+    whole_field(l, "workers", v->worker_count);
+    real_field(l, "worker_cpu_most", cpu);
+    whole_field(l, "valid", !v->is_saturated);
+    whole_field(l, "sent_bytes", f->extra.sent_bytes);
+    whole_field(l, "received_bytes", f->extra.received_bytes);
+    for (int i = 0; i < STATS_STATUSES; i++) {
+        const char key[] = {'s', (char)('0' + i), 0};
+        whole_field(l, key, f->extra.status[i]);
+    }
+    end_line(l);
+}
+
+static void add_workers(struct lines *l)
+{
+    const struct view *v = l->m->s->view;
+    for (size_t i = 0; i < v->worker_count; i++) {
+        const struct view_worker *w = &v->workers[i];
+        begin_line(l, "katydid_workers");
+        add_tag(l->body, "worker", w->id);
+        whole_field(l, "users", w->users);
+        real_field(l, "cpu", w->cpu_percent);
+        whole_field(l, "memory", w->memory_bytes);
+        if (w->loop_lag_ms >= 0)
+            real_field(l, "lag", w->loop_lag_ms);
+        end_line(l);
+    }
+}
+
+/* The same series in an earlier list; both are sorted. */
+static const struct series_row *row_before(const struct series_list *old, size_t *at,
+                                           const struct series_row *r)
+{
+    for (; old && *at < old->count; (*at)++) {
+        const struct series_row *o = &old->rows[*at];
+        int order = strcmp(o->metric, r->metric);
+        for (size_t i = 0; order == 0 && i < o->tag_count && i < r->tag_count; i++) {
+            order = strcmp(o->tags[i].key, r->tags[i].key);
+            if (order == 0)
+                order = strcmp(o->tags[i].value, r->tags[i].value);
+        }
+        if (order == 0 && o->tag_count == r->tag_count && o->is_other == r->is_other)
+            return o;
+        if (order > 0)
+            return NULL;
+    }
+    return NULL;
+}
+
+static void add_series_fields(struct lines *l, const struct series_row *r,
+                              const struct series_row *old)
+{
+    const uint64_t n = r->n - (old && old->n <= r->n ? old->n : 0);
+    const double sum = r->sum - (old ? old->sum : 0);
+    const uint64_t trues = r->trues - (old && old->trues <= r->trues ? old->trues : 0);
+    whole_field(l, "count", n);
+    switch (r->kind) {
+    case METRIC_GAUGE:
+        real_field(l, "value", r->last);
+        break;
+    case METRIC_COUNTER:
+        real_field(l, "sum", sum);
+        break;
+    case METRIC_RATE:
+        whole_field(l, "pass", trues);
+        whole_field(l, "fail", n - trues);
+        break;
+    case METRIC_TREND:
+        real_field(l, "mean", sum / (double)n);
+        real_field(l, "run_p50", r->quantile[SERIES_P50]);
+        real_field(l, "run_p95", r->quantile[SERIES_P95]);
+        real_field(l, "run_p99", r->quantile[SERIES_P99]);
+        break;
+    }
+}
+
+static void add_series(struct lines *l)
+{
+    const struct series_list *now = l->m->s->view->series;
+    const struct series_list *old = l->m->since ? l->m->since->view->series : NULL;
+    size_t at = 0;
+    for (size_t i = 0; now && i < now->count; i++) {
+        const struct series_row *r = &now->rows[i], *was = row_before(old, &at, r);
+        if (was && was->n == r->n)
+            continue;
+        begin_line(l, strcmp(r->metric, "checks") ? "katydid_metrics" : "katydid_checks");
+        if (strcmp(r->metric, "checks") != 0)
+            add_tag(l->body, "metric", r->metric);
+        for (size_t k = 0; k < r->tag_count; k++)
+            add_tag(l->body, r->tags[k].key, r->tags[k].value);
+        add_series_fields(l, r, was);
+        end_line(l);
+    }
+}
+
+static void add_event(struct lines *l, const char *what)
+{
+    begin_line(l, "katydid_events");
+    text_field(l, "title", what);
+    text_field(l, "text", l->m->s->view->locustfile ? l->m->s->view->locustfile : "");
+    end_line(l);
+}
+
+static void add_common(struct lines *l, const struct snapshot *s, const struct sink_spec *spec)
+{
+    for (char *const *tag = spec->tags; tag && *tag; tag++) {
+        const char *value = strchr(*tag, '=');
+        char *key = value ? mem_dup(*tag, (size_t)(value - *tag)) : NULL;
+        if (key)
+            add_tag(&l->tags, key, value + 1);
+        free(key);
+    }
+    add_tag(&l->tags, "testid", spec->test_id ? spec->test_id : s->view->run_id);
+}
+
+static void pack(void *self, const struct moment *m, struct parcels *out)
+{
+    struct influxdb *db = self;
+    struct lines l = {.out = out, .m = m, .db = db};
+    struct figures f;
+    figures_init(&f, m->s, m->since, db->names);
+    add_common(&l, m->s, db->spec);
+    if (m->is_first)
+        add_event(&l, "start");
+    for (size_t i = 0; i < f.row_count; i++) {
+        add_row(&l, "katydid_requests", &f.rows[i]);
+        end_line(&l);
+    }
+    add_run(&l, &f);
+    add_workers(&l);
+    add_series(&l);
+    if (m->is_end)
+        add_event(&l, "stop");
+    finish_body(&l);
+    sbuf_fini(&l.tags);
+    figures_fini(&f);
+}
+
+/* ---- sending ----------------------------------------------------------------------------- */
+
+/* Version 1 has no database by itself; who may not make one is told by the write. */
+static void create_database(struct influxdb *db, double timeout_s)
+{
+    struct sbuf path = {0}, why = {0};
+    struct http_answer a = {0};
+    sbuf_adds(&path, "/query?q=");
+    struct sbuf query = {0};
+    sbuf_addf(&query, "CREATE DATABASE \"%s\"", db->database);
+    http_add_query(&path, query.data);
+    http_post_header(db->http, "Content-Encoding:");
+    if (http_post_send(db->http, path.data, "", 0, timeout_s, &a, &why) == 0)
+        db->is_created = true;
+    if (db->is_gzip)
+        http_post_header(db->http, "Content-Encoding: gzip");
+    http_answer_fini(&a);
+    sbuf_fini(&query);
+    sbuf_fini(&path);
+    sbuf_fini(&why);
+}
+
+static enum delivery deliver(void *self, const struct parcel *p, double timeout_s,
+                             struct delivery_trouble *t)
+{
+    struct influxdb *db = self;
+    if (sink_is_word(db->spec, "version", "1") && !db->is_created)
+        create_database(db, timeout_s);
+    return http_post_deliver(db->http, db->path, p, timeout_s, t);
+}
+
+static int reach(void *self, double timeout_s, struct sbuf *why)
+{
+    return http_post_reach(((struct influxdb *)self)->http, timeout_s, why);
+}
+
+static void close_it(void *self)
+{
+    struct influxdb *db = self;
+    http_post_free(db->http);
+    free(db->path);
+    free(db->database);
+    free(db);
+}
+
+/* http://host:8086/name: the database, or bucket, is behind the address. */
+static char *base_of(const struct sink_spec *spec, char **database)
+{
+    char *base = mem_strdup(spec->target ? spec->target : DEFAULT_TARGET);
+    char *host = strstr(base, "://"), *slash = host ? strchr(host + 3, '/') : NULL;
+    const char *named = sink_get(spec, "db");
+    if (slash) {
+        *slash = 0;
+        for (char *end = slash + strlen(slash + 1); end > slash && *end == '/'; end--)
+            *end = 0;
+    }
+    *database = mem_strdup(named ? named : slash && slash[1] ? slash + 1 : "katydid");
+    return base;
+}
+
+static char *path_of(const struct sink_spec *spec, const char *database)
+{
+    struct sbuf path = {0};
+    const char *org = sink_get(spec, "org"), *policy = sink_get(spec, "rp");
+    if (sink_is_word(spec, "version", "3"))
+        sbuf_adds(&path, "/api/v3/write_lp?precision=millisecond&accept_partial=true&db=");
+    else if (sink_is_word(spec, "version", "2"))
+        sbuf_adds(&path, "/api/v2/write?precision=ms&bucket=");
+    else
+        sbuf_adds(&path, "/write?precision=ms&db=");
+    http_add_query(&path, database);
+    if (sink_is_word(spec, "version", "2")) {
+        sbuf_adds(&path, "&org=");
+        http_add_query(&path, org ? org : "");
+    }
+    if (sink_is_word(spec, "version", "1") && policy) {
+        sbuf_adds(&path, "&rp=");
+        http_add_query(&path, policy);
+    }
+    return sbuf_take(&path);
+}
+
+static void set_headers(struct influxdb *db)
+{
+    const char *token = sink_get(db->spec, "token");
+    struct sbuf line = {0};
+    http_post_header(db->http, "Content-Type: text/plain; charset=utf-8");
+    if (db->is_gzip)
+        http_post_header(db->http, "Content-Encoding: gzip");
+    if (!token)
+        return;
+    sbuf_addf(&line, "Authorization: %s %s",
+              sink_is_word(db->spec, "version", "3") ? "Bearer" : "Token", token);
+    http_post_header(db->http, line.data);
+    sbuf_fini(&line);
+}
+
+static int make(struct sink_spec *spec, struct output *out, char **why)
+{
+    static const struct courier_kind kind = {pack, deliver, reach, close_it};
+    char *database, *base = base_of(spec, &database);
+    struct http_post *http = http_post_new(spec, base, why);
+    free(base);
+    if (!http) {
+        free(database);
+        sink_spec_free(spec);
+        return -1;
+    }
+    struct influxdb *db = mem_zalloc(sizeof *db);
+    *db = (struct influxdb){.spec = spec,
+                            .http = http,
+                            .path = path_of(spec, database),
+                            .database = database,
+                            .is_gzip = sink_is(spec, "gzip"),
+                            .names = (size_t)sink_number(spec, "names")};
+    set_headers(db);
+    *out = courier_output(&kind, db, spec);
+    return 0;
+}
+
+static const struct sink_key KEYS[] = {
+    {"version", SINK_CHOICE, "1", "1 2 3", "of InfluxDB, or of what speaks as it does"},
+    {"db", SINK_TEXT, NULL, NULL, "database or bucket, if it is not behind the address"},
+    {"org", SINK_TEXT, NULL, NULL, "organization, of version 2"},
+    {"rp", SINK_TEXT, NULL, NULL, "retention policy, of version 1"},
+    {"token", SINK_SECRET, NULL, "INFLUX_TOKEN INFLUXDB_TOKEN", "of versions 2 and 3"},
+    {"gzip", SINK_FLAG, "yes", NULL, "compress what is sent"},
+    SINK_KEYS("1s"),
+    SINK_HTTP_KEYS,
+};
+
+const struct sink_kind sink_influxdb = {
+    "influxdb",
+    "InfluxDB's line protocol: a point a second and row",
+    "http://HOST:8086/DATABASE",
+    KEYS,
+    sizeof KEYS / sizeof KEYS[0],
+    make,
+};

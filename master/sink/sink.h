@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* sink: where a run's figures go while it is on: the stores and monitors of other people. Each kind
+ * is one of these, in a file of its own with a line in sinks.def; a sink becomes an output
+ * (master/out/output.h), so it has a thread, and the run never waits for it.
+ *
+ * What people write is KIND[=TARGET][,KEY=VALUE…], or a table of a TOML file. A secret is never a
+ * value there, for ps and logs show those: it is @FILE, or in an environment variable.
+ */
+#include "master/out/output.h"
+#include <jansson.h>
+
+enum sink_value {
+    SINK_TEXT,
+    SINK_SECRET, /* allowed: the variables that may have it, by spaces */
+    SINK_NUMBER, /* allowed: the least and the most */
+    SINK_SPAN,   /* seconds: 200ms, 5s, 1m; allowed likewise, in seconds */
+    SINK_FLAG,   /* yes or no; without a value: yes */
+    SINK_CHOICE  /* allowed: the words, by spaces */
+};
+
+struct sink_key {
+    const char *name;
+    enum sink_value value;
+    const char *initial; /* as it is written; NULL: not given */
+    const char *allowed;
+    const char *help;
+};
+
+struct sink_kind;
+
+struct sink_spec { /* one that was asked for */
+    const struct sink_kind *kind;
+    char *name;   /* in log lines: the kind's, and a number if there are several */
+    char *target; /* NULL: not given */
+    char **given; /* by the kind's keys; NULL: not given. Secrets as they are */
+    /* What all series have, in the order of coming; NULL-terminated "key=value". Borrowed. */
+    char *const *tags;
+    const char *test_id; /* NULL: that of the run. Borrowed */
+    bool is_required;    /* it must be there at the start */
+};
+
+struct sink_kind {
+    const char *name, *summary;
+    const char *target; /* what it is, for --out help */
+    const struct sink_key *keys;
+    size_t key_count;
+    /* An output of it; takes the spec, also if it fails: -1 and *why (malloced). Main thread; opens
+     * no connection. */
+    int (*make)(struct sink_spec *spec, struct output *out, char **why);
+};
+
+#define SINK(kind) extern const struct sink_kind sink_##kind;
+#include "master/sink/sinks.def"
+#undef SINK
+
+#define SINK_NAMES_MOST "200"
+/* Keys that all kinds have. */
+#define SINK_KEYS(interval)                                                                        \
+    {"interval", SINK_SPAN, interval, "0.1 3600", "time between two pushes"},                      \
+        {"timeout", SINK_SPAN, "5s", "0.1 10", "for one push"},                                    \
+        {"buffer", SINK_SPAN, "60s", "1 3600",                                                     \
+         "what is kept for a receiver that does not take it; then the oldest is dropped"},         \
+    {                                                                                              \
+        "names", SINK_NUMBER, SINK_NAMES_MOST, "1 100000",                                         \
+            "rows with a name of their own; the others are sent as one, (other)"                   \
+    }
+
+/* What was asked for, as the name and the text of one that is. NULL, and *why. */
+struct sink_spec *sink_spec_text(const char *text, char **why);
+/* A table {kind, target, key: value}, or a text as above. source: where it stands, for *why. */
+struct sink_spec *sink_spec_json(const json_t *one, const char *source, char **why);
+void sink_spec_free(struct sink_spec *spec); /* NULL is fine */
+
+const char *sink_get(const struct sink_spec *spec, const char *key); /* NULL: not given */
+double sink_number(const struct sink_spec *spec, const char *key);   /* spans: seconds */
+bool sink_is(const struct sink_spec *spec, const char *key); /* a flag; or a choice's word */
+bool sink_is_word(const struct sink_spec *spec, const char *key, const char *word);
+
+void sink_help(struct sbuf *out); /* --out help */
+/* "--out influxdb: …" */
+char *sink_words(const struct sink_spec *spec, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));

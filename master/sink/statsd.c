@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: MIT
+/* statsd: datagrams of StatsD, which has no tags, so names are in the metric's, and of DogStatsD,
+ * whose distributions are added up on the server. A push has what came since the one before.
+ * Response times are a sample of each row's histogram, at most SAMPLES_MOST values: more of them
+ * are sent at a rate, by which a receiver multiplies, so that counts are right. */
+#include "common/base/mem.h"
+#include "master/sink/courier.h"
+#include "master/sink/figures.h"
+#include "master/sink/sampled.h"
+#include "master/sink/socket.h"
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define PORT 8125
+#define DEFAULT_TARGET "localhost:8125"
+#define NAME_MOST 200
+#define TAG_MOST 200
+
+struct statsd {
+    const struct sink_spec *spec;
+    struct socket_to *to;
+    size_t names;
+    bool is_dog;
+    struct sbuf common; /* tags of all */
+    char *test;         /* that they are of */
+};
+
+struct datagrams {
+    struct parcels *out;
+    struct parcel *open;
+    size_t most;
+    const struct statsd *of;
+};
+
+/* A line with others in a datagram. */
+static void put_line(struct datagrams *d, const struct sbuf *line)
+{
+    if (!d->open || d->open->body.len + 1 + line->len > d->most)
+        d->open = parcels_add(d->out, 0);
+    if (d->open->body.len)
+        sbuf_addc(&d->open->body, '\n');
+    sbuf_add(&d->open->body, line->data, line->len);
+}
+
+static void add_name(struct sbuf *out, const char *text)
+{
+    for (; *text && out->len < NAME_MOST; text++)
+        sbuf_addc(out, isalnum((unsigned char)*text) || *text == '_' ? *text : '_');
+}
+
+/* A bar would end the sample, a comma the tag. */
+static void add_tag(struct sbuf *out, const char *key, const char *value)
+{
+    const size_t from = out->len;
+    if (!*value)
+        return;
+    sbuf_addc(out, out->len ? ',' : '#');
+    for (const char *p = key; *p; p++)
+        sbuf_addc(out,
+                  isalnum((unsigned char)*p) || *p == '_' ? (char)tolower((unsigned char)*p) : '_');
+    sbuf_addc(out, ':');
+    for (const char *p = value; *p && out->len - from < TAG_MOST; p++)
+        sbuf_addc(out, strchr("|,#\n\r", *p) ? '_' : *p);
+}
+
+struct named { /* a row, or NULL: of all */
+    struct sbuf prefix, tags;
+};
+
+static struct named name_of(const struct statsd *s, const char *method, const char *name)
+{
+    struct named n = {0};
+    sbuf_addf(&n.prefix, "%s.", sink_get(s->spec, "prefix"));
+    if (s->is_dog) {
+        sbuf_add(&n.tags, s->common.data, s->common.len);
+        add_tag(&n.tags, "method", method);
+        add_tag(&n.tags, "name", name);
+    } else if (*name) {
+        add_name(&n.prefix, method);
+        sbuf_addc(&n.prefix, '_');
+        add_name(&n.prefix, name);
+        sbuf_addc(&n.prefix, '.');
+    }
+    return n;
+}
+
+static void named_fini(struct named *n)
+{
+    sbuf_fini(&n->prefix);
+    sbuf_fini(&n->tags);
+}
+
+static void begin_line(struct sbuf *line, const struct named *n, const char *what)
+{
+    sbuf_clear(line);
+    sbuf_add(line, n->prefix.data, n->prefix.len);
+    sbuf_adds(line, what);
+}
+
+static void end_line(struct datagrams *d, struct sbuf *line, const struct named *n)
+{
+    if (n->tags.len) {
+        sbuf_addc(line, '|');
+        sbuf_add(line, n->tags.data, n->tags.len);
+    }
+    put_line(d, line);
+}
+
+static void put_count(struct datagrams *d, const struct named *n, const char *what, uint64_t value)
+{
+    struct sbuf line = {0};
+    if (value == 0)
+        return;
+    begin_line(&line, n, what);
+    sbuf_addf(&line, ":%" PRIu64 "|c", value);
+    end_line(d, &line, n);
+    sbuf_fini(&line);
+}
+
+static void put_gauge(struct datagrams *d, const struct named *n, const char *what, double value)
+{
+    struct sbuf line = {0};
+    begin_line(&line, n, what);
+    sbuf_addf(&line, ":%.10g|g", value);
+    end_line(d, &line, n);
+    sbuf_fini(&line);
+}
+
+/* ---- times ------------------------------------------------------------------------------- */
+
+struct times {
+    struct datagrams *d;
+    const struct named *n;
+    struct sbuf line, end;
+};
+
+static void finish_times(struct times *t)
+{
+    if (t->line.len == 0)
+        return;
+    sbuf_add(&t->line, t->end.data, t->end.len);
+    end_line(t->d, &t->line, t->n);
+    sbuf_clear(&t->line);
+}
+
+/* DogStatsD packs several values into a line. */
+static void put_time(void *arg, double ms)
+{
+    struct times *t = arg;
+    char value[32];
+    const int len = snprintf(value, sizeof value, ":%.10g", ms);
+    if (t->line.len && (!t->d->of->is_dog ||
+                        t->line.len + (size_t)len + t->end.len + t->n->tags.len + 2 > t->d->most))
+        finish_times(t);
+    if (t->line.len == 0)
+        begin_line(&t->line, t->n, "response_time");
+    sbuf_add(&t->line, value, (size_t)len);
+}
+
+static void put_times(struct datagrams *d, const struct named *n, const struct hist *h)
+{
+    struct times t = {.d = d, .n = n};
+    const struct sampled s = sampled_of(h);
+    const char *type = d->of->is_dog ? "d" : "ms";
+    if (s.every > 1)
+        sbuf_addf(&t.end, "|%s|@%.15g", type, 1 / ((double)s.every * (1 + 1e-9)));
+    else
+        sbuf_addf(&t.end, "|%s", type);
+    sampled_each(h, &s, put_time, &t);
+    finish_times(&t);
+    sbuf_clear(&t.end);
+    sbuf_addf(&t.end, "|%s", type);
+    sampled_rest(h, &s, put_time, &t);
+    finish_times(&t);
+    sbuf_fini(&t.line);
+    sbuf_fini(&t.end);
+}
+
+/* ---- a push ------------------------------------------------------------------------------ */
+
+static void put_row(struct datagrams *d, const struct figure_row *r)
+{
+    struct named n = name_of(d->of, r->method, r->name);
+    put_count(d, &n, "requests", r->requests);
+    put_count(d, &n, "failures", r->failures);
+    put_count(d, &n, "cut", r->cut);
+    put_count(d, &n, "bytes", r->bytes);
+    if (figure_hist(r)->count)
+        put_times(d, &n, figure_hist(r));
+    named_fini(&n);
+}
+
+static void set_common(struct statsd *s, const struct moment *m)
+{
+    sbuf_clear(&s->common);
+    add_tag(&s->common, "testid", s->spec->test_id ? s->spec->test_id : m->s->view->run_id);
+    for (char *const *tag = s->spec->tags; tag && *tag; tag++) {
+        const char *value = strchr(*tag, '=');
+        char *key = value ? mem_dup(*tag, (size_t)(value - *tag)) : NULL;
+        if (key)
+            add_tag(&s->common, key, value + 1);
+        free(key);
+    }
+}
+
+static void pack(void *self, const struct moment *m, struct parcels *out)
+{
+    struct statsd *s = self;
+    struct datagrams d = {.out = out, .of = s, .most = socket_datagram_most(s->to)};
+    struct figures f;
+    figures_init(&f, m->s, m->since, s->names);
+    set_common(s, m);
+    for (size_t i = 0; i < f.row_count; i++)
+        put_row(&d, &f.rows[i]);
+    struct named all = name_of(s, "", "");
+    put_gauge(&d, &all, "users", m->s->view->users);
+    put_gauge(&d, &all, "users_target", m->s->view->target_users);
+    named_fini(&all);
+    figures_fini(&f);
+}
+
+/* Nobody answers: what is lost on the way is not known. A datagram more would be counted twice. */
+static enum delivery deliver(void *self, const struct parcel *p, double timeout_s,
+                             struct delivery_trouble *t)
+{
+    struct statsd *s = self;
+    return socket_send(s->to, p->body.data, p->body.len, timeout_s, &t->why) == 0
+               ? DELIVERED
+               : DELIVERY_REFUSED;
+}
+
+static int reach(void *self, double timeout_s, struct sbuf *why)
+{
+    return socket_reach(((struct statsd *)self)->to, timeout_s, why);
+}
+
+static void close_it(void *self)
+{
+    struct statsd *s = self;
+    socket_free(s->to);
+    sbuf_fini(&s->common);
+    free(s);
+}
+
+static int make_as(struct sink_spec *spec, bool is_dog, struct output *out, char **why)
+{
+    static const struct courier_kind kind = {pack, deliver, reach, close_it};
+    struct socket_to *to = socket_new(spec->target ? spec->target : DEFAULT_TARGET, "udp", PORT);
+    if (!to || socket_is_stream(to)) {
+        *why = sink_words(spec,
+                          "'%s' is no address: give one such as localhost:8125 or "
+                          "unix:///var/run/datadog/dsd.socket",
+                          spec->target);
+        socket_free(to);
+        sink_spec_free(spec);
+        return -1;
+    }
+    struct statsd *s = mem_zalloc(sizeof *s);
+    *s = (struct statsd){
+        .spec = spec, .to = to, .names = (size_t)sink_number(spec, "names"), .is_dog = is_dog};
+    *out = courier_output(&kind, s, spec);
+    return 0;
+}
+
+static int make_statsd(struct sink_spec *spec, struct output *out, char **why)
+{
+    return make_as(spec, false, out, why);
+}
+
+static int make_dogstatsd(struct sink_spec *spec, struct output *out, char **why)
+{
+    return make_as(spec, true, out, why);
+}
+
+static const struct sink_key KEYS[] = {
+    {"prefix", SINK_TEXT, "katydid", NULL, "what all names begin with"},
+    SINK_KEYS("1s"),
+};
+
+const struct sink_kind sink_statsd = {
+    "statsd",
+    "StatsD: counters, and times with ms; the rows are in the names",
+    "HOST:8125",
+    KEYS,
+    sizeof KEYS / sizeof KEYS[0],
+    make_statsd,
+};
+
+const struct sink_kind sink_dogstatsd = {
+    "dogstatsd",
+    "Datadog's agent: counters and distributions with tags",
+    "HOST:8125|unix:///PATH",
+    KEYS,
+    sizeof KEYS / sizeof KEYS[0],
+    make_dogstatsd,
+};

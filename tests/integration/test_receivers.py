@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: MIT
+"""--out: what receivers get is what the target saw, and none of them delays the run."""
+
+import json
+import math
+import os
+
+import pytest
+
+import receivers
+from harness import free_port, get, katydid, locustfile, run_katydid, target, wait_for
+
+USER = '''
+from locust import HttpUser, constant, task
+class U(HttpUser):
+    wait_time = constant(0.02)
+    @task
+    def plain(self):
+        self.client.get("/")
+    @task
+    def named(self):
+        self.client.post("/post", data="x", name="a b,c=d|e")
+    @task
+    def failing(self):
+        self.client.get("/status/404", name="fails")
+'''
+NAMES = {"/": "GET", "a b,c=d|e": "POST", "fails": "GET"}
+
+
+def of_summary(path):
+    summary = json.loads(path.read_text())
+    rows = {row["name"]: row for row in summary["rows"] if row["name"] in NAMES}
+    assert set(rows) == set(NAMES)
+    return rows, {one["kind"]: one for one in summary["outputs"]}
+
+
+def total(pairs):
+    """{name: sum}"""
+    found = {}
+    for name, value in pairs:
+        found[name] = found.get(name, 0) + value
+    return found
+
+
+def test_every_receiver_has_all_requests_when_the_run_ends(tmp_path):
+    with (target() as shop, locustfile(USER) as file, receivers.http_receiver() as influx, receivers.http_receiver() as otlp,
+          receivers.http_receiver() as delta, receivers.http_receiver() as remote, receivers.http_receiver() as native,
+          receivers.http_receiver() as dog, receivers.udp_receiver() as (statsd, statsd_end),
+          receivers.udp_receiver() as (agent, agent_end), receivers.tcp_receiver() as (carbon, carbon_end)):
+        remote.answer = native.answer = (204, {"X-Prometheus-Remote-Write-Samples-Written": "1"})
+        run = run_katydid("-f", file, "-H", shop.url, "--headless", "-u", 3, "-r", 3, "-t", 3, "--test-id", "t 1", "--summary", tmp_path / "s.json",
+                          "--exit-code-on-error", 0, "--out", f"influxdb={influx.url}/kat", "--out", f"otlp={otlp.url},gzip", "--out", f"otlp={delta.url},temporality=delta,interval=1s",
+                          "--out", f"remote-write={remote.url}/w,version=1", "--out", f"remote-write={native.url}/w,trend=native,interval=1s",
+                          "--out", f"datadog={dog.url},interval=1s", "--out", f"statsd=127.0.0.1:{statsd}", "--out", f"dogstatsd=127.0.0.1:{agent}",
+                          "--out", f"graphite=127.0.0.1:{carbon}", env={"DD_API_KEY": "0123456789"}, cwd=tmp_path)
+        lines = {"statsd": statsd_end(), "dogstatsd": agent_end(), "graphite": carbon_end()}
+    assert run.code == 0, run.describe()
+    assert "0123456789" not in run.stdout + run.stderr + (tmp_path / "s.json").read_text()
+    rows, outputs = of_summary(tmp_path / "s.json")
+    requests = {name: row["requests"] for name, row in rows.items()}
+    failures = {name: row["failures"] for name, row in rows.items() if row["failures"]}
+    assert all(one["sent"] > 0 and one["dropped"] == 0 and one["last_error"] == "" for one in outputs.values()), outputs
+    check_influx(influx, requests, failures)
+    check_statsd(lines["statsd"], requests)
+    check_dogstatsd(lines["dogstatsd"], requests)
+    check_graphite(lines["graphite"], requests)
+    check_datadog(dog, requests)
+    check_remote_write(remote, native, requests)
+    check_otlp(otlp, delta, requests)
+
+
+def check_influx(influx, requests, failures):
+    assert influx.pushes[0][0].startswith("/query?q=CREATE%20DATABASE")
+    writes = [body for path, _, body in influx.pushes if path == "/write?precision=ms&db=kat"]
+    lines = [line for body in writes for line in receivers.influx(body)]
+    rows = [line for line in lines if line[0] == "katydid_requests"]
+    assert all(tags["testid"] == "t 1" and tags["method"] == NAMES[tags["name"]] for _, tags, _, _ in rows)
+    assert total((tags["name"], values["count"]) for _, tags, values, _ in rows) == requests
+    assert {name: n for name, n in total((tags["name"], values["fails"]) for _, tags, values, _ in rows).items() if n} == failures
+    assert len({(tags["name"], at) for _, tags, _, at in rows}) == len(rows), "one time is one point"
+    assert [line[2]["title"] for line in lines if line[0] == "katydid_events"] == ['"start"', '"stop"']
+
+
+def check_statsd(lines, requests):
+    names = {"GET__": "/", "POST_a_b_c_d_e": "a b,c=d|e", "GET_fails": "fails"}
+    counts, times = [], []
+    for line in lines:
+        name, value = line.split(":")
+        prefix, row, what = name.split(".") if name.count(".") == 2 else (*name.split("."), "")
+        assert prefix == "katydid"
+        if what == "requests":
+            counts.append((names[row], int(value.removesuffix("|c"))))
+        if what == "response_time":
+            times.append((names[row], 1 if "@" not in value else 1 / float(value.split("@")[1])))
+    assert total(counts) == requests
+    assert total(times).keys() == requests.keys()
+    assert all(abs(n - requests[name]) < 0.1 for name, n in total(times).items())
+
+
+def check_dogstatsd(lines, requests):
+    names = {name.replace(",", "_").replace("|", "_"): name for name in NAMES}
+    counts, times = [], []
+    for line in lines:
+        name, *values = line.split("|")[0].split(":")
+        tags = dict(tag.split(":", 1) for tag in line.split("|#")[1].split(",")) if "|#" in line else {}
+        assert tags["testid"] == "t 1"
+        if name == "katydid.requests":
+            counts.append((names[tags["name"]], int(values[0])))
+        if name == "katydid.response_time":
+            assert line.split("|")[1] == "d"
+            times.append((names[tags["name"]], len(values) * (1 if "|@" not in line else 1 / float(line.split("|@")[1].split("|")[0]))))
+    assert total(counts) == requests
+    assert all(abs(n - requests[name]) < 0.1 for name, n in total(times).items())
+
+
+def check_graphite(lines, requests):
+    names = {"GET__": "/", "POST_a_b_c_d_e": "a b,c=d|e", "GET_fails": "fails"}
+    counts, seen = [], set()
+    for line in lines:
+        path, value, at = line.split(" ")
+        assert path.startswith("katydid.t_1.") and (path, at) not in seen
+        seen.add((path, at))
+        if path.split(".")[2] == "requests" and path.endswith(".count"):
+            counts.append((names[path.split(".")[3]], float(value)))
+    assert total(counts) == requests
+
+
+def check_datadog(dog, requests):
+    assert all(headers["DD-API-KEY"] == "0123456789" for _, headers, _ in dog.pushes)
+    names = {name.replace(",", "_"): name for name in NAMES}
+
+    def points(path, metric):
+        for where, _, body in dog.pushes:
+            for series in json.loads(body)["series"] if where == path else []:
+                tags = dict(tag.split(":", 1) for tag in series["tags"])
+                if series["metric"] == metric:
+                    yield names[tags["name"]], series["points"][0]
+
+    assert total((name, point["value"]) for name, point in points("/api/v2/series", "katydid.requests")) == requests
+    assert total((name, len(point[1])) for name, point in points("/api/v1/distribution_points", "katydid.response_time")) == requests
+
+
+def check_remote_write(remote, native, requests):
+    last, stale = {}, set()
+    for _, headers, body in remote.pushes:
+        assert headers["Content-Type"] == "application/x-protobuf" and headers["X-Prometheus-Remote-Write-Version"] == "0.1.0"
+        for labels, samples, _ in receivers.remote_write_1(body):
+            (at, value), = samples
+            key = tuple(labels.items())
+            assert key not in last or at > last[key][0]
+            if math.isnan(value):
+                stale.add(key)
+            else:
+                last[key] = (at, value)
+    rows = {dict(key)["name"]: value for key, (_, value) in last.items() if dict(key)["__name__"] == "katydid_requests_total"}
+    buckets = {dict(key)["name"]: value for key, (_, value) in last.items()
+               if dict(key)["__name__"] == "katydid_request_duration_seconds_bucket" and dict(key)["le"] == "+Inf"}
+    assert rows == requests == buckets and stale == set(last)
+    histograms = {}
+    for _, headers, body in native.pushes:
+        assert headers["X-Prometheus-Remote-Write-Version"] == "2.0.0"
+        for labels, samples, whole in receivers.remote_write_2(body):
+            assert len(samples) + len(whole) == 1
+            for _, histogram in whole:
+                assert labels["__name__"] == "katydid_request_duration_seconds"
+                histograms[labels["name"]] = (histogram[1][0], receivers.native_count(histogram, 6, 11, 12))
+    assert histograms == {name: (n, n) for name, n in requests.items()}
+
+
+def check_otlp(otlp, delta, requests):
+    assert {path for path, _, _ in otlp.pushes + delta.pushes} == {"/v1/metrics"}
+
+    def points(push):
+        sums, histograms = [], []
+        for name, kind, attributes, point in receivers.otlp(push[2]):
+            if name == "katydid.requests":
+                assert kind == 7
+                sums.append((attributes["name"], receivers.double(point[4][0])))
+            if name == "http.client.request.duration":
+                assert kind == 10
+                counts = receivers.packed(receivers.fields(point[8][0])[2][0])
+                assert sum(counts) + point[7][0] == point[4][0] and len(counts) <= 160
+                histograms.append((attributes["name"], point[4][0]))
+        return total(sums), total(histograms)
+
+    assert points(otlp.pushes[-1]) == (requests, requests)
+    for which in (0, 1):
+        assert total(pair for push in delta.pushes for pair in points(push)[which].items()) == requests
+
+
+def test_a_receiver_of_the_first_protocol_gets_that(tmp_path):
+    with target() as shop, locustfile(USER) as file, receivers.http_receiver() as old:
+        run = run_katydid("-f", file, "-H", shop.url, "--headless", "-t", 2, "--exit-code-on-error", 0, "--summary", tmp_path / "s.json",
+                          "--out", f"remote-write={old.url}/w,interval=1s")
+    assert run.code == 0, run.describe()
+    rows, outputs = of_summary(tmp_path / "s.json")
+    assert outputs["remote-write"]["dropped"] == 0
+    assert old.pushes[0][1]["X-Prometheus-Remote-Write-Version"] == "2.0.0"
+    assert all(headers["X-Prometheus-Remote-Write-Version"] == "0.1.0" for _, headers, _ in old.pushes[1:])
+    last = {labels["name"]: samples[0][1] for _, _, body in old.pushes[1:] for labels, samples, _ in receivers.remote_write_1(body)
+            if labels["__name__"] == "katydid_requests_total" and not math.isnan(samples[0][1])}
+    assert last == {name: row["requests"] for name, row in rows.items()}
+
+
+def test_receivers_that_refuse_hang_and_vanish_are_counted_and_come_back(tmp_path):
+    """The run is as long as it is without them; who comes back gets what was kept for it."""
+    with (target() as shop, locustfile(USER) as file, receivers.http_receiver() as busy, receivers.http_receiver() as deaf,
+          receivers.http_receiver() as strict, katydid("-f", file, "-H", shop.url, "--headless", "-u", 2, "--exit-code-on-error", 0, "--summary", tmp_path / "s.json",
+                                                       "--out", f"influxdb={busy.url},version=2,org=o", "--out", f"influxdb={deaf.url},version=2,timeout=200ms",
+                                                       "--out", f"influxdb={strict.url},version=2", "--out", f"otlp=http://127.0.0.1:{free_port()}") as run):
+        busy.answer, deaf.answer, strict.answer = (503, {"Retry-After": "1"}), None, (400, {})
+        wait_for(lambda: busy.seen > 1 and deaf.seen > 0 and strict.seen > 1, "pushes")
+        busy.answer = (204, {})
+        wait_for(lambda: len(busy.pushes) > 3, "what was kept")
+        run.signal(15)
+        run.wait()
+    rows, outputs = of_summary(tmp_path / "s.json")
+    lines = [line for _, _, body in busy.pushes for line in receivers.influx(body) if line[0] == "katydid_requests"]
+    assert total((tags["name"], values["count"]) for _, tags, values, _ in lines) == {name: row["requests"] for name, row in rows.items()}
+    assert outputs["influxdb"]["dropped"] == 0 and outputs["influxdb"]["sent"] >= 4
+    assert outputs["influxdb 2"]["sent"] == 0 and outputs["influxdb 2"]["dropped"] > 0
+    assert outputs["influxdb 3"]["sent"] == 0 and "answers 400" in outputs["influxdb 3"]["last_error"]
+    assert outputs["otlp"]["dropped"] > 0 and "127.0.0.1" in outputs["otlp"]["last_error"]
+    assert "influxdb: " not in run.stderr.split("Shutting down")[1], "it has everything"
+    assert "pushes did not arrive" in run.stderr
+
+
+def test_it_is_scraped_on_both_ports(tmp_path):
+    port = free_port()
+    with target() as shop, locustfile(USER) as file, katydid("-f", file, "-H", shop.url, "--autostart", "-u", 2, "--web-port", 0, "--out", f"prometheus=:{port}") as run:
+        page = run.wait_line(r"(http://[^ ]*:\d+)").group(1).replace("0.0.0.0", "127.0.0.1")
+        for url in (f"http://127.0.0.1:{port}/metrics", f"{page.rstrip('/')}/metrics"):
+            text = wait_for(lambda url=url: (lambda text: 'katydid_requests_total{method="GET",name="fails"' in text and text)(get(url).decode()), "figures")
+            assert "# TYPE katydid_request_duration_seconds histogram" in text and "# EOF" not in text
+            assert get(url, Accept="application/openmetrics-text;version=1.0.0").decode().endswith("# EOF\n")
+            body = get(url, Accept="application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,text/plain;q=0.5")
+            families, at = {}, 0
+            while at < len(body):
+                length, at = receivers.varint(body, at)
+                family = receivers.fields(body[at:at + length])
+                families[family[1][0].decode()] = family
+                at += length
+            for metric in families["katydid_request_duration_seconds"][4]:
+                histogram = receivers.fields(receivers.fields(metric)[7][0])
+                assert receivers.native_count(histogram, 7, 12, 13) == histogram[1][0] > 0
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    (["--out", "influx=http://h"], "did you mean 'influxdb'?"),
+    (["--out", "statsd,intervall=1s"], "did you mean 'interval'?"),
+    (["--out", "influxdb,token=secret"], "set INFLUX_TOKEN"),
+    (["--out", "graphite=h:x"], "is no address"),
+])
+def test_what_is_wrong_is_told_before_anything_starts(arguments, words, tmp_path):
+    with locustfile(USER) as file:
+        run = run_katydid("-f", file, "--headless", "-H", "http://127.0.0.1:1", "-t", 1, *arguments, cwd=tmp_path)
+    assert run.code == 2 and words in run.stderr, run.describe()
+    assert "Ramping" not in run.stderr
+
+
+def test_other_places_and_who_must_be_there(tmp_path):
+    (tmp_path / "pyproject.toml").write_text(f'[[tool.katydid.out]]\nkind = "graphite"\ntarget = "127.0.0.1:{free_port()}"\ninterval = "1s"\n')
+    with locustfile(USER) as file:
+        run = run_katydid("-f", file, "--headless", "-H", "http://127.0.0.1:1", "-t", 1, "--out-required", cwd=tmp_path)
+        assert run.code == 74 and "--out graphite" in run.stderr and "Ramping" not in run.stderr, run.describe()
+        with receivers.http_receiver() as influx:
+            run = run_katydid("-f", file, "--headless", "-H", "http://127.0.0.1:1", "-t", 1, "--out-required", cwd=os.path.dirname(file),
+                              env={"KATYDID_OUT": f"influxdb={influx.url},version=3\ninfluxdb={influx.url}/two,version=3", "INFLUX_TOKEN": "s3cret"})
+        assert {path.split("db=")[1] for path, _, _ in influx.pushes} == {"katydid", "two"}, run.describe()
+        assert all(headers["Authorization"] == "Bearer s3cret" for _, headers, _ in influx.pushes) and "s3cret" not in run.stderr

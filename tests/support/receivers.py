@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: MIT
+"""Receivers for what --out sends, and readers of its formats, written after the public descriptions of those."""
+
+import gzip
+import http.server
+import socket
+import struct
+import threading
+import zlib
+from contextlib import contextmanager
+
+HELD = 3600
+
+
+class Http:
+    """Records each push as (path, headers, body); `answer` is the status and the headers of what follows, or None: nobody answers."""
+
+    def __init__(self, port=0):
+        self.pushes, self.answer, self.seen = [], (204, {}), 0
+        self.gone = threading.Event()
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                outer.seen += 1
+                if outer.answer is None:
+                    outer.gone.wait(HELD)
+                    return
+                status, headers = outer.answer
+                if status < 300:
+                    outer.pushes.append((self.path, dict(self.headers), plain(self.headers.get("Content-Encoding"), body)))
+                self.send_response(status)
+                for name, value in {"Content-Length": "0", **headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.server.daemon_threads = True
+        self.port = self.server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.gone.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@contextmanager
+def http_receiver(port=0):
+    receiver = Http(port)
+    try:
+        yield receiver
+    finally:
+        receiver.close()
+
+
+@contextmanager
+def udp_receiver():
+    """Its port, and what gives the lines of all datagrams, when the sender ended."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        s.bind(("127.0.0.1", 0))
+        got, port = [], s.getsockname()[1]
+
+        def read():
+            try:
+                while True:
+                    datagram = s.recv(65536)
+                    if datagram == b"end":
+                        return
+                    got.append(datagram.decode())
+            except OSError:
+                return
+
+        reader = threading.Thread(target=read, daemon=True)
+        reader.start()
+
+        def finish():
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as last:
+                last.sendto(b"end", ("127.0.0.1", port))
+            reader.join(60)
+            return [line for datagram in got for line in datagram.split("\n")]
+
+        yield port, finish
+
+
+@contextmanager
+def tcp_receiver():
+    """All that comes on any connection, when finish() is called after the sender ended."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        pieces, readers = [], []
+
+        def read(connection):
+            with connection:
+                while piece := connection.recv(65536):
+                    pieces.append(piece)
+
+        def accept():
+            try:
+                while True:
+                    reader = threading.Thread(target=read, args=(server.accept()[0],), daemon=True)
+                    readers.append(reader)
+                    reader.start()
+            except OSError:
+                return
+
+        threading.Thread(target=accept, daemon=True).start()
+
+        def finish():
+            for reader in readers:
+                reader.join(60)
+            return b"".join(pieces).decode().splitlines()
+
+        yield server.getsockname()[1], finish
+
+
+# ---- bytes ------------------------------------------------------------------------------------
+
+
+def plain(coding, body):
+    if coding == "gzip":
+        return gzip.decompress(body)
+    if coding == "deflate":
+        return zlib.decompress(body)
+    return unsnappy(body) if coding == "snappy" else body
+
+
+def varint(data, at):
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            return value, at
+
+
+def unsnappy(data):
+    """The block format."""
+    size, at = varint(data, 0)
+    out = bytearray()
+    while at < len(data):
+        tag = data[at]
+        at += 1
+        kind, length = tag & 3, tag >> 2
+        if kind == 0:
+            if length >= 60:
+                more = length - 59
+                length = int.from_bytes(data[at:at + more], "little")
+                at += more
+            out += data[at:at + length + 1]
+            at += length + 1
+            continue
+        if kind == 1:
+            offset, length, at = (tag >> 5) << 8 | data[at], (length & 7) + 4, at + 1
+        else:
+            width = 2 if kind == 2 else 4
+            offset, length, at = int.from_bytes(data[at:at + width], "little"), length + 1, at + width
+        for _ in range(length):
+            out.append(out[-offset])
+    assert len(out) == size
+    return bytes(out)
+
+
+def signed(value):
+    """Of zig-zag."""
+    return (value >> 1) ^ -(value & 1)
+
+
+def double(bits):
+    return struct.unpack("<d", struct.pack("<Q", bits))[0]
+
+
+def fields(data):
+    """{number: [values]} of a message of protobuf: whole numbers, 64 bits as a whole number, or bytes."""
+    found, at = {}, 0
+    while at < len(data):
+        key, at = varint(data, at)
+        if key & 7 == 0:
+            value, at = varint(data, at)
+        elif key & 7 == 1:
+            value, at = struct.unpack_from("<Q", data, at)[0], at + 8
+        else:
+            assert key & 7 == 2, key
+            length, at = varint(data, at)
+            value, at = data[at:at + length], at + length
+            assert len(value) == length
+        found.setdefault(key >> 3, []).append(value)
+    return found
+
+
+def packed(data):
+    values, at = [], 0
+    while at < len(data):
+        value, at = varint(data, at)
+        values.append(value)
+    return values
+
+
+# ---- formats ----------------------------------------------------------------------------------
+
+
+def split(text, at):
+    """Splits where `at` is not escaped by a backslash."""
+    parts, i = [""], 0
+    while i < len(text):
+        if text[i] == "\\":
+            parts[-1] += text[i:i + 2]
+            i += 2
+        elif text[i] == at:
+            parts.append("")
+            i += 1
+        else:
+            parts[-1] += text[i]
+            i += 1
+    return parts
+
+
+def unescaped(text):
+    return "".join(text[i + 1] if c == "\\" and i + 1 < len(text) and text[i + 1] in ",= " else c
+                   for i, c in enumerate(text) if not (i and text[i - 1] == "\\" and c in ",= "))
+
+
+def influx(body):
+    """(measurement, tags, fields, time) of each line; texts stay in their quotes."""
+    for line in body.decode().splitlines():
+        head, values, at = split(line, " ")
+        measurement, *tags = split(head, ",")
+        yield (measurement, dict(map(unescaped, split(tag, "=")) for tag in tags),
+               {key: float(value.rstrip("i")) if value[0] != '"' else value for key, value in (split(v, "=") for v in split(values, ","))}, int(at))
+
+
+def remote_write_1(body):
+    """({label: value}, [(time, value)], [(time, histogram's fields)]) of each series."""
+    for series in fields(body).get(1, []):
+        series = fields(series)
+        labels = {fields(one)[1][0].decode(): fields(one)[2][0].decode() for one in series[1]}
+        assert list(labels) == sorted(labels)
+        samples = [(fields(s)[2][0], double(fields(s)[1][0])) for s in series.get(2, [])]
+        yield labels, samples, [(fields(h)[15][0], fields(h)) for h in series.get(4, [])]
+
+
+def remote_write_2(body):
+    request = fields(body)
+    symbols = [text.decode() for text in request[4]]
+    assert symbols[0] == "" and len(set(symbols)) == len(symbols)
+    for series in request[5]:
+        series = fields(series)
+        refs = packed(series[1][0])
+        labels = {symbols[key]: symbols[value] for key, value in zip(refs[::2], refs[1::2], strict=True)}
+        assert list(labels) == sorted(labels)
+        samples = [(fields(s)[2][0], double(fields(s)[1][0])) for s in series.get(2, [])]
+        yield labels, samples, [(fields(h)[15][0], fields(h)) for h in series.get(3, [])]
+
+
+def native_count(histogram, zero, spans, deltas):
+    """How many a native histogram has in all of its buckets; the numbers are those of its fields."""
+    total, count = histogram.get(zero, [0])[0], 0
+    lengths = sum(fields(span).get(2, [0])[0] for span in histogram.get(spans, []))
+    steps = [signed(d) for d in packed(b"".join(histogram.get(deltas, [])))]
+    assert lengths == len(steps)
+    for step in steps:
+        count += step
+        total += count
+    return total
+
+
+def otlp(body):
+    """(name, kind, attributes, data point's fields) of each data point."""
+    resource = fields(fields(body)[1][0])
+    for metric in fields(resource[2][0])[2]:
+        metric = fields(metric)
+        kind = next(number for number in (5, 7, 9, 10) if number in metric)
+        for point in fields(metric[kind][0]).get(1, []):
+            point = fields(point)
+            attributes = {fields(a)[1][0].decode(): fields(fields(a)[2][0])[1][0].decode() for a in point.get(1 if kind == 10 else 7, [])}
+            yield metric[1][0].decode(), kind, attributes, point
