@@ -30,7 +30,7 @@ static struct view_point points[] = {
     {.second = 62, .rps = 8, .p50 = NAN, .p95 = NAN, .p99 = NAN, .mean_ms = NAN, .users = 3},
 };
 
-static struct view_output outputs[] = {{"csv", 12, "no \"room\""}};
+static struct view_output outputs[] = {{.name = "csv", .dropped = 12, .trouble = "no \"room\""}};
 
 static struct view example(void)
 {
