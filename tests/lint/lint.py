@@ -128,7 +128,6 @@ def check_calls(path, lines, homes, report):
 # calls it, by however many others.
 CIRCLES = {
     "worker/proto/fetch_int.h": r"worker/proto/(conn|dial|engine|fetch|pool)\.c",
-    "worker/py/py_client.h": r"worker/py/py_(client\w*|samples|stats)\.c",
     "worker/py/loop.h": r"worker/py/(callback|guest|hub|loop|watcher\w*)\.c",
 }
 

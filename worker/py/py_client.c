@@ -8,46 +8,13 @@
 #include "worker/py/py_client_glue.h"
 #include "worker/py/py_client_record.h"
 
-enum { SCRATCH_KEPT = 8, SCRATCH_MAX_BYTES = 64 * 1024 };
-
-static struct sbuf scratch[SCRATCH_KEPT];
-static unsigned scratch_count;
-
-struct sbuf scratch_take(void)
-{
-    return scratch_count ? scratch[--scratch_count] : (struct sbuf){0};
-}
-
-void scratch_give(struct sbuf *buffer)
-{
-    if (buffer->data && scratch_count < SCRATCH_KEPT && buffer->cap <= SCRATCH_MAX_BYTES) {
-        sbuf_clear(buffer);
-        scratch[scratch_count++] = *buffer;
-        *buffer = (struct sbuf){0};
-    }
-    sbuf_fini(buffer);
-}
-
-struct glue glue;
 PyObject *client_hold;
-
-int glue_need(void)
-{
-    if (glue.error)
-        return 0;
-    PyErr_SetString(PyExc_RuntimeError, "import locust.clients first");
-    return -1;
-}
 
 static PyObject *bind_client(PyObject *module, PyObject *source)
 {
     (void)module;
-#define X(name)                                                                                    \
-    Py_XSETREF(glue.name, PyObject_GetAttrString(source, #name));                                  \
-    if (!glue.name)                                                                                \
+    if (glue_bind(source) < 0)
         return NULL;
-    GLUE_NAMES(X)
-#undef X
     session_bound();
     Py_RETURN_NONE;
 }

@@ -14,9 +14,10 @@
  * return ROAD_PLAIN and have no effect then.
  *
  * The headers stand on each other in this order: jar, json and glue alone; site, session, call,
- * response, record. Down them a request goes; a finished one is recorded from py_client_request.c,
- * on top of all. What a response can be asked later (its with block, its text, its report) makes
- * the upper ones one object in several files, which call each other in a circle.
+ * response, record. Down them a request goes; a finished one is recorded from py_client_request.c.
+ * What a response can be asked later (its with block, its text, its report) are methods of its
+ * type, in py_client_response.c, on top of all; what those below read off one is in
+ * py_client_parts.c.
  *
  * Everything runs on the loop thread with the GIL. Memory a libevent callback can reach (struct
  * park) is inside the Response, which the parked greenlet owns.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* What pylib gives the clients: Python functions and classes, bound once (py_client.c). */
+/* What pylib gives the clients: Python functions and classes, bound once (py_client_glue.c). */
 #include <Python.h>
 
 /* locust._http.glue: Python functions and classes the C core calls. Looked up once, at bind. */
@@ -26,5 +26,6 @@ struct glue {
 #undef X
 };
 extern struct glue glue;
-extern PyObject *client_hold; /* called before each request, or NULL; see hold_requests() */
-int glue_need(void);          /* -1 with an exception while locust.clients has not been imported */
+extern PyObject *client_hold;    /* called before each request, or NULL; see hold_requests() */
+int glue_bind(PyObject *source); /* the module that has them; -1: an exception */
+int glue_need(void); /* -1 with an exception while locust.clients has not been imported */

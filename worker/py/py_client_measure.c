@@ -18,6 +18,27 @@
 #include "worker/proto/mask.h"
 
 #define HEADERS_MAX 64 /* of a sample */
+
+static double seconds_ago(struct response *r)
+{
+    const struct fetch_response *got = r->got;
+    if (r->history && PyList_CheckExact(r->history) && PyList_GET_SIZE(r->history)) {
+        PyObject *first = PyList_GET_ITEM(r->history, 0);
+        if (PyObject_TypeCheck(first, response_type))
+            got = ((struct response *)first)->got;
+    }
+    return got ? (double)(clk_mono_ns() - got->times.start) / 1e9 : (double)r->duration_ns / 1e9;
+}
+
+double measure_wall_start(struct response *r)
+{
+    return clk_wall() - seconds_ago(r);
+}
+
+double measure_steady_start(struct response *r)
+{
+    return clk_steady() - seconds_ago(r);
+}
 #define VALUE_MAX 1024
 #define URL_MAX 4096
 
@@ -193,7 +214,7 @@ void measure_sample(struct response *r, const char *kind, const char *error, siz
     PyErr_Clear();
     pack_map(out, 14);
     pack_text(out, "at");
-    pack_number(out, record_steady_start(r));
+    pack_number(out, measure_steady_start(r));
     pack_text(out, "kind");
     pack_text(out, kind);
     pack_text(out, "user");

@@ -120,27 +120,6 @@ static PyObject *reported_exception(struct response *r)
     return default_exception(r);
 }
 
-static double seconds_ago(struct response *r)
-{
-    const struct fetch_response *got = r->got;
-    if (r->history && PyList_CheckExact(r->history) && PyList_GET_SIZE(r->history)) {
-        PyObject *first = PyList_GET_ITEM(r->history, 0);
-        if (PyObject_TypeCheck(first, response_type))
-            got = ((struct response *)first)->got;
-    }
-    return got ? (double)(clk_mono_ns() - got->times.start) / 1e9 : (double)r->duration_ns / 1e9;
-}
-
-double record_wall_start(struct response *r)
-{
-    return clk_wall() - seconds_ago(r);
-}
-
-double record_steady_start(struct response *r)
-{
-    return clk_steady() - seconds_ago(r);
-}
-
 static PyObject *first_url(struct response *r)
 {
     if (r->history && PyList_CheckExact(r->history) && PyList_GET_SIZE(r->history))
@@ -168,7 +147,7 @@ PyObject *record_meta(struct response *r)
     if (!failed)
         failed = put(m, "response", Py_NewRef((PyObject *)r)) |
                  put(m, "exception", reported_exception(r)) |
-                 put(m, "start_time", PyFloat_FromDouble(record_wall_start(r))) |
+                 put(m, "start_time", PyFloat_FromDouble(measure_wall_start(r))) |
                  put(m, "url", first_url(r)) |
                  put(m, "response_length", PyLong_FromUnsignedLongLong(response_length(r)));
     if (failed)

@@ -12,13 +12,13 @@ void measure_response(const struct response *r, uint64_t time_us, struct measure
  * up to body_max bytes. error: text or NULL. */
 void measure_sample(struct response *r, const char *kind, const char *error, size_t body_max,
                     struct sbuf *out);
+/* When the first request of the chain began: the date, for user code; and where it belongs on our
+ * time axis. */
+double measure_wall_start(struct response *r);
+double measure_steady_start(struct response *r);
 int measure_init(PyObject *module);
 
 PyObject *record_meta(struct response *r); /* borrowed; made when asked for */
-/* When the first request of the chain began: the date, for user code; and where it belongs on our
- * time axis. */
-double record_wall_start(struct response *r);
-double record_steady_start(struct response *r);
 /* Tells the listeners (or the statistics) how r ended. -1 with what a listener raised. */
 int record_report(struct response *r, PyObject *exception);
 int record_fire(struct response *r);            /* the event, by request_meta as it is */

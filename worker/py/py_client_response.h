@@ -32,7 +32,6 @@ extern PyTypeObject *response_type;
 
 struct response *response_new(PyTypeObject *type); /* a blank one of this class */
 PyObject *response_url(struct response *r);        /* new */
-PyObject *response_content(struct response *r);    /* new: bytes, None or False (not read) */
 PyObject *response_reason(struct response *r);
 const struct fetch_header *response_header(const struct response *r, const char *name,
                                            const struct fetch_header *after);

@@ -60,7 +60,8 @@ enum road session_lines(struct session *s, const struct head_lines **lines);
 enum road session_road(struct session *s);
 /* Finds is_plain_class and calls_request; again whenever the class has another version. */
 void session_look(struct session *s);
-void session_bound(void); /* glue has the classes, unchanged */
+void session_look_at_name(struct session *s, PyObject *name); /* which is about to be set on it */
+void session_bound(void);                                     /* glue has the classes, unchanged */
 /* Makes s->site and s->site_path from base_url. */
 enum road session_site(struct session *s);
 /* base_url + url (new). base_url is a str. */

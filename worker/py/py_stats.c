@@ -141,8 +141,8 @@ static bool mask_address(const char *text, size_t len, struct sbuf *out)
     return true;
 }
 
-static const struct failure *record_failure(struct py_stats *s, struct tally *row, double now,
-                                            const char *text, size_t len)
+static const struct failure *count_failure(struct py_stats *s, struct tally *row, double now,
+                                           const char *text, size_t len)
 {
     struct sbuf masked = {0};
     const bool is_masked = mask_address(text, len, &masked);
@@ -185,7 +185,7 @@ int py_stats_record(struct py_stats *s, PyObject *method, PyObject *name,
         return 0;
     if (q->time_us != STATS_NO_TIME)
         stats_add_part(&s->live, row, PART_failed, q->time_us);
-    const struct failure *f = record_failure(s, row, now, q->failure, q->failure_len);
+    const struct failure *f = count_failure(s, row, now, q->failure, q->failure_len);
     if (q->measures && f->count == 1)
         q->new = f;
     return 0;
@@ -323,7 +323,7 @@ static PyObject *failure_method(PyObject *self, PyObject *args)
     struct text text;
     if (!row || text_get_failure(&text, failure) != 0)
         return NULL;
-    record_failure(s, row, clk_steady_coarse(), text.s, (size_t)text.len);
+    count_failure(s, row, clk_steady_coarse(), text.s, (size_t)text.len);
     text_done(&text);
     Py_RETURN_NONE;
 }
