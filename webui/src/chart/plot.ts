@@ -8,6 +8,7 @@ import uPlot from "uplot";
 import { IS_REPORT } from "../lib/build";
 import { openDialog } from "../app-state";
 import { cssVar, painted } from "../lib/theme";
+import { together } from "../live/health";
 import { drawn, events } from "../range/data";
 import { cursorAt, goLive, setFixed, zoom } from "../range/state";
 import { timeText } from "../range/time";
@@ -95,7 +96,7 @@ function select(plot: uPlot): void {
 }
 
 function shade(plot: uPlot): void {
-  const list = invalid.value;
+  const list = together(invalid.value);
   if (list.length === 0) return;
   const { ctx, bbox } = plot;
   ctx.save();

@@ -5,6 +5,7 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { cssVar, painted } from "../lib/theme";
+import { together } from "../live/health";
 import { POINT } from "../live/protocol";
 import { store } from "../app-state";
 import { count, rate, visible } from "../lib/format";
@@ -34,7 +35,7 @@ function paint(canvas: HTMLCanvasElement, run: Span): void {
   const length = Math.max(1, run.to - run.from);
   const x = (second: number): number => ((second - run.from) / length) * width;
   pen.fillStyle = cssVar("--shade");
-  for (const [from, to] of invalid.value) pen.fillRect(x(from), 0, Math.max(scale, x(to) - x(from)), height);
+  for (const [from, to] of together(invalid.value)) pen.fillRect(x(from), 0, Math.max(scale, x(to) - x(from)), height);
   const view = wholeTable.value.view(run.from, run.to);
   const gap = 2 * scale;
   const half = (height - 3 * gap) / 2;

@@ -42,13 +42,18 @@ export function spansIn(spans: readonly InvalidSpan[], from: number, to: number)
 
 /** For how many seconds of the range at least one worker's figures are not valid: several may be late at the same time. */
 export function invalidSeconds(spans: readonly InvalidSpan[], from: number, to: number): number {
-  let seconds = 0;
-  let until = from;
-  for (const [start, end] of spansIn(spans, from, to).sort((a, b) => a[0] - b[0])) {
-    seconds += Math.max(0, Math.min(end, to) - Math.max(start, until));
-    until = Math.max(until, end);
+  return together(spansIn(spans, from, to)).reduce((sum, [start, end]) => sum + Math.min(end, to) - Math.max(start, from), 0);
+}
+
+/** Without overlaps, by time. */
+export function together(spans: readonly InvalidSpan[]): [number, number][] {
+  const out: [number, number][] = [];
+  for (const [from, to] of [...spans].sort((a, b) => a[0] - b[0])) {
+    const last = out.at(-1);
+    if (last !== undefined && from <= last[1]) last[1] = Math.max(last[1], to);
+    else out.push([from, to]);
   }
-  return seconds;
+  return out;
 }
 
 const SPANS_MOST = 2;

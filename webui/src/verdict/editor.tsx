@@ -7,6 +7,7 @@ import { visible } from "../lib/format";
 import { postJson } from "../live/ask";
 import { Icon } from "../parts/icons";
 import { suggestions, type Names } from "./suggest";
+import { valueWords } from "./words";
 
 const ASK_AFTER_MS = 250;
 
@@ -80,7 +81,7 @@ function Line(props: LineProps): JSX.Element {
     event.stopPropagation();
   }
   const isWrong = word !== undefined && !word.ok && word.text === text.trim();
-  const understood = word?.ok === true && word.text === text.trim() ? `${word.stat} of ${word.scope} ${word.op} ${word.limit}${word.warning ? `. ${word.warning}` : ""}` : "";
+  const understood = word?.ok === true && word.text === text.trim() ? `${word.stat} of ${word.scope} ${word.op} ${valueWords(word.limit ?? "")}${word.warning ? `. ${word.warning}` : ""}` : "";
   return (
     <div class={`field gate-line${isWrong ? " has-error" : ""}`}>
       <div class="gate-row">
