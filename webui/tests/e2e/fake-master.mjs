@@ -51,7 +51,7 @@ export class FakeRun {
       { at: this.started, kind: "start", text: `${this.users} users, 10/s` },
       { at: this.started + 20, kind: "users", text: `${this.users} users run` },
     ];
-    if (options.hot) this.saturated = [[this.started + 100, this.started + 130, 0, "processor above 90 %"]];
+    if (options.hot) this.saturated = [[this.started + 100, this.started + 130, 0, "cpu"]];
     else this.saturated = [];
     if (this.saturated.length > 0) this.events.push({ at: this.started + 100, kind: "saturated", text: "worker-1: processor above 90 %" });
     this.names = Array.from({ length: this.rows }, (_, i) => options.hostile && i < 3
@@ -226,6 +226,10 @@ export class FakeRun {
       case "failures": return this.failures(from, to);
       case "exceptions": return { exceptions: [{ count: 4, message: "KeyError: 'token'", traceback: "Traceback (most recent call last):\n  File \"fake.py\", line 88, in checkout\nKeyError: 'token'", nodes: "worker-1", first: this.started + 40, last: this.now - 5 }] };
       case "events": return { events: this.events };
+      case "verdict": return {
+        over: false, passed: true, failed: 0, valid: this.saturated.length === 0, invalid: this.saturated.map(([start, end, worker, why]) => [start, end, worker, `worker-${worker + 1}`, why]),
+        fail_on_invalid: false, reasons: "", since: this.started, until: this.now, thresholds: [],
+      };
       default: return null;
     }
   }
