@@ -64,6 +64,16 @@ static bool has_good_host(struct master *m)
     return false;
 }
 
+/* The command line's is above 0; a listener of `init` may have set another. */
+static bool has_good_rate(struct master *m)
+{
+    if (m->machine.load.spawn_rate > 0)
+        return true;
+    log_error(MAIN_LOGGER, "spawn_rate must be > 0, got %g", m->machine.load.spawn_rate);
+    give_up(m, EXIT_UNHANDLED);
+    return false;
+}
+
 static int bind_link(struct master *m)
 {
     struct sbuf endpoint = {0};
@@ -187,7 +197,8 @@ static void begin_automatic_run(struct master *m)
         m->machine.load.users = 1;
     if (m->machine.load.spawn_rate < 0)
         m->machine.load.spawn_rate = 1;
-    if (!has_good_host(m) || (!m->nodes.host.script.has_shape && !has_enough_files(m)))
+    if (!has_good_host(m) ||
+        (!m->nodes.host.script.has_shape && (!has_good_rate(m) || !has_enough_files(m))))
         return;
     if (m->machine.load.run_time_s > 0)
         log_info(MAIN_LOGGER, "Run time limit set to %.0f seconds", m->machine.load.run_time_s);

@@ -26,7 +26,9 @@ static void take_load(struct master *m, const struct script_settings *s)
 {
     struct options *o = &m->live;
     m->machine.load.users = o->users = given(s->users, -1);
-    m->machine.load.spawn_rate = o->spawn_rate = s->spawn_rate > 0 ? s->spawn_rate : -1;
+    /* 0 of a run that begins by itself is refused then; on the page people are asked */
+    bool has_rate = s->spawn_rate > 0 || (m->is_auto && s->spawn_rate >= 0);
+    m->machine.load.spawn_rate = o->spawn_rate = has_rate ? s->spawn_rate : -1;
     o->run_time_s = s->run_time_s > 0 ? s->run_time_s : 0;
     m->machine.load.run_time_s = m->nodes.host.script.has_shape ? 0 : o->run_time_s;
     o->csv_prefix = s->csv_prefix;

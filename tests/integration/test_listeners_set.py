@@ -166,3 +166,10 @@ def test_the_command_line_has_the_last_word_on_a_start_in_init(mode):
         assert ("(3 total users)" if mode == "page" else "(5 total users)") in line, process.describe()
         process.signal(signal.SIGINT)
         assert process.wait() == 0, process.describe()
+
+
+def test_a_spawn_rate_of_nothing_is_refused():
+    text = STARTS.replace("runner.start(3, spawn_rate=3)", "environment.parsed_options.spawn_rate = 0")
+    with locustfile(text) as path, katydid("-f", path, "--headless", "-u", "2", "-t", "1s") as process:
+        assert process.wait() == 2, process.describe()
+        assert "ERROR/locust.main: spawn_rate must be > 0, got 0" in process.stderr, process.describe()
