@@ -20,6 +20,7 @@ enum exit_code {
     EXIT_SETUP = 76,      /* the test could not be set up */
     EXIT_TEARDOWN = 77,   /* what it left could not be cleaned up */
     EXIT_DESERTED = 79,   /* the last worker was lost in the middle of the run */
+    EXIT_WORSE = 94,      /* than the baseline */
     EXIT_THRESHOLDS = 99, /* one failed, or had no data */
 };
 

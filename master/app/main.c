@@ -6,6 +6,7 @@
 #include "common/run/exit_code.h"
 #include "master/app/master.h"
 #include "master/app/receivers.h"
+#include "master/app/runs_command.h"
 #include "master/options/options.h"
 #include "master/out/outfile.h"
 #include <errno.h>
@@ -92,6 +93,8 @@ static void open_standard_streams(void)
 int main(int argc, char **argv)
 {
     open_standard_streams();
+    if (runs_command_is(argc, argv))
+        return runs_command(argc, argv);
     struct options o;
     int code = custom_parse(&o, argc, argv);
     if (code == 0)

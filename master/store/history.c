@@ -6,6 +6,7 @@
 #include "master/store/run_id.h"
 #include <dirent.h>
 #include <errno.h>
+#include <math.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
@@ -296,6 +297,25 @@ int history_put_rows(struct history *h, const char *id, const json_t *rows, char
     }
     sqlite3_finalize(s);
     return finish(h, code, why);
+}
+
+double history_row_figure(struct history *h, const char *id, const char *method, const char *name,
+                          const char *figure)
+{
+    static const char *const figures[] = {"fail_ratio", "rps", "mean", "p50", "p75",
+                                          "p90",        "p95", "p99",  "p999"};
+    struct sbuf sql = {0};
+    double value = NAN;
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
+        if (strcmp(figures[i], figure) == 0)
+            sbuf_addf(&sql, "SELECT %s FROM run_row WHERE id=? AND method=? AND name=?",
+                      figures[i]);
+    sqlite3_stmt *s = sql.len ? statement(h, sql.data, "sss", id, method, name) : NULL;
+    if (s && sqlite3_step(s) == SQLITE_ROW && sqlite3_column_type(s, 0) != SQLITE_NULL)
+        value = sqlite3_column_double(s, 0);
+    sqlite3_finalize(s);
+    sbuf_fini(&sql);
+    return value;
 }
 
 static bool has_tag(const json_t *run, const char *tag)

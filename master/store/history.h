@@ -30,6 +30,10 @@ int history_put(struct history *h, const json_t *run, char **why);
 int history_put_rows(struct history *h, const char *id, const json_t *rows, char **why);
 json_t *history_get(struct history *h, const char *id); /* NULL: there is none */
 
+/* A figure of a row of a run, by its column ("p95"); name "": of the total. NaN: there is none. */
+double history_row_figure(struct history *h, const char *id, const char *method, const char *name,
+                          const char *figure);
+
 struct history_filter {
     const char *profile, *branch, *tag, *state; /* NULL: any; tag: "key=value" or "key" */
     bool is_valid;                              /* only those whose measurement was */

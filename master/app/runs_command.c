@@ -1,0 +1,513 @@
+// SPDX-License-Identifier: MIT
+#include "master/app/runs_command.h"
+#include "common/base/mem.h"
+#include "common/base/sbuf.h"
+#include "common/run/exit_code.h"
+#include "master/options/options.h"
+#include "master/store/history_words.h"
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WORDS_MAX 64
+
+struct asked {
+    const char *history, *profile, *branch, *tag, *gate;
+    double keep, days, megabytes, limit;
+    bool is_json, is_markdown, is_valid, is_forced, is_none;
+    const char *words[WORDS_MAX];
+    size_t count;
+};
+
+static const char USAGE[] =
+    "katydid runs list [--limit N] [--profile NAME] [--branch NAME] [--tag KEY=VALUE] [--valid] "
+    "[--json]\n"
+    "katydid runs show RUN [--json]\n"
+    "katydid runs note RUN TEXT\n"
+    "katydid runs pin RUN NAME | pin RUN --none\n"
+    "katydid runs tag RUN KEY=VALUE … (KEY= takes it away)\n"
+    "katydid runs delete RUN …\n"
+    "katydid runs export RUN [FILE] [--json]\n"
+    "katydid runs import FILE …\n"
+    "katydid runs prune [--keep N] [--days D] [--mb MB]\n"
+    "katydid runs repair\n"
+    "katydid compare A B … [--json] [--gate FILE] [--force]\n"
+    "\n"
+    "RUN, A, B: an id or its beginning, latest, latest~3, pinned:NAME, branch:NAME, profile:NAME,\n"
+    "tag:KEY=VALUE, several of them with a number of runs behind: 'branch:main valid 5'; for "
+    "compare\n"
+    "also the file of a run. All: --history FOLDER, else KATYDID_HISTORY, else the usual one.\n";
+
+static int complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static int complain(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fputs("katydid: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    return EXIT_USAGE;
+}
+
+/* Takes why. */
+static int failed(char *why)
+{
+    fprintf(stderr, "katydid: %s\n", why);
+    free(why);
+    return EXIT_FAILED;
+}
+
+static void print(struct sbuf *text)
+{
+    if (text->len)
+        fwrite(text->data, 1, text->len, stdout);
+    sbuf_fini(text);
+}
+
+static void print_json(const json_t *value)
+{
+    char *text = json_dumps(value, JSON_INDENT(1));
+    puts(text ? text : "null");
+    free(text);
+}
+
+/* ---- what is asked ---- */
+
+struct word {
+    const char *name;
+    const char **text;
+    double *number;
+    bool *flag;
+};
+
+static const char *nearest(const char *word, const struct word *words, size_t count)
+{
+    const char *best = NULL;
+    double most = 0.4;
+    for (size_t i = 0; i < count; i++)
+        if (options_likeness(word, words[i].name) > most) {
+            most = options_likeness(word, words[i].name);
+            best = words[i].name;
+        }
+    return best;
+}
+
+static int read_number(const char *name, const char *text, double *to)
+{
+    char *end;
+    *to = strtod(text, &end);
+    if (end == text || *end || *to < 0 || !isfinite(*to))
+        return complain("%s: '%s' is no number of 0 or more", name, text);
+    return 0;
+}
+
+static int read_words(struct asked *a, int argc, char **argv)
+{
+    const struct word words[] = {
+        {"--history", &a->history, NULL, NULL}, {"--profile", &a->profile, NULL, NULL},
+        {"--branch", &a->branch, NULL, NULL},   {"--tag", &a->tag, NULL, NULL},
+        {"--gate", &a->gate, NULL, NULL},       {"--keep", NULL, &a->keep, NULL},
+        {"--days", NULL, &a->days, NULL},       {"--mb", NULL, &a->megabytes, NULL},
+        {"--limit", NULL, &a->limit, NULL},     {"--json", NULL, NULL, &a->is_json},
+        {"--valid", NULL, NULL, &a->is_valid},  {"--force", NULL, NULL, &a->is_forced},
+        {"--none", NULL, NULL, &a->is_none},    {"--markdown", NULL, NULL, &a->is_markdown},
+        {"--md", NULL, NULL, &a->is_markdown}};
+    const size_t known = sizeof words / sizeof *words;
+    for (int i = 0; i < argc; i++) {
+        const size_t len = strcspn(argv[i], "=");
+        const struct word *w = NULL;
+        if (strncmp(argv[i], "--", 2) != 0 && a->count == WORDS_MAX)
+            return complain("more than %d words", WORDS_MAX);
+        if (strncmp(argv[i], "--", 2) != 0) {
+            a->words[a->count++] = argv[i];
+            continue;
+        }
+        for (size_t k = 0; k < known && !w; k++)
+            if (strlen(words[k].name) == len && strncmp(words[k].name, argv[i], len) == 0)
+                w = &words[k];
+        if (!w) {
+            const char *best = nearest(argv[i], words, known);
+            return complain("there is no option %s here%s%s%s", argv[i],
+                            best ? " (did you mean " : "", best ? best : "", best ? "?)" : "");
+        }
+        if (w->flag) {
+            *w->flag = true;
+            continue;
+        }
+        const char *value = argv[i][len] ? argv[i] + len + 1 : i + 1 < argc ? argv[++i] : NULL;
+        if (!value)
+            return complain("%s has no value", w->name);
+        if (w->text)
+            *w->text = value;
+        else if (read_number(w->name, value, w->number) != 0)
+            return EXIT_USAGE;
+    }
+    return 0;
+}
+
+/* ---- commands ---- */
+
+struct job {
+    struct history *h;
+    struct asked a;
+    char *why;
+};
+
+static char *one_id(struct job *j, const char *spec)
+{
+    json_t *found = history_find(j->h, spec, NULL, &j->why);
+    const char *id = json_string_value(json_object_get(json_array_get(found, 0), "id"));
+    char *copy = id ? mem_strdup(id) : NULL;
+    json_decref(found);
+    return copy;
+}
+
+static int list(struct job *j)
+{
+    struct sbuf out = {0};
+    const struct history_filter f = {.profile = j->a.profile,
+                                     .branch = j->a.branch,
+                                     .tag = j->a.tag,
+                                     .is_valid = j->a.is_valid,
+                                     .limit = isnan(j->a.limit) ? 50 : (size_t)j->a.limit};
+    json_t *runs = history_list(j->h, &f);
+    if (j->a.is_json) {
+        print_json(runs);
+    } else {
+        history_table(runs, &out);
+        print(&out);
+    }
+    json_decref(runs);
+    return 0;
+}
+
+static int show(struct job *j)
+{
+    struct sbuf out = {0};
+    json_t *found = history_find(j->h, j->a.words[0], NULL, &j->why);
+    if (!found)
+        return failed(j->why);
+    if (j->a.is_json) {
+        print_json(json_array_get(found, 0));
+    } else {
+        history_details(json_array_get(found, 0), &out);
+        print(&out);
+    }
+    json_decref(found);
+    return 0;
+}
+
+static int note(struct job *j)
+{
+    struct sbuf text = {0};
+    char *id = one_id(j, j->a.words[0]);
+    for (size_t i = 1; i < j->a.count; i++)
+        sbuf_addf(&text, "%s%s", i > 1 ? " " : "", j->a.words[i]);
+    const int rc = id ? history_note(j->h, id, text.data, &j->why) : -1;
+    sbuf_fini(&text);
+    free(id);
+    return rc ? failed(j->why) : 0;
+}
+
+static int pin(struct job *j)
+{
+    const char *name = j->a.is_none ? NULL : j->a.count > 1 ? j->a.words[1] : NULL;
+    if (!name && !j->a.is_none)
+        return complain("runs pin: give a name, or --none to take the pin away");
+    char *id = one_id(j, j->a.words[0]);
+    const int rc = id ? history_pin(j->h, id, name, &j->why) : -1;
+    free(id);
+    return rc ? failed(j->why) : 0;
+}
+
+static int tag(struct job *j)
+{
+    for (size_t i = 1; i < j->a.count; i++)
+        if (!strchr(j->a.words[i], '=') || j->a.words[i][0] == '=')
+            return complain("runs tag: '%s' is not KEY=VALUE", j->a.words[i]);
+    char *id = one_id(j, j->a.words[0]);
+    int rc = id ? 0 : -1;
+    for (size_t i = 1; i < j->a.count && rc == 0; i++) {
+        const char *equals = strchr(j->a.words[i], '=');
+        char *key = mem_dup(j->a.words[i], (size_t)(equals - j->a.words[i]));
+        rc = history_tag(j->h, id, key, equals[1] ? equals + 1 : NULL, &j->why);
+        free(key);
+    }
+    free(id);
+    return rc ? failed(j->why) : 0;
+}
+
+static int remove_runs(struct job *j)
+{
+    for (size_t i = 0; i < j->a.count; i++) {
+        char *id = one_id(j, j->a.words[i]);
+        const int rc = id ? history_remove(j->h, id, &j->why) : -1;
+        free(id);
+        if (rc)
+            return failed(j->why);
+    }
+    return 0;
+}
+
+static int print_whole(struct job *j, const char *id)
+{
+    struct stored *s = history_open_run(j->h, id, STORED_ALL, &j->why);
+    if (!s)
+        return failed(j->why);
+    json_t *all = json_pack("{s:O,s:O}", "run", s->meta, "totals", s->totals);
+    print_json(all);
+    json_decref(all);
+    stored_close(s);
+    return 0;
+}
+
+static int export_run(struct job *j)
+{
+    struct sbuf path = {0};
+    char *id = one_id(j, j->a.words[0]);
+    if (!id)
+        return failed(j->why);
+    int rc = 0;
+    if (j->a.is_json) {
+        rc = print_whole(j, id);
+    } else {
+        sbuf_addf(&path, j->a.count > 1 ? "%s" : "%s.kdrun", j->a.count > 1 ? j->a.words[1] : id);
+        rc = history_export(j->h, id, path.data, &j->why) ? failed(j->why) : 0;
+        if (rc == 0)
+            puts(path.data);
+    }
+    sbuf_fini(&path);
+    free(id);
+    return rc;
+}
+
+static int import(struct job *j)
+{
+    for (size_t i = 0; i < j->a.count; i++) {
+        char *id = history_import(j->h, j->a.words[i], &j->why);
+        if (!id)
+            return failed(j->why);
+        puts(id);
+        free(id);
+    }
+    return 0;
+}
+
+static int prune(struct job *j)
+{
+    const struct history_keep keep = {.runs = isnan(j->a.keep) ? 0 : (size_t)j->a.keep,
+                                      .days = j->a.days,
+                                      .megabytes = j->a.megabytes};
+    if (isnan(j->a.keep) && keep.days <= 0 && keep.megabytes <= 0)
+        return complain("runs prune: give --keep N, --days D or --mb MB");
+    const int removed = history_prune(j->h, &keep, &j->why);
+    if (removed < 0)
+        return failed(j->why);
+    printf("%d removed\n", removed);
+    return 0;
+}
+
+static int repair(struct job *j)
+{
+    printf("%d mended\n", history_mend(j->h, true));
+    return 0;
+}
+
+/* ---- compare ---- */
+
+#define SIDE_MAX 16
+
+struct runs_of_side {
+    struct stored *list[SIDE_MAX];
+    struct contrast_run runs[SIDE_MAX];
+    size_t count;
+};
+
+static bool add_stored(struct runs_of_side *side, struct stored *s)
+{
+    if (!s || side->count == SIDE_MAX) {
+        stored_close(s);
+        return s != NULL;
+    }
+    side->list[side->count] = s;
+    side->runs[side->count++] = (struct contrast_run){s->timeline, &s->stats, s->meta};
+    return true;
+}
+
+static bool is_file(const char *word)
+{
+    const size_t len = strlen(word);
+    return len > 6 && strcmp(word + len - 6, ".kdrun") == 0;
+}
+
+static bool open_side(struct job *j, const char *spec, struct runs_of_side *side)
+{
+    size_t i;
+    json_t *run;
+    if (is_file(spec))
+        return add_stored(side, stored_open(spec, STORED_COARSE, false, &j->why));
+    json_t *found = j->h ? history_find(j->h, spec, NULL, &j->why) : NULL;
+    bool is_good = found != NULL;
+    json_array_foreach(found, i, run) if (is_good) is_good =
+        add_stored(side, history_open_run(j->h, json_string_value(json_object_get(run, "id")),
+                                          json_number_value(json_object_get(run, "duration")) > 1200
+                                              ? STORED_COARSE
+                                              : STORED_ALL,
+                                          &j->why));
+    json_decref(found);
+    return is_good;
+}
+
+static void close_side(struct runs_of_side *side)
+{
+    for (size_t i = 0; i < side->count; i++)
+        stored_close(side->list[i]);
+}
+
+struct between_source {
+    struct history *h;
+    const json_t *like;
+};
+
+static struct between between_of(void *arg, const char *method, const char *name,
+                                 enum contrast_figure f)
+{
+    const struct between_source *s = arg;
+    return history_between(s->h, s->like, method, name, f);
+}
+
+static int compare_sides(struct job *j, const struct runs_of_side *before,
+                         const struct runs_of_side *after, const struct gate *gate)
+{
+    struct between_source source = {j->h, after->runs[0].meta};
+    struct contrast c;
+    struct sbuf out = {0};
+    contrast_make(&c, &(struct contrast_ask){.before = before->runs,
+                                             .before_count = before->count,
+                                             .after = after->runs,
+                                             .after_count = after->count,
+                                             .gate = gate,
+                                             .is_forced = j->a.is_forced,
+                                             .between = j->h ? between_of : NULL,
+                                             .arg = &source});
+    if (j->a.is_json)
+        contrast_json(&c, &out);
+    else
+        contrast_markdown(&c, j->a.words[0], j->a.words[1], &out);
+    print(&out);
+    const bool is_failed = c.worse > 0 || (gate->fails_unsure && c.unsure > 0);
+    const int code = c.refusal ? EXIT_FAILED : j->a.gate && is_failed ? EXIT_WORSE : 0;
+    contrast_fini(&c);
+    return code;
+}
+
+static int compare(struct job *j)
+{
+    struct runs_of_side before = {0}, after = {0};
+    struct gate gate = gate_usual;
+    int code = EXIT_FAILED;
+    if (j->a.gate && gate_load(&gate, j->a.gate, &j->why) != 0)
+        return complain("--gate: %s", j->why);
+    if (open_side(j, j->a.words[0], &before) && open_side(j, j->a.words[1], &after))
+        code = compare_sides(j, &before, &after, &gate);
+    else
+        failed(j->why ? j->why : mem_strdup("no run is stored yet"));
+    close_side(&before);
+    close_side(&after);
+    return code;
+}
+
+/* ---- which ---- */
+
+static const struct command_of_runs {
+    const char *name;
+    int (*run)(struct job *j);
+    size_t least, most; /* words */
+    bool may_make;      /* the folder */
+} COMMANDS[] = {{"list", list, 0, 0, false},
+                {"show", show, 1, 1, false},
+                {"note", note, 1, WORDS_MAX, false},
+                {"pin", pin, 1, 2, false},
+                {"tag", tag, 2, WORDS_MAX, false},
+                {"delete", remove_runs, 1, WORDS_MAX, false},
+                {"rm", remove_runs, 1, WORDS_MAX, false},
+                {"export", export_run, 1, 2, false},
+                {"import", import, 1, WORDS_MAX, true},
+                {"prune", prune, 0, 0, false},
+                {"repair", repair, 0, 0, true},
+                {"compare", compare, 2, 2, false}};
+#define COMMAND_COUNT (sizeof COMMANDS / sizeof *COMMANDS)
+
+static int unknown(const char *name)
+{
+    const char *best = NULL;
+    double most = 0.4;
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (options_likeness(name, COMMANDS[i].name) > most) {
+            most = options_likeness(name, COMMANDS[i].name);
+            best = COMMANDS[i].name;
+        }
+    return complain("there is no command 'runs %s'%s%s%s; katydid runs --help lists them", name,
+                    best ? " (did you mean " : "", best ? best : "", best ? "?)" : "");
+}
+
+static int run_command(struct job *j, const struct command_of_runs *c)
+{
+    const char *of_env = getenv("KATYDID_HISTORY");
+    const bool is_off = of_env && strcmp(of_env, "off") == 0;
+    const bool needs_none = c->run == compare && is_file(j->a.words[0]) && is_file(j->a.words[1]);
+    char *folder = history_folder(j->a.history ? j->a.history : is_off ? NULL : of_env);
+    if (!folder)
+        return complain("no folder: give --history FOLDER");
+    j->h = history_open(folder, c->may_make, &j->why);
+    free(folder);
+    if (!j->h && !needs_none)
+        return failed(j->why);
+    if (!j->h) {
+        free(j->why);
+        j->why = NULL;
+    }
+    if (j->h && c->run != repair)
+        history_mend(j->h, false);
+    const int code = c->run(j);
+    history_close(j->h);
+    return code;
+}
+
+bool runs_command_is(int argc, char **argv)
+{
+    return argc > 1 && (strcmp(argv[1], "runs") == 0 || strcmp(argv[1], "compare") == 0);
+}
+
+int runs_command(int argc, char **argv)
+{
+    struct job j = {.a = {.keep = NAN, .limit = NAN}};
+    const bool is_compare = strcmp(argv[1], "compare") == 0;
+    const char *name = is_compare ? "compare" : argc > 2 ? argv[2] : "list";
+    const int first = is_compare || argc < 3 ? 2 : 3;
+    for (int i = 2; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            fputs(USAGE, stdout);
+            return 0;
+        }
+    const bool is_plain = !is_compare && name[0] == '-'; /* katydid runs --json */
+    if (is_plain)
+        name = "list";
+    const int code = read_words(&j.a, argc - (is_plain ? 2 : first), argv + (is_plain ? 2 : first));
+    if (code)
+        return code;
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        const struct command_of_runs *c = &COMMANDS[i];
+        if (strcmp(c->name, name) != 0)
+            continue;
+        if (j.a.count < c->least || j.a.count > c->most)
+            return complain("%s%s: %s; katydid runs --help shows how", is_compare ? "" : "runs ",
+                            name, j.a.count < c->least ? "a run is missing" : "too many words");
+        return run_command(&j, c);
+    }
+    return unknown(name);
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* contrast: runs compared with earlier ones, row by row, by the rules of a gate.
+ *
+ * Each rule has three answers: worse, not worse, and that it cannot be told, with what would be
+ * needed to tell. Runs that are not comparable are refused, with the reason. Of many rows and rules
+ * at most a twentieth of what is called worse is chance. Pure: what is compared is given. */
+#include "master/data/timeline_levels.h"
+#include "master/store/inference.h"
+#include <jansson.h>
+
+struct stats;
+
+enum contrast_figure {
+    FIGURE_P50,
+    FIGURE_P90,
+    FIGURE_P95,
+    FIGURE_P99,
+    FIGURE_MEAN,
+    FIGURE_RPS,
+    FIGURE_FAIL_RATIO,
+    FIGURES
+};
+const char *contrast_figure_name(enum contrast_figure f); /* "p95" */
+/* The figure of that name, FIGURES: none. */
+enum contrast_figure contrast_figure_of(const char *name);
+
+struct contrast_run { /* borrowed */
+    const struct timeline_snap *timeline;
+    const struct stats *stats;
+    const json_t *meta; /* "users", "valid", "plans", "environment" … (docs/history.md) */
+};
+
+struct gate_rule {
+    enum contrast_figure figure;
+    bool is_of_rows; /* of each row that has that share of the time; else of the total */
+    double least_share;
+    struct margin margin;
+};
+#define GATE_RULES_MAX 32
+struct gate {
+    struct gate_rule rules[GATE_RULES_MAX];
+    size_t count;
+    bool fails_unsure; /* what cannot be told fails too */
+    char baseline[128];
+};
+extern const struct gate gate_usual;
+/* From the object of a file ("rules", "baseline", "cant_tell"). 0, or -1 and *why (malloced). */
+int gate_read(struct gate *g, const json_t *from, char **why);
+
+/* The same of a file, TOML or JSON; of a project's file its [tool.katydid.gate]. */
+int gate_load(struct gate *g, const char *path, char **why);
+
+enum contrast_answer { ANSWER_FINE, ANSWER_WORSE, ANSWER_UNSURE, ANSWER_NONE };
+const char *contrast_answer_name(enum contrast_answer a); /* "not worse" … */
+
+struct contrast_line { /* a rule and a row */
+    const struct gate_rule *rule;
+    char *method, *name; /* "" for the total */
+    struct change change;
+    enum contrast_answer answer;
+    double needs; /* unsure: times as many blocks or runs would tell; NaN */
+};
+struct contrast {
+    char *refusal; /* why they are not compared; or NULL */
+    char *remarks; /* what to know besides; "" */
+    struct contrast_line *lines;
+    size_t count, worse, unsure;
+    double distance, at_ms, delta; /* of the totals of the newest run and the earlier ones */
+};
+
+struct contrast_ask {
+    const struct contrast_run *before, *after;
+    size_t before_count, after_count;
+    const struct gate *gate;
+    bool is_forced; /* what would be refused is compared all the same */
+    /* How much equal runs differ in that figure of that row; NULL: it is assumed. */
+    struct between (*between)(void *arg, const char *method, const char *name,
+                              enum contrast_figure f);
+    void *arg;
+};
+void contrast_make(struct contrast *c, const struct contrast_ask *ask);
+void contrast_fini(struct contrast *c);
+
+struct sbuf;
+void contrast_markdown(const struct contrast *c, const char *before, const char *after,
+                       struct sbuf *out);
+void contrast_json(const struct contrast *c, struct sbuf *out);

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: MIT
+/* gate: the rules of a gate, as files have them, and what came of them in words. */
+#include "common/base/mem.h"
+#include "common/base/sbuf.h"
+#include "master/options/options.h"
+#include "master/store/contrast.h"
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct gate gate_usual = {
+    .rules = {{FIGURE_P95, false, 0, {0.05, 1, false, false}},
+              {FIGURE_P99, true, 0.01, {0.10, 1, false, false}},
+              {FIGURE_FAIL_RATIO, false, 0, {0.001, 0, false, true}},
+              {FIGURE_RPS, false, 0, {0.03, 0, true, false}}},
+    .count = 4,
+    .baseline = "latest valid 5",
+};
+
+static int refuse(char **why, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static int refuse(char **why, const char *format, ...)
+{
+    struct sbuf text = {0};
+    va_list args;
+    va_start(args, format);
+    sbuf_addv(&text, format, args);
+    va_end(args);
+    *why = sbuf_take(&text);
+    return -1;
+}
+
+static const char *nearest_figure(const char *name)
+{
+    const char *best = "p95";
+    double most = 0;
+    for (enum contrast_figure f = 0; f < FIGURES; f++)
+        if (options_likeness(name, contrast_figure_name(f)) > most) {
+            most = options_likeness(name, contrast_figure_name(f));
+            best = contrast_figure_name(f);
+        }
+    return best;
+}
+
+/* "5%", "0.1pp", "10ms", or a plain share. False: none of these. */
+static bool read_amount(const char *text, const char *unit, double factor, double *to)
+{
+    char *end;
+    const double value = strtod(text, &end);
+    while (*end == ' ')
+        end++;
+    if (end == text || value < 0 || !isfinite(value) || strcmp(end, unit) != 0)
+        return false;
+    *to = value * factor;
+    return true;
+}
+
+static bool read_margin(const json_t *value, struct gate_rule *r)
+{
+    const char *text = json_string_value(value);
+    if (json_is_number(value)) {
+        r->margin.share = json_number_value(value);
+        return r->margin.share >= 0;
+    }
+    return !value ||
+           (text && (read_amount(text, r->margin.is_share ? "pp" : "%", 0.01, &r->margin.share) ||
+                     read_amount(text, "", 1, &r->margin.share)));
+}
+
+static bool read_where(const json_t *value, struct gate_rule *r)
+{
+    const char *text = json_string_value(value);
+    if (!value || (text && strcmp(text, "total") == 0))
+        return true;
+    r->is_of_rows = true;
+    return text &&
+           (strcmp(text, "rows") == 0 ||
+            (strncmp(text, "rows>=", 6) == 0 && read_amount(text + 6, "%", 0.01, &r->least_share)));
+}
+
+static bool read_floor(const json_t *value, struct gate_rule *r)
+{
+    const char *text = json_string_value(value);
+    return !value || (text && (read_amount(text, "ms", 1, &r->margin.floor) ||
+                               read_amount(text, "s", 1000, &r->margin.floor)));
+}
+
+static int read_rule(const json_t *from, struct gate_rule *r, char **why)
+{
+    const char *stat = json_string_value(json_object_get(from, "stat"));
+    const char *direction = json_string_value(json_object_get(from, "direction"));
+    const enum contrast_figure f = stat ? contrast_figure_of(stat) : FIGURES;
+    if (f == FIGURES)
+        return refuse(why, "stat '%s' is not known (did you mean %s?)", stat ? stat : "",
+                      nearest_figure(stat ? stat : ""));
+    *r = (struct gate_rule){.figure = f, .least_share = 0.01};
+    r->margin.is_share = f == FIGURE_FAIL_RATIO;
+    r->margin.is_lower_worse = f == FIGURE_RPS;
+    r->margin.share = r->margin.is_share ? 0.001 : f == FIGURE_P99 ? 0.10 : 0.05;
+    r->margin.floor = f <= FIGURE_MEAN ? 1 : 0;
+    if (direction)
+        r->margin.is_lower_worse = strcmp(direction, "lower-is-worse") == 0;
+    if (direction && strcmp(direction, "lower-is-worse") != 0 &&
+        strcmp(direction, "higher-is-worse") != 0)
+        return refuse(why, "direction '%s' of %s: give lower-is-worse or higher-is-worse",
+                      direction, stat);
+    if (!read_margin(json_object_get(from, "margin"), r))
+        return refuse(why, "the margin of %s: give %s", stat,
+                      r->margin.is_share ? "percentage points, such as 0.1pp"
+                                         : "a percentage, such as 5%");
+    if (!read_where(json_object_get(from, "where"), r))
+        return refuse(why, "'where' of %s: give %s", stat, "total, rows, or rows>=1%");
+    if (!read_floor(json_object_get(from, "floor"), r))
+        return refuse(why, "the floor of %s: give %s", stat, "a time, such as 1ms");
+    return 0;
+}
+
+int gate_read(struct gate *g, const json_t *from, char **why)
+{
+    const json_t *rules = json_object_get(from, "rules"), *rule;
+    const char *baseline = json_string_value(json_object_get(from, "baseline"));
+    const char *unsure = json_string_value(json_object_get(from, "cant_tell"));
+    size_t i;
+    if (json_array_size(rules) > GATE_RULES_MAX)
+        return refuse(why, "too many rules: %d at most", GATE_RULES_MAX);
+    if (unsure && strcmp(unsure, "pass") != 0 && strcmp(unsure, "fail") != 0)
+        return refuse(why, "cant_tell = '%s': give pass or fail", unsure);
+    g->fails_unsure = unsure && strcmp(unsure, "fail") == 0;
+    if (baseline)
+        snprintf(g->baseline, sizeof g->baseline, "%s", baseline);
+    if (!rules)
+        return 0;
+    g->count = 0;
+    json_array_foreach(rules, i,
+                       rule) if (read_rule(rule, &g->rules[g->count++], why) != 0) return -1;
+    return 0;
+}
+
+static const json_t *part_of(const json_t *whole)
+{
+    const json_t *part =
+        json_object_get(json_object_get(json_object_get(whole, "tool"), "katydid"), "gate");
+    if (!part)
+        part = json_object_get(whole, "gate");
+    return part ? part : whole;
+}
+
+int gate_load(struct gate *g, const char *path, char **why)
+{
+    struct sbuf text = {0}, words = {0};
+    const size_t len = strlen(path);
+    if (options_slurp(path, true, &text) != 0)
+        return refuse(why, "%s cannot be read", path);
+    const bool is_json = len > 5 && strcmp(path + len - 5, ".json") == 0;
+    json_t *whole = is_json ? json_loadb(text.data ? text.data : "", text.len, 0, NULL)
+                            : options_toml_document(path, text.data ? text.data : "", text.len);
+    int rc = whole ? gate_read(g, part_of(whole), why)
+                   : refuse(why, "it is no good %s", is_json ? "JSON" : "TOML");
+    if (rc != 0) {
+        sbuf_addf(&words, "%s: %s", path, *why);
+        free(*why);
+        *why = sbuf_take(&words);
+    }
+    json_decref(whole);
+    sbuf_fini(&text);
+    return rc;
+}
+
+/* ---- words ---- */
+
+const char *contrast_answer_name(enum contrast_answer a)
+{
+    static const char *const names[] = {"not worse", "worse", "cannot tell", "no data"};
+    return names[a];
+}
+
+static void add_value(struct sbuf *out, const struct contrast_line *l, double value)
+{
+    const enum contrast_figure f = l->rule->figure;
+    if (!isfinite(value))
+        sbuf_adds(out, "–");
+    else if (f == FIGURE_FAIL_RATIO)
+        sbuf_addf(out, "%.2f %%", 100 * value);
+    else if (f == FIGURE_RPS)
+        sbuf_addf(out, "%.1f/s", value);
+    else
+        sbuf_addf(out, value < 10 ? "%.2f ms" : "%.0f ms", value);
+}
+
+static void add_change(struct sbuf *out, const struct contrast_line *l)
+{
+    const struct change *c = &l->change;
+    const bool is_share = l->rule->margin.is_share;
+    const double off = is_share ? 0 : 1;
+    if (!c->is_there)
+        return;
+    sbuf_addf(out, is_share ? "%+.2f pp [%+.2f, %+.2f]" : "%+.1f %% [%+.1f, %+.1f]",
+              100 * (c->change - off), 100 * (c->low - off), 100 * (c->high - off));
+}
+
+static void add_cell(struct sbuf *out, const char *text)
+{
+    for (; *text; text++)
+        sbuf_addf(out,
+                  *text == '|' || *text == '\\' || *text == '`' || *text == '<' ? "\\%c" : "%c",
+                  (unsigned char)*text < ' ' ? ' ' : *text);
+}
+
+static void add_line(struct sbuf *out, const struct contrast_line *l)
+{
+    const char *name = contrast_figure_name(l->rule->figure);
+    sbuf_addf(out, "| %s ", name);
+    if (*l->name) {
+        sbuf_adds(out, "of ");
+        add_cell(out, l->method);
+        sbuf_adds(out, " ");
+        add_cell(out, l->name);
+        sbuf_adds(out, " ");
+    }
+    sbuf_adds(out, "| ");
+    add_value(out, l, l->change.before);
+    sbuf_adds(out, " | ");
+    add_value(out, l, l->change.after);
+    sbuf_adds(out, " | ");
+    add_change(out, l);
+    sbuf_addf(out, " | %s%s%s", l->answer == ANSWER_WORSE ? "**" : "",
+              contrast_answer_name(l->answer), l->answer == ANSWER_WORSE ? "**" : "");
+    if (l->answer == ANSWER_UNSURE && l->needs > 1 && l->needs < 1000)
+        sbuf_addf(out, " (about %.1f times as much would tell)", l->needs);
+    sbuf_adds(out, " |\n");
+}
+
+static void add_basis(struct sbuf *out, const struct contrast *c)
+{
+    static const char *const words[] = {
+        "intervals are of the runs of both sides (Welch)",
+        "how much runs differ by themselves was learnt from earlier ones",
+        "how much runs differ by themselves is assumed (5 %): too few earlier runs are stored"};
+    for (size_t i = 0; i < c->count; i++)
+        if (c->lines[i].change.is_there) {
+            sbuf_addf(out, "95 %% intervals; %s. ", words[c->lines[i].change.basis]);
+            return;
+        }
+}
+
+void contrast_markdown(const struct contrast *c, const char *before, const char *after,
+                       struct sbuf *out)
+{
+    if (c->refusal) {
+        sbuf_adds(out, "Not compared: ");
+        add_cell(out, c->refusal);
+        sbuf_addf(out, ". %s\n", c->remarks);
+        return;
+    }
+    sbuf_adds(out, "| figure | ");
+    add_cell(out, before);
+    sbuf_adds(out, " | ");
+    add_cell(out, after);
+    sbuf_adds(out, " | change [95 %] | answer |\n|---|---|---|---|---|\n");
+    for (size_t i = 0; i < c->count; i++)
+        add_line(out, &c->lines[i]);
+    sbuf_adds(out, "\n");
+    add_basis(out, c);
+    sbuf_adds(out, c->remarks);
+    sbuf_addf(out,
+              "Distributions are at most %.1f %% apart (at %.4g ms); a request of the later run "
+              "is slower than one of the earlier with a probability of %.1f %%.\n",
+              100 * c->distance, c->at_ms, 50 + 50 * c->delta);
+}
+
+static json_t *real(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+void contrast_json(const struct contrast *c, struct sbuf *out)
+{
+    static const char *const basis[] = {"runs", "history", "assumed"};
+    json_t *lines = json_array();
+    for (size_t i = 0; i < c->count; i++) {
+        const struct contrast_line *l = &c->lines[i];
+        const struct change *x = &l->change;
+        json_array_append_new(
+            lines, json_pack("{s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:f,s:s,s:s,s:o}", "stat",
+                             contrast_figure_name(l->rule->figure), "method", l->method, "name",
+                             l->name, "before", real(x->before), "after", real(x->after), "change",
+                             real(x->change), "low", real(x->low), "high", real(x->high), "p_worse",
+                             real(x->p_worse), "p_fine", real(x->p_fine), "margin",
+                             l->rule->margin.share, "basis", basis[x->basis], "answer",
+                             contrast_answer_name(l->answer), "needs", real(l->needs)));
+    }
+    json_t *all =
+        json_pack("{s:s?,s:s,s:i,s:i,s:f,s:f,s:f,s:o}", "refusal", c->refusal, "remarks",
+                  c->remarks, "worse", (int)c->worse, "unsure", (int)c->unsure, "distance",
+                  c->distance, "at_ms", c->at_ms, "delta", c->delta, "lines", lines);
+    char *text = json_dumps(all, JSON_INDENT(1));
+    sbuf_adds(out, text ? text : "{}");
+    sbuf_addc(out, '\n');
+    free(text);
+    json_decref(all);
+}

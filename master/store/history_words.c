@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: MIT
+#include "master/store/history_words.h"
+#include "common/base/mem.h"
+#include "master/store/run_file.h"
+#include "master/store/run_id.h"
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define HISTORY_MIN 5 /* runs that say how much equal ones differ */
+#define HISTORY_MOST 20
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
+static double number_of(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+    return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+static const json_t *totals_of(const json_t *run)
+{
+    return json_object_get(run, "totals");
+}
+
+static int fail(char **why, const char *path, const char *what)
+{
+    struct sbuf text = {0};
+    sbuf_addf(&text, "%s: %s", path, what);
+    *why = sbuf_take(&text);
+    return -1;
+}
+
+/* ---- mending ---- */
+
+static bool take_in(struct history *h, const char *id)
+{
+    char *path = history_path(h, id), *why = NULL;
+    struct stored *s = stored_open(path, STORED_ALL, true, &why);
+    json_t *rows = NULL, *meta = NULL;
+    if (s && strcmp(text_of(s->meta, "state"), "done") != 0)
+        meta = stored_mend(s, &rows);
+    else if (s) {
+        json_t *unused = stored_mend(s, &rows);
+        json_decref(unused);
+        meta = json_incref(s->meta);
+    }
+    const bool is_in =
+        meta && history_put(h, meta, &why) == 0 && history_put_rows(h, id, rows, &why) == 0;
+    json_decref(meta);
+    json_decref(rows);
+    stored_close(s);
+    free(path);
+    free(why);
+    return is_in;
+}
+
+int history_mend(struct history *h, bool all)
+{
+    json_t *ids = history_orphans(h), *id;
+    size_t i;
+    int mended = 0;
+    if (all) {
+        json_t *strangers = history_strangers(h);
+        json_array_extend(ids, strangers);
+        json_decref(strangers);
+    }
+    json_array_foreach(ids, i, id) mended += take_in(h, json_string_value(id));
+    json_decref(ids);
+    return mended;
+}
+
+/* ---- files ---- */
+
+static int copy_frames(struct run_file *from, struct run_file *to)
+{
+    struct sbuf bytes = {0};
+    int rc = 0;
+    for (size_t i = 0; i < run_file_count(from) && rc == 0; i++) {
+        const struct run_frame *f = run_file_frame(from, i);
+        rc = run_file_read(from, i, &bytes);
+        if (rc == 0)
+            rc = run_file_put(to, f, bytes.data ? bytes.data : "", bytes.len);
+    }
+    sbuf_fini(&bytes);
+    return rc;
+}
+
+/* meta: put behind all; or NULL. */
+static int copy_file(const char *from, const char *to, const json_t *meta, char **why)
+{
+    struct run_file *in = run_file_open(from), *out = in ? run_file_create(to) : NULL;
+    char *text = meta ? json_dumps(meta, JSON_COMPACT) : NULL;
+    int rc = in && out ? copy_frames(in, out) : -1;
+    if (rc == 0 && text)
+        rc = run_file_put(out, &(struct run_frame){.kind = RUN_META}, text, strlen(text));
+    if (rc == 0)
+        rc = run_file_sync(out);
+    if (rc != 0)
+        fail(why, in ? to : from, strerror(errno));
+    if (rc != 0 && out)
+        unlink(to);
+    run_file_close(in);
+    run_file_close(out);
+    free(text);
+    return rc;
+}
+
+char *history_import(struct history *h, const char *path, char **why)
+{
+    struct stored *s = stored_open(path, STORED_ALL, false, why);
+    if (!s)
+        return NULL;
+    char *id = mem_strdup(text_of(s->meta, "id"));
+    stored_close(s);
+    char *to = run_id_is(id) ? history_path(h, id) : NULL;
+    json_t *there = to ? history_get(h, id) : NULL;
+    bool is_in = false;
+    if (!to)
+        fail(why, path, "its run has no good id");
+    else if (there)
+        fail(why, path, "this run is there already");
+    else
+        is_in = copy_file(path, to, NULL, why) == 0 && take_in(h, id);
+    json_decref(there);
+    free(to);
+    if (is_in)
+        return id;
+    if (!*why)
+        fail(why, path, "it could not be taken in");
+    free(id);
+    return NULL;
+}
+
+int history_export(struct history *h, const char *id, const char *path, char **why)
+{
+    char *from = history_path(h, id);
+    json_t *run = history_get(h, id);
+    if (access(path, F_OK) == 0) {
+        free(from);
+        json_decref(run);
+        return fail(why, path, "it is there already");
+    }
+    const int rc = copy_file(from, path, run, why);
+    json_decref(run);
+    free(from);
+    return rc;
+}
+
+struct stored *history_open_run(struct history *h, const char *id, enum stored_part part,
+                                char **why)
+{
+    char *path = history_path(h, id);
+    struct stored *s = stored_open(path, part, true, why);
+    json_t *run = s ? history_get(h, id) : NULL;
+    if (run) { /* it has what was added since */
+        json_decref(s->meta);
+        s->meta = run;
+    }
+    free(path);
+    return s;
+}
+
+/* ---- how much runs differ ---- */
+
+static bool is_like(const json_t *run, const json_t *like)
+{
+    static const char *const same[] = {"environment", "users", "profile", "locustfile"};
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        const json_t *a = json_object_get(run, same[i]), *b = json_object_get(like, same[i]);
+        if (a && b && !json_equal(a, b))
+            return false;
+    }
+    return json_is_true(json_object_get(run, "valid")) &&
+           strcmp(text_of(run, "state"), "done") == 0 &&
+           strcmp(text_of(run, "id"), text_of(like, "id")) != 0;
+}
+
+struct between history_between(struct history *h, const json_t *like, const char *method,
+                               const char *name, enum contrast_figure f)
+{
+    const bool is_share = f == FIGURE_FAIL_RATIO;
+    struct between between = {is_share ? 0 : 0.05, INFINITY, true};
+    double x[HISTORY_MOST];
+    size_t i, n = 0;
+    json_t *all = history_list(h, &(struct history_filter){.is_valid = true, .limit = 200}), *run;
+    json_array_foreach(all, i, run)
+    {
+        if (n == HISTORY_MOST || !is_like(run, like))
+            continue;
+        const double value =
+            history_row_figure(h, text_of(run, "id"), method, name, contrast_figure_name(f));
+        if (isfinite(value) && (is_share || value > 0))
+            x[n++] = is_share ? value : log(value);
+    }
+    json_decref(all);
+    if (n >= HISTORY_MIN)
+        between = (struct between){inference_steady_sd(x, n), (double)n - 1, false};
+    return between;
+}
+
+/* ---- words ---- */
+
+static void add_time(struct sbuf *out, double at)
+{
+    char text[32] = "-";
+    struct tm local;
+    const time_t second = (time_t)at;
+    if (at > 0)
+        strftime(text, sizeof text, "%Y-%m-%d %H:%M", localtime_r(&second, &local));
+    sbuf_addf(out, "%-16s", text);
+}
+
+static void add_column(struct sbuf *out, int digits, const char *unit, double value)
+{
+    char text[32] = "-";
+    if (isfinite(value))
+        snprintf(text, sizeof text, "%.*f%s", digits, value, unit);
+    sbuf_addf(out, " %8s", text);
+}
+
+static const char *verdict_of(const json_t *run)
+{
+    const json_t *verdict = json_object_get(run, "verdict");
+    if (strcmp(text_of(run, "state"), "done") != 0)
+        return text_of(run, "state");
+    if (!json_is_true(json_object_get(run, "valid")))
+        return "not valid";
+    if (number_of(verdict, "thresholds") > 0)
+        return json_is_true(json_object_get(verdict, "passed")) ? "passed" : "failed";
+    return "-";
+}
+
+/* What comes from others must not move the terminal's cursor. */
+static void add_words(struct sbuf *out, const char *text)
+{
+    for (; *text; text++)
+        sbuf_addc(out, (unsigned char)*text < ' ' || *text == 127 ? ' ' : *text);
+}
+
+static void add_run(struct sbuf *out, const json_t *run)
+{
+    const json_t *totals = totals_of(run), *git = json_object_get(run, "git");
+    const char *profile = text_of(run, "profile"), *pin = text_of(run, "pin");
+    sbuf_addf(out, "%s ", text_of(run, "id"));
+    add_time(out, number_of(run, "started"));
+    add_column(out, 0, "", number_of(run, "users"));
+    add_column(out, 0, "s", number_of(run, "duration"));
+    add_column(out, 0, "", number_of(totals, "requests"));
+    add_column(out, 1, "", number_of(totals, "rps"));
+    add_column(out, 0, "ms", number_of(totals, "p95"));
+    add_column(out, 2, "%", 100 * number_of(totals, "fail_ratio"));
+    sbuf_addf(out, "  %-11s %-8.8s ", verdict_of(run), text_of(git, "commit"));
+    add_words(out, *profile ? profile : text_of(run, "locustfile"));
+    if (*pin)
+        sbuf_adds(out, "  pinned: ");
+    add_words(out, pin);
+    if (*text_of(run, "note"))
+        sbuf_adds(out, "  ");
+    add_words(out, text_of(run, "note"));
+    sbuf_addc(out, '\n');
+}
+
+void history_table(const json_t *runs, struct sbuf *out)
+{
+    size_t i;
+    const json_t *run;
+    sbuf_addf(out, "%-26s %-16s %8s %8s %8s %8s %8s %8s  %-11s %-8s %s\n", "run", "started",
+              "users", "time", "requests", "req/s", "p95", "failed", "verdict", "commit", "of");
+    json_array_foreach(runs, i, run) add_run(out, run);
+}
+
+void history_details(const json_t *run, struct sbuf *out)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)run, key, value)
+    {
+        char *text =
+            json_is_string(value)
+                ? mem_strdup(json_string_value(value))
+                : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(12));
+        if (strcmp(key, "spark") != 0 && text && *text) {
+            sbuf_addf(out, "%-12s ", key);
+            add_words(out, text);
+            sbuf_addc(out, '\n');
+        }
+        free(text);
+    }
+}

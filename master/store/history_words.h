@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* history_words: opening, mending and comparing what a history has; tables of runs for people.
+ * Errors: NULL or -1 and *why (malloced). */
+#include "common/base/sbuf.h"
+#include "master/store/contrast.h"
+#include "master/store/history.h"
+#include "master/store/stored.h"
+
+/* Runs that are said to go on and whose masters are gone get their figures and are called
+ * interrupted; files that the table does not have come into it when all is true. How many. */
+int history_mend(struct history *h, bool all);
+/* A file from elsewhere, looked through; its id (malloced). */
+char *history_import(struct history *h, const char *path, char **why);
+/* The file with what was added to the run since (notes, pins, tags). */
+int history_export(struct history *h, const char *id, const char *path, char **why);
+
+struct stored *history_open_run(struct history *h, const char *id, enum stored_part part,
+                                char **why);
+/* How much equal runs differ in a figure of a row, from up to 20 runs like that one, in the order
+ * of time; fewer than five are no history: then it is assumed. */
+struct between history_between(struct history *h, const json_t *like, const char *method,
+                               const char *name, enum contrast_figure f);
+
+void history_table(const json_t *runs, struct sbuf *out);
+void history_details(const json_t *run, struct sbuf *out);

@@ -1,0 +1,93 @@
+"""Runs that are stored: by whom, how much of them when the master is gone, and what `katydid runs` and `compare` say of them."""
+
+import json
+import os
+import signal
+import subprocess
+import textwrap
+
+from harness import KATYDID, katydid, run_katydid, wait_for
+
+TEXT = """
+    import time
+    from locust import User, constant, task
+
+    class Shop(User):
+        wait_time = constant(0.05)
+
+        @task
+        def buy(self):
+            self.environment.events.request.fire(request_type="GET", name="/buy", response_time=12, response_length=3, exception=None, context={})
+"""
+
+
+def locustfile(folder):
+    path = folder / "shop.py"
+    path.write_text(textwrap.dedent(TEXT))
+    return path
+
+
+def runs(folder, *words, code=0):
+    run = subprocess.run([KATYDID, "runs", *map(str, words), "--history", str(folder)], capture_output=True, text=True, timeout=60)
+    assert run.returncode == code, run.stderr
+    return run.stdout if code == 0 else run.stderr
+
+
+def stored(folder):
+    return json.loads(runs(folder, "list", "--json"))
+
+
+def test_a_run_is_stored_with_all_that_it_counted(tmp_path):
+    file = locustfile(tmp_path)
+    run = run_katydid("-f", file, "--headless", "-u", 2, "-t", 3, "--history", tmp_path / "h", "--tag", "build=17", "--note", "first", "--json")
+    counted = json.loads(run.stdout)[0]["num_requests"]
+    [one] = stored(tmp_path / "h")
+    assert (one["state"], one["totals"]["requests"], one["users"], one["tags"], one["note"]) == ("done", counted, 2, {"build": "17"}, "first")
+    assert os.stat(tmp_path / "h").st_mode & 0o077 == 0
+    assert "state        done\n" in runs(tmp_path / "h", "show", "tag:build=17")
+
+
+def test_nothing_is_stored_when_nobody_wants_it(tmp_path):
+    file = locustfile(tmp_path)
+    for words in (["--no-history"], ["--history", "off"]):
+        run = run_katydid("-f", file, "--headless", "-t", 1, *words, env={"KATYDID_HISTORY": str(tmp_path / "h")})
+        assert run.code == 0, run.stderr
+    assert not (tmp_path / "h").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_told_once_and_fails_nothing(tmp_path):
+    (tmp_path / "file").write_text("")
+    run = run_katydid("-f", locustfile(tmp_path), "--headless", "-t", 2, "--history", tmp_path / "file" / "h")
+    assert run.code == 0, run.stderr
+    assert run.stderr.count("This run is not stored") == 1
+
+
+def test_of_a_master_that_is_killed_there_is_what_was_measured(tmp_path):
+    with katydid("-f", locustfile(tmp_path), "--headless", "-u", 1, "--history", tmp_path / "h") as master:
+        wait_for(lambda: list((tmp_path / "h").glob("*.kdrun")), "the file of the run")
+        file = next((tmp_path / "h").glob("*.kdrun"))
+        at_first = file.stat().st_size
+        wait_for(lambda: file.stat().st_size > at_first + 200, "seconds in it")
+        master.signal(signal.SIGKILL)
+        master.wait()
+    [one] = stored(tmp_path / "h")
+    assert one["state"] == "interrupted" and one["totals"]["requests"] > 0 and not one["valid"]
+
+
+def test_words_that_mean_no_run_are_refused_with_the_nearest(tmp_path):
+    run_katydid("-f", locustfile(tmp_path), "--headless", "-t", 1, "--history", tmp_path / "h")
+    assert "did you mean list?" in runs(tmp_path / "h", "lits", code=2)
+    assert "did you mean latest?" in runs(tmp_path / "h", "show", "lastest", code=1)
+    assert "did you mean --limit?" in runs(tmp_path / "h", "list", "--limt", 3, code=2)
+    assert "no run is stored" in runs(tmp_path / "none", code=1)
+    run = subprocess.run([KATYDID, "compare", "latest", "latest~4", "--history", tmp_path / "h"], capture_output=True, text=True, timeout=60)
+    assert (run.returncode, "no run is stored that is 'latest~4'" in run.stderr) == (1, True)
+
+
+def test_what_people_add_is_shown(tmp_path):
+    run_katydid("-f", locustfile(tmp_path), "--headless", "-t", 1, "--history", tmp_path / "h")
+    for words in (["pin", "latest", "base"], ["note", "latest", "a", "note"], ["tag", "latest", "k=v"]):
+        runs(tmp_path / "h", *words)
+    [one] = stored(tmp_path / "h")
+    assert (one["pin"], one["note"], one["tags"]) == ("base", "a note", {"k": "v"})
+    assert "is pinned as base" in runs(tmp_path / "h", "delete", "latest", code=1)

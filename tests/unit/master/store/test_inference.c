@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: MIT
+/* The statistics of comparing runs, against figures of other programs, and by simulation: equal
+ * runs are not called worse, a shift of 10 % is found, intervals hold what they promise. Seeded:
+ * each run of this program does the same. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "common/base/mem.h"
+#include "master/store/bootstrap.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NEAR 1e-6
+#define SECONDS 240
+#define REQUESTS 25 /* in a second */
+
+static void assert_near(double a, double b, double most)
+{
+    if (!(fabs(a - b) <= most))
+        fail_msg("%.9g is not %.9g", a, b);
+}
+
+/* ---- figures of tables and textbooks ---- */
+
+static void students_distribution_is_as_in_tables(void **state)
+{
+    (void)state;
+    assert_near(inference_t_quantile(0.975, 4), 2.7764451052, NEAR);
+    assert_near(inference_t_quantile(0.975, 8), 2.3060041350, NEAR);
+    assert_near(inference_t_quantile(0.95, 1), 6.3137515147, NEAR);
+    assert_near(inference_t_quantile(0.975, INFINITY), 1.9599639845, NEAR);
+    assert_near(inference_t_cdf(2, 5), 0.9490302605, NEAR);
+    assert_near(inference_t_cdf(-2, 5), 0.0509697395, NEAR);
+    assert_near(inference_t_cdf(0, 3), 0.5, NEAR);
+}
+
+/* Benjamini and Hochberg's own example (1995): of 15, the first four. */
+static void false_discoveries_are_held_down(void **state)
+{
+    (void)state;
+    static const double p[] = {0.0459, 0.0001, 0.7590, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278,
+                               0.0298, 0.0344, 0.3240, 0.4262, 0.5719, 0.6528, 1.0000};
+    bool is_rejected[15];
+    assert_int_equal(inference_discover(p, 15, 0.05, is_rejected), 4);
+    assert_true(is_rejected[1] && is_rejected[3] && is_rejected[4] && is_rejected[5]);
+    assert_false(is_rejected[0] || is_rejected[6] || is_rejected[7]);
+    assert_int_equal(inference_discover(p, 0, 0.05, is_rejected), 0);
+}
+
+static void distributions_differ_by_what_they_differ(void **state)
+{
+    (void)state;
+    struct hist a, b;
+    double at = 0;
+    hist_init(&a);
+    hist_init(&b);
+    for (uint64_t us = 1; us <= 100; us++) {
+        hist_add(&a, us, 1);
+        hist_add(&b, us + 20, 1);
+    }
+    assert_near(inference_distance(&a, &b, &at), 0.2, NEAR);
+    assert_near(inference_delta(&a, &b), 0.36, NEAR); /* (80² + 2·80·20 …): 1 - 80·80/100² */
+    assert_near(inference_delta(&b, &a), -0.36, NEAR);
+    assert_near(inference_delta(&a, &a), 0, NEAR);
+    hist_fini(&a);
+    hist_fini(&b);
+}
+
+/* Logarithms: 0.0912 apart, standard error 0.0191 with 2.8 degrees of freedom. */
+static void several_runs_are_compared_as_welch_does(void **state)
+{
+    (void)state;
+    const struct figure a[] = {{100, 0, 1}, {104, 0, 1}, {98, 0, 1}};
+    const struct figure b[] = {{110, 0, 1}, {112, 0, 1}, {108, 0, 1}, {111, 0, 1}};
+    const struct between none = {0.05, INFINITY, true};
+    const struct margin m = {.share = 0};
+    const struct change c = inference_compare(a, 3, b, 4, &none, &m);
+    assert_int_equal(c.basis, BASIS_RUNS);
+    assert_near(c.before, 100.636, 1e-2);
+    assert_near(c.change, 1.09546, 1e-3);
+    assert_true(c.low > 1.02 && c.low < 1.04 && c.high > 1.15 && c.high < 1.18);
+    assert_true(c.p_worse < 0.03 && c.p_worse > 0.002);
+}
+
+static void steps_do_not_count_as_spread(void **state)
+{
+    (void)state;
+    double x[40];
+    for (size_t i = 0; i < 40; i++)
+        x[i] = (i < 20 ? 0 : 1) + (i % 2 ? 0.01 : -0.01);
+    assert_true(inference_sd(x, 40) > 0.4);
+    assert_true(inference_steady_sd(x, 40) < 0.03);
+}
+
+/* ---- simulation ---- */
+
+static uint64_t seed = 42;
+
+static double uniform(void)
+{
+    uint64_t z = seed += UINT64_C(0x9E3779B97F4A7C15);
+    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
+    return (double)((z ^ z >> 31) >> 11) / 9007199254740992.0;
+}
+
+static double normal(void)
+{
+    return sqrt(-2 * log(1 - uniform())) * cos(2 * M_PI * uniform());
+}
+
+/* A run whose level wanders from second to second (AR(1)) and is off as a whole by chance. */
+static struct figure simulate(double level_ms, double between_sd, double memory, double *means)
+{
+    static struct tally bins[SECONDS];
+    const double run = level_ms * exp(between_sd * normal());
+    double wander = 0.06 * normal();
+    for (size_t s = 0; s < SECONDS; s++) {
+        tally_zero(&bins[s]);
+        wander = memory * wander + 0.06 * sqrt(1 - memory * memory) * normal();
+        for (int i = 0; i < REQUESTS; i++) {
+            const double us = 1000 * run * exp(wander + 0.4 * normal());
+            hist_add(&bins[s].hist, (uint64_t)us, 1);
+            bins[s].sum_us += (uint64_t)us;
+        }
+        bins[s].requests = REQUESTS;
+        means[s] = (double)bins[s].sum_us / REQUESTS;
+    }
+    const size_t per = bootstrap_block(means, SECONDS, 1);
+    struct bootstrap *b = bootstrap_new(bins, SECONDS, 1, per, 7);
+    const struct figure f = bootstrap_quantile(b, 0.95);
+    bootstrap_free(b);
+    for (size_t s = 0; s < SECONDS; s++)
+        hist_clear(&bins[s].hist);
+    return f;
+}
+
+#define POOL 1500
+static struct figure pool[POOL]; /* equal runs, which differ by 2 % as machines do */
+
+static int make_pool(void **state)
+{
+    double means[SECONDS];
+    (void)state;
+    for (size_t i = 0; i < POOL; i++)
+        pool[i] = simulate(100, 0.02, 0.8, means);
+    return 0;
+}
+
+static struct figure shifted(struct figure f, double by)
+{
+    f.value *= by;
+    return f;
+}
+
+static const struct figure *some(size_t count)
+{
+    return &pool[(size_t)(uniform() * (double)(POOL - count))];
+}
+
+/* What of many comparisons came out; history: so many earlier runs say how much runs differ. */
+struct outcome {
+    double worse, fine, covered;
+};
+
+static struct outcome compare_many(size_t k, size_t history, double shift)
+{
+    const struct margin m = {.share = 0.05, .floor = 1};
+    struct outcome o = {0};
+    const int times = 1000;
+    for (int i = 0; i < times; i++) {
+        struct between between = {0.05, INFINITY, true};
+        struct figure a[5], b[5];
+        double x[20];
+        for (size_t r = 0; r < history; r++)
+            x[r] = log(some(1)->value);
+        if (history)
+            between = (struct between){inference_sd(x, history), (double)history - 1, false};
+        for (size_t r = 0; r < k; r++) {
+            a[r] = *some(1);
+            b[r] = shifted(*some(1), shift);
+        }
+        const struct change c = inference_compare(a, k, b, k, &between, &m);
+        o.worse += c.p_worse <= 0.05;
+        o.fine += c.p_fine <= 0.05;
+        o.covered += c.low <= shift && shift <= c.high;
+    }
+    o.worse /= times;
+    o.fine /= times;
+    o.covered /= times;
+    print_message("%zu a side, history %zu, shift %.2f: worse %.3f, not worse %.3f, covered %.3f\n",
+                  k, history, shift, o.worse, o.fine, o.covered);
+    return o;
+}
+
+static void equal_runs_are_not_called_worse(void **state)
+{
+    (void)state;
+    assert_true(compare_many(5, 0, 1).worse <= 0.05);
+    assert_true(compare_many(1, 10, 1).worse <= 0.05);
+    assert_true(compare_many(1, 0, 1).worse <= 0.05);
+    /* At the margin itself one in twenty may be. */
+    assert_in_range((int)(1000 * compare_many(5, 0, 1.05).worse), 25, 70);
+}
+
+static void a_shift_of_a_tenth_is_found(void **state)
+{
+    (void)state;
+    assert_true(compare_many(5, 0, 1.10).worse >= 0.8);
+}
+
+static void intervals_hold_what_they_promise(void **state)
+{
+    (void)state;
+    const double of_runs = compare_many(5, 0, 1).covered,
+                 of_history = compare_many(1, 20, 1).covered;
+    assert_in_range((int)(1000 * of_runs), 930, 970);
+    assert_in_range((int)(1000 * of_history), 930, 970);
+}
+
+/* Within one run: the seconds remember one another, and blocks know it. */
+static void blocks_know_what_seconds_remember(void **state)
+{
+    (void)state;
+    double means[SECONDS], x[300], se = 0;
+    for (size_t i = 0; i < 300; i++) {
+        const struct figure f = simulate(100, 0, 0.8, means);
+        x[i] = log(f.value);
+        se += f.se / 300;
+    }
+    const double truth = inference_sd(x, 300);
+    print_message("spread of p95 %.4f, by blocks %.4f\n", truth, se);
+    assert_true(se > 0.7 * truth && se < 1.4 * truth);
+}
+
+static void the_beginning_is_cut_where_it_is_over(void **state)
+{
+    (void)state;
+    double means[300];
+    for (size_t i = 0; i < 300; i++)
+        means[i] = 100 + (i < 60 ? (60 - (double)i) * 5 : 0) + normal();
+    assert_in_range(bootstrap_transient(means, 300, 1), 50, 75);
+    for (size_t i = 0; i < 300; i++)
+        means[i] = (double)i; /* it never is */
+    assert_true(bootstrap_transient(means, 300, 1) > 100);
+}
+
+static void results_repeat(void **state)
+{
+    double means[SECONDS];
+    (void)state;
+    seed = 5;
+    const struct figure one = simulate(100, 0.02, 0.8, means);
+    seed = 5;
+    const struct figure two = simulate(100, 0.02, 0.8, means);
+    assert_memory_equal(&one, &two, sizeof one);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(students_distribution_is_as_in_tables),
+        cmocka_unit_test(false_discoveries_are_held_down),
+        cmocka_unit_test(distributions_differ_by_what_they_differ),
+        cmocka_unit_test(several_runs_are_compared_as_welch_does),
+        cmocka_unit_test(steps_do_not_count_as_spread),
+        cmocka_unit_test(equal_runs_are_not_called_worse),
+        cmocka_unit_test(a_shift_of_a_tenth_is_found),
+        cmocka_unit_test(intervals_hold_what_they_promise),
+        cmocka_unit_test(blocks_know_what_seconds_remember),
+        cmocka_unit_test(the_beginning_is_cut_where_it_is_over),
+        cmocka_unit_test(results_repeat),
+    };
+    return cmocka_run_group_tests(tests, make_pool, NULL);
+}

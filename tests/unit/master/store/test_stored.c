@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: MIT
+/* A run that was stored and read again is the run it was; of one whose master was gone there is
+ * what was written; runs compared with each other say which row became slower. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "master/data/timeline_read.h"
+#include "master/store/history_words.h"
+#include "tests/unit/played_runs.h"
+#include <dirent.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static char folder[] = "/tmp/katydid-stored-XXXXXX";
+static struct history *h;
+static double clock_s;
+
+static int open_new(void **state)
+{
+    char *why = NULL;
+    (void)state;
+    memcpy(folder + sizeof folder - 7, "XXXXXX", 6);
+    clock_s = 1700000000;
+    return mkdtemp(folder) && (h = history_open(folder, true, &why)) ? 0 : -1;
+}
+
+static int close_it(void **state)
+{
+    (void)state;
+    history_close(h);
+    DIR *d = opendir(folder);
+    for (const struct dirent *e = readdir(d); e; e = readdir(d)) {
+        char path[512];
+        snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
+        unlink(path);
+    }
+    closedir(d);
+    return rmdir(folder);
+}
+
+static struct played usual(void)
+{
+    clock_s += 10000;
+    return (struct played){.folder = folder,
+                           .id = "r",
+                           .rows = 3,
+                           .seconds = 150,
+                           .per_second = 20,
+                           .started = clock_s,
+                           .level_ms = 100,
+                           .users = 5,
+                           .seed = (uint64_t)clock_s};
+}
+
+static struct stored *newest(void)
+{
+    char *why = NULL;
+    json_t *found = history_find(h, "latest", NULL, &why);
+    struct stored *s = history_open_run(
+        h, json_string_value(json_object_get(json_array_get(found, 0), "id")), STORED_ALL, &why);
+    json_decref(found);
+    assert_non_null(s);
+    return s;
+}
+
+static uint64_t requests_between(const struct stored *s, uint32_t id, int64_t from, int64_t to)
+{
+    struct timeline_plan plan;
+    struct tally t;
+    tally_init(&t, NULL, NULL);
+    timeline_plan(s->timeline, from, to, &plan);
+    timeline_read_row(&plan, id, &t);
+    const uint64_t requests = t.requests;
+    timeline_plan_fini(&plan);
+    tally_fini(&t);
+    return requests;
+}
+
+static void a_stored_run_is_the_run_it_was(void **state)
+{
+    (void)state;
+    const struct played p = usual();
+    play_run(p);
+    struct stored *s = newest();
+    const int64_t start = (int64_t)p.started;
+    assert_true(s->is_complete);
+    assert_false(s->damaged);
+    assert_int_equal(s->stats.total.requests, 150 * 3 * 20);
+    assert_int_equal(s->view->row_count, 3);
+    assert_int_equal(s->view->total.requests, 150 * 3 * 20);
+    assert_true(fabs(s->view->total.p50 - 100) < 5);
+    assert_string_equal(s->view->rows[0].name, "/row/0");
+    for (uint32_t id = 1; id <= 3; id++) { /* any second of any row */
+        assert_int_equal(requests_between(s, id, start, start + 150), 150 * 20);
+        assert_int_equal(requests_between(s, id, start + 77, start + 78), 20);
+        assert_int_equal(requests_between(s, id, start + 3, start + 149), 146 * 20);
+    }
+    assert_string_equal(json_string_value(json_object_get(s->meta, "state")), "done");
+    assert_string_equal(json_string_value(json_object_get(s->meta, "profile")), "shop");
+    assert_int_equal(
+        json_integer_value(json_object_get(json_object_get(s->meta, "totals"), "requests")), 9000);
+    assert_true(fabs(history_row_figure(h, json_string_value(json_object_get(s->meta, "id")), "GET",
+                                        "/row/2", "p95") -
+                     145) < 10);
+    stored_close(s);
+}
+
+static void of_an_interrupted_run_there_is_what_was_written(void **state)
+{
+    (void)state;
+    struct played p = usual();
+    p.is_cut_off = true;
+    p.seconds = 50;
+    play_run(p);
+    char *why = NULL;
+    assert_null(history_find(h, "latest", NULL, &why)); /* it is said to go on */
+    free(why);
+    assert_int_equal(history_mend(h, false), 1);
+    assert_int_equal(history_mend(h, false), 0);
+    struct stored *s = newest();
+    assert_string_equal(json_string_value(json_object_get(s->meta, "state")), "interrupted");
+    assert_false(json_is_true(json_object_get(s->meta, "valid")));
+    assert_int_equal(s->stats.total.requests, 49 * 3 * 20); /* the last tick was at second 48 */
+    assert_int_equal(s->view->row_count, 3);
+    assert_int_equal(s->view->rows[1].requests, 49 * 20);
+    stored_close(s);
+}
+
+static void a_table_that_is_lost_is_made_anew(void **state)
+{
+    (void)state;
+    char *why = NULL, path[128];
+    play_run(usual());
+    play_run(usual());
+    history_close(h);
+    static const char *const names[] = {"runs.db", "runs.db-wal", "runs.db-shm"};
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        unlink(path);
+    }
+    h = history_open(folder, true, &why);
+    assert_int_equal(history_mend(h, true), 2);
+    struct stored *s = newest();
+    assert_int_equal(
+        json_integer_value(json_object_get(json_object_get(s->meta, "totals"), "requests")), 9000);
+    stored_close(s);
+}
+
+static void a_run_goes_to_another_history(void **state)
+{
+    (void)state;
+    char *why = NULL, path[128];
+    play_run(usual());
+    json_t *found = history_find(h, "latest", NULL, &why);
+    const char *id = json_string_value(json_object_get(json_array_get(found, 0), "id"));
+    snprintf(path, sizeof path, "%s/out.kdrun", folder);
+    assert_int_equal(history_note(h, id, "mine", &why), 0);
+    assert_int_equal(history_export(h, id, path, &why), 0);
+    assert_null(history_import(h, path, &why)); /* it is there */
+    free(why);
+    why = NULL;
+    assert_int_equal(history_remove(h, id, &why), 0);
+    char *back = history_import(h, path, &why);
+    assert_string_equal(back, id);
+    struct stored *s = newest();
+    assert_string_equal(json_string_value(json_object_get(s->meta, "note")), "mine");
+    assert_int_equal(s->stats.total.requests, 9000);
+    stored_close(s);
+    free(back);
+    json_decref(found);
+}
+
+/* ---- comparing ---- */
+
+static struct contrast compare(size_t before, size_t after, bool is_forced)
+{
+    char *why = NULL, spec[32];
+    struct stored *list[16];
+    struct contrast_run runs[16];
+    struct contrast c;
+    snprintf(spec, sizeof spec, "latest %zu", before + after);
+    json_t *found = history_find(h, spec, NULL, &why);
+    for (size_t i = 0; i < before + after; i++) {
+        list[i] =
+            history_open_run(h, json_string_value(json_object_get(json_array_get(found, i), "id")),
+                             STORED_ALL, &why);
+        runs[i] = (struct contrast_run){list[i]->timeline, &list[i]->stats, list[i]->meta};
+    }
+    contrast_make(&c, &(struct contrast_ask){.before = runs + after,
+                                             .before_count = before,
+                                             .after = runs,
+                                             .after_count = after,
+                                             .gate = &gate_usual,
+                                             .is_forced = is_forced});
+    for (size_t i = 0; i < before + after; i++)
+        stored_close(list[i]);
+    json_decref(found);
+    return c;
+}
+
+static void a_row_that_became_slower_is_named(void **state)
+{
+    (void)state;
+    struct played p = usual();
+    for (size_t i = 0; i < 6; i++) {
+        p = usual();
+        p.seconds = 300;
+        p.slow_row = i < 3 ? 1 : 1.4;
+        play_run(p);
+    }
+    struct contrast c = compare(3, 3, false);
+    if (c.refusal)
+        fail_msg("%s", c.refusal);
+    size_t rows = 0;
+    for (size_t i = 0; i < c.count; i++) {
+        const struct contrast_line *l = &c.lines[i];
+        if (l->rule->figure != FIGURE_P99)
+            continue;
+        rows++;
+        assert_int_equal(l->answer, strcmp(l->name, "/row/1") == 0 ? ANSWER_WORSE : ANSWER_FINE);
+    }
+    assert_int_equal(rows, 3);
+    struct sbuf out = {0};
+    contrast_markdown(&c, "before", "after", &out);
+    assert_non_null(strstr(out.data, "| p99 of GET /row/1 |"));
+    assert_non_null(strstr(out.data, "**worse**"));
+    sbuf_clear(&out);
+    contrast_json(&c, &out);
+    assert_non_null(strstr(out.data, "\"basis\": \"runs\""));
+    sbuf_fini(&out);
+    contrast_fini(&c);
+}
+
+static void assert_refused(struct contrast c, const char *words)
+{
+    assert_non_null(c.refusal);
+    if (!strstr(c.refusal, words))
+        fail_msg("'%s' is not in '%s'", words, c.refusal);
+    contrast_fini(&c);
+}
+
+static void what_cannot_be_compared_is_refused(void **state)
+{
+    (void)state;
+    struct played p = usual();
+    play_run(p);
+    p = usual();
+    p.users = 8;
+    play_run(p);
+    assert_refused(compare(1, 1, false), "5 users");
+    struct contrast c = compare(1, 1, true);
+    assert_null(c.refusal);
+    contrast_fini(&c);
+    p = usual();
+    p.users = 8;
+    p.seconds = 40;
+    play_run(p);
+    assert_refused(compare(1, 1, false), "too short");
+    p = usual();
+    p.users = 8;
+    p.rows = 4;
+    play_run(p);
+    p = usual();
+    p.users = 8;
+    play_run(p);
+    assert_refused(compare(1, 1, false), "of the requests");
+}
+
+static void a_gate_says_what_is_wrong_with_it(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json, *words;
+    } cases[] = {
+        {"{\"rules\":[{\"stat\":\"p95ms\"}]}", "did you mean p95?"},
+        {"{\"rules\":[{\"stat\":\"p95\",\"margin\":\"5pp\"}]}", "a percentage, such as 5%"},
+        {"{\"rules\":[{\"stat\":\"fail_ratio\",\"margin\":\"5%\"}]}", "percentage points"},
+        {"{\"rules\":[{\"stat\":\"p95\",\"where\":\"row\"}]}", "total, rows, or rows>=1%"},
+        {"{\"rules\":[{\"stat\":\"p95\",\"floor\":\"1\"}]}", "a time"},
+        {"{\"cant_tell\":\"maybe\"}", "give pass or fail"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct gate g = gate_usual;
+        char *why = NULL;
+        json_t *from = json_loads(cases[i].json, 0, NULL);
+        assert_int_equal(gate_read(&g, from, &why), -1);
+        assert_non_null(strstr(why, cases[i].words));
+        free(why);
+        json_decref(from);
+    }
+    struct gate g = gate_usual;
+    char *why = NULL;
+    json_t *from =
+        json_loads("{\"baseline\":\"pinned:x\",\"cant_tell\":\"fail\",\"rules\":[{\"stat\":"
+                   "\"p99\",\"where\":\"rows>=2.5%\",\"margin\":\"7%\",\"floor\":\"3ms\"}]}",
+                   0, NULL);
+    assert_int_equal(gate_read(&g, from, &why), 0);
+    assert_int_equal(g.count, 1);
+    assert_true(g.fails_unsure && g.rules[0].is_of_rows);
+    assert_true(fabs(g.rules[0].least_share - 0.025) < 1e-9);
+    assert_true(fabs(g.rules[0].margin.share - 0.07) < 1e-9 && g.rules[0].margin.floor > 2.9);
+    assert_string_equal(g.baseline, "pinned:x");
+    json_decref(from);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_new, close_it)
+    const struct CMUnitTest tests[] = {
+        TEST(a_stored_run_is_the_run_it_was),
+        TEST(of_an_interrupted_run_there_is_what_was_written),
+        TEST(a_table_that_is_lost_is_made_anew),
+        TEST(a_run_goes_to_another_history),
+        TEST(a_row_that_became_slower_is_named),
+        TEST(what_cannot_be_compared_is_refused),
+        cmocka_unit_test(a_gate_says_what_is_wrong_with_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
