@@ -131,7 +131,11 @@ static bool take_value(struct scenario *s, enum scenario_key key, const char *na
         is_good = take_word(&word, phases, s, name, value, why);
         s->keys.is_k6 = word == 1;
         break;
+    case SCENARIO_LEVEL:
+        return take_duration(&s->keys.level_ns, s, name, value, why);
     case SCENARIO_RATE:
+    case SCENARIO_STEP:
+    case SCENARIO_MAX_RATE:
     case SCENARIO_START_RATE: /* once the unit is known */
     case SCENARIO_KEY_COUNT:
         break;
@@ -183,6 +187,8 @@ static bool take_rate(struct scenario *s, char *pair, char **why)
     const int key = key_named(s, pair);
     struct ramp_rate *rate = key == SCENARIO_RATE         ? &s->keys.rate
                              : key == SCENARIO_START_RATE ? &s->keys.start_rate
+                             : key == SCENARIO_STEP       ? &s->keys.step
+                             : key == SCENARIO_MAX_RATE   ? &s->keys.max_rate
                                                           : NULL;
     if (!rate || scenario_rate(value, s->keys.unit_ns, rate))
         return true;
@@ -217,6 +223,8 @@ static bool make_stages(struct scenario *s, char **why)
 
 static bool make_ramp(struct scenario *s, char **why)
 {
+    if (s->executor == SCENARIO_FIND_KNEE)
+        return scenario_make_staircase(s, why);
     if (s->executor == SCENARIO_CONSTANT_ARRIVAL_RATE) {
         if (s->keys.rate.arrivals <= 0)
             return scenario_refuse(why, s, "it needs a rate above 0, such as rate=20/s");
@@ -237,6 +245,8 @@ static bool make_ramp(struct scenario *s, char **why)
 /* What does not go together is refused by name. */
 static bool check_keys(const struct scenario *s, char **why)
 {
+    if (!scenario_check_staircase(s, why))
+        return false;
     if (scenario_has(s, SCENARIO_START_USERS) || scenario_has(s, SCENARIO_RAMP_DOWN))
         return scenario_refuse(why, s, "start_users and graceful_ramp_down go with ramping-vus");
     if (scenario_has(s, SCENARIO_ITERATIONS) || scenario_has(s, SCENARIO_MAX_DURATION))
@@ -249,9 +259,10 @@ static bool check_keys(const struct scenario *s, char **why)
     if (is_constant && scenario_has(s, SCENARIO_START_RATE))
         return scenario_refuse(
             why, s, "start_rate goes with ramping-arrival-rate, not with constant-arrival-rate");
-    if (!is_constant && !scenario_has(s, SCENARIO_STAGES))
+    const bool is_ramping = s->executor == SCENARIO_RAMPING_ARRIVAL_RATE;
+    if (is_ramping && !scenario_has(s, SCENARIO_STAGES))
         return scenario_refuse(why, s, "it needs stages, such as stages=2m:80/s");
-    if (!is_constant && scenario_has(s, SCENARIO_DURATION))
+    if (is_ramping && scenario_has(s, SCENARIO_DURATION))
         return scenario_refuse(why, s, "duration does not go with stages, which have their own");
     if (scenario_has(s, SCENARIO_RATE) && scenario_has(s, SCENARIO_START_RATE))
         return scenario_refuse(why, s, "rate and start_rate: the ramp begins with one of them");

@@ -19,6 +19,7 @@
 enum scenario_executor {
     SCENARIO_CONSTANT_ARRIVAL_RATE,
     SCENARIO_RAMPING_ARRIVAL_RATE,
+    SCENARIO_FIND_KNEE,    /* a staircase of rates, which ends when the target is saturated */
     SCENARIO_CONSTANT_VUS, /* from here on: so many users, each of which loops as Locust's do */
     SCENARIO_RAMPING_VUS,
     SCENARIO_SHARED_ITERATIONS, /* ... until all of them together have done so many iterations */
@@ -66,7 +67,8 @@ struct scenario {
     struct scenario_keys { /* as given, until settled; owned texts */
         char *stages;
         struct ramp_rate rate, start_rate;
-        int64_t unit_ns, duration_ns, max_duration_ns;
+        struct ramp_rate step, max_rate; /* of find-knee */
+        int64_t unit_ns, duration_ns, max_duration_ns, level_ns;
         uint32_t given; /* bits */
         bool is_k6;     /* phase */
         enum arrivals_kind spread;
@@ -93,6 +95,7 @@ struct scenario_change {
     int64_t at_ns;
     const char *level, *stages;
     int64_t resumed_ns;
+    bool is_end; /* level NULL: it ends then */
 };
 /* The text of the changed scenario; its arrivals before at_ns are the same. False: *why (to be
  * freed). */
@@ -121,6 +124,11 @@ static inline uint64_t scenario_iterations(const struct scenario *s)
 /* It has no users of its own: it is about all there are (--iterations, --ips). */
 bool scenario_is_of_all(const struct scenario *s);
 #define SCENARIO_OF_ALL "*" /* ... which its pool says */
+/* Of find-knee: how long each level lasts; each is a stage of its ramp. */
+static inline int64_t scenario_level_ns(const struct scenario *s)
+{
+    return s->keys.level_ns;
+}
 double scenario_peak_per_s(const struct scenario *s);
 /* 90s, 1m30s, 200ms … into nanoseconds. False: it is none. */
 bool scenario_duration(const char *text, int64_t *ns);

@@ -108,6 +108,8 @@ static bool put_changed_stages(const struct scenario *s, const struct scenario_c
         return put_new_level(s, c, out, why);
     if (c->stages)
         return put_new_stages(s, c, out, why);
+    if (c->is_end)
+        return true;
     sbuf_addf(out, "%s0:0", out->len ? "," : "");
     if (c->resumed_ns <= c->at_ns) {
         sbuf_adds(out, ",forever:0");
@@ -143,7 +145,8 @@ bool scenario_changed(const struct scenario *s, const struct scenario_change *c,
         return false;
     }
     other.keys.given &= ~(1u << SCENARIO_RATE | 1u << SCENARIO_DURATION |
-                          1u << SCENARIO_START_RATE | 1u << SCENARIO_MAX_DURATION);
+                          1u << SCENARIO_START_RATE | 1u << SCENARIO_MAX_DURATION |
+                          1u << SCENARIO_STEP | 1u << SCENARIO_LEVEL | 1u << SCENARIO_MAX_RATE);
     other.keys.given |= 1u << SCENARIO_STAGES;
     other.keys.stages = stages.data;
     other.executor = scenario_is_open(s) ? SCENARIO_RAMPING_ARRIVAL_RATE : SCENARIO_RAMPING_VUS;

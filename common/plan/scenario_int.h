@@ -30,6 +30,13 @@ void scenario_write_whose(const struct scenario *s, struct sbuf *out);
 /* Adds the stages of a step (profile.h). False, with *why. */
 bool scenario_add_step(struct scenario *s, const char *step, struct ramp_rate *level, char **why);
 
+/* scenario_knee.c: a staircase. */
+bool scenario_check_staircase(const struct scenario *s, char **why);
+bool scenario_make_staircase(struct scenario *s, char **why);
+void scenario_write_staircase(const struct scenario *s, struct sbuf *out);
+void scenario_describe_staircase(const struct scenario *s, struct sbuf *out);
+void scenario_put_rate(struct sbuf *out, const char *key, struct ramp_rate rate);
+
 /* scenario_users.c: those of users that loop. */
 bool scenario_settle_users(struct scenario *s, char **why);
 void scenario_write_users(const struct scenario *s, struct sbuf *out);
@@ -69,6 +76,9 @@ int scenario_word(const char *const *words, const char *text);
     KEY(START_AFTER, "start_after", NULL)                                                          \
     KEY(POOL, "pool", NULL)                                                                        \
     KEY(GRACEFUL_STOP, "graceful_stop", "gracefulStop")                                            \
+    KEY(STEP, "step", NULL)                                                                        \
+    KEY(LEVEL, "level", NULL)                                                                      \
+    KEY(MAX_RATE, "max_rate", NULL)                                                                \
     KEY(DISTRIBUTION, "distribution", NULL)                                                        \
     KEY(SEED, "seed", NULL)                                                                        \
     KEY(PHASE, "phase", NULL)

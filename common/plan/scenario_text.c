@@ -10,8 +10,9 @@
 #define MOST_DECIMALS 6
 
 const char *const scenario_executors[] = {
-    "constant-arrival-rate", "ramping-arrival-rate", "constant-vus",          "ramping-vus",
-    "shared-iterations",     "per-vu-iterations",    "externally-controlled", NULL};
+    "constant-arrival-rate", "ramping-arrival-rate",  "find-knee",
+    "constant-vus",          "ramping-vus",           "shared-iterations",
+    "per-vu-iterations",     "externally-controlled", NULL};
 const char *const scenario_busies[] = {"grow", "queue", "drop", NULL};
 const char *const scenario_spreads[] = {"uniform", "poisson", "poisson-fixed", NULL};
 
@@ -132,6 +133,11 @@ void scenario_put_span(struct sbuf *out, int64_t ns)
         sbuf_addf(out, "%" PRId64 "m", minutes);
     if (seconds > 0 || ns < 60000000000LL)
         sbuf_addf(out, "%gs", seconds);
+}
+
+void scenario_put_rate(struct sbuf *out, const char *key, struct ramp_rate rate)
+{
+    sbuf_addf(out, ",%s=%" PRId64 "/%" PRId64 "ns", key, rate.arrivals, rate.per_ns);
 }
 
 bool scenario_refuse(char **why, const struct scenario *s, const char *format, ...)

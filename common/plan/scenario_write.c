@@ -9,11 +9,6 @@ const char *scenario_executor_name(enum scenario_executor e)
     return scenario_executors[e];
 }
 
-static void put_rate(struct sbuf *out, const char *key, struct ramp_rate rate)
-{
-    sbuf_addf(out, ",%s=%" PRId64 "/%" PRId64 "ns", key, rate.arrivals, rate.per_ns);
-}
-
 void scenario_write(const struct scenario *s, struct sbuf *out)
 {
     if (!scenario_is_open(s)) {
@@ -24,11 +19,12 @@ void scenario_write(const struct scenario *s, struct sbuf *out)
               s->keys.unit_ns);
     scenario_write_whose(s, out);
     if (scenario_has(s, SCENARIO_RATE))
-        put_rate(out, "rate", s->keys.rate);
+        scenario_put_rate(out, "rate", s->keys.rate);
     if (scenario_has(s, SCENARIO_START_RATE))
-        put_rate(out, "start_rate", s->keys.start_rate);
+        scenario_put_rate(out, "start_rate", s->keys.start_rate);
     if (s->keys.stages)
         sbuf_addf(out, ",stages=%s", s->keys.stages);
+    scenario_write_staircase(s, out);
     if (scenario_has(s, SCENARIO_DURATION))
         sbuf_addf(out, ",duration=%" PRId64 "ns", s->keys.duration_ns);
     sbuf_addf(out, ",users=%u,max_users=%u,on_busy=%s", s->users, s->max_users,
@@ -71,6 +67,10 @@ static void put_rates(struct sbuf *out, const struct scenario *s)
     const struct ramp *r = &s->ramp;
     if (s->executor == SCENARIO_CONSTANT_ARRIVAL_RATE) {
         sbuf_addf(out, "%g/s", scenario_peak_per_s(s));
+        return;
+    }
+    if (s->executor == SCENARIO_FIND_KNEE) {
+        scenario_describe_staircase(s, out);
         return;
     }
     double level = 0; /* where the stage before ended */

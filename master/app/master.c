@@ -285,6 +285,8 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
     questions_second(m);
     reload_second(m);
     plans_second(m);
+    if (plans_control_second(m))
+        run_limit_to(m, plans_run_time_s(m));
     record_second(&m->record, master_now(), inbox_delay_s(&m->nodes));
     script_stats_second(&m->nodes);
     judge(m);

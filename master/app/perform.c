@@ -5,6 +5,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "master/app/core.h"
+#include "master/app/plan_knee.h"
 #include "common/run/exit_code.h"
 #include "common/run/run_log.h"
 #include <math.h>
@@ -222,6 +223,7 @@ static void carry_out(struct master *m, const struct machine_action *a)
     case DO_CLOSE:
         plans_close(m);
         record_close(&m->record, master_now().unix_time);
+        knees_close(m);
         judging_end(m);
         results_run_over(m);
         break;

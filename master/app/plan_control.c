@@ -5,6 +5,7 @@
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
 #include "master/app/core.h"
+#include "master/app/plan_knee.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -130,6 +131,26 @@ static struct command_result change(struct master *m, size_t i, const struct sce
     sbuf_fini(&words);
     sbuf_fini(&text);
     return r;
+}
+
+static bool end_one(struct master *m, size_t i)
+{
+    const int64_t at_ns = (int64_t)((now_of(&m->plans, i) + PLANS_EPOCH_S) * 1e3) * 1000000;
+    return change(m, i, m->plans.list.all[i],
+                  &(struct scenario_change){.at_ns = at_ns, .is_end = true}, "ended")
+        .is_ok;
+}
+
+bool plans_control_second(struct master *m)
+{
+    bool is_ended = false;
+    if (!m->plans.texts || m->plans.begun_at <= 0 || !run_is_active(&m->machine.run))
+        return false;
+    knees_second(m);
+    for (size_t i = 0; i < m->plans.list.count; i++)
+        if (knees_take_end(&m->plans, i))
+            is_ended |= end_one(m, i);
+    return is_ended;
 }
 
 static struct command_result pause(struct master *m, size_t i, int64_t at_ns, bool is_wanted)

@@ -4,6 +4,7 @@
  * of lost workers; what is just now is what the workers told last. */
 #include "common/base/mem.h"
 #include "master/app/core.h"
+#include "master/app/plan_knee.h"
 #include "master/app/scenario_figures.h"
 
 #include <math.h>
@@ -73,6 +74,7 @@ static void put_one(const struct master *m, size_t i, double begun, double elaps
                                  .is_on = run_is_active(&m->machine.run),
                                  .is_paused = plans_is_paused(&m->plans, i)};
     struct series_value delay;
+    struct sbuf more = {0};
     series_value_init(&delay);
     if (begun > 0) {
         read_numbers(m, s, &f);
@@ -83,7 +85,10 @@ static void put_one(const struct master *m, size_t i, double begun, double elaps
             f.rate = rate_of(m, s, begun + start_s);
         }
     }
+    knees_write(m, i, &more);
+    f.more = more.data;
     scenario_figures_write(s, &f, out);
+    sbuf_fini(&more);
     series_value_fini(&delay);
 }
 

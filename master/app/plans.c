@@ -3,6 +3,7 @@
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
 #include "master/app/core.h"
+#include "master/app/plan_knee.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -113,6 +114,7 @@ void plans_begin(struct master *m)
     }
     p->begun_at = p->stopped_at = 0;
     plans_count_begin(p);
+    knees_begin(p);
     free(p->dealt_to);
     p->dealt_to = NULL;
     m->nodes.scenarios = p->texts;
@@ -276,4 +278,5 @@ void plans_fini(struct master *m)
     free(p->pools);
     free(p->dealt_to);
     plans_count_fini(p);
+    knees_fini(p);
 }

@@ -46,6 +46,8 @@ struct plans { /* begins as zeros; plans_fini; owned, all here */
     struct ration *rations;       /* by scenario: iterations, where there are only so many */
     double stopped_at;            /* monotonic: when the run ceased to be active; 0: it is */
     bool is_done_told;
+    struct plan_knee *knees; /* by scenario (plan_knee.h); NULL: none looks for the knee */
+    size_t knee_count;
     struct plan_given *given; /* by scenario; NULL: none was changed */
 };
 
@@ -74,6 +76,8 @@ double plans_run_time_s(const struct master *m); /* 0: as it was given */
 struct command_result plans_control(struct master *m, const char *json);
 /* Iterations of a scenario may be done: those that are to begin then, begin. Whether some do. */
 bool plans_follow_on(struct master *m);
+/* Those that have found what they looked for end. True: the run time is another one then. */
+bool plans_control_second(struct master *m);
 bool plans_is_paused(const struct plans *p, size_t i); /* the i-th, by somebody */
 
 /* plan_counts.c: what workers told, and hold */

@@ -7,6 +7,7 @@
 #include "master/out/document.h"
 #include "master/store/run_writer.h"
 #include "master/app/core.h"
+#include "master/app/plan_knee.h"
 #include "common/run/exit_code.h"
 #include "master/web/figures.h"
 #include "master/web/report_file.h"
@@ -123,6 +124,7 @@ static char *remarks(const struct master *m)
 {
     struct sbuf text = {0};
     judging_lines(m, &text);
+    knees_tell(m, &text);
     add_losses(m, &text);
     add_saturation(m, &text);
     add_delay(m, &text);
@@ -203,7 +205,7 @@ static struct snapshot *take_last(struct master *m)
     last.end.samples = samples.data;
     last.end.logs = logs.data;
     publish_view(m);
-    if (m->o->html_file)
+    if (m->o->html_file || m->o->summary_file)
         keep_courses(m, &last);
     return take(m, &last);
 }

@@ -150,5 +150,6 @@ void scenario_figures_write(const struct scenario *s, const struct scenario_figu
         sbuf_addf(out, ",\"busy\":%" PRIu64, f->busy);
     put_late(f->delay, out);
     put_delay(f->delay, out);
+    sbuf_adds(out, f->more ? f->more : "");
     sbuf_addc(out, '}');
 }

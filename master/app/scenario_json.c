@@ -33,10 +33,19 @@ static bool is_one_of(const char *key, const char *const *list)
 
 static bool is_duration(const char *key)
 {
-    static const char *const keys[] = {"duration",     "startTime",        "start_time",
-                                       "gracefulStop", "graceful_stop",    "timeUnit",
-                                       "time_unit",    "gracefulRampDown", "graceful_ramp_down",
-                                       "maxDuration",  "max_duration",     NULL};
+    static const char *const keys[] = {"duration",
+                                       "startTime",
+                                       "start_time",
+                                       "gracefulStop",
+                                       "graceful_stop",
+                                       "timeUnit",
+                                       "time_unit",
+                                       "gracefulRampDown",
+                                       "graceful_ramp_down",
+                                       "maxDuration",
+                                       "max_duration",
+                                       "level",
+                                       NULL};
     return is_one_of(key, keys);
 }
 

@@ -42,7 +42,7 @@ struct snapshot {
         char *remarks;                 /* sentences below the tables: what the numbers leave out */
         char *script, *samples, *logs; /* JSON, for a report of --html, --summary */
         char *chosen;                  /* JSON object: profile, and tags of all requests */
-        char *metrics, *plans;         /* JSON, for a report of --html */
+        char *metrics, *plans;         /* JSON, for --html, --summary */
         struct series_list *series;    /* all of what was counted in series; a reference */
         struct outputs *outputs;       /* to be asked how those fare that send; borrowed */
     } end;

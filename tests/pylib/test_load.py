@@ -68,6 +68,7 @@ def test_k6_dictionaries_go_as_they_are():
     (Users(Buyer, stages=[load.incrementConcurrentUsers(5).times(3).eachLevelLasting(10).startingFrom(1), load.step(2, times=3, lasting=1)]),
      "ramping-vus:class=Buyer,stages=incrementConcurrentUsers(5).times(3).eachLevelLasting(10).startingFrom(1),"
      "step(2).times(3).lasting(1).startingFrom(0)"),
+    (load.FindKnee(Buyer, step="20/s", level=15, max_rate="400/s", task="buy"), "find-knee:class=Buyer,task=buy,step=20/s,level=15,max_rate=400/s"),
     (Arrivals(stages=[load.replay("/tmp/a.csv", speed=2)]), "ramping-arrival-rate:stages=replay(/tmp/a.csv).speed(2)"),
 ])
 def test_load_becomes_the_text_of_the_command_line(arrivals, text):

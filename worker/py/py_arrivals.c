@@ -67,8 +67,8 @@ struct arriving {
     unsigned queue_first, queued;
     struct park grower;
     struct counted numbers[ITERATIONS_TOLD];
-    double steady_s; /* steady time less the monotonic clock */
-    struct series *delay;
+    double steady_s;             /* steady time less the monotonic clock */
+    struct series *delay, *time; /* time: of iterations; or NULL */
 };
 
 static struct arriving *of(PyObject *self)
@@ -253,6 +253,18 @@ static PyObject *chance(PyObject *self, PyObject *unused)
         Py_RETURN_NONE;
     return PyLong_FromUnsignedLongLong(
         chance_bits(chance_key(a->scenario.seed, a->scenario.name) + CHANCE_GAMMA / 3, a->taken));
+}
+
+/* took(seconds): an iteration lasted so long, of a scenario where that matters (is_timed). */
+static PyObject *took(PyObject *self, PyObject *seconds)
+{
+    const struct arriving *a = of(self);
+    const double s = PyFloat_AsDouble(seconds);
+    if (s == -1 && PyErr_Occurred())
+        return NULL;
+    if (a->time)
+        py_series_count(a->time, s * 1e3);
+    Py_RETURN_NONE;
 }
 
 static PyObject *join(PyObject *self, PyObject *unused)
@@ -495,6 +507,8 @@ static int make_all_series(struct arriving *a)
                        make_series(iterations_metrics[i], METRIC_COUNTER, name)) != NULL;
     is_good = is_good && (!scenario_is_open(&a->scenario) ||
                           (a->delay = make_series("start_delay", METRIC_TREND, name)) != NULL);
+    if (is_good && a->scenario.executor == SCENARIO_FIND_KNEE)
+        is_good = (a->time = make_series("iteration_time", METRIC_TREND, name)) != NULL;
     Py_XDECREF(name);
     return is_good ? 0 : -1;
 }
@@ -583,6 +597,12 @@ static PyObject *get_is_of_all(PyObject *self, void *unused)
     return PyBool_FromLong(scenario_is_of_all(&of(self)->scenario));
 }
 
+static PyObject *get_is_timed(PyObject *self, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(of(self)->time != NULL);
+}
+
 static PyObject *get_is_open(PyObject *self, void *unused)
 {
     (void)unused;
@@ -619,6 +639,7 @@ static PyGetSetDef attributes[] = {
     {"ramp_down_s", get_time, NULL, NULL, (void *)1},
     {"start_s", get_time, NULL, NULL, (void *)2},
     {"is_open", get_is_open, NULL, NULL, NULL},
+    {"is_timed", get_is_timed, NULL, NULL, NULL},
     {"is_of_all", get_is_of_all, NULL, NULL, NULL},
     {"iterations", get_iterations, NULL, NULL, NULL},
     {"is_each", get_is_each, NULL, NULL, NULL},
@@ -633,6 +654,7 @@ static PyMethodDef methods[] = {
     {"change", change, METH_O, "change(text): its plan is another one from now on"},
     {"take", take, METH_NOARGS, "take() -> seconds it is late: waits for an arrival"},
     {"wanted", wanted, METH_NOARGS, "wanted() -> n: waits until more users are needed"},
+    {"took", took, METH_O, "took(seconds): so long an iteration was, if is_timed"},
     {"join", join, METH_NOARGS, "join(): there is one more user"},
     {"enter", enter, METH_NOARGS, "enter(): the user is ready for arrivals"},
     {"done", done, METH_NOARGS, "done(): ... and not any more"},

@@ -36,12 +36,12 @@ from ._profiles import (
 )
 
 __all__ = [
-    "Arrivals", "Iterations", "Scenario", "Users", "atOnceUsers", "constantConcurrentUsers", "constantUsersPerSec", "heavisideUsers",
+    "Arrivals", "FindKnee", "Iterations", "Scenario", "Users", "atOnceUsers", "constantConcurrentUsers", "constantUsersPerSec", "heavisideUsers",
     "incrementConcurrentUsers", "incrementUsersPerSec", "nothingFor", "rampConcurrentUsers", "rampUsers", "rampUsersPerSec", "replay",
     "scenario_of", "sine", "spike", "step", "stressPeakUsers",
 ]
 
-_SECONDS = {"duration", "max_duration", "start_time", "graceful_stop", "graceful_ramp_down", "time_unit"}
+_SECONDS = {"duration", "level", "max_duration", "start_time", "graceful_stop", "graceful_ramp_down", "time_unit"}
 
 Scenario = namedtuple("Scenario", "name env tags")
 Scenario.__doc__ = "What a user can know of the scenario it is in: its name, and the env and tags that it was given."
@@ -80,6 +80,18 @@ class Arrivals(_Load):
         """keys: duration, users, max_users, on_busy, max_queue, start_time, start_after, graceful_stop, distribution,
         seed, phase, time_unit, as in docs/load-models.md."""
         super().__init__(user_class, task, exec, env, tags, stages, {"rate": rate, **keys})
+
+
+class FindKnee(_Load):
+    """Iterations at a rate that goes up, step by step, until the target is saturated: how much it can do, and up to where it
+    is good to go."""
+
+    def __init__(self, user_class=None, step=None, *, level=None, task=None, exec=None, env=None, tags=None, **keys):
+        """keys: start_rate, max_rate, and those of Arrivals that are not about rates, as in docs/load-models.md."""
+        super().__init__(user_class, task, exec, env, tags, None, {"step": step, "level": level, **keys})
+
+    def executor(self):
+        return "find-knee"
 
 
 class Users(_Load):

@@ -75,6 +75,25 @@ static void a_ramp_may_stay_for_ever(void **state)
     refused("r:ramping-arrival-rate:stages=forever:2/s,1m:3/s", "nothing comes behind");
 }
 
+static void a_staircase_is_said_in_words(void **state)
+{
+    (void)state;
+    described("k:find-knee:step=20/s,max_rate=400/s,distribution=poisson,seed=3",
+              "k: find-knee of ?, 20/s, and 20/s more every 10s until the target is saturated, to "
+              "400/s at most, for 3m20s: about 42000 arrivals, poisson, seed 3; users 40 to 4000, "
+              "then 400 wait, then dropped; 30s to finish");
+    described("k:find-knee:step=1/3s,start_rate=2/s,level=4s",
+              "k: find-knee of ?, 2/s, and 0.333333/s more every 4s until the target is saturated, "
+              "to 35/s at most, for 6m40s: 7400 arrivals; users 10 to 350, then 35 wait, then "
+              "dropped; 30s to finish");
+    refused("k:find-knee:max_rate=10/s", "it needs a step above 0");
+    refused("k:find-knee:step=10/s,level=3s", "level must be 4s or more");
+    refused("k:find-knee:step=10/s,max_rate=30/s", "there must be 4 levels or more");
+    refused("k:find-knee:step=10/s,stages=1m:3/s", "do not go with find-knee");
+    refused("k:constant-arrival-rate:rate=10/s,step=3/s", "go with find-knee");
+    refused("k:constant-vus:users=10,level=9s", "level goes with arrival rates");
+}
+
 static void users_may_loop(void **state)
 {
     (void)state;
@@ -301,6 +320,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_read),
         cmocka_unit_test(a_ramp_may_stay_for_ever),
+        cmocka_unit_test(a_staircase_is_said_in_words),
         cmocka_unit_test(users_may_loop),
         cmocka_unit_test(k6_words_are_read),
         cmocka_unit_test(what_is_wrong_is_named),

@@ -163,6 +163,28 @@ static void users_change_too(void **state)
     drop(s);
 }
 
+static void one_that_is_ended_was_as_it_was(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
+        const int64_t at = 12 * S + 345000000;
+        struct scenario *s = of(plans[i]),
+                        *ended = changed(s, (struct scenario_change){.at_ns = at, .is_end = true});
+        same_until(s, ended, at);
+        assert_int_equal(ended->ramp.length_ns, at);
+        assert_false(ended->is_endless);
+        drop(ended);
+        drop(s);
+    }
+    struct scenario *stairs = of("k:find-knee:step=10/s,max_rate=50/s"),
+                    *ended =
+                        changed(stairs, (struct scenario_change){.at_ns = 25 * S, .is_end = true});
+    same_until(stairs, ended, 25 * S);
+    assert_true(ended->ramp.length_ns == 25 * S && ended->plan.count == 450);
+    drop(ended);
+    drop(stairs);
+}
+
 static void what_cannot_be_changed_is_said(void **state)
 {
     static const struct {
@@ -199,6 +221,7 @@ int main(void)
         cmocka_unit_test(other_stages_begin_with_what_there_is),
         cmocka_unit_test(changes_may_follow_one_another),
         cmocka_unit_test(users_change_too),
+        cmocka_unit_test(one_that_is_ended_was_as_it_was),
         cmocka_unit_test(what_cannot_be_changed_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@ next. One execution of a task, or of a TaskSet until it is left, is an iteration
 import inspect
 import random
 import sys
+import time
 
 from gevent import GreenletExit
 
@@ -59,6 +60,7 @@ def run_arrivals(user, arrivals):
 
 def _take_all(user, arrivals, only):
     take = arrivals.take
+    is_timed = arrivals.is_timed
     while True:
         user._state = LOCUST_STATE_WAITING
         take()
@@ -70,7 +72,10 @@ def _take_all(user, arrivals, only):
             random.seed(chance)
         if not user.tasks and only is None:
             raise _no_tasks(user)
+        began = time.monotonic() if is_timed else 0.0
         _iterate(user, only or random.choice(user.tasks))
+        if is_timed:
+            arrivals.took(time.monotonic() - began)
         if user._state == LOCUST_STATE_STOPPING:
             raise StopUser()
 

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+/* scenario_knee: find-knee: a staircase of rates, each level of the same length and so much higher
+ * than the one before, up to max_rate. The master ends it when the target is saturated (knee.h). */
+#include "common/plan/scenario_int.h"
+
+#include <inttypes.h>
+
+#define SECOND 1000000000LL
+#define LEVEL_NS (10 * SECOND)
+#define LEAST_LEVEL_NS (4 * SECOND) /* a second to settle, and three to measure */
+#define LEAST_LEVELS 4
+#define MOST_LEVELS 1000
+#define LEVELS 100 /* where max_rate is not given */
+
+bool scenario_check_staircase(const struct scenario *s, char **why)
+{
+    const bool is_staircase = s->executor == SCENARIO_FIND_KNEE;
+    if (!is_staircase && (scenario_has(s, SCENARIO_STEP) || scenario_has(s, SCENARIO_LEVEL) ||
+                          scenario_has(s, SCENARIO_MAX_RATE)))
+        return scenario_refuse(why, s, "step, level and max_rate go with find-knee");
+    if (!is_staircase)
+        return true;
+    if (s->keys.step.arrivals <= 0)
+        return scenario_refuse(why, s, "it needs a step above 0, such as step=10/s");
+    if (scenario_has(s, SCENARIO_STAGES) || scenario_has(s, SCENARIO_DURATION) ||
+        scenario_has(s, SCENARIO_RATE))
+        return scenario_refuse(why, s,
+                               "stages, duration and rate do not go with find-knee: it takes "
+                               "start_rate, step, level and max_rate");
+    return true;
+}
+
+static double per_s(struct ramp_rate rate)
+{
+    return (double)rate.arrivals / (double)rate.per_ns * (double)SECOND;
+}
+
+bool scenario_make_staircase(struct scenario *s, char **why)
+{
+    const struct ramp_rate step = s->keys.step;
+    const bool has_start = s->keys.start_rate.arrivals > 0,
+               has_most = scenario_has(s, SCENARIO_MAX_RATE);
+    const struct ramp_rate first = has_start ? s->keys.start_rate : step;
+    const double most = has_most ? per_s(s->keys.max_rate) * (1 + 1e-9) : 0;
+    if (!scenario_has(s, SCENARIO_LEVEL))
+        s->keys.level_ns = LEVEL_NS;
+    if (s->keys.level_ns < LEAST_LEVEL_NS)
+        return scenario_refuse(why, s, "level must be 4s or more: some of it is to settle");
+    for (uint64_t i = 0; i < (has_most ? MOST_LEVELS : LEVELS); i++) {
+        struct ramp_rate rate;
+        if (!ramp_rate_sum(first, step, i, &rate) || (has_most && per_s(rate) > most))
+            break;
+        if (!ramp_add(&s->ramp, s->keys.level_ns, rate, rate))
+            break;
+    }
+    return s->ramp.count >= LEAST_LEVELS ||
+           scenario_refuse(why, s,
+                           "there must be %d levels or more from start_rate (or step) to "
+                           "max_rate, at most %d/s",
+                           LEAST_LEVELS, RAMP_MOST_PER_S);
+}
+
+void scenario_write_staircase(const struct scenario *s, struct sbuf *out)
+{
+    if (s->executor != SCENARIO_FIND_KNEE)
+        return;
+    scenario_put_rate(out, "step", s->keys.step);
+    if (scenario_has(s, SCENARIO_MAX_RATE))
+        scenario_put_rate(out, "max_rate", s->keys.max_rate);
+    sbuf_addf(out, ",level=%" PRId64 "ns", s->keys.level_ns);
+}
+
+void scenario_describe_staircase(const struct scenario *s, struct sbuf *out)
+{
+    const struct ramp *r = &s->ramp;
+    const double per = (double)SECOND / (double)r->denominator;
+    sbuf_addf(out, "%g/s, and %g/s more every ", (double)r->stages[0].from * per,
+              per_s(s->keys.step));
+    scenario_put_span(out, s->keys.level_ns);
+    sbuf_addf(out, " until the target is saturated, to %g/s at most",
+              (double)r->stages[r->count - 1].to * per);
+}

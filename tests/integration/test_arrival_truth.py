@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: MIT
+"""Arrivals against what the target saw: it keeps when each request came. What was due when follows from the plan alone; how far the
+requests came from that is said by the generator, and only as far as it says is the target's word held against the plan."""
+
+import contextlib
+import json
+import math
+import re
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+
+from harness import ROOT, locustfile, run_katydid
+
+BUYER = '''
+from locust import HttpUser, task
+class Buyer(HttpUser):
+    @task
+    def buy(self):
+        self.client.get("/")
+'''
+SLACK_S = 0.05
+
+
+@contextlib.contextmanager
+def queue(servers, mean_s):
+    with subprocess.Popen([sys.executable, ROOT / "tests/support/queue_server.py", str(servers), str(mean_s)], stdout=subprocess.PIPE,
+                          text=True) as process:
+        try:
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+        finally:
+            process.terminate()
+
+
+def truth(url):
+    with urllib.request.urlopen(url + "/truth") as answer:
+        return json.load(answer)
+
+
+def summary_of(tmp_path, url, *arguments):
+    with locustfile(BUYER) as file:
+        ended = run_katydid("-f", file, "--headless", "--only-summary", "-H", url, "--summary", tmp_path / "summary.json", *arguments)
+    assert ended.code == 0, ended.describe()
+    return json.loads((tmp_path / "summary.json").read_text()), ended
+
+
+def ks_distance(sample, cumulative):
+    """Kolmogorov and Smirnov's: how far the sample's distribution is from that function at most."""
+    ordered = sorted(sample)
+    n = len(ordered)
+    return max(max((i + 1) / n - cumulative(x), cumulative(x) - i / n) for i, x in enumerate(ordered))
+
+
+def off_by(came, intended):
+    """The most that a request came later than intended, and how far the plan begins after its own clock (unknown: as if the
+    earliest were in time)."""
+    shift = min(at - plan for at, plan in zip(came, intended))
+    return max(at - plan - shift for at, plan in zip(came, intended))
+
+
+@pytest.mark.parametrize("processes", [1, 4])
+def test_the_target_sees_an_even_schedule(tmp_path, processes):
+    with queue(50, 0) as url:
+        summary, ended = summary_of(tmp_path, url, "--processes", processes, "--scenario",
+                                    "buy:ramping-arrival-rate:stages=1s:200/s,2s:200/s,users=40,max_queue=500")
+        came = sorted(truth(url)["came"])
+    one = summary["scenarios"]["scenarios"][0]
+    assert one["due"] == one["started"] == len(came) == 500, ended.describe()
+    intended = [math.sqrt((k + 0.5) / 100) if k < 100 else 1 + (k + 0.5 - 100) / 200 for k in range(500)]
+    if one["start_delay"]["max"] < 20:  # else the machine was busy, and the generator says so
+        assert off_by(came, intended) < one["start_delay"]["max"] / 1e3 + SLACK_S, ended.describe()
+        area = lambda t: min(1.0, (100 * t * t if t < 1 else 100 + 200 * (t - 1)) / 500)  # noqa: E731
+        first = min(at - plan for at, plan in zip(came, intended))
+        assert ks_distance([at - first for at in came], area) < SLACK_S, ended.describe()
+
+
+def test_the_target_sees_a_poisson_process(tmp_path):
+    """Gaps between arrivals of rate r are exponential: as far from it as 1 % of true samples are, and as the generator was late."""
+    with queue(50, 0) as url:
+        summary, ended = summary_of(tmp_path, url, "--scenario",
+                                    "buy:constant-arrival-rate:rate=200/s,duration=4s,distribution=poisson,seed=11,users=40,max_queue=1000")
+        came = sorted(truth(url)["came"])
+    one = summary["scenarios"]["scenarios"][0]
+    assert one["due"] == one["started"] == len(came), ended.describe()
+    assert abs(len(came) - 800) < 4 * math.sqrt(800), ended.describe()
+    if one["start_delay"]["p99"] < 2:
+        gaps = [b - a for a, b in zip(came, came[1:])]
+        assert ks_distance(gaps, lambda gap: 1 - math.exp(-200 * gap)) < 1.63 / math.sqrt(len(gaps)) + 0.1, ended.describe()
+
+
+def test_the_knee_of_a_target_with_a_known_capacity(tmp_path):
+    """c servers with a mean time of s serve c/s a second, whatever the machine makes of s: the target says how long it really was."""
+    with queue(4, 0.04) as url:  # 100/s
+        summary, ended = summary_of(tmp_path, url, "--scenario",
+                                    "find:find-knee:start_rate=60/s,step=40/s,level=4s,distribution=poisson,seed=3,max_users=2000,"
+                                    "users=50,graceful_stop=5s")
+        seen = truth(url)
+    one = summary["scenarios"]["scenarios"][0]["knee"]
+    capacity = seen["servers"] * seen["served"] / seen["busy_s"]
+    assert one["state"] in ("found", "generator"), ended.describe()
+    if one["state"] == "found" and all(level["is_valid"] for level in one["levels"]):
+        assert one["levels"][-1]["is_saturated"] and one["levels"][-2]["is_saturated"], one
+        assert one["capacity"]["is_measured"] and one["capacity"]["low"] <= one["capacity"]["per_s"] <= one["capacity"]["high"], one
+        assert 0.8 < one["capacity"]["per_s"] / capacity < 1.2, (capacity, one)
+        assert re.search(r"Scenario 'find', after \d+ levels: The target was saturated", ended.stderr), ended.describe()
