@@ -37,6 +37,7 @@ static bool send_spawn(struct nodes *n, struct dispatch_worker *to)
         .names = dispatch_class_names(n->machine->dispatch),
         .counts = to->counts,
         .series_tags = n->series_tags,
+        .seed = (int64_t)n->o->seed,
         .counts_iterations = n->counts_iterations,
         .scenarios = n->scenarios,
         .options = {n->host.script.options, n->host.script.options_len},

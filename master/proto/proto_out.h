@@ -33,6 +33,7 @@ struct spawn_order {
     const unsigned *counts;
     struct slice options;     /* msgpack map, or empty */
     char *const *series_tags; /* keys, or key=value; ends with NULL; or NULL */
+    int64_t seed;             /* of users that loop; negative: none */
     bool counts_iterations;   /* executions of tasks are to be counted */
     char *const *scenarios;   /* texts (common/plan/scenario.h); ends with NULL; or NULL */
 };

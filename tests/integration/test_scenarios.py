@@ -352,3 +352,46 @@ def test_a_file_of_times_is_replayed(tmp_path):
     for path, words in ((f"{tmp_path}/times.csv", "times.csv:2: no time"), ("/nowhere", "No such file")):
         ended = run(tmp_path, "--stages", f"replay({path})")
         assert ended.code == 2 and "--stages: replay: " in ended.stderr and words in ended.stderr, ended.describe()
+
+
+DRAWS = """
+import random
+from locust import User, between, task
+log = {}
+class Clerk(User):
+    def on_start(self):
+        self.number = len(log)
+        log[self.number] = []
+    def wait_time(self):
+        seconds = between(0.001, 0.01)(self)
+        self.say(f"wait {seconds}")
+        return seconds
+    def say(self, words):
+        if len(log[self.number]) < 12:
+            log[self.number].append(words)
+        elif len(log) == 4 and all(len(words) == 12 for words in log.values()):
+            log["told"] = []
+            print("DRAWN", [log[number] for number in range(4)])
+            self.environment.runner.quit()
+    @task(3)
+    def read(self):
+        self.say(f"read {random.random()}")
+    @task
+    def write(self):
+        self.say(f"write {random.choice('abcdefgh')}")
+        if random.random() < 0.3:
+            raise ValueError("no")
+"""
+
+
+@pytest.mark.parametrize("load", [("-u", 4, "-r", 4), ("--scenario", "clerks:constant-vus:users=4")])
+def test_with_a_seed_users_that_loop_draw_the_same(tmp_path, load):
+    def drawn(*seed):
+        ended = run(tmp_path, *load, *seed, "-t", 60, source=DRAWS)
+        found = re.search(r"^DRAWN (.*)$", ended.stdout + ended.stderr, re.MULTILINE)
+        assert found, ended.describe()
+        return found[1]
+
+    first = drawn("--seed", 5)
+    assert first == drawn("--seed", 5) and len(set(re.findall(r"read (\S+)'", first))) > 4
+    assert first != drawn("--seed", 6) and first != drawn()

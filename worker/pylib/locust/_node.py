@@ -21,7 +21,7 @@ import msgpack
 from gevent.event import AsyncResult, Event
 from gevent.queue import Queue
 
-from . import _errors, _hold, _reload, log
+from . import _chances, _errors, _hold, _reload, log
 from . import _runner_settings as settings
 from ._channel import Channel
 from ._dealt import Dealt
@@ -497,6 +497,7 @@ class Node(Silence):
             self.begin_test(run)
             if self.ends.is_asked or self._is_leaving:
                 return
+        _chances.follow(run, job.get("seed"), self.runner.worker_index)
         self._dealt.take(run, job.get("scenarios") or [])
         self.state = settings.STATE_SPAWNING
         if self.runner.state != settings.STATE_RUNNING:

@@ -12,7 +12,7 @@ import time
 import _katydid
 import gevent
 
-from . import _errors, _limits
+from . import _chances, _errors, _limits
 from ._loops import Loop
 from .exception import StopTest
 from .user.arriving import named_task
@@ -80,6 +80,8 @@ class Scenarios:
     def adopt(self, user):
         """The user is about to start: it is one of its scenario."""
         user._arrivals = self._of_class.get(type(user).__name__)
+        if user._arrivals is None or not user._arrivals.is_open:
+            user._chances = _chances.of_next(type(user))
         if user._arrivals is not None:
             user._arrivals.join()
             user._limit = self._rations.get(user._arrivals)

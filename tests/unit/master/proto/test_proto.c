@@ -286,7 +286,8 @@ static void every_message_is_one_array_of_three(void **state)
                                 .class_count = 2,
                                 .names = names,
                                 .counts = counts,
-                                .options = {"\x81\xa1k\x01", 4}};
+                                .options = {"\x81\xa1k\x01", 4},
+                                .seed = -1};
     struct sbuf out[7] = {{0}};
     msgpack_unpacked u;
     proto_plain(&out[0], "stop", "n");

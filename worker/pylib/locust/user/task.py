@@ -452,13 +452,18 @@ def _plain_loop(user, holder):
 
 
 def _custom_loop(user, task_set):
+    chances = user._chances
     while True:
+        if chances is not None:
+            chances.begin()
         if not task_set._task_queue:
             task_set.schedule_task(task_set.get_next_task())
         _leave_if_stopping(user)
         if _hold.is_on:
             _hold.wait(user, LOCUST_STATE_WAITING)
         task_set.execute_next_task()
+        if chances is not None:
+            chances.wait()
         task_set.wait()
 
 
@@ -472,12 +477,14 @@ def _run_tasks(user, task_set=None):
             is_plain = _has_plain_set(user) if is_users else _is_plain(task_set)
             holder = user if is_users and is_plain else task_set or user._taskset_instance
             if must_wait:
+                if user._chances is not None:
+                    user._chances.wait()
                 if holder is user:
                     pause(user, user, wait_for)
                 else:
                     holder.wait()
                 must_wait = False
-            if is_plain and not _iterations.is_on:
+            if is_plain and not _iterations.is_on and user._chances is None:
                 _plain_loop(user, holder)
             else:
                 _custom_loop(user, user._taskset_instance if holder is user else holder)

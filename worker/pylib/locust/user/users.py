@@ -67,6 +67,7 @@ class User(metaclass=UserMeta):
     _greenlet = None
     _group = None
     _arrivals = None  # of its scenario (_scenarios.py)
+    _chances = None  # with --seed, of users that loop (_chances.py)
     _limit = None  # ... if that is of so many iterations (_limits.py)
     _set = None
     _queue = None  # tasks scheduled through _taskset_instance
