@@ -91,6 +91,17 @@ def test_without_a_free_user_arrivals_wait_or_users_are_made(tmp_path):
     assert len(stamps(tmp_path, "on_start")) > 8, grow.describe()
 
 
+BUSY = USERS.replace("        time.sleep(float", "        ends = time.process_time() + 0.02\n        while time.process_time() < ends: pass\n        time.sleep(float")
+
+
+def test_users_are_not_made_for_a_worker_that_has_enough_to_do(tmp_path):
+    """Each arrival keeps the processor for 20 ms: 50 a second is all there can be, and more users would only take time away."""
+    ended = run(tmp_path, "--scenario", "buy:constant-arrival-rate:rate=300/s,duration=2s,users=1,max_users=2000,max_queue=1000,task=buy,"
+                "graceful_stop=0", source=BUSY)
+    assert number(ended, "due") == 600 and number(ended, "cut") > 0, ended.describe()
+    assert len(stamps(tmp_path, "on_start")) < 250, ended.describe()
+
+
 def test_a_lost_workers_arrivals_go_to_those_that_are_left(tmp_path):
     env = {"STAMPS": str(tmp_path / "stamps")}
     with locustfile(USERS) as file, katydid("-f", file, "--headless", "--only-summary", "--processes", 2, "-t", "60", "--scenario",
