@@ -148,9 +148,8 @@ static void put_list(msgpack_packer *pk, const char *key, char *const *list)
 void proto_spawn(struct sbuf *out, const char *node, const struct spawn_order *o)
 {
     msgpack_packer pk = begin(out, "spawn");
-    msgpack_pack_map(&pk,
-                     7 + (o->series_tags != NULL) + (o->scenarios != NULL) + o->counts_iterations +
-                         (o->seed >= 0));
+    msgpack_pack_map(&pk, 7 + (o->series_tags != NULL) + (o->scenarios != NULL) +
+                              o->counts_iterations + (o->seed >= 0));
     if (o->seed >= 0) {
         put(&pk, "seed");
         msgpack_pack_int64(&pk, o->seed);
