@@ -19,7 +19,7 @@
  *
  * Errors: 0, or -1 with *why (malloced) saying what is wrong and what mends it. A tick that failed
  * is counted with those that were left out, unless the output counts itself; its words are told
- * once in a row.
+ * once in a row. Words with a 0 of run_end are the last ones of an output that sends.
  */
 #include "master/data/snapshot.h"
 

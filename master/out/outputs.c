@@ -142,8 +142,13 @@ static void note(struct line *l, enum call call, int rc, char *why)
         return;
     }
     l->done = call;
-    if (rc == 0)
+    if (rc == 0) {
+        if (why) {
+            free(l->last_words);
+            l->last_words = why;
+        }
         return;
+    }
     l->is_refused = l->is_refused || call != CALL_RUN_END;
     free(l->failed);
     l->failed = why;
@@ -577,7 +582,10 @@ size_t outputs_list(struct outputs *all, struct output_state out[static OUTPUTS_
     for (size_t i = 0; i < all->count; i++) {
         struct line_state state = look_at(all->lines[i]);
         const struct output *o = &all->lines[i]->o;
-        const char *trouble = state.failed ? state.failed : state.trouble ? state.trouble : "";
+        const char *trouble = state.failed                    ? state.failed
+                              : state.trouble                 ? state.trouble
+                              : o->counts && state.last_words ? state.last_words
+                                                              : "";
         if (state.dropped > 0 || *trouble || o->counts)
             out[count++] = (struct output_state){
                 .name = o->name,

@@ -26,9 +26,10 @@ struct courier {
     bool is_ended; /* ... was the end of its run */
     bool is_tried;
     struct parcels waiting;
-    unsigned failures; /* in a row */
-    double next_try;   /* monotonic */
-    struct sbuf trouble;
+    unsigned failures;   /* in a row */
+    double next_try;     /* monotonic */
+    struct sbuf trouble; /* of the last delivery, if it failed */
+    struct sbuf lost;    /* why the last one that was dropped was */
 };
 
 /* ---- parcels ----------------------------------------------------------------------------- */
@@ -60,6 +61,8 @@ static void parcels_pop(struct parcels *list)
 
 static void drop_first(struct courier *c)
 {
+    sbuf_clear(&c->lost);
+    sbuf_adds(&c->lost, c->trouble.len ? c->trouble.data : "the receiver was away for too long");
     parcels_pop(&c->waiting);
     __atomic_add_fetch(&c->counts.dropped, 1, __ATOMIC_RELAXED);
 }
@@ -173,8 +176,8 @@ static bool deliver_one(struct courier *c, double timeout_s)
         sbuf_clear(&c->trouble);
         break;
     case DELIVERY_REFUSED:
-        drop_first(c);
         set_trouble(c, &t);
+        drop_first(c);
         break;
     case DELIVERY_LATER:
         note_failure(c, &t);
@@ -270,15 +273,16 @@ static void flush(struct courier *c, double until)
 static int run_end(void *self, const struct snapshot *last, char **why)
 {
     struct courier *c = self;
-    (void)why;
     pack(c, last, true);
     flush(c, last->mono + COURIER_END_S);
-    if (c->counts.dropped > 0)
+    if (c->lost.len > 0) {
         log_warning(LOGGER, "%s: %" PRIu64 " of %" PRIu64 " pushes did not arrive: %s",
                     c->spec->name, c->counts.dropped, c->counts.dropped + c->counts.sent,
-                    c->trouble.len ? c->trouble.data : "the receiver was away for too long");
-    else
+                    c->lost.data);
+        *why = mem_strdup(c->lost.data);
+    } else {
         log_debug(LOGGER, "%s: %" PRIu64 " pushes", c->spec->name, c->counts.sent);
+    }
     return 0; /* what it could not tell others is no fault of the test */
 }
 
@@ -290,6 +294,7 @@ static void close_it(void *self)
     c->kind->close(c->self);
     snapshot_unref(c->last);
     sbuf_fini(&c->trouble);
+    sbuf_fini(&c->lost);
     sink_spec_free(c->spec);
     free(c);
 }
