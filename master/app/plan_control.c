@@ -102,7 +102,7 @@ static void tell_change(const struct scenario *was, const struct scenario *is,
     if (c->level || is_resumed)
         put_level(is, (is_resumed ? c->resumed_ns : c->at_ns) + 1, out);
     else
-        sbuf_adds(out, "paused");
+        sbuf_adds(out, c->is_end ? "ended" : "paused");
 }
 
 /* s: what is changed; that of the run, or what it was before a pause. */
@@ -137,7 +137,7 @@ static bool end_one(struct master *m, size_t i)
 {
     const int64_t at_ns = (int64_t)((now_of(&m->plans, i) + PLANS_EPOCH_S) * 1e3) * 1000000;
     return change(m, i, m->plans.list.all[i],
-                  &(struct scenario_change){.at_ns = at_ns, .is_end = true}, "ended")
+                  &(struct scenario_change){.at_ns = at_ns, .is_end = true})
         .is_ok;
 }
 
