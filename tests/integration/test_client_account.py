@@ -2,6 +2,7 @@
 """Every request that reaches the target is in one number: reported, cut off, discarded or resent; a redirect that was followed
 belongs to the request that it led to."""
 
+import json
 import re
 import socket
 import subprocess
@@ -55,6 +56,10 @@ class Target:
                     continue
                 data, number = b"", number + 1
                 path = head.split()[1].decode().partition("?")[0]
+                if path == "/seen":  # asked by the script itself
+                    with self.lock:
+                        connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n" + json.dumps(self.seen).encode())
+                    return
                 with self.lock:
                     self.seen[path] = self.seen.get(path, 0) + 1
                 if not self._answer(connection, path, number):
@@ -80,9 +85,10 @@ class Target:
 
 
 PRELUDE = """
-import gc, json, sys, time
+import gc, json, sys, time, urllib.request
 from functools import partial
 import gevent, _katydid
+from gevent.event import Event
 from locust import FastHttpUser, HttpUser, events
 from locust.clients import HttpSession
 from locust.contrib.fasthttp import FastHttpSession
@@ -98,10 +104,19 @@ def session(cls, **kwargs):
         s.trust_env = False
     return s
 
-def ended(*calls):
+def seen(**wanted):
+    "Whether the target has had so many requests of each path."
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(URL + "/seen") as answer:
+        counts = json.load(answer)
+    return all(counts.get("/" + path, 0) >= n for path, n in wanted.items())
+
+def ended(*calls, until=lambda: True):
     "Ends all of them at one moment in which each waits."
+    deadline = time.monotonic() + 60
     all = [gevent.spawn(call) for call in calls]
-    gevent.sleep(0.5)
+    while not until() and time.monotonic() < deadline:
+        gevent.sleep(0.05)
+    gevent.sleep(0.2)
     over = [(g.args, g.value, getattr(g.value, "error", None), g.exception) for g in all if g.ready()]
     assert not over, over
     gevent.killall(all)
@@ -151,14 +166,14 @@ def count(target, tmp_path):
 
 def test_ended_while_it_waits_for_an_answer(count, target):
     numbers = count("""
-        ended(*on_all_roads("post", "/hang"))
+        ended(*on_all_roads("post", "/hang"), until=partial(seen, hang=13))
     """)
     assert numbers["cut"] == target.seen["/hang"] == 13 and numbers["reported"] == numbers["discarded"] == 0, numbers
 
 
 def test_ended_behind_a_redirect(count, target):
     numbers = count("""
-        ended(*on_all_roads("get", "/to_full"), *on_all_roads("get", "/to_hang"))
+        ended(*on_all_roads("get", "/to_full"), *on_all_roads("get", "/to_hang"), until=partial(seen, hang=13, to_full=13))
     """)
     assert target.seen == {"/to_full": 13, "/to_hang": 13, "/hang": 13}
     assert numbers["cut"] == 26 and numbers["reported"] == numbers["discarded"] == 0, numbers
@@ -174,9 +189,10 @@ def test_not_sent_is_not_counted(count, target):
 
 def test_the_task_raises_before_it_has_judged(count, target):
     numbers = count("""
-        def slow_block(s):
+        def slow_block(s, entered):
             with s.get("/ok", catch_response=True):
-                gevent.sleep(9)
+                entered.set()
+                gevent.sleep(99)
         def block(s, path, error):
             with s.get(path, catch_response=True):
                 raise error
@@ -185,7 +201,8 @@ def test_the_task_raises_before_it_has_judged(count, target):
             for path in ("/ok", "/500", "/half", "/to_ok"):
                 raises(KeyError, block, s, path, KeyError("mine"))
             raises(StopUser, block, s, "/ok", StopUser())
-            ended(partial(slow_block, s))
+            entered = Event()
+            ended(partial(slow_block, s, entered), until=entered.is_set)
             s.get("/ok", catch_response=True)  # never entered
             raises(BaseException, block, s, "/to_ok", gevent.GreenletExit())
     """)
