@@ -25,9 +25,12 @@ struct plan_knee {
     double requests, failures; /* of the whole test, when the level before was looked at */
 };
 
+/* The staircase: also of one that was brought forward, or was ended. */
 static const struct scenario *original(const struct plans *p, size_t i)
 {
-    return p->given && p->given[i].first ? p->given[i].first : p->list.all[i];
+    const struct scenario *now = p->list.all[i];
+    const bool is_other = now->executor != SCENARIO_FIND_KNEE && p->given && p->given[i].first;
+    return is_other ? p->given[i].first : now;
 }
 
 static bool is_one(const struct plans *p, size_t i)
@@ -187,7 +190,7 @@ void knees_second(struct master *m)
     for (size_t i = 0; i < p->knee_count; i++) {
         if (!is_climbing(p, i))
             continue;
-        if (p->list.all[i] != original(p, i)) /* somebody has taken it over */
+        if (p->list.all[i] != original(p, i)) /* its rate was changed */
             p->knees[i].state = STOPPED;
         while (is_climbing(p, i) && measure_next(m, i, begun_of(m, i)))
             settle(&p->knees[i], original(p, i)->ramp.count);
