@@ -20,7 +20,7 @@ import { pinned } from "./tip";
 export type PlotData = [number[], ...Values[]];
 
 const SYNC_KEY = "run";
-const MARK_KINDS = ["marker", "users", "stage", "start", "stop", "reset", "threshold"];
+const MARK_KINDS = ["marker", "users", "stage", "scenario", "start", "stop", "reset", "threshold"];
 const BRUSH_MIN_PX = 6;
 
 /** How much of the crosshair there is: on all charts with values, only the line, none. */

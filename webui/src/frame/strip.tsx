@@ -19,7 +19,7 @@ import { lanesOf, paintLane } from "./lanes";
 
 const CLICK_PX = 4;
 const REPAINT_S = 3;
-const FLAGS = ["marker", "users", "stage", "worker", "reset"];
+const FLAGS = ["marker", "users", "stage", "scenario", "worker", "reset"];
 
 /** Scenarios have no number of users to come to. */
 const hasPlan = (): boolean => !store.run.value?.scenarios;

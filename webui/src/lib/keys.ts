@@ -34,6 +34,8 @@ export const SHORTCUTS: [string, string][] = [
   ["f", "The chart with the pointer on the full screen"],
   ["← →", "Move the cursor of a focused chart"],
   ["↑ ↓", "Move a focused limit of a chart"],
+  ["p", "On Load: pause the scenario, or let it go on"],
+  ["r", "On Load: to the slider of its rate or users"],
   ["n", "New test"],
   ["Shift + S", "Stop the test (asks first)"],
   ["d", "Theme: system, light, dark"],

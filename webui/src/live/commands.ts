@@ -13,6 +13,14 @@ export interface LoadFields {
   thresholds?: string[];
 }
 
+/** Of a scenario that runs: one of these. */
+export interface ScenarioChange {
+  rate?: string;
+  users?: number;
+  stages?: string;
+  paused?: boolean;
+}
+
 const TIMEOUT_MS = 15_000;
 
 async function post(command: string, fields: object): Promise<Outcome> {
@@ -32,6 +40,7 @@ async function post(command: string, fields: object): Promise<Outcome> {
 
 export const commands = {
   edit: (fields: LoadFields): Promise<Outcome> => post("edit", fields),
+  scenario: (name: string, change: ScenarioChange): Promise<Outcome> => post("scenario", { name, ...change }),
   stop: (): Promise<Outcome> => post("stop", {}),
   /** at: unix seconds; null is now. */
   marker: (text: string, at: number | null): Promise<Outcome> => post("marker", at === null ? { text } : { text, at }),

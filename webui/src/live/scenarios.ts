@@ -12,6 +12,44 @@ export interface StartDelay {
   max: number;
 }
 
+/** One step of the staircase that looks for the knee, once it is over; a second, and ms. */
+export interface Level {
+  from_s: number;
+  to_s: number;
+  offered: number;
+  done: number;
+  users: number;
+  mean: number;
+  p50: number;
+  p99: number;
+  is_saturated: boolean;
+  /** false: the generator was late. */
+  is_valid: boolean;
+}
+
+interface Interval {
+  per_s: number;
+  low: number;
+  high: number;
+}
+
+export interface Law {
+  lambda: number;
+  sigma: number;
+  kappa: number;
+  fit: number;
+}
+
+export interface Knee {
+  state: string;
+  why: string;
+  level: number;
+  levels: Level[];
+  capacity: (Interval & { is_measured: boolean }) | null;
+  knee: (Interval & { users: number; ms: number }) | null;
+  law: Law | null;
+}
+
 export interface Scenario {
   name: string;
   executor: string;
@@ -48,6 +86,8 @@ export interface Scenario {
   busy?: number;
   late: { "1": number; "10": number; "100": number };
   start_delay: StartDelay | null;
+  /** Of one that looks for it. */
+  knee?: Knee;
 }
 
 export interface ScenariosAnswer {

@@ -5,6 +5,7 @@ import { say, store, source } from "../app-state";
 import { commands, type Outcome } from "../live/commands";
 import { count } from "../lib/format";
 import { rampWords } from "../lib/ramp";
+import { linkTo } from "../lib/route";
 import { Field } from "./field";
 import { Icon } from "./icons";
 
@@ -26,7 +27,7 @@ export function LoadForm(props: { onDone: () => void }): JSX.Element {
   if (store.run.value?.shape)
     return <p class="callout info">A load shape in the locustfile decides about the users and their rate.</p>;
   if (store.run.value?.scenarios)
-    return <p class="callout info">{store.run.value.scenarios === 1 ? "A scenario decides" : `${count(store.run.value.scenarios)} scenarios decide`} about the load of this test: it goes as planned until it ends.</p>;
+    return <p class="callout info">{store.run.value.scenarios === 1 ? "A scenario decides" : `${count(store.run.value.scenarios)} scenarios decide`} about the load of this test. <a href={linkTo("load")} onClick={props.onDone}>Load</a> changes it.</p>;
   const set = (name: keyof typeof values) => (value: string) => {
     setValues({ ...values, [name]: value });
     if (outcome?.field === name) setOutcome(null);

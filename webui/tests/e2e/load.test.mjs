@@ -82,6 +82,52 @@ test("while it runs: due, started and dropped of each, and one over time against
   assert.deepEqual(await troubles(page, "load", [1440, 375]), []);
 });
 
+const scenario = async (name) => (await master.json("api/v1/scenarios")).scenarios.find((one) => one.name === name);
+
+test("the load is changed by hand, by keys too, and every browser shows what the master says", async () => {
+  const other = await browser.context.newPage();
+  watch(other, complaints);
+  await other.goto(`${master.url}/#/load?scenario=jam`);
+  await row(page, "jam").getByRole("button", { name: "jam" }).click();
+  const [rate, users] = [page.getByRole("slider", { name: "Rate of jam" }), page.getByRole("slider", { name: "Users of staff" })];
+  assert.deepEqual([await rate.getAttribute("max"), await rate.getAttribute("aria-valuetext")], ["20", "10/s"]);
+  await page.locator("h1").first().press("r");
+  await rate.and(page.locator(":focus")).waitFor();
+  await page.keyboard.press("PageUp");
+  await eventually(async () => (await scenario("jam")).level === 12, "a tenth of the slider more");
+  await page.keyboard.press("ArrowUp");
+  const moved = 12.1;
+  await eventually(async () => (await scenario("jam")).level === moved, "the rate that the slider says");
+  await eventually(async () => (await other.getByRole("slider", { name: "Rate of jam" }).getAttribute("aria-valuetext")) === `${moved}/s`, "the other browser to show it");
+  await users.press("End");
+  await eventually(async () => (await scenario("staff")).users === 10, "users up to the end of the slider");
+  await page.getByRole("textbox", { name: "Users of staff" }).fill("3");
+  await page.keyboard.press("Enter");
+  await eventually(async () => (await scenario("staff")).level === 3, "the users that were typed");
+  await page.getByRole("textbox", { name: "Users of staff" }).fill("many");
+  await page.keyboard.press("Enter");
+  await page.getByRole("alert").filter({ hasText: "is no number of users" }).waitFor();
+
+  await row(page, "jam").getByRole("button", { name: "jam" }).focus();
+  await page.keyboard.press("p");
+  await other.getByRole("button", { name: "Resume jam" }).click();
+  await eventually(async () => !(await scenario("jam")).is_paused, "jam to go on");
+  await page.getByRole("button", { name: "Pause jam" }).waitFor();
+  await page.getByRole("button", { name: "Stages of jam" }).click();
+  await page.getByRole("button", { name: "Stage", exact: true }).click();
+  await page.getByLabel("For, stage 1").fill("0s");
+  await page.getByLabel("To, per second, stage 1").fill("4");
+  await page.getByLabel("To, per second, stage 2").fill("4");
+  await page.getByRole("button", { name: "Change the stages" }).click();
+  await eventually(async () => (await scenario("jam")).level === 4, "the stages that were written");
+  assert.deepEqual(await troubles(page, "load", [1440, 375]), []);
+  const { events } = await master.json("api/v1/events");
+  const told = events.filter(({ kind }) => kind === "scenario").map(({ text }) => text);
+  assert.deepEqual(told.slice(0, 4), ["Rate of jam: 10/s → 12/s", `Rate of jam: 12/s → ${moved}/s`, "Users of staff: 2 → 10", "Users of staff: 10 → 3"]);
+  assert.deepEqual(told.slice(4), [`Rate of jam: ${moved}/s → paused`, `Rate of jam: paused → ${moved}/s`, `Stages of jam: ${moved}/s, 0s:4/s, forever:4/s`]);
+  await other.close();
+});
+
 test("the report has it too, and the numbers add up", async () => {
   await page.setViewportSize({ width: 1440, height: 900 });
   await page.getByRole("button", { name: "Stop", exact: true }).first().click();
@@ -100,6 +146,7 @@ test("the report has it too, and the numbers add up", async () => {
   assert.equal(whole(await cell(report, "look", "Due")), told[0].due);
   assert.equal(whole(await cell(report, "jam", "Dropped")), told[1].dropped);
   await report.getByRole("figure", { name: "Plan of look: up to 20/s, until stopped" }).waitFor();
+  assert.equal(await report.getByRole("slider", { name: /^Rate of/ }).count(), 0); // nothing is to be changed there
   await report.close();
   assert.deepEqual(complaints, []);
 });

@@ -35,6 +35,18 @@ const SCENES = [
   ["new-test", "new"],
 ];
 
+/** Of the Load screen: a rate that was turned up, users that rose, and what was dropped when there were too few. */
+const SCENARIOS = [
+  "browse:constant-arrival-rate:class=Visitor,rate=60/s,graceful_stop=0",
+  "buy:ramping-arrival-rate:class=Buyer,stages=25s:40/s,forever:40/s,max_users=120,graceful_stop=0",
+  "staff:ramping-vus:class=Visitor,stages=20s:30,forever:30,graceful_stop=0",
+].flatMap((text) => ["--scenario", text]);
+
+async function change(master, fields) {
+  const headers = { "Content-Type": "application/json", "X-Katydid": "1" };
+  await fetch(`${master.url}/api/v1/scenario`, { method: "POST", headers, body: JSON.stringify(fields) });
+}
+
 /** The processes that a command started, by their parent. */
 function children(pid) {
   const rows = execFileSync("ps", ["-eo", "pid=,ppid=,args="], { encoding: "utf8" }).split("\n").map((row) => row.trim().split(/\s+/));
@@ -78,6 +90,11 @@ try {
   await sleep(SECONDS * 500);
   await photograph(master, SCENES.filter(([name]) => name !== "new-test"));
   await master.stop("SIGTERM");
+  const open = await startServer(katydid, [...run, ...SCENARIOS, "--autostart", "--processes", "3"], ready);
+  await sleep(SECONDS * 400);
+  await change(open, { name: "browse", rate: "120/s" });
+  await sleep(SECONDS * 200);
+  await photograph(open, [["load", "load"]]).finally(() => open.stop("SIGTERM"));
   const idle = await startServer(katydid, run, ready);
   await sleep(2000);
   await photograph(idle, SCENES.filter(([name]) => name === "new-test")).finally(() => idle.stop("SIGTERM"));

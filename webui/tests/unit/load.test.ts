@@ -3,7 +3,8 @@ import { FileMetrics } from "../../src/live/file-metrics";
 import type { CourseAnswer, CoursePoint } from "../../src/live/judged";
 import type { Scenario, Stage } from "../../src/live/scenarios";
 import { HistRule } from "../../src/stats/hist";
-import { areaUntil, horizonOf, levelWords, meanLevel, pictureOf, STARTS, startsView } from "../../src/screens/load/plan-of";
+import { areaUntil, horizonOf, levelAt, levelWords, meanLevel, niceAbove, pictureOf, scaleOf, stagesFrom, stagesText, STARTS, startsView } from "../../src/screens/load/plan-of";
+import { doneWith, kneeWords } from "../../src/screens/load/knee-of";
 import { droppedWords, lateWords } from "../../src/screens/load/words";
 
 function scenario(stages: Stage[], more: Partial<Scenario> = {}): Scenario {
@@ -95,9 +96,32 @@ test("a report counts values above a limit from its histograms", () => {
   expect(file.course(series).points.map((point) => point.length)).toEqual([11, 11]);
 });
 
-test("two tellings in one second are of that and of the empty one before it", () => {
-  const flat = scenario([[null, 10, 10]], { is_open: false, iterations: 100 });
-  const started = course([[100, 1, 0, 5], [102, 2, 0, 10], [103, 1, 0, 5], [106, 1, 0, 4]]);
-  const view = startsView(flat, { started, dropped: NONE, delay: NONE }, { begun: 100, elapsed: 8, from: 100, to: 120 });
-  expect(view.column(STARTS.started)).toEqual([5, 5, 5, 5, 0, 0, 4]);
+test("a slider has the level of the plan, and room above it", () => {
+  expect([2, 3, 8, 12.9, 13, 99].map((moment) => Number(levelAt(RAMP, moment).toFixed(3)))).toEqual([0, 0, 10, 19.8, 5, 5]);
+  expect(levelAt(scenario([[5, 2, 2]]), 5)).toBe(0);
+  expect(scaleOf(RAMP)).toEqual({ max: 50, step: 0.5 });
+  expect(scaleOf(scenario([[9, 0.02, 0.02]]))).toEqual({ max: 0.05, step: 0.0005 });
+  expect(scaleOf(scenario([[9, 3, 3]], { is_open: false }))).toEqual({ max: 10, step: 1 });
+  expect(scaleOf(scenario([[9, 700, 700]], { is_open: false }))).toEqual({ max: 2000, step: 10 });
+  expect([1, 1.5, 2, 30, 0.3, 100].map(niceAbove)).toEqual([1, 2, 2, 50, 0.5, 100]);
+});
+
+test("what is left of the stages can be edited, and is written as the master reads it", () => {
+  expect(stagesFrom(RAMP, 8)).toEqual([[5, 10, 20], [0, 20, 5], [null, 5, 5]]);
+  expect(stagesFrom(RAMP, 13)).toEqual([[null, 5, 5]]);
+  expect(stagesFrom(RAMP, 0)).toEqual([[10, 0, 20], [0, 20, 5], [null, 5, 5]]);
+  expect(stagesFrom(scenario([[5, 2, 2]]), 9)).toEqual([]);
+  expect(stagesText(RAMP, [["2m", "80"], ["0s", " 3/m "], ["forever", "0.5"]])).toBe("2m:80/s,0s:3/m,forever:0.5/s");
+  expect(stagesText(scenario([], { is_open: false }), [["2m", "8"]])).toBe("2m:8");
+});
+
+test("the knee is told with its interval, and whether the capacity was reached", () => {
+  const law = { lambda: 100, sigma: 0.05, kappa: 0.001, fit: 0.9987 };
+  expect(doneWith(law, 0)).toBe(0);
+  expect(doneWith(law, 1)).toBe(100);
+  expect(doneWith(law, 20)).toBeCloseTo(2000 / (1 + 0.95 + 0.38));
+  const knee = { state: "found", why: "", level: 5, levels: [], law, capacity: { per_s: 900, low: 880, high: 925, is_measured: false }, knee: { per_s: 640, low: 600, high: 690, users: 8, ms: 12.5 } };
+  expect(kneeWords(knee)).toEqual(["Knee: 640/s (600 to 690), with 8.00 users busy and 13 ms an iteration. More load costs more than it brings.", "Capacity: 900/s (880 to 925), by the law alone: it was not reached.", "In brackets 95 % confidence; the law fits with R² 0.999."]);
+  expect(kneeWords({ ...knee, knee: null, capacity: { ...knee.capacity, is_measured: true }, law: null })).toEqual(["Capacity: 900/s (880 to 925)."]);
+  expect(kneeWords({ ...knee, knee: null, capacity: null, law: null })).toEqual([]);
 });

@@ -9,7 +9,10 @@ import { isLoss } from "../../live/health";
 import type { Scenario, ScenariosAnswer } from "../../live/scenarios";
 import { useQuestion } from "../../range/question";
 import { invalid } from "../../verdict/state";
+import { IS_REPORT } from "../../lib/build";
+import { canChange, Controls, pauseScenario, sliderId } from "./controls";
 import { StartCourses, UserCourse } from "./courses";
+import { KneePanel } from "./knee";
 import { horizonOf } from "./plan-of";
 import { ScenarioPlan, ScenarioPlans } from "./scenario-plans";
 import { ScenarioTable } from "./table";
@@ -30,6 +33,7 @@ function Current({ of, told }: { of: Scenario; told: ScenariosAnswer }): JSX.Ele
   return (
     <>
       {remarksOf(of, invalid.value.some((one) => !isLoss(one))).map(({ tone, text }) => <p key={text} class={`callout ${tone}`}>{visible(of.name)}: {text}</p>)}
+      {of.knee === undefined ? null : <KneePanel of={of.knee} />}
       {counts ? <StartCourses of={of} told={told} /> : <UserCourse of={of} told={told} isAlone={told.scenarios.length === 1} />}
       <section class="panel" aria-labelledby="scenario-head">
         <header class="panel-head"><h2 id="scenario-head">Plan of {visible(of.name)}</h2></header>
@@ -46,9 +50,15 @@ export function LoadScreen(): JSX.Element {
   const all = told?.scenarios ?? [];
   const name = route.value.query["scenario"] ?? "";
   const current = all.find((one) => one.name === name) ?? all[0];
+  const isOn = store.isRunning.value && (told?.elapsed_s ?? null) !== null;
   const pickOne = (next: string): void => setQuery({ scenario: next });
   useKeys((key) => {
     const by = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }[key];
+    if (!IS_REPORT && current !== undefined && isOn && canChange(current)) {
+      if (key === "p") void pauseScenario(current).then(asked.retry);
+      if (key === "r") document.getElementById(sliderId(current.name))?.focus();
+      if (key === "p" || key === "r") return true;
+    }
     const next = by === undefined || current === undefined ? undefined : all[all.indexOf(current) + by];
     if (next !== undefined) pickOne(next.name);
     return by !== undefined;
@@ -65,6 +75,7 @@ export function LoadScreen(): JSX.Element {
       ) : (
         <>
           <section class="panel counted-panel" aria-label="Scenarios"><ScenarioTable all={all} current={current.name} onPick={pickOne} /></section>
+          {IS_REPORT || !isOn ? null : <Controls told={told!} current={current} onChanged={asked.retry} />}
           <Current key={current.name} of={current} told={told!} />
         </>
       )}

@@ -1,7 +1,7 @@
 /* The resolved plan of a scenario as a function of time, as a picture, and beside what was counted. Pure. */
 import { count, rate } from "../../lib/format";
 import { COURSE, type CourseAnswer } from "../../live/judged";
-import type { Scenario } from "../../live/scenarios";
+import type { Scenario, Stage } from "../../live/scenarios";
 import { SeriesTable, type SeriesView } from "../../live/series";
 import type { Point } from "../../live/protocol";
 import type { Plan } from "../new-test/plan";
@@ -22,6 +22,57 @@ export function areaUntil(of: Scenario, seconds: number): number {
     left -= taken;
   }
   return area;
+}
+
+/** What it says of a moment, seconds since the scenarios began; 0 before and after it. */
+export function levelAt(of: Scenario, moment: number): number {
+  let at = of.begins_s;
+  for (const [length, from, to] of moment < at ? [] : of.stages) {
+    if (length === null) return to;
+    if (moment < at + length) return from + ((to - from) * (moment - at)) / length;
+    at += length;
+  }
+  return 0;
+}
+
+/** What is left of its stages then. */
+export function stagesFrom(of: Scenario, moment: number): Stage[] {
+  let at = of.begins_s;
+  return of.stages.flatMap(([length, from, to]): Stage[] => {
+    const begin = at;
+    at += length ?? Infinity;
+    return at <= moment ? [] : [[length === null ? null : at - Math.max(moment, begin), begin < moment ? levelAt(of, moment) : from, to]];
+  });
+}
+
+/** A stage as people write it. */
+export type Row = [length: string, level: string];
+
+/** A number is per second; 3/m is what it says. */
+export const rateText = (text: string): string => `${text.trim()}${/^[\d.]+$/.test(text.trim()) ? "/s" : ""}`;
+
+/** "2m:80/s,forever:80/s" */
+export const stagesText = (of: Scenario, rows: readonly Row[]): string => rows.map(([length, level]) => `${length.trim()}:${of.is_open ? rateText(level) : level.trim()}`).join(",");
+
+const NICE = [1, 2, 5, 10];
+/** The least of 1, 2, 5, 10, 20 … that is so large. */
+export function niceAbove(value: number): number {
+  const power = 10 ** Math.floor(Math.log10(value));
+  return Number(((NICE.find((one) => one * power >= value * (1 - 1e-9)) ?? 10) * power).toPrecision(1));
+}
+
+export interface Scale {
+  max: number;
+  step: number;
+}
+
+/** The most that its plan has at a time. */
+export const mostOf = (of: Scenario): number => Math.max(0, ...of.stages.map(([, from, to]) => Math.max(from, to)));
+
+/** Of its slider: twice the most of its plan, in some hundred steps. */
+export function scaleOf(of: Scenario): Scale {
+  const max = niceAbove(Math.max(of.is_open ? 1e-6 : 10, 2 * mostOf(of)));
+  return { max, step: Math.max(of.is_open ? 1e-6 : 1, niceAbove(max / 200)) };
 }
 
 /** Its mean between two moments, seconds since the scenarios began; nothing of it is after `until`. */
@@ -73,17 +124,6 @@ interface Moment {
   to: number;
 }
 
-/** Workers tell of what they counted about once a second: where two tellings fell into one second, and none into the one before,
- * the first of them is that one's. */
-function told({ points, step }: CourseAnswer): CourseAnswer {
-  if (step !== 1) return { points, step };
-  return { step, points: points.flatMap((point, i) => {
-    const [second, count, hits, sum] = point;
-    const isOfTwo = (count ?? 0) >= 2 && i > 0 && points[i - 1]![COURSE.second] === second - 2;
-    return isOfTwo ? [[second - 1, count! / 2, hits!, sum! / 2], [second, count! / 2, hits!, sum! / 2]] as CourseAnswer["points"] : [point];
-  }) };
-}
-
 function perSecond({ points }: CourseAnswer, column: number, start: number, step: number, steps: number): number[] {
   const sums = new Array<number>(steps).fill(0);
   for (const point of points) {
@@ -104,8 +144,8 @@ export function startsView(of: Scenario, { started, dropped, delay }: Counted, {
   const over = Math.min(to, begun + elapsed);
   const end = over - toldUntil <= LATE_STEPS * step ? toldUntil : over;
   const steps = Math.max(0, Math.min(5000, Math.ceil((end - start) / step)));
-  const starts = of.is_open ? perSecond(delay, COURSE.count, start, step, steps) : perSecond(told(started), COURSE.sum, start, step, steps); // each has its delay, in the second in which it started
-  const columns = [starts, perSecond(delay, ABOVE, start, step, steps), perSecond(told(dropped), COURSE.sum, start, step, steps)];
+  const starts = of.is_open ? perSecond(delay, COURSE.count, start, step, steps) : perSecond(started, COURSE.sum, start, step, steps); // each has its delay, in the second in which it started
+  const columns = [starts, perSecond(delay, ABOVE, start, step, steps), perSecond(dropped, COURSE.sum, start, step, steps)];
   const points = Array.from({ length: steps }, (_, i) => {
     const second = start + i * step;
     return [second, meanLevel(of, second - begun, second + step - begun, elapsed), ...columns.map((column) => column[i]!)] as Point;
