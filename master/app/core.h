@@ -71,7 +71,6 @@ struct master {
     struct plans plans;
     struct judging judging;
     unsigned long file_limit;
-
     bool is_auto;                    /* headless or autostart: the run starts by itself */
     void (*begin)(struct master *m); /* that run (master.c) */
 };

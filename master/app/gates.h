@@ -22,6 +22,7 @@ struct judging { /* judging.c */
     bool was_active, is_over, checks_are_told;
     bool wants_stop; /* a threshold says that the test has to */
     size_t checks_failed;
+    struct baseline *baseline; /* baseline.h; NULL: nothing is compared */
 };
 
 /* gates.c: thresholds. open, script_came: 0 or an exit code after a message. */

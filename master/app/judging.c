@@ -4,6 +4,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
+#include "master/app/baseline.h"
 #include "master/app/core.h"
 #include "master/app/judged_series.h"
 #include "common/run/exit_code.h"
@@ -371,12 +372,15 @@ bool judging_says(struct master *m, int code)
 int judging_code(struct master *m, int failed)
 {
     judging_end(m);
+    baseline_judge(m, was_valid(m));
     const size_t checks = failed_checks(m, !m->judging.checks_are_told);
     m->judging.checks_failed = checks;
     if (m->o->fail_on_invalid && !was_valid(m))
         return exit_code_as(m->o->is_locust, EXIT_INVALID);
     if (verdict_failed(m->judging.verdict) > 0)
         return exit_code_as(m->o->is_locust, EXIT_THRESHOLDS);
+    if (baseline_is_worse(m))
+        return exit_code_as(m->o->is_locust, EXIT_WORSE);
     if (checks > 0)
         return EXIT_CHECKS;
     return m->machine.is_teardown_failed ? exit_code_as(m->o->is_locust, EXIT_TEARDOWN) : failed;
@@ -413,6 +417,8 @@ char *judging_reasons(const struct master *m)
     add_reason(&out, failed - absent, "threshold failed", "thresholds failed");
     add_reason(&out, absent, "threshold without data", "thresholds without data");
     add_reason(&out, m->judging.checks_failed, "check failed", "checks failed");
+    if (baseline_is_worse(m))
+        add_word(&out, "worse than the baseline");
     if (m->machine.is_setup_failed)
         add_word(&out, "setup failed");
     if (m->machine.is_teardown_failed)

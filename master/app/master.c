@@ -9,6 +9,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
+#include "master/app/baseline.h"
 #include "master/app/core.h"
 #include "common/run/exit_code.h"
 #include "master/app/descriptors.h"
@@ -402,6 +403,8 @@ static int serve(struct master *m)
     raise_file_limit(m);
     int code = gates_open(m);
     if (code == 0)
+        code = baseline_open(m);
+    if (code == 0)
         code = plans_open(m);
     if (code == 0)
         code = receivers_open(m);
@@ -462,6 +465,7 @@ static void fini(struct master *m)
     record_fini(&m->record);
     gates_fini(m);
     receivers_fini(m);
+    baseline_fini(m);
     plans_fini(m);
     verdict_free(m->judging.verdict);
     free(m->page_url);

@@ -6,6 +6,7 @@
 #include "master/data/series_course.h"
 #include "master/out/document.h"
 #include "master/store/run_writer.h"
+#include "master/app/baseline.h"
 #include "master/app/core.h"
 #include "master/app/plan_knee.h"
 #include "common/run/exit_code.h"
@@ -128,6 +129,8 @@ static char *remarks(const struct master *m)
     add_losses(m, &text);
     add_saturation(m, &text);
     add_delay(m, &text);
+    if (baseline_words(m))
+        sbuf_addf(&text, "%s\n", baseline_words(m));
     return text.data;
 }
 
@@ -202,6 +205,7 @@ static struct snapshot *take_last(struct master *m)
     if (m->o->html_file && m->o->html_logs)
         logs_write(m->logs, 0, SIZE_MAX, REPORT_LOGS_MAX, &logs);
     last.end.chosen = chosen(m);
+    last.end.compared = baseline_words(m) ? mem_strdup(baseline_words(m)) : NULL;
     last.end.samples = samples.data;
     last.end.logs = logs.data;
     publish_view(m);

@@ -259,6 +259,7 @@ void snapshot_unref(struct snapshot *s)
     free(s->end.samples);
     free(s->end.logs);
     free(s->end.chosen);
+    free(s->end.compared);
     series_list_unref(s->end.series);
     view_unref(s->view);
     free(s);

@@ -41,6 +41,7 @@ struct snapshot {
     struct {
         char *remarks;                 /* sentences below the tables: what the numbers leave out */
         char *script, *samples, *logs; /* JSON, for a report of --html, --summary */
+        char *compared;                /* with stored runs: Markdown */
         char *chosen;                  /* JSON object: profile, and tags of all requests */
         char *metrics, *plans;         /* JSON, for --html, --summary */
         struct series_list *series;    /* all of what was counted in series; a reference */

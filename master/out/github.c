@@ -154,6 +154,8 @@ void github_summary_write(const struct snapshot *last, struct sbuf *out)
     {
         add_threshold(out, t);
     }
+    if (last->end.compared)
+        sbuf_addf(out, "\n%s", last->end.compared);
     add_rows(out, &last->stats);
     sbuf_addc(out, '\n');
     json_decref(verdict);

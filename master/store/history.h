@@ -45,8 +45,9 @@ json_t *history_list(struct history *h, const struct history_filter *f);
 /* What people write: an id or its beginning, "latest", "latest~3", "pinned:NAME", "branch:main",
  * "profile:NAME", "tag:k=v", with "latest", "valid" and a number of runs behind it: up to so many
  * (one without). The runs, the newest first; NULL and *why when there is none, or what is written
- * is not understood. but: the id of one that is not meant, or NULL. */
-json_t *history_find(struct history *h, const char *spec, const char *but, char **why);
+ * is not understood. like: only those of its locustfile and profile, unless an id, a pin or a
+ * profile is named, and never itself (by its "run"); or NULL. */
+json_t *history_find(struct history *h, const char *spec, const json_t *like, char **why);
 
 /* Changes of one run, whose id is whole. value NULL or "": none. */
 int history_note(struct history *h, const char *id, const char *text, char **why);

@@ -92,14 +92,27 @@ static bool is_meant(const struct meant *m, const json_t *run)
     return !m->prefix || (id && strncasecmp(id, m->prefix, strlen(m->prefix)) == 0);
 }
 
-static json_t *choose(const json_t *all, const struct meant *m, const char *but)
+static bool is_like(const struct meant *m, const json_t *run, const json_t *like)
+{
+    static const char *const same[] = {"profile", "locustfile"};
+    const json_t *itself = json_object_get(like, "run");
+    if (itself && json_equal(itself, json_object_get(run, "run")))
+        return false;
+    if (!like || m->pin || m->prefix || m->filter.profile)
+        return true;
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+        if (!json_equal(json_object_get(run, same[i]), json_object_get(like, same[i])))
+            return false;
+    return true;
+}
+
+static json_t *choose(const json_t *all, const struct meant *m, const json_t *like)
 {
     json_t *chosen = json_array(), *run;
     size_t i, passed = 0;
     json_array_foreach(all, i, run)
     {
-        const char *id = json_string_value(json_object_get(run, "id"));
-        if ((but && id && strcmp(id, but) == 0) || !is_meant(m, run) || passed++ < m->back)
+        if (!is_meant(m, run) || !is_like(m, run, like) || passed++ < m->back)
             continue;
         json_array_append(chosen, run);
         if (json_array_size(chosen) == m->count && !m->prefix)
@@ -108,7 +121,7 @@ static json_t *choose(const json_t *all, const struct meant *m, const char *but)
     return chosen;
 }
 
-json_t *history_find(struct history *h, const char *spec, const char *but, char **why)
+json_t *history_find(struct history *h, const char *spec, const json_t *like, char **why)
 {
     struct meant m = {.count = 1};
     struct sbuf text = {0};
@@ -120,7 +133,7 @@ json_t *history_find(struct history *h, const char *spec, const char *but, char 
         say_unknown(word ? word : "", why);
     } else {
         json_t *all = history_list(h, &m.filter);
-        chosen = choose(all, &m, but);
+        chosen = choose(all, &m, like);
         json_decref(all);
         const size_t count = json_array_size(chosen);
         if (count == 0)

@@ -181,7 +181,7 @@ static bool is_like(const json_t *run, const json_t *like)
     }
     return json_is_true(json_object_get(run, "valid")) &&
            strcmp(text_of(run, "state"), "done") == 0 &&
-           strcmp(text_of(run, "id"), text_of(like, "id")) != 0;
+           strcmp(text_of(run, "run"), text_of(like, "run")) != 0;
 }
 
 struct between history_between(struct history *h, const json_t *like, const char *method,

@@ -144,6 +144,14 @@ json_t *run_about_machine(void)
     return machine;
 }
 
+json_t *run_about_environment(const json_t *machine, size_t workers)
+{
+    const char *name = json_string_value(json_object_get(machine, "name"));
+    return json_sprintf("%s, %d cores, %zu worker%s", name ? name : "?",
+                        (int)json_integer_value(json_object_get(machine, "cores")), workers,
+                        workers == 1 ? "" : "s");
+}
+
 json_t *run_about_pipeline(void)
 {
     static const char *const names[] = {"GITHUB_REPOSITORY", "GITHUB_RUN_ID",      "GITHUB_SHA",

@@ -10,7 +10,9 @@
 
 json_t *run_about_git(const char *file); /* {"commit", "branch", "dirty"} of its repository */
 json_t *run_about_machine(void);         /* {"name", "cpu", "cores"} */
-json_t *run_about_pipeline(void);        /* of continuous integration; NULL: there is none */
+/* What makes runs comparable besides their load: a text. */
+json_t *run_about_environment(const json_t *machine, size_t workers);
+json_t *run_about_pipeline(void); /* of continuous integration; NULL: there is none */
 json_t *run_about_command(const char *bytes, size_t len); /* words that end with NULs; secrets are
                                                              masked: an array */
 json_t *run_about_own_command(void);

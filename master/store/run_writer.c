@@ -106,19 +106,14 @@ static void set_head(struct writer *w, const struct snapshot *s)
     json_object_set_new(w->meta, "distributed", json_boolean(v->is_distributed));
 }
 
-/* What makes runs comparable besides their load: the machine, and how many workers there were. */
 static void set_environment(struct writer *w, const struct view *v)
 {
     size_t workers = 0;
     for (size_t i = 0; i < v->worker_count; i++)
         workers += strcmp(v->workers[i].state, "lost") != 0;
-    const json_t *machine = json_object_get(w->meta, "machine");
-    const char *name = json_string_value(json_object_get(machine, "name"));
-    json_t *key = json_sprintf("%s, %d cores, %zu worker%s", name ? name : "?",
-                               (int)json_integer_value(json_object_get(machine, "cores")), workers,
-                               workers == 1 ? "" : "s");
     json_object_set_new(w->meta, "workers", json_integer((json_int_t)workers));
-    json_object_set_new(w->meta, "environment", key);
+    json_object_set_new(w->meta, "environment",
+                        run_about_environment(json_object_get(w->meta, "machine"), workers));
 }
 
 static void forget_run(struct writer *w)

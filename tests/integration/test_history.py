@@ -91,3 +91,23 @@ def test_what_people_add_is_shown(tmp_path):
     [one] = stored(tmp_path / "h")
     assert (one["pin"], one["note"], one["tags"]) == ("base", "a note", {"k": "v"})
     assert "is pinned as base" in runs(tmp_path / "h", "delete", "latest", code=1)
+
+
+def test_a_test_is_compared_with_its_baseline_when_it_is_over(tmp_path):
+    gate = tmp_path / "gate.toml"
+    gate.write_text('cant_tell = "fail"\n')
+    words = ["-f", locustfile(tmp_path), "--headless", "-t", 1, "--history", tmp_path / "h", "--baseline", "latest"]
+    first = run_katydid(*words)
+    assert (first.code, "there is no baseline" in first.stderr) == (0, True), first.stderr
+    second = run_katydid(*words, "--markdown", tmp_path / "out.md")
+    assert second.code == 0 and "Not compared:" in second.stderr, second.stderr  # too short, or not valid on a crowded machine
+    assert "Not compared:" in (tmp_path / "out.md").read_text()
+    third = run_katydid(*words, "--gate", gate)
+    assert (third.code, "worse than the baseline" in third.stderr) == (94, True), third.stderr
+
+
+def test_a_gate_that_makes_no_sense_is_refused_before_the_test(tmp_path):
+    gate = tmp_path / "gate.toml"
+    gate.write_text('[[rules]]\nstat = "p95ms"\n')
+    run = run_katydid("-f", locustfile(tmp_path), "--headless", "-t", 1, "--gate", gate)
+    assert (run.code, "did you mean p95?" in run.stderr) == (2, True), run.stderr

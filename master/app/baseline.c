@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+#include "master/app/baseline.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/base/sbuf.h"
+#include "common/run/exit_code.h"
+#include "master/app/core.h"
+#include "master/store/history_words.h"
+#include "master/store/run_about.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RUNS_MAX 16 /* of a baseline */
+
+struct baseline {
+    struct gate gate;
+    bool is_judged, is_worse;
+    struct sbuf words;
+};
+
+int baseline_open(struct master *m)
+{
+    const struct options *o = m->o;
+    char *why = NULL;
+    if (!o->baseline && !o->gate_file)
+        return 0;
+    struct baseline *b = m->judging.baseline = mem_zalloc(sizeof *b);
+    b->gate = gate_usual;
+    if (o->gate_file && gate_load(&b->gate, o->gate_file, &why) != 0)
+        return master_failure(EXIT_USAGE, why);
+    if (o->baseline && strlen(o->baseline) < sizeof b->gate.baseline)
+        memcpy(b->gate.baseline, o->baseline, strlen(o->baseline) + 1);
+    return 0;
+}
+
+void baseline_fini(struct master *m)
+{
+    if (m->judging.baseline)
+        sbuf_fini(&m->judging.baseline->words);
+    free(m->judging.baseline);
+}
+
+/* What comparing has to know of this run. */
+static json_t *about_this_run(const struct master *m, bool is_valid)
+{
+    const struct options *o = m->o;
+    const struct machine *k = &m->machine;
+    const char *file = m->nodes.host.script.locustfile;
+    size_t workers = 0;
+    for (size_t i = 0; i < k->roster.count; i++)
+        workers += k->roster.workers[i]->has_joined && k->roster.workers[i]->lost_at <= 0;
+    json_t *machine = run_about_machine();
+    json_t *about =
+        json_pack("{s:s,s:s,s:s,s:f,s:b,s:i,s:o}", "run", k->run.id, "profile",
+                  o->profile ? o->profile : "", "locustfile", file ? file : o->locustfile, "users",
+                  (double)k->run.target_users, "valid", is_valid, "plans", (int)m->plans.list.count,
+                  "environment", run_about_environment(machine, workers));
+    json_decref(machine);
+    return about;
+}
+
+struct source {
+    struct history *history;
+    const json_t *like;
+};
+
+static struct between between_of(void *arg, const char *method, const char *name,
+                                 enum contrast_figure f)
+{
+    const struct source *s = arg;
+    return history_between(s->history, s->like, method, name, f);
+}
+
+static size_t open_runs(struct source *s, const json_t *found, struct stored **list,
+                        struct contrast_run *runs)
+{
+    size_t i, count = 0;
+    const json_t *run;
+    json_array_foreach(found, i, run)
+    {
+        char *why = NULL;
+        const char *id = json_string_value(json_object_get(run, "id"));
+        const bool is_long = json_number_value(json_object_get(run, "duration")) > 1200;
+        struct stored *one =
+            count < RUNS_MAX
+                ? history_open_run(s->history, id, is_long ? STORED_COARSE : STORED_ALL, &why)
+                : NULL;
+        if (why)
+            log_warning(MAIN_LOGGER, "--baseline: %s", why);
+        free(why);
+        if (!one)
+            continue;
+        list[count] = one;
+        runs[count++] = (struct contrast_run){one->timeline, &one->stats, one->meta};
+    }
+    return count;
+}
+
+static void compare(struct master *m, struct source *s, const json_t *found)
+{
+    struct baseline *b = m->judging.baseline;
+    struct stored *list[RUNS_MAX];
+    struct contrast_run before[RUNS_MAX];
+    struct contrast c;
+    struct timeline_snap *snap = timeline_snapshot(m->record.timeline);
+    const struct contrast_run now = {snap, &m->record.stats, s->like};
+    const size_t count = open_runs(s, found, list, before);
+    if (count > 0) {
+        contrast_make(&c, &(struct contrast_ask){.before = before,
+                                                 .before_count = count,
+                                                 .after = &now,
+                                                 .after_count = 1,
+                                                 .gate = &b->gate,
+                                                 .between = between_of,
+                                                 .arg = s});
+        b->is_worse = c.worse > 0 || (b->gate.fails_unsure && (c.unsure > 0 || c.refusal));
+        contrast_markdown(&c, b->gate.baseline, "this run", &b->words);
+        contrast_fini(&c);
+    }
+    for (size_t i = 0; i < count; i++)
+        stored_close(list[i]);
+    timeline_snap_unref(snap);
+}
+
+static void look_up(struct master *m, const json_t *like)
+{
+    struct baseline *b = m->judging.baseline;
+    const char *given = m->o->history && strcmp(m->o->history, "off") != 0 ? m->o->history : NULL;
+    char *folder = history_folder(given), *why = NULL;
+    struct source s = {folder ? history_open(folder, false, &why) : NULL, like};
+    json_t *found = NULL;
+    if (s.history) {
+        history_mend(s.history, false);
+        found = history_find(s.history, b->gate.baseline, like, &why);
+    }
+    if (found)
+        compare(m, &s, found);
+    else
+        sbuf_addf(&b->words, "Not compared: there is no baseline: %s\n",
+                  why ? why : "no folder of runs");
+    json_decref(found);
+    history_close(s.history);
+    free(folder);
+    free(why);
+}
+
+void baseline_judge(struct master *m, bool is_valid)
+{
+    struct baseline *b = m->judging.baseline;
+    if (!b || b->is_judged)
+        return;
+    b->is_judged = true;
+    json_t *like = about_this_run(m, is_valid);
+    look_up(m, like);
+    json_decref(like);
+}
+
+bool baseline_is_worse(const struct master *m)
+{
+    return m->judging.baseline && m->judging.baseline->is_worse;
+}
+
+const char *baseline_words(const struct master *m)
+{
+    return m->judging.baseline ? m->judging.baseline->words.data : NULL;
+}
