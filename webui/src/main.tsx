@@ -17,7 +17,7 @@ import "./style/base.css";
 import "./style/parts.css";
 import "./style/screens.css";
 import "./style/charts.css";
-import "./style/newtest.css";
+import "./style/samples.css";
 import "./style/verdict.css";
 
 const BEAT_MS = 250;

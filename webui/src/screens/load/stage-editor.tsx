@@ -7,6 +7,7 @@ import { commands } from "../../live/commands";
 import type { Scenario } from "../../live/scenarios";
 import { Icon } from "../../parts/icons";
 import { stagesFrom, stagesText, type Row } from "./plan-of";
+import "../../style/newtest.css";
 
 const rowsOf = (of: Scenario, elapsed: number): Row[] =>
   stagesFrom(of, elapsed).map(([length, , to]): Row => [length === null ? "forever" : timespan(Math.round(length)) || "0s", String(Number(to.toFixed(3)))]);

@@ -21,6 +21,7 @@ import { loadScript, script, scriptTrouble, type Script } from "./script";
 import { ScriptPanel } from "./script-card";
 import { Side } from "./side";
 import { TrialResult, type Trial } from "./trial";
+import "../../style/newtest.css";
 
 const CHECK_AFTER_MS = 400;
 
