@@ -144,7 +144,8 @@ static void merge(struct record *r, struct worker *w, const struct message *msg,
     w->requests += requests;
     w->rps = to - from > 0.1 ? (double)requests / (to - from) : (double)requests;
     w->last_report_at = fmax(to, w->last_report_at);
-    if (s->is_katydid) /* each report once, however late: it is about its own time */
+    const bool is_of_load = r->run->ended_at <= 0 || from < r->run->ended_at;
+    if (s->is_katydid && is_of_load) /* once, however late: it is about its own time */
         events_watch(r->events, to, w->index, w->id,
                      &(struct events_health){.cpu = s->cpu_percent,
                                              .lag_ms = s->lag_ms,

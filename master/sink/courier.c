@@ -312,6 +312,7 @@ struct output courier_output(const struct courier_kind *kind, void *self, struct
                            .self = c,
                            .patience_s = COURIER_END_S + 5,
                            .ends_apart = true,
+                           .each_run = true,
                            .counts = &c->counts,
                            .interval_s = interval_s,
                            .check = check,

@@ -23,6 +23,9 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from harness import KATYDID, VENV, Process, children, csv_row, free_port, get, get_json, target, wait_for  # noqa: E402,F401
 
+HISTORY = tempfile.TemporaryDirectory(prefix="katydid-history-")
+os.environ.setdefault("KATYDID_HISTORY", HISTORY.name)  # nobody's own
+
 TICK = os.sysconf("SC_CLK_TCK")
 GENERATOR_CORE, TARGET_CORE = 0, 1
 JSON_200 = (

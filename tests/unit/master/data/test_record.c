@@ -379,6 +379,36 @@ static void figures_begin_anew(void **unused)
     free_bench(b);
 }
 
+/* A worker that is busy with something else after the load makes nothing of it less valid. */
+static void what_comes_after_the_load_is_not_watched(void **unused)
+{
+    (void)unused;
+    struct bench *b = new_bench();
+    struct sbuf bytes = {0};
+    begin(b);
+    for (unsigned i = 1; i <= 20; i++) {
+        b->now++;
+        struct message msg = report(b, i, 1, &bytes);
+        msg.stats.cpu_percent = i > 6 ? 100 : 12;
+        record_report(&b->record, b->ours, &msg, b->now);
+        if (i != 6)
+            continue;
+        run_stop(&b->run, 1, at(b));
+        run_stopped(&b->run, at(b));
+    }
+    assert_true(events_saturated_s(b->record.events) == 0);
+    begin(b);
+    for (unsigned i = 21; i <= 30; i++) {
+        b->now++;
+        struct message msg = report(b, i, 1, &bytes);
+        msg.stats.cpu_percent = 100;
+        record_report(&b->record, b->ours, &msg, b->now);
+    }
+    assert_true(events_saturated_s(b->record.events) > 8);
+    sbuf_fini(&bytes);
+    free_bench(b);
+}
+
 /* Nothing is packed for a host that does not ask, nor again what it knows. */
 static void the_host_is_told_what_is_new(void **unused)
 {
@@ -426,6 +456,7 @@ int main(void)
         cmocka_unit_test(the_clock_of_a_worker_may_be_wrong),
         cmocka_unit_test(series_count_once_with_their_report),
         cmocka_unit_test(figures_begin_anew),
+        cmocka_unit_test(what_comes_after_the_load_is_not_watched),
         cmocka_unit_test(the_host_is_told_what_is_new),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
