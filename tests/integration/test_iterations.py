@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: MIT
 """So many iterations, over however many workers: never one too many, all of them, and what a lost worker leaves open is told."""
 
+import functools
 import os
-import re
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from harness import ROOT, children, katydid, locustfile, run_katydid, wait_for
+import stamped
+from harness import ROOT, children, katydid, locustfile, wait_for
+from stamped import number
 
 PLUGINS = Path(os.environ.get("KATYDID_PLUGINS_VENV", ROOT / "build" / "venv-plugins"))
 
@@ -50,20 +52,8 @@ class Ordered(Buyer):
 '''
 
 
-def run(tmp_path, *arguments, source=USERS, nap=0.002, **env):
-    with locustfile(source) as file:
-        return run_katydid("-f", file, "--headless", "--only-summary", *arguments,
-                           env={"STAMPS": str(tmp_path / "stamps"), "NAP": str(nap), **env})
-
-
-def stamps(tmp_path, word="buy"):
-    lines = (tmp_path / "stamps").read_text().splitlines() if (tmp_path / "stamps").exists() else []
-    return [line.split() for line in lines if line.startswith(word)]
-
-
-def number(ended, name, scenario=r"\w+"):
-    found = re.search(rf"^iterations_{name}\{{scenario:{scenario}\}} +sum (\d+)", ended.stderr, re.MULTILINE)
-    return int(found[1]) if found else 0
+run = functools.partial(stamped.run, source=USERS, nap=0.002)
+stamps = functools.partial(stamped.stamps, word="buy")
 
 
 @pytest.mark.parametrize("more", [[], ["--processes", 3]], ids=["one", "three"])
@@ -110,7 +100,7 @@ def test_iterations_of_all_users_end_the_test(more, plug_in, tmp_path):
     env = {"VIRTUAL_ENV": str(PLUGINS)} if plug_in else {}
     ended = run(tmp_path, *more, "-i", 101, "-u", 6, "-r", 6, source=("import locust_plugins" if plug_in else "") + SETS, **env)
     assert ended.code == 0 and "All iterations are done" in ended.stderr, ended.describe()
-    assert sum(len(stamps(tmp_path, word)) for word in ("buy", "one", "two")) == number(ended, "started") == 101, ended.describe()
+    assert sum(len(stamps(tmp_path, word=word)) for word in ("buy", "one", "two")) == number(ended, "started") == 101, ended.describe()
 
 
 @pytest.mark.parametrize("plug_in", [False, True], ids=["alone", "locust-plugins"])
@@ -142,7 +132,7 @@ def test_what_follows_iterations_begins_when_these_are_done(more, tmp_path):
     assert ended.code == 0, ended.describe()
     assert number(ended, "due", "a") == number(ended, "started", "a") == 20 and number(ended, "due", "b") == 50, ended.describe()
     assert number(ended, "started", "b") + number(ended, "cut", "b") == 50 and number(ended, "started", "c") == 6, ended.describe()
-    assert len(stamps(tmp_path, "look")) == number(ended, "started", "b") + 6, ended.describe()
+    assert len(stamps(tmp_path, word="look")) == number(ended, "started", "b") + 6, ended.describe()
     shown = run(tmp_path, *plan, "--show-plan", source=LOOKS).stdout
     assert "beginning when 'a' is over, at the latest after 10m" in shown and "beginning when 'c' is over, at the latest after 20m1s" in shown, shown
 

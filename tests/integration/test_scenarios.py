@@ -3,6 +3,7 @@
 fast this machine is: counts follow from the plan, whatever is late."""
 
 import base64
+import functools
 import gzip
 import json
 import os
@@ -12,7 +13,9 @@ import signal
 
 import pytest
 
-from harness import ROOT, STOCK_LOCUST, Process, children, katydid, locustfile, run_katydid, wait_for
+import stamped
+from harness import ROOT, STOCK_LOCUST, Process, children, katydid, locustfile, wait_for
+from stamped import number, stamps
 
 USERS = '''
 import os, time
@@ -34,21 +37,7 @@ class Buyer(User):
 '''
 
 
-def run(tmp_path, *arguments, source=USERS, nap=0, **env):
-    with locustfile(source) as file:
-        return run_katydid("-f", file, "--headless", "--only-summary", *arguments,
-                           env={"STAMPS": str(tmp_path / "stamps"), "NAP": str(nap), **env})
-
-
-def stamps(tmp_path, word):
-    lines = (tmp_path / "stamps").read_text().splitlines() if (tmp_path / "stamps").exists() else []
-    return [line.split() for line in lines if line.startswith(word)]
-
-
-def number(ended, name, scenario=r"\w+"):
-    """Of the table of metrics; 0 where nothing was counted."""
-    found = re.search(rf"^iterations_{name}\{{scenario:{scenario}\}} +sum (\d+)", ended.stderr, re.MULTILINE)
-    return int(found[1]) if found else 0
+run = functools.partial(stamped.run, source=USERS)
 
 
 def test_each_arrival_starts_one_task_and_the_test_ends_with_the_last(tmp_path):

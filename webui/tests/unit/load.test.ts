@@ -80,6 +80,7 @@ test("what was dropped had no free user; a late start is the generator's or wait
   expect(droppedWords(scenario([], { is_open: false, dropped: 3 }))!.text).toContain("the time of the scenario was over");
   const late = { late: { "1": 9, "10": 7, "100": 1 } };
   expect(lateWords(RAMP, false)).toMatchObject({ tone: "pass" });
+  expect(lateWords(scenario([], { due: 9000, started: 9000, ...late }), false)).toMatchObject({ tone: "pass", text: expect.stringMatching(/^7 of 9,000 .*in a thousand/) });
   expect(lateWords(scenario([], { ...late, on_busy: "drop" }), false)!.text).toMatch(/^7 of 100 .*the generator was late\. Nothing waits/);
   expect(lateWords(scenario([], { ...late, users: 10 }), false)!.text).toContain("waited for a free virtual user");
   expect(lateWords(scenario([], { ...late, users: 3 }), false)!.text).toContain("the generator was late, or users had to be made");

@@ -2,6 +2,7 @@
 import type { JSX } from "preact";
 import { count, ms, percent, rate, visible } from "../../lib/format";
 import type { Scenario } from "../../live/scenarios";
+import { isLate } from "./words";
 
 interface Column {
   label: string;
@@ -20,7 +21,7 @@ const COLUMNS: readonly Column[] = [
   { label: "Started/s", title: "Iterations started a second, in the last 5 seconds", text: (of) => (counts(of) ? rate(of.rate) : "–") },
   { label: "Due", title: "Whose time came", text: counted((of) => of.due) },
   { label: "Started", title: "Of these, those that a user began", text: counted((of) => of.started) },
-  { label: "Late", title: "Started more than 10 ms after their time", text: (of) => (of.is_open ? count(of.late["10"]) : "–"), isWarm: (of) => of.late["10"] > 0 },
+  { label: "Late", title: "Started more than 10 ms after their time", text: (of) => (of.is_open ? count(of.late["10"]) : "–"), isWarm: isLate },
   { label: "Waiting", title: "Arrivals that wait for a free virtual user, now", text: (of) => (of.is_open ? count(of.waiting) : "–"), isWarm: (of) => of.waiting > 0 },
   { label: "Dropped", title: "No virtual user was free, and no place to wait", text: dropped, isWarm: (of) => of.dropped > 0 },
   { label: "Cut", title: "Waited still when the test ended, or lost with a worker", text: counted((of) => of.cut), isWarm: (of) => of.lost > 0 },

@@ -8,6 +8,9 @@ export interface Remark {
   text: string;
 }
 
+/** One start in a thousand is late on any machine that is used. */
+export const isLate = (of: Scenario): boolean => of.late["10"] * 1000 > of.started;
+
 const some = (n: number, all: number): string => `${count(n)} of ${count(all)} (${percent(n, all)} %)`;
 
 export function droppedWords(of: Scenario): Remark | null {
@@ -27,6 +30,7 @@ export function lateWords(of: Scenario, isSaturated: boolean): Remark | null {
   const late = of.late["10"];
   if (late === 0) return { tone: "pass", text: `Every start was within 10 ms of its time; the latest ${msUnit(of.start_delay.max)} after it.` };
   const what = `${some(late, of.started)} started more than 10 ms after their time, the latest ${msUnit(of.start_delay.max)}: `;
+  if (!isLate(of)) return { tone: "pass", text: `${what}less than one in a thousand.` };
   const waits = of.on_busy !== "drop";
   if (isSaturated && waits && wasFull(of)) return { tone: "warn", text: `${what}the generator was at its limit, and arrivals waited for a free virtual user. Workers tells when.` };
   if (isSaturated) return { tone: "warn", text: `${what}the generator was at its limit. Workers tells when and why.` };
