@@ -92,6 +92,16 @@ void sbuf_addf(struct sbuf *b, const char *format, ...)
     va_end(args);
 }
 
+char *sbuf_words(const char *format, ...)
+{
+    struct sbuf text = {0};
+    va_list args;
+    va_start(args, format);
+    sbuf_addv(&text, format, args);
+    va_end(args);
+    return sbuf_take(&text);
+}
+
 /* Writes the digits that end at `end`; returns where they begin. */
 static char *digits_before(char *end, uint64_t number)
 {

@@ -27,6 +27,8 @@ void sbuf_addv(struct sbuf *b, const char *format, va_list args)
 void sbuf_add_decimal(struct sbuf *b, double number);
 void sbuf_add_u64(struct sbuf *b, uint64_t number);
 void sbuf_add_varint(struct sbuf *b, uint64_t number); /* varint.h */
+/* A text alone; malloced. */
+char *sbuf_words(const char *format, ...) __attribute__((format(printf, 1, 2)));
 char *sbuf_take(struct sbuf *b); /* malloced, NUL-terminated; b is empty afterwards */
 /* text (any bytes) as a JSON string with quotes: controls and invalid UTF-8 become escapes. */
 void sbuf_add_json(struct sbuf *b, const char *text, size_t len);

@@ -23,17 +23,6 @@ struct times {
     size_t count;
 };
 
-static char *words(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static char *words(const char *format, ...)
-{
-    struct sbuf text = {0};
-    va_list args;
-    va_start(args, format);
-    sbuf_addv(&text, format, args);
-    va_end(args);
-    return sbuf_take(&text);
-}
-
 /* Its time. False: the line has none; *is_wrong: but something else. */
 static bool read_line(const char *line, double *s, bool *is_wrong)
 {
@@ -58,7 +47,7 @@ static bool read_times(const char *path, struct times *t, char **why)
     FILE *file = fopen(path, "re");
     size_t number = 0;
     if (!file) {
-        *why = words("replay: %s: %s", path, strerror(errno));
+        *why = sbuf_words("replay: %s: %s", path, strerror(errno));
         return false;
     }
     while (!*why && fgets(line, sizeof line, file)) {
@@ -70,14 +59,14 @@ static bool read_times(const char *path, struct times *t, char **why)
                 t->s = mem_realloc(t->s, (t->count ? 2 * t->count : 1) * sizeof *t->s);
             t->s[t->count++] = s;
         } else if (is_wrong) {
-            *why = words("replay: %s:%zu: no time, in seconds, at its begin", path, number);
+            *why = sbuf_words("replay: %s:%zu: no time, in seconds, at its begin", path, number);
         }
         if (t->count > PROFILE_MOST_TIMES)
-            *why = words("replay: %s: there are more than %d times", path, PROFILE_MOST_TIMES);
+            *why = sbuf_words("replay: %s: there are more than %d times", path, PROFILE_MOST_TIMES);
     }
     fclose(file);
     if (!*why && !t->count)
-        *why = words("replay: %s: there is no time in it", path);
+        *why = sbuf_words("replay: %s: there is no time in it", path);
     return !*why;
 }
 

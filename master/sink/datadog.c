@@ -59,7 +59,8 @@ static struct sbuf *begin(struct bodies *b, const char *name)
     return b->body;
 }
 
-static void add_tag(struct sbuf *out, bool *has_some, const char *key, const char *value)
+/* Into an array that is open. */
+static void add_tag(struct sbuf *out, const char *key, const char *value)
 {
     struct sbuf text = {0};
     if (!*value)
@@ -67,27 +68,18 @@ static void add_tag(struct sbuf *out, bool *has_some, const char *key, const cha
     sbuf_addf(&text, "%s:", key);
     for (const char *p = value; *p && text.len < TAG_MOST; p++)
         sbuf_addc(&text, *p == ',' ? '_' : *p);
-    sbuf_adds(out, *has_some ? "," : "");
-    *has_some = true;
+    if (out->data[out->len - 1] != '[')
+        sbuf_addc(out, ',');
     sbuf_add_json(out, text.data, text.len);
     sbuf_fini(&text);
 }
 
 static void add_tags(struct bodies *b, const char *method, const char *name)
 {
-    const struct sink_spec *spec = b->of->spec;
-    bool has_some = false;
     sbuf_adds(b->body, ",\"tags\":[");
-    add_tag(b->body, &has_some, "testid", spec->test_id ? spec->test_id : b->m->s->view->run_id);
-    for (char *const *tag = spec->tags; tag && *tag; tag++) {
-        const char *value = strchr(*tag, '=');
-        char *key = value ? mem_dup(*tag, (size_t)(value - *tag)) : NULL;
-        if (key)
-            add_tag(b->body, &has_some, key, value + 1);
-        free(key);
-    }
-    add_tag(b->body, &has_some, "method", method);
-    add_tag(b->body, &has_some, "name", name);
+    sink_add_tags(b->of->spec, b->m->s->view->run_id, add_tag, b->body);
+    add_tag(b->body, "method", method);
+    add_tag(b->body, "name", name);
     sbuf_addc(b->body, ']');
 }
 

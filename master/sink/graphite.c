@@ -99,14 +99,7 @@ static void begin(struct paths *p, const struct graphite *g, const struct moment
         sbuf_addc(&p->prefix, '.');
         return;
     }
-    add_tag(&p->tags, "testid", test);
-    for (char *const *tag = g->spec->tags; tag && *tag; tag++) {
-        const char *value = strchr(*tag, '=');
-        char *key = value ? mem_dup(*tag, (size_t)(value - *tag)) : NULL;
-        if (key)
-            add_tag(&p->tags, key, value + 1);
-        free(key);
-    }
+    sink_add_tags(g->spec, m->s->view->run_id, add_tag, &p->tags);
 }
 
 static void pack(void *self, const struct moment *m, struct parcels *out)

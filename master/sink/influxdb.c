@@ -280,25 +280,13 @@ static void add_event(struct lines *l, const char *what)
     end_line(l);
 }
 
-static void add_common(struct lines *l, const struct snapshot *s, const struct sink_spec *spec)
-{
-    for (char *const *tag = spec->tags; tag && *tag; tag++) {
-        const char *value = strchr(*tag, '=');
-        char *key = value ? mem_dup(*tag, (size_t)(value - *tag)) : NULL;
-        if (key)
-            add_tag(&l->tags, key, value + 1);
-        free(key);
-    }
-    add_tag(&l->tags, "testid", spec->test_id ? spec->test_id : s->view->run_id);
-}
-
 static void pack(void *self, const struct moment *m, struct parcels *out)
 {
     struct influxdb *db = self;
     struct lines l = {.out = out, .m = m, .db = db};
     struct figures f;
     figures_init(&f, m->s, m->since, db->names);
-    add_common(&l, m->s, db->spec);
+    sink_add_tags(db->spec, m->s->view->run_id, add_tag, &l.tags);
     if (m->is_first)
         add_event(&l, "start");
     for (size_t i = 0; i < f.row_count; i++) {

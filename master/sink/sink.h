@@ -77,6 +77,12 @@ double sink_number(const struct sink_spec *spec, const char *key);   /* spans: s
 bool sink_is(const struct sink_spec *spec, const char *key); /* a flag; or a choice's word */
 bool sink_is_word(const struct sink_spec *spec, const char *key, const char *word);
 
+/* Adds the tags that all series have: testid, which is the run's own id where no other was given,
+ * and those of the options. */
+void sink_add_tags(const struct sink_spec *spec, const char *run_id,
+                   void (*add)(struct sbuf *out, const char *key, const char *value),
+                   struct sbuf *out);
+
 void sink_help(struct sbuf *out); /* --out help */
 /* "--out influxdb: …" */
 char *sink_words(const struct sink_spec *spec, const char *format, ...)

@@ -21,17 +21,6 @@ static const struct sink_kind *const KINDS[] = {
 };
 #define KIND_COUNT (sizeof KINDS / sizeof KINDS[0])
 
-static char *words(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static char *words(const char *format, ...)
-{
-    struct sbuf text = {0};
-    va_list args;
-    va_start(args, format);
-    sbuf_addv(&text, format, args);
-    va_end(args);
-    return sbuf_take(&text);
-}
-
 char *sink_words(const struct sink_spec *spec, const char *format, ...)
 {
     struct sbuf text = {0};
@@ -41,6 +30,20 @@ char *sink_words(const struct sink_spec *spec, const char *format, ...)
     sbuf_addv(&text, format, args);
     va_end(args);
     return sbuf_take(&text);
+}
+
+void sink_add_tags(const struct sink_spec *spec, const char *run_id,
+                   void (*add)(struct sbuf *out, const char *key, const char *value),
+                   struct sbuf *out)
+{
+    add(out, "testid", spec->test_id ? spec->test_id : run_id);
+    for (char *const *tag = spec->tags; tag && *tag; tag++) {
+        const char *value = strchr(*tag, '=');
+        char *key = value ? mem_dup(*tag, (size_t)(value - *tag)) : NULL;
+        if (key)
+            add(out, key, value + 1);
+        free(key);
+    }
 }
 
 /* ---- the nearest word -------------------------------------------------------------------- */
@@ -356,8 +359,8 @@ static char *plain(const json_t *value)
     if (json_is_boolean(value))
         return mem_strdup(json_is_true(value) ? "yes" : "no");
     if (json_is_integer(value))
-        return words("%lld", (long long)json_integer_value(value));
-    return json_is_real(value) ? words("%g", json_real_value(value)) : NULL;
+        return sbuf_words("%lld", (long long)json_integer_value(value));
+    return json_is_real(value) ? sbuf_words("%g", json_real_value(value)) : NULL;
 }
 
 static struct sink_spec *of_table(const json_t *one, char **why)
@@ -390,7 +393,7 @@ struct sink_spec *sink_spec_json(const json_t *one, const char *source, char **w
     struct sink_spec *spec = json_is_string(one) ? sink_spec_text(json_string_value(one), &cause)
                                                  : of_table(one, &cause);
     if (!spec)
-        *why = words("%s: %s", source, cause);
+        *why = sbuf_words("%s: %s", source, cause);
     free(cause);
     return spec;
 }

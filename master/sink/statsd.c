@@ -194,14 +194,7 @@ static void put_row(struct datagrams *d, const struct figure_row *r)
 static void set_common(struct statsd *s, const struct moment *m)
 {
     sbuf_clear(&s->common);
-    add_tag(&s->common, "testid", s->spec->test_id ? s->spec->test_id : m->s->view->run_id);
-    for (char *const *tag = s->spec->tags; tag && *tag; tag++) {
-        const char *value = strchr(*tag, '=');
-        char *key = value ? mem_dup(*tag, (size_t)(value - *tag)) : NULL;
-        if (key)
-            add_tag(&s->common, key, value + 1);
-        free(key);
-    }
+    sink_add_tags(s->spec, m->s->view->run_id, add_tag, &s->common);
 }
 
 static void pack(void *self, const struct moment *m, struct parcels *out)
