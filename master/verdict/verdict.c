@@ -448,10 +448,10 @@ static void judge(struct verdict *v, struct judged *j, int64_t second,
 {
     const struct threshold *t = &j->threshold;
     int64_t from = 0;
-    const bool is_of_load = t->mode != MODE_ALL || verdict_is_gauge(t);
+    const bool is_of_load = t->mode != MODE_ALL || (verdict_is_gauge(t) && j->told > 0);
     if ((is_of_load && v->end_at > 0) || (t->mode == MODE_ALL && j->has_stopped))
         return; /* what stopped the test stays; its last seconds, with ever fewer users, are no
-                   window's, nor a level's */
+                   window's, nor a level's that has others */
     if (!range_of(v, j, second, &from))
         return;
     const struct measured m = measure(v, j, from, feed);

@@ -121,6 +121,24 @@ static void levels_are_judged_while_there_is_load(void **state)
     end(s);
 }
 
+/* A test that is over within its first second had users, too. */
+static void a_level_of_a_tail_alone_is_judged(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"users >= 0", "users >= 3"};
+    struct story *s = begin(texts, 2);
+    s->users = 2;
+    verdict_tail(s->v, BEGIN + 0.5);
+    tell(s, 1);
+    s->users = 0;
+    tell(s, 2);
+    finish(s);
+    assert_int_equal(state_of(s, 0), VERDICT_PASS);
+    assert_int_equal(state_of(s, 1), VERDICT_FAIL);
+    assert_true(verdict_result(s->v, 1).value == 2);
+    end(s);
+}
+
 static void warm_up_and_reset_move_the_begin(void **state)
 {
     (void)state;
@@ -412,6 +430,7 @@ int main(void)
         cmocka_unit_test(without_data_there_is_no_pass),
         cmocka_unit_test(before_the_first_answer_nothing_is_too_few),
         cmocka_unit_test(levels_are_judged_while_there_is_load),
+        cmocka_unit_test(a_level_of_a_tail_alone_is_judged),
         cmocka_unit_test(warm_up_and_reset_move_the_begin),
         cmocka_unit_test(a_cumulative_one_recovers_unless_it_stopped_the_test),
         cmocka_unit_test(after_counts_from_the_begin_and_is_strict),
