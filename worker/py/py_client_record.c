@@ -188,7 +188,7 @@ static bool reports_itself(const struct response *r)
         unsigned version;
         bool is_replaced;
     } looks[2];
-    PyTypeObject *type = Py_TYPE(r);
+    PyTypeObject *type = r->ob_base.ob_type;
     if (__builtin_expect(r->reports_itself, 0))
         return true;
     const bool is_fast = r->session && r->session->is_fast;
