@@ -395,9 +395,14 @@ bool profile_is(const char *stage)
 
 bool profile_is_of_rates(const char *stages)
 {
-    const char *name = stages + strspn(stages, " \t\n");
-    const struct step *step = step_named(name, strcspn(name, "( \t\n"));
-    return (step && step->of == RATES) || !strncmp(name, "replay(", 7);
+    for (const char *stage = stages; *stage; stage += strspn(stage, ",")) {
+        const char *name = stage + strspn(stage, " \t\n");
+        const struct step *step = step_named(name, strcspn(name, "( \t\n,"));
+        if (!step || step->of != BOTH)
+            return step ? step->of == RATES : !strncmp(name, "replay(", 7);
+        stage += strcspn(stage, ",");
+    }
+    return false;
 }
 
 static bool no_step(const struct chain *c, char **why)

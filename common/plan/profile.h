@@ -27,7 +27,7 @@
 #define PROFILE_TIMES "at"
 
 bool profile_is(const char *stage); /* such a step; else DURATION:TARGET */
-/* Whether they begin with one of arrivals, and none of users. */
+/* Whether the first of them that goes with one kind only goes with arrivals. */
 bool profile_is_of_rates(const char *stages);
 
 struct profile_kind {

@@ -40,12 +40,26 @@ void scenario_write(const struct scenario *s, struct sbuf *out)
     scenario_write_pairs(s, out);
 }
 
-/* What is no line: in words, or as it was given. */
+/* As one would type it: its own text has all in nanoseconds. */
+static void put_step(struct sbuf *out, const struct curve *c)
+{
+    if (c->kind == CURVE_SINE) {
+        sbuf_addf(out, "sine(%Lg/s).amplitude(%Lg/s).period(", c->mean * 1e9L, c->amplitude * 1e9L);
+        scenario_put_span(out, c->period_ns);
+    } else {
+        sbuf_addf(out, "stressPeakUsers(%" PRIu64, c->count);
+    }
+    sbuf_adds(out, ").during(");
+    scenario_put_span(out, c->length_ns);
+    sbuf_adds(out, ")");
+}
+
+/* What is no line: in words. */
 static void put_curve(struct sbuf *out, const struct ramp_stage *stage)
 {
     const struct curve *c = stage->curve;
     if (c->kind != CURVE_TIMES) {
-        sbuf_adds(out, c->text);
+        put_step(out, c);
         if (stage->skip_ns || stage->length_ns != c->length_ns) {
             sbuf_adds(out, " from ");
             scenario_put_span(out, stage->skip_ns);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* profile: the steps that have names, against what they are in closed form, and what they refuse.
  */
+#include "common/plan/profile.h"
 #include "common/plan/scenario.h"
 #include <math.h>
 #include <setjmp.h>
@@ -263,10 +264,29 @@ static void the_plan_is_said_in_words(void **state)
                             "sine(2/s).amplitude(1/s).period(1m).during(5m),at(0 5000000)");
     struct sbuf line = {0};
     scenario_describe(s, &line);
-    assert_non_null(strstr(line.data, ", 5 at once → 1/s in 0s → 4/s in 1m → sine("));
+    assert_non_null(strstr(line.data, ", 5 at once → 1/s in 0s → 4/s in 1m → "
+                                      "sine(2/s).amplitude(1/s).period(1m).during(5m) → 2 at"));
     assert_non_null(strstr(line.data, " → 2 at times of a list in 5s, for 6m5s: 757 arrivals"));
     sbuf_fini(&line);
     drop(s);
+    s = of("stressPeakUsers(1000).during(20s)");
+    scenario_describe(s, &line);
+    assert_non_null(strstr(line.data, ", stressPeakUsers(1000).during(20s), for 20s: 1000 arr"));
+    sbuf_fini(&line);
+    drop(s);
+}
+
+static void the_first_step_of_one_kind_only_says_what_they_are_of(void **state)
+{
+    (void)state;
+    assert_true(profile_is_of_rates("rampUsers(10).during(5)"));
+    assert_true(profile_is_of_rates("nothingFor(4s),atOnceUsers(10)"));
+    assert_true(profile_is_of_rates("nothingFor(4s), step(5).times(3).lasting(2s), sine(5)"));
+    assert_true(profile_is_of_rates("nothingFor(1),replay(times.csv).speed(2)"));
+    assert_false(profile_is_of_rates("nothingFor(4s),constantConcurrentUsers(10).during(5)"));
+    assert_false(profile_is_of_rates("step(5).times(3).lasting(2s)"));
+    assert_false(profile_is_of_rates("30s:100,atOnceUsers(10)"));
+    assert_false(profile_is_of_rates(""));
 }
 
 int main(void)
@@ -282,6 +302,7 @@ int main(void)
         cmocka_unit_test(defaults_fit_to_what_comes_at_once),
         cmocka_unit_test(what_is_no_step_is_said),
         cmocka_unit_test(the_plan_is_said_in_words),
+        cmocka_unit_test(the_first_step_of_one_kind_only_says_what_they_are_of),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
