@@ -64,7 +64,16 @@ static int keep(struct receivers *r, struct sink_spec *spec, char *why)
     return 0;
 }
 
-/* Tables [[tool.katydid.out]]; texts of a list `out` are settings like any other. */
+/* A table [[tool.katydid.out]], or a text, as behind --out. */
+static int take_one(struct receivers *r, const json_t *one)
+{
+    char *why = NULL;
+    struct sink_spec *spec = json_is_string(one)
+                                 ? sink_spec_text(json_string_value(one), &why)
+                                 : sink_spec_json(one, PROJECT ": [[tool.katydid.out]]", &why);
+    return keep(r, spec, why);
+}
+
 static int take_project(struct receivers *r)
 {
     struct sbuf text = {0};
@@ -77,12 +86,11 @@ static int take_project(struct receivers *r)
         json_object_get(json_object_get(json_object_get(document, "tool"), "katydid"), "out");
     json_array_foreach(list, i, one)
     {
-        char *why = NULL;
-        if (rc != 0 || !json_is_object(one))
-            continue;
-        struct sink_spec *spec = sink_spec_json(one, PROJECT ": [[tool.katydid.out]]", &why);
-        rc = keep(r, spec, why);
+        if (rc == 0 && (json_is_object(one) || json_is_string(one)))
+            rc = take_one(r, one);
     }
+    if (json_is_string(list))
+        rc = take_one(r, list);
     json_decref(document);
     sbuf_fini(&text);
     return rc;

@@ -270,6 +270,14 @@ def test_what_is_wrong_is_told_before_anything_starts(arguments, words, tmp_path
     assert "Ramping" not in run.stderr
 
 
+@pytest.mark.parametrize("form", ['["{}"]', '"{}"', '[{{kind = "statsd"}}, "{}"]'])
+def test_a_project_names_outputs_as_texts_too(form, tmp_path):
+    (tmp_path / "pyproject.toml").write_text("[tool.katydid]\nout = " + form.format("influx=http://h") + "\n")
+    with locustfile(USER) as file:
+        run = run_katydid("-f", file, "--headless", "-H", "http://127.0.0.1:1", "-t", 1, cwd=tmp_path)
+    assert run.code == 2 and "did you mean 'influxdb'?" in run.stderr, run.describe()
+
+
 def test_other_places_and_who_must_be_there(tmp_path):
     (tmp_path / "pyproject.toml").write_text(f'[[tool.katydid.out]]\nkind = "graphite"\ntarget = "127.0.0.1:{free_port()}"\ninterval = "1s"\n')
     with locustfile(USER) as file:
