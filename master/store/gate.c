@@ -32,6 +32,49 @@ static int refuse(char **why, const char *format, ...)
     return -1;
 }
 
+struct gate_key {
+    const char *name;
+    bool is_text, is_list; /* neither: its reader says what it takes */
+};
+
+static const struct gate_key KEYS[] = {
+    {"baseline", true, false}, {"cant_tell", true, false}, {"rules", false, true}};
+static const struct gate_key RULE_KEYS[] = {{"stat", true, false},
+                                            {"where", false, false},
+                                            {"margin", false, false},
+                                            {"floor", false, false},
+                                            {"direction", true, false}};
+
+static const struct gate_key *nearest_key(const char *name, const struct gate_key *keys,
+                                          size_t count)
+{
+    size_t best = 0;
+    for (size_t i = 1; i < count; i++)
+        if (options_likeness(name, keys[i].name) > options_likeness(name, keys[best].name))
+            best = i;
+    return &keys[best];
+}
+
+/* What is not understood would leave a gate open that is thought to be shut. */
+static int check_keys(const json_t *from, const struct gate_key *keys, size_t count, char **why)
+{
+    const char *name;
+    const json_t *value;
+    if (!json_is_object(from))
+        return refuse(why, "it is no table of keys");
+    json_object_foreach((json_t *)(uintptr_t)from, name, value)
+    {
+        const struct gate_key *k = nearest_key(name, keys, count);
+        if (strcmp(k->name, name) != 0)
+            return refuse(why, "there is no key '%s' (did you mean %s?)", name, k->name);
+        if (k->is_text && !json_is_string(value))
+            return refuse(why, "%s: give a text", name);
+        if (k->is_list && json_array_size(value) == 0)
+            return refuse(why, "%s: give a list of one or more", name);
+    }
+    return 0;
+}
+
 static const char *nearest_figure(const char *name)
 {
     const char *best = "p95";
@@ -62,7 +105,7 @@ static bool read_margin(const json_t *value, struct gate_rule *r)
     const char *text = json_string_value(value);
     if (json_is_number(value)) {
         r->margin.share = json_number_value(value);
-        return r->margin.share >= 0;
+        return r->margin.share >= 0 && isfinite(r->margin.share);
     }
     return !value ||
            (text && (read_amount(text, r->margin.is_share ? "pp" : "%", 0.01, &r->margin.share) ||
@@ -92,9 +135,12 @@ static int read_rule(const json_t *from, struct gate_rule *r, char **why)
     const char *stat = json_string_value(json_object_get(from, "stat"));
     const char *direction = json_string_value(json_object_get(from, "direction"));
     const enum contrast_figure f = stat ? contrast_figure_of(stat) : FIGURES;
+    if (check_keys(from, RULE_KEYS, sizeof RULE_KEYS / sizeof *RULE_KEYS, why) != 0)
+        return -1;
+    if (!stat)
+        return refuse(why, "it has no stat, such as p95");
     if (f == FIGURES)
-        return refuse(why, "stat '%s' is not known (did you mean %s?)", stat ? stat : "",
-                      nearest_figure(stat ? stat : ""));
+        return refuse(why, "stat '%s' is not known (did you mean %s?)", stat, nearest_figure(stat));
     *r = (struct gate_rule){.figure = f, .least_share = 0.01};
     r->margin.is_share = f == FIGURE_FAIL_RATIO;
     r->margin.is_lower_worse = f == FIGURE_RPS;
@@ -117,25 +163,40 @@ static int read_rule(const json_t *from, struct gate_rule *r, char **why)
     return 0;
 }
 
+static int read_rules(struct gate *g, const json_t *rules, char **why)
+{
+    size_t i;
+    const json_t *rule;
+    char *what = NULL;
+    g->count = 0;
+    json_array_foreach(rules, i, rule)
+    {
+        if (read_rule(rule, &g->rules[g->count++], &what) == 0)
+            continue;
+        refuse(why, "rule %zu: %s", i + 1, what);
+        free(what);
+        return -1;
+    }
+    return 0;
+}
+
 int gate_read(struct gate *g, const json_t *from, char **why)
 {
-    const json_t *rules = json_object_get(from, "rules"), *rule;
+    const json_t *rules = json_object_get(from, "rules");
     const char *baseline = json_string_value(json_object_get(from, "baseline"));
     const char *unsure = json_string_value(json_object_get(from, "cant_tell"));
-    size_t i;
+    if (check_keys(from, KEYS, sizeof KEYS / sizeof *KEYS, why) != 0)
+        return -1;
     if (json_array_size(rules) > GATE_RULES_MAX)
         return refuse(why, "too many rules: %d at most", GATE_RULES_MAX);
     if (unsure && strcmp(unsure, "pass") != 0 && strcmp(unsure, "fail") != 0)
         return refuse(why, "cant_tell = '%s': give pass or fail", unsure);
     g->fails_unsure = unsure && strcmp(unsure, "fail") == 0;
+    if (baseline && strlen(baseline) >= sizeof g->baseline)
+        return refuse(why, "baseline: it is longer than %zu bytes", sizeof g->baseline - 1);
     if (baseline)
         snprintf(g->baseline, sizeof g->baseline, "%s", baseline);
-    if (!rules)
-        return 0;
-    g->count = 0;
-    json_array_foreach(rules, i,
-                       rule) if (read_rule(rule, &g->rules[g->count++], why) != 0) return -1;
-    return 0;
+    return rules ? read_rules(g, rules, why) : 0;
 }
 
 static const json_t *part_of(const json_t *whole)
@@ -154,10 +215,12 @@ int gate_load(struct gate *g, const char *path, char **why)
     if (options_slurp(path, true, &text) != 0)
         return refuse(why, "%s cannot be read", path);
     const bool is_json = len > 5 && strcmp(path + len - 5, ".json") == 0;
-    json_t *whole = is_json ? json_loadb(text.data ? text.data : "", text.len, 0, NULL)
+    json_error_t error = {0};
+    json_t *whole = is_json ? json_loadb(text.data ? text.data : "", text.len, 0, &error)
                             : options_toml_document(path, text.data ? text.data : "", text.len);
-    int rc = whole ? gate_read(g, part_of(whole), why)
-                   : refuse(why, "it is no good %s", is_json ? "JSON" : "TOML");
+    int rc = whole     ? gate_read(g, part_of(whole), why)
+             : is_json ? refuse(why, "line %d: it is no good JSON: %s", error.line, error.text)
+                       : refuse(why, "it is no good TOML");
     if (rc != 0) {
         sbuf_addf(&words, "%s: %s", path, *why);
         free(*why);

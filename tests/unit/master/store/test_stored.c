@@ -281,6 +281,16 @@ static void a_gate_says_what_is_wrong_with_it(void **state)
         {"{\"rules\":[{\"stat\":\"p95\",\"where\":\"row\"}]}", "total, rows, or rows>=1%"},
         {"{\"rules\":[{\"stat\":\"p95\",\"floor\":\"1\"}]}", "a time"},
         {"{\"cant_tell\":\"maybe\"}", "give pass or fail"},
+        {"{\"cant_tell\":true}", "cant_tell: give a text"},
+        {"{\"rule\":[]}", "there is no key 'rule' (did you mean rules?)"},
+        {"{\"rules\":[]}", "a list of one or more"},
+        {"{\"rules\":{\"stat\":\"p95\"}}", "a list of one or more"},
+        {"{\"rules\":[{\"stat\":\"p95\"},{\"stat\":\"p99\",\"margn\":\"5%\"}]}",
+         "rule 2: there is no key 'margn' (did you mean margin?)"},
+        {"{\"rules\":[{\"stat\":\"p95\",\"direction\":1}]}", "direction: give a text"},
+        {"{\"rules\":[{\"margin\":\"5%\"}]}", "it has no stat"},
+        {"{\"rules\":[\"p95\"]}", "no table of keys"},
+        {"[]", "no table of keys"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct gate g = gate_usual;
