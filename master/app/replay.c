@@ -41,6 +41,12 @@ static bool read_line(const char *line, double *s, bool *is_wrong)
     return !*is_wrong;
 }
 
+/* fgets filled the line, whose last byte was none before, and found no end. */
+static bool is_too_long(const char *line, size_t size)
+{
+    return line[size - 1] == '\0' && line[size - 2] != '\n';
+}
+
 static bool read_times(const char *path, struct times *t, char **why)
 {
     static char line[LINE_BYTES];
@@ -50,11 +56,14 @@ static bool read_times(const char *path, struct times *t, char **why)
         *why = sbuf_words("replay: %s: %s", path, strerror(errno));
         return false;
     }
-    while (!*why && fgets(line, sizeof line, file)) {
+    while (!*why && (line[sizeof line - 1] = 1, fgets(line, sizeof line, file))) {
         bool is_wrong;
         double s;
         number++;
-        if (read_line(line, &s, &is_wrong)) {
+        if (is_too_long(line, sizeof line)) {
+            *why = sbuf_words("replay: %s:%zu: the line is longer than %zu bytes", path, number,
+                              sizeof line - 2);
+        } else if (read_line(line, &s, &is_wrong)) {
             if ((t->count & (t->count - 1)) == 0)
                 t->s = mem_realloc(t->s, (t->count ? 2 * t->count : 1) * sizeof *t->s);
             t->s[t->count++] = s;
@@ -64,6 +73,8 @@ static bool read_times(const char *path, struct times *t, char **why)
         if (t->count > PROFILE_MOST_TIMES)
             *why = sbuf_words("replay: %s: there are more than %d times", path, PROFILE_MOST_TIMES);
     }
+    if (!*why && ferror(file))
+        *why = sbuf_words("replay: %s: %s", path, strerror(errno));
     fclose(file);
     if (!*why && !t->count)
         *why = sbuf_words("replay: %s: there is no time in it", path);
