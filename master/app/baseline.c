@@ -19,6 +19,22 @@ struct baseline {
     struct sbuf words;
 };
 
+/* given: what --baseline names, or NULL: the gate does. */
+static int use_runs(struct baseline *b, const char *given)
+{
+    char *why = NULL;
+    if (given && strlen(given) >= sizeof b->gate.baseline)
+        why = sbuf_words("it is longer than %zu bytes", sizeof b->gate.baseline - 1);
+    else if (given)
+        memcpy(b->gate.baseline, given, strlen(given) + 1);
+    if (why || !history_is_spec(b->gate.baseline, &why)) {
+        char *words = sbuf_words("%s: %s", given ? "--baseline" : "--gate: baseline", why);
+        free(why);
+        return master_failure(EXIT_USAGE, words);
+    }
+    return 0;
+}
+
 int baseline_open(struct master *m)
 {
     const struct options *o = m->o;
@@ -29,9 +45,7 @@ int baseline_open(struct master *m)
     b->gate = gate_usual;
     if (o->gate_file && gate_load(&b->gate, o->gate_file, &why) != 0)
         return master_failure(EXIT_USAGE, why);
-    if (o->baseline && strlen(o->baseline) < sizeof b->gate.baseline)
-        memcpy(b->gate.baseline, o->baseline, strlen(o->baseline) + 1);
-    return 0;
+    return use_runs(b, o->baseline);
 }
 
 void baseline_fini(struct master *m)

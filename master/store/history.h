@@ -48,6 +48,8 @@ json_t *history_list(struct history *h, const struct history_filter *f);
  * is not understood. like: only those of its locustfile and profile, unless an id, a pin or a
  * profile is named, and never itself (by its "run"); or NULL. */
 json_t *history_find(struct history *h, const char *spec, const json_t *like, char **why);
+/* Whether it is understood, stored or not; else *why. */
+bool history_is_spec(const char *spec, char **why);
 
 /* Changes of one run, whose id is whole. value NULL or "": none. */
 int history_note(struct history *h, const char *id, const char *text, char **why);

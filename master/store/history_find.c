@@ -121,17 +121,34 @@ static json_t *choose(const json_t *all, const struct meant *m, const json_t *li
     return chosen;
 }
 
+/* m points into the words of spec, which are cut. */
+static bool read_spec(char *spec, struct meant *m, char **why)
+{
+    char *rest = NULL, *word = strtok_r(spec, " ", &rest);
+    bool is_good = word && read_word(word, m);
+    while (is_good && (word = strtok_r(NULL, " ", &rest)))
+        is_good = read_word(word, m);
+    if (!is_good)
+        say_unknown(word ? word : "", why);
+    return is_good;
+}
+
+bool history_is_spec(const char *spec, char **why)
+{
+    struct meant m = {.count = 1};
+    char *copy = mem_strdup(spec);
+    const bool is_good = read_spec(copy, &m, why);
+    free(copy);
+    return is_good;
+}
+
 json_t *history_find(struct history *h, const char *spec, const json_t *like, char **why)
 {
     struct meant m = {.count = 1};
     struct sbuf text = {0};
-    char *copy = mem_strdup(spec), *rest = NULL, *word;
+    char *copy = mem_strdup(spec);
     json_t *chosen = NULL;
-    for (word = strtok_r(copy, " ", &rest); word && read_word(word, &m);)
-        word = strtok_r(NULL, " ", &rest);
-    if (word || !*copy) {
-        say_unknown(word ? word : "", why);
-    } else {
+    if (read_spec(copy, &m, why)) {
         json_t *all = history_list(h, &m.filter);
         chosen = choose(all, &m, like);
         json_decref(all);

@@ -111,3 +111,9 @@ def test_a_gate_that_makes_no_sense_is_refused_before_the_test(tmp_path):
     gate.write_text('[[rules]]\nstat = "p95ms"\n')
     run = run_katydid("-f", locustfile(tmp_path), "--headless", "-t", 1, "--gate", gate)
     assert (run.code, "did you mean p95?" in run.stderr) == (2, True), run.stderr
+
+
+def test_a_baseline_that_makes_no_sense_is_refused_before_the_test(tmp_path):
+    for spec, words in (("lates", "did you mean latest?"), ("   ", "is no run"), ("latest " * 40, "longer than")):
+        run = run_katydid("-f", locustfile(tmp_path), "--headless", "-t", 1, "--history", tmp_path / "h", "--baseline", spec)
+        assert (run.code, "--baseline: " in run.stderr and words in run.stderr) == (2, True), run.stderr
