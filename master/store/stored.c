@@ -14,6 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of a file that is not ours: a few bytes of it may stand for any number. */
+#define FOREIGN_JSON_MAX (32u << 20)    /* all lists and objects: memory is ten times that */
+#define FOREIGN_BYTES_MAX (1024u << 20) /* all frames */
+
 struct reader {
     struct stored *s;
     struct run_file *file;
@@ -23,8 +27,9 @@ struct reader {
     json_t *names;
     int64_t until[STORED_LEVELS]; /* of what was restored */
     int64_t covers[STORED_LEVELS];
-    int64_t skip_before; /* seconds that are not wanted */
-    bool is_ours, has_rows;
+    int64_t skip_before;            /* seconds that are not wanted */
+    uint64_t json_bytes, all_bytes; /* what was read */
+    bool is_ours, has_rows, is_too_large;
 };
 
 static const char *text_of(const json_t *object, const char *key)
@@ -118,9 +123,19 @@ static bool is_last(const struct run_file *f, size_t i)
     return true;
 }
 
+static bool is_too_much(struct reader *r, const struct run_frame *f)
+{
+    const bool is_json = f->kind == RUN_META || f->kind == RUN_NAMES || f->kind == RUN_TOTALS;
+    r->all_bytes += f->len;
+    r->json_bytes += is_json ? f->len : 0;
+    r->is_too_large =
+        !r->is_ours && (r->json_bytes > FOREIGN_JSON_MAX || r->all_bytes > FOREIGN_BYTES_MAX);
+    return r->is_too_large;
+}
+
 static void read_frames(struct reader *r)
 {
-    for (size_t i = 0; i < run_file_count(r->file); i++) {
+    for (size_t i = 0; i < run_file_count(r->file) && !r->is_too_large; i++) {
         const struct run_frame *f = run_file_frame(r->file, i);
         if (f->kind == RUN_GONE && f->level < STORED_LEVELS)
             r->covers[f->level] = f->to;
@@ -129,7 +144,7 @@ static void read_frames(struct reader *r)
             r->covers[0] = f->to;
         if (f->kind == RUN_GONE || is_skipped || !is_last(r->file, i))
             continue;
-        if (run_file_read(r->file, i, &r->bytes) != 0 || !take_frame(r, f))
+        if (is_too_much(r, f) || run_file_read(r->file, i, &r->bytes) != 0 || !take_frame(r, f))
             r->s->damaged = true;
     }
     for (unsigned level = 0; level < STORED_LEVELS; level++)
@@ -414,7 +429,10 @@ struct stored *stored_open(const char *path, enum stored_part part, bool is_ours
     run_file_close(r.file);
     if (is_good)
         return s;
-    say(why, path, s->damaged ? "it is damaged" : "it says nothing of its run");
+    say(why, path,
+        r.is_too_large ? "it is too large"
+        : s->damaged   ? "it is damaged"
+                       : "it says nothing of its run");
     stored_close(s);
     return NULL;
 }

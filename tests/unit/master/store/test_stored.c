@@ -9,6 +9,7 @@
 
 #include "master/data/timeline_read.h"
 #include "master/store/history_words.h"
+#include "master/store/run_file.h"
 #include "tests/unit/played_runs.h"
 #include <dirent.h>
 #include <stdio.h>
@@ -173,6 +174,43 @@ static void a_run_goes_to_another_history(void **state)
     json_decref(found);
 }
 
+/* The frames of a run, and one more. */
+static void put_more(const char *from, const char *to, struct run_frame more, const char *bytes,
+                     size_t len)
+{
+    struct run_file *in = run_file_open(from), *out = run_file_create(to);
+    struct sbuf contents = {0};
+    for (size_t i = 0; i < run_file_count(in); i++) {
+        assert_int_equal(run_file_read(in, i, &contents), 0);
+        assert_int_equal(run_file_put(out, run_file_frame(in, i), contents.data, contents.len), 0);
+    }
+    assert_int_equal(run_file_put(out, &more, bytes, len), 0);
+    sbuf_fini(&contents);
+    run_file_close(in);
+    run_file_close(out);
+}
+
+static void a_small_file_that_stands_for_a_large_one_is_not_taken(void **state)
+{
+    (void)state;
+    const size_t len = 40u << 20;
+    char *why = NULL, *text = malloc(len), from[128], to[128];
+    play_run(usual());
+    json_t *found = history_find(h, "latest", NULL, &why);
+    const char *id = json_string_value(json_object_get(json_array_get(found, 0), "id"));
+    snprintf(from, sizeof from, "%s/%s.kdrun", folder, id);
+    snprintf(to, sizeof to, "%s/large", folder);
+    memset(text, ' ', len);
+    memcpy(text, "[]", 2);
+    put_more(from, to, (struct run_frame){.kind = RUN_NAMES}, text, len);
+    free(text);
+    assert_int_equal(history_remove(h, id, &why), 0);
+    assert_null(history_import(h, to, &why));
+    assert_non_null(strstr(why, "it is too large"));
+    free(why);
+    json_decref(found);
+}
+
 /* ---- comparing ---- */
 
 static struct contrast compare(size_t before, size_t after, bool is_forced)
@@ -324,6 +362,7 @@ int main(void)
         TEST(of_an_interrupted_run_there_is_what_was_written),
         TEST(a_table_that_is_lost_is_made_anew),
         TEST(a_run_goes_to_another_history),
+        TEST(a_small_file_that_stands_for_a_large_one_is_not_taken),
         TEST(a_row_that_became_slower_is_named),
         TEST(what_cannot_be_compared_is_refused),
         cmocka_unit_test(a_gate_says_what_is_wrong_with_it),
