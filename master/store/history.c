@@ -39,7 +39,12 @@ static void say(char **why, const char *format, ...)
 
 static int fail(const struct history *h, char **why)
 {
-    say(why, "the history in %s cannot be used: %s", h->folder, sqlite3_errmsg(h->db));
+    const int code = sqlite3_errcode(h->db);
+    say(why, "the history in %s cannot be used: %s%s", h->folder, sqlite3_errmsg(h->db),
+        code == SQLITE_NOTADB || code == SQLITE_CORRUPT
+            ? "; move its runs.db away: katydid runs repair makes it anew from the files of the "
+              "runs"
+            : "");
     return -1;
 }
 

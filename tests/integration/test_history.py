@@ -117,3 +117,14 @@ def test_a_baseline_that_makes_no_sense_is_refused_before_the_test(tmp_path):
     for spec, words in (("lates", "did you mean latest?"), ("   ", "is no run"), ("latest " * 40, "longer than")):
         run = run_katydid("-f", locustfile(tmp_path), "--headless", "-t", 1, "--history", tmp_path / "h", "--baseline", spec)
         assert (run.code, "--baseline: " in run.stderr and words in run.stderr) == (2, True), run.stderr
+
+
+def test_a_table_that_is_garbage_names_the_way_out(tmp_path):
+    folder = tmp_path / "h"
+    folder.mkdir()
+    (folder / "runs.db").write_bytes(b"garbage " * 1000)
+    run = run_katydid("-f", locustfile(tmp_path), "--headless", "-t", 1, "--history", folder)
+    assert (run.code, "katydid runs repair" in run.stderr) == (0, True), run.stderr
+    assert "katydid runs repair" in runs(folder, "list", code=1)
+    (folder / "runs.db").unlink()
+    assert runs(folder, "repair") == "0 mended\n"
