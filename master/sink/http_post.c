@@ -10,8 +10,9 @@
 #include <strings.h>
 #include <zlib.h>
 
-#define BODY_MOST 65536u /* of an answer */
-#define SHOWN_MOST 200   /* bytes of it in a message */
+#define BODY_MOST 65536u     /* of an answer, kept */
+#define READ_MOST (1u << 20) /* of an answer: beyond, the exchange is broken off */
+#define SHOWN_MOST 200       /* bytes of it in a message */
 #define HEADERS_MOST 16384u
 
 struct http_post {
@@ -146,7 +147,8 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
     struct http_answer *a = arg;
     const size_t len = size * count, room = BODY_MOST - a->body.len;
     sbuf_add(&a->body, bytes, len < room ? len : room);
-    return len;
+    a->body_bytes += len;
+    return a->body_bytes <= READ_MOST ? len : 0;
 }
 
 static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
@@ -213,7 +215,10 @@ static int perform(struct http_post *h, const char *url, struct sbuf *why)
     curl_easy_setopt(h->curl, CURLOPT_ERRORBUFFER, NULL);
     if (rc == CURLE_OK)
         return 0;
-    sbuf_addf(why, "%.*s: %s", shown(url), url, *error ? error : curl_easy_strerror(rc));
+    sbuf_addf(why, "%.*s: %s", shown(url), url,
+              rc == CURLE_WRITE_ERROR ? "its answer is longer than 1 MB"
+              : *error                ? error
+                                      : curl_easy_strerror(rc));
     return -1;
 }
 

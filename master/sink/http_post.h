@@ -30,6 +30,7 @@ struct http_answer {
     long status; /* 0: none came */
     double retry_after_s;
     struct sbuf body;    /* the beginning */
+    uint64_t body_bytes; /* of all that was read */
     struct sbuf headers; /* all, lower-case names, a line each */
 };
 void http_answer_fini(struct http_answer *a);

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
 """--out: what receivers get is what the target saw, and none of them delays the run."""
 
+import contextlib
 import json
 import math
 import os
+import socketserver
+import threading
 
 import pytest
 
@@ -235,6 +238,27 @@ def test_receivers_that_refuse_hang_and_vanish_are_counted_and_come_back(tmp_pat
     assert outputs["otlp"]["dropped"] > 0 and "127.0.0.1" in outputs["otlp"]["last_error"]
     assert "influxdb: " not in run.stderr.split("Shutting down")[1], "it has everything"
     assert "pushes did not arrive" in run.stderr
+
+
+class Endless(socketserver.BaseRequestHandler):
+    """An answer that does not end."""
+
+    def handle(self):
+        with contextlib.suppress(OSError):
+            self.request.recv(65536)
+            self.request.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            while True:
+                self.request.sendall(b"x" * 65536)
+
+
+def test_an_answer_without_end_is_not_read_to_its_end(tmp_path):
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Endless) as server, target() as shop, locustfile(USER) as file:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        run = run_katydid("-f", file, "-H", shop.url, "--headless", "-t", 1, "--exit-code-on-error", 0, cwd=tmp_path,
+                          *("--out", f"otlp=http://127.0.0.1:{server.server_address[1]},interval=1s,timeout=10s"))
+        server.shutdown()
+    assert (run.code, "its answer is longer than 1 MB" in run.stderr) == (0, True), run.describe()
 
 
 def test_it_is_scraped_on_both_ports(tmp_path):
