@@ -4,6 +4,7 @@
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
 #include "common/plan/profile.h"
+#include "common/plan/ramp.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -17,6 +18,7 @@
 #define SPEED ".speed("
 #define SINCE_1970_S 1e9 /* offsets are less, dates more */
 #define LINE_BYTES 65536
+#define FARTHEST_S (RAMP_MOST_NS / 1e9)
 
 struct times {
     double *s; /* owned */
@@ -97,6 +99,12 @@ static bool put_times(struct sbuf *out, const char *path, double speed, char **w
     }
     qsort(t.s, t.count, sizeof *t.s, by_time);
     const double first = t.s[0] >= SINCE_1970_S ? t.s[0] : 0;
+    if ((t.s[t.count - 1] - first) / speed > FARTHEST_S) {
+        *why = sbuf_words("replay: %s: %g s is too late: give times since the begin, or since 1970",
+                          path, t.s[t.count - 1]);
+        free(t.s);
+        return false;
+    }
     sbuf_adds(out, PROFILE_TIMES "(");
     for (size_t i = 0; i < t.count; i++) {
         const int64_t us = llround((t.s[i] - first) / speed * 1e6);

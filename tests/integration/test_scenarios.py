@@ -349,7 +349,8 @@ def test_a_file_of_times_is_replayed(tmp_path):
                 f"more:ramping-arrival-rate:stages=replay({tmp_path}/times.jsonl),start_after=stages")
     assert (number(ended, "started", "stages"), number(ended, "started", "more")) == (4, 2), ended.describe()
     (tmp_path / "times.csv").write_text("0.5\n1.x\n")
-    for path, words in ((f"{tmp_path}/times.csv", "times.csv:2: no time"), ("/nowhere", "No such file"), (tmp_path, "Is a directory"), ("/dev/zero", "longer than")):
+    (tmp_path / "late.csv").write_text("0.5\n1e300\n")
+    for path, words in ((f"{tmp_path}/late.csv", "late.csv: 1e+300 s is too late"), (f"{tmp_path}/times.csv", "times.csv:2: no time"), ("/nowhere", "No such file"), (tmp_path, "Is a directory"), ("/dev/zero", "longer than")):
         ended = run(tmp_path, "--stages", f"replay({path})")
         assert ended.code == 2 and "--stages: replay: " in ended.stderr and words in ended.stderr, ended.describe()
 
