@@ -33,9 +33,9 @@ export function linesWith(all: readonly Threshold[], moved: Threshold, limit: nu
   return mine.map((one, i) => (i === at ? withLimit(one, limit)! : lineOf(one)));
 }
 
-/** One part in about a hundred of what the axis shows; on a logarithmic one of the value itself. */
+/** One part in about a hundred of what the axis shows, or of a value beyond it; on a logarithmic one of the value itself. */
 export function stepAt(value: number, top: number, isLog: boolean): number {
-  const size = (isLog ? value / 10 : top / 50) || 1;
+  const size = (isLog ? value / 10 : Math.max(top, value) / 50) || 1;
   const power = 10 ** Math.floor(Math.log10(size));
   return size >= 5 * power ? 5 * power : size >= 2 * power ? 2 * power : power;
 }

@@ -90,6 +90,7 @@ describe("limits in charts", () => {
     expect(linesWith(all, all[2]!, 80)).toEqual(["p95 < 300ms", "rps > 80"]);
     expect(all.map((one) => canMove(one, all))).toEqual([false, true, true]);
     expect(canMove(all[1]!, [...all, cart("p(95)<200", { k6: true })])).toBe(false);
+    expect(stepAt(100_000, 80, false)).toBe(2000);
     expect([stepAt(300, 500, false), stepAt(300, 500, true), stepAt(2, 3, false), onStep(303, 10), onStep(-5, 10), onStep(0.1 + 0.2, 0.1)]).toEqual([10, 20, 0.05, 300, 10, 0.3]);
   });
   it("do not press flat what is far below them", () => {
