@@ -88,10 +88,10 @@ struct fetch_origin {
 
 struct fetch_pool {
     uint32_t tag;
+    unsigned lane_count; /* here, for a user often has a pool of its own: no hole */
     struct fetch_engine *engine;
     struct fetch_pool_config config;
     struct lane *lanes, *last_lane; /* used last first */
-    unsigned lane_count;
 };
 
 /* A pool's share of one origin. */
