@@ -102,6 +102,17 @@ char *sbuf_words(const char *format, ...)
     return sbuf_take(&text);
 }
 
+bool sbuf_refuse(char **why, const char *format, ...)
+{
+    struct sbuf text = {0};
+    va_list args;
+    va_start(args, format);
+    sbuf_addv(&text, format, args);
+    va_end(args);
+    *why = sbuf_take(&text);
+    return false;
+}
+
 /* Writes the digits that end at `end`; returns where they begin. */
 static char *digits_before(char *end, uint64_t number)
 {

@@ -29,6 +29,8 @@ void sbuf_add_u64(struct sbuf *b, uint64_t number);
 void sbuf_add_varint(struct sbuf *b, uint64_t number); /* varint.h */
 /* A text alone; malloced. */
 char *sbuf_words(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The same as why something is refused: false. */
+bool sbuf_refuse(char **why, const char *format, ...) __attribute__((format(printf, 2, 3)));
 char *sbuf_take(struct sbuf *b); /* malloced, NUL-terminated; b is empty afterwards */
 /* text (any bytes) as a JSON string with quotes: controls and invalid UTF-8 become escapes. */
 void sbuf_add_json(struct sbuf *b, const char *text, size_t len);

@@ -6,7 +6,6 @@
 
 #include <ctype.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,18 +25,6 @@ struct chain {
     char *copy, *name;
     const char *values[WORDS]; /* NULL: not given */
 };
-
-static bool refuse(char **why, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static bool refuse(char **why, const char *format, ...)
-{
-    struct sbuf text = {0};
-    va_list args;
-    va_start(args, format);
-    sbuf_addv(&text, format, args);
-    va_end(args);
-    *why = sbuf_take(&text);
-    return false;
-}
 
 static char *trimmed(char *text)
 {
@@ -63,12 +50,12 @@ static bool take_word(struct chain *c, const char *name, const char *value, char
 {
     const int word = word_named(name);
     if (!strcmp(name, "randomized"))
-        return refuse(why, "randomized() is of a whole scenario: give it "
-                           "distribution=poisson-fixed");
+        return sbuf_refuse(why, "randomized() is of a whole scenario: give it "
+                                "distribution=poisson-fixed");
     if (word < 0)
-        return refuse(why, "%s: there is no word '%s'", c->name, name);
+        return sbuf_refuse(why, "%s: there is no word '%s'", c->name, name);
     if (c->values[word])
-        return refuse(why, "%s: '%s' is given twice", c->name, name);
+        return sbuf_refuse(why, "%s: '%s' is given twice", c->name, name);
     c->values[word] = value;
     return true;
 }
@@ -80,7 +67,8 @@ static bool read_chain(struct chain *c, const char *text, char **why)
     for (c->name = p; *p; p++) {
         char *open = strchr(p, '('), *close = open ? strchr(open, ')') : NULL;
         if (!close || (close[1] && close[1] != '.'))
-            return refuse(why, "'%s' is no step: write rampUsersPerSec(1).to(20).during(5m)", text);
+            return sbuf_refuse(why, "'%s' is no step: write rampUsersPerSec(1).to(20).during(5m)",
+                               text);
         const bool is_last = !close[1];
         *open = *close = '\0';
         char *value = trimmed(open + 1);
@@ -134,8 +122,8 @@ static bool span(const struct making *m, enum word word, int64_t *ns)
     const char *value = m->chain->values[word];
     *ns = 0;
     return !value || read_span(value, ns) ||
-           refuse(m->why, "%s: %s: '%s' is no duration: write 200ms, 30s, 1m30s or 2h",
-                  m->chain->name, shown(word), value);
+           sbuf_refuse(m->why, "%s: %s: '%s' is no duration: write 200ms, 30s, 1m30s or 2h",
+                       m->chain->name, shown(word), value);
 }
 
 static bool number(const struct making *m, enum word word, uint64_t most, uint64_t *n)
@@ -143,8 +131,8 @@ static bool number(const struct making *m, enum word word, uint64_t most, uint64
     const char *value = m->chain->values[word];
     *n = 0;
     return !value || scenario_count(value, most, n) ||
-           refuse(m->why, "%s: %s: '%s' is no whole number up to %" PRIu64, m->chain->name,
-                  shown(word), value, most);
+           sbuf_refuse(m->why, "%s: %s: '%s' is no whole number up to %" PRIu64, m->chain->name,
+                       shown(word), value, most);
 }
 
 /* A rate, or so many users. */
@@ -161,16 +149,17 @@ static bool level(const struct making *m, enum word word, struct ramp_rate *rate
         return is_good;
     }
     return scenario_rate(value, m->is_per_second ? SECOND : m->kind->unit_ns, rate) ||
-           refuse(m->why, "%s: %s: '%s' is no rate: write 20, 20/s, 0.5/s or 3/m", m->chain->name,
-                  shown(word), value);
+           sbuf_refuse(m->why, "%s: %s: '%s' is no rate: write 20, 20/s, 0.5/s or 3/m",
+                       m->chain->name, shown(word), value);
 }
 
 static bool beyond(const struct making *m)
 {
-    return refuse(m->why,
-                  "%s: it is too large (at most %d/s, in all three years and %d stages), or the "
-                  "rates have no common measure",
-                  m->chain->name, RAMP_MOST_PER_S, RAMP_MOST_STAGES);
+    return sbuf_refuse(
+        m->why,
+        "%s: it is too large (at most %d/s, in all three years and %d stages), or the "
+        "rates have no common measure",
+        m->chain->name, RAMP_MOST_PER_S, RAMP_MOST_STAGES);
 }
 
 static bool add(const struct making *m, int64_t ns, struct ramp_rate from, struct ramp_rate to)
@@ -191,7 +180,7 @@ static bool add_curve(const struct making *m, struct curve *c)
         if (!scenario_duration(part, &from) || !scenario_duration(dots + 2, &to) || from > to ||
             to > length) {
             curve_free(c);
-            return refuse(m->why, "%s: part is FROM..TO, within it", m->chain->name);
+            return sbuf_refuse(m->why, "%s: part is FROM..TO, within it", m->chain->name);
         }
         length = to - from;
     }
@@ -274,9 +263,10 @@ static bool make_sine(const struct making *m)
         !span(m, DURING, &ns))
         return false;
     if (per_ns(swing) > per_ns(mean))
-        return refuse(m->why, "sine: amplitude is more than the mean: the rate would be below 0");
+        return sbuf_refuse(m->why,
+                           "sine: amplitude is more than the mean: the rate would be below 0");
     if (!period)
-        return refuse(m->why, "sine: period must be longer than 0");
+        return sbuf_refuse(m->why, "sine: period must be longer than 0");
     sbuf_addf(&text,
               "sine(%" PRId64 "/%" PRId64 "ns).amplitude(%" PRId64 "/%" PRId64 "ns).period(%" PRId64
               "ns).during(%" PRId64 "ns)",
@@ -318,7 +308,8 @@ static bool make_spike(const struct making *m)
         !span(m, LASTING, &lasting) || !span(m, DURING, &ns))
         return false;
     if (after + lasting > ns)
-        return refuse(m->why, "spike: it is over (during) before the spike is (after and lasting)");
+        return sbuf_refuse(m->why,
+                           "spike: it is over (during) before the spike is (after and lasting)");
     return add(m, after, base, base) && add(m, lasting, peak, peak) &&
            add(m, ns - after - lasting, base, base);
 }
@@ -340,8 +331,8 @@ static bool make_times(const struct making *m)
     free(copy);
     if (!is_good || !count) {
         free(times);
-        return refuse(m->why, PROFILE_TIMES ": it takes 1 to %d whole numbers of µs",
-                      PROFILE_MOST_TIMES);
+        return sbuf_refuse(m->why, PROFILE_TIMES ": it takes 1 to %d whole numbers of µs",
+                           PROFILE_MOST_TIMES);
     }
     struct sbuf again = {0};
     sbuf_addf(&again, PROFILE_TIMES "(%s)", text);
@@ -410,7 +401,7 @@ static bool no_step(const struct chain *c, char **why)
     struct sbuf known = {0};
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
         sbuf_addf(&known, "%s%s", i ? ", " : "", steps[i].name);
-    refuse(why, "there is no step '%s': it is one of %s", c->name, known.data);
+    sbuf_refuse(why, "there is no step '%s': it is one of %s", c->name, known.data);
     sbuf_fini(&known);
     return false;
 }
@@ -420,15 +411,15 @@ static bool check(const struct chain *c, const struct step *step, bool is_users,
     if (!step)
         return no_step(c, why);
     if (!(step->of & (is_users ? USERS : RATES)))
-        return refuse(why, "%s goes with %s", c->name,
-                      is_users ? "ramping-arrival-rate: it is of arrivals"
-                               : "ramping-vus: it is of users that are there at a time");
+        return sbuf_refuse(why, "%s goes with %s", c->name,
+                           is_users ? "ramping-arrival-rate: it is of arrivals"
+                                    : "ramping-vus: it is of users that are there at a time");
     for (enum word word = TO; word < WORDS; word++) {
         const bool is_given = c->values[word] != NULL;
         if (!is_given && (step->needs & BIT(word)))
-            return refuse(why, "%s needs %s(…)", c->name, names[word]);
+            return sbuf_refuse(why, "%s needs %s(…)", c->name, names[word]);
         if (is_given && !((step->needs | step->takes) & BIT(word)))
-            return refuse(why, "%s takes no %s(…)", c->name, names[word]);
+            return sbuf_refuse(why, "%s takes no %s(…)", c->name, names[word]);
     }
     return true;
 }

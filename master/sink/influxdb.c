@@ -152,13 +152,15 @@ static double seconds_of(const struct moment *m)
     return m->s->view->now - since > 0.001 ? m->s->view->now - since : 1;
 }
 
-static void add_row(struct lines *l, const char *measurement, const struct figure_row *r)
+/* name: of the row, or NULL for the total. */
+static void add_row(struct lines *l, const char *measurement, const char *name,
+                    const struct figure_row *r)
 {
     begin_line(l, measurement);
     if (*r->method)
         add_tag(l->body, "method", r->method);
-    if (measurement[8] == 'r') /* katydid_requests */
-        add_tag(l->body, "name", r->name);
+    if (name)
+        add_tag(l->body, "name", name);
     whole_field(l, "count", r->requests);
     whole_field(l, "fails", r->failures);
     whole_field(l, "bytes", r->bytes);
@@ -175,7 +177,7 @@ static void add_run(struct lines *l, const struct figures *f)
     double cpu = 0;
     for (size_t i = 0; i < v->worker_count; i++)
         cpu = v->workers[i].cpu_percent > cpu ? v->workers[i].cpu_percent : cpu;
-    add_row(l, "katydid_total", &f->total);
+    add_row(l, "katydid_total", NULL, &f->total);
     whole_field(l, "users", v->users);
     whole_field(l, "target", v->target_users);
     whole_field(l, "workers", v->worker_count);
@@ -290,7 +292,7 @@ static void pack(void *self, const struct moment *m, struct parcels *out)
     if (m->is_first)
         add_event(&l, "start");
     for (size_t i = 0; i < f.row_count; i++) {
-        add_row(&l, "katydid_requests", &f.rows[i]);
+        add_row(&l, "katydid_requests", f.rows[i].name, &f.rows[i]);
         end_line(&l);
     }
     add_run(&l, &f);

@@ -13,24 +13,11 @@
 #include <errno.h>
 #include <netdb.h>
 #include <openssl/ssl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-static bool fail(char **why, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static bool fail(char **why, const char *format, ...)
-{
-    struct sbuf text = {0};
-    va_list args;
-    va_start(args, format);
-    sbuf_addv(&text, format, args);
-    va_end(args);
-    *why = sbuf_take(&text);
-    return false;
-}
 
 /* -- address -- */
 
@@ -46,30 +33,33 @@ static bool resolve(const char *bound, int port, struct addrinfo **found, char *
     if (rc != 0)
         rc = getaddrinfo(bound, service, &hints, found);
     return rc == 0 ||
-           fail(why,
-                "the web host %s does not resolve (%s); give an address of this machine with "
-                "--web-host, or \"*\" for every interface",
-                bound, gai_strerror(rc));
+           sbuf_refuse(
+               why,
+               "the web host %s does not resolve (%s); give an address of this machine with "
+               "--web-host, or \"*\" for every interface",
+               bound, gai_strerror(rc));
 }
 
 static bool fail_to_bind(int error, const char *bound, int port, char **why)
 {
     if (error == EADDRINUSE)
-        return fail(why,
-                    "the page cannot listen on %s port %d: it is in use; choose another with "
-                    "--web-port, or end the program that has it",
-                    bound, port);
+        return sbuf_refuse(
+            why,
+            "the page cannot listen on %s port %d: it is in use; choose another with "
+            "--web-port, or end the program that has it",
+            bound, port);
     if (error == EACCES)
-        return fail(why,
-                    "the page may not listen on %s port %d; choose a port above 1023 with "
-                    "--web-port",
-                    bound, port);
+        return sbuf_refuse(why,
+                           "the page may not listen on %s port %d; choose a port above 1023 with "
+                           "--web-port",
+                           bound, port);
     if (error == EADDRNOTAVAIL)
-        return fail(why,
-                    "the page cannot listen on %s: no interface of this machine has that "
-                    "address; give another with --web-host",
-                    bound);
-    return fail(why, "the page cannot listen on %s port %d: %s", bound, port, strerror(error));
+        return sbuf_refuse(why,
+                           "the page cannot listen on %s: no interface of this machine has that "
+                           "address; give another with --web-host",
+                           bound);
+    return sbuf_refuse(why, "the page cannot listen on %s port %d: %s", bound, port,
+                       strerror(error));
 }
 
 /* A listening socket; -1 with words. "::" takes IPv4 too. */
@@ -78,7 +68,7 @@ static int open_listener(const struct addrinfo *a, const char *bound, int port, 
     int on = 1, off = 0;
     int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0) {
-        fail(why, "cannot open a socket for the page: %s", strerror(errno));
+        sbuf_refuse(why, "cannot open a socket for the page: %s", strerror(errno));
         return -1;
     }
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -104,7 +94,7 @@ static int port_of(int fd)
 static bool load_tls(struct listen *l, const struct web_config *c, char **why)
 {
     if ((c->tls_cert != NULL) != (c->tls_key != NULL))
-        return fail(why, "--tls-cert and --tls-key must be given together");
+        return sbuf_refuse(why, "--tls-cert and --tls-key must be given together");
     if (c->tls_cert == NULL)
         return true;
     l->has_tls = true;
@@ -168,7 +158,8 @@ bool listen_start(struct listen *l, struct mg_context *ctx, const char *secret, 
     l->front = front_start(&(struct front_config){l->fd, l->tls, l->inner_port, secret});
     l->fd = -1;
     l->tls = NULL;
-    return l->front != NULL || fail(why, "the page cannot listen: there is no memory or thread");
+    return l->front != NULL ||
+           sbuf_refuse(why, "the page cannot listen: there is no memory or thread");
 }
 
 void listen_stop(struct listen *l)

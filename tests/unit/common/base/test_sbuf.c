@@ -49,6 +49,15 @@ static void test_formats_of_any_length(void **state)
     sbuf_fini(&b);
 }
 
+static void what_is_refused_says_why(void **state)
+{
+    char *why = NULL;
+    (void)state;
+    assert_false(sbuf_refuse(&why, "%s: %d is too many", "users", 7));
+    assert_string_equal(why, "users: 7 is too many");
+    free(why);
+}
+
 static void test_json_strings(void **state)
 {
     (void)state;
@@ -234,6 +243,7 @@ int main(void)
         cmocka_unit_test(decimals_are_short_and_exact),
         cmocka_unit_test(test_grows_and_stays_terminated),
         cmocka_unit_test(test_formats_of_any_length),
+        cmocka_unit_test(what_is_refused_says_why),
         cmocka_unit_test(test_json_strings),
         cmocka_unit_test(a_member_is_a_text_or_null),
         cmocka_unit_test(test_csv_fields),

@@ -2,7 +2,7 @@
 /* profile: the steps that have names, against what they are in closed form, and what they refuse.
  */
 #include "common/plan/profile.h"
-#include "common/plan/scenario.h"
+#include "tests/unit/scenario_given.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,29 +17,13 @@
 
 static int64_t times[MOST];
 
-static struct scenario *of_text(const char *text)
-{
-    struct scenario *s = calloc(1, sizeof *s);
-    char *why = NULL;
-    if (!scenario_read(s, text, &why))
-        fail_msg("'%s': %s", text, why);
-    s->plan.ramp = &s->ramp;
-    return s;
-}
-
 static struct scenario *of(const char *stages)
 {
     struct sbuf text = {0};
     sbuf_addf(&text, "p:ramping-arrival-rate:stages=%s", stages);
-    struct scenario *s = of_text(text.data);
+    struct scenario *s = scenario_given(text.data);
     sbuf_fini(&text);
     return s;
-}
-
-static void drop(struct scenario *s)
-{
-    scenario_fini(s);
-    free(s);
 }
 
 static uint64_t list(const struct scenario *s)
@@ -64,11 +48,11 @@ static uint64_t arrivals_of(const char *stages)
     assert_int_equal(n, s->plan.count);
     memcpy(first, times, sizeof first);
     scenario_write(s, &text);
-    struct scenario *again = of_text(text.data);
+    struct scenario *again = scenario_given(text.data);
     assert_int_equal(list(again), n);
     assert_memory_equal(first, times, n * sizeof *times);
-    drop(again);
-    drop(s);
+    scenario_drop(again);
+    scenario_drop(s);
     sbuf_fini(&text);
     return n;
 }
@@ -184,13 +168,13 @@ static void a_curve_can_be_cut(void **state)
         memcpy(first, times, sizeof first);
         assert_true(scenario_changed(
             s, &(struct scenario_change){.at_ns = 21 * S, .resumed_ns = 31 * S}, &text, &why));
-        struct scenario *paused = of_text(text.data);
+        struct scenario *paused = scenario_given(text.data);
         assert_true(paused->ramp.length_ns == s->ramp.length_ns + 10 * S);
         assert_int_equal(list(paused), n);
         for (uint64_t k = 0; k < n; k++)
             assert_true(llabs(times[k] - first[k] - (first[k] >= 21 * S ? 10 * S : 0)) <= 3);
-        drop(paused);
-        drop(s);
+        scenario_drop(paused);
+        scenario_drop(s);
         sbuf_fini(&text);
     }
 }
@@ -199,14 +183,15 @@ static void users_have_steps_too(void **state)
 {
     static const int64_t aims[] = {3, 5, 0, 2, 4};
     (void)state;
-    struct scenario *s = of_text("u:ramping-vus:stages=rampConcurrentUsers(1).to(3).during(5),"
-                                 "constantConcurrentUsers(5).during(5),nothingFor(1s),"
-                                 "step(2).times(2).lasting(3s)");
+    struct scenario *s =
+        scenario_given("u:ramping-vus:stages=rampConcurrentUsers(1).to(3).during(5),"
+                       "constantConcurrentUsers(5).during(5),nothingFor(1s),"
+                       "step(2).times(2).lasting(3s)");
     assert_int_equal(s->ramp.count, 5);
     assert_int_equal(s->users, 5);
     for (size_t i = 0; i < 5; i++)
         assert_true(s->ramp.stages[i].to == aims[i] * (s->ramp.denominator / S));
-    drop(s);
+    scenario_drop(s);
 }
 
 static void defaults_fit_to_what_comes_at_once(void **state)
@@ -215,7 +200,7 @@ static void defaults_fit_to_what_comes_at_once(void **state)
     struct scenario *s = of("atOnceUsers(500),1m:1/s");
     assert_int_equal(s->max_queue, 500);
     assert_int_equal(s->max_users, 5000);
-    drop(s);
+    scenario_drop(s);
 }
 
 static void refused(const char *stages, const char *because)
@@ -268,12 +253,12 @@ static void the_plan_is_said_in_words(void **state)
                                       "sine(2/s).amplitude(1/s).period(1m).during(5m) → 2 at"));
     assert_non_null(strstr(line.data, " → 2 at times of a list in 5s, for 6m5s: 757 arrivals"));
     sbuf_fini(&line);
-    drop(s);
+    scenario_drop(s);
     s = of("stressPeakUsers(1000).during(20s)");
     scenario_describe(s, &line);
     assert_non_null(strstr(line.data, ", stressPeakUsers(1000).during(20s), for 20s: 1000 arr"));
     sbuf_fini(&line);
-    drop(s);
+    scenario_drop(s);
 }
 
 static void the_first_step_of_one_kind_only_says_what_they_are_of(void **state)

@@ -2,7 +2,7 @@
 /* A scenario that is changed while it runs: what was before the change stays as it was, arrival by
  * arrival, and the list goes on without a gap or a burst. */
 #include "common/plan/chance.h"
-#include "common/plan/scenario.h"
+#include "tests/unit/scenario_given.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -13,29 +13,13 @@
 
 #define S 1000000000LL
 
-static struct scenario *of(const char *text)
-{
-    struct scenario *s = calloc(1, sizeof *s);
-    char *why = NULL;
-    if (!scenario_read(s, text, &why))
-        fail_msg("'%s': %s", text, why);
-    s->plan.ramp = &s->ramp;
-    return s;
-}
-
-static void drop(struct scenario *s)
-{
-    scenario_fini(s);
-    free(s);
-}
-
 static struct scenario *changed(const struct scenario *s, struct scenario_change c)
 {
     struct sbuf text = {0};
     char *why = NULL;
     if (!scenario_changed(s, &c, &text, &why))
         fail_msg("%s: %s", s->name, why);
-    struct scenario *other = of(text.data);
+    struct scenario *other = scenario_given(text.data);
     sbuf_fini(&text);
     return other;
 }
@@ -69,7 +53,7 @@ static void another_rate_goes_on_from_the_point_that_was_reached(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof plans / sizeof *plans; i++)
         for (int64_t at = 12 * S + 345000000; at < 50 * S; at += 13 * S) {
-            struct scenario *s = of(plans[i]);
+            struct scenario *s = scenario_given(plans[i]);
             struct scenario *fast =
                 changed(s, (struct scenario_change){.at_ns = at, .level = "50/s"});
             same_until(s, fast, at);
@@ -77,8 +61,8 @@ static void another_rate_goes_on_from_the_point_that_was_reached(void **state)
             const double before = ramp_arrivals(&s->ramp, ramp_until(&s->ramp, at)),
                          after = ramp_arrivals(&fast->ramp, ramp_until(&fast->ramp, at + 4 * S));
             assert_true(after - before > 199.9 && after - before < 200.1);
-            drop(fast);
-            drop(s);
+            scenario_drop(fast);
+            scenario_drop(s);
         }
 }
 
@@ -86,7 +70,7 @@ static void a_pause_shifts_what_is_left(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
-        struct scenario *s = of(plans[i]);
+        struct scenario *s = scenario_given(plans[i]);
         const int64_t at = 7 * S + 500000000, until = 30 * S;
         struct scenario *paused = changed(s, (struct scenario_change){.at_ns = at});
         struct scenario *on =
@@ -101,9 +85,9 @@ static void a_pause_shifts_what_is_left(void **state)
         }
         assert_true(s->is_endless ||
                     llabs(on->ramp.length_ns - s->ramp.length_ns - (until - at)) < 2);
-        drop(on);
-        drop(paused);
-        drop(s);
+        scenario_drop(on);
+        scenario_drop(paused);
+        scenario_drop(s);
     }
 }
 
@@ -111,7 +95,7 @@ static void other_stages_begin_with_what_there_is(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
-        struct scenario *s = of(plans[i]);
+        struct scenario *s = scenario_given(plans[i]);
         const int64_t at = 12 * S + 345000000;
         struct scenario *other = changed(
             s, (struct scenario_change){.at_ns = at, .stages = "10s:40/s,0:8/s,forever:8/s"});
@@ -121,36 +105,36 @@ static void other_stages_begin_with_what_there_is(void **state)
                      after = ramp_arrivals(&other->ramp, ramp_until(&other->ramp, at + 10 * S));
         assert_true(fabs(after - reached - sum) < 0.1);
         assert_true(fabs(ramp_per_s(&other->ramp, at + 11 * S) - 8) < 0.001 && other->is_endless);
-        drop(other);
-        drop(s);
+        scenario_drop(other);
+        scenario_drop(s);
     }
-    struct scenario *s = of("u:constant-vus:users=3");
+    struct scenario *s = scenario_given("u:constant-vus:users=3");
     struct scenario *other =
         changed(s, (struct scenario_change){.at_ns = 9 * S, .stages = "10s:8,5s:0"});
     assert_int_equal(ramp_per_s(&other->ramp, 18999999999LL) + 0.5, 8);
     assert_true(!other->is_endless && other->ramp.length_ns == 24 * S);
-    drop(other);
-    drop(s);
+    scenario_drop(other);
+    scenario_drop(s);
 }
 
 static void changes_may_follow_one_another(void **state)
 {
-    struct scenario *s = of(plans[0]);
+    struct scenario *s = scenario_given(plans[0]);
     (void)state;
     for (int n = 1; n <= 200; n++) {
         struct scenario *next = changed(
             s, (struct scenario_change){.at_ns = n * S / 4, .level = n % 2 ? "40/s" : "300/m"});
-        drop(s);
+        scenario_drop(s);
         s = next;
     }
     assert_true(ramp_arrivals(&s->ramp, s->ramp.area) > 5 + 100 * 11.2 &&
                 ramp_arrivals(&s->ramp, s->ramp.area) < 5 + 100 * 11.3 + 60);
-    drop(s);
+    scenario_drop(s);
 }
 
 static void users_change_too(void **state)
 {
-    struct scenario *s = of("u:externally-controlled:vus=3,maxVUs=9,duration=1m");
+    struct scenario *s = scenario_given("u:externally-controlled:vus=3,maxVUs=9,duration=1m");
     (void)state;
     struct scenario *more = changed(s, (struct scenario_change){.at_ns = 10 * S, .level = "7"});
     assert_int_equal(ramp_per_s(&more->ramp, 5 * S) + 0.5, 3);
@@ -158,9 +142,9 @@ static void users_change_too(void **state)
     struct scenario *none = changed(more, (struct scenario_change){.at_ns = 20 * S});
     assert_int_equal(ramp_per_s(&none->ramp, 15 * S) + 0.5, 7);
     assert_int_equal(ramp_per_s(&none->ramp, 21 * S) + 0.5, 0);
-    drop(none);
-    drop(more);
-    drop(s);
+    scenario_drop(none);
+    scenario_drop(more);
+    scenario_drop(s);
 }
 
 static void one_that_is_ended_was_as_it_was(void **state)
@@ -168,21 +152,21 @@ static void one_that_is_ended_was_as_it_was(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
         const int64_t at = 12 * S + 345000000;
-        struct scenario *s = of(plans[i]),
+        struct scenario *s = scenario_given(plans[i]),
                         *ended = changed(s, (struct scenario_change){.at_ns = at, .is_end = true});
         same_until(s, ended, at);
         assert_int_equal(ended->ramp.length_ns, at);
         assert_false(ended->is_endless);
-        drop(ended);
-        drop(s);
+        scenario_drop(ended);
+        scenario_drop(s);
     }
-    struct scenario *stairs = of("k:find-knee:step=10/s,max_rate=50/s"),
+    struct scenario *stairs = scenario_given("k:find-knee:step=10/s,max_rate=50/s"),
                     *ended =
                         changed(stairs, (struct scenario_change){.at_ns = 25 * S, .is_end = true});
     same_until(stairs, ended, 25 * S);
     assert_true(ended->ramp.length_ns == 25 * S && ended->plan.count == 450);
-    drop(ended);
-    drop(stairs);
+    scenario_drop(ended);
+    scenario_drop(stairs);
 }
 
 static void what_cannot_be_changed_is_said(void **state)
@@ -198,7 +182,7 @@ static void what_cannot_be_changed_is_said(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        struct scenario *s = of(all[i].text);
+        struct scenario *s = scenario_given(all[i].text);
         struct sbuf out = {0};
         char *why = NULL;
         assert_false(scenario_changed(s,
@@ -209,7 +193,7 @@ static void what_cannot_be_changed_is_said(void **state)
         assert_non_null(strstr(why, all[i].why));
         free(why);
         sbuf_fini(&out);
-        drop(s);
+        scenario_drop(s);
     }
 }
 
