@@ -69,5 +69,6 @@ char *verdict_why_no_data(const struct verdict *v, const struct judged *j,
 /* The same while the run is on, of what it looks at and has not been there yet; NULL: it has. */
 char *verdict_why_not_yet(const struct verdict *v, const struct judged *j,
                           const struct verdict_feed *feed);
-/* That a percentile is of fewer samples than it takes; malloced, or NULL. */
+/* That a percentile is of fewer samples than it takes, so that it is the slowest of them; malloced,
+ * or NULL. */
 char *verdict_few_samples(const struct judged *j);

@@ -103,6 +103,8 @@ char *verdict_few_samples(const struct judged *j)
     const struct threshold *t = &j->threshold;
     char stat[40];
     const double least = 1 / fmax(1 - t->share, 1e-9);
+    if (t->mode == MODE_FOR && j->state == VERDICT_FAIL)
+        return NULL; /* n is of its last second: what decided is that each of them violates */
     if (t->stat != STAT_QUANTILE || t->share <= 0.5 || t->share >= 1 || (double)j->n >= least - 0.5)
         return NULL;
     sbuf_addf(&out, "too few samples for %s: %llu, and it takes %.0f",

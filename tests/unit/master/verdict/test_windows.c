@@ -141,6 +141,32 @@ static void a_window_without_a_good_second_is_not_decided_before_it_is_full(void
 }
 
 /* The mean of a window is that of its requests, not of its seconds. */
+/* Each second of it had too few for the percentile, and each violated: that is one verdict. */
+static void a_for_that_failed_is_not_called_too_few_as_well(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"p95 < 300ms for 5s", "p95 < 300ms for 20s", "p95 < 300ms",
+                                        "p95 < 900ms for 5s"};
+    struct story *s = begin(texts, 4);
+    for (int i = 0; i < 6; i++)
+        add(s, i, 1, 2, 500000, 0);
+    tell(s, 6);
+    finish(s);
+    struct verdict_result r = verdict_result(s->v, 0);
+    assert_int_equal(r.state, VERDICT_FAIL);
+    assert_string_equal(r.why, "");
+    r = verdict_result(s->v, 1);
+    assert_int_equal(r.state, VERDICT_NO_DATA);
+    assert_string_equal(r.why, "the run was shorter than the window");
+    r = verdict_result(s->v, 2); /* of the whole run it is the slowest of 12 */
+    assert_int_equal(r.state, VERDICT_FAIL);
+    assert_string_equal(r.why, "too few samples for p95: 12, and it takes 20");
+    r = verdict_result(s->v, 3);
+    assert_int_equal(r.state, VERDICT_PASS);
+    assert_string_equal(r.why, "too few samples for p95: 2, and it takes 20");
+    end(s);
+}
+
 static void a_window_is_merged_and_not_averaged(void **state)
 {
     (void)state;
@@ -197,6 +223,7 @@ int main(void)
         cmocka_unit_test(a_second_without_samples_neither_extends_nor_resets),
         cmocka_unit_test(what_a_window_shows_agrees_with_its_state),
         cmocka_unit_test(a_window_without_a_good_second_is_not_decided_before_it_is_full),
+        cmocka_unit_test(a_for_that_failed_is_not_called_too_few_as_well),
         cmocka_unit_test(a_window_is_merged_and_not_averaged),
         cmocka_unit_test(a_short_run_of_nothing_but_violations_is_no_pass),
         cmocka_unit_test(what_comes_no_more_is_none_a_second),
