@@ -72,27 +72,44 @@ static int check_series(struct record *r, const struct worker *w, const struct m
                                &bytes);
 }
 
+static const char *name_of(const struct record *r, const struct worker *w)
+{
+    return r->is_local ? "local" : w ? w->id : "master";
+}
+
+struct series_taker { /* w: NULL for the host */
+    struct record *r;
+    const struct worker *w;
+};
+
 static void on_value(void *arg, struct series *series, int64_t second,
                      const struct value_read *more)
 {
-    struct record *r = arg;
-    if (series)
-        series_store_add(r->series, series, second, more);
-    else
-        r->series_refused += more->numbers.count;
+    const struct series_taker *to = arg;
+    if (!series) {
+        to->r->series_refused += more->numbers.count;
+        return;
+    }
+    series_store_add(to->r->series, series, second, more);
+    series_store_said(to->r->series, series, to->w ? to->w->index + 1 : 0, name_of(to->r, to->w),
+                      more);
 }
 
 static void merge_series(struct record *r, const struct worker *w, const struct message_stats *s,
                          int64_t shift_s)
 {
     const struct series_bytes bytes = series_bytes_of(s);
-    const uint64_t before = r->series_refused;
+    const uint64_t before = r->series_refused,
+                   said_before = series_store_gauges(r->series)->left_out;
+    struct series_taker to = {r, w};
     report_series_merge(series_store_table(r->series), &names_of(r, w, s->epoch)->series,
                         series_store_clears(r->series), &bytes,
-                        &(struct series_watch){on_value, r, shift_s});
+                        &(struct series_watch){on_value, &to, shift_s});
     if (!before && r->series_refused)
         log_warning(LOGGER, "values of a metric are dropped: another worker has a metric of that "
                             "name with another type, unit or scale");
+    if (!said_before && series_store_gauges(r->series)->left_out)
+        log_warning(LOGGER, "there are too many gauges and workers to keep apart what each said");
 }
 
 static int merge_rows(struct record *r, const struct worker *w, const struct message_stats *s,
@@ -132,7 +149,7 @@ static void merge(struct record *r, struct worker *w, const struct message *msg,
     double interval = w->is_katydid ? 1.0 : STOCK_INTERVAL_S;
     double from = w->last_report_at > 0 ? w->last_report_at : to - interval;
     timeline_report(r->timeline, w->index, from, to);
-    const char *node = r->is_local ? "local" : w->id;
+    const char *node = name_of(r, w);
     int rc = s->is_katydid
                  ? merge_ours(r, w, s, node, &watch)
                  : report_merge_locust_watched(&r->stats, msg->data.data, msg->data.len, &watch);
@@ -158,10 +175,7 @@ static void merge(struct record *r, struct worker *w, const struct message *msg,
 /* What code changed by hand. w: NULL for the host. */
 static void apply_written(struct record *r, const struct worker *w, struct slice bytes)
 {
-    struct written_of of = {.node = r->is_local ? "local"
-                                    : w         ? w->id
-                                                : "master",
-                            .is_part = w && !r->is_local};
+    struct written_of of = {.node = name_of(r, w), .is_part = w && !r->is_local};
     if (!bytes.len)
         return;
     if (written_apply(&r->stats, bytes.data, bytes.len, &of) != 0)

@@ -93,6 +93,27 @@ static void set_numbers(struct series_row *r, const struct value *v, double scal
         r->quantile[i] = value_quantile(v, scale, SHARES[i]);
 }
 
+/* Each name is one text, however many gauges the worker has told of. */
+static void set_said(struct series_list *l, const struct series_store *store,
+                     const struct series **list, struct sbuf *texts)
+{
+    const struct gauge_said *g = series_store_gauges(store);
+    size_t all = 0;
+    const char **names = mem_zalloc((g->name_count + 1) * sizeof *names);
+    for (uint32_t i = 0; i < g->name_count; i++)
+        names[i] = place(texts, g->names[i]);
+    l->said = mem_zalloc((g->count + 1) * sizeof *l->said);
+    for (size_t i = 0; i < l->count; i++) {
+        struct series_row *r = &l->rows[i];
+        const struct said *said = gauge_said_list(g, list[i]->id, &r->said_count);
+        r->said = &l->said[all];
+        for (size_t k = 0; k < r->said_count; k++)
+            l->said[all++] = (struct series_said){names[said[k].worker], said[k].value, said[k].at};
+    }
+    l->said_count = all;
+    free(names);
+}
+
 /* Bytes are places in the buffer, as texts are. */
 static size_t place_hist(struct sbuf *texts, const struct hist *h, const char **at)
 {
@@ -142,6 +163,8 @@ static struct series_list *make(const struct series_store *store, struct range r
     struct tag *next = l->tags;
     for (size_t i = 0; i < l->count; i++)
         set_row(&l->rows[i], store, range, list[i], &next, &texts);
+    if (range.is_all)
+        set_said(l, store, list, &texts);
     free(list);
     l->texts = sbuf_take(&texts);
     for (size_t i = 0; i < l->count; i++) {
@@ -156,6 +179,8 @@ static struct series_list *make(const struct series_store *store, struct range r
         settle(&l->tags[i].key, l->texts);
         settle(&l->tags[i].value, l->texts);
     }
+    for (size_t i = 0; i < l->said_count; i++)
+        settle(&l->said[i].worker, l->texts);
     return l;
 }
 
@@ -187,6 +212,7 @@ void series_list_unref(struct series_list *l)
         return;
     free(l->rows);
     free(l->tags);
+    free(l->said);
     free(l->texts);
     free(l);
 }
@@ -197,6 +223,15 @@ const char *series_row_tag(const struct series_row *row, const char *key)
         if (strcmp(row->tags[i].key, key) == 0)
             return row->tags[i].value;
     return NULL;
+}
+
+const struct series_said *series_row_latest(const struct series_row *row)
+{
+    const struct series_said *latest = NULL;
+    for (size_t i = 0; i < row->said_count; i++)
+        if (!latest || row->said[i].at >= latest->at)
+            latest = &row->said[i];
+    return latest;
 }
 
 /* ---- JSON ---- */
@@ -251,6 +286,24 @@ static void add_histogram(struct sbuf *out, const struct series_row *r)
     sbuf_addc(out, '}');
 }
 
+static void add_said(struct sbuf *out, const struct series_row *r)
+{
+    const struct series_said *latest = series_row_latest(r);
+    if (!latest)
+        return;
+    sbuf_add_json_member(out, "worker", latest->worker);
+    sbuf_adds(out, ",\"workers\":[");
+    for (size_t i = 0; i < r->said_count; i++) {
+        sbuf_adds(out, i ? ",{\"worker\":" : "{\"worker\":");
+        add_text(out, r->said[i].worker);
+        add_number(out, "value", r->said[i].value);
+        sbuf_adds(out, ",\"at\":");
+        sbuf_add_decimal(out, r->said[i].at);
+        sbuf_addc(out, '}');
+    }
+    sbuf_addc(out, ']');
+}
+
 static void add_numbers(struct sbuf *out, const struct series_row *r)
 {
     sbuf_addf(out, ",\"count\":%llu", (unsigned long long)r->n);
@@ -265,6 +318,8 @@ static void add_numbers(struct sbuf *out, const struct series_row *r)
         add_number(out, "sum", r->sum);
     if (r->kind == METRIC_GAUGE)
         add_number(out, "value", r->last);
+    if (r->kind == METRIC_GAUGE)
+        add_said(out, r);
     if (r->kind == METRIC_COUNTER)
         return;
     add_number(out, "mean", r->mean);

@@ -8,6 +8,11 @@
 
 enum { SERIES_P50, SERIES_P90, SERIES_P95, SERIES_P99, SERIES_QUANTILES };
 
+struct series_said {
+    const char *worker;
+    double value, at; /* at: unix seconds */
+};
+
 struct series_row {
     const char *metric, *unit;
     enum metric_kind kind;
@@ -18,6 +23,9 @@ struct series_row {
     double sum, min, max, mean, last; /* as far as the kind has them, else 0 */
     double quantile[SERIES_QUANTILES];
     struct series_times times;
+    /* Of a gauge, in a list of all of the run: what each worker said last. */
+    const struct series_said *said;
+    size_t said_count;
     /* Of a trend in a full list: hist_pack's bytes of values times scale; of those below 0, without
      * the sign. */
     const char *hist, *negative;
@@ -32,6 +40,8 @@ struct series_list {
     uint64_t rejected;       /* values that were none */
     /* private */
     struct tag *tags;
+    struct series_said *said;
+    size_t said_count;
     char *texts;
 };
 
@@ -44,6 +54,8 @@ void series_list_unref(struct series_list *l);                          /* atomi
  * run. What would take too long to add up is among left_out. */
 struct series_list *series_list_range(const struct series_store *store, int64_t from, int64_t to,
                                       size_t most);
+/* Of a gauge: whose value is the latest, or NULL. */
+const struct series_said *series_row_latest(const struct series_row *row);
 /* The value of a tag, or NULL. */
 const char *series_row_tag(const struct series_row *row, const char *key);
 

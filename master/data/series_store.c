@@ -48,6 +48,7 @@ struct series_store {
     struct open *spare; /* owned; for the next ones */
     int64_t closed;
     uint64_t clears, version;
+    struct gauge_said said;
     size_t work_next;  /* the series that is looked at next */
     unsigned pressure; /* how often what is kept was halved */
 };
@@ -86,6 +87,7 @@ static void drop_histories(struct series_store *store)
         history_fini(&store->histories[i]);
     free_open(store->spare);
     store->spare = NULL;
+    gauge_said_fini(&store->said);
     store->bytes = store->work_next = 0;
     store->pressure = 0;
 }
@@ -201,6 +203,19 @@ void series_store_add(struct series_store *store, struct series *s, int64_t seco
         note_time(second, &h->times.first_false, &h->times.last_false);
     value_add_read(&open_of(store, h, second)->value, more);
     store->version++;
+}
+
+void series_store_said(struct series_store *store, const struct series *s, unsigned index,
+                       const char *worker, const struct value_read *more)
+{
+    if (s->metric->kind == METRIC_GAUGE)
+        gauge_said_note(&store->said, s->id, index, worker, more->numbers.last,
+                        more->numbers.last_at);
+}
+
+const struct gauge_said *series_store_gauges(const struct series_store *store)
+{
+    return &store->said;
 }
 
 /* ---- closed ones ---- */

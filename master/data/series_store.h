@@ -11,6 +11,7 @@
  * Main thread; readers on other threads get copies. Pure: time comes in, as unix seconds.
  */
 #include "common/metric/series.h"
+#include "master/data/gauge_said.h"
 
 #define SERIES_STORE_BYTES (64u << 20)
 
@@ -27,6 +28,10 @@ struct series_table *series_store_table(struct series_store *store);
 const struct series_table *series_store_all(const struct series_store *store);
 void series_store_add(struct series_store *store, struct series *s, int64_t second,
                       const struct value_read *more);
+/* Of a gauge: a worker, whose index among those of the cluster is that, said this. */
+void series_store_said(struct series_store *store, const struct series *s, unsigned index,
+                       const char *worker, const struct value_read *more);
+const struct gauge_said *series_store_gauges(const struct series_store *store);
 /* Seconds before `until` get no more values. Once a second; also keeps the budget. */
 void series_store_close(struct series_store *store, int64_t until);
 int64_t series_store_closed(const struct series_store *store); /* until when; 0: never */

@@ -122,8 +122,13 @@ static void add_numbers(struct sbuf *out, const struct series_row *r)
                   (unsigned long long)r->n);
         break;
     case METRIC_GAUGE:
-        sbuf_addf(out, " latest %.10g%s%s, min %.10g, max %.10g", r->last, *r->unit ? " " : "",
-                  r->unit, r->min, r->max);
+        sbuf_addf(out, " latest %.10g%s%s", r->last, *r->unit ? " " : "", r->unit);
+        if (r->said_count > 1) {
+            sbuf_adds(out, " (worker ");
+            output_add_visible(out, series_row_latest(r)->worker);
+            sbuf_addc(out, ')');
+        }
+        sbuf_addf(out, ", min %.10g, max %.10g", r->min, r->max);
         break;
     case METRIC_RATE:
         sbuf_addf(out, " %.2f%% true (%llu of %llu)", 100 * (double)r->trues / (double)r->n,

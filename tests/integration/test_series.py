@@ -2,12 +2,14 @@
 """Metrics of a locustfile's own, from several workers to what the run leaves."""
 
 import csv
+import json
 import signal
 import subprocess
 
 from harness import BUILD, STOCK_LOCUST, VENV, Process, free_port, get_json, katydid, locustfile, run_katydid, target, wait_for
 
 METRICS = '''
+import os
 from locust import User, constant, events, task
 from katydid.metrics import Counter, Gauge, Rate, Trend
 
@@ -15,6 +17,7 @@ sold = Counter("sold", unit="EUR")
 basket = Trend("basket")
 full = Rate("full")
 stock = Gauge("stock")
+process = Gauge("process")
 told = Counter("told")
 sold.add(1000)  # before the run: of no run
 
@@ -35,6 +38,7 @@ class U(User):
         full.add(True)
         full.add(0)
         stock.add(5)
+        process.add(os.getpid())
 '''
 
 
@@ -45,7 +49,7 @@ def metrics(path):
 
 def test_values_of_all_workers_are_added_up_once(tmp_path):
     with locustfile(METRICS) as file:
-        run = run_katydid("-f", file, "--headless", "-u", 4, "-r", 4, "-t", 3, "--processes", 2, "--csv", tmp_path / "o")
+        run = run_katydid("-f", file, "--headless", "-u", 4, "-r", 4, "-t", 3, "--processes", 2, "--csv", tmp_path / "o", "--summary", tmp_path / "o.json")
     assert run.code == 0, run.describe()
     counted = sum(int(line.split()[1]) for line in (run.stdout + run.stderr).splitlines() if line.startswith("TOLD"))
     rows = metrics(tmp_path / "o_metrics.csv")
@@ -57,6 +61,11 @@ def test_values_of_all_workers_are_added_up_once(tmp_path):
     assert (int(rows["full", ""]["Count"]), int(rows["full", ""]["True"])) == (2 * counted, counted)
     assert float(rows["stock", ""]["Latest"]) == 5
     assert int(rows["metrics_rejected", "{metric:basket}"]["Sum"]) == counted
+    summary = json.loads((tmp_path / "o.json").read_text())
+    gauge = next(m for m in summary["metrics"] if m["metric"] == "process")
+    said = {of["worker"]: of["value"] for of in gauge["workers"]}
+    assert set(said) == {w["id"] for w in summary["workers"]} and len(set(said.values())) == 2  # a process each
+    assert said[gauge["worker"]] == gauge["value"] and f"(worker {gauge['worker']})" in run.stderr
     assert "sold{shop:north}" in run.stderr and ("sold", "") not in rows, run.describe()
 
 

@@ -184,6 +184,56 @@ static void a_list_of_a_range_has_what_was_there(void **state)
     series_store_free(store);
 }
 
+static void said(struct series_store *store, unsigned index, const char *worker, double value,
+                 double when)
+{
+    const struct series *s = series_store_all(store)->list[0];
+    series_store_said(store, s, index, worker,
+                      &(struct value_read){.numbers = {.last = value, .last_at = when}});
+}
+
+static void a_list_says_what_each_worker_said_last_of_a_gauge(void **state)
+{
+    struct series_store *store = series_store_new(SERIES_STORE_BYTES);
+    struct sbuf out = {0};
+    (void)state;
+    add(store, METRIC_GAUGE, "north", T0, 7);
+    add(store, METRIC_COUNTER, "north", T0, 1);
+    said(store, 1, "w1", 7, T0 + 0.5);
+    said(store, 2, "w\"2", 3, T0 + 0.25);
+    series_list_unref(series_list_range(store, T0, T0 + 1, SERIES_LIST_LIVE));
+    struct series_list *l = series_list_new(store, SERIES_LIST_LIVE);
+    series_list_json(l, "stock", &out);
+    json_t *list = json_loads(out.data, 0, NULL);
+    const json_t *gauge = json_array_get(list, 0);
+    json_t *wanted = json_pack("[{s:s,s:f,s:f},{s:s,s:f,s:f}]", "worker", "w1", "value", 7.0, "at",
+                               T0 + 0.5, "worker", "w\"2", "value", 3.0, "at", T0 + 0.25);
+    assert_string_equal(json_string_value(json_object_get(gauge, "worker")), "w1");
+    assert_int_equal(json_array_size(json_object_get(gauge, "workers")), json_array_size(wanted));
+    for (size_t i = 0; i < json_array_size(wanted); i++) {
+        const json_t *is = json_array_get(json_object_get(gauge, "workers"), i),
+                     *should = json_array_get(wanted, i);
+        assert_true(json_equal(json_object_get(is, "worker"), json_object_get(should, "worker")));
+        assert_true(json_number_value(json_object_get(is, "value")) ==
+                    json_number_value(json_object_get(should, "value")));
+        assert_true(json_number_value(json_object_get(is, "at")) ==
+                    json_number_value(json_object_get(should, "at")));
+    }
+    json_decref(wanted);
+    json_decref(list);
+    sbuf_fini(&out);
+    series_list_json_but(l, "stock", &out);
+    assert_null(strstr(out.data, "worker"));
+    sbuf_fini(&out);
+    series_list_unref(l);
+    series_store_reset(store); /* it is of the figures that were */
+    add(store, METRIC_GAUGE, "north", T0 + 5, 9);
+    l = series_list_new(store, SERIES_LIST_LIVE);
+    assert_int_equal(l->rows[0].said_count, 0);
+    series_list_unref(l);
+    series_store_free(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,6 +242,7 @@ int main(void)
         cmocka_unit_test(what_is_kept_coarsely_has_coarse_steps),
         cmocka_unit_test(a_full_list_has_the_histograms_of_trends),
         cmocka_unit_test(a_list_of_a_range_has_what_was_there),
+        cmocka_unit_test(a_list_says_what_each_worker_said_last_of_a_gauge),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
