@@ -54,7 +54,7 @@ def waived(lines, index, rule, used):
 
 
 def read_layers():
-    """{folder: folders it may include from and call into, besides itself}, as the table of CONTRIBUTING.md says."""
+    """{folder: {word: folders it may include from and call into}}, as the table of CONTRIBUTING.md says."""
     rows = re.findall(r"^\| `([\w/]+)` \| .* \| ([^|]*) \|$", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
     rows = [(folder, words.split(", ")) for folder, words in rows if folder.startswith(("common/", "master/", "worker")) and folder != "worker/pylib"]
     named = {Path(folder).name: [folder] for folder, _ in rows} | {"libc": []}
@@ -65,10 +65,11 @@ def read_layers():
         beside = f"{folder.partition('/')[0]}/{word}"  # two folders may have one name: the one nearby
         return [beside] if beside in dict(rows) else named[word]
 
-    return {folder: [target for word in words for target in meant(folder, word)] for folder, words in rows}
+    return {folder: {word: meant(folder, word) for word in words} for folder, words in rows}
 
 
-LAYERS = read_layers()
+WORDS = read_layers()
+LAYERS = {folder: [target for targets in words.values() for target in targets] for folder, words in WORDS.items()}
 
 
 def may_use(folder, target):
@@ -83,6 +84,21 @@ def check_table(paths, findings):
     for at, (folder, targets) in enumerate(LAYERS.items()):
         for target in set(targets) - set(list(LAYERS)[:at]) - {folder}:
             findings.add("CONTRIBUTING.md", 1, "layer", f"{folder} may use {target}, which is not above it in the table")
+
+
+def check_permissions(paths, homes, findings):
+    """What a row allows is made use of."""
+    used = {folder: set() for folder in LAYERS}
+    for path in paths:
+        folder = str(Path(path).parent)
+        if folder in LAYERS and path.endswith((".c", ".h")):
+            text = (ROOT / path).read_text()
+            used[folder] |= {str(Path(name).parent) for name in re.findall(r'^\s*#include "([^"]+)"', text, re.MULTILINE)}
+            used[folder] |= {homes[name] for name in re.findall(r"\b[a-z]\w+\b", text) if name in homes}
+    for folder, words in WORDS.items():
+        for word, targets in words.items():
+            if targets and not used[folder] & set(targets):
+                findings.add("CONTRIBUTING.md", 1, "layer", f"{folder} may use {word}, and does not")
 
 
 def check_includes(path, lines, report):
@@ -103,14 +119,18 @@ def code_of(line):
     return re.sub(r'"(\\.|[^"\\])*"|//.*|/\*.*?\*/', "", line)
 
 
-def definitions(paths):
-    """{function: folder} of what is defined once, and not for its file alone."""
+def definitions(paths, findings):
+    """{function: folder} of what is not for its file alone. A name is one folder's: else nobody could say who may call it."""
     homes = {}
     for path in paths:
         text = (ROOT / path).read_text()
         for found in re.finditer(r"^(?!static\b|typedef\b)[A-Za-z_][\w *]*?\b(\w+)\([^;{}]*\)\n\{", text, re.MULTILINE):
             homes.setdefault(found.group(1), set()).add(str(Path(path).parent))
-    return {name: folders.pop() for name, folders in homes.items() if len(folders) == 1}
+    homes.pop("main")  # of two programs
+    for name, folders in homes.items():
+        if len(folders) > 1:
+            findings.add(max(folders), 1, "name", f"{name} is defined in {min(folders)} too")
+    return {name: min(folders) for name, folders in homes.items()}
 
 
 def check_calls(path, lines, homes, report):
@@ -247,9 +267,10 @@ def check_mentions(path, lines, paths, findings):
 def main():
     files = subprocess.run(["git", "ls-files", "*.c", "*.h", "*.py", "*.ts", "*.tsx", "*.mjs"], cwd=ROOT, check=True, capture_output=True, text=True)
     paths = [path for path in files.stdout.split() if (ROOT / path).exists()]
-    homes = definitions([path for path in paths if str(Path(path).parent) in LAYERS and path.endswith(".c")])
     findings = Findings()
+    homes = definitions([path for path in paths if str(Path(path).parent) in LAYERS and path.endswith(".c")], findings)
     check_table(paths, findings)
+    check_permissions(paths, homes, findings)
     check_circles(paths, findings)
     for path in paths:
         check(path, homes, findings)

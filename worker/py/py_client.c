@@ -60,7 +60,7 @@ static PyMethodDef functions[] = {
 
 int py_client_init(PyObject *module)
 {
-    record_init();
+    record_hook_events();
     if (call_init() < 0 || session_init(module) < 0 || response_init(module) < 0 ||
         measure_init(module) < 0)
         return -1;

@@ -251,7 +251,7 @@ static int record_direct(struct response *r, PyObject *text)
     return 0;
 }
 
-int record_report(struct response *r, PyObject *exception)
+int record_outcome(struct response *r, PyObject *exception)
 {
     r->is_reported = true;
     if (!is_direct(r))
@@ -275,7 +275,7 @@ int record_default_outcome(struct response *r)
     PyObject *told = r->meta ? PyDict_GetItemString(r->meta, "exception") : NULL;
     if (exception == Py_None && told) /* user code may have put one into request_meta */
         Py_SETREF(exception, Py_NewRef(told));
-    const int result = exception ? record_report(r, exception) : -1;
+    const int result = exception ? record_outcome(r, exception) : -1;
     Py_XDECREF(exception);
     return result;
 }
@@ -343,12 +343,12 @@ PyObject *record_exit(struct response *r, PyObject *const *args, Py_ssize_t coun
         Py_RETURN_FALSE;
     if (has_manual(r)) {
         PyObject *exception = PyExceptionInstance_Check(r->manual) ? r->manual : Py_None;
-        return record_report(r, exception) < 0 ? NULL : PyBool_FromLong(type == Py_None);
+        return record_outcome(r, exception) < 0 ? NULL : PyBool_FromLong(type == Py_None);
     }
     if (type == Py_None)
         return record_default_outcome(r) < 0 ? NULL : Py_NewRef(Py_True);
     if (PyObject_IsInstance(value, glue.response_error) == 1)
-        return record_report(r, value) < 0 ? NULL : Py_NewRef(Py_True);
+        return record_outcome(r, value) < 0 ? NULL : Py_NewRef(Py_True);
     record_lost(r); /* what left the block is not recorded; its request was made, though */
     Py_RETURN_FALSE;
 }
@@ -441,7 +441,7 @@ static void note_event(PyObject *response, const struct py_stats_request *q)
     py_samples_note((struct response *)response, q);
 }
 
-void record_init(void)
+void record_hook_events(void)
 {
     static const struct py_stats_hooks hooks = {.measure = measure_event,
                                                 .note = note_event,

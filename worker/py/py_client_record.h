@@ -20,7 +20,7 @@ int measure_init(PyObject *module);
 
 PyObject *record_meta(struct response *r); /* borrowed; made when asked for */
 /* Tells the listeners (or the statistics) how r ended. -1 with what a listener raised. */
-int record_report(struct response *r, PyObject *exception);
+int record_outcome(struct response *r, PyObject *exception);
 int record_fire(struct response *r);            /* the event, by request_meta as it is */
 int record_default_outcome(struct response *r); /* by error and status */
 bool record_is_bad_status(const struct response *r);
@@ -35,4 +35,4 @@ void record_lost(struct response *r); /* never judged: discarded, if the target 
 void record_aside(struct response *r, enum py_stats_aside what, unsigned n);
 int record_aside_of(struct session *s, PyObject *method, PyObject *name, enum py_stats_aside what,
                     unsigned n);
-void record_init(void);
+void record_hook_events(void); /* tells the statistics what an event of ours knows */
