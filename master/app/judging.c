@@ -174,18 +174,19 @@ static void begin(struct master *m, int64_t since)
     tell_rows(m);
 }
 
-static long seconds_east(void)
+/* Of the local time at that moment, as people's clocks showed it. */
+static long seconds_east(int64_t unix_time)
 {
     struct tm local;
-    const time_t now = time(NULL);
-    return localtime_r(&now, &local) ? local.tm_gmtoff : 0;
+    const time_t at = (time_t)unix_time;
+    return localtime_r(&at, &local) ? local.tm_gmtoff : 0;
 }
 
 static void tell_turned(struct master *m, size_t index)
 {
     const struct verdict_result r = verdict_result(m->judging.verdict, index);
     struct sbuf line = {0};
-    verdict_line(&r, seconds_east(), &line);
+    verdict_line(&r, seconds_east(r.failed_at), &line);
     events_add(m->record.events, (double)r.failed_at, "threshold", "%s", line.data);
     log_warning(MAIN_LOGGER, "%s", line.data);
     sbuf_fini(&line);
@@ -528,7 +529,7 @@ void judging_lines(const struct master *m, struct sbuf *out)
 {
     for (size_t i = 0; i < verdict_count(m->judging.verdict); i++) {
         const struct verdict_result r = verdict_result(m->judging.verdict, i);
-        verdict_line(&r, seconds_east(), out);
+        verdict_line(&r, seconds_east(r.failed_at), out);
         sbuf_addc(out, '\n');
     }
     add_spans(m, out);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "master/app/runs_command.h"
+#include "common/base/clk.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
 #include "common/run/exit_code.h"
@@ -304,7 +305,7 @@ static int prune(struct job *j)
                                       .megabytes = j->a.megabytes};
     if (isnan(j->a.keep) && keep.days <= 0 && keep.megabytes <= 0)
         return complain("runs prune: give --keep N, --days D or --mb MB");
-    const int removed = history_prune(j->h, &keep, &j->why);
+    const int removed = history_prune(j->h, &keep, clk_wall(), &j->why);
     if (removed < 0)
         return failed(j->why);
     printf("%d removed\n", removed);

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BUSY_MS 5000
@@ -435,10 +434,10 @@ int history_remove(struct history *h, const char *id, char **why)
     return code;
 }
 
-int history_prune(struct history *h, const struct history_keep *keep, char **why)
+int history_prune(struct history *h, const struct history_keep *keep, double now, char **why)
 {
     json_t *all = history_list(h, &(struct history_filter){0}), *run;
-    const double since = keep->days > 0 ? (double)time(NULL) - keep->days * 86400 : 0;
+    const double since = keep->days > 0 ? now - keep->days * 86400 : 0;
     double bytes = 0;
     size_t i, kept = 0;
     int removed = 0;

@@ -61,8 +61,9 @@ struct history_keep {
     size_t runs; /* 0: all */
     double days, megabytes;
 };
-/* Removes the oldest that are too many, but none that is pinned or goes on. How many; -1. */
-int history_prune(struct history *h, const struct history_keep *keep, char **why);
+/* Removes the oldest that are too many, but none that is pinned or goes on. now: unix seconds, by
+ * which days are counted. How many; -1. */
+int history_prune(struct history *h, const struct history_keep *keep, double now, char **why);
 /* Ids of runs that are said to go on and whose writer is gone; a JSON array. */
 json_t *history_orphans(struct history *h);
 /* Ids of files that the table does not have; likewise. */

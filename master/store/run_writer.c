@@ -387,7 +387,7 @@ static void end(struct writer *w, const struct snapshot *s)
         return;
     }
     json_t *rows = run_totals_table(s->view);
-    if (put_table(w, rows) == 0 && history_prune(w->history, &w->keep, &why) < 0)
+    if (put_table(w, rows) == 0 && history_prune(w->history, &w->keep, s->view->now, &why) < 0)
         give_up(w, why);
     json_decref(rows);
     w->said = s->view->total.requests;

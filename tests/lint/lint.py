@@ -241,6 +241,8 @@ def check(path, homes, findings):
                 report(index, "banned", re.search(BANNED, code).group(1))
             if not path.startswith("tests/") and path != MEM and (found := re.search(ALLOCATORS, code)):
                 report(index, "memory", f"{found.group(1)}: memory comes from {MEM}")
+            if not path.startswith(("tests/", "common/base/clk.")) and re.search(r"\b(time\(|clock_gettime\()", code):
+                report(index, "clock", "time is passed in; who begins reads it by common/base/clk.h")
             if len(line) > WIDTH:
                 report(index, "width", f"{len(line)} columns")
     for index, line in enumerate(lines):

@@ -130,7 +130,7 @@ static void what_is_pinned_stays(void **state)
     assert_non_null(strstr(why, "pinned as base"));
     free(why);
     why = NULL;
-    assert_int_equal(history_prune(h, &(struct history_keep){.runs = 3}, &why), 5);
+    assert_int_equal(history_prune(h, &(struct history_keep){.runs = 3}, 0, &why), 5);
     assert_found("latest 9", "8 7 6 0");
     char *other = mem_strdup(put(7, "main", true));
     assert_int_equal(history_pin(h, other, "base", &why), 0); /* a name is of one run: it moves */
@@ -138,6 +138,19 @@ static void what_is_pinned_stays(void **state)
     assert_int_equal(history_remove(h, first, &why), 0);
     free(other);
     free(first);
+}
+
+static void runs_are_as_old_as_the_clock_that_is_passed_in_says(void **state)
+{
+    const struct history_keep keep = {.days = 1};
+    const double day = 86400, minute = 60;
+    char *why = NULL;
+    (void)state;
+    for (int at = 0; at < 4; at++)
+        put(at, "main", true);
+    assert_int_equal(history_prune(h, &keep, 1700000000 + day, &why), 0);
+    assert_int_equal(history_prune(h, &keep, 1700000000 + day + 1.5 * minute, &why), 2);
+    assert_found("latest 9", "3 2");
 }
 
 static void what_people_added_stays_when_the_run_is_put_again(void **state)
@@ -205,6 +218,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(runs_are_found_by_what_people_call_them, open_new,
                                         close_it),
         cmocka_unit_test_setup_teardown(what_is_pinned_stays, open_new, close_it),
+        cmocka_unit_test_setup_teardown(runs_are_as_old_as_the_clock_that_is_passed_in_says,
+                                        open_new, close_it),
         cmocka_unit_test_setup_teardown(what_people_added_stays_when_the_run_is_put_again, open_new,
                                         close_it),
         cmocka_unit_test_setup_teardown(many_write_at_once, open_new, close_it),
