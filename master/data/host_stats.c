@@ -3,6 +3,7 @@
  * few new rows are sent in the same way. */
 #include "master/data/host_stats.h"
 
+#include "common/base/handle.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
 #include "common/wire/pack.h"
@@ -16,7 +17,10 @@
 
 #define HISTORY_ROWS_MAX 100000 /* nearly six days; later ones are not kept */
 
+#define HOST_STATS_TAG 0x686f7374u /* "host" */
+
 struct host_stats {
+    uint32_t tag; /* handle.h */
     bool is_wanted;
     uint64_t told_requests, told_failures, told_exceptions; /* what the host saw last */
     bool is_told;
@@ -29,15 +33,19 @@ struct host_stats {
 
 struct host_stats *host_stats_new(void)
 {
-    return mem_zalloc(sizeof(struct host_stats));
+    struct host_stats *h = mem_zalloc(sizeof *h);
+    HANDLE_MADE(h, HOST_STATS_TAG);
+    return h;
 }
 
 void host_stats_free(struct host_stats *a)
 {
     if (!a)
         return;
+    HANDLE_IS(a, HOST_STATS_TAG);
     sbuf_fini(&a->rows);
     free(a->starts);
+    HANDLE_ENDS(a);
     free(a);
 }
 
@@ -105,6 +113,7 @@ static void watch_history(struct record *r, double now)
 
 void host_stats_clear(struct host_stats *a)
 {
+    HANDLE_IS(a, HOST_STATS_TAG);
     sbuf_clear(&a->rows);
     a->row_count = a->rows_told = 0;
     a->next_row_at = 0;
@@ -218,12 +227,14 @@ void host_stats_pack(struct record *r, const char *node, struct sbuf *out)
 
 void host_stats_want(struct host_stats *a, bool is_wanted)
 {
+    HANDLE_IS(a, HOST_STATS_TAG);
     a->is_wanted = is_wanted;
     a->rows_told = 0;
 }
 
 void host_stats_written(struct host_stats *a, uint64_t number)
 {
+    HANDLE_IS(a, HOST_STATS_TAG);
     if (number)
         a->written = number;
     a->is_told = false;
@@ -242,6 +253,7 @@ bool host_stats_second(struct record *r, double now)
 
 bool host_stats_before_event(const struct host_stats *a, const char *name)
 {
+    HANDLE_IS(a, HOST_STATS_TAG);
     const bool is_final =
         !strcmp(name, "test_stop") || !strcmp(name, "quitting") || !strcmp(name, "quit");
     return is_final && a->is_wanted;

@@ -4,6 +4,7 @@
  * so that the whole run is answered without reading points. */
 #include "master/data/series_store.h"
 
+#include "common/base/handle.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
 
@@ -41,7 +42,10 @@ struct history {
     struct series_times times;
 };
 
+#define SERIES_STORE_TAG 0x73657269u /* "seri" */
+
 struct series_store {
+    uint32_t tag; /* handle.h */
     struct series_table table;
     struct history *histories; /* owned; by id less 1 */
     size_t count, limit, bytes;
@@ -58,6 +62,7 @@ struct series_store {
 struct series_store *series_store_new(size_t limit_bytes)
 {
     struct series_store *store = mem_zalloc(sizeof *store);
+    HANDLE_MADE(store, SERIES_STORE_TAG);
     store->limit = limit_bytes;
     series_init(&store->table, SERIES_LIMITS_DEFAULT);
     return store;
@@ -96,14 +101,17 @@ void series_store_free(struct series_store *store)
 {
     if (!store)
         return;
+    HANDLE_IS(store, SERIES_STORE_TAG);
     drop_histories(store);
     free(store->histories);
     series_fini(&store->table);
+    HANDLE_ENDS(store);
     free(store);
 }
 
 void series_store_clear(struct series_store *store)
 {
+    HANDLE_IS(store, SERIES_STORE_TAG);
     drop_histories(store);
     free(store->histories);
     store->histories = NULL;
@@ -117,6 +125,7 @@ void series_store_clear(struct series_store *store)
 
 void series_store_reset(struct series_store *store)
 {
+    HANDLE_IS(store, SERIES_STORE_TAG);
     drop_histories(store);
     store->version++;
     for (size_t i = 0; i < store->table.count; i++)
@@ -125,26 +134,31 @@ void series_store_reset(struct series_store *store)
 
 uint64_t series_store_clears(const struct series_store *store)
 {
+    HANDLE_IS(store, SERIES_STORE_TAG);
     return store->clears;
 }
 
 size_t series_store_bytes(const struct series_store *store)
 {
+    HANDLE_IS(store, SERIES_STORE_TAG);
     return store->bytes;
 }
 
 struct series_table *series_store_table(struct series_store *store)
 {
+    HANDLE_IS(store, SERIES_STORE_TAG);
     return &store->table;
 }
 
 const struct series_table *series_store_all(const struct series_store *store)
 {
+    HANDLE_IS(store, SERIES_STORE_TAG);
     return &store->table;
 }
 
 uint64_t series_store_version(const struct series_store *store)
 {
+    HANDLE_IS(store, SERIES_STORE_TAG);
     return store->version;
 }
 
@@ -196,6 +210,7 @@ static void note_time(int64_t second, int64_t *first, int64_t *last)
 void series_store_add(struct series_store *store, struct series *s, int64_t second,
                       const struct value_read *more)
 {
+    HANDLE_IS(store, SERIES_STORE_TAG);
     struct history *h = history_of(store, s);
     second = second < store->closed ? store->closed : second;
     note_time(second, &h->times.first, &h->times.last);
@@ -346,6 +361,7 @@ static void work(struct series_store *store)
 
 void series_store_close(struct series_store *store, int64_t until)
 {
+    HANDLE_IS(store, SERIES_STORE_TAG);
     if (until <= store->closed)
         return;
     store->closed = until;
@@ -358,6 +374,7 @@ void series_store_close(struct series_store *store, int64_t until)
 
 int64_t series_store_closed(const struct series_store *store)
 {
+    HANDLE_IS(store, SERIES_STORE_TAG);
     return store->closed;
 }
 
@@ -437,6 +454,7 @@ static void to_value(struct series_value *v, const struct metric *m, const struc
 bool series_store_read(const struct series_store *store, const struct series_query *q,
                        uint32_t from_s, uint32_t to_s, struct series_value *out)
 {
+    HANDLE_IS(store, SERIES_STORE_TAG);
     bool is_there = false;
     struct hist hist = out->hist, negative = out->negative;
     struct value sum;
@@ -462,12 +480,14 @@ bool series_store_read(const struct series_store *store, const struct series_que
 void series_store_sum(const struct series_store *store, const struct series *s, int64_t from,
                       int64_t to, struct value *into)
 {
+    HANDLE_IS(store, SERIES_STORE_TAG);
     read_series(store, s, from, to, into);
 }
 
 struct series_extent series_store_extent(const struct series_store *store, const struct series *s,
                                          int64_t from, int64_t to)
 {
+    HANDLE_IS(store, SERIES_STORE_TAG);
     const struct history *h = known_history(store, s);
     struct series_extent e = {0};
     for (uint32_t i = first_point(h, from); i < h->count && h->points[i].second < to; i++) {
@@ -486,6 +506,7 @@ void series_store_walk(const struct series_store *store, const struct series *s,
                        int64_t to, void (*each)(void *arg, int64_t second, const struct value *v),
                        void *arg)
 {
+    HANDLE_IS(store, SERIES_STORE_TAG);
     const struct history *h = known_history(store, s);
     struct value v;
     value_init(&v);
@@ -502,5 +523,6 @@ void series_store_walk(const struct series_store *store, const struct series *s,
 
 struct series_times series_store_times(const struct series_store *store, const struct series *s)
 {
+    HANDLE_IS(store, SERIES_STORE_TAG);
     return known_history(store, s)->times;
 }

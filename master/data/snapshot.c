@@ -3,6 +3,7 @@
  * histograms, with a reference for each snapshot it is in and one for the maker. What else a row
  * has lies in the snapshot itself. Texts of failures and exceptions are the view's. */
 #include "master/data/snapshot.h"
+#include "common/base/handle.h"
 #include "common/base/mem.h"
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,10 @@ struct kept_row {
     struct frozen_row *frozen;
 };
 
+#define SNAPSHOT_MAKER_TAG 0x736e6170u /* "snap" */
+
 struct snapshot_maker {
+    uint32_t tag;          /* handle.h */
     struct kept_row *rows; /* [0] is the total, the others are in the order of coming */
     size_t count, cap;
     double started_at; /* of the statistics they are of */
@@ -73,11 +77,14 @@ static void frozen_unref(struct frozen_row *r)
 
 struct snapshot_maker *snapshot_maker_new(void)
 {
-    return mem_zalloc(sizeof(struct snapshot_maker));
+    struct snapshot_maker *s = mem_zalloc(sizeof *s);
+    HANDLE_MADE(s, SNAPSHOT_MAKER_TAG);
+    return s;
 }
 
 void snapshot_forget(struct snapshot_maker *m)
 {
+    HANDLE_IS(m, SNAPSHOT_MAKER_TAG);
     for (size_t i = 0; i < m->count; i++)
         frozen_unref(m->rows[i].frozen);
     m->count = 0;
@@ -87,8 +94,10 @@ void snapshot_maker_free(struct snapshot_maker *m)
 {
     if (!m)
         return;
+    HANDLE_IS(m, SNAPSHOT_MAKER_TAG);
     snapshot_forget(m);
     free(m->rows);
+    HANDLE_ENDS(m);
     free(m);
 }
 
@@ -219,6 +228,7 @@ static void keep_wishes(struct snapshot *s)
 struct snapshot *snapshot_build(struct snapshot_maker *m, const struct snapshot *head,
                                 const struct stats *from)
 {
+    HANDLE_IS(m, SNAPSHOT_MAKER_TAG);
     struct snapshot *s = mem_dup(head, sizeof *head);
     s->refs = 1;
     s->bytes = sizeof *s;

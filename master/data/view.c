@@ -2,6 +2,7 @@
 /* view: see view.h and view_build.h. Everything a view points to lies in its arena, a list of
  * blocks that go with the last reference. */
 #include "master/data/view.h"
+#include "common/base/handle.h"
 #include "common/base/mem.h"
 #include "master/data/events.h"
 #include "master/data/series_list.h"
@@ -73,7 +74,10 @@ struct row_memory {
     struct view_row row; /* method and name unset */
 };
 
+#define VIEW_BUILDER_TAG 0x76696577u /* "view" */
+
 struct view_builder {
+    uint32_t tag; /* handle.h */
     uint64_t tick;
     struct row_memory total;
     struct row_memory *rows; /* in insertion order, as in the statistics */
@@ -85,6 +89,7 @@ struct view_builder {
 struct view_builder *view_builder_new(void)
 {
     struct view_builder *v = mem_zalloc(sizeof *v);
+    HANDLE_MADE(v, VIEW_BUILDER_TAG);
     v->statistics = tunables_usual.statistics;
     return v;
 }
@@ -93,19 +98,23 @@ void view_builder_free(struct view_builder *v)
 {
     if (!v)
         return;
+    HANDLE_IS(v, VIEW_BUILDER_TAG);
     free(v->rows);
     free(v->order);
+    HANDLE_ENDS(v);
     free(v);
 }
 
 void view_builder_forget(struct view_builder *v)
 {
+    HANDLE_IS(v, VIEW_BUILDER_TAG);
     v->count = 0;
     v->total.tally = NULL;
 }
 
 void view_builder_ask(struct view_builder *v, const struct tunables_shares *statistics)
 {
+    HANDLE_IS(v, VIEW_BUILDER_TAG);
     if (!memcmp(&v->statistics, statistics, sizeof *statistics))
         return;
     v->statistics = *statistics;
@@ -377,6 +386,7 @@ static void copy_head(struct view *v, const struct view *head)
 struct view *view_builder_build(struct view_builder *m, const struct view *head,
                                 const struct stats *s)
 {
+    HANDLE_IS(m, VIEW_BUILDER_TAG);
     struct view *v = mem_dup(head, sizeof *head);
     v->arena = NULL;
     v->refs = 1;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* http_post: see the header. */
 #include "master/sink/http_post.h"
+#include "common/base/handle.h"
 #include "common/base/mem.h"
 #include <ctype.h>
 #include <curl/curl.h>
@@ -15,7 +16,10 @@
 #define SHOWN_MOST 200       /* bytes of it in a message */
 #define HEADERS_MOST 16384u
 
+#define HTTP_POST_TAG 0x706f7374u /* "post" */
+
 struct http_post {
+    uint32_t tag; /* handle.h */
     const struct sink_spec *spec;
     char *base;
     CURL *curl;
@@ -105,6 +109,7 @@ struct http_post *http_post_new(const struct sink_spec *spec, const char *base, 
         return NULL;
     }
     struct http_post *h = mem_zalloc(sizeof *h);
+    HANDLE_MADE(h, HTTP_POST_TAG);
     h->spec = spec;
     h->base = mem_strdup(base);
     h->curl = curl_easy_init();
@@ -121,14 +126,17 @@ void http_post_free(struct http_post *h)
 {
     if (!h)
         return;
+    HANDLE_IS(h, HTTP_POST_TAG);
     curl_easy_cleanup(h->curl);
     curl_slist_free_all(h->headers);
     free(h->base);
+    HANDLE_ENDS(h);
     free(h);
 }
 
 void http_post_header(struct http_post *h, const char *line)
 {
+    HANDLE_IS(h, HTTP_POST_TAG);
     const size_t len = strcspn(line, ":");
     struct curl_slist *kept = NULL;
     for (const struct curl_slist *at = h->headers; at; at = at->next)
@@ -225,6 +233,7 @@ static int perform(struct http_post *h, const char *url, struct sbuf *why)
 int http_post_send(struct http_post *h, const char *path, const void *body, size_t len,
                    double timeout_s, struct http_answer *a, struct sbuf *why)
 {
+    HANDLE_IS(h, HTTP_POST_TAG);
     CURL *curl = h->curl;
     struct sbuf url = {0};
     curl_off_t wait_s = 0;
@@ -251,6 +260,7 @@ int http_post_send(struct http_post *h, const char *path, const void *body, size
 
 int http_post_reach(struct http_post *h, double timeout_s, struct sbuf *why)
 {
+    HANDLE_IS(h, HTTP_POST_TAG);
     limit_time(h->curl, timeout_s);
     curl_easy_setopt(h->curl, CURLOPT_CONNECT_ONLY, 1L);
     const int rc = perform(h, h->base, why);
@@ -277,6 +287,7 @@ enum delivery http_judge(const struct http_answer *a, struct delivery_trouble *t
 enum delivery http_post_deliver(struct http_post *h, const char *path, const struct parcel *p,
                                 double timeout_s, struct delivery_trouble *t)
 {
+    HANDLE_IS(h, HTTP_POST_TAG);
     struct http_answer a = {0};
     enum delivery d = DELIVERY_LATER;
     if (http_post_send(h, path, p->body.data, p->body.len, timeout_s, &a, &t->why) == 0)

@@ -2,6 +2,7 @@
 /* socket: see the header. */
 #include "master/sink/socket.h"
 #include "common/base/clk.h"
+#include "common/base/handle.h"
 #include "common/base/mem.h"
 #include <errno.h>
 #include <netdb.h>
@@ -16,8 +17,11 @@
 #define DATAGRAM_UDP 1432
 #define DATAGRAM_UNIX 8192
 
+#define SOCKET_TAG 0x736f636bu /* "sock" */
+
 struct socket_to {
-    char *shown; /* the target */
+    uint32_t tag; /* handle.h */
+    char *shown;  /* the target */
     char *host, port[16];
     char *path; /* of unix; or NULL */
     int type;
@@ -65,6 +69,7 @@ static bool read_target(struct socket_to *s, const char *target, const char *sch
 struct socket_to *socket_new(const char *target, const char *scheme, int port)
 {
     struct socket_to *s = mem_zalloc(sizeof *s);
+    HANDLE_MADE(s, SOCKET_TAG);
     s->fd = -1;
     s->shown = mem_strdup(target);
     if (read_target(s, target, scheme, port))
@@ -84,20 +89,24 @@ void socket_free(struct socket_to *s)
 {
     if (!s)
         return;
+    HANDLE_IS(s, SOCKET_TAG);
     hang_up(s);
     free(s->shown);
     free(s->host);
     free(s->path);
+    HANDLE_ENDS(s);
     free(s);
 }
 
 bool socket_is_stream(const struct socket_to *s)
 {
+    HANDLE_IS(s, SOCKET_TAG);
     return s->type == SOCK_STREAM;
 }
 
 size_t socket_datagram_most(const struct socket_to *s)
 {
+    HANDLE_IS(s, SOCKET_TAG);
     return s->path ? DATAGRAM_UNIX : DATAGRAM_UDP;
 }
 
@@ -182,6 +191,7 @@ static uint64_t deadline(double timeout_s)
 
 int socket_reach(struct socket_to *s, double timeout_s, struct sbuf *why)
 {
+    HANDLE_IS(s, SOCKET_TAG);
     return dial(s, deadline(timeout_s), why);
 }
 
@@ -216,6 +226,7 @@ static int send_all(struct socket_to *s, const char *bytes, size_t len, uint64_t
 int socket_send(struct socket_to *s, const void *bytes, size_t len, double timeout_s,
                 struct sbuf *why)
 {
+    HANDLE_IS(s, SOCKET_TAG);
     const uint64_t until = deadline(timeout_s);
     errno = 0;
     if (is_closed(s))

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "master/store/bootstrap.h"
+#include "common/base/handle.h"
 #include "common/base/mem.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define BOOTSTRAP_TAG 0x626f6f74u /* "boot" */
+
 struct bootstrap {
+    uint32_t tag; /* handle.h */
     size_t blocks, buckets;
     double block_s;
     double *count, *failed, *sum_us; /* of each block */
@@ -143,6 +147,7 @@ struct bootstrap *bootstrap_new(const struct tally *bins, size_t count, double b
                                 size_t per_block, uint64_t seed)
 {
     struct bootstrap *b = mem_zalloc(sizeof *b);
+    HANDLE_MADE(b, BOOTSTRAP_TAG);
     b->blocks = per_block ? count / per_block : 0;
     b->block_s = bin_s * (double)per_block;
     b->count = mem_zalloc((b->blocks + 1) * sizeof *b->count);
@@ -160,6 +165,7 @@ void bootstrap_free(struct bootstrap *b)
 {
     if (!b)
         return;
+    HANDLE_IS(b, BOOTSTRAP_TAG);
     free(b->count);
     free(b->failed);
     free(b->sum_us);
@@ -167,11 +173,13 @@ void bootstrap_free(struct bootstrap *b)
     free(b->mid_us);
     free(b->upto);
     free(b->draws);
+    HANDLE_ENDS(b);
     free(b);
 }
 
 size_t bootstrap_blocks(const struct bootstrap *b)
 {
+    HANDLE_IS(b, BOOTSTRAP_TAG);
     return b->blocks;
 }
 
@@ -253,22 +261,26 @@ static struct figure figure_of(const struct bootstrap *b, statistic of, double q
 
 struct figure bootstrap_quantile(const struct bootstrap *b, double q)
 {
+    HANDLE_IS(b, BOOTSTRAP_TAG);
     return figure_of(b, quantile, q, false);
 }
 
 struct figure bootstrap_mean(const struct bootstrap *b)
 {
+    HANDLE_IS(b, BOOTSTRAP_TAG);
     return figure_of(b, mean, 0, false);
 }
 
 struct figure bootstrap_rate(const struct bootstrap *b)
 {
+    HANDLE_IS(b, BOOTSTRAP_TAG);
     return figure_of(b, rate, 0, false);
 }
 
 /* Where none failed, three in n would hardly have gone unseen: that is its 95 % end. */
 struct figure bootstrap_failed(const struct bootstrap *b)
 {
+    HANDLE_IS(b, BOOTSTRAP_TAG);
     struct figure f = figure_of(b, failed, 0, true);
     if (isfinite(f.value) && f.n > 0)
         f.se = fmax(f.se, 3 / f.n / 1.96);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "master/store/history.h"
+#include "common/base/handle.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
 #include "master/store/run_file.h"
@@ -17,7 +18,10 @@
 #define BUSY_MS 5000
 #define SCHEMA 1 /* user_version */
 
+#define HISTORY_TAG 0x68697374u /* "hist" */
+
 struct history {
+    uint32_t tag; /* handle.h */
     sqlite3 *db;
     char *folder;
 };
@@ -148,6 +152,7 @@ struct history *history_open(const char *folder, bool may_write, char **why)
         return NULL;
     }
     struct history *h = mem_zalloc(sizeof *h);
+    HANDLE_MADE(h, HISTORY_TAG);
     h->folder = mem_strdup(folder);
     const int flags = SQLITE_OPEN_READWRITE | (may_write ? SQLITE_OPEN_CREATE : 0);
     const int rc = sqlite3_open_v2(path.data, &h->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
@@ -167,13 +172,16 @@ void history_close(struct history *h)
 {
     if (!h)
         return;
+    HANDLE_IS(h, HISTORY_TAG);
     sqlite3_close(h->db);
     free(h->folder);
+    HANDLE_ENDS(h);
     free(h);
 }
 
 char *history_path(const struct history *h, const char *id)
 {
+    HANDLE_IS(h, HISTORY_TAG);
     struct sbuf path = {0};
     sbuf_addf(&path, "%s/%s.kdrun", h->folder, id);
     return sbuf_take(&path);
@@ -256,6 +264,7 @@ static int finish(struct history *h, int code, char **why)
 
 json_t *history_get(struct history *h, const char *id)
 {
+    HANDLE_IS(h, HISTORY_TAG);
     json_t *list = collect(statement(h, "SELECT run FROM run WHERE id=?", "s", id), true);
     json_t *run = json_incref(json_array_get(list, 0));
     json_decref(list);
@@ -264,6 +273,7 @@ json_t *history_get(struct history *h, const char *id)
 
 int history_put(struct history *h, const json_t *run, char **why)
 {
+    HANDLE_IS(h, HISTORY_TAG);
     static const char *const kept[] = {"note", "pin", "tags"};
     if (run_sql(h, "BEGIN IMMEDIATE") != SQLITE_OK)
         return fail(h, why);
@@ -279,6 +289,7 @@ int history_put(struct history *h, const json_t *run, char **why)
 
 int history_put_rows(struct history *h, const char *id, const json_t *rows, char **why)
 {
+    HANDLE_IS(h, HISTORY_TAG);
     size_t i;
     const json_t *row;
     int code = 0;
@@ -306,6 +317,7 @@ int history_put_rows(struct history *h, const char *id, const json_t *rows, char
 double history_row_figure(struct history *h, const char *id, const char *method, const char *name,
                           const char *figure)
 {
+    HANDLE_IS(h, HISTORY_TAG);
     static const char *const figures[] = {"fail_ratio", "rps", "mean", "p50", "p75",
                                           "p90",        "p95", "p99",  "p999"};
     struct sbuf sql = {0};
@@ -333,6 +345,7 @@ static bool has_tag(const json_t *run, const char *tag)
 
 json_t *history_list(struct history *h, const struct history_filter *f)
 {
+    HANDLE_IS(h, HISTORY_TAG);
     sqlite3_stmt *s = statement(
         h,
         "SELECT run FROM run WHERE (?1 IS NULL OR profile=?1) AND (?2 IS NULL OR branch=?2)"
@@ -373,11 +386,13 @@ static int change(struct history *h, const char *id, const char *key, json_t *va
 
 int history_note(struct history *h, const char *id, const char *text, char **why)
 {
+    HANDLE_IS(h, HISTORY_TAG);
     return change(h, id, "note", json_string(text ? text : ""), why);
 }
 
 int history_pin(struct history *h, const char *id, const char *name, char **why)
 {
+    HANDLE_IS(h, HISTORY_TAG);
     sqlite3_stmt *s = statement(h, "SELECT id FROM run WHERE pin=? AND id<>?", "ss", name, id);
     json_t *others = collect(s, false);
     const char *other = json_string_value(json_array_get(others, 0));
@@ -390,6 +405,7 @@ int history_pin(struct history *h, const char *id, const char *name, char **why)
 
 int history_tag(struct history *h, const char *id, const char *key, const char *value, char **why)
 {
+    HANDLE_IS(h, HISTORY_TAG);
     json_t *run = history_get(h, id), *tags = json_object();
     json_object_update(tags, json_object_get(run, "tags"));
     if (value)
@@ -417,6 +433,7 @@ static int forget(struct history *h, const char *id, char **why)
 
 int history_remove(struct history *h, const char *id, char **why)
 {
+    HANDLE_IS(h, HISTORY_TAG);
     json_t *run = history_get(h, id);
     char *path = history_path(h, id);
     int code = -1;
@@ -436,6 +453,7 @@ int history_remove(struct history *h, const char *id, char **why)
 
 int history_prune(struct history *h, const struct history_keep *keep, double now, char **why)
 {
+    HANDLE_IS(h, HISTORY_TAG);
     json_t *all = history_list(h, &(struct history_filter){0}), *run;
     const double since = keep->days > 0 ? now - keep->days * 86400 : 0;
     double bytes = 0;
@@ -465,6 +483,7 @@ int history_prune(struct history *h, const struct history_keep *keep, double now
 
 json_t *history_orphans(struct history *h)
 {
+    HANDLE_IS(h, HISTORY_TAG);
     json_t *list = collect(statement(h, "SELECT id FROM run WHERE state='running'", ""), false);
     for (size_t i = 0; i < json_array_size(list);) {
         char *path = history_path(h, json_string_value(json_array_get(list, i)));
@@ -479,6 +498,7 @@ json_t *history_orphans(struct history *h)
 
 json_t *history_strangers(struct history *h)
 {
+    HANDLE_IS(h, HISTORY_TAG);
     json_t *list = json_array();
     DIR *folder = opendir(h->folder);
     for (const struct dirent *d = folder ? readdir(folder) : NULL; d; d = readdir(folder)) {

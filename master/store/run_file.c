@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "master/store/run_file.h"
+#include "common/base/handle.h"
 #include "common/base/mem.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -30,7 +31,10 @@ struct frame_head {
     uint32_t len, packed, crc, zero; /* zero: to a multiple of 8 */
 };
 
+#define RUN_FILE_TAG 0x72756e66u /* "runf" */
+
 struct run_file {
+    uint32_t tag; /* handle.h */
     int fd;
     char *path;
     uint64_t end; /* of the last whole frame */
@@ -97,6 +101,7 @@ static void note_frame(struct run_file *f, const struct frame_head *h, uint64_t 
 static struct run_file *make(int fd, const char *path)
 {
     struct run_file *f = mem_zalloc(sizeof *f);
+    HANDLE_MADE(f, RUN_FILE_TAG);
     f->fd = fd;
     f->path = mem_strdup(path);
     f->end = sizeof(struct file_head);
@@ -107,6 +112,7 @@ void run_file_close(struct run_file *f)
 {
     if (!f)
         return;
+    HANDLE_IS(f, RUN_FILE_TAG);
     if (f->fd >= 0)
         close(f->fd);
     ZSTD_freeCCtx(f->packer);
@@ -114,6 +120,7 @@ void run_file_close(struct run_file *f)
     sbuf_fini(&f->scratch);
     free(f->frames);
     free(f->path);
+    HANDLE_ENDS(f);
     free(f);
 }
 
@@ -188,6 +195,7 @@ static int put_packed(struct run_file *f, struct frame_head *h, const void *pack
 
 int run_file_put(struct run_file *f, const struct run_frame *head, const void *bytes, size_t len)
 {
+    HANDLE_IS(f, RUN_FILE_TAG);
     if (len > RUN_FRAME_MAX) {
         errno = EFBIG;
         return -1;
@@ -215,21 +223,25 @@ int run_file_put(struct run_file *f, const struct run_frame *head, const void *b
 
 int run_file_sync(struct run_file *f)
 {
+    HANDLE_IS(f, RUN_FILE_TAG);
     return fdatasync(f->fd);
 }
 
 uint64_t run_file_bytes(const struct run_file *f)
 {
+    HANDLE_IS(f, RUN_FILE_TAG);
     return f->end;
 }
 
 size_t run_file_count(const struct run_file *f)
 {
+    HANDLE_IS(f, RUN_FILE_TAG);
     return f->count;
 }
 
 const struct run_frame *run_file_frame(const struct run_file *f, size_t i)
 {
+    HANDLE_IS(f, RUN_FILE_TAG);
     return &f->frames[i];
 }
 
@@ -254,6 +266,7 @@ static int read_packed(struct run_file *f, size_t i, struct frame_head *h)
 
 int run_file_read(struct run_file *f, size_t i, struct sbuf *out)
 {
+    HANDLE_IS(f, RUN_FILE_TAG);
     struct frame_head h;
     sbuf_clear(out);
     if (read_packed(f, i, &h) != 0)
@@ -291,6 +304,7 @@ static int copy_frames(struct run_file *from, struct run_file *to,
 int run_file_thin(struct run_file *f, bool (*keep)(void *arg, const struct run_frame *frame),
                   void *arg)
 {
+    HANDLE_IS(f, RUN_FILE_TAG);
     struct sbuf path = {0};
     sbuf_addf(&path, "%s.new", f->path);
     unlink(path.data);

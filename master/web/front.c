@@ -9,6 +9,7 @@
  * end its sending before it has its answer. */
 #include "master/web/front.h"
 
+#include "common/base/handle.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/thread.h"
@@ -53,7 +54,10 @@ struct connection {
     struct connection *next, *before;
 };
 
+#define FRONT_TAG 0x66726f6eu /* "fron" */
+
 struct front {
+    uint32_t tag; /* handle.h */
     struct event_base *base;
     struct evconnlistener *listener;
     struct event *stop;
@@ -505,12 +509,14 @@ static void release(struct front *f)
     if (f->base != NULL)
         event_base_free(f->base);
     SSL_CTX_free(f->tls);
+    HANDLE_ENDS(f);
     free(f);
 }
 
 struct front *front_start(const struct front_config *c)
 {
     struct front *f = mem_zalloc(sizeof *f);
+    HANDLE_MADE(f, FRONT_TAG);
     f->tls = c->tls;
     f->inner = (struct sockaddr_in){.sin_family = AF_INET,
                                     .sin_port = htons((uint16_t)c->inner_port),
@@ -539,6 +545,7 @@ void front_stop(struct front *f)
     uint64_t one = 1;
     if (f == NULL)
         return;
+    HANDLE_IS(f, FRONT_TAG);
     while (write(f->stop_fd, &one, sizeof one) < 0 && errno == EINTR)
         ;
     pthread_join(f->thread, NULL);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "master/web/groups.h"
 
+#include "common/base/handle.h"
 #include "common/base/map.h"
 #include "common/base/mem.h"
 
@@ -15,7 +16,10 @@ struct group {
     struct tally sum;
 };
 
+#define GROUPS_TAG 0x67726f75u /* "grou" */
+
 struct groups {
+    uint32_t tag;        /* handle.h */
     struct group **list; /* in the order of the view's rows: by name */
     size_t count;
     struct map by_path;
@@ -75,6 +79,7 @@ static struct group *group_of(struct groups *g, const char *path)
 struct groups *groups_new(const struct view *v, uint32_t depth)
 {
     struct groups *g = mem_zalloc(sizeof *g);
+    HANDLE_MADE(g, GROUPS_TAG);
     struct sbuf path = {0};
     for (size_t i = 0; i < v->row_count; i++)
         if (v->rows[i].id >= g->ids)
@@ -96,6 +101,7 @@ void groups_free(struct groups *g)
 {
     if (g == NULL)
         return;
+    HANDLE_IS(g, GROUPS_TAG);
     for (size_t i = 0; i < g->count; i++) {
         tally_fini(&g->list[i]->sum);
         free(g->list[i]->path);
@@ -105,11 +111,13 @@ void groups_free(struct groups *g)
     free(g->list);
     free(g->of_row);
     free(g->methods);
+    HANDLE_ENDS(g);
     free(g);
 }
 
 void groups_merge(struct groups *g, uint32_t id, const struct tally *t)
 {
+    HANDLE_IS(g, GROUPS_TAG);
     struct group *to = id < g->ids ? g->of_row[id] : NULL;
     if (to == NULL)
         return;
@@ -132,12 +140,14 @@ static const struct group *next_group(const struct groups *g, size_t *next)
 
 const struct tally *groups_next(const struct groups *g, size_t *next)
 {
+    HANDLE_IS(g, GROUPS_TAG);
     const struct group *at = next_group(g, next);
     return at != NULL ? &at->sum : NULL;
 }
 
 void groups_write(const struct groups *g, struct sbuf *out)
 {
+    HANDLE_IS(g, GROUPS_TAG);
     size_t next = 0;
     const struct group *at;
     const char *before = "[";

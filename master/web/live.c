@@ -18,6 +18,7 @@
 #include "master/web/live.h"
 
 #include "common/base/clk.h"
+#include "common/base/handle.h"
 #include "common/base/mem.h"
 #include "master/web/bridge.h"
 #include "master/web/feed.h"
@@ -63,7 +64,10 @@ struct viewer {
     struct viewer *next;
 };
 
+#define LIVE_TAG 0x6c697665u /* "live" */
+
 struct live {
+    uint32_t tag; /* handle.h */
     struct bridge *bridge;
     pthread_mutex_t lock;
     struct viewer *viewers;
@@ -78,6 +82,7 @@ struct live {
 struct live *live_new(struct bridge *b)
 {
     struct live *l = mem_zalloc(sizeof *l);
+    HANDLE_MADE(l, LIVE_TAG);
     l->bridge = b;
     pthread_mutex_init(&l->lock, NULL);
     l->has_packer = deflateInit(&l->packer, PACK_LEVEL) == Z_OK;
@@ -97,16 +102,19 @@ void live_free(struct live *l)
 {
     if (l == NULL)
         return;
+    HANDLE_IS(l, LIVE_TAG);
     for (size_t i = 0; i < TEXTS_SHARED; i++)
         text_unref(l->shared[i]);
     if (l->has_packer)
         deflateEnd(&l->packer);
     pthread_mutex_destroy(&l->lock);
+    HANDLE_ENDS(l);
     free(l);
 }
 
 bool live_has_room(struct live *l)
 {
+    HANDLE_IS(l, LIVE_TAG);
     pthread_mutex_lock(&l->lock);
     bool has_room = l->count < LIVE_SOCKETS_MAX && !l->is_stopping;
     pthread_mutex_unlock(&l->lock);
@@ -429,11 +437,13 @@ static void on_close(const struct mg_connection *conn, void *arg)
 
 void live_attach(struct live *l, struct mg_context *ctx)
 {
+    HANDLE_IS(l, LIVE_TAG);
     mg_set_websocket_handler(ctx, "**", on_connect, on_ready, on_text, on_close, l);
 }
 
 void live_stop(struct live *l)
 {
+    HANDLE_IS(l, LIVE_TAG);
     pthread_mutex_lock(&l->lock);
     l->is_stopping = true;
     for (struct viewer *w = l->viewers; w != NULL; w = w->next)

@@ -13,6 +13,7 @@
 #include "master/web/web.h"
 
 #include "common/base/clk.h"
+#include "common/base/handle.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/thread.h"
@@ -50,7 +51,10 @@
 #define WEB_NICE 5
 #define STOP_TURN_MS 10
 
+#define WEB_TAG 0x7765625fu /* "web_" */
+
 struct web {
+    uint32_t tag; /* handle.h */
     struct bridge *bridge;
     struct gate *gate;
     bool wants_login;
@@ -590,6 +594,7 @@ struct web *web_start(const struct web_config *c, struct bridge *b, char **why)
 {
     char machine[GUARD_NAME_MAX] = "";
     struct web *w = mem_zalloc(sizeof *w);
+    HANDLE_MADE(w, WEB_TAG);
     *why = NULL;
     w->bridge = b;
     w->live = live_new(b);
@@ -609,11 +614,13 @@ struct web *web_start(const struct web_config *c, struct bridge *b, char **why)
 
 int web_port(const struct web *w)
 {
+    HANDLE_IS(w, WEB_TAG);
     return w->listen.port;
 }
 
 int web_inner_port(const struct web *w)
 {
+    HANDLE_IS(w, WEB_TAG);
     return w->listen.inner_port;
 }
 
@@ -670,6 +677,7 @@ void web_stop(struct web *w)
 {
     if (w == NULL)
         return;
+    HANDLE_IS(w, WEB_TAG);
     if (w->live != NULL)
         live_stop(w->live);
     listen_stop(&w->listen);
@@ -677,5 +685,6 @@ void web_stop(struct web *w)
         end_server(w);
     live_free(w->live);
     gate_free(w->gate);
+    HANDLE_ENDS(w);
     free(w);
 }

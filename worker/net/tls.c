@@ -38,7 +38,10 @@ struct tls {
     char record[RECORD_MAX]; /* where the parts of a write come together */
 };
 
+#define TLS_ORIGIN_TAG 0x746c736fu /* "tlso" */
+
 struct tls_origin {
+    uint32_t tag; /* handle.h */
     struct tls *tls;
     SSL_CTX *ctx; /* borrowed from a context */
     SSL_SESSION *session;
@@ -243,6 +246,7 @@ struct tls_origin *tls_origin_new(struct tls *tls, const struct tls_profile *p, 
     if (!ctx)
         return NULL;
     struct tls_origin *o = mem_zalloc(sizeof *o);
+    HANDLE_MADE(o, TLS_ORIGIN_TAG);
     unsigned char address[sizeof(struct in6_addr)];
     o->tls = tls;
     o->ctx = ctx;
@@ -257,8 +261,10 @@ void tls_origin_free(struct tls_origin *o)
 {
     if (!o)
         return;
+    HANDLE_IS(o, TLS_ORIGIN_TAG);
     SSL_SESSION_free(o->session);
     free(o->host);
+    HANDLE_ENDS(o);
     free(o);
 }
 
@@ -276,6 +282,7 @@ static void expect_host(SSL *ssl, const struct tls_origin *o)
 
 void tls_start(struct tls_origin *o, struct stream *s)
 {
+    HANDLE_IS(o, TLS_ORIGIN_TAG);
     SSL *ssl = SSL_new(o->ctx);
     if (!ssl)
         abort(); /* out of memory */
