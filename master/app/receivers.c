@@ -11,7 +11,6 @@
 #include <string.h>
 
 #define PROJECT "pyproject.toml"
-#define RECEIVERS_MOST 32
 
 void receivers_help(void)
 {

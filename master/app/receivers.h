@@ -10,6 +10,8 @@ struct sbuf;
 struct sink_spec;
 struct snapshot;
 
+#define RECEIVERS_MOST 32
+
 struct receivers { /* what was asked for, until it becomes outputs */
     struct sink_spec **specs;
     size_t count;

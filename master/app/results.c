@@ -12,6 +12,7 @@
 #include "common/run/exit_code.h"
 #include "master/web/figures.h"
 #include "master/web/report_file.h"
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -284,6 +285,15 @@ static void add_history(struct master *m)
                                 }));
     free(folder);
 }
+
+enum {
+    OWN_OUTPUTS = 6, /* at most, below: JSON, console, CSV, GitHub, HTML, history */
+    DOCUMENTS = 0
+#define DOCUMENT(option, field, write) +1
+#include "master/out/documents.def"
+#undef DOCUMENT
+};
+static_assert(OWN_OUTPUTS + DOCUMENTS + RECEIVERS_MOST <= OUTPUTS_MAX, "each has its place");
 
 /* In the order of the end: what stands on standard output comes before the tables. */
 static int add_outputs(struct master *m)
