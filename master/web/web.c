@@ -4,8 +4,8 @@
  * civetweb parses requests and runs a thread per connection; everything else is decided here. Its
  * begin_request callback sees each request first and answers it completely: civetweb's own files,
  * forms and redirects are never reached. The only thing let through is a checked upgrade of the
- * live socket. Order of the checks: Host, then path, then the host's gate, then route, then method,
- * then sender, then body. The path is read once (path.h), for all of them.
+ * live socket. Order of the checks: Host, then path, then the host's admission, then route, then
+ * method, then sender, then body. The path is read once (path.h), for all of them.
  *
  * Locust's routes keep their methods and answers (docs/api.md); state changes of the page are
  * POST only.
@@ -20,7 +20,7 @@
 #include "master/web/bridge.h"
 #include "master/web/feed.h"
 #include "master/web/front.h"
-#include "master/web/gate.h"
+#include "master/web/admission.h"
 #include "master/web/guard.h"
 #include "master/web/intake.h"
 #include "master/web/listen.h"
@@ -56,7 +56,7 @@
 struct web {
     uint32_t tag; /* handle.h */
     struct bridge *bridge;
-    struct gate *gate;
+    struct admission *admission;
     bool wants_login;
     char secret[33];       /* admits the host's own requests */
     char front_secret[33]; /* marks what came by the front */
@@ -315,7 +315,7 @@ static int refuse_host_gone(struct request *r)
 
 /* 0: go on; else the status of the answer that was sent. Outside of the base path (path NULL) the
  * app itself asks for a session where it wants one. */
-static int check_gate(struct web *w, struct request *r, const struct host_web *h)
+static int check_admission(struct web *w, struct request *r, const struct host_web *h)
 {
     bool needs_login = h->has_login && r->path != NULL && !is_open(r->path);
     unsigned retry_s;
@@ -324,7 +324,7 @@ static int check_gate(struct web *w, struct request *r, const struct host_web *h
     if (h->socket[0] == '\0')
         return refuse_host_gone(r);
     struct upstream u = upstream_of(w, r, h);
-    int verdict = gate_admits(w->gate, r->conn, &u, !needs_login, &retry_s);
+    int verdict = admission_admits(w->admission, r->conn, &u, !needs_login, &retry_s);
     if (verdict == 204)
         return 0;
     if (verdict == 502)
@@ -355,7 +355,7 @@ static int serve_request(struct web *w, struct request *r)
     const struct host_web h = host_web(w);
     if (is_inner(w, r->conn))
         return route_request(r);
-    int refused = check_gate(w, r, &h);
+    int refused = check_admission(w, r, &h);
     if (refused != 0)
         return refused;
     return is_hosts(r, &h) ? forward(w, r, &h) : route_request(r);
@@ -365,7 +365,7 @@ static int serve_request(struct web *w, struct request *r)
 static int serve_outside(struct web *w, struct request *r)
 {
     const struct host_web h = host_web(w);
-    int refused = check_gate(w, r, &h);
+    int refused = check_admission(w, r, &h);
     if (refused != 0)
         return refused;
     return h.socket[0] != '\0' ? forward(w, r, &h) : reply_text(r->conn, 404, "Not found.\n");
@@ -386,7 +386,7 @@ static int check_upgrade(struct request *r, struct web *w)
     if (!guard_origin_ok(sender.origin, sender.host))
         return reply_error(r->conn, 403, "", "The live socket serves Katydid's own page only.");
     const struct host_web h = host_web(w);
-    int refused = check_gate(w, r, &h);
+    int refused = check_admission(w, r, &h);
     if (refused != 0)
         return refused;
     if (!live_has_room(w->live))
@@ -598,7 +598,7 @@ struct web *web_start(const struct web_config *c, struct bridge *b, char **why)
     *why = NULL;
     w->bridge = b;
     w->live = live_new(b);
-    w->gate = gate_new();
+    w->admission = admission_new();
     w->wants_login = c->web_login;
     snprintf(w->secret, sizeof w->secret, "%s", c->secret != NULL ? c->secret : "");
     w->listen.fd = -1;
@@ -684,7 +684,7 @@ void web_stop(struct web *w)
     if (w->ctx != NULL)
         end_server(w);
     live_free(w->live);
-    gate_free(w->gate);
+    admission_free(w->admission);
     HANDLE_ENDS(w);
     free(w);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* gate: see gate.h. What a verdict may depend on (method, path, query, every header, the sender)
- * is hashed; the table holds hashes only, and a full one forgets its oldest entry. */
-#include "master/web/gate.h"
+/* admission: see admission.h. What a verdict may depend on (method, path, query, every header, the
+ * sender) is hashed; the table holds hashes only, and a full one forgets its oldest entry. */
+#include "master/web/admission.h"
 
 #include "common/base/clk.h"
 #include "common/base/handle.h"
@@ -21,28 +21,28 @@ struct entry {
     uint64_t until; /* monotonic ns */
 };
 
-#define GATE_TAG 0x67617465u /* "gate" */
+#define ADMISSION_TAG 0x61646d69u /* "admi" */
 
-struct gate {
+struct admission {
     uint32_t tag;
     pthread_mutex_t lock;
-    struct entry entries[GATE_ENTRIES];
+    struct entry entries[ADMISSION_ENTRIES];
     size_t next;
 };
 
-struct gate *gate_new(void)
+struct admission *admission_new(void)
 {
-    struct gate *g = mem_zalloc(sizeof *g);
-    HANDLE_MADE(g, GATE_TAG);
+    struct admission *g = mem_zalloc(sizeof *g);
+    HANDLE_MADE(g, ADMISSION_TAG);
     pthread_mutex_init(&g->lock, NULL);
     return g;
 }
 
-void gate_free(struct gate *g)
+void admission_free(struct admission *g)
 {
     if (g == NULL)
         return;
-    HANDLE_IS(g, GATE_TAG);
+    HANDLE_IS(g, ADMISSION_TAG);
     pthread_mutex_destroy(&g->lock);
     HANDLE_ENDS(g);
     free(g);
@@ -83,30 +83,30 @@ static bool hash_request(struct mg_connection *conn, const struct upstream *u,
     return is_ok;
 }
 
-static bool is_known(struct gate *g, const unsigned char hash[32])
+static bool is_known(struct admission *g, const unsigned char hash[32])
 {
     uint64_t now = clk_mono_ns();
     bool is_found = false;
     pthread_mutex_lock(&g->lock);
-    for (size_t i = 0; i < GATE_ENTRIES && !is_found; i++)
+    for (size_t i = 0; i < ADMISSION_ENTRIES && !is_found; i++)
         is_found = g->entries[i].until > now && memcmp(g->entries[i].hash, hash, 32) == 0;
     pthread_mutex_unlock(&g->lock);
     return is_found;
 }
 
-static void remember(struct gate *g, const unsigned char hash[32])
+static void remember(struct admission *g, const unsigned char hash[32])
 {
     pthread_mutex_lock(&g->lock);
-    struct entry *e = &g->entries[g->next++ % GATE_ENTRIES];
+    struct entry *e = &g->entries[g->next++ % ADMISSION_ENTRIES];
     memcpy(e->hash, hash, 32);
-    e->until = clk_mono_ns() + GATE_SECONDS * 1000000000ull;
+    e->until = clk_mono_ns() + ADMISSION_SECONDS * 1000000000ull;
     pthread_mutex_unlock(&g->lock);
 }
 
-int gate_admits(struct gate *g, struct mg_connection *conn, const struct upstream *u, bool is_open,
-                unsigned *retry_s)
+int admission_admits(struct admission *g, struct mg_connection *conn, const struct upstream *u,
+                     bool is_open, unsigned *retry_s)
 {
-    HANDLE_IS(g, GATE_TAG);
+    HANDLE_IS(g, ADMISSION_TAG);
     unsigned char hash[32];
     bool has_hash = hash_request(conn, u, hash);
     if (has_hash && is_known(g, hash))
