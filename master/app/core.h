@@ -3,7 +3,7 @@
 /* core: the whole master, for those who wire its rooms together. Only master/app includes this.
  *
  *   master.c          lifetimes, the loop, its timers and signals
- *   processes.c       the children of this machine, page.c the page's server
+ *   processes.c       the children of this machine, page_server.c the page's
  *   wiring.c          what the rooms below are given: time, chance, what to do when something comes
  *   perform.c         hands events to the run machine, carries its actions out
  *   commands.c        what the page asks for; run_parameters.c options as it or /swarm choose them
@@ -93,7 +93,7 @@ int processes_wanted(const struct options *o);  /* worker processes of our own *
 bool processes_are_only_asked(const struct options *o); /* the locustfile is looked at: no load */
 void processes_node_id(char *to, size_t size);          /* a new one */
 
-/* page.c */
+/* page_server.c */
 int page_open(struct master *m);       /* its server; 0 or an exit code after a message */
 void page_tell_host(struct master *m); /* where it is, if there is one */
 void page_close(struct master *m);     /* its server ends; whoever waits for an answer has it */

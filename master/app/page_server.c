@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* page: the server of the page, from its start to its end. */
+/* page_server: the server of the page, from its start to its end. */
 #include "common/base/log.h"
 #include "common/base/sbuf.h"
 #include "master/app/core.h"
