@@ -25,7 +25,7 @@ struct heap {
     size_t count;
 };
 
-struct stream {
+struct user_stream {
     struct heap fixed, weighted;
     unsigned fixed_left; /* users of the running round of fixed ones */
     bool is_fixed_due;   /* look for missing fixed users before the next weighted one */
@@ -53,7 +53,7 @@ struct dispatch {
     size_t active_count, active_cap;
     size_t *orphans; /* classes of users whose worker went, oldest first */
     size_t orphan_count, orphan_cap, orphan_next;
-    struct stream stream;
+    struct user_stream stream;
     unsigned target;
     double rate;
     bool is_exhausted;  /* the stream has no user to give */
@@ -125,7 +125,7 @@ static unsigned present_users(const struct dispatch *d, size_t class_index)
 
 static void stream_begin_fixed(struct dispatch *d)
 {
-    struct stream *s = &d->stream;
+    struct user_stream *s = &d->stream;
     s->is_fixed_due = false;
     s->fixed.count = 0;
     s->fixed_left = 0;
@@ -142,7 +142,7 @@ static void stream_begin_fixed(struct dispatch *d)
 
 static void stream_restart(struct dispatch *d)
 {
-    struct stream *s = &d->stream;
+    struct user_stream *s = &d->stream;
     s->weighted.count = 0;
     s->fixed_left = 0;
     for (size_t i = 0; i < d->class_count; i++)
@@ -154,7 +154,7 @@ static void stream_restart(struct dispatch *d)
 /* The class of the next user, or SIZE_MAX when no class has one to give. */
 static size_t stream_take(struct dispatch *d)
 {
-    struct stream *s = &d->stream;
+    struct user_stream *s = &d->stream;
     if (s->fixed_left == 0 && s->is_fixed_due)
         stream_begin_fixed(d);
     if (s->fixed_left > 0) {

@@ -263,7 +263,7 @@ static void take_names(struct series_table *t, struct series_ids *ids,
 
 /* ---- reading: values ---- */
 
-struct record {
+struct value_reader {
     struct reader r;
     int64_t base, second;
     uint32_t id;
@@ -271,10 +271,10 @@ struct record {
     struct value_read value;
 };
 
-static bool values_begin(struct record *record, const struct series_bytes *in)
+static bool values_begin(struct value_reader *record, const struct series_bytes *in)
 {
     uint64_t base;
-    *record = (struct record){0};
+    *record = (struct value_reader){0};
     if (!in->values_len)
         return true;
     struct reader *r = &record->r;
@@ -286,7 +286,7 @@ static bool values_begin(struct record *record, const struct series_bytes *in)
     return true;
 }
 
-static bool next_value(struct record *record)
+static bool next_value(struct value_reader *record)
 {
     struct reader *r = &record->r;
     uint64_t head, second;
@@ -310,7 +310,7 @@ static bool is_coming(const struct series_ids *ids, uint32_t id)
 
 int report_series_check(struct series_ids *ids, uint64_t clears, const struct series_bytes *in)
 {
-    struct record record;
+    struct value_reader record;
     int rc = 0;
     if (ids->clears != clears)
         series_ids_fini(ids);
@@ -330,7 +330,7 @@ int report_series_check(struct series_ids *ids, uint64_t clears, const struct se
 int report_series_merge(struct series_table *t, struct series_ids *ids, uint64_t clears,
                         const struct series_bytes *in, const struct series_watch *watch)
 {
-    struct record record;
+    struct value_reader record;
     const int rc = report_series_check(ids, clears, in);
     if (rc != 0 || !values_begin(&record, in))
         return rc;

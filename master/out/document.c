@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct document {
+struct document_file {
     const char *option;
     char *path; /* owned */
     document_write *write;
@@ -49,7 +49,7 @@ void document_add_value(const json_t *t, struct sbuf *out)
 
 static int check(void *self, const struct snapshot *first, char **why)
 {
-    const struct document *d = self;
+    const struct document_file *d = self;
     (void)first;
     return outfile_check(d->option, d->path, why);
 }
@@ -64,7 +64,7 @@ int document_fail(char **why, const char *path, int error)
 
 static int run_end(void *self, const struct snapshot *last, char **why)
 {
-    const struct document *d = self;
+    const struct document_file *d = self;
     struct sbuf text = {0};
     d->write(last, &text);
     const int error = outfile_write(d->path, &text);
@@ -74,15 +74,15 @@ static int run_end(void *self, const struct snapshot *last, char **why)
 
 static void release(void *self)
 {
-    struct document *d = self;
+    struct document_file *d = self;
     free(d->path);
     free(d);
 }
 
 struct output document_output(const char *option, const char *path, document_write *write)
 {
-    struct document *d = mem_zalloc(sizeof *d);
-    *d = (struct document){option, mem_strdup(path), write};
+    struct document_file *d = mem_zalloc(sizeof *d);
+    *d = (struct document_file){option, mem_strdup(path), write};
     return (struct output){.name = option + 2,
                            .self = d,
                            .patience_s = OUTPUT_FILE_PATIENCE_S,

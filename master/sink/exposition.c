@@ -13,7 +13,7 @@
 #define PROTO_TYPE                                                                                 \
     "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
 
-enum form { FORM_TEXT, FORM_OPEN, FORM_PROTO, FORMS };
+enum text_format { FORMAT_TEXT, FORMAT_OPEN, FORMAT_PROTO, FORMATS };
 
 const double classic_bounds[CLASSIC_BOUNDS] = {0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25,
                                                0.5,   0.75, 1,     2.5,  5,     7.5, 10};
@@ -303,30 +303,30 @@ static const char *find(const char *text, size_t len, const char *word)
     return at ? at + strlen(word) : NULL;
 }
 
-/* What one entry of Accept asks for; FORMS: nothing of ours. */
-static enum form form_of(const char *entry, size_t len)
+/* What one entry of Accept asks for; FORMATS: nothing of ours. */
+static enum text_format form_of(const char *entry, size_t len)
 {
     if (find(entry, len, "application/vnd.google.protobuf"))
         return find(entry, len, "io.prometheus.client.MetricFamily") &&
                        find(entry, len, "delimited")
-                   ? FORM_PROTO
-                   : FORMS;
+                   ? FORMAT_PROTO
+                   : FORMATS;
     if (find(entry, len, "application/openmetrics-text"))
-        return FORM_OPEN;
-    return find(entry, len, "text/plain") || find(entry, len, "*/*") ? FORM_TEXT : FORMS;
+        return FORMAT_OPEN;
+    return find(entry, len, "text/plain") || find(entry, len, "*/*") ? FORMAT_TEXT : FORMATS;
 }
 
 /* Of equal weights the richer one. */
-static enum form choose(const char *accept)
+static enum text_format choose(const char *accept)
 {
-    enum form best = FORM_TEXT;
+    enum text_format best = FORMAT_TEXT;
     double most = 0;
     while (accept && *accept) {
         const size_t len = strcspn(accept, ",");
-        const enum form form = form_of(accept, len);
+        const enum text_format form = form_of(accept, len);
         const char *q = find(accept, len, ";q=");
         const double weight = q ? strtod(q, NULL) : 1;
-        if (form != FORMS && (weight > most || (weight == most && form > best))) {
+        if (form != FORMATS && (weight > most || (weight == most && form > best))) {
             best = form;
             most = weight;
         }
@@ -338,14 +338,14 @@ static enum form choose(const char *accept)
 const char *exposition_write(const struct snapshot *s, const struct sink_spec *spec,
                              const char *accept, struct sbuf *out)
 {
-    static const char *const types[FORMS] = {TEXT_TYPE, OPEN_TYPE, PROTO_TYPE};
-    const enum form form = choose(accept);
+    static const char *const types[FORMATS] = {TEXT_TYPE, OPEN_TYPE, PROTO_TYPE};
+    const enum text_format form = choose(accept);
     struct families f;
     families_init(&f, s, spec);
-    if (form == FORM_PROTO)
+    if (form == FORMAT_PROTO)
         write_proto(&f, out);
     else
-        write_text(&f, form == FORM_OPEN, out);
+        write_text(&f, form == FORMAT_OPEN, out);
     families_fini(&f);
     return types[form];
 }

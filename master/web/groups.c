@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct group {
+struct row_group {
     char *path;
     const char *method; /* NULL: several */
     unsigned rows;      /* that have anything in the range */
@@ -19,13 +19,13 @@ struct group {
 #define GROUPS_TAG 0x67726f75u /* "grou" */
 
 struct groups {
-    uint32_t tag;        /* handle.h */
-    struct group **list; /* in the order of the view's rows: by name */
+    uint32_t tag;            /* handle.h */
+    struct row_group **list; /* in the order of the view's rows: by name */
     size_t count;
     struct map by_path;
-    struct group **of_row; /* by the row's id; NULL: no such row */
-    const char **methods;  /* likewise */
-    uint32_t ids;          /* length of both */
+    struct row_group **of_row; /* by the row's id; NULL: no such row */
+    const char **methods;      /* likewise */
+    uint32_t ids;              /* length of both */
 };
 
 /* "https://host" of "https://host/path" is not part of the path. */
@@ -59,13 +59,13 @@ void groups_add_prefix(struct sbuf *out, const char *name, uint32_t depth)
 
 static bool has_path(const void *value, const void *key)
 {
-    return strcmp(((const struct group *)value)->path, key) == 0;
+    return strcmp(((const struct row_group *)value)->path, key) == 0;
 }
 
-static struct group *group_of(struct groups *g, const char *path)
+static struct row_group *group_of(struct groups *g, const char *path)
 {
     uint64_t hash = map_hash(0, path, strlen(path));
-    struct group *found = map_find(&g->by_path, hash, has_path, path);
+    struct row_group *found = map_find(&g->by_path, hash, has_path, path);
     if (found != NULL)
         return found;
     found = mem_zalloc(sizeof *found);
@@ -84,8 +84,8 @@ struct groups *groups_new(const struct view *v, uint32_t depth)
     for (size_t i = 0; i < v->row_count; i++)
         if (v->rows[i].id >= g->ids)
             g->ids = v->rows[i].id + 1;
-    g->list = mem_zalloc((v->row_count + 1) * sizeof(struct group *));
-    g->of_row = mem_zalloc((g->ids + 1) * sizeof(struct group *));
+    g->list = mem_zalloc((v->row_count + 1) * sizeof(struct row_group *));
+    g->of_row = mem_zalloc((g->ids + 1) * sizeof(struct row_group *));
     g->methods = mem_zalloc((g->ids + 1) * sizeof(const char *));
     for (size_t i = 0; i < v->row_count; i++) {
         path.len = 0;
@@ -118,7 +118,7 @@ void groups_free(struct groups *g)
 void groups_merge(struct groups *g, uint32_t id, const struct tally *t)
 {
     HANDLE_IS(g, GROUPS_TAG);
-    struct group *to = id < g->ids ? g->of_row[id] : NULL;
+    struct row_group *to = id < g->ids ? g->of_row[id] : NULL;
     if (to == NULL)
         return;
     if (to->rows++ == 0)
@@ -128,10 +128,10 @@ void groups_merge(struct groups *g, uint32_t id, const struct tally *t)
     tally_merge(&to->sum, t);
 }
 
-static const struct group *next_group(const struct groups *g, size_t *next)
+static const struct row_group *next_group(const struct groups *g, size_t *next)
 {
     while (*next < g->count) {
-        const struct group *at = g->list[(*next)++];
+        const struct row_group *at = g->list[(*next)++];
         if (at->rows > 0)
             return at;
     }
@@ -141,7 +141,7 @@ static const struct group *next_group(const struct groups *g, size_t *next)
 const struct tally *groups_next(const struct groups *g, size_t *next)
 {
     HANDLE_IS(g, GROUPS_TAG);
-    const struct group *at = next_group(g, next);
+    const struct row_group *at = next_group(g, next);
     return at != NULL ? &at->sum : NULL;
 }
 
@@ -149,7 +149,7 @@ void groups_write(const struct groups *g, struct sbuf *out)
 {
     HANDLE_IS(g, GROUPS_TAG);
     size_t next = 0;
-    const struct group *at;
+    const struct row_group *at;
     const char *before = "[";
     while ((at = next_group(g, &next)) != NULL) {
         const char *method = at->method != NULL ? at->method : "*";
