@@ -8,7 +8,7 @@ that uses Locust as a library) it is made here, from the statistics of this proc
 
 import os
 
-from . import _report
+from . import _html_report
 
 PERCENTILES_FOR_HTML_REPORT = [0.50, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0]
 DEFAULT_BUILD_PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "webui", "dist")
@@ -36,5 +36,5 @@ def get_html_report(environment, show_download_link=True, theme=""):
     text = masters() if masters is not None else None
     if text is not None:
         return text
-    return _report.make(environment, PERCENTILES_FOR_HTML_REPORT, show_download_link,
-                        "dark" if theme == "dark" else "light")
+    return _html_report.make(environment, PERCENTILES_FOR_HTML_REPORT, show_download_link,
+                             "dark" if theme == "dark" else "light")
