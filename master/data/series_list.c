@@ -93,24 +93,35 @@ static void set_numbers(struct series_row *r, const struct value *v, double scal
         r->quantile[i] = value_quantile(v, scale, SHARES[i]);
 }
 
-/* Each name is one text, however many gauges the worker has told of. */
+static bool are_within(const struct said *list, size_t count, struct range r)
+{
+    for (size_t i = 0; i < count; i++)
+        if (list[i].at < (double)r.from || list[i].at >= (double)r.to)
+            return false;
+    return true;
+}
+
+/* Each name is one text, however many gauges the worker has told of. Where a worker's latest is of
+ * another time, what it said last in the range is not known. */
 static void set_said(struct series_list *l, const struct series_store *store,
-                     const struct series **list, struct sbuf *texts)
+                     const struct series **list, struct range range, struct sbuf *texts)
 {
     const struct gauge_said *g = series_store_gauges(store);
-    size_t all = 0;
     const char **names = mem_zalloc((g->name_count + 1) * sizeof *names);
     for (uint32_t i = 0; i < g->name_count; i++)
         names[i] = place(texts, g->names[i]);
     l->said = mem_zalloc((g->count + 1) * sizeof *l->said);
     for (size_t i = 0; i < l->count; i++) {
-        struct series_row *r = &l->rows[i];
-        const struct said *said = gauge_said_list(g, list[i]->id, &r->said_count);
-        r->said = &l->said[all];
-        for (size_t k = 0; k < r->said_count; k++)
-            l->said[all++] = (struct series_said){names[said[k].worker], said[k].value, said[k].at};
+        size_t count;
+        const struct said *said = gauge_said_list(g, list[i]->id, &count);
+        if (!are_within(said, count, range))
+            continue;
+        l->rows[i].said = &l->said[l->said_count];
+        l->rows[i].said_count = count;
+        for (size_t k = 0; k < count; k++)
+            l->said[l->said_count++] =
+                (struct series_said){names[said[k].worker], said[k].value, said[k].at};
     }
-    l->said_count = all;
     free(names);
 }
 
@@ -163,8 +174,7 @@ static struct series_list *make(const struct series_store *store, struct range r
     struct tag *next = l->tags;
     for (size_t i = 0; i < l->count; i++)
         set_row(&l->rows[i], store, range, list[i], &next, &texts);
-    if (range.is_all)
-        set_said(l, store, list, &texts);
+    set_said(l, store, list, range, &texts);
     free(list);
     l->texts = sbuf_take(&texts);
     for (size_t i = 0; i < l->count; i++) {

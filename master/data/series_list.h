@@ -23,7 +23,7 @@ struct series_row {
     double sum, min, max, mean, last; /* as far as the kind has them, else 0 */
     double quantile[SERIES_QUANTILES];
     struct series_times times;
-    /* Of a gauge, in a list of all of the run: what each worker said last. */
+    /* Of a gauge: what each worker said last; of a range that does not have all of that, none. */
     const struct series_said *said;
     size_t said_count;
     /* Of a trend in a full list: hist_pack's bytes of values times scale; of those below 0, without

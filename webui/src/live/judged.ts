@@ -76,6 +76,8 @@ export interface MetricSeries {
   percentiles?: Record<"50" | "90" | "95" | "99", number | null>;
   first?: number;
   last?: number;
+  /** Of a gauge: what each worker said last, where the range has all of it. */
+  workers?: { worker: string; value: number; at: number }[];
 }
 
 export interface MetricsAnswer {

@@ -20,6 +20,9 @@ describe("the tables", () => {
   it("are one for each kind", () => {
     expect(rowsOf(ALL, "checks").map(({ title, tags, numbers, first }) => [title, tags, numbers["held"], first])).toEqual([["ok", [], 100, null], ["has items", [["group", "buy"]], 70, 5]]);
     expect(rowsOf(ALL, "requests").map(({ title, tags, numbers }) => [title, tags, numbers["failed"], numbers["mean"]])).toEqual([["GET /cart", [["tier", "gold"]], 50, 3]]);
+    const said = [{ worker: "w1", value: 3, at: 5 }, { worker: "w2", value: 4, at: 6 }];
+    const gauge: MetricSeries = { metric: "stock", type: "gauge", unit: "", tags: {}, other: false, count: 2, value: 4, workers: said };
+    expect(rowsOf([gauge, { ...gauge, workers: said.slice(1) }], "metrics").map(({ workers }) => workers)).toEqual([said, []]);
     expect(rowsOf(ALL, "metrics").map(({ title, numbers }) => [title, numbers["value"]])).toEqual([["sold", 12.5], ["found", 50]]);
   });
   it("have the metrics of a group side by side, also of one that was only cut", () => {

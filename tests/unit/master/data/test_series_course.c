@@ -200,15 +200,25 @@ static void a_list_says_what_each_worker_said_last_of_a_gauge(void **state)
     add(store, METRIC_GAUGE, "north", T0, 7);
     add(store, METRIC_COUNTER, "north", T0, 1);
     said(store, 1, "w1", 7, T0 + 0.5);
-    said(store, 2, "w\"2", 3, T0 + 0.25);
-    series_list_unref(series_list_range(store, T0, T0 + 1, SERIES_LIST_LIVE));
-    struct series_list *l = series_list_new(store, SERIES_LIST_LIVE);
+    said(store, 2, "w\"2", 2, T0 + 0.25);
+    series_store_close(store, T0 + 2);
+    struct series_list *l = series_list_range(store, T0, T0 + 1, SERIES_LIST_LIVE);
+    assert_int_equal(l->rows[1].said_count, 2);
+    series_list_unref(l);
+    l = series_list_range(store, T0 + 1, T0 + 2, SERIES_LIST_LIVE);
+    assert_int_equal(l->count, 0);
+    series_list_unref(l);
+    said(store, 2, "w\"2", 3, T0 + 1.25); /* no more of that range */
+    l = series_list_range(store, T0, T0 + 1, SERIES_LIST_LIVE);
+    assert_int_equal(l->rows[1].said_count, 0);
+    series_list_unref(l);
+    l = series_list_new(store, SERIES_LIST_LIVE);
     series_list_json(l, "stock", &out);
     json_t *list = json_loads(out.data, 0, NULL);
     const json_t *gauge = json_array_get(list, 0);
     json_t *wanted = json_pack("[{s:s,s:f,s:f},{s:s,s:f,s:f}]", "worker", "w1", "value", 7.0, "at",
-                               T0 + 0.5, "worker", "w\"2", "value", 3.0, "at", T0 + 0.25);
-    assert_string_equal(json_string_value(json_object_get(gauge, "worker")), "w1");
+                               T0 + 0.5, "worker", "w\"2", "value", 3.0, "at", T0 + 1.25);
+    assert_string_equal(json_string_value(json_object_get(gauge, "worker")), "w\"2");
     assert_int_equal(json_array_size(json_object_get(gauge, "workers")), json_array_size(wanted));
     for (size_t i = 0; i < json_array_size(wanted); i++) {
         const json_t *is = json_array_get(json_object_get(gauge, "workers"), i),

@@ -78,6 +78,12 @@ export function MetricDrill({ row, kind, all, onStep, onClose }: DrillProps): JS
         {kind === "checks" ? <Failing row={row} /> : null}
       </dl>
       <p class="note">Numbers {rangeWords()}.</p>
+      {row.workers.length > 0 ? (
+        <section class="panel" aria-labelledby="workers-title">
+          <header class="panel-head"><h2 id="workers-title">What each worker said last</h2></header>
+          <dl class="drill-facts parts">{row.workers.map(({ worker, value, at }) => <div key={worker}><dt title={timeText(at)}>{visible(worker)}</dt><dd>{valueText(value, row.unit)}</dd></div>)}</dl>
+        </section>
+      ) : null}
       {row.isOther ? <p class="callout info">What found no series of its own: there are too many sets of tags. Its course is not kept apart.</p> : <Courses of={row.main} all={all} />}
       {isCheck && (row.numbers["fails"] ?? 0) > 0 && source.has("samples") ? (
         <section class="panel" aria-labelledby="samples-title">

@@ -18,6 +18,8 @@ export interface CountedRow {
   last: number | null;
   type: MetricSeries["type"];
   unit: string;
+  /** Of a gauge, where there are several: what each worker said last. */
+  workers: NonNullable<MetricSeries["workers"]>;
 }
 
 const GROUP_METRICS = ["group_duration", "group_busy", "group_failed", "group_cut"];
@@ -42,6 +44,7 @@ function rowOf(series: MetricSeries, title: string, shownTags: Record<string, st
   return {
     key: seriesText({ metric, tags }) + (other ? "other" : ""), title: other ? "(all others)" : title, tags: Object.entries(shownTags), main: { metric, tags, type, unit }, isOther: other,
     numbers, first: times[0] ?? null, last: times[1] ?? null, type, unit,
+    workers: series.workers !== undefined && series.workers.length > 1 ? series.workers : [],
   };
 }
 
