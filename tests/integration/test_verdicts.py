@@ -152,6 +152,9 @@ def test_what_is_wrong_is_told_before_anything_starts(tmp_path, arguments, words
     ('thresholds = {\n"http_req_duration": ["p(95)<300x"],\n}', "locustfile.py:3: 'p(95)<300x': column 7: '300x' is no number"),
     ('thresholds = {\n"http_reqs": ["rate>1"],\n"http_reqs": ["rate>2"],\n}',
      "locustfile.py:4: http_reqs: stands there twice, and Python forgets the one of line 3"),
+    ('thresholds = {\n"http_req_duration": ["p(95) of 500"],\n}', "locustfile.py:3: 'p(95) of 500': column 13: there is no operator"),
+    ('thresholds = ["p95 300ms"]', "locustfile.py:2: 'p95 300ms': column 5: '300ms' is no operator"),
+    ('options = {\n"thresholds": {\n"http_req_failed": ["rate<1x"]}}', "locustfile.py:4: 'rate<1x': column 6: '1x' is no number"),
 ])
 def test_what_is_wrong_in_a_locustfile_names_its_line(text, words):
     with locustfile("\n" + text + QUIET) as file:
@@ -161,15 +164,17 @@ def test_what_is_wrong_in_a_locustfile_names_its_line(text, words):
 
 def test_a_variable_of_that_name_may_be_something_else():
     with a_shop() as shop:
-        ended = run(shop, QUIET + '\nthresholds = {"/cart": 300, "x": [1, 2]}\nShopper.thresholds = 7\n', "-t", 1)
+        ended = run(shop, QUIET + '\nthresholds = {"/cart": 300, "x": [1, 2]}\noptions = {"thresholds": 3}\nShopper.thresholds = 7\n', "-t", 1)
     assert ended.code == 0 and not lines(ended), ended.describe()
 
 
 def test_the_resolved_list_is_printed_and_nothing_starts():
-    with locustfile(QUIET + '\nthresholds = {"http_req_failed": ["rate<0.01"]}\n') as file:
+    k6 = '\nthresholds = {"http_req_failed": ["rate<0.01"]}\noptions = {"vus": 5, "thresholds": {"checks": ("rate>0.9",)}}\n'
+    with locustfile(QUIET + k6) as file:
         ended = run_katydid("-f", file, "--check-thresholds", env={"KATYDID_THRESHOLDS": "p95 < 1s for 5s\nrps > 3\n"})
     assert ended.code == 0, ended.describe()
-    assert ended.stdout.startswith("3 thresholds\np95 < 1s for 5s\n"), ended.describe()
+    assert ended.stdout.startswith("4 thresholds\np95 < 1s for 5s\n"), ended.describe()
+    assert "checks rate>0.9" in ended.stdout and "from locustfile.py:10" in ended.stdout, ended.describe()
     assert "http_req_failed rate<0.01" in ended.stdout and "from locustfile.py:9" in ended.stdout, ended.describe()
 
 

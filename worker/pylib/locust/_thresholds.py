@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Thresholds that a locustfile brings (docs/verdicts.md): a module-level `thresholds` in k6's words or
-ours, the attribute `thresholds` of a User class, and environment.thresholds.add(). They are told to the
+ours, `options["thresholds"]` as k6 has them, the attribute `thresholds` of a User class, and environment.thresholds.add(). They are told to the
 master with the script, each with its place; the master alone understands them."""
 
 import ast
@@ -10,6 +10,9 @@ import sys
 
 _COMPARES = re.compile(r"[^<>=!]*(<|>|={2,3}|!=)")
 _FIELDS = ("threshold", "stat")
+# What nobody calls a thing of his own: a mistake behind it is one in a threshold.
+_OF_K6 = re.compile(r"\s*(http_reqs|http_req_\w+|iterations|iteration_duration|vus|vus_max|dropped_iterations|data_sent|data_received|group_duration)\s*(\{|$)")
+_A_STAT = re.compile(r"\s*(p\(?\d|fail_ratio|check_ratio|worker_cpu|loop_lag_p)")
 
 
 class Thresholds:
@@ -43,8 +46,12 @@ def describe(environment):
     """All of them, as data: [{"threshold", "key", "source", ...}]."""
     found = []
     for module in modules_of(environment):
-        source = os.path.basename(module.__file__)
-        found += _entries(getattr(module, "thresholds", None), source, _lines(module.__file__))
+        source, lines = os.path.basename(module.__file__), _lines(module.__file__)
+        given, options = getattr(module, "thresholds", None), getattr(module, "options", None)
+        of_options = options.get("thresholds") if isinstance(options, dict) else None
+        found += _entries(given, source, lines["thresholds"])
+        if of_options is not given:
+            found += _entries(of_options, source, lines["options"])
     for user_class in environment.user_classes:
         given = getattr(user_class, "thresholds", None)
         alone = len(environment.user_classes) == 1
@@ -70,9 +77,15 @@ def _is_one(value):
 def _is_meant(given):
     """A test may have a variable of that name for something else: that is none of ours."""
     if isinstance(given, dict):
+        if not all(isinstance(key, str) for key in given):
+            return False
         values = [one for value in given.values() for one in (value if isinstance(value, list | tuple) else [value])]
-        return all(isinstance(key, str) for key in given) and any(map(_is_one, values))
-    return isinstance(given, list | tuple) and any(map(_is_one, given))
+        return any(map(_is_one, values)) or any(_is_of_k6(key, value) for key, value in given.items())
+    return isinstance(given, list | tuple) and any(_is_one(one) or (isinstance(one, str) and _A_STAT.match(one)) for one in given)
+
+
+def _is_of_k6(key, value):
+    return _OF_K6.match(key) is not None and isinstance(value, str | list | tuple | dict)
 
 
 def _entries(given, source, lines):
@@ -99,18 +112,23 @@ def _plain(entry):
 
 
 def _lines(path):
-    """Where the module's literal has what: {key: line, (key, text): line}, and below "" what Python
-    forgot, because a key stood there twice: [(key, line, words)]."""
+    """Where the literals of the module's `thresholds`, and of its `options`, have what: of each {key: line,
+    (key, text): line}, and below "" what Python forgot, because a key stood there twice: [(key, line, words)]."""
+    found = {"thresholds": {}, "options": {}}
     try:
         with open(path, "rb") as file:
             tree = ast.parse(file.read())
     except (OSError, SyntaxError, ValueError):
-        return {}
-    found = {}
+        return found
     for node in tree.body:
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        if any(isinstance(target, ast.Name) and target.id == "thresholds" for target in targets):
-            _note(getattr(node, "value", None), found)
+        names, value = {target.id for target in targets if isinstance(target, ast.Name)}, getattr(node, "value", None)
+        if "thresholds" in names:
+            _note(value, found["thresholds"])
+        if "options" in names and isinstance(value, ast.Dict):
+            for key, inner in zip(value.keys, value.values):
+                if _text(key) == "thresholds":
+                    _note(inner, found["options"])
     return found
 
 
