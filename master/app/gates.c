@@ -120,6 +120,16 @@ static bool is_listed(char *const *list, const char *key)
     return false;
 }
 
+/* "key=value", where all of the run has that tag; else what was given. */
+static const char *of_run(const struct options *o, const char *key)
+{
+    const size_t len = strcspn(key, "=");
+    for (char **tag = o->run_tags; !key[len] && tag && *tag; tag++)
+        if (strcspn(*tag, "=") == len && (*tag)[len] && !strncmp(*tag, key, len))
+            return *tag;
+    return key;
+}
+
 static void want_tag(struct master *m, const char *key)
 {
     char ***list = &m->gates.series_tags;
@@ -134,7 +144,7 @@ static void want_tag(struct master *m, const char *key)
         return;
     }
     *list = mem_realloc(*list, (n + 2) * sizeof **list);
-    (*list)[n] = mem_strdup(key);
+    (*list)[n] = mem_strdup(of_run(m->o, key));
     (*list)[n + 1] = NULL;
 }
 

@@ -159,26 +159,30 @@ static void write_courses(const struct master *m, const struct view *v, struct s
         plans_write_figures(m, plans);
 }
 
+/* Those with a value; what comes later counts. */
+static void put_tags(json_t *to, char *const *tags)
+{
+    for (; tags && *tags; tags++) {
+        const char *value = strchr(*tags, '=');
+        if (value)
+            json_object_setn_new(to, *tags, (size_t)(value - *tags), json_string(value + 1));
+    }
+}
+
 /* What people chose for the run, beyond what the view has. */
 static char *chosen(const struct master *m)
 {
     struct sbuf out = {0};
     const char *profile = m->o->profile ? m->o->profile : "";
-    bool has_some = false;
+    json_t *tags = json_object();
+    put_tags(tags, m->o->run_tags);
+    put_tags(tags, m->o->series_tags);
+    char *text = json_dumps(tags, JSON_COMPACT);
     sbuf_adds(&out, "{\"profile\":");
     sbuf_add_json(&out, profile, strlen(profile));
-    sbuf_adds(&out, ",\"tags\":{");
-    for (char **tag = m->o->series_tags; tag && *tag; tag++) {
-        const char *value = strchr(*tag, '=');
-        if (!value)
-            continue;
-        sbuf_adds(&out, has_some ? "," : "");
-        sbuf_add_json(&out, *tag, (size_t)(value - *tag));
-        sbuf_addc(&out, ':');
-        sbuf_add_json(&out, value + 1, strlen(value + 1));
-        has_some = true;
-    }
-    sbuf_adds(&out, "}}");
+    sbuf_addf(&out, ",\"tags\":%s}", text);
+    free(text);
+    json_decref(tags);
     return sbuf_take(&out);
 }
 

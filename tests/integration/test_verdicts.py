@@ -341,19 +341,19 @@ class Shopper(HttpUser):
                 self.client.get("/missing")
         sold.add(1, tags={"shop": "north"})
 '''
-OURS = ["fail_ratio of {tier:gold} < 60%", "fails of class Shopper > 1", "rps of class Shopper > 0.1", "p95 of class 'Shopper' < 9s",
+OURS = ["fail_ratio of {tier:gold} < 60%", "count of {build:17,tier:gold} > 1", "fails of class Shopper > 1", "rps of class Shopper > 0.1", "p95 of class 'Shopper' < 9s",
         "p95 of group 'checkout' < 9s", "count of group 'checkout / pay' > 1", "fail_ratio of group 'checkout' > 99%"]
 
 
 def test_what_a_threshold_looks_at_is_kept_apart_without_being_asked_for(tmp_path):
     with a_shop() as shop:
         options = [word for text in OURS for word in ("--threshold", text)]
-        process = run(shop, TAGGED, "-t", "3s", "--exit-code-on-error", 0, "--series-tags", "city=Oslo", "--summary", tmp_path / "summary.json", *options)
+        process = run(shop, TAGGED, "-t", "3s", "--exit-code-on-error", 0, "--series-tags", "city=Oslo", "--tag", "build=17", "--tag", "tier=tin", "--summary", tmp_path / "summary.json", *options)
     summary = read("schema", tmp_path / "summary.json", SCHEMA)
     check = summary["checks"][0]
     assert check["tags"] == {"check": "status", "group": "checkout"} and check["fails"] == 0 and check["passes"] > 2
     assert {"sold", "group_duration", "http_req_failed"} <= {metric["metric"] for metric in summary["metrics"]}
-    assert len(summary["run"]["sha256"]) == 64 and summary["run"]["tags"] == {"city": "Oslo"}
+    assert len(summary["run"]["sha256"]) == 64 and summary["run"]["tags"] == {"build": "17", "city": "Oslo", "tier": "tin"}
     told = [line for line in lines(process) if line.startswith("THRESHOLD")]
     assert process.code == 0, process.describe()
     assert len(told) == 20 + len(OURS) and all(line.startswith("THRESHOLD pass") for line in told), told
