@@ -145,6 +145,33 @@ static void a_median_below_a_millisecond_is_not_lost(void **state)
     }
 }
 
+/* Who reads it by position, as Jenkins' performance plug-in does, takes columns 2 to 9 for numbers:
+ * also of rows and of a run without an answer. */
+static void figures_are_numbers_also_where_nothing_was_measured(void **state)
+{
+    (void)state;
+    struct stats s;
+    struct sbuf b = {0};
+    size_t lines = 0;
+    stats_init(&s, GOLDEN_START, STATS_LIMITS_DEFAULT);
+    stats_add_cut(&s, row_of(&s, "/cut"));
+    stats_add(&s, row_of(&s, "/timeless"), GOLDEN_START, STATS_NO_TIME, 0);
+    add_requests(&s, &b);
+    char *rest = strchr(b.data, '\n') + 1;
+    for (char *line; (line = strsep(&rest, "\n")) && *line; lines++) {
+        for (int column = 0; column < 10; column++) {
+            const char *cell = strsep(&line, ",");
+            char *end = NULL;
+            const double number = column < 2 ? 0 : strtod(cell, &end);
+            if (column >= 2 && (end == cell || *end || !(number >= 0)))
+                fail_msg("column %d: '%s'", column, cell);
+        }
+    }
+    assert_int_equal(lines, 3);
+    sbuf_fini(&b);
+    stats_fini(&s);
+}
+
 static void files_hold_everything_at_the_end(void **state)
 {
     (void)state;
@@ -383,6 +410,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tables_are_those_of_locust),
         cmocka_unit_test(a_median_below_a_millisecond_is_not_lost),
+        cmocka_unit_test(figures_are_numbers_also_where_nothing_was_measured),
         cmocka_unit_test(files_hold_everything_at_the_end),
         cmocka_unit_test(full_history_has_every_name_and_looks_ten_seconds_back),
         cmocka_unit_test(full_history_survives_cleared_statistics),
