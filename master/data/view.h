@@ -90,8 +90,7 @@ struct view_web {           /* the host's own web server (docs/architecture.md) 
     const char *socket;     /* path; "" none */
     const char *extensions; /* JSON: what the locustfile adds to the page */
     bool has_login;         /* every route of ours needs a session */
-    bool has_guards;        /* functions that look at every request before it is answered */
-    bool has_hooks;         /* functions that may change answers of Locust's routes */
+    bool is_changed;        /* the locustfile has a say in how requests are handled */
     bool has_page;          /* it has the page itself (--build-path) */
 };
 

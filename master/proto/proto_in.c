@@ -234,8 +234,7 @@ static bool parse_web(const msgpack_object *data, struct message *m)
 {
     struct message_web *w = &m->web;
     w->has_login = proto_bool(proto_get(data, "login"));
-    w->has_guards = proto_bool(proto_get(data, "guards"));
-    w->has_hooks = proto_bool(proto_get(data, "hooks"));
+    w->is_changed = proto_bool(proto_get(data, "changed"));
     w->has_page = proto_bool(proto_get(data, "page"));
     w->extensions = proto_text(proto_get(data, "extensions"));
     proto_copy(proto_get(data, "socket"), w->socket, sizeof w->socket);

@@ -121,7 +121,7 @@ struct message_done {
 
 struct message_web {  /* the host's own web server, docs/wire.md */
     char socket[108]; /* path; "" none */
-    bool has_login, has_guards, has_hooks, has_page;
+    bool has_login, is_changed, has_page;
     char *extensions; /* JSON; owned */
 };
 

@@ -28,6 +28,7 @@ struct admission {
     pthread_mutex_t lock;
     struct entry entries[ADMISSION_ENTRIES];
     size_t next;
+    uint64_t forgotten; /* how often */
 };
 
 struct admission *admission_new(void)
@@ -83,36 +84,49 @@ static bool hash_request(struct mg_connection *conn, const struct upstream *u,
     return is_ok;
 }
 
-static bool is_known(struct admission *g, const unsigned char hash[32])
+static bool is_known(struct admission *g, const unsigned char hash[32], uint64_t *forgotten)
 {
     uint64_t now = clk_mono_ns();
     bool is_found = false;
     pthread_mutex_lock(&g->lock);
+    *forgotten = g->forgotten;
     for (size_t i = 0; i < ADMISSION_ENTRIES && !is_found; i++)
         is_found = g->entries[i].until > now && memcmp(g->entries[i].hash, hash, 32) == 0;
     pthread_mutex_unlock(&g->lock);
     return is_found;
 }
 
-static void remember(struct admission *g, const unsigned char hash[32])
+/* Unless all was forgotten since the host was asked. */
+static void remember(struct admission *g, const unsigned char hash[32], uint64_t forgotten)
 {
     pthread_mutex_lock(&g->lock);
-    struct entry *e = &g->entries[g->next++ % ADMISSION_ENTRIES];
-    memcpy(e->hash, hash, 32);
-    e->until = clk_mono_ns() + ADMISSION_SECONDS * 1000000000ull;
+    if (g->forgotten == forgotten) {
+        struct entry *e = &g->entries[g->next++ % ADMISSION_ENTRIES];
+        memcpy(e->hash, hash, 32);
+        e->until = clk_mono_ns() + ADMISSION_SECONDS * 1000000000ull;
+    }
     pthread_mutex_unlock(&g->lock);
 }
 
-int admission_admits(struct admission *g, struct mg_connection *conn, const struct upstream *u,
-                     bool is_open, unsigned *retry_s)
+void admission_forget(struct admission *g)
+{
+    HANDLE_IS(g, ADMISSION_TAG);
+    pthread_mutex_lock(&g->lock);
+    g->forgotten++;
+    memset(g->entries, 0, sizeof g->entries);
+    pthread_mutex_unlock(&g->lock);
+}
+
+int admission_admits(struct admission *g, struct mg_connection *conn, const struct upstream *u)
 {
     HANDLE_IS(g, ADMISSION_TAG);
     unsigned char hash[32];
+    uint64_t forgotten = 0;
     bool has_hash = hash_request(conn, u, hash);
-    if (has_hash && is_known(g, hash))
-        return 204;
-    int status = upstream_admits(conn, u, is_open, retry_s);
-    if (status == 204 && has_hash)
-        remember(g, hash);
+    if (has_hash && is_known(g, hash, &forgotten))
+        return 0;
+    int status = upstream_admits(conn, u);
+    if (status == 0 && has_hash)
+        remember(g, hash, forgotten);
     return status;
 }

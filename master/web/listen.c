@@ -5,7 +5,9 @@
  * cross-origin answers. */
 #include "master/web/listen.h"
 
+#include "common/base/clk.h"
 #include "common/base/sbuf.h"
+#include "common/base/thread.h"
 #include "master/web/front.h"
 
 #include <arpa/inet.h>
@@ -13,6 +15,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <openssl/ssl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -169,4 +172,57 @@ void listen_stop(struct listen *l)
     if (l->fd >= 0)
         close(l->fd);
     SSL_CTX_free(l->tls);
+}
+
+/* -- the end -- */
+
+#define STOP_TURN_MS 10
+
+struct stopper {
+    struct mg_context *ctx;
+    pthread_mutex_t lock;
+    pthread_cond_t ended;
+    bool has_ended;
+};
+
+static void *stop_server(void *arg)
+{
+    struct stopper *s = arg;
+    mg_stop(s->ctx);
+    pthread_mutex_lock(&s->lock);
+    s->has_ended = true;
+    pthread_cond_signal(&s->ended);
+    pthread_mutex_unlock(&s->lock);
+    return NULL;
+}
+
+/* civetweb's accepting thread looks up once in two seconds, or when somebody connects. */
+static void knock(int port)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return;
+    (void)!connect(fd, (struct sockaddr *)&at, sizeof at);
+    close(fd);
+}
+
+void listen_end(const struct listen *l, struct mg_context *ctx)
+{
+    struct stopper s = {
+        .ctx = ctx, .lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
+    pthread_t thread;
+    if (!thread_start(&thread, stop_server, &s)) {
+        mg_stop(ctx);
+        return;
+    }
+    pthread_mutex_lock(&s.lock);
+    while (!s.has_ended) {
+        knock(l->inner_port);
+        clk_cond_wait(&s.ended, &s.lock, clk_mono_ns() + STOP_TURN_MS * UINT64_C(1000000));
+    }
+    pthread_mutex_unlock(&s.lock);
+    pthread_join(thread, NULL);
 }

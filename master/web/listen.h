@@ -27,3 +27,5 @@ bool listen_init(struct listen *l, const struct web_config *c, const char *bound
 /* Once civetweb runs: starts the front. */
 bool listen_start(struct listen *l, struct mg_context *ctx, const char *secret, char **why);
 void listen_stop(struct listen *l);
+/* Ends civetweb, in the time it needs and not in that of its clock. */
+void listen_end(const struct listen *l, struct mg_context *ctx);

@@ -56,6 +56,7 @@ struct viewer {
     struct feed_mark mark;           /* the writer's own */
     uint64_t under_way[LIVE_WINDOW]; /* ticks sent and not acknowledged; 0 = free */
     uint64_t sent_at_ns;             /* of the last tick */
+    uint64_t ask_at_ns;              /* whether it may stay */
     uint64_t columns;                /* asked for; the writer takes them over into its mark */
     bool takes_packed, is_paused, is_closing;
     bool is_over;        /* nothing more is written, whatever is read ends it */
@@ -69,6 +70,7 @@ struct viewer {
 struct live {
     uint32_t tag; /* handle.h */
     struct bridge *bridge;
+    struct live_door door;
     pthread_mutex_t lock;
     struct viewer *viewers;
     int count;
@@ -79,11 +81,12 @@ struct live {
     bool has_packer;
 };
 
-struct live *live_new(struct bridge *b)
+struct live *live_new(struct bridge *b, const struct live_door *door)
 {
     struct live *l = mem_zalloc(sizeof *l);
     HANDLE_MADE(l, LIVE_TAG);
     l->bridge = b;
+    l->door = *door;
     pthread_mutex_init(&l->lock, NULL);
     l->has_packer = deflateInit(&l->packer, PACK_LEVEL) == Z_OK;
     return l;
@@ -276,6 +279,18 @@ static bool send_tick(struct viewer *w, struct view *v, bool *is_greeted)
     return is_ok;
 }
 
+static bool may_stay(struct viewer *w)
+{
+    struct live *l = w->live;
+    bool is_told = true;
+    if (clk_mono_ns() < w->ask_at_ns)
+        return true;
+    bool may = l->door.may_stay(l->door.arg, w->conn, &is_told);
+    uint64_t pause_s = is_told ? LIVE_ASK_S : LIVE_ASK_MUTE_S;
+    w->ask_at_ns = clk_mono_ns() + pause_s * UINT64_C(1000000000);
+    return may;
+}
+
 static void *write_ticks(void *arg)
 {
     struct viewer *w = arg;
@@ -287,6 +302,10 @@ static void *write_ticks(void *arg)
             return NULL;
         if (turn == TURN_STOP || turn == TURN_TOO_SLOW) {
             send_bye(w, turn == TURN_STOP ? "stopping" : "too slow");
+            return NULL;
+        }
+        if (!may_stay(w)) {
+            send_bye(w, "no longer admitted");
             return NULL;
         }
         if (turn == TURN_WAIT)
@@ -347,6 +366,7 @@ static void on_ready(struct mg_connection *conn, void *arg)
     w->live = l;
     w->conn = conn;
     read_query(w);
+    w->ask_at_ns = clk_mono_ns() + LIVE_ASK_S * UINT64_C(1000000000);
     pthread_cond_init(&w->changed, NULL);
     pthread_mutex_lock(&l->lock);
     w->next = l->viewers;

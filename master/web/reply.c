@@ -193,14 +193,6 @@ int reply_error(struct mg_connection *conn, int status, const char *field, const
     return send_error(conn, status, "", field, text);
 }
 
-int reply_wait(struct mg_connection *conn, unsigned seconds)
-{
-    char extra[64], text[128];
-    snprintf(extra, sizeof extra, "Retry-After: %u\r\n", seconds);
-    snprintf(text, sizeof text, "Too many attempts to log in failed. Try again in %u s.", seconds);
-    return send_error(conn, 429, extra, "", text);
-}
-
 int reply_method(struct mg_connection *conn, const char *allowed)
 {
     char extra[64], text[96];

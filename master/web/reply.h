@@ -24,7 +24,6 @@ int reply_page(struct mg_connection *conn, const struct sbuf *html);
 int reply_html(struct mg_connection *conn, int status, const char *text);
 /* {"ok": false, "field": …, "error": …} */
 int reply_error(struct mg_connection *conn, int status, const char *field, const char *text);
-int reply_wait(struct mg_connection *conn, unsigned seconds);         /* 429, Retry-After */
 int reply_method(struct mg_connection *conn, const char *allowed);    /* 405 */
 int reply_options(struct mg_connection *conn, const char *allowed);   /* 200, Allow, no body */
 int reply_redirect(struct mg_connection *conn, const char *location); /* 308 */

@@ -55,10 +55,19 @@ bool request_is_type(const struct request *r, const char *type)
            (given[len] == '\0' || given[len] == ';' || given[len] == ' ');
 }
 
+static int take_early(struct request *r, size_t max, struct sbuf *body)
+{
+    if (r->early.len > max)
+        return 413;
+    *body = r->early;
+    r->early = (struct sbuf){0};
+    return 0;
+}
+
 bool request_read(struct request *r, size_t max, struct sbuf *body, int *status)
 {
     const char *text = "The body ended early.";
-    *status = reply_read_body(r->conn, max, body);
+    *status = r->has_early ? take_early(r, max, body) : reply_read_body(r->conn, max, body);
     if (*status == 0)
         return true;
     if (*status == 413)

@@ -22,6 +22,8 @@ struct request {
     const char *path;      /* the part of it below the base path; NULL: it is outside */
     const char *raw_query; /* as it came; NULL none */
     struct form query;     /* its fields; of routes of the locustfile it stays empty */
+    struct sbuf early;     /* the body, where the locustfile was shown it first */
+    bool has_early;
 };
 
 /* Answers completely. Returns the status. */

@@ -22,6 +22,8 @@
 #define ANSWER_TIMEOUT_S 300
 #define ADMIT_TIMEOUT_S 10
 #define SEND_TIMEOUT_S 30
+#define ADMIT_HEADER "X-Katydid-Admit"
+#define ADMITTED_HEADER "X-Katydid-Admitted"
 
 static unsigned under_way; /* atomic */
 
@@ -96,7 +98,7 @@ static bool is_own_header(const char *name)
                                         "X-Forwarded-Proto",
                                         "X-Forwarded-Host",
                                         "X-Katydid-Secret",
-                                        "X-Katydid-Admit",
+                                        ADMIT_HEADER,
                                         FRONT_HEADER,
                                         NULL};
     return strchr(name, '_') != NULL || is_one_of(name, names);
@@ -184,13 +186,6 @@ static bool has_header(const char *head, const char *name)
     return false;
 }
 
-/* The number of seconds in Retry-After, 0 without one. */
-static unsigned retry_after(const char *head)
-{
-    const char *line = strcasestr(head, "\r\nRetry-After:");
-    return line != NULL ? (unsigned)strtoul(line + strlen("\r\nRetry-After:"), NULL, 10) : 0;
-}
-
 static void add_missing(struct sbuf *out, const char *head, const char *name, const char *value)
 {
     if (!has_header(head, name))
@@ -225,28 +220,26 @@ static void write_answer_head(const char *head, struct sbuf *out)
     sbuf_adds(out, "Connection: close\r\n\r\n");
 }
 
-static int pass_answer(struct mg_connection *conn, int fd)
+/* in: the head of the answer, and what came behind it; the body begins at `body`, 0: no answer. */
+static int pass_answer(struct mg_connection *conn, int fd, struct sbuf *in, size_t body)
 {
-    struct sbuf in = {0}, out = {0};
+    struct sbuf out = {0};
     char chunk[16384];
-    size_t body = read_head(fd, &in);
-    int status = body > 0 ? status_of(&in) : 0;
-    if (status == 0 || memchr(in.data, '\0', body) != NULL) {
-        sbuf_fini(&in);
+    int status = body > 0 ? status_of(in) : 0;
+    if (status == 0 || memchr(in->data, '\0', body) != NULL) {
         return reply_error(conn, 502, "",
                            "The process that runs the locustfile gave no answer to this request.");
     }
     struct sbuf rest = {0};
-    sbuf_add(&rest, in.data + body, in.len - body);
-    in.data[body] = '\0';
-    write_answer_head(in.data, &out);
+    sbuf_add(&rest, in->data + body, in->len - body);
+    in->data[body] = '\0';
+    write_answer_head(in->data, &out);
     bool is_ok = mg_write(conn, out.data, out.len) > 0;
     if (is_ok && rest.len > 0)
         is_ok = mg_write(conn, rest.data, rest.len) > 0;
     for (ssize_t n; is_ok && (n = recv(fd, chunk, sizeof chunk, 0)) > 0;)
         is_ok = mg_write(conn, chunk, (size_t)n) > 0;
     sbuf_fini(&rest);
-    sbuf_fini(&in);
     sbuf_fini(&out);
     return status;
 }
@@ -258,9 +251,15 @@ static int forward(struct mg_connection *conn, const struct upstream *u)
         return reply_error(conn, 502, "",
                            "The process that runs the locustfile does not answer: it is busy or "
                            "has ended.");
-    int status = send_request(conn, u, fd)
-                     ? pass_answer(conn, fd)
-                     : reply_error(conn, 502, "", "The request could not be passed on whole.");
+    struct sbuf in = {0};
+    int status;
+    if (send_request(conn, u, fd)) {
+        size_t body = read_head(fd, &in);
+        status = pass_answer(conn, fd, &in, body);
+    } else {
+        status = reply_error(conn, 502, "", "The request could not be passed on whole.");
+    }
+    sbuf_fini(&in);
     close(fd);
     return status;
 }
@@ -279,27 +278,59 @@ int upstream_forward(struct mg_connection *conn, const struct upstream *u)
     return status;
 }
 
-int upstream_admits(struct mg_connection *conn, const struct upstream *u, bool is_open,
-                    unsigned *retry_s)
+/* The head of the host's answer to whether the request may pass, and where its body begins; 0 when
+ * it does not answer. */
+static size_t ask(struct mg_connection *conn, const struct upstream *u, int fd, struct sbuf *in)
 {
-    const struct mg_request_info *ri = mg_get_request_info(conn);
-    struct sbuf head = {0}, answer = {0};
-    char extra[64];
+    struct sbuf head = {0};
+    size_t len = u->body != NULL ? u->body->len : 0;
+    write_head(conn, u, mg_get_request_info(conn)->request_method, ADMIT_HEADER ": 1\r\n", &head);
+    sbuf_addf(&head, "Content-Length: %zu\r\n\r\n", len);
+    bool is_ok =
+        send_all(fd, head.data, head.len) && (len == 0 || send_all(fd, u->body->data, len));
+    sbuf_fini(&head);
+    return is_ok ? read_head(fd, in) : 0;
+}
+
+static bool is_admitted(const struct sbuf *in)
+{
+    return strstr(in->data, "\r\n" ADMITTED_HEADER ":") != NULL;
+}
+
+int upstream_admits(struct mg_connection *conn, const struct upstream *u)
+{
+    struct sbuf in = {0};
     int status = 0;
-    snprintf(extra, sizeof extra, "X-Katydid-Admit: %.20s%s\r\n", ri->request_method,
-             is_open ? " open" : "");
     if (!enter())
-        return 502;
+        return reply_error(conn, 503, "", "Too many requests wait for the locustfile's routes.");
     int fd = dial(u->socket, ADMIT_TIMEOUT_S);
-    write_head(conn, u, "GET", extra, &head);
-    sbuf_adds(&head, "\r\n");
-    if (fd >= 0 && send_all(fd, head.data, head.len) && read_head(fd, &answer) > 0)
-        status = status_of(&answer);
-    *retry_s = status == 429 ? retry_after(answer.data) : 0;
+    size_t body = fd >= 0 ? ask(conn, u, fd, &in) : 0;
+    if (body == 0)
+        status = reply_error(conn, 502, "",
+                             "This page needs the process that runs the locustfile to admit you, "
+                             "and it does not answer.");
+    else if (!is_admitted(&in))
+        status = pass_answer(conn, fd, &in, body);
     if (fd >= 0)
         close(fd);
     leave();
-    sbuf_fini(&head);
-    sbuf_fini(&answer);
-    return status == 204 || status == 401 || status == 429 ? status : 502;
+    sbuf_fini(&in);
+    return status;
+}
+
+enum upstream_verdict upstream_still_admits(struct mg_connection *conn, const struct upstream *u,
+                                            int timeout_s)
+{
+    struct sbuf in = {0};
+    enum upstream_verdict verdict = UPSTREAM_MUTE;
+    if (!enter())
+        return verdict;
+    int fd = dial(u->socket, timeout_s);
+    if (fd >= 0 && ask(conn, u, fd, &in) > 0)
+        verdict = is_admitted(&in) ? UPSTREAM_YES : UPSTREAM_NO;
+    if (fd >= 0)
+        close(fd);
+    leave();
+    sbuf_fini(&in);
+    return verdict;
 }

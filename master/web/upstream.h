@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 struct mg_connection;
+struct sbuf;
 
 #define UPSTREAM_BODY_MAX (64LL << 20)
 #define UPSTREAM_MAX 24 /* requests under way */
@@ -20,12 +21,16 @@ struct upstream {
     const char *path;   /* as path.h reads it, with the base path */
     const char *query;  /* as it came; NULL none */
     bool has_tls;       /* towards the client */
+    const struct sbuf
+        *body; /* to be shown to who is asked whether the request may pass; NULL none */
 };
 
 /* Answers with what the host answers. Returns the status. */
 int upstream_forward(struct mg_connection *conn, const struct upstream *u);
-/* Asks the host whether the request may pass: by the functions of the locustfile that look at
- * every request, and, unless is_open, by its login. 204 yes, 401 no, 429 not before *retry_s
- * seconds are over, 502 it does not answer. */
-int upstream_admits(struct mg_connection *conn, const struct upstream *u, bool is_open,
-                    unsigned *retry_s);
+/* Asks the host whether the request may pass: by everything that the locustfile put before its
+ * routes, and by its login. 0 yes; else the status of the answer that was sent. */
+int upstream_admits(struct mg_connection *conn, const struct upstream *u);
+/* The same, and nothing is sent. */
+enum upstream_verdict { UPSTREAM_YES, UPSTREAM_NO, UPSTREAM_MUTE /* within timeout_s */ };
+enum upstream_verdict upstream_still_admits(struct mg_connection *conn, const struct upstream *u,
+                                            int timeout_s);

@@ -12,11 +12,9 @@
  */
 #include "master/web/web.h"
 
-#include "common/base/clk.h"
 #include "common/base/handle.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
-#include "common/base/thread.h"
 #include "master/web/bridge.h"
 #include "master/web/feed.h"
 #include "master/web/front.h"
@@ -31,10 +29,8 @@
 #include "master/web/request.h"
 #include "master/web/upstream.h"
 
-#include <arpa/inet.h>
 #include <civetweb.h>
 #include <openssl/crypto.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,14 +38,12 @@
 #include <strings.h>
 #include <sys/random.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define LOGGER "katydid.web"
 #define LIVE_PATH "/api/v1/live"
 #define WEB_NICE 5
-#define STOP_TURN_MS 10
+#define MAY_STAY_S 1 /* a viewer waits so long for its next tick when the host is busy */
 
 #define WEB_TAG 0x7765625fu /* "web_" */
 
@@ -235,7 +229,8 @@ static int route_request(struct request *r)
 /* What the newest view says of the host's web server, to be kept longer than the view. */
 struct host_web {
     char socket[108];
-    bool has_login, has_guards, has_hooks, has_page;
+    bool has_login, has_page;
+    bool is_changed; /* the locustfile has a say in how every request is handled */
 };
 
 static struct host_web host_web(struct web *w)
@@ -246,8 +241,7 @@ static struct host_web host_web(struct web *w)
         return h;
     snprintf(h.socket, sizeof h.socket, "%s", v->web.socket);
     h.has_login |= v->web.has_login;
-    h.has_guards = v->web.has_guards;
-    h.has_hooks = v->web.has_hooks;
+    h.is_changed = v->web.is_changed;
     h.has_page = v->web.has_page;
     view_unref(v);
     return h;
@@ -277,14 +271,26 @@ static struct upstream upstream_of(const struct web *w, struct request *r, const
                              .has_tls = w->listen.has_tls};
 }
 
+static bool is_change(const struct request *r)
+{
+    return !is_read(r->method) && strcmp(r->method, "OPTIONS") != 0;
+}
+
+static bool is_by_page(const struct request *r)
+{
+    struct guard_request sender = request_sender(r);
+    return guard_page_ok(&sender);
+}
+
 static int forward(struct web *w, struct request *r, const struct host_web *h)
 {
     struct upstream u = upstream_of(w, r, h);
-    struct guard_request sender = request_sender(r);
-    bool is_change = !is_read(r->method) && strcmp(r->method, "OPTIONS") != 0;
-    if (is_change && !guard_page_ok(&sender))
+    if (is_change(r) && !is_by_page(r))
         return request_refuse_sender(r);
-    return upstream_forward(r->conn, &u);
+    admission_forget(w->admission);
+    int status = upstream_forward(r->conn, &u);
+    admission_forget(w->admission);
+    return status;
 }
 
 static bool is_locusts(const char *path)
@@ -306,37 +312,32 @@ static bool is_open(const char *path)
     return strcmp(path, "/login") == 0 || strncmp(path, "/assets/", 8) == 0;
 }
 
-static int refuse_host_gone(struct request *r)
+/* 0: go on; else the status of the answer that was sent. Who has a say in everything is asked each
+ * time, and shown the body. */
+static int ask_host(struct web *w, struct request *r, const struct host_web *h)
 {
-    return reply_error(r->conn, 502, "",
-                       "This page needs the process that runs the locustfile to admit you, and it "
-                       "does not answer.");
-}
-
-/* 0: go on; else the status of the answer that was sent. Outside of the base path (path NULL) the
- * app itself asks for a session where it wants one. */
-static int check_admission(struct web *w, struct request *r, const struct host_web *h)
-{
-    bool needs_login = h->has_login && r->path != NULL && !is_open(r->path);
-    unsigned retry_s;
-    if (!needs_login && !h->has_guards)
-        return 0;
-    if (h->socket[0] == '\0')
-        return refuse_host_gone(r);
     struct upstream u = upstream_of(w, r, h);
-    int verdict = admission_admits(w->admission, r->conn, &u, !needs_login, &retry_s);
-    if (verdict == 204)
-        return 0;
-    if (verdict == 502)
-        return refuse_host_gone(r);
-    if (verdict == 429)
-        return reply_wait(r->conn, retry_s);
-    if (!h->has_guards && r->path != NULL && strncmp(r->path, "/api/", 5) == 0)
-        return reply_error(r->conn, 401, "", "Log in first: open the page in a browser.");
-    return forward(w, r, h); /* the app says so in its own way */
+    int status = 0;
+    if (!h->is_changed)
+        return admission_admits(w->admission, r->conn, &u);
+    if (is_change(r)) {
+        if (!is_by_page(r))
+            return request_refuse_sender(r);
+        if (!request_read(r, FORM_BODY_MAX, &r->early, &status))
+            return status;
+        r->has_early = true;
+        u.body = &r->early;
+    }
+    return upstream_admits(r->conn, &u);
 }
 
-/* What this process answers itself, when the host has no part in it. */
+static int check_gate(struct web *w, struct request *r, const struct host_web *h)
+{
+    bool is_asked = h->is_changed || (h->has_login && !is_open(r->path));
+    return is_asked ? ask_host(w, r, h) : 0;
+}
+
+/* What the host answers itself. */
 static bool is_hosts(const struct request *r, const struct host_web *h)
 {
     if (h->socket[0] == '\0')
@@ -346,7 +347,7 @@ static bool is_hosts(const struct request *r, const struct host_web *h)
     if (h->has_login && strcmp(r->path, "/login") == 0)
         return true;
     if (is_locusts(r->path))
-        return h->has_hooks || h->has_guards;
+        return h->is_changed;
     return find_route(r->path) == NULL && asset_find(r->path) == NULL;
 }
 
@@ -355,20 +356,19 @@ static int serve_request(struct web *w, struct request *r)
     const struct host_web h = host_web(w);
     if (is_inner(w, r->conn))
         return route_request(r);
-    int refused = check_admission(w, r, &h);
-    if (refused != 0)
-        return refused;
-    return is_hosts(r, &h) ? forward(w, r, &h) : route_request(r);
+    if (is_hosts(r, &h))
+        return forward(w, r, &h);
+    int refused = check_gate(w, r, &h);
+    return refused != 0 ? refused : route_request(r);
 }
 
 /* Outside of the base path there are only the routes of the locustfile. */
 static int serve_outside(struct web *w, struct request *r)
 {
     const struct host_web h = host_web(w);
-    int refused = check_admission(w, r, &h);
-    if (refused != 0)
-        return refused;
-    return h.socket[0] != '\0' ? forward(w, r, &h) : reply_text(r->conn, 404, "Not found.\n");
+    if (h.socket[0] != '\0')
+        return forward(w, r, &h);
+    return h.is_changed ? ask_host(w, r, &h) : reply_text(r->conn, 404, "Not found.\n");
 }
 
 static bool is_upgrade(struct mg_connection *conn)
@@ -392,6 +392,27 @@ static int check_upgrade(struct request *r, struct web *w)
     if (!live_has_room(w->live))
         return reply_error(r->conn, 503, "", "Too many live pages; poll GET api/v1/live instead.");
     return 0;
+}
+
+/* The session of a viewer may be over, or a guard of another mind. Who does not answer changes
+ * nothing. */
+static bool may_stay(void *arg, struct mg_connection *conn, bool *is_told)
+{
+    struct web *w = arg;
+    const struct host_web h = host_web(w);
+    char path[sizeof w->base_path + sizeof LIVE_PATH];
+    *is_told = true;
+    if ((!h.is_changed && !h.has_login) || h.socket[0] == '\0')
+        return true;
+    snprintf(path, sizeof path, "%s%s", w->base_path, LIVE_PATH);
+    struct upstream u = {.socket = h.socket,
+                         .client = client_of(w, conn),
+                         .path = path,
+                         .query = mg_get_request_info(conn)->query_string,
+                         .has_tls = w->listen.has_tls};
+    enum upstream_verdict verdict = upstream_still_admits(conn, &u, MAY_STAY_S);
+    *is_told = verdict != UPSTREAM_MUTE;
+    return verdict != UPSTREAM_NO;
 }
 
 /* The part of a path below the base path, or NULL. */
@@ -474,6 +495,7 @@ static int serve(struct web *w, struct request *r, const char *raw_path)
         break;
     }
     form_fini(&r->query);
+    sbuf_fini(&r->early);
     sbuf_fini(&path);
     return status;
 }
@@ -597,7 +619,7 @@ struct web *web_start(const struct web_config *c, struct bridge *b, char **why)
     HANDLE_MADE(w, WEB_TAG);
     *why = NULL;
     w->bridge = b;
-    w->live = live_new(b);
+    w->live = live_new(b, &(struct live_door){may_stay, w});
     w->admission = admission_new();
     w->wants_login = c->web_login;
     snprintf(w->secret, sizeof w->secret, "%s", c->secret != NULL ? c->secret : "");
@@ -624,55 +646,6 @@ int web_inner_port(const struct web *w)
     return w->listen.inner_port;
 }
 
-struct stopper {
-    struct mg_context *ctx;
-    pthread_mutex_t lock;
-    pthread_cond_t ended;
-    bool has_ended;
-};
-
-static void *stop_server(void *arg)
-{
-    struct stopper *s = arg;
-    mg_stop(s->ctx);
-    pthread_mutex_lock(&s->lock);
-    s->has_ended = true;
-    pthread_cond_signal(&s->ended);
-    pthread_mutex_unlock(&s->lock);
-    return NULL;
-}
-
-/* civetweb's accepting thread looks up once in two seconds, or when somebody connects. */
-static void knock(int port)
-{
-    struct sockaddr_in at = {.sin_family = AF_INET,
-                             .sin_port = htons((uint16_t)port),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return;
-    (void)!connect(fd, (struct sockaddr *)&at, sizeof at);
-    close(fd);
-}
-
-static void end_server(struct web *w)
-{
-    struct stopper s = {
-        .ctx = w->ctx, .lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
-    pthread_t thread;
-    if (!thread_start(&thread, stop_server, &s)) {
-        mg_stop(w->ctx);
-        return;
-    }
-    pthread_mutex_lock(&s.lock);
-    while (!s.has_ended) {
-        knock(w->listen.inner_port);
-        clk_cond_wait(&s.ended, &s.lock, clk_mono_ns() + STOP_TURN_MS * UINT64_C(1000000));
-    }
-    pthread_mutex_unlock(&s.lock);
-    pthread_join(thread, NULL);
-}
-
 void web_stop(struct web *w)
 {
     if (w == NULL)
@@ -682,7 +655,7 @@ void web_stop(struct web *w)
         live_stop(w->live);
     listen_stop(&w->listen);
     if (w->ctx != NULL)
-        end_server(w);
+        listen_end(&w->listen, w->ctx);
     live_free(w->live);
     admission_free(w->admission);
     HANDLE_ENDS(w);

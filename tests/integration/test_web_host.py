@@ -211,13 +211,23 @@ def test_the_page_knows_what_is_added(extended):
     assert added["extended_csv_files"] == [{"href": "/x.csv", "title": "X"}]
 
 
-def test_a_host_that_hangs_is_an_answer_with_words(extended):
-    (host,) = children(extended.pid)
-    os.kill(host, signal.SIGSTOP)
-    try:
-        assert json.loads(extended.call("/api/v1/state")[1])["type"] == "hello"
-    finally:
-        os.kill(host, signal.SIGCONT)
+def test_a_host_that_hangs_keeps_nobody_from_the_page():
+    """As long as the locustfile only adds to it."""
+    added = PLAIN + """
+    from locust import events
+
+    @events.init.add_listener
+    def init(web_ui, **_):
+        web_ui.app.add_url_rule("/mine", "mine", lambda: "mine")
+"""
+    with page(added) as process:
+        assert process.call("/mine")[1] == "mine"
+        (host,) = children(process.pid)
+        os.kill(host, signal.SIGSTOP)
+        try:
+            assert json.loads(process.call("/api/v1/state")[1])["type"] == "hello" and process.call("/")[0] == 200
+        finally:
+            os.kill(host, signal.SIGCONT)
 
 
 def test_nothing_is_listened_on_when_nothing_is_added():

@@ -10,7 +10,7 @@ from urllib.parse import urlparse
 
 
 class Viewer:
-    def __init__(self, url, origin=True, buffer=None, query=""):
+    def __init__(self, url, origin=True, buffer=None, query="", headers=()):
         where = urlparse(url)
         self.socket = socket.socket()
         if buffer:
@@ -21,6 +21,7 @@ class Viewer:
             f"GET /api/v1/live{query} HTTP/1.1", f"Host: {where.netloc}", "Upgrade: websocket", "Connection: Upgrade",
             "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}",
         ]
+        lines += headers
         if origin:
             lines.append(f"Origin: {url if origin is True else origin}")
         self.socket.sendall("\r\n".join([*lines, "", ""]).encode())

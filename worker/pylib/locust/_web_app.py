@@ -28,6 +28,8 @@ ROUTES = (
     ("get_worker_count", "/worker-count", "GET"),
 )
 
+_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
+
 
 class MissingPackage(ImportError):
     pass
@@ -79,6 +81,9 @@ def _blueprint(flask, web_ui, views):
         blueprint.add_url_rule(path, endpoint=name, view_func=view, methods=methods.split())
     blueprint.add_url_rule("/login", endpoint="login", view_func=lambda: _web_login.page(web_ui))
     blueprint.add_url_rule("/assets/<path:path>", endpoint="send_assets", view_func=views.assets)
+    for rule in views.MORE_RULES:
+        blueprint.add_url_rule(rule, endpoint="katydid", view_func=views.ours, methods=_METHODS,
+                               provide_automatic_options=False)
     blueprint.register_error_handler(Exception, _answer_error)
     return blueprint
 

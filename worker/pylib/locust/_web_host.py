@@ -3,9 +3,10 @@
 
 The master owns the port and the page. Once a locustfile touches `web_ui.app` (or with --web-login,
 or --build-path) the app listens on a Unix socket in the master's private folder, and the master is
-told: it passes on what it does not know itself, what the app's own hooks want to see, and asks it
-who may come in. The views of Locust's routes get their answers from the master in turn, by a
-request that carries a secret. Nobody who does not use this pays for it.
+told: it passes on what it does not know itself. Once the locustfile has changed how the app handles
+requests (`_web_changes.py`), it passes on every request, and asks before it opens a live socket. The
+views of Locust's and of the master's routes get their answers from the master in turn, by a request
+that carries a secret. Nobody who does not use this pays for it.
 """
 
 import contextlib
@@ -14,27 +15,33 @@ import json
 import logging
 import os
 import socket
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import gevent
 
-from . import _web_login, _web_page
-from ._web_throttle import Throttle
+from . import _web_ask, _web_login, _web_page
+from ._web_attempts import Attempts
+from ._web_changes import Mark
 from .web import WebUI, _choices
 
 logger = logging.getLogger("locust.web")
 
 _PASSED_ON = ("Host", "Origin", "Referer", "Sec-Fetch-Site", "User-Agent", "Content-Type",
-              "If-None-Match")
+              "If-None-Match", "Accept", "X-Katydid")
 _OF_CONNECTION = ("connection", "content-length", "transfer-encoding", "keep-alive")
 _TIMEOUT_S = 120
+_LOOK_EVERY_S = 1.0
+_LOG_IN = {"ok": False, "field": "", "error": "Log in first: open the page in a browser."}
 
 
 class Views:
-    """Locust's routes as the master answers them."""
+    """Locust's routes, and the master's, as the master answers them."""
 
-    def __init__(self):
+    MORE_RULES = ("/api/v1/<path:path>", "/<any(metrics):path>", "/<any('favicon.svg'):path>")
+
+    def __init__(self, web_ui):
         self.page = None  # where the master is: told by katydid_page
+        self._web_ui = web_ui
 
     def _ask(self, method, path, headers, body=None):
         if self.page is None:
@@ -51,21 +58,61 @@ class Views:
         finally:
             link.close()
 
+    def _path(self):
+        from flask import request
+
+        return request.path.removeprefix(self.page["base_path"] if self.page else "") or "/"
+
     def _relay(self):
         from flask import Response, request
 
-        path = request.path.removeprefix(self.page["base_path"] if self.page else "") or "/"
-        query = urlencode(list(request.args.items(multi=True)))
+        path = self._path()
+        if _web_ask.reached() and not (request.method == "GET" and path in _web_ask.FIGURES):
+            body, kind = _web_ask.stand_in(path)
+            return Response(body, 200, mimetype=kind)
+        query = request.query_string.decode("latin-1")
         headers = {name: request.headers[name] for name in _PASSED_ON if name in request.headers}
-        body = request.get_data(parse_form_data=False) if request.method == "POST" else None
+        has_body = request.method not in ("GET", "HEAD", "OPTIONS")
+        body = request.get_data(parse_form_data=False) if has_body else None
         status, headers, body = self._ask(
             request.method, quote(path) + ("?" + query if query else ""), headers, body)
         return Response(body, status, headers)
+
+    def ours(self, path):
+        """What only the master has: the page's API, figures for Prometheus."""
+        from flask import jsonify
+
+        web_ui = self._web_ui
+        if web_ui.web_login and not _web_login.has_session():
+            return jsonify(_LOG_IN), 401
+        refused = self._refusal() if web_ui.is_changed() else None
+        return self._relay() if refused is None else refused
+
+    def _refusal(self):
+        """None, or the answer of a guard to what this request is like."""
+        from flask import Response, jsonify, request
+
+        path = self._path()
+        if path == "/favicon.svg":
+            return None
+        try:
+            asked = _web_ask.likes(request.method, path, request.args, request.get_data())
+        except ValueError as error:
+            return jsonify(ok=False, field="", error=f"The body cannot be read: {error}."), 400
+        base = self._web_ui.web_base_path
+        for like in asked:
+            ask = _web_ask.refusal(self._web_ui.entry, request.environ, base, like)
+            if ask is not None and ask.is_reached:
+                return jsonify(ok=False, field="", error=f"{like[1]} answers {ask.status}."), 403
+            if ask is not None:
+                return Response(ask.body, ask.status, ask.headers)
+        return None
 
     def page_html(self):
         """The master's page, with every header but its text left out."""
         from flask import request
 
+        _web_ask.reached()
         host = request.headers.get("Host", "localhost")
         return self._ask("GET", "/", {"Host": host})[2].decode("utf-8")
 
@@ -85,23 +132,43 @@ class BuiltViews(Views):
     """--build-path: a page of the user's own build, with the master's answers behind it."""
 
     def __init__(self, web_ui):
-        super().__init__()
-        self._web_ui = web_ui
+        super().__init__(web_ui)
         self._folder = os.path.abspath(web_ui.build_path)
 
     def index(self):
         from flask import render_template
 
+        _web_ask.reached()
         self._web_ui.update_template_args()
         return render_template("index.html", template_args=self._web_ui.template_args)
 
     def assets(self, path):
         from flask import send_from_directory
 
+        _web_ask.reached()
         folder = os.path.join(self._folder, "assets")
         if os.path.exists(os.path.join(folder, path)):
             return send_from_directory(folder, path)
         return self._relay()
+
+
+def _handler():
+    from gevent import pywsgi
+
+    class Handler(pywsgi.WSGIHandler):
+        """Tells the app who really asks, and for what."""
+
+        def get_environ(self):
+            environ = super().get_environ()
+            environ["REMOTE_ADDR"] = environ.get("HTTP_X_FORWARDED_FOR", "")
+            environ["wsgi.url_scheme"] = environ.get("HTTP_X_FORWARDED_PROTO", "http")
+            name, _, port = environ.get("HTTP_HOST", "localhost").rpartition(":")
+            environ["SERVER_NAME"] = name or port
+            environ["SERVER_PORT"] = port if name and port.isdigit() else "80"
+            environ["katydid.only_asks"] = bool(environ.pop("HTTP_X_KATYDID_ADMIT", ""))
+            return environ
+
+    return Handler
 
 
 class HostWebUI(WebUI):
@@ -112,8 +179,8 @@ class HostWebUI(WebUI):
         self._folder = folder
         self._send = None  # to the master, once there is a node
         self._told = None
-        self._baseline = (0, 0)
-        self._throttle = Throttle()
+        self._made = None  # a Mark: the app as we made it
+        self._attempts = Attempts(self._has_route)
         super().__init__(
             environment, options.web_host, options.web_port, options.web_base_path,
             options.web_login, options.tls_cert, options.tls_key, delayed_start=True,
@@ -124,16 +191,23 @@ class HostWebUI(WebUI):
         return None  # the master writes them
 
     def _make_views(self):
-        return BuiltViews(self) if self.build_path else Views()
+        return BuiltViews(self) if self.build_path else Views(self)
 
     def _set_up(self, delayed_start):
         """Nothing yet: see begin()."""
 
     def _open_app(self):
         super()._open_app()
-        self._baseline = self._hooks()
+        self._made = Mark(self._app)
+        gevent.spawn(self._look)
         if self._send is not None:  # touched late, by a listener of a later event
             gevent.spawn(self._listen_and_tell)
+
+    def _look(self):
+        """A locustfile may change the app at any time."""
+        while True:
+            gevent.sleep(_LOOK_EVERY_S)
+            self.tell()
 
     def begin(self, send):
         """After `init`: everything a locustfile does at its start is done."""
@@ -167,7 +241,8 @@ class HostWebUI(WebUI):
             os.unlink(self._path)  # of the process before this one, which is gone
         listener.bind(self._path)
         listener.listen(64)
-        self.server = pywsgi.WSGIServer(listener, self._answer, log=None, error_log=logger)
+        self.server = pywsgi.WSGIServer(listener, self._answer, log=None, error_log=logger,
+                                        handler_class=_handler())
         self.greenlet = gevent.spawn(self.server.serve_forever)
 
     def start(self):
@@ -181,54 +256,43 @@ class HostWebUI(WebUI):
             self.server = None
             self.tell()
 
+    @property
+    def entry(self):
+        """The WSGI application that a request comes to."""
+        return self._answer if self.server is None else self.server.application
+
     def _answer(self, environ, start_response):
-        """The WSGI application: tells the app who really asks, and answers the master's question
-        whether a request may pass."""
-        environ["REMOTE_ADDR"] = environ.get("HTTP_X_FORWARDED_FOR", "")
-        environ["wsgi.url_scheme"] = environ.get("HTTP_X_FORWARDED_PROTO", "http")
-        name, _, port = environ.get("HTTP_HOST", "localhost").rpartition(":")
-        environ["SERVER_NAME"] = name or port
-        environ["SERVER_PORT"] = port if name and port.isdigit() else "80"
-        method, _, is_open = environ.pop("HTTP_X_KATYDID_ADMIT", "").partition(" ")
-        if not method:
+        if _web_ask.KEY in environ:  # on behalf of a request that came this way
             return self.app(environ, start_response)
-        environ["REQUEST_METHOD"] = method
-        return self._answer_master(environ, start_response, is_open == "open")
+        return self._attempts.serve(self._serve, environ, start_response)
 
-    def _answer_master(self, environ, start_response, is_open):
-        """Credentials that a function of the locustfile refuses are a failed attempt."""
-        peer = environ["REMOTE_ADDR"]
-        given = environ.get("HTTP_AUTHORIZATION")
-        is_attempt = given is not None and not self._throttle.is_known(given)
-        wait = self._throttle.begin(peer) if is_attempt else 0
-        if wait > 0:
-            return _web_login.refuse(start_response, wait)
-        passes, is_admitted = self._admits(environ, is_open)
-        if is_attempt and passes:
-            self._throttle.succeeded(peer)
-            self._throttle.know(given)
-        start_response("204 No Content" if is_admitted else "401 Unauthorized", [])
-        return []
+    def _serve(self, environ, start_response):
+        if not environ.get("katydid.only_asks"):
+            return self.app(environ, start_response)
+        ask = _web_ask.Ask().run(self.app, environ)
+        if ask.is_admitted:
+            start_response("204 No Content", [("X-Katydid-Admitted", "1")])
+            return []
+        start_response(ask.status, ask.headers)
+        return [ask.body]
 
-    def _admits(self, environ, is_open):
-        """(whether the locustfile's functions let the request pass, whether it may be answered)"""
-        passes = False
+    def _has_route(self, method, path):
+        """Whether the locustfile has one, beside Locust's."""
         try:
-            with self.app.request_context(environ):
-                if self.app.preprocess_request() is not None:
-                    return False, False
-                passes = True
-                return True, not self.web_login or is_open or _web_login.is_admitted()
-        except Exception as error:  # of a function of the locustfile, or a login not set up
-            logger.debug("A request was not admitted: %s", error)
-            return passes, False
+            endpoint, _ = self._app.url_map.bind("localhost").match(path, method)
+        except Exception:  # no route, another method, or an app that is none of Flask's
+            return False
+        return not endpoint.startswith("locust.")
 
     # What the master is told
 
-    def _hooks(self):
-        """How many functions look at requests before, and after, they are answered."""
-        count = lambda table: sum(len(functions) for functions in table.values())  # noqa: E731
-        return count(self._app.before_request_funcs), count(self._app.after_request_funcs)
+    def is_changed(self):
+        """Whether the locustfile has a say in how requests are handled."""
+        if self._app is None:
+            return False
+        server = self.server
+        return (self._made is None or self._made.is_changed(self._app)
+                or server is not None and server.application != self._answer)
 
     def extensions(self):
         """What the page shows of the locustfile: its form, and tabs, tables and files of its own."""
@@ -240,12 +304,10 @@ class HostWebUI(WebUI):
         """Tells the master what has changed, if anything has."""
         if self._send is None:
             return
-        before, after = self._hooks() if self._app is not None else (0, 0)
         now = {
             "socket": self._path if self.server is not None else "",
             "login": bool(self.web_login),
-            "guards": before > self._baseline[0],
-            "hooks": after > self._baseline[1],
+            "changed": self.is_changed(),
             "page": bool(self.build_path),
             "extensions": json.dumps(self.extensions(), default=str),
         }

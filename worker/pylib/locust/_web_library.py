@@ -29,6 +29,8 @@ class Refused(Exception):
 
 
 class Views:
+    MORE_RULES = ()
+
     def __init__(self, web_ui):
         self._web_ui = web_ui
         self._environment = web_ui.environment

@@ -4,6 +4,7 @@
 The page is plain HTML without script. `auth_args` of the locustfile says what is on it: a form for
 name and password, buttons of providers, or a form of the locustfile's own."""
 
+import json
 import logging
 import secrets
 from html import escape
@@ -64,6 +65,15 @@ def is_admitted():
     return bool(current_user and current_user.is_authenticated)
 
 
+def has_session():
+    """The same; a login that is not set up admits nobody."""
+    try:
+        return is_admitted()
+    except Exception as error:
+        logger.debug("A request was not admitted: %s", error)
+        return False
+
+
 class Slowed:
     """A WSGI application whose login callbacks (`auth_args`) may only be tried so often."""
 
@@ -91,7 +101,7 @@ class Slowed:
         peer = environ.get("REMOTE_ADDR", "")
         wait = self._throttle.begin(peer)
         if wait > 0:
-            return refuse(start_response, wait)
+            return refuse(environ, start_response, wait)
         answer = self._app(environ, start_response)
         if environ.get("katydid.is_admitted"):
             self._throttle.succeeded(peer)
@@ -107,13 +117,16 @@ def _callbacks(web_ui):
     return {unquote(urlsplit(urljoin(page_url, url)).path) for url in urls if url}
 
 
-def refuse(start_response, wait):
-    """Answers that an attempt comes too early."""
-    text = f"Too many attempts to log in failed. Try again in {wait} s.\n"
+def refuse(environ, start_response, wait):
+    """Answers that an attempt comes too early, the API as the API does."""
+    kind, text = "text/plain", f"Too many attempts to log in failed. Try again in {wait} s."
+    if "/api/v1/" in environ["PATH_INFO"]:
+        kind, text = "application/json", json.dumps({"ok": False, "field": "", "error": text})
+    body = text.encode() + b"\n"
     start_response("429 Too Many Requests", [
-        ("Content-Type", "text/plain; charset=utf-8"), ("Retry-After", str(wait)),
-        ("Content-Length", str(len(text))), ("Cache-Control", "no-store")])
-    return [text.encode()]
+        ("Content-Type", f"{kind}; charset=utf-8"), ("Retry-After", str(wait)),
+        ("Content-Length", str(len(body))), ("Cache-Control", "no-store")])
+    return [body]
 
 
 def _choices_of(field):
