@@ -1,7 +1,7 @@
 /* A report file of the run on the page, when the master that could make one is gone: the file of the
  * new master, with what this page has in the place of its figures. Histograms are not among it, so
  * the report has the whole run and its course, and no other ranges of the endpoints. */
-import { columnsOf, type Point, type Tick } from "./protocol";
+import { columnsOf, type Tick } from "./protocol";
 import { REPORT_VERSION, type Report } from "./report-block";
 import type { Store } from "./store";
 
@@ -12,7 +12,7 @@ export function heldReport(store: Store, now: number): Report {
   const { rows, series } = store;
   const order = columnsOf(rows.columns);
   const number = (value: number): number | null => (Number.isNaN(value) ? null : value);
-  const points = series.seconds.map((_, i) => series.columns.map((column) => column[i] ?? null) as Point);
+  const points = Array.from(series.seconds, (_, i) => series.point(i));
   const tick: Tick = {
     ...(run as Tick), type: "tick", since: 0, columns: rows.columns, total: store.total.peek(), first_second: 0, points: [],
     defs: rows.ids.map((id, slot) => [id, rows.methods[slot]!, rows.names[slot]!]),

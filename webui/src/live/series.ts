@@ -1,5 +1,5 @@
-/* The seconds of the run, one array per column, sorted by time; and the part of them that charts
- * draw. */
+/* The seconds of the run, sorted by time, in memory that does not grow with them; and the part of
+ * them that charts draw. */
 import { POINT_WIDTH, type Point } from "./protocol";
 
 export const SECONDS_KEPT = 3600; // single seconds; longer spans are fetched in steps
@@ -13,62 +13,92 @@ export interface SeriesView {
 
 export const NO_VIEW: SeriesView = { x: [], step: 1, column: () => [] };
 
-export class SeriesTable {
-  columns: (number | null)[][] = Array.from({ length: POINT_WIDTH }, () => []);
+const orNull = (value: number): number | null => (Number.isNaN(value) ? null : value);
 
-  /** limit: how many steps are kept at most; step: how far apart they are. */
-  constructor(private readonly limit = SECONDS_KEPT, readonly step = 1) {}
+function listed(values: Float64Array): (number | null)[] {
+  const out: (number | null)[] = [];
+  for (let i = 0; i < values.length; i++) out.push(orNull(values[i]!));
+  return out;
+}
+
+export class SeriesTable {
+  length = 0;
+  /** Column after column, each with room for all its steps; NaN: nothing. Made once: an hour takes what its first second takes. */
+  private readonly values: Float64Array;
+
+  /** room: how many steps are kept at most, of more the newest; step: how far apart they are. */
+  constructor(private readonly room = SECONDS_KEPT, readonly step = 1) {
+    this.values = new Float64Array(room * POINT_WIDTH);
+  }
 
   static of(points: readonly Point[], step: number): SeriesTable {
-    const table = new SeriesTable(Infinity, step);
-    for (let i = 0; i < POINT_WIDTH; i++) table.columns[i] = points.map((point) => point[i] ?? null);
+    const table = new SeriesTable(points.length, step);
+    for (const point of points) table.set(point);
     return table;
   }
 
-  get seconds(): number[] {
-    return this.columns[0] as number[];
+  /** Of all steps, NaN for nothing; as it is now, not a copy. */
+  raw(column: number): Float64Array {
+    const start = column * this.room;
+    return this.values.subarray(start, start + this.length);
   }
 
-  get length(): number {
-    return this.seconds.length;
+  get seconds(): Float64Array {
+    return this.raw(0);
+  }
+
+  column(index: number): (number | null)[] {
+    return listed(this.raw(index));
+  }
+
+  point(at: number): Point {
+    return Array.from({ length: POINT_WIDTH }, (_, i) => orNull(this.values[i * this.room + at]!)) as Point;
   }
 
   last(column: number): number | null {
-    return this.columns[column]!.at(-1) ?? null;
+    return orNull(this.raw(column).at(-1) ?? NaN);
   }
 
   /** How long before the newest second the column was last above zero; 0 when it never was. */
   silence(column: number): number {
-    const values = this.columns[column]!;
+    const values = this.raw(column);
     let at = values.length - 1;
     while (at >= 0 && !(values[at]! > 0)) at--;
     return at < 0 ? 0 : this.seconds.at(-1)! - this.seconds[at]!;
   }
 
   clear(): void {
-    for (const column of this.columns) column.length = 0;
+    this.length = 0;
   }
 
   /** Inserts the second or replaces it: late reports still change young seconds. A point with
    * fewer columns leaves the others as they are. */
   set(point: Point): void {
-    const seconds = this.seconds;
-    let at = seconds.length;
-    while (at > 0 && seconds[at - 1]! > point[0]) at--;
-    const isKnown = at > 0 && seconds[at - 1] === point[0];
-    for (let i = 0; i < POINT_WIDTH; i++) {
-      if (!isKnown) this.columns[i]!.splice(at, 0, point[i] ?? null);
-      else if (i < point.length) this.columns[i]![at - 1] = point[i] ?? null;
-    }
+    let at = this.length;
+    while (at > 0 && this.values[at - 1]! > point[0]) at--;
+    const isKnown = at > 0 && this.values[at - 1] === point[0];
+    at = isKnown ? at - 1 : this.opened(at);
+    if (at < 0) return;
+    for (let i = 0; i < POINT_WIDTH; i++) if (!isKnown || i < point.length) this.values[i * this.room + at] = point[i] ?? NaN;
   }
 
-  /** Forgets what the master forgot: a reset, or the hour's end. 0 means everything. */
+  /** Where a step before the one at `at` goes; where there is no room left the oldest one gives its own: -1 if that is this one. */
+  private opened(at: number): number {
+    const isFull = this.length === this.room;
+    for (let start = 0; start < this.values.length; start += this.room)
+      if (isFull) this.values.copyWithin(start, start + 1, start + at);
+      else this.values.copyWithin(start + at + 1, start + at, start + this.length);
+    if (isFull) return at - 1;
+    this.length++;
+    return at;
+  }
+
+  /** Forgets what the master forgot: a reset, or what it has no room for. 0 means everything. */
   trim(firstSecond: number): void {
-    const seconds = this.seconds;
-    let count = firstSecond === 0 ? seconds.length : 0;
-    while (count < seconds.length && seconds[count]! < firstSecond) count++;
-    count = Math.max(count, seconds.length - this.limit);
-    if (count > 0) for (const column of this.columns) column.splice(0, count);
+    const count = firstSecond === 0 ? this.length : this.indexOf(firstSecond);
+    if (count === 0) return;
+    for (let start = 0; start < this.values.length; start += this.room) this.values.copyWithin(start, start + count, start + this.length);
+    this.length -= count;
   }
 
   /** From this second on something may be missing after a silence. */
@@ -92,7 +122,7 @@ export class SeriesTable {
   view(from: number, to: number): SeriesView {
     const first = this.indexOf(from);
     const last = this.indexOf(to);
-    const x = this.seconds.slice(first, last);
+    const x = [...this.seconds.subarray(first, last)];
     const silence = this.step * 3;
     const gaps: number[] = []; // positions in x before which a step of nulls belongs
     for (let i = 1; i < x.length; i++) if (x[i]! - x[i - 1]! > silence) gaps.push(i);
@@ -100,7 +130,7 @@ export class SeriesTable {
     const column = (index: number): (number | null)[] => {
       let values = made.get(index);
       if (values === undefined) {
-        values = withGaps(this.columns[index]!.slice(first, last), gaps, () => null);
+        values = withGaps(listed(this.raw(index).subarray(first, last)), gaps, () => null);
         made.set(index, values);
       }
       return values;

@@ -3,7 +3,7 @@
 import { computed, signal } from "@preact/signals";
 import { ALL_COLUMNS, PROTOCOL, type ClassTuple, type Hello, type Message, type RunFields, type Series, type Tick, type WorkerTuple } from "./protocol";
 import { RowTable } from "./rows";
-import { SeriesTable } from "./series";
+import { SECONDS_KEPT, SeriesTable } from "./series";
 
 export interface Worker {
   id: string;
@@ -39,13 +39,14 @@ function worker(tuple: WorkerTuple): Worker {
   };
 }
 
-/** Two ticks as one. Values are absolute, so the younger one's win. */
+/** Two ticks as one. Values are absolute, so the younger one's win; of seconds no more than are kept anyway. */
 function merged(older: Tick, younger: Tick): Tick {
   const rows = new Map(older.rows.map((row) => [row[0], row]));
   for (const row of younger.rows) rows.set(row[0], row);
+  const points = new Map([...older.points, ...younger.points].map((point) => [point[0], point]));
   return {
     ...younger, since: older.since, rows: [...rows.values()],
-    defs: [...older.defs, ...younger.defs], points: [...older.points, ...younger.points],
+    defs: [...older.defs, ...younger.defs], points: [...points.values()].slice(-SECONDS_KEPT),
   };
 }
 

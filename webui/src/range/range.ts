@@ -74,7 +74,7 @@ export function courseBeat(length: number, least: number, steps: number): number
 }
 
 /** The second from which on all wanted users ran, for the first time. */
-export function steadyStart(seconds: readonly number[], users: readonly (number | null)[], target: readonly (number | null)[]): number | null {
+export function steadyStart(seconds: ArrayLike<number>, users: ArrayLike<number | null>, target: ArrayLike<number | null>): number | null {
   for (let i = 0; i < seconds.length; i++) {
     const wanted = target[i] ?? 0;
     if (wanted > 0 && (users[i] ?? 0) >= wanted) return seconds[i]!;

@@ -36,8 +36,8 @@ export const runSpan = computed<Span>(() => {
 
 export const steadyFrom = computed<number | null>(() => {
   store.revision.value;
-  const { seconds, columns } = wholeTable.value;
-  return steadyStart(seconds, columns[POINT.users]!, columns[POINT.target]!);
+  const table = wholeTable.value;
+  return steadyStart(table.seconds, table.raw(POINT.users), table.raw(POINT.target));
 });
 
 export const span = computed<Span>(() => spanOf(range.value, runSpan.value, steadyFrom.value));

@@ -81,8 +81,8 @@ describe("a recorded run", () => {
   });
   it("has the course of an endpoint, in windows", async () => {
     const table = await figures.series({ from: 0, to: 20, id: 2 });
-    expect([table.step, table.seconds, table.columns[POINT.p95]]).toEqual([10, [0, 10], [null, 0.2]]);
-    expect(table.columns[POINT.wait]).toEqual([null, 1]);
+    expect([table.step, [...table.seconds], table.column(POINT.p95)]).toEqual([10, [0, 10], [null, 0.2]]);
+    expect(table.column(POINT.wait)).toEqual([null, 1]);
     expect((await figures.series({ from: 0, to: 20 })).seconds.length).toBe(20);
   });
   it("has a heatmap and trends", async () => {

@@ -46,12 +46,12 @@ describe("a course", () => {
   const points: [number, ...(number | null)[]][] = [[102, 5, 4], [105, 2, 2]];
   it("is zero where nothing was counted, and ends where the newest seconds may be missing", () => {
     const rate = courseTable({ step: 1, points }, "rate", 100, 108);
-    expect(rate.seconds).toEqual([100, 101, 102, 103, 104, 105]);
-    expect(rate.columns[COURSE.count]).toEqual([0, 0, 5, 0, 0, 2]);
+    expect([...rate.seconds]).toEqual([100, 101, 102, 103, 104, 105]);
+    expect(rate.column(COURSE.count)).toEqual([0, 0, 5, 0, 0, 2]);
     expect(courseTable({ step: 1, points }, "rate", 100, 120).seconds.at(-1)).toBe(119);
   });
   it("has no value where none was measured", () => {
-    expect(courseTable({ step: 1, points: [[102, 1, null, 3, 3, 3, null, 3], [104, 1, null, 5, 5, 5, null, 5]] }, "trend", 102, 105).columns[COURSE.p50]).toEqual([3, null, 5]);
+    expect(courseTable({ step: 1, points: [[102, 1, null, 3, 3, 3, null, 3], [104, 1, null, 5, 5, 5, null, 5]] }, "trend", 102, 105).column(COURSE.p50)).toEqual([3, null, 5]);
     expect(courseTable({ step: 1, points: [] }, "trend", 102, 105).length).toBe(0);
   });
 });

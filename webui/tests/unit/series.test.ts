@@ -29,7 +29,7 @@ describe("the seconds", () => {
     const table = new SeriesTable();
     table.set(Array.from({ length: 29 }, (_, i) => (i === 0 ? 10 : i)) as [number, ...number[]]);
     table.set(point(10, 7));
-    expect([table.columns[POINT.rps]![0], table.columns[POINT.cpu]![0]]).toEqual([7, 28]);
+    expect([table.last(POINT.rps), table.last(POINT.cpu)]).toEqual([7, 28]);
   });
   it("of several endpoints stand side by side, and what one has not is no silence", () => {
     const [often, seldom] = [new SeriesTable(), new SeriesTable()];
@@ -44,10 +44,21 @@ describe("the seconds", () => {
     for (let second = 10; second <= 30; second++) table.set(point(second, second < 15 ? 1 : 0));
     expect(table.silence(POINT.rps)).toBe(16);
   });
-  it("keep an hour at most", () => {
+  it("keep an hour at most, the newest one", () => {
     const table = new SeriesTable();
-    for (let second = 1; second <= 4000; second++) table.set(point(second));
-    table.trim(1);
+    for (let second = 1; second <= 4000; second++) table.set(point(second, second));
+    expect([table.length, table.seconds[0], table.last(POINT.rps)]).toEqual([3600, 401, 4000]);
+    table.set(point(400));
     expect([table.length, table.seconds[0]]).toEqual([3600, 401]);
+  });
+  it("of an hour that is full still change where a late word is of", () => {
+    const table = new SeriesTable(4);
+    for (const second of [10, 11, 13, 14, 12, 11]) table.set(point(second, second));
+    expect(rps(table)).toEqual([[11, 12, 13, 14], [11, 12, 13, 14]]);
+    table.trim(13);
+    table.set(point(12, 7));
+    expect(rps(table)).toEqual([[12, 13, 14], [7, 13, 14]]);
+    table.trim(0);
+    expect(table.length).toBe(0);
   });
 });

@@ -12,17 +12,16 @@ export interface Trail {
 
 export class Trails {
   private boot = "";
-  private readonly trails = new Map<string, Trail>();
+  private trails = new Map<string, Trail>();
 
   add(boot: string, now: number, workers: readonly Worker[]): void {
-    if (boot !== this.boot) this.trails.clear(); // ids may come again at another master
+    const before = boot === this.boot ? this.trails : new Map<string, Trail>(); // ids may come again at another master
     this.boot = boot;
-    for (const worker of workers) {
-      const trail = this.trails.get(worker.id) ?? { cpu: [], seen: 0 };
-      trail.cpu = [...trail.cpu, isConnected(worker) ? worker.cpu : null].slice(-SECONDS);
-      if (isConnected(worker)) trail.seen = now;
-      this.trails.set(worker.id, trail);
-    }
+    this.trails = new Map(workers.map((worker) => {
+      const { cpu, seen } = before.get(worker.id) ?? { cpu: [], seen: 0 };
+      const isThere = isConnected(worker);
+      return [worker.id, { cpu: [...cpu, isThere ? worker.cpu : null].slice(-SECONDS), seen: isThere ? now : seen }];
+    }));
   }
 
   of(id: string): Trail {
