@@ -331,7 +331,7 @@ static int ask_host(struct web *w, struct request *r, const struct host_web *h)
     return upstream_admits(r->conn, &u);
 }
 
-static int check_gate(struct web *w, struct request *r, const struct host_web *h)
+static int check_admission(struct web *w, struct request *r, const struct host_web *h)
 {
     bool is_asked = h->is_changed || (h->has_login && !is_open(r->path));
     return is_asked ? ask_host(w, r, h) : 0;
@@ -358,7 +358,7 @@ static int serve_request(struct web *w, struct request *r)
         return route_request(r);
     if (is_hosts(r, &h))
         return forward(w, r, &h);
-    int refused = check_gate(w, r, &h);
+    int refused = check_admission(w, r, &h);
     return refused != 0 ? refused : route_request(r);
 }
 
