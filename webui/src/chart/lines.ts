@@ -3,9 +3,11 @@ import { byteRate } from "../lib/format";
 import { POINT, type PointColumn } from "../live/protocol";
 import { signal } from "@preact/signals";
 import { recall, remember } from "../lib/storage";
-import { derive, pick, type Line } from "./time-chart";
+import { oncePer } from "../lib/once";
+import type { SeriesView } from "../live/series";
+import { pick, type Line } from "./time-chart";
 
-export const okRate = derive((view) => {
+export const okRate = oncePer((view: SeriesView) => {
   const failed = view.column(POINT.failRps);
   return view.column(POINT.rps).map((all, i) => (all === null ? null : Math.max(0, all - (failed[i] ?? 0))));
 });

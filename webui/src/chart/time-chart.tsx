@@ -280,13 +280,3 @@ function lastOf(values: Values): number | null {
 }
 
 export const pick = (column: number) => (view: SeriesView): Values => view.column(column);
-
-/** Made of several columns, once per view. */
-export function derive(make: (view: SeriesView) => Values): (view: SeriesView) => Values {
-  const made = new WeakMap<SeriesView, Values>();
-  return (view) => {
-    let values = made.get(view);
-    if (values === undefined) made.set(view, (values = make(view)));
-    return values;
-  };
-}

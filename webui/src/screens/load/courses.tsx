@@ -2,12 +2,13 @@
 import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
 import { source, store } from "../../app-state";
-import { derive, pick, TimeChart, type Line } from "../../chart/time-chart";
+import { pick, TimeChart, type Line } from "../../chart/time-chart";
 import { count, msUnit, rate } from "../../lib/format";
+import { oncePer } from "../../lib/once";
 import type { CourseAnswer } from "../../live/judged";
 import { POINT } from "../../live/protocol";
 import type { Scenario, ScenariosAnswer } from "../../live/scenarios";
-import { NO_VIEW } from "../../live/series";
+import { NO_VIEW, type SeriesView } from "../../live/series";
 import { chartsError, chartView, courseKey, drawn } from "../../range/data";
 import { useQuestion } from "../../range/question";
 import { span } from "../../range/state";
@@ -60,7 +61,7 @@ export function StartCourses({ of, told }: Props): JSX.Element {
 /** The users of one scenario are not kept by the second; those of all are. */
 export function UserCourse({ of, told, isAlone }: Props & { isAlone: boolean }): JSX.Element {
   const lines = useMemo((): Line[] => {
-    const planned = derive((view) => view.x.map((second) => meanLevel(of, second - told.begun!, second + view.step - told.begun!, told.elapsed_s ?? 0)));
+    const planned = oncePer((view: SeriesView) => view.x.map((second) => meanLevel(of, second - told.begun!, second + view.step - told.begun!, told.elapsed_s ?? 0)));
     const plan: Line = { ...PLAN, value: planned };
     return isAlone ? [{ label: "users", color: "--users", fill: "--users-fill", value: pick(POINT.users) }, plan] : [plan];
   }, [of.stages, told.begun, told.elapsed_s, isAlone]);
