@@ -273,7 +273,9 @@ export function usePlot(box: RefObject<HTMLDivElement | null>, input: PlotInput)
   }, [input.data]);
 
   useEffect(() => {
-    if (input.isOverTime) plot.current?.redraw(false);
+    if (!input.isOverTime || plot.current === null) return;
+    if (isSeen.current) plot.current.redraw(false);
+    else isDue.current = true;
   }, [invalid.value, events.value, pinned.value]);
 
   return plot;

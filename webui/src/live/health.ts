@@ -35,6 +35,12 @@ export function untilTheEnd(spans: readonly InvalidSpan[], ended: number): Inval
   return spans.filter(([from]) => from < ended).map(([from, to, ...rest]) => [from, Math.min(to, ended), ...rest]);
 }
 
+/** The spans that were known, if the new ones say the same: of an answer that tells nothing new nothing is drawn anew. */
+export function unlessNew(known: readonly InvalidSpan[], told: readonly InvalidSpan[]): readonly InvalidSpan[] {
+  const isSame = known.length === told.length && known.every((span, i) => span.every((part, at) => part === told[i]![at]));
+  return isSame ? known : told;
+}
+
 /** The spans that a range touches, whole. */
 export function spansIn(spans: readonly InvalidSpan[], from: number, to: number): InvalidSpan[] {
   return spans.filter(([start, end]) => start < to && end > from);

@@ -4,7 +4,7 @@ import { computed, signal } from "@preact/signals";
 import { IS_REPORT } from "../lib/build";
 import { source, store } from "../app-state";
 import { route } from "../lib/route";
-import { limited, untilTheEnd } from "../live/health";
+import { limited, unlessNew, untilTheEnd } from "../live/health";
 import type { InvalidSpan, Judged, Threshold } from "../live/judged";
 import { events } from "../range/data";
 import { question, type Question } from "../range/question";
@@ -42,8 +42,10 @@ export const asked: Question<Judged | null> = question<Judged | null>(
 );
 
 export const judged = asked.answer;
-/** When the measurement was not valid: shaded on every chart. */
-export const invalid = computed<readonly InvalidSpan[]>(() => untilTheEnd(judged.value?.invalid ?? [], store.run.value?.ended || Infinity));
+const ended = computed(() => store.run.value?.ended || Infinity);
+let shaded: readonly InvalidSpan[] = [];
+/** When the measurement was not valid: shaded on every chart, all of which are drawn when it is another list. */
+export const invalid = computed<readonly InvalidSpan[]>(() => (shaded = unlessNew(shaded, untilTheEnd(judged.value?.invalid ?? [], ended.value))));
 /** Workers that are at their limit now; nobody is while no test runs. */
 export const atLimit = computed(() => (store.isRunning.value && !IS_REPORT ? limited(invalid.value, store.run.value?.now ?? 0) : NOBODY));
 export const thresholds = computed<readonly Threshold[]>(() => judged.value?.thresholds ?? []);
