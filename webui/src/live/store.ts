@@ -81,6 +81,7 @@ export class Store {
   readonly isEnding = computed(() => ["stopping", "cleanup"].includes(this.state.value));
   /** A run is going on or has left something to look at. */
   readonly hasRun = computed(() => (this.run.value?.run ?? "") !== "");
+  readonly hasFailures = computed(() => this.failures.value[0] > 0);
   readonly connectedWorkers = computed(() => this.workers.value.filter(isConnected).length);
 
   /** While the view is frozen ticks are merged into one that waits; how many wait. */
@@ -198,10 +199,12 @@ export class Store {
     this.revision.value++;
   }
 
-  /** History by range; of another run than the current one it is of no use. */
+  /** History by range; of another run than the current one it is of no use. More about seconds that are known waits for the
+   * next tick, if there will be one: to show it costs as much as a tick does. */
   applySeries(series: Series): void {
     if (series.boot !== this.from.boot || series.run !== this.from.run) return;
+    const known = this.series.length;
     for (const point of series.points) this.series.set(point);
-    this.revision.value++;
+    if (this.series.length > known || !this.isRunning.value) this.revision.value++;
   }
 }

@@ -101,6 +101,18 @@ describe("the store", () => {
     expect([store.rows.get(0, ROW.requests), store.rows.get(0, ROW.failures)]).toEqual([7, 1]);
     expect([store.isFrozen.value, store.held.value]).toEqual([true, 0]);
   });
+  it("shows more about known seconds with the next tick, and seconds that were missing at once", () => {
+    const store = new Store();
+    store.apply(tick({ points: [point(998), point(999)] }));
+    const shown = store.revision.value;
+    store.applySeries({ boot: "b1", run: "r1", points: [point(998, 2), point(999, 2)] });
+    expect([store.series.last(1), store.revision.value]).toEqual([2, shown]);
+    store.applySeries({ boot: "b1", run: "r1", points: [point(997), point(998)] });
+    expect(store.revision.value).toBe(shown + 1);
+    store.apply(tick({ tick: 2, state: "stopped", points: [point(999)] }));
+    store.applySeries({ boot: "b1", run: "r1", points: [point(999, 3)] });
+    expect(store.revision.value).toBe(shown + 3); // there may be no next tick
+  });
   it("ignores history of another run", () => {
     const store = new Store();
     store.apply(tick());

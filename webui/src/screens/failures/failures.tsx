@@ -54,7 +54,7 @@ function Panel(props: PanelProps): JSX.Element {
 
 function emptyWords(failures: Failure[] | undefined): string {
   if (!store.hasRun.value) return "No test has run yet.";
-  if (store.failures.value[0] === 0) return "No request has failed.";
+  if (!store.hasFailures.value) return "No request has failed.";
   if (failures === undefined || failures.some((failure) => inRange(failure) > 0)) return "";
   const outside = failures.reduce((sum, failure) => sum + failure.count, 0);
   return `No request has failed ${rangeWords()}; ${count(outside)} failed outside of it.`;
@@ -83,7 +83,7 @@ function Failures({ answer, error, onRetry }: { answer: KindsAnswer | null; erro
 
 export function FailuresScreen(): JSX.Element {
   const asked = useQuestion<KindsAnswer>(
-    () => (store.failures.value[0] > 0 ? rangeKey(EVERY_S) : null),
+    () => (store.hasFailures.value ? rangeKey(EVERY_S) : null),
     async (signal) => {
       const { from, to } = span.peek();
       return { from, to, run: runSpan.peek(), ...(await source.figures.failuresOver(from, to, signal)) };
@@ -93,7 +93,7 @@ export function FailuresScreen(): JSX.Element {
   const changed = (): string => `${store.run.value?.run ?? ""} ${store.exceptions.value.join()}`;
   const exceptions = useQuestion(() => (store.exceptions.value[0] > 0 ? changed() : null), (signal) => source.figures.exceptions(signal), []);
   const [kinds, raised] = store.exceptions.value;
-  const hasFailures = store.failures.value[0] > 0;
+  const hasFailures = store.hasFailures.value;
   return (
     <>
       <h1 class="visually-hidden">Failures</h1>

@@ -56,14 +56,14 @@ export function LatencyChart(props: { id: string; title: string; view: SeriesVie
 
 function FailureKinds(): JSX.Element {
   const asked = useQuestion(
-    () => (store.failures.value[0] > 0 ? courseKey(FAILURES_EVERY_S) : null),
+    () => (store.hasFailures.value ? courseKey(FAILURES_EVERY_S) : null),
     async (signal) => {
       const { from, to } = span.peek();
       return { from, to, run: runSpan.peek(), ...(await source.figures.failuresOver(from, to, signal)) };
     },
     [],
   );
-  return <KindsChart answer={asked.answer.value} hasFailures={store.failures.value[0] > 0} error={asked.error.value} onRetry={asked.retry} />;
+  return <KindsChart answer={asked.answer.value} hasFailures={store.hasFailures.value} error={asked.error.value} onRetry={asked.retry} />;
 }
 
 export function LiveHeatmap(props: { id: string; title: string; row: number }): JSX.Element {
@@ -90,7 +90,7 @@ export function Charts(): JSX.Element {
       <TimeChart id="throughput" title="Throughput" unit="requests/s" view={view} lines={THROUGHPUT} format={rate} error={error} limits={limits("rate")} />
       <LatencyChart id="latency" title="Response time" view={view} error={error} limits={limits("time")} />
       <LiveHeatmap id="heatmap" title="Latency heatmap" row={0} />
-      {store.failures.value[0] > 0 ? <FailureKinds /> : null}
+      {store.hasFailures.value ? <FailureKinds /> : null}
       {has(view, LEAST, POINT.s2, POINT.s3, POINT.s4, POINT.s5, POINT.s0) ? <TimeChart id="status" title="Status codes" unit="answers/s" view={view} lines={STATUS} format={rate} isStacked error={error} /> : null}
       {has(view, LEAST, POINT.sent, POINT.received) ? <TimeChart id="data" title="Data rate" unit="bytes/s" view={view} lines={DATA_RATE} format={dataFormat} kind="bytes" error={error} /> : null}
       {has(view, 0, POINT.wait) ? <TimeChart id="phases" title="Phases" unit="mean ms" view={view} lines={PHASES} format={ms} kind="ms" isStacked error={error} /> : null}
