@@ -26,6 +26,22 @@ export function lanesOf(column: (index: number) => readonly (number | null)[], h
   ];
 }
 
+/** No more steps than there are places for: of those that share one the highest is seen. A silence is nothing. */
+export function coarse(view: SeriesView, places: number): SeriesView {
+  if (view.x.length <= places || places < 1) return view;
+  const first = view.x[0]!;
+  const step = (view.x.at(-1)! + view.step - first) / places;
+  const column = (index: number): number[] => {
+    const highest = new Array<number>(places).fill(0);
+    view.column(index).forEach((value, i) => {
+      const at = Math.min(places - 1, Math.floor((view.x[i]! - first) / step));
+      highest[at] = Math.max(highest[at]!, value ?? 0);
+    });
+    return highest;
+  };
+  return { x: Array.from({ length: places }, (_, i) => first + i * step), step, column };
+}
+
 export interface Place {
   y: number;
   height: number;

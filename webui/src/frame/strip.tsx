@@ -3,10 +3,11 @@
  * it, with Shift they change its end. */
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import { cssVar, painted } from "../lib/theme";
 import { together } from "../live/health";
 import { POINT } from "../live/protocol";
+import type { SeriesView } from "../live/series";
 import { store } from "../app-state";
 import { count, rate, visible } from "../lib/format";
 import { shortIds } from "../lib/state-words";
@@ -15,7 +16,7 @@ import { isFixed, runSpan, setFixed, span, wholeTable } from "../range/state";
 import { courseBeat, tidy, type Span } from "../range/range";
 import { timeText } from "../range/time";
 import { invalid } from "../verdict/state";
-import { lanesOf, paintLane } from "./lanes";
+import { coarse, lanesOf, paintLane, type Lane } from "./lanes";
 
 const CLICK_PX = 4;
 const REPAINT_S = 3;
@@ -24,7 +25,19 @@ const FLAGS = ["marker", "users", "stage", "scenario", "worker", "reset"];
 /** Scenarios have no number of users to come to. */
 const hasPlan = (): boolean => !store.run.value?.scenarios;
 
-function paint(canvas: HTMLCanvasElement, run: Span): void {
+/** What the band shows, until there is a pixel more to show. */
+interface Picture {
+  run: Span;
+  view: SeriesView;
+  lanes: readonly [Lane, Lane];
+}
+
+function pictureOf(run: Span, places: number): Picture {
+  const view = coarse(wholeTable.value.view(run.from, run.to), places);
+  return { run, view, lanes: lanesOf(view.column, hasPlan()) };
+}
+
+function paint(canvas: HTMLCanvasElement, { run, view, lanes }: Picture): void {
   const scale = devicePixelRatio;
   const width = Math.round(canvas.clientWidth * scale);
   const height = Math.round(canvas.clientHeight * scale);
@@ -36,10 +49,9 @@ function paint(canvas: HTMLCanvasElement, run: Span): void {
   const x = (second: number): number => ((second - run.from) / length) * width;
   pen.fillStyle = cssVar("--shade");
   for (const [from, to] of together(invalid.value)) pen.fillRect(x(from), 0, Math.max(scale, x(to) - x(from)), height);
-  const view = wholeTable.value.view(run.from, run.to);
   const gap = 2 * scale;
   const half = (height - 3 * gap) / 2;
-  lanesOf(view.column, hasPlan()).forEach((lane, i) => paintLane(pen, lane, view, { y: gap + i * (half + gap), height: half, x }, cssVar));
+  lanes.forEach((lane, i) => paintLane(pen, lane, view, { y: gap + i * (half + gap), height: half, x }, cssVar));
   pen.fillStyle = cssVar("--accent");
   for (const event of events.value) if (FLAGS.includes(event.kind)) pen.fillRect(Math.round(x(event.at)), 0, scale, height);
 }
@@ -58,8 +70,7 @@ function wordsAt(second: number, run: Span): string {
 type Grip = { kind: "new"; start: number } | { kind: "move"; start: number; was: Span } | { kind: "from" | "to"; was: Span };
 
 /** The tops of the two scales, with their names. */
-function Tops({ run }: { run: Span }): JSX.Element {
-  const [users, requests] = lanesOf(wholeTable.value.view(run.from, run.to).column, hasPlan());
+function Tops({ lanes: [users, requests] }: Pick<Picture, "lanes">): JSX.Element {
   return (
     <p class="strip-tops" aria-hidden="true">
       <span>{count(users.top)} {users.top === 1 ? "user" : "users"}</span>
@@ -82,13 +93,17 @@ export function Strip(): JSX.Element {
 
   // A pixel of change is worth a picture, not each second.
   const beat = courseBeat(length, REPAINT_S, Math.max(1, widthPx.current));
+  const places = widthPx.current > 0 ? Math.ceil(widthPx.current * devicePixelRatio) : Infinity;
+  const picture = useMemo(() => pictureOf(run, places), [Math.floor(run.to / beat), places, wholeTable.value, run.from, store.series.length > 1, hasPlan()]);
+  const newest = useRef(picture);
+  newest.current = picture;
   useEffect(() => {
-    if (canvas.current) paint(canvas.current, run);
-  }, [Math.floor(run.to / beat), painted.value, wholeTable.value, invalid.value, events.value, run.from, store.series.length > 1]);
+    if (canvas.current) paint(canvas.current, picture);
+  }, [picture, painted.value, invalid.value, events.value]);
   useEffect(() => {
     const observer = new ResizeObserver(([entry]) => {
       widthPx.current = entry!.contentRect.width;
-      if (canvas.current) paint(canvas.current, runSpan.peek());
+      if (canvas.current) paint(canvas.current, newest.current);
     });
     observer.observe(box.current!);
     return () => observer.disconnect();
@@ -149,7 +164,7 @@ export function Strip(): JSX.Element {
       aria-valuetext={`${timeText(shown.from)} to ${timeText(shown.to)}`} onKeyDown={keys} onPointerDown={down} onPointerMove={move} onPointerUp={up} onPointerLeave={() => (said.value = "")}
       onPointerCancel={() => { grip.current = null; draft.value = null; }}>
       <canvas ref={canvas} aria-hidden="true" />
-      <Tops run={run} />
+      <Tops lanes={picture.lanes} />
       {said.value === "" ? null : <p class="strip-words" role="presentation">{said.value}</p>}
       <div class="strip-range" style={{ left: `${left}%`, width: `${width}%` }} />
     </div>

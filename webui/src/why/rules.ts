@@ -1,6 +1,7 @@
 /* Why the run is as it is: sentences computed from the numbers of the range, the weightiest first, each
  * with the place that shows it. Every rule is a function of its own and says nothing when in doubt. Pure. */
-import { count, msUnit, percent } from "../lib/format";
+import { count, msUnit, percent, visible } from "../lib/format";
+import { oncePer } from "../lib/once";
 import type { Screen } from "../lib/route";
 import type { Failure, RangeWorker } from "../live/protocol";
 import { causeOf } from "../screens/failures/cause";
@@ -52,7 +53,8 @@ const ENOUGH = 20; // requests, before a part of them says something
 const STEPS_BEFORE = 5; // that a course needs before it may have changed
 const SUSTAINED = 3; // steps
 
-const endpoint = ({ method, name }: { method: string; name: string }): string => `${method} ${name}`.trim();
+const NAME_MOST = 80; // characters
+const endpoint = ({ method, name }: { method: string; name: string }): string => `${visible(method)} ${visible(name.slice(0, NAME_MOST))}`.trim();
 
 interface Cause {
   words: string;
@@ -60,19 +62,21 @@ interface Cause {
   endpoints: Map<string, number>;
 }
 
-function causesOf(kinds: readonly Failure[]): Cause[] {
+/** Several rules look at them. */
+const causesOf = oncePer((kinds: readonly Failure[]): Cause[] => {
   const causes = new Map<string, Cause>();
   for (const kind of kinds) {
     const n = kind.in_range ?? kind.count;
     if (n === 0) continue;
     const words = causeOf(kind.kind ?? kind.text);
     const cause = causes.get(words) ?? { words, failures: 0, endpoints: new Map<string, number>() };
+    const where = endpoint(kind);
     cause.failures += n;
-    cause.endpoints.set(endpoint(kind), (cause.endpoints.get(endpoint(kind)) ?? 0) + n);
+    cause.endpoints.set(where, (cause.endpoints.get(where) ?? 0) + n);
     causes.set(words, cause);
   }
   return [...causes.values()].sort((a, b) => b.failures - a.failures);
-}
+});
 
 /** A part in percent, in words. */
 function part(data: WhyData, some: number, all: number): string {
@@ -112,7 +116,7 @@ export function oneCause(data: WhyData): Finding | null {
 export function deadEndpoint(data: WhyData): Finding | null {
   const dead = data.rows.filter((row) => row.requests > 0 && row.failures === row.requests);
   if (dead.length === 0 || dead.length === data.rows.length) return null;
-  const worst = [...dead].sort((a, b) => b.requests - a.requests)[0]!;
+  const worst = dead.reduce((most, row) => (row.requests > most.requests ? row : most));
   const others = dead.length === 1 ? "" : `, and so did ${count(dead.length - 1)} other ${dead.length === 2 ? "endpoint" : "endpoints"}`;
   return {
     id: "dead-endpoint", text: `${endpoint(worst)} failed every time${data.isMoving ? "" : ` (${count(worst.failures)} of ${count(worst.requests)})`}${others}.`,
@@ -186,20 +190,26 @@ function phaseWords(course: WhyCourse, at: number): string {
 
 const TIMES = ["doubled", "tripled"];
 
-/** p95 grew to a multiple of what it was in the beginning, and stayed there. */
-export function slower(data: WhyData): Finding | null {
-  const { course } = data;
+function hasGrown(p95: readonly (number | null)[], at: number, before: number): boolean {
+  for (let i = at; i < at + SUSTAINED; i++) {
+    const value = p95[i] ?? null;
+    if (value === null || value < 2 * before || value - before < 5) return false;
+  }
+  return true;
+}
+
+/** p95 grew to a multiple of what it was in the beginning, and stayed there. Looked for once in a course: it may be long. */
+const growthOf = oncePer((course: WhyCourse): Finding | null => {
   const befores = middles(course.p95);
-  const afters = middles([...course.p95].reverse()); // of so many of the last ones
+  let afters: (number | null)[] | undefined; // of so many of the last ones
   for (let at = STEPS_BEFORE; at + SUSTAINED <= course.x.length; at++) {
     const before = befores[at] ?? null;
-    const after = course.p95.slice(at, at + SUSTAINED);
-    if (before === null || !(before > 0) || !after.every((value) => value !== null && value >= 2 * before && value - before >= 5)) continue;
-    const now = afters[course.x.length - at] ?? 0;
+    if (before === null || !(before > 0) || !hasGrown(course.p95, at, before)) continue;
+    const now = (afters ??= middles([...course.p95].reverse()))[course.x.length - at] ?? 0;
     const times = Math.floor(now / before);
     if (times < 2) continue;
     const [usersBefore, users] = [course.users[at - 1] ?? null, course.users[at] ?? null];
-    const most = Math.max(...course.users.slice(0, at).map((n) => n ?? 0));
+    const most = course.users.slice(0, at).reduce<number>((all, n) => Math.max(all, n ?? 0), 0);
     const load = users !== null && usersBefore !== null && users > most ? ` when users passed ${count(most)}` : users !== null ? ` with ${count(users)} users` : "";
     return {
       id: "slower", at: course.x[at]!, text: `p95 ${TIMES[times - 2] ?? `grew ${count(times)} times`} (${msUnit(before)} to ${msUnit(now)})${load}${phaseWords(course, at)}.`,
@@ -207,11 +217,11 @@ export function slower(data: WhyData): Finding | null {
     };
   }
   return null;
-}
+});
+export const slower = (data: WhyData): Finding | null => growthOf(data.course);
 
 /** Users ran, and nothing finished. */
-export function stalled(data: WhyData): Finding | null {
-  const { x, rps, users, step } = data.course;
+const silenceOf = oncePer(({ x, rps, users, step }: WhyCourse): Finding | null => {
   let from = -1;
   let best: [number, number] | null = null;
   const began = rps.findIndex((value) => (value ?? 0) > 0);
@@ -228,12 +238,19 @@ export function stalled(data: WhyData): Finding | null {
     id: "stalled", at: x[best[0]]!, text: `no request finished for ${count(seconds)} s, though ${count(users[best[0]] ?? 0)} users ran.`,
     link: { label: "This time", screen: "live", from: x[best[0]]! - 5, to: x[best[1]]! + 5 }, weight: 65,
   };
-}
+});
+export const stalled = (data: WhyData): Finding | null => silenceOf(data.course);
 
 /** One endpoint is far slower than the others. */
 export function slowEndpoint(data: WhyData): Finding | null {
-  const rows = data.rows.filter((row) => row.requests > 0 && row.p95 > 0).sort((a, b) => b.p95 - a.p95);
-  const [first, second] = rows;
+  let first: WhyRow | undefined;
+  let second: WhyRow | undefined;
+  for (const row of data.rows) {
+    if (!(row.requests > 0 && row.p95 > (second?.p95 ?? 0))) continue;
+    const isFirst = row.p95 > (first?.p95 ?? 0);
+    second = isFirst ? first : row;
+    if (isFirst) first = row;
+  }
   if (first === undefined || second === undefined || first.p95 < 100 || first.p95 < 3 * second.p95) return null;
   return {
     id: "slow-endpoint", text: `${endpoint(first)} is the slowest by far: p95 ${msUnit(first.p95)}, the next ${msUnit(second.p95)}${first.requests < ENOUGH ? `, of only ${count(first.requests)} requests` : ""}.`,

@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { lanesOf, paintLane } from "../../src/frame/lanes";
+import { coarse, lanesOf, paintLane } from "../../src/frame/lanes";
 import { POINT } from "../../src/live/protocol";
 import type { SeriesView } from "../../src/live/series";
 
@@ -39,4 +39,19 @@ test("users lie below their plan, on its scale, and requests have nothing to do 
 test("nothing measured paints nothing", () => {
   for (const column of [POINT.rps, POINT.failRps]) VALUES[column] = [0, 0];
   expect(heights(1)).toEqual({});
+});
+
+test("a day of seconds is painted by its pixels: each as high as its highest second, a silence as nothing", () => {
+  const x = Array.from({ length: 86_400 }, (_, i) => (i < 40_000 ? i : i + 20_000));
+  const rps = x.map((second) => (second === 777 ? 50 : second === 80_000 ? null : 4));
+  const day: SeriesView = { x, step: 1, column: () => rps };
+  const seen = coarse(day, 1000);
+  const values = seen.column(POINT.rps) as number[];
+  expect([seen.x.length, values.length]).toEqual([1000, 1000]);
+  expect(seen.x.at(-1)! + seen.step).toBeCloseTo(106_400);
+  expect(values.indexOf(50)).toBe(Math.floor(777 / seen.step));
+  expect(values.slice(Math.ceil(40_000 / seen.step), Math.floor(60_000 / seen.step)).every((value) => value === 0)).toBe(true);
+  expect(values.filter((value) => value === 4).length).toBeGreaterThan(800);
+  expect(coarse(day, Infinity)).toBe(day); // nobody knows how wide it is yet
+  expect(coarse(view, 1000)).toBe(view);
 });

@@ -68,6 +68,15 @@ export function fakeDocument(): void {
   });
 }
 
+/** On the page until the answer is called: what changes meanwhile is drawn at once. */
+export function mounted(component: ComponentChild): () => void {
+  const root = new Node("div") as unknown as Element;
+  options.requestAnimationFrame = () => undefined;
+  options.debounceRendering = (draw) => draw();
+  render(component, root);
+  return () => render(null, root);
+}
+
 export function shown(component: ComponentChild): Shown {
   const [root, kept] = [new Node("div"), new Node("div")];
   options.requestAnimationFrame = () => undefined; // that effects wait for

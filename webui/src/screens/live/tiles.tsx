@@ -2,8 +2,10 @@
 import type { JSX } from "preact";
 import { store } from "../../app-state";
 import { count, duration, percent, rate, shortCount } from "../../lib/format";
+import { oncePer } from "../../lib/once";
 import { isSettled } from "../../live/health";
 import { POINT, ROW } from "../../live/protocol";
+import type { SeriesView } from "../../live/series";
 import { Spark } from "../../parts/spark";
 import { Status, type Tone } from "../../parts/status";
 import { invalidFor } from "../../parts/saturation";
@@ -60,18 +62,19 @@ function PercentileTile(props: { label: string; column: number; point: number; n
   return <Tile label={props.label} value={text} unit={unit} note={note} spark={{ column: props.point, tone: "latency" }} />;
 }
 
-function mostUsers(): number | null {
-  let most: number | null = null;
-  for (const value of chartView.value.column(POINT.users)) if (value !== null && value > (most ?? -1)) most = value;
-  return most;
-}
+/** The highest value of a column, looked for once in what the charts draw. */
+const highest = (column: number): ((view: SeriesView) => number | null) =>
+  oncePer((view: SeriesView) => view.column(column).reduce<number | null>((most, value) => (value !== null && value > (most ?? -1) ? value : most), null));
+const mostUsers = highest(POINT.users);
+/** Of the processor. */
+const busiest = highest(POINT.cpu);
 
 function UsersTile(): JSX.Element {
   const run = store.run.value!;
   const spark = { column: POINT.users, tone: "users" };
-  if (isFixed.value) return <Tile label="Users" value={count(mostUsers())} note="most in selection" spark={spark} />;
+  if (isFixed.value) return <Tile label="Users" value={count(mostUsers(chartView.value))} note="most in selection" spark={spark} />;
   const isOver = !store.isRunning.value && !store.isEnding.value;
-  if (isOver) return <Tile label="Users" value={count(mostUsers())} note="at the peak" spark={spark} />;
+  if (isOver) return <Tile label="Users" value={count(mostUsers(chartView.value))} note="at the peak" spark={spark} />;
   const note = run.setup ? "setting up" : run.scenarios ? `of ${count(run.scenarios)} ${run.scenarios === 1 ? "scenario" : "scenarios"}` : run.users === run.target ? "target reached" : `of ${count(run.target)}, ${rate(run.rate)}/s`;
   return <Tile label="Users" value={count(run.users)} note={note} spark={spark} />;
 }
@@ -85,21 +88,16 @@ function limitWords(gone: number): string {
 }
 const requestsOf = (): number => shown.value.total[ROW.requests] ?? 0;
 
-/** Of the processor in the range of the page. */
-function busiestOf(): number | null {
-  return chartView.value.column(POINT.cpu).reduce<number | null>((most, value) => (value === null ? most : Math.max(most ?? 0, value)), null);
-}
-
 function WorkersTile(): JSX.Element {
   const workers = store.workers.value;
-  const busiest = busiestOf();
+  const most = busiest(chartView.value);
   const gone = isFixed.value ? 0 : workers.length - store.connectedWorkers.value;
   const isDistributed = store.run.value?.distributed ?? false;
   const verdict = [gone > 0 ? `▲ ${count(gone)} gone` : "", limitWords(gone)];
-  const core = busiest === null ? "" : `core ≤ ${busiest.toFixed(0)} %`;
-  const value = isDistributed ? `${store.connectedWorkers.value}/${workers.length}` : busiest === null ? "–" : busiest.toFixed(0);
+  const core = most === null ? "" : `core ≤ ${most.toFixed(0)} %`;
+  const value = isDistributed ? `${store.connectedWorkers.value}/${workers.length}` : most === null ? "–" : most.toFixed(0);
   return (
-    <Tile label={isDistributed ? "Workers" : "Load generator"} value={value} {...(isDistributed || busiest === null ? {} : { unit: "% CPU" })}
+    <Tile label={isDistributed ? "Workers" : "Load generator"} value={value} {...(isDistributed || most === null ? {} : { unit: "% CPU" })}
       note={[...verdict, isDistributed ? core : ""].filter((word) => word !== "")} tone={verdict.join("").includes("▲") ? "warn" : "idle"} spark={{ column: POINT.cpu, tone: "plain" }} />
   );
 }
