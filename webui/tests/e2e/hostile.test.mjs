@@ -21,6 +21,7 @@ before(async () => {
   browser = await openBrowser();
   folder = mkdtempSync(join(tmpdir(), "katydid-hostile-"));
   await eventually(async () => (await master.json("api/v1/live")).failures[0] >= KINDS, "all kinds of failures", 60);
+  await eventually(async () => (await master.json("api/v1/failures")).failures.every(({ method, name, samples }) => method !== "GET" || !/script/.test(name) || samples > 0), "a request of each kind that is opened");
 });
 after(async () => {
   await browser?.close();

@@ -93,6 +93,35 @@ test("a click on a cell of the heatmap opens the requests that lie in it", async
   });
 });
 
+test("a request of a failure is looked for until there is one, and then nothing moves", async () => {
+  await visit("#/failures", async (page, master) => {
+    const one = { at: master.run.started + 9, worker: "worker-1", user: null, method: "POST", name: "/", url: "https://shop.test/first", status: 503, time_ms: 4, phases: null, request_headers: null, request_body: null, response_headers: null, response_body: null, error: "503" };
+    let samples = [];
+    let asked = 0;
+    await page.route("**/api/v1/samples?*", (route) => {
+      asked++;
+      return route.fulfill({ json: { samples } });
+    });
+    await page.getByRole("button", { name: /^Samples of/ }).first().click();
+    await page.getByText("No such request was written down").waitFor();
+    samples = [one];
+    for (const until = Date.now() + 90_000; (await page.getByText("shop.test/first").count()) === 0 && Date.now() < until;) {
+      master.tick();
+      await page.waitForTimeout(100);
+    }
+    await page.getByText("shop.test/first").waitFor();
+    samples = [{ ...one, url: "https://shop.test/second" }];
+    const before = asked;
+    for (let i = 0; i < 6; i++) {
+      master.tick();
+      await page.waitForTimeout(100);
+    }
+    assert.equal(asked, before);
+    await page.getByRole("button", { name: "Look for newer ones" }).click();
+    await page.getByText("shop.test/second").waitFor();
+  });
+});
+
 test("no tile's note is cut, and the table needs no scrolling sideways", async () => {
   await visit("#/live", async (page) => {
     for (const width of [1440, 1024, 375]) {

@@ -162,7 +162,7 @@ function Slowest({ id }: { id: number }): JSX.Element {
   return (
     <details class="panel drill-slowest" onToggle={(event) => (isOpen.value = event.currentTarget.open)}>
       <summary>Slowest requests <span class="unit">that did not fail, in all of the run</span></summary>
-      {isOpen.value ? <Samples of={[{ row: id }]} /> : null}
+      {isOpen.value ? <Samples key={id} of={[{ row: id }]} /> : null}
     </details>
   );
 }

@@ -88,7 +88,7 @@ export function MetricDrill({ row, kind, all, onStep, onClose }: DrillProps): JS
       {isCheck && (row.numbers["fails"] ?? 0) > 0 && source.has("samples") ? (
         <section class="panel" aria-labelledby="samples-title">
           <header class="panel-head"><h2 id="samples-title">Requests that failed it</h2></header>
-          <Samples of={[{ check: row.title }]} />
+          <Samples key={row.title} of={[{ check: row.title }]} />
         </section>
       ) : null}
     </section>
