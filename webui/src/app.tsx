@@ -68,7 +68,7 @@ export function App(): JSX.Element {
       <Rail />
       <div class="banners" role="region" aria-label="State and time range">
         <Banners />
-        {store.run.value === null ? <div class="time-bar skeleton-bar" aria-hidden="true" /> : <TimeBar />}
+        {store.run.value !== null ? <TimeBar /> : route.value.screen === "new" ? null : <div class="time-bar skeleton-bar" aria-hidden="true" />}
       </div>
       <main id="main" tabIndex={-1}>
         {store.run.value === null ? (source.link.value.kind === "broken" ? null : <Loading />) : <Guarded key={route.value.screen}><ScreenOf name={route.value.screen} /></Guarded>}

@@ -24,13 +24,13 @@ export function onceWords(run: Pick<RunFields, "setup" | "teardown" | "now" | "s
 
 export const SETUP_FAILED = "its setup failed";
 
-/** How a run ended: what ended it, and whether it did anything at all. */
-export function endWords(run: Pick<RunFields, "ended_by">, requests: number, failures: number): { tone: StateTone; text: string } {
+/** How a run ended: what ended it, and whether it did anything at all. hasWhy: that all failed stands below it, with the cause. */
+export function endWords(run: Pick<RunFields, "ended_by">, requests: number, failures: number, hasWhy = false): { tone: StateTone; text: string } {
   const by = run.ended_by ?? "";
   const why = by === "" ? "" : `: ${by}`;
   if (by === SETUP_FAILED) return { tone: "fail", text: `${why}, so the load did not begin.` };
   if (requests === 0) return { tone: "warn", text: `${why}. No request was finished.` };
-  if (failures === requests) return { tone: "fail", text: `${why}. ${requests === 1 ? "The only request failed" : `All ${count(requests)} requests failed`}.` };
+  if (failures === requests) return { tone: "fail", text: hasWhy ? `${why}.` : `${why}. ${requests === 1 ? "The only request failed" : `All ${count(requests)} requests failed`}.` };
   if (by.startsWith("stopped by threshold")) return { tone: "fail", text: `${why}.` };
   return { tone: by === "" || EXPECTED.includes(by) ? "quiet" : "warn", text: `${why}.` };
 }

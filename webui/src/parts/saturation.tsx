@@ -2,6 +2,7 @@
 import type { JSX } from "preact";
 import { timespan } from "../lib/format";
 import { advice, invalidSeconds, invalidWords, spansIn } from "../live/health";
+import type { InvalidSpan } from "../live/judged";
 import { span } from "../range/state";
 import { timeText } from "../range/time";
 import { invalid } from "../verdict/state";
@@ -14,14 +15,14 @@ export function invalidFor(): string {
   return seconds > 0 ? timespan(Math.max(1, Math.round(seconds))) : "";
 }
 
-export function SaturationNote(): JSX.Element | null {
-  const { from, to } = span.value;
-  const inside = spansIn(invalid.value, from, to);
-  if (inside.length === 0) return null;
+export const invalidNow = (): InvalidSpan[] => spansIn(invalid.value, span.value.from, span.value.to);
+
+export function InvalidWords(): JSX.Element {
+  const inside = invalidNow();
   return (
-    <p class="callout warn" id="saturation">
+    <>
       <Status tone="warn">{`Not valid for ${invalidFor()} of this range:`}</Status>{" "}
       {invalidWords(inside, timeText)}. Response times measured then may be ours, not the server’s; shaded in the charts. {advice(inside.map(([, , , , why]) => why))}
-    </p>
+    </>
   );
 }

@@ -31,8 +31,6 @@ export interface WhyData {
   rows: readonly WhyRow[];
   kinds: readonly Failure[];
   workers: readonly RangeWorker[];
-  /** When the measurement is not valid, in the words that stand wherever it is told; null: it is. */
-  invalid: { words: string; from: number; to: number } | null;
   /** The numbers go on: a sentence stays for some seconds, and is exact about none of them. */
   isMoving: boolean;
   course: WhyCourse;
@@ -112,6 +110,16 @@ export function oneCause(data: WhyData): Finding | null {
   };
 }
 
+/** No cause has most of the failures, or none is known. */
+export function manyCauses(data: WhyData): Finding | null {
+  if (data.failures === 0 || data.failures >= data.requests) return null;
+  const causes = causesOf(data.kinds);
+  const [first] = causes;
+  if (first !== undefined && first.failures >= 0.5 * data.failures) return null;
+  const which = first === undefined ? "" : `, of ${count(causes.length)} causes; the most frequent: ${first.words}`;
+  return { id: "many-causes", text: `${capital(part(data, data.failures, data.requests))} of the requests failed${which}.`, link: TO_FAILURES, weight: 40 };
+}
+
 /** An endpoint of which nothing ever works is told however few its requests are. */
 export function deadEndpoint(data: WhyData): Finding | null {
   const dead = data.rows.filter((row) => row.requests > 0 && row.failures === row.requests);
@@ -121,15 +129,6 @@ export function deadEndpoint(data: WhyData): Finding | null {
   return {
     id: "dead-endpoint", text: `${endpoint(worst)} failed every time${data.isMoving ? "" : ` (${count(worst.failures)} of ${count(worst.requests)})`}${others}.`,
     link: { label: "Endpoints", screen: "endpoints", query: { filter: "failed>=100%" } }, weight: 60,
-  };
-}
-
-export function notValid(data: WhyData): Finding | null {
-  if (data.invalid === null) return null;
-  const { words, from, to } = data.invalid;
-  return {
-    id: "not-valid", text: `Not valid: ${words}. Response times measured then may be ours, not the server’s.`,
-    link: { label: "Workers", screen: "workers", from, to }, weight: 90,
   };
 }
 
@@ -258,7 +257,7 @@ export function slowEndpoint(data: WhyData): Finding | null {
   };
 }
 
-const RULES = [everythingFails, notValid, oneWorkerFails, oneCause, stalled, deadEndpoint, slower, slowEndpoint];
+const RULES = [everythingFails, oneWorkerFails, oneCause, manyCauses, stalled, deadEndpoint, slower, slowEndpoint];
 
 export function findingsOf(data: WhyData): Finding[] {
   return RULES.map((rule) => rule(data)).filter((found): found is Finding => found !== null).sort((a, b) => b.weight - a.weight).slice(0, MOST);

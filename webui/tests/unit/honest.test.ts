@@ -1,5 +1,5 @@
 /* What the page says where it knows less than it seems, or where nothing is to be said. */
-import { signal } from "@preact/signals";
+import { signal, type Signal } from "@preact/signals";
 import { h, type FunctionComponent } from "preact";
 import { beforeEach, expect, test } from "vitest";
 import { ROW, ROW_WIDTH, type Point, type Sample, type Tick, type WorkerTuple } from "../../src/live/protocol";
@@ -21,6 +21,10 @@ const { COLUMNS, chosen } = await import("../../src/screens/endpoints/columns");
 const { Charts } = await import("../../src/screens/live/charts");
 const { NowTable } = await import("../../src/screens/workers/tables");
 const { Tiles } = await import("../../src/screens/live/tiles");
+const { LiveScreen } = await import("../../src/screens/live/live");
+const { Verdict: OfWorkers } = await import("../../src/screens/workers/verdict");
+const { asked } = await import("../../src/verdict/state");
+const { Why } = await import("../../src/why/why");
 
 const link = signal<Link>({ kind: "live" });
 Object.defineProperty(source, "link", { value: link });
@@ -181,4 +185,32 @@ test("a cell of the heatmap has the requests that lie in it, however many newer 
   expect(found.map((one) => one.at)).toEqual([10.9, 10.2]);
   expect(chosenOf([newer, inside])).toHaveLength(5);
   expect(chosenOf([inside, inside], (one) => isInCell(cell, one))).toHaveLength(2); // slow, and failed
+});
+
+test("what is not valid is said once on a screen, with its cause and what to do", () => {
+  run({ total: total({ requests: 200 }) });
+  (asked.answer as Signal<unknown>).value = { valid: false, invalid: [[992, 998, 0, "vm_0", "cpu"]], thresholds: [] };
+  for (const screen of [LiveScreen, OfWorkers] as FunctionComponent[]) {
+    const text = show(screen).text();
+    for (const words of ["Not valid for", "its processor was at its limit", "may be ours", "Spread the users"]) expect(text.split(words).length - 1, words).toBe(1);
+  }
+  expect(show(Why).text()).not.toContain("No request failed");
+  (asked.answer as Signal<unknown>).value = null;
+});
+
+test("why always says something, so that nothing below it moves when there is news", () => {
+  const words = (change: Partial<Tick>): string => {
+    run(change);
+    return show(Why).text();
+  };
+  const silent = seconds(960, 1000, [0, 0, 0, 0, 0, 0, 4, 4]);
+  expect(words({ started: 998, users: 3, target: 10 })).toMatch(/^No request has finished yet: users are starting, 3 of 10\./);
+  expect(words({ started: 960, users: 10, target: 10, points: silent, first_second: 960 })).toMatch(/^No request has finished for 40 s, though 10 users run/);
+  expect(words({ total: total({ requests: 200 }), points: [...seconds(930, 960), ...silent], first_second: 930 })).toMatch(/^No request has finished for 40 s, though 4 users run/);
+  expect(words({ started: 997, points: seconds(997, 1000), first_second: 997, total: total({ requests: 9 }) })).toBe("The load has just begun.");
+  expect(words({ total: total({ requests: 200 }) })).toMatch(/^No request failed, response times did not double/);
+  expect(words({ state: "stopped", ended: 1000 })).toBe(""); // the row of state says it
+  expect(show(StateBar).text()).toContain("No request was finished");
+  route.value = parseRoute("#/live?range=993-997");
+  expect(words({})).toBe("No request finished in this range.");
 });

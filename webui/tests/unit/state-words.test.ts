@@ -37,6 +37,11 @@ describe("what runs once a run", () => {
 });
 
 describe("how a run ended", () => {
+  test("that all failed is said once on a screen", () => {
+    expect(endWords({ ended_by: "somebody stopped it" }, 9, 9).text).toBe(": somebody stopped it. All 9 requests failed.");
+    expect(endWords({ ended_by: "somebody stopped it" }, 9, 9, true)).toEqual({ tone: "fail", text: ": somebody stopped it." });
+  });
+
   test("what ended it, and that nothing was done", () => {
     expect(endWords({ ended_by: "its run time was over" }, 10, 1)).toEqual({ tone: "quiet", text: ": its run time was over." });
     expect(endWords({ ended_by: "the shop has no stock" }, 10, 0)).toEqual({ tone: "warn", text: ": the shop has no stock." });

@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
 import type { Failure } from "../../src/live/protocol";
-import { deadEndpoint, everythingFails, findingsOf, notValid, middles, oneCause, oneWorkerFails, slowEndpoint, slower, stalled, type WhyCourse, type WhyData } from "../../src/why/rules";
+import { deadEndpoint, everythingFails, findingsOf, manyCauses, middles, oneCause, oneWorkerFails, slowEndpoint, slower, stalled, type WhyCourse, type WhyData } from "../../src/why/rules";
 
 const kind = (method: string, name: string, text: string, n: number): Failure => ({ id: n, method, name, text, kind: text, count: n, in_range: n, first: 0, last: 0 });
 const course = (p95: (number | null)[], users: number[], phases: WhyCourse["phases"] = [], rps = p95.map(() => 10)): WhyCourse =>
   ({ x: p95.map((_, i) => 1000 + i), step: 1, users, rps, p95, phases });
 const CALM = course(Array(30).fill(20), Array(30).fill(10));
-const run = (change: Partial<WhyData>): WhyData => ({ requests: 1000, failures: 0, rows: [], kinds: [], workers: [], invalid: null, isMoving: false, course: CALM, ...change });
+const run = (change: Partial<WhyData>): WhyData => ({ requests: 1000, failures: 0, rows: [], kinds: [], workers: [], isMoving: false, course: CALM, ...change });
 
 test("a healthy run needs no words", () => {
   const rows = [{ method: "GET", name: "/", requests: 600, failures: 0, p95: 20 }, { method: "GET", name: "/b", requests: 400, failures: 0, p95: 30 }];
@@ -25,6 +25,14 @@ test("one cause of most failures is told with its place", () => {
   const found = oneCause(run({ failures: 49, kinds: [kind("GET", "/flaky", "HTTP 503", 47), kind("GET", "/", "timed out", 2)] }))!;
   expect(found.text).toBe("4.90 % of the requests failed, 95.9 % of them: 503 Service Unavailable at GET /flaky.");
   expect(oneCause(run({ failures: 9, kinds: [kind("GET", "/a", "x", 3), kind("GET", "/b", "y", 3), kind("GET", "/c", "z", 3)] }))).toBeNull();
+});
+
+test("of several causes of which none has most the most frequent one is named", () => {
+  const kinds = [kind("GET", "/a", "HTTP 503", 4), kind("GET", "/b", "timed out", 3), kind("GET", "/c", "no price", 3)];
+  expect(manyCauses(run({ failures: 10, kinds }))!.text).toBe("1.00 % of the requests failed, of 3 causes; the most frequent: 503 Service Unavailable.");
+  expect(manyCauses(run({ failures: 8, kinds }))).toBeNull(); // the sentence of one cause has it
+  expect(manyCauses(run({ failures: 8 }))!.text).toBe("0.80 % of the requests failed."); // a report without their causes
+  expect(findingsOf(run({ failures: 10, kinds })).map(({ id }) => id)).toEqual(["many-causes"]);
 });
 
 test("while the numbers go on no sentence contradicts the tile beside it, which is some seconds younger", () => {
@@ -52,12 +60,6 @@ test("p95 that grew with the users: when, with how many, and in which phase", ()
   expect(found.at).toBe(1020);
   expect(slower(run({ course: course([...Array(20).fill(50), 400, ...Array(19).fill(52)], users) }))).toBeNull(); // one bad second
   expect(slower(run({ course: course([...Array(20).fill(0.2), ...Array(20).fill(0.7)], users) }))).toBeNull(); // nobody notices
-});
-
-test("late generators come before what they measured", () => {
-  const found = notValid(run({ invalid: { words: "w1 from 1010 to 1020, its loop came late", from: 1010, to: 1020 } }))!;
-  expect(found.text).toMatch(/^Not valid: w1 from 1010 to 1020, its loop came late\./);
-  expect(found.link).toMatchObject({ screen: "workers", from: 1010, to: 1020 });
 });
 
 test("one worker with all the failures is a machine to look at", () => {

@@ -3,14 +3,13 @@ import type { JSX } from "preact";
 import { IS_REPORT } from "../../lib/build";
 import { store } from "../../app-state";
 import { count, shortId, timeOfDay } from "../../lib/format";
-import { isSettled, spansIn } from "../../live/health";
+import { isSettled } from "../../live/health";
 import { isConnected } from "../../live/store";
 import { CopyButton } from "../../parts/copy";
-import { SaturationNote } from "../../parts/saturation";
+import { InvalidWords, invalidNow } from "../../parts/saturation";
 import { Status } from "../../parts/status";
 import { span } from "../../range/state";
 import { rangeWords } from "../../range/words";
-import { invalid } from "../../verdict/state";
 import { trails } from "./trails";
 
 export function HowToStart(): JSX.Element {
@@ -42,7 +41,7 @@ export function Verdict(): JSX.Element | null {
   const isDistributed = store.run.value?.distributed ?? false;
   const { from, to } = span.value;
   if (!IS_REPORT && isDistributed && missing > 0 && connected.length === 0) return <AllGone />;
-  const isLimited = spansIn(invalid.value, from, to).length > 0;
+  const isLimited = invalidNow().length > 0;
   const uneven = unevenness(connected.map((worker) => worker.users));
   return (
     <>
@@ -50,7 +49,7 @@ export function Verdict(): JSX.Element | null {
         <p class="callout fail"><Status tone="fail">{`${count(missing)} ${missing === 1 ? "worker is" : "workers are"} gone.`}</Status>{" "}
           {workers.filter((worker) => !isConnected(worker)).slice(0, 5).map((worker) => shortId(worker.id)).join(", ")}: no load comes from there; the users were given to the others.</p>
       ) : null}
-      <SaturationNote />
+      {isLimited ? <p class="callout warn"><InvalidWords /></p> : null}
       {!isLimited && missing === 0 && store.hasRun.value && isSettled(from, to) ? (
         <p class="callout good"><Status tone="pass">{`The measurement is valid ${rangeWords()}.`}</Status>{" "}
           No load generator was at its limit.{uneven !== null && !IS_REPORT ? ` The users are even within ${uneven < 1 ? "1" : uneven.toFixed(0)} %.` : ""}</p>
