@@ -163,7 +163,6 @@ export interface Failure {
   id?: number;
   in_range?: number;
   trend?: number[];
-  samples?: number;
   /** What its texts have in common: numbers and ids are "#". */
   kind?: string;
   /** Texts as they came, at most 20, and how often; together less than count when there are more. */

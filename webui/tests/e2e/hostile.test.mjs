@@ -21,7 +21,12 @@ before(async () => {
   browser = await openBrowser();
   folder = mkdtempSync(join(tmpdir(), "katydid-hostile-"));
   await eventually(async () => (await master.json("api/v1/live")).failures[0] >= KINDS, "all kinds of failures", 60);
-  await eventually(async () => (await master.json("api/v1/failures")).failures.every(({ method, name, samples }) => method !== "GET" || !/script/.test(name) || samples > 0), "a request of each kind that is opened");
+  await eventually(async () => {
+    const { failures } = await master.json("api/v1/failures");
+    const opened = failures.filter(({ method, name }) => method === "GET" && /script/.test(name));
+    const kept = await Promise.all(opened.map(({ id }) => master.json(`api/v1/samples?kind=${id}`)));
+    return kept.every(({ samples }) => samples.length > 0);
+  }, "a request of each kind that is opened, of which a worker writes down ten a second");
 });
 after(async () => {
   await browser?.close();
