@@ -60,21 +60,26 @@ static char *host_of(const char *base)
     return host;
 }
 
+/* A text that libcurl keeps. */
+static void keep_text(CURL *curl, CURLoption option, const char *text)
+{
+    if (text && curl_easy_setopt(curl, option, text) == CURLE_OUT_OF_MEMORY)
+        mem_refused("libcurl");
+}
+
 static void set_text(CURL *curl, CURLoption option, const struct sink_spec *spec, const char *key)
 {
-    const char *text = sink_get(spec, key);
-    if (text)
-        curl_easy_setopt(curl, option, text);
+    keep_text(curl, option, sink_get(spec, key));
 }
 
 static void set_up(struct http_post *h, const char *host)
 {
     CURL *curl = h->curl;
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_USERAGENT, "katydid/" KATYDID_VERSION);
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    keep_text(curl, CURLOPT_USERAGENT, "katydid/" KATYDID_VERSION);
+    keep_text(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     if (is_loopback(host))
-        curl_easy_setopt(curl, CURLOPT_PROXY, "");
+        keep_text(curl, CURLOPT_PROXY, "");
     set_text(curl, CURLOPT_USERNAME, h->spec, "username");
     set_text(curl, CURLOPT_PASSWORD, h->spec, "password");
     set_text(curl, CURLOPT_CAINFO, h->spec, "ca");
@@ -134,6 +139,14 @@ void http_post_free(struct http_post *h)
     free(h);
 }
 
+static struct curl_slist *add_header(struct curl_slist *list, const char *line)
+{
+    list = curl_slist_append(list, line);
+    if (!list)
+        mem_refused("a header");
+    return list;
+}
+
 void http_post_header(struct http_post *h, const char *line)
 {
     HANDLE_IS(h, HTTP_POST_TAG);
@@ -141,11 +154,9 @@ void http_post_header(struct http_post *h, const char *line)
     struct curl_slist *kept = NULL;
     for (const struct curl_slist *at = h->headers; at; at = at->next)
         if (strncasecmp(at->data, line, len) != 0 || at->data[len] != ':')
-            kept = curl_slist_append(kept, at->data);
+            kept = add_header(kept, at->data);
     curl_slist_free_all(h->headers);
-    h->headers = curl_slist_append(kept, line);
-    if (!h->headers)
-        mem_refused("a header");
+    h->headers = add_header(kept, line);
 }
 
 /* ---- requests ---------------------------------------------------------------------------- */
