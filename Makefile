@@ -192,8 +192,8 @@ run: all $(if $(filter protocols/%,$(EXAMPLE)),$(CLIENTS_STAMP)) $(if $(filter f
 
 # ---- tests ----------------------------------------------------------------------------------
 
-# test_mem has a malloc of its own, and one thread: ThreadSanitizer takes the one and needs more of the other.
-UNIT_B  := $(patsubst tests/unit/%.c,$(O)/unit/%,$(filter-out $(if $(filter tsan,$(VARIANT)),%/test_mem.c),$(wildcard tests/unit/*/*/test_*.c)))
+# test_mem* have a malloc of their own, and one thread: ThreadSanitizer takes the one and needs more of the other.
+UNIT_B  := $(patsubst tests/unit/%.c,$(O)/unit/%,$(filter-out $(if $(filter tsan,$(VARIANT)),%/test_mem.c %/test_mem_answers.c),$(wildcard tests/unit/*/*/test_*.c)))
 SUPPORT := $(patsubst tests/support/%.c,$(O)/support/%,$(wildcard tests/support/*.c)) \
            $(patsubst tests/bench/%.c,$(O)/bench/%,$(wildcard tests/bench/*.c)) \
            $(patsubst tests/support/preload/%.c,$(O)/support/%.so,$(wildcard tests/support/preload/*.c))

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
-/* Memory that is refused, everywhere: each allocation of the parsers, the wire and the tables fails
- * once. What the fuzzers are fed with is the input. */
+/* Memory that is refused, everywhere: each allocation of the parsers, the wire, the tables, the
+ * files fails once. What the fuzzers are fed with is the input, where there is such. What others
+ * answer is in test_mem_answers.c. */
 #include "common/base/sbuf.h"
+#include "common/plan/scenario.h"
 #include "common/wire/report.h"
 #include "common/wire/report_series.h"
 #include "common/wire/written.h"
+#include "master/app/replay.h"
+#include "master/app/scenario_json.h"
 #include "master/data/events.h"
 #include "master/data/logs.h"
 #include "master/data/samples.h"
@@ -15,24 +19,22 @@
 #include "master/out/json_stats.h"
 #include "master/proto/proto_out.h"
 #include "master/proto/proto_script.h"
+#include "master/store/stored.h"
 #include "master/verdict/list.h"
 #include "master/web/figures.h"
+#include "master/web/front_head.h"
 #include "master/web/guard.h"
 #include "master/web/intake.h"
 #include "master/web/path.h"
 #include "tests/support/fail_alloc.h"
-#include "tests/support/fetch_rig.h"
+#include "tests/unit/played_runs.h"
 #include "worker/proto/decode.h"
 #include "worker/http1/hresp.h"
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
-#include <signal.h>
 #include <stdint.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
 
 struct input {
     size_t len;
@@ -87,6 +89,34 @@ static void run_report(const void *arg)
     sbuf_fini(&locust);
 }
 
+/* How long the names are: the first two bytes. */
+static bool split(const struct input *in, const char **names, size_t *names_len)
+{
+    *names = in->bytes + 2;
+    *names_len =
+        in->len > 2 ? (size_t)(unsigned char)in->bytes[0] << 8 | (unsigned char)in->bytes[1] : 0;
+    return in->len >= 2 + *names_len;
+}
+
+static void run_numbered(const void *arg)
+{
+    const struct input *in = arg;
+    const char *names;
+    size_t names_len;
+    if (!split(in, &names, &names_len))
+        return;
+    struct stats s;
+    struct report_names known = {0};
+    const struct report_bytes bytes = {names + names_len, names, in->len - 2 - names_len,
+                                       names_len};
+    const struct report_bytes bare = {bytes.report, NULL, bytes.report_len, 0};
+    stats_init(&s, 1700000000, (struct stats_limits){2, 2, 2});
+    report_merge_numbered(&s, &known, &bytes, "w", NULL);
+    report_merge_numbered(&s, &known, &bare, "w", NULL);
+    report_names_fini(&known);
+    stats_fini(&s);
+}
+
 static void see_value(void *arg, struct series *s, int64_t second, const struct value_read *more)
 {
     if (s)
@@ -96,9 +126,9 @@ static void see_value(void *arg, struct series *s, int64_t second, const struct 
 static void run_series(const void *arg)
 {
     const struct input *in = arg;
-    const size_t names =
-        in->len > 2 ? (size_t)(unsigned char)in->bytes[0] << 8 | (unsigned char)in->bytes[1] : 0;
-    if (in->len < 2 + names)
+    const char *names;
+    size_t names_len;
+    if (!split(in, &names, &names_len))
         return;
     struct series_store *store = series_store_new(100);
     struct series_table *t = series_store_table(store);
@@ -106,8 +136,8 @@ static void run_series(const void *arg)
     struct series_writer writer = {.number = 1};
     struct series_value value;
     struct sbuf all = {0};
-    const struct series_bytes bytes = {in->bytes + 2 + names, in->bytes + 2, in->len - 2 - names,
-                                       names};
+    const struct series_bytes bytes = {names + names_len, names, in->len - 2 - names_len,
+                                       names_len};
     report_series_merge(t, &ids, 0, &bytes, &(struct series_watch){see_value, store, 0});
     series_store_close(store, 2000000000);
     series_value_init(&value);
@@ -204,6 +234,47 @@ static void run_thresholds(const void *arg)
     threshold_list_fini(&l);
 }
 
+static void run_scenario(const void *arg)
+{
+    const struct input *in = arg;
+    struct scenario s;
+    char *why = NULL;
+    char *resolved = replay_resolved(in->bytes, &why);
+    free(why);
+    why = NULL;
+    if (resolved && scenario_read(&s, resolved, &why)) {
+        struct sbuf out = {0};
+        scenario_write(&s, &out);
+        scenario_describe(&s, &out);
+        sbuf_fini(&out);
+        scenario_fini(&s);
+    }
+    free(resolved);
+    free(why);
+}
+
+static void run_scenario_json(const void *arg)
+{
+    const struct input *in = arg;
+    char *why = NULL;
+    json_t *value = json_loads(in->bytes, JSON_DECODE_ANY, NULL);
+    if (value)
+        free(scenario_json_text("s", value, &why));
+    free(why);
+    json_decref(value);
+}
+
+static void run_stored(const void *arg)
+{
+    const struct input *in = arg;
+    char *why = NULL;
+    stored_close(stored_open(in->bytes, STORED_ALL, false, &why));
+    free(why);
+    why = NULL;
+    stored_close(stored_open(in->bytes, STORED_COARSE, true, &why));
+    free(why);
+}
+
 /* ---- the page's side ---- */
 
 static void run_page(const void *arg)
@@ -217,6 +288,8 @@ static void run_page(const void *arg)
     struct query q;
     struct query_error wrong;
     struct sbuf path = {0};
+    struct front_head head;
+    front_head_read(in->bytes, in->len, &head);
     path_read(in->bytes, &path);
     sbuf_fini(&path);
     if (form_parse(&f, in->bytes, in->len)) {
@@ -296,57 +369,6 @@ static void run_response(const void *arg)
     sbuf_fini(&a.body);
 }
 
-#define BODY_BYTES 300000
-
-static _Noreturn void answer_everybody(int listener)
-{
-    static const char head[] = "HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n";
-    static char body[BODY_BYTES];
-    for (char asked[1000];;) {
-        const int fd = accept(listener, NULL, NULL);
-        if (read(fd, asked, sizeof asked) > 0) {
-            send(fd, head, sizeof head - 1, MSG_NOSIGNAL);
-            for (ssize_t n = 1, left = BODY_BYTES; left > 0 && n > 0; left -= n)
-                n = send(fd, body, (size_t)left, MSG_NOSIGNAL);
-        }
-        close(fd);
-    }
-}
-
-/* With a long body, in a process of its own: its memory is never refused. */
-static pid_t serve(uint16_t *port)
-{
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof at;
-    const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(listener, (struct sockaddr *)&at, len), 0);
-    assert_int_equal(listen(listener, 100), 0);
-    assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &len), 0);
-    *port = ntohs(at.sin_port);
-    const pid_t pid = fork();
-    if (pid == 0)
-        answer_everybody(listener);
-    close(listener);
-    return pid;
-}
-
-static atomic_uint *refused_bodies; /* in all processes */
-
-static void run_fetch(const void *arg)
-{
-    struct rig rig;
-    struct fetch_target target = {.host = "127.0.0.1", .port = *(const uint16_t *)arg};
-    const long held = fail_alloc_hold();
-    rig_init(&rig, &target, (struct fetch_pool_config){.max_per_origin = 1});
-    fail_alloc_go_on(held);
-    struct fetch *f = rig_get(&rig, "/");
-    if (fetch_response(f)->error == FETCH_NO_MEMORY)
-        atomic_fetch_add(refused_bodies, 1);
-    fetch_free(f);
-    fail_alloc_hold();
-    rig_fini(&rig);
-}
-
 /* ---- what was measured ---- */
 
 static void see_seconds(struct timeline *t, const struct stats *s)
@@ -424,16 +446,56 @@ static unsigned each_file(const char *folder, fail_alloc_run *run)
     return bad;
 }
 
+static unsigned each_text(const char *name, fail_alloc_run *run, const char *const *texts)
+{
+    unsigned bad = 0;
+    struct input *in = malloc(sizeof *in);
+    for (; *texts; texts++) {
+        in->len = (size_t)snprintf(in->bytes, sizeof in->bytes, "%s", *texts);
+        bad += fail_alloc_each(name, run, in);
+    }
+    free(in);
+    return bad;
+}
+
+static char folder[] = "/tmp/katydid-mem-XXXXXX";
+
+static int make_folder(void **state)
+{
+    (void)state;
+    memcpy(folder + sizeof folder - 7, "XXXXXX", 6);
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    char path[512];
+    (void)state;
+    DIR *dir = opendir(folder);
+    for (const struct dirent *entry; (entry = readdir(dir));) {
+        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        unlink(path);
+    }
+    closedir(dir);
+    return rmdir(folder);
+}
+
 static void what_strangers_send_is_read_or_refused(void **state)
 {
     static const struct {
         const char *folder;
         fail_alloc_run *run;
-    } all[] = {
-        {"report", run_report},       {"proto", run_proto},       {"config", run_config},
-        {"query", run_page},          {"path", run_page},         {"form_parts", run_parts},
-        {"proto", run_report},        {"response", run_response}, {"report_series", run_series},
-        {"threshold", run_thresholds}};
+    } all[] = {{"report", run_report},
+               {"proto", run_proto},
+               {"config", run_config},
+               {"query", run_page},
+               {"path", run_page},
+               {"form_parts", run_parts},
+               {"proto", run_report},
+               {"response", run_response},
+               {"report_series", run_series},
+               {"threshold", run_thresholds},
+               {"report_numbered", run_numbered}};
     unsigned bad = 0;
     (void)state;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
@@ -441,19 +503,52 @@ static void what_strangers_send_is_read_or_refused(void **state)
     assert_int_equal(bad, 0);
 }
 
-static void a_body_that_finds_no_room_fails_alone(void **state)
+static void scenarios_and_their_files_are_read_or_refused(void **state)
 {
-    uint16_t port = 0;
+    static const char times[] = "at\n0.5\n{\"t\": 1.5}\n2\n";
+    char path[128], replay[300];
     (void)state;
-    refused_bodies = mmap(NULL, sizeof *refused_bodies, PROT_READ | PROT_WRITE,
-                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    const pid_t server = serve(&port);
-    const unsigned bad = fail_alloc_each("fetch", run_fetch, &port);
-    kill(server, SIGKILL);
-    waitpid(server, NULL, 0);
-    assert_int_equal(bad, 0);
-    assert_true(*refused_bodies > 0);
-    munmap(refused_bodies, sizeof *refused_bodies);
+    snprintf(path, sizeof path, "%s/times", folder);
+    FILE *file = fopen(path, "we");
+    assert_int_equal(fwrite(times, 1, sizeof times - 1, file), sizeof times - 1);
+    fclose(file);
+    snprintf(replay, sizeof replay, "again:ramping-arrival-rate:stages=replay(%s).speed(2)", path);
+    const char *const texts[] = {
+        "buy:ramping-arrival-rate:stages=2m:20/s,10m:80/s,env.A=b%2Cc,tag.x=y,on_busy=drop",
+        "knee:find-knee:rate=10/s,step=10/s,level=10s,max_rate=50/s",
+        "loop:ramping-vus:stages=30s:5,30s:0",
+        replay,
+        "wrong:ramping-arrival-rate:stages=replay(/nowhere)",
+        "wrong:nothing",
+        NULL};
+    const char *const values[] = {
+        "{\"executor\": \"ramping-arrival-rate\", \"stages\": [{\"duration\": \"1m\", \"target\": "
+        "9}],"
+        " \"env\": {\"A\": \"b\"}, \"tags\": {\"x\": \"y\"}, \"preAllocatedVUs\": 5}",
+        "{\"executor\": 1}", "[1]", NULL};
+    assert_int_equal(each_text("scenario", run_scenario, texts), 0);
+    assert_int_equal(each_text("scenario as JSON", run_scenario_json, values), 0);
+}
+
+static void stored_runs_are_read_or_refused(void **state)
+{
+    char path[512] = "";
+    (void)state;
+    play_run((struct played){.folder = folder,
+                             .id = "r",
+                             .rows = 2,
+                             .seconds = 3,
+                             .per_second = 3,
+                             .started = 1700000000,
+                             .level_ms = 100,
+                             .users = 1});
+    DIR *dir = opendir(folder);
+    for (const struct dirent *entry; (entry = readdir(dir));)
+        if (strstr(entry->d_name, ".kdrun"))
+            snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+    closedir(dir);
+    assert_true(*path);
+    assert_int_equal(each_text("stored", run_stored, (const char *[]){path, NULL}), 0);
 }
 
 static void what_is_measured_is_kept_or_the_program_says_why(void **state)
@@ -466,7 +561,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_strangers_send_is_read_or_refused),
-        cmocka_unit_test(a_body_that_finds_no_room_fails_alone),
+        cmocka_unit_test_setup_teardown(scenarios_and_their_files_are_read_or_refused, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(stored_runs_are_read_or_refused, make_folder,
+                                        remove_folder),
         cmocka_unit_test(what_is_measured_is_kept_or_the_program_says_why),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
