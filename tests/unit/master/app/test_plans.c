@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+/* Scenarios of a run: what they ask of it, to whom they are dealt, and how they are changed while
+ * they run. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "tests/unit/master_bench.h"
+#include <math.h>
+
+static void add(struct bench *b, const char *text)
+{
+    struct plan_list *l = &b->m.plans.list;
+    char *why = NULL;
+    struct scenario *s = mem_zalloc(sizeof *s);
+    l->all = mem_realloc(l->all, (l->count + 1) * sizeof *l->all);
+    if (!scenario_read(s, text, &why))
+        fail_msg("%s", why);
+    s->user_class = mem_strdup("Shopper");
+    l->all[l->count++] = s;
+}
+
+static void free_plans(struct bench *b)
+{
+    plans_fini(&b->m);
+    free_bench(b);
+}
+
+/* As when its first users are there and ten seconds are over. */
+static void let_run(struct bench *b)
+{
+    plans_begin(&b->m);
+    b->m.machine.run.state = RUN_RUNNING;
+    b->m.machine.run.started_mono = b->m.plans.begun_at = master_now().mono - 10;
+}
+
+static void expect_refusal(struct bench *b, const char *json, const char *field, const char *words)
+{
+    const struct command_result r = plans_control(&b->m, json);
+    assert_false(r.is_ok);
+    assert_string_equal(r.field, field);
+    if (!strstr(r.text, words))
+        fail_msg("'%s' is not in '%s'", words, r.text);
+}
+
+static void expect_change(struct bench *b, const char *json, const char *words)
+{
+    const struct command_result r = plans_control(&b->m, json);
+    if (!r.is_ok || !strstr(r.text, words))
+        fail_msg("'%s' is not in '%s'", words, r.text);
+}
+
+static void a_run_is_as_its_scenarios_want_it(void **state)
+{
+    (void)state;
+    struct bench *b = new_bench();
+    add(b, "buy:constant-arrival-rate:rate=20/s,duration=30s,users=3,max_users=9,graceful_stop=7s");
+    add(b, "look:constant-arrival-rate:rate=5/s,duration=10s,start_time=50s,users=2,max_users=2");
+    add(b, "loop:constant-vus:vus=4,duration=20s");
+    plans_begin(&b->m);
+    assert_int_equal(b->m.machine.load.users, 5); /* those of users come when they begin */
+    assert_int_equal(b->m.nodes.pool_count, 3);
+    assert_string_equal(b->m.nodes.pools[0].name, "Shopper");
+    assert_int_equal(b->m.plans.users, 5);
+    for (int i = 0; i < 3; i++)
+        assert_non_null(b->m.nodes.scenarios[i]);
+    assert_null(b->m.nodes.scenarios[3]);
+    assert_true(plans_graceful_s(&b->m) >= 7);
+    b->m.machine.run.started_mono = 100;
+    b->m.plans.begun_at = 101;
+    assert_true(fabs(plans_run_time_s(&b->m) - (61 + PLANS_AT_END_S)) < 1e-9);
+    b->m.machine.load.run_time_s = 20; /* that was asked for */
+    assert_true(fabs(plans_run_time_s(&b->m) - 20) < 1e-9);
+    free_plans(b);
+}
+
+static void a_test_without_scenarios_has_none(void **state)
+{
+    (void)state;
+    struct bench *b = new_bench();
+    plans_begin(&b->m);
+    assert_null(b->m.nodes.scenarios);
+    assert_true(b->m.machine.load.users < 0);
+    assert_true(plans_spawned(&b->m) <= 0);
+    plans_second(&b->m);
+    assert_false(plans_follow_on(&b->m));
+    assert_null(b->sent.data);
+    free_plans(b);
+}
+
+static void shares_are_sent_when_the_users_are_there(void **state)
+{
+    (void)state;
+    struct bench *b = new_bench();
+    add(b, "buy:constant-arrival-rate:rate=20/s,duration=30s,users=2,max_users=9");
+    struct worker *w = join(b, "w");
+    assert_true(ask(b, swarm(9, 9)).is_ok); /* what the scenarios say holds */
+    turn(b);
+    assert_true(was_sent(b, "spawn>w"));
+    assert_false(was_sent(b, "katydid_scenarios>w"));
+    struct class_users users = {(char *)(uintptr_t) "Shopper", 2};
+    roster_set_users(&b->m.machine.roster, w, &users, 1);
+    run_on(&b->m, &(struct machine_event){.kind = ON_WORKER_USERS, .worker = w});
+    assert_true(was_sent(b, "katydid_scenarios>w"));
+    sbuf_clear(&b->sent);
+    plans_second(&b->m); /* nobody came or went */
+    assert_false(was_sent(b, "katydid_scenarios>w"));
+    expect_refusal(b, "{\"name\":\"buy\",\"rate\":9}", "name", "It has not begun");
+    free_plans(b);
+}
+
+static void what_cannot_be_changed_is_refused(void **state)
+{
+    (void)state;
+    struct bench *b = new_bench();
+    add(b, "buy:constant-arrival-rate:rate=20/s,duration=1h,users=3,max_users=9");
+    add(b, "loop:constant-vus:vus=4,duration=1h");
+    expect_refusal(b, "{\"name\":\"buy\",\"rate\":1}", "", "No scenario runs");
+    let_run(b);
+    expect_refusal(b, "[]", "", "Write a JSON object");
+    expect_refusal(b, "{\"rate\":1}", "name", "Give the name");
+    expect_refusal(b, "{\"name\":\"sell\",\"rate\":1}", "name", "no scenario of that name");
+    expect_refusal(b, "{\"name\":\"buy\",\"speed\":1}", "speed", "no such field");
+    expect_refusal(b, "{\"name\":\"buy\"}", "rate", "Give one of");
+    expect_refusal(b, "{\"name\":\"buy\",\"rate\":1,\"paused\":true}", "rate", "Give one of");
+    expect_refusal(b, "{\"name\":\"buy\",\"paused\":1}", "rate", "Give one of");
+    expect_refusal(b, "{\"name\":\"buy\",\"users\":1}", "rate", "It has a rate");
+    expect_refusal(b, "{\"name\":\"loop\",\"rate\":1}", "users", "It has users");
+    expect_refusal(b, "{\"name\":\"buy\",\"rate\":\"fast\"}", "rate", "fast");
+    expect_refusal(b, "{\"name\":\"loop\",\"users\":1.5}", "users", "");
+    expect_refusal(b, "{\"name\":\"buy\",\"stages\":\"soon\"}", "stages", "");
+    assert_null(b->m.plans.given); /* nothing has changed */
+    free_plans(b);
+}
+
+static void a_change_is_of_this_run_alone(void **state)
+{
+    (void)state;
+    struct bench *b = new_bench();
+    add(b, "buy:constant-arrival-rate:rate=20/s,duration=1h,users=3,max_users=9");
+    add(b, "loop:constant-vus:vus=4,duration=1h");
+    let_run(b);
+    char *given = mem_strdup(b->m.plans.texts[0]);
+    const double end_s = plans_run_time_s(&b->m);
+    expect_change(b, "{\"name\":\"buy\",\"rate\":\"50/s\"}", "Rate of buy: 20/s → 50/s");
+    expect_change(b, "{\"name\":\"loop\",\"users\":7}", "Users of loop: 4 → 7");
+    assert_string_not_equal(b->m.plans.texts[0], given);
+    assert_true(fabs(plans_run_time_s(&b->m) - end_s) < 1e-6); /* for the time that is left */
+    expect_change(b, "{\"name\":\"buy\",\"stages\":[[\"2m\",\"80/s\"]]}", "2m:80/s");
+    struct events_list *events = events_snapshot(b->m.record.events);
+    assert_int_equal(events->count, 3);
+    events_list_unref(events);
+    plans_begin(&b->m);
+    assert_string_equal(b->m.plans.texts[0], given);
+    free(given);
+    free_plans(b);
+}
+
+static void what_is_paused_goes_on_later(void **state)
+{
+    (void)state;
+    struct bench *b = new_bench();
+    add(b, "buy:constant-arrival-rate:rate=20/s,duration=1h,users=3,max_users=9");
+    let_run(b);
+    expect_change(b, "{\"name\":\"buy\",\"paused\":false}", "It is so already");
+    expect_change(b, "{\"name\":\"buy\",\"paused\":true}", "Rate of buy: 20/s → paused");
+    assert_true(plans_is_paused(&b->m.plans, 0));
+    expect_change(b, "{\"name\":\"buy\",\"paused\":true}", "It is so already");
+    expect_refusal(b, "{\"name\":\"buy\",\"rate\":1}", "paused", "resume it first");
+    expect_change(b, "{\"name\":\"buy\",\"paused\":false}", "Rate of buy: paused → 20/s");
+    assert_false(plans_is_paused(&b->m.plans, 0));
+    free_plans(b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_run_is_as_its_scenarios_want_it),
+        cmocka_unit_test(a_test_without_scenarios_has_none),
+        cmocka_unit_test(shares_are_sent_when_the_users_are_there),
+        cmocka_unit_test(what_cannot_be_changed_is_refused),
+        cmocka_unit_test(a_change_is_of_this_run_alone),
+        cmocka_unit_test(what_is_paused_goes_on_later),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
