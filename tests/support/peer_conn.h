@@ -5,11 +5,15 @@
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <linux/sockios.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define PEER_REQUEST_MAX (1 << 20)
 
@@ -81,6 +85,21 @@ static inline void peer_reset(struct peer_conn *c)
 {
     const struct linger hard = {1, 0};
     setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+}
+
+/* Waits until what was said has come to the client's kernel: a reset would take it back. */
+static inline void peer_await_arrival(struct peer_conn *c)
+{
+    for (int left = 0; ioctl(c->fd, SIOCOUTQ, &left) == 0 && left > 0;)
+        usleep(100);
+}
+
+/* Waits for the test; false when it did not come within the time. */
+static inline bool peer_await(const atomic_bool *what, int timeout_ms)
+{
+    for (; !*what && timeout_ms > 0; timeout_ms--)
+        usleep(1000);
+    return *what;
 }
 
 /* Waits until the client closes; true when it did within the time. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -39,8 +40,9 @@ static void test_lines_of_several_processes_stay_whole_in_a_pipe(void **state)
             close(fd[0]); /* or it would never hear that the reader is gone */
             write_lines(fd[1], (char)('a' + i));
         }
+    while (poll(&(struct pollfd){.fd = fd[1], .events = POLLOUT}, 1, 0) == 1)
+        usleep(1000);
     close(fd[1]);
-    usleep(100000);
     FILE *f = fdopen(fd[0], "r");
     for (; fgets(line, sizeof line, f); count++) {
         assert_int_equal(strspn(line, (char[]){line[0], 0}), WIDTH);

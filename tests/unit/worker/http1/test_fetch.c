@@ -15,8 +15,8 @@
 #define BIG (64u << 20)
 
 static atomic_ulong sent_bytes;
-static atomic_int at_once, most_at_once;
-static atomic_bool client_left;
+static atomic_int at_once, most_at_once, came, awaited; /* how many "/slow" wait for each other */
+static atomic_bool client_left, goes_on;
 
 static void say_length(struct peer_conn *c, const char *extra, const char *body)
 {
@@ -30,9 +30,12 @@ static void say_length(struct peer_conn *c, const char *extra, const char *body)
 static void serve_slowly(struct peer_conn *c)
 {
     const int now = ++at_once;
-    if (now > most_at_once)
-        most_at_once = now;
-    usleep(20000);
+    for (int most = most_at_once; now > most;)
+        if (atomic_compare_exchange_weak(&most_at_once, &most, now))
+            break;
+    came++;
+    for (int left = RIG_PATIENCE_MS; came < awaited && left > 0; left--)
+        usleep(1000);
     at_once--;
     say_length(c, "", "slow");
 }
@@ -79,6 +82,7 @@ static void serve_bomb(struct peer_conn *c)
     deflateEnd(&z);
 }
 
+/* Longer than the read timeout in all: that of a byte is what is tested. */
 static void serve_trickle(struct peer_conn *c)
 {
     static const char text[] = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc";
@@ -92,7 +96,8 @@ static void serve_trickle(struct peer_conn *c)
 static void serve_two_pieces(struct peer_conn *c)
 {
     peer_say(c, "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc");
-    usleep(50000);
+    while (!goes_on && !peer_await_end(c, 1))
+        continue;
     peer_say(c, "def");
 }
 
@@ -143,8 +148,8 @@ static int set_up_with(struct fetch_pool_config config)
     peer = peer_start(serve, NULL, NULL);
     rig_init(&rig, &(struct fetch_target){.host = "127.0.0.1", .port = peer->port}, config);
     sent_bytes = 0;
-    at_once = most_at_once = 0;
-    client_left = false;
+    at_once = most_at_once = came = awaited = 0;
+    client_left = goes_on = false;
     return 0;
 }
 
@@ -276,6 +281,7 @@ static void test_max_idle(void **state)
     fetch_pool_free(rig.pool);
     rig.pool = fetch_pool_new(rig.engine, (struct fetch_pool_config){2, 0});
     struct fetch *f[5];
+    awaited = 5;
     for (int i = 0; i < 5; i++)
         f[i] = rig_start(&rig, "GET", "/slow");
     assert_true(rig_until(&rig, rig.calls == 5));
@@ -292,6 +298,7 @@ static void test_queue(void **state)
     fetch_pool_free(rig.pool);
     rig.pool = fetch_pool_new(rig.engine, (struct fetch_pool_config){10, 2});
     struct fetch *f[8];
+    awaited = 2;
     for (int i = 0; i < 8; i++)
         f[i] = rig_start(&rig, "GET", "/slow");
     fetch_cancel(f[5]);
@@ -535,6 +542,7 @@ static uint64_t read_all(struct fetch *f, size_t step)
         if (n == 0 || n == -2)
             break;
         const unsigned calls = rig.calls;
+        goes_on = true; /* the first half was read */
         assert_true(rig_until(&rig, rig.calls != calls));
     }
     free(buffer);
@@ -594,6 +602,7 @@ static void test_many(void **state)
     static const char *const paths[] = {"/", "/slow", "/close", "/two", "/304"};
     struct fetch *f[200];
     unsigned seed = 1, cancelled = 0;
+    goes_on = true;
     for (int round = 0; round < 3; round++) {
         rig.calls = cancelled = 0;
         for (int i = 0; i < 200; i++)

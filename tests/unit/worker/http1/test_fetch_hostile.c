@@ -226,7 +226,7 @@ static void serve_cut(struct peer_conn *c)
         if (at == sizeof whole - 1)
             continue;
         if (by_reset) {
-            usleep(2000); /* let the bytes arrive: a reset discards what was not read */
+            peer_await_arrival(c);
             peer_reset(c);
         }
         return;
@@ -297,6 +297,8 @@ static void test_brotli_bomb(void **state)
 
 /* ---- answers to half a request ---- */
 
+static atomic_bool is_answered;
+
 static void serve_413(struct peer_conn *c)
 {
     char some[1000];
@@ -305,7 +307,7 @@ static void serve_413(struct peer_conn *c)
     if (strstr(c->peer->arg, "close")) {
         peer_say(c, "HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 3\r\n\r\nbig");
         shutdown(c->fd, SHUT_WR);
-        usleep(20000);
+        peer_await(&is_answered, RIG_PATIENCE_MS); /* to close resets it: there is more to read */
     } else {
         peer_reset(c);
     }
@@ -322,8 +324,10 @@ static void post_large(const char *manner, enum fetch_error error, int status)
     char *body = calloc(1, 64u << 20);
     rig.request.body = body;
     rig.request.body_len = 64u << 20;
+    is_answered = false;
     struct fetch *f = rig_start(&rig, "POST", "/");
     assert_true(rig_until(&rig, fetch_is_done(f)));
+    is_answered = true;
     expect(f, "large request", error, NULL);
     assert_int_equal(fetch_response(f)->status, status);
     assert_false(fetch_response(f)->was_sent);

@@ -12,6 +12,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/base/clk.h"
@@ -71,6 +73,15 @@ void freeaddrinfo(struct addrinfo *list)
         free(list);
         list = next;
     }
+}
+
+static time_t ahead_s; /* of the machine's clock */
+
+int clock_gettime(clockid_t id, struct timespec *t)
+{
+    const long rc = syscall(SYS_clock_gettime, id, t);
+    t->tv_sec += ahead_s;
+    return (int)rc;
 }
 
 static struct event_base *base;
@@ -146,7 +157,7 @@ static void test_an_answer_is_kept_for_a_moment(void **state)
     assert_int_equal(look_up("shop").count, 1);
     assert_int_equal(asked, 1);
     last_byte = 7;
-    usleep((DNS_KEEP_MS + 50) * 1000);
+    ahead_s += DNS_KEEP_MS / 1000 + 1;
     const struct dns_query q = look_up("shop");
     assert_int_equal(last_byte_of(&q), 7);
     assert_int_equal(dns_lookups(dns), 2);
