@@ -39,7 +39,8 @@ __attribute__((visibility("default"), used)) const char *__tsan_default_suppress
 #define UNREAD_MESSAGES 32   /* per worker, at a master; then the worker's queue grows */
 #define MAX_MESSAGE (INT64_C(64) << 20)
 #define MAX_LINKS 16384
-#define SILENCE_MS 10000 /* then a connection counts as dead */
+#define SKIPPED_FRAMES 64 /* at a time */
+#define SILENCE_MS 10000  /* then a connection counts as dead */
 
 #define LINK_TAG 0x6c696e6bu /* "link" */
 
@@ -47,6 +48,7 @@ struct link {
     uint32_t tag;
     void *socket;
     bool is_router;
+    bool is_inside; /* a message of which the rest is to be skipped */
     char *endpoint;
     uint64_t dropped;
 };
@@ -356,19 +358,6 @@ static enum link_rc recv_frame(struct link *l, zmq_msg_t *frame, bool *has_more)
     return LINK_OK;
 }
 
-/* The last frame of a message stays in *last, how many there were in *count. */
-static enum link_rc recv_all_frames(struct link *l, zmq_msg_t *first, zmq_msg_t *last, int *count)
-{
-    bool has_more = false;
-    enum link_rc rc = recv_frame(l, first, &has_more);
-    zmq_msg_init(last);
-    for (*count = rc == LINK_OK; has_more && rc == LINK_OK; ++*count) {
-        zmq_msg_close(last);
-        rc = recv_frame(l, last, &has_more);
-    }
-    return rc;
-}
-
 static bool is_name(zmq_msg_t *frame)
 {
     size_t len = zmq_msg_size(frame);
@@ -381,28 +370,69 @@ static void take_frame(struct link_message *m, zmq_msg_t *frame)
     m->bytes = mem_dup(zmq_msg_data(frame), m->len);
 }
 
+/* Of a message with more frames than Locust's have, some at a time: there may be any number. */
+static enum link_rc skip_rest(struct link *l)
+{
+    for (int i = 0; i < SKIPPED_FRAMES && l->is_inside; i++) {
+        zmq_msg_t frame;
+        enum link_rc rc = recv_frame(l, &frame, &l->is_inside);
+        zmq_msg_close(&frame);
+        if (rc != LINK_OK)
+            return rc;
+    }
+    return LINK_DROPPED;
+}
+
+static enum link_rc drop(struct link *l, bool has_more)
+{
+    l->dropped++;
+    l->is_inside = has_more;
+    return LINK_DROPPED;
+}
+
+/* At a worker. */
+static enum link_rc recv_payload(struct link *l, struct link_message *m)
+{
+    zmq_msg_t payload;
+    bool has_more;
+    enum link_rc rc = recv_frame(l, &payload, &has_more);
+    if (rc == LINK_OK && has_more)
+        rc = drop(l, true);
+    else if (rc == LINK_OK)
+        take_frame(m, &payload);
+    zmq_msg_close(&payload);
+    return rc;
+}
+
+/* At a master. */
+static enum link_rc recv_named(struct link *l, struct link_message *m)
+{
+    zmq_msg_t name, payload;
+    bool has_more = false;
+    enum link_rc rc = recv_frame(l, &name, &has_more);
+    zmq_msg_init(&payload);
+    if (rc == LINK_OK && has_more)
+        rc = recv_frame(l, &payload, &has_more);
+    else if (rc == LINK_OK)
+        rc = drop(l, false);
+    if (rc == LINK_OK && (has_more || !is_name(&name)))
+        rc = drop(l, has_more);
+    if (rc == LINK_OK) {
+        m->node = mem_dup(zmq_msg_data(&name), zmq_msg_size(&name));
+        take_frame(m, &payload);
+    }
+    zmq_msg_close(&name);
+    zmq_msg_close(&payload);
+    return rc;
+}
+
 enum link_rc link_recv(struct link *l, struct link_message *m)
 {
     HANDLE_IS(l, LINK_TAG);
-    enum link_rc rc;
-    bool is_good = false;
-    do {
-        zmq_msg_t first, last;
-        int count;
-        rc = recv_all_frames(l, &first, &last, &count);
-        is_good = l->is_router ? count == 2 && is_name(&first) : count == 1;
-        if (rc == LINK_OK && is_good) {
-            *m = (struct link_message){0};
-            if (l->is_router)
-                m->node = mem_dup(zmq_msg_data(&first), zmq_msg_size(&first));
-            take_frame(m, l->is_router ? &last : &first);
-        } else if (rc == LINK_OK) {
-            l->dropped++;
-        }
-        zmq_msg_close(&first);
-        zmq_msg_close(&last);
-    } while (rc == LINK_OK && !is_good);
-    return rc;
+    if (l->is_inside)
+        return skip_rest(l);
+    *m = (struct link_message){0};
+    return l->is_router ? recv_named(l, m) : recv_payload(l, m);
 }
 
 void link_message_free(struct link_message *m)

@@ -11,8 +11,9 @@
 #include <stdint.h>
 
 /* FULL: the peer's queue is at its limit; try later. UNREACHABLE: no such node is connected (master
- * only). ERROR: the link is broken for good. */
-enum link_rc { LINK_OK, LINK_EMPTY, LINK_FULL, LINK_UNREACHABLE, LINK_ERROR };
+ * only). DROPPED: what was read was nobody's, or a part of it; there may be no end of that, so
+ * whoever reads counts it as work. ERROR: the link is broken for good. */
+enum link_rc { LINK_OK, LINK_EMPTY, LINK_DROPPED, LINK_FULL, LINK_UNREACHABLE, LINK_ERROR };
 
 struct link;
 

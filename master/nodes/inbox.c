@@ -293,6 +293,17 @@ static bool is_urgent(struct nodes *n, const struct link_message *raw)
     return (is_host && !n->is_local) || (w->letters == 0 && !is_type(&type, "stats"));
 }
 
+static void take_letter(struct nodes *n, struct link_message *raw, struct clk_moment now)
+{
+    if (is_urgent(n, raw)) {
+        open_letter(n, raw, now);
+        link_message_free(raw);
+        return;
+    }
+    roster_find(&n->machine->roster, raw->node)->letters++;
+    mail_put(&n->inbox.mail, raw, now);
+}
+
 /* Off the link, until it is empty or `until`. When it came is read behind each: this process may
  * have stood still since the last one, and a message must not seem older than it is. */
 static void collect(struct nodes *n, double until)
@@ -304,18 +315,14 @@ static void collect(struct nodes *n, double until)
         in->unread_since = now.mono;
     in->has_unread = true;
     while (!mail_is_full(&in->mail)) {
-        if (link_recv(n->link, &raw) != LINK_OK) {
+        enum link_rc rc = link_recv(n->link, &raw);
+        if (rc != LINK_OK && rc != LINK_DROPPED) {
             in->has_unread = false;
             return;
         }
         now = moment(n);
-        if (is_urgent(n, &raw)) {
-            open_letter(n, &raw, now);
-            link_message_free(&raw);
-        } else {
-            roster_find(&n->machine->roster, raw.node)->letters++;
-            mail_put(&in->mail, &raw, now);
-        }
+        if (rc == LINK_OK)
+            take_letter(n, &raw, now);
         if (now.mono >= until)
             return;
     }

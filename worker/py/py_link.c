@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DROPPED_AT_ONCE 100
+
 /* CPython 3.11 wants char **, and does not write to it. */
 #define KEYWORDS(names) ((char **)(uintptr_t)(names))
 
@@ -177,9 +179,18 @@ static PyObject *message_from(const struct link_message *m)
     return Py_BuildValue("NN", node, bytes);
 }
 
+/* Others may run, between messages of nobody's that have no end. -1 with an exception. */
+static int take_turns(struct py_link *self)
+{
+    self->is_waiting = true;
+    int rc = hub_sleep(0);
+    self->is_waiting = false;
+    return rc;
+}
+
 static PyObject *recv_loop(struct py_link *self)
 {
-    while (self->link) {
+    for (unsigned dropped = 0; self->link;) {
         struct link_message m;
         enum link_rc rc = link_recv(self->link, &m);
         if (rc == LINK_OK) {
@@ -187,9 +198,10 @@ static PyObject *recv_loop(struct py_link *self)
             link_message_free(&m);
             return message;
         }
-        if (rc != LINK_EMPTY)
+        if (rc != LINK_EMPTY && rc != LINK_DROPPED)
             return send_failure(rc);
-        if (wait_readable(self) != 0)
+        bool may_wait = rc == LINK_EMPTY || ++dropped % DROPPED_AT_ONCE == 0;
+        if (may_wait && (rc == LINK_EMPTY ? wait_readable(self) : take_turns(self)) != 0)
             return NULL;
     }
     return raise_closed();

@@ -99,9 +99,9 @@ static enum link_rc await(struct link *l, struct link_message *m)
 {
     uint64_t until = clk_mono_ns() + DEADLINE_MS * UINT64_C(1000000);
     enum link_rc rc;
-    while ((rc = link_recv(l, m)) == LINK_EMPTY) {
+    while ((rc = link_recv(l, m)) == LINK_EMPTY || rc == LINK_DROPPED) {
         struct pollfd p = {.fd = link_fd(l), .events = POLLIN};
-        if (poll(&p, 1, left_ms(until)) == 0)
+        if (rc == LINK_EMPTY && poll(&p, 1, left_ms(until)) == 0)
             break;
     }
     return rc;
@@ -391,9 +391,10 @@ static void test_foreign_frames_are_dropped(void **state)
     zmq_send(nameless, "payload", 7, 0);
     expect(master, "odd", "good");
     struct link_message m;
-    while (link_dropped(master) < 2 && link_recv(master, &m) == LINK_EMPTY) {
+    while (link_dropped(master) < 2) {
+        enum link_rc rc = link_recv(master, &m);
         struct pollfd p = {.fd = link_fd(master), .events = POLLIN};
-        if (poll(&p, 1, DEADLINE_MS) == 0)
+        if (rc != LINK_DROPPED && (rc != LINK_EMPTY || poll(&p, 1, DEADLINE_MS) == 0))
             break;
     }
     assert_int_equal(link_dropped(master), 2);
@@ -406,6 +407,43 @@ static void test_foreign_frames_are_dropped(void **state)
     zmq_close(nameless);
     zmq_ctx_term(context);
     link_close(worker, 0);
+    link_close(master, 0);
+}
+
+/* There may be any number of them, and of frames: each call comes back soon. */
+static void test_frames_without_end_come_in_turns(void **state)
+{
+    (void)state;
+    enum { FRAMES = 1000, MESSAGES = 50 };
+    struct link *master = bind_any("tcp://127.0.0.1:0");
+    void *context = zmq_ctx_new(), *odd = zmq_socket(context, ZMQ_DEALER);
+    zmq_setsockopt(odd, ZMQ_IDENTITY, "odd", 3);
+    zmq_connect(odd, link_endpoint(master));
+    for (int i = 0; i < FRAMES; i++)
+        zmq_send(odd, "x", 1, ZMQ_SNDMORE);
+    zmq_send(odd, "x", 1, 0);
+    for (int i = 0; i < MESSAGES; i++) {
+        zmq_send(odd, "x", 1, ZMQ_SNDMORE);
+        zmq_send(odd, "x", 1, 0);
+    }
+    zmq_send(odd, "good", 4, 0);
+    struct link_message m;
+    enum link_rc rc;
+    int turns = 0;
+    while ((rc = link_recv(master, &m)) != LINK_OK) {
+        struct pollfd p = {.fd = link_fd(master), .events = POLLIN};
+        turns += rc == LINK_DROPPED;
+        assert_true(rc == LINK_DROPPED || (rc == LINK_EMPTY && poll(&p, 1, DEADLINE_MS) > 0));
+    }
+    assert_int_equal(m.len, 4);
+    assert_memory_equal(m.bytes, "good", 4);
+    link_message_free(&m);
+    assert_int_equal(link_dropped(master), 1 + MESSAGES);
+    assert_true(turns > MESSAGES + FRAMES / 100);
+    int linger = 0;
+    zmq_setsockopt(odd, ZMQ_LINGER, &linger, sizeof linger);
+    zmq_close(odd);
+    zmq_ctx_term(context);
     link_close(master, 0);
 }
 
@@ -423,6 +461,7 @@ int main(void)
         cmocka_unit_test(test_close_delivers_what_was_sent),
         cmocka_unit_test(test_reasons_are_sentences),
         cmocka_unit_test(test_foreign_frames_are_dropped),
+        cmocka_unit_test(test_frames_without_end_come_in_turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
