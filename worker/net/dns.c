@@ -27,7 +27,7 @@ struct dns_entry {
     struct dns_query *answering; /* being told it */
     struct question *question;   /* NULL = not asking */
     struct deadline patience;
-    bool is_answering;
+    bool is_answering, was_answered;
 };
 
 #define DNS_TAG 0x646e735fu /* "dns_" */
@@ -199,6 +199,7 @@ static void keep(struct dns_entry *e, const struct question *q)
     keep_family(e, q, AF_INET6);
     if (!e->first_family_count)
         e->first_family_count = e->count;
+    e->was_answered = true;
     e->expires_ns = clk_mono_ns() + DNS_KEEP_MS * UINT64_C(1000000);
 }
 
@@ -248,7 +249,7 @@ static void ask(struct dns_entry *e)
     struct dns *dns = e->dns;
     e->expires_ns = 0;
     dns->lookups++;
-    e->question = resolver_ask(dns->resolver, e->host, e);
+    e->question = resolver_ask(dns->resolver, e->host, !e->was_answered, e);
     if (!e->question) {
         tell(e, EAI_AGAIN);
         return;

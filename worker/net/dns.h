@@ -7,7 +7,8 @@
  * for every other program, changes included, and what cannot be reached fails at once. It does not
  * tell how long an answer is good for, so one is kept for DNS_KEEP_MS only, and not beyond a
  * connection that failed (dns_forget); failures are not kept. A lookup fails after DNS_PATIENCE_MS
- * whatever the name server does. Lookups of one name at one time are one lookup.
+ * whatever the name server does. Lookups of one name at one time are one lookup. Names that hang
+ * (of redirects, say) keep those waiting that were never answered either, and not the target's.
  *
  * IPv4 addresses come first; each use starts at the next address of the family that comes first, so
  * that connections spread over all of them. At most DNS_MAX_NAMES names are remembered, those used
@@ -22,6 +23,7 @@
 #define DNS_MAX_ADDRS 16
 #define DNS_MAX_NAMES 1024
 #define DNS_MAX_THREADS 32
+#define DNS_MAX_NEW 24 /* of them for names that were never answered: those may hang */
 
 struct deadlines;
 struct dns;

@@ -17,6 +17,10 @@
 
 #define RESOLVER_TAG 0x7265736fu /* "reso" */
 
+struct questions { /* first in, first out */
+    struct question *first, **end;
+};
+
 struct resolver {
     uint32_t tag;
     struct event_base *base;
@@ -25,10 +29,11 @@ struct resolver {
     size_t open_count;  /* questions that were asked and not taken back from the threads */
     pthread_mutex_t lock;
     /* Under the lock. */
-    struct question *asked, **asked_end, *done;
-    unsigned threads;
-    bool is_closed; /* the loop is gone: the last thread frees all */
-    int fd;         /* rings the bell */
+    struct questions fresh, known;
+    struct question *done;
+    unsigned threads, busy_new; /* busy with new names */
+    bool is_closed;             /* the loop is gone: the last thread frees all */
+    int fd;                     /* rings the bell */
 };
 
 static void question_free(struct question *q)
@@ -37,13 +42,29 @@ static void question_free(struct question *q)
     free(q);
 }
 
+static void put(struct questions *to, struct question *q)
+{
+    *to->end = q;
+    to->end = &q->next;
+}
+
+static struct question *take(struct questions *from)
+{
+    struct question *q = from->first;
+    if (!q)
+        return NULL;
+    from->first = q->next;
+    q->next = NULL;
+    if (!from->first)
+        from->end = &from->first;
+    return q;
+}
+
 static void destroy(struct resolver *r)
 {
-    while (r->asked) {
-        struct question *q = r->asked;
-        r->asked = q->next;
-        question_free(q);
-    }
+    struct question *asked;
+    while ((asked = take(&r->known)) || (asked = take(&r->fresh)))
+        question_free(asked);
     while (r->done) {
         struct question *q = r->done;
         r->done = q->next;
@@ -86,12 +107,11 @@ static void look_up(struct question *q)
 /* The lock is held. */
 static struct question *take_asked(struct resolver *r)
 {
-    struct question *q = r->is_closed ? NULL : r->asked;
-    if (!q)
-        return NULL;
-    r->asked = q->next;
-    if (!r->asked)
-        r->asked_end = &r->asked;
+    struct question *q = r->is_closed ? NULL : take(&r->known);
+    if (q || r->is_closed || r->busy_new == DNS_MAX_NEW)
+        return q;
+    q = take(&r->fresh);
+    r->busy_new += q != NULL;
     return q;
 }
 
@@ -115,6 +135,7 @@ static void *thread_main(void *resolver)
             look_up(q);
             pthread_mutex_lock(&r->lock);
         }
+        r->busy_new -= q->is_new;
         hand_back(r, q);
     }
     const bool is_last = --r->threads == 0 && r->is_closed;
@@ -155,7 +176,8 @@ struct resolver *resolver_new(struct event_base *base, void (*answered)(struct q
     HANDLE_MADE(r, RESOLVER_TAG);
     r->base = base;
     r->answered = answered;
-    r->asked_end = &r->asked;
+    r->fresh.end = &r->fresh.first;
+    r->known.end = &r->known.first;
     r->fd = -1;
     pthread_mutex_init(&r->lock, NULL);
     return r;
@@ -184,7 +206,7 @@ void resolver_free(struct resolver *r)
         destroy(r);
 }
 
-struct question *resolver_ask(struct resolver *r, const char *host, void *asker)
+struct question *resolver_ask(struct resolver *r, const char *host, bool is_new, void *asker)
 {
     HANDLE_IS(r, RESOLVER_TAG);
     if (!has_bell(r))
@@ -192,6 +214,7 @@ struct question *resolver_ask(struct resolver *r, const char *host, void *asker)
     struct question *q = mem_zalloc(sizeof *q);
     q->resolver = r;
     q->host = mem_strdup(host);
+    q->is_new = is_new;
     q->asker = asker;
     r->open_count++;
     event_add(r->bell, NULL);
@@ -199,8 +222,7 @@ struct question *resolver_ask(struct resolver *r, const char *host, void *asker)
     if (r->threads < DNS_MAX_THREADS && thread_start(NULL, thread_main, r))
         r->threads++;
     if (r->threads) {
-        *r->asked_end = q;
-        r->asked_end = &q->next;
+        put(is_new ? &r->fresh : &r->known, q);
     } else { /* no thread can be had: answered in the next turn, as others are */
         q->eai = EAI_AGAIN;
         hand_back(r, q);

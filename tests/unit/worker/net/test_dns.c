@@ -233,7 +233,7 @@ static void test_a_resolver_that_hangs(void **state)
         snprintf(host, sizeof host, "hang%d", i);
         q[i] = (struct dns_query){.done = on_done};
         assert_false(dns_lookup(dns, host, &q[i]));
-        if (i == DNS_MAX_THREADS - 2)
+        if (i == DNS_MAX_NEW - 2)
             assert_int_equal(look_up("shop").count, 1);
     }
     for (int i = 0; i < DNS_MAX_THREADS + 10; i++)
@@ -245,6 +245,29 @@ static void test_a_resolver_that_hangs(void **state)
         usleep(1000);
     dns = NULL;
     assert_int_equal(told, 1);
+}
+
+/* A target that redirects to names without an answer does not make its own unreachable. */
+static void test_names_that_hang_keep_no_known_one_waiting(void **state)
+{
+    (void)state;
+    static struct dns_query q[DNS_MAX_THREADS * 2];
+    char host[32];
+    assert_int_equal(look_up("shop").count, 1);
+    for (int i = 0; i < DNS_MAX_THREADS * 2; i++) {
+        snprintf(host, sizeof host, "hang%d", i);
+        q[i] = (struct dns_query){.done = on_done};
+        assert_false(dns_lookup(dns, host, &q[i]));
+    }
+    for (int i = 0; i < 3; i++) {
+        dns_forget(dns, "shop");
+        const uint64_t before = clk_mono_ns();
+        assert_int_equal(look_up("shop").count, 1);
+        assert_true(clk_mono_ns() - before < DNS_PATIENCE_MS / 2 * UINT64_C(1000000));
+    }
+    assert_true(hanging <= DNS_MAX_NEW);
+    is_let_go = true;
+    run_until(4 + DNS_MAX_THREADS * 2);
 }
 
 int main(void)
@@ -259,6 +282,7 @@ int main(void)
         T(test_many_who_wait_are_one_question),
         T(test_names_without_end),
         T(test_a_resolver_that_hangs),
+        T(test_names_that_hang_keep_no_known_one_waiting),
     };
 #undef T
     return cmocka_run_group_tests(tests, NULL, NULL);
