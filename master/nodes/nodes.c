@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define LINES_PER_SECOND 10 /* about workers, once as many were written as there may be */
+#define LINES_WORKERS_BURST 1000 /* about workers that come and go, then one a second */
 #define LINES_TOLD_EVERY_S 10
 
 void nodes_on(struct nodes *n, const struct machine_event *e)
@@ -42,9 +42,8 @@ void nodes_clear(struct nodes *n)
 /* Whoever reaches the port may send what he likes: that must not fill the log. */
 bool nodes_may_log(struct nodes *n, enum line_kind kind)
 {
-    bool is_ours = kind == LINES_WORKERS || kind == LINES_VERSION;
-    return line_limit_allows(&n->lines[kind], nodes_now(n).mono, is_ours ? ROSTER_MAX : 1,
-                             is_ours ? LINES_PER_SECOND : 1);
+    return line_limit_allows(&n->lines[kind], nodes_now(n).mono,
+                             kind == LINES_WORKERS ? LINES_WORKERS_BURST : 1, 1);
 }
 
 void nodes_tell_left_out(struct nodes *n, double mono)

@@ -192,7 +192,7 @@ static void lose(struct nodes *n, struct worker *w, bool has_ended)
 /* Of another machine: those that we started ourselves end as our children. */
 void registry_ended_early(struct nodes *n, const char *node, int code)
 {
-    if (nodes_may_log(n, LINES_WORKERS))
+    if (nodes_may_log(n, LINES_STRANGER))
         log_error(LOGGER, "Worker %s ended before it could join (exit code %d)", node, code);
 }
 

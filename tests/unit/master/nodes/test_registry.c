@@ -214,6 +214,23 @@ static void a_standstill_of_the_master_loses_nobody(void **unused)
     free_bench(b);
 }
 
+/* Of whom nobody knows, one line a second; of workers as many as a large cluster writes at once. */
+static void lines_that_strangers_cause_are_few(void **unused)
+{
+    (void)unused;
+    struct bench *b = new_bench();
+    for (int kind = 0; kind < LINES_KINDS; kind++) {
+        int written = 0;
+        for (int i = 0; i < 20000; i++)
+            written += nodes_may_log(&b->nodes, kind);
+        assert_int_equal(written, kind == LINES_WORKERS ? 1000 : 1);
+    }
+    for (int i = 0; i < 10; i++) /* nobody has joined under that name */
+        registry_ended_early(&b->nodes, "x", 1);
+    assert_int_equal(line_limit_told(&b->nodes.lines[LINES_STRANGER]), 19999 + 10);
+    free_bench(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,6 +247,7 @@ int main(void)
         cmocka_unit_test(what_a_run_lost_is_told_with_its_bound),
         cmocka_unit_test(one_that_is_lost_before_its_first_report_may_have_run_users),
         cmocka_unit_test(a_standstill_of_the_master_loses_nobody),
+        cmocka_unit_test(lines_that_strangers_cause_are_few),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
