@@ -209,6 +209,11 @@ def test_users_wait_while_the_master_does_not_answer_and_go_on_when_it_does(core
     while not _hold.is_on:
         gevent.sleep(0.01)
     assert core.held, "the clients hold requests too"
+    users = [greenlet.args[0] for greenlet in master.runner.user_greenlets]
+    of_a_user = gevent.spawn(core.held, users[0])  # in a greenlet that it made
+    of_a_listener = gevent.spawn(core.held, None)
+    of_a_listener.join(10)
+    assert of_a_listener.successful() and not of_a_user.ready()
     before = Busy.done
     gevent.sleep(0.1)
     assert (Busy.done, master.runner.user_count) == (before, 3)
@@ -219,7 +224,8 @@ def test_users_wait_while_the_master_does_not_answer_and_go_on_when_it_does(core
     master.say("heartbeat")
     while Busy.done == before:
         gevent.sleep(0.01)
-    assert not core.held and "test_stop" not in master.fired
+    of_a_user.join(10)
+    assert of_a_user.successful() and not core.held and "test_stop" not in master.fired
 
 
 @pytest.mark.parametrize("role, katydid", [("local", True), ("worker", False)])

@@ -53,7 +53,8 @@ static PyMethodDef functions[] = {
      "Sends one prepared request; returns its response."},
     {"is_loop_thread", is_loop_thread, METH_NOARGS, "Whether the clients can send from here."},
     {"hold_requests", hold_requests, METH_O,
-     "hold_requests(wait): calls wait() before each request; None: no more."},
+     "hold_requests(wait): calls wait(user of the session, or None) before each request; "
+     "None: no more."},
     {"client_counters", client_counters, METH_NOARGS, "Connection counters of this process."},
     {NULL, NULL, 0, NULL},
 };

@@ -391,10 +391,10 @@ static PyObject *fast_call(struct session *s, struct call *c, struct outgoing *o
     return r ? finish(r, c->catch_response) : NULL;
 }
 
-static int wait_while_held(void)
+static int wait_while_held(const struct session *s)
 {
     PyObject *wait = Py_NewRef(client_hold); /* may be exchanged while we wait */
-    PyObject *answer = PyObject_CallNoArgs(wait);
+    PyObject *answer = PyObject_CallOneArg(wait, is_given(s->user) ? s->user : Py_None);
     Py_DECREF(wait);
     Py_XDECREF(answer);
     return answer ? 0 : -1;
@@ -406,7 +406,7 @@ PyObject *request_call(struct session *s, struct call *c)
         session_look(s);
     if (s->calls_request && !c->is_request)
         return overridden_call(s, c);
-    if (client_hold && wait_while_held() < 0)
+    if (client_hold && wait_while_held(s) < 0)
         return NULL;
     struct outgoing out = {0};
     struct fetch_request q = {0};

@@ -3,7 +3,8 @@
 
 A master that hears nothing of a worker gives its users to the other workers. So that the target
 never gets two shares, a worker that is not answered stops its load by then: no user begins a task,
-and none of the HTTP clients sends a request of a user. Nobody is ended: when the master answers
+and none of the HTTP clients sends a request of a user, be it in a greenlet that the user made.
+What other clients send within a task cannot be held. Nobody is ended: when the master answers
 again, the users go on where they were.
 
 Looked at before each task and each request, so it costs them a look at a flag.
@@ -47,8 +48,12 @@ def wait(user, waiting):
     user._state = before
 
 
-def _wait_before_request():
-    """Called by the clients. Only users wait: listeners of the test may send what they want."""
+def _wait_before_request(user):
+    """Called by the clients. Requests of users wait, whichever greenlet sends them: one that a user
+    made has its session. Listeners of the test may send what they want."""
+    if user is not None:
+        _over.wait()
+        return
     arguments = getattr(gevent.getcurrent(), "args", None)
     if arguments and hasattr(arguments[0], "_cp_last_run"):
         _over.wait()
