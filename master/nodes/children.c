@@ -3,6 +3,7 @@
 #include "master/nodes/children.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
+#include "common/base/whole.h"
 #include "master/nodes/private_folder.h"
 #include "master/options/options.h"
 #include <errno.h>
@@ -163,17 +164,6 @@ static void config_json(const struct children *c, const struct child_config *con
     sbuf_adds(out, "]}\n");
 }
 
-static int write_all(int fd, const struct sbuf *bytes)
-{
-    for (size_t at = 0; at < bytes->len;) {
-        ssize_t n = write(fd, bytes->data + at, bytes->len - at);
-        if (n < 0 && errno != EINTR)
-            return -1;
-        at += n > 0 ? (size_t)n : 0;
-    }
-    return 0;
-}
-
 /* The path of a new file with the configuration; NULL with errno set. */
 static char *write_config(struct children *c, const struct child_config *config, long parent)
 {
@@ -181,7 +171,7 @@ static char *write_config(struct children *c, const struct child_config *config,
     sbuf_addf(&path, "%s/worker-%u.json", c->folder, c->files++);
     config_json(c, config, parent, &json);
     int fd = open(path.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    int rc = fd < 0 ? -1 : write_all(fd, &json);
+    int rc = fd < 0 ? -1 : (errno = whole_write(fd, json.data, json.len));
     if (fd >= 0)
         close(fd);
     sbuf_fini(&json);
@@ -258,7 +248,7 @@ char *children_exec(struct children *c, const struct child_config *config)
     folder_remove(c->folder);
     config_json(c, config, 0, &json); /* no parent to die with */
     int fd = mkostemp(path.data, O_CLOEXEC);
-    if (fd < 0 || write_all(fd, &json) != 0)
+    if (fd < 0 || (errno = whole_write(fd, json.data, json.len)) != 0)
         return sentence("cannot write", path.data, errno);
     execl(c->program, c->program, "--config", path.data, (char *)NULL);
     int error = errno;

@@ -17,6 +17,7 @@
 #include "common/base/clk.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
+#include "common/base/whole.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -43,27 +44,14 @@ struct csv {
     struct sbuf text;                  /* room kept from table to table */
 };
 
-static int write_all(int fd, const char *p, size_t len)
-{
-    while (len) {
-        ssize_t n = write(fd, p, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -1;
-        p += n;
-        len -= (size_t)n;
-    }
-    return 0;
-}
-
 /* ---- tables ----------------------------------------------------------------------------- */
 
 /* c->text is the whole file. */
 static void put_table(struct csv *c, enum csv_file file)
 {
     int fd = c->fd[file];
-    bool is_good = lseek(fd, 0, SEEK_SET) == 0 && write_all(fd, c->text.data, c->text.len) == 0 &&
+    bool is_good = lseek(fd, 0, SEEK_SET) == 0 &&
+                   (errno = whole_write(fd, c->text.data, c->text.len)) == 0 &&
                    ftruncate(fd, (off_t)c->text.len) == 0;
     c->error[file] = is_good ? 0 : errno;
 }
@@ -114,12 +102,11 @@ static void put_history(struct csv *c)
 {
     int fd = c->fd[CSV_HISTORY];
     off_t end = lseek(fd, 0, SEEK_CUR);
-    if (write_all(fd, c->text.data, c->text.len) == 0) {
-        c->error[CSV_HISTORY] = 0;
+    c->error[CSV_HISTORY] = whole_write(fd, c->text.data, c->text.len);
+    if (c->error[CSV_HISTORY] == 0) {
         c->has_head = true;
         return;
     }
-    c->error[CSV_HISTORY] = errno;
     if (!c->missing)
         c->missing = errno;
     if (end >= 0 && ftruncate(fd, end) == 0)

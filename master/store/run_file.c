@@ -2,6 +2,7 @@
 #include "master/store/run_file.h"
 #include "common/base/handle.h"
 #include "common/base/mem.h"
+#include "common/base/whole.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -44,20 +45,6 @@ struct run_file {
     ZSTD_CCtx *packer;
     ZSTD_DCtx *unpacker;
 };
-
-static int write_all(int fd, const void *bytes, size_t len)
-{
-    for (const char *p = bytes; len > 0;) {
-        const ssize_t n = write(fd, p, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -1;
-        p += n;
-        len -= (size_t)n;
-    }
-    return 0;
-}
 
 static int read_at(int fd, void *to, size_t len, uint64_t at)
 {
@@ -131,7 +118,7 @@ struct run_file *run_file_create(const char *path)
     const int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_APPEND, MODE);
     if (fd < 0)
         return NULL;
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0 || write_all(fd, &head, sizeof head) != 0) {
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0 || (errno = whole_write(fd, &head, sizeof head)) != 0) {
         const int error = errno;
         close(fd);
         unlink(path);
@@ -182,7 +169,8 @@ struct run_file *run_file_open(const char *path)
 static int put_packed(struct run_file *f, struct frame_head *h, const void *packed)
 {
     h->crc = crc_of(h, packed);
-    if (write_all(f->fd, h, sizeof *h) == 0 && write_all(f->fd, packed, h->packed) == 0) {
+    if ((errno = whole_write(f->fd, h, sizeof *h)) == 0 &&
+        (errno = whole_write(f->fd, packed, h->packed)) == 0) {
         note_frame(f, h, f->end);
         return 0;
     }
