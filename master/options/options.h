@@ -109,6 +109,11 @@ int options_slurp(const char *path, bool must_exist, struct sbuf *out);
 /* How near two words are: 0 (far apart) to 1 (equal), dashes included; the same first letters bring
  * them nearer. */
 double options_likeness(const char *a, const char *b);
+/* Of count things that have names the name that is most like the word, if it is at least that near;
+ * or NULL. */
+const char *options_nearest_name(const char *word, double least,
+                                 const char *(*name)(const void *of, size_t i), const void *of,
+                                 size_t count);
 
 /* "90", "1h30m", "20s": seconds, or -1. Digits with the units h, m, s in this order, as Locust. */
 double options_timespan(const char *text);

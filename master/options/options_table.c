@@ -165,6 +165,21 @@ double options_likeness(const char *a, const char *b)
     return l < 0.6 ? 0 : l + (1 - l) * 0.1 * (double)same;
 }
 
+const char *options_nearest_name(const char *word, double least,
+                                 const char *(*name)(const void *of, size_t i), const void *of,
+                                 size_t count)
+{
+    const char *best = NULL;
+    for (size_t i = 0; i < count; i++) {
+        const double likeness = options_likeness(word, name(of, i));
+        if (likeness >= least && likeness > 0 && (!best || likeness > least)) {
+            least = likeness;
+            best = name(of, i);
+        }
+    }
+    return best;
+}
+
 const char *options_nearest(const char *word, const char *const *more, size_t more_count)
 {
     char bare[OPTIONS_WORD_MAX + 1];

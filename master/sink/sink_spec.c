@@ -48,21 +48,6 @@ void sink_add_tags(const struct sink_spec *spec, const char *run_id,
 
 /* ---- the nearest word -------------------------------------------------------------------- */
 
-static const char *nearest(const char *word, const char *(*name)(const void *of, size_t i),
-                           const void *of, size_t count)
-{
-    const char *best = NULL;
-    double most = NEAR;
-    for (size_t i = 0; i < count; i++) {
-        const double likeness = options_likeness(word, name(of, i));
-        if (likeness >= most) {
-            most = likeness;
-            best = name(of, i);
-        }
-    }
-    return best;
-}
-
 static const char *kind_name(const void *of, size_t i)
 {
     (void)of;
@@ -84,7 +69,7 @@ static void add_all(struct sbuf *text, const char *(*name)(const void *of, size_
 static char *unknown_kind(const char *word)
 {
     struct sbuf text = {0};
-    const char *near = nearest(word, kind_name, NULL, KIND_COUNT);
+    const char *near = options_nearest_name(word, NEAR, kind_name, NULL, KIND_COUNT);
     sbuf_addf(&text, "--out: there is no kind '%s'", word);
     if (near)
         sbuf_addf(&text, "; did you mean '%s'?", near);
@@ -97,7 +82,8 @@ static char *unknown_kind(const char *word)
 static char *unknown_key(const struct sink_spec *spec, const char *word)
 {
     struct sbuf text = {0};
-    const char *near = nearest(word, key_name, spec->kind, spec->kind->key_count);
+    const char *near =
+        options_nearest_name(word, NEAR, key_name, spec->kind, spec->kind->key_count);
     sbuf_addf(&text, "there is no key '%s'", word);
     if (near)
         sbuf_addf(&text, "; did you mean '%s'?", near);
