@@ -5,13 +5,11 @@
 #include "common/base/sbuf.h"
 #include "common/run/exit_code.h"
 #include "master/app/core.h"
-#include "master/store/history_words.h"
 #include "master/store/run_about.h"
+#include "master/store/side.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define RUNS_MAX 16 /* of a baseline */
 
 struct baseline {
     struct gate gate;
@@ -74,66 +72,42 @@ static json_t *about_this_run(const struct master *m, bool is_valid)
     return about;
 }
 
-struct source {
-    struct history *history;
-    const json_t *like;
-};
-
-static struct between between_of(void *arg, const char *method, const char *name,
-                                 enum contrast_figure f)
+static void open_runs(struct side *side, struct history *h, const json_t *found)
 {
-    const struct source *s = arg;
-    return history_between(s->history, s->like, method, name, f);
-}
-
-static size_t open_runs(struct source *s, const json_t *found, struct stored **list,
-                        struct contrast_run *runs)
-{
-    size_t i, count = 0;
+    size_t i;
     const json_t *run;
     json_array_foreach(found, i, run)
     {
         char *why = NULL;
-        const char *id = json_string_value(json_object_get(run, "id"));
-        const bool is_long = json_number_value(json_object_get(run, "duration")) > 1200;
-        struct stored *one =
-            count < RUNS_MAX
-                ? history_open_run(s->history, id, is_long ? STORED_COARSE : STORED_ALL, &why)
-                : NULL;
-        if (why)
+        if (!side_add(side, h, run, &why))
             log_warning(MAIN_LOGGER, "--baseline: %s", why);
         free(why);
-        if (!one)
-            continue;
-        list[count] = one;
-        runs[count++] = (struct contrast_run){one->timeline, &one->stats, one->meta};
     }
-    return count;
 }
 
-static void compare(struct master *m, struct source *s, const json_t *found)
+static void compare(struct master *m, struct history *h, const json_t *like, const json_t *found)
 {
     struct baseline *b = m->judging.baseline;
-    struct stored *list[RUNS_MAX];
-    struct contrast_run before[RUNS_MAX];
+    struct side before = {0};
     struct contrast c;
+    struct side_alike alike = side_alike(h, like);
     struct timeline_snap *snap = timeline_snapshot(m->record.timeline);
-    const struct contrast_run now = {snap, &m->record.stats, s->like};
-    const size_t count = open_runs(s, found, list, before);
-    if (count > 0) {
-        contrast_make(&c, &(struct contrast_ask){.before = before,
-                                                 .before_count = count,
+    const struct contrast_run now = {snap, &m->record.stats, like};
+    open_runs(&before, h, found);
+    if (before.count > 0) {
+        contrast_make(&c, &(struct contrast_ask){.before = before.runs,
+                                                 .before_count = before.count,
                                                  .after = &now,
                                                  .after_count = 1,
                                                  .gate = &b->gate,
-                                                 .between = between_of,
-                                                 .arg = s});
+                                                 .between = side_between,
+                                                 .arg = &alike});
         b->is_worse = c.worse > 0 || (b->gate.fails_unsure && (c.unsure > 0 || c.refusal));
         contrast_markdown(&c, b->gate.baseline, "this run", &b->words);
         contrast_fini(&c);
     }
-    for (size_t i = 0; i < count; i++)
-        stored_close(list[i]);
+    side_close(&before);
+    side_alike_fini(&alike);
     timeline_snap_unref(snap);
 }
 
@@ -142,19 +116,19 @@ static void look_up(struct master *m, const json_t *like)
     struct baseline *b = m->judging.baseline;
     const char *given = m->o->history && strcmp(m->o->history, "off") != 0 ? m->o->history : NULL;
     char *folder = history_folder(given), *why = NULL;
-    struct source s = {folder ? history_open(folder, false, &why) : NULL, like};
+    struct history *h = folder ? history_open(folder, false, &why) : NULL;
     json_t *found = NULL;
-    if (s.history) {
-        history_mend(s.history, false);
-        found = history_find(s.history, b->gate.baseline, like, &why);
+    if (h) {
+        history_mend(h, false);
+        found = history_find(h, b->gate.baseline, like, &why);
     }
     if (found)
-        compare(m, &s, found);
+        compare(m, h, like, found);
     else
         sbuf_addf(&b->words, "Not compared: there is no baseline: %s\n",
                   why ? why : "no folder of runs");
     json_decref(found);
-    history_close(s.history);
+    history_close(h);
     free(folder);
     free(why);
 }

@@ -5,7 +5,8 @@
 #include "common/base/sbuf.h"
 #include "common/run/exit_code.h"
 #include "master/options/options.h"
-#include "master/store/history_words.h"
+#include "master/store/context.h"
+#include "master/store/side.h"
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -85,16 +86,11 @@ struct word {
     bool *flag;
 };
 
-static const char *nearest(const char *word, const struct word *words, size_t count)
+#define NEAR 0.4 /* of options_likeness: below it is no hint */
+
+static const char *word_name(const void *of, size_t i)
 {
-    const char *best = NULL;
-    double most = 0.4;
-    for (size_t i = 0; i < count; i++)
-        if (options_likeness(word, words[i].name) > most) {
-            most = options_likeness(word, words[i].name);
-            best = words[i].name;
-        }
-    return best;
+    return ((const struct word *)of)[i].name;
 }
 
 static int read_number(const char *name, const char *text, double *to)
@@ -131,7 +127,7 @@ static int read_words(struct asked *a, int argc, char **argv)
             if (strlen(words[k].name) == len && strncmp(words[k].name, argv[i], len) == 0)
                 w = &words[k];
         if (!w) {
-            const char *best = nearest(argv[i], words, known);
+            const char *best = options_nearest_name(argv[i], NEAR, word_name, words, known);
             return complain("there is no option %s here%s%s%s", argv[i],
                             best ? " (did you mean " : "", best ? best : "", best ? "?)" : "");
         }
@@ -320,71 +316,10 @@ static int repair(struct job *j)
 
 /* ---- compare ---- */
 
-#define SIDE_MAX 16
-
-struct runs_of_side {
-    struct stored *list[SIDE_MAX];
-    struct contrast_run runs[SIDE_MAX];
-    size_t count;
-};
-
-static bool add_stored(struct runs_of_side *side, struct stored *s)
+static int compare_sides(struct job *j, const struct side *before, const struct side *after,
+                         const struct gate *gate)
 {
-    if (!s || side->count == SIDE_MAX) {
-        stored_close(s);
-        return s != NULL;
-    }
-    side->list[side->count] = s;
-    side->runs[side->count++] = (struct contrast_run){s->timeline, &s->stats, s->meta};
-    return true;
-}
-
-static bool is_file(const char *word)
-{
-    const size_t len = strlen(word);
-    return len > 6 && strcmp(word + len - 6, ".kdrun") == 0;
-}
-
-static bool open_side(struct job *j, const char *spec, struct runs_of_side *side)
-{
-    size_t i;
-    json_t *run;
-    if (is_file(spec))
-        return add_stored(side, stored_open(spec, STORED_COARSE, false, &j->why));
-    json_t *found = j->h ? history_find(j->h, spec, NULL, &j->why) : NULL;
-    bool is_good = found != NULL;
-    json_array_foreach(found, i, run) if (is_good) is_good =
-        add_stored(side, history_open_run(j->h, json_string_value(json_object_get(run, "id")),
-                                          json_number_value(json_object_get(run, "duration")) > 1200
-                                              ? STORED_COARSE
-                                              : STORED_ALL,
-                                          &j->why));
-    json_decref(found);
-    return is_good;
-}
-
-static void close_side(struct runs_of_side *side)
-{
-    for (size_t i = 0; i < side->count; i++)
-        stored_close(side->list[i]);
-}
-
-struct between_source {
-    struct history *h;
-    const json_t *like;
-};
-
-static struct between between_of(void *arg, const char *method, const char *name,
-                                 enum contrast_figure f)
-{
-    const struct between_source *s = arg;
-    return history_between(s->h, s->like, method, name, f);
-}
-
-static int compare_sides(struct job *j, const struct runs_of_side *before,
-                         const struct runs_of_side *after, const struct gate *gate)
-{
-    struct between_source source = {j->h, after->runs[0].meta};
+    struct side_alike alike = side_alike(j->h, after->runs[0].meta);
     struct contrast c;
     struct sbuf out = {0};
     contrast_make(&c, &(struct contrast_ask){.before = before->runs,
@@ -393,12 +328,16 @@ static int compare_sides(struct job *j, const struct runs_of_side *before,
                                              .after_count = after->count,
                                              .gate = gate,
                                              .is_forced = j->a.is_forced,
-                                             .between = j->h ? between_of : NULL,
-                                             .arg = &source});
-    if (j->a.is_json)
-        contrast_json(&c, &out);
-    else
+                                             .between = j->h ? side_between : NULL,
+                                             .arg = &alike});
+    side_alike_fini(&alike);
+    if (j->a.is_json) {
+        json_t *context = context_of(&before->runs[0], &after->runs[0]);
+        contrast_json(&c, context, &out);
+        json_decref(context);
+    } else {
         contrast_markdown(&c, j->a.words[0], j->a.words[1], &out);
+    }
     print(&out);
     const bool is_failed = c.worse > 0 || (gate->fails_unsure && c.unsure > 0);
     const int code = c.refusal ? EXIT_FAILED : j->a.gate && is_failed ? EXIT_WORSE : 0;
@@ -408,17 +347,18 @@ static int compare_sides(struct job *j, const struct runs_of_side *before,
 
 static int compare(struct job *j)
 {
-    struct runs_of_side before = {0}, after = {0};
+    struct side before = {0}, after = {0};
     struct gate gate = gate_usual;
     int code = EXIT_FAILED;
     if (j->a.gate && gate_load(&gate, j->a.gate, &j->why) != 0)
         return complain("--gate: %s", j->why);
-    if (open_side(j, j->a.words[0], &before) && open_side(j, j->a.words[1], &after))
+    if (side_open(&before, j->h, j->a.words[0], &j->why) &&
+        side_open(&after, j->h, j->a.words[1], &j->why))
         code = compare_sides(j, &before, &after, &gate);
     else
         failed(j->why ? j->why : mem_strdup("no run is stored yet"));
-    close_side(&before);
-    close_side(&after);
+    side_close(&before);
+    side_close(&after);
     return code;
 }
 
@@ -443,15 +383,14 @@ static const struct command_of_runs {
                 {"compare", compare, 2, 2, false}};
 #define COMMAND_COUNT (sizeof COMMANDS / sizeof *COMMANDS)
 
+static const char *command_name(const void *of, size_t i)
+{
+    return ((const struct command_of_runs *)of)[i].name;
+}
+
 static int unknown(const char *name)
 {
-    const char *best = NULL;
-    double most = 0.4;
-    for (size_t i = 0; i < COMMAND_COUNT; i++)
-        if (options_likeness(name, COMMANDS[i].name) > most) {
-            most = options_likeness(name, COMMANDS[i].name);
-            best = COMMANDS[i].name;
-        }
+    const char *best = options_nearest_name(name, NEAR, command_name, COMMANDS, COMMAND_COUNT);
     return complain("there is no command 'runs %s'%s%s%s; katydid runs --help lists them", name,
                     best ? " (did you mean " : "", best ? best : "", best ? "?)" : "");
 }
@@ -460,7 +399,8 @@ static int run_command(struct job *j, const struct command_of_runs *c)
 {
     const char *of_env = getenv("KATYDID_HISTORY");
     const bool is_off = of_env && strcmp(of_env, "off") == 0;
-    const bool needs_none = c->run == compare && is_file(j->a.words[0]) && is_file(j->a.words[1]);
+    const bool needs_none =
+        c->run == compare && side_is_file(j->a.words[0]) && side_is_file(j->a.words[1]);
     char *folder = history_folder(j->a.history ? j->a.history : is_off ? NULL : of_env);
     if (!folder)
         return complain("no folder: give --history FOLDER");

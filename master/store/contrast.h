@@ -85,4 +85,5 @@ void contrast_fini(struct contrast *c);
 struct sbuf;
 void contrast_markdown(const struct contrast *c, const char *before, const char *after,
                        struct sbuf *out);
-void contrast_json(const struct contrast *c, struct sbuf *out);
+/* context: an object whose members are added (context.h); or NULL. */
+void contrast_json(const struct contrast *c, const json_t *context, struct sbuf *out);

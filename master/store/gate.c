@@ -75,16 +75,16 @@ static int check_keys(const json_t *from, const struct gate_key *keys, size_t co
     return 0;
 }
 
+static const char *figure_name(const void *of, size_t i)
+{
+    (void)of;
+    return contrast_figure_name((enum contrast_figure)i);
+}
+
 static const char *nearest_figure(const char *name)
 {
-    const char *best = "p95";
-    double most = 0;
-    for (enum contrast_figure f = 0; f < FIGURES; f++)
-        if (options_likeness(name, contrast_figure_name(f)) > most) {
-            most = options_likeness(name, contrast_figure_name(f));
-            best = contrast_figure_name(f);
-        }
-    return best;
+    const char *best = options_nearest_name(name, 0, figure_name, NULL, FIGURES);
+    return best ? best : "p95";
 }
 
 /* "5%", "0.1pp", "10ms", or a plain share. False: none of these. */
@@ -338,7 +338,7 @@ static json_t *real(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
-void contrast_json(const struct contrast *c, struct sbuf *out)
+void contrast_json(const struct contrast *c, const json_t *context, struct sbuf *out)
 {
     static const char *const basis[] = {"runs", "history", "assumed"};
     json_t *lines = json_array();
@@ -358,6 +358,8 @@ void contrast_json(const struct contrast *c, struct sbuf *out)
         json_pack("{s:s?,s:s,s:i,s:i,s:f,s:f,s:f,s:o}", "refusal", c->refusal, "remarks",
                   c->remarks, "worse", (int)c->worse, "unsure", (int)c->unsure, "distance",
                   c->distance, "at_ms", c->at_ms, "delta", c->delta, "lines", lines);
+    if (context)
+        json_object_update(all, (json_t *)(uintptr_t)context);
     char *text = json_dumps(all, JSON_INDENT(1));
     sbuf_adds(out, text ? text : "{}");
     sbuf_addc(out, '\n');

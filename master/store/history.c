@@ -146,7 +146,7 @@ struct history *history_open(const char *folder, bool may_write, char **why)
         return NULL;
     }
     sbuf_addf(&path, "%s/runs.db", folder);
-    if (!may_write && access(path.data, F_OK) != 0) {
+    if (!may_write && !history_is_there(folder)) {
         say(why, "no run is stored in %s yet", folder);
         sbuf_fini(&path);
         return NULL;
@@ -166,6 +166,15 @@ struct history *history_open(const char *folder, bool may_write, char **why)
         return h;
     history_close(h);
     return NULL;
+}
+
+bool history_is_there(const char *folder)
+{
+    struct sbuf path = {0};
+    sbuf_addf(&path, "%s/runs.db", folder);
+    const bool is_there = access(path.data, F_OK) == 0;
+    sbuf_fini(&path);
+    return is_there;
 }
 
 void history_close(struct history *h)
@@ -314,18 +323,26 @@ int history_put_rows(struct history *h, const char *id, const json_t *rows, char
     return finish(h, code, why);
 }
 
+/* Its column, for a statement; NULL: there is none. */
+static const char *figure_column(const char *figure)
+{
+    static const char *const figures[] = {"fail_ratio", "rps", "mean", "p50", "p75",
+                                          "p90",        "p95", "p99",  "p999"};
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
+        if (strcmp(figures[i], figure) == 0)
+            return figures[i];
+    return NULL;
+}
+
 double history_row_figure(struct history *h, const char *id, const char *method, const char *name,
                           const char *figure)
 {
     HANDLE_IS(h, HISTORY_TAG);
-    static const char *const figures[] = {"fail_ratio", "rps", "mean", "p50", "p75",
-                                          "p90",        "p95", "p99",  "p999"};
+    const char *column = figure_column(figure);
     struct sbuf sql = {0};
     double value = NAN;
-    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
-        if (strcmp(figures[i], figure) == 0)
-            sbuf_addf(&sql, "SELECT %s FROM run_row WHERE id=? AND method=? AND name=?",
-                      figures[i]);
+    if (column)
+        sbuf_addf(&sql, "SELECT %s FROM run_row WHERE id=? AND method=? AND name=?", column);
     sqlite3_stmt *s = sql.len ? statement(h, sql.data, "sss", id, method, name) : NULL;
     if (s && sqlite3_step(s) == SQLITE_ROW && sqlite3_column_type(s, 0) != SQLITE_NULL)
         value = sqlite3_column_double(s, 0);
@@ -334,32 +351,88 @@ double history_row_figure(struct history *h, const char *id, const char *method,
     return value;
 }
 
-static bool has_tag(const json_t *run, const char *tag)
+json_t *history_figures(struct history *h, const char *profile, const char *locustfile,
+                        const char *method, const char *name, const char *figure)
 {
-    const char *equals = strchr(tag, '=');
-    char *key = mem_dup(tag, equals ? (size_t)(equals - tag) : strlen(tag));
-    const char *value = json_string_value(json_object_get(json_object_get(run, "tags"), key));
+    const char *column = figure_column(figure);
+    struct sbuf sql = {0};
+    if (!column)
+        return NULL;
+    sbuf_addf(&sql,
+              "SELECT json_object('id',r.id,'started',r.started,'is_good',"
+              "json(CASE WHEN r.valid AND r.state='done' THEN 'true' ELSE 'false' END),"
+              "'commit',coalesce(json_extract(r.run,'$.git.commit'),''),"
+              "'note',coalesce(json_extract(r.run,'$.note'),''),'pin',coalesce(r.pin,''),"
+              "'value',x.%s) FROM run r LEFT JOIN run_row x ON x.id=r.id AND x.method=?1"
+              " AND x.name=?2 WHERE r.state<>'running' AND (?3 IS NULL OR r.profile=?3)"
+              " AND (?4 IS NULL OR json_extract(r.run,'$.locustfile')=?4)"
+              " ORDER BY r.started DESC, r.id DESC LIMIT %d",
+              column, HISTORY_FIGURES_MOST);
+    json_t *newest =
+        collect(statement(h, sql.data, "ssss", method, name, profile, locustfile), true);
+    json_t *list = json_array();
+    for (size_t i = json_array_size(newest); i > 0; i--)
+        json_array_append(list, json_array_get(newest, i - 1));
+    json_decref(newest);
+    sbuf_fini(&sql);
+    return list;
+}
+
+/* Numbers of parameters are those of `filtered`. */
+#define VERDICT                                                                                    \
+    "CASE WHEN state<>'done' THEN state WHEN NOT valid THEN 'not valid'"                           \
+    " WHEN coalesce(json_extract(run,'$.verdict.thresholds'),0)=0 THEN '-'"                        \
+    " WHEN json_extract(run,'$.verdict.passed') THEN 'passed' ELSE 'failed' END"
+#define WORDS                                                                                      \
+    "id||' '||json_extract(run,'$.pin','$.note','$.tags','$.profile','$.locustfile','$.host',"     \
+    "'$.git.branch','$.git.commit','$.test_id')"
+#define FILTER                                                                                     \
+    " WHERE (?1 IS NULL OR profile=?1) AND (?2 IS NULL OR branch=?2)"                              \
+    " AND (?3 IS NULL OR state=?3) AND (NOT ?4 OR valid)"                                          \
+    " AND (?5 IS NULL OR EXISTS(SELECT 1 FROM json_each(run,'$.tags')"                             \
+    " WHERE key=?5 AND (?6 IS NULL OR value=?6)))"                                                 \
+    " AND (?7 IS NULL OR (" VERDICT ")=?7) AND (?8 IS NULL OR instr(lower(" WORDS "),lower(?8)))"
+
+static sqlite3_stmt *filtered(const struct history *h, const char *sql,
+                              const struct history_filter *f)
+{
+    const char *equals = f->tag ? strchr(f->tag, '=') : NULL;
+    char *key =
+        !f->tag ? NULL : mem_dup(f->tag, equals ? (size_t)(equals - f->tag) : strlen(f->tag));
+    sqlite3_stmt *s =
+        statement(h, sql, "sssissss", f->profile, f->branch, f->state, (int64_t)f->is_valid, key,
+                  equals ? equals + 1 : NULL, f->verdict, f->text && *f->text ? f->text : NULL);
     free(key);
-    return value && (!equals || strcmp(value, equals + 1) == 0);
+    return s;
 }
 
 json_t *history_list(struct history *h, const struct history_filter *f)
 {
     HANDLE_IS(h, HISTORY_TAG);
-    sqlite3_stmt *s = statement(
-        h,
-        "SELECT run FROM run WHERE (?1 IS NULL OR profile=?1) AND (?2 IS NULL OR branch=?2)"
-        " AND (?3 IS NULL OR state=?3) AND (NOT ?4 OR valid) ORDER BY started DESC, id DESC"
-        " LIMIT ?5",
-        "sssii", f->profile, f->branch, f->state, (int64_t)f->is_valid,
-        f->limit && !f->tag ? (int64_t)f->limit : (int64_t)-1);
-    json_t *list = collect(s, true);
-    for (size_t i = 0; f->tag && i < json_array_size(list);)
-        if (has_tag(json_array_get(list, i), f->tag) && (!f->limit || i < f->limit))
-            i++;
-        else
-            json_array_remove(list, i);
-    return list;
+    sqlite3_stmt *s = filtered(
+        h, "SELECT run FROM run" FILTER " ORDER BY started DESC, id DESC LIMIT ?9 OFFSET ?10", f);
+    if (s) {
+        sqlite3_bind_int64(s, 9, f->limit ? (int64_t)f->limit : -1);
+        sqlite3_bind_int64(s, 10, (int64_t)f->skip);
+    }
+    return collect(s, true);
+}
+
+size_t history_count(struct history *h, const struct history_filter *f)
+{
+    HANDLE_IS(h, HISTORY_TAG);
+    sqlite3_stmt *s = filtered(h, "SELECT count(*) FROM run" FILTER, f);
+    const int64_t count = s && sqlite3_step(s) == SQLITE_ROW ? sqlite3_column_int64(s, 0) : 0;
+    sqlite3_finalize(s);
+    return (size_t)count;
+}
+
+json_t *history_profiles(struct history *h)
+{
+    HANDLE_IS(h, HISTORY_TAG);
+    return collect(
+        statement(h, "SELECT profile FROM run GROUP BY profile ORDER BY max(started) DESC", ""),
+        false);
 }
 
 /* ---- changes ---- */

@@ -20,6 +20,7 @@ struct history;
 char *history_folder(const char *given);
 /* may_write false: what is not there is not made (NULL and *why). */
 struct history *history_open(const char *folder, bool may_write, char **why);
+bool history_is_there(const char *folder);                   /* its table */
 void history_close(struct history *h);                       /* NULL is fine */
 char *history_path(const struct history *h, const char *id); /* of its file; malloced */
 
@@ -36,11 +37,15 @@ double history_row_figure(struct history *h, const char *id, const char *method,
 
 struct history_filter {
     const char *profile, *branch, *tag, *state; /* NULL: any; tag: "key=value" or "key" */
-    bool is_valid;                              /* only those whose measurement was */
-    size_t limit;                               /* 0: all */
+    const char *verdict;                        /* as history_verdict says it */
+    const char *text; /* in its id, pin, note, tags, profile, locustfile, host, branch or commit */
+    bool is_valid;    /* only those whose measurement was */
+    size_t limit, skip; /* limit 0: all */
 };
 /* Those that fit, the newest first; a JSON array. */
 json_t *history_list(struct history *h, const struct history_filter *f);
+size_t history_count(struct history *h, const struct history_filter *f); /* limit and skip aside */
+json_t *history_profiles(struct history *h); /* [profile, …]: those there are, the newest first */
 
 /* What people write: an id or its beginning, "latest", "latest~3", "pinned:NAME", "branch:main",
  * "profile:NAME", "tag:k=v", with "latest", "valid" and a number of runs behind it: up to so many
@@ -56,6 +61,13 @@ int history_note(struct history *h, const char *id, const char *text, char **why
 int history_pin(struct history *h, const char *id, const char *name, char **why);
 int history_tag(struct history *h, const char *id, const char *key, const char *value, char **why);
 int history_remove(struct history *h, const char *id, char **why); /* not one that is pinned */
+
+/* A figure of a row over the runs that are over, the oldest first: [{"id", "started", "is_good" (it
+ * is valid and was not interrupted), "commit", "note", "pin", "value"}…]; value null: it has none.
+ * profile, locustfile NULL: any. NULL: there is no such figure. */
+#define HISTORY_FIGURES_MOST 500 /* runs, the newest */
+json_t *history_figures(struct history *h, const char *profile, const char *locustfile,
+                        const char *method, const char *name, const char *figure);
 
 struct history_keep {
     size_t runs; /* 0: all */

@@ -59,18 +59,16 @@ static bool read_word(const char *word, struct meant *m)
     return true;
 }
 
+static const char *word_name(const void *of, size_t i)
+{
+    return ((const char *const *)of)[i];
+}
+
 static void say_unknown(const char *word, char **why)
 {
     struct sbuf text = {0};
-    const char *best = NULL;
-    double most = 0.5;
-    for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS; i++) {
-        const double likeness = options_likeness(word, WORDS[i]);
-        if (likeness > most) {
-            most = likeness;
-            best = WORDS[i];
-        }
-    }
+    const char *best =
+        options_nearest_name(word, 0.5, word_name, WORDS, sizeof WORDS / sizeof *WORDS);
     sbuf_addf(&text,
               "'%s' is no run: give an id, latest, latest~3, pinned:NAME, branch:NAME, "
               "profile:NAME or tag:KEY=VALUE",

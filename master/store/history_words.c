@@ -184,24 +184,35 @@ static bool is_like(const json_t *run, const json_t *like)
            strcmp(text_of(run, "run"), text_of(like, "run")) != 0;
 }
 
-struct between history_between(struct history *h, const json_t *like, const char *method,
+json_t *history_alike(struct history *h, const json_t *like)
+{
+    json_t *alike = json_array(), *run;
+    json_t *all = history_list(h, &(struct history_filter){.is_valid = true, .limit = 200});
+    size_t i;
+    json_array_foreach(all, i, run)
+    {
+        if (json_array_size(alike) < HISTORY_MOST && is_like(run, like))
+            json_array_append(alike, json_object_get(run, "id"));
+    }
+    json_decref(all);
+    return alike;
+}
+
+struct between history_between(struct history *h, const json_t *alike, const char *method,
                                const char *name, enum contrast_figure f)
 {
     const bool is_share = f == FIGURE_FAIL_RATIO;
     struct between between = {is_share ? 0 : 0.05, INFINITY, true};
     double x[HISTORY_MOST];
     size_t i, n = 0;
-    json_t *all = history_list(h, &(struct history_filter){.is_valid = true, .limit = 200}), *run;
-    json_array_foreach(all, i, run)
+    const json_t *id;
+    json_array_foreach(alike, i, id)
     {
-        if (n == HISTORY_MOST || !is_like(run, like))
-            continue;
         const double value =
-            history_row_figure(h, text_of(run, "id"), method, name, contrast_figure_name(f));
-        if (isfinite(value) && (is_share || value > 0))
+            history_row_figure(h, json_string_value(id), method, name, contrast_figure_name(f));
+        if (n < HISTORY_MOST && isfinite(value) && (is_share || value > 0))
             x[n++] = is_share ? value : log(value);
     }
-    json_decref(all);
     if (n >= HISTORY_MIN)
         between = (struct between){inference_steady_sd(x, n), (double)n - 1, false};
     return between;
@@ -227,7 +238,7 @@ static void add_column(struct sbuf *out, int digits, const char *unit, double va
     sbuf_addf(out, " %8s", text);
 }
 
-static const char *verdict_of(const json_t *run)
+const char *history_verdict(const json_t *run)
 {
     const json_t *verdict = json_object_get(run, "verdict");
     if (strcmp(text_of(run, "state"), "done") != 0)
@@ -258,7 +269,7 @@ static void add_run(struct sbuf *out, const json_t *run)
     add_column(out, 1, "", number_of(totals, "rps"));
     add_column(out, 0, "ms", number_of(totals, "p95"));
     add_column(out, 2, "%", 100 * number_of(totals, "fail_ratio"));
-    sbuf_addf(out, "  %-11s %-8.8s ", verdict_of(run), text_of(git, "commit"));
+    sbuf_addf(out, "  %-11s %-8.8s ", history_verdict(run), text_of(git, "commit"));
     add_words(out, *profile ? profile : text_of(run, "locustfile"));
     if (*pin)
         sbuf_adds(out, "  pinned: ");
@@ -276,6 +287,27 @@ void history_table(const json_t *runs, struct sbuf *out)
     sbuf_addf(out, "%-26s %-16s %8s %8s %8s %8s %8s %8s  %-11s %-8s %s\n", "run", "started",
               "users", "time", "requests", "req/s", "p95", "failed", "verdict", "commit", "of");
     json_array_foreach(runs, i, run) add_run(out, run);
+}
+
+json_t *history_summary(const json_t *run)
+{
+    static const char *const kept[] = {
+        "id",      "run",        "state", "started", "ended", "ended_by", "duration",
+        "profile", "locustfile", "host",  "users",   "plans", "workers",  "valid",
+        "note",    "pin",        "tags",  "test_id", "spark", "bytes",    "version"};
+    static const char *const figures[] = {"requests", "failures", "fail_ratio", "rps",
+                                          "mean",     "p50",      "p95",        "p99"};
+    json_t *s = json_object(), *value;
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        if ((value = json_object_get(run, kept[i])))
+            json_object_set(s, kept[i], value);
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
+        if ((value = json_object_get(totals_of(run), figures[i])))
+            json_object_set(s, figures[i], value);
+    if ((value = json_object_get(run, "git")))
+        json_object_update(s, value); /* commit, branch, dirty */
+    json_object_set_new(s, "verdict", json_string(history_verdict(run)));
+    return s;
 }
 
 void history_details(const json_t *run, struct sbuf *out)

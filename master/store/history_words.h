@@ -17,10 +17,19 @@ int history_export(struct history *h, const char *id, const char *path, char **w
 
 struct stored *history_open_run(struct history *h, const char *id, enum stored_part part,
                                 char **why);
-/* How much equal runs differ in a figure of a row, from up to 20 runs like that one, in the order
- * of time; fewer than five are no history: then it is assumed. */
-struct between history_between(struct history *h, const json_t *like, const char *method,
+/* Up to 20 runs like that one, by which it is learnt how much equal runs differ; the newest first;
+ * an array of ids. */
+json_t *history_alike(struct history *h, const json_t *like);
+/* How much those differ in a figure of a row; fewer than five are no history: then it is assumed.
+ */
+struct between history_between(struct history *h, const json_t *alike, const char *method,
                                const char *name, enum contrast_figure f);
+
+/* How it ended, in a word: "passed", "failed", "-" (no thresholds), "not valid", "interrupted",
+ * "running". */
+const char *history_verdict(const json_t *run);
+/* What lists show of a run (docs/api.md); a new object. */
+json_t *history_summary(const json_t *run);
 
 void history_table(const json_t *runs, struct sbuf *out);
 void history_details(const json_t *run, struct sbuf *out);

@@ -27,7 +27,8 @@ struct reader {
     json_t *names;
     int64_t until[STORED_LEVELS]; /* of what was restored */
     int64_t covers[STORED_LEVELS];
-    int64_t skip_before;            /* seconds that are not wanted */
+    int64_t skip_before; /* seconds that are not wanted */
+    enum stored_part part;
     uint64_t json_bytes, all_bytes; /* what was read */
     bool is_ours, has_rows, is_too_large;
 };
@@ -140,16 +141,18 @@ static void read_frames(struct reader *r)
         if (f->kind == RUN_GONE && f->level < STORED_LEVELS)
             r->covers[f->level] = f->to;
         const bool is_skipped = f->kind == RUN_BLOCKS && f->level == 0 && f->to <= r->skip_before;
+        const bool is_coarse = f->kind == RUN_BLOCKS && f->level > 1 && r->part != STORED_ALL;
         if (is_skipped)
             r->covers[0] = f->to;
-        if (f->kind == RUN_GONE || is_skipped || !is_last(r->file, i))
+        if (f->kind == RUN_GONE || is_skipped || is_coarse || !is_last(r->file, i))
             continue;
         if (is_too_much(r, f) || run_file_read(r->file, i, &r->bytes) != 0 || !take_frame(r, f))
             r->s->damaged = true;
     }
     for (unsigned level = 0; level < STORED_LEVELS; level++)
         timeline_levels_restored(r->levels, level, r->covers[level]);
-    timeline_levels_work(r->levels, SIZE_MAX);
+    if (r->part == STORED_ALL)
+        timeline_levels_work(r->levels, SIZE_MAX);
 }
 
 /* What is in blocks of 10 s need not be read second by second; but the last ones are. */
@@ -338,6 +341,9 @@ static void make_view(struct stored *s, struct timeline_snap *snap)
         .locustfile = text_of(s->meta, "locustfile"),
         .host = text_of(s->meta, "host"),
         .verdict = verdict ? verdict : "{}",
+        .threshold_count =
+            json_array_size(json_object_get(json_object_get(s->totals, "verdict"), "thresholds")),
+        .threshold_failed = (size_t)number_of(json_object_get(s->totals, "verdict"), "failed"),
         .notice = "",
         .ended_by = text_of(s->meta, "ended_by"),
         .started_at = number_of(s->meta, "started"),
@@ -358,7 +364,6 @@ static void make_view(struct stored *s, struct timeline_snap *snap)
     head.loss_count = list_losses(s->totals, &losses);
     head.losses = losses;
     s->view = view_builder_build(builder, &head, &s->stats);
-    s->timeline = snap;
     view_builder_free(builder);
     free(workers);
     free(losses);
@@ -400,13 +405,16 @@ static void settle(struct reader *r)
         add_failure(&s->stats, entry);
     json_array_foreach(json_object_get(s->totals, "exceptions"), i, entry)
         add_exception(&s->stats, entry);
-    make_view(s, snap);
+    s->timeline = snap;
+    if (r->part == STORED_ALL)
+        make_view(s, snap);
 }
 
 struct stored *stored_open(const char *path, enum stored_part part, bool is_ours, char **why)
 {
     struct reader r = {.file = run_file_open(path),
                        .is_ours = is_ours,
+                       .part = part,
                        .covers = {INT64_MIN, INT64_MIN, INT64_MIN}};
     if (!r.file) {
         say(why, path, words_of(errno));
@@ -417,7 +425,7 @@ struct stored *stored_open(const char *path, enum stored_part part, bool is_ours
     r.names = json_array();
     s->totals = json_object();
     r.levels = timeline_levels_new(TIMELINE_KEEP_ALL);
-    r.skip_before = part == STORED_COARSE ? seconds_from(r.file) : 0;
+    r.skip_before = part == STORED_TENS ? seconds_from(r.file) : 0;
     read_frames(&r);
     const bool is_good = s->meta && (is_ours || !s->damaged);
     if (is_good)
@@ -446,6 +454,8 @@ void stored_close(struct stored *s)
     stats_fini(&s->stats);
     if (s->view)
         view_unref(s->view);
+    else
+        timeline_snap_unref(s->timeline);
     free(s);
 }
 

@@ -16,15 +16,18 @@ struct stored {
     json_t *totals; /* {"verdict", "failures", "exceptions", "events", "lost", "saturated",
                        "workers", "metrics"}; empty of a run that was interrupted */
     struct stats stats;
-    struct view *view;
-    struct timeline_snap *timeline; /* borrowed from the view */
+    struct view *view;              /* of STORED_ALL only */
+    struct timeline_snap *timeline; /* borrowed from the view, if there is one */
     bool is_complete;               /* it was written to its end */
     bool damaged;
 };
 
 enum stored_part {
     STORED_ALL,
-    STORED_COARSE, /* of the timeline what there is in blocks of 10 s, and seconds only behind it */
+    /* To be compared: without a view, and the timeline in the blocks of the file alone, of 1 s and
+     * 10 s; or of 10 s, and seconds only behind them. */
+    STORED_SECONDS,
+    STORED_TENS,
 };
 /* is_ours: written here. */
 struct stored *stored_open(const char *path, enum stored_part part, bool is_ours, char **why);

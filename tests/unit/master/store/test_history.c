@@ -197,6 +197,47 @@ static void many_write_at_once(void **state)
     json_decref(all);
 }
 
+static size_t count_of(const struct history_filter *f)
+{
+    json_t *list = history_list(h, f);
+    const size_t count = json_array_size(list);
+    json_decref(list);
+    assert_int_equal(history_count(h, f), count);
+    return count;
+}
+
+static void lists_are_filtered_by_words_tags_and_results(void **state)
+{
+    (void)state;
+    char *why = NULL;
+    for (int minute = 0; minute < 6; minute++)
+        put(minute, minute < 3 ? "main" : "it's", minute != 5);
+    assert_int_equal(history_note(h, put(6, "main", true), "100% of the Cache_s", &why), 0);
+    assert_int_equal(count_of(&(struct history_filter){.text = "MAIN"}), 4);
+    assert_int_equal(count_of(&(struct history_filter){.text = "it's"}), 3);
+    assert_int_equal(count_of(&(struct history_filter){.text = "cache_s"}), 1);
+    assert_int_equal(count_of(&(struct history_filter){.text = "100%"}), 1);
+    assert_int_equal(count_of(&(struct history_filter){.text = "%"}), 1);
+    assert_int_equal(count_of(&(struct history_filter){.text = ""}), 7);
+    assert_int_equal(count_of(&(struct history_filter){.tag = "parity"}), 7);
+    assert_int_equal(count_of(&(struct history_filter){.tag = "parity=odd"}), 3);
+    assert_int_equal(count_of(&(struct history_filter){.tag = "parity="}), 0);
+    assert_int_equal(count_of(&(struct history_filter){.tag = "Parity=odd"}), 0);
+    assert_int_equal(count_of(&(struct history_filter){.verdict = "not valid"}), 1);
+    assert_int_equal(count_of(&(struct history_filter){.verdict = "-"}), 6);
+    assert_int_equal(count_of(&(struct history_filter){.verdict = "passed"}), 0);
+    json_t *page =
+        history_list(h, &(struct history_filter){.tag = "parity=odd", .limit = 1, .skip = 2});
+    assert_int_equal(json_array_size(page), 1);
+    assert_true(json_number_value(json_object_get(json_array_get(page, 0), "started")) ==
+                1700000060.0);
+    json_decref(page);
+    json_t *profiles = history_profiles(h);
+    assert_int_equal(json_array_size(profiles), 1);
+    assert_string_equal(json_string_value(json_array_get(profiles, 0)), "shop");
+    json_decref(profiles);
+}
+
 static void secrets_of_the_command_are_masked(void **state)
 {
     (void)state;
@@ -223,6 +264,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_people_added_stays_when_the_run_is_put_again, open_new,
                                         close_it),
         cmocka_unit_test_setup_teardown(many_write_at_once, open_new, close_it),
+        cmocka_unit_test_setup_teardown(lists_are_filtered_by_words_tags_and_results, open_new,
+                                        close_it),
         cmocka_unit_test(secrets_of_the_command_are_masked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+#include "master/store/side.h"
+#include <string.h>
+
+#define LONG_S 1200
+
+static bool add(struct side *s, struct stored *one)
+{
+    if (!one || s->count == SIDE_MOST) {
+        stored_close(one);
+        return one != NULL;
+    }
+    s->list[s->count] = one;
+    s->runs[s->count++] = (struct contrast_run){one->timeline, &one->stats, one->meta};
+    return true;
+}
+
+bool side_add(struct side *s, struct history *h, const json_t *run, char **why)
+{
+    const char *id = json_string_value(json_object_get(run, "id"));
+    const bool is_long = json_number_value(json_object_get(run, "duration")) > LONG_S;
+    return add(s, history_open_run(h, id ? id : "", is_long ? STORED_TENS : STORED_SECONDS, why));
+}
+
+bool side_is_file(const char *spec)
+{
+    const size_t len = strlen(spec);
+    return len > 6 && strcmp(spec + len - 6, ".kdrun") == 0;
+}
+
+bool side_open(struct side *s, struct history *h, const char *spec, char **why)
+{
+    size_t i;
+    const json_t *run;
+    if (side_is_file(spec))
+        return add(s, stored_open(spec, STORED_TENS, false, why));
+    json_t *found = h ? history_find(h, spec, NULL, why) : NULL;
+    bool is_good = found != NULL;
+    json_array_foreach(found, i, run) is_good = is_good && side_add(s, h, run, why);
+    json_decref(found);
+    return is_good;
+}
+
+void side_close(struct side *s)
+{
+    for (size_t i = 0; i < s->count; i++)
+        stored_close(s->list[i]);
+    s->count = 0;
+}
+
+struct side_alike side_alike(struct history *h, const json_t *like)
+{
+    return (struct side_alike){h, h ? history_alike(h, like) : NULL};
+}
+
+void side_alike_fini(struct side_alike *a)
+{
+    json_decref(a->ids);
+}
+
+struct between side_between(void *alike, const char *method, const char *name,
+                            enum contrast_figure f)
+{
+    const struct side_alike *a = alike;
+    return history_between(a->history, a->ids, method, name, f);
+}
