@@ -4,7 +4,9 @@
 #include "common/base/sbuf.h"
 #include "master/app/core.h"
 #include "common/run/exit_code.h"
+#include "master/store/history.h"
 #include "master/web/web.h"
+#include <stdlib.h>
 #include <string.h>
 
 static char *page_url(const struct master *m, const struct web_config *c)
@@ -27,6 +29,21 @@ void page_tell_host(struct master *m)
         script_tell_page(&m->nodes, web_inner_port(m->web), m->page_secret);
 }
 
+/* --no-history stores nothing, but what is stored may be looked at. */
+static char *runs_folder(const struct options *o)
+{
+    return o->history && strcmp(o->history, "off") == 0 ? NULL : history_folder(o->history);
+}
+
+static struct web *start(struct master *m, struct web_config *config, char **why)
+{
+    char *runs = runs_folder(m->o);
+    config->runs = runs;
+    struct web *web = web_start(config, m->bridge, why);
+    free(runs);
+    return web;
+}
+
 int page_open(struct master *m)
 {
     char *why = NULL;
@@ -46,7 +63,7 @@ int page_open(struct master *m)
     if (!web_check_tls(&config, &why))
         return master_failure(EXIT_CERTIFICATE, why);
     publish_view(m);
-    m->web = web_start(&config, m->bridge, &why);
+    m->web = start(m, &config, &why);
     if (!m->web)
         return master_failure(m->o->is_locust ? EXIT_UNHANDLED : EXIT_ADDRESS, why);
     page_tell_host(m);

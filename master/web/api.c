@@ -1,58 +1,21 @@
 // SPDX-License-Identifier: MIT
-/* api: the routes that read the timeline (docs/api.md).
+/* api: the routes that read the timeline (docs/api.md), of the run that is on and of stored ones.
  *
- * They may have to add up some hundred thousand records. So that many of them at once slow nobody
- * else down, only TURNS of them run at a time, at the lowest priority of the system; the others
- * wait for their turn. A closed range never changes: it has an ETag, and who has it gets 304. */
-#include "common/base/clk.h"
-#include "common/base/clk.h"
+ * What may take long is done in turns (turns.h). A closed range never changes: it has an ETag, and
+ * who has it gets 304. */
 #include "common/base/map.h"
 #include "master/web/report_file.h"
 #include "master/data/timeline_levels.h"
 #include "master/web/figures.h"
 #include "master/web/reply.h"
 #include "master/web/request.h"
+#include "master/web/turns.h"
 
 #include <civetweb.h>
-#include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-#define TURNS 2
-#define TURN_WAIT_S 10
-#define WAITING_MAX 24 /* for a turn: each has a thread of the server */
-
-static struct {
-    pthread_mutex_t lock;
-    pthread_cond_t freed;
-    int busy, waiting;
-} turns = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0};
-
-static bool take_turn(void)
-{
-    const uint64_t until = clk_mono_ns() + TURN_WAIT_S * UINT64_C(1000000000);
-    pthread_mutex_lock(&turns.lock);
-    int rc = turns.waiting < WAITING_MAX ? 0 : EBUSY;
-    turns.waiting++;
-    while (turns.busy >= TURNS && rc == 0)
-        rc = clk_cond_wait(&turns.freed, &turns.lock, until);
-    turns.waiting--;
-    bool is_mine = turns.busy < TURNS;
-    turns.busy += is_mine;
-    pthread_mutex_unlock(&turns.lock);
-    return is_mine;
-}
-
-static void give_turn(void)
-{
-    pthread_mutex_lock(&turns.lock);
-    turns.busy--;
-    pthread_cond_signal(&turns.freed);
-    pthread_mutex_unlock(&turns.lock);
-}
 
 /* What an answer is of, if it can never change; else "". */
 static void make_etag(char *etag, size_t size, const struct request *r, const struct view *v,
@@ -88,12 +51,12 @@ static int answer(struct request *r, const struct query *q, struct figures_range
         view_unref(v);
         return reply_not_changed(r->conn, etag);
     }
-    if (!take_turn()) {
+    if (!turns_take()) {
         view_unref(v);
-        return reply_error(r->conn, 503, "", "Too many questions at once; try again in a moment.");
+        return reply_error(r->conn, 503, "", TURNS_BUSY);
     }
     write(&out, v, q, &range);
-    give_turn();
+    turns_give();
     view_unref(v); /* before sending: who reads slowly keeps no figures from being forgotten */
     if (etag[0] != '\0')
         status = reply_json_tagged(r->conn, etag, &out);
@@ -276,12 +239,13 @@ static int answer_report(struct request *r, bool is_download)
     int status;
     if (!begin(r, &q, &v, &status))
         return status;
-    struct report_ask ask = {.from = q.has_from ? q.from : 0,
-                             .to = q.has_to ? q.to : 0,
-                             .script = part(r, DOCUMENT_SCRIPT, &script)};
-    if (is_wanted(r, "samples"))
+    const bool is_stored = r->piece[0] != '\0'; /* of which the main thread knows nothing */
+    struct report_ask ask = {.from = q.has_from ? q.from : 0, .to = q.has_to ? q.to : 0};
+    if (!is_stored)
+        ask.script = part(r, DOCUMENT_SCRIPT, &script);
+    if (!is_stored && is_wanted(r, "samples"))
         ask.samples = part(r, DOCUMENT_REPORT_SAMPLES, &samples);
-    if (is_wanted(r, "logs"))
+    if (!is_stored && is_wanted(r, "logs"))
         ask.logs = part(r, DOCUMENT_REPORT_LOGS, &logs);
     if (v->series != NULL) {
         const struct figures_range whole = figures_settle(v, &q);
@@ -289,10 +253,10 @@ static int answer_report(struct request *r, bool is_download)
     }
     if (v->plan_count)
         ask.plans = part(r, DOCUMENT_SCENARIOS, &plans);
-    bool is_mine = take_turn();
+    bool is_mine = turns_take();
     bool is_made = is_mine && report_file_make(v, &ask, &out);
     if (is_mine)
-        give_turn();
+        turns_give();
     name_file(v, file, sizeof file);
     view_unref(v);
     if (is_made)
@@ -301,7 +265,7 @@ static int answer_report(struct request *r, bool is_download)
         status = reply_error(r->conn, 503, "",
                              is_mine ? "This katydid was built without its page (WEBUI=0), which a "
                                        "report is made of."
-                                     : "Too many questions at once; try again in a moment.");
+                                     : TURNS_BUSY);
     sbuf_fini(&script);
     sbuf_fini(&samples);
     sbuf_fini(&logs);
@@ -347,11 +311,25 @@ static int get_scenarios(struct request *r)
 }
 
 static const struct route ROUTES[] = {
-    {"GET", "/api/v1/scenarios", get_scenarios}, {"GET", "/api/v1/verdict", get_verdict},
-    {"GET", "/api/v1/range", get_range},         {"GET", "/api/v1/series", get_series},
-    {"GET", "/api/v1/heatmap", get_heatmap},     {"GET", "/api/v1/distribution", get_distribution},
-    {"GET", "/api/v1/sparks", get_sparks},       {"GET", "/api/v1/failures", get_failures},
-    {"GET", "/api/v1/events", get_events},       {"GET", "/api/v1/report", get_report},
+    {"GET", "/api/v1/scenarios", get_scenarios},
+    {"GET", "/api/v1/verdict", get_verdict},
+    {"GET", "/api/v1/range", get_range},
+    {"GET", "/api/v1/series", get_series},
+    {"GET", "/api/v1/heatmap", get_heatmap},
+    {"GET", "/api/v1/distribution", get_distribution},
+    {"GET", "/api/v1/sparks", get_sparks},
+    {"GET", "/api/v1/failures", get_failures},
+    {"GET", "/api/v1/events", get_events},
+    {"GET", "/api/v1/report", get_report},
     {"GET", "/stats/report", get_stats_report},
+    {"GET", "/api/v1/runs/{run}/verdict", get_verdict},
+    {"GET", "/api/v1/runs/{run}/range", get_range},
+    {"GET", "/api/v1/runs/{run}/series", get_series},
+    {"GET", "/api/v1/runs/{run}/heatmap", get_heatmap},
+    {"GET", "/api/v1/runs/{run}/distribution", get_distribution},
+    {"GET", "/api/v1/runs/{run}/sparks", get_sparks},
+    {"GET", "/api/v1/runs/{run}/failures", get_failures},
+    {"GET", "/api/v1/runs/{run}/events", get_events},
+    {"GET", "/api/v1/runs/{run}/report", get_report},
 };
 const struct routes timeline_routes = {ROUTES, sizeof ROUTES / sizeof ROUTES[0]};

@@ -90,3 +90,20 @@ void path_add_encoded(struct sbuf *out, const char *path)
             sbuf_addf(out, "%%%02X", c);
     }
 }
+
+bool path_fits(const char *pattern, const char *path, char *piece, size_t size)
+{
+    const char *open = strchr(pattern, '{');
+    piece[0] = '\0';
+    if (open == NULL)
+        return strcmp(pattern, path) == 0;
+    const size_t before = (size_t)(open - pattern);
+    if (strncmp(pattern, path, before) != 0)
+        return false;
+    const size_t len = strcspn(path + before, "/");
+    if (len == 0 || len >= size || strcmp(path + before + len, strchr(open, '}') + 1) != 0)
+        return false;
+    memcpy(piece, path + before, len);
+    piece[len] = '\0';
+    return true;
+}

@@ -8,6 +8,7 @@
  * segments in any disguise, backslashes, encoded slashes, broken escapes, control characters, text
  * that is no UTF-8) is no path.
  */
+#include <stdbool.h>
 #include <stddef.h>
 
 struct sbuf;
@@ -23,3 +24,7 @@ enum path_verdict {
 enum path_verdict path_read(const char *raw, struct sbuf *out);
 /* The reading as it is written in a request or a header. */
 void path_add_encoded(struct sbuf *out, const char *path);
+/* Whether it is a path that the route's pattern means: "/runs/{run}/range" has any one part of a
+ * path in the place of {run}. That part goes to piece, "" when the pattern has none; one that is
+ * too long for it matches nothing. */
+bool path_fits(const char *pattern, const char *path, char *piece, size_t size);

@@ -3,8 +3,10 @@
 #include "master/web/request.h"
 
 #include "master/web/reply.h"
+#include "master/web/runs.h"
 
 #include <civetweb.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -17,8 +19,20 @@ struct guard_request request_sender(const struct request *r)
                                   .user_agent = mg_get_header(r->conn, "User-Agent")};
 }
 
+static struct view *stored_view(struct request *r)
+{
+    struct runs_trouble trouble = {0};
+    struct view *v = runs_view(r->runs, r->piece, &trouble);
+    if (v == NULL)
+        reply_error(r->conn, trouble.status, "", trouble.text);
+    free(trouble.text);
+    return v;
+}
+
 struct view *request_view(struct request *r)
 {
+    if (r->piece[0] != '\0')
+        return stored_view(r);
     struct view *v = bridge_view(r->bridge);
     if (v == NULL)
         reply_error(r->conn, 503, "", "The master is still starting. Try again in a second.");
@@ -78,7 +92,7 @@ bool request_read(struct request *r, size_t max, struct sbuf *body, int *status)
     return false;
 }
 
-bool request_command(struct request *r, size_t max, struct sbuf *body, int *status)
+bool request_is_command(struct request *r, int *status)
 {
     struct guard_request sender = request_sender(r);
     const char *mark = mg_get_header(r->conn, "X-Katydid");
@@ -86,10 +100,18 @@ bool request_command(struct request *r, size_t max, struct sbuf *body, int *stat
         *status = request_refuse_sender(r);
     else if (mark == NULL || strcmp(mark, "1") != 0)
         *status = reply_error(r->conn, 403, "", "Commands need the header \"X-Katydid: 1\".");
-    else if (!request_is_type(r, "application/json"))
-        *status = reply_error(r->conn, 415, "", "Commands are JSON: send it as application/json.");
     else
+        return true;
+    return false;
+}
+
+bool request_command(struct request *r, size_t max, struct sbuf *body, int *status)
+{
+    if (!request_is_command(r, status))
+        return false;
+    if (request_is_type(r, "application/json"))
         return request_read(r, max, body, status);
+    *status = reply_error(r->conn, 415, "", "Commands are JSON: send it as application/json.");
     return false;
 }
 

@@ -13,16 +13,22 @@
 #include "common/base/sbuf.h"
 
 struct mg_connection;
+struct runs;
+
+#define REQUEST_PIECE_MAX 128
 
 struct request {
     struct bridge *bridge;
+    struct runs *runs; /* stored ones (runs.h) */
     struct mg_connection *conn;
     const char *method;
-    const char *full_path; /* as path.h reads it */
-    const char *path;      /* the part of it below the base path; NULL: it is outside */
-    const char *raw_query; /* as it came; NULL none */
-    struct form query;     /* its fields; of routes of the locustfile it stays empty */
-    struct sbuf early;     /* the body, where the locustfile was shown it first */
+    const char *full_path;         /* as path.h reads it */
+    const char *path;              /* the part of it below the base path; NULL: it is outside */
+    const char *raw_query;         /* as it came; NULL none */
+    char piece[REQUEST_PIECE_MAX]; /* of the path, where the route's has {run}: which stored run is
+                                      meant; "": the run that is on */
+    struct form query;             /* its fields; of routes of the locustfile it stays empty */
+    struct sbuf early;             /* the body, where the locustfile was shown it first */
     bool has_early;
 };
 
@@ -30,7 +36,7 @@ struct request {
 typedef int (*request_handler)(struct request *r);
 
 struct route {
-    const char *method, *path; /* "GET" takes HEAD too, "GET, POST" does not */
+    const char *method, *path; /* "GET" takes HEAD too, "GET, POST" does not; path.h has patterns */
     request_handler handle;
 };
 struct routes {
@@ -42,11 +48,12 @@ extern const struct routes timeline_routes; /* api.c */
 extern const struct routes test_routes;     /* api_test.c */
 extern const struct routes samples_routes;  /* api_samples.c */
 extern const struct routes metrics_routes;  /* api_metrics.c */
+extern const struct routes runs_routes;     /* api_runs.c */
 
 #define REQUEST_TIMEOUT_MS 10000 /* for the main thread to carry out a command */
 
 struct guard_request request_sender(const struct request *r);
-/* A new reference, or NULL after an answer was sent. */
+/* Of the run that is meant, a new reference; or NULL after an answer was sent. */
 struct view *request_view(struct request *r);
 /* Answers with what `write` makes of the newest view, as JSON. */
 int request_answer_view(struct request *r, void (*write)(const struct view *v, struct sbuf *out));
@@ -54,6 +61,8 @@ bool request_has_shape(struct request *r);
 bool request_is_type(const struct request *r, const char *type); /* of its body */
 /* true and the body (sbuf_fini); false and *status after an answer was sent. */
 bool request_read(struct request *r, size_t max, struct sbuf *body, int *status);
+/* Whether the page, or a program, may have sent it; false and *status after an answer was sent. */
+bool request_is_command(struct request *r, int *status);
 /* The JSON body of a command of the page, after the checks of its sender; false and *status after
  * an answer was sent. sbuf_fini always. */
 bool request_command(struct request *r, size_t max, struct sbuf *body, int *status);

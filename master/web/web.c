@@ -27,6 +27,8 @@
 #include "master/web/path.h"
 #include "master/web/reply.h"
 #include "master/web/request.h"
+#include "master/web/route.h"
+#include "master/web/runs.h"
 #include "master/web/upstream.h"
 
 #include <civetweb.h>
@@ -58,6 +60,7 @@ struct web {
     struct live *live;
     struct mg_context *ctx;
     struct listen listen;
+    struct runs *runs;
     char base_path[128];
 };
 
@@ -161,45 +164,20 @@ static const struct route PAGE[] = {
     {"POST", "/api/v1/stop", post_stop},
     {"POST", "/api/v1/reset", post_reset},
     {"POST", "/api/v1/marker", post_marker},
+    {"GET", "/api/v1/runs/{run}/state", get_state},
+    {"GET", "/api/v1/runs/{run}/live", get_live},
+    {"GET", "/api/v1/runs/{run}/exceptions", get_exceptions},
+    {"GET", "/api/v1/runs/{run}/workers", get_workers},
 };
 static const struct routes page_routes = {PAGE, sizeof PAGE / sizeof PAGE[0]};
 
 static const struct routes *const TABLES[] = {&page_routes,    &timeline_routes, &test_routes,
-                                              &samples_routes, &metrics_routes,  &locust_routes};
+                                              &samples_routes, &metrics_routes,  &runs_routes,
+                                              &locust_routes};
 
-static const struct route *find_route(const char *path)
+static struct route_found find_route(const char *path, const char *method)
 {
-    for (size_t t = 0; t < sizeof TABLES / sizeof TABLES[0]; t++)
-        for (size_t i = 0; i < TABLES[t]->count; i++)
-            if (strcmp(TABLES[t]->routes[i].path, path) == 0)
-                return &TABLES[t]->routes[i];
-    return NULL;
-}
-
-static bool is_read(const char *method)
-{
-    return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
-}
-
-static bool is_listed(const char *methods, const char *method)
-{
-    size_t len = strlen(method);
-    for (const char *at = methods; (at = strstr(at, method)) != NULL; at += len)
-        if (at[len] == '\0' || at[len] == ',')
-            return true;
-    return false;
-}
-
-static int call_route(struct request *r, const struct route *route)
-{
-    bool takes_reads = strcmp(route->method, "GET") == 0;
-    char allowed[32];
-    snprintf(allowed, sizeof allowed, "%s%s, OPTIONS", route->method, takes_reads ? ", HEAD" : "");
-    if (takes_reads ? is_read(r->method) : is_listed(route->method, r->method))
-        return route->handle(r);
-    if (strcmp(r->method, "OPTIONS") == 0)
-        return reply_options(r->conn, allowed);
-    return reply_method(r->conn, allowed);
+    return route_find(TABLES, sizeof TABLES / sizeof TABLES[0], path, method);
 }
 
 static int refuse_query(struct request *r)
@@ -212,16 +190,17 @@ static int refuse_query(struct request *r)
 
 static int route_request(struct request *r)
 {
-    const struct route *route = find_route(r->path);
+    const struct route_found found = find_route(r->path, r->method);
     const char *query = r->raw_query != NULL ? r->raw_query : "";
     if (!form_parse(&r->query, query, strlen(query)))
         return refuse_query(r);
-    if (route != NULL)
-        return call_route(r, route);
+    if (found.allowed[0] != '\0')
+        return route_call(r, &found);
     const struct asset *asset = asset_find(r->path);
     if (asset == NULL)
         return reply_text(r->conn, 404, "Not found.\n");
-    return is_read(r->method) ? reply_asset(r->conn, asset) : reply_method(r->conn, "GET, HEAD");
+    return route_is_read(r->method) ? reply_asset(r->conn, asset)
+                                    : reply_method(r->conn, "GET, HEAD");
 }
 
 /* -- the host's part -- */
@@ -348,7 +327,7 @@ static bool is_hosts(const struct request *r, const struct host_web *h)
         return true;
     if (is_locusts(r->path))
         return h->is_changed;
-    return find_route(r->path) == NULL && asset_find(r->path) == NULL;
+    return find_route(r->path, r->method).allowed[0] == '\0' && asset_find(r->path) == NULL;
 }
 
 static int serve_request(struct web *w, struct request *r)
@@ -505,6 +484,7 @@ static int on_request(struct mg_connection *conn)
     struct web *w = mg_get_user_context_data(conn);
     const struct mg_request_info *ri = mg_get_request_info(conn);
     struct request r = {.bridge = w->bridge,
+                        .runs = w->runs,
                         .conn = conn,
                         .method = ri->request_method,
                         .raw_query = ri->query_string};
@@ -621,6 +601,7 @@ struct web *web_start(const struct web_config *c, struct bridge *b, char **why)
     w->bridge = b;
     w->live = live_new(b, &(struct live_door){may_stay, w});
     w->admission = admission_new();
+    w->runs = runs_new(c->runs);
     w->wants_login = c->web_login;
     snprintf(w->secret, sizeof w->secret, "%s", c->secret != NULL ? c->secret : "");
     w->listen.fd = -1;
@@ -658,6 +639,7 @@ void web_stop(struct web *w)
         listen_end(&w->listen, w->ctx);
     live_free(w->live);
     admission_free(w->admission);
+    runs_free(w->runs);
     HANDLE_ENDS(w);
     free(w);
 }

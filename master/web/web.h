@@ -3,7 +3,8 @@
 /* web: the HTTP and WebSocket server (civetweb), its route table, limits and security headers.
  *
  * Serves the embedded page, the page's API (docs/api.md) and Locust's routes for scripts that
- * poll them. Runs on civetweb's threads and touches nothing but the bridge.
+ * poll them. Runs on civetweb's threads and touches nothing but the bridge, and the files of stored
+ * runs.
  */
 #include <stdbool.h>
 
@@ -16,6 +17,7 @@ struct web_config {
     const char *tls_cert, *tls_key; /* both or neither */
     const char *base_path;          /* "" or "/prefix" */
     bool web_login;                 /* nothing is answered without a session of the host's app */
+    const char *runs;               /* the folder of stored runs; NULL: none are shown */
     const char *secret;             /* 32 characters that admit the host's requests; NULL none */
 };
 

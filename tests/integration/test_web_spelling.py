@@ -22,7 +22,8 @@ GUARD = PLAIN + """
                 return "no", 401
 """
 
-IN_A_SOURCE = re.compile(r'\{"(?:GET, )?(GET|POST)", "?(/[^"]*|LIVE_PATH)"?, ')
+IN_A_SOURCE = re.compile(r'\{"(?:GET, )?(GET|POST|DELETE)", "?(/[^"]*|LIVE_PATH)"?, ')
+SOME_RUN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
 
 def routes():
@@ -30,7 +31,7 @@ def routes():
     found = set()
     for path in (ROOT / "master" / "web").glob("*.c"):
         found |= set(IN_A_SOURCE.findall(path.read_text()))
-    return sorted((method, path.replace("LIVE_PATH", "/api/v1/live")) for method, path in found)
+    return sorted((method, path.replace("LIVE_PATH", "/api/v1/live").replace("{run}", SOME_RUN)) for method, path in found)
 
 
 def spellings(base, path):
@@ -70,9 +71,9 @@ COMMAND = ("X-Katydid: 1", "Content-Type: application/json", "Content-Length: 0"
 
 def requests_for(base, port):
     everything = routes()
-    assert {("GET", "/"), ("POST", "/swarm"), ("GET", "/api/v1/live"), ("POST", "/api/v1/try")} <= set(everything)
+    assert {("GET", "/"), ("POST", "/swarm"), ("GET", "/api/v1/live"), ("POST", "/api/v1/try"), ("DELETE", f"/api/v1/runs/{SOME_RUN}")} <= set(everything)
     for method, path in everything:
-        own = FORM if method == "POST" and "/api/" not in path else COMMAND if method == "POST" else ()
+        own = FORM if method == "POST" and "/api/" not in path else COMMAND if method != "GET" else ()
         for spelling in spellings(base, path):
             yield method, spelling, own
         for other in ("HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "get", "GET\t"):

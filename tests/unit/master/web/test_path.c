@@ -105,11 +105,41 @@ static void what_can_be_read_in_two_ways_is_no_path(void **state)
     }
 }
 
+static void a_pattern_takes_one_part_of_a_path(void **state)
+{
+    static const struct {
+        const char *pattern, *path, *piece; /* NULL: not this path */
+    } cases[] = {
+        {"/runs", "/runs", ""},
+        {"/runs", "/runs/x", NULL},
+        {"/runs/{run}", "/runs/x", "x"},
+        {"/runs/{run}", "/runs/", NULL},
+        {"/runs/{run}", "/runs", NULL},
+        {"/runs/{run}", "/runs/x/", NULL},
+        {"/runs/{run}/range", "/runs/latest~3/range", "latest~3"},
+        {"/runs/{run}/range", "/runs/a/b/range", NULL},
+        {"/runs/{run}/range", "/runs//range", NULL},
+        {"/runs/{run}/range", "/runs/x/ranges", NULL},
+        {"/runs/{run}", "/runs/12345678", "12345678"},
+        {"/runs/{run}", "/runs/123456789", NULL}, /* too long: never "", which is another run */
+        {"/runs/{run}", "/runs/{run}", "{run}"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char piece[9] = "before";
+        assert_int_equal(path_fits(cases[i].pattern, cases[i].path, piece, sizeof piece),
+                         cases[i].piece != NULL);
+        if (cases[i].piece != NULL)
+            assert_string_equal(piece, cases[i].piece);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_path_has_one_reading),
         cmocka_unit_test(what_can_be_read_in_two_ways_is_no_path),
+        cmocka_unit_test(a_pattern_takes_one_part_of_a_path),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
