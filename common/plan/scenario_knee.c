@@ -4,10 +4,13 @@
 #include "common/plan/scenario_int.h"
 
 #include <inttypes.h>
+#include <math.h>
 
 #define SECOND 1000000000LL
 #define LEVEL_NS (10 * SECOND)
 #define LEAST_LEVEL_NS (4 * SECOND) /* a second to settle, and three to measure */
+#define MOST_LEVEL_NS (3600 * SECOND)
+#define LEAST_ARRIVALS 20 /* of the highest level: of less nothing can be told */
 #define LEAST_LEVELS 4
 #define MOST_LEVELS 1000
 #define LEVELS 100 /* where max_rate is not given */
@@ -35,6 +38,34 @@ static double per_s(struct ramp_rate rate)
     return (double)rate.arrivals / (double)rate.per_ns * (double)SECOND;
 }
 
+/* What would take for ever, or could find nothing. */
+static bool check_sense(const struct scenario *s, struct ramp_rate first, char **why)
+{
+    const double level_s = (double)s->keys.level_ns / (double)SECOND, step = per_s(s->keys.step),
+                 most = scenario_has(s, SCENARIO_MAX_RATE) ? per_s(s->keys.max_rate) : 0,
+                 levels = most > 0 ? floor((most - per_s(first)) / step * (1 + 1e-9)) + 1 : LEVELS,
+                 highest = per_s(first) + step * fmax(levels - 1, 0);
+    if (s->keys.level_ns < LEAST_LEVEL_NS)
+        return scenario_refuse(why, s, "level must be 4s or more: some of it is to settle");
+    if (s->keys.level_ns > MOST_LEVEL_NS)
+        return scenario_refuse(why, s, "level must be 1h or less");
+    if (per_s(first) > RAMP_MOST_PER_S || most > RAMP_MOST_PER_S)
+        return scenario_refuse(why, s, "start_rate, step and max_rate must be %d/s or less",
+                               RAMP_MOST_PER_S);
+    if (levels > MOST_LEVELS)
+        return scenario_refuse(
+            why, s,
+            "these are %.0f levels, and %d are the most: give a larger step or a "
+            "lower max_rate",
+            levels, MOST_LEVELS);
+    if (highest * level_s < LEAST_ARRIVALS)
+        return scenario_refuse(why, s,
+                               "its highest level, %g/s, has %.3g arrivals, and less than %d tell "
+                               "nothing: give a larger step, or longer levels",
+                               highest, highest * level_s, LEAST_ARRIVALS);
+    return true;
+}
+
 bool scenario_make_staircase(struct scenario *s, char **why)
 {
     const struct ramp_rate step = s->keys.step;
@@ -44,8 +75,8 @@ bool scenario_make_staircase(struct scenario *s, char **why)
     const double most = has_most ? per_s(s->keys.max_rate) * (1 + 1e-9) : 0;
     if (!scenario_has(s, SCENARIO_LEVEL))
         s->keys.level_ns = LEVEL_NS;
-    if (s->keys.level_ns < LEAST_LEVEL_NS)
-        return scenario_refuse(why, s, "level must be 4s or more: some of it is to settle");
+    if (!check_sense(s, first, why))
+        return false;
     for (uint64_t i = 0; i < (has_most ? MOST_LEVELS : LEVELS); i++) {
         struct ramp_rate rate;
         if (!ramp_rate_sum(first, step, i, &rate) || (has_most && per_s(rate) > most))

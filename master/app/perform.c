@@ -41,8 +41,10 @@ static void note_end(struct master *m, const struct machine_action *a)
         [END_SHAPE_FAILED] = "tick() of the load shape failed",
         [END_DONE] = "all iterations were done",
     };
+    const char *words =
+        a->line == LINE_END && a->reason == END_TIME_LIMIT ? plans_end_words(m) : NULL;
     if (a->line == LINE_END)
-        nodes_note_end(&m->nodes, reasons[a->reason]);
+        nodes_note_end(&m->nodes, words ? words : reasons[a->reason]);
     else if (a->line == LINE_SIGNAL && run_is_on(&m->machine.run))
         nodes_note_end(&m->nodes, "the master was told to end");
     else if (a->line == LINE_SETUP_FAILED)

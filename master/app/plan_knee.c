@@ -218,6 +218,16 @@ void knees_close(struct master *m)
     }
 }
 
+const char *knees_end_words(const struct plans *p, size_t i)
+{
+    static const char *const words[] = {
+        [CLIMBING] = "its last level was over",        [FOUND] = "the knee was found",
+        [NOT_REACHED] = "its last level was over",     [STOPPED] = NULL,
+        [GENERATOR] = "the generator did not keep up",
+    };
+    return i < p->knee_count && is_one(p, i) ? words[p->knees[i].state] : NULL;
+}
+
 /* ---- in words, and as JSON ------------------------------------------------------------------ */
 
 static const char *why(enum state state)

@@ -14,6 +14,8 @@ struct plans;
 void knees_begin(struct plans *p); /* a run is about to */
 void knees_fini(struct plans *p);
 void knees_second(struct master *m);
+/* What it found, as the reason why the run has ended; NULL: it is none, or was changed. */
+const char *knees_end_words(const struct plans *p, size_t i);
 bool knees_take_end(struct plans *p, size_t i); /* whether it is to end now; once */
 void knees_close(struct master *m);             /* the last seconds are complete */
 /* Of the i-th scenario, if it is one: ,"knee":{…} of GET api/v1/scenarios. */

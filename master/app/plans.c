@@ -126,20 +126,35 @@ void plans_begin(struct master *m)
     m->machine.load.spawn_rate = fmax(p->users, 1);
 }
 
-/* The run ends with the last scenario, if that ends by itself. */
-double plans_run_time_s(const struct master *m)
+/* When the last scenario ends, after the run's start; 0: one does not end by itself. */
+static double end_s(const struct master *m)
 {
     const struct plans *p = &m->plans;
-    const double given_s = m->machine.load.run_time_s;
-    double end_s = 0;
+    double last_s = 0;
     for (size_t i = 0; i < p->list.count; i++) {
         const struct scenario *s = p->list.all[i];
         if (s->is_endless)
             return 0;
-        end_s = fmax(end_s, (double)(s->start_ns + s->ramp.length_ns) / 1e9);
+        last_s = fmax(last_s, (double)(s->start_ns + s->ramp.length_ns) / 1e9);
     }
-    end_s += p->begun_at - m->machine.run.started_mono + PLANS_AT_END_S;
-    return given_s > 0 ? fmin(given_s, end_s) : end_s;
+    return last_s + p->begun_at - m->machine.run.started_mono + PLANS_AT_END_S;
+}
+
+/* The run ends with the last scenario, if that ends by itself. */
+double plans_run_time_s(const struct master *m)
+{
+    const double given_s = m->machine.load.run_time_s, by_itself_s = end_s(m);
+    return given_s > 0 && by_itself_s > 0 ? fmin(given_s, by_itself_s) : by_itself_s;
+}
+
+const char *plans_end_words(const struct master *m)
+{
+    const struct plans *p = &m->plans;
+    const double given_s = m->machine.load.run_time_s, by_itself_s = end_s(m);
+    if (!p->texts || p->begun_at <= 0 || by_itself_s <= 0 || (given_s > 0 && given_s < by_itself_s))
+        return NULL;
+    const char *words = p->list.count == 1 ? knees_end_words(p, 0) : NULL;
+    return words ? words : p->list.count == 1 ? "its scenario was over" : "all scenarios were over";
 }
 
 /* Those who take part, one a line, in the order of their shares. */

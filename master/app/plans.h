@@ -71,6 +71,8 @@ double plans_graceful_s(const struct master *m);
 
 void plans_deal_anew(struct master *m);          /* a plan is another one */
 double plans_run_time_s(const struct master *m); /* 0: as it was given */
+/* What ended a run whose time is over; NULL: that was the time that it was given. */
+const char *plans_end_words(const struct master *m);
 
 /* plan_control.c: while they run. `json` as of POST api/v1/scenario. */
 struct command_result plans_control(struct master *m, const char *json);

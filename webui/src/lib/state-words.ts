@@ -13,7 +13,10 @@ export function shortIds(text: string): string {
   return text.replace(/_([0-9a-f]{6})[0-9a-f]{26}\b/g, "_$1");
 }
 
-const EXPECTED = ["its run time was over", "somebody stopped it", "the load shape had come to its end"];
+const EXPECTED = [
+  "its run time was over", "somebody stopped it", "the load shape had come to its end", "all iterations were done", "its scenario was over",
+  "all scenarios were over", "the knee was found", "its last level was over",
+];
 
 /** What the locustfile runs once, while it does; "": nothing. */
 export function onceWords(run: Pick<RunFields, "setup" | "teardown" | "now" | "started" | "ended">): string {

@@ -89,6 +89,14 @@ static void a_staircase_is_said_in_words(void **state)
     refused("k:find-knee:max_rate=10/s", "it needs a step above 0");
     refused("k:find-knee:step=10/s,level=3s", "level must be 4s or more");
     refused("k:find-knee:step=10/s,max_rate=30/s", "there must be 4 levels or more");
+    refused("k:find-knee:step=10/s,start_rate=50/s,max_rate=30/s",
+            "there must be 4 levels or more");
+    refused("k:find-knee:step=10/s,level=2h", "level must be 1h or less");
+    refused("k:find-knee:step=1/s,max_rate=5000/s", "these are 5000 levels, and 1000 are the most");
+    refused("k:find-knee:step=0.000001/s", "its highest level, 0.0001/s, has 0.001 arrivals");
+    refused("k:find-knee:step=99999999/s", "must be 10000000/s or less");
+    refused("k:find-knee:step=1/s,start_rate=20000000/s", "must be 10000000/s or less");
+    refused("k:find-knee:step=3000000/s", "there must be 4 levels or more");
     refused("k:find-knee:step=10/s,stages=1m:3/s", "do not go with find-knee");
     refused("k:constant-arrival-rate:rate=10/s,step=3/s", "go with find-knee");
     refused("k:constant-vus:users=10,level=9s", "level goes with arrival rates");
