@@ -3,11 +3,14 @@
 machine makes them longer, never shorter."""
 
 import json
+import os
 import re
+import signal
+import time
 
 import pytest
 
-from harness import locustfile, run_katydid, target
+from harness import children, katydid, locustfile, run_katydid, target, wait_for
 
 STALL = '''
 import time
@@ -19,6 +22,11 @@ class One(User):
         if not hasattr(self, "was_slow"):
             self.was_slow = True
             time.sleep(2)
+        self.environment.events.request.fire(request_type="X", name="visit", response_time=1, response_length=0, exception=None)
+class Idle(User):
+    @task
+    def visit(self):
+        open("began", "w").close()
         self.environment.events.request.fire(request_type="X", name="visit", response_time=1, response_length=0, exception=None)
 class Quick(HttpUser):
     wait_time = constant(0.01)
@@ -79,3 +87,25 @@ def test_every_request_of_an_iteration_has_both_times(tmp_path):
             assert sum(n for _, n in counts(row)) == 20, row
         ended, rows = run(tmp_path, "-H", server.url, "Quick", "-u", 2, "-r", 2, "-i", 6)
         assert ended.code == 0 and rows["/"]["corrected_histogram"] is None and "intended start" not in ended.stderr, ended.describe()
+
+
+def test_a_generator_that_stood_still_tells_how_late_it_was_and_that_it_was_itself(tmp_path):
+    """A worker that is stopped for 2.4 s, at 50/s: nothing is left out, all that was due meanwhile is late by as much as it was, with
+    users to spare, and the measurement is told to be the worker's fault."""
+    with locustfile(STALL) as file:
+        with katydid("-f", file, "--headless", "--only-summary", "--summary", tmp_path / "s.json", "Idle", "--fail-on-invalid", "--scenario",
+                     "a:constant-arrival-rate:rate=50/s,duration=6s,users=20,max_queue=1000", cwd=tmp_path) as process:
+            wait_for((tmp_path / "began").exists, "the first iteration")
+            worker, = children(process.pid)
+            os.kill(worker, signal.SIGSTOP)
+            time.sleep(2.4)
+            os.kill(worker, signal.SIGCONT)
+            assert process.wait() == 75, process.describe()
+    summary = json.loads((tmp_path / "s.json").read_text())
+    one, = summary["scenarios"]["scenarios"]
+    row, = (row for row in summary["rows"] if row["name"] == "visit")
+    assert one["due"] == one["started"] + one["dropped"] + one["cut"] == 300 and one["dropped"] == 0, one
+    assert one["start_delay"]["max"] > 2300, one
+    assert sum(n for at, n in counts(row, "histogram") if at > 2) == 0, row
+    assert [slower(row, ms) >= 50 * (2300 - ms) / 1000 for ms in (500, 1000, 1500, 2000)] == [True] * 4, counts(row)
+    assert re.search(r"^not valid: worker \S+, from .* \(\w+\)$", process.stderr, re.M), process.describe()
