@@ -77,9 +77,59 @@ static bool take_object(struct plan_list *l, const json_t *object, char **why)
     return true;
 }
 
-static bool settle(struct plan_list *l, char **why)
+static bool is_among(char *const *names, const char *name)
+{
+    for (; names && *names; names++)
+        if (!strcmp(*names, name))
+            return true;
+    return false;
+}
+
+static struct scenario *scenario_named(const struct plan_list *l, const char *name)
+{
+    for (size_t i = 0; i < l->count; i++)
+        if (!strcmp(l->all[i]->name, name))
+            return l->all[i];
+    return NULL;
+}
+
+/* --scenario-only: the others are as if they had not been given. */
+static bool keep_only(struct plan_list *l, char *const *names, char **why)
+{
+    size_t kept = 0;
+    for (char *const *name = names; name && *name; name++)
+        if (!scenario_named(l, *name)) {
+            struct sbuf words = {0};
+            sbuf_addf(&words, "--scenario-only: there is no scenario '%s'", *name);
+            for (size_t i = 0; i < l->count; i++)
+                sbuf_addf(&words, "%s%s", i ? ", " : ": there is ", l->all[i]->name);
+            *why = sbuf_take(&words);
+            return false;
+        }
+    for (size_t i = 0; names && i < l->count; i++) {
+        struct scenario *s = l->all[i];
+        if (is_among(names, s->name)) {
+            l->all[kept++] = s;
+        } else {
+            scenario_fini(s);
+            free(s);
+        }
+    }
+    if (names)
+        l->count = kept;
+    for (size_t i = 0; names && i < l->count; i++)
+        if (l->all[i]->start_after && !scenario_named(l, l->all[i]->start_after)) {
+            free(l->all[i]->start_after);
+            l->all[i]->start_after = NULL;
+        }
+    return true;
+}
+
+static bool settle(struct plan_list *l, const struct options *o, char **why)
 {
     size_t bad;
+    if (!keep_only(l, o->scenario_only, why))
+        return false;
     char *words = NULL;
     const bool is_good = scenario_order(l->all, l->count, &bad, &words);
     if (!is_good)
@@ -396,13 +446,16 @@ int plans_open(struct master *m)
         return say(mem_strdup(AMONG_THEM));
     if (!take_of_all(l, m->o, &why))
         return say(from(m->o->iterations > 0 ? "--iterations" : "--ips", why));
-    return settle(l, &why) ? 0 : say(why);
+    if (!l->count && m->o->scenario_only) /* they may be the locustfile's */
+        return 0;
+    return settle(l, m->o, &why) ? 0 : say(why);
 }
 
-static bool read_script(const struct script *script, struct plan_list *l, char **why)
+static bool read_script(const struct script *script, const struct options *o, struct plan_list *l,
+                        char **why)
 {
     json_t *object = script->scenarios ? json_loads(script->scenarios, 0, NULL) : NULL;
-    const bool is_good = take_object(l, object, why) && settle(l, why);
+    const bool is_good = take_object(l, object, why) && settle(l, o, why);
     json_decref(object);
     return is_good;
 }
@@ -427,7 +480,7 @@ bool plans_take_script(struct master *m, char **why)
     struct plan_list fresh = {0};
     const bool is_scripts = p->is_scripts || p->list.count == 0;
     *why = NULL;
-    bool is_good = !is_scripts || read_script(script, &fresh, why);
+    bool is_good = !is_scripts || read_script(script, m->o, &fresh, why);
     struct plan_list *l = is_scripts ? &fresh : &p->list;
     is_good = is_good && fit(script, l, why);
     if (is_good && plans_are_of_all(p) && !is_without_scenarios(script)) {
