@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* _katydid.Arrivals: the arrivals of one scenario on this worker, and the users that wait for them.
  *
- * A timer of the loop goes from one due time to the next. What is due goes to the user that waits
- * since the shortest time, else into the queue, else it is dropped; all that without Python.
- * Whoever takes an arrival late finds its due time with it: nothing forgets how late it was.
+ * One timer of the loop, of all scenarios here, goes from one due time to the next. What is due
+ * goes to the user that waits since the shortest time, else into the queue, else it is dropped; all
+ * that without Python. A user that has done an iteration takes the next one at once, if it is due:
+ * then it neither waits nor is woken. Whoever takes an arrival late finds its due time with it:
+ * nothing forgets how late it was.
  *
  *   due = started + dropped + cut; cut: it was due, and the test ended before a user took it
  *
@@ -15,70 +17,27 @@
  * due, whenever it was started or dropped. Loop thread only.
  */
 #include "worker/py/py_mod.h"
-#include "worker/py/hub.h"
 #include "worker/py/loop.h"
+#include "worker/py/py_arrivals.h"
 #include "worker/py/py_late.h"
 #include "worker/py/py_series.h"
 
 #include "common/base/clk.h"
 #include "common/base/mem.h"
 #include "common/plan/chance.h"
-#include "common/plan/ledger.h"
-#include "common/plan/scenario.h"
-#include "common/plan/stripe.h"
 
 #include <event2/event.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The loop is not woken more often than that: above 5,000 arrivals/s here some start up to so much
- * late, together with the next, which costs half as much as a turn of the loop for each. */
-#define LEAST_APART_NS 200000
+/* The timer wakes the loop no more often than that: where more arrivals are due, some start up to
+ * so much late, together with the next, which costs half as much as a turn of the loop for each. */
+#define LEAST_APART_NS 400000
+#define MOST_AT_ONCE                                                                               \
+    16               /* iterations of a scenario that follow one another in a turn of the loop     \
+                      */
 #define LEAST_IDLE 8 /* users that are to wait, so that none has to be made when one is due */
-
-struct due { /* an arrival whose time came */
-    uint64_t at_ns, index;
-};
-
-struct counted { /* one of the numbers */
-    uint64_t all, told;
-    uint64_t recent; /* of all: in that second, and not in the series yet */
-    int64_t second;
-    struct series *series;
-};
-
-struct taker { /* a user that waits for an arrival; on the heap while it does */
-    struct park park;
-    struct taker *below, *above; /* in the stack of those who wait */
-    struct due due;              /* what it was handed; at_ns 0: nothing yet */
-};
-
-struct arriving {
-    PyObject_HEAD struct scenario scenario;
-    struct stripes stripes;
-    struct arrivals walk, before; /* before: without the arrival that is awaited */
-    uint64_t begin_ns;            /* monotonic: the scenario's start; 0: it is not running */
-    uint64_t next_ns;             /* monotonic; 0: none is awaited */
-    uint64_t next_index;
-    uint64_t woken_ns; /* when what was due was handed out last */
-    struct event timer;
-    struct taker *top;
-    unsigned idle, pool, most, most_queued;
-    unsigned entered;  /* users that may take arrivals: those who do not wait are busy */
-    struct due *queue; /* a ring; room for most_queued */
-    uint64_t taken;    /* the index of the arrival that started last */
-    unsigned queue_first, queued;
-    struct park grower;
-    struct counted numbers[ITERATIONS_TOLD];
-    double steady_s;             /* steady time less the monotonic clock */
-    struct series *delay, *time; /* time: of iterations; or NULL */
-};
-
-static struct arriving *of(PyObject *self)
-{
-    return (struct arriving *)self;
-}
 
 /* ---- counting ------------------------------------------------------------------------------- */
 
@@ -157,46 +116,104 @@ static void await_next(struct arriving *a)
     a->next_ns = at < 0 ? 0 : a->begin_ns + (uint64_t)at;
 }
 
-static void arm(struct arriving *a)
+/* The awaited one: its time came. */
+static struct due take_one(struct arriving *a)
 {
-    if (!a->next_ns)
-        return;
-    const uint64_t now = clk_mono_ns();
-    const uint64_t soonest = a->woken_ns + LEAST_APART_NS,
-                   at = a->next_ns > soonest ? a->next_ns : soonest;
-    struct timeval tv = loop_timeval(at > now ? (double)(at - now) / 1e9 : 0);
-    evtimer_add(&a->timer, &tv);
+    const struct due due = {a->next_ns, a->next_index};
+    count_at(a, ITERATIONS_DUE, 1, due.at_ns);
+    await_next(a);
+    return due;
 }
 
-static void take_due(struct arriving *a)
+static bool take_due(struct arriving *a)
 {
-    while (a->next_ns && a->next_ns <= clk_mono_ns()) {
-        count_at(a, ITERATIONS_DUE, 1, a->next_ns);
-        hand_out(a, (struct due){a->next_ns, a->next_index});
-        await_next(a);
-    }
+    bool has_some = false;
+    for (; a->next_ns && a->next_ns <= clk_mono_ns(); has_some = true)
+        hand_out(a, take_one(a));
+    return has_some;
+}
+
+/* ---- the timer ------------------------------------------------------------------------------ */
+
+static struct {
+    struct event timer;
+    bool is_made;
+    struct arriving *first; /* of those that run */
+    uint64_t woken_ns;      /* when what was due was handed out last */
+} tick;
+
+static void arm(void)
+{
+    uint64_t at = UINT64_MAX;
+    for (const struct arriving *a = tick.first; a; a = a->next)
+        if (a->next_ns && a->next_ns < at)
+            at = a->next_ns;
+    if (at == UINT64_MAX)
+        return;
+    const uint64_t now = clk_mono_ns(), soonest = tick.woken_ns + LEAST_APART_NS;
+    if (at < soonest)
+        at = soonest;
+    struct timeval tv = loop_timeval(at > now ? (double)(at - now) / 1e9 : 0);
+    event_base_update_cache_time(hub_base()); /* of the turn's begin: it would come too early */
+    evtimer_add(&tick.timer, &tv);
 }
 
 static void on_due(evutil_socket_t fd, short what, void *arg)
 {
-    struct arriving *a = arg;
-    (void)fd, (void)what;
-    take_due(a);
-    a->woken_ns = clk_mono_ns();
-    arm(a);
+    (void)fd, (void)what, (void)arg;
+    bool has_some = false;
+    for (struct arriving *a = tick.first; a; a = a->next)
+        has_some |= take_due(a);
+    if (has_some)
+        tick.woken_ns = clk_mono_ns();
+    arm();
+}
+
+/* Another plan, or another share: what is due by it is handed out now. */
+static void look_again(void)
+{
+    on_due(-1, 0, NULL);
+}
+
+static void begin_ticking(struct arriving *a)
+{
+    if (!tick.is_made)
+        evtimer_assign(&tick.timer, hub_base(), on_due, NULL);
+    tick.is_made = true;
+    a->next = tick.first;
+    tick.first = a;
+}
+
+static void end_ticking(const struct arriving *a)
+{
+    struct arriving **at = &tick.first;
+    while (*at && *at != a)
+        at = &(*at)->next;
+    if (*at)
+        *at = a->next;
+    if (!tick.first && tick.is_made)
+        evtimer_del(&tick.timer);
 }
 
 /* ---- users ---------------------------------------------------------------------------------- */
 
-/* The delay in seconds with which it starts now. */
+/* Of the arrival that starts just now: a number that is the same in each run with the same seed, on
+ * any number of workers; None: there is no seed. */
+static PyObject *chance(const struct arriving *a, uint64_t index)
+{
+    if (!a->scenario.is_seeded)
+        Py_RETURN_NONE;
+    return PyLong_FromUnsignedLongLong(
+        chance_bits(chance_key(a->scenario.seed, a->scenario.name) + CHANCE_GAMMA / 3, index));
+}
+
 static PyObject *start(struct arriving *a, struct due due)
 {
     const uint64_t now = clk_mono_ns();
     const double delay_s = now > due.at_ns ? (double)(now - due.at_ns) / 1e9 : 0;
-    a->taken = due.index;
     count_at(a, ITERATIONS_STARTED, 1, due.at_ns);
     py_series_count(a->delay, delay_s * 1e3);
-    return py_late_set(delay_s) == 0 ? PyFloat_FromDouble(delay_s) : NULL;
+    return py_late_set(delay_s) == 0 ? chance(a, due.index) : NULL;
 }
 
 /* What it does at its end is no iteration. */
@@ -219,9 +236,21 @@ static void give_back(struct arriving *a, struct taker *t)
         count_at(a, ITERATIONS_CUT, 1, t->due.at_ns);
 }
 
+/* Whether the awaited arrival is due, and may start before the loop turns. */
+static bool is_next_now(struct arriving *a)
+{
+    const struct loop *l = loop_main();
+    if (!a->next_ns || a->next_ns > clk_mono_ns())
+        return false;
+    if (l && l->turns != a->turn)
+        a->at_once = 0;
+    a->turn = l ? l->turns : 0;
+    return a->at_once++ < MOST_AT_ONCE;
+}
+
 static PyObject *take(PyObject *self, PyObject *unused)
 {
-    struct arriving *a = of(self);
+    struct arriving *a = arriving_of(self);
     (void)unused;
     if (a->queued) {
         const struct due due = a->queue[a->queue_first];
@@ -232,6 +261,8 @@ static PyObject *take(PyObject *self, PyObject *unused)
         give_back(a, &(struct taker){.due = due});
         return NULL;
     }
+    if (is_next_now(a))
+        return start(a, take_one(a));
     struct taker *t = mem_zalloc(sizeof *t);
     t->below = a->top;
     if (a->top)
@@ -250,22 +281,10 @@ static PyObject *take(PyObject *self, PyObject *unused)
     return result;
 }
 
-/* Of the arrival that started last, just now: a number that is the same in each run with the same
- * seed, on any number of workers; None: there is no seed. */
-static PyObject *chance(PyObject *self, PyObject *unused)
-{
-    const struct arriving *a = of(self);
-    (void)unused;
-    if (!a->scenario.is_seeded)
-        Py_RETURN_NONE;
-    return PyLong_FromUnsignedLongLong(
-        chance_bits(chance_key(a->scenario.seed, a->scenario.name) + CHANCE_GAMMA / 3, a->taken));
-}
-
 /* took(seconds): an iteration lasted so long, of a scenario where that matters (is_timed). */
 static PyObject *took(PyObject *self, PyObject *seconds)
 {
-    const struct arriving *a = of(self);
+    const struct arriving *a = arriving_of(self);
     const double s = PyFloat_AsDouble(seconds);
     if (s == -1 && PyErr_Occurred())
         return NULL;
@@ -277,42 +296,41 @@ static PyObject *took(PyObject *self, PyObject *seconds)
 static PyObject *join(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    of(self)->pool++;
+    arriving_of(self)->pool++;
     Py_RETURN_NONE;
 }
 
 static PyObject *enter(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    of(self)->entered++;
+    arriving_of(self)->entered++;
     Py_RETURN_NONE;
 }
 
 static PyObject *done(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    of(self)->entered--;
+    arriving_of(self)->entered--;
     Py_RETURN_NONE;
 }
 
 static PyObject *leave(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    of(self)->pool--;
-    look_at_pool(of(self));
+    arriving_of(self)->pool--;
+    look_at_pool(arriving_of(self));
     Py_RETURN_NONE;
 }
 
-/* Waits until users are wanted; how many. */
+/* Waits until more users are wanted. */
 static PyObject *wanted(PyObject *self, PyObject *unused)
 {
-    struct arriving *a = of(self);
+    struct arriving *a = arriving_of(self);
     (void)unused;
     while (!wants_users(a))
         if (hub_park(&a->grower) != 0)
             return NULL;
-    const unsigned more = a->pool / 20 + LEAST_IDLE + a->queued, room = a->most - a->pool;
-    return PyLong_FromUnsignedLong(more < room ? more : room);
+    Py_RETURN_NONE;
 }
 
 /* ---- from its start to its end -------------------------------------------------------------- */
@@ -327,7 +345,7 @@ static unsigned share(uint32_t whole, const struct stripe *s)
  * change. */
 static PyObject *begin(PyObject *self, PyObject *elapsed)
 {
-    struct arriving *a = of(self);
+    struct arriving *a = arriving_of(self);
     const double elapsed_s = PyFloat_AsDouble(elapsed);
     if (elapsed_s == -1 && PyErr_Occurred())
         return NULL;
@@ -338,7 +356,8 @@ static PyObject *begin(PyObject *self, PyObject *elapsed)
     read_clocks(a);
     arrivals_begin(&a->walk, &a->scenario.plan);
     await_next(a);
-    on_due(-1, 0, a);
+    begin_ticking(a);
+    look_again();
     look_at_pool(a);
     Py_RETURN_NONE;
 }
@@ -366,7 +385,7 @@ static void catch_up(struct arriving *a, const struct stripes *old, uint64_t fro
 /* share(from, offset, stride): from that index on, ours are those of the stripe. */
 static PyObject *set_share(PyObject *self, PyObject *args)
 {
-    struct arriving *a = of(self);
+    struct arriving *a = arriving_of(self);
     unsigned long long from;
     struct stripe s;
     if (!PyArg_ParseTuple(args, "KII:share", &from, &s.offset, &s.stride))
@@ -390,7 +409,7 @@ static PyObject *set_share(PyObject *self, PyObject *args)
         catch_up(a, &old, from);
         a->walk = a->before;
         await_next(a);
-        on_due(-1, 0, a);
+        look_again();
     }
     Py_RETURN_NONE;
 }
@@ -399,7 +418,7 @@ static PyObject *set_share(PyObject *self, PyObject *args)
  * with: it goes on from the same arrival. */
 static PyObject *change(PyObject *self, PyObject *text)
 {
-    struct arriving *a = of(self);
+    struct arriving *a = arriving_of(self);
     const char *utf8 = PyUnicode_AsUTF8(text);
     struct scenario fresh;
     char *why = NULL;
@@ -421,7 +440,7 @@ static PyObject *change(PyObject *self, PyObject *text)
         if (here > 0)
             arrivals_take(&a->walk, here - 1);
         await_next(a);
-        on_due(-1, 0, a);
+        look_again();
     }
     Py_RETURN_NONE;
 }
@@ -438,18 +457,18 @@ static void tell(struct arriving *a)
 static PyObject *note(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    tell(of(self));
+    tell(arriving_of(self));
     Py_RETURN_NONE;
 }
 
 /* No arrival any more. What was due, and waits, is cut. */
 static PyObject *end(PyObject *self, PyObject *unused)
 {
-    struct arriving *a = of(self);
+    struct arriving *a = arriving_of(self);
     (void)unused;
     if (a->begin_ns)
         take_due(a);
-    evtimer_del(&a->timer);
+    end_ticking(a);
     a->begin_ns = a->next_ns = 0;
     for (; a->queued; a->queued--) {
         count_at(a, ITERATIONS_CUT, 1, a->queue[a->queue_first].at_ns);
@@ -463,7 +482,7 @@ static PyObject *end(PyObject *self, PyObject *unused)
  * until note() */
 static PyObject *numbers(PyObject *self, PyObject *unused)
 {
-    const struct arriving *a = of(self);
+    const struct arriving *a = arriving_of(self);
     const struct counted *n = a->numbers;
     (void)unused;
     return Py_BuildValue("[KKKKKIII]", n[ITERATIONS_DUE].told, n[ITERATIONS_STARTED].told,
@@ -480,7 +499,7 @@ static PyObject *count(PyObject *self, PyObject *args)
         return NULL;
     for (int i = 0; i < ITERATIONS_TOLD; i++)
         if (!strcmp(iterations_metrics[i] + strlen("iterations_"), word)) {
-            count_at(of(self), (enum iterations_number)i, n, clk_mono_ns());
+            count_at(arriving_of(self), (enum iterations_number)i, n, clk_mono_ns());
             Py_RETURN_NONE;
         }
     return PyErr_Format(PyExc_ValueError, "no number of iterations: %s", word);
@@ -527,10 +546,9 @@ static PyObject *new (PyTypeObject *type, PyObject *args, PyObject *kwargs)
     (void)kwargs;
     if (!PyArg_ParseTuple(args, "s:Arrivals", &text))
         return NULL;
-    struct arriving *a = of(type->tp_alloc(type, 0));
+    struct arriving *a = arriving_of(type->tp_alloc(type, 0));
     if (!a)
         return NULL;
-    evtimer_assign(&a->timer, hub_base(), on_due, a);
     read_clocks(a);
     if (!scenario_read(&a->scenario, text, &why)) {
         PyErr_SetString(PyExc_ValueError, why);
@@ -547,120 +565,19 @@ static PyObject *new (PyTypeObject *type, PyObject *args, PyObject *kwargs)
 
 static void dealloc(PyObject *self)
 {
-    struct arriving *a = of(self);
-    evtimer_del(&a->timer);
+    struct arriving *a = arriving_of(self);
+    end_ticking(a);
     scenario_fini(&a->scenario);
     free(a->queue);
     Py_TYPE(self)->tp_free(self);
 }
 
-static PyObject *get_text(PyObject *self, void *which)
-{
-    const struct scenario *s = &of(self)->scenario;
-    const char *const texts[] = {s->name, s->user_class, s->task, s->pool};
-    const char *text = texts[(uintptr_t)which];
-    return text ? PyUnicode_FromString(text) : Py_NewRef(Py_None);
-}
-
-/* Its env, or its tags: a new dict. */
-static PyObject *get_pairs(PyObject *self, void *is_tags)
-{
-    const struct scenario *s = &of(self)->scenario;
-    PyObject *dict = PyDict_New();
-    for (size_t i = 0; dict && i < s->pair_count; i++) {
-        const char *text = s->pairs[i].value;
-        if (s->pairs[i].is_tag != (is_tags != NULL))
-            continue;
-        PyObject *value = PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
-        if (!value || PyDict_SetItemString(dict, s->pairs[i].name, value) != 0)
-            Py_CLEAR(dict);
-        Py_XDECREF(value);
-    }
-    return dict;
-}
-
-static PyObject *get_time(PyObject *self, void *which)
-{
-    const struct scenario *s = &of(self)->scenario;
-    const int64_t times[] = {s->graceful_ns, s->ramp_down_ns, s->start_ns};
-    return PyFloat_FromDouble((double)times[(uintptr_t)which] / 1e9);
-}
-
-static PyObject *get_iterations(PyObject *self, void *unused)
-{
-    (void)unused;
-    return PyLong_FromUnsignedLongLong(of(self)->scenario.iterations);
-}
-
-static PyObject *get_is_each(PyObject *self, void *unused)
-{
-    (void)unused;
-    return PyBool_FromLong(of(self)->scenario.executor == SCENARIO_PER_VU_ITERATIONS);
-}
-
-static PyObject *get_is_of_all(PyObject *self, void *unused)
-{
-    (void)unused;
-    return PyBool_FromLong(scenario_is_of_all(&of(self)->scenario));
-}
-
-static PyObject *get_is_timed(PyObject *self, void *unused)
-{
-    (void)unused;
-    return PyBool_FromLong(of(self)->time != NULL);
-}
-
-static PyObject *get_is_open(PyObject *self, void *unused)
-{
-    (void)unused;
-    return PyBool_FromLong(scenario_is_open(&of(self)->scenario));
-}
-
-/* [(seconds, users at its begin, users at its end), …] of a scenario of users. */
-static PyObject *get_stages(PyObject *self, void *unused)
-{
-    const struct ramp *r = &of(self)->scenario.ramp;
-    PyObject *list = PyList_New(0);
-    (void)unused;
-    for (size_t i = 0; list && i < r->count; i++) {
-        const struct ramp_stage *stage = &r->stages[i];
-        PyObject *item =
-            Py_BuildValue("dLL", (double)stage->length_ns / 1e9,
-                          (long long)((ramp_area)stage->from * 1000000000 / r->denominator),
-                          (long long)((ramp_area)stage->to * 1000000000 / r->denominator));
-        if (!item || PyList_Append(list, item) != 0)
-            Py_CLEAR(list);
-        Py_XDECREF(item);
-    }
-    return list;
-}
-
-static PyGetSetDef attributes[] = {
-    {"name", get_text, NULL, NULL, (void *)0},
-    {"user_class", get_text, NULL, NULL, (void *)1},
-    {"task", get_text, NULL, NULL, (void *)2},
-    {"pool", get_text, NULL, NULL, (void *)3},
-    {"env", get_pairs, NULL, NULL, NULL},
-    {"tags", get_pairs, NULL, NULL, (void *)1},
-    {"graceful_s", get_time, NULL, NULL, (void *)0},
-    {"ramp_down_s", get_time, NULL, NULL, (void *)1},
-    {"start_s", get_time, NULL, NULL, (void *)2},
-    {"is_open", get_is_open, NULL, NULL, NULL},
-    {"is_timed", get_is_timed, NULL, NULL, NULL},
-    {"is_of_all", get_is_of_all, NULL, NULL, NULL},
-    {"iterations", get_iterations, NULL, NULL, NULL},
-    {"is_each", get_is_each, NULL, NULL, NULL},
-    {"stages", get_stages, NULL, NULL, NULL},
-    {NULL, NULL, NULL, NULL, NULL},
-};
-
 static PyMethodDef methods[] = {
     {"begin", begin, METH_O, "begin(elapsed_s): it began so long ago"},
     {"share", set_share, METH_VARARGS, "share(from, offset, stride): which arrivals are ours"},
-    {"chance", chance, METH_NOARGS, "chance() -> int or None: of the arrival just taken"},
     {"change", change, METH_O, "change(text): its plan is another one from now on"},
-    {"take", take, METH_NOARGS, "take() -> seconds it is late: waits for an arrival"},
-    {"wanted", wanted, METH_NOARGS, "wanted() -> n: waits until more users are needed"},
+    {"take", take, METH_NOARGS, "take() -> int or None: waits for an arrival; its chance"},
+    {"wanted", wanted, METH_NOARGS, "wanted(): waits until more users are needed"},
     {"took", took, METH_O, "took(seconds): so long an iteration was, if is_timed"},
     {"join", join, METH_NOARGS, "join(): there is one more user"},
     {"enter", enter, METH_NOARGS, "enter(): the user is ready for arrivals"},
@@ -682,7 +599,7 @@ static PyTypeObject type = {
     .tp_new = new,
     .tp_dealloc = dealloc,
     .tp_methods = methods,
-    .tp_getset = attributes,
+    .tp_getset = arrivals_attributes,
 };
 
 int py_arrivals_init(PyObject *module)

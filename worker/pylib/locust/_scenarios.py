@@ -21,7 +21,6 @@ from .user.users import PytestUser
 
 logger = logging.getLogger("locust.runners")
 
-_AT_ONCE = 8  # users that are made before the loop gets its turn
 _LEAST_OFTEN_S = 0.05  # a user, when the loop has something else to do all the time
 _CLOCKS_AGREE_S = 0.1  # a namespace of time may set them apart
 _LONGEST_WAY_S = 60.0  # of a message
@@ -116,12 +115,13 @@ class Scenarios:
 
     def _grow(self, one):
         """Has more users, as long as too few of them wait. Only when the loop has nothing else to do: while it has, no user
-        would be sooner at it for there being more of them, and each that is made, and connects, delays those that are."""
+        would be sooner at it for there being more of them, and each that is made, and connects, delays those that are.
+        Each by itself: an arrival is delayed by no more than one user takes to be made."""
         while True:
             try:
-                wanted = min(one.wanted(), _AT_ONCE)
-                is_idle = gevent.with_timeout(_LEAST_OFTEN_S, _idle, timeout_value=False)
-                self._runner.spawn_users({one.pool or one.user_class: wanted if is_idle else 1})
+                one.wanted()
+                gevent.with_timeout(_LEAST_OFTEN_S, gevent.idle, timeout_value=None)
+                self._runner.spawn_users({one.pool or one.user_class: 1})
             except Exception as error:  # of a user's __init__
                 _errors.log_bounded(logger, error)
                 gevent.sleep(_PAUSE_AFTER_FAILURE_S)
@@ -146,11 +146,6 @@ class Scenarios:
             ration.end("cut")
         for one in self._all:
             one.end()
-
-
-def _idle():
-    gevent.idle()
-    return True
 
 
 def elapsed_s(begin, held_s):

@@ -6,10 +6,11 @@ import inspect
 import random
 import sys
 import time
+from types import FunctionType
 
 from gevent import GreenletExit
 
-from .. import _hold
+from .. import _hold, _iterations
 from ..exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 from .task import (
     LOCUST_STATE_RUNNING,
@@ -59,30 +60,42 @@ def run_arrivals(user, arrivals):
 
 
 def _take_all(user, arrivals, only):
+    """As hot as _plain_loop (task.py)."""
     take = arrivals.take
     is_timed = arrivals.is_timed
     while True:
         user._state = LOCUST_STATE_WAITING
-        take()
+        chance = take()
         if _hold.is_on:
             _hold.wait(user, LOCUST_STATE_WAITING)
         user._state = LOCUST_STATE_RUNNING
-        chance = arrivals.chance()
         if chance is not None:
             random.seed(chance)
-        if not user.tasks and only is None:
-            raise _no_tasks(user)
+        task = only or _chosen(user, chance)
         began = time.monotonic() if is_timed else 0.0
-        _iterate(user, only or random.choice(user.tasks))
+        _iterate(user, task)
         if is_timed:
             arrivals.took(time.monotonic() - began)
         if user._state == LOCUST_STATE_STOPPING:
             raise StopUser()
 
 
+def _chosen(user, chance):
+    """With a seed it draws from `random` even where there is one task: the task finds that in the same state ever since."""
+    tasks = user.tasks
+    if len(tasks) == 1 and chance is None:
+        return tasks[0]
+    if not tasks:
+        raise _no_tasks(user)
+    return random.choice(tasks)
+
+
 def _iterate(user, task):
     try:
-        _execute(user, task)
+        if type(task) is FunctionType and not _iterations.is_on:
+            task(user)
+        else:
+            _execute(user, task)
     except (InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately):
         pass
     except (StopUser, StopTest, GreenletExit):

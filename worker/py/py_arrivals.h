@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* py_arrivals: _katydid.Arrivals, in two files: py_arrivals.c is its life, py_arrivals_said.c what
+ * it says of its scenario. Include after Python.h; loop thread only. */
+#include "common/plan/ledger.h"
+#include "common/plan/scenario.h"
+#include "common/plan/stripe.h"
+#include "worker/py/hub.h"
+
+struct due { /* an arrival whose time came */
+    uint64_t at_ns, index;
+};
+
+struct counted { /* one of the numbers */
+    uint64_t all, told;
+    uint64_t recent; /* of all: in that second, and not in the series yet */
+    int64_t second;
+    struct series *series;
+};
+
+struct taker { /* a user that waits for an arrival; on the heap while it does */
+    struct park park;
+    struct taker *below, *above; /* in the stack of those who wait */
+    struct due due;              /* what it was handed; at_ns 0: nothing yet */
+};
+
+struct arriving {
+    PyObject_HEAD struct scenario scenario;
+    struct stripes stripes;
+    struct arrivals walk, before; /* before: without the arrival that is awaited */
+    uint64_t begin_ns;            /* monotonic: the scenario's start; 0: it is not running */
+    uint64_t next_ns;             /* monotonic; 0: none is awaited */
+    uint64_t next_index;
+    struct arriving *next; /* of those that run */
+    struct taker *top;
+    unsigned idle, pool, most, most_queued;
+    unsigned entered;        /* users that may take arrivals: those who do not wait are busy */
+    struct due *queue;       /* a ring; room for most_queued */
+    unsigned long long turn; /* of the loop, in which at_once iterations followed one another */
+    unsigned at_once;
+    unsigned queue_first, queued;
+    struct park grower;
+    struct counted numbers[ITERATIONS_TOLD];
+    double steady_s;             /* steady time less the monotonic clock */
+    struct series *delay, *time; /* time: of iterations; or NULL */
+};
+
+static inline struct arriving *arriving_of(PyObject *self)
+{
+    return (struct arriving *)self;
+}
+
+extern PyGetSetDef arrivals_attributes[];
