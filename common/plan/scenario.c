@@ -70,12 +70,12 @@ static bool take_value(struct scenario *s, enum scenario_key key, const char *na
                        const char *value, char **why)
 {
     static const char *const phases[] = {"middle", "k6", NULL};
+    static const char *const answers[] = {"false", "true", NULL};
     int word = 0;
     bool is_good = true;
     switch (key) {
     case SCENARIO_CLASS:
-        s->user_class = mem_strdup(value);
-        break;
+        return scenario_take_class(s, value, why);
     case SCENARIO_TASK:
         s->task = mem_strdup(value);
         break;
@@ -130,6 +130,10 @@ static bool take_value(struct scenario *s, enum scenario_key key, const char *na
     case SCENARIO_PHASE:
         is_good = take_word(&word, phases, s, name, value, why);
         s->keys.is_k6 = word == 1;
+        break;
+    case SCENARIO_FRESH:
+        is_good = take_word(&word, answers, s, name, value, why);
+        s->is_fresh = word == 1;
         break;
     case SCENARIO_LEVEL:
         return take_duration(&s->keys.level_ns, s, name, value, why);

@@ -16,6 +16,8 @@
 #include "common/base/sbuf.h"
 #include "common/plan/arrivals.h"
 
+#include <string.h>
+
 enum scenario_executor {
     SCENARIO_CONSTANT_ARRIVAL_RATE,
     SCENARIO_RAMPING_ARRIVAL_RATE,
@@ -41,7 +43,8 @@ struct scenario_pair { /* owned texts */
 };
 
 struct scenario {
-    char *name, *user_class, *task; /* owned; class and task NULL: not named */
+    char *name, *user_class, *task; /* owned; class and task NULL: not named. Several classes:
+                                       Buyer*3+Browser, each with its weight, or its own */
     char *pool;                     /* owned; under which its users are counted; NULL: the class */
     char *start_after;              /* owned; the scenario that is before it, or NULL */
     char *follows;               /* owned; ... once it is settled when this one begins at latest */
@@ -54,6 +57,7 @@ struct scenario {
     enum scenario_busy on_busy;
     uint32_t users, max_users; /* made before the start, and at most; over all workers */
     uint32_t max_queue;        /* over all workers */
+    bool is_fresh;             /* each arrival is a user of its own */
     uint32_t start_users;      /* of ramping-vus */
     uint64_t iterations;       /* of all users together, or of each; 0: no such executor */
     int64_t ramp_down_ns;      /* ... for iterations of users that are too many */
@@ -128,6 +132,12 @@ bool scenario_is_of_all(const struct scenario *s);
 static inline int64_t scenario_level_ns(const struct scenario *s)
 {
     return s->keys.level_ns;
+}
+/* The next of "Buyer*3+Browser" (owned), and its weight, 0: its own; NULL: that was all. */
+char *scenario_next_class(const char **classes, unsigned *weight);
+static inline bool scenario_is_mixed(const struct scenario *s)
+{
+    return s->user_class && strpbrk(s->user_class, "*+");
 }
 double scenario_peak_per_s(const struct scenario *s);
 /* 90s, 1m30s, 200ms … into nanoseconds. False: it is none. */

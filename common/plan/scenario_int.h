@@ -5,6 +5,7 @@
 #include "common/plan/scenario.h"
 
 #define SCENARIO_MOST_USERS 1000000
+#define SCENARIO_MOST_WEIGHT 1000000
 #define SCENARIO_MOST_ITERATIONS 1000000000000u /* of all users together, too */
 
 /* 20/s, 0.5/s, 3/m, 1/3s; a bare number is per unit_ns. Exact. False: it is none. */
@@ -25,6 +26,8 @@ struct scenario_stages {
 bool scenario_make_stages(struct scenario *s, const struct scenario_stages *of,
                           struct ramp_rate from, char **why);
 
+/* class=Buyer, or class=Buyer*3+Browser. */
+bool scenario_take_class(struct scenario *s, const char *value, char **why);
 /* Whose users they are: the keys class, task and pool, where they are given. */
 void scenario_write_whose(const struct scenario *s, struct sbuf *out);
 /* Adds the stages of a step (profile.h). False, with *why. */
@@ -71,6 +74,7 @@ int scenario_word(const char *const *words, const char *text);
     KEY(START_USERS, "start_users", "startVUs")                                                    \
     KEY(RAMP_DOWN, "graceful_ramp_down", "gracefulRampDown")                                       \
     KEY(MAX_QUEUE, "max_queue", NULL)                                                              \
+    KEY(FRESH, "fresh", NULL)                                                                      \
     KEY(ON_BUSY, "on_busy", NULL)                                                                  \
     KEY(START_TIME, "start_time", "startTime")                                                     \
     KEY(START_AFTER, "start_after", NULL)                                                          \

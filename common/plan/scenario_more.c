@@ -138,6 +138,45 @@ bool scenario_order(struct scenario *const *list, size_t count, size_t *bad, cha
     return true;
 }
 
+/* ---- classes -------------------------------------------------------------------------------- */
+
+char *scenario_next_class(const char **classes, unsigned *weight)
+{
+    uint64_t given = 0;
+    const char *text = *classes;
+    if (!*text)
+        return NULL;
+    const size_t length = strcspn(text, "+");
+    char *name = mem_zalloc(length + 1), *star;
+    memcpy(name, text, length);
+    if ((star = strchr(name, '*')) != NULL) {
+        *star = '\0';
+        if (!scenario_count(star + 1, SCENARIO_MOST_WEIGHT, &given) || !given)
+            *name = '\0'; /* it is none */
+    }
+    *weight = (unsigned)given;
+    *classes = text + length + (text[length] == '+' && text[length + 1]);
+    return name;
+}
+
+bool scenario_take_class(struct scenario *s, const char *value, char **why)
+{
+    const char *rest = value;
+    unsigned weight;
+    char *name;
+    bool is_good = true;
+    s->user_class = mem_strdup(value);
+    while (is_good && (name = scenario_next_class(&rest, &weight))) {
+        is_good = *name && *rest != '+';
+        free(name);
+    }
+    return is_good ||
+           scenario_refuse(why, s,
+                           "class=%s: write one User class, or several with weights from 1 "
+                           "to %d: Buyer*3+Browser",
+                           value, SCENARIO_MOST_WEIGHT);
+}
+
 void scenario_write_whose(const struct scenario *s, struct sbuf *out)
 {
     if (s->user_class)

@@ -64,10 +64,15 @@ static bool refuse_given(const struct scenario *s, const enum scenario_key *keys
 static bool check_keys(const struct scenario *s, char **why)
 {
     const bool is_counted = scenario_is_counted(s);
+    if (scenario_is_mixed(s))
+        return scenario_refuse(why, s,
+                               "class=%s: several classes go with arrival rates: write a scenario "
+                               "for each",
+                               s->user_class);
     if (!REFUSE_GIVEN(s, "arrival rates", why, SCENARIO_RATE, SCENARIO_START_RATE,
                       SCENARIO_TIME_UNIT, SCENARIO_MAX_QUEUE, SCENARIO_ON_BUSY,
                       SCENARIO_DISTRIBUTION, SCENARIO_SEED, SCENARIO_PHASE, SCENARIO_STEP,
-                      SCENARIO_LEVEL, SCENARIO_MAX_RATE))
+                      SCENARIO_LEVEL, SCENARIO_MAX_RATE, SCENARIO_FRESH))
         return false;
     if (s->executor != SCENARIO_EXTERNALLY_CONTROLLED &&
         !REFUSE_GIVEN(s, "arrival rates", why, SCENARIO_MAX_USERS))

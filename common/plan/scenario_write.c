@@ -37,6 +37,8 @@ void scenario_write(const struct scenario *s, struct sbuf *out)
         sbuf_addf(out, ",seed=%" PRIu64, s->seed);
     if (s->keys.is_k6)
         sbuf_adds(out, ",phase=k6");
+    if (s->is_fresh)
+        sbuf_adds(out, ",fresh=true");
     scenario_write_pairs(s, out);
 }
 
@@ -131,7 +133,10 @@ void scenario_describe(const struct scenario *s, struct sbuf *out)
         sbuf_adds(out, ", at k6's times");
     if (s->is_seeded)
         sbuf_addf(out, ", seed %" PRIu64, s->seed);
-    sbuf_addf(out, "; users %u to %u, then ", s->users, s->max_users);
+    if (s->is_fresh)
+        sbuf_addf(out, "; a new user each, at most %u at a time, then ", s->max_users);
+    else
+        sbuf_addf(out, "; users %u to %u, then ", s->users, s->max_users);
     if (s->max_queue)
         sbuf_addf(out, "%u wait, then ", s->max_queue);
     sbuf_adds(out, "dropped; ");

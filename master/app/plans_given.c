@@ -130,6 +130,9 @@ static bool settle(struct plan_list *l, const struct options *o, char **why)
     size_t bad;
     if (!keep_only(l, o->scenario_only, why))
         return false;
+    for (size_t i = 0; i < l->count; i++)
+        l->all[i]->is_fresh |=
+            o->fresh_user && scenario_is_open(l->all[i]) && !scenario_is_of_all(l->all[i]);
     char *words = NULL;
     const bool is_good = scenario_order(l->all, l->count, &bad, &words);
     if (!is_good)
@@ -198,19 +201,18 @@ static void leave_class_out(struct scenario *s)
     s->task = task;
 }
 
-static char *no_class(const struct script *script, const struct scenario *s)
+static char *no_class(const struct script *script, const struct scenario *s, const char *name)
 {
     struct sbuf why = {0};
     const char **names = mem_zalloc((script->class_count + 1) * sizeof *names);
     for (size_t c = 0; c < script->class_count; c++)
         names[c] = script->classes[c].name;
-    const char *near =
-        s->user_class ? threshold_nearest(s->user_class, names, script->class_count) : NULL;
+    const char *near = name ? threshold_nearest(name, names, script->class_count) : NULL;
     free(names);
     if (near)
-        sbuf_addf(&why, "there is no User class named '%s': did you mean %s?", s->user_class, near);
-    else if (s->user_class)
-        sbuf_addf(&why, "there is no User class named '%s'", s->user_class);
+        sbuf_addf(&why, "there is no User class named '%s': did you mean %s?", name, near);
+    else if (name)
+        sbuf_addf(&why, "there is no User class named '%s'", name);
     else
         sbuf_adds(&why, "it is for one User class: give class=");
     sbuf_adds(&why, " (the locustfile has ");
@@ -257,12 +259,12 @@ static char *wrong_task(const struct script_class *c, const struct scenario *s)
 }
 
 /* A class that is there, which has that task. False, and *why. */
-static bool check_class(const struct script *script, const struct scenario *s, char **why)
+static bool check_class(const struct script *script, const struct scenario *s, const char *name,
+                        char **why)
 {
-    const struct script_class *c =
-        s->user_class ? class_named(script, s->user_class, strlen(s->user_class)) : NULL;
+    const struct script_class *c = name ? class_named(script, name, strlen(name)) : NULL;
     if (!c) {
-        *why = no_class(script, s);
+        *why = no_class(script, s, name);
         return false;
     }
     char *words = c->has_tests ? mem_strdup("its class is made of test functions, which are no "
@@ -273,15 +275,44 @@ static bool check_class(const struct script *script, const struct scenario *s, c
     return !*why;
 }
 
-/* The users of the second scenario of a class are counted by themselves. */
+static bool check_classes(const struct script *script, const struct scenario *s, char **why)
+{
+    const char *rest = s->user_class ? s->user_class : "";
+    unsigned weight;
+    char *name = scenario_next_class(&rest, &weight);
+    bool is_good = check_class(script, s, name, why);
+    free(name);
+    while (is_good && (name = scenario_next_class(&rest, &weight))) {
+        is_good = check_class(script, s, name, why);
+        free(name);
+    }
+    return is_good;
+}
+
+static bool has_class(const struct scenario *s, const char *name)
+{
+    const char *rest = s->user_class;
+    unsigned weight;
+    char *each;
+    bool is_found = false;
+    while ((each = scenario_next_class(&rest, &weight))) {
+        is_found |= !strcmp(each, name);
+        free(each);
+    }
+    return is_found;
+}
+
+/* The users of the second scenario of a class are counted by themselves; so are those of several
+ * classes, as each is one of all of them. */
 static void name_pool(const struct plan_list *l, size_t i)
 {
     struct scenario *s = l->all[i];
     free(s->pool);
-    s->pool = NULL;
-    for (size_t k = 0; k < i && !s->pool; k++)
+    s->pool = scenario_is_mixed(s) ? mem_strdup(s->user_class) : NULL;
+    for (size_t k = 0; k < i; k++)
         if (!strcmp(l->all[k]->user_class, s->user_class)) {
             struct sbuf name = {0};
+            free(s->pool);
             sbuf_addf(&name, "%s:%s", s->user_class, s->name);
             s->pool = sbuf_take(&name);
         }
@@ -297,7 +328,7 @@ static bool fit(const struct script *script, struct plan_list *l, char **why)
             leave_class_out(s);
         else
             find_class(script, s);
-        if (!check_class(script, s, why))
+        if (!check_classes(script, s, why))
             return false;
         name_pool(l, i);
     }
@@ -521,7 +552,7 @@ static void tell_idle(const struct master *m)
     for (size_t c = 0; !plans_are_of_all(&m->plans) && l->count && c < script->class_count; c++) {
         bool is_used = false;
         for (size_t i = 0; i < l->count; i++)
-            is_used |= !strcmp(l->all[i]->user_class, script->classes[c].name);
+            is_used |= has_class(l->all[i], script->classes[c].name);
         if (!is_used)
             log_info(MAIN_LOGGER, "%s has no scenario: it does not run", script->classes[c].name);
     }

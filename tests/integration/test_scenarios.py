@@ -120,6 +120,13 @@ def test_a_lost_workers_arrivals_go_to_those_that_are_left(tmp_path):
     (["--scenario", "b:constant-arrival-rate:rate=1/s,start_after=c"], "scenario 'b': start_after=c: there is no scenario of that name"),
     (["--scenario", "b:constant-arrival-rate:rate=1/s", "-u", "5"], "do not go with scenarios"),
     (["--show-plan"], "there is no scenario"),
+    (["--scenario", "b:constant-arrival-rate:rate=1/s", "--scenario-only", "c"], "--scenario-only: there is no scenario 'c': there is b"),
+    (["--scenario", "b:constant-arrival-rate:rate=1/s,class=Buyer*2+Bier"], "there is no User class named 'Bier': did you mean Buyer?"),
+    (["--scenario", "b:constant-arrival-rate:rate=1/s,class=Buyer*0+Buyer"], "scenario 'b': class=Buyer*0+Buyer: write one User class, or several"),
+    (["--scenario", "b:constant-vus:users=1,class=Buyer+Buyer"], "scenario 'b': class=Buyer+Buyer: several classes go with arrival rates"),
+    (["--scenario-only", "c"], "--scenario-only: there is no scenario 'c'"),
+    (["--scenario", "b:constant-vus:users=1,fresh=true"], "scenario 'b': fresh goes with arrival rates, not with constant-vus"),
+    (["--scenario", "b:constant-arrival-rate:rate=1/s,fresh=yes"], "fresh 'yes' is not known: it is one of false, true"),
     (["--rate", "fast"], "--rate: scenario 'rate': rate=fast is no rate"),
     (["--rate-ramp", "1/s"], "--rate-ramp: '1/s' is no ramp: write FROM..TO:DURATION"),
     (["--scenarios", "/nowhere.toml"], "/nowhere.toml"),
@@ -131,6 +138,68 @@ def test_what_does_not_go_together_is_refused(tmp_path, arguments, words):
     ended = run(tmp_path, *arguments)
     assert ended.code == 2 and words in ended.stderr, ended.describe()
     assert not stamps(tmp_path, "on_start"), ended.describe()
+
+
+def test_one_of_all_scenarios_runs(tmp_path):
+    three = [word for name in "abc" for word in
+             ("--scenario", f"{name}:constant-arrival-rate:rate=10/s,duration=1s{',start_after=a' if name != 'a' else ''}")]
+    shown = run(tmp_path, *three, "--scenario-only", "b", "--show-plan")
+    assert shown.code == 0 and re.fullmatch(r"b: constant-arrival-rate of Buyer, 10/s, for 1s: 10 arrivals; .*\n", shown.stdout), shown.describe()
+    assert "; users 10 to 100" in shown.stdout, shown.describe()
+    shown = run(tmp_path, *three, "--scenario-only", "b", "--fresh-user", "--show-plan")
+    assert "; a new user each, at most 100 at a time" in shown.stdout, shown.describe()
+    shown = run(tmp_path, *three, "--scenario-only", "c", "--scenario-only", "a", "--show-plan")
+    assert [line[:2] for line in shown.stdout.splitlines()] == ["a:", "c:"] and ", beginning after 1s" in shown.stdout, shown.describe()
+
+
+FRESH = USERS.replace("    def log(", '''    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.visits = 0
+    def on_stop(self):
+        self.log("on_stop")
+    def log(''').replace("        self.log(\"buy\")", "        self.visits += 1\n        self.log(f\"buy {self.visits}\")")
+
+
+@pytest.mark.parametrize("more", [[], ["--processes", 2]], ids=["local", "distributed"])
+def test_each_arrival_may_be_a_user_of_its_own(tmp_path, more):
+    """Its on_start, one task and its on_stop are the iteration; those that still wait at the end began nothing."""
+    ended = run(tmp_path, *more, "--scenario", "buy:constant-arrival-rate:rate=50/s,duration=2s,fresh=true,task=buy,max_queue=1000", source=FRESH)
+    started = number(ended, "started")
+    assert ended.code == 0 and number(ended, "due") == 100 == started + number(ended, "cut") and started > 0, ended.describe()
+    assert [len(stamps(tmp_path, word)) for word in ("on_start", "buy", "buy 1", "on_stop")] == [started] * 4, ended.describe()
+
+
+TWO = USERS + '''
+class Browser(Buyer):
+    def on_start(self):
+        self.log("browser")
+Buyer.tasks, Browser.tasks = [Buyer.buy], [Browser.look]
+'''
+
+
+@pytest.mark.parametrize("fresh", ["false", "true"])
+def test_a_scenario_may_be_of_several_classes_with_weights(tmp_path, fresh):
+    """Which of them does an arrival is its own chance: three of four are Buyers, but for chance."""
+    ended = run(tmp_path, "--scenario", f"mix:constant-arrival-rate:rate=200/s,duration=2s,class=Buyer*3+Browser,fresh={fresh},max_queue=1000",
+                source=TWO)
+    buys, looks = len(stamps(tmp_path, "buy")), len(stamps(tmp_path, "look"))
+    assert ended.code == 0 and number(ended, "due") == 400 == number(ended, "started") + number(ended, "cut"), ended.describe()
+    assert buys + looks == number(ended, "started") > 0 and abs(buys - 0.75 * (buys + looks)) <= 5 * (0.1875 * (buys + looks)) ** 0.5, (buys, looks)
+    if fresh == "true":
+        assert len(stamps(tmp_path, "browser")) == looks and len(stamps(tmp_path, "on_start")) == buys, ended.describe()
+    else:
+        assert len(stamps(tmp_path, "browser")) == len(stamps(tmp_path, "on_start")) > 0, ended.describe()
+
+
+def test_chance_chooses_the_same_classes_on_any_number_of_workers(tmp_path):
+    plan = "mix:constant-arrival-rate:rate=100/s,duration=2s,class=Buyer+Browser,seed=3,max_queue=1000"
+    seen = []
+    for more in ([], ["--processes", 2]):
+        ended = run(tmp_path, *more, "--scenario", plan, source=TWO)
+        if number(ended, "started") == 200:
+            seen.append(len(stamps(tmp_path, "buy")))
+        (tmp_path / "stamps").unlink()
+    assert len(set(seen)) <= 1 and all(0 < n < 200 for n in seen), seen
 
 
 DROPS = "buy:constant-arrival-rate:rate=20/s,duration=1s,users=1,on_busy=drop,task=buy,graceful_stop=0"

@@ -70,8 +70,11 @@ static void read_clocks(struct arriving *a)
 
 static bool wants_users(const struct arriving *a)
 {
-    const unsigned twentieth = a->pool / 20,
-                   least = twentieth > LEAST_IDLE ? twentieth : LEAST_IDLE;
+    unsigned least = LEAST_IDLE;
+    if (a->pool / 20 > least)
+        least = a->pool / 20;
+    if (a->made_before > least)
+        least = a->made_before;
     return a->begin_ns && a->idle < least && a->pool < a->most;
 }
 
@@ -396,6 +399,7 @@ static PyObject *set_share(PyObject *self, PyObject *args)
         return PyErr_Format(PyExc_ValueError, "no stripe: %u of %u", s.offset, s.stride);
     const unsigned most_queued = share(a->scenario.max_queue, &s);
     a->most = share(a->scenario.max_users, &s);
+    a->made_before = a->scenario.is_fresh ? share(a->scenario.users, &s) : 0;
     if (most_queued > a->most_queued) { /* it only grows: what waits is kept */
         struct due *queue = mem_zalloc(most_queued * sizeof *queue);
         for (unsigned i = 0; i < a->queued; i++)

@@ -61,6 +61,12 @@ static PyObject *get_is_timed(PyObject *self, void *unused)
     return PyBool_FromLong(arriving_of(self)->time != NULL);
 }
 
+static PyObject *get_is_fresh(PyObject *self, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(arriving_of(self)->scenario.is_fresh);
+}
+
 static PyObject *get_is_open(PyObject *self, void *unused)
 {
     (void)unused;
@@ -96,6 +102,7 @@ PyGetSetDef arrivals_attributes[] = {
     {"graceful_s", get_time, NULL, NULL, (void *)0},
     {"ramp_down_s", get_time, NULL, NULL, (void *)1},
     {"start_s", get_time, NULL, NULL, (void *)2},
+    {"is_fresh", get_is_fresh, NULL, NULL, NULL},
     {"is_open", get_is_open, NULL, NULL, NULL},
     {"is_timed", get_is_timed, NULL, NULL, NULL},
     {"is_of_all", get_is_of_all, NULL, NULL, NULL},

@@ -12,6 +12,7 @@ A value may be k6's dictionary as well. Katydid's master reads them; under stock
 ordinary values that nobody looks at."""
 
 import inspect
+import re
 import sys
 from collections import namedtuple
 from datetime import timedelta
@@ -71,13 +72,14 @@ class _Load:
 
 
 class Arrivals(_Load):
-    """Iterations that start at a rate, however long they take. Of one User class; of one of its tasks (by name, or a
-    function that takes the user), or of all by their weights."""
+    """Iterations that start at a rate, however long they take. Of one User class, or of several with their weights: [Buyer,
+    Browser], {Buyer: 3, Browser: 1}; of one of its tasks (by name, or a function that takes the user), or of all by their
+    weights."""
 
     kind = "arrival-rate"
 
     def __init__(self, user_class=None, rate=None, *, stages=None, task=None, exec=None, env=None, tags=None, **keys):
-        """keys: duration, users, max_users, on_busy, max_queue, start_time, start_after, graceful_stop, distribution,
+        """keys: duration, users, max_users, on_busy, max_queue, fresh, start_time, start_after, graceful_stop, distribution,
         seed, phase, time_unit, as in docs/load-models.md."""
         super().__init__(user_class, task, exec, env, tags, stages, {"rate": rate, **keys})
 
@@ -152,8 +154,10 @@ def _escaped(value):
 
 def _named(what):
     """A class or function by the name that it has in its file: Buyer, Buyer.buy, buy."""
+    if isinstance(what, dict):
+        return "+".join(f"{_named(each)}*{weight}" for each, weight in what.items())
     if isinstance(what, list | tuple):
-        raise TypeError("a scenario is of one User class: write one scenario for each")
+        return "+".join(map(_named, what))
     name = getattr(what, "__qualname__", what)
     return what.__name__ if isinstance(name, str) and "<locals>" in name else name
 
@@ -221,7 +225,7 @@ def scenario_of(user):
     names = {type(user).__name__, *(getattr(task, "__name__", "") for task in type(user).tasks)}
     for value in given.values():
         env, tags, *named = _parts(value)
-        if not any(named) or names & {part for name in named if name for part in name.split(".")}:
+        if not any(named) or names & {part for name in named if name for part in re.split(r"[.+]|\*\d+", name)}:
             return Scenario("", env, tags)
     return Scenario("", {}, {})
 

@@ -297,6 +297,10 @@ class Runner:
             logger.info("All users stopped\n")
         return users
 
+    def start_short(self, class_name):
+        """A user that will end by itself soon: it is not frozen, so that its memory comes back."""
+        self._start_user(self._classes()[class_name])
+
     def _start_user(self, user_class):
         user = user_class(self.environment)
         assert hasattr(user, "environment"), (

@@ -15,6 +15,7 @@ import gevent
 from . import _chances, _errors, _limits
 from ._loops import Loop
 from .exception import StopTest
+from .user import several
 from .user.arriving import named_task
 from .user.task import watch_iterations
 from .user.users import PytestUser
@@ -22,6 +23,7 @@ from .user.users import PytestUser
 logger = logging.getLogger("locust.runners")
 
 _LEAST_OFTEN_S = 0.05  # a user, when the loop has something else to do all the time
+_LEAST_OFTEN_FRESH_S = 0.001  # ... of those of whom each arrival needs one
 _CLOCKS_AGREE_S = 0.1  # a namespace of time may set them apart
 _LONGEST_WAY_S = 60.0  # of a message
 _PAUSE_AFTER_FAILURE_S = 1.0
@@ -44,13 +46,20 @@ class Scenarios:
         self._loops = {one: Loop(runner, one, self._rations.get(one)) for one in own if not one.is_open}
         self.limit_all()
         for one in own:
-            named_task(runner.user_classes_by_name[one.user_class], one.task)  # a wrong name ends the test, once
-            if issubclass(runner.user_classes_by_name[one.user_class], PytestUser):
-                raise StopTest(f"{one.user_class} is made of test functions: it cannot have an arrival rate")
+            for user_class, _ in self._parts_of(one):
+                named_task(user_class, one.task)  # a wrong name ends the test, once
+                if issubclass(user_class, PytestUser):
+                    raise StopTest(f"{user_class.__name__} is made of test functions: it cannot have an arrival rate")
+
+    def _parts_of(self, one):
+        return several.parts_of(one.user_class, self._runner.user_classes_by_name)
 
     def _make_class(self, one):
-        """For the second scenario of a class: its users are to be told from those of the first."""
-        base = self._runner.user_classes_by_name[one.user_class]
+        """For the second scenario of a class: its users are to be told from those of the first. Or of several classes."""
+        parts = self._parts_of(one)
+        if len(parts) > 1:
+            return several.class_of(one.pool, parts, one.task, one.is_fresh)
+        base = parts[0][0]
         return type(base)(one.pool, (base,), {"__module__": base.__module__})
 
     def _make_ration(self, one, ask):
@@ -117,11 +126,14 @@ class Scenarios:
         """Has more users, as long as too few of them wait. Only when the loop has nothing else to do: while it has, no user
         would be sooner at it for there being more of them, and each that is made, and connects, delays those that are.
         Each by itself: an arrival is delayed by no more than one user takes to be made."""
+        name = one.pool or one.user_class
+        wait_s, make = (_LEAST_OFTEN_FRESH_S, self._runner.start_short) if one.is_fresh else (
+            _LEAST_OFTEN_S, lambda name: self._runner.spawn_users({name: 1}))
         while True:
             try:
                 one.wanted()
-                gevent.with_timeout(_LEAST_OFTEN_S, gevent.idle, timeout_value=None)
-                self._runner.spawn_users({one.pool or one.user_class: 1})
+                gevent.with_timeout(wait_s, gevent.idle, timeout_value=None)
+                make(name)
             except Exception as error:  # of a user's __init__
                 _errors.log_bounded(logger, error)
                 gevent.sleep(_PAUSE_AFTER_FAILURE_S)

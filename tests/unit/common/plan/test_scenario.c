@@ -50,6 +50,18 @@ static void what_is_read(void **state)
               "buy: constant-arrival-rate of ?, 20/s, for 5m: 6000 arrivals; users 10 to 200, then "
               "20 wait, "
               "then dropped; 30s to finish");
+    described("buy:constant-arrival-rate:rate=20/s,duration=5m,fresh=true,class=Buyer*3+Browser",
+              "buy: constant-arrival-rate of Buyer*3+Browser, 20/s, for 5m: 6000 arrivals; a new "
+              "user each, at most 200 at a time, then 20 wait, then dropped; 30s to finish");
+    refused("b:constant-arrival-rate:rate=1/s,class=A*0+B",
+            "class=A*0+B: write one User class, or");
+    refused("b:constant-arrival-rate:rate=1/s,class=A+", "class=A+: write one User class, or");
+    refused("b:constant-arrival-rate:rate=1/s,class=+A", "class=+A: write one User class, or");
+    refused("b:constant-arrival-rate:rate=1/s,class=A++B", "class=A++B: write one User class, or");
+    refused("b:constant-arrival-rate:rate=1/s,class=A*x+B",
+            "class=A*x+B: write one User class, or");
+    refused("b:constant-vus:users=1,class=A+B", "several classes go with arrival rates");
+    refused("b:constant-vus:users=1,fresh=true", "fresh goes with arrival rates");
     described("buy:constant-arrival-rate:class=Buyer,task=pay,rate=1/3s",
               "buy: constant-arrival-rate of Buyer.pay, 0.333333/s, until the test ends; users 10 "
               "to 100, then "

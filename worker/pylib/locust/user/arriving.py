@@ -17,6 +17,7 @@ from .task import (
     LOCUST_STATE_STOPPING,
     LOCUST_STATE_WAITING,
     _execute,
+    _execute_task,
     _hides_kill,
     _no_tasks,
     report_error,
@@ -52,11 +53,41 @@ def named_task(user_class, name):
 
 def run_arrivals(user, arrivals):
     only = named_task(type(user), arrivals.task)
+    if arrivals.is_fresh:
+        iterate(user, only or chosen(user, None))
+        raise StopUser()
     arrivals.enter()
     try:
         _take_all(user, arrivals, only)
     finally:
         arrivals.done()
+
+
+def visit(user, arrivals, live):
+    """The life of a user that is there for one arrival, which begins when that is due: live(), with its on_start and one
+    task. None: it ended before."""
+    arrivals.enter()
+    try:
+        user._state = LOCUST_STATE_WAITING
+        try:
+            _begin(user, arrivals.take())
+        except GreenletExit:
+            return None
+        began = time.monotonic()
+        end = live()
+        if arrivals.is_timed and not isinstance(end, GreenletExit):
+            arrivals.took(time.monotonic() - began)
+        return end
+    finally:
+        arrivals.done()
+
+
+def _begin(user, chance):
+    if _hold.is_on:
+        _hold.wait(user, LOCUST_STATE_WAITING)
+    user._state = LOCUST_STATE_RUNNING
+    if chance is not None:
+        random.seed(chance)
 
 
 def _take_all(user, arrivals, only):
@@ -66,21 +97,17 @@ def _take_all(user, arrivals, only):
     while True:
         user._state = LOCUST_STATE_WAITING
         chance = take()
-        if _hold.is_on:
-            _hold.wait(user, LOCUST_STATE_WAITING)
-        user._state = LOCUST_STATE_RUNNING
-        if chance is not None:
-            random.seed(chance)
-        task = only or _chosen(user, chance)
+        _begin(user, chance)
+        task = only or chosen(user, chance)
         began = time.monotonic() if is_timed else 0.0
-        _iterate(user, task)
+        iterate(user, task)
         if is_timed:
             arrivals.took(time.monotonic() - began)
         if user._state == LOCUST_STATE_STOPPING:
             raise StopUser()
 
 
-def _chosen(user, chance):
+def chosen(user, chance):
     """With a seed it draws from `random` even where there is one task: the task finds that in the same state ever since."""
     tasks = user.tasks
     if len(tasks) == 1 and chance is None:
@@ -90,12 +117,13 @@ def _chosen(user, chance):
     return random.choice(tasks)
 
 
-def _iterate(user, task):
+def iterate(user, task, is_told=True):
+    """is_told: to those who want to know of iterations."""
     try:
-        if type(task) is FunctionType and not _iterations.is_on:
+        if type(task) is FunctionType and not (_iterations.is_on and is_told):
             task(user)
         else:
-            _execute(user, task)
+            (_execute if is_told else _execute_task)(user, task)
     except (InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately):
         pass
     except (StopUser, StopTest, GreenletExit):

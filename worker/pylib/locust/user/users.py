@@ -18,7 +18,7 @@ from .._group import UserGroup
 from ..clients import HttpSession
 from ..exception import CatchResponseError, StopTest, StopUser
 from ..util import deprecation
-from .arriving import run_arrivals
+from .arriving import run_arrivals, visit
 from .task import (
     LOCUST_STATE_RUNNING,
     LOCUST_STATE_STOPPING,
@@ -89,7 +89,10 @@ class User(metaclass=UserMeta):
         """Lives until the user is stopped, stops itself, or cannot start."""
         self._state = LOCUST_STATE_RUNNING
         try:
-            end = self._live()
+            if self._arrivals is not None and self._arrivals.is_fresh:
+                end = visit(self, self._arrivals, self._live)
+            else:
+                end = self._live()
             if end is not None:
                 self._stopped()
             if isinstance(end, StopTest):
