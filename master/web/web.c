@@ -252,7 +252,7 @@ static struct upstream upstream_of(const struct web *w, struct request *r, const
 
 static bool is_change(const struct request *r)
 {
-    return !is_read(r->method) && strcmp(r->method, "OPTIONS") != 0;
+    return !route_is_read(r->method) && strcmp(r->method, "OPTIONS") != 0;
 }
 
 static bool is_by_page(const struct request *r)
