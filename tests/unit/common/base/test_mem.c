@@ -271,7 +271,7 @@ static void run_stored(const void *arg)
     stored_close(stored_open(in->bytes, STORED_ALL, false, &why));
     free(why);
     why = NULL;
-    stored_close(stored_open(in->bytes, STORED_COARSE, true, &why));
+    stored_close(stored_open(in->bytes, STORED_TENS, true, &why));
     free(why);
 }
 

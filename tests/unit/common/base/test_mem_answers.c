@@ -149,8 +149,7 @@ static void run_upstream(const void *arg)
                                         .http_headers = {{"Cookie", "a=b"}},
                                         .content_length = -1}};
     const struct upstream u = {.socket = arg, .client = "127.0.0.1", .path = "/mine", .query = "q"};
-    unsigned retry_s = 0;
-    upstream_admits(&c, &u, false, &retry_s);
+    upstream_admits(&c, &u);
     upstream_forward(&c, &u);
 }
 
