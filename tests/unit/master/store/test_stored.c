@@ -266,7 +266,7 @@ static void a_row_that_became_slower_is_named(void **state)
     assert_non_null(strstr(out.data, "| p99 of GET /row/1 |"));
     assert_non_null(strstr(out.data, "**worse**"));
     sbuf_clear(&out);
-    contrast_json(&c, &out);
+    contrast_json(&c, NULL, &out);
     assert_non_null(strstr(out.data, "\"basis\": \"runs\""));
     sbuf_fini(&out);
     contrast_fini(&c);
