@@ -41,9 +41,9 @@ struct series {
     const struct tags *tags; /* of the one that is_other: no tags */
     uint32_t id;
     uint32_t named_in, sent_in; /* for who sends it (report_series.h) */
-    int64_t second;             /* likewise: that the value is of */
     bool is_other;
     struct series *next; /* of the same metric */
+    int64_t second;      /* for who sends it: that the value is of */
     struct value value;
 };
 

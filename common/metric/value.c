@@ -48,6 +48,11 @@ static struct hist *made(struct hist **h)
     return *h;
 }
 
+struct hist *value_hist(struct value *v)
+{
+    return made(&v->hist);
+}
+
 static uint64_t scaled(double number, double scale)
 {
     const double n = number * scale;

@@ -21,13 +21,13 @@ enum metric_kind {
 };
 #define METRIC_KINDS 4
 
-struct value {
-    uint64_t count;               /* of values */
-    double sum, min, max;         /* not of a rate; min > max: none */
-    uint64_t trues;               /* rate */
-    double last, last_at;         /* gauge: unix seconds */
-    struct hist *hist, *negative; /* trend: value * scale; of those below 0, without the sign.
-                                     Owned; NULL until there is one */
+struct value {             /* what a request's series need is together, at the begin */
+    uint64_t count;        /* of values */
+    uint64_t trues;        /* rate */
+    double sum, min, max;  /* not of a rate; min > max: none */
+    struct hist *hist;     /* trend: value * scale. Owned; NULL until there is one, as the next */
+    struct hist *negative; /* of those below 0, without the sign */
+    double last, last_at;  /* gauge: unix seconds */
 };
 
 void value_init(struct value *v);
@@ -35,6 +35,23 @@ void value_fini(struct value *v);
 void value_clear(struct value *v); /* keeps the memory */
 /* NaN and infinite ones are none: false. A counter takes none below 0. */
 bool value_add(struct value *v, enum metric_kind kind, double scale, double number, double now);
+/* The same for what every request may count: of a rate; and of a trend in ms with METRIC_SCALE, a
+ * time in microseconds. */
+static inline void value_add_true(struct value *v, bool is_true)
+{
+    v->count++;
+    v->trues += is_true;
+}
+struct hist *value_hist(struct value *v); /* a trend's; made if there is none */
+static inline void value_add_us(struct value *v, uint64_t time_us)
+{
+    const double ms = (double)time_us / 1000;
+    v->count++;
+    v->sum += ms;
+    v->min = ms < v->min ? ms : v->min;
+    v->max = ms > v->max ? ms : v->max;
+    hist_add(__builtin_expect(v->hist != NULL, 1) ? v->hist : value_hist(v), time_us, 1);
+}
 void value_merge(struct value *dst, const struct value *src); /* dst += src */
 /* The value below or at which a share q of a trend's values lies; within [min, max]. 0: empty. */
 double value_quantile(const struct value *v, double scale, double q);

@@ -215,6 +215,50 @@ def test_requests_are_kept_apart_by_wanted_tags_only(tmp_path):
     assert "tags" not in run.stderr.replace("--series-tags", ""), run.describe()
     assert all(metric.startswith("group_") for metric, _ in metrics(tmp_path / "p_metrics.csv")), plain.describe()
 
+SAME_AGAIN = '''
+from locust import User, constant, events, task
+
+class Word(str):
+    pass
+
+class Shop(User):
+    wait_time = constant(1000)
+
+    def fire(self, name, tags, times=1):
+        for _ in range(times):
+            self.environment.events.request.fire(request_type="X", name=name, response_time=5, response_length=0, exception=None, context={}, tags=tags)
+
+    @task
+    def t(self):
+        tags = {"tier": "gold", "shop": "8"}
+        self.fire("changed", tags, 6)
+        tags["tier"] = "silver"
+        self.fire("changed", tags, 3)
+        del tags["shop"]
+        tags["x"] = "of no interest"
+        self.fire("changed", tags, 2)
+        self.fire("other", tags, 2)
+        self.fire("other", dict(reversed(tags.items())), 2)
+        for tier in ("a", "b") * 4:
+            self.fire("turns", {"tier": tier, "shop": "9"})
+        self.fire("nothing", {"tier": None, "shop": ""}, 3)
+        self.fire("words", {Word("tier"): Word("x"), "shop": 5}, 3)
+        self.fire("words", {"tier": "x", "shop": "5"}, 3)
+'''
+
+
+def test_a_dict_of_tags_counts_as_it_is_then(tmp_path):
+    with locustfile(SAME_AGAIN) as file:
+        run = run_katydid("-f", file, "--headless", "-u", 1, "-t", 1, "--csv", tmp_path / "o", "--series-tags", "tier", "shop=7")
+    counts = {tags: int(row["Count"]) for (metric, tags), row in metrics(tmp_path / "o_metrics.csv").items() if metric == "http_req_duration"}
+    assert counts == {
+        "{method:X,name:changed,shop:8,tier:gold}": 6, "{method:X,name:changed,shop:8,tier:silver}": 3,
+        "{method:X,name:changed,shop:7,tier:silver}": 2, "{method:X,name:other,shop:7,tier:silver}": 4,
+        "{method:X,name:turns,shop:9,tier:a}": 4, "{method:X,name:turns,shop:9,tier:b}": 4,
+        "{method:X,name:words,shop:5,tier:x}": 6,
+    }, run.describe()
+
+
 EVERYWHERE = '''
 from locust import FastHttpUser, HttpUser, TaskSet, constant, task
 from katydid import check, group

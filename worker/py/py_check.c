@@ -5,6 +5,7 @@
  *   check.that(name, ok, tags=None) → whether ok is true
  *
  * A check that holds costs its predicate and one look by the identity of its name. */
+#include "common/base/clk.h"
 #include "worker/py/py_client_record.h"
 #include "worker/py/py_group.h"
 #include "worker/py/py_mod.h"
@@ -87,7 +88,7 @@ static int count_held(PyObject *name, PyObject *tags)
 {
     struct series *s = series_for(name, tags);
     if (s)
-        py_series_count(s, 1);
+        py_series_count_true(s, true, clk_steady_coarse());
     return s ? 1 : -1;
 }
 
@@ -107,7 +108,7 @@ static int count(PyObject *response, PyObject *name, int ok, PyObject *tags)
         Py_XDECREF(trace);
         return -1;
     }
-    py_series_count(s, 0);
+    py_series_count_true(s, false, clk_steady_coarse());
     PyErr_Restore(type, value, trace);
     note_failure(response, name, s);
     return 0;

@@ -91,6 +91,10 @@ static int set_extra(struct call *c, const struct session *s, PyObject *name, Py
 
 static int set_keyword(struct call *c, const struct session *s, PyObject *name, PyObject *value)
 {
+    if (name == names.tags && !c->tags) { /* the last of many, and of every request */
+        c->tags = value;
+        return 0;
+    }
     PyObject **field = field_of(c, name);
     if (!field && name != names.catch_response && name != names.allow_redirects) {
         PyObject *known = interned(name);

@@ -3,6 +3,7 @@
 
 #include "common/base/clk.h"
 #include "common/base/mem.h"
+#include "common/metric/stats.h"
 #include "common/wire/report_series.h"
 #include "worker/py/py_mod.h"
 
@@ -29,16 +30,41 @@ static bool has_room(void)
     return the.writer.bytes.len < WAITING_MOST;
 }
 
-static bool count(struct series *s, double number, double now)
+static void begin_second(struct series *s, int64_t second)
+{
+    if (s->value.count && has_room())
+        report_series_put(&the.writer, s, s->second);
+    if (!s->value.count)
+        s->second = second;
+}
+
+static inline void in_second(struct series *s, double now)
 {
     const int64_t second = (int64_t)now;
-    if (s->second != second) {
-        if (s->value.count && has_room())
-            report_series_put(&the.writer, s, s->second);
-        if (!s->value.count)
-            s->second = second;
-    }
+    if (__builtin_expect(s->second != second, 0))
+        begin_second(s, second);
+}
+
+static bool count(struct series *s, double number, double now)
+{
+    in_second(s, now);
     return series_add(s, number, now);
+}
+
+void py_series_count_true(struct series *s, bool is_true, double now)
+{
+    in_second(s, now);
+    value_add_true(&s->value, is_true);
+}
+
+void py_series_count_request(const struct series_pair *of, uint64_t time_us, bool is_failed,
+                             double now)
+{
+    if (time_us != STATS_NO_TIME) {
+        in_second(of->first, now);
+        value_add_us(&of->first->value, time_us);
+    }
+    py_series_count_true(of->second, is_failed, now);
 }
 
 static void count_rejected(const struct metric *m)

@@ -16,6 +16,9 @@ struct series_table *py_series_table(void);
 bool py_series_count(struct series *s, double number);
 bool py_series_count_at(struct series *s, double number, double now); /* now: clk_steady_coarse */
 
+/* The same of a rate. */
+void py_series_count_true(struct series *s, bool is_true, double now);
+
 void py_series_clear(void); /* forgets what was counted and not reported */
 
 /* The series of a metric, or of two that have the same tags, by the identity of the Python objects
@@ -36,6 +39,9 @@ static inline void series_key_add(struct series_key *k, PyObject *part)
 struct series_pair {
     struct series *first, *second; /* second: NULL of who has one only */
 };
+/* A request in http_req_duration (first) and http_req_failed. time_us: or STATS_NO_TIME. */
+void py_series_count_request(const struct series_pair *of, uint64_t time_us, bool is_failed,
+                             double now);
 struct series_cache;
 /* Both NULL: not known. */
 struct series_pair series_cache_find(const struct series_cache *c, const struct series_key *k);

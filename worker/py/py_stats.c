@@ -170,7 +170,7 @@ int py_stats_record(struct py_stats *s, PyObject *method, PyObject *name,
     struct tally *row = row_of(s, method, name);
     if (!row)
         return -1;
-    double now = clk_steady_coarse();
+    const double now = q->now = clk_steady_coarse();
     if (q->time_us > MAX_TIME_US && q->time_us != STATS_NO_TIME)
         q->time_us = MAX_TIME_US;
     stats_add(&s->live, row, now, q->time_us, q->bytes < MAX_BYTES ? q->bytes : MAX_BYTES);

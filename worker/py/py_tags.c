@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "worker/py/py_tags.h"
 
-#include "common/base/clk.h"
 #include "common/metric/stats.h"
 #include "worker/proto/client.h"
 #include "worker/py/py_group.h"
@@ -10,6 +9,7 @@
 #include "worker/py/py_series.h"
 #include "worker/py/py_stats.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #define WANTED_MOST 8 /* keys */
@@ -162,8 +162,8 @@ static PyObject *value_of(struct sources *from, PyObject *key, const struct py_s
     if (!value)
         value = own_value(from, key, q);
     value = value ? Py_NewRef(value) : made_value(key, q);
-    if (value == Py_None)
-        Py_CLEAR(value);
+    if (value == Py_None || (value && PyUnicode_Check(value) && !PyUnicode_GET_LENGTH(value)))
+        Py_CLEAR(value); /* takes the tag away */
     return value;
 }
 
@@ -209,38 +209,142 @@ static int count_corrected(const struct series_key *k, uint64_t time_us, double 
     return s ? 0 : -1;
 }
 
-static int count(const struct series_key *k, const struct py_stats_request *q)
+static int count(const struct series_key *k, struct series_pair pair,
+                 const struct py_stats_request *q)
 {
-    const struct series_pair pair = series_for(k);
-    const double now = clk_steady_coarse();
     if (!pair.second)
         return -1;
-    if (q->time_us != STATS_NO_TIME)
-        py_series_count_at(pair.first, (double)q->time_us / 1000, now);
-    py_series_count_at(pair.second, q->failure != NULL, now);
+    py_series_count_request(&pair, q->time_us, q->failure != NULL, q->now);
     if (__builtin_expect(py_late_wanted, 0) && q->time_us != STATS_NO_TIME)
-        return count_corrected(k, q->time_us, now);
+        return count_corrected(k, q->time_us, q->now);
     return 0;
+}
+
+/* ---- the same call again -------------------------------------------------------------------- */
+
+/* A call whose tags= are all those that are wanted, and no others, is known by the identity of its
+ * parts: then nothing is asked of user, group and run. A slot is a line of the processor's cache,
+ * as beside a request all that is looked at is cold. */
+#define AGAIN_SLOTS 128
+#define AGAIN_TAGS 2
+static struct again {
+    PyObject *method, *name;       /* owned; NULL: free */
+    PyObject *tag[2 * AGAIN_TAGS]; /* key, value, …, as the dict has them; owned; str */
+    struct series_pair pair;
+} __attribute__((aligned(64))) again[AGAIN_SLOTS];
+static_assert(sizeof(struct again) == 64, "a slot is a line");
+
+static struct again *slot_of(PyObject *method, PyObject *name, PyObject *value)
+{
+    const uintptr_t mixed = (uintptr_t)name ^ ((uintptr_t)method >> 3) ^ ((uintptr_t)value << 3);
+    return &again[(mixed * UINT64_C(0x9E3779B97F4A7C15)) >> 57];
+}
+
+/* The tags in their order; false: they are not of that kind. */
+static bool parts_of(PyObject *tags, PyObject *part[2 * AGAIN_TAGS])
+{
+    Py_ssize_t at = 0;
+    if (!tags || !PyDict_CheckExact(tags) || PyDict_GET_SIZE(tags) > AGAIN_TAGS ||
+        PyDict_GET_SIZE(tags) != PyTuple_GET_SIZE(the.keys))
+        return false;
+    for (Py_ssize_t i = 0; i < PyDict_GET_SIZE(tags); i++)
+        if (!PyDict_Next(tags, &at, &part[2 * i], &part[2 * i + 1]))
+            return false;
+    return true;
+}
+
+static const struct series_pair *same_call(PyObject *method, PyObject *name,
+                                           PyObject *const part[2 * AGAIN_TAGS])
+{
+    const struct again *slot = slot_of(method, name, part[1]);
+    if (slot->method != method || slot->name != name)
+        return NULL;
+    for (int i = 0; i < 2 * AGAIN_TAGS; i++)
+        if (slot->tag[i] != part[i])
+            return NULL;
+    return &slot->pair;
+}
+
+static void forget_call(struct again *slot)
+{
+    struct again old = *slot;
+    *slot = (struct again){0};
+    Py_XDECREF(old.method);
+    Py_XDECREF(old.name);
+    for (int i = 0; i < 2 * AGAIN_TAGS; i++)
+        Py_XDECREF(old.tag[i]);
+}
+
+/* Whether all that the key has came out of these tags, by strings that stay what they are. The
+ * user's code may have run since the request was looked at first. */
+static bool is_to_keep(const struct series_key *key, PyObject *tags,
+                       PyObject *const part[2 * AGAIN_TAGS])
+{
+    for (unsigned i = 0; i < key->count; i++)
+        if (!PyUnicode_CheckExact(key->part[i]) || key->part[i] == the.empty)
+            return false;
+    for (int i = 0; i < 2 * AGAIN_TAGS; i++)
+        if (part[i] && !PyUnicode_CheckExact(part[i]))
+            return false;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(the.keys); i++)
+        if (found(tags, PyTuple_GET_ITEM(the.keys, i)) != key->part[i + 2])
+            return false;
+    return true;
+}
+
+static void keep_call(const struct series_key *key, PyObject *tags, struct series_pair pair)
+{
+    PyObject *part[2 * AGAIN_TAGS] = {NULL};
+    if (!parts_of(tags, part) || !is_to_keep(key, tags, part))
+        return;
+    struct again *slot = slot_of(key->part[0], key->part[1], part[1]);
+    forget_call(slot);
+    *slot = (struct again){.method = Py_NewRef(key->part[0]), .name = Py_NewRef(key->part[1])};
+    for (int i = 0; i < 2 * AGAIN_TAGS; i++)
+        slot->tag[i] = Py_XNewRef(part[i]);
+    slot->pair = pair;
+}
+
+/* ---- a request ------------------------------------------------------------------------------ */
+
+static int note(struct sources *from, PyObject *method, PyObject *name,
+                const struct py_stats_request *q)
+{
+    struct series_key key = {.count = 0};
+    bool has_some = false;
+    int rc = 0;
+    series_key_add(&key, method);
+    series_key_add(&key, name);
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(the.keys); i++) {
+        PyObject *tag = PyTuple_GET_ITEM(the.keys, i), *value = value_of(from, tag, q);
+        series_key_add(&key, value ? value : Py_NewRef(the.empty));
+        has_some |= value || tag == the.status || tag == the.error_code; /* or 0 of them */
+    }
+    if (has_some) {
+        const struct series_pair pair = series_for(&key);
+        rc = count(&key, pair, q);
+        if (rc == 0)
+            keep_call(&key, from->request, pair);
+    }
+    while (key.count > 2)
+        Py_DECREF(key.part[--key.count]);
+    return rc;
 }
 
 int py_tags_note(PyObject *user, PyObject *tags, PyObject *method, PyObject *name,
                  const struct py_stats_request *q)
 {
-    struct sources from = {.request = tags, .user = user == Py_None ? NULL : user};
-    struct series_key key = {.count = 0};
-    bool has_some = false;
+    PyObject *part[2 * AGAIN_TAGS] = {NULL};
     if (q->is_apart)
         return 0;
-    series_key_add(&key, method);
-    series_key_add(&key, name);
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(the.keys); i++) {
-        PyObject *tag = PyTuple_GET_ITEM(the.keys, i), *value = value_of(&from, tag, q);
-        series_key_add(&key, value ? value : Py_NewRef(the.empty));
-        has_some |= value || tag == the.status || tag == the.error_code; /* or 0 of them */
+    const struct series_pair *pair =
+        !py_late_wanted && parts_of(tags, part) ? same_call(method, name, part) : NULL;
+    if (__builtin_expect(pair != NULL, 1)) {
+        py_series_count_request(pair, q->time_us, q->failure != NULL, q->now);
+        return 0;
     }
-    const int rc = has_some ? count(&key, q) : 0;
-    while (key.count > 2)
-        Py_DECREF(key.part[--key.count]);
+    struct sources from = {.request = tags, .user = user == Py_None ? NULL : user};
+    const int rc = note(&from, method, name, q);
     Py_XDECREF(from.tags);
     Py_XDECREF(from.sample);
     return rc;
@@ -280,6 +384,8 @@ static PyObject *series_tags(PyObject *module, PyObject *args)
     series_cache_free(the.cache); /* its keys are by the place of what was wanted */
     series_cache_free(the.cache_of_corrected);
     the.cache = the.cache_of_corrected = NULL;
+    for (size_t i = 0; i < AGAIN_SLOTS; i++)
+        forget_call(&again[i]);
     Py_XSETREF(the.keys, tuple);
     Py_XSETREF(the.run, Py_NewRef(run));
     py_tags_wanted = PyTuple_GET_SIZE(tuple) > 0;

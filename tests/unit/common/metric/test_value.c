@@ -121,6 +121,49 @@ static void numbers_that_disagree_are_refused(void **state)
     assert_false(value_read(&p, p + 25, METRIC_COUNTER, &read));
 }
 
+/* What requests take is what value_add does. */
+static void the_short_ways_come_to_the_same(void **state)
+{
+    (void)state;
+    static const uint64_t times[] = {0,
+                                     1,
+                                     999,
+                                     1000,
+                                     1001,
+                                     123456,
+                                     7654321,
+                                     3599999999,
+                                     UINT64_C(3600000000),
+                                     UINT64_C(1) << 43};
+    struct value one, other;
+    value_init(&one);
+    value_init(&other);
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        value_add_us(&one, times[i]);
+        value_add(&other, METRIC_TREND, 1000, (double)times[i] / 1000, 5);
+    }
+    for (uint64_t us = 1; us < UINT64_C(4000000000); us += us / 7 + 1) {
+        value_add_us(&one, us);
+        value_add(&other, METRIC_TREND, 1000, (double)us / 1000, 5);
+    }
+    struct sbuf a = {0}, b = {0};
+    value_put(&a, &one, METRIC_TREND);
+    value_put(&b, &other, METRIC_TREND);
+    assert_int_equal(a.len, b.len);
+    assert_memory_equal(a.data, b.data, a.len);
+    sbuf_fini(&a);
+    sbuf_fini(&b);
+    value_fini(&one);
+    value_fini(&other);
+    for (int i = 0; i < 5; i++) {
+        value_add_true(&one, i % 2);
+        value_add(&other, METRIC_RATE, 1000, i % 2, 5);
+    }
+    assert_true(one.count == other.count && one.trues == other.trues && one.trues == 2);
+    value_fini(&one);
+    value_fini(&other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -129,6 +172,7 @@ int main(void)
         cmocka_unit_test(merging_keeps_the_latest_gauge),
         cmocka_unit_test(what_is_written_is_read),
         cmocka_unit_test(numbers_that_disagree_are_refused),
+        cmocka_unit_test(the_short_ways_come_to_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
