@@ -48,6 +48,7 @@ struct h1 { /* of one exchange */
     size_t head_len, head_sent, body_sent;
     int write_errno;      /* why writing was given up; 0 = it was not */
     bool is_writing_over; /* everything written, or given up after a failed write */
+    bool is_awaiting;     /* ... and nothing has come; counted by the engine */
 };
 static_assert(sizeof(struct hresp_block) <= ENGINE_BLOCK_SIZE, "a head's memory is a block");
 
@@ -93,9 +94,17 @@ static void advance(struct h1 *h, size_t n)
         h->pieces->sent += n - of_head;
 }
 
+static void set_awaiting(struct fetch *f, bool is)
+{
+    struct h1 *h = h1_of(f);
+    f->engine->counters.awaiting += (uint64_t)is - h->is_awaiting;
+    h->is_awaiting = is;
+}
+
 static void sent_all(struct fetch *f)
 {
     struct h1 *h = h1_of(f);
+    set_awaiting(f, !f->response.times.first_byte);
     f->response.was_sent = true;
     f->response.sent_bytes = h->head_sent + h->body_sent;
     h->is_writing_over = true;
@@ -428,8 +437,10 @@ static enum progress read_once(struct fetch *f)
     const uint64_t arrived = arrived_ns(f, now);
     f->last_io_ns = now;
     f->arrived_ns = arrived;
-    if (!f->response.times.first_byte)
+    if (!f->response.times.first_byte) {
         first_arrived(&f->response.times, arrived);
+        set_awaiting(f, false);
+    }
     if (!take_bytes(f, e->in, (size_t)n, arrived))
         return ENDED;
     if (f->is_body_held && h1_of(f)->parser.says_continue && !send_body(f))
@@ -507,6 +518,7 @@ static bool leave(struct fetch *f)
 static void drop(struct fetch *f)
 {
     struct h1 *h = h1_of(f);
+    set_awaiting(f, false);
     hresp_fini(&h->parser);
     engine_block_put(f->engine, h->block);
     free(h->own_head);

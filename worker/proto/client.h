@@ -195,6 +195,6 @@ void fetch_free(struct fetch *f);
 /* Counters for health and tests. */
 struct fetch_counters {
     uint64_t connections_opened, connections_reused, connections_open, dns_lookups, tls_resumed;
-    uint64_t origins; /* known now */
+    uint64_t origins, awaiting; /* known now; exchanges that are sent, without a byte of answer */
 };
 struct fetch_counters fetch_engine_counters(const struct fetch_engine *e);

@@ -114,6 +114,8 @@ static void poll_events(struct loop *l, bool may_wait)
     int flags = EVLOOP_ONCE | (may_wait ? 0 : EVLOOP_NONBLOCK);
     set_polling(l, true);
     PyThreadState *state = PyEval_SaveThread();
+    if (may_wait && l->before_wait)
+        l->before_wait();
     do
         event_base_loop(l->base, flags);
     while (may_wait && ready_list_empty(l->queue) && !atomic_load(&l->is_woken));

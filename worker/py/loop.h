@@ -36,6 +36,7 @@ struct loop {
     unsigned long long turns;
     unsigned ready_left; /* how many may still run in this turn; 0 when it is not their time */
     uint64_t ready_until_ns;
+    void (*before_wait)(void); /* NULL, or called before each poll that waits; without the GIL */
     bool is_default;
     bool is_destroyed;
     bool is_broken; /* run() is to return */

@@ -19,6 +19,7 @@
 #include "worker/py/py_mod.h"
 #include "worker/py/loop.h"
 #include "worker/py/py_arrivals.h"
+#include "worker/py/py_client_site.h"
 #include "worker/py/py_late.h"
 #include "worker/py/py_series.h"
 
@@ -30,10 +31,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
 
 /* The timer wakes the loop no more often than that: where more arrivals are due, some start up to
  * so much late, together with the next, which costs half as much as a turn of the loop for each. */
-#define LEAST_APART_NS 400000
+#define LEAST_APART_NS 350000
 #define MOST_AT_ONCE                                                                               \
     16               /* iterations of a scenario that follow one another in a turn of the loop     \
                       */
@@ -140,9 +143,13 @@ static bool take_due(struct arriving *a)
 
 static struct {
     struct event timer;
+    struct ready turn; /* the timer was there: after those whose answers came in this turn */
     bool is_made;
     struct arriving *first; /* of those that run */
     uint64_t woken_ns;      /* when what was due was handed out last */
+    uint64_t at_ns;         /* when it will be next */
+    bool is_full;           /* ... with more than one, as far as one can know */
+    struct fetch_engine *engine;
 } tick;
 
 static void arm(void)
@@ -151,19 +158,23 @@ static void arm(void)
     for (const struct arriving *a = tick.first; a; a = a->next)
         if (a->next_ns && a->next_ns < at)
             at = a->next_ns;
+    tick.is_full = false;
     if (at == UINT64_MAX)
         return;
     const uint64_t now = clk_mono_ns(), soonest = tick.woken_ns + LEAST_APART_NS;
-    if (at < soonest)
+    if (at < soonest) {
         at = soonest;
+        tick.is_full = true;
+    }
+    tick.at_ns = at;
     struct timeval tv = loop_timeval(at > now ? (double)(at - now) / 1e9 : 0);
     event_base_update_cache_time(hub_base()); /* of the turn's begin: it would come too early */
     evtimer_add(&tick.timer, &tv);
 }
 
-static void on_due(evutil_socket_t fd, short what, void *arg)
+/* Another plan or share, or the timer: what is due is handed out now. */
+static void look_again(void)
 {
-    (void)fd, (void)what, (void)arg;
     bool has_some = false;
     for (struct arriving *a = tick.first; a; a = a->next)
         has_some |= take_due(a);
@@ -172,17 +183,59 @@ static void on_due(evutil_socket_t fd, short what, void *arg)
     arm();
 }
 
-/* Another plan, or another share: what is due by it is handed out now. */
-static void look_again(void)
+static void run_turn(struct ready *r)
 {
-    on_due(-1, 0, NULL);
+    (void)r;
+    look_again();
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what, (void)arg;
+    hub_ready(&tick.turn);
+}
+
+/* Whether every user here that does an iteration waits for an answer over HTTP, of which the kernel
+ * notes when it comes. */
+static bool all_await_answers(void)
+{
+    uint64_t busy = 0;
+    for (const struct arriving *a = tick.first; a; a = a->next) {
+        if (!a->is_alone)
+            return false;
+        busy += a->entered - a->idle;
+    }
+    return busy && busy == fetch_engine_counters(tick.engine).awaiting;
+}
+
+/* Before the loop waits, where the timer is about to wake it anyway: then answers that come until
+ * then are read with the next arrivals. They are measured by the kernel's stamps: that they lie
+ * there for a while changes none of their times. Half of all turns of the loop are saved so. */
+static void wait_for_tick(void)
+{
+    if (!tick.is_full || !all_await_answers())
+        return;
+    const struct timespec at = {(time_t)(tick.at_ns / 1000000000), (long)(tick.at_ns % 1000000000)};
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL); /* or a signal: the poll looks */
+}
+
+static int make_timer(void)
+{
+    struct loop *l = loop_main();
+    tick.engine = site_engine();
+    if (!tick.engine)
+        return -1;
+    evtimer_assign(&tick.timer, hub_base(), on_timer, NULL);
+    tick.turn.run = run_turn;
+    tick.is_made = true;
+    prctl(PR_SET_TIMERSLACK, 1); /* 50 µs else */
+    if (l)
+        l->before_wait = wait_for_tick;
+    return 0;
 }
 
 static void begin_ticking(struct arriving *a)
 {
-    if (!tick.is_made)
-        evtimer_assign(&tick.timer, hub_base(), on_due, NULL);
-    tick.is_made = true;
     a->next = tick.first;
     tick.first = a;
 }
@@ -344,14 +397,17 @@ static unsigned share(uint32_t whole, const struct stripe *s)
     return s->stride ? (whole + s->stride - 1 - s->offset) / s->stride : 0;
 }
 
-/* begin(elapsed_s): the scenario began so long ago (negative: it is to begin); later again: no
- * change. */
-static PyObject *begin(PyObject *self, PyObject *elapsed)
+/* begin(elapsed_s, is_alone): the scenario began so long ago (negative: it is to begin); later
+ * again: no change. is_alone: all users here are of scenarios with arrivals. */
+static PyObject *begin(PyObject *self, PyObject *args)
 {
     struct arriving *a = arriving_of(self);
-    const double elapsed_s = PyFloat_AsDouble(elapsed);
-    if (elapsed_s == -1 && PyErr_Occurred())
+    double elapsed_s;
+    int is_alone;
+    if (!PyArg_ParseTuple(args, "dp:begin", &elapsed_s, &is_alone) ||
+        (!tick.is_made && make_timer() != 0))
         return NULL;
+    a->is_alone = is_alone;
     if (a->begin_ns)
         Py_RETURN_NONE;
     const double at = (double)clk_mono_ns() - elapsed_s * 1e9 + (double)a->scenario.start_ns;
@@ -577,7 +633,7 @@ static void dealloc(PyObject *self)
 }
 
 static PyMethodDef methods[] = {
-    {"begin", begin, METH_O, "begin(elapsed_s): it began so long ago"},
+    {"begin", begin, METH_VARARGS, "begin(elapsed_s, is_alone): it began so long ago"},
     {"share", set_share, METH_VARARGS, "share(from, offset, stride): which arrivals are ours"},
     {"change", change, METH_O, "change(text): its plan is another one from now on"},
     {"take", take, METH_NOARGS, "take() -> int or None: waits for an arrival; its chance"},

@@ -35,6 +35,7 @@ struct arriving {
     struct taker *top;
     unsigned idle, pool, most, most_queued;
     unsigned made_before;    /* users, where each is there for one arrival: so many are to wait */
+    bool is_alone;           /* all users here are of scenarios with arrivals */
     unsigned entered;        /* users that may take arrivals: those who do not wait are busy */
     struct due *queue;       /* a ring; room for most_queued */
     unsigned long long turn; /* of the loop, in which at_once iterations followed one another */

@@ -108,12 +108,13 @@ class Scenarios:
 
     def follow(self, elapsed_s, shares):
         """The master: so long ago the scenarios began; which arrivals are ours (from, offset, stride)."""
+        is_alone = all(one.is_open and not one.is_of_all for one in self._all)
         for one, (first, offset, stride) in zip(self._all, shares):
             if one in self._loops:
                 self._loops[one].follow(elapsed_s, offset, stride)
             elif one.is_open:
                 one.share(first, offset, stride)
-                one.begin(elapsed_s)
+                one.begin(elapsed_s, is_alone)
         if not self._growers:
             self._growers = [gevent.spawn(self._grow, one) for one in self._all
                              if one.is_open and not one.is_of_all]
