@@ -12,6 +12,9 @@
  *   Poisson fixed  as many as of uniform, at sorted uniform places: a Poisson process that is known
  * to have that count
  *
+ * Stages of a uniform one may be random by themselves (ramp.h): each with as many arrivals as it
+ * would have, at such places.
+ *
  * The list depends on the plan alone: whoever walks it gets the same times, on however many workers
  * (of the random ones as far as their C libraries agree about log and pow to the last bit). Pure.
  */
@@ -31,6 +34,7 @@ struct arrivals_plan { /* kind and key by the caller; the rest by arrivals_settl
     uint64_t key;            /* of the random ones (chance_key) */
     struct ramp_rate steady; /* of K6_STEADY: the ramp's one rate */
     uint64_t count;          /* arrivals; of Poisson as many as are expected, rounded */
+    bool has_random;         /* uniform: there are random stages */
 };
 
 /* Once the ramp has all its stages. */
@@ -41,7 +45,8 @@ struct arrivals { /* a walk over the list */
     uint64_t next;  /* the index of the next arrival */
     uint64_t whole; /* Poisson: the sum up to it, whole arrivals */
     uint64_t part;  /* ... and 2^-40 of one */
-    double left;    /* Poisson fixed: how much of the ramp is behind the last one, 0 to 1 */
+    double left;    /* Poisson fixed, random stage: how much is behind the last one, 0 to 1 */
+    size_t stage;   /* with random stages: that of the last one */
 };
 
 void arrivals_begin(struct arrivals *a, const struct arrivals_plan *p);

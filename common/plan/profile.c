@@ -15,10 +15,33 @@
 
 /* ---- a chain of words ----------------------------------------------------------------------- */
 
-enum word { FIRST, TO, DURING, TIMES, LASTING, RAMPS, FROM, AMPLITUDE, PERIOD, AFTER, PART, WORDS };
-static const char *const names[WORDS] = {
-    "",          "to",     "during", "times", "lasting", "separatedByRampsLasting", "startingFrom",
-    "amplitude", "period", "after",  "part"};
+enum word {
+    FIRST,
+    TO,
+    DURING,
+    TIMES,
+    LASTING,
+    RAMPS,
+    FROM,
+    AMPLITUDE,
+    PERIOD,
+    AFTER,
+    PART,
+    RANDOM,
+    WORDS
+};
+static const char *const names[WORDS] = {"",
+                                         "to",
+                                         "during",
+                                         "times",
+                                         "lasting",
+                                         "separatedByRampsLasting",
+                                         "startingFrom",
+                                         "amplitude",
+                                         "period",
+                                         "after",
+                                         "part",
+                                         "randomized"};
 #define BIT(word) (1u << (word))
 
 struct chain {
@@ -49,9 +72,6 @@ static int word_named(const char *name)
 static bool take_word(struct chain *c, const char *name, const char *value, char **why)
 {
     const int word = word_named(name);
-    if (!strcmp(name, "randomized"))
-        return sbuf_refuse(why, "randomized() is of a whole scenario: give it "
-                                "distribution=poisson-fixed");
     if (word < 0)
         return sbuf_refuse(why, "%s: there is no word '%s'", c->name, name);
     if (c->values[word])
@@ -65,6 +85,8 @@ static bool read_chain(struct chain *c, const char *text, char **why)
 {
     char *p = trimmed(c->copy = mem_strdup(text));
     for (c->name = p; *p; p++) {
+        if (p != c->name && !strcmp(p, names[RANDOM])) /* Scala's has no () */
+            return take_word(c, p, "", why);
         char *open = strchr(p, '('), *close = open ? strchr(open, ')') : NULL;
         if (!close || (close[1] && close[1] != '.'))
             return sbuf_refuse(why, "'%s' is no step: write rampUsersPerSec(1).to(20).during(5m)",
@@ -354,9 +376,9 @@ static const struct step {
 } steps[] = {
     {"nothingFor", BOTH, false, 0, 0, make_nothing},
     {"atOnceUsers", RATES, false, 0, 0, make_at_once},
-    {"rampUsers", RATES, false, BIT(DURING), 0, make_evenly},
-    {"constantUsersPerSec", RATES, true, BIT(DURING), 0, make_line},
-    {"rampUsersPerSec", RATES, true, BIT(TO) | BIT(DURING), 0, make_line},
+    {"rampUsers", RATES, false, BIT(DURING), BIT(RANDOM), make_evenly},
+    {"constantUsersPerSec", RATES, true, BIT(DURING), BIT(RANDOM), make_line},
+    {"rampUsersPerSec", RATES, true, BIT(TO) | BIT(DURING), BIT(RANDOM), make_line},
     {"stressPeakUsers", RATES, false, BIT(DURING), BIT(PART), make_peak},
     {"heavisideUsers", RATES, false, BIT(DURING), BIT(PART), make_peak},
     {"incrementUsersPerSec", RATES, true, BIT(TIMES) | BIT(LASTING), BIT(RAMPS) | BIT(FROM),
@@ -433,7 +455,10 @@ bool profile_add(struct ramp *r, const char *stage, const struct profile_kind *k
     is_good = is_good && check(&c, step, kind->is_users, why);
     if (is_good) {
         const struct making m = {r, kind, &c, step->is_per_second, level_at_end, why};
+        const size_t first = r->count;
         is_good = step->make(&m);
+        for (size_t i = first; c.values[RANDOM] && i < r->count; i++)
+            r->stages[i].is_random = !r->stages[i].curve;
     }
     free(c.copy);
     return is_good;

@@ -26,6 +26,7 @@ struct ramp_stage {
     int64_t begin_ns, length_ns;
     int64_t from, to;    /* the rate at both ends: numerators */
     ramp_area before;    /* A at its begin */
+    bool is_random;      /* as many arrivals as it has, at sorted random places (arrivals.h) */
     struct curve *curve; /* owned; it is a piece of that, and from and to are 0; NULL: a line */
     int64_t skip_ns;     /* ... which begins so long after the curve's begin */
     ramp_area bulge;     /* ... and has that area */

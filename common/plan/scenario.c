@@ -305,6 +305,22 @@ static void fill_in(struct scenario *s)
         s->graceful_ns = GRACEFUL_S * SECOND;
 }
 
+bool scenario_is_random(const struct scenario *s)
+{
+    return s->keys.spread != ARRIVALS_UNIFORM || s->plan.has_random;
+}
+
+static bool check_randomized(const struct scenario *s, char **why)
+{
+    bool has_some = false;
+    for (size_t i = 0; i < s->ramp.count; i++)
+        has_some |= s->ramp.stages[i].is_random;
+    return !has_some || s->plan.kind == ARRIVALS_UNIFORM ||
+           scenario_refuse(why, s,
+                           "randomized() does not go with phase=k6, nor with a distribution "
+                           "of the whole scenario");
+}
+
 void scenario_set_seed(struct scenario *s, uint64_t seed)
 {
     s->seed = seed;
@@ -327,6 +343,8 @@ static bool settle(struct scenario *s, char **why)
     if (s->keys.spread == ARRIVALS_POISSON_FIXED && s->is_endless)
         return scenario_refuse(why, s,
                                "distribution=poisson-fixed needs a duration: it has a count");
+    if (!check_randomized(s, why))
+        return false;
     fill_in(s);
     const bool is_seeded = s->is_seeded;
     scenario_set_seed(s, s->seed);

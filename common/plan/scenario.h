@@ -82,6 +82,8 @@ struct scenario {
 /* Reads the text into *s. False: *why (to be freed) says what is wrong and how to mend it. */
 bool scenario_read(struct scenario *s, const char *text, char **why);
 void scenario_fini(struct scenario *s);
+/* Whether chance has a part in when its arrivals come. */
+bool scenario_is_random(const struct scenario *s);
 /* The random ones have a seed when they run. */
 void scenario_set_seed(struct scenario *s, uint64_t seed);
 /* The text from which scenario_read makes the same again: settled, with every default. */

@@ -47,6 +47,16 @@ static void put_piece(const struct ramp_stage *stage, int64_t at, int64_t length
         sbuf_addf(out, ".part(%" PRId64 "ns..%" PRId64 "ns)", from, from + length);
 }
 
+static void put_random(const struct scenario *s, const struct ramp_stage *stage, int64_t from,
+                       int64_t to, struct sbuf *out)
+{
+    sbuf_adds(out, out->len ? ",rampUsersPerSec(" : "rampUsersPerSec(");
+    put_level_within(s, stage, from, out);
+    sbuf_adds(out, ").to(");
+    put_level_within(s, stage, to, out);
+    sbuf_addf(out, ").during(%" PRId64 "ns).randomized()", to - from);
+}
+
 /* The stages in [from, to), each with a jump to where it begins; the last one for ever, if the
  * scenario is so and its end is in it. */
 static void put_stages(const struct scenario *s, int64_t from, int64_t to, struct sbuf *out)
@@ -60,6 +70,10 @@ static void put_stages(const struct scenario *s, int64_t from, int64_t to, struc
             put_piece(stage, a - stage->begin_ns, b - a, out);
         if (b <= a || stage->curve)
             continue;
+        if (stage->is_random) {
+            put_random(s, stage, a - stage->begin_ns, b - stage->begin_ns, out);
+            continue;
+        }
         sbuf_adds(out, out->len ? ",0:" : "0:");
         put_level_within(s, stage, a - stage->begin_ns, out);
         if (s->is_endless && i + 1 == r->count && b == end)

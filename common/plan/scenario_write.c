@@ -106,6 +106,7 @@ static void put_rates(struct sbuf *out, const struct scenario *s)
         level = (double)stage->to * per;
         sbuf_addf(out, " → %g/s in ", level);
         scenario_put_span(out, stage->length_ns);
+        sbuf_adds(out, stage->is_random ? " at random" : "");
     }
 }
 

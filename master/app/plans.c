@@ -43,7 +43,7 @@ static void seed(const struct master *m, struct scenario *s)
     uint64_t chosen;
     if (!s->is_seeded && m->o->seed >= 0 && scenario_is_open(s))
         scenario_set_seed(s, (uint64_t)m->o->seed);
-    if (s->is_seeded || s->keys.spread == ARRIVALS_UNIFORM)
+    if (s->is_seeded || !scenario_is_open(s) || !scenario_is_random(s))
         return;
     master_random(&chosen, sizeof chosen);
     scenario_set_seed(s, chosen);
@@ -66,7 +66,7 @@ static char *text_of(struct scenario *s)
 {
     struct sbuf text = {0};
     const bool is_seeded = s->is_seeded;
-    s->is_seeded |= s->keys.spread != ARRIVALS_UNIFORM;
+    s->is_seeded |= scenario_is_random(s);
     scenario_write(s, &text);
     s->is_seeded = is_seeded;
     return sbuf_take(&text);

@@ -23,6 +23,10 @@ class Step:
     def __repr__(self):
         return self._text
 
+    def randomized(self):
+        """Its arrivals come by chance, as many as ever."""
+        return Step(f"{self}.randomized()")
+
 
 def _value(value):
     if hasattr(value, "total_seconds"):

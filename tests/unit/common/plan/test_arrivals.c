@@ -271,6 +271,7 @@ static void the_workers_together_have_the_list(void **state)
         add(&r, 3 * SECOND, per_s(0), per_s((int64_t)(chance_bits(seed, 50) % 300)));
         add(&r, SECOND, per_s(0), per_s(0));
         add(&r, 4 * SECOND, per_s(200), per_s(50));
+        r.stages[0].is_random = r.stages[2].is_random = seed % 8 == 0; /* of uniform ones */
         struct arrivals_plan p = plan_of(&r, kinds[seed % 4]);
         check_split(&p, seed);
         ramp_fini(&r);

@@ -88,6 +88,46 @@ static void steps_are_stages_with_names(void **state)
           "0:10,1m:10,0:200,10s:200,0:10,50s:10");
 }
 
+/* Kolmogorov and Smirnov's distance of times[from, to) to an even spread over [begin, end). */
+static double uneven(uint64_t from, uint64_t to, int64_t begin, int64_t end)
+{
+    double most = 0;
+    for (uint64_t i = from; i < to; i++) {
+        const double share = (double)(times[i] - begin) / (double)(end - begin),
+                     n = (double)(to - from), k = (double)(i - from);
+        most = fmax(most, fmax((k + 1) / n - share, share - k / n));
+    }
+    return most;
+}
+
+/* Each step has as many as ever, in its own time; those of the others are where they were. */
+static void randomized_steps_have_their_count(void **state)
+{
+    (void)state;
+    assert_int_equal(arrivals_of("nothingFor(1),rampUsers(500).during(10).randomized(),"
+                                 "constantUsersPerSec(10).during(5),"
+                                 "rampUsersPerSec(0).to(100).during(4).randomized"),
+                     500 + 50 + 200);
+    assert_true(times[0] >= S && times[499] <= 11 * S && times[550] >= 16 * S);
+    assert_true(times[749] <= 20 * S);
+    for (int i = 0; i < 50; i++)
+        assert_int_equal(times[500 + i], 11 * S + i * S / 10 + S / 20);
+    assert_true(uneven(0, 500, S, 11 * S) < 1.63 / sqrt(500) && uneven(0, 500, S, 11 * S) > 0.004);
+    struct scenario *s = of("rampUsers(20).during(2s).randomized()"),
+                    *other = of("rampUsers(20).during(2s).randomized(),seed=8");
+    struct sbuf line = {0};
+    scenario_describe(s, &line);
+    assert_non_null(strstr(line.data, ", 10/s → 10/s in 2s at random, for 2s: 20 arr"));
+    assert_true(scenario_is_random(s));
+    assert_int_equal(list(s), 20);
+    const int64_t first = times[0];
+    assert_int_equal(list(other), 20);
+    assert_true(times[0] != first);
+    sbuf_fini(&line);
+    drop(s);
+    drop(other);
+}
+
 static void at_once_is_at_once(void **state)
 {
     (void)state;
@@ -225,7 +265,9 @@ static void what_is_no_step_is_said(void **state)
     refused("rampUsers(10).during(5).to(5)", "rampUsers takes no to(");
     refused("rampUsers(10).during(5).during(5)", "'during' is given twice");
     refused("rampUsers(10).in(5)", "there is no word 'in'");
-    refused("rampUsers(10).during(5).randomized()", "distribution=poisson-fixed");
+    refused("atOnceUsers(10).randomized()", "atOnceUsers takes no randomized(");
+    refused("rampUsers(10).during(5).randomized(),phase=k6", "randomized() does not go with phase");
+    refused("rampUsers(10).during(5).randomized(),distribution=poisson", "does not go with phase");
     refused("rampUsers(ten).during(5)", "'ten' is no whole number");
     refused("rampUsers(10).during(fast)", "'fast' is no duration");
     refused("rampUsersPerSec(x).to(5).during(5)", "'x' is no rate");
@@ -278,6 +320,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(steps_are_stages_with_names),
+        cmocka_unit_test(randomized_steps_have_their_count),
         cmocka_unit_test(at_once_is_at_once),
         cmocka_unit_test(a_sine_is_exact),
         cmocka_unit_test(a_peak_is_where_the_error_function_says),
