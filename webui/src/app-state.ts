@@ -1,17 +1,19 @@
 /* The few things every part of the page shares. */
 import { signal } from "@preact/signals";
-import { IS_REPORT } from "./lib/build";
+import { IS_REPORT, STORED } from "./lib/build";
 import { findReport } from "./live/report-block";
 import { FileSource } from "./live/file-source";
 import { LiveSource, browserEnv } from "./live/live-source";
+import { StoredSource } from "./live/stored-source";
 import type { Source } from "./live/source";
 import { Store } from "./live/store";
 
 export const store = new Store();
 
-/** The same page shows a master's run, or the run of the report file that it is part of: two builds, of which neither has the other's source. */
+/** The same page shows a master's run, one that is stored, or the run of the report file that it is part of: a file is another build, and neither build has the other's source. */
 function makeSource(): Source {
-  return IS_REPORT ? new FileSource(store, findReport() ?? "") : new LiveSource(store, browserEnv());
+  if (IS_REPORT) return new FileSource(store, findReport() ?? "");
+  return STORED !== "" ? new StoredSource(store, `runs/${encodeURIComponent(STORED)}/`) : new LiveSource(store, browserEnv());
 }
 export const source = makeSource();
 

@@ -1,6 +1,6 @@
 /* Every screen of the page: its name in the address, its word in the rail, and where its code is. */
 import { computed } from "@preact/signals";
-import { IS_REPORT } from "../lib/build";
+import { CAN_COMMAND, IS_REPORT } from "../lib/build";
 import { source, store } from "../app-state";
 import type { Screen } from "../lib/route";
 import { hasExtras } from "../screens/extras/held";
@@ -15,13 +15,14 @@ const OTHERS: readonly [Screen, string][] = [["failures", "Failures"], ["workers
 
 const EXTRAS: readonly [Screen, string][] = [["extras", "Extras"]];
 const LOGS: readonly [Screen, string][] = [["logs", "Logs"]];
+const RUNS: readonly [Screen, string][] = [["runs", "Runs"]];
 const NEW: readonly [Screen, string][] = [["new", "New test"]];
 const EDIT: readonly [Screen, string][] = [["new", "Edit load"]];
 
 /** A recorded run has nobody to ask for a new test, and log lines if it was saved with them; extras
  * are there when the locustfile has some, metrics when something was counted in one, the load when there are scenarios. */
 export const nav = computed<readonly [Screen, string][]>(() => [
-  ...LIVE, ...(store.run.value?.plans ? LOAD : []), ...VERDICT, ...ENDPOINTS, ...(store.seriesCount.value > 0 ? METRICS : []), ...OTHERS, ...(source.has("logs") ? LOGS : []), ...(hasExtras.value ? EXTRAS : []), ...(IS_REPORT ? [] : store.isRunning.value ? EDIT : NEW),
+  ...LIVE, ...(store.run.value?.plans ? LOAD : []), ...VERDICT, ...ENDPOINTS, ...(store.seriesCount.value > 0 ? METRICS : []), ...OTHERS, ...(source.has("logs") ? LOGS : []), ...(hasExtras.value ? EXTRAS : []), ...(IS_REPORT ? [] : RUNS), ...(!CAN_COMMAND ? [] : store.isRunning.value ? EDIT : NEW),
 ]);
 
 /** The script of report files has no code of what only a master can do. */
@@ -37,5 +38,6 @@ export const LAZY: Record<Exclude<Screen, "live">, LazyScreen> = {
   workers: async (): Promise<ScreenComponent> => (await import("../screens/workers/workers")).WorkersScreen,
   logs: async (): Promise<ScreenComponent> => (await import("../screens/logs/logs")).LogsScreen,
   extras: IS_REPORT ? nowhere : async (): Promise<ScreenComponent> => (await import("../screens/extras/extras")).ExtrasScreen,
+  runs: IS_REPORT ? nowhere : async (): Promise<ScreenComponent> => (await import("../screens/runs/runs")).RunsScreen,
   new: IS_REPORT ? nowhere : async (): Promise<ScreenComponent> => (await import("../screens/new-test/new-test")).NewTestScreen,
 };

@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import { IS_REPORT } from "../lib/build";
 import { store } from "../app-state";
 import { timespan } from "../lib/format";
-import { route } from "../lib/route";
+import { isElsewhere, route } from "../lib/route";
 import { Icon } from "../parts/icons";
 import { answer, chartView, isPaused, pauseView } from "../range/data";
 import { LIVE_RANGES } from "../range/range";
@@ -48,7 +48,7 @@ function RangeText(): JSX.Element {
 }
 
 export function TimeBar(): JSX.Element | null {
-  if (!store.hasRun.value || route.value.screen === "new" || runSpan.value.to <= runSpan.value.from) return null;
+  if (!store.hasRun.value || isElsewhere(route.value.screen) || runSpan.value.to <= runSpan.value.from) return null;
   return (
     <section class={`time-bar${isFixed.value ? " is-fixed" : ""}`} aria-label="Time range">
       <div class="time-row">

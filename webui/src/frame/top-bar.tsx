@@ -1,7 +1,7 @@
 /* How the test stands, always in sight, and what can be done to it. */
 import { computed } from "@preact/signals";
 import type { JSX } from "preact";
-import { IS_REPORT } from "../lib/build";
+import { CAN_COMMAND, IS_REPORT, OWN_PAGE, STORED } from "../lib/build";
 import { openDialog, source, store, type DialogName } from "../app-state";
 import { markerAt } from "../chart/plot";
 import { clock, count, msUnit, percent, rate, timespan, visible } from "../lib/format";
@@ -82,6 +82,7 @@ function Actions(): JSX.Element | null {
     </button>
   );
   if (isPlanning.value) return null; // its form has them
+  if (STORED !== "") return <div class="actions"><a class="button action-start" aria-label="Back to now" href={OWN_PAGE}><Icon name="follow" /><span class="action-label">Back to now</span></a></div>;
   return (
     <div class="actions">
       {store.isRunning.value && !store.run.value?.shape && !store.run.value?.scenarios ? button("edit", "edit", "Edit load") : null}
@@ -101,11 +102,11 @@ function more(): MenuItem[] {
   const item = (dialog: DialogName, icon: IconName, label: string): MenuItem => ({ icon, label, act: () => open(dialog), isDisabled });
   return [
     ...(canAct ? [item("report", "report", "Save a report…")] : []),
-    ...(canAct && store.isRunning.value ? [item("marker", "flag", "Set a marker…")] : []),
+    ...(CAN_COMMAND && canAct && store.isRunning.value ? [item("marker", "flag", "Set a marker…")] : []),
     { icon: THEME_ICON[theme.value], label: `Theme: ${theme.value}`, act: () => setTheme(nextTheme()) },
     ...(isNarrow.value && store.hasRun.value ? [{ icon: "live" as const, label: `Times: ${MODES[timeAt()]![1]}`, act: () => setTimeMode(MODES[(timeAt() + 1) % MODES.length]![0]) }] : []),
     { icon: "help", label: "Keyboard shortcuts", act: () => (openDialog.value = "help") },
-    ...(canAct && !store.isEnding.value ? [{ ...item("reset", "reset", "Reset the statistics…"), isApart: true }] : []),
+    ...(CAN_COMMAND && canAct && !store.isEnding.value ? [{ ...item("reset", "reset", "Reset the statistics…"), isApart: true }] : []),
   ];
 }
 

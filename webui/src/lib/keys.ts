@@ -2,7 +2,7 @@
  * and when the person switched them off (WCAG 2.1.4). Screens add keys of their own with useKeys. */
 import { useEffect } from "preact/hooks";
 import { signal } from "@preact/signals";
-import { IS_REPORT } from "./build";
+import { CAN_COMMAND } from "./build";
 import { openDialog, store } from "../app-state";
 import { PANEL_KEY } from "../chart/panel";
 import { markerAt, nextCrosshair } from "../chart/plot";
@@ -12,11 +12,11 @@ import { recall, remember } from "./storage";
 import { go, route, setQuery, type Screen } from "./route";
 import { nextTheme, setTheme } from "./theme";
 
-const SCREEN_KEYS: Record<string, Screen> = { l: "live", p: "load", v: "verdict", e: "endpoints", m: "metrics", f: "failures", w: "workers", o: "logs", x: "extras", n: "new" };
+const SCREEN_KEYS: Record<string, Screen> = { l: "live", p: "load", v: "verdict", e: "endpoints", m: "metrics", f: "failures", w: "workers", o: "logs", x: "extras", r: "runs", n: "new" };
 const CHORD_MS = 1500;
 
 export const SHORTCUTS: [string, string][] = [
-  ["g then l p v e m f w o x n", "Go to Live, Load, Verdict, Endpoints, Metrics, Failures, Workers, Logs, Extras, New test"],
+  ["g then l p v e m f w o x r n", "Go to Live, Load, Verdict, Endpoints, Metrics, Failures, Workers, Logs, Extras, Runs, New test"],
   ["/", "Filter the endpoints or the log"],
   ["j k  ↓ ↑", "Next and previous row"],
   ["Enter", "Open the row"],
@@ -77,7 +77,7 @@ function escape(): boolean {
 }
 
 function act(key: string): boolean {
-  const canCommand = !IS_REPORT;
+  const canCommand = CAN_COMMAND;
   switch (key) {
     case "/": focusFilter(); return true;
     case "d": setTheme(nextTheme()); return true;

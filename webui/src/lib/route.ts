@@ -4,13 +4,16 @@
  * `range` and `run` belong to the page, not to one screen: going to another screen keeps them. */
 import { signal } from "@preact/signals";
 
-export const SCREENS = ["live", "load", "verdict", "endpoints", "metrics", "failures", "workers", "logs", "extras", "new"] as const;
+export const SCREENS = ["live", "load", "verdict", "endpoints", "metrics", "failures", "workers", "logs", "extras", "runs", "new"] as const;
 export type Screen = (typeof SCREENS)[number];
 
 export interface Route {
   screen: Screen;
   query: Record<string, string>;
 }
+
+/** Screens that are not about the run that is shown. */
+export const isElsewhere = (screen: Screen): boolean => screen === "runs" || screen === "new";
 
 const KEPT = ["range", "run"];
 

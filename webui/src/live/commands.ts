@@ -23,12 +23,13 @@ export interface ScenarioChange {
 
 const TIMEOUT_MS = 15_000;
 
-async function post(command: string, fields: object): Promise<Outcome> {
+/** Says one to the master; a command has fields, but for a removal. */
+export async function tell(command: string, fields: object, method = "POST"): Promise<Outcome> {
   try {
     const answer = await fetch(new URL(`api/v1/${command}`, document.baseURI), {
-      method: "POST",
+      method,
       headers: { "Content-Type": "application/json", "X-Katydid": "1" },
-      body: JSON.stringify(fields),
+      ...(method === "POST" ? { body: JSON.stringify(fields) } : {}),
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
     const said = (await answer.json()) as { text?: string; error?: string; field?: string };
@@ -39,10 +40,10 @@ async function post(command: string, fields: object): Promise<Outcome> {
 }
 
 export const commands = {
-  edit: (fields: LoadFields): Promise<Outcome> => post("edit", fields),
-  scenario: (name: string, change: ScenarioChange): Promise<Outcome> => post("scenario", { name, ...change }),
-  stop: (): Promise<Outcome> => post("stop", {}),
+  edit: (fields: LoadFields): Promise<Outcome> => tell("edit", fields),
+  scenario: (name: string, change: ScenarioChange): Promise<Outcome> => tell("scenario", { name, ...change }),
+  stop: (): Promise<Outcome> => tell("stop", {}),
   /** at: unix seconds; null is now. */
-  marker: (text: string, at: number | null): Promise<Outcome> => post("marker", at === null ? { text } : { text, at }),
-  reset: (): Promise<Outcome> => post("reset", {}),
+  marker: (text: string, at: number | null): Promise<Outcome> => tell("marker", at === null ? { text } : { text, at }),
+  reset: (): Promise<Outcome> => tell("reset", {}),
 };

@@ -8,9 +8,9 @@ export function close(): void {
   openDialog.value = null;
 }
 
-export function Dialog(props: { title: string; children: ComponentChildren }): JSX.Element {
+export function Dialog({ title, children, onClose: leave = close }: { title: string; children: ComponentChildren; onClose?: () => void }): JSX.Element {
   const box = useRef<HTMLDialogElement>(null);
-  const title = useId();
+  const id = useId();
   useEffect(() => {
     const dialog = box.current!;
     dialog.showModal();
@@ -19,19 +19,19 @@ export function Dialog(props: { title: string; children: ComponentChildren }): J
   return (
     <dialog
       ref={box}
-      aria-labelledby={title}
-      onCancel={close}
-      onClose={close}
-      onMouseDown={(event) => event.target === box.current && close()}
+      aria-labelledby={id}
+      onCancel={leave}
+      onClose={leave}
+      onMouseDown={(event) => event.target === box.current && leave()}
     >
       <div class="dialog-box">
         <header class="dialog-head">
-          <h2 id={title}>{props.title}</h2>
-          <button type="button" class="button quiet icon-only" aria-label="Close" onClick={close}>
+          <h2 id={id}>{title}</h2>
+          <button type="button" class="button quiet icon-only" aria-label="Close" onClick={leave}>
             <Icon name="close" />
           </button>
         </header>
-        {props.children}
+        {children}
       </div>
     </dialog>
   );

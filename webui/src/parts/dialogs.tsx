@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { openDialog, say, store } from "../app-state";
 import { commands, type Outcome } from "../live/commands";
-import { IS_REPORT } from "../lib/build";
+import { API, IS_REPORT } from "../lib/build";
 import { count } from "../lib/format";
 import { SHORTCUTS, areKeysOn, setKeys } from "../lib/keys";
 import { markerAt } from "../chart/plot";
@@ -21,9 +21,12 @@ interface ConfirmProps {
   done: string;
   isDanger: boolean;
   run: () => Promise<Outcome>;
+  /** Of a dialog that is not one of the page's. */
+  onClose?: () => void;
 }
 
-function Confirm(props: ConfirmProps): JSX.Element {
+export function Confirm(props: ConfirmProps): JSX.Element {
+  const leave = props.onClose ?? close;
   const [isBusy, setBusy] = useState(false);
   const [error, setError] = useState("");
   async function confirm(): Promise<void> {
@@ -35,10 +38,10 @@ function Confirm(props: ConfirmProps): JSX.Element {
       return;
     }
     say(props.done, true);
-    close();
+    leave();
   }
   return (
-    <Dialog title={props.title}>
+    <Dialog title={props.title} onClose={leave}>
       <p>{props.text}</p>
       {error !== "" ? <p class="callout fail" role="alert">{error}</p> : null}
       <div class="form-foot">
@@ -46,7 +49,7 @@ function Confirm(props: ConfirmProps): JSX.Element {
           onClick={() => void confirm()}>
           {props.action}
         </button>
-        <button type="button" class="button" onClick={close}>Cancel</button>
+        <button type="button" class="button" onClick={leave}>Cancel</button>
       </div>
     </Dialog>
   );
@@ -92,7 +95,7 @@ function ReportFile(): JSX.Element {
       <label class="check"><input type="checkbox" checked={hasLogs} onChange={(event) => setLogs(event.currentTarget.checked)} />The newest log lines</label>
       {hasSamples || hasLogs ? <p class="callout warn">Secrets in requests are masked by their names only, log lines are as they are. Look before you pass the file on.</p> : null}
       <div class="form-foot">
-        <a class="button primary" href={`api/v1/report${asked.length > 0 ? `?${asked.join("&")}` : ""}`} download onClick={close}><Icon name="download" />Save</a>
+        <a class="button primary" href={`${API}report${asked.length > 0 ? `?${asked.join("&")}` : ""}`} download onClick={close}><Icon name="download" />Save</a>
         <button type="button" class="button" onClick={close}>Cancel</button>
       </div>
     </Dialog>

@@ -11,6 +11,8 @@ const PATHS = {
   workers: "M4 5h16v6H4zM4 13h16v6H4zM8 8h.1M8 16h.1",
   logs: "M5 4h14v16H5zM8 8h8M8 12h8M8 16h5",
   extras: "M4 4h7v7H4zM13 4h7v7h-7zM4 13h7v7H4zM16.5 13v7M13 16.5h7",
+  runs: "M4 5h16M4 12h16M4 19h16M8 3v4m8 3v4m-5 3v4",
+  pin: "M9 4h6l-1 6 3 3H7l3-3zM12 13v7",
   new: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM12 8v8M8 12h8",
   stop: "M7 7h10v10H7z",
   edit: "M4 20h4L19 9l-4-4L4 16zM13.5 6.5l4 4",

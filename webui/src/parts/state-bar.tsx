@@ -2,11 +2,11 @@
  * what the master must tell. */
 import { signal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
-import { IS_REPORT } from "../lib/build";
+import { IS_REPORT, STORED } from "../lib/build";
 import { openDialog, source, store } from "../app-state";
 import { count, timespan, visible } from "../lib/format";
 import { endWords, onceWords, SETUP_FAILED, shortIds, worstTone } from "../lib/state-words";
-import { linkTo, route } from "../lib/route";
+import { isElsewhere, linkTo, route } from "../lib/route";
 import { FileSource } from "../live/file-source";
 import { ROW, type RunFields } from "../live/protocol";
 import { WIN, type Report } from "../live/report-block";
@@ -52,6 +52,19 @@ function recorded(): Part[] {
   }];
 }
 
+/** The run that is shown is one of those that are stored. */
+function stored(): Part[] {
+  if (STORED === "") return [];
+  const link = source.link.value;
+  if (link.kind === "broken") return [{ key: "broken", tone: "fail", text: <><strong>This stored run cannot be shown:</strong> {link.why}</>, tool: <a class="button small" href={linkTo("runs")}>Runs</a> }];
+  const run = store.run.value;
+  if (run === null) return [];
+  return [{
+    key: "stored", tone: "quiet", text: <><strong>Stored run</strong> of {new Date(run.started * 1000).toLocaleString()}, {visible(store.hello.value?.locustfile ?? "")}</>,
+    tool: <a class="button small" href={linkTo("runs")}>Runs</a>,
+  }];
+}
+
 /** The run is over: how, and what remains is to look, to save and to go on. */
 function finished(run: RunFields): Part[] {
   if (run.state !== "stopped" || run.ended <= 0 || store.isHeld.value) return [];
@@ -90,9 +103,9 @@ function foreign(): Part[] {
 
 export function StateBar(): JSX.Element | null {
   const run = store.run.value;
-  const isForm = route.value.screen === "new"; // of the next test: how the last one ended is no news there
+  const isForm = isElsewhere(route.value.screen); // of another test: how this one ended is no news there
   const verdict = isForm || store.isHeld.value || route.value.screen === "verdict" ? null : verdictPart();
-  const parts = [...(verdict === null ? [] : [{ key: "verdict", ...verdict }]), ...recorded(), ...(store.isHeld.value ? [{ key: "held", tone: "warn" as const, text: <Held /> }] : []), ...foreign(),
+  const parts = [...(verdict === null ? [] : [{ key: "verdict", ...verdict }]), ...recorded(), ...(isForm && source.link.value.kind !== "broken" ? [] : stored()), ...(store.isHeld.value ? [{ key: "held", tone: "warn" as const, text: <Held /> }] : []), ...foreign(),
     ...(run === null ? [] : [...(isForm ? [] : [...finished(run), ...once(run)]), ...notices(run), ...outputs(run)])];
   if (parts.length === 0) return null;
   const others = parts.slice(1);

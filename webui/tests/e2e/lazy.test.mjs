@@ -7,7 +7,7 @@ import { firstLoad } from "../first-load.mjs";
 import { fakeMaster } from "./fake-master.mjs";
 
 const DIST = process.env.KATYDID_DIST ?? join(HERE, "../../dist");
-const SCREEN = /assets\/(endpoints|failures|workers|logs|new-test)-/;
+const SCREEN = /assets\/(endpoints|failures|workers|logs|runs|new-test)-/;
 
 let browser;
 before(async () => (browser = await openBrowser()));

@@ -1,6 +1,6 @@
 /* The extras that the master told of, and when it is asked. */
 import { computed, effect, signal } from "@preact/signals";
-import { IS_REPORT } from "../../lib/build";
+import { CAN_COMMAND } from "../../lib/build";
 import { source, store } from "../../app-state";
 import { askJson } from "../../live/ask";
 import { extensionsOf, type Extensions, type Given } from "./extensions";
@@ -10,7 +10,7 @@ export const hasExtras = computed(() => extensions.value.tables.length + extensi
 
 /** Asked when the page meets a master, and when a test starts or ends: init listeners may be late. */
 export function startExtensions(): void {
-  if (IS_REPORT) return;
+  if (!CAN_COMMAND) return;
   let asked = "";
   effect(() => {
     const run = store.run.value;

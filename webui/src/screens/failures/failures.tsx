@@ -2,7 +2,7 @@
  * the user's code. Asked for while this screen is open only. */
 import type { ComponentChildren, JSX } from "preact";
 import { useMemo } from "preact/hooks";
-import { IS_REPORT } from "../../lib/build";
+import { CAN_COMMAND } from "../../lib/build";
 import { source, store } from "../../app-state";
 import { KindsChart } from "../../chart/kinds";
 import type { KindsAnswer } from "../../chart/steps";
@@ -44,7 +44,7 @@ function Panel(props: PanelProps): JSX.Element {
       <header class="panel-head wraps">
         <h2>{props.title} <span class="unit">{props.unit}</span></h2>
         {props.tools}
-        {props.unit !== "" && !IS_REPORT ? <a class="button small" href={props.csv} download><Icon name="download" />CSV</a> : null}
+        {props.unit !== "" && CAN_COMMAND ? <a class="button small" href={props.csv} download><Icon name="download" />CSV</a> : null}
       </header>
       {props.error !== "" ? <p class="callout fail">{props.error} <button type="button" class="button small" onClick={props.onRetry}>Try again</button></p> : null}
       {props.empty !== "" ? <p class="empty good"><Status tone={store.hasRun.value ? "pass" : "idle"}>{props.empty}</Status></p> : props.children}

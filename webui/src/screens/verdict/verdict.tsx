@@ -2,7 +2,7 @@
  * believed. Thresholds of the page are changed here while a test runs. */
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { IS_REPORT } from "../../lib/build";
+import { CAN_COMMAND, IS_REPORT } from "../../lib/build";
 import { store } from "../../app-state";
 import { linkTo } from "../../lib/route";
 import type { Judged } from "../../live/judged";
@@ -28,7 +28,7 @@ function Head({ judged, onChange }: { judged: Judged; onChange: () => void }): J
         {judged.code === undefined ? null : <p class="note">Exit code <b>{judged.code}</b>{judged.reasons === "" ? "" : `: ${judged.reasons}`}</p>}
       </div>
       {canChange ? <button type="button" class="button" onClick={onChange}><Icon name="edit" />Change thresholds</button>
-        : IS_REPORT || store.isEnding.value ? null : <a class="button" href={linkTo("new")}><Icon name="edit" />{store.hasRun.value ? "Thresholds of the next test" : "Set thresholds"}</a>}
+        : !CAN_COMMAND || store.isEnding.value ? null : <a class="button" href={linkTo("new")}><Icon name="edit" />{store.hasRun.value ? "Thresholds of the next test" : "Set thresholds"}</a>}
     </section>
   );
 }

@@ -1,0 +1,107 @@
+/* Lines of several runs in one picture: each run has its colour and its dashes on all of them. */
+import type { JSX } from "preact";
+import { useMemo, useRef } from "preact/hooks";
+import { useSignal } from "@preact/signals";
+import type uPlot from "uplot";
+import { nines } from "../../chart/curve";
+import type { Kind } from "../../chart/labels";
+import type { Values } from "../../chart/legend";
+import { ChartPanel } from "../../chart/panel";
+import { axis, linear, ownAxis, usePlot, valueAxis, type PlotData } from "../../chart/plot";
+import { KeySample } from "../../chart/time-chart";
+import { clock } from "../../lib/format";
+import { cssVar } from "../../lib/theme";
+
+export const LOOKS: readonly { color: string; dash: number[] }[] = [
+  { color: "--s1", dash: [] }, { color: "--s2", dash: [8, 3] }, { color: "--s4", dash: [2, 3] }, { color: "--s5", dash: [10, 3, 2, 3] }, { color: "--s3", dash: [5, 5] },
+];
+
+export interface OverlayLine {
+  label: string;
+  /** Which run it is of. */
+  look: number;
+  values: Values;
+}
+
+export interface OverlayProps {
+  id: string;
+  title: string;
+  unit: string;
+  /** Seconds since the start of the load, shares of the requests, or runs by their number. */
+  x: readonly number[];
+  along: "time" | "shares" | "runs";
+  lines: readonly OverlayLine[];
+  kind: Kind;
+  format: (value: number | null | undefined) => string;
+  /** What stands on the axis below, of a run by its number. */
+  xWords?: (x: number) => string;
+  isBothWays?: boolean; // zero is in the middle of the values, not below them
+  empty?: string;
+}
+
+const SHARES: [number, string][] = [[0, "0 %"], [Math.log10(2), "50"], [1, "90"], [2, "99"], [3, "99.9"], [4, "99.99"]];
+const LEAST_SPREAD = 10;
+
+const aroundZero: uPlot.Range.Function = (_, min, max) => {
+  const most = Math.max(LEAST_SPREAD, Math.abs(min ?? 0), Math.abs(max ?? 0)) * 1.1;
+  return [Math.min(0, min ?? 0) === 0 ? -most / 4 : -most, Math.max(0, max ?? 0) === 0 ? most / 4 : most];
+};
+
+const xText = ({ along, xWords }: OverlayProps, x: number): string => (xWords ? xWords(x) : along === "time" ? clock(x) : along === "shares" ? `${Number((100 * x).toFixed(3))} %` : String(x));
+
+function xAxis(props: OverlayProps): uPlot.Axis {
+  if (props.along === "time") return axis({ space: 74, size: 28, values: (_, ticks) => ticks.map((tick) => clock(tick)) });
+  if (props.along === "runs") return axis({ space: 90, size: 28, incrs: [1, 2, 5, 10, 20, 50, 100], values: (_, ticks) => ticks.map((tick) => props.xWords?.(tick) ?? "") });
+  return axis({ size: 28, splits: (plot) => SHARES.map(([at]) => at).filter((at) => at <= (plot.scales["x"]!.max ?? 4) + 1e-9), values: (_, ticks) => ticks.map((tick) => SHARES.find(([at]) => at === tick)?.[1] ?? "") });
+}
+
+function Canvas({ chart, sentence, onAt }: { chart: OverlayProps; sentence: string; onAt: (index: number | null) => void }): JSX.Element {
+  const box = useRef<HTMLDivElement>(null);
+  const data = useMemo(() => (): PlotData => [chart.x.map((x) => (chart.along === "shares" ? nines(x) : x)), ...chart.lines.map((line) => line.values)], [chart.x, chart.lines]);
+  const newest = useRef(chart);
+  newest.current = chart;
+  const plot = usePlot(box, {
+    data, deps: [chart.lines.map(({ label, look }) => `${label} ${look}`).join("\n"), chart.along],
+    options: () => ({
+      padding: [8, 22, 0, 0], legend: { show: false }, cursor: { drag: { x: false, y: false }, y: false, points: { size: 7 } },
+      scales: { x: { time: false }, y: { range: chart.isBothWays ? aroundZero : linear } },
+      axes: [xAxis(newest.current), chart.isBothWays ? ownAxis((value) => `${value > 0 ? "+" : ""}${value} %`) : valueAxis(chart.kind)],
+      series: [{}, ...chart.lines.map(({ label, look }) => ({ label, stroke: cssVar(LOOKS[look]!.color), dash: LOOKS[look]!.dash, width: 1.75, spanGaps: true, points: { show: chart.along === "runs", size: 6 } }))],
+      hooks: { setCursor: [(made) => onAt(made.cursor.idx ?? null)] },
+    }),
+  });
+  const index = useRef(-1);
+  function move(event: KeyboardEvent): void {
+    const by = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10, Home: -Infinity, End: Infinity }[event.key];
+    if (by === undefined || plot.current === null) return;
+    event.preventDefault();
+    index.current = Math.min(chart.x.length - 1, Math.max(0, index.current + by));
+    plot.current.setCursor({ left: plot.current.valToPos(plot.current.data[0][index.current]!, "x"), top: 10 });
+  }
+  return <div class="chart-box" ref={box} tabIndex={0} role="img" aria-label={sentence} onKeyDown={move} />;
+}
+
+export function Overlay(props: OverlayProps): JSX.Element {
+  const cursor = useSignal<number | null>(null);
+  const at = cursor.value;
+  const most = (values: Values): number | null => values.reduce<number | null>((high, value) => (value === null || value === undefined || (high !== null && high >= value) ? high : value), null);
+  const isEmpty = props.x.length === 0;
+  return (
+    <ChartPanel id={props.id} title={props.title} unit={props.unit} empty={isEmpty ? props.empty ?? "Nothing was measured." : ""}
+      legend={isEmpty ? null : (
+        <>
+          {props.lines.map(({ label, look, values }) => (
+            <span class="legend-static" key={look}><KeySample color={LOOKS[look]!.color} dash={LOOKS[look]!.dash} /><span>{label}</span><span class="legend-value">{at === null ? "" : props.format(values[at])}</span></span>
+          ))}
+          <span class="legend-note" aria-live="polite">{at === null ? "" : xText(props, props.x[at] ?? 0)}</span>
+        </>
+      )}
+      table={{
+        head: [props.along === "time" ? "time" : props.along === "shares" ? "percentile" : "run", ...props.lines.map(({ label }) => label)],
+        rows: () => props.x.map((x, i) => [x, ...props.lines.map(({ values }) => values[i])]),
+        text: (value, column) => (column === 0 ? xText(props, Number(value)) : props.format(value as number | null)),
+      }}>
+      <Canvas chart={props} sentence={`${props.title}: ${props.lines.map(({ label, values }) => `${label} at most ${props.format(most(values))}`).join(", ")}`} onAt={(index) => (cursor.value = index)} />
+    </ChartPanel>
+  );
+}

@@ -1,0 +1,48 @@
+/* Levels of a figure over runs, and their changes in words. Pure. */
+import { msUnit, percent, rate } from "../../lib/format";
+
+export interface TrendPoint {
+  id: string;
+  started: number;
+  is_good: boolean;
+  commit: string;
+  note: string;
+  pin: string;
+  value: number | null;
+}
+
+export interface TrendAnswer {
+  metric: string;
+  method: string;
+  name: string;
+  /** The oldest first. */
+  points: TrendPoint[];
+  /** Indexes of points. */
+  steps: { from: number; to: number; n: number; level: number }[];
+  changes: { at: number; id: string; change: number; p: number }[];
+  expected: [number, number] | null;
+  profiles: string[];
+}
+
+export const METRICS: readonly [string, string][] = [["p95", "p95"], ["p50", "p50"], ["p90", "p90"], ["p99", "p99"], ["p999", "p99.9"], ["mean", "Mean"], ["rps", "Requests/s"], ["fail_ratio", "Failed"]];
+
+export function valueOf(metric: string, value: number | null | undefined): string {
+  if (value === null || value === undefined) return "–";
+  return metric === "fail_ratio" ? `${percent(value, 1)} %` : metric === "rps" ? `${rate(value)}/s` : msUnit(value);
+}
+
+/** Ratios as percent, of shares the difference in percentage points. */
+export function changeOf(metric: string, change: number): string {
+  const value = 100 * (metric === "fail_ratio" ? change : change - 1);
+  return `${value < 0 ? "−" : "+"}${Math.abs(value) >= 10 ? Math.abs(value).toFixed(0) : Math.abs(value).toFixed(2)} ${metric === "fail_ratio" ? "pp" : "%"}`;
+}
+
+/** Of requests per second less is worse, of all else more. */
+export const isWorse = (metric: string, change: number): boolean => (metric === "rps" ? change < 1 : change > (metric === "fail_ratio" ? 0 : 1));
+
+export const dayOf = (point: TrendPoint): string => new Date(point.started * 1000).toLocaleDateString(undefined, { day: "numeric", month: "short" });
+
+/** The level at each point; null outside of all. */
+export function levelsOf({ points, steps }: Pick<TrendAnswer, "points" | "steps">): (number | null)[] {
+  return points.map((_, i) => steps.find(({ from, to }) => i >= from && i <= to)?.level ?? null);
+}
