@@ -4,10 +4,11 @@ was given. The numbers are those that stock Locust 2.47 gave for the same file."
 import json
 import signal
 import urllib.request
+from contextlib import ExitStack
 
 import pytest
 
-from harness import free_port, katydid, locustfile, target
+from harness import free_port, get_json, katydid, locustfile, target, wait_for
 
 SETS = '''
 import json, os
@@ -39,6 +40,9 @@ class Base(HttpUser):
     @task
     def unwanted(self): self.client.get("/out")
 
+def chosen_late(user):
+    user.client.get("/late")
+
 class Common(Base): pass
 class Rare(Base): pass
 class Fixed(Base): pass
@@ -50,6 +54,7 @@ def set_all(environment):
     environment.host, environment.stop_timeout, environment.reset_stats = HOST, 2.5, True
     environment.user_classes = [Common, Rare, Fixed]
     Common.weight, Rare.weight, Fixed.fixed_count = 4, 1, 1
+    Rare.tasks = [tag("in")(chosen_late)]
     o.tags, o.own, o.exit_code_on_error = ["in"], "set", 9
     o.json_file, o.html_file = "late", "late.html"
 
@@ -79,6 +84,7 @@ MODES = {
     "processes": ["--headless", "--processes", "1"],
     "autostart": ["--autostart", "--autoquit", "0"],
     "page": [],
+    "master": ["--headless", "--master", "--expect-workers", "1"],
 }
 
 
@@ -97,18 +103,29 @@ def swarm(port):
 def run(mode, where, servers, *arguments):
     given, chosen = servers
     port = free_port()
-    with locustfile(SETS) as path:
+    env = {"SET_IN": where, "SET_HOST": chosen.url}
+    bind = free_port()
+    with locustfile(SETS) as path, ExitStack() as more:
+        worker = None
+        if mode == "master":
+            worker = more.enter_context(katydid("-f", path, "--worker", "--master-port", bind, cwd=path.parent, env=env))
+            arguments = [*arguments, "--master-bind-port", bind]
         with katydid("-f", path, "-H", given.url, *arguments, *MODES[mode], "--web-port", port, cwd=path.parent,
-                     env={"SET_IN": where, "SET_HOST": chosen.url}) as process:
+                     env=env) as process:
             if mode == "page":
                 process.wait_line("Starting web interface")
                 swarm(port)
                 process.wait_line("stopping test")
                 process.signal(signal.SIGINT)
             process.code = process.wait()
+            process.said = process.stdout
+            if worker is not None:
+                assert worker.wait() == 0, worker.describe()
+                process.said += worker.stdout
+            process.rows = [row["name"] for file in path.parent.glob("late.json") for row in json.loads(file.read_text())]
             process.files = sorted(p.name for p in path.parent.iterdir() if p.name.startswith("late"))
     process.seen = {}
-    for line in process.stdout.splitlines():
+    for line in process.said.splitlines():
         if line.startswith("OBS "):
             runner, what, seen = json.loads(line[4:])
             process.seen[runner, what] = seen
@@ -122,8 +139,9 @@ def test_what_listeners_set_counts(mode, where, servers):
         server.reset()
     load = [] if where == "init" else ["-u", "7", "-r", "7", "-t", "1s"]
     process = run(mode, where, servers, *load)
-    master = "Master" if mode == "processes" else "Local"
-    user = process.seen["Worker" if mode == "processes" else "Local", "user"]
+    is_spread = mode in ("processes", "master")
+    master = "Master" if is_spread else "Local"
+    user = process.seen["Worker" if is_spread else "Local", "user"]
     assert user == {"host": [True, True], "stop": 2.5, "own": "set", "tags": ["in"]}, process.describe()
     assert process.seen[master, "quitting"] == {"final": {"Common": 5, "Rare": 1, "Fixed": 1}, "target": 7}, process.describe()
     assert process.seen[master, "test_start"] == {"n": 7, "r": 7, "t": 1}
@@ -131,7 +149,7 @@ def test_what_listeners_set_counts(mode, where, servers):
     assert "Resetting stats" in process.stderr
     given, chosen = servers
     assert given.log()["requests"] == 0 and chosen.log()["requests"] > 7, process.describe()
-    assert "/out" not in process.stderr, "tags"
+    assert sorted(process.rows) == ["/in", "/late"], process.describe()
 
 
 def test_listeners_see_a_load_that_nobody_gave(servers):
@@ -173,3 +191,66 @@ def test_a_spawn_rate_of_nothing_is_refused():
     with locustfile(text) as path, katydid("-f", path, "--headless", "-u", "2", "-t", "1s") as process:
         assert process.wait() == 2, process.describe()
         assert "ERROR/locust.main: spawn_rate must be > 0, got 0" in process.stderr, process.describe()
+
+
+SHAPED = '''
+import os
+from locust import LoadTestShape, User, constant, events, task
+
+class Late(LoadTestShape):
+    abstract = True  # only the listener's choice
+    use_common_options = False
+
+    def tick(self):
+        return (2, 2) if self.get_run_time() < 1 else None
+
+def choose(environment, **_):
+    environment.shape_class = Late()
+    environment.shape_class.runner = environment.runner
+
+getattr(events, os.environ["SET_IN"]).add_listener(choose)
+
+class Idle(User):
+    wait_time = constant(1)
+
+    @task
+    def rest(self):
+        pass
+'''
+
+
+@pytest.mark.parametrize("mode", ["headless", "processes"])
+def test_a_shape_that_a_listener_sets(mode):
+    with locustfile(SHAPED) as path, katydid("-f", path, *MODES[mode], "-u", "5", env={"SET_IN": "init"}) as process:
+        assert process.wait() == 0, process.describe()
+        assert "Shape test updating to 2 users" in process.stderr and "(2 total users)" in process.stderr, process.describe()
+
+
+CLOCK = '''
+from locust import LoadTestShape, User, constant, task
+
+class Short(LoadTestShape):
+    def tick(self):
+        return (1, 10) if self.get_run_time() < 1.5 else None
+
+class Idle(User):
+    wait_time = constant(1)
+
+    @task
+    def rest(self):
+        pass
+'''
+
+
+def test_the_clock_of_a_shape_begins_anew_with_each_start():
+    port = free_port()
+    with locustfile(CLOCK) as path, katydid("-f", path, "--web-port", port) as process:
+        process.wait_line("Starting web interface")
+        for count in (1, 2):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/swarm", data=b"user_count=1&spawn_rate=1", timeout=20) as answer:
+                assert json.load(answer)["success"]
+            wait_for(lambda: process.stderr.count("Shape test stopping") == count, "the end by the shape")  # noqa: B023
+            assert process.stderr.count("Shape test updating to 1 users") == count, process.describe()
+            wait_for(lambda: get_json(f"http://127.0.0.1:{port}/stats/requests")["state"] == "stopped", "the end")
+        process.signal(signal.SIGINT)
+        assert process.wait() == 0, process.describe()

@@ -410,6 +410,7 @@ class Runner:
             self._clear_test()
         self.environment._filter_tasks_by_tags()
         self._fire("test_start", environment=self.environment)
+        self.environment._filter_by_new_tags()
 
     def _clear_test(self):
         """What is kept of a test: another one begins."""

@@ -60,6 +60,7 @@ class Environment:
         self.setup_data = None  # ours: what @katydid.setup returned
         self.thresholds = Thresholds()  # ours, for locustfiles to add to
         self._tasks_filtered = False
+        self._filtered_by = None
         self._remove_user_classes_with_weight_zero()
         self._validate_user_class_name_uniqueness()
         self._validate_shape_class_instance()
@@ -132,11 +133,17 @@ class Environment:
 
     def _filter_tasks_by_tags(self):
         """Once: the tasks that tags leave out do not come back in the next test."""
-        if self._tasks_filtered:
-            return
-        self._tasks_filtered = True
+        if not self._tasks_filtered:
+            self._filter_by_new_tags()
+
+    def _filter_by_new_tags(self):
+        """Again, when a listener of test_start has set others."""
         tags = self._tag_set("tags")
         exclude_tags = self._tag_set("exclude_tags")
+        if self._tasks_filtered and (tags, exclude_tags) == self._filtered_by:
+            return
+        self._tasks_filtered = True
+        self._filtered_by = tags, exclude_tags
         for user_class in self.user_classes:
             filter_tasks_by_tags(user_class, tags, exclude_tags)
 
