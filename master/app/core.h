@@ -71,6 +71,7 @@ struct master {
     struct plans plans;
     struct judging judging;
     unsigned long file_limit;
+    int worst_worker_code;           /* of processes that ended by themselves */
     bool is_auto;                    /* headless or autostart: the run starts by itself */
     void (*begin)(struct master *m); /* that run (master.c) */
 };

@@ -327,6 +327,8 @@ static void on_child(evutil_socket_t fd, short what, void *arg)
         bool is_host = c->node_id && !strcmp(c->node_id, m->nodes.host.node_id);
         if (is_host)
             on_host_ended(m, c);
+        else if (child_signal(c) == 0 && child_exit_code(c) > m->worst_worker_code)
+            m->worst_worker_code = child_exit_code(c);
         if (m->machine.finish < FINISH_LAST_EVENT) {
             inbox_flush(&m->nodes); /* its last words, `quit` above all */
             registry_process_ended(&m->nodes, c->node_id, child_exit_code(c));
@@ -436,6 +438,13 @@ static void end_children(struct master *m)
     children_close(&m->nodes.children);
 }
 
+/* For scripts that read Locust's log. */
+static void tell_of_worker_codes(const struct master *m)
+{
+    if (m->o->is_locust && m->o->processes != 0 && m->worst_worker_code > 1)
+        log_error("root", "Bad response code from worker children: %d", m->worst_worker_code);
+}
+
 static void fini(struct master *m)
 {
     struct event *events[] = {m->link_event, m->drain,        m->second,
@@ -443,6 +452,7 @@ static void fini(struct master *m)
                               m->signals[1], m->signals[2],   m->signals[3]};
     page_close(m);
     keyboard_close(m);
+    tell_of_worker_codes(m);
     results_close(m);
     link_close(m->nodes.link, 500);
     end_children(m);

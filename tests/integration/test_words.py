@@ -128,6 +128,20 @@ def test_a_run(locust, more, expected):
     assert is_high % ("/worker" if more else "") in lines
 
 
+# Of the first word, as Locust 2.47 has it, and all of them are named.
+UNKNOWN = [
+    ("--user-count=5", None), ("--csv-file=a", "--json-file"), ("--hatch", "--html"), ("--worker-host=1", "--web-host"), ("--json-out=x", "--json"),
+    ("--headles5 --spawnrate=5", "--headless"), ("--zzz", None), ("-Z", None), ("--zzz --headles5", None),
+]
+
+
+@pytest.mark.parametrize("words, near", UNKNOWN)
+def test_unknown_options(locust, words, near):
+    end = run(locust, "-f", "good.py", *words.split(), "--headless", "-t", "1")
+    asked = f"\nDid you mean '{near}'?" if near else ""
+    assert (end.returncode, end.stderr) == (2, f"locust: error: unrecognized arguments: {words}{asked}\n")
+
+
 HOSTLESS = """\
 from locust import HttpUser, task
 
@@ -209,3 +223,10 @@ def test_a_worker_elsewhere(locust):
             version = subprocess.run([locust, "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
             for line in (f"Starting Locust {version}", "Got SIGTERM signal", "Shutting down (exit code 0)"):
                 assert f"INFO/locust.main: {line}" in lines, worker.describe()
+
+
+def test_a_worker_process_that_ends_with_a_code(locust):
+    text = GOOD + "import sys\nfrom locust import events\nfrom locust.runners import WorkerRunner\n\n" \
+        "events.test_start.add_listener(lambda environment, **_: isinstance(environment.runner, WorkerRunner) and sys.exit(42))\n"
+    code, lines = run_file(locust, text, "--headless", "--processes", "2", "-u", "1", "-t", "2")
+    assert "ERROR/root: Bad response code from worker children: 42" in lines, (code, lines)

@@ -172,7 +172,7 @@ class LocustArgumentParser(_Taker, argparse.ArgumentParser):
     def parse_args(self, args=None, namespace=None):
         namespace, unknown = self.parse_known_args(args, namespace)
         if unknown:
-            self.error(_unknown(self, " ".join(unknown)))
+            self.error(_unknown(self, unknown))
         return namespace
 
     def _read_files(self, words):
@@ -246,7 +246,7 @@ class LocustArgumentParser(_Taker, argparse.ArgumentParser):
         action = self._action_named(name)
         if action is None:
             word = name if setting["is_bare"] else f"{name}={','.join(values)}"
-            self.error(f"{place}: {_unknown(self, word)}")
+            self.error(f"{place}: {_unknown(self, [word])}")
         if not setting["is_list"]:
             words = self._words_of(action, values[0], f"{place}: {setting['key']}")
         elif action.nargs in ("*", "+") or isinstance(action.nargs, int) and action.nargs:
@@ -536,7 +536,7 @@ def parse_custom(options, extra_words, settings=(), prog="katydid", own_words=()
     parser.set_defaults(user_classes=[])
     own, unknown = parser.parse_run([*_also_theirs(parser, own_words), *extra_words], settings)
     if unknown:
-        parser.error(_unknown(parser, unknown[0]))
+        parser.error(_unknown(parser, unknown))
     custom = _custom_actions(parser)
     usual, changed = _defaults(_built_in_parser()), _defaults(parser)
     merged = {**parser._defaults, **usual, **options}
@@ -556,13 +556,21 @@ def _likeness(a, b):
     return ratio + (1 - ratio) * 0.1 * same if ratio >= 0.6 else 0.0
 
 
-def _unknown(parser, word):
-    """What to say of a word that is no option."""
+def _nearest(known, word, is_locust):
+    """[the option that is nearest], or nothing; by the name locust, whichever Locust names."""
+    if is_locust:
+        return difflib.get_close_matches(word, known, n=1)
+    name = word.split("=", 1)[0]
+    near = max(known, key=lambda each: _likeness(name, each))
+    return [near] if _likeness(name, near) > 0 else []
+
+
+def _unknown(parser, words):
+    """What to say of words that are no options."""
     known = [name for action in parser._actions for name in action.option_strings]
-    near = max(known, key=lambda name: _likeness(word.split("=", 1)[0], name))
-    is_near = _likeness(word.split("=", 1)[0], near) > 0
-    hint = f"\nDid you mean '{near}'?" if is_near else ""
-    return f"unrecognized arguments: {word}{hint}"
+    near = _nearest(known, words[0], parser.prog == "locust")
+    hint = f"\nDid you mean '{near[0]}'?" if near else ""
+    return f"unrecognized arguments: {' '.join(words)}{hint}"
 
 
 def _shown_as(action):
