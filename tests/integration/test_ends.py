@@ -47,6 +47,19 @@ def _(environment, **_):
     known.append(environment)
     act("init")
 
+def on_message(*_, **__):
+    act("message")
+
+@events.init.add_listener
+def _(environment, **_):
+    if where == "message":
+        environment.runner.register_message("do", on_message)
+
+@events.test_start.add_listener
+def _(environment, **_):
+    if where == "message":
+        environment.runner.send_message("do", "it")
+
 for name in ("test_start", "spawning_complete", "test_stopping", "test_stop", "quitting", "quit", "request",
              "report_to_master", "worker_report", "worker_connect", "heartbeat_received", "usage_monitor"):
     getattr(events, name).add_listener(lambda place=name, **_: act(place))
@@ -115,6 +128,10 @@ def test_in_one_process():
         ("on_stop", "error", 0, {}),
         ("quitting", "interrupt", 130, {}),
         ("task", "interrupt", 0, {}),
+        ("message", "exit", 42, {}),
+        ("message", "quit", 0, {}),
+        ("message", "interrupt", 0, {}),
+        ("message", "error", 2, {}),  # it was called by a listener of test_start
         ("quit", "_exit", 42, {}),
         ("task", "_exit", 0, {"CODE": "0"}),
         ("task", "kill", 0, {}),
@@ -126,6 +143,8 @@ def test_in_several_processes():
     check([
         *((where, "exit", 42, {"ON": "master"}) for where in ("test_start", "worker_report", "worker_connect", "quitting", "quit")),
         *((where, "interrupt", 2, {"ON": "master"}) for where in ("test_start", "test_stopping", "test_stop")),
+        *(("message", what, code, {"ON": "master"}) for what, code in (("exit", 42), ("quit", 0), ("error", 0))),
+        *(("message", what, 0, {"ON": "worker"}) for what in ("exit", "quit", "error")),
         ("on_stop", "error", 0, {}),
         ("init", "exit", 72, {"ON": "worker"}),
         ("test_start", "exit", 0, {"ON": "worker"}),
@@ -205,3 +224,27 @@ def test_the_exit_code_of_a_worker_is_its_own():
         with katydid("-f", path, "--worker", "--master-port", port, env=env) as worker, \
                 katydid("-f", path, "--master", "--master-bind-port", port, "--headless", "-u", "1", "-t", "2s", env=env):
             assert worker.wait() == 42, worker.describe()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_at_a_signal_with_the_page_open(number):
+    with locustfile(SCRIPT) as path:
+        for where in ("quitting", "test_stop", "quit"):
+            with katydid("-f", path, "--autostart", "-u", "1", "--web-port", free_port(), env={"WHERE": where, "WHAT": "exit"}) as run:
+                run.wait_line("All users spawned")
+                run.signal(number)
+                assert run.wait() == 42, run.describe()
+
+
+@pytest.mark.parametrize("where, what, code", [
+    ("test_stop", "exit", 42), ("quitting", "exit", 42), ("message", "exit", 42), ("message", "quit", 0), ("quit", "interrupt", 130),
+])
+def test_on_a_master_with_a_worker_elsewhere(where, what, code):
+    port = str(free_port())
+    env = {"WHERE": where, "WHAT": what, "ON": "master"}
+    with locustfile(SCRIPT) as path:
+        with katydid("-f", path, "--worker", "--master-port", port, env=env) as worker, \
+                katydid("-f", path, "--master", "--master-bind-port", port, "--headless", "--only-summary", "--expect-workers", "1",
+                        "-u", "1", "-t", "1s", env=env) as master:
+            assert master.wait() == code, master.describe()
+            assert worker.wait() == 0, worker.describe()
