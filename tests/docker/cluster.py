@@ -204,6 +204,7 @@ def counts_are_exact_while_workers_come_and_go(c):
 def a_killed_worker_loses_only_what_it_had_not_delivered(c):
     victim = c.containers("worker")[0]
     with c.counted() as result:
+        per_worker = c.stats()["total_rps"] / 4
         docker("kill", victim)
         wait_for(lambda: [w["state"] for w in c.stats()["workers"]].count("missing") == 1 and c.stats()["user_count"] == 20, "20 users on 3 workers")
         c.more_requests()
@@ -211,7 +212,8 @@ def a_killed_worker_loses_only_what_it_had_not_delivered(c):
         c.wait_workers(4)
         c.more_requests()
     lost = result[0] - result[1]
-    assert 0 <= lost <= result[0] / 4, f"of {result[0]} requests {lost} are missing"
+    # What it had counted since its last report, which was on the way: two seconds, and half as much again for uneven seconds.
+    assert 0 <= lost <= 3 * per_worker + 3, f"of {result[0]} requests {lost} are missing, at {per_worker:.1f} a second and worker"
     assert "missing" in c.logs("master"), "the log does not say that a worker is missing"
 
 

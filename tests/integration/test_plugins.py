@@ -218,3 +218,41 @@ def test_what_har2locust_writes_runs(server, tmp_path):
     process = run(text, server, "-t", "2s", "--json")
     rows = {(row["method"], row["name"]): (row["num_requests"], row["num_failures"]) for row in json.loads(process.stdout)}
     assert rows == {("GET", "/page?a=1&b=x%20y"): (1, 0), ("POST", "/form"): (1, 0), ("PUT", "/text"): (1, 0)}, process.describe()
+
+
+RESOURCES = '''
+import sys, types
+import locust_plugins
+from locust import constant, task
+
+class Page:
+    """What lxml makes of a page, as far as the plug-in asks."""
+    def xpath(self, path):
+        return ["style.css", "more.css"] if path == '//link[@rel="stylesheet"]/@href' else []
+
+lxml = types.ModuleType("lxml")
+lxml.html = types.SimpleNamespace(fromstring=lambda text: Page())
+lxml.etree = types.SimpleNamespace(ParserError=ValueError)
+sys.modules.update({"lxml": lxml, "lxml.html": lxml.html, "lxml.etree": lxml.etree})
+from locust_plugins.users.ftp import FtpUser
+from locust_plugins.users.resource import FastHttpUserWithResources, HttpUserWithResources
+
+class Slow(HttpUserWithResources):
+    wait_time = constant(0.01)
+    @task
+    def t(self): self.client.get("/slow")
+
+class Fast(FastHttpUserWithResources):
+    wait_time = constant(0.01)
+    bundle_resource_stats = False
+    @task
+    def t(self): self.client.get("/fast", name="quick")
+'''
+
+
+def test_users_of_locust_plugins_that_replace_request_of_their_client(server):
+    process = run(RESOURCES, server, "-u", "2", "-r", "10", "-i", "4", "--json")
+    rows = {row["name"].removeprefix(server.url): (row["num_requests"], row["num_failures"]) for row in json.loads(process.stdout)}
+    slow, fast = rows["/slow"][0], rows["quick"][0]
+    assert slow + fast == 4 and slow and fast, process.describe()
+    assert rows == {"/slow": (slow, 0), "/slow_resources": (2 * slow, 0), "quick": (fast, 0), "/style.css": (fast, 0), "/more.css": (fast, 0)}

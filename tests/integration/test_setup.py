@@ -128,3 +128,26 @@ def test_an_image_needs_only_what_its_layers_have(tmp_path):
             if (tmp_path / "setup/options.py").exists():
                 subprocess.run([sys.executable, tmp_path / "setup/options.py"], check=True)
     assert [has_makefile for has_makefile, _ in told] == [False, False, True, True, True], told
+
+
+def test_the_last_line_is_the_result_when_tests_failed_too():
+    """Neither make's own words nor those of what it was called by come behind it."""
+    failing = "sh -c 'echo a test failed; echo 3 passed, 1 failed; exit 1'"
+    done = subprocess.run(["make", "-C", ROOT, "--no-print-directory", "unit", "UNIT_B=", f"PY_COMPLETE={failing}"], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, env={**os.environ, "MAKEFLAGS": ""}, check=False)
+    assert done.returncode != 0 and done.stdout.splitlines()[-1] == "3 passed, 1 failed", done.stdout
+
+
+def test_an_environment_that_was_moved_is_made_anew(tmp_path):
+    """Programs in it name the folder in which it was made."""
+    for each in ROOT.iterdir():
+        if each.name not in ("build", ".git"):
+            (tmp_path / each.name).symlink_to(each)
+    for name, where in (("venv-locust", "/elsewhere"), ("venv-clients", str(tmp_path))):
+        programs = tmp_path / "build" / name / "bin"
+        programs.mkdir(parents=True)
+        (programs / "pip").write_text(f"#!{where}/build/{name}/bin/python3\n")
+        (programs.parent / ".stamp").touch()
+    (tmp_path / "build/python.mk").write_text((ROOT / "build/python.mk").read_text())
+    subprocess.run(["make", "-n", "unit"], cwd=tmp_path, capture_output=True, timeout=60, check=True)
+    assert not (tmp_path / "build/venv-locust/.stamp").exists() and (tmp_path / "build/venv-clients/.stamp").exists()
