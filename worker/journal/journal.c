@@ -1,0 +1,460 @@
+// SPDX-License-Identifier: MIT
+/* A journal is a ring, a thread, and a file. What the thread needs to know of a place lies in the
+ * ring before the first request of it, so that the two sides share nothing but the ring and a few
+ * counts. The thread looks ten times a second; it is woken when the ring is half full. */
+#include "worker/journal/journal.h"
+
+#include "common/base/clk.h"
+#include "common/base/mem.h"
+#include "common/base/thread.h"
+#include "common/base/utf8.h"
+#include "worker/journal/journal_file.h"
+#include "worker/journal/journal_format.h"
+#include "worker/journal/journal_ring.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOOK_NS UINT64_C(100000000)
+#define STALL_NS                                                                                   \
+    UINT64_C(2000000000) /* a writer that takes nothing for so long is not waited for */
+#define WRITE_BYTES (256u << 10)
+#define BLOCK_BYTES (1u << 20)        /* of packed files: smaller ones pack badly, */
+#define BLOCK_NS UINT64_C(2000000000) /* and later ones are read late */
+#define CLASSES_MOST 64
+
+enum record { RECORD_PLACE, RECORD_REQUEST };
+
+struct request_head { /* the texts follow */
+    struct journal_numbers n;
+    uint32_t place;
+    uint16_t url_len, error_len, reason_len;
+};
+
+struct journal {
+    struct journal_ring ring;
+    const struct journal_format *format;
+    char *path, *time, *worker;
+    bool is_more, waits;
+    /* of who records */
+    uint64_t offered;
+    uint64_t stalled_at; /* ring.taken when it was given up to wait; UINT64_MAX: never */
+    /* of both */
+    _Atomic uint64_t written, dropped;
+    _Atomic(char *) trouble;
+    pthread_mutex_t lock;
+    pthread_cond_t wake, room;
+    atomic_bool is_woken;
+    bool is_ending, is_done, is_given_up; /* with the lock */
+    /* of the thread */
+    struct journal_file *file;
+    struct journal_writing writing;
+    struct journal_seen *seen;
+    size_t seen_count;
+    struct sbuf out;
+    uint64_t lines, out_since; /* requests in `out`; when the first of them came */
+    bool is_broken;
+};
+
+struct class_users {
+    char *name;
+    uint32_t count;
+};
+
+struct journals {
+    struct journal *list[JOURNALS_MOST];
+    size_t count;
+    struct journal_places places;
+    struct class_users classes[CLASSES_MOST + 1]; /* the last: of those that are too many */
+    size_t class_count;
+    uint32_t users;
+};
+
+/* ---- the thread ----------------------------------------------------------------------------- */
+
+static void break_off(struct journal *j, int error)
+{
+    char text[256], words[128];
+    j->is_broken = true;
+    snprintf(text, sizeof text, "%s: %s", j->path, strerror_r(error, words, sizeof words));
+    atomic_store(&j->trouble, mem_strdup(text));
+}
+
+static void flush(struct journal *j)
+{
+    if (!j->out.len) /* of a file that could not be opened, either */
+        return;
+    const int error = j->is_broken ? 0 : journal_file_put(j->file, j->out.data, j->out.len);
+    if (error)
+        break_off(j, error);
+    atomic_fetch_add(j->is_broken ? &j->dropped : &j->written, j->lines);
+    j->lines = 0;
+    sbuf_clear(&j->out);
+    pthread_mutex_lock(&j->lock);
+    pthread_cond_broadcast(&j->room);
+    pthread_mutex_unlock(&j->lock);
+}
+
+static void open_file(struct journal *j)
+{
+    j->file = journal_file_open(j->path, j->is_more);
+    if (!j->file)
+        break_off(j, errno);
+    else if (journal_file_is_empty(j->file) && j->format->head)
+        j->format->head(&j->out);
+}
+
+static void take_place(struct journal *j, const char *record, size_t len)
+{
+    uint32_t number;
+    memcpy(&number, record, sizeof number);
+    if (number >= j->seen_count) {
+        const size_t count = (number + 64) * 2;
+        j->seen = mem_realloc(j->seen, count * sizeof *j->seen);
+        memset(j->seen + j->seen_count, 0, (count - j->seen_count) * sizeof *j->seen);
+        j->seen_count = count;
+    }
+    seen_read(&j->seen[number], record + sizeof number, len - sizeof number);
+}
+
+static void take_request(struct journal *j, const char *record)
+{
+    struct request_head head;
+    memcpy(&head, record, sizeof head);
+    const char *url = record + sizeof head, *error = url + head.url_len;
+    const struct journal_request r = {head.n,
+                                      {url, head.url_len},
+                                      {error, head.error_len},
+                                      {error + head.error_len, head.reason_len}};
+    if (j->is_broken) {
+        atomic_fetch_add(&j->dropped, 1);
+        return;
+    }
+    if (!j->lines++)
+        j->out_since = clk_mono_ns();
+    j->format->lines(&j->writing, &j->seen[head.place], &r, &j->out);
+}
+
+/* All that is in the ring. */
+static void consume(struct journal *j)
+{
+    const size_t most = j->file && journal_file_is_packed(j->file) ? BLOCK_BYTES : WRITE_BYTES;
+    const void *record;
+    unsigned kind;
+    size_t len;
+    while ((record = ring_peek(&j->ring, &kind, &len)) != NULL) {
+        if (kind == RECORD_PLACE)
+            take_place(j, record, len);
+        else
+            take_request(j, record);
+        ring_release(&j->ring);
+        if (j->out.len >= most)
+            flush(j);
+    }
+}
+
+static bool is_due(const struct journal *j)
+{
+    return !j->file || !journal_file_is_packed(j->file) || clk_mono_ns() - j->out_since >= BLOCK_NS;
+}
+
+/* False: it is to end, and everything that was put is taken. */
+static bool await_more(struct journal *j)
+{
+    bool goes_on = true;
+    pthread_mutex_lock(&j->lock);
+    if (j->is_ending)
+        goes_on = ring_used(&j->ring) > 0;
+    else if (!atomic_load(&j->is_woken))
+        clk_cond_wait(&j->wake, &j->lock, clk_mono_ns() + LOOK_NS);
+    atomic_store(&j->is_woken, false);
+    pthread_mutex_unlock(&j->lock);
+    return goes_on;
+}
+
+static void free_journal(struct journal *j)
+{
+    for (size_t i = 0; i < j->seen_count; i++)
+        seen_fini(&j->seen[i]);
+    free(j->seen);
+    sbuf_fini(&j->out);
+    sbuf_fini(&j->writing.rest);
+    ring_fini(&j->ring);
+    pthread_mutex_destroy(&j->lock);
+    pthread_cond_destroy(&j->wake);
+    pthread_cond_destroy(&j->room);
+    free(atomic_load(&j->trouble));
+    free(j->path);
+    free(j->time);
+    free(j->worker);
+    free(j);
+}
+
+static void *run(void *arg)
+{
+    struct journal *j = arg;
+    open_file(j);
+    do {
+        consume(j);
+        if (is_due(j))
+            flush(j);
+    } while (await_more(j));
+    flush(j);
+    const int error = j->file ? journal_file_close(j->file) : 0;
+    if (error && !j->is_broken)
+        break_off(j, error);
+    pthread_mutex_lock(&j->lock);
+    j->is_done = true;
+    const bool is_last = j->is_given_up;
+    pthread_mutex_unlock(&j->lock);
+    if (is_last)
+        free_journal(j);
+    return NULL;
+}
+
+/* ---- who records ---------------------------------------------------------------------------- */
+
+static struct journal *open_one(const struct journal_wish *w, const char *worker)
+{
+    struct journal *j = mem_zalloc(sizeof *j);
+    j->format = journal_format_of(w->format);
+    j->path = mem_strdup(w->path);
+    j->time = w->time ? mem_strdup(w->time) : NULL;
+    j->worker = worker ? mem_strdup(worker) : NULL;
+    j->writing = (struct journal_writing){.worker = j->worker, .time = j->time, .second = -1};
+    j->is_more = w->is_more;
+    j->waits = w->waits;
+    j->stalled_at = UINT64_MAX;
+    ring_init(&j->ring, w->buffer_bytes);
+    pthread_mutex_init(&j->lock, NULL);
+    pthread_cond_init(&j->wake, NULL);
+    pthread_cond_init(&j->room, NULL);
+    if (j->format && thread_start(NULL, run, j))
+        return j;
+    free_journal(j);
+    return NULL;
+}
+
+struct journals *journals_open(const struct journal_wish *wishes, size_t count, const char *worker)
+{
+    struct journals *js = mem_zalloc(sizeof *js);
+    for (size_t i = 0; i < count && i < JOURNALS_MOST; i++) {
+        struct journal *j = open_one(&wishes[i], worker);
+        if (!j) {
+            journals_free(js);
+            return NULL;
+        }
+        js->list[js->count++] = j;
+    }
+    return js;
+}
+
+static unsigned class_at(struct journals *js, const char *name, size_t len)
+{
+    unsigned i = 0;
+    while (i < js->class_count &&
+           (strlen(js->classes[i].name) != len || memcmp(js->classes[i].name, name, len) != 0))
+        i++;
+    if (i == js->class_count && i < CLASSES_MOST)
+        js->classes[js->class_count++].name = mem_dup(name, len);
+    return i;
+}
+
+void journals_users(struct journals *js, const char *class, uint32_t count)
+{
+    if (class)
+        js->classes[class_at(js, class, strlen(class))].count = count;
+    else
+        js->users = count;
+}
+
+struct journal_place *journals_place(struct journals *js, const struct sbuf *texts)
+{
+    bool is_new;
+    struct journal_place *p = places_get(&js->places, texts, &is_new);
+    if (is_new) {
+        const char *at = p->texts, *end = at + p->len;
+        struct journal_text part = {"", 0};
+        for (int i = 0; i <= JOURNAL_CLASS; i++)
+            part = texts_next(&at, end);
+        p->class = class_at(js, part.text, part.len);
+    }
+    return p;
+}
+
+bool journal_place_is_kept(const struct journal_place *p)
+{
+    return p->number != PLACE_NO_NUMBER;
+}
+
+static bool put_place(struct journal *j, const struct journal_place *p)
+{
+    char *to = ring_room(&j->ring, RECORD_PLACE, sizeof p->number + p->len);
+    if (!to)
+        return false;
+    memcpy(to, &p->number, sizeof p->number);
+    memcpy(to + sizeof p->number, p->texts, p->len);
+    ring_put(&j->ring);
+    return true;
+}
+
+static bool put_request(struct journal *j, const struct journal_place *p,
+                        const struct journal_request *r)
+{
+    const struct request_head head = {.n = r->n,
+                                      .place = p->number,
+                                      .url_len = (uint16_t)r->url.len,
+                                      .error_len = (uint16_t)r->error.len,
+                                      .reason_len = (uint16_t)r->reason.len};
+    char *to = ring_room(&j->ring, RECORD_REQUEST,
+                         sizeof head + r->url.len + r->error.len + r->reason.len);
+    if (!to)
+        return false;
+    to = mempcpy(to, &head, sizeof head);
+    mem_copy(to, r->url.text, r->url.len);
+    mem_copy(to + r->url.len, r->error.text, r->error.len);
+    mem_copy(to + r->url.len + r->error.len, r->reason.text, r->reason.len);
+    ring_put(&j->ring);
+    return true;
+}
+
+static bool put_both(struct journal *j, unsigned bit, struct journal_place *p,
+                     const struct journal_request *r)
+{
+    if (p->number == PLACE_NO_NUMBER || !(p->known_to & bit)) {
+        if (!put_place(j, p))
+            return false;
+        p->known_to |= bit;
+    }
+    return put_request(j, p, r);
+}
+
+static void wake(struct journal *j)
+{
+    if (ring_used(&j->ring) < j->ring.size / 2 || atomic_exchange(&j->is_woken, true))
+        return;
+    pthread_mutex_lock(&j->lock);
+    pthread_cond_signal(&j->wake);
+    pthread_mutex_unlock(&j->lock);
+}
+
+static void drop(struct journal *j)
+{
+    j->offered++;
+    atomic_fetch_add(&j->dropped, 1);
+}
+
+static bool is_stalled(struct journal *j)
+{
+    return j->stalled_at == atomic_load(&j->ring.taken);
+}
+
+static struct journal_text cut(struct journal_text t)
+{
+    if (t.len > JOURNAL_TEXT_MOST)
+        t.len = utf8_cut(t.text, t.len, JOURNAL_TEXT_MOST);
+    return t;
+}
+
+unsigned journals_put(struct journals *js, struct journal_place *place,
+                      const struct journal_request *r, unsigned to)
+{
+    unsigned full = 0;
+    struct journal_request mine = *r;
+    mine.url = cut(r->url);
+    mine.error = cut(r->error);
+    mine.reason = cut(r->reason);
+    mine.n.users = js->users;
+    mine.n.class_users = js->classes[place->class].count;
+    for (size_t i = 0; i < js->count; i++) {
+        struct journal *j = js->list[i];
+        const unsigned bit = 1u << i;
+        if (!(to & bit))
+            continue;
+        if (put_both(j, bit, place, &mine))
+            j->offered++;
+        else if (j->waits && !is_stalled(j))
+            full |= bit;
+        else
+            drop(j);
+        wake(j);
+    }
+    return full;
+}
+
+void journals_await_room(struct journals *js, unsigned which)
+{
+    for (size_t i = 0; i < js->count; i++) {
+        struct journal *j = js->list[i];
+        if (!(which & 1u << i))
+            continue;
+        const uint64_t taken = atomic_load(&j->ring.taken), until = clk_mono_ns() + STALL_NS;
+        int rc = 0;
+        pthread_mutex_lock(&j->lock);
+        while (rc != ETIMEDOUT && ring_used(&j->ring) > j->ring.size / 2)
+            rc = clk_cond_wait(&j->room, &j->lock, until);
+        pthread_mutex_unlock(&j->lock);
+        if (atomic_load(&j->ring.taken) == taken)
+            j->stalled_at = taken;
+    }
+}
+
+void journals_drop(struct journals *js, unsigned which)
+{
+    for (size_t i = 0; i < js->count; i++)
+        if (which & 1u << i)
+            drop(js->list[i]);
+}
+
+void journals_end(struct journals *js)
+{
+    for (size_t i = 0; i < js->count; i++) {
+        struct journal *j = js->list[i];
+        pthread_mutex_lock(&j->lock);
+        j->is_ending = true;
+        pthread_cond_signal(&j->wake);
+        pthread_mutex_unlock(&j->lock);
+    }
+}
+
+size_t journals_count(const struct journals *js)
+{
+    return js->count;
+}
+
+struct journal_state journals_state(struct journals *js, size_t which)
+{
+    struct journal *j = js->list[which];
+    struct journal_state s = {.trouble = atomic_load(&j->trouble)};
+    pthread_mutex_lock(&j->lock);
+    s.is_done = j->is_done;
+    pthread_mutex_unlock(&j->lock);
+    s.dropped = atomic_load(&j->dropped);
+    s.written = atomic_load(&j->written);
+    s.offered = j->offered;
+    return s;
+}
+
+void journals_free(struct journals *js)
+{
+    if (!js)
+        return;
+    journals_end(js);
+    for (size_t i = 0; i < js->count; i++) {
+        struct journal *j = js->list[i];
+        pthread_mutex_lock(&j->lock);
+        const bool is_done = j->is_done;
+        j->is_given_up = true;
+        pthread_mutex_unlock(&j->lock);
+        if (is_done)
+            free_journal(j);
+    }
+    for (size_t i = 0; i < js->class_count; i++)
+        free(js->classes[i].name);
+    places_fini(&js->places);
+    free(js);
+}

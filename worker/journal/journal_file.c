@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+#include "worker/journal/journal_file.h"
+
+#include "common/base/mem.h"
+#include "common/base/whole.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#define GZIP_LEVEL 1 /* lines are much alike: more buys little, and costs the load's processor */
+#define ZSTD_LEVEL 1
+#define GZIP_WINDOW (15 + 16) /* zlib: with a header and trailer of gzip */
+
+enum packing { PACKED_NOT, PACKED_GZIP, PACKED_ZSTD };
+
+struct journal_file {
+    int fd;
+    enum packing packing;
+    bool is_regular;
+    off_t end; /* of what is whole, of a regular file */
+    z_stream gzip;
+    ZSTD_CCtx *zstd;
+    struct sbuf packed;
+};
+
+static enum packing packing_of(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    return dot && strcmp(dot, ".gz") == 0    ? PACKED_GZIP
+           : dot && strcmp(dot, ".zst") == 0 ? PACKED_ZSTD
+                                             : PACKED_NOT;
+}
+
+static void make_packer(struct journal_file *f)
+{
+    if (f->packing == PACKED_GZIP &&
+        deflateInit2(&f->gzip, GZIP_LEVEL, Z_DEFLATED, GZIP_WINDOW, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+        mem_refused("gzip");
+    if (f->packing == PACKED_ZSTD) {
+        f->zstd = ZSTD_createCCtx();
+        if (!f->zstd)
+            mem_refused("zstd");
+    }
+}
+
+/* Folders of the path that are not there are made, as those of other files are. */
+static void make_folders(const char *path)
+{
+    char *copy = mem_strdup(path);
+    for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = 0;
+        mkdir(copy, 0777); /* if it cannot be, the open says so */
+        *slash = '/';
+    }
+    free(copy);
+}
+
+static int open_path(const char *path, bool is_more)
+{
+    const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (is_more ? O_APPEND : O_TRUNC);
+    if (strcmp(path, "-") == 0)
+        return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+    if (*path)
+        make_folders(path);
+    return open(path, flags, 0666);
+}
+
+struct journal_file *journal_file_open(const char *path, bool is_more)
+{
+    struct stat st;
+    const int fd = open_path(path, is_more);
+    if (fd < 0)
+        return NULL;
+    struct journal_file *f = mem_zalloc(sizeof *f);
+    f->fd = fd;
+    f->packing = packing_of(path);
+    f->is_regular = strcmp(path, "-") != 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    f->end = f->is_regular ? st.st_size : 0;
+    make_packer(f);
+    return f;
+}
+
+bool journal_file_is_empty(const struct journal_file *f)
+{
+    return f->end == 0;
+}
+
+bool journal_file_is_packed(const struct journal_file *f)
+{
+    return f->packing != PACKED_NOT;
+}
+
+static int pack_gzip(struct journal_file *f, const char *bytes, size_t len)
+{
+    z_stream *z = &f->gzip;
+    sbuf_reserve(&f->packed, deflateBound(z, len));
+    z->next_in = (Bytef *)(uintptr_t)bytes;
+    z->avail_in = (uInt)len;
+    z->next_out = (Bytef *)f->packed.data;
+    z->avail_out = (uInt)f->packed.cap;
+    const int rc = deflate(z, Z_FINISH);
+    f->packed.len = f->packed.cap - z->avail_out;
+    deflateReset(z);
+    return rc == Z_STREAM_END ? 0 : EIO;
+}
+
+static int pack_zstd(struct journal_file *f, const char *bytes, size_t len)
+{
+    sbuf_reserve(&f->packed, ZSTD_compressBound(len));
+    const size_t n =
+        ZSTD_compressCCtx(f->zstd, f->packed.data, f->packed.cap, bytes, len, ZSTD_LEVEL);
+    f->packed.len = ZSTD_isError(n) ? 0 : n;
+    return ZSTD_isError(n) ? EIO : 0;
+}
+
+/* What was written in part is no line, and no block. */
+static void cut_back(struct journal_file *f)
+{
+    const int error = errno;
+    if (f->is_regular && ftruncate(f->fd, f->end) != 0)
+        f->is_regular = false; /* nothing is to be done about it */
+    errno = error;
+}
+
+int journal_file_put(struct journal_file *f, const char *bytes, size_t len)
+{
+    int error = 0;
+    sbuf_clear(&f->packed);
+    if (f->packing == PACKED_GZIP)
+        error = pack_gzip(f, bytes, len);
+    else if (f->packing == PACKED_ZSTD)
+        error = pack_zstd(f, bytes, len);
+    if (error)
+        return error;
+    const char *out = f->packing ? f->packed.data : bytes;
+    const size_t out_len = f->packing ? f->packed.len : len;
+    error = whole_write(f->fd, out, out_len);
+    if (error)
+        cut_back(f);
+    else
+        f->end += (off_t)out_len;
+    return error;
+}
+
+int journal_file_close(struct journal_file *f)
+{
+    const int error = close(f->fd) != 0 && errno != EINTR ? errno : 0;
+    if (f->packing == PACKED_GZIP)
+        deflateEnd(&f->gzip);
+    ZSTD_freeCCtx(f->zstd);
+    sbuf_fini(&f->packed);
+    free(f);
+    return error;
+}

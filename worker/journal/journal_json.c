@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+/* JSON lines as k6 writes them (--out json): a Metric before the first Point of each, and a Point
+ * for each metric of a request, with all its tags.
+ *
+ * Ten lines a request have one end, which is most of them: it is made once a request; and of that
+ * what follows from the place and the answer's kind is kept ready with the place. */
+#include "worker/journal/journal_format.h"
+
+#include <string.h>
+
+#define VALUE_ROOM 32
+
+#define BEFORE_TIME(name) "{\"metric\":\"" name "\",\"type\":\"Point\",\"data\":{\"time\":\""
+static const struct {
+    const char *text;
+    size_t len;
+} befores[METRICS] = {
+#define BEFORE(metric, name) [metric] = {BEFORE_TIME(name), sizeof BEFORE_TIME(name) - 1}
+    BEFORE(METRIC_REQS, "http_reqs"),
+    BEFORE(METRIC_DURATION, "http_req_duration"),
+    BEFORE(METRIC_BLOCKED, "http_req_blocked"),
+    BEFORE(METRIC_CONNECTING, "http_req_connecting"),
+    BEFORE(METRIC_TLS, "http_req_tls_handshaking"),
+    BEFORE(METRIC_SENDING, "http_req_sending"),
+    BEFORE(METRIC_WAITING, "http_req_waiting"),
+    BEFORE(METRIC_RECEIVING, "http_req_receiving"),
+    BEFORE(METRIC_FAILED, "http_req_failed"),
+    BEFORE(METRIC_SENT, "data_sent"),
+    BEFORE(METRIC_RECEIVED, "data_received"),
+#undef BEFORE
+};
+#define BEFORE_MOST sizeof BEFORE_TIME("http_req_tls_handshaking")
+
+static void tell_metric(struct journal_writing *w, enum journal_metrics which, struct sbuf *out)
+{
+    const struct journal_metric *m = &journal_metrics[which];
+    w->metrics |= 1u << which;
+    sbuf_addf(out,
+              "{\"type\":\"Metric\",\"data\":{\"name\":\"%s\",\"type\":\"%s\",\"contains\":\"%s\","
+              "\"thresholds\":[],\"submetrics\":null},\"metric\":\"%s\"}\n",
+              m->name, m->type, m->contains, m->name);
+}
+
+static void add_tag(struct sbuf *out, const char *key, const char *value, size_t len)
+{
+    sbuf_add_json(out, key, strlen(key));
+    sbuf_addc(out, ':');
+    sbuf_add_json(out, value, len);
+    sbuf_addc(out, ',');
+}
+
+static void add_part(struct sbuf *out, const char *key, struct journal_text value)
+{
+    if (value.len)
+        add_tag(out, key, value.text, value.len);
+}
+
+/* All that the place and the kind of answer say; a comma at its end. */
+static void make_ready(const struct journal_writing *w, struct journal_seen *p,
+                       const struct journal_numbers *n)
+{
+    struct sbuf *out = &p->ready;
+    char own[OWNS][16];
+    sbuf_clear(out);
+    sbuf_adds(out, ",\"tags\":{");
+    add_part(out, "class", p->part[JOURNAL_CLASS]);
+    journal_own(n, own);
+    for (int i = 0; i < OWNS; i++)
+        add_part(out, journal_own_names[i], (struct journal_text){own[i], strlen(own[i])});
+    add_tag(out, "group", p->part[JOURNAL_GROUP].text, p->part[JOURNAL_GROUP].len);
+    add_tag(out, "method", p->part[JOURNAL_METHOD].text, p->part[JOURNAL_METHOD].len);
+    add_tag(out, "name", p->part[JOURNAL_NAME].text, p->part[JOURNAL_NAME].len);
+    add_part(out, "scenario", p->part[JOURNAL_SCENARIO]);
+    for (size_t i = 0; i < p->tag_count; i++) {
+        sbuf_add_json(out, p->key[i].text, p->key[i].len);
+        sbuf_addc(out, ':');
+        sbuf_add_json(out, p->value[i].text, p->value[i].len);
+        sbuf_addc(out, ',');
+    }
+    if (w->worker)
+        add_tag(out, "worker", w->worker, strlen(w->worker));
+    p->ready_for = journal_own_key(n);
+}
+
+/* What nearly all URLs are made of. */
+static bool is_plain(struct journal_text text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        const unsigned char c = (unsigned char)text.text[i];
+        if (c < ' ' || c > '~' || c == '"' || c == '\\')
+            return false;
+    }
+    return true;
+}
+
+static void add_string(struct sbuf *out, const char *before, struct journal_text text)
+{
+    sbuf_adds(out, before);
+    if (!is_plain(text)) {
+        sbuf_add_json(out, text.text, text.len);
+    } else {
+        sbuf_addc(out, '"');
+        sbuf_add(out, text.text, text.len);
+        sbuf_addc(out, '"');
+    }
+    sbuf_addc(out, ',');
+}
+
+static void make_rest(struct journal_writing *w, struct journal_seen *p,
+                      const struct journal_request *r)
+{
+    struct sbuf *rest = &w->rest;
+    char user[24];
+    if (p->ready_for != journal_own_key(&r->n))
+        make_ready(w, p, &r->n);
+    sbuf_clear(rest);
+    sbuf_add(rest, p->ready.data, p->ready.len);
+    if (r->error.len)
+        add_string(rest, "\"error\":", r->error);
+    if (r->url.len)
+        add_string(rest, "\"url\":", r->url);
+    rest->len--; /* the comma */
+    sbuf_adds(rest, "}");
+    if (r->n.user) {
+        sbuf_adds(rest, ",\"metadata\":{\"vu\":\"");
+        sbuf_add(rest, user, (size_t)(put_u64(user, r->n.user) - user));
+        sbuf_adds(rest, "\"}");
+    }
+    sbuf_adds(rest, "}}\n");
+}
+
+static void lines(struct journal_writing *w, struct journal_seen *place,
+                  const struct journal_request *r, struct sbuf *out)
+{
+    static const char between[] = "\",\"value\":";
+    enum journal_metrics which[METRICS];
+    uint64_t value[METRICS];
+    char when[PUT_TIME_ROOM];
+    const size_t when_len = (size_t)(put_rfc3339(w, when, r->n.ended_us) - when);
+    const size_t count = journal_points(&r->n, which, value);
+    for (size_t i = 0; i < count; i++)
+        if (!(w->metrics & 1u << which[i]))
+            tell_metric(w, which[i], out);
+    make_rest(w, place, r);
+    sbuf_reserve(out,
+                 count * (BEFORE_MOST + sizeof when + sizeof between + VALUE_ROOM + w->rest.len));
+    char *to = out->data + out->len;
+    for (size_t i = 0; i < count; i++) {
+        to = mempcpy(to, befores[which[i]].text, befores[which[i]].len);
+        to = mempcpy(to, when, when_len);
+        to = mempcpy(to, between, sizeof between - 1);
+        to = put_thousandths(to, value[i]);
+        to = mempcpy(to, w->rest.data, w->rest.len);
+    }
+    *to = 0;
+    out->len = (size_t)(to - out->data);
+}
+
+const struct journal_format journal_json = {.name = "json", .lines = lines};
