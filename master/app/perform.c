@@ -92,6 +92,10 @@ static void fire(struct master *m, const struct machine_action *a)
     const struct machine_rules *r = &m->machine.rules;
     if (a->listened == HEAR_TEST_START || a->listened == HEAR_SETUP)
         args.run = m->machine.run.id;
+    if (a->listened == HEAR_TEST_START) {
+        receivers_begin(m);
+        args.journals = &m->nodes.journals; /* a local host hears no spawn order before its users */
+    }
     if (a->listened == HEAR_SETUP)
         args.timeout = &r->setup_time_s;
     if (a->listened == HEAR_TEARDOWN)

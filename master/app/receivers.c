@@ -5,6 +5,7 @@
 #include "common/run/exit_code.h"
 #include "master/app/core.h"
 #include "master/sink/exposition.h"
+#include "master/sink/journal.h"
 #include "master/sink/sink.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,6 +108,11 @@ int receivers_open(struct master *m)
     }
     if (rc == 0)
         rc = take_project(r);
+    if (rc == 0 && m->o->jtl_file) {
+        json_t *jtl = json_pack("{s:s,s:s}", "kind", "jtl", "target", m->o->jtl_file);
+        rc = take_one(r, jtl);
+        json_decref(jtl);
+    }
     char *why = NULL;
     r->scrape = sink_spec_text("prometheus", &why);
     r->scrape->tags = m->o->series_tags;
@@ -120,28 +126,75 @@ const char *receivers_scrape(const void *arg, const struct snapshot *s, const ch
     return exposition_write(s, ((const struct receivers *)arg)->scrape, accept, out);
 }
 
+/* The texts are those of the spec, which the output has. */
+static void note_journal(struct receivers *r, const struct sink_spec *spec, void *output)
+{
+    r->journal_outputs[r->journal_count] = output;
+    r->journals[r->journal_count++] =
+        (struct journal_order){.format = spec->kind->name,
+                               .path = spec->target,
+                               .time = sink_get(spec, "time"),
+                               .is_alone = spec->is_alone,
+                               .waits = sink_is_word(spec, "when-full", "wait"),
+                               .buffer_bytes = (uint64_t)(sink_number(spec, "buffer") * 1e6)};
+}
+
+static int add(struct master *m, struct sink_spec *spec)
+{
+    struct receivers *r = &m->receivers;
+    struct output o;
+    char *why = NULL;
+    const bool is_journal = journal_is(spec->kind);
+    spec->tags = m->o->series_tags;
+    spec->test_id = m->o->test_id;
+    spec->is_required = m->o->out_required;
+    spec->is_alone = m->nodes.is_local;
+    spec->is_far = m->o->master;
+    if (is_journal && r->journal_count == RECEIVERS_JOURNALS) {
+        sink_spec_free(spec);
+        return say(mem_strdup("--out: there are more than 8 files with every request"));
+    }
+    if (spec->kind->make(spec, &o, &why) != 0)
+        return say(why);
+    if (is_journal)
+        note_journal(r, spec, o.self);
+    outputs_add(m->outputs, o);
+    return 0;
+}
+
 int receivers_add(struct master *m)
 {
     struct receivers *r = &m->receivers;
     int rc = 0;
     for (size_t i = 0; i < r->count; i++) {
         struct sink_spec *spec = r->specs[i];
-        struct output o;
-        char *why = NULL;
         r->specs[i] = NULL;
-        if (rc != 0) {
-            sink_spec_free(spec);
-            continue;
-        }
-        spec->tags = m->o->series_tags;
-        spec->test_id = m->o->test_id;
-        spec->is_required = m->o->out_required;
-        if (spec->kind->make(spec, &o, &why) == 0)
-            outputs_add(m->outputs, o);
+        if (rc == 0)
+            rc = add(m, spec);
         else
-            rc = say(why);
+            sink_spec_free(spec);
     }
     return rc;
+}
+
+void receivers_begin(struct master *m)
+{
+    struct receivers *r = &m->receivers;
+    if (!m->outputs)
+        return;
+    for (size_t i = 0; i < r->journal_count; i++) {
+        r->journals[i].is_more = m->machine.run.number > 1;
+        journal_begins(r->journal_outputs[i]);
+    }
+    m->nodes.journals = (struct journal_orders){r->journals, r->journal_count};
+}
+
+void receivers_told(struct master *m, const struct worker *w, const struct told_journals *told)
+{
+    const struct receivers *r = &m->receivers;
+    for (size_t i = 0; m->outputs && i < r->journal_count && i < told->count; i++)
+        journal_told(r->journal_outputs[i], w->id, told->list[i].written, told->list[i].dropped,
+                     told->list[i].trouble);
 }
 
 void receivers_fini(struct master *m)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 /* receivers: where figures are sent (master/sink), as the options and the project's file say. */
+#include "master/proto/proto_journal.h"
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -9,19 +10,29 @@ struct options;
 struct sbuf;
 struct sink_spec;
 struct snapshot;
+struct told_journals;
+struct worker;
+
+#define RECEIVERS_JOURNALS 8
 
 #define RECEIVERS_MOST 32
 
 struct receivers { /* what was asked for, until it becomes outputs */
     struct sink_spec **specs;
     size_t count;
-    struct sink_spec *scrape; /* of the page's route /metrics */
+    struct sink_spec *scrape;                          /* of the page's route /metrics */
+    struct journal_order journals[RECEIVERS_JOURNALS]; /* what workers write, and */
+    void *journal_outputs[RECEIVERS_JOURNALS];         /* the outputs that they are; borrowed */
+    size_t journal_count;
 };
 
 bool receivers_are_asked(const struct options *o); /* --out help */
 void receivers_help(void);                         /* to standard output */
 int receivers_open(struct master *m);              /* 0 or an exit code after a message */
 int receivers_add(struct master *m); /* makes outputs of them; 0 or an exit code likewise */
+/* A run begins: what its workers are to write is in the nodes. */
+void receivers_begin(struct master *m);
+void receivers_told(struct master *m, const struct worker *w, const struct told_journals *told);
 /* For struct scrape of the bridge; arg: the receivers. Any thread. */
 const char *receivers_scrape(const void *arg, const struct snapshot *s, const char *accept,
                              struct sbuf *out);

@@ -81,7 +81,9 @@ static bool report(void *arg, struct sbuf *html)
 
 static void told(void *arg, const struct worker *w, const struct message_stats *s)
 {
-    plans_told(arg, w, s);
+    if (s->scenario_count)
+        plans_told(arg, w, s);
+    receivers_told(arg, w, &s->journals);
 }
 
 static void asked(void *arg, const struct worker *w, const struct message_iterations *it)

@@ -103,7 +103,7 @@ static void take_report(struct nodes *n, struct worker *w, const struct message 
     if (is_new) {
         registry_watch_cpu(n, w);
         absence_reported(n, w, msg->stats.sent_at);
-        if (msg->stats.scenario_count && !strcmp(msg->stats.run, n->machine->run.id))
+        if (!strcmp(msg->stats.run, n->machine->run.id))
             n->above.told(n->above.arg, w, &msg->stats);
     }
     acknowledge(n, w, &msg->stats);

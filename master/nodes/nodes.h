@@ -88,7 +88,7 @@ struct nodes_above { /* what the rooms above do when something has come; arg is 
     void (*loaded)(void *arg, bool is_script); /* the host has a script, or a worker has joined */
     void (*answered)(void *arg, struct message_answer *a); /* a question of the page */
     bool (*report)(void *arg, struct sbuf *html);          /* the page of --html about now */
-    /* A worker's report, which was counted now, told of scenarios; a worker asks for iterations. */
+    /* A worker's report of this run was counted now; a worker asks for iterations. */
     void (*told)(void *arg, const struct worker *w, const struct message_stats *s);
     void (*asked)(void *arg, const struct worker *w, const struct message_iterations *it);
 };
@@ -106,9 +106,10 @@ struct nodes { /* above, clock, o, machine, record, tunables, logs, logbook are 
     char *const *scenarios; /* of this run; ends with NULL; or NULL. plans.c's, as those below */
     const struct dispatch_class *pools; /* instead of the script's classes, if there are any */
     size_t pool_count;
-    char *const *series_tags; /* keys, or key=value; ends with NULL; or NULL */
-    bool counts_iterations;   /* a threshold is of them */
-    bool is_local;            /* one worker of our own, which is the host as well */
+    char *const *series_tags;       /* keys, or key=value; ends with NULL; or NULL */
+    bool counts_iterations;         /* a threshold is of them */
+    struct journal_orders journals; /* files with every request, for the workers of this run */
+    bool is_local;                  /* one worker of our own, which is the host as well */
     char boot_id[33];
     struct children children;
     struct host host;

@@ -40,6 +40,7 @@ static bool send_spawn(struct nodes *n, struct dispatch_worker *to)
         .seed = (int64_t)n->o->seed,
         .counts_iterations = n->counts_iterations,
         .scenarios = n->scenarios,
+        .journals = n->journals,
         .options = {n->host.script.options, n->host.script.options_len},
     };
     struct sbuf out = {0};

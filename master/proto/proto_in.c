@@ -11,6 +11,7 @@
 #define MAX_CLASSES 100000u
 #define MAX_CLASS_NAME 1000
 #define MAX_SCENARIOS 10000u
+#define MAX_JOURNALS 64u
 #define MAX_USERS 100000000u /* of one worker */
 #define MAX_CONSTANTS 1000u  /* and values of one */
 
@@ -97,6 +98,29 @@ static void parse_told(const msgpack_object *list, struct message_stats *s)
     }
 }
 
+static void parse_journals(const msgpack_object *list, struct told_journals *all)
+{
+    if (!list || list->type != MSGPACK_OBJECT_ARRAY || list->via.array.size > MAX_JOURNALS)
+        return;
+    all->list = mem_zalloc((list->via.array.size + (size_t)1) * sizeof *all->list);
+    for (uint32_t i = 0; i < list->via.array.size; i++) {
+        const msgpack_object *each = &list->via.array.ptr[i];
+        struct told_journal *told = &all->list[all->count++];
+        if (each->type != MSGPACK_OBJECT_ARRAY || each->via.array.size < 3)
+            continue;
+        told->written = proto_unsigned(&each->via.array.ptr[0], 0);
+        told->dropped = proto_unsigned(&each->via.array.ptr[1], 0);
+        told->trouble = proto_text(&each->via.array.ptr[2]);
+    }
+}
+
+static void journals_fini(struct told_journals *all)
+{
+    for (size_t i = 0; i < all->count; i++)
+        free(all->list[i].trouble);
+    free(all->list);
+}
+
 static bool parse_iterations(const msgpack_object *data, struct message *m)
 {
     struct message_iterations *it = &m->iterations;
@@ -142,6 +166,7 @@ static bool parse_stats(const msgpack_object *data, struct message *m)
     s->throttled = fmax(health_of(health, "throttled", 0), 0);
     s->starved = health_of(health, "starved", -1);
     parse_told(proto_get(own, "scenarios"), s);
+    parse_journals(proto_get(own, "journals"), &s->journals);
     const msgpack_object *run = proto_get(own, "run");
     if (run && run->type != MSGPACK_OBJECT_NIL && !proto_copy(run, s->run, sizeof s->run))
         return false;
@@ -365,6 +390,7 @@ void message_fini(struct message *m)
     case MESSAGE_STATS:
         users_fini(&m->stats.users);
         free(m->stats.scenarios);
+        journals_fini(&m->stats.journals);
         break;
     case MESSAGE_SPAWNING_COMPLETE:
         users_fini(&m->spawned);

@@ -12,9 +12,9 @@
 #include "common/base/sbuf.h"
 #include "common/plan/ledger.h"
 #include "common/run/roster.h"
+#include "master/proto/proto_journal.h"
 #include "master/proto/proto_json.h"
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #define PROTO_MAX_BYTES (32u << 20) /* a longer message is broken */
@@ -82,6 +82,7 @@ struct message_stats {
         uint32_t users, waiting, busy;
     } * scenarios;
     size_t scenario_count;
+    struct told_journals journals;
 };
 
 struct message_iterations { /* a worker has done some, and wants more */

@@ -145,11 +145,40 @@ static void put_list(msgpack_packer *pk, const char *key, char *const *list)
         put(pk, list[i]);
 }
 
+static void put_bool(msgpack_packer *pk, const char *key, bool is)
+{
+    put(pk, key);
+    is ? msgpack_pack_true(pk) : msgpack_pack_false(pk);
+}
+
+static void put_journals(msgpack_packer *pk, const struct journal_orders *all)
+{
+    put(pk, "journals");
+    msgpack_pack_array(pk, all->count);
+    for (size_t i = 0; i < all->count; i++) {
+        const struct journal_order *j = &all->list[i];
+        msgpack_pack_map(pk, 7);
+        put(pk, "format");
+        put(pk, j->format);
+        put(pk, "path");
+        put(pk, j->path);
+        put(pk, "time");
+        put_or_nil(pk, j->time);
+        put_bool(pk, "more", j->is_more);
+        put_bool(pk, "alone", j->is_alone);
+        put_bool(pk, "waits", j->waits);
+        put(pk, "buffer");
+        msgpack_pack_uint64(pk, j->buffer_bytes);
+    }
+}
+
 void proto_spawn(struct sbuf *out, const char *node, const struct spawn_order *o)
 {
     msgpack_packer pk = begin(out, "spawn");
     msgpack_pack_map(&pk, 7 + (o->series_tags != NULL) + (o->scenarios != NULL) +
-                              o->counts_iterations + (o->seed >= 0));
+                              o->counts_iterations + (o->seed >= 0) + (o->journals.count > 0));
+    if (o->journals.count)
+        put_journals(&pk, &o->journals);
     if (o->seed >= 0) {
         put(&pk, "seed");
         msgpack_pack_int64(&pk, o->seed);
@@ -243,7 +272,7 @@ static void put_args(msgpack_packer *pk, const struct event_args *a)
 {
     size_t count = (a->client_id != NULL) + (a->timestamp != NULL) + (a->exit_code != NULL) +
                    (a->user_count != NULL) + (a->run != NULL) + (a->timeout != NULL) +
-                   (a->data.len > 0);
+                   (a->data.len > 0) + (a->journals && a->journals->count);
     msgpack_pack_map(pk, count);
     if (a->client_id) {
         put(pk, "client_id");
@@ -273,6 +302,8 @@ static void put_args(msgpack_packer *pk, const struct event_args *a)
         put(pk, "data");
         put_raw(pk, a->data);
     }
+    if (a->journals && a->journals->count)
+        put_journals(pk, a->journals);
 }
 
 void proto_report(struct sbuf *out, const char *node, const struct sbuf *html)

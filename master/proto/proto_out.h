@@ -3,6 +3,7 @@
 /* proto_out: the messages of the master. Each function appends one whole message. */
 #include "common/base/sbuf.h"
 #include "common/run/roster.h"
+#include "master/proto/proto_journal.h"
 #include "master/proto/proto_json.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,6 +37,7 @@ struct spawn_order {
     int64_t seed;             /* of users that loop; negative: none */
     bool counts_iterations;   /* executions of tasks are to be counted */
     char *const *scenarios;   /* texts (common/plan/scenario.h); ends with NULL; or NULL */
+    struct journal_orders journals;
 };
 /* What the run's setup gave, to be had by the users of that worker; a msgpack value. */
 void proto_setup(struct sbuf *out, const char *node, struct slice data);
@@ -64,9 +66,10 @@ struct event_args {        /* what is given becomes an argument of the event */
     const double *timestamp;
     const int *exit_code;
     const unsigned *user_count;
-    const char *run;       /* the run's id, or NULL */
-    const double *timeout; /* seconds */
-    struct slice data;     /* msgpack, or empty */
+    const char *run;                       /* the run's id, or NULL */
+    const double *timeout;                 /* seconds */
+    struct slice data;                     /* msgpack, or empty */
+    const struct journal_orders *journals; /* or NULL */
 };
 void proto_report(struct sbuf *out, const char *node, const struct sbuf *html); /* NULL: none */
 void proto_event(struct sbuf *out, const char *node, uint64_t id, const char *name,

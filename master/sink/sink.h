@@ -38,6 +38,8 @@ struct sink_spec { /* one that was asked for */
     char *const *tags;
     const char *test_id; /* NULL: that of the run. Borrowed */
     bool is_required;    /* it must be there at the start */
+    bool is_alone;       /* there is one worker, of this program's own */
+    bool is_far;         /* workers are on other machines */
 };
 
 struct sink_kind {

@@ -1,6 +1,6 @@
 """make bench: every budget of the engine, measured side by side in one run, as ratios.
 
-    bench.py [--build DIR] [--rounds N] [name …]      names: get tls post judged memory hold start scaling master truth
+    bench.py [--build DIR] [--rounds N] [name …]      names: get tls post judged journal memory hold start scaling master truth
                                                       timeline dashboard arrivals
 
 Nothing here asserts a time: the figures are printed with the budget beside them, and docs/benchmarks.md
@@ -91,6 +91,18 @@ def bench_judged(options):
     for name, f in figures.items():
         ratio = f[0] / plain
         table.row(name, us(f), f"{f[1]:,.0f}", f"{ratio:.3f}", *(("≤ 1.03", verdict(ratio, 1.03)) if "tag" in name else ("", "")))
+
+
+def bench_journal(options):
+    """Each request into a file, of which nothing may be dropped."""
+    table = Table("GET, each request into a file", "file", "µs/request (lowest–highest)", "requests/s", "× without", "budget", "")
+    with nginx() as server, tempfile.TemporaryDirectory() as folder:
+        kinds = ("json=r.json", "json=r.json.zst", "json=r.json.gz", "csv=r.csv", "jtl=r.jtl")
+        figures = rounds({"none": headless(KATYDID, FILES / "get_http.py", server.url)} | {
+            kind: headless(KATYDID, FILES / "get_http.py", server.url, 100, "--out", kind.replace("=", f"={folder}/")) for kind in kinds}, server, options.rounds)
+    for name, f in figures.items():
+        ratio = f[0] / figures["none"][0]
+        table.row(name, us(f), f"{f[1]:,.0f}", f"{ratio:.3f}", *(("≤ 1.25", verdict(ratio, 1.25)) if name == "json=r.json" else ("", "")))
 
 
 def run_until_spawned(file, url, users, rate, *more):

@@ -14,6 +14,7 @@
 
 #include "common/base/clk.h"
 #include "common/metric/stats.h"
+#include "worker/py/py_journal.h"
 #include "worker/py/py_samples.h"
 #include "worker/py/py_stats.h"
 #include "worker/py/py_tags.h"
@@ -246,6 +247,8 @@ static int record_direct(struct response *r, PyObject *text)
         (__builtin_expect(py_tags_wanted, 0) &&
          py_tags_note(r->session->user, r->tags, r->method, r->name, &q) != 0))
         return -1;
+    if (__builtin_expect(py_journal_wanted, 0))
+        py_journal_note(stats_of(r), r->session->user, r->tags, r->method, r->name, &q);
     if (__builtin_expect(q.slow_row || q.new, 0))
         py_samples_note(r, &q);
     return 0;

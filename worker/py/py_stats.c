@@ -12,6 +12,7 @@
 #include "common/base/sbuf.h"
 #include "common/wire/report.h"
 #include "worker/py/py_group.h"
+#include "worker/py/py_journal.h"
 #include "worker/py/py_late.h"
 #include "worker/py/py_series.h"
 #include "worker/py/py_tags.h"
@@ -243,13 +244,17 @@ struct event_of {
     PyObject *response, *tags;
 };
 
-static int note_tags(const struct event_of *of, PyObject *method, PyObject *name,
-                     struct py_stats_request *q)
+/* For who wants requests by their tags, or each of them. */
+static int note_tags(const struct py_stats *s, const struct event_of *of, PyObject *method,
+                     PyObject *name, struct py_stats_request *q)
 {
     PyObject *user = NULL, *tags = of->tags;
     if (of->response && the_hooks.tags)
         the_hooks.tags(of->response, &user, &tags, q);
-    return py_tags_note(user, tags, method, name, q);
+    const int rc = py_tags_wanted ? py_tags_note(user, tags, method, name, q) : 0;
+    if (py_journal_wanted && rc == 0)
+        py_journal_note(s, user, tags, method, name, q);
+    return rc;
 }
 
 static int record(struct py_stats *s, PyObject *method, PyObject *name, PyObject *ms,
@@ -268,8 +273,8 @@ static int record(struct py_stats *s, PyObject *method, PyObject *name, PyObject
     int rc = py_stats_record(s, method, name, &q);
     if (rc == 0 && (q.slow_row || q.new))
         the_hooks.note(of->response, &q);
-    if (rc == 0 && py_tags_wanted)
-        rc = note_tags(of, method, name, &q);
+    if (rc == 0 && (py_tags_wanted || py_journal_wanted))
+        rc = note_tags(s, of, method, name, &q);
     text_done(&text);
     return rc;
 }

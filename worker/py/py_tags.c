@@ -96,8 +96,7 @@ static PyObject *tls_text(const struct fetch_response *got)
     return version >= 10 && version <= 13 ? the.tls_versions[version - 10] : NULL;
 }
 
-/* k6's number of what went wrong, as far as we tell it apart as finely; 0: nothing did. */
-static int error_code(const struct py_stats_request *q)
+int py_tags_error_code(const struct py_stats_request *q)
 {
     static const struct {
         enum fetch_error error;
@@ -126,7 +125,7 @@ static PyObject *own_value(const struct sources *from, PyObject *key,
     if (key == the.proto)
         return version_text(q->got);
     if (key == the.error_code)
-        return number_text(error_code(q), 1999);
+        return number_text(py_tags_error_code(q), 1999);
     if (key == the.expected)
         return the.truth[q->failure == NULL];
     if (key == the.tls_version)

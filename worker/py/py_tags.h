@@ -19,3 +19,6 @@ extern bool py_tags_wanted; /* to be read only */
  * an exception: a tag is none. */
 int py_tags_note(PyObject *user, PyObject *tags, PyObject *method, PyObject *name,
                  const struct py_stats_request *q);
+
+/* k6's number of what went wrong, as far as we tell it apart as finely; 0: nothing did. */
+int py_tags_error_code(const struct py_stats_request *q);

@@ -221,6 +221,7 @@ class Host:
         """A local test begins, as for a worker; but users are dealt out when this is done."""
         set_default_load(self.environment.parsed_options)
         try:
+            self.node.journals.begin(data["args"]["run"], data["args"])
             self.node.ends.run(self.node.begin_test, data["args"]["run"])
         except StopTest as error:  # of a listener
             self.environment.runner.stop_test(error)

@@ -27,8 +27,10 @@ from ._channel import Channel
 from ._dealt import Dealt
 from ._ends import Ends, exit_number
 from ._health import Health
+from ._journals import Journals
 from ._reports import Reports
 from ._runner import locust_exception_handler
+from ._series_tags import take_series_tags
 from ._silence import Silence, clock, patience_s
 from ._version import __version__
 from .argument_parser import default_args_dict
@@ -89,6 +91,7 @@ class Node(Silence):
         self._orders = Queue()
         self._delivered = Event()
         self._reports = Reports(self._core)
+        self.journals = Journals(runner, self._core, node_id)
         self._health = Health()
         self._heard_at = None  # monotonic time of the master's last message
         self._ready_at = 0.0
@@ -296,7 +299,7 @@ class Node(Silence):
         self.runner._scenarios.note()
         if self.speaks_katydid:
             data = self._reports.next(self._health.of_report, self._is_last_report, written,
-                                      self.runner._scenarios.numbers())
+                                      self.runner._scenarios.numbers(), self.journals.numbers())
             if data is None:
                 return
         else:
@@ -487,12 +490,13 @@ class Node(Silence):
             self.environment.host = job["host"]
             self.environment.stop_timeout = job["stop_timeout"] or 0.0
         self._take_options(job.get("parsed_options") or {})
-        self._take_series_tags(job.get("series_tags") or [])
+        take_series_tags(job.get("series_tags") or [])
         watch_iterations(is_counted=bool(job.get("iterations")))
         run = job.get("run") or ""
         if self.state != settings.STATE_INIT and run != self._reports.run:
             self._end_users()  # of a test whose end we missed
             self.state = settings.STATE_INIT
+        self.journals.begin(run, job)
         if self.state == settings.STATE_INIT:
             self.begin_test(run)
             if self.ends.is_asked or self._is_leaving:
@@ -554,15 +558,6 @@ class Node(Silence):
             if name in _SHARED_OPTIONS or self._is_custom(name):
                 own[name] = value
 
-    def _take_series_tags(self, words):
-        """Which tags keep requests apart: key, or key=value, which every request has."""
-        pairs = [word.partition("=") for word in words]
-        try:
-            _katydid.series_tags(list(dict.fromkeys(key for key, *_ in pairs)),
-                                 {key: value for key, is_given, value in pairs if is_given})
-        except ValueError as error:
-            logger.error("--series-tags: %s", error)
-
     def _is_custom(self, name):
         if not hasattr(self, "_built_in_options"):
             self._built_in_options = default_args_dict().keys()
@@ -571,6 +566,7 @@ class Node(Silence):
     def _reach(self, user_classes_count):
         try:
             self.runner.start_worker(user_classes_count)
+            self.journals.count_users()
         except StopTest as error:
             self.runner.stop_test(error)
             return
@@ -663,6 +659,7 @@ class Node(Silence):
             self.send("quit", self._proof())
 
     def _flush(self):
+        self._try(self.journals.end)
         self.report(is_last=True)
         if not self.speaks_katydid:
             return

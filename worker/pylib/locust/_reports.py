@@ -24,10 +24,11 @@ class Reports:
         self._seq = 0
         self._pending = {}  # seq -> [data, when sent, seconds until it is sent again, all names]
 
-    def next(self, health, is_last=False, written=None, scenarios=None):
+    def next(self, health, is_last=False, written=None, scenarios=None, journals=None):
         """The data of a report of everything since the last one; None while too many are under
         way: then the next one will carry more, unless there will be none. health: a function.
-        written: what code changed by hand (_written.py), or None. scenarios: what each of them has counted."""
+        written: what code changed by hand (_written.py), or None. scenarios: what each of them has counted.
+        journals: what came of each file of requests."""
         if len(self._pending) >= _MAX_IN_FLIGHT and not is_last:
             return None
         self._seq += 1
@@ -42,6 +43,7 @@ class Reports:
             "series_names": series_names,
             "written": written and written.take(),
             "scenarios": scenarios or None,
+            "journals": journals,
         }
         data = {
             "katydid": {

@@ -143,6 +143,27 @@ static void stats_of_both_dialects(void **state)
     msgpack_sbuffer_destroy(&bytes);
 }
 
+static void what_is_told_of_files_of_requests(void **state)
+{
+    (void)state;
+    struct message m;
+    msgpack_sbuffer bytes;
+    assert_int_equal(parse("['stats', {'katydid': {'epoch': 'e', 'seq': 1, 'run': 'r', 't': 12.5, "
+                           "'report': ~abc~, 'journals': [[90, 5, 'r.json: No space left'], "
+                           "'none', [7, 0, nil]]}}, 'n']",
+                           &bytes, &m),
+                     PROTO_OK);
+    assert_int_equal(m.stats.journals.count, 3);
+    assert_int_equal(m.stats.journals.list[0].written, 90);
+    assert_int_equal(m.stats.journals.list[0].dropped, 5);
+    assert_string_equal(m.stats.journals.list[0].trouble, "r.json: No space left");
+    assert_int_equal(m.stats.journals.list[1].written, 0);
+    assert_int_equal(m.stats.journals.list[2].written, 7);
+    assert_null(m.stats.journals.list[2].trouble);
+    message_fini(&m);
+    msgpack_sbuffer_destroy(&bytes);
+}
+
 static void what_is_told_of_scenarios(void **state)
 {
     msgpack_sbuffer bytes;
@@ -336,6 +357,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(versions),
         cmocka_unit_test(stats_of_both_dialects),
+        cmocka_unit_test(what_is_told_of_files_of_requests),
         cmocka_unit_test(what_is_told_of_scenarios),
         cmocka_unit_test(what_has_not_the_shape_of_its_type_is_broken),
         cmocka_unit_test(lengths_that_lie_allocate_nothing),

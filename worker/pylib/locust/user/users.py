@@ -10,6 +10,7 @@ from json.decoder import JSONDecodeError
 from time import perf_counter
 from typing import final
 
+import _katydid
 import gevent
 from gevent import GreenletExit
 
@@ -88,6 +89,7 @@ class User(metaclass=UserMeta):
     def run(self):
         """Lives until the user is stopped, stops itself, or cannot start."""
         self._state = LOCUST_STATE_RUNNING
+        _katydid.journals_user(self)
         try:
             if self._arrivals is not None and self._arrivals.is_fresh:
                 end = visit(self, self._arrivals, self._live)

@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: MIT
+"""--out json, csv and jtl: every request that the target saw is in a file, whoever wrote it, and no disk changes the run."""
+
+import csv
+import gzip
+import io
+import json
+import os
+import re
+import urllib.request
+from collections import Counter
+
+import pytest
+
+from harness import free_port, get_json, katydid, locustfile, run_katydid, target, wait_for
+
+USER = '''
+from locust import HttpUser, task
+class Shopper(HttpUser):
+    sample_tags = {"tier": "gold"}
+    @task
+    def all(self):
+        self.client.get("/")
+        self.client.post("/post", data="x", name='a b,c="d"|e', tags={"n": 1})
+        self.client.get("/status/404", name="fails")
+        with self.client.get("/", name="judged", catch_response=True) as response:
+            response.failure("too slow, really")
+        self.environment.events.request.fire(request_type="GRPC", name="call", response_time=1.5, response_length=7, exception=None)
+        self.client.get("http://127.0.0.1:1/", name="refused")
+'''
+LISTENER = '''
+from locust import events
+@events.request.add_listener
+def listen(**_):
+    pass
+'''
+TIMES = 40
+EACH = {"/": (TIMES, 0), 'a b,c="d"|e': (TIMES, 0), "fails": (TIMES, TIMES), "judged": (TIMES, TIMES), "call": (TIMES, 0), "refused": (TIMES, TIMES)}
+PHASES = ("blocked", "connecting", "tls_handshaking", "sending", "waiting", "receiving")
+
+
+def post(url, **fields):
+    request = urllib.request.Request(url, json.dumps(fields).encode(), {"Content-Type": "application/json", "X-Katydid": "1"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def counts(path):
+    """{name: (requests, failures)} of the summary, and its outputs."""
+    summary = json.loads(path.read_text())
+    return {row["name"]: (row["requests"], row["failures"]) for row in summary["rows"]}, {one["kind"]: one for one in summary["outputs"]}
+
+
+def points(text):
+    """[(metric, data)] of k6's lines; each metric is told of before it comes."""
+    told, found = set(), []
+    for line in text.splitlines():
+        one = json.loads(line)
+        if one["type"] == "Metric":
+            assert one["data"]["name"] == one["metric"] and one["data"]["thresholds"] == []
+            told.add(one["metric"])
+        else:
+            assert one["metric"] in told
+            found.append((one["metric"], one["data"]))
+    return found
+
+
+def of_json(text):
+    """{name: (requests, failures)}"""
+    requests, failures = Counter(), Counter()
+    for metric, data in points(text):
+        name = data["tags"]["name"]
+        requests[name] += data["value"] if metric == "http_reqs" else 0
+        failures[name] += data["value"] if metric == "http_req_failed" else 0
+    return {name: (requests[name], failures[name]) for name in requests}
+
+
+def of_csv(text):
+    rows = list(csv.DictReader(io.StringIO(text)))
+    requests = Counter(row["name"] for row in rows if row["metric_name"] == "http_reqs")
+    failures = Counter(row["name"] for row in rows if row["metric_name"] == "http_req_failed" and float(row["metric_value"]))
+    return {name: (requests[name], failures[name]) for name in requests}
+
+
+def of_jtl(text):
+    rows = list(csv.DictReader(io.StringIO(text)))
+    requests, failures = Counter(row["label"] for row in rows), Counter(row["label"] for row in rows if row["success"] == "false")
+    return {name: (requests[name], failures[name]) for name in requests}
+
+
+def run(file, url, folder, *arguments):
+    ended = run_katydid("-f", file, "-H", url, "--headless", "-u", 3, "-r", 3, "-i", TIMES, "--exit-code-on-error", 0, "--summary", "s.json", *arguments, cwd=folder)
+    assert ended.code == 0, ended.describe()
+    rows, outputs = counts(folder / "s.json")
+    assert rows == EACH
+    return ended, outputs
+
+
+@pytest.mark.parametrize("listener", ["", LISTENER], ids=["straight", "by an event"])
+def test_every_request_is_in_each_file(listener, tmp_path):
+    files = ("--out", "json=r.json", "--out", "csv=deep/r.csv,time=unix_milli", "--jtl", "r.jtl", "--out", "json=r.json.gz", "--out", "jtl=r2.jtl.zst,when-full=wait")
+    with target() as shop, locustfile(USER + listener) as file:
+        _, outputs = run(file, shop.url, tmp_path, *files, "--series-tags", "region=north")
+    text, jtl = (tmp_path / "r.json").read_text(), (tmp_path / "r.jtl").read_text()
+    assert of_json(text) == of_csv((tmp_path / "deep/r.csv").read_text()) == of_jtl(jtl) == EACH
+    assert gzip.decompress((tmp_path / "r.json.gz").read_bytes()).decode().count('"http_reqs"') == text.count('"http_reqs"')
+    assert (tmp_path / "r2.jtl.zst").stat().st_size > 100
+    assert {kind: (one["sent"], one["dropped"], one["last_error"]) for kind, one in outputs.items()} == {
+        kind: (6 * TIMES, 0, "") for kind in ("json", "csv", "jtl", "json 2", "jtl 2")}
+    check_points(points(text))
+    check_readers(jtl)
+
+
+def check_points(found):
+    for metric, data in found:
+        tags = data["tags"]
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", data["time"]) and tags["group"] == "" and tags["region"] == "north"
+        assert tags["expected_response"] == ("false" if EACH[tags["name"]][1] else "true")
+        assert (tags["class"], tags["tier"]) == ("Shopper", "gold") and data["metadata"]["vu"] in ("1", "2", "3")
+        if tags["name"] == "call":
+            assert metric in ("http_reqs", "http_req_duration", "http_req_failed") and tags["method"] == "GRPC" and "url" not in tags
+            assert metric != "http_req_duration" or data["value"] == 1.5
+            continue
+        assert (tags.get("n") == "1") == (tags["method"] == "POST")
+        if tags["name"] == "fails":
+            assert (tags["status"], tags["error_code"]) == ("404", "1404") and tags["url"].endswith("/status/404") and "404" in tags["error"]
+        if tags["name"] == "refused":
+            assert (tags["status"], tags["error_code"]) == ("0", "1212") and "proto" not in tags
+        if tags["name"] == "judged":
+            assert "slow, really" in tags["error"] and tags["proto"] == "HTTP/1.1"
+    for name in set(EACH) - {"call"}:
+        values = {metric: sum(data["value"] for which, data in found if which == metric and data["tags"]["name"] == name) for metric, _ in found}
+        parts = sum(values[f"http_req_{phase}"] for phase in PHASES)
+        assert abs(parts - values["http_req_duration"]) < 0.002 * TIMES, "the phases are the time"
+        assert (values["data_sent"] > 0) == (values["data_received"] > 0) == (name != "refused")
+
+
+def check_readers(text):
+    """Jenkins reads line by line and wants whole milliseconds; Taurus int() of its columns."""
+    lines = text.splitlines()
+    assert lines[0] == ("timeStamp,elapsed,label,responseCode,responseMessage,threadName,dataType,success,failureMessage,bytes,sentBytes,"
+                        "grpThreads,allThreads,URL,Latency,IdleTime,Connect")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert len(lines) == 1 + len(rows) == 1 + 6 * TIMES
+    for row in rows:
+        assert None not in row and None not in row.values()
+        for column in ("timeStamp", "elapsed", "Latency", "Connect", "bytes", "sentBytes", "allThreads", "grpThreads", "IdleTime"):
+            assert int(row[column]) >= 0
+        assert int(row["Latency"]) <= int(row["elapsed"]) and row["success"] in ("true", "false")
+        assert 1 <= int(row["grpThreads"]) == int(row["allThreads"]) <= 3
+        if row["label"] == "fails":
+            assert row["responseCode"] == "404" and "404" in row["responseMessage"]
+        if row["label"] == "judged":
+            assert "slow, really" in row["failureMessage"] and row["responseCode"] == "200"
+        if row["label"] == "/":
+            assert row["responseCode"] == "200" and re.fullmatch(r"Shopper 1-[123]", row["threadName"]) and row["URL"].startswith("http://127.0.0.1")
+    assert [int(row["timeStamp"]) // 1000 > 1_500_000_000 for row in rows] == [True] * len(rows)
+
+
+@pytest.mark.parametrize("workers", ["processes", "master"])
+def test_each_of_several_workers_has_a_file_of_its_own(workers, tmp_path):
+    with target() as shop, locustfile(USER) as file:
+        if workers == "processes":
+            run(file, shop.url, tmp_path, "--processes", 2, "--out", "json=r.json.gz", "--jtl", "r.jtl")
+        else:
+            port = free_port()
+            with katydid("-f", file, "--worker", "--master-port", port, cwd=tmp_path), katydid("-f", file, "--worker", "--master-port", port, cwd=tmp_path):
+                run(file, shop.url, tmp_path, "--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--expect-workers", 2, "--out", "json=r.json.gz", "--jtl", "r.jtl")
+    files = sorted(tmp_path.glob("r.*.json.gz"))
+    assert len(files) == 2 and not (tmp_path / "r.json.gz").exists()
+    text = gzip.decompress(b"".join(path.read_bytes() for path in files)).decode()
+    assert of_json("\n".join(line for line in text.splitlines() if '"Metric"' in line) + "\n" + text) == EACH
+    assert {json.loads(line)["data"]["tags"]["worker"] for line in text.splitlines() if '"Point"' in line} == {path.name.split(".")[1] for path in files}
+    parts = [path.read_text().splitlines(keepends=True) for path in sorted(tmp_path.glob("r.*.jtl"))]
+    assert of_jtl("".join(parts[0] + parts[1][1:])) == EACH
+
+
+def test_json_on_standard_output(tmp_path):
+    with target() as shop, locustfile(USER) as file:
+        ended, _ = run(file, shop.url, tmp_path, "--out", "json")
+    assert of_json("".join(line for line in ended.out if line.startswith('{"'))) == EACH
+
+
+@pytest.mark.parametrize(("arguments", "code", "words"), [
+    (["--out", "json=/proc/no/r.json"], 74, "--out json: cannot write /proc/no/r.json"),
+    (["--jtl", "/dev/null/r.jtl"], 74, "--out jtl: cannot write"),
+    (["--out", "csv"], 2, "name a file, such as --out csv=requests.csv"),
+    (["--out", "csv=-"], 2, "standard output is for json"),
+    (["--out", "json=-", "--processes", "2"], 2, "standard output is for a test in one process"),
+    (["--out", "json=r.json,when-full=block"], 2, "give one of drop wait"),
+    (["--out", "jtl=r.jtl,when_full=drop"], 2, "did you mean 'when-full'?"),
+])
+def test_what_cannot_be_written_is_told_before_the_test(arguments, code, words, tmp_path):
+    with locustfile(USER) as file:
+        ended = run_katydid("-f", file, "--headless", "-H", "http://127.0.0.1:1", "-t", 1, *arguments, cwd=tmp_path)
+    assert ended.code == code and words in ended.stderr and "Ramping" not in ended.stderr, ended.describe()
+
+
+@pytest.mark.parametrize("kind", ["json", "csv", "jtl"])
+def test_a_full_disk_is_told_once_and_the_run_goes_on(kind, tmp_path):
+    with target() as shop, locustfile(USER) as file:
+        ended, outputs = run(file, shop.url, tmp_path, "--out", f"{kind}=/dev/full,when-full=wait")
+    assert (outputs[kind]["sent"], outputs[kind]["dropped"]) == (0, 6 * TIMES) and "No space left" in outputs[kind]["last_error"]
+    assert ended.stderr.count("Requests are no longer written: /dev/full") == 1
+    assert f"{kind}: {6 * TIMES} of {6 * TIMES} requests are not in the file" in ended.stderr
+
+
+def test_a_disk_that_stands_still_delays_nothing(tmp_path):
+    """A pipe that nobody reads until the run is over."""
+    os.mkfifo(tmp_path / "pipe")
+    with target() as shop, locustfile(USER) as file:
+        _, outputs = run(file, shop.url, tmp_path, "--out", "jtl=pipe")
+    assert (outputs["jtl"]["sent"], outputs["jtl"]["dropped"]) == (0, 6 * TIMES)
+
+
+def test_a_second_run_is_put_behind_the_first(tmp_path):
+    lines = tmp_path / "r.json"
+    with target() as shop, locustfile(USER) as file, katydid("-f", file, "-H", shop.url, "--web-port", 0, "--out", "json=r.json", "--jtl", "r.jtl", cwd=tmp_path) as run:
+        url = run.wait_line(r"(http://[^ ]*:\d+)").group(1).replace("0.0.0.0", "127.0.0.1").rstrip("/")
+        sizes = [0]
+        for _ in range(2):
+            wait_for(lambda: post(f"{url}/api/v1/start", users=1, spawn_rate=1)["ok"], "a start")
+            wait_for(lambda: lines.exists() and lines.stat().st_size > sizes[-1] + 10_000, "requests")
+            wait_for(lambda: post(f"{url}/api/v1/stop")["ok"], "a stop")
+            wait_for(lambda: get_json(f"{url}/api/v1/state")["state"] in ("stopped", "ready"), "the end of the run")
+            sizes.append(lines.stat().st_size)
+            before = lines.read_bytes()[:sizes[1]] if len(sizes) == 2 else before
+        run.signal(15)
+        assert run.wait() in (0, 1), run.describe()
+    assert lines.read_bytes()[:len(before)] == before and lines.stat().st_size == sizes[2]
+    jtl = (tmp_path / "r.jtl").read_text()
+    assert jtl.count("timeStamp,") == 1 and of_jtl(jtl) == of_json(lines.read_text())
