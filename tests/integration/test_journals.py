@@ -13,6 +13,7 @@ from collections import Counter
 import pytest
 
 from harness import free_port, get_json, katydid, locustfile, run_katydid, target, wait_for
+from read_outputs import read
 
 USER = '''
 from locust import HttpUser, task
@@ -230,3 +231,20 @@ def test_a_second_run_is_put_behind_the_first(tmp_path):
     assert lines.read_bytes()[:len(before)] == before and lines.stat().st_size == sizes[2]
     jtl = (tmp_path / "r.jtl").read_text()
     assert jtl.count("timeStamp,") == 1 and of_jtl(jtl) == of_json(lines.read_text())
+
+
+def test_an_interval_log_is_read_by_hdrhistogram(tmp_path):
+    with target() as shop, locustfile(USER) as file:
+        _, outputs = run(file, shop.url, tmp_path, "--out", "hdrlog=times.hlog,interval=200ms")
+    found, summary = read("hdrlog", tmp_path / "times.hlog"), json.loads((tmp_path / "s.json").read_text())
+    assert outputs["hdrlog"]["sent"] > 0 and outputs["hdrlog"]["dropped"] == 0
+    rows = {f"{row['method']}_{row['name']}".replace(" ", "_").replace(",", "_"): row for row in summary["rows"]} | {"": summary["total"]}
+    assert set(found["sums"]) == set(rows)
+    for tag, (count, values) in found["sums"].items():
+        assert count == rows[tag]["requests"]
+        for share, value in values.items():
+            assert abs(value / 1000 - rows[tag]["percentiles"][share]) <= 0.01 * value / 1000 + 0.002, (tag, share)
+    ends = [end for tag, _, end, _ in found["intervals"] if tag is None]
+    starts = [start for tag, start, _, _ in found["intervals"] if tag is None]
+    assert ends == sorted(ends) and all(start >= end - 0.002 for start, end in zip(starts[1:], ends[:-1], strict=True)), "one after the other"
+    assert summary["run"]["started"] - 1 < starts[0] and ends[-1] < summary["run"]["ended"] + 60

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Files for pipelines as other programs read them: junitparser and an XSD, jsonschema, PyYAML.
+"""Files as other programs read them: junitparser and an XSD, jsonschema, PyYAML, HdrHistogram.
 
 They are in the environment of build/venv-clients, which is not that of the tests: read() has this file run there."""
 
@@ -49,5 +49,18 @@ def yaml(path):
     return safe_load(Path(path).read_text())
 
 
+def hdrlog(path):
+    """[[tag or None, start and end in unix seconds, count, {percentile: value}]…] of each interval, and the last of these of all
+    intervals of a tag, added up."""
+    from hdrh.histogram import HdrHistogram
+    from hdrh.log import HistogramLogReader
+    reader, intervals, sums = HistogramLogReader(path, HdrHistogram(1, 3_600_000_000, 2)), [], {}
+    while (one := reader.get_next_interval_histogram()) is not None:
+        intervals.append([one.get_tag(), one.get_start_time_stamp() / 1000, one.get_end_time_stamp() / 1000, one.get_total_count()])
+        sums.setdefault(one.get_tag(), HdrHistogram(1, 3_600_000_000, 2)).add(one)
+    return {"intervals": intervals, "sums": {tag or "": [one.get_total_count(), {p: one.get_value_at_percentile(p) for p in (50, 90, 99, 100)}]
+                                             for tag, one in sums.items()}}
+
+
 if __name__ == "__main__":
-    print(json.dumps({"junit": junit, "schema": schema, "yaml": yaml}[sys.argv[1]](*sys.argv[2:]), default=str))
+    print(json.dumps({"junit": junit, "schema": schema, "yaml": yaml, "hdrlog": hdrlog}[sys.argv[1]](*sys.argv[2:]), default=str))

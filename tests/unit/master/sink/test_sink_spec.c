@@ -167,6 +167,7 @@ static void targets_that_are_none_are_refused(void **state)
         "csv",
         "jtl=-",
         "json=-",
+        "hdrlog",
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         struct output o;
