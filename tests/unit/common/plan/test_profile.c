@@ -124,8 +124,8 @@ static void randomized_steps_have_their_count(void **state)
     assert_int_equal(list(other), 20);
     assert_true(times[0] != first);
     sbuf_fini(&line);
-    drop(s);
-    drop(other);
+    scenario_drop(s);
+    scenario_drop(other);
 }
 
 static void at_once_is_at_once(void **state)
