@@ -110,6 +110,13 @@ static inline void bench_loaded(void *arg, bool is_script)
     (void)is_script;
 }
 
+static inline void bench_told(void *arg, const struct worker *w, const struct message_stats *s)
+{
+    (void)arg;
+    (void)w;
+    (void)s;
+}
+
 static inline struct bench *new_bench(void)
 {
     struct bench *b = calloc(1, sizeof *b);
@@ -134,7 +141,8 @@ static inline struct bench *new_bench(void)
                                           .soon = bench_soon,
                                           .publish = bench_soon,
                                           .settings = bench_soon,
-                                          .loaded = bench_loaded};
+                                          .loaded = bench_loaded,
+                                          .told = bench_told};
     return b;
 }
 
