@@ -55,11 +55,11 @@ function waiting(): string {
 }
 
 /** What there is to say when nothing stands out; "": of a run that did nothing its end tells. */
-function calm(): string {
+function calm(trouble: string): string {
   const { total } = shown.value;
   if (!((total[ROW.requests] ?? 0) > 0)) return isFixed.value ? "No request finished in this range." : store.isRunning.value ? "No request has finished yet." : "";
   if (span.value.to - span.value.from < SETTLED_S) return store.isRunning.value && !isFixed.value ? "The load has just begun." : "Too short to tell.";
-  return (total[ROW.failures] ?? 0) > 0 ? "Loading…" : "No request failed, response times did not double, and no endpoint is far slower than the others.";
+  return (total[ROW.failures] ?? 0) > 0 ? trouble || "Loading…" : "No request failed, response times did not double, and no endpoint is far slower than the others.";
 }
 
 function hrefOf({ link }: Finding): string {
@@ -82,13 +82,14 @@ export function Why(): JSX.Element | null {
   held.current = found;
   const wait = waiting();
   const isNews = wait !== "" || invalidNow().length + found.length > 0;
-  if (!isNews && calm() === "") return null;
+  const rest = isNews ? "" : calm(asked.error.value);
+  if (!isNews && rest === "") return null;
   return (
     <section class="panel why" aria-label="Why">
       <ul>
         {wait === "" ? null : <li>{wait} <a href={linkTo("workers")}>Workers</a></li>}
         {invalidNow().length === 0 ? null : <li><InvalidWords /> <a href={linkTo("workers")}>Workers</a></li>}
-        {isNews ? null : <li class="muted">{calm()}</li>}
+        {isNews ? null : <li class="muted">{rest}</li>}
         {found.map((finding) => (
           <li key={finding.id}>
             {finding.at === undefined ? "" : `${timeText(finding.at)}: `}{finding.text} <a href={hrefOf(finding)}>{finding.link.label}</a>

@@ -202,7 +202,7 @@ export class FakeRun {
     kinds.push(...many);
     const [start, end] = this.span(from, to);
     return { failures: kinds.map(([method, text, share], i) => ({
-      id: i + 1, method, name: this.names[i % this.names.length], text, kind: text.replace(/\d+/g, "#"), count: Math.round((this.now - this.started) * share) + 1, in_range: Math.ceil((end - start) * share),
+      id: i + 1, method, name: this.names[i % this.names.length], text, kind: text.replace(/\b(?!503\b)\d+/g, "#"), count: Math.round((this.now - this.started) * share) + 1, in_range: Math.ceil((end - start) * share),
       first: this.started + 30, last: this.now - 2, samples: 0, trend: Array.from({ length: 30 }, (_, n) => Math.round(20 * share * noise(n, i) + (n % 8 === 5 ? 60 * share : 0))),
     })) };
   }

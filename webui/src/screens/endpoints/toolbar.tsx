@@ -87,7 +87,7 @@ export function Toolbar(props: ToolbarProps): JSX.Element {
       <div class="filter-field">
       <div class={`input-box search${props.problem ? " has-error" : ""}`}>
         <Icon name="search" />
-        <input id="filter" type="search" aria-label="Filter the endpoints" placeholder="Filter: cart  -login  p95 > 300 ms  failed > 1 %"
+        <input id="filter" type="search" aria-label="Filter the endpoints" placeholder="Filter: cart  -login  p95 > 300 ms"
           autocomplete="off" spellcheck={false} value={props.text} aria-describedby="filter-note"
           onInput={(event) => setQuery({ filter: event.currentTarget.value })}
           onFocus={() => (isTyped.value = true)} onBlur={() => (isTyped.value = false)}
