@@ -1,8 +1,9 @@
 /* The table of failures: a row per kind or endpoint, with its course and the requests that failed
  * so. A click on a row selects the time from its first to its last failure. */
-import { useSignal } from "@preact/signals";
-import type { JSX } from "preact";
+import { useSignal, type ReadonlySignal } from "@preact/signals";
+import type { JSX, RefObject } from "preact";
 import { Fragment } from "preact";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import { source } from "../../app-state";
 import { count, percent, timeOfDay, visible } from "../../lib/format";
 import { Icon } from "../../parts/icons";
@@ -11,7 +12,8 @@ import { setFixed } from "../../range/state";
 import type { FailureRow, Grouping } from "./model";
 import { Samples } from "../../parts/samples";
 
-const SHOWN_MOST = 50; // rows that are drawn anew with each answer
+const SHOWN_MOST = 50; // rows
+const UNSEEN_EVERY_MS = 10_000;
 const TEXT_MOST = 1000; // characters of a message; samples have it all
 const TEXTS_MOST = 20;
 const ENDPOINTS_MOST = 5;
@@ -62,12 +64,34 @@ interface RowProps {
   onOpen: () => void;
 }
 
-function Row({ row, all, by, isOpen, onOpen }: RowProps): JSX.Element {
+function useSight(box: RefObject<HTMLElement | null>): ReadonlySignal<boolean> {
+  const isSeen = useSignal(true);
+  useEffect(() => {
+    const sight = new IntersectionObserver((entries) => (isSeen.value = entries.at(-1)!.isIntersecting));
+    sight.observe(box.current!);
+    return () => sight.disconnect();
+  }, []);
+  return isSeen;
+}
+
+/** Most rows are out of sight: those follow the answers now and then, and when they come into it. */
+function Row(props: RowProps): JSX.Element {
+  const box = useRef<HTMLTableRowElement>(null);
+  const isSeen = useSight(box).value;
+  const held = useRef({ props, at: performance.now() });
+  const { props: old, at } = held.current;
+  const now = performance.now();
+  if (isSeen || now - at > UNSEEN_EVERY_MS || props.isOpen !== old.isOpen || props.by !== old.by) held.current = { props, at: now };
+  const { props: drawn } = held.current;
+  return useMemo(() => <Cells {...drawn} box={box} />, [drawn]);
+}
+
+function Cells({ row, all, by, isOpen, onOpen, box }: RowProps & { box: RefObject<HTMLTableRowElement | null> }): JSX.Element {
   const hasSamples = source.has("samples") && row.ids.length > 0;
   const label = `${row.method} ${row.name}`.slice(0, 80);
   return (
     <Fragment>
-      <tr class={`failure${isOpen ? " open" : ""}`} onClick={(event) => { if (isPlain(event)) selectTime(row); }}>
+      <tr ref={box} class={`failure${isOpen ? " open" : ""}`} onClick={(event) => { if (isPlain(event)) selectTime(row); }}>
         <td class="number strong" data-label="Count">{count(row.inRange)}</td>
         <td class="number" data-label="Share">{percent(row.inRange, all)} %</td>
         <td class="name" data-label="Endpoint"><Endpoints row={row} /></td>
