@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The Python package without the loop of its C core: `_katydid` is a stand-in that counts and sleeps, the
 HTTP clients are empty. What of the core is pure is the real one (REAL): run control, statistics. Whatever
-touches the loop, the client or the link is tested with the real worker in tests/integration."""
+touches the loop, the client or the link is tested with the real worker in tests/integration. A test leaves nothing
+behind (leftovers.py)."""
 
 import importlib.util
 import os
@@ -15,6 +16,7 @@ import pytest
 
 PYLIB = os.path.join(os.path.dirname(__file__), "..", "..", "worker", "pylib")
 sys.path.insert(0, os.path.abspath(PYLIB))
+sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "support")))
 os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"
 
 
@@ -143,6 +145,29 @@ from katydid_boot import library  # noqa: E402
 
 library.road = "worker"  # there is no loop to prepare
 sys.modules.update(fake_clients())
+
+
+import leftovers  # noqa: E402
+
+REPORTS = leftovers.watch()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    report = (yield).get_result()
+    if report.when == "call":
+        item.has_passed = report.passed
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(request):
+    before = leftovers.Before(REPORTS)
+    yield
+    left = before.processes()
+    assert not left, "processes left running:\n" + "\n".join(left)
+    if request.node.has_passed:  # else its frames are kept, and what they hold
+        open_files = before.open_descriptors()
+        assert not open_files, "descriptors left open:\n" + "\n".join(open_files)
 
 
 @pytest.fixture

@@ -29,6 +29,12 @@ class Other(Waiting):
     pass
 
 
+def until(condition):
+    """The test's deadline ends it (conftest.py)."""
+    while not condition():
+        gevent.sleep(0.005)
+
+
 class Master:
     """The other end of the link."""
 

@@ -189,7 +189,10 @@ class Net:
         self.desk, self.count, self.client = desk, 0, "w"
         self.line = None
 
-    def send_message(self, kind, question):
+    def send_message(self, kind, question, client=None):
+        if client:  # of the desk's: ask again now
+            self.line.wake()
+            return
         self.count += 1
         if self.count % 3 == 0:
             return
@@ -211,7 +214,10 @@ def worker(tmp_path, monkeypatch):
     desk.environment = type("Environment", (), {"runner": net})()
     rows = data.Rows(file_of(tmp_path, "n\n" + "".join(f"{n}\n" for n in range(100))), "once", "stop", "report")
     net.line = rows._line
-    return rows, desk, net
+    yield rows, desk, net
+    if rows._line._talker:
+        rows._line._talker.kill()
+    desk.begin()  # closes the file
 
 
 def take_all(rows, into):

@@ -442,7 +442,9 @@ def test_waiting_users_are_stopped_first(environment):
     environment.user_classes = [Mixed]
     runner = environment.create_local_runner()
     runner.spawn_users({"Mixed": 3})
-    gevent.sleep(0.01)
+    with gevent.Timeout(60):
+        while [greenlet.args[0]._state for greenlet in runner.user_greenlets].count("waiting") < 2:
+            gevent.sleep(0.01)
     runner.stop_users({"Mixed": 2})
     assert [greenlet.args[0] for greenlet in runner.user_greenlets] == busy
     runner.quit()

@@ -6,7 +6,7 @@ import time
 import gevent
 import msgpack
 import pytest
-from played import Master, Waiting, no_node_outlives_its_test, quick  # noqa: F401
+from played import Master, Waiting, no_node_outlives_its_test, quick, until  # noqa: F401
 
 from locust import LoadTestShape, User, _hold, constant, runners, task
 
@@ -55,7 +55,7 @@ def test_old_spawn_is_discarded(core):
     master.say("spawn", {"timestamp": 1.0, "user_classes_count": {"Waiting": 5}, "host": None,
                          "stop_timeout": 0, "parsed_options": {}})
     master.expect("spawning")
-    gevent.sleep(0.05)
+    gevent.sleep(0.05)  # nothing happens
     assert master.runner.user_count == 1
 
 
@@ -69,7 +69,8 @@ def test_orders_of_a_katydid_master_are_taken_by_their_number(core):
     master.ack()
     for number, timestamp, users in ((1, 5000.0, 1), (2, 1400.0, 3), (2, 6000.0, 7), (1, 9000.0, 8)):
         master.say("spawn", order(timestamp, users, sequence=number))
-    gevent.sleep(0.1)
+    until(lambda: master.runner.user_count == 3)
+    gevent.sleep(0.05)  # the others change nothing
     assert master.runner.user_count == 3, "its clock was set back between the first and the second"
 
 
@@ -77,11 +78,10 @@ def test_a_new_katydid_master_counts_from_one(core):
     master = Master(core)
     master.ack()
     master.say("spawn", order(5000.0, 1, sequence=40))
-    gevent.sleep(0.05)
+    until(lambda: master.runner.user_count == 1)
     master.ack("b2")
     master.say("spawn", order(1.0, 2, sequence=1))
-    gevent.sleep(0.1)
-    assert master.runner.user_count == 2
+    until(lambda: master.runner.user_count == 2)
 
 
 def test_orders_of_a_locust_master_are_taken_by_their_time(core):
@@ -89,7 +89,8 @@ def test_orders_of_a_locust_master_are_taken_by_their_time(core):
     master.ack()
     for number, timestamp, users in ((1, 5000.0, 1), (2, 1400.0, 3)):
         master.say("spawn", order(timestamp, users, sequence=number))
-    gevent.sleep(0.1)
+    until(lambda: master.runner.user_count == 1)
+    gevent.sleep(0.05)  # the other changes nothing
     assert master.runner.user_count == 1
 
 
@@ -151,8 +152,7 @@ def test_a_master_that_is_behind_gets_fewer_reports(core):
     master.ack()
     first = master.expect("stats")["katydid"]
     master.say("katydid_ack", {"epoch": first["epoch"], "seq": first["seq"], "report_interval": 5.0})
-    gevent.sleep(0.01)
-    assert master.node._report_interval == 5.0
+    until(lambda: master.node._report_interval == 5.0)
 
 
 def test_at_most_eight_reports_are_under_way(core):
@@ -171,9 +171,8 @@ def test_restarted_master_finds_no_users(core, quick):
     master.node.report()
     old = master.node._reports._seq
     master.ack(boot_id="b2")
-    gevent.sleep(0.05)
-    assert master.runner.user_count == 0
-    assert min(master.node._reports._pending, default=old + 1) > old, "old figures are dropped"
+    until(lambda: master.runner.user_count == 0)
+    until(lambda: min(master.node._reports._pending, default=old + 1) > old)  # old figures are dropped
 
 
 def test_users_end_when_the_master_is_silent_for_too_long(core, quick, monkeypatch):
@@ -206,8 +205,7 @@ def test_users_wait_while_the_master_does_not_answer_and_go_on_when_it_does(core
     master.ack()
     master.spawn(Busy=3)
     master.expect("spawning_complete")
-    while not _hold.is_on:
-        gevent.sleep(0.01)
+    until(lambda: _hold.is_on)
     assert core.held, "the clients hold requests too"
     users = [greenlet.args[0] for greenlet in master.runner.user_greenlets]
     of_a_user = gevent.spawn(core.held, users[0])  # in a greenlet that it made
@@ -215,15 +213,14 @@ def test_users_wait_while_the_master_does_not_answer_and_go_on_when_it_does(core
     of_a_listener.join(10)
     assert of_a_listener.successful() and not of_a_user.ready()
     before = Busy.done
-    gevent.sleep(0.1)
+    gevent.sleep(0.1)  # nothing happens
     assert (Busy.done, master.runner.user_count) == (before, 3)
     master.say("spawn", {"timestamp": 0.0, "user_classes_count": {}, "host": None,
                          "stop_timeout": 0, "parsed_options": {}})
-    gevent.sleep(0.05)
+    gevent.sleep(0.05)  # nothing happens
     assert _hold.is_on, "only an answer shows that the master hears us"
     master.say("heartbeat")
-    while Busy.done == before:
-        gevent.sleep(0.01)
+    until(lambda: Busy.done != before)
     of_a_user.join(10)
     assert of_a_user.successful() and not core.held and "test_stop" not in master.fired
 
@@ -235,7 +232,7 @@ def test_users_are_not_held_back_where_nobody_else_would_have_them(core, quick, 
     master.ack()
     master.spawn(Waiting=1)
     master.expect("spawning_complete")
-    gevent.sleep(0.5)
+    gevent.sleep(0.5)  # nothing happens
     assert not _hold.is_on
 
 
@@ -246,8 +243,7 @@ def test_held_users_end_at_once(core, quick, monkeypatch):
     master.ack()
     master.spawn(Busy=2)
     master.expect("spawning_complete")
-    while not _hold.is_on:
-        gevent.sleep(0.01)
+    until(lambda: _hold.is_on)
     master.environment.stop_timeout = 50.0
     master.stop()
     master.expect("client_stopped")
@@ -264,8 +260,7 @@ def test_what_was_measured_stays_when_a_silent_master_returns_in_the_same_run(co
     master.spawn(run="r1", Waiting=2)
     master.expect("spawning_complete")
     at_first = len(cleared)
-    while master.runner.user_count:
-        gevent.sleep(0.01)
+    until(lambda: master.runner.user_count == 0)
     master.ack()
     master.spawn(run="r1", Waiting=1)
     master.expect("spawning_complete")
@@ -290,10 +285,9 @@ def test_reconnect_says_ready_on_the_new_link(core):
     master.ack()
     old = master.link
     master.say("reconnect")
-    gevent.sleep(0.05)
-    new = core.Link.made[-1]
-    assert new is not old and old.is_closed
-    assert new.sent[0][0] == "client_ready"
+    until(lambda: core.Link.made[-1] is not old and core.Link.made[-1].sent)
+    assert old.is_closed
+    assert core.Link.made[-1].sent[0][0] == "client_ready"
 
 
 def test_what_a_listener_adds_and_cannot_be_sent_is_left_out(core, quick, caplog):
@@ -335,7 +329,7 @@ def test_custom_messages(core):
     got = []
     master.runner.register_message("mine", lambda environment, msg: got.append(msg.data))
     master.say("mine", {"a": 1})
-    gevent.sleep(0.02)
+    until(lambda: got)
     assert got == [{"a": 1}]
     master.runner.send_message("yours", [1])
     assert master.expect("yours") == [1]
@@ -441,8 +435,8 @@ def test_state_of_the_master_is_the_runners(core):
         "state": "running", "user_count": 7, "target_user_count": 9, "spawn_rate": 2.5, "worker_count": 2,
         "user_classes_count": {"Waiting": 7}, "stats": {"requests": 10, "failures": 5, "cut": 0},
     })
-    gevent.sleep(0.02)
     runner = master.runner
+    until(lambda: runner.state == "running")
     assert (runner.state, runner.user_count, runner.worker_count) == ("running", 7, 2)
     assert (runner.target_user_count, runner.spawn_rate) == (9, 2.5)
     assert not [m for m in master.link.sent if m[0] == "katydid_want"], "nobody looked yet"
@@ -486,8 +480,7 @@ def test_who_looks_at_the_masters_numbers_has_them_at_once(core):
     assert (client.user_count, client.cpu_usage, master.runner.get_worker_index("w_1")) == (7, 12.5, 4)
     assert [row["nodes"] for row in master.runner.exceptions.values()] == [{"w_1"}]
     master.say("katydid_stats", numbers_of_the_master(20, first=1))
-    gevent.sleep(0.02)
-    assert entry.num_requests == 20, "the same object goes on telling"
+    until(lambda: entry.num_requests == 20)  # the same object goes on telling
     assert [row["time"] for row in stats.history] == ["0", "1"]
     stats.clear_all()
     assert master.expect("katydid_call")["method"] == "clear_stats"

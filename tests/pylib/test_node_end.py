@@ -38,7 +38,7 @@ def test_a_stop_is_heard_at_once_and_carried_out_once(core, quick, monkeypatch):
     may_end.set()
     stopping.get()
     master.expect("client_ready")
-    gevent.sleep(0.05)
+    gevent.sleep(0.05)  # nothing more is said
     assert [m[0] for m in master.link.sent].count("client_stopped") == 1
     master.stop()  # the answer was lost
     master.expect("client_stopped")
@@ -65,8 +65,8 @@ def test_order_behind_the_quit_is_not_carried_out(core, caplog, monkeypatch):
     master.node._orders.put((master.node._spawn, {
         "timestamp": time.time(), "user_classes_count": {"Waiting": 1}, "host": None,
         "stop_timeout": 0, "parsed_options": {}}))
-    assert master.node.finished.get(timeout=5) == 0
-    gevent.sleep(0.05)
+    assert master.node.finished.get(timeout=60) == 0
+    gevent.sleep(0.05)  # nothing happens
     assert "test_start" not in master.fired
     assert not [line for line in caplog.records if line.levelname in ("ERROR", "CRITICAL")]
 

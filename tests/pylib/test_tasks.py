@@ -6,7 +6,9 @@ from collections import Counter
 
 import gevent
 import pytest
+from gevent.event import Event
 from gevent.pool import Group
+from played import until
 
 from locust import (
     MarkovTaskSet,
@@ -330,8 +332,7 @@ def test_on_stop_is_called_when_killed(environment):
     group = Group()
     user = Long(environment)
     user.start(group)
-    gevent.sleep(0.01)
-    assert user._state == "waiting"
+    until(lambda: user._state == "waiting")
     assert user.stop() is True
     group.join()
     assert stopped == ["set", "user"]
@@ -353,14 +354,15 @@ def test_error_while_a_killed_task_cleans_up_does_not_keep_the_user(environment)
             @task
             def work(self):
                 try:
+                    began.set()
                     gevent.sleep(100)
                 finally:
                     raise ProcessLookupError("no such process")
 
-    group = Group()
+    began, group = Event(), Group()
     user = Fragile(environment)
     user.start(group)
-    gevent.sleep(0.01)
+    assert began.wait(60)
     user.stop(force=True)
     group.join(timeout=60)
     assert user.greenlet.dead
@@ -374,14 +376,16 @@ def test_stopping_user_finishes_its_task(environment):
     class Slow(User):
         @task
         def work(self):
-            gevent.sleep(0.5)
+            began.set()
+            may_end.wait()
             done.append(1)
 
-    group = Group()
+    began, may_end, group = Event(), Event(), Group()
     user = Slow(environment)
     user.start(group)
-    gevent.sleep(0.005)
+    assert began.wait(60)
     assert user.stop() is False
+    may_end.set()
     group.join()
     assert done == [1]
 

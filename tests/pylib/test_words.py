@@ -138,6 +138,6 @@ def test_an_exit_of_user_code_is_told_once(caplog):
         greenlet.join()
     except SystemExit as end:  # gevent gives it to the main greenlet as well
         Ends(lambda code: None).take(end)
-    gevent.sleep(0.01)
+    gevent.sleep(0.01)  # no second line
     assert [(r.levelname, r.name, r.getMessage()) for r in caplog.records] == [
         ("INFO", "locust.runners", "sys.exit(3) called (use log level DEBUG for callstack)")]
