@@ -116,7 +116,7 @@ def ended(*calls, until=lambda: True):
     all = [gevent.spawn(call) for call in calls]
     while not until() and time.monotonic() < deadline:
         gevent.sleep(0.05)
-    gevent.sleep(0.2)
+    gevent.sleep(0.2)  # and they go on waiting
     over = [(g.args, g.value, getattr(g.value, "error", None), g.exception) for g in all if g.ready()]
     assert not over, over
     gevent.killall(all)

@@ -63,8 +63,16 @@ def test_killed_in_flight_is_cut_and_nothing_else(run):
     run("""
         def user(s):
             s.get("/delay/5", name="slow")
+        def count():
+            global own
+            own += 1
+            return int(other.get("/count").text) - own
+        own, other = 0, session()
+        before = count()
         gs = [gevent.spawn(user, session(c)) for c in (HttpSession, HttpSession, FastHttpSession)]
-        gevent.sleep(0.3)
+        with gevent.Timeout(60):
+            while count() < before + 3:
+                gevent.sleep(0.01)
         gevent.killall(gs)
         assert all(isinstance(g.value, gevent.GreenletExit) for g in gs), [g.value for g in gs]
         assert rows()["slow"]["cut"] == 3, rows()
@@ -462,7 +470,7 @@ def test_a_busy_loop_does_not_make_the_target_look_slow(run):
         s = session()
         s.get("/delay/0.001", name="warm")
         answered = gevent.spawn(s.get, "/delay/0.1", name="in time")
-        gevent.sleep(0.02)
+        gevent.sleep(0)  # it is sent
         end = time.monotonic() + 5
         while time.monotonic() < end:  # nobody else gets a turn; the answer waits in its socket
             pass
@@ -564,7 +572,7 @@ def test_two_readers_of_one_streamed_answer(run):
             def read(n):
                 return b"".join(r.iter_content(n)) if cls is HttpSession else r.content
             first = gevent.spawn(read, 64)
-            gevent.sleep(0.05)
+            gevent.sleep(0)  # until it waits for more
             second = gevent.spawn(read, 64)
             gevent.joinall([first, second], timeout=20)
             assert first.ready() and second.ready()

@@ -250,7 +250,7 @@ def test_timeout_and_kill_come_up_at_the_sleep():
                 time.sleep(0.01)
                 seen.append("finally")
         g = gevent.spawn(sleeper)
-        gevent.sleep(0.05)
+        gevent.sleep(0)
         with within(0, 9):
             g.kill()
         assert seen == ["exit", "finally"] and g.dead and isinstance(g.value, gevent.GreenletExit)
@@ -286,7 +286,7 @@ def test_a_switch_that_is_not_the_wake_is_an_error_and_leaves_nothing_behind():
             time.sleep(0.1)      # the first timer must not end this
             seen.append("end")
         g = gevent.spawn(sleeper)
-        gevent.sleep(0.01)
+        gevent.sleep(0)
         gevent.get_hub().loop.run_callback(g.switch)
         with within(0.08, 9):
             g.join()
@@ -516,7 +516,6 @@ def test_stat_watcher(tmp_path):
         seen = event.Event()
         watcher = gevent.get_hub().loop.stat(path, interval=0.1)
         watcher.start(seen.set)
-        gevent.sleep(0.05)
         open(path, "w").close()
         assert seen.wait(60) and watcher.prev is None and watcher.attr.st_size == 0
         watcher.close()

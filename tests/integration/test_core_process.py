@@ -76,7 +76,7 @@ def test_a_newer_gevent_from_the_virtual_environment():
         except gevent.Timeout:
             pass
         g = gevent.spawn(time.sleep, 10)
-        gevent.sleep(0.01)
+        gevent.sleep(0)
         g.kill()
         assert g.dead
     """, env={"VIRTUAL_ENV": str(VENV)})

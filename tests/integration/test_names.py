@@ -104,7 +104,6 @@ def test_a_name_that_moves_is_followed(tmp_path):
         while seen.get("127.0.0.2", 0) < 30 and run.poll() is None:
             time.sleep(0.05)
         address = "127.0.0.3"
-        time.sleep(0.2)
         listeners["127.0.0.2"].shutdown(socket.SHUT_RDWR)
         listeners["127.0.0.2"].close()
     """)

@@ -3,7 +3,6 @@ test, and leaves; the master's totals are those of the target."""
 
 import json
 import tempfile
-import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
@@ -114,7 +113,6 @@ def start(page, users):
 
 
 def stats(page):
-    time.sleep(0.5)
     return get_json(page + "/stats/requests")
 
 

@@ -88,7 +88,7 @@ def test_stop_waits_for_their_last_report_and_they_start_again():
             urllib.request.urlopen(f"http://127.0.0.1:{web}/stop", timeout=60).read()
             wait_for(lambda: state(web)["state"] == "stopped", "the stop")
             after_stop = total(web)
-            time.sleep(4)
+            time.sleep(4)  # what it says late changes nothing
             assert total(web) == after_stop
             wait_for(lambda: [w["state"] for w in state(web)["workers"]] == ["ready"], "the worker to be ready")
             swarm(web, 3, 3)

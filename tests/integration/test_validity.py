@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import sys
-import time
 import urllib.request
 from pathlib import Path
 from threading import Event, Thread
@@ -164,7 +163,7 @@ def test_a_worker_that_is_lost_neither_ends_the_verdict_nor_goes_unsaid(tmp_path
         with katydid("-f", file, "-H", shop.url, "--headless", "--processes", 2, "-u", 4, "-r", 4, "-t", "10m", "--fail-on-invalid",
                      "--summary", tmp_path / "summary.json", "--threshold", "count > 20", "--threshold", "min < 400ms for 2s, stop") as process:
             process.wait_line("All users spawned")
-            time.sleep(1)
+            wait_for(lambda: shop.asked > 100, "requests")
             os.kill(max(children(process.pid)), signal.SIGKILL)  # not the script host, which is the first
             lost = process.wait_line(r"The process of worker (\S+) .*ended unexpectedly").group(1)
             shop.delay = 0.5

@@ -196,8 +196,7 @@ def test_a_threshold_stops_the_test_soon_and_everything_is_written(tmp_path):
         process = katydid("-f", file, "-H", shop.url, "--headless", "-u", 4, "-r", 4, "-t", "10m", "--processes", 2, "--csv", "p",
                           "--threshold", "p95 < 400ms for 1s, stop, after=1s", cwd=tmp_path)
         with process:
-            process.wait_line("All users spawned")
-            time.sleep(1)
+            wait_for(lambda: shop.asked > 20, "fast answers")
             shop.delay = 0.5
             process.wait_line("stopped by threshold p95 < 400ms for 1s, stop, after=1s: value ")
             assert process.wait() == 99, process.describe()
@@ -260,9 +259,9 @@ def test_a_worker_that_stood_still_makes_the_measurement_invalid(tmp_path):
                      "--threshold", "max < 1ms") as process:
             process.wait_line("All users spawned")
             worker, = children(process.pid)
-            time.sleep(1)
+            wait_for(lambda: shop.asked > 20, "requests")
             os.kill(worker, signal.SIGSTOP)
-            time.sleep(2.7)
+            time.sleep(2.7)  # this is the fault
             os.kill(worker, signal.SIGCONT)
             assert process.wait() == 75, process.describe()
     assert re.search(r"^not valid: worker \S+, from \d\d:\d\d:\d\d to \d\d:\d\d:\d\d \(\w+\)$", process.stderr, re.M), process.describe()

@@ -216,14 +216,14 @@ def test_limits_of_a_test_are_its_own(both):
         wait_for(lambda: state() == "running", "the second")
         seen.append(start(process.url, **base, run_time="2s").get("run_time"))  # an edit that sets a limit …
         seen.append(start(process.url, **base, run_time="").get("run_time"))  # … and one that takes it away
-        time.sleep(2.5)
+        time.sleep(2.5)  # beyond the limit that was taken away
         seen.append(state())
         post(process.url + "/stop", b"")
         start(process.url, **base, run_time="2s")
         post(process.url + "/stop", b"")
         start(process.url, user_count=1, spawn_rate=1)  # the timer that waited is gone, the host stays
         seen.append(get_json(process.url + "/stats/requests")["state"] in ("spawning", "running"))
-        time.sleep(2.5)
+        time.sleep(2.5)  # beyond the limit that was taken away
         seen.append(state())
         post(process.url + "/stop", b"")
         answer = start(process.url, user_count=1, spawn_rate=1, run_time="0")

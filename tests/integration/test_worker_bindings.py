@@ -165,7 +165,7 @@ def test_a_waiting_link_costs_nothing(tmp_path):
         assert link.recv() == b"one"
         gevent.sleep(0.2)
         before = time.process_time()
-        gevent.sleep(1.5)
+        gevent.sleep(1.5)  # with nothing to do
         print("spent", time.process_time() - before)
         assert link.recv() == b"two"
     """))

@@ -11,13 +11,14 @@ class Shop:
     """Its answers may turn slow or wrong in the middle of a test."""
 
     def __init__(self):
-        self.delay = 0
+        self.delay = self.asked = 0
         shop = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_GET(self):
+                shop.asked += 1
                 time.sleep(shop.delay)
                 self.send_response(404 if "missing" in self.path else 200)
                 self.send_header("Content-Length", "2")
