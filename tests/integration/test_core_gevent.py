@@ -57,13 +57,16 @@ class Overlap:
         self.inside -= 1
 
 def together(func, count=20):
-    overlap = Overlap()
-    def one():
-        with overlap:
-            func()
-    with within(WAIT, 60):
-        gevent.joinall([gevent.spawn(one) for _ in range(count)], raise_error=True)
-    assert overlap.most > count // 2, overlap.most       # on a busy machine some begin late
+    for _ in range(5):       # on a busy machine some begin late; one after the other they never overlap
+        overlap = Overlap()
+        def one():
+            with overlap:
+                func()
+        with within(WAIT, 60):
+            gevent.joinall([gevent.spawn(one) for _ in range(count)], raise_error=True)
+        if overlap.most > count // 2:
+            return
+    raise AssertionError(overlap.most)
 """
 
 
