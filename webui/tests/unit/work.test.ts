@@ -53,9 +53,8 @@ class CountedTable extends SeriesTable {
 
 const point = (second: number): Point => [second, ...new Array<number>(POINT_WIDTH - 1).fill(7)] as unknown as Point;
 function tableOf(from: number, to: number): SeriesTable {
-  const table = new CountedTable(Infinity, 1);
-  const values = new Array<number>(to - from).fill(7);
-  table.columns = [values.map((_, i) => from + i), ...new Array<number[]>(POINT_WIDTH - 1).fill(values)];
+  const table = new CountedTable(to - from, 1);
+  for (let at = from; at < to; at++) table.set(point(at));
   return table;
 }
 
