@@ -360,6 +360,12 @@ static struct journal_text cut(struct journal_text t)
     return t;
 }
 
+/* They are counted now and then, and this one may be younger. */
+static uint32_t at_least_its_own(const struct journal_request *r, uint32_t users)
+{
+    return r->n.user && !users ? 1 : users;
+}
+
 unsigned journals_put(struct journals *js, struct journal_place *place,
                       const struct journal_request *r, unsigned to)
 {
@@ -368,8 +374,8 @@ unsigned journals_put(struct journals *js, struct journal_place *place,
     mine.url = cut(r->url);
     mine.error = cut(r->error);
     mine.reason = cut(r->reason);
-    mine.n.users = js->users;
-    mine.n.class_users = js->classes[place->class].count;
+    mine.n.users = at_least_its_own(r, js->users);
+    mine.n.class_users = at_least_its_own(r, js->classes[place->class].count);
     for (size_t i = 0; i < js->count; i++) {
         struct journal *j = js->list[i];
         const unsigned bit = 1u << i;
