@@ -154,6 +154,8 @@ def test_what_is_wrong_is_told_before_anything_starts(tmp_path, arguments, words
      "locustfile.py:4: http_reqs: stands there twice, and Python forgets the one of line 3"),
     ('thresholds = {\n"http_req_duration": ["p(95) of 500"],\n}', "locustfile.py:3: 'p(95) of 500': column 13: there is no operator"),
     ('thresholds = ["p95 300ms"]', "locustfile.py:2: 'p95 300ms': column 5: '300ms' is no operator"),
+    ('thresholds = {"http_reqs": [["rate>1"]]}', "locustfile.py:2: '['rate>1']': column 1: '['rate' is no aggregation"),
+    ('thresholds = {"mine": ["p(95) 500"], "other": {"rate"}}', "locustfile.py:2: 'p(95) 500': column 10: there is no operator"),
     ('options = {\n"thresholds": {\n"http_req_failed": ["rate<1x"]}}', "locustfile.py:4: 'rate<1x': column 6: '1x' is no number"),
 ])
 def test_what_is_wrong_in_a_locustfile_names_its_line(text, words):

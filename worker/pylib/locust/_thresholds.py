@@ -12,7 +12,8 @@ _COMPARES = re.compile(r"[^<>=!]*(<|>|={2,3}|!=)")
 _FIELDS = ("threshold", "stat")
 # What nobody calls a thing of his own: a mistake behind it is one in a threshold.
 _OF_K6 = re.compile(r"\s*(http_reqs|http_req_\w+|iterations|iteration_duration|vus|vus_max|dropped_iterations|data_sent|data_received|group_duration)\s*(\{|$)")
-_A_STAT = re.compile(r"\s*(p\(?\d|fail_ratio|check_ratio|worker_cpu|loop_lag_p)")
+_NEARLY = re.compile(r"\s*(p\(?\d+(\.\d+)?\)?|fail_ratio|check_ratio|worker_cpu|loop_lag_p99)\s\D*\d")  # a stat, a number
+_MANY = list | tuple | set | frozenset
 
 
 class Thresholds:
@@ -71,7 +72,7 @@ def modules_of(environment):
 def _is_one(value):
     if isinstance(value, dict):
         return any(isinstance(value.get(field), str) for field in _FIELDS)
-    return isinstance(value, str) and _COMPARES.match(value) is not None
+    return isinstance(value, str) and (_COMPARES.match(value) or _NEARLY.match(value)) is not None
 
 
 def _is_meant(given):
@@ -79,13 +80,17 @@ def _is_meant(given):
     if isinstance(given, dict):
         if not all(isinstance(key, str) for key in given):
             return False
-        values = [one for value in given.values() for one in (value if isinstance(value, list | tuple) else [value])]
+        values = [one for value in given.values() for one in _all_of(value)]
         return any(map(_is_one, values)) or any(_is_of_k6(key, value) for key, value in given.items())
-    return isinstance(given, list | tuple) and any(_is_one(one) or (isinstance(one, str) and _A_STAT.match(one)) for one in given)
+    return isinstance(given, _MANY) and any(map(_is_one, given))
+
+
+def _all_of(value):
+    return value if isinstance(value, _MANY) else [value]
 
 
 def _is_of_k6(key, value):
-    return _OF_K6.match(key) is not None and isinstance(value, str | list | tuple | dict)
+    return _OF_K6.match(key) is not None and isinstance(value, str | dict | _MANY)
 
 
 def _entries(given, source, lines):
@@ -95,9 +100,10 @@ def _entries(given, source, lines):
         return [_entry(one, source, lines.get(one if isinstance(one, str) else None)) for one in given]
     found = [{"threshold": text, "source": f"{source}:{line}", "error": error} for text, line, error in lines.get("", [])]
     for key, value in given.items():
-        for one in value if isinstance(value, list | tuple) else [value]:
+        for one in _all_of(value):
             text = one.get("threshold") if isinstance(one, dict) else one
-            found.append({**_entry(one, source, lines.get((key, text)) or lines.get(key)), "key": key})
+            line = lines.get((key, text)) if isinstance(text, str) else None
+            found.append({**_entry(one, source, line or lines.get(key)), "key": key})
     return found
 
 
