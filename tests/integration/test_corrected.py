@@ -26,7 +26,7 @@ class One(User):
 class Idle(User):
     @task
     def visit(self):
-        open("began", "w").close()
+        open("began", "a").close()
         self.environment.events.request.fire(request_type="X", name="visit", response_time=1, response_length=0, exception=None)
 class Quick(HttpUser):
     wait_time = constant(0.01)
@@ -98,6 +98,7 @@ def test_a_generator_that_stood_still_tells_how_late_it_was_and_that_it_was_itse
             wait_for((tmp_path / "began").exists, "the first iteration")
             worker, = children(process.pid)
             os.kill(worker, signal.SIGSTOP)
+            is_early = time.time() - (tmp_path / "began").stat().st_mtime < 3  # and so all of the stop is within the plan
             time.sleep(2.4)
             os.kill(worker, signal.SIGCONT)
             assert process.wait() == 75, process.describe()
@@ -105,7 +106,7 @@ def test_a_generator_that_stood_still_tells_how_late_it_was_and_that_it_was_itse
     one, = summary["scenarios"]["scenarios"]
     row, = (row for row in summary["rows"] if row["name"] == "visit")
     assert one["due"] == one["started"] + one["dropped"] + one["cut"] == 300 and one["dropped"] == 0, one
-    assert one["start_delay"]["max"] > 2300, one
+    assert one["start_delay"]["max"] > 2300 or not is_early, one
     assert sum(n for at, n in counts(row, "histogram") if at > 2) == 0, row
-    assert [slower(row, ms) >= 50 * (2300 - ms) / 1000 for ms in (500, 1000, 1500, 2000)] == [True] * 4, counts(row)
+    assert [slower(row, ms) >= 50 * (2300 - ms) / 1000 for ms in (500, 1000, 1500, 2000)] == [True] * 4 or not is_early, counts(row)
     assert re.search(r"^not valid: worker \S+, from .* \(\w+\)$", process.stderr, re.M), process.describe()
