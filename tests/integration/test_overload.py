@@ -5,8 +5,10 @@ import re
 import signal
 import threading
 import urllib.request
+from contextlib import suppress
 
 import pytest
+import zmq
 from harness import BUILD, Process, free_port, get_json, katydid, locustfile, wait_for
 
 FILE = """
@@ -95,3 +97,31 @@ def test_a_master_that_falls_behind_stays_in_command():
         return  # the workers, too, stood still on this machine: then some may well be told as lost, and are back
     assert "was lost" not in boss.stderr
     assert re.search(r"The master could not keep up .* All of them are in the tables", boss.stderr)
+
+
+def test_messages_of_nobodys_without_an_end_keep_the_master_from_nothing():
+    port, page, is_over = free_port(), free_port(), threading.Event()
+    peer = zmq.Context.instance().socket(zmq.DEALER)
+    peer.linger, peer.identity = 0, b"odd"
+
+    def flood():
+        with suppress(zmq.ZMQError):
+            while not is_over.is_set():
+                if peer.poll(100, zmq.POLLOUT):
+                    peer.send_multipart([b"x"] * 3, zmq.NOBLOCK)
+
+    with locustfile(FILE) as path, katydid("-f", path, "--master", "--master-bind-port", port, "--web-port", page) as process:
+        process.wait_line("Starting web interface")
+        peer.connect(f"tcp://127.0.0.1:{port}")
+        thread = threading.Thread(target=flood)
+        thread.start()
+        try:
+            tick = lambda: get_json(f"http://127.0.0.1:{page}/api/v1/state")["tick"]  # noqa: E731
+            first = tick()
+            wait_for(lambda: tick() > first + 2, "the page's ticks")
+            process.signal(signal.SIGTERM)
+            assert process.wait() == 0, process.describe()
+        finally:
+            is_over.set()
+            thread.join()
+            peer.close()

@@ -637,6 +637,7 @@ def in_block(s):
 
 FAST_REQUESTS.update({
     "agent follows nothing": (agent(redirect_response_codes=frozenset()), to(b"/y")),
+    "agent follows nothing, as it was spelled once": (agent(redirect_resonse_codes=frozenset()), to(b"/y")),
     "agent follows some": (agent(redirect_response_codes={301}), to(b"/y", 302)),
     "agent follows more": (agent(redirect_response_codes={300, 301}), to(b"/y", 300)),
     "agent follows created": (agent(redirect_response_codes={201}), to(b"/y", 201)),
