@@ -143,6 +143,19 @@ test("no tile's note is cut, and the table needs no scrolling sideways", async (
   }, { gone: 1 });
 });
 
+test("the times of a selection are never cut", async () => {
+  await visit("#/live", async (page, master) => {
+    const { started } = master.run;
+    await page.evaluate(([from, to]) => (location.hash = `#/live?range=${from}-${to}`), [started + 60, started + 150]);
+    await page.locator(".range-chip").waitFor();
+    for (const width of [1440, 1280, 1200, 1100, 1024, 900, 800, 720, 375]) {
+      await page.setViewportSize({ width, height: 900 });
+      const cut = await page.locator(".range-text").evaluate((text) => text.scrollWidth - text.clientWidth);
+      assert.ok(cut <= 0, `${width}: ${cut} px`);
+    }
+  });
+});
+
 test("users are in the band, and requests share their chart with nobody", async () => {
   await visit("#/live", async (page) => {
     await page.locator(".strip").hover();
