@@ -196,7 +196,15 @@ test("an edit of the load counts from the users that run", async () => {
   await label("Spawn rate").fill("0");
   await page.getByRole("button", { name: "Change the load" }).click();
   for (const name of ["Users", "Spawn rate"]) await alertOf(label(name)).waitFor();
-  await page.keyboard.press("Escape");
+  await label("Users").fill("6");
+  await label("Spawn rate").fill("2");
+  await page.getByRole("button", { name: "Change the load" }).click();
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  const { started } = await master.json("api/v1/state");
+  await eventually(async () => {
+    const { points } = await master.json(`api/v1/series?from=${Math.floor(started)}&to=${Math.ceil((await master.json("api/v1/state")).now)}&step=1`);
+    return points.some((point) => point[7] === 6);
+  }, "a second with six users");
 });
 
 test("a link names its endpoint", async () => {
@@ -217,13 +225,14 @@ test("what ended a run stands beside its end, and the report is there", async ()
   await page.locator("#finished", { hasText: "somebody stopped it" }).waitFor();
   const users = page.locator(".tile", { has: page.getByRole("heading", { name: "Users", exact: true }) });
   await users.getByText("at the peak").waitFor();
-  assert.equal(await users.locator(".tile-value").innerText(), "4");
+  assert.equal(await users.locator(".tile-value").innerText(), "6");
   assert.equal(await page.locator(".live-dot").count(), 0);
   await page.mouse.move(2, 2);
   await eventually(async () => (await page.locator("section:has(#throughput-title) .legend-value").allInnerTexts()).join("") === "", "no number of the last second in a legend");
   await page.locator("#finished").getByRole("button", { name: "Report" }).click();
-  await page.getByRole("dialog").getByRole("link", { name: "Save" }).waitFor();
-  await page.keyboard.press("Escape");
+  const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("dialog").getByRole("link", { name: "Save" }).click()]);
+  assert.match(file.suggestedFilename(), /\.html$/);
+  await page.getByRole("dialog").waitFor({ state: "detached" });
 });
 
 test("a second person is offered what the master has, not what a browser remembers", async () => {
@@ -233,7 +242,8 @@ test("a second person is offered what the master has, not what a browser remembe
     await second.goto(`${master.url}/#/new`);
     await second.getByLabel("Users", { exact: true }).waitFor();
     await eventually(async () => (await second.getByLabel("depth").inputValue()) === "5", "the option of the last test");
-    for (const [name, value] of [["Users", "4"], ["Spawn rate", "4"], ["Run time", ""]]) assert.equal(await second.getByLabel(name, { exact: true }).inputValue(), value, name);
+    const [users, rate] = (await master.json("api/v1/state")).next;
+    for (const [name, value] of [["Users", String(users)], ["Spawn rate", String(rate)], ["Run time", ""]]) assert.equal(await second.getByLabel(name, { exact: true }).inputValue(), value, name);
     assert.equal(await second.getByLabel("Host", { exact: false }).inputValue(), target.url);
     assert.equal(await second.locator(".time-bar").count() + await second.locator(".facts").count(), 0, "no numbers of the last run");
   } finally {
@@ -245,8 +255,10 @@ test("an empty host says where the load will go", async () => {
   await page.getByRole("link", { name: "New test" }).first().click();
   await host().waitFor();
   await host().fill("");
-  const asked = (await master.json("api/v1/script")).classes.find((one) => one.name === "Admin");
-  const words = asked.needs_host ? /has no host of its own/ : new RegExp(`Empty: Admin to ${target.url}`);
+  // The master's word on such a start is the one that counts, and the field has it.
+  const fields = { users: 1, spawn_rate: 1, host: "", user_classes: ["Admin"] };
+  const said = await page.evaluate(async (body) => (await fetch("api/v1/check", { method: "POST", headers: { "Content-Type": "application/json", "X-Katydid": "1" }, body })).json(), JSON.stringify(fields));
+  const words = said.ok ? new RegExp(`Empty: Admin to ${target.url}`) : /has no host of its own/;
   await page.locator(".field", { has: host() }).getByText(words).waitFor();
 });
 
