@@ -2,7 +2,7 @@
  * and when the person switched them off (WCAG 2.1.4). Screens add keys of their own with useKeys. */
 import { useEffect } from "preact/hooks";
 import { signal } from "@preact/signals";
-import { CAN_COMMAND } from "./build";
+import { CAN_COMMAND, IS_REPORT } from "./build";
 import { openDialog, store } from "../app-state";
 import { PANEL_KEY } from "../chart/panel";
 import { markerAt, nextCrosshair } from "../chart/plot";
@@ -15,6 +15,17 @@ import { nextTheme, setTheme } from "./theme";
 const SCREEN_KEYS: Record<string, Screen> = { l: "live", p: "load", v: "verdict", e: "endpoints", m: "metrics", f: "failures", w: "workers", o: "logs", x: "extras", r: "runs", n: "new" };
 const CHORD_MS = 1500;
 
+/** Where there is a master. */
+const COMMAND_SHORTCUTS: [string, string][] = [
+  [".", "Back to live"],
+  ["Space", "Freeze and resume the view"],
+  ["m", "Marker at the cursor, or now"],
+  ["p", "On Load: pause the scenario, or let it go on"],
+  ["r", "On Load: to the slider of its rate or users"],
+  ["↑ ↓", "Move a focused limit of a chart"],
+  ["n", "New test"],
+  ["Shift + S", "Stop the test (asks first)"],
+];
 export const SHORTCUTS: [string, string][] = [
   ["g then l p v e m f w o x r n", "Go to Live, Load, Verdict, Endpoints, Metrics, Failures, Workers, Logs, Extras, Runs, New test"],
   ["/", "Filter the endpoints or the log"],
@@ -24,22 +35,15 @@ export const SHORTCUTS: [string, string][] = [
   ["Esc", "Close, leave the field, end the selection"],
   ["[ ]", "Move the range by half of its length"],
   ["+ -", "Zoom in and out around the cursor"],
-  [".", "Back to live"],
-  ["Space", "Freeze and resume the view"],
   ["s", "All of the run, or since the load is steady"],
-  ["m", "Marker at the cursor, or now"],
   ["o", "All, successes or failures of an open endpoint"],
   ["c", "Crosshair: values, line, none"],
   ["t", "The chart with the pointer as a table"],
   ["f", "The chart with the pointer on the full screen"],
   ["← →", "Move the cursor of a focused chart"],
-  ["↑ ↓", "Move a focused limit of a chart"],
-  ["p", "On Load: pause the scenario, or let it go on"],
-  ["r", "On Load: to the slider of its rate or users"],
-  ["n", "New test"],
-  ["Shift + S", "Stop the test (asks first)"],
   ["d", "Theme: system, light, dark"],
   ["?", "This list"],
+  ...(IS_REPORT ? [] : COMMAND_SHORTCUTS),
 ];
 
 export const areKeysOn = signal(recall("keys") !== "off");
