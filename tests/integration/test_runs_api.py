@@ -65,9 +65,10 @@ def test_a_stored_run_answers_what_a_live_one_does(shop):
     assert (hello["state"], hello["run"], tick["total"][1], sorted(name for _, _, name in tick["defs"])) == ("stopped", shop.first["run"], shop.counted[0], ["/buy", "/pay"])
     whole = get_json(f"{of}/range")
     assert (whole["total"][1], len(whole["rows"]), whole["complete"]) == (shop.counted[0], 2, True)
-    second = whole["from"] + 1
-    assert 0 < get_json(f"{of}/range?from={second}&to={second + 1}")["total"][1] < shop.counted[0]
-    assert sum(point[1] for point in get_json(f"{of}/series?step=1")["points"]) == pytest.approx(shop.counted[0], abs=1)
+    points = get_json(f"{of}/series?step=1")["points"]
+    assert sum(point[1] for point in points) == pytest.approx(shop.counted[0], abs=1)
+    second, count = next((point[0], point[1]) for point in points if point[1])
+    assert get_json(f"{of}/range?from={second}&to={second + 1}")["total"][1] == count <= shop.counted[0]
     assert get_json(f"{of}/distribution")["count"] == shop.counted[0]
     assert sum(cell[2] for cell in get_json(f"{of}/heatmap")["cells"]) == shop.counted[0]
     [failure] = get_json(f"{of}/failures")["failures"]
@@ -118,7 +119,7 @@ def test_who_may_change_a_run(shop):
 
 def test_notes_pins_and_an_end(shop):
     words = ["-f", shop.file, "-t", 1, "--history", shop.folder, "--headless", "--tag", "short=1"]
-    assert run_katydid(*words).code == 1  # requests failed
+    assert run_katydid(*words).code in (0, 1)  # 1: requests failed; of a machine that stood still there may be none
     [run] = listed(shop, "tag=short")
     path = f"runs/{run}"
     assert command(shop.url, f"{path}/note", {"text": "<b>slow</b> disk"})[0] == 200
