@@ -54,10 +54,10 @@ def ks_distance(sample, cumulative):
 
 
 def off_by(came, intended):
-    """The most that a request came later than intended, and how far the plan begins after its own clock (unknown: as if the
-    earliest were in time)."""
-    shift = min(at - plan for at, plan in zip(came, intended))
-    return max(at - plan - shift for at, plan in zip(came, intended))
+    """How much later than intended nine of ten requests came, at most: the target is not always given the processor at once, either.
+    How far the plan begins after the target's clock is unknown: as if the earliest were in time."""
+    off = sorted(at - plan for at, plan in zip(came, intended))
+    return off[len(off) * 9 // 10] - off[0]
 
 
 @pytest.mark.parametrize("processes", [1, 4])
