@@ -17,7 +17,7 @@ const REPORT = {
 const WITHOUT_MASTERS_STYLES = {
   name: "without-masters-styles",
   enforce: "pre" as const,
-  load: (id: string) => (/\/style\/(newtest|runs)\.css$/.test(id) ? "" : null),
+  load: (id: string) => (/\/style\/(newtest|runs|grips)\.css$/.test(id) ? "" : null),
 };
 
 export default defineConfig(({ mode }) => ({

@@ -10,6 +10,7 @@ import type { Limit } from "../verdict/limits";
 import { linesWith, onStep, stepAt } from "../verdict/move";
 import { asked, thresholds } from "../verdict/state";
 import { limitWords, valueWords } from "../verdict/words";
+import "../style/grips.css";
 
 const SEND_AFTER_MS = 700; // since the last key
 const KEYS: Record<string, number> = { ArrowUp: 1, ArrowDown: -1, PageUp: 10, PageDown: -10 };

@@ -5,6 +5,7 @@ import type { JSX, RefObject } from "preact";
 import { Fragment } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { source } from "../../app-state";
+import { IS_REPORT } from "../../lib/build";
 import { count, percent, timeOfDay, visible } from "../../lib/format";
 import { Icon } from "../../parts/icons";
 import { Spark } from "../../parts/spark";
@@ -75,7 +76,7 @@ function useSight(box: RefObject<HTMLElement | null>): ReadonlySignal<boolean> {
 }
 
 /** Most rows are out of sight: those follow the answers now and then, and when they come into it. */
-function Row(props: RowProps): JSX.Element {
+function MovingRow(props: RowProps): JSX.Element {
   const box = useRef<HTMLTableRowElement>(null);
   const isSeen = useSight(box).value;
   const held = useRef({ props, at: performance.now() });
@@ -86,7 +87,7 @@ function Row(props: RowProps): JSX.Element {
   return useMemo(() => <Cells {...drawn} box={box} />, [drawn]);
 }
 
-function Cells({ row, all, by, isOpen, onOpen, box }: RowProps & { box: RefObject<HTMLTableRowElement | null> }): JSX.Element {
+function Cells({ row, all, by, isOpen, onOpen, box = null }: RowProps & { box?: RefObject<HTMLTableRowElement | null> | null }): JSX.Element {
   const hasSamples = source.has("samples") && row.ids.length > 0;
   const label = `${row.method} ${row.name}`.slice(0, 80);
   return (
@@ -117,6 +118,8 @@ function Cells({ row, all, by, isOpen, onOpen, box }: RowProps & { box: RefObjec
     </Fragment>
   );
 }
+
+const Row = IS_REPORT ? Cells : MovingRow;
 
 export function FailureTable({ rows, by }: { rows: FailureRow[]; by: Grouping }): JSX.Element {
   const open = useSignal("");
