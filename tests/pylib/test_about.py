@@ -3,7 +3,9 @@
 
 import math
 
-from locust import _about
+from locust import User, _about, task
+from locust._needs import give_host, own_host
+from locust.env import Environment
 from locust.shape import LoadTestShape
 
 SEEN = []
@@ -92,3 +94,22 @@ def test_a_plan_leaves_the_shape_alone():
     shape = Stages()
     _about.plan(shape)
     assert shape.get_run_time() < 5 and "get_run_time" not in vars(shape)
+
+
+class Visitor(User):
+    @task
+    def look(self):
+        pass
+
+
+def test_a_host_that_was_asked_for_is_not_the_class_s_own():
+    environment = Environment(user_classes=[Visitor], host="http://asked")
+    give_host(environment, [Visitor])
+    environment.host = "http://another"
+    give_host(environment, [Visitor])
+    assert Visitor.host == "http://another" and own_host(environment, Visitor) is None
+    assert _about._class(environment, Visitor)["host"] is None
+    Visitor.host = "http://mine"  # as a listener may
+    assert own_host(environment, Visitor) == "http://mine"
+    give_host(environment, [Visitor])
+    assert Visitor.host == "http://another" and own_host(environment, Visitor) == "http://mine"

@@ -13,7 +13,7 @@ import time
 import types
 
 from . import _source, argument_parser
-from ._needs import needs_host
+from ._needs import needs_host, own_host
 from .shape import LoadTestShape
 from .user.inspectuser import get_ratio
 
@@ -70,7 +70,7 @@ def _class(environment, cls):
         "name": name,
         "weight": cls.weight,
         "fixed_count": cls.fixed_count,
-        "host": cls.host,
+        "host": own_host(environment, cls),
         "needs_host": needs_host(environment, cls),
         "is_chosen": cls in environment.user_classes,
         "tasks": get_ratio([cls], {name: 1}, False)[name]["tasks"],

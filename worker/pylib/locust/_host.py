@@ -15,7 +15,7 @@ from gevent.queue import Queue
 from katydid import load
 
 from . import _about, _ends, _errors, _once, _ping, _reload, _source, _thresholds, _try, log, opentelemetry, runners, stats
-from ._needs import has_connection, has_proxies, needs_host
+from ._needs import has_connection, has_proxies, needs_host, own_host
 from ._settings import set_default_load, settings_of
 from .exception import StopTest
 from .shape import check_tick
@@ -127,7 +127,7 @@ class Host:
             "name": user_class.__name__,
             "weight": float(user_class.weight),
             "fixed_count": int(user_class.fixed_count),
-            "host": user_class.host,
+            "host": own_host(self.environment, user_class),
             "needs_host": needs_host(self.environment, user_class),
             "has_connection": has_connection(user_class),
             "has_proxies": has_proxies(user_class),

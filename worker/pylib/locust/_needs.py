@@ -15,12 +15,25 @@ def mentions(function, name):
     return name in code.co_names or name in code.co_consts
 
 
+def own_host(environment, user_class):
+    """What the class says itself, though a test may have given it the host that was asked for."""
+    given, own = environment._hosts_given.get(user_class, (None, None))
+    return own if given is not None and user_class.host == given else user_class.host
+
+
+def give_host(environment, user_classes):
+    """The host that was asked for, if one was, to each class."""
+    for user_class in user_classes if environment.host else ():
+        environment._hosts_given[user_class] = environment.host, own_host(environment, user_class)
+        user_class.host = environment.host
+
+
 def needs_host(environment, user_class):
     """Whether no user of the class can start unless a host is given."""
     if any(mentions(f, "host") for f in environment.events.test_start._handlers):
         return False
     is_http = issubclass(user_class, (HttpUser, FastHttpUser))
-    return is_http and user_class.host is None and not mentions(user_class.__init__, "host")
+    return is_http and own_host(environment, user_class) is None and not mentions(user_class.__init__, "host")
 
 
 def has_connection(user_class):

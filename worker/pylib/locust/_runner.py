@@ -22,6 +22,7 @@ from . import _runner_settings as settings
 from ._feeds import CoreFeed, counts_by_itself
 from ._group import UserGroup, kill_in_slices
 from ._methods import CountByMethods, counting
+from ._needs import give_host
 from .exception import StopTest
 from .shape import check_tick
 from .user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
@@ -393,9 +394,7 @@ class Runner:
         self.stop_users(fewer)
 
     def _spread_host(self):
-        if self.environment.host:
-            for user_class in self.user_classes:
-                user_class.host = self.environment.host
+        give_host(self.environment, self.user_classes)
 
     # The test as a whole
 

@@ -61,6 +61,7 @@ class Environment:
         self.thresholds = Thresholds()  # ours, for locustfiles to add to
         self._tasks_filtered = False
         self._filtered_by = None
+        self._hosts_given = {}  # by User class: the last one, and the class's own
         self._remove_user_classes_with_weight_zero()
         self._validate_user_class_name_uniqueness()
         self._validate_shape_class_instance()
