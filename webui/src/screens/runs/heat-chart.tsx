@@ -7,7 +7,7 @@ import { ChartPanel } from "../../chart/panel";
 import { axis, ownAxis, usePlot, type PlotData } from "../../chart/plot";
 import { clock, msUnit } from "../../lib/format";
 import { cssVar } from "../../lib/theme";
-import { COLUMNS, ROWS, type HeatDifference } from "./heat";
+import { COLUMNS, FULL, ROWS, type HeatDifference } from "./heat";
 
 const FAINTEST = 0.12;
 const HATCH_PX = 4;
@@ -29,7 +29,7 @@ function paint(plot: uPlot, { cells, most }: HeatDifference): void {
   ctx.lineWidth = devicePixelRatio;
   for (const [key, value] of cells) {
     const [x, y] = [bbox.left + Math.floor(key / ROWS) * width, bbox.top + (ROWS - 1 - (key % ROWS)) * height];
-    ctx.globalAlpha = FAINTEST + (1 - FAINTEST) * Math.sqrt(Math.abs(value) / most);
+    ctx.globalAlpha = FAINTEST + (1 - FAINTEST) * Math.sqrt(Math.abs(value) / Math.max(FULL, most));
     ctx.fillStyle = ctx.strokeStyle = cssVar(value > 0 ? "--s2" : "--s1");
     if (value > 0) ctx.fillRect(x, y, width, height);
     else hatch(ctx, x, y, width, height);

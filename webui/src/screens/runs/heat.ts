@@ -4,6 +4,9 @@ import type { HeatmapAnswer } from "../../live/protocol";
 
 export const COLUMNS = 60;
 export const ROWS = 32;
+const SLACK = 1e-6; // of a row: logarithms are not exact
+/** A difference of so much of all requests is drawn in full: less is not blown up to look like one. */
+export const FULL = 0.001;
 
 export interface HeatDifference {
   /** Seconds of a column; its columns begin at 0. */
@@ -22,8 +25,6 @@ export interface Heat {
   start: number;
 }
 
-const middle = (low: number, high: number): number => Math.sqrt(low * high);
-
 function endOf({ answer, start }: Heat): number {
   return answer.cells.reduce((most, [x]) => Math.max(most, answer.from + (x + 1) * answer.step - start), 0);
 }
@@ -33,10 +34,14 @@ function addTo(cells: Map<number, number>, { answer, start }: Heat, step: number
   const [low, high] = [Math.log(bounds[0]!), Math.log(bounds.at(-1)!)];
   for (const [x, y, n] of answer.cells) {
     const column = Math.floor((answer.from + (x + 0.5) * answer.step - start) / step);
-    const row = Math.floor(((Math.log(middle(answer.bounds_ms[y]!, answer.bounds_ms[y + 1]!)) - low) / (high - low)) * ROWS);
-    if (column < 0 || column >= COLUMNS || row < 0 || row >= ROWS) continue;
-    const key = column * ROWS + row;
-    cells.set(key, (cells.get(key) ?? 0) + (sign * n) / all);
+    if (column < 0 || column >= COLUMNS) continue;
+    // Rows of the one grid lie across those of the other: each gets its part, or equal runs would differ in stripes.
+    const [from, to] = [answer.bounds_ms[y]!, answer.bounds_ms[y + 1]!].map((bound) => ((Math.log(bound) - low) / (high - low)) * ROWS) as [number, number];
+    for (let row = Math.max(0, Math.floor(from + SLACK)); row < Math.min(ROWS, to - SLACK); row++) {
+      const part = (Math.min(to, row + 1) - Math.max(from, row)) / (to - from);
+      const key = column * ROWS + row;
+      cells.set(key, (cells.get(key) ?? 0) + (sign * n * part) / all);
+    }
   }
 }
 
