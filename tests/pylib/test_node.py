@@ -175,17 +175,21 @@ def test_restarted_master_finds_no_users(core, quick):
     until(lambda: min(master.node._reports._pending, default=old + 1) > old)  # old figures are dropped
 
 
+def patience(monkeypatch, seconds):
+    """Of a node with its master. Little only while the master is to be silent: a machine that stands still is silent too."""
+    monkeypatch.setattr(runners, "MASTER_HEARTBEAT_TIMEOUT", 3 * seconds)
+    monkeypatch.setattr(runners, "HEARTBEAT_LIVENESS", seconds)
+
+
 def test_users_end_when_the_master_is_silent_for_too_long(core, quick, monkeypatch):
-    monkeypatch.setattr(runners, "MASTER_HEARTBEAT_TIMEOUT", 0.3)
-    monkeypatch.setattr(runners, "HEARTBEAT_LIVENESS", 0.1)
     monkeypatch.setattr("locust.runners.CONNECT_TIMEOUT", 0.2)
     master = Master(core)
     master.ack()
     master.spawn(Waiting=2)
     master.expect("spawning_complete")
-    while master.runner.user_count:
-        gevent.sleep(0.01)
-    assert master.fired[-1] == "test_stop"
+    patience(monkeypatch, 0.1)
+    until(lambda: master.fired[-1] == "test_stop")
+    assert master.runner.user_count == 0
     master.expect("client_ready")
 
 
@@ -199,12 +203,12 @@ class Busy(User):
 
 
 def test_users_wait_while_the_master_does_not_answer_and_go_on_when_it_does(core, quick, monkeypatch):
-    monkeypatch.setattr(runners, "HEARTBEAT_LIVENESS", 0.2)
     master = Master(core)
     master.environment.user_classes.append(Busy)
     master.ack()
     master.spawn(Busy=3)
     master.expect("spawning_complete")
+    monkeypatch.setattr(runners, "HEARTBEAT_LIVENESS", 0.2)
     until(lambda: _hold.is_on)
     assert core.held, "the clients hold requests too"
     users = [greenlet.args[0] for greenlet in master.runner.user_greenlets]
@@ -219,6 +223,7 @@ def test_users_wait_while_the_master_does_not_answer_and_go_on_when_it_does(core
                          "stop_timeout": 0, "parsed_options": {}})
     gevent.sleep(0.05)  # nothing happens
     assert _hold.is_on, "only an answer shows that the master hears us"
+    patience(monkeypatch, 60)
     master.say("heartbeat")
     until(lambda: Busy.done != before)
     of_a_user.join(10)
@@ -237,12 +242,12 @@ def test_users_are_not_held_back_where_nobody_else_would_have_them(core, quick, 
 
 
 def test_held_users_end_at_once(core, quick, monkeypatch):
-    monkeypatch.setattr(runners, "HEARTBEAT_LIVENESS", 0.1)
     master = Master(core)
     master.environment.user_classes.append(Busy)
     master.ack()
     master.spawn(Busy=2)
     master.expect("spawning_complete")
+    monkeypatch.setattr(runners, "HEARTBEAT_LIVENESS", 0.1)
     until(lambda: _hold.is_on)
     master.environment.stop_timeout = 50.0
     master.stop()
@@ -251,8 +256,6 @@ def test_held_users_end_at_once(core, quick, monkeypatch):
 
 
 def test_what_was_measured_stays_when_a_silent_master_returns_in_the_same_run(core, quick, monkeypatch):
-    monkeypatch.setattr(runners, "MASTER_HEARTBEAT_TIMEOUT", 0.3)
-    monkeypatch.setattr(runners, "HEARTBEAT_LIVENESS", 0.1)
     cleared = []
     monkeypatch.setattr(core.stats, "clear", lambda: cleared.append(1), raising=False)
     master = Master(core)
@@ -260,7 +263,10 @@ def test_what_was_measured_stays_when_a_silent_master_returns_in_the_same_run(co
     master.spawn(run="r1", Waiting=2)
     master.expect("spawning_complete")
     at_first = len(cleared)
-    until(lambda: master.runner.user_count == 0)
+    patience(monkeypatch, 0.1)
+    until(lambda: master.fired[-1] == "test_stop")
+    assert master.runner.user_count == 0
+    patience(monkeypatch, 60)
     master.ack()
     master.spawn(run="r1", Waiting=1)
     master.expect("spawning_complete")
