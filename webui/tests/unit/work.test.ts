@@ -10,6 +10,8 @@ import type { Link } from "../../src/live/source";
 import { row, tick } from "./messages";
 import { fakeDocument, mounted } from "./shown";
 
+vi.setConfig({ testTimeout: 60_000 }); // a day of points, on a busy machine
+
 vi.mock("preact/hooks", async (original) => ({ ...(await original<typeof import("preact/hooks")>()), useEffect: () => undefined })); // there is no canvas
 fakeDocument();
 const { source, store } = await import("../../src/app-state");
