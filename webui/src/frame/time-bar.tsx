@@ -69,7 +69,7 @@ export function TimeBar(): JSX.Element | null {
           )}
           <label class="time-mode">
             <span class="time-label">Times:</span>
-            <select value={timeMode.value} onChange={(event) => setTimeMode(event.currentTarget.value as TimeMode)}>
+            <select aria-label="Times" value={timeMode.value} onChange={(event) => setTimeMode(event.currentTarget.value as TimeMode)}>
               {MODES.map(([mode, label]) => <option key={mode} value={mode}>{label}</option>)}
             </select>
           </label>
