@@ -187,12 +187,9 @@ static int post_scenario(struct request *r)
 }
 
 static const struct route ROUTES[] = {
-    {"POST", "/api/v1/scenario", post_scenario},
-    {"POST", "/api/v1/thresholds", post_thresholds},
-    {"GET", "/api/v1/script", get_script},
-    {"POST", "/api/v1/try", post_try},
-    {"POST", "/api/v1/reload", post_reload},
-    {"POST", "/api/v1/check", post_check},
+    {"POST", "/api/v1/scenario", post_scenario}, {"POST", "/api/v1/thresholds", post_thresholds},
+    {"GET", "/api/v1/script", get_script},       {"POST", "/api/v1/try", post_try},
+    {"POST", "/api/v1/reload", post_reload},     {"POST", "/api/v1/check", post_check},
     {"POST", "/api/v1/ping", post_ping},
 };
 const struct routes test_routes = {ROUTES, sizeof ROUTES / sizeof ROUTES[0]};
