@@ -5,6 +5,7 @@
 #include "common/base/sbuf.h"
 #include "common/run/exit_code.h"
 #include "master/app/core.h"
+#include "master/app/repeat.h"
 #include "master/store/run_about.h"
 #include "master/store/side.h"
 #include <math.h>
@@ -13,8 +14,10 @@
 
 struct baseline {
     struct gate gate;
-    bool is_judged, is_worse;
+    bool is_judged;
+    const char *reason; /* static; NULL: nothing is held against this run */
     struct sbuf words;
+    char *object;
 };
 
 /* given: what --baseline names, or NULL: the gate does. */
@@ -48,8 +51,10 @@ int baseline_open(struct master *m)
 
 void baseline_fini(struct master *m)
 {
-    if (m->judging.baseline)
+    if (m->judging.baseline) {
         sbuf_fini(&m->judging.baseline->words);
+        free(m->judging.baseline->object);
+    }
     free(m->judging.baseline);
 }
 
@@ -69,44 +74,87 @@ static json_t *about_this_run(const struct master *m, bool is_valid)
                   (double)k->run.target_users, "valid", is_valid, "plans", (int)m->plans.list.count,
                   "environment", run_about_environment(machine, workers));
     json_decref(machine);
+    if (repeat_id(m))
+        json_object_set_new(about, "tags", json_pack("{s:s}", "repeat", repeat_id(m)));
     return about;
 }
 
-static void open_runs(struct side *side, struct history *h, const json_t *found)
+static void open_runs(struct side *side, struct history *h, const json_t *found,
+                      const struct side_ask *ask)
 {
     size_t i;
     const json_t *run;
     json_array_foreach(found, i, run)
     {
         char *why = NULL;
-        if (!side_add(side, h, run, &why))
+        if (!side_add(side, h, run, ask, &why))
             log_warning(MAIN_LOGGER, "--baseline: %s", why);
         free(why);
     }
 }
 
+/* Takes lines. */
+static void describe(struct baseline *b, const char *answer, const char *why, json_t *lines)
+{
+    json_t *object = json_pack("{s:s,s:s,s:s,s:b,s:s,s:o}", "runs", b->gate.baseline, "answer",
+                               answer, "cant_tell", b->gate.fails_unsure ? "fail" : "pass",
+                               "failed", b->reason != NULL, "why", why, "lines", lines);
+    b->object = json_dumps(object, JSON_COMPACT);
+    json_decref(object);
+}
+
+static void describe_contrast(struct baseline *b, const struct contrast *c)
+{
+    json_t *all = contrast_object(c);
+    b->reason = contrast_reason(c);
+    describe(b,
+             c->refusal      ? "not compared"
+             : c->worse > 0  ? contrast_answer_name(ANSWER_WORSE)
+             : c->unsure > 0 ? contrast_answer_name(ANSWER_UNSURE)
+                             : contrast_answer_name(ANSWER_FINE),
+             c->refusal ? c->refusal : "", json_incref(json_object_get(all, "lines")));
+    json_decref(all);
+}
+
 static void compare(struct master *m, struct history *h, const json_t *like, const json_t *found)
 {
     struct baseline *b = m->judging.baseline;
-    struct side before = {0};
+    struct side before = {0}, earlier = {0};
     struct contrast c;
     struct side_alike alike = side_alike(h, like);
     struct timeline_snap *snap = timeline_snapshot(m->record.timeline);
-    const struct contrast_run now = {snap, &m->record.stats, like};
-    open_runs(&before, h, found);
+    struct contrast_run after[SIDE_MOST + 1];
+    size_t count = 0;
+    json_t *repeated = repeat_earlier(m, h);
+    struct side_ask ask = {.gate = &b->gate};
+    const bool is_valid = json_is_true(json_object_get(like, "valid"));
+    if (is_valid || json_array_size(repeated) == 0)
+        ask.like = &m->record.stats;
+    open_runs(&earlier, h, repeated, &ask);
+    if (!ask.like)
+        ask.like = earlier.count > 0 ? earlier.runs[0].stats : &m->record.stats;
+    open_runs(&before, h, found, &ask);
+    json_decref(repeated);
+    if (earlier.count == 0 || is_valid)
+        after[count++] = (struct contrast_run){snap, &m->record.stats, like};
+    for (size_t i = 0; i < earlier.count; i++)
+        after[count++] = earlier.runs[i];
     if (before.count > 0) {
+        char *words = count > 1 ? sbuf_words("these %zu runs", count) : mem_strdup("this run");
         contrast_make(&c, &(struct contrast_ask){.before = before.runs,
                                                  .before_count = before.count,
-                                                 .after = &now,
-                                                 .after_count = 1,
+                                                 .after = after,
+                                                 .after_count = count,
                                                  .gate = &b->gate,
                                                  .between = side_between,
                                                  .arg = &alike});
-        b->is_worse = c.worse > 0 || (b->gate.fails_unsure && (c.unsure > 0 || c.refusal));
-        contrast_markdown(&c, b->gate.baseline, "this run", &b->words);
+        describe_contrast(b, &c);
+        contrast_markdown(&c, b->gate.baseline, words, &b->words);
         contrast_fini(&c);
+        free(words);
     }
     side_close(&before);
+    side_close(&earlier);
     side_alike_fini(&alike);
     timeline_snap_unref(snap);
 }
@@ -124,9 +172,11 @@ static void look_up(struct master *m, const json_t *like)
     }
     if (found)
         compare(m, h, like, found);
-    else
-        sbuf_addf(&b->words, "Not compared: there is no baseline: %s\n",
-                  why ? why : "no folder of runs");
+    if (b->words.len == 0) {
+        const char *words = why ? why : found ? "its runs cannot be read" : "no folder of runs";
+        sbuf_addf(&b->words, "Not compared: there is no baseline: %s\n", words);
+        describe(b, "no baseline", words, json_array());
+    }
     json_decref(found);
     history_close(h);
     free(folder);
@@ -139,14 +189,26 @@ void baseline_judge(struct master *m, bool is_valid)
     if (!b || b->is_judged)
         return;
     b->is_judged = true;
+    if (repeat_goes_on(m))
+        return;
     json_t *like = about_this_run(m, is_valid);
     look_up(m, like);
     json_decref(like);
 }
 
-bool baseline_is_worse(const struct master *m)
+const struct gate *baseline_gate(const struct master *m)
 {
-    return m->judging.baseline && m->judging.baseline->is_worse;
+    return m->judging.baseline ? &m->judging.baseline->gate : &gate_usual;
+}
+
+const char *baseline_reason(const struct master *m)
+{
+    return m->judging.baseline ? m->judging.baseline->reason : NULL;
+}
+
+const char *baseline_object(const struct master *m)
+{
+    return m->judging.baseline ? m->judging.baseline->object : NULL;
 }
 
 const char *baseline_words(const struct master *m)

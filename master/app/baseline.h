@@ -7,10 +7,15 @@
 
 struct master;
 struct baseline;
+struct gate;
 
 int baseline_open(struct master *m); /* 0, or an exit code after a message */
-/* Once. is_valid: the measurement of this run was. */
+/* Once, and only of the last of several (repeat.h). is_valid: the measurement of this run was. */
 void baseline_judge(struct master *m, bool is_valid);
-bool baseline_is_worse(const struct master *m);
+/* What the gate holds against this run, as a reason; NULL: nothing. */
+const char *baseline_reason(const struct master *m);
 const char *baseline_words(const struct master *m); /* Markdown; NULL: nothing was compared */
+/* The same for programs, an object of JSON as --summary has it (docs/summary.schema.json). */
+const char *baseline_object(const struct master *m);      /* NULL likewise */
+const struct gate *baseline_gate(const struct master *m); /* its rules, or the usual ones */
 void baseline_fini(struct master *m);

@@ -23,6 +23,7 @@ struct judging { /* judging.c */
     bool wants_stop; /* a threshold says that the test has to */
     size_t checks_failed;
     struct baseline *baseline; /* baseline.h; NULL: nothing is compared */
+    struct repeat *repeat;     /* repeat.h; NULL: this run is the only one */
 };
 
 /* gates.c: thresholds. open, script_came: 0 or an exit code after a message. */

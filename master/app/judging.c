@@ -7,6 +7,7 @@
 #include "master/app/baseline.h"
 #include "master/app/core.h"
 #include "master/app/judged_series.h"
+#include "master/app/repeat.h"
 #include "common/run/exit_code.h"
 #include "master/data/timeline_read.h"
 #include <math.h>
@@ -373,6 +374,7 @@ bool judging_says(struct master *m, int code)
 int judging_code(struct master *m, int failed)
 {
     judging_end(m);
+    repeat_judge(m, was_valid(m), baseline_gate(m));
     baseline_judge(m, was_valid(m));
     const size_t checks = failed_checks(m, !m->judging.checks_are_told);
     m->judging.checks_failed = checks;
@@ -380,7 +382,7 @@ int judging_code(struct master *m, int failed)
         return exit_code_as(m->o->is_locust, EXIT_INVALID);
     if (verdict_failed(m->judging.verdict) > 0)
         return exit_code_as(m->o->is_locust, EXIT_THRESHOLDS);
-    if (baseline_is_worse(m))
+    if (baseline_reason(m))
         return exit_code_as(m->o->is_locust, EXIT_WORSE);
     if (checks > 0)
         return EXIT_CHECKS;
@@ -418,8 +420,8 @@ char *judging_reasons(const struct master *m)
     add_reason(&out, failed - absent, "threshold failed", "thresholds failed");
     add_reason(&out, absent, "threshold without data", "thresholds without data");
     add_reason(&out, m->judging.checks_failed, "check failed", "checks failed");
-    if (baseline_is_worse(m))
-        add_word(&out, "worse than the baseline");
+    if (baseline_reason(m))
+        add_word(&out, baseline_reason(m));
     if (m->machine.is_setup_failed)
         add_word(&out, "setup failed");
     if (m->machine.is_teardown_failed)

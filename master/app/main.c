@@ -6,6 +6,7 @@
 #include "common/run/exit_code.h"
 #include "master/app/master.h"
 #include "master/app/receivers.h"
+#include "master/app/repeat.h"
 #include "master/app/runs_command.h"
 #include "master/options/options.h"
 #include "master/out/outfile.h"
@@ -55,7 +56,7 @@ static void print_version(void)
     free(words);
 }
 
-static int run(const struct options *o)
+static int run(const struct options *o, char **argv)
 {
     if (o->help || o->version) {
         if (o->help)
@@ -77,7 +78,7 @@ static int run(const struct options *o)
         return exit_code_as(o->is_locust, code);
     if (o->worker || o->list || o->show_task_ratio || o->show_task_ratio_json)
         return master_run_worker(o);
-    return master_run(o);
+    return repeat_is_wanted(o) ? repeat_run(o, argv) : master_run(o);
 }
 
 /* A closed standard stream would become the number of the next file that is opened. */
@@ -98,7 +99,7 @@ int main(int argc, char **argv)
     struct options o;
     int code = custom_parse(&o, argc, argv);
     if (code == 0)
-        code = run(&o);
+        code = run(&o, argv);
     options_fini(&o);
     return code;
 }

@@ -13,6 +13,7 @@
 #include "master/app/core.h"
 #include "common/run/exit_code.h"
 #include "master/app/descriptors.h"
+#include "master/app/repeat.h"
 #include "master/app/resolve.h"
 #include <math.h>
 #include <signal.h>
@@ -406,6 +407,7 @@ static int serve(struct master *m)
     int code = gates_open(m);
     if (code == 0)
         code = baseline_open(m);
+    repeat_open(m);
     if (code == 0)
         code = plans_open(m);
     if (code == 0)
@@ -476,6 +478,7 @@ static void fini(struct master *m)
     gates_fini(m);
     receivers_fini(m);
     baseline_fini(m);
+    repeat_fini(m);
     plans_fini(m);
     verdict_free(m->judging.verdict);
     free(m->page_url);

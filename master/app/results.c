@@ -9,6 +9,7 @@
 #include "master/app/baseline.h"
 #include "master/app/core.h"
 #include "master/app/plan_knee.h"
+#include "master/app/repeat.h"
 #include "common/run/exit_code.h"
 #include "master/web/figures.h"
 #include "master/web/report_file.h"
@@ -21,6 +22,11 @@
 #define REACH_WAIT_S 12  /* who must be there may take its timeout */
 #define BEGIN_WAIT_S 0.5 /* for the first table, which stands above the lines of the start */
 #define FORCE_WAIT_S 2   /* for what is being written, when the end is forced */
+
+/* Of each stored run; docs/history.md. */
+#define KEPT_SAMPLES_MAX (256u << 10)
+#define KEPT_LOGS_MAX (128u << 10)
+#define KEPT_LINES_MAX 1000
 
 /* ---- snapshots ---- */
 
@@ -196,6 +202,21 @@ static void keep_courses(const struct master *m, struct snapshot *last)
     last->end.plans = plans.data;
 }
 
+static bool is_stored(const struct options *o)
+{
+    return !o->no_history && !(o->history && strcmp(o->history, "off") == 0);
+}
+
+/* What a stored run opens with besides its figures. */
+static void keep_traces(const struct master *m, struct snapshot *last)
+{
+    struct sbuf samples = {0}, logs = {0};
+    samples_write_all(m->record.samples, KEPT_SAMPLES_MAX, &samples);
+    logs_write(m->logs, 0, KEPT_LINES_MAX, KEPT_LOGS_MAX, &logs);
+    last->end.kept_samples = samples.data;
+    last->end.kept_logs = logs.data;
+}
+
 static struct snapshot *take_last(struct master *m)
 {
     struct snapshot last = {.end.remarks = remarks(m),
@@ -211,11 +232,14 @@ static struct snapshot *take_last(struct master *m)
         logs_write(m->logs, 0, SIZE_MAX, REPORT_LOGS_MAX, &logs);
     last.end.chosen = chosen(m);
     last.end.compared = baseline_words(m) ? mem_strdup(baseline_words(m)) : NULL;
+    last.end.baseline = baseline_object(m) ? mem_strdup(baseline_object(m)) : NULL;
     last.end.samples = samples.data;
     last.end.logs = logs.data;
     publish_view(m);
-    if (m->o->html_file || m->o->summary_file)
+    if (m->o->html_file || m->o->summary_file || is_stored(m->o))
         keep_courses(m, &last);
+    if (is_stored(m->o))
+        keep_traces(m, &last);
     return take(m, &last);
 }
 
@@ -260,14 +284,17 @@ static void add_documents(struct master *m)
 }
 
 /* {"profile", "test_id", "note", "tags"} as they were given. */
-static json_t *about_run(const struct options *o)
+static json_t *about_run(const struct master *m)
 {
+    const struct options *o = m->o;
     json_t *tags = json_object();
     for (char **tag = o->run_tags; tag && *tag; tag++) {
         const char *equals = strchr(*tag, '=');
         json_object_setn_new(tags, *tag, equals ? (size_t)(equals - *tag) : strlen(*tag),
                              json_string(equals ? equals + 1 : ""));
     }
+    if (repeat_id(m))
+        json_object_set_new(tags, "repeat", json_string(repeat_id(m)));
     return json_pack("{s:s,s:s,s:s,s:o}", "profile", o->profile ? o->profile : "", "test_id",
                      o->test_id ? o->test_id : "", "note", o->run_note ? o->run_note : "", "tags",
                      tags);
@@ -276,12 +303,11 @@ static json_t *about_run(const struct options *o)
 static void add_history(struct master *m)
 {
     const struct options *o = m->o;
-    const bool is_off = o->no_history || (o->history && strcmp(o->history, "off") == 0);
-    char *folder = is_off ? NULL : history_folder(o->history);
+    char *folder = is_stored(o) ? history_folder(o->history) : NULL;
     if (folder)
         outputs_add(m->outputs, history_output(&(struct history_wish){
                                     .folder = folder,
-                                    .about = about_run(o),
+                                    .about = about_run(m),
                                     .keep = {.runs = (size_t)o->history_keep,
                                              .days = o->history_days,
                                              .megabytes = o->history_mb},
@@ -395,7 +421,13 @@ void results_run_over(struct master *m)
 {
     if (!m->outputs || !outputs_follow_runs(m->outputs))
         return;
-    struct snapshot *s = take_now(m);
+    struct snapshot over = {0};
+    publish_view(m);
+    if (is_stored(m->o)) {
+        keep_courses(m, &over);
+        keep_traces(m, &over);
+    }
+    struct snapshot *s = take(m, &over);
     outputs_turn(m->outputs, s);
     snapshot_unref(s);
 }

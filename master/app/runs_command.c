@@ -6,6 +6,7 @@
 #include "common/run/exit_code.h"
 #include "master/options/options.h"
 #include "master/store/context.h"
+#include "master/store/run_kept.h"
 #include "master/store/side.h"
 #include <math.h>
 #include <stdarg.h>
@@ -18,7 +19,7 @@
 struct asked {
     const char *history, *profile, *branch, *tag, *gate;
     double keep, days, megabytes, limit;
-    bool is_json, is_markdown, is_valid, is_forced, is_none;
+    bool is_json, is_markdown, is_valid, is_forced, is_none, has_samples;
     const char *words[WORDS_MAX];
     size_t count;
 };
@@ -31,16 +32,15 @@ static const char USAGE[] =
     "katydid runs pin RUN NAME | pin RUN --none\n"
     "katydid runs tag RUN KEY=VALUE … (KEY= takes it away)\n"
     "katydid runs delete RUN …\n"
-    "katydid runs export RUN [FILE] [--json]\n"
+    "katydid runs export RUN [FILE] [--json] [--samples]\n"
     "katydid runs import FILE …\n"
     "katydid runs prune [--keep N] [--days D] [--mb MB]\n"
     "katydid runs repair\n"
-    "katydid compare A B … [--json] [--gate FILE] [--force]\n"
+    "katydid compare A B [--json] [--gate FILE] [--force]\n"
     "\n"
     "RUN, A, B: an id or its beginning, latest, latest~3, pinned:NAME, branch:NAME, profile:NAME,\n"
-    "tag:KEY=VALUE, several of them with a number of runs behind: 'branch:main valid 5'; for "
-    "compare\n"
-    "also the file of a run. All: --history FOLDER, else KATYDID_HISTORY, else the usual one.\n";
+    "tag:KEY=VALUE. A and B may be several, with a number of runs behind: 'branch:main valid 5',\n"
+    "and the file of a run. All: --history FOLDER, else KATYDID_HISTORY, else the usual one.\n";
 
 static int complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -112,7 +112,7 @@ static int read_words(struct asked *a, int argc, char **argv)
         {"--limit", NULL, &a->limit, NULL},     {"--json", NULL, NULL, &a->is_json},
         {"--valid", NULL, NULL, &a->is_valid},  {"--force", NULL, NULL, &a->is_forced},
         {"--none", NULL, NULL, &a->is_none},    {"--markdown", NULL, NULL, &a->is_markdown},
-        {"--md", NULL, NULL, &a->is_markdown}};
+        {"--md", NULL, NULL, &a->is_markdown},  {"--samples", NULL, NULL, &a->has_samples}};
     const size_t known = sizeof words / sizeof *words;
     for (int i = 0; i < argc; i++) {
         const size_t len = strcspn(argv[i], "=");
@@ -156,10 +156,11 @@ struct job {
 
 static char *one_id(struct job *j, const char *spec)
 {
-    json_t *found = history_find(j->h, spec, NULL, &j->why);
-    const char *id = json_string_value(json_object_get(json_array_get(found, 0), "id"));
+    bool is_several;
+    json_t *run = history_find_one(j->h, spec, &is_several, &j->why);
+    const char *id = json_string_value(json_object_get(run, "id"));
     char *copy = id ? mem_strdup(id) : NULL;
-    json_decref(found);
+    json_decref(run);
     return copy;
 }
 
@@ -185,16 +186,17 @@ static int list(struct job *j)
 static int show(struct job *j)
 {
     struct sbuf out = {0};
-    json_t *found = history_find(j->h, j->a.words[0], NULL, &j->why);
-    if (!found)
+    bool is_several;
+    json_t *run = history_find_one(j->h, j->a.words[0], &is_several, &j->why);
+    if (!run)
         return failed(j->why);
     if (j->a.is_json) {
-        print_json(json_array_get(found, 0));
+        print_json(run);
     } else {
-        history_details(json_array_get(found, 0), &out);
+        history_details(run, &out);
         print(&out);
     }
-    json_decref(found);
+    json_decref(run);
     return 0;
 }
 
@@ -238,25 +240,55 @@ static int tag(struct job *j)
     return rc ? failed(j->why) : 0;
 }
 
+static bool is_named_before(char *const *ids, size_t i)
+{
+    for (size_t k = 0; k < i; k++)
+        if (strcmp(ids[k], ids[i]) == 0)
+            return true;
+    return false;
+}
+
+/* latest~1 is that of before the first of them goes. */
 static int remove_runs(struct job *j)
 {
-    for (size_t i = 0; i < j->a.count; i++) {
-        char *id = one_id(j, j->a.words[i]);
-        const int rc = id ? history_remove(j->h, id, &j->why) : -1;
-        free(id);
-        if (rc)
-            return failed(j->why);
+    char *ids[WORDS_MAX] = {NULL};
+    int rc = 0;
+    for (size_t i = 0; i < j->a.count && rc == 0; i++)
+        rc = (ids[i] = one_id(j, j->a.words[i])) ? 0 : -1;
+    for (size_t i = 0; i < j->a.count && rc == 0; i++)
+        if (!is_named_before(ids, i))
+            rc = history_remove(j->h, ids[i], &j->why);
+    for (size_t i = 0; i < j->a.count; i++)
+        free(ids[i]);
+    return rc ? failed(j->why) : 0;
+}
+
+/* Samples and log lines only where they are wanted. */
+static json_t *kept_of(struct job *j, const char *id)
+{
+    struct sbuf text = {0};
+    char *path = history_path(j->h, id);
+    json_t *kept =
+        run_kept_read(path, &text) ? json_loadb(text.data, text.len, 0, NULL) : json_object();
+    if (!j->a.has_samples) {
+        json_object_del(kept, "samples");
+        json_object_del(kept, "logs");
     }
-    return 0;
+    free(path);
+    sbuf_fini(&text);
+    return kept;
 }
 
 static int print_whole(struct job *j, const char *id)
 {
-    struct stored *s = history_open_run(j->h, id, STORED_ALL, &j->why);
+    struct stored *s = history_open_run(j->h, id, &stored_all, &j->why);
     if (!s)
         return failed(j->why);
     json_t *all = json_pack("{s:O,s:O}", "run", s->meta, "totals", s->totals);
+    json_t *kept = kept_of(j, id);
+    json_object_update(all, kept);
     print_json(all);
+    json_decref(kept);
     json_decref(all);
     stored_close(s);
     return 0;
@@ -273,7 +305,7 @@ static int export_run(struct job *j)
         rc = print_whole(j, id);
     } else {
         sbuf_addf(&path, j->a.count > 1 ? "%s" : "%s.kdrun", j->a.count > 1 ? j->a.words[1] : id);
-        rc = history_export(j->h, id, path.data, &j->why) ? failed(j->why) : 0;
+        rc = history_export(j->h, id, path.data, j->a.has_samples, &j->why) ? failed(j->why) : 0;
         if (rc == 0)
             puts(path.data);
     }
@@ -339,8 +371,7 @@ static int compare_sides(struct job *j, const struct side *before, const struct 
         contrast_markdown(&c, j->a.words[0], j->a.words[1], &out);
     }
     print(&out);
-    const bool is_failed = c.worse > 0 || (gate->fails_unsure && c.unsure > 0);
-    const int code = c.refusal ? EXIT_FAILED : j->a.gate && is_failed ? EXIT_WORSE : 0;
+    const int code = c.refusal ? EXIT_FAILED : j->a.gate && contrast_fails(&c) ? EXIT_WORSE : 0;
     contrast_fini(&c);
     return code;
 }
@@ -352,8 +383,11 @@ static int compare(struct job *j)
     int code = EXIT_FAILED;
     if (j->a.gate && gate_load(&gate, j->a.gate, &j->why) != 0)
         return complain("--gate: %s", j->why);
-    if (side_open(&before, j->h, j->a.words[0], &j->why) &&
-        side_open(&after, j->h, j->a.words[1], &j->why))
+    struct side_ask ask = {.gate = &gate};
+    bool is_open = side_open(&after, j->h, j->a.words[1], &ask, &j->why);
+    if (is_open)
+        ask.like = after.runs[0].stats;
+    if (is_open && side_open(&before, j->h, j->a.words[0], &ask, &j->why))
         code = compare_sides(j, &before, &after, &gate);
     else
         failed(j->why ? j->why : mem_strdup("no run is stored yet"));

@@ -270,6 +270,9 @@ void snapshot_unref(struct snapshot *s)
     free(s->end.logs);
     free(s->end.chosen);
     free(s->end.compared);
+    free(s->end.baseline);
+    free(s->end.kept_samples);
+    free(s->end.kept_logs);
     series_list_unref(s->end.series);
     view_unref(s->view);
     free(s);

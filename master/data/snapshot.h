@@ -39,13 +39,15 @@ struct snapshot {
     bool is_begun; /* there was one, or whoever started us wants to see that there is none */
     /* Of the last snapshot only, each of them may be NULL; owned. */
     struct {
-        char *remarks;                 /* sentences below the tables: what the numbers leave out */
-        char *script, *samples, *logs; /* JSON, for a report of --html, --summary */
-        char *compared;                /* with stored runs: Markdown */
-        char *chosen;                  /* JSON object: profile, and tags of all requests */
-        char *metrics, *plans;         /* JSON, for --html, --summary */
-        struct series_list *series;    /* all of what was counted in series; a reference */
-        struct outputs *outputs;       /* to be asked how those fare that send; borrowed */
+        char *remarks;                  /* sentences below the tables: what the numbers leave out */
+        char *script, *samples, *logs;  /* JSON, for a report of --html, --summary */
+        char *compared;                 /* with stored runs: Markdown */
+        char *baseline;                 /* the same as a JSON object */
+        char *chosen;                   /* JSON object: profile, and tags of all requests */
+        char *metrics, *plans;          /* JSON, for --html, --summary and the history */
+        char *kept_samples, *kept_logs; /* JSON, for the history, also of a run that is over */
+        struct series_list *series;     /* all of what was counted in series; a reference */
+        struct outputs *outputs;        /* to be asked how those fare that send; borrowed */
     } end;
     size_t bytes; /* about what it costs, beside what it shares */
     /* private */

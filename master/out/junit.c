@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* junit: each threshold is a test case: one that failed a failure, one without data an error. Only
- * elements and attributes that the readers of Jenkins, GitLab and GitHub agree on. */
+/* junit: each threshold is a test case: one that failed a failure, one without data an error; and
+ * each line of a comparison with a baseline is one, skipped when it cannot be told. Only elements
+ * and attributes that the readers of Jenkins, GitLab and GitHub agree on. */
 #include "common/base/utf8.h"
 #include "master/out/document.h"
 #include <math.h>
@@ -66,30 +67,35 @@ static void count(struct counts *c, enum kind k)
     c->skipped += k == SKIPPED;
 }
 
-static void add_outcome(struct sbuf *out, enum kind kind, const char *message)
+struct outcome {
+    enum kind kind;
+    const char *failed; /* what kind of failure it is, or would be */
+    const char *message;
+};
+
+static void add_outcome(struct sbuf *out, const struct outcome *o)
 {
     static const char *const elements[] = {"", "failure", "error", "skipped"};
-    static const char *const types[] = {"", "threshold", "no data", ""};
-    sbuf_addf(out, "<%s", elements[kind]);
-    add_attribute(out, "message", message);
-    if (*types[kind])
-        add_attribute(out, "type", types[kind]);
+    sbuf_addf(out, "<%s", elements[o->kind]);
+    add_attribute(out, "message", o->message);
+    if (o->kind == FAILED || o->kind == ERROR)
+        add_attribute(out, "type", o->kind == FAILED ? o->failed : "no data");
     sbuf_adds(out, "/>");
 }
 
 static void add_case(struct sbuf *out, const char *group, const char *name, double seconds,
-                     enum kind kind, const char *message)
+                     const struct outcome *o)
 {
     sbuf_adds(out, "    <testcase");
     add_attribute(out, "classname", group);
     add_attribute(out, "name", name);
     sbuf_addf(out, " time=\"%.3f\"", seconds);
-    if (kind == PASSED) {
+    if (o->kind == PASSED) {
         sbuf_adds(out, "/>\n");
         return;
     }
     sbuf_addc(out, '>');
-    add_outcome(out, kind, message);
+    add_outcome(out, o);
     sbuf_adds(out, "</testcase>\n");
 }
 
@@ -100,7 +106,8 @@ static void add_threshold(struct sbuf *out, const json_t *t, double seconds, str
     const enum kind kind = kind_of(t);
     sbuf_addf(&name, "%s%s%s", given, *given ? ": " : "", document_text(t, "text"));
     document_add_value(t, &message);
-    add_case(out, "katydid.thresholds", name.data, seconds, kind, message.data ? message.data : "");
+    add_case(out, "katydid.thresholds", name.data, seconds,
+             &(struct outcome){kind, "threshold", message.data ? message.data : ""});
     count(c, kind);
     sbuf_fini(&name);
     sbuf_fini(&message);
@@ -129,10 +136,60 @@ static void add_validity(struct sbuf *out, const json_t *verdict, double seconds
                            : document_bool(verdict, "fail_on_invalid") ? FAILED
                                                                        : SKIPPED;
     add_spans(&message, verdict);
-    add_case(out, "katydid.validity", "the measurement is valid", seconds, kind,
-             message.data ? message.data : "not valid");
+    add_case(out, "katydid.validity", "the measurement is valid", seconds,
+             &(struct outcome){kind, "threshold", message.data ? message.data : "not valid"});
     count(c, kind);
     sbuf_fini(&message);
+}
+
+/* ---- the baseline ---- */
+
+#define BASELINE "katydid.baseline"
+
+static void add_line(struct sbuf *out, const json_t *line, bool fails_unsure, double seconds,
+                     struct counts *c)
+{
+    struct sbuf name = {0};
+    const char *row = document_text(line, "name"), *answer = document_text(line, "answer");
+    const bool is_share = strcmp(document_text(line, "stat"), "fail_ratio") == 0;
+    const bool is_worse = strcmp(answer, "worse") == 0;
+    const bool is_unsure = strcmp(answer, "cannot tell") == 0;
+    const enum kind kind = is_worse || (is_unsure && fails_unsure) ? FAILED
+                           : strcmp(answer, "not worse") == 0      ? PASSED
+                                                                   : SKIPPED;
+    struct sbuf message = {0};
+    sbuf_adds(&name, document_text(line, "stat"));
+    if (*row)
+        sbuf_addf(&name, " of %s %s", document_text(line, "method"), row);
+    sbuf_addf(&name, ": at most %g %s worse", 100 * document_number(line, "margin"),
+              is_share ? "pp" : "%");
+    sbuf_addf(&message, "%s: %s", answer, document_text(line, "shown"));
+    add_case(out, BASELINE, name.data, seconds, &(struct outcome){kind, answer, message.data});
+    count(c, kind);
+    sbuf_fini(&name);
+    sbuf_fini(&message);
+}
+
+static void add_baseline(struct sbuf *out, const char *text, double seconds, struct counts *c)
+{
+    json_t *baseline = text ? json_loads(text, 0, NULL) : NULL, *line;
+    const json_t *lines = json_object_get(baseline, "lines");
+    const char *answer = document_text(baseline, "answer");
+    struct sbuf name = {0};
+    size_t i;
+    json_array_foreach(lines, i, line)
+    {
+        add_line(out, line, strcmp(document_text(baseline, "cant_tell"), "fail") == 0, seconds, c);
+    }
+    if (baseline && json_array_size(lines) == 0) {
+        const enum kind kind = document_bool(baseline, "failed") ? FAILED : SKIPPED;
+        sbuf_addf(&name, "compared with %s", document_text(baseline, "runs"));
+        add_case(out, BASELINE, name.data, seconds,
+                 &(struct outcome){kind, answer, document_text(baseline, "why")});
+        count(c, kind);
+    }
+    sbuf_fini(&name);
+    json_decref(baseline);
 }
 
 static void add_counts(struct sbuf *out, const struct counts *c, double seconds)
@@ -161,6 +218,7 @@ void junit_write(const struct snapshot *last, struct sbuf *out)
     {
         add_threshold(&cases, t, last->run_age_s, &c);
     }
+    add_baseline(&cases, last->end.baseline, last->run_age_s, &c);
     add_validity(&cases, verdict, last->run_age_s, &c);
     sbuf_adds(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"katydid\"");
     sbuf_addf(out, " tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" time=\"%.3f\">\n  <testsuite",

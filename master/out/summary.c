@@ -312,6 +312,10 @@ void summary_write(const struct snapshot *last, struct sbuf *out)
     series_list_json(last->end.series, "checks", out);
     key(out, "metrics");
     series_list_json_but(last->end.series, "checks", out);
+    if (last->end.baseline) {
+        key(out, "baseline");
+        sbuf_adds(out, last->end.baseline);
+    }
     if (last->end.plans) {
         key(out, "scenarios");
         sbuf_adds(out, last->end.plans);

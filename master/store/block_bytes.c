@@ -67,6 +67,7 @@ struct list_reader {
     struct timeline_builder *b;
     const struct timeline_span *span;
     bool is_ours;
+    const struct block_rows *rows; /* NULL: all */
 };
 
 static bool read_numbers(const unsigned char *p, size_t len, uint64_t *numbers, size_t count)
@@ -80,6 +81,8 @@ static bool read_numbers(const unsigned char *p, size_t len, uint64_t *numbers, 
 
 static bool take_row(const struct list_reader *r, uint32_t id, const unsigned char *p, size_t len)
 {
+    if (r->rows && id != TIMELINE_TOTAL && (id >= r->rows->count || !r->rows->is_wanted[id]))
+        return true;
     if (!r->is_ours && !block_bytes_is_record(p, len))
         return false;
     timeline_build_row(r->b, id, p, len);
@@ -90,6 +93,8 @@ static bool take_health(const struct list_reader *r, uint32_t id, const unsigned
                         size_t len)
 {
     uint64_t n[7];
+    if (r->rows)
+        return true;
     if (!read_numbers(p, len, n, 7))
         return false;
     timeline_build_health(r->b, &(struct timeline_health){.index = id,
@@ -107,6 +112,8 @@ static bool take_failed(const struct list_reader *r, uint32_t id, const unsigned
                         size_t len)
 {
     uint64_t n[3];
+    if (r->rows)
+        return true;
     if (!read_numbers(p, len, n, 3) || n[1] > SPAN_MAX || n[2] > SPAN_MAX)
         return false;
     const int64_t first = r->span->start + (int64_t)n[1];
@@ -157,13 +164,14 @@ static bool read_span(const unsigned char **p, const unsigned char *end, struct 
 }
 
 struct timeline_block *block_bytes_read(const unsigned char **p, const unsigned char *end,
-                                        struct timeline_builder *b, bool is_ours)
+                                        struct timeline_builder *b, bool is_ours,
+                                        const struct block_rows *rows)
 {
     struct timeline_span span;
     if (!read_span(p, end, &span))
         return NULL;
     b->span = span;
-    const struct list_reader r = {b, &span, is_ours};
+    const struct list_reader r = {b, &span, is_ours, rows};
     const bool is_good = read_list(p, end, &r, take_row) && read_list(p, end, &r, take_health) &&
                          read_list(p, end, &r, take_failed);
     struct timeline_block *block = timeline_build_end(b); /* also to empty the builder */

@@ -252,7 +252,7 @@ static void add_line(struct making *m, const struct gate_rule *rule, const char 
     free(b);
 }
 
-static bool is_judged(const struct gate_rule *rule, const struct tally *row, const struct stats *s)
+bool contrast_judges(const struct gate_rule *rule, const struct tally *row, const struct stats *s)
 {
     if (!row)
         return !rule->is_of_rows;
@@ -287,7 +287,7 @@ static void add_row(struct making *m, const struct tally *row)
     const char *method = row ? row->method : "", *name = row ? row->name : "";
     struct bootstrap **before = NULL, **after = NULL;
     for (size_t i = 0; i < ask->gate->count; i++) {
-        if (!is_judged(&ask->gate->rules[i], row, newest))
+        if (!contrast_judges(&ask->gate->rules[i], row, newest))
             continue;
         if (!before) {
             before = bootstraps(m->before, ask->before_count, method, name);
@@ -375,7 +375,7 @@ void contrast_make(struct contrast *c, const struct contrast_ask *ask)
     const size_t count = ask->before_count + ask->after_count;
     struct steady *all = mem_zalloc((count + 1) * sizeof *all);
     struct sbuf why = {0}, remarks = {0};
-    *c = (struct contrast){0};
+    *c = (struct contrast){.fails_unsure = ask->gate->fails_unsure};
     for (size_t i = 0; i < count; i++) {
         const bool is_after = i >= ask->before_count;
         const struct contrast_run *run =

@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 struct stats;
+struct tally;
 
 enum contrast_figure {
     FIGURE_P50,
@@ -66,6 +67,7 @@ struct contrast {
     char *remarks; /* what to know besides; "" */
     struct contrast_line *lines;
     size_t count, worse, unsure;
+    bool fails_unsure;             /* as the gate says */
     double distance, at_ms, delta; /* of the totals of the newest run and the earlier ones */
 };
 
@@ -81,9 +83,18 @@ struct contrast_ask {
 };
 void contrast_make(struct contrast *c, const struct contrast_ask *ask);
 void contrast_fini(struct contrast *c);
+/* Whether the gate holds it against the later runs. */
+bool contrast_fails(const struct contrast *c);
+/* What it holds against them, in words: "worse than the baseline" …; NULL: nothing. */
+const char *contrast_reason(const struct contrast *c);
+
+/* Whether that rule is of that row of the run; row NULL: of the total. */
+bool contrast_judges(const struct gate_rule *rule, const struct tally *row, const struct stats *s);
 
 struct sbuf;
+void contrast_add_value(struct sbuf *out, enum contrast_figure f, double value); /* "412 ms" */
 void contrast_markdown(const struct contrast *c, const char *before, const char *after,
                        struct sbuf *out);
+json_t *contrast_object(const struct contrast *c);
 /* context: an object whose members are added (context.h); or NULL. */
 void contrast_json(const struct contrast *c, const json_t *context, struct sbuf *out);

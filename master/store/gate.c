@@ -239,9 +239,28 @@ const char *contrast_answer_name(enum contrast_answer a)
     return names[a];
 }
 
-static void add_value(struct sbuf *out, const struct contrast_line *l, double value)
+bool contrast_fails(const struct contrast *c)
 {
-    const enum contrast_figure f = l->rule->figure;
+    return contrast_reason(c) != NULL;
+}
+
+const char *contrast_reason(const struct contrast *c)
+{
+    if (c->worse > 0)
+        return "worse than the baseline";
+    if (!c->fails_unsure)
+        return NULL;
+    if (c->refusal)
+        return "not compared with the baseline (cant_tell = fail)";
+    return c->unsure > 0 ? "cannot tell whether it is worse than the baseline (cant_tell = fail)"
+                         : NULL;
+}
+
+/* That it fails is no property of the figures. */
+static const char UNSURE_FAILS[] = "What cannot be told fails here (cant_tell = \"fail\"). ";
+
+void contrast_add_value(struct sbuf *out, enum contrast_figure f, double value)
+{
     if (!isfinite(value))
         sbuf_adds(out, "–");
     else if (f == FIGURE_FAIL_RATIO)
@@ -283,9 +302,9 @@ static void add_line(struct sbuf *out, const struct contrast_line *l)
         sbuf_adds(out, " ");
     }
     sbuf_adds(out, "| ");
-    add_value(out, l, l->change.before);
+    contrast_add_value(out, l->rule->figure, l->change.before);
     sbuf_adds(out, " | ");
-    add_value(out, l, l->change.after);
+    contrast_add_value(out, l->rule->figure, l->change.after);
     sbuf_adds(out, " | ");
     add_change(out, l);
     sbuf_addf(out, " | %s%s%s", l->answer == ANSWER_WORSE ? "**" : "",
@@ -314,7 +333,7 @@ void contrast_markdown(const struct contrast *c, const char *before, const char 
     if (c->refusal) {
         sbuf_adds(out, "Not compared: ");
         add_cell(out, c->refusal);
-        sbuf_addf(out, ". %s\n", c->remarks);
+        sbuf_addf(out, ". %s%s\n", c->fails_unsure ? UNSURE_FAILS : "", c->remarks);
         return;
     }
     sbuf_adds(out, "| figure | ");
@@ -326,6 +345,7 @@ void contrast_markdown(const struct contrast *c, const char *before, const char 
         add_line(out, &c->lines[i]);
     sbuf_adds(out, "\n");
     add_basis(out, c);
+    sbuf_adds(out, c->fails_unsure && c->unsure > 0 ? UNSURE_FAILS : "");
     sbuf_adds(out, c->remarks);
     sbuf_addf(out,
               "Distributions are at most %.1f %% apart (at %.4g ms); a request of the later run "
@@ -338,26 +358,45 @@ static json_t *real(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
-void contrast_json(const struct contrast *c, const json_t *context, struct sbuf *out)
+/* "412 ms → 486 ms, +18.0 % [+9.0, +27.0]" */
+static char *shown(const struct contrast_line *l)
+{
+    struct sbuf text = {0};
+    contrast_add_value(&text, l->rule->figure, l->change.before);
+    sbuf_adds(&text, " → ");
+    contrast_add_value(&text, l->rule->figure, l->change.after);
+    sbuf_adds(&text, l->change.is_there ? ", " : "");
+    add_change(&text, l);
+    return sbuf_take(&text);
+}
+
+json_t *contrast_object(const struct contrast *c)
 {
     static const char *const basis[] = {"runs", "history", "assumed"};
     json_t *lines = json_array();
     for (size_t i = 0; i < c->count; i++) {
         const struct contrast_line *l = &c->lines[i];
         const struct change *x = &l->change;
+        char *words = shown(l);
         json_array_append_new(
-            lines, json_pack("{s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:f,s:s,s:s,s:o}", "stat",
-                             contrast_figure_name(l->rule->figure), "method", l->method, "name",
-                             l->name, "before", real(x->before), "after", real(x->after), "change",
-                             real(x->change), "low", real(x->low), "high", real(x->high), "p_worse",
-                             real(x->p_worse), "p_fine", real(x->p_fine), "margin",
-                             l->rule->margin.share, "basis", basis[x->basis], "answer",
-                             contrast_answer_name(l->answer), "needs", real(l->needs)));
+            lines,
+            json_pack("{s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:f,s:s,s:s,s:o,s:s}", "stat",
+                      contrast_figure_name(l->rule->figure), "method", l->method, "name", l->name,
+                      "before", real(x->before), "after", real(x->after), "change", real(x->change),
+                      "low", real(x->low), "high", real(x->high), "p_worse", real(x->p_worse),
+                      "p_fine", real(x->p_fine), "margin", l->rule->margin.share, "basis",
+                      basis[x->basis], "answer", contrast_answer_name(l->answer), "needs",
+                      real(l->needs), "shown", words));
+        free(words);
     }
-    json_t *all =
-        json_pack("{s:s?,s:s,s:i,s:i,s:f,s:f,s:f,s:o}", "refusal", c->refusal, "remarks",
-                  c->remarks, "worse", (int)c->worse, "unsure", (int)c->unsure, "distance",
-                  c->distance, "at_ms", c->at_ms, "delta", c->delta, "lines", lines);
+    return json_pack("{s:s?,s:s,s:i,s:i,s:f,s:f,s:f,s:o}", "refusal", c->refusal, "remarks",
+                     c->remarks, "worse", (int)c->worse, "unsure", (int)c->unsure, "distance",
+                     c->distance, "at_ms", c->at_ms, "delta", c->delta, "lines", lines);
+}
+
+void contrast_json(const struct contrast *c, const json_t *context, struct sbuf *out)
+{
+    json_t *all = contrast_object(c);
     if (context)
         json_object_update(all, (json_t *)(uintptr_t)context);
     char *text = json_dumps(all, JSON_INDENT(1));

@@ -138,6 +138,12 @@ static int prepare(const struct history *h, bool may_write, char **why)
     return 0;
 }
 
+static bool is_file(const char *path)
+{
+    struct stat about;
+    return stat(path, &about) == 0 && S_ISREG(about.st_mode);
+}
+
 struct history *history_open(const char *folder, bool may_write, char **why)
 {
     struct sbuf path = {0};
@@ -146,8 +152,10 @@ struct history *history_open(const char *folder, bool may_write, char **why)
         return NULL;
     }
     sbuf_addf(&path, "%s/runs.db", folder);
-    if (!may_write && !history_is_there(folder)) {
-        say(why, "no run is stored in %s yet", folder);
+    const bool is_there = history_is_there(folder);
+    if ((!may_write && !is_there) || (is_there && !is_file(path.data))) {
+        say(why, is_there ? "%s is no file" : "no run is stored in %s yet",
+            is_there ? path.data : folder);
         sbuf_fini(&path);
         return NULL;
     }

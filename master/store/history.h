@@ -53,6 +53,9 @@ json_t *history_profiles(struct history *h); /* [profile, …]: those there are,
  * is not understood. like: only those of its locustfile and profile, unless an id, a pin or a
  * profile is named, and never itself (by its "run"); or NULL. */
 json_t *history_find(struct history *h, const char *spec, const json_t *like, char **why);
+/* The one run that is meant, a new reference; NULL and *why, also when several are
+ * (*is_several). */
+json_t *history_find_one(struct history *h, const char *spec, bool *is_several, char **why);
 /* Whether it is understood, stored or not; else *why. */
 bool history_is_spec(const char *spec, char **why);
 

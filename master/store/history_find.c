@@ -90,11 +90,20 @@ static bool is_meant(const struct meant *m, const json_t *run)
     return !m->prefix || (id && strncasecmp(id, m->prefix, strlen(m->prefix)) == 0);
 }
 
+/* Runs of one --repeat are one side. */
+static bool is_of_same_series(const json_t *run, const json_t *like)
+{
+    const json_t *series = json_object_get(json_object_get(like, "tags"), "repeat");
+    return series && json_equal(series, json_object_get(json_object_get(run, "tags"), "repeat"));
+}
+
 static bool is_like(const struct meant *m, const json_t *run, const json_t *like)
 {
     static const char *const same[] = {"profile", "locustfile"};
     const json_t *itself = json_object_get(like, "run");
     if (itself && json_equal(itself, json_object_get(run, "run")))
+        return false;
+    if (is_of_same_series(run, like))
         return false;
     if (!like || m->pin || m->prefix || m->filter.profile)
         return true;
@@ -165,4 +174,31 @@ json_t *history_find(struct history *h, const char *spec, const json_t *like, ch
         return NULL;
     }
     return chosen;
+}
+
+#define NAMED_MOST 5 /* runs of a refusal that are named */
+
+/* What changes or shows one run takes no guess at which. */
+static char *several(const json_t *found, const char *spec)
+{
+    struct sbuf text = {0};
+    const size_t count = json_array_size(found);
+    sbuf_addf(&text, "'%s' means %zu runs; name one of them:", spec, count);
+    for (size_t i = 0; i < count && i < NAMED_MOST; i++)
+        sbuf_addf(&text, " %s", json_string_value(json_object_get(json_array_get(found, i), "id")));
+    if (count > NAMED_MOST)
+        sbuf_adds(&text, " …");
+    return sbuf_take(&text);
+}
+
+json_t *history_find_one(struct history *h, const char *spec, bool *is_several, char **why)
+{
+    json_t *found = history_find(h, spec, NULL, why), *run = NULL;
+    *is_several = json_array_size(found) > 1;
+    if (*is_several)
+        *why = several(found, spec);
+    else
+        run = json_incref(json_array_get(found, 0));
+    json_decref(found);
+    return run;
 }

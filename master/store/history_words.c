@@ -44,7 +44,7 @@ static int fail(char **why, const char *path, const char *what)
 static bool take_in(struct history *h, const char *id)
 {
     char *path = history_path(h, id), *why = NULL;
-    struct stored *s = stored_open(path, STORED_ALL, true, &why);
+    struct stored *s = stored_open(path, &stored_all, true, &why);
     json_t *rows = NULL, *meta = NULL;
     if (s && strcmp(text_of(s->meta, "state"), "done") != 0)
         meta = stored_mend(s, &rows);
@@ -80,12 +80,14 @@ int history_mend(struct history *h, bool all)
 
 /* ---- files ---- */
 
-static int copy_frames(struct run_file *from, struct run_file *to)
+static int copy_frames(struct run_file *from, struct run_file *to, bool with_traces)
 {
     struct sbuf bytes = {0};
     int rc = 0;
     for (size_t i = 0; i < run_file_count(from) && rc == 0; i++) {
         const struct run_frame *f = run_file_frame(from, i);
+        if (f->kind == RUN_TRACES && !with_traces)
+            continue;
         rc = run_file_read(from, i, &bytes);
         if (rc == 0)
             rc = run_file_put(to, f, bytes.data ? bytes.data : "", bytes.len);
@@ -95,11 +97,12 @@ static int copy_frames(struct run_file *from, struct run_file *to)
 }
 
 /* meta: put behind all; or NULL. */
-static int copy_file(const char *from, const char *to, const json_t *meta, char **why)
+static int copy_file(const char *from, const char *to, const json_t *meta, bool with_traces,
+                     char **why)
 {
     struct run_file *in = run_file_open(from), *out = in ? run_file_create(to) : NULL;
     char *text = meta ? json_dumps(meta, JSON_COMPACT) : NULL;
-    int rc = in && out ? copy_frames(in, out) : -1;
+    int rc = in && out ? copy_frames(in, out, with_traces) : -1;
     if (rc == 0 && text)
         rc = run_file_put(out, &(struct run_frame){.kind = RUN_META}, text, strlen(text));
     if (rc == 0)
@@ -116,7 +119,7 @@ static int copy_file(const char *from, const char *to, const json_t *meta, char 
 
 char *history_import(struct history *h, const char *path, char **why)
 {
-    struct stored *s = stored_open(path, STORED_ALL, false, why);
+    struct stored *s = stored_open(path, &stored_all, false, why);
     if (!s)
         return NULL;
     char *id = mem_strdup(text_of(s->meta, "id"));
@@ -129,7 +132,7 @@ char *history_import(struct history *h, const char *path, char **why)
     else if (there)
         fail(why, path, "this run is there already");
     else
-        is_in = copy_file(path, to, NULL, why) == 0 && take_in(h, id);
+        is_in = copy_file(path, to, NULL, true, why) == 0 && take_in(h, id);
     json_decref(there);
     free(to);
     if (is_in)
@@ -140,7 +143,8 @@ char *history_import(struct history *h, const char *path, char **why)
     return NULL;
 }
 
-int history_export(struct history *h, const char *id, const char *path, char **why)
+int history_export(struct history *h, const char *id, const char *path, bool with_traces,
+                   char **why)
 {
     char *from = history_path(h, id);
     json_t *run = history_get(h, id);
@@ -149,13 +153,13 @@ int history_export(struct history *h, const char *id, const char *path, char **w
         json_decref(run);
         return fail(why, path, "it is there already");
     }
-    const int rc = copy_file(from, path, run, why);
+    const int rc = copy_file(from, path, run, with_traces, why);
     json_decref(run);
     free(from);
     return rc;
 }
 
-struct stored *history_open_run(struct history *h, const char *id, enum stored_part part,
+struct stored *history_open_run(struct history *h, const char *id, const struct stored_part *part,
                                 char **why)
 {
     char *path = history_path(h, id);

@@ -12,10 +12,12 @@
 int history_mend(struct history *h, bool all);
 /* A file from elsewhere, looked through; its id (malloced). */
 char *history_import(struct history *h, const char *path, char **why);
-/* The file with what was added to the run since (notes, pins, tags). */
-int history_export(struct history *h, const char *id, const char *path, char **why);
+/* The file with what was added to the run since (notes, pins, tags); without samples of requests
+ * and log lines, unless they are wanted. */
+int history_export(struct history *h, const char *id, const char *path, bool with_traces,
+                   char **why);
 
-struct stored *history_open_run(struct history *h, const char *id, enum stored_part part,
+struct stored *history_open_run(struct history *h, const char *id, const struct stored_part *part,
                                 char **why);
 /* Up to 20 runs like that one, by which it is learnt how much equal runs differ; the newest first;
  * an array of ids. */

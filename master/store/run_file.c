@@ -140,16 +140,31 @@ static void list_frames(struct run_file *f, uint64_t size)
     }
 }
 
+/* A pipe or a device in its place would keep whoever opens or reads it waiting. */
+static int open_regular(const char *path, struct stat *about)
+{
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return -1;
+    int error = fstat(fd, about) != 0 ? errno : S_ISREG(about->st_mode) ? 0 : EBADMSG;
+    if (error) {
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    return fd;
+}
+
 struct run_file *run_file_open(const char *path)
 {
     struct file_head head;
     struct stat about;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const int fd = open_regular(path, &about);
     if (fd < 0)
         return NULL;
     struct run_file *f = make(fd, path);
     int error = 0;
-    if (fstat(fd, &about) != 0 || read_at(fd, &head, sizeof head, 0) != 0)
+    if (read_at(fd, &head, sizeof head, 0) != 0)
         error = errno;
     else if (memcmp(head.magic, MAGIC, sizeof MAGIC) != 0)
         error = EBADMSG;
@@ -318,7 +333,8 @@ int run_file_thin(struct run_file *f, bool (*keep)(void *arg, const struct run_f
 
 bool run_file_is_written(const char *path)
 {
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat about;
+    const int fd = open_regular(path, &about);
     if (fd < 0)
         return false;
     const bool is_free = flock(fd, LOCK_SH | LOCK_NB) == 0;

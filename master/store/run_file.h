@@ -29,6 +29,8 @@ enum run_frame_kind {
     RUN_GONE,     /* of `level`, what was before `to` was given up */
     RUN_TOTALS,   /* JSON: failures, exceptions, events and metrics at the end */
     RUN_ROWS,     /* a record of all of the run for each row */
+    RUN_COURSES,  /* JSON object: scenarios, and courses of metrics (run_kept.h) */
+    RUN_TRACES,   /* JSON object: samples of requests, log lines: what people may not hand on */
 };
 
 struct run_frame {

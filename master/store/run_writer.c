@@ -8,6 +8,7 @@
 #include "master/store/run_about.h"
 #include "master/store/run_file.h"
 #include "master/store/run_id.h"
+#include "master/store/run_kept.h"
 #include "master/store/run_totals.h"
 #include <errno.h>
 #include <math.h>
@@ -39,8 +40,9 @@ struct writer {
     struct history *history;
     struct run_file *file; /* of the run that goes on; NULL: none does */
     char id[RUN_ID_SIZE];
-    char run[64];  /* the view's name of the run that was met last */
-    uint64_t said; /* requests, when all of it was written last; UINT64_MAX: it was not */
+    char run[64];     /* the view's name of the run that was met last */
+    uint64_t kept[2]; /* hashes of what was put last of courses and traces */
+    uint64_t said;    /* requests, when all of it was written last; UINT64_MAX: it was not */
     int64_t next[STORED_LEVELS]; /* where what was not taken yet begins */
     int64_t gone[STORED_LEVELS]; /* what was before it is not in the file */
     struct batch batches[STORED_LEVELS];
@@ -123,6 +125,7 @@ static void forget_run(struct writer *w)
     json_decref(w->meta);
     w->meta = NULL;
     w->last_row = w->last_kind = 0;
+    w->kept[0] = w->kept[1] = 0;
     w->said = UINT64_MAX;
     for (size_t i = 0; i < STORED_LEVELS; i++) {
         sbuf_clear(&w->batches[i].bytes);
@@ -334,6 +337,31 @@ static void note_verdict(struct writer *w, const struct view *v)
     json_decref(verdict);
 }
 
+static uint64_t hash_of(const struct sbuf *bytes) /* FNV-1a */
+{
+    uint64_t hash = UINT64_C(14695981039346656037);
+    for (size_t i = 0; i < bytes->len; i++)
+        hash = (hash ^ (unsigned char)bytes->data[i]) * UINT64_C(1099511628211);
+    return hash;
+}
+
+/* The end of a run may be told twice. */
+static int put_kept(struct writer *w, const struct snapshot *s)
+{
+    static const enum run_frame_kind kinds[] = {RUN_COURSES, RUN_TRACES};
+    int rc = 0;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds && rc == 0; i++) {
+        struct sbuf text = {0};
+        run_kept_put(&text, kinds[i], s);
+        const uint64_t hash = hash_of(&text);
+        if (text.len > 0 && hash != w->kept[i])
+            rc = put(w, &(struct run_frame){.kind = kinds[i]}, &text);
+        w->kept[i] = text.len > 0 ? hash : w->kept[i];
+        sbuf_fini(&text);
+    }
+    return rc;
+}
+
 static int put_rest(struct writer *w, const struct snapshot *s)
 {
     struct sbuf rows = {0}, rest = {0};
@@ -366,6 +394,7 @@ static int put_all(struct writer *w, const struct snapshot *s)
     for (unsigned level = 0; level < STORED_LEVELS && rc == 0; level++)
         rc = flush(w, level);
     rc = rc == 0 ? thin(w, 100) : rc;
+    rc = rc == 0 ? put_kept(w, s) : rc;
     rc = rc == 0 ? put_rest(w, s) : rc;
     json_object_set_new(w->meta, "bytes", json_integer((json_int_t)run_file_bytes(w->file)));
     return rc == 0 ? put_json(w, RUN_META, w->meta) : rc;

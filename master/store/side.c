@@ -15,11 +15,32 @@ static bool add(struct side *s, struct stored *one)
     return true;
 }
 
-bool side_add(struct side *s, struct history *h, const json_t *run, char **why)
+static bool is_judged(void *arg, const struct stats *s, const struct tally *row)
+{
+    const struct side_ask *ask = arg;
+    const struct stats *of = ask->like ? ask->like : s;
+    const struct tally *t = ask->like ? stats_find(of, row->method, row->name) : row;
+    for (size_t i = 0; t && i < ask->gate->count; i++)
+        if (contrast_judges(&ask->gate->rules[i], t, of))
+            return true;
+    return false;
+}
+
+/* With the first run of the side as what those behind it are like. */
+static struct side_ask settle(const struct side *s, const struct side_ask *ask)
+{
+    const struct stats *like = ask->like ? ask->like : s->count > 0 ? s->runs[0].stats : NULL;
+    return (struct side_ask){ask->gate, like};
+}
+
+bool side_add(struct side *s, struct history *h, const json_t *run, const struct side_ask *given,
+              char **why)
 {
     const char *id = json_string_value(json_object_get(run, "id"));
     const bool is_long = json_number_value(json_object_get(run, "duration")) > LONG_S;
-    return add(s, history_open_run(h, id ? id : "", is_long ? STORED_TENS : STORED_SECONDS, why));
+    struct side_ask ask = settle(s, given);
+    const struct stored_part part = {.finest = is_long, .wants = is_judged, .arg = &ask};
+    return add(s, history_open_run(h, id ? id : "", &part, why));
 }
 
 bool side_is_file(const char *spec)
@@ -28,15 +49,18 @@ bool side_is_file(const char *spec)
     return len > 6 && strcmp(spec + len - 6, ".kdrun") == 0;
 }
 
-bool side_open(struct side *s, struct history *h, const char *spec, char **why)
+bool side_open(struct side *s, struct history *h, const char *spec, const struct side_ask *given,
+               char **why)
 {
     size_t i;
     const json_t *run;
+    struct side_ask ask = settle(s, given);
+    const struct stored_part tens = {.finest = 1, .wants = is_judged, .arg = &ask};
     if (side_is_file(spec))
-        return add(s, stored_open(spec, STORED_TENS, false, why));
+        return add(s, stored_open(spec, &tens, false, why));
     json_t *found = h ? history_find(h, spec, NULL, why) : NULL;
     bool is_good = found != NULL;
-    json_array_foreach(found, i, run) is_good = is_good && side_add(s, h, run, why);
+    json_array_foreach(found, i, run) is_good = is_good && side_add(s, h, run, given, why);
     json_decref(found);
     return is_good;
 }

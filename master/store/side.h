@@ -2,8 +2,8 @@
 #pragma once
 /* side: the runs of one side of a comparison, read from their files.
  *
- * Of runs that are longer than 20 minutes what there is in blocks of 10 s is enough to compare.
- * What is read has no view. */
+ * Of runs that are longer than 20 minutes what there is in blocks of 10 s is enough to compare, and
+ * of all of them the seconds of those rows that the gate judges. What is read has no view. */
 #include "master/store/history_words.h"
 
 #define SIDE_MOST 16 /* runs; more are left out */
@@ -14,11 +14,19 @@ struct side {
     size_t count;
 };
 
+/* Whose seconds are read: rows that a rule of the gate is of in `like`, which is the newest of the
+ * later runs; NULL: the first run of the side is that. Borrowed. */
+struct side_ask {
+    const struct gate *gate;
+    const struct stats *like;
+};
 /* What is known of a run of this history; false and *why. */
-bool side_add(struct side *s, struct history *h, const json_t *run, char **why);
+bool side_add(struct side *s, struct history *h, const json_t *run, const struct side_ask *ask,
+              char **why);
 /* All that a spec means (history_find), or a file that ends with .kdrun; h: NULL for files. false
  * and *why. side_close in any case. */
-bool side_open(struct side *s, struct history *h, const char *spec, char **why);
+bool side_open(struct side *s, struct history *h, const char *spec, const struct side_ask *ask,
+               char **why);
 bool side_is_file(const char *spec);
 void side_close(struct side *s);
 

@@ -17,6 +17,7 @@
 /* Of a file that is not ours: a few bytes of it may stand for any number. */
 #define FOREIGN_JSON_MAX (32u << 20)    /* all lists and objects: memory is ten times that */
 #define FOREIGN_BYTES_MAX (1024u << 20) /* all frames */
+#define NUMBERS_MAX (1u << 20)          /* of rows whose seconds are picked out */
 
 struct reader {
     struct stored *s;
@@ -27,8 +28,9 @@ struct reader {
     json_t *names;
     int64_t until[STORED_LEVELS]; /* of what was restored */
     int64_t covers[STORED_LEVELS];
-    int64_t skip_before; /* seconds that are not wanted */
-    enum stored_part part;
+    int64_t skip_before[STORED_LEVELS]; /* what of a level is not wanted */
+    const struct stored_part *part;
+    struct block_rows rows;
     uint64_t json_bytes, all_bytes; /* what was read */
     bool is_ours, has_rows, is_too_large;
 };
@@ -51,7 +53,8 @@ static bool take_blocks(struct reader *r, unsigned level)
     const unsigned char *p = (const unsigned char *)r->bytes.data, *end = p + r->bytes.len;
     static const uint32_t spans[STORED_LEVELS] = {1, 10, 60};
     while (p < end) {
-        struct timeline_block *b = block_bytes_read(&p, end, &r->builder, r->is_ours);
+        struct timeline_block *b =
+            block_bytes_read(&p, end, &r->builder, r->is_ours, r->rows.is_wanted ? &r->rows : NULL);
         const struct timeline_span *span = b ? timeline_block_span(b) : NULL;
         if (!b || span->span != spans[level] || span->start < r->until[level]) {
             timeline_block_unref(b);
@@ -94,6 +97,15 @@ static bool take_rows(struct reader *r)
     return r->has_rows;
 }
 
+/* It is handed on as it is. */
+static bool is_json_object(struct reader *r)
+{
+    json_t *value = json_loadb(r->bytes.data, r->bytes.len, JSON_REJECT_DUPLICATES, NULL);
+    const bool is_good = json_is_object(value);
+    json_decref(value);
+    return is_good;
+}
+
 static bool take_frame(struct reader *r, const struct run_frame *f)
 {
     switch (f->kind) {
@@ -107,6 +119,9 @@ static bool take_frame(struct reader *r, const struct run_frame *f)
         return take_json(r, &r->s->totals, false);
     case RUN_ROWS:
         return take_rows(r);
+    case RUN_COURSES:
+    case RUN_TRACES:
+        return is_json_object(r);
     case RUN_GONE:
         break;
     }
@@ -116,7 +131,7 @@ static bool take_frame(struct reader *r, const struct run_frame *f)
 static bool is_last(const struct run_file *f, size_t i)
 {
     const struct run_frame *frame = run_file_frame(f, i);
-    if (frame->kind != RUN_META && frame->kind != RUN_TOTALS && frame->kind != RUN_ROWS)
+    if (frame->kind < RUN_TOTALS && frame->kind != RUN_META)
         return true;
     for (size_t k = i + 1; k < run_file_count(f); k++)
         if (run_file_frame(f, k)->kind == frame->kind)
@@ -126,7 +141,7 @@ static bool is_last(const struct run_file *f, size_t i)
 
 static bool is_too_much(struct reader *r, const struct run_frame *f)
 {
-    const bool is_json = f->kind == RUN_META || f->kind == RUN_NAMES || f->kind == RUN_TOTALS;
+    const bool is_json = f->kind != RUN_BLOCKS && f->kind != RUN_GONE && f->kind != RUN_ROWS;
     r->all_bytes += f->len;
     r->json_bytes += is_json ? f->len : 0;
     r->is_too_large =
@@ -134,39 +149,99 @@ static bool is_too_much(struct reader *r, const struct run_frame *f)
     return r->is_too_large;
 }
 
+static void read_frame(struct reader *r, size_t i)
+{
+    const struct run_frame *f = run_file_frame(r->file, i);
+    if (is_too_much(r, f) || run_file_read(r->file, i, &r->bytes) != 0 || !take_frame(r, f))
+        r->s->damaged = true;
+}
+
+static bool is_skipped(const struct reader *r, size_t i)
+{
+    const struct run_frame *f = run_file_frame(r->file, i);
+    const bool is_coarser = f->level > r->part->finest && f->level > 1;
+    if (f->kind == RUN_BLOCKS)
+        return f->level < STORED_LEVELS &&
+               (f->to <= r->skip_before[f->level] || (is_coarser && !r->part->has_coarser));
+    if (f->kind == RUN_COURSES || f->kind == RUN_TRACES)
+        return r->is_ours || !is_last(r->file, i);
+    return f->kind == RUN_GONE || (f->kind == RUN_ROWS && r->has_rows) || !is_last(r->file, i);
+}
+
 static void read_frames(struct reader *r)
 {
     for (size_t i = 0; i < run_file_count(r->file) && !r->is_too_large; i++) {
         const struct run_frame *f = run_file_frame(r->file, i);
-        if (f->kind == RUN_GONE && f->level < STORED_LEVELS)
+        const bool is_left_out = is_skipped(r, i);
+        if (f->level < STORED_LEVELS &&
+            (f->kind == RUN_GONE || (f->kind == RUN_BLOCKS && is_left_out)))
             r->covers[f->level] = f->to;
-        const bool is_skipped = f->kind == RUN_BLOCKS && f->level == 0 && f->to <= r->skip_before;
-        const bool is_coarse = f->kind == RUN_BLOCKS && f->level > 1 && r->part != STORED_ALL;
-        if (is_skipped)
-            r->covers[0] = f->to;
-        if (f->kind == RUN_GONE || is_skipped || is_coarse || !is_last(r->file, i))
-            continue;
-        if (is_too_much(r, f) || run_file_read(r->file, i, &r->bytes) != 0 || !take_frame(r, f))
-            r->s->damaged = true;
+        if (!is_left_out)
+            read_frame(r, i);
     }
     for (unsigned level = 0; level < STORED_LEVELS; level++)
         timeline_levels_restored(r->levels, level, r->covers[level]);
-    if (r->part == STORED_ALL)
+    if (r->part->has_coarser)
         timeline_levels_work(r->levels, SIZE_MAX);
 }
 
-/* What is in blocks of 10 s need not be read second by second; but the last ones are. */
-static int64_t seconds_from(const struct run_file *f)
+/* ---- less than all of it ---- */
+
+const struct stored_part stored_all = {.has_coarser = true, .has_view = true};
+
+static bool nobody(void *arg, const struct stats *s, const struct tally *row)
+{
+    (void)arg;
+    (void)s;
+    (void)row;
+    return false;
+}
+
+struct stored_part stored_outline(double duration_s)
+{
+    return (struct stored_part){.finest = duration_s > 4 * 3600 ? 2
+                                          : duration_s > 1200   ? 1
+                                                                : 0,
+                                .has_coarser = true,
+                                .has_view = true,
+                                .wants = nobody};
+}
+
+/* What is in coarser blocks need not be read in finer ones; but the last of these are. */
+static int64_t finer_from(const struct run_file *f, unsigned level, unsigned coarser)
 {
     int64_t end = 0, last = INT64_MAX;
     for (size_t i = 0; i < run_file_count(f); i++) {
         const struct run_frame *frame = run_file_frame(f, i);
-        if (frame->kind == RUN_BLOCKS && frame->level == 1)
+        if (frame->kind == RUN_BLOCKS && frame->level == coarser)
             end = frame->to;
-        if (frame->kind == RUN_BLOCKS && frame->level == 0)
+        if (frame->kind == RUN_BLOCKS && frame->level == level)
             last = frame->from;
     }
     return end < last ? end : last;
+}
+
+/* Which rows are wanted is known from their totals, which are read first. */
+static void choose_rows(struct reader *r)
+{
+    size_t i = run_file_count(r->file);
+    while (i > 0 && run_file_frame(r->file, i - 1)->kind != RUN_ROWS)
+        i--;
+    if (!r->part->wants || i == 0)
+        return;
+    read_frame(r, i - 1);
+    if (!r->has_rows)
+        return;
+    const struct stats *s = &r->s->stats;
+    size_t count = 1;
+    for (const struct tally *t = s->rows; t; t = t->next)
+        if (t->number >= count && t->number < NUMBERS_MAX)
+            count = t->number + 1;
+    bool *is_wanted = mem_zalloc(count);
+    for (const struct tally *t = s->rows; t; t = t->next)
+        if (t->number < count)
+            is_wanted[t->number] = r->part->wants(r->part->arg, s, t);
+    r->rows = (struct block_rows){is_wanted, count};
 }
 
 /* ---- statistics of a run that was not written to its end ---- */
@@ -352,6 +427,7 @@ static void make_view(struct stored *s, struct timeline_snap *snap)
         .spawn_rate = number_of(s->meta, "spawn_rate"),
         .next_users = -1,
         .next_rate = -1,
+        .plan_count = (size_t)fmax(0, number_of(s->meta, "plans")),
         .has_shape = json_is_true(json_object_get(s->meta, "shape")),
         .is_distributed = json_is_true(json_object_get(s->meta, "distributed")),
         .timeline = snap,
@@ -406,11 +482,12 @@ static void settle(struct reader *r)
     json_array_foreach(json_object_get(s->totals, "exceptions"), i, entry)
         add_exception(&s->stats, entry);
     s->timeline = snap;
-    if (r->part == STORED_ALL)
+    if (r->part->has_view)
         make_view(s, snap);
 }
 
-struct stored *stored_open(const char *path, enum stored_part part, bool is_ours, char **why)
+struct stored *stored_open(const char *path, const struct stored_part *part, bool is_ours,
+                           char **why)
 {
     struct reader r = {.file = run_file_open(path),
                        .is_ours = is_ours,
@@ -425,7 +502,9 @@ struct stored *stored_open(const char *path, enum stored_part part, bool is_ours
     r.names = json_array();
     s->totals = json_object();
     r.levels = timeline_levels_new(TIMELINE_KEEP_ALL);
-    r.skip_before = part == STORED_TENS ? seconds_from(r.file) : 0;
+    for (unsigned level = 0; level < part->finest; level++)
+        r.skip_before[level] = finer_from(r.file, level, part->finest);
+    choose_rows(&r);
     read_frames(&r);
     const bool is_good = s->meta && (is_ours || !s->damaged);
     if (is_good)
@@ -435,6 +514,7 @@ struct stored *stored_open(const char *path, enum stored_part part, bool is_ours
     sbuf_fini(&r.bytes);
     json_decref(r.names);
     run_file_close(r.file);
+    free((void *)(uintptr_t)r.rows.is_wanted);
     if (is_good)
         return s;
     say(why, path,

@@ -16,21 +16,28 @@ struct stored {
     json_t *totals; /* {"verdict", "failures", "exceptions", "events", "lost", "saturated",
                        "workers", "metrics"}; empty of a run that was interrupted */
     struct stats stats;
-    struct view *view;              /* of STORED_ALL only */
+    struct view *view;              /* where it was wanted */
     struct timeline_snap *timeline; /* borrowed from the view, if there is one */
     bool is_complete;               /* it was written to its end */
     bool damaged;
 };
 
-enum stored_part {
-    STORED_ALL,
-    /* To be compared: without a view, and the timeline in the blocks of the file alone, of 1 s and
-     * 10 s; or of 10 s, and seconds only behind them. */
-    STORED_SECONDS,
-    STORED_TENS,
+/* How much of a run is read. */
+struct stored_part {
+    unsigned finest;  /* level of the timeline: of those below it only what this one lacks */
+    bool has_coarser; /* the levels above it too, and those that no file has */
+    bool has_view;
+    /* Whose seconds are wanted besides those of all requests; NULL: everybody's, and workers and
+     * failures. Of a run that was not written to its end all are read. */
+    bool (*wants)(void *arg, const struct stats *s, const struct tally *row);
+    void *arg;
 };
+extern const struct stored_part stored_all;
+/* What its course in outline is made of: all requests, in steps that fit the length of the run. */
+struct stored_part stored_outline(double duration_s);
 /* is_ours: written here. */
-struct stored *stored_open(const char *path, enum stored_part part, bool is_ours, char **why);
+struct stored *stored_open(const char *path, const struct stored_part *part, bool is_ours,
+                           char **why);
 void stored_close(struct stored *s); /* NULL is fine; the view may live longer */
 
 /* Of a run whose writer is gone: what its table would have, from what its file has. meta "state" is

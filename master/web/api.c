@@ -9,9 +9,11 @@
 #include "master/web/figures.h"
 #include "master/web/reply.h"
 #include "master/web/request.h"
+#include "master/web/runs.h"
 #include "master/web/turns.h"
 
 #include <civetweb.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -215,6 +217,10 @@ static const char *part(struct request *r, enum document document, struct sbuf *
     return part_between(r, document, 0, 0, json);
 }
 
+struct report_parts {
+    struct sbuf script, samples, logs, metrics, plans;
+};
+
 static bool is_wanted(const struct request *r, const char *name)
 {
     const char *value = form_get(&r->query, name);
@@ -230,29 +236,67 @@ static void name_file(const struct view *v, char *file, size_t size)
              at.tm_mon + 1, at.tm_mday, at.tm_hour, at.tm_min);
 }
 
+static void ask_main_thread(struct request *r, const struct view *v, const struct query *q,
+                            struct report_ask *ask, struct report_parts *p)
+{
+    ask->script = part(r, DOCUMENT_SCRIPT, &p->script);
+    if (is_wanted(r, "samples"))
+        ask->samples = part(r, DOCUMENT_REPORT_SAMPLES, &p->samples);
+    if (is_wanted(r, "logs"))
+        ask->logs = part(r, DOCUMENT_REPORT_LOGS, &p->logs);
+    if (v->series != NULL) {
+        const struct figures_range whole = figures_settle(v, q);
+        ask->metrics = part_between(r, DOCUMENT_REPORT_METRICS, whole.from, whole.to, &p->metrics);
+    }
+    if (v->plan_count)
+        ask->plans = part(r, DOCUMENT_SCENARIOS, &p->plans);
+}
+
+static const char *part_of_stored(const json_t *kept, const char *name, struct sbuf *out)
+{
+    const json_t *value = json_object_get(kept, name);
+    char *text = json_is_object(value) ? json_dumps(value, JSON_COMPACT) : NULL;
+    if (text != NULL)
+        sbuf_adds(out, text);
+    free(text);
+    return out->data;
+}
+
+/* Its courses are of all of the run. A report does without what cannot be read. */
+static void ask_stored(struct request *r, const struct query *q, struct report_ask *ask,
+                       struct report_parts *p)
+{
+    struct runs_trouble t = {0};
+    struct sbuf text = {0};
+    json_t *kept =
+        runs_kept(r->runs, r->piece, &text, &t) ? json_loadb(text.data, text.len, 0, NULL) : NULL;
+    if (is_wanted(r, "samples"))
+        ask->samples = part_of_stored(kept, "samples", &p->samples);
+    if (is_wanted(r, "logs"))
+        ask->logs = part_of_stored(kept, "logs", &p->logs);
+    if (!q->has_from && !q->has_to)
+        ask->metrics = part_of_stored(kept, "metrics", &p->metrics);
+    ask->plans = part_of_stored(kept, "scenarios", &p->plans);
+    json_decref(kept);
+    free(t.text);
+    sbuf_fini(&text);
+}
+
 static int answer_report(struct request *r, bool is_download)
 {
     struct query q;
     struct view *v;
     char file[96];
-    struct sbuf out = {0}, script = {0}, samples = {0}, logs = {0}, metrics = {0}, plans = {0};
+    struct sbuf out = {0};
+    struct report_parts parts = {0};
     int status;
     if (!begin(r, &q, &v, &status))
         return status;
-    const bool is_stored = r->piece[0] != '\0'; /* of which the main thread knows nothing */
     struct report_ask ask = {.from = q.has_from ? q.from : 0, .to = q.has_to ? q.to : 0};
-    if (!is_stored)
-        ask.script = part(r, DOCUMENT_SCRIPT, &script);
-    if (!is_stored && is_wanted(r, "samples"))
-        ask.samples = part(r, DOCUMENT_REPORT_SAMPLES, &samples);
-    if (!is_stored && is_wanted(r, "logs"))
-        ask.logs = part(r, DOCUMENT_REPORT_LOGS, &logs);
-    if (v->series != NULL) {
-        const struct figures_range whole = figures_settle(v, &q);
-        ask.metrics = part_between(r, DOCUMENT_REPORT_METRICS, whole.from, whole.to, &metrics);
-    }
-    if (v->plan_count)
-        ask.plans = part(r, DOCUMENT_SCENARIOS, &plans);
+    if (r->piece[0] != '\0') /* of which the main thread knows nothing */
+        ask_stored(r, &q, &ask, &parts);
+    else
+        ask_main_thread(r, v, &q, &ask, &parts);
     bool is_mine = turns_take();
     bool is_made = is_mine && report_file_make(v, &ask, &out);
     if (is_mine)
@@ -266,11 +310,11 @@ static int answer_report(struct request *r, bool is_download)
                              is_mine ? "This katydid was built without its page (WEBUI=0), which a "
                                        "report is made of."
                                      : TURNS_BUSY);
-    sbuf_fini(&script);
-    sbuf_fini(&samples);
-    sbuf_fini(&logs);
-    sbuf_fini(&metrics);
-    sbuf_fini(&plans);
+    sbuf_fini(&parts.script);
+    sbuf_fini(&parts.samples);
+    sbuf_fini(&parts.logs);
+    sbuf_fini(&parts.metrics);
+    sbuf_fini(&parts.plans);
     sbuf_fini(&out);
     return status;
 }

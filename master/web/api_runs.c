@@ -9,6 +9,8 @@
 #include "master/store/context.h"
 #include "master/store/side.h"
 #include "master/store/trend.h"
+#include "master/web/figures.h"
+#include "master/web/query.h"
 #include "master/web/reply.h"
 #include "master/web/request.h"
 #include "master/web/runs.h"
@@ -47,21 +49,40 @@ static int refuse(struct request *r, struct runs_trouble *t)
 
 /* ---- the list ---- */
 
-static void read_filter(const struct request *r, struct history_filter *f)
+static bool is_verdict(const char *word, struct query_error *e)
 {
-    const char *valid = form_get(&r->query, "valid");
+    static const char *const words[] = {"passed",    "failed",      "-",
+                                        "not valid", "interrupted", "running"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (word == NULL || strcmp(words[i], word) == 0)
+            return true;
+    *e = (struct query_error){
+        "verdict", "Give passed, failed, - (without thresholds), not valid, interrupted or "
+                   "running."};
+    return false;
+}
+
+static bool read_filter(const struct request *r, struct history_filter *f, struct query_error *e)
+{
+    static const char *const known[] = {"text",  "profile", "branch", "tag", "verdict",
+                                        "valid", "limit",   "skip",   NULL};
+    uint32_t limit = LIST_LIMIT, skip = 0, valid = 0;
     *f = (struct history_filter){
         .profile = form_get(&r->query, "profile"),
         .branch = form_get(&r->query, "branch"),
         .tag = form_get(&r->query, "tag"),
         .verdict = form_get(&r->query, "verdict"),
         .text = form_get(&r->query, "text"),
-        .is_valid = valid != NULL && strcmp(valid, "1") == 0,
-        .limit = form_get_number(&r->query, "limit", LIST_MOST, LIST_LIMIT),
-        .skip = form_get_number(&r->query, "skip", SKIP_MOST, 0),
     };
-    if (f->limit == 0)
-        f->limit = LIST_LIMIT;
+    if (!query_knows(&r->query, known, e) ||
+        !query_whole(&r->query, "limit", 1, LIST_MOST, &limit, e) ||
+        !query_whole(&r->query, "skip", 0, SKIP_MOST, &skip, e) ||
+        !query_whole(&r->query, "valid", 0, 1, &valid, e) || !is_verdict(f->verdict, e))
+        return false;
+    f->limit = limit;
+    f->skip = skip;
+    f->is_valid = valid == 1;
+    return true;
 }
 
 static json_t *summaries(json_t *runs)
@@ -100,11 +121,13 @@ static int get_runs(struct request *r)
 {
     struct runs_trouble t = {0};
     struct history_filter f;
+    struct query_error e;
+    if (!read_filter(r, &f, &e))
+        return reply_error(r->conn, 400, e.field, e.text);
     struct history *h = runs_open(r->runs, &t);
     if (h == NULL)
         return answer_none(r, &t);
     mend(h);
-    read_filter(r, &f);
     json_t *answer =
         json_pack("{s:o,s:I,s:o,s:s}", "runs", summaries(history_list(h, &f)), "total",
                   (json_int_t)history_count(h, &f), "profiles", history_profiles(h), "notice", "");
@@ -137,6 +160,67 @@ static int get_run(struct request *r)
     json_object_set_new(run, "result", json_string(history_verdict(run)));
     history_close(h);
     return answer_json(r, run);
+}
+
+/* Scenarios, courses of metrics, samples and log lines: what its page shows besides. */
+static int get_kept(struct request *r)
+{
+    struct runs_trouble t = {0};
+    struct sbuf out = {0};
+    if (!runs_kept(r->runs, r->piece, &out, &t)) {
+        sbuf_fini(&out);
+        return refuse(r, &t);
+    }
+    sbuf_addc(&out, '\n');
+    const int status = reply_json(r->conn, 200, &out);
+    sbuf_fini(&out);
+    return status;
+}
+
+#define OUTLINE_STEPS 360
+
+static void write_outline(struct sbuf *out, const struct view *v)
+{
+    const struct query whole = {.has_all_columns = true};
+    const struct figures_range r = figures_settle_steps(v, &whole, OUTLINE_STEPS);
+    sbuf_adds(out, ",\"series\":");
+    figures_add_series(out, v, &whole, &r);
+    sbuf_adds(out, ",\"distribution\":");
+    figures_add_distribution(out, v, &whole);
+    sbuf_adds(out, ",\"heatmap\":");
+    figures_add_heatmap(out, v, &whole);
+}
+
+/* What a run is compared by in pictures: of all requests, in one answer, from a small part of its
+ * file. */
+static int get_outline(struct request *r)
+{
+    struct history *h;
+    struct runs_trouble t = {.status = 503};
+    struct sbuf out = {0};
+    int status;
+    json_t *run = begin(r, &h, &status);
+    if (run == NULL)
+        return status;
+    const bool is_mine = turns_take();
+    struct view *v = is_mine ? runs_outline(h, run, &t) : NULL;
+    if (v != NULL) {
+        char *text = json_dumps(run, JSON_COMPACT);
+        sbuf_addf(&out, "{\"run\":%s", text);
+        write_outline(&out, v);
+        sbuf_adds(&out, "}\n");
+        view_unref(v);
+        free(text);
+    }
+    if (is_mine)
+        turns_give();
+    else
+        t.text = mem_strdup(TURNS_BUSY);
+    json_decref(run);
+    history_close(h);
+    status = out.len > 0 ? reply_json(r->conn, 200, &out) : refuse(r, &t);
+    sbuf_fini(&out);
+    return status;
 }
 
 /* Takes why: the answer to a change that was refused, or of one that was made. */
@@ -222,19 +306,17 @@ static int post_pin(struct request *r)
 
 /* ---- comparing ---- */
 
-static bool is_wanted(const struct request *r, const char *name)
-{
-    const char *value = form_get(&r->query, name);
-    return value != NULL && strcmp(value, "1") == 0;
-}
-
 /* In a turn. false and *why. */
-static bool compare(const struct request *r, struct history *h, struct sbuf *out, char **why)
+static bool compare(const struct request *r, struct history *h, bool is_forced, struct sbuf *out,
+                    char **why)
 {
     struct side before = {.count = 0}, after = {.count = 0};
     struct contrast c;
-    const bool is_open = side_open(&before, h, form_get(&r->query, "a"), why) &&
-                         side_open(&after, h, form_get(&r->query, "b"), why);
+    struct side_ask ask = {.gate = &gate_usual};
+    bool is_open = side_open(&after, h, form_get(&r->query, "b"), &ask, why);
+    if (is_open)
+        ask.like = after.runs[0].stats;
+    is_open = is_open && side_open(&before, h, form_get(&r->query, "a"), &ask, why);
     if (is_open) {
         struct side_alike alike = side_alike(h, after.runs[0].meta);
         contrast_make(&c, &(struct contrast_ask){.before = before.runs,
@@ -242,7 +324,7 @@ static bool compare(const struct request *r, struct history *h, struct sbuf *out
                                                  .after = after.runs,
                                                  .after_count = after.count,
                                                  .gate = &gate_usual,
-                                                 .is_forced = is_wanted(r, "force"),
+                                                 .is_forced = is_forced,
                                                  .between = side_between,
                                                  .arg = &alike});
         json_t *context = context_of(&before.runs[0], &after.runs[0]);
@@ -265,9 +347,14 @@ static bool is_spec(const char *spec)
 static int get_compare(struct request *r)
 {
     static const char words[] = "Give a run: its id, latest, pinned:NAME, branch:NAME …";
+    static const char *const known[] = {"a", "b", "force", NULL};
     struct runs_trouble t = {0};
+    struct query_error e;
     struct sbuf out = {0};
+    uint32_t force = 0;
     char *why = NULL;
+    if (!query_knows(&r->query, known, &e) || !query_whole(&r->query, "force", 0, 1, &force, &e))
+        return reply_error(r->conn, 400, e.field, e.text);
     for (const char *const *name = (const char *const[]){"a", "b", NULL}; *name != NULL; name++)
         if (!is_spec(form_get(&r->query, *name)))
             return reply_error(r->conn, 400, *name, words);
@@ -275,7 +362,7 @@ static int get_compare(struct request *r)
     if (h == NULL)
         return refuse(r, &t);
     const bool is_mine = turns_take();
-    const bool is_made = is_mine && compare(r, h, &out, &why);
+    const bool is_made = is_mine && compare(r, h, force == 1, &out, &why);
     if (is_mine)
         turns_give();
     history_close(h);
@@ -299,7 +386,11 @@ static int get_trend(struct request *r)
 {
     const char *metric = given(r, "metric", "p95"), *method = given(r, "method", ""),
                *name = given(r, "name", "");
+    static const char *const known[] = {"metric", "profile", "locustfile", "method", "name", NULL};
     struct runs_trouble t = {0};
+    struct query_error e;
+    if (!query_knows(&r->query, known, &e))
+        return reply_error(r->conn, 400, e.field, e.text);
     struct history *h = runs_open(r->runs, &t);
     if (h == NULL)
         return refuse(r, &t);
@@ -325,6 +416,8 @@ static const struct route ROUTES[] = {
     {"GET", "/api/v1/runs", get_runs},
     {"GET", "/api/v1/runs/{run}", get_run},
     {"DELETE", "/api/v1/runs/{run}", delete_run},
+    {"GET", "/api/v1/runs/{run}/kept", get_kept},
+    {"GET", "/api/v1/runs/{run}/outline", get_outline},
     {"POST", "/api/v1/runs/{run}/note", post_note},
     {"POST", "/api/v1/runs/{run}/pin", post_pin},
     {"GET", "/api/v1/compare", get_compare},

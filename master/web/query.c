@@ -70,6 +70,35 @@ static bool read_whole(const struct form *f, const char *name, uint32_t min, uin
     return true;
 }
 
+bool query_whole(const struct form *f, const char *name, uint32_t min, uint32_t max,
+                 uint32_t *number, struct query_error *e)
+{
+    bool ignored;
+    return read_whole(f, name, min, max, number, &ignored, e);
+}
+
+static bool is_among(const char *name, const char *const *names)
+{
+    while (*names != NULL && strcmp(*names, name) != 0)
+        names++;
+    return *names != NULL;
+}
+
+bool query_knows(const struct form *f, const char *const *names, struct query_error *e)
+{
+    size_t i = 0;
+    while (i < f->count && is_among(f->fields[i].name, names))
+        i++;
+    if (i == f->count)
+        return true;
+    size_t used = (size_t)snprintf(e->text, sizeof e->text, "There is no such parameter; give");
+    for (size_t k = 0; names[k] != NULL && used < sizeof e->text; k++)
+        used += (size_t)snprintf(e->text + used, sizeof e->text - used, "%s %s", k == 0 ? "" : ",",
+                                 names[k]);
+    e->field = "";
+    return false;
+}
+
 static bool read_ids(const struct form *f, struct query *q, struct query_error *e)
 {
     const char *at = form_get(f, "ids");

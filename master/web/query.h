@@ -33,3 +33,8 @@ struct query_error {
 
 /* true; false and *e. */
 bool query_read(const struct form *f, struct query *q, struct query_error *e);
+/* A whole number in [min, max]; untouched when absent. true; false and *e. */
+bool query_whole(const struct form *f, const char *name, uint32_t min, uint32_t max,
+                 uint32_t *number, struct query_error *e);
+/* Whether there are no parameters but those, NULL behind the last; false and *e. */
+bool query_knows(const struct form *f, const char *const *names, struct query_error *e);

@@ -2,11 +2,12 @@
 #include "master/web/runs.h"
 #include "common/base/clk.h"
 #include "common/base/mem.h"
-#include "common/base/sbuf.h"
 #include "master/data/timeline_levels.h"
 #include "master/store/run_id.h"
+#include "master/store/run_kept.h"
 #include "master/store/stored.h"
 #include "master/web/turns.h"
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,12 +75,10 @@ json_t *runs_find(struct history *h, const char *spec, struct runs_trouble *t)
     json_t *run = run_id_is(spec) ? history_get(h, spec) : NULL;
     if (run)
         return run;
-    json_t *found = history_find(h, spec, NULL, &why);
-    if (found)
-        run = json_incref(json_array_get(found, 0));
-    else
-        say(t, 404, why);
-    json_decref(found);
+    bool is_several = false;
+    run = history_find_one(h, spec, &is_several, &why);
+    if (!run)
+        say(t, is_several ? 400 : 404, why);
     return run;
 }
 
@@ -165,7 +164,7 @@ static struct view *read_file(struct runs *r, const char *id, const char *path,
         return NULL;
     }
     struct view *view = look_up(r, id, file); /* who had the turn before may have read it */
-    struct stored *s = view ? NULL : stored_open(path, STORED_ALL, true, &why);
+    struct stored *s = view ? NULL : stored_open(path, &stored_all, true, &why);
     turns_give();
     if (s) {
         view = s->view;
@@ -210,6 +209,46 @@ struct view *runs_view(struct runs *r, const char *spec, struct runs_trouble *t)
         if (!view)
             view = read_file(r, id, path, &file, t);
     }
+    free(path);
+    return view;
+}
+
+bool runs_kept(struct runs *r, const char *spec, struct sbuf *out, struct runs_trouble *t)
+{
+    char id[RUN_ID_SIZE];
+    char *path = path_of(r, spec, id, t);
+    if (!path)
+        return false;
+    const bool is_mine = turns_take(), is_read = is_mine && run_kept_read(path, out);
+    const int error = errno;
+    if (is_mine)
+        turns_give();
+    if (!is_mine)
+        say(t, 503, mem_strdup(TURNS_BUSY));
+    else if (!is_read)
+        say(t, error == ENOENT ? 404 : 503,
+            error == ENOENT
+                ? sbuf_words("The file of run %s is gone.", id)
+                : sbuf_words("%s: %s", path,
+                             error == EBADMSG ? "this is no file of a run, or it is damaged"
+                                              : strerror(error)));
+    free(path);
+    return is_read;
+}
+
+struct view *runs_outline(const struct history *h, const json_t *run, struct runs_trouble *t)
+{
+    const char *id = json_string_value(json_object_get(run, "id"));
+    const struct stored_part part =
+        stored_outline(json_number_value(json_object_get(run, "duration")));
+    char *why = NULL, *path = history_path(h, id ? id : "");
+    struct stored *s = stored_open(path, &part, true, &why);
+    struct view *view = s ? s->view : NULL;
+    if (s)
+        view_ref(view);
+    else
+        say(t, 503, why);
+    stored_close(s);
     free(path);
     return view;
 }

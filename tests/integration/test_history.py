@@ -5,8 +5,10 @@ import os
 import signal
 import subprocess
 import textwrap
+from xml.etree import ElementTree
 
-from harness import KATYDID, katydid, run_katydid, wait_for
+from harness import KATYDID, ROOT, katydid, run_katydid, wait_for
+from read_outputs import read
 
 TEXT = """
     import time
@@ -102,8 +104,27 @@ def test_a_test_is_compared_with_its_baseline_when_it_is_over(tmp_path):
     second = run_katydid(*words, "--markdown", tmp_path / "out.md")
     assert second.code == 0 and "Not compared:" in second.stderr, second.stderr  # too short, or not valid on a crowded machine
     assert "Not compared:" in (tmp_path / "out.md").read_text()
-    third = run_katydid(*words, "--gate", gate)
-    assert (third.code, "worse than the baseline" in third.stderr) == (94, True), third.stderr
+    third = run_katydid(*words, "--gate", gate, "--junit", tmp_path / "junit.xml", "--summary", tmp_path / "summary.json", "--markdown", tmp_path / "out.md")
+    why = "not compared with the baseline (cant_tell = fail)"
+    assert (third.code, why in third.stderr, "worse" in third.stderr) == (94, True, False), third.stderr
+    case = ElementTree.parse(tmp_path / "junit.xml").getroot().find(".//testcase[@classname='katydid.baseline']")
+    assert (case.get("name"), case.find("failure").get("type")) == ("compared with latest", "not compared")
+    summary = read("schema", tmp_path / "summary.json", ROOT / "docs/summary.schema.json")
+    compared = summary["baseline"]
+    assert (compared["runs"], compared["answer"], compared["cant_tell"], compared["failed"], compared["lines"]) == ("latest", "not compared", "fail", True, []) and compared["why"]
+    assert why in summary["verdict"]["reasons"] and "not compared with the baseline" in (tmp_path / "out.md").read_text()
+
+
+def test_of_several_runs_none_is_guessed(tmp_path):
+    for _ in range(3):
+        run_katydid("-f", locustfile(tmp_path), "--headless", "-t", 1, "--history", tmp_path / "h")
+    ids = [run["id"] for run in stored(tmp_path / "h")]
+    for words in (["show"], ["note", "x"], ["pin", "x"], ["tag", "k=v"], ["export"], ["delete"]):
+        said = runs(tmp_path / "h", words[0], "latest 2", *words[1:], code=1)
+        assert f"'latest 2' means 2 runs; name one of them: {ids[0]} {ids[1]}" in said, words
+    assert [run["id"] for run in stored(tmp_path / "h")] == ids
+    runs(tmp_path / "h", "delete", "latest", "latest~1", ids[1])  # as they are called before the first of them goes
+    assert [run["id"] for run in stored(tmp_path / "h")] == ids[2:]
 
 
 def test_a_gate_that_makes_no_sense_is_refused_before_the_test(tmp_path):

@@ -1,6 +1,8 @@
 """Stored runs over the API: what is listed, what a stored run answers, what may be changed of it and by whom; and that several masters share a folder."""
 
 import json
+import os
+import signal
 import subprocess
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 from harness import KATYDID, free_port, get_json, katydid, run_katydid, wait_for
+from harness import shop as shop_server
 from test_web import ask, command
 
 TEXT = """
@@ -83,6 +86,15 @@ def test_a_stored_run_answers_what_a_live_one_does(shop):
     assert ask(f"{of}/range?from={second}&to={second + 1}", headers={"If-None-Match": headers["ETag"]})[0] == 304
 
 
+def test_a_run_in_outline_is_the_run(shop):
+    of = f"{shop.url}/api/v1/runs/{shop.first['id']}"
+    outline = get_json(f"{of}/outline")
+    assert outline["run"]["id"] == shop.first["id"]
+    assert outline["distribution"] == get_json(f"{of}/distribution") and outline["heatmap"] == get_json(f"{of}/heatmap")
+    assert outline["series"]["points"] == get_json(f"{of}/series?columns=all")["points"]
+    assert ask(f"{shop.url}/api/v1/runs/nothing/outline")[0] == 404
+
+
 def test_a_run_is_named_as_on_the_command_line(shop):
     for name in (shop.first["id"][:20], "profile:small", "tag:build=1"):
         assert get_json(f"{shop.url}/api/v1/runs/{name}/state")["run"] == shop.first["run"], name
@@ -91,6 +103,44 @@ def test_a_run_is_named_as_on_the_command_line(shop):
                            ("compare", 400), ("compare?a=latest", 400), ("compare?a=latest&b=/etc/passwd.kdrun", 400), ("compare?a=latest&b=latest~9", 404)):
         status, text, _ = ask(f"{shop.url}/api/v1/{path}")
         assert status == expected, (path, status, text[:200])
+
+
+def test_what_is_asked_wrongly_is_named(shop):
+    for query, field in (("limit=0", "limit"), ("limit=501", "limit"), ("limit=-1", "limit"), ("limit=x", "limit"), ("limit=1.5", "limit"), ("skip=-1", "skip"), ("skip=1e3", "skip"),
+                         ("valid=2", "valid"), ("valid=yes", "valid"), ("verdict=good", "verdict"), ("limits=3", "")):
+        status, text, _ = ask(f"{shop.url}/api/v1/runs?{query}")
+        assert (status, json.loads(text)["field"]) == (400, field), (query, text)
+    for path in ("trend?metrics=p95", "compare?a=latest&b=latest&force=x", "compare?a=latest&b=latest&forced=1"):
+        assert ask(f"{shop.url}/api/v1/{path}")[0] == 400, path
+
+
+def test_of_several_runs_none_is_guessed(shop):
+    for path in ("runs/latest%202", "runs/latest%202/range"):
+        status, text, _ = ask(f"{shop.url}/api/v1/{path}")
+        assert (status, "means 2 runs" in text) == (400, True), (path, text)
+    status, text, _ = ask(f"{shop.url}/api/v1/runs/latest%202", "DELETE", headers={"X-Katydid": "1"})
+    assert (status, "means 2 runs" in text, len(listed(shop, ""))) == (400, True, 2), text
+
+
+def test_a_pipe_in_the_place_of_a_run_keeps_nobody_waiting(shop, tmp_path):
+    """Opening one waits for whoever writes it: no question may, nor the end of the master."""
+    words = ["-f", shop.file, "-t", 1, "--history", tmp_path / "h", "--headless"]
+    run_katydid(*words)
+    [file] = (tmp_path / "h").glob("*.kdrun")
+    file.unlink()
+    os.mkfifo(file)
+    port = free_port()
+    with katydid("-f", shop.file, "--web-port", port, "--history", tmp_path / "h") as master:
+        master.wait_line("Starting web interface")
+        url = f"http://127.0.0.1:{port}/api/v1"
+        status, text, _ = ask(f"{url}/runs/latest/range")
+        assert (status, "this is no file of a run" in text) == (503, True), text
+        assert ask(f"{url}/compare?a=latest&b=latest")[0] == 404
+        assert len(get_json(f"{url}/runs")["runs"]) == 1
+        assert ask(f"{url}/runs/latest", "DELETE", headers={"X-Katydid": "1"})[0] == 200
+        master.signal(signal.SIGTERM)
+        master.wait()
+    assert not file.exists()
 
 
 def test_runs_are_compared_as_the_command_line_does(shop):
@@ -133,6 +183,58 @@ def test_notes_pins_and_an_end(shop):
     assert get_json(f"{shop.url}/api/v1/{path}/state")["run"] == known["run"]  # it is open
     assert delete()[0] == 200 and delete()[0] == 404
     assert ask(f"{shop.url}/api/v1/{path}/state")[0] == 404 and not list(shop.folder.glob(f"{run}*"))
+
+
+KEPT = """
+    import logging
+    from katydid.metrics import Trend
+    from locust import HttpUser, task
+
+    size = Trend("basket_size")
+
+    class Buyer(HttpUser):
+        @task
+        def buy(self):
+            self.client.get("/cart")
+            self.client.get("/nothing-here")
+            size.add(7)
+            logging.warning("bought")
+"""
+
+
+def test_scenarios_metrics_samples_and_lines_are_stored_too(tmp_path):
+    file = tmp_path / "buyer.py"
+    file.write_text(textwrap.dedent(KEPT))
+    words = ["-f", file, "-t", 3, "--history", tmp_path / "h", "--headless"]
+    with shop_server() as server:
+        run_katydid(*words, "-H", server.url, "--rate", "5/s")
+    port = free_port()
+    with katydid("-f", file, "--web-port", port, "--history", tmp_path / "h") as master:
+        master.wait_line("Starting web interface")
+        url = f"http://127.0.0.1:{port}/api/v1/runs/latest"
+        kept = get_json(f"{url}/kept")
+        [plan] = kept["scenarios"]["scenarios"]
+        assert plan["name"] == "rate" and plan["started"] > 0 and get_json(f"{url}/state")["plans"] == 1, plan
+        [series] = [one for one in kept["metrics"]["series"] if one["metric"] == "basket_size"]
+        course = kept["metrics"]["courses"][kept["metrics"]["series"].index(series)]
+        assert series["count"] == sum(point[1] for point in course["points"]) > 0
+        failed = [kind for kind in kept["samples"]["kinds"] if kind[1] == "/nothing-here" and kind[2]]
+        assert failed and failed[0][3][0]["status"] == 404
+        assert any("bought" in str(line) for line in kept["logs"]["lines"])
+        report = ask(f"{url}/report?samples=1&logs=1")[1]
+        assert "katydid-report" in report or "WEBUI=0" in report
+        assert ask(f"{url}x/kept")[0] == 404
+    folder = tmp_path / "h"
+    export = lambda *more: subprocess.run([KATYDID, "runs", "export", "latest", *more, "--history", folder], capture_output=True, text=True, timeout=60, check=True).stdout  # noqa: E731
+    assert json.loads(export("--json")).keys() >= {"scenarios", "metrics"} and "samples" not in json.loads(export("--json"))
+    assert json.loads(export("--json", "--samples"))["samples"]["kinds"]
+    for more, has in (([], False), (["--samples"], True)):  # what people hand on has none, unless they say so
+        file = tmp_path / f"{has}.kdrun"
+        export(file, *more)
+        there = tmp_path / str(has)
+        subprocess.run([KATYDID, "runs", "import", file, "--history", there], capture_output=True, timeout=60, check=True)
+        whole = json.loads(subprocess.run([KATYDID, "runs", "export", "latest", "--json", "--samples", "--history", there], capture_output=True, text=True, timeout=60, check=True).stdout)
+        assert (whole["samples"] is not None, whole["logs"] is not None, whole["metrics"] is not None) == (has, has, True)
 
 
 def test_a_run_that_goes_on_is_seen_by_another_master_too(shop):

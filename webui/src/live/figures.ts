@@ -63,6 +63,8 @@ function stepOf(answer: Series): number {
   return Number.isFinite(step) && step > 0 ? step : 1;
 }
 
+export const tableOf = (answer: Series): SeriesTable => SeriesTable.of(answer.points, stepOf(answer));
+
 function query(fields: Record<string, number | string | undefined>): string {
   const known = Object.entries(fields).filter(([, value]) => value !== undefined);
   return new URLSearchParams(known.map(([key, value]) => [key, String(value)])).toString();
@@ -82,7 +84,7 @@ export class HttpFigures implements Figures {
   async series(ask: SeriesAsk, signal?: AbortSignal): Promise<SeriesTable> {
     const { from, to, id, worker } = ask;
     const answer = await this.get<Series>(`series?${query({ from, to, id, worker, columns: "all" })}`, signal);
-    return SeriesTable.of(answer.points, stepOf(answer));
+    return tableOf(answer);
   }
 
   heatmap(from: number, to: number, id: number, signal?: AbortSignal): Promise<HeatmapAnswer> {
@@ -130,7 +132,7 @@ export class HttpFigures implements Figures {
     return this.get(`metrics/series?${query({ metric, tags: tags === null ? undefined : JSON.stringify(tags), from, to, above })}`, signal);
   }
 
-  scenarios(signal?: AbortSignal): Promise<ScenariosAnswer> {
+  scenarios(signal?: AbortSignal): Promise<ScenariosAnswer | null> {
     return this.get("scenarios", signal);
   }
 

@@ -10,6 +10,7 @@ import { prefixOf } from "../lib/prefix";
 import type { DistributionAnswer, Exception, Failure, GroupsAnswer, HeatmapAnswer, LogsAnswer, Point, RangeAnswer, RangeWorker, RunEvent, Sample } from "./protocol";
 import { WIN, type Report, type WindowRow } from "./report-block";
 import { FileMetrics } from "./file-metrics";
+import { linesSince, samplesOf } from "./kept-parts";
 import type { CourseAnswer, CourseOf, InvalidSpan, Judged, MetricsAnswer } from "./judged";
 import type { ScenariosAnswer } from "./scenarios";
 import { isLoss } from "./health";
@@ -19,7 +20,6 @@ const BUCKETS_MOST = 400;
 const HEAT_ROWS = 64;
 const TREND_STEPS = 30;
 const PHASES = 7;
-const CHECK_SAMPLES = 5;
 /** In the order of a point, from s0 on. */
 const PER_SECOND = [WIN.s0, WIN.s2, WIN.s3, WIN.s4, WIN.s5, WIN.sent, WIN.received];
 
@@ -390,22 +390,10 @@ export class FileFigures implements Figures {
   }
 
   async samples(ask: SamplesAsk): Promise<Sample[]> {
-    if ("check" in ask) return this.ofCheck(ask.check);
-    const failure = "kind" in ask ? this.report.failures.find(({ id }) => id === ask.kind) : undefined;
-    const row = "row" in ask ? this.report.tick.defs.find(([id]) => id === ask.row) : undefined;
-    const [method, name, text] = failure ? [failure.method, failure.name, failure.kind ?? failure.text] : row ? [row[1], row[2], null] : ["", "", ""];
-    return this.report.samples?.kinds.find((kind) => kind[0] === method && kind[1] === name && kind[2] === text)?.[3] ?? [];
-  }
-
-  /** As the worker writes it: what was raised stands behind a colon. */
-  private ofCheck(check: string): Sample[] {
-    const words = `check failed: ${check}`;
-    const all = this.report.samples?.kinds.flatMap((kind) => (kind[2] === null ? [] : kind[3])) ?? [];
-    return all.filter(({ error }) => error === words || error?.startsWith(`${words}:`)).slice(0, CHECK_SAMPLES);
+    return samplesOf(this.report.samples, ask, { failures: this.report.failures, defs: this.report.tick.defs });
   }
 
   async logs(since: number): Promise<LogsAnswer> {
-    const { seq, first, dropped, lines } = this.report.logs ?? { seq: 0, first: 0, dropped: 0, lines: [] };
-    return { seq, first, dropped, lines: lines.filter(([line]) => line > since) };
+    return linesSince(this.report.logs, since);
   }
 }

@@ -3,8 +3,9 @@
 import type { Sparse } from "../stats/hist";
 export { WIN } from "./columns";
 import type { Judged, MetricSeries } from "./judged";
+import type { KeptSamples } from "./kept-parts";
 import type { ScenariosAnswer } from "./scenarios";
-import type { Exception, Failure, Hello, LogsAnswer, Point, RunEvent, Sample, Saturated, Tick } from "./protocol";
+import type { Exception, Failure, Hello, LogsAnswer, Point, RunEvent, Saturated, Tick } from "./protocol";
 
 const BLOCK_ID = "katydid-report";
 export const REPORT_VERSION = 1;
@@ -41,7 +42,7 @@ export interface Report {
   saturated: Saturated[];
   script: unknown;
   /** By method, name and text of the failure, or null for the slowest of the row. null: left out. */
-  samples: { kinds: [string, string, string | null, Sample[]][]; left_out: number } | null;
+  samples: KeptSamples | null;
   logs: LogsAnswer | null;
   /** Absent from an older report. */
   verdict?: Judged | Record<string, never>;

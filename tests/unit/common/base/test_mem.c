@@ -268,10 +268,10 @@ static void run_stored(const void *arg)
 {
     const struct input *in = arg;
     char *why = NULL;
-    stored_close(stored_open(in->bytes, STORED_ALL, false, &why));
+    stored_close(stored_open(in->bytes, &stored_all, false, &why));
     free(why);
     why = NULL;
-    stored_close(stored_open(in->bytes, STORED_TENS, true, &why));
+    stored_close(stored_open(in->bytes, &(struct stored_part){.finest = 1}, true, &why));
     free(why);
 }
 

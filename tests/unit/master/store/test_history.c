@@ -118,6 +118,26 @@ static void runs_are_found_by_what_people_call_them(void **state)
     free(fourth);
 }
 
+static void what_is_done_to_one_run_is_not_done_to_one_of_several(void **state)
+{
+    (void)state;
+    char *why = NULL;
+    bool is_several = true;
+    for (int minute = 0; minute < 3; minute++)
+        put(minute, "main", true);
+    json_t *run = history_find_one(h, "branch:main", &is_several, &why);
+    assert_true(run && !is_several);
+    json_decref(run);
+    assert_null(history_find_one(h, "branch:main 2", &is_several, &why));
+    assert_true(is_several);
+    assert_non_null(strstr(why, "'branch:main 2' means 2 runs; name one of them: 01HF"));
+    free(why);
+    why = NULL;
+    assert_null(history_find_one(h, "branch:none 2", &is_several, &why));
+    assert_false(is_several);
+    free(why);
+}
+
 static void what_is_pinned_stays(void **state)
 {
     (void)state;
@@ -258,6 +278,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(runs_are_found_by_what_people_call_them, open_new,
                                         close_it),
+        cmocka_unit_test_setup_teardown(what_is_done_to_one_run_is_not_done_to_one_of_several,
+                                        open_new, close_it),
         cmocka_unit_test_setup_teardown(what_is_pinned_stays, open_new, close_it),
         cmocka_unit_test_setup_teardown(runs_are_as_old_as_the_clock_that_is_passed_in_says,
                                         open_new, close_it),

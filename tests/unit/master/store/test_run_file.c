@@ -199,7 +199,7 @@ static void a_block_comes_back_as_it_was(void **state)
     struct timeline_block *block = make_block(&b);
     block_bytes_put(&bytes, block);
     const unsigned char *p = (const unsigned char *)bytes.data;
-    struct timeline_block *back = block_bytes_read(&p, p + bytes.len, &b, false);
+    struct timeline_block *back = block_bytes_read(&p, p + bytes.len, &b, false, NULL);
     assert_non_null(back);
     assert_ptr_equal(p, bytes.data + bytes.len);
     block_bytes_put(&again, back);
@@ -229,7 +229,7 @@ static void a_strangers_block_is_checked(void **state)
     for (size_t len = 0; len < bytes.len; len++) {
         unsigned char *copy = mem_dup(bytes.data, len); /* so that a sanitizer sees its end */
         const unsigned char *p = copy;
-        assert_null(block_bytes_read(&p, copy + len, &b, false));
+        assert_null(block_bytes_read(&p, copy + len, &b, false, NULL));
         free(copy);
     }
     for (size_t i = 0; i < bytes.len; i++)
@@ -237,11 +237,25 @@ static void a_strangers_block_is_checked(void **state)
             unsigned char *copy = mem_dup(bytes.data, bytes.len);
             const unsigned char *p = copy;
             copy[i] ^= (unsigned char)(1u << bit);
-            timeline_block_unref(block_bytes_read(&p, copy + bytes.len, &b, false));
+            timeline_block_unref(block_bytes_read(&p, copy + bytes.len, &b, false, NULL));
             free(copy);
         }
     timeline_builder_fini(&b);
     sbuf_fini(&bytes);
+}
+
+/* Whoever opens a pipe that nobody writes waits for ever. */
+static void what_is_no_file_is_refused_at_once(void **state)
+{
+    (void)state;
+    unlink(path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    errno = 0;
+    assert_null(run_file_open(path));
+    assert_int_equal(errno, EBADMSG);
+    assert_false(run_file_is_written(path));
+    assert_null(run_file_open(folder));
+    assert_int_equal(errno, EBADMSG);
 }
 
 int main(void)
@@ -252,6 +266,7 @@ int main(void)
         cmocka_unit_test(a_damaged_frame_is_known),
         cmocka_unit_test(a_thinned_file_goes_on),
         cmocka_unit_test(strangers_are_refused),
+        cmocka_unit_test(what_is_no_file_is_refused_at_once),
         cmocka_unit_test(ids_sort_by_time),
         cmocka_unit_test(a_block_comes_back_as_it_was),
         cmocka_unit_test(a_strangers_block_is_checked),

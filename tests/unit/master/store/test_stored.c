@@ -61,7 +61,7 @@ static struct stored *newest(void)
     char *why = NULL;
     json_t *found = history_find(h, "latest", NULL, &why);
     struct stored *s = history_open_run(
-        h, json_string_value(json_object_get(json_array_get(found, 0), "id")), STORED_ALL, &why);
+        h, json_string_value(json_object_get(json_array_get(found, 0), "id")), &stored_all, &why);
     json_decref(found);
     assert_non_null(s);
     return s;
@@ -159,7 +159,7 @@ static void a_run_goes_to_another_history(void **state)
     const char *id = json_string_value(json_object_get(json_array_get(found, 0), "id"));
     snprintf(path, sizeof path, "%s/out.kdrun", folder);
     assert_int_equal(history_note(h, id, "mine", &why), 0);
-    assert_int_equal(history_export(h, id, path, &why), 0);
+    assert_int_equal(history_export(h, id, path, false, &why), 0);
     assert_null(history_import(h, path, &why)); /* it is there */
     free(why);
     why = NULL;
@@ -224,7 +224,7 @@ static struct contrast compare(size_t before, size_t after, bool is_forced)
     for (size_t i = 0; i < before + after; i++) {
         list[i] =
             history_open_run(h, json_string_value(json_object_get(json_array_get(found, i), "id")),
-                             STORED_ALL, &why);
+                             &stored_all, &why);
         runs[i] = (struct contrast_run){list[i]->timeline, &list[i]->stats, list[i]->meta};
     }
     contrast_make(&c, &(struct contrast_ask){.before = runs + after,
@@ -354,6 +354,30 @@ static void a_gate_says_what_is_wrong_with_it(void **state)
     json_decref(from);
 }
 
+static void what_cannot_be_told_is_not_called_worse(void **state)
+{
+    (void)state;
+    char none[] = "", refusal[] = "too short";
+    struct contrast_line line = {
+        .rule = &gate_usual.rules[0], .method = none, .name = none, .answer = ANSWER_UNSURE};
+    struct contrast c = {.remarks = none, .lines = &line, .count = 1, .unsure = 1};
+    struct sbuf out = {0};
+    assert_false(contrast_fails(&c));
+    c.fails_unsure = true;
+    assert_string_equal(contrast_reason(&c),
+                        "cannot tell whether it is worse than the baseline (cant_tell = fail)");
+    contrast_markdown(&c, "before", "after", &out);
+    assert_non_null(strstr(out.data, "What cannot be told fails here"));
+    assert_null(strstr(out.data, "worse |"));
+    c.worse = 1;
+    assert_string_equal(contrast_reason(&c), "worse than the baseline");
+    c.worse = c.unsure = 0;
+    assert_false(contrast_fails(&c));
+    c.refusal = refusal;
+    assert_string_equal(contrast_reason(&c), "not compared with the baseline (cant_tell = fail)");
+    sbuf_fini(&out);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_new, close_it)
@@ -366,6 +390,7 @@ int main(void)
         TEST(a_row_that_became_slower_is_named),
         TEST(what_cannot_be_compared_is_refused),
         cmocka_unit_test(a_gate_says_what_is_wrong_with_it),
+        cmocka_unit_test(what_cannot_be_told_is_not_called_worse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

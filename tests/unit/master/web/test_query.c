@@ -34,6 +34,21 @@ static void ranges_are_whole_seconds_that_hold_what_was_asked(void **state)
     assert_int_equal(q.ids[0], 3);
 }
 
+static void parameters_that_an_answer_does_not_know_are_named(void **state)
+{
+    static const char *const known[] = {"limit", "text", NULL};
+    struct query_error e;
+    struct form f;
+    (void)state;
+    assert_true(form_parse(&f, "text=a&limit=3", 14));
+    assert_true(query_knows(&f, known, &e));
+    form_fini(&f);
+    assert_true(form_parse(&f, "limit=3&skip=1", 14));
+    assert_false(query_knows(&f, known, &e));
+    assert_string_equal(e.text, "There is no such parameter; give limit, text");
+    form_fini(&f);
+}
+
 static void what_is_wrong_is_named(void **state)
 {
     static const struct {
@@ -93,6 +108,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ranges_are_whole_seconds_that_hold_what_was_asked),
+        cmocka_unit_test(parameters_that_an_answer_does_not_know_are_named),
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(there_is_an_end_to_ids),
     };

@@ -7,8 +7,8 @@ import { useMemo } from "preact/hooks";
 import { count, msUnit, percent, rate, visible } from "../../lib/format";
 import { linkTo, route, setQuery } from "../../lib/route";
 import { askJson } from "../../live/ask";
-import { HttpFigures } from "../../live/figures";
-import { POINT, type DistributionAnswer, type HeatmapAnswer } from "../../live/protocol";
+import { tableOf } from "../../live/figures";
+import { POINT, type DistributionAnswer, type HeatmapAnswer, type Series } from "../../live/protocol";
 import { sideBySide, type SeriesTable } from "../../live/series";
 import { Icon } from "../../parts/icons";
 import { Status } from "../../parts/status";
@@ -21,7 +21,6 @@ import { LOOKS, Overlay, type OverlayLine } from "./overlay";
 
 const LETTERS = "ABCDE";
 const ROWS_SHOWN = 50;
-const STEPS_TO = 1e11; // beyond the end of any run: all of it
 
 interface Opened {
   run: Run;
@@ -37,12 +36,8 @@ interface Answers {
 }
 
 async function open(id: string, abort: AbortSignal): Promise<Opened> {
-  const below = `runs/${encodeURIComponent(id)}`;
-  const of = new HttpFigures((path, signal) => askJson(`${below}/${path}`, signal));
-  const run = await askJson<Run>(below, abort);
-  const series = await of.series({ from: 0, to: STEPS_TO }, abort); // one after the other: the first opens its file
-  const [distribution, heatmap] = await Promise.all([of.distribution(0, STEPS_TO, 0, abort), of.heatmap(0, STEPS_TO, 0, abort)]);
-  return { run, series, distribution, heatmap };
+  const answer = await askJson<Omit<Opened, "series"> & { series: Series }>(`runs/${encodeURIComponent(id)}/outline`, abort);
+  return { ...answer, series: tableOf(answer.series) };
 }
 
 async function ask(ids: readonly string[], isForced: boolean, abort: AbortSignal): Promise<Answers> {

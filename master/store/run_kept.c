@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+#include "master/store/run_kept.h"
+#include <errno.h>
+#include <string.h>
+
+static void add_member(struct sbuf *out, const char *key, const char *json)
+{
+    sbuf_addf(out, "%s\"%s\":", out->len > 1 ? "," : "", key);
+    sbuf_adds(out, json ? json : "null");
+}
+
+void run_kept_put(struct sbuf *out, enum run_frame_kind kind, const struct snapshot *last)
+{
+    const bool is_courses = kind == RUN_COURSES;
+    if (!last->end.kept_logs) /* it is no last one */
+        return;
+    sbuf_addc(out, '{');
+    add_member(out, is_courses ? "scenarios" : "samples",
+               is_courses ? last->end.plans : last->end.kept_samples);
+    add_member(out, is_courses ? "metrics" : "logs",
+               is_courses ? last->end.metrics : last->end.kept_logs);
+    sbuf_addc(out, '}');
+}
+
+/* The last frame of that kind; what is between its braces. */
+static bool add_frame(struct sbuf *out, struct run_file *f, enum run_frame_kind kind,
+                      const char *otherwise)
+{
+    struct sbuf text = {0};
+    size_t i = run_file_count(f);
+    while (i > 0 && run_file_frame(f, i - 1)->kind != kind)
+        i--;
+    bool is_good = i == 0 || run_file_read(f, i - 1, &text) == 0;
+    if (is_good && i > 0 && (text.len < 2 || text.data[0] != '{')) {
+        errno = EBADMSG;
+        is_good = false;
+    }
+    sbuf_adds(out, out->len > 1 ? "," : "");
+    if (is_good && i > 0)
+        sbuf_add(out, text.data + 1, text.len - 2);
+    else
+        sbuf_adds(out, otherwise);
+    sbuf_fini(&text);
+    return is_good;
+}
+
+bool run_kept_read(const char *path, struct sbuf *out)
+{
+    struct run_file *f = run_file_open(path);
+    if (!f)
+        return false;
+    sbuf_addc(out, '{');
+    const bool is_good = add_frame(out, f, RUN_COURSES, "\"scenarios\":null,\"metrics\":null") &&
+                         add_frame(out, f, RUN_TRACES, "\"samples\":null,\"logs\":null");
+    sbuf_addc(out, '}');
+    const int error = errno;
+    run_file_close(f);
+    errno = error;
+    return is_good;
+}
