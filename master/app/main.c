@@ -35,7 +35,7 @@ static int open_log(const struct options *o)
     if (!o->logfile)
         return 0;
     char *why = NULL;
-    if (outfile_check("--logfile", o->logfile, &why) != 0) {
+    if (outfile_claim(o, "--logfile", o->logfile, &why) != 0) {
         fprintf(stderr, "%s: %s\n", options_program(), why);
         free(why);
         return EXIT_OUTPUT_FILE;

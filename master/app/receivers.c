@@ -193,8 +193,9 @@ void receivers_told(struct master *m, const struct worker *w, const struct told_
 {
     const struct receivers *r = &m->receivers;
     for (size_t i = 0; m->outputs && i < r->journal_count && i < told->count; i++)
-        journal_told(r->journal_outputs[i], w->id, told->list[i].written, told->list[i].dropped,
-                     told->list[i].trouble);
+        journal_told(r->journal_outputs[i], w->id,
+                     &(struct journal_came){told->list[i].offered, told->list[i].written,
+                                            told->list[i].dropped, told->list[i].trouble});
 }
 
 void receivers_fini(struct master *m)

@@ -162,9 +162,12 @@ static int check(void *self, const struct snapshot *first, char **why)
 {
     const struct csv *c = self;
     (void)first;
-    char *path = path_of(c->prefix, CSV_REQUESTS);
-    int rc = outfile_check("--csv", path, why);
-    free(path);
+    int rc = 0;
+    for (enum csv_file i = 0; i < CSV_FILES && rc == 0; i++) {
+        char *path = path_of(c->prefix, i);
+        rc = outfile_claim(c, "--csv", path, why);
+        free(path);
+    }
     return rc;
 }
 

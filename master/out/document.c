@@ -51,7 +51,7 @@ static int check(void *self, const struct snapshot *first, char **why)
 {
     const struct document_file *d = self;
     (void)first;
-    return outfile_check(d->option, d->path, why);
+    return outfile_claim(d, d->option, d->path, why);
 }
 
 int document_fail(char **why, const char *path, int error)

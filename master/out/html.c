@@ -38,11 +38,10 @@ static char *file_name(const struct snapshot *s)
 
 static int check(void *self, const struct snapshot *first, char **why)
 {
-    (void)self;
     if (!first->wishes.html_file)
         return 0;
     char *name = file_name(first);
-    int rc = outfile_check("--html", name, why);
+    int rc = outfile_claim(self, "--html", name, why);
     free(name);
     return rc;
 }

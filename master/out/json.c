@@ -20,11 +20,14 @@ static char *path_of(const struct snapshot *s)
 
 static int check(void *self, const struct snapshot *first, char **why)
 {
+    static const char us;
     (void)self;
+    if (first->wishes.has_json && outfile_claim(&us, "--json", NULL, why) != 0)
+        return -1;
     if (!first->wishes.json_file)
         return 0;
     char *path = path_of(first);
-    int rc = outfile_check("--json-file", path, why);
+    int rc = outfile_claim(&us, "--json-file", path, why);
     free(path);
     return rc;
 }

@@ -111,6 +111,9 @@ static void parse_journals(const msgpack_object *list, struct told_journals *all
         told->written = proto_unsigned(&each->via.array.ptr[0], 0);
         told->dropped = proto_unsigned(&each->via.array.ptr[1], 0);
         told->trouble = proto_text(&each->via.array.ptr[2]);
+        told->offered = told->written + told->dropped;
+        if (each->via.array.size > 3)
+            told->offered = proto_unsigned(&each->via.array.ptr[3], 0);
     }
 }
 

@@ -19,6 +19,7 @@ struct journal_orders {
 
 /* What came of one: requests, since the run's start. */
 struct told_journal {
+    uint64_t offered; /* written, dropped, or not yet either */
     uint64_t written, dropped;
     char *trouble; /* or NULL; owned */
 };

@@ -18,6 +18,7 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -191,7 +192,7 @@ static double interval_s(const void *self, const struct wishes *w)
 static int check(void *self, const struct snapshot *first, char **why)
 {
     (void)first;
-    return outfile_check("--out hdrlog", ((const struct hdrlog *)self)->spec->target, why);
+    return outfile_claim(self, "--out hdrlog", ((const struct hdrlog *)self)->spec->target, why);
 }
 
 static int open_it(void *self, const struct snapshot *first, char **why)
@@ -247,6 +248,13 @@ static int run_end(void *self, const struct snapshot *last, char **why)
     char *now = NULL;
     tick(h, last, &now);
     free(now);
+    struct stat there;
+    if (h->fd >= 0 && fstat(h->fd, &there) == 0 && there.st_nlink == 0) {
+        __atomic_add_fetch(&h->counts.dropped, h->counts.sent, __ATOMIC_RELAXED);
+        __atomic_store_n(&h->counts.sent, 0, __ATOMIC_RELAXED);
+        free(h->trouble);
+        h->trouble = sbuf_words("%s: it was removed while it was written", h->spec->target);
+    }
     if (!h->trouble)
         return 0;
     log_warning(LOGGER, "%s: %" PRIu64 " of %" PRIu64 " intervals are not in the file: %s",
@@ -268,8 +276,9 @@ static void close_it(void *self)
 
 static int make(struct sink_spec *spec, struct output *out, char **why)
 {
-    if (!spec->target) {
-        *why = sink_words(spec, "name a file, such as --out hdrlog=times.hlog");
+    if (!spec->target || !strcmp(spec->target, "-")) {
+        *why = sink_words(spec, "%sname a file, such as --out hdrlog=times.hlog",
+                          spec->target ? "standard output is for json: " : "");
         sink_spec_free(spec);
         return -1;
     }

@@ -14,12 +14,14 @@
 
 struct told { /* by a worker, of this run */
     char *worker;
-    uint64_t written, dropped;
+    uint64_t offered, written, dropped;
 };
 
 struct journal {
     struct sink_spec *spec;
     struct output_counts counts; /* of all runs */
+    uint64_t pending;            /* requests that are neither written nor dropped; atomic */
+    bool is_over;                /* nothing that is told counts any more; atomic */
     pthread_mutex_t lock;        /* of `trouble` */
     char *trouble;               /* the last that a worker told of */
     struct told *workers;        /* of the main thread */
@@ -41,33 +43,56 @@ static struct told *told_of(struct journal *j, const char *worker)
     return &j->workers[j->count++];
 }
 
-/* A report may come after a later one. */
-static void add(uint64_t *sum, uint64_t *before, uint64_t now)
+static uint64_t settled(uint64_t written, uint64_t dropped, uint64_t offered)
 {
-    if (now <= *before)
-        return;
-    __atomic_add_fetch(sum, now - *before, __ATOMIC_RELAXED);
-    *before = now;
+    return written + dropped < offered ? written + dropped : offered;
 }
 
-void journal_told(void *self, const char *worker, uint64_t written, uint64_t dropped,
-                  const char *trouble)
+/* Modulo 2^64: a file that is removed takes back what was written. */
+static void add(uint64_t *sum, uint64_t before, uint64_t now)
+{
+    __atomic_add_fetch(sum, now - before, __ATOMIC_RELAXED);
+}
+
+void journal_told(void *self, const char *worker, const struct journal_came *now)
 {
     struct journal *j = self;
     struct told *t = told_of(j, worker);
-    add(&j->counts.sent, &t->written, written);
-    add(&j->counts.dropped, &t->dropped, dropped);
-    if (!trouble)
+    const uint64_t was = settled(t->written, t->dropped, t->offered);
+    const uint64_t is = settled(now->written, now->dropped, now->offered);
+    if (now->offered < t->offered || is < was || __atomic_load_n(&j->is_over, __ATOMIC_RELAXED))
+        return; /* a report may come after a later one */
+    add(&j->counts.sent, t->written, now->written);
+    add(&j->counts.dropped, t->dropped, now->dropped);
+    add(&j->pending, t->offered - was, now->offered - is);
+    t->offered = now->offered;
+    t->written = now->written;
+    t->dropped = now->dropped;
+    if (!now->trouble)
         return;
     pthread_mutex_lock(&j->lock);
     free(j->trouble);
-    j->trouble = mem_strdup(trouble);
+    j->trouble = mem_strdup(now->trouble);
+    pthread_mutex_unlock(&j->lock);
+}
+
+/* What a worker that was lost did not come to write. */
+static void drop_pending(struct journal *j)
+{
+    const uint64_t lost = __atomic_exchange_n(&j->pending, 0, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&j->counts.dropped, lost, __ATOMIC_RELAXED);
+    if (!lost)
+        return;
+    pthread_mutex_lock(&j->lock);
+    if (!j->trouble)
+        j->trouble = mem_strdup("a worker was lost before it had written them");
     pthread_mutex_unlock(&j->lock);
 }
 
 void journal_begins(void *self)
 {
     struct journal *j = self;
+    drop_pending(j);
     for (size_t i = 0; i < j->count; i++)
         free(j->workers[i].worker);
     j->count = 0;
@@ -83,19 +108,27 @@ bool journal_is(const struct sink_kind *kind)
 static int check(void *self, const struct snapshot *first, char **why)
 {
     const struct journal *j = self;
-    struct sbuf option = {0};
+    const struct sink_spec *spec = j->spec;
+    char *option = sbuf_words("--out %s", spec->kind->name);
     (void)first;
-    if (j->spec->is_far || !strcmp(j->spec->target, "-"))
-        return 0; /* the workers tell */
-    sbuf_addf(&option, "--out %s", j->spec->kind->name);
-    const int rc = outfile_check(option.data, j->spec->target, why);
-    sbuf_fini(&option);
+    int rc = 0;
+    if (spec->is_alone) {
+        rc = outfile_claim(j, option, strcmp(spec->target, "-") ? spec->target : NULL, why);
+    } else {
+        if (!spec->is_far) /* else the workers tell */
+            rc = outfile_check(option, spec->target, why);
+        if (rc == 0) /* each worker's name is put into it */
+            rc = outfile_claim_stem(j, option, spec->target, why);
+    }
+    free(option);
     return rc;
 }
 
 static int run_end(void *self, const struct snapshot *last, char **why)
 {
     struct journal *j = self;
+    __atomic_store_n(&j->is_over, true, __ATOMIC_RELAXED);
+    drop_pending(j);
     const uint64_t sent = __atomic_load_n(&j->counts.sent, __ATOMIC_RELAXED);
     const uint64_t dropped = __atomic_load_n(&j->counts.dropped, __ATOMIC_RELAXED);
     (void)last;
@@ -106,8 +139,11 @@ static int run_end(void *self, const struct snapshot *last, char **why)
         return 0;
     if (!trouble)
         trouble = sbuf_words("%s is written more slowly than requests come", j->spec->target);
-    log_warning(LOGGER, "%s: %" PRIu64 " of %" PRIu64 " requests are not in the file: %s",
-                j->spec->name, dropped, dropped + sent, trouble);
+    if (dropped)
+        log_warning(LOGGER, "%s: %" PRIu64 " of %" PRIu64 " requests are not in the file: %s",
+                    j->spec->name, dropped, dropped + sent, trouble);
+    else
+        log_warning(LOGGER, "%s: %s", j->spec->name, trouble);
     *why = trouble;
     return 0; /* the test is as good without */
 }

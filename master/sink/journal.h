@@ -7,6 +7,9 @@
 
 bool journal_is(const struct sink_kind *kind); /* one of these */
 /* self: of the output that one makes. Main thread. */
-void journal_told(void *self, const char *worker, uint64_t written, uint64_t dropped,
-                  const char *trouble); /* since the run's start; trouble may be NULL */
-void journal_begins(void *self);        /* a run: what is told next is of that */
+struct journal_came {                   /* requests, since the run's start */
+    uint64_t offered, written, dropped; /* offered: either, or not yet */
+    const char *trouble;                /* may be NULL */
+};
+void journal_told(void *self, const char *worker, const struct journal_came *now);
+void journal_begins(void *self); /* a run: what is told next is of that */

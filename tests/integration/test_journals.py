@@ -187,6 +187,7 @@ def test_json_on_standard_output(tmp_path):
     (["--jtl", "/dev/null/r.jtl"], 74, "--out jtl: cannot write"),
     (["--out", "csv"], 2, "name a file, such as --out csv=requests.csv"),
     (["--out", "csv=-"], 2, "standard output is for json"),
+    (["--out", "hdrlog=-"], 2, "standard output is for json"),
     (["--out", "json=-", "--processes", "2"], 2, "standard output is for a test in one process"),
     (["--out", "json=r.json,when-full=block"], 2, "give one of drop wait"),
     (["--out", "jtl=r.jtl,when_full=drop"], 2, "did you mean 'when-full'?"),
@@ -195,6 +196,28 @@ def test_what_cannot_be_written_is_told_before_the_test(arguments, code, words, 
     with locustfile(USER) as file:
         ended = run_katydid("-f", file, "--headless", "-H", "http://127.0.0.1:1", "-t", 1, *arguments, cwd=tmp_path)
     assert ended.code == code and words in ended.stderr and "Ramping" not in ended.stderr, ended.describe()
+
+
+@pytest.mark.parametrize("arguments", [
+    ["--out", "json=r", "--out", "csv=./r"],
+    ["--out", "json=r", "--out", "json=r"],
+    ["--out", "json=r.gz", "--jtl", "link"],
+    ["--out", "csv=r_stats.csv", "--csv", "r"],
+    ["--out", "json=deep/../r.json", "--json-file", "r"],
+    ["--out", "hdrlog=folder/r", "--html", "deep/r"],
+    ["--junit", "r", "--summary", "r"],
+    ["--logfile", "r", "--out", "csv=r"],
+    ["--out", "json=-", "--json"],
+    ["--out", "json=a/../r", "--out", "jtl=r", "--processes", "2"],
+])
+def test_two_outputs_are_not_given_one_file(arguments, tmp_path):
+    (tmp_path / "link").symlink_to("r.gz")
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "folder").symlink_to("deep")
+    with locustfile(USER) as file:
+        ended = run_katydid("-f", file, "--headless", "-H", "http://127.0.0.1:1", "-t", 1, *arguments, cwd=tmp_path)
+    log = (tmp_path / "r").read_text() if "--logfile" in arguments else ""
+    assert ended.code == 74 and "give each a file of its own" in ended.stderr + log and "Ramping" not in ended.stderr + log, ended.describe()
 
 
 @pytest.mark.parametrize("kind", ["json", "csv", "jtl"])
@@ -231,6 +254,50 @@ def test_a_second_run_is_put_behind_the_first(tmp_path):
     assert lines.read_bytes()[:len(before)] == before and lines.stat().st_size >= sizes[2] > sizes[1]
     jtl = (tmp_path / "r.jtl").read_text()
     assert jtl.count("timeStamp,") == 1 and of_jtl(jtl) == of_json(lines.read_text())
+
+
+STEADY = '''
+from locust import HttpUser, constant, task
+class Shopper(HttpUser):
+    wait_time = constant(0.01)
+    @task
+    def one(self):
+        self.client.get("/")
+'''
+
+
+def test_what_a_killed_worker_had_not_written_is_not_counted_as_written(tmp_path):
+    port = free_port()
+    with target() as shop, locustfile(STEADY) as file:
+        worker = ("-f", file, "--worker", "--master-port", port)
+        with (katydid("-f", file, "-H", shop.url, "--headless", "-u", 4, "-r", 4, "--exit-code-on-error", 0, "--summary", "s.json", "--out", "json=r.json.gz", "--master",
+                      "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--expect-workers", 2, "--loglevel", "DEBUG", cwd=tmp_path) as run,
+              katydid(*worker, cwd=tmp_path) as first, katydid(*worker, cwd=tmp_path)):
+            wait_for(lambda: sorted(path.stat().st_size > 2000 for path in tmp_path.glob("r.*.json.gz")) == [True, True], "blocks of both")
+            first.signal(9)
+            run.wait_line("failed to send heartbeat")
+            run.signal(15)
+            run.wait()
+    summary = json.loads((tmp_path / "s.json").read_text())
+    out, = summary["outputs"]
+    assert out["sent"] + out["dropped"] == summary["total"]["requests"], out
+    text = gzip.decompress(b"".join(path.read_bytes() for path in tmp_path.glob("r.*.json.gz"))).decode()
+    assert text.count('"metric":"http_reqs","type":"Point"') >= out["sent"] > 0
+    assert 0 < out["dropped"] and "requests are not in the file: a worker was lost" in run.stderr
+
+
+@pytest.mark.parametrize("kind", ["json", "hdrlog"])
+def test_a_file_that_is_removed_while_it_is_written_has_nothing(kind, tmp_path):
+    lines = tmp_path / "r"
+    with target() as shop, locustfile(STEADY) as file, katydid("-f", file, "-H", shop.url, "--headless", "--summary", "s.json", "--out", f"{kind}=r", cwd=tmp_path) as run:
+        wait_for(lambda: lines.exists() and lines.stat().st_size > 500, "lines")
+        lines.unlink()
+        if kind == "json":
+            run.wait_line("Requests are no longer written: .*r: it was removed while it was written")
+        run.signal(15)
+        assert run.wait() == 0, run.describe()
+    out, = json.loads((tmp_path / "s.json").read_text())["outputs"]
+    assert out["sent"] == 0 and out["dropped"] > 0 and "it was removed while it was written" in out["last_error"]
 
 
 def test_an_interval_log_is_read_by_hdrhistogram(tmp_path):

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #define LOOK_NS UINT64_C(100000000)
+#define FILE_LOOK_NS UINT64_C(1000000000) /* whether the file is still where it was */
 #define STALL_NS                                                                                   \
     UINT64_C(2000000000) /* a writer that takes nothing for so long is not waited for */
 #define WRITE_BYTES (256u << 10)
@@ -45,7 +46,7 @@ struct journal {
     uint64_t stalled_at; /* ring.taken when it was given up to wait; UINT64_MAX: never */
     /* of both */
     _Atomic uint64_t written, dropped;
-    _Atomic(char *) trouble;
+    _Atomic(char *) trouble, note;
     pthread_mutex_t lock;
     pthread_cond_t wake, room;
     atomic_bool is_woken;
@@ -57,6 +58,7 @@ struct journal {
     size_t seen_count;
     struct sbuf out;
     uint64_t lines, out_since; /* requests in `out`; when the first of them came */
+    uint64_t looked_at;        /* whether the file is there */
     bool is_broken;
 };
 
@@ -76,12 +78,33 @@ struct journals {
 
 /* ---- the thread ----------------------------------------------------------------------------- */
 
+static void break_off_for(struct journal *j, const char *words)
+{
+    j->is_broken = true;
+    atomic_store(&j->trouble, sbuf_words("%s: %s", j->path, words));
+}
+
 static void break_off(struct journal *j, int error)
 {
-    char text[256], words[128];
-    j->is_broken = true;
-    snprintf(text, sizeof text, "%s: %s", j->path, strerror_r(error, words, sizeof words));
-    atomic_store(&j->trouble, mem_strdup(text));
+    char words[128];
+    break_off_for(j, strerror_r(error, words, sizeof words));
+}
+
+/* What is gone with the file is not written. What was moved is where it was moved to, and so is
+ * what comes. */
+static void look_after_file(struct journal *j)
+{
+    const enum journal_place_of_file is =
+        j->file && !j->is_broken ? journal_file_look(j->file) : FILE_IS_THERE;
+    j->looked_at = clk_mono_ns();
+    if (is == FILE_IS_REMOVED) {
+        break_off_for(j, "it was removed while it was written");
+        atomic_fetch_add(&j->dropped, atomic_exchange(&j->written, 0));
+    } else if (is == FILE_IS_MOVED && !atomic_load(&j->note)) {
+        atomic_store(&j->note, sbuf_words("%s: it was moved away while it was written; all lines "
+                                          "are in the file that was moved",
+                                          j->path));
+    }
 }
 
 static void flush(struct journal *j)
@@ -188,6 +211,7 @@ static void free_journal(struct journal *j)
     pthread_cond_destroy(&j->wake);
     pthread_cond_destroy(&j->room);
     free(atomic_load(&j->trouble));
+    free(atomic_load(&j->note));
     free(j->path);
     free(j->time);
     free(j->worker);
@@ -202,8 +226,11 @@ static void *run(void *arg)
         consume(j);
         if (is_due(j))
             flush(j);
+        if (clk_mono_ns() - j->looked_at >= FILE_LOOK_NS)
+            look_after_file(j);
     } while (await_more(j));
     flush(j);
+    look_after_file(j);
     const int error = j->file ? journal_file_close(j->file) : 0;
     if (error && !j->is_broken)
         break_off(j, error);
@@ -435,7 +462,7 @@ size_t journals_count(const struct journals *js)
 struct journal_state journals_state(struct journals *js, size_t which)
 {
     struct journal *j = js->list[which];
-    struct journal_state s = {.trouble = atomic_load(&j->trouble)};
+    struct journal_state s = {.trouble = atomic_load(&j->trouble), .note = atomic_load(&j->note)};
     pthread_mutex_lock(&j->lock);
     s.is_done = j->is_done;
     pthread_mutex_unlock(&j->lock);

@@ -12,7 +12,8 @@
  *
  * After the first error of the file no more is written, and the file is cut back to its last whole
  * line (if it is packed, its last whole block). For each journal, at its end:
- * requests = written + dropped.
+ * requests = written + dropped. Written are those that can be read in the file whatever becomes of
+ * this process: of a file that is removed, none.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -113,7 +114,9 @@ void journals_end(struct journals *js);
 
 struct journal_state {
     uint64_t offered, written, dropped; /* requests */
-    const char *trouble;                /* of the file; NULL: none. Lives as long as the journals */
+    const char *trouble;                /* why nothing more is written; NULL: it is */
+    const char *note;                   /* what is to be known of the file; NULL: nothing. Both live
+                                           as long as the journals */
     bool is_done;                       /* after journals_end */
 };
 size_t journals_count(const struct journals *js);

@@ -21,6 +21,7 @@ enum packing { PACKED_NOT, PACKED_GZIP, PACKED_ZSTD };
 
 struct journal_file {
     int fd;
+    char *path;
     enum packing packing;
     bool is_regular;
     off_t end; /* of what is whole, of a regular file */
@@ -79,6 +80,7 @@ struct journal_file *journal_file_open(const char *path, bool is_more)
         return NULL;
     struct journal_file *f = mem_zalloc(sizeof *f);
     f->fd = fd;
+    f->path = mem_strdup(path);
     f->packing = packing_of(path);
     f->is_regular = strcmp(path, "-") != 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
     f->end = f->is_regular ? st.st_size : 0;
@@ -148,6 +150,19 @@ int journal_file_put(struct journal_file *f, const char *bytes, size_t len)
     return error;
 }
 
+enum journal_place_of_file journal_file_look(const struct journal_file *f)
+{
+    struct stat ours, there;
+    if (!f->is_regular || fstat(f->fd, &ours) != 0)
+        return FILE_IS_THERE;
+    if (ours.st_nlink == 0)
+        return FILE_IS_REMOVED;
+    if (stat(f->path, &there) != 0)
+        return errno == ENOENT || errno == ENOTDIR ? FILE_IS_MOVED : FILE_IS_THERE;
+    return there.st_ino == ours.st_ino && there.st_dev == ours.st_dev ? FILE_IS_THERE
+                                                                      : FILE_IS_MOVED;
+}
+
 int journal_file_close(struct journal_file *f)
 {
     const int error = close(f->fd) != 0 && errno != EINTR ? errno : 0;
@@ -155,6 +170,7 @@ int journal_file_close(struct journal_file *f)
         deflateEnd(&f->gzip);
     ZSTD_freeCCtx(f->zstd);
     sbuf_fini(&f->packed);
+    free(f->path);
     free(f);
     return error;
 }

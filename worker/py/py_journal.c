@@ -500,9 +500,9 @@ static PyObject *state_method(PyObject *module, PyObject *unused)
     (void)module, (void)unused;
     for (size_t i = 0; list && i < count; i++) {
         const struct journal_state s = journals_state(the.journals, i);
-        PyObject *one =
-            Py_BuildValue("KKKzO", (unsigned long long)s.offered, (unsigned long long)s.written,
-                          (unsigned long long)s.dropped, s.trouble, s.is_done ? Py_True : Py_False);
+        PyObject *one = Py_BuildValue("KKKzzO", (unsigned long long)s.offered,
+                                      (unsigned long long)s.written, (unsigned long long)s.dropped,
+                                      s.trouble, s.note, s.is_done ? Py_True : Py_False);
         if (one)
             PyList_SET_ITEM(list, (Py_ssize_t)i, one);
         else
@@ -537,7 +537,8 @@ static PyMethodDef functions[] = {
     {"journals_user", user_method, METH_O,
      "journals_user(user): the greenlet that runs is that user's, and what it spawns."},
     {"journals_state", state_method, METH_NOARGS,
-     "journals_state() → [(offered, written, dropped, trouble or None, is_done)], requests."},
+     "journals_state() → [(offered, written, dropped, trouble or None, note or None, is_done)], "
+     "requests."},
     {"journals_end", end_method, METH_NOARGS, "No more requests: has the files finished."},
     {"journals_close", close_method, METH_NOARGS, "What is not written is given up."},
     {NULL, NULL, 0, NULL},

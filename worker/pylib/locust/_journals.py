@@ -64,11 +64,14 @@ class Journals:
         """What came of each until now, for the report; None: there are none."""
         self.count_users()
         numbers = []
-        for number, (offered, written, dropped, trouble, _) in enumerate(_katydid.journals_state()):
-            if trouble and number not in self._told:
-                self._told.add(number)
+        for number, (offered, written, dropped, trouble, note, _) in enumerate(_katydid.journals_state()):
+            if trouble and (number, True) not in self._told:
+                self._told.add((number, True))
                 logger.error("Requests are no longer written: %s. The test goes on", trouble)
-            numbers.append([written, offered - written if self._is_over else dropped, trouble])
+            if note and not trouble and (number, False) not in self._told:
+                self._told.add((number, False))
+                logger.warning("%s", note)
+            numbers.append([written, offered - written if self._is_over else dropped, trouble or note, offered])
         return numbers or None
 
     def end(self):

@@ -369,6 +369,51 @@ static void a_writer_that_hangs_is_given_up(void **state)
     journals_free(js); /* its thread waits for a reader for ever */
 }
 
+static void await_written(struct journals *js, uint64_t count)
+{
+    const uint64_t until = clk_mono_ns() + PATIENCE_NS;
+    while (journals_state(js, 0).written < count && clk_mono_ns() < until)
+        usleep(1000);
+    assert_int_equal(journals_state(js, 0).written, count);
+}
+
+static void what_is_removed_is_not_written(void **state)
+{
+    (void)state;
+    const char *path = in_folder("gone.jtl");
+    struct journals *js = open_one("jtl", path, 1 << 20, false);
+    put_many(js, 100);
+    await_written(js, 100);
+    assert_int_equal(unlink(path), 0);
+    put_many(js, 100);
+    const struct journal_state s = finish(js);
+    assert_int_equal(s.written, 0);
+    assert_int_equal(s.dropped, 200);
+    assert_non_null(strstr(s.trouble, "gone.jtl: it was removed while it was written"));
+    journals_free(js);
+}
+
+/* By who rotates logs. */
+static void what_is_moved_is_written_where_it_is(void **state)
+{
+    (void)state;
+    char from[128];
+    strcpy(from, in_folder("from.jtl"));
+    struct journals *js = open_one("jtl", from, 1 << 20, false);
+    put_many(js, 100);
+    await_written(js, 100);
+    assert_int_equal(rename(from, in_folder("to.jtl")), 0);
+    put_many(js, 100);
+    const struct journal_state s = finish(js);
+    assert_int_equal(s.written, 200);
+    assert_null(s.trouble);
+    assert_non_null(strstr(s.note, "from.jtl: it was moved away while it was written"));
+    journals_free(js);
+    char *text = slurp(in_folder("to.jtl"));
+    assert_int_equal(count_lines(text), 201);
+    free(text);
+}
+
 /* ---- the ring -------------------------------------------------------------------------------- */
 
 #define RECORDS 200000
@@ -449,6 +494,8 @@ int main(void)
         cmocka_unit_test(a_full_ring_drops_and_counts),
         cmocka_unit_test(who_waits_has_it_all_once_there_is_room),
         cmocka_unit_test(a_writer_that_hangs_is_given_up),
+        cmocka_unit_test(what_is_removed_is_not_written),
+        cmocka_unit_test(what_is_moved_is_written_where_it_is),
         cmocka_unit_test(records_come_out_as_they_went_in),
         cmocka_unit_test(places_that_are_too_many_are_written_all_the_same),
     };
