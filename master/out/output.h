@@ -7,7 +7,8 @@
  * Threads: every function below but interval_s is called on the output's own thread, one at a time,
  * and may take as long as it takes: the run never waits for it. So it touches nothing but what it
  * owns and the snapshot it is given, which is immutable and borrowed until it returns
- * (snapshot_ref keeps it). interval_s is called on the main thread, and does nothing but answer.
+ * (snapshot_ref keeps it). interval_s and hurry are called on the main thread, and do nothing but
+ * answer, or note.
  *
  *   check → open → tick … tick → run_end → close
  *
@@ -45,6 +46,8 @@ struct output {
     int (*check)(void *self, const struct snapshot *first, char **why); /* changes nothing */
     int (*open)(void *self, const struct snapshot *first, char **why);
     int (*tick)(void *self, const struct snapshot *s, char **why);
+    /* The end has begun; a tick may be on, and others wait before it. NULL: nothing to note. */
+    void (*hurry)(void *self, double mono);
     int (*run_end)(void *self, const struct snapshot *last, char **why); /* has everything */
     void (*close)(void *self);                                           /* frees self */
 };

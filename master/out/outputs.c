@@ -471,6 +471,9 @@ static void begin_end(struct outputs *all)
 
 static void begin_those_apart(struct outputs *all)
 {
+    for (size_t i = 0; i < all->count; i++)
+        if (all->lines[i]->o.hurry)
+            all->lines[i]->o.hurry(all->lines[i]->o.self, all->last->mono);
     pthread_mutex_lock(&all->lock);
     for (size_t i = 0; i < all->count; i++)
         if (all->lines[i]->o.ends_apart)

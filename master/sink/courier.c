@@ -26,10 +26,11 @@ struct courier {
     bool is_ended; /* ... was the end of its run */
     bool is_tried;
     struct parcels waiting;
-    unsigned failures;   /* in a row */
-    double next_try;     /* monotonic */
-    struct sbuf trouble; /* of the last delivery, if it failed */
-    struct sbuf lost;    /* why the last one that was dropped was */
+    unsigned failures;      /* in a row */
+    double next_try;        /* monotonic */
+    struct sbuf trouble;    /* of the last delivery, if it failed */
+    struct sbuf lost;       /* why the last one that was dropped was */
+    _Atomic double ends_by; /* monotonic: then all is to be over; 0: the end has not begun */
 };
 
 /* ---- parcels ----------------------------------------------------------------------------- */
@@ -191,9 +192,10 @@ static bool deliver_one(struct courier *c, double timeout_s)
     return d != DELIVERY_LATER;
 }
 
+/* What comes late is for the flush, which has a limit for all of it. */
 static void deliver(struct courier *c)
 {
-    while (c->waiting.first && now_s() >= c->next_try)
+    while (c->waiting.first && now_s() >= c->next_try && c->ends_by <= 0)
         if (!deliver_one(c, c->timeout_s))
             return;
 }
@@ -246,6 +248,11 @@ static int tick(void *self, const struct snapshot *s, char **why)
     return answer(c, why);
 }
 
+static void hurry(void *self, double mono)
+{
+    ((struct courier *)self)->ends_by = mono + COURIER_END_S;
+}
+
 static void sleep_s(double s)
 {
     const struct timespec t = {(time_t)s, (long)((s - (double)(time_t)s) * 1e9)};
@@ -274,7 +281,7 @@ static int run_end(void *self, const struct snapshot *last, char **why)
 {
     struct courier *c = self;
     pack(c, last, true);
-    flush(c, last->mono + COURIER_END_S);
+    flush(c, c->ends_by > 0 ? c->ends_by : last->mono + COURIER_END_S);
     if (c->lost.len > 0) {
         log_warning(LOGGER, "%s: %" PRIu64 " of %" PRIu64 " pushes did not arrive: %s",
                     c->spec->name, c->counts.dropped, c->counts.dropped + c->counts.sent,
@@ -317,6 +324,7 @@ struct output courier_output(const struct courier_kind *kind, void *self, struct
                            .interval_s = interval_s,
                            .check = check,
                            .tick = tick,
+                           .hurry = hurry,
                            .run_end = run_end,
                            .close = close_it};
 }

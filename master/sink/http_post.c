@@ -76,6 +76,7 @@ static void set_up(struct http_post *h, const char *host)
 {
     CURL *curl = h->curl;
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L); /* nor is a name server waited for longer */
     keep_text(curl, CURLOPT_USERAGENT, "katydid/" KATYDID_VERSION);
     keep_text(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     if (is_loopback(host))

@@ -2,6 +2,7 @@
 /* influxdb: line protocol for InfluxDB 1, 2 and 3, and what takes that too (VictoriaMetrics,
  * QuestDB, Telegraf): a point a row and push, of what the row gained since the one before. Times
  * are milliseconds. A line is the same when it is sent again, so nothing is counted twice. */
+#include "common/base/clk.h"
 #include "common/base/mem.h"
 #include "master/sink/figures.h"
 #include "master/sink/http_post.h"
@@ -331,8 +332,10 @@ static enum delivery deliver(void *self, const struct parcel *p, double timeout_
                              struct delivery_trouble *t)
 {
     struct influxdb *db = self;
+    const uint64_t began = clk_mono_ns();
     if (sink_is_word(db->spec, "version", "1") && !db->is_created)
-        create_database(db, timeout_s);
+        create_database(db, timeout_s / 2);
+    timeout_s -= (double)(clk_mono_ns() - began) / 1e9;
     return http_post_deliver(db->http, db->path, p, timeout_s, t);
 }
 
