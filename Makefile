@@ -68,7 +68,7 @@ MSGPACK   := $(shell pkg-config --exists msgpack-c 2>/dev/null && echo msgpack-c
 DEP_CF    := $(subst -I/,-isystem /,$(call pc,--cflags libevent libevent_pthreads libzmq $(MSGPACK) jansson openssl \
              zlib libbrotlidec libzstd sqlite3))
 COMMON_LD := $(call pc,--libs libzmq $(MSGPACK)) -lcrypto -lm
-MASTER_LD := $(call pc,--libs libevent libevent_pthreads libevent_openssl jansson libcurl zlib openssl libzstd sqlite3) -lcivetweb -lsnappy $(COMMON_LD)
+MASTER_LD := $(call pc,--libs libevent libevent_pthreads libevent_openssl jansson libcurl zlib openssl libzstd sqlite3 libpq) -lcivetweb -lsnappy $(COMMON_LD)
 WORKER_LD := $(call pc,--libs libevent libevent_pthreads openssl zlib libbrotlidec libzstd) $(COMMON_LD)
 ALL_CF     = $(BASE) $(OPT) $(DEP_CF) $(CFLAGS)
 
@@ -104,6 +104,7 @@ $(O)/katydid-worker: $(O)/obj/worker/main.o $(call obj,$(PY_C)) $(O)/libnet.a $(
 $(O)/katydid-worker $(PY_SO): $(O)/.flags-python
 $(O)/obj/worker/py/%.o $(O)/obj/worker/main.o: EXTRA = $(PY_CF) -DKATYDID_PYTHON='"$(PY_EMBEDDED)"'
 $(call obj,$(PY_C) worker/main.c): $(O)/.flags-python
+$(O)/obj/master/sink/postgres.o: EXTRA = $(subst -I/,-isystem /,$(call pc,--cflags libpq))
 $(O)/obj/%.o: %.c $(O)/.flags
 	@mkdir -p $(@D); echo "  CC    $<"
 	$(Q)$(CC) $(ALL_CF) $(EXTRA) -MMD -MP -c $< -o $@

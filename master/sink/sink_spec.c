@@ -281,7 +281,8 @@ static int check_target(const struct sink_spec *spec, char **why)
 {
     const char *host = spec->target ? strstr(spec->target, "://") : NULL;
     const char *at = host ? strchr(host + 3, '@') : NULL;
-    if (!at || strcspn(host + 3, "/?#") < (size_t)(at - host - 3))
+    if (!at || strcspn(host + 3, "/?#") < (size_t)(at - host - 3) ||
+        !memchr(host + 3, ':', (size_t)(at - host - 3)))
         return 0;
     *why = sink_words(spec, "an address with a password is shown wherever the address is: give "
                             "username=NAME,password=@FILE");

@@ -5,8 +5,6 @@ beside a user that would notice if one of them held up the others."""
 import csv
 import json
 import os
-import pwd
-import subprocess
 import tempfile
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness import ROOT, Process, free_port, locustfile, run_katydid
+from postgres import postgres
 
 CLIENTS = Path(os.environ.get("KATYDID_CLIENTS_VENV", ROOT / "build" / "venv-clients"))
 
@@ -121,39 +120,6 @@ class Heart(User):
 
 
 @contextmanager
-def owned_folder(user):
-    with tempfile.TemporaryDirectory() as folder:
-        if os.getuid() == 0:
-            os.chmod(folder, 0o755)
-            folder = os.path.join(folder, "own")
-            os.mkdir(folder, 0o700)
-            entry = pwd.getpwnam(user)
-            os.chown(folder, entry.pw_uid, entry.pw_gid)
-        yield folder
-
-
-def as_user(user):
-    return ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"] if os.getuid() == 0 else []
-
-
-@contextmanager
-def postgres():
-    """Yields its connection string."""
-    binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    assert binaries, "PostgreSQL is not installed: make test installs it"
-    with owned_folder("postgres") as folder:
-        data = f"{folder}/data"
-        subprocess.run([*as_user("postgres"), binaries[-1] / "initdb", "-D", data, "-A", "trust", "-U", "katydid",
-                        "--no-sync"], check=True, capture_output=True, timeout=60)
-        port = free_port()
-        command = [binaries[-1] / "postgres", "-D", data, "-p", port, "-c", "listen_addresses=127.0.0.1",
-                   "-c", f"unix_socket_directories={folder}", "-c", "fsync=off"]
-        with Process(command, prefix=as_user("postgres")) as server:
-            server.wait_line("ready to accept connections")
-            yield f"postgresql://katydid@127.0.0.1:{port}/postgres"
-
-
-@contextmanager
 def mosquitto():
     with tempfile.NamedTemporaryFile("w", suffix=".conf") as config:
         port = free_port()
@@ -170,7 +136,7 @@ def run():
     with ExitStack() as stack:
         servers = stack.enter_context(Process([CLIENTS / "bin" / "python", ROOT / "tests/support/protocol_servers.py"]))
         ports = json.loads(servers.wait_line(r"^\{.*\}$").group(0))
-        ports["postgres"] = stack.enter_context(postgres())
+        ports["postgres"] = stack.enter_context(postgres()).address
         ports["mqtt"] = stack.enter_context(mosquitto())
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         script = SCRIPT.format(ports=ports, requests=f"{folder}/requests.csv")

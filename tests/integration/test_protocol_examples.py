@@ -6,7 +6,8 @@ import json
 
 import pytest
 from harness import ROOT, Process, csv_row, run_katydid
-from test_contrib import CLIENTS, mosquitto, postgres
+from postgres import postgres
+from test_contrib import CLIENTS, mosquitto
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +32,8 @@ def test_users_wait_side_by_side(name, scheme, row, ports, tmp_path):
 
 
 def test_postgresql(tmp_path):
-    with postgres() as address:
-        of = run_example("postgres_rows", tmp_path, PG_DSN=address)
+    with postgres() as server:
+        of = run_example("postgres_rows", tmp_path, PG_DSN=server.address)
     assert int(of("execute_query")["Request Count"]) > 0
 
 

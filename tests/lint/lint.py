@@ -23,6 +23,7 @@ HOMES = {
     r"sqlite3\.h": ["master/store/history"],
     r"snappy": ["master/sink/remote_write.c"],
     r"curl/": ["master/sink/http_post.c"],
+    r"libpq": ["master/sink/postgres.c"],
     r"jansson\.h": ["master/"],
 }
 BANNED = r"\b(strcpy|strcat|sprintf|vsprintf|strtok|atoi|atof|gets|rand|srand|gettimeofday|system|alloca|setjmp|longjmp)\s*\("
