@@ -291,6 +291,21 @@ static void packed_files_are_read_by_their_programs(void **state)
     free(plain);
 }
 
+/* What was asked for beforehand is given back. */
+static void a_large_file_takes_no_more_room_than_it_has(void **state)
+{
+    struct stat st;
+    (void)state;
+    const char *path = in_folder("large.json");
+    struct journals *js = open_one("json", path, 64 << 20, false);
+    put_many(js, 10000);
+    assert_int_equal(finish(js).written, 10000);
+    journals_free(js);
+    assert_int_equal(stat(path, &st), 0);
+    assert_true(st.st_size > 20 << 20);
+    assert_true(st.st_blocks * 512 < st.st_size + (1 << 20));
+}
+
 static void what_cannot_be_written_is_dropped_and_told(void **state)
 {
     static const struct {
@@ -490,6 +505,7 @@ int main(void)
         cmocka_unit_test(jtl_has_jmeters_columns),
         cmocka_unit_test(csv_has_k6s_columns_and_times),
         cmocka_unit_test(packed_files_are_read_by_their_programs),
+        cmocka_unit_test(a_large_file_takes_no_more_room_than_it_has),
         cmocka_unit_test(what_cannot_be_written_is_dropped_and_told),
         cmocka_unit_test(a_full_ring_drops_and_counts),
         cmocka_unit_test(who_waits_has_it_all_once_there_is_room),
