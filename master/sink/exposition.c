@@ -4,7 +4,7 @@
 #include "common/base/utf8.h"
 #include "master/sink/exponential.h"
 #include "master/sink/native.h"
-#include "master/sink/protobuf.h"
+#include "common/base/protobuf.h"
 #include <math.h>
 #include <stdlib.h>
 

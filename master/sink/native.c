@@ -2,7 +2,7 @@
 /* native: see the header. */
 #include "master/sink/native.h"
 #include "master/sink/exponential.h"
-#include "master/sink/protobuf.h"
+#include "common/base/protobuf.h"
 
 #define ZERO_THRESHOLD 1e-9 /* seconds: what is less than that counts as zero */
 #define GAP_MOST 2          /* empty buckets that are no reason for another span */

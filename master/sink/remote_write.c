@@ -11,7 +11,7 @@
 #include "master/sink/exposition.h"
 #include "master/sink/http_post.h"
 #include "master/sink/native.h"
-#include "master/sink/protobuf.h"
+#include "common/base/protobuf.h"
 #include <math.h>
 #include <snappy-c.h>
 #include <stdlib.h>

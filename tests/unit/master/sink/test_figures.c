@@ -10,7 +10,7 @@
 #include "master/sink/exponential.h"
 #include "master/sink/exposition.h"
 #include "master/sink/native.h"
-#include "master/sink/protobuf.h"
+#include "common/base/protobuf.h"
 #include "master/sink/sampled.h"
 #include "tests/unit/snapshots.h"
 #include <math.h>
