@@ -19,6 +19,8 @@ struct courier {
     const struct courier_kind *kind;
     void *self;
     struct sink_spec *spec;
+    const char *unit;             /* of the counts */
+    bool (*has_more)(void *self); /* or NULL */
     double interval_s, timeout_s, buffer_s;
     struct output_counts counts;
     struct snapshot *last; /* that was packed; a reference */
@@ -39,6 +41,7 @@ struct parcel *parcels_add(struct parcels *list, int what)
 {
     struct parcel *p = mem_zalloc(sizeof *p);
     p->what = what;
+    p->count = 1;
     if (list->last)
         list->last->next = p;
     else
@@ -60,12 +63,21 @@ static void parcels_pop(struct parcels *list)
     free(p);
 }
 
-static void drop_first(struct courier *c)
+static void count_lost(struct courier *c, uint64_t count, const char *why)
 {
     sbuf_clear(&c->lost);
-    sbuf_adds(&c->lost, c->trouble.len ? c->trouble.data : "the receiver was away for too long");
+    sbuf_adds(&c->lost, why);
+    __atomic_add_fetch(&c->counts.dropped, count, __ATOMIC_RELAXED);
+}
+
+/* refused: of what it counts as; 0: all. */
+static void drop_first(struct courier *c, uint64_t refused)
+{
+    const uint64_t all = c->waiting.first->count;
+    const uint64_t lost = refused && refused < all ? refused : all;
+    count_lost(c, lost, c->trouble.len ? c->trouble.data : "the receiver was away for too long");
+    __atomic_add_fetch(&c->counts.sent, all - lost, __ATOMIC_RELAXED);
     parcels_pop(&c->waiting);
-    __atomic_add_fetch(&c->counts.dropped, 1, __ATOMIC_RELAXED);
 }
 
 static double now_s(void)
@@ -76,6 +88,8 @@ static double now_s(void)
 static void keep(struct courier *c, struct parcels *more)
 {
     const double now = now_s();
+    if (more->lost)
+        count_lost(c, more->lost, more->why);
     while (more->first) {
         struct parcel *p = more->first;
         more->first = p->next;
@@ -91,7 +105,7 @@ static void keep(struct courier *c, struct parcels *more)
     }
     while (c->waiting.first && c->waiting.first->next &&
            (c->waiting.bytes > BUFFER_BYTES || now - c->waiting.first->made_at > c->buffer_s))
-        drop_first(c);
+        drop_first(c, 0);
 }
 
 /* ---- packing ----------------------------------------------------------------------------- */
@@ -119,7 +133,8 @@ static void pack(struct courier *c, const struct snapshot *s, bool is_last)
                        .is_first = !c->last || c->last->run_number != s->run_number,
                        .is_end = !s->is_live || is_last};
     struct parcels made = {0};
-    if (s->run_number == 0 || (is_same && c->is_ended && is_unchanged(c->last, s)))
+    const bool has_more = c->has_more && c->has_more(c->self);
+    if (s->run_number == 0 || (!has_more && is_same && c->is_ended && is_unchanged(c->last, s)))
         return;
     if (m.at <= c->last_at) /* one time is one point, for most receivers */
         m.at = c->last_at + 0.001;
@@ -171,14 +186,14 @@ static bool deliver_one(struct courier *c, double timeout_s)
     const enum delivery d = c->kind->deliver(c->self, c->waiting.first, timeout_s, &t);
     switch (d) {
     case DELIVERED:
-        __atomic_add_fetch(&c->counts.sent, 1, __ATOMIC_RELAXED);
+        __atomic_add_fetch(&c->counts.sent, c->waiting.first->count, __ATOMIC_RELAXED);
         parcels_pop(&c->waiting);
         c->failures = 0;
         sbuf_clear(&c->trouble);
         break;
     case DELIVERY_REFUSED:
         set_trouble(c, &t);
-        drop_first(c);
+        drop_first(c, t.refused);
         break;
     case DELIVERY_LATER:
         note_failure(c, &t);
@@ -274,7 +289,7 @@ static void flush(struct courier *c, double until)
             sleep_s(pause_s);
     }
     while (c->waiting.first)
-        drop_first(c);
+        drop_first(c, 0);
 }
 
 static int run_end(void *self, const struct snapshot *last, char **why)
@@ -283,12 +298,11 @@ static int run_end(void *self, const struct snapshot *last, char **why)
     pack(c, last, true);
     flush(c, c->ends_by > 0 ? c->ends_by : last->mono + COURIER_END_S);
     if (c->lost.len > 0) {
-        log_warning(LOGGER, "%s: %" PRIu64 " of %" PRIu64 " pushes did not arrive: %s",
-                    c->spec->name, c->counts.dropped, c->counts.dropped + c->counts.sent,
-                    c->lost.data);
+        log_warning(LOGGER, "%s: %" PRIu64 " of %" PRIu64 " %s did not arrive: %s", c->spec->name,
+                    c->counts.dropped, c->counts.dropped + c->counts.sent, c->unit, c->lost.data);
         *why = mem_strdup(c->lost.data);
     } else {
-        log_debug(LOGGER, "%s: %" PRIu64 " pushes", c->spec->name, c->counts.sent);
+        log_debug(LOGGER, "%s: %" PRIu64 " %s", c->spec->name, c->counts.sent, c->unit);
     }
     return 0; /* what it could not tell others is no fault of the test */
 }
@@ -306,12 +320,25 @@ static void close_it(void *self)
     free(c);
 }
 
+void *courier_self(void *output_self)
+{
+    return ((struct courier *)output_self)->self;
+}
+
+void courier_packs_more(void *output_self, const char *unit, bool (*has_more)(void *self))
+{
+    struct courier *c = output_self;
+    c->unit = unit;
+    c->has_more = has_more;
+}
+
 struct output courier_output(const struct courier_kind *kind, void *self, struct sink_spec *spec)
 {
     struct courier *c = mem_zalloc(sizeof *c);
     c->kind = kind;
     c->self = self;
     c->spec = spec;
+    c->unit = "pushes";
     c->interval_s = sink_number(spec, "interval");
     c->timeout_s = sink_number(spec, "timeout");
     c->buffer_s = sink_number(spec, "buffer");

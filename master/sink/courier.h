@@ -16,14 +16,17 @@ struct parcel {
     struct parcel *next;
     struct sbuf body;
     int what;       /* the kind's own */
+    uint64_t count; /* what it is counted as */
     double made_at; /* monotonic */
 };
 
 struct parcels {
     struct parcel *first, *last;
     size_t count, bytes;
+    uint64_t lost;   /* what there was no room for, as counted, */
+    const char *why; /* and why; a constant */
 };
-/* A new one at the end, to be filled. */
+/* A new one, which counts as 1, at the end, to be filled. */
 struct parcel *parcels_add(struct parcels *list, int what);
 
 struct moment { /* what is to be packed */
@@ -36,13 +39,14 @@ struct moment { /* what is to be packed */
 enum delivery {
     DELIVERED,
     DELIVERY_LATER,   /* try again */
-    DELIVERY_REFUSED, /* never again */
+    DELIVERY_REFUSED, /* never again; all of it, or the part that is told */
     DELIVERY_ANEW     /* what waits is to be packed anew: the kind speaks another way now */
 };
 
 struct delivery_trouble {
     struct sbuf why;      /* if it is not DELIVERED */
     double retry_after_s; /* 0: not said */
+    uint64_t refused;     /* how many of what the parcel counts as; 0: all */
 };
 
 struct courier_kind {
@@ -54,5 +58,10 @@ struct courier_kind {
     void (*close)(void *self);
 };
 
+/* Of the output that was made of it. */
+void *courier_self(void *output_self);
+/* Of one that packs what is in no snapshot: what it counts, in place of pushes, and whether there
+ * is some. */
+void courier_packs_more(void *output_self, const char *unit, bool (*has_more)(void *self));
 /* Takes spec and self. */
 struct output courier_output(const struct courier_kind *kind, void *self, struct sink_spec *spec);

@@ -162,6 +162,18 @@ void http_post_header(struct http_post *h, const char *line)
 
 /* ---- requests ---------------------------------------------------------------------------- */
 
+void http_post_use_http2(struct http_post *h)
+{
+    HANDLE_IS(h, HTTP_POST_TAG);
+    const bool is_tls = !strncasecmp(h->base, "https:", 6);
+    const long version = is_tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
+    curl_easy_setopt(h->curl, CURLOPT_HTTP_VERSION, version);
+    /* Before 8.0 the second request on such a connection fails: "Error in the HTTP2 framing layer"
+     */
+    if (!is_tls && curl_version_info(CURLVERSION_NOW)->version_num < 0x080000)
+        curl_easy_setopt(h->curl, CURLOPT_FORBID_REUSE, 1L);
+}
+
 static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 {
     struct http_answer *a = arg;
@@ -186,12 +198,15 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
     return len;
 }
 
-static const char *header(const struct http_answer *a, const char *name)
+const char *http_answer_text(const struct http_answer *a, const char *name, size_t *len)
 {
-    const size_t len = strlen(name);
+    const size_t name_len = strlen(name);
     for (const char *line = a->headers.data; line && *line;) {
-        if (!strncmp(line, name, len) && line[len] == ':')
-            return line + len + 1 + strspn(line + len + 1, " ");
+        if (!strncmp(line, name, name_len) && line[name_len] == ':') {
+            line += name_len + 1 + strspn(line + name_len + 1, " ");
+            *len = strcspn(line, "\n");
+            return line;
+        }
         line += strcspn(line, "\n");
         line += *line == '\n';
     }
@@ -200,7 +215,8 @@ static const char *header(const struct http_answer *a, const char *name)
 
 bool http_answer_number(const struct http_answer *a, const char *name, double *number)
 {
-    const char *text = header(a, name);
+    size_t len;
+    const char *text = http_answer_text(a, name, &len);
     char *end = NULL;
     if (text)
         *number = strtod(text, &end);

@@ -26,15 +26,20 @@ void http_post_free(struct http_post *h); /* NULL is fine */
 /* "Name: value"; for all requests from now on. A name with another value replaces it. */
 void http_post_header(struct http_post *h, const char *line);
 
+/* HTTP/2 from now on, without TLS from the first byte on; what a receiver of gRPC speaks. */
+void http_post_use_http2(struct http_post *h);
+
 struct http_answer {
     long status; /* 0: none came */
     double retry_after_s;
     struct sbuf body;    /* the beginning */
     uint64_t body_bytes; /* of all that was read */
-    struct sbuf headers; /* all, lower-case names, a line each */
+    struct sbuf headers; /* all and trailers, lower-case names, a line each */
 };
 void http_answer_fini(struct http_answer *a);
-/* Whether it has that header (lower-case), and its number. */
+/* The value of that header (lower-case), or trailer, up to the end of its line. NULL: none. */
+const char *http_answer_text(const struct http_answer *a, const char *name, size_t *len);
+/* Whether it has that header, and its number. */
 bool http_answer_number(const struct http_answer *a, const char *name, double *number);
 
 /* path: behind base, with its query; or "". 0: an answer came; -1, and why. */

@@ -1,30 +1,23 @@
 // SPDX-License-Identifier: MIT
-/* otlp: OpenTelemetry's metrics as protobuf over HTTP: all families as sums and gauges, response
+/* otlp: OpenTelemetry's metrics as protobuf: all families as sums and gauges, response
  * times as exponential histograms. Cumulative, which is what stores like Prometheus' want, or of
  * the time since the push before (delta), which others do. */
 #include "common/base/mem.h"
-#include "common/base/utf8.h"
+#include "common/base/protobuf.h"
 #include "master/sink/exponential.h"
 #include "master/sink/figures.h"
-#include "master/sink/http_post.h"
-#include "master/sink/protobuf.h"
-#include <inttypes.h>
+#include "master/sink/otlp_link.h"
 #include <math.h>
 #include <stdlib.h>
 #include <strings.h>
-#include <unistd.h>
 
-#define DEFAULT_TARGET "http://localhost:4318"
-#define PATH "/v1/metrics"
 #define SCALE_MOST 7
 enum { DELTA = 1, CUMULATIVE = 2 };
 
 struct otlp {
     const struct sink_spec *spec;
-    struct http_post *http;
-    bool is_gzip;
+    struct otlp_link *link;
     int temporality;
-    char host[256];
 };
 
 struct batch {
@@ -37,63 +30,12 @@ struct batch {
 
 /* ---- attributes -------------------------------------------------------------------------- */
 
-static void put_text(struct sbuf *b, unsigned field, const char *text)
-{
-    struct sbuf clean = {0};
-    utf8_add_clean(&clean, text, strlen(text));
-    pb_bytes(b, field, clean.data ? clean.data : "", clean.len);
-    sbuf_fini(&clean);
-}
-
-static void put_attribute(struct sbuf *b, unsigned field, const char *key, const char *value)
-{
-    if (!value || !*value)
-        return;
-    const size_t at = pb_open(b, field);
-    put_text(b, 1, key);
-    const size_t any = pb_open(b, 2);
-    put_text(b, 1, value);
-    pb_close(b, any);
-    pb_close(b, at);
-}
-
 static void put_attributes(const struct batch *x, unsigned field, const struct point *p)
 {
     for (size_t i = 0; i < p->label_count; i++) {
         const struct label *l = &x->f->labels[p->first_label + i];
-        put_attribute(x->b, field, l->key, l->value);
+        otlp_put_attribute(x->b, field, l->key, l->value);
     }
-}
-
-/* key=value,key=value as in OTEL_RESOURCE_ATTRIBUTES. */
-static void put_listed(struct sbuf *b, const char *list)
-{
-    while (list && *list) {
-        const size_t len = strcspn(list, ",");
-        char *pair = mem_dup(list, len), *value = strchr(pair, '=');
-        if (value) {
-            *value++ = 0;
-            put_attribute(b, 1, pair, value);
-        }
-        free(pair);
-        list += len + (list[len] == ',');
-    }
-}
-
-static void put_resource(const struct batch *x)
-{
-    const struct view *v = x->m->s->view;
-    const char *service = sink_get(x->o->spec, "service"), *given = getenv("OTEL_SERVICE_NAME");
-    const size_t at = pb_open(x->b, 1);
-    put_attribute(x->b, 1, "service.name", service ? service : given && *given ? given : "katydid");
-    put_attribute(x->b, 1, "service.version", v->version);
-    put_attribute(x->b, 1, "host.name", x->o->host);
-    put_attribute(x->b, 1, "test.run.id", v->run_id);
-    put_attribute(x->b, 1, "filename", v->locustfile);
-    for (size_t i = 0; i < x->f->common_count; i++)
-        put_attribute(x->b, 1, x->f->common[i].key, x->f->common[i].value);
-    put_listed(x->b, getenv("OTEL_RESOURCE_ATTRIBUTES"));
-    pb_close(x->b, at);
 }
 
 /* ---- points ------------------------------------------------------------------------------ */
@@ -164,12 +106,12 @@ static double value_before(const struct batch *x, const struct family *family,
 
 static void put_head(const struct batch *x, const char *name, const struct family *family)
 {
-    put_text(x->b, 1, name);
-    put_text(x->b, 2, family->help);
-    put_text(x->b, 3,
-             !strcmp(family->unit, "seconds") ? "s"
-             : !strcmp(family->unit, "bytes") ? "By"
-                                              : "");
+    otlp_put_text(x->b, 1, name);
+    otlp_put_text(x->b, 2, family->help);
+    otlp_put_text(x->b, 3,
+                  !strcmp(family->unit, "seconds") ? "s"
+                  : !strcmp(family->unit, "bytes") ? "By"
+                                                   : "");
 }
 
 /* katydid_users as katydid.users; a unit is no part of a name here. */
@@ -214,7 +156,7 @@ static void put_quantiles(const struct batch *x, const struct family *family)
             pb_double(x->b, 4, p->quantiles[i]);
             put_attributes(x, 7, p);
             snprintf(share, sizeof share, "%g", point_shares[i]);
-            put_attribute(x->b, 7, "quantile", share);
+            otlp_put_attribute(x->b, 7, "quantile", share);
             pb_close(x->b, at);
         }
     }
@@ -279,12 +221,9 @@ static void put_family(const struct batch *x, const struct family *family,
 static void put_request(const struct batch *x, const struct figures *gained)
 {
     const size_t resource_metrics = pb_open(x->b, 1);
-    put_resource(x);
+    otlp_put_resource(x->b, x->o->spec, x->m->s, NULL);
     const size_t scope_metrics = pb_open(x->b, 2);
-    const size_t scope = pb_open(x->b, 1);
-    put_text(x->b, 1, "katydid");
-    put_text(x->b, 2, KATYDID_VERSION);
-    pb_close(x->b, scope);
+    otlp_put_scope(x->b);
     for (size_t i = 0; i < x->f->count; i++)
         if (x->f->list[i].count)
             put_family(x, &x->f->list[i], gained);
@@ -312,8 +251,7 @@ static void pack(void *self, const struct moment *m, struct parcels *out)
                             .start_ns = (uint64_t)(start * 1e9),
                             .now_ns = (uint64_t)(m->at * 1e9)};
     put_request(&x, is_delta ? &gained : NULL);
-    if (o->is_gzip)
-        http_gzip(x.b);
+    otlp_link_seal(o->link, x.b);
     if (x.old)
         families_fini(&old);
     if (is_delta)
@@ -323,115 +261,28 @@ static void pack(void *self, const struct moment *m, struct parcels *out)
 
 /* ---- sending ----------------------------------------------------------------------------- */
 
-/* Of ExportMetricsServiceResponse.partial_success (1): rejected_data_points (1), error_message (2).
- * Full success may have an empty one. */
-static uint64_t rejected(const struct sbuf *body, struct sbuf *message)
-{
-    const unsigned char *p = (const unsigned char *)body->data, *end = p ? p + body->len : p;
-    uint64_t key, len, number = 0;
-    if (!p || !varint_read(&p, end, &key) || key != (1 << 3 | PB_BYTES) ||
-        !varint_read(&p, end, &len) || len > (uint64_t)(end - p))
-        return 0;
-    end = p + len;
-    while (p < end && varint_read(&p, end, &key) && varint_read(&p, end, &len)) {
-        if (key == (1 << 3 | PB_VARINT))
-            number = len;
-        if (key != (2 << 3 | PB_BYTES))
-            continue;
-        if (len > (uint64_t)(end - p))
-            break;
-        sbuf_add(message, p, len < 200 ? len : 200);
-        p += len;
-    }
-    return number;
-}
-
-static enum delivery judge(const struct otlp *o, const struct http_answer *a,
-                           struct delivery_trouble *t)
-{
-    enum delivery d = http_judge(a, t);
-    if (d == DELIVERED) {
-        struct sbuf message = {0};
-        const uint64_t lost = rejected(&a->body, &message);
-        if (lost)
-            sbuf_addf(&t->why, "the receiver rejects %" PRIu64 " points: %s", lost,
-                      message.data ? message.data : "");
-        sbuf_fini(&message);
-        return lost ? DELIVERY_REFUSED : DELIVERED;
-    }
-    if (a->status == 500 && o->temporality == DELTA)
-        sbuf_adds(&t->why, " (it may want temporality=cumulative)");
-    return d == DELIVERY_LATER && a->status != 429 && (a->status < 502 || a->status > 504)
-               ? DELIVERY_REFUSED
-               : d;
-}
-
 static enum delivery deliver(void *self, const struct parcel *p, double timeout_s,
                              struct delivery_trouble *t)
 {
     struct otlp *o = self;
-    struct http_answer a = {0};
-    enum delivery d = DELIVERY_LATER;
-    if (http_post_send(o->http, "", p->body.data, p->body.len, timeout_s, &a, &t->why) == 0)
-        d = judge(o, &a, t);
-    http_answer_fini(&a);
+    const enum delivery d = otlp_link_deliver(o->link, p, timeout_s, t);
+    t->refused = 0; /* a push is what is counted here */
+    if (d == DELIVERY_REFUSED && o->temporality == DELTA && t->why.data &&
+        strstr(t->why.data, "answers 500"))
+        sbuf_adds(&t->why, " (it may want temporality=cumulative)");
     return d;
 }
 
 static int reach(void *self, double timeout_s, struct sbuf *why)
 {
-    return http_post_reach(((struct otlp *)self)->http, timeout_s, why);
+    return otlp_link_reach(((struct otlp *)self)->link, timeout_s, why);
 }
 
 static void close_it(void *self)
 {
     struct otlp *o = self;
-    http_post_free(o->http);
+    otlp_link_free(o->link);
     free(o);
-}
-
-static const char *of_environment(const char *special, const char *general)
-{
-    const char *value = getenv(special);
-    if (!value || !*value)
-        value = getenv(general);
-    return value && *value ? value : NULL;
-}
-
-/* A special endpoint is used as it is, the general one and a target without a path get ours. */
-static char *address_of(const struct sink_spec *spec)
-{
-    struct sbuf base = {0};
-    const char *special = getenv("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT");
-    const char *general = getenv("OTEL_EXPORTER_OTLP_ENDPOINT");
-    if (!spec->target && special && *special)
-        return mem_strdup(special);
-    const char *target = spec->target ? spec->target : general && *general ? general : NULL;
-    sbuf_adds(&base, target ? target : DEFAULT_TARGET);
-    while (base.len && base.data[base.len - 1] == '/')
-        base.data[--base.len] = 0;
-    const char *host = base.data ? strstr(base.data, "://") : NULL;
-    if (!spec->target || !host || !strchr(host + 3, '/'))
-        sbuf_adds(&base, PATH);
-    return sbuf_take(&base);
-}
-
-/* key=value,… of OTEL_EXPORTER_OTLP_HEADERS. */
-static void add_headers(struct http_post *http, const char *list)
-{
-    while (list && *list) {
-        const size_t len = strcspn(list, ",");
-        char *pair = mem_dup(list, len), *value = strchr(pair, '=');
-        if (value) {
-            struct sbuf line = {0};
-            *value++ = 0;
-            sbuf_addf(&line, "%s: %s", pair, value);
-            http_post_header(http, line.data);
-            sbuf_fini(&line);
-        }
-        free(pair);
-        list += len + (list[len] == ',');
-    }
 }
 
 static bool wants_delta(const struct sink_spec *spec)
@@ -445,27 +296,15 @@ static bool wants_delta(const struct sink_spec *spec)
 static int make(struct sink_spec *spec, struct output *out, char **why)
 {
     static const struct courier_kind kind = {pack, deliver, reach, close_it};
-    char *address = address_of(spec);
-    struct http_post *http = http_post_new(spec, address, why);
-    const char *compression =
-        of_environment("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION");
-    free(address);
-    if (!http) {
+    struct otlp_link *link = otlp_link_new(spec, OTLP_METRICS, why);
+    if (!link) {
         sink_spec_free(spec);
         return -1;
     }
     struct otlp *o = mem_zalloc(sizeof *o);
     o->spec = spec;
-    o->http = http;
-    o->is_gzip = sink_is(spec, "gzip") || (compression && !strcmp(compression, "gzip"));
+    o->link = link;
     o->temporality = wants_delta(spec) ? DELTA : CUMULATIVE;
-    if (gethostname(o->host, sizeof o->host - 1) != 0)
-        o->host[0] = 0;
-    http_post_header(http, "Content-Type: application/x-protobuf");
-    if (o->is_gzip)
-        http_post_header(http, "Content-Encoding: gzip");
-    add_headers(http,
-                of_environment("OTEL_EXPORTER_OTLP_METRICS_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"));
     *out = courier_output(&kind, o, spec);
     return 0;
 }
@@ -474,16 +313,14 @@ static const struct sink_key KEYS[] = {
     {"temporality", SINK_CHOICE, NULL, "cumulative delta",
      "since the start, or since the push before; cumulative, or as "
      "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE has it"},
-    {"service", SINK_TEXT, NULL, NULL, "service.name; katydid, or as OTEL_SERVICE_NAME has it"},
-    {"gzip", SINK_FLAG, NULL, NULL, "compress what is sent"},
+    OTLP_KEYS,
     SINK_KEYS("5s"),
-    SINK_HTTP_KEYS,
 };
 
 const struct sink_kind sink_otlp = {
     "otlp",
-    "OpenTelemetry's metrics as protobuf over HTTP; OTEL_EXPORTER_OTLP_* are heard",
-    "http://HOST:4318",
+    "OpenTelemetry's metrics, over HTTP or gRPC; OTEL_EXPORTER_OTLP_* are heard",
+    "http://HOST:4318, of gRPC http://HOST:4317",
     KEYS,
     sizeof KEYS / sizeof KEYS[0],
     make,

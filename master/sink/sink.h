@@ -57,12 +57,16 @@ struct sink_kind {
 #undef SINK
 
 #define SINK_NAMES_MOST "200"
-/* Keys that all kinds have. */
-#define SINK_KEYS(interval)                                                                        \
+/* Keys of all kinds that push, and of those that send rows. */
+#define SINK_PUSH_KEYS(interval)                                                                   \
     {"interval", SINK_SPAN, interval, "0.1 3600", "time between two pushes"},                      \
         {"timeout", SINK_SPAN, "5s", "0.1 10", "for one push"},                                    \
-        {"buffer", SINK_SPAN, "60s", "1 3600",                                                     \
-         "what is kept for a receiver that does not take it; then the oldest is dropped"},         \
+    {                                                                                              \
+        "buffer", SINK_SPAN, "60s", "1 3600",                                                      \
+            "what is kept for a receiver that does not take it; then the oldest is dropped"        \
+    }
+#define SINK_KEYS(interval)                                                                        \
+    SINK_PUSH_KEYS(interval),                                                                      \
     {                                                                                              \
         "names", SINK_NUMBER, SINK_NAMES_MOST, "1 100000",                                         \
             "rows with a name of their own; the others are sent as one, (other)"                   \
@@ -73,6 +77,9 @@ struct sink_spec *sink_spec_text(const char *text, char **why);
 /* A table {kind, target, key: value}, or a text as above. source: where it stands, for *why. */
 struct sink_spec *sink_spec_json(const json_t *one, const char *source, char **why);
 void sink_spec_free(struct sink_spec *spec); /* NULL is fine */
+/* What others say of a key, where the one who asked says nothing. NULL and "" are nothing. False,
+ * and *why: it is no value of that key. */
+bool sink_set_missing(struct sink_spec *spec, const char *key, const char *value, char **why);
 
 const char *sink_get(const struct sink_spec *spec, const char *key); /* NULL: not given */
 double sink_number(const struct sink_spec *spec, const char *key);   /* spans: seconds */

@@ -231,6 +231,13 @@ static int set(struct sink_spec *spec, const char *name, const char *value, char
     return spec->given[i] ? 0 : -1;
 }
 
+bool sink_set_missing(struct sink_spec *spec, const char *key, const char *value, char **why)
+{
+    if (spec->given[find_key(spec->kind, key)] || !value || !*value)
+        return true;
+    return set(spec, key, value, why) == 0;
+}
+
 /* Secrets that are in the environment. */
 static void take_environment(struct sink_spec *spec)
 {

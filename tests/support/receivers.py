@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: MIT
 """Receivers for what --out sends, and readers of its formats, written after the public descriptions of those."""
 
+import base64
 import gzip
 import http.server
+import json
+import os
 import socket
 import struct
+import subprocess
 import threading
 import zlib
 from contextlib import contextmanager
+from pathlib import Path
 
 HELD = 3600
 
@@ -55,6 +60,47 @@ class Http:
 @contextmanager
 def http_receiver(port=0):
     receiver = Http(port)
+    try:
+        yield receiver
+    finally:
+        receiver.close()
+
+
+class Grpc:
+    """otlp_server.py: `calls` are (method, headers, message) of what it took, `seen` counts all that came; answer() says how it answers."""
+
+    def __init__(self, port=0, *tls):
+        here = Path(__file__).resolve().parent
+        python = Path(os.environ.get("KATYDID_CLIENTS_VENV", here.parent.parent / "build" / "venv-clients")) / "bin" / "python"
+        self.process = subprocess.Popen([python, here / "otlp_server.py", str(port), *map(str, tls)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.calls, self.seen, self.heard = [], 0, threading.Semaphore(0)
+        self.port = json.loads(self.process.stdout.readline())["port"]
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            told = json.loads(line)
+            if "heard" in told:
+                self.heard.release()
+                continue
+            if told["code"] == "OK" and not told["hang"]:
+                self.calls.append((told["call"], told["headers"], base64.b64decode(told["body"])))
+            self.seen += 1
+
+    def answer(self, **manner):
+        self.process.stdin.write(json.dumps(manner) + "\n")
+        self.process.stdin.flush()
+        assert self.heard.acquire(timeout=60)
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(60)
+
+
+@contextmanager
+def grpc_receiver(port=0, *tls):
+    receiver = Grpc(port, *tls)
     try:
         yield receiver
     finally:
@@ -283,3 +329,23 @@ def otlp(body):
             point = fields(point)
             attributes = {fields(a)[1][0].decode(): fields(fields(a)[2][0])[1][0].decode() for a in point.get(1 if kind == 10 else 7, [])}
             yield metric[1][0].decode(), kind, attributes, point
+
+
+def attributes(pairs):
+    """Of KeyValue messages whose values are texts or whole numbers."""
+    values = ((fields(pair)[1][0].decode(), fields(fields(pair)[2][0])) for pair in pairs)
+    return {key: value[1][0].decode() if 1 in value else value[3][0] for key, value in values}
+
+
+def spans(body):
+    """Each span: its ids, name, kind, times, attributes, events, status code and message, resource."""
+    for source in fields(body).get(1, []):
+        source = fields(source)
+        resource = attributes(fields(source[1][0])[1])
+        for span in fields(source[2][0]).get(2, []):
+            span = fields(span)
+            status = fields(span.get(15, [b""])[0])
+            yield {"trace": span[1][0].hex(), "span": span[2][0].hex(), "parent": span.get(4, [b""])[0].hex(), "name": span[5][0].decode(),
+                   "kind": span[6][0], "start": span[7][0], "end": span[8][0], "attributes": attributes(span.get(9, [])),
+                   "events": {fields(e)[2][0].decode(): fields(e)[1][0] for e in span.get(11, [])},
+                   "code": status.get(3, [0])[0], "message": status.get(2, [b""])[0].decode(), "resource": resource}
