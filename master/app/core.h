@@ -11,7 +11,7 @@
  *   reload.c          the locustfile, loaded anew; script_settings.c the settings in it
  *   downloads.c       what the page downloads
  *   publish.c         snapshots for the page; results.c what the outputs are given
- *   receivers.c       where figures are sent (receivers.h)
+ *   receivers.c       where figures are sent (receivers.h); spans.c single requests that are traced
  *   gates.c           thresholds (gates.h); explain.c one by one; judging.c what follows
  *   plans.c           scenarios (plans.h); plan_counts.c, plan_figures.c how far they are
  *   surroundings.c    clock, dice, timers; keyboard.c keys of the terminal, suspend.c Ctrl+Z
@@ -20,6 +20,7 @@
 #include "master/app/gates.h"
 #include "master/app/plans.h"
 #include "master/app/receivers.h"
+#include "master/app/spans.h"
 #include "master/nodes/nodes.h"
 #include "master/out/outputs.h"
 #include "master/web/bridge.h"
@@ -56,6 +57,7 @@ struct master {
     struct bridge *bridge;
     struct web *web;
     struct receivers receivers;
+    struct spans spans;
     struct outputs *outputs; /* NULL: nothing is written (yet) */
     struct event *outputs_event;
     void (*is_written)(struct master *m, int code); /* the end of the run; NULL: not under way */

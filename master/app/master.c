@@ -477,6 +477,7 @@ static void fini(struct master *m)
     record_fini(&m->record);
     gates_fini(m);
     receivers_fini(m);
+    spans_fini(m);
     baseline_fini(m);
     repeat_fini(m);
     plans_fini(m);

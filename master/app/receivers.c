@@ -6,6 +6,7 @@
 #include "master/app/core.h"
 #include "master/sink/exposition.h"
 #include "master/sink/journal.h"
+#include "master/sink/otlp_traces.h"
 #include "master/sink/sink.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,8 +159,9 @@ static int add(struct master *m, struct sink_spec *spec)
         return say(why);
     if (is_journal)
         note_journal(r, spec, o.self);
+    const int rc = traces_are(spec->kind) ? spans_note(m, o.self) : 0;
     outputs_add(m->outputs, o);
-    return 0;
+    return rc;
 }
 
 int receivers_add(struct master *m)
@@ -186,7 +188,8 @@ void receivers_begin(struct master *m)
         r->journals[i].is_more = m->machine.run.number > 1;
         journal_begins(r->journal_outputs[i]);
     }
-    m->nodes.journals = (struct journal_orders){r->journals, r->journal_count};
+    m->nodes.journals = (struct journal_orders){.list = r->journals, .count = r->journal_count};
+    spans_begin(m);
 }
 
 void receivers_told(struct master *m, const struct worker *w, const struct told_journals *told)

@@ -91,6 +91,11 @@ static void asked(void *arg, const struct worker *w, const struct message_iterat
     plans_asked(arg, w, it);
 }
 
+static void spans(void *arg, const struct worker *w, const struct message_spans *s)
+{
+    spans_came(arg, w, s);
+}
+
 void wiring_make(struct master *m)
 {
     m->clock = (struct clock){now, wall, boot, random_bytes, m};
@@ -108,7 +113,8 @@ void wiring_make(struct master *m)
                                           .answered = answered,
                                           .report = report,
                                           .told = told,
-                                          .asked = asked};
+                                          .asked = asked,
+                                          .spans = spans};
     m->nodes.clock = &m->clock;
     m->nodes.o = m->o;
     m->nodes.machine = &m->machine;

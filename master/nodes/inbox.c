@@ -194,6 +194,9 @@ static void from_worker(struct nodes *n, struct worker *w, const struct message 
         if (!strcmp(msg->iterations.run, n->machine->run.id))
             n->above.asked(n->above.arg, w, &msg->iterations);
         break;
+    case MESSAGE_SPANS:
+        n->above.spans(n->above.arg, w, &msg->spans);
+        break;
     case MESSAGE_CLIENT_READY:
     case MESSAGE_HEARTBEAT:
     case MESSAGE_LOCUSTFILE:

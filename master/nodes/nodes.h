@@ -91,6 +91,7 @@ struct nodes_above { /* what the rooms above do when something has come; arg is 
     /* A worker's report of this run was counted now; a worker asks for iterations. */
     void (*told)(void *arg, const struct worker *w, const struct message_stats *s);
     void (*asked)(void *arg, const struct worker *w, const struct message_iterations *it);
+    void (*spans)(void *arg, const struct worker *w, const struct message_spans *s);
 };
 
 struct nodes { /* above, clock, o, machine, record, tunables, logs, logbook are set by whoever makes

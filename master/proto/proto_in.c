@@ -134,6 +134,17 @@ static bool parse_iterations(const msgpack_object *data, struct message *m)
     return proto_copy(proto_get(data, "run"), it->run, sizeof it->run);
 }
 
+static bool parse_spans(const msgpack_object *data, struct message *m)
+{
+    struct message_spans *s = &m->spans;
+    s->number = proto_unsigned(proto_get(data, "number"), 0);
+    s->count = proto_unsigned(proto_get(data, "count"), 0);
+    s->dropped = proto_unsigned(proto_get(data, "dropped"), 0);
+    s->spans = bin_of(proto_get(data, "spans"));
+    return proto_copy(proto_get(data, "run"), s->run, sizeof s->run) &&
+           proto_copy(proto_get(data, "sender"), s->sender, sizeof s->sender);
+}
+
 static bool parse_stats(const msgpack_object *data, struct message *m)
 {
     struct message_stats *s = &m->stats;
@@ -300,6 +311,7 @@ static const struct {
     {"katydid_samples", MESSAGE_SAMPLES, NULL},
     {"katydid_logs", MESSAGE_LINES, NULL},
     {"katydid_iterations", MESSAGE_ITERATIONS, parse_iterations},
+    {"katydid_spans", MESSAGE_SPANS, parse_spans},
 };
 
 static enum proto_rc parse_data(struct message *m)
@@ -425,6 +437,7 @@ void message_fini(struct message *m)
     case MESSAGE_SAMPLES:
     case MESSAGE_LINES:
     case MESSAGE_ITERATIONS:
+    case MESSAGE_SPANS:
     case MESSAGE_DONE:
     case MESSAGE_CUSTOM:
         break;

@@ -14,8 +14,6 @@
 #include "common/run/roster.h"
 #include "master/proto/proto_journal.h"
 #include "master/proto/proto_json.h"
-#include <stdbool.h>
-#include <stdint.h>
 
 #define PROTO_MAX_BYTES (32u << 20) /* a longer message is broken */
 
@@ -40,6 +38,7 @@ enum message_kind {
     MESSAGE_SAMPLES,    /* katydid_samples */
     MESSAGE_LINES,      /* katydid_logs */
     MESSAGE_ITERATIONS, /* katydid_iterations */
+    MESSAGE_SPANS,      /* katydid_spans */
     MESSAGE_CUSTOM,     /* the user's own type */
 };
 
@@ -155,6 +154,7 @@ struct message {
         struct message_web web;
         struct message_want want;
         struct message_iterations iterations;
+        struct message_spans spans;
     };
 };
 

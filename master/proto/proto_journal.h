@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* proto_journal: files with every request, which the workers write (docs/wire.md). */
+/* proto_journal: what the workers write of single requests: files with each, and spans of some
+ * (docs/wire.md). */
+#include "master/proto/proto_json.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,9 +14,15 @@ struct journal_order {
     bool waits;                       /* when its buffer is full */
     uint64_t buffer_bytes;
 };
+struct trace_order {
+    bool is_on;     /* requests have a traceparent */
+    double share;   /* of them that is sampled */
+    bool has_spans; /* ... and told with spans */
+};
 struct journal_orders {
     const struct journal_order *list;
     size_t count;
+    struct trace_order trace;
 };
 
 /* What came of one: requests, since the run's start. */
@@ -26,4 +34,10 @@ struct told_journal {
 struct told_journals { /* in the order of the orders; owned */
     struct told_journal *list;
     size_t count;
+};
+
+struct message_spans { /* of a worker's requests, with a number of its own */
+    char run[64], sender[40];
+    uint64_t number, count, dropped; /* dropped: since the run's start */
+    struct slice spans;              /* as in ScopeSpans of OpenTelemetry */
 };

@@ -172,13 +172,25 @@ static void put_journals(msgpack_packer *pk, const struct journal_orders *all)
     }
 }
 
+static void put_trace(msgpack_packer *pk, const struct trace_order *t)
+{
+    put(pk, "trace");
+    msgpack_pack_map(pk, 2);
+    put(pk, "share");
+    msgpack_pack_double(pk, t->share);
+    put_bool(pk, "spans", t->has_spans);
+}
+
 void proto_spawn(struct sbuf *out, const char *node, const struct spawn_order *o)
 {
     msgpack_packer pk = begin(out, "spawn");
     msgpack_pack_map(&pk, 7 + (o->series_tags != NULL) + (o->scenarios != NULL) +
-                              o->counts_iterations + (o->seed >= 0) + (o->journals.count > 0));
+                              o->counts_iterations + (o->seed >= 0) + (o->journals.count > 0) +
+                              o->journals.trace.is_on);
     if (o->journals.count)
         put_journals(&pk, &o->journals);
+    if (o->journals.trace.is_on)
+        put_trace(&pk, &o->journals.trace);
     if (o->seed >= 0) {
         put(&pk, "seed");
         msgpack_pack_int64(&pk, o->seed);
@@ -268,11 +280,19 @@ void proto_grant(struct sbuf *out, const char *node, const char *run, size_t sce
     put(&pk, node);
 }
 
+void proto_spans_heard(struct sbuf *out, const char *node, uint64_t number)
+{
+    msgpack_packer pk = begin(out, "katydid_spans_heard");
+    msgpack_pack_uint64(&pk, number);
+    put(&pk, node);
+}
+
 static void put_args(msgpack_packer *pk, const struct event_args *a)
 {
     size_t count = (a->client_id != NULL) + (a->timestamp != NULL) + (a->exit_code != NULL) +
                    (a->user_count != NULL) + (a->run != NULL) + (a->timeout != NULL) +
-                   (a->data.len > 0) + (a->journals && a->journals->count);
+                   (a->data.len > 0) + (a->journals && a->journals->count) +
+                   (a->journals && a->journals->trace.is_on);
     msgpack_pack_map(pk, count);
     if (a->client_id) {
         put(pk, "client_id");
@@ -304,6 +324,8 @@ static void put_args(msgpack_packer *pk, const struct event_args *a)
     }
     if (a->journals && a->journals->count)
         put_journals(pk, a->journals);
+    if (a->journals && a->journals->trace.is_on)
+        put_trace(pk, &a->journals->trace);
 }
 
 void proto_report(struct sbuf *out, const char *node, const struct sbuf *html)

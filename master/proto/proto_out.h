@@ -60,6 +60,7 @@ void proto_scenarios(struct sbuf *out, const char *node, const char *run, char *
  * will be. */
 void proto_grant(struct sbuf *out, const char *node, const char *run, size_t scenario,
                  uint64_t granted, bool is_all);
+void proto_spans_heard(struct sbuf *out, const char *node, uint64_t number);
 
 struct event_args {        /* what is given becomes an argument of the event */
     const char *client_id; /* or NULL */

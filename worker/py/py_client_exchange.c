@@ -288,7 +288,7 @@ PyObject *exchange_call(PyObject *module, PyObject *args, PyObject *kwargs)
     r->timeout = timeout == Py_None ? NULL : Py_NewRef(timeout);
     r->is_stream = is_stream;
     r->asked = asked_of_pairs(method, pairs);
-    if (!r->asked) {
+    if (!r->asked || (py_trace_wanted && py_trace_begin_of(r, account) != 0)) {
         Py_DECREF(r);
         return NULL;
     }

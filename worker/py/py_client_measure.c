@@ -210,9 +210,11 @@ static void pack_phases(struct sbuf *out, const struct response *r)
 void measure_sample(struct response *r, const char *kind, const char *error, size_t body_max,
                     struct sbuf *out)
 {
+    char trace[TRACE_ID_ROOM];
     PyObject *url = response_url(r);
     PyErr_Clear();
-    pack_map(out, 14);
+    py_trace_id(r, trace);
+    pack_map(out, 15);
     pack_text(out, "at");
     pack_number(out, measure_steady_start(r));
     pack_text(out, "kind");
@@ -241,6 +243,8 @@ void measure_sample(struct response *r, const char *kind, const char *error, siz
     pack_received_headers(out, r->got);
     pack_text(out, "response_body");
     pack_content(out, r, body_max);
+    pack_text(out, "trace");
+    pack_text(out, *trace ? trace : NULL);
     pack_text(out, "error");
     pack_text(out, error);
 }

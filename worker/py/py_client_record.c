@@ -249,6 +249,8 @@ static int record_direct(struct response *r, PyObject *text)
         return -1;
     if (__builtin_expect(py_journal_wanted, 0))
         py_journal_note(stats_of(r), r->session->user, r->tags, r->method, r->name, &q);
+    if (__builtin_expect(py_trace_wanted, 0))
+        py_trace_note(r, &q);
     if (__builtin_expect(q.slow_row || q.new, 0))
         py_samples_note(r, &q);
     return 0;
@@ -300,6 +302,8 @@ void record_aside(struct response *r, enum py_stats_aside what, unsigned n)
     if (record_aside_of(r->session, r->method, r->name, what, n) < 0)
         PyErr_Clear();
     PyErr_Restore(type, value, trace);
+    if (__builtin_expect(py_trace_wanted, 0) && what != ASIDE_RESENT)
+        py_trace_aside(r, what == ASIDE_CUT ? "cut" : "discarded");
 }
 
 void record_lost(struct response *r)
@@ -444,11 +448,18 @@ static void note_event(PyObject *response, const struct py_stats_request *q)
     py_samples_note((struct response *)response, q);
 }
 
+static void trace_event(PyObject *response, const struct py_stats_request *q)
+{
+    if (PyObject_TypeCheck(response, response_type))
+        py_trace_note((struct response *)response, q);
+}
+
 void record_hook_events(void)
 {
     static const struct py_stats_hooks hooks = {.measure = measure_event,
                                                 .note = note_event,
                                                 .tags = name_event,
+                                                .trace = trace_event,
                                                 .forget = py_samples_forget};
     py_stats_hook(&hooks);
 }

@@ -250,6 +250,7 @@ static struct response *next_hop(struct response *r, PyObject *parts, const stru
     next->url = Py_NewRef(url); /* with its fragment */
     next->timeout = Py_XNewRef(r->timeout);
     next->is_reached = r->is_reached;
+    next->trace = r->trace;
     r->is_reported = true; /* from here on the whole chain is next's to count */
     exchange_take_method(q, next);
     if (run(next, q, &out, true) < 0)
@@ -275,6 +276,7 @@ static struct response *chain_failed(struct response *r, PyObject *error)
     failed->duration_ns = r->duration_ns;
     failed->is_catch = r->is_catch;
     failed->is_reached = r->is_reached;
+    failed->trace = r->trace;
     r->is_reported = true;
     failed->status = 0;
     failed->error = Py_NewRef(error);
@@ -380,6 +382,8 @@ static PyObject *fast_call(struct session *s, struct call *c, struct outgoing *o
         r->url = own_url(s, c->url); /* as the caller wrote it */
     r->tags = is_given(c->tags) ? Py_NewRef(c->tags) : NULL;
     r->timeout = is_given(c->timeout) ? Py_NewRef(c->timeout) : NULL;
+    if (__builtin_expect(py_trace_wanted, 0))
+        py_trace_begin(r);
     exchange_take_method(q, r);
     if (run(r, q, &sent, c->allow_redirects) < 0) {
         Py_DECREF(r);

@@ -383,6 +383,15 @@ static PyObject *response_begin(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
+/* _traced(mark): it stands for a call that has that mark (account.trace). */
+static PyObject *response_traced(PyObject *self, PyObject *mark)
+{
+    struct response *r = (struct response *)self;
+    if (PyBytes_Check(mark) && PyBytes_GET_SIZE(mark) == sizeof r->trace)
+        memcpy(&r->trace, PyBytes_AS_STRING(mark), sizeof r->trace);
+    Py_RETURN_NONE;
+}
+
 static PyObject *response_report(PyObject *self, PyObject *unused)
 {
     (void)unused;
@@ -471,6 +480,7 @@ static PyMethodDef response_methods[] = {
     {"_read", (PyCFunction)(void (*)(void))exchange_read, METH_O, NULL},
     {"_release", response_release, METH_NOARGS, NULL},
     {"_begin", response_begin, METH_VARARGS, NULL},
+    {"_traced", response_traced, METH_O, NULL},
     {"_report", response_report, METH_NOARGS, NULL},
     {"_report_request", response_report_request, METH_VARARGS, NULL},
     {"_take_cookies", response_take_cookies, METH_NOARGS, NULL},

@@ -3,6 +3,7 @@
 /* Responses, and the exchanges that fill them. */
 #include "worker/py/hub.h"
 #include "worker/py/py_client_call.h"
+#include "worker/py/py_trace.h"
 
 struct response {
     PyObject_HEAD struct park park; /* while in flight */
@@ -20,7 +21,8 @@ struct response {
     PyObject *raw, *next, *error, *meta, *manual, *timeout;
     PyObject *verdict; /* NULL = by our table; else None or what the status is reported as */
     uint64_t duration_ns;
-    uint64_t ended_ns;   /* of this exchange: CLOCK_MONOTONIC */
+    uint64_t ended_ns; /* of this exchange: CLOCK_MONOTONIC */
+    struct trace_mark trace;
     int status;          /* -1 = None */
     bool reports_itself; /* somebody gave this object a _report_request */
     bool is_catch, is_entered, is_reported, is_consumed, is_stream, is_awaiting;

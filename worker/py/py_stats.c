@@ -16,6 +16,7 @@
 #include "worker/py/py_late.h"
 #include "worker/py/py_series.h"
 #include "worker/py/py_tags.h"
+#include "worker/py/py_trace.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -273,6 +274,8 @@ static int record(struct py_stats *s, PyObject *method, PyObject *name, PyObject
     int rc = py_stats_record(s, method, name, &q);
     if (rc == 0 && (q.slow_row || q.new))
         the_hooks.note(of->response, &q);
+    if (rc == 0 && __builtin_expect(py_trace_wanted, 0) && of->response && the_hooks.trace)
+        the_hooks.trace(of->response, &q);
     if (rc == 0 && (py_tags_wanted || py_journal_wanted))
         rc = note_tags(s, of, method, name, &q);
     text_done(&text);

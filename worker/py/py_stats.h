@@ -50,6 +50,7 @@ struct py_stats_hooks {
     /* The user of the event's response, and the tags it was asked for with, borrowed; its status
      * and exchange. */
     void (*tags)(PyObject *response, PyObject **user, PyObject **tags, struct py_stats_request *q);
+    void (*trace)(PyObject *response, const struct py_stats_request *q); /* py_trace_wanted */
     void (*forget)(void); /* rows of statistics that are reported start anew, or go */
 };
 void py_stats_hook(const struct py_stats_hooks *hooks); /* static; at start */

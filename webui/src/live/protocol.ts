@@ -201,6 +201,7 @@ export interface Sample {
   request_body: string | null;
   response_headers: [string, string][] | null;
   response_body: string | null;
+  trace?: string | null;
   error: string | null;
 }
 

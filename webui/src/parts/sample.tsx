@@ -77,6 +77,7 @@ export function SampleView({ sample, isOpen }: { sample: Sample; isOpen?: boolea
         <Side title="Received" headers={sample.response_headers} body={sample.response_body} />
       </div>
       <CopyButton text={asCurl(sample)} label="Copy as curl" />
+      {sample.trace ? <> <CopyButton text={sample.trace} label="Copy trace id" /> <code>{visible(sample.trace)}</code></> : null}
     </details>
   );
 }

@@ -9,6 +9,8 @@ import time
 import _katydid
 import gevent
 
+from ._spans import Spans
+
 logger = logging.getLogger("locust.runners")
 
 _HERE = os.getcwd()  # of relative paths, whatever code makes of it later
@@ -20,7 +22,8 @@ _LOOK_S = 0.02
 class Journals:
     """Those of one test at a time."""
 
-    def __init__(self, runner, core, node_id):
+    def __init__(self, runner, core, node_id, send):
+        self.spans = Spans(send)
         self._runner = runner
         self._core = core
         self._id = node_id
@@ -36,6 +39,7 @@ class Journals:
             return
         if not self._is_over:
             self.end()
+        self.spans.begin(run, order.get("trace"))
         self._run = run
         self._is_over = False
         self._told.clear()
@@ -63,6 +67,7 @@ class Journals:
     def numbers(self):
         """What came of each until now, for the report; None: there are none."""
         self.count_users()
+        self.spans.send_due()
         numbers = []
         for number, (offered, written, dropped, trouble, note, _) in enumerate(_katydid.journals_state()):
             if trouble and (number, True) not in self._told:
@@ -77,6 +82,7 @@ class Journals:
     def end(self):
         """Has everything written that was recorded; not for ever, should the disk hang. What is not written then is
         said to be dropped."""
+        self.spans.flush()
         _katydid.journals_end()
         now = began = moved_at = time.monotonic()
         states = _katydid.journals_state()

@@ -91,7 +91,7 @@ class Node(Silence):
         self._orders = Queue()
         self._delivered = Event()
         self._reports = Reports(self._core)
-        self.journals = Journals(runner, self._core, node_id)
+        self.journals = Journals(runner, self._core, node_id, self.send)
         self._health = Health()
         self._heard_at = None  # monotonic time of the master's last message
         self._ready_at = 0.0
@@ -135,6 +135,7 @@ class Node(Silence):
             "katydid_ack": self._on_katydid_ack,
             "katydid_setup": lambda message: self._orders.put((self._take_setup, message.data)),
             "katydid_scenarios": lambda message: self._orders.put((self._dealt.follow, message.data, clock())),
+            "katydid_spans_heard": lambda message: self.journals.spans.heard(message.data),
             "katydid_grant": lambda message: self._dealt.grant(message.data),
             "katydid_reload": lambda message: self._orders.put((self._restart, message.data)),
         }

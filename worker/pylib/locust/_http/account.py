@@ -18,6 +18,7 @@ class Account:
     is_waiting = False  # for an answer
     resent = 0
     first_target = None  # path and query
+    trace = None  # the mark that all of its requests have (py_trace.c)
 
     unresolved = None  # the error of a name that nobody answered for
 
@@ -49,7 +50,13 @@ class Account:
     def _report(self, response):
         ms = (perf_counter() - self._began) * 1000
         response._begin(self.session, self._method, self._label(), None, False, ms, False)
+        self.mark(response)
         response._report()
+
+    def mark(self, response):
+        """It is what came of this call."""
+        if self.trace is not None:
+            response._traced(self.trace)
 
     def add_resent(self, n):
         self.resent += n

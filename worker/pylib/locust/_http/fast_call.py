@@ -418,6 +418,7 @@ def fast_plain_request(session, method, url, name, catch_response, context, kwar
     response._begin(
         session, method, name or url, context, catch_response, duration, is_reached
     )
+    account.mark(response)
     response._tags = tags
     if not catch_response:
         response._report()

@@ -585,6 +585,7 @@ def plain_request(session, method, url, name, catch_response, context, kwargs, t
         name = first.path_url if first else str(url)
     is_reached = account.is_reached
     response._begin(session, method, name, context, catch_response, duration, is_reached)
+    account.mark(response)
     response._tags = tags
     response.request_meta["url"] = str(first.url) if first else complete_url
     if kwargs.get("stream"):
