@@ -6,8 +6,8 @@
 #include <string.h>
 
 const char *const iterations_metrics[ITERATIONS_NUMBERS] = {
-    "iterations_due", "iterations_started",  "iterations_dropped",
-    "iterations_cut", "iterations_repeated", "iterations_lost"};
+    "iterations_due",      "iterations_started",     "iterations_dropped", "iterations_cut",
+    "iterations_repeated", "iterations_interrupted", "iterations_lost"};
 
 void ledger_fini(struct ledger *l)
 {
@@ -58,11 +58,29 @@ void ledger_deal(struct ledger_part *p, struct stripe s)
     p->stripe = s;
 }
 
+static uint64_t settled_of(const struct ledger_part *p)
+{
+    return p->told[ITERATIONS_STARTED] + p->told[ITERATIONS_DROPPED] + p->told[ITERATIONS_CUT];
+}
+
+uint64_t ledger_hand_on(struct ledger_part *p, uint64_t until, uint64_t *first, uint32_t *step)
+{
+    const struct stripe s = p->stripe;
+    const uint64_t before = p->owed, settled = settled_of(p);
+    const uint64_t done = settled > before ? settled - before : 0;
+    ledger_deal(p, (struct stripe){.from = until});
+    const uint64_t own = p->owed - before;
+    if (done >= own)
+        return 0;
+    *first = s.offset + (below(&s, s.from) + done) * s.stride;
+    *step = s.stride;
+    p->owed -= own - done;
+    return own - done;
+}
+
 void ledger_missing(const struct ledger_part *p, uint64_t owed, uint64_t *due, uint64_t *lost)
 {
-    const uint64_t *told = p->told;
-    const uint64_t settled =
-        told[ITERATIONS_STARTED] + told[ITERATIONS_DROPPED] + told[ITERATIONS_CUT];
+    const uint64_t *told = p->told, settled = settled_of(p);
     *due = owed > told[ITERATIONS_DUE] ? owed - told[ITERATIONS_DUE] : 0;
     const uint64_t known = told[ITERATIONS_DUE] + *due;
     *lost = known > settled ? known - settled : 0;

@@ -17,18 +17,26 @@ enum iterations_number {
     ITERATIONS_DROPPED,
     ITERATIONS_CUT,
     ITERATIONS_REPEATED,
-    ITERATIONS_TOLD, /* so many does a worker tell */
+    ITERATIONS_INTERRUPTED, /* of those started */
+    ITERATIONS_TOLD,        /* so many does a worker tell */
     ITERATIONS_LOST = ITERATIONS_TOLD,
     ITERATIONS_NUMBERS,
 };
 extern const char *const iterations_metrics[ITERATIONS_NUMBERS]; /* iterations_due … */
+
+struct ledger_piece { /* of a scenario, what a lost worker had left: first, first + step … */
+    size_t scenario;
+    uint64_t first, count;
+    uint32_t step;
+};
 
 struct ledger_part {      /* of a worker and a scenario */
     struct stripe stripe; /* its share of arrivals just now */
     uint64_t owed;        /* arrivals that were its own before that */
     uint64_t told[ITERATIONS_TOLD];
     uint32_t users, waiting,
-        busy; /* told: its users; arrivals that wait for one; users in an iteration */
+        busy;              /* told: its users; arrivals that wait for one; users in an iteration */
+    uint32_t most_waiting; /* ... that waited at a time, so far */
 };
 
 struct ledger_worker {
@@ -48,6 +56,9 @@ void ledger_fini(struct ledger *l);
 struct ledger_part *ledger_of(struct ledger *l, const char *id, bool make);
 /* From s.from on its arrivals are those of s; stride 0: none. */
 void ledger_deal(struct ledger_part *p, struct stripe s);
+/* What the worker is to have started of its share before `until`, and has not told of, is others'
+ * from now on, and so is what comes later: so many, *first and every *step-th from there. */
+uint64_t ledger_hand_on(struct ledger_part *p, uint64_t until, uint64_t *first, uint32_t *step);
 /* What is missing of a lost worker that had to have begun so many: *due that it did not tell of,
  * *lost of which nobody knows whether they started. */
 void ledger_missing(const struct ledger_part *p, uint64_t owed, uint64_t *due, uint64_t *lost);

@@ -277,6 +277,8 @@ static bool check_keys(const struct scenario *s, char **why)
         return scenario_refuse(why, s, "max_queue does not go with on_busy=drop, which keeps none");
     if (scenario_has(s, SCENARIO_USERS) && s->users == 0)
         return scenario_refuse(why, s, "users must be 1 or more");
+    if (scenario_has(s, SCENARIO_MAX_USERS) && s->max_users == 0)
+        return scenario_refuse(why, s, "max_users must be 1 or more");
     if (scenario_has(s, SCENARIO_USERS) && scenario_has(s, SCENARIO_MAX_USERS) &&
         s->max_users < s->users)
         return scenario_refuse(why, s, "max_users=%u is less than users=%u", s->max_users,

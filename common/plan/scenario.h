@@ -66,7 +66,8 @@ struct scenario {
     int64_t graceful_ns;       /* for the iterations that run at its end */
     bool is_endless;           /* it has no duration: the test ends it */
     uint64_t seed;
-    bool is_seeded; /* ... was given */
+    bool is_seeded; /* ... was given, or drawn */
+    bool is_drawn;  /* ... for one run, by the caller */
 
     struct scenario_keys { /* as given, until settled; owned texts */
         char *stages;

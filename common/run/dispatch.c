@@ -344,6 +344,22 @@ static void fill_worker(struct dispatch *d, struct dispatch_worker *w)
                 move_user(&d->active[i], w);
 }
 
+/* Users of even classes: as if they were dealt now. */
+static void even_out(struct dispatch *d)
+{
+    size_t *dealt = mem_zalloc((d->class_count + 1) * sizeof *dealt);
+    sort_workers(d);
+    for (size_t i = 0; i < d->active_count; i++) {
+        struct placed *p = &d->active[i];
+        if (!d->classes[p->class_index].is_even)
+            continue;
+        struct dispatch_worker *to = d->workers[dealt[p->class_index]++ % d->worker_count];
+        if (to != p->worker)
+            move_user(p, to);
+    }
+    free(dealt);
+}
+
 void dispatch_add_worker(struct dispatch *d, const char *id)
 {
     HANDLE_IS(d, DISPATCH_TAG);
@@ -361,6 +377,7 @@ void dispatch_add_worker(struct dispatch *d, const char *id)
     d->is_sorted = false;
     on_workers_changed(d);
     fill_worker(d, w);
+    even_out(d);
 }
 
 static void orphan_add(struct dispatch *d, size_t class_index)
@@ -442,13 +459,23 @@ static struct dispatch_worker *next_worker(struct dispatch *d)
     return d->workers[chosen];
 }
 
+static struct dispatch_worker *with_fewest(const struct dispatch *d, size_t class_index)
+{
+    struct dispatch_worker *found = d->workers[0];
+    for (size_t i = 1; i < d->worker_count; i++)
+        if (d->workers[i]->counts[class_index] < found->counts[class_index])
+            found = d->workers[i];
+    return found;
+}
+
 static void place_user(struct dispatch *d, size_t class_index)
 {
     if (d->active_count == d->active_cap) {
         d->active_cap = d->active_cap ? 2 * d->active_cap : 64;
         d->active = mem_realloc(d->active, d->active_cap * sizeof *d->active);
     }
-    struct dispatch_worker *w = next_worker(d);
+    struct dispatch_worker *w =
+        d->classes[class_index].is_even ? with_fewest(d, class_index) : next_worker(d);
     w->counts[class_index]++;
     w->load++;
     w->is_changed = true;

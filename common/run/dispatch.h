@@ -10,7 +10,8 @@
  * When the workers change it differs on purpose. Locust then deals all users anew, at once. Here
  * the users of a worker that went are "orphans", placed again at the spawn rate, on the workers
  * that have the fewest users; a worker that came takes its share from those that have too many,
- * and nobody else notices. Locust's way is there as well (dispatch_spread): the library's
+ * and nobody else notices. (Of classes that are even, each worker has its share of each at any
+ * time.) Locust's way is there as well (dispatch_spread): the library's
  * UsersDispatcher has it.
  *
  * Pure: no clock. The caller waits between the steps.
@@ -22,6 +23,7 @@ struct dispatch_class {
     const char *name;
     double weight;
     unsigned fixed_count; /* not 0: exactly so many, whatever the weight */
+    bool is_even;         /* each worker has the same share, the first ones one more */
 };
 
 struct dispatch_worker {

@@ -18,6 +18,14 @@ void plans_count_fini(struct plans *p)
     free(p->rations);
     p->rations = NULL;
     ledger_fini(&p->ledger);
+    plans_count_pieces_dealt(p);
+}
+
+void plans_count_pieces_dealt(struct plans *p)
+{
+    free(p->pieces);
+    p->pieces = NULL;
+    p->piece_count = 0;
 }
 
 void plans_count_begin(struct plans *p)
@@ -46,6 +54,8 @@ void plans_told(struct master *m, const struct worker *w, const struct message_s
         parts[i].users = told->users;
         parts[i].waiting = told->waiting;
         parts[i].busy = told->busy;
+        if (told->most_waiting > parts[i].most_waiting)
+            parts[i].most_waiting = told->most_waiting;
     }
 }
 
@@ -85,21 +95,22 @@ static uint64_t share_of(uint64_t whole, const struct stripe *s)
     return (whole + s->stride - 1 - s->offset) / s->stride;
 }
 
-/* From from[i] on of scenario i that share is the worker's. Users that do so many iterations each
- * are dealt once, at the begin. */
-void plans_count_dealt(struct master *m, const char *id, const uint64_t *from, struct stripe share,
-                       bool is_first)
+/* shares[i] of scenario i is the worker's. Users that do so many iterations each are dealt once, at
+ * the begin. */
+void plans_count_dealt(struct master *m, const char *id, const struct stripe *shares, bool is_first)
 {
     struct plans *p = &m->plans;
     struct ledger_part *parts = ledger_of(&p->ledger, id, true);
     for (size_t i = 0; i < p->list.count; i++) {
         const struct scenario *s = p->list.all[i];
-        share.from = from[i];
         if (scenario_is_open(s))
-            ledger_deal(&parts[i], share);
+            ledger_deal(&parts[i], shares[i]);
+        for (size_t n = 0; n < p->piece_count; n++)
+            if (p->pieces[n].scenario == i && shares[i].stride)
+                parts[i].owed += share_of(p->pieces[n].count, &shares[i]);
         if (!is_first || s->executor != SCENARIO_PER_VU_ITERATIONS)
             continue;
-        ration_give(&p->rations[i], id, share_of(s->users, &share) * s->iterations);
+        ration_give(&p->rations[i], id, share_of(s->users, &shares[i]) * s->iterations);
         send_grant(m, id, i, ration_ask(&p->rations[i], id, 1, 0, 0, 0));
     }
 }
@@ -113,13 +124,42 @@ static bool is_line_of(const char *lines, const char *id)
     return false;
 }
 
-/* Who was among those before, and is not now. */
-void plans_count_left(struct plans *p, const char *before, const char *now, const uint64_t *from)
+/* Nobody knows how far it came. */
+static bool is_lost(const struct master *m, const char *id)
 {
+    const struct worker *w = roster_find((struct roster *)(uintptr_t)&m->machine.roster, id);
+    const bool is_away = w && (w->state == WORKER_GONE || w->state == WORKER_MISSING);
+    return losses_misses(&m->record.losses, id) || (is_away && !w->has_quit);
+}
+
+/* --reassign: others are to start it. */
+static void hand_on(struct master *m, const char *id, size_t i, uint64_t until)
+{
+    struct plans *p = &m->plans;
+    struct ledger_piece piece = {.scenario = i};
+    struct ledger_part *parts = ledger_of(&p->ledger, id, true);
+    piece.count = ledger_hand_on(&parts[i], until, &piece.first, &piece.step);
+    if (!piece.count)
+        return;
+    p->pieces = mem_realloc(p->pieces, (p->piece_count + 1) * sizeof *p->pieces);
+    p->pieces[p->piece_count++] = piece;
+    log_warning(MAIN_LOGGER,
+                "Scenario '%s': worker '%s' was lost with %" PRIu64
+                " iterations, which others start late; it may have started some of them, too "
+                "(iterations_repeated)",
+                p->list.all[i]->name, id, piece.count);
+}
+
+/* Who was among those before, and is not now. */
+void plans_count_left(struct master *m, const char *before, const char *now, const uint64_t *from)
+{
+    struct plans *p = &m->plans;
     char *rest = NULL, *ids = mem_strdup(before ? before : "");
     for (char *id = strtok_r(ids, "\n", &rest); id; id = strtok_r(NULL, "\n", &rest)) {
         struct ledger_part *parts = ledger_of(&p->ledger, id, true);
         for (size_t i = 0; !is_line_of(now, id) && i < p->list.count; i++) {
+            if (m->o->reassign && scenario_is_open(p->list.all[i]) && is_lost(m, id))
+                hand_on(m, id, i, from[i]);
             ledger_deal(&parts[i], (struct stripe){.from = from[i]});
             ration_lost(&p->rations[i], id);
         }
@@ -229,14 +269,6 @@ static void count_rest(struct master *m, size_t i)
     count(m, i, is_late ? ITERATIONS_DROPPED : ITERATIONS_CUT, rest);
 }
 
-/* Nobody knows how far it came. */
-static bool is_lost(const struct master *m, const char *id)
-{
-    const struct worker *w = roster_find((struct roster *)(uintptr_t)&m->machine.roster, id);
-    const bool is_away = w && (w->state == WORKER_GONE || w->state == WORKER_MISSING);
-    return losses_misses(&m->record.losses, id) || (is_away && !w->has_quit);
-}
-
 void plans_close(struct master *m)
 {
     struct plans *p = &m->plans;
@@ -248,5 +280,10 @@ void plans_close(struct master *m)
                 count_lost(m, i, &p->ledger.workers[w]);
         if (scenario_is_counted(p->list.all[i]))
             count_rest(m, i);
+    }
+    for (size_t n = 0; n < p->piece_count; n++) { /* there was nobody left */
+        count(m, p->pieces[n].scenario, ITERATIONS_DUE, p->pieces[n].count);
+        count(m, p->pieces[n].scenario, ITERATIONS_CUT, p->pieces[n].count);
+        count(m, p->pieces[n].scenario, ITERATIONS_LOST, p->pieces[n].count);
     }
 }

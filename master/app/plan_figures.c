@@ -54,9 +54,10 @@ static void read_users(const struct master *m, size_t i, struct scenario_figures
 {
     const struct ledger *l = &m->plans.ledger;
     for (size_t w = 0; i < l->scenarios && w < l->count; w++) {
+        f->most_waiting += l->workers[w].parts[i].most_waiting;
         const struct worker *worker =
             roster_find((struct roster *)(uintptr_t)&m->machine.roster, l->workers[w].id);
-        if (!worker || !worker_is_active(worker))
+        if (!f->is_on || !worker || !worker_is_active(worker))
             continue;
         f->users += l->workers[w].parts[i].users;
         f->waiting += l->workers[w].parts[i].waiting;
@@ -80,10 +81,8 @@ static void put_one(const struct master *m, size_t i, double begun, double elaps
         read_numbers(m, s, &f);
         if (read_metric(m, s, "start_delay", SERIES_FROM_START, SERIES_TO_NOW, &delay))
             f.delay = &delay;
-        if (f.is_on) {
-            read_users(m, i, &f);
-            f.rate = rate_of(m, s, begun + start_s);
-        }
+        read_users(m, i, &f);
+        f.rate = f.is_on ? rate_of(m, s, begun + start_s) : 0;
     }
     knees_write(m, i, &more);
     f.more = more.data;

@@ -37,17 +37,17 @@ static void forget_changes(struct plans *p)
     p->given = NULL;
 }
 
-/* A seed that nobody gave is told, so that the run can be repeated. */
+/* A seed that nobody gave is told, and kept in the run's plan, so that the run can be repeated. */
 static void seed(const struct master *m, struct scenario *s)
 {
     uint64_t chosen;
     if (!s->is_seeded && m->o->seed >= 0 && scenario_is_open(s))
         scenario_set_seed(s, (uint64_t)m->o->seed);
-    if (s->is_seeded || !scenario_is_open(s) || !scenario_is_random(s))
+    if ((s->is_seeded && !s->is_drawn) || !scenario_is_open(s) || !scenario_is_random(s))
         return;
     master_random(&chosen, sizeof chosen);
     scenario_set_seed(s, chosen);
-    s->is_seeded = false; /* the next run has another one */
+    s->is_drawn = true; /* the next run has another one */
     log_info(MAIN_LOGGER, "Scenario '%s' has the seed %llu", s->name, (unsigned long long)chosen);
 }
 
@@ -62,13 +62,28 @@ static void warn_of_control(const struct master *m, const struct scenario *s)
             s->name, s->users);
 }
 
-static char *text_of(struct scenario *s)
+/* A run that will start nothing says so before it does. */
+static void warn_of_nothing(const struct master *m, size_t i)
+{
+    const struct scenario *s = m->plans.list.all[i];
+    struct arrivals walk = m->plans.walks[i];
+    const int64_t first_ns = scenario_is_open(s) ? arrivals_take(&walk, 0) : 0;
+    const double first_s = (double)(s->start_ns + first_ns) / 1e9,
+                 run_time_s = m->machine.load.run_time_s;
+    if (first_ns < 0)
+        log_warning(MAIN_LOGGER, "Scenario '%s' starts nothing: by chance it has no arrival",
+                    s->name);
+    else if (run_time_s > 0 && first_s > run_time_s)
+        log_warning(MAIN_LOGGER,
+                    "Scenario '%s' starts nothing: the first is due after %.4g s, and the run time "
+                    "is %.4g s",
+                    s->name, first_s, run_time_s);
+}
+
+static char *text_of(const struct scenario *s)
 {
     struct sbuf text = {0};
-    const bool is_seeded = s->is_seeded;
-    s->is_seeded |= scenario_is_random(s);
     scenario_write(s, &text);
-    s->is_seeded = is_seeded;
     return sbuf_take(&text);
 }
 
@@ -82,7 +97,8 @@ static void fill_pools(struct plans *p)
         const struct scenario *s = p->list.all[i];
         const unsigned users =
             scenario_is_open(s) ? s->users : 0; /* the others begin when it does */
-        p->pools[i] = (struct dispatch_class){s->pool ? s->pool : s->user_class, 0, users};
+        p->pools[i] =
+            (struct dispatch_class){s->pool ? s->pool : s->user_class, 0, users, .is_even = true};
         p->users += users;
     }
 }
@@ -111,6 +127,7 @@ void plans_begin(struct master *m)
         p->texts[i] = text_of(p->list.all[i]);
         if (scenario_is_open(p->list.all[i]))
             arrivals_begin(&p->walks[i], &p->list.all[i]->plan);
+        warn_of_nothing(m, i);
     }
     p->begun_at = p->stopped_at = 0;
     plans_count_begin(p);
@@ -186,23 +203,43 @@ static void read_machine(char *id, size_t size)
         fclose(file);
 }
 
+/* One of `count`. Where there are fewer users than workers, those that have none have no arrivals
+ * either. */
+static struct stripe stripe_of(const struct scenario *s, uint64_t from, size_t offset, size_t count)
+{
+    const bool has_own = scenario_is_open(s) && !scenario_is_of_all(s);
+    const size_t with_users = has_own && s->max_users < count ? s->max_users : count;
+    struct stripe share = {.from = from};
+    if (offset < with_users) {
+        share.offset = (uint32_t)offset;
+        share.stride = (uint32_t)with_users;
+    }
+    return share;
+}
+
 static bool send_shares(struct master *m, const uint64_t *from, char *ids, size_t count,
                         bool is_first)
 {
     const struct plans *p = &m->plans;
     const double now = master_now().mono;
+    struct stripe *shares = mem_zalloc(p->list.count * sizeof *shares);
     char machine[64], *rest = NULL;
-    unsigned offset = 0;
+    size_t offset = 0;
     read_machine(machine, sizeof machine);
     const struct scenarios_begin begin = {now - p->begun_at, p->begun_at, machine};
     bool is_sent = true;
     for (char *id = strtok_r(ids, "\n", &rest); id; id = strtok_r(NULL, "\n", &rest), offset++) {
         struct sbuf out = {0};
-        proto_scenarios(&out, id, m->machine.run.id, p->given ? p->texts : NULL, &begin, from,
-                        p->list.count, offset, (unsigned)count);
+        for (size_t i = 0; i < p->list.count; i++)
+            shares[i] = stripe_of(p->list.all[i], from[i], offset, count);
+        const struct scenarios_dealt dealt = {shares, p->list.count, p->pieces, p->piece_count};
+        proto_scenarios(&out, id, m->machine.run.id, p->given ? p->texts : NULL, &begin, &dealt);
         is_sent &= outbox_bytes(&m->nodes, id, &out);
-        plans_count_dealt(m, id, from, (struct stripe){0, offset, (uint32_t)count}, is_first);
+        plans_count_dealt(m, id, shares, is_first);
     }
+    free(shares);
+    if (offset && is_sent)
+        plans_count_pieces_dealt(&m->plans);
     return is_sent;
 }
 
@@ -220,7 +257,7 @@ static void deal(struct master *m, bool is_first)
     uint64_t *from = mem_zalloc(p->list.count * sizeof *from);
     for (size_t i = 0; !is_first && i < p->list.count; i++)
         from[i] = plans_first_after(p, i, now - p->begun_at + PLANS_EPOCH_S);
-    plans_count_left(p, p->dealt_to, ids, from);
+    plans_count_left(m, p->dealt_to, ids, from);
     free(p->dealt_to);
     p->dealt_to = mem_strdup(ids);
     if (!send_shares(m, from, ids, count, is_first)) {

@@ -43,8 +43,10 @@ struct plans { /* begins as zeros; plans_fini; owned, all here */
     double begun_at;              /* monotonic; 0: not yet */
     char *dealt_to;               /* the workers that have shares, one a line; or NULL */
     struct ledger ledger;         /* what workers told; by scenario */
-    struct ration *rations;       /* by scenario: iterations, where there are only so many */
-    double stopped_at;            /* monotonic: when the run ceased to be active; 0: it is */
+    struct ledger_piece *pieces;  /* of lost workers, to be dealt to those that are left */
+    size_t piece_count;
+    struct ration *rations; /* by scenario: iterations, where there are only so many */
+    double stopped_at;      /* monotonic: when the run ceased to be active; 0: it is */
     bool is_done_told;
     struct plan_knee *knees; /* by scenario (plan_knee.h); NULL: none looks for the knee */
     size_t knee_count;
@@ -87,9 +89,10 @@ void plans_told(struct master *m, const struct worker *w, const struct message_s
 void plans_asked(struct master *m, const struct worker *w, const struct message_iterations *it);
 void plans_count_begin(struct plans *p);
 void plans_count_fini(struct plans *p);
-void plans_count_dealt(struct master *m, const char *id, const uint64_t *from, struct stripe share,
+void plans_count_dealt(struct master *m, const char *id, const struct stripe *shares,
                        bool is_first);
-void plans_count_left(struct plans *p, const char *before, const char *now, const uint64_t *from);
+void plans_count_left(struct master *m, const char *before, const char *now, const uint64_t *from);
+void plans_count_pieces_dealt(struct plans *p); /* to all that have shares */
 /* The first arrival that is due later than that; moves the walk. */
 uint64_t plans_first_after(struct plans *p, size_t i, double elapsed_s);
 bool plans_are_done(struct master *m); /* all that ends by itself has; says so once */

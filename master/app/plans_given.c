@@ -125,6 +125,21 @@ static bool keep_only(struct plan_list *l, char *const *names, char **why)
     return true;
 }
 
+/* With chance there may be one arrival or none: which it is, is known when there is a seed. */
+static bool starts_something(const struct scenario *s, char **why)
+{
+    struct sbuf words = {0};
+    if (!scenario_is_open(s) || s->plan.count || s->plan.kind == ARRIVALS_POISSON)
+        return true;
+    sbuf_addf(&words,
+              "no arrival would be due: its rate makes %.3g of one in all that time; raise it, or "
+              "let it last longer",
+              ramp_arrivals(&s->ramp, s->ramp.area));
+    *why = about(s, words.data);
+    sbuf_fini(&words);
+    return false;
+}
+
 static bool settle(struct plan_list *l, const struct options *o, char **why)
 {
     size_t bad;
@@ -133,6 +148,9 @@ static bool settle(struct plan_list *l, const struct options *o, char **why)
     for (size_t i = 0; i < l->count; i++)
         l->all[i]->is_fresh |=
             o->fresh_user && scenario_is_open(l->all[i]) && !scenario_is_of_all(l->all[i]);
+    for (size_t i = 0; i < l->count; i++)
+        if (!starts_something(l->all[i], why))
+            return false;
     char *words = NULL;
     const bool is_good = scenario_order(l->all, l->count, &bad, &words);
     if (!is_good)
@@ -275,6 +293,25 @@ static bool check_class(const struct script *script, const struct scenario *s, c
     return !*why;
 }
 
+/* Of several classes, one at least is to come. */
+static bool check_weights(const struct script *script, const struct scenario *s, char **why)
+{
+    const char *rest = s->user_class;
+    unsigned weight;
+    char *name;
+    double sum = 0;
+    if (!scenario_is_mixed(s))
+        return true;
+    while ((name = scenario_next_class(&rest, &weight))) {
+        sum += weight ? weight : class_named(script, name, strlen(name))->weight;
+        free(name);
+    }
+    if (!(sum > 0))
+        *why = about(s, "all of its classes have the weight 0: say how often each is to come, such "
+                        "as class=Buyer*3+Browser");
+    return sum > 0;
+}
+
 static bool check_classes(const struct script *script, const struct scenario *s, char **why)
 {
     const char *rest = s->user_class ? s->user_class : "";
@@ -286,7 +323,7 @@ static bool check_classes(const struct script *script, const struct scenario *s,
         is_good = check_class(script, s, name, why);
         free(name);
     }
-    return is_good;
+    return is_good && check_weights(script, s, why);
 }
 
 static bool has_class(const struct scenario *s, const char *name)

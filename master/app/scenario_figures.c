@@ -131,8 +131,8 @@ static void put_delay(const struct series_value *v, struct sbuf *out)
 void scenario_figures_write(const struct scenario *s, const struct scenario_figures *f,
                             struct sbuf *out)
 {
-    static const char *const names[ITERATIONS_NUMBERS] = {"due", "started",  "dropped",
-                                                          "cut", "repeated", "lost"};
+    static const char *const names[ITERATIONS_NUMBERS] = {
+        "due", "started", "dropped", "cut", "repeated", "interrupted", "lost"};
     const bool is_on = f->is_on && f->now_s >= 0;
     sbuf_adds(out, "{\"name\":");
     sbuf_add_json(out, s->name, strlen(s->name));
@@ -147,7 +147,7 @@ void scenario_figures_write(const struct scenario *s, const struct scenario_figu
         sbuf_addf(out, ",\"%s\":%" PRIu64, names[n], f->numbers[n]);
     sbuf_addf(out, ",\"users\":%" PRIu64 ",\"waiting\":%" PRIu64, f->users, f->waiting);
     if (scenario_is_open(s))
-        sbuf_addf(out, ",\"busy\":%" PRIu64, f->busy);
+        sbuf_addf(out, ",\"most_waiting\":%" PRIu64 ",\"busy\":%" PRIu64, f->most_waiting, f->busy);
     put_late(f->delay, out);
     put_delay(f->delay, out);
     sbuf_adds(out, f->more ? f->more : "");

@@ -58,7 +58,7 @@ static void heard(struct nodes *n, enum listened listened, unsigned run, bool is
     struct dispatch_class *classes = mem_zalloc((s->class_count + 1) * sizeof *classes);
     for (size_t i = 0; i < s->class_count; i++)
         classes[i] = (struct dispatch_class){s->classes[i].name, s->classes[i].weight,
-                                             s->classes[i].fixed_count};
+                                             s->classes[i].fixed_count, false};
     nodes_on(
         n, &(struct machine_event){.kind = ON_HEARD,
                                    .listened = listened,

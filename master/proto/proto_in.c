@@ -95,6 +95,8 @@ static void parse_told(const msgpack_object *list, struct message_stats *s)
         told->waiting = (uint32_t)proto_unsigned(&numbers[ITERATIONS_TOLD + 1], 0);
         if (each->via.array.size > ITERATIONS_TOLD + 2)
             told->busy = (uint32_t)proto_unsigned(&numbers[ITERATIONS_TOLD + 2], 0);
+        if (each->via.array.size > ITERATIONS_TOLD + 3)
+            told->most_waiting = (uint32_t)proto_unsigned(&numbers[ITERATIONS_TOLD + 3], 0);
     }
 }
 

@@ -78,7 +78,7 @@ struct message_stats {
     struct users_report users;
     struct told_iterations { /* of each scenario of the run; owned */
         uint64_t told[ITERATIONS_TOLD];
-        uint32_t users, waiting, busy;
+        uint32_t users, waiting, busy, most_waiting;
     } * scenarios;
     size_t scenario_count;
     struct told_journals journals;

@@ -234,16 +234,31 @@ void proto_setup(struct sbuf *out, const char *node, struct slice data)
     put(&pk, node);
 }
 
+static void put_pieces(msgpack_packer *pk, const struct scenarios_dealt *dealt)
+{
+    put(pk, "again");
+    msgpack_pack_array(pk, dealt->piece_count);
+    for (size_t i = 0; i < dealt->piece_count; i++) {
+        const struct ledger_piece *piece = &dealt->pieces[i];
+        msgpack_pack_array(pk, 4);
+        msgpack_pack_uint64(pk, piece->scenario);
+        msgpack_pack_uint64(pk, piece->first);
+        msgpack_pack_unsigned_int(pk, piece->step);
+        msgpack_pack_uint64(pk, piece->count);
+    }
+}
+
 void proto_scenarios(struct sbuf *out, const char *node, const char *run, char *const *texts,
-                     const struct scenarios_begin *begin_of, const uint64_t *from, size_t count,
-                     unsigned offset, unsigned stride)
+                     const struct scenarios_begin *begin_of, const struct scenarios_dealt *dealt)
 {
     msgpack_packer pk = begin(out, "katydid_scenarios");
-    msgpack_pack_map(&pk, 5 + (texts != NULL));
+    msgpack_pack_map(&pk, 5 + (texts != NULL) + (dealt->piece_count > 0));
     put(&pk, "run");
     put(&pk, run);
     if (texts)
         put_list(&pk, "scenarios", texts);
+    if (dealt->piece_count)
+        put_pieces(&pk, dealt);
     put(&pk, "elapsed");
     msgpack_pack_double(&pk, begin_of->elapsed_s);
     put(&pk, "began");
@@ -251,12 +266,12 @@ void proto_scenarios(struct sbuf *out, const char *node, const char *run, char *
     put(&pk, "machine");
     put(&pk, begin_of->machine);
     put(&pk, "shares");
-    msgpack_pack_array(&pk, count);
-    for (size_t i = 0; i < count; i++) {
+    msgpack_pack_array(&pk, dealt->count);
+    for (size_t i = 0; i < dealt->count; i++) {
         msgpack_pack_array(&pk, 3);
-        msgpack_pack_uint64(&pk, from[i]);
-        msgpack_pack_unsigned_int(&pk, offset);
-        msgpack_pack_unsigned_int(&pk, stride);
+        msgpack_pack_uint64(&pk, dealt->shares[i].from);
+        msgpack_pack_unsigned_int(&pk, dealt->shares[i].offset);
+        msgpack_pack_unsigned_int(&pk, dealt->shares[i].stride);
     }
     put(&pk, node);
 }

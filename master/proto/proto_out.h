@@ -2,6 +2,7 @@
 #pragma once
 /* proto_out: the messages of the master. Each function appends one whole message. */
 #include "common/base/sbuf.h"
+#include "common/plan/ledger.h"
 #include "common/run/roster.h"
 #include "master/proto/proto_journal.h"
 #include "master/proto/proto_json.h"
@@ -49,12 +50,15 @@ struct scenarios_begin {
     double elapsed_s, began_s;
     const char *machine;
 };
-/* texts: the scenarios as they are now, if some were changed since the spawn orders; or NULL.
- * From from[i] on, of count scenarios, the worker's arrivals are those with index % stride ==
- * offset. */
+struct scenarios_dealt {
+    const struct stripe *shares; /* by scenario: which arrivals are the worker's */
+    size_t count;
+    const struct ledger_piece *pieces; /* ... and of each of these its share */
+    size_t piece_count;
+};
+/* texts: the scenarios as they are now, if some were changed since the spawn orders; or NULL. */
 void proto_scenarios(struct sbuf *out, const char *node, const char *run, char *const *texts,
-                     const struct scenarios_begin *begin_of, const uint64_t *from, size_t count,
-                     unsigned offset, unsigned stride);
+                     const struct scenarios_begin *begin_of, const struct scenarios_dealt *dealt);
 
 /* Of the iterations of that scenario so many are the worker's, from the begin on; is_all: no more
  * will be. */

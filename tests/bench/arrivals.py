@@ -1,9 +1,14 @@
 """The benchmark of open load: arrivals of one worker on one core, to a target that costs little. What k6 does here is not measured:
 it cannot be had on the machine that these figures come from."""
 
+import contextlib
 import json
+import math
+import subprocess
+import sys
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 
 import lab
@@ -14,7 +19,7 @@ RATE = 10_000
 WARM_S, WINDOW_S, REST_S = 3, 6, 3
 
 
-def open_run(file, url, scenario, server=None, env=None):
+def open_run(file, url, scenario, server=None, env=None, timeout=120):
     """(µs of processor time per arrival, or None without a server that counts; the scenario as --summary has it)."""
     with tempfile.TemporaryDirectory() as folder:
         summary, each = Path(folder, "summary.json"), None
@@ -27,7 +32,7 @@ def open_run(file, url, scenario, server=None, env=None):
                 cpu0, n0 = lab.cpu_seconds(process.pid), server.count()
                 time.sleep(WINDOW_S)
                 each = (lab.cpu_seconds(process.pid) - cpu0) / (server.count() - n0) * 1e6
-            process.wait(120)
+            process.wait(timeout)
         return each, json.loads(summary.read_text())["scenarios"]["scenarios"][0]
 
 
@@ -60,3 +65,44 @@ def bench_arrivals(options):
             _, one = open_run(FILES / "truth.py", server.url, f"a:constant-arrival-rate:rate=1000/s,duration=5s,users={users},max_users=2000",
                               env={"TRUTH_PATH": "/delay/200"})
             table.row(users, *late_cells(one), "max ≤ 5 ms" if users == 1 else "", verdict(one["start_delay"]["max"], 5) if users == 1 else "")
+
+
+@contextlib.contextmanager
+def queue(servers, mean_s):
+    command = [sys.executable, lab.ROOT / "tests/support/queue_server.py", str(servers), str(mean_s)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+        finally:
+            process.terminate()
+
+
+def best_rate(servers, mean_s):
+    """The arrivals a second of an M/M/c queue at which rate over mean time is greatest, by Erlang's formula."""
+    def power(rate):
+        load = rate * mean_s
+        terms = [load ** k / math.factorial(k) for k in range(servers)]
+        last = load ** servers / math.factorial(servers) * servers / (servers - load)
+        return rate / (mean_s + last / (sum(terms) + last) / (servers / mean_s - rate))
+
+    return max((servers / mean_s * i / 2000 for i in range(1, 2000)), key=power)
+
+
+def bench_knee(options):
+    """A few minutes each: a level has to have some thousand iterations for that."""
+    table = Table("find-knee, M/M/c targets: capacity and knee against the truth", "target", "levels", "capacity", "truth", "±", "95 %", "budget", "",
+                  "knee", "truth", "R²")
+    for servers, mean_s, level_s in ((1, 0.02, 60), (4, 0.04, 30)):
+        top = servers / mean_s
+        with queue(servers, mean_s) as url:
+            _, one = open_run(FILES / "get_http.py", url, f"a:find-knee:start_rate={0.3 * top:g}/s,step={0.15 * top:g}/s,level={level_s}s,"
+                              "distribution=poisson,seed=3,max_users=4000,users=50,graceful_stop=5s", timeout=1200)
+            with urllib.request.urlopen(url + "/truth") as answer:
+                seen = json.load(answer)
+        each_s, knee = seen["busy_s"] / seen["served"], one["knee"]
+        truth, found, best = servers / each_s, knee["capacity"], best_rate(servers, each_s)
+        off = abs(found["per_s"] / truth - 1) * 100
+        at = knee["knee"]
+        table.row(f"M/M/{servers}, {each_s * 1e3:.1f} ms", len(knee["levels"]), f"{found['per_s']:.1f}/s", f"{truth:.1f}/s", f"{off:.1f} %",
+                  f"{found['low']:.1f}–{found['high']:.1f}", "≤ 5 %", verdict(off, 5), f"{at['per_s']:.1f} ({at['low']:.1f}–{at['high']:.1f})" if at else "–",
+                  f"{best:.1f}", f"{knee['law']['fit']:.3f}" if knee["law"] else "–")

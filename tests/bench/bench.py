@@ -1,7 +1,7 @@
 """make bench: every budget of the engine, measured side by side in one run, as ratios.
 
     bench.py [--build DIR] [--rounds N] [name …]      names: get tls post judged journal memory hold start scaling master truth
-                                                      timeline dashboard arrivals
+                                                      timeline dashboard arrivals; knee only by its name, as it takes ten minutes
 
 Nothing here asserts a time: the figures are printed with the budget beside them, and docs/benchmarks.md
 keeps those of the last full run.
@@ -20,7 +20,7 @@ import urllib.request
 from pathlib import Path
 
 import lab
-from arrivals import bench_arrivals  # noqa: F401
+from arrivals import bench_arrivals, bench_knee  # noqa: F401
 from dashboard import bench_dashboard, bench_thresholds, bench_timeline, master_and_workers, own_cpu  # noqa: F401
 from lab import KATYDID, VENV, Process, Table, headless, nginx, rounds, verdict, wait_for, wrk
 
@@ -289,7 +289,7 @@ def main():
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     print(f"{cpu.group(1) if cpu else platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}, "
           f"{subprocess.run(['nginx', '-v'], capture_output=True, text=True).stderr.strip()}, stock Locust in build/venv-locust")
-    for name in options.names or BENCHES:
+    for name in options.names or [name for name in BENCHES if name != "knee"]:
         BENCHES[name](options)
 
 

@@ -3,6 +3,7 @@
 
 import functools
 import os
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -160,3 +161,19 @@ def test_what_a_lost_worker_leaves_open_is_told(scenario, due, tmp_path):
     assert 0 < lost <= cut, process.describe()
     assert f"was lost with {lost} iterations of which it is not known whether they started" in process.stderr, process.describe()
     assert number(process, "started") <= len(stamps(tmp_path)) <= number(process, "started") + lost, process.describe()
+
+
+def test_what_a_lost_worker_leaves_open_others_do(tmp_path):
+    """Each arrival is started at least once; what the lost one had told of as due is due again."""
+    env = {"STAMPS": str(tmp_path / "stamps"), "NAP": "0.05"}
+    with locustfile(USERS) as file, katydid("-f", file, "--headless", "--only-summary", "--processes", 2, "--reassign", "--scenario",
+                                            "a:constant-arrival-rate:rate=60/s,duration=6s,max_queue=1000", env=env) as process:
+        wait_for(lambda: len({pid for _, pid, _ in stamps(tmp_path)}) == 2, "both workers to start iterations")
+        victim = int(stamps(tmp_path)[0][1])
+        assert victim in children(process.pid)
+        os.kill(victim, 9)
+        assert process.wait() == 0, process.describe()
+    due, started, lost, cut = (number(process, word) for word in ("due", "started", "lost", "cut"))
+    assert due == started + cut and due - lost == 360, process.describe()
+    assert re.search(r"worker '\S+' was lost with \d+ iterations, which others start late", process.stderr), process.describe()
+    assert number(process, "repeated") > 0 and len(stamps(tmp_path)) >= 360 - (cut - lost), process.describe()

@@ -71,6 +71,15 @@ def test_rate_and_pause_of_a_scenario_and_users_of_another(processes):
         assert "Traceback" not in master.stderr, master.describe()
 
 
+def test_users_are_made_ahead_of_a_high_rate():
+    """As many as are due in 25 ms are to be free, whatever was made before the start; they are there long before the first arrival."""
+    port = free_port()
+    with locustfile(USERS) as file, katydid("-f", file, "--autostart", "--web-port", port, "--scenario",
+                                            "a:constant-arrival-rate:rate=1200/s,start_time=1h,duration=1s,users=1,max_users=500") as master:
+        master.wait_line("Starting web interface")
+        wait_for(lambda: scenario(f"http://127.0.0.1:{port}", "a")["users"] >= 30, "30 users")
+
+
 def test_the_next_run_begins_with_what_was_given():
     port = free_port()
     with locustfile(USERS) as file, katydid("-f", file, "--autostart", "--web-port", port, "--scenario", "a:constant-arrival-rate:rate=20/s") as master:

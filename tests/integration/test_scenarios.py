@@ -14,7 +14,7 @@ import signal
 import pytest
 
 import stamped
-from harness import ROOT, STOCK_LOCUST, Process, children, katydid, locustfile, wait_for
+from harness import ROOT, STOCK_LOCUST, Process, children, free_port, get_json, katydid, locustfile, wait_for
 from stamped import number, stamps
 
 USERS = '''
@@ -73,7 +73,7 @@ def test_without_a_free_user_arrivals_wait_or_users_are_made(tmp_path):
     queue = run(tmp_path, "--scenario", "buy:constant-arrival-rate:rate=20/s,duration=1s,users=1,on_busy=queue,max_queue=5,task=buy,"
                 "graceful_stop=0", nap=30)
     assert (number(queue, "due"), number(queue, "started")) == (20, 1), queue.describe()
-    assert (number(queue, "dropped"), number(queue, "cut")) == (14, 5), queue.describe()
+    assert (number(queue, "dropped"), number(queue, "cut"), number(queue, "interrupted")) == (14, 5, 1), queue.describe()
     (tmp_path / "stamps").unlink()
     grow = run(tmp_path, "--scenario", "buy:constant-arrival-rate:rate=20/s,duration=1s,users=1,task=buy,graceful_stop=0", nap=30)
     assert number(grow, "due") == 20 and number(grow, "started") + number(grow, "cut") == 20, grow.describe()
@@ -127,6 +127,9 @@ def test_a_lost_workers_arrivals_go_to_those_that_are_left(tmp_path):
     (["--scenario-only", "c"], "--scenario-only: there is no scenario 'c'"),
     (["--scenario", "b:constant-vus:users=1,fresh=true"], "scenario 'b': fresh goes with arrival rates, not with constant-vus"),
     (["--scenario", "b:constant-arrival-rate:rate=1/s,fresh=yes"], "fresh 'yes' is not known: it is one of false, true"),
+    (["--scenario", "b:constant-arrival-rate:rate=1/s,max_users=0"], "scenario 'b': max_users must be 1 or more"),
+    (["--scenario", "b:constant-arrival-rate:rate=1/m,duration=12s"], "scenario 'b': no arrival would be due: its rate makes 0.2 of one in all"),
+    (["--scenario", "b:ramping-arrival-rate:stages=1s:1/s,phase=k6"], "scenario 'b': no arrival would be due: its rate makes 0.5 of one in all"),
     (["--rate", "fast"], "--rate: scenario 'rate': rate=fast is no rate"),
     (["--rate-ramp", "1/s"], "--rate-ramp: '1/s' is no ramp: write FROM..TO:DURATION"),
     (["--scenarios", "/nowhere.toml"], "/nowhere.toml"),
@@ -138,6 +141,16 @@ def test_what_does_not_go_together_is_refused(tmp_path, arguments, words):
     ended = run(tmp_path, *arguments)
     assert ended.code == 2 and words in ended.stderr, ended.describe()
     assert not stamps(tmp_path, "on_start"), ended.describe()
+
+
+@pytest.mark.parametrize("scenario, words", [
+    ("rate=1/m", "the first is due after 30 s, and the run time is 1 s"),
+    ("rate=1/s,start_time=1m", "the first is due after 60.5 s, and the run time is 1 s"),
+    ("rate=1/h,duration=1s,distribution=poisson,seed=1", "by chance it has no arrival"),
+])
+def test_a_scenario_that_will_start_nothing_is_told_before(tmp_path, scenario, words):
+    ended = run(tmp_path, "-t", 1, "--scenario", "b:constant-arrival-rate:" + scenario)
+    assert f"Scenario 'b' starts nothing: {words}" in ended.stderr, ended.describe()
 
 
 def test_one_of_all_scenarios_runs(tmp_path):
@@ -191,8 +204,17 @@ def test_a_scenario_may_be_of_several_classes_with_weights(tmp_path, fresh):
         assert len(stamps(tmp_path, "browser")) == len(stamps(tmp_path, "on_start")) > 0, ended.describe()
 
 
-def test_chance_chooses_the_same_classes_on_any_number_of_workers(tmp_path):
-    plan = "mix:constant-arrival-rate:rate=100/s,duration=2s,class=Buyer+Browser,seed=3,max_queue=1000"
+def test_classes_of_which_none_is_to_come_are_refused(tmp_path):
+    source = TWO + "Buyer.weight = Browser.weight = 0\nBuyer.fixed_count = Browser.fixed_count = 1\n"
+    ended = run(tmp_path, "--scenario", "mix:constant-arrival-rate:rate=20/s,duration=1s,class=Buyer+Browser", source=source)
+    assert ended.code == 2 and "scenario 'mix': all of its classes have the weight 0" in ended.stderr, ended.describe()
+    ended = run(tmp_path, "--scenario", "mix:constant-arrival-rate:rate=20/s,duration=1s,class=Buyer*2+Browser", source=source)
+    assert ended.code == 0 and len(stamps(tmp_path, "buy")) == 20 and not stamps(tmp_path, "look"), ended.describe()
+
+
+@pytest.mark.parametrize("fresh", ["false", "true"])
+def test_chance_chooses_the_same_classes_on_any_number_of_workers(tmp_path, fresh):
+    plan = f"mix:constant-arrival-rate:rate=100/s,duration=2s,class=Buyer+Browser,seed=3,max_queue=1000,fresh={fresh}"
     seen = []
     for more in ([], ["--processes", 2]):
         ended = run(tmp_path, *more, "--scenario", plan, source=TWO)
@@ -289,6 +311,47 @@ def test_each_worker_has_its_share_of_the_users_and_all_when_it_is_left_alone(tm
         assert int(victim) in children(process.pid)
         os.kill(int(victim), 9)
         wait_for(lambda: len(alive(victim)) == 5, "the other worker to have all five")
+
+
+def test_each_worker_has_its_share_of_the_users_of_each_scenario(tmp_path):
+    """So many as were asked for, whatever other scenarios have."""
+    pair = [word for name in ("Buyer", "Browser") for word in
+            ("--scenario", f"{name}:constant-arrival-rate:class={name},rate=20/s,duration=1s,users=2,on_busy=queue,max_queue=1000")]
+    ended = run(tmp_path, "--processes", 2, *pair, source=TWO)
+    for word in ("on_start", "browser"):
+        assert len(stamps(tmp_path, word)) == 2 == len({pid for _, pid, _ in stamps(tmp_path, word)}), ended.describe()
+    for word, name in (("buy", "Buyer"), ("look", "Browser")):
+        assert number(ended, "due", name) == 20 == number(ended, "started", name) + number(ended, "cut", name), ended.describe()
+        assert len(stamps(tmp_path, word)) == number(ended, "started", name), ended.describe()
+
+
+@pytest.mark.parametrize("users", [1, 2])
+def test_fewer_users_than_workers_start_all_arrivals(tmp_path, users):
+    ended = run(tmp_path, "--processes", 3, "--scenario", f"buy:constant-arrival-rate:rate=20/s,duration=1s,users=1,max_users={users},max_queue=1000,task=buy")
+    assert number(ended, "due") == 20 == len(stamps(tmp_path, "buy")), ended.describe()
+    assert 1 <= len(stamps(tmp_path, "on_start")) <= users, ended.describe()
+
+
+def test_a_worker_that_comes_takes_its_share_of_the_users(tmp_path):
+    """There are no more of them than before: those of the first one that are too many end."""
+    port, web, env = free_port(), free_port(), {"STAMPS": str(tmp_path / "stamps")}
+    with locustfile(USERS) as file, katydid("-f", file, "--master", "--master-bind-port", port, "--web-port", web, "--autostart", "--expect-workers", 1, "--scenario",
+                                            "buy:constant-arrival-rate:rate=50/s,users=9,on_busy=queue,max_queue=1000") as master:
+        def one():
+            return get_json(f"http://127.0.0.1:{web}/api/v1/scenarios")["scenarios"][0]
+
+        def count(word, pid):
+            return sum(int(each) == pid for _, each, _ in stamps(tmp_path, word))
+
+        with katydid("-f", file, "--worker", "--master-port", port, env=env) as first:
+            wait_for(lambda: stamps(tmp_path, "on_start") and one()["users"] == 9, "nine users")
+            with katydid("-f", file, "--worker", "--master-port", port, env=env) as second:
+                wait_for(lambda: len({pid for _, pid, _ in stamps(tmp_path, "on_start")}) == 2 and one()["users"] == 9, "nine users of both")
+                pids = [int(pid) for _, pid, _ in stamps(tmp_path, "on_start")]
+                assert sorted(pids.count(pid) for pid in set(pids)) in ([4, 9], [5, 9]), pids
+                busy = count("buy", pids[-1])
+                wait_for(lambda: count("buy", pids[-1]) > busy + 20, "the second one to start its share")
+                assert one()["dropped"] == 0 and "Traceback" not in first.stderr + second.stderr + master.stderr, master.describe()
 
 
 FILES = {

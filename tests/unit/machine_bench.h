@@ -65,7 +65,7 @@ static inline const char *on(struct bench *b, struct machine_event e)
     return b->seen.len ? b->seen.data : "";
 }
 
-static const struct dispatch_class classes[] = {{"Visitor", 1, 0}};
+static const struct dispatch_class classes[] = {{"Visitor", 1, 0, false}};
 
 static inline struct machine_event heard(const struct bench *b, enum listened listened)
 {

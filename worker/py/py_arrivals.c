@@ -28,6 +28,7 @@
 #include "common/plan/chance.h"
 
 #include <event2/event.h>
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,33 +42,9 @@
     16               /* iterations of a scenario that follow one another in a turn of the loop     \
                       */
 #define LEAST_IDLE 8 /* users that are to wait, so that none has to be made when one is due */
-
-/* ---- counting ------------------------------------------------------------------------------- */
-
-static void flush(struct counted *c)
-{
-    if (c->recent)
-        py_series_count_at(c->series, (double)c->recent, (double)c->second);
-    c->recent = 0;
-}
-
-static void count_at(struct arriving *a, enum iterations_number n, uint64_t more, uint64_t at_ns)
-{
-    struct counted *c = &a->numbers[n];
-    const int64_t second = (int64_t)((double)at_ns / 1e9 + a->steady_s);
-    if (second != c->second)
-        flush(c);
-    c->second = second;
-    c->recent += more;
-    c->all += more;
-}
-
-/* Setting the clocks right may move steady time. */
-static void read_clocks(struct arriving *a)
-{
-    const struct clk_moment now = clk_now();
-    a->steady_s = now.steady - now.mono;
-}
+#define AHEAD_S                                                                                    \
+    0.025 /* ... and as many as are due meanwhile: so long may the processor be away               \
+           */
 
 /* ---- what is due ---------------------------------------------------------------------------- */
 
@@ -78,6 +55,8 @@ static bool wants_users(const struct arriving *a)
         least = a->pool / 20;
     if (a->made_before > least)
         least = a->made_before;
+    if (a->made_ahead > least)
+        least = a->made_ahead;
     return a->begin_ns && a->idle < least && a->pool < a->most;
 }
 
@@ -107,8 +86,10 @@ static void hand_out(struct arriving *a, struct due due)
         hub_wake(&t->park);
     } else if (a->queued < a->most_queued) {
         a->queue[(a->queue_first + a->queued++) % a->most_queued] = due;
+        if (a->queued > a->most_waiting)
+            a->most_waiting = a->queued;
     } else {
-        count_at(a, ITERATIONS_DROPPED, 1, due.at_ns);
+        arrivals_count(a, ITERATIONS_DROPPED, 1, due.at_ns);
     }
     look_at_pool(a);
 }
@@ -126,7 +107,7 @@ static void await_next(struct arriving *a)
 static struct due take_one(struct arriving *a)
 {
     const struct due due = {a->next_ns, a->next_index};
-    count_at(a, ITERATIONS_DUE, 1, due.at_ns);
+    arrivals_count(a, ITERATIONS_DUE, 1, due.at_ns);
     await_next(a);
     return due;
 }
@@ -267,7 +248,7 @@ static PyObject *start(struct arriving *a, struct due due)
 {
     const uint64_t now = clk_mono_ns();
     const double delay_s = now > due.at_ns ? (double)(now - due.at_ns) / 1e9 : 0;
-    count_at(a, ITERATIONS_STARTED, 1, due.at_ns);
+    arrivals_count(a, ITERATIONS_STARTED, 1, due.at_ns);
     py_series_count(a->delay, delay_s * 1e3);
     return py_late_set(delay_s) == 0 ? chance(a, due.index) : NULL;
 }
@@ -289,7 +270,7 @@ static void give_back(struct arriving *a, struct taker *t)
     else if (a->begin_ns)
         hand_out(a, t->due);
     else
-        count_at(a, ITERATIONS_CUT, 1, t->due.at_ns);
+        arrivals_count(a, ITERATIONS_CUT, 1, t->due.at_ns);
 }
 
 /* Whether the awaited arrival is due, and may start before the loop turns. */
@@ -397,6 +378,17 @@ static unsigned share(uint32_t whole, const struct stripe *s)
     return s->stride ? (whole + s->stride - 1 - s->offset) / s->stride : 0;
 }
 
+/* With the share that it has. */
+static void reserve(struct arriving *a)
+{
+    const struct stripes *all = &a->stripes;
+    const struct stripe *s = all->count ? &all->epochs[all->count - 1] : NULL;
+    const double due = ceil(scenario_peak_per_s(&a->scenario) * AHEAD_S);
+    a->most = s ? share(a->scenario.max_users, s) : 0;
+    a->made_before = s && a->scenario.is_fresh ? share(a->scenario.users, s) : 0;
+    a->made_ahead = s ? share((uint32_t)fmin(due, a->scenario.max_users), s) : 0;
+}
+
 /* begin(elapsed_s, is_alone): the scenario began so long ago (negative: it is to begin); later
  * again: no change. is_alone: all users here are of scenarios with arrivals. */
 static PyObject *begin(PyObject *self, PyObject *args)
@@ -412,7 +404,7 @@ static PyObject *begin(PyObject *self, PyObject *args)
         Py_RETURN_NONE;
     const double at = (double)clk_mono_ns() - elapsed_s * 1e9 + (double)a->scenario.start_ns;
     a->begin_ns = (uint64_t)(at < 1 ? 1 : at);
-    read_clocks(a);
+    arrivals_read_clocks(a);
     arrivals_begin(&a->walk, &a->scenario.plan);
     await_next(a);
     begin_ticking(a);
@@ -428,7 +420,7 @@ static void catch_up(struct arriving *a, const struct stripes *old, uint64_t fro
     struct arrivals walk;
     uint64_t i = stripes_only(old, &a->stripes, from, here);
     for (; i != UINT64_MAX; i = stripes_only(old, &a->stripes, i + 1, here))
-        count_at(a, ITERATIONS_REPEATED, 1, clk_mono_ns());
+        arrivals_count(a, ITERATIONS_REPEATED, 1, clk_mono_ns());
     i = stripes_only(&a->stripes, old, from, here);
     if (i != UINT64_MAX)
         arrivals_begin(&walk, &a->scenario.plan);
@@ -436,7 +428,7 @@ static void catch_up(struct arriving *a, const struct stripes *old, uint64_t fro
         const int64_t at = arrivals_take(&walk, i);
         if (at < 0)
             break;
-        count_at(a, ITERATIONS_DUE, 1, a->begin_ns + (uint64_t)at);
+        arrivals_count(a, ITERATIONS_DUE, 1, a->begin_ns + (uint64_t)at);
         hand_out(a, (struct due){a->begin_ns + (uint64_t)at, i});
     }
 }
@@ -454,8 +446,7 @@ static PyObject *set_share(PyObject *self, PyObject *args)
     if (!stripes_add(&a->stripes, s))
         return PyErr_Format(PyExc_ValueError, "no stripe: %u of %u", s.offset, s.stride);
     const unsigned most_queued = share(a->scenario.max_queue, &s);
-    a->most = share(a->scenario.max_users, &s);
-    a->made_before = a->scenario.is_fresh ? share(a->scenario.users, &s) : 0;
+    reserve(a);
     if (most_queued > a->most_queued) { /* it only grows: what waits is kept */
         struct due *queue = mem_zalloc(most_queued * sizeof *queue);
         for (unsigned i = 0; i < a->queued; i++)
@@ -470,6 +461,30 @@ static PyObject *set_share(PyObject *self, PyObject *args)
         a->walk = a->before;
         await_next(a);
         look_again();
+    }
+    Py_RETURN_NONE;
+}
+
+/* again(first, step, count, offset, stride): of these, which a lost worker had left, every
+ * stride-th is ours from the offset-th on. */
+static PyObject *again(PyObject *self, PyObject *args)
+{
+    struct arriving *a = arriving_of(self);
+    unsigned long long first, step, count;
+    struct stripe s = {.from = 0};
+    struct arrivals walk;
+    if (!PyArg_ParseTuple(args, "KKKII:again", &first, &step, &count, &s.offset, &s.stride))
+        return NULL;
+    if (!a->begin_ns || !s.stride)
+        Py_RETURN_NONE;
+    arrivals_begin(&walk, &a->scenario.plan);
+    for (uint64_t i = s.offset; i < count; i += s.stride) {
+        const int64_t at = arrivals_take(&walk, first + i * step);
+        if (at < 0)
+            break;
+        arrivals_count(a, ITERATIONS_DUE, 1, a->begin_ns + (uint64_t)at);
+        arrivals_count(a, ITERATIONS_REPEATED, 1, clk_mono_ns());
+        hand_out(a, (struct due){a->begin_ns + (uint64_t)at, first + i * step});
     }
     Py_RETURN_NONE;
 }
@@ -495,6 +510,7 @@ static PyObject *change(PyObject *self, PyObject *text)
     scenario_fini(&a->scenario);
     a->scenario = fresh;
     a->scenario.plan.ramp = &a->scenario.ramp;
+    reserve(a);
     if (a->begin_ns && scenario_is_open(&a->scenario)) {
         arrivals_begin(&a->walk, &a->scenario.plan);
         if (here > 0)
@@ -505,19 +521,10 @@ static PyObject *change(PyObject *self, PyObject *text)
     Py_RETURN_NONE;
 }
 
-static void tell(struct arriving *a)
-{
-    for (int i = 0; i < ITERATIONS_TOLD; i++) {
-        flush(&a->numbers[i]);
-        a->numbers[i].told = a->numbers[i].all;
-    }
-    read_clocks(a);
-}
-
 static PyObject *note(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    tell(arriving_of(self));
+    arrivals_tell(arriving_of(self));
     Py_RETURN_NONE;
 }
 
@@ -531,73 +538,14 @@ static PyObject *end(PyObject *self, PyObject *unused)
     end_ticking(a);
     a->begin_ns = a->next_ns = 0;
     for (; a->queued; a->queued--) {
-        count_at(a, ITERATIONS_CUT, 1, a->queue[a->queue_first].at_ns);
+        arrivals_count(a, ITERATIONS_CUT, 1, a->queue[a->queue_first].at_ns);
         a->queue_first = (a->queue_first + 1) % a->most_queued;
     }
-    tell(a);
+    arrivals_tell(a);
     Py_RETURN_NONE;
 }
 
-/* [due, started, dropped, cut, repeated, users, waiting, busy users] of this worker, as counted
- * until note() */
-static PyObject *numbers(PyObject *self, PyObject *unused)
-{
-    const struct arriving *a = arriving_of(self);
-    const struct counted *n = a->numbers;
-    (void)unused;
-    return Py_BuildValue("[KKKKKIII]", n[ITERATIONS_DUE].told, n[ITERATIONS_STARTED].told,
-                         n[ITERATIONS_DROPPED].told, n[ITERATIONS_CUT].told,
-                         n[ITERATIONS_REPEATED].told, a->pool, a->queued, a->entered - a->idle);
-}
-
-/* count(word, n): so many more, of iterations that others start. */
-static PyObject *count(PyObject *self, PyObject *args)
-{
-    const char *word;
-    unsigned long long n;
-    if (!PyArg_ParseTuple(args, "sK:count", &word, &n))
-        return NULL;
-    for (int i = 0; i < ITERATIONS_TOLD; i++)
-        if (!strcmp(iterations_metrics[i] + strlen("iterations_"), word)) {
-            count_at(arriving_of(self), (enum iterations_number)i, n, clk_mono_ns());
-            Py_RETURN_NONE;
-        }
-    return PyErr_Format(PyExc_ValueError, "no number of iterations: %s", word);
-}
-
 /* ---- the type ------------------------------------------------------------------------------- */
-
-static struct series *make_series(const char *metric, enum metric_kind kind, PyObject *scenario)
-{
-    enum metric_problem why;
-    struct series_tags tags = {.count = 0};
-    struct metric *m = series_metric(
-        py_series_table(), metric,
-        (struct metric_kind_of){kind, kind == METRIC_TREND ? "ms" : "", METRIC_SCALE}, &why);
-    struct series *s = NULL;
-    if (!m)
-        PyErr_Format(PyExc_ValueError, "metric '%s' exists with another type, unit or scale",
-                     metric);
-    else if (series_tags_add(&tags, "scenario", scenario) == 0)
-        s = series_tags_series(&tags, m);
-    series_tags_fini(&tags);
-    return s;
-}
-
-static int make_all_series(struct arriving *a)
-{
-    PyObject *name = PyUnicode_FromString(a->scenario.name);
-    bool is_good = name != NULL;
-    for (int i = 0; is_good && i < ITERATIONS_TOLD; i++)
-        is_good = (a->numbers[i].series =
-                       make_series(iterations_metrics[i], METRIC_COUNTER, name)) != NULL;
-    is_good = is_good && (!scenario_is_open(&a->scenario) ||
-                          (a->delay = make_series("start_delay", METRIC_TREND, name)) != NULL);
-    if (is_good && a->scenario.executor == SCENARIO_FIND_KNEE)
-        is_good = (a->time = make_series("iteration_time", METRIC_TREND, name)) != NULL;
-    Py_XDECREF(name);
-    return is_good ? 0 : -1;
-}
 
 static PyObject *new (PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
@@ -609,7 +557,7 @@ static PyObject *new (PyTypeObject *type, PyObject *args, PyObject *kwargs)
     struct arriving *a = arriving_of(type->tp_alloc(type, 0));
     if (!a)
         return NULL;
-    read_clocks(a);
+    arrivals_read_clocks(a);
     if (!scenario_read(&a->scenario, text, &why)) {
         PyErr_SetString(PyExc_ValueError, why);
         free(why);
@@ -618,7 +566,7 @@ static PyObject *new (PyTypeObject *type, PyObject *args, PyObject *kwargs)
     }
     a->scenario.plan.ramp = &a->scenario.ramp;
     if ((scenario_is_open(&a->scenario) || scenario_is_counted(&a->scenario)) &&
-        make_all_series(a) != 0)
+        arrivals_make_series(a) != 0)
         Py_CLEAR(a);
     return (PyObject *)a;
 }
@@ -635,6 +583,7 @@ static void dealloc(PyObject *self)
 static PyMethodDef methods[] = {
     {"begin", begin, METH_VARARGS, "begin(elapsed_s, is_alone): it began so long ago"},
     {"share", set_share, METH_VARARGS, "share(from, offset, stride): which arrivals are ours"},
+    {"again", again, METH_VARARGS, "again(first, step, count, offset, stride): of a lost worker"},
     {"change", change, METH_O, "change(text): its plan is another one from now on"},
     {"take", take, METH_NOARGS, "take() -> int or None: waits for an arrival; its chance"},
     {"wanted", wanted, METH_NOARGS, "wanted(): waits until more users are needed"},
@@ -645,8 +594,8 @@ static PyMethodDef methods[] = {
     {"leave", leave, METH_NOARGS, "leave(): there is one user less"},
     {"note", note, METH_NOARGS, "note(): counts what happened since the last time"},
     {"end", end, METH_NOARGS, "end(): no arrival any more"},
-    {"numbers", numbers, METH_NOARGS, "numbers() -> list"},
-    {"count", count, METH_VARARGS, "count(word, n): so many iterations more"},
+    {"numbers", arrivals_numbers, METH_NOARGS, "numbers() -> list"},
+    {"count", arrivals_count_more, METH_VARARGS, "count(word, n): so many iterations more"},
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* py_arrivals: _katydid.Arrivals, in two files: py_arrivals.c is its life, py_arrivals_said.c what
- * it says of its scenario. Include after Python.h; loop thread only. */
+/* py_arrivals: _katydid.Arrivals, in three files: py_arrivals.c is its life, py_arrivals_counts.c
+ * its numbers, py_arrivals_said.c what it says of its scenario. Include after Python.h; loop thread
+ * only. */
 #include "common/plan/ledger.h"
 #include "common/plan/scenario.h"
 #include "common/plan/stripe.h"
@@ -35,12 +36,14 @@ struct arriving {
     struct taker *top;
     unsigned idle, pool, most, most_queued;
     unsigned made_before;    /* users, where each is there for one arrival: so many are to wait */
+    unsigned made_ahead;     /* ... of any: so many may be needed before one more can be made */
     bool is_alone;           /* all users here are of scenarios with arrivals */
     unsigned entered;        /* users that may take arrivals: those who do not wait are busy */
     struct due *queue;       /* a ring; room for most_queued */
     unsigned long long turn; /* of the loop, in which at_once iterations followed one another */
     unsigned at_once;
     unsigned queue_first, queued;
+    unsigned most_waiting; /* ... of them, at any time so far */
     struct park grower;
     struct counted numbers[ITERATIONS_TOLD];
     double steady_s;             /* steady time less the monotonic clock */
@@ -53,3 +56,11 @@ static inline struct arriving *arriving_of(PyObject *self)
 }
 
 extern PyGetSetDef arrivals_attributes[];
+
+/* So many more, of an arrival that was due then (monotonic). */
+void arrivals_count(struct arriving *a, enum iterations_number n, uint64_t more, uint64_t at_ns);
+void arrivals_read_clocks(struct arriving *a); /* setting the clocks right may move steady time */
+void arrivals_tell(struct arriving *a);       /* what was counted until now is in the next report */
+int arrivals_make_series(struct arriving *a); /* -1: with an exception */
+PyObject *arrivals_numbers(PyObject *self, PyObject *unused);
+PyObject *arrivals_count_more(PyObject *self, PyObject *args); /* (word, n) */

@@ -73,6 +73,14 @@ static PyObject *get_is_open(PyObject *self, void *unused)
     return PyBool_FromLong(scenario_is_open(&arriving_of(self)->scenario));
 }
 
+/* Users that are more than its share. */
+static PyObject *get_surplus(PyObject *self, void *unused)
+{
+    const struct arriving *a = arriving_of(self);
+    (void)unused;
+    return PyLong_FromUnsignedLong(a->pool > a->most ? a->pool - a->most : 0);
+}
+
 /* [(seconds, users at its begin, users at its end), …] of a scenario of users. */
 static PyObject *get_stages(PyObject *self, void *unused)
 {
@@ -108,6 +116,7 @@ PyGetSetDef arrivals_attributes[] = {
     {"is_of_all", get_is_of_all, NULL, NULL, NULL},
     {"iterations", get_iterations, NULL, NULL, NULL},
     {"is_each", get_is_each, NULL, NULL, NULL},
+    {"surplus", get_surplus, NULL, NULL, NULL},
     {"stages", get_stages, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

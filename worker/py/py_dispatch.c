@@ -25,7 +25,7 @@ static int read_class(PyObject *row, struct dispatch_class *c)
     double weight, fixed;
     if (!PyArg_ParseTuple(row, "sdd", &name, &weight, &fixed))
         return -1;
-    *c = (struct dispatch_class){name, weight, fixed > 0 ? (unsigned)fmin(fixed, 1e9) : 0};
+    *c = (struct dispatch_class){name, weight, fixed > 0 ? (unsigned)fmin(fixed, 1e9) : 0, false};
     return 0;
 }
 

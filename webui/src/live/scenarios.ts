@@ -67,6 +67,8 @@ export interface Scenario {
   begins_s: number;
   length_s: number | null;
   stages: Stage[];
+  /** Beside those of the stages: [seconds after its begin, arrivals]. */
+  at_once: [number, number][];
   arrivals?: number;
   iterations?: number;
   on_busy?: "grow" | "queue" | "drop";
@@ -79,9 +81,12 @@ export interface Scenario {
   dropped: number;
   cut: number;
   repeated: number;
+  interrupted: number;
   lost: number;
   users: number;
   waiting: number;
+  /** Of an open one: that waited at a time, so far. */
+  most_waiting?: number;
   /** Of the users of an open one: those in an iteration. */
   busy?: number;
   late: { "1": number; "10": number; "100": number };

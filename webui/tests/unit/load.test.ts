@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { FileMetrics } from "../../src/live/file-metrics";
 import type { CourseAnswer, CoursePoint } from "../../src/live/judged";
 import type { Scenario, Stage } from "../../src/live/scenarios";
+import api from "../../../docs/openapi.json";
 import { HistRule } from "../../src/stats/hist";
 import { areaUntil, horizonOf, levelAt, levelWords, meanLevel, niceAbove, pictureOf, scaleOf, stagesFrom, stagesText, STARTS, startsView } from "../../src/screens/load/plan-of";
 import { doneWith, kneeWords } from "../../src/screens/load/knee-of";
@@ -11,8 +12,8 @@ function scenario(stages: Stage[], more: Partial<Scenario> = {}): Scenario {
   const isEndless = stages.some(([length]) => length === null);
   return {
     name: "buy", executor: "ramping-arrival-rate", class: "Buyer", task: null, plan: "", text: "", is_open: true, is_of_all: false, is_paused: false, begins_s: 0,
-    length_s: isEndless ? null : stages.reduce((sum, [length]) => sum + length!, 0), stages, on_busy: "grow", max_users: 10, max_waiting: 5, level: 0, rate: 0,
-    due: 100, started: 100, dropped: 0, cut: 0, repeated: 0, lost: 0, users: 0, waiting: 0, late: { "1": 0, "10": 0, "100": 0 },
+    length_s: isEndless ? null : stages.reduce((sum, [length]) => sum + length!, 0), stages, at_once: [], on_busy: "grow", max_users: 10, max_waiting: 5, level: 0, rate: 0,
+    due: 100, started: 100, dropped: 0, cut: 0, repeated: 0, interrupted: 0, lost: 0, users: 0, waiting: 0, late: { "1": 0, "10": 0, "100": 0 },
     start_delay: { count: 100, mean: 1, p50: 1, p95: 1, p99: 1, max: 5 }, ...more,
   };
 }
@@ -32,6 +33,19 @@ test("a plan is the integral of its stages: ramps are slopes, steps are steps, t
   expect(meanLevel(RAMP, 14, 15)).toBeCloseTo(5);
   expect(meanLevel(RAMP, 14, 15, 14.5)).toBeCloseTo(2.5); // the run was over in the middle of it
   expect(areaUntil(scenario([[5, 2, 2]]), 9)).toBe(10);
+});
+
+test("arrivals at once are of the plan as well", () => {
+  const burst = scenario([[4, 0, 0]], { at_once: [[2, 50]], begins_s: 1 });
+  expect([2, 2.5, 9].map((at) => areaUntil(burst, at))).toEqual([0, 50, 50]);
+  expect([meanLevel(burst, 2, 3), meanLevel(burst, 3, 4)]).toEqual([0, 50]);
+});
+
+test("what the API says of a scenario is what the page knows of one", () => {
+  const every: Required<Scenario> = { ...scenario([]), arrivals: 1, iterations: 1, on_busy: "grow", busy: 0, most_waiting: 0,
+    knee: { state: "", why: "", level: 0, levels: [], capacity: null, knee: null, law: null } };
+  const said = api.paths["/api/v1/scenarios"].get.responses["200"].content["application/json"].schema.properties.scenarios.items.properties;
+  expect(Object.keys(every).sort()).toEqual(Object.keys(said).sort());
 });
 
 test("pictures of several plans have one time axis", () => {

@@ -34,7 +34,8 @@ class Dealt:
         data, heard_at = self._shares
         if self._run is not None and data.get("run", self._run) == self._run:
             self._runner._scenarios.change(data.get("scenarios") or ())
-            self._runner._scenarios.follow(_scenarios.elapsed_s(data, clock() - heard_at), data["shares"])
+            self._runner._scenarios.follow(_scenarios.elapsed_s(data, clock() - heard_at), data["shares"],
+                                           data.get("again") or ())
 
     def grant(self, data):
         """So many iterations are ours."""

@@ -27,6 +27,7 @@ _LEAST_OFTEN_FRESH_S = 0.001  # ... of those of whom each arrival needs one
 _CLOCKS_AGREE_S = 0.1  # a namespace of time may set them apart
 _LONGEST_WAY_S = 60.0  # of a message
 _PAUSE_AFTER_FAILURE_S = 1.0
+_EPOCH_S = 0.4  # so far ahead, at most, other shares begin to count
 
 
 class Scenarios:
@@ -41,6 +42,7 @@ class Scenarios:
         self._of_class = {one.pool or one.user_class: one for one in own}
         self.classes = {one.pool: self._make_class(one) for one in own if one.pool}
         self._growers = []
+        self._pieces = []  # of lost workers
         self._rations = {one: self._make_ration(one, functools.partial(ask, at))
                          for at, one in enumerate(self._all) if one.iterations}
         self._loops = {one: Loop(runner, one, self._rations.get(one)) for one in own if not one.is_open}
@@ -106,8 +108,9 @@ class Scenarios:
                 if one in self._loops:
                     self._loops[one].change()
 
-    def follow(self, elapsed_s, shares):
-        """The master: so long ago the scenarios began; which arrivals are ours (from, offset, stride)."""
+    def follow(self, elapsed_s, shares, pieces=()):
+        """The master: so long ago the scenarios began; which arrivals are ours (from, offset, stride), also of what lost
+        workers had left: (scenario, first, step, count)."""
         is_alone = all(one.is_open and not one.is_of_all for one in self._all)
         for one, (first, offset, stride) in zip(self._all, shares):
             if one in self._loops:
@@ -115,9 +118,25 @@ class Scenarios:
             elif one.is_open:
                 one.share(first, offset, stride)
                 one.begin(elapsed_s, is_alone)
+                self._end_surplus(one)
+        for at, *piece in pieces:
+            self._pieces.append((self._all[at], *piece, *shares[at][1:]))
+            gevent.spawn_later(_EPOCH_S, self._take_pieces)
         if not self._growers:
             self._growers = [gevent.spawn(self._grow, one) for one in self._all
                              if one.is_open and not one.is_of_all]
+
+    def _take_pieces(self):
+        """Now all of them are over."""
+        pieces, self._pieces = self._pieces, []
+        for one, *piece in pieces:
+            one.again(*piece)
+
+    def _end_surplus(self, one):
+        """Others have a share of the users now: ours are fewer."""
+        if one.surplus and not one.is_of_all:
+            newest = self._runner.users_of(one.pool or one.user_class)[-one.surplus:]
+            gevent.spawn(self._runner.end_users, newest, one.graceful_s)
 
     def grant(self, scenario, granted, is_all):
         """The master: of the iterations of that scenario so many are ours."""
@@ -153,6 +172,7 @@ class Scenarios:
     def end(self):
         """No arrival and no new user any more."""
         gevent.killall(self._growers)
+        self._take_pieces()
         for loop in self._loops.values():
             loop.end()
         for ration in self._rations.values():

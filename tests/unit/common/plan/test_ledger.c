@@ -52,11 +52,46 @@ static void what_a_lost_worker_did_not_tell_is_missing(void **state)
     ledger_fini(&l);
 }
 
+/* Others do exactly what the lost worker had left, whatever share it had before. */
+static void what_a_lost_worker_has_left_is_handed_on(void **state)
+{
+    (void)state;
+    for (uint64_t n = 0; n < 200; n++) {
+        struct stripes own = {.count = 0};
+        struct ledger_part p = {.owed = 0};
+        uint64_t from = 0, first = 0, all = 0, sum = 0;
+        uint32_t step = 0;
+        for (unsigned epoch = 0; epoch < 3; epoch++) {
+            const uint32_t stride = 1 + (uint32_t)(chance_bits(n, 3 * epoch) % 4);
+            const struct stripe one = {from, (uint32_t)chance_bits(n, 3 * epoch + 1) % stride,
+                                       stride};
+            assert_true(stripes_add(&own, one));
+            ledger_deal(&p, one);
+            from += chance_bits(n, 3 * epoch + 2) % 40;
+        }
+        const uint64_t before = p.owed, until = from + chance_bits(n, 99) % 30;
+        all = ledger_owed(&p, until);
+        p.told[ITERATIONS_STARTED] = chance_bits(n, 100) % (all + 2);
+        const uint64_t started =
+            p.told[ITERATIONS_STARTED] > before ? p.told[ITERATIONS_STARTED] : before;
+        const uint64_t count = ledger_hand_on(&p, until, &first, &step);
+        assert_int_equal(count, all > started ? all - started : 0);
+        assert_int_equal(p.owed, all - count);
+        for (uint64_t i = stripes_next(&own, 0); i < until; i = stripes_next(&own, i + 1))
+            if (++sum > started) {
+                assert_int_equal(i, first);
+                first += step;
+            }
+        assert_int_equal(ledger_hand_on(&p, until + 9, &first, &step), 0); /* no more is its own */
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_workers_own_are_those_of_all_its_epochs),
         cmocka_unit_test(what_a_lost_worker_did_not_tell_is_missing),
+        cmocka_unit_test(what_a_lost_worker_has_left_is_handed_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,6 +23,7 @@ static struct dispatch *make_dispatch(const json_t *spec)
             json_string_value(json_array_get(row, 0)),
             json_number_value(json_array_get(row, 1)),
             (unsigned)json_integer_value(json_array_get(row, 2)),
+            false,
         };
     }
     struct dispatch *d = dispatch_new(classes, i);
@@ -190,7 +191,7 @@ static void spreads_anew_as_locust_does(void **state)
 static void users_are_placed_by_hand(void **state)
 {
     (void)state;
-    const struct dispatch_class classes[] = {{"A", 1, 0}, {"B", 1, 1}};
+    const struct dispatch_class classes[] = {{"A", 1, 0, false}, {"B", 1, 1, false}};
     struct dispatch *d = dispatch_new(classes, 2);
     assert_false(dispatch_place(d, "A"));
     dispatch_add_worker(d, "w_2");
@@ -208,7 +209,8 @@ static void users_are_placed_by_hand(void **state)
 
 static struct dispatch *running(unsigned users, double rate, const char *const *workers, size_t n)
 {
-    const struct dispatch_class classes[] = {{"A", 3, 0}, {"B", 1, 0}, {"C", 1, 2}};
+    const struct dispatch_class classes[] = {
+        {"A", 3, 0, false}, {"B", 1, 0, false}, {"C", 1, 2, false}};
     struct dispatch *d = dispatch_new(classes, 3);
     for (size_t i = 0; i < n; i++)
         dispatch_add_worker(d, workers[i]);
@@ -292,7 +294,7 @@ static void users_wait_for_a_worker_when_all_are_lost(void **state)
 static void only_fixed_users_are_placed_again_after_a_loss(void **state)
 {
     (void)state;
-    const struct dispatch_class classes[] = {{"A", 0, 4}};
+    const struct dispatch_class classes[] = {{"A", 0, 4, false}};
     struct dispatch *d = dispatch_new(classes, 1);
     dispatch_add_worker(d, "h_1");
     dispatch_add_worker(d, "h_2");
@@ -306,6 +308,38 @@ static void only_fixed_users_are_placed_again_after_a_loss(void **state)
     dispatch_free(d);
 }
 
+static void assert_even(struct dispatch *d, size_t workers, unsigned a, unsigned b)
+{
+    assert_int_equal(dispatch_worker_count(d), workers);
+    for (size_t w = 0; w < workers; w++) {
+        const struct dispatch_worker *each = dispatch_worker(d, w);
+        assert_int_equal(each->counts[0], a / workers + (w < a % workers));
+        assert_int_equal(each->counts[1], b / workers + (w < b % workers));
+    }
+}
+
+static void each_worker_has_the_same_share_of_even_classes(void **state)
+{
+    (void)state;
+    const struct dispatch_class classes[] = {{"A", 0, 10, true}, {"B", 0, 2, true}};
+    struct dispatch *d = dispatch_new(classes, 2);
+    for (const char *const *id = (const char *const[]){"h_3", "h_1", "h_5", NULL}; *id; id++)
+        dispatch_add_worker(d, *id);
+    dispatch_aim(d, 12, 12, NULL);
+    dispatch_step(d);
+    assert_even(d, 3, 10, 2);
+    dispatch_add_worker(d, "h_2"); /* before others */
+    assert_even(d, 4, 10, 2);
+    dispatch_remove_worker(d, "h_1");
+    dispatch_step(d);
+    assert_even(d, 3, 10, 2);
+    dispatch_remove_worker(d, "h_5");
+    dispatch_remove_worker(d, "h_2");
+    dispatch_step(d);
+    assert_even(d, 1, 10, 2);
+    dispatch_free(d);
+}
+
 static void large_is_fast(void **state)
 {
     (void)state;
@@ -313,7 +347,8 @@ static void large_is_fast(void **state)
     char names[30][8];
     for (size_t i = 0; i < 30; i++) {
         snprintf(names[i], sizeof names[i], "C%02zu", i);
-        classes[i] = (struct dispatch_class){names[i], 1.0 + (double)(i % 7), i % 10 ? 0 : 5};
+        classes[i] =
+            (struct dispatch_class){names[i], 1.0 + (double)(i % 7), i % 10 ? 0 : 5, false};
     }
     uint64_t start = cpu_ns();
     struct dispatch *d = dispatch_new(classes, 30);
@@ -347,6 +382,7 @@ int main(void)
         cmocka_unit_test(a_worker_that_joins_gets_its_share_at_once),
         cmocka_unit_test(users_wait_for_a_worker_when_all_are_lost),
         cmocka_unit_test(only_fixed_users_are_placed_again_after_a_loss),
+        cmocka_unit_test(each_worker_has_the_same_share_of_even_classes),
         cmocka_unit_test(large_is_fast),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -158,6 +158,34 @@ static void a_change_is_of_this_run_alone(void **state)
     free_plans(b);
 }
 
+static char *said_of(const struct bench *b, size_t i)
+{
+    struct sbuf text = {0};
+    scenario_write(b->m.plans.list.all[i], &text);
+    return sbuf_take(&text);
+}
+
+/* What is shown and stored of a run is what repeats it. */
+static void a_seed_that_nobody_gave_is_of_the_run(void **state)
+{
+    (void)state;
+    struct bench *b = new_bench();
+    add(b, "buy:constant-arrival-rate:rate=20/s,duration=1h,distribution=poisson");
+    add(b, "look:constant-arrival-rate:rate=20/s,duration=1h,distribution=poisson,seed=7");
+    add(b, "even:constant-arrival-rate:rate=20/s,duration=1h");
+    b->m.live.seed = -1;
+    plans_begin(&b->m);
+    char *first = said_of(b, 0);
+    assert_non_null(strstr(first, ",seed="));
+    assert_string_equal(first, b->m.plans.texts[0]);
+    assert_null(strstr(b->m.plans.texts[2], ",seed="));
+    plans_begin(&b->m);
+    assert_string_not_equal(first, b->m.plans.texts[0]);
+    assert_non_null(strstr(b->m.plans.texts[1], ",seed=7"));
+    free(first);
+    free_plans(b);
+}
+
 static void what_is_paused_goes_on_later(void **state)
 {
     (void)state;
@@ -182,6 +210,7 @@ int main(void)
         cmocka_unit_test(shares_are_sent_when_the_users_are_there),
         cmocka_unit_test(what_cannot_be_changed_is_refused),
         cmocka_unit_test(a_change_is_of_this_run_alone),
+        cmocka_unit_test(a_seed_that_nobody_gave_is_of_the_run),
         cmocka_unit_test(what_is_paused_goes_on_later),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

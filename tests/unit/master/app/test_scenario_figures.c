@@ -86,18 +86,20 @@ static void numbers_are_told_as_they_are(void **state)
     delay.max = 200;
     const struct scenario_figures f = {.now_s = 30,
                                        .is_on = true,
-                                       .numbers = {120, 100, 15, 5, 1, 2},
+                                       .numbers = {120, 100, 15, 5, 1, 4, 2},
                                        .rate = 19.5,
                                        .users = 12,
                                        .waiting = 3,
                                        .busy = 11,
+                                       .most_waiting = 7,
                                        .delay = &delay};
     json_t *v = written("buy:ramping-arrival-rate:stages=60s:60/s", &f);
     assert_true(number(v, "due") == 120 && number(v, "started") == 100);
     assert_true(number(v, "dropped") == 15 && number(v, "cut") == 5 && number(v, "lost") == 2);
-    assert_true(number(v, "repeated") == 1 && number(v, "users") == 12);
+    assert_true(number(v, "repeated") == 1 && number(v, "interrupted") == 4 &&
+                number(v, "users") == 12);
     assert_true(number(v, "busy") == 11 && number(v, "waiting") == 3 &&
-                number(v, "arrivals") == 1800);
+                number(v, "most_waiting") == 7 && number(v, "arrivals") == 1800);
     assert_float_equal(number(v, "level"), 30, 1e-6);
     const json_t *late = json_object_get(v, "late");
     assert_true(number(late, "1") == 10 && number(late, "10") == 10 && number(late, "100") == 2);

@@ -169,7 +169,7 @@ static void orders_that_cannot_be_sent_stay_due(void **unused)
 {
     (void)unused;
     struct bench *b = new_bench();
-    static const struct dispatch_class classes[] = {{"Visitor", 1, 0}};
+    static const struct dispatch_class classes[] = {{"Visitor", 1, 0, false}};
     join(b, "w", true);
     b->machine.dispatch = dispatch_new(classes, 1);
     dispatch_add_worker(b->machine.dispatch, "w");

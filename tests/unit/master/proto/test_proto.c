@@ -169,14 +169,17 @@ static void what_is_told_of_scenarios(void **state)
     msgpack_sbuffer bytes;
     struct message m;
     (void)state;
-    assert_int_equal(
-        parse("['stats', {'katydid': {'epoch': 'e', 'seq': 7, 'run': 'r', 't': 12.5, "
-              "'report': ~abc~, 'scenarios': [[9, 5, 1, 2, 0, 4, 1], 'none', [1, 2]]}}, 'n']",
-              &bytes, &m),
-        PROTO_OK);
-    assert_int_equal(m.stats.scenario_count, 3);
+    assert_int_equal(parse("['stats', {'katydid': {'epoch': 'e', 'seq': 7, 'run': 'r', 't': 12.5, "
+                           "'report': ~abc~, 'scenarios': [[9, 5, 1, 2, 0, 3, 4, 1], 'none', [1, "
+                           "2], [9, 5, 1, 2, 0, 3, 4, 1, 3, 6]]}}, 'n']",
+                           &bytes, &m),
+                     PROTO_OK);
+    assert_int_equal(m.stats.scenario_count, 4);
+    assert_int_equal(m.stats.scenarios[3].busy, 3);
+    assert_int_equal(m.stats.scenarios[3].most_waiting, 6);
     assert_int_equal(m.stats.scenarios[0].told[ITERATIONS_DUE], 9);
     assert_int_equal(m.stats.scenarios[0].told[ITERATIONS_CUT], 2);
+    assert_int_equal(m.stats.scenarios[0].told[ITERATIONS_INTERRUPTED], 3);
     assert_int_equal(m.stats.scenarios[0].users, 4);
     assert_int_equal(m.stats.scenarios[0].waiting, 1);
     assert_int_equal(m.stats.scenarios[2].told[ITERATIONS_DUE], 0);

@@ -13,7 +13,7 @@ const LATE_STEPS = 4; // the newest ones may not have been told of yet
 /** What the plan adds up to in its first seconds: arrivals, or users × seconds. */
 export function areaUntil(of: Scenario, seconds: number): number {
   let left = seconds;
-  let area = 0;
+  let area = of.at_once.reduce((sum, [at, arrivals]) => sum + (at < seconds ? arrivals : 0), 0);
   for (const [length, from, to] of of.stages) {
     if (left <= 0) break;
     const taken = length === null ? left : Math.min(left, length);

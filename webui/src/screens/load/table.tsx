@@ -14,15 +14,16 @@ interface Column {
 const counts = (of: Scenario): boolean => of.is_open || of.iterations !== undefined;
 const counted = (value: (of: Scenario) => number) => (of: Scenario): string => (counts(of) ? count(value(of)) : "–");
 const delay = (of: Scenario): string => (of.start_delay === null ? "–" : `${ms(of.start_delay.p50)} / ${ms(of.start_delay.p99)} / ${ms(of.start_delay.max)}`);
+const started = (of: Scenario): string => (counts(of) ? `${count(of.started)}${of.interrupted > 0 ? ` (${count(of.interrupted)} cut off)` : ""}` : "–");
 const dropped = (of: Scenario): string => (counts(of) ? `${count(of.dropped)}${of.dropped > 0 ? ` (${percent(of.dropped, of.due)} %)` : ""}` : "–");
 
 const COLUMNS: readonly Column[] = [
   { label: "Plan now", title: "What the plan says of now: iterations a second, or users", text: (of) => (of.is_paused ? "paused" : of.is_open ? `${rate(of.level)}/s` : `${count(of.level)} users`) },
   { label: "Started/s", title: "Iterations started a second, in the last 5 seconds", text: (of) => (counts(of) ? rate(of.rate) : "–") },
   { label: "Due", title: "Whose time came", text: counted((of) => of.due) },
-  { label: "Started", title: "Of these, those that a user began", text: counted((of) => of.started) },
+  { label: "Started", title: "Of these, those that a user began, and those of them that the end of the test cut off", text: started },
   { label: "Late", title: "Started more than 10 ms after their time", text: (of) => (of.is_open ? count(of.late["10"]) : "–"), isWarm: isLate },
-  { label: "Waiting", title: "Arrivals that wait for a free virtual user, now", text: (of) => (of.is_open ? count(of.waiting) : "–"), isWarm: (of) => of.waiting > 0 },
+  { label: "Waiting", title: "Arrivals that wait for a free virtual user, now and at most so far", text: (of) => (of.is_open ? `${count(of.waiting)}${of.most_waiting ? ` (most ${count(of.most_waiting)})` : ""}` : "–"), isWarm: (of) => of.waiting > 0 },
   { label: "Dropped", title: "No virtual user was free, and no place to wait", text: dropped, isWarm: (of) => of.dropped > 0 },
   { label: "Cut", title: "Waited still when the test ended, or lost with a worker", text: counted((of) => of.cut), isWarm: (of) => of.lost > 0 },
   { label: "Delay p50 / p99 / max, ms", title: "How long after its time an iteration started", text: delay },

@@ -75,7 +75,9 @@ def visit(user, arrivals, live):
             return None
         began = time.monotonic()
         end = live()
-        if arrivals.is_timed and not isinstance(end, GreenletExit):
+        if isinstance(end, GreenletExit):
+            arrivals.count("interrupted", 1)
+        elif arrivals.is_timed:
             arrivals.took(time.monotonic() - began)
         return end
     finally:
@@ -100,7 +102,11 @@ def _take_all(user, arrivals, only):
         _begin(user, chance)
         task = only or chosen(user, chance)
         began = time.monotonic() if is_timed else 0.0
-        iterate(user, task)
+        try:
+            iterate(user, task)
+        except GreenletExit:
+            arrivals.count("interrupted", 1)
+            raise
         if is_timed:
             arrivals.took(time.monotonic() - began)
         if user._state == LOCUST_STATE_STOPPING:

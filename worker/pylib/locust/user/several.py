@@ -21,7 +21,7 @@ def parts_of(text, classes):
 
 
 def class_of(name, parts, task, is_fresh):
-    """task: the name of the only one, or None. is_fresh: a user is there for one iteration, and so one of these only."""
+    """task: the name of the only one, or None. is_fresh: a user is there for one arrival, whose chance says which it is."""
     named = {part: named_task(part, task) for part, _ in parts}
 
     def visit(self):
@@ -41,8 +41,8 @@ class Several(User):
     def __init__(self, environment):
         self._each = ()
         super().__init__(environment)
-        chosen = random.choices(self._parts, cum_weights=self._weights) if self._is_fresh else self._parts
-        self._each = [part(environment) for part in chosen]
+        if not self._is_fresh:
+            self._each = [part(environment) for part in self._parts]
 
     @property
     def _state(self):
@@ -65,6 +65,11 @@ class Several(User):
         return greenlet
 
     def on_start(self):
+        if self._is_fresh:
+            part = random.choices(self._parts, cum_weights=self._weights)[0]
+            self._each = [part(self.environment)]
+            self._each[0]._group, self._each[0]._greenlet = self._group, self._greenlet
+            self._each[0]._state = self._state
         for user in self._each:
             user._arrivals, user.sample_tags = self._arrivals, {**self.sample_tags, **_tags_of(user)}
             user.on_start()
