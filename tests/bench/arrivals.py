@@ -58,13 +58,19 @@ def bench_arrivals(options):
             good = each <= 1.15 * closed and delay["p50"] <= 0.2 and delay["p99"] <= 2 and one["dropped"] == 0
             table.row("open", f"{each:.1f}", f"{each / closed:.2f}", f"{each / paced:.2f}", *late_cells(one), "≤ 1.15 × closed, p50 ≤ 0.2 ms, p99 ≤ 2 ms, none dropped",
                       verdict(not good, 0))
-    table = Table("1,000 arrivals/s, a target that answers after 200 ms: 200 users busy", "made before", "start delay p50 ms", "p99", "max", "dropped",
-                  "budget", "")
-    with lab.target(prefix=["taskset", "-c", str(lab.TARGET_CORE)]) as server:
-        for users in [400, 1] * rounds:  # all of them: what is late then, no making of users has delayed
-            _, one = open_run(FILES / "truth.py", server.url, f"a:constant-arrival-rate:rate=1000/s,duration=5s,users={users},max_users=2000",
-                              env={"TRUTH_PATH": "/delay/200"})
-            table.row(users, *late_cells(one), "max ≤ 5 ms" if users == 1 else "", verdict(one["start_delay"]["max"], 5) if users == 1 else "")
+    bench_made_users(rounds)
+
+
+def bench_made_users(rounds):
+    """The longest turn is processor time, which no other work of the machine makes longer; the delays are what came of it there."""
+    table = Table("1,000 arrivals/s, a target that answers after 200 ms: 200 users busy", "made before", "longest turn, ms of processor time", "budget",
+                  "", "start delay p50 ms", "p99", "max", "dropped")
+    with lab.target(prefix=["taskset", "-c", str(lab.TARGET_CORE)]) as server, tempfile.NamedTemporaryFile() as turns:
+        for users in [400, 1] * rounds:
+            _, one = open_run(FILES / "turns.py", server.url, f"a:constant-arrival-rate:rate=1000/s,duration=5s,users={users},max_users=2000",
+                              env={"TRUTH_PATH": "/delay/200", "TURNS": turns.name})
+            longest = float(Path(turns.name).read_text())
+            table.row(users, f"{longest:.2f}", "≤ 5 ms", verdict(longest, 5), *late_cells(one))
 
 
 @contextlib.contextmanager
