@@ -45,6 +45,21 @@ bool tally_is_empty(const struct tally *t)
     );
 }
 
+bool tally_http_method(const char *method)
+{
+    static const char *const methods[] = {"GET",  "POST",    "PUT",   "DELETE", "PATCH",
+                                          "HEAD", "OPTIONS", "TRACE", "CONNECT"};
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+        if (strcmp(methods[i], method) == 0)
+            return true;
+    return false;
+}
+
+bool tally_is_http(const struct tally *t)
+{
+    return tally_http_method(t->method);
+}
+
 bool tally_is_hidden(const struct tally *t)
 {
     return t->is_removed && tally_is_empty(t);

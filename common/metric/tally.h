@@ -107,6 +107,8 @@ void tally_fini(struct tally *t);
 void tally_zero(struct tally *t); /* keeps identity, place, memory and notice_us */
 bool tally_is_empty(const struct tally *t);
 bool tally_is_hidden(const struct tally *t); /* removed, and nothing came since */
+bool tally_is_http(const struct tally *t);   /* its method is one of HTTP's */
+bool tally_http_method(const char *method);
 void tally_add_failure(struct tally *t, double now);
 void tally_add_second(struct tally *t, struct per_second more); /* into `recent` */
 void tally_merge(struct tally *dst, const struct tally *src);

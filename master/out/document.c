@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct document_file {
     const char *option;
@@ -45,6 +46,24 @@ void document_add_value(const json_t *t, struct sbuf *out)
         sbuf_addf(out, "%s%s", out->len ? "; " : "", why);
     if (!document_bool(t, "valid"))
         sbuf_adds(out, "; measurement not valid");
+}
+
+/* [from, to, index, name, why] of docs/api.md; the master's index is -1, as that of one who is not
+ * known any more. */
+void document_add_span(const json_t *span, struct sbuf *out)
+{
+    char words[2][16];
+    struct tm local;
+    const char *name = json_string_value(json_array_get(span, 3)),
+               *why = json_string_value(json_array_get(span, 4));
+    for (size_t i = 0; i < 2; i++) {
+        const time_t at = (time_t)json_number_value(json_array_get(span, i));
+        strftime(words[i], sizeof words[i], "%H:%M:%S", localtime_r(&at, &local));
+    }
+    const bool is_master =
+        json_integer_value(json_array_get(span, 2)) < 0 && name && strcmp(name, "master") == 0;
+    sbuf_addf(out, "%s%s, from %s to %s (%s)", is_master ? "the " : "worker ", name ? name : "?",
+              words[0], words[1], why ? why : "");
 }
 
 static int check(void *self, const struct snapshot *first, char **why)

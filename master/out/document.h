@@ -22,5 +22,7 @@ double document_number(const json_t *object, const char *key); /* NaN: none */
 bool document_bool(const json_t *object, const char *key);
 /* The sentence behind a state: "412.3ms (n=18231)", or why there is none. */
 void document_add_value(const json_t *threshold, struct sbuf *out);
+/* "worker W, from 12:03:44 to 12:03:50 (cpu)": seconds that are not valid, in local time. */
+void document_add_span(const json_t *span, struct sbuf *out);
 /* -1, and *why (malloced): that file cannot be written. */
 int document_fail(char **why, const char *path, int error);

@@ -72,11 +72,8 @@ static void annotate_invalid(struct sbuf *out, const json_t *verdict)
     struct sbuf text = {0};
     json_array_foreach(json_object_get(verdict, "invalid"), i, span)
     {
-        sbuf_addf(&text, "%sworker %s was late for %.0f s (%s)", i ? "; " : "",
-                  json_string_value(json_array_get(span, 3)),
-                  json_number_value(json_array_get(span, 1)) -
-                      json_number_value(json_array_get(span, 0)),
-                  json_string_value(json_array_get(span, 4)));
+        sbuf_adds(&text, i ? "; " : "");
+        document_add_span(span, &text);
     }
     if (text.len > 0)
         add_annotation(out, document_bool(verdict, "fail_on_invalid") ? "error" : "warning",

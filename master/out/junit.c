@@ -113,18 +113,14 @@ static void add_threshold(struct sbuf *out, const json_t *t, double seconds, str
     sbuf_fini(&message);
 }
 
-/* "worker W, from second A to B": what was not valid. */
 static void add_spans(struct sbuf *out, const json_t *verdict)
 {
     size_t i;
     json_t *span;
     json_array_foreach(json_object_get(verdict, "invalid"), i, span)
     {
-        sbuf_addf(out, "%sworker %s, from %.0f to %.0f (%s)",
-                  i ? "; " : "not valid: ", json_string_value(json_array_get(span, 3)),
-                  json_number_value(json_array_get(span, 0)),
-                  json_number_value(json_array_get(span, 1)),
-                  json_string_value(json_array_get(span, 4)));
+        sbuf_adds(out, i ? "; " : "not valid: ");
+        document_add_span(span, out);
     }
 }
 

@@ -79,18 +79,41 @@ static void add_times(struct sbuf *out, const struct rows *r)
     }
 }
 
+static bool is_same(const json_t *a, const json_t *b)
+{
+    return strcmp(document_text(a, "text"), document_text(b, "text")) == 0 &&
+           strcmp(document_text(a, "name"), document_text(b, "name")) == 0;
+}
+
+/* Samples are told apart by their labels: of the same threshold from two places there is one. */
+static void add_threshold(struct sbuf *out, const json_t *all, size_t at)
+{
+    const json_t *t = json_array_get(all, at), *other;
+    const char *name = document_text(t, "name");
+    bool is_failed = false;
+    for (size_t i = 0; i < json_array_size(all); i++) {
+        other = json_array_get(all, i);
+        if (!is_same(t, other))
+            continue;
+        if (i < at)
+            return;
+        is_failed |= document_bool(other, "failed");
+    }
+    sbuf_adds(out, "katydid_threshold_failed{");
+    add_label(out, "threshold", document_text(t, "text"));
+    if (*name) {
+        sbuf_addc(out, ',');
+        add_label(out, "name", name);
+    }
+    sbuf_addf(out, "} %d\n", is_failed);
+}
+
 static void add_thresholds(struct sbuf *out, const json_t *thresholds)
 {
-    size_t i;
-    json_t *t;
     sbuf_adds(out, "# TYPE katydid_threshold_failed gauge\n# HELP katydid_threshold_failed 1: the "
                    "run fails by it\n");
-    json_array_foreach(thresholds, i, t)
-    {
-        sbuf_adds(out, "katydid_threshold_failed{");
-        add_label(out, "threshold", document_text(t, "text"));
-        sbuf_addf(out, "} %d\n", document_bool(t, "failed"));
-    }
+    for (size_t i = 0; i < json_array_size(thresholds); i++)
+        add_threshold(out, thresholds, i);
 }
 
 void openmetrics_write(const struct snapshot *last, struct sbuf *out)

@@ -2,6 +2,7 @@
 """What a pipeline reads, by the readers of others: JUnit by junitparser and an XSD, the summary by jsonschema, TOML by
 Python's own reader, annotations by their grammar; and the pipelines of docs/ci.md, as their services take them apart."""
 
+import hashlib
 import json
 import os
 import re
@@ -275,3 +276,55 @@ def test_the_pipelines_of_the_documents_run(server, tmp_path, service):
         assert read("junit", path)["numbers"]["tests"] == 3
     for path in Path(tmp_path).rglob("summary.json"):
         read("schema", path, SCHEMA)
+
+
+# ---- k6's summary ----
+
+MIXED = '''
+from locust import HttpUser, constant, events, task
+from katydid import check
+from katydid.metrics import Counter, Gauge, Rate, Trend
+thresholds = {"http_reqs": ["count>3"], "checks": ["rate>0.4"], "basket": ["avg<0"], "checks{check:odd}": ["rate>2"]}
+sold, stock, errors, basket = Counter("sold"), Gauge("stock"), Rate("errors"), Trend("basket", unit="EUR")
+class Shopper(HttpUser):
+    wait_time = constant(0.05)
+    thresholds = ["p95 < 1h"]
+    @task
+    def t(self):
+        r = self.client.get("/api/products")
+        self.environment.events.request.fire(request_type="GRPC", name="quote", response_time=1, response_length=1, exception=None, context={})
+        with self.group("buy"), self.group("pay"):
+            check(r, {"good": lambda r: r.ok, "odd": lambda r: False})
+        check.that("open", True, tags={"shop": "7"})
+        sold.add(2), stock.add(-3), errors.add(False), basket.add(-0.5), basket.add(12.25)
+'''
+
+
+def md5(path):
+    return hashlib.md5(path.encode()).hexdigest()
+
+
+def test_k6s_summary_has_what_the_widget_reads(server, tmp_path):
+    """Shape and names of --summary-export: checks, HTTP alone in http_reqs, metrics of the script, the tree of groups."""
+    with locustfile(MIXED) as file:
+        ended = run_katydid("-f", file, "-H", server.url, "--headless", "-u", 1, "-t", 2, "--k6-summary", "k6.json", "--metrics-file", "m.txt", "--summary", "summary.json",
+                            "--threshold", "p95 < 1h", cwd=tmp_path)
+    assert ended.code == 99, ended.describe()
+    given, ours = (json.loads((tmp_path / name).read_text()) for name in ("k6.json", "summary.json"))
+    k6, root = given["metrics"], given["root_group"]
+    by_method = {row["method"]: row["requests"] for row in ours["rows"]}
+    assert k6["http_reqs"]["count"] == by_method["GET"] and by_method["GRPC"] > 0 and k6["http_reqs"]["thresholds"] == {"count>3": False}
+    assert k6["http_req_failed"] == {"passes": 0, "fails": by_method["GET"], "value": 0}
+    n = k6["sold"]["count"] / 2
+    assert k6["checks"] == {"passes": 2 * n, "fails": n, "value": 2 / 3, "thresholds": {"rate>0.4": False}} | {"value": k6["checks"]["value"]}
+    assert k6["stock"] == {"value": -3, "min": -3, "max": -3} and k6["errors"] == {"passes": 0, "fails": n, "value": 0}
+    assert k6["basket"]["min"] == -0.5 and k6["basket"]["max"] == 12.25 and k6["basket"]["med"] == -0.5 and k6["basket"]["p(95)"] == 12.25
+    assert k6["basket"]["thresholds"] == {"avg<0": True} and k6["checks{check:odd}"]["thresholds"] == {"rate>2": True}
+    assert k6["group_duration"].keys() == {"avg", "min", "med", "max", "p(90)", "p(95)"}
+    assert not [name for name in k6 if name.startswith("group_") and name != "group_duration"]
+    pay = root["groups"]["buy"]["groups"]["pay"]
+    assert root["id"] == md5("") and pay["path"] == "::buy::pay" and pay["id"] == md5("::buy::pay")
+    assert pay["checks"]["odd"] == {"name": "odd", "path": "::buy::pay::odd", "id": md5("::buy::pay::odd"), "passes": 0, "fails": n}
+    assert root["checks"]["open"]["passes"] == n and root["groups"]["buy"]["checks"] == {}
+    told = [line for line in (tmp_path / "m.txt").read_text().splitlines() if line.startswith("katydid_threshold_failed{")]
+    assert len(told) == 5 and len({line.split("} ")[0] for line in told}) == 5, told  # one of the two that are the same
