@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* grammar: our own, read from the left to the right by hand: few rules, and each place where one
  * may go wrong has words of its own. Stats and selectors: grammar_subject.c, limits:
- * grammar_value.c, what the parts say together: grammar_settle.c. */
+ * grammar_value.c, what follows a comma: grammar_action.c, what the parts say together:
+ * grammar_settle.c. */
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
 #include "master/verdict/scan.h"
@@ -9,13 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static int expect_end(struct scan *s)
-{
-    scan_blanks(s);
-    return *s->p ? WRONG(s, "'%.40s' is too much", s->p) : 0;
-}
-
-/* ---- operators, windows, actions ---- */
+/* ---- operators, windows ---- */
 
 static int read_op(struct scan *s, struct threshold *t)
 {
@@ -72,77 +67,6 @@ static int read_window(struct scan *s, struct threshold *t)
     const char *near = threshold_nearest(word, words, 3);
     return WRONG(s, "'%s' is no window%s%s%s", word, near ? ": did you mean " : "",
                  near ? near : ": write for 30s, within 30s or over 30s", near ? "?" : "");
-}
-
-static const char *const action_words[] = {"stop",   "continue",    "warn",   "after",
-                                           "warmup", "min_samples", "no_data"};
-
-static int read_no_data(struct scan *s, struct threshold *t)
-{
-    if (scan_take_word(s, "pass"))
-        t->no_data = NO_DATA_PASS;
-    else if (scan_take_word(s, "warn"))
-        t->no_data = NO_DATA_WARN;
-    else if (scan_take_word(s, "fail"))
-        t->no_data = NO_DATA_FAIL;
-    else
-        return WRONG(s, "no_data is one of fail, pass and warn");
-    return 0;
-}
-
-static int read_samples(struct scan *s, struct threshold *t)
-{
-    struct threshold_limit n;
-    const size_t len = strspn(s->p, "0123456789");
-    if (!threshold_number(s->p, len, &n) || n.value < 1 || n.value > 1e12)
-        return WRONG(s, "min_samples is a whole number from 1");
-    t->min_samples = (uint64_t)n.value;
-    s->p += len;
-    return 0;
-}
-
-static int read_setting(struct scan *s, struct threshold *t, const char *word)
-{
-    scan_blanks(s);
-    if (*s->p == '=')
-        s->p++;
-    scan_blanks(s);
-    if (strcmp(word, "after") == 0)
-        return scan_seconds(s, &t->after_s);
-    if (strcmp(word, "warmup") == 0)
-        return scan_seconds(s, &t->warmup_s);
-    return strcmp(word, "no_data") == 0 ? read_no_data(s, t) : read_samples(s, t);
-}
-
-static int read_action(struct scan *s, struct threshold *t)
-{
-    const size_t count = sizeof action_words / sizeof *action_words;
-    for (size_t i = 0; i < count; i++) {
-        if (!scan_take_word(s, action_words[i]))
-            continue;
-        if (i >= 3)
-            return read_setting(s, t, action_words[i]);
-        t->action = i == 0 ? ACTION_STOP : i == 1 ? ACTION_CONTINUE : ACTION_WARN;
-        return 0;
-    }
-    char word[32];
-    const size_t len = scan_word_len(s);
-    snprintf(word, sizeof word, "%.*s", (int)(len < 31 ? len : 31), s->p);
-    const char *near = threshold_nearest(word, action_words, count);
-    return WRONG(s, "'%s' is nothing that can follow: %s%s%s", word,
-                 near ? "did you mean " : "there are stop, continue, warn, after=, warmup=, ",
-                 near ? near : "min_samples= and no_data=", near ? "?" : "");
-}
-
-static int read_actions(struct scan *s, struct threshold *t)
-{
-    for (scan_blanks(s); *s->p == ','; scan_blanks(s)) {
-        s->p++;
-        scan_blanks(s);
-        if (read_action(s, t) != 0)
-            return -1;
-    }
-    return expect_end(s);
 }
 
 /* ---- the whole ---- */
@@ -229,7 +153,7 @@ static int read_all(struct scan *s, struct threshold *t)
     if (scan_value(s, t) != 0)
         return -1;
     scan_blanks(s);
-    if (read_window(s, t) != 0 || read_actions(s, t) != 0)
+    if (read_window(s, t) != 0 || scan_actions(s, t) != 0)
         return -1;
     size_t len = strlen(from);
     while (len && isspace((unsigned char)from[len - 1]))
@@ -259,7 +183,7 @@ int threshold_parse(const char *text, struct threshold *t, struct threshold_erro
 
 static int part(int rc, struct scan *s)
 {
-    return rc == 0 ? expect_end(s) : rc;
+    return rc == 0 ? scan_end(s) : rc;
 }
 
 int threshold_parse_stat(const char *text, struct threshold *t, struct threshold_error *e)

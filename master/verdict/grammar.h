@@ -26,6 +26,14 @@ int threshold_parse_seconds(const char *text, double *s, struct threshold_error 
  * that is told. */
 int threshold_settle(struct threshold *t, struct threshold_error *e, size_t column);
 int threshold_settle_limit(const struct threshold *t, struct threshold_error *e, size_t column);
+/* Whether what follows from it fits together. It also notes what is odd. */
+int threshold_settle_actions(struct threshold *t, struct threshold_error *e, size_t column);
+/* Of the requests of that User class alone, and called like it if it has no name; what is of the
+ * run as a whole, of a group, a worker or a metric of the script stays so. */
+int threshold_take_class(struct threshold *t, const char *name, struct threshold_error *e);
+
+/* Of http_req_duration: without what k6 leaves out. False: it is of something else. */
+bool threshold_take_k6_times(struct threshold *t);
 
 /* A metric of k6's as a stat of ours. aggregation: k6's. share: of p(N). */
 struct k6_aggregation {

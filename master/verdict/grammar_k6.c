@@ -339,6 +339,22 @@ int threshold_take_k6(struct threshold *t, const char *metric, struct k6_aggrega
     return 0;
 }
 
+/* Tags of k6's that were taken as a row are there still. */
+bool threshold_take_k6_times(struct threshold *t)
+{
+    const bool is_of_rows = t->scope == SCOPE_HTTP || (t->scope == SCOPE_ROWS && t->tag_count > 0);
+    const bool is_time = t->field == FIELD_TIME || t->field == FIELD_PASSED ||
+                         t->field == FIELD_FAILED; /* these two are tags then */
+    if (!t->metric || strcmp(t->metric, "http_req_duration") != 0 || !threshold_is_time(t) ||
+        !is_time || !(is_of_rows || t->scope == SCOPE_TAGS || t->scope == SCOPE_CLASS))
+        return false;
+    if (is_of_rows)
+        t->scope = SCOPE_TAGS;
+    t->field = FIELD_TIME;
+    t->has_k6_times = true;
+    return true;
+}
+
 /* ---- a key ---- */
 
 static bool is_name(const char *text, size_t len)
@@ -412,6 +428,8 @@ static int read_aggregation(struct piece text, struct k6_aggregation *a, struct 
         *a = (struct k6_aggregation){"p", n.value / 100};
         return 0;
     }
+    if (text.len == 0)
+        return threshold_wrong(e, 1, "there is nothing in front of the operator: write p(95)<300");
     char word[32];
     snprintf(word, sizeof word, "%.*s", (int)(text.len < 31 ? text.len : 31), text.at);
     const char *near = threshold_nearest(word, aggregations, AGGREGATIONS);

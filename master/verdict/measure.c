@@ -187,6 +187,30 @@ static struct measured of_trend(const struct threshold *t, const struct verdict_
     return (struct measured){value * m->factor, m->count, 0, 0};
 }
 
+static double of_gauge(const struct threshold *t, const struct verdict_metric *m)
+{
+    return t->stat == STAT_VALUE  ? m->last
+           : t->stat == STAT_MEAN ? m->sum / (double)m->count
+           : t->stat == STAT_MIN  ? m->min
+           : t->stat == STAT_MAX  ? m->max
+                                  : NAN;
+}
+
+const char *measure_refusal(const struct threshold *t, enum verdict_kind kind)
+{
+    static const char *const words[] = {
+        [VERDICT_COUNTER] = "a counter, which has count and rate",
+        [VERDICT_GAUGE] = "a gauge, which has value, avg, min and max",
+        [VERDICT_RATE] = "a rate, which has rate and count",
+        [VERDICT_TREND] = "a trend, which has avg, min, max, med, stdev, p(N) and count"};
+    const bool is_extreme = t->stat == STAT_MEAN || t->stat == STAT_MIN || t->stat == STAT_MAX;
+    const bool suits = t->stat == STAT_VALUE ? kind == VERDICT_GAUGE
+                       : threshold_is_time(t)
+                           ? kind == VERDICT_TREND || (is_extreme && kind == VERDICT_GAUGE)
+                           : true;
+    return suits ? NULL : words[kind];
+}
+
 struct measured measure_metric(const struct threshold *t, const struct verdict_metric *m,
                                double seconds)
 {
@@ -206,8 +230,8 @@ struct measured measure_metric(const struct threshold *t, const struct verdict_m
             m->count, 0, 0};
     if (m->count == 0)
         return (struct measured){NAN, 0, 0, 0};
-    if (t->stat == STAT_VALUE)
-        return (struct measured){m->kind == VERDICT_GAUGE ? m->last : NAN, m->count, 0, 0};
+    if (m->kind == VERDICT_GAUGE)
+        return (struct measured){of_gauge(t, m), m->count, 0, 0};
     return m->kind == VERDICT_TREND ? of_trend(t, m) : (struct measured){NAN, m->count, 0, 0};
 }
 
@@ -216,8 +240,9 @@ void measure_unit(const struct threshold *t, const struct verdict_metric *m, cha
     const char *unit = m->unit ? m->unit : "";
     const bool is_sum = m->kind == VERDICT_COUNTER && t->stat == STAT_COUNT;
     const bool is_rate = m->kind == VERDICT_COUNTER && t->stat == STAT_RATE;
-    const bool is_value = (m->kind == VERDICT_TREND && threshold_is_time(t)) ||
-                          (m->kind == VERDICT_GAUGE && t->stat == STAT_VALUE);
+    const bool is_value =
+        (m->kind == VERDICT_TREND && threshold_is_time(t)) ||
+        (m->kind == VERDICT_GAUGE && (t->stat == STAT_VALUE || threshold_is_time(t)));
     *to = '\0';
     if (t->unit != UNIT_ANY || !(is_sum || is_rate || is_value))
         return;

@@ -14,6 +14,8 @@ struct measured measure_tally(const struct threshold *t, const struct tally *fig
                               double seconds, struct hist *scratch);
 struct measured measure_metric(const struct threshold *t, const struct verdict_metric *m,
                                double seconds);
+/* Why a metric of that kind has no such stat: "a rate, which has …"; NULL: it has. */
+const char *measure_refusal(const struct threshold *t, enum verdict_kind kind);
 /* The unit of that, if it is of a metric of the script. "" for counts and shares. */
 void measure_unit(const struct threshold *t, const struct verdict_metric *m, char *to, size_t size);
 /* Whether it keeps the limit. Ratios are compared as counts. */

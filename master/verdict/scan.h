@@ -55,3 +55,10 @@ int scan_value(struct scan *s, struct threshold *t); /* the limit, by the unit o
 int scan_seconds(struct scan *s, double *seconds);
 int scan_stat(struct scan *s, struct threshold *t);
 int scan_selector(struct scan *s, struct threshold *t);
+int scan_actions(struct scan *s, struct threshold *t); /* to the end of the text */
+
+static inline int scan_end(struct scan *s)
+{
+    scan_blanks(s);
+    return *s->p ? WRONG(s, "'%.40s' is too much", s->p) : 0;
+}

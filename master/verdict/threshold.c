@@ -81,7 +81,7 @@ const char *threshold_stat_name(const struct threshold *t, char *to, size_t size
     if (t->stat == STAT_LATE)
         return percentile("late_p", t->share, to, size);
     if (t->stat == STAT_APDEX)
-        snprintf(to, size, "apdex(%g)", t->parameter);
+        snprintf(to, size, "apdex(%gms)", t->parameter);
     else if (t->stat == STAT_STATUS)
         snprintf(to, size, t->parameter > 0 ? "status(%.0fxx)" : "status(none)", t->parameter);
     else
@@ -117,7 +117,7 @@ char *threshold_scope_text(const struct threshold *t)
         sbuf_adds(&out, t->metric);
         break;
     case SCOPE_TAGS:
-        sbuf_adds(&out, "requests with ");
+        sbuf_adds(&out, t->tag_count ? "requests with " : "requests");
         break;
     case SCOPE_GROUP:
         sbuf_addf(&out, "group '%s'", row);
@@ -130,6 +130,7 @@ char *threshold_scope_text(const struct threshold *t)
         break;
     }
     add_tags(t, &out);
+    sbuf_adds(&out, t->has_k6_times ? " without DNS, connecting and TLS" : "");
     return sbuf_take(&out);
 }
 

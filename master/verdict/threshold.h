@@ -75,6 +75,14 @@ enum threshold_mode { MODE_ALL, MODE_FOR, MODE_WITHIN, MODE_OVER };
 enum threshold_action { ACTION_CONTINUE, ACTION_STOP, ACTION_WARN };
 enum threshold_no_data { NO_DATA_FAIL, NO_DATA_PASS, NO_DATA_WARN };
 
+enum threshold_setting { /* bits: what somebody wrote, rather than what is usual */
+                         SAID_ACTION = 1,
+                         SAID_AFTER = 2,
+                         SAID_WARMUP = 4,
+                         SAID_SAMPLES = 8,
+                         SAID_NO_DATA = 16,
+};
+
 struct threshold_limit {
     double value;     /* in the unit of the stat */
     int64_t mantissa; /* the same as mantissa * 10^exponent, if is_exact */
@@ -108,8 +116,9 @@ struct threshold {
     double warmup_s; /* of the load, which do not count */
     uint64_t min_samples;
     enum threshold_no_data no_data;
-    bool is_k6;
-    char *warning; /* what is odd about it, or NULL */
+    unsigned said;            /* enum threshold_setting */
+    bool is_k6, has_k6_times; /* in k6's words; of times as k6 means them */
+    char *warning;            /* what is odd about it, or NULL */
 };
 
 struct threshold_error {

@@ -94,21 +94,11 @@ static bool is_same(const char *a, const char *b)
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-static bool is_http(const char *method)
-{
-    static const char *const methods[] = {"GET",  "POST",    "PUT",   "DELETE", "PATCH",
-                                          "HEAD", "OPTIONS", "TRACE", "CONNECT"};
-    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
-        if (strcmp(methods[i], method) == 0)
-            return true;
-    return false;
-}
-
 static bool fits(const struct threshold *t, const struct row *r)
 {
     switch (t->scope) {
     case SCOPE_HTTP:
-        return is_http(r->method);
+        return tally_http_method(r->method);
     case SCOPE_ROWS:
         return (!*t->method || threshold_glob(t->method, r->method)) &&
                (threshold_glob(t->row, r->name) || strcmp(t->row, r->name) == 0);
@@ -165,10 +155,21 @@ static size_t sum_for(struct verdict *v, const struct threshold *t)
     return v->sum_count++;
 }
 
+static bool has_same_tags(const struct threshold *a, const struct threshold *b)
+{
+    if (a->tag_count != b->tag_count)
+        return false;
+    for (size_t i = 0; i < a->tag_count; i++)
+        if (strcmp(a->tags[i].key, b->tags[i].key) != 0 ||
+            strcmp(a->tags[i].value, b->tags[i].value) != 0)
+            return false;
+    return true;
+}
+
 static bool is_kept(const struct judged *old, const struct threshold *t)
 {
     const struct threshold *o = &old->threshold;
-    return strcmp(o->text, t->text) == 0 && o->warmup_s >= t->warmup_s &&
+    return strcmp(o->text, t->text) == 0 && has_same_tags(o, t) && o->warmup_s >= t->warmup_s &&
            o->warmup_s <= t->warmup_s && is_same(o->row, t->row) && o->scope == t->scope;
 }
 
@@ -370,6 +371,7 @@ static struct measured measure(struct verdict *v, struct judged *j, int64_t from
     if (is_of_metric(t) && feed->metric && feed->metric(feed->arg, t, from, v->until, &metric)) {
         v->sums[j->sum].is_there = true;
         measure_unit(t, &metric, j->unit, sizeof j->unit);
+        j->refusal = t->scope == SCOPE_METRIC ? measure_refusal(t, metric.kind) : NULL;
         return measure_metric(t, &metric, seconds);
     }
     if (t->stat == STAT_DROPPED && t->scope == SCOPE_TOTAL)
@@ -484,7 +486,7 @@ static void follow_absence(const struct verdict *v, struct judged *j, int64_t se
                            const struct verdict_feed *feed)
 {
     int64_t from;
-    const bool is_there = v->sums[j->sum].is_there;
+    const bool is_there = v->sums[j->sum].is_there && !j->refusal;
     if (is_there || j->seconds >= j->why_at) {
         free(j->why);
         j->why = NULL;

@@ -34,6 +34,7 @@ struct judged {
     char *why;
     uint64_t why_at;         /* seconds after which names are compared for it again */
     char unit[VERDICT_UNIT]; /* of the script's metric; "" */
+    const char *refusal;     /* why that metric has no such stat, or NULL */
 };
 
 struct row {

@@ -74,6 +74,8 @@ char *verdict_why_no_data(const struct verdict *v, const struct judged *j,
         sbuf_adds(&out, "the run had no complete second");
     else if (!s->is_there && !verdict_is_gauge(t))
         explain_absence(v, t, "", feed, &out);
+    else if (j->refusal)
+        sbuf_addf(&out, "%s is %s", t->metric, j->refusal);
     else if (v->until - verdict_begin_of(v, s) < (int64_t)t->window_s ||
              v->until <= verdict_begin_of(v, s))
         sbuf_adds(&out, t->warmup_s > 0 ? "the run was shorter than warm-up and window"
@@ -91,6 +93,10 @@ char *verdict_why_not_yet(const struct verdict *v, const struct judged *j,
                           const struct verdict_feed *feed)
 {
     struct sbuf out = {0};
+    if (j->refusal) {
+        sbuf_addf(&out, "%s is %s", j->threshold.metric, j->refusal);
+        return sbuf_take(&out);
+    }
     if (v->sums[j->sum].is_there || verdict_is_gauge(&j->threshold))
         return NULL;
     explain_absence(v, &j->threshold, " yet", feed, &out);

@@ -154,7 +154,17 @@ def test_what_is_wrong_is_told_before_anything_starts(tmp_path, arguments, words
      "locustfile.py:4: http_reqs: stands there twice, and Python forgets the one of line 3"),
     ('thresholds = {\n"http_req_duration": ["p(95) of 500"],\n}', "locustfile.py:3: 'p(95) of 500': column 13: there is no operator"),
     ('thresholds = ["p95 300ms"]', "locustfile.py:2: 'p95 300ms': column 5: '300ms' is no operator"),
-    ('thresholds = {"http_reqs": [["rate>1"]]}', "locustfile.py:2: '['rate>1']': column 1: '['rate' is no aggregation"),
+    ('thresholds = {"http_reqs": [["rate>1"]]}', "locustfile.py:2: ['rate>1']: a threshold is no list: take the inner brackets away"),
+    ('thresholds = [\n["p95 < 300ms"],\n["rps > 1"]]', "locustfile.py:3: ['p95 < 300ms']: a threshold is no list: take the inner brackets away"),
+    ('thresholds = "p95 < 300x"', "locustfile.py:2: 'p95 < 300x': column 10: 'x' is no unit"),
+    ('thresholds = {"mine": ["rate<0.1"],\n7: ["rate<1"]}', "locustfile.py:3: 7: the key is no text"),
+    ('thresholds = {"p95 < 300ms": True}', "locustfile.py:2: p95 < 300ms: a threshold is no key: write a list"),
+    ('thresholds = {"http_req_duration": 500}', "locustfile.py:2: '500': column 4: there is no operator and number"),
+    ('thresholds = {"p95": "< 300ms"}', "locustfile.py:2: '< 300ms': column 1: there is nothing in front of the operator"),
+    ('thresholds = ["rps > 1",\n"p95 < 300ms, stop, warn"]', "locustfile.py:3: 'p95 < 300ms, stop, warn': column 20: 'warn' contradicts 'stop' in front of it"),
+    ('thresholds = [{"threshold": "p95 < 1s", "where": "GET /cart"}]', "locustfile.py:2: where: does not go beside a text: write it there"),
+    ('from locust import events\n@events.init.add_listener\ndef on(environment, **_):\n    environment.thresholds.add("p95 < 1s, warn", abort=True)\n',
+     "locustfile.py:5: abort: contradicts what is said beside it"),
     ('thresholds = {"mine": ["p(95) 500"], "other": {"rate"}}', "locustfile.py:2: 'p(95) 500': column 10: there is no operator"),
     ('options = {\n"thresholds": {\n"http_req_failed": ["rate<1x"]}}', "locustfile.py:4: 'rate<1x': column 6: '1x' is no number"),
 ])
@@ -164,10 +174,24 @@ def test_what_is_wrong_in_a_locustfile_names_its_line(text, words):
     assert ended.code == 2 and words in ended.stderr, ended.describe()
 
 
-def test_a_variable_of_that_name_may_be_something_else():
-    with a_shop() as shop:
-        ended = run(shop, QUIET + '\nthresholds = {"/cart": 300, "x": [1, 2]}\noptions = {"thresholds": 3}\nShopper.thresholds = 7\n', "-t", 1)
-    assert ended.code == 0 and not lines(ended), ended.describe()
+@pytest.mark.parametrize("value", ['{"/cart": 300, "x": [1, 2]}', '{"vus": 5, 7: 3}', '{"p95": 300, "errors": {"note": "a < b"}}', '"gates.toml"', "[[1, 2], [3]]", "7", "None"])
+def test_a_variable_of_that_name_may_be_something_else(value):
+    with locustfile(QUIET + f'\nthresholds = {value}\noptions = {{"thresholds": 3}}\nShopper.thresholds = {value}\n') as file:
+        ended = run_katydid("-f", file, "--check-thresholds")
+    assert ended.code == 0 and ended.stdout == "0 thresholds\n", ended.describe()
+
+
+@pytest.mark.parametrize(("value", "texts"), [
+    ('"p95 < 1s"', ["p95 < 1s"]),
+    ('{"threshold": "n: p95 < 1s", "abort": True}', ["n: p95 < 1s"]),
+    ('{"stat": "p95", "where": "GET /cart", "op": "<", "value": "1s"}', ["p95 of 'GET /cart' < 1s"]),
+    ('[{"http_reqs": ["count>3", {"threshold": "rate>1"}]}, "rps > 1", {"threshold": "fails < 1"}]', ["http_reqs count>3", "http_reqs rate>1", "rps > 1", "fails < 1"]),
+    ('{"p95 < 1s", }', ["p95 < 1s"]),
+])
+def test_the_variable_takes_what_a_file_takes(value, texts):
+    with locustfile(QUIET + f"\nthresholds = {value}\n") as file:
+        ended = run_katydid("-f", file, "--check-thresholds")
+    assert ended.code == 0 and [line for line in ended.stdout.splitlines()[1:] if not line.startswith(" ")] == texts, ended.describe()
 
 
 def test_the_resolved_list_is_printed_and_nothing_starts():

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Thresholds that a locustfile brings (docs/verdicts.md): a module-level `thresholds` in k6's words or
-ours, `options["thresholds"]` as k6 has them, the attribute `thresholds` of a User class, and environment.thresholds.add(). They are told to the
+ours (a text, a table of fields, a list of both, k6's dictionary), `options["thresholds"]` as k6 has them, the attribute `thresholds` of a User class, and environment.thresholds.add(). They are told to the
 master with the script, each with its place; the master alone understands them."""
 
 import ast
@@ -9,11 +9,14 @@ import re
 import sys
 
 _COMPARES = re.compile(r"[^<>=!]*(<|>|={2,3}|!=)")
-_FIELDS = ("threshold", "stat")
+_PARTS = {"where", "metric", "op", "value", "mode", "window"}
 # What nobody calls a thing of his own: a mistake behind it is one in a threshold.
 _OF_K6 = re.compile(r"\s*(http_reqs|http_req_\w+|iterations|iteration_duration|vus|vus_max|dropped_iterations|data_sent|data_received|group_duration)\s*(\{|$)")
 _NEARLY = re.compile(r"\s*(p\(?\d+(\.\d+)?\)?|fail_ratio|check_ratio|worker_cpu|loop_lag_p99)\s\D*\d")  # a stat, a number
 _MANY = list | tuple | set | frozenset
+_IN_A_LIST = "a threshold is no list: take the inner brackets away"
+_AS_A_KEY = "a threshold is no key: write a list of texts, or of tables {\"threshold\": text}"
+_NO_KEY = "the key is no text: k6's dictionary has names of metrics there"
 
 
 class Thresholds:
@@ -26,7 +29,7 @@ class Thresholds:
             action=None):
         """One more, as a text or a dict of fields: add("fail_ratio < 1%", abort=True)."""
         frame = sys._getframe(1)
-        entry = dict(threshold) if isinstance(threshold, dict) else {"threshold": str(threshold)}
+        entry = dict(threshold) if isinstance(threshold, dict) else _entry(threshold, "", None)
         given = {"after": after, "name": name, "no_data": no_data, "min_samples": min_samples, "warmup": warmup,
                  "action": action}
         entry.update((key, value) for key, value in given.items() if value is not None)
@@ -69,46 +72,71 @@ def modules_of(environment):
     return [by_path[path] for path in paths if path in by_path]
 
 
-def _is_one(value):
-    if isinstance(value, dict):
-        return any(isinstance(value.get(field), str) for field in _FIELDS)
+def _is_text(value):
     return isinstance(value, str) and (_COMPARES.match(value) or _NEARLY.match(value)) is not None
+
+
+def _is_table(value):
+    """Of fields, rather than k6's of metrics."""
+    stat = value.get("stat")
+    return isinstance(value.get("threshold"), str) or (isinstance(stat, str) and not _is_text(stat) and not _PARTS.isdisjoint(value))
+
+
+def _is_one(value):
+    if isinstance(value, _MANY):
+        return any(map(_is_one, value))
+    return _is_table(value) if isinstance(value, dict) else _is_text(value)
 
 
 def _is_meant(given):
     """A test may have a variable of that name for something else: that is none of ours."""
-    if isinstance(given, dict):
-        if not all(isinstance(key, str) for key in given):
-            return False
-        values = [one for value in given.values() for one in _all_of(value)]
-        return any(map(_is_one, values)) or any(_is_of_k6(key, value) for key, value in given.items())
-    return isinstance(given, _MANY) and any(map(_is_one, given))
-
-
-def _all_of(value):
-    return value if isinstance(value, _MANY) else [value]
+    if isinstance(given, _MANY):
+        return any(map(_is_meant, given))
+    if not isinstance(given, dict) or _is_table(given):
+        return _is_one(given)
+    return any(_is_text(key) or _is_of_k6(key, value) or _is_one(value) for key, value in given.items())
 
 
 def _is_of_k6(key, value):
-    return _OF_K6.match(key) is not None and isinstance(value, str | dict | _MANY)
+    if not isinstance(key, str) or not _OF_K6.match(key):
+        return False
+    return isinstance(value, str | dict | _MANY) or key.lstrip().startswith("http_req")  # {"vus": 5} may be anything
 
 
 def _entries(given, source, lines):
     if not _is_meant(given):
         return []
-    if not isinstance(given, dict):
-        return [_entry(one, source, lines.get(one if isinstance(one, str) else None)) for one in given]
-    found = [{"threshold": text, "source": f"{source}:{line}", "error": error} for text, line, error in lines.get("", [])]
+    if isinstance(given, dict) and not _is_table(given):
+        return list(_of_k6(given, source, lines))
+    found = []
+    for index, one in enumerate(given if isinstance(given, _MANY) else [given]):
+        line = lines.get(index)
+        if isinstance(one, dict) and not _is_table(one) and _is_meant(one):
+            found += _of_k6(one, source, {key: line for key in one})
+        else:
+            found.append(_entry(one, source, line))
+    return found
+
+
+def _of_k6(given, source, lines):
+    """{"http_req_duration": ["p(95)<500", {"threshold": ..., "abortOnFail": True}]}"""
+    for text, line, error in lines.get("", []):
+        yield {"threshold": text, "source": f"{source}:{line}", "error": error}
     for key, value in given.items():
-        for one in _all_of(value):
+        wrong = _NO_KEY if not isinstance(key, str) else _AS_A_KEY if _is_text(key) else None
+        if wrong:
+            yield {**_entry(str(key), source, lines.get(key)), "error": wrong}
+            continue
+        for one in value if isinstance(value, _MANY) else [value]:
             text = one.get("threshold") if isinstance(one, dict) else one
             line = lines.get((key, text)) if isinstance(text, str) else None
-            found.append({**_entry(one, source, line or lines.get(key)), "key": key})
-    return found
+            yield {**_entry(one, source, line or lines.get(key)), "key": key}
 
 
 def _entry(one, source, line):
     entry = _plain(one) if isinstance(one, dict) else {"threshold": str(one)}
+    if isinstance(one, _MANY):
+        entry["error"] = _IN_A_LIST
     return {**entry, "source": f"{source}:{line}" if line else source}
 
 
@@ -118,7 +146,7 @@ def _plain(entry):
 
 
 def _lines(path):
-    """Where the literals of the module's `thresholds`, and of its `options`, have what: of each {key: line,
+    """Where the literals of the module's `thresholds`, and of its `options`, have what: of a list {index: line}, of a dict {key: line,
     (key, text): line}, and below "" what Python forgot, because a key stood there twice: [(key, line, words)]."""
     found = {"thresholds": {}, "options": {}}
     try:
@@ -130,30 +158,35 @@ def _lines(path):
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         names, value = {target.id for target in targets if isinstance(target, ast.Name)}, getattr(node, "value", None)
         if "thresholds" in names:
-            _note(value, found["thresholds"])
+            found["thresholds"] = _note(value)
         if "options" in names and isinstance(value, ast.Dict):
             for key, inner in zip(value.keys, value.values):
                 if _text(key) == "thresholds":
-                    _note(inner, found["options"])
+                    found["options"] = _note(inner)
     return found
 
 
-def _note(value, found):
-    if isinstance(value, ast.List | ast.Tuple):
-        found.update((_text(item), item.lineno) for item in value.elts)
+def _note(value):
+    found = {}
+    if isinstance(value, ast.Constant):
+        return {0: value.lineno}
+    if isinstance(value, ast.List | ast.Tuple) and not any(isinstance(item, ast.Starred) for item in value.elts):
+        return {index: item.lineno for index, item in enumerate(value.elts)}
     if not isinstance(value, ast.Dict):
-        return
-    found.clear()
+        return found
+    if {"threshold", "stat"}.intersection(map(_text, value.keys)):
+        found[0] = value.lineno
     for key, item in zip(value.keys, value.values):
-        name = _text(key)
+        name = key.value if isinstance(key, ast.Constant) else None
         if name in found:
             words = f"stands there twice, and Python forgets the one of line {found[name]}: make one list of them"
-            found.setdefault("", []).append((name, key.lineno, words))
+            found.setdefault("", []).append((str(name), key.lineno, words))
         if name:
             found[name] = key.lineno
         for one in item.elts if isinstance(item, ast.List | ast.Tuple) else [item]:
             for text in _texts(one):
                 found[name, text] = one.lineno
+    return found
 
 
 def _texts(node):

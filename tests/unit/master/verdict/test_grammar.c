@@ -205,6 +205,9 @@ static void what_follows_a_comma_is_kept(void **state)
     assert_true(t.action == ACTION_STOP && t.no_data == NO_DATA_PASS && t.min_samples == 100);
     assert_true(t.after_s > 9.9 && t.after_s < 10.1 && t.warmup_s > 29.9 && t.warmup_s < 30.1);
     threshold_fini(&t);
+    assert_int_equal(threshold_parse("p95 < 1s, after=10s", &t, &e), 0);
+    assert_non_null(strstr(t.warning, "only delays a stop"));
+    threshold_fini(&t);
 }
 
 static const struct {
@@ -255,6 +258,14 @@ static const struct {
     {"status(6xx) < 3", "write status(5xx)", 7},
     {"apdex < 3", "apdex(500ms)", 6},
     {"http_req_duration: p(95)<30x", "'30x' is no number", 26},
+    {"p95 < 300ms, stop, warn", "'warn' contradicts 'stop'", 20},
+    {"p95 < 300ms, warn, after=3s, continue", "'continue' contradicts 'warn'", 30},
+    {"p95 < 300ms, stop, stop", "'stop' stands there twice", 20},
+    {"p95 < 300ms, after=1s, stop, after=2s", "'after' stands there twice", 30},
+    {"p95 < 300ms, no_data=fail, no_data=pass", "'no_data' stands there twice", 28},
+    {"p95 < 300ms, warn, no_data=fail", "what only warns fails no run", 20},
+    {"p95 < 300ms, no_data=fail, warn", "what only warns fails no run", 28},
+    {"http_req_duration: <300", "nothing in front of the operator", 20},
 };
 
 static void what_is_no_threshold_is_told_with_its_column(void **state)
@@ -343,6 +354,29 @@ static void what_is_wrong_in_a_list_names_its_place(void **state)
         {"[{\"#\": 7, \"#wher\": 8, \"wher\": \"/\"}]", "gates.json:8: wher: "},
         {"[{\"threshold\": \"p95 < 3\", \"action\": \"abort\"}]",
          "none of stop, continue and warn"},
+        {"[{\"threshold\": \"p95 < 3, stop\", \"action\": \"warn\"}]",
+         "gates.json: action: contradicts what is said beside it"},
+        {"[{\"threshold\": \"p95 < 3, warn\", \"abort\": true}]", "abort: contradicts"},
+        {"[{\"threshold\": \"p95 < 3, stop\", \"abort\": false}]", "abort: contradicts"},
+        {"[{\"threshold\": \"p95 < 3\", \"action\": \"warn\", \"abort\": true}]",
+         "abort: contradicts"},
+        {"[{\"threshold\": \"p95 < 3, stop, after=3s\", \"after\": \"4s\"}]", "after: contradicts"},
+        {"[{\"threshold\": \"p95 < 3\", \"after\": \"4s\", \"delayAbortEval\": \"5s\"}]",
+         "contradicts"},
+        {"[{\"threshold\": \"p95 < 3, no_data=pass\", \"no_data\": \"fail\"}]",
+         "no_data: contradicts"},
+        {"[{\"threshold\": \"p95 < 3, min_samples=3\", \"min_samples\": 4}]",
+         "min_samples: contradicts"},
+        {"[{\"threshold\": \"a: p95 < 3\", \"name\": \"b\"}]", "name: contradicts"},
+        {"[{\"threshold\": \"p95 < 3\", \"action\": \"warn\", \"no_data\": \"fail\"}]",
+         "no_data: what only warns fails no run"},
+        {"[{\"threshold\": \"p95 < 3\", \"where\": \"GET /cart\"}]",
+         "where: does not go beside a text"},
+        {"[{\"threshold\": \"p95 < 3\", \"window\": \"3s\"}]", "window: does not go beside a text"},
+        {"[{\"threshold\": \"apdex(1s) > 0.9\", \"user_class\": \"Shopper\"}]",
+         "threshold: apdex(1000ms) is not kept by tags, class or group"},
+        {"[{\"threshold\": \"p95 of '/a*' < 3\", \"user_class\": \"Shopper\"}]",
+         "of a class a row has no *"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct threshold_list l = {0};
@@ -354,6 +388,63 @@ static void what_is_wrong_in_a_list_names_its_place(void **state)
         free(why);
         threshold_list_fini(&l);
     }
+}
+
+/* Of a User class: its requests alone, whatever it looks at among them. */
+static void what_a_class_has_is_of_its_requests(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json, *scope;
+    } cases[] = {
+        {"{\"threshold\": \"p95 < 3\"}", "class 'Shopper'"},
+        {"{\"threshold\": \"p95 of 'GET /a\\\\*b' < 3\"}",
+         "requests with {method:GET,name:/a*b,class:Shopper}"},
+        {"{\"threshold\": \"fails of '/a' < 3\"}", "requests with {name:/a,class:Shopper}"},
+        {"{\"threshold\": \"p95 of {tier:gold} < 3\"}", "requests with {tier:gold,class:Shopper}"},
+        {"{\"key\": \"http_reqs\", \"threshold\": \"count>3\"}", "class 'Shopper'"},
+        {"{\"key\": \"http_req_duration{name:/a}\", \"threshold\": \"avg<3\"}",
+         "requests with {name:/a,class:Shopper}"},
+        {"{\"key\": \"http_req_duration{expected_response:true}\", \"threshold\": \"avg<3\"}",
+         "requests with {expected_response:true,class:Shopper}"},
+        {"{\"threshold\": \"users < 3\"}", "all requests"},
+        {"{\"threshold\": \"dropped < 3\"}", "all requests"},
+        {"{\"threshold\": \"avg of group 'pay' < 3\"}", "group 'pay'"},
+        {"{\"key\": \"checks\", \"threshold\": \"rate>0.9\"}", "checks"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct threshold_list l = {0};
+        char *why = NULL;
+        json_t *one = json_loads(cases[i].json, 0, NULL);
+        assert_non_null(one);
+        json_object_set_new(one, "user_class", json_string("Shopper"));
+        if (threshold_list_json(&l, one, "class Shopper", &why) != 0)
+            fail_msg("%s: %s", cases[i].json, why);
+        char *scope = threshold_scope_text(l.items);
+        assert_string_equal(scope, cases[i].scope);
+        assert_string_equal(l.items->name, "Shopper");
+        assert_int_equal(l.items->field, FIELD_TIME);
+        free(scope);
+        json_decref(one);
+        threshold_list_fini(&l);
+    }
+}
+
+/* What says the same twice is no contradiction. */
+static void what_agrees_may_stand_in_both_places(void **state)
+{
+    (void)state;
+    struct threshold_list l = {0};
+    char *why = NULL;
+    if (read_list(&l,
+                  "[{\"threshold\": \"a: p95 < 3, stop, after=4s, no_data=pass, min_samples=5, "
+                  "warmup=6s\", \"abort\": true, \"action\": \"stop\", \"after\": 4, \"no_data\": "
+                  "\"pass\", \"min_samples\": 5, \"warmup\": \"6s\", \"name\": \"a\"}, "
+                  "{\"threshold\": \"p95 < 3\", \"abort\": false, \"action\": \"warn\"}]",
+                  &why) != 0)
+        fail_msg("%s", why);
+    assert_true(l.items[0].action == ACTION_STOP && l.items[1].action == ACTION_WARN);
+    threshold_list_fini(&l);
 }
 
 /* Of a file: as with TOML, each field has its line. */
@@ -421,6 +512,8 @@ int main(void)
         cmocka_unit_test(what_is_no_threshold_is_told_with_its_column),
         cmocka_unit_test(tables_lists_and_k6_dictionaries_are_one_list),
         cmocka_unit_test(what_is_wrong_in_a_list_names_its_place),
+        cmocka_unit_test(what_a_class_has_is_of_its_requests),
+        cmocka_unit_test(what_agrees_may_stand_in_both_places),
         cmocka_unit_test(what_is_wrong_in_a_file_names_its_line),
         cmocka_unit_test(stars_stand_for_anything),
     };
