@@ -6,6 +6,7 @@
 #include "common/base/sbuf.h"
 #include "master/app/core.h"
 #include "common/run/exit_code.h"
+#include "master/verdict/grammar.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,12 +186,22 @@ static bool has_iterations(const struct threshold_list *all)
     return false;
 }
 
+/* What http_req_duration means to k6 is measured apart, and only if somebody asks. */
+static bool take_k6_times(const struct options *o, struct threshold_list *all)
+{
+    bool has_some = false;
+    for (size_t i = 0; o->k6_names && i < all->count; i++)
+        has_some |= threshold_take_k6_times(&all->items[i]);
+    return has_some;
+}
+
 void gates_settle(struct master *m)
 {
     struct threshold_list all = {0};
     threshold_list_add_all(&all, &m->gates.given);
     threshold_list_add_all(&all, &m->gates.of_script);
     threshold_list_add_all(&all, &m->gates.asked);
+    m->nodes.has_k6_times = take_k6_times(m->o, &all);
     verdict_set(m->judging.verdict, &all);
     want_tags(m, &all);
     m->nodes.counts_iterations = has_iterations(&all);
@@ -260,6 +271,7 @@ void gates_print(struct master *m)
     struct threshold_list all = {0};
     threshold_list_add_all(&all, &m->gates.given);
     threshold_list_add_all(&all, &m->gates.of_script);
+    take_k6_times(m->o, &all);
     char *text = threshold_list_print(&all);
     fputs(text, stdout);
     fflush(stdout);

@@ -109,6 +109,7 @@ struct nodes { /* above, clock, o, machine, record, tunables, logs, logbook are 
     size_t pool_count;
     char *const *series_tags;       /* keys, or key=value; ends with NULL; or NULL */
     bool counts_iterations;         /* a threshold is of them */
+    bool has_k6_times;              /* one is of http_req_duration as k6 means it */
     struct journal_orders journals; /* files with every request, for the workers of this run */
     bool is_local;                  /* one worker of our own, which is the host as well */
     char boot_id[33];

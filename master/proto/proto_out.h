@@ -37,6 +37,7 @@ struct spawn_order {
     char *const *series_tags; /* keys, or key=value; ends with NULL; or NULL */
     int64_t seed;             /* of users that loop; negative: none */
     bool counts_iterations;   /* executions of tasks are to be counted */
+    bool has_k6_times;        /* http_req_duration is to be what k6 means by it */
     char *const *scenarios;   /* texts (common/plan/scenario.h); ends with NULL; or NULL */
     struct journal_orders journals;
 };

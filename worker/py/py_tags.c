@@ -28,6 +28,7 @@ static struct {
     struct metric *duration, *failed,
         *corrected; /* corrected: of arrivals, from when they were due */
     struct series_cache *cache, *cache_of_corrected; /* cache: of both of the first */
+    bool has_k6_times;                               /* duration leaves out what k6 does */
 } the;
 
 bool py_tags_wanted;
@@ -208,12 +209,23 @@ static int count_corrected(const struct series_key *k, uint64_t time_us, double 
     return s ? 0 : -1;
 }
 
+/* k6's time of a request: from a connection that is there to the last byte. */
+static uint64_t time_of(const struct py_stats_request *q)
+{
+    const struct tally_extra *extra = q->measures ? &q->measures->extra : NULL;
+    if (__builtin_expect(!the.has_k6_times, 1) || !extra || !extra->phased ||
+        q->time_us == STATS_NO_TIME)
+        return q->time_us;
+    return extra->phase_us[PHASE_SEND] + extra->phase_us[PHASE_WAIT] +
+           extra->phase_us[PHASE_RECEIVE];
+}
+
 static int count(const struct series_key *k, struct series_pair pair,
                  const struct py_stats_request *q)
 {
     if (!pair.second)
         return -1;
-    py_series_count_request(&pair, q->time_us, q->failure != NULL, q->now);
+    py_series_count_request(&pair, time_of(q), q->failure != NULL, q->now);
     if (__builtin_expect(py_late_wanted, 0) && q->time_us != STATS_NO_TIME)
         return count_corrected(k, q->time_us, q->now);
     return 0;
@@ -310,7 +322,7 @@ static int note(struct sources *from, PyObject *method, PyObject *name,
                 const struct py_stats_request *q)
 {
     struct series_key key = {.count = 0};
-    bool has_some = false;
+    bool has_some = the.has_k6_times;
     int rc = 0;
     series_key_add(&key, method);
     series_key_add(&key, name);
@@ -339,7 +351,7 @@ int py_tags_note(PyObject *user, PyObject *tags, PyObject *method, PyObject *nam
     const struct series_pair *pair =
         !py_late_wanted && parts_of(tags, part) ? same_call(method, name, part) : NULL;
     if (__builtin_expect(pair != NULL, 1)) {
-        py_series_count_request(pair, q->time_us, q->failure != NULL, q->now);
+        py_series_count_request(pair, time_of(q), q->failure != NULL, q->now);
         return 0;
     }
     struct sources from = {.request = tags, .user = user == Py_None ? NULL : user};
@@ -370,12 +382,13 @@ static PyObject *interned(PyObject *keys)
     return tuple;
 }
 
-/* series_tags(keys, run_tags) */
+/* series_tags(keys, run_tags, has_k6_times) */
 static PyObject *series_tags(PyObject *module, PyObject *args)
 {
     PyObject *keys, *run;
+    int has_k6_times;
     (void)module;
-    if (!PyArg_ParseTuple(args, "OO!:series_tags", &keys, &PyDict_Type, &run))
+    if (!PyArg_ParseTuple(args, "OO!p:series_tags", &keys, &PyDict_Type, &run, &has_k6_times))
         return NULL;
     PyObject *tuple = interned(keys);
     if (!tuple)
@@ -387,15 +400,16 @@ static PyObject *series_tags(PyObject *module, PyObject *args)
         forget_call(&again[i]);
     Py_XSETREF(the.keys, tuple);
     Py_XSETREF(the.run, Py_NewRef(run));
-    py_tags_wanted = PyTuple_GET_SIZE(tuple) > 0;
+    the.has_k6_times = has_k6_times;
+    py_tags_wanted = PyTuple_GET_SIZE(tuple) > 0 || has_k6_times;
     Py_RETURN_NONE;
 }
 
 static PyMethodDef functions[] = {
     {"series_tags", series_tags, METH_VARARGS,
-     "series_tags(keys, run_tags): the keys of tags that make series of requests from now on, and "
-     "the "
-     "tags that all requests have."},
+     "series_tags(keys, run_tags, has_k6_times): the keys of tags that make series of requests "
+     "from now on, the tags that all requests have, and whether their times are without DNS, "
+     "connecting and TLS; then each request makes one."},
     {NULL, NULL, 0, NULL},
 };
 

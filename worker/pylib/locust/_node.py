@@ -491,7 +491,7 @@ class Node(Silence):
             self.environment.host = job["host"]
             self.environment.stop_timeout = job["stop_timeout"] or 0.0
         self._take_options(job.get("parsed_options") or {})
-        take_series_tags(job.get("series_tags") or [])
+        take_series_tags(job.get("series_tags") or [], bool(job.get("k6_times")))
         watch_iterations(is_counted=bool(job.get("iterations")))
         run = job.get("run") or ""
         if self.state != settings.STATE_INIT and run != self._reports.run:
