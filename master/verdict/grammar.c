@@ -61,6 +61,8 @@ static int read_window(struct scan *s, struct threshold *t)
         t->window_s = (unsigned)seconds;
         return 0;
     }
+    if (scan_is_action(s))
+        return WRONG(s, "a comma is missing in front of '%.*s'", (int)scan_word_len(s), s->p);
     char word[32];
     const size_t len = scan_word_len(s);
     snprintf(word, sizeof word, "%.*s", (int)(len && len < 31 ? len : 10), s->p);

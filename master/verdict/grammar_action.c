@@ -90,6 +90,14 @@ static int read_action(struct scan *s, struct threshold *t)
     return unknown(s);
 }
 
+bool scan_is_action(const struct scan *s)
+{
+    for (size_t i = 0; i < WORDS; i++)
+        if (scan_is_word(s, words[i]))
+            return true;
+    return false;
+}
+
 int scan_actions(struct scan *s, struct threshold *t)
 {
     for (scan_blanks(s); *s->p == ','; scan_blanks(s)) {

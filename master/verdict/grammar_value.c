@@ -92,6 +92,9 @@ int scan_value(struct scan *s, struct threshold *t)
                      right_units(t->unit));
     const char *const number = s->p;
     s->p += len;
+    const char *behind = s->p + strspn(s->p, " \t");
+    if (find_unit(behind, unit_len(behind)))
+        s->p = behind; /* "300 ms", as values are shown */
     const char *const at = s->p;
     const size_t unit = unit_len(s->p);
     if (unit == 0 || strncmp(at, "for", unit) == 0)
@@ -112,8 +115,8 @@ int scan_value(struct scan *s, struct threshold *t)
         char stat[40];
         s->p = number;
         return WRONG(s, "%s cannot be compared with %.*s: give %s",
-                     threshold_stat_name(t, stat, sizeof stat), (int)(len + unit), number,
-                     right_units(t->unit));
+                     threshold_stat_name(t, stat, sizeof stat), (int)((size_t)(at - number) + unit),
+                     number, right_units(t->unit));
     }
     s->p += unit;
     scale(t, u);

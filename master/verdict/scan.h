@@ -56,6 +56,7 @@ int scan_seconds(struct scan *s, double *seconds);
 int scan_stat(struct scan *s, struct threshold *t);
 int scan_selector(struct scan *s, struct threshold *t);
 int scan_actions(struct scan *s, struct threshold *t); /* to the end of the text */
+bool scan_is_action(const struct scan *s);             /* one of its words is the next one */
 
 static inline int scan_end(struct scan *s)
 {

@@ -89,14 +89,21 @@ const char *threshold_stat_name(const struct threshold *t, char *to, size_t size
     return to;
 }
 
+/* Of k6's key a row or group is made, and said already. */
+static bool is_said(const struct threshold *t, const char *key)
+{
+    if (t->scope == SCOPE_GROUP)
+        return strcmp(key, "group") == 0;
+    return t->scope == SCOPE_ROWS && (strcmp(key, "name") == 0 || strcmp(key, "method") == 0);
+}
+
 static void add_tags(const struct threshold *t, struct sbuf *out)
 {
-    if (t->tag_count == 0)
-        return;
-    sbuf_addc(out, '{');
+    size_t count = 0;
     for (size_t i = 0; i < t->tag_count; i++)
-        sbuf_addf(out, "%s%s:%s", i ? "," : "", t->tags[i].key, t->tags[i].value);
-    sbuf_addc(out, '}');
+        if (!is_said(t, t->tags[i].key))
+            sbuf_addf(out, "%c%s:%s", count++ ? ',' : '{', t->tags[i].key, t->tags[i].value);
+    sbuf_adds(out, count ? "}" : "");
 }
 
 char *threshold_scope_text(const struct threshold *t)

@@ -168,6 +168,9 @@ static const struct our_case our_good[] = {
     {"late_p99 < 50ms", STAT_LATE, SCOPE_TOTAL, OP_LESS, 50, ALL},
     {"received < 10MB", STAT_RECEIVED, SCOPE_TOTAL, OP_LESS, 1e7, ALL},
     {"users >= 1", STAT_USERS, SCOPE_TOTAL, OP_MORE_EQUAL, 1, ALL},
+    {"p95 < 300 ms for 3s", STAT_QUANTILE, SCOPE_TOTAL, OP_LESS, 300, MODE_FOR, 3, ACTION_CONTINUE},
+    {"fail_ratio < 0.5 %, stop", STAT_FAIL_RATIO, SCOPE_TOTAL, OP_LESS, .005, MODE_ALL, 0,
+     ACTION_STOP},
     {"http_req_duration{name:/cart}: p(95)<300", STAT_QUANTILE, SCOPE_ROWS, OP_LESS, 300, ALL},
     {"http_req_failed:rate<0.01", STAT_FAIL_RATIO, SCOPE_HTTP, OP_LESS, .01, ALL},
 };
@@ -258,6 +261,8 @@ static const struct {
     {"status(6xx) < 3", "write status(5xx)", 7},
     {"apdex < 3", "apdex(500ms)", 6},
     {"http_req_duration: p(95)<30x", "'30x' is no number", 26},
+    {"p95 < 5 %", "cannot be compared with 5 %", 7},
+    {"p95 < 300ms stop", "a comma is missing in front of 'stop'", 13},
     {"p95 < 300ms, stop, warn", "'warn' contradicts 'stop'", 20},
     {"p95 < 300ms, warn, after=3s, continue", "'continue' contradicts 'warn'", 30},
     {"p95 < 300ms, stop, stop", "'stop' stands there twice", 20},
@@ -322,6 +327,9 @@ static void tables_lists_and_k6_dictionaries_are_one_list(void **state)
     assert_true(t[2].scope == SCOPE_CLASS && t[2].min_samples == 10);
     assert_true(t[4].action == ACTION_STOP && t[4].after_s > 9 && t[4].is_k6);
     assert_string_equal(t[3].text, "http_req_duration{name:/cart} p(95)<300");
+    char *scope = threshold_scope_text(&t[3]);
+    assert_string_equal(scope, "'/cart'");
+    free(scope);
     char *printed = threshold_list_print(&l);
     assert_non_null(strstr(printed, "6 thresholds\np95 < 300ms\n"));
     assert_non_null(strstr(printed, "from gates.json"));
