@@ -7,6 +7,7 @@
 #include "master/app/core.h"
 #include "common/run/exit_code.h"
 #include "master/verdict/grammar.h"
+#include "master/verdict/measure.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -209,14 +210,70 @@ void gates_settle(struct master *m)
     threshold_list_fini(&all);
 }
 
+/* ---- metrics of the script ---- */
+
+static void take_metrics(struct master *m)
+{
+    const char *json = m->nodes.host.script.metrics;
+    json_decref(m->gates.metrics);
+    m->gates.metrics = json ? json_loads(json, 0, NULL) : NULL;
+}
+
+static const char *kind_of(const struct master *m, const char *metric)
+{
+    const char *kind = json_string_value(json_object_get(m->gates.metrics, metric));
+    return kind ? kind : "";
+}
+
+bool gates_has_metric(const struct master *m, const char *metric)
+{
+    return *kind_of(m, metric) != '\0';
+}
+
+bool gates_has_counter(const struct master *m, const char *metric)
+{
+    return strcmp(kind_of(m, metric), "counter") == 0;
+}
+
+/* Why a metric of the script has no such stat, or NULL. */
+static const char *refusal_of(const struct master *m, const struct threshold *t)
+{
+    static const char *const kinds[] = {[VERDICT_COUNTER] = "counter",
+                                        [VERDICT_GAUGE] = "gauge",
+                                        [VERDICT_RATE] = "rate",
+                                        [VERDICT_TREND] = "trend"};
+    for (size_t i = 0; t->scope == SCOPE_METRIC && i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(kinds[i], kind_of(m, t->metric)) == 0)
+            return measure_refusal(t, (enum verdict_kind)i);
+    return NULL;
+}
+
+static int check_kinds(const struct master *m, const struct threshold_list *list, char **why)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const struct threshold *t = &list->items[i];
+        const char *refusal = refusal_of(m, t);
+        if (!refusal)
+            continue;
+        struct sbuf words = {0};
+        sbuf_addf(&words, "%s: '%.200s': %s is %s", t->source, t->text, t->metric, refusal);
+        *why = sbuf_take(&words);
+        return -1;
+    }
+    return 0;
+}
+
 int gates_take_script(struct master *m, char **why)
 {
     const char *json = m->nodes.host.script.thresholds;
     struct threshold_list list = {0};
     *why = NULL;
+    take_metrics(m);
     if (!json || (m->gates.script_json && strcmp(json, m->gates.script_json) == 0))
         return 0;
-    const int rc = take_json(&list, json, "locustfile", why);
+    int rc = take_json(&list, json, "locustfile", why);
+    if (rc == 0)
+        rc = check_kinds(m, &list, why);
     if (rc == 0) {
         free(m->gates.script_json);
         m->gates.script_json = mem_strdup(json);
@@ -232,7 +289,9 @@ int gates_take_script(struct master *m, char **why)
 int gates_script_came(struct master *m)
 {
     char *why = NULL;
-    return gates_take_script(m, &why) == 0 ? 0 : say(why);
+    if (gates_take_script(m, &why) != 0 || check_kinds(m, &m->gates.given, &why) != 0)
+        return say(why);
+    return 0;
 }
 
 /* What listeners add later counts as well; what is wrong with it then is told, and left out. */
@@ -285,5 +344,6 @@ void gates_fini(struct master *m)
     threshold_list_fini(&m->gates.of_script);
     threshold_list_fini(&m->gates.asked);
     free(m->gates.script_json);
+    json_decref(m->gates.metrics);
     forget_tags(m);
 }

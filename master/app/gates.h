@@ -11,6 +11,7 @@ struct gates { /* gates.c: thresholds by where they came from */
     struct threshold_list given, of_script, asked;
     char *script_json, **series_tags; /* what of_script was made of; what keeps requests apart */
     size_t warned;
+    json_t *metrics; /* {name: kind} of those that the script creates; or NULL */
 };
 
 struct judging { /* judging.c */
@@ -35,6 +36,11 @@ bool gates_check(const char *json, char *why, size_t size);
 void gates_ask(struct master *m, const char *json); /* of the run that begins; or NULL */
 void gates_settle(struct master *m);                /* one list of all of them */
 void gates_print(struct master *m);
+/* The script creates a metric of that name, or a counter: where nothing was counted in that it is
+ * 0.
+ */
+bool gates_has_metric(const struct master *m, const char *metric);
+bool gates_has_counter(const struct master *m, const char *metric);
 void gates_fini(struct master *m);
 
 /* judging.c */

@@ -59,13 +59,24 @@ static bool read_metric(void *arg, const struct threshold *t, int64_t from, int6
                         struct verdict_metric *out)
 {
     struct source *s = arg;
-    return judged_series_read(s->m->record.series, t, from, to, &s->value, out);
+    if (judged_series_read(s->m->record.series, t, from, to, &s->value, out))
+        return true;
+    const bool is_zero =
+        t->scope == SCOPE_METRIC && t->tag_count == 0 && gates_has_counter(s->m, t->metric);
+    *out = (struct verdict_metric){.kind = VERDICT_COUNTER, .scale = 1, .factor = 1};
+    return is_zero;
 }
 
 static char *nearest(void *arg, const struct threshold *t)
 {
     const struct source *s = arg;
     return judged_series_nearest(s->m->record.series, t);
+}
+
+static bool is_made(void *arg, const char *metric)
+{
+    const struct source *s = arg;
+    return gates_has_metric(s->m, metric);
 }
 
 static void take_users(void *arg, const struct timeline_step *step)
@@ -128,6 +139,7 @@ static struct verdict_feed feed_of(struct source *s)
                                  .worker = read_worker,
                                  .metric = read_metric,
                                  .nearest = nearest,
+                                 .is_made = is_made,
                                  .gauge = gauge,
                                  .is_valid = is_valid};
 }

@@ -621,6 +621,7 @@ enum proto_rc proto_script(const struct message *m, struct script *out)
     }
     out->about = json_member(m->data, "about");
     out->thresholds = json_member(m->data, "thresholds");
+    out->metrics = json_member(m->data, "metrics");
     out->scenarios = json_member(m->data, "scenarios");
     struct slice options = raw_value(m->data, "options");
     if (options.len > 0) {
@@ -647,6 +648,7 @@ void script_fini(struct script *s)
     free(s->options);
     free(s->about);
     free(s->thresholds);
+    free(s->metrics);
     free(s->scenarios);
     free(s->bad_constant);
     free(s->settings.host);

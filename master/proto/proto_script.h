@@ -47,6 +47,7 @@ struct script {    /* what the host found in the locustfile; owned */
     size_t options_len;
     char *about;      /* JSON object: what the page shows of it */
     char *thresholds; /* JSON array: those that it brings, or NULL */
+    char *metrics;    /* JSON object: {name: kind} of those that it creates, or NULL */
     char *scenarios;  /* JSON object: likewise (master/app/scenario_json.h) */
     struct script_settings settings;
     struct tunables tunables;

@@ -49,6 +49,9 @@ struct verdict_feed {
     /* The name of a metric, or the tag, that was most likely meant by one that is not there;
      * malloced. NULL: nothing is like it; or nothing of the kind is kept. */
     char *(*nearest)(void *arg, const struct threshold *of);
+    /* The script creates a metric of that name, whether something was counted in it or not. NULL:
+     * nobody knows. */
+    bool (*is_made)(void *arg, const char *metric);
     /* Of the second that is told: users, worker_cpu, loop_lag_p99; worker NULL: of all. NaN: not
      * measured. */
     double (*gauge)(void *arg, enum threshold_stat stat, const char *worker);

@@ -53,6 +53,12 @@ static void explain_absence(const struct verdict *v, const struct threshold *t, 
                             const struct verdict_feed *feed, struct sbuf *out)
 {
     char *scope = threshold_scope_text(t);
+    if (t->scope == SCOPE_METRIC && t->tag_count == 0 && feed->is_made &&
+        feed->is_made(feed->arg, t->metric)) {
+        sbuf_addf(out, "nothing was counted in %s%s", scope, yet);
+        free(scope);
+        return;
+    }
     char *near = nearest(v, t, feed);
     const char *what = t->scope == SCOPE_ROWS || t->scope == SCOPE_HTTP ? "row "
                        : t->scope == SCOPE_METRIC                       ? "metric "

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
 """What a threshold looks at: requests of one User class, and the times that k6 means."""
 
+import re
 import socket
 import ssl
 import subprocess
 import time
 from contextlib import contextmanager
 from threading import Thread
+
+import pytest
 
 from harness import locustfile, run_katydid
 from slow_shop import a_shop
@@ -109,3 +112,38 @@ def test_with_its_names_times_are_what_k6_means(tmp_path):
     assert [line.split()[1] for line in told(theirs)] == ["pass"] * 5 and theirs.code == 0, theirs.describe()
     assert "with DNS, connecting and TLS, which k6 leaves out" in printed[0], printed
     assert "of requests without DNS, connecting and TLS;" in printed[1] and "which k6 leaves out" not in printed[1], printed
+
+
+SILENT = '''
+from locust import HttpUser, constant, task
+from katydid.metrics import Counter, Gauge, Rate
+lost, odd, level = Counter("lost", unit="orders"), Rate("odd"), Gauge("level")
+class Shopper(HttpUser):
+    wait_time = constant(0.05)
+    @task
+    def t(self):
+        self.client.get("/cart")
+        level.add(3), level.add(7)
+'''
+
+
+@pytest.mark.parametrize("more", [[], ["--processes", 1]], ids=["local", "distributed"])
+def test_a_counter_that_counted_nothing_is_0(more):
+    """A rate of nothing is no data, and says why; a tag is not known."""
+    texts = ["count of lost < 1", "rate of lost < 1", "rate of odd < 10%", "count of lost{shop:7} < 1", "avg of level == 5", "min of level >= 3", "max of level <= 7", "value of level == 7"]
+    with a_shop() as shop, locustfile(SILENT) as file:
+        ended = run_katydid("-f", file, "-H", shop.url, "--headless", "-t", 2, *[word for text in texts for word in ("--threshold", text)], *more)
+    states = [re.match("THRESHOLD (pass|fail|no data)", line)[1] for line in told(ended)]
+    assert states == ["pass", "pass", "no data", "no data", "pass", "pass", "pass", "pass"], ended.describe()
+    assert "count of lost < 1: 0 (n=0)" in ended.stderr and "rate of odd < 10%: nothing was counted in odd" in ended.stderr, ended.describe()
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    ("p95 of odd < 3", "--threshold: 'p95 of odd < 3': odd is a rate, which has rate and count"),
+    ("value of lost > 3", "--threshold: 'value of lost > 3': lost is a counter, which has count and rate"),
+    ("p95 of level < 3", "level is a gauge, which has value, avg, min and max"),
+])
+def test_a_stat_that_a_metric_does_not_have_is_refused_at_once(text, words):
+    with locustfile(SILENT) as file:
+        ended = run_katydid("-f", file, "--check-thresholds", "--threshold", text)
+    assert ended.code == 2 and words in ended.stderr, ended.describe()

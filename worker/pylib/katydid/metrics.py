@@ -19,6 +19,11 @@ __all__ = ["Counter", "Gauge", "Rate", "Trend"]
 _declared = {}  # name -> (what it is, where)
 
 
+def declared():
+    """{name: "counter", "gauge", "rate" or "trend"}, whether something was counted or not."""
+    return {name: what.split(" (")[0].lower() for name, (what, _) in _declared.items()}
+
+
 def _caller():
     """The file that creates the metric."""
     frame = sys._getframe(2)

@@ -112,6 +112,7 @@ class Host:
             "custom_options": _plain(self._custom_options),
             "about": _about.describe(self.environment),
             "thresholds": _thresholds.describe(self.environment),
+            "metrics": _thresholds.metrics(),
             "scenarios": load.describe(_thresholds.modules_of(self.environment), self.environment.user_classes),
             **_once.describe(self.environment),
         }

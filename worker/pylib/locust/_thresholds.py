@@ -64,6 +64,12 @@ def describe(environment):
     return found + [_plain(entry) for entry in environment.thresholds]
 
 
+def metrics():
+    """{name: kind} of what the locustfile creates, so that one that nothing is counted in is known too."""
+    module = sys.modules.get("katydid.metrics")
+    return module.declared() if module else {}
+
+
 def modules_of(environment):
     """The locustfiles, as they were imported."""
     paths = [os.path.abspath(path) for path in environment.parsed_locustfiles or []]
