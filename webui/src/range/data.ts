@@ -93,7 +93,7 @@ export function rateOfNow(): number | null {
 
 /* -- charts -- */
 
-const recorded = (): SeriesTable | null => (source instanceof FileSource && source.link.value.kind === "file" ? source.wholeSeries : null);
+const recorded = (): SeriesTable | null => (IS_REPORT && source instanceof FileSource && source.link.value.kind === "file" ? source.wholeSeries : null);
 
 /** The live seconds reach back to `from`. */
 function secondsReach(from: number): boolean {
@@ -120,11 +120,20 @@ const oldCharts = question(
   (signal) => source.figures.series(span.value, signal),
 );
 
+/** What the charts over time ask, when the live seconds do not reach back far enough. */
+const chartsAsked = computed(() => (range.value.kind === "all" ? oldRun : oldCharts));
+/** Why there is nothing to draw, and the way to try again; what is known of the whole run stays until there is more. */
+export const chartsTrouble = computed(() => {
+  const asked = chartsAsked.value;
+  const isDrawn = asked === oldRun && asked.answer.value !== null;
+  return { error: isDrawn ? "" : asked.error.value, onRetry: asked.retry };
+});
+
 const chartTable = computed<SeriesTable>(() => {
   const all = recorded();
   if (all !== null) return all;
   if (secondsReach(span.value.from)) return store.series;
-  return (range.value.kind === "all" ? oldRun.answer.value : oldCharts.answer.value) ?? store.series;
+  return chartsAsked.value.answer.value ?? store.series;
 });
 
 /** Seconds by which the charts of a live range move: a step, or of many single seconds about a pixel. What stands still ends where it ends. */
@@ -151,7 +160,6 @@ export const chartView = computed<SeriesView>(() => {
   const { from, to } = drawn.value;
   return to <= from || isOfOtherRun.value ? NO_VIEW : table.view(from, to);
 });
-export const chartsError = oldCharts.error;
 
 /* -- what happened -- */
 

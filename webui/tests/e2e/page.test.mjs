@@ -334,6 +334,22 @@ test("a panel that fails says so beside those that work, and tries again", async
   });
 });
 
+test("the charts of a selection that could not be had have a way to try again", async () => {
+  let isBroken = true;
+  const started = Math.floor(Date.now() / 1000) - 3 * 3600;
+  const options = { ...RUN, seconds: 3 * 3600, started, fail: (url) => isBroken && url.pathname.endsWith("/series") };
+  const panel = (page, id) => page.locator("section.chart", { has: page.locator(`#${id}-title`) });
+  for (const [screen, ids] of [["live", ["throughput", "latency"]], ["workers", ["worker-users"]], ["endpoints", ["drill-latency", "drill-rate"]]])
+    await visit(options, `#/${screen}?${range({ started }, 600, 1200)}`, async (page) => {
+      if (screen === "endpoints") await page.locator(".grid-body .row").first().click();
+      for (const id of ids) await panel(page, id).getByText("The master answered 404").waitFor();
+      isBroken = false; // nothing is asked by itself: the selection does not move
+      await panel(page, ids[0]).getByRole("button", { name: "Try again" }).click();
+      for (const id of ids) await panel(page, id).locator("canvas").first().waitFor();
+      isBroken = true;
+    });
+});
+
 test("hostile names and messages stay text", async () => {
   await visit({ rows: 12, seconds: 60, hostile: true }, "#/endpoints", async (page) => {
     await page.getByText("<img src=x onerror=alert(1)>").first().waitFor();

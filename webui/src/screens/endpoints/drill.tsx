@@ -182,7 +182,7 @@ export function Drill(props: DrillProps): JSX.Element {
     nextOutcome();
     return true;
   });
-  const error = series.error.value;
+  const trouble = { error: series.error.value, onRetry: series.retry };
   const limits = (quantity: Quantity): Limit[] => (id === 0 ? limitsOfAll(thresholds.value, quantity) : limitsOfRow(thresholds.value, method, name, quantity));
   return (
     <section class="drill" aria-labelledby="drill-title">
@@ -195,8 +195,8 @@ export function Drill(props: DrillProps): JSX.Element {
       </header>
       <Summary get={get} answer={spread.answer.value} />
       <div class="charts">
-        <LatencyChart id="drill-latency" title="Response time" view={view} error={error} limits={limits("time")} />
-        <TimeChart id="drill-rate" title="Rate" unit="requests/s" view={view} format={rate} error={error} onRetry={series.retry} lines={THROUGHPUT} limits={limits("rate")} />
+        <LatencyChart id="drill-latency" title="Response time" view={view} {...trouble} limits={limits("time")} />
+        <TimeChart id="drill-rate" title="Rate" unit="requests/s" view={view} format={rate} {...trouble} lines={THROUGHPUT} limits={limits("rate")} />
         <Distribution id="drill-distribution" answer={spread.answer.value} error={spread.error.value} onRetry={spread.retry} />
         <PercentileCurve id="drill-curve" answer={spread.answer.value} error={spread.error.value} onRetry={spread.retry} />
         <LiveHeatmap id="drill-heatmap" title="Heatmap" row={id} />

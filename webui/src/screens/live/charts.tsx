@@ -10,7 +10,7 @@ import { ms, msUnit, rate } from "../../lib/format";
 import { recall, remember } from "../../lib/storage";
 import { POINT } from "../../live/protocol";
 import type { SeriesView } from "../../live/series";
-import { chartView, chartsError, courseKey } from "../../range/data";
+import { chartView, chartsTrouble, courseKey } from "../../range/data";
 import { useQuestion } from "../../range/question";
 import { limitsOfAll, type Limit, type Quantity } from "../../verdict/limits";
 import { thresholds } from "../../verdict/state";
@@ -46,10 +46,10 @@ export function MaskSwitch(): JSX.Element {
   );
 }
 
-export function LatencyChart(props: { id: string; title: string; view: SeriesView; error?: string; limits?: readonly Limit[] }): JSX.Element {
+export function LatencyChart(props: { id: string; title: string; view: SeriesView; error?: string; onRetry?: () => void; limits?: readonly Limit[] }): JSX.Element {
   const isLog = useSignal(recall("latency-scale") === "log");
   return (
-    <TimeChart id={props.id} title={props.title} unit="ms" view={props.view} lines={percentileLines()} format={ms} kind="ms" isLog={isLog.value} error={props.error ?? ""} limits={props.limits ?? []}
+    <TimeChart id={props.id} title={props.title} unit="ms" view={props.view} lines={percentileLines()} format={ms} kind="ms" isLog={isLog.value} error={props.error ?? ""} {...(props.onRetry ? { onRetry: props.onRetry } : {})} limits={props.limits ?? []}
       tools={<><MaskSwitch /><ScaleSwitch isLog={isLog.value} onChange={(on) => { isLog.value = on; remember("latency-scale", on ? "log" : "lin"); }} /></>} />
   );
 }
@@ -83,20 +83,20 @@ export function has(view: SeriesView, least: number, ...columns: number[]): bool
 /** A panel that cannot have data is not there: custom events have no status, no bytes and no phases. */
 export function Charts(): JSX.Element {
   const view = chartView.value;
-  const error = chartsError.value;
+  const shared = { view, ...chartsTrouble.value };
   const limits = (quantity: Quantity): Limit[] => limitsOfAll(thresholds.value, quantity);
   return (
     <div class="charts">
-      <TimeChart id="throughput" title="Throughput" unit="requests/s" view={view} lines={THROUGHPUT} format={rate} error={error} limits={limits("rate")} />
-      <LatencyChart id="latency" title="Response time" view={view} error={error} limits={limits("time")} />
+      <TimeChart id="throughput" title="Throughput" unit="requests/s" lines={THROUGHPUT} format={rate} {...shared} limits={limits("rate")} />
+      <LatencyChart id="latency" title="Response time" {...shared} limits={limits("time")} />
       <LiveHeatmap id="heatmap" title="Latency heatmap" row={0} />
       {store.hasFailures.value ? <FailureKinds /> : null}
-      {has(view, LEAST, POINT.s2, POINT.s3, POINT.s4, POINT.s5, POINT.s0) ? <TimeChart id="status" title="Status codes" unit="answers/s" view={view} lines={STATUS} format={rate} isStacked error={error} /> : null}
-      {has(view, LEAST, POINT.sent, POINT.received) ? <TimeChart id="data" title="Data rate" unit="bytes/s" view={view} lines={DATA_RATE} format={dataFormat} kind="bytes" error={error} /> : null}
-      {has(view, 0, POINT.wait) ? <TimeChart id="phases" title="Phases" unit="mean ms" view={view} lines={PHASES} format={ms} kind="ms" isStacked error={error} /> : null}
+      {has(view, LEAST, POINT.s2, POINT.s3, POINT.s4, POINT.s5, POINT.s0) ? <TimeChart id="status" title="Status codes" unit="answers/s" lines={STATUS} format={rate} isStacked {...shared} /> : null}
+      {has(view, LEAST, POINT.sent, POINT.received) ? <TimeChart id="data" title="Data rate" unit="bytes/s" lines={DATA_RATE} format={dataFormat} kind="bytes" {...shared} /> : null}
+      {has(view, 0, POINT.wait) ? <TimeChart id="phases" title="Phases" unit="mean ms" lines={PHASES} format={ms} kind="ms" isStacked {...shared} /> : null}
       {has(view, 0, POINT.lag, POINT.cpu) ? (
-        <TimeChart id="health" title="Load generators" unit="loop lag ms, CPU %" view={view} lines={HEALTH} limits={limits("lag")} format={msUnit} kind="ms" rightKind="percent"
-          rightFormat={(value) => (value === null || value === undefined ? "–" : `${value.toFixed(0)} %`)} error={error} />
+        <TimeChart id="health" title="Load generators" unit="loop lag ms, CPU %" lines={HEALTH} limits={limits("lag")} format={msUnit} kind="ms" rightKind="percent"
+          rightFormat={(value) => (value === null || value === undefined ? "–" : `${value.toFixed(0)} %`)} {...shared} />
       ) : null}
     </div>
   );

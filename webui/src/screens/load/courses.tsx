@@ -9,7 +9,7 @@ import type { CourseAnswer } from "../../live/judged";
 import { POINT } from "../../live/protocol";
 import type { Scenario, ScenariosAnswer } from "../../live/scenarios";
 import { NO_VIEW, type SeriesView } from "../../live/series";
-import { chartsError, chartView, courseKey, drawn } from "../../range/data";
+import { chartsTrouble, chartView, courseKey, drawn } from "../../range/data";
 import { useQuestion } from "../../range/question";
 import { span } from "../../range/state";
 import { chartsOf, courseTable } from "../metrics/course";
@@ -67,7 +67,7 @@ export function UserCourse({ of, told, isAlone }: Props & { isAlone: boolean }):
   }, [of.stages, told.begun, told.elapsed_s, isAlone]);
   return (
     <div class="charts">
-      <TimeChart id="load-users" title="Users" view={chartView.value} lines={lines} format={count} kind="count" error={chartsError.value} isWide
+      <TimeChart id="load-users" title="Users" view={chartView.value} lines={lines} format={count} kind="count" {...chartsTrouble.value} isWide
         {...(isAlone ? {} : { note: <p class="note">{store.isRunning.value ? `It has ${count(of.users)} users now. ` : ""}Of several scenarios the users are not kept apart over time.</p> })} />
     </div>
   );

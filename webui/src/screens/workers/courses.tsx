@@ -7,7 +7,7 @@ import { TimeChart, pick, type Line } from "../../chart/time-chart";
 import { count, msUnit } from "../../lib/format";
 import { POINT } from "../../live/protocol";
 import { NO_VIEW, type SeriesTable, type SeriesView } from "../../live/series";
-import { chartView, chartsError, courseKey } from "../../range/data";
+import { chartView, chartsTrouble, courseKey } from "../../range/data";
 import { useQuestion } from "../../range/question";
 import { span } from "../../range/state";
 import { nameOfWorker } from "../failures/by-worker";
@@ -68,7 +68,7 @@ export function Courses(): JSX.Element | null {
     <div class="charts">
       <TimeChart id="worker-cpu" title="Busiest core" unit="%" view={cpu!} lines={lines} format={percentText} kind="percent" {...error} {...more} />
       <TimeChart id="worker-lag" title="Worst loop lag" unit="ms" view={lag!} lines={lines} format={msUnit} kind="ms" {...error} {...more} />
-      <TimeChart id="worker-users" title="Users" view={chartView.value} lines={store.run.value?.scenarios ? USERS.slice(0, 1) : USERS} format={count} kind="count" error={chartsError.value} isWide />
+      <TimeChart id="worker-users" title="Users" view={chartView.value} lines={store.run.value?.scenarios ? USERS.slice(0, 1) : USERS} format={count} kind="count" {...chartsTrouble.value} isWide />
     </div>
   );
 }
