@@ -39,7 +39,7 @@ function keptWords(report: Report): string {
 
 /** What the page shows is a file, or the file cannot be shown. */
 function recorded(): Part[] {
-  if (!(source instanceof FileSource)) return [];
+  if (!IS_REPORT || !(source instanceof FileSource)) return [];
   const link = source.link.value;
   if (link.kind === "broken") return [{ key: "broken", tone: "fail", text: <><strong>This report cannot be shown:</strong> {link.why}.</> }];
   const report = source.report.value;

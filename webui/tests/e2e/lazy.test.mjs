@@ -1,5 +1,6 @@
 /* The page comes in parts: what Live needs first, the other screens when there is time or when they are opened. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { HERE, openBrowser, watch } from "./browser.mjs";
@@ -34,6 +35,11 @@ test("the first load has no screen but Live, and Live needs none of the others",
     await page.locator(".tile-value").first().waitFor();
     await page.locator("#throughput-title").waitFor();
   });
+});
+
+test("a master's page has no code that reads report files, which would be a sixteenth of its first load", () => {
+  const scripts = firstLoad(DIST).filter((path) => path.endsWith(".js")).map((path) => readFileSync(join(DIST, path), "utf8"));
+  for (const script of scripts) assert.ok(!/This report cannot be shown|Selections are widened/.test(script));
 });
 
 test("a screen that was not opened yet opens without the master", async () => {
