@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
-import { openBrowser } from "./browser.mjs";
+import { drawn, openBrowser } from "./browser.mjs";
 import { choose, eventually, openRun, startMaster, troubles } from "./real.mjs";
 
 const LOCUSTFILE = `
@@ -68,8 +68,23 @@ test("everything that is wrong is told at once", async () => {
   for (const [name, text] of [["Users", "ten"], ["Spawn rate", "1,5"], ["Run time", "5 minuets"]]) await label(name).fill(text);
   await host().fill("htp://");
   for (const field of [label("Users"), label("Spawn rate"), label("Run time"), host()]) await alertOf(field).waitFor();
+  await page.getByText("The plan is drawn here when").waitFor(); // not one of another load
   assert.deepEqual(await troubles(page, "a form with errors", [1440, 375]), []);
   for (const [name, text] of [["Users", "4"], ["Spawn rate", "4"], ["Run time", ""]]) await label(name).fill(text);
+});
+
+test("trying and starting are in sight on a tablet and a phone too", async () => {
+  for (const size of [{ width: 1024, height: 768 }, { width: 768, height: 1024 }, { width: 375, height: 667 }]) {
+    await page.setViewportSize(size);
+    await drawn(page);
+    for (const button of [page.getByRole("button", { name: "Try one user" }), start()]) {
+      const box = await button.boundingBox();
+      const isFree = await button.evaluate((it) => it.contains(document.elementFromPoint(it.getBoundingClientRect().x + 9, it.getBoundingClientRect().y + 9)));
+      assert.ok(isFree && box.y + box.height <= size.height, `${size.width}: ${JSON.stringify(box)}`);
+    }
+  }
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await drawn(page);
 });
 
 test("the target is pinged while its address is typed, and completed", async () => {

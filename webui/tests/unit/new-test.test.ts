@@ -84,6 +84,7 @@ describe("the plan", () => {
 
   test("is unknown for nonsense and for shapes that keep it to themselves", () => {
     expect(planOf(form({ users: "many" }), SCRIPT)).toBeNull();
+    expect(planOf(form({ run_time: "5 minuets" }), SCRIPT)).toBeNull();
     expect(planOf(form(), { ...SCRIPT, shape: { name: "S", use_common_options: false, plan: null } })).toBeNull();
   });
 });

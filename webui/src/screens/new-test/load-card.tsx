@@ -80,7 +80,7 @@ export function LoadCard(props: CardProps): JSX.Element {
           {runTime}
         </div>
       )}
-      {scenarios > 0 ? <ScenarioPlans all={plans} /> : <PlanPicture plan={planOf(form, of)} />}
+      {scenarios > 0 ? <ScenarioPlans all={plans} /> : <PlanPicture plan={planOf(form, of)} {...(of.shape === null ? { missing: "The plan is drawn here when the fields above are right." } : {})} />}
       {of.shape === null && scenarios === 0 ? <Stages /> : null}
     </section>
   );

@@ -28,10 +28,12 @@ interface PictureProps {
   name?: string;
   /** How far it is, in seconds. */
   now?: number;
+  /** What is said where there is no plan. */
+  missing?: string;
 }
 
-export function PlanPicture({ plan, unit = USERS, name = "", now }: PictureProps): JSX.Element {
-  if (plan === null) return <p class="note">What the load will be cannot be told before it runs.</p>;
+export function PlanPicture({ plan, unit = USERS, name = "", now, missing = "What the load will be cannot be told before it runs." }: PictureProps): JSX.Element {
+  if (plan === null) return <p class="note">{missing}</p>;
   const end = Math.max(...plan.points.map(([at]) => at), 1e-9);
   const highest = Math.max(...plan.points.map(([, value]) => value));
   const top = name === "" ? Math.max(highest, 1) : highest;

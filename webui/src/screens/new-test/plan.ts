@@ -53,6 +53,7 @@ export function planOf(form: TestForm, script: Script): Plan | null {
   if (!(users >= 1) || !(rate > 0)) return null;
   const full = users / rate;
   const end = parseSpan(form.run_time);
+  if (end === null && form.run_time.trim() !== "") return null;
   const plan = (points: [number, number][], isOpen: boolean): Plan => ({ points, isOpen, stages: [] });
   if (end === null || end <= 0) {
     const tail = Math.max(full, 10) * (1 / (1 - TAIL) - 1);

@@ -29,11 +29,11 @@ function Begin({ of, busy, why, hasTried, tried, onClass, onTry }: Props): JSX.E
   return (
     <section class="panel begin" aria-label="Begin">
       {of.classes.length > 1 ? (
-        <div class="input-box">
-          <select aria-label="Class to try" value={tried} onChange={(event) => onClass(event.currentTarget.value)}>
+        <label class="select-of">Class to try{" "}
+          <select value={tried} onChange={(event) => onClass(event.currentTarget.value)}>
             {of.classes.map((one) => <option key={one.name} value={one.name}>{visible(one.name)}</option>)}
           </select>
-        </div>
+        </label>
       ) : null}
       <button type="button" class={`button wide${hasTried ? "" : " primary"}`} disabled={cannotTry} aria-describedby="try-note" onClick={onTry}>
         {busy === "try" ? "Trying…" : hasTried ? "Try again" : "Try one user"}
