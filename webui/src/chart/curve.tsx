@@ -5,7 +5,7 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useMemo, useRef } from "preact/hooks";
 import type uPlot from "uplot";
-import { ms, msUnit } from "../lib/format";
+import { ms, msUnit, roundMs } from "../lib/format";
 import { cssVar } from "../lib/theme";
 import type { DistributionAnswer } from "../live/protocol";
 import type { AnswerProps } from "./distribution";
@@ -72,7 +72,7 @@ function Canvas({ answer, isLog, sentence, onAt }: { answer: DistributionAnswer;
       scales: { x: { time: false, range: (_, low, high) => [low ?? 0, Math.max(high ?? 1, 1)] }, y: isLog ? { distr: 3, range: logarithmic } : { range: linear } },
       axes: [
         axis({ size: 28, splits: (plot) => SPLITS.map(([at]) => at).filter((at) => at <= (plot.scales["x"]!.max ?? 5) + 1e-9), values: (plot, ticks) => ticks.map((tick) => (tick === 0 && plot.valToPos(SPLITS[1]![0], "x") < ZERO_PX ? "" : SPLITS.find(([at]) => at === tick)?.[1] ?? "")) }),
-        isLog ? logAxis(msUnit) : valueAxis("ms"),
+        isLog ? logAxis(roundMs) : valueAxis("ms"),
       ],
       series: [{}, { label: "ms", stroke: cssVar("--p95"), width: 2, fill: cssVar("--band"), points: { show: false } }],
       hooks: {

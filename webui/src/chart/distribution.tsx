@@ -5,7 +5,7 @@ import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useMemo, useRef } from "preact/hooks";
 import uPlot from "uplot";
-import { count, ms, msUnit, percent } from "../lib/format";
+import { count, ms, msUnit, percent, roundMs } from "../lib/format";
 import { cssVar } from "../lib/theme";
 import type { DistributionAnswer } from "../live/protocol";
 import { barsOf, logSplits } from "./bars";
@@ -20,7 +20,7 @@ export function nextOutcome(): void {
   outcome.value = OUTCOMES[(OUTCOMES.indexOf(outcome.value) + 1) % OUTCOMES.length]!;
 }
 
-export const msOfLog = (exponent: number): string => msUnit(Number((10 ** exponent).toPrecision(3)));
+export const msOfLog = (exponent: number): string => roundMs(10 ** exponent);
 
 function quantile(answer: DistributionAnswer, q: number): number | null {
   return answer.curve.find(([at]) => Math.abs(at - q) < 1e-9)?.[1] ?? null;

@@ -5,7 +5,7 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useMemo, useRef } from "preact/hooks";
 import type uPlot from "uplot";
-import { count, ms, msUnit } from "../lib/format";
+import { count, ms, msUnit, roundMs } from "../lib/format";
 import { painted } from "../lib/theme";
 import type { HeatmapAnswer } from "../live/protocol";
 import { timeText } from "../range/time";
@@ -128,7 +128,7 @@ function Canvas(props: { answer: HeatmapAnswer; title: string; onCell: (text: st
       scales: { x: { time: true, range: xOfColumns }, y: { range: () => [0, rows] } },
       axes: [
         { ...timeAxis(), grid: { show: false } },
-        { ...ownAxis((row) => msUnit(valueAt(newest.current.answer.bounds_ms, row))), splits: () => splitsOf(newest.current.answer.bounds_ms), grid: { show: false } },
+        { ...ownAxis((row) => roundMs(valueAt(newest.current.answer.bounds_ms, row))), splits: () => splitsOf(newest.current.answer.bounds_ms), grid: { show: false } },
       ],
       series: [{}, { label: "requests", points: { show: false } }],
     }),

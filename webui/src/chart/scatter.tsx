@@ -82,7 +82,7 @@ export function Scatter(props: ScatterProps): JSX.Element {
   const dots = useMemo(() => dotsOf(props, against.value), [props.view, props.load, against.value]);
   const word = against.value === "rate" ? "requests/s of the whole test" : "users";
   return (
-    <ChartPanel id={props.id} title="Response time against load" unit="p95 ms"
+    <ChartPanel id={props.id} title="Time against load" unit="p95 ms"
       tools={
         <div class="segments small" role="group" aria-label="Load">
           <button type="button" aria-pressed={against.value === "rate"} onClick={() => (against.value = "rate")}>req/s</button>

@@ -91,10 +91,10 @@ export function Strip(): JSX.Element {
   const length = Math.max(1, run.to - run.from);
   const part = (second: number): number => Math.min(1, Math.max(0, (second - run.from) / length));
 
-  // A pixel of change is worth a picture, not each second.
+  // A pixel of change is worth a picture, not each second; so are earlier seconds that came.
   const beat = courseBeat(length, REPAINT_S, Math.max(1, widthPx.current));
   const places = widthPx.current > 0 ? Math.ceil(widthPx.current * devicePixelRatio) : Infinity;
-  const picture = useMemo(() => pictureOf(run, places), [Math.floor(run.to / beat), places, wholeTable.value, run.from, store.series.length > 1, hasPlan()]);
+  const picture = useMemo(() => pictureOf(run, places), [Math.floor(run.to / beat), places, wholeTable.value, wholeTable.value.seconds[0], run.from, store.series.length > 1, hasPlan()]);
   const newest = useRef(picture);
   newest.current = picture;
   useEffect(() => {

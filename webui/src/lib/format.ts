@@ -41,6 +41,7 @@ export function rate(value: number | null | undefined): string {
 /** Milliseconds below 10 s, where a heading names the unit. */
 function milliseconds(value: number): string {
   if (value === 0) return "0";
+  if (value < 0.005) return "< 0.01";
   if (value < 1) return value.toFixed(2);
   if (value < 10) return value.toFixed(1);
   return whole.format(value);
@@ -141,4 +142,9 @@ export function byteRate(value: number | null | undefined): string {
 /** Milliseconds with the unit: "231 ms", "12.3 s". */
 export function msUnit(value: number | null | undefined): string {
   return duration(value).join(" ").trim();
+}
+
+/** A round number of milliseconds, on an axis of powers: "0.1 ms", "3 ms", "10 s". */
+export function roundMs(value: number): string {
+  return value < 1000 ? `${Number(value.toPrecision(3))} ms` : msUnit(value);
 }

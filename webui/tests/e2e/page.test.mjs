@@ -162,6 +162,17 @@ test("the strip selects by dragging and by keys; zoom and pan follow", async () 
   });
 });
 
+test("the strip has all of the run as soon as its seconds are here", async () => {
+  const fail = (url) => url.pathname.endsWith("/series") && !url.searchParams.has("step"); // only the page's history comes
+  await visit({ ...RUN, hertz: 0, fail }, "", async (page) => {
+    const isPainted = () => page.locator(".strip canvas").evaluate((canvas) => {
+      const { data } = canvas.getContext("2d").getImageData(Math.round(canvas.width / 2), 0, 1, canvas.height);
+      return data.filter((_, i) => i % 4 === 3 && data[i] > 0).length > canvas.height / 2;
+    });
+    await eventually(isPainted, "the middle of the strip", 30);
+  });
+});
+
 test("a link brings the same picture: screen, range, endpoint, filter, sort and columns", async () => {
   const started = START;
   const hash = `#/endpoints?filter=section-0&sort=-p95&columns=requests%2Cp999&row=POST%20/section-01/item-00001&${range({ started }, 100, 160)}&run=fake-1`;
@@ -290,7 +301,7 @@ test("a row is opened, walked from and closed by the keyboard", async () => {
     const first = await page.locator("#drill-title").innerText();
     await page.keyboard.press("j");
     await eventually(async () => (await page.locator("#drill-title").innerText()) !== first, "the next row");
-    for (const title of ["Distribution", "Percentile curve", "Heatmap", "Response time against load", "Phases", "Status codes"])
+    for (const title of ["Distribution", "Percentile curve", "Heatmap", "Time against load", "Phases", "Status codes"])
       await page.locator(".drill h2", { hasText: title }).first().waitFor();
     await eventually(async () => (await page.locator(".drill canvas").count()) >= 6, "six charts");
     await page.keyboard.press("Escape");

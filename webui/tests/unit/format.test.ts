@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { badgeCount, bytes, clock, count, duration, ms, percent, rate, shortCount, timespan, visible } from "../../src/lib/format";
+import { badgeCount, bytes, clock, count, duration, ms, percent, rate, roundMs, shortCount, timespan, visible } from "../../src/lib/format";
 
 describe("numbers", () => {
   it.each([[0, 10, "0"], [1, 100_000, "< 0.01"], [42, 10_000, "0.42"], [1, 2, "50.0"], [99_999, 100_000, "> 99.9"], [5, 5, "100"], [0, 0, "–"], [3, 0, "100"]])(
@@ -8,7 +8,8 @@ describe("numbers", () => {
     expect([0, 0.001, 0.42, 12.34, 4812.4].map(rate)).toEqual(["0", "< 0.01", "0.42", "12.3", "4,812"]);
   });
   it("keeps response times readable", () => {
-    expect([0, 0.42, 7.46, 88.4, 12_345].map(ms)).toEqual(["0", "0.42", "7.5", "88", "12.3 s"]);
+    expect([0, 0.0004, 0.42, 7.46, 88.4, 12_345].map(ms)).toEqual(["0", "< 0.01", "0.42", "7.5", "88", "12.3 s"]);
+    expect([0.1, 1, 3, 30, 1000, 10_000].map(roundMs)).toEqual(["0.1 ms", "1 ms", "3 ms", "30 ms", "1,000 ms", "10 s"]);
     expect(duration(12_345)).toEqual(["12.3", "s"]);
     expect(duration(null)).toEqual(["–", ""]);
   });
