@@ -1,5 +1,5 @@
 /* Every screen over the real master and a real run with failures, exceptions and a lost worker: what
- * axe finds serious, and what is wider than the page; in both themes, on a desk and on a phone. New
+ * axe finds serious, and what is wider than the page; in both themes, on a desk, a tablet and a phone. New
  * test, logs and extras are in screens.test.mjs, where they are filled. */
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -64,7 +64,6 @@ def guard(environment, web_ui, **kwargs):
         "auth_providers": [{"label": "Hub", "callback_url": "/hub"}],
     }
 `;
-const WIDTHS = [1440, 375];
 
 let browser, page, target, master, complaints, folder;
 before(async () => {
@@ -122,7 +121,7 @@ const SAMPLES = ["failures with samples", "failures", async (at) => {
 async function visit(at, url, [name, hash, act], where) {
   await at.goto(`${url}#/${hash}`);
   await act(at);
-  return troubles(at, `${where}: ${name}`, WIDTHS);
+  return troubles(at, `${where}: ${name}`);
 }
 
 test("a run with failures, exceptions and a lost worker, screen by screen", async () => {
@@ -135,7 +134,7 @@ test("a run with failures, exceptions and a lost worker, screen by screen", asyn
   process.kill(lost, "SIGKILL");
   await page.goto(`${master.url}/#/workers`);
   await page.getByText("1 connected · 1 gone").waitFor();
-  const found = await troubles(page, "workers", WIDTHS);
+  const found = await troubles(page, "workers");
   for (const scene of [...OF_THE_RUN, ...JUDGED, CHANGED, SAMPLES]) found.push(...(await visit(page, `${master.url}/`, scene, "running")));
   assert.deepEqual(found, []);
 });
@@ -145,12 +144,12 @@ test("a master that is silent, and a run that is over", async () => {
   await page.locator("#heatmap-title").waitFor();
   master.child.kill("SIGSTOP");
   await page.locator("#disconnected").waitFor();
-  const found = await troubles(page, "disconnected", WIDTHS);
+  const found = await troubles(page, "disconnected");
   master.child.kill("SIGCONT");
   await page.locator("#disconnected").waitFor({ state: "detached" });
   await master.json("stop");
   await page.locator(".run-status .status", { hasText: "stopped" }).waitFor();
-  found.push(...(await troubles(page, "stopped", WIDTHS)));
+  found.push(...(await troubles(page, "stopped")));
   assert.deepEqual(found, []);
 });
 
@@ -173,7 +172,7 @@ test("the login page", async () => {
     const login = await browser.context.newPage();
     await login.goto(`${guarded.url}/`);
     await login.getByRole("heading", { name: "Who is there?" }).waitFor();
-    assert.deepEqual(await troubles(login, "login", WIDTHS), []);
+    assert.deepEqual(await troubles(login, "login"), []);
     await login.close();
   } finally {
     await guarded.stop("SIGKILL");
