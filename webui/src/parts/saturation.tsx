@@ -8,11 +8,13 @@ import { timeText } from "../range/time";
 import { invalid } from "../verdict/state";
 import { Status } from "./status";
 
+const HOUR_S = 3600;
+
 /** "12s": for how long the range is not valid; "": it is. */
 export function invalidFor(): string {
   const { from, to } = span.value;
   const seconds = invalidSeconds(invalid.value, from, to);
-  return seconds > 0 ? timespan(Math.max(1, Math.round(seconds))) : "";
+  return seconds > 0 ? timespan(seconds < HOUR_S ? Math.max(1, Math.round(seconds)) : Math.round(seconds / 60) * 60) : "";
 }
 
 export const invalidNow = (): InvalidSpan[] => spansIn(invalid.value, span.value.from, span.value.to);

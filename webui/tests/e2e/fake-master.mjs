@@ -51,7 +51,7 @@ export class FakeRun {
       { at: this.started, kind: "start", text: `${this.users} users, 10/s` },
       { at: this.started + 20, kind: "users", text: `${this.users} users run` },
     ];
-    if (options.hot) this.saturated = [[this.started + 100, this.started + 130, 0, "cpu"]];
+    if (options.hot) this.saturated = [[this.started + 100, this.started + 100 + (options.hot === true ? 30 : options.hot), 0, "cpu"]];
     else this.saturated = [];
     if (this.saturated.length > 0) this.events.push({ at: this.started + 100, kind: "saturated", text: "worker-1: processor above 90 %" });
     this.names = Array.from({ length: this.rows }, (_, i) => options.hostile && i < 3

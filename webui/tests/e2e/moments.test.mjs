@@ -123,13 +123,17 @@ test("a request of a failure is looked for until there is one, and then nothing 
 });
 
 test("no tile's note is cut, and the table needs no scrolling sideways", async () => {
-  await visit("#/live", async (page) => {
+  async function readNotes(page, warning) {
     for (const width of [1440, 1024, 375]) {
       await page.setViewportSize({ width, height: 900 });
-      await page.getByText("▲ 1 gone").waitFor();
+      await page.locator(".tile-note", { hasText: warning }).waitFor();
       const cut = await page.locator(".tile-note span:first-child").evaluateAll((all) => all.filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.textContent));
       assert.deepEqual(cut, [], String(width));
     }
+  }
+  for (const hot of [174, 5000]) await visit("#/live?range=all", (page) => readNotes(page, /^▲.*[24]/), { hot, seconds: 5400 });
+  await visit("#/live", async (page) => {
+    await readNotes(page, "▲ 1 gone");
     await page.setViewportSize({ width: 1440, height: 900 });
     await page.evaluate(() => (location.hash = "#/endpoints"));
     await page.locator(".grid-body .row").first().waitFor();

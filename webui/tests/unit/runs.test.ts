@@ -4,7 +4,7 @@ import { POINT_WIDTH, type Point } from "../../src/live/protocol";
 import { aligned, aloneWord, at, changeWords, differences, needsWords, ratios, sharesOf, sides, toneOfAnswer, valueWords, type CompareAnswer, type Judged } from "../../src/screens/runs/compared";
 import { COLUMNS, heatDifference, ROWS } from "../../src/screens/runs/heat";
 import { baseName, commitOf, failedOf, listPath, nameOf, overRuns, profileOf, resultOf, ticked, type Run } from "../../src/screens/runs/model";
-import { changeOf, isWorse, levelsOf, valueOf } from "../../src/screens/runs/trends";
+import { changeOf, isWorse, levelsOf, ticksOf, valueOf } from "../../src/screens/runs/trends";
 
 const run = (more: Partial<Run> = {}): Run => ({ id: "01A", state: "done", verdict: "-", ...more });
 const judged = (more: Partial<Judged> = {}): Judged => ({ stat: "p95", method: "", name: "", before: 349, after: 412, change: 1.18, low: 1.09, high: 1.27, answer: "worse", needs: null, basis: "history", ...more });
@@ -129,6 +129,12 @@ describe("a trend", () => {
     expect(changeOf("fail_ratio", -0.002)).toBe("−0.20 pp");
     expect([isWorse("p95", 1.1), isWorse("rps", 1.1), isWorse("rps", 0.9), isWorse("fail_ratio", 0.01), isWorse("fail_ratio", -0.01)]).toEqual([true, false, true, true, false]);
     expect([valueOf("rps", 12.3), valueOf("p95", null), valueOf("fail_ratio", 0.01)]).toEqual(["12.3/s", "–", "1.00 %"]);
+  });
+
+  it("tells runs of one day apart on its axis", () => {
+    const at = (...moments: string[]): string[] => ticksOf(moments.map((moment) => ({ id: "", started: Date.parse(moment) / 1000, is_good: true, commit: "", note: "", pin: "", value: 1 })));
+    for (const moments of [["2026-11-29T12:01", "2026-11-29T12:02"], ["2026-11-28T12:01", "2026-11-29T12:01", "2026-11-29T12:02"]]) expect(new Set(at(...moments)).size).toBe(moments.length);
+    expect(at("2026-11-28T12:01", "2026-11-29T12:01").join()).not.toContain(":");
   });
 
   it("has a level for every run that lies in one", () => {

@@ -83,7 +83,7 @@ function UsersTile(): JSX.Element {
 function limitWords(gone: number): string {
   const { from, to } = span.value;
   const length = invalidFor();
-  if (length !== "") return `▲ not valid for ${length}`;
+  if (length !== "") return `▲ invalid ${length}`;
   return gone === 0 && isSettled(from, to) && requestsOf() > 0 ? "✓ valid" : "";
 }
 const requestsOf = (): number => shown.value.total[ROW.requests] ?? 0;

@@ -9,7 +9,7 @@ import { Status } from "../../parts/status";
 import { useQuestion } from "../../range/question";
 import { baseName } from "./model";
 import { Overlay } from "./overlay";
-import { changeOf, dayOf, isWorse, levelsOf, METRICS, valueOf, type TrendAnswer } from "./trends";
+import { changeOf, dayOf, isWorse, levelsOf, METRICS, ticksOf, valueOf, type TrendAnswer } from "./trends";
 
 function Changes({ answer }: { answer: TrendAnswer }): JSX.Element {
   const newest = answer.points.at(-1);
@@ -46,7 +46,7 @@ function Choice({ label, name, value, options }: { label: string; name: string; 
 }
 
 function Picture({ answer }: { answer: TrendAnswer }): JSX.Element {
-  const x = useMemo(() => answer.points.map((_, i) => i), [answer]);
+  const [x, ticks] = useMemo(() => [answer.points.map((_, i) => i), ticksOf(answer.points)], [answer]);
   const lines = useMemo(() => [
     { label: "run", look: 0, values: answer.points.map((point) => (point.is_good ? point.value : null)) },
     { label: "level", look: 1, values: levelsOf(answer) },
@@ -54,7 +54,7 @@ function Picture({ answer }: { answer: TrendAnswer }): JSX.Element {
   return (
     <Overlay id="trend" title={`${METRICS.find(([key]) => key === answer.metric)?.[1] ?? answer.metric} over the runs`} unit={answer.name === "" ? "all requests" : visible(`${answer.method} ${answer.name}`)}
       along="runs" x={x} lines={lines} kind={answer.metric === "rps" ? "rate" : answer.metric === "fail_ratio" ? "rate" : "ms"} format={(value) => valueOf(answer.metric, value)}
-      xWords={(i) => (answer.points[i] === undefined ? "" : dayOf(answer.points[i]!))} empty="No run of this kind is stored." />
+      xWords={(i) => ticks[i] ?? ""} empty="No run of this kind is stored." />
   );
 }
 

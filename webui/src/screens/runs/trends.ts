@@ -42,6 +42,16 @@ export const isWorse = (metric: string, change: number): boolean => (metric === 
 
 export const dayOf = (point: TrendPoint): string => new Date(point.started * 1000).toLocaleDateString(undefined, { day: "numeric", month: "short" });
 
+const timeOf = ({ started }: TrendPoint): string => new Date(started * 1000).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
+
+/** What tells a run from the others on an axis: its day, or where several are of one day the time too. */
+export function ticksOf(points: readonly TrendPoint[]): string[] {
+  const days = points.map(dayOf);
+  const kinds = new Set(days).size;
+  if (kinds === points.length) return days;
+  return points.map((point, i) => (kinds === 1 ? timeOf(point) : `${days[i]} ${timeOf(point)}`));
+}
+
 /** The level at each point; null outside of all. */
 export function levelsOf({ points, steps }: Pick<TrendAnswer, "points" | "steps">): (number | null)[] {
   return points.map((_, i) => steps.find(({ from, to }) => i >= from && i <= to)?.level ?? null);
