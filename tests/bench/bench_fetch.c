@@ -140,7 +140,8 @@ int main(int argc, char **argv)
                                      .read_timeout_ms = read_timeout_ms};
     struct user *users = calloc(connections, sizeof *users);
     for (unsigned i = 0; i < connections; i++) {
-        users[i].pool = fetch_pool_new(engine, (struct fetch_pool_config){10, 0});
+        users[i].pool = fetch_pool_new(
+            engine, (struct fetch_pool_config){.max_idle_per_origin = 10, .max_per_origin = 0});
         next(&users[i]);
     }
     const struct timeval length = {(time_t)seconds, 0};

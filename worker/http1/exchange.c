@@ -4,10 +4,6 @@
  * The common exchange is one write at the start, one read event, one read. What was read completely
  * is not read again: a short read has drained the socket, a complete response needs no more.
  *
- * An answer's time ends when the kernel received its last byte, not when this loop came round to
- * reading it: a busy generator does not make its target look slow. What waited in between is the
- * generator's own lag, which is reported as such.
- *
  * Kept connections: the server may close one in the moment in which a request is written to it.
  * That request goes out again on a new one: always when the server cannot have it, else as often
  * as the caller allows (idempotent methods).
@@ -26,6 +22,7 @@
 #include "worker/http1/http1.h"
 #include "worker/net/sock.h"
 #include "worker/net/tls.h"
+#include "worker/proto/arrival.h"
 #include "worker/proto/fetch_int.h"
 
 #define ROUNDS_MAX 16          /* reads for one connection before others have their turn */
@@ -330,18 +327,10 @@ static bool take_bytes(struct fetch *f, const char *bytes, size_t len, uint64_t 
     }
 }
 
-/* When the bytes of the last read reached this machine. The wall clock may have been set in
- * between: what cannot be is not believed. */
-static uint64_t arrived_ns(const struct fetch *f, uint64_t now_ns)
+static uint64_t newest_io_ns(const struct fetch *f)
 {
-    const uint64_t stamp = f->conn->stream.arrived_wall_ns;
-    if (!stamp)
-        return now_ns;
-    const uint64_t wall = clk_wall_ns();
-    const uint64_t newest_io =
-        f->response.times.first_byte ? f->response.times.first_byte : f->response.times.sent_first;
-    const bool is_plausible = wall >= stamp && wall - stamp <= now_ns - newest_io;
-    return is_plausible ? now_ns - (wall - stamp) : now_ns;
+    const struct fetch_times *t = &f->response.times;
+    return t->first_byte ? t->first_byte : t->sent_first;
 }
 
 /* The same of an orderly end, which has no stamp: it came with the last that was heard of the peer,
@@ -434,7 +423,7 @@ static enum progress read_once(struct fetch *f)
         return ENDED;
     }
     const uint64_t now = clk_mono_ns();
-    const uint64_t arrived = arrived_ns(f, now);
+    const uint64_t arrived = arrival_ns(s, newest_io_ns(f), now);
     f->last_io_ns = now;
     f->arrived_ns = arrived;
     if (!f->response.times.first_byte) {

@@ -31,8 +31,6 @@ struct context { /* one per profile */
 struct tls {
     uint32_t tag;
     struct context *contexts;
-    unsigned char *offer; /* ALPN */
-    unsigned offer_len;
     BIO_METHOD *stamped; /* reads as sock_read does, for its stamps */
     char text[256];
     char record[RECORD_MAX]; /* where the parts of a write come together */
@@ -78,12 +76,10 @@ static BIO *stamped_bio(struct tls *tls, struct stream *s)
     return bio;
 }
 
-struct tls *tls_new(const char *offer, size_t len)
+struct tls *tls_new(void)
 {
     struct tls *tls = mem_zalloc(sizeof *tls);
     HANDLE_MADE(tls, TLS_TAG);
-    tls->offer = (unsigned char *)mem_dup(offer, len);
-    tls->offer_len = (unsigned)len;
     tls->stamped =
         BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "socket with time stamps");
     if (!tls->stamped)
@@ -98,6 +94,7 @@ static void context_free(struct context *c)
     free((void *)(uintptr_t)c->profile.ca_file);
     free((void *)(uintptr_t)c->profile.cert_file);
     free((void *)(uintptr_t)c->profile.key_file);
+    free((void *)(uintptr_t)c->profile.offer);
     SSL_CTX_free(c->ctx);
     free(c);
 }
@@ -113,7 +110,6 @@ void tls_free(struct tls *tls)
         context_free(c);
     }
     BIO_meth_free(tls->stamped);
-    free(tls->offer);
     HANDLE_ENDS(tls);
     free(tls);
 }
@@ -196,8 +192,8 @@ static SSL_CTX *ctx_new(struct tls *tls, const struct tls_profile *p)
     SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set_read_ahead(ctx, 1);
     SSL_CTX_set_quiet_shutdown(ctx, 1);
-    if (tls->offer_len)
-        SSL_CTX_set_alpn_protos(ctx, tls->offer, tls->offer_len);
+    if (p->offer)
+        SSL_CTX_set_alpn_protos(ctx, (const unsigned char *)p->offer, (unsigned)strlen(p->offer));
     SSL_CTX_set_verify(ctx, p->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(ctx, on_new_session);
@@ -222,7 +218,8 @@ static SSL_CTX *context_get(struct tls *tls, const struct tls_profile *p)
 {
     for (const struct context *c = tls->contexts; c; c = c->next) {
         if (c->profile.verify == p->verify && same(c->profile.ca_file, p->ca_file) &&
-            same(c->profile.cert_file, p->cert_file) && same(c->profile.key_file, p->key_file))
+            same(c->profile.cert_file, p->cert_file) && same(c->profile.key_file, p->key_file) &&
+            same(c->profile.offer, p->offer))
             return c->ctx;
     }
     SSL_CTX *ctx = ctx_new(tls, p);
@@ -230,8 +227,8 @@ static SSL_CTX *context_get(struct tls *tls, const struct tls_profile *p)
         return NULL;
     struct context *c = mem_zalloc(sizeof *c);
     c->ctx = ctx;
-    c->profile =
-        (struct tls_profile){p->verify, copy(p->ca_file), copy(p->cert_file), copy(p->key_file)};
+    c->profile = (struct tls_profile){p->verify, copy(p->ca_file), copy(p->cert_file),
+                                      copy(p->key_file), copy(p->offer)};
     c->next = tls->contexts;
     tls->contexts = c;
     return ctx;

@@ -20,12 +20,12 @@ struct tls_profile {
     const char *ca_file;   /* file or directory; NULL = the system's */
     const char *cert_file; /* NULL = none */
     const char *key_file;  /* NULL = in cert_file */
+    const char *offer;     /* of ALPN: names, best first, each behind a byte with its length */
 };
 
 enum tls_step { TLS_DONE, TLS_WANT_READ, TLS_WANT_WRITE, TLS_FAILED, TLS_NOT_TRUSTED };
 
-/* offer: the protocols that ALPN names, best first, each behind a byte with its length. */
-struct tls *tls_new(const char *offer, size_t len);
+struct tls *tls_new(void);
 void tls_free(struct tls *tls);
 
 /* NULL when the profile cannot be used (a file is missing or wrong): tls_text says why. */

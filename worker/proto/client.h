@@ -31,6 +31,7 @@
 #include <stdint.h>
 
 #include "worker/proto/errors.h"
+#include "worker/proto/header.h"
 #include "worker/proto/times.h"
 
 struct event_base;
@@ -46,7 +47,7 @@ struct fetch_limits {
     uint64_t max_body; /* decoded bytes of a body that is collected in memory (not streamed) */
 };
 
-/* The protocols must outlive it. */
+/* The protocols must outlive it: those of targets that name none, and the next of them. */
 struct fetch_engine *fetch_engine_new(struct event_base *base, const struct protocols *protocols);
 void fetch_engine_set_limits(struct fetch_engine *e, struct fetch_limits limits);
 void fetch_engine_free(struct fetch_engine *e);
@@ -68,7 +69,8 @@ struct fetch_target {
     const char *proxy_host; /* NULL = direct. tls over a proxy uses CONNECT; plain requests go to
                                the proxy: see is_forwarded of a request */
     uint16_t proxy_port;
-    const char *proxy_auth; /* value of Proxy-Authorization for CONNECT; NULL = none */
+    const char *proxy_auth;            /* value of Proxy-Authorization for CONNECT; NULL = none */
+    const struct protocols *protocols; /* NULL = the engine's first */
 };
 /* Interned: same target, same pointer. A reference, to be given back: a target's redirects may name
  * hosts without end. Pools keep their own while they have connections to it. */
@@ -81,6 +83,7 @@ bool fetch_origin_is_tls(const struct fetch_origin *origin);
 struct fetch_pool_config {
     unsigned max_idle_per_origin; /* connections kept when a response is done (requests: 10) */
     unsigned max_per_origin; /* 0 = no limit; else further exchanges queue (Fast: concurrency) */
+    unsigned max_shared; /* of connections that carry several; 0 = max_per_origin is for them too */
 };
 struct fetch_pool *fetch_pool_new(struct fetch_engine *e, struct fetch_pool_config c);
 void fetch_pool_close_idle(struct fetch_pool *p);
@@ -104,21 +107,6 @@ enum fetch_event {
     FETCH_READABLE = FETCH_HEAD | FETCH_DATA | FETCH_OVER,
 };
 typedef void fetch_event_cb(void *arg, enum fetch_event what);
-
-/* Name and value; slices without a NUL. Of a request: a value of NULL stands for what the protocol
- * says there itself, in Host and in Content-Length. */
-struct fetch_header {
-    const char *name, *value;
-    uint32_t name_len, value_len;
-};
-
-/* What a protocol made of a list of headers, for the next request with the same list. Whoever keeps
- * it beside the list zeroes it first and frees bytes at the end; the rest is the protocol's. */
-struct fetch_kept {
-    const void *by; /* the protocol that made it */
-    char *bytes;
-    uint32_t len, host_at, length_at; /* where a value is put in; 0 = nowhere */
-};
 
 /* What it points to must live until the exchange ends: it may have to be sent again. Nothing of it
  * is checked for characters that the protocol cannot carry. */
@@ -161,8 +149,8 @@ struct fetch_response {     /* borrowed from the fetch; valid until fetch_free *
     size_t reason_len;
     const struct fetch_header *headers; /* into the head; values trimmed */
     size_t header_count;
-    const char *head;
-    size_t head_len; /* raw head, status line included */
+    const char *head; /* raw, status line included; NULL where there is none as text */
+    size_t head_len;  /* bytes received but for the body's */
     const char *body;
     size_t body_len;        /* FETCH_COLLECT: decoded; partial on error */
     uint64_t wire_body_len; /* body bytes as received, before decoding */

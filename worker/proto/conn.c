@@ -74,7 +74,7 @@ void conn_release(struct conn *c, struct fetch *f, bool goes_on)
     pool_take(c, f);
     c->has_served = true;
     c->idle_since_ns = f->response.times.last_byte;
-    if (goes_on && !c->is_unusable) {
+    if (goes_on && !c->is_unusable && (c->exchanges || c->capacity)) {
         pool_left(c);
         return;
     }
@@ -103,6 +103,7 @@ void conn_close(struct conn *c)
     if (c->stream.fd >= 0)
         c->stream.ops->close(&c->stream);
     lane->conn_count--;
+    lane->retired_count -= c->is_retired;
     if (lane->queue)
         engine_kick(e, lane);
     engine_conn_put(e, c);

@@ -54,7 +54,7 @@ void dial_cancel(struct conn *c)
     if (d->step == DIAL_CONNECT) /* refused, or nobody answered in time: it may have moved */
         dns_forget(engine_of(c)->dns, dialed_host(c));
     if (d->tunnel)
-        engine_of(c)->protocols->tunnel->close(d->tunnel);
+        c->lane->origin->protocols->tunnel->close(d->tunnel);
     free(d);
 }
 
@@ -69,22 +69,25 @@ static void failed(struct conn *c, enum fetch_error error, int sys, const char *
 }
 
 /* What was agreed on, or goes without saying. */
-static const struct protocol *spoken(const struct conn *c)
+static const struct protocol *agreed(const struct conn *c)
 {
-    const struct protocols *known = engine_of(c)->protocols;
+    const struct protocols *known = c->lane->origin->protocols;
+    const struct protocol *spoken = known->plain;
     size_t len = 0;
     const char *name = c->stream.tls ? tls_protocol(&c->stream, &len) : NULL;
-    for (const struct protocol *const *p = known->list; name && *p; p++)
-        if (strlen((*p)->name) == len && !memcmp((*p)->name, name, len))
-            return *p;
-    return known->plain;
+    for (const struct protocol *const *p = known->list; c->stream.tls && *p; p++) {
+        spoken = *p;
+        if (name && strlen(spoken->name) == len && !memcmp(spoken->name, name, len))
+            break;
+    }
+    return spoken;
 }
 
 static void ready(struct conn *c)
 {
     struct fetch_engine *e = engine_of(c);
     dial_cancel(c);
-    c->protocol = spoken(c);
+    c->protocol = agreed(c);
     e->counters.connections_opened++;
     e->counters.connections_open++;
     if (c->protocol->open)
@@ -141,7 +144,7 @@ static void secure(struct conn *c)
 static void go_on_asking(struct conn *c)
 {
     struct tunnel_failure why = {0};
-    switch (engine_of(c)->protocols->tunnel->go(c->dial->tunnel, &c->stream, &why)) {
+    switch (c->lane->origin->protocols->tunnel->go(c->dial->tunnel, &c->stream, &why)) {
     case TUNNEL_READ:
         conn_watch(c, EV_READ);
         return;
@@ -161,7 +164,7 @@ static void go_on_asking(struct conn *c)
 static void start_tunnel(struct conn *c)
 {
     struct dial *d = c->dial;
-    d->tunnel = engine_of(c)->protocols->tunnel->open(engine_of(c), c->lane->origin);
+    d->tunnel = c->lane->origin->protocols->tunnel->open(engine_of(c), c->lane->origin);
     d->step = DIAL_TUNNEL;
     go_on_asking(c);
 }

@@ -41,23 +41,15 @@ static void ignore_sigpipe(void)
     }
 }
 
-/* The names of the protocols as ALPN offers them. */
-static struct sbuf offer(const struct protocols *protocols)
-{
-    struct sbuf names = {0};
-    for (const struct protocol *const *p = protocols->list; *p; p++) {
-        sbuf_addc(&names, (char)strlen((*p)->name));
-        sbuf_adds(&names, (*p)->name);
-    }
-    return names;
-}
-
 /* Of an exchange with the largest state: which protocol it will get is not known at its start. */
 static size_t fetch_size(const struct protocols *protocols)
 {
-    size_t most = protocols->plain->state_size;
-    for (const struct protocol *const *p = protocols->list; *p; p++)
-        most = (*p)->state_size > most ? (*p)->state_size : most;
+    size_t most = 0;
+    for (; protocols; protocols = protocols->next) {
+        most = protocols->plain->state_size > most ? protocols->plain->state_size : most;
+        for (const struct protocol *const *p = protocols->list; *p; p++)
+            most = (*p)->state_size > most ? (*p)->state_size : most;
+    }
     return sizeof(struct fetch) + most;
 }
 
@@ -66,12 +58,10 @@ struct fetch_engine *fetch_engine_new(struct event_base *base, const struct prot
     ignore_sigpipe();
     struct fetch_engine *e = mem_zalloc(sizeof *e);
     HANDLE_MADE(e, ENGINE_TAG);
-    struct sbuf names = offer(protocols);
     e->base = base;
     e->protocols = protocols;
     e->fetch_size = fetch_size(protocols);
-    e->tls = tls_new(names.data, names.len);
-    sbuf_fini(&names);
+    e->tls = tls_new();
     e->deadlines = deadlines_new(base);
     e->dns = dns_new(base, e->deadlines);
     e->limits.max_body = DEFAULT_MAX_BODY;

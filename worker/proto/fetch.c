@@ -145,19 +145,33 @@ static void drop_state(struct fetch *f)
     f->protocol = NULL;
 }
 
-void fetch_start_over(struct fetch *f)
+static void forget_sending(struct fetch *f)
 {
-    struct conn *c = f->conn;
     struct fetch_times *t = &f->response.times;
-    struct lane *lane = c->lane;
     const size_t state_size = f->protocol->state_size;
     drop_state(f);
     memset(fetch_state(f), 0, state_size);
     f->response.was_sent = f->is_piece_wanted = false;
     deadline_clear(&f->phase_deadline);
     *t = (struct fetch_times){.start = t->start};
+}
+
+void fetch_start_over(struct fetch *f)
+{
+    struct conn *c = f->conn;
+    struct lane *lane = c->lane;
+    forget_sending(f);
     conn_release(c, f, false);
     pool_dial(lane, f, clk_mono_ns());
+}
+
+void fetch_queue_again(struct fetch *f, bool is_kept)
+{
+    struct conn *c = f->conn;
+    struct fetch_pool *pool = c->lane->pool;
+    forget_sending(f);
+    conn_release(c, f, is_kept);
+    pool_assign(pool, f);
 }
 
 void fetch_end(struct fetch *f)

@@ -59,7 +59,7 @@ struct spares {
 struct fetch_engine {
     uint32_t tag;
     struct event_base *base;
-    const struct protocols *protocols;
+    const struct protocols *protocols; /* of targets that name none */
     size_t fetch_size; /* with the largest state of a protocol */
     struct dns *dns;
     struct tls *tls;
@@ -77,6 +77,8 @@ struct fetch_engine {
 struct fetch_origin {
     struct fetch_origin *self; /* callers hold it const; tls_state is ours to change */
     struct fetch_engine *engine;
+    const struct protocols *protocols;
+    struct fetch_origin *instead; /* once its peer refused what it was to speak; NULL = it did not */
     uint64_t hash;
     unsigned refs;
     char *host, *proxy_host, *proxy_auth;
@@ -101,8 +103,9 @@ struct lane {
     const struct fetch_origin *origin;
     struct conn *open, *oldest; /* those with room for more, most recently used first */
     unsigned idle_count;        /* of them, nothing is on these */
-    unsigned conn_count, dialing_count;
+    unsigned conn_count, dialing_count, retired_count;
     unsigned expected; /* capacity of a connection that is being made, as far as one can know */
+    bool is_shared;    /* its connections carry several, as far as one can know */
     struct fetch *queue, *queue_tail;
     unsigned queued_count;
     struct lane *next_kicked;
@@ -125,6 +128,7 @@ struct conn {
     bool is_listed; /* among the lane's open ones */
     bool has_served;
     bool is_unusable; /* not for another exchange */
+    bool is_retired;  /* and not counted among those that a lane may have */
 };
 
 enum fetch_state { FETCH_IS_QUEUED, FETCH_IS_DIALING, FETCH_IS_RUNNING, FETCH_IS_OVER };
@@ -149,6 +153,7 @@ struct fetch {
     char *own_text; /* memory of response.text */
     struct deadline phase_deadline, total_deadline;
     uint8_t state;
+    uint8_t retries;  /* the protocol's to count: sendings that were refused */
     bool is_starting;     /* within fetch_start or fetch_give: nobody is told */
     bool is_body_held;    /* until the server says that it wants it */
     bool is_piece_wanted; /* of the body, from the owner */
@@ -163,35 +168,4 @@ static inline void *fetch_state(struct fetch *f)
     return f->protocol_state;
 }
 
-/* ---- for protocols -------------------------------------------------------------------------- */
-
-/* engine.c: ENGINE_BLOCK_SIZE bytes, not cleared */
-void *engine_block_get(struct fetch_engine *e);
-void engine_block_put(struct fetch_engine *e, void *block); /* accepts NULL */
-
-/* pool.c: from now on; 0 = it takes no more */
-void pool_set_capacity(struct conn *c, unsigned capacity);
-
-/* conn.c */
-void conn_watch(struct conn *c, short events); /* EV_READ, EV_WRITE, both or 0 */
-void conn_read_on(struct conn *c);             /* reading goes on, after others had their turn */
-void conn_close(struct conn *c);               /* ends, frees; no exchange may be on it */
-
-/* fetch.c */
-void fetch_failed(struct fetch *f, enum fetch_error error, int sys, const char *text);
-void fetch_set_text(struct fetch *f, const char *text); /* copied */
-void fetch_end(struct fetch *f); /* detaches; the connection is closed unless it can be used on */
-void fetch_start_over(struct fetch *f); /* on a new connection, which may end it */
-void fetch_run(struct fetch *f);        /* on f->conn, which is established; may end it */
-/* The last thing done to an exchange in a callback: its owner may free it. */
-void fetch_tell(struct fetch *f, enum fetch_event what);
-void fetch_tell_end(struct fetch *f);
-void fetch_start_phase(struct fetch *f, uint32_t timeout_ms, uint64_t now_ns);
-
-/* fetch_body.c, after the head is in the response. at_hand: bytes of the body that lie behind it.
- */
-enum fetch_error fetch_body_begin(struct fetch *f, size_t at_hand);
-/* is_stable: they stay where they are as long as the response's head does. */
-enum fetch_error fetch_body_add(struct fetch *f, const char *bytes, size_t len, bool is_stable);
-enum fetch_error fetch_body_finish(struct fetch *f); /* all of it was received */
-bool fetch_body_is_full(const struct fetch *f);      /* streaming: stop reading for now */
+#include "worker/proto/driver.h" /* what protocols call of all this */

@@ -24,6 +24,7 @@ static uint64_t hash_target(const struct fetch_target *t)
     const uint32_t numbers[3] = {t->port, t->proxy_port,
                                  (t->tls ? 2u : 0u) + (t->tls && t->tls_profile.verify ? 1u : 0u)};
     hash = map_hash(hash, numbers, sizeof numbers);
+    hash = map_hash(hash, &t->protocols, sizeof t->protocols);
     hash = hash_text(hash, t->proxy_host);
     hash = hash_text(hash, t->proxy_auth);
     if (!t->tls)
@@ -50,7 +51,7 @@ static bool origin_is(const void *value, const void *key)
     const struct fetch_target *t = key;
     return same(o->host, t->host) && o->port == t->port && o->is_tls == t->tls &&
            same(o->proxy_host, t->proxy_host) && o->proxy_port == t->proxy_port &&
-           same(o->proxy_auth, t->proxy_auth) &&
+           same(o->proxy_auth, t->proxy_auth) && o->protocols == t->protocols &&
            (!t->tls || same_profile(&o->profile, &t->tls_profile));
 }
 
@@ -64,6 +65,7 @@ static struct fetch_origin *origin_new(struct fetch_engine *e, const struct fetc
     struct fetch_origin *o = mem_zalloc(sizeof *o);
     o->self = o;
     o->engine = e;
+    o->protocols = t->protocols;
     o->host = copy(t->host);
     o->port = t->port;
     o->proxy_host = copy(t->proxy_host);
@@ -83,11 +85,14 @@ const struct fetch_origin *fetch_origin_get(struct fetch_engine *e, const struct
 {
     HANDLE_IS(e, ENGINE_TAG);
     struct fetch_target target = *t;
+    if (!t->protocols)
+        target.protocols = e->protocols;
     if (!t->proxy_host) {
         target.proxy_port = 0;
         target.proxy_auth = NULL;
     } else if (!t->tls) {
-        target = (struct fetch_target){.host = t->proxy_host, .port = t->proxy_port};
+        target = (struct fetch_target){
+            .host = t->proxy_host, .port = t->proxy_port, .protocols = e->protocols};
     }
     const uint64_t hash = hash_target(&target);
     struct fetch_origin *o = map_find(&e->origins, hash, origin_is, &target);
@@ -97,6 +102,20 @@ const struct fetch_origin *fetch_origin_get(struct fetch_engine *e, const struct
         map_add(&e->origins, hash, o);
     }
     return origin_ref(o);
+}
+
+void origin_fall_back(const struct fetch_origin *origin)
+{
+    struct fetch_origin *o = origin->self;
+    const struct fetch_target t = {.host = o->host,
+                                   .port = o->port,
+                                   .tls = o->is_tls,
+                                   .tls_profile = o->profile,
+                                   .proxy_host = o->proxy_host,
+                                   .proxy_port = o->proxy_port,
+                                   .proxy_auth = o->proxy_auth};
+    if (!o->instead && o->protocols != o->engine->protocols)
+        o->instead = fetch_origin_get(o->engine, &t)->self;
 }
 
 struct fetch_origin *origin_ref(const struct fetch_origin *o)
@@ -111,6 +130,8 @@ void fetch_origin_put(const struct fetch_origin *origin)
     if (--o->refs)
         return;
     map_remove(&o->engine->origins, o->hash, o);
+    if (o->instead)
+        fetch_origin_put(o->instead);
     origin_free(o);
 }
 
@@ -146,13 +167,26 @@ void origin_free(struct fetch_origin *o)
     free(o);
 }
 
+/* The names of the protocols as ALPN offers them. */
+static struct sbuf offer(const struct protocols *protocols)
+{
+    struct sbuf names = {0};
+    for (const struct protocol *const *p = protocols->list; *p; p++) {
+        sbuf_addc(&names, (char)strlen((*p)->name));
+        sbuf_adds(&names, (*p)->name);
+    }
+    return names;
+}
+
 struct tls_origin *origin_tls(const struct fetch_origin *origin)
 {
     struct fetch_origin *o = origin->self;
     if (!o->tls_state) {
+        struct sbuf names = offer(o->protocols);
         const struct tls_profile p = {o->profile.verify, o->profile.ca_file, o->profile.cert_file,
-                                      o->profile.key_file};
+                                      o->profile.key_file, names.data};
         o->tls_state = tls_origin_new(o->engine->tls, &p, o->host);
+        sbuf_fini(&names);
     }
     return o->tls_state;
 }

@@ -115,11 +115,13 @@ static void make_room(struct fetch_pool *p)
 }
 
 /* Before a first connection says which protocol it speaks: the best that it may turn out to be. */
-static unsigned expected_capacity(const struct fetch_engine *e, const struct fetch_origin *origin)
+static unsigned expected_capacity(const struct fetch_origin *origin)
 {
-    const struct protocol *const *p = e->protocols->list;
-    unsigned most = e->protocols->plain->capacity;
-    for (; origin->is_tls && *p; p++)
+    const struct protocol *const *p = origin->protocols->list;
+    unsigned most = 1;
+    if (!origin->is_tls)
+        return origin->protocols->plain->capacity;
+    for (; *p; p++)
         most = (*p)->capacity > most ? (*p)->capacity : most;
     return most;
 }
@@ -130,7 +132,8 @@ static struct lane *lane_new(struct fetch_pool *p, const struct lane_key *key, u
     struct lane *lane = mem_zalloc(sizeof *lane);
     lane->pool = p;
     lane->origin = origin_ref(key->origin);
-    lane->expected = expected_capacity(p->engine, key->origin);
+    lane->expected = expected_capacity(key->origin);
+    lane->is_shared = lane->expected > 1;
     p->lane_count++;
     map_add(&p->engine->lanes, hash, lane);
     return lane;
@@ -221,10 +224,22 @@ void pool_set_capacity(struct conn *c, unsigned capacity)
     kick_queue(c->lane);
 }
 
+void pool_retire(struct conn *c)
+{
+    HANDLE_IS(c, CONN_TAG);
+    if (c->is_retired)
+        return;
+    c->is_retired = c->is_unusable = true;
+    c->lane->retired_count++;
+    pool_unlist(c);
+    kick_queue(c->lane);
+}
+
 void pool_opened(struct conn *c)
 {
     c->lane->dialing_count--;
-    pool_set_capacity(c, c->protocol->capacity);
+    c->lane->is_shared = c->protocol->capacity > 1;
+    pool_set_capacity(c, c->capacity ? c->capacity : c->protocol->capacity);
 }
 
 static void close_oldest_idle(struct lane *lane)
@@ -285,12 +300,14 @@ void pool_unqueue(struct fetch *f)
  * one, unless those that are being made will have room for all of them. */
 static bool can_serve(const struct lane *lane, unsigned waiting)
 {
-    const unsigned max = lane->pool->config.max_per_origin;
+    const struct fetch_pool_config *config = &lane->pool->config;
+    const unsigned max =
+        lane->is_shared && config->max_shared ? config->max_shared : config->max_per_origin;
     if (lane->open)
         return true;
     if (lane->dialing_count && lane->dialing_count * (uint64_t)(lane->expected - 1) >= waiting)
         return false;
-    return !max || lane->conn_count < max;
+    return !max || lane->conn_count - lane->retired_count < max;
 }
 
 void pool_dial(struct lane *lane, struct fetch *f, uint64_t now_ns)
@@ -314,7 +331,8 @@ static void serve(struct lane *lane, struct fetch *f, uint64_t now_ns)
 
 void pool_assign(struct fetch_pool *p, struct fetch *f)
 {
-    struct lane *lane = lane_get(p, f->request.origin);
+    const struct fetch_origin *origin = f->request.origin;
+    struct lane *lane = lane_get(p, origin->instead ? origin->instead : origin);
     if (!lane->queue && can_serve(lane, 1)) {
         serve(lane, f, f->response.times.start);
         return;

@@ -8,7 +8,7 @@
  * protocol that multiplexes says how many, and may say so anew at any time (pool_set_capacity).
  *
  * Which protocol a connection speaks is decided when it is made: over TLS by ALPN, which offers the
- * list below in its order; else it is the plain one.
+ * list of its target in its order; else it is the plain one.
  *
  * All of it is called on the loop thread, without the GIL.
  */
@@ -26,7 +26,8 @@ struct protocol {
     unsigned capacity; /* of a connection whose peer has not said anything else; at least 1 */
     size_t state_size; /* of what it keeps of an exchange: fetch_state, zeroed on each connection */
 
-    /* A connection is made, is about to be closed. NULL where there is nothing to do. */
+    /* A connection is made, is about to be closed. NULL where there is nothing to do. open may set
+     * c->capacity, where less is known than what it is likely to be. */
     void (*open)(struct conn *c);
     void (*close)(struct conn *c);
     /* Begins the exchange on f->conn, which is established; may end it. */
@@ -60,9 +61,11 @@ struct tunnel {
     void (*close)(void *state);
 };
 
-/* What an engine speaks. */
+/* What is spoken with a target. */
 struct protocols {
-    const struct protocol *const *list; /* offered by ALPN, best first; NULL ends it */
-    const struct protocol *plain;       /* without TLS, and where ALPN names none */
+    const struct protocol *const *list; /* over TLS, best first: offered by ALPN. NULL ends it; the
+                                           last is spoken where ALPN names none */
+    const struct protocol *plain;       /* without TLS */
     const struct tunnel *tunnel;
+    const struct protocols *next; /* others that targets of the same engine name; NULL: no more */
 };

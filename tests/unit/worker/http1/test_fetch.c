@@ -156,7 +156,7 @@ static int set_up_with(struct fetch_pool_config config)
 static int set_up(void **state)
 {
     (void)state;
-    return set_up_with((struct fetch_pool_config){10, 0});
+    return set_up_with((struct fetch_pool_config){.max_idle_per_origin = 10, .max_per_origin = 0});
 }
 
 static int tear_down(void **state)
@@ -279,7 +279,8 @@ static void test_max_idle(void **state)
 {
     (void)state;
     fetch_pool_free(rig.pool);
-    rig.pool = fetch_pool_new(rig.engine, (struct fetch_pool_config){2, 0});
+    rig.pool = fetch_pool_new(
+        rig.engine, (struct fetch_pool_config){.max_idle_per_origin = 2, .max_per_origin = 0});
     struct fetch *f[5];
     awaited = 5;
     for (int i = 0; i < 5; i++)
@@ -296,7 +297,8 @@ static void test_queue(void **state)
 {
     (void)state;
     fetch_pool_free(rig.pool);
-    rig.pool = fetch_pool_new(rig.engine, (struct fetch_pool_config){10, 2});
+    rig.pool = fetch_pool_new(
+        rig.engine, (struct fetch_pool_config){.max_idle_per_origin = 10, .max_per_origin = 2});
     struct fetch *f[8];
     awaited = 2;
     for (int i = 0; i < 8; i++)
@@ -319,7 +321,8 @@ static void test_queue_after_cancel(void **state)
 {
     (void)state;
     fetch_pool_free(rig.pool);
-    rig.pool = fetch_pool_new(rig.engine, (struct fetch_pool_config){10, 1});
+    rig.pool = fetch_pool_new(
+        rig.engine, (struct fetch_pool_config){.max_idle_per_origin = 10, .max_per_origin = 1});
     struct fetch *hanging = rig_start(&rig, "GET", "/hang");
     struct fetch *waiting = rig_start(&rig, "GET", "/");
     rig_run_for(&rig, 30);

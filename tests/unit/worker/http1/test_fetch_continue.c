@@ -56,7 +56,7 @@ static int set_up(void **state)
     (void)state;
     peer = peer_start(serve, NULL, NULL);
     rig_init(&rig, &(struct fetch_target){.host = "127.0.0.1", .port = peer->port},
-             (struct fetch_pool_config){10, 0});
+             (struct fetch_pool_config){.max_idle_per_origin = 10, .max_per_origin = 0});
     heads = bodies = 0;
     rig.request.awaits_continue = true;
     rig.request.body = "body";

@@ -184,7 +184,7 @@ static void test_all(void **state)
     struct peer *peer = peer_start(serve, NULL, NULL);
     struct rig rig;
     rig_init(&rig, &(struct fetch_target){.host = "127.0.0.1", .port = peer->port},
-             (struct fetch_pool_config){10, 0});
+             (struct fetch_pool_config){.max_idle_per_origin = 10, .max_per_origin = 0});
     fetch_engine_set_limits(rig.engine, (struct fetch_limits){1 << 20});
     rig.request.read_timeout_ms = 600;
     for (int warm = 0; warm < 2; warm++) {
@@ -240,7 +240,7 @@ static void test_cut_at_every_byte(void **state)
     struct rig rig;
     const int enough = (int)(strstr(whole, "\n0") + 2 - whole); /* the last chunk was announced */
     rig_init(&rig, &(struct fetch_target){.host = "127.0.0.1", .port = peer->port},
-             (struct fetch_pool_config){10, 0});
+             (struct fetch_pool_config){.max_idle_per_origin = 10, .max_per_origin = 0});
     for (int reset = 0; reset < 2; reset++) {
         by_reset = reset;
         for (int at = 0; at < (int)sizeof whole - 1; at++) {
@@ -283,7 +283,7 @@ static void test_brotli_bomb(void **state)
     struct peer *peer = peer_start(serve_brotli_bomb, NULL, NULL);
     struct rig rig;
     rig_init(&rig, &(struct fetch_target){.host = "127.0.0.1", .port = peer->port},
-             (struct fetch_pool_config){10, 0});
+             (struct fetch_pool_config){.max_idle_per_origin = 10, .max_per_origin = 0});
     fetch_engine_set_limits(rig.engine, (struct fetch_limits){1 << 20});
     struct fetch *f = rig_get(&rig, "/");
     expect(f, "bomb", FETCH_BODY_TOO_LARGE, NULL);
@@ -320,7 +320,7 @@ static void post_large(const char *manner, enum fetch_error error, int status)
     struct peer *peer = peer_start(serve_413, NULL, arg);
     struct rig rig;
     rig_init(&rig, &(struct fetch_target){.host = "127.0.0.1", .port = peer->port},
-             (struct fetch_pool_config){10, 0});
+             (struct fetch_pool_config){.max_idle_per_origin = 10, .max_per_origin = 0});
     char *body = calloc(1, 64u << 20);
     rig.request.body = body;
     rig.request.body_len = 64u << 20;

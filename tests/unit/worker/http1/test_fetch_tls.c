@@ -128,7 +128,7 @@ static void start(const struct cert *cert, const char *host, bool verify)
     ctx = cert_server(cert);
     peer = peer_start(serve, ctx, NULL);
     const struct fetch_target t = target(host, verify);
-    rig_init(&rig, &t, (struct fetch_pool_config){10, 0});
+    rig_init(&rig, &t, (struct fetch_pool_config){.max_idle_per_origin = 10, .max_per_origin = 0});
 }
 
 static void stop(void)
@@ -401,7 +401,8 @@ static void test_no_tls(void **state)
         memcpy(manner, cases[i].manner, sizeof manner);
         peer = peer_start(serve_plain, NULL, manner);
         const struct fetch_target t = target("localhost", true);
-        rig_init(&rig, &t, (struct fetch_pool_config){10, 0});
+        rig_init(&rig, &t,
+                 (struct fetch_pool_config){.max_idle_per_origin = 10, .max_per_origin = 0});
         rig.request.connect_timeout_ms = cases[i].error == FETCH_TLS ? 60000 : 100;
         fetch_free(expect(rig_get(&rig, "/"), cases[i].error));
         fetch_free(expect(rig_get(&rig, "/"), cases[i].error));

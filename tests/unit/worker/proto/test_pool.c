@@ -214,8 +214,10 @@ static struct rig rig;
 static void start(SSL_CTX *ctx, const struct protocols *protocols, unsigned max_connections)
 {
     peer = peer_start(serve, ctx, NULL);
-    rig_init_with(&rig, &(struct fetch_target){.host = "127.0.0.1", .port = peer->port, .tls = ctx},
-                  (struct fetch_pool_config){10, max_connections}, protocols);
+    rig_init_with(
+        &rig, &(struct fetch_target){.host = "127.0.0.1", .port = peer->port, .tls = ctx},
+        (struct fetch_pool_config){.max_idle_per_origin = 10, .max_per_origin = max_connections},
+        protocols);
     opened = closed = dropped = most_at_once = 0;
     asked = answered = max = 0;
     is_holding = false;
