@@ -66,10 +66,10 @@ endif
 pc         = $(shell pkg-config $(1) 2>/dev/null)
 MSGPACK   := $(shell pkg-config --exists msgpack-c 2>/dev/null && echo msgpack-c || echo msgpack)
 DEP_CF    := $(subst -I/,-isystem /,$(call pc,--cflags libevent libevent_pthreads libzmq $(MSGPACK) jansson openssl \
-             zlib libbrotlidec libzstd sqlite3))
+             zlib libbrotlidec libzstd libnghttp2 sqlite3))
 COMMON_LD := $(call pc,--libs libzmq $(MSGPACK)) -lcrypto -lm
 MASTER_LD := $(call pc,--libs libevent libevent_pthreads libevent_openssl jansson libcurl zlib openssl libzstd sqlite3 libpq) -lcivetweb -lsnappy $(COMMON_LD)
-WORKER_LD := $(call pc,--libs libevent libevent_pthreads openssl zlib libbrotlidec libzstd) $(COMMON_LD)
+WORKER_LD := $(call pc,--libs libevent libevent_pthreads openssl zlib libbrotlidec libzstd libnghttp2) $(COMMON_LD)
 ALL_CF     = $(BASE) $(OPT) $(DEP_CF) $(CFLAGS)
 
 # ---- programs -------------------------------------------------------------------------------
@@ -77,7 +77,7 @@ ALL_CF     = $(BASE) $(OPT) $(DEP_CF) $(CFLAGS)
 src      = $(wildcard $(addsuffix /*.c,$(1)))
 COMMON_C := $(call src,common/base common/metric common/plan common/run common/wire)
 MASTER_C := $(filter-out master/app/main.c,$(call src,$(wildcard master/*)))
-NET_C    := $(call src,worker/journal worker/net worker/proto worker/http1)
+NET_C    := $(call src,worker/journal worker/net worker/proto worker/http1 worker/http2)
 PY_C     := $(call src,worker/py)
 PY_SO    := $(O)/python/_katydid$(PY_TAG)
 obj       = $(patsubst %.c,$(O)/obj/%.o,$(1))
@@ -157,7 +157,7 @@ endif
 OTHER_PY := $(filter-out /usr/bin/python3,$(PY_COMPLETE))
 LOCUST_STAMP := build/venv-locust/.stamp-$(LOCUST)$(if $(OTHER_PY),$(PY_TAG))
 # Libraries of locust.contrib's clients (tests/integration/test_contrib.py), for the worker's own Python.
-CLIENTS := paho-mqtt>=2.1 dnspython psycopg[binary] pymongo python-socketio[client] openai httpx grpcio websocket-client websockets
+CLIENTS := paho-mqtt>=2.1 dnspython psycopg[binary] pymongo python-socketio[client] openai httpx h2 grpcio websocket-client websockets
 # What others read our files with (tests/support/read_outputs.py).
 READERS := junitparser==5.0.3 jsonschema==4.26.0 xmlschema==4.3.2 pyyaml==6.0.4 hdrhistogram==0.10.8
 CLIENTS_STAMP := build/venv-clients/.stamp-$(shell echo '$(strip $(CLIENTS) $(READERS) $(OTHER_PY))' | cksum | cut -d' ' -f1)

@@ -18,7 +18,7 @@ has_module() {
 
 ${cc} --version >/dev/null 2>&1 || lacks "a C compiler: $cc"
 if command -v pkg-config >/dev/null; then
-    for module in libevent libevent_pthreads libevent_openssl libzmq jansson libcurl openssl zlib libbrotlidec libzstd sqlite3 libpq; do
+    for module in libevent libevent_pthreads libevent_openssl libzmq jansson libcurl openssl zlib libbrotlidec libzstd libnghttp2 sqlite3 libpq; do
         has_module "$module" || lacks "the C library $module with its headers (pkg-config does not know it)"
     done
     has_module msgpack-c msgpack || lacks "the C library msgpack-c with its headers (pkg-config does not know it)"

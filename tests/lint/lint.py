@@ -19,6 +19,7 @@ HOMES = {
     r"civetweb\.h": ["master/web/"],
     r"Python\.h|greenlet\.h": ["worker/py/", "worker/main.c"],
     r"openssl/(?!evp|sha|rand|crypto)": ["worker/net/", "master/web/listen.c", "master/web/front"],
+    r"nghttp2/": ["worker/http2/"],
     r"zlib\.h|brotli|zstd": ["worker/proto/", "worker/journal/journal_file.c", "master/web/", "master/store/", "master/sink/http_post.c", "master/sink/hdrlog.c"],
     r"sqlite3\.h": ["master/store/history"],
     r"snappy": ["master/sink/remote_write.c"],

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* driver: what a protocol calls of the client, to tell what becomes of its exchanges and connections.
- * Comes with fetch_int.h.
+/* driver: what a protocol calls of the client, to tell what becomes of its exchanges and
+ * connections. Comes with fetch_int.h.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -32,7 +32,7 @@ void fetch_start_over(struct fetch *f); /* on a new connection, which may end it
 /* As if it had just been started, but for its time: on whichever connection has room, which may end
  * it. is_kept: the one it was on may be used on. */
 void fetch_queue_again(struct fetch *f, bool is_kept);
-void fetch_run(struct fetch *f);        /* on f->conn, which is established; may end it */
+void fetch_run(struct fetch *f); /* on f->conn, which is established; may end it */
 /* The last thing done to an exchange in a callback: its owner may free it. */
 void fetch_tell(struct fetch *f, enum fetch_event what);
 void fetch_tell_end(struct fetch *f);

@@ -22,9 +22,9 @@
     X(BODY_TOO_LARGE, "response body too large")                                                   \
     X(DECODE, "response body could not be decompressed")                                           \
     X(NO_MEMORY, "no memory left for the response body")                                           \
-    X(NO_FILES, "no file descriptor left") /* EMFILE, ENFILE */                                    \
-    X(STREAM_RESET, "stream reset by the server")     /* sys: code of HTTP/2 */                    \
-    X(GOAWAY, "connection ended by the server")       /* the same */                               \
+    X(NO_FILES, "no file descriptor left")             /* EMFILE, ENFILE */                        \
+    X(STREAM_RESET, "stream reset by the server")      /* sys: code of HTTP/2 */                   \
+    X(GOAWAY, "connection ended by the server")        /* the same */                              \
     X(FRAMING, "the server broke the rules of HTTP/2") /* text: which */                           \
     X(HEAD_REFUSED, "request head too large for the server")                                       \
     X(CANCELLED, "cancelled")

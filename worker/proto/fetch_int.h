@@ -60,7 +60,7 @@ struct fetch_engine {
     uint32_t tag;
     struct event_base *base;
     const struct protocols *protocols; /* of targets that name none */
-    size_t fetch_size; /* with the largest state of a protocol */
+    size_t fetch_size;                 /* with the largest state of a protocol */
     struct dns *dns;
     struct tls *tls;
     struct deadlines *deadlines;
@@ -78,7 +78,7 @@ struct fetch_origin {
     struct fetch_origin *self; /* callers hold it const; tls_state is ours to change */
     struct fetch_engine *engine;
     const struct protocols *protocols;
-    struct fetch_origin *instead; /* once its peer refused what it was to speak; NULL = it did not */
+    struct fetch_origin *instead; /* once its peer refused to speak that; NULL = it did not */
     uint64_t hash;
     unsigned refs;
     char *host, *proxy_host, *proxy_auth;
@@ -153,7 +153,7 @@ struct fetch {
     char *own_text; /* memory of response.text */
     struct deadline phase_deadline, total_deadline;
     uint8_t state;
-    uint8_t retries;  /* the protocol's to count: sendings that were refused */
+    uint8_t retries;      /* the protocol's to count: sendings that were refused */
     bool is_starting;     /* within fetch_start or fetch_give: nobody is told */
     bool is_body_held;    /* until the server says that it wants it */
     bool is_piece_wanted; /* of the body, from the owner */

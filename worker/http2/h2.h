@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* h2: what the files of this folder share.
+ *
+ *   fields.c    lists of headers, both ways            stream.c   one exchange, and what ends it
+ *   session.c   the connection: nghttp2's calls, reading and writing, the protocol's table
+ *
+ * nghttp2 must not be ended, read or written from inside its own calls. So these only note what is
+ * new of an exchange (stream_note) or of its writing (stream_wrote); what follows from it is done
+ * when nghttp2 has returned, where an exchange may end, its owner may start others, and the
+ * connection may go.
+ */
+#include <nghttp2/nghttp2.h>
+
+#include "worker/proto/fetch_int.h"
+
+/* Of a response, how nghttp2 gives it: header by header. All zero but for the block. */
+#define FIELDS_INLINE 24
+struct fields_block { /* memory of an ordinary head, and of a small body behind it */
+    struct fetch_header headers[FIELDS_INLINE];
+    char text[ENGINE_BLOCK_SIZE - FIELDS_INLINE * sizeof(struct fetch_header)];
+};
+struct fields {
+    struct fields_block *block;
+    struct fetch_header *headers; /* in the block, or heap when there are many */
+    char *text;                   /* the same */
+    uint32_t count, cap, text_len, text_cap;
+};
+
+struct h2 {            /* of a connection */
+    struct conn *conn; /* NULL: it was closed while its event was on */
+    nghttp2_session *session;
+    struct sbuf out; /* what the socket had no room for, from out_sent on */
+    size_t out_sent;
+    struct fetch *news, *last_news;   /* linked by next_news */
+    struct fetch *wrote, *last_wrote; /* by next_wrote */
+    uint64_t written;                 /* bytes, all in all */
+    uint64_t now_ns;                  /* of the last read */
+    uint64_t resets_since_ns;
+    unsigned resets; /* of ours, in that second */
+    int32_t goaway_last;
+    uint32_t goaway_code;
+    int write_errno; /* why nothing is written any more; 0 = it is */
+    bool has_goaway, is_lost, is_inside;
+    char said[200]; /* nghttp2's words on what the peer did wrong */
+};
+
+struct h2x { /* of an exchange */
+    struct fetch *next_news, *next_wrote;
+    struct fields fields;    /* of the response */
+    struct sbuf piece;       /* of a body that comes in pieces */
+    size_t body_sent;        /* of the body, or of the piece */
+    size_t unconsumed;       /* received, and not yet given back to the stream's window */
+    uint64_t written_before; /* h2's, when it began */
+    uint64_t body_bytes;     /* of DATA, as its frames announce them */
+    uint32_t frame_bytes;    /* received, but for DATA's content */
+    uint32_t code;           /* it was closed with */
+    int32_t id;
+    enum fetch_error fault; /* found in the answer */
+    int status;             /* of the head that is being read */
+    bool is_news, is_wrote; /* in the lists */
+    bool is_last_piece, was_given;
+    bool is_sent;     /* its last frame was made */
+    bool is_awaiting; /* ... and nothing has come; counted by the engine */
+    bool is_whole;    /* END_STREAM has come */
+    bool is_closed;   /* for nghttp2 */
+    bool is_reset;    /* by the peer */
+    bool is_trailer, is_interim, is_misdirected, says_continue, is_head_told;
+};
+
+static inline struct h2x *h2x_of(struct fetch *f)
+{
+    return fetch_state(f);
+}
+
+/* ---- fields.c ---- */
+
+#define FIELDS_NUMBER 24
+/* The request's, pseudo-headers first. Names in lower case; what HTTP/2 has no use for is left out.
+ * *nv lives in the request's kept or in scratch; number is memory for a length. */
+size_t fields_of_request(const struct fetch_request *r, struct sbuf *scratch,
+                         char number[FIELDS_NUMBER], nghttp2_nv **nv);
+size_t fields_list_size(const nghttp2_nv *nv, size_t count); /* as RFC 9113 6.5.2 counts */
+
+void fields_start(struct fields *s, struct fields_block *block);
+void fields_fini(struct fields *s);
+/* False: it is over FETCH_MAX_HEAD or FETCH_MAX_HEADERS. */
+bool fields_add(struct fields *s, const void *name, size_t name_len, const void *value,
+                size_t value_len);
+/* Copies bytes behind what there is where that costs no memory; NULL: there is no room. */
+const char *fields_put_behind(struct fields *s, const void *bytes, size_t len);
+bool fields_length(const struct fields *s, uint64_t *length); /* content-length */
+const char *fields_reason(int status);                        /* "" for one that is not known */
+
+/* ---- stream.c ---- */
+
+void stream_note(struct h2 *h, struct fetch *f);
+void stream_wrote(struct h2 *h, struct fetch *f);
+struct fetch *stream_next_wrote(struct h2 *h); /* taken off the list; NULL: no more */
+/* Off both lists; tells the peer that nobody waits for more. True: there is something to write. */
+bool stream_detach(struct h2 *h, struct fetch *f);
+/* What nghttp2 asks and tells. */
+ssize_t stream_read_body(struct h2 *h, struct fetch *f, uint8_t *to, size_t len, uint32_t *flags);
+void stream_head_begins(struct fetch *f);
+bool stream_header(struct fetch *f, const void *name, size_t name_len, const void *value,
+                   size_t value_len);
+void stream_head_ends(struct h2 *h, struct fetch *f, bool is_end);
+void stream_data(struct h2 *h, struct fetch *f, const uint8_t *bytes, size_t len);
+void stream_data_ends(struct h2 *h, struct fetch *f);
+
+void stream_set_awaiting(struct fetch *f, bool is);
+/* What was written: all of it, or all that may be for now. */
+void stream_written(struct fetch *f, uint64_t now_ns);
+/* Does what follows from the news of f, the first of h: which may end it, and the connection. */
+void stream_settle_first(struct h2 *h);
+/* The connection has ended: sends it again, or fails it. error and sys: what ended it. */
+void stream_lost(struct h2 *h, struct fetch *f, enum fetch_error error, int sys);
+void stream_give_up(struct fetch *f, enum fetch_error error, int sys, const char *text);

@@ -1,0 +1,571 @@
+// SPDX-License-Identifier: MIT
+/* A connection: nghttp2's session, its bytes in and out, and the protocol's table.
+ *
+ * One read is given to nghttp2 as a whole; then the news of its exchanges are settled, and what it
+ * has to say (window updates, acknowledgements) goes out in one write. A request on a warm
+ * connection is one write too.
+ *
+ * Concurrency: how many streams a server takes is known once its SETTINGS are there. Servers refuse
+ * what is above it even before, so until then there is one.
+ *
+ * Windows are large, that bodies do not wait for the round trip. That of the connection is refilled
+ * as bytes come; that of a stream not while its reader has enough (fetch_body_is_full), so that a
+ * slow reader holds up its own stream, and costs a window of memory at most.
+ */
+#include "worker/http2/h2.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clk.h"
+#include "common/base/mem.h"
+#include "worker/http2/http2.h"
+
+#define CAPACITY_LIKELY 100u /* what servers usually say */
+#define CAPACITY_MAX 1000u   /* whatever they say */
+#define STREAM_WINDOW (1 << 20)
+#define CONNECTION_WINDOW (16 << 20)
+#define HEADER_LIST_MAX (64u * 1024)
+#define ROUNDS_MAX 16           /* reads for one connection before others have their turn */
+#define BATCH_SIZE (64u * 1024) /* written at once */
+#define OUT_KEPT 65536u         /* bytes of memory that the engine keeps for what is written */
+
+static struct h2 *h2_of(const struct conn *c)
+{
+    return c->state;
+}
+
+/* ---- nghttp2's calls ------------------------------------------------------------------------ */
+
+static struct fetch *exchange_of(nghttp2_session *session, int32_t id)
+{
+    return id ? nghttp2_session_get_stream_user_data(session, id) : NULL;
+}
+
+static ssize_t on_read_body(nghttp2_session *session, int32_t id, uint8_t *to, size_t len,
+                            uint32_t *flags, nghttp2_data_source *source, void *arg)
+{
+    (void)source;
+    struct fetch *f = exchange_of(session, id);
+    return f ? stream_read_body(arg, f, to, len, flags) : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+}
+
+static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
+{
+    (void)arg;
+    struct fetch *f = exchange_of(session, frame->hd.stream_id);
+    if (f)
+        stream_head_begins(f);
+    return 0;
+}
+
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
+                     size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags,
+                     void *arg)
+{
+    (void)flags;
+    struct fetch *f = exchange_of(session, frame->hd.stream_id);
+    if (!f || stream_header(f, name, name_len, value, value_len))
+        return 0;
+    h2x_of(f)->fault = FETCH_HEAD_TOO_LARGE;
+    stream_note(arg, f);
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+}
+
+static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *bytes,
+                   size_t len, void *arg)
+{
+    (void)flags;
+    struct fetch *f = exchange_of(session, id);
+    if (f)
+        stream_data(arg, f, bytes, len);
+    else
+        nghttp2_session_consume(session, id, len);
+    return 0;
+}
+
+static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *arg)
+{
+    (void)arg;
+    struct fetch *f = hd->type == NGHTTP2_DATA ? exchange_of(session, hd->stream_id) : NULL;
+    if (f)
+        h2x_of(f)->body_bytes += hd->length;
+    return 0;
+}
+
+static void take_settings(struct h2 *h)
+{
+    const uint32_t most =
+        nghttp2_session_get_remote_settings(h->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+    if (!h->conn->is_unusable)
+        pool_set_capacity(h->conn, most < CAPACITY_MAX ? most : CAPACITY_MAX);
+}
+
+static void take_goaway(struct h2 *h, const nghttp2_goaway *goaway)
+{
+    h->has_goaway = true;
+    h->goaway_last = goaway->last_stream_id;
+    h->goaway_code = goaway->error_code;
+    if (goaway->error_code == NGHTTP2_HTTP_1_1_REQUIRED)
+        origin_fall_back(h->conn->lane->origin);
+    pool_retire(h->conn);
+}
+
+static void take_frame(struct h2 *h, struct fetch *f, const nghttp2_frame *frame)
+{
+    const bool is_end = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
+    h2x_of(f)->frame_bytes += 9;
+    if (frame->hd.type == NGHTTP2_HEADERS) {
+        h2x_of(f)->frame_bytes += (uint32_t)frame->hd.length;
+        stream_head_ends(h, f, is_end);
+    } else if (frame->hd.type == NGHTTP2_DATA && is_end) {
+        stream_data_ends(h, f);
+    } else if (frame->hd.type == NGHTTP2_RST_STREAM) {
+        h2x_of(f)->is_reset = true;
+    }
+}
+
+static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
+{
+    struct h2 *h = arg;
+    struct fetch *f = exchange_of(session, frame->hd.stream_id);
+    if (frame->hd.type == NGHTTP2_SETTINGS && !(frame->hd.flags & NGHTTP2_FLAG_ACK))
+        take_settings(h);
+    else if (frame->hd.type == NGHTTP2_GOAWAY)
+        take_goaway(h, &frame->goaway);
+    else if (f)
+        take_frame(h, f, frame);
+    return 0;
+}
+
+static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
+{
+    struct fetch *f = exchange_of(session, frame->hd.stream_id);
+    if (!f || (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA))
+        return 0;
+    f->response.sent_bytes += frame->hd.length + 9;
+    if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) {
+        h2x_of(f)->is_sent = true;
+        stream_wrote(arg, f);
+    }
+    return 0;
+}
+
+static int on_closed(nghttp2_session *session, int32_t id, uint32_t code, void *arg)
+{
+    struct fetch *f = exchange_of(session, id);
+    if (!f)
+        return 0;
+    h2x_of(f)->is_closed = true;
+    h2x_of(f)->code = code;
+    stream_note(arg, f);
+    return 0;
+}
+
+static int on_wrong(nghttp2_session *session, int code, const char *text, size_t len, void *arg)
+{
+    (void)session, (void)code;
+    struct h2 *h = arg;
+    snprintf(h->said, sizeof h->said, "%.*s", (int)len, text);
+    return 0;
+}
+
+/* ---- made and ended ------------------------------------------------------------------------- */
+
+static nghttp2_session_callbacks *make_callbacks(void)
+{
+    nghttp2_session_callbacks *all = NULL;
+    if (nghttp2_session_callbacks_new(&all) != 0)
+        mem_refused("HTTP/2");
+    nghttp2_session_callbacks_set_on_begin_frame_callback(all, on_begin_frame);
+    nghttp2_session_callbacks_set_on_begin_headers_callback(all, on_begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback(all, on_header);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(all, on_data);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(all, on_frame);
+    nghttp2_session_callbacks_set_on_frame_send_callback(all, on_frame_sent);
+    nghttp2_session_callbacks_set_on_stream_close_callback(all, on_closed);
+    nghttp2_session_callbacks_set_error_callback2(all, on_wrong);
+    return all;
+}
+
+static nghttp2_option *make_option(void)
+{
+    nghttp2_option *option = NULL;
+    if (nghttp2_option_new(&option) != 0)
+        mem_refused("HTTP/2");
+    nghttp2_option_set_no_auto_window_update(option, 1);
+    nghttp2_option_set_max_send_header_block_length(option, FETCH_MAX_HEAD);
+    return option;
+}
+
+/* Made once, of every connection alike. */
+static nghttp2_session *make_session(struct h2 *h)
+{
+    static nghttp2_session_callbacks *callbacks;
+    static nghttp2_option *option;
+    nghttp2_session *session = NULL;
+    if (!callbacks) {
+        callbacks = make_callbacks();
+        option = make_option();
+    }
+    if (nghttp2_session_client_new2(&session, callbacks, h, option) != 0)
+        mem_refused("an HTTP/2 connection");
+    return session;
+}
+
+static void open_session(struct conn *c)
+{
+    static const nghttp2_settings_entry settings[] = {
+        {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_WINDOW},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HEADER_LIST_MAX},
+    };
+    struct h2 *h = mem_zalloc(sizeof *h);
+    h->conn = c;
+    h->session = make_session(h);
+    if (nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, settings,
+                                sizeof settings / sizeof *settings) != 0 ||
+        nghttp2_session_set_local_window_size(h->session, NGHTTP2_FLAG_NONE, 0,
+                                              CONNECTION_WINDOW) != 0)
+        mem_refused("an HTTP/2 connection");
+    c->state = h;
+    c->capacity = 1; /* until it says */
+}
+
+static void free_session(struct h2 *h)
+{
+    nghttp2_session_del(h->session);
+    sbuf_fini(&h->out);
+    free(h);
+}
+
+static void close_session(struct conn *c)
+{
+    struct h2 *h = h2_of(c);
+    h->conn = NULL;
+    if (!h->is_inside)
+        free_session(h);
+}
+
+/* ---- out ------------------------------------------------------------------------------------ */
+
+/* What comes of it is read: a server may have answered before it closed. */
+static void write_failed(struct h2 *h)
+{
+    struct conn *c = h->conn;
+    h->write_errno = c->stream.sys ? c->stream.sys : EPIPE;
+    sbuf_fini(&h->out);
+    h->out_sent = 0;
+    conn_watch(c, EV_READ);
+    event_active(&c->event, EV_READ, 0);
+}
+
+/* How many of the bytes the socket took. */
+static size_t write_some(struct h2 *h, const char *bytes, size_t len)
+{
+    struct stream *s = &h->conn->stream;
+    size_t done = 0;
+    while (done < len) {
+        const struct iovec part = {(char *)(uintptr_t)bytes + done, len - done};
+        const long n = s->ops->write(s, &part, 1);
+        if (n == STREAM_AGAIN)
+            break;
+        if (n < 0) {
+            write_failed(h);
+            break;
+        }
+        done += (size_t)n;
+    }
+    h->written += done;
+    return done;
+}
+
+/* False: the socket has no room for what it had none for before. */
+static bool write_rest(struct h2 *h)
+{
+    if (h->out_sent == h->out.len)
+        return true;
+    h->out_sent += write_some(h, h->out.data + h->out_sent, h->out.len - h->out_sent);
+    if (h->out_sent < h->out.len)
+        return false;
+    sbuf_fini(&h->out);
+    h->out_sent = 0;
+    return true;
+}
+
+/* What nghttp2 has to say, up to a batch. */
+static struct sbuf *next_batch(struct h2 *h)
+{
+    struct sbuf *batch = &h->conn->lane->pool->engine->out;
+    const uint8_t *bytes;
+    ssize_t n;
+    if (batch->cap > 2 * OUT_KEPT)
+        sbuf_fini(batch);
+    sbuf_clear(batch);
+    while (batch->len < BATCH_SIZE && (n = nghttp2_session_mem_send(h->session, &bytes)) > 0)
+        sbuf_add(batch, bytes, (size_t)n);
+    return batch;
+}
+
+static void tell_written(struct h2 *h)
+{
+    struct fetch *f;
+    if (!h->wrote)
+        return;
+    const uint64_t now = clk_mono_ns();
+    while (h->conn && (f = stream_next_wrote(h)))
+        stream_written(f, now);
+}
+
+static void flush(struct h2 *h)
+{
+    struct conn *c = h->conn;
+    while (!h->write_errno && write_rest(h)) {
+        const struct sbuf *batch = next_batch(h);
+        if (!batch->len) {
+            conn_watch(c, EV_READ);
+            if (h->news && !h->is_inside) /* of streams that were closed by what was written */
+                event_active(&c->event, EV_READ, 0);
+            tell_written(h);
+            return;
+        }
+        const size_t done = write_some(h, batch->data, batch->len);
+        if (done < batch->len && !h->write_errno)
+            sbuf_add(&h->out, batch->data + done, batch->len - done);
+    }
+    if (!h->write_errno)
+        conn_watch(c, EV_READ | EV_WRITE);
+}
+
+/* ---- an exchange ---------------------------------------------------------------------------- */
+
+/* Peers say how large a head they take; one that is larger ends the connection for all. */
+static bool is_head_too_large(struct h2 *h, struct fetch *f, const nghttp2_nv *nv, size_t count)
+{
+    const uint32_t most =
+        nghttp2_session_get_remote_settings(h->session, NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE);
+    const size_t size = most < UINT32_MAX ? fields_list_size(nv, count) : 0;
+    char text[120];
+    if (size <= most)
+        return false;
+    snprintf(text, sizeof text, "request head of %zu bytes: the server takes no more than %u", size,
+             most);
+    stream_give_up(f, FETCH_HEAD_REFUSED, 0, text);
+    return true;
+}
+
+static void start_clock(struct fetch *f)
+{
+    struct fetch_times *t = &f->response.times;
+    f->response.was_reused = !t->dialed;
+    /* On a warm connection the start was a moment ago: one clock reading does for both. */
+    const uint64_t now = f->is_starting && !t->dialed ? t->start : clk_mono_ns();
+    f->last_io_ns = t->sent_first = now;
+    if (f->request.read_timeout_ms || f->phase_deadline.queue)
+        fetch_start_phase(f, f->request.read_timeout_ms, now);
+}
+
+static void send_request(struct fetch *f)
+{
+    static const nghttp2_data_provider body = {.read_callback = on_read_body};
+    struct h2 *h = h2_of(f->conn);
+    struct h2x *x = h2x_of(f);
+    char number[FIELDS_NUMBER];
+    nghttp2_nv *nv;
+    start_clock(f);
+    const size_t count = fields_of_request(&f->request, &f->engine->out, number, &nv);
+    if (is_head_too_large(h, f, nv, count))
+        return;
+    const bool has_body = f->request.body_len || f->request.is_in_pieces;
+    x->written_before = h->written;
+    x->id = nghttp2_submit_request(h->session, NULL, nv, count, has_body ? &body : NULL, f);
+    if (x->id < 0) { /* no numbers left, or a GOAWAY of ours */
+        pool_retire(h->conn);
+        fetch_queue_again(f, true);
+        return;
+    }
+    flush(h);
+}
+
+static bool send_body(struct fetch *f)
+{
+    struct h2 *h = h2_of(f->conn);
+    f->is_body_held = false;
+    f->last_io_ns = clk_mono_ns();
+    fetch_start_phase(f, f->request.read_timeout_ms, f->last_io_ns);
+    nghttp2_session_resume_data(h->session, h2x_of(f)->id);
+    flush(h);
+    return true;
+}
+
+static void give(struct fetch *f, const void *bytes, size_t len)
+{
+    struct h2 *h = h2_of(f->conn);
+    struct h2x *x = h2x_of(f);
+    sbuf_clear(&x->piece);
+    sbuf_add(&x->piece, bytes, len);
+    x->body_sent = 0;
+    x->is_last_piece = len == 0;
+    x->was_given = true;
+    nghttp2_session_resume_data(h->session, x->id);
+    flush(h);
+}
+
+static void resume(struct fetch *f)
+{
+    struct h2 *h = h2_of(f->conn);
+    struct h2x *x = h2x_of(f);
+    if (!x->unconsumed || x->is_closed)
+        return;
+    f->last_io_ns = clk_mono_ns();
+    nghttp2_session_consume_stream(h->session, x->id, x->unconsumed);
+    x->unconsumed = 0;
+    flush(h);
+}
+
+static bool leave(struct fetch *f)
+{
+    struct h2 *h = h2_of(f->conn);
+    f->response.head_len = h2x_of(f)->frame_bytes;
+    if (stream_detach(h, f))
+        flush(h);
+    return !h->is_lost;
+}
+
+static void drop(struct fetch *f)
+{
+    struct h2x *x = h2x_of(f);
+    stream_set_awaiting(f, false);
+    fields_fini(&x->fields);
+    engine_block_put(f->engine, x->fields.block);
+    sbuf_fini(&x->piece);
+}
+
+/* ---- in ------------------------------------------------------------------------------------- */
+
+static void settle(struct h2 *h)
+{
+    while (h->conn && h->news)
+        stream_settle_first(h);
+}
+
+/* The connection is of no more use to anybody. */
+static void lose(struct h2 *h, enum fetch_error error, int sys)
+{
+    struct conn *c = h->conn;
+    h->is_lost = true;
+    pool_retire(c);
+    if (!c->exchanges)
+        conn_close(c);
+    while (h->conn && c->exchanges)
+        stream_lost(h, c->exchanges, error, sys);
+}
+
+static void lost_by_read(struct h2 *h, long n)
+{
+    const struct stream *s = &h->conn->stream;
+    if (n == 0)
+        lose(h, FETCH_CLOSED, 0);
+    else if (s->tls && s->sys == EPROTO)
+        lose(h, FETCH_TLS, 0);
+    else
+        lose(h, FETCH_RESET, s->sys);
+}
+
+/* 1: there may be more; 0: there is not; -1: the connection has ended, which *end says by what. */
+static int read_once(struct h2 *h, long *end)
+{
+    struct conn *c = h->conn;
+    struct fetch_engine *e = c->lane->pool->engine;
+    const long n = c->stream.ops->read(&c->stream, e->in, sizeof e->in);
+    if (n == STREAM_AGAIN)
+        return 0;
+    *end = n;
+    if (n <= 0)
+        return -1;
+    h->now_ns = clk_mono_ns();
+    if (nghttp2_session_mem_recv(h->session, (const uint8_t *)e->in, (size_t)n) < 0)
+        return -1;
+    return (size_t)n == sizeof e->in || c->stream.ops->has_pending(&c->stream);
+}
+
+static void read_on(struct h2 *h)
+{
+    int more = 1;
+    for (int round = 0; more > 0 && round < ROUNDS_MAX; round++) {
+        long end = 0;
+        more = read_once(h, &end);
+        settle(h);
+        if (!h->conn)
+            return;
+        if (more < 0) {
+            end > 0 ? lose(h, FETCH_FRAMING, 0) : lost_by_read(h, end);
+            return;
+        }
+    }
+    if (more)
+        conn_read_on(h->conn);
+    flush(h);
+}
+
+/* What nghttp2 noted while it wrote; and whether it has come to an end with the peer. */
+static void finish(struct h2 *h)
+{
+    while (h->conn && h->news) {
+        settle(h);
+        if (h->conn)
+            flush(h);
+    }
+    if (h->conn && !nghttp2_session_want_read(h->session) &&
+        !nghttp2_session_want_write(h->session))
+        lose(h, h->has_goaway ? FETCH_CLOSED : FETCH_FRAMING, 0);
+}
+
+static void on_event(struct conn *c, short what)
+{
+    struct h2 *h = h2_of(c);
+    h->is_inside = true;
+    h->said[0] = 0;
+    if (what & EV_WRITE)
+        flush(h);
+    if (h->conn && what & (EV_READ | EV_CLOSED | EV_TIMEOUT))
+        read_on(h);
+    finish(h);
+    h->is_inside = false;
+    if (!h->conn)
+        free_session(h);
+    else if (!c->exchanges && (c->is_retired || !c->capacity)) /* nobody would come back to it */
+        conn_close(c);
+}
+
+/* What comes while there is nothing on it is the server's to say: settings, a ping, a GOAWAY. */
+static bool is_stale(struct conn *c)
+{
+    struct h2 *h = h2_of(c);
+    long end;
+    int more = 1;
+    for (int round = 0; more > 0 && round < ROUNDS_MAX; round++)
+        more = read_once(h, &end);
+    if (more < 0)
+        return true;
+    flush(h);
+    return c->is_retired || h->write_errno;
+}
+
+const struct protocol http2 = {
+    .name = "h2",
+    .capacity = CAPACITY_LIKELY,
+    .state_size = sizeof(struct h2x),
+    .open = open_session,
+    .close = close_session,
+    .send = send_request,
+    .send_body = send_body,
+    .give = give,
+    .event = on_event,
+    .is_stale = is_stale,
+    .leave = leave,
+    .resume = resume,
+    .drop = drop,
+};
