@@ -40,6 +40,7 @@ enum option_mark {
     OPTION_VALUE = 128,     /* a legacy one that takes a value */
     OPTION_FALSE = 256,     /* false in JSON, not null */
     OPTION_APART = 1024,    /* the whole name, before a word with '=': else the name is another's */
+    OPTION_BARE = 2048,     /* may stand without a value: that is its first choice */
     OPTION_TYPED = 512,     /* on the command line only, in no file */
 };
 

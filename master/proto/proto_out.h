@@ -38,6 +38,7 @@ struct spawn_order {
     int64_t seed;             /* of users that loop; negative: none */
     bool counts_iterations;   /* executions of tasks are to be counted */
     bool has_k6_times;        /* http_req_duration is to be what k6 means by it */
+    const char *http2;        /* "true", "prior-knowledge"; NULL: HTTP/1.1, unless classes say */
     char *const *scenarios;   /* texts (common/plan/scenario.h); ends with NULL; or NULL */
     struct journal_orders journals;
 };

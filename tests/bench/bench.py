@@ -65,6 +65,20 @@ def bench_tls(options):
         table.row(name, us(f), f"{f[1]:,.0f}", f"{ratio:.2f}", *(("≤ 2.0", verdict(ratio, 2)) if name != "wrk" else ("", "")))
 
 
+def bench_h2(options):
+    table = Table("GET, 12-byte body, 100 users, HTTP/2 without TLS", "generator", "µs/request (lowest–highest)", "requests/s", "× h2load", "× HTTP/1.1", "budget", "")
+    with nginx() as server:
+        figures = rounds({
+            "h2load": ["h2load", "-c", "100", "-m", "1", "-D", "3600", server.h2_url + "/"],
+            "Katydid HttpUser, HTTP/1.1": headless(KATYDID, FILES / "get_http.py", server.url),
+            "Katydid HttpUser, HTTP/2": headless(KATYDID, FILES / "get_http.py", server.h2_url, 100, "--http2=prior-knowledge"),
+        }, server, options.rounds)
+    base, old = figures["h2load"][0], figures["Katydid HttpUser, HTTP/1.1"][0]
+    for name, f in figures.items():
+        budget = ("≤ 1.5 × HTTP/1.1, ≤ 2 × h2load", verdict(max(f[0] / old / 1.5, f[0] / base / 2), 1)) if name.endswith("HTTP/2") else ("", "")
+        table.row(name, us(f), f"{f[1]:,.0f}", f"{f[0] / base:.2f}", f"{f[0] / old:.2f}", *budget)
+
+
 def bench_post(options):
     table = Table("POST of small JSON, response.json() on 200 bytes, catch_response", "generator", "µs/request (lowest–highest)", "requests/s", "× wrk's GET", "budget", "")
     with nginx() as server:

@@ -81,7 +81,7 @@ def nginx(workers=1, core=TARGET_CORE):
     """A 12-byte page, a 200-byte JSON document, the same over TLS, and nginx's own count of requests."""
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
-        plain, tls, status = free_port(), free_port(), free_port()
+        plain, tls, h2, status = free_port(), free_port(), free_port(), free_port()
         subprocess.run(
             ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
              "-keyout", f"{folder}/key.pem", "-out", f"{folder}/cert.pem"], check=True, capture_output=True)
@@ -99,11 +99,13 @@ def nginx(workers=1, core=TARGET_CORE):
               ssl_session_cache shared:s:10m; ssl_certificate {folder}/cert.pem; ssl_certificate_key {folder}/key.pem;
               server {{ listen 0.0.0.0:{plain} backlog=65535; {pages} }}
               server {{ listen 127.0.0.1:{tls} ssl; {pages} }}
+              server {{ listen 127.0.0.1:{h2} http2; {pages} }}
               server {{ listen 127.0.0.1:{status}; location = / {{ stub_status; }} }}
             }}""")
         prefix = ["taskset", "-c", str(core)] if core is not None else []
         with Process(["nginx", "-c", f"{folder}/nginx.conf", "-p", folder, "-e", f"{folder}/error.log"], prefix=prefix) as server:
             server.url, server.tls_url, server.port = f"http://127.0.0.1:{plain}", f"https://127.0.0.1:{tls}", plain
+            server.h2_url = f"http://127.0.0.1:{h2}"
 
             def count():
                 text = urllib.request.urlopen(f"http://127.0.0.1:{status}/", timeout=10).read().decode()

@@ -121,7 +121,20 @@ def postgres():
             yield f"PostgreSQL on 127.0.0.1:{port}", None, {"PG_DSN": f"postgresql://katydid@127.0.0.1:{port}/postgres"}
 
 
+@contextmanager
+def http2():
+    """nghttpd with a page and its parts."""
+    program = need("nghttpd", "nghttp2-server")
+    with tempfile.TemporaryDirectory() as folder:
+        port = free_port()
+        for name in ("index.html", "style.css", "app.js", "logo.svg"):
+            Path(folder, name).write_text(name * 100)
+        with server([program, "-v", "-a", "127.0.0.1", "-d", folder, "--no-tls", str(port)], r"(listen 127.0.0.1)"):
+            yield f"nghttpd on http://127.0.0.1:{port}", f"http://127.0.0.1:{port}", {"KATYDID_HTTP2": "prior-knowledge"}
+
+
 SERVERS = {
+    "protocols/http2": http2,
     "protocols/grpc_greeter": one_of("grpc_greeter"),
     "protocols/raw_socket": one_of("raw_socket"),
     "protocols/websocket_chat": one_of("websocket_chat", "ws://"),

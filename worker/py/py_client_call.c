@@ -174,7 +174,7 @@ static enum road absolute_target(struct session *s, const struct call *c, PyObje
     PyObject *cert = is_given(c->cert) ? c->cert : s->cert;
     if (!verify)
         verify = s->is_fast ? Py_False : Py_True;
-    out->site = root ? site_get(root, verify, cert ? cert : Py_None, Py_None) : NULL;
+    out->site = root ? site_get(root, verify, cert ? cert : Py_None, Py_None, s->http2) : NULL;
     Py_XDECREF(root);
     out->target = PyUnicode_FromStringAndSize(text + root_len, len - root_len);
     return out->site && out->target ? ROAD_FAST : ROAD_ERROR;
@@ -223,7 +223,9 @@ static enum road normalised_target(struct session *s, const struct call *c, stru
         const Py_ssize_t root_len = text ? site_root_length(text, len) : 0;
         if (root_len && !strchr(text, '#')) {
             PyObject *root = PyUnicode_FromStringAndSize(text, root_len);
-            out->site = root ? site_get(root, verify, s->cert ? s->cert : Py_None, Py_None) : NULL;
+            out->site = root
+                            ? site_get(root, verify, s->cert ? s->cert : Py_None, Py_None, s->http2)
+                            : NULL;
             Py_XDECREF(root);
             out->target = PyUnicode_FromStringAndSize(text + root_len, len - root_len);
             road = out->site && out->target ? ROAD_FAST : ROAD_ERROR;

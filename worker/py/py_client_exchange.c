@@ -272,7 +272,7 @@ PyObject *exchange_call(PyObject *module, PyObject *args, PyObject *kwargs)
     if (!site_is_loop_thread())
         return PyErr_Format(PyExc_RuntimeError,
                             "HTTP sessions send on the thread of the loop only");
-    struct site *site = site_get(root, verify, cert, proxy);
+    struct site *site = site_get(root, verify, cert, proxy, s->http2);
     if (site && session_pool(s) && !PyType_IsSubtype(cls, response_type))
         PyErr_SetString(PyExc_TypeError, "cls is no response class");
     struct response *r = PyErr_Occurred() ? NULL : response_new(cls);

@@ -504,7 +504,7 @@ static bool is_usual(const struct session *s, const struct call *c, const struct
 static unsigned kind_of(const struct session *s, const struct outgoing *out)
 {
     return (unsigned)s->is_fast | (unsigned)(out->body_len > 0) << 1 | (unsigned)out->is_json << 2 |
-           (unsigned)out->is_form << 3 | (unsigned)out->is_text << 4;
+           (unsigned)out->is_form << 3 | (unsigned)out->is_text << 4 | (unsigned)s->http2 << 5;
 }
 
 static void keep_usual(struct usual *u, const struct usual *key, struct asked *asked)

@@ -227,7 +227,8 @@ static struct response *next_hop(struct response *r, PyObject *parts, const stru
     PyObject *cert = is_given(c->cert) ? c->cert : s->cert;
     if (!verify)
         verify = s->is_fast ? Py_False : Py_True;
-    struct outgoing out = {.site = site_get(root, verify, cert ? cert : Py_None, Py_None)};
+    struct outgoing out = {.site =
+                               site_get(root, verify, cert ? cert : Py_None, Py_None, s->http2)};
     if (!out.site)
         return NULL;
     out.target = Py_NewRef(target);

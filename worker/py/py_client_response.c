@@ -270,6 +270,18 @@ static PyObject *get_url(PyObject *self, void *closure)
     return response_url((struct response *)self);
 }
 
+static PyObject *get_http_version(PyObject *self, void *closure)
+{
+    (void)closure;
+    const struct response *r = (struct response *)self;
+    const unsigned version = r->got ? r->got->version : 0;
+    if (!version)
+        Py_RETURN_NONE;
+    return version % 10
+               ? PyUnicode_FromFormat("HTTP/%u.%u", version / 10, version % 10)
+               : PyUnicode_FromFormat(version == 10 ? "HTTP/%u.0" : "HTTP/%u", version / 10);
+}
+
 static PyObject *get_reason(PyObject *self, void *closure)
 {
     (void)closure;
@@ -284,6 +296,7 @@ static PyObject *get_reason(PyObject *self, void *closure)
         }                                                                                          \
     }
 static PyGetSetDef response_attributes[] = {
+    {"http_version", get_http_version, NULL, NULL, NULL},
     {"status_code", get_status, set_status, NULL, NULL},
     {"content", get_content, NULL, NULL, NULL},
     {"_content", get_raw_content, part_set, NULL,

@@ -55,7 +55,8 @@ struct pool_ref *session_pool(struct session *s)
     else
         s->pool = pool_ref_new(
             (struct fetch_pool_config){.max_idle_per_origin = s->is_fast ? s->concurrency : 10,
-                                       .max_per_origin = s->is_fast ? s->concurrency : 0});
+                                       .max_per_origin = s->is_fast ? s->concurrency : 0,
+                                       .max_shared = 1});
     return s->pool;
 }
 
@@ -282,7 +283,7 @@ enum road session_site(struct session *s)
     }
     PyObject *root = PyUnicode_FromStringAndSize(url, root_len);
     PyObject *verify = s->verify ? s->verify : s->is_fast ? Py_False : Py_True;
-    struct site *site = site_get(root, verify, s->cert ? s->cert : Py_None, Py_None);
+    struct site *site = site_get(root, verify, s->cert ? s->cert : Py_None, Py_None, s->http2);
     Py_XDECREF(root);
     if (!site)
         return ROAD_ERROR;

@@ -35,8 +35,8 @@ static PyObject *pool_make(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         return NULL;
     struct pool_object *self = (struct pool_object *)type->tp_alloc(type, 0);
     if (self)
-        self->config =
-            (struct fetch_pool_config){.max_idle_per_origin = idle, .max_per_origin = most};
+        self->config = (struct fetch_pool_config){
+            .max_idle_per_origin = idle, .max_per_origin = most, .max_shared = most ? most : idle};
     return (PyObject *)self;
 }
 
@@ -374,16 +374,19 @@ static PyObject *session_close(PyObject *self, PyObject *unused)
 /* What the Python part of a session sets once: limits of a FastHttpSession, a shared pool. */
 static PyObject *session_configure(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    static const char *const names[] = {
-        "connect_timeout", "network_timeout", "concurrency", "pool", "is_plain", NULL};
+    static const char *const names[] = {"connect_timeout", "network_timeout", "concurrency", "pool",
+                                        "is_plain",        "http2",           NULL};
     struct session *s = (struct session *)self;
     PyObject *pool = Py_None;
-    int is_odd = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$ddIOp", KEYWORD_NAMES(names),
+    int is_odd = s->is_odd, http2 = (int)s->http2;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$ddIOpi", KEYWORD_NAMES(names),
                                      &s->connect_timeout, &s->network_timeout, &s->concurrency,
-                                     &pool, &is_odd))
+                                     &pool, &is_odd, &http2))
         return NULL;
+    if (http2 < HTTP2_NEVER || http2 > HTTP2_BY_PRIOR_KNOWLEDGE)
+        return PyErr_Format(PyExc_ValueError, "http2 is 0, 1 or 2");
     s->is_odd = is_odd;
+    s->http2 = (enum http2_use)http2;
     if (pool != Py_None && !PyObject_TypeCheck(pool, pool_type))
         return PyErr_Format(PyExc_TypeError, "pool must be a _katydid.Pool");
     Py_XSETREF(s->pool_owner, pool == Py_None ? NULL : Py_NewRef(pool));

@@ -6,8 +6,8 @@
  * Design: a byte table says which characters requests leaves alone; a URL made only of these is
  * used as it is. Anything else (percent signs, spaces, dots to collapse, upper-case hosts,
  * credentials) is normalised by requests' own code, then looked at again.
- * Sites are interned in a dict keyed by (root, verify, cert, proxy), at most SITES_MAX of them,
- * those used last: a target may redirect to ever new hosts.
+ * Sites are interned in a dict keyed by (root, verify, cert, proxy[, http2]), at most SITES_MAX of
+ * them, those used last: a target may redirect to ever new hosts.
  */
 #include "worker/py/py_client_glue.h"
 #include "worker/py/py_client_site.h"
@@ -21,7 +21,7 @@
 
 enum { SITES_MAX = 1024 };
 
-static PyObject *sites; /* (root, verify, cert, proxy) → capsule of struct site */
+static PyObject *sites; /* (root, verify, cert, proxy[, http2]) → capsule of struct site */
 static struct site *newest, *oldest;
 static struct fetch_engine *engine;
 static unsigned long loop_thread; /* where the engine lives */
@@ -39,7 +39,7 @@ struct fetch_engine *site_engine(void)
         PyErr_SetString(PyExc_RuntimeError, "the HTTP client needs katydid's event loop");
         return NULL;
     }
-    engine = fetch_engine_new(hub_base(), client_protocols());
+    engine = fetch_engine_new(hub_base(), client_protocols(HTTP2_NEVER));
     loop_thread = PyThread_get_thread_ident();
     return engine;
 }
@@ -285,7 +285,8 @@ static int fill_proxy(struct fetch_target *target, PyObject *proxy)
     return 0;
 }
 
-static struct site *site_new(PyObject *root, PyObject *verify, PyObject *cert, PyObject *proxy)
+static struct site *site_new(PyObject *root, PyObject *verify, PyObject *cert, PyObject *proxy,
+                             enum http2_use http2)
 {
     struct fetch_engine *e = site_engine();
     const char *text = PyUnicode_AsUTF8(root);
@@ -293,7 +294,7 @@ static struct site *site_new(PyObject *root, PyObject *verify, PyObject *cert, P
         return NULL;
     struct site *site = mem_zalloc(sizeof *site);
     char *host = mem_realloc(NULL, strlen(text) + 1);
-    struct fetch_target target = {.host = host};
+    struct fetch_target target = {.host = host, .protocols = client_protocols(http2)};
     split_root(text, site, host, &target.port);
     target.tls = site->is_tls;
     PyObject *tls = site->is_tls ? fill_tls(&target, verify, cert) : Py_NewRef(Py_None);
@@ -372,11 +373,11 @@ static void forget_oldest(void)
 }
 
 static struct site *site_make(PyObject *key, PyObject *root, PyObject *verify, PyObject *cert,
-                              PyObject *proxy)
+                              PyObject *proxy, enum http2_use http2)
 {
     while (oldest && PyDict_GET_SIZE(sites) >= SITES_MAX)
         forget_oldest();
-    struct site *site = site_new(root, verify, cert, proxy);
+    struct site *site = site_new(root, verify, cert, proxy, http2);
     struct site *other = site ? find(key) : NULL; /* made meanwhile: site_new runs Python */
     if (other || (site && intern(site, key) < 0)) {
         site_put(site);
@@ -385,11 +386,13 @@ static struct site *site_make(PyObject *key, PyObject *root, PyObject *verify, P
     return site;
 }
 
-struct site *site_get(PyObject *root, PyObject *verify, PyObject *cert, PyObject *proxy)
+struct site *site_get(PyObject *root, PyObject *verify, PyObject *cert, PyObject *proxy,
+                      enum http2_use http2)
 {
     if (!sites)
         sites = PyDict_New();
-    PyObject *key = PyTuple_Pack(4, root, verify, cert, proxy);
+    PyObject *key = http2 ? Py_BuildValue("(OOOOi)", root, verify, cert, proxy, (int)http2)
+                          : PyTuple_Pack(4, root, verify, cert, proxy);
     if (!key)
         return NULL;
     struct site *site = find(key);
@@ -397,7 +400,7 @@ struct site *site_get(PyObject *root, PyObject *verify, PyObject *cert, PyObject
         unlink_site(site);
         link_newest(site_ref(site));
     } else if (!PyErr_Occurred()) {
-        site = site_make(key, root, verify, cert, proxy);
+        site = site_make(key, root, verify, cert, proxy, http2);
     }
     Py_DECREF(key);
     return site;

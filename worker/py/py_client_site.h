@@ -24,9 +24,13 @@ struct site {
     bool is_forwarded; /* plain, by a proxy */
 };
 
+/* Whether a session speaks HTTP/2: over TLS if the server agrees, or without asking. */
+enum http2_use { HTTP2_NEVER, HTTP2_BY_ALPN, HTTP2_BY_PRIOR_KNOWLEDGE };
+
 /* A reference; NULL with an exception. root: normal form. verify, cert, proxy as requests has them.
  */
-struct site *site_get(PyObject *root, PyObject *verify, PyObject *cert, PyObject *proxy);
+struct site *site_get(PyObject *root, PyObject *verify, PyObject *cert, PyObject *proxy,
+                      enum http2_use http2);
 struct site *site_ref(struct site *site);
 void site_put(struct site *site); /* accepts NULL */
 /* Bytes of url up to the path when it is http(s)://authority in normal form, else 0. */
@@ -42,5 +46,5 @@ void site_quote_plus(struct sbuf *out, const char *text, Py_ssize_t len);
 enum road site_urlencode(struct sbuf *out, PyObject *dict);
 void site_init(void);
 bool site_is_loop_thread(void);
-const struct protocols *client_protocols(void); /* py_client_protocols.c */
+const struct protocols *client_protocols(enum http2_use use); /* py_client_protocols.c */
 struct fetch_engine *site_engine(void); /* NULL with an exception when there is no loop here */

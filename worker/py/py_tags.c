@@ -97,6 +97,14 @@ static PyObject *tls_text(const struct fetch_response *got)
     return version >= 10 && version <= 13 ? the.tls_versions[version - 10] : NULL;
 }
 
+/* k6's: the code of HTTP/2 behind that of its kind. */
+static int http2_code(const struct fetch_response *got)
+{
+    enum { GOAWAY = 1610, STREAM = 1630, LAST = 0xd };
+    const int kind = got->error == FETCH_GOAWAY ? GOAWAY : STREAM;
+    return got->sys <= LAST ? kind + 1 + got->sys : kind;
+}
+
 int py_tags_error_code(const struct py_stats_request *q)
 {
     static const struct {
@@ -111,6 +119,8 @@ int py_tags_error_code(const struct py_stats_request *q)
     };
     if (!q->got || q->got->error == FETCH_OK)
         return q->status >= 400 && q->status < 600 ? 1000 + q->status : 0;
+    if (q->got->error == FETCH_GOAWAY || q->got->error == FETCH_STREAM_RESET)
+        return http2_code(q->got);
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (known[i].error == q->got->error && (!known[i].sys || known[i].sys == q->got->sys))
             return known[i].code;

@@ -27,6 +27,7 @@ from ._channel import Channel
 from ._dealt import Dealt
 from ._ends import Ends, exit_number
 from ._health import Health
+from ._http.version import take_http2
 from ._journals import Journals
 from ._reports import Reports
 from ._runner import locust_exception_handler
@@ -492,6 +493,7 @@ class Node(Silence):
             self.environment.stop_timeout = job["stop_timeout"] or 0.0
         self._take_options(job.get("parsed_options") or {})
         take_series_tags(job.get("series_tags") or [], bool(job.get("k6_times")))
+        take_http2(job.get("http2"))
         watch_iterations(is_counted=bool(job.get("iterations")))
         run = job.get("run") or ""
         if self.state != settings.STATE_INIT and run != self._reports.run:

@@ -23,6 +23,7 @@ from .fast_parts import (
 from .fast_wire import Pieces, fast_fields, request_target
 from .naming import rename_request
 from .plain import complete_url
+from .version import http2_of
 
 USER_AGENT = "python/gevent-http-client-2.6.1"
 MAX_REDIRECTS = 30
@@ -206,6 +207,7 @@ class FastHttpSession(_katydid.Session):
             concurrency=int(concurrency),
             pool=shared_pool(client_pool),
             is_plain=bool(self._proxy or self._ssl_context_factory or max_retries),
+            http2=http2_of(user),
         )
 
     def _build_url(self, path):

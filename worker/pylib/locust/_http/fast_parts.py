@@ -85,6 +85,8 @@ def fast_error(response, kind, number, text, has_head):
         return errors.tls_error(text)
     if kind in ("CLOSED", "INCOMPLETE", "RESET"):
         return HTTPConnectionClosed("connection closed.")
+    if kind in ("STREAM_RESET", "GOAWAY"):
+        return HTTPConnectionClosed(text)
     if kind == "DECODE":
         return zlib.error("Error -3 while decompressing data: incorrect header check")
     if kind == "PROXY":

@@ -237,7 +237,7 @@ def make_raw(response):
         body=Body(response) if response._is_stream else io.BytesIO(b""),
         headers=headers,
         status=response.status_code,
-        version=11,
+        version=20 if response.http_version == "HTTP/2" else 11,
         reason=response.reason,
         preload_content=False,
         decode_content=False,

@@ -10,6 +10,7 @@ from requests.auth import HTTPBasicAuth
 from .fast import split_credentials
 from .naming import rename_request
 from .plain import LocustHttpAdapter, check_headers, complete_url, send_safely
+from .version import http2_of
 
 absolute_http_url_regexp = re.compile(r"^https?://", re.IGNORECASE)
 SHARED = {}
@@ -35,6 +36,9 @@ class HttpSession(_katydid.Session, requests.Session):
         self.user = user
         if credentials:
             self.auth = HTTPBasicAuth(*credentials)
+        http2 = http2_of(user)
+        if http2:
+            self._configure(http2=http2)
         if pool_manager is not None:
             self._share(pool_manager)
         if self._goes_through_requests:

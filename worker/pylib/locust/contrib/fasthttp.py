@@ -43,6 +43,7 @@ class FastHttpUser(User, RestMixin):
     insecure = True  # do not verify certificates
     default_headers = None  # sent with each request
     concurrency = 10  # connections per host
+    http2 = None  # True, "prior-knowledge" or False; None: what --http2 says
     proxy_host = None
     proxy_port = None
     client_pool = None  # an HTTPClientPool that the users of a class share

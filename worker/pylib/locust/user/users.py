@@ -313,6 +313,7 @@ class HttpUser(User, RestMixin):
 
     abstract = True
     pool_manager = None  # shared by the users of a class, if set
+    http2 = None  # True, "prior-knowledge" or False; None: what --http2 says
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)

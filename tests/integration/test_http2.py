@@ -1,0 +1,408 @@
+# SPDX-License-Identifier: MIT
+"""HTTP/2 with both clients, against a server by the Python package h2 that says back what it got and breaks the rules on
+request (tests/support/h2_server.py), against nghttpd, nginx and Node."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import textwrap
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from harness import PATIENCE, ROOT, WORKER, Process, csv_row, free_port, locustfile, run_katydid, wait_for
+
+CLIENTS = Path(os.environ["KATYDID_CLIENTS_VENV"]).resolve()
+
+PRELUDE = """
+import json, sys
+import locust
+import gevent, _katydid
+from locust import FastHttpUser, HttpUser, events
+from locust.clients import HttpSession
+from locust.contrib.fasthttp import FastHttpSession
+
+PLAIN, TLS, OLD, ONE = (f"http{'s' if name in ('tls', 'old') else ''}://127.0.0.1:{json.loads(sys.argv[1])[name]}"
+                        for name in ("plain", "tls", "old", "one"))
+if _katydid.record_request not in events.request._handlers:
+    events.request.add_listener(_katydid.record_request)
+
+class User:
+    def __init__(self, http2):
+        self.http2 = http2
+
+    def context(self):
+        return {}
+
+def session(url, http2=None, cls=HttpSession):
+    s = cls(url, events.request, User(http2 if http2 is not None else url.startswith("https") or "prior-knowledge"))
+    if cls is HttpSession:
+        s.trust_env = s.verify = False
+    return s
+
+def rows():
+    return {r["name"]: r for r in _katydid.stats_rows()}
+
+def failures():
+    return {f["name"]: f["error"] for f in _katydid.stats_failures()}
+
+def log(s=None):
+    return json.loads((s or session(PLAIN)).get("/log", name="log").text)
+"""
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cert")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                    "-keyout", folder / "key.pem", "-out", folder / "cert.pem"], check=True, capture_output=True)
+    return folder / "cert.pem", folder / "key.pem"
+
+
+@pytest.fixture
+def ports(certificate):
+    with Process([CLIENTS / "bin" / "python", ROOT / "tests" / "support" / "h2_server.py", *certificate]) as server:
+        yield server.wait_line(r"^\{.*\}$").group(0)
+
+
+@pytest.fixture
+def run(ports, tmp_path):
+    def run(code):
+        script = tmp_path / "script.py"
+        script.write_text(PRELUDE + textwrap.dedent(code) + "\nprint('all done')\n")
+        out = subprocess.run([WORKER, "--python", script, ports], capture_output=True, text=True, timeout=PATIENCE * 2)
+        assert out.returncode == 0 and "all done" in out.stdout, out.stdout[-2000:] + out.stderr[-4000:]
+
+    return run
+
+
+def test_a_request_is_what_it_would_be_by_http_1(run):
+    run("""
+        for url in PLAIN, TLS:
+            for cls in HttpSession, FastHttpSession:
+                s = session(url, cls=cls)
+                r = s.get("/some?q=1", headers={"X-Name": "Value", "Connection": "keep-alive", "TE": "gzip"})
+                assert r.http_version == "HTTP/2" and r.status_code == 200, r.error
+                said, host = r.json(), url.split("//")[1]
+                assert (said["method"], said["path"], said["authority"]) == ("GET", "/some?q=1", host), said
+                assert said["scheme"] == url.split(":")[0]
+                assert said["headers"]["x-name"] == "Value"
+                assert not said["headers"].keys() & {"host", "connection", "te", "keep-alive", "transfer-encoding"}, said
+                said = s.post("/form", data={"a": "1"}).json()
+                assert (said["method"], said["length"], said["headers"]["content-length"]) == ("POST", 3, "3"), said
+                assert s.get("/own", headers={"Host": "other.example"}).json()["authority"] == "other.example"
+                assert s.put("/p", json={"a": [1, 2]}).json()["length"] > 0
+                if cls is HttpSession:
+                    assert r.raw.version == 20 and r.reason == "OK"
+                    assert s.head("/echo").status_code == 200 and s.head("/echo").content == b""
+        assert not failures()
+    """)
+
+
+def test_one_connection_per_user_and_side_by_side(run):
+    run("""
+        for cls in HttpSession, FastHttpSession:
+            s = session(PLAIN, cls=cls)
+            group = [gevent.spawn(s.get, f"/bytes/{n}") for n in range(40)]
+            gevent.joinall(group, raise_error=True)
+            assert [len(g.value.content) for g in group] == list(range(40))
+            number = log(s)[-1][0]
+            assert [c for c, _, path in log(s) if path == "/bytes/39"][-1] == number
+            held = gevent.spawn(s.get, "/hold")
+            while not any(path == "/hold" for _, _, path in log(s)):
+                gevent.sleep(0.001)
+            s.get("/echo")
+            assert held.get(timeout=60).text == "held"  # while another was answered on the same connection
+        assert len({c for c, _, path in log() if path.startswith("/bytes")}) == 2, "a connection each"
+    """)
+
+
+def test_a_server_that_takes_one_at_a_time(run):
+    run("""
+        s = session(ONE)
+        group = [gevent.spawn(s.get, f"/bytes/{n}") for n in range(20)]
+        gevent.joinall(group, raise_error=True)
+        assert [len(g.value.content) for g in group] == list(range(20))
+        assert len({c for c, _, path in log() if path.startswith("/bytes")}) == 1
+    """)
+
+
+def test_the_server_chooses(run):
+    run("""
+        for cls in HttpSession, FastHttpSession:
+            r = session(OLD, cls=cls).get("/x")
+            assert (r.http_version, r.text) == ("HTTP/1.1", "http/1.1"), r.error
+            r = session(TLS, False, cls=cls).get("/x")
+            assert r.http_version == "HTTP/1.1", "not asked for"
+            r = session(PLAIN, True, cls=cls).get("/x")
+            assert r.http_version == "HTTP/1.1", "without TLS nothing is agreed on"
+        assert not failures()
+        try:
+            session(PLAIN, "3")
+        except ValueError as error:
+            assert "prior-knowledge" in str(error)
+        else:
+            assert False
+    """)
+
+
+def test_redirects_cookies_statuses(run):
+    run("""
+        for cls in HttpSession, FastHttpSession:
+            s = session(PLAIN, cls=cls)
+            r = s.get("/redirect/3")
+            assert r.json()["path"] == "/echo" and len(r.history) == 3, r.text
+            s.get("/cookie")
+            assert s.get("/echo").json()["headers"]["cookie"] == "a=1; b=2"
+            assert s.get("/status/204").content == b""
+            assert s.get("/status/404", name=cls.__name__).status_code == 404
+        assert "404" in failures()["HttpSession"] and "Not Found" in failures()["HttpSession"], failures()
+    """)
+
+
+def test_large_bodies_both_ways(run):
+    run("""
+        import tempfile
+        size = 20 << 20
+        with tempfile.TemporaryFile() as file:
+            file.truncate(size)
+            for cls in HttpSession, FastHttpSession:
+                for url in PLAIN, TLS:
+                    s = session(url, cls=cls)
+                    assert len(s.get(f"/bytes/{size}").content) == size
+                    assert s.post("/echo", data=b"x" * size).json()["length"] == size
+                    file.seek(0)
+                    assert s.post("/echo", data=file).json()["length"] == size
+                    said = s.post("/echo", data=iter([b"12", b"345"])).json()
+                    assert said["length"] == 5 and "content-length" not in said["headers"], said
+                    if cls is FastHttpSession:
+                        assert s.post("/echo", data=b"abc", headers={"Expect": "100-continue"}).json()["length"] == 3
+        assert not failures()
+    """)
+
+
+def test_streams(run):
+    run("""
+        s = session(PLAIN)
+        r = s.get("/bytes/3000000", stream=True)
+        assert sum(len(part) for part in r.iter_content(100000)) == 3000000
+        slow = s.get("/endless", stream=True)
+        parts = slow.iter_content(10000)
+        assert len(next(parts)) == 10000
+        assert len(s.get("/bytes/3000000").content) == 3000000  # a reader that waits holds up nobody
+        slow.close()
+        while not any(path == "reset 8" for _, _, path in log(s)):
+            gevent.sleep(0.001)
+        assert not failures()
+    """)
+
+
+def test_what_comes_around_an_answer(run):
+    run("""
+        s = session(PLAIN)
+        assert s.get("/trailers").text == "body"
+        assert s.get("/hints").text == "after hints"
+        assert s.get("/misdirected").status_code == 200
+        assert [path for _, _, path in log(s)].count("/misdirected") == 2
+        assert rows()["/misdirected"]["num_requests"] == 1 and rows()["/misdirected"]["resent"] == 1, rows()["/misdirected"]
+        early = session(PLAIN).post("/early", data=b"x" * (30 << 20), name="early")
+        assert early.status_code == 413 and early.text == "too much"
+        assert failures().keys() == {"early"}, failures()
+    """)
+
+
+def test_what_was_not_taken_is_sent_again(run):
+    run("""
+        s = session(PLAIN)
+        for path in "/refused", "/goaway":
+            r = s.post(path, data=b"1")
+            assert r.text == "now", r.error
+            assert rows()[path]["num_requests"] == 1 and rows()[path]["resent"] == 0, "it was none of the server's requests"
+        for _ in range(3):
+            assert s.get("/goaway/soft").text == "the last"
+        assert len({c for c, _, path in log(s) if path == "/goaway/soft"}) == 3
+        assert s.get("/old").http_version == "HTTP/1.1"
+        assert s.get("/more").http_version == "HTTP/1.1", "it was told once"
+        assert not failures()
+    """)
+
+
+def test_failures_name_their_reason(run):
+    run("""
+        expected = {
+            "/refused/always": "stream reset by the server: REFUSED_STREAM (0x7)",
+            "/goaway/calm": "connection ended by the server: ENHANCE_YOUR_CALM (0xb)",
+            "/reset": "stream reset by the server: INTERNAL_ERROR (0x2)",
+            "/short": "IncompleteRead(5 bytes read, 5 more expected)",
+            "/long": "more body than Content-Length says",
+            "/interim": "body after an interim answer",
+            "/many-headers": "response head too large",
+            "/noise": "", "/gone": "Remote end closed connection without response",
+        }
+        for path, text in expected.items():
+            s = session(PLAIN)
+            other = s.get("/echo")
+            r = s.post(path, data=b"1")
+            assert not r.status_code and r.error, path
+            assert text in failures()[path], (path, failures()[path])
+            assert s.get("/echo").status_code == 200, "the next one does not suffer"
+            assert rows()[path]["num_requests"] == 1 and rows()[path]["num_failures"] == 1, path
+            r = session(PLAIN, cls=FastHttpSession).post(path, data=b"1", name="fast")
+            assert not r.status_code and r.error, path
+        again = session(PLAIN)
+        again.get("/echo")
+        again.get("/gone", name="lost twice")
+        assert rows()["lost twice"]["resent"] == 1, "idempotent, on a connection that was used before: as HTTP/1.1"
+    """)
+
+
+def test_a_cancelled_request_is_cut_and_reset(run):
+    run("""
+        s = session(PLAIN)
+        s.get("/echo")
+        under_way = []
+        for path in "/endless", "/hold":
+            under_way.append(gevent.spawn(s.get, path, name="cut"))
+            while path not in [asked for _, _, asked in log()]:
+                gevent.sleep(0.001)
+        gevent.killall(under_way)
+        assert rows()["cut"]["cut"] == 2 and rows()["cut"]["num_requests"] == 0
+        assert s.get("/echo").status_code == 200
+        while [path for _, _, path in log()].count("reset 8") < 2:
+            gevent.sleep(0.001)
+        numbers = {c for c, _, path in log() if path in ("/hold", "/endless", "/echo")}
+        assert len(numbers) == 1, "and its connection goes on"
+        assert not failures()
+    """)
+
+
+SCRIPT = """
+    from locust import FastHttpUser, HttpUser, constant, task
+    class Normal(HttpUser):
+        wait_time = constant(0.01)
+        {normal}
+        @task
+        def t(self):
+            r = self.client.get("/bytes/5", name=f"normal")
+            assert r.http_version == "{version}", r.http_version
+    class Fast(FastHttpUser):
+        wait_time = constant(0.01)
+        {fast}
+        @task
+        def t(self):
+            r = self.client.get("/bytes/5", name="fast")
+            assert r.http_version == "{version}", r.http_version
+"""
+
+
+@pytest.mark.parametrize(("option", "normal", "version"), [
+    ((), 'http2 = "prior-knowledge"', "HTTP/2"), (("--http2=prior-knowledge",), "", "HTTP/2"),
+    (("--http2", "prior-knowledge"), "", "HTTP/2"), (("--http2",), "", "HTTP/1.1"), (("--http2=prior-knowledge",), "http2 = False", "HTTP/1.1")])
+def test_a_run(option, normal, version, ports, tmp_path):
+    with locustfile(textwrap.dedent(SCRIPT.format(normal=normal, fast=normal, version=version))) as file:
+        run = run_katydid("-f", file, "-H", f"http://127.0.0.1:{json.loads(ports)['plain']}", "--headless", "-u", 4, "-r", 100, "-i", 40,
+                          *option, "--processes", 2, "--csv", tmp_path / "out", "--out", f"csv={tmp_path}/all.csv")
+    assert run.code == 0, run.describe()
+    assert int(csv_row(tmp_path / "out_stats.csv", "Aggregated")["Request Count"]) >= 40
+    lines = "".join(p.read_text() for p in tmp_path.glob("all*.csv"))
+    assert {"HTTP/2": "HTTP/2.0", "HTTP/1.1": "HTTP/1.1"}[version] in lines, lines[:500]
+
+
+def test_an_option_that_is_none():
+    with locustfile("") as file:
+        run = run_katydid("-f", file, "--http2=3", "--list")
+    assert run.code == 2 and "prior-knowledge" in run.stderr
+
+
+# ---- other servers ------------------------------------------------------------------------------
+
+GETS = """
+for cls in HttpSession, FastHttpSession:
+    s = cls(sys.argv[1], events.request, User(True if sys.argv[1].startswith("https") else "prior-knowledge"))
+    s.verify = s.trust_env = False
+    group = [gevent.spawn(s.get, "/page.txt") for _ in range(300)]
+    gevent.joinall(group, raise_error=True)
+    answers = {(g.value.http_version, g.value.text, str(g.value.error)) for g in group}
+    assert answers == {("HTTP/2", "a page", "None")}, answers
+    assert len(s.get("/large.bin").content) == 5000000
+assert not failures(), failures()
+"""
+
+
+@pytest.fixture
+def pages(tmp_path):
+    folder = tmp_path / "pages"
+    folder.mkdir()
+    (folder / "page.txt").write_text("a page")
+    (folder / "large.bin").write_bytes(b"x" * 5000000)
+    return folder
+
+
+def get_pages(url, tmp_path):
+    script = tmp_path / "script.py"
+    prelude = re.sub(r"^PLAIN, TLS.*\n.*\n", "", PRELUDE, flags=re.MULTILINE)
+    script.write_text(prelude + GETS + "\nprint('all done')\n")
+    out = subprocess.run([WORKER, "--python", script, url], capture_output=True, text=True, timeout=PATIENCE * 2)
+    assert out.returncode == 0 and "all done" in out.stdout, out.stdout[-2000:] + out.stderr[-4000:]
+
+
+def is_open(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    except OSError:
+        return False
+
+
+@contextmanager
+def listening(command, port, **kwargs):
+    with Process(command, **kwargs) as server:
+        wait_for(lambda: is_open(port), f"{command[0]} to listen")
+        yield server
+
+
+@pytest.mark.parametrize("is_tls", [False, True])
+def test_nghttpd(is_tls, pages, certificate, tmp_path):
+    port = free_port()
+    tls = [certificate[1], certificate[0]] if is_tls else ["--no-tls"]
+    with listening(["nghttpd", "-a", "127.0.0.1", "-d", pages, *([] if is_tls else tls), port, *(tls if is_tls else [])], port):
+        get_pages(f"http{'s' if is_tls else ''}://127.0.0.1:{port}", tmp_path)
+
+
+@pytest.mark.parametrize("is_tls", [False, True])
+def test_nginx(is_tls, pages, certificate, tmp_path):
+    port = free_port()
+    conf = tmp_path / "nginx.conf"
+    conf.write_text(f"""
+        {"user root;" if os.geteuid() == 0 else ""} daemon off; pid {tmp_path}/pid; error_log {tmp_path}/error.log; events {{ }}
+        http {{
+          access_log off; client_body_temp_path {tmp_path}/a; proxy_temp_path {tmp_path}/b; fastcgi_temp_path {tmp_path}/c;
+          uwsgi_temp_path {tmp_path}/d; scgi_temp_path {tmp_path}/e; keepalive_requests 100;
+          server {{ listen 127.0.0.1:{port} {"ssl" if is_tls else ""} http2; root {pages};
+                    ssl_certificate {certificate[0]}; ssl_certificate_key {certificate[1]}; }}
+        }}""")
+    with listening(["nginx", "-c", conf, "-p", tmp_path, "-e", tmp_path / "error.log"], port):
+        get_pages(f"http{'s' if is_tls else ''}://127.0.0.1:{port}", tmp_path)
+
+
+NODE = """
+const http2 = require("http2"), fs = require("fs");
+const answer = (request, response) => {
+  response.setHeader("content-type", "text/plain");
+  response.end(fs.readFileSync(process.argv[2] + request.url));
+};
+const server = process.argv[4] ? http2.createSecureServer({ cert: fs.readFileSync(process.argv[4]), key: fs.readFileSync(process.argv[5]) }, answer)
+                               : http2.createServer(answer);
+server.listen(Number(process.argv[3]), "127.0.0.1");
+"""
+
+
+@pytest.mark.parametrize("is_tls", [False, True])
+def test_node(is_tls, pages, certificate, tmp_path):
+    port = free_port()
+    script = tmp_path / "server.js"
+    script.write_text(NODE)
+    with listening(["node", script, pages, port, *(certificate if is_tls else ())], port):
+        get_pages(f"http{'s' if is_tls else ''}://127.0.0.1:{port}", tmp_path)

@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: MIT
+"""An HTTP/2 server for tests of the clients: says back what it got, and misbehaves on request. Run by the Python that has the
+package h2; prints {"plain": port, "tls": port, "old": port (TLS, HTTP/1.1 only), "one": port (one stream at a time)}.
+
+    h2_server.py CERT KEY
+
+/echo          method, authority, headers and length of the body as JSON (so does every path not named here)
+/log           what was asked so far: [connection, stream, path]   /status/N   an answer with that status
+/redirect/N    N hops, the last one to /echo                       /cookie     sets one
+/bytes/N       N bytes                     /endless    a body without end       /trailers   an answer with trailers
+/hints         103 before it               /misdirected  421 on the first connection
+/refused       REFUSED_STREAM the first time       /refused/always   each time
+/goaway        GOAWAY that does not have this stream, the first time; closes
+/goaway/calm   the same with ENHANCE_YOUR_CALM     /goaway/soft      finishes this one, takes no more
+/old           HTTP_1_1_REQUIRED           /reset      INTERNAL_ERROR           /gone  closes without an answer
+/short /long   less, more body than Content-Length says            /noise  a frame that is none
+/interim       body after a 103, without an answer                 /many-headers   300 of them
+/early         answers 413 before there is a body                  /hold   no answer until its connection has another request
+"""
+
+import json
+import socket
+import ssl
+import sys
+import threading
+
+import h2.config
+import h2.connection
+import h2.errors
+import h2.events
+import h2.exceptions
+import h2.settings
+
+Codes = h2.errors.ErrorCodes
+asked, seen, lock = [], {}, threading.Lock()
+
+
+def is_first(path):
+    with lock:
+        seen[path] = seen.get(path, 0) + 1
+        return seen[path] == 1
+
+
+class Connection:
+    count = 0
+
+    def __init__(self, sock, most):
+        config = h2.config.H2Configuration(client_side=False, header_encoding="utf-8", validate_outbound_headers=False,
+                                           normalize_outbound_headers=False)
+        self.sock, self.h2, self.streams, self.held, self.waiting = sock, h2.connection.H2Connection(config), {}, [], {}
+        self.asked = {}  # methods
+        with lock:
+            Connection.count += 1
+            self.number = Connection.count
+        self.h2.initiate_connection()
+        if most:
+            self.h2.update_settings({h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: most})
+
+    def flush(self):
+        self.sock.sendall(self.h2.data_to_send())
+
+    def serve(self):
+        self.flush()
+        while data := self.sock.recv(65536):
+            for event in self.h2.receive_data(data):
+                if not self.on(event):
+                    self.flush()
+                    return
+            self.send_waiting()
+            self.flush()
+
+    def on(self, event):
+        """False: the connection is to end."""
+        if isinstance(event, h2.events.RequestReceived):
+            self.streams[event.stream_id] = [dict(event.headers), 0]
+            self.asked[event.stream_id] = self.streams[event.stream_id][0][":method"]
+            return self.begin(event.stream_id, event.stream_ended is not None)
+        if isinstance(event, h2.events.DataReceived):
+            if event.flow_controlled_length:
+                self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+            if event.stream_id in self.streams:
+                self.streams[event.stream_id][1] += len(event.data)
+        if isinstance(event, h2.events.StreamEnded) and event.stream_id in self.streams:
+            return self.answer(event.stream_id)
+        if isinstance(event, h2.events.StreamReset):
+            self.waiting.pop(event.stream_id, None)
+            self.held = [held for held in self.held if held != event.stream_id]
+            with lock:
+                asked.append([self.number, event.stream_id, f"reset {int(event.error_code)}"])
+        return True
+
+    def say(self, stream, status, body=b"", headers=(), end=True):
+        fields = [(":status", str(status)), ("content-length", str(len(body))), *headers]
+        body = b"" if self.asked.get(stream) == "HEAD" else body
+        self.h2.send_headers(stream, fields, end_stream=end and not body)
+        if body:
+            self.waiting[stream] = body
+
+    def send_waiting(self):
+        """As much of the bodies as windows let through."""
+        for stream, body in list(self.waiting.items()):
+            while body or body is None:
+                room = min(self.h2.local_flow_control_window(stream), self.h2.max_outbound_frame_size)
+                if room <= 0:
+                    break
+                part = b"x" * room if body is None else body[:room]
+                body = body if body is None else body[room:]
+                self.h2.send_data(stream, part, end_stream=body == b"")
+                self.flush()
+            if body == b"":
+                del self.waiting[stream]
+            else:
+                self.waiting[stream] = body
+
+    def begin(self, stream, is_whole):
+        path = self.streams[stream][0][":path"]
+        with lock:
+            if path != "/log":
+                asked.append([self.number, stream, path])
+        if path == "/early":
+            self.say(stream, 413, b"too much")
+        elif self.streams[stream][0].get("expect") == "100-continue" and not is_whole:
+            self.h2.send_headers(stream, [(":status", "100")])
+        return True
+
+    def answer(self, stream):
+        headers, length = self.streams.pop(stream)
+        path, _, what = headers[":path"][1:].partition("/")
+        for held in self.held:
+            self.say(held, 200, b"held")
+        self.held = []
+        act = getattr(self, "on_" + path.replace("-", "_"), None)
+        if act is not None:
+            return act(stream, what) is not False
+        text = json.dumps({"method": headers[":method"], "scheme": headers[":scheme"], "authority": headers[":authority"],
+                           "path": headers[":path"], "headers": headers, "length": length})
+        self.say(stream, 200, text.encode(), [("content-type", "application/json")])
+        return True
+
+    def on_log(self, stream, what):
+        with lock:
+            self.say(stream, 200, json.dumps(asked).encode())
+
+    def on_status(self, stream, what):
+        self.say(stream, int(what), b"" if what in ("204", "304") else b"so it is")
+
+    def on_redirect(self, stream, what):
+        self.say(stream, 302, headers=[("location", f"/redirect/{int(what) - 1}" if int(what) > 1 else "/echo")])
+
+    def on_cookie(self, stream, what):
+        self.say(stream, 200, headers=[("set-cookie", "a=1"), ("set-cookie", "b=2; Path=/")])
+
+    def on_bytes(self, stream, what):
+        self.say(stream, 200, b"x" * int(what))
+
+    def on_endless(self, stream, what):
+        self.h2.send_headers(stream, [(":status", "200")])
+        self.waiting[stream] = None
+
+    def on_trailers(self, stream, what):
+        self.h2.send_headers(stream, [(":status", "200")])
+        self.h2.send_data(stream, b"body")
+        self.h2.send_headers(stream, [("x-checksum", "1")], end_stream=True)
+
+    def on_hints(self, stream, what):
+        self.h2.send_headers(stream, [(":status", "103"), ("link", "</a>")])
+        self.say(stream, 200, b"after hints")
+
+    def on_interim(self, stream, what):
+        self.h2.send_headers(stream, [(":status", "103")])
+        self.raw(0, 1, stream, b"body")
+
+    def on_misdirected(self, stream, what):
+        self.say(stream, 421 if is_first("misdirected") else 200, b"from here")
+
+    def on_refused(self, stream, what):
+        if is_first("refused") or what:
+            self.h2.reset_stream(stream, Codes.REFUSED_STREAM)
+        else:
+            self.say(stream, 200, b"now")
+
+    def on_goaway(self, stream, what):
+        if what == "soft":
+            self.say(stream, 200, b"the last")
+            self.send_waiting()
+            self.flush()
+            self.goaway(stream, Codes.NO_ERROR)
+        elif what == "calm":
+            self.goaway(stream - 2, Codes.ENHANCE_YOUR_CALM)
+        elif is_first("goaway"):
+            self.goaway(stream - 2, Codes.NO_ERROR)
+        else:
+            self.say(stream, 200, b"now")
+            return True
+        return False
+
+    def goaway(self, last, code):
+        self.raw(7, 0, 0, max(last, 0).to_bytes(4, "big") + int(code).to_bytes(4, "big"))
+
+    def on_old(self, stream, what):
+        self.h2.reset_stream(stream, Codes.HTTP_1_1_REQUIRED)
+
+    def on_reset(self, stream, what):
+        self.h2.reset_stream(stream, Codes.INTERNAL_ERROR)
+
+    def on_gone(self, stream, what):
+        return False
+
+    def raw(self, kind, flags, stream, payload):
+        """A frame that the library would not make."""
+        self.flush()
+        self.sock.sendall(len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload)
+
+    def on_short(self, stream, what):
+        self.h2.send_headers(stream, [(":status", "200"), ("content-length", "10")])
+        self.raw(0, 1, stream, b"12345")
+
+    def on_long(self, stream, what):
+        self.h2.send_headers(stream, [(":status", "200"), ("content-length", "3")])
+        self.raw(0, 1, stream, b"12345")
+
+    def on_noise(self, stream, what):
+        self.raw(4, 0, 0, b"1")  # SETTINGS of a length that cannot be
+
+    def on_many_headers(self, stream, what):
+        self.say(stream, 200, headers=[(f"x-{n}", "v") for n in range(300)])
+
+    def on_hold(self, stream, what):
+        self.held.append(stream)
+
+    def on_early(self, stream, what):
+        pass
+
+
+def serve_old(sock):
+    """As much of HTTP/1.1 as a GET needs."""
+    file = sock.makefile("rb")
+    while line := file.readline():
+        while file.readline() != b"\r\n":
+            pass
+        with lock:
+            asked.append([0, 0, line.decode().split()[1]])
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhttp/1.1")
+
+
+def serve(sock, context, most):
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if context:
+            sock = context.wrap_socket(sock, server_side=True)
+        if (not context and sock.recv(3, socket.MSG_PEEK) != b"PRI") or (context and sock.selected_alpn_protocol() != "h2"):
+            serve_old(sock)
+        else:
+            Connection(sock, most).serve()
+    except (OSError, h2.exceptions.ProtocolError):
+        pass
+    finally:
+        try:
+            sock.shutdown(socket.SHUT_WR)
+            sock.settimeout(5)
+            while sock.recv(65536):  # a reset would take back what was said
+                pass
+        except OSError:
+            pass
+        sock.close()
+
+
+def listen(context=None, most=0):
+    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+
+    def accept():
+        while True:
+            sock, _ = listener.accept()
+            threading.Thread(target=serve, args=(sock, context, most), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    return listener.getsockname()[1]
+
+
+def tls(names):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*sys.argv[1:3])
+    context.set_alpn_protocols(names)
+    return context
+
+
+if __name__ == "__main__":
+    ports = {"plain": listen(), "tls": listen(tls(["h2", "http/1.1"])), "old": listen(tls(["http/1.1"])), "one": listen(most=1)}
+    print(json.dumps(ports), flush=True)
+    threading.Event().wait()
