@@ -274,6 +274,7 @@ static void release(void *self)
 {
     struct csv *c = self;
     close_files(c);
+    outfile_release(c);
     csv_windows_free(c->windows);
     sbuf_fini(&c->text);
     free(c->prefix);

@@ -94,6 +94,7 @@ static int run_end(void *self, const struct snapshot *last, char **why)
 static void release(void *self)
 {
     struct document_file *d = self;
+    outfile_release(d);
     free(d->path);
     free(d);
 }

@@ -134,10 +134,14 @@ static bool is_one_file(const struct claim *a, const struct claim *b)
 static int claim(struct claim *mine, const char *option, const char *path, char **why)
 {
     pthread_mutex_lock(&claims_lock);
-    const struct claim *c = claims;
-    while (c && (c->owner == mine->owner || !is_one_file(c, mine)))
-        c = c->next;
-    if (c) {
+    struct claim *c = claims, *same = NULL;
+    for (; c && (c->owner == mine->owner || !is_one_file(c, mine)); c = c->next)
+        if (is_one_file(c, mine))
+            same = c;
+    if (!c && same) { /* its name comes again with each test; it may be linked by now */
+        same->linked = mine->linked;
+        free(mine->where);
+    } else if (c) {
         *why = sbuf_words("%s: %s is written by %s too; give each a file of its own", option, path,
                           c->option);
         free(mine->where);
@@ -190,6 +194,23 @@ int outfile_claim_stem(const void *owner, const char *option, const char *path, 
     free(real);
     free(folder);
     return claim(&mine, option, path, why);
+}
+
+void outfile_release(const void *owner)
+{
+    pthread_mutex_lock(&claims_lock);
+    for (struct claim **at = &claims; *at;) {
+        struct claim *c = *at;
+        if (c->owner != owner) {
+            at = &c->next;
+            continue;
+        }
+        *at = c->next;
+        free(c->option);
+        free(c->where);
+        free(c);
+    }
+    pthread_mutex_unlock(&claims_lock);
 }
 
 int outfile_write(const char *path, const struct sbuf *text)

@@ -17,6 +17,8 @@ int outfile_claim(const void *owner, const char *option, const char *path, char 
 /* Of files whose names get more put into them, and may be made elsewhere: nothing is tried, and
  * only others of these are refused the name. */
 int outfile_claim_stem(const void *owner, const char *option, const char *path, char **why);
+/* Whatever that owner claimed is free again: it writes no more. */
+void outfile_release(const void *owner);
 
 /* Makes the file anew with that text. 0, or an errno. */
 struct sbuf;

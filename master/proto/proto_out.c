@@ -186,7 +186,8 @@ void proto_spawn(struct sbuf *out, const char *node, const struct spawn_order *o
     msgpack_packer pk = begin(out, "spawn");
     msgpack_pack_map(&pk, 7 + (o->series_tags != NULL) + (o->scenarios != NULL) +
                               o->counts_iterations + o->has_k6_times + (o->seed >= 0) +
-                              (o->http2 != NULL) + (o->journals.count > 0) + o->journals.trace.is_on);
+                              (o->http2 != NULL) + (o->journals.count > 0) +
+                              o->journals.trace.is_on);
     if (o->journals.count)
         put_journals(&pk, &o->journals);
     if (o->journals.trace.is_on)

@@ -268,6 +268,7 @@ static void close_it(void *self)
     struct hdrlog *h = self;
     if (h->fd >= 0)
         close(h->fd);
+    outfile_release(h);
     snapshot_unref(h->last);
     free(h->trouble);
     sink_spec_free(h->spec);

@@ -156,6 +156,7 @@ static void close_it(void *self)
     free(j->trouble);
     pthread_mutex_destroy(&j->lock);
     sink_spec_free(j->spec);
+    outfile_release(j);
     free(j);
 }
 

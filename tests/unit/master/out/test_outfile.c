@@ -111,6 +111,9 @@ static void test_a_file_has_one_owner(void **state)
     assert_int_equal(claim(&b, "hard"), -1);
     assert_int_equal(claim(&b, "new"), 0);
     assert_int_equal(claim(&a, "new"), -1);
+    outfile_release(&b); /* what it had is anybody's again, what others have is not */
+    assert_int_equal(claim(&a, "new"), 0);
+    assert_int_equal(claim(&b, "there"), -1);
 }
 
 static void test_what_is_no_ordinary_file_may_have_several(void **state)
