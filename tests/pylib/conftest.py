@@ -123,6 +123,8 @@ def fake_core():
     core.journals_open = core.journals_close = core.journals_end = core.journals_users = core.journals_user = lambda *_: None
     core.journals_tags = lambda *_: None
     core.journals_state = lambda: []
+    core.trace_open = core.trace_close = lambda *_: None
+    core.trace_take = lambda: (b"", 0, 0)
     core.hold_requests = lambda wait: setattr(core, "held", wait)
     core.health = lambda: {"lag_ms": 0.0, "lag_p99_ms": 0.0, "cpu_percent": 1.0, "memory_bytes": 1,
                             "fds": 0, "connections": 0, "cpu_limit": 0.0, "throttled": 0.0, "starved": 0.0}
