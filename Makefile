@@ -279,7 +279,8 @@ lint: ## layers, sizes, formatting, cppcheck
 	@$(PYTHON) tests/lint/lint.py
 	@clang-format --dry-run --Werror $(ALL_C)
 	@cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,portability \
-	  --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches '-DPy_RETURN_NONE=return 0' -I. common master worker
+	  --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches '-DPy_RETURN_NONE=return 0' '-DPy_RETURN_FALSE=return 0' \
+	  '-Djson_array_foreach(a,i,v)=while ((v = json_array_get(a, i)))' -I. common master worker
 .PHONY: columns
 columns: ## what common/metric/columns.def says, into webui/src/live/columns.ts and docs/
 	@$(PYTHON) setup/columns.py

@@ -187,8 +187,9 @@ static struct open *open_of(struct series_store *store, struct history *h, int64
     struct open **at = &h->open;
     while (*at && (*at)->second < second)
         at = &(*at)->next;
-    if (*at && (*at)->second == second)
-        return *at;
+    struct open *next = *at;
+    if (next && next->second == second)
+        return next;
     struct open *o = store->spare;
     if (o) {
         store->spare = o->next;

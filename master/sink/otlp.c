@@ -235,7 +235,7 @@ static void pack(void *self, const struct moment *m, struct parcels *out)
 {
     const struct otlp *o = self;
     const bool is_delta = o->temporality == DELTA;
-    struct families f, old;
+    struct families f, old = {0};
     struct figures gained;
     families_init(&f, m->s, o->spec);
     if (is_delta && m->since)

@@ -555,7 +555,7 @@ static bool is_failed(const struct judged *j)
 /* The ring of values, turned so that the oldest comes first. */
 static void straighten(struct judged *j)
 {
-    double copy[SPARK];
+    double copy[SPARK] = {0};
     for (size_t i = 0; i < j->spark_count; i++)
         copy[i] = j->spark[(j->spark_at + i) % SPARK];
     memcpy(j->spark, copy, j->spark_count * sizeof *copy);

@@ -108,7 +108,7 @@ static void put_in(nghttp2_nv *nv, const struct fetch_kept *k, const struct fetc
 size_t fields_of_request(const struct fetch_request *r, struct sbuf *scratch,
                          char number[FIELDS_NUMBER], nghttp2_nv **nv)
 {
-    struct fetch_kept own, *k = r->kept ? r->kept : &own;
+    struct fetch_kept own = {0}, *k = r->kept ? r->kept : &own;
     if (r->kept && r->kept->by != &http2) {
         struct sbuf bytes = {0};
         free(k->bytes);
