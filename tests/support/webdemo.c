@@ -280,6 +280,8 @@ static void render(const struct demo *d, enum document document, struct sbuf *ou
     case DOCUMENT_REPORT_METRICS:
     case DOCUMENT_REPORT_SAMPLES:
     case DOCUMENT_REPORT_LOGS:
+    case DOCUMENT_SCENARIOS:
+    case DOCUMENT_SCRAPE:
         sbuf_adds(out, "{}");
         break;
     }
@@ -341,6 +343,7 @@ static struct command_result execute(void *arg, struct command *c)
         snprintf(r.text, sizeof r.text, "There is no locustfile in a made-up run.");
         r.is_ok = false;
         break;
+    case CMD_SCENARIO:
     case CMD_USER_CLASS:
     case CMD_QUIT:
         break;
