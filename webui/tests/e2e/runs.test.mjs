@@ -11,13 +11,19 @@ import { eventually, startMaster, troubles } from "./real.mjs";
 
 const KATYDID = process.env.KATYDID_BIN ?? "../build/katydid";
 const LOCUSTFILE = `
+import logging
+from katydid.metrics import Trend
 from locust import User, constant, task
+
+size = Trend("basket_size")
 
 class Visitor(User):
     wait_time = constant(0.05)
 
     @task
     def look(self):
+        size.add(7)
+        logging.warning("looked around")
         for name, error in (("/look", None), ("/pay", ValueError("no money"))):
             self.environment.events.request.fire(request_type="GET", name=name, response_time=12, response_length=3, exception=error, context={})
 `;
@@ -92,6 +98,11 @@ test("a stored run opens in the same page", async () => {
   assert.deepEqual(await troubles(page, "stored run"), []);
   await page.getByRole("link", { name: "Failures" }).click();
   await page.getByText("no money").first().waitFor();
+  await page.getByRole("link", { name: "Metrics" }).click(); // what is stored besides figures
+  await page.getByText("basket_size").first().waitFor();
+  await page.getByRole("link", { name: "Logs" }).click();
+  await page.getByText("looked around").first().waitFor();
+  assert.deepEqual(await troubles(page, "stored run's lines"), []);
   await page.getByRole("link", { name: "Back to now" }).click();
   await page.getByRole("heading", { name: "Start a test" }).waitFor();
   assert.ok(!page.url().includes("stored="), page.url());
