@@ -177,7 +177,7 @@ static int get_kept(struct request *r)
     return status;
 }
 
-#define OUTLINE_STEPS 360
+#define OUTLINE_STEPS 400
 
 static void write_outline(struct sbuf *out, const struct view *v)
 {

@@ -103,6 +103,39 @@ static void too_few_and_equal_values_have_none(void **state)
     assert_int_equal(cuts[0], 2);
 }
 
+static size_t read_numbers(const json_t *list, size_t *numbers)
+{
+    size_t i;
+    const json_t *one;
+    json_array_foreach(list, i, one) numbers[i] = (size_t)json_integer_value(one);
+    return json_array_size(list);
+}
+
+/* tests/unit/golden/make_trend.py. It lets the deviation of all values stand for that of a sample,
+ * and looks at 50 runs at a time: so it has a few cuts more. */
+static void cuts_are_those_of_another_tool(void **state)
+{
+    (void)state;
+    json_t *all = json_load_file("tests/unit/golden/trend_otava.json", 0, NULL), *series;
+    double x[MOST], p[MOST];
+    size_t i, ours[MOST], theirs[MOST], same = 0;
+    assert_int_equal(json_array_size(all), 42);
+    json_array_foreach(all, i, series)
+    {
+        const json_t *values = json_object_get(series, "values"), *value;
+        size_t k, n = 0;
+        json_array_foreach(values, k, value) x[n++] = log(json_number_value(value));
+        const size_t a = trend_cuts(x, n, ours, p);
+        const size_t b = read_numbers(json_object_get(series, "cuts"), theirs);
+        bool is_same = a == b;
+        for (k = 0; k < a && is_same; k++)
+            is_same = has_near(theirs, b, ours[k], 1);
+        same += is_same;
+    }
+    json_decref(all);
+    assert_true(same >= 38);
+}
+
 static json_t *point(const char *id, double value, bool is_good)
 {
     return json_pack("{s:s,s:f,s:b}", "id", id, "value", value, "is_good", is_good);
@@ -196,6 +229,7 @@ int main(void)
         cmocka_unit_test(steps_are_found_where_they_are),
         cmocka_unit_test(noise_alone_has_few_cuts),
         cmocka_unit_test(too_few_and_equal_values_have_none),
+        cmocka_unit_test(cuts_are_those_of_another_tool),
         cmocka_unit_test(what_cannot_be_trusted_counts_nowhere),
         cmocka_unit_test(rows_are_listed_by_what_they_contributed),
     };
