@@ -213,6 +213,8 @@ static void keep_traces(const struct master *m, struct snapshot *last)
     struct sbuf samples = {0}, logs = {0};
     samples_write_all(m->record.samples, KEPT_SAMPLES_MAX, &samples);
     logs_write(m->logs, 0, KEPT_LINES_MAX, KEPT_LOGS_MAX, &logs);
+    if (!last->end.script && m->nodes.host.has_script && m->nodes.host.script.about)
+        last->end.script = mem_strdup(m->nodes.host.script.about);
     last->end.kept_samples = samples.data;
     last->end.kept_logs = logs.data;
 }

@@ -19,14 +19,14 @@
 struct asked {
     const char *history, *profile, *branch, *tag, *gate;
     double keep, days, megabytes, limit;
-    bool is_json, is_markdown, is_valid, is_forced, is_none, has_samples;
+    bool is_json, is_markdown, is_valid, is_forced, is_none, has_samples, is_csv;
     const char *words[WORDS_MAX];
     size_t count;
 };
 
 static const char USAGE[] =
     "katydid runs list [--limit N] [--profile NAME] [--branch NAME] [--tag KEY=VALUE] [--valid] "
-    "[--json]\n"
+    "[--json | --csv]\n"
     "katydid runs show RUN [--json]\n"
     "katydid runs note RUN TEXT\n"
     "katydid runs pin RUN NAME | pin RUN --none\n"
@@ -112,7 +112,8 @@ static int read_words(struct asked *a, int argc, char **argv)
         {"--limit", NULL, &a->limit, NULL},     {"--json", NULL, NULL, &a->is_json},
         {"--valid", NULL, NULL, &a->is_valid},  {"--force", NULL, NULL, &a->is_forced},
         {"--none", NULL, NULL, &a->is_none},    {"--markdown", NULL, NULL, &a->is_markdown},
-        {"--md", NULL, NULL, &a->is_markdown},  {"--samples", NULL, NULL, &a->has_samples}};
+        {"--md", NULL, NULL, &a->is_markdown},  {"--samples", NULL, NULL, &a->has_samples},
+        {"--csv", NULL, NULL, &a->is_csv}};
     const size_t known = sizeof words / sizeof *words;
     for (int i = 0; i < argc; i++) {
         const size_t len = strcspn(argv[i], "=");
@@ -176,7 +177,7 @@ static int list(struct job *j)
     if (j->a.is_json) {
         print_json(runs);
     } else {
-        history_table(runs, &out);
+        (j->a.is_csv ? history_csv : history_table)(runs, &out);
         print(&out);
     }
     json_decref(runs);
@@ -273,6 +274,7 @@ static json_t *kept_of(struct job *j, const char *id)
     if (!j->a.has_samples) {
         json_object_del(kept, "samples");
         json_object_del(kept, "logs");
+        json_object_del(kept, "script");
     }
     free(path);
     sbuf_fini(&text);

@@ -8,9 +8,9 @@
 
 /* ---- surroundings ---- */
 
-static const char *const KEYS[] = {"version",    "locustfile", "host",        "users",
-                                   "spawn_rate", "run_time",   "profile",     "plans",
-                                   "shape",      "workers",    "environment", "command"};
+static const char *const KEYS[] = {"version",     "locustfile", "host",   "users", "spawn_rate",
+                                   "run_time",    "profile",    "plans",  "shape", "workers",
+                                   "environment", "sha256",     "command"};
 static const char *const GIT[] = {"commit", "branch", "dirty"};
 
 static void add_differing(json_t *list, const char *key, const json_t *a, const json_t *b)

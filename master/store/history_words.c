@@ -293,6 +293,44 @@ void history_table(const json_t *runs, struct sbuf *out)
     json_array_foreach(runs, i, run) add_run(out, run);
 }
 
+/* A cell as RFC 4180 has it; a spreadsheet shall not take it for a formula. */
+static void add_cell(struct sbuf *out, const char *text)
+{
+    sbuf_adds(out, strchr("=+-@", *text) && *text ? ",\"'" : ",\"");
+    for (; *text; text++)
+        sbuf_addf(out, *text == '"' ? "\"\"" : "%c", (unsigned char)*text < ' ' ? ' ' : *text);
+    sbuf_addc(out, '"');
+}
+
+static void add_csv(struct sbuf *out, const json_t *run)
+{
+    static const char *const figures[] = {"requests", "rps", "mean", "p50",       "p90",
+                                          "p95",      "p99", "p999", "fail_ratio"};
+    char text[32] = "";
+    struct tm utc;
+    const time_t second = (time_t)number_of(run, "started");
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&second, &utc));
+    sbuf_adds(out, text);
+    add_cell(out, text_of(json_object_get(run, "git"), "commit"));
+    add_cell(out, text_of(json_object_get(run, "git"), "branch"));
+    add_cell(out, text_of(run, "profile"));
+    add_cell(out, text_of(run, "id"));
+    add_cell(out, history_verdict(run));
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
+        const double value = number_of(totals_of(run), figures[i]);
+        sbuf_addf(out, isfinite(value) ? ",%.10g" : ",", value);
+    }
+    sbuf_addc(out, '\n');
+}
+
+void history_csv(const json_t *runs, struct sbuf *out)
+{
+    sbuf_adds(out, "time,commit,branch,profile,id,verdict,requests,rps,mean,p50,p90,p95,p99,p999,"
+                   "fail_ratio\n");
+    for (size_t i = json_array_size(runs); i-- > 0;)
+        add_csv(out, json_array_get(runs, i));
+}
+
 json_t *history_summary(const json_t *run)
 {
     static const char *const kept[] = {

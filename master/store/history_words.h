@@ -34,4 +34,6 @@ const char *history_verdict(const json_t *run);
 json_t *history_summary(const json_t *run);
 
 void history_table(const json_t *runs, struct sbuf *out);
+/* For programs that look for changes over runs: the oldest first, times in ISO 8601 (UTC). */
+void history_csv(const json_t *runs, struct sbuf *out);
 void history_details(const json_t *run, struct sbuf *out);

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define SCRIPT_MAX (512u << 10) /* bytes of JSON; a larger one is left out */
+
 static void add_member(struct sbuf *out, const char *key, const char *json)
 {
     sbuf_addf(out, "%s\"%s\":", out->len > 1 ? "," : "", key);
@@ -19,6 +21,10 @@ void run_kept_put(struct sbuf *out, enum run_frame_kind kind, const struct snaps
                is_courses ? last->end.plans : last->end.kept_samples);
     add_member(out, is_courses ? "metrics" : "logs",
                is_courses ? last->end.metrics : last->end.kept_logs);
+    if (!is_courses) {
+        const char *script = last->end.script;
+        add_member(out, "script", script && strlen(script) <= SCRIPT_MAX ? script : NULL);
+    }
     sbuf_addc(out, '}');
 }
 
@@ -50,8 +56,9 @@ bool run_kept_read(const char *path, struct sbuf *out)
     if (!f)
         return false;
     sbuf_addc(out, '{');
-    const bool is_good = add_frame(out, f, RUN_COURSES, "\"scenarios\":null,\"metrics\":null") &&
-                         add_frame(out, f, RUN_TRACES, "\"samples\":null,\"logs\":null");
+    const bool is_good =
+        add_frame(out, f, RUN_COURSES, "\"scenarios\":null,\"metrics\":null") &&
+        add_frame(out, f, RUN_TRACES, "\"samples\":null,\"logs\":null,\"script\":null");
     sbuf_addc(out, '}');
     const int error = errno;
     run_file_close(f);

@@ -400,6 +400,16 @@ static int put_all(struct writer *w, const struct snapshot *s)
     return rc == 0 ? put_json(w, RUN_META, w->meta) : rc;
 }
 
+/* By it people see whether the test itself was changed. */
+static void note_script(struct writer *w, const struct snapshot *s)
+{
+    json_t *script = s->end.script ? json_loads(s->end.script, 0, NULL) : NULL;
+    const json_t *hash = json_object_get(script, "sha256");
+    if (json_is_string(hash))
+        set_text(w->meta, "sha256", json_string_value(hash));
+    json_decref(script);
+}
+
 static void end(struct writer *w, const struct snapshot *s)
 {
     char *why = NULL;
@@ -408,6 +418,7 @@ static void end(struct writer *w, const struct snapshot *s)
     set_head(w, s);
     set_environment(w, s->view);
     set_text(w->meta, "state", "done");
+    note_script(w, s);
     note_verdict(w, s->view);
     json_object_set_new(w->meta, "totals", run_totals_numbers(&s->view->total, s->view->row_count));
     json_object_set_new(w->meta, "spark", run_totals_spark(s->view));

@@ -270,6 +270,7 @@ static void ask_stored(struct request *r, const struct query *q, struct report_a
     struct sbuf text = {0};
     json_t *kept =
         runs_kept(r->runs, r->piece, &text, &t) ? json_loadb(text.data, text.len, 0, NULL) : NULL;
+    ask->script = part_of_stored(kept, "script", &p->script);
     if (is_wanted(r, "samples"))
         ask->samples = part_of_stored(kept, "samples", &p->samples);
     if (is_wanted(r, "logs"))

@@ -1,5 +1,6 @@
 """Runs that are stored: by whom, how much of them when the master is gone, and what `katydid runs` and `compare` say of them."""
 
+import csv
 import json
 import os
 import signal
@@ -113,6 +114,15 @@ def test_a_test_is_compared_with_its_baseline_when_it_is_over(tmp_path):
     compared = summary["baseline"]
     assert (compared["runs"], compared["answer"], compared["cant_tell"], compared["failed"], compared["lines"]) == ("latest", "not compared", "fail", True, []) and compared["why"]
     assert why in summary["verdict"]["reasons"] and "not compared with the baseline" in (tmp_path / "out.md").read_text()
+
+
+def test_a_table_for_programs_has_the_oldest_run_first(tmp_path):
+    for profile in ("=a,\"b\"", "c"):
+        run_katydid("-f", locustfile(tmp_path), "--headless", "-t", 1, "--history", tmp_path / "h", "--profile", profile)
+    first, second = csv.DictReader(runs(tmp_path / "h", "list", "--csv").splitlines())
+    newest = stored(tmp_path / "h")[0]
+    assert (first["profile"], second["profile"], second["id"]) == ("'=a,\"b\"", "c", newest["id"])
+    assert int(second["requests"]) == newest["totals"]["requests"] and float(second["p95"]) == 12 and first["time"] <= second["time"] < "9"
 
 
 def test_of_several_runs_none_is_guessed(tmp_path):

@@ -220,6 +220,7 @@ def test_scenarios_metrics_samples_and_lines_are_stored_too(tmp_path):
         assert series["count"] == sum(point[1] for point in course["points"]) > 0
         failed = [kind for kind in kept["samples"]["kinds"] if kind[1] == "/nothing-here" and kind[2]]
         assert failed and failed[0][3][0]["status"] == 404
+        assert "class Buyer" in kept["script"]["text"] and get_json(url)["sha256"] == kept["script"]["sha256"]
         assert any("bought" in str(line) for line in kept["logs"]["lines"])
         report = ask(f"{url}/report?samples=1&logs=1")[1]
         assert "katydid-report" in report or "WEBUI=0" in report
@@ -234,7 +235,7 @@ def test_scenarios_metrics_samples_and_lines_are_stored_too(tmp_path):
         there = tmp_path / str(has)
         subprocess.run([KATYDID, "runs", "import", file, "--history", there], capture_output=True, timeout=60, check=True)
         whole = json.loads(subprocess.run([KATYDID, "runs", "export", "latest", "--json", "--samples", "--history", there], capture_output=True, text=True, timeout=60, check=True).stdout)
-        assert (whole["samples"] is not None, whole["logs"] is not None, whole["metrics"] is not None) == (has, has, True)
+        assert (whole["samples"] is not None, whole["logs"] is not None, whole["script"] is not None, whole["metrics"] is not None) == (has, has, has, True)
 
 
 def test_a_run_that_goes_on_is_seen_by_another_master_too(shop):

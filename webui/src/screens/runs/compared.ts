@@ -133,7 +133,7 @@ export function ratios(reference: Curve, other: Curve, shares: readonly number[]
 
 /* -- surroundings -- */
 
-const KEY_WORDS: Record<string, string> = { spawn_rate: "spawn rate", run_time: "run time", dirty: "files changed", environment: "machine", plans: "scenarios" };
+const KEY_WORDS: Record<string, string> = { spawn_rate: "spawn rate", run_time: "run time", dirty: "files changed", environment: "machine", plans: "scenarios", sha256: "text of the locustfile" };
 export const keyWords = (key: string): string => KEY_WORDS[key] ?? key;
 
 export function plainWords(value: unknown): string {
