@@ -200,6 +200,7 @@ static _Noreturn void be_run(const struct repeating *r, char **argv, pid_t paren
     fcntl(fd, F_SETFD, 0);
     sigprocmask(SIG_SETMASK, mask, NULL);
     execv(own, argv);
+    execv("/proc/self/exe", argv); /* the program was replaced while it ran */
     fprintf(stderr, "%s: cannot start itself: %s\n", options_program(), strerror(errno));
     _exit(EXIT_FAILED);
 }
