@@ -247,6 +247,15 @@ threaded: $(O)/katydid $(UNIT_B) $(SUPPORT) $(VENVS)
 	@ln -sfn ../katydid-worker ../python ../dist $(O)/
 	@$(call SUITES,unit)
 	@$(call SUITES,integration --only '$(or $(T),$(MASTERS))')
+# What --out writes to, but for what Debian has. Built once; Go is told where its own things are by its own variables.
+STORES := github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-metrics@v1.136.23 github.com/prometheus/statsd_exporter@v0.31.0
+STORES_STAMP := build/stores/.stamp-$(shell echo '$(STORES)' | cksum | cut -d' ' -f1)
+$(STORES_STAMP):
+	@mkdir -p $(@D); command -v go >/dev/null || { echo 'make outputs-test: Go is missing (1.26 or later)'; exit 1; }
+	$(Q)for m in $(STORES); do echo "  GO    $$m"; GOBIN=$(CURDIR)/$(@D) GOTOOLCHAIN=local nice go install $$m || exit 1; done; touch $@
+.PHONY: outputs-test
+outputs-test: all $(O)/support/target $(STORES_STAMP) ## --out and the panels of docs/grafana with the stores themselves; not part of make test; T=pattern
+	@$(call SUITES,stores $(if $(T),--only '$(T)'))
 .PHONY: docker-test
 docker-test: ## the image and the cluster of docker/ on a Docker engine; not part of make test
 	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/docker/cluster.py || { kill -QUIT $$PPID; sleep 1; }

@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: MIT
+"""--out and docs/grafana with the stores themselves, which `make outputs-test` installs and builds: what each of them has at the end is what the target saw, and what the panels ask for is there.
+PostgreSQL is tested by tests/integration/test_timescale.py, every time."""
+
+import json
+import re
+import socket
+import subprocess
+import time
+import urllib.parse
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from harness import ROOT, Process, free_port, get_json, katydid, locustfile, target, wait_for
+
+BUILT = ROOT / "build" / "stores"
+GRAFANA = ROOT / "docs" / "grafana"
+USER = '''
+from locust import HttpUser, constant, task
+class U(HttpUser):
+    wait_time = constant(0.02)
+    @task
+    def plain(self):
+        self.client.get("/")
+    @task
+    def named(self):
+        self.client.post("/post", data="x", name="a b,c=d")
+    @task
+    def failing(self):
+        self.client.get("/status/404", name="fails")
+'''
+PATHS = {"GET__": "/", "POST_a_b_c_d": "a b,c=d", "GET_fails": "fails"}  # in names without tags
+NAMES = set(PATHS.values())
+
+
+def run_for(seconds, folder, *outs):
+    """The rows of a run's summary, {name: requests}, and how long it was; no output dropped anything."""
+    outs = [word for out in outs for word in ("--out", out)]
+    with target() as shop, locustfile(USER) as file, katydid("-f", file, "-H", shop.url, "--headless", "-u", 3, "-r", 3, "-t", seconds, "--exit-code-on-error", 0, "--test-id", "night",
+                                                             "--summary", "s.json", *outs, cwd=folder) as run:
+        assert run.wait() == 0, run.describe()
+    summary = json.loads((folder / "s.json").read_text())
+    assert all(one["sent"] > 0 and one["dropped"] == 0 for one in summary["outputs"]), summary["outputs"]
+    rows = {row["name"]: row["requests"] for row in summary["rows"]}
+    assert set(rows) == NAMES
+    return rows
+
+
+def ask(url, **query):
+    return get_json(f"{url}?{urllib.parse.urlencode(query)}")
+
+
+def is_there(url):
+    def look():
+        try:
+            return urllib.request.urlopen(url, timeout=5).status < 400
+        except OSError:
+            return False
+    wait_for(look, url)
+
+
+def filled(query, **variables):
+    for name, value in variables.items():
+        query = query.replace(f"${name}", value)
+    assert not re.search(r"\$\w", query), query
+    return query
+
+
+# ---- Prometheus, and what speaks as it does -----------------------------------------------------
+
+
+@contextmanager
+def prometheus(folder, scraped=None):
+    port = free_port()
+    jobs = [{"job_name": "katydid", "scrape_interval": "1s", "static_configs": [{"targets": [scraped]}]}] if scraped else []
+    (folder / "prometheus.yml").write_text(json.dumps({"scrape_configs": jobs}))
+    with Process(["/usr/bin/prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/tsdb", f"--web.listen-address=127.0.0.1:{port}", "--web.enable-remote-write-receiver"]):
+        is_there(f"http://127.0.0.1:{port}/-/ready")
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def victoria(folder):
+    port, graphite = free_port(), free_port()
+    with Process([BUILT / "victoria-metrics", f"-storageDataPath={folder}/victoria", f"-httpListenAddr=127.0.0.1:{port}", f"-graphiteListenAddr=127.0.0.1:{graphite}", "-search.latencyOffset=0s",
+                  "-search.disableCache"]):
+        is_there(f"http://127.0.0.1:{port}/health")
+        yield f"http://127.0.0.1:{port}", graphite
+
+
+def of_promql(url, query):
+    """{name: value}"""
+    found = ask(f"{url}/api/v1/query", query=query, time=time.time() + 5)["data"]["result"]
+    return {one["metric"]["name"]: round(float(one["value"][1])) for one in found}
+
+
+def summed(url, metric):
+    (one,) = ask(f"{url}/api/v1/query", query=f'sum_over_time({{__name__="{metric}"}}[10m])', time=time.time() + 5)["data"]["result"]
+    return round(float(one["value"][1]))
+
+
+def check_panels(url, began):
+    dashboard = json.loads((GRAFANA / "prometheus.json").read_text())
+    for panel in dashboard["panels"]:
+        found = [ask(f"{url}/api/v1/query_range", query=filled(one["expr"], testid="night", window="10s"), start=began, end=time.time(), step=1)["data"]["result"] for one in panel["targets"]]
+        assert all(found), panel["title"]
+
+
+@pytest.mark.parametrize("how", ["classic,version=1", "classic"])
+def test_prometheus_is_written_to(how, tmp_path):
+    began = time.time()
+    with prometheus(tmp_path) as url:
+        rows = run_for(15, tmp_path, f"remote-write={url}/api/v1/write,trend={how},interval=1s")
+        assert of_promql(url, "last_over_time(katydid_requests_total[10m])") == rows
+        assert of_promql(url, 'last_over_time(katydid_request_duration_seconds_bucket{le="+Inf"}[10m])') == rows
+        assert of_promql(url, "katydid_requests_total") == {}, "what is over is marked"
+        check_panels(url, began)
+
+
+def test_prometheus_scrapes(tmp_path):
+    port = free_port()
+    with prometheus(tmp_path, f"127.0.0.1:{port}") as url, target() as shop, locustfile(USER) as file, katydid("-f", file, "-H", shop.url, "--headless", "-u", 3, "-r", 3, "--test-id", "night", "--out", f"prometheus=:{port}", cwd=tmp_path):
+        began = time.time()
+        wait_for(lambda: set(of_promql(url, "rate(katydid_requests_total[10s]) > 0")) == NAMES, "rates of every name")
+        wait_for(lambda: time.time() > began + 10, "a window of the panels")
+        check_panels(url, began)
+
+
+def test_victoriametrics_takes_four_kinds(tmp_path):
+    with victoria(tmp_path) as (url, graphite):
+        rows = run_for(10, tmp_path, f"remote-write={url}/api/v1/write,interval=1s", f"influxdb={url}/kat", f"graphite=127.0.0.1:{graphite},interval=1s", f"otlp={url}/opentelemetry/v1/metrics,interval=1s")
+        urllib.request.urlopen(f"{url}/internal/force_flush", timeout=30).close()
+        assert of_promql(url, "last_over_time(katydid_requests_total[10m])") == rows
+        assert of_promql(url, "sum_over_time(katydid_requests_count[10m])") == rows
+        assert {name: summed(url, f"katydid.night.requests.{path}.count") for path, name in PATHS.items()} == rows
+        otlp = ask(f"{url}/api/v1/query", query='last_over_time({__name__="katydid.requests"}[10m])', time=time.time() + 5)["data"]["result"]
+        assert {one["metric"]["name"]: round(float(one["value"][1])) for one in otlp} == rows
+
+
+# ---- InfluxDB ----------------------------------------------------------------------------------
+
+
+@contextmanager
+def influxdb(folder):
+    port, rpc = free_port(), free_port()
+    (folder / "influxdb.conf").write_text(f'''reporting-disabled = true
+bind-address = "127.0.0.1:{rpc}"
+[meta]
+dir = "{folder}/meta"
+[data]
+dir = "{folder}/data"
+wal-dir = "{folder}/wal"
+[http]
+bind-address = "127.0.0.1:{port}"
+log-enabled = false
+''')
+    with Process(["/usr/bin/influxd", "-config", folder / "influxdb.conf"]):
+        is_there(f"http://127.0.0.1:{port}/ping")
+        yield f"http://127.0.0.1:{port}"
+
+
+def test_influxdb_and_its_panels(tmp_path):
+    began = int(time.time()) - 1
+    with influxdb(tmp_path) as url:
+        rows = run_for(10, tmp_path, f"influxdb={url}/kat")
+
+        def series(query):
+            (result,) = ask(f"{url}/query", db="kat", q=query)["results"]
+            assert "error" not in result, result
+            return result.get("series", [])
+
+        assert {one["tags"]["name"]: one["values"][0][1] for one in series('SELECT sum("count") FROM "katydid_requests" GROUP BY "name"')} == rows
+        for panel in json.loads((GRAFANA / "influxdb.json").read_text())["panels"]:
+            if "hecks" not in panel["title"]:  # the test has none
+                for one in panel["targets"]:
+                    assert series(filled(one["query"], testid="night", timeFilter=f"time >= {began}s", window="5s")), panel["title"]
+
+
+# ---- StatsD, Graphite --------------------------------------------------------------------------
+
+
+@contextmanager
+def statsd_exporter():
+    udp, port = free_port(), free_port()
+    with Process([BUILT / "statsd_exporter", f"--statsd.listen-udp=127.0.0.1:{udp}", "--statsd.listen-tcp=", f"--web.listen-address=127.0.0.1:{port}", "--statsd.read-buffer=4194304"]):
+        is_there(f"http://127.0.0.1:{port}/metrics")
+        yield udp, lambda: urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30).read().decode()
+
+
+def test_statsd_exporter_understands_both(tmp_path):
+    with statsd_exporter() as (plain, of_plain), statsd_exporter() as (dog, of_dog):
+        rows = run_for(5, tmp_path, f"statsd=127.0.0.1:{plain}", f"dogstatsd=127.0.0.1:{dog}")
+
+        def plain_counts():
+            return {PATHS[name]: int(float(n)) for name, n in re.findall(r"^katydid_(\w+)_requests (\S+)$", of_plain(), re.M)}
+
+        def dog_counts():
+            return {re.search(r'name="([^"]*)"', tags).group(1): int(float(n)) for tags, n in re.findall(r"^katydid_requests\{(.*)\} (\S+)$", of_dog(), re.M)}
+
+        wait_for(lambda: plain_counts() == rows, "all counts of statsd")
+        wait_for(lambda: dog_counts() == {name.replace(",", "_"): n for name, n in rows.items()}, "all counts of dogstatsd")
+        for text in (of_plain(), of_dog()):
+            assert re.search(r"^statsd_exporter_samples_total [1-9]|^statsd_exporter_lines_total [1-9]", text, re.M)
+            assert not re.search(r"^statsd_exporter_sample_errors_total\{.*\} [1-9]", text, re.M)
+
+
+@contextmanager
+def carbon(folder):
+    port, pickled, query = free_port(), free_port(), free_port()
+    (folder / "conf").mkdir()
+    (folder / "conf" / "carbon.conf").write_text(f'''[cache]
+STORAGE_DIR = {folder}
+CONF_DIR = {folder}/conf
+LOG_DIR = {folder}
+PID_DIR = {folder}
+LOCAL_DATA_DIR = {folder}/whisper
+LINE_RECEIVER_INTERFACE = 127.0.0.1
+LINE_RECEIVER_PORT = {port}
+PICKLE_RECEIVER_INTERFACE = 127.0.0.1
+PICKLE_RECEIVER_PORT = {pickled}
+CACHE_QUERY_INTERFACE = 127.0.0.1
+CACHE_QUERY_PORT = {query}
+MAX_CREATES_PER_MINUTE = inf
+MAX_UPDATES_PER_SECOND = inf
+ENABLE_TAGS = False
+''')
+    (folder / "conf" / "storage-schemas.conf").write_text("[all]\npattern = .*\nretentions = 1s:1h\n")
+    with Process(["/usr/bin/carbon-cache", f"--config={folder}/conf/carbon.conf", "--nodaemon", "start"], env={"GRAPHITE_ROOT": str(folder)}) as process:
+        wait_for(lambda: can_connect(port), f"carbon\n{process.describe()}")
+        yield port
+
+
+def can_connect(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 5).close()
+        return True
+    except OSError:
+        return False
+
+
+def of_whisper(path):
+    """The sum of all values; Debian's whisper is for Debian's Python."""
+    done = subprocess.run(["/usr/bin/python3", "-c", "import sys, whisper; print(sum(v for v in whisper.fetch(sys.argv[1], 0)[1] if v is not None))", path], capture_output=True, text=True, timeout=60, check=True)
+    return round(float(done.stdout))
+
+
+def test_carbon_keeps_every_second(tmp_path):
+    with carbon(tmp_path) as port:
+        rows = run_for(8, tmp_path, f"graphite=127.0.0.1:{port},interval=1s")
+        for path, name in PATHS.items():
+            file = Path(tmp_path, "whisper", "katydid", "night", "requests", path, "count.wsp")
+            wait_for(lambda file=file, name=name: file.exists() and of_whisper(file) == rows[name], f"all of {name} in {file}")
