@@ -129,6 +129,7 @@ static void pack(struct courier *c, const struct snapshot *s, bool is_last)
     const bool is_same = is_same_run(c, s);
     struct moment m = {.s = s,
                        .since = is_same ? c->last : NULL,
+                       .before = c->last && c->last->run_number == s->run_number ? c->last : NULL,
                        .at = s->view->now,
                        .is_first = !c->last || c->last->run_number != s->run_number,
                        .is_end = !s->is_live || is_last};

@@ -31,9 +31,10 @@ struct parcel *parcels_add(struct parcels *list, int what);
 
 struct moment { /* what is to be packed */
     const struct snapshot *s;
-    const struct snapshot *since; /* of the same run, packed before; NULL: since its start */
-    double at;                    /* unix seconds; later than that of since */
-    bool is_first, is_end;        /* of this run */
+    const struct snapshot *since;  /* of the same run, packed before; NULL: since its start */
+    const struct snapshot *before; /* likewise, also of before its statistics were reset */
+    double at;                     /* unix seconds; later than that of since */
+    bool is_first, is_end;         /* of this run */
 };
 
 enum delivery {

@@ -5,6 +5,7 @@
 #include "common/base/clk.h"
 #include "common/base/mem.h"
 #include "master/sink/figures.h"
+#include "master/sink/happened.h"
 #include "master/sink/http_post.h"
 #include <inttypes.h>
 #include <math.h>
@@ -123,10 +124,15 @@ static void text_field(struct lines *l, const char *key, const char *value)
     sbuf_addc(l->body, '"');
 }
 
+static void end_line_at(struct lines *l, double at)
+{
+    sbuf_addf(l->body, " %.0f\n", floor(at * 1000));
+    l->count++;
+}
+
 static void end_line(struct lines *l)
 {
-    sbuf_addf(l->body, " %.0f\n", floor(l->m->at * 1000));
-    l->count++;
+    end_line_at(l, l->m->at);
 }
 
 /* ---- what there is ----------------------------------------------------------------------- */
@@ -275,12 +281,20 @@ static void add_series(struct lines *l)
     }
 }
 
-static void add_event(struct lines *l, const char *what)
+static void add_event(void *arg, const struct run_event *e)
 {
+    struct lines *l = arg;
     begin_line(l, "katydid_events");
-    text_field(l, "title", what);
-    text_field(l, "text", l->m->s->view->locustfile ? l->m->s->view->locustfile : "");
-    end_line(l);
+    add_tag(l->body, "kind", e->kind);
+    text_field(l, "title", e->kind);
+    text_field(l, "text", e->text);
+    end_line_at(l, e->at);
+}
+
+static void add_mark(struct lines *l, const char *kind)
+{
+    const char *file = l->m->s->view->locustfile;
+    add_event(l, &(struct run_event){l->m->at, kind, file ? file : ""});
 }
 
 static void pack(void *self, const struct moment *m, struct parcels *out)
@@ -291,7 +305,8 @@ static void pack(void *self, const struct moment *m, struct parcels *out)
     figures_init(&f, m->s, m->since, db->names);
     sink_add_tags(db->spec, m->s->view->run_id, add_tag, &l.tags);
     if (m->is_first)
-        add_event(&l, "start");
+        add_mark(&l, "start");
+    happened_since(m, add_event, &l);
     for (size_t i = 0; i < f.row_count; i++) {
         add_row(&l, "katydid_requests", f.rows[i].name, &f.rows[i]);
         end_line(&l);
@@ -300,7 +315,7 @@ static void pack(void *self, const struct moment *m, struct parcels *out)
     add_workers(&l);
     add_series(&l);
     if (m->is_end)
-        add_event(&l, "stop");
+        add_mark(&l, "stop");
     finish_body(&l);
     sbuf_fini(&l.tags);
     figures_fini(&f);

@@ -8,6 +8,7 @@
  * lost on the way, is known again, and nothing is counted twice. */
 #include "common/base/mem.h"
 #include "master/sink/figures.h"
+#include "master/sink/happened.h"
 #include "master/sink/postgres.h"
 #include "master/sink/timescale_rows.h"
 #include <inttypes.h>
@@ -184,6 +185,20 @@ static void add_event(const struct timescale *db, const struct moment *m, double
     free(text);
 }
 
+struct event_writing {
+    const struct timescale *db;
+    const struct moment *m;
+    struct sbuf *sql;
+};
+
+static void add_happened(void *arg, const struct run_event *e)
+{
+    const struct event_writing *w = arg;
+    char *text = sbuf_words("%s: %s", e->kind, e->text);
+    add_event(w->db, w->m, e->at, text, w->sql);
+    free(text);
+}
+
 static void add_events(struct timescale *db, const struct moment *m, struct sbuf *sql)
 {
     const struct view *v = m->s->view;
@@ -193,6 +208,7 @@ static void add_events(struct timescale *db, const struct moment *m, struct sbuf
         add_event(db, m, run_at(m), text, sql);
         db->is_ramped_up = db->is_end_told = false;
     }
+    happened_since(m, add_happened, &(struct event_writing){db, m, sql});
     if (!db->is_ramped_up && v->state && !strcmp(v->state, "running")) {
         free(text);
         text = sbuf_words("rampup complete, %u users spawned", v->users);

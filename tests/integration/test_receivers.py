@@ -67,12 +67,12 @@ def test_every_receiver_has_all_requests_when_the_run_ends(tmp_path):
           receivers.http_receiver() as dog, receivers.udp_receiver() as (statsd, statsd_end),
           receivers.udp_receiver() as (agent, agent_end), receivers.tcp_receiver() as (carbon, carbon_end)):
         remote.answer = native.answer = (204, {"X-Prometheus-Remote-Write-Samples-Written": "1"})
-        run = run_until_all(influx, "-f", file, "-H", shop.url, "-u", 3, "-r", 3, "--test-id", "t 1", "--summary", tmp_path / "s.json", "--out", f"influxdb={influx.url}/kat", "--out", f"otlp={otlp.url},gzip", "--out", f"otlp={delta.url},temporality=delta,interval=1s,timeout=10s",
+        run = run_until_all(influx, "-f", file, "-H", shop.url, "-u", 3, "-r", 3, "--test-id", "t 1", "--threshold", "fail_ratio < 0.01", "--summary", tmp_path / "s.json", "--out", f"influxdb={influx.url}/kat", "--out", f"otlp={otlp.url},gzip", "--out", f"otlp={delta.url},temporality=delta,interval=1s,timeout=10s",
                           "--out", f"remote-write={remote.url}/w,version=1", "--out", f"remote-write={native.url}/w,trend=native,interval=1s",
                           "--out", f"datadog={dog.url},interval=1s,timeout=10s", "--out", f"statsd=127.0.0.1:{statsd}", "--out", f"dogstatsd=127.0.0.1:{agent}",
                           "--out", f"graphite=127.0.0.1:{carbon}", env={"DD_API_KEY": "0123456789"}, cwd=tmp_path)
         lines = {"statsd": statsd_end(), "dogstatsd": agent_end(), "graphite": carbon_end()}
-    assert run.code == 0, run.describe()
+    assert run.code == 99, run.describe()
     assert "0123456789" not in run.stdout + run.stderr + (tmp_path / "s.json").read_text()
     rows, outputs = of_summary(tmp_path / "s.json")
     requests = {name: row["requests"] for name, row in rows.items()}
@@ -97,6 +97,7 @@ def check_influx(influx, requests, failures):
     assert {name: n for name, n in total((name, values["fails"]) for (name, _), (_, values) in rows.items()).items() if n} == failures
     titles = [line[2]["title"] for line in lines if line[0] == "katydid_events"]
     assert titles[0] == '"start"' and titles[-1] == '"stop"'
+    assert any("fail_ratio" in line[2]["text"] for line in lines if line[0] == "katydid_events" and line[1]["kind"] == "threshold")
 
 
 def check_statsd(lines, requests):

@@ -254,14 +254,15 @@ def packed(data):
 # ---- formats ----------------------------------------------------------------------------------
 
 
-def split(text, at):
-    """Splits where `at` is not escaped by a backslash."""
-    parts, i = [""], 0
+def split(text, at, has_quotes=False):
+    """Splits where `at` is not escaped by a backslash, nor in a text with quotes."""
+    parts, i, is_quoted = [""], 0, False
     while i < len(text):
+        is_quoted ^= has_quotes and text[i] == '"'
         if text[i] == "\\":
             parts[-1] += text[i:i + 2]
             i += 2
-        elif text[i] == at:
+        elif text[i] == at and not is_quoted:
             parts.append("")
             i += 1
         else:
@@ -278,10 +279,11 @@ def unescaped(text):
 def influx(body):
     """(measurement, tags, fields, time) of each line; texts stay in their quotes."""
     for line in body.decode().splitlines():
-        head, values, at = split(line, " ")
+        head = split(line, " ")[0]
+        values, at = line[len(head) + 1:].rsplit(" ", 1)
         measurement, *tags = split(head, ",")
         yield (measurement, dict(map(unescaped, split(tag, "=")) for tag in tags),
-               {key: float(value.rstrip("i")) if value[0] != '"' else value for key, value in (split(v, "=") for v in split(values, ","))}, int(at))
+               {key: float(value.rstrip("i")) if value[0] != '"' else value for key, value in (v.split("=", 1) for v in split(values, ",", True))}, int(at))
 
 
 def remote_write_1(body):
