@@ -40,8 +40,8 @@ def run_for(seconds, folder, *outs):
     """The rows of a run's summary, {name: requests}, and how long it was; no output dropped anything."""
     outs = [word for out in outs for word in ("--out", out)]
     with target() as shop, locustfile(USER) as file, katydid("-f", file, "-H", shop.url, "--headless", "-u", 3, "-r", 3, "-t", seconds, "--exit-code-on-error", 0, "--test-id", "night",
-                                                             "--summary", "s.json", *outs, cwd=folder) as run:
-        assert run.wait() == 0, run.describe()
+                                                             "--threshold", "fail_ratio < 0.01", "--summary", "s.json", *outs, cwd=folder) as run:
+        assert run.wait() == 99, run.describe()
     summary = json.loads((folder / "s.json").read_text())
     assert all(one["sent"] > 0 and one["dropped"] == 0 for one in summary["outputs"]), summary["outputs"]
     rows = {row["name"]: row["requests"] for row in summary["rows"]}
@@ -107,6 +107,8 @@ def check_panels(url, began):
     for panel in dashboard["panels"]:
         found = [ask(f"{url}/api/v1/query_range", query=filled(one["expr"], testid="night", window="10s"), start=began, end=time.time(), step=1)["data"]["result"] for one in panel["targets"]]
         assert all(found), panel["title"]
+    for one in dashboard["annotations"]["list"]:
+        assert ask(f"{url}/api/v1/query_range", query=filled(one["expr"], testid="night", window="10s"), start=began, end=time.time(), step=1)["data"]["result"], one["name"]
 
 
 @pytest.mark.parametrize("how", ["classic,version=1", "classic"])
@@ -122,7 +124,7 @@ def test_prometheus_is_written_to(how, tmp_path):
 
 def test_prometheus_scrapes(tmp_path):
     port = free_port()
-    with prometheus(tmp_path, f"127.0.0.1:{port}") as url, target() as shop, locustfile(USER) as file, katydid("-f", file, "-H", shop.url, "--headless", "-u", 3, "-r", 3, "--test-id", "night", "--out", f"prometheus=:{port}", cwd=tmp_path):
+    with prometheus(tmp_path, f"127.0.0.1:{port}") as url, target() as shop, locustfile(USER) as file, katydid("-f", file, "-H", shop.url, "--headless", "-u", 3, "-r", 3, "--test-id", "night", "--threshold", "fail_ratio < 0.01", "--out", f"prometheus=:{port}", cwd=tmp_path):
         began = time.time()
         wait_for(lambda: set(of_promql(url, "rate(katydid_requests_total[10s]) > 0")) == NAMES, "rates of every name")
         wait_for(lambda: time.time() > began + 10, "a window of the panels")
