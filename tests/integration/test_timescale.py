@@ -143,6 +143,24 @@ def test_a_server_that_vanishes_and_comes_back_has_everything_once(tmp_path):
         assert out["dropped"] == 0 and counted(server, "request") == counted(server, "request_second") == rows
 
 
+def test_a_server_that_stands_still_has_everything_once(tmp_path):
+    """What it takes after it was given up is known again when it is sent once more."""
+    with postgres() as server, target() as shop, locustfile(USER) as file:
+        with katydid("-f", file, "-H", shop.url, "--headless", "-u", 2, "--exit-code-on-error", 0, "--summary", "s.json", "--out", f"timescale={server.address},timeout=1s", cwd=tmp_path) as run:
+            wait_for(lambda: counted(server, "request_second"), "rows")
+            server.stand_still()
+            try:
+                run.wait_line("timescale: .*no answer in time")
+            finally:
+                server.go_on()
+            before = counted(server, "request_second")
+            wait_for(lambda: counted(server, "request_second") != before, "what was kept")
+            run.signal(15)
+            assert run.wait() == 0, run.describe()
+        _, rows, out = of_summary(tmp_path / "s.json")
+        assert out["dropped"] == 0 and counted(server, "request") == counted(server, "request_second") == rows
+
+
 def test_more_than_the_table_is_to_have_are_rows_with_a_weight(tmp_path):
     with postgres() as server, target() as shop, locustfile(USER) as file:
         run_until_all(server, file, shop, tmp_path, "--out", f"timescale={server.address},rows=8")

@@ -6,6 +6,7 @@ import csv
 import io
 import os
 import pwd
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -55,6 +56,16 @@ class Server:
         """At once: who is connected is cut off."""
         self.process.signal(3)
         self.process.wait()
+
+    def stand_still(self):
+        """Nobody answers: who is connected, too; until go_on()."""
+        self.still = [self.process.pid, *map(int, Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split())]
+        for pid in self.still:
+            os.kill(pid, signal.SIGSTOP)
+
+    def go_on(self):
+        for pid in reversed(self.still):
+            os.kill(pid, signal.SIGCONT)
 
     def rows(self, sql):
         """[{column: text}]"""
