@@ -148,16 +148,48 @@ static struct curl_slist *add_header(struct curl_slist *list, const char *line)
     return list;
 }
 
-void http_post_header(struct http_post *h, const char *line)
+static void drop_header(struct http_post *h, const char *line)
 {
-    HANDLE_IS(h, HTTP_POST_TAG);
     const size_t len = strcspn(line, ":");
     struct curl_slist *kept = NULL;
     for (const struct curl_slist *at = h->headers; at; at = at->next)
         if (strncasecmp(at->data, line, len) != 0 || at->data[len] != ':')
             kept = add_header(kept, at->data);
     curl_slist_free_all(h->headers);
-    h->headers = add_header(kept, line);
+    h->headers = kept;
+}
+
+void http_post_header(struct http_post *h, const char *line)
+{
+    HANDLE_IS(h, HTTP_POST_TAG);
+    drop_header(h, line);
+    h->headers = add_header(h->headers, line);
+}
+
+int http_post_sign(struct http_post *h, const char *region, const char *service, char **why)
+{
+    HANDLE_IS(h, HTTP_POST_TAG);
+    const char *id = getenv("AWS_ACCESS_KEY_ID"), *secret = getenv("AWS_SECRET_ACCESS_KEY");
+    const char *session = getenv("AWS_SESSION_TOKEN");
+    if (!id || !*id || !secret || !*secret) {
+        *why = sink_words(h->spec, "to sign for AWS, set AWS_ACCESS_KEY_ID and "
+                                   "AWS_SECRET_ACCESS_KEY");
+        return -1;
+    }
+    struct sbuf text = {0};
+    drop_header(h, "Expect:"); /* libcurl would sign it, and not send it */
+    curl_easy_setopt(h->curl, CURLOPT_EXPECT_100_TIMEOUT_MS, 1L);
+    sbuf_addf(&text, "aws:amz:%s:%s", region, service);
+    keep_text(h->curl, CURLOPT_AWS_SIGV4, text.data);
+    keep_text(h->curl, CURLOPT_USERNAME, id);
+    keep_text(h->curl, CURLOPT_PASSWORD, secret);
+    sbuf_clear(&text);
+    if (session && *session) {
+        sbuf_addf(&text, "X-Amz-Security-Token: %s", session);
+        http_post_header(h, text.data);
+    }
+    sbuf_fini(&text);
+    return 0;
 }
 
 /* ---- requests ---------------------------------------------------------------------------- */

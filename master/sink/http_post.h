@@ -25,6 +25,10 @@ struct http_post *http_post_new(const struct sink_spec *spec, const char *base, 
 void http_post_free(struct http_post *h); /* NULL is fine */
 /* "Name: value"; for all requests from now on. A name with another value replaces it. */
 void http_post_header(struct http_post *h, const char *line);
+/* All requests are signed from now on as AWS has it (Signature Version 4), by the keys in
+ * AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. -1, and *why: they are not there.
+ */
+int http_post_sign(struct http_post *h, const char *region, const char *service, char **why);
 
 /* HTTP/2 from now on, without TLS from the first byte on; what a receiver of gRPC speaks. */
 void http_post_use_http2(struct http_post *h);

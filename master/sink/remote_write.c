@@ -402,6 +402,12 @@ static int make(struct sink_spec *spec, struct output *out, char **why)
         sink_spec_free(spec);
         return -1;
     }
+    const char *region = sink_get(spec, "aws-region");
+    if (region && http_post_sign(http, region, "aps", why) != 0) {
+        http_post_free(http);
+        sink_spec_free(spec);
+        return -1;
+    }
     struct remote *r = mem_zalloc(sizeof *r);
     r->spec = spec;
     r->http = http;
@@ -417,6 +423,9 @@ static const struct sink_key KEYS[] = {
      "the start"},
     {"prefix", SINK_TEXT, NULL, NULL, "what names begin with, in place of katydid_"},
     {"token", SINK_SECRET, NULL, "KATYDID_OUT_TOKEN", "for Authorization: Bearer"},
+    {"aws-region", SINK_TEXT, NULL, NULL,
+     "of Amazon Managed Service for Prometheus: signed by the keys in AWS_ACCESS_KEY_ID, "
+     "AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"},
     SINK_KEYS("5s"),
     SINK_HTTP_KEYS,
 };

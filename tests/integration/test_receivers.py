@@ -220,6 +220,18 @@ def test_a_receiver_of_the_first_protocol_gets_that(tmp_path):
     assert last == {name: row["requests"] for name, row in rows.items()}
 
 
+def test_requests_are_signed_for_aws(tmp_path):
+    keys = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "s3cret/key", "AWS_SESSION_TOKEN": "a-session"}
+    with target() as shop, locustfile(USER) as file, receivers.http_receiver() as amazon:
+        run = run_katydid("-f", file, "-H", shop.url, "--headless", "-t", 1, "--exit-code-on-error", 0, "--out", f"remote-write={amazon.url}/workspaces/ws-1/api/v1/remote_write,aws-region=eu-west-1,version=1", env=keys, cwd=tmp_path)
+        assert run.code == 0 and amazon.pushes and "s3cret" not in run.stderr, run.describe()
+        for (path, headers, _), body in zip(amazon.pushes, amazon.raw, strict=True):
+            assert headers["X-Amz-Security-Token"] == "a-session" and "Credential=AKIDEXAMPLE/" in headers["Authorization"]
+            assert headers["Authorization"].endswith("Signature=" + receivers.aws_signature("s3cret/key", "eu-west-1", "aps", path, headers, body))
+        run = run_katydid("-f", file, "-H", shop.url, "--headless", "-t", 1, "--out", f"remote-write={amazon.url}/w,aws-region=eu-west-1", cwd=tmp_path, env={"AWS_ACCESS_KEY_ID": ""})
+    assert run.code == 2 and "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in run.stderr, run.describe()
+
+
 def test_receivers_that_refuse_hang_and_vanish_are_counted_and_come_back(tmp_path):
     """The run is as long as it is without them; who comes back gets what was kept for it."""
     with (target() as shop, locustfile(USER) as file, receivers.http_receiver() as busy, receivers.http_receiver() as deaf,

@@ -3,9 +3,12 @@
 
 import base64
 import gzip
+import hashlib
+import hmac
 import http.server
 import json
 import os
+import re
 import socket
 import struct
 import subprocess
@@ -22,6 +25,7 @@ class Http:
 
     def __init__(self, port=0):
         self.pushes, self.answer, self.seen = [], (204, {}), 0
+        self.raw = []  # bodies as they came
         self.gone = threading.Event()
         outer = self
 
@@ -36,6 +40,7 @@ class Http:
                     return
                 status, headers = outer.answer
                 if status < 300:
+                    outer.raw.append(body)
                     outer.pushes.append((self.path, dict(self.headers), plain(self.headers.get("Content-Encoding"), body)))
                 self.send_response(status)
                 for name, value in {"Content-Length": "0", **headers}.items():
@@ -165,6 +170,20 @@ def tcp_receiver():
             return b"".join(pieces).decode().splitlines()
 
         yield server.getsockname()[1], finish
+
+
+def aws_signature(secret, region, service, path, headers, body):
+    """What AWS computes of a POST without a query (Signature Version 4), for the headers that it says are signed."""
+    signed = re.search(r"SignedHeaders=([^,]+)", headers["Authorization"]).group(1)
+    lower = {name.lower(): value for name, value in headers.items()}
+    date = lower["x-amz-date"]
+    request = "\n".join(["POST", path, "", *(f"{name}:{lower[name].strip()}" for name in signed.split(";")), "", signed, hashlib.sha256(body).hexdigest()])
+    scope = f"{date[:8]}/{region}/{service}/aws4_request"
+    key = f"AWS4{secret}".encode()
+    for part in (date[:8], region, service, "aws4_request"):
+        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+    text = f"AWS4-HMAC-SHA256\n{date}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
 
 # ---- bytes ------------------------------------------------------------------------------------
