@@ -159,7 +159,7 @@ static int add(struct master *m, struct sink_spec *spec)
         return say(why);
     if (is_journal)
         note_journal(r, spec, o.self);
-    const int rc = traces_are(spec->kind) ? spans_note(m, o.self) : 0;
+    const int rc = traces_are(spec->kind) ? spans_note(m, sink_is(spec, "tasks"), o.self) : 0;
     outputs_add(m->outputs, o);
     return rc;
 }

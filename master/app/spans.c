@@ -13,7 +13,7 @@
 
 #define SHARE_USUAL 0.01
 
-int spans_note(struct master *m, void *output_self)
+int spans_note(struct master *m, bool has_tasks, void *output_self)
 {
     struct spans *s = &m->spans;
     if (s->count == SPANS_OUTPUTS) {
@@ -22,6 +22,7 @@ int spans_note(struct master *m, void *output_self)
         return EXIT_USAGE;
     }
     s->outputs[s->count++] = output_self;
+    s->has_tasks |= has_tasks;
     return 0;
 }
 
@@ -38,7 +39,8 @@ void spans_begin(struct master *m)
     const bool has_outputs = m->spans.count > 0;
     m->nodes.journals.trace = (struct trace_order){.is_on = share >= 0 || has_outputs,
                                                    .share = share >= 0 ? share : SHARE_USUAL,
-                                                   .has_spans = has_outputs};
+                                                   .has_spans = has_outputs,
+                                                   .has_tasks = m->spans.has_tasks};
     forget(&m->spans);
 }
 

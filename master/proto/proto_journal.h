@@ -18,6 +18,7 @@ struct trace_order {
     bool is_on;     /* requests have a traceparent */
     double share;   /* of them that is sampled */
     bool has_spans; /* ... and told with spans */
+    bool has_tasks; /* of which those of one task are one trace */
 };
 struct journal_orders {
     const struct journal_order *list;

@@ -175,10 +175,11 @@ static void put_journals(msgpack_packer *pk, const struct journal_orders *all)
 static void put_trace(msgpack_packer *pk, const struct trace_order *t)
 {
     put(pk, "trace");
-    msgpack_pack_map(pk, 2);
+    msgpack_pack_map(pk, 3);
     put(pk, "share");
     msgpack_pack_double(pk, t->share);
     put_bool(pk, "spans", t->has_spans);
+    put_bool(pk, "tasks", t->has_tasks);
 }
 
 void proto_spawn(struct sbuf *out, const char *node, const struct spawn_order *o)

@@ -166,7 +166,11 @@ static int make(struct sink_spec *spec, struct output *out, char **why)
     return 0;
 }
 
-static const struct sink_key KEYS[] = {OTLP_KEYS, SINK_PUSH_KEYS("1s")};
+static const struct sink_key KEYS[] = {
+    {"tasks", SINK_FLAG, NULL, NULL,
+     "a span for each execution of a task, above those of its requests; sampled as one"},
+    OTLP_KEYS,
+    SINK_PUSH_KEYS("1s")};
 
 const struct sink_kind sink_otlp_traces = {
     .name = "otlp-traces",

@@ -182,6 +182,49 @@ def test_a_sample_on_the_page_has_its_trace(tmp_path):
     assert all(sample["trace"] in traces for sample in samples)
 
 
+def test_tasks_are_above_their_requests(tmp_path):
+    """A task is sampled as a whole, one of an inner set as well; what is asked outside of tasks is a trace of its own."""
+    user = '''
+from locust import HttpUser, TaskSet, task
+class U(HttpUser):
+    def on_start(self):
+        self.client.get("/start")
+    @task
+    def two(self):
+        self.client.get("/a")
+        self.client.get("/b", stream=True).close()
+    @task
+    def breaks(self):
+        self.client.get("/c")
+        raise ValueError("it broke")
+    @task
+    class Inner(TaskSet):
+        @task
+        def inner(self):
+            self.client.get("/d")
+            self.interrupt()
+'''
+    with traced_target() as target, locustfile(user) as file, receivers.http_receiver() as store:
+        run = run_katydid("-f", file, "-H", target.url, "--headless", "-i", 40, "-u", 2, "-r", 2, "--exit-code-on-error", 0, "--trace", "0.5", "--out", f"otlp-traces={store.url},tasks=yes")
+    spans = [span for push in store.pushes for span in receivers.spans(push[2])]
+    tasks = {span["span"]: span for span in spans if span["kind"] == 1}
+    requests = [span for span in spans if span["kind"] == 3]
+    assert tasks and len(tasks) + len(requests) == len(spans) and all(span["parent"] == "" for span in tasks.values()), run.describe()
+    assert {(span["trace"], span["span"]) for span in requests} == sent(target)[1]["01"]
+    inside = {"/a": "U.two", "/b": "U.two", "/c": "U.breaks", "/d": "U.inner"}
+    for span in requests:
+        name = span["attributes"]["request.name"]
+        if name == "/start":
+            assert span["parent"] == ""
+            continue
+        task = tasks[span["parent"]]
+        assert task["trace"] == span["trace"] and task["name"] == inside[name] and task["start"] <= span["start"] <= span["end"] <= task["end"]
+    asked = Counter(span["parent"] for span in requests)
+    assert all(asked[key] == (2 if task["name"] == "U.two" else 1) for key, task in tasks.items())
+    assert {(task["code"], task["message"]) for task in tasks.values() if task["name"] == "U.breaks"} <= {(2, "ValueError('it broke')")}
+    assert {task["code"] for task in tasks.values() if task["name"] != "U.breaks"} <= {0}
+
+
 def test_nothing_is_sent_that_nobody_asked_for(tmp_path):
     with traced_target() as target, locustfile(USER[:USER.index("class F")]) as file:
         run_katydid("-f", file, "-H", target.url, "--headless", "-i", 4, "-u", 2, "--exit-code-on-error", 0)

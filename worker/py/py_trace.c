@@ -32,17 +32,23 @@
 #define HEADERS_USUAL 96
 
 enum { SPAN = 2 }; /* in ScopeSpans */
-enum { KIND_CLIENT = 3, STATUS_ERROR = 2 };
+enum { KIND_INTERNAL = 1, KIND_CLIENT = 3, STATUS_ERROR = 2 };
+
+struct task { /* that is executed: an attribute of the user */
+    struct trace_mark mark;
+    uint64_t began_ns; /* CLOCK_MONOTONIC */
+};
 
 static struct {
     uint64_t state[4];  /* of the generator */
     uint64_t threshold; /* the least random bits that are sampled */
     bool has_spans;     /* somebody takes them */
-    struct sbuf spans;  /* from `taken` on */
-    size_t taken;       /* bytes */
-    uint64_t dropped;   /* since it began */
-    uint64_t ahead_ns;  /* unix time less that of the monotonic clock */
-    PyObject *account_key;
+    bool has_tasks;
+    struct sbuf spans; /* from `taken` on */
+    size_t taken;      /* bytes */
+    uint64_t dropped;  /* since it began */
+    uint64_t ahead_ns; /* unix time less that of the monotonic clock */
+    PyObject *account_key, *task_key;
 } the;
 
 bool py_trace_wanted;
@@ -93,6 +99,26 @@ static struct trace_mark next_mark(void)
     return m;
 }
 
+/* Of a request: below the task of its user, if that is traced. */
+static struct trace_mark mark_of(const struct response *r)
+{
+    PyObject *user = r->session ? r->session->user : NULL, *kept = NULL;
+    struct task task;
+    if (!the.has_tasks || !is_given(user))
+        return next_mark();
+    if (py_optional_attribute(user, the.task_key, &kept) < 0)
+        PyErr_Clear();
+    const bool has_task = kept && PyBytes_Check(kept) && PyBytes_GET_SIZE(kept) == sizeof task;
+    if (has_task)
+        memcpy(&task, PyBytes_AS_STRING(kept), sizeof task);
+    Py_XDECREF(kept);
+    if (!has_task)
+        return next_mark();
+    task.mark.parent = task.mark.span;
+    task.mark.span = next_id();
+    return task.mark;
+}
+
 /* ---- the header ----------------------------------------------------------------------------- */
 
 static char *put_hex(char *to, uint64_t number)
@@ -132,7 +158,7 @@ void py_trace_begin(struct response *r)
 {
     if (asked_find(r->asked, HEADER))
         return; /* the script's */
-    r->trace = next_mark();
+    r->trace = mark_of(r);
     r->asked = with_header(r->asked, &r->trace);
 }
 
@@ -150,7 +176,7 @@ int py_trace_begin_of(struct response *r, PyObject *account)
     if (PyBytes_Check(kept) && PyBytes_GET_SIZE(kept) == sizeof r->trace) {
         memcpy(&r->trace, PyBytes_AS_STRING(kept), sizeof r->trace);
     } else {
-        r->trace = next_mark();
+        r->trace = mark_of(r);
         Py_SETREF(kept, PyBytes_FromStringAndSize((const char *)&r->trace, sizeof r->trace));
         if (!kept || PyObject_SetAttr(account, the.account_key, kept) != 0) {
             Py_XDECREF(kept);
@@ -337,12 +363,22 @@ static void put_name(struct sbuf *b, const struct response *r)
     put_attribute(b, "request.name", row, name_len < TEXT_MOST ? name_len : TEXT_MOST);
 }
 
+/* Of the first exchange of the call; 0: there was none. */
+static uint64_t start_of(const struct response *r)
+{
+    const struct fetch_response *got = r->got;
+    PyObject *first = r->history && PyList_CheckExact(r->history) && PyList_GET_SIZE(r->history)
+                          ? PyList_GET_ITEM(r->history, 0)
+                          : NULL;
+    if (first && PyObject_TypeCheck(first, response_type))
+        got = ((struct response *)first)->got;
+    return got ? got->times.start : 0;
+}
+
 static void put_times(struct sbuf *b, const struct response *r)
 {
-    const uint64_t end = r->ended_ns ? r->ended_ns : clk_mono_ns();
-    uint64_t start = end - (r->duration_ns < end ? r->duration_ns : end);
-    if (r->got && r->got->times.start < start)
-        start = r->got->times.start;
+    const uint64_t end = r->ended_ns ? r->ended_ns : clk_mono_ns(), known = start_of(r);
+    const uint64_t start = known ? known : end - (r->duration_ns < end ? r->duration_ns : end);
     pb_fixed64(b, 7, start + the.ahead_ns);
     pb_fixed64(b, 8, end + the.ahead_ns);
 }
@@ -354,6 +390,8 @@ static void put_span(struct sbuf *b, struct response *r, const char *failure, si
     const size_t at = pb_open(b, SPAN);
     put_bytes(b, 1, r->trace.high, &r->trace.low);
     put_bytes(b, 2, r->trace.span, NULL);
+    if (r->trace.parent)
+        put_bytes(b, 4, r->trace.parent, NULL);
     pb_uint(b, 6, KIND_CLIENT);
     put_name(b, r);
     put_times(b, r);
@@ -374,21 +412,28 @@ static void put_span(struct sbuf *b, struct response *r, const char *failure, si
     pb_close(b, at);
 }
 
-static void keep_span(struct response *r, const char *failure, size_t len, const char *outcome)
+/* Whether there is room for one more; counts it otherwise. */
+static bool has_room(void)
 {
     struct sbuf *b = &the.spans;
-    if (!r->trace.span || !r->trace.is_sampled || !the.has_spans)
-        return;
     if (b->len - the.taken > BUFFER_BYTES) {
         the.dropped++;
-        return;
+        return false;
     }
-    if (the.taken > BUFFER_BYTES) { /* the taken part is not kept */
+    if (the.taken > BUFFER_BYTES) { /* what is taken is not kept */
         memmove(b->data, b->data + the.taken, b->len - the.taken);
         b->len -= the.taken;
         the.taken = 0;
     }
-    put_span(b, r, failure, len, outcome);
+    return true;
+}
+
+static void keep_span(struct response *r, const char *failure, size_t len, const char *outcome)
+{
+    if (!r->trace.span || !r->trace.is_sampled || !the.has_spans)
+        return;
+    if (has_room())
+        put_span(&the.spans, r, failure, len, outcome);
     r->trace.is_sampled = false; /* once */
 }
 
@@ -405,11 +450,60 @@ void py_trace_aside(struct response *r, const char *outcome)
     PyErr_Restore(type, value, trace);
 }
 
+/* ---- tasks ---------------------------------------------------------------------------------- */
+
+static void put_task(struct sbuf *b, const struct task *t, PyObject *user, PyObject *name,
+                     PyObject *failure)
+{
+    size_t name_len, len;
+    const char *class = Py_TYPE(user)->tp_name, *text = text_of(name, &name_len);
+    struct sbuf whole = {0};
+    const size_t at = pb_open(b, SPAN);
+    sbuf_addf(&whole, "%s.%.*s", class, (int)(name_len < TEXT_MOST ? name_len : TEXT_MOST), text);
+    put_bytes(b, 1, t->mark.high, &t->mark.low);
+    put_bytes(b, 2, t->mark.span, NULL);
+    put_text(b, 5, whole.data, whole.len);
+    pb_uint(b, 6, KIND_INTERNAL);
+    pb_fixed64(b, 7, t->began_ns + the.ahead_ns);
+    pb_fixed64(b, 8, clk_mono_ns() + the.ahead_ns);
+    put_word(b, "katydid.user_class", class);
+    text = text_of(failure, &len);
+    if (len)
+        put_status(b, text, len);
+    pb_close(b, at);
+    sbuf_fini(&whole);
+}
+
+static PyObject *task_method(PyObject *module, PyObject *user)
+{
+    const struct task task = {next_mark(), clk_mono_ns()};
+    PyObject *kept = PyBytes_FromStringAndSize((const char *)&task, sizeof task);
+    (void)module;
+    if (!kept || PyObject_SetAttr(user, the.task_key, kept) != 0)
+        Py_CLEAR(kept);
+    return kept;
+}
+
+static PyObject *task_done_method(PyObject *module, PyObject *args)
+{
+    struct task task;
+    PyObject *kept, *user, *name, *failure;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "SOOO:trace_task_done", &kept, &user, &name, &failure))
+        return NULL;
+    if (PyBytes_GET_SIZE(kept) == sizeof task) {
+        memcpy(&task, PyBytes_AS_STRING(kept), sizeof task);
+        if (task.mark.is_sampled && the.has_spans && has_room())
+            put_task(&the.spans, &task, user, name, failure);
+    }
+    return PyObject_SetAttr(user, the.task_key, Py_None) == 0 ? Py_NewRef(Py_None) : NULL;
+}
+
 /* ---- from Python ---------------------------------------------------------------------------- */
 
 static void close_it(void)
 {
-    py_trace_wanted = the.has_spans = false;
+    py_trace_wanted = the.has_spans = the.has_tasks = false;
     sbuf_fini(&the.spans);
     the.taken = 0;
     the.dropped = 0;
@@ -418,9 +512,9 @@ static void close_it(void)
 static PyObject *open_method(PyObject *module, PyObject *args)
 {
     double share;
-    int has_spans;
+    int has_spans, has_tasks;
     (void)module;
-    if (!PyArg_ParseTuple(args, "dp:trace_open", &share, &has_spans))
+    if (!PyArg_ParseTuple(args, "dpp:trace_open", &share, &has_spans, &has_tasks))
         return NULL;
     const double all = (double)(UINT64_C(1) << RANDOM_BITS);
     const struct clk_moment now = clk_now();
@@ -429,6 +523,7 @@ static PyObject *open_method(PyObject *module, PyObject *args)
     the.threshold = share >= 1 ? 0 : share > 0 ? (uint64_t)((1 - share) * all) : (uint64_t)all;
     the.ahead_ns = (uint64_t)((now.steady - now.mono) * 1e9);
     the.has_spans = has_spans;
+    the.has_tasks = has_tasks;
     py_trace_wanted = true;
     Py_RETURN_NONE;
 }
@@ -475,8 +570,12 @@ static PyObject *take_method(PyObject *module, PyObject *unused)
 
 static PyMethodDef functions[] = {
     {"trace_open", open_method, METH_VARARGS,
-     "trace_open(share, has_spans): from now on requests have a traceparent, that share of them "
-     "is sampled, and spans of these are kept or not."},
+     "trace_open(share, has_spans, has_tasks): from now on requests have a traceparent, that share "
+     "of them, or of the executions of tasks, is sampled, and spans of these are kept or not."},
+    {"trace_task", task_method, METH_O,
+     "trace_task(user): one of its tasks begins. For trace_task_done."},
+    {"trace_task_done", task_done_method, METH_VARARGS,
+     "trace_task_done(what trace_task gave, user, name, failure or None)"},
     {"trace_close", close_method, METH_NOARGS, "No more, and what is kept is given up."},
     {"trace_take", take_method, METH_NOARGS,
      "trace_take() → (spans, how many, how many found no room since trace_open)."},
@@ -497,6 +596,7 @@ int py_trace_init(PyObject *module)
     if (!the.account_key) {
         pthread_atfork(NULL, NULL, forget);
         the.account_key = PyUnicode_InternFromString("trace");
+        the.task_key = PyUnicode_InternFromString("_trace_task");
     }
-    return the.account_key ? PyModule_AddFunctions(module, functions) : -1;
+    return the.account_key && the.task_key ? PyModule_AddFunctions(module, functions) : -1;
 }

@@ -5,6 +5,9 @@
  * requests of one call (redirects, a second try with credentials) have the same. After Python.h;
  * with the GIL. While nothing is traced, nothing of this costs anything.
  *
+ * Where tasks are traced, too, the requests of one execution of a task are one trace, below its
+ * span.
+ *
  * Ids are random, whatever --seed says: those of two runs must not meet in one store.
  */
 #include <Python.h>
@@ -16,6 +19,7 @@ struct response;
 
 struct trace_mark {           /* of a call */
     uint64_t high, low, span; /* span 0: it has none of ours */
+    uint64_t parent;          /* 0: none */
     bool is_sampled;
 };
 

@@ -2,17 +2,18 @@
 """Iterations, where somebody wants to know of them: for thresholds of k6's each finished execution of a task is
 counted, as the metrics `iterations` and `iteration_duration` (in ms, without the wait that follows), only while the
 master wants it, and not where the script has a metric of that name itself; and where there are only so many of them, or
-only so many a second (_limits.py), each waits until it may start."""
+only so many a second (_limits.py), each waits until it may start; and where tasks are traced, each has a span."""
 
 import logging
 import sys
+from functools import partial
 from time import perf_counter
 
 import _katydid
 from gevent import GreenletExit
 
 from . import _limits
-from .exception import StopTest, StopUser
+from .exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 
 logger = logging.getLogger(__name__)
 
@@ -20,22 +21,23 @@ _COUNTER, _TREND = 0, 3
 
 is_on = False  # users tell of each one
 
-_is_counted = _is_limited = False
+_is_counted = _is_limited = _is_traced = False
 _count = _duration = None
 
 
-def want(is_counted=None, is_limited=None):
-    """Whether they are counted, or limited, from now on; whether users have to look at that."""
-    global is_on, _is_counted, _is_limited
+def want(is_counted=None, is_limited=None, is_traced=None):
+    """Whether they are counted, limited, or traced, from now on; whether users have to look at that."""
+    global is_on, _is_counted, _is_limited, _is_traced
     if is_counted is not None:
         if is_counted and not _is_counted:
             _make()
         _is_counted = is_counted
     if is_limited is not None:
         _is_limited = is_limited
-    is_news = is_on != (_is_counted or _is_limited)
-    is_on = _is_counted or _is_limited
-    return is_news
+    if is_traced is not None:
+        _is_traced = is_traced
+    was_on, is_on = is_on, _is_counted or _is_limited or _is_traced
+    return is_on != was_on
 
 
 def _make():
@@ -59,6 +61,8 @@ def one(run, holder, task, is_set):
     """Runs the task, or task set."""
     user = getattr(holder, "_user", holder)
     limit = _limit_of(user, holder is user, is_set) if _is_limited else None
+    if _is_traced and not is_set:
+        run = partial(_trace, run, user)
     try:
         if is_set or not _is_counted:
             run(holder, task)
@@ -87,6 +91,19 @@ def _limit_of(user, is_users_own, is_set):
     if user._state == "waiting":
         user._state = state
     return limit
+
+
+def _trace(run, user, holder, task):
+    mark, failure = _katydid.trace_task(user), None
+    try:
+        run(holder, task)
+    except (GreenletExit, StopTest, StopUser, InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately):
+        raise
+    except BaseException as error:
+        failure = repr(error)
+        raise
+    finally:
+        _katydid.trace_task_done(mark, user, getattr(task, "__name__", type(task).__name__), failure)
 
 
 def _measure(run, holder, task):

@@ -9,6 +9,8 @@ from uuid import uuid4
 import _katydid
 import gevent
 
+from .user.task import watch_iterations
+
 _RESEND_S = 3.0
 _LOOK_S = 0.02
 _END_S = 5.0  # for what is left at the end of a test
@@ -35,7 +37,8 @@ class Spans:
         if order is None:
             _katydid.trace_close()
         else:
-            _katydid.trace_open(order["share"], self._is_on)
+            _katydid.trace_open(order["share"], self._is_on, order["tasks"])
+        watch_iterations(is_traced=order is not None and order["tasks"])
 
     def send_due(self):
         if self._pending is not None:

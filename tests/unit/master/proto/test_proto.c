@@ -198,6 +198,26 @@ static void what_is_told_of_scenarios(void **state)
     msgpack_sbuffer_destroy(&bytes);
 }
 
+static void spans_of_a_worker(void **state)
+{
+    (void)state;
+    msgpack_sbuffer bytes;
+    struct message m;
+    const char *text = "['katydid_spans', {'run': 'r', 'sender': 's', 'number': 3, 'count': 2, "
+                       "'dropped': 1, 'spans': 'no bytes'}, 'n']";
+    assert_int_equal(parse(text, &bytes, &m), PROTO_OK);
+    assert_string_equal(m.spans.sender, "s");
+    assert_int_equal(m.spans.number, 3);
+    assert_int_equal(m.spans.count, 2);
+    assert_int_equal(m.spans.dropped, 1);
+    assert_int_equal(m.spans.spans.len, 0); /* a text is none */
+    message_fini(&m);
+    msgpack_sbuffer_destroy(&bytes);
+    assert_int_equal(parse("['katydid_spans', {'run': 'r', 'number': 3}, 'n']", &bytes, &m),
+                     PROTO_BROKEN);
+    msgpack_sbuffer_destroy(&bytes);
+}
+
 static void what_has_not_the_shape_of_its_type_is_broken(void **state)
 {
     (void)state;
@@ -364,6 +384,7 @@ int main(void)
         cmocka_unit_test(what_is_told_of_scenarios),
         cmocka_unit_test(what_has_not_the_shape_of_its_type_is_broken),
         cmocka_unit_test(lengths_that_lie_allocate_nothing),
+        cmocka_unit_test(spans_of_a_worker),
         cmocka_unit_test(the_script),
         cmocka_unit_test(every_message_is_one_array_of_three),
         cmocka_unit_test(listeners_do_not_see_our_report),

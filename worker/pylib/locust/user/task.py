@@ -357,9 +357,9 @@ def _steps_changed():
     _unchanged = [True]
 
 
-def watch_iterations(is_counted=None, is_limited=None):
+def watch_iterations(is_counted=None, is_limited=None, is_traced=None):
     """The plain loop does not: while they are wanted, users go by the other one."""
-    if _iterations.want(is_counted, is_limited):
+    if _iterations.want(is_counted, is_limited, is_traced):
         _steps_changed()
 
 
