@@ -225,6 +225,29 @@ static bool make_stages(struct scenario *s, char **why)
         s, &of_arrivals, scenario_has(s, SCENARIO_RATE) ? s->keys.rate : s->keys.start_rate, why);
 }
 
+/* So many arrivals: they last as long as they take at that rate. */
+static bool take_iterations(struct scenario *s, char **why)
+{
+    const struct ramp_rate rate = s->keys.rate;
+    const long double ns = ceill((long double)s->iterations * rate.per_ns / rate.arrivals);
+    if (!scenario_has(s, SCENARIO_ITERATIONS))
+        return true;
+    if (scenario_has(s, SCENARIO_DURATION))
+        return scenario_refuse(why, s, "duration or iterations: one of them says when it ends");
+    if (s->keys.spread == ARRIVALS_POISSON)
+        return scenario_refuse(why, s,
+                               "iterations does not go with distribution=poisson, of which chance "
+                               "says how many there are: write poisson-fixed");
+    if (ns > RAMP_MOST_NS / 2)
+        return beyond(s, why);
+    s->keys.duration_ns = s->keys.is_k6 /* which has one at the end as well */
+                              ? (int64_t)s->iterations * (rate.per_ns / rate.arrivals) - 1
+                              : (int64_t)ns;
+    s->keys.given |= 1u << SCENARIO_DURATION;
+    s->iterations = 0;
+    return true;
+}
+
 static bool make_ramp(struct scenario *s, char **why)
 {
     if (s->executor == SCENARIO_FIND_KNEE)
@@ -232,6 +255,8 @@ static bool make_ramp(struct scenario *s, char **why)
     if (s->executor == SCENARIO_CONSTANT_ARRIVAL_RATE) {
         if (s->keys.rate.arrivals <= 0)
             return scenario_refuse(why, s, "it needs a rate above 0, such as rate=20/s");
+        if (!take_iterations(s, why))
+            return false;
         s->is_endless = !scenario_has(s, SCENARIO_DURATION);
         const int64_t length = s->is_endless ? RAMP_MOST_NS / 2 : s->keys.duration_ns;
         if (!ramp_add(&s->ramp, length, s->keys.rate, s->keys.rate))
@@ -253,10 +278,14 @@ static bool check_keys(const struct scenario *s, char **why)
         return false;
     if (scenario_has(s, SCENARIO_START_USERS) || scenario_has(s, SCENARIO_RAMP_DOWN))
         return scenario_refuse(why, s, "start_users and graceful_ramp_down go with ramping-vus");
-    if (scenario_has(s, SCENARIO_ITERATIONS) || scenario_has(s, SCENARIO_MAX_DURATION))
-        return scenario_refuse(
-            why, s, "iterations and max_duration go with shared-iterations and per-vu-iterations");
     const bool is_constant = s->executor == SCENARIO_CONSTANT_ARRIVAL_RATE;
+    if (scenario_has(s, SCENARIO_MAX_DURATION))
+        return scenario_refuse(why, s,
+                               "max_duration goes with shared-iterations and per-vu-iterations");
+    if (scenario_has(s, SCENARIO_ITERATIONS) && !is_constant)
+        return scenario_refuse(why, s,
+                               "iterations goes with constant-arrival-rate, shared-iterations and "
+                               "per-vu-iterations");
     if (is_constant && scenario_has(s, SCENARIO_STAGES))
         return scenario_refuse(
             why, s, "stages go with ramping-arrival-rate, not with constant-arrival-rate");

@@ -79,7 +79,7 @@ class Arrivals(_Load):
     kind = "arrival-rate"
 
     def __init__(self, user_class=None, rate=None, *, stages=None, task=None, exec=None, env=None, tags=None, **keys):
-        """keys: duration, users, max_users, on_busy, max_queue, fresh, start_time, start_after, graceful_stop, distribution,
+        """keys: duration, iterations, users, max_users, on_busy, max_queue, fresh, start_time, start_after, graceful_stop, distribution,
         seed, phase, time_unit, as in docs/load-models.md."""
         super().__init__(user_class, task, exec, env, tags, stages, {"rate": rate, **keys})
 

@@ -229,8 +229,40 @@ static void iterations_are_counted(void **state)
     refused("b:constant-vus:users=4,iterations=4",
             "iterations goes with shared-iterations and per-vu-iterations, not with constant-vus");
     refused("b:constant-vus:users=4,max_users=5", "max_users goes with arrival rates");
-    refused("b:constant-arrival-rate:rate=1/s,iterations=4", "iterations and max_duration go with");
+    refused("b:constant-arrival-rate:rate=1/s,max_duration=4", "max_duration goes with");
+    refused("b:ramping-arrival-rate:stages=1m:5/s,iterations=4", "iterations goes with");
     refused("e:externally-controlled:vus=3,maxVUs=2", "max_users=2 is less than users=3");
+}
+
+/* So many, however odd the rate. */
+static void arrivals_may_be_so_many(void **state)
+{
+    static const char *const rates[] = {"20/s", "1/3s", "0.7/s", "33/m", "999/s", "7/1m"};
+    static const char *const more[] = {"", ",phase=k6", ",distribution=poisson-fixed,seed=3"};
+    (void)state;
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++)
+        for (size_t k = 0; k < sizeof more / sizeof *more; k++)
+            for (unsigned n = 1; n < 40; n += 19) {
+                struct scenario s, again;
+                struct sbuf text = {0};
+                char *why = NULL;
+                sbuf_addf(&text, "a:constant-arrival-rate:rate=%s,iterations=%u%s", rates[i], n,
+                          more[k]);
+                if (!scenario_read(&s, text.data, &why))
+                    fail_msg("%s", why);
+                assert_int_equal(s.plan.count, n);
+                assert_false(s.is_endless);
+                sbuf_clear(&text);
+                scenario_write(&s, &text);
+                assert_true(scenario_read(&again, text.data, &why));
+                assert_int_equal(again.plan.count, n);
+                scenario_fini(&s);
+                scenario_fini(&again);
+                sbuf_fini(&text);
+            }
+    refused("a:constant-arrival-rate:rate=1/s,iterations=4,duration=4s", "one of them says");
+    refused("a:constant-arrival-rate:rate=1/s,iterations=4,distribution=poisson", "poisson-fixed");
+    refused("a:constant-arrival-rate:rate=1/m,iterations=900000000000", "too large");
 }
 
 static void env_and_tags_come_through(void **state)
@@ -345,6 +377,7 @@ int main(void)
         cmocka_unit_test(k6_words_are_read),
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(iterations_are_counted),
+        cmocka_unit_test(arrivals_may_be_so_many),
         cmocka_unit_test(env_and_tags_come_through),
         cmocka_unit_test(one_begins_after_the_other),
         cmocka_unit_test(what_follows_iterations_begins_at_the_latest_then),
