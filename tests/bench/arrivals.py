@@ -13,6 +13,7 @@ from pathlib import Path
 
 import lab
 from lab import KATYDID, Process, Table, nginx, verdict, wait_for
+from queue_server import capacity_of
 
 FILES = Path(__file__).resolve().parent / "locustfiles"
 RATE = 10_000
@@ -105,8 +106,10 @@ def bench_knee(options):
                               "distribution=poisson,seed=3,max_users=4000,users=50,graceful_stop=5s", timeout=1200)
             with urllib.request.urlopen(url + "/truth") as answer:
                 seen = json.load(answer)
-        each_s, knee = seen["busy_s"] / seen["served"], one["knee"]
-        truth, found, best = servers / each_s, knee["capacity"], best_rate(servers, each_s)
+        knee = one["knee"]
+        found, truth = knee["capacity"], capacity_of(seen, knee)
+        each_s = servers / truth
+        best = best_rate(servers, each_s)
         off = abs(found["per_s"] / truth - 1) * 100
         at = knee["knee"]
         table.row(f"M/M/{servers}, {each_s * 1e3:.1f} ms", len(knee["levels"]), f"{found['per_s']:.1f}/s", f"{truth:.1f}/s", f"{off:.1f} %",

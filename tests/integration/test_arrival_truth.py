@@ -13,6 +13,7 @@ import urllib.request
 import pytest
 
 from harness import ROOT, locustfile, run_katydid
+from queue_server import capacity_of
 
 BUYER = '''
 from locust import HttpUser, task
@@ -98,10 +99,11 @@ def test_the_knee_of_a_target_with_a_known_capacity(tmp_path):
                                     "users=50,graceful_stop=5s")
         seen = truth(url)
     one = summary["scenarios"]["scenarios"][0]["knee"]
-    capacity = seen["servers"] * seen["served"] / seen["busy_s"]
     assert one["state"] in ("found", "generator"), ended.describe()
     if one["state"] == "found" and all(level["is_valid"] for level in one["levels"]):
         assert one["levels"][-1]["is_saturated"] and one["levels"][-2]["is_saturated"], one
         assert one["capacity"]["is_measured"] and one["capacity"]["low"] <= one["capacity"]["per_s"] <= one["capacity"]["high"], one
-        assert 0.8 < one["capacity"]["per_s"] / capacity < 1.2, (capacity, one)
+        found, capacity = one["capacity"], capacity_of(seen, one)
+        # short levels: no closer than it says that it is; make bench BENCH=knee has long ones
+        assert abs(found["per_s"] - capacity) < max(0.1 * capacity, (found["high"] - found["low"]) / 2), (capacity, one)
         assert re.search(r"Scenario 'find', after \d+ levels: The target was saturated", ended.stderr), ended.describe()

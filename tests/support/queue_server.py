@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """A target whose capacity is known: an M/M/c queue behind HTTP. Requests are taken one after the other by c servers, each of which takes
-an exponential time with the given mean. It keeps when each request came, and how long each server was busy, so that its real capacity
-on the machine it runs on can be asked for.
+an exponential time with the given mean. It keeps when each request came, and how long each service took, so that its real capacity
+on the machine it runs on, at any time, can be asked for.
 
     GET /        waits for a server and its time
-    GET /truth   {"came": [seconds of CLOCK_MONOTONIC…], "busy_s": …, "served": …, "servers": c}
+    GET /truth   {"came": [seconds of CLOCK_MONOTONIC…], "services": [[when it ended, seconds it took]…], "servers": c}
 
 python3 queue_server.py SERVERS MEAN_S [SEED]; prints its port."""
 
@@ -19,18 +19,18 @@ class Queue:
     def __init__(self, servers, mean_s, seed):
         self.servers, self.mean_s, self.random = servers, mean_s, random.Random(seed)
         self.free = asyncio.Semaphore(servers)
-        self.came, self.busy_s, self.served = [], 0.0, 0
+        self.came, self.services = [], []
 
     async def serve(self):
         self.came.append(time.monotonic())
         async with self.free:
             began = time.monotonic()
             await asyncio.sleep(self.random.expovariate(1 / self.mean_s) if self.mean_s else 0)
-            self.busy_s += time.monotonic() - began
-            self.served += 1
+            ended = time.monotonic()
+            self.services.append((ended, ended - began))
 
     def truth(self):
-        return json.dumps({"came": self.came, "busy_s": self.busy_s, "served": self.served, "servers": self.servers}).encode()
+        return json.dumps({"came": self.came, "services": self.services, "servers": self.servers}).encode()
 
     async def answer(self, reader, writer):
         try:
@@ -43,6 +43,14 @@ class Queue:
             pass
         finally:
             writer.close()
+
+
+def capacity_of(truth, knee):
+    """Services a second of all servers while they were saturated: in the last two levels of the staircase that found the knee."""
+    first, last = knee["levels"][-2]["from_s"], knee["levels"][-1]["to_s"]
+    begun = truth["came"][0]
+    took = [s for at, s in truth["services"] if first <= at - begun <= last]
+    return truth["servers"] * len(took) / sum(took)
 
 
 async def main(servers, mean_s, seed=1):
