@@ -107,6 +107,9 @@ def bench_knee(options):
             with urllib.request.urlopen(url + "/truth") as answer:
                 seen = json.load(answer)
         knee = one["knee"]
+        if knee["state"] != "found":
+            table.row(f"M/M/{servers}", len(knee["levels"]), knee["why"], *[""] * 8)
+            continue
         found, truth = knee["capacity"], capacity_of(seen, knee)
         each_s = servers / truth
         best = best_rate(servers, each_s)
