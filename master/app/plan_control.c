@@ -133,12 +133,20 @@ static struct command_result change(struct master *m, size_t i, const struct sce
     return r;
 }
 
-static bool end_one(struct master *m, size_t i)
+static struct command_result end_one(struct master *m, size_t i, int64_t at_ns)
 {
-    const int64_t at_ns = (int64_t)((now_of(&m->plans, i) + PLANS_EPOCH_S) * 1e3) * 1000000;
-    return change(m, i, m->plans.list.all[i],
-                  &(struct scenario_change){.at_ns = at_ns, .is_end = true})
-        .is_ok;
+    const struct command_result r = change(
+        m, i, m->plans.list.all[i], &(struct scenario_change){.at_ns = at_ns, .is_end = true});
+    if (r.is_ok) {
+        free(m->plans.given[i].paused);
+        m->plans.given[i].paused = NULL;
+    }
+    return r;
+}
+
+static int64_t soon_ns(const struct plans *p, size_t i)
+{
+    return (int64_t)((now_of(p, i) + PLANS_EPOCH_S) * 1e3) * 1000000;
 }
 
 bool plans_control_second(struct master *m)
@@ -149,7 +157,7 @@ bool plans_control_second(struct master *m)
     knees_second(m);
     for (size_t i = 0; i < m->plans.list.count; i++)
         if (knees_take_end(&m->plans, i))
-            is_ended |= end_one(m, i);
+            is_ended |= end_one(m, i, soon_ns(&m->plans, i)).is_ok;
     return is_ended;
 }
 
@@ -239,24 +247,26 @@ static struct command_result set_stages(struct master *m, size_t i, int64_t at_n
 
 static bool is_known(const char *key)
 {
-    static const char *const known[] = {"name", "rate", "users", "stages", "paused"};
+    static const char *const known[] = {"name", "rate", "users", "stages", "paused", "ended"};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (!strcmp(key, known[i]))
             return true;
     return false;
 }
 
-/* {"name", "rate" | "users" | "stages" | "paused"} */
+/* {"name", "rate" | "users" | "stages" | "paused" | "ended"} */
 static struct command_result take(struct master *m, json_t *asked)
 {
     struct plans *p = &m->plans;
     const char *key;
     json_t *value;
     json_object_foreach(asked, key, value) if (!is_known(key)) return refuse(
-        key, "There is no such field: it takes name, and one of rate, users, stages and paused.");
+        key, "There is no such field: it takes name, and one of rate, users, stages, paused and "
+             "ended.");
     const char *name = json_string_value(json_object_get(asked, "name"));
     json_t *paused = json_object_get(asked, "paused"), *rate = json_object_get(asked, "rate"),
-           *users = json_object_get(asked, "users"), *stages = json_object_get(asked, "stages");
+           *users = json_object_get(asked, "users"), *stages = json_object_get(asked, "stages"),
+           *ended = json_object_get(asked, "ended");
     size_t i = 0;
     if (!name)
         return refuse("name", "Give the name of a scenario.");
@@ -268,10 +278,14 @@ static struct command_result take(struct master *m, json_t *asked)
         return refuse("name", "There is no scenario of that name.");
     if (now_of(p, i) <= 0)
         return refuse("name", "It has not begun.");
-    if ((paused != NULL) + (rate != NULL) + (users != NULL) + (stages != NULL) != 1 ||
-        (paused && !json_is_boolean(paused)))
-        return refuse("rate", "Give one of rate, users, stages and paused (true or false).");
-    const int64_t at_ns = (int64_t)((now_of(p, i) + PLANS_EPOCH_S) * 1e3) * 1000000;
+    if ((paused != NULL) + (rate != NULL) + (users != NULL) + (stages != NULL) + (ended != NULL) !=
+            1 ||
+        (paused && !json_is_boolean(paused)) || (ended && !json_is_true(ended)))
+        return refuse("rate",
+                      "Give one of rate, users, stages, paused (true or false) and ended (true).");
+    const int64_t at_ns = soon_ns(p, i);
+    if (ended)
+        return end_one(m, i, at_ns);
     if (paused)
         return pause(m, i, at_ns, json_is_true(paused));
     if (plans_is_paused(p, i))

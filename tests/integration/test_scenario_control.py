@@ -71,6 +71,28 @@ def test_rate_and_pause_of_a_scenario_and_users_of_another(processes):
         assert "Traceback" not in master.stderr, master.describe()
 
 
+def test_one_scenario_is_ended_and_the_test_ends_with_the_last():
+    port = free_port()
+    with locustfile(USERS) as file, katydid("-f", file, "--autostart", "--autoquit", 0, "--web-port", port, "--scenario", "a:constant-arrival-rate:rate=50/s",
+                                            "--scenario", "b:constant-arrival-rate:rate=50/s,duration=1h", "--scenario", "c:constant-vus:users=2") as master:
+        url = f"http://127.0.0.1:{port}"
+        master.wait_line("Starting web interface")
+        wait_for(lambda: scenario(url, "a")["started"] > 0 and scenario(url, "b")["started"] > 0 and scenario(url, "c")["level"] == 2, "the first iterations")
+        assert change(url, 400, name="a", ended=False)["field"] == "rate"
+        change(url, name="a", paused=True)
+        change(url, name="a", ended=True)
+        change(url, name="c", ended=True)
+        wait_for(lambda: scenario(url, "c")["level"] == 0 and scenario(url, "a")["length_s"] is not None, "both to end")
+        for _ in range(2):  # what was due before is told by then
+            due, others = scenario(url, "a")["due"], scenario(url, "b")["due"]
+            wait_for(lambda so_far=others: scenario(url, "b")["due"] > so_far + 100, "the other to go on")
+        assert scenario(url, "a")["due"] == due
+        told = [event["text"] for event in get_json(url + "/api/v1/events")["events"] if event["kind"] == "scenario"]
+        assert told[-1] == "Users of c: 2 → ended", told
+        change(url, name="b", ended=True)
+        assert master.wait() == 0, master.describe()
+
+
 def test_users_are_made_ahead_of_a_high_rate():
     """As many as are due in 25 ms are to be free, whatever was made before the start; they are there long before the first arrival."""
     port = free_port()

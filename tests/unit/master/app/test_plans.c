@@ -158,6 +158,24 @@ static void a_change_is_of_this_run_alone(void **state)
     free_plans(b);
 }
 
+static void one_of_them_is_ended(void **state)
+{
+    (void)state;
+    struct bench *b = new_bench();
+    add(b, "buy:constant-arrival-rate:rate=20/s,users=3,max_users=9");
+    add(b, "loop:constant-vus:vus=4,duration=1h");
+    let_run(b);
+    assert_true(plans_run_time_s(&b->m) <= 0); /* that has no end */
+    expect_refusal(b, "{\"name\":\"buy\",\"ended\":false}", "rate", "ended (true)");
+    expect_change(b, "{\"name\":\"buy\",\"paused\":true}", "paused");
+    expect_change(b, "{\"name\":\"buy\",\"ended\":true}", "Rate of buy: ");
+    assert_false(plans_is_paused(&b->m.plans, 0));
+    assert_true(plans_run_time_s(&b->m) > 3500);
+    expect_change(b, "{\"name\":\"loop\",\"ended\":true}", "Users of loop: 4 → ended");
+    assert_true(plans_run_time_s(&b->m) < 20);
+    free_plans(b);
+}
+
 static char *said_of(const struct bench *b, size_t i)
 {
     struct sbuf text = {0};
@@ -210,6 +228,7 @@ int main(void)
         cmocka_unit_test(shares_are_sent_when_the_users_are_there),
         cmocka_unit_test(what_cannot_be_changed_is_refused),
         cmocka_unit_test(a_change_is_of_this_run_alone),
+        cmocka_unit_test(one_of_them_is_ended),
         cmocka_unit_test(a_seed_that_nobody_gave_is_of_the_run),
         cmocka_unit_test(what_is_paused_goes_on_later),
     };
