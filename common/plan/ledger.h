@@ -9,6 +9,7 @@
  */
 #include "common/plan/stripe.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum iterations_number {
@@ -24,10 +25,11 @@ enum iterations_number {
 };
 extern const char *const iterations_metrics[ITERATIONS_NUMBERS]; /* iterations_due … */
 
-struct ledger_piece { /* of a scenario, what a lost worker had left: first, first + step … */
+struct ledger_piece { /* of a scenario, what a worker had left: first, first + step … */
     size_t scenario;
     uint64_t first, count;
     uint32_t step;
+    bool is_unsure; /* it was lost: it may have started some */
 };
 
 struct ledger_part {      /* of a worker and a scenario */

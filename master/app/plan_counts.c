@@ -132,22 +132,34 @@ static bool is_lost(const struct master *m, const char *id)
     return losses_misses(&m->record.losses, id) || (is_away && !w->has_quit);
 }
 
-/* --reassign: others are to start it. */
+/* Of who left in order it is known what it started; of who was lost, with --reassign, some of it
+ * may be started twice. */
+static bool is_handed_on(const struct master *m, const char *id, bool *is_unsure)
+{
+    const struct worker *w = roster_find((struct roster *)(uintptr_t)&m->machine.roster, id);
+    *is_unsure = is_lost(m, id);
+    return *is_unsure ? m->o->reassign : w && w->has_quit;
+}
+
+/* Others are to start it. */
 static void hand_on(struct master *m, const char *id, size_t i, uint64_t until)
 {
     struct plans *p = &m->plans;
     struct ledger_piece piece = {.scenario = i};
     struct ledger_part *parts = ledger_of(&p->ledger, id, true);
+    if (!scenario_is_open(p->list.all[i]) || !is_handed_on(m, id, &piece.is_unsure))
+        return;
     piece.count = ledger_hand_on(&parts[i], until, &piece.first, &piece.step);
     if (!piece.count)
         return;
     p->pieces = mem_realloc(p->pieces, (p->piece_count + 1) * sizeof *p->pieces);
     p->pieces[p->piece_count++] = piece;
-    log_warning(MAIN_LOGGER,
-                "Scenario '%s': worker '%s' was lost with %" PRIu64
-                " iterations, which others start late; it may have started some of them, too "
-                "(iterations_repeated)",
-                p->list.all[i]->name, id, piece.count);
+    if (piece.is_unsure)
+        log_warning(MAIN_LOGGER,
+                    "Scenario '%s': worker '%s' was lost with %" PRIu64
+                    " iterations, which others start late; it may have started some of them, too "
+                    "(iterations_repeated)",
+                    p->list.all[i]->name, id, piece.count);
 }
 
 /* Who was among those before, and is not now. */
@@ -158,8 +170,7 @@ void plans_count_left(struct master *m, const char *before, const char *now, con
     for (char *id = strtok_r(ids, "\n", &rest); id; id = strtok_r(NULL, "\n", &rest)) {
         struct ledger_part *parts = ledger_of(&p->ledger, id, true);
         for (size_t i = 0; !is_line_of(now, id) && i < p->list.count; i++) {
-            if (m->o->reassign && scenario_is_open(p->list.all[i]) && is_lost(m, id))
-                hand_on(m, id, i, from[i]);
+            hand_on(m, id, i, from[i]);
             ledger_deal(&parts[i], (struct stripe){.from = from[i]});
             ration_lost(&p->rations[i], id);
         }
@@ -284,6 +295,7 @@ void plans_close(struct master *m)
     for (size_t n = 0; n < p->piece_count; n++) { /* there was nobody left */
         count(m, p->pieces[n].scenario, ITERATIONS_DUE, p->pieces[n].count);
         count(m, p->pieces[n].scenario, ITERATIONS_CUT, p->pieces[n].count);
-        count(m, p->pieces[n].scenario, ITERATIONS_LOST, p->pieces[n].count);
+        if (p->pieces[n].is_unsure)
+            count(m, p->pieces[n].scenario, ITERATIONS_LOST, p->pieces[n].count);
     }
 }

@@ -43,7 +43,7 @@ struct plans { /* begins as zeros; plans_fini; owned, all here */
     double begun_at;              /* monotonic; 0: not yet */
     char *dealt_to;               /* the workers that have shares, one a line; or NULL */
     struct ledger ledger;         /* what workers told; by scenario */
-    struct ledger_piece *pieces;  /* of lost workers, to be dealt to those that are left */
+    struct ledger_piece *pieces;  /* of workers that are gone, to be dealt to the others */
     size_t piece_count;
     struct ration *rations; /* by scenario: iterations, where there are only so many */
     double stopped_at;      /* monotonic: when the run ceased to be active; 0: it is */

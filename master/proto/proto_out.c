@@ -250,11 +250,12 @@ static void put_pieces(msgpack_packer *pk, const struct scenarios_dealt *dealt)
     msgpack_pack_array(pk, dealt->piece_count);
     for (size_t i = 0; i < dealt->piece_count; i++) {
         const struct ledger_piece *piece = &dealt->pieces[i];
-        msgpack_pack_array(pk, 4);
+        msgpack_pack_array(pk, 5);
         msgpack_pack_uint64(pk, piece->scenario);
         msgpack_pack_uint64(pk, piece->first);
         msgpack_pack_unsigned_int(pk, piece->step);
         msgpack_pack_uint64(pk, piece->count);
+        piece->is_unsure ? msgpack_pack_true(pk) : msgpack_pack_false(pk);
     }
 }
 

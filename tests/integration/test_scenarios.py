@@ -354,6 +354,20 @@ def test_a_worker_that_comes_takes_its_share_of_the_users(tmp_path):
                 assert one()["dropped"] == 0 and "Traceback" not in first.stderr + second.stderr + master.stderr, master.describe()
 
 
+def test_what_a_worker_that_leaves_was_to_start_others_start(tmp_path):
+    """It told all that it did: nothing is lost, and nothing done twice."""
+    port, env = free_port(), {"STAMPS": str(tmp_path / "stamps")}
+    with locustfile(USERS) as file, katydid("-f", file, "--master", "--master-bind-port", port, "--headless", "--only-summary", "--expect-workers", 2, "--scenario",
+                                            "buy:constant-arrival-rate:rate=100/s,duration=6s,max_queue=1000,task=buy") as master:
+        with katydid("-f", file, "--worker", "--master-port", port, env=env), katydid("-f", file, "--worker", "--master-port", port, env=env) as second:
+            wait_for(lambda: len({pid for _, pid, _ in stamps(tmp_path, "buy")}) == 2, "both workers to start iterations")
+            second.signal(signal.SIGTERM)
+            assert second.wait() == 0, second.describe()
+            assert master.wait() == 0, master.describe()
+    assert number(master, "due") == 600 == number(master, "started") + number(master, "cut"), master.describe()
+    assert len(stamps(tmp_path, "buy")) == number(master, "started") and not number(master, "repeated") + number(master, "lost"), master.describe()
+
+
 FILES = {
     "a.toml": """
 [scenarios.buy]

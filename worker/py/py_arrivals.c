@@ -465,15 +465,17 @@ static PyObject *set_share(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-/* again(first, step, count, offset, stride): of these, which a lost worker had left, every
- * stride-th is ours from the offset-th on. */
+/* again(first, step, count, is_unsure, offset, stride): of these, which a worker that is gone had
+ * left, every stride-th is ours from the offset-th on. */
 static PyObject *again(PyObject *self, PyObject *args)
 {
     struct arriving *a = arriving_of(self);
     unsigned long long first, step, count;
     struct stripe s = {.from = 0};
     struct arrivals walk;
-    if (!PyArg_ParseTuple(args, "KKKII:again", &first, &step, &count, &s.offset, &s.stride))
+    int is_unsure;
+    if (!PyArg_ParseTuple(args, "KKKpII:again", &first, &step, &count, &is_unsure, &s.offset,
+                          &s.stride))
         return NULL;
     if (!a->begin_ns || !s.stride)
         Py_RETURN_NONE;
@@ -483,7 +485,8 @@ static PyObject *again(PyObject *self, PyObject *args)
         if (at < 0)
             break;
         arrivals_count(a, ITERATIONS_DUE, 1, a->begin_ns + (uint64_t)at);
-        arrivals_count(a, ITERATIONS_REPEATED, 1, clk_mono_ns());
+        if (is_unsure)
+            arrivals_count(a, ITERATIONS_REPEATED, 1, clk_mono_ns());
         hand_out(a, (struct due){a->begin_ns + (uint64_t)at, first + i * step});
     }
     Py_RETURN_NONE;
@@ -583,7 +586,8 @@ static void dealloc(PyObject *self)
 static PyMethodDef methods[] = {
     {"begin", begin, METH_VARARGS, "begin(elapsed_s, is_alone): it began so long ago"},
     {"share", set_share, METH_VARARGS, "share(from, offset, stride): which arrivals are ours"},
-    {"again", again, METH_VARARGS, "again(first, step, count, offset, stride): of a lost worker"},
+    {"again", again, METH_VARARGS,
+     "again(first, step, count, is_unsure, offset, stride): of one that is gone"},
     {"change", change, METH_O, "change(text): its plan is another one from now on"},
     {"take", take, METH_NOARGS, "take() -> int or None: waits for an arrival; its chance"},
     {"wanted", wanted, METH_NOARGS, "wanted(): waits until more users are needed"},

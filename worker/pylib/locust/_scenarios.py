@@ -42,7 +42,7 @@ class Scenarios:
         self._of_class = {one.pool or one.user_class: one for one in own}
         self.classes = {one.pool: self._make_class(one) for one in own if one.pool}
         self._growers = []
-        self._pieces = []  # of lost workers
+        self._pieces = []  # of workers that are gone
         self._rations = {one: self._make_ration(one, functools.partial(ask, at))
                          for at, one in enumerate(self._all) if one.iterations}
         self._loops = {one: Loop(runner, one, self._rations.get(one)) for one in own if not one.is_open}
@@ -109,8 +109,8 @@ class Scenarios:
                     self._loops[one].change()
 
     def follow(self, elapsed_s, shares, pieces=()):
-        """The master: so long ago the scenarios began; which arrivals are ours (from, offset, stride), also of what lost
-        workers had left: (scenario, first, step, count)."""
+        """The master: so long ago the scenarios began; which arrivals are ours (from, offset, stride), also of what workers
+        that are gone had left: (scenario, first, step, count, is_unsure)."""
         is_alone = all(one.is_open and not one.is_of_all for one in self._all)
         for one, (first, offset, stride) in zip(self._all, shares):
             if one in self._loops:
