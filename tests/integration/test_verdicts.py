@@ -156,6 +156,7 @@ def test_what_is_wrong_is_told_before_anything_starts(tmp_path, arguments, words
     ('thresholds = ["p95 300ms"]', "locustfile.py:2: 'p95 300ms': column 5: '300ms' is no operator"),
     ('thresholds = {"http_reqs": [["rate>1"]]}', "locustfile.py:2: ['rate>1']: a threshold is no list: take the inner brackets away"),
     ('thresholds = [\n["p95 < 300ms"],\n["rps > 1"]]', "locustfile.py:3: ['p95 < 300ms']: a threshold is no list: take the inner brackets away"),
+    ('options = {\n"thresholds": {\n"checks": ["rate>1"]},\n"thresholds": {"http_reqs": ["rate>2"]}}', "locustfile.py:5: thresholds: stands there twice, and Python forgets the one of line 4"),
     ('thresholds = "p95 < 300x"', "locustfile.py:2: 'p95 < 300x': column 10: 'x' is no unit"),
     ('thresholds = {"mine": ["rate<0.1"],\n7: ["rate<1"]}', "locustfile.py:3: 7: the key is no text"),
     ('thresholds = {"p95 < 300ms": True}', "locustfile.py:2: p95 < 300ms: a threshold is no key: write a list"),
@@ -187,6 +188,8 @@ def test_a_variable_of_that_name_may_be_something_else(value):
     ('{"stat": "p95", "where": "GET /cart", "op": "<", "value": "1s"}', ["p95 of 'GET /cart' < 1s"]),
     ('[{"http_reqs": ["count>3", {"threshold": "rate>1"}]}, "rps > 1", {"threshold": "fails < 1"}]', ["http_reqs count>3", "http_reqs rate>1", "rps > 1", "fails < 1"]),
     ('{"p95 < 1s", }', ["p95 < 1s"]),
+    ('__import__("types").MappingProxyType({"checks": ["rate>0.9"]})', ["checks rate>0.9"]),
+    ('{1: "p95 < 1s"}.values()', ["p95 < 1s"]),
 ])
 def test_the_variable_takes_what_a_file_takes(value, texts):
     with locustfile(QUIET + f"\nthresholds = {value}\n") as file:

@@ -7,6 +7,7 @@ import ast
 import os
 import re
 import sys
+from collections.abc import Collection, Mapping
 
 _COMPARES = re.compile(r"[^<>=!]*(<|>|={2,3}|!=)")
 _PARTS = {"where", "metric", "op", "value", "mode", "window"}
@@ -16,6 +17,7 @@ _NEARLY = re.compile(r"\s*(p\(?\d+(\.\d+)?\)?|fail_ratio|check_ratio|worker_cpu|
 _MANY = list | tuple | set | frozenset
 _IN_A_LIST = "a threshold is no list: take the inner brackets away"
 _AS_A_KEY = "a threshold is no key: write a list of texts, or of tables {\"threshold\": text}"
+_TWICE = "stands there twice, and Python forgets the one of line {}: make one of them"
 _NO_KEY = "the key is no text: k6's dictionary has names of metrics there"
 
 
@@ -109,7 +111,15 @@ def _is_of_k6(key, value):
     return isinstance(value, str | dict | _MANY) or key.lstrip().startswith("http_req")  # {"vus": 5} may be anything
 
 
+def _known(given):
+    """Views and mappings of others as what they are of."""
+    if isinstance(given, Mapping):
+        return dict(given)
+    return list(given) if isinstance(given, Collection) and not isinstance(given, str | bytes | bytearray | _MANY) else given
+
+
 def _entries(given, source, lines):
+    given = _known(given)
     if not _is_meant(given):
         return []
     if isinstance(given, dict) and not _is_table(given):
@@ -168,7 +178,9 @@ def _lines(path):
         if "options" in names and isinstance(value, ast.Dict):
             for key, inner in zip(value.keys, value.values):
                 if _text(key) == "thresholds":
-                    found["options"] = _note(inner)
+                    before, found["options"] = found["options"], _note(inner)
+                    if before:
+                        found["options"].setdefault("", []).append(("thresholds", key.lineno, _TWICE.format(min(_numbers(before)))))
     return found
 
 
@@ -185,14 +197,17 @@ def _note(value):
     for key, item in zip(value.keys, value.values):
         name = key.value if isinstance(key, ast.Constant) else None
         if name in found:
-            words = f"stands there twice, and Python forgets the one of line {found[name]}: make one list of them"
-            found.setdefault("", []).append((str(name), key.lineno, words))
+            found.setdefault("", []).append((str(name), key.lineno, _TWICE.format(found[name])))
         if name:
             found[name] = key.lineno
         for one in item.elts if isinstance(item, ast.List | ast.Tuple) else [item]:
             for text in _texts(one):
                 found[name, text] = one.lineno
     return found
+
+
+def _numbers(found):
+    return [line for line in found.values() if isinstance(line, int)]
 
 
 def _texts(node):
