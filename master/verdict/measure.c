@@ -55,6 +55,21 @@ static const struct hist *times_of(const struct threshold *t, const struct tally
     return scratch;
 }
 
+/* A histogram knows a value by its bucket alone: one whose bucket the limit lies in is as good as
+ * the limit, and neither below nor above it. per: units of the histogram in one of the value. */
+static double at_limit(const struct threshold *t, double value, double per)
+{
+    const double limit = t->limit.value;
+    if (!(value > 0 && limit > 0 && limit * per < (double)HIST_MAX_US &&
+          value * per < (double)HIST_MAX_US))
+        return value;
+    const uint64_t v = (uint64_t)llround(value * per), l = (uint64_t)llround(limit * per);
+    const unsigned octave = hist_octave_of(v);
+    const bool is_same =
+        octave == hist_octave_of(l) && hist_step_of(v, octave) == hist_step_of(l, octave);
+    return is_same ? limit : value;
+}
+
 static struct measured time_of_hist(const struct threshold *t, const struct hist *h)
 {
     struct moments m = {0};
@@ -63,7 +78,8 @@ static struct measured time_of_hist(const struct threshold *t, const struct hist
         return none;
     const double share = t->stat == STAT_MIN ? 0 : t->stat == STAT_MAX ? 1 : t->share;
     if (t->stat != STAT_MEAN && t->stat != STAT_STDEV)
-        return (struct measured){(double)hist_quantile_us(h, share) / 1000, h->count, 0, 0};
+        return (struct measured){at_limit(t, (double)hist_quantile_us(h, share) / 1000, 1000),
+                                 h->count, 0, 0};
     hist_each(h, add_moment, &m);
     return (struct measured){t->stat == STAT_MEAN ? m.sum / m.n : spread(&m), h->count, 0, 0};
 }
@@ -81,6 +97,15 @@ static struct measured time_of_phase(const struct threshold *t, const struct tal
                              0};
 }
 
+/* Least and most are known exactly. */
+static double a_quantile(const struct threshold *t, const struct tally *figures)
+{
+    const double ms = tally_quantile_ms(figures, t->share);
+    const bool is_between =
+        ms > (double)figures->min_us / 1000 && ms < (double)figures->max_us / 1000;
+    return is_between ? at_limit(t, ms, 1000) : ms;
+}
+
 static struct measured a_time(const struct threshold *t, const struct tally *figures,
                               struct hist *scratch)
 {
@@ -93,7 +118,7 @@ static struct measured a_time(const struct threshold *t, const struct tally *fig
     const double ms = t->stat == STAT_MEAN  ? tally_mean_ms(figures)
                       : t->stat == STAT_MIN ? (double)figures->min_us / 1000
                       : t->stat == STAT_MAX ? (double)figures->max_us / 1000
-                                            : tally_quantile_ms(figures, t->share);
+                                            : a_quantile(t, figures);
     return (struct measured){timed ? ms : NAN, timed, 0, 0};
 }
 
@@ -168,6 +193,14 @@ struct measured measure_tally(const struct threshold *t, const struct tally *fig
 
 /* ---- metrics ---- */
 
+static double quantile_of_trend(const struct threshold *t, const struct verdict_metric *m)
+{
+    const double value = (double)hist_quantile_us(m->hist, t->share) / m->scale;
+    if (value <= m->min || value >= m->max)
+        return fmin(fmax(value, m->min), m->max) * m->factor;
+    return at_limit(t, value * m->factor, m->scale / m->factor);
+}
+
 static struct measured of_trend(const struct threshold *t, const struct verdict_metric *m)
 {
     struct moments moments = {0};
@@ -179,7 +212,7 @@ static struct measured of_trend(const struct threshold *t, const struct verdict_
     else if (t->stat == STAT_MAX)
         value = m->max;
     else if ((t->stat == STAT_QUANTILE || t->stat == STAT_LATE) && m->hist)
-        value = fmin(fmax((double)hist_quantile_us(m->hist, t->share) / m->scale, m->min), m->max);
+        return (struct measured){quantile_of_trend(t, m), m->count, 0, 0};
     else if (t->stat == STAT_STDEV && m->hist) {
         hist_each(m->hist, add_moment, &moments);
         value = spread(&moments) * 1000 / m->scale;
