@@ -17,9 +17,11 @@ export type Quantity = "time" | "rate" | "percent" | "cpu" | "lag" | "value";
 
 const UNITS: Record<Quantity, readonly string[]> = { time: ["ms"], rate: ["/s"], percent: ["ratio"], cpu: ["%"], lag: ["ms"], value: ["", "ms", "B"] };
 
-/** Of all requests; those of a phase or of a metric are none. */
-function isOfAll({ scope, metric }: Threshold): boolean {
-  return (scope === "all requests" || scope === "all HTTP requests") && (metric === null || metric === "http_req_duration" || metric === "http_reqs" || metric === "http_req_failed");
+/** Of requests as a whole, k6's names for them too; those of a phase or of a metric are none. */
+const isOfRequests = ({ metric }: Threshold): boolean => metric === null || ["http_req_duration", "http_reqs", "http_req_failed"].includes(metric);
+
+function isOfAll(one: Threshold): boolean {
+  return (one.scope === "all requests" || one.scope === "all HTTP requests") && isOfRequests(one);
 }
 
 function measures(one: Threshold, quantity: Quantity): boolean {
@@ -43,7 +45,7 @@ export function limitsOfAll(list: readonly Threshold[], quantity: Quantity): Lim
 
 /** Of an endpoint: those that name it, or its name with any method. */
 export function isOfRow(one: Threshold, method: string, name: string): boolean {
-  return one.scope.startsWith("'") && one.row === name && (one.method === "" || one.method === null || one.method === method) && one.metric === null;
+  return /^'.*'$/.test(one.scope) && one.row === name && (one.method === "" || one.method === null || one.method === method) && isOfRequests(one);
 }
 
 export function limitsOfRow(list: readonly Threshold[], method: string, name: string, quantity: Quantity): Limit[] {

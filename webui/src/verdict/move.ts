@@ -9,7 +9,7 @@ const LIMIT = /([<>]=?|[=!]=)(\s*)(\d+(?:\.\d+)?|\.\d+)/;
 
 /** Where the limit stands in the text: not in a quoted name, which may look like one. */
 function placeOf(text: string): { at: number; number: string } | null {
-  const found = LIMIT.exec(text.replace(/'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"/g, (quoted) => " ".repeat(quoted.length)));
+  const found = LIMIT.exec(text.replace(/'[^']*'|"[^"]*"/g, (quoted) => " ".repeat(quoted.length)));
   return found === null || !(Number(found[3]) > 0) ? null : { at: found.index + found[1]!.length + found[2]!.length, number: found[3]! };
 }
 

@@ -1,4 +1,6 @@
 /* What may come next in the text of a threshold, by docs/verdicts.md. Pure. */
+import { quoted } from "./words";
+
 export interface Suggestion {
   /** The whole text with it. */
   text: string;
@@ -37,10 +39,10 @@ function limitsFor(stat: string): readonly string[] {
 /** Completes the last word: what is typed of it is replaced. Names are found by any part of them, words of the grammar (without a tail) by
  * their beginning. */
 function completed(head: string, typed: string, choices: readonly (readonly [string, string])[], tail = " "): Suggestion[] {
-  const low = typed.toLowerCase().replaceAll("'", "");
+  const low = typed.toLowerCase().replaceAll(/['"]/g, "");
   return choices
     .filter(([label]) => {
-      const name = label.toLowerCase().replaceAll("'", "");
+      const name = label.toLowerCase().replaceAll(/['"]/g, "");
       return (tail === "" ? name.startsWith(low) : name.includes(low)) && label !== typed;
     })
     .slice(0, MOST)
@@ -48,7 +50,6 @@ function completed(head: string, typed: string, choices: readonly (readonly [str
 }
 
 function selectors(names: Names): [string, string][] {
-  const quoted = (text: string): string => `'${text.replaceAll("'", "\\'")}'`;
   return [
     ...names.rows.map((row): [string, string] => [quoted(row), "requests"]), ...names.metrics.map((name): [string, string] => [name, "metric"]),
     ...names.groups.map((name): [string, string] => [`group ${quoted(name)}`, "time of a group"]), ...names.classes.map((name): [string, string] => [`class ${quoted(name)}`, "requests of a class"]),
@@ -71,7 +72,7 @@ export function suggestions(text: string, names: Names): Suggestion[] {
   const stat = /^\s*([\w().]+)\s+/.exec(body);
   const limits = (head: string): Suggestion[] => limitsFor(stat?.[1] ?? "").map((limit) => ({ text: `${head.trimEnd()} ${limit}`, label: limit, title: "limit" }));
   if (of !== null) {
-    const isWhole = /^('(?:[^'\\]|\\.)*'|[\w.]+(\{[^}]*\})?|(group|class|worker)\s+'(?:[^'\\]|\\.)*')\s+$/.test(of[2]!);
+    const isWhole = /^((?:(?:group|class|worker)\s+)?(?:'[^']*'|"[^"]*")|[\w.]+(\{[^}]*\})?)\s+$/.test(of[2]!);
     return isWhole ? limits(text) : completed(lead + of[1]!, of[2]!, selectors(names));
   }
   if (stat !== null) return [...limits(text), ...("of".startsWith(body.slice(stat[0].length)) ? [{ text: `${lead}${stat[0].trimEnd()} of `, label: "of …", title: "of one endpoint, metric, group or class" }] : [])];

@@ -28,10 +28,19 @@ export function titleOf({ name, text }: Pick<Threshold, "name" | "text">): strin
   return visible(name ?? text);
 }
 
+/** In quotes, of which the grammar has two kinds and no escape. */
+export const quoted = (text: string): string => (text.includes("'") ? `"${text.replaceAll('"', "*")}"` : `'${text}'`);
+
 /** As it would be typed; what was given by fields of a table is added. */
 export function lineOf(one: Threshold): string {
-  const action = one.action !== "continue" && !new RegExp(`,\\s*${one.action}\\b`).test(one.text) ? `, ${one.action}` : "";
-  return `${one.name === null ? "" : `${one.name}: `}${one.text}${action}`;
+  const said = one.text.replace(/'[^']*'|"[^"]*"/g, "");
+  const settings: [string, boolean, string][] = [
+    [one.action, one.action !== "continue", ""], ["after", one.after > 0, `=${one.after}s`], ["warmup", one.warmup > 0, `=${one.warmup}s`],
+    ["min_samples", one.min_samples > 1, `=${one.min_samples}`], ["no_data", one.no_data !== "fail", `=${one.no_data}`],
+  ];
+  const rest = settings.filter(([word, isSet]) => isSet && !new RegExp(`,\\s*${word}\\b`).test(said)).map(([word, , value]) => `, ${word}${value}`);
+  const name = one.name !== null && /[:<>=!'"{(]/.test(one.name) ? quoted(one.name) : one.name;
+  return `${name === null ? "" : `${name}: `}${one.text}${rest.join("")}`;
 }
 
 /** "for 30s"; "" for all of the run. */

@@ -64,6 +64,8 @@ describe("limits in charts", () => {
     expect(limitsOfAll(all, "lag").map(({ value }) => value)).toEqual([50]);
     expect(limitsOfRow(all, "GET", "/cart", "time")).toEqual([{ label: "cart: p95 < 300 ms", value: 300, isBroken: true, turned: 1000, of: cart }]);
     expect(limitsOfRow(all, "POST", "/cart", "time")).toEqual([]);
+    const ofK6 = threshold({ scope: "'/cart'", method: "", row: "/cart", metric: "http_req_duration", k6: true });
+    expect(limitsOfRow([ofK6, threshold({ ...ofK6, metric: "http_req_waiting" }), threshold({ ...ofK6, scope: "'/cart'{expected_response:true}" })], "GET", "/cart", "time").map(({ of }) => of)).toEqual([ofK6]);
   });
   it("of a series are those whose tags it has", () => {
     const of = broken({ scope: "checks{check:ok}", metric: "checks", stat: "rate", unit: "ratio", limit: 0.99 });
@@ -85,6 +87,8 @@ describe("limits in charts", () => {
     expect(withLimit(cart("p95 of 'GET /a<5' < 0.3s for 30s, stop"), 450)).toBe("p95 of 'GET /a<5' < 0.45s for 30s, stop");
     expect(withLimit(cart("fail_ratio<1%", { name: "few", unit: "ratio", limit: 0.01 }), 0.025)).toBe("few: fail_ratio<2.5%");
     expect(withLimit(cart("p95 < 300ms", { action: "stop" }), 250)).toBe("p95 < 250ms, stop");
+    expect(withLimit(cart("p95 of 'a, stop' < 300 ms, warmup=3s", { action: "stop", after: 5, warmup: 3, min_samples: 20, no_data: "warn", name: "it's: a" }), 250)).toBe(
+      `"it's: a": p95 of 'a, stop' < 250 ms, warmup=3s, stop, after=5s, min_samples=20, no_data=warn`);
     expect(withLimit(cart("fails == 0", { limit: 0 }), 3)).toBeNull();
     const all = [threshold(), cart("p95 < 300ms"), cart("rps > 100", { limit: 100 })];
     expect(linesWith(all, all[2]!, 80)).toEqual(["p95 < 300ms", "rps > 80"]);
@@ -117,6 +121,9 @@ describe("typing a threshold", () => {
   });
   it("goes on with what there is in this run", () => {
     expect(labels("p95 of ca")).toEqual(["'GET /cart'"]);
+    const odd = { ...names, rows: ["GET it's", `GET "a" it's`] };
+    expect(suggestions("p95 of it", odd).map(({ text }) => text)).toEqual([`p95 of "GET it's" `, `p95 of "GET *a* it's" `]);
+    expect(suggestions(`p95 of "GET it's" `, odd)[0]!.text).toBe(`p95 of "GET it's" < 300ms`);
     expect(suggestions("p95 of 'GET /ca", names)[0]!.text).toBe("p95 of 'GET /cart' ");
     expect(labels("avg of bu")).toEqual(["group 'buy'"]);
     expect(labels("p95 of ").length).toBe(5);
