@@ -157,6 +157,8 @@ def test_what_is_wrong_is_told_before_anything_starts(tmp_path, arguments, words
     ('thresholds = {"http_reqs": [["rate>1"]]}', "locustfile.py:2: ['rate>1']: a threshold is no list: take the inner brackets away"),
     ('thresholds = [\n["p95 < 300ms"],\n["rps > 1"]]', "locustfile.py:3: ['p95 < 300ms']: a threshold is no list: take the inner brackets away"),
     ('options = {\n"thresholds": {\n"checks": ["rate>1"]},\n"thresholds": {"http_reqs": ["rate>2"]}}', "locustfile.py:5: thresholds: stands there twice, and Python forgets the one of line 4"),
+    ('class Other:\n    thresholds = [\n        "p95 < 1s",\n        "p95 < 1x"]\n    tasks = [print]\nfrom locust import User\nclass Mine(Other, User):\n    pass',
+     "class Mine, locustfile.py:5: 'p95 < 1x': column 8: 'x' is no unit"),
     ('thresholds = "p95 < 300x"', "locustfile.py:2: 'p95 < 300x': column 10: 'x' is no unit"),
     ('thresholds = {"mine": ["rate<0.1"],\n7: ["rate<1"]}', "locustfile.py:3: 7: the key is no text"),
     ('thresholds = {"p95 < 300ms": True}', "locustfile.py:2: p95 < 300ms: a threshold is no key: write a list"),

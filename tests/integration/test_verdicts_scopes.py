@@ -50,7 +50,7 @@ def test_what_is_not_kept_by_class_is_refused_where_there_are_several():
         with locustfile(CLASSES + f'\nBad.thresholds = ["{text}"]\n') as file:
             ended = run_katydid("-f", file, "--check-thresholds")
             alone = run_katydid("-f", file, "Bad", "--check-thresholds")
-        assert ended.code == 2 and "class Bad: threshold: " in ended.stderr and words in ended.stderr, ended.describe()
+        assert ended.code == 2 and "class Bad, locustfile.py: threshold: " in ended.stderr and words in ended.stderr, ended.describe()
         assert alone.code == 0, alone.describe()
 
 

@@ -62,7 +62,8 @@ def describe(environment):
         given = getattr(user_class, "thresholds", None)
         alone = len(environment.user_classes) == 1
         scope = {} if alone else {"user_class": user_class.__name__}
-        found += [{**entry, **scope} for entry in _entries(given, f"class {user_class.__name__}", {})]
+        source, lines = _place_of(user_class) if _is_meant(_known(given)) else ("", {})
+        found += [{**entry, **scope} for entry in _entries(given, source, lines)]
     return found + [_plain(entry) for entry in environment.thresholds]
 
 
@@ -126,7 +127,7 @@ def _entries(given, source, lines):
         return list(_of_k6(given, source, lines))
     found = []
     for index, one in enumerate(given if isinstance(given, _MANY) else [given]):
-        line = lines.get(index)
+        line = lines.get((index, one) if isinstance(one, str) else index)
         if isinstance(one, dict) and not _is_table(one) and _is_meant(one):
             found += _of_k6(one, source, {key: line for key in one})
         else:
@@ -161,18 +162,37 @@ def _plain(entry):
             for key, value in entry.items() if value is not None}
 
 
-def _lines(path):
-    """Where the literals of the module's `thresholds`, and of its `options`, have what: of a list {index: line}, of a dict {key: line,
-    (key, text): line}, and below "" what Python forgot, because a key stood there twice: [(key, line, words)]."""
-    found = {"thresholds": {}, "options": {}}
+def _place_of(user_class):
+    """Where a class has its own, or that it has them from; and the lines there."""
+    owner = next(each for each in user_class.__mro__ if "thresholds" in vars(each))
+    path = getattr(sys.modules.get(owner.__module__), "__file__", None)
+    if not path:
+        return f"class {user_class.__name__}", {}
+    bodies = [node.body for node in ast.walk(_tree(path)) if isinstance(node, ast.ClassDef) and node.name == owner.__name__]
+    values = [value for body in bodies[-1:] for names, value in _assigned(body) if "thresholds" in names]
+    return f"class {user_class.__name__}, {os.path.basename(path)}", _note(values[-1]) if values else {}
+
+
+def _tree(path):
     try:
         with open(path, "rb") as file:
-            tree = ast.parse(file.read())
+            return ast.parse(file.read())
     except (OSError, SyntaxError, ValueError):
-        return found
-    for node in tree.body:
+        return ast.Module([], [])
+
+
+def _assigned(body):
+    """(names, value) of each assignment there."""
+    for node in body:
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        names, value = {target.id for target in targets if isinstance(target, ast.Name)}, getattr(node, "value", None)
+        yield {target.id for target in targets if isinstance(target, ast.Name)}, getattr(node, "value", None)
+
+
+def _lines(path):
+    """Where the literals of the module's `thresholds`, and of its `options`, have what: of a list {index: line, (index, text): line}, of a dict {key: line,
+    (key, text): line}, and below "" what Python forgot, because a key stood there twice: [(key, line, words)]."""
+    found = {"thresholds": {}, "options": {}}
+    for names, value in _assigned(_tree(path).body):
         if "thresholds" in names:
             found["thresholds"] = _note(value)
         if "options" in names and isinstance(value, ast.Dict):
@@ -187,9 +207,9 @@ def _lines(path):
 def _note(value):
     found = {}
     if isinstance(value, ast.Constant):
-        return {0: value.lineno}
+        return {(0, value.value): value.lineno}
     if isinstance(value, ast.List | ast.Tuple) and not any(isinstance(item, ast.Starred) for item in value.elts):
-        return {index: item.lineno for index, item in enumerate(value.elts)}
+        return {(index, _text(item)) if _text(item) else index: item.lineno for index, item in enumerate(value.elts)}
     if not isinstance(value, ast.Dict):
         return found
     if {"threshold", "stat"}.intersection(map(_text, value.keys)):
