@@ -78,8 +78,9 @@ export function TimeBar(): JSX.Element | null {
       <Strip />
       {isOfOtherRun.value ? (
         <p class="callout warn">
-          This link is of another run, whose numbers the master no longer has.{" "}
+          This link is of another run than the one that is shown.{" "}
           <button type="button" class="button small" onClick={() => setFixed(runSpan.value)}>Show this run</button>
+          {IS_REPORT ? null : <>{" "}<a class="button small" href="#/runs">Look among the stored runs</a></>}
         </p>
       ) : null}
       {answer.error.value !== "" ? (

@@ -68,10 +68,11 @@ function stored(): Part[] {
 /** The run is over: how, and what remains is to look, to save and to go on. */
 function finished(run: RunFields): Part[] {
   if (run.state !== "stopped" || run.ended <= 0 || store.isHeld.value) return [];
+  const isOff = source.link.value.kind !== "live"; // nobody would answer
   const end = endWords(run, store.total.value[ROW.requests] ?? 0, store.total.value[ROW.failures] ?? 0, route.value.screen === "live");
   return [{
     key: "finished", tone: end.tone, text: <><strong>Finished {timeText(run.ended)}</strong> after {timespan(Math.max(1, Math.floor(run.ended - run.started)))}{visible(end.text)}{run.ended_by === SETUP_FAILED && source.has("logs") ? <> <a href={linkTo("logs")}>Logs</a></> : null}</>,
-    ...(IS_REPORT ? {} : { tool: <button type="button" class="button small" onClick={() => (openDialog.value = "report")}><Icon name="report" />Report</button> }),
+    ...(IS_REPORT ? {} : { tool: <button type="button" class="button small" disabled={isOff} {...(isOff ? { title: "No connection to the master" } : {})} onClick={() => (openDialog.value = "report")}><Icon name="report" />Report</button> }),
   }];
 }
 

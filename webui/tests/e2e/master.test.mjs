@@ -213,6 +213,7 @@ test("a master that died is shown, and found again when it is back", async () =>
   await master.stop("SIGKILL");
   await page.locator("#disconnected").waitFor({ timeout: 90_000 });
   await page.getByText("No data from the master").waitFor();
+  await page.locator("#finished button:disabled", { hasText: "Report" }).waitFor(); // nobody would make it
   master = await startMaster(port);
   await page.getByRole("button", { name: "Retry now" }).click({ timeout: 5000 }).catch(() => undefined);
   await page.locator("#disconnected").waitFor({ state: "detached", timeout: 90_000 });

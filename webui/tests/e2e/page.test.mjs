@@ -192,6 +192,7 @@ test("a link brings the same picture: screen, range, endpoint, filter, sort and 
 test("a link of another run says so instead of showing other numbers", async () => {
   await visit({ ...RUN, started: START }, `#/live?${range({ started: START }, 10, 20)}&run=older`, async (page) => {
     await page.getByText("This link is of another run").waitFor();
+    assert.equal(await page.getByRole("link", { name: "Look among the stored runs" }).getAttribute("href"), "#/runs");
     await page.getByRole("button", { name: "Show this run" }).click();
     await page.locator(".chart canvas").first().waitFor();
   });
