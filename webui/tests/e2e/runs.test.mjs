@@ -103,6 +103,9 @@ test("a stored run opens in the same page", async () => {
   await page.getByRole("link", { name: "Logs" }).click();
   await page.getByText("looked around").first().waitFor();
   assert.deepEqual(await troubles(page, "stored run's lines"), []);
+  await page.getByRole("link", { name: "Workers" }).click();
+  await page.getByRole("columnheader", { name: "Most CPU" }).waitFor(); // of all of it: nothing of a stored run is now
+  assert.equal(await page.locator("table.workers", { hasText: "now" }).count(), 0);
   await page.getByRole("link", { name: "Back to now" }).click();
   await page.getByRole("heading", { name: "Start a test" }).waitFor();
   assert.ok(!page.url().includes("stored="), page.url());

@@ -1,6 +1,6 @@
 /* Is the measurement to be trusted? In words, with the reason. */
 import type { JSX } from "preact";
-import { IS_REPORT } from "../../lib/build";
+import { CAN_COMMAND } from "../../lib/build";
 import { store } from "../../app-state";
 import { count, shortId, timeOfDay } from "../../lib/format";
 import { isSettled } from "../../live/health";
@@ -40,19 +40,19 @@ export function Verdict(): JSX.Element | null {
   const missing = workers.length - connected.length;
   const isDistributed = store.run.value?.distributed ?? false;
   const { from, to } = span.value;
-  if (!IS_REPORT && isDistributed && missing > 0 && connected.length === 0) return <AllGone />;
+  if (CAN_COMMAND && isDistributed && missing > 0 && connected.length === 0) return <AllGone />;
   const isLimited = invalidNow().length > 0;
   const uneven = unevenness(connected.map((worker) => worker.users));
   return (
     <>
-      {missing > 0 && !IS_REPORT ? (
+      {missing > 0 && CAN_COMMAND ? (
         <p class="callout fail"><Status tone="fail">{`${count(missing)} ${missing === 1 ? "worker is" : "workers are"} gone.`}</Status>{" "}
           {workers.filter((worker) => !isConnected(worker)).slice(0, 5).map((worker) => shortId(worker.id)).join(", ")}: no load comes from there; the users were given to the others.</p>
       ) : null}
       {isLimited ? <p class="callout warn"><InvalidWords /></p> : null}
       {!isLimited && missing === 0 && store.hasRun.value && isSettled(from, to) ? (
         <p class="callout good"><Status tone="pass">{`The measurement is valid ${rangeWords()}.`}</Status>{" "}
-          No load generator was at its limit.{uneven !== null && !IS_REPORT ? ` The users are even within ${uneven < 1 ? "1" : uneven.toFixed(0)} %.` : ""}</p>
+          No load generator was at its limit.{uneven !== null && CAN_COMMAND ? ` The users are even within ${uneven < 1 ? "1" : uneven.toFixed(0)} %.` : ""}</p>
       ) : null}
     </>
   );

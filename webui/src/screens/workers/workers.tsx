@@ -1,12 +1,14 @@
 /* Workers: who generates the load, and whether they are fit to measure. */
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { IS_REPORT } from "../../lib/build";
-import { store } from "../../app-state";
+import { CAN_COMMAND } from "../../lib/build";
+import { source, store } from "../../app-state";
 import { count } from "../../lib/format";
 import { isConnected } from "../../live/store";
-import { answer } from "../../range/data";
-import { isFixed } from "../../range/state";
+import { answer, rangeKey } from "../../range/data";
+import { useQuestion } from "../../range/question";
+import { isFixed, span } from "../../range/state";
+import { rangeWords } from "../../range/words";
 import { Courses } from "./courses";
 import { Classes, NowTable, RangeTable } from "./tables";
 import { HowToStart, Verdict } from "./verdict";
@@ -16,12 +18,16 @@ function Nobody(): JSX.Element {
   return <div class="empty"><p>No worker is connected.</p><HowToStart /></div>;
 }
 
+const EVERY_S = 3;
+
 export function WorkersScreen(): JSX.Element {
   const hidesGone = useSignal(false);
   const workers = [...store.workers.value].sort((a, b) => a.index - b.index);
   const missing = workers.length - store.connectedWorkers.value;
   const isDistributed = store.run.value?.distributed ?? false;
-  const inRange = isFixed.value ? answer.answer.value?.workers : undefined;
+  // Of a run that was, nothing is now: all of it counts.
+  const asked = useQuestion(() => (CAN_COMMAND || isFixed.value ? null : rangeKey(EVERY_S)), (signal) => source.figures.range(span.peek().from, span.peek().to, signal), []);
+  const inRange = (isFixed.value ? answer : asked).answer.value?.workers;
   const shown = hidesGone.value ? workers.filter(isConnected) : workers;
   return (
     <>
@@ -31,14 +37,16 @@ export function WorkersScreen(): JSX.Element {
         <header class="panel-head wraps">
           <h2 id="workers-title">{isDistributed ? "Workers" : "Load generator"}{" "}
             <span class="unit">
-              {inRange !== undefined ? "in the selection" : IS_REPORT ? "at the end of the run"
+              {isFixed.value && inRange !== undefined ? "in the selection" : !CAN_COMMAND ? rangeWords()
                 : isDistributed ? `${count(store.connectedWorkers.value)} connected${missing > 0 ? ` · ${count(missing)} gone` : ""}` : "no workers: this machine generates the load"}
             </span></h2>
-          {missing > 0 && inRange === undefined ? (
+          {CAN_COMMAND && missing > 0 && inRange === undefined ? (
             <label class="check"><input type="checkbox" checked={hidesGone.value} onChange={(event) => (hidesGone.value = event.currentTarget.checked)} />Hide those that are gone</label>
           ) : null}
         </header>
-        {inRange !== undefined ? <RangeTable workers={inRange} /> : workers.length === 0 ? <Nobody /> : <NowTable workers={shown} />}
+        {inRange !== undefined ? <RangeTable workers={inRange} /> : !CAN_COMMAND ? (
+          <p class="empty">{asked.error.value === "" ? "Loading…" : <>{asked.error.value} <button type="button" class="button small" onClick={asked.retry}>Try again</button></>}</p>
+        ) : workers.length === 0 ? <Nobody /> : <NowTable workers={shown} />}
       </section>
       <Courses />
       <Classes />
