@@ -159,6 +159,7 @@ test("the test starts, and the first failure is two clicks away", async () => {
   await page.locator(".nav").getByRole("link", { name: /Failures/ }).click();
   await page.locator("main", { hasText: "/missing" }).waitFor();
   await page.getByRole("link", { name: "Edit load" }).waitFor();
+  assert.deepEqual(await troubles(page, "failures without exceptions", [375]), []);
 });
 
 test("why it fails is a sentence, and its link lands on the range and the rows that show it", async () => {

@@ -87,6 +87,18 @@ export function children(pid) {
   return rows.filter(([, parent, ...words]) => Number(parent) === pid && /katydid-worker\b(?!.*defunct)/.test(words.join(" "))).map(([child]) => Number(child));
 }
 
+/** Words that reach out of their panel, where nothing scrolls. */
+function spilled() {
+  const isOut = (box, panel) => box.width > 1 && (box.right > panel.right + 1 || box.left < panel.left - 1);
+  return [...document.querySelectorAll(".panel *, .tile *")].filter((element) => {
+    if (![...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim() !== "")) return false;
+    if (!isOut(element.getBoundingClientRect(), element.closest(".panel, .tile").getBoundingClientRect())) return false;
+    for (let box = element; !box.matches(".panel, .tile"); box = box.parentElement)
+      if (getComputedStyle(box).overflowX !== "visible" || getComputedStyle(box).position === "absolute") return false;
+    return true;
+  }).map((element) => element.textContent.trim().slice(0, 60));
+}
+
 /** What axe finds that is serious, and what does not fit, in both themes at these widths; between the first and the last,
  * where themes differ in nothing, in one. */
 export async function troubles(page, what, widths = [1440, 768, 375]) {
@@ -99,6 +111,7 @@ export async function troubles(page, what, widths = [1440, 768, 375]) {
       await drawn(page);
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       if (wide > 0) found.push(`${what} ${width}: ${wide} px too wide`);
+      for (const words of await page.evaluate(spilled)) found.push(`${what} ${width}: out of its panel: ${words}`);
       const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
       for (const one of violations.filter(({ impact }) => impact === "serious" || impact === "critical"))
         found.push(`${what} ${theme} ${width} ${one.id}: ${one.nodes.slice(0, 3).map((node) => `${node.target.join(" ")} ${node.failureSummary}`).join("; ")}`);
