@@ -122,17 +122,18 @@ export function NowTable({ workers }: { workers: Worker[] }): JSX.Element {
 export function Classes(): JSX.Element | null {
   const classes = store.classes.value;
   if (classes.length === 0) return null;
+  const hasUsers = store.isRunning.value || store.isEnding.value; // else each has none
   return (
     <section class="panel" aria-labelledby="classes-title">
       <header class="panel-head"><h2 id="classes-title">User classes</h2></header>
       <div class="table-scroll" tabIndex={0} role="region" aria-label="Table of user classes">
         <table class="list">
-          <thead><tr><th scope="col">Class</th><th scope="col" class="number">Users</th><th scope="col" class="number">Weight</th></tr></thead>
+          <thead><tr><th scope="col">Class</th>{hasUsers ? <th scope="col" class="number">Users</th> : null}<th scope="col" class="number">Weight</th></tr></thead>
           <tbody>
             {classes.map(([name, weight, fixed, users]) => (
               <tr key={name}>
                 <td data-label="Class" class="name">{visible(name)}</td>
-                <td data-label="Users" class="number">{count(users)}</td>
+                {hasUsers ? <td data-label="Users" class="number">{count(users)}</td> : null}
                 <td data-label="Weight" class="number">{fixed > 0 ? `fixed ${count(fixed)}` : weight}</td>
               </tr>
             ))}
