@@ -24,8 +24,8 @@ from locust import FastHttpUser, HttpUser, events
 from locust.clients import HttpSession
 from locust.contrib.fasthttp import FastHttpSession
 
-PLAIN, TLS, OLD, ONE = (f"http{'s' if name in ('tls', 'old') else ''}://127.0.0.1:{json.loads(sys.argv[1])[name]}"
-                        for name in ("plain", "tls", "old", "one"))
+PLAIN, TLS, OLD, ONE, NARROW = (f"http{'s' if name in ('tls', 'old') else ''}://127.0.0.1:{json.loads(sys.argv[1])[name]}"
+                        for name in ("plain", "tls", "old", "one", "narrow"))
 if _katydid.record_request not in events.request._handlers:
     events.request.add_listener(_katydid.record_request)
 
@@ -165,7 +165,7 @@ def test_redirects_cookies_statuses(run):
 def test_large_bodies_both_ways(run):
     run("""
         import tempfile
-        size = 20 << 20
+        size = 3 << 20
         with tempfile.TemporaryFile() as file:
             file.truncate(size)
             for cls in HttpSession, FastHttpSession:
@@ -239,7 +239,7 @@ def test_failures_name_their_reason(run):
             "/long": "more body than Content-Length says",
             "/interim": "body after an interim answer",
             "/many-headers": "response head too large",
-            "/noise": "", "/gone": "Remote end closed connection without response",
+            "/noise": "the server broke the rules of HTTP/2: FRAME_SIZE_ERROR", "/gone": "Remote end closed connection without response",
         }
         for path, text in expected.items():
             s = session(PLAIN)
@@ -255,6 +255,35 @@ def test_failures_name_their_reason(run):
         again.get("/echo")
         again.get("/gone", name="lost twice")
         assert rows()["lost twice"]["resent"] == 1, "idempotent, on a connection that was used before: as HTTP/1.1"
+    """)
+
+
+def test_what_a_hostile_server_does_costs_one_connection(run):
+    run("""
+        s = session(PLAIN)
+        for path in "/endless-head", "/settings", "/pings", "/empty", "/resets", "/padding":
+            for n in range(2):
+                s.get(path, name=path)
+            assert s.get("/echo").status_code == 200, path
+        assert {path for path in failures()} == {"/endless-head", "/resets"}, failures()
+    """)
+
+
+def test_windows(run):
+    run("""
+        for cls in HttpSession, FastHttpSession:
+            s = session(PLAIN, cls=cls)
+            stuck = gevent.spawn(s.post, "/stuck", data=b"x" * 100000, name="stuck")
+            while [path for _, _, path in log()].count("/stuck") < 1 + (cls is FastHttpSession):
+                gevent.sleep(0.001)
+            assert s.post("/echo", data=b"y" * 200000).json()["length"] == 200000, "one that gets no window holds up no other"
+            assert not stuck.ready()
+            stuck.kill()
+            s = session(NARROW, cls=cls)
+            s.get("/echo")  # its settings are there
+            assert s.post("/echo", data=b"z" * 3000).json()["length"] == 3000
+            assert s.post("/echo", data=iter([b"z" * 500, b"y" * 500])).json()["length"] == 1000
+        assert not failures(), failures()
     """)
 
 
@@ -326,7 +355,7 @@ for cls in HttpSession, FastHttpSession:
     gevent.joinall(group, raise_error=True)
     answers = {(g.value.http_version, g.value.text, str(g.value.error)) for g in group}
     assert answers == {("HTTP/2", "a page", "None")}, answers
-    assert len(s.get("/large.bin").content) == 5000000
+    assert len(s.get("/large.bin").content) == 20000000
 assert not failures(), failures()
 """
 
@@ -336,7 +365,7 @@ def pages(tmp_path):
     folder = tmp_path / "pages"
     folder.mkdir()
     (folder / "page.txt").write_text("a page")
-    (folder / "large.bin").write_bytes(b"x" * 5000000)
+    (folder / "large.bin").write_bytes(b"x" * 20000000)
     return folder
 
 

@@ -5,7 +5,7 @@ longer, all together, than the run lasts: nobody holds up the others."""
 import json
 
 import pytest
-from harness import ROOT, Process, csv_row, run_katydid
+from harness import ROOT, Process, csv_row, free_port, run_katydid
 from postgres import postgres
 from test_contrib import CLIENTS, mosquitto
 
@@ -29,6 +29,17 @@ def test_users_wait_side_by_side(name, scheme, row, ports, tmp_path):
     of = run_example(name, tmp_path, "-H", f"{scheme}127.0.0.1:{ports[name]}")
     assert float(of(row)["Min Response Time"]) >= 49
     assert int(of(row)["Request Count"]) * float(of(row)["Average Response Time"]) > 5000, "ms: at most the run's 3 s if one held up the others"
+
+
+def test_http2(tmp_path):
+    for name in ("index.html", "style.css", "app.js", "logo.svg"):
+        (tmp_path / name).write_text(name)
+    port = free_port()
+    with Process(["nghttpd", "-v", "-a", "127.0.0.1", "-d", tmp_path, "--no-tls", port]) as server:
+        server.wait_line("listen")
+        of = run_example("http2", tmp_path, "-H", f"http://127.0.0.1:{port}", "--http2=prior-knowledge")
+    assert int(of("page")["Request Count"]) > 0 and int(of("Aggregated")["Failure Count"]) == 0
+    assert int(of("part of the page")["Request Count"]) >= 3 * (int(of("page")["Request Count"]) - 10)
 
 
 def test_postgresql(tmp_path):

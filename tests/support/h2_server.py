@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """An HTTP/2 server for tests of the clients: says back what it got, and misbehaves on request. Run by the Python that has the
-package h2; prints {"plain": port, "tls": port, "old": port (TLS, HTTP/1.1 only), "one": port (one stream at a time)}.
+package h2; prints {"plain": port, "tls": port, "old": port (TLS, HTTP/1.1 only), "one": port (one stream at a time),
+"narrow": port (takes bodies ten bytes at a time)}.
 
     h2_server.py CERT KEY
 
@@ -15,6 +16,9 @@ package h2; prints {"plain": port, "tls": port, "old": port (TLS, HTTP/1.1 only)
 /old           HTTP_1_1_REQUIRED           /reset      INTERNAL_ERROR           /gone  closes without an answer
 /short /long   less, more body than Content-Length says            /noise  a frame that is none
 /interim       body after a 103, without an answer                 /many-headers   300 of them
+/endless-head  CONTINUATION without end    /settings /pings /empty    thousands of them before the answer
+/padding       a body of which most is padding          /resets    RST_STREAM of streams that are not there, then of this one
+/stuck         gives no window for the rest of the body
 /early         answers 413 before there is a body                  /hold   no answer until its connection has another request
 """
 
@@ -44,15 +48,17 @@ def is_first(path):
 class Connection:
     count = 0
 
-    def __init__(self, sock, most):
+    def __init__(self, sock, most, is_narrow):
         config = h2.config.H2Configuration(client_side=False, header_encoding="utf-8", validate_outbound_headers=False,
                                            normalize_outbound_headers=False)
         self.sock, self.h2, self.streams, self.held, self.waiting = sock, h2.connection.H2Connection(config), {}, [], {}
-        self.asked = {}  # methods
+        self.asked, self.is_narrow = {}, is_narrow  # methods
         with lock:
             Connection.count += 1
             self.number = Connection.count
         self.h2.initiate_connection()
+        if is_narrow:
+            self.h2.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 0})
         if most:
             self.h2.update_settings({h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: most})
 
@@ -74,10 +80,11 @@ class Connection:
         if isinstance(event, h2.events.RequestReceived):
             self.streams[event.stream_id] = [dict(event.headers), 0]
             self.asked[event.stream_id] = self.streams[event.stream_id][0][":method"]
+            if self.is_narrow and event.stream_ended is None:
+                self.h2.increment_flow_control_window(10, event.stream_id)
             return self.begin(event.stream_id, event.stream_ended is not None)
         if isinstance(event, h2.events.DataReceived):
-            if event.flow_controlled_length:
-                self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+            self.make_room(event)
             if event.stream_id in self.streams:
                 self.streams[event.stream_id][1] += len(event.data)
         if isinstance(event, h2.events.StreamEnded) and event.stream_id in self.streams:
@@ -88,6 +95,16 @@ class Connection:
             with lock:
                 asked.append([self.number, event.stream_id, f"reset {int(event.error_code)}"])
         return True
+
+    def make_room(self, event):
+        stream, length = event.stream_id, event.flow_controlled_length
+        if stream in self.streams and self.streams[stream][0][":path"] == "/stuck":
+            self.h2.increment_flow_control_window(length)  # the connection's
+        elif self.is_narrow and event.stream_ended is None:
+            self.h2.increment_flow_control_window(max(length, 1))
+            self.h2.increment_flow_control_window(10, stream)
+        elif length:
+            self.h2.acknowledge_received_data(length, stream)
 
     def say(self, stream, status, body=b"", headers=(), end=True):
         fields = [(":status", str(status)), ("content-length", str(len(body))), *headers]
@@ -225,6 +242,39 @@ class Connection:
     def on_many_headers(self, stream, what):
         self.say(stream, 200, headers=[(f"x-{n}", "v") for n in range(300)])
 
+    def on_endless_head(self, stream, what):
+        self.raw(1, 0, stream, b"\x88")
+        for n in range(5000):
+            self.raw(9, 0, stream, b"\x00\x03x-y\x01" + b"z" + b"\x00\x03x-y\x01z" * 20)
+        return False
+
+    def on_settings(self, stream, what):
+        for _ in range(500):
+            self.raw(4, 0, 0, b"\0\5\0\0\x40\0")
+        self.say(stream, 200, b"calm")
+
+    def on_pings(self, stream, what):
+        for n in range(500):
+            self.raw(6, 0, 0, n.to_bytes(8, "big"))
+        self.say(stream, 200, b"calm")
+
+    def on_empty(self, stream, what):
+        self.h2.send_headers(stream, [(":status", "200")])
+        for _ in range(5000):
+            self.raw(0, 0, stream, b"")
+        self.h2.send_data(stream, b"", end_stream=True)
+
+    def on_padding(self, stream, what):
+        self.h2.send_headers(stream, [(":status", "200")])
+        for n in range(2000):
+            self.h2.send_data(stream, b"x", pad_length=200)
+        self.h2.send_data(stream, b"", end_stream=True)
+
+    def on_resets(self, stream, what):
+        for n in range(1, stream, 2):
+            self.raw(3, 0, n, b"\0\0\0\x08")
+        self.h2.reset_stream(stream, Codes.CANCEL)
+
     def on_hold(self, stream, what):
         self.held.append(stream)
 
@@ -243,7 +293,7 @@ def serve_old(sock):
         sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhttp/1.1")
 
 
-def serve(sock, context, most):
+def serve(sock, context, *how):
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if context:
@@ -251,7 +301,7 @@ def serve(sock, context, most):
         if (not context and sock.recv(3, socket.MSG_PEEK) != b"PRI") or (context and sock.selected_alpn_protocol() != "h2"):
             serve_old(sock)
         else:
-            Connection(sock, most).serve()
+            Connection(sock, *how).serve()
     except (OSError, h2.exceptions.ProtocolError):
         pass
     finally:
@@ -265,13 +315,13 @@ def serve(sock, context, most):
         sock.close()
 
 
-def listen(context=None, most=0):
+def listen(context=None, most=0, is_narrow=False):
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
 
     def accept():
         while True:
             sock, _ = listener.accept()
-            threading.Thread(target=serve, args=(sock, context, most), daemon=True).start()
+            threading.Thread(target=serve, args=(sock, context, most, is_narrow), daemon=True).start()
 
     threading.Thread(target=accept, daemon=True).start()
     return listener.getsockname()[1]
@@ -285,6 +335,7 @@ def tls(names):
 
 
 if __name__ == "__main__":
-    ports = {"plain": listen(), "tls": listen(tls(["h2", "http/1.1"])), "old": listen(tls(["http/1.1"])), "one": listen(most=1)}
+    ports = {"plain": listen(), "tls": listen(tls(["h2", "http/1.1"])), "old": listen(tls(["http/1.1"])), "one": listen(most=1),
+             "narrow": listen(is_narrow=True)}
     print(json.dumps(ports), flush=True)
     threading.Event().wait()

@@ -140,9 +140,18 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     return 0;
 }
 
+/* What ends the connection, unless nghttp2 has said it in better words. */
+static void blame(struct h2 *h, const char *what)
+{
+    if (!h->said[0])
+        snprintf(h->said, sizeof h->said, "%s: %s", fetch_error_text(FETCH_FRAMING), what);
+}
+
 static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
     struct fetch *f = exchange_of(session, frame->hd.stream_id);
+    if (frame->hd.type == NGHTTP2_GOAWAY)
+        blame(arg, nghttp2_http2_strerror(frame->goaway.error_code));
     if (!f || (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA))
         return 0;
     f->response.sent_bytes += frame->hd.length + 9;
@@ -486,8 +495,11 @@ static int read_once(struct h2 *h, long *end)
     if (n <= 0)
         return -1;
     h->now_ns = clk_mono_ns();
-    if (nghttp2_session_mem_recv(h->session, (const uint8_t *)e->in, (size_t)n) < 0)
+    const ssize_t used = nghttp2_session_mem_recv(h->session, (const uint8_t *)e->in, (size_t)n);
+    if (used < 0) {
+        blame(h, nghttp2_strerror((int)used));
         return -1;
+    }
     return (size_t)n == sizeof e->in || c->stream.ops->has_pending(&c->stream);
 }
 

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 /* Answers of HTTP/2, frame by frame: whole, cut off at every byte, and with every byte of them
  * another. What is told of a failure, and to whom, is in tests/integration/test_http2.py. */
+#include <dirent.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -142,6 +145,30 @@ static void test_whole_before_the_request(void **state)
     sbuf_fini(&said);
 }
 
+static void test_corpus(void **state)
+{
+    (void)state;
+    DIR *dir = opendir("tests/fuzz/corpus/http2");
+    assert_non_null(dir);
+    unsigned count = 0;
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        char path[PATH_MAX];
+        static uint8_t bytes[1 << 16];
+        struct driven d;
+        snprintf(path, sizeof path, "tests/fuzz/corpus/http2/%s", entry->d_name);
+        FILE *f = entry->d_name[0] == '.' ? NULL : fopen(path, "rb");
+        if (!f)
+            continue;
+        const size_t len = fread(bytes, 1, sizeof bytes, f);
+        for (size_t piece = 1; piece < 50; piece += 7)
+            http2_drive(bytes + 1, len - 1, piece, &d);
+        fclose(f);
+        count++;
+    }
+    closedir(dir);
+    assert_true(count >= 7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -150,6 +177,7 @@ int main(void)
         cmocka_unit_test(test_any_byte_another),
         cmocka_unit_test(test_ends),
         cmocka_unit_test(test_whole_before_the_request),
+        cmocka_unit_test(test_corpus),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
