@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 /* bench_fetch: processor time per request of the HTTP engine alone, to hold beside wrk's.
  *
- *   bench_fetch [-c connections] [-d seconds] [-t read_timeout_ms] [-k] http[s]://host:port/path
+ *   bench_fetch [-c connections] [-d seconds] [-t read_timeout_ms] [-k] [-2]
+ * http[s]://host:port/path
  *
  * A closed loop on that many connections: each answer starts the next request. -k verifies no
- * certificate. Prints requests, requests per second, processor time (user and system) per request
- * and failures. Pin it and the server to different cores to compare.
+ * certificate, -2 speaks HTTP/2 without asking. Prints requests, requests per second, processor
+ * time (user and system) per request and failures. Pin it and the server to different cores to
+ * compare.
  */
 #include <event2/event.h>
 #include <stdio.h>
@@ -16,6 +18,7 @@
 
 #include "common/base/clk.h"
 #include "worker/http1/http1.h"
+#include "worker/http2/http2.h"
 #include "worker/proto/client.h"
 
 struct user {
@@ -92,8 +95,8 @@ static struct fetch_target target_of(char *url, const char **path)
 int main(int argc, char **argv)
 {
     unsigned connections = 100, seconds = 3, read_timeout_ms = 0;
-    bool verify = true;
-    for (int opt; (opt = getopt(argc, argv, "c:d:t:k")) != -1;) {
+    bool verify = true, is_http2 = false;
+    for (int opt; (opt = getopt(argc, argv, "c:d:t:k2")) != -1;) {
         if (opt == 'c')
             connections = (unsigned)strtoul(optarg, NULL, 10);
         else if (opt == 'd')
@@ -102,6 +105,8 @@ int main(int argc, char **argv)
             read_timeout_ms = (unsigned)strtoul(optarg, NULL, 10);
         else if (opt == 'k')
             verify = false;
+        else if (opt == '2')
+            is_http2 = true;
         else
             return 2;
     }
@@ -122,9 +127,11 @@ int main(int argc, char **argv)
                                                   HEADER("Accept", "*/*"),
                                                   HEADER("Connection", "keep-alive")};
     base = event_base_new();
-    static const struct protocol *const list[] = {&http1, NULL};
-    static const struct protocols protocols = {
-        .list = list, .plain = &http1, .tunnel = &http1_tunnel};
+    static const struct protocol *const list[] = {&http1, NULL}, *const other[] = {&http2, NULL};
+    static struct fetch_kept kept;
+    const struct protocols protocols = {.list = is_http2 ? other : list,
+                                        .plain = is_http2 ? &http2 : &http1,
+                                        .tunnel = &http1_tunnel};
     struct fetch_engine *engine = fetch_engine_new(base, &protocols);
     origin = fetch_origin_get(engine, &target);
     request = (struct fetch_request){.origin = origin,
@@ -135,6 +142,7 @@ int main(int argc, char **argv)
                                      .path = path,
                                      .path_len = strlen(path),
                                      .headers = headers,
+                                     .kept = &kept,
                                      .events = FETCH_OVER,
                                      .header_count = sizeof headers / sizeof *headers,
                                      .read_timeout_ms = read_timeout_ms};
@@ -160,6 +168,7 @@ int main(int argc, char **argv)
         fetch_pool_free(users[i].pool);
     }
     free(users);
+    free(kept.bytes);
     fetch_engine_free(engine);
     event_base_free(base);
     return failed_count ? 1 : 0;
