@@ -250,3 +250,72 @@ def test_on_a_master_with_a_worker_elsewhere(where, what, code):
                         "-u", "1", "-t", "1s", env=env) as master:
             assert master.wait() == code, master.describe()
             assert worker.wait() == 0, worker.describe()
+
+
+LIMITED = '''
+import os
+from locust import TaskSet, User, constant, events, task
+call, calls, seen = os.environ["CALL"], [], {"tasks": 0, "after": 0, "on_stop": 0}
+
+def work(user):
+    user.environment.events.request.fire(request_type="X", name="x", response_time=1, response_length=1, exception=None, context={})
+    seen["tasks"] += 1
+    if seen["tasks"] == 20:
+        getattr(user.environment.runner, call)()
+        seen["after"] += 1
+
+@events.test_stop.add_listener
+def _(environment, **_):
+    if call == "stop":
+        environment.runner.quit()
+
+@events.quitting.add_listener
+def _(environment, **_):
+    print("SEEN", seen, environment.stats.total.num_requests, flush=True)
+
+class One(User):
+    wait_time = constant(0)
+
+    def on_stop(self):
+        seen["on_stop"] += 1
+
+    if "NESTED" in os.environ:
+        @task
+        class Inner(TaskSet):
+            @task
+            def work(self):
+                work(self.user)
+                self.interrupt()
+    else:
+        @task
+        def work(self):
+            work(self)
+'''
+
+
+@pytest.mark.parametrize("call, after, env", [("quit", 0, {}), ("stop", 1, {}), ("quit", 0, {"NESTED": "1"}), ("stop", 1, {"NESTED": "1"})])
+def test_a_limit_that_a_user_counts_is_kept(call, after, env):
+    """Users that never wait, several of them: nobody begins another task once one has ended the test."""
+    with locustfile(LIMITED) as path, \
+            katydid("-f", path, "--headless", "--only-summary", "-u", "5", "-r", "100", "-t", "30s", env={"CALL": call, **env}) as run:
+        assert run.wait() == 0, run.describe()
+        seen = {"tasks": 20, "after": after, "on_stop": 5}
+        assert f"SEEN {seen} 20" in run.stdout, run.describe()
+
+
+def test_what_follows_quit_in_a_user_is_not_done():
+    script = """
+from locust import User, constant, task
+class One(User):
+    wait_time = constant(1)
+    def on_start(self):
+        self.environment.runner.quit()
+        raise ValueError("no token")
+    @task
+    def work(self):
+        raise ValueError("no token either")
+"""
+    with locustfile(script) as path:
+        for more in ((), ("--processes", "2")):
+            with katydid("-f", path, "--headless", "-u", "4", "-r", "100", "-t", "10s", *more) as run:
+                assert run.wait() == 0 and "no token" not in run.stderr, run.describe()

@@ -13,7 +13,7 @@ from locust import HttpUser, LoadTestShape, TaskSet, User, constant, events, log
 from locust.dispatch import UsersDispatcher
 from locust.env import Environment
 from locust.event import EventHook, Events
-from locust.exception import RescheduleTask, RunnerAlreadyExistsError, StopTest
+from locust.exception import InterruptTaskSet, RescheduleTask, RunnerAlreadyExistsError, StopTest, StopUser
 from locust.rpc import Message
 from locust.runners import WorkerNode
 from locust.shape import check_tick
@@ -82,6 +82,20 @@ def test_listeners_may_come_and_go_while_an_event_fires():
     assert heard == ["once", "always"]
     hook.fire()
     assert heard == ["once", "always", "always", "late"]
+
+
+@pytest.mark.parametrize("end", [StopUser, gevent.GreenletExit, InterruptTaskSet])
+def test_a_request_whose_listener_ends_the_user_is_counted(environment, end):
+    def listener(**_):
+        raise end()
+
+    environment.events.request.add_listener(listener)
+    runner = environment.create_local_runner()
+    environment.events.request.add_listener(lambda **_: pytest.fail("those that follow are not called"))
+    with pytest.raises(end):
+        environment.events.request.fire(request_type="X", name="x", response_time=1, response_length=1,
+                                        exception=None, context={})
+    assert [request["name"] for request in runner._core.recorded] == ["x"]
 
 
 def test_measure_times_and_swallows():

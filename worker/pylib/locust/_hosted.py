@@ -11,7 +11,7 @@ import _katydid
 import gevent
 from gevent.event import AsyncResult, Event
 
-from . import _errors, log, runners
+from . import _errors, _hold, log, runners
 from ._feeds import CoreFeed
 from .event import CONTROL_EXCEPTIONS
 from .exception import StopTest
@@ -119,14 +119,26 @@ class Hosted(InProcess):
         if self.state in (runners.STATE_INIT, runners.STATE_STOPPED) and self.user_count == 0:
             return
         self._node.call("stop")
-        me = gevent.getcurrent()
-        if me not in self.user_greenlets and not self._node.owns(me) and not self._node.receives(me):
+        self._hold_users()
+        user, me = self._calling_user(), gevent.getcurrent()
+        if user is not None:
+            user._has_ended_test = True
+            me.kill(block=False)  # at its next wait
+        elif not self._node.owns(me) and not self._node.receives(me):
             while self.state != runners.STATE_STOPPED:
                 gevent.sleep(0.05)
 
     def quit(self):
-        """Ends the test and the process."""
+        """Ends the test and the process. A user that calls it ends here."""
         self._node.call("quit")
+        self._hold_users()
+        self._leave_as_user()
+
+    def _hold_users(self):
+        """A limit that code counts is kept: until the order to end comes back nobody begins
+        anything."""
+        if len(self.user_greenlets):
+            _hold.begin()
 
     def _on_spawning_complete(self, user_count, **_):
         """--reset-stats is the master's affair: it says when."""
@@ -162,6 +174,7 @@ class Hosted(InProcess):
         logger.warning("Stopping Locust...")
         is_headless = getattr(self.environment.parsed_options, "headless", False)
         self._node.call("quit" if is_headless else "stop", reason=_in_short(reason))
+        self._hold_users()
 
 
 class HostedLocalRunner(Hosted, runners.LocalRunner):
@@ -215,8 +228,9 @@ class HostedWorkerRunner(InProcess, runners.WorkerRunner):
         super().stop_test(reason)
 
     def quit(self):
-        """Ends the users of this worker and the process."""
+        """Ends the users of this worker and the process. A user that calls it ends here."""
         self._node.leave()
+        self._leave_as_user()
 
 
 class HostedMasterRunner(Hosted, runners.MasterRunner):

@@ -116,7 +116,7 @@ class Runner:
             handlers[handlers.index(self._listener)] = listener
         else:
             self.environment.events.request.add_listener(listener)
-        self._listener = listener
+        self._listener = self.environment.events.request._counter = listener
 
     def _count_in_core(self):
         stats = self.environment.stats
@@ -373,9 +373,11 @@ class Runner:
     def _kill(self, users):
         # not `dead`: one that sys.exit() ends waits for gevent to tell the main greenlet, and is over
         left = [user.greenlet for user in users if not user.greenlet.ready()]
+        is_ending = {user.greenlet for user in users if user._has_ended_test}  # perhaps in on_stop
         while left:
-            kill_in_slices(left)
+            kill_in_slices(greenlet for greenlet in left if greenlet not in is_ending)
             gevent.joinall(left, timeout=_LAST_WAIT_S)
+            is_ending.clear()
             left = [greenlet for greenlet in left if not greenlet.ready()]
             if left:
                 logger.warning("%d users hang in on_stop: killing them again", len(left))
@@ -448,10 +450,22 @@ class Runner:
         self._end_test()
 
     def quit(self):
-        """Ends the test, and what the runner has running."""
+        """Ends the test, and what the runner has running. A user that calls it ends here."""
         self.stop()
         self._is_over = True
         self._kill_greenlets()
+        self._leave_as_user()
+
+    def _calling_user(self):
+        me = gevent.getcurrent()
+        return me.args[0] if me in self.user_greenlets else None
+
+    def _leave_as_user(self):
+        """A user ended the test: what follows in its task is not done."""
+        user = self._calling_user()
+        if user is not None:
+            user._has_ended_test = True
+            raise gevent.GreenletExit()
 
     def stop_test(self, reason):
         """StopTest was raised: says why and ends the test (without a page: the runner too)."""

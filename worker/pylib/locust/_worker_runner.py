@@ -117,8 +117,9 @@ class WorkerRunner(DistributedRunner):
     def quit(self):
         """Ends the users, tells the master, and ends what the runner has running."""
         self._node.leave()
+        self._leave_as_user()
         me = gevent.getcurrent()
-        if me not in self.user_greenlets and me not in self.greenlet:
+        if me not in self.greenlet:
             self._node.finished.wait()
             self.greenlet.join(timeout=1)
 

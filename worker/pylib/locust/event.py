@@ -10,6 +10,8 @@ import logging
 import time
 from contextlib import contextmanager
 
+from gevent import GreenletExit
+
 from . import _errors, log
 from .exception import (
     InterruptTaskSet,
@@ -30,6 +32,8 @@ CONTROL_EXCEPTIONS = (
 
 class EventHook:
     """One event. `_handlers` is only ever changed in place: C code holds on to the list."""
+
+    _counter = None  # the handler that is the statistics
 
     def __init__(self):
         self._handlers = []
@@ -57,10 +61,12 @@ class EventHook:
     def fire(self, *, reverse=False, **kwargs):
         """Calls every listener with the keyword arguments, in (reverse) order of registration.
         Who adds or removes listeners meanwhile changes the next time."""
-        for handler in self._handlers[::-1 if reverse else 1]:
+        handlers = iter(self._handlers[::-1 if reverse else 1])
+        for handler in handlers:
             try:
                 handler(**kwargs)
-            except CONTROL_EXCEPTIONS:
+            except (*CONTROL_EXCEPTIONS, GreenletExit):
+                self._count_at_least(handlers, kwargs)
                 raise
             except Exception as error:
                 _errors.log_bounded(logging.getLogger(), error,
@@ -94,6 +100,13 @@ class EventHook:
             raise
         meta["response_time"] = (time.perf_counter() - began) * 1000
         self.fire(**meta)
+
+    def _count_at_least(self, handlers, request):
+        """A listener ends its user, and those that follow are not called; but what the event tells
+        did happen."""
+        for handler in handlers:
+            if handler == self._counter:
+                handler(**request)
 
     def _cut(self, meta):
         for handler in self._handlers:

@@ -467,13 +467,26 @@ def _custom_loop(user, task_set):
         task_set.wait()
 
 
+def _let_others_run(seen):
+    """Before a task without a wait: sets that are left at once, again and again, must not keep the
+    loop, or nobody could end the test. seen: what this returned the time before."""
+    loop = gevent.get_hub().loop
+    if loop.iteration == seen:
+        _katydid.sleep(0)
+    return loop.iteration
+
+
 def _run_tasks(user, task_set=None):
     """The life of a user inside one set (None: the user's own tasks). Never returns: raises what
     ends the set (Reschedule...) or the user (StopUser, StopTest, GreenletExit)."""
     is_users = task_set is None or task_set is user._set
-    must_wait = False
+    must_wait = is_again = False
+    seen = None
     while True:
         try:
+            if is_again:
+                is_again = False
+                seen = _let_others_run(seen)
             is_plain = _has_plain_set(user) if is_users else _is_plain(task_set)
             holder = user if is_users and is_plain else task_set or user._taskset_instance
             if must_wait:
@@ -489,12 +502,13 @@ def _run_tasks(user, task_set=None):
             else:
                 _custom_loop(user, user._taskset_instance if holder is user else holder)
         except RescheduleTaskImmediately:
-            must_wait = False
+            must_wait, is_again = False, True
         except RescheduleTask:
             must_wait = True
         except InterruptTaskSet as error:
             if is_users:
                 must_wait = not error.reschedule
+                is_again = error.reschedule
             else:
                 _stop_set(task_set)
                 raise _left(error) from error

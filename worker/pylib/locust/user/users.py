@@ -71,6 +71,7 @@ class User(metaclass=UserMeta):
     _chances = None  # with --seed, of users that loop (_chances.py)
     _limit = None  # ... if that is of so many iterations (_limits.py)
     _set = None
+    _has_ended_test = False  # and so ends already
     _queue = None  # tasks scheduled through _taskset_instance
 
     def __init__(self, environment):
