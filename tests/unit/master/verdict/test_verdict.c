@@ -22,7 +22,7 @@ static void a_gate_is_exact_at_its_rank(void **state)
     assert_int_equal(state_of(s, 5), VERDICT_PASS);
     const double p95 = verdict_result(s->v, 0).value;
     assert_true(p95 >= 100 && p95 <= 100); /* the limit is in its bucket */
-    add(s, 1, 1, 1, 200000, 0);               /* now one more is slower than p95 allows */
+    add(s, 1, 1, 1, 200000, 0);            /* now one more is slower than p95 allows */
     tell(s, 2);
     assert_true(verdict_result(s->v, 1).value > 190);
     assert_int_equal(state_of(s, 1), VERDICT_FAIL);
