@@ -190,7 +190,10 @@ int gate_read(struct gate *g, const json_t *from, char **why)
     if (json_array_size(rules) > GATE_RULES_MAX)
         return refuse(why, "too many rules: %d at most", GATE_RULES_MAX);
     if (unsure && strcmp(unsure, "pass") != 0 && strcmp(unsure, "fail") != 0)
-        return refuse(why, "cant_tell = '%s': give pass or fail", unsure);
+        return refuse(
+            why,
+            "cant_tell = '%s': give pass or fail; --repeat auto goes on until more can be told",
+            unsure);
     g->fails_unsure = unsure && strcmp(unsure, "fail") == 0;
     if (baseline && strlen(baseline) >= sizeof g->baseline)
         return refuse(why, "baseline: it is longer than %zu bytes", sizeof g->baseline - 1);

@@ -389,6 +389,7 @@ json_t *history_figures(struct history *h, const char *profile, const char *locu
 /* Numbers of parameters are those of `filtered`. */
 #define VERDICT                                                                                    \
     "CASE WHEN state<>'done' THEN state WHEN NOT valid THEN 'not valid'"                           \
+    " WHEN json_extract(run,'$.verdict.gate_failed') THEN 'failed'"                                \
     " WHEN coalesce(json_extract(run,'$.verdict.thresholds'),0)=0 THEN '-'"                        \
     " WHEN json_extract(run,'$.verdict.passed') THEN 'passed' ELSE 'failed' END"
 #define WORDS                                                                                      \

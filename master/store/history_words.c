@@ -249,6 +249,8 @@ const char *history_verdict(const json_t *run)
         return text_of(run, "state");
     if (!json_is_true(json_object_get(run, "valid")))
         return "not valid";
+    if (json_is_true(json_object_get(verdict, "gate_failed")))
+        return "failed";
     if (number_of(verdict, "thresholds") > 0)
         return json_is_true(json_object_get(verdict, "passed")) ? "passed" : "failed";
     return "-";

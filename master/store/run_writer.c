@@ -321,8 +321,20 @@ static int put_json(struct writer *w, enum run_frame_kind kind, const json_t *va
     return rc;
 }
 
-static void note_verdict(struct writer *w, const struct view *v)
+/* What the comparison with a baseline said, in a word, and whether that fails. */
+static void note_gate(const struct snapshot *s, json_t *verdict)
 {
+    json_t *baseline = s->end.baseline ? json_loads(s->end.baseline, 0, NULL) : NULL;
+    if (baseline) {
+        json_object_set(verdict, "baseline", json_object_get(baseline, "answer"));
+        json_object_set(verdict, "gate_failed", json_object_get(baseline, "failed"));
+    }
+    json_decref(baseline);
+}
+
+static void note_verdict(struct writer *w, const struct snapshot *s)
+{
+    const struct view *v = s->view;
     static const char *const taken[] = {"code", "passed", "failed", "reasons", "fail_on_invalid"};
     json_t *verdict = json_loads(v->verdict ? v->verdict : "{}", 0, NULL), *kept = json_object();
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
@@ -331,6 +343,7 @@ static void note_verdict(struct writer *w, const struct view *v)
     json_object_set_new(
         kept, "thresholds",
         json_integer((json_int_t)json_array_size(json_object_get(verdict, "thresholds"))));
+    note_gate(s, kept);
     json_object_set_new(w->meta, "valid",
                         json_boolean(json_is_true(json_object_get(verdict, "valid"))));
     json_object_set_new(w->meta, "verdict", kept);
@@ -419,7 +432,7 @@ static void end(struct writer *w, const struct snapshot *s)
     set_environment(w, s->view);
     set_text(w->meta, "state", "done");
     note_script(w, s);
-    note_verdict(w, s->view);
+    note_verdict(w, s);
     json_object_set_new(w->meta, "totals", run_totals_numbers(&s->view->total, s->view->row_count));
     json_object_set_new(w->meta, "spark", run_totals_spark(s->view));
     if (put_all(w, s) != 0) {

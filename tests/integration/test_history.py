@@ -106,6 +106,7 @@ def test_a_test_is_compared_with_its_baseline_when_it_is_over(tmp_path):
     assert second.code == 0 and "Not compared:" in second.stderr, second.stderr  # too short, or not valid on a crowded machine
     assert "Not compared:" in (tmp_path / "out.md").read_text()
     third = run_katydid(*words, "--gate", gate, "--junit", tmp_path / "junit.xml", "--summary", tmp_path / "summary.json", "--markdown", tmp_path / "out.md")
+    assert json.loads(runs(tmp_path / "h", "show", "latest", "--json"))["verdict"]["gate_failed"] is True
     why = "not compared with the baseline (cant_tell = fail)"
     assert (third.code, why in third.stderr, "worse" in third.stderr) == (94, True, False), third.stderr
     case = ElementTree.parse(tmp_path / "junit.xml").getroot().find(".//testcase[@classname='katydid.baseline']")

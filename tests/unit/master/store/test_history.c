@@ -9,7 +9,7 @@
 
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
-#include "master/store/history.h"
+#include "master/store/history_words.h"
 #include "master/store/run_about.h"
 #include "master/store/run_id.h"
 #include <stdio.h>
@@ -136,6 +136,21 @@ static void what_is_done_to_one_run_is_not_done_to_one_of_several(void **state)
     assert_null(history_find_one(h, "branch:none 2", &is_several, &why));
     assert_false(is_several);
     free(why);
+}
+
+static void a_run_that_its_gate_failed_has_failed(void **state)
+{
+    (void)state;
+    char *why = NULL;
+    json_t *run = json_pack("{s:s,s:f,s:s,s:b,s:{s:i,s:b,s:b}}", "id", put(1, "main", true),
+                            "started", 1700000060.0, "state", "done", "valid", true, "verdict",
+                            "thresholds", 0, "passed", true, "gate_failed", true);
+    put(2, "main", true);
+    assert_string_equal(history_verdict(run), "failed");
+    assert_int_equal(history_put(h, run, &why), 0);
+    assert_int_equal(history_count(h, &(struct history_filter){.verdict = "failed"}), 1);
+    assert_int_equal(history_count(h, &(struct history_filter){.verdict = "-"}), 1);
+    json_decref(run);
 }
 
 static void what_is_pinned_stays(void **state)
@@ -280,6 +295,7 @@ int main(void)
                                         close_it),
         cmocka_unit_test_setup_teardown(what_is_done_to_one_run_is_not_done_to_one_of_several,
                                         open_new, close_it),
+        cmocka_unit_test_setup_teardown(a_run_that_its_gate_failed_has_failed, open_new, close_it),
         cmocka_unit_test_setup_teardown(what_is_pinned_stays, open_new, close_it),
         cmocka_unit_test_setup_teardown(runs_are_as_old_as_the_clock_that_is_passed_in_says,
                                         open_new, close_it),
