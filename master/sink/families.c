@@ -319,12 +319,18 @@ static void add_info(struct families *f, const struct view *v)
     add_label(f, "host", v->host);
 }
 
-void families_init(struct families *f, const struct snapshot *s, const struct sink_spec *spec)
+static size_t start(struct families *f, const struct snapshot *s, const struct sink_spec *spec)
 {
     const size_t names = (size_t)sink_number(spec, "names");
     *f = (struct families){.started_at = s->stats.started_at, .now = s->view->now};
     figures_init(&f->figures, s, NULL, names);
     add_common(f, s, spec);
+    return names;
+}
+
+void families_init(struct families *f, const struct snapshot *s, const struct sink_spec *spec)
+{
+    const size_t names = start(f, s, spec);
     add_info(f, s->view);
     add_rows(f);
     add_failure_kinds(f, s, names);
@@ -336,6 +342,77 @@ void families_init(struct families *f, const struct snapshot *s, const struct si
         add_checks(f, s->view->series);
         add_series(f, s->view->series);
     }
+}
+
+/* ---- as k6 has it ------------------------------------------------------------------------ */
+
+static void add_k6_rows(struct families *f)
+{
+    ROWS(f, "k6_http_reqs", requests, "Finished requests");
+    begin(f, "k6_http_req_failed_rate", FAMILY_GAUGE, "", "Share of failed requests");
+    for (size_t i = 0; i < f->figures.row_count; i++) {
+        const struct figure_row *r = &f->figures.rows[i];
+        if (!r->requests)
+            continue;
+        add_point(f, (double)r->failures / (double)r->requests);
+        label_row(f, r);
+    }
+    begin(f, "k6_http_req_duration", FAMILY_HISTOGRAM, "seconds", "Response times");
+    for (size_t i = 0; i < f->figures.row_count; i++) {
+        add_point(f, NAN)->row = &f->figures.rows[i];
+        label_row(f, &f->figures.rows[i]);
+    }
+}
+
+static void add_k6_one(struct families *f, const char *name, enum family_type type, double value)
+{
+    begin(f, name, type, "", "As k6 has it");
+    add_one(f, NULL, NULL, value);
+}
+
+static void add_k6_totals(struct families *f, const struct snapshot *s)
+{
+    const struct tally_extra *e = &f->figures.extra;
+    add_k6_one(f, "k6_data_sent", FAMILY_COUNTER, (double)e->sent_bytes);
+    add_k6_one(f, "k6_data_received", FAMILY_COUNTER, (double)e->received_bytes);
+    add_k6_one(f, "k6_vus", FAMILY_GAUGE, s->view->users);
+    add_k6_one(f, "k6_vus_max", FAMILY_GAUGE, s->target_users);
+}
+
+static void add_k6_trend(struct families *f, const char *metric, const struct series_row *r)
+{
+    static const char *const stats[] = {"med", "p90", "p95", "p99"};
+    for (size_t i = 0; i < POINT_QUANTILES; i++)
+        add_k6_one(f, own(f, sbuf_words("k6_%s_%s", metric, stats[i])), FAMILY_GAUGE,
+                   r->quantile[i] / 1000);
+    add_k6_one(f, own(f, sbuf_words("k6_%s_avg", metric)), FAMILY_GAUGE, r->mean / 1000);
+}
+
+static void add_k6_series(struct families *f, const struct series_list *l)
+{
+    begin(f, "k6_checks_rate", FAMILY_GAUGE, "", "Share of checks that passed");
+    for (size_t i = 0; i < l->count; i++)
+        if (!strcmp(l->rows[i].metric, "checks") && l->rows[i].n) {
+            add_point(f, (double)l->rows[i].trues / (double)l->rows[i].n);
+            label_series(f, &l->rows[i]);
+        }
+    for (size_t i = 0; i < l->count; i++) {
+        const struct series_row *r = &l->rows[i];
+        const bool is_whole = r->tag_count == 0 && !r->is_other;
+        if (is_whole && !strcmp(r->metric, "iterations"))
+            add_k6_one(f, "k6_iterations", FAMILY_COUNTER, r->sum);
+        if (is_whole && !strcmp(r->metric, "iteration_duration"))
+            add_k6_trend(f, r->metric, r);
+    }
+}
+
+void families_init_k6(struct families *f, const struct snapshot *s, const struct sink_spec *spec)
+{
+    start(f, s, spec);
+    add_k6_rows(f);
+    add_k6_totals(f, s);
+    if (s->view->series)
+        add_k6_series(f, s->view->series);
 }
 
 void families_fini(struct families *f)

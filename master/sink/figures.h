@@ -79,6 +79,8 @@ struct families {
 };
 
 void families_init(struct families *f, const struct snapshot *s, const struct sink_spec *spec);
+/* By the names that k6's remote write has, as far as there is the same here: for its dashboards. */
+void families_init_k6(struct families *f, const struct snapshot *s, const struct sink_spec *spec);
 void families_fini(struct families *f);
 /* All labels of a point, the common ones too, sorted by key, each key once. How many. */
 size_t families_labels(const struct families *f, const struct point *p,

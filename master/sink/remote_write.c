@@ -27,7 +27,7 @@ struct remote {
     struct http_post *http;
     enum trend trend;
     int version;
-    bool may_fall_back;
+    bool may_fall_back, is_k6;
     char prefix[64];
 };
 
@@ -270,7 +270,7 @@ static void put_point(struct push *p, const struct family *family, const struct 
     switch (family->type) {
     case FAMILY_HISTOGRAM:
         if (p->r->trend == TREND_NATIVE)
-            put_series(p, family, of, "", NULL, 0, true);
+            put_series(p, family, of, p->r->is_k6 ? "_seconds" : "", NULL, 0, true);
         else if (p->r->trend == TREND_CLASSIC)
             put_classic(p, family, of);
         else
@@ -309,8 +309,12 @@ static void put_all(struct push *p, double at)
 static void pack(void *self, const struct moment *m, struct parcels *out)
 {
     struct families f;
-    families_init(&f, m->s, ((struct remote *)self)->spec);
-    struct push p = {.r = self, .f = &f, .out = out};
+    struct remote *r = self;
+    if (r->is_k6)
+        families_init_k6(&f, m->s, r->spec);
+    else
+        families_init(&f, m->s, r->spec);
+    struct push p = {.r = r, .f = &f, .out = out};
     put_all(&p, m->at);
     if (m->is_end) {
         p.is_stale = true;
@@ -382,6 +386,9 @@ static void set_up(struct remote *r)
     r->trend = sink_is_word(r->spec, "trend", "native")    ? TREND_NATIVE
                : sink_is_word(r->spec, "trend", "classic") ? TREND_CLASSIC
                                                            : TREND_GAUGES;
+    r->is_k6 = sink_is_word(r->spec, "schema", "k6");
+    if (r->is_k6 && r->trend == TREND_CLASSIC)
+        r->trend = TREND_GAUGES; /* k6 has no buckets */
     if (prefix)
         snprintf(r->prefix, sizeof r->prefix, "%s", prefix);
     r->may_fall_back = sink_is_word(r->spec, "version", "auto");
@@ -421,6 +428,8 @@ static const struct sink_key KEYS[] = {
     {"trend", SINK_CHOICE, "classic", "classic native gauges",
      "response times as classic buckets, as native histograms, or as gauges of percentiles since "
      "the start"},
+    {"schema", SINK_CHOICE, "katydid", "katydid k6",
+     "names of the series: ours, or those that k6's own dashboards look for"},
     {"prefix", SINK_TEXT, NULL, NULL, "what names begin with, in place of katydid_"},
     {"token", SINK_SECRET, NULL, "KATYDID_OUT_TOKEN", "for Authorization: Bearer"},
     {"aws-region", SINK_TEXT, NULL, NULL,

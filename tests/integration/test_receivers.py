@@ -220,6 +220,20 @@ def test_a_receiver_of_the_first_protocol_gets_that(tmp_path):
     assert last == {name: row["requests"] for name, row in rows.items()}
 
 
+def test_series_have_the_names_of_k6s_dashboards(tmp_path):
+    with target() as shop, locustfile(USER) as file, receivers.http_receiver() as influx, receivers.http_receiver() as k6:
+        run = run_until_all(influx, "-f", file, "-H", shop.url, "--summary", tmp_path / "s.json", "--out", f"influxdb={influx.url}", "--out", f"remote-write={k6.url}/w,version=1,schema=k6,interval=1s")
+    assert run.code == 0, run.describe()
+    rows, _ = of_summary(tmp_path / "s.json")
+    last = {(labels["__name__"], labels.get("name")): samples[0][1] for _, _, body in k6.pushes for labels, samples, _ in receivers.remote_write_1(body) if not math.isnan(samples[0][1])}
+    assert all(name.startswith("k6_") for name, _ in last)
+    for name, row in rows.items():
+        assert last["k6_http_reqs_total", name] == row["requests"] == last["k6_http_req_duration_count", name]
+        assert last["k6_http_req_failed_rate", name] == row["failures"] / row["requests"]
+        assert abs(last["k6_http_req_duration_p99", name] * 1000 - row["percentiles"]["99"]) <= 0.01 * row["percentiles"]["99"] + 0.002
+    assert last["k6_data_received_total", None] > 0 < last["k6_data_sent_total", None] and last["k6_vus_max", None] == 1 and ("k6_vus", None) in last
+
+
 def test_requests_are_signed_for_aws(tmp_path):
     keys = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "s3cret/key", "AWS_SESSION_TOKEN": "a-session"}
     with target() as shop, locustfile(USER) as file, receivers.http_receiver() as amazon:

@@ -122,6 +122,14 @@ def test_prometheus_is_written_to(how, tmp_path):
         check_panels(url, began)
 
 
+def test_prometheus_has_what_k6s_dashboards_ask_for(tmp_path):
+    with prometheus(tmp_path) as url:
+        rows = run_for(5, tmp_path, f"remote-write={url}/api/v1/write,schema=k6,interval=1s")
+        assert of_promql(url, "last_over_time(k6_http_reqs_total[10m])") == rows
+        for metric in ("k6_vus", "k6_http_req_failed_rate", "k6_http_req_duration_p99", "k6_data_sent_total"):
+            assert ask(f"{url}/api/v1/query", query=f'last_over_time({metric}{{testid="night"}}[10m])')["data"]["result"], metric
+
+
 def test_prometheus_scrapes(tmp_path):
     port = free_port()
     with prometheus(tmp_path, f"127.0.0.1:{port}") as url, target() as shop, locustfile(USER) as file, katydid("-f", file, "-H", shop.url, "--headless", "-u", 3, "-r", 3, "--test-id", "night", "--threshold", "fail_ratio < 0.01", "--out", f"prometheus=:{port}", cwd=tmp_path):
