@@ -253,8 +253,14 @@ STORES_STAMP := build/stores/.stamp-$(shell echo '$(STORES)' | cksum | cut -d' '
 $(STORES_STAMP):
 	@mkdir -p $(@D); command -v go >/dev/null || { echo 'make outputs-test: Go is missing (1.26 or later)'; exit 1; }
 	$(Q)for m in $(STORES); do echo "  GO    $$m"; GOBIN=$(CURDIR)/$(@D) GOTOOLCHAIN=local nice go install $$m || exit 1; done; touch $@
+# ... and a collector of OpenTelemetry.
+COLLECTOR_STAMP := build/stores/.stamp-$(shell cksum < tests/stores/collector.yaml | cut -d' ' -f1)
+$(COLLECTOR_STAMP): tests/stores/collector.yaml
+	@mkdir -p $(@D); command -v go >/dev/null || { echo 'make outputs-test: Go is missing (1.26 or later)'; exit 1; }
+	@echo '  GO    collector'; GOTOOLCHAIN=local nice go run go.opentelemetry.io/collector/cmd/builder@v0.150.0 --config $< --skip-strict-versioning > build/stores/collector.log 2>&1 || \
+	  { tail -3 build/stores/collector.log; exit 1; }; mv build/stores/collector.src/collector build/stores/ && touch $@
 .PHONY: outputs-test
-outputs-test: all $(O)/support/target $(STORES_STAMP) ## --out and the panels of docs/grafana with the stores themselves; not part of make test; T=pattern
+outputs-test: all $(O)/support/target $(STORES_STAMP) $(COLLECTOR_STAMP) ## --out and the panels of docs/grafana with the stores themselves; not part of make test; T=pattern
 	@$(call SUITES,stores $(if $(T),--only '$(T)'))
 .PHONY: docker-test
 docker-test: ## the image and the cluster of docker/ on a Docker engine; not part of make test
