@@ -234,7 +234,8 @@ void dial_start(struct conn *c)
     d->conn = c;
     d->query.done = resolved;
     c->dial = d;
-    if (f->request.connect_timeout_ms)
+    /* Who has waited for another's connection goes on with the time that is left. */
+    if (f->request.connect_timeout_ms && !f->phase_deadline.queue)
         fetch_start_phase(f, f->request.connect_timeout_ms, clk_mono_ns());
     if (dns_lookup(engine_of(c)->dns, dialed_host(c), &d->query))
         resolved(&d->query);

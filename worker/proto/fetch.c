@@ -53,7 +53,9 @@ static bool is_awaited(const struct fetch *f)
 static void on_phase(struct deadline *d)
 {
     struct fetch *f = (struct fetch *)((char *)d - offsetof(struct fetch, phase_deadline));
-    if (f->state == FETCH_IS_DIALING) {
+    if (f->state == FETCH_IS_QUEUED && !f->lane->dialing_count)
+        return; /* it waits for others to end now */
+    if (f->state == FETCH_IS_QUEUED || f->state == FETCH_IS_DIALING) {
         timed_out(f, FETCH_CONNECT_TIMEOUT);
         return;
     }

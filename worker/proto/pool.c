@@ -284,6 +284,8 @@ static void enqueue(struct lane *lane, struct fetch *f)
     *(lane->queue_tail ? &lane->queue_tail->next : &lane->queue) = f;
     lane->queue_tail = f;
     lane->queued_count++;
+    if (lane->is_shared && lane->dialing_count && f->request.connect_timeout_ms)
+        fetch_start_phase(f, f->request.connect_timeout_ms, clk_mono_ns());
 }
 
 void pool_unqueue(struct fetch *f)

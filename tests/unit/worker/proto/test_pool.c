@@ -374,6 +374,42 @@ static void test_lost(void **state)
     stop();
 }
 
+/* A server that does not answer: who waits for the connection of another waits no longer than for
+ * one of its own. */
+static void test_who_waits_for_anothers_connection(void **state)
+{
+    (void)state;
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof a;
+    int full[8];
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, len), 0);
+    assert_int_equal(listen(fd, 0), 0);
+    getsockname(fd, (struct sockaddr *)&a, &len);
+    for (size_t i = 0; i < sizeof full / sizeof *full; i++) { /* nobody accepts */
+        full[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        connect(full[i], (struct sockaddr *)&a, len);
+    }
+    rig_init_with(&rig, &(struct fetch_target){.host = "127.0.0.1", .port = ntohs(a.sin_port)},
+                  (struct fetch_pool_config){.max_shared = 1}, &plain);
+    rig.request.connect_timeout_ms = 60000;
+    start_all(1); /* it makes the connection */
+    rig.request.connect_timeout_ms = 60;
+    for (int i = 1; i < CAPACITY; i++)
+        f[i] = rig_start(&rig, "GET", "/x");
+    for (int i = 1; i < CAPACITY; i++) {
+        assert_true(rig_until(&rig, fetch_is_done(f[i])));
+        assert_int_equal(fetch_response(f[i])->error, FETCH_CONNECT_TIMEOUT);
+        fetch_free(f[i]);
+    }
+    assert_false(fetch_is_done(f[0]));
+    fetch_free(f[0]);
+    rig_fini(&rig);
+    for (size_t i = 0; i < sizeof full / sizeof *full; i++)
+        close(full[i]);
+    close(fd);
+}
+
 /* ---- events ---- */
 
 static unsigned told;
@@ -467,6 +503,7 @@ int main(void)
         cmocka_unit_test(test_cancel_who_dials),
         cmocka_unit_test(test_capacity_changes),
         cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_who_waits_for_anothers_connection),
         cmocka_unit_test(test_events),
         cmocka_unit_test(test_chosen),
     };
