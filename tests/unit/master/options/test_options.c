@@ -309,40 +309,6 @@ static void words_become_tags_classes_or_extra(void **state)
         check(&(struct given){.argv = cases[i][0]}, cases[i][1]);
 }
 
-static void an_option_may_stand_without_its_value(void **state)
-{
-    (void)state;
-    static const struct {
-        struct given given;
-        const char *http2, *class;
-    } cases[] = {
-        {{.argv = "A"}, NULL, "A"},
-        {{.argv = "--http2"}, "true", NULL},
-        {{.argv = "--http2 A"}, "true", "A"},
-        {{.argv = "--http2 -u 1"}, "true", NULL},
-        {{.argv = "--http2=false"}, "false", NULL},
-        {{.argv = "--http2=prior-knowledge A"}, "prior-knowledge", "A"},
-        {{.argv = "--http2 prior-knowledge A"}, "prior-knowledge", "A"},
-        {{.env = "KATYDID_HTTP2=prior-knowledge"}, "prior-knowledge", NULL},
-        {{.files = {"locust.conf:http2 = true\n"}}, "true", NULL},
-        {{.argv = "--http2=false", .env = "KATYDID_HTTP2=true"}, "false", NULL},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct outcome out;
-        run(&cases[i].given, &out);
-        assert_int_equal(out.rc, 0);
-        if (cases[i].http2)
-            assert_string_equal(out.o.http2, cases[i].http2);
-        else
-            assert_null(out.o.http2);
-        if (cases[i].class)
-            assert_string_equal(out.o.user_classes[0], cases[i].class);
-        else
-            assert_true(!out.o.user_classes || !out.o.user_classes[0]);
-        done(&out);
-    }
-}
-
 static void help_and_version_end_the_reading(void **state)
 {
     (void)state;
@@ -650,7 +616,6 @@ int main(void)
         cmocka_unit_test(defaults_are_locusts_but_for_the_web_host),
         cmocka_unit_test(the_command_line_is_read),
         cmocka_unit_test(words_become_tags_classes_or_extra),
-        cmocka_unit_test(an_option_may_stand_without_its_value),
         cmocka_unit_test(help_and_version_end_the_reading),
         cmocka_unit_test(mistakes_are_named_with_what_would_be_right),
         cmocka_unit_test(broken_rules_have_locusts_exit_codes),
