@@ -129,7 +129,8 @@ def http2():
         port = free_port()
         for name in ("index.html", "style.css", "app.js", "logo.svg"):
             Path(folder, name).write_text(name * 100)
-        with server([program, "-v", "-a", "127.0.0.1", "-d", folder, "--no-tls", str(port)], r"(listen 127.0.0.1)"):
+        told = f"(until (: </dev/tcp/127.0.0.1/{port}) 2>&-; do sleep 0.05; done; echo it listens) &"  # it says nothing itself
+        with server(["bash", "-c", f'{told} exec "$@"', "bash", program, "-a", "127.0.0.1", "-d", folder, "--no-tls", str(port)], "(listens)"):
             yield f"nghttpd on http://127.0.0.1:{port}", f"http://127.0.0.1:{port}", {"KATYDID_HTTP2": "prior-knowledge"}
 
 
