@@ -351,4 +351,4 @@ uninstall: ## remove what install put there
 clean: ## remove everything that was built
 	rm -rf build webui/dist
 help: ## this list
-	@grep -hE '^[a-z][a-z0-9 ]*:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z][a-z0-9 -]*:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
