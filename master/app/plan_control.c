@@ -105,6 +105,41 @@ static void tell_change(const struct scenario *was, const struct scenario *is,
         sbuf_adds(out, c->is_end ? "ended" : "paused");
 }
 
+/* Those that follow it begin so much sooner (negative: later), and those that follow them; but for
+ * those that have begun. */
+static void bring_forward(struct master *m, size_t i, int64_t by_ns)
+{
+    struct plans *p = &m->plans;
+    for (size_t j = 0; j < p->list.count; j++) {
+        const struct scenario *s = p->list.all[j];
+        if (!s->follows || strcmp(s->follows, p->list.all[i]->name) != 0 || now_of(p, j) >= 0)
+            continue;
+        struct scenario *fresh = mem_zalloc(sizeof *fresh);
+        struct sbuf text = {0};
+        char *why = NULL;
+        scenario_with_start(s, s->start_ns - by_ns, &text);
+        if (scenario_read(fresh, text.data, &why)) {
+            install(m, j, fresh, text.data);
+            bring_forward(m, j, by_ns); /* there is no circle (scenario_order) */
+        } else {
+            log_error(MAIN_LOGGER, "%s", why);
+            free(fresh);
+        }
+        free(why);
+        sbuf_fini(&text);
+    }
+}
+
+/* The plan of the i-th is another one, which may end at another time. */
+static void follow_end(struct master *m, size_t i, int64_t was_ns)
+{
+    const struct scenario *s = m->plans.list.all[i];
+    struct plan_given *given = given_of(&m->plans, i);
+    given->end_ns = s->is_endless ? was_ns : s->ramp.length_ns;
+    if (given->end_ns != was_ns)
+        bring_forward(m, i, was_ns - given->end_ns);
+}
+
 /* s: what is changed; that of the run, or what it was before a pause. */
 static struct command_result change(struct master *m, size_t i, const struct scenario *s,
                                     const struct scenario_change *c)
@@ -122,7 +157,10 @@ static struct command_result change(struct master *m, size_t i, const struct sce
                           why);
     }
     tell_change(s, fresh, c, &words);
+    const int64_t end_ns = given_of(&m->plans, i)->end_ns;
+    const int64_t was_ns = end_ns ? end_ns : m->plans.list.all[i]->ramp.length_ns;
     install(m, i, fresh, text.data);
+    follow_end(m, i, was_ns);
     plans_deal_anew(m);
     struct command_result r = {.is_ok = true};
     snprintf(r.text, sizeof r.text, "%s", words.data);
@@ -305,30 +343,6 @@ struct command_result plans_control(struct master *m, const char *json)
 }
 
 /* ---- one after the other -------------------------------------------------------------------- */
-
-/* Those that follow it begin so much sooner than at the latest, and those that follow them. */
-static void bring_forward(struct master *m, size_t i, int64_t by_ns)
-{
-    struct plans *p = &m->plans;
-    for (size_t j = 0; j < p->list.count; j++) {
-        const struct scenario *s = p->list.all[j];
-        if (!s->follows || strcmp(s->follows, p->list.all[i]->name) != 0)
-            continue;
-        struct scenario *fresh = mem_zalloc(sizeof *fresh);
-        struct sbuf text = {0};
-        char *why = NULL;
-        scenario_with_start(s, s->start_ns - by_ns, &text);
-        if (scenario_read(fresh, text.data, &why)) {
-            install(m, j, fresh, text.data);
-            bring_forward(m, j, by_ns); /* there is no circle (scenario_order) */
-        } else {
-            log_error(MAIN_LOGGER, "%s", why);
-            free(fresh);
-        }
-        free(why);
-        sbuf_fini(&text);
-    }
-}
 
 static bool has_followers(const struct plans *p, const struct scenario *first)
 {

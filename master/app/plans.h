@@ -30,6 +30,7 @@ struct plan_given {         /* of a scenario that was changed while it ran; owne
     struct scenario *first; /* as it was given; NULL: it is so still */
     char *paused;           /* its text before it was paused at paused_ns; NULL: it is not */
     int64_t paused_ns;
+    int64_t end_ns;   /* when it ended last, after its start; 0: at the end of its plan */
     bool is_followed; /* its iterations are done: those that waited for that were told */
 };
 

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from harness import free_port, get_json, katydid, locustfile, wait_for
+from stamped import number
 from test_web import command
 
 USERS = """
@@ -74,7 +75,8 @@ def test_rate_and_pause_of_a_scenario_and_users_of_another(processes):
 def test_one_scenario_is_ended_and_the_test_ends_with_the_last():
     port = free_port()
     with locustfile(USERS) as file, katydid("-f", file, "--autostart", "--autoquit", 0, "--web-port", port, "--scenario", "a:constant-arrival-rate:rate=50/s",
-                                            "--scenario", "b:constant-arrival-rate:rate=50/s,duration=1h", "--scenario", "c:constant-vus:users=2") as master:
+                                            "--scenario", "b:constant-arrival-rate:rate=50/s,duration=1h", "--scenario", "c:constant-vus:users=2",
+                                            "--scenario", "d:constant-arrival-rate:rate=50/s,duration=1s,start_after=b") as master:
         url = f"http://127.0.0.1:{port}"
         master.wait_line("Starting web interface")
         wait_for(lambda: scenario(url, "a")["started"] > 0 and scenario(url, "b")["started"] > 0 and scenario(url, "c")["level"] == 2, "the first iterations")
@@ -91,6 +93,7 @@ def test_one_scenario_is_ended_and_the_test_ends_with_the_last():
         assert told[-1] == "Users of c: 2 → ended", told
         change(url, name="b", ended=True)
         assert master.wait() == 0, master.describe()
+        assert number(master, "due", "d") == 50 == number(master, "started", "d") + number(master, "cut", "d"), master.describe()
 
 
 def test_users_are_made_ahead_of_a_high_rate():

@@ -176,6 +176,38 @@ static void one_of_them_is_ended(void **state)
     free_plans(b);
 }
 
+static double start_s(const struct bench *b, size_t i)
+{
+    return (double)b->m.plans.list.all[i]->start_ns / 1e9;
+}
+
+/* Whoever is to begin when another one is over does so, wherever that moves its end. */
+static void what_follows_moves_with_the_end(void **state)
+{
+    (void)state;
+    struct bench *b = new_bench();
+    size_t bad;
+    char *why;
+    add(b, "buy:constant-arrival-rate:rate=20/s,duration=1h");
+    add(b, "look:constant-arrival-rate:rate=20/s,duration=1h,start_after=buy,start_time=5s");
+    add(b, "last:constant-vus:vus=2,duration=1m,start_after=look");
+    assert_true(scenario_order(b->m.plans.list.all, 3, &bad, &why));
+    let_run(b);
+    assert_true(fabs(start_s(b, 1) - 3605) < 1e-6 && fabs(start_s(b, 2) - 7205) < 1e-6);
+    expect_change(b, "{\"name\":\"buy\",\"rate\":50}", "50/s");
+    assert_true(fabs(start_s(b, 1) - 3605) < 0.01);
+    expect_change(b, "{\"name\":\"buy\",\"stages\":\"1m:20/s\"}", "1m:20/s");
+    assert_true(fabs(start_s(b, 1) - 75.3) < 0.2 && fabs(start_s(b, 2) - 3675.3) < 0.2);
+    expect_change(b, "{\"name\":\"buy\",\"paused\":true}", "paused");
+    assert_true(fabs(start_s(b, 1) - 75.3) < 0.2);
+    b->m.plans.begun_at -= 20;
+    expect_change(b, "{\"name\":\"buy\",\"paused\":false}", "paused");
+    assert_true(fabs(start_s(b, 1) - 95.3) < 0.4 && fabs(start_s(b, 2) - 3695.3) < 0.4);
+    expect_change(b, "{\"name\":\"buy\",\"ended\":true}", "ended");
+    assert_true(fabs(start_s(b, 1) - 35.3) < 0.4 && fabs(start_s(b, 2) - 3635.3) < 0.4);
+    free_plans(b);
+}
+
 static char *said_of(const struct bench *b, size_t i)
 {
     struct sbuf text = {0};
@@ -229,6 +261,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_changed_is_refused),
         cmocka_unit_test(a_change_is_of_this_run_alone),
         cmocka_unit_test(one_of_them_is_ended),
+        cmocka_unit_test(what_follows_moves_with_the_end),
         cmocka_unit_test(a_seed_that_nobody_gave_is_of_the_run),
         cmocka_unit_test(what_is_paused_goes_on_later),
     };
