@@ -254,3 +254,40 @@ def test_three_hosts_one_of_them_cut_off_for_ten_seconds(tmp_path):
         # requests that died on the cut wire failed without reaching the target
         assert int(row["Request Count"]) - int(row["Failure Count"]) <= seen <= int(row["Request Count"]) + cut_off(boss.stderr) + 20
 
+
+
+def test_messages_of_users_may_have_names_that_only_a_master_uses():
+    """What a worker's code sends is for the listeners on the master, and no order to its locustfile's process."""
+    script = """
+from locust import User, constant, events, task
+from locust.runners import MasterRunner, WorkerRunner
+NAMES = ["ack", "spawn", "stop", "reconnect", "update_user_class", "katydid_event", "katydid_page"]
+
+class One(User):
+    wait_time = constant(0.1)
+    @task
+    def work(self):
+        pass
+
+@events.init.add_listener
+def _(environment, runner, **_):
+    if isinstance(runner, MasterRunner):
+        def heard(msg, **_):
+            print("HEARD", msg.type, msg.data, flush=True)
+            if msg.type == NAMES[-1]:
+                runner.quit()
+
+        for name in NAMES:
+            runner.register_message(name, heard)
+
+@events.test_start.add_listener
+def _(environment, **_):
+    if isinstance(environment.runner, WorkerRunner):
+        for name in NAMES:
+            environment.runner.send_message(name, {"a": 1})
+"""
+    names = ["ack", "spawn", "stop", "reconnect", "update_user_class", "katydid_event", "katydid_page"]
+    with locustfile(script) as path, katydid("-f", path, "--headless", "--processes", "1", "-u", "1", "-t", "60s") as run:
+        assert run.wait() == 0, run.describe()
+        assert [line for line in run.stdout.splitlines() if line.startswith("HEARD")] == [f"HEARD {name} {{'a': 1}}" for name in names]
+        assert "Traceback" not in run.stderr, run.describe()

@@ -384,7 +384,7 @@ class Node(Silence):
 
     def _handle(self, message):
         handler = self._handlers.get(message.type)
-        if handler is not None:
+        if handler is not None and not self._is_workers(message):
             handler(message)
             return
         self._is_delivering = True
@@ -394,6 +394,12 @@ class Node(Silence):
             self._is_delivering = False
         if not is_known:
             logger.warning("Unknown message type received: %s", message.type)
+
+    def _is_workers(self, message):
+        """Whether the master passed on what a worker's code sent, which bears the worker's name:
+        a message of the user's own, whatever it is called."""
+        is_passed_on = self._host is not None and message.node_id != self.id
+        return is_passed_on and message.type != "locustfile"  # which bears the name of who wants it
 
     def _on_ack(self, message):
         data = message.data or {}
