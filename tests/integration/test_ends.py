@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from harness import SANITIZED, free_port, katydid, locustfile, signal
+from harness import SANITIZED, free_port, katydid, locustfile, signal, target
 
 SCRIPT = '''
 import os, signal, sys
@@ -319,3 +319,31 @@ class One(User):
         for more in ((), ("--processes", "2")):
             with katydid("-f", path, "--headless", "-u", "4", "-r", "100", "-t", "10s", *more) as run:
                 assert run.wait() == 0 and "no token" not in run.stderr, run.describe()
+
+
+def test_others_may_finish_their_task_when_a_user_ends_the_test():
+    script = """
+import gevent
+from gevent.event import Event
+from locust import HttpUser, User, constant, task
+begun = Event()
+class Long(HttpUser):
+    fixed_count = 1
+    wait_time = constant(0)
+    @task
+    def work(self):
+        begun.set()
+        for n in range(3):
+            self.client.get("/delay/300")
+        print("FINISHED", flush=True)
+class Ending(User):
+    fixed_count = 1
+    wait_time = constant(0)
+    @task
+    def work(self):
+        begun.wait()
+        self.environment.runner.quit()
+"""
+    with locustfile(script) as path, target() as server, \
+            katydid("-f", path, "-H", server.url, "--headless", "-u", "2", "-r", "100", "-t", "30s", "--stop-timeout", "20") as run:
+        assert run.wait() == 0 and run.stdout.count("FINISHED") == 1, run.describe()

@@ -21,10 +21,15 @@ _over.set()
 
 def begin():
     """From now on users wait before their next task or request."""
+    begin_no_task()
+    _katydid.hold_requests(_wait_before_request)
+
+
+def begin_no_task():
+    """From now on users wait before their next task; the one that they are at they may finish."""
     global is_on
     is_on = True
     _over.clear()
-    _katydid.hold_requests(_wait_before_request)
 
 
 def let_requests_go():

@@ -136,9 +136,9 @@ class Hosted(InProcess):
 
     def _hold_users(self):
         """A limit that code counts is kept: until the order to end comes back nobody begins
-        anything."""
+        another task."""
         if len(self.user_greenlets):
-            _hold.begin()
+            _hold.begin_no_task()
 
     def _on_spawning_complete(self, user_count, **_):
         """--reset-stats is the master's affair: it says when."""
