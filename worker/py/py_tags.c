@@ -28,10 +28,10 @@ static struct {
     struct metric *duration, *failed,
         *corrected; /* corrected: of arrivals, from when they were due */
     struct series_cache *cache, *cache_of_corrected; /* cache: of both of the first */
-    bool has_k6_times;                               /* duration leaves out what k6 does */
 } the;
 
 bool py_tags_wanted;
+static bool has_k6_times; /* duration leaves out what k6 does. Beside what is looked at anyway */
 
 /* ---- what a request has --------------------------------------------------------------------- */
 
@@ -223,7 +223,7 @@ static int count_corrected(const struct series_key *k, uint64_t time_us, double 
 static uint64_t time_of(const struct py_stats_request *q)
 {
     const struct tally_extra *extra = q->measures ? &q->measures->extra : NULL;
-    if (__builtin_expect(!the.has_k6_times, 1) || !extra || !extra->phased ||
+    if (__builtin_expect(!has_k6_times, 1) || !extra || !extra->phased ||
         q->time_us == STATS_NO_TIME)
         return q->time_us;
     return extra->phase_us[PHASE_SEND] + extra->phase_us[PHASE_WAIT] +
@@ -332,7 +332,7 @@ static int note(struct sources *from, PyObject *method, PyObject *name,
                 const struct py_stats_request *q)
 {
     struct series_key key = {.count = 0};
-    bool has_some = the.has_k6_times;
+    bool has_some = has_k6_times;
     int rc = 0;
     series_key_add(&key, method);
     series_key_add(&key, name);
@@ -396,9 +396,9 @@ static PyObject *interned(PyObject *keys)
 static PyObject *series_tags(PyObject *module, PyObject *args)
 {
     PyObject *keys, *run;
-    int has_k6_times;
+    int is_as_k6;
     (void)module;
-    if (!PyArg_ParseTuple(args, "OO!p:series_tags", &keys, &PyDict_Type, &run, &has_k6_times))
+    if (!PyArg_ParseTuple(args, "OO!p:series_tags", &keys, &PyDict_Type, &run, &is_as_k6))
         return NULL;
     PyObject *tuple = interned(keys);
     if (!tuple)
@@ -410,8 +410,8 @@ static PyObject *series_tags(PyObject *module, PyObject *args)
         forget_call(&again[i]);
     Py_XSETREF(the.keys, tuple);
     Py_XSETREF(the.run, Py_NewRef(run));
-    the.has_k6_times = has_k6_times;
-    py_tags_wanted = PyTuple_GET_SIZE(tuple) > 0 || has_k6_times;
+    has_k6_times = is_as_k6;
+    py_tags_wanted = PyTuple_GET_SIZE(tuple) > 0 || is_as_k6;
     Py_RETURN_NONE;
 }
 
