@@ -27,17 +27,15 @@ from ._channel import Channel
 from ._dealt import Dealt
 from ._ends import Ends, exit_number
 from ._health import Health
-from ._http.version import take_http2
 from ._journals import Journals
+from ._order import take_order
 from ._reports import Reports
 from ._runner import locust_exception_handler
-from ._series_tags import take_series_tags
 from ._silence import Silence, clock, patience_s
 from ._version import __version__
 from .argument_parser import default_args_dict
 from .exception import RPCReceiveError, StopTest
 from .rpc import Message
-from .user.task import watch_iterations
 
 logger = logging.getLogger("locust.runners")
 main_logger = logging.getLogger("locust.main")
@@ -498,9 +496,7 @@ class Node(Silence):
             self.environment.host = job["host"]
             self.environment.stop_timeout = job["stop_timeout"] or 0.0
         self._take_options(job.get("parsed_options") or {})
-        take_series_tags(job.get("series_tags") or [], bool(job.get("k6_times")))
-        take_http2(job.get("http2"))
-        watch_iterations(is_counted=bool(job.get("iterations")))
+        take_order(job)
         run = job.get("run") or ""
         if self.state != settings.STATE_INIT and run != self._reports.run:
             self._end_users()  # of a test whose end we missed
