@@ -249,6 +249,46 @@ def test_a_kept_connection_that_the_target_closes(count, target):
     assert numbers["failed"] == 5, numbers
 
 
+ROWS = """
+from locust import FastHttpUser, HttpUser, constant, events, task
+from locust.runners import WorkerRunner
+
+class Shopper(HttpUser):
+    wait_time = constant(0.05)
+
+    @task
+    def cut(self):
+        self.client.get("/ok")
+        self.client.get("/hang")
+
+class Careless(FastHttpUser):
+    wait_time = constant(0.05)
+
+    @task
+    def discarded(self):
+        with self.client.get("/ok", name="careless", catch_response=True) as r:
+            r.json()["nothing"]
+
+@events.quitting.add_listener
+def tell(environment, **_):
+    if not isinstance(environment.runner, WorkerRunner):
+        entries, total = environment.stats.entries, environment.stats.total
+        print("SEEN", sorted((name, e.total_response_time / e.num_requests > 0) for (name, _), e in entries.items()))
+        print("OURS", [environment.stats.get(name, "GET").cut + environment.stats.get(name, "GET").discarded > 0 for name in ("/hang", "careless")],
+              total.cut > 0, total.discarded > 0, flush=True)
+"""
+
+
+@pytest.mark.parametrize("mode", [[], ["--processes", "1"]], ids=["local", "processes"])
+def test_code_meets_no_row_without_a_request(mode, target, tmp_path):
+    """Scripts divide by their number; Locust has no such rows."""
+    locustfile = tmp_path / "rows.py"
+    locustfile.write_text(ROWS)
+    run = subprocess.run([BUILD / "katydid", "-f", locustfile, "-H", target.url, "--headless", "-u", "2", "-r", "2", "-t", "2s", "--only-summary", *mode],
+                         capture_output=True, text=True, timeout=PATIENCE)
+    assert "SEEN [('/ok', True)]" in run.stdout and "OURS [True, True] True True" in run.stdout, run.stdout + run.stderr
+
+
 def test_retries_of_the_fast_client(count, target):
     numbers = count("""
         s = session(FastHttpSession, network_timeout=0.2)

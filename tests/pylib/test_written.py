@@ -128,3 +128,15 @@ def test_a_masters_older_figures_take_nothing_back(stats):
     assert (entry.num_requests, entry.response_times[30]) == (1, 5)
     arrives(written=stats._written.number)
     assert (entry.num_requests, entry.response_times[30]) == (3, 1)  # that the master has it is its affair
+
+
+def test_a_row_that_only_we_count_waits_aside_until_locust_has_it_too(stats):
+    from locust._feeds import CoreFeed
+
+    nothing = stats._new_entry("/hang", "GET").__dict__
+    taken = [(nothing, [{**nothing, "cut": 2}], [])]
+    stats._written, stats._feed = None, CoreFeed(SimpleNamespace(take=lambda is_fine: taken.pop() if taken else None))
+    assert list(stats.entries) == [("/a", "GET")]
+    taken.append((nothing, [{**nothing, "cut": 1, "num_requests": 1}], []))
+    assert list(stats.entries) == [("/a", "GET"), ("/hang", "GET")]
+    assert (stats.get("/hang", "GET").num_requests, stats.get("/hang", "GET").cut) == (1, 3)

@@ -39,7 +39,7 @@ class CoreFeed:
         total, rows, failures = taken
         self._add(stats._total, total, fine)
         for row in rows:
-            self._add(stats._entries[(row["name"], row["method"])], row, fine)
+            self._add(stats._entries.of_feed(row), row, fine)
         for f in failures:
             stats._add_error(**f)
         if stats._written is not None:

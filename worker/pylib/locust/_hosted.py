@@ -411,13 +411,9 @@ class HostedFeed:
         if data is None:
             return
         self._written.collect()
-        known = set(stats._entries)
         for row in data["stats"]:
-            key = row["name"], row["method"]
-            known.discard(key)
-            self._set(stats._entries[key], row)
-        for key in known:
-            dict.pop(stats._entries, key)
+            self._set(stats._entries.of_feed(row), row)
+        stats._entries.keep({(row["name"], row["method"]) for row in data["stats"]})
         self._set(stats._total, data["stats_total"])
         stats._errors.clear()
         for key, error in data["errors"].items():

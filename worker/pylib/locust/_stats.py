@@ -566,8 +566,8 @@ class RequestStats(metaclass=Watched):
         self._pull()
         if self._feed is not None:
             self._feed.reset()
-        for entry in (self._total, *self._entries.values()):
-            entry._zero()
+        self._total._zero()
+        self._entries.zero()
         if self._written is not None:
             self._written.forget()
         self._errors = {}
