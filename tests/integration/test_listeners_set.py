@@ -219,11 +219,37 @@ class Idle(User):
 '''
 
 
-@pytest.mark.parametrize("mode", ["headless", "processes"])
+@pytest.mark.parametrize("mode", ["headless", "processes", "page", "master"])
 def test_a_shape_that_a_listener_sets(mode):
-    with locustfile(SHAPED) as path, katydid("-f", path, *MODES[mode], "-u", "5", env={"SET_IN": "init"}) as process:
-        assert process.wait() == 0, process.describe()
+    port, bind = free_port(), free_port()
+    with locustfile(SHAPED) as path, ExitStack() as more:
+        options = ["--master-bind-port", bind] if mode == "master" else ["--web-port", port] if mode == "page" else []
+        worker = mode == "master" and more.enter_context(katydid("-f", path, "--worker", "--master-port", bind, env={"SET_IN": "init"}))
+        with katydid("-f", path, *MODES[mode], *options, "-u", "5", env={"SET_IN": "init"}) as process:
+            if mode == "page":
+                process.wait_line("Starting web interface")
+                swarm(port)
+                process.wait_line("Shape test stopping")
+                process.signal(signal.SIGINT)
+            assert process.wait() == 0, process.describe()
+            assert "Shape test updating to 2 users" in process.stderr and "(2 total users)" in process.stderr, process.describe()
+        assert not worker or worker.wait() == 0, worker.describe()
+
+
+def test_a_shape_that_a_listener_of_test_start_sets_is_that_of_the_next_test():
+    """The one that begins has been decided: as in Locust."""
+    port = free_port()
+    with locustfile(SHAPED) as path, katydid("-f", path, "--web-port", port, env={"SET_IN": "test_start"}) as process:
+        process.wait_line("Starting web interface")
+        swarm(port)
+        process.wait_line(r"\(7 total users\)")
+        wait_for(lambda: get_json(f"http://127.0.0.1:{port}/stats/requests")["state"] == "stopped", "the end by its run time")
+        assert "Shape test" not in process.stderr, process.describe()
+        swarm(port)
+        process.wait_line("Shape test stopping")
         assert "Shape test updating to 2 users" in process.stderr and "(2 total users)" in process.stderr, process.describe()
+        process.signal(signal.SIGINT)
+        assert process.wait() == 0, process.describe()
 
 
 CLOCK = '''
