@@ -5,6 +5,7 @@ import json
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import gevent
 import pytest
@@ -144,8 +145,24 @@ def test_shape_must_be_an_instance():
     assert Shape.abstract is False and LoadTestShape.abstract is True
 
 
+class Scalar:
+    """What numpy.int64 has of a number."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def item(self):
+        return self.value
+
+    __index__ = __int__ = item
+
+    def __float__(self):
+        return float(self.value)
+
+
 @pytest.mark.parametrize("tick, plain", [
     ((3, 1), (3, 1.0, None)),
+    ((Scalar(3), Scalar(1)), (3, 1.0, None)),
     ([True, Fraction(1, 2)], (1, 0.5, None)),
     ((Decimal(7), Decimal("0.25"), None), (7, 0.25, None)),
     ((2.5, 1, [User]), (2.5, 1.0, [User])),
@@ -171,6 +188,17 @@ def test_a_shape_names_classes_of_the_test_only():
 
     with pytest.raises(KeyError, match="none of this test's: Other"):
         check_tick((1, 1, [User, Other]), [User])
+
+
+def test_listeners_of_messages_are_called_by_keyword(environment):
+    runner = environment.create_local_runner()
+    seen = []
+    runner.register_message("turned round", lambda msg, environment: seen.append((environment, msg.data)))
+    runner.register_message("any", lambda **given: seen.append((given["environment"], given["msg"].data)))
+    for n, name in enumerate(("turned round", "any")):
+        assert runner._deliver(Message(name, n, "w1"))
+        runner.send_message(name, n)
+    assert seen == [(environment, 0), (environment, 0), (environment, 1), (environment, 1)]
 
 
 def test_a_listener_of_a_message_that_fails_fails_nothing(environment, caplog, monkeypatch):
@@ -511,6 +539,19 @@ def test_names_beyond_the_limit_of_opentelemetry(monkeypatch):
     assert labels[:20] == [f"/{n}" for n in range(20)] and len(set(labels[20:])) == 1
     assert opentelemetry._attributes("/3", KeyError("x")) == {"name": "/3", "error.type": "KeyError"}
     assert opentelemetry._attributes("/24", None)["name"] == labels[20]
+
+
+def test_requests_without_a_time_are_in_no_histogram_of_opentelemetry(monkeypatch):
+    from locust import opentelemetry
+
+    recorded = []
+    histogram = SimpleNamespace(record=lambda value, attributes: recorded.append((value, attributes["name"])))
+    monkeypatch.setattr(opentelemetry, "request_names", set())
+    monkeypatch.setattr(opentelemetry, "events", Events())
+    opentelemetry._measure(SimpleNamespace(get_meter=lambda _: SimpleNamespace(create_histogram=lambda *_, **__: histogram)))
+    for name, ms in (("/none", None), ("/some", 20), ("/zero", 0)):
+        opentelemetry.events.request.fire(request_type="GET", name=name, response_time=ms, response_length=0, exception=None, context={})
+    assert recorded == [(0.02, "/some"), (0, "/zero")]
 
 
 def test_what_is_set_in_locust_stats_counts(environment, monkeypatch):
