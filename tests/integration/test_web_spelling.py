@@ -34,6 +34,29 @@ def routes():
     return sorted((method, path.replace("LIVE_PATH", "/api/v1/live").replace("{run}", SOME_RUN)) for method, path in found)
 
 
+def documented():
+    """(method, path) of every route that docs/api.md names: in the first column of its tables, where what is left out is that of
+    the one before, or in a sentence."""
+    text = (ROOT / "docs" / "api.md").read_text()
+    found = set(re.findall(r"`(GET|POST|DELETE) (api/v1/[^`? ]*)", text))
+    for cell in re.findall(r"^\| (`(?:GET|POST|DELETE) [^|]*)", text, re.MULTILINE):
+        method = folder = None
+        for words in re.findall(r"`([^`]+)`", cell):
+            if words[0] == "{":  # a body
+                continue
+            *given, path = words.partition("?")[0].split(" ")
+            method = given[0] if given else method
+            path = path if given or path.startswith("/") else f"{folder}/{path}"
+            folder = path.rpartition("/")[0]
+            found.add((method, path))
+    return {(method, "/" + path.lstrip("/").replace("runs/ID", f"runs/{SOME_RUN}")) for method, path in found}
+
+
+def test_the_document_names_every_route_and_no_other():
+    of_files = {("GET", "/api/v1/openapi.json")}  # one of the page's files
+    assert sorted(documented() - of_files) == routes()
+
+
 def spellings(base, path):
     """Requests that someone might take for base + path, or for something open."""
     tail = path[1:]
