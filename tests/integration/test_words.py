@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from harness import KATYDID, Process, free_port, signal
+from harness import KATYDID, STOCK_LOCUST, Process, free_port, signal
 
 SPAN = "Invalid time span format. Valid formats: 20, 20s, 3m, 2h, 1h20m, 3h30m10s, etc."
 
@@ -190,6 +190,17 @@ def test_percentiles_of_reports_that_are_no_floats(locust):
     code, lines = run_file(locust, "from locust import stats\nstats.PERCENTILES_TO_REPORT = [95]\n" + GOOD, "--headless", "-t", "1")
     has_no_method = "AttributeError: 'int' object has no attribute 'is_integer'" in lines
     assert (code, has_no_method) == ((0, False) if sys.version_info >= (3, 12) else (1, True))  # in Locust too
+
+
+@pytest.mark.parametrize("given, words", [
+    ("[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]", "stats.PERCENTILES_TO_CHART parameter should be a maximum of 6 parameters "),
+    ("[0.5, 95]", "stats.PERCENTILES_TO_CHART parameter need to be float and value between. 0 < percentile < 1 Eg 0.95"),
+])
+def test_percentiles_of_the_chart_that_are_refused(locust, given, words):
+    arguments = ["-f", "chart.py", "--headless", "-t", "1"]
+    (locust.parent / "chart.py").write_text(f"from locust import stats\nstats.PERCENTILES_TO_CHART = {given}\n" + GOOD)
+    for end in (run(locust, *arguments), subprocess.run([STOCK_LOCUST, *arguments], cwd=locust.parent, capture_output=True, text=True, check=False)):
+        assert end.returncode == 1 and words in end.stderr.splitlines(), end.stderr
 
 
 def test_lines_of_the_request_log_and_of_playwright(locust, monkeypatch):
