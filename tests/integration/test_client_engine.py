@@ -635,3 +635,45 @@ def test_dates_of_cookies_in_another_language(run, tmp_path, monkeypatch):
                 sent = dict(s.get("/echo").json()["headers"]).get("Cookie", "")
                 assert (f"c{n}=" in sent) == is_kept, (date, sent)
     """)
+
+
+def test_cookies_beyond_ascii_go_back_as_they_came_when_code_touched_the_jar(run):
+    run("""
+        from urllib.parse import quote
+        for cls in (HttpSession, FastHttpSession):
+            s = session(cls)
+            (s.cookies if cls is HttpSession else s.cookiejar).clear()
+            cookies = ["latin=Z\u00fcrich", "sid=1", "utf=Z\u00c3\u00bcrich"]
+            for cookie in cookies:
+                s.get("/cookies/raw?c=" + quote(cookie + "; Path=/"))
+            sent = dict(s.get("/echo").json()["headers"]).get("Cookie", "")
+            assert sorted(sent.split("; ")) == cookies, (cls, sent)
+    """)
+
+
+def test_redirects_to_ever_new_hosts_fill_a_bounded_table(run):
+    run("""
+        gc.disable()  # a collection takes dicts without references to others out of its lists
+        def tables():
+            return [d for d in gc.get_objects() if type(d) is dict and any(
+                type(key) is tuple and len(key) > 3 and str(key[0]).startswith("http://127.") for key in list(d))]
+        for cls in (HttpSession, FastHttpSession):
+            s = session(cls)
+            for n in range(1200):
+                s.get(f"/to?url=http://127.1.{n // 250}.{n % 250 + 1}:1/", name="/to")
+        sizes = [len(table) for table in tables()]
+        assert sizes and max(sizes) <= 1024, sizes
+        assert s.get("/json").status_code == 200
+    """)
+
+
+def test_what_counts_as_a_failed_request_of_the_fast_client(run):
+    """All that Locust has in the list but gevent's Timeout, which is the code's own."""
+    run("""
+        import ssl, zlib
+        from locust.contrib.fasthttp import FAILURE_EXCEPTIONS, HTTPConnectionClosed, HTTPParseError
+        for error in (ConnectionError, ConnectionRefusedError, ConnectionResetError, OSError, ssl.SSLError, HTTPConnectionClosed, HTTPParseError,
+                      zlib.error):
+            assert issubclass(error, FAILURE_EXCEPTIONS), error
+        assert session(FastHttpSession).get("/garbage").status_code == 0
+    """)
