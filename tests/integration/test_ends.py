@@ -10,12 +10,14 @@ from harness import SANITIZED, free_port, katydid, locustfile, signal, target
 
 SCRIPT = '''
 import os, signal, sys
+import locust.runners
 from locust import LoadTestShape, User, constant, events, task
 from locust.exception import StopTest
 from locust.runners import WorkerRunner
 
 where, what, on = os.environ["WHERE"], os.environ["WHAT"], os.environ.get("ON")
 known = []
+locust.runners.CPU_MONITOR_INTERVAL = 0.5  # seconds between two of usage_monitor
 
 def raise_(error):
     raise error
@@ -38,8 +40,9 @@ WAYS = {
 }
 
 def act(name):
-    is_meant = on is None or (on == "worker") == isinstance(known[0].runner, WorkerRunner)
-    if name == where and is_meant and len(known) < 2:
+    if name != where or len(known) != 1 or (name == "usage_monitor" and known[0].runner.state != "running"):
+        return
+    if on is None or (on == "worker") == isinstance(known[0].runner, WorkerRunner):
         known.append("acted")
         WAYS[what]()
 
@@ -90,9 +93,14 @@ if where == "tick":
 '''
 
 
+def length(where, what):
+    """The run time, at the most."""
+    return "60s" if what == "exit" and where in ("spawning_complete", "usage_monitor") else "1s"
+
+
 def outcome(script, where, what, *options, **env):
     """(exit code, output) of a run in which user code does that."""
-    arguments = ["-f", script, "--headless", "--only-summary", *([] if where == "tick" else ["-u", "1", "-t", "1s"])]
+    arguments = ["-f", script, "--headless", "--only-summary", *([] if where == "tick" else ["-u", "1", "-t", length(where, what)])]
     with katydid(*arguments, *options, env={"WHERE": where, "WHAT": what, **env}) as run:
         code = run.wait()
         return code, run.describe()
@@ -110,7 +118,7 @@ def check(cases, *options):
 
 def test_in_one_process():
     check([
-        *((where, "exit", 42, {}) for where in ("init", "test_start", "test_stop",
+        *((where, "exit", 42, {}) for where in ("init", "test_start", "spawning_complete", "usage_monitor", "test_stopping", "test_stop",
                                                 "quitting", "quit", "request", "on_stop", "tick")),
         ("task", "exit none", 0, {"FAIL": "1"}),
         ("task", "exit", 255, {"CODE": "-1"}),
@@ -142,7 +150,8 @@ def test_in_one_process():
 
 def test_in_several_processes():
     check([
-        *((where, "exit", 42, {"ON": "master"}) for where in ("test_start", "worker_report", "worker_connect", "quitting", "quit")),
+        *((where, "exit", 42, {"ON": "master"}) for where in ("test_start", "spawning_complete", "usage_monitor", "test_stopping", "worker_report",
+                                                              "worker_connect", "quitting", "quit")),
         *((where, "interrupt", 2, {"ON": "master"}) for where in ("test_start", "test_stopping", "test_stop")),
         *(("message", what, code, {"ON": "master"}) for what, code in (("exit", 42), ("quit", 0), ("error", 0))),
         *(("message", what, 0, {"ON": "worker"}) for what in ("exit", "quit", "error")),
@@ -219,12 +228,13 @@ def test_a_process_that_ends_while_the_master_is_still_loading_is_told_of(tmp_pa
         assert run.stderr.count("A worker process ended (exit code 9) before it could join") == 1, run.describe()
 
 
-def test_the_exit_code_of_a_worker_is_its_own():
+@pytest.mark.parametrize("where", ["test_start", "spawning_complete", "heartbeat_received", "usage_monitor"])
+def test_the_exit_code_of_a_worker_is_its_own(where):
     port = str(free_port())
     with locustfile(SCRIPT) as path:
-        env = {"WHERE": "test_start", "WHAT": "exit", "ON": "worker"}
+        env = {"WHERE": where, "WHAT": "exit", "ON": "worker"}
         with katydid("-f", path, "--worker", "--master-port", port, env=env) as worker, \
-                katydid("-f", path, "--master", "--master-bind-port", port, "--headless", "-u", "1", "-t", "2s", env=env):
+                katydid("-f", path, "--master", "--master-bind-port", port, "--headless", "-u", "1", "-t", "60s", env=env):
             assert worker.wait() == 42, worker.describe()
 
 
@@ -239,7 +249,8 @@ def test_at_a_signal_with_the_page_open(number):
 
 
 @pytest.mark.parametrize("where, what, code", [
-    ("test_stop", "exit", 42), ("quitting", "exit", 42), ("message", "exit", 42), ("message", "quit", 0), ("quit", "interrupt", 130),
+    *((where, "exit", 42) for where in ("spawning_complete", "usage_monitor", "test_stopping", "test_stop", "quitting", "message")),
+    ("message", "quit", 0), ("quit", "interrupt", 130),
 ])
 def test_on_a_master_with_a_worker_elsewhere(where, what, code):
     port = str(free_port())
@@ -247,7 +258,7 @@ def test_on_a_master_with_a_worker_elsewhere(where, what, code):
     with locustfile(SCRIPT) as path:
         with katydid("-f", path, "--worker", "--master-port", port, env=env) as worker, \
                 katydid("-f", path, "--master", "--master-bind-port", port, "--headless", "--only-summary", "--expect-workers", "1",
-                        "-u", "1", "-t", "1s", env=env) as master:
+                        "-u", "1", "-t", length(where, what), env=env) as master:
             assert master.wait() == code, master.describe()
             assert worker.wait() == 0, worker.describe()
 
