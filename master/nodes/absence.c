@@ -153,5 +153,7 @@ void absence_second(struct nodes *n)
 void absence_forget(struct nodes *n)
 {
     losses_clear(&n->record->losses);
+    if (n->looked_at <= 0) /* it may stand still before its first second is over */
+        n->looked_at = n->clock->boot(n->clock->arg);
     n->notice[0] = n->stop_reason[0] = n->ended_by[0] = 0;
 }

@@ -214,6 +214,20 @@ static void a_standstill_of_the_master_loses_nobody(void **unused)
     free_bench(b);
 }
 
+static void a_standstill_in_the_first_second_is_told(void **unused)
+{
+    (void)unused;
+    struct bench *b = new_bench();
+    struct worker *w = join(b, "w", true);
+    absence_forget(&b->nodes);
+    run_start(&b->machine.run, 1, 1, 0, 7, bench_now(b));
+    b->now += 6;
+    absence_second(&b->nodes);
+    assert_true(w->gap.is_open);
+    assert_int_equal(b->record.losses.count, 1);
+    free_bench(b);
+}
+
 /* Of whom nobody knows, one line a second; of workers as many as a large cluster writes at once. */
 static void lines_that_strangers_cause_are_few(void **unused)
 {
@@ -247,6 +261,7 @@ int main(void)
         cmocka_unit_test(what_a_run_lost_is_told_with_its_bound),
         cmocka_unit_test(one_that_is_lost_before_its_first_report_may_have_run_users),
         cmocka_unit_test(a_standstill_of_the_master_loses_nobody),
+        cmocka_unit_test(a_standstill_in_the_first_second_is_told),
         cmocka_unit_test(lines_that_strangers_cause_are_few),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
