@@ -127,7 +127,8 @@ def test_each_request_is_a_span_with_the_ids_the_target_saw(protocol, more, tmp_
     assert ids.keys() <= made.keys()
     for key, paths in ids.items():
         check_span(made[key], paths, target, began)
-    assert len({span["resource"]["service.instance.id"] for span in spans}) == (2 if more else 1)
+    busy = {worker["id"] for worker in json.loads((tmp_path / "s.json").read_text())["workers"] if worker["requests"]}  # one may do all of it
+    assert {span["resource"]["service.instance.id"] for span in spans} <= busy, "the worker that made the request"
     assert {value for path, values, _ in target.seen for value in values if path == "/with"} == {"00-" + "1" * 32 + "-" + "2" * 16 + "-01"}
     assert {tuple(states) for path, _, states in target.seen} == {(), ("k=v",)}
     refused = next(span for span in spans if span["attributes"]["request.name"] == "refused")
