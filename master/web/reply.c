@@ -3,6 +3,7 @@
  * takes it; assets are kept gzipped and inflated for the few that do not. */
 #include "master/web/reply.h"
 
+#include "common/base/http_reason.h"
 #include <civetweb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,32 +29,8 @@ static const char SECURITY_HEADERS[] =
 
 static const char *status_text(int status)
 {
-    static const struct {
-        int status;
-        const char *text;
-    } texts[] = {{200, "OK"},
-                 {201, "Created"},
-                 {302, "Found"},
-                 {304, "Not Modified"},
-                 {308, "Permanent Redirect"},
-                 {400, "Bad Request"},
-                 {401, "Unauthorized"},
-                 {403, "Forbidden"},
-                 {404, "Not Found"},
-                 {405, "Method Not Allowed"},
-                 {409, "Conflict"},
-                 {411, "Length Required"},
-                 {413, "Content Too Large"},
-                 {415, "Unsupported Media Type"},
-                 {421, "Misdirected Request"},
-                 {429, "Too Many Requests"},
-                 {502, "Bad Gateway"},
-                 {503, "Service Unavailable"}};
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        if (texts[i].status == status)
-            return texts[i].text;
-    }
-    return status < 500 ? "Refused" : "Error";
+    const char *reason = http_reason(status);
+    return reason ? reason : status < 500 ? "Refused" : "Error";
 }
 
 static bool takes_gzip(struct mg_connection *conn)
