@@ -13,21 +13,9 @@ import pytest
 
 import receivers
 from harness import free_port, get, katydid, locustfile, run_katydid, target, wait_for
+from receivers import user_of_rows
 
-USER = '''
-from locust import HttpUser, constant, task
-class U(HttpUser):
-    wait_time = constant(0.02)
-    @task
-    def plain(self):
-        self.client.get("/")
-    @task
-    def named(self):
-        self.client.post("/post", data="x", name="a b,c=d|e")
-    @task
-    def failing(self):
-        self.client.get("/status/404", name="fails")
-'''
+USER = user_of_rows("a b,c=d|e")
 NAMES = {"/": "GET", "a b,c=d|e": "POST", "fails": "GET"}
 
 

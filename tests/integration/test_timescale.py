@@ -10,20 +10,9 @@ import pytest
 
 from harness import free_port, katydid, locustfile, run_katydid, target, wait_for
 from postgres import postgres
+from receivers import user_of_rows
 
-USER = '''
-from locust import HttpUser, constant, task
-class U(HttpUser):
-    wait_time = constant(0.02)
-    @task
-    def plain(self):
-        self.client.get("/")
-    @task
-    def named(self):
-        self.client.post("/post", data="x", name="it's \\\\ \\"é\\"")
-    @task
-    def failing(self):
-        self.client.get("/status/404", name="fails")
+USER = user_of_rows("it's \\ \"é\"") + '''
     @task
     def fired(self):
         self.environment.events.request.fire(request_type="GRPC", name="call", response_time=None, response_length=7, exception=None)
@@ -128,6 +117,16 @@ def check_panels(server, summary):
     assert found["Runs"][0]["requests"] == str(total["requests"])
 
 
+def check_all_once(server, run, folder):
+    """What was kept while the server was away arrives, and the run ends well."""
+    before = counted(server, "request_second")
+    wait_for(lambda: counted(server, "request_second") != before, "what was kept")
+    run.signal(15)
+    assert run.wait() == 0, run.describe()
+    _, rows, out = of_summary(folder / "s.json")
+    assert out["dropped"] == 0 and counted(server, "request") == counted(server, "request_second") == rows
+
+
 def test_a_server_that_vanishes_and_comes_back_has_everything_once(tmp_path):
     with postgres() as server, target() as shop, locustfile(USER) as file:
         with katydid("-f", file, "-H", shop.url, "--headless", "-u", 2, "--exit-code-on-error", 0, "--summary", "s.json", "--out", f"timescale={server.address}", cwd=tmp_path) as run:
@@ -135,12 +134,7 @@ def test_a_server_that_vanishes_and_comes_back_has_everything_once(tmp_path):
             server.vanish()
             run.wait_line("timescale: ")
             server.start()
-            before = counted(server, "request_second")
-            wait_for(lambda: counted(server, "request_second") != before, "what was kept")
-            run.signal(15)
-            assert run.wait() == 0, run.describe()
-        _, rows, out = of_summary(tmp_path / "s.json")
-        assert out["dropped"] == 0 and counted(server, "request") == counted(server, "request_second") == rows
+            check_all_once(server, run, tmp_path)
 
 
 def test_a_server_that_stands_still_has_everything_once(tmp_path):
@@ -153,12 +147,7 @@ def test_a_server_that_stands_still_has_everything_once(tmp_path):
                 run.wait_line("timescale: .*no answer in time")
             finally:
                 server.go_on()
-            before = counted(server, "request_second")
-            wait_for(lambda: counted(server, "request_second") != before, "what was kept")
-            run.signal(15)
-            assert run.wait() == 0, run.describe()
-        _, rows, out = of_summary(tmp_path / "s.json")
-        assert out["dropped"] == 0 and counted(server, "request") == counted(server, "request_second") == rows
+            check_all_once(server, run, tmp_path)
 
 
 def test_more_than_the_table_is_to_have_are_rows_with_a_weight(tmp_path):

@@ -15,23 +15,11 @@ from pathlib import Path
 import pytest
 
 from harness import ROOT, Process, free_port, get_json, katydid, locustfile, target, wait_for
+from receivers import user_of_rows
 
 BUILT = ROOT / "build" / "stores"
 GRAFANA = ROOT / "docs" / "grafana"
-USER = '''
-from locust import HttpUser, constant, task
-class U(HttpUser):
-    wait_time = constant(0.02)
-    @task
-    def plain(self):
-        self.client.get("/")
-    @task
-    def named(self):
-        self.client.post("/post", data="x", name="a b,c=d")
-    @task
-    def failing(self):
-        self.client.get("/status/404", name="fails")
-'''
+USER = user_of_rows("a b,c=d")
 PATHS = {"GET__": "/", "POST_a_b_c_d": "a b,c=d", "GET_fails": "fails"}  # in names without tags
 NAMES = set(PATHS.values())
 

@@ -19,6 +19,27 @@ from pathlib import Path
 
 HELD = 3600
 
+# Three rows, one that fails; NAME is what an output has trouble with.
+_USER = """
+from locust import HttpUser, constant, task
+class U(HttpUser):
+    wait_time = constant(0.02)
+    @task
+    def plain(self):
+        self.client.get("/")
+    @task
+    def named(self):
+        self.client.post("/post", data="x", name=NAME)
+    @task
+    def failing(self):
+        self.client.get("/status/404", name="fails")
+"""
+
+
+def user_of_rows(name):
+    """The text of a locustfile whose user makes the rows GET /, POST `name` and GET fails."""
+    return _USER.replace("NAME", repr(name))
+
 
 class Http:
     """Records each push as (path, headers, body); `answer` is the status and the headers of what follows, or None: nobody answers."""

@@ -30,6 +30,7 @@
 #include "tests/unit/played_runs.h"
 #include "worker/proto/decode.h"
 #include "worker/http1/hresp.h"
+#include "tests/unit/folder.h"
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -469,15 +470,8 @@ static int make_folder(void **state)
 
 static int remove_folder(void **state)
 {
-    char path[512];
     (void)state;
-    DIR *dir = opendir(folder);
-    for (const struct dirent *entry; (entry = readdir(dir));) {
-        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        unlink(path);
-    }
-    closedir(dir);
-    return rmdir(folder);
+    return remove_with_files(folder);
 }
 
 static void what_strangers_send_is_read_or_refused(void **state)

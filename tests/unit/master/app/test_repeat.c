@@ -10,9 +10,9 @@
 #include "master/app/baseline.h"
 #include "master/app/repeat.h"
 #include "master/store/history_words.h"
+#include "tests/unit/folder.h"
 #include "tests/unit/master_bench.h"
 #include "tests/unit/played_runs.h"
-#include <dirent.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -30,14 +30,7 @@ static int make_folder(void **state)
 static int remove_folder(void **state)
 {
     (void)state;
-    DIR *d = opendir(folder);
-    for (const struct dirent *e = readdir(d); e; e = readdir(d)) {
-        char path[512];
-        snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
-        unlink(path);
-    }
-    closedir(d);
-    return rmdir(folder);
+    return remove_with_files(folder);
 }
 
 /* Six runs, an hour apart: the last three belong together, and their row 1 is so much slower. */

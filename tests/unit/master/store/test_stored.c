@@ -10,8 +10,8 @@
 #include "master/data/timeline_read.h"
 #include "master/store/history_words.h"
 #include "master/store/run_file.h"
+#include "tests/unit/folder.h"
 #include "tests/unit/played_runs.h"
-#include <dirent.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -32,14 +32,7 @@ static int close_it(void **state)
 {
     (void)state;
     history_close(h);
-    DIR *d = opendir(folder);
-    for (const struct dirent *e = readdir(d); e; e = readdir(d)) {
-        char path[512];
-        snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
-        unlink(path);
-    }
-    closedir(d);
-    return rmdir(folder);
+    return remove_with_files(folder);
 }
 
 static struct played usual(void)
