@@ -54,6 +54,7 @@ struct h2x { /* of an exchange */
     uint64_t written_before; /* h2's, when it began */
     uint64_t body_bytes;     /* of DATA, as its frames announce them */
     uint32_t frame_bytes;    /* received, but for DATA's content */
+    uint32_t trailer_bytes;  /* names and values */
     uint32_t code;           /* it was closed with */
     int32_t id;
     enum fetch_error fault; /* found in the answer */

@@ -194,18 +194,14 @@ void stream_head_begins(struct fetch *f)
     x->status = 0;
 }
 
-/* Nobody asks for trailers; they must not be without end all the same. */
-static bool is_too_much(const struct h2x *x, size_t more)
-{
-    return x->frame_bytes + more > 2 * FETCH_MAX_HEAD;
-}
-
 bool stream_header(struct fetch *f, const void *name, size_t name_len, const void *value,
                    size_t value_len)
 {
     struct h2x *x = h2x_of(f);
-    if (x->is_trailer)
-        return !is_too_much(x, name_len + value_len);
+    if (x->is_trailer) { /* nobody asks for them; they must not be without end all the same */
+        x->trailer_bytes += (uint32_t)(name_len + value_len);
+        return x->trailer_bytes <= FETCH_MAX_HEAD;
+    }
     if (name_len == 7 && !memcmp(name, ":status", 7)) {
         const char *digits = value; /* three: nghttp2 has seen to it */
         x->status = (digits[0] - '0') * 100 + (digits[1] - '0') * 10 + digits[2] - '0';

@@ -145,6 +145,44 @@ static void test_whole_before_the_request(void **state)
     sbuf_fini(&said);
 }
 
+static void test_trailers_behind_many_frames(void **state)
+{
+    (void)state;
+    const size_t count = FETCH_MAX_HEAD / 4;
+    struct sbuf said = {0};
+    struct driven d;
+    frame(&said, SETTINGS, 0, 0, NULL, 0);
+    frame(&said, HEADERS, END_HEADERS, 1, (const uint8_t[]){OK}, 1);
+    for (size_t i = 0; i < count; i++)
+        frame(&said, DATA, 0, 1, "x", 1);
+    frame(&said, HEADERS, END_HEADERS | END_STREAM, 1, "\0\1x\1y", 5);
+    drive(&said, said.len, SIZE_MAX, &d);
+    assert_string_equal(fetch_error_text(d.error[0]), "ok");
+    assert_int_equal(d.body_len[0], count);
+    sbuf_fini(&said);
+}
+
+/* Fields of a table are a byte each, and the server's own names and values are large. */
+static void test_trailers_are_bounded(void **state)
+{
+    (void)state;
+    enum { VALUE = 4000, AGAIN = 2 * FETCH_MAX_HEAD / VALUE + 1 };
+    struct sbuf said = {0}, block = {0};
+    struct driven d;
+    sbuf_add(&block, "\x40\1x\x7f\xa1\x1e", 6); /* into the table: x, and a value of that length */
+    for (int i = 0; i < VALUE; i++)
+        sbuf_addc(&block, 'y');
+    for (int i = 0; i < AGAIN; i++)
+        sbuf_addc(&block, (char)0xbe); /* the newest there */
+    frame(&said, SETTINGS, 0, 0, NULL, 0);
+    frame(&said, HEADERS, END_HEADERS, 1, (const uint8_t[]){OK}, 1);
+    frame(&said, HEADERS, END_HEADERS | END_STREAM, 1, block.data, block.len);
+    drive(&said, said.len, SIZE_MAX, &d);
+    assert_int_equal(d.error[0], FETCH_HEAD_TOO_LARGE);
+    sbuf_fini(&said);
+    sbuf_fini(&block);
+}
+
 static void test_corpus(void **state)
 {
     (void)state;
@@ -177,6 +215,8 @@ int main(void)
         cmocka_unit_test(test_any_byte_another),
         cmocka_unit_test(test_ends),
         cmocka_unit_test(test_whole_before_the_request),
+        cmocka_unit_test(test_trailers_behind_many_frames),
+        cmocka_unit_test(test_trailers_are_bounded),
         cmocka_unit_test(test_corpus),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
