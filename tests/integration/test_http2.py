@@ -233,6 +233,8 @@ def test_failures_name_their_reason(run):
     run("""
         expected = {
             "/refused/always": "stream reset by the server: REFUSED_STREAM (0x7)",
+            "/late/refused": "stream reset by the server: REFUSED_STREAM (0x7)",
+            "/late/old": "stream reset by the server: HTTP_1_1_REQUIRED (0xd)",
             "/goaway/calm": "connection ended by the server: ENHANCE_YOUR_CALM (0xb)",
             "/reset": "stream reset by the server: INTERNAL_ERROR (0x2)",
             "/short": "IncompleteRead(5 bytes read, 5 more expected)",
@@ -251,6 +253,7 @@ def test_failures_name_their_reason(run):
             assert rows()[path]["num_requests"] == 1 and rows()[path]["num_failures"] == 1, path
             r = session(PLAIN, cls=FastHttpSession).post(path, data=b"1", name="fast")
             assert not r.status_code and r.error, path
+        assert [path for _, _, path in log()].count("/late/refused") == 2, "an answer had begun: it is not asked for again"
         again = session(PLAIN)
         again.get("/echo")
         again.get("/gone", name="lost twice")

@@ -11,6 +11,7 @@ package h2; prints {"plain": port, "tls": port, "old": port (TLS, HTTP/1.1 only)
 /bytes/N       N bytes                     /endless    a body without end       /trailers   an answer with trailers
 /hints         103 before it               /misdirected  421 on the first connection
 /refused       REFUSED_STREAM the first time       /refused/always   each time
+/late/refused  the same behind the head of an answer                /late/old     HTTP_1_1_REQUIRED behind it
 /goaway        GOAWAY that does not have this stream, the first time; closes
 /goaway/calm   the same with ENHANCE_YOUR_CALM     /goaway/soft      finishes this one, takes no more
 /old           HTTP_1_1_REQUIRED           /reset      INTERNAL_ERROR           /gone  closes without an answer
@@ -195,6 +196,10 @@ class Connection:
             self.h2.reset_stream(stream, Codes.REFUSED_STREAM)
         else:
             self.say(stream, 200, b"now")
+
+    def on_late(self, stream, what):
+        self.h2.send_headers(stream, [(":status", "200")])
+        self.h2.reset_stream(stream, Codes.REFUSED_STREAM if what == "refused" else Codes.HTTP_1_1_REQUIRED)
 
     def on_goaway(self, stream, what):
         if what == "soft":

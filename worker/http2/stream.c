@@ -210,9 +210,10 @@ bool stream_header(struct fetch *f, const void *name, size_t name_len, const voi
     return fields_add(&x->fields, name, name_len, value, value_len);
 }
 
+/* Whatever the server says of a request that it has begun to answer, it is not asked again. */
 static bool is_again(struct fetch *f, unsigned max)
 {
-    return f->retries < max && !h2x_of(f)->was_given;
+    return f->retries < max && !f->has_head && !h2x_of(f)->was_given;
 }
 
 static enum fetch_error take_head(struct fetch *f, bool is_end)
