@@ -7,11 +7,12 @@ import time
 import types
 from datetime import timedelta
 
+import gevent
 import pytest
 from katydid import load
 from katydid.load import Arrivals, Users, scenario_of
 
-from locust import User, task
+from locust import User, _scenarios, task
 from locust._loops import steps
 from locust._scenarios import elapsed_s
 
@@ -120,6 +121,36 @@ def test_what_cannot_be_one_is_said_by_name():
     assert [words in found[name]["error"] for name, words in (("b", "3 is no scenario"), ("d", "has a comma"))] == [True] * 2
     twice = load.describe([types.SimpleNamespace(scenarios={"a": Arrivals(Buyer, "1/s")})] * 2, [])
     assert "two locustfiles" in twice["a"]["error"]
+
+
+class Scenario:
+    """Stands in for the core's."""
+
+    is_open = is_of_all = False
+
+    def __init__(self):
+        self.taken = []
+
+    def again(self, *piece):
+        self.taken.append(piece)
+
+    def end(self):
+        pass
+
+
+def test_what_a_worker_had_left_waits_until_all_of_it_is_due(monkeypatch):
+    one, scenarios = Scenario(), _scenarios.Scenarios(None, [])
+    scenarios._all = [one]
+    monkeypatch.setattr(_scenarios, "_EPOCH_S", 0)
+    scenarios.follow(1.0, [(0, 1, 2)], [(0, 7, 3, 20, True), (0, 8, 3, 20, False)])
+    monkeypatch.setattr(_scenarios, "_EPOCH_S", 3600)
+    scenarios.follow(1.0, [(0, 0, 1)], [(0, 70, 3, 20, True)])
+    with gevent.Timeout(60):
+        while not one.taken:
+            gevent.sleep(0)
+    assert one.taken == [(7, 3, 20, True, 1, 2), (8, 3, 20, False, 1, 2)], "another worker's wait for their own time"
+    scenarios.end()
+    assert one.taken[2:] == [(70, 3, 20, True, 0, 1)], "what is not due at the end is counted as cut"
 
 
 FILE = '''

@@ -42,7 +42,7 @@ class Scenarios:
         self._of_class = {one.pool or one.user_class: one for one in own}
         self.classes = {one.pool: self._make_class(one) for one in own if one.pool}
         self._growers = []
-        self._pieces = []  # of workers that are gone
+        self._pieces = []  # of workers that are gone: those of each message
         self._rations = {one: self._make_ration(one, functools.partial(ask, at))
                          for at, one in enumerate(self._all) if one.iterations}
         self._loops = {one: Loop(runner, one, self._rations.get(one)) for one in own if not one.is_open}
@@ -119,17 +119,16 @@ class Scenarios:
                 one.share(first, offset, stride)
                 one.begin(elapsed_s, is_alone)
                 self._end_surplus(one)
-        for at, *piece in pieces:
-            self._pieces.append((self._all[at], *piece, *shares[at][1:]))
+        if pieces:
+            self._pieces.append([(self._all[at], *piece, *shares[at][1:]) for at, *piece in pieces])
             gevent.spawn_later(_EPOCH_S, self._take_pieces)
         if not self._growers:
             self._growers = [gevent.spawn(self._grow, one) for one in self._all
                              if one.is_open and not one.is_of_all]
 
     def _take_pieces(self):
-        """Now all of them are over."""
-        pieces, self._pieces = self._pieces, []
-        for one, *piece in pieces:
+        """All of the oldest message's are over now, unless the test ended before."""
+        for one, *piece in self._pieces.pop(0) if self._pieces else ():
             one.again(*piece)
 
     def _end_surplus(self, one):
@@ -172,7 +171,8 @@ class Scenarios:
     def end(self):
         """No arrival and no new user any more."""
         gevent.killall(self._growers)
-        self._take_pieces()
+        while self._pieces:
+            self._take_pieces()
         for loop in self._loops.values():
             loop.end()
         for ration in self._rations.values():
