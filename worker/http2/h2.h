@@ -27,15 +27,24 @@ struct fields {
     uint32_t count, cap, text_len, text_cap;
 };
 
+/* Of exchanges: that have news; of which all was written, or all that may be for now. */
+enum { H2_NEWS, H2_WROTE, H2_LISTS };
+struct h2_list {
+    struct fetch *first, *last;
+};
+struct h2_link {
+    struct fetch *next;
+    bool is_in;
+};
+
 struct h2 {            /* of a connection */
     struct conn *conn; /* NULL: it was closed while its event was on */
     nghttp2_session *session;
     struct sbuf out; /* what the socket had no room for, from out_sent on */
     size_t out_sent;
-    struct fetch *news, *last_news;   /* linked by next_news */
-    struct fetch *wrote, *last_wrote; /* by next_wrote */
-    uint64_t written;                 /* bytes, all in all */
-    uint64_t now_ns;                  /* of the last read */
+    struct h2_list lists[H2_LISTS];
+    uint64_t written; /* bytes, all in all */
+    uint64_t now_ns;  /* of the last read */
     uint64_t resets_since_ns;
     unsigned resets; /* of ours, in that second */
     int32_t goaway_last;
@@ -46,7 +55,7 @@ struct h2 {            /* of a connection */
 };
 
 struct h2x { /* of an exchange */
-    struct fetch *next_news, *next_wrote;
+    struct h2_link links[H2_LISTS];
     struct fields fields;    /* of the response */
     struct sbuf piece;       /* of a body that comes in pieces */
     size_t body_sent;        /* of the body, or of the piece */
@@ -59,7 +68,6 @@ struct h2x { /* of an exchange */
     int32_t id;
     enum fetch_error fault; /* found in the answer */
     int status;             /* of the head that is being read */
-    bool is_news, is_wrote; /* in the lists */
     bool is_last_piece, was_given;
     bool is_sent;     /* its last frame was made */
     bool is_awaiting; /* ... and nothing has come; counted by the engine */

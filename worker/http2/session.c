@@ -37,6 +37,11 @@ static struct h2 *h2_of(const struct conn *c)
     return c->state;
 }
 
+static bool has_news(const struct h2 *h)
+{
+    return h->lists[H2_NEWS].first != NULL;
+}
+
 /* ---- nghttp2's calls ------------------------------------------------------------------------ */
 
 static struct fetch *exchange_of(nghttp2_session *session, int32_t id)
@@ -321,7 +326,7 @@ static struct sbuf *next_batch(struct h2 *h)
 static void tell_written(struct h2 *h)
 {
     struct fetch *f;
-    if (!h->wrote)
+    if (!h->lists[H2_WROTE].first)
         return;
     const uint64_t now = clk_mono_ns();
     while (h->conn && (f = stream_next_wrote(h)))
@@ -335,7 +340,7 @@ static void flush(struct h2 *h)
         const struct sbuf *batch = next_batch(h);
         if (!batch->len) {
             conn_watch(c, EV_READ);
-            if (h->news && !h->is_inside) /* of streams that were closed by what was written */
+            if (has_news(h) && !h->is_inside) /* of streams that were closed by what was written */
                 event_active(&c->event, EV_READ, 0);
             tell_written(h);
             return;
@@ -456,7 +461,7 @@ static void drop(struct fetch *f)
 
 static void settle(struct h2 *h)
 {
-    while (h->conn && h->news)
+    while (h->conn && has_news(h))
         stream_settle_first(h);
 }
 
@@ -525,7 +530,7 @@ static void read_on(struct h2 *h)
 /* What nghttp2 noted while it wrote; and whether it has come to an end with the peer. */
 static void finish(struct h2 *h)
 {
-    while (h->conn && h->news) {
+    while (h->conn && has_news(h)) {
         settle(h);
         if (h->conn)
             flush(h);

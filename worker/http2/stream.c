@@ -28,60 +28,48 @@
 
 /* ---- lists ---------------------------------------------------------------------------------- */
 
+static void add(struct h2 *h, int which, struct fetch *f)
+{
+    struct h2_list *list = &h->lists[which];
+    struct h2_link *link = &h2x_of(f)->links[which];
+    if (link->is_in)
+        return;
+    *link = (struct h2_link){.is_in = true};
+    *(list->last ? &h2x_of(list->last)->links[which].next : &list->first) = f;
+    list->last = f;
+}
+
+static void take_off(struct h2 *h, int which, struct fetch *f)
+{
+    struct h2_list *list = &h->lists[which];
+    struct h2_link *link = &h2x_of(f)->links[which];
+    struct fetch **at = &list->first, *before = NULL;
+    if (!link->is_in)
+        return;
+    for (; *at != f; at = &h2x_of(before)->links[which].next)
+        before = *at;
+    *at = link->next;
+    if (list->last == f)
+        list->last = before;
+    link->is_in = false;
+}
+
 void stream_note(struct h2 *h, struct fetch *f)
 {
-    struct h2x *x = h2x_of(f);
-    if (x->is_news)
-        return;
-    x->is_news = true;
-    x->next_news = NULL;
-    *(h->last_news ? &h2x_of(h->last_news)->next_news : &h->news) = f;
-    h->last_news = f;
+    add(h, H2_NEWS, f);
 }
 
 void stream_wrote(struct h2 *h, struct fetch *f)
 {
-    struct h2x *x = h2x_of(f);
-    if (x->is_wrote)
-        return;
-    x->is_wrote = true;
-    x->next_wrote = NULL;
-    *(h->last_wrote ? &h2x_of(h->last_wrote)->next_wrote : &h->wrote) = f;
-    h->last_wrote = f;
+    add(h, H2_WROTE, f);
 }
 
 struct fetch *stream_next_wrote(struct h2 *h)
 {
-    struct fetch *f = h->wrote;
-    if (!f)
-        return NULL;
-    h->wrote = h2x_of(f)->next_wrote;
-    if (!h->wrote)
-        h->last_wrote = NULL;
-    h2x_of(f)->is_wrote = false;
+    struct fetch *f = h->lists[H2_WROTE].first;
+    if (f)
+        take_off(h, H2_WROTE, f);
     return f;
-}
-
-static void take_off_news(struct h2 *h, struct fetch *f)
-{
-    struct fetch **at = &h->news, *before = NULL;
-    for (; *at != f; at = &h2x_of(before)->next_news)
-        before = *at;
-    *at = h2x_of(f)->next_news;
-    if (h->last_news == f)
-        h->last_news = before;
-    h2x_of(f)->is_news = false;
-}
-
-static void take_off_wrote(struct h2 *h, struct fetch *f)
-{
-    struct fetch **at = &h->wrote, *before = NULL;
-    for (; *at != f; at = &h2x_of(before)->next_wrote)
-        before = *at;
-    *at = h2x_of(f)->next_wrote;
-    if (h->last_wrote == f)
-        h->last_wrote = before;
-    h2x_of(f)->is_wrote = false;
 }
 
 /* A server may close a connection whose client resets many streams; another is better then. */
@@ -99,10 +87,8 @@ static void count_reset(struct h2 *h)
 bool stream_detach(struct h2 *h, struct fetch *f)
 {
     struct h2x *x = h2x_of(f);
-    if (x->is_news)
-        take_off_news(h, f);
-    if (x->is_wrote)
-        take_off_wrote(h, f);
+    take_off(h, H2_NEWS, f);
+    take_off(h, H2_WROTE, f);
     if (x->id <= 0 || x->is_closed || h->is_lost)
         return false;
     x->is_closed = true;
@@ -187,10 +173,7 @@ void stream_head_begins(struct fetch *f)
     x->is_trailer = f->has_head;
     if (x->is_trailer)
         return;
-    if (!x->fields.block)
-        fields_start(&x->fields, engine_block_get(f->engine));
-    else
-        fields_start(&x->fields, x->fields.block);
+    fields_start(&x->fields, x->fields.block ? x->fields.block : engine_block_get(f->engine));
     x->status = 0;
 }
 
@@ -380,9 +363,9 @@ static void tell_reader(struct fetch *f)
 
 void stream_settle_first(struct h2 *h)
 {
-    struct fetch *f = h->news;
+    struct fetch *f = h->lists[H2_NEWS].first;
     struct h2x *x = h2x_of(f);
-    take_off_news(h, f);
+    take_off(h, H2_NEWS, f);
     if (x->fault) {
         stream_give_up(f, x->fault, 0, NULL);
     } else if (x->is_misdirected) {
