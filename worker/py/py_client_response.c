@@ -272,14 +272,9 @@ static PyObject *get_url(PyObject *self, void *closure)
 
 static PyObject *get_http_version(PyObject *self, void *closure)
 {
+    const char *version = response_http_version((struct response *)self);
     (void)closure;
-    const struct response *r = (struct response *)self;
-    const unsigned version = r->got ? r->got->version : 0;
-    if (!version)
-        Py_RETURN_NONE;
-    return version % 10
-               ? PyUnicode_FromFormat("HTTP/%u.%u", version / 10, version % 10)
-               : PyUnicode_FromFormat(version == 10 ? "HTTP/%u.0" : "HTTP/%u", version / 10);
+    return version ? PyUnicode_FromFormat("HTTP/%s", version) : Py_NewRef(Py_None);
 }
 
 static PyObject *get_reason(PyObject *self, void *closure)

@@ -35,6 +35,12 @@ extern PyTypeObject *response_type;
 struct response *response_new(PyTypeObject *type); /* a blank one of this class */
 PyObject *response_url(struct response *r);        /* new */
 PyObject *response_reason(struct response *r);
+/* "1.1", "2"; NULL: nothing of an answer came. */
+static inline const char *response_http_version(const struct response *r)
+{
+    const unsigned version = r->got ? r->got->version : 0;
+    return !version ? NULL : version >= 20 ? "2" : version >= 11 ? "1.1" : "1.0";
+}
 const struct fetch_header *response_header(const struct response *r, const char *name,
                                            const struct fetch_header *after);
 /* (name, value) onto a list. False: the error is set. */

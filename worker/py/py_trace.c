@@ -288,14 +288,11 @@ static void put_place(struct sbuf *b, struct response *r)
 
 static void put_answer(struct sbuf *b, const struct response *r)
 {
+    const char *version = response_http_version(r);
     if (r->status > 0)
         put_number(b, "http.response.status_code", (uint64_t)r->status);
-    if (r->got && r->got->version)
-        put_word(b, "network.protocol.version",
-                 r->got->version == 10   ? "1.0"
-                 : r->got->version == 11 ? "1.1"
-                 : r->got->version == 20 ? "2"
-                                         : "3");
+    if (version)
+        put_word(b, "network.protocol.version", version);
     if (r->history && PyList_CheckExact(r->history) && PyList_GET_SIZE(r->history))
         put_number(b, "http.request.resend_count", (uint64_t)PyList_GET_SIZE(r->history));
 }
