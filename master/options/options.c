@@ -132,15 +132,6 @@ bool options_are_unclear(int argc, char **argv)
 
 /* ---- the command line ------------------------------------------------------------------- */
 
-static bool is_choice(const struct option_def *d, const char *word)
-{
-    const size_t len = strlen(word);
-    for (const char *at = d->choices; (at = strstr(at, word)); at++)
-        if ((at == d->choices || at[-1] == ' ') && (!at[len] || at[len] == ' ') && len)
-            return true;
-    return false;
-}
-
 /* d was named at argv[i], value is what is glued to it or NULL. Returns the index of the last word
  * used, or -1 after a message. */
 static int read_option(struct reading *r, const struct option_def *d, const char *value, int argc,
@@ -160,7 +151,7 @@ static int read_option(struct reading *r, const struct option_def *d, const char
         return option_set(r->o, d, label, d->kind == OPTION_FLAG ? "true" : "") ? -1 : i;
     }
     if (d->marks & OPTION_BARE && !value) {
-        const bool is_next = i + 1 < argc && is_choice(d, argv[i + 1]);
+        const bool is_next = i + 1 < argc && option_choice(d, argv[i + 1]);
         char *first = is_next ? NULL : mem_dup(d->choices, strcspn(d->choices, " "));
         const int rc = option_set(r->o, d, label, is_next ? argv[i + 1] : first);
         free(first);

@@ -111,6 +111,8 @@ int option_check_text(const char *label, const char *text);
 /* Gives an option its text. label names the place for people: "argument -u/--users". Returns 0,
  * or 2 after a message. Lists are appended to. */
 int option_set(struct options *o, const struct option_def *d, const char *label, const char *text);
+/* The choice that is meant, whatever its case: its beginning among all of them; NULL: none is. */
+const char *option_choice(const struct option_def *d, const char *text);
 /* A list that was named is there, even without a word. Forgets what it had. */
 void option_start_list(struct options *o, const struct option_def *d);
 void option_add_word(char ***list, const char *word); /* NULL-terminated list of copies */

@@ -205,21 +205,28 @@ static void set_text(struct options *o, const struct option_def *d, const char *
     *field = copy;
 }
 
-static int set_choice(struct options *o, const struct option_def *d, const char *label,
-                      const char *text)
+const char *option_choice(const struct option_def *d, const char *text)
 {
     size_t len = strlen(text);
     for (const char *c = d->choices; *c; c += strspn(c, " ")) {
         size_t n = strcspn(c, " ");
-        if (n == len && strncasecmp(text, c, n) == 0) {
-            char *choice = mem_dup(c, n);
-            set_text(o, d, choice);
-            free(choice);
-            return 0;
-        }
+        if (n == len && strncasecmp(text, c, n) == 0)
+            return c;
         c += n;
     }
-    return reject(d, label, "choice", text);
+    return NULL;
+}
+
+static int set_choice(struct options *o, const struct option_def *d, const char *label,
+                      const char *text)
+{
+    const char *found = option_choice(d, text);
+    if (!found)
+        return reject(d, label, "choice", text);
+    char *choice = mem_dup(found, strcspn(found, " "));
+    set_text(o, d, choice);
+    free(choice);
+    return 0;
 }
 
 static int set_base_path(struct options *o, const struct option_def *d, const char *label,

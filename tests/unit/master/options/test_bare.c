@@ -24,6 +24,7 @@ static const struct {
     {{"--http2=false"}, NULL, "false", NULL},
     {{"--http2=prior-knowledge", "A"}, NULL, "prior-knowledge", "A"},
     {{"--http2", "prior-knowledge", "A"}, NULL, "prior-knowledge", "A"},
+    {{"--http2", "FALSE", "A"}, NULL, "false", "A"},
     {{NULL}, "prior-knowledge", "prior-knowledge", NULL},
     {{"--http2=false"}, "true", "false", NULL},
 };
