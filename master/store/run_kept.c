@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "master/store/run_kept.h"
 #include <errno.h>
+#include <jansson.h>
 #include <string.h>
 
 #define SCRIPT_MAX (512u << 10) /* bytes of JSON; a larger one is left out */
@@ -28,6 +29,22 @@ void run_kept_put(struct sbuf *out, enum run_frame_kind kind, const struct snaps
     sbuf_addc(out, '}');
 }
 
+/* With members, and its braces first and last, as run_kept_put has it. */
+static bool has_members(const struct sbuf *text)
+{
+    return text->len > 3 && text->data[0] == '{' && text->data[1] == '"' &&
+           text->data[text->len - 1] == '}';
+}
+
+bool run_kept_is(const struct sbuf *text)
+{
+    json_t *value =
+        has_members(text) ? json_loadb(text->data, text->len, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    const bool is_good = value != NULL;
+    json_decref(value);
+    return is_good;
+}
+
 /* The last frame of that kind; what is between its braces. */
 static bool add_frame(struct sbuf *out, struct run_file *f, enum run_frame_kind kind,
                       const char *otherwise)
@@ -37,7 +54,7 @@ static bool add_frame(struct sbuf *out, struct run_file *f, enum run_frame_kind 
     while (i > 0 && run_file_frame(f, i - 1)->kind != kind)
         i--;
     bool is_good = i == 0 || run_file_read(f, i - 1, &text) == 0;
-    if (is_good && i > 0 && (text.len < 2 || text.data[0] != '{')) {
+    if (is_good && i > 0 && !has_members(&text)) {
         errno = EBADMSG;
         is_good = false;
     }

@@ -10,6 +10,8 @@
 
 /* Contents of a frame of that kind, from the last snapshot of a run; nothing when it has none. */
 void run_kept_put(struct sbuf *out, enum run_frame_kind kind, const struct snapshot *last);
+/* Whether a frame of a stranger's file has such contents. */
+bool run_kept_is(const struct sbuf *text);
 /* {"scenarios", "metrics", "samples", "logs", "script"} of a file; null for what it lacks. false:
  * it cannot be read (errno), or is damaged (EBADMSG). */
 bool run_kept_read(const char *path, struct sbuf *out);

@@ -7,6 +7,7 @@
 #include "master/data/view_build.h"
 #include "master/store/block_bytes.h"
 #include "master/store/run_file.h"
+#include "master/store/run_kept.h"
 #include "master/store/run_totals.h"
 #include "master/store/run_writer.h"
 #include <errno.h>
@@ -97,15 +98,6 @@ static bool take_rows(struct reader *r)
     return r->has_rows;
 }
 
-/* It is handed on as it is. */
-static bool is_json_object(struct reader *r)
-{
-    json_t *value = json_loadb(r->bytes.data, r->bytes.len, JSON_REJECT_DUPLICATES, NULL);
-    const bool is_good = json_is_object(value);
-    json_decref(value);
-    return is_good;
-}
-
 static bool take_frame(struct reader *r, const struct run_frame *f)
 {
     switch (f->kind) {
@@ -121,7 +113,7 @@ static bool take_frame(struct reader *r, const struct run_frame *f)
         return take_rows(r);
     case RUN_COURSES:
     case RUN_TRACES:
-        return is_json_object(r);
+        return run_kept_is(&r->bytes);
     case RUN_GONE:
         break;
     }

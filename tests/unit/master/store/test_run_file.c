@@ -11,7 +11,9 @@
 #include "master/store/block_bytes.h"
 #include "master/store/run_file.h"
 #include "master/store/run_id.h"
+#include "master/store/run_kept.h"
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -258,6 +260,35 @@ static void what_is_no_file_is_refused_at_once(void **state)
     assert_int_equal(errno, EBADMSG);
 }
 
+/* Its contents are handed on between braces of ours: whoever reads them gets JSON, or nothing. */
+static void what_was_kept_is_json_or_damaged(void **state)
+{
+    static const struct {
+        const char *text;
+        bool is_good;
+    } cases[] = {{"{\"scenarios\":[]}", true},
+                 {"{}", false},
+                 {"{ }", false},
+                 {"{\"scenarios\":[]} ", false},
+                 {" {\"scenarios\":[]}", false},
+                 {"{\"", false}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct run_file *f = make_file();
+        struct sbuf out = {0};
+        put(f, RUN_COURSES, 4, cases[i].text);
+        run_file_close(f);
+        errno = 0;
+        assert_int_equal(run_kept_read(path, &out), cases[i].is_good);
+        if (!cases[i].is_good)
+            assert_int_equal(errno, EBADMSG);
+        json_t *all = json_loadb(out.data, out.len, 0, NULL);
+        assert_non_null(all);
+        json_decref(all);
+        sbuf_fini(&out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -267,6 +298,7 @@ int main(void)
         cmocka_unit_test(a_thinned_file_goes_on),
         cmocka_unit_test(strangers_are_refused),
         cmocka_unit_test(what_is_no_file_is_refused_at_once),
+        cmocka_unit_test(what_was_kept_is_json_or_damaged),
         cmocka_unit_test(ids_sort_by_time),
         cmocka_unit_test(a_block_comes_back_as_it_was),
         cmocka_unit_test(a_strangers_block_is_checked),
