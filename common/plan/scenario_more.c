@@ -3,6 +3,7 @@
  * is before whom; stages by the names of steps. */
 #include "common/plan/profile.h"
 #include "common/plan/scenario_int.h"
+#include "common/base/hex.h"
 #include "common/base/mem.h"
 
 #include <stdlib.h>
@@ -10,24 +11,13 @@
 
 /* ---- env and tags --------------------------------------------------------------------------- */
 
-static int hex_digit(char c)
-{
-    static const char digits[] = "0123456789abcdef";
-    const char *at = c ? strchr(digits, c | 0x20) : NULL;
-    return at ? (int)(at - digits) : -1;
-}
-
 static char *decoded(const char *text)
 {
     char *out = mem_strdup(text), *to = out;
     for (const char *p = text; *p; p++) {
-        const int high = *p == '%' ? hex_digit(p[1]) : -1, low = high < 0 ? -1 : hex_digit(p[2]);
-        if (low >= 0 && (high || low)) {
-            *to++ = (char)(high << 4 | low);
-            p += 2;
-        } else {
-            *to++ = *p;
-        }
+        const int escaped = hex_escaped(p, strnlen(p, 3));
+        *to++ = escaped > 0 ? (char)escaped : *p;
+        p += escaped > 0 ? 2 : 0;
     }
     *to = '\0';
     return out;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* grpc: see the header. */
 #include "master/sink/grpc.h"
+#include "common/base/hex.h"
 #include "common/base/protobuf.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -50,25 +51,17 @@ void grpc_prepare(struct http_post *h, bool is_gzip)
 
 /* ---- what an answer says ----------------------------------------------------------------- */
 
-static int hex_of(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 87 : -1;
-}
-
-/* %20 and the like. */
 static void add_message(const struct http_answer *a, struct sbuf *out)
 {
     size_t len, shown = 0;
     const char *text = http_answer_text(a, "grpc-message", &len);
     for (size_t i = 0; text && i < len && shown < SHOWN_MOST; shown++) {
-        const bool is_escape =
-            text[i] == '%' && i + 2 < len && hex_of(text[i + 1]) >= 0 && hex_of(text[i + 2]) >= 0;
-        const int c =
-            is_escape ? hex_of(text[i + 1]) * 16 + hex_of(text[i + 2]) : (unsigned char)text[i];
+        const int escaped = hex_escaped(text + i, len - i);
+        const int c = escaped >= 0 ? escaped : (unsigned char)text[i];
         if (shown == 0)
             sbuf_adds(out, ": ");
         sbuf_addc(out, c < ' ' || c == 127 ? ' ' : (char)c);
-        i += is_escape ? 3 : 1;
+        i += escaped >= 0 ? 3 : 1;
     }
 }
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /* otlp_link: see the header. */
 #include "master/sink/otlp_link.h"
+#include "common/base/hex.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/protobuf.h"
 #include "common/base/utf8.h"
 #include "master/sink/grpc.h"
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -120,23 +120,15 @@ static char *address_of_grpc(const struct sink_spec *spec, const struct signal *
 
 /* ---- headers ----------------------------------------------------------------------------- */
 
-static int hex_of(char c)
-{
-    return isdigit((unsigned char)c)    ? c - '0'
-           : isxdigit((unsigned char)c) ? tolower((unsigned char)c) - 'a' + 10
-                                        : -1;
-}
-
 /* As in W3C baggage, %20 and the like are bytes. */
 static void add_unescaped(struct sbuf *out, const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
-        const bool is_escape =
-            text[i] == '%' && i + 2 < len && hex_of(text[i + 1]) >= 0 && hex_of(text[i + 2]) >= 0;
-        const int c = is_escape ? hex_of(text[i + 1]) * 16 + hex_of(text[i + 2]) : text[i];
+        const int escaped = hex_escaped(text + i, len - i);
+        const int c = escaped >= 0 ? escaped : text[i];
         if (c != '\r' && c != '\n' && c != 0)
             sbuf_addc(out, (char)c);
-        i += is_escape ? 2 : 0;
+        i += escaped >= 0 ? 2 : 0;
     }
 }
 

@@ -17,11 +17,10 @@ static bool decode_part(const char **from, const char *end, const char *stops, c
     char *out = *to;
     while (in < end && strchr(stops, *in) == NULL) {
         if (*in == '%') {
-            int high = end - in > 2 ? hex_digit(in[1]) : -1;
-            int low = end - in > 2 ? hex_digit(in[2]) : -1;
-            if (high < 0 || low < 0 || (high == 0 && low == 0))
+            const int byte = hex_escaped(in, (size_t)(end - in));
+            if (byte <= 0)
                 return false;
-            *out++ = (char)(high * 16 + low);
+            *out++ = (char)byte;
             in += 3;
         } else {
             *out++ = *in == '+' ? ' ' : *in;

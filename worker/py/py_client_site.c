@@ -80,8 +80,8 @@ bool site_is_normal_target(const char *text, Py_ssize_t len)
 /* An escape that is needed: of a byte that cannot stand for itself. */
 static bool is_escape(const char *text, Py_ssize_t left)
 {
-    const int high = left > 2 ? hex_digit(text[1]) : -1, low = left > 2 ? hex_digit(text[2]) : -1;
-    return high >= 0 && low >= 0 && !(classes[high * 16 + low] & UNRESERVED);
+    const int byte = hex_escaped(text, (size_t)left);
+    return byte >= 0 && !(classes[byte] & UNRESERVED);
 }
 
 bool site_is_fast_target(const char *text, Py_ssize_t len)
@@ -90,7 +90,7 @@ bool site_is_fast_target(const char *text, Py_ssize_t len)
         return false;
     for (Py_ssize_t i = 0; i < len; i++) {
         const bool is_kept = classes[(uint8_t)text[i]] & IN_FAST_TARGET;
-        if (!is_kept && !(text[i] == '%' && is_escape(text + i, len - i)))
+        if (!is_kept && !is_escape(text + i, len - i))
             return false;
         if (text[i] == ';' && (i + 1 == len || text[i + 1] == '?'))
             return false; /* urlparse() takes parameters without a name away */
