@@ -32,23 +32,18 @@ bool k6_has_series(const struct series_list *series, const char *metric, size_t 
 
 static void merge(struct value *v, const struct series_row *r)
 {
-    v->count += r->n;
-    v->trues += r->trues;
-    v->sum += r->sum;
-    v->min = r->min < v->min ? r->min : v->min;
-    v->max = r->max > v->max ? r->max : v->max;
-    if ((double)r->times.last >= v->last_at) {
-        v->last = r->last;
-        v->last_at = (double)r->times.last;
-    }
-    if (r->hist_len)
-        hist_unpack_add(value_hist(v), r->hist, r->hist_len);
-    if (r->negative_len && !v->negative) {
-        v->negative = mem_zalloc(sizeof *v->negative);
-        hist_init(v->negative);
-    }
-    if (r->negative_len)
-        hist_unpack_add(v->negative, r->negative, r->negative_len);
+    const struct value_read read = {.numbers = {.count = r->n,
+                                                .trues = r->trues,
+                                                .sum = r->sum,
+                                                .min = r->min,
+                                                .max = r->max,
+                                                .last = r->last,
+                                                .last_at = (double)r->times.last},
+                                    .hist = r->hist,
+                                    .negative = r->negative,
+                                    .hist_len = r->hist_len,
+                                    .negative_len = r->negative_len};
+    value_add_read(v, &read);
 }
 
 static void add_trend(struct k6_writing *w, const struct series_row *of, const struct value *v)
