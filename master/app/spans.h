@@ -8,7 +8,6 @@
 
 struct master;
 struct message_spans;
-struct sink_spec;
 struct worker;
 
 #define SPANS_OUTPUTS 4
