@@ -40,26 +40,29 @@ static double figure_now(const struct stats *s, const struct tally *t, enum cont
     return f == FIGURE_MEAN ? tally_mean_ms(t) : tally_quantile_ms(t, quantiles[f]);
 }
 
+/* As it is reckoned with: NaN and what has no logarithm are left out. */
+static void take(const struct gate_rule *rule, double value, double *x, size_t *n)
+{
+    if (isfinite(value) && (rule->margin.is_share || value > 0))
+        x[(*n)++] = rule->margin.is_share ? value : log(value);
+}
+
 /* row NULL: of all requests. */
 static struct known look_at(const struct narrow_ask *ask, const struct gate_rule *rule,
                             const struct tally *row)
 {
     const char *method = row ? row->method : "", *name = row ? row->name : "";
     const char *figure = contrast_figure_name(rule->figure);
-    double *x = mem_zalloc((json_array_size(ask->ids) + 1) * sizeof *x), value;
+    double *x = mem_zalloc((json_array_size(ask->ids) + 1) * sizeof *x);
     size_t i, n = 0;
     const json_t *id;
     json_array_foreach(ask->ids, i, id)
     {
-        value = history_row_figure(ask->history, json_string_value(id), method, name, figure);
-        if (isfinite(value) && (rule->margin.is_share || value > 0))
-            x[n++] = rule->margin.is_share ? value : log(value);
+        take(rule, history_row_figure(ask->history, json_string_value(id), method, name, figure), x,
+             &n);
     }
-    if (ask->now) {
-        value = figure_now(ask->now, row ? row : &ask->now->total, rule->figure);
-        if (isfinite(value) && (rule->margin.is_share || value > 0))
-            x[n++] = rule->margin.is_share ? value : log(value);
-    }
+    if (ask->now)
+        take(rule, figure_now(ask->now, row ? row : &ask->now->total, rule->figure), x, &n);
     const struct known k = known_of(rule, x, n);
     free(x);
     return k;
@@ -125,8 +128,10 @@ void narrow_table(const struct narrow_ask *ask, struct sbuf *out)
 {
     for (size_t i = 0; i < ask->gate->count; i++) {
         const struct gate_rule *rule = &ask->gate->rules[i];
+        if (rule->is_of_rows)
+            continue;
         const struct known k = look_at(ask, rule, NULL);
-        if (rule->is_of_rows || k.runs == 0)
+        if (k.runs == 0)
             continue;
         sbuf_addf(out, "%-10s ", contrast_figure_name(rule->figure));
         contrast_add_value(out, rule->figure, k.value);
