@@ -139,10 +139,12 @@ void repeat_judge(struct master *m, bool is_valid, const struct gate *gate)
     struct sbuf words = {0};
     if (is_enough(m, is_valid, gate, &words))
         r->goes_on = false;
+    if (r->goes_on && write(r->fd, "m", 1) != 1) {
+        log_warning(MAIN_LOGGER, "--repeat: cannot ask for one more run: %s", strerror(errno));
+        r->goes_on = false;
+    }
     log_info(MAIN_LOGGER, "Run %d of at most %d: %s%s", r->number, r->most,
              words.data ? words.data : "it has no figures", r->goes_on ? ": once more" : "");
-    if (r->goes_on && r->fd >= 0 && write(r->fd, "m", 1) != 1)
-        log_warning(MAIN_LOGGER, "--repeat: cannot ask for one more run: %s", strerror(errno));
     sbuf_fini(&words);
 }
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define ID "01HF7YAT005BSZ57WBG287C63G"
+#define OTHER "01HF7YAT005BSZ57WBG287C63H" /* of which no run is stored */
 
 static char folder[] = "/tmp/katydid-repeat-XXXXXX";
 
@@ -109,6 +110,17 @@ static void equal_runs_are_not_worse(void **state)
     end(b);
 }
 
+/* Else nobody would compare them. */
+static void who_cannot_ask_for_more_is_the_last(void **state)
+{
+    (void)state;
+    play(1.4);
+    struct bench *b = judge((char[]){"tag:side=before 3"}, OTHER " 1 10 1 -1");
+    assert_false(repeat_goes_on(&b->m));
+    assert_non_null(baseline_words(&b->m));
+    end(b);
+}
+
 static void those_before_the_last_compare_nothing(void **state)
 {
     (void)state;
@@ -133,9 +145,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
     const struct CMUnitTest tests[] = {
-        TEST(the_last_run_compares_all_of_them),
-        TEST(equal_runs_are_not_worse),
-        TEST(those_before_the_last_compare_nothing),
+        TEST(the_last_run_compares_all_of_them),        TEST(equal_runs_are_not_worse),
+        TEST(who_cannot_ask_for_more_is_the_last),      TEST(those_before_the_last_compare_nothing),
         TEST(runs_of_one_series_are_no_baseline_of_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
