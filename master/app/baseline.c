@@ -162,8 +162,8 @@ static void compare(struct master *m, struct history *h, const json_t *like, con
 static void look_up(struct master *m, const json_t *like)
 {
     struct baseline *b = m->judging.baseline;
-    const char *given = m->o->history && strcmp(m->o->history, "off") != 0 ? m->o->history : NULL;
-    char *folder = history_folder(given), *why = NULL;
+    const char *given = m->o->history;
+    char *folder = history_folder(history_is_off(given) ? NULL : given), *why = NULL;
     struct history *h = folder ? history_open(folder, false, &why) : NULL;
     json_t *found = NULL;
     if (h) {

@@ -32,7 +32,7 @@ void page_tell_host(struct master *m)
 /* --no-history stores nothing, but what is stored may be looked at. */
 static char *runs_folder(const struct options *o)
 {
-    return o->history && strcmp(o->history, "off") == 0 ? NULL : history_folder(o->history);
+    return history_is_off(o->history) ? NULL : history_folder(o->history);
 }
 
 static struct web *start(struct master *m, struct web_config *config, char **why)

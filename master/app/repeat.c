@@ -182,7 +182,7 @@ static int check(struct repeating *r)
     if (o->master)
         return refuse("not with --master: its workers leave with each run. --processes starts new "
                       "ones");
-    if (o->no_history || (o->history && strcmp(o->history, "off") == 0))
+    if (o->no_history || history_is_off(o->history))
         return refuse("not without the history, which has the runs that are compared");
     return 0;
 }

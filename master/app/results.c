@@ -204,7 +204,7 @@ static void keep_courses(const struct master *m, struct snapshot *last)
 
 static bool is_stored(const struct options *o)
 {
-    return !o->no_history && !(o->history && strcmp(o->history, "off") == 0);
+    return !o->no_history && !history_is_off(o->history);
 }
 
 /* What a stored run opens with besides its figures. */

@@ -434,10 +434,11 @@ static int unknown(const char *name)
 static int run_command(struct job *j, const struct command_of_runs *c)
 {
     const char *of_env = getenv("KATYDID_HISTORY");
-    const bool is_off = of_env && strcmp(of_env, "off") == 0;
     const bool needs_none =
         c->run == compare && side_is_file(j->a.words[0]) && side_is_file(j->a.words[1]);
-    char *folder = history_folder(j->a.history ? j->a.history : is_off ? NULL : of_env);
+    char *folder = history_folder(j->a.history             ? j->a.history
+                                  : history_is_off(of_env) ? NULL
+                                                           : of_env);
     if (!folder)
         return complain("no folder: give --history FOLDER");
     j->h = history_open(folder, c->may_make, &j->why);

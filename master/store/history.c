@@ -66,6 +66,11 @@ char *history_folder(const char *given)
     return sbuf_take(&path);
 }
 
+bool history_is_off(const char *given)
+{
+    return given && strcmp(given, "off") == 0;
+}
+
 static int make_folders(const char *path)
 {
     char *copy = mem_strdup(path);

@@ -18,6 +18,8 @@ struct history;
 /* "" for a NULL or empty name: what the environment says (XDG_DATA_HOME, HOME); malloced. NULL:
  * neither is set. */
 char *history_folder(const char *given);
+/* Whether that name, which may be NULL, says that there is to be none: "off". */
+bool history_is_off(const char *given);
 /* may_write false: what is not there is not made (NULL and *why). */
 struct history *history_open(const char *folder, bool may_write, char **why);
 bool history_is_there(const char *folder);                   /* its table */
