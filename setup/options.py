@@ -156,7 +156,7 @@ def manual_row(row):
     meaning = re.sub(r"[.,; ]+$", "", meaning)
     if row["macro"] == "FLAG" and row["env"]:
         default = default or "off"
-    option = ", ".join(f"`{form}`" for form in forms)
+    option = ", ".join(f"`{form}`" for form in forms).replace("|", r"\|")  # it would end the cell, in code too
     cells = [option, f"`{row['env']}`" if row.get("env") else "", escaped(default), escaped(meaning)]
     return "|" + "".join(f" {cell} |" if cell else " |" for cell in cells)
 
