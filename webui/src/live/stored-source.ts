@@ -21,7 +21,10 @@ class StoredFigures extends HttpFigures {
   }
 
   kept(): Promise<Kept> {
-    this.reading ??= import("./kept").then(({ Kept }) => Kept.read((path) => askJson(this.below + path)));
+    this.reading ??= import("./kept").then(({ Kept }) => Kept.read((path) => askJson(this.below + path))).catch((error: unknown) => {
+      this.reading = null; // whoever tries again asks again
+      throw error;
+    });
     return this.reading;
   }
 

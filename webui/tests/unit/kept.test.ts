@@ -1,8 +1,10 @@
 /* What a stored run has besides figures is told as a master tells it of its own run. */
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { Kept } from "../../src/live/kept";
 import type { LogsAnswer, Sample } from "../../src/live/protocol";
 import type { ReportMetrics } from "../../src/live/report-block";
+import { Store } from "../../src/live/store";
+import { StoredSource } from "../../src/live/stored-source";
 
 const sample = (error: string | null): Sample => ({ error, at: 1 }) as unknown as Sample;
 const lines = [[1, 100, "INFO", "root", "a"], [2, 101, "INFO", "root", "b"]] as unknown as LogsAnswer["lines"];
@@ -38,5 +40,18 @@ describe("a stored run", () => {
 
   test("lines are those that came after one", () => {
     expect(full.logs(1).lines).toHaveLength(1);
+  });
+});
+
+describe("a master that was too busy to tell of it", () => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  test("is asked again by whoever tries again", async () => {
+    const { figures } = new StoredSource(new Store(), "runs/x/");
+    vi.stubGlobal("document", { baseURI: "http://127.0.0.1/" });
+    vi.stubGlobal("fetch", async () => new Response(`{"error": "busy"}`, { status: 429 }));
+    await expect(figures.logs(0)).rejects.toThrow("busy");
+    vi.stubGlobal("fetch", async () => new Response(JSON.stringify({ scenarios: null, metrics: null, samples: null, logs: { seq: 2, first: 1, dropped: 0, lines } })));
+    expect((await figures.logs(1)).lines).toHaveLength(1);
   });
 });
