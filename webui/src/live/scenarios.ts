@@ -85,7 +85,7 @@ export interface Scenario {
   lost: number;
   users: number;
   waiting: number;
-  /** Of an open one: that waited at a time, so far. */
+  /** Of an open one: the most that waited at a time, so far. */
   most_waiting?: number;
   /** Of the users of an open one: those in an iteration. */
   busy?: number;

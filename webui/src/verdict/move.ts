@@ -1,6 +1,6 @@
 /* A threshold with another limit: its text, and the steps in which a limit is moved. Pure. */
 import type { Threshold } from "../live/judged";
-import { lineOf } from "./words";
+import { lineOf, QUOTED } from "./words";
 
 /** Those of the page and the API are changed from here. */
 export const OF_THE_PAGE = "start";
@@ -9,7 +9,7 @@ const LIMIT = /([<>]=?|[=!]=)(\s*)(\d+(?:\.\d+)?|\.\d+)/;
 
 /** Where the limit stands in the text: not in a quoted name, which may look like one. */
 function placeOf(text: string): { at: number; number: string } | null {
-  const found = LIMIT.exec(text.replace(/'[^']*'|"[^"]*"/g, (quoted) => " ".repeat(quoted.length)));
+  const found = LIMIT.exec(text.replace(QUOTED, (quoted) => " ".repeat(quoted.length)));
   return found === null || !(Number(found[3]) > 0) ? null : { at: found.index + found[1]!.length + found[2]!.length, number: found[3]! };
 }
 

@@ -28,12 +28,15 @@ export function titleOf({ name, text }: Pick<Threshold, "name" | "text">): strin
   return visible(name ?? text);
 }
 
-/** In quotes, of which the grammar has two kinds and no escape. */
+/** Names in quotes: a setting or a limit in them is part of the name. */
+export const QUOTED = /'[^']*'|"[^"]*"/g;
+
+/** In quotes, of which the grammar has two kinds and no escape: in a name with both, a star stands for one kind. */
 export const quoted = (text: string): string => (text.includes("'") ? `"${text.replaceAll('"', "*")}"` : `'${text}'`);
 
 /** As it would be typed; what was given by fields of a table is added. */
 export function lineOf(one: Threshold): string {
-  const said = one.text.replace(/'[^']*'|"[^"]*"/g, "");
+  const said = one.text.replace(QUOTED, "");
   const settings: [string, boolean, string][] = [
     [one.action, one.action !== "continue", ""], ["after", one.after > 0, `=${one.after}s`], ["warmup", one.warmup > 0, `=${one.warmup}s`],
     ["min_samples", one.min_samples > 1, `=${one.min_samples}`], ["no_data", one.no_data !== "fail", `=${one.no_data}`],
