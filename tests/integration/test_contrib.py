@@ -4,17 +4,13 @@ beside a user that would notice if one of them held up the others."""
 
 import csv
 import json
-import os
 import tempfile
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import pytest
 
-from harness import ROOT, Process, free_port, locustfile, run_katydid
+from harness import CLIENTS, ROOT, Process, free_port, locustfile, run_katydid
 from postgres import postgres
-
-CLIENTS = Path(os.environ.get("KATYDID_CLIENTS_VENV", ROOT / "build" / "venv-clients"))
 
 SCRIPT = '''
 import os, time, gevent

@@ -5,16 +5,12 @@ request (tests/support/h2_server.py), against nghttpd, nginx and Node."""
 import json
 import os
 import re
-import socket
 import subprocess
 import textwrap
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
-from harness import PATIENCE, ROOT, WORKER, Process, csv_row, free_port, locustfile, run_katydid, wait_for
-
-CLIENTS = Path(os.environ["KATYDID_CLIENTS_VENV"]).resolve()
+from harness import CLIENTS, PATIENCE, ROOT, WORKER, Process, csv_row, free_port, listens, locustfile, run_katydid, wait_for
 
 PRELUDE = """
 import json, sys
@@ -317,7 +313,7 @@ SCRIPT = """
         {normal}
         @task
         def t(self):
-            r = self.client.get("/bytes/5", name=f"normal")
+            r = self.client.get("/bytes/5", name="normal")
             assert r.http_version == "{version}", r.http_version
     class Fast(FastHttpUser):
         wait_time = constant(0.01)
@@ -380,18 +376,10 @@ def get_pages(url, tmp_path):
     assert out.returncode == 0 and "all done" in out.stdout, out.stdout[-2000:] + out.stderr[-4000:]
 
 
-def is_open(port):
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-        return True
-    except OSError:
-        return False
-
-
 @contextmanager
 def listening(command, port, **kwargs):
     with Process(command, **kwargs) as server:
-        wait_for(lambda: is_open(port), f"{command[0]} to listen")
+        wait_for(lambda: listens(port), f"{command[0]} to listen")
         yield server
 
 

@@ -5,9 +5,9 @@ longer, all together, than the run lasts: nobody holds up the others."""
 import json
 
 import pytest
-from harness import ROOT, Process, csv_row, free_port, run_katydid
+from harness import CLIENTS, ROOT, Process, csv_row, free_port, run_katydid
 from postgres import postgres
-from test_contrib import CLIENTS, mosquitto
+from test_contrib import mosquitto
 
 
 @pytest.fixture(scope="module")

@@ -3,13 +3,12 @@
 what the target saw, over HTTP and over gRPC."""
 
 import json
-import socket
 import subprocess
 from contextlib import contextmanager
 
 import pytest
 
-from harness import ROOT, free_port, locustfile, run_katydid, target, wait_for
+from harness import ROOT, free_port, listens, locustfile, run_katydid, target, wait_for
 
 COLLECTOR = ROOT / "build" / "stores" / "collector"
 USER = '''
@@ -23,14 +22,6 @@ class U(HttpUser):
 '''
 TIMES = 60
 NAMES = {"/", "slow", "fails"}
-
-
-def accepts(port):
-    try:
-        socket.create_connection(("127.0.0.1", port), 5).close()
-    except OSError:
-        return False
-    return True
 
 
 @contextmanager
@@ -48,7 +39,7 @@ def collector(folder):
             process.wait(60)
             return [json.loads(line) for line in out.read_text().splitlines()]
         try:
-            wait_for(lambda: process.poll() is not None or (accepts(grpc) and accepts(http)), "the collector")
+            wait_for(lambda: process.poll() is not None or (listens(grpc) and listens(http)), "the collector")
             assert process.poll() is None, log.read_text()
             yield {"grpc": f"http://127.0.0.1:{grpc}", "http/protobuf": f"http://127.0.0.1:{http}"}, end
         finally:

@@ -4,7 +4,6 @@ PostgreSQL is tested by tests/integration/test_timescale.py, every time."""
 
 import json
 import re
-import socket
 import subprocess
 import time
 import urllib.parse
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import ROOT, Process, free_port, get_json, katydid, locustfile, target, wait_for
+from harness import ROOT, Process, free_port, get_json, katydid, listens, locustfile, target, wait_for
 from receivers import user_of_rows
 
 BUILT = ROOT / "build" / "stores"
@@ -227,16 +226,8 @@ ENABLE_TAGS = False
 ''')
     (folder / "conf" / "storage-schemas.conf").write_text("[all]\npattern = .*\nretentions = 1s:1h\n")
     with Process(["/usr/bin/carbon-cache", f"--config={folder}/conf/carbon.conf", "--nodaemon", "start"], env={"GRAPHITE_ROOT": str(folder)}) as process:
-        wait_for(lambda: can_connect(port), f"carbon\n{process.describe()}")
+        wait_for(lambda: listens(port), f"carbon\n{process.describe()}")
         yield port
-
-
-def can_connect(port):
-    try:
-        socket.create_connection(("127.0.0.1", port), 5).close()
-        return True
-    except OSError:
-        return False
 
 
 def of_whisper(path):

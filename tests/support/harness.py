@@ -19,6 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = Path(os.environ.get("KATYDID_BUILD", ROOT / "build"))
 VENV = Path(os.environ.get("KATYDID_LOCUST_VENV", ROOT / "build" / "venv-locust"))
+CLIENTS = Path(os.environ.get("KATYDID_CLIENTS_VENV", ROOT / "build" / "venv-clients"))  # the Python with other people's clients and servers
 KATYDID = BUILD / "katydid"
 WORKER = BUILD / "katydid-worker"
 STOCK_LOCUST = VENV / "bin" / "locust"
@@ -58,6 +59,15 @@ def free_port():
             except OSError:
                 continue
         return port
+
+
+def listens(port):
+    """Whether somebody takes connections there."""
+    try:
+        socket.create_connection(("127.0.0.1", port), 5).close()
+    except OSError:
+        return False
+    return True
 
 
 def sanitizer_env():

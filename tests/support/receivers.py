@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import http.server
 import json
-import os
 import re
 import socket
 import struct
@@ -15,7 +14,8 @@ import subprocess
 import threading
 import zlib
 from contextlib import contextmanager
-from pathlib import Path
+
+from harness import CLIENTS, ROOT
 
 HELD = 3600
 
@@ -96,9 +96,7 @@ class Grpc:
     """otlp_server.py: `calls` are (method, headers, message) of what it took, `seen` counts all that came; answer() says how it answers."""
 
     def __init__(self, port=0, *tls):
-        here = Path(__file__).resolve().parent
-        python = Path(os.environ.get("KATYDID_CLIENTS_VENV", here.parent.parent / "build" / "venv-clients")) / "bin" / "python"
-        self.process = subprocess.Popen([python, here / "otlp_server.py", str(port), *map(str, tls)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([CLIENTS / "bin" / "python", ROOT / "tests" / "support" / "otlp_server.py", str(port), *map(str, tls)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.calls, self.seen, self.heard = [], 0, threading.Semaphore(0)
         self.port = json.loads(self.process.stdout.readline())["port"]
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
@@ -369,8 +367,7 @@ def otlp(body):
         kind = next(number for number in (5, 7, 9, 10) if number in metric)
         for point in fields(metric[kind][0]).get(1, []):
             point = fields(point)
-            attributes = {fields(a)[1][0].decode(): fields(fields(a)[2][0])[1][0].decode() for a in point.get(1 if kind == 10 else 7, [])}
-            yield metric[1][0].decode(), kind, attributes, point
+            yield metric[1][0].decode(), kind, attributes(point.get(1 if kind == 10 else 7, [])), point
 
 
 def attributes(pairs):
