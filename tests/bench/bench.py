@@ -1,7 +1,7 @@
 """make bench: every budget of the engine, measured side by side in one run, as ratios.
 
-    bench.py [--build DIR] [--rounds N] [name …]      names: get tls post judged journal memory hold start scaling master truth
-                                                      timeline dashboard arrivals; knee only by its name, as it takes ten minutes
+    bench.py [--build DIR] [--rounds N] [name …]      names: get tls h2 post judged journal memory hold start scaling master truth
+                                                      timeline dashboard thresholds arrivals; knee only by its name, as it takes ten minutes
 
 Nothing here asserts a time: the figures are printed with the budget beside them, and docs/benchmarks.md
 keeps those of the last full run.

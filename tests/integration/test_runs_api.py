@@ -226,7 +226,10 @@ def test_scenarios_metrics_samples_and_lines_are_stored_too(tmp_path):
         assert "katydid-report" in report or "WEBUI=0" in report
         assert ask(f"{url}x/kept")[0] == 404
     folder = tmp_path / "h"
-    export = lambda *more: subprocess.run([KATYDID, "runs", "export", "latest", *more, "--history", folder], capture_output=True, text=True, timeout=60, check=True).stdout  # noqa: E731
+
+    def export(*more, history=folder):
+        return subprocess.run([KATYDID, "runs", "export", "latest", *more, "--history", history], capture_output=True, text=True, timeout=60, check=True).stdout
+
     assert json.loads(export("--json")).keys() >= {"scenarios", "metrics"} and "samples" not in json.loads(export("--json"))
     assert json.loads(export("--json", "--samples"))["samples"]["kinds"]
     for more, has in (([], False), (["--samples"], True)):  # what people hand on has none, unless they say so
@@ -234,7 +237,7 @@ def test_scenarios_metrics_samples_and_lines_are_stored_too(tmp_path):
         export(file, *more)
         there = tmp_path / str(has)
         subprocess.run([KATYDID, "runs", "import", file, "--history", there], capture_output=True, timeout=60, check=True)
-        whole = json.loads(subprocess.run([KATYDID, "runs", "export", "latest", "--json", "--samples", "--history", there], capture_output=True, text=True, timeout=60, check=True).stdout)
+        whole = json.loads(export("--json", "--samples", history=there))
         assert (whole["samples"] is not None, whole["logs"] is not None, whole["script"] is not None, whole["metrics"] is not None) == (has, has, has, True)
 
 

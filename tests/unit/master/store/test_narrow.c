@@ -9,6 +9,7 @@
 #include "common/base/mem.h"
 #include "master/store/narrow.h"
 #include "master/store/run_id.h"
+#include "tests/unit/folder.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,16 +31,10 @@ static int open_new(void **state)
 
 static int close_it(void **state)
 {
-    static const char *const names[] = {"", "-wal", "-shm"};
     (void)state;
     history_close(h);
     json_decref(ids);
-    for (size_t i = 0; i < 3; i++) {
-        char path[64];
-        snprintf(path, sizeof path, "%s/runs.db%s", folder, names[i]);
-        unlink(path);
-    }
-    return rmdir(folder);
+    return remove_with_files(folder);
 }
 
 /* A run whose p95 is so, and of whose requests that share failed. */
