@@ -4,7 +4,7 @@ import type { CourseAnswer, CoursePoint } from "../../src/live/judged";
 import type { Scenario, Stage } from "../../src/live/scenarios";
 import api from "../../../docs/openapi.json";
 import { HistRule } from "../../src/stats/hist";
-import { areaUntil, horizonOf, levelAt, levelWords, meanLevel, niceAbove, pictureOf, scaleOf, stagesFrom, stagesText, STARTS, startsView } from "../../src/screens/load/plan-of";
+import { areaUntil, horizonOf, levelAt, levelWords, meanLevel, niceAbove, pictureOf, rowsLeft, scaleOf, stagesFrom, stagesText, STARTS, startsView } from "../../src/screens/load/plan-of";
 import { doneWith, kneeWords } from "../../src/screens/load/knee-of";
 import { droppedWords, lateWords } from "../../src/screens/load/words";
 
@@ -128,6 +128,12 @@ test("what is left of the stages can be edited, and is written as the master rea
   expect(stagesFrom(scenario([[5, 2, 2]]), 9)).toEqual([]);
   expect(stagesText(RAMP, [["2m", "80"], ["0s", " 3/m "], ["forever", "0.5"]])).toBe("2m:80/s,0s:3/m,forever:0.5/s");
   expect(stagesText(scenario([], { is_open: false }), [["2m", "8"]])).toBe("2m:8");
+});
+
+test("a pause that ends just now is no stage to be edited: what is edited is the plan from when a change counts", () => {
+  const resumed = scenario([[20, 12, 12], [4.3, 0, 0], [0, 0, 12], [null, 12, 12]]);
+  expect(rowsLeft(resumed, 24)).toEqual([["forever", "12"]]);
+  expect(rowsLeft(RAMP, 7.5)).toEqual([["5s", "20"], ["0s", "5"], ["forever", "5"]]);
 });
 
 test("the knee is told with its interval, and whether the capacity was reached", () => {

@@ -7,11 +7,10 @@ import { visible } from "../../lib/format";
 import { commands, type ScenarioChange } from "../../live/commands";
 import type { Scenario, ScenariosAnswer } from "../../live/scenarios";
 import { Icon } from "../../parts/icons";
-import { levelAt, levelWords, mostOf, rateText, scaleOf, type Scale } from "./plan-of";
+import { AHEAD_S, levelAt, levelWords, mostOf, rateText, scaleOf, type Scale } from "./plan-of";
 import { StageEditor } from "./stage-editor";
 import "../../style/newtest.css";
 
-const AHEAD_S = 0.5; // until a change counts on all workers
 const SETTLED_MS = 350; // keys and the mouse move a slider through many values: the last one is meant
 
 export const canChange = (of: Scenario): boolean => !of.is_of_all && of.iterations === undefined;

@@ -1,5 +1,5 @@
 /* The resolved plan of a scenario as a function of time, as a picture, and beside what was counted. Pure. */
-import { count, rate } from "../../lib/format";
+import { count, rate, timespan } from "../../lib/format";
 import { COURSE, type CourseAnswer } from "../../live/judged";
 import type { Scenario, Stage } from "../../live/scenarios";
 import { SeriesTable, type SeriesView } from "../../live/series";
@@ -45,8 +45,15 @@ export function stagesFrom(of: Scenario, moment: number): Stage[] {
   });
 }
 
+/** Until a change counts on all workers: what is edited is the plan from then on. */
+export const AHEAD_S = 0.5;
+
 /** A stage as people write it. */
 export type Row = [length: string, level: string];
+
+/** What is left of its stages when a change of this moment counts: without what is over by then, such as a pause that ends. */
+export const rowsLeft = (of: Scenario, moment: number): Row[] =>
+  stagesFrom(of, moment + AHEAD_S).map(([length, , to]): Row => [length === null ? "forever" : timespan(Math.round(length)) || "0s", String(Number(to.toFixed(3)))]);
 
 /** A number is per second; 3/m is what it says. */
 export const rateText = (text: string): string => `${text.trim()}${/^[\d.]+$/.test(text.trim()) ? "/s" : ""}`;

@@ -2,15 +2,12 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { say } from "../../app-state";
-import { timespan, visible } from "../../lib/format";
+import { visible } from "../../lib/format";
 import { commands } from "../../live/commands";
 import type { Scenario } from "../../live/scenarios";
 import { Icon } from "../../parts/icons";
-import { stagesFrom, stagesText, type Row } from "./plan-of";
+import { rowsLeft, stagesText, type Row } from "./plan-of";
 import "../../style/newtest.css";
-
-const rowsOf = (of: Scenario, elapsed: number): Row[] =>
-  stagesFrom(of, elapsed).map(([length, , to]): Row => [length === null ? "forever" : timespan(Math.round(length)) || "0s", String(Number(to.toFixed(3)))]);
 
 export function StageEditor({ of, elapsed, onChanged }: { of: Scenario; elapsed: number; onChanged: () => void }): JSX.Element {
   const [rows, setRows] = useState<Row[] | null>(null);
@@ -25,7 +22,7 @@ export function StageEditor({ of, elapsed, onChanged }: { of: Scenario; elapsed:
     setRows(null);
     onChanged();
   }
-  if (rows === null) return <button type="button" class="button small" onClick={() => setRows(rowsOf(of, elapsed))}><Icon name="edit" />Stages of {visible(of.name)}</button>;
+  if (rows === null) return <button type="button" class="button small" onClick={() => setRows(rowsLeft(of, elapsed))}><Icon name="edit" />Stages of {visible(of.name)}</button>;
   return (
     <form onSubmit={(event) => void send(event)} aria-label={`Stages of ${of.name}, from now on`}>
       <p class="note">From now on; the first begins with what there is. A length of 0s jumps, the last may be forever.</p>
