@@ -2,9 +2,8 @@
  * included, and every number is read from the sum, as the master does it (master/web/figures.c, spread.c):
  * tests/vectors/report.json holds the two together. A range is widened to whole windows; what is
  * asked about all of the run comes from the rows of the whole run, which every endpoint has. */
-import { HistRule, Histogram, type Sparse } from "../stats/hist";
+import { HistRule } from "../stats/hist";
 import type { FailuresOver, Figures, SamplesAsk, SeriesAsk } from "./figures";
-import { COUNTS, HISTS, QUANTILES, ROW, ROW_WIDTH, SUMS } from "./columns";
 import { POINT, POINT_WIDTH } from "./protocol";
 import { prefixOf } from "../lib/prefix";
 import type { DistributionAnswer, Exception, Failure, GroupsAnswer, HeatmapAnswer, LogsAnswer, Point, RangeAnswer, RangeWorker, RunEvent, Sample } from "./protocol";
@@ -15,92 +14,10 @@ import type { CourseAnswer, CourseOf, InvalidSpan, Judged, MetricsAnswer } from 
 import type { ScenariosAnswer } from "./scenarios";
 import { isLoss } from "./health";
 import { SeriesTable } from "./series";
+import { distributionOf, heatmapOf } from "./spread";
+import { Sum } from "./sum";
 
-const BUCKETS_MOST = 400;
-const HEAT_ROWS = 64;
 const TREND_STEPS = 30;
-const PHASES = 7;
-/** In the order of a point, from s0 on. */
-const PER_SECOND = [WIN.s0, WIN.s2, WIN.s3, WIN.s4, WIN.s5, WIN.sent, WIN.received];
-
-/** The shares of a curve: five points for each halving of what is left to 1. */
-const CURVE: readonly number[] = [
-  ...Array.from({ length: 17 * 5 }, (_, i) => Number((1 - 0.5 ** Math.floor(i / 5) * (1 - (i % 5) / 10)).toPrecision(6))).filter((q) => q < 0.99999),
-  0.99999,
-];
-
-/** Rows of one endpoint added up. */
-export class Sum {
-  readonly hists = new Map<number, Histogram>();
-  readonly n = new Float64Array(Math.max(...SUMS) + 1);
-  min = Infinity;
-  max = 0;
-
-  constructor(rule: HistRule) {
-    for (const column of HISTS) this.hists.set(column, new Histogram(rule));
-  }
-
-  get hist(): Histogram {
-    return this.hists.get(WIN.hist)!;
-  }
-
-  get failedHist(): Histogram {
-    return this.hists.get(WIN.failedHist)!;
-  }
-
-  add(row: WindowRow): this {
-    for (const column of HISTS) this.hists.get(column)!.add(row[column] as Sparse | null);
-    for (const column of SUMS) this.n[column]! += (row[column] as number | null) ?? 0;
-    if (row[WIN.minUs] !== null) this.min = Math.min(this.min, row[WIN.minUs] as number);
-    this.max = Math.max(this.max, (row[WIN.maxUs] as number | null) ?? 0);
-    return this;
-  }
-
-  ms(q: number, column: number = WIN.hist): number | null {
-    if (column === WIN.hist && this.hist.total > 0 && (q <= 0 || q >= 1)) return (q <= 0 ? this.min : this.max) / 1000;
-    const us = this.hists.get(column)!.percentile(q, column === WIN.hist ? this.min : 0, this.max);
-    return us === null ? null : us / 1000;
-  }
-
-  get timed(): number {
-    return this.n[WIN.count]! - this.n[WIN.none]!;
-  }
-
-  get meanMs(): number | null {
-    return this.timed > 0 ? this.n[WIN.sumUs]! / 1000 / this.timed : null;
-  }
-
-  /** As a row of the endpoints table; rates over `seconds`. */
-  row(id: number, seconds: number): (number | null)[] {
-    const out = new Array<number | null>(ROW_WIDTH).fill(null);
-    const count = this.n[WIN.count]!;
-    const [rate, failRate] = [count, this.n[WIN.failed]!].map((n) => (seconds > 0 ? n / seconds : 0)) as [number, number];
-    for (const [column, sum] of COUNTS) out[column] = this.n[sum]!;
-    for (const [column, hist, q] of QUANTILES) out[column] = this.ms(q, hist);
-    const values: [number, number | null][] = [
-      [ROW.id, id], [ROW.rps, rate], [ROW.failRps, failRate], [ROW.totalRps, rate], [ROW.totalFailRps, failRate], [ROW.mean, this.meanMs], [ROW.min, this.timed > 0 ? this.min / 1000 : null],
-      [ROW.max, this.timed > 0 ? this.max / 1000 : null], [ROW.median, this.ms(0.5)], [ROW.meanBytes, count > 0 ? this.n[WIN.bytes]! / count : 0],
-    ];
-    for (const [column, value] of values) out[column] = value;
-    return out;
-  }
-
-  /** As a step of a series. */
-  point(second: number, seconds: number): Point {
-    const out = new Array<number | null>(POINT_WIDTH).fill(null) as Point;
-    const phased = this.n[WIN.phased]!;
-    out[POINT.second] = second;
-    out[POINT.rps] = this.n[WIN.count]! / seconds;
-    out[POINT.failRps] = this.n[WIN.failed]! / seconds;
-    out[POINT.mean] = this.meanMs;
-    const quantiles: [number, number][] = [[POINT.p50, 0.5], [POINT.p75, 0.75], [POINT.p90, 0.9], [POINT.p95, 0.95], [POINT.p99, 0.99], [POINT.p999, 0.999]];
-    for (const [column, q] of quantiles) out[column] = this.ms(q);
-    out[POINT.max] = this.timed > 0 ? this.max / 1000 : null;
-    PER_SECOND.forEach((column, i) => (out[POINT.s0 + i] = this.n[column]! / seconds));
-    for (let i = 0; i < PHASES; i++) out[POINT.queue + i] = phased > 0 ? this.n[WIN.queue + i]! / phased / 1000 : null;
-    return out;
-  }
-}
 
 export class FileFigures implements Figures {
   private readonly rule: HistRule;
@@ -273,52 +190,11 @@ export class FileFigures implements Figures {
   }
 
   async heatmap(from: number, to: number, id: number): Promise<HeatmapAnswer> {
-    const rows = this.windows(id, from, to);
-    const sum = this.sum(id, from, to);
-    const low = sum !== null && sum.min <= sum.max ? Math.max(sum.min, 1) : 1;
-    const ratio = (Math.max(sum?.max ?? 0, low) * 1.001 + 1) / low;
-    const bounds_ms = Array.from({ length: HEAT_ROWS + 1 }, (_, i) => (low * ratio ** (i / HEAT_ROWS)) / 1000);
-    const start = this.covered(from, to)[0];
-    const step = this.report.rows_windows.step;
-    const cells: [number, number, number][] = [];
-    let max = 0;
-    for (const row of rows) {
-      const column = new Float64Array(HEAT_ROWS);
-      new Histogram(this.rule).add(row[WIN.hist] as Sparse | null).each((us, width, count) => {
-        const y = Math.floor((Math.log(Math.max(us + Math.floor(width / 2), low) / low) / Math.log(ratio)) * HEAT_ROWS);
-        column[Math.min(HEAT_ROWS - 1, y)]! += count;
-      });
-      const x = Math.round(((row[WIN.from] as number) - start) / step);
-      column.forEach((count, y) => {
-        if (count === 0) return;
-        cells.push([x, y, count]);
-        max = Math.max(max, count);
-      });
-    }
-    return { from: start, step, bounds_ms, cells, max };
+    return heatmapOf(this.rule, this.windows(id, from, to), this.sum(id, from, to), { start: this.covered(from, to)[0], step: this.report.rows_windows.step });
   }
 
   async distribution(from: number, to: number, id: number): Promise<DistributionAnswer> {
-    const sum = this.sum(id, from, to) ?? new Sum(this.rule);
-    const ci = (q: number): [number | null, number | null] => sum.hist.confidence(q).map((share) => (share === null ? null : sum.ms(share))) as [number | null, number | null];
-    return {
-      count: sum.hist.total, failed: sum.failedHist.total, buckets: this.buckets(sum),
-      curve: sum.hist.total > 0 ? CURVE.map((q) => [q, sum.ms(q)!]) : [], ci95: { p50: ci(0.5), p95: ci(0.95), p99: ci(0.99) },
-    };
-  }
-
-  /** Neighbours are put together by powers of two until few enough are left. */
-  private buckets({ hist, failedHist }: Sum): [number, number, number, number][] {
-    const used: number[] = [];
-    hist.each((_low, _width, _count, bucket) => used.push(bucket));
-    let shift = 0;
-    while (new Set(used.map((bucket) => bucket >> shift)).size > BUCKETS_MOST) shift++;
-    return [...new Set(used.map((bucket) => bucket >> shift))].map((at) => {
-      const [first, end] = [at << shift, (at + 1) << shift];
-      const count = (of: Histogram): number => of.counts.subarray(first, end).reduce((a, b) => a + b, 0);
-      const [all, failed] = [count(hist), count(failedHist)];
-      return [this.rule.bounds(first).low / 1000, this.rule.bounds(end).low / 1000, Math.max(0, all - failed), failed];
-    });
+    return distributionOf(this.rule, this.sum(id, from, to) ?? new Sum(this.rule));
   }
 
   async sparks(from: number, to: number, ids: number[], points: number): Promise<Record<string, (number | null)[]>> {

@@ -9,6 +9,7 @@
  * while those that somebody read. Large messages come deflated. */
 import { batch, signal } from "@preact/signals";
 import { backoff } from "../lib/backoff";
+import type { Env } from "./env";
 import { HttpFigures } from "./figures";
 import { bitsOf, columnsOf, parseMessage, POINT_WIDTH, ROW, ROW_WIDTH, type Series, type Tick } from "./protocol";
 import { SECONDS_KEPT } from "./series";
@@ -25,16 +26,6 @@ const BASE_COLUMNS = bitsOf(ROW.id, ROW.requests, ROW.failures, ROW.rps, ROW.mea
 const COLUMN_STAYS_MS = 60_000; // after it was last read
 const SOCKET_TRIES = 2; // upgrades that fail before polling is tried
 const SOCKET_AGAIN_MS = 30_000; // while polling: how long until the next upgrade
-
-/** The browser's part, so that tests can be the clock and the network. */
-export interface Env {
-  now(): number;
-  random(): number;
-  socket(path: string): WebSocket;
-  getText(path: string, timeoutMs: number, signal?: AbortSignal): Promise<string>;
-  /** The text of a deflated message; absent where the browser cannot. */
-  inflate?(bytes: ArrayBuffer): Promise<string>;
-}
 
 export class LiveSource implements Source {
   readonly link = signal<Link>({ kind: "connecting" });
@@ -276,31 +267,4 @@ export class LiveSource implements Source {
     this.retryAt = now + backoff(this.attempt++, this.env.random());
     this.link.value = { kind: "lost", since, retryAt: this.retryAt };
   }
-}
-
-async function inflate(bytes: ArrayBuffer): Promise<string> {
-  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).text();
-}
-
-export function browserEnv(): Env {
-  const address = (path: string): URL => new URL(path, document.baseURI);
-  return {
-    now: () => performance.now(),
-    random: Math.random,
-    socket(path) {
-      const url = address(path);
-      url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-      return new WebSocket(url);
-    },
-    async getText(path, timeoutMs, signal) {
-      const limit = AbortSignal.timeout(timeoutMs);
-      const answer = await fetch(address(path), {
-        signal: signal === undefined ? limit : AbortSignal.any([limit, signal]),
-        credentials: "same-origin",
-      });
-      if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
-      return answer.text();
-    },
-    ...(typeof DecompressionStream === "undefined" ? {} : { inflate }),
-  };
 }

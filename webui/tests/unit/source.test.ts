@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { backoff } from "../../src/lib/backoff";
-import { LiveSource, type Env } from "../../src/live/live-source";
+import type { Env } from "../../src/live/env";
+import { LiveSource } from "../../src/live/live-source";
 import { bitsOf, ROW } from "../../src/live/protocol";
 import { Store } from "../../src/live/store";
 import { hello, point, tick } from "./messages";

@@ -1,6 +1,6 @@
 /* The shared test vectors (tests/vectors/make.py): windows of a report, added up, give these numbers. */
 import { describe, expect, it } from "vitest";
-import { Sum } from "../../src/live/file-figures";
+import { Sum } from "../../src/live/sum";
 import { ROW } from "../../src/live/protocol";
 import { WIN, type WindowRow } from "../../src/live/report-block";
 import { HistRule, Histogram, type Sparse } from "../../src/stats/hist";
