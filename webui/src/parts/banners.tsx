@@ -4,7 +4,7 @@ import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import { source, store, toast } from "../app-state";
 import { IS_REPORT } from "../lib/build";
-import { timeOfDay } from "../lib/format";
+import { timeText } from "../range/time";
 import { StateBar } from "./state-bar";
 
 const HINT_AFTER_S = 60;
@@ -21,7 +21,7 @@ function Disconnected(): JSX.Element | null {
   if (link.kind !== "stale" && link.kind !== "lost") return null;
   const silence = Math.max(0, Math.round((Math.max(now.value, performance.now()) - link.since) / 1000));
   const wait = link.kind === "lost" ? Math.max(0, Math.ceil((link.retryAt - performance.now()) / 1000)) : 0;
-  const from = store.run.value === null ? "" : ` The numbers are from ${timeOfDay(store.run.value.now)}.`;
+  const from = store.run.value === null ? "" : ` The numbers are from ${timeText(store.run.value.now)}.`;
   const hint = silence > HINT_AFTER_S ? " Is the master still running?" : "";
   return (
     <div class="banner fail" id="disconnected">

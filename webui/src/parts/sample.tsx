@@ -2,7 +2,7 @@
  * is text of the tested system and shown as text. */
 import type { JSX } from "preact";
 import { msUnit, shortId, visible } from "../lib/format";
-import { clockMs } from "../lib/moment";
+import { momentText } from "../range/time";
 import type { Sample } from "../live/protocol";
 import { CopyButton } from "./copy";
 
@@ -68,7 +68,7 @@ export function SampleView({ sample, isOpen }: { sample: Sample; isOpen?: boolea
         <span class="strong">{visible(sample.method)}</span>
         <span class="sample-url">{visible(sample.url)}</span>
         <span class="muted">{msUnit(sample.time_ms)}</span>
-        <span class="muted">{clockMs(sample.at)}{sample.worker ? ` · ${shortId(sample.worker)}` : ""}{sample.user ? ` · ${visible(sample.user)}` : ""}</span>
+        <span class="muted">{momentText(sample.at)}{sample.worker ? ` · ${shortId(sample.worker)}` : ""}{sample.user ? ` · ${visible(sample.user)}` : ""}</span>
       </summary>
       {sample.error ? <p class="callout fail message">{visible(sample.error)}</p> : null}
       {sample.phases ? <Phases phases={sample.phases} /> : null}

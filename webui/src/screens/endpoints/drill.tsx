@@ -9,7 +9,7 @@ import { Distribution, nextOutcome } from "../../chart/distribution";
 import { phaseColor, PHASE_NAMES, THROUGHPUT } from "../../chart/lines";
 import { Scatter } from "../../chart/scatter";
 import { TimeChart } from "../../chart/time-chart";
-import { count, ms, msUnit, percent, rate, timeOfDay, visible } from "../../lib/format";
+import { count, ms, msUnit, percent, rate, visible } from "../../lib/format";
 import { useKeys } from "../../lib/keys";
 import { POINT, ROW, type DistributionAnswer, type Failure } from "../../live/protocol";
 import { NO_VIEW, SeriesTable, type SeriesView } from "../../live/series";
@@ -18,6 +18,7 @@ import { Samples } from "../../parts/samples";
 import { chartView, courseKey, drawn, rangeKey, shown } from "../../range/data";
 import { useQuestion } from "../../range/question";
 import { setFixed, span } from "../../range/state";
+import { timeText } from "../../range/time";
 import { rangeWords } from "../../range/words";
 import { limitsOfAll, limitsOfRow, type Limit, type Quantity } from "../../verdict/limits";
 import { thresholds } from "../../verdict/state";
@@ -148,7 +149,7 @@ function Failures({ method, name }: { method: string; name: string }): JSX.Eleme
           <li key={failure.text}>
             <b>{count(failure.in_range ?? failure.count)}×</b>
             <span class="message">{visible(failure.text).slice(0, 300)}</span>
-            <button type="button" class="link" title="Show the time from the first to the last" onClick={() => setFixed({ from: failure.first, to: failure.last + 1 })}>{timeOfDay(failure.first)} – {timeOfDay(failure.last)}</button>
+            <button type="button" class="link" title="Show the time from the first to the last" onClick={() => setFixed({ from: failure.first, to: failure.last + 1 })}>{timeText(failure.first)} – {timeText(failure.last)}</button>
           </li>
         ))}
       </ul>

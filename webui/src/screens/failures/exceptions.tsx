@@ -1,10 +1,11 @@
 /* Exceptions of the user's code, with their tracebacks: lines of the script stand out, runs of
  * frames of libraries are folded. */
 import type { JSX } from "preact";
-import { count, shortId, timeOfDay, visible } from "../../lib/format";
+import { count, shortId, visible } from "../../lib/format";
 import type { Exception } from "../../live/protocol";
 import { CopyButton } from "../../parts/copy";
 import { Icon } from "../../parts/icons";
+import { timeText } from "../../range/time";
 import { parts, titleOf, type Part } from "./traceback";
 
 function TracePart({ part }: { part: Part }): JSX.Element {
@@ -47,7 +48,7 @@ export function ExceptionList({ items }: { items: Exception[] }): JSX.Element {
                 <span class="message">{visible(titleOf(item))}</span>
                 <span class="muted">{visible(placeOf(item))}</span>
                 <span class="muted" title={visible(nodes.join(", "))}>{nodes.length > 1 ? `${count(nodes.length)} workers` : shortId(nodes[0] ?? "")}</span>
-                <span class="muted">{timeOfDay(item.first)} – {timeOfDay(item.last)}</span>
+                <span class="muted">{timeText(item.first)} – {timeText(item.last)}</span>
               </summary>
               <Traceback text={item.traceback} />
             </details>

@@ -6,10 +6,11 @@ import { Fragment } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { source } from "../../app-state";
 import { IS_REPORT } from "../../lib/build";
-import { count, percent, timeOfDay, visible } from "../../lib/format";
+import { count, percent, visible } from "../../lib/format";
 import { Icon } from "../../parts/icons";
 import { Spark } from "../../parts/spark";
 import { setFixed } from "../../range/state";
+import { timeText } from "../../range/time";
 import type { FailureRow, Grouping } from "./model";
 import { Samples } from "../../parts/samples";
 
@@ -90,21 +91,24 @@ function MovingRow(props: RowProps): JSX.Element {
 function Cells({ row, all, by, isOpen, onOpen, box = null }: RowProps & { box?: RefObject<HTMLTableRowElement | null> | null }): JSX.Element {
   const hasSamples = source.has("samples") && row.ids.length > 0;
   const label = `${row.method} ${row.name}`.slice(0, 80);
+  const endpoints = <td class="name" data-label={by === "cause" ? "Endpoints" : "Endpoint"}><Endpoints row={row} /></td>;
+  const message = (
+    <td class="message" data-label={by === "cause" ? "Cause" : "Message"}>
+      <div>
+        {by === "endpoint" && row.texts.length > 1 ? null : clipped(row.message)}
+        <Texts texts={row.texts} />
+      </div>
+    </td>
+  );
   return (
     <Fragment>
       <tr ref={box} class={`failure${isOpen ? " open" : ""}`} onClick={(event) => { if (isPlain(event)) selectTime(row); }}>
         <td class="number strong" data-label="Count">{count(row.inRange)}</td>
         <td class="number" data-label="Share">{percent(row.inRange, all)} %</td>
-        <td class="name" data-label="Endpoint"><Endpoints row={row} /></td>
-        <td class="message" data-label={by === "cause" ? "Cause" : "Message"}>
-          <div>
-            {by === "endpoint" && row.texts.length > 1 ? null : clipped(row.message)}
-            <Texts texts={row.texts} />
-          </div>
-        </td>
+        {by === "cause" ? <>{message}{endpoints}</> : <>{endpoints}{message}</>}
         <td class="trend" data-label="Over time"><Spark values={row.trend} tone="failed inline" /></td>
         <td class="number" data-label="First – last">
-          <button type="button" class="link" title="Select this time" onClick={() => selectTime(row)}>{timeOfDay(row.first)} – {timeOfDay(row.last)}</button>
+          <button type="button" class="link" title="Select this time" onClick={() => selectTime(row)}>{timeText(row.first)} – {timeText(row.last)}</button>
         </td>
         <td class="number" data-label="Samples">
           {hasSamples ? (
@@ -132,8 +136,7 @@ export function FailureTable({ rows, by }: { rows: FailureRow[]; by: Grouping })
           <tr>
             <th scope="col" class="number">Count</th>
             <th scope="col" class="number">Share</th>
-            <th scope="col">{by === "cause" ? "Endpoints" : "Endpoint"}</th>
-            <th scope="col">{by === "cause" ? "Cause" : "Message"}</th>
+            {(by === "cause" ? ["Cause", "Endpoints"] : ["Endpoint", "Message"]).map((head) => <th scope="col" key={head}>{head}</th>)}
             <th scope="col">Over time</th>
             <th scope="col" class="number">First – last</th>
             <th scope="col" class="number"><span class="visually-hidden">Samples</span></th>

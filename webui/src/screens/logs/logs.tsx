@@ -6,11 +6,11 @@ import { useEffect, useRef } from "preact/hooks";
 import { IS_REPORT } from "../../lib/build";
 import { source, store } from "../../app-state";
 import { count, shortId, visible } from "../../lib/format";
-import { clockMs } from "../../lib/moment";
 import { go, route, setQuery } from "../../lib/route";
 import type { LogTuple } from "../../live/protocol";
 import { CopyButton } from "../../parts/copy";
 import { setFixed } from "../../range/state";
+import { momentText } from "../../range/time";
 import { asText, EMPTY_BOOK, filtered, LEVELS, merged, type LogBook } from "./log-book";
 import { Icon } from "../../parts/icons";
 
@@ -59,7 +59,7 @@ function Line({ line, top, isChosen, onChoose }: { line: LogTuple; top: number; 
   }, [top]);
   return (
     <div class={`log-row ${level.toLowerCase()}${isChosen ? " current" : ""}`} ref={row} role="row" aria-selected={isChosen} onClick={onChoose}>
-      <span role="gridcell" class="log-at">{clockMs(at)}</span>
+      <span role="gridcell" class="log-at">{momentText(at)}</span>
       <span role="gridcell" class="level">{level}</span>
       <span role="gridcell" class="log-source">{shortId(from)}</span>
       <span role="gridcell" class="log-text"><span class="muted">{visible(logger)}</span> {visible(text.slice(0, ROW_TEXT_MOST).replaceAll("\n", " ⏎ "))}</span>
@@ -74,7 +74,7 @@ function Detail({ line, onClose }: { line: LogTuple; onClose: () => void }): JSX
   return (
     <div class="log-detail" role="region" aria-label="The chosen line">
       <p class="log-detail-head">
-        <span class="strong">{level}</span> <span class="muted">{clockMs(at)} · {visible(from)} · {visible(logger)}</span>
+        <span class="strong">{level}</span> <span class="muted">{momentText(at)} · {visible(from)} · {visible(logger)}</span>
         <CopyButton text={text} label="Copy" />
         {store.hasRun.value ? <button type="button" class="button small" onClick={() => { go("live"); setFixed({ from: Math.floor(at) - AROUND_S, to: Math.ceil(at) + AROUND_S }); }}>Charts around it</button> : null}
         <button type="button" class="button quiet icon-only" aria-label="Close the line" onClick={onClose}><Icon name="close" /></button>
@@ -156,7 +156,7 @@ export function LogsScreen(): JSX.Element {
         <label class="select-of">From{" "}
           <select value={from} onChange={(event) => setQuery({ source: event.currentTarget.value })}>
             <option value="">everybody</option>
-            {sources.map((name) => <option key={name} value={name}>{visible(name)}</option>)}
+            {sources.map((name) => <option key={name} value={name}>{shortId(name)}</option>)}
           </select>
         </label>
         <div class="input-box search">

@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { msUnit, visible } from "../../lib/format";
-import { clockMs } from "../../lib/moment";
+import { momentText } from "../../range/time";
 import type { Sample } from "../../live/protocol";
 import { SampleView } from "../../parts/sample";
 
@@ -42,7 +42,7 @@ export function TrialResult({ trial, userClass }: { trial: Trial; userClass: str
           <h3>Said</h3>
           <ul class="log-lines">
             {logs.map(([at, level, logger, text], i) => (
-              <li key={i} class={level.toLowerCase()}><span class="muted">{clockMs(at)}</span> <span class="level">{level}</span> <span class="muted">{visible(logger)}</span> {visible(text)}</li>
+              <li key={i} class={level.toLowerCase()}><span class="muted">{momentText(at)}</span> <span class="level">{level}</span> <span class="muted">{visible(logger)}</span> {visible(text)}</li>
             ))}
           </ul>
         </>

@@ -2,7 +2,7 @@
  * user classes. */
 import type { JSX } from "preact";
 import { store } from "../../app-state";
-import { bytes, count, msUnit, percent, rate, shortId, timeOfDay, timespan, visible } from "../../lib/format";
+import { bytes, count, msUnit, percent, rate, shortId, timespan, visible } from "../../lib/format";
 import { health } from "../../live/health";
 import type { RangeWorker } from "../../live/protocol";
 import { isConnected, type Worker } from "../../live/store";
@@ -10,6 +10,7 @@ import { Spark } from "../../parts/spark";
 import { Status } from "../../parts/status";
 import { nameOfWorker } from "../failures/by-worker";
 import { atLimit } from "../../verdict/state";
+import { timeText } from "../../range/time";
 import { trails } from "./trails";
 
 function Bar({ value }: { value: number }): JSX.Element {
@@ -59,7 +60,7 @@ export function RangeTable({ workers }: { workers: RangeWorker[] }): JSX.Element
 function seenText(worker: Worker): string {
   if (isConnected(worker)) return "now";
   const { seen } = trails.of(worker.id);
-  return seen > 0 ? `${timeOfDay(seen)}, ${timespan(Math.max(1, (store.run.value?.now ?? seen) - seen))} ago` : "before this page was opened";
+  return seen > 0 ? `${timeText(seen)}, ${timespan(Math.max(1, (store.run.value?.now ?? seen) - seen))} ago` : "before this page was opened";
 }
 
 /** A value of a worker that is there. */

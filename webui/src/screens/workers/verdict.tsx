@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { CAN_COMMAND } from "../../lib/build";
 import { store } from "../../app-state";
-import { count, shortId, timeOfDay } from "../../lib/format";
+import { count, shortId } from "../../lib/format";
 import { isSettled } from "../../live/health";
 import { isConnected } from "../../live/store";
 import { CopyButton } from "../../parts/copy";
@@ -10,6 +10,7 @@ import { InvalidWords, invalidNow } from "../../parts/saturation";
 import { Status } from "../../parts/status";
 import { span } from "../../range/state";
 import { rangeWords } from "../../range/words";
+import { timeText } from "../../range/time";
 import { trails } from "./trails";
 
 export function HowToStart(): JSX.Element {
@@ -21,7 +22,7 @@ function AllGone(): JSX.Element {
   const seen = Math.max(...store.workers.value.map((worker) => trails.of(worker.id).seen));
   return (
     <div class="callout fail" role="alert">
-      <p><Status tone="fail">{`All workers are gone${seen > 0 ? ` since ${timeOfDay(seen)}` : ""}.`}</Status>{" "}
+      <p><Status tone="fail">{`All workers are gone${seen > 0 ? ` since ${timeText(seen)}` : ""}.`}</Status>{" "}
         Nothing generates load: what this test shows from then on is not valid.</p>
       <HowToStart />
     </div>
