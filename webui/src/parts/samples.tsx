@@ -15,10 +15,10 @@ const ASKS_MOST = 10;
 const SAMPLES_MOST = 5;
 const AGAIN_S = 2; // workers tell of a few a second
 
-/** Those that are meant: of one question as they are answered, the first ones first; of several the newest. */
-export function chosenOf(answers: readonly Sample[][], isMeant: (sample: Sample) => boolean = () => true): Sample[] {
+/** Those that are meant: the slowest as they are answered, all others by their time, the newest first; of several questions so many. */
+export function chosenOf(answers: readonly Sample[][], isMeant: (sample: Sample) => boolean = () => true, isSlow = false): Sample[] {
   const meant = answers.flat().filter(isMeant);
-  if (answers.length === 1) return meant;
+  if (answers.length === 1) return isSlow ? meant : meant.sort((a, b) => b.at - a.at);
   const each = new Map(meant.map((sample) => [`${sample.at} ${sample.worker} ${sample.url}`, sample])); // one may be slow, and have failed
   return [...each.values()].sort((a, b) => b.at - a.at).slice(0, SAMPLES_MOST);
 }
@@ -34,7 +34,7 @@ export function Samples(props: { of: readonly SamplesAsk[]; isMeant?: (sample: S
     if (!IS_REPORT && hasNone.value && store.isRunning.value) beat.current = Math.floor((store.run.value?.now ?? 0) / AGAIN_S);
     return String(beat.current);
   }, (signal) => Promise.all(asks.current.slice(0, ASKS_MOST).map((ask) => source.figures.samples(ask, signal))), []);
-  const samples = asked.answer.value === null ? null : chosenOf(asked.answer.value, props.isMeant);
+  const samples = asked.answer.value === null ? null : chosenOf(asked.answer.value, props.isMeant, isSlow);
   const isNone = samples !== null && samples.length === 0;
   useEffect(() => void (hasNone.value = isNone), [isNone]);
   const words = props.isMeant !== undefined ? "requests that were written down" : isSlow ? "slowest" : "newest";

@@ -187,6 +187,13 @@ test("a cell of the heatmap has the requests that lie in it, however many newer 
   expect(chosenOf([inside, inside], (one) => isInCell(cell, one))).toHaveLength(2); // slow, and failed
 });
 
+test("samples of a failure are shown with the newest first, in whatever order their workers told of them", () => {
+  const all = [{ at: 7.024 }, { at: 7.142 }, { at: 6.181 }] as Sample[];
+  expect(chosenOf([all]).map(({ at }) => at)).toEqual([7.142, 7.024, 6.181]);
+  const slowest = [{ at: 1, time_ms: 90 }, { at: 2, time_ms: 50 }] as Sample[];
+  expect(chosenOf([slowest], undefined, true)).toEqual(slowest);
+});
+
 test("what is not valid is said once on a screen, with its cause and what to do", () => {
   run({ total: total({ requests: 200 }) });
   (asked.answer as Signal<unknown>).value = { valid: false, invalid: [[992, 998, 0, "vm_0", "cpu"]], thresholds: [] };
