@@ -10,17 +10,11 @@ import { cssVar } from "../lib/theme";
 import type { DistributionAnswer } from "../live/protocol";
 import type { AnswerProps } from "./distribution";
 import { barOf } from "./bars";
+import { nines, shareAxis } from "./nines";
 import { ChartPanel } from "./panel";
-import { axis, linear, logarithmic, logAxis, usePlot, valueAxis, type PlotData } from "./plot";
+import { linear, logarithmic, logAxis, usePlot, valueAxis, type PlotData } from "./plot";
 
-const SPLITS: [number, string][] = [[0, "0 %"], [Math.log10(2), "50"], [1, "90"], [2, "99"], [3, "99.9"], [4, "99.99"], [5, "99.999"]];
-const ZERO_PX = 34; // so much room has its label beside that of 50
 const MARKS: [keyof DistributionAnswer["ci95"], number][] = [["p50", 0.5], ["p95", 0.95], ["p99", 0.99]];
-
-/** Where percentile q is: 0 for 0, 1 for 90 %, 2 for 99 %. */
-export function nines(q: number): number {
-  return -Math.log10(1 - Math.min(q, 0.999999));
-}
 
 /** Beyond this the samples do not reach: fewer than one lies there. */
 function reach(count: number): number {
@@ -71,7 +65,7 @@ function Canvas({ answer, isLog, sentence, onAt }: { answer: DistributionAnswer;
       padding: [8, 22, 0, 0], legend: { show: false }, cursor: { drag: { x: false, y: false }, y: false, points: { size: 7 } },
       scales: { x: { time: false, range: (_, low, high) => [low ?? 0, Math.max(high ?? 1, 1)] }, y: isLog ? { distr: 3, range: logarithmic } : { range: linear } },
       axes: [
-        axis({ size: 28, splits: (plot) => SPLITS.map(([at]) => at).filter((at) => at <= (plot.scales["x"]!.max ?? 5) + 1e-9), values: (plot, ticks) => ticks.map((tick) => (tick === 0 && plot.valToPos(SPLITS[1]![0], "x") < ZERO_PX ? "" : SPLITS.find(([at]) => at === tick)?.[1] ?? "")) }),
+        shareAxis(),
         isLog ? logAxis(roundMs) : valueAxis("ms"),
       ],
       series: [{}, { label: "ms", stroke: cssVar("--p95"), width: 2, fill: cssVar("--band"), points: { show: false } }],

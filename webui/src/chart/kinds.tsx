@@ -55,7 +55,7 @@ export function KindsChart(props: { answer: KindsAnswer | null; hasFailures: boo
   const { view, lines } = useMemo(() => (props.answer === null ? { view: NO_VIEW, lines: [] } : kindsOf(props.answer)), [props.answer]);
   const empty = lines.length > 0 ? "" : props.hasFailures && props.answer === null ? "Loading…" : "No request has failed in this range.";
   return (
-    <TimeChart id="kinds" title="Failures by cause" unit="1/s" view={view} lines={lines} format={rate} empty={empty} isWide={props.isWide ?? false}
+    <TimeChart id="kinds" title="Failures by cause" unit="per second" view={view} lines={lines} format={rate} empty={empty} isWide={props.isWide ?? false}
       error={props.error} onRetry={props.onRetry} />
   );
 }

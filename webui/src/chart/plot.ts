@@ -7,6 +7,7 @@ import { signal } from "@preact/signals";
 import uPlot from "uplot";
 import { IS_REPORT } from "../lib/build";
 import { openDialog } from "../app-state";
+import { clock } from "../lib/format";
 import { cssVar, painted } from "../lib/theme";
 import { together } from "../live/health";
 import { drawn, events } from "../range/data";
@@ -66,6 +67,9 @@ export function axis(change: uPlot.Axis): uPlot.Axis {
 const TIME_STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400]; // less than a second would repeat a label
 
 export const timeAxis = (): uPlot.Axis => axis({ space: 74, size: 28, incrs: TIME_STEPS_S, values: (_, ticks) => ticks.map(timeText) });
+
+/** Seconds since the start of something. */
+export const clockAxis = (change: uPlot.Axis = {}): uPlot.Axis => axis({ space: 74, size: 28, incrs: TIME_STEPS_S, values: (_, ticks) => ticks.map(clock), ...change });
 
 const VALUE_AXIS: uPlot.Axis = { space: 34, size: 60, gap: 6 }; // as wide for all: one moment is at one place in every chart
 

@@ -78,6 +78,11 @@ export function percent(part: number, all: number): string {
   return text === "100.0" ? "> 99.9" : text;
 }
 
+/** A change: "+18 %", "−0.5 %", "0 %". */
+export function signedPercent(value: number | null | undefined, digits: number): string {
+  return isMissing(value) ? MISSING : `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(value).toFixed(digits)} %`;
+}
+
 export function bytes(value: number | null | undefined): string {
   if (isMissing(value)) return MISSING;
   if (value < 1000) return `${Math.round(value)} B`;

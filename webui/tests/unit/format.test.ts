@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { badgeCount, bytes, clock, count, duration, ms, percent, rate, roundMs, shortCount, timespan, visible } from "../../src/lib/format";
+import { badgeCount, bytes, clock, count, duration, ms, percent, rate, roundMs, shortCount, signedPercent, timespan, visible } from "../../src/lib/format";
 
 describe("numbers", () => {
   it.each([[0, 10, "0"], [1, 100_000, "< 0.01"], [42, 10_000, "0.42"], [1, 2, "50.0"], [99_999, 100_000, "> 99.9"], [5, 5, "100"], [0, 0, "–"], [3, 0, "100"]])(
@@ -12,6 +12,9 @@ describe("numbers", () => {
     expect([0.1, 1, 3, 30, 1000, 10_000].map(roundMs)).toEqual(["0.1 ms", "1 ms", "3 ms", "30 ms", "1,000 ms", "10 s"]);
     expect(duration(12_345)).toEqual(["12.3", "s"]);
     expect(duration(null)).toEqual(["–", ""]);
+  });
+  it("writes a change with its sign, a minus as one", () => {
+    expect([signedPercent(18, 0), signedPercent(-50, 0), signedPercent(0, 0), signedPercent(-0.52, 1), signedPercent(null, 1)]).toEqual(["+18 %", "−50 %", "0 %", "−0.5 %", "–"]);
   });
   it("shortens only what is long", () => {
     expect([99_999, 677_000, 4_330_000].map(shortCount)).toEqual(["99,999", "677 k", "4.33 M"]);

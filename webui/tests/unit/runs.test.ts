@@ -3,7 +3,7 @@ import { SeriesTable } from "../../src/live/series";
 import { POINT_WIDTH, type Point } from "../../src/live/protocol";
 import { aligned, aloneWord, at, changeWords, differences, needsWords, ratios, sharesOf, sides, toneOfAnswer, valueWords, type CompareAnswer, type Judged } from "../../src/screens/runs/compared";
 import { COLUMNS, heatDifference, ROWS } from "../../src/screens/runs/heat";
-import { baseName, commitOf, failedOf, listPath, nameOf, overRuns, profileOf, resultOf, ticked, type Run } from "../../src/screens/runs/model";
+import { baseName, commitOf, failedOf, listPath, momentOf, nameOf, overRuns, profileOf, resultOf, ticked, whenOf, type Run } from "../../src/screens/runs/model";
 import { changeOf, isWorse, levelsOf, ticksOf, valueOf } from "../../src/screens/runs/trends";
 
 const run = (more: Partial<Run> = {}): Run => ({ id: "01A", state: "done", verdict: "-", ...more });
@@ -24,6 +24,9 @@ describe("the list of runs", () => {
     expect(baseName("")).toBe("");
     expect(nameOf(run({ pin: "release-4", started: 1 }))).toBe("release-4");
     expect(nameOf(run())).toBe("–");
+    const noted = run({ note: "with the cache", profile: "shop", started: 1 });
+    expect([nameOf(noted), momentOf(noted)]).toEqual(["with the cache", `shop · ${whenOf(noted)}`]);
+    expect([nameOf({ ...noted, note: "" }), momentOf({ ...noted, note: "" })]).toEqual(["shop", whenOf(noted)]);
     expect(commitOf(run({ commit: "0123456789abcdef", dirty: true }))).toBe("01234567 + changes");
     expect(failedOf(run({ requests: 0 }))).toBe("–");
     expect(failedOf(run({ requests: 100_000, failures: 1 }))).toBe("< 0.01 %");

@@ -4,7 +4,7 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
-import { count, msUnit, percent, rate, visible } from "../../lib/format";
+import { count, msUnit, percent, rate, signedPercent, visible } from "../../lib/format";
 import { linkTo, route, setQuery } from "../../lib/route";
 import { askJson } from "../../live/ask";
 import { tableOf } from "../../live/figures";
@@ -16,7 +16,7 @@ import { useQuestion } from "../../range/question";
 import { aligned, aloneWord, changeWords, differences, keyWords, needsWords, plainWords, ratios, at as shareOf, sharesOf, sides, toneOfAnswer, valueWords, type CompareAnswer, type ContextRow, type Judged, type OnlyFailure, type Side } from "./compared";
 import { heatDifference } from "./heat";
 import { HeatDifferenceChart } from "./heat-chart";
-import { COMPARED_MOST, nameOf, profileOf, type Run } from "./model";
+import { COMPARED_MOST, momentOf, nameOf, type Run } from "./model";
 import { LOOKS, Overlay, type OverlayLine } from "./overlay";
 
 const LETTERS = "ABCDE";
@@ -58,8 +58,9 @@ function Chosen({ ids, runs }: { ids: readonly string[]; runs: readonly Opened[]
         return (
           <li key={id}>
             <svg class="key-sample" viewBox="0 0 20 8" aria-hidden="true"><path d="M0 4H20" class={`stroke${LOOKS[i]!.color}`} stroke-dasharray={LOOKS[i]!.dash.join(" ")} /></svg>
-            <b>{LETTERS[i]}</b> <a href={`./?stored=${encodeURIComponent(id)}#/live`}>{run === undefined ? id.slice(0, 10) : nameOf(run)}</a>
-            <span class="muted">{run === undefined ? "" : profileOf(run)}{i === 0 ? " · reference" : ""}</span>
+            <b>{LETTERS[i]}</b> <a href={`./?stored=${encodeURIComponent(id)}#/live`}>{run === undefined ? id : nameOf(run)}</a>
+            <span class="muted">{run === undefined ? "" : momentOf(run)}{i === 0 ? " · reference" : ""}</span>
+            {run === undefined ? null : <code class="muted">{id}</code>}
             {i === 0 ? null : <button type="button" class="button quiet small" onClick={() => choose([id, ...ids.filter((one) => one !== id)])}>Make it the reference</button>}
             {ids.length > 2 ? <button type="button" class="button quiet icon-only small" aria-label={`Leave ${LETTERS[i]} out`} onClick={() => choose(ids.filter((one) => one !== id))}><Icon name="close" /></button> : null}
           </li>
@@ -185,14 +186,13 @@ function Charts({ runs }: { runs: readonly Opened[] }): JSX.Element {
       ratios: curves.slice(1).map((curve, i) => ({ label: `${LETTERS[i + 1]} to A`, look: i + 1, values: ratios(curves[0]!, curve, shares) })),
     };
   }, [runs]);
-  const signed = (value: number | null | undefined): string => (value === null || value === undefined ? "–" : `${value > 0 ? "+" : ""}${value.toFixed(1)} %`);
   return (
     <div class="charts">
       <Overlay id="compare-p95" title="p95" unit="ms" along="time" kind="ms" format={msUnit} {...made.p95} />
-      <Overlay id="compare-rps" title="Requests" unit="1/s" along="time" kind="rate" format={rate} {...made.rps} />
+      <Overlay id="compare-rps" title="Requests" unit="per second" along="time" kind="rate" format={rate} {...made.rps} />
       <Overlay id="compare-curves" title="Percentile curves" unit="ms" along="shares" kind="ms" format={msUnit} x={made.shares} lines={made.curves} empty="No request was answered." />
-      <Overlay id="compare-ratios" title="Change per percentile" unit="%" along="shares" kind="percent" format={signed} x={made.shares} lines={made.ratios} isBothWays empty="No request was answered." />
-      <Overlay id="compare-failed" title="Failed" unit="1/s" along="time" kind="rate" format={rate} {...made.failed} />
+      <Overlay id="compare-ratios" title="Change per percentile" unit="%" along="shares" kind="percent" format={(value) => signedPercent(value, 1)} x={made.shares} lines={made.ratios} isBothWays empty="No request was answered." />
+      <Overlay id="compare-failed" title="Failed" unit="per second" along="time" kind="rate" format={rate} {...made.failed} />
       <Overlay id="compare-users" title="Users" unit="" along="time" kind="count" format={count} {...made.users} />
       <HeatDifferenceChart of={made.heat} names={["A", "B"]} />
     </div>

@@ -4,7 +4,7 @@ import type { JSX } from "preact";
 import { useMemo, useRef } from "preact/hooks";
 import type uPlot from "uplot";
 import { ChartPanel } from "../../chart/panel";
-import { axis, ownAxis, usePlot, type PlotData } from "../../chart/plot";
+import { clockAxis, ownAxis, usePlot, type PlotData } from "../../chart/plot";
 import { clock, msUnit } from "../../lib/format";
 import { cssVar } from "../../lib/theme";
 import { COLUMNS, FULL, ROWS, type HeatDifference } from "./heat";
@@ -53,7 +53,7 @@ function Canvas({ of, names, sentence, onAt }: { of: HeatDifference; names: read
     options: () => ({
       padding: [8, 22, 0, 0], legend: { show: false }, cursor: { drag: { x: false, y: false }, points: { show: false } },
       scales: { x: { time: false, range: () => [0, COLUMNS * newest.current.step] }, y: { range: () => [0, ROWS] } },
-      axes: [axis({ space: 74, size: 28, grid: { show: false }, values: (_, ticks) => ticks.map((tick) => clock(tick)) }),
+      axes: [clockAxis({ grid: { show: false } }),
         { ...ownAxis((row) => msUnit(Number((newest.current.bounds[Math.round(row)] ?? 0).toPrecision(2)))), splits: () => [0, ROWS / 4, ROWS / 2, (3 * ROWS) / 4, ROWS], grid: { show: false } }],
       series: [{}, { label: "difference", points: { show: false } }],
       hooks: {

@@ -68,10 +68,11 @@ export function whenOf(run: Run): string {
   return run.started === undefined ? "–" : new Date(run.started * 1000).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
 }
 
-/** What tells runs apart in a picture, short: its pin, or when it began. */
-export function nameOf(run: Run): string {
-  return run.pin ? visible(run.pin) : whenOf(run);
-}
+/** What people call it: its pin, its note, or what it has in common with others. */
+export const nameOf = (run: Run): string => visible(run.pin || run.note || "") || profileOf(run) || whenOf(run);
+
+/** What else tells it from those of that name. */
+export const momentOf = (run: Run): string => [...new Set([nameOf(run), profileOf(run), whenOf(run)])].slice(1).join(" · ");
 
 export const commitOf = (run: Run): string => (run.commit ? `${visible(run.commit.slice(0, 8))}${run.dirty ? " + changes" : ""}` : "");
 export const lengthOf = (run: Run): string => timespan(Math.round(run.duration ?? 0)) || "–";

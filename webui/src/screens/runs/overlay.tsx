@@ -3,13 +3,13 @@ import type { JSX } from "preact";
 import { useMemo, useRef } from "preact/hooks";
 import { useSignal } from "@preact/signals";
 import type uPlot from "uplot";
-import { nines } from "../../chart/curve";
 import type { Kind } from "../../chart/labels";
 import type { Values } from "../../chart/legend";
+import { nines, shareAxis } from "../../chart/nines";
 import { ChartPanel } from "../../chart/panel";
-import { axis, linear, ownAxis, usePlot, valueAxis, type PlotData } from "../../chart/plot";
+import { axis, clockAxis, linear, ownAxis, usePlot, valueAxis, type PlotData } from "../../chart/plot";
 import { KeySample } from "../../chart/time-chart";
-import { clock } from "../../lib/format";
+import { clock, signedPercent } from "../../lib/format";
 import { cssVar } from "../../lib/theme";
 
 export const LOOKS: readonly { color: string; dash: number[] }[] = [
@@ -39,7 +39,6 @@ export interface OverlayProps {
   empty?: string;
 }
 
-const SHARES: [number, string][] = [[0, "0 %"], [Math.log10(2), "50"], [1, "90"], [2, "99"], [3, "99.9"], [4, "99.99"]];
 const LEAST_SPREAD = 10;
 
 const aroundZero: uPlot.Range.Function = (_, min, max) => {
@@ -50,9 +49,9 @@ const aroundZero: uPlot.Range.Function = (_, min, max) => {
 const xText = ({ along, xWords }: OverlayProps, x: number): string => (xWords ? xWords(x) : along === "time" ? clock(x) : along === "shares" ? `${Number((100 * x).toFixed(3))} %` : String(x));
 
 function xAxis(props: OverlayProps): uPlot.Axis {
-  if (props.along === "time") return axis({ space: 74, size: 28, values: (_, ticks) => ticks.map((tick) => clock(tick)) });
+  if (props.along === "time") return clockAxis();
   if (props.along === "runs") return axis({ space: 90, size: 28, incrs: [1, 2, 5, 10, 20, 50, 100], values: (_, ticks) => ticks.map((tick) => props.xWords?.(tick) ?? "") });
-  return axis({ size: 28, splits: (plot) => SHARES.map(([at]) => at).filter((at) => at <= (plot.scales["x"]!.max ?? 4) + 1e-9), values: (_, ticks) => ticks.map((tick) => SHARES.find(([at]) => at === tick)?.[1] ?? "") });
+  return shareAxis();
 }
 
 function Canvas({ chart, sentence, onAt }: { chart: OverlayProps; sentence: string; onAt: (index: number | null) => void }): JSX.Element {
@@ -65,7 +64,7 @@ function Canvas({ chart, sentence, onAt }: { chart: OverlayProps; sentence: stri
     options: () => ({
       padding: [8, 22, 0, 0], legend: { show: false }, cursor: { drag: { x: false, y: false }, y: false, points: { size: 7 } },
       scales: { x: { time: false }, y: { range: chart.isBothWays ? aroundZero : linear } },
-      axes: [xAxis(newest.current), chart.isBothWays ? ownAxis((value) => `${value > 0 ? "+" : ""}${value} %`) : valueAxis(chart.kind)],
+      axes: [xAxis(newest.current), chart.isBothWays ? ownAxis((value) => signedPercent(value, 0)) : valueAxis(chart.kind)],
       series: [{}, ...chart.lines.map(({ label, look }) => ({ label, stroke: cssVar(LOOKS[look]!.color), dash: LOOKS[look]!.dash, width: 1.75, spanGaps: true, points: { show: chart.along === "runs", size: 6 } }))],
       hooks: { setCursor: [(made) => onAt(made.cursor.idx ?? null)] },
     }),
