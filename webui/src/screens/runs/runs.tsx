@@ -82,11 +82,11 @@ function Row({ run, isTicked }: { run: Run; isTicked: boolean }): JSX.Element {
       <td data-label="Run"><div><a href={addressOf(run)}>{whenOf(run)}</a> <span class="muted">{profileOf(run)}</span><Labels run={run} /></div></td>
       <td data-label="Users" class="number">{run.plans ? "–" : count(run.users)}</td>
       <td data-label="Time" class="number">{lengthOf(run)}</td>
-      <td data-label="req/s" class="number run-course">{rate(run.rps)}<Spark values={run.spark ?? []} tone="" /></td>
+      <td data-label="req/s" class="number run-course"><Spark values={run.spark ?? []} tone="" />{rate(run.rps)}</td>
       <td data-label="p95" class="number">{msUnit(run.p95)}</td>
       <td data-label="Failed" class="number">{failedOf(run)}</td>
       <td data-label="Result">{result === null ? <span class="muted">–</span> : <Status tone={result[0]}>{result[1]}</Status>}</td>
-      <td data-label="Commit"><code>{commitOf(run) || "–"}</code>{run.branch ? <span class="muted"> {visible(run.branch)}</span> : null}</td>
+      <td data-label="Commit">{commitOf(run) === "" ? <span class="muted">–</span> : <code>{commitOf(run)}</code>}{run.branch ? <span class="muted"> {visible(run.branch)}</span> : null}</td>
       <td data-label="Actions"><Menu label={`Actions for the run of ${whenOf(run)}`} items={itemsOf(run)} isSmall /></td>
     </tr>
   );
