@@ -141,6 +141,7 @@ static void compare(struct master *m, struct history *h, const json_t *like, con
         after[count++] = earlier.runs[i];
     if (before.count > 0) {
         char *words = count > 1 ? sbuf_words("these %zu runs", count) : mem_strdup("this run");
+        char *name = side_name(&before, b->gate.baseline);
         contrast_make(&c, &(struct contrast_ask){.before = before.runs,
                                                  .before_count = before.count,
                                                  .after = after,
@@ -149,8 +150,9 @@ static void compare(struct master *m, struct history *h, const json_t *like, con
                                                  .between = side_between,
                                                  .arg = &alike});
         describe_contrast(b, &c);
-        contrast_markdown(&c, b->gate.baseline, words, &b->words);
+        contrast_markdown(&c, name, words, &b->words);
         contrast_fini(&c);
+        free(name);
         free(words);
     }
     side_close(&before);

@@ -370,7 +370,10 @@ static int compare_sides(struct job *j, const struct side *before, const struct 
         contrast_json(&c, context, &out);
         json_decref(context);
     } else {
-        contrast_markdown(&c, j->a.words[0], j->a.words[1], &out);
+        char *names[] = {side_name(before, j->a.words[0]), side_name(after, j->a.words[1])};
+        contrast_markdown(&c, names[0], names[1], &out);
+        free(names[0]);
+        free(names[1]);
     }
     print(&out);
     const int code = c.refusal ? EXIT_FAILED : j->a.gate && contrast_fails(&c) ? EXIT_WORSE : 0;

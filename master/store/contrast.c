@@ -3,6 +3,7 @@
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
 #include "master/store/bootstrap.h"
+#include "master/store/run_name.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,12 +144,6 @@ static double number_of(const json_t *meta, const char *key)
     return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
-static const char *name_of(const struct contrast_run *r)
-{
-    const char *id = json_string_value(json_object_get(r->meta, "id"));
-    return id ? id : "this run";
-}
-
 static double share_of(const struct tally *t, const struct stats *s)
 {
     return t && s->total.requests ? (double)t->requests / (double)s->total.requests : 0;
@@ -179,23 +174,26 @@ static bool refuse_load(const struct contrast_run *a, const struct contrast_run 
 {
     const bool open[] = {number_of(a->meta, "plans") > 0, number_of(b->meta, "plans") > 0};
     const struct tally *row = other_mix(a->stats, b->stats);
+    char *names[] = {run_name(a->meta), run_name(b->meta)};
     if (open[0] != open[1])
-        sbuf_addf(why, "the load differs: %s has scenarios, %s has not", name_of(open[0] ? a : b),
-                  name_of(open[0] ? b : a));
+        sbuf_addf(why, "the load differs: %s has scenarios, %s has not", names[open[0] ? 0 : 1],
+                  names[open[0] ? 1 : 0]);
     else if (differs(number_of(a->meta, "users"), number_of(b->meta, "users")))
         sbuf_addf(why, "the load differs: %g users in %s, %g in %s", number_of(a->meta, "users"),
-                  name_of(a), number_of(b->meta, "users"), name_of(b));
+                  names[0], number_of(b->meta, "users"), names[1]);
     else if (row)
         sbuf_addf(why, "the load differs: '%s %s' is %.1f %% of the requests in %s, %.1f %% in %s",
                   row->method, row->name,
-                  100 * share_of(stats_find(a->stats, row->method, row->name), a->stats),
-                  name_of(a), 100 * share_of(row, b->stats), name_of(b));
+                  100 * share_of(stats_find(a->stats, row->method, row->name), a->stats), names[0],
+                  100 * share_of(row, b->stats), names[1]);
+    free(names[0]);
+    free(names[1]);
     return why->len > 0;
 }
 
 static bool refuse_run(const struct steady *s, bool is_forced, struct sbuf *why)
 {
-    const char *name = name_of(s->run);
+    char *name = run_name(s->run->meta);
     const size_t blocks = s->per_block ? s->count / s->per_block : 0;
     if (s->run->stats->total.requests == 0)
         sbuf_addf(why, "%s has no requests", name);
@@ -206,6 +204,7 @@ static bool refuse_run(const struct steady *s, bool is_forced, struct sbuf *why)
     else if (blocks < 2 || (blocks < BOOTSTRAP_BLOCKS_MIN && !is_forced))
         sbuf_addf(why, "%s is too short: its steady part of %.0f s is less than %d blocks of %d s",
                   name, (double)s->count * s->bin_s, BOOTSTRAP_BLOCKS_MIN, BOOTSTRAP_BLOCK_MIN_S);
+    free(name);
     return why->len > 0;
 }
 

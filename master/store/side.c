@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "master/store/side.h"
+#include "common/base/sbuf.h"
+#include "master/store/run_name.h"
 #include <string.h>
 
 #define LONG_S 1200
@@ -70,6 +72,11 @@ void side_close(struct side *s)
     for (size_t i = 0; i < s->count; i++)
         stored_close(s->list[i]);
     s->count = 0;
+}
+
+char *side_name(const struct side *s, const char *spec)
+{
+    return s->count == 1 ? run_name(s->runs[0].meta) : sbuf_words("%s: %zu runs", spec, s->count);
 }
 
 struct side_alike side_alike(struct history *h, const json_t *like)

@@ -29,6 +29,9 @@ bool side_open(struct side *s, struct history *h, const char *spec, const struct
                char **why);
 bool side_is_file(const char *spec);
 void side_close(struct side *s);
+/* What stands above it in a table: the name of its run, or the spec and how many runs it means.
+ * Malloced. */
+char *side_name(const struct side *s, const char *spec);
 
 /* For contrast_ask: how much runs like that one differ. */
 struct side_alike {
