@@ -7,7 +7,7 @@
 #include "common/base/mem.h"
 #include "master/sink/figures.h"
 #include "master/sink/http_post.h"
-#include "master/sink/sampled.h"
+#include "master/sink/downsample.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -118,12 +118,12 @@ static void add_value(void *arg, double ms)
 
 static void put_times(struct bodies *b, const struct figure_row *r)
 {
-    struct sampled s = sampled_of(figure_hist(r));
+    struct downsample s = downsample_of(figure_hist(r));
     if (figure_hist(r)->count == 0)
         return;
     begin(b, "response_time");
     sbuf_addf(b->body, ",\"type\":\"distribution\",\"points\":[[%" PRId64 ",[", b->at);
-    sampled_each(figure_hist(r), &s, add_value, b->body);
+    downsample_each(figure_hist(r), &s, add_value, b->body);
     sbuf_adds(b->body, "]]],\"host\":");
     sbuf_add_json(b->body, b->of->host, strlen(b->of->host));
     add_tags(b, r->method, r->name);

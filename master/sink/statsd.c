@@ -6,7 +6,7 @@
 #include "common/base/mem.h"
 #include "master/sink/courier.h"
 #include "master/sink/figures.h"
-#include "master/sink/sampled.h"
+#include "master/sink/downsample.h"
 #include "master/sink/socket.h"
 #include <ctype.h>
 #include <inttypes.h>
@@ -161,17 +161,17 @@ static void put_time(void *arg, double ms)
 static void put_times(struct datagrams *d, const struct named *n, const struct hist *h)
 {
     struct times t = {.d = d, .n = n};
-    const struct sampled s = sampled_of(h);
+    const struct downsample s = downsample_of(h);
     const char *type = d->of->is_dog ? "d" : "ms";
     if (s.every > 1)
         sbuf_addf(&t.end, "|%s|@%.15g", type, 1 / ((double)s.every * (1 + 1e-9)));
     else
         sbuf_addf(&t.end, "|%s", type);
-    sampled_each(h, &s, put_time, &t);
+    downsample_each(h, &s, put_time, &t);
     finish_times(&t);
     sbuf_clear(&t.end);
     sbuf_addf(&t.end, "|%s", type);
-    sampled_rest(h, &s, put_time, &t);
+    downsample_rest(h, &s, put_time, &t);
     finish_times(&t);
     sbuf_fini(&t.line);
     sbuf_fini(&t.end);

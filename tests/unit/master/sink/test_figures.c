@@ -11,7 +11,7 @@
 #include "master/sink/exposition.h"
 #include "master/sink/native.h"
 #include "common/base/protobuf.h"
-#include "master/sink/sampled.h"
+#include "master/sink/downsample.h"
 #include "tests/unit/snapshots.h"
 #include <math.h>
 #include <stdio.h>
@@ -227,9 +227,9 @@ static void a_sample_stands_for_as_many_as_there_were(void **state)
         hist_init(&h);
         for (unsigned k = 0; k < counts[i]; k++)
             hist_add(&h, 1000 + k % 1000, 1);
-        const struct sampled s = sampled_of(&h);
-        sampled_each(&h, &s, take, &each);
-        sampled_rest(&h, &s, take, &rest);
+        const struct downsample s = downsample_of(&h);
+        downsample_each(&h, &s, take, &each);
+        downsample_rest(&h, &s, take, &rest);
         assert_int_equal(each.n * s.every + rest.n, counts[i]);
         assert_true(each.n <= SAMPLES_MOST && rest.n < s.every);
         if (counts[i] > 10000) /* the middle is that of all */

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: MIT
-/* sampled: see the header. */
-#include "master/sink/sampled.h"
+/* downsample: see the header. */
+#include "master/sink/downsample.h"
 
 struct walk {
-    const struct sampled *s;
+    const struct downsample *s;
     void (*take)(void *arg, double ms);
     void *arg;
     uint64_t passed; /* values below the bucket */
     uint64_t from, to, step;
 };
 
-struct sampled sampled_of(const struct hist *h)
+struct downsample downsample_of(const struct hist *h)
 {
     const uint64_t every =
         h->count > SAMPLES_MOST ? (h->count + SAMPLES_MOST - 1) / SAMPLES_MOST : 1;
-    return (struct sampled){every, h->count / every};
+    return (struct downsample){every, h->count / every};
 }
 
 /* Of the values at ranks from, from + step … below to, those that lie in this bucket. */
@@ -28,8 +28,8 @@ static void visit(void *arg, uint64_t mid_us, uint64_t n)
     w->passed += n;
 }
 
-void sampled_each(const struct hist *h, const struct sampled *s, void (*take)(void *arg, double ms),
-                  void *arg)
+void downsample_each(const struct hist *h, const struct downsample *s,
+                     void (*take)(void *arg, double ms), void *arg)
 {
     struct walk w = {.s = s,
                      .take = take,
@@ -40,8 +40,8 @@ void sampled_each(const struct hist *h, const struct sampled *s, void (*take)(vo
     hist_each(h, visit, &w);
 }
 
-void sampled_rest(const struct hist *h, const struct sampled *s, void (*take)(void *arg, double ms),
-                  void *arg)
+void downsample_rest(const struct hist *h, const struct downsample *s,
+                     void (*take)(void *arg, double ms), void *arg)
 {
     struct walk w = {
         .s = s, .take = take, .arg = arg, .from = s->count * s->every, .to = h->count, .step = 1};
