@@ -5,7 +5,7 @@
  * thinned out, so quantiles are right and the distribution's own count is not; katydid.requests has
  * it. */
 #include "common/base/mem.h"
-#include "master/sink/figures.h"
+#include "master/sink/sink_rows.h"
 #include "master/sink/http_post.h"
 #include "master/sink/downsample.h"
 #include <inttypes.h>
@@ -100,7 +100,7 @@ static void put(struct bodies *b, const char *what, int type, double value, cons
     sbuf_addc(b->body, '}');
 }
 
-static void put_row(struct bodies *b, const struct figure_row *r)
+static void put_row(struct bodies *b, const struct sink_row *r)
 {
     put(b, "requests", TYPE_COUNT, (double)r->requests, r->method, r->name);
     put(b, "failures", TYPE_COUNT, (double)r->failures, r->method, r->name);
@@ -116,14 +116,14 @@ static void add_value(void *arg, double ms)
     sbuf_addf(body, "%.10g", ms);
 }
 
-static void put_times(struct bodies *b, const struct figure_row *r)
+static void put_times(struct bodies *b, const struct sink_row *r)
 {
-    struct downsample s = downsample_of(figure_hist(r));
-    if (figure_hist(r)->count == 0)
+    struct downsample s = downsample_of(sink_row_hist(r));
+    if (sink_row_hist(r)->count == 0)
         return;
     begin(b, "response_time");
     sbuf_addf(b->body, ",\"type\":\"distribution\",\"points\":[[%" PRId64 ",[", b->at);
-    downsample_each(figure_hist(r), &s, add_value, b->body);
+    downsample_each(sink_row_hist(r), &s, add_value, b->body);
     sbuf_adds(b->body, "]]],\"host\":");
     sbuf_add_json(b->body, b->of->host, strlen(b->of->host));
     add_tags(b, r->method, r->name);
@@ -141,8 +141,8 @@ static void pack(void *self, const struct moment *m, struct parcels *out)
                        .what = TO_SERIES,
                        .at = (int64_t)floor(m->at),
                        .seconds = seconds >= 1 ? (int64_t)seconds : 1};
-    struct figures f;
-    figures_init(&f, m->s, m->since, d->names);
+    struct sink_rows f;
+    sink_rows_init(&f, m->s, m->since, d->names);
     for (size_t i = 0; i < f.row_count; i++)
         put_row(&b, &f.rows[i]);
     put(&b, "users", TYPE_GAUGE, m->s->view->users, "", "");
@@ -152,7 +152,7 @@ static void pack(void *self, const struct moment *m, struct parcels *out)
     for (size_t i = 0; i < f.row_count; i++)
         put_times(&b, &f.rows[i]);
     finish(&b);
-    figures_fini(&f);
+    sink_rows_fini(&f);
 }
 
 static enum delivery deliver(void *self, const struct parcel *p, double timeout_s,

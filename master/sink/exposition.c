@@ -78,7 +78,7 @@ static void add_histogram(const struct text *t, const struct family *family, con
 {
     uint64_t counts[CLASSIC_BOUNDS + 1];
     char bound[32];
-    classic_counts(figure_hist(p->row), counts);
+    classic_counts(sink_row_hist(p->row), counts);
     for (size_t i = 0; i <= CLASSIC_BOUNDS; i++) {
         if (i < CLASSIC_BOUNDS) /* OpenMetrics has floats there */
             snprintf(bound, sizeof bound, "le=\"%g%s\"", classic_bounds[i],
@@ -206,10 +206,10 @@ static void put_histogram(struct sbuf *b, const struct families *f, const struct
                                                 .positive_spans = 12,
                                                 .positive_deltas = 13};
     const size_t at = pb_open(b, 7);
-    pb_uint(b, 1, figure_hist(p->row)->count);
+    pb_uint(b, 1, sink_row_hist(p->row)->count);
     pb_double(b, 2, (double)p->row->sum_us / 1e6);
-    put_buckets(b, figure_hist(p->row));
-    native_put(b, &fields, figure_hist(p->row));
+    put_buckets(b, sink_row_hist(p->row));
+    native_put(b, &fields, sink_row_hist(p->row));
     put_time(b, 15, f->started_at);
     pb_close(b, at);
 }

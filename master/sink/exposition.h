@@ -2,7 +2,7 @@
 #pragma once
 /* exposition: the figures of a run as Prometheus scrapes them: text 0.0.4, OpenMetrics 1.0, or
  * delimited protobuf, which alone has native histograms. Pure. */
-#include "master/sink/figures.h"
+#include "master/sink/families.h"
 
 /* The form that this Accept header wants most (NULL: text). Returns its content type. */
 const char *exposition_write(const struct snapshot *s, const struct sink_spec *spec,

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-/* families: every number there is of a run as points with labels (figures.h). A family is here
+/* families: every number there is of a run as points with labels. A family is here
  * once, for all formats. */
 #include "common/base/mem.h"
-#include "master/sink/figures.h"
+#include "common/base/sbuf.h"
+#include "master/sink/families.h"
 #include "common/metric/failure_kind.h"
 #include <jansson.h>
 #include <math.h>
@@ -66,7 +67,7 @@ static void add_one(struct families *f, const char *key, const char *label, doub
 
 /* ---- rows -------------------------------------------------------------------------------- */
 
-static void label_row(struct families *f, const struct figure_row *r)
+static void label_row(struct families *f, const struct sink_row *r)
 {
     add_label(f, "method", r->method);
     add_label(f, "name", r->name);
@@ -75,9 +76,9 @@ static void label_row(struct families *f, const struct figure_row *r)
 #define ROWS(f, name, member, help)                                                                \
     do {                                                                                           \
         begin(f, name, FAMILY_COUNTER, "", help);                                                  \
-        for (size_t i = 0; i < (f)->figures.row_count; i++) {                                      \
-            add_point(f, (double)(f)->figures.rows[i].member);                                     \
-            label_row(f, &(f)->figures.rows[i]);                                                   \
+        for (size_t i = 0; i < (f)->run.row_count; i++) {                                          \
+            add_point(f, (double)(f)->run.rows[i].member);                                         \
+            label_row(f, &(f)->run.rows[i]);                                                       \
         }                                                                                          \
     } while (0)
 
@@ -90,9 +91,9 @@ static void add_rows(struct families *f)
     ROWS(f, "katydid_resent", resent, "Requests sent again after a connection closed");
     begin(f, "katydid_request_duration_seconds", FAMILY_HISTOGRAM, "seconds",
           "Response times, failed requests included");
-    for (size_t i = 0; i < f->figures.row_count; i++) {
-        add_point(f, NAN)->row = &f->figures.rows[i];
-        label_row(f, &f->figures.rows[i]);
+    for (size_t i = 0; i < f->run.row_count; i++) {
+        add_point(f, NAN)->row = &f->run.rows[i];
+        label_row(f, &f->run.rows[i]);
     }
 }
 
@@ -126,7 +127,7 @@ static void add_totals(struct families *f)
     static const char *const phases[PHASES] = {"queue", "dns",  "connect", "tls",
                                                "send",  "wait", "receive"};
     static const char *const statuses[STATS_STATUSES] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
-    const struct tally_extra *e = &f->figures.extra;
+    const struct tally_extra *e = &f->run.extra;
     begin(f, "katydid_request_phase_seconds", FAMILY_COUNTER, "seconds",
           "Where the time of requests went");
     for (size_t i = 0; i < PHASES; i++)
@@ -323,7 +324,7 @@ static size_t start(struct families *f, const struct snapshot *s, const struct s
 {
     const size_t names = (size_t)sink_number(spec, "names");
     *f = (struct families){.started_at = s->stats.started_at, .now = s->view->now};
-    figures_init(&f->figures, s, NULL, names);
+    sink_rows_init(&f->run, s, NULL, names);
     add_common(f, s, spec);
     return names;
 }
@@ -350,17 +351,17 @@ static void add_k6_rows(struct families *f)
 {
     ROWS(f, "k6_http_reqs", requests, "Finished requests");
     begin(f, "k6_http_req_failed_rate", FAMILY_GAUGE, "", "Share of failed requests");
-    for (size_t i = 0; i < f->figures.row_count; i++) {
-        const struct figure_row *r = &f->figures.rows[i];
+    for (size_t i = 0; i < f->run.row_count; i++) {
+        const struct sink_row *r = &f->run.rows[i];
         if (!r->requests)
             continue;
         add_point(f, (double)r->failures / (double)r->requests);
         label_row(f, r);
     }
     begin(f, "k6_http_req_duration", FAMILY_HISTOGRAM, "seconds", "Response times");
-    for (size_t i = 0; i < f->figures.row_count; i++) {
-        add_point(f, NAN)->row = &f->figures.rows[i];
-        label_row(f, &f->figures.rows[i]);
+    for (size_t i = 0; i < f->run.row_count; i++) {
+        add_point(f, NAN)->row = &f->run.rows[i];
+        label_row(f, &f->run.rows[i]);
     }
 }
 
@@ -372,7 +373,7 @@ static void add_k6_one(struct families *f, const char *name, enum family_type ty
 
 static void add_k6_totals(struct families *f, const struct snapshot *s)
 {
-    const struct tally_extra *e = &f->figures.extra;
+    const struct tally_extra *e = &f->run.extra;
     add_k6_one(f, "k6_data_sent", FAMILY_COUNTER, (double)e->sent_bytes);
     add_k6_one(f, "k6_data_received", FAMILY_COUNTER, (double)e->received_bytes);
     add_k6_one(f, "k6_vus", FAMILY_GAUGE, s->view->users);
@@ -417,7 +418,7 @@ void families_init_k6(struct families *f, const struct snapshot *s, const struct
 
 void families_fini(struct families *f)
 {
-    figures_fini(&f->figures);
+    sink_rows_fini(&f->run);
     for (size_t i = 0; i < f->text_count; i++)
         free(f->texts[i]);
     free(f->texts);

@@ -4,7 +4,7 @@
  * be the step of its storage schema. */
 #include "common/base/mem.h"
 #include "master/sink/courier.h"
-#include "master/sink/figures.h"
+#include "master/sink/sink_rows.h"
 #include "master/sink/socket.h"
 #include <ctype.h>
 #include <inttypes.h>
@@ -76,17 +76,17 @@ static void add_number(struct paths *p, const struct place *of, const char *what
     sbuf_addf(out, " %.10g %" PRId64 "\n", value, p->at);
 }
 
-static void add_row(struct paths *p, const struct place *of, const struct figure_row *r,
+static void add_row(struct paths *p, const struct place *of, const struct sink_row *r,
                     double seconds)
 {
     add_number(p, of, "count", (double)r->requests);
     add_number(p, of, "fails", (double)r->failures);
     add_number(p, of, "rps", (double)r->requests / seconds);
-    add_number(p, of, "mean", figure_mean_ms(r));
-    add_number(p, of, "p50", figure_quantile_ms(r, 0.5));
-    add_number(p, of, "p95", figure_quantile_ms(r, 0.95));
-    add_number(p, of, "p99", figure_quantile_ms(r, 0.99));
-    if (figure_hist(r)->count)
+    add_number(p, of, "mean", sink_row_mean_ms(r));
+    add_number(p, of, "p50", sink_row_quantile_ms(r, 0.5));
+    add_number(p, of, "p95", sink_row_quantile_ms(r, 0.95));
+    add_number(p, of, "p99", sink_row_quantile_ms(r, 0.99));
+    if (sink_row_hist(r)->count)
         add_number(p, of, "max", (double)r->max_us / 1000);
 }
 
@@ -109,14 +109,14 @@ static void pack(void *self, const struct moment *m, struct parcels *out)
     const double since = m->since ? m->since->view->now : m->s->stats.started_at;
     const double seconds = v->now - since > 0.001 ? v->now - since : 1;
     int64_t at = (int64_t)floor(m->at);
-    struct figures f;
+    struct sink_rows f;
     if (at <= g->last_at)
         at = g->last_at + 1;
     g->last_at = at;
     struct paths p = {
         .out = &parcels_add(out, 0)->body, .is_tagged = sink_is(g->spec, "tags"), .at = at};
     begin(&p, g, m);
-    figures_init(&f, m->s, m->since, g->names);
+    sink_rows_init(&f, m->s, m->since, g->names);
     add_row(&p, &(struct place){"total", NULL, NULL}, &f.total, seconds);
     add_number(&p, &(struct place){"total", NULL, NULL}, "users", v->users);
     add_number(&p, &(struct place){"total", NULL, NULL}, "target", v->target_users);
@@ -126,7 +126,7 @@ static void pack(void *self, const struct moment *m, struct parcels *out)
     for (size_t i = 0; i < v->worker_count; i++)
         add_number(&p, &(struct place){"workers", NULL, v->workers[i].id}, "cpu",
                    v->workers[i].cpu_percent);
-    figures_fini(&f);
+    sink_rows_fini(&f);
     sbuf_fini(&p.prefix);
     sbuf_fini(&p.tags);
 }

@@ -11,7 +11,7 @@
 #include "common/base/varint.h"
 #include "common/base/whole.h"
 #include "master/out/outfile.h"
-#include "master/sink/figures.h"
+#include "master/sink/sink_rows.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -135,7 +135,7 @@ static void add_head(struct hdrlog *h, double at, struct sbuf *out)
 }
 
 /* A tag ends at a comma, and has no spaces. */
-static void add_tag(struct sbuf *out, const struct figure_row *r)
+static void add_tag(struct sbuf *out, const struct sink_row *r)
 {
     sbuf_adds(out, "Tag=");
     const size_t from = out->len;
@@ -148,15 +148,15 @@ static void add_tag(struct sbuf *out, const struct figure_row *r)
     sbuf_addc(out, ',');
 }
 
-static void add_line(struct sbuf *out, const struct figure_row *r, bool is_tagged, double from_s,
+static void add_line(struct sbuf *out, const struct sink_row *r, bool is_tagged, double from_s,
                      double length_s)
 {
-    if (figure_hist(r)->count == 0)
+    if (sink_row_hist(r)->count == 0)
         return;
     if (is_tagged)
         add_tag(out, r);
     sbuf_addf(out, "%.3f,%.3f,%.3f,", from_s, length_s, (double)r->max_us / 1000);
-    add_encoded(out, figure_hist(r));
+    add_encoded(out, sink_row_hist(r));
     sbuf_addc(out, '\n');
 }
 
@@ -168,9 +168,9 @@ static void add_interval(struct hdrlog *h, const struct snapshot *s, struct sbuf
                          last->stats.clears == s->stats.clears &&
                          last->stats.started_at == s->stats.started_at;
     const double from = is_same ? last->view->now : s->stats.started_at;
-    struct figures f;
-    figures_init(&f, s, is_same ? last : NULL, (size_t)sink_number(h->spec, "names"));
-    if (figure_hist(&f.total)->count) {
+    struct sink_rows f;
+    sink_rows_init(&f, s, is_same ? last : NULL, (size_t)sink_number(h->spec, "names"));
+    if (sink_row_hist(&f.total)->count) {
         if (!h->is_headed)
             add_head(h, from, out);
         const double at = from - h->began_at, length = s->view->now - from;
@@ -178,7 +178,7 @@ static void add_interval(struct hdrlog *h, const struct snapshot *s, struct sbuf
         for (size_t i = 0; i < f.row_count; i++)
             add_line(out, &f.rows[i], true, at, length);
     }
-    figures_fini(&f);
+    sink_rows_fini(&f);
 }
 
 /* ---- as an output ------------------------------------------------------------------------ */

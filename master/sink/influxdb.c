@@ -4,7 +4,7 @@
  * are milliseconds. A line is the same when it is sent again, so nothing is counted twice. */
 #include "common/base/clk.h"
 #include "common/base/mem.h"
-#include "master/sink/figures.h"
+#include "master/sink/sink_rows.h"
 #include "master/sink/happened.h"
 #include "master/sink/http_post.h"
 #include <inttypes.h>
@@ -137,20 +137,20 @@ static void end_line(struct lines *l)
 
 /* ---- what there is ----------------------------------------------------------------------- */
 
-static void add_times(struct lines *l, const struct figure_row *r)
+static void add_times(struct lines *l, const struct sink_row *r)
 {
     static const struct {
         const char *key;
         double share;
     } of[] = {{"p50", 0.5},  {"p75", 0.75}, {"p90", 0.9},
               {"p95", 0.95}, {"p99", 0.99}, {"p999", 0.999}};
-    if (figure_hist(r)->count == 0)
+    if (sink_row_hist(r)->count == 0)
         return;
-    real_field(l, "mean", figure_mean_ms(r));
+    real_field(l, "mean", sink_row_mean_ms(r));
     real_field(l, "min", (double)r->min_us / 1000);
     real_field(l, "max", (double)r->max_us / 1000);
     for (size_t i = 0; i < sizeof of / sizeof of[0]; i++)
-        real_field(l, of[i].key, figure_quantile_ms(r, of[i].share));
+        real_field(l, of[i].key, sink_row_quantile_ms(r, of[i].share));
 }
 
 static double seconds_of(const struct moment *m)
@@ -161,7 +161,7 @@ static double seconds_of(const struct moment *m)
 
 /* name: of the row, or NULL for the total. */
 static void add_row(struct lines *l, const char *measurement, const char *name,
-                    const struct figure_row *r)
+                    const struct sink_row *r)
 {
     begin_line(l, measurement);
     if (*r->method)
@@ -178,7 +178,7 @@ static void add_row(struct lines *l, const char *measurement, const char *name,
     add_times(l, r);
 }
 
-static void add_run(struct lines *l, const struct figures *f)
+static void add_run(struct lines *l, const struct sink_rows *f)
 {
     const struct view *v = l->m->s->view;
     double cpu = 0;
@@ -301,8 +301,8 @@ static void pack(void *self, const struct moment *m, struct parcels *out)
 {
     struct influxdb *db = self;
     struct lines l = {.out = out, .m = m, .db = db};
-    struct figures f;
-    figures_init(&f, m->s, m->since, db->names);
+    struct sink_rows f;
+    sink_rows_init(&f, m->s, m->since, db->names);
     sink_add_tags(db->spec, m->s->view->run_id, add_tag, &l.tags);
     if (m->is_first)
         add_mark(&l, "start");
@@ -318,7 +318,7 @@ static void pack(void *self, const struct moment *m, struct parcels *out)
         add_mark(&l, "stop");
     finish_body(&l);
     sbuf_fini(&l.tags);
-    figures_fini(&f);
+    sink_rows_fini(&f);
 }
 
 /* ---- sending ----------------------------------------------------------------------------- */

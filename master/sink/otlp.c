@@ -5,7 +5,7 @@
 #include "common/base/mem.h"
 #include "common/base/protobuf.h"
 #include "master/sink/exponential.h"
-#include "master/sink/figures.h"
+#include "master/sink/families.h"
 #include "master/sink/otlp_link.h"
 #include <math.h>
 #include <stdlib.h>
@@ -55,15 +55,15 @@ static void put_number(const struct batch *x, const struct point *p, double valu
     pb_close(x->b, at);
 }
 
-static void put_histogram(const struct batch *x, const struct point *p, const struct figure_row *r)
+static void put_histogram(const struct batch *x, const struct point *p, const struct sink_row *r)
 {
     struct exponential e;
     struct sbuf counts = {0}, *b = x->b;
     const size_t at = pb_open(b, 1);
-    exponential_of(figure_hist(r), SCALE_MOST, &e);
+    exponential_of(sink_row_hist(r), SCALE_MOST, &e);
     put_attributes(x, 1, p);
     put_times(x);
-    pb_fixed64(b, 4, figure_hist(r)->count);
+    pb_fixed64(b, 4, sink_row_hist(r)->count);
     pb_double(b, 5, (double)r->sum_us / 1e6);
     pb_sint(b, 6, e.scale);
     pb_fixed64(b, 7, e.zeros);
@@ -73,7 +73,7 @@ static void put_histogram(const struct batch *x, const struct point *p, const st
         sbuf_add_varint(&counts, e.counts[i]);
     pb_bytes(b, 2, counts.data ? counts.data : "", counts.len);
     pb_close(b, positive);
-    if (figure_hist(r)->count) {
+    if (sink_row_hist(r)->count) {
         pb_double(b, 12, (double)r->min_us / 1e6);
         pb_double(b, 13, (double)r->max_us / 1e6);
     }
@@ -175,7 +175,7 @@ static void put_gauge(const struct batch *x, const struct family *family)
 }
 
 static void put_histograms(const struct batch *x, const struct family *family,
-                           const struct figures *gained)
+                           const struct sink_rows *gained)
 {
     const size_t histogram = pb_open(x->b, 10);
     for (size_t k = 0; k < family->count; k++) {
@@ -194,7 +194,7 @@ static void put_histograms(const struct batch *x, const struct family *family,
 }
 
 static void put_family(const struct batch *x, const struct family *family,
-                       const struct figures *gained)
+                       const struct sink_rows *gained)
 {
     char *name = name_of(family);
     const size_t metric = pb_open(x->b, 2);
@@ -218,7 +218,7 @@ static void put_family(const struct batch *x, const struct family *family,
     free(name);
 }
 
-static void put_request(const struct batch *x, const struct figures *gained)
+static void put_request(const struct batch *x, const struct sink_rows *gained)
 {
     const size_t resource_metrics = pb_open(x->b, 1);
     otlp_put_resource(x->b, x->o->spec, x->m->s, NULL);
@@ -236,12 +236,12 @@ static void pack(void *self, const struct moment *m, struct parcels *out)
     const struct otlp *o = self;
     const bool is_delta = o->temporality == DELTA;
     struct families f, old = {0};
-    struct figures gained;
+    struct sink_rows gained;
     families_init(&f, m->s, o->spec);
     if (is_delta && m->since)
         families_init(&old, m->since, o->spec);
     if (is_delta)
-        figures_init(&gained, m->s, m->since, (size_t)sink_number(o->spec, "names"));
+        sink_rows_init(&gained, m->s, m->since, (size_t)sink_number(o->spec, "names"));
     const double start = is_delta && m->since ? m->since->view->now : f.started_at;
     const struct batch x = {.o = o,
                             .f = &f,
@@ -255,7 +255,7 @@ static void pack(void *self, const struct moment *m, struct parcels *out)
     if (x.old)
         families_fini(&old);
     if (is_delta)
-        figures_fini(&gained);
+        sink_rows_fini(&gained);
     families_fini(&f);
 }
 

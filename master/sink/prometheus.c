@@ -3,6 +3,7 @@
  * newest snapshot; a thread with a loop of its own answers, one request after another. */
 #include "common/base/mem.h"
 #include "common/base/thread.h"
+#include "common/base/sbuf.h"
 #include "master/sink/exposition.h"
 #include <errno.h>
 #include <event2/buffer.h>

@@ -123,7 +123,7 @@ static void put_sample(struct push *p, double value)
     pb_close(b, at);
 }
 
-static void put_native(struct push *p, const struct figure_row *row)
+static void put_native(struct push *p, const struct sink_row *row)
 {
     static const struct native_fields fields = {.schema = 4,
                                                 .zero_threshold = 5,
@@ -132,9 +132,9 @@ static void put_native(struct push *p, const struct figure_row *row)
                                                 .positive_deltas = 12};
     struct sbuf *b = &p->series;
     const size_t at = pb_open(b, p->r->version == 2 ? 3 : 4);
-    pb_uint(b, 1, figure_hist(row)->count);
+    pb_uint(b, 1, sink_row_hist(row)->count);
     pb_double(b, 3, (double)row->sum_us / 1e6);
-    native_put(b, &fields, figure_hist(row));
+    native_put(b, &fields, sink_row_hist(row));
     pb_int(b, 15, p->at_ms);
     if (p->r->version == 2)
         pb_int(b, 17, p->start_ms);
@@ -224,7 +224,7 @@ static void put_classic(struct push *p, const struct family *family, const struc
 {
     uint64_t counts[CLASSIC_BOUNDS + 1];
     char bound[32];
-    classic_counts(figure_hist(of->row), counts);
+    classic_counts(sink_row_hist(of->row), counts);
     for (size_t i = 0; i <= CLASSIC_BOUNDS; i++) {
         snprintf(bound, sizeof bound, i < CLASSIC_BOUNDS ? "%g" : "+Inf",
                  i < CLASSIC_BOUNDS ? classic_bounds[i] : 0);
@@ -241,16 +241,16 @@ static void put_gauges(struct push *p, const struct family *family, const struct
         const char *suffix;
         double share;
     } shares[] = {{"_med", 0.5}, {"_p90", 0.9}, {"_p95", 0.95}, {"_p99", 0.99}};
-    const struct figure_row *r = of->row;
-    if (figure_hist(r)->count == 0)
+    const struct sink_row *r = of->row;
+    if (sink_row_hist(r)->count == 0)
         return;
     for (size_t i = 0; i < sizeof shares / sizeof shares[0]; i++)
         put_series(p, family, of, shares[i].suffix, NULL,
-                   figure_quantile_ms(r, shares[i].share) / 1000, false);
-    put_series(p, family, of, "_avg", NULL, figure_mean_ms(r) / 1000, false);
+                   sink_row_quantile_ms(r, shares[i].share) / 1000, false);
+    put_series(p, family, of, "_avg", NULL, sink_row_mean_ms(r) / 1000, false);
     put_series(p, family, of, "_min", NULL, (double)r->min_us / 1e6, false);
     put_series(p, family, of, "_max", NULL, (double)r->max_us / 1e6, false);
-    put_series(p, family, of, "_count", NULL, (double)figure_hist(r)->count, false);
+    put_series(p, family, of, "_count", NULL, (double)sink_row_hist(r)->count, false);
     put_series(p, family, of, "_sum", NULL, (double)r->sum_us / 1e6, false);
 }
 

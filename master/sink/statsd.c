@@ -5,7 +5,7 @@
  * are sent at a rate, by which a receiver multiplies, so that counts are right. */
 #include "common/base/mem.h"
 #include "master/sink/courier.h"
-#include "master/sink/figures.h"
+#include "master/sink/sink_rows.h"
 #include "master/sink/downsample.h"
 #include "master/sink/socket.h"
 #include <ctype.h>
@@ -179,15 +179,15 @@ static void put_times(struct datagrams *d, const struct named *n, const struct h
 
 /* ---- a push ------------------------------------------------------------------------------ */
 
-static void put_row(struct datagrams *d, const struct figure_row *r)
+static void put_row(struct datagrams *d, const struct sink_row *r)
 {
     struct named n = name_of(d->of, r->method, r->name);
     put_count(d, &n, "requests", r->requests);
     put_count(d, &n, "failures", r->failures);
     put_count(d, &n, "cut", r->cut);
     put_count(d, &n, "bytes", r->bytes);
-    if (figure_hist(r)->count)
-        put_times(d, &n, figure_hist(r));
+    if (sink_row_hist(r)->count)
+        put_times(d, &n, sink_row_hist(r));
     named_fini(&n);
 }
 
@@ -201,8 +201,8 @@ static void pack(void *self, const struct moment *m, struct parcels *out)
 {
     struct statsd *s = self;
     struct datagrams d = {.out = out, .of = s, .most = socket_datagram_most(s->to)};
-    struct figures f;
-    figures_init(&f, m->s, m->since, s->names);
+    struct sink_rows f;
+    sink_rows_init(&f, m->s, m->since, s->names);
     set_common(s, m);
     for (size_t i = 0; i < f.row_count; i++)
         put_row(&d, &f.rows[i]);
@@ -210,7 +210,7 @@ static void pack(void *self, const struct moment *m, struct parcels *out)
     put_gauge(&d, &all, "users", m->s->view->users);
     put_gauge(&d, &all, "users_target", m->s->view->target_users);
     named_fini(&all);
-    figures_fini(&f);
+    sink_rows_fini(&f);
 }
 
 /* Nobody answers: what is lost on the way is not known. A datagram more would be counted twice. */

@@ -7,7 +7,7 @@
  * A push is one transaction, and begins with its number: one that was taken, though the answer was
  * lost on the way, is known again, and nothing is counted twice. */
 #include "common/base/mem.h"
-#include "master/sink/figures.h"
+#include "master/sink/sink_rows.h"
 #include "master/sink/happened.h"
 #include "master/sink/postgres.h"
 #include "master/sink/timescale_rows.h"
@@ -286,11 +286,11 @@ static double seconds_of(const struct moment *m)
     return m->s->view->now - since > 0.001 ? m->s->view->now - since : 1;
 }
 
-static void add_second(const struct timescale *db, const struct moment *m,
-                       const struct figure_row *r, struct sbuf *sql)
+static void add_second(const struct timescale *db, const struct moment *m, const struct sink_row *r,
+                       struct sbuf *sql)
 {
     static const double shares[] = {0.5, 0.9, 0.95, 0.99};
-    const bool is_timed = figure_hist(r)->count > 0;
+    const bool is_timed = sink_row_hist(r)->count > 0;
     sbuf_addc(sql, '(');
     postgres_add_time(sql, m->at);
     sbuf_addc(sql, ',');
@@ -310,16 +310,16 @@ static void add_second(const struct timescale *db, const struct moment *m,
     add_number(sql, is_timed ? (double)r->max_us / 1000 : NAN);
     for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
         sbuf_addc(sql, ',');
-        add_number(sql, figure_quantile_ms(r, shares[i]));
+        add_number(sql, sink_row_quantile_ms(r, shares[i]));
     }
-    add_buckets(sql, figure_hist(r));
+    add_buckets(sql, sink_row_hist(r));
     sbuf_addc(sql, ')');
 }
 
 static void add_seconds(const struct timescale *db, const struct moment *m, struct sbuf *sql)
 {
-    struct figures f;
-    figures_init(&f, m->s, m->since, db->names);
+    struct sink_rows f;
+    sink_rows_init(&f, m->s, m->since, db->names);
     if (f.row_count)
         sbuf_adds(sql, "INSERT INTO request_second (\"time\",run_id,testplan,name,request_type,"
                        "seconds,requests,failures,cut,discarded,resent,bytes,response_time_sum,"
@@ -329,7 +329,7 @@ static void add_seconds(const struct timescale *db, const struct moment *m, stru
         add_second(db, m, &f.rows[i], sql);
         sbuf_adds(sql, i + 1 < f.row_count ? ",\n" : ";\n");
     }
-    figures_fini(&f);
+    sink_rows_fini(&f);
 }
 
 /* ---- request ----------------------------------------------------------------------------- */

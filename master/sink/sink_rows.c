@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-/* figures: rows and their differences. Rows are in the order of coming in every snapshot of a run,
- * so two of them are compared in one walk, and the rows that have a name of their own stay those.
+/* sink_rows: rows and their differences. Rows are in the order of coming in every snapshot of a
+ * run, so two of them are compared in one walk, and the rows that have a name of their own stay
+ * those.
  */
-#include "master/sink/figures.h"
+#include "master/sink/sink_rows.h"
 #include "common/base/mem.h"
 #include <math.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@ static uint64_t less(uint64_t a, uint64_t b)
 }
 
 /* The least and the most of a difference are those of its histogram, within what the row has. */
-static void guess_bounds(struct figure_row *r, const struct tally *t)
+static void guess_bounds(struct sink_row *r, const struct tally *t)
 {
     if (r->own.count == 0)
         return;
@@ -29,22 +30,22 @@ static bool is_same(const struct tally *t, const struct tally *old)
 }
 
 /* What t gained since it was old; NULL: since the start. */
-static struct figure_row difference(const struct tally *t, const struct tally *old)
+static struct sink_row difference(const struct tally *t, const struct tally *old)
 {
     static const struct tally nothing;
     const struct tally *from = old ? old : &nothing;
-    struct figure_row r = {.method = t->method,
-                           .name = t->name,
-                           .requests = less(t->requests, from->requests),
-                           .failures = less(t->failures, from->failures),
-                           .cut = less(t->cut, from->cut),
-                           .discarded = less(t->discarded, from->discarded),
-                           .resent = less(t->resent, from->resent),
-                           .bytes = less(t->bytes, from->bytes),
-                           .sum_us = less(t->sum_us, from->sum_us),
-                           .min_us = t->hist.count ? t->min_us : 0,
-                           .max_us = t->max_us,
-                           .shared = old ? NULL : &t->hist};
+    struct sink_row r = {.method = t->method,
+                         .name = t->name,
+                         .requests = less(t->requests, from->requests),
+                         .failures = less(t->failures, from->failures),
+                         .cut = less(t->cut, from->cut),
+                         .discarded = less(t->discarded, from->discarded),
+                         .resent = less(t->resent, from->resent),
+                         .bytes = less(t->bytes, from->bytes),
+                         .sum_us = less(t->sum_us, from->sum_us),
+                         .min_us = t->hist.count ? t->min_us : 0,
+                         .max_us = t->max_us,
+                         .shared = old ? NULL : &t->hist};
     if (!old)
         return r;
     r.min_us = r.max_us = 0;
@@ -54,14 +55,14 @@ static struct figure_row difference(const struct tally *t, const struct tally *o
     return r;
 }
 
-static void merge(struct figure_row *into, const struct figure_row *more)
+static void merge(struct sink_row *into, const struct sink_row *more)
 {
-    const bool is_first = figure_hist(into)->count == 0;
+    const bool is_first = sink_row_hist(into)->count == 0;
     if (into->shared) {
         hist_merge(&into->own, into->shared);
         into->shared = NULL;
     }
-    hist_merge(&into->own, figure_hist(more));
+    hist_merge(&into->own, sink_row_hist(more));
     into->requests += more->requests;
     into->failures += more->failures;
     into->cut += more->cut;
@@ -69,14 +70,14 @@ static void merge(struct figure_row *into, const struct figure_row *more)
     into->resent += more->resent;
     into->bytes += more->bytes;
     into->sum_us += more->sum_us;
-    if (figure_hist(more)->count && (is_first || more->min_us < into->min_us))
+    if (sink_row_hist(more)->count && (is_first || more->min_us < into->min_us))
         into->min_us = more->min_us;
     if (more->max_us > into->max_us)
         into->max_us = more->max_us;
 }
 
 /* A row that has no name of its own goes to that of its method. Takes it. */
-static void fold(struct figures *f, struct figure_row *r)
+static void fold(struct sink_rows *f, struct sink_row *r)
 {
     for (size_t i = f->row_count; i-- > 0;)
         if (!strcmp(f->rows[i].name, STATS_OTHER) && !strcmp(f->rows[i].method, r->method)) {
@@ -98,19 +99,19 @@ static struct tally_extra extra_of(const struct tally_extra *now, const struct t
     return e;
 }
 
-void figures_init(struct figures *f, const struct snapshot *s, const struct snapshot *since,
-                  size_t names)
+void sink_rows_init(struct sink_rows *f, const struct snapshot *s, const struct snapshot *since,
+                    size_t names)
 {
     const struct tally *old = since ? since->stats.rows : NULL;
     size_t place = 0;
-    *f = (struct figures){.rows = mem_zalloc((s->stats.row_count + 1) * sizeof *f->rows)};
+    *f = (struct sink_rows){.rows = mem_zalloc((s->stats.row_count + 1) * sizeof *f->rows)};
     for (const struct tally *t = s->stats.rows; t; t = t->next, place++) {
         while (old && old->number < t->number)
             old = old->next;
         const struct tally *was = old && old->number == t->number ? old : NULL;
         if (was ? is_same(t, was) : tally_is_empty(t))
             continue;
-        struct figure_row r = difference(t, was);
+        struct sink_row r = difference(t, was);
         if (place < names && !t->is_overflow)
             f->rows[f->row_count++] = r;
         else
@@ -120,25 +121,26 @@ void figures_init(struct figures *f, const struct snapshot *s, const struct snap
     f->extra = extra_of(&s->stats.total.extra, since ? &since->stats.total.extra : NULL);
 }
 
-void figures_fini(struct figures *f)
+void sink_rows_fini(struct sink_rows *f)
 {
     for (size_t i = 0; i < f->row_count; i++)
         hist_fini(&f->rows[i].own);
     hist_fini(&f->total.own);
     free(f->rows);
-    *f = (struct figures){0};
+    *f = (struct sink_rows){0};
 }
 
-double figure_quantile_ms(const struct figure_row *r, double share)
+double sink_row_quantile_ms(const struct sink_row *r, double share)
 {
-    if (figure_hist(r)->count == 0)
+    if (sink_row_hist(r)->count == 0)
         return NAN;
-    uint64_t us = hist_quantile_us(figure_hist(r), share);
+    uint64_t us = hist_quantile_us(sink_row_hist(r), share);
     us = us < r->min_us ? r->min_us : us > r->max_us ? r->max_us : us;
     return (double)us / 1000;
 }
 
-double figure_mean_ms(const struct figure_row *r)
+double sink_row_mean_ms(const struct sink_row *r)
 {
-    return figure_hist(r)->count ? (double)r->sum_us / (double)figure_hist(r)->count / 1000 : NAN;
+    return sink_row_hist(r)->count ? (double)r->sum_us / (double)sink_row_hist(r)->count / 1000
+                                   : NAN;
 }

@@ -36,7 +36,7 @@ static void a_difference_is_what_came_since(void **state)
 {
     (void)state;
     struct stats s;
-    struct figures f;
+    struct sink_rows f;
     stats_init(&s, START, STATS_LIMITS_DEFAULT);
     add(&s, "/a", 10000, 3);
     add(&s, "/b", 20000, 1);
@@ -45,24 +45,24 @@ static void a_difference_is_what_came_since(void **state)
     add(&s, "/new", 1000, 1);
     stats_add_failure(&s, row(&s, "GET", "/a"), START + 2, "404", 3);
     struct snapshot *after = snapshot_of(&s, START + 2, 1);
-    figures_init(&f, after, before, 10);
+    sink_rows_init(&f, after, before, 10);
     assert_int_equal(f.row_count, 2); /* /b gained nothing */
     assert_string_equal(f.rows[0].name, "/a");
     assert_int_equal(f.rows[0].requests, 2);
     assert_int_equal(f.rows[0].failures, 1);
     assert_int_equal(f.rows[0].bytes, 200);
-    assert_int_equal(figure_hist(&f.rows[0])->count, 2);
-    assert_true(fabs(figure_quantile_ms(&f.rows[0], 0.5) - 30) < 0.2);
-    assert_true(fabs(figure_mean_ms(&f.rows[0]) - 30) < 0.001);
+    assert_int_equal(sink_row_hist(&f.rows[0])->count, 2);
+    assert_true(fabs(sink_row_quantile_ms(&f.rows[0], 0.5) - 30) < 0.2);
+    assert_true(fabs(sink_row_mean_ms(&f.rows[0]) - 30) < 0.001);
     assert_true(f.rows[0].min_us > 29000); /* not the 10 ms of the time before */
     assert_string_equal(f.rows[1].name, "/new");
     assert_int_equal(f.total.requests, 3);
-    figures_fini(&f);
-    figures_init(&f, after, NULL, 10);
+    sink_rows_fini(&f);
+    sink_rows_init(&f, after, NULL, 10);
     assert_int_equal(f.row_count, 3);
     assert_int_equal(f.rows[0].requests, 5);
     assert_int_equal(f.total.requests, 7);
-    figures_fini(&f);
+    sink_rows_fini(&f);
     snapshot_unref(before);
     snapshot_unref(after);
     stats_fini(&s);
@@ -72,7 +72,7 @@ static void names_beyond_the_limit_are_one_row_and_nothing_is_lost(void **state)
 {
     (void)state;
     struct stats s;
-    struct figures f;
+    struct sink_rows f;
     stats_init(&s, START, STATS_LIMITS_DEFAULT);
     for (int i = 0; i < 50; i++) {
         char name[16];
@@ -81,26 +81,26 @@ static void names_beyond_the_limit_are_one_row_and_nothing_is_lost(void **state)
     }
     stats_add(&s, row(&s, "POST", "/late"), START + 1, 5000, 0);
     struct snapshot *before = snapshot_of(&s, START + 1, 1);
-    figures_init(&f, before, NULL, 10);
+    sink_rows_init(&f, before, NULL, 10);
     assert_int_equal(f.row_count, 12);
-    const struct figure_row *other = &f.rows[10];
+    const struct sink_row *other = &f.rows[10];
     assert_string_equal(other->name, "(other)");
     assert_string_equal(other->method, "GET");
     assert_int_equal(other->requests, 80);
-    assert_int_equal(figure_hist(other)->count, 80);
+    assert_int_equal(sink_row_hist(other)->count, 80);
     assert_int_equal(other->min_us, 11000);
     assert_int_equal(other->max_us, 50000);
     assert_string_equal(f.rows[11].method, "POST");
-    figures_fini(&f);
+    sink_rows_fini(&f);
     add(&s, "/49", 7000, 3);
     add(&s, "/0", 7000, 1);
     struct snapshot *after = snapshot_of(&s, START + 2, 1);
-    figures_init(&f, after, before, 10); /* the same rows have the same names */
+    sink_rows_init(&f, after, before, 10); /* the same rows have the same names */
     assert_int_equal(f.row_count, 2);
     assert_string_equal(f.rows[0].name, "/0");
     assert_string_equal(f.rows[1].name, "(other)");
     assert_int_equal(f.rows[1].requests, 3);
-    figures_fini(&f);
+    sink_rows_fini(&f);
     snapshot_unref(before);
     snapshot_unref(after);
     stats_fini(&s);
