@@ -52,7 +52,7 @@ struct master {
     struct machine machine;   /* the run: perform.c only gives it events */
     struct record record;
     struct nodes nodes;
-    struct logbook *logbook;
+    struct node_logs *node_logs;
     struct logs *logs;
     struct bridge *bridge;
     struct web *web;

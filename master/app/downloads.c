@@ -211,7 +211,7 @@ struct command_result downloads_write(struct master *m, const struct command *c)
         write_tasks(m, out);
         break;
     case DOCUMENT_LOGS:
-        logbook_write(m->logbook, m->nodes.host.node_id, out);
+        node_logs_write(m->node_logs, m->nodes.host.node_id, out);
         break;
     case DOCUMENT_SCRIPT:
         write_script(m, out);

@@ -393,8 +393,8 @@ static void init(struct master *m, const struct options *o)
     m->judging.verdict = verdict_new();
     m->bridge = bridge_new();
     m->logs = logs_new();
-    m->logbook = logbook_new(m->logs);
-    logbook_attach(m->logbook);
+    m->node_logs = node_logs_new(m->logs);
+    node_logs_attach(m->node_logs);
     wiring_make(m);
     record_init(&m->record, (size_t)o->timeline_memory_mb << 20, master_now().unix_time);
     make_events(m);
@@ -470,8 +470,8 @@ static void fini(struct master *m)
     mail_fini(&m->nodes.inbox.mail);
     machine_fini(&m->machine);
     bridge_free(m->bridge);
-    logbook_detach();
-    logbook_free(m->logbook);
+    node_logs_detach();
+    node_logs_free(m->node_logs);
     logs_free(m->logs);
     free(m->nodes.host.web.extensions);
     record_fini(&m->record);

@@ -121,6 +121,6 @@ void wiring_make(struct master *m)
     m->nodes.record = &m->record;
     m->nodes.tunables = &m->tunables;
     m->nodes.logs = m->logs;
-    m->nodes.logbook = m->logbook;
+    m->nodes.node_logs = m->node_logs;
     m->nodes.inbox.report_interval_s = 1;
 }

@@ -181,7 +181,7 @@ static void from_worker(struct nodes *n, struct worker *w, const struct message 
         relay(n, w->id, msg);
         break;
     case MESSAGE_LOGS:
-        if (logbook_take(n->logbook, w->id, &msg->data, w->is_katydid ? NULL : n->logs) != 0)
+        if (node_logs_take(n->node_logs, w->id, &msg->data, w->is_katydid ? NULL : n->logs) != 0)
             n->record->trouble.broken++;
         break;
     case MESSAGE_SAMPLES:

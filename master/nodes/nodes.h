@@ -15,7 +15,7 @@
  * Calls go down this list only.
  */
 #include "common/wire/link.h"
-#include "master/data/logbook.h"
+#include "master/data/node_logs.h"
 #include "master/data/logs.h"
 #include "master/data/record.h"
 #include "master/nodes/children.h"
@@ -94,8 +94,8 @@ struct nodes_above { /* what the rooms above do when something has come; arg is 
     void (*spans)(void *arg, const struct worker *w, const struct message_spans *s);
 };
 
-struct nodes { /* above, clock, o, machine, record, tunables, logs, logbook are set by whoever makes
-                  it */
+struct nodes { /* above, clock, o, machine, record, tunables, logs, node_logs are set by whoever
+                  makes it */
     struct nodes_above above;
     const struct clock *clock;
     const struct options *o; /* live */
@@ -103,7 +103,7 @@ struct nodes { /* above, clock, o, machine, record, tunables, logs, logbook are 
     struct record *record;
     struct tunables *tunables;
     struct logs *logs;
-    struct logbook *logbook;
+    struct node_logs *node_logs;
     char *const *scenarios; /* of this run; ends with NULL; or NULL. plans.c's, as those below */
     const struct dispatch_class *pools; /* instead of the script's classes, if there are any */
     size_t pool_count;

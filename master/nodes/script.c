@@ -490,7 +490,7 @@ void script_on_message(struct nodes *n, struct message *msg)
     else if (msg->kind == MESSAGE_WEB)
         on_web(n, &msg->web);
     else if (msg->kind == MESSAGE_LOGS)
-        logbook_take(n->logbook, n->host.node_id, &msg->data, NULL);
+        node_logs_take(n->node_logs, n->host.node_id, &msg->data, NULL);
     else
         answer_as_worker(n, msg);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* logbook: see logbook.h. */
-#include "master/data/logbook.h"
+/* node_logs: see node_logs.h. */
+#include "master/data/node_logs.h"
 
 #include "common/base/clk.h"
 #include "common/base/handle.h"
@@ -16,8 +16,9 @@
 #include <string.h>
 
 struct lines { /* a ring */
-    char *line[LOGBOOK_LINES];
-    double mono[LOGBOOK_LINES]; /* when it was written; the time in the line is the wall clock's */
+    char *line[NODE_LOGS_LINES];
+    double
+        mono[NODE_LOGS_LINES]; /* when it was written; the time in the line is the wall clock's */
     size_t first, count;
 };
 
@@ -26,9 +27,9 @@ struct writer {
     struct lines lines;
 };
 
-#define LOGBOOK_TAG 0x6c6f6762u /* "logb" */
+#define NODE_LOGS_TAG 0x6e6c6f67u /* "nlog" */
 
-struct logbook {
+struct node_logs {
     uint32_t tag;
     pthread_mutex_t lock; /* of own */
     struct lines own;
@@ -39,13 +40,13 @@ struct logbook {
 
 static void lines_add(struct lines *l, double mono, const char *text, size_t len)
 {
-    size_t at = (l->first + l->count) % LOGBOOK_LINES;
-    if (l->count == LOGBOOK_LINES) {
+    size_t at = (l->first + l->count) % NODE_LOGS_LINES;
+    if (l->count == NODE_LOGS_LINES) {
         free(l->line[at]);
-        l->first = (l->first + 1) % LOGBOOK_LINES;
+        l->first = (l->first + 1) % NODE_LOGS_LINES;
         l->count--;
     }
-    len = len < LOGBOOK_LINE_MAX ? len : LOGBOOK_LINE_MAX;
+    len = len < NODE_LOGS_LINE_MAX ? len : NODE_LOGS_LINE_MAX;
     l->line[at] = mem_zalloc(len + 1);
     memcpy(l->line[at], text, len);
     l->mono[at] = mono;
@@ -55,29 +56,29 @@ static void lines_add(struct lines *l, double mono, const char *text, size_t len
 static void lines_fini(struct lines *l)
 {
     for (size_t i = 0; i < l->count; i++)
-        free(l->line[(l->first + i) % LOGBOOK_LINES]);
+        free(l->line[(l->first + i) % NODE_LOGS_LINES]);
     memset(l, 0, sizeof *l);
 }
 
 static const char *lines_get(const struct lines *l, size_t i)
 {
-    return l->line[(l->first + i) % LOGBOOK_LINES];
+    return l->line[(l->first + i) % NODE_LOGS_LINES];
 }
 
-struct logbook *logbook_new(struct logs *logs)
+struct node_logs *node_logs_new(struct logs *logs)
 {
-    struct logbook *b = mem_zalloc(sizeof *b);
-    HANDLE_MADE(b, LOGBOOK_TAG);
+    struct node_logs *b = mem_zalloc(sizeof *b);
+    HANDLE_MADE(b, NODE_LOGS_TAG);
     b->logs = logs;
     pthread_mutex_init(&b->lock, NULL);
     return b;
 }
 
-void logbook_free(struct logbook *b)
+void node_logs_free(struct node_logs *b)
 {
     if (!b)
         return;
-    HANDLE_IS(b, LOGBOOK_TAG);
+    HANDLE_IS(b, NODE_LOGS_TAG);
     lines_fini(&b->own);
     for (size_t i = 0; i < b->count; i++) {
         lines_fini(&b->writers[i]->lines);
@@ -92,7 +93,7 @@ void logbook_free(struct logbook *b)
 
 static void on_line(void *arg, enum log_level level, const char *line)
 {
-    struct logbook *b = arg;
+    struct node_logs *b = arg;
     (void)level;
     pthread_mutex_lock(&b->lock);
     lines_add(&b->own, clk_now().mono, line, strlen(line));
@@ -101,18 +102,18 @@ static void on_line(void *arg, enum log_level level, const char *line)
         logs_add_line(b->logs, clk_steady(), "master", line);
 }
 
-void logbook_attach(struct logbook *b)
+void node_logs_attach(struct node_logs *b)
 {
-    HANDLE_IS(b, LOGBOOK_TAG);
+    HANDLE_IS(b, NODE_LOGS_TAG);
     log_set_sink(on_line, b);
 }
 
-void logbook_detach(void)
+void node_logs_detach(void)
 {
     log_set_sink(NULL, NULL);
 }
 
-static struct writer *find(const struct logbook *b, const char *node)
+static struct writer *find(const struct node_logs *b, const char *node)
 {
     for (size_t i = 0; i < b->count; i++)
         if (!strcmp(b->writers[i]->node, node))
@@ -120,7 +121,7 @@ static struct writer *find(const struct logbook *b, const char *node)
     return NULL;
 }
 
-static void forget_oldest(struct logbook *b)
+static void forget_oldest(struct node_logs *b)
 {
     lines_fini(&b->writers[0]->lines);
     free(b->writers[0]->node);
@@ -128,9 +129,9 @@ static void forget_oldest(struct logbook *b)
     memmove(b->writers, b->writers + 1, --b->count * sizeof *b->writers);
 }
 
-static struct writer *make(struct logbook *b, const char *node)
+static struct writer *make(struct node_logs *b, const char *node)
 {
-    if (b->count == LOGBOOK_WRITERS)
+    if (b->count == NODE_LOGS_WRITERS)
         forget_oldest(b);
     b->writers = mem_realloc(b->writers, (b->count + 1) * sizeof *b->writers);
     struct writer *w = mem_zalloc(sizeof *w);
@@ -155,9 +156,9 @@ static size_t count_known(const struct lines *before, const struct lines *now)
     return 0;
 }
 
-int logbook_take(struct logbook *b, const char *node, const struct slice *data, struct logs *to)
+int node_logs_take(struct node_logs *b, const char *node, const struct slice *data, struct logs *to)
 {
-    HANDLE_IS(b, LOGBOOK_TAG);
+    HANDLE_IS(b, NODE_LOGS_TAG);
     struct writer *w = find(b, node);
     if (!w)
         w = make(b, node);
@@ -173,7 +174,7 @@ int logbook_take(struct logbook *b, const char *node, const struct slice *data, 
 
 static double lines_mono(const struct lines *l, size_t i)
 {
-    return l->mono[(l->first + i) % LOGBOOK_LINES];
+    return l->mono[(l->first + i) % NODE_LOGS_LINES];
 }
 
 static void write_merged(struct json_out *j, const struct lines *a, const struct lines *b)
@@ -181,7 +182,7 @@ static void write_merged(struct json_out *j, const struct lines *a, const struct
     static const struct lines none = {.count = 0};
     size_t i = 0, k = 0;
     b = b ? b : &none;
-    size_t skip = a->count + b->count > LOGBOOK_LINES ? a->count + b->count - LOGBOOK_LINES : 0;
+    size_t skip = a->count + b->count > NODE_LOGS_LINES ? a->count + b->count - NODE_LOGS_LINES : 0;
     while (i < a->count || k < b->count) {
         bool is_a = k == b->count || (i < a->count && lines_mono(a, i) <= lines_mono(b, k));
         const char *line = is_a ? lines_get(a, i++) : lines_get(b, k++);
@@ -197,7 +198,7 @@ static int by_node(const void *a, const void *b)
     return strcmp((*(struct writer *const *)a)->node, (*(struct writer *const *)b)->node);
 }
 
-static void write_workers(struct json_out *j, const struct logbook *b, const struct writer *host)
+static void write_workers(struct json_out *j, const struct node_logs *b, const struct writer *host)
 {
     struct writer **sorted = mem_zalloc((b->count + 1) * sizeof *sorted);
     mem_copy(sorted, b->writers, b->count * sizeof *sorted);
@@ -215,9 +216,9 @@ static void write_workers(struct json_out *j, const struct logbook *b, const str
     free(sorted);
 }
 
-void logbook_write(struct logbook *b, const char *host, struct sbuf *out)
+void node_logs_write(struct node_logs *b, const char *host, struct sbuf *out)
 {
-    HANDLE_IS(b, LOGBOOK_TAG);
+    HANDLE_IS(b, NODE_LOGS_TAG);
     struct json_out j;
     const struct writer *h = find(b, host);
     json_out_init(&j, out);

@@ -3,7 +3,7 @@
 #include "common/base/clk.h"
 #include "common/base/log.h"
 #include "common/base/sbuf.h"
-#include "master/data/logbook.h"
+#include "master/data/node_logs.h"
 #include "master/proto/proto_in.h"
 #include "master/proto/proto_json.h"
 #include <setjmp.h>
@@ -13,13 +13,13 @@
 #include <stdio.h>
 #include <string.h>
 
-static void take(struct logbook *b, const char *node, const char *json)
+static void take(struct node_logs *b, const char *node, const char *json)
 {
     struct sbuf packed = {0};
     struct json_wrong wrong;
     assert_true(proto_from_json(json, &packed, &wrong));
     const struct slice data = {packed.data, packed.len};
-    assert_int_equal(logbook_take(b, node, &data, NULL), 0);
+    assert_int_equal(node_logs_take(b, node, &data, NULL), 0);
     sbuf_fini(&packed);
 }
 
@@ -27,18 +27,18 @@ static void take(struct logbook *b, const char *node, const char *json)
 static void the_lines_of_the_host_stand_among_the_masters(void **unused)
 {
     (void)unused;
-    struct logbook *b = logbook_new(NULL);
+    struct node_logs *b = node_logs_new(NULL);
     struct sbuf json = {0}, out = {0};
-    logbook_attach(b);
+    node_logs_attach(b);
     log_info("x", "one");
     sbuf_addf(&json,
               "{\"logs\": [\"[2000-01-01 00:00:00,000] two\", \"three\"], \"mono\": [%.9f, %.9f]}",
               clk_now().mono, clk_now().mono);
     log_info("x", "four");
-    logbook_detach();
+    node_logs_detach();
     take(b, "host", json.data);
     take(b, "w", "{\"logs\": [\"without times\"]}");
-    logbook_write(b, "host", &out);
+    node_logs_write(b, "host", &out);
     const char *last = out.data;
     static const char *const order[] = {"one\"",  "two\"", "three\"",
                                         "four\"", "\"w\"", "without times"};
@@ -51,7 +51,7 @@ static void the_lines_of_the_host_stand_among_the_masters(void **unused)
     }
     sbuf_fini(&json);
     sbuf_fini(&out);
-    logbook_free(b);
+    node_logs_free(b);
 }
 
 int main(void)
