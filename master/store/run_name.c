@@ -30,8 +30,8 @@ static void add_start(struct sbuf *out, const json_t *run)
     const time_t second = (time_t)json_number_value(json_object_get(run, "started"));
     if (second <= 0 || !localtime_r(&second, &local))
         return;
-    strftime(text, sizeof text, "%Y-%m-%d %H:%M", &local);
-    sbuf_addf(out, "%s%s", out->len > 0 ? ", " : "", text);
+    strftime(text, sizeof text, "%Y-%m-%d %H:%M, ", &local);
+    sbuf_adds(out, text);
 }
 
 char *run_name(const json_t *run)
@@ -44,7 +44,9 @@ char *run_name(const json_t *run)
         return mem_strdup("this run");
     for (size_t i = 0; i < sizeof of / sizeof *of && out.len == 0; i++)
         add_words(&out, of[i]);
+    const bool has_words = out.len > 0;
+    sbuf_adds(&out, has_words ? " (" : "");
     add_start(&out, run);
-    sbuf_addf(&out, out.len > 0 ? " (%s)" : "%s", id);
+    sbuf_addf(&out, "%s%s", id, has_words ? ")" : "");
     return out.data;
 }

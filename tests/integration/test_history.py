@@ -96,7 +96,7 @@ def test_what_people_add_is_shown(tmp_path):
     assert (one["pin"], one["note"], one["tags"]) == ("base", "a note", {"k": "v"})
     assert "is pinned as base" in runs(tmp_path / "h", "delete", "latest", code=1)
     compared = subprocess.run([KATYDID, "compare", "latest", "latest", "--history", tmp_path / "h"], capture_output=True, text=True, timeout=60)
-    assert re.search(rf"Not compared: .*base, \d{{4}}-\d\d-\d\d \d\d:\d\d \({one['id']}\)", compared.stdout), compared.stdout
+    assert re.search(rf"Not compared: .*base \(\d{{4}}-\d\d-\d\d \d\d:\d\d, {one['id']}\)", compared.stdout), compared.stdout
 
 
 def test_a_test_is_compared_with_its_baseline_when_it_is_over(tmp_path):

@@ -28,13 +28,13 @@ static void a_run_is_named_by_its_words_and_its_start(void **state)
     (void)state;
     assert_name("{\"id\":\"01K\",\"note\":\"with the cache\",\"profile\":\"shop\","
                 "\"started\":1764452460.7}",
-                "with the cache, 2025-11-29 21:41 (01K)");
+                "with the cache (2025-11-29 21:41, 01K)");
     assert_name("{\"id\":\"01K\",\"note\":\"\",\"profile\":\"shop\",\"locustfile\":\"a/b.py\","
                 "\"started\":1764452460}",
-                "shop, 2025-11-29 21:41 (01K)");
+                "shop (2025-11-29 21:41, 01K)");
     assert_name("{\"id\":\"01K\",\"locustfile\":\"a/b.py\"}", "b.py (01K)");
     assert_name("{\"id\":\"01K\",\"pin\":\"release\",\"note\":\"a\"}", "release (01K)");
-    assert_name("{\"id\":\"01K\",\"started\":1764452460}", "2025-11-29 21:41 (01K)");
+    assert_name("{\"id\":\"01K\",\"started\":1764452460}", "2025-11-29 21:41, 01K");
 }
 
 static void what_is_not_known_is_left_out(void **state)
