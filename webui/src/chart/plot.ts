@@ -66,7 +66,7 @@ export function axis(change: uPlot.Axis): uPlot.Axis {
 
 const TIME_STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400]; // less than a second would repeat a label
 
-export const timeAxis = (): uPlot.Axis => axis({ space: 74, size: 28, incrs: TIME_STEPS_S, values: (_, ticks) => ticks.map(timeText) });
+export const timeAxis = (): uPlot.Axis => axis({ space: 74, size: 28, gap: 8, incrs: TIME_STEPS_S, values: (_, ticks) => ticks.map(timeText) });
 
 /** Seconds since the start of something. */
 export const clockAxis = (change: uPlot.Axis = {}): uPlot.Axis => axis({ space: 74, size: 28, incrs: TIME_STEPS_S, values: (_, ticks) => ticks.map(clock), ...change });

@@ -165,8 +165,8 @@ export function Strip(): JSX.Element {
       onPointerCancel={() => { grip.current = null; draft.value = null; }}>
       <canvas ref={canvas} aria-hidden="true" />
       <Tops lanes={picture.lanes} />
-      {said.value === "" ? null : <p class="strip-words" role="presentation">{said.value}</p>}
       <div class="strip-range" style={{ left: `${left}%`, width: `${width}%` }} />
+      {said.value === "" ? null : <p class="strip-words" role="presentation">{said.value}</p>}
     </div>
   );
 }

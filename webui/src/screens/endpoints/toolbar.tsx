@@ -105,9 +105,9 @@ export function Toolbar(props: ToolbarProps): JSX.Element {
         Group{" "}
         <select aria-label="Group by" value={String(props.depth)} onChange={(event) => setQuery({ group: event.currentTarget.value === "0" ? "" : event.currentTarget.value })}>
           <option value="0">none</option>
-          <option value="1">by first part of the path</option>
-          <option value="2">by two parts</option>
-          <option value="3">by three parts</option>
+          <option value="1">path: 1 part</option>
+          <option value="2">path: 2 parts</option>
+          <option value="3">path: 3 parts</option>
         </select>
       </label>
       {props.isNarrow ? null : <ColumnChoice columns={props.columns} />}

@@ -131,7 +131,7 @@ export function FailureTable({ rows, by }: { rows: FailureRow[]; by: Grouping })
   const all = rows.reduce((sum, row) => sum + row.inRange, 0);
   return (
     <div class="table-scroll" tabIndex={0} role="region" aria-label="Table of failures">
-      <table class="list failures">
+      <table class={`list failures${by === "cause" ? " of-causes" : ""}`}>
         <thead>
           <tr>
             <th scope="col" class="number">Count</th>
