@@ -118,6 +118,11 @@ export function timeOfDay(seconds: number): string {
     .join(":");
 }
 
+/** Unix seconds as a day of the browser's calendar and its time of day. */
+export function dayAndTime(seconds: number): string {
+  return new Date(seconds * 1000).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short", hourCycle: "h23" });
+}
+
 /* Controls and the characters that reorder text are shown, not obeyed: names and messages come
  * from the tested system. */
 const UNSAFE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g;

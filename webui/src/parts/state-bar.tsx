@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
 import { IS_REPORT, STORED } from "../lib/build";
 import { openDialog, source, store } from "../app-state";
-import { count, timespan, visible } from "../lib/format";
+import { count, dayAndTime, timespan, visible } from "../lib/format";
 import { endWords, onceWords, SETUP_FAILED, shortIds, worstTone } from "../lib/state-words";
 import { isElsewhere, linkTo, route } from "../lib/route";
 import { FileSource } from "../live/file-source";
@@ -46,7 +46,7 @@ function recorded(): Part[] {
   if (report === null) return [];
   return [{
     key: "recorded", tone: "quiet", text: <>
-      <strong>Recorded run</strong>, saved {new Date(report.made_at * 1000).toLocaleString()} by Katydid {report.hello.version}{store.isRunning.value ? " while it ran" : ""}.{" "}
+      <strong>Recorded run</strong>, saved {dayAndTime(report.made_at)} by Katydid {report.hello.version}{store.isRunning.value ? " while it ran" : ""}.{" "}
       Selections are widened to {report.rows_windows.step} s{keptWords(report)}.
     </>,
   }];
@@ -60,7 +60,7 @@ function stored(): Part[] {
   const run = store.run.value;
   if (run === null) return [];
   return [{
-    key: "stored", tone: "quiet", text: <><strong>Stored run</strong> of {new Date(run.started * 1000).toLocaleString()}, {visible(store.hello.value?.locustfile ?? "")}</>,
+    key: "stored", tone: "quiet", text: <><strong>Stored run</strong> of {dayAndTime(run.started)}, {visible(store.hello.value?.locustfile ?? "")}</>,
     tool: <a class="button small" href={linkTo("runs")}>Runs</a>,
   }];
 }

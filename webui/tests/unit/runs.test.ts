@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { SeriesTable } from "../../src/live/series";
 import { POINT_WIDTH, type Point } from "../../src/live/protocol";
-import { aligned, aloneWord, at, changeWords, differences, needsWords, ratios, sharesOf, sides, toneOfAnswer, valueWords, type CompareAnswer, type Judged } from "../../src/screens/runs/compared";
+import { aligned, aloneWord, at, changeWords, differences, needsWords, plainWords, ratios, sharesOf, sides, toneOfAnswer, valueWords, type CompareAnswer, type Judged } from "../../src/screens/runs/compared";
 import { COLUMNS, heatDifference, ROWS } from "../../src/screens/runs/heat";
-import { baseName, commitOf, failedOf, listPath, momentOf, nameOf, overRuns, profileOf, resultOf, ticked, whenOf, type Run } from "../../src/screens/runs/model";
-import { changeOf, isWorse, levelsOf, ticksOf, valueOf } from "../../src/screens/runs/trends";
+import { baseName, commitOf, failedOf, lengthOf, listPath, momentOf, nameOf, overRuns, profileOf, resultOf, ticked, whenOf, type Run } from "../../src/screens/runs/model";
+import { changeOf, isWorse, levelsOf, levelWords, ticksOf, valueOf } from "../../src/screens/runs/trends";
 
 const run = (more: Partial<Run> = {}): Run => ({ id: "01A", state: "done", verdict: "-", ...more });
 const judged = (more: Partial<Judged> = {}): Judged => ({ stat: "p95", method: "", name: "", before: 349, after: 412, change: 1.18, low: 1.09, high: 1.27, answer: "worse", needs: null, basis: "history", ...more });
@@ -31,6 +31,8 @@ describe("the list of runs", () => {
     expect(failedOf(run({ requests: 0 }))).toBe("–");
     expect(failedOf(run({ requests: 100_000, failures: 1 }))).toBe("< 0.01 %");
     expect(resultOf(run())).toBeNull();
+    expect([lengthOf(run({ duration: 75 })), lengthOf(run({ duration: 1, state: "running" }))]).toEqual(["1m15s", "–"]);
+    expect([plainWords(75, "run_time"), plainWords(10, "spawn_rate"), plainWords(10, "users")]).toEqual(["1m15s", "10/s", "10"]);
     expect(resultOf(run({ verdict: "interrupted" }))).toEqual(["warn", "interrupted"]);
     expect(profileOf(run({ profile: "a\u202eb" }))).toBe("a\\u202eb");
   });
@@ -83,7 +85,9 @@ describe("runs side by side", () => {
   it("reads curves between their points, and says by how much percentiles differ", () => {
     const a: [number, number][] = [[0, 10], [0.5, 20], [0.9, 40]];
     const b: [number, number][] = [[0.5, 20], [0.7, 40], [0.99, 80]];
-    expect(sharesOf([a, b])).toEqual([0, 0.5, 0.7, 0.9, 0.99]);
+    expect(sharesOf([a, b], [1000, 2000])).toEqual([0, 0.5, 0.7, 0.9, 0.99]);
+    expect(sharesOf([a, b], [20, 2000]), "beyond it is less than one request of the first").toEqual([0, 0.5, 0.7, 0.9]);
+    expect(sharesOf([a, b], [0, 2000])).toHaveLength(5);
     expect(at(a, 0.7)).toBe(30);
     expect(at(a, 0.99)).toBeNull();
     expect(at(b, 0)).toBeNull();
@@ -138,6 +142,13 @@ describe("a trend", () => {
     const at = (...moments: string[]): string[] => ticksOf(moments.map((moment) => ({ id: "", started: Date.parse(moment) / 1000, is_good: true, commit: "", note: "", pin: "", value: 1 })));
     for (const moments of [["2026-11-29T12:01", "2026-11-29T12:02"], ["2026-11-28T12:01", "2026-11-29T12:01", "2026-11-29T12:02"]]) expect(new Set(at(...moments)).size).toBe(moments.length);
     expect(at("2026-11-28T12:01", "2026-11-29T12:01").join()).not.toContain(":");
+    expect(at("2026-11-29T12:01:05", "2026-11-29T12:01:45").map((tick) => tick.slice(-5))).toEqual(["01:05", "01:45"]);
+  });
+
+  it("does not call a level the same that nobody can know", () => {
+    const point = { id: "", started: 0, is_good: true, commit: "", note: "", pin: "", value: 1 };
+    expect(levelWords({ points: [point, point, point, { ...point, is_good: false }], changes: [] })).toMatch(/^There are too few runs to tell/);
+    expect(levelWords({ points: [point, point, point, point], changes: [] })).toBe("The level has not changed.");
   });
 
   it("has a level for every run that lies in one", () => {

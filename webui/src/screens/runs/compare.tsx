@@ -81,7 +81,7 @@ function Surroundings({ compared }: { compared: readonly CompareAnswer[] }): JSX
       <div class="table-scroll" tabIndex={0} role="region" aria-label="Table: what differs around the runs">
         <table class="list">
           <thead><tr><th scope="col">What</th>{all[0]!.values.map((_, i) => <th scope="col" key={i}>{LETTERS[i]}</th>)}</tr></thead>
-          <tbody>{all.map(({ key, values }) => <tr key={key}><td data-label="What">{keyWords(key)}</td>{values.map((value, i) => <td key={i} data-label={LETTERS[i]} class="name">{plainWords(value)}</td>)}</tr>)}</tbody>
+          <tbody>{all.map(({ key, values }) => <tr key={key}><td data-label="What">{keyWords(key)}</td>{values.map((value, i) => <td key={i} data-label={LETTERS[i]} class="name">{plainWords(value, key)}</td>)}</tr>)}</tbody>
         </table>
       </div>
     </details>
@@ -177,7 +177,7 @@ function Charts({ runs }: { runs: readonly Opened[] }): JSX.Element {
       return { x: together.x, lines: runs.map((_, i) => ({ label: LETTERS[i]!, look: i, values: together.column(i) })) };
     };
     const curves = runs.map(({ distribution }) => distribution.curve);
-    const shares = sharesOf(curves);
+    const shares = sharesOf(curves, runs.map(({ distribution }) => distribution.count));
     const heats = runs.map(({ run, heatmap: answer }) => ({ answer, start: run.started ?? answer.from }));
     return {
       heat: heats.length < 2 ? null : heatDifference(heats[0]!, heats[1]!),

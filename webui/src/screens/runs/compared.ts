@@ -1,5 +1,5 @@
 /* What is said of runs side by side: aligned courses, percentile curves and their ratio, changes in words. Pure. */
-import { msUnit, percent, rate, visible } from "../../lib/format";
+import { msUnit, percent, rate, timespan, visible } from "../../lib/format";
 import type { SeriesTable, SeriesView } from "../../live/series";
 import type { Tone } from "../../parts/status";
 
@@ -118,9 +118,10 @@ export function at(curve: Curve, q: number): number | null {
   return before[1] + ((q - before[0]) / (share - before[0])) * (value - before[1]);
 }
 
-/** All shares that any of the curves has. */
-export function sharesOf(curves: readonly Curve[]): number[] {
-  return [...new Set(curves.flatMap((curve) => curve.map(([q]) => q)))].sort((a, b) => a - b);
+/** All shares that any of the curves has, as far as the requests of each say something of them: beyond lies less than one. */
+export function sharesOf(curves: readonly Curve[], counts: readonly number[]): number[] {
+  const most = 1 - 1 / Math.max(2, Math.min(...counts.filter((count) => count > 0)));
+  return [...new Set(curves.flatMap((curve) => curve.map(([q]) => q)))].filter((q) => q <= most).sort((a, b) => a - b);
 }
 
 /** What a percentile is of that of the reference, in percent more or less. */
@@ -136,7 +137,10 @@ export function ratios(reference: Curve, other: Curve, shares: readonly number[]
 const KEY_WORDS: Record<string, string> = { spawn_rate: "spawn rate", run_time: "run time", dirty: "files changed", environment: "machine", plans: "scenarios", sha256: "text of the locustfile" };
 export const keyWords = (key: string): string => KEY_WORDS[key] ?? key;
 
-export function plainWords(value: unknown): string {
+/** As the other parts of the page write it, by what it is of. */
+export function plainWords(value: unknown, key = ""): string {
+  if (typeof value === "number" && key === "run_time") return timespan(value) || "–";
+  if (typeof value === "number" && key === "spawn_rate") return `${value}/s`;
   if (value === null || value === undefined || value === "") return "–";
   if (Array.isArray(value)) return visible(value.join(" "));
   if (typeof value === "boolean") return value ? "yes" : "no";

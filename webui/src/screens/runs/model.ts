@@ -1,5 +1,5 @@
 /* Stored runs as the master lists them (docs/api.md), and what is written of them. Pure. */
-import { count, msUnit, percent, rate, timespan, visible } from "../../lib/format";
+import { count, dayAndTime, msUnit, percent, rate, timespan, visible } from "../../lib/format";
 import type { Tone } from "../../parts/status";
 
 export interface Run {
@@ -65,7 +65,7 @@ export function baseName(path: string): string {
 }
 
 export function whenOf(run: Run): string {
-  return run.started === undefined ? "–" : new Date(run.started * 1000).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+  return run.started === undefined ? "–" : dayAndTime(run.started);
 }
 
 /** What people call it: its pin, its note, or what it has in common with others. */
@@ -75,7 +75,8 @@ export const nameOf = (run: Run): string => visible(run.pin || run.note || "") |
 export const momentOf = (run: Run): string => [...new Set([nameOf(run), profileOf(run), whenOf(run)])].slice(1).join(" · ");
 
 export const commitOf = (run: Run): string => (run.commit ? `${visible(run.commit.slice(0, 8))}${run.dirty ? " + changes" : ""}` : "");
-export const lengthOf = (run: Run): string => timespan(Math.round(run.duration ?? 0)) || "–";
+/** Of one that runs it is not told to the second: it is none. */
+export const lengthOf = (run: Run): string => (run.state === "running" ? "" : timespan(Math.round(run.duration ?? 0))) || "–";
 export const failedOf = (run: Run): string => (run.requests ? `${percent(run.failures ?? 0, run.requests)} %` : "–");
 
 /** Of a run in a sentence, for those who do not see the table. */

@@ -9,7 +9,7 @@ import { Status } from "../../parts/status";
 import { useQuestion } from "../../range/question";
 import { baseName } from "./model";
 import { Overlay } from "./overlay";
-import { changeOf, dayOf, isWorse, levelsOf, METRICS, ticksOf, valueOf, type TrendAnswer } from "./trends";
+import { changeOf, dayOf, isWorse, levelsOf, levelWords, METRICS, ticksOf, valueOf, type TrendAnswer } from "./trends";
 
 function Changes({ answer }: { answer: TrendAnswer }): JSX.Element {
   const newest = answer.points.at(-1);
@@ -17,7 +17,7 @@ function Changes({ answer }: { answer: TrendAnswer }): JSX.Element {
   return (
     <>
       {outside ? <p class="callout warn"><strong>The last run is outside of what the runs before it let expect:</strong> {valueOf(answer.metric, newest.value)}, expected {valueOf(answer.metric, answer.expected![0])} to {valueOf(answer.metric, answer.expected![1])} (99 %).</p> : null}
-      {answer.changes.length === 0 ? <p class="note">The level has not changed{answer.points.length < 4 ? ": there are too few runs to tell" : ""}.</p> : (
+      {answer.changes.length === 0 ? <p class="note">{levelWords(answer)}</p> : (
         <ul class="trend-changes">
           {[...answer.changes].reverse().map((change) => {
             const point = answer.points[change.at]!;
@@ -46,7 +46,7 @@ function Choice({ label, name, value, options }: { label: string; name: string; 
 }
 
 function Picture({ answer }: { answer: TrendAnswer }): JSX.Element {
-  const [x, ticks] = useMemo(() => [answer.points.map((_, i) => i), ticksOf(answer.points)], [answer]);
+  const [x, ticks] = useMemo(() => [answer.points.some((point) => point.is_good && point.value !== null) ? answer.points.map((_, i) => i) : [], ticksOf(answer.points)], [answer]);
   const lines = useMemo(() => [
     { label: "run", look: 0, values: answer.points.map((point) => (point.is_good ? point.value : null)) },
     { label: "level", look: 1, values: levelsOf(answer) },
@@ -54,7 +54,7 @@ function Picture({ answer }: { answer: TrendAnswer }): JSX.Element {
   return (
     <Overlay id="trend" title={`${METRICS.find(([key]) => key === answer.metric)?.[1] ?? answer.metric} over the runs`} unit={answer.name === "" ? "all requests" : visible(`${answer.method} ${answer.name}`)}
       along="runs" x={x} lines={lines} kind={answer.metric === "rps" ? "rate" : answer.metric === "fail_ratio" ? "rate" : "ms"} format={(value) => valueOf(answer.metric, value)}
-      xWords={(i) => ticks[i] ?? ""} empty="No run of this kind is stored." />
+      xWords={(i) => ticks[i] ?? ""} empty="No run that counts is stored." />
   );
 }
 

@@ -1,5 +1,7 @@
 /* Levels of a figure over runs, and their changes in words. Pure. */
-import { msUnit, percent, rate } from "../../lib/format";
+import { msUnit, percent, rate, timeOfDay } from "../../lib/format";
+
+const LEAST_RUNS = 4;
 
 export interface TrendPoint {
   id: string;
@@ -42,14 +44,21 @@ export const isWorse = (metric: string, change: number): boolean => (metric === 
 
 export const dayOf = (point: TrendPoint): string => new Date(point.started * 1000).toLocaleDateString(undefined, { day: "numeric", month: "short" });
 
-const timeOf = ({ started }: TrendPoint): string => new Date(started * 1000).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
-
 /** What tells a run from the others on an axis: its day, or where several are of one day the time too. */
 export function ticksOf(points: readonly TrendPoint[]): string[] {
   const days = points.map(dayOf);
   const kinds = new Set(days).size;
   if (kinds === points.length) return days;
-  return points.map((point, i) => (kinds === 1 ? timeOf(point) : `${days[i]} ${timeOf(point)}`));
+  const seconds = points.map(({ started }) => timeOfDay(started));
+  const minutes = seconds.map((time) => time.slice(0, 5));
+  const named = (times: readonly string[]): string[] => (kinds === 1 ? [...times] : days.map((day, i) => `${day} ${times[i]}`));
+  return new Set(named(minutes)).size === points.length ? named(minutes) : named(seconds);
+}
+
+/** Whether a level was found, in a sentence; "": it changed. */
+export function levelWords({ points, changes }: Pick<TrendAnswer, "points" | "changes">): string {
+  if (changes.length > 0) return "";
+  return points.filter((point) => point.is_good && point.value !== null).length < LEAST_RUNS ? "There are too few runs to tell whether the level has changed." : "The level has not changed.";
 }
 
 /** The level at each point; null outside of all. */
