@@ -5,6 +5,7 @@ import type { Scenario, Stage } from "../../src/live/scenarios";
 import api from "../../../docs/openapi.json";
 import { HistRule } from "../../src/stats/hist";
 import { areaUntil, horizonOf, levelAt, levelWords, meanLevel, niceAbove, pictureOf, rowsLeft, scaleOf, stagesFrom, stagesText, STARTS, startsView } from "../../src/screens/load/plan-of";
+import { bendsOf } from "../../src/screens/new-test/plan-picture";
 import { doneWith, kneeWords } from "../../src/screens/load/knee-of";
 import { droppedWords, lateWords } from "../../src/screens/load/words";
 
@@ -145,4 +146,10 @@ test("the knee is told with its interval, and whether the capacity was reached",
   expect(kneeWords(knee)).toEqual(["Knee: 640/s (600 to 690), with 8.00 users busy and 13 ms an iteration. More load costs more than it brings.", "Capacity: 900/s (880 to 925), by the law alone: it was not reached.", "In brackets 95 % confidence; the law fits with R² 0.999."]);
   expect(kneeWords({ ...knee, knee: null, capacity: { ...knee.capacity, is_measured: true }, law: null })).toEqual(["Capacity: 900/s (880 to 925)."]);
   expect(kneeWords({ ...knee, knee: null, capacity: null, law: null })).toEqual([]);
+});
+
+test("the picture of a plan says when it takes another course, where there is room", () => {
+  expect(bendsOf(pictureOf(scenario([[25, 0, 40], [null, 40, 40]]), 38), 38)).toEqual([25]);
+  expect(bendsOf(pictureOf(scenario([[1, 0, 5], [2, 5, 20], [null, 20, 20]]), 100), 100), "too near the start").toEqual([]);
+  expect(bendsOf(pictureOf(scenario([[30, 0, 5], [3, 5, 9], [30, 9, 9], [30, 9, 0]]), 93), 93)).toEqual([30, 63]);
 });

@@ -7,6 +7,7 @@ const WIDTH = 600;
 const HEIGHT = 120;
 const TOP = 18; // room for the highest label
 const LABELS_MOST = 6;
+const ROOM = 0.1; // of the width, for the label of a time
 
 /** At most so many, the first and the last always. */
 function thinned<T>(values: readonly T[]): T[] {
@@ -16,6 +17,13 @@ function thinned<T>(values: readonly T[]): T[] {
 
 function anchor(part: number): "start" | "middle" | "end" {
   return part < 0.04 ? "start" : part > 0.96 ? "end" : "middle";
+}
+
+/** When it takes another course, where there is room to say so. */
+export function bendsOf({ points }: Pick<Plan, "points">, end: number): number[] {
+  const found: number[] = [];
+  for (const [at] of points) if (at >= end * ROOM + (found.at(-1) ?? 0) && at <= end * (1 - 1.5 * ROOM)) found.push(at);
+  return found;
 }
 
 const USERS = (users: number): string => `${count(users)} ${users === 1 ? "user" : "users"}`;
@@ -40,7 +48,7 @@ export function PlanPicture({ plan, unit = USERS, name = "", now, missing = "Wha
   const y = (users: number): number => HEIGHT - ((HEIGHT - TOP) * users) / top;
   const line = plan.points.map(([at, users], i) => `${i === 0 ? "M" : "L"}${((WIDTH * at) / end).toFixed(1)} ${y(users).toFixed(1)}`).join("");
   const stages = thinned(plan.stages);
-  const times = plan.stages.length > 1 ? [...stages.map(([at]) => at), end] : [0, end];
+  const times = plan.stages.length > 1 ? [...stages.map(([at]) => at), end] : [0, ...bendsOf(plan, end), end];
   const says = `${name === "" ? "Planned users" : `Plan of ${name}`}: ${plan.stages.length > 1 ? `${plan.stages.map(([at, users]) => `${count(users)} from ${clock(at)}`).join(", ")}` : `up to ${name === "" ? count(top) : unit(top)}`}${plan.isOpen ? ", until stopped" : `, ends after ${clock(end)}`}`;
   return (
     <figure class="plan" aria-label={says}>

@@ -139,7 +139,7 @@ function Actions({ runs }: { runs: readonly Run[] }): JSX.Element {
   const like = runs.find((run) => run.id === chosen[0]) ?? runs[0];
   return (
     <>
-      {chosen.length > 0 ? <button type="button" class="button quiet small" onClick={() => setQuery({ pick: "" })}>None</button> : null}
+      {chosen.length > 0 ? <button type="button" class="button quiet small" onClick={() => setQuery({ pick: "" })}>Untick all</button> : null}
       <button type="button" class="button small" disabled={chosen.length < 2} title={chosen.length < 2 ? `Tick two to ${COMPARED_MOST} runs` : "The oldest tick is the reference"} onClick={() => pushQuery({ compare: chosen.join(), pick: "" })}>
         <Icon name="columns" />Compare{chosen.length > 0 ? ` (${chosen.length})` : ""}
       </button>
