@@ -28,7 +28,7 @@ static int use_runs(struct baseline *b, const char *given)
         why = sbuf_words("it is longer than %zu bytes", sizeof b->gate.baseline - 1);
     else if (given)
         memcpy(b->gate.baseline, given, strlen(given) + 1);
-    if (why || !history_is_spec(b->gate.baseline, &why)) {
+    if (why || (!side_is_file(b->gate.baseline) && !history_is_spec(b->gate.baseline, &why))) {
         char *words = sbuf_words("%s: %s", given ? "--baseline" : "--gate: baseline", why);
         free(why);
         return master_failure(EXIT_USAGE, words);
@@ -58,8 +58,17 @@ void baseline_fini(struct master *m)
     free(m->judging.baseline);
 }
 
-/* What comparing has to know of this run. */
-static json_t *about_this_run(const struct master *m, bool is_valid)
+static void add_script(const struct master *m, json_t *about)
+{
+    const char *text = m->nodes.host.script.about;
+    json_t *script = text ? json_loads(text, 0, NULL) : NULL;
+    const json_t *hash = json_object_get(script, "sha256");
+    if (json_is_string(hash))
+        json_object_set(about, "sha256", (json_t *)(uintptr_t)hash);
+    json_decref(script);
+}
+
+json_t *baseline_about(const struct master *m, bool is_valid)
 {
     const struct options *o = m->o;
     const struct machine *k = &m->machine;
@@ -68,12 +77,16 @@ static json_t *about_this_run(const struct master *m, bool is_valid)
     for (size_t i = 0; i < k->roster.count; i++)
         workers += k->roster.workers[i]->has_joined && k->roster.workers[i]->lost_at <= 0;
     json_t *machine = run_about_machine();
-    json_t *about =
-        json_pack("{s:s,s:s,s:s,s:f,s:b,s:i,s:o}", "run", k->run.id, "profile",
-                  o->profile ? o->profile : "", "locustfile", file ? file : o->locustfile, "users",
-                  (double)k->run.target_users, "valid", is_valid, "plans", (int)m->plans.list.count,
-                  "environment", run_about_environment(machine, workers));
+    const double run_s = run_age_s(&k->run, master_now());
+    json_t *about = json_pack(
+        "{s:s,s:s,s:s,s:f,s:f,s:f,s:f,s:b,s:i,s:i,s:o}", "run", k->run.id, "profile",
+        o->profile ? o->profile : "", "locustfile", file ? file : o->locustfile, "users",
+        (double)k->run.target_users, "spawn_rate", k->load.spawn_rate, "run_time",
+        k->load.run_time_s, "duration", run_s, "valid", is_valid, "plans", (int)m->plans.list.count,
+        "workers", (int)workers, "environment", run_about_environment(machine, workers));
     json_decref(machine);
+    add_script(m, about);
+    run_about_seed(o, about);
     if (repeat_id(m))
         json_object_set_new(about, "tags", json_pack("{s:s}", "repeat", repeat_id(m)));
     return about;
@@ -97,8 +110,8 @@ static void open_runs(struct side *side, struct history *h, const json_t *found,
 static void describe(struct baseline *b, const char *answer, const char *why, json_t *lines)
 {
     json_t *object = json_pack("{s:s,s:s,s:s,s:b,s:s,s:o}", "runs", b->gate.baseline, "answer",
-                               answer, "cant_tell", b->gate.fails_unsure ? "fail" : "pass",
-                               "failed", b->reason != NULL, "why", why, "lines", lines);
+                               answer, "cant_tell", gate_unsure_name(&b->gate), "failed",
+                               b->reason != NULL, "why", why, "lines", lines);
     b->object = json_dumps(object, JSON_COMPACT);
     json_decref(object);
 }
@@ -116,7 +129,31 @@ static void describe_contrast(struct baseline *b, const struct contrast *c)
     json_decref(all);
 }
 
-static void compare(struct master *m, struct history *h, const json_t *like, const json_t *found)
+bool baseline_runs(const struct gate *g, struct history *h, const json_t *like,
+                   const struct side_ask *ask, struct side *before, char **why)
+{
+    if (side_is_file(g->baseline))
+        return side_open(before, h, g->baseline, ask, why);
+    json_t *found = h ? history_find(h, g->baseline, like, why) : NULL;
+    open_runs(before, h, found, ask);
+    if (before->count == 0 && !*why)
+        *why = mem_strdup(found ? "its runs cannot be read" : "no folder of runs");
+    json_decref(found);
+    return before->count > 0;
+}
+
+struct history *baseline_history(const char *given, char **why)
+{
+    char *folder = history_folder(history_is_off(given) ? NULL : given);
+    struct history *h = folder ? history_open(folder, false, why) : NULL;
+    free(folder);
+    if (h)
+        history_mend(h, false);
+    return h;
+}
+
+/* Earlier runs of --repeat stand beside this one. */
+static void compare(struct master *m, struct history *h, const json_t *like, char **why)
 {
     struct baseline *b = m->judging.baseline;
     struct side before = {0}, earlier = {0};
@@ -125,7 +162,7 @@ static void compare(struct master *m, struct history *h, const json_t *like, con
     struct timeline_snap *snap = timeline_snapshot(m->record.timeline);
     struct contrast_run after[SIDE_MOST + 1];
     size_t count = 0;
-    json_t *repeated = repeat_earlier(m, h);
+    json_t *repeated = h ? repeat_earlier(m, h) : json_array();
     struct side_ask ask = {.gate = &b->gate};
     const bool is_valid = json_is_true(json_object_get(like, "valid"));
     if (is_valid || json_array_size(repeated) == 0)
@@ -133,13 +170,12 @@ static void compare(struct master *m, struct history *h, const json_t *like, con
     open_runs(&earlier, h, repeated, &ask);
     if (!ask.like)
         ask.like = earlier.count > 0 ? earlier.runs[0].stats : &m->record.stats;
-    open_runs(&before, h, found, &ask);
     json_decref(repeated);
     if (earlier.count == 0 || is_valid)
         after[count++] = (struct contrast_run){snap, &m->record.stats, like};
     for (size_t i = 0; i < earlier.count; i++)
         after[count++] = earlier.runs[i];
-    if (before.count > 0) {
+    if (baseline_runs(&b->gate, h, like, &ask, &before, why)) {
         char *words = count > 1 ? sbuf_words("these %zu runs", count) : mem_strdup("this run");
         char *name = side_name(&before, b->gate.baseline);
         contrast_make(&c, &(struct contrast_ask){.before = before.runs,
@@ -147,7 +183,7 @@ static void compare(struct master *m, struct history *h, const json_t *like, con
                                                  .after = after,
                                                  .after_count = count,
                                                  .gate = &b->gate,
-                                                 .between = side_between,
+                                                 .between = h ? side_between : NULL,
                                                  .arg = &alike});
         describe_contrast(b, &c);
         contrast_markdown(&c, name, words, &b->words);
@@ -164,24 +200,18 @@ static void compare(struct master *m, struct history *h, const json_t *like, con
 static void look_up(struct master *m, const json_t *like)
 {
     struct baseline *b = m->judging.baseline;
-    const char *given = m->o->history;
-    char *folder = history_folder(history_is_off(given) ? NULL : given), *why = NULL;
-    struct history *h = folder ? history_open(folder, false, &why) : NULL;
-    json_t *found = NULL;
-    if (h) {
-        history_mend(h, false);
-        found = history_find(h, b->gate.baseline, like, &why);
-    }
-    if (found)
-        compare(m, h, like, found);
+    char *why = NULL, *none = NULL;
+    struct history *h = baseline_history(m->o->history, &none);
+    compare(m, h, like, &why);
     if (b->words.len == 0) {
-        const char *words = why ? why : found ? "its runs cannot be read" : "no folder of runs";
+        const char *words = none && !side_is_file(b->gate.baseline) ? none
+                            : why                                   ? why
+                                                                    : "no folder of runs";
         sbuf_addf(&b->words, "Not compared: there is no baseline: %s\n", words);
         describe(b, "no baseline", words, json_array());
     }
-    json_decref(found);
     history_close(h);
-    free(folder);
+    free(none);
     free(why);
 }
 
@@ -193,7 +223,7 @@ void baseline_judge(struct master *m, bool is_valid)
     b->is_judged = true;
     if (repeat_goes_on(m))
         return;
-    json_t *like = about_this_run(m, is_valid);
+    json_t *like = baseline_about(m, is_valid);
     look_up(m, like);
     json_decref(like);
 }

@@ -5,6 +5,7 @@
 #include "common/base/sbuf.h"
 #include "master/data/series_course.h"
 #include "master/out/document.h"
+#include "master/store/run_about.h"
 #include "master/store/run_writer.h"
 #include "master/app/baseline.h"
 #include "master/app/core.h"
@@ -297,9 +298,11 @@ static json_t *about_run(const struct master *m)
     }
     if (repeat_id(m))
         json_object_set_new(tags, "repeat", json_string(repeat_id(m)));
-    return json_pack("{s:s,s:s,s:s,s:o}", "profile", o->profile ? o->profile : "", "test_id",
-                     o->test_id ? o->test_id : "", "note", o->run_note ? o->run_note : "", "tags",
-                     tags);
+    json_t *about = json_pack("{s:s,s:s,s:s,s:o}", "profile", o->profile ? o->profile : "",
+                              "test_id", o->test_id ? o->test_id : "", "note",
+                              o->run_note ? o->run_note : "", "tags", tags);
+    run_about_seed(o, about);
+    return about;
 }
 
 static void add_history(struct master *m)

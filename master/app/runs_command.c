@@ -7,6 +7,7 @@
 #include "master/options/options.h"
 #include "master/store/context.h"
 #include "master/store/run_kept.h"
+#include "master/store/sheet.h"
 #include "master/store/side.h"
 #include <math.h>
 #include <stdarg.h>
@@ -19,7 +20,7 @@
 struct asked {
     const char *history, *profile, *branch, *tag, *gate;
     double keep, days, megabytes, limit;
-    bool is_json, is_markdown, is_valid, is_forced, is_none, has_samples, is_csv;
+    bool is_json, is_markdown, is_valid, is_forced, is_none, has_samples, is_csv, is_html;
     const char *words[WORDS_MAX];
     size_t count;
 };
@@ -36,11 +37,12 @@ static const char USAGE[] =
     "katydid runs import FILE …\n"
     "katydid runs prune [--keep N] [--days D] [--mb MB]\n"
     "katydid runs repair\n"
-    "katydid compare A B [--json] [--gate FILE] [--force]\n"
+    "katydid compare A B [--html | --json | --md] [--gate FILE] [--force]\n"
     "\n"
     "RUN, A, B: an id or its beginning, latest, latest~3, pinned:NAME, branch:NAME, profile:NAME,\n"
     "tag:KEY=VALUE. A and B may be several, with a number of runs behind: 'branch:main valid 5',\n"
-    "and the file of a run. All: --history FOLDER, else KATYDID_HISTORY, else the usual one.\n";
+    "and files: of a run (FILE.kdrun), of --summary (FILE.json). All: --history FOLDER, else\n"
+    "KATYDID_HISTORY, else the usual one.\n";
 
 static int complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -113,7 +115,7 @@ static int read_words(struct asked *a, int argc, char **argv)
         {"--valid", NULL, NULL, &a->is_valid},  {"--force", NULL, NULL, &a->is_forced},
         {"--none", NULL, NULL, &a->is_none},    {"--markdown", NULL, NULL, &a->is_markdown},
         {"--md", NULL, NULL, &a->is_markdown},  {"--samples", NULL, NULL, &a->has_samples},
-        {"--csv", NULL, NULL, &a->is_csv}};
+        {"--csv", NULL, NULL, &a->is_csv},      {"--html", NULL, NULL, &a->is_html}};
     const size_t known = sizeof words / sizeof *words;
     for (int i = 0; i < argc; i++) {
         const size_t len = strcspn(argv[i], "=");
@@ -365,16 +367,20 @@ static int compare_sides(struct job *j, const struct side *before, const struct 
                                              .between = j->h ? side_between : NULL,
                                              .arg = &alike});
     side_alike_fini(&alike);
+    json_t *context =
+        j->a.is_json || j->a.is_html ? context_of(&before->runs[0], &after->runs[0]) : NULL;
     if (j->a.is_json) {
-        json_t *context = context_of(&before->runs[0], &after->runs[0]);
         contrast_json(&c, context, &out);
-        json_decref(context);
+    } else if (j->a.is_html) {
+        sheet_add(&out, &c, &(struct sheet_side){j->a.words[0], before->runs, before->count},
+                  &(struct sheet_side){j->a.words[1], after->runs, after->count}, context);
     } else {
         char *names[] = {side_name(before, j->a.words[0]), side_name(after, j->a.words[1])};
         contrast_markdown(&c, names[0], names[1], &out);
         free(names[0]);
         free(names[1]);
     }
+    json_decref(context);
     print(&out);
     const int code = c.refusal ? EXIT_FAILED : j->a.gate && contrast_fails(&c) ? EXIT_WORSE : 0;
     contrast_fini(&c);

@@ -240,48 +240,82 @@ static double failed(const struct bootstrap *b, const uint8_t *w, double q)
     return n > 0 ? weighed(b->failed, w, b->blocks) / n : NAN;
 }
 
-/* Blocks that were drawn vary a little less than blocks do: B / (B - 1) mends that. */
-static struct figure figure_of(const struct bootstrap *b, statistic of, double q, bool is_share)
+static const struct {
+    statistic of;
+    bool is_share;
+} STATISTIC[] = {[BOOTSTRAP_QUANTILE] = {quantile, false},
+                 [BOOTSTRAP_MEAN] = {mean, false},
+                 [BOOTSTRAP_RATE] = {rate, false},
+                 [BOOTSTRAP_FAILED] = {failed, true}};
+
+/* Of each draw, of logarithms but for shares; NaN: there is none. */
+static double *statistics(const struct bootstrap *b, enum bootstrap_statistic s, double q)
+{
+    double *x = mem_zalloc(BOOTSTRAP_DRAWS * sizeof *x);
+    for (size_t r = 0; r < BOOTSTRAP_DRAWS; r++) {
+        const double value = STATISTIC[s].of(b, b->draws + r * b->blocks, q);
+        x[r] = STATISTIC[s].is_share ? value : value > 0 ? log(value) : NAN;
+    }
+    return x;
+}
+
+/* Takes x. Blocks that were drawn vary a little less than blocks do: B / (B - 1) mends that. */
+static double spread(double *x, size_t blocks)
+{
+    size_t n = 0;
+    for (size_t r = 0; r < BOOTSTRAP_DRAWS; r++)
+        if (isfinite(x[r]))
+            x[n++] = x[r];
+    const double sd = inference_sd(x, n) * sqrt((double)blocks / (double)(blocks - 1));
+    free(x);
+    return sd;
+}
+
+static struct figure figure_of(const struct bootstrap *b, enum bootstrap_statistic s, double q)
 {
     struct figure f = {.value = NAN, .n = weighed(b->count, NULL, b->blocks)};
-    double *x;
-    size_t n = 0;
-    if (b->blocks < 2 || !isfinite(f.value = of(b, NULL, q)))
-        return f;
-    x = mem_zalloc(BOOTSTRAP_DRAWS * sizeof *x);
-    for (size_t r = 0; r < BOOTSTRAP_DRAWS; r++) {
-        const double value = of(b, b->draws + r * b->blocks, q);
-        if (isfinite(value) && (is_share || value > 0))
-            x[n++] = is_share ? value : log(value);
-    }
-    f.se = inference_sd(x, n) * sqrt((double)b->blocks / (double)(b->blocks - 1));
-    free(x);
+    if (b->blocks >= 2 && isfinite(f.value = STATISTIC[s].of(b, NULL, q)))
+        f.se = spread(statistics(b, s, q), b->blocks);
     return f;
+}
+
+double bootstrap_pair_se(const struct bootstrap *a, const struct bootstrap *b,
+                         enum bootstrap_statistic s, double q)
+{
+    HANDLE_IS(a, BOOTSTRAP_TAG);
+    HANDLE_IS(b, BOOTSTRAP_TAG);
+    if (a->blocks != b->blocks || a->blocks < 2)
+        return 0;
+    double *x = statistics(a, s, q), *y = statistics(b, s, q);
+    for (size_t r = 0; r < BOOTSTRAP_DRAWS; r++)
+        y[r] -= x[r];
+    free(x);
+    return spread(y, a->blocks);
 }
 
 struct figure bootstrap_quantile(const struct bootstrap *b, double q)
 {
     HANDLE_IS(b, BOOTSTRAP_TAG);
-    return figure_of(b, quantile, q, false);
+    return figure_of(b, BOOTSTRAP_QUANTILE, q);
 }
 
 struct figure bootstrap_mean(const struct bootstrap *b)
 {
     HANDLE_IS(b, BOOTSTRAP_TAG);
-    return figure_of(b, mean, 0, false);
+    return figure_of(b, BOOTSTRAP_MEAN, 0);
 }
 
 struct figure bootstrap_rate(const struct bootstrap *b)
 {
     HANDLE_IS(b, BOOTSTRAP_TAG);
-    return figure_of(b, rate, 0, false);
+    return figure_of(b, BOOTSTRAP_RATE, 0);
 }
 
 /* Where none failed, three in n would hardly have gone unseen: that is its 95 % end. */
 struct figure bootstrap_failed(const struct bootstrap *b)
 {
     HANDLE_IS(b, BOOTSTRAP_TAG);
-    struct figure f = figure_of(b, failed, 0, true);
+    struct figure f = figure_of(b, BOOTSTRAP_FAILED, 0);
     if (isfinite(f.value) && f.n > 0)
         f.se = fmax(f.se, 3 / f.n / 1.96);
     return f;

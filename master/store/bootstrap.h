@@ -32,3 +32,10 @@ struct figure bootstrap_quantile(const struct bootstrap *b, double q); /* ms */
 struct figure bootstrap_mean(const struct bootstrap *b);               /* ms */
 struct figure bootstrap_rate(const struct bootstrap *b);               /* requests per second */
 struct figure bootstrap_failed(const struct bootstrap *b);             /* share of the requests */
+
+enum bootstrap_statistic { BOOTSTRAP_QUANTILE, BOOTSTRAP_MEAN, BOOTSTRAP_RATE, BOOTSTRAP_FAILED };
+/* How uncertain the difference of two runs is (of logarithms; of the shares themselves), with
+ * blocks of the same number drawn together: both were made with the same seed and have as many
+ * blocks. q: of the quantile. */
+double bootstrap_pair_se(const struct bootstrap *a, const struct bootstrap *b,
+                         enum bootstrap_statistic s, double q);

@@ -4,6 +4,7 @@
 #include "common/base/sbuf.h"
 #include "master/store/bootstrap.h"
 #include "master/store/run_name.h"
+#include "master/store/whole.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,6 +74,8 @@ static double *mean_of_bins(const struct steady *s)
 static void find_steady(struct steady *s, const struct contrast_run *run, size_t number)
 {
     *s = (struct steady){.run = run, .seed = SEED + number};
+    if (!run->timeline)
+        return;
     list_bins(s, run->timeline);
     cut_ends(s);
     double *means = mean_of_bins(s);
@@ -83,6 +86,63 @@ static void find_steady(struct steady *s, const struct contrast_run *run, size_t
         s->per_block = bootstrap_block(means + cut, s->count, s->bin_s);
     }
     free(means);
+}
+
+/* ---- two runs of one seed ---- */
+
+/* Whether they did the same at the same time after they began, as far as that was in their hands.
+ */
+static bool are_twins(const json_t *a, const json_t *b)
+{
+    static const char *const same[] = {"seed",     "schedule",   "sha256", "users",
+                                       "run_time", "spawn_rate", "workers"};
+    bool is_same = json_is_number(json_object_get(a, "seed"));
+    for (size_t i = 0; i < sizeof same / sizeof *same && is_same; i++) {
+        const json_t *x = json_object_get(a, same[i]), *y = json_object_get(b, same[i]);
+        is_same = (!x && !y) || json_equal((json_t *)(uintptr_t)x, (json_t *)(uintptr_t)y);
+    }
+    return is_same;
+}
+
+/* Seconds after all users of its run were there. */
+static int64_t first_of(const struct steady *s)
+{
+    return timeline_block_span(s->bins[0])->start - s->run->timeline->since;
+}
+
+static size_t bins_before(const struct steady *s, int64_t from)
+{
+    size_t n = 0;
+    while (n < s->count && timeline_block_span(s->bins[n])->start - s->run->timeline->since < from)
+        n++;
+    return n;
+}
+
+static void keep_bins(struct steady *s, size_t cut, size_t count)
+{
+    memmove(s->bins, s->bins + cut, count * sizeof(void *));
+    s->count = count;
+}
+
+/* Blocks of both that are of the same time, and drawn together. False: there are too few. */
+static bool make_pair(struct steady *a, struct steady *b)
+{
+    const bool is_coarse[] = {a->bin_s > 1, b->bin_s > 1};
+    if (!a->count || !b->count || !a->per_block || !b->per_block || is_coarse[0] != is_coarse[1] ||
+        !are_twins(a->run->meta, b->run->meta))
+        return false;
+    const int64_t from = first_of(a) > first_of(b) ? first_of(a) : first_of(b);
+    const size_t per = a->per_block > b->per_block ? a->per_block : b->per_block;
+    const size_t cut[] = {bins_before(a, from), bins_before(b, from)};
+    const size_t left[] = {a->count - cut[0], b->count - cut[1]};
+    const size_t count = left[0] < left[1] ? left[0] : left[1];
+    if (count / per < BOOTSTRAP_BLOCKS_MIN)
+        return false;
+    keep_bins(a, cut[0], count);
+    keep_bins(b, cut[1], count);
+    a->per_block = b->per_block = per;
+    b->seed = a->seed;
+    return true;
 }
 
 /* ---- figures ---- */
@@ -125,15 +185,40 @@ static struct bootstrap *bootstrap_of(const struct steady *s, uint32_t id)
     return b;
 }
 
-static struct figure figure_of(const struct bootstrap *b, enum contrast_figure f)
+/* What is known of a row of a run: blocks, or only what it came to. */
+struct seen {
+    struct bootstrap *blocks;
+    const struct tally *whole;
+    double run_s;
+};
+
+static struct figure figure_of_blocks(const struct bootstrap *b, enum contrast_figure f)
 {
-    if (!b)
-        return (struct figure){.value = NAN};
     if (FIGURE[f].quantile > 0)
         return bootstrap_quantile(b, FIGURE[f].quantile);
     return f == FIGURE_MEAN  ? bootstrap_mean(b)
            : f == FIGURE_RPS ? bootstrap_rate(b)
                              : bootstrap_failed(b);
+}
+
+static struct figure figure_of(const struct seen *s, enum contrast_figure f)
+{
+    if (s->blocks)
+        return figure_of_blocks(s->blocks, f);
+    if (!s->whole)
+        return (struct figure){.value = NAN};
+    if (FIGURE[f].quantile > 0)
+        return whole_quantile(s->whole, FIGURE[f].quantile);
+    return f == FIGURE_MEAN  ? whole_mean(s->whole)
+           : f == FIGURE_RPS ? whole_rate(s->whole, s->run_s)
+                             : whole_failed(s->whole);
+}
+
+static enum bootstrap_statistic statistic_of(enum contrast_figure f)
+{
+    return FIGURE[f].quantile > 0 ? BOOTSTRAP_QUANTILE
+           : f == FIGURE_MEAN     ? BOOTSTRAP_MEAN
+                                  : BOOTSTRAP_RATE;
 }
 
 /* ---- whether they can be compared ---- */
@@ -191,17 +276,23 @@ static bool refuse_load(const struct contrast_run *a, const struct contrast_run 
     return why->len > 0;
 }
 
-static bool refuse_run(const struct steady *s, bool is_forced, struct sbuf *why)
+static bool is_too_short(const struct steady *s, bool is_forced)
+{
+    const size_t blocks = s->per_block ? s->count / s->per_block : 0;
+    return blocks < 2 || (blocks < BOOTSTRAP_BLOCKS_MIN && !is_forced);
+}
+
+/* is_whole: it is not looked at second by second. */
+static bool refuse_run(const struct steady *s, bool is_whole, bool is_forced, struct sbuf *why)
 {
     char *name = run_name(s->run->meta);
-    const size_t blocks = s->per_block ? s->count / s->per_block : 0;
     if (s->run->stats->total.requests == 0)
         sbuf_addf(why, "%s has no requests", name);
     else if (!is_forced && !json_is_true(json_object_get(s->run->meta, "valid")))
         sbuf_addf(why, "the measurement of %s was not valid", name);
-    else if (s->count == 0 || (s->per_block == 0 && s->count >= BOOTSTRAP_BLOCKS_MIN))
+    else if (!is_whole && (s->count == 0 || (!s->per_block && s->count >= BOOTSTRAP_BLOCKS_MIN)))
         sbuf_addf(why, "%s was never steady", name);
-    else if (blocks < 2 || (blocks < BOOTSTRAP_BLOCKS_MIN && !is_forced))
+    else if (!is_whole && is_too_short(s, is_forced))
         sbuf_addf(why, "%s is too short: its steady part of %.0f s is less than %d blocks of %d s",
                   name, (double)s->count * s->bin_s, BOOTSTRAP_BLOCKS_MIN, BOOTSTRAP_BLOCK_MIN_S);
     free(name);
@@ -214,6 +305,7 @@ struct making {
     struct contrast *c;
     const struct contrast_ask *ask;
     struct steady *before, *after;
+    bool is_whole; /* one of them has no seconds */
 };
 
 static double time_share(const struct tally *t, const struct stats *s)
@@ -222,21 +314,24 @@ static double time_share(const struct tally *t, const struct stats *s)
 }
 
 static void add_line(struct making *m, const struct gate_rule *rule, const char *method,
-                     const char *name, struct bootstrap *const *before,
-                     struct bootstrap *const *after)
+                     const char *name, const struct seen *before, const struct seen *after)
 {
     const struct contrast_ask *ask = m->ask;
     struct figure *a = mem_zalloc((ask->before_count + 1) * sizeof *a);
     struct figure *b = mem_zalloc((ask->after_count + 1) * sizeof *b);
-    struct between between = {0.05, INFINITY, true};
+    struct between between = {.sd = 0.05, .df = INFINITY, .is_assumed = true};
     for (size_t i = 0; i < ask->before_count; i++)
-        a[i] = figure_of(before[i], rule->figure);
+        a[i] = figure_of(&before[i], rule->figure);
     for (size_t i = 0; i < ask->after_count; i++)
-        b[i] = figure_of(after[i], rule->figure);
+        b[i] = figure_of(&after[i], rule->figure);
     if (rule->margin.is_share) /* of a share nothing can be assumed but what is within the runs */
         between.sd = 0;
     if (ask->between)
         between = ask->between(ask->arg, method, name, rule->figure);
+    if (m->c->is_paired && !rule->margin.is_share && before[0].blocks && after[0].blocks)
+        between.paired_se =
+            bootstrap_pair_se(before[0].blocks, after[0].blocks, statistic_of(rule->figure),
+                              FIGURE[rule->figure].quantile);
     if (m->c->count % 64 == 0)
         m->c->lines = mem_realloc(m->c->lines, (m->c->count + 64) * sizeof *m->c->lines);
     m->c->lines[m->c->count++] = (struct contrast_line){
@@ -259,22 +354,24 @@ bool contrast_judges(const struct gate_rule *rule, const struct tally *row, cons
            time_share(row, s) >= rule->least_share;
 }
 
-static struct bootstrap **bootstraps(const struct steady *s, size_t count, const char *method,
-                                     const char *name)
+static struct seen *look_at(const struct making *m, const struct steady *s, size_t count,
+                            const char *method, const char *name)
 {
-    struct bootstrap **list = mem_zalloc((count + 1) * sizeof *list);
+    struct seen *list = mem_zalloc((count + 1) * sizeof *list);
     for (size_t i = 0; i < count; i++) {
         const struct tally *t = find_row(s[i].run->stats, method, name);
-        if (t)
-            list[i] = bootstrap_of(&s[i], t->number);
+        if (t && m->is_whole)
+            list[i] = (struct seen){NULL, t, number_of(s[i].run->meta, "duration")};
+        else if (t)
+            list[i].blocks = bootstrap_of(&s[i], t->number);
     }
     return list;
 }
 
-static void free_bootstraps(struct bootstrap **list, size_t count)
+static void forget(struct seen *list, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        bootstrap_free(list[i]);
+        bootstrap_free(list[i].blocks);
     free(list);
 }
 
@@ -284,20 +381,20 @@ static void add_row(struct making *m, const struct tally *row)
     const struct contrast_ask *ask = m->ask;
     const struct stats *newest = ask->after[0].stats;
     const char *method = row ? row->method : "", *name = row ? row->name : "";
-    struct bootstrap **before = NULL, **after = NULL;
+    struct seen *before = NULL, *after = NULL;
     for (size_t i = 0; i < ask->gate->count; i++) {
         if (!contrast_judges(&ask->gate->rules[i], row, newest))
             continue;
         if (!before) {
-            before = bootstraps(m->before, ask->before_count, method, name);
-            after = bootstraps(m->after, ask->after_count, method, name);
+            before = look_at(m, m->before, ask->before_count, method, name);
+            after = look_at(m, m->after, ask->after_count, method, name);
         }
         add_line(m, &ask->gate->rules[i], method, name, before, after);
     }
     if (!before)
         return;
-    free_bootstraps(before, ask->before_count);
-    free_bootstraps(after, ask->after_count);
+    forget(before, ask->before_count);
+    forget(after, ask->after_count);
 }
 
 /* How many times as much would have to be measured for an answer, if the figures stay. */
@@ -332,6 +429,7 @@ static void judge(struct contrast *c)
             l->needs = needs_of(l);
         c->worse += l->answer == ANSWER_WORSE;
         c->unsure += l->answer == ANSWER_UNSURE;
+        c->would_tell += l->answer == ANSWER_UNSURE && l->change.would_tell;
     }
     free(p);
     free(is_worse);
@@ -369,23 +467,52 @@ static void compare(struct making *m)
     m->c->delta = inference_delta(a, b);
 }
 
+static bool has_whole(const struct contrast_ask *ask)
+{
+    bool is_whole = false;
+    for (size_t i = 0; i < ask->before_count; i++)
+        is_whole |= !ask->before[i].timeline;
+    for (size_t i = 0; i < ask->after_count; i++)
+        is_whole |= !ask->after[i].timeline;
+    return is_whole;
+}
+
+static void add_basis_remarks(const struct making *m, struct sbuf *out)
+{
+    if (m->is_whole)
+        sbuf_adds(out,
+                  "Of a summary there are no seconds: all runs are compared as a whole, with "
+                  "their beginning and end, and what happened within them is in no interval. ");
+    if (m->c->is_paired)
+        sbuf_addf(out, "Both runs had the seed %.0f: their blocks are drawn in pairs. ",
+                  number_of(m->ask->before[0].meta, "seed"));
+}
+
 void contrast_make(struct contrast *c, const struct contrast_ask *ask)
 {
     const size_t count = ask->before_count + ask->after_count;
     struct steady *all = mem_zalloc((count + 1) * sizeof *all);
     struct sbuf why = {0}, remarks = {0};
     *c = (struct contrast){.fails_unsure = ask->gate->fails_unsure};
+    struct making making = {c, ask, all, all + ask->before_count, has_whole(ask)};
     for (size_t i = 0; i < count; i++) {
         const bool is_after = i >= ask->before_count;
         const struct contrast_run *run =
             is_after ? &ask->after[i - ask->before_count] : &ask->before[i];
         find_steady(&all[i], run, i);
-        const bool is_refused = why.len > 0 || refuse_run(&all[i], ask->is_forced, &why);
-        if (!is_refused && !ask->is_forced && i > 0)
+        if (why.len > 0)
+            continue;
+        if (refuse_run(&all[i], making.is_whole, ask->is_forced, &why))
+            c->is_short = is_after && is_too_short(&all[i], ask->is_forced) &&
+                          json_is_true(json_object_get(run->meta, "valid"));
+        else if (!ask->is_forced && i > 0)
             refuse_load(&ask->before[0], run, &why);
     }
+    if (why.len == 0 && count == 2 && !making.is_whole)
+        c->is_paired = make_pair(&all[0], &all[1]);
     if (why.len == 0)
-        compare(&(struct making){c, ask, all, all + ask->before_count});
+        compare(&making);
+    add_basis_remarks(&making, &remarks);
     add_remarks(ask, &remarks);
     c->refusal = why.len ? sbuf_take(&why) : NULL;
     c->remarks = remarks.len ? sbuf_take(&remarks) : mem_strdup("");

@@ -26,8 +26,8 @@ const char *contrast_figure_name(enum contrast_figure f); /* "p95" */
 /* The figure of that name, FIGURES: none. */
 enum contrast_figure contrast_figure_of(const char *name);
 
-struct contrast_run { /* borrowed */
-    const struct timeline_snap *timeline;
+struct contrast_run {                     /* borrowed */
+    const struct timeline_snap *timeline; /* NULL: only what it came to is known */
     const struct stats *stats;
     const json_t *meta; /* "users", "valid", "plans", "environment" … (docs/history.md) */
 };
@@ -43,9 +43,11 @@ struct gate {
     struct gate_rule rules[GATE_RULES_MAX];
     size_t count;
     bool fails_unsure; /* what cannot be told fails too */
+    bool retries;      /* ... makes the run longer */
     char baseline[128];
 };
 extern const struct gate gate_usual;
+const char *gate_unsure_name(const struct gate *g); /* as cant_tell says it */
 /* From the object of a file ("rules", "baseline", "cant_tell"). 0, or -1 and *why (malloced). */
 int gate_read(struct gate *g, const json_t *from, char **why);
 
@@ -67,7 +69,10 @@ struct contrast {
     char *remarks; /* what to know besides; "" */
     struct contrast_line *lines;
     size_t count, worse, unsure;
-    bool fails_unsure;             /* as the gate says */
+    size_t would_tell; /* of the unsure ones: those that a longer run could tell */
+    bool is_paired;    /* both runs had one seed: blocks of the same time are drawn together */
+    bool is_short;     /* refused: the later run has too few blocks, and a longer one had enough */
+    bool fails_unsure; /* as the gate says */
     double distance, at_ms, delta; /* of the totals of the newest run and the earlier ones */
 };
 
@@ -93,6 +98,7 @@ bool contrast_judges(const struct gate_rule *rule, const struct tally *row, cons
 
 struct sbuf;
 void contrast_add_value(struct sbuf *out, enum contrast_figure f, double value); /* "412 ms" */
+void contrast_add_basis(const struct contrast *c, struct sbuf *out); /* what intervals are of */
 void contrast_markdown(const struct contrast *c, const char *before, const char *after,
                        struct sbuf *out);
 json_t *contrast_object(const struct contrast *c);

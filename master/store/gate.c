@@ -180,6 +180,11 @@ static int read_rules(struct gate *g, const json_t *rules, char **why)
     return 0;
 }
 
+const char *gate_unsure_name(const struct gate *g)
+{
+    return g->fails_unsure ? "fail" : g->retries ? "retry" : "pass";
+}
+
 int gate_read(struct gate *g, const json_t *from, char **why)
 {
     const json_t *rules = json_object_get(from, "rules");
@@ -189,12 +194,10 @@ int gate_read(struct gate *g, const json_t *from, char **why)
         return -1;
     if (json_array_size(rules) > GATE_RULES_MAX)
         return refuse(why, "too many rules: %d at most", GATE_RULES_MAX);
-    if (unsure && strcmp(unsure, "pass") != 0 && strcmp(unsure, "fail") != 0)
-        return refuse(
-            why,
-            "cant_tell = '%s': give pass or fail; --repeat auto goes on until more can be told",
-            unsure);
     g->fails_unsure = unsure && strcmp(unsure, "fail") == 0;
+    g->retries = unsure && strcmp(unsure, "retry") == 0;
+    if (unsure && strcmp(unsure, gate_unsure_name(g)) != 0)
+        return refuse(why, "cant_tell = '%s': give pass, fail or retry", unsure);
     if (baseline && strlen(baseline) >= sizeof g->baseline)
         return refuse(why, "baseline: it is longer than %zu bytes", sizeof g->baseline - 1);
     if (baseline)
@@ -317,7 +320,7 @@ static void add_line(struct sbuf *out, const struct contrast_line *l)
     sbuf_adds(out, " |\n");
 }
 
-static void add_basis(struct sbuf *out, const struct contrast *c)
+void contrast_add_basis(const struct contrast *c, struct sbuf *out)
 {
     static const char *const words[] = {
         "intervals are of the runs of both sides (Welch)",
@@ -347,7 +350,7 @@ void contrast_markdown(const struct contrast *c, const char *before, const char 
     for (size_t i = 0; i < c->count; i++)
         add_line(out, &c->lines[i]);
     sbuf_adds(out, "\n");
-    add_basis(out, c);
+    contrast_add_basis(c, out);
     sbuf_adds(out, c->fails_unsure && c->unsure > 0 ? UNSURE_FAILS : "");
     sbuf_adds(out, c->remarks);
     sbuf_addf(out,

@@ -206,7 +206,7 @@ struct between history_between(struct history *h, const json_t *alike, const cha
                                const char *name, enum contrast_figure f)
 {
     const bool is_share = f == FIGURE_FAIL_RATIO;
-    struct between between = {is_share ? 0 : 0.05, INFINITY, true};
+    struct between between = {.sd = is_share ? 0 : 0.05, .df = INFINITY, .is_assumed = true};
     double x[HISTORY_MOST];
     size_t i, n = 0;
     const json_t *id;
@@ -218,7 +218,7 @@ struct between history_between(struct history *h, const json_t *alike, const cha
             x[n++] = is_share ? value : log(value);
     }
     if (n >= HISTORY_MIN)
-        between = (struct between){inference_steady_sd(x, n), (double)n - 1, false};
+        between = (struct between){.sd = inference_steady_sd(x, n), .df = (double)n - 1};
     return between;
 }
 

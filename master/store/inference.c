@@ -217,6 +217,8 @@ double inference_delta(const struct hist *a, const struct hist *b)
 
 /* ---- a comparison ---- */
 
+#define TELLS 0.05
+
 struct side {
     double mean, sd, within; /* within: mean square of what a run says of itself */
     size_t k;
@@ -251,14 +253,20 @@ static void welch(struct change *c, const struct side *a, const struct side *b)
 
 /* What history says of the spread between runs has what is within a run in it; an assumption has
  * not. */
+static double together(double between2, double within2, const struct between *b)
+{
+    return b->is_assumed ? between2 + within2 : fmax(between2, within2);
+}
+
 static void by_between(struct change *c, const struct side *a, const struct side *b,
                        const struct between *between)
 {
-    const double sd2 = between->sd * between->sd;
-    const double va = between->is_assumed ? sd2 + a->within : fmax(sd2, a->within);
-    const double vb = between->is_assumed ? sd2 + b->within : fmax(sd2, b->within);
+    const double sd2 = between->sd * between->sd, ka = (double)a->k, kb = (double)b->k;
     c->basis = between->is_assumed ? BASIS_ASSUMED : BASIS_HISTORY;
-    c->se = sqrt(va / (double)a->k + vb / (double)b->k);
+    c->se =
+        sqrt(between->paired_se > 0
+                 ? together(sd2 / ka + sd2 / kb, between->paired_se * between->paired_se, between)
+                 : together(sd2, a->within, between) / ka + together(sd2, b->within, between) / kb);
     c->df = between->df;
 }
 
@@ -297,5 +305,9 @@ struct change inference_compare(const struct figure *a, size_t a_count, const st
     const double t = c.se > 0 ? beyond / c.se : beyond > 0 ? 1e3 : beyond < 0 ? -1e3 : 0;
     c.p_worse = inference_t_cdf(-t, c.df);
     c.p_fine = inference_t_cdf(t, c.df);
+    if (c.basis != BASIS_RUNS) {
+        const double least = between->sd * sqrt(1 / (double)x.k + 1 / (double)y.k);
+        c.would_tell = inference_t_cdf(-fabs(beyond) / fmax(least, 1e-9), c.df) < TELLS;
+    }
     return c;
 }

@@ -32,6 +32,8 @@ struct between {
     double sd; /* of ln(value), or of the share */
     double df; /* how well it is known; infinite: it is assumed */
     bool is_assumed;
+    double paired_se; /* of the difference of two runs, by blocks of both that were drawn together;
+                         0: each was drawn by itself */
 };
 
 enum basis { BASIS_RUNS, BASIS_HISTORY, BASIS_ASSUMED }; /* what the interval is of */
@@ -44,7 +46,8 @@ struct change {
     double p_fine;  /* that it is as bad as the margin: small = not worse */
     double se, df;  /* of its logarithm, or of the difference */
     enum basis basis;
-    bool is_there; /* false: one side has no figure */
+    bool is_there;   /* false: one side has no figure */
+    bool would_tell; /* whether it is worse, if nothing varied within the runs */
 };
 
 struct margin {

@@ -3,6 +3,7 @@
 #include "common/base/clk.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
+#include "master/options/options.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -235,4 +236,20 @@ json_t *run_about_own_command(void)
     json_t *words = run_about_command(bytes, len);
     free(bytes);
     return words;
+}
+
+/* ---- the load ---- */
+
+void run_about_seed(const struct options *o, json_t *about)
+{
+    json_t *schedule = json_array();
+    if (o->seed < 0)
+        return;
+    for (char **text = o->scenario; text && *text; text++)
+        json_array_append_new(schedule, json_string(*text));
+    const char *const texts[] = {o->scenarios_file, o->rate, o->rate_ramp, o->stages};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        json_array_append_new(schedule, texts[i] ? json_string(texts[i]) : json_null());
+    json_object_set_new(about, "seed", json_integer((json_int_t)o->seed));
+    json_object_set_new(about, "schedule", schedule);
 }

@@ -16,3 +16,7 @@ json_t *run_about_pipeline(void); /* of continuous integration; NULL: there is n
 json_t *run_about_command(const char *bytes, size_t len); /* words that end with NULs; secrets are
                                                              masked: an array */
 json_t *run_about_own_command(void);
+struct options;
+/* "seed" and "schedule" into about, where there is a seed: runs that have both alike did the same
+ * at the same time. */
+void run_about_seed(const struct options *o, json_t *about);

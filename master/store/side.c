@@ -2,6 +2,7 @@
 #include "master/store/side.h"
 #include "common/base/sbuf.h"
 #include "master/store/run_name.h"
+#include "master/store/summary_file.h"
 #include <string.h>
 
 #define LONG_S 1200
@@ -45,10 +46,15 @@ bool side_add(struct side *s, struct history *h, const json_t *run, const struct
     return add(s, history_open_run(h, id ? id : "", &part, why));
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+    const size_t len = strlen(text), of_end = strlen(end);
+    return len > of_end && strcmp(text + len - of_end, end) == 0;
+}
+
 bool side_is_file(const char *spec)
 {
-    const size_t len = strlen(spec);
-    return len > 6 && strcmp(spec + len - 6, ".kdrun") == 0;
+    return ends_with(spec, ".kdrun") || ends_with(spec, ".json");
 }
 
 bool side_open(struct side *s, struct history *h, const char *spec, const struct side_ask *given,
@@ -58,6 +64,8 @@ bool side_open(struct side *s, struct history *h, const char *spec, const struct
     const json_t *run;
     struct side_ask ask = settle(s, given);
     const struct stored_part tens = {.finest = 1, .wants = is_judged, .arg = &ask};
+    if (ends_with(spec, ".json"))
+        return add(s, summary_file_open(spec, why));
     if (side_is_file(spec))
         return add(s, stored_open(spec, &tens, false, why));
     json_t *found = h ? history_find(h, spec, NULL, why) : NULL;

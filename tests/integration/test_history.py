@@ -141,6 +141,71 @@ def test_of_several_runs_none_is_guessed(tmp_path):
     assert [run["id"] for run in stored(tmp_path / "h")] == ids[2:]
 
 
+HALF = """
+    from locust import User, constant, task
+
+    class Half(User):
+        wait_time = constant(0.05)
+
+        @task
+        def every_other_one_fails(self):
+            for error in (None, ValueError("no")):
+                self.environment.events.request.fire(request_type="GET", name="/half", response_time=12, response_length=3, exception=error, context={})
+"""
+
+
+def compare(*words):
+    return subprocess.run([KATYDID, "compare", *map(str, words)], capture_output=True, text=True, timeout=60)
+
+
+def test_summaries_of_other_machines_are_compared_too(tmp_path):
+    file = locustfile(tmp_path)
+    for name in ("a", "b"):
+        run_katydid("-f", file, "--headless", "-u", 2, "-t", 2, "--history", tmp_path / name, "--summary", tmp_path / f"{name}.json")
+    both = compare(tmp_path / "a.json", tmp_path / "b.json", "--force", "--history", tmp_path / "none")
+    assert both.returncode == 0 and "| p95 | 12 ms | 12 ms | +0.0 % [" in both.stdout and "Of a summary there are no seconds" in both.stdout, both
+    one = json.loads(compare(tmp_path / "a.json", "latest", "--force", "--json", "--history", tmp_path / "b").stdout)
+    assert {line["stat"]: line["before"] for line in one["lines"]}["p95"] == 12 and one["rows"][0][:2] == ["GET", "/buy"]
+    (tmp_path / "other.json").write_text("{}")
+    assert "this is no file of --summary" in compare(tmp_path / "other.json", "latest", "--history", tmp_path / "b").stderr
+    page = compare(tmp_path / "a.json", tmp_path / "b.json", "--force", "--html", "--history", tmp_path / "none").stdout
+    assert "<td>p95</td>" in page and "12 ms</td>" in page and "Requests per second" not in page
+    gated = run_katydid("-f", file, "--headless", "-u", 2, "-t", 1, "--no-history", "--baseline", tmp_path / "a.json")
+    assert gated.code == 0 and ("| p95 |" in gated.stderr or "was not valid" in gated.stderr), gated.describe()
+    missing = run_katydid("-f", file, "--headless", "-t", 1, "--no-history", "--baseline", tmp_path / "missing.json")
+    assert missing.code == 0 and "there is no baseline" in missing.stderr and "No such file" in missing.stderr, missing.describe()
+
+
+def test_a_comparison_is_one_page_that_needs_nothing_else(tmp_path):
+    file = locustfile(tmp_path)
+    for _ in range(2):
+        run_katydid("-f", file, "--headless", "-u", 2, "-t", 3, "--history", tmp_path / "h")
+    page = compare("latest~1", "latest", "--force", "--html", "--history", tmp_path / "h")
+    tree = ElementTree.fromstring(re.sub(r"<!doctype html>|<meta[^>]*>", "", page.stdout))
+    titles = [caption.text for caption in tree.iter("figcaption")]
+    assert titles == ["Response time by percentile", "Change of each percentile", "Requests per second", "p95 of each step"], page.stderr
+    assert "nan" not in page.stdout and "http" not in page.stdout.replace("http-equiv", "") and "<script" not in page.stdout
+    assert tree.find(".//p[@class='answer']").text.startswith("Not compared: ") and "GET /buy" in [row[0].text for row in tree.iter("tr")]
+
+
+def test_what_cannot_be_told_makes_the_run_longer(tmp_path):
+    file, gate = tmp_path / "half.py", tmp_path / "gate.toml"
+    file.write_text(textwrap.dedent(HALF))
+    gate.write_text('cant_tell = "retry"\nrules = [{stat = "fail_ratio", margin = "0.2pp"}]\n')
+    run_katydid("-f", file, "--headless", "-u", 2, "-t", 3, "--no-history", "--summary", tmp_path / "s.json")
+    summary = json.loads((tmp_path / "s.json").read_text())
+    summary["verdict"]["valid"] = True  # on a crowded machine it is not, and this is of something else
+    (tmp_path / "s.json").write_text(json.dumps(summary))
+    for words, goes_on in (([], True), (["--repeat", "1"], False)):
+        with katydid("-f", file, "--headless", "-u", 2, "-t", 8, "--history", tmp_path / "h", "--gate", gate, "--baseline", tmp_path / "s.json",
+                     *words) as run:
+            if goes_on:
+                wait_for(lambda: run.stderr.count("the load goes on for 10 s") == 2 or "cannot tell" not in run.stderr and "not valid" in run.stderr, "a second look", 60)
+                run.signal(signal.SIGINT)
+            run.wait()
+        assert ("the load goes on" in run.stderr) == goes_on or "not valid" in run.stderr, run.describe()
+
+
 def test_a_gate_that_makes_no_sense_is_refused_before_the_test(tmp_path):
     gate = tmp_path / "gate.toml"
     gate.write_text('[[rules]]\nstat = "p95ms"\n')

@@ -76,7 +76,7 @@ static void several_runs_are_compared_as_welch_does(void **state)
     (void)state;
     const struct figure a[] = {{100, 0, 1}, {104, 0, 1}, {98, 0, 1}};
     const struct figure b[] = {{110, 0, 1}, {112, 0, 1}, {108, 0, 1}, {111, 0, 1}};
-    const struct between none = {0.05, INFINITY, true};
+    const struct between none = {.sd = 0.05, .df = INFINITY, .is_assumed = true};
     const struct margin m = {.share = 0};
     const struct change c = inference_compare(a, 3, b, 4, &none, &m);
     assert_int_equal(c.basis, BASIS_RUNS);
@@ -173,13 +173,13 @@ static struct outcome compare_many(size_t k, size_t history, double shift)
     struct outcome o = {0};
     const int times = 1000;
     for (int i = 0; i < times; i++) {
-        struct between between = {0.05, INFINITY, true};
+        struct between between = {.sd = 0.05, .df = INFINITY, .is_assumed = true};
         struct figure a[5], b[5];
         double x[20];
         for (size_t r = 0; r < history; r++)
             x[r] = log(some(1)->value);
         if (history)
-            between = (struct between){inference_sd(x, history), (double)history - 1, false};
+            between = (struct between){.sd = inference_sd(x, history), .df = (double)history - 1};
         for (size_t r = 0; r < k; r++) {
             a[r] = *some(1);
             b[r] = shifted(*some(1), shift);
@@ -237,6 +237,56 @@ static void blocks_know_what_seconds_remember(void **state)
     assert_true(se > 0.7 * truth && se < 1.4 * truth);
 }
 
+/* What comes over both at the same time is in neither's favour. */
+static void a_pair_knows_what_came_over_both(void **state)
+{
+    (void)state;
+    static struct tally bins[2][SECONDS];
+    struct bootstrap *b[2];
+    for (size_t s = 0; s < SECONDS; s++) {
+        const double wander = 0.2 * normal();
+        for (size_t k = 0; k < 2; k++) {
+            tally_zero(&bins[k][s]);
+            for (int i = 0; i < REQUESTS; i++) {
+                const double us = 1e5 * (k ? 1.1 : 1) * exp(wander + 0.1 * normal());
+                hist_add(&bins[k][s].hist, (uint64_t)us, 1);
+                bins[k][s].sum_us += (uint64_t)us;
+            }
+            bins[k][s].requests = REQUESTS;
+        }
+    }
+    for (size_t k = 0; k < 2; k++)
+        b[k] = bootstrap_new(bins[k], SECONDS, 1, 5, 7);
+    const struct figure one = bootstrap_mean(b[0]), two = bootstrap_mean(b[1]);
+    const double alone = sqrt(one.se * one.se + two.se * two.se);
+    const double paired = bootstrap_pair_se(b[0], b[1], BOOTSTRAP_MEAN, 0);
+    assert_true(paired > 0 && paired < alone / 4);
+    const struct margin m = {.share = 0.05};
+    struct between between = {.sd = 0.001, .df = INFINITY, .is_assumed = true};
+    const struct change apart = inference_compare(&one, 1, &two, 1, &between, &m);
+    between.paired_se = paired;
+    const struct change together = inference_compare(&one, 1, &two, 1, &between, &m);
+    assert_true(together.high - together.low < (apart.high - apart.low) / 3);
+    assert_true(together.low < 1.1 && together.high > 1.1 && together.p_worse < 0.05);
+    for (size_t k = 0; k < 2; k++) {
+        bootstrap_free(b[k]);
+        for (size_t s = 0; s < SECONDS; s++)
+            hist_fini(&bins[k][s].hist);
+    }
+}
+
+/* ... and what is between runs no longer run would tell. */
+static void what_more_would_tell_is_known(void **state)
+{
+    (void)state;
+    const struct margin m = {.share = 0.05};
+    struct between between = {.sd = 0.001, .df = INFINITY, .is_assumed = true};
+    const struct figure before = {.value = 100, .se = 0.1, .n = 1000}, after = {102, 0.1, 1000};
+    assert_true(inference_compare(&before, 1, &after, 1, &between, &m).would_tell);
+    between.sd = 0.1;
+    assert_false(inference_compare(&before, 1, &after, 1, &between, &m).would_tell);
+}
+
 static void the_beginning_is_cut_where_it_is_over(void **state)
 {
     (void)state;
@@ -272,6 +322,8 @@ int main(void)
         cmocka_unit_test(a_shift_of_a_tenth_is_found),
         cmocka_unit_test(intervals_hold_what_they_promise),
         cmocka_unit_test(blocks_know_what_seconds_remember),
+        cmocka_unit_test(a_pair_knows_what_came_over_both),
+        cmocka_unit_test(what_more_would_tell_is_known),
         cmocka_unit_test(the_beginning_is_cut_where_it_is_over),
         cmocka_unit_test(results_repeat),
     };

@@ -300,6 +300,56 @@ static void what_cannot_be_compared_is_refused(void **state)
     assert_refused(compare(1, 1, false), "of the requests");
 }
 
+/* Two runs of one seed and schedule did the same at the same time. */
+static void runs_of_one_seed_are_compared_in_pairs(void **state)
+{
+    (void)state;
+    struct contrast_run runs[2];
+    struct stored *list[2];
+    struct contrast c;
+    for (size_t i = 0; i < 2; i++) {
+        struct played p = usual();
+        p.seconds = 400;
+        play_run(p);
+        list[i] = newest();
+        json_object_set_new(list[i]->meta, "seed", json_integer(7));
+        runs[i] = (struct contrast_run){list[i]->timeline, &list[i]->stats, list[i]->meta};
+    }
+    const struct contrast_ask ask = {.before = runs,
+                                     .before_count = 1,
+                                     .after = runs + 1,
+                                     .after_count = 1,
+                                     .gate = &gate_usual};
+    contrast_make(&c, &ask);
+    assert_true(c.is_paired);
+    assert_non_null(strstr(c.remarks, "Both runs had the seed 7"));
+    contrast_fini(&c);
+    json_object_set_new(list[1]->meta, "schedule", json_string("20/s"));
+    contrast_make(&c, &ask);
+    assert_false(c.is_paired);
+    contrast_fini(&c);
+    stored_close(list[0]);
+    stored_close(list[1]);
+}
+
+static void a_run_that_is_too_short_says_so(void **state)
+{
+    (void)state;
+    struct played p = usual();
+    play_run(p);
+    p = usual();
+    p.seconds = 40;
+    play_run(p);
+    struct contrast c = compare(1, 1, false);
+    assert_true(c.is_short);
+    contrast_fini(&c);
+    play_run(usual());
+    c = compare(1, 1, false); /* the earlier one is: no longer run mends that */
+    assert_non_null(c.refusal);
+    assert_false(c.is_short);
+    contrast_fini(&c);
+}
+
 static void a_gate_says_what_is_wrong_with_it(void **state)
 {
     (void)state;
@@ -311,7 +361,7 @@ static void a_gate_says_what_is_wrong_with_it(void **state)
         {"{\"rules\":[{\"stat\":\"fail_ratio\",\"margin\":\"5%\"}]}", "percentage points"},
         {"{\"rules\":[{\"stat\":\"p95\",\"where\":\"row\"}]}", "total, rows, or rows>=1%"},
         {"{\"rules\":[{\"stat\":\"p95\",\"floor\":\"1\"}]}", "a time"},
-        {"{\"cant_tell\":\"maybe\"}", "give pass or fail"},
+        {"{\"cant_tell\":\"maybe\"}", "give pass, fail or retry"},
         {"{\"cant_tell\":true}", "cant_tell: give a text"},
         {"{\"rule\":[]}", "there is no key 'rule' (did you mean rules?)"},
         {"{\"rules\":[]}", "a list of one or more"},
@@ -382,6 +432,8 @@ int main(void)
         TEST(a_small_file_that_stands_for_a_large_one_is_not_taken),
         TEST(a_row_that_became_slower_is_named),
         TEST(what_cannot_be_compared_is_refused),
+        TEST(runs_of_one_seed_are_compared_in_pairs),
+        TEST(a_run_that_is_too_short_says_so),
         cmocka_unit_test(a_gate_says_what_is_wrong_with_it),
         cmocka_unit_test(what_cannot_be_told_is_not_called_worse),
     };
