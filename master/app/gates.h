@@ -25,6 +25,7 @@ struct judging { /* judging.c */
     size_t checks_failed;
     struct baseline *baseline; /* baseline.h; NULL: nothing is compared */
     struct repeat *repeat;     /* repeat.h; NULL: this run is the only one */
+    struct retry *retry;       /* retry.h; NULL: no run began yet */
 };
 
 /* gates.c: thresholds. open, script_came: 0 or an exit code after a message. */
@@ -47,6 +48,7 @@ void gates_fini(struct master *m);
 void judging_begin(struct master *m);           /* a run */
 void judging_state(struct master *m);           /* the run's state may have changed */
 void judging_advance(struct master *m);         /* what is complete by now */
+bool judging_was_valid(const struct master *m); /* the measurement, so far */
 void judging_end(struct master *m);             /* nothing more comes */
 int judging_code(struct master *m, int failed); /* failed: what the code is without it */
 bool judging_says(struct master *m, int code);  /* ... that user code set, by itself too */

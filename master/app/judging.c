@@ -322,7 +322,7 @@ static const char *worker_name(const struct master *m, unsigned index)
     return "?";
 }
 
-static bool was_valid(const struct master *m)
+bool judging_was_valid(const struct master *m)
 {
     for (const struct loss *l = m->record.losses.first; l; l = l->next)
         if (!l->is_settled)
@@ -386,11 +386,11 @@ bool judging_says(struct master *m, int code)
 int judging_code(struct master *m, int failed)
 {
     judging_end(m);
-    repeat_judge(m, was_valid(m), baseline_gate(m));
-    baseline_judge(m, was_valid(m));
+    repeat_judge(m, judging_was_valid(m), baseline_gate(m));
+    baseline_judge(m, judging_was_valid(m));
     const size_t checks = failed_checks(m, !m->judging.checks_are_told);
     m->judging.checks_failed = checks;
-    if (m->o->fail_on_invalid && !was_valid(m))
+    if (m->o->fail_on_invalid && !judging_was_valid(m))
         return exit_code_as(m->o->is_locust, EXIT_INVALID);
     if (verdict_failed(m->judging.verdict) > 0)
         return exit_code_as(m->o->is_locust, EXIT_THRESHOLDS);
@@ -427,7 +427,7 @@ char *judging_reasons(const struct master *m)
         const struct verdict_result r = verdict_result(v, i);
         absent += r.is_failed && r.state == VERDICT_NO_DATA;
     }
-    if (!was_valid(m) && (m->o->fail_on_invalid || verdict_count(v) > 0))
+    if (!judging_was_valid(m) && (m->o->fail_on_invalid || verdict_count(v) > 0))
         add_word(&out, "measurement not valid");
     add_reason(&out, failed - absent, "threshold failed", "thresholds failed");
     add_reason(&out, absent, "threshold without data", "thresholds without data");
@@ -489,8 +489,8 @@ void judging_write(const struct master *m, struct sbuf *out)
     char *reasons = judging_reasons(m);
     sbuf_addf(out, "{\"over\":%s,\"passed\":%s,\"failed\":%zu,\"valid\":%s",
               j->is_over ? "true" : "false",
-              failed || (m->o->fail_on_invalid && !was_valid(m)) ? "false" : "true", failed,
-              was_valid(m) ? "true" : "false");
+              failed || (m->o->fail_on_invalid && !judging_was_valid(m)) ? "false" : "true", failed,
+              judging_was_valid(m) ? "true" : "false");
     if (m->machine.is_judged)
         sbuf_addf(out, ",\"code\":%d", m->machine.exit_code);
     sbuf_addf(out, ",\"fail_on_invalid\":%s", m->o->fail_on_invalid ? "true" : "false");

@@ -14,6 +14,7 @@
 #include "common/run/exit_code.h"
 #include "master/app/descriptors.h"
 #include "master/app/repeat.h"
+#include "master/app/retry.h"
 #include "master/app/resolve.h"
 #include <math.h>
 #include <signal.h>
@@ -293,6 +294,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
     script_stats_second(&m->nodes);
     judge(m);
     publish_view(m);
+    retry_second(m);
     results_second(m);
 }
 
@@ -478,6 +480,7 @@ static void fini(struct master *m)
     gates_fini(m);
     receivers_fini(m);
     spans_fini(m);
+    retry_fini(m);
     baseline_fini(m);
     repeat_fini(m);
     plans_fini(m);
