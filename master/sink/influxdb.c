@@ -7,6 +7,7 @@
 #include "master/sink/sink_rows.h"
 #include "master/sink/happened.h"
 #include "master/sink/http_post.h"
+#include "master/sink/influxdb_lines.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -20,120 +21,9 @@ struct influxdb {
     struct http_post *http;
     char *path, *database;
     bool is_gzip, is_created; /* version 1: the database was asked for */
-    size_t names;
+    bool is_k6;               /* by k6's names */
+    size_t names, points;
 };
-
-/* ---- lines ------------------------------------------------------------------------------- */
-
-struct lines {
-    struct parcels *out;
-    struct sbuf *body;
-    size_t count;
-    struct sbuf tags; /* of every line, sorted in among the line's own: those are few */
-    const struct moment *m;
-    const struct influxdb *db;
-    bool has_field;
-};
-
-static void add_escaped(struct sbuf *out, const char *text, const char *special)
-{
-    for (; *text; text++) {
-        if ((unsigned char)*text < 0x20) {
-            sbuf_addc(out, ' ');
-            continue;
-        }
-        if (strchr(special, *text))
-            sbuf_addc(out, '\\');
-        sbuf_addc(out, *text);
-    }
-}
-
-/* An empty value is none, and a backslash at the end would take the comma with it. */
-static void add_tag(struct sbuf *out, const char *key, const char *value)
-{
-    const size_t at = out->len + 1;
-    if (!*value)
-        return;
-    sbuf_addc(out, ',');
-    add_escaped(out, key, ",= ");
-    sbuf_addc(out, '=');
-    for (; *value; value++) {
-        if ((unsigned char)*value < 0x20 || *value == ' ')
-            sbuf_adds(out, "\\ ");
-        else if (*value == ',' || *value == '=')
-            sbuf_addf(out, "\\%c", *value);
-        else
-            sbuf_addc(out, *value);
-    }
-    if (out->len > at && out->data[out->len - 1] == '\\')
-        sbuf_addc(out, '_');
-}
-
-static void finish_body(struct lines *l)
-{
-    if (l->body && l->db->is_gzip)
-        http_gzip(l->body);
-    l->body = NULL;
-    l->count = 0;
-}
-
-static void begin_line(struct lines *l, const char *measurement)
-{
-    if (l->body && (l->count >= LINES_MOST || l->body->len > BYTES_MOST))
-        finish_body(l);
-    if (!l->body)
-        l->body = &parcels_add(l->out, 0)->body;
-    sbuf_adds(l->body, measurement);
-    l->has_field = false;
-}
-
-static void begin_field(struct lines *l, const char *key)
-{
-    if (!l->has_field) {
-        sbuf_add(l->body, l->tags.data, l->tags.len);
-        sbuf_addc(l->body, ' ');
-    } else {
-        sbuf_addc(l->body, ',');
-    }
-    l->has_field = true;
-    sbuf_adds(l->body, key);
-    sbuf_addc(l->body, '=');
-}
-
-static void whole_field(struct lines *l, const char *key, uint64_t value)
-{
-    begin_field(l, key);
-    sbuf_add_u64(l->body, value);
-    sbuf_addc(l->body, 'i');
-}
-
-/* What is no number is left out. */
-static void real_field(struct lines *l, const char *key, double value)
-{
-    if (!isfinite(value))
-        return;
-    begin_field(l, key);
-    sbuf_addf(l->body, "%.10g", value);
-}
-
-static void text_field(struct lines *l, const char *key, const char *value)
-{
-    begin_field(l, key);
-    sbuf_addc(l->body, '"');
-    add_escaped(l->body, value, "\"\\");
-    sbuf_addc(l->body, '"');
-}
-
-static void end_line_at(struct lines *l, double at)
-{
-    sbuf_addf(l->body, " %.0f\n", floor(at * 1000));
-    l->count++;
-}
-
-static void end_line(struct lines *l)
-{
-    end_line_at(l, l->m->at);
-}
 
 /* ---- what there is ----------------------------------------------------------------------- */
 
@@ -146,35 +36,29 @@ static void add_times(struct lines *l, const struct sink_row *r)
               {"p95", 0.95}, {"p99", 0.99}, {"p999", 0.999}};
     if (sink_row_hist(r)->count == 0)
         return;
-    real_field(l, "mean", sink_row_mean_ms(r));
-    real_field(l, "min", (double)r->min_us / 1000);
-    real_field(l, "max", (double)r->max_us / 1000);
+    line_real(l, "mean", sink_row_mean_ms(r));
+    line_real(l, "min", (double)r->min_us / 1000);
+    line_real(l, "max", (double)r->max_us / 1000);
     for (size_t i = 0; i < sizeof of / sizeof of[0]; i++)
-        real_field(l, of[i].key, sink_row_quantile_ms(r, of[i].share));
-}
-
-static double seconds_of(const struct moment *m)
-{
-    const double since = m->since ? m->since->view->now : m->s->stats.started_at;
-    return m->s->view->now - since > 0.001 ? m->s->view->now - since : 1;
+        line_real(l, of[i].key, sink_row_quantile_ms(r, of[i].share));
 }
 
 /* name: of the row, or NULL for the total. */
 static void add_row(struct lines *l, const char *measurement, const char *name,
                     const struct sink_row *r)
 {
-    begin_line(l, measurement);
+    line_begin(l, measurement);
     if (*r->method)
-        add_tag(l->body, "method", r->method);
+        line_tag(l->body, "method", r->method);
     if (name)
-        add_tag(l->body, "name", name);
-    whole_field(l, "count", r->requests);
-    whole_field(l, "fails", r->failures);
-    whole_field(l, "bytes", r->bytes);
-    whole_field(l, "cut", r->cut);
-    whole_field(l, "discarded", r->discarded);
-    whole_field(l, "resent", r->resent);
-    real_field(l, "rps", (double)r->requests / seconds_of(l->m));
+        line_tag(l->body, "name", name);
+    line_whole(l, "count", r->requests);
+    line_whole(l, "fails", r->failures);
+    line_whole(l, "bytes", r->bytes);
+    line_whole(l, "cut", r->cut);
+    line_whole(l, "discarded", r->discarded);
+    line_whole(l, "resent", r->resent);
+    line_real(l, "rps", (double)r->requests / influxdb_seconds(l->m));
     add_times(l, r);
 }
 
@@ -185,18 +69,18 @@ static void add_run(struct lines *l, const struct sink_rows *f)
     for (size_t i = 0; i < v->worker_count; i++)
         cpu = v->workers[i].cpu_percent > cpu ? v->workers[i].cpu_percent : cpu;
     add_row(l, "katydid_total", NULL, &f->total);
-    whole_field(l, "users", v->users);
-    whole_field(l, "target", v->target_users);
-    whole_field(l, "workers", v->worker_count);
-    real_field(l, "worker_cpu_most", cpu);
-    whole_field(l, "valid", !v->is_saturated);
-    whole_field(l, "sent_bytes", f->extra.sent_bytes);
-    whole_field(l, "received_bytes", f->extra.received_bytes);
+    line_whole(l, "users", v->users);
+    line_whole(l, "target", v->target_users);
+    line_whole(l, "workers", v->worker_count);
+    line_real(l, "worker_cpu_most", cpu);
+    line_whole(l, "valid", !v->is_saturated);
+    line_whole(l, "sent_bytes", f->extra.sent_bytes);
+    line_whole(l, "received_bytes", f->extra.received_bytes);
     for (int i = 0; i < STATS_STATUSES; i++) {
         const char key[] = {'s', (char)('0' + i), 0};
-        whole_field(l, key, f->extra.status[i]);
+        line_whole(l, key, f->extra.status[i]);
     }
-    end_line(l);
+    line_end(l);
 }
 
 static void add_workers(struct lines *l)
@@ -204,35 +88,15 @@ static void add_workers(struct lines *l)
     const struct view *v = l->m->s->view;
     for (size_t i = 0; i < v->worker_count; i++) {
         const struct view_worker *w = &v->workers[i];
-        begin_line(l, "katydid_workers");
-        add_tag(l->body, "worker", w->id);
-        whole_field(l, "users", w->users);
-        real_field(l, "cpu", w->cpu_percent);
-        whole_field(l, "memory", w->memory_bytes);
+        line_begin(l, "katydid_workers");
+        line_tag(l->body, "worker", w->id);
+        line_whole(l, "users", w->users);
+        line_real(l, "cpu", w->cpu_percent);
+        line_whole(l, "memory", w->memory_bytes);
         if (w->loop_lag_ms >= 0)
-            real_field(l, "lag", w->loop_lag_ms);
-        end_line(l);
+            line_real(l, "lag", w->loop_lag_ms);
+        line_end(l);
     }
-}
-
-/* The same series in an earlier list; both are sorted. */
-static const struct series_row *row_before(const struct series_list *old, size_t *at,
-                                           const struct series_row *r)
-{
-    for (; old && *at < old->count; (*at)++) {
-        const struct series_row *o = &old->rows[*at];
-        int order = strcmp(o->metric, r->metric);
-        for (size_t i = 0; order == 0 && i < o->tag_count && i < r->tag_count; i++) {
-            order = strcmp(o->tags[i].key, r->tags[i].key);
-            if (order == 0)
-                order = strcmp(o->tags[i].value, r->tags[i].value);
-        }
-        if (order == 0 && o->tag_count == r->tag_count && o->is_other == r->is_other)
-            return o;
-        if (order > 0)
-            return NULL;
-    }
-    return NULL;
 }
 
 static void add_series_fields(struct lines *l, const struct series_row *r,
@@ -241,23 +105,23 @@ static void add_series_fields(struct lines *l, const struct series_row *r,
     const uint64_t n = r->n - (old && old->n <= r->n ? old->n : 0);
     const double sum = r->sum - (old ? old->sum : 0);
     const uint64_t trues = r->trues - (old && old->trues <= r->trues ? old->trues : 0);
-    whole_field(l, "count", n);
+    line_whole(l, "count", n);
     switch (r->kind) {
     case METRIC_GAUGE:
-        real_field(l, "value", r->last);
+        line_real(l, "value", r->last);
         break;
     case METRIC_COUNTER:
-        real_field(l, "sum", sum);
+        line_real(l, "sum", sum);
         break;
     case METRIC_RATE:
-        whole_field(l, "pass", trues);
-        whole_field(l, "fail", n - trues);
+        line_whole(l, "pass", trues);
+        line_whole(l, "fail", n - trues);
         break;
     case METRIC_TREND:
-        real_field(l, "mean", sum / (double)n);
-        real_field(l, "run_p50", r->quantile[SERIES_P50]);
-        real_field(l, "run_p95", r->quantile[SERIES_P95]);
-        real_field(l, "run_p99", r->quantile[SERIES_P99]);
+        line_real(l, "mean", sum / (double)n);
+        line_real(l, "run_p50", r->quantile[SERIES_P50]);
+        line_real(l, "run_p95", r->quantile[SERIES_P95]);
+        line_real(l, "run_p99", r->quantile[SERIES_P99]);
         break;
     }
 }
@@ -268,27 +132,27 @@ static void add_series(struct lines *l)
     const struct series_list *old = l->m->since ? l->m->since->view->series : NULL;
     size_t at = 0;
     for (size_t i = 0; now && i < now->count; i++) {
-        const struct series_row *r = &now->rows[i], *was = row_before(old, &at, r);
+        const struct series_row *r = &now->rows[i], *was = influxdb_before(old, &at, r);
         if (was && was->n == r->n)
             continue;
-        begin_line(l, strcmp(r->metric, "checks") ? "katydid_metrics" : "katydid_checks");
+        line_begin(l, strcmp(r->metric, "checks") ? "katydid_metrics" : "katydid_checks");
         if (strcmp(r->metric, "checks") != 0)
-            add_tag(l->body, "metric", r->metric);
+            line_tag(l->body, "metric", r->metric);
         for (size_t k = 0; k < r->tag_count; k++)
-            add_tag(l->body, r->tags[k].key, r->tags[k].value);
+            line_tag(l->body, r->tags[k].key, r->tags[k].value);
         add_series_fields(l, r, was);
-        end_line(l);
+        line_end(l);
     }
 }
 
 static void add_event(void *arg, const struct run_event *e)
 {
     struct lines *l = arg;
-    begin_line(l, "katydid_events");
-    add_tag(l->body, "kind", e->kind);
-    text_field(l, "title", e->kind);
-    text_field(l, "text", e->text);
-    end_line_at(l, e->at);
+    line_begin(l, "katydid_events");
+    line_tag(l->body, "kind", e->kind);
+    line_text(l, "title", e->kind);
+    line_text(l, "text", e->text);
+    line_end_at(l, e->at);
 }
 
 static void add_mark(struct lines *l, const char *kind)
@@ -297,28 +161,35 @@ static void add_mark(struct lines *l, const char *kind)
     add_event(l, &(struct run_event){l->m->at, kind, file ? file : ""});
 }
 
+static void add_all(struct lines *l, size_t names)
+{
+    struct sink_rows f;
+    sink_rows_init(&f, l->m->s, l->m->since, names);
+    for (size_t i = 0; i < f.row_count; i++) {
+        add_row(l, "katydid_requests", f.rows[i].name, &f.rows[i]);
+        line_end(l);
+    }
+    add_run(l, &f);
+    add_workers(l);
+    add_series(l);
+    sink_rows_fini(&f);
+}
+
 static void pack(void *self, const struct moment *m, struct parcels *out)
 {
     struct influxdb *db = self;
-    struct lines l = {.out = out, .m = m, .db = db};
-    struct sink_rows f;
-    sink_rows_init(&f, m->s, m->since, db->names);
-    sink_add_tags(db->spec, m->s->view->run_id, add_tag, &l.tags);
+    struct lines l = {.out = out, .m = m, .is_gzip = db->is_gzip};
+    sink_add_tags(db->spec, m->s->view->run_id, line_tag, &l.tags);
     if (m->is_first)
         add_mark(&l, "start");
     happened_since(m, add_event, &l);
-    for (size_t i = 0; i < f.row_count; i++) {
-        add_row(&l, "katydid_requests", f.rows[i].name, &f.rows[i]);
-        end_line(&l);
-    }
-    add_run(&l, &f);
-    add_workers(&l);
-    add_series(&l);
+    if (db->is_k6)
+        influxdb_add_k6(&l, db->names, db->points);
+    else
+        add_all(&l, db->names);
     if (m->is_end)
         add_mark(&l, "stop");
-    finish_body(&l);
-    sbuf_fini(&l.tags);
-    sink_rows_fini(&f);
+    lines_end(&l);
 }
 
 /* ---- sending ----------------------------------------------------------------------------- */
@@ -379,7 +250,10 @@ static char *base_of(const struct sink_spec *spec, char **database)
         for (char *end = slash + strlen(slash + 1); end > slash && *end == '/'; end--)
             *end = 0;
     }
-    *database = mem_strdup(named ? named : slash && slash[1] ? slash + 1 : "katydid");
+    *database = mem_strdup(named                                ? named
+                           : slash && slash[1]                  ? slash + 1
+                           : sink_is_word(spec, "schema", "k6") ? "k6"
+                                                                : "katydid");
     return base;
 }
 
@@ -437,7 +311,9 @@ static int make(struct sink_spec *spec, struct output *out, char **why)
                             .path = path_of(spec, database),
                             .database = database,
                             .is_gzip = sink_is(spec, "gzip"),
-                            .names = (size_t)sink_number(spec, "names")};
+                            .is_k6 = sink_is_word(spec, "schema", "k6"),
+                            .names = (size_t)sink_number(spec, "names"),
+                            .points = (size_t)sink_number(spec, "points")};
     set_headers(db);
     *out = courier_output(&kind, db, spec);
     return 0;
@@ -450,6 +326,10 @@ static const struct sink_key KEYS[] = {
     {"rp", SINK_TEXT, NULL, NULL, "retention policy, of version 1"},
     {"token", SINK_SECRET, NULL, "INFLUX_TOKEN INFLUXDB_TOKEN", "of versions 2 and 3"},
     {"gzip", SINK_FLAG, "yes", NULL, "compress what is sent"},
+    {"schema", SINK_CHOICE, "katydid", "katydid k6",
+     "names of measurements and fields: ours, or those that k6's own dashboards look for"},
+    {"points", SINK_NUMBER, "20", "1 1000",
+     "of schema=k6: response times of a row and push, which stand for all of them"},
     SINK_KEYS("1s"),
     SINK_HTTP_KEYS,
 };

@@ -222,6 +222,32 @@ def test_series_have_the_names_of_k6s_dashboards(tmp_path):
     assert last["k6_data_received_total", None] > 0 < last["k6_data_sent_total", None] and last["k6_vus_max", None] == 1 and ("k6_vus", None) in last
 
 
+def test_points_have_the_names_of_k6s_dashboards(tmp_path):
+    with target() as shop, locustfile(USER) as file, receivers.http_receiver() as influx, receivers.http_receiver() as k6:
+        run = run_until_all(influx, "-f", file, "-H", shop.url, "--summary", tmp_path / "s.json", "--out", f"influxdb={influx.url}",
+                            "--out", f"influxdb={k6.url},schema=k6,points=3", "--out", f"influxdb={k6.url}/mine,schema=k6,version=2,org=o,points=1000")
+    assert run.code == 0, run.describe()
+    rows, outputs = of_summary(tmp_path / "s.json")
+    assert outputs["influxdb 2"]["dropped"] == outputs["influxdb 3"]["dropped"] == 0
+    written = {database: [line for path, _, body in k6.pushes if "write" in path and database in path for line in receivers.influx(body)] for database in ("db=k6", "bucket=mine")}
+    assert any("CREATE%20DATABASE%20%22k6%22" in path or "CREATE+DATABASE" in path for path, _, _ in k6.pushes), k6.pushes
+    for database, lines in written.items():
+        points = {}
+        for metric, tags, values, at in lines:
+            assert (metric, tags.get("name"), at) not in {(m, n, a) for (m, n), found in points.items() for a, _ in found} or metric == "katydid_events"
+            points.setdefault((metric, tags.get("name")), []).append((at, values))
+        for name, row in rows.items():
+            assert sum(values["value"] for _, values in points["http_reqs", name]) == row["requests"]
+            failed = points["http_req_failed", name]
+            assert round(sum(values["value"] * values["count"] for _, values in failed)) == row["failures"]
+            times = [values["value"] for _, values in points["http_req_duration", name]]
+            assert row["min_ms"] * 0.99 <= min(times) and max(times) <= row["max_ms"] * 1.01
+            if database == "bucket=mine":
+                assert len(times) == row["requests"]
+        assert points["vus_max", None][-1][1]["value"] == 1 and sum(values["value"] for _, values in points["data_received", None]) > 0
+        assert {"vus", "http_req_waiting", "http_req_blocked", "data_sent"} <= {metric for metric, _ in points}
+
+
 def test_requests_are_signed_for_aws(tmp_path):
     keys = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "s3cret/key", "AWS_SESSION_TOKEN": "a-session"}
     with target() as shop, locustfile(USER) as file, receivers.http_receiver() as amazon:

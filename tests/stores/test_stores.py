@@ -176,6 +176,26 @@ def test_influxdb_and_its_panels(tmp_path):
                     assert series(filled(one["query"], testid="night", timeFilter=f"time >= {began}s", window="5s")), panel["title"]
 
 
+def test_influxdb_and_what_dashboards_of_k6_ask(tmp_path):
+    """Queries in the form of the dashboards for k6 that people import, by their numbers 2587 and 13719 at grafana.com."""
+    with influxdb(tmp_path) as url:
+        rows = run_for(10, tmp_path, f"influxdb={url},schema=k6")
+
+        def values(query):
+            (result,) = ask(f"{url}/query", db="k6", q=query)["results"]
+            assert "error" not in result, result
+            return {one.get("tags", {}).get("name"): one["values"][0][1] for one in result.get("series", [])}
+
+        assert values('SELECT sum("value") FROM "http_reqs" GROUP BY "name"') == rows
+        assert values('SELECT max("value") FROM "vus"') == {None: 3}
+        times = values('SELECT percentile("value", 95) FROM "http_req_duration" GROUP BY "name"')
+        summary = {row["name"]: row["percentiles"]["95"] for row in json.loads((tmp_path / "s.json").read_text())["rows"]}
+        assert set(times) == NAMES and all(summary[name] / 3 < times[name] < summary[name] * 3 for name in NAMES), (times, summary)
+        for function in ("mean", "median", "min", "max"):
+            assert values(f'SELECT {function}("value") FROM /^http_req_waiting$/ WHERE time > 0')[None] > 0
+        assert 0 < values('SELECT mean("value") FROM "http_req_failed"')[None] < 1
+
+
 # ---- StatsD, Graphite --------------------------------------------------------------------------
 
 
