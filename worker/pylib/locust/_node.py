@@ -238,10 +238,7 @@ class Node(Silence):
         while True:
             interval, now = _beat_interval_s(), time.monotonic()
             next_at = max(next_at + interval, now - (now - next_at) % interval)
-            due = clock() + max(0, next_at - now)
-            gevent.sleep(max(0, next_at - now))
-            if clock() - due > patience_s():
-                self._stood_still(clock() - due)
+            self._sleep(max(0, next_at - now))
             try:
                 self.ends.run(self._beat)
             except Exception as error:  # of a listener, or its data that cannot be packed

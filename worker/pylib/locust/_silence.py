@@ -6,6 +6,8 @@ told to (--master-max-wait)."""
 import logging
 import time
 
+import gevent
+
 from . import _hold
 from . import _runner_settings as settings
 
@@ -28,6 +30,18 @@ def clock():
 
 class Silence:
     """Part of a Node."""
+
+    _apart = float("inf")  # the clock above and the monotonic one, when last looked at; later by a suspension
+
+    def _sleep(self, seconds):
+        """Between two beats. Looks whether this process stood still meanwhile, or its machine was
+        suspended since the last time, be it in the middle of a beat."""
+        due = clock() + seconds
+        gevent.sleep(seconds)
+        apart, self._apart = self._apart, clock() - time.monotonic()
+        standstill = max(clock() - due, self._apart - apart)
+        if standstill > patience_s():
+            self._stood_still(standstill)
 
     def _stood_still(self, seconds):
         """This process or its machine did: nothing of the master can have been heard, so that is
