@@ -19,7 +19,8 @@ struct bench {
     struct machine machine;
     struct record record;
     struct nodes nodes;
-    double now; /* steady and monotonic */
+    double now;    /* steady and monotonic */
+    double asleep; /* how long the machine was suspended: other clocks are later by that */
     struct sbuf events, sent;
     bool is_full; /* nothing can be sent */
 };
@@ -32,12 +33,12 @@ static inline struct run_clock bench_now(void *arg)
 
 static inline double bench_wall(void *arg)
 {
-    return bench_now(arg).unix_time;
+    return bench_now(arg).unix_time + ((const struct bench *)arg)->asleep;
 }
 
 static inline double bench_boot(void *arg)
 {
-    return bench_now(arg).mono;
+    return bench_now(arg).mono + ((const struct bench *)arg)->asleep;
 }
 
 static inline void bench_random(void *arg, void *bytes, size_t len)
