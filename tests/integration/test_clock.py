@@ -1,12 +1,15 @@
-"""Somebody sets the clock of a machine while a test runs on it: nothing that is counted or drawn may hang on it."""
+"""Somebody sets the clock of a machine while a test runs on it, or the machine is suspended: nothing that is counted or drawn may hang on it."""
 
 import csv
 import os
 import re
+import signal
+import time
+from pathlib import Path
 
 import pytest
 
-from harness import BUILD, csv_row, free_port, get_json, katydid, locustfile, target, wait_for
+from harness import BUILD, children, csv_row, free_port, get_json, katydid, locustfile, target, wait_for
 
 FILE = """
     from locust import HttpUser, constant, task
@@ -25,9 +28,9 @@ class Clock:
         self.path = folder / "clock"
         self.set(0)
 
-    def set(self, seconds):
+    def set(self, seconds, suspended_s=0):
         new = self.path.with_suffix(".new")
-        new.write_text(str(seconds))
+        new.write_text(f"{seconds} {suspended_s}")
         os.replace(new, self.path)
 
     @property
@@ -111,3 +114,52 @@ def test_the_next_test_starts_on_a_clock_that_was_set_back(tmp_path):
             clock.set(step)
             post(f"{url}/api/v1/stop")
             wait_for(lambda: get_json(f"{url}/stats/requests")["state"] == "stopped", "its end", 20)
+
+
+def family(pid):
+    return [pid] + [member for child in children(pid) for member in family(child)]
+
+
+def signal_all(pids, number, state):
+    """All at once, as a machine's end of sleep: in states like those (proc(5))."""
+    for pid in pids:
+        os.kill(pid, number)
+    wait_for(lambda: all(Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] in state for pid in pids), f"all to be in {state}")
+
+
+@pytest.mark.parametrize("how", ("stopped", "suspended"))
+def test_a_machine_that_stands_still_with_all_of_a_test_loses_nothing(tmp_path, how):
+    """By signals; and as a suspended machine, whose monotonic clock stands meanwhile."""
+    clock, port, web = Clock(tmp_path), free_port(), free_port()
+    url = f"http://127.0.0.1:{web}"
+    with target() as server, locustfile(FILE) as file:
+        with katydid("-f", file, "-H", server.url, "--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--web-port", web,
+                     "--autostart", "--expect-workers", 2, "-u", 20, "-r", 20, "--csv", tmp_path / "out", env=clock.env) as boss, \
+                katydid("-f", file, "--worker", "--master-port", port, env=clock.env) as one, \
+                katydid("-f", file, "--worker", "--master-port", port, env=clock.env) as two:
+            boss.wait_line("All users spawned")
+            wait_for(lambda: total_rps(web) > 50, "the first figures")
+            machine = [pid for process in (boss, one, two) for pid in family(process.pid)]
+            signal_all(machine, signal.SIGSTOP, "T")
+            stood_since, held = time.monotonic(), server.log()["requests"]
+            if how == "suspended":
+                clock.set(3600, 3600)
+            else:
+                wait_for(lambda: time.monotonic() > stood_since + 6, "a standstill that is told of")
+            signal_all(machine, signal.SIGCONT, "RSDI")
+            for worker in (one, two):
+                worker.wait_line("users wait until the master answers")
+                worker.wait_line("The users go on")
+            wait_for(lambda: server.log()["requests"] > held + 100, "the load to go on")
+            notice = wait_for(lambda: re.search(r"The master stood still .*has arrived\.", get_json(f"{url}/api/v1/state")["notice"]), "the page to say so")
+            assert any(notice.group() in event.values() for event in get_json(f"{url}/api/v1/events")["events"])
+            boss.signal(signal.SIGINT)
+            assert boss.wait() == 0, boss.describe()
+            assert one.wait() == 0 and two.wait() == 0, one.describe()
+        seen = server.log()["requests"]
+    log, summary = boss.stderr.split("Shutting down", 1)
+    stood_s = int(re.search(r"The master stood still from \d\d:\d\d:\d\d to \d\d:\d\d:\d\d \((\d+) s\)", log).group(1))
+    assert stood_s >= (3600 if how == "suspended" else 5)
+    assert notice.group() in log and notice.group() in summary, boss.describe()
+    assert "was lost" not in boss.stderr, boss.describe()
+    assert seen == int(csv_row(tmp_path / "out_stats.csv", "Aggregated")["Request Count"]) + cut_off(boss.stderr), boss.describe()
