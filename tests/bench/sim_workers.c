@@ -8,6 +8,9 @@
  *   sim_workers --endpoint tcp://HOST:PORT [--workers 200] [--endpoints 100] [--samples 10]
  *               [--seconds 30]
  *
+ * Says whenever TELL_WAITING more reports wait for their acknowledgement, and how many do when the
+ * last worker is told to stop.
+ *
  * Ends after the given seconds, or when the master told every worker to quit; then prints what was
  * sent in the test the master started, to compare with what the master shows, and how many of those
  * requests are in reports that it did not acknowledge: it may have them or not. */
@@ -27,6 +30,7 @@
 
 #define MAX_WORKERS 2000
 #define MAX_IN_FLIGHT 8 /* reports; then none until the master has read some */
+#define TELL_WAITING 500
 #define SECOND_NS UINT64_C(1000000000)
 #define RESEND_NS (3 * SECOND_NS) /* then twice as long, up to RESEND_MAX_NS */
 #define RESEND_MAX_NS (24 * SECOND_NS)
@@ -61,6 +65,9 @@ struct counters {
     uint64_t reports, again, acknowledged, requests, failures, unheard, bytes;
     uint64_t late_ns; /* at worst, a heartbeat: what this machine adds to the master's lag */
     unsigned quits;
+    uint64_t waiting, told_waiting; /* reports that are not acknowledged yet */
+    uint64_t unread;                /* ... when their own worker was told to stop */
+    unsigned stops;                 /* workers that were */
 };
 
 struct sim {
@@ -222,6 +229,15 @@ static void pack_report(struct sim *sim, struct worker *w, bool has_names)
     put(&pk, w->id);
 }
 
+static void count_waiting(struct counters *c)
+{
+    if (++c->waiting < c->told_waiting + TELL_WAITING)
+        return;
+    c->told_waiting += TELL_WAITING;
+    printf("%lu reports wait\n", (unsigned long)c->told_waiting);
+    fflush(stdout);
+}
+
 static void say_report(struct sim *sim, struct worker *w)
 {
     if (w->is_running)
@@ -238,6 +254,7 @@ static void say_report(struct sim *sim, struct worker *w)
     if (w->is_named)
         pack_report(sim, w, false);
     transmit(sim, w, &sim->message);
+    count_waiting(&sim->sent);
     sim->sent.reports++;
     sim->sent.requests += sim->delta.total.requests;
     sim->sent.failures += sim->delta.total.failures;
@@ -295,8 +312,20 @@ static void obey_spawn(struct sim *sim, struct worker *w, const msgpack_object *
     say_spawned(sim, w);
 }
 
+/* A worker hears its master in order: what is not acknowledged now was not read before the stop. */
+static void count_stop(struct counters *c, const struct worker *w, unsigned workers)
+{
+    c->unread += w->pending_count;
+    if (++c->stops < workers)
+        return;
+    printf("all were told to stop, %lu reports were not read before\n", (unsigned long)c->unread);
+    fflush(stdout);
+}
+
 static void obey_stop(struct sim *sim, struct worker *w)
 {
+    if (w->is_running)
+        count_stop(&sim->sent, w, sim->options.workers);
     say_report(sim, w);
     w->is_running = false;
     w->is_stopping = true;
@@ -335,6 +364,7 @@ static void obey_ack(struct sim *sim, struct worker *w, const msgpack_object *da
         return;
     }
     sim->sent.acknowledged++;
+    sim->sent.waiting--;
     sbuf_fini(&w->pending[at].bytes);
     memmove(&w->pending[at], &w->pending[at + 1], (--w->pending_count - at) * sizeof *w->pending);
     say_end(sim, w);

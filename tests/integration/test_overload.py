@@ -1,9 +1,11 @@
 """A master that has less processor time than its workers' reports need: late, but in command, and right in the end."""
 
 import json
+import os
 import re
 import signal
 import threading
+import time
 import urllib.request
 from contextlib import suppress
 
@@ -23,6 +25,7 @@ FILE = """
 """
 WORKERS = 200
 DUTY_S, PERIOD_S = 0.008, 0.25  # of processor time: what a small quota of a container gives
+TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def post(url, **fields):
@@ -32,18 +35,23 @@ def post(url, **fields):
 
 
 class Throttle:
-    """The process runs only DUTY_S of each PERIOD_S. (By signals: not every machine lets tests make cgroups.)"""
+    """The process runs only so much of each PERIOD_S, and not at all before go() where it is held. (By signals: not
+    every machine lets tests make cgroups.)"""
 
-    def __init__(self, process):
-        self.process, self.is_over = process, threading.Event()
+    def __init__(self, process, duty_s=DUTY_S, is_held=False):
+        self.process, self.duty_s, self.is_over, self.may_go = process, duty_s, threading.Event(), threading.Event()
+        self.go = self.may_go.set
+        if not is_held:
+            self.go()
         self.thread = threading.Thread(target=self._run)
 
     def _run(self):
         while not self.is_over.is_set() and self.process.popen.poll() is None:
             self.process.signal(signal.SIGSTOP)
-            self.is_over.wait(PERIOD_S - DUTY_S)
+            self.may_go.wait()
+            self.is_over.wait(PERIOD_S - self.duty_s)
             self.process.signal(signal.SIGCONT)
-            self.is_over.wait(DUTY_S)
+            self.is_over.wait(self.duty_s)
 
     def __enter__(self):
         self.thread.start()
@@ -51,6 +59,7 @@ class Throttle:
 
     def __exit__(self, *_):
         self.is_over.set()
+        self.go()
         self.thread.join()
         if self.process.popen.poll() is None:
             self.process.signal(signal.SIGCONT)
@@ -63,6 +72,18 @@ def requests(url):
 def rss_mb(pid):
     with open(f"/proc/{pid}/status") as file:
         return int(re.search(r"VmRSS:\s+(\d+)", file.read()).group(1)) / 1024
+
+
+def processor_s(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def assert_counts_agree(sim, boss):
+    sent, unheard = (int(re.search(rf"{what} (\d+), ", sim.stdout).group(1)) for what in ("requests", "unheard"))
+    counted = int(re.search(r"Aggregated +(\d+) ", boss.stderr).group(1))
+    assert sent - unheard <= counted <= sent, (sim.stdout, boss.describe())
 
 
 @pytest.mark.alone
@@ -90,13 +111,42 @@ def test_a_master_that_falls_behind_stays_in_command():
                 wait_for(lambda: "Got SIGTERM" in boss.stderr, "its heed of SIGTERM", 20)
             boss.wait()
             sim.wait()
-    sent, unheard = (int(re.search(rf"{what} (\d+), ", sim.stdout).group(1)) for what in ("requests", "unheard"))
-    counted = int(re.search(r"Aggregated +(\d+) ", boss.stderr).group(1))
-    assert sent - unheard <= counted <= sent, (sim.stdout, boss.describe())
+    assert_counts_agree(sim, boss)
     if int(re.search(r"late (\d+) ms", sim.stdout).group(1)) > 2000:
         return  # the workers, too, stood still on this machine: then some may well be told as lost, and are back
     assert "was lost" not in boss.stderr
     assert re.search(r"The master could not keep up .* All of them are in the tables", boss.stderr)
+
+
+@pytest.mark.alone
+def test_a_stop_is_heard_before_the_reports_that_wait_are_read():
+    """By a master that has a third of the processor time that it needs: in the order of events, whatever the machine."""
+    port, web, workers = free_port(), free_port(), 2 * WORKERS
+    url = f"http://127.0.0.1:{web}"
+    with locustfile(FILE) as file, katydid("-f", file, "--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port,
+                                           "--web-port", web) as boss:
+        boss.wait_line("Starting web interface")
+        with Process([BUILD / "bench" / "sim_workers", "--endpoint", f"tcp://127.0.0.1:{port}", "--workers", workers, "--endpoints", 200,
+                      "--seconds", 240]) as sim:
+            wait_for(lambda: len(get_json(f"{url}/stats/requests")["workers"]) == workers, "all workers")
+            assert post(f"{url}/api/v1/start", users=workers, spawn_rate=workers)["ok"]
+            wait_for(lambda: requests(url) > 0, "the first reports")
+            began, used = time.monotonic(), processor_s(boss.pid)
+            wait_for(lambda: processor_s(boss.pid) > used + 0.2, "what it needs")
+            third = (processor_s(boss.pid) - used) / (time.monotonic() - began) / 3
+            with Throttle(boss, max(third * PERIOD_S, 0.004), is_held=True) as throttle:
+                waiting = int(sim.wait_line(r"(2000) reports wait").group(1))
+                throttle.go()
+                assert post(f"{url}/api/v1/stop")["ok"]
+                unread = int(sim.wait_line(r"all were told to stop, (\d+) reports were not read before").group(1))
+                assert unread > waiting / 2, boss.describe()
+                wait_for(lambda: get_json(f"{url}/stats/requests")["state"] != "running", "the page to say so")
+            wait_for(lambda: get_json(f"{url}/stats/requests")["state"] == "stopped", "the rest of the reports")
+            boss.signal(signal.SIGTERM)
+            boss.wait()
+            sim.wait()
+    assert re.search(r" unheard 0, ", sim.stdout)
+    assert_counts_agree(sim, boss)
 
 
 def test_messages_of_nobodys_without_an_end_keep_the_master_from_nothing():
