@@ -130,6 +130,7 @@ struct fetch_request {
     bool is_forwarded;    /* by a proxy, which is told the authority */
     bool head_only;       /* HEAD: no body in the answer whatever its headers say */
     bool keep_encoded;    /* do not decompress (requests' stream with raw) */
+    bool is_stamped;      /* of a stream: keep when each part of it arrived, for fetch_peek */
     enum fetch_body_mode mode;
     uint32_t connect_timeout_ms; /* 0 = none */
     uint32_t read_timeout_ms;    /* between two reads, as requests means it; 0 = none */
@@ -174,6 +175,10 @@ char *fetch_take_body(struct fetch *f, size_t *len);
 /* FETCH_STREAM, from the head on: copies decoded bytes. Returns > 0 bytes copied, 0 end of body, -1
  * nothing yet (an event tells when there is), -2 failed (see response error). */
 long fetch_read(struct fetch *f, void *buffer, size_t len);
+/* The same where it lies, until the next call: how many bytes arrived together, and when
+ * (CLOCK_MONOTONIC ns, by the kernel's stamp; of one that is_stamped). fetch_skip takes them. */
+long fetch_peek(struct fetch *f, const char **bytes, uint64_t *arrived_ns);
+void fetch_skip(struct fetch *f, size_t len);
 
 /* Ends an exchange in flight; error becomes CANCELLED. Idempotent. */
 void fetch_cancel(struct fetch *f);

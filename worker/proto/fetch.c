@@ -268,5 +268,6 @@ void fetch_free(struct fetch *f)
     free(f->own_text);
     sbuf_fini(&f->body);
     sbuf_fini(&f->undecoded);
+    sbuf_fini(&f->arrivals);
     engine_fetch_put(f->engine, f);
 }

@@ -15,6 +15,7 @@
 #include "common/base/mem.h"
 #include "worker/proto/decode.h"
 
+#define ARRIVALS_MOST 1024u /* parts of a stream, not yet read, whose arrivals are told apart */
 #define EARLY_RESERVE (UINT64_C(1) << 20) /* do not believe more of an announced length at once */
 
 /* A body of no coding that is known is handed over as it is; one of several of which some are not
@@ -76,6 +77,60 @@ static enum fetch_error collect(struct fetch *f, const char *bytes, size_t len, 
     return FETCH_OK;
 }
 
+/* ---- streamed ---- */
+
+/* Part of the body, up to end, by its place in the buffer. */
+struct arrival {
+    size_t end;
+    uint64_t ns;
+};
+
+static size_t arrivals(const struct fetch *f, struct arrival **list)
+{
+    *list = (struct arrival *)(void *)f->arrivals.data;
+    return f->arrivals.len / sizeof **list;
+}
+
+/* What the body has grown by has just arrived. */
+static void note_arrival(struct fetch *f)
+{
+    struct arrival *list;
+    const size_t n = arrivals(f, &list);
+    const size_t known = n ? list[n - 1].end : f->body_read;
+    if (!f->request.is_stamped || f->body.len == known)
+        return;
+    if (n && (list[n - 1].ns == f->arrived_ns || n == ARRIVALS_MOST)) {
+        list[n - 1] = (struct arrival){f->body.len, f->arrived_ns};
+        return;
+    }
+    const struct arrival more = {f->body.len, f->arrived_ns};
+    sbuf_add(&f->arrivals, &more, sizeof more);
+}
+
+/* The first `len` bytes of the buffer are gone; parts that end there are. */
+static void forget_arrivals(struct fetch *f, size_t len)
+{
+    struct arrival *list;
+    const size_t n = arrivals(f, &list);
+    size_t over = 0, kept = 0;
+    while (over < n && list[over].end <= f->body_read)
+        over++;
+    for (size_t i = over; i < n; i++)
+        list[kept++] = (struct arrival){list[i].end - len, list[i].ns};
+    f->arrivals.len = kept * sizeof *list;
+}
+
+/* A reader that never quite catches up must not make what it has read stay. */
+static void drop_read(struct fetch *f)
+{
+    if (f->body_read < STREAM_HIGH)
+        return;
+    forget_arrivals(f, f->body_read);
+    f->body.len -= f->body_read;
+    memmove(f->body.data, f->body.data + f->body_read, f->body.len);
+    f->body_read = 0;
+}
+
 /* Moves undecoded bytes on as far as there is room. */
 static enum fetch_error decode_waiting(struct fetch *f)
 {
@@ -83,6 +138,7 @@ static enum fetch_error decode_waiting(struct fetch *f)
     size_t len = f->undecoded.len;
     const enum decode_step step =
         decode_write(f->decode, &bytes, &len, &f->body, f->body_read + STREAM_HIGH);
+    note_arrival(f);
     if (len)
         memmove(f->undecoded.data, bytes, len);
     f->undecoded.len = len;
@@ -92,8 +148,10 @@ static enum fetch_error decode_waiting(struct fetch *f)
 
 static enum fetch_error pass_on(struct fetch *f, const char *bytes, size_t len)
 {
+    drop_read(f);
     if (!f->decode) {
         sbuf_add(&f->body, bytes, len);
+        note_arrival(f);
         return FETCH_OK;
     }
     if (f->is_undecodable)
@@ -129,17 +187,14 @@ bool fetch_body_is_full(const struct fetch *f)
 
 /* ---- the reader ---- */
 
-static size_t take(struct fetch *f, void *buffer, size_t len)
+static void taken(struct fetch *f, size_t len)
 {
-    const size_t there = f->body.len - f->body_read;
-    const size_t n = len < there ? len : there;
-    mem_copy(buffer, f->body.data + f->body_read, n);
-    f->body_read += n;
-    if (f->body_read == f->body.len) {
-        sbuf_clear(&f->body);
-        f->body_read = 0;
-    }
-    return n;
+    f->body_read += len;
+    if (f->body_read < f->body.len)
+        return;
+    sbuf_clear(&f->body);
+    sbuf_clear(&f->arrivals);
+    f->body_read = 0;
 }
 
 /* After the reader made room: decode what waits, else let the connection be read again. */
@@ -159,16 +214,9 @@ static void refill(struct fetch *f)
         f->protocol->resume(f);
 }
 
-long fetch_read(struct fetch *f, void *buffer, size_t len)
+/* Nothing lies there: -1, 0 or -2, as fetch_read says. */
+static long nothing(struct fetch *f)
 {
-    HANDLE_IS(f, FETCH_TAG);
-    if (f->body.len == f->body_read)
-        refill(f);
-    if (f->body.len > f->body_read && len) {
-        const size_t n = take(f, buffer, len);
-        refill(f);
-        return (long)n;
-    }
     if (f->response.error != FETCH_OK)
         return -2;
     if (f->state == FETCH_IS_OVER)
@@ -176,4 +224,42 @@ long fetch_read(struct fetch *f, void *buffer, size_t len)
     f->is_reader_waiting = true;
     f->last_io_ns = clk_mono_ns();
     return -1;
+}
+
+long fetch_read(struct fetch *f, void *buffer, size_t len)
+{
+    HANDLE_IS(f, FETCH_TAG);
+    if (f->body.len == f->body_read)
+        refill(f);
+    if (f->body.len == f->body_read || !len)
+        return nothing(f);
+    const size_t there = f->body.len - f->body_read;
+    const size_t n = len < there ? len : there;
+    mem_copy(buffer, f->body.data + f->body_read, n);
+    taken(f, n);
+    refill(f);
+    return (long)n;
+}
+
+long fetch_peek(struct fetch *f, const char **bytes, uint64_t *arrived_ns)
+{
+    HANDLE_IS(f, FETCH_TAG);
+    if (f->body.len == f->body_read)
+        refill(f);
+    if (f->body.len == f->body_read)
+        return nothing(f);
+    forget_arrivals(f, 0);
+    struct arrival *list;
+    const size_t n = arrivals(f, &list);
+    *bytes = f->body.data + f->body_read;
+    *arrived_ns = n ? list[0].ns : f->arrived_ns;
+    return (long)((n ? list[0].end : f->body.len) - f->body_read);
+}
+
+void fetch_skip(struct fetch *f, size_t len)
+{
+    HANDLE_IS(f, FETCH_TAG);
+    assert(len <= f->body.len - f->body_read);
+    taken(f, len);
+    refill(f);
 }

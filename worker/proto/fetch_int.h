@@ -149,8 +149,10 @@ struct fetch {
     struct sbuf body;      /* decoded: the whole (collect), or what waits for the reader */
     struct sbuf undecoded; /* streaming, compressed: what the decoder has no room for yet */
     size_t body_read;      /* of body, by the reader */
-    uint64_t last_io_ns, arrived_ns;
-    char *own_text; /* memory of response.text */
+    struct sbuf arrivals;  /* streaming, stamped: struct arrival, of what waits for the reader */
+    uint64_t last_io_ns;
+    uint64_t arrived_ns; /* the last bytes; of HTTP/2: of a stream that is stamped */
+    char *own_text;      /* memory of response.text */
     struct deadline phase_deadline, total_deadline;
     uint8_t state;
     uint8_t retries;      /* the protocol's to count: sendings that were refused */
