@@ -3,6 +3,7 @@
 longer, all together, than the run lasts: nobody holds up the others."""
 
 import json
+import sys
 
 import pytest
 from harness import CLIENTS, ROOT, Process, csv_row, free_port, run_katydid
@@ -40,6 +41,17 @@ def test_http2(tmp_path):
         of = run_example("http2", tmp_path, "-H", f"http://127.0.0.1:{port}", "--http2=prior-knowledge")
     assert int(of("page")["Request Count"]) > 0 and int(of("Aggregated")["Failure Count"]) == 0
     assert int(of("part of the page")["Request Count"]) >= 3 * (int(of("page")["Request Count"]) - 10)
+
+
+@pytest.fixture(scope="module")
+def streams():
+    with Process([sys.executable, ROOT / "tests" / "support" / "sse_server.py"]) as server:
+        yield f"http://127.0.0.1:{json.loads(server.wait_line(r'^{.*}$').group(0))['port']}"
+
+
+def test_server_sent_events(streams, tmp_path):
+    of = run_example("sse_ticker", tmp_path, "-H", streams)
+    assert int(of("Aggregated")["Request Count"]) >= 20 and int(of("Aggregated")["Failure Count"]) == 0
 
 
 def test_postgresql(tmp_path):

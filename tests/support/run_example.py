@@ -134,7 +134,14 @@ def http2():
             yield f"nghttpd on http://127.0.0.1:{port}", f"http://127.0.0.1:{port}", {"KATYDID_HTTP2": "prior-knowledge"}
 
 
+@contextmanager
+def streams():
+    with server([sys.executable, "-u", SUPPORT / "sse_server.py"], r'"port": (\d+)') as port:
+        yield f"a server of streams on http://127.0.0.1:{port}", f"http://127.0.0.1:{port}", {}
+
+
 SERVERS = {
+    "protocols/sse_ticker": streams,
     "protocols/http2": http2,
     "protocols/grpc_greeter": one_of("grpc_greeter"),
     "protocols/raw_socket": one_of("raw_socket"),

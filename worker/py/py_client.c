@@ -63,7 +63,7 @@ int py_client_init(PyObject *module)
 {
     record_hook_events();
     if (call_init() < 0 || session_init(module) < 0 || response_init(module) < 0 ||
-        measure_init(module) < 0)
+        measure_init(module) < 0 || events_init(module) < 0)
         return -1;
     return PyModule_AddFunctions(module, functions);
 }

@@ -43,3 +43,4 @@ int py_client_init(PyObject *module);
 int session_init(PyObject *module);
 int response_init(PyObject *module);
 int call_init(void);
+int events_init(PyObject *module);

@@ -24,7 +24,7 @@ static void on_event(void *arg, enum fetch_event what)
     hub_wake(&((struct response *)arg)->park);
 }
 
-static int wait_done(struct response *r)
+int exchange_wait(struct response *r)
 {
     r->is_awaiting = true;
     const int result = hub_park(&r->park);
@@ -114,7 +114,7 @@ static int feed(struct response *r, PyObject *source)
     int rc = 0;
     while (rc == 0 && !fetch_is_done(r->fetch)) {
         if (!fetch_wants_piece(r->fetch)) {
-            rc = wait_done(r);
+            rc = exchange_wait(r);
         } else if (!is_at_hand) {
             rc = next_piece(source, &piece);
             is_at_hand = !piece || PyBytes_GET_SIZE(piece);
@@ -137,7 +137,7 @@ static int run(struct response *r, struct fetch_request *q, PyObject *source)
     if (source)
         q->events |= FETCH_WANTED;
     r->fetch = fetch_start(r->pool->pool, q, on_event, r);
-    const int ended = source ? feed(r, source) : fetch_is_done(r->fetch) ? 0 : wait_done(r);
+    const int ended = source ? feed(r, source) : fetch_is_done(r->fetch) ? 0 : exchange_wait(r);
     count_resent(r);
     if (ended < 0) {
         count_ended(r);
@@ -243,31 +243,31 @@ static void note_ended(struct response *r, PyObject *account)
 }
 
 /* exchange(session, cls, method, root, target, headers, body, stream, connect, read, verify, cert,
- * proxy, timeout, decode_stream, account, awaits_continue, chunked) → response. headers: a list of
- * pairs of bytes, sent as they are. body: None, bytes, str, or what gives bytes piece by piece, in
- * chunks if `chunked`. A failure is in the response, as `response._failure()`. Nothing is
+ * proxy, timeout, decode_stream, account, awaits_continue, chunked, stamped) → response. headers: a
+ * list of pairs of bytes, sent as they are. body: None, bytes, str, or what gives bytes piece by
+ * piece, in chunks if `chunked`. A failure is in the response, as `response._failure()`. Nothing is
  * counted here: what there is to count is noted in the caller's account (_http/account.py). */
 PyObject *exchange_call(PyObject *module, PyObject *args, PyObject *kwargs)
 {
-    static const char *const names[] = {
-        "session", "cls",     "method",        "root",    "target",          "headers",
-        "body",    "stream",  "connect",       "read",    "verify",          "cert",
-        "proxy",   "timeout", "decode_stream", "account", "awaits_continue", "chunked",
-        NULL};
+    static const char *const names[] = {"session",         "cls",     "method",        "root",
+                                        "target",          "headers", "body",          "stream",
+                                        "connect",         "read",    "verify",        "cert",
+                                        "proxy",           "timeout", "decode_stream", "account",
+                                        "awaits_continue", "chunked", "stamped",       NULL};
     (void)module;
     struct session *s = NULL;
     PyTypeObject *cls = NULL;
     PyObject *method = NULL, *root = NULL, *target = NULL, *pairs = NULL, *body = Py_None;
     PyObject *verify = Py_True, *cert = Py_None, *proxy = Py_None, *timeout = Py_None;
     PyObject *account = Py_None;
-    int is_stream = 0, is_decoded = 0, awaits_continue = 0, is_chunked = 0;
+    int is_stream = 0, is_decoded = 0, awaits_continue = 0, is_chunked = 0, is_stamped = 0;
     PyObject *source = NULL;
     double connect = 0, read = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!UUUO!O|$pddOOOOpOpp", KEYWORD_NAMES(names),
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!UUUO!O|$pddOOOOpOppp", KEYWORD_NAMES(names),
                                      session_type, &s, &PyType_Type, &cls, &method, &root, &target,
                                      &PyList_Type, &pairs, &body, &is_stream, &connect, &read,
                                      &verify, &cert, &proxy, &timeout, &is_decoded, &account,
-                                     &awaits_continue, &is_chunked))
+                                     &awaits_continue, &is_chunked, &is_stamped))
         return NULL;
     if (!site_is_loop_thread())
         return PyErr_Format(PyExc_RuntimeError,
@@ -296,6 +296,7 @@ PyObject *exchange_call(PyObject *module, PyObject *args, PyObject *kwargs)
                               .is_chunked = is_chunked,
                               .mode = is_stream ? FETCH_STREAM : FETCH_COLLECT,
                               .keep_encoded = is_stream && !is_decoded,
+                              .is_stamped = is_stamped,
                               .connect_timeout_ms = call_milliseconds(connect),
                               .read_timeout_ms = call_milliseconds(read)};
     asked_request(r, &q);
@@ -337,7 +338,7 @@ PyObject *exchange_read(struct response *r, PyObject *size)
             Py_XDECREF(error);
             return NULL;
         }
-        if (wait_done(r) < 0) {
+        if (exchange_wait(r) < 0) {
             fetch_cancel(r->fetch);
             Py_CLEAR(bytes);
         }

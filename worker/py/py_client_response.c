@@ -252,6 +252,18 @@ static PyObject *get_received(PyObject *self, void *closure)
     return PyLong_FromUnsignedLongLong(r->got ? r->got->wire_body_len : 0);
 }
 
+/* From the begin of this exchange to the first byte of its answer, as it arrived; None: no answer.
+ */
+static PyObject *get_head_ms(PyObject *self, void *closure)
+{
+    (void)closure;
+    const struct response *r = (struct response *)self;
+    const struct fetch_times *t = r->got ? &r->got->times : NULL;
+    if (!t || t->first_byte <= t->start)
+        Py_RETURN_NONE;
+    return PyFloat_FromDouble((double)(t->first_byte - t->start) / 1e6);
+}
+
 /* Of a FastHttpSession, a bad status is an error as well. */
 static PyObject *get_error(PyObject *self, void *closure)
 {
@@ -314,6 +326,7 @@ static PyGetSetDef response_attributes[] = {
     {"_verdict", NULL, part_set, NULL, &(struct part){offsetof(struct response, verdict), NULL}},
     {"error", get_error, part_set, NULL, &(struct part){offsetof(struct response, error), NULL}},
     {"_received", get_received, NULL, NULL, NULL},
+    {"_head_ms", get_head_ms, NULL, NULL, NULL},
     PART("_manual_result", manual, make_none),
     {"request_meta", get_meta, part_set, NULL,
      &(struct part){offsetof(struct response, meta), NULL}},

@@ -57,6 +57,8 @@ PyObject *response_json(PyObject *self, PyObject *const *args, Py_ssize_t count,
 int exchange_run(struct response *r, struct fetch_request *q);
 /* What of a request follows from the method: r->asked is there. */
 void exchange_take_method(struct fetch_request *q, const struct response *r);
+/* Parks until something is told of r->fetch; -1: something was thrown into the greenlet. */
+int exchange_wait(struct response *r);
 /* The exception for a failed exchange (new). */
 PyObject *exchange_error(struct response *r);
 bool exchange_failed(const struct response *r);

@@ -2,6 +2,7 @@
 /* _katydid.Metric: a custom metric as Python code holds it. A value without tags, or with tags
  * whose texts are the same objects as before, costs no look at a text. */
 #include "worker/py/py_mod.h"
+#include "worker/py/py_metric.h"
 #include "worker/py/py_series.h"
 
 struct py_metric {
@@ -136,6 +137,14 @@ static PyTypeObject type = {
     .tp_dealloc = dealloc,
     .tp_methods = methods,
 };
+
+struct series *py_metric_series(PyObject *metric, PyObject *tags)
+{
+    if (PyObject_TypeCheck(metric, &type))
+        return series_for((struct py_metric *)metric, tags);
+    PyErr_SetString(PyExc_TypeError, "that is no metric");
+    return NULL;
+}
 
 int py_metric_init(PyObject *module)
 {

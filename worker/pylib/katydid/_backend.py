@@ -4,7 +4,10 @@
 try:
     from _katydid import Group as group, Metric, check
     from locust._once import setup, teardown
+
+    from ._sse_own import Streams
 except ImportError:
     from ._pure import Metric, check, group, setup, teardown
+    from ._sse_pure import Streams
 
-__all__ = ["Metric", "check", "group", "setup", "teardown"]
+__all__ = ["Metric", "Streams", "check", "group", "setup", "teardown"]

@@ -11,6 +11,21 @@ from contextvars import ContextVar
 from time import perf_counter
 
 current = ContextVar("account", default=None)  # of the call that this greenlet carries out
+stream_kind = ContextVar("stream_kind", default=None)  # what the next call, which opens a stream of events, is recorded as
+
+
+def take_stream_kind():
+    kind = stream_kind.get()
+    if kind is not None:
+        stream_kind.set(None)
+    return kind
+
+
+def took_ms(began, kind, response):
+    """How long a call took that began then (perf_counter): of a stream of events, to the arrival of its head."""
+    if kind is not None and not response.history and (ms := response._head_ms) is not None:
+        return ms
+    return (perf_counter() - began) * 1000
 
 
 class Account:
@@ -18,6 +33,7 @@ class Account:
     is_waiting = False  # for an answer
     resent = 0
     first_target = None  # path and query
+    is_events = False  # the answer is read as a stream of events
     trace = None  # the mark that all of its requests have (py_trace.c)
 
     unresolved = None  # the error of a name that nobody answered for

@@ -17,7 +17,7 @@ from requests.exceptions import InvalidURL
 from requests.models import RequestEncodingMixin
 
 from . import errors
-from .account import Account, current
+from .account import Account, current, take_stream_kind, took_ms
 from .fast_parts import (
     FAILURE_EXCEPTIONS,
     ErrorResponse,
@@ -250,6 +250,7 @@ class _Chain:
             verify=bool(session.verify),
             proxy=session._proxy,
             decode_stream=True,
+            stamped=self.account.is_events,
             account=self.account,
             awaits_continue=self.awaits_continue and body is not None,
             chunked=isinstance(body, Pieces) and body.length is None,
@@ -406,17 +407,19 @@ def fast_plain_request(session, method, url, name, catch_response, context, kwar
     manner = Manner(session, catch_response, bool(kwargs.pop("stream", False)),
                     kwargs.pop("allow_redirects", True))
     _fill_in(session, kwargs)
+    kind = take_stream_kind()
     start = perf_counter()
 
     def failed(error):
         return _never_came(manner, error, built_url, method)
 
-    with Account(session, method, name, url, failed, manner) as account:
+    with Account(session, kind or method, name, url, failed, manner) as account:
+        account.is_events = kind is not None
         response = session._send_request_safe_mode(method, built_url, **kwargs)
-    duration = (perf_counter() - start) * 1000
+    duration = took_ms(start, kind, response)
     is_reached = account.is_reached
     response._begin(
-        session, method, name or url, context, catch_response, duration, is_reached
+        session, kind or method, name or url, context, catch_response, duration, is_reached
     )
     account.mark(response)
     response._tags = tags

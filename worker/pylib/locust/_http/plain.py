@@ -38,7 +38,7 @@ from requests.utils import (
 )
 from urllib3.util import Timeout
 
-from .account import Account, current
+from .account import Account, current, take_stream_kind, took_ms
 from .response import ResponseContextManager
 
 try:
@@ -521,6 +521,8 @@ def _send(adapter, request, body, stream, timeout, verify, cert, proxy):
         body=_body_sent(headers, body),
         chunked=_is_chunked(headers),
         stream=bool(stream),
+        decode_stream=account.is_events,
+        stamped=account.is_events,
         connect=connect,
         read=read,
         verify=True if verify is None else verify,
@@ -575,16 +577,18 @@ def plain_request(session, method, url, name, catch_response, context, kwargs, t
     """HttpSession.request by way of requests.Session.request."""
     complete_url = session._build_url(url)
     session._explicit_name = name
+    kind = take_stream_kind()
     start = perf_counter()
-    with Account(session, method, name, url, error_response) as account:
+    with Account(session, kind or method, name, url, error_response) as account:
+        account.is_events = kind is not None
         response = session._send_request_safe_mode(method, complete_url, **kwargs)
-    duration = (perf_counter() - start) * 1000
     response = adopt(response, ResponseContextManager)
+    duration = took_ms(start, kind, response)
     first = (response.history[0] if response.history else response).request
     if not name:
         name = first.path_url if first else str(url)
     is_reached = account.is_reached
-    response._begin(session, method, name, context, catch_response, duration, is_reached)
+    response._begin(session, kind or method, name, context, catch_response, duration, is_reached)
     account.mark(response)
     response._tags = tags
     response.request_meta["url"] = str(first.url) if first else complete_url

@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: MIT
+"""Streams of server-sent events with both clients, against a server with a known schedule (tests/support/sse_server.py)."""
+
+import json
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from harness import PATIENCE, ROOT, STOCK_LOCUST, WORKER, Process, csv_row, get_json, locustfile, run_katydid, wait_for
+
+PRELUDE = """
+import json, sys, time
+import locust
+import gevent, katydid, _katydid
+from locust import events
+from locust.clients import HttpSession
+from locust.contrib.fasthttp import FastHttpSession
+
+URL = sys.argv[1]
+if _katydid.record_request not in events.request._handlers:
+    events.request.add_listener(_katydid.record_request)
+BOTH = HttpSession, FastHttpSession
+told = []
+events.request.add_listener(lambda **about: told.append(about))
+
+def session(cls=HttpSession, url=URL):
+    s = cls(url, events.request, None)
+    if cls is HttpSession:
+        s.trust_env = False
+    return s
+
+def rows():
+    return {(r["method"], r["name"]): r for r in _katydid.stats_rows()}
+
+def failures():
+    return {(f["method"], f["name"]): f["error"] for f in _katydid.stats_failures()}
+"""
+
+
+@pytest.fixture(scope="module")
+def url():
+    with Process([sys.executable, ROOT / "tests" / "support" / "sse_server.py"]) as server:
+        yield f"http://127.0.0.1:{json.loads(server.wait_line(r'^{.*}$').group(0))['port']}"
+
+
+@pytest.fixture
+def run(url, tmp_path):
+    def run(code):
+        script = tmp_path / "script.py"
+        script.write_text(PRELUDE + textwrap.dedent(code) + "\nprint('all done')\n")
+        out = subprocess.run([WORKER, "--python", script, url], capture_output=True, text=True, timeout=PATIENCE * 2)
+        assert out.returncode == 0 and "all done" in out.stdout, out.stdout[-2000:] + out.stderr[-4000:]
+
+    return run
+
+
+def test_events_as_they_come(run):
+    run("""
+        for cls in BOTH:
+            with session(cls).sse("/events?n=5&typed&retry", name=cls.__name__) as stream:
+                assert stream.ok and stream.response.status_code == 200
+                seen = list(stream.until(n=5))
+            assert [e.id for e in seen] == list("12345") and {e.event for e in seen} == {"tick"}
+            assert [e.retry for e in seen] == [10] * 5 and seen[0].json() == float(seen[0].data)
+            times = [e.time for e in seen]
+            assert times == sorted(times) and times[0] > 0
+            row = rows()
+            assert row["SSE open", cls.__name__]["num_requests"] == row["SSE first", cls.__name__]["num_requests"] == 1
+            assert ("SSE close", cls.__name__) not in row, "the user had enough"
+            first, = (about for about in told if about["request_type"] == "SSE first" and about["name"] == cls.__name__)
+            assert first["response_time"] == times[0] * 1000 and first["response_length"] == len(seen[0].data)
+        assert not failures()
+        assert list(katydid.sse(session(), "/events?n=1").until(n=1))[0].id == "1"
+    """)
+
+
+def test_all_line_ends_at_every_byte(run):
+    run("""
+        for cls in BOTH:
+            with session(cls).sse("/split", ends=True) as stream:
+                assert [(e.event, e.data, e.id) for e in stream] == [("x", "one \\ntwo é", str(i)) for i in range(3)]
+                assert stream.error is None and stream.count == 3 and stream.last_event_id == "2"
+            with session(cls).sse("/gzip", ends=True) as stream:
+                assert [e.data for e in stream] == ["0", "1", "2"], stream.error
+        assert not failures()
+    """)
+
+
+def test_what_is_no_stream(run):
+    run("""
+        for cls in BOTH:
+            s = session(cls)
+            for path, wanted in {
+                "/json": "StreamError('application/json instead of text/event-stream')",
+                "/html": "StreamError('text/html instead of text/event-stream')",
+                "/404": "LocustBadStatusCode(code=404)" if cls is FastHttpSession
+                        else "HTTPError('404 Client Error: Not Found for url: /404')",
+            }.items():
+                with s.sse(path, name=path) as stream:
+                    assert not stream.ok and list(stream) == [] and stream.error is not None
+                    assert failures()["SSE open", path] == wanted, failures()
+            assert s.sse("/json").response.json()["error"]["message"] == "no model of that name"
+            with s.sse("/204", name="204") as stream:
+                assert list(stream) == [] and stream.error is None and stream.response.status_code == 204
+            assert ("SSE open", "204") not in failures() and rows()["SSE open", "204"]["num_requests"] >= 1
+            with session(cls, "http://127.0.0.1:1").sse("/events", name="nobody") as stream:
+                assert list(stream) == [] and "refused" in str(stream.error)
+            assert "refused" in failures()["SSE open", "nobody"]
+    """)
+
+
+def test_an_end_that_nobody_wanted_is_a_failure(run):
+    run("""
+        for cls in BOTH:
+            s = session(cls)
+            for path, wanted in {
+                "/events?n=2&end": "StreamError('the server ended the stream')",
+                "/break?n=2": "HTTPConnectionClosed('connection closed.')" if cls is FastHttpSession
+                              else "ChunkedEncodingError(ProtocolError('Response ended prematurely'))",
+            }.items():
+                with s.sse(path, name=path) as stream:
+                    assert len(list(stream)) == 2 and repr(stream.error) == wanted
+                assert failures()["SSE close", path] == wanted, failures()
+            with s.sse("/flow?bytes=3000000", name="long") as stream:
+                assert list(stream) == []
+            assert failures()["SSE close", "long"] == "StreamError('an event of more than 1048576 bytes')"
+            with s.sse("/flow?bytes=90000", name="short", max_event=1000) as stream:
+                assert list(stream) == []
+            assert failures()["SSE close", "short"] == "StreamError('an event of more than 1000 bytes')"
+    """)
+
+
+def test_a_stream_is_opened_again_behind_its_last_event(run, url):
+    run("""
+        for cls in BOTH:
+            with session(cls).sse("/events?n=3&end&retry", name=cls.__name__, reconnect=True) as stream:
+                assert [e.id for e in stream.until(n=8)] == list("12345678")
+            assert rows()["SSE open", cls.__name__]["num_requests"] == 3
+            with session(cls).sse("/events?n=1&end", reconnect=True) as stream:  # waits 3 s before the next
+                assert [e.id for e in stream.until(seconds=0.3)] == ["1"]
+        assert not failures()
+    """)
+    assert get_json(url + "/seen")["ids"].count("3") >= 2
+
+
+def test_until_has_limits(run):
+    run("""
+        for cls in BOTH:
+            s = session(cls)
+            with s.sse("/events?n=4&gap=1") as stream:
+                assert [e.id for e in stream.until(n=2)] == ["1", "2"]
+                assert [e.id for e in stream.until(n=2, seconds=60)] == ["3", "4"]
+                assert list(stream.until(seconds=0.05)) == [] and stream.error is None
+                assert list(stream.until(n=0)) == []
+                assert stream.ok, "it is open still"
+            with s.sse("/events?n=1000000&gap=0.1") as stream:
+                assert 0 < sum(1 for _ in stream.until(seconds=0.5)) < 1000000
+        assert not failures()
+    """)
+
+
+def test_gaps_are_those_of_the_network(run):
+    """However late the user comes round to its events: between its turns something else has the loop for longer than a gap."""
+    run("""
+        def stand_still():
+            while True:
+                until = time.perf_counter() + 0.03
+                while time.perf_counter() < until:
+                    pass
+                gevent.sleep(0.02)
+
+        gevent.spawn(stand_still)
+        for cls in BOTH:
+            sent, arrived, seen = [], [], []
+            with session(cls).sse("/events?n=40&gap=60") as stream:
+                for event in stream.until(n=40):
+                    seen.append(time.monotonic())
+                    sent.append(float(event.data))
+                    arrived.append(event.time)
+
+            def off(times):
+                wrong = sorted(abs((b - a) - (d - c)) for a, b, c, d in zip(times, times[1:], sent, sent[1:]))
+                return wrong[len(wrong) // 2]
+
+            assert off(arrived) < off(seen) / 3, (off(arrived), off(seen))
+    """)
+
+
+def test_who_is_ended_while_it_waits_is_cut(run, url):
+    run("""
+        for cls in BOTH:
+            name = cls.__name__
+            s = session(cls)
+
+            def look(path):
+                with s.sse(path, name=name) as stream:
+                    for event in stream:
+                        pass
+
+            def reads(path, until):
+                user = gevent.spawn(look, path)
+                while not until():
+                    gevent.sleep(0.001)
+                user.kill()
+
+            aside = lambda: {r["method"]: r["cut"] for r in _katydid.stats_rows() if r["name"] == name and r["cut"]}
+            reads("/events?n=1&gap=1", lambda: ("SSE first", name) in rows())
+            assert aside() == {"SSE close": 1}, aside()
+            reads("/events?n=1&gap=3600000", lambda: rows()["SSE open", name]["num_requests"] == 2)
+            assert aside() == {"SSE close": 1, "SSE first": 1}, aside()
+        assert not failures()
+    """)
+    wait_for(lambda: get_json(url + "/seen")["open"] == 0, "closed streams")
+
+
+USERS = """
+    import katydid
+    from locust import FastHttpUser, HttpUser, task
+
+    class Reader(HttpUser):
+        @task
+        def read(self):
+            with self.client.sse("/events?n=1000000&gap=20", name="events") as stream:
+                for event in stream:
+                    pass
+
+    class Fast(FastHttpUser):
+        read = Reader.read
+        @task
+        def look(self):
+            self.read()
+"""
+
+
+def test_a_stop_ends_those_who_read(url, tmp_path):
+    with locustfile(USERS) as file:
+        run = run_katydid("-f", file, "-H", url, "--headless", "-u", 20, "-r", 20, "-t", 2, "--csv", tmp_path / "out", "--summary", tmp_path / "s.json")
+    assert run.code == 0 and "Traceback" not in run.stderr, run.describe()
+    for row in "SSE open", "SSE first":
+        line, = (line for line in (tmp_path / "out_stats.csv").read_text().splitlines() if line.startswith(f"{row},events"))
+        assert line.split(",")[2:4] == ["20", "0"], line
+    summary = json.loads((tmp_path / "s.json").read_text())
+    cut = {(r["method"], r["name"]): r["cut"] for r in summary["rows"]}
+    assert cut["SSE close", "events"] == 20, cut
+    assert "sse_events{name:events}" in run.stderr and "sse_gap{name:events}" in run.stderr, run.describe()
+
+
+def test_under_stock_locust(url, tmp_path):
+    code = """
+        import sys; sys.path.insert(0, KATYDID)
+        import katydid, gevent
+        from locust import FastHttpUser, HttpUser, constant, task
+        from locust.exception import StopUser
+
+        class Plain(HttpUser):
+            wait_time = constant(1)
+            @task
+            def read(self):
+                name = type(self).__name__
+                with self.client.sse("/events?n=5&typed", name=name) as stream:
+                    assert [(e.event, e.id) for e in stream.until(n=5)] == [("tick", str(i)) for i in range(1, 6)]
+                with katydid.sse(self.client, "/split" if name == "Plain" else "/events?n=2&end", name=f"{name} ends", ends=True) as stream:
+                    assert len(list(stream)) == (3 if name == "Plain" else 2), stream.error
+                with self.client.sse("/events?n=2&end", name=f"{name} early") as stream:
+                    assert len(list(stream)) == 2
+                with self.client.sse("/json", name=f"{name} json") as stream:
+                    assert list(stream) == [] and not stream.ok
+                with self.client.sse("/events?n=2&end&retry", name=f"{name} again", reconnect=True) as stream:
+                    assert [e.id for e in stream.until(n=5)] == list("12345")
+                with self.client.sse("/events?n=1", name=f"{name} late") as stream:
+                    assert len(list(stream.until(seconds=0.4))) == 1
+                raise StopUser
+
+        class Fast(FastHttpUser):
+            wait_time = constant(1)
+            read = Plain.read
+            @task
+            def look(self):
+                Plain.read(self)
+    """
+    pylib = tmp_path / "pylib"
+    pylib.mkdir()
+    (pylib / "katydid").symlink_to(ROOT / "worker" / "pylib" / "katydid")
+    with locustfile(textwrap.dedent(code).replace("KATYDID", repr(str(pylib)))) as file:
+        run = subprocess.run([STOCK_LOCUST, "-f", file, "-H", url, "--headless", "-u", "2", "-r", "2", "-t", "6", "--csv", tmp_path / "out"],
+                             capture_output=True, text=True, timeout=100, cwd=tmp_path, check=False)
+    assert "Traceback" not in run.stderr and "AssertionError" not in run.stderr, run.stdout + run.stderr
+    failed = (tmp_path / "out_failures.csv").read_text().splitlines()[1:]
+    assert sorted(line.split(",")[:2] for line in failed) == [["SSE close", "Fast early"], ["SSE close", "Plain early"],
+                                                              ["SSE open", "Fast json"], ["SSE open", "Plain json"]], failed
+    for name in "Plain", "Fast":
+        assert int(csv_row(tmp_path / "out_stats.csv", f"{name} again")["Request Count"]) >= 3
