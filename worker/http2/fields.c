@@ -187,7 +187,7 @@ bool fields_add(struct fields *s, const void *name, size_t name_len, const void 
                 size_t value_len)
 {
     const size_t need = s->text_len + name_len + value_len;
-    if (need > FETCH_MAX_HEAD || s->count == FETCH_MAX_HEADERS)
+    if (need - s->behind > FETCH_MAX_HEAD || s->count == FETCH_MAX_HEADERS)
         return false;
     if (need > s->text_cap)
         grow_text(s, need);
@@ -206,6 +206,7 @@ const char *fields_put_behind(struct fields *s, const void *bytes, size_t len)
         return NULL;
     char *to = s->text + s->text_len;
     s->text_len += (uint32_t)len;
+    s->behind += (uint32_t)len;
     return copied(&to, bytes, len);
 }
 

@@ -25,6 +25,7 @@ struct fields {
     struct fetch_header *headers; /* in the block, or heap when there are many */
     char *text;                   /* the same */
     uint32_t count, cap, text_len, text_cap;
+    uint32_t behind; /* bytes of the text that are no header's */
 };
 
 /* Of exchanges: that have news; of which all was written, or all that may be for now. */
@@ -63,7 +64,6 @@ struct h2x { /* of an exchange */
     uint64_t written_before; /* h2's, when it began */
     uint64_t body_bytes;     /* of DATA, as its frames announce them */
     uint32_t frame_bytes;    /* received, but for DATA's content */
-    uint32_t trailer_bytes;  /* names and values */
     uint32_t code;           /* it was closed with */
     int32_t id;
     enum fetch_error fault; /* found in the answer */

@@ -177,14 +177,30 @@ void stream_head_begins(struct fetch *f)
     x->status = 0;
 }
 
+/* Behind the head's: what is known of these, and of a body that lies there, may move. */
+static bool take_trailer(struct fetch *f, const void *name, size_t name_len, const void *value,
+                         size_t value_len)
+{
+    struct fields *s = &h2x_of(f)->fields;
+    struct fetch_response *r = &f->response;
+    const bool has_body = r->body >= s->text && r->body < s->text + s->text_len;
+    const ptrdiff_t body_at = has_body ? r->body - s->text : 0;
+    if (!fields_add(s, name, name_len, value, value_len))
+        return false;
+    if (has_body)
+        r->body = s->text + body_at;
+    r->headers = s->headers;
+    r->trailers = s->headers + r->header_count;
+    r->trailer_count = s->count - r->header_count;
+    return true;
+}
+
 bool stream_header(struct fetch *f, const void *name, size_t name_len, const void *value,
                    size_t value_len)
 {
     struct h2x *x = h2x_of(f);
-    if (x->is_trailer) { /* nobody asks for them; they must not be without end all the same */
-        x->trailer_bytes += (uint32_t)(name_len + value_len);
-        return x->trailer_bytes <= FETCH_MAX_HEAD;
-    }
+    if (x->is_trailer)
+        return take_trailer(f, name, name_len, value, value_len);
     if (name_len == 7 && !memcmp(name, ":status", 7)) {
         const char *digits = value; /* three: nghttp2 has seen to it */
         x->status = (digits[0] - '0') * 100 + (digits[1] - '0') * 10 + digits[2] - '0';
@@ -261,8 +277,10 @@ void stream_data(struct h2 *h, struct fetch *f, const uint8_t *bytes, size_t len
         return;
     }
     x->unconsumed += len;
-    if (f->request.mode == FETCH_STREAM)
+    if (f->request.mode == FETCH_STREAM) {
+        f->response.times.data = arrived_ns(h, f);
         stream_note(h, f);
+    }
     if (fetch_body_is_full(f))
         return;
     nghttp2_session_consume_stream(h->session, x->id, x->unconsumed);

@@ -58,6 +58,7 @@ struct fetch_tls {
     const char *ca_file;   /* bundle file or directory; NULL = the system's */
     const char *cert_file; /* client certificate, PEM; NULL = none */
     const char *key_file;  /* NULL = in cert_file */
+    const char *name;      /* the server's, asked for and verified; NULL = the target's host */
 };
 
 /* Where a connection goes. The strings are copied by fetch_origin_get. */
@@ -132,6 +133,7 @@ struct fetch_request {
     bool keep_encoded;    /* do not decompress (requests' stream with raw) */
     bool is_stamped;      /* of a stream: keep when each part of it arrived, for fetch_peek */
     enum fetch_body_mode mode;
+    uint64_t max_body;           /* of one that is collected; 0 = the engine's limit */
     uint32_t connect_timeout_ms; /* 0 = none */
     uint32_t read_timeout_ms;    /* between two reads, as requests means it; 0 = none */
     uint32_t total_timeout_ms;   /* whole exchange; 0 = none */
@@ -150,6 +152,8 @@ struct fetch_response {     /* borrowed from the fetch; valid until fetch_free *
     size_t reason_len;
     const struct fetch_header *headers; /* into the head; values trimmed */
     size_t header_count;
+    const struct fetch_header *trailers; /* of a protocol that gives them; at the end */
+    size_t trailer_count;
     const char *head; /* raw, status line included; NULL where there is none as text */
     size_t head_len;  /* bytes received but for the body's */
     const char *body;

@@ -31,6 +31,7 @@ static uint64_t hash_target(const struct fetch_target *t)
         return hash;
     hash = hash_text(hash, t->tls_profile.ca_file);
     hash = hash_text(hash, t->tls_profile.cert_file);
+    hash = hash_text(hash, t->tls_profile.name);
     return hash_text(hash, t->tls_profile.key_file);
 }
 
@@ -42,7 +43,8 @@ static bool same(const char *a, const char *b)
 static bool same_profile(const struct fetch_tls *a, const struct fetch_tls *b)
 {
     return a->verify == b->verify && same(a->ca_file, b->ca_file) &&
-           same(a->cert_file, b->cert_file) && same(a->key_file, b->key_file);
+           same(a->cert_file, b->cert_file) && same(a->key_file, b->key_file) &&
+           same(a->name, b->name);
 }
 
 static bool origin_is(const void *value, const void *key)
@@ -77,6 +79,7 @@ static struct fetch_origin *origin_new(struct fetch_engine *e, const struct fetc
         o->profile.ca_file = copy(t->tls_profile.ca_file);
         o->profile.cert_file = copy(t->tls_profile.cert_file);
         o->profile.key_file = copy(t->tls_profile.key_file);
+        o->profile.name = copy(t->tls_profile.name);
     }
     return o;
 }
@@ -114,7 +117,7 @@ void origin_fall_back(const struct fetch_origin *origin)
                                    .proxy_host = o->proxy_host,
                                    .proxy_port = o->proxy_port,
                                    .proxy_auth = o->proxy_auth};
-    if (!o->instead && o->protocols != o->engine->protocols)
+    if (!o->instead && o->protocols->list[1])
         o->instead = fetch_origin_get(o->engine, &t)->self;
 }
 
@@ -161,6 +164,7 @@ void origin_free(struct fetch_origin *o)
     free((void *)(uintptr_t)o->profile.ca_file);
     free((void *)(uintptr_t)o->profile.cert_file);
     free((void *)(uintptr_t)o->profile.key_file);
+    free((void *)(uintptr_t)o->profile.name);
     free(o->host);
     free(o->proxy_host);
     free(o->proxy_auth);
@@ -185,7 +189,8 @@ struct tls_origin *origin_tls(const struct fetch_origin *origin)
         struct sbuf names = offer(o->protocols);
         const struct tls_profile p = {o->profile.verify, o->profile.ca_file, o->profile.cert_file,
                                       o->profile.key_file, names.data};
-        o->tls_state = tls_origin_new(o->engine->tls, &p, o->host);
+        o->tls_state =
+            tls_origin_new(o->engine->tls, &p, o->profile.name ? o->profile.name : o->host);
         sbuf_fini(&names);
     }
     return o->tls_state;

@@ -11,6 +11,7 @@ struct fetch_times {
     uint64_t resolved, connected, secured; /* connected: with a tunnel through a proxy, that too */
     uint64_t sent_first;                   /* before the first byte is written */
     uint64_t sent_last, first_byte, last_byte;
+    uint64_t data; /* the newest bytes of a streamed body; 0 where the protocol does not tell */
 };
 
 enum fetch_phase {

@@ -159,7 +159,36 @@ static void test_trailers_behind_many_frames(void **state)
     drive(&said, said.len, SIZE_MAX, &d);
     assert_string_equal(fetch_error_text(d.error[0]), "ok");
     assert_int_equal(d.body_len[0], count);
+    assert_int_equal(d.trailers[0], 1);
+    assert_string_equal(d.trailer[0], "y");
     sbuf_fini(&said);
+}
+
+/* A small body lies behind its head, and trailers that have no room there take it along. */
+static void test_trailers_move_a_body(void **state)
+{
+    (void)state;
+    enum { LONG = 5000 };
+    struct sbuf said = {0}, block = {0};
+    struct driven d;
+    sbuf_add(&block, "\0\1x\x7f\x89\x26", 6);
+    for (int i = 0; i < LONG; i++)
+        sbuf_addc(&block, 'y');
+    sbuf_add(&block, "\0\4last\4done", 11);
+    frame(&said, SETTINGS, 0, 0, NULL, 0);
+    frame(&said, HEADERS, END_HEADERS, 1,
+          "\x88\x5c\1"
+          "4",
+          4); /* content-length */
+    frame(&said, DATA, 0, 1, "body", 4);
+    frame(&said, HEADERS, END_HEADERS | END_STREAM, 1, block.data, block.len);
+    drive(&said, said.len, SIZE_MAX, &d);
+    assert_string_equal(fetch_error_text(d.error[0]), "ok");
+    assert_string_equal(d.body[0], "body");
+    assert_int_equal(d.trailers[0], 2);
+    assert_string_equal(d.trailer[0], "done");
+    sbuf_fini(&said);
+    sbuf_fini(&block);
 }
 
 /* Fields of a table are a byte each, and the server's own names and values are large. */
@@ -216,6 +245,7 @@ int main(void)
         cmocka_unit_test(test_ends),
         cmocka_unit_test(test_whole_before_the_request),
         cmocka_unit_test(test_trailers_behind_many_frames),
+        cmocka_unit_test(test_trailers_move_a_body),
         cmocka_unit_test(test_trailers_are_bounded),
         cmocka_unit_test(test_corpus),
     };
