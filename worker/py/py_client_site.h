@@ -24,8 +24,9 @@ struct site {
     bool is_forwarded; /* plain, by a proxy */
 };
 
-/* Whether a session speaks HTTP/2: over TLS if the server agrees, or without asking. */
-enum http2_use { HTTP2_NEVER, HTTP2_BY_ALPN, HTTP2_BY_PRIOR_KNOWLEDGE };
+/* Whether a session speaks HTTP/2: over TLS if the server agrees, or without asking; or nothing
+ * else, as gRPC. */
+enum http2_use { HTTP2_NEVER, HTTP2_BY_ALPN, HTTP2_BY_PRIOR_KNOWLEDGE, HTTP2_ONLY };
 
 /* A reference; NULL with an exception. root: normal form. verify, cert, proxy as requests has them.
  */

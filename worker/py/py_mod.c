@@ -2,6 +2,7 @@
 /* py_mod: puts the module _katydid together; reads like its table of contents. */
 #include "worker/py/py_mod.h"
 #include "worker/py/py_client.h"
+#include "worker/py/py_grpc.h"
 #include "worker/py/py_journal.h"
 #include "worker/py/py_link.h"
 #include "worker/py/py_samples.h"
@@ -16,7 +17,7 @@ static int exec(PyObject *module)
         py_stats_init, py_link_init,    py_client_init,   py_samples_init, py_dispatch_init,
         py_lines_init, py_series_init,  py_metric_init,   py_group_init,   py_check_init,
         py_tags_init,  py_machine_init, py_arrivals_init, py_late_init,    py_journal_init,
-        py_trace_init,
+        py_trace_init, py_grpc_init,
     };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (parts[i](module))

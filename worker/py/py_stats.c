@@ -592,6 +592,11 @@ void py_stats_hook(const struct py_stats_hooks *hooks)
     the_hooks = *hooks;
 }
 
+struct py_stats_hooks py_stats_hooked(void)
+{
+    return the_hooks;
+}
+
 bool py_stats_is_reported(const struct py_stats *s)
 {
     return s->has_unsent;

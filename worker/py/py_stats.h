@@ -53,7 +53,9 @@ struct py_stats_hooks {
     void (*trace)(PyObject *response, const struct py_stats_request *q); /* py_trace_wanted */
     void (*forget)(void); /* rows of statistics that are reported start anew, or go */
 };
-void py_stats_hook(const struct py_stats_hooks *hooks); /* static; at start */
+void py_stats_hook(const struct py_stats_hooks *hooks); /* copied; at start */
+struct py_stats_hooks py_stats_hooked(void); /* for who has another kind of response, and asks those
+                                                about the rest */
 
 /* method, name: str. Cheap when the same str objects come again. -1 with an exception only for
  * what cannot be UTF-8 encoded at all. */

@@ -1,0 +1,386 @@
+# SPDX-License-Identifier: MIT
+"""gRPC by Katydid's C against servers by grpcio (tests/support/grpc_server.py), with the package grpc installed and without."""
+
+import os
+import subprocess
+import textwrap
+
+import pytest
+from harness import CLIENTS, PATIENCE, ROOT, WORKER, Process, csv_row, locustfile, run_katydid
+from test_http2 import certificate  # noqa: F401
+
+PRELUDE = """
+import json, sys, time
+import locust, gevent, gevent.queue, _katydid
+from locust import events
+from katydid.grpc import Compression, RpcError, StatusCode, insecure_channel, secure_channel, ssl_channel_credentials
+
+PORTS = json.loads(sys.argv[1])
+if _katydid.record_request not in events.request._handlers:
+    events.request.add_listener(_katydid.record_request)
+
+def channel(name="plain", **kwargs):
+    return insecure_channel(f"127.0.0.1:{PORTS[name]}", **kwargs)
+
+def unary(name, server="plain", **kwargs):
+    return channel(server, **kwargs).unary_unary(f"/t.T/{name}")
+
+def rows():
+    return {(r["method"], r["name"]): r for r in _katydid.stats_rows()}
+
+def failures():
+    return {f["name"]: f["error"] for f in _katydid.stats_failures()}
+
+def counts():
+    return json.loads(unary("Count")(b"", name="count"))
+
+def error_of(call, *args, **kwargs):
+    try:
+        call(*args, **kwargs)
+    except RpcError as error:
+        return error
+    raise AssertionError("it did not fail")
+"""
+
+
+@pytest.fixture(scope="module")
+def ports(certificate):  # noqa: F811
+    with Process([CLIENTS / "bin" / "python", ROOT / "tests" / "support" / "grpc_server.py", *certificate], stdin=subprocess.PIPE) as server:
+        yield server.wait_line(r"^\{.*\}$").group(0)
+
+
+@pytest.fixture(params=["with grpcio", "without"])
+def run(request, ports, tmp_path):
+    def run(code, *more):
+        script = tmp_path / "script.py"
+        script.write_text(PRELUDE + textwrap.dedent(code) + "\nprint('all done')\n")
+        env = {**os.environ, "VIRTUAL_ENV": str(CLIENTS)} if request.param == "with grpcio" else {**os.environ}
+        out = subprocess.run([WORKER, "--python", script, ports, *more], capture_output=True, text=True, timeout=PATIENCE * 2, env=env)
+        assert out.returncode == 0 and "all done" in out.stdout, out.stdout[-2000:] + out.stderr[-4000:]
+
+    return run
+
+
+def test_one_request_and_one_answer(run):
+    run("""
+        echo = unary("Echo")
+        assert echo(b"hello") == b"hello"
+        assert echo(b"", 5) == b""
+        large = b"x" * 3_000_000
+        assert echo(large, timeout=60) == large
+        answer, call = echo.with_call(b"hi", metadata=(("key", "value"), ("key-bin", b"\\0\\xff,"), ("key", "again")))
+        assert answer == b"hi" and call.code() is StatusCode.OK and call.details() == ""
+        assert call.initial_metadata() == (("first", "1"), ("first-bin", b"\\0\\1\\xff")), call.initial_metadata()
+        said = call.trailing_metadata()
+        assert [v for k, v in said if k == "saw-key"] == ["value", "again"], said
+        assert [v for k, v in said if k == "saw-key-bin"] == [b"\\0\\xff,"] and said[0].key.startswith("saw-")
+        assert not call.is_active() and call.time_remaining() is None and not call.cancel()
+        row = rows()["grpc", "/t.T/Echo"]
+        assert row["num_requests"] == 4 and row["num_failures"] == 0 and row["total_content_length"] == 3_000_007
+        assert echo(b"x", name="renamed") == b"x" and rows()["grpc", "renamed"]["num_requests"] == 1
+    """)
+
+
+def test_serializers_are_the_users(run):
+    run("""
+        say = channel().unary_unary("/t.T/Echo", request_serializer=str.encode, response_deserializer=bytes.decode, _registered_method=True)
+        assert say("text") == "text"
+        broken = channel().unary_unary("/t.T/Echo", response_deserializer=lambda data: data.no_such)
+        error = error_of(broken, b"x", name="broken")
+        assert error.code() is StatusCode.INTERNAL and "no_such" in error.details()
+        assert failures()["broken"] == str(error)
+        try:
+            channel().unary_unary("/t.T/Echo", request_serializer=lambda o: 1 / 0)(b"x")
+        except ZeroDivisionError:
+            pass
+        else:
+            raise AssertionError
+    """)
+
+
+def test_a_status_that_is_an_error(run):
+    run("""
+        fail = unary("Fail")
+        for number, code in enumerate(StatusCode):
+            if not number:
+                continue
+            error = error_of(fail, f"{number} caf\\u00e9 % {number}".encode(), name=code.name)
+            assert error.code() is code and error.details() == f"caf\\u00e9 % {number}", error
+            assert dict(error.trailing_metadata()) == {"why-bin": b"\\xfe\\xff", "why": "so"}, error.trailing_metadata()
+            assert failures()[code.name] == f"StatusCode.{code.name}: caf\\u00e9 % {number}" == str(error)
+            assert rows()["grpc", code.name]["num_failures"] == 1
+            assert error.exception() is error and error.done()
+        missing = error_of(unary("Missing"), b"")
+        assert missing.code() is StatusCode.UNIMPLEMENTED, missing
+    """)
+
+
+def test_deadlines(run):
+    run("""
+        wait = unary("Wait")
+        before = time.monotonic()
+        error = error_of(wait, b"30", timeout=0.2, name="late")
+        assert error.code() is StatusCode.DEADLINE_EXCEEDED and 0.19 < time.monotonic() - before, error
+        assert failures()["late"] == "StatusCode.DEADLINE_EXCEEDED: Deadline Exceeded"
+        assert 200 <= rows()["grpc", "late"]["max_response_time"]
+        error = error_of(channel(timeout=0.1).unary_unary("/t.T/Wait"), b"30", name="of the channel")
+        assert error.code() is StatusCode.DEADLINE_EXCEEDED
+        for past in 0, -1:
+            assert error_of(wait, b"0", timeout=past, name="past").code() is StatusCode.DEADLINE_EXCEEDED
+        answer, call = wait.with_call(b"0", timeout=60)
+        assert 0 < call.time_remaining() < 60
+        stream = channel().unary_stream("/t.T/Many")(b"100 0.05", timeout=0.3, name="stream")
+        got = []
+        error = error_of(lambda: [got.append(m) for m in stream])
+        assert error.code() is StatusCode.DEADLINE_EXCEEDED and 0 < len(got) < 100
+        while counts()["cancelled"].get("Wait", 0) < 1:  # the server heard of it
+            gevent.sleep(0.01)
+    """)
+
+
+def test_users_wait_side_by_side_on_one_connection(run):
+    run("""
+        ch = channel()
+        wait = ch.unary_unary("/t.T/Wait")
+        wait(b"0")
+        before, opened = time.monotonic(), _katydid.client_counters()["connections_opened"]
+        gevent.joinall([gevent.spawn(wait, b"0.3") for _ in range(20)], raise_error=True)
+        assert time.monotonic() - before < 5 and _katydid.client_counters()["connections_opened"] == opened
+        assert rows()["grpc", "/t.T/Wait"]["num_requests"] == 21
+    """)
+
+
+def test_no_server(run):
+    run("""
+        import socket
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+            error = error_of(insecure_channel(f"127.0.0.1:{port}").unary_unary("/a/B"), b"")
+            assert error.code() is StatusCode.UNAVAILABLE and "refused" in error.details().lower(), error
+            assert failures()["/a/B"] == str(error) == f"StatusCode.UNAVAILABLE: {error.details()}"
+            late = error_of(insecure_channel(f"127.0.0.1:{port}").unary_unary("/a/B"), b"", timeout=0.3, wait_for_ready=True)
+            assert late.code() is StatusCode.DEADLINE_EXCEEDED, late
+        error = error_of(insecure_channel("no-such-host.invalid:1").unary_unary("/a/C"), b"")
+        assert error.code() is StatusCode.UNAVAILABLE, error
+    """)
+
+
+def test_what_is_stopped_is_cut_off(run):
+    run("""
+        wait = unary("Wait")
+        wait(b"0")
+        g = gevent.spawn(wait, b"30", name="cut")
+        while counts()["calls"]["Wait"] < 2:
+            gevent.sleep(0.005)
+        g.kill()
+        assert rows()["grpc", "cut"]["cut"] == 1 and rows()["grpc", "cut"]["num_requests"] == 0
+        with gevent.Timeout(0.1, False):
+            wait(b"30", name="timeout")
+        assert rows()["grpc", "timeout"]["cut"] == 1
+        stream = channel().unary_stream("/t.T/Many")(b"3 30", name="stream")
+        next(stream)
+        g = gevent.spawn(next, stream)
+        gevent.sleep(0.01)
+        g.kill()
+        assert rows()["grpc", "stream"]["cut"] == 1
+        assert not failures()
+    """)
+
+
+def test_streams(run):
+    run("""
+        ch = channel()
+        many, join, each = ch.unary_stream("/t.T/Many"), ch.stream_unary("/t.T/Join"), ch.stream_stream("/t.T/Each")
+        stream = many(b"5")
+        assert [m for m in stream] == [b"0", b"1", b"2", b"3", b"4"]
+        assert stream.code() is StatusCode.OK and stream.done() and not stream.cancelled() and list(stream) == []
+        assert join(iter([b"a", b"b", b"c"])) == b"a b c" and join([]) == b""
+        answer, call = join.with_call([b"x" * 100_000] * 30)
+        assert len(answer) == 30 * 100_001 - 1 and call.code() is StatusCode.OK
+        assert list(each(iter([b"a", b"bc"]))) == [b"A", b"BC"]
+
+        said = gevent.queue.Queue()     # each request follows the answer before it
+        said.put(b"one")
+        heard = []
+        for message in each(iter(said.get, None)):
+            heard.append(message)
+            said.put(b"more" if len(heard) < 3 else None)
+        assert heard == [b"ONE", b"MORE", b"MORE"], heard
+        for name, n in ("/t.T/Many", 1), ("/t.T/Each", 2):
+            assert rows()["grpc", name]["num_requests"] == n and rows()["grpc first", name]["num_requests"] == n
+        assert rows()["grpc", "/t.T/Many"]["total_response_time"] >= rows()["grpc first", "/t.T/Many"]["total_response_time"]
+        assert not failures()
+    """)
+
+
+def test_a_stream_that_fails(run):
+    run("""
+        many = channel().unary_stream("/t.T/Many")
+        got, stream = [], many(b"2 0 fail", name="fails")
+        error = error_of(lambda: [got.append(m) for m in stream])
+        assert error.code() is StatusCode.DATA_LOSS and error.details() == "no more" and got == [b"0", b"1"], error
+        assert failures()["fails"] == str(error) and rows()["grpc", "fails"]["num_failures"] == 1
+        assert error_of(next, stream).code() is error.code()
+        ch = channel()
+
+        def bad():
+            yield b"one"
+            raise ValueError("no more of these")
+        for factory in ch.stream_unary("/t.T/Join"), ch.stream_stream("/t.T/Each"):
+            error = error_of(lambda: list(factory(bad(), name="bad")))
+            assert error.code() is StatusCode.UNKNOWN and "no more of these" in error.details(), error
+        assert rows()["grpc", "bad"]["num_failures"] == 2
+    """)
+
+
+def test_who_lets_go_of_a_stream_ends_it(run):
+    run("""
+        many = channel().unary_stream("/t.T/Many")
+        stream = many(b"1000 0.01", name="cancelled")
+        ended = []
+        assert stream.add_callback(lambda: ended.append(1))
+        assert next(stream) == b"0" and stream.is_active() and stream.cancel() and not stream.cancel()
+        assert ended == [1] and not stream.add_callback(print) and stream.cancelled()
+        assert error_of(next, stream).code() is StatusCode.CANCELLED
+        assert rows()["grpc", "cancelled"]["num_requests"] == 1, "the script's own will is no failure"
+        for message in many(b"1000 0.01", name="dropped"):
+            break
+        del message
+        assert rows()["grpc", "dropped"]["discarded"] == 1 and rows()["grpc", "dropped"]["num_requests"] == 0
+        with many(b"1000 0.01", name="with") as stream:
+            next(stream)
+        assert rows()["grpc", "with"]["num_requests"] == 1
+        assert not failures()
+        while counts()["cancelled"].get("Many", 0) < 3:
+            gevent.sleep(0.01)
+    """)
+
+
+def test_a_slow_reader_holds_up_its_own_stream(run):
+    run("""
+        ch = channel("large", options=[("grpc.max_receive_message_length", -1)])
+        each = ch.stream_stream("/t.T/Each")
+        slow = each(b"x" * 300_000 for _ in range(20))
+        first = next(slow)
+        assert ch.unary_unary("/t.T/Echo")(b"meanwhile", timeout=60) == b"meanwhile"
+        assert [len(m) for m in slow] == [300_000] * 19
+    """)
+
+
+def test_futures(run):
+    run("""
+        wait = unary("Wait")
+        before = time.monotonic()
+        all = [wait.future(b"0.2") for _ in range(5)]
+        assert not all[0].done() and all[0].running()
+        done = []
+        all[0].add_done_callback(done.append)
+        assert [f.result() for f in all] == [b"waited"] * 5 and time.monotonic() - before < 5
+        assert done == [all[0]] and all[0].code() is StatusCode.OK and all[0].exception() is None
+        failed = unary("Fail").future(b"5 not here")
+        assert failed.exception().code() is StatusCode.NOT_FOUND and error_of(failed.result).details() == "not here"
+        cancelled = wait.future(b"30", name="cancelled")
+        gevent.sleep(0.01)
+        assert cancelled.cancel() and cancelled.cancelled()
+        try:
+            cancelled.result()
+        except Exception as error:
+            assert type(error).__name__ == "FutureCancelledError", error
+        joined = channel().stream_unary("/t.T/Join").future([b"a", b"b"])
+        assert joined.result() == b"a b"
+        assert rows()["grpc", "/t.T/Wait"]["num_requests"] == 5
+    """)
+
+
+def test_sizes(run):
+    run("""
+        error = error_of(unary("Bytes"), str(5 << 20).encode(), name="large")
+        assert error.code() is StatusCode.RESOURCE_EXHAUSTED, error
+        assert error.details() == f"Received message larger than max ({5 << 20} vs. {4 << 20})", error
+        error = error_of(unary("Echo"), b"x" * (5 << 20), name="sent")
+        assert error.details() == f"Sent message larger than max ({5 << 20} vs. {4 << 20})", error
+        no_limit = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+        assert len(unary("Echo", "large", options=no_limit)(b"x" * (6 << 20), timeout=60)) == 6 << 20
+        few = [("grpc.max_receive_message_length", 10)]
+        stream = channel(options=few).stream_stream("/t.T/Each")([b"short", b"longer than ten"])
+        assert next(stream) == b"SHORT"
+        error = error_of(next, stream)
+        assert error.details() == "Received message larger than max (15 vs. 10)", error
+    """)
+
+
+def test_compression(run):
+    run("""
+        text = b"again and " * 10_000
+        for how in Compression.Gzip, Compression.Deflate, Compression.NoCompression:
+            for server in "plain", "gzip":
+                assert unary("Echo", server, compression=how)(text) == text
+                assert unary("Echo", server)(text, compression=how) == text
+                assert list(channel(server, compression=how).stream_stream("/t.T/Each")([text, b"x"])) == [text.upper(), b"X"]
+        assert rows()["grpc", "/t.T/Echo"]["resent"] == 0 and not failures()
+    """)
+
+
+def test_tls(run, certificate):  # noqa: F811
+    run("""
+        cert, key = sys.argv[2:4]
+        pem = open(cert, "rb").read()
+        name = [("grpc.ssl_target_name_override", "localhost")]
+        target = f"127.0.0.1:{PORTS['tls']}"
+        for roots in cert, pem:
+            with secure_channel(target, ssl_channel_credentials(roots), options=name) as ch:
+                assert ch.unary_unary("/t.T/Echo")(b"x") == b"x"
+        unverified = error_of(secure_channel(target, ssl_channel_credentials()).unary_unary("/t.T/Echo"), b"x", name="unknown")
+        assert unverified.code() is StatusCode.UNAVAILABLE and "verif" in unverified.details(), unverified
+        wrong = error_of(secure_channel(target, ssl_channel_credentials(cert), options=[("grpc.ssl_target_name_override", "other")])
+                         .unary_unary("/t.T/Echo"), b"x", name="name")
+        assert wrong.code() is StatusCode.UNAVAILABLE, wrong
+        assert secure_channel(target, ssl_channel_credentials(verify=False)).unary_unary("/t.T/Echo")(b"x") == b"x"
+        mutual = f"127.0.0.1:{PORTS['mutual']}"
+        own = ssl_channel_credentials(pem, open(key, "rb").read(), pem)
+        assert secure_channel(mutual, own, options=name).unary_unary("/t.T/Echo")(b"x") == b"x"
+        error = error_of(secure_channel(mutual, ssl_channel_credentials(pem), options=name).unary_unary("/t.T/Echo"), b"x", name="nobody")
+        assert error.code() is StatusCode.UNAVAILABLE, error
+    """, *certificate)
+
+
+def test_what_cannot_be_said(run):
+    run("""
+        echo = unary("Echo")
+        for bad in [("Upper", "x")], [("a b", "x")], [("key", "line\\nbreak")], [("key", b"\\xff")], [("key", 1)], ["key"], 5:
+            try:
+                echo(b"x", metadata=bad)
+            except (ValueError, TypeError):
+                continue
+            raise AssertionError(bad)
+        for bad in ((), {"no_such": 1}), ((b"x",), {"request": 1}), ((b"x", 1, None, None, None, None, 7), {}):
+            try:
+                echo(*bad[0], **bad[1])
+            except TypeError:
+                continue
+            raise AssertionError(bad)
+        for target in "unix:/tmp/x", "host:0", "host:99999", "", "host:port":
+            try:
+                insecure_channel(target)
+            except ValueError:
+                continue
+            raise AssertionError(target)
+        assert not rows()
+    """)
+
+
+def test_listeners_get_the_call(run):
+    run("""
+        heard = []
+        events.request.add_listener(lambda **fields: heard.append(fields))
+        unary("Echo")(b"hello", context={"a": 1})
+        error = error_of(unary("Fail"), b"5 no")
+        list(channel().unary_stream("/t.T/Many")(b"2"))
+        kinds = [(f["request_type"], f["name"], f["response_length"]) for f in heard]
+        assert kinds == [("grpc", "/t.T/Echo", 5), ("grpc", "/t.T/Fail", 0), ("grpc first", "/t.T/Many", 1), ("grpc", "/t.T/Many", 2)], kinds
+        assert heard[0]["exception"] is None and heard[0]["context"] == {"a": 1} and heard[0]["response"].code() is StatusCode.OK
+        assert heard[0]["url"].endswith("/t.T/Echo") and heard[0]["response_time"] > 0
+        assert heard[1]["exception"].code() is StatusCode.NOT_FOUND and str(heard[1]["exception"]) == str(error)
+        assert failures() == {"/t.T/Fail": "StatusCode.NOT_FOUND: no"} and rows()["grpc", "/t.T/Echo"]["num_requests"] == 1
+    """)
