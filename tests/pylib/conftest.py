@@ -115,6 +115,7 @@ def fake_core():
     core.steady = time.monotonic
     core.Link = FakeLink
     core.Group, core.Metric, core.check = REAL.Group, REAL.Metric, REAL.check
+    core.Event = REAL.Event
     core.Dispatch = REAL.Dispatch
     core.Machine = REAL.Machine
     core.Group = FakeGroup
@@ -141,6 +142,7 @@ def fake_clients():
     })
     fast = types.ModuleType("locust.contrib.fasthttp")
     fast.FastHttpUser = type("FastHttpUser", (), {})
+    fast.FastHttpSession = type("FastHttpSession", (), {})
     return {"locust.clients": clients, "locust.contrib.fasthttp": fast}
 
 
