@@ -162,5 +162,5 @@ void results_run_over(struct master *m); /* a run, which others may follow */
 /* The last figures are there. is_written: 0, or an exit code: something could not be written. */
 void results_end(struct master *m, void (*is_written)(struct master *m, int code));
 void results_close(struct master *m);
-bool results_report(struct master *m, struct sbuf *html); /* --html about now; false: none */
-struct snapshot *results_snapshot(struct master *m);      /* of now; one reference */
+bool results_html_report(struct master *m, struct sbuf *html); /* --html about now; false: none */
+struct snapshot *results_snapshot(struct master *m);           /* of now; one reference */

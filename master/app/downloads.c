@@ -9,7 +9,7 @@
 #include "master/data/series_course.h"
 #include "master/data/series_list.h"
 #include "master/out/csv_tables.h"
-#include "master/web/report_file.h"
+#include "master/web/html_report.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -237,13 +237,13 @@ struct command_result downloads_write(struct master *m, const struct command *c)
         return explain_thresholds(c->json, out);
     case DOCUMENT_REPORT_METRICS:
         series_report_json(m->record.series, (int64_t)c->since, (int64_t)c->limit,
-                           REPORT_METRICS_MAX, out);
+                           HTML_REPORT_METRICS_MAX, out);
         break;
     case DOCUMENT_REPORT_SAMPLES:
-        samples_write_all(m->record.samples, REPORT_SAMPLES_MAX, out);
+        samples_write_all(m->record.samples, HTML_REPORT_SAMPLES_MAX, out);
         break;
     case DOCUMENT_REPORT_LOGS:
-        logs_write(m->logs, 0, SIZE_MAX, REPORT_LOGS_MAX, out);
+        logs_write(m->logs, 0, SIZE_MAX, HTML_REPORT_LOGS_MAX, out);
         break;
     case DOCUMENT_SCENARIOS:
         plans_write_figures(m, out);

@@ -13,7 +13,7 @@
 #include "master/app/repeat.h"
 #include "common/run/exit_code.h"
 #include "master/web/figures.h"
-#include "master/web/report_file.h"
+#include "master/web/html_report.h"
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
@@ -146,12 +146,12 @@ static char *remarks(const struct master *m)
 
 static bool make_report(const struct snapshot *last, struct sbuf *html)
 {
-    const struct report_ask ask = {.script = last->end.script,
-                                   .samples = last->end.samples,
-                                   .logs = last->end.logs,
-                                   .metrics = last->end.metrics,
-                                   .plans = last->end.plans};
-    return report_file_make(last->view, &ask, html);
+    const struct html_report_ask ask = {.script = last->end.script,
+                                        .samples = last->end.samples,
+                                        .logs = last->end.logs,
+                                        .metrics = last->end.metrics,
+                                        .plans = last->end.plans};
+    return html_report_make(last->view, &ask, html);
 }
 
 /* What was counted in series in all of the run, with its courses, and the scenarios; or NULL. */
@@ -161,7 +161,7 @@ static void write_courses(const struct master *m, const struct view *v, struct s
     const struct query whole = {0};
     const struct figures_range r = figures_settle(v, &whole);
     if (v->series)
-        series_report_json(m->record.series, r.from, r.to, REPORT_METRICS_MAX, metrics);
+        series_report_json(m->record.series, r.from, r.to, HTML_REPORT_METRICS_MAX, metrics);
     if (m->plans.list.count)
         plans_write_figures(m, plans);
 }
@@ -230,9 +230,9 @@ static struct snapshot *take_last(struct master *m)
         m->nodes.host.script.about)
         last.end.script = mem_strdup(m->nodes.host.script.about);
     if (m->o->html_file && m->o->html_samples)
-        samples_write_all(m->record.samples, REPORT_SAMPLES_MAX, &samples);
+        samples_write_all(m->record.samples, HTML_REPORT_SAMPLES_MAX, &samples);
     if (m->o->html_file && m->o->html_logs)
-        logs_write(m->logs, 0, SIZE_MAX, REPORT_LOGS_MAX, &logs);
+        logs_write(m->logs, 0, SIZE_MAX, HTML_REPORT_LOGS_MAX, &logs);
     last.end.chosen = chosen(m);
     last.end.compared = baseline_words(m) ? mem_strdup(baseline_words(m)) : NULL;
     last.end.baseline = baseline_object(m) ? mem_strdup(baseline_object(m)) : NULL;
@@ -246,15 +246,15 @@ static struct snapshot *take_last(struct master *m)
     return take(m, &last);
 }
 
-bool results_report(struct master *m, struct sbuf *html)
+bool results_html_report(struct master *m, struct sbuf *html)
 {
     publish_view(m);
     struct view *v = bridge_view(m->bridge);
     struct sbuf metrics = {0}, plans = {0};
     write_courses(m, v, &metrics, &plans);
-    const struct report_ask ask = {
+    const struct html_report_ask ask = {
         .script = m->nodes.host.script.about, .metrics = metrics.data, .plans = plans.data};
-    bool is_made = report_file_make(v, &ask, html);
+    bool is_made = html_report_make(v, &ask, html);
     view_unref(v);
     sbuf_fini(&metrics);
     sbuf_fini(&plans);

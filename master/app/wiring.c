@@ -74,9 +74,9 @@ static void answered(void *arg, struct message_answer *a)
     questions_answered(arg, a);
 }
 
-static bool report(void *arg, struct sbuf *html)
+static bool html_report(void *arg, struct sbuf *html)
 {
-    return results_report(arg, html);
+    return results_html_report(arg, html);
 }
 
 static void told(void *arg, const struct worker *w, const struct message_stats *s)
@@ -111,7 +111,7 @@ void wiring_make(struct master *m)
                                           .settings = settings,
                                           .loaded = loaded,
                                           .answered = answered,
-                                          .report = report,
+                                          .html_report = html_report,
                                           .told = told,
                                           .asked = asked,
                                           .spans = spans};

@@ -87,7 +87,7 @@ struct nodes_above { /* what the rooms above do when something has come; arg is 
     void (*settings)(void *arg);               /* ... what the script says of the test itself */
     void (*loaded)(void *arg, bool is_script); /* the host has a script, or a worker has joined */
     void (*answered)(void *arg, struct message_answer *a); /* a question of the page */
-    bool (*report)(void *arg, struct sbuf *html);          /* the page of --html about now */
+    bool (*html_report)(void *arg, struct sbuf *html);     /* the page of --html about now */
     /* A worker's report of this run was counted now; a worker asks for iterations. */
     void (*told)(void *arg, const struct worker *w, const struct message_stats *s);
     void (*asked)(void *arg, const struct worker *w, const struct message_iterations *it);

@@ -213,7 +213,7 @@ static void on_answer(struct nodes *n, const struct message *msg)
 static void send_report(struct nodes *n)
 {
     struct sbuf html = {0}, out = {0};
-    bool is_made = n->above.report(n->above.arg, &html);
+    bool is_made = n->above.html_report(n->above.arg, &html);
     proto_report(&out, n->host.node_id, is_made ? &html : NULL);
     outbox_bytes(n, n->host.node_id, &out);
     sbuf_fini(&html);

@@ -4,7 +4,7 @@
  * What may take long is done in turns (turns.h). A closed range never changes: it has an ETag, and
  * who has it gets 304. */
 #include "common/base/map.h"
-#include "master/web/report_file.h"
+#include "master/web/html_report.h"
 #include "master/data/timeline_levels.h"
 #include "master/web/figures.h"
 #include "master/web/reply.h"
@@ -217,7 +217,7 @@ static const char *part(struct request *r, enum document document, struct sbuf *
     return part_between(r, document, 0, 0, json);
 }
 
-struct report_parts {
+struct html_report_parts {
     struct sbuf script, samples, logs, metrics, plans;
 };
 
@@ -237,7 +237,7 @@ static void name_file(const struct view *v, char *file, size_t size)
 }
 
 static void ask_main_thread(struct request *r, const struct view *v, const struct query *q,
-                            struct report_ask *ask, struct report_parts *p)
+                            struct html_report_ask *ask, struct html_report_parts *p)
 {
     ask->script = part(r, DOCUMENT_SCRIPT, &p->script);
     if (is_wanted(r, "samples"))
@@ -263,8 +263,8 @@ static const char *part_of_stored(const json_t *kept, const char *name, struct s
 }
 
 /* Its courses are of all of the run. A report does without what cannot be read. */
-static void ask_stored(struct request *r, const struct query *q, struct report_ask *ask,
-                       struct report_parts *p)
+static void ask_stored(struct request *r, const struct query *q, struct html_report_ask *ask,
+                       struct html_report_parts *p)
 {
     struct runs_trouble t = {0};
     struct sbuf text = {0};
@@ -289,23 +289,23 @@ static int answer_report(struct request *r, bool is_download)
     struct view *v;
     char file[96];
     struct sbuf out = {0};
-    struct report_parts parts = {0};
+    struct html_report_parts parts = {0};
     int status;
     if (!begin(r, &q, &v, &status))
         return status;
-    struct report_ask ask = {.from = q.has_from ? q.from : 0, .to = q.has_to ? q.to : 0};
+    struct html_report_ask ask = {.from = q.has_from ? q.from : 0, .to = q.has_to ? q.to : 0};
     if (r->piece[0] != '\0') /* of which the main thread knows nothing */
         ask_stored(r, &q, &ask, &parts);
     else
         ask_main_thread(r, v, &q, &ask, &parts);
     bool is_mine = turns_take();
-    bool is_made = is_mine && report_file_make(v, &ask, &out);
+    bool is_made = is_mine && html_report_make(v, &ask, &out);
     if (is_mine)
         turns_give();
     name_file(v, file, sizeof file);
     view_unref(v);
     if (is_made)
-        status = reply_report(r->conn, is_download ? file : NULL, &out);
+        status = reply_html_report(r->conn, is_download ? file : NULL, &out);
     else
         status = reply_error(r->conn, 503, "",
                              is_mine ? "This katydid was built without its page (WEBUI=0), which a "

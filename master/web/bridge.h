@@ -37,7 +37,7 @@ enum document { /* what only the main thread can write */
                 DOCUMENT_COURSE,         /* JSON of one over time: text, json (its tags), step id */
                 DOCUMENT_THRESHOLDS,     /* JSON: how the texts in json are understood */
                 DOCUMENT_REPORT_METRICS, /* series and their courses, from since to limit */
-                DOCUMENT_REPORT_SAMPLES, /* what report_file.h allows of all samples … */
+                DOCUMENT_REPORT_SAMPLES, /* what html_report.h allows of all samples … */
                 DOCUMENT_REPORT_LOGS,    /* … and of the log lines */
                 DOCUMENT_SCENARIOS,      /* JSON of the scenarios, and how far they are */
                 DOCUMENT_SCRAPE,         /* the figures of now, and who writes them, in scrape */

@@ -214,7 +214,7 @@ int reply_download(struct mg_connection *conn, const char *type, const char *fil
 
 /* A report brings its own policy, by hashes; in the browser it may run its script, but is of no
  * origin: it reaches nothing of ours. */
-int reply_report(struct mg_connection *conn, const char *file, const struct sbuf *body)
+int reply_html_report(struct mg_connection *conn, const char *file, const struct sbuf *body)
 {
     char extra[400];
     snprintf(extra, sizeof extra,

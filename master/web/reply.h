@@ -31,7 +31,7 @@ int reply_found(struct mg_connection *conn, const char *location);    /* 302 */
 int reply_download(struct mg_connection *conn, const char *type, const char *file,
                    const struct sbuf *body);
 /* The report file: shown, or to be kept as `file` if that is not NULL. */
-int reply_report(struct mg_connection *conn, const char *file, const struct sbuf *body);
+int reply_html_report(struct mg_connection *conn, const char *file, const struct sbuf *body);
 int reply_asset(struct mg_connection *conn, const struct asset *asset);
 
 /* The request's body, at most max bytes. 0, or the status to refuse it with. */

@@ -14,7 +14,7 @@
 #include "master/data/view_build.h"
 #include "master/web/feed.h"
 #include "master/web/figures.h"
-#include "master/web/report_block.h"
+#include "master/web/html_report_data.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,7 +80,8 @@ static double ask_once(const struct view *v, struct query *q, const char *what, 
         struct figures_range r = figures_settle_steps(v, q, FIGURES_STEPS);
         figures_add_series(&out, v, q, &r);
     } else if (strcmp(what, "report") == 0) {
-        report_block_add(&out, v, &(struct report_ask){0}, &(struct report_size){200, SIZE_MAX});
+        html_report_data_add(&out, v, &(struct html_report_ask){0},
+                             &(struct html_report_size){200, SIZE_MAX});
     } else {
         struct feed_mark mark = {.columns = strcmp(what, "page") == 0 ? PAGE_COLUMNS : 0};
         feed_tick(v, &mark, &out);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-/* figures, report_block: a run's timeline as JSON, read back and compared with its statistics. */
+/* figures, html_report_data: a run's timeline as JSON, read back and compared with its statistics.
+ */
 #include "master/data/events.h"
-#include "master/web/report_file.h"
+#include "master/web/html_report.h"
 #include "master/data/timeline.h"
 #include "master/data/view_build.h"
 #include "master/web/feed.h"
 #include "master/web/figures.h"
-#include "master/web/report_block.h"
+#include "master/web/html_report_data.h"
 #include <jansson.h>
 #include <math.h>
 #include <setjmp.h>
@@ -399,8 +400,8 @@ static void the_windows_of_a_report_add_up_to_the_run(void **state)
 {
     (void)state;
     struct sbuf out = {0};
-    struct report_ask ask = {.script = "{\"file\":\"x.py\"}", .samples = "{\"kinds\":[]}"};
-    report_block_add(&out, view, &ask, &(struct report_size){200, SIZE_MAX});
+    struct html_report_ask ask = {.script = "{\"file\":\"x.py\"}", .samples = "{\"kinds\":[]}"};
+    html_report_data_add(&out, view, &ask, &(struct html_report_size){200, SIZE_MAX});
     json_t *root = parsed(&out);
     json_t *windows = json_object_get(json_object_get(root, "rows_windows"), "rows");
     json_t *run = json_object_get(json_object_get(root, "rows_run"), "rows");
@@ -418,7 +419,7 @@ static void the_windows_of_a_report_add_up_to_the_run(void **state)
     assert_true(json_is_object(json_object_get(root, "samples")));
     assert_true(json_is_null(json_object_get(root, "logs")));
     json_decref(root);
-    report_block_add(&out, view, &ask, &(struct report_size){0, 1});
+    html_report_data_add(&out, view, &ask, &(struct html_report_size){0, 1});
     root = parsed(&out);
     windows = json_object_get(json_object_get(root, "rows_windows"), "rows");
     run = json_object_get(json_object_get(root, "rows_run"), "rows");
@@ -431,8 +432,8 @@ static void nothing_of_what_users_named_is_in_a_report(void **state)
 {
     (void)state;
     struct sbuf out = {0};
-    struct report_ask ask = {0};
-    if (!report_file_make(view, &ask, &out)) { /* built without the page */
+    struct html_report_ask ask = {0};
+    if (!html_report_make(view, &ask, &out)) { /* built without the page */
         sbuf_fini(&out);
         return;
     }
@@ -443,7 +444,7 @@ static void nothing_of_what_users_named_is_in_a_report(void **state)
     assert_true(strncmp(block + len, "</script>", 9) == 0 && len > 1000);
     assert_null(strstr(out.data, "404 for"));
     assert_null(strstr(out.data, "go </script>"));
-    assert_true(out.len < REPORT_FILE_MAX);
+    assert_true(out.len < HTML_REPORT_MAX);
     sbuf_fini(&out);
 }
 

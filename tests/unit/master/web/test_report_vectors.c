@@ -6,7 +6,7 @@
 #include "master/data/timeline.h"
 #include "master/data/view_build.h"
 #include "master/web/figures.h"
-#include "master/web/report_block.h"
+#include "master/web/html_report_data.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -223,7 +223,8 @@ static void the_answers_are_those_of_the_file(void **state)
     struct view *v = make_run(&r);
     v->timeline->bytes = 0; /* what it costs is none of its answers */
     sbuf_adds(&made, "{\"report\":");
-    report_block_add(&made, v, &(struct report_ask){0}, &(struct report_size){100, SIZE_MAX});
+    html_report_data_add(&made, v, &(struct html_report_ask){0},
+                         &(struct html_report_size){100, SIZE_MAX});
     sbuf_adds(&made, ",\n\"answers\":[");
     add_answers(&made, v);
     sbuf_adds(&made, "]}\n");

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* report_file: the run as one HTML file that needs nothing else: the page itself, its script and
+/* html_report: the run as one HTML file that needs nothing else: the page itself, its script and
  * style inlined under a policy of their hashes, and the figures in one inert block (docs/api.md).
  *
  * What users named stands in that block, as base64 of gzip of JSON; the names of locustfile and
  * host also in another one, escaped, for scripts that look for them.
- * The file is at most REPORT_FILE_MAX bytes: what would be more has fewer endpoints with windows,
+ * The file is at most HTML_REPORT_MAX bytes: what would be more has fewer endpoints with windows,
  * then fewer with a histogram. Any thread; what is read is immutable.
  */
 #include "common/base/sbuf.h"
 #include "master/data/view.h"
 
-#define REPORT_FILE_MAX (5u << 20)
-#define REPORT_SAMPLES_MAX (3u << 19) /* bytes of JSON: they leave room for the figures … */
-#define REPORT_LOGS_MAX (1u << 20)    /* … even if none of it can be packed */
-#define REPORT_METRICS_MAX (1u << 20) /* of their courses */
+#define HTML_REPORT_MAX (5u << 20)
+#define HTML_REPORT_SAMPLES_MAX (3u << 19) /* bytes of JSON: they leave room for the figures … */
+#define HTML_REPORT_LOGS_MAX (1u << 20)    /* … even if none of it can be packed */
+#define HTML_REPORT_METRICS_MAX (1u << 20) /* of their courses */
 
-struct report_ask {
+struct html_report_ask {
     int64_t from, to;    /* unix seconds, to not included; 0: all of the present statistics */
     const char *script;  /* JSON of GET api/v1/script, or NULL */
     const char *samples; /* JSON of samples_write_all, or NULL: the report has none */
@@ -26,4 +26,4 @@ struct report_ask {
 };
 
 /* Appends the file to out. False when this program was built without the page. */
-bool report_file_make(const struct view *v, const struct report_ask *ask, struct sbuf *out);
+bool html_report_make(const struct view *v, const struct html_report_ask *ask, struct sbuf *out);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/* report_file: see master/web/report_file.h. The page of a report is built for it: one
+/* html_report: see master/web/html_report.h. The page of a report is built for it: one
  * script with all screens and one style (webui/vite.config.ts). */
-#include "master/web/report_file.h"
+#include "master/web/html_report.h"
 
 #include "common/base/mem.h"
 #include "master/web/asset.h"
 #include "master/web/facts.h"
-#include "master/web/report_block.h"
+#include "master/web/html_report_data.h"
 
 #include <openssl/evp.h>
 #include <string.h>
@@ -94,14 +94,14 @@ static bool gzip_base64(const struct sbuf *json, struct sbuf *out)
 }
 
 /* The largest of the sizes that fits into `room` bytes; the smallest, if none does. */
-static bool add_block(struct sbuf *out, const struct view *v, const struct report_ask *ask,
+static bool add_block(struct sbuf *out, const struct view *v, const struct html_report_ask *ask,
                       size_t room)
 {
-    static const struct report_size SIZES[] = {{200, SIZE_MAX}, {100, SIZE_MAX}, {50, 10000},
-                                               {20, 5000},      {0, 2000},       {0, 0}};
+    static const struct html_report_size SIZES[] = {{200, SIZE_MAX}, {100, SIZE_MAX}, {50, 10000},
+                                                    {20, 5000},      {0, 2000},       {0, 0}};
     for (size_t i = 0; i < sizeof SIZES / sizeof *SIZES; i++) {
         struct sbuf json = {0}, text = {0};
-        report_block_add(&json, v, ask, &SIZES[i]);
+        html_report_data_add(&json, v, ask, &SIZES[i]);
         bool is_ok = json.len < INT32_MAX && gzip_base64(&json, &text);
         bool is_taken = is_ok && (text.len <= room || i + 1 == sizeof SIZES / sizeof *SIZES);
         if (is_taken)
@@ -135,14 +135,14 @@ static void add_html(struct sbuf *out, const struct view *v, const struct sbuf *
     sbuf_adds(out, "<script type=\"application/x-katydid-report\" id=\"katydid-report\">");
 }
 
-bool report_file_make(const struct view *v, const struct report_ask *ask, struct sbuf *out)
+bool html_report_make(const struct view *v, const struct html_report_ask *ask, struct sbuf *out)
 {
     struct sbuf script = {0}, style = {0};
     bool is_ok = load_inlined(".js", "script", &script) && load_inlined(".css", "style", &style);
     if (is_ok) {
         add_html(out, v, &script, &style);
         size_t taken = out->len + script.len + 100;
-        is_ok = add_block(out, v, ask, taken < REPORT_FILE_MAX ? REPORT_FILE_MAX - taken : 0);
+        is_ok = add_block(out, v, ask, taken < HTML_REPORT_MAX ? HTML_REPORT_MAX - taken : 0);
         sbuf_adds(out, "</script>\n<script type=\"module\">");
         sbuf_add(out, script.data, script.len);
         sbuf_adds(out, "</script>\n</body>\n</html>\n");

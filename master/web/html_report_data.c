@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* One pass over all rows ranks them by the time they took; what is written of a row depends on its
  * rank. Windows are planned once and read for each row that has them. */
-#include "master/web/report_block.h"
+#include "master/web/html_report_data.h"
 
 #include "common/base/mem.h"
 #include "master/data/timeline_read.h"
@@ -195,7 +195,7 @@ static void add_rows_windows(struct block *b, const struct ranked *list, size_t 
     tally_fini(&sum);
 }
 
-static void add_rows(struct block *b, const struct report_size *size)
+static void add_rows(struct block *b, const struct html_report_size *size)
 {
     struct timeline_plan plan = {0};
     size_t count;
@@ -305,7 +305,7 @@ static void add_json(struct sbuf *out, const char *member, const char *json)
     sbuf_adds(out, json != NULL ? json : "null");
 }
 
-static void add_lists(struct block *b, const struct report_ask *ask)
+static void add_lists(struct block *b, const struct html_report_ask *ask)
 {
     sbuf_adds(b->out, ",\"failures\":");
     figures_add_failures(b->out, b->v, &b->query);
@@ -334,8 +334,8 @@ static void plan_windows(struct block *b)
         timeline_plan(b->v->timeline, window_from(b, i), window_from(b, i + 1), &b->windows[i]);
 }
 
-void report_block_add(struct sbuf *out, const struct view *v, const struct report_ask *ask,
-                      const struct report_size *size)
+void html_report_data_add(struct sbuf *out, const struct view *v, const struct html_report_ask *ask,
+                          const struct html_report_size *size)
 {
     struct block b = {.out = out,
                       .v = v,
