@@ -14,13 +14,13 @@ import { font, linear, usePlot, valueAxis, axis, type PlotData } from "./plot";
 
 /** What is counted: all, only successes, only failures. */
 export type Outcome = "all" | "ok" | "failed";
-export const OUTCOMES: Outcome[] = ["all", "ok", "failed"];
+const OUTCOMES: Outcome[] = ["all", "ok", "failed"];
 export const outcome = signal<Outcome>("all");
 export function nextOutcome(): void {
   outcome.value = OUTCOMES[(OUTCOMES.indexOf(outcome.value) + 1) % OUTCOMES.length]!;
 }
 
-export const msOfLog = (exponent: number): string => roundMs(10 ** exponent);
+const msOfLog = (exponent: number): string => roundMs(10 ** exponent);
 
 function quantile(answer: DistributionAnswer, q: number): number | null {
   return answer.curve.find(([at]) => Math.abs(at - q) < 1e-9)?.[1] ?? null;
@@ -86,7 +86,7 @@ function Canvas({ answer, sentence }: { answer: DistributionAnswer; sentence: st
   return <div class="chart-box" ref={box} tabIndex={0} role="img" aria-label={sentence} />;
 }
 
-export function OutcomeSwitch(): JSX.Element {
+function OutcomeSwitch(): JSX.Element {
   return (
     <div class="segments small" role="group" aria-label="Counted">
       {OUTCOMES.map((name) => (

@@ -7,7 +7,7 @@ import { oncePer } from "../lib/once";
 import type { SeriesView } from "../live/series";
 import { pick, type Line } from "./time-chart";
 
-export const okRate = oncePer((view: SeriesView) => {
+const okRate = oncePer((view: SeriesView) => {
   const failed = view.column(POINT.failRps);
   return view.column(POINT.rps).map((all, i) => (all === null ? null : Math.max(0, all - (failed[i] ?? 0))));
 });

@@ -11,7 +11,7 @@ const EXACT = 1 - 1e-12;
 
 type Step = (number | Sparse | null)[];
 
-export function isSameSeries(a: SeriesName, b: SeriesName): boolean {
+function isSameSeries(a: SeriesName, b: SeriesName): boolean {
   const keys = Object.keys(a.tags);
   return a.metric === b.metric && keys.length === Object.keys(b.tags).length && keys.every((key) => a.tags[key] === b.tags[key]);
 }

@@ -7,7 +7,7 @@ import type { Store } from "./store";
 
 const BLOCK = /(<script[^>]*id="katydid-report"[^>]*>)[^<]*(<\/script>)/;
 
-export function heldReport(store: Store, now: number): Report {
+function heldReport(store: Store, now: number): Report {
   const run = store.run.peek()!;
   const { rows, series } = store;
   const order = columnsOf(rows.columns);

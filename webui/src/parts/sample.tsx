@@ -13,7 +13,7 @@ function quoted(text: string): string {
 }
 
 /** The same request for a shell. Masked headers stay masked. */
-export function asCurl(sample: Sample): string {
+function asCurl(sample: Sample): string {
   const skipped = new Set(["host", "content-length", "connection", "accept-encoding"]);
   const headers = (sample.request_headers ?? []).filter(([name]) => !skipped.has(name.toLowerCase()));
   return [

@@ -163,7 +163,7 @@ export const chartView = computed<SeriesView>(() => {
 
 /* -- what happened -- */
 
-export const eventList = question<RunEvent[]>(
+const eventList = question<RunEvent[]>(
   () => (isReady() && (store.eventCount.value > 0 || IS_REPORT) ? `${runKey()} ${store.eventCount.value}` : null),
   (signal) => source.figures.events(signal),
 );

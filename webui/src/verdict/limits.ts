@@ -44,7 +44,7 @@ export function limitsOfAll(list: readonly Threshold[], quantity: Quantity): Lim
 }
 
 /** Of an endpoint: those that name it, or its name with any method. */
-export function isOfRow(one: Threshold, method: string, name: string): boolean {
+function isOfRow(one: Threshold, method: string, name: string): boolean {
   return /^'.*'$/.test(one.scope) && one.row === name && (one.method === "" || one.method === null || one.method === method) && isOfRequests(one);
 }
 
@@ -53,7 +53,7 @@ export function limitsOfRow(list: readonly Threshold[], method: string, name: st
 }
 
 /** Of a series: those of its metric, or of its group, whose tags it has. */
-export function isOfSeries(one: Threshold, of: SeriesName): boolean {
+function isOfSeries(one: Threshold, of: SeriesName): boolean {
   const group = /^group '(.*)'$/.exec(one.scope)?.[1];
   if (group !== undefined) return of.metric === "group_duration" && of.tags["group"] === group;
   return one.metric === of.metric && one.scope.startsWith(of.metric) && Object.entries(tagsOf(one.scope)).every(([key, value]) => of.tags[key] === value);

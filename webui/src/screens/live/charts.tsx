@@ -20,7 +20,7 @@ const LEAST = 1e-9; // more than nothing
 const HEAT_EVERY_S = 5;
 const FAILURES_EVERY_S = 5;
 
-export function ScaleSwitch(props: { isLog: boolean; onChange: (isLog: boolean) => void }): JSX.Element {
+function ScaleSwitch(props: { isLog: boolean; onChange: (isLog: boolean) => void }): JSX.Element {
   return (
     <div class="segments small" role="group" aria-label="Scale">
       <button type="button" aria-pressed={!props.isLog} onClick={() => props.onChange(false)}>lin</button>
@@ -29,7 +29,7 @@ export function ScaleSwitch(props: { isLog: boolean; onChange: (isLog: boolean) 
   );
 }
 
-export function MaskSwitch(): JSX.Element {
+function MaskSwitch(): JSX.Element {
   return (
     <details class="mask">
       <summary class="button quiet small">percentiles</summary>

@@ -16,7 +16,7 @@ import { chartsOf, courseTable } from "../metrics/course";
 import { meanLevel, STARTS, startsView } from "./plan-of";
 
 const EVERY_S = 2;
-export const LATE_MS = 10;
+const LATE_MS = 10;
 
 const PLAN: Line = { label: "plan", color: "--muted", dash: [8, 4], width: 2, value: pick(STARTS.plan) };
 const STARTED: Line = { label: "started", color: "--ok", fill: "--ok-fill", value: pick(STARTS.started) };

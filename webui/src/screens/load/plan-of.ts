@@ -116,7 +116,7 @@ export const levelWords = (of: Scenario) => (level: number): string => (of.is_op
 
 export const STARTS = { plan: 1, started: 2, late: 3, dropped: 4 } as const;
 /** Of the points of start_delay, when it was asked for. */
-export const ABOVE = 11;
+const ABOVE = 11;
 
 interface Counted {
   started: CourseAnswer;

@@ -101,7 +101,7 @@ function settingsOf(form: TestForm, script: Script): Record<string, object> {
   return settings;
 }
 
-export function givenThresholds(form: TestForm): string[] {
+function givenThresholds(form: TestForm): string[] {
   return form.thresholds.map((line) => line.trim()).filter((line) => line !== "");
 }
 

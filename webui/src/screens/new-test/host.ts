@@ -11,12 +11,12 @@ export function completed(host: string): string {
   return BARE.test(text) ? `http://${text}` : text;
 }
 
-export function isUrl(host: string): boolean {
+function isUrl(host: string): boolean {
   return /^https?:\/\/[^/?#:\s][^\s]*$/i.test(host);
 }
 
 /** Classes that the test would have users of. */
-export function taking(form: TestForm, script: Script): UserClass[] {
+function taking(form: TestForm, script: Script): UserClass[] {
   return script.classes.filter(({ name }) => {
     const choice = form.classes[name];
     return choice !== undefined && choice.isChosen && (Number(choice.weight) > 0 || Number(choice.fixed) > 0);

@@ -14,7 +14,7 @@ import { LimitSpark } from "./spark";
 const AROUND_S = 30;
 
 /** Where what it measures is shown in full; null: nowhere. */
-export function whereOf(one: Threshold): { href: string; words: string } | null {
+function whereOf(one: Threshold): { href: string; words: string } | null {
   const group = /^group '(.*)'$/.exec(one.scope)?.[1];
   if (group !== undefined) return { href: linkTo("metrics", { of: "groups", row: seriesText({ metric: "group_duration", tags: { group } }) }), words: "the group" };
   if (one.scope.startsWith("'") && one.row !== null) {

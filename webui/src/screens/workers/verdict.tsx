@@ -30,7 +30,7 @@ function AllGone(): JSX.Element {
 }
 
 /** How far the busiest and the idlest worker are from the mean, in percent. */
-export function unevenness(users: readonly number[]): number | null {
+function unevenness(users: readonly number[]): number | null {
   const mean = users.reduce((sum, one) => sum + one, 0) / users.length;
   return users.length < 2 || !(mean > 0) ? null : Math.max(...users.map((one) => (100 * Math.abs(one - mean)) / mean));
 }
