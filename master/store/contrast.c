@@ -449,7 +449,7 @@ static void add_remarks(const struct contrast_ask *ask, struct sbuf *out)
     for (const struct tally *t = after->rows; t; t = t->next)
         fresh += t->requests > 0 && !stats_find(before, t->method, t->name);
     if (gone || fresh)
-        sbuf_addf(out, "%zu rows are gone, %zu are new. ", gone, fresh);
+        sbuf_addf(out, "Rows: %zu gone, %zu new. ", gone, fresh);
 }
 
 static void compare(struct making *m)

@@ -32,7 +32,7 @@ describe("the list of runs", () => {
     expect(failedOf(run({ requests: 100_000, failures: 1 }))).toBe("< 0.01 %");
     expect(resultOf(run())).toBeNull();
     expect([lengthOf(run({ duration: 75 })), lengthOf(run({ duration: 1, state: "running" }))]).toEqual(["1m15s", "–"]);
-    expect([plainWords(75, "run_time"), plainWords(10, "spawn_rate"), plainWords(10, "users")]).toEqual(["1m15s", "10/s", "10"]);
+    expect([plainWords(75, "run_time"), plainWords(10, "spawn_rate"), plainWords(10, "users"), plainWords("89ebf52ae65664604bc6", "sha256")]).toEqual(["1m15s", "10/s", "10", "89ebf52ae656"]);
     expect(resultOf(run({ verdict: "interrupted" }))).toEqual(["warn", "interrupted"]);
     expect(profileOf(run({ profile: "a\u202eb" }))).toBe("a\\u202eb");
   });

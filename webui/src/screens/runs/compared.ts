@@ -134,13 +134,15 @@ export function ratios(reference: Curve, other: Curve, shares: readonly number[]
 
 /* -- surroundings -- */
 
-const KEY_WORDS: Record<string, string> = { spawn_rate: "spawn rate", run_time: "run time", dirty: "files changed", environment: "machine", plans: "scenarios", sha256: "text of the locustfile" };
+const HASH_SHOWN = 12; // characters tell two texts apart
+const KEY_WORDS: Record<string, string> = { spawn_rate: "spawn rate", run_time: "run time", dirty: "files changed", environment: "machine", plans: "scenarios", sha256: "hash of the locustfile" };
 export const keyWords = (key: string): string => KEY_WORDS[key] ?? key;
 
 /** As the other parts of the page write it, by what it is of. */
 export function plainWords(value: unknown, key = ""): string {
   if (typeof value === "number" && key === "run_time") return timespan(value) || "–";
   if (typeof value === "number" && key === "spawn_rate") return `${value}/s`;
+  if (typeof value === "string" && key === "sha256") return value.slice(0, HASH_SHOWN);
   if (value === null || value === undefined || value === "") return "–";
   if (Array.isArray(value)) return visible(value.join(" "));
   if (typeof value === "boolean") return value ? "yes" : "no";
