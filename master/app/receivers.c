@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /* receivers: the sinks that --out and its places ask for, as outputs. */
+#include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/sbuf.h"
 #include "common/run/exit_code.h"
 #include "master/app/core.h"
 #include "master/sink/exposition.h"
+#include "master/sink/http_post.h"
 #include "master/sink/journal.h"
 #include "master/sink/otlp_traces.h"
 #include "master/sink/sink.h"
@@ -13,6 +15,7 @@
 #include <string.h>
 
 #define PROJECT "pyproject.toml"
+#define IN_PROJECT PROJECT ": [[tool.katydid.out]]"
 
 void receivers_help(void)
 {
@@ -66,12 +69,11 @@ static int keep(struct receivers *r, struct sink_spec *spec, char *why)
 }
 
 /* A table [[tool.katydid.out]], or a text, as behind --out. */
-static int take_one(struct receivers *r, const json_t *one)
+static int take_one(struct receivers *r, const json_t *one, const char *source)
 {
     char *why = NULL;
-    struct sink_spec *spec = json_is_string(one)
-                                 ? sink_spec_text(json_string_value(one), &why)
-                                 : sink_spec_json(one, PROJECT ": [[tool.katydid.out]]", &why);
+    struct sink_spec *spec = json_is_string(one) ? sink_spec_text(json_string_value(one), &why)
+                                                 : sink_spec_json(one, source, &why);
     return keep(r, spec, why);
 }
 
@@ -88,13 +90,86 @@ static int take_project(struct receivers *r)
     json_array_foreach(list, i, one)
     {
         if (rc == 0 && (json_is_object(one) || json_is_string(one)))
-            rc = take_one(r, one);
+            rc = take_one(r, one, IN_PROJECT);
     }
     if (json_is_string(list))
-        rc = take_one(r, list);
+        rc = take_one(r, list, IN_PROJECT);
     json_decref(document);
     sbuf_fini(&text);
     return rc;
+}
+
+/* ---- --timescale ---- */
+
+/* A word of a connection string of libpq. */
+static void add_word(struct sbuf *out, const char *key, const char *value)
+{
+    if (!value)
+        return;
+    sbuf_addf(out, "%s%s='", out->len ? " " : "", key);
+    for (; *value; value++)
+        sbuf_addf(out, *value == '\'' || *value == '\\' ? "\\%c" : "%c", *value);
+    sbuf_addc(out, '\'');
+}
+
+static void set_word(json_t *table, const char *key, const char *value)
+{
+    if (value && *value)
+        json_object_set_new(table, key, json_string(value));
+}
+
+/* The options of locust-plugins, as --out timescale has them. */
+static int take_timescale(struct receivers *r, const struct options *o)
+{
+    struct sbuf target = {0};
+    json_t *table = json_pack("{s:s}", "kind", "timescale");
+    add_word(&target, "host", o->pghost);
+    add_word(&target, "port", o->pgport);
+    add_word(&target, "user", o->pguser);
+    add_word(&target, "dbname", o->pgdatabase);
+    set_word(table, "target", target.data);
+    set_word(table, "password", o->pgpassword);
+    set_word(table, "testplan", o->override_plan_name);
+    set_word(table, "description", o->description);
+    set_word(table, "profile", o->profile);
+    set_word(table, "env", o->test_env);
+    set_word(table, "test-version", o->test_version);
+    const int rc = take_one(r, table, "--timescale");
+    if (rc == 0)
+        r->timescale = r->specs[r->count - 1];
+    json_decref(table);
+    sbuf_fini(&target);
+    return rc;
+}
+
+/* A locustfile that imports locust-plugins has that option too, and then its workers write. */
+static bool is_of_script(const struct master *m)
+{
+    size_t i;
+    const json_t *option;
+    json_t *about =
+        m->nodes.host.script.about ? json_loads(m->nodes.host.script.about, 0, NULL) : NULL;
+    bool is_there = false;
+    json_array_foreach(json_object_get(about, "options"), i, option)
+    {
+        const char *name = json_string_value(json_object_get(option, "name"));
+        is_there |= name && strcmp(name, "timescale") == 0;
+    }
+    json_decref(about);
+    return is_there;
+}
+
+static void tell_link(const struct master *m)
+{
+    const struct options *o = m->o;
+    struct sbuf link = {0};
+    if (!o->grafana_url || !m->receivers.writes_timescale)
+        return;
+    sbuf_addf(&link, "%s&var-testplan=", o->grafana_url);
+    http_add_query(&link, o->override_plan_name ? o->override_plan_name : o->locustfile);
+    log_info(MAIN_LOGGER, "Follow test run here: %s&from=%.0f&to=now", link.data,
+             master_now().unix_time * 1e3);
+    sbuf_fini(&link);
 }
 
 int receivers_open(struct master *m)
@@ -111,9 +186,11 @@ int receivers_open(struct master *m)
         rc = take_project(r);
     if (rc == 0 && m->o->jtl_file) {
         json_t *jtl = json_pack("{s:s,s:s}", "kind", "jtl", "target", m->o->jtl_file);
-        rc = take_one(r, jtl);
+        rc = take_one(r, jtl, "--jtl");
         json_decref(jtl);
     }
+    if (rc == 0 && m->o->timescale)
+        rc = take_timescale(r, m->o);
     char *why = NULL;
     r->scrape = sink_spec_text("prometheus", &why);
     r->scrape->tags = m->o->series_tags;
@@ -171,7 +248,12 @@ int receivers_add(struct master *m)
     for (size_t i = 0; i < r->count; i++) {
         struct sink_spec *spec = r->specs[i];
         r->specs[i] = NULL;
-        if (rc == 0)
+        const bool is_timescale = r->timescale && spec == r->timescale;
+        const bool is_left_out = is_timescale && is_of_script(m);
+        if (is_left_out)
+            log_info(MAIN_LOGGER, "--timescale: the locustfile has that option, so it writes");
+        r->writes_timescale |= is_timescale && !is_left_out;
+        if (rc == 0 && !is_left_out)
             rc = add(m, spec);
         else
             sink_spec_free(spec);
@@ -184,6 +266,7 @@ void receivers_begin(struct master *m)
     struct receivers *r = &m->receivers;
     if (!m->outputs)
         return;
+    tell_link(m);
     for (size_t i = 0; i < r->journal_count; i++) {
         r->journals[i].is_more = m->machine.run.number > 1;
         journal_begins(r->journal_outputs[i]);

@@ -20,7 +20,9 @@ struct worker;
 struct receivers { /* what was asked for, until it becomes outputs */
     struct sink_spec **specs;
     size_t count;
-    struct sink_spec *scrape;                          /* of the page's route /metrics */
+    struct sink_spec *timescale; /* that of --timescale, among these; borrowed; NULL: none is */
+    bool writes_timescale;       /* ... and it became an output */
+    struct sink_spec *scrape;    /* of the page's route /metrics */
     struct journal_order journals[RECEIVERS_JOURNALS]; /* what workers write, and */
     void *journal_outputs[RECEIVERS_JOURNALS];         /* the outputs that they are; borrowed */
     size_t journal_count;

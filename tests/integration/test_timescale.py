@@ -188,3 +188,31 @@ def test_who_must_be_there_and_is_not(tmp_path):
     with locustfile(USER) as file:
         run = run_katydid("-f", file, "--headless", "-H", "http://127.0.0.1:1", "-t", 1, "--out-required", "--out", f"timescale=postgres://u@127.0.0.1:{free_port()}/db", cwd=tmp_path)
     assert run.code == 74 and "--out timescale" in run.stderr and "Ramping" not in run.stderr, run.describe()
+
+
+def test_the_options_of_locust_plugins_say_where(tmp_path):
+    """--timescale and what goes with it, without the plug-in; a locustfile that has that option itself writes by itself."""
+    with postgres("s3cret") as server, target() as shop, locustfile(USER) as file:
+        (tmp_path / "password").write_text("s3cret\n")
+        words = re.findall(r"//(\S+)@(\S+):(\d+)/(\S+)", server.address)
+        ((user, host, port, database),) = words
+        at = ["--timescale", "--pghost", host, "--pgport", port, "--pguser", user, "--pgdatabase", database]
+        run = run_until_all(server, file, shop, tmp_path, *at, "--pgpassword", f"@{tmp_path}/password", "--override-plan-name", "my shop", "--test-env", "staging", "--description", "it's a test",
+                            "--test-version", "abc", "--profile", "night", "--grafana-url", "http://grafana/d/x?y=1")
+        _, rows, out = of_summary(tmp_path / "s.json")
+        assert (out["dropped"], out["last_error"]) == (0, "") and counted(server, "request") == rows
+        (row,) = server.rows("SELECT testplan, env, description, changeset_guid, profile_name FROM testrun")
+        assert row == {"testplan": "my shop", "env": "staging", "description": "it's a test", "changeset_guid": "abc", "profile_name": "night"}
+        assert re.search(r"Follow test run here: http://grafana/d/x\?y=1&var-testplan=my%20shop&from=\d{13}&to=now", run.stderr), run.describe()
+    bad = run_katydid("-f", "x.py", "--headless", "--timescale", "--pgpassword", "s3cret", cwd=tmp_path)
+    assert bad.code == 2 and "set PGPASSWORD" in bad.stderr and "s3cret" not in bad.stderr, bad.describe()
+    own = USER + """
+    from locust import events
+
+    @events.init_command_line_parser.add_listener
+    def add(parser):
+        parser.add_argument("--timescale", action="store_true", env_var="LOCUST_TIMESCALE")
+"""
+    with target() as shop, locustfile(own) as file:
+        theirs = run_katydid("-f", file, "-H", shop.url, "--headless", "-t", 1, "--exit-code-on-error", 0, "--summary", "s.json", "--timescale", cwd=tmp_path)
+    assert theirs.code == 0 and "so it writes" in theirs.stderr and json.loads((tmp_path / "s.json").read_text())["outputs"] == [], theirs.describe()
