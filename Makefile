@@ -159,7 +159,7 @@ LOCUST_STAMP := build/venv-locust/.stamp-$(LOCUST)$(if $(OTHER_PY),$(PY_TAG))
 # Libraries of locust.contrib's clients (tests/integration/test_contrib.py), for the worker's own Python.
 CLIENTS := paho-mqtt>=2.1 dnspython psycopg[binary] pymongo python-socketio[client] openai httpx h2 grpcio websocket-client websockets
 # What others read our files with (tests/support/read_outputs.py).
-READERS := junitparser==5.0.3 jsonschema==4.26.0 xmlschema==4.3.2 pyyaml==6.0.4 hdrhistogram==0.10.8
+READERS := junitparser==5.0.3 jsonschema==4.26.0 xmlschema==4.3.2 pyyaml==6.0.4 hdrhistogram==0.10.8 grafana-foundation-sdk==1769699998!10.1.0
 CLIENTS_STAMP := build/venv-clients/.stamp-$(shell echo '$(strip $(CLIENTS) $(READERS) $(OTHER_PY))' | cksum | cut -d' ' -f1)
 
 $(LOCUST_STAMP):

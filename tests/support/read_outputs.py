@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Files as other programs read them: junitparser and an XSD, jsonschema, PyYAML, HdrHistogram.
+"""Files as other programs read them: junitparser and an XSD, jsonschema, PyYAML, HdrHistogram, Grafana's own model of a dashboard.
 
 They are in the environment of build/venv-clients, which is not that of the tests: read() has this file run there."""
 
@@ -49,6 +49,27 @@ def yaml(path):
     return safe_load(Path(path).read_text())
 
 
+def grafana(path):
+    """What of a dashboard is not in the model that Grafana publishes of it, or is read otherwise than it is written: "panels[0].title"."""
+    from grafana_foundation_sdk.cog import plugins
+    from grafana_foundation_sdk.cog.encoder import JSONEncoder
+    from grafana_foundation_sdk.models.dashboard import Dashboard
+    plugins.register_default_plugins()
+    written = json.loads(Path(path).read_text())
+    return list(differences(written, json.loads(json.dumps(Dashboard.from_json(written), cls=JSONEncoder)), ""))
+
+
+def differences(one, other, at):
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key, value in one.items():
+            yield from differences(value, other[key], f"{at}.{key}".lstrip(".")) if key in other else [f"{at}.{key}".lstrip(".")]
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for i, (a, b) in enumerate(zip(one, other, strict=True)):
+            yield from differences(a, b, f"{at}[{i}]")
+    elif one != other:
+        yield f"{at}: {one!r} is read as {other!r}"
+
+
 def hdrlog(path):
     """[[tag or None, start and end in unix seconds, count, {percentile: value}]…] of each interval, and the last of these of all
     intervals of a tag, added up."""
@@ -63,4 +84,4 @@ def hdrlog(path):
 
 
 if __name__ == "__main__":
-    print(json.dumps({"junit": junit, "schema": schema, "yaml": yaml, "hdrlog": hdrlog}[sys.argv[1]](*sys.argv[2:]), default=str))
+    print(json.dumps({"junit": junit, "schema": schema, "yaml": yaml, "hdrlog": hdrlog, "grafana": grafana}[sys.argv[1]](*sys.argv[2:]), default=str))
