@@ -46,7 +46,7 @@ static const char *const names[WORDS] = {"",
 
 struct chain {
     char *copy, *name;
-    const char *values[WORDS]; /* NULL: not given */
+    char *values[WORDS]; /* NULL: not given */
 };
 
 static char *trimmed(char *text)
@@ -69,7 +69,7 @@ static int word_named(const char *name)
     return -1;
 }
 
-static bool take_word(struct chain *c, const char *name, const char *value, char **why)
+static bool take_word(struct chain *c, const char *name, char *value, char **why)
 {
     const int word = word_named(name);
     if (word < 0)
@@ -86,7 +86,7 @@ static bool read_chain(struct chain *c, const char *text, char **why)
     char *p = trimmed(c->copy = mem_strdup(text));
     for (c->name = p; *p; p++) {
         if (p != c->name && !strcmp(p, names[RANDOM])) /* Scala's has no () */
-            return take_word(c, p, "", why);
+            return take_word(c, p, p + strlen(p), why);
         char *open = strchr(p, '('), *close = open ? strchr(open, ')') : NULL;
         if (!close || (close[1] && close[1] != '.'))
             return sbuf_refuse(why, "'%s' is no step: write rampUsersPerSec(1).to(20).during(5m)",
@@ -192,7 +192,7 @@ static bool add(const struct making *m, int64_t ns, struct ramp_rate from, struc
 
 static bool add_curve(const struct making *m, struct curve *c)
 {
-    const char *part = m->chain->values[PART];
+    char *part = m->chain->values[PART];
     int64_t from = 0, length = c->length_ns;
     char *dots = part ? strstr(part, "..") : NULL;
     *m->level = (struct ramp_rate){0, SECOND};
