@@ -54,6 +54,11 @@ def test_server_sent_events(streams, tmp_path):
     assert int(of("Aggregated")["Request Count"]) >= 20 and int(of("Aggregated")["Failure Count"]) == 0
 
 
+def test_language_models(streams, tmp_path):
+    of = run_example("llm_chat", tmp_path, "-H", streams)
+    assert of("sky")["Type"] == "LLM" and int(of("sky")["Request Count"]) >= 10 and int(of("Aggregated")["Failure Count"]) == 0
+
+
 def test_postgresql(tmp_path):
     with postgres() as server:
         of = run_example("postgres_rows", tmp_path, PG_DSN=server.address)

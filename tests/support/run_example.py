@@ -142,6 +142,7 @@ def streams():
 
 SERVERS = {
     "protocols/sse_ticker": streams,
+    "protocols/llm_chat": streams,
     "protocols/http2": http2,
     "protocols/grpc_greeter": one_of("grpc_greeter"),
     "protocols/raw_socket": one_of("raw_socket"),

@@ -11,6 +11,8 @@ a TCP port, and with --unix PATH a Unix socket too.
     /gzip?n=3                  compressed although nobody asked for it
     /slow                      no head before the client goes
     /prices                    {"price": …}, 20 ms apart
+    POST /v1/chat/completions, /v1/completions, /v1/responses, /v1/messages: max_tokens tokens, two of them in each piece, the first
+                               after 60 ms, 20 ms apart. What else happens says the model: see MODELS
     /seen                      {"open": streams now, "ids": the Last-Event-ID of all requests}
 """
 
@@ -22,7 +24,7 @@ import zlib
 from urllib.parse import parse_qs, urlsplit
 
 HEAD = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n"
-seen = {"open": 0, "ids": [], "hosts": []}
+seen = {"open": 0, "ids": [], "hosts": [], "connections": 0, "asked": []}
 
 
 def answer(status, kind, body):
@@ -103,6 +105,98 @@ ANSWERS = {
 }
 
 
+MODELS = {
+    "quota": (answer("429 Too Many Requests", "application/json", '{"error": {"message": "slow down", "type": "rate_limit"}}')),
+    "unknown": ANSWERS["/json"],  # a 200 with an error
+}
+TOKENS_IN, CACHED = 11, 4
+
+
+def pieces(asked, path):
+    """What the stream of an interface says: (event or None, data), None for a pause before a piece."""
+    n, model = asked.get("max_tokens") or asked.get("max_output_tokens") or 6, asked["model"]
+    fails = {"type": "error", "error": {"type": "overloaded_error", "message": "too much to do"}}
+    usage = {"prompt_tokens": TOKENS_IN, "completion_tokens": n, "prompt_tokens_details": {"cached_tokens": CACHED}}
+    texts = ["to ken "] * (n // 2)
+    if path == "/v1/messages":
+        yield "message_start", {"type": "message_start", "message": {"usage": {"input_tokens": TOKENS_IN - CACHED, "output_tokens": 1, "cache_read_input_tokens": CACHED}}}
+        yield "ping", {"type": "ping"}
+        for i, text in enumerate(texts):
+            yield None, None
+            what = {"type": "thinking_delta", "thinking": text} if model == "thinks" and i == 0 else {"type": "text_delta", "text": text}
+            yield "content_block_delta", {"type": "content_block_delta", "index": 0, "delta": what}
+            if model == "breaks" and i == 1:
+                yield "error", fails
+                return
+        if model != "stops":
+            yield "message_delta", {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": n}}
+            yield "message_stop", {"type": "message_stop"}
+    elif path == "/v1/responses":
+        yield "response.created", {"type": "response.created", "response": {"status": "in_progress"}}
+        for i, text in enumerate(texts):
+            yield None, None
+            kind = "response.reasoning_summary_text.delta" if model == "thinks" and i == 0 else "response.output_text.delta"
+            yield kind, {"type": kind, "delta": text}
+            if model == "breaks" and i == 1:
+                yield "response.failed", {"type": "response.failed", "response": {"status": "failed", "error": {"code": "server_error", "message": "too much to do"}}}
+                return
+        if model != "stops":
+            used = {"input_tokens": TOKENS_IN, "output_tokens": n, "input_tokens_details": {"cached_tokens": CACHED}}
+            yield "response.completed", {"type": "response.completed", "response": {"status": "completed", "usage": used}}
+    else:
+        is_chat = path == "/v1/chat/completions"
+        about = {"id": "1", "object": "chat.completion.chunk" if is_chat else "text_completion", "created": 1, "model": model}
+        if is_chat:
+            yield None, {**about, "choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}]}
+        for i, text in enumerate(texts):
+            yield None, None
+            part = {"delta": {"reasoning_content" if model == "thinks" and i == 0 else "content": text}} if is_chat else {"text": text}
+            yield None, {**about, "choices": [{"index": 0, **part, "finish_reason": None}]}
+            if model == "breaks" and i == 1:
+                yield None, {"error": fails["error"]}
+                return
+        if model != "stops":
+            yield None, {**about, "choices": [{"index": 0, **({"delta": {}} if is_chat else {"text": ""}), "finish_reason": "stop"}]}
+            if asked.get("stream_options", {}).get("include_usage") and model != "silent":
+                yield None, {**about, "choices": [], "usage": usage}
+            yield None, DONE
+
+
+DONE = "[DONE]"
+
+
+def whole(asked, path):
+    n = asked.get("max_tokens") or asked.get("max_output_tokens") or 6
+    text, used = "to ken " * (n // 2), {"input_tokens": TOKENS_IN, "output_tokens": n}
+    if path == "/v1/messages":
+        return {"type": "message", "content": [{"type": "text", "text": text}], "usage": used, "stop_reason": "end_turn"}
+    if path == "/v1/responses":
+        return {"status": "completed", "error": None, "output": [{"content": [{"type": "output_text", "text": text}]}], "usage": used}
+    choice = {"message": {"role": "assistant", "content": text}} if path == "/v1/chat/completions" else {"text": text}
+    return {"id": "1", "object": "chat.completion", "created": 1, "model": asked["model"], "choices": [{"index": 0, **choice, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": TOKENS_IN, "completion_tokens": n, "total_tokens": TOKENS_IN + n}}
+
+
+async def ask_model(writer, path, asked):
+    seen["asked"].append({"path": path, **asked})
+    if asked["model"] in MODELS:
+        await say(writer, MODELS[asked["model"]])
+        return
+    if not asked.get("stream"):
+        await say(writer, answer("200 OK", "application/json", json.dumps(whole(asked, path))))
+        return
+    await say(writer, (HEAD + "Transfer-Encoding: chunked\r\n\r\n").encode())
+    pause_s = 0.06
+    for kind, data in pieces(asked, path):
+        if kind is data is None:
+            await asyncio.sleep(pause_s)
+            pause_s = 0.02
+            continue
+        text = data if data is DONE else json.dumps(data)
+        await say(writer, chunk(f"{f'event: {kind}' + chr(10) if kind else ''}data: {text}\n\n".encode()))
+    await say(writer, b"0\r\n\r\n")
+
+
 async def one(reader, writer):
     line = (await reader.readuntil(b"\r\n")).decode()
     head = (await reader.readuntil(b"\r\n\r\n") if line.strip() else b"").decode("latin-1")
@@ -112,6 +206,9 @@ async def one(reader, writer):
     seen["hosts"].append(headers.get("host"))
     if url.path == "/seen":
         await say(writer, answer("200 OK", "application/json", json.dumps(seen)))
+        return True
+    if line.startswith("POST /v1/"):
+        await ask_model(writer, url.path, json.loads(await reader.readexactly(int(headers["content-length"]))))
         return True
     if url.path not in STREAMS:
         await say(writer, ANSWERS.get(url.path, ANSWERS["/404"]))
@@ -130,6 +227,7 @@ async def one(reader, writer):
 
 
 async def serve(reader, writer):
+    seen["connections"] += 1
     try:
         while await one(reader, writer):
             pass

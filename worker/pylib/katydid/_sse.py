@@ -36,7 +36,8 @@ class EventStream:
     """Events of one URL. `response` is the answer, `error` what was wrong (None: nothing)."""
 
     kinds = OPEN, FIRST, CLOSE
-    _is_counting = True
+    _is_counting = True  # of events, in the metrics above
+    _is_held = False  # what is well is not reported yet when it is opened
 
     def __init__(self, client, url, name=None, headers=None, method="GET", reconnect=False, ends=False, max_event=MOST, **options):
         """reconnect: open it again when it ends, from the event after the last. ends: that the server ends it is what is
@@ -103,7 +104,8 @@ class EventStream:
         self._has_begun = False
         self._started = time.time()
         self.response, problem = Streams.open_stream(
-            self._client, self._method, self._url, self.kinds[0], self._name, self._headers, self._options, self._judge)
+            self._client, self._method, self._url, self.kinds[0], self._name, self._headers, self._options, self._judge,
+            self._is_held)
         self.label = self._name or self.response.request_meta["name"]
         if problem is not None:
             self.error = problem
@@ -132,13 +134,13 @@ class EventStream:
         if response.status_code == 200 and kind == TYPE:
             return None
         Streams.read_body(response)
-        return StreamError(self._why_none(response, kind))
+        return self._why_none(response, kind)
 
     @staticmethod
     def _why_none(response, kind):
         if response.status_code != 200:
-            return f"status {response.status_code} instead of a stream of events"
-        return f"{kind or 'an answer without a type'} instead of {TYPE}"
+            return StreamError(f"status {response.status_code} instead of a stream of events")
+        return StreamError(f"{kind or 'an answer without a type'} instead of {TYPE}")
 
     def _begin(self, event):
         self._has_begun = True

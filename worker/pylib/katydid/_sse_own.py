@@ -18,15 +18,18 @@ class Streams:
     """What differs between Katydid's clients and Locust's own."""
 
     @staticmethod
-    def open_stream(client, method, url, kind, name, headers, options, judge):
-        """The response, reported as `kind`; judge(response) says what is wrong with it."""
+    def open_stream(client, method, url, kind, name, headers, options, judge, is_held):
+        """The response, reported as `kind`, unless it is well and held; judge(response) says what is wrong with it."""
         stream_kind.set(kind)
         try:
             response = client.request(method, url, name=name, headers=headers, stream=True, catch_response=True, **options)
         finally:
             stream_kind.set(None)
+        problem = judge(response)
+        if is_held and problem is None and response.status_code == 200:
+            response._begin(client, kind, name, None, True, 0.0, False)  # its owner tells of it
+            return response, None
         with response:
-            problem = judge(response)
             if problem is not None:
                 response.failure(problem)
         return response, problem

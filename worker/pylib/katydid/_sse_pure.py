@@ -152,12 +152,15 @@ class Streams:
     """What differs between Katydid's clients and Locust's own."""
 
     @staticmethod
-    def open_stream(client, method, url, kind, name, headers, options, judge):
+    def open_stream(client, method, url, kind, name, headers, options, judge, is_held):
         start = time.perf_counter()
-        with client.request(method, url, name=name, headers=headers, stream=True, catch_response=True, **options) as response:
-            response.katydid_start = start
-            response.request_meta["request_type"] = kind
-            problem = judge(response)
+        response = client.request(method, url, name=name, headers=headers, stream=True, catch_response=True, **options)
+        response.katydid_start = start
+        response.request_meta["request_type"] = kind
+        problem = judge(response)
+        if is_held and problem is None and response.status_code == 200:
+            return response, None
+        with response:
             if problem is not None:
                 response.failure(problem)
         return response, problem

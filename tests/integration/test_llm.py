@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: MIT
+"""Users of language models against a server whose tokens have a known schedule (tests/support/sse_server.py), by Katydid's client
+and by the package openai."""
+
+import json
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from harness import CLIENTS, PATIENCE, ROOT, STOCK_LOCUST, WORKER, Process, csv_row, get_json, locustfile, run_katydid
+
+PRELUDE = """
+import json, sys
+import locust, gevent, katydid, _katydid
+from katydid.llm import LLMUser, ModelError, Prompts
+from locust.env import Environment
+
+class Chatter(LLMUser):
+    host = sys.argv[1]
+    api_key = "secret"
+    slo = {"ttft": 60, "itl": 60}
+
+environment = Environment(user_classes=[Chatter])
+user = Chatter(environment)
+environment.events.request.add_listener(lambda **about: told.append(about))
+told = []
+SAY = [{"role": "user", "content": "Why is the sky blue?"}]
+WAYS = {
+    "chat": lambda **more: user.llm.chat(SAY, max_tokens=10, **more),
+    "complete": lambda **more: user.llm.complete("Why?", max_tokens=10, **more),
+    "respond": lambda **more: user.llm.respond("Why?", max_output_tokens=10, **more),
+    "message": lambda **more: user.llm.message(SAY, max_tokens=10, **more),
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def url():
+    with Process([sys.executable, ROOT / "tests" / "support" / "sse_server.py"]) as server:
+        yield f"http://127.0.0.1:{json.loads(server.wait_line(r'^{.*}$').group(0))['port']}"
+
+
+@pytest.fixture
+def run(url, tmp_path):
+    def run(code):
+        script = tmp_path / "script.py"
+        script.write_text(PRELUDE + textwrap.dedent(code) + "\nprint('all done')\n")
+        out = subprocess.run([WORKER, "--python", script, url], capture_output=True, text=True, timeout=PATIENCE * 2)
+        assert out.returncode == 0 and "all done" in out.stdout, out.stdout[-2000:] + out.stderr[-4000:]
+
+    return run
+
+
+def test_an_answer_by_every_interface(run):
+    run("""
+        for name, ask in WAYS.items():
+            a = ask(model="plain", name=name)
+            assert a.ok and a.text == "to ken " * 5 and a.reasoning == "", (name, a.error, a.text)
+            assert (a.tokens_in, a.tokens_out, a.tokens_cached, a.is_estimated) == (11, 10, 4, False), name
+            assert len(a.gaps) == 4 and abs(sum(a.gaps) - a.itl * 9) < 1e-9, "ten tokens, the first of them left out"
+            assert a.ttft == a.ttfo and a.ttft <= a.ttft + sum(a.gaps) <= a.e2e and abs(a.tpot * 10 - a.e2e) < 1e-9
+            about, = (about for about in told if about["name"] == name)
+            assert about["request_type"] == "LLM" and about["response_time"] == a.e2e * 1000 and about["exception"] is None
+            whole = ask(model="plain", name=name, stream=False)
+            assert (whole.ok, whole.text, whole.tokens_out, whole.ttft) == (True, a.text, 10, None), whole.error
+            assert whole.e2e * 1000 == told[-1]["response_time"] and told[-1]["request_type"] == "LLM"
+        assert len(told) == 8, "one row each"
+    """)
+
+
+def test_the_first_token_is_one_with_content(run, url):
+    """A service says who speaks, and pings, before the first token comes."""
+    run("""
+        for name, ask in WAYS.items():
+            a = ask(model="thinks")
+            assert a.ttft >= 0.05, "the head and what stands before the tokens come at once"
+            if name != "complete":
+                assert a.reasoning == "to ken " and a.ttfo > a.ttft, "of what is an answer, later"
+    """)
+    asked = get_json(url + "/seen")["asked"]
+    assert {a["path"] for a in asked} == {"/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages"}
+    assert all(a["stream_options"] == {"include_usage": True} for a in asked if a.get("stream") and "completions" in a["path"])
+
+
+def test_who_says_no_tokens_is_estimated(run):
+    run("""
+        for way in "chat", "complete":
+            a = WAYS[way](model="silent")
+            assert a.ok and a.is_estimated and a.tokens_out == 5, "pieces"
+    """)
+
+
+def test_errors_in_place_of_an_answer_and_within_it(run):
+    run("""
+        from locust.exception import CatchResponseError
+        for name, ask in WAYS.items():
+            for model, text in {"quota": "rate_limit: slow down", "unknown": "invalid: no model of that name"}.items():
+                for stream in True, False:
+                    a = ask(model=model, name=model, stream=stream)
+                    assert not a.ok and str(a.error) == text and a.ttft is None, (name, model, a.error)
+                    assert told[-1]["name"] == model and told[-1]["exception"] is not None and told[-1]["request_type"] == "LLM"
+            a = ask(model="breaks", name="breaks")
+            wanted = "server_error" if name == "respond" else "overloaded_error"
+            assert str(a.error) == f"{wanted}: too much to do" and a.text == "to ken to ken ", a.error
+            assert told[-1]["exception"] is a.error and told[-1]["name"] == "breaks"
+            a = ask(model="stops", name="stops")
+            assert str(a.error) == "the stream ended before the answer was finished" and told[-1]["exception"] is a.error
+        assert len(told) == 4 * 6
+    """)
+
+
+def test_connections_are_used_again(run, url):
+    before = get_json(url + "/seen")["connections"]
+    run("""
+        for _ in range(5):
+            assert WAYS["chat"](model="plain").ok
+    """)
+    assert get_json(url + "/seen")["connections"] - before == 2, "the user's, and this question's"
+
+
+def test_prompts_differ_but_for_what_they_share(run):
+    run("""
+        make, again = Prompts(words=100, stddev=10, shared=0.5, seed=7), Prompts(words=100, stddev=10, shared=0.5, seed=7)
+        texts = [make().split() for _ in range(50)]
+        assert texts == [again().split() for _ in range(50)]
+        assert len({tuple(text[:50]) for text in texts}) == 1 and len({tuple(text) for text in texts}) == 50
+        assert 90 < sum(map(len, texts)) / 50 < 110
+    """)
+
+
+USERS = """
+    from katydid.llm import LLMUser
+    from locust import constant, task
+
+    class Chatter(LLMUser):
+        wait_time = constant(0.1)
+        model = "plain"
+        slo = {"ttft": 60, "itl": 60}
+
+        @task
+        def ask(self):
+            answer = self.llm.chat([{"role": "user", "content": "x"}], max_tokens=10, name="sky")
+            assert answer.text == "to ken " * 5, answer.error
+
+        @task
+        def fail(self):
+            self.llm.chat([{"role": "user", "content": "x"}], model="breaks", name="breaks")
+"""
+
+
+def test_a_run_has_rows_metrics_and_thresholds(url, tmp_path):
+    with locustfile(USERS) as file:
+        run = run_katydid("-f", file, "-H", url, "--headless", "-u", 5, "-r", 5, "-t", 4, "--csv", tmp_path / "out", "--threshold",
+                          "p99 of itl{name:sky} < 60s", "--threshold", "rate of goodput{name:breaks} < 50%")
+    assert "Traceback" not in run.stderr, run.describe()
+    row = csv_row(tmp_path / "out_stats.csv", "sky")
+    assert row["Type"] == "LLM" and int(row["Request Count"]) > 0 and row["Failure Count"] == "0"
+    assert float(row["Min Response Time"]) >= 100, "to the end of the stream"
+    assert csv_row(tmp_path / "out_stats.csv", "breaks")["Failure Count"] == csv_row(tmp_path / "out_stats.csv", "breaks")["Request Count"]
+    for name in "ttft", "itl", "chunk_gap", "tpot", "tokens_in", "tokens_out", "tokens_per_s", "goodput", "tokens":
+        assert f"{name}{{model:plain,name:sky}}" in run.stderr, run.describe()
+    assert "ttft{model:breaks" not in run.stderr, "of complete answers only"
+
+
+def test_under_stock_locust(url, tmp_path):
+    (tmp_path / "pylib").mkdir()
+    (tmp_path / "pylib" / "katydid").symlink_to(ROOT / "worker" / "pylib" / "katydid")
+    with locustfile(f"import sys; sys.path.insert(0, {str(tmp_path / 'pylib')!r})\n" + textwrap.dedent(USERS)) as file:
+        run = subprocess.run([STOCK_LOCUST, "-f", file, "-H", url, "--headless", "-u", "2", "-r", "2", "-t", "3", "--csv", tmp_path / "out"],
+                             capture_output=True, text=True, timeout=100, cwd=tmp_path, check=False)
+    assert "Traceback" not in run.stderr and "AssertionError" not in run.stderr, run.stdout + run.stderr
+    row = csv_row(tmp_path / "out_stats.csv", "sky")
+    assert row["Type"] == "LLM" and int(row["Request Count"]) > 0 and row["Failure Count"] == "0"
+    assert int(csv_row(tmp_path / "out_stats.csv", "ttft")["Request Count"]) >= int(row["Request Count"])
+
+
+OPENAI = """
+    import json, os
+    from locust import constant, events, task
+    from locust.contrib.oai import OpenAIUser
+    from locust.exception import StopUser
+
+    @events.request.add_listener
+    def told(name, response_time, response_length, exception, **_):
+        print("TOLD", json.dumps([name, response_time, response_length, str(exception)]), flush=True)
+
+    class Asker(OpenAIUser):
+        wait_time = constant(1)
+
+        @task
+        def ask(self):
+            say = [{"role": "user", "content": "x"}]
+            with self.client.rename_request("chat"):
+                pieces = [p for p in self.client.chat.completions.create(model="plain", messages=say, max_tokens=10, stream=True,
+                                                                         stream_options={"include_usage": True}) if p.choices]
+            assert "".join(p.choices[0].delta.content or "" for p in pieces) == "to ken " * 5, pieces
+            with self.client.rename_request("responses"):
+                kinds = [event.type for event in self.client.responses.create(model="plain", input="x", max_output_tokens=10, stream=True)]
+            assert kinds.count("response.output_text.delta") == 5, kinds
+            with self.client.rename_request("whole"):
+                assert self.client.chat.completions.create(model="plain", messages=say, max_tokens=10).choices[0].message.content
+            with self.client.rename_request("breaks"):
+                try:
+                    list(self.client.chat.completions.create(model="breaks", messages=say, max_tokens=10, stream=True))
+                except Exception:
+                    pass
+            raise StopUser
+"""
+
+
+def test_streams_of_the_package_openai(url):
+    """By locust.contrib.oai, whose own hook read the whole stream before the caller saw a piece of it."""
+    env = {"VIRTUAL_ENV": str(CLIENTS), "OPENAI_API_KEY": "none", "OPENAI_BASE_URL": f"{url}/v1"}
+    with locustfile(OPENAI) as file:
+        run = run_katydid("-f", file, "--headless", "-u", 1, "-t", 5, env=env)
+    assert "AssertionError" not in run.stderr, run.describe()
+    told = {name: rest for name, *rest in (json.loads(line[5:]) for line in run.stdout.splitlines() if line.startswith("TOLD "))}
+    assert [told[name][1:] for name in ("chat", "responses", "whole")] == [[10, "None"]] * 3, told
+    assert told["breaks"][1:] == [0, "too much to do"], told
+    assert told["chat"][0] >= 100 and told["responses"][0] >= 100, "to the last piece"
