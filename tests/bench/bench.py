@@ -1,7 +1,7 @@
 """make bench: every budget of the engine, measured side by side in one run, as ratios.
 
     bench.py [--build DIR] [--rounds N] [name …]      names: get tls h2 post judged journal memory hold start scaling master truth
-                                                      timeline dashboard thresholds arrivals; knee only by its name, as it takes ten minutes
+                                                      timeline dashboard thresholds arrivals sse; knee only by its name, as it takes ten minutes
 
 Nothing here asserts a time: the figures are printed with the budget beside them, and docs/benchmarks.md
 keeps those of the last full run.
@@ -22,6 +22,7 @@ from pathlib import Path
 import lab
 from arrivals import bench_arrivals, bench_knee  # noqa: F401
 from dashboard import bench_dashboard, bench_thresholds, bench_timeline, master_and_workers, own_cpu  # noqa: F401
+from streams import bench_sse  # noqa: F401
 from lab import KATYDID, VENV, Process, Table, headless, nginx, rounds, verdict, wait_for, wrk
 
 HERE = Path(__file__).resolve().parent
