@@ -163,16 +163,33 @@ def test_a_run_has_rows_metrics_and_thresholds(url, tmp_path):
     assert "ttft{model:breaks" not in run.stderr, "of complete answers only"
 
 
+ENDS = """
+    from locust import events
+
+    @events.request.add_listener
+    def told(name, **_):
+        seen.add(name)
+        if {"sky", "breaks", "tokens"} <= seen:  # the last that an answer is counted in
+            Chatter.done.runner.quit()
+
+    @events.init.add_listener
+    def init(environment, **_):
+        Chatter.done = environment
+
+    seen = set()
+"""
+
+
 def test_under_stock_locust(url, tmp_path):
     (tmp_path / "pylib").mkdir()
     (tmp_path / "pylib" / "katydid").symlink_to(ROOT / "worker" / "pylib" / "katydid")
-    with locustfile(f"import sys; sys.path.insert(0, {str(tmp_path / 'pylib')!r})\n" + textwrap.dedent(USERS)) as file:
-        run = subprocess.run([STOCK_LOCUST, "-f", file, "-H", url, "--headless", "-u", "2", "-r", "2", "-t", "3", "--csv", tmp_path / "out"],
+    with locustfile(f"import sys; sys.path.insert(0, {str(tmp_path / 'pylib')!r})\n" + textwrap.dedent(USERS + ENDS)) as file:
+        run = subprocess.run([STOCK_LOCUST, "-f", file, "-H", url, "--headless", "-u", "2", "-r", "2", "-t", "90", "--json"],
                              capture_output=True, text=True, timeout=100, cwd=tmp_path, check=False)
     assert "Traceback" not in run.stderr and "AssertionError" not in run.stderr, run.stdout + run.stderr
-    row = csv_row(tmp_path / "out_stats.csv", "sky")
-    assert row["Type"] == "LLM" and int(row["Request Count"]) > 0 and row["Failure Count"] == "0"
-    assert int(csv_row(tmp_path / "out_stats.csv", "ttft")["Request Count"]) >= int(row["Request Count"])
+    rows = {(row["method"], row["name"]): row for row in json.loads(run.stdout)}
+    assert rows["LLM", "sky"]["num_requests"] == rows["METRIC", "ttft"]["num_requests"] > 0 == rows["LLM", "sky"]["num_failures"]
+    assert rows["LLM", "breaks"]["num_failures"] == rows["LLM", "breaks"]["num_requests"]
 
 
 OPENAI = """

@@ -59,6 +59,12 @@ def test_language_models(streams, tmp_path):
     assert of("sky")["Type"] == "LLM" and int(of("sky")["Request Count"]) >= 10 and int(of("Aggregated")["Failure Count"]) == 0
 
 
+def test_graphql(tmp_path):
+    with Process([sys.executable, ROOT / "tests" / "support" / "graphql_server.py"]) as server:
+        of = run_example("graphql_heroes", tmp_path, "-H", f"http://127.0.0.1:{server.wait_line(r'^([0-9]+)$').group(1)}")
+    assert int(of("Hero")["Request Count"]) > 0 and int(of("Aggregated")["Failure Count"]) == 0
+
+
 def test_postgresql(tmp_path):
     with postgres() as server:
         of = run_example("postgres_rows", tmp_path, PG_DSN=server.address)

@@ -140,7 +140,14 @@ def streams():
         yield f"a server of streams on http://127.0.0.1:{port}", f"http://127.0.0.1:{port}", {}
 
 
+@contextmanager
+def graphql():
+    with server([sys.executable, "-u", SUPPORT / "graphql_server.py"], r"^(\d+)$") as port:
+        yield f"a GraphQL server on http://127.0.0.1:{port}", f"http://127.0.0.1:{port}", {}
+
+
 SERVERS = {
+    "protocols/graphql_heroes": graphql,
     "protocols/sse_ticker": streams,
     "protocols/llm_chat": streams,
     "protocols/http2": http2,
