@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """gRPC by Katydid's C against servers by grpcio (tests/support/grpc_server.py), with the package grpc installed and without."""
 
+import csv
+import json
 import os
 import subprocess
 import textwrap
@@ -110,6 +112,10 @@ def test_a_status_that_is_an_error(run):
             assert failures()[code.name] == f"StatusCode.{code.name}: caf\\u00e9 % {number}" == str(error)
             assert rows()["grpc", code.name]["num_failures"] == 1
             assert error.exception() is error and error.done()
+        for ok in StatusCode.NOT_FOUND, (StatusCode.ABORTED, StatusCode.NOT_FOUND):
+            assert error_of(fail, b"5 no", name="expected", ok=ok).code() is StatusCode.NOT_FOUND
+        error_of(fail, b"6 no", name="unexpected", ok=ok)
+        assert rows()["grpc", "expected"]["num_failures"] == 0 and rows()["grpc", "unexpected"]["num_failures"] == 1
         missing = error_of(unary("Missing"), b"")
         assert missing.code() is StatusCode.UNIMPLEMENTED, missing
     """)
@@ -384,3 +390,94 @@ def test_listeners_get_the_call(run):
         assert heard[1]["exception"].code() is StatusCode.NOT_FOUND and str(heard[1]["exception"]) == str(error)
         assert failures() == {"/t.T/Fail": "StatusCode.NOT_FOUND: no"} and rows()["grpc", "/t.T/Echo"]["num_requests"] == 1
     """)
+
+
+USER = """
+import grpc
+from katydid.grpc import GrpcUser
+from locust import constant, task
+
+class Stub:
+    def __init__(self, channel):
+        self.Echo = channel.unary_unary("/t.T/Echo", request_serializer=str.encode, response_deserializer=bytes.decode, _registered_method=True)
+        self.Many = channel.unary_stream("/t.T/Many", request_serializer=str.encode, response_deserializer=bytes.decode)
+        self.Wait = channel.unary_unary("/t.T/Wait", request_serializer=str.encode, response_deserializer=bytes.decode)
+"""
+
+
+def test_users_with_stubs(ports, tmp_path):
+    code = USER + """
+class Guest(GrpcUser):
+    wait_time = constant(0.01)
+    stub_class = Stub
+    metadata = {"x-all": "1"}
+    timeout = 60
+
+    @task
+    def talk(self):
+        assert self.stub.Echo("hello", tags={"kind": "greeting"}) == "hello"
+        assert list(self.stub.Many("3")) == ["0", "1", "2"]
+
+    @task
+    def wait(self):
+        self.stub.Wait("60")
+"""
+    with locustfile(code) as file:
+        run = run_katydid("-f", file, "-H", f"127.0.0.1:{json.loads(ports)['plain']}", "--headless", "-u", 5, "-r", 5, "-t", 3, "--csv", tmp_path / "out",
+                          "--threshold", "http_req_duration{kind:greeting}: p(95)<30000", "--out", f"json={tmp_path / 'all.json'}",
+                          env={"VIRTUAL_ENV": str(CLIENTS)})
+    assert run.code == 0, run.describe()
+    with open(tmp_path / "out_stats.csv", newline="") as file:
+        found = {(row["Type"], row["Name"]): int(row["Request Count"]) for row in csv.DictReader(file)}
+    assert all(found[row] > 0 for row in (("grpc", "/t.T/Echo"), ("grpc", "/t.T/Many"), ("grpc first", "/t.T/Many"))), found
+    assert "cut off in flight" in run.stdout + run.stderr, "those that waited"
+    points = [json.loads(line) for line in (tmp_path / "all.json").read_text().splitlines() if '"Point"' in line]
+    of_grpc = [p for p in points if p.get("metric") == "http_req_duration" and p["data"]["tags"].get("method") == "grpc"]
+    assert of_grpc and all(p["data"]["tags"]["proto"] == "HTTP/2.0" for p in of_grpc)
+    assert "grpc_streams_msgs_received" in run.stdout + run.stderr
+
+
+INTERCEPTED = USER + """
+class Adding(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
+    seen = []
+
+    def intercept_unary_unary(self, continuation, details, request):
+        call = continuation(details, request + "!")
+        self.seen.append((details.method, call.code().name))
+        return call
+
+    def intercept_unary_stream(self, continuation, details, request):
+        return continuation(details, request)
+
+class Guest(GrpcUser):
+    wait_time = constant(0.01)
+
+    def make_channel(self):
+        return grpc.intercept_channel(super().make_channel(), Adding())
+
+    def on_start(self):
+        self.stub = Stub(self.channel)
+
+    @task
+    def talk(self):
+        assert self.stub.Echo("hello") == "hello!"
+        assert self.stub.Echo.with_call("x")[1].code() is grpc.StatusCode.OK
+        assert self.stub.Echo.future("f").result() == "f!"
+        assert list(self.stub.Many("2")) == ["0", "1"]
+        try:
+            self.channel.unary_unary("/t.T/Fail", str.encode, bytes.decode)("5 no such")
+        except grpc.RpcError as error:
+            assert error.code() is grpc.StatusCode.UNKNOWN or error.details() == "no such!", error
+        else:
+            raise AssertionError
+        assert Adding.seen[-1] == ("/t.T/Fail", "NOT_FOUND"), Adding.seen
+"""
+
+
+def test_interceptors_of_grpcio(ports, tmp_path):
+    with locustfile(INTERCEPTED) as file:
+        run = run_katydid("-f", file, "-H", f"127.0.0.1:{json.loads(ports)['plain']}", "--headless", "-u", 1, "-i", 3, "-t", 60, "--csv", tmp_path / "out",
+                          env={"VIRTUAL_ENV": str(CLIENTS)})
+    assert "Traceback" not in run.stderr and "AssertionError" not in run.stdout + run.stderr, run.describe()
+    assert int(csv_row(tmp_path / "out_stats.csv", "/t.T/Fail")["Failure Count"]) == int(csv_row(tmp_path / "out_stats.csv", "/t.T/Fail")["Request Count"]) > 0
+    assert int(csv_row(tmp_path / "out_stats.csv", "/t.T/Echo")["Failure Count"]) == 0

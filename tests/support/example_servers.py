@@ -30,20 +30,44 @@ async def echo(socket):
 
 class Greeter(grpc.GenericRpcHandler):
     def service(self, call):
-        if call.method != "/demo.Greeter/Greet":
+        kinds = {"Greet": (grpc.unary_unary_rpc_method_handler, self.greet), "GreetAll": (grpc.stream_unary_rpc_method_handler, self.greet_all),
+                 "Farewells": (grpc.unary_stream_rpc_method_handler, self.farewells), "Chat": (grpc.stream_stream_rpc_method_handler, self.chat)}
+        service, _, method = call.method.rpartition("/")
+        if service != "/demo.Greeter" or method not in kinds:
             return None
-        return grpc.unary_unary_rpc_method_handler(self.greet, request_deserializer=bytes.decode, response_serializer=str.encode)
+        kind, function = kinds[method]
+        return kind(function, request_deserializer=bytes.decode, response_serializer=str.encode)
 
     @staticmethod
     def greet(name, context):
         time.sleep(DELAY_S)
+        if not name:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "nobody")
         return f"Hello, {name}"
+
+    @staticmethod
+    def greet_all(names, context):
+        time.sleep(DELAY_S)
+        return "Hello, " + " and ".join(names)
+
+    @staticmethod
+    def farewells(count, context):
+        for n in range(int(count)):
+            time.sleep(DELAY_S)
+            yield f"Goodbye {n}"
+
+    @staticmethod
+    def chat(lines, context):
+        for line in lines:
+            time.sleep(DELAY_S)
+            yield line.upper()
 
 
 async def main():
     greeter = grpc.server(futures.ThreadPoolExecutor(20))
     greeter.add_generic_rpc_handlers((Greeter(),))
     ports = {"grpc_greeter": greeter.add_insecure_port("127.0.0.1:0")}
+    ports["grpc_calls"] = ports["grpc_greeter"]
     greeter.start()
     lines = await asyncio.start_server(answer_lines, "127.0.0.1", 0)
     chat = await websockets.serve(echo, "127.0.0.1", 0)

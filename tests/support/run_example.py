@@ -152,6 +152,7 @@ SERVERS = {
     "protocols/llm_chat": streams,
     "protocols/http2": http2,
     "protocols/grpc_greeter": one_of("grpc_greeter"),
+    "protocols/grpc_calls": one_of("grpc_calls"),
     "protocols/raw_socket": one_of("raw_socket"),
     "protocols/websocket_chat": one_of("websocket_chat", "ws://"),
     "protocols/mqtt_sensors": mosquitto,

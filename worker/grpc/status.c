@@ -109,9 +109,13 @@ static void describe_error(const struct fetch_response *r, enum grpc_status s, s
         sbuf_adds(details, "Deadline Exceeded");
         return;
     }
-    sbuf_adds(details, r->text ? r->text : fetch_error_text(r->error));
-    if (r->text)
+    const bool is_of_tls = r->error == FETCH_TLS || r->error == FETCH_TLS_VERIFY;
+    if (!r->text || is_of_tls)
+        sbuf_adds(details, fetch_error_text(r->error));
+    if (r->text) {
+        sbuf_addf(details, is_of_tls ? ": %s" : "%s", r->text);
         return;
+    }
     if (r->error == FETCH_RESOLVE)
         sbuf_addf(details, ": %s", gai_strerror(r->sys));
     else if (r->sys && (r->error == FETCH_CONNECT || r->error == FETCH_RESET ||

@@ -61,13 +61,14 @@ extern PyTypeObject grpc_channel_type, grpc_method_type, grpc_call_type;
 /* Of one call, as it was asked for; borrowed, NULL where it was not said. */
 struct grpc_args {
     PyObject *request, *timeout, *metadata, *credentials, *wait_for_ready, *compression;
-    PyObject *name, *tags, *context;
+    PyObject *name, *tags, *context, *ok;
 };
 
 struct grpc_call {
     PyObject_HEAD struct park reader, sender;
     struct grpc_method *method;
     PyObject *name, *tags, *context; /* the last two may be NULL */
+    PyObject *ok;                    /* statuses that are no failures, or NULL */
     struct fetch *fetch;             /* NULL: nothing was sent */
     const struct fetch_response *got;
     struct grpc_head *head;

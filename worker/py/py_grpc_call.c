@@ -214,6 +214,7 @@ static void dealloc(PyObject *self)
     Py_XDECREF(c->name);
     Py_XDECREF(c->tags);
     Py_XDECREF(c->context);
+    Py_XDECREF(c->ok);
     Py_XDECREF((PyObject *)c->method);
     PyObject_Free(self);
 }

@@ -106,7 +106,7 @@ PyTypeObject grpc_channel_type = {
 
 /* ---- arguments ------------------------------------------------------------------------------ */
 
-enum { ARGUMENTS = 9, IN_ORDER = 6 };
+enum { ARGUMENTS = 10, IN_ORDER = 6 };
 static struct argument {
     const char *text;
     size_t at;
@@ -121,6 +121,7 @@ static struct argument {
     {"name", offsetof(struct grpc_args, name), NULL},
     {"tags", offsetof(struct grpc_args, tags), NULL},
     {"context", offsetof(struct grpc_args, context), NULL},
+    {"ok", offsetof(struct grpc_args, ok), NULL},
 };
 static PyObject *request_iterator;
 

@@ -120,6 +120,14 @@ static int fire(struct grpc_call *c, PyObject *method, uint64_t us, PyObject *er
     return result ? 0 : -1;
 }
 
+/* Whether its status is one that the script said it takes for good: 1, 0, or -1 with an exception.
+ */
+static int is_expected(const struct grpc_call *c)
+{
+    PyObject *code = PyTuple_GET_ITEM(grpc_glue.codes, c->status);
+    return !c->ok ? 0 : c->ok == code ? 1 : PySequence_Contains(c->ok, code);
+}
+
 int grpc_record(struct grpc_call *c, PyObject *error)
 {
     if (c->is_recorded)
@@ -127,6 +135,10 @@ int grpc_record(struct grpc_call *c, PyObject *error)
     c->is_recorded = true;
     if (c->got && c->got->resent)
         grpc_record_aside(c, ASIDE_RESENT, c->got->resent);
+    const int is_good = error ? is_expected(c) : 0;
+    if (is_good < 0)
+        return -1;
+    error = is_good ? NULL : error;
     if (!session_records_directly(session_of(c))) {
         c->is_unmeasured = true;
         return fire(c, kind, time_us(c), error);

@@ -19,8 +19,9 @@
 #include "common/base/mem.h"
 
 enum { CONNECT_TIMEOUT_MS = 20000, READ_STEP = 4096, READ_MOST = 65536, AHEAD_MOST = 16 << 20 };
-#define LATE_SLACK_NS UINT64_C(1000000) /* a server's clock for it started later, and is another   \
-                                         */
+#define LATE_SLACK_NS                                                                              \
+    UINT64_C(1000000) /* a server's clock for it started later, and is another                     \
+                       */
 
 static void on_event(void *arg, enum fetch_event what)
 {
@@ -84,6 +85,7 @@ struct grpc_call *grpc_call_new(struct grpc_method *m, const struct grpc_args *a
     c->name = Py_NewRef(is_given(a->name) ? a->name : m->path);
     c->tags = is_given(a->tags) ? Py_NewRef(a->tags) : NULL;
     c->context = is_given(a->context) ? Py_NewRef(a->context) : NULL;
+    c->ok = is_given(a->ok) ? Py_NewRef(a->ok) : NULL;
     c->in.most = m->channel->max_receive;
     c->is_patient = is_given(a->wait_for_ready) && PyObject_IsTrue(a->wait_for_ready) == 1;
     if (take_timeout(c, a->timeout) == 0 && take_coding(c, a->compression) == 0)
@@ -167,6 +169,8 @@ static void count_ended(struct grpc_call *c)
 
 void grpc_stop(struct grpc_call *c, enum grpc_status s, const char *details)
 {
+    if (!c->is_over)
+        grpc_reader_fini(&c->in); /* nobody wants what has come */
     end(c, s, details);
 }
 

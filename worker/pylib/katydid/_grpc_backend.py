@@ -2,6 +2,9 @@
 """Who calls: Katydid's C, or under stock Locust grpcio with events; and the user that has either."""
 
 from locust import User, exception
+from locust.event import EventHook
+
+from ._grpc_dynamic import Dynamic
 
 try:
     import _katydid  # noqa: F401  # who is not there under stock Locust
@@ -27,6 +30,8 @@ class GrpcUser(User):
     timeout = None  # seconds, of calls that have none
     max_send = max_receive = 4 << 20  # bytes of a message; -1: no limit
     options = ()  # more of grpc's channel options
+    protos = proto_paths = ()  # of self.grpc: .proto files, and where what they import is; beside the locustfile, too
+    protoset = None  # or a file of descriptors; without either the server is asked (reflection)
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -37,9 +42,14 @@ class GrpcUser(User):
         self.channel = self.make_channel()
         if self.stub_class is not None:
             self.stub = self.stub_class(self.channel)
+        self.grpc = Dynamic(self)
 
     def make_channel(self):
         """The channel that calls go over. Put interceptors around it here: grpc.intercept_channel(super().make_channel(), …)"""
+        return self._plain_channel()
+
+    def _plain_channel(self, is_apart=False):
+        """is_apart: its calls are none of the test's."""
         options = {"grpc.max_send_message_length": self.max_send, "grpc.max_receive_message_length": self.max_receive,
                    **dict(self.options)}
         if self.target_name_override:
@@ -52,7 +62,7 @@ class GrpcUser(User):
         elif credentials is None and (self.insecure is False or split_target(self.host)[3]):
             credentials = ssl_channel_credentials()
         return Channel(self.host, credentials, tuple(options.items()), self.compression, user=self, metadata=self.metadata,
-                       timeout=self.timeout)
+                       timeout=self.timeout, request_event=EventHook() if is_apart else None)
 
     def _release(self):
         channel = self.__dict__.get("channel")

@@ -124,6 +124,8 @@ static void test_what_broke(void **state)
     (void)state;
     struct fetch_response r = {.error = FETCH_CONNECT, .sys = ECONNREFUSED};
     expect(&r, false, GRPC_UNAVAILABLE, "connection failed: Connection refused");
+    r = (struct fetch_response){.error = FETCH_TLS_VERIFY, .text = "expired"};
+    expect(&r, false, GRPC_UNAVAILABLE, "certificate verify failed: expired");
     r = (struct fetch_response){.error = FETCH_TOTAL_TIMEOUT};
     expect(&r, true, GRPC_DEADLINE_EXCEEDED, "Deadline Exceeded");
     r = (struct fetch_response){.error = FETCH_STREAM_RESET, .sys = 8, .text = "reset"};
