@@ -64,7 +64,7 @@ struct grpc_args {
     PyObject *name, *tags, *context, *ok;
 };
 
-struct grpc_call {
+struct rpc {
     PyObject_HEAD struct park reader, sender;
     struct grpc_method *method;
     PyObject *name, *tags, *context; /* the last two may be NULL */
@@ -109,36 +109,36 @@ PyObject *grpc_metadata(const struct fetch_header *list, size_t count);
 
 /* Counts a call that is over, once; error: an exception, or NULL. -1 with what a listener raised.
  */
-int grpc_record(struct grpc_call *c, PyObject *error);
-int grpc_record_first(struct grpc_call *c); /* the first message of a stream */
-void grpc_record_aside(struct grpc_call *c, enum py_stats_aside what, unsigned n);
+int grpc_record(struct rpc *c, PyObject *error);
+int grpc_record_first(struct rpc *c); /* the first message of a stream */
+void grpc_record_aside(struct rpc *c, enum py_stats_aside what, unsigned n);
 enum grpc_counted { GRPC_STREAMS, GRPC_SENT, GRPC_RECEIVED, GRPC_COUNTERS };
-void grpc_count(enum grpc_counted what); /* in the counters of streams, by k6's names */
-PyObject *grpc_failure_text(const struct grpc_call *c); /* new */
+void grpc_count(enum grpc_counted what);          /* in the counters of streams, by k6's names */
+PyObject *grpc_failure_text(const struct rpc *c); /* new */
 void grpc_record_hook(void);
 
 /* ---- py_grpc_run.c ---- */
 
 /* A call that has not begun. NULL with an exception. */
-struct grpc_call *grpc_call_new(struct grpc_method *m, const struct grpc_args *a);
+struct rpc *grpc_call_new(struct grpc_method *m, const struct grpc_args *a);
 /* Sends what there is to send; a stream's messages follow. -1 with an exception; a call that could
  * not begin is over. */
-int grpc_begin(struct grpc_call *c, PyObject *message);
+int grpc_begin(struct rpc *c, PyObject *message);
 /* The one answer (new), or NULL: the call is over and has failed, or there is an exception. */
-PyObject *grpc_finish(struct grpc_call *c);
+PyObject *grpc_finish(struct rpc *c);
 /* What the method makes of them (new); NULL: the call has failed by it. */
-PyObject *grpc_deserialized(struct grpc_call *c, PyObject *bytes);
+PyObject *grpc_deserialized(struct rpc *c, PyObject *bytes);
 /* The next message of a stream (new); NULL: the call is over, or there is an exception. */
-PyObject *grpc_receive(struct grpc_call *c);
+PyObject *grpc_receive(struct rpc *c);
 /* The next request; NULL: that was the last. 1: given, 0: the call is over, -1: an exception. */
-int grpc_send(struct grpc_call *c, PyObject *message);
-int grpc_await_head(struct grpc_call *c); /* -1 with an exception */
+int grpc_send(struct rpc *c, PyObject *message);
+int grpc_await_head(struct rpc *c); /* -1 with an exception */
 /* Until it is over; messages are kept. -1 with an exception. */
-int grpc_await_end(struct grpc_call *c);
+int grpc_await_end(struct rpc *c);
 /* By the user's wish: it is over. */
-void grpc_stop(struct grpc_call *c, enum grpc_status s, const char *details);
-void grpc_abandon(struct grpc_call *c); /* nobody wants it any more: if sent, it is discarded */
+void grpc_stop(struct rpc *c, enum grpc_status s, const char *details);
+void grpc_abandon(struct rpc *c); /* nobody wants it any more: if sent, it is discarded */
 /* The exception (new) that a failed call stands for. */
-PyObject *grpc_error(struct grpc_call *c);
+PyObject *grpc_error(struct rpc *c);
 
 int py_grpc_init(PyObject *module);

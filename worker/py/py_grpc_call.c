@@ -5,13 +5,13 @@
 
 #include "common/base/clk.h"
 
-static struct grpc_call *self_of(PyObject *self)
+static struct rpc *self_of(PyObject *self)
 {
-    return (struct grpc_call *)self;
+    return (struct rpc *)self;
 }
 
 /* Counts a call that is over. error (new, or NULL): what it stands for. -1 with an exception. */
-static int conclude(struct grpc_call *c, PyObject **error)
+static int conclude(struct rpc *c, PyObject **error)
 {
     *error = c->status == GRPC_OK ? NULL : grpc_error(c);
     if (c->status != GRPC_OK && !*error)
@@ -23,7 +23,7 @@ static int conclude(struct grpc_call *c, PyObject **error)
 }
 
 /* NULL with the exception of a call that has failed; None else. */
-static PyObject *raise_or_none(struct grpc_call *c)
+static PyObject *raise_or_none(struct rpc *c)
 {
     PyObject *error = NULL;
     if (conclude(c, &error) < 0)
@@ -41,7 +41,7 @@ static PyObject *raise_or_none(struct grpc_call *c)
 static PyObject *receive(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    struct grpc_call *c = self_of(self);
+    struct rpc *c = self_of(self);
     PyObject *bytes = grpc_receive(c), *message = bytes ? grpc_deserialized(c, bytes) : NULL;
     Py_XDECREF(bytes);
     if (message || PyErr_Occurred())
@@ -56,7 +56,7 @@ static PyObject *receive(PyObject *self, PyObject *unused)
 static PyObject *finish(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    struct grpc_call *c = self_of(self);
+    struct rpc *c = self_of(self);
     PyObject *bytes = grpc_finish(c);
     if (!bytes && PyErr_Occurred())
         return NULL;
@@ -79,7 +79,7 @@ static PyObject *send(PyObject *self, PyObject *message)
 
 /* ---- grpc.Call ------------------------------------------------------------------------------ */
 
-static int wait_end(struct grpc_call *c)
+static int wait_end(struct rpc *c)
 {
     PyObject *error = NULL;
     if (grpc_await_end(c) < 0 || conclude(c, &error) < 0)
@@ -91,14 +91,14 @@ static int wait_end(struct grpc_call *c)
 static PyObject *code(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    struct grpc_call *c = self_of(self);
+    struct rpc *c = self_of(self);
     return wait_end(c) < 0 ? NULL : Py_NewRef(PyTuple_GET_ITEM(grpc_glue.codes, c->status));
 }
 
 static PyObject *details(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    struct grpc_call *c = self_of(self);
+    struct rpc *c = self_of(self);
     if (wait_end(c) < 0)
         return NULL;
     return PyUnicode_DecodeUTF8(c->details.data ? c->details.data : "", (Py_ssize_t)c->details.len,
@@ -114,7 +114,7 @@ static bool is_trailers_only(const struct fetch_response *r)
 static PyObject *initial_metadata(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    struct grpc_call *c = self_of(self);
+    struct rpc *c = self_of(self);
     if (grpc_await_head(c) < 0)
         return NULL;
     const struct fetch_response *r = c->fetch ? fetch_response(c->fetch) : NULL;
@@ -125,7 +125,7 @@ static PyObject *initial_metadata(PyObject *self, PyObject *unused)
 static PyObject *trailing_metadata(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    struct grpc_call *c = self_of(self);
+    struct rpc *c = self_of(self);
     if (wait_end(c) < 0)
         return NULL;
     const struct fetch_response *r = c->fetch ? fetch_response(c->fetch) : NULL;
@@ -144,7 +144,7 @@ static PyObject *is_active(PyObject *self, PyObject *unused)
 static PyObject *time_remaining(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    const struct grpc_call *c = self_of(self);
+    const struct rpc *c = self_of(self);
     const uint64_t now = clk_mono_ns();
     if (!c->deadline_ns)
         Py_RETURN_NONE;
@@ -152,7 +152,7 @@ static PyObject *time_remaining(PyObject *self, PyObject *unused)
 }
 
 /* What a script ends by itself is no failure of the server's. */
-static PyObject *stop(struct grpc_call *c, enum grpc_status s, const char *why, bool is_failure)
+static PyObject *stop(struct rpc *c, enum grpc_status s, const char *why, bool is_failure)
 {
     const bool was_over = c->is_over;
     grpc_stop(c, s, why);
@@ -201,7 +201,7 @@ static PyObject *get_text(PyObject *self, void *unused)
 
 static void dealloc(PyObject *self)
 {
-    struct grpc_call *c = self_of(self);
+    struct rpc *c = self_of(self);
     if (c->fetch && !c->is_recorded)
         grpc_abandon(c);
     fetch_free(c->fetch);
@@ -244,7 +244,7 @@ static PyGetSetDef attributes[] = {
 PyTypeObject grpc_call_type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "_katydid.GrpcCall",
     .tp_doc = "A call of gRPC.",
-    .tp_basicsize = sizeof(struct grpc_call),
+    .tp_basicsize = sizeof(struct rpc),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .tp_dealloc = dealloc,
     .tp_methods = methods,

@@ -179,12 +179,12 @@ static PyObject *serialized(const struct grpc_method *m, PyObject *request)
     return bytes;
 }
 
-static struct grpc_call *begin(struct grpc_method *m, const struct grpc_args *a)
+static struct rpc *begin(struct grpc_method *m, const struct grpc_args *a)
 {
     PyObject *message = m->is_in_pieces ? NULL : serialized(m, a->request);
     if (!message && !m->is_in_pieces)
         return NULL;
-    struct grpc_call *c = grpc_call_new(m, a);
+    struct rpc *c = grpc_call_new(m, a);
     if (c && grpc_begin(c, message) < 0) {
         c->is_recorded = true;
         Py_CLEAR(c);
@@ -198,7 +198,7 @@ static PyObject *call_unary(struct grpc_method *m, const struct grpc_args *a, Py
 {
     if (m->is_stream || m->is_in_pieces)
         return PyErr_Format(PyExc_TypeError, "%U is of streams", m->path);
-    struct grpc_call *c = begin(m, a);
+    struct rpc *c = begin(m, a);
     if (!c)
         return NULL;
     PyObject *bytes = grpc_finish(c), *answer = NULL, *error = NULL;

@@ -18,7 +18,7 @@
 static PyObject *kind, *kind_first; /* "grpc", "grpc first" */
 static struct py_stats_hooks others;
 
-PyObject *grpc_failure_text(const struct grpc_call *c)
+PyObject *grpc_failure_text(const struct rpc *c)
 {
     PyObject *details = PyUnicode_DecodeUTF8(c->details.data ? c->details.data : "",
                                              (Py_ssize_t)c->details.len, "replace");
@@ -31,7 +31,7 @@ PyObject *grpc_failure_text(const struct grpc_call *c)
 
 /* ---- numbers -------------------------------------------------------------------------------- */
 
-static void measure(const struct grpc_call *c, uint64_t time_us, struct measures *m)
+static void measure(const struct rpc *c, uint64_t time_us, struct measures *m)
 {
     const struct fetch_response *got = c->got;
     struct tally_extra *extra = &m->extra;
@@ -53,17 +53,17 @@ static void measure(const struct grpc_call *c, uint64_t time_us, struct measures
         m->part_us[PART_wait] = extra->phase_us[PHASE_WAIT];
 }
 
-static uint64_t time_us(const struct grpc_call *c)
+static uint64_t time_us(const struct rpc *c)
 {
     return c->ended_ns > c->started_ns ? (c->ended_ns - c->started_ns) / 1000 : 0;
 }
 
-static struct session *session_of(const struct grpc_call *c)
+static struct session *session_of(const struct rpc *c)
 {
     return c->method->channel->session;
 }
 
-static int record_direct(struct grpc_call *c, PyObject *method, struct py_stats_request *q)
+static int record_direct(struct rpc *c, PyObject *method, struct py_stats_request *q)
 {
     struct session *s = session_of(c);
     struct py_stats *stats = session_stats(s);
@@ -88,14 +88,14 @@ static int put(PyObject *dict, const char *key, PyObject *value)
     return rc;
 }
 
-static PyObject *context_of(const struct grpc_call *c)
+static PyObject *event_context(const struct rpc *c)
 {
     PyObject *user = session_of(c)->user;
     return PyObject_CallFunctionObjArgs(glue.user_context, user ? user : Py_None,
                                         c->context ? c->context : Py_None, NULL);
 }
 
-static int fire(struct grpc_call *c, PyObject *method, uint64_t us, PyObject *error)
+static int fire(struct rpc *c, PyObject *method, uint64_t us, PyObject *error)
 {
     PyObject *event = session_of(c)->request_event;
     if (!is_given(event))
@@ -108,7 +108,7 @@ static int fire(struct grpc_call *c, PyObject *method, uint64_t us, PyObject *er
         put(d, "response_time", PyFloat_FromDouble((double)us / 1000)) == 0 &&
         put(d, "response_length", PyLong_FromUnsignedLongLong(c->received)) == 0 &&
         put(d, "exception", Py_NewRef(error ? error : Py_None)) == 0 &&
-        put(d, "context", context_of(c)) == 0 &&
+        put(d, "context", event_context(c)) == 0 &&
         put(d, "response", Py_NewRef((PyObject *)c)) == 0 &&
         put(d, "start_time", PyFloat_FromDouble(clk_wall() - ago)) == 0 &&
         put(d, "url", PyUnicode_Concat(c->method->channel->root, c->method->path)) == 0)
@@ -122,13 +122,13 @@ static int fire(struct grpc_call *c, PyObject *method, uint64_t us, PyObject *er
 
 /* Whether its status is one that the script said it takes for good: 1, 0, or -1 with an exception.
  */
-static int is_expected(const struct grpc_call *c)
+static int is_expected(const struct rpc *c)
 {
     PyObject *code = PyTuple_GET_ITEM(grpc_glue.codes, c->status);
     return !c->ok ? 0 : c->ok == code ? 1 : PySequence_Contains(c->ok, code);
 }
 
-int grpc_record(struct grpc_call *c, PyObject *error)
+int grpc_record(struct rpc *c, PyObject *error)
 {
     if (c->is_recorded)
         return 0;
@@ -164,7 +164,7 @@ int grpc_record(struct grpc_call *c, PyObject *error)
     return rc;
 }
 
-int grpc_record_first(struct grpc_call *c)
+int grpc_record_first(struct rpc *c)
 {
     const uint64_t us = c->first_ns > c->started_ns ? (c->first_ns - c->started_ns) / 1000 : 0;
     if (!session_records_directly(session_of(c)))
@@ -173,7 +173,7 @@ int grpc_record_first(struct grpc_call *c)
     return record_direct(c, kind_first, &q);
 }
 
-void grpc_record_aside(struct grpc_call *c, enum py_stats_aside what, unsigned n)
+void grpc_record_aside(struct rpc *c, enum py_stats_aside what, unsigned n)
 {
     PyObject *type = NULL, *value = NULL, *trace = NULL;
     PyErr_Fetch(&type, &value, &trace);
@@ -215,7 +215,7 @@ static bool measure_event(PyObject *response, uint64_t us, struct measures *meas
 {
     if (!is_call(response))
         return others.measure && others.measure(response, us, measures);
-    struct grpc_call *c = (struct grpc_call *)response;
+    struct rpc *c = (struct rpc *)response;
     if (!c->is_unmeasured || !c->is_over)
         return false;
     c->is_unmeasured = false;
@@ -236,7 +236,7 @@ static void name_event(PyObject *response, PyObject **user, PyObject **tags,
         others.tags(response, user, tags, q);
         return;
     }
-    const struct grpc_call *c = (struct grpc_call *)response;
+    const struct rpc *c = (struct rpc *)response;
     *user = session_of(c)->user;
     *tags = c->tags ? c->tags : *tags;
     q->status = (int)c->status;

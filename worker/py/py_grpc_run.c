@@ -25,7 +25,7 @@ enum { CONNECT_TIMEOUT_MS = 20000, READ_STEP = 4096, READ_MOST = 65536, AHEAD_MO
 
 static void on_event(void *arg, enum fetch_event what)
 {
-    struct grpc_call *c = arg;
+    struct rpc *c = arg;
     if (what & (FETCH_WANTED | FETCH_OVER))
         hub_wake(&c->sender);
     if (what & ~(unsigned)FETCH_WANTED)
@@ -34,7 +34,7 @@ static void on_event(void *arg, enum fetch_event what)
 
 /* ---- made ----------------------------------------------------------------------------------- */
 
-static int take_timeout(struct grpc_call *c, PyObject *timeout)
+static int take_timeout(struct rpc *c, PyObject *timeout)
 {
     double seconds = c->method->channel->timeout;
     if (is_given(timeout))
@@ -55,7 +55,7 @@ static int take_timeout(struct grpc_call *c, PyObject *timeout)
     return 0;
 }
 
-static int take_coding(struct grpc_call *c, PyObject *compression)
+static int take_coding(struct rpc *c, PyObject *compression)
 {
     const struct grpc_channel *channel = c->method->channel;
     long coding = (long)channel->coding;
@@ -71,13 +71,13 @@ static int take_coding(struct grpc_call *c, PyObject *compression)
     return 0;
 }
 
-struct grpc_call *grpc_call_new(struct grpc_method *m, const struct grpc_args *a)
+struct rpc *grpc_call_new(struct grpc_method *m, const struct grpc_args *a)
 {
     if (is_given(a->credentials)) {
         PyErr_SetString(PyExc_ValueError, "credentials of a call: give what they add as metadata");
         return NULL;
     }
-    struct grpc_call *c = PyObject_New(struct grpc_call, &grpc_call_type);
+    struct rpc *c = PyObject_New(struct rpc, &grpc_call_type);
     if (!c)
         return NULL;
     memset((char *)c + sizeof(PyObject), 0, sizeof *c - sizeof(PyObject));
@@ -101,7 +101,7 @@ struct grpc_call *grpc_call_new(struct grpc_method *m, const struct grpc_args *a
 /* ---- over ----------------------------------------------------------------------------------- */
 
 /* Whoever waits for something of it finds it over. */
-static void end(struct grpc_call *c, enum grpc_status s, const char *details)
+static void end(struct rpc *c, enum grpc_status s, const char *details)
 {
     if (c->is_over)
         return;
@@ -120,7 +120,7 @@ static void end(struct grpc_call *c, enum grpc_status s, const char *details)
 }
 
 /* The exchange has ended: what of it is the call's end. */
-static void settle(struct grpc_call *c)
+static void settle(struct rpc *c)
 {
     if (c->is_over)
         return;
@@ -137,7 +137,7 @@ static void settle(struct grpc_call *c)
 }
 
 /* What was received is wrong, whatever its status said. */
-static void fail(struct grpc_call *c, enum grpc_status s, const char *details)
+static void fail(struct rpc *c, enum grpc_status s, const char *details)
 {
     end(c, s, NULL);
     sbuf_clear(&c->details);
@@ -145,7 +145,7 @@ static void fail(struct grpc_call *c, enum grpc_status s, const char *details)
     c->status = s;
 }
 
-static void fail_too_large(struct grpc_call *c, const char *which, uint64_t len, uint64_t most)
+static void fail_too_large(struct rpc *c, const char *which, uint64_t len, uint64_t most)
 {
     char text[120];
     snprintf(text, sizeof text, "%s message larger than max (%llu vs. %llu)", which,
@@ -154,7 +154,7 @@ static void fail_too_large(struct grpc_call *c, const char *which, uint64_t len,
 }
 
 /* Its greenlet was ended while it waited. */
-static void count_ended(struct grpc_call *c)
+static void count_ended(struct rpc *c)
 {
     const bool was_whole = c->fetch && fetch_is_done(c->fetch) && !c->method->is_stream;
     end(c, GRPC_CANCELLED, "its user was stopped");
@@ -167,14 +167,14 @@ static void count_ended(struct grpc_call *c)
         grpc_record_aside(c, was_whole ? ASIDE_DISCARDED : ASIDE_CUT, 1);
 }
 
-void grpc_stop(struct grpc_call *c, enum grpc_status s, const char *details)
+void grpc_stop(struct rpc *c, enum grpc_status s, const char *details)
 {
     if (!c->is_over)
         grpc_reader_fini(&c->in); /* nobody wants what has come */
     end(c, s, details);
 }
 
-void grpc_abandon(struct grpc_call *c)
+void grpc_abandon(struct rpc *c)
 {
     const bool is_new = !c->is_recorded;
     end(c, GRPC_CANCELLED, "nobody waits for it");
@@ -183,7 +183,7 @@ void grpc_abandon(struct grpc_call *c)
         grpc_record_aside(c, ASIDE_DISCARDED, 1);
 }
 
-static int wait(struct grpc_call *c)
+static int wait(struct rpc *c)
 {
     if (c->is_awaited) {
         hub_raise("ConcurrentObjectUseError", "another greenlet is reading this call");
@@ -206,7 +206,7 @@ static int wait(struct grpc_call *c)
 /* ---- begun ---------------------------------------------------------------------------------- */
 
 /* False: it is over. */
-static bool frame(struct grpc_call *c, PyObject *message, struct sbuf *out)
+static bool frame(struct rpc *c, PyObject *message, struct sbuf *out)
 {
     const char *bytes = PyBytes_AS_STRING(message);
     const size_t len = (size_t)PyBytes_GET_SIZE(message);
@@ -225,7 +225,7 @@ static bool frame(struct grpc_call *c, PyObject *message, struct sbuf *out)
 }
 
 /* Milliseconds for the exchange; false: there are none left. */
-static bool time_left(const struct grpc_call *c, uint32_t *ms)
+static bool time_left(const struct rpc *c, uint32_t *ms)
 {
     *ms = 0;
     if (!c->deadline_ns)
@@ -238,7 +238,7 @@ static bool time_left(const struct grpc_call *c, uint32_t *ms)
     return true;
 }
 
-static int start(struct grpc_call *c)
+static int start(struct rpc *c)
 {
     struct grpc_method *m = c->method;
     struct grpc_channel *ch = m->channel;
@@ -278,7 +278,7 @@ static int start(struct grpc_call *c)
     return 0;
 }
 
-int grpc_begin(struct grpc_call *c, PyObject *message)
+int grpc_begin(struct rpc *c, PyObject *message)
 {
     if (!site_is_loop_thread()) {
         PyErr_SetString(PyExc_RuntimeError, "gRPC calls are made on the thread of the loop only");
@@ -308,7 +308,7 @@ int grpc_begin(struct grpc_call *c, PyObject *message)
 
 /* The bytes of a message as they were before compression (new), or NULL: the call has failed, or
  * there is an exception. */
-static PyObject *take_message(struct grpc_call *c, const struct grpc_message *m)
+static PyObject *take_message(struct rpc *c, const struct grpc_message *m)
 {
     const struct fetch_response *got = fetch_response(c->fetch);
     c->received += m->len;
@@ -332,7 +332,7 @@ static PyObject *take_message(struct grpc_call *c, const struct grpc_message *m)
 }
 
 /* Of an answer that is whole and OK. */
-static PyObject *only_message(struct grpc_call *c)
+static PyObject *only_message(struct rpc *c)
 {
     const struct fetch_response *got = c->got;
     struct grpc_message m;
@@ -358,7 +358,7 @@ static PyObject *only_message(struct grpc_call *c)
 }
 
 /* What was too large to be collected says how large it would have been. */
-static void name_size(struct grpc_call *c)
+static void name_size(struct rpc *c)
 {
     const struct fetch_response *got = c->got;
     struct grpc_message m = {0};
@@ -368,7 +368,7 @@ static void name_size(struct grpc_call *c)
         fail_too_large(c, "Received", m.len, c->in.most);
 }
 
-PyObject *grpc_deserialized(struct grpc_call *c, PyObject *bytes)
+PyObject *grpc_deserialized(struct rpc *c, PyObject *bytes)
 {
     PyObject *read = c->method->deserialize;
     PyObject *answer = read ? PyObject_CallOneArg(read, bytes) : Py_NewRef(bytes);
@@ -392,7 +392,7 @@ PyObject *grpc_deserialized(struct grpc_call *c, PyObject *bytes)
 
 /* ---- one answer ----------------------------------------------------------------------------- */
 
-static int wait_over(struct grpc_call *c)
+static int wait_over(struct rpc *c)
 {
     while (!c->is_over && !fetch_is_done(c->fetch))
         if (wait(c) < 0)
@@ -401,7 +401,7 @@ static int wait_over(struct grpc_call *c)
     return 0;
 }
 
-static void forget_exchange(struct grpc_call *c)
+static void forget_exchange(struct rpc *c)
 {
     fetch_free(c->fetch);
     c->fetch = NULL;
@@ -412,7 +412,7 @@ static void forget_exchange(struct grpc_call *c)
 }
 
 /* Whether the server may be one that cannot read what is compressed. */
-static bool can_fall_back(const struct grpc_call *c)
+static bool can_fall_back(const struct rpc *c)
 {
     return c->message && c->coding != GRPC_IDENTITY && !c->method->needs_coding && c->got &&
            c->got->error == FETCH_OK &&
@@ -420,7 +420,7 @@ static bool can_fall_back(const struct grpc_call *c)
 }
 
 /* Once more without compression, and from then on if that is what it was. */
-static int fall_back(struct grpc_call *c)
+static int fall_back(struct rpc *c)
 {
     struct grpc_method *m = c->method;
     const enum grpc_status before = c->status;
@@ -443,13 +443,13 @@ static int fall_back(struct grpc_call *c)
     return 0;
 }
 
-static bool is_unreached(const struct grpc_call *c)
+static bool is_unreached(const struct rpc *c)
 {
     return c->got && c->status == GRPC_UNAVAILABLE && !c->got->times.sent_first;
 }
 
 /* wait_for_ready: a server that cannot be reached is tried again until the call's time is over. */
-static int try_until_ready(struct grpc_call *c)
+static int try_until_ready(struct rpc *c)
 {
     for (double pause = 0.05; is_unreached(c); pause = pause < 1 ? pause * 2 : 1) {
         forget_exchange(c);
@@ -463,7 +463,7 @@ static int try_until_ready(struct grpc_call *c)
     return 0;
 }
 
-PyObject *grpc_finish(struct grpc_call *c)
+PyObject *grpc_finish(struct rpc *c)
 {
     if (c->fetch && wait_over(c) < 0)
         return NULL;
@@ -478,7 +478,7 @@ PyObject *grpc_finish(struct grpc_call *c)
 /* ---- streams -------------------------------------------------------------------------------- */
 
 /* 1: bytes were read, 0: the call is over, -1: nothing yet. */
-static int read_more(struct grpc_call *c, size_t wanted)
+static int read_more(struct rpc *c, size_t wanted)
 {
     const size_t room = wanted < READ_STEP ? READ_STEP : wanted < READ_MOST ? wanted : READ_MOST;
     char *to = grpc_reader_room(&c->in, room);
@@ -499,7 +499,7 @@ static int read_more(struct grpc_call *c, size_t wanted)
     return 0;
 }
 
-static PyObject *take_next(struct grpc_call *c, const struct grpc_message *m)
+static PyObject *take_next(struct rpc *c, const struct grpc_message *m)
 {
     PyObject *bytes = take_message(c, m);
     if (!bytes)
@@ -514,7 +514,7 @@ static PyObject *take_next(struct grpc_call *c, const struct grpc_message *m)
     return bytes;
 }
 
-PyObject *grpc_receive(struct grpc_call *c)
+PyObject *grpc_receive(struct rpc *c)
 {
     struct grpc_message m = {0};
     while (c->fetch) {
@@ -543,7 +543,7 @@ PyObject *grpc_receive(struct grpc_call *c)
     return NULL;
 }
 
-int grpc_await_head(struct grpc_call *c)
+int grpc_await_head(struct rpc *c)
 {
     char none;
     while (c->fetch && !c->is_over && !fetch_is_done(c->fetch)) {
@@ -555,7 +555,7 @@ int grpc_await_head(struct grpc_call *c)
     return 0;
 }
 
-int grpc_await_end(struct grpc_call *c)
+int grpc_await_end(struct rpc *c)
 {
     if (!c->method->is_stream)
         return c->fetch ? wait_over(c) : 0;
@@ -572,7 +572,7 @@ int grpc_await_end(struct grpc_call *c)
 }
 
 /* Until the next piece may be given. 1: it may, 0: the call is over. */
-static int wait_for_room(struct grpc_call *c)
+static int wait_for_room(struct rpc *c)
 {
     while (!c->is_over && !fetch_wants_piece(c->fetch)) {
         if (!c->method->is_stream && fetch_is_done(c->fetch))
@@ -586,7 +586,7 @@ static int wait_for_room(struct grpc_call *c)
     return !c->is_over;
 }
 
-int grpc_send(struct grpc_call *c, PyObject *message)
+int grpc_send(struct rpc *c, PyObject *message)
 {
     struct sbuf framed = {0};
     if (!c->fetch || c->is_over || c->is_closing)
@@ -609,7 +609,7 @@ int grpc_send(struct grpc_call *c, PyObject *message)
     return is_framed;
 }
 
-PyObject *grpc_error(struct grpc_call *c)
+PyObject *grpc_error(struct rpc *c)
 {
     return PyObject_CallOneArg(grpc_glue.error, (PyObject *)c);
 }
