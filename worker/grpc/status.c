@@ -167,6 +167,11 @@ static bool is_grpc(const struct fetch_response *r)
            (h->value_len == len || strchr("+; ", h->value[len]));
 }
 
+bool grpc_has_messages(const struct fetch_response *r)
+{
+    return r->status == 200 && is_grpc(r);
+}
+
 enum grpc_status grpc_status_of(const struct fetch_response *r, bool is_late, struct sbuf *details)
 {
     enum grpc_status s = GRPC_UNKNOWN;

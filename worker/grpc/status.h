@@ -33,6 +33,9 @@ enum grpc_status grpc_status_of_reset(uint32_t code, bool is_late);
  */
 enum grpc_status grpc_status_of(const struct fetch_response *r, bool is_late, struct sbuf *details);
 
+/* Whether messages follow this head, and not a page that says what went wrong. */
+bool grpc_has_messages(const struct fetch_response *r);
+
 /* NULL: there is none. The last one counts. */
 const struct fetch_header *grpc_header(const struct fetch_header *list, size_t count,
                                        const char *name);

@@ -490,7 +490,8 @@ static int read_more(struct rpc *c, size_t wanted)
     if (n == -1)
         return -1;
     if (n > 0) {
-        grpc_reader_put(&c->in, (size_t)n);
+        if (grpc_has_messages(fetch_response(c->fetch)))
+            grpc_reader_put(&c->in, (size_t)n);
         return 1;
     }
     settle(c);
