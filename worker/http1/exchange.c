@@ -320,6 +320,10 @@ static bool take_bytes(struct fetch *f, const char *bytes, size_t len, uint64_t 
             give_up(f, parser->error, 0, parser->what);
             return false;
         }
+        if (hresp_status(parser) == 101) {
+            conn_watch(f->conn, 0);
+            fetch_hand_over(f, bytes, len);
+        }
         if (len || !hresp_keeps_alive(parser) || has_surplus(f->conn))
             f->conn->is_unusable = true;
         complete(f, now_ns);

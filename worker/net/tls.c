@@ -297,6 +297,14 @@ void tls_start(struct tls_origin *o, struct stream *s)
     s->ops = &tls_ops;
 }
 
+void tls_move(struct stream *to, struct stream *from)
+{
+    *to = *from;
+    *from = (struct stream){.fd = -1};
+    if (to->tls)
+        BIO_set_data(SSL_get_rbio(to->tls), to);
+}
+
 static struct tls *tls_of(SSL *ssl)
 {
     return ((struct tls_origin *)SSL_get_app_data(ssl))->tls;

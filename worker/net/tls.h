@@ -35,6 +35,8 @@ void tls_origin_free(struct tls_origin *o);
 /* Makes the connected plain stream a TLS one, to be driven by tls_handshake until TLS_DONE. */
 void tls_start(struct tls_origin *o, struct stream *s);
 enum tls_step tls_handshake(struct stream *s);
+/* A stream, plain or TLS, in another place: *to is it, *from is none any more. */
+void tls_move(struct stream *to, struct stream *from);
 /* What ALPN has settled on (not NUL-terminated); NULL: nothing. */
 const char *tls_protocol(const struct stream *s, size_t *len);
 bool tls_is_resumed(const struct stream *s);

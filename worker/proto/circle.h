@@ -37,3 +37,6 @@ void conn_release(struct conn *c, struct fetch *f, bool goes_on);
 void dial_start(struct conn *c);
 void dial_event(struct conn *c);
 void dial_cancel(struct conn *c);
+
+/* upgrade.c */
+void fetch_drop_stream(struct fetch *f); /* closes one that nobody took */

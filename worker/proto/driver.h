@@ -38,6 +38,11 @@ void fetch_tell(struct fetch *f, enum fetch_event what);
 void fetch_tell_end(struct fetch *f);
 void fetch_start_phase(struct fetch *f, uint32_t timeout_ms, uint64_t now_ns);
 
+/* upgrade.c: the answer is 101, all of it: the connection is the owner's, where it asked for that.
+ * rest: what was read behind it.
+ * The connection is not watched any more. */
+void fetch_hand_over(struct fetch *f, const char *rest, size_t len);
+
 /* origin.c: what is not on a connection yet is sent by the engine's first protocols, for good. */
 void origin_fall_back(const struct fetch_origin *origin);
 

@@ -264,6 +264,7 @@ void fetch_free(struct fetch *f)
         return;
     fetch_cancel(f);
     drop_state(f);
+    fetch_drop_stream(f);
     decode_free(f->decode);
     free(f->own_text);
     sbuf_fini(&f->body);

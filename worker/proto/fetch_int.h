@@ -7,7 +7,7 @@
  *   origin.c   interned targets            conn.c   one connection and its event
  *   dial.c     resolve, connect, tunnel, TLS handshake, ALPN
  *   fetch.c    the exchange: start, end, deadlines, the public calls
- *   fetch_body.c  body bytes to the caller
+ *   fetch_body.c  body bytes to the caller     upgrade.c  a connection that is its owner's now
  *
  * fetch, pool, conn and dial call each other in a circle, on purpose: together they are one state
  * machine, the life of an exchange (queued, dialing, running, over) and of its connection (dialing,
@@ -151,8 +151,9 @@ struct fetch {
     size_t body_read;      /* of body, by the reader */
     struct sbuf arrivals;  /* streaming, stamped: struct arrival, of what waits for the reader */
     uint64_t last_io_ns;
-    uint64_t arrived_ns; /* the last bytes; of HTTP/2: of a stream that is stamped */
-    char *own_text;      /* memory of response.text */
+    uint64_t arrived_ns;     /* the last bytes; of HTTP/2: of a stream that is stamped */
+    char *own_text;          /* memory of response.text */
+    struct stream *upgraded; /* of an answer 101, until it is taken; NULL: there was none */
     struct deadline phase_deadline, total_deadline;
     uint8_t state;
     uint8_t retries;      /* the protocol's to count: sendings that were refused */
