@@ -13,7 +13,7 @@ from harness import BUILD, ROOT, Process, free_port, get_json, sanitizer_env, wa
 
 RUN = [sys.executable, ROOT / "tests" / "support" / "run_example.py", BUILD]
 EXAMPLES = sorted(str(path.relative_to(ROOT / "locustfiles").with_suffix("")) for path in (ROOT / "locustfiles").rglob("[!_]*.py"))
-KINDS = ["ecommerce", "client/upload", "manual_reporting", "protocols/raw_socket", "protocols/websocket_chat", "protocols/grpc_greeter", "protocols/grpc_calls",
+KINDS = ["ecommerce", "client/upload", "manual_reporting", "protocols/raw_socket", "protocols/websocket_chat", "protocols/websocket_user", "protocols/grpc_greeter", "protocols/grpc_calls",
          "protocols/mqtt_sensors", "protocols/postgres_rows", "protocols/http2", "debug_one_user", "faker_users"]
 
 

@@ -154,6 +154,7 @@ SERVERS = {
     "protocols/grpc_greeter": one_of("grpc_greeter"),
     "protocols/grpc_calls": one_of("grpc_calls"),
     "protocols/raw_socket": one_of("raw_socket"),
+    "protocols/websocket_user": one_of("websocket_chat", "ws://"),
     "protocols/websocket_chat": one_of("websocket_chat", "ws://"),
     "protocols/mqtt_sensors": mosquitto,
     "protocols/postgres_rows": postgres,

@@ -210,6 +210,12 @@ static PyObject *get_meta(PyObject *self, void *closure)
     return Py_XNewRef(record_meta((struct response *)self));
 }
 
+static PyObject *get_took(PyObject *self, void *closure)
+{
+    (void)closure;
+    return PyFloat_FromDouble((double)((struct response *)self)->duration_ns / 1e6);
+}
+
 static PyObject *get_reached(PyObject *self, void *closure)
 {
     (void)closure;
@@ -332,6 +338,7 @@ static PyGetSetDef response_attributes[] = {
      &(struct part){offsetof(struct response, meta), NULL}},
     {"_is_stream", get_stream, NULL, NULL, NULL},
     {"_is_reached", get_reached, NULL, NULL, NULL},
+    {"_took_ms", get_took, NULL, NULL, NULL},
     {"_session", get_session, NULL, NULL, NULL},
     {"_asked", get_asked, NULL, NULL, NULL},
     PART("_sent_body", payload, make_none),

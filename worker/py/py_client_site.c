@@ -228,11 +228,18 @@ enum road site_urlencode(struct sbuf *out, PyObject *dict)
 
 /* ---- sites ---------------------------------------------------------------------------------- */
 
+/* http://, https://, or ws:// and wss:// for a connection that is to be taken over. */
+static bool is_upgrading(const char *root)
+{
+    return root[0] == 'w';
+}
+
 /* The authority of root into host (NUL-terminated, without brackets) and port. */
 static void split_root(const char *root, struct site *site, char *host, uint16_t *port)
 {
-    site->is_tls = root[4] == 's';
-    const char *from = root + (site->is_tls ? 8 : 7);
+    const char *colons = strstr(root, "://");
+    site->is_tls = colons[-1] == 's' && !(is_upgrading(root) && colons == root + 2);
+    const char *from = colons + 3;
     const char *end = from + strlen(from);
     const char *colon = strrchr(from, ':');
     site->authority = from;
@@ -292,6 +299,8 @@ static struct site *site_new(PyObject *root, PyObject *verify, PyObject *cert, P
     const char *text = PyUnicode_AsUTF8(root);
     if (!e || !text)
         return NULL;
+    if (is_upgrading(text))
+        http2 = HTTP2_NEVER;
     struct site *site = mem_zalloc(sizeof *site);
     char *host = mem_realloc(NULL, strlen(text) + 1);
     struct fetch_target target = {.host = host, .protocols = client_protocols(http2)};
@@ -301,7 +310,7 @@ static struct site *site_new(PyObject *root, PyObject *verify, PyObject *cert, P
     if (tls && fill_proxy(&target, proxy) == 0) {
         site->refs = 1;
         site->root = Py_NewRef(root);
-        site->is_forwarded = target.proxy_host && !site->is_tls;
+        site->is_forwarded = target.proxy_host && !site->is_tls && !is_upgrading(text);
         site->origin = fetch_origin_get(e, &target);
     } else {
         free(site);

@@ -28,8 +28,9 @@ struct site {
  * else, as gRPC. */
 enum http2_use { HTTP2_NEVER, HTTP2_BY_ALPN, HTTP2_BY_PRIOR_KNOWLEDGE, HTTP2_ONLY };
 
-/* A reference; NULL with an exception. root: normal form. verify, cert, proxy as requests has them.
- */
+/* A reference; NULL with an exception. root: normal form, or with ws:// and wss:// for HTTP/1.1 on
+ * a connection that the answer may turn into another (always tunnelled by a proxy). verify, cert,
+ * proxy as requests has them. */
 struct site *site_get(PyObject *root, PyObject *verify, PyObject *cert, PyObject *proxy,
                       enum http2_use http2);
 struct site *site_ref(struct site *site);

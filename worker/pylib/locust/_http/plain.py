@@ -508,6 +508,9 @@ def _send(adapter, request, body, stream, timeout, verify, cert, proxy):
     if via and root.startswith("http://") and via[2] and "Proxy-Authorization" not in headers:
         headers = CaseInsensitiveDict(headers)
         headers["Proxy-Authorization"] = via[2]
+    fields = fields_of(request.method, target, root, headers)
+    if headers.get("upgrade") == "websocket":  # the answer may leave the connection to a WebSocket
+        root = "ws" + root[4:]
     account = current.get() or Account(adapter._session, request.method, None, request.url)
     account.first_target = account.first_target or request.path_url
     response = account.wait(
@@ -517,7 +520,7 @@ def _send(adapter, request, body, stream, timeout, verify, cert, proxy):
         request.method,
         root,
         target,
-        fields_of(request.method, target, root, headers),
+        fields,
         body=_body_sent(headers, body),
         chunked=_is_chunked(headers),
         stream=bool(stream),

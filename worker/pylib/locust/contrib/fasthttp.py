@@ -72,9 +72,7 @@ class FastHttpUser(User, RestMixin):
         )
 
     def _release(self):
-        client = self.__dict__.get("client")
-        if client is not None:
-            client.close()
+        self._release_client()
 
 
 def _offer_geventhttpclient():

@@ -280,6 +280,13 @@ class RestMixin:
         ) as response:
             yield response
 
+    def _release_client(self):
+        for socket in self.__dict__.pop("_sockets", ()):
+            socket.abort()
+        client = self.__dict__.get("client")
+        if client is not None:
+            client.close()
+
 
 def _parse_json(response):
     response.js = None
@@ -329,9 +336,7 @@ class HttpUser(User, RestMixin):
         self.client.trust_env = False
 
     def _release(self):
-        client = self.__dict__.get("client")
-        if client is not None:
-            client.close()
+        self._release_client()
 
 
 MISSING_HOST = ("You must specify the base host. Either in the host attribute in the User class, or on "

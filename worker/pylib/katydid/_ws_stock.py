@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: MIT
+"""WebSocketUser under stock Locust: by the package websocket-client, told by ordinary request events. There are no phases,
+no compression, and no limits but that package's."""
+
+import json
+from time import monotonic, perf_counter, time
+
+from locust import FastHttpUser, HttpUser, events
+
+from . import _ws_names
+
+try:
+    import websocket
+except ImportError:
+    websocket = None
+else:  # one set of exceptions: what that package raises is what katydid.websocket names
+    for _name in _ws_names.EXCEPTIONS:
+        setattr(_ws_names, _name, getattr(websocket, _name))
+
+END_WELL = (1000, 1001, 1005)
+
+
+def _fire(kind, name, began, length, error=None, answer=None, context=None, url=None):
+    events.request.fire(request_type="WS", name=f"{kind} {name}", response_time=(perf_counter() - began) * 1000,
+                        response_length=length, exception=error, context=context or {}, response=answer,
+                        start_time=time() - (perf_counter() - began), url=url)
+
+
+class WebSocket(websocket.WebSocket if websocket else object):
+    """An open connection of a user."""
+
+    on_message = None
+    _name = None
+
+    def send(self, payload, opcode=None):
+        if opcode is None:
+            opcode = websocket.ABNF.OPCODE_TEXT if isinstance(payload, str) else websocket.ABNF.OPCODE_BINARY
+        return super().send(payload, opcode)
+
+    def send_json(self, value):
+        return self.send(json.dumps(value))
+
+    def recv(self, **timeout):
+        if "timeout" in timeout:
+            self.settimeout(timeout["timeout"])
+        opcode, data = self.recv_data()
+        if opcode == websocket.ABNF.OPCODE_CLOSE:
+            error = _ws_names.WebSocketConnectionClosedException("closed by the server")
+            error.code = int.from_bytes(data[:2], "big") if len(data) > 1 else 1005
+            error.reason = data[2:].decode("utf-8", "replace")
+            raise error
+        return data.decode() if opcode == websocket.ABNF.OPCODE_TEXT else data
+
+    def recv_json(self, **timeout):
+        return json.loads(self.recv(**timeout))
+
+    def request(self, message, match=None, name=None, timeout=None, tags=None, context=None):
+        """Sends a message and waits for its answer: the first message that match(…) is true of, or the next one."""
+        is_json = not isinstance(message, (str, bytes, bytearray, memoryview))
+        limit = self.gettimeout() if timeout is None else timeout
+        began, name = perf_counter(), name or self._name
+        try:
+            self.send_json(message) if is_json else self.send(message)
+            data, answer = self._answer(match, is_json, began, limit)
+        except _ws_names.WebSocketException as error:
+            _fire("request", name, began, 0, error, context=context)
+            raise
+        _fire("request", name, began, len(data), answer=answer, context=context)
+        return answer
+
+    def _answer(self, match, is_json, began, limit):
+        while True:
+            left = None if limit is None else max(0.001, limit - (perf_counter() - began))
+            data = answer = self.recv(timeout=left)
+            if is_json and isinstance(data, str):
+                try:
+                    answer = json.loads(data)
+                except ValueError:
+                    pass
+            try:
+                if match is None or match(answer):
+                    return data, answer
+            except (LookupError, TypeError, AttributeError):
+                pass  # what a message lacks says that it is not the one
+            if self.on_message is not None:
+                self.on_message(answer)
+
+    def messages(self, until=None):
+        end = None if until is None else monotonic() + until
+        while end is None or monotonic() < end:
+            try:
+                yield self.recv(timeout=None if end is None else max(0.001, end - monotonic()))
+            except _ws_names.WebSocketTimeoutException:
+                return
+            except _ws_names.WebSocketConnectionClosedException as error:
+                if getattr(error, "code", None) in END_WELL:
+                    return
+                raise
+
+    def run(self, seconds=None):
+        for message in self.messages(seconds):
+            if self.on_message is not None:
+                self.on_message(message)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        self.close()
+
+
+def _url(user, url):
+    full = url if "://" in url else f"{user.host}{url}"
+    return "ws" + full[4:] if full.startswith("http") else full
+
+
+def connect(user, url="", *, name=None, headers=None, subprotocols=None, timeout=None, connect_timeout=60, origin=None,
+            context=None, **others):
+    """Opens a WebSocket with the user's cookies."""
+    if websocket is None:
+        raise RuntimeError("WebSocketUser needs the package websocket-client under stock Locust: pip install websocket-client")
+    name, began, full = name or url or "/", perf_counter(), _url(user, url)
+    cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in getattr(user.client, "cookies", ()))
+    socket = WebSocket()
+    socket._name = name
+    socket.settimeout(connect_timeout)
+    try:
+        socket.connect(full, header=headers, subprotocols=subprotocols, cookie=cookies or None, origin=origin,
+                       suppress_origin=origin is None)
+    except (websocket.WebSocketException, OSError) as error:
+        _fire("connect", name, began, 0, error, context=context, url=full)
+        raise
+    _fire("connect", name, began, 0, context=context, url=full)
+    socket.settimeout(timeout)
+    return socket
+
+
+class Connector:
+    def __init__(self, user):
+        self._user = user
+
+    def connect(self, url="", **options):
+        return connect(self._user, url, **options)
+
+
+class WebSocketUser(HttpUser):
+    """A user whose `ws` opens WebSockets."""
+
+    abstract = True
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if str(self.host).startswith("ws"):
+            self.client.base_url = "http" + self.client.base_url[2:]
+        self.ws = Connector(self)
+
+
+def _ws_connect(self, url="", **options):
+    return connect(self, url, **options)
+
+
+HttpUser.ws_connect = FastHttpUser.ws_connect = _ws_connect

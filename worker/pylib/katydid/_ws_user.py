@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: MIT
+"""WebSockets of Katydid's users: over the C core, measured."""
+
+from time import monotonic, perf_counter
+from urllib.parse import urlparse
+from weakref import WeakSet
+
+import requests
+from gevent import GreenletExit
+from locust import FastHttpUser, HttpUser
+from locust._http.account import Account
+from locust._http.fast_parts import Headers
+from locust._http.fast_parts import ResponseContextManager as FastResponse
+from locust._http.fast_wire import split_fast_url
+from locust._http.plain import error_response
+from requests.cookies import cookiejar_from_dict
+
+from . import _ws_handshake as handshake
+from ._ws_names import WebSocketConnectionClosedException, WebSocketException, WebSocketTimeoutException
+from ._ws_socket import Socket
+
+END_WELL = (1000, 1001, 1005)
+
+
+class WebSocket(Socket):
+    """An open connection of a user (docs/websocket.md)."""
+
+    on_message = None  # called with each message that nobody else takes: run(), request()
+
+    def request(self, message, match=None, name=None, timeout=None, tags=None, context=None):
+        """Sends a message and waits for its answer: the first message that match(…) is true of, or the next one. A row.
+        What is no text and no bytes is sent as JSON, and then messages are JSON for match() and the caller."""
+        is_json = not isinstance(message, (str, bytes, bytearray, memoryview))
+        limit = self.timeout if timeout is None else timeout
+        return self._request(message, match, name, limit, tags, context, self.on_message, is_json)
+
+    def recv_json(self, **timeout):
+        from json import loads
+
+        return loads(self.recv(**timeout))
+
+    def messages(self, until=None):
+        """Messages as they come, for so many seconds, or until the server closes as it should."""
+        end = None if until is None else monotonic() + until
+        while True:
+            left = self.timeout if end is None else end - monotonic()
+            if end is not None and left <= 0:
+                return
+            try:
+                yield self.recv(timeout=left)
+            except WebSocketConnectionClosedException as error:
+                if error.code in END_WELL:
+                    return
+                raise
+            except WebSocketTimeoutException:
+                if end is None:
+                    raise
+                return
+
+    def run(self, seconds=None):
+        """Calls on_message with each message, for so many seconds, or until the server closes as it should."""
+        for message in self.messages(seconds):
+            if self.on_message is not None:
+                self.on_message(message)
+
+    def close(self, code=1000, reason=""):
+        """Says goodbye, and waits a moment for the server's."""
+        self._close(code, reason.encode() if isinstance(reason, str) else reason)
+        try:
+            self._wait_gone()
+        except BaseException:
+            self.abort()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if kind is not None and not issubclass(kind, Exception):
+            self._close(1001, b"")  # the user ends: nobody waits for an answer
+            self.abort()
+        else:
+            self.close()
+
+
+# ---- one request of a handshake ------------------------------------------------------------------
+
+
+def _ask_requests(session, url, options, headers):
+    """By a HttpSession: what requests knows of auth, cookies, hooks and proxies holds."""
+    cookies = options["cookies"]
+    asked = requests.Request("GET", url, headers=headers, params=options["params"], auth=options["auth"],
+                             cookies=cookiejar_from_dict(cookies) if isinstance(cookies, dict) else cookies)
+    prepared = session.prepare_request(asked)
+    if options["first_url"] and session.should_strip_auth(options["first_url"], prepared.url):
+        prepared.headers.pop("Authorization", None)
+    settings = session.merge_environment_settings(
+        prepared.url, options["proxies"] or {}, False, options["verify"], options["cert"])
+    limits = options["connect_timeout"], options["connect_timeout"]
+    return session.send(prepared, timeout=limits, allow_redirects=False, **settings)
+
+
+def _ask_fast(session, url, options, headers):
+    parts = urlparse(url)
+    if options["params"]:
+        query = requests.models.RequestEncodingMixin._encode_params(options["params"])
+        parts = parts._replace(query=f"{parts.query}&{query}" if parts.query else query)
+    root, target = split_fast_url(parts)
+    all_headers = Headers(session.headers or {})
+    all_headers.update(headers)
+    is_elsewhere = options["first_url"] and handshake.place_of(options["first_url"]) != handshake.place_of(url)
+    if options["auth"] and not is_elsewhere:
+        all_headers["Authorization"] = requests.auth._basic_auth_str(*options["auth"])
+    elif session.auth_header and not is_elsewhere:
+        all_headers["Authorization"] = session.auth_header
+    if options["cookies"]:
+        all_headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in options["cookies"].items())
+    fields = session._fields("GET", parts, root, all_headers, None, False)
+    fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in fields]
+    verify = bool(session.verify) if options["verify"] is None else options["verify"]
+    response = handshake.send_fields(
+        session, FastResponse, root + target, fields, options["connect_timeout"], options["connect_timeout"], verify,
+        options["cert"], session._proxy, options["account"])
+    failure = response._failure()
+    if failure is not None:
+        raise failure
+    response._take_cookies()
+    return response
+
+
+def _shake(session, url, options):
+    """(the answer 101, what was agreed on)."""
+    ask = _ask_requests if isinstance(session, requests.Session) else _ask_fast
+    hops = options["hops"]
+    while True:
+        key, offered = handshake.said_by_hand(options["headers"], handshake.new_key())
+        subprotocols = options["subprotocols"] or offered
+        headers = handshake.headers_for(key, options["subprotocols"], options["compression"], options["origin"])
+        headers.update(options["headers"] or {})
+        response = ask(session, url, options, headers)
+        hops.append(response)
+        target = handshake.next_url(response, url)
+        if target is None or not options["max_redirects"]:
+            return response, handshake.check(response, key, subprotocols, options["compression"])
+        if len(hops) > options["max_redirects"]:
+            raise WebSocketException(f"Exceeded {options['max_redirects']} redirects.")
+        options["first_url"] = options["first_url"] or url
+        url, options["params"] = target, None
+
+
+def _report(session, options, label, began, error):
+    hops, account = options["hops"], options["account"]
+    response = hops[-1] if hops else error_response(error)
+    ms = sum(hop._took_ms for hop in hops) if hops else (perf_counter() - began) * 1000
+    if len(hops) > 1:
+        response.history = hops[:-1]
+    response._begin(session, "WS", label, options["context"], True, ms, account.is_reached)
+    account.mark(response)
+    response._tags = options["tags"]
+    response.__enter__()
+    response.success() if error is None else response.failure(error)
+    response.__exit__(None, None, None)
+
+
+def full_url(session, url):
+    """Where a user's URL leads, for the engine: what is no URL goes behind the host."""
+    return handshake.http_form(url if "://" in url else session._build_url(url))
+
+
+def connect(user, url="", *, name=None, subprotocols=None, headers=None, cookies=None, auth=None, params=None,
+            origin=None, compression=None, timeout=None, connect_timeout=60, max_message_size=16 << 20,
+            max_waiting=16 << 20, close_timeout=1, ping_interval=0, ping_timeout=0, proxies=None, verify=None, cert=None,
+            max_redirects=10, messages=False, tags=None, context=None):
+    """Opens a WebSocket with the user's cookies, auth and TLS settings (docs/websocket.md says what each argument is)."""
+    if compression not in (None, False, True, "deflate"):
+        raise ValueError(f"compression is 'deflate' or None, not {compression!r}")
+    session = user.client
+    name = name or url or "/"
+    label = f"connect {name}"
+    options = {
+        "subprotocols": subprotocols, "headers": headers, "cookies": cookies, "auth": auth, "params": params,
+        "origin": origin, "compression": bool(compression), "connect_timeout": connect_timeout, "proxies": proxies,
+        "verify": verify, "cert": cert, "max_redirects": max_redirects, "context": context, "tags": tags, "hops": [],
+        "first_url": None,
+    }
+    socket = WebSocket()
+    socket.timeout = timeout
+    socket._counts(session, name, tags, bool(messages))
+    began = perf_counter()
+    target = full_url(session, url)
+    failure = None
+    with Account(session, "WS", label, url, error_response) as account:
+        options["account"] = account
+        try:
+            response, socket._handshake = _shake(session, target, options)
+        except handshake.FAILURES as error:
+            failure = handshake.failure_of(error)
+    _report(session, options, label, began, failure)
+    if failure is not None:
+        raise failure
+    socket.url = handshake.ws_form(response.url)
+    socket._open(response, max_message=max_message_size, max_waiting=max_waiting, close_timeout=close_timeout,
+                 ping_interval=ping_interval or 0, ping_timeout=ping_timeout or 0, deflate=socket._handshake.deflate)
+    user.__dict__.setdefault("_sockets", WeakSet()).add(socket)
+    return socket
+
+
+class Connector:
+    """A user's `ws`: connect() opens a connection."""
+
+    def __init__(self, user):
+        self._user = user
+
+    def connect(self, url="", **options):
+        return connect(self._user, url, **options)
+
+
+class WebSocketUser(HttpUser):
+    """A user whose `ws` opens WebSockets, and whose `client` shares cookies with them. `host` may be ws:// or wss://."""
+
+    abstract = True
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if "://" in self.client.base_url:
+            self.client.base_url = handshake.http_form(self.client.base_url)
+        self.ws = Connector(self)
+
+
+def ws_connect(self, url="", **options):
+    """Opens a WebSocket with the cookies, auth and TLS settings of `client` (docs/websocket.md)."""
+    return connect(self, url, **options)
+
+
+HttpUser.ws_connect = FastHttpUser.ws_connect = ws_connect
