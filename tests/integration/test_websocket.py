@@ -3,11 +3,13 @@
 on request (tests/support/ws_server.py)."""
 
 import json
+import os
+import re
 import subprocess
 import textwrap
 
 import pytest
-from harness import CLIENTS, PATIENCE, ROOT, WORKER, Process, csv_row, run_katydid
+from harness import BUILD, CLIENTS, PATIENCE, ROOT, STOCK_LOCUST, WORKER, Process, csv_row, run_katydid
 
 PRELUDE = """
 import json, sys
@@ -419,3 +421,19 @@ def test_a_run_with_files_and_metrics(ports, tmp_path):
     lines = [json.loads(line) for line in (tmp_path / "rows.json").read_text().splitlines()]
     ops = [line for line in lines if line["type"] == "Point" and line["metric"] == "http_req_duration" and line["data"]["tags"]["name"] == "request op"]
     assert len(ops) == count and ops[0]["data"]["tags"]["method"] == "WS" and all(op["data"]["value"] > 0 for op in ops)
+
+
+def test_the_same_file_under_stock_locust(ports, tmp_path):
+    """By websocket-client, as request events."""
+    (wheel,) = (BUILD / "dist").glob("katydid-*.whl")
+    file = tmp_path / "talk.py"
+    enough = """
+            if self.environment.stats.get("request op", "WS").num_requests >= 20:
+                self.environment.runner.quit()
+"""
+    file.write_text(textwrap.dedent(TALK + enough))
+    stock = subprocess.run([STOCK_LOCUST, "-f", file, "-H", f"ws://127.0.0.1:{json.loads(ports)['raw']}", "--headless", "-u", "2", "-r", "2", "-t", "90s",
+                            "--only-summary"], capture_output=True, text=True, timeout=100, env={**os.environ, "PYTHONPATH": str(wheel)})
+    assert stock.returncode == 0 and "Traceback" not in stock.stderr, stock.stderr
+    assert int(re.search(r"WS +request op +(\d+) ", stock.stdout + stock.stderr).group(1)) >= 20
+    assert re.search(r"WS +connect room +2 ", stock.stdout + stock.stderr)
