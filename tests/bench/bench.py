@@ -1,6 +1,6 @@
 """make bench: every budget of the engine, measured side by side in one run, as ratios.
 
-    bench.py [--build DIR] [--rounds N] [name …]      names: get tls h2 post judged journal memory hold start scaling master truth
+    bench.py [--build DIR] [--rounds N] [name …]      names: get tls h2 ws post judged journal memory hold start scaling master truth
                                                       timeline dashboard thresholds arrivals sse; knee only by its name, as it takes ten minutes
 
 Nothing here asserts a time: the figures are printed with the budget beside them, and docs/benchmarks.md
@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import lab
@@ -78,6 +79,40 @@ def bench_h2(options):
     for name, f in figures.items():
         budget = ("≤ 1.5 × HTTP/1.1, ≤ 2 × h2load", verdict(max(f[0] / old / 1.5, f[0] / base / 2), 1)) if name.endswith("HTTP/2") else ("", "")
         table.row(name, us(f), f"{f[1]:,.0f}", f"{f[0] / base:.2f}", f"{f[0] / old:.2f}", *budget)
+
+
+@contextmanager
+def ws_echo(options):
+    with Process([Path(options.build) / "bench" / "ws_echo"], prefix=["taskset", "-c", str(lab.TARGET_CORE)]) as server:
+        port = server.wait_line(r"^(\d+)$").group(1)
+        server.url = f"ws://127.0.0.1:{port}"
+        server.count, server.open = (
+            lambda path=path: int(urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=10).read()) for path in ("count", "open"))
+        yield server
+
+
+def bench_ws(options):
+    table = Table("WebSocket, 32 bytes there and back, 1,000 connections", "generator", "µs/message and its echo (lowest–highest)", "echoes/s", "× ours", "budget", "")
+    with ws_echo(options) as server:
+        figures = rounds({
+            "Katydid WebSocketUser": headless(KATYDID, FILES / "ws_echo.py", server.url, 1000),
+            "Locust, websocket-client": headless(STOCK, FILES / "ws_echo_stock.py", server.url, 1000),
+        }, server, options.rounds, warm=4.0)
+    ours = figures["Katydid WebSocketUser"][0]
+    for name, f in figures.items():
+        budget = ("ours ≥ 40 × less", verdict(f[0] / ours, 40, False)) if name.startswith("Locust") else ("", "")
+        table.row(name, us(f), f"{f[1]:,.0f}", f"{f[0] / ours:.1f}", *budget)
+    table = Table("Memory of a WebSocketUser that waits with an open socket", "users", "worker's resident MB", "KB a user", "budget", "")
+    with ws_echo(options) as server:
+        before = None
+        for n in (1000, 6000):
+            wait_for(lambda: server.open() == 0, "the sockets of before to go", 60)
+            with run_until_spawned(FILES / "ws_waiting.py", server.url, n, n) as process:
+                wait_for(lambda n=n: server.open() == n, "every user to wait", 60)
+                rss = lab.rss_bytes(lab.worker_pid(process.pid))
+            each = None if before is None else (rss - before[1]) / (n - before[0]) / 1024
+            table.row(f"{n:,}", f"{rss / 1e6:.0f}", "" if each is None else f"{each:.1f}", *(("≤ 10", verdict(each, 10)) if each else ("", "")))
+            before = n, rss
 
 
 def bench_post(options):

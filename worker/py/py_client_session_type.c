@@ -213,6 +213,15 @@ static PyObject *has_adapters(PyObject *self, void *closure)
     return PyBool_FromLong(((struct session *)self)->adapters != NULL);
 }
 
+/* Nobody has set or looked at what changes how a request is made, but for auth, verify, cookies. */
+static PyObject *is_untouched(PyObject *self, void *closure)
+{
+    (void)closure;
+    const struct session *s = (struct session *)self;
+    const bool is = !s->headers && !s->proxies && !s->hooks && !s->params && !s->adapters;
+    return PyBool_FromLong(is);
+}
+
 #define ATTRIBUTE(name, kind)                                                                      \
     {                                                                                              \
 #name, attribute_get, attribute_set, NULL, &(struct attribute)                             \
@@ -243,6 +252,7 @@ static PyGetSetDef session_attributes[] = {
     ATTRIBUTE(client, AGENT),
     ATTRIBUTE(auth_header, NONE),
     {"_has_adapters", has_adapters, NULL, NULL, NULL},
+    {"_is_untouched", is_untouched, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -56,10 +56,20 @@ def accept_of(key):
 
 
 class Agreed:
-    """What came of a handshake."""
+    """What came of a handshake. Headers as text: few ask for them, and every socket has them."""
 
-    def __init__(self, status, headers, subprotocol, deflate):
-        self.status, self.headers, self.subprotocol, self.deflate = status, headers, subprotocol, deflate
+    __slots__ = ("status", "subprotocol", "deflate", "_lines")
+
+    def __init__(self, status, fields, subprotocol, deflate):
+        self.status, self.subprotocol, self.deflate = status, subprotocol, deflate
+        self._lines = "\n".join(f"{name}\n{value}" for name, value in fields)
+
+    @property
+    def headers(self):
+        headers, lines = CaseInsensitiveDict(), self._lines.split("\n")
+        for name, value in zip(lines[::2], lines[1::2]):
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        return headers
 
 
 # ---- the answer ----------------------------------------------------------------------------------
@@ -117,7 +127,7 @@ def check(response, key, subprotocols, is_deflate_offered):
     if subprotocol is not None and subprotocol not in (subprotocols or ()):
         raise WebSocketException(f"Invalid WebSocket Header: subprotocol {subprotocol!r} was not offered")
     deflate = _deflate(headers.get("sec-websocket-extensions"), is_deflate_offered)
-    return Agreed(response.status_code, headers, subprotocol, deflate)
+    return Agreed(response.status_code, response._header_list(), subprotocol, deflate)
 
 
 # ---- the request ---------------------------------------------------------------------------------

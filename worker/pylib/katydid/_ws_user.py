@@ -3,7 +3,7 @@
 
 from time import monotonic, perf_counter
 from urllib.parse import urlparse
-from weakref import WeakSet
+from weakref import ref
 
 import requests
 from gevent import GreenletExit
@@ -12,13 +12,18 @@ from locust._http.account import Account
 from locust._http.fast_parts import Headers
 from locust._http.fast_parts import ResponseContextManager as FastResponse
 from locust._http.fast_wire import split_fast_url
-from locust._http.plain import error_response
+from locust._http.plain import error_response, split_url
+from locust._http.response import ResponseContextManager
+from requests.auth import HTTPBasicAuth, _basic_auth_str
 from requests.cookies import cookiejar_from_dict
+from requests.structures import CaseInsensitiveDict
+from requests.utils import default_headers
 
 from . import _ws_handshake as handshake
 from ._ws_names import WebSocketConnectionClosedException, WebSocketException, WebSocketTimeoutException
 from ._ws_socket import Socket
 
+DEFAULT_HEADERS = dict(default_headers())
 END_WELL = (1000, 1001, 1005)
 
 
@@ -100,6 +105,41 @@ def _ask_requests(session, url, options, headers):
     return session.send(prepared, timeout=limits, allow_redirects=False, **settings)
 
 
+def _is_usual(session, options):
+    """Whether nothing is asked of requests that this file does not do itself, for less time and memory."""
+    plain = (type(None), tuple, HTTPBasicAuth)
+    return (session._is_untouched and not session.trust_env and not options["cookies"] and not options["proxies"]
+            and isinstance(session.auth, plain) and isinstance(options["auth"], plain))
+
+
+def _basic(auth):
+    return _basic_auth_str(*auth) if isinstance(auth, tuple) else _basic_auth_str(auth.username, auth.password)
+
+
+def _ask_usual(session, url, options, headers):
+    """The same as requests would, by a HttpSession that nobody has changed."""
+    prepared = requests.models.PreparedRequest()
+    prepared.prepare_url(url, options["params"])
+    url, auth = prepared.url, options["auth"] or session.auth
+    root, target = split_url(url)
+    headers = CaseInsensitiveDict({**DEFAULT_HEADERS, **headers})
+    if auth and not (options["first_url"] and session.should_strip_auth(options["first_url"], url)):
+        headers["Authorization"] = _basic(auth)
+    cookies = session._cookie_header(urlparse(url).hostname, target, url.startswith("https:"))
+    if cookies and "Cookie" not in headers:
+        headers["Cookie"] = cookies
+    verify = session.verify if options["verify"] is None else options["verify"]
+    fields = [("Host", handshake.host_header(url)), *headers.items()]
+    limit = options["connect_timeout"]
+    response = handshake.send_fields(session, ResponseContextManager, url, fields, limit, limit, verify,
+                                     options["cert"] or session.cert, None, options["account"])
+    failure = response._failure()
+    if failure is not None:
+        raise failure
+    response._take_cookies()
+    return response
+
+
 def _ask_fast(session, url, options, headers):
     parts = urlparse(url)
     if options["params"]:
@@ -110,7 +150,7 @@ def _ask_fast(session, url, options, headers):
     all_headers.update(headers)
     is_elsewhere = options["first_url"] and handshake.place_of(options["first_url"]) != handshake.place_of(url)
     if options["auth"] and not is_elsewhere:
-        all_headers["Authorization"] = requests.auth._basic_auth_str(*options["auth"])
+        all_headers["Authorization"] = _basic_auth_str(*options["auth"])
     elif session.auth_header and not is_elsewhere:
         all_headers["Authorization"] = session.auth_header
     if options["cookies"]:
@@ -130,7 +170,9 @@ def _ask_fast(session, url, options, headers):
 
 def _shake(session, url, options):
     """(the answer 101, what was agreed on)."""
-    ask = _ask_requests if isinstance(session, requests.Session) else _ask_fast
+    ask = _ask_fast
+    if isinstance(session, requests.Session):
+        ask = _ask_usual if _is_usual(session, options) else _ask_requests
     hops = options["hops"]
     while True:
         key, offered = handshake.said_by_hand(options["headers"], handshake.new_key())
@@ -201,7 +243,8 @@ def connect(user, url="", *, name=None, subprotocols=None, headers=None, cookies
     socket.url = handshake.ws_form(response.url)
     socket._open(response, max_message=max_message_size, max_waiting=max_waiting, close_timeout=close_timeout,
                  ping_interval=ping_interval or 0, ping_timeout=ping_timeout or 0, deflate=socket._handshake.deflate)
-    user.__dict__.setdefault("_sockets", WeakSet()).add(socket)
+    known = [one for one in user.__dict__.get("_sockets", ()) if one() is not None]
+    user._sockets = [*known, ref(socket)]
     return socket
 
 

@@ -281,8 +281,9 @@ class RestMixin:
             yield response
 
     def _release_client(self):
-        for socket in self.__dict__.pop("_sockets", ()):
-            socket.abort()
+        for known in self.__dict__.pop("_sockets", ()):
+            if (socket := known()) is not None:
+                socket.abort()
         client = self.__dict__.get("client")
         if client is not None:
             client.close()
