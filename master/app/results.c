@@ -109,12 +109,12 @@ static void add_saturation(const struct master *m, struct sbuf *text)
     if (seconds > 0)
         sbuf_addf(text,
                   "Measurement not valid for %.0f s: a worker could not keep up (processor above "
-                  "%.0f %%, %s%sor event loop more than %.0f ms late), so the times above hold its "
-                  "own delay as well. Use more workers, or fewer users%s.\n\n",
+                  "%.0f %%, %s%s%sor event loop more than %.0f ms late), so the times above hold "
+                  "its own delay as well. Use more workers, or fewer users%s.\n\n",
                   ceil(seconds), SATURATED_CPU,
                   words_if(m, "quota", "throttled by the processor limit of its container, "),
                   words_if(m, "starved", "kept waiting for a processor that others used, "),
-                  SATURATED_LAG_MS,
+                  words_if(m, "delay", "arrivals begun too late, "), SATURATED_LAG_MS,
                   words_if(m, "starved", "; give it processors that nothing else uses"));
 }
 

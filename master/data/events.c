@@ -13,8 +13,8 @@
 
 #define KINDS_MAX 16 /* of events */
 
-enum cause { BY_CPU, BY_QUOTA, BY_STARVED, BY_LAG, CAUSES, BY_NOTHING = CAUSES };
-static const char *const cause_words[CAUSES] = {"cpu", "quota", "starved", "lag"};
+enum cause { BY_CPU, BY_QUOTA, BY_STARVED, BY_LAG, BY_DELAY, CAUSES, BY_NOTHING = CAUSES };
+static const char *const cause_words[CAUSES] = {"cpu", "quota", "starved", "lag", "delay"};
 
 struct watched { /* a worker, by index */
     double bad_seconds, bad_since;
@@ -177,6 +177,11 @@ static void open_span(struct events *e, struct watched *w, double now, unsigned 
             "Worker %s: waited for a processor in %.0f %% of the time, which others used, the "
             "measurement is not valid",
             name, h->starved);
+    else if (cause == BY_DELAY)
+        events_add(e, w->bad_since, "saturated",
+                   "Worker %s: %.3g %% of its arrivals began more than %.0f ms late though users "
+                   "were free, the measurement is not valid",
+                   name, h->late_starts, SATURATED_LAG_MS);
     else
         events_add(e, w->bad_since, "saturated",
                    "Worker %s: event loop %.0f ms late, the measurement is not valid", name,
@@ -198,7 +203,9 @@ static enum cause cause_in(const struct events_health *h)
         return BY_QUOTA;
     if (is_starved(h))
         return BY_STARVED;
-    return h->lag_ms > SATURATED_LAG_MS ? BY_LAG : BY_NOTHING;
+    if (h->lag_ms > SATURATED_LAG_MS)
+        return BY_LAG;
+    return h->late_starts > SATURATED_LATE ? BY_DELAY : BY_NOTHING;
 }
 
 void events_watch(struct events *e, double now, unsigned worker, const char *name,

@@ -7,10 +7,11 @@
  * SATURATED_CPU percent (or than that of what its container may use), or held back by the limit of
  * its container in SATURATED_THROTTLED percent of the time, or its loop ready to run and without a
  * processor in SATURATED_STARVED percent of it (or in SATURATED_STARVED_LIGHT, and for longer than
- * it ran), or its event loop at some moment later than SATURATED_LAG_MS, in each of them: then what
- * it measures is its own delay as well, from the first of these seconds on; a loop that was late by
- * SATURATED_STILL_MS stood still, which is enough. Bounded: beyond the limits, the oldest events of
- * a kind that floods give way, and spans are joined.
+ * it ran), or its event loop at some moment later than SATURATED_LAG_MS, or of its arrivals for
+ * which a user was free more than SATURATED_LATE percent began later than that, in each of them:
+ * then what it measures is its own delay as well, from the first of these seconds on; a loop that
+ * was late by SATURATED_STILL_MS stood still, which is enough. Bounded: beyond the limits, the
+ * oldest events of a kind that floods give way, and spans are joined.
  *
  * The main thread writes; readers get an immutable list, counted by reference, made anew only when
  * something changed. Pure: time comes in.
@@ -27,6 +28,7 @@
 #define SATURATED_THROTTLED 20.0
 #define SATURATED_STARVED 20.0
 #define SATURATED_STARVED_LIGHT 5.0
+#define SATURATED_LATE 1.0
 #define SATURATED_AFTER_S 5
 #define SATURATED_STILL_MS 2000.0 /* a loop that was late by so much: at once */
 
@@ -39,7 +41,7 @@ struct run_event {
 struct saturation {
     double from, to;
     unsigned worker;
-    const char *why; /* "cpu", "quota", "starved" or "lag": for most of it; static */
+    const char *why; /* "cpu", "quota", "starved", "lag" or "delay": for most of it; static */
 };
 
 struct events_list {
@@ -61,12 +63,13 @@ void events_add(struct events *e, double at, const char *kind, const char *forma
 
 /* What a worker that generates load told of a second, or of more. */
 struct events_health {
-    double cpu;       /* percent */
-    double lag_ms;    /* the longest; negative: not told */
-    double cores;     /* that its container may use; 0: all */
-    double throttled; /* percent of the kernel's periods in which it was held back for that */
-    double starved;   /* percent of the time without a processor; negative: not told */
-    double seconds;   /* that this is about; 0: one */
+    double cpu;         /* percent */
+    double lag_ms;      /* the longest; negative: not told */
+    double cores;       /* that its container may use; 0: all */
+    double throttled;   /* percent of the kernel's periods in which it was held back for that */
+    double starved;     /* percent of the time without a processor; negative: not told */
+    double late_starts; /* percent of arrivals, by the worker's own doing */
+    double seconds;     /* that this is about; 0: one */
 };
 void events_watch(struct events *e, double now, unsigned worker, const char *name,
                   const struct events_health *h);

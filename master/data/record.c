@@ -169,6 +169,7 @@ static void merge(struct record *r, struct worker *w, const struct message *msg,
                                              .cores = s->cores,
                                              .throttled = s->throttled,
                                              .starved = s->starved,
+                                             .late_starts = s->late_starts,
                                              .seconds = to - from});
 }
 

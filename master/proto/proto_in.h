@@ -73,7 +73,7 @@ struct message_stats {
     double cpu_percent, lag_ms;
     double lag_p99_ms, fds, connections; /* negative: not told */
     double cores, throttled;             /* of the container; 0: no limit, not held back */
-    double starved;                      /* percent; negative: not told */
+    double starved, late_starts;         /* percent; starved negative: not told */
     uint64_t memory_bytes;
     struct users_report users;
     struct told_iterations { /* of each scenario of the run; owned */

@@ -128,7 +128,8 @@ def fake_core():
     core.trace_take = lambda: (b"", 0, 0)
     core.hold_requests = lambda wait: setattr(core, "held", wait)
     core.health = lambda: {"lag_ms": 0.0, "lag_p99_ms": 0.0, "cpu_percent": 1.0, "memory_bytes": 1,
-                            "fds": 0, "connections": 0, "cpu_limit": 0.0, "throttled": 0.0, "starved": 0.0}
+                            "fds": 0, "connections": 0, "cpu_limit": 0.0, "throttled": 0.0, "starved": 0.0,
+                            "late_starts": 0.0}
     core.health_begin = lambda: None
     return core
 

@@ -131,12 +131,12 @@ def test_a_replaced_send_stats_is_every_report(core, quick):
 
 def test_a_report_tells_of_all_the_time_since_the_last_one(core, monkeypatch):
     from locust._health import Health
-    told = iter([(0.0, 10.0, 1.0), (6500.0, 90.0, 60.0), (1.0, 20.0, 5.0)])
+    told = iter([(0.0, 10.0, 1.0, 90.0), (6500.0, 90.0, 60.0, 80.0), (1.0, 20.0, 5.0, 2.0)])
     usual = core.health()
 
     def measure():
-        lag_ms, cpu, starved = next(told)
-        return {**usual, "lag_ms": lag_ms, "cpu_percent": cpu, "starved": starved}
+        lag_ms, cpu, starved, late = next(told)
+        return {**usual, "lag_ms": lag_ms, "cpu_percent": cpu, "starved": starved, "late_starts": late}
 
     monkeypatch.setattr(core, "health", measure)
     health = Health()
@@ -145,6 +145,7 @@ def test_a_report_tells_of_all_the_time_since_the_last_one(core, monkeypatch):
     assert health.latest["lag_ms"] == 1.0, "what a heartbeat says is of now"
     report = health.of_report()
     assert (report["lag_ms"], report["cpu"], report["starved"]) == (6500.0, 40.0, 22.0)
+    assert report["late_starts"] == 2.0, "the least: of each of these seconds"
 
 
 def test_a_master_that_is_behind_gets_fewer_reports(core):

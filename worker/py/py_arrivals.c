@@ -85,6 +85,7 @@ static void hand_out(struct arriving *a, struct due due)
         t->due = due;
         hub_wake(&t->park);
     } else if (a->queued < a->most_queued) {
+        due.has_waited = true;
         a->queue[(a->queue_first + a->queued++) % a->most_queued] = due;
         if (a->queued > a->most_waiting)
             a->most_waiting = a->queued;
@@ -106,7 +107,7 @@ static void await_next(struct arriving *a)
 /* The awaited one: its time came. */
 static struct due take_one(struct arriving *a)
 {
-    const struct due due = {a->next_ns, a->next_index};
+    const struct due due = {.at_ns = a->next_ns, .index = a->next_index};
     arrivals_count(a, ITERATIONS_DUE, 1, due.at_ns);
     await_next(a);
     return due;
@@ -249,6 +250,8 @@ static PyObject *start(struct arriving *a, struct due due)
     const uint64_t now = clk_mono_ns();
     const double delay_s = now > due.at_ns ? (double)(now - due.at_ns) / 1e9 : 0;
     arrivals_count(a, ITERATIONS_STARTED, 1, due.at_ns);
+    if (!due.has_waited)
+        arrivals_began(delay_s);
     py_series_count(a->delay, delay_s * 1e3);
     return py_late_set(delay_s) == 0 ? chance(a, due.index) : NULL;
 }
@@ -429,7 +432,7 @@ static void catch_up(struct arriving *a, const struct stripes *old, uint64_t fro
         if (at < 0)
             break;
         arrivals_count(a, ITERATIONS_DUE, 1, a->begin_ns + (uint64_t)at);
-        hand_out(a, (struct due){a->begin_ns + (uint64_t)at, i});
+        hand_out(a, (struct due){a->begin_ns + (uint64_t)at, i, true});
     }
 }
 
@@ -487,7 +490,7 @@ static PyObject *again(PyObject *self, PyObject *args)
         arrivals_count(a, ITERATIONS_DUE, 1, a->begin_ns + (uint64_t)at);
         if (is_unsure)
             arrivals_count(a, ITERATIONS_REPEATED, 1, clk_mono_ns());
-        hand_out(a, (struct due){a->begin_ns + (uint64_t)at, first + i * step});
+        hand_out(a, (struct due){a->begin_ns + (uint64_t)at, first + i * step, true});
     }
     Py_RETURN_NONE;
 }

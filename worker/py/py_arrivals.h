@@ -10,6 +10,7 @@
 
 struct due { /* an arrival whose time came */
     uint64_t at_ns, index;
+    bool has_waited; /* for a free user, or for word that it is ours: late, but not by us */
 };
 
 struct counted { /* one of the numbers */
@@ -59,6 +60,8 @@ extern PyGetSetDef arrivals_attributes[];
 
 /* So many more, of an arrival that was due then (monotonic). */
 void arrivals_count(struct arriving *a, enum iterations_number n, uint64_t more, uint64_t at_ns);
+void arrivals_began(double late_s); /* one for which a user was free, so much later */
+double arrivals_late(void);         /* percent of those by more than 100 ms; since the last call */
 void arrivals_read_clocks(struct arriving *a); /* setting the clocks right may move steady time */
 void arrivals_tell(struct arriving *a);       /* what was counted until now is in the next report */
 int arrivals_make_series(struct arriving *a); /* -1: with an exception */

@@ -26,6 +26,25 @@ void arrivals_count(struct arriving *a, enum iterations_number n, uint64_t more,
     c->all += more;
 }
 
+#define LATE_S 0.1
+
+static struct {
+    uint64_t all, late;
+} began;
+
+void arrivals_began(double late_s)
+{
+    began.all++;
+    began.late += late_s > LATE_S;
+}
+
+double arrivals_late(void)
+{
+    const double percent = began.all ? 100.0 * (double)began.late / (double)began.all : 0;
+    began.all = began.late = 0;
+    return percent;
+}
+
 void arrivals_read_clocks(struct arriving *a)
 {
     const struct clk_moment now = clk_now();

@@ -11,6 +11,7 @@
  * tells from work: the kernel counts it, for the thread that asks, which is the loop's.
  */
 #include "worker/py/hub.h"
+#include "worker/py/py_arrivals.h"
 #include "worker/py/py_client_site.h"
 #include "worker/py/py_mod.h"
 #include "common/base/clk.h"
@@ -240,11 +241,12 @@ static PyObject *health(PyObject *module, PyObject *none)
     struct fetch_engine *engine = site_engine();
     if (!engine)
         return NULL;
-    return Py_BuildValue("{s:d,s:d,s:d,s:K,s:k,s:K,s:d,s:d,s:d}", "lag_ms", lag_ms, "lag_p99_ms",
-                         lag_p99_ms(), "cpu_percent", last.percent, "memory_bytes", memory_bytes(),
-                         "fds", open_fds(), "connections",
+    return Py_BuildValue("{s:d,s:d,s:d,s:K,s:k,s:K,s:d,s:d,s:d,s:d}", "lag_ms", lag_ms,
+                         "lag_p99_ms", lag_p99_ms(), "cpu_percent", last.percent, "memory_bytes",
+                         memory_bytes(), "fds", open_fds(), "connections",
                          fetch_engine_counters(engine).connections_open, "cpu_limit",
-                         last.quota.cores, "throttled", last.throttled, "starved", last.starved);
+                         last.quota.cores, "throttled", last.throttled, "starved", last.starved,
+                         "late_starts", arrivals_late());
 }
 
 static PyObject *steady(PyObject *module, PyObject *none)
@@ -260,7 +262,8 @@ static PyMethodDef methods[] = {
      "dict of lag_ms and cpu_percent since the last call, lag_p99_ms of ten seconds, memory_bytes, "
      "open fds and HTTP connections; cpu_limit: cores that the container may use (0: all), "
      "throttled: percent of the kernel's periods in which it was held back for that; starved: "
-     "percent of the time in which it waited for a processor (negative: not known)"},
+     "percent of the time in which it waited for a processor (negative: not known); late_starts: "
+     "percent of arrivals that began more than 100 ms late though a user was free"},
     {"health_begin", health_begin, METH_NOARGS, "what was used before does not count"},
     {0},
 };

@@ -10,7 +10,7 @@ const LINGER_S = 5; // a worker that was at its limit stays so for a moment: no 
 const SETTLED_S = 5; // of a run: before that nobody can tell
 
 const WHY: Record<string, string> = {
-  cpu: "its processor was at its limit", quota: "its container held it back", starved: "others used its processor", lag: "its loop came late", lost: "nothing is known of it for that time",
+  cpu: "its processor was at its limit", quota: "its container held it back", starved: "others used its processor", lag: "its loop came late", delay: "it began arrivals late", lost: "nothing is known of it for that time",
 };
 
 export const causeWords = (why: string): string => WHY[why] ?? visible(why);
@@ -22,6 +22,7 @@ const ADVICE: Record<string, string> = {
   cpu: "Spread the users over more workers or cores.",
   quota: "Give its container more processor.",
   starved: "Something else uses its processor: give it one of its own.",
+  delay: "It has more arrivals to begin than it can: use more workers.",
   lag: "Its processor was not full: the machine is busy with something else, or a task computes without a pause.",
 };
 
@@ -82,7 +83,7 @@ export function isSettled(from: number, to: number): boolean {
   return to - from >= SETTLED_S;
 }
 
-const WORDS: Record<string, string> = { cpu: "processor full", quota: "throttled", starved: "starved", lag: "late" };
+const WORDS: Record<string, string> = { cpu: "processor full", quota: "throttled", starved: "starved", lag: "late", delay: "late starts" };
 
 export function health(worker: Worker, atLimit: ReadonlyMap<number, string>): { tone: Tone; word: string } {
   if (!isConnected(worker)) return { tone: "fail", word: worker.state };

@@ -5,7 +5,7 @@ import _katydid
 
 _WIRE = {"cpu": "cpu_percent", "memory": "memory_bytes", "lag_ms": "lag_ms", "lag_p99_ms": "lag_p99_ms",
          "fds": "fds", "connections": "connections", "cpu_limit": "cpu_limit", "throttled": "throttled",
-         "starved": "starved"}
+         "starved": "starved", "late_starts": "late_starts"}
 
 
 class Health:
@@ -37,4 +37,5 @@ class Health:
             "cpu": sum(part["cpu"] for part in parts) / len(parts),
             "throttled": sum(part["throttled"] for part in parts) / len(parts),
             "starved": sum(part["starved"] for part in parts) / len(parts),
+            "late_starts": min(part["late_starts"] for part in parts),  # in each of these seconds
         }

@@ -254,6 +254,26 @@ static void a_worker_that_does_not_tell_its_lag_is_not_late(void **state)
     events_free(e);
 }
 
+/* Nothing else shows it: too many users that are ready to run at a time. */
+static void a_worker_that_begins_arrivals_late_is_saturated(void **state)
+{
+    (void)state;
+    struct events *e = events_new();
+    for (int i = 1; i <= 6; i++) {
+        events_watch(e, NOW + i, 0, "few", &(struct events_health){.cpu = 70, .late_starts = 1});
+        events_watch(e, NOW + i, 1, "many", &(struct events_health){.cpu = 70, .late_starts = 2});
+    }
+    struct events_list *l = events_snapshot(e);
+    assert_int_equal(l->saturation_count, 1);
+    assert_int_equal(l->saturations[0].worker, 1);
+    assert_string_equal(l->saturations[0].why, "delay");
+    assert_true(l->saturations[0].to - l->saturations[0].from == 6);
+    assert_non_null(strstr(l->events[0].text, "Worker many: 2 % of its arrivals began more than"));
+    events_list_unref(l);
+    assert_true(events_restore_saturation(e, NOW + 20, NOW + 25, 0, "delay"));
+    events_free(e);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +286,7 @@ int main(void)
         cmocka_unit_test(a_worker_at_the_limit_of_its_container_is_saturated),
         cmocka_unit_test(a_worker_that_waits_for_a_processor_is_saturated),
         cmocka_unit_test(a_worker_with_little_to_do_is_starved_by_less),
+        cmocka_unit_test(a_worker_that_begins_arrivals_late_is_saturated),
         cmocka_unit_test(a_limit_explains_the_wait),
         cmocka_unit_test(the_cause_is_that_of_most_of_the_time),
         cmocka_unit_test(a_worker_that_does_not_tell_its_lag_is_not_late),
