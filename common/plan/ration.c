@@ -46,6 +46,18 @@ void ration_give(struct ration *q, const char *worker, uint64_t count)
     q->granted += count;
 }
 
+uint64_t ration_return(struct ration *q, const char *worker, uint64_t started)
+{
+    struct ration_holder *h = holder_of(q, worker);
+    if (started > h->started)
+        h->started = least(started, h->granted);
+    const uint64_t rest = h->granted - h->started;
+    h->granted -= rest;
+    q->granted -= rest;
+    h->is_lost = true;
+    return rest;
+}
+
 void ration_lost(struct ration *q, const char *worker)
 {
     for (size_t i = 0; i < q->count; i++)

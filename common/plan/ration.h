@@ -30,6 +30,8 @@ uint64_t ration_ask(struct ration *q, const char *worker, size_t workers, uint64
                     uint64_t done, uint64_t wanted);
 /* So many for it, as a whole. */
 void ration_give(struct ration *q, const char *worker, uint64_t count);
+/* The worker left in order, and had started so many: the rest, which it returns, is nobody's. */
+uint64_t ration_return(struct ration *q, const char *worker, uint64_t started);
 void ration_lost(struct ration *q, const char *worker);
 /* All are granted, and done but for those that lost workers held. */
 bool ration_is_done(const struct ration *q);

@@ -66,12 +66,17 @@ static void send_grant(struct master *m, const char *id, size_t i, uint64_t gran
     outbox_bytes(&m->nodes, id, &out); /* who misses it asks again */
 }
 
-static size_t workers_with_shares(const struct plans *p)
+static size_t lines_of(const char *text)
 {
     size_t count = 0;
-    for (const char *c = p->dealt_to ? p->dealt_to : ""; *c; c++)
-        count += *c == '\n';
+    for (; *text; text++)
+        count += *text == '\n';
     return count;
+}
+
+static size_t workers_with_shares(const struct plans *p)
+{
+    return p->dealt_to ? lines_of(p->dealt_to) : 0;
 }
 
 void plans_asked(struct master *m, const struct worker *w, const struct message_iterations *it)
@@ -162,6 +167,37 @@ static void hand_on(struct master *m, const char *id, size_t i, uint64_t until)
                     p->list.all[i]->name, id, piece.count);
 }
 
+/* Those that had all there were hear of it unasked: their users may have ended. */
+static void grant_to_all(struct master *m, size_t i, const char *ids, uint64_t rest)
+{
+    struct ration *q = &m->plans.rations[i];
+    const size_t count = lines_of(ids);
+    char *tail = NULL, *list = mem_strdup(ids);
+    size_t n = 0;
+    for (char *id = strtok_r(list, "\n", &tail); id; id = strtok_r(NULL, "\n", &tail), n++) {
+        ration_give(q, id, rest * (n + 1) / count - rest * n / count);
+        send_grant(m, id, i, ration_ask(q, id, 1, 0, 0, 0));
+    }
+    free(list);
+}
+
+/* What the worker was granted of so many iterations is others', if it left in order. */
+static void take_back(struct master *m, const char *id, size_t i, const char *now)
+{
+    struct plans *p = &m->plans;
+    const struct scenario *s = p->list.all[i];
+    const struct ledger_part *parts = ledger_of(&p->ledger, id, true);
+    const bool is_all = ration_is_granted(&p->rations[i]);
+    const bool is_others = s->executor == SCENARIO_SHARED_ITERATIONS && !scenario_is_of_all(s);
+    if (!is_others || is_lost(m, id)) {
+        ration_lost(&p->rations[i], id);
+        return;
+    }
+    const uint64_t rest = ration_return(&p->rations[i], id, parts[i].told[ITERATIONS_STARTED]);
+    if (is_all && rest)
+        grant_to_all(m, i, now, rest);
+}
+
 /* Who was among those before, and is not now. */
 void plans_count_left(struct master *m, const char *before, const char *now, const uint64_t *from)
 {
@@ -172,7 +208,8 @@ void plans_count_left(struct master *m, const char *before, const char *now, con
         for (size_t i = 0; !is_line_of(now, id) && i < p->list.count; i++) {
             hand_on(m, id, i, from[i]);
             ledger_deal(&parts[i], (struct stripe){.from = from[i]});
-            ration_lost(&p->rations[i], id);
+            if (scenario_is_counted(p->list.all[i]))
+                take_back(m, id, i, now);
         }
     }
     free(ids);
@@ -269,11 +306,18 @@ static void count_lost(struct master *m, size_t i, const struct ledger_worker *w
                     s->name, w->id, lost);
 }
 
-/* What no worker was granted. */
+/* What no worker was granted, and what those were that told of nothing more. */
 static void count_rest(struct master *m, size_t i)
 {
-    const struct scenario *s = m->plans.list.all[i];
-    const uint64_t rest = m->plans.rations[i].total - m->plans.rations[i].granted;
+    const struct plans *p = &m->plans;
+    const struct scenario *s = p->list.all[i];
+    uint64_t rest = p->rations[i].total - p->rations[i].granted, due, open;
+    for (size_t w = 0; w < p->ledger.count; w++)
+        if (!is_lost(m, p->ledger.workers[w].id)) {
+            ledger_missing(&p->ledger.workers[w].parts[i],
+                           granted_to(&p->rations[i], p->ledger.workers[w].id), &due, &open);
+            rest += due;
+        }
     const bool is_late =
         !s->is_endless && elapsed_s(m) >= (double)(s->start_ns + s->ramp.length_ns) / 1e9;
     count(m, i, ITERATIONS_DUE, rest);

@@ -4,13 +4,14 @@
 import functools
 import os
 import re
+import signal
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 import stamped
-from harness import ROOT, children, katydid, locustfile, wait_for
+from harness import ROOT, children, free_port, katydid, locustfile, wait_for
 from stamped import number
 
 PLUGINS = Path(os.environ.get("KATYDID_PLUGINS_VENV", ROOT / "build" / "venv-plugins"))
@@ -177,3 +178,19 @@ def test_what_a_lost_worker_leaves_open_others_do(tmp_path):
     assert due == started + cut and due - lost == 360, process.describe()
     assert re.search(r"worker '\S+' was lost with \d+ iterations, which others start late", process.stderr), process.describe()
     assert number(process, "repeated") > 0 and len(stamps(tmp_path)) >= 360 - (cut - lost), process.describe()
+
+
+@pytest.mark.parametrize("iterations", [60, 300], ids=["all granted", "some left"])
+def test_what_a_worker_that_leaves_was_granted_others_do(iterations, tmp_path):
+    """It told all that it did: together they start each one once."""
+    port, env = free_port(), {"STAMPS": str(tmp_path / "stamps"), "NAP": "0.05"}
+    worker = ("--worker", "--master-port", port)
+    with locustfile(USERS) as file, katydid("-f", file, "--master", "--master-bind-port", port, "--headless", "--only-summary", "--expect-workers", 2, "--scenario",
+                                            f"a:shared-iterations:users=4,iterations={iterations}") as master:
+        with katydid("-f", file, *worker, env=env), katydid("-f", file, *worker, env=env) as second:
+            wait_for(lambda: len({pid for _, pid, _ in stamps(tmp_path)}) == 2, "both workers to start iterations")
+            second.signal(signal.SIGTERM)
+            assert second.wait() == 0, second.describe()
+            assert master.wait() == 0, master.describe()
+    assert number(master, "due") == iterations == number(master, "started") == len(stamps(tmp_path)), master.describe()
+    assert not number(master, "cut") + number(master, "lost") + number(master, "dropped"), master.describe()

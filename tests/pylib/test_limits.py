@@ -36,7 +36,7 @@ def test_a_user_waits_until_one_is_granted():
     assert not waiting.ready() and asked == [(0, 0, 3)]
     one.grant(3, False)
     gevent.sleep(0)
-    assert waiting.ready() and numbers == {"due": 3, "started": 1}
+    assert waiting.ready() and numbers == {"due": 1, "started": 1}
 
 
 def test_no_more_than_granted_start_and_the_end_is_told():
@@ -59,7 +59,9 @@ def test_an_old_grant_takes_nothing_away():
     one.grant(5, False)
     one.grant(3, False)
     one.grant(5, False)
-    assert numbers["due"] == 5
+    for _ in range(5):
+        one.take(User())
+    assert numbers["due"] == numbers["started"] == 5 and not one.is_used_up()
 
 
 def test_each_user_has_so_many():
@@ -88,3 +90,14 @@ def test_what_is_left_is_counted_once_and_wakes_who_waits():
     with pytest.raises(StopUser):
         waiting.get(timeout=5)
     assert numbers == {"due": 4, "started": 1, "dropped": 3}
+
+
+def test_what_others_are_to_do_is_not_counted():
+    one, numbers, _ = ration()
+    one.grant(4, True)
+    one.take(User())
+    one.end()
+    one.end("cut")
+    with pytest.raises(StopUser):
+        one.take(User())
+    assert numbers == {"due": 1, "started": 1}

@@ -50,7 +50,6 @@ class Ration:
     def grant(self, granted, is_all):
         """The master: so many in all, from the begin on."""
         if granted > self._granted and not self._is_ended:
-            self._scenario.count("due", granted - self._granted)
             self._granted = granted
         self._is_all = self._is_all or is_all
         self._asked_at = _LONG_AGO
@@ -79,6 +78,7 @@ class Ration:
             raise StopUser()
         self._started += 1
         user._begun = user.__dict__.get("_begun", 0) + 1
+        self._scenario.count("due", 1)
         self._scenario.count("started", 1)
         if not self._is_all and (self._granted - self._started) * 2 <= self._per_s * _AHEAD_S:
             self._want()
@@ -102,9 +102,11 @@ class Ration:
         if self._is_all and self._done >= self._granted and not self._is_ended:
             self._ask(self._started, self._done, 0)
 
-    def end(self, what):
-        """Nothing starts any more; what was left is counted as that."""
+    def end(self, what=None):
+        """Nothing starts any more; what was left is counted as that, unless it is others' from now on."""
         if not self._is_ended:
             self._is_ended = True
-            self._scenario.count(what, self._granted - self._started)
+            if what is not None:
+                self._scenario.count("due", self._granted - self._started)
+                self._scenario.count(what, self._granted - self._started)
             self._news.set()

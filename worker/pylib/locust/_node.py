@@ -637,6 +637,7 @@ class Node(Silence):
             self._orders.put((self._quit,))
 
     def _quit(self):
+        self._try(self.runner._scenarios.hand_back)
         self._try(self._end_users)
         self.state = settings.STATE_INIT
         if self._heard_at is not None:

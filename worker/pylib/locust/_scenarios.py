@@ -168,6 +168,11 @@ class Scenarios:
         """What the reports up to the one about to be made say of each."""
         return [one.numbers() for one in self._all]
 
+    def hand_back(self):
+        """This worker leaves the test: what it was granted, and has not started, is the master's again."""
+        for ration in self._rations.values():
+            ration.end()
+
     def end(self):
         """No arrival and no new user any more."""
         gevent.killall(self._growers)

@@ -61,12 +61,29 @@ static void what_a_lost_worker_held_is_not_given_again(void **state)
     ration_fini(&q);
 }
 
+static void what_a_worker_that_left_had_not_started_is_given_again(void **state)
+{
+    struct ration q = {.total = 12};
+    (void)state;
+    assert_int_equal(ration_ask(&q, "a", 1, 0, 0, 6), 6);
+    assert_int_equal(ration_ask(&q, "b", 1, 0, 0, 3), 3);
+    assert_int_equal(ration_return(&q, "a", 4), 2);
+    assert_int_equal(ration_return(&q, "a", 4), 0);
+    assert_int_equal(q.granted, 7);
+    ration_give(&q, "b", 5);
+    assert_true(ration_is_granted(&q) && !ration_is_done(&q));
+    ration_ask(&q, "b", 1, 8, 8, 0);
+    assert_true(ration_is_done(&q)); /* a's last ones were cut off with it */
+    ration_fini(&q);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(together_they_start_all_and_no_more),
         cmocka_unit_test(nobody_takes_everything_at_once),
         cmocka_unit_test(what_a_lost_worker_held_is_not_given_again),
+        cmocka_unit_test(what_a_worker_that_left_had_not_started_is_given_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
